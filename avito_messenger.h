@@ -1,0 +1,930 @@
+/*
+ * avito_messenger.h - v0.1.0 - Avito Messenger API client, one C99 header, MIT licence
+ *
+ * Takes part in Avito chats from a microcontroller, a router or a server: every
+ * call of the Messenger API, over any byte transport, in memory that you give.
+ *
+ * Do this in exactly ONE C or C++ file:
+ *
+ *     #define AVITO_MESSENGER_IMPLEMENTATION
+ *     #include "avito_messenger.h"
+ *
+ * and plain #include "avito_messenger.h" everywhere else. Macros, to be set the
+ * same way before every #include of this file:
+ *
+ *     AVITO_WITH_POSIX      1: declare and build the POSIX TCP transport     (default 0)
+ *     AVITO_WITH_BEARSSL    1: declare and build the BearSSL TLS transport   (default 0)
+ *     AVITO_STATIC          1: every function is static                      (default 0)
+ *
+ * The implementation includes <jsmn.h> (Debian: libjsmn-dev), and <bearssl.h>
+ * (libbearssl-dev, link with -lbearssl) when AVITO_WITH_BEARSSL is 1.
+ * With -std=c99, AVITO_WITH_POSIX needs -D_POSIX_C_SOURCE=200809L.
+ *
+ * To read on: search for ">>1". Licence: at the end.
+ */
+#ifndef AVITO_MESSENGER_H
+#define AVITO_MESSENGER_H
+
+/* ======================================================================= *
+ * >>20 VERSION AND COMPILER
+ * ======================================================================= */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define AVITO_VERSION_MAJOR 0
+#define AVITO_VERSION_MINOR 1
+#define AVITO_VERSION_PATCH 0
+#define AVITO_VERSION "0.1.0"
+
+/* The vendor's API description that this version was written against. */
+#define AVITO_API_DESCRIPTION_DATE "2025-11"
+
+#ifndef AVITO_WITH_POSIX
+#define AVITO_WITH_POSIX 0
+#endif
+#ifndef AVITO_WITH_BEARSSL
+#define AVITO_WITH_BEARSSL 0
+#endif
+#ifndef AVITO_STATIC
+#define AVITO_STATIC 0
+#endif
+
+/* `static inline` keeps gcc and clang from warning about calls that are not used. */
+#if AVITO_STATIC
+#define AVITO_API static inline
+#else
+#define AVITO_API extern
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ======================================================================= *
+ * >>21 RESULTS AND ERRORS
+ * ======================================================================= *
+ *
+ * Every function that can fail returns int: one of the three normal results,
+ * all >= 0, or an error, always < 0. The hundreds tell the cause:
+ * -1xx the caller, -2xx memory too small, -3xx transport and TLS,
+ * -4xx the peer broke a protocol, -5xx the API refused.
+ */
+
+#define AVITO_OK    0 /* done */
+#define AVITO_AGAIN 1 /* not finished: wait for avito_wants(), then avito_step() */
+#define AVITO_END   2 /* avito_next_*(): the list is over */
+
+/* X(name, value, what happened, what to do). The only list of errors: the enum,
+ * avito_error_name(), avito_error_text() and the manual's table come from it. */
+#define AVITO_ERRORS(X)                                                                            \
+    X(ARGUMENT, -101, "an argument is missing or out of range", "see the function's comment")      \
+    X(TEXT, -102, "the text is empty, blank or over 1000 code points", "split or fill it")         \
+    X(UTF8, -103, "the text is not well-formed UTF-8 or holds a NUL", "send UTF-8")                \
+    X(ID, -104, "an id is empty, '.', '..', too long or holds a forbidden byte", "pass it as received") \
+    X(BUSY, -105, "the lane has a call or a list open, or the arena serves another call",          \
+      "finish, end or cancel it first, or use another lane")                                       \
+    X(IDLE, -106, "nothing is in progress on this lane", "start a call first")                     \
+    X(CANCELLED, -107, "the call was cancelled", "start it again if it is still wanted")           \
+    X(SOURCE, -108, "the upload source failed or ended early", "give as many bytes as announced")  \
+    X(HOOK, -109, "one of your hooks returned an error", "see error.detail for its result")        \
+    X(OPTION_CREDENTIALS, -111, "client_id or client_secret is missing or has a control byte",     \
+      "take both from the developer page of the account")                                          \
+    X(OPTION_TOKENS, -112, "the token buffer is missing or too small",                             \
+      "give AVITO_TOKENS_SIZE(longest token) bytes")                                               \
+    X(OPTION_HOST, -113, "the host name is not a name", "leave it NULL for api.avito.ru")          \
+    X(OPTION_CLOCK, -114, "no millisecond clock", "set clock_ms")                                  \
+    X(OPTION_ENTROPY, -115, "no source of random bytes, or it failed", "set entropy")              \
+    X(OPTION_TIME, -116, "no wall clock, or it shows a date before 2020", "set unix_time; set the clock") \
+    X(OPTION_TRANSPORT, -117, "the transport is missing or lacks a function", "fill the table")    \
+    X(OPTION_WINDOW, -118, "the window is missing or under AVITO_WINDOW_MIN", "give 512 bytes or more") \
+    X(OPTION_ANCHORS, -119, "no trust anchors, or the PEM text holds no certificate",              \
+      "load the roots that sign the server")                                                       \
+    X(OPTION_RESOLVE, -120, "a lane that may not wait cannot look up names",                       \
+      "give a numeric address or a resolve hook")                                                  \
+    X(ARENA, -201, "the arena is too small for this answer or element",                            \
+      "give error.needed bytes, or ask for less with .want")                                       \
+    X(TOKEN_ROOM, -202, "the token does not fit the account's token buffer",                       \
+      "give AVITO_TOKENS_SIZE(error.needed)")                                                      \
+    X(ROOM, -203, "an output buffer is too small", "give error.needed bytes")                      \
+    X(TLS_ROOM, -204, "a TLS record or anchor is larger than the buffer given for it",             \
+      "give a larger buffer: many servers send 16 KB records")                                     \
+    X(RESOLVE, -301, "the host name could not be resolved", "check DNS")                           \
+    X(CONNECT, -302, "no address accepted a connection", "check network and firewall")             \
+    X(SEND, -303, "the connection broke while sending", "see error.outcome before trying again")   \
+    X(RECV, -304, "the connection broke while receiving", "see error.outcome before trying again") \
+    X(CLOSED, -305, "the server closed before the answer was complete",                            \
+      "see error.outcome before trying again")                                                     \
+    X(TIMEOUT_CONNECT, -306, "no connection within connect_timeout_ms", "check the network")       \
+    X(TIMEOUT_IDLE, -307, "no byte moved for idle_timeout_ms",                                     \
+      "see error.outcome before trying again")                                                     \
+    X(TIMEOUT_TOTAL, -308, "the call took longer than total_timeout_ms",                           \
+      "see error.outcome before trying again")                                                     \
+    X(TLS, -311, "the TLS handshake or a record failed; error.detail is the backend's number",     \
+      "check that the server speaks TLS 1.2")                                                      \
+    X(TLS_TRUST, -312, "the server's certificate chain leads to no trust anchor",                  \
+      "add the right root, or somebody is in between")                                             \
+    X(TLS_NAME, -313, "the server's certificate is for another name", "check the host")            \
+    X(TLS_TIME, -314, "the server's certificate is expired or not valid yet",                      \
+      "check the device's clock first")                                                            \
+    X(TLS_CERT, -315, "the server's certificate breaks a rule that this client insists on",        \
+      "see the manual, chapter 7")                                                                 \
+    X(TLS_STALL, -316, "the TLS peer keeps us busy without progress", "treat the peer as hostile") \
+    X(HTTP, -401, "the answer is not HTTP/1.1", "check host and port; a proxy may interfere")      \
+    X(HTTP_LENGTH, -402, "the answer's length is malformed or contradictory", "check for a proxy") \
+    X(HTTP_CHUNK, -403, "a chunk of the answer is malformed", "check for a proxy")                 \
+    X(HTTP_HEAD, -404, "the answer's head is over 64 KB", "check for a proxy")                     \
+    X(JSON, -411, "the answer is not valid JSON", "try again; report it if it stays")              \
+    X(JSON_UTF8, -412, "the answer holds bytes that are not UTF-8", "try again; report it if it stays") \
+    X(JSON_DEPTH, -413, "the answer is nested deeper than 32 levels", "report it")                 \
+    X(MODEL, -414, "a field of the answer has another type than known; error.text names it",       \
+      "report it: the API has changed")                                                            \
+    X(DUPLICATE, -415, "a known key stands twice in one object", "report it")                      \
+    X(EMPTY, -416, "the answer is empty where a body is needed", "try again")                      \
+    X(REDIRECT, -501, "the server answered with a redirect, which is never followed",              \
+      "check host and port")                                                                       \
+    X(BAD_REQUEST, -502, "400: the server did not accept the request", "see error.text")           \
+    X(UNAUTHORIZED, -503, "401: the token was refused, also after renewal", "check the credentials") \
+    X(PAYMENT, -504, "402: the account's tariff does not include the Messenger API",               \
+      "change the tariff; chats can still be listed")                                              \
+    X(FORBIDDEN, -505, "403: no permission, also after renewal",                                   \
+      "check user id, scope and whose chat it is")                                                 \
+    X(NOT_FOUND, -506, "404: no such chat, message, user or path", "check the ids")                \
+    X(CONFLICT, -507, "409: the server sees a conflict", "see error.text")                         \
+    X(TOO_LARGE, -508, "413: the upload is too large", "send at most 24 MB and 75 megapixels")     \
+    X(RATE, -509, "429: too many requests", "wait error.retry_after_s, or a minute")               \
+    X(SERVER, -510, "5xx: the server failed", "see error.outcome before trying again")             \
+    X(STATUS, -511, "the server answered with an unexpected status", "see error.http_status")      \
+    X(REFUSED, -512, "a success status, but the body says that it failed", "see error.text")       \
+    X(CREDENTIALS, -513, "the token request was refused", "check client_id and client_secret")     \
+    X(REFRESH_TOKEN, -514, "the refresh token was refused or may have been spent",                 \
+      "authorize again with avito_authorize_url()")
+
+#define AVITO_ERROR_ENUM_(name, value, text, remedy) AVITO_ERR_##name = (value),
+enum avito_error_code { AVITO_ERRORS(AVITO_ERROR_ENUM_) AVITO_ERR_NONE = 0 };
+#undef AVITO_ERROR_ENUM_
+
+/* Whether a call that changes something took effect (manual: "SENDING"). */
+typedef enum avito_outcome {
+    AVITO_NOT_SENT = 0,   /* it did not: safe to try again */
+    AVITO_SENT,           /* it did */
+    AVITO_CANNOT_TELL     /* the request left, no usable answer came: avito_confirm_sent() */
+} avito_outcome;
+
+#define AVITO_ERROR_TEXT_CAP 96
+
+/* The last error of a lane, also filled on success (code 0, outcome AVITO_SENT). Lives in the
+ * client; overwritten by the next call. Never holds a token or the client secret. */
+typedef struct avito_error {
+    int code;                        /* AVITO_ERR_*, or AVITO_OK */
+    int http_status;                 /* 0: no answer came */
+    int api_code;                    /* "code" of the error body; 0: none */
+    int detail;                      /* the backend's own number (errno, BR_ERR_*); 0: none */
+    avito_outcome outcome;           /* of the call that changes something */
+    uint32_t retry_after_s;          /* what the server asked for; 0: nothing */
+    size_t needed;                   /* -2xx: bytes that would have been enough; 0: unknown */
+    char text[AVITO_ERROR_TEXT_CAP]; /* the server's message, or the field, or the id of the element
+                                        that was passed over; NUL-terminated UTF-8, clipped */
+} avito_error;
+
+/* "ARENA", "the arena is too small ...", "give error.needed ...". Never NULL; static. */
+AVITO_API const char *avito_error_name(int code);
+AVITO_API const char *avito_error_text(int code);
+AVITO_API const char *avito_error_remedy(int code);
+
+/* ======================================================================= *
+ * >>22 STRINGS AND ARENA
+ * ======================================================================= */
+
+/* Decoded text: UTF-8, len bytes, and ptr[len] is NUL. May hold NUL bytes inside. A field that was
+ * missing or null has ptr NULL and len 0. Lives as long as the arena that it was decoded into. */
+typedef struct avito_str {
+    const char *ptr;
+    size_t len;
+} avito_str;
+
+/* Memory given by the caller, from which models are carved. Nothing is ever freed singly: reset it
+ * when you no longer need what is in it. A call that fails leaves it as it was. */
+typedef struct avito_arena {
+    char *base;
+    size_t cap;
+    size_t used;      /* bytes taken; 0 after reset */
+    size_t peak;      /* the most that was ever in use at once, working space included */
+    bool busy;        /* a call is filling it */
+} avito_arena;
+
+AVITO_API avito_arena avito_arena_of(void *memory, size_t size);
+AVITO_API void avito_arena_reset(avito_arena *arena);
+
+/* True if `s` is the text `word`, byte for byte. */
+AVITO_API bool avito_str_equal(avito_str s, const char *word);
+
+/* ======================================================================= *
+ * >>23 TRANSPORT
+ * ======================================================================= *
+ *
+ * What moves bytes: a table of functions and a context. Five rules:
+ *   1. send and recv return > 0 bytes moved, AVITO_IO_AGAIN, AVITO_IO_CLOSED (orderly end of the
+ *      stream, recv only) or any other negative AVITO_ERR_*. Zero never means the end.
+ *   2. Nothing but wait() waits. A connect that cannot finish now returns AVITO_AGAIN and is
+ *      called again, until AVITO_OK or an error.
+ *   3. recv hands over all that the transport holds before it says AVITO_IO_AGAIN.
+ *   4. close is called exactly once per started connect, never waits, and cannot fail.
+ *   5. The client owns all deadlines; a transport has none.
+ */
+
+#define AVITO_IO_AGAIN  (-1L)
+#define AVITO_IO_CLOSED (-2L)
+
+/* What a lane waits for, as bits. */
+#define AVITO_WANT_READ    1
+#define AVITO_WANT_WRITE   2
+#define AVITO_WANT_TIMER   4 /* only for avito_deadline_ms() to pass */
+#define AVITO_WANT_ACCOUNT 8 /* another lane is fetching the token: step again after that lane moved */
+
+typedef struct avito_server {
+    const char *host; /* name or numeric address, NUL-terminated */
+    uint16_t port;
+} avito_server;
+
+typedef struct avito_transport_functions {
+    int (*connect)(void *ctx, const avito_server *to);
+    /* `more`: another piece follows at once, so a record may be held back until it is full. */
+    long (*send)(void *ctx, const void *data, size_t len, int more);
+    long (*recv)(void *ctx, void *data, size_t cap);
+    int (*wants)(void *ctx);                          /* AVITO_WANT_READ | AVITO_WANT_WRITE */
+    int (*wait)(void *ctx, int wants, uint32_t ms);   /* optional: NULL = may not wait */
+    void (*close)(void *ctx);
+    int (*detail)(void *ctx);                         /* optional: errno, BR_ERR_* of the last error */
+} avito_transport_functions;
+
+typedef struct avito_transport {
+    const avito_transport_functions *functions;
+    void *ctx;
+} avito_transport;
+
+/* ======================================================================= *
+ * >>24 ACCOUNT
+ * ======================================================================= *
+ *
+ * One set of credentials, shared by any number of lanes. Everything that the options point to must
+ * outlive it. Lanes of one account on several threads need the lock hooks.
+ */
+
+struct avito_client;
+
+/* A token pair as the server gave it. Strings point into the account's token buffer and are good
+ * until the second renewal after this one. */
+typedef struct avito_token {
+    avito_str access_token;
+    avito_str refresh_token; /* only for the authorization code flow */
+    avito_str token_type;    /* "Bearer" */
+    avito_str scope;
+    int64_t expires_in;      /* seconds from now; 86400 is usual */
+    int64_t expires_at;      /* unix seconds; 0 without unix_time */
+} avito_token;
+
+typedef struct avito_account_options {
+    const char *client_id;
+    const char *client_secret;
+    void *tokens;              /* AVITO_TOKENS_SIZE(longest token) bytes, kept by the account */
+    size_t tokens_cap;
+    const char *host;          /* NULL: "api.avito.ru" */
+    uint16_t port;             /* 0: 443 */
+    void *ctx;                 /* first argument of every hook below */
+    uint32_t (*clock_ms)(void *ctx);              /* required; monotonic, may wrap at 2^32 */
+    int64_t (*unix_time)(void *ctx);              /* optional; <= 0: not known yet */
+    int (*entropy)(void *ctx, void *out, size_t len); /* AVITO_OK or an error; for uploads */
+    /* Called before a new pair is used; an error keeps the old one and ends the call (HOOK).
+     * The refresh token rotates: write it to disk before returning AVITO_OK. */
+    int (*save_token)(void *ctx, const avito_token *token);
+    /* Called when the first token is needed; AVITO_END: nothing stored. Strings are copied. */
+    int (*load_token)(void *ctx, avito_token *token);
+    void (*lock)(void *ctx);                      /* optional, both or none */
+    void (*unlock)(void *ctx);
+    /* One line per event (connect, request, answer, token), NUL-terminated, without secrets. */
+    void (*trace)(void *ctx, const char *line);
+    uint32_t renew_before_s;      /* renew so long before expiry; 0: 300 */
+    uint32_t requests_per_minute; /* 0: no limit of our own */
+} avito_account_options;
+
+typedef struct avito_account {
+    avito_account_options o;         /* resolved: what is really in force */
+    struct {                         /* everything from here on is private */
+        struct avito_client *renewer; /* the lane that is fetching a token, or NULL */
+        uint32_t epoch;              /* counts tokens; 0: none yet */
+        uint32_t fetched_ms;         /* clock when the token came */
+        uint32_t lifetime_s;
+        uint32_t failures;           /* definite refusals of token requests so far */
+        int failure;                 /* the last of them */
+        uint32_t next_request_ms;    /* rate: not before this */
+        size_t access_len, refresh_len;
+        uint8_t state;               /* AVITOI_TOKEN_* */
+        uint8_t slot;                /* which half of the token buffer is in use */
+        bool proven;                 /* the token of this epoch was accepted once */
+        bool unpaid;                 /* the tariff lacks the API: 402 or placeholder seen last */
+    } priv;
+} avito_account;
+
+AVITO_API avito_account_options avito_account_options_default(void);
+
+/* AVITO_OK or AVITO_ERR_OPTION_*. Copies the options; nothing to release. */
+AVITO_API int avito_account_init(avito_account *account, const avito_account_options *options);
+
+/* Bytes for a token buffer that takes tokens of up to `longest` bytes (Avito's have 40 today). Two
+ * halves, so that a lane in the middle of a request keeps the token it began with; each holds an
+ * access and a refresh token, type and scope words, and the working space to decode them. */
+#define AVITO_TOKENS_SIZE(longest) (2u * (2u * ((size_t)(longest) + 1u) + 256u))
+
+/* The browser address at which a person allows the application (authorization code flow). Writes a
+ * NUL-terminated URL; *out_len (optional) gets its length. AVITO_ERR_ROOM if `cap` is too small,
+ * with the size that would do in *out_len. `scope`: comma list such as
+ * "messenger:read,messenger:write"; `state` may be NULL. */
+AVITO_API int avito_authorize_url(const avito_account *account, const char *scope,
+                                  const char *state, char *out, size_t cap, size_t *out_len);
+
+/* True while the server says that the tariff lacks the Messenger API (402, or the placeholder
+ * sentence in place of messages). Cleared by the first call that shows otherwise. */
+AVITO_API bool avito_account_unpaid(const avito_account *account);
+
+/* ======================================================================= *
+ * >>25 MODELS
+ * ======================================================================= *
+ *
+ * All pointers and strings point into the arena of the call. A pointer to a model is NULL, a string
+ * has ptr NULL and a number is 0 when the server left it out or sent null. Times are unix seconds.
+ * A known enum has its own constant; for a new word it is *_UNKNOWN, and the server's word is kept
+ * beside it.
+ */
+
+typedef enum avito_message_type {
+    AVITO_MESSAGE_NONE = 0, /* no type given */
+    AVITO_MESSAGE_TEXT,
+    AVITO_MESSAGE_IMAGE,
+    AVITO_MESSAGE_LINK,
+    AVITO_MESSAGE_ITEM,
+    AVITO_MESSAGE_LOCATION,
+    AVITO_MESSAGE_CALL,
+    AVITO_MESSAGE_VOICE,
+    AVITO_MESSAGE_SYSTEM,
+    AVITO_MESSAGE_DELETED,
+    AVITO_MESSAGE_APP_CALL, /* the API shows no content for these three */
+    AVITO_MESSAGE_FILE,
+    AVITO_MESSAGE_VIDEO,
+    AVITO_MESSAGE_UNKNOWN
+} avito_message_type;
+
+typedef enum avito_direction {
+    AVITO_DIRECTION_NONE = 0,
+    AVITO_DIRECTION_IN,
+    AVITO_DIRECTION_OUT,
+    AVITO_DIRECTION_UNKNOWN
+} avito_direction;
+
+typedef enum avito_chat_type {
+    AVITO_CHAT_TYPE_NONE = 0,
+    AVITO_CHAT_TYPE_U2I = 1, /* about a listing */
+    AVITO_CHAT_TYPE_U2U = 2, /* about a profile */
+    AVITO_CHAT_TYPE_A2U = 4, /* from Avito itself */
+    AVITO_CHAT_TYPE_UNKNOWN = 8
+} avito_chat_type;
+
+typedef enum avito_call_status {
+    AVITO_CALL_NONE = 0,
+    AVITO_CALL_MISSED,
+    AVITO_CALL_UNKNOWN
+} avito_call_status;
+
+typedef enum avito_location_kind {
+    AVITO_LOCATION_NONE = 0,
+    AVITO_LOCATION_HOUSE,
+    AVITO_LOCATION_STREET,
+    AVITO_LOCATION_AREA,
+    AVITO_LOCATION_UNKNOWN
+} avito_location_kind;
+
+typedef enum avito_blacklist_reason {
+    AVITO_REASON_SPAM = 1,
+    AVITO_REASON_FRAUD = 2,
+    AVITO_REASON_INSULT = 3,
+    AVITO_REASON_OTHER = 4
+} avito_blacklist_reason;
+
+/* One entry of a map from "WxH" to URL. */
+typedef struct avito_image_size {
+    avito_str size; /* "1280x960" */
+    avito_str url;
+} avito_image_size;
+
+typedef struct avito_image_sizes {
+    avito_image_size *items;
+    size_t count;
+} avito_image_sizes;
+
+typedef struct avito_image {
+    avito_image_sizes sizes;
+} avito_image;
+
+typedef struct avito_link_preview {
+    avito_str title;
+    avito_str description;
+    avito_str domain;
+    avito_str url;
+    avito_image_sizes images;
+} avito_link_preview;
+
+typedef struct avito_link {
+    avito_str text;
+    avito_str url;
+    avito_link_preview *preview;
+} avito_link;
+
+/* A listing that was sent as a message. */
+typedef struct avito_item_content {
+    avito_str title;
+    avito_str item_url;
+    avito_str image_url;
+    avito_str price_string; /* holds U+00A0: "4 391 ₽" */
+} avito_item_content;
+
+/* Coordinates are in units of 1e-7 degree: 55.7512 is 557512000. */
+typedef struct avito_location {
+    avito_location_kind kind;
+    avito_str kind_word;
+    int32_t lat_e7;
+    int32_t lon_e7;
+    avito_str title;
+    avito_str text;
+} avito_location;
+
+typedef struct avito_call {
+    avito_call_status status;
+    avito_str status_word;
+    int64_t target_user_id;
+} avito_call;
+
+typedef struct avito_voice {
+    avito_str voice_id; /* give it to avito_get_voice_files() */
+} avito_voice;
+
+typedef struct avito_system {
+    avito_str flow_id; /* which robot; "seller_audience_discount" */
+    avito_str text;
+} avito_system;
+
+/* What a message holds. `kind` says which member of `as` is set: it follows what the content object
+ * really contains. AVITO_MESSAGE_NONE: no content (deleted, appCall, file, video, or null). */
+typedef struct avito_content {
+    avito_message_type kind;
+    union {
+        avito_str text;             /* TEXT */
+        avito_system system;        /* SYSTEM: text with a flow_id, or message type system */
+        avito_image *image;         /* IMAGE */
+        avito_link *link;           /* LINK */
+        avito_item_content *item;   /* ITEM */
+        avito_location *location;   /* LOCATION */
+        avito_call *call;           /* CALL */
+        avito_voice *voice;         /* VOICE */
+        avito_str raw;              /* UNKNOWN: never set yet, reserved for the raw JSON */
+    } as;
+} avito_content;
+
+typedef struct avito_quote {
+    avito_str id;
+    int64_t author_id;
+    int64_t created;
+    avito_message_type type;
+    avito_str type_word;
+    avito_content content;
+} avito_quote;
+
+/* A message of a list, the last message of a chat, the answer to a send, or the value of a
+ * notification: each shows some of the fields. */
+typedef struct avito_message {
+    avito_str id;
+    int64_t author_id;         /* 0 and 1: Avito itself */
+    int64_t created;
+    avito_message_type type;
+    avito_str type_word;
+    avito_direction direction; /* lists and answers only */
+    avito_str direction_word;
+    avito_content content;
+    avito_quote *quote;
+    int64_t read;              /* when the other side read it */
+    int64_t delivered;         /* last message of a chat only */
+    bool is_read;              /* read by this account; only if has_is_read */
+    bool has_is_read;
+    bool is_own;               /* this account wrote it: through the API, the app or the site */
+    bool is_system;            /* Avito wrote it: type system, author 0 or 1, or the known prefix */
+    bool is_placeholder;       /* the tariff lacks the API, this is not what the person wrote */
+    bool is_cut;               /* a text was cut at .cut_text_at */
+    /* notifications only: */
+    avito_str chat_id;
+    int64_t user_id;           /* the account that was notified */
+    avito_chat_type chat_type;
+    avito_str chat_type_word;
+    int64_t item_id;           /* 0 outside u2i */
+    avito_str published_at;    /* RFC 3339 UTC */
+} avito_message;
+
+typedef struct avito_messages {
+    avito_message *items; /* newest first, as the server sends them */
+    size_t count;
+    bool has_more;
+} avito_messages;
+
+typedef struct avito_avatar {
+    avito_str default_url;
+    avito_image_sizes images;
+} avito_avatar;
+
+typedef struct avito_profile {
+    int64_t user_id;
+    int64_t item_id;
+    avito_avatar *avatar;
+    avito_str url;
+} avito_profile;
+
+typedef struct avito_user {
+    int64_t id;
+    avito_str name;
+    bool parsing_allowed;
+    bool has_parsing_allowed;
+    avito_profile *public_user_profile;
+} avito_user;
+
+typedef struct avito_users {
+    avito_user *items;
+    size_t count;
+} avito_users;
+
+typedef struct avito_item_location {
+    avito_str title;
+    int32_t lat_e7;
+    int32_t lon_e7;
+} avito_item_location;
+
+typedef struct avito_item_images {
+    avito_image_sizes main;
+    int64_t count;
+} avito_item_images;
+
+/* The listing that a chat is about. */
+typedef struct avito_item {
+    int64_t id; /* over 2^32 */
+    int64_t user_id;
+    int64_t status_id; /* 4 and 10 were seen; 20: listing removed */
+    avito_str title;
+    avito_str price_string;
+    avito_str url;
+    avito_item_images *images;
+    avito_item_location *location;
+} avito_item;
+
+typedef struct avito_context {
+    avito_str type;   /* "item" */
+    avito_item *item; /* only for type "item" */
+} avito_context;
+
+typedef struct avito_chat {
+    avito_str id;
+    int64_t created;
+    int64_t updated;
+    avito_context *context;
+    avito_users users; /* this account is one of them */
+    avito_message *last_message;
+} avito_chat;
+
+typedef struct avito_chats {
+    avito_chat *items; /* most recently updated first */
+    size_t count;
+    bool has_more;
+} avito_chats;
+
+typedef struct avito_strs {
+    avito_str *items;
+    size_t count;
+} avito_strs;
+
+typedef struct avito_self {
+    int64_t id; /* the user_id of the other calls */
+    avito_str name;
+    avito_str email;
+    avito_str phone;
+    avito_strs phones;
+    avito_str profile_url;
+} avito_self;
+
+typedef struct avito_uploaded_image {
+    avito_str image_id; /* give it to avito_send_image_message() */
+    avito_image_sizes sizes;
+} avito_uploaded_image;
+
+typedef struct avito_voice_file {
+    avito_str voice_id;
+    avito_str url; /* opus in mp4; good for one hour */
+} avito_voice_file;
+
+typedef struct avito_voice_files {
+    avito_voice_file *items;
+    size_t count;
+} avito_voice_files;
+
+typedef struct avito_subscription {
+    avito_str url;
+    avito_str version; /* "3" */
+} avito_subscription;
+
+typedef struct avito_subscriptions {
+    avito_subscription *items;
+    size_t count;
+} avito_subscriptions;
+
+/* A notification. `message` is NULL for a payload of a type that is not known. */
+typedef struct avito_event {
+    avito_str id; /* of this delivery; drop repeats by message->id instead */
+    avito_str version;
+    int64_t timestamp;
+    avito_str type; /* "message" */
+    avito_message *message;
+} avito_event;
+
+/* ======================================================================= *
+ * >>26 CLIENT
+ * ======================================================================= *
+ *
+ * A lane: one connection, one call at a time. Many lanes on one thread are the asynchronous client.
+ */
+
+#define AVITO_WINDOW_MIN 512
+
+typedef struct avito_client_options {
+    avito_transport transport;
+    void *window;                /* I/O buffer, used during calls; AVITO_WINDOW_MIN bytes or more */
+    size_t window_cap;
+    bool never_wait;             /* return AVITO_AGAIN even if the transport could wait */
+    bool dry_run;                /* calls that change something send nothing and succeed */
+    uint32_t connect_timeout_ms; /* 0: 15000 */
+    uint32_t idle_timeout_ms;    /* 0: 30000; no byte moved */
+    uint32_t total_timeout_ms;   /* 0: 120000; one call, or one avito_next_*(); uploads: raise it */
+    uint32_t keep_alive_ms;      /* 0: 50000; a connection unused for longer is opened anew */
+    char *error_body;            /* optional: gets the raw body of a refusal, NUL-terminated */
+    size_t error_body_cap;
+} avito_client_options;
+
+/* TODO(core): private part of the lane */
+typedef struct avito_client {
+    avito_client_options o;
+    avito_account *account;
+    avito_error error;
+} avito_client;
+
+AVITO_API avito_client_options avito_client_options_default(void);
+
+/* AVITO_OK or AVITO_ERR_OPTION_*. Copies the options. The account, the transport and the window must
+ * outlive the lane. */
+AVITO_API int avito_client_init(avito_client *client, avito_account *account,
+                                const avito_client_options *options);
+
+/* Closes the connection of an idle lane, or cancels what it does. Legal at any moment. */
+AVITO_API void avito_client_close(avito_client *client);
+
+/* ======================================================================= *
+ * >>27 STEP, WAIT, CANCEL
+ * ======================================================================= */
+
+/* Carries the call in progress on, without waiting. AVITO_AGAIN: not finished. Anything else is the
+ * result of the call (AVITO_OK, AVITO_END or an error), given once; then AVITO_ERR_IDLE. */
+AVITO_API int avito_step(avito_client *client);
+
+/* After AVITO_AGAIN: what to wait for, as AVITO_WANT_* bits. 0 when nothing is in progress. */
+AVITO_API int avito_wants(const avito_client *client);
+
+/* Milliseconds until avito_step() must be called even if nothing happens; UINT32_MAX when nothing
+ * is in progress. */
+AVITO_API uint32_t avito_deadline_ms(const avito_client *client);
+
+/* Ends the call or list in progress and closes the connection. The lane can be used again at once.
+ * Does nothing on an idle lane. avito_last_error() then tells whether a send may have happened. */
+AVITO_API void avito_cancel(avito_client *client);
+
+/* Never NULL. Describes the last call that ended. */
+AVITO_API const avito_error *avito_last_error(const avito_client *client);
+
+/* ======================================================================= *
+ * >>28 CALLS
+ * ======================================================================= *
+ *
+ * Every call works both ways. On a lane that may wait (the transport has wait(), never_wait is
+ * false) it returns its result. On one that may not it returns AVITO_AGAIN, and avito_step() goes
+ * on. Common results: AVITO_OK; AVITO_AGAIN; ARGUMENT, ID, TEXT, UTF8 (checked before a byte is
+ * sent); BUSY; ARENA; any -3xx, -4xx, -5xx.
+ *
+ * Numbers and option structs are copied. Strings, id arrays, out-pointers, arenas and upload
+ * sources are borrowed until the call ends. `out` may be NULL where it says "optional".
+ */
+
+/* ---- tokens ---- */
+
+/* Fetches a token with the client credentials (or by the refresh token, if the account has one) and
+ * keeps it in the account. Every other call does this by itself when needed. `out` optional. */
+AVITO_API int avito_get_token(avito_client *client, avito_token *out);
+
+/* Authorization code flow: trades the code from the redirect for a token pair. `out` optional. */
+AVITO_API int avito_exchange_code(avito_client *client, const char *code, avito_token *out);
+
+/* Trades the account's refresh token for a new pair. `out` optional. */
+AVITO_API int avito_refresh_token(avito_client *client, avito_token *out);
+
+/* ---- user ---- */
+
+AVITO_API int avito_get_self(avito_client *client, avito_arena *arena, avito_self *out);
+
+/* ---- chats and messages ---- */
+
+/* Field mask (.want): what is not asked for is checked but takes no memory. Numbers, ids and enum
+ * words always come. 0: everything. Of each group, none set means the whole group.
+ * "Everything but avatars": AVITO_CHAT_ALL & ~AVITO_CHAT_AVATARS. */
+#define AVITO_CHAT_CONTEXT      0x0001u /* the listing */
+#define AVITO_CHAT_USERS        0x0002u
+#define AVITO_CHAT_PROFILES     0x0004u /* brings USERS */
+#define AVITO_CHAT_AVATARS      0x0008u /* brings PROFILES and USERS */
+#define AVITO_CHAT_LAST_MESSAGE 0x0010u
+#define AVITO_CHAT_ALL          0x001fu
+#define AVITO_MESSAGE_CONTENTS  0x0100u
+#define AVITO_MESSAGE_QUOTES    0x0200u
+#define AVITO_MESSAGE_IMAGES    0x0400u /* maps of image sizes in content and previews */
+#define AVITO_MESSAGE_ALL       0x0700u
+
+typedef struct avito_chats_query {
+    const int64_t *item_ids;   /* only chats about these listings */
+    size_t item_ids_count;
+    bool repeat_item_ids;      /* item_ids=1&item_ids=2 instead of item_ids=1,2 */
+    bool unread_only;
+    unsigned chat_types;       /* AVITO_CHAT_TYPE_* or-ed; 0: the server's choice (u2i) */
+    int limit;                 /* 1..100; 0: 100 */
+    int offset;                /* 0..1000 */
+    bool all_pages;            /* go on to the last page (or offset 1000) by itself */
+    uint32_t want;             /* field mask; 0: everything */
+    size_t cut_text_at;        /* cut message texts at so many bytes and flag it; 0: never */
+} avito_chats_query;
+
+typedef struct avito_messages_query {
+    int limit;                 /* 1..100; 0: 100 */
+    int offset;                /* 0..1000 */
+    bool all_pages;
+    uint32_t want;
+    size_t cut_text_at;
+} avito_messages_query;
+
+/* `query` may be NULL: no filter, one page of 100. */
+AVITO_API int avito_get_chats(avito_client *client, int64_t user_id, const avito_chats_query *query,
+                              avito_arena *arena, avito_chats *out);
+AVITO_API int avito_get_chat(avito_client *client, int64_t user_id, const char *chat_id,
+                             avito_arena *arena, avito_chat *out);
+/* Does not mark the chat as read. */
+AVITO_API int avito_get_messages(avito_client *client, int64_t user_id, const char *chat_id,
+                                 const avito_messages_query *query, avito_arena *arena,
+                                 avito_messages *out);
+
+/* ---- lists, element by element ----
+ *
+ * avito_list_*() starts, avito_next_*() gives the next element, decoded into `arena`, good until the
+ * next one; AVITO_END when the list is over. The lane is busy until AVITO_END, an error that ends
+ * the list, or avito_list_end(). An element that does not fit the arena is AVITO_ERR_ARENA with its
+ * id in error.text and the size that would do in error.needed; one that breaks the model is
+ * AVITO_ERR_MODEL or AVITO_ERR_DUPLICATE: after these three the list goes on, avito_list_open()
+ * stays true. Copy the ids, end the list, then answer. */
+AVITO_API int avito_list_chats(avito_client *client, int64_t user_id,
+                               const avito_chats_query *query, avito_arena *arena);
+AVITO_API int avito_next_chat(avito_client *client, avito_chat *out);
+AVITO_API int avito_list_messages(avito_client *client, int64_t user_id, const char *chat_id,
+                                  const avito_messages_query *query, avito_arena *arena);
+AVITO_API int avito_next_message(avito_client *client, avito_message *out);
+AVITO_API int avito_list_voice_files(avito_client *client, int64_t user_id,
+                                     const char *const *voice_ids, size_t count,
+                                     avito_arena *arena);
+AVITO_API int avito_next_voice_file(avito_client *client, avito_voice_file *out);
+AVITO_API int avito_list_subscriptions(avito_client *client, avito_arena *arena);
+AVITO_API int avito_next_subscription(avito_client *client, avito_subscription *out);
+
+/* Ends a list before its end: reads and drops up to drain_max bytes to keep the connection, else
+ * closes it. AVITO_OK or AVITO_AGAIN; never fails otherwise. */
+AVITO_API int avito_list_end(avito_client *client, size_t drain_max);
+
+/* True between avito_list_*() and its end. */
+AVITO_API bool avito_list_open(const avito_client *client);
+
+/* ---- sending ----
+ *
+ * Not repeatable: when the result is an error, error.outcome says whether the message was stored. */
+
+/* Text of 1..1000 code points, not blank. `out` optional; `arena` may be NULL if `out` is. */
+AVITO_API int avito_send_message(avito_client *client, int64_t user_id, const char *chat_id,
+                                 const char *text, avito_arena *arena, avito_message *out);
+AVITO_API int avito_send_image_message(avito_client *client, int64_t user_id, const char *chat_id,
+                                       const char *image_id, avito_arena *arena,
+                                       avito_message *out);
+
+/* What to upload: bytes in memory, or a function that gives them. At most 24 MB and 75 megapixels;
+ * JPEG, HEIC, GIF, BMP or PNG. */
+#define AVITO_IMAGE_MAX (24u * 1024u * 1024u)
+
+typedef struct avito_image_source {
+    const void *data;          /* either this, */
+    /* or this: puts up to `cap` bytes from `offset` on into `buf` and returns their number, > 0, or
+     * a negative error. May be asked for the same bytes again. */
+    long (*read)(void *ctx, size_t offset, void *buf, size_t cap);
+    void *ctx;
+    size_t size;               /* total, 1..AVITO_IMAGE_MAX */
+    const char *file_name;     /* "photo.jpg": printable, no quotes; NULL: "image" */
+    const char *content_type;  /* "image/jpeg"; NULL: image/jpeg */
+    void (*progress)(void *ctx, size_t sent, size_t size); /* optional */
+} avito_image_source;
+
+AVITO_API int avito_upload_image(avito_client *client, int64_t user_id,
+                                 const avito_image_source *source, avito_arena *arena,
+                                 avito_uploaded_image *out);
+
+AVITO_API int avito_mark_chat_as_read(avito_client *client, int64_t user_id, const char *chat_id);
+
+/* Within one hour of sending. The row stays, with type `deleted`. */
+AVITO_API int avito_delete_message(avito_client *client, int64_t user_id, const char *chat_id,
+                                   const char *message_id);
+
+AVITO_API int avito_get_voice_files(avito_client *client, int64_t user_id,
+                                    const char *const *voice_ids, size_t count,
+                                    avito_arena *arena, avito_voice_files *out);
+
+/* ---- notifications ---- */
+
+AVITO_API int avito_subscribe_webhook(avito_client *client, const char *url);
+AVITO_API int avito_unsubscribe_webhook(avito_client *client, const char *url);
+AVITO_API int avito_get_webhook_subscriptions(avito_client *client, avito_arena *arena,
+                                              avito_subscriptions *out);
+
+/* The body of a notification. Needs no client. AVITO_END: the probe `{}`. Else AVITO_OK, ARENA, or
+ * a -4xx. `needed` (optional) gets the size for ARENA. */
+AVITO_API int avito_parse_webhook(const void *body, size_t len, avito_arena *arena,
+                                  avito_event *out, size_t *needed);
+
+/* ---- blacklist ---- */
+
+typedef struct avito_blacklist_user {
+    int64_t user_id;
+    int64_t item_id; /* 0: none */
+    avito_blacklist_reason reason;
+} avito_blacklist_user;
+
+AVITO_API int avito_add_to_blacklist(avito_client *client, int64_t user_id,
+                                     const avito_blacklist_user *users, size_t count);
+
+/* ======================================================================= *
+ * >>29 WEBHOOK RECEIVER
+ * ======================================================================= */
+
+/* ======================================================================= *
+ * >>30 INBOX AND CONFIRMED SENDS
+ * ======================================================================= */
+
+/* ======================================================================= *
+ * >>31 POSIX TCP (AVITO_WITH_POSIX)
+ * ======================================================================= */
+
+/* ======================================================================= *
+ * >>32 TLS BY BEARSSL (AVITO_WITH_BEARSSL)
+ * ======================================================================= */
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* AVITO_MESSENGER_H: end of the interface */
+
+#if defined(AVITO_MESSENGER_IMPLEMENTATION) && !defined(AVITO_MESSENGER_IMPLEMENTED)
+#define AVITO_MESSENGER_IMPLEMENTED
+
+/* ======================================================================= *
+ * >>40 PROLOGUE
+ * ======================================================================= */
+
+#include <string.h>
+
+/* ======================================================================= *
+ * >>58 WEBHOOK RECEIVER
+ * ======================================================================= */
+
+/* ======================================================================= *
+ * >>59 INBOX AND CONFIRMED SENDS
+ * ======================================================================= */
+
+/* ======================================================================= *
+ * >>60 POSIX TCP
+ * ======================================================================= */
+
+/* ======================================================================= *
+ * >>61 TLS BY BEARSSL
+ * ======================================================================= */
+
+#endif /* AVITO_MESSENGER_IMPLEMENTATION */
