@@ -1,0 +1,126 @@
+# avito_messenger.h - the header needs no build; this file tests, measures and shows it.
+#
+#     make            the same as make test
+#     make help       all targets, one line each
+#
+# HOW TESTS ARE FOUND
+#
+#   tests/unit/NAME_test.c   a cmocka program that includes the implementation itself
+#                            (#define AVITO_MESSENGER_IMPLEMENTATION), so that it sees private
+#                            functions and chooses the macros. Becomes build/tests/NAME_test.
+#   tests/api/NAME_test.c    a cmocka program that only includes the interface, as a user would, and
+#                            is linked with one shared object of the implementation (POSIX and
+#                            BearSSL on). Quicker to build: prefer it.
+#   tests/check/NAME.sh      a script. Prints lines "ok - what" and "not ok - what", or nothing: then
+#                            its exit status counts as one check.
+#
+#   Both kinds of programs run under ASan and UBSan, are linked with build/lib/support.a
+#   (tests/support/*.c) and may #include "support/...", "avito_messenger.h" and files of tests/.
+#   They run in the top directory, two at a time, each with a time limit of TEST_SECONDS. Output is
+#   kept in build/logs and shown when something fails. A skipped cmocka test counts as failed.
+#
+# FRAGMENTS: tests/*.mk, tools/*.mk, examples/*.mk, examples/*/*.mk are included. They may say
+#
+#   TEST_PROGRAMS += build/tests/x_test        and a rule for it, or only
+#   build/tests/x_test: LDLIBS += -lssl        extra flags for a program found by its name
+#   build/tests/x_test: build/obj/tools/sim.san.o    extra objects for it
+#   build/obj/tests/unit/x_test.san.o: CFLAGS_EXTRA += -DX=1    extra flags to compile it
+#   TEST_SCRIPTS  += tools/x.sh                a script like those of tests/check
+#   TEST_PACKAGES += libssl-dev                Debian packages that `make test` needs
+#   CLEAN_FILES   += ...                       beside build/
+#
+#   and define the targets demo, bench, soak, firmware, footprint, fuzz, each with
+#   a "##" comment for `make help`. Pattern rules: build/obj/DIR/FILE.san.o is DIR/FILE.c under the
+#   sanitizers, build/obj/DIR/FILE.o the same optimised. All output goes to build/.
+
+.DEFAULT_GOAL := test
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+CC       := gcc
+CXX      := g++
+CLANG    := clang
+CLANGXX  := clang++
+PYTHON   := python3
+JOBS     ?= 2
+TEST_SECONDS ?= 300
+export CC CXX CLANG CLANGXX PYTHON
+
+HEADER   := avito_messenger.h
+INCLUDES := -I. -Itests
+WARN     := -Wall -Wextra -Wshadow -Wno-unused-function -Werror
+SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+CPPFLAGS := $(INCLUDES) -D_GNU_SOURCE -MMD -MP
+CFLAGS_SAN := -std=c99 -g -O1 $(WARN) $(SANITIZE)
+CFLAGS_OPT := -std=c99 -g -O2 $(WARN)
+LDLIBS   :=
+
+BASE_PACKAGES := build-essential clang python3
+TEST_PACKAGES := libcmocka-dev libjsmn-dev libbearssl-dev
+
+UNIT_TESTS := $(patsubst tests/unit/%.c,build/tests/%,$(wildcard tests/unit/*_test.c))
+API_TESTS  := $(patsubst tests/api/%.c,build/tests/%,$(wildcard tests/api/*_test.c))
+TEST_PROGRAMS := $(UNIT_TESTS) $(API_TESTS)
+TEST_SCRIPTS  := $(wildcard tests/check/*.sh)
+CLEAN_FILES   :=
+
+SUPPORT_OBJECTS := $(patsubst %.c,build/obj/%.san.o,$(wildcard tests/support/*.c))
+SUPPORT := build/lib/support.a
+LIBRARY := build/lib/avito.san.o
+LIBRARY_FLAGS := -DAVITO_WITH_POSIX=1 -DAVITO_WITH_BEARSSL=1
+
+include $(wildcard tests/*.mk tools/*.mk examples/*.mk examples/*/*.mk)
+
+# ---- everyday ----
+
+.PHONY: help test test-programs packages clean
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | sort -u | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
+
+test: packages ## build and run every test; the last line counts them
+	@mkdir -p build/logs
+	@$(MAKE) --no-print-directory -k -j$(JOBS) test-programs >build/logs/build.txt 2>&1; \
+	    echo $$? >build/logs/build.status
+	@$(PYTHON) tools/run_tests.py --jobs $(JOBS) --seconds $(TEST_SECONDS) \
+	    --build-log build/logs/build.txt --build-status "$$(cat build/logs/build.status)" \
+	    --programs $(sort $(TEST_PROGRAMS)) --scripts $(sort $(TEST_SCRIPTS))
+
+test-programs: $(TEST_PROGRAMS) ## only build the tests
+
+packages: ## install the Debian packages that the tests need
+	@sh tools/need.sh $(BASE_PACKAGES) $(sort $(TEST_PACKAGES))
+
+clean: ## remove what was built
+	rm -rf build $(CLEAN_FILES)
+
+# ---- rules ----
+
+# The header itself, compiled as one object: what a user's implementation file becomes.
+$(LIBRARY): $(HEADER)
+	@mkdir -p $(@D)
+	$(CC) $(INCLUDES) -D_POSIX_C_SOURCE=200809L $(CFLAGS_SAN) $(LIBRARY_FLAGS) \
+	    -DAVITO_MESSENGER_IMPLEMENTATION -x c -c $(HEADER) -o $@
+
+build/obj/%.san.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS_SAN) $(CFLAGS_EXTRA) -c $< -o $@
+
+build/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS_OPT) $(CFLAGS_EXTRA) -c $< -o $@
+
+$(SUPPORT): $(SUPPORT_OBJECTS)
+	@mkdir -p $(@D)
+	@rm -f $@
+	ar rcs $@ $^
+
+$(UNIT_TESTS): build/tests/%: build/obj/tests/unit/%.san.o $(SUPPORT)
+	@mkdir -p $(@D)
+	$(CC) $(SANITIZE) $(filter %.o,$^) $(filter %.a,$^) -o $@ -lcmocka -lbearssl $(LDLIBS)
+
+$(API_TESTS): build/tests/%: build/obj/tests/api/%.san.o $(LIBRARY) $(SUPPORT)
+	@mkdir -p $(@D)
+	$(CC) $(SANITIZE) $(filter %.o,$^) $(filter %.a,$^) -o $@ -lcmocka -lbearssl $(LDLIBS)
+
+.SECONDARY:
+-include $(shell test -d build/obj && find build/obj -name '*.d')

@@ -1,0 +1,119 @@
+#!/usr/bin/env python3
+"""Runs the test programs and scripts and counts their checks.
+
+A cmocka program is run with CMOCKA_MESSAGE_OUTPUT=TAP: a plan line "1..N", then "ok ..." or
+"not ok ..." per test. A script may print such lines too; if it prints none, its exit status counts
+as one check. What does not add up is a failure: fewer results than planned, an exit status other
+than 0 although no check failed, a time-out, a skipped test, a program that was not built.
+
+The last line printed is "N passed, N failed"; the exit status is 0 only if none failed.
+"""
+import argparse
+import concurrent.futures
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+PLAN = re.compile(r"^1\.\.(\d+)\s*$")
+PASS = re.compile(r"^ok\b")
+FAIL = re.compile(r"^not ok\b")
+
+
+def run(command, seconds):
+    """Runs one command in its own process group. Returns (output, status, seconds taken)."""
+    env = dict(os.environ, CMOCKA_MESSAGE_OUTPUT="TAP", LC_ALL="C.UTF-8")
+    env.setdefault("UBSAN_OPTIONS", "print_stacktrace=1")
+    env.setdefault("ASAN_OPTIONS", "detect_leaks=1:allocator_may_return_null=1")
+    begin = time.monotonic()
+    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                             stderr=subprocess.STDOUT, env=env, start_new_session=True)
+    try:
+        output, _ = child.communicate(timeout=seconds)
+        status = child.returncode
+    except subprocess.TimeoutExpired:
+        os.killpg(child.pid, signal.SIGKILL)
+        output, _ = child.communicate()
+        output += f"\nstopped after {seconds} s\n".encode()
+        status = -signal.SIGKILL
+    return output.decode("utf-8", "replace"), status, time.monotonic() - begin
+
+
+def count(output, status):
+    """Returns (passed, failed, remark)."""
+    planned = passed = failed = 0
+    for line in output.splitlines():
+        plan = PLAN.match(line)
+        if plan:
+            planned += int(plan.group(1))
+        elif PASS.match(line):
+            if "# skip" in line.lower():
+                failed += 1
+            else:
+                passed += 1
+        elif FAIL.match(line):
+            failed += 1
+    if planned == 0 and passed == 0 and failed == 0:
+        return (1, 0, "") if status == 0 else (0, 1, f"exit status {status}")
+    if planned > passed + failed:
+        return passed, failed + planned - passed - failed, f"ended early, status {status}"
+    if status != 0 and failed == 0:
+        return passed, 1, f"exit status {status} although no check failed"
+    return passed, failed, ""
+
+
+def job(path, script, seconds):
+    if not os.path.exists(path):
+        return path, "", 0, 1, "was not built", 0.0
+    command = [path] if not script or os.access(path, os.X_OK) else ["sh", path]
+    if script and "/" not in path:
+        command = ["sh", path]
+    output, status, taken = run(command, seconds)
+    passed, failed, remark = count(output, status)
+    return path, output, passed, failed, remark, taken
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--seconds", type=int, default=300)
+    parser.add_argument("--logs", default="build/logs")
+    parser.add_argument("--build-log")
+    parser.add_argument("--build-status", default="0")
+    parser.add_argument("--programs", nargs="*", default=[])
+    parser.add_argument("--scripts", nargs="*", default=[])
+    args = parser.parse_args()
+
+    os.makedirs(args.logs, exist_ok=True)
+    total_passed = total_failed = 0
+    if args.build_status.strip() != "0":
+        print("not everything could be built:")
+        with open(args.build_log, encoding="utf-8", errors="replace") as log:
+            print("".join("    " + line for line in log.readlines()[-200:]))
+        total_failed += 1
+
+    todo = [(path, False) for path in args.programs] + [(path, True) for path in args.scripts]
+    with concurrent.futures.ThreadPoolExecutor(max_workers=max(1, args.jobs)) as pool:
+        futures = [pool.submit(job, path, script, args.seconds) for path, script in todo]
+        for future in concurrent.futures.as_completed(futures):
+            path, output, passed, failed, remark, taken = future.result()
+            total_passed += passed
+            total_failed += failed
+            name = re.sub(r"[^A-Za-z0-9_.-]", "_", os.path.relpath(path).replace("build/tests/", ""))
+            with open(os.path.join(args.logs, name + ".txt"), "w", encoding="utf-8") as log:
+                log.write(output)
+            mark = "ok  " if failed == 0 else "FAIL"
+            print(f"{mark} {path}: {passed} passed, {failed} failed ({taken:.1f} s)"
+                  + (f" - {remark}" if remark else ""), flush=True)
+            if failed:
+                for line in output.splitlines():
+                    print("    " + line)
+                sys.stdout.flush()
+    print(f"{total_passed} passed, {total_failed} failed")
+    return 0 if total_failed == 0 and total_passed > 0 else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
