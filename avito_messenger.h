@@ -264,6 +264,15 @@ typedef struct avito_transport {
     void *ctx;
 } avito_transport;
 
+/* Private: how far the body of an HTTP message has been read (>>48). */
+struct avitoi_body {
+    uint64_t left;     /* bytes still to come: of the body, or of the present chunk */
+    uint32_t overhead; /* framing bytes that no body bytes have paid for yet */
+    uint16_t line;     /* bytes of the present size line, or of all trailers */
+    uint8_t mode;
+    uint8_t state;
+};
+
 /* ======================================================================= *
  * >>24 ACCOUNT
  * ======================================================================= *
@@ -910,6 +919,180 @@ AVITO_API int avito_add_to_blacklist(avito_client *client, int64_t user_id,
  * ======================================================================= */
 
 #include <string.h>
+
+/* ======================================================================= *
+ * >>48 HTTP BODY FRAMING
+ * ======================================================================= *
+ *
+ * Where a body ends, for requests and answers alike: by its length, by chunks, or with the stream.
+ * Strict: two readers of one stream that differ about a length can be made to take one person's
+ * bytes for another's message. A chunk has 1 to 15 hex digits, lines end with CR LF and nothing
+ * else, extensions and trailers are checked and dropped. Every state is a place where input can end.
+ */
+
+#define AVITOI_BODY_LINE_MAX     256u   /* one size line with its extensions */
+#define AVITOI_BODY_TRAILER_MAX  4096u  /* all trailers together */
+#define AVITOI_BODY_OVERHEAD_MAX 65536u /* framing beyond what as many body bytes pay for */
+#define AVITOI_BODY_DIGITS_MAX   15u
+
+enum { AVITOI_BODY_LENGTH, AVITOI_BODY_CHUNKED, AVITOI_BODY_UNTIL_CLOSE };
+
+enum {
+    AVITOI_BODY_SIZE, /* hex digits; from here to END_LF: framing */
+    AVITOI_BODY_EXTENSION,
+    AVITOI_BODY_SIZE_LF,
+    AVITOI_BODY_DATA_CR,
+    AVITOI_BODY_DATA_LF,
+    AVITOI_BODY_TRAILER, /* at the start of a line */
+    AVITOI_BODY_TRAILER_NAME,
+    AVITOI_BODY_TRAILER_VALUE,
+    AVITOI_BODY_TRAILER_LF,
+    AVITOI_BODY_END_LF,
+    AVITOI_BODY_DATA,
+    AVITOI_BODY_DONE,
+    AVITOI_BODY_BAD
+};
+
+/* RFC 9110, 5.6.2: what names of fields, methods and the like are made of. */
+static inline bool avitoi_http_is_token(unsigned char c)
+{
+    unsigned char lower = (unsigned char)(c | 0x20u);
+
+    return (lower >= 'a' && lower <= 'z') || (c >= '0' && c <= '9') ||
+           memchr("!#$%&'*+-.^_`|~", c, 15) != NULL;
+}
+
+/* What may stand in the value of a field: no control bytes but the tab. */
+static inline bool avitoi_http_is_text(unsigned char c)
+{
+    return (c >= 0x20 && c != 0x7f) || c == '\t';
+}
+
+static inline unsigned avitoi_http_hex(unsigned char c)
+{
+    unsigned char lower = (unsigned char)(c | 0x20u);
+
+    if (c >= '0' && c <= '9') {
+        return (unsigned)c - '0';
+    }
+    return lower >= 'a' && lower <= 'f' ? (unsigned)lower - 'a' + 10u : 16u;
+}
+
+/* `length` counts only for AVITOI_BODY_LENGTH. */
+static inline void avitoi_body_init(struct avitoi_body *b, int mode, uint64_t length)
+{
+    memset(b, 0, sizeof *b);
+    b->mode = (uint8_t)mode;
+    if (mode == AVITOI_BODY_CHUNKED) {
+        b->state = AVITOI_BODY_SIZE;
+        return;
+    }
+    b->left = mode == AVITOI_BODY_LENGTH ? length : UINT64_MAX;
+    b->state = (uint8_t)(b->left > 0 ? AVITOI_BODY_DATA : AVITOI_BODY_DONE);
+}
+
+static inline int avitoi_body_size_byte(struct avitoi_body *b, unsigned char c)
+{
+    unsigned digit = avitoi_http_hex(c);
+
+    if (digit < 16 && b->line <= AVITOI_BODY_DIGITS_MAX) {
+        b->left = b->left << 4 | digit;
+        return AVITOI_BODY_SIZE;
+    }
+    if (b->line < 2) {
+        return AVITOI_BODY_BAD;
+    }
+    return c == ';' ? AVITOI_BODY_EXTENSION : c == '\r' ? AVITOI_BODY_SIZE_LF : AVITOI_BODY_BAD;
+}
+
+/* Takes one byte of framing and returns the state that follows. */
+static inline int avitoi_body_framing(struct avitoi_body *b, unsigned char c)
+{
+    switch ((int)b->state) {
+        case AVITOI_BODY_SIZE:
+            return avitoi_body_size_byte(b, c);
+        case AVITOI_BODY_EXTENSION:
+            return c == '\r'                ? AVITOI_BODY_SIZE_LF
+                   : avitoi_http_is_text(c) ? AVITOI_BODY_EXTENSION
+                                            : AVITOI_BODY_BAD;
+        case AVITOI_BODY_SIZE_LF:
+            b->line = 0;
+            return c != '\n' ? AVITOI_BODY_BAD : b->left > 0 ? AVITOI_BODY_DATA : AVITOI_BODY_TRAILER;
+        case AVITOI_BODY_DATA_CR:
+            return c == '\r' ? AVITOI_BODY_DATA_LF : AVITOI_BODY_BAD;
+        case AVITOI_BODY_DATA_LF:
+            b->line = 0;
+            return c == '\n' ? AVITOI_BODY_SIZE : AVITOI_BODY_BAD;
+        case AVITOI_BODY_TRAILER:
+            return c == '\r'                 ? AVITOI_BODY_END_LF
+                   : avitoi_http_is_token(c) ? AVITOI_BODY_TRAILER_NAME
+                                             : AVITOI_BODY_BAD;
+        case AVITOI_BODY_TRAILER_NAME:
+            return c == ':'                  ? AVITOI_BODY_TRAILER_VALUE
+                   : avitoi_http_is_token(c) ? AVITOI_BODY_TRAILER_NAME
+                                             : AVITOI_BODY_BAD;
+        case AVITOI_BODY_TRAILER_VALUE:
+            return c == '\r'                ? AVITOI_BODY_TRAILER_LF
+                   : avitoi_http_is_text(c) ? AVITOI_BODY_TRAILER_VALUE
+                                            : AVITOI_BODY_BAD;
+        case AVITOI_BODY_TRAILER_LF:
+            return c == '\n' ? AVITOI_BODY_TRAILER : AVITOI_BODY_BAD;
+        default: /* AVITOI_BODY_END_LF */
+            return c == '\n' ? AVITOI_BODY_DONE : AVITOI_BODY_BAD;
+    }
+}
+
+static inline void avitoi_body_framing_byte(struct avitoi_body *b, unsigned char c)
+{
+    unsigned limit =
+        b->state >= AVITOI_BODY_TRAILER ? AVITOI_BODY_TRAILER_MAX : AVITOI_BODY_LINE_MAX;
+
+    b->line++;
+    b->overhead++;
+    if (b->line > limit || b->overhead > AVITOI_BODY_OVERHEAD_MAX) {
+        b->state = AVITOI_BODY_BAD;
+        return;
+    }
+    b->state = (uint8_t)avitoi_body_framing(b, c);
+}
+
+/* Finds the next run of body bytes in data[0..len): data[*start .. *start + *body_len), maybe empty.
+ * Takes *used bytes. AVITO_AGAIN: the body goes on, call again with the bytes after *used (at least
+ * one was taken if len > 0). AVITO_END: it is complete; what follows *used is not part of it.
+ * AVITO_ERR_HTTP_CHUNK, which stays. With len 0 it tells whether the body is complete. */
+static inline int avitoi_body_feed(struct avitoi_body *b, const char *data, size_t len,
+                                   size_t *start, size_t *body_len, size_t *used)
+{
+    size_t at = 0;
+    size_t n = 0;
+
+    while (at < len && b->state < AVITOI_BODY_DATA) {
+        avitoi_body_framing_byte(b, (unsigned char)data[at++]);
+    }
+    *start = at;
+    if (b->state == AVITOI_BODY_DATA) {
+        n = len - at < b->left ? len - at : (size_t)b->left;
+        b->left -= n;
+        b->overhead -= n < b->overhead ? (uint32_t)n : b->overhead;
+        if (b->left == 0) {
+            b->state = (uint8_t)(b->mode == AVITOI_BODY_CHUNKED ? AVITOI_BODY_DATA_CR
+                                                                : AVITOI_BODY_DONE);
+        }
+    }
+    *body_len = n;
+    *used = at + n;
+    if (b->state == AVITOI_BODY_BAD) {
+        return AVITO_ERR_HTTP_CHUNK;
+    }
+    return b->state == AVITOI_BODY_DONE ? AVITO_END : AVITO_AGAIN;
+}
+
+/* The result when the stream has ended: AVITO_END if the body is complete, else CLOSED. */
+static inline int avitoi_body_at_close(const struct avitoi_body *b)
+{
+    return b->state == AVITOI_BODY_DONE || b->mode == AVITOI_BODY_UNTIL_CLOSE ? AVITO_END
+                                                                             : AVITO_ERR_CLOSED;
+}
 
 /* ======================================================================= *
  * >>58 WEBHOOK RECEIVER
