@@ -899,11 +899,310 @@ AVITO_API int avito_add_to_blacklist(avito_client *client, int64_t user_id,
 
 /* ======================================================================= *
  * >>31 POSIX TCP (AVITO_WITH_POSIX)
- * ======================================================================= */
+ * ======================================================================= *
+ *
+ * Sockets as a transport: IPv4 and IPv6, every address of the name tried in turn, no SIGPIPE, no
+ * heap of our own. The C library's getaddrinfo() waits, so it is called by wait() alone: a lane that
+ * may not wait needs a numeric host, `address`, or `resolve`.
+ */
+#if AVITO_WITH_POSIX
+
+/* One address of a host, bytes in network order. */
+typedef struct avito_tcp_address {
+    uint8_t bytes[16];
+    uint8_t size;   /* 4: IPv4, 16: IPv6 */
+    uint32_t scope; /* IPv6 link-local only, else 0 */
+} avito_tcp_address;
+
+#define AVITO_TCP_ADDRESSES 8 /* tried per connect, at most */
+
+typedef struct avito_tcp_options {
+    bool never_wait;     /* no wait(): lanes on it return AVITO_AGAIN */
+    const char *address; /* connect to this numeric address whatever the host is called; or NULL */
+    /* Optional: looks names up instead of getaddrinfo(). Puts up to `cap` addresses into `out` and
+     * their number, > 0, into *count. AVITO_OK; AVITO_AGAIN (called again later, must not wait on a
+     * never_wait lane); AVITO_ERR_RESOLVE or another error. */
+    int (*resolve)(void *ctx, const char *host, avito_tcp_address *out, size_t cap, size_t *count);
+    void *ctx;
+} avito_tcp_options;
+
+typedef struct avito_tcp {
+    avito_tcp_options o;
+    struct {
+        avito_tcp_address addresses[AVITO_TCP_ADDRESSES];
+        size_t count;   /* of addresses */
+        size_t next;    /* the one to try next */
+        int fd;         /* -1: none */
+        int error;      /* errno of the last failure */
+        int failure;    /* result of a failed look-up */
+        int wants;
+        uint8_t state;  /* AVITOI_TCP_* */
+        bool sent_last; /* the last I/O function called was send */
+    } priv;
+} avito_tcp;
+
+AVITO_API avito_tcp_options avito_tcp_options_default(void);
+
+/* AVITO_OK, ARGUMENT (`address` is not numeric), or OPTION_RESOLVE: never_wait without `address` and
+ * `resolve`. `options` may be NULL. Copies them, but not the text of `address`. */
+AVITO_API int avito_tcp_init(avito_tcp *tcp, const avito_tcp_options *options);
+
+/* The transport to give to a client or to TLS. `tcp` must outlive it and serves one lane. */
+AVITO_API avito_transport avito_tcp_transport(avito_tcp *tcp);
+
+/* The socket, for select(), poll() or epoll; -1 while there is none. Changes with every connect, also
+ * from one address to the next: ask after every step. */
+AVITO_API int avito_tcp_fd(const avito_tcp *tcp);
+
+/* Hooks for avito_account_options and avito_tls_options; `ctx` is not used. */
+AVITO_API uint32_t avito_posix_clock_ms(void *ctx);
+AVITO_API int64_t avito_posix_unix_time(void *ctx);
+AVITO_API int avito_posix_entropy(void *ctx, void *out, size_t len);
+
+#endif /* AVITO_WITH_POSIX */
 
 /* ======================================================================= *
  * >>32 TLS BY BEARSSL (AVITO_WITH_BEARSSL)
- * ======================================================================= */
+ * ======================================================================= *
+ *
+ * TLS 1.2 as a transport over any transport: sockets, lwIP, a modem's UART. You give the context, the
+ * buffers, the trust anchors, the time and the random bytes; nothing is allocated.
+ *
+ * Six suites (ECDHE with AES-128-GCM, AES-256-GCM or ChaCha20-Poly1305), no renegotiation, ALPN
+ * "http/1.1", certificates signed with SHA-256, 384 or 512, RSA of 2048 bits or more. On top of what
+ * BearSSL checks, each certificate of the chain (eight at most) must be v3 without repeated
+ * extensions or name constraints, its extended key usage, if any, must allow TLS servers, and the
+ * server's own must list its DNS names and be no CA. The host must be a name, not an address.
+ */
+#if AVITO_WITH_BEARSSL
+
+#ifdef __cplusplus
+} /* bearssl.h brings its own extern "C" */
+#endif
+#if defined(__GNUC__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wundef"
+#pragma GCC diagnostic ignored "-Wconversion"
+#pragma GCC diagnostic ignored "-Wsign-conversion"
+#if defined(__clang__)
+#pragma GCC diagnostic ignored "-Weverything"
+#endif
+#endif
+#include <bearssl.h>
+#if defined(__GNUC__)
+#pragma GCC diagnostic pop
+#endif
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Bytes for .buffer. `fragment` is 512, 1024, 2048, 4096 or 16384. Below 16384 the server is asked for
+ * small records; many servers ignore that, and a larger record is then AVITO_ERR_TLS_ROOM.
+ * Half duplex shares one buffer: while a record is being sent none can be read, so the early answer
+ * to an upload is seen between two records only. With a transport whose peer may stop reading
+ * without closing, or for long uploads, take full duplex. */
+#define AVITO_TLS_BUFFER_HALF(fragment) ((size_t)(fragment) + 325u)
+#define AVITO_TLS_BUFFER_FULL(fragment) (2u * (size_t)(fragment) + 410u)
+
+typedef struct avito_tls_options {
+    avito_transport transport; /* carries the records */
+    const br_x509_trust_anchor *anchors;
+    size_t anchors_count;
+    void *buffer;              /* for records, AVITO_TLS_BUFFER_*() bytes; must not move */
+    size_t buffer_cap;
+    bool full_duplex;          /* buffer_cap is AVITO_TLS_BUFFER_FULL() */
+    void *read_ahead;          /* optional: 1 KB or more halve the transport's recv() calls */
+    size_t read_ahead_cap;
+    void *ctx;                 /* first argument of every hook below */
+    int64_t (*unix_time)(void *ctx);                  /* required; before 2020: OPTION_TIME */
+    int (*entropy)(void *ctx, void *out, size_t len); /* required; AVITO_OK or an error */
+    /* Optional: called before and after each piece of handshake work. Where single multiplications
+     * outlast the watchdog see AVITO_TLS_WATCHED_EC. */
+    void (*watchdog)(void *ctx);
+    /* Optional: chooses suites and implementations instead of avito_tls_profile(), to save flash.
+     * What this client insists on is set after it and cannot be loosened here. With
+     * AVITO_TLS_OWN_PROFILE 1 it is required and avito_tls_profile() is not linked. */
+    void (*configure)(void *ctx, br_ssl_client_context *ssl, br_x509_minimal_context *x509);
+} avito_tls_options;
+
+/* A TLS session to continue later, without certificates and long arithmetic: plain bytes, good for a
+ * file or a backup register. Holds a secret: keep it like a key. Bound to host, port and anchors. */
+#define AVITO_TLS_SESSION_SIZE 112
+typedef struct avito_tls_session {
+    uint8_t bytes[AVITO_TLS_SESSION_SIZE];
+} avito_tls_session;
+
+/* Why a certificate was refused with AVITO_ERR_TLS_CERT: avito_error.detail is one of these or
+ * BearSSL's own BR_ERR_X509_*. */
+#define AVITO_TLS_CERT_DER         901 /* not well-formed */
+#define AVITO_TLS_CERT_VERSION     902 /* not version 3 */
+#define AVITO_TLS_CERT_REPEATED    903 /* an extension stands twice, or there are over 32 */
+#define AVITO_TLS_CERT_CONSTRAINTS 904 /* name constraints, which are not checked here */
+#define AVITO_TLS_CERT_USAGE       905 /* extended key usage without TLS server */
+#define AVITO_TLS_CERT_NO_NAME     906 /* the server's certificate lists no DNS name */
+#define AVITO_TLS_CERT_CA          907 /* the server's certificate is a CA's */
+#define AVITO_TLS_CERT_CHAIN       908 /* over eight certificates */
+
+/* Private: what the check of one certificate remembers between two pieces of it. */
+typedef struct avitoi_cert {
+    const br_x509_class *vtable; /* first: BearSSL calls us through it */
+    br_x509_minimal_context *inner;
+    uint32_t pos;                /* bytes of the certificate seen */
+    uint32_t need;               /* bytes to skip or to collect */
+    uint32_t end[8];             /* where each open element ends */
+    uint32_t seen[32];           /* hashes of the extensions' names */
+    uint8_t held[12];            /* bytes collected */
+    uint16_t failure;            /* AVITO_TLS_CERT_*; 0: none */
+    uint8_t depth, step, field, tag, len_bytes, held_len, seen_len, certs, extension, found;
+    bool started;                /* a chain came in this handshake */
+} avitoi_cert;
+
+typedef struct avito_tls {
+    avito_tls_options o;
+    struct {
+        br_ssl_client_context ssl;
+        br_x509_minimal_context x509;
+        avitoi_cert cert;
+        uint8_t anchors_key[32];   /* hash of the anchors */
+        uint8_t session_key[32];   /* hash of anchors, host and port of `ssl`'s session */
+        int64_t session_time;      /* when its certificates were checked; 0: no session */
+        size_t ahead_pos, ahead_len;
+        uint32_t record_left;      /* bytes of the record being received still to come */
+        uint32_t handshake_bytes;
+        int64_t now;
+        int detail;
+        int failure;               /* result that stays until the next connect; 0: none */
+        int send_failure;          /* sending is over, receiving may go on */
+        uint8_t state;             /* AVITOI_TLS_* */
+        uint8_t head[5], head_len; /* of that record */
+        uint8_t idle_records;      /* in a row without data */
+        bool resumed, held_back;
+    } priv;
+} avito_tls;
+
+AVITO_API avito_tls_options avito_tls_options_default(void);
+
+/* AVITO_OK, or OPTION_TRANSPORT, OPTION_ANCHORS, OPTION_TIME, OPTION_ENTROPY (missing), TLS_ROOM
+ * (buffer), ARGUMENT (configure chose a suite that is not allowed, or is missing). Copies the options. */
+AVITO_API int avito_tls_init(avito_tls *tls, const avito_tls_options *options);
+
+/* The transport to give to a client. `tls` must outlive it, must not move, and serves one lane. */
+AVITO_API avito_transport avito_tls_transport(avito_tls *tls);
+
+/* The default choice of implementations: the fastest that the machine has, all curves. */
+AVITO_API void avito_tls_profile(br_ssl_client_context *ssl, br_x509_minimal_context *x509);
+
+/* Whether the connection continued an earlier session, and its cipher suite (BR_TLS_*); 0: none. */
+AVITO_API bool avito_tls_resumed(const avito_tls *tls);
+AVITO_API int avito_tls_suite(const avito_tls *tls);
+
+/* Takes the session out, to be put into another avito_tls or to survive a reboot. AVITO_OK, or
+ * AVITO_END: there is none. */
+AVITO_API int avito_tls_get_session(const avito_tls *tls, avito_tls_session *out);
+
+/* Puts one in, between connections; the next connect tries it if it is for that host, port and these
+ * anchors and not older than a day. AVITO_OK or ARGUMENT. */
+AVITO_API int avito_tls_set_session(avito_tls *tls, const avito_tls_session *session);
+
+/* ---- trust anchors ----
+ *
+ * br_x509_trust_anchor arrays: made by tools/anchors at build time, or read here from PEM at run time,
+ * in pieces of any size. The memory given holds the result and must outlive its use. */
+typedef struct avito_anchors {
+    const br_x509_trust_anchor *items;
+    size_t count;
+    size_t skipped;             /* certificates with a kind of key that BearSSL does not know */
+    size_t needed;              /* bytes of memory that hold everything read so far */
+    struct {
+        br_pem_decoder_context pem;
+        br_x509_decoder_context x509;
+        char *memory;
+        size_t cap, low, high;  /* names and keys grow up, anchors grow down */
+        size_t mark;            /* where the certificate in progress began */
+        size_t bytes;           /* of it, counted also when they do not fit */
+        int failure;
+        bool open;              /* inside a certificate */
+        bool full;
+    } priv;
+} avito_anchors;
+
+AVITO_API void avito_anchors_begin(avito_anchors *anchors, void *memory, size_t cap);
+AVITO_API void avito_anchors_add_pem(avito_anchors *anchors, const void *text, size_t len);
+
+/* AVITO_OK; OPTION_ANCHORS: no certificate, or a broken or cut one; ROOM: give anchors->needed. */
+AVITO_API int avito_anchors_end(avito_anchors *anchors);
+
+/* The three in one. */
+AVITO_API int avito_anchors_load_pem(avito_anchors *anchors, void *memory, size_t cap,
+                                     const void *text, size_t len);
+#if AVITO_WITH_POSIX
+/* From a file such as /etc/ssl/certs/ca-certificates.crt, read in pieces. */
+AVITO_API int avito_anchors_load_file(avito_anchors *anchors, void *memory, size_t cap,
+                                      const char *path);
+#endif
+
+/* For boards whose watchdog is shorter than a handshake. BearSSL's arithmetic takes no context, so
+ * these two define, in your own file, twins of an implementation that call hook() before and after
+ * each multiplication; use them in .configure:
+ *
+ *     AVITO_TLS_WATCHED_EC(board_ec, br_ec_p256_m15, 1u << BR_EC_secp256r1, feed_watchdog)
+ *     AVITO_TLS_WATCHED_RSA(board_rsa, br_rsa_i15_pkcs1_vrfy, feed_watchdog)
+ */
+#define AVITO_TLS_WATCHED_EC(name, inner, curves, hook)                                            \
+    static uint32_t name##_mul(unsigned char *g, size_t g_len, const unsigned char *x,             \
+                               size_t x_len, int curve)                                            \
+    {                                                                                              \
+        uint32_t ok;                                                                               \
+        hook();                                                                                    \
+        ok = (inner).mul(g, g_len, x, x_len, curve);                                               \
+        hook();                                                                                    \
+        return ok;                                                                                 \
+    }                                                                                              \
+    static size_t name##_mulgen(unsigned char *r, const unsigned char *x, size_t x_len, int curve) \
+    {                                                                                              \
+        size_t len;                                                                                \
+        hook();                                                                                    \
+        len = (inner).mulgen(r, x, x_len, curve);                                                  \
+        hook();                                                                                    \
+        return len;                                                                                \
+    }                                                                                              \
+    static uint32_t name##_muladd(unsigned char *a, const unsigned char *b, size_t len,            \
+                                  const unsigned char *x, size_t x_len, const unsigned char *y,    \
+                                  size_t y_len, int curve)                                         \
+    {                                                                                              \
+        uint32_t ok;                                                                               \
+        hook();                                                                                    \
+        ok = (inner).muladd(a, b, len, x, x_len, y, y_len, curve);                                 \
+        hook();                                                                                    \
+        return ok;                                                                                 \
+    }                                                                                              \
+    static const unsigned char *name##_generator(int curve, size_t *len)                           \
+    {                                                                                              \
+        return (inner).generator(curve, len);                                                      \
+    }                                                                                              \
+    static const unsigned char *name##_order(int curve, size_t *len)                               \
+    {                                                                                              \
+        return (inner).order(curve, len);                                                          \
+    }                                                                                              \
+    static size_t name##_xoff(int curve, size_t *len)                                              \
+    {                                                                                              \
+        return (inner).xoff(curve, len);                                                           \
+    }                                                                                              \
+    static const br_ec_impl name = {(uint32_t)(curves), name##_generator, name##_order,            \
+                                    name##_xoff,        name##_mul,       name##_mulgen,           \
+                                    name##_muladd};
+#define AVITO_TLS_WATCHED_RSA(name, inner, hook)                                                   \
+    static uint32_t name(const unsigned char *x, size_t x_len, const unsigned char *hash_oid,      \
+                         size_t hash_len, const br_rsa_public_key *pk, unsigned char *hash_out)    \
+    {                                                                                              \
+        uint32_t ok;                                                                               \
+        hook();                                                                                    \
+        ok = inner(x, x_len, hash_oid, hash_len, pk, hash_out);                                    \
+        hook();                                                                                    \
+        return ok;                                                                                 \
+    }
+
+#endif /* AVITO_WITH_BEARSSL */
 
 #ifdef __cplusplus
 }
