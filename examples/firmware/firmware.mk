@@ -1,0 +1,102 @@
+# Firmware on emulated boards. `make firmware` installs the cross tools, fetches the sources of
+# BearSSL and lwIP from the distribution, builds, runs and judges every board.
+
+FIRMWARE_DIR := examples/firmware
+FIRMWARE_OUT := build/firmware
+FIRMWARE_BOARDS := microbit mps2-an385 lm3s6965evb sifive_e
+FIRMWARE_SOURCE := build/source
+FIRMWARE_PACKAGES := gcc-arm-none-eabi libnewlib-arm-none-eabi binutils-arm-none-eabi \
+    qemu-system-arm gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf qemu-system-misc \
+    libjsmn-dev dpkg-dev python3
+
+FIRMWARE_ARM := arm-none-eabi-gcc --specs=nano.specs -mthumb
+FIRMWARE_RISCV := riscv64-unknown-elf-gcc --specs=picolibc.specs
+FIRMWARE_CC_cm0 := $(FIRMWARE_ARM) -mcpu=cortex-m0
+FIRMWARE_CC_cm3 := $(FIRMWARE_ARM) -mcpu=cortex-m3
+FIRMWARE_CC_rv32 := $(FIRMWARE_RISCV) -march=rv32imac -mabi=ilp32
+
+FIRMWARE_CPU_microbit := cm0
+FIRMWARE_CPU_mps2-an385 := cm3
+FIRMWARE_CPU_lm3s6965evb := cm3
+FIRMWARE_CPU_sifive_e := rv32
+FIRMWARE_LINK_microbit := link_uart
+FIRMWARE_LINK_mps2-an385 := link_uart
+FIRMWARE_LINK_lm3s6965evb := link_lwip
+FIRMWARE_LINK_sifive_e := link_uart
+FIRMWARE_FLAGS_mps2-an385 := -DLINK_PORTS=2
+
+FIRMWARE_CFLAGS := -std=gnu99 -Os -g -ffunction-sections -fdata-sections -fstack-usage \
+    -fcallgraph-info=su -Wall -Wextra -Werror -DNDEBUG
+# jsmn.h lies in the host's include directory, whose other headers are not for the boards.
+FIRMWARE_INCLUDES := -I$(FIRMWARE_OUT)/include -I. -I$(FIRMWARE_DIR) -I$(FIRMWARE_DIR)/board \
+    -isystem $(FIRMWARE_SOURCE)/bearssl/inc -I$(FIRMWARE_DIR)/lwip \
+    -isystem $(FIRMWARE_SOURCE)/lwip/src/include
+FIRMWARE_LDFLAGS := -nostartfiles -Wl,--gc-sections -L$(FIRMWARE_DIR)
+FIRMWARE_HEADERS := avito_messenger.h $(wildcard $(FIRMWARE_DIR)/*.h $(FIRMWARE_DIR)/*/*.h)
+FIRMWARE_COMMON := startup semihosting say
+
+.PHONY: firmware firmware-selftest firmware-packages firmware-sources
+
+firmware-packages:
+	@sh tools/need.sh $(FIRMWARE_PACKAGES)
+
+firmware-sources: firmware-packages
+	@$(FIRMWARE_DIR)/source.sh bearssl $(FIRMWARE_SOURCE)
+	@$(FIRMWARE_DIR)/source.sh lwip $(FIRMWARE_SOURCE)
+	@mkdir -p $(FIRMWARE_OUT)/include
+	@cp -u /usr/include/jsmn.h $(FIRMWARE_OUT)/include/
+
+# The packages and sources must be there before anything below is even looked at: a make of its own.
+firmware: firmware-sources ## build and run the firmware on every emulated board
+	@$(MAKE) --no-print-directory -j$(JOBS) firmware-run
+
+firmware-selftest: firmware-sources ## only the board files: clock, entropy and link of each board
+	@$(MAKE) --no-print-directory -j$(JOBS) \
+	    $(FIRMWARE_BOARDS:%=$(FIRMWARE_OUT)/selftest/%.elf)
+	@$(PYTHON) $(FIRMWARE_DIR)/selftest.py $(FIRMWARE_OUT)/selftest $(FIRMWARE_BOARDS)
+
+# ---- libraries ----
+
+$(FIRMWARE_OUT)/bearssl-%/libbearssl.a: $(FIRMWARE_DIR)/bearssl.sh $(FIRMWARE_SOURCE)/bearssl/.complete
+	@$(FIRMWARE_DIR)/bearssl.sh $(FIRMWARE_SOURCE)/bearssl $(@D) $(FIRMWARE_CC_$*)
+	@touch $@
+
+FIRMWARE_LWIP := $(patsubst %,$(FIRMWARE_SOURCE)/lwip/src/%.c, core/def core/inet_chksum core/init \
+    core/ip core/mem core/memp core/netif core/pbuf core/raw core/stats core/sys core/tcp \
+    core/tcp_in core/tcp_out core/timeouts core/udp core/ipv4/etharp core/ipv4/icmp core/ipv4/ip4 \
+    core/ipv4/ip4_addr core/ipv4/ip4_frag netif/ethernet)
+
+$(FIRMWARE_LWIP): ;
+
+# ---- programs: build/firmware/BOARD/NAME.o, so that flags may differ by board ----
+
+define FIRMWARE_BOARD_RULES
+$(FIRMWARE_OUT)/$(1)/%.o: $(FIRMWARE_DIR)/%.c $(FIRMWARE_HEADERS)
+	@mkdir -p $$(@D)
+	$$(FIRMWARE_CC_$(FIRMWARE_CPU_$(1))) $$(FIRMWARE_CFLAGS) $$(FIRMWARE_FLAGS_$(1)) \
+	    $$(FIRMWARE_INCLUDES) -c $$< -o $$@
+
+$(FIRMWARE_OUT)/$(1)/board.o: $(FIRMWARE_DIR)/board/$(1).c $(FIRMWARE_HEADERS)
+	@mkdir -p $$(@D)
+	$$(FIRMWARE_CC_$(FIRMWARE_CPU_$(1))) $$(FIRMWARE_CFLAGS) $$(FIRMWARE_FLAGS_$(1)) \
+	    $$(FIRMWARE_INCLUDES) -c $$< -o $$@
+
+FIRMWARE_OBJECTS_$(1) := $(FIRMWARE_OUT)/$(1)/board.o \
+    $$(patsubst %,$(FIRMWARE_OUT)/$(1)/%.o,$(FIRMWARE_COMMON) $(FIRMWARE_LINK_$(1))) \
+    $$(if $$(filter link_lwip,$(FIRMWARE_LINK_$(1))),\
+        $$(patsubst %.c,$(FIRMWARE_OUT)/$(1)/lwip/%.o,$$(notdir $(FIRMWARE_LWIP))))
+
+$(FIRMWARE_OUT)/selftest/$(1).elf: $$(FIRMWARE_OBJECTS_$(1)) $(FIRMWARE_OUT)/$(1)/selftest.o \
+    $(FIRMWARE_DIR)/board/$(1).ld $(FIRMWARE_DIR)/sections.ld
+	@mkdir -p $$(@D)
+	$$(FIRMWARE_CC_$(FIRMWARE_CPU_$(1))) $$(FIRMWARE_LDFLAGS) -T $(FIRMWARE_DIR)/board/$(1).ld \
+	    -Wl,--defsym=firmware_stack_need=2048 $$(filter %.o,$$^) -o $$@
+endef
+$(foreach board,$(FIRMWARE_BOARDS),$(eval $(call FIRMWARE_BOARD_RULES,$(board))))
+
+define FIRMWARE_LWIP_RULE
+$(FIRMWARE_OUT)/lm3s6965evb/lwip/$(notdir $(1:.c=.o)): $(1) $(FIRMWARE_DIR)/lwip/lwipopts.h
+	@mkdir -p $$(@D)
+	$$(FIRMWARE_CC_cm3) $$(FIRMWARE_CFLAGS) $$(FIRMWARE_INCLUDES) -c $$< -o $$@
+endef
+$(foreach source,$(FIRMWARE_LWIP),$(eval $(call FIRMWARE_LWIP_RULE,$(source))))
