@@ -73,12 +73,12 @@ $(FIRMWARE_LWIP): ;
 define FIRMWARE_BOARD_RULES
 $(FIRMWARE_OUT)/$(1)/%.o: $(FIRMWARE_DIR)/%.c $(FIRMWARE_HEADERS)
 	@mkdir -p $$(@D)
-	$$(FIRMWARE_CC_$(FIRMWARE_CPU_$(1))) $$(FIRMWARE_CFLAGS) $$(FIRMWARE_FLAGS_$(1)) \
+	@$$(FIRMWARE_CC_$(FIRMWARE_CPU_$(1))) $$(FIRMWARE_CFLAGS) $$(FIRMWARE_FLAGS_$(1)) \
 	    $$(FIRMWARE_INCLUDES) -c $$< -o $$@
 
 $(FIRMWARE_OUT)/$(1)/board.o: $(FIRMWARE_DIR)/board/$(1).c $(FIRMWARE_HEADERS)
 	@mkdir -p $$(@D)
-	$$(FIRMWARE_CC_$(FIRMWARE_CPU_$(1))) $$(FIRMWARE_CFLAGS) $$(FIRMWARE_FLAGS_$(1)) \
+	@$$(FIRMWARE_CC_$(FIRMWARE_CPU_$(1))) $$(FIRMWARE_CFLAGS) $$(FIRMWARE_FLAGS_$(1)) \
 	    $$(FIRMWARE_INCLUDES) -c $$< -o $$@
 
 FIRMWARE_OBJECTS_$(1) := $(FIRMWARE_OUT)/$(1)/board.o \
@@ -89,7 +89,7 @@ FIRMWARE_OBJECTS_$(1) := $(FIRMWARE_OUT)/$(1)/board.o \
 $(FIRMWARE_OUT)/selftest/$(1).elf: $$(FIRMWARE_OBJECTS_$(1)) $(FIRMWARE_OUT)/$(1)/selftest.o \
     $(FIRMWARE_DIR)/board/$(1).ld $(FIRMWARE_DIR)/sections.ld
 	@mkdir -p $$(@D)
-	$$(FIRMWARE_CC_$(FIRMWARE_CPU_$(1))) $$(FIRMWARE_LDFLAGS) -T $(FIRMWARE_DIR)/board/$(1).ld \
+	@$$(FIRMWARE_CC_$(FIRMWARE_CPU_$(1))) $$(FIRMWARE_LDFLAGS) -T $(FIRMWARE_DIR)/board/$(1).ld \
 	    -Wl,--defsym=firmware_stack_need=2048 $$(filter %.o,$$^) -o $$@
 endef
 $(foreach board,$(FIRMWARE_BOARDS),$(eval $(call FIRMWARE_BOARD_RULES,$(board))))
@@ -97,6 +97,6 @@ $(foreach board,$(FIRMWARE_BOARDS),$(eval $(call FIRMWARE_BOARD_RULES,$(board)))
 define FIRMWARE_LWIP_RULE
 $(FIRMWARE_OUT)/lm3s6965evb/lwip/$(notdir $(1:.c=.o)): $(1) $(FIRMWARE_DIR)/lwip/lwipopts.h
 	@mkdir -p $$(@D)
-	$$(FIRMWARE_CC_cm3) $$(FIRMWARE_CFLAGS) $$(FIRMWARE_INCLUDES) -c $$< -o $$@
+	@$$(FIRMWARE_CC_cm3) $$(FIRMWARE_CFLAGS) $$(FIRMWARE_INCLUDES) -c $$< -o $$@
 endef
 $(foreach source,$(FIRMWARE_LWIP),$(eval $(call FIRMWARE_LWIP_RULE,$(source))))
