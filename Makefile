@@ -73,7 +73,7 @@ include $(wildcard tests/*.mk tools/*.mk examples/*.mk examples/*/*.mk)
 
 # ---- everyday ----
 
-.PHONY: help test test-programs packages clean
+.PHONY: help test test-programs packages expect check-expect clean
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | sort -u | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
 
@@ -89,6 +89,12 @@ test-programs: $(TEST_PROGRAMS) ## only build the tests
 
 packages: ## install the Debian packages that the tests need
 	@sh tools/need.sh $(BASE_PACKAGES) $(sort $(TEST_PACKAGES))
+
+expect: ## write tests/data/*.expect with the independent decoder
+	$(PYTHON) tests/expect.py --write
+
+check-expect: ## are tests/data/*.expect what the independent decoder says?
+	@$(PYTHON) tests/expect.py --check
 
 clean: ## remove what was built
 	rm -rf build $(CLEAN_FILES)

@@ -13,6 +13,7 @@
 
 #include "support/clock.h"
 #include "support/dump.h"
+#include "support/fixture.h"
 #include "support/guard.h"
 #include "support/script.h"
 
@@ -480,6 +481,26 @@ static void test_dump_of_a_chat(void **state)
     text_free(&out);
 }
 
+/* ---- fixtures ---- */
+
+static void test_fixtures_come_with_expectations(void **state)
+{
+    struct fixtures chats = fixtures_load("chat_");
+    struct fixtures one = fixture_load("bad_event_nul_after.txt");
+
+    (void)state;
+    assert_true(chats.count > 20);
+    for (size_t i = 0; i < chats.count; i++) {
+        assert_int_equal(strncmp(chats.items[i].expect, "result = OK\nchat.", 17), 0);
+        assert_true(i == 0 || strcmp(chats.items[i - 1].name, chats.items[i].name) < 0);
+    }
+    assert_int_equal(one.count, 1);
+    assert_int_equal(one.items[0].body[one.items[0].body_len - 1], '\0');
+    assert_string_equal(one.items[0].expect, "result = JSON\n");
+    fixtures_free(&chats);
+    fixtures_free(&one);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -496,6 +517,7 @@ int main(void)
         cmocka_unit_test(test_dump_of_a_message),
         cmocka_unit_test(test_dump_of_nothing_is_nothing),
         cmocka_unit_test(test_dump_of_a_chat),
+        cmocka_unit_test(test_fixtures_come_with_expectations),
     };
     return cmocka_run_group_tests_name("support", tests, NULL, NULL);
 }

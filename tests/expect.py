@@ -1,0 +1,586 @@
+#!/usr/bin/env python3
+"""An independent decoder of the API's answers: the expectation of the decoding tests.
+
+Reads a file of tests/data with Python's own json module and prints what the C structs must hold, as
+the flat text that tests/support/dump.h describes. Written from the facts about the API (the manual,
+chapter ">>10", and tests/data/INDEX.md), not from the C code.
+
+    tests/expect.py FILE...    print the expectation of these files
+    tests/expect.py --write    write tests/data/*.expect
+    tests/expect.py --check    compare them with what is there; exit status 1 if one differs
+
+The first line is "result = OK", "result = END" (the probe `{}` of a notification), or the error:
+"result = JSON", JSON_UTF8, JSON_DEPTH, MODEL, DUPLICATE, EMPTY, REFUSED, without "AVITO_ERR_". After
+an error there are no more lines. Files error_* have no result line: an error body is only read for
+its code and message.
+
+The file's name says what it is: chat_*, chats_*, messages_*, message_*, event_*, token_*, self_*,
+subscriptions_*, voices_*, upload_*, ok_*, error_*; bad_X_* is a hostile X.
+
+RULES beside the plain mapping
+  numbers      may be strings of digits; int64; a fraction or anything else is MODEL
+  null         is the same as missing
+  unknown keys are ignored, whatever they hold; a known key twice in one object is DUPLICATE
+  lone surrogates from \\u escapes become U+FFFD, one each
+  coordinates  times 10^7, rounded half away from zero from the decimal text, never by a double
+  depth        more than 32 open containers is JSON_DEPTH, wherever they are
+  content      SYSTEM if flow_id is there, or if the message's type is system and text is there;
+               else the member that is there; TEXT if only text is; NONE if nothing known is
+  is_own       direction is out, or author_id equals user_id (notifications)
+  is_system    type system, or author_id is there and 0 or 1, or the text begins with SYSTEM_PREFIX
+  is_placeholder   the text begins with PLACEHOLDER
+"""
+import glob
+import json
+import os
+import re
+import sys
+from decimal import ROUND_HALF_UP, Decimal, localcontext
+
+DATA = os.path.join(os.path.dirname(os.path.abspath(__file__)), "data")
+SYSTEM_PREFIX = "[Системное сообщение]"
+PLACEHOLDER = "Перейдите на подписку с API мессенджера, чтобы получить доступ к чатам"
+ERROR_TEXT_BYTES = 95
+DEPTH = 32
+
+
+class Fault(Exception):
+    """An answer that must be refused; its text is the error's name."""
+
+
+# ---- reading ----
+
+class Object(list):
+    """A JSON object as its pairs, in order, duplicates included."""
+
+    def fields(self, *known):
+        """The known members that are not null. A known key that stands twice is malformed."""
+        found, seen = {}, set()
+        for key, value in self:
+            if key in known:
+                if key in seen:
+                    raise Fault("DUPLICATE")
+                seen.add(key)
+                if value is not None:
+                    found[key] = value
+        return found
+
+
+def refuse_constant(_):
+    raise Fault("JSON")
+
+
+def too_deep(text):
+    depth, in_string, escaped = 0, False, False
+    for char in text:
+        if in_string:
+            if escaped:
+                escaped = False
+            elif char == "\\":
+                escaped = True
+            elif char == '"':
+                in_string = False
+        elif char == '"':
+            in_string = True
+        elif char in "[{":
+            depth += 1
+            if depth > DEPTH:
+                return True
+        elif char in "]}":
+            depth -= 1
+    return False
+
+
+def parse(data):
+    try:
+        text = data.decode("utf-8", "strict")
+    except UnicodeDecodeError:
+        raise Fault("JSON_UTF8") from None
+    if text.strip(" \t\r\n") == "":
+        raise Fault("EMPTY")
+    if too_deep(text):
+        raise Fault("JSON_DEPTH")
+    try:
+        return json.loads(text, object_pairs_hook=Object, parse_float=Decimal,
+                          parse_constant=refuse_constant)
+    except ValueError:
+        raise Fault("JSON") from None
+
+
+def must_be(kind, value):
+    if not isinstance(value, kind) or (kind is list and isinstance(value, Object)):
+        raise Fault("MODEL")
+    return value
+
+
+def string(value):
+    return re.sub("[\ud800-\udfff]", "\ufffd", must_be(str, value))
+
+
+def boolean(value):
+    return must_be(bool, value)
+
+
+def integer(value):
+    if isinstance(value, str) and re.fullmatch(r"-?[0-9]+", value):
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise Fault("MODEL")
+    if not -2**63 <= value < 2**63:
+        raise Fault("MODEL")
+    return value
+
+
+def degrees_e7(value):
+    if isinstance(value, str) and re.fullmatch(r"-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?", value):
+        value = Decimal(value)
+    if isinstance(value, bool) or not isinstance(value, (int, Decimal)):
+        raise Fault("MODEL")
+    with localcontext() as exact:
+        exact.prec = 1000
+        return int((Decimal(value) * 10**7).to_integral_value(ROUND_HALF_UP))
+
+
+# ---- printing ----
+
+class Text:
+    def __init__(self):
+        self.lines = []
+
+    def line(self, path, value):
+        self.lines.append(f"{path} = {value}")
+
+    def string(self, path, value):
+        if value is not None:
+            self.line(path, json.dumps(string(value)))
+
+    def number(self, path, value):
+        if value is not None and integer(value) != 0:
+            self.line(path, integer(value))
+
+    def degrees(self, path, value):
+        if value is not None and degrees_e7(value) != 0:
+            self.line(path, degrees_e7(value))
+
+    def truth(self, path, value):
+        """A flag of the server's that is printed when it was sent."""
+        if value is not None:
+            self.line(path, "true" if boolean(value) else "false")
+
+    def flag(self, path, value):
+        if value:
+            self.line(path, "true")
+
+    def word(self, path, value, names):
+        if value is not None:
+            self.line(path, names.get(string(value), "UNKNOWN") + " " + json.dumps(string(value)))
+
+    def items(self, path, values, one):
+        if values:
+            self.line(path + ".count", len(values))
+        for i, value in enumerate(values):
+            one(self, f"{path}[{i}]", value)
+
+
+def text_one(out, path, value):
+    out.line(path, json.dumps(string(value)) if value is not None else "null")
+
+
+def objects(value):
+    """A list of objects; null is empty."""
+    return [must_be(Object, one) for one in must_be(list, value)] if value is not None else []
+
+
+def size_map(out, path, value):
+    pairs = must_be(Object, value) if value is not None else []
+    if pairs:
+        out.line(path + ".count", len(pairs))
+    for i, (size, url) in enumerate(pairs):
+        shown = json.dumps(string(url)) if url is not None else "null"
+        out.line(f"{path}[{i}]", json.dumps(string(size)) + " " + shown)
+
+
+# ---- models ----
+
+TYPES = {"text": "TEXT", "image": "IMAGE", "link": "LINK", "item": "ITEM", "location": "LOCATION",
+         "call": "CALL", "voice": "VOICE", "system": "SYSTEM", "deleted": "DELETED",
+         "appCall": "APP_CALL", "file": "FILE", "video": "VIDEO"}
+DIRECTIONS = {"in": "IN", "out": "OUT"}
+CHAT_TYPES = {"u2i": "U2I", "u2u": "U2U", "a2u": "A2U"}
+KINDS = {"house": "HOUSE", "street": "STREET", "area": "AREA"}
+STATUSES = {"missed": "MISSED"}
+MEMBERS = ("image", "link", "item", "location", "call", "voice")
+
+
+def image(out, path, value):
+    size_map(out, path + ".sizes", must_be(Object, value).fields("sizes").get("sizes"))
+
+
+def link(out, path, value):
+    f = must_be(Object, value).fields("text", "url", "preview")
+    out.string(path + ".text", f.get("text"))
+    out.string(path + ".url", f.get("url"))
+    if "preview" in f:
+        path += ".preview"
+        out.line(path, "object")
+        p = must_be(Object, f["preview"]).fields("title", "description", "domain", "url", "images")
+        for name in ("title", "description", "domain", "url"):
+            out.string(f"{path}.{name}", p.get(name))
+        size_map(out, path + ".images", p.get("images"))
+
+
+def item_content(out, path, value):
+    names = ("title", "item_url", "image_url", "price_string")
+    f = must_be(Object, value).fields(*names)
+    for name in names:
+        out.string(f"{path}.{name}", f.get(name))
+
+
+def location(out, path, value):
+    f = must_be(Object, value).fields("kind", "lat", "lon", "title", "text")
+    out.word(path + ".kind", f.get("kind"), KINDS)
+    out.degrees(path + ".lat_e7", f.get("lat"))
+    out.degrees(path + ".lon_e7", f.get("lon"))
+    out.string(path + ".title", f.get("title"))
+    out.string(path + ".text", f.get("text"))
+
+
+def call(out, path, value):
+    f = must_be(Object, value).fields("status", "target_user_id")
+    out.word(path + ".status", f.get("status"), STATUSES)
+    out.number(path + ".target_user_id", f.get("target_user_id"))
+
+
+def voice(out, path, value):
+    out.string(path + ".voice_id", must_be(Object, value).fields("voice_id").get("voice_id"))
+
+
+PRINT = {"image": image, "link": link, "item": item_content, "location": location, "call": call,
+         "voice": voice}
+
+
+def content(out, path, value, message_type):
+    """Prints the content; returns its text, if it has one that counts."""
+    if value is None:
+        return None
+    path += ".content"
+    f = must_be(Object, value).fields("text", "flow_id", *MEMBERS)
+    members = [name for name in MEMBERS if name in f]
+    for name in members:
+        PRINT[name](Text(), "", f[name])  # checked even if another one is shown
+    if "flow_id" in f or (message_type == "system" and "text" in f):
+        out.line(path + ".kind", "SYSTEM")
+        out.string(path + ".flow_id", f.get("flow_id"))
+        out.string(path + ".text", f.get("text"))
+        return f.get("text")
+    if members:
+        name = members[0]
+        out.line(path + ".kind", name.upper())
+        out.line(f"{path}.{name}", "object")
+        PRINT[name](out, f"{path}.{name}", f[name])
+        return None
+    if "text" in f:
+        out.line(path + ".kind", "TEXT")
+        out.string(path + ".text", f["text"])
+        return f["text"]
+    return None
+
+
+def quote(out, path, value):
+    f = must_be(Object, value).fields("id", "author_id", "created", "type", "content")
+    path += ".quote"
+    out.line(path, "object")
+    out.string(path + ".id", f.get("id"))
+    out.number(path + ".author_id", f.get("author_id"))
+    out.number(path + ".created", f.get("created"))
+    out.word(path + ".type", f.get("type"), TYPES)
+    content(out, path, f.get("content"), f.get("type"))
+
+
+def message(out, path, value):
+    f = must_be(Object, value).fields(
+        "id", "author_id", "created", "type", "direction", "content", "quote", "read", "delivered",
+        "is_read", "chat_id", "user_id", "chat_type", "item_id", "published_at")
+    out.string(path + ".id", f.get("id"))
+    out.number(path + ".author_id", f.get("author_id"))
+    out.number(path + ".created", f.get("created"))
+    out.word(path + ".type", f.get("type"), TYPES)
+    out.word(path + ".direction", f.get("direction"), DIRECTIONS)
+    text = content(out, path, f.get("content"), f.get("type")) or ""
+    if "quote" in f:
+        quote(out, path, f["quote"])
+    out.number(path + ".read", f.get("read"))
+    out.number(path + ".delivered", f.get("delivered"))
+    out.truth(path + ".is_read", f.get("is_read"))
+
+    author = integer(f["author_id"]) if "author_id" in f else None
+    out.flag(path + ".is_own", f.get("direction") == "out"
+             or ("user_id" in f and author is not None and author == integer(f["user_id"])))
+    out.flag(path + ".is_system", f.get("type") == "system" or author in (0, 1)
+             or text.startswith(SYSTEM_PREFIX))
+    out.flag(path + ".is_placeholder", text.startswith(PLACEHOLDER))
+
+    out.string(path + ".chat_id", f.get("chat_id"))
+    out.number(path + ".user_id", f.get("user_id"))
+    out.word(path + ".chat_type", f.get("chat_type"), CHAT_TYPES)
+    out.number(path + ".item_id", f.get("item_id"))
+    out.string(path + ".published_at", f.get("published_at"))
+
+
+def has_more(out, path, meta):
+    if meta is not None:
+        more = must_be(Object, meta).fields("has_more").get("has_more")
+        out.flag(path + ".has_more", more is not None and boolean(more))
+
+
+def messages(out, path, value):
+    if isinstance(value, Object):
+        f = value.fields("messages", "meta")
+        out.items(path, objects(f.get("messages")), message)
+        has_more(out, path, f.get("meta"))
+    else:
+        out.items(path, objects(must_be(list, value)), message)
+
+
+def avatar(out, path, value):
+    f = must_be(Object, value).fields("default", "images")
+    out.line(path, "object")
+    out.string(path + ".default", f.get("default"))
+    size_map(out, path + ".images", f.get("images"))
+
+
+def user(out, path, value):
+    f = value.fields("id", "name", "parsing_allowed", "public_user_profile")
+    out.number(path + ".id", f.get("id"))
+    out.string(path + ".name", f.get("name"))
+    out.truth(path + ".parsing_allowed", f.get("parsing_allowed"))
+    if "public_user_profile" in f:
+        path += ".public_user_profile"
+        p = must_be(Object, f["public_user_profile"]).fields("user_id", "item_id", "avatar", "url")
+        out.line(path, "object")
+        out.number(path + ".user_id", p.get("user_id"))
+        out.number(path + ".item_id", p.get("item_id"))
+        if "avatar" in p:
+            avatar(out, path + ".avatar", p["avatar"])
+        out.string(path + ".url", p.get("url"))
+
+
+def item(out, path, value):
+    f = must_be(Object, value).fields("id", "user_id", "status_id", "title", "price_string", "url",
+                                      "images", "location")
+    out.line(path, "object")
+    for name in ("id", "user_id", "status_id"):
+        out.number(f"{path}.{name}", f.get(name))
+    for name in ("title", "price_string", "url"):
+        out.string(f"{path}.{name}", f.get(name))
+    if "images" in f:
+        images = must_be(Object, f["images"]).fields("main", "count")
+        out.line(path + ".images", "object")
+        size_map(out, path + ".images.main", images.get("main"))
+        out.number(path + ".images.images_count", images.get("count"))
+    if "location" in f:
+        place = must_be(Object, f["location"]).fields("title", "lat", "lon")
+        out.line(path + ".location", "object")
+        out.string(path + ".location.title", place.get("title"))
+        out.degrees(path + ".location.lat_e7", place.get("lat"))
+        out.degrees(path + ".location.lon_e7", place.get("lon"))
+
+
+def chat(out, path, value):
+    f = must_be(Object, value).fields("id", "created", "updated", "context", "users",
+                                      "last_message")
+    out.string(path + ".id", f.get("id"))
+    out.number(path + ".created", f.get("created"))
+    out.number(path + ".updated", f.get("updated"))
+    if "context" in f:
+        c = must_be(Object, f["context"]).fields("type", "value")
+        out.line(path + ".context", "object")
+        out.string(path + ".context.type", c.get("type"))
+        if c.get("type") == "item" and "value" in c:
+            item(out, path + ".context.item", c["value"])
+    out.items(path + ".users", objects(f.get("users")), user)
+    if "last_message" in f:
+        must_be(Object, f["last_message"])
+        out.line(path + ".last_message", "object")
+        message(out, path + ".last_message", f["last_message"])
+
+
+def chats(out, path, value):
+    f = must_be(Object, value).fields("chats", "meta")
+    out.items(path, objects(f.get("chats")), chat)
+    has_more(out, path, f.get("meta"))
+
+
+def event(out, path, value):
+    f = must_be(Object, value).fields("id", "version", "timestamp", "payload")
+    out.string(path + ".id", f.get("id"))
+    out.string(path + ".version", f.get("version"))
+    out.number(path + ".timestamp", f.get("timestamp"))
+    if "payload" in f:
+        p = must_be(Object, f["payload"]).fields("type", "value")
+        out.string(path + ".type", p.get("type"))
+        if p.get("type") == "message" and "value" in p:
+            must_be(Object, p["value"])
+            out.line(path + ".message", "object")
+            message(out, path + ".message", p["value"])
+
+
+def token(out, path, value):
+    f = must_be(Object, value).fields("access_token", "refresh_token", "token_type", "scope",
+                                      "expires_in")
+    if not f.get("access_token"):
+        raise Fault("MODEL")
+    for name in ("access_token", "refresh_token", "token_type", "scope"):
+        out.string(f"{path}.{name}", f.get(name))
+    out.number(path + ".expires_in", f.get("expires_in"))
+
+
+def account(out, path, value):
+    f = must_be(Object, value).fields("id", "name", "email", "phone", "phones", "profile_url")
+    out.number(path + ".id", f.get("id"))
+    for name in ("name", "email", "phone"):
+        out.string(f"{path}.{name}", f.get(name))
+    out.items(path + ".phones", must_be(list, f.get("phones", [])), text_one)
+    out.string(path + ".profile_url", f.get("profile_url"))
+
+
+def subscription(out, path, value):
+    f = value.fields("url", "version")
+    out.string(path + ".url", f.get("url"))
+    out.string(path + ".version", f.get("version"))
+
+
+def subscriptions(out, path, value):
+    f = must_be(Object, value).fields("subscriptions")
+    out.items(path, objects(f.get("subscriptions")), subscription)
+
+
+def voice_file(out, path, pair):
+    out.string(path + ".voice_id", pair[0])
+    out.string(path + ".url", pair[1])
+
+
+def voices(out, path, value):
+    f = must_be(Object, value).fields("voices_urls")
+    out.items(path, must_be(Object, f.get("voices_urls", Object())), voice_file)
+
+
+def upload(out, path, value):
+    pairs = must_be(Object, value)
+    if not pairs:
+        raise Fault("MODEL")
+    out.string(path + ".image_id", pairs[0][0])
+    size_map(out, path + ".sizes", pairs[0][1])
+
+
+def plain_success(_out, _path, value):
+    if must_be(Object, value).fields("ok").get("ok") is False:
+        raise Fault("REFUSED")
+
+
+# ---- error bodies ----
+
+def clip(text):
+    data = text.encode("utf-8")[:ERROR_TEXT_BYTES]
+    return data.decode("utf-8", "ignore")
+
+
+def first(value):
+    return value[0] if isinstance(value, list) and value and isinstance(value[0], str) else None
+
+
+def error_body(data):
+    """(code, message) by the order of precedence of the known shapes. A body that does not look like
+    JSON is its own message; one that does but is broken gives nothing."""
+    try:
+        root = parse(data)
+    except Fault:
+        root = None
+    if not isinstance(root, Object):
+        head = data.decode("utf-8", "replace").strip()
+        return 0, head if not head.startswith(("{", "[")) else ""
+    top = dict(root)
+    error, result = top.get("error"), top.get("result")
+    inner = dict(error) if isinstance(error, Object) else {}
+    done = dict(result) if isinstance(result, Object) else {}
+    code = inner.get("code", top.get("code"))
+    found = inner.get("message")
+    if found is None and isinstance(error, str):
+        found = error
+        if isinstance(top.get("error_description"), str):
+            found += ": " + top["error_description"]
+    for other in (done.get("message"), first(done.get("messages")), first(top.get("errors")),
+                  top.get("message")):
+        found = other if found is None else found
+    return code if isinstance(code, int) else 0, found if isinstance(found, str) else ""
+
+
+# ---- files ----
+
+ROOTS = {"chat": chat, "chats": chats, "messages": messages, "message": message, "event": event,
+         "token": token, "self": account, "subscriptions": subscriptions, "voices": voices,
+         "upload": upload, "ok": plain_success}
+
+
+def expectation(path):
+    with open(path, "rb") as file:
+        data = file.read()
+    name = os.path.basename(path)
+    if name.startswith("bad_"):
+        name = name[4:]
+    kind = re.match("[a-z]+", name).group(0)
+    out = Text()
+    if kind == "error":
+        code, text = error_body(data)
+        out.number("error.api_code", code)
+        out.string("error.text", clip(text) or None)
+        return "".join(line + "\n" for line in out.lines)
+    try:
+        if kind == "ok" and data.strip(b" \t\r\n") == b"":
+            return "result = OK\n"
+        value = parse(data)
+        if kind == "event" and isinstance(value, Object) and not value:
+            return "result = END\n"
+        ROOTS[kind](out, kind, value)
+    except Fault as fault:
+        return f"result = {fault}\n"
+    return "result = OK\n" + "".join(line + "\n" for line in out.lines)
+
+
+def fixtures():
+    return sorted(path for path in glob.glob(os.path.join(DATA, "*"))
+                  if path.endswith((".json", ".txt", ".html")))
+
+
+def main():
+    if sys.argv[1:] == ["--write"]:
+        for path in fixtures():
+            with open(os.path.splitext(path)[0] + ".expect", "w", encoding="ascii") as file:
+                file.write(expectation(path))
+        return 0
+    if sys.argv[1:] == ["--check"]:
+        failed = 0
+        wanted = set()
+        for path in fixtures():
+            expect = os.path.splitext(path)[0] + ".expect"
+            wanted.add(expect)
+            good = False
+            if os.path.exists(expect):
+                with open(expect, encoding="utf-8") as file:
+                    good = file.read() == expectation(path)
+            if not good:
+                print(f"not ok - {os.path.basename(expect)} is up to date (make expect)")
+                failed += 1
+        for stray in sorted(set(glob.glob(os.path.join(DATA, "*.expect"))) - wanted):
+            print(f"not ok - {os.path.basename(stray)} belongs to no file")
+            failed += 1
+        if not failed and wanted:
+            print(f"ok - {len(wanted)} expectations are what the independent decoder says")
+        return 1 if failed or not wanted else 0
+    for path in sys.argv[1:]:
+        sys.stdout.write(expectation(path))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
