@@ -891,7 +891,119 @@ AVITO_API int avito_add_to_blacklist(avito_client *client, int64_t user_id,
 
 /* ======================================================================= *
  * >>29 WEBHOOK RECEIVER
- * ======================================================================= */
+ * ======================================================================= *
+ *
+ * The server side of one connection, without I/O: bytes of requests go in, notifications and bytes
+ * of answers come out. Made to stand behind a proxy that ends TLS (examples/12_webhook_server.c).
+ * One avito_webhook and one buffer per connection. Per round:
+ *
+ *     wants & AVITO_WANT_WRITE   send avito_webhook_output(), say how much: avito_webhook_sent()
+ *     wants & AVITO_WANT_READ    read, avito_webhook_receive(); keep the bytes that it did not use
+ *                                and give them again when it wants to read again (pipelining)
+ *     deadline is 0              avito_webhook_receive() with no bytes
+ *     avito_webhook_finished()   close
+ *
+ * Acknowledge first, handle later: the server waits two seconds and sends again what was answered
+ * late. AVITO_OK from avito_webhook_receive() means that a notification is complete and that its
+ * answer waits in the output: send it, then use the body, then avito_webhook_done(). The body stays
+ * where it is until then, even when the connection is gone. A 200 cannot be taken back: where a
+ * crash in between must not lose the message, save it before you send, or poll as well (>>30).
+ *
+ *     200  a notification; or a probe: the body is `{}` or nothing, which is no event
+ *     403  your verifier refused                  413  the body is longer than the buffer takes
+ *     404  another path, so a wrong secret too    417  an Expect other than 100-continue
+ *     405  not POST, with Allow                   431  a head over 8 KB, a signature over 127 bytes
+ *     400  not strictly HTTP/1.1 or HTTP/1.0      501  a transfer coding other than chunked
+ *     408  the request took too long
+ *
+ * 200, 404 and 405 keep the connection unless the peer wants it closed; the others close it.
+ */
+
+#define AVITO_WEBHOOK_SIGNATURE_ROOM 128u
+
+/* Bytes for a buffer that takes bodies of up to `longest` bytes. A notification has some 500 bytes
+ * and its text, up to 12 bytes per character when escaped: 16 KB are ample. */
+#define AVITO_WEBHOOK_SIZE(longest) ((size_t)(longest) + AVITO_WEBHOOK_SIGNATURE_ROOM)
+
+typedef struct avito_webhook_options {
+    const char *path; /* "/avito/<secret>", byte for byte what the request target must be. The secret
+                         keeps strangers out: make it of 128 random bits or more, 32 hex digits */
+    void *buffer;     /* AVITO_WEBHOOK_SIZE(longest body) */
+    size_t buffer_cap;
+    /* Optional. Called with a complete body and the value of X-Avito-Messenger-Signature (ptr NULL
+     * if there was none) before the answer is made; any result but AVITO_OK answers 403. The vendor
+     * has not published how the signature is made. Not called for probes. */
+    int (*verify)(void *ctx, const void *body, size_t len, avito_str signature);
+    void *ctx;
+    uint32_t request_timeout_ms; /* 0: 10000; for a whole request, and again for its answer */
+    uint32_t idle_timeout_ms;    /* 0: 60000; between two requests */
+} avito_webhook_options;
+
+typedef struct avito_webhook {
+    avito_webhook_options o; /* resolved: what is really in force */
+    struct {                 /* everything from here on is private */
+        struct avitoi_body body;
+        size_t body_len;
+        size_t length;      /* Content-Length */
+        uint32_t since_ms;  /* when what is going on began */
+        unsigned flags;     /* AVITOI_WEBHOOK_* */
+        int error;          /* what ended the connection; stays */
+        uint16_t path_len;
+        uint16_t head_len;  /* bytes of the present head so far */
+        uint16_t at;        /* position in the method, target, version, name or word */
+        uint16_t status;    /* of the last answer */
+        uint8_t state;
+        uint8_t candidates; /* fields whose name the present one may still become, as bits */
+        uint8_t difference; /* 0: the target equals the path so far */
+        uint8_t gap;        /* white space was seen inside the value */
+        uint8_t signature_len;
+        uint8_t out_at, out_len;
+        char out[68];
+    } priv;
+} avito_webhook;
+
+AVITO_API avito_webhook_options avito_webhook_options_default(void);
+
+/* For a connection just accepted. AVITO_OK; ARGUMENT: the path does not begin with a slash, has over
+ * 1024 bytes or one that is '?', '#' or not printable ASCII; ROOM: the buffer is missing or takes
+ * no body at all. Copies the options; path and buffer must outlive it. `now_ms`, here and below:
+ * any monotonic clock, may wrap. */
+AVITO_API int avito_webhook_init(avito_webhook *webhook, const avito_webhook_options *options,
+                                 uint32_t now_ms);
+
+/* Takes up to `len` bytes, *used of them, and stops behind a request. AVITO_AGAIN: go by
+ * avito_webhook_wants(). AVITO_OK: a notification waits. An error ends the connection and stays:
+ * send the output, then close. HTTP, HTTP_LENGTH, HTTP_CHUNK, HTTP_HEAD, ROOM: the request is bad, as
+ * above; HOOK: the verifier refused; TIMEOUT_TOTAL: the peer is too slow; TIMEOUT_IDLE: no further
+ * request came. Once the peer has closed, only send what is left of the output, and close. */
+AVITO_API int avito_webhook_receive(avito_webhook *webhook, const void *data, size_t len,
+                                    size_t *used, uint32_t now_ms);
+
+/* AVITO_WANT_WRITE, AVITO_WANT_READ, or 0: finished, or a notification waits for its done(). */
+AVITO_API int avito_webhook_wants(const avito_webhook *webhook);
+
+/* Milliseconds until avito_webhook_receive() must be called even if nothing came; UINT32_MAX: never. */
+AVITO_API uint32_t avito_webhook_deadline_ms(const avito_webhook *webhook, uint32_t now_ms);
+
+/* Bytes to send now, good until the next avito_webhook_sent(); NULL and 0: none. */
+AVITO_API const char *avito_webhook_output(const avito_webhook *webhook, size_t *len);
+AVITO_API void avito_webhook_sent(avito_webhook *webhook, size_t len, uint32_t now_ms);
+
+/* The body of the notification that waits, in your buffer, not NUL-terminated; NULL: none waits. */
+AVITO_API const void *avito_webhook_body(const avito_webhook *webhook, size_t *len);
+
+/* The signature that came with it; ptr NULL: none. */
+AVITO_API avito_str avito_webhook_signature(const avito_webhook *webhook);
+
+/* The notification is dealt with: its memory may take the next one. */
+AVITO_API void avito_webhook_done(avito_webhook *webhook, uint32_t now_ms);
+
+/* True when everything is answered and nothing more will be taken: close. Where the peer is not
+ * your own proxy, shut down sending first and read on for a moment, or it may miss the answer. */
+AVITO_API bool avito_webhook_finished(const avito_webhook *webhook);
+
+/* HTTP status of the last answer, for your log; 0: none yet. */
+AVITO_API int avito_webhook_status(const avito_webhook *webhook);
 
 /* ======================================================================= *
  * >>30 INBOX AND CONFIRMED SENDS
@@ -1395,7 +1507,605 @@ static inline int avitoi_body_at_close(const struct avitoi_body *b)
 
 /* ======================================================================= *
  * >>58 WEBHOOK RECEIVER
- * ======================================================================= */
+ * ======================================================================= *
+ *
+ * A request is read byte by byte; every state is a place where input can end, and nothing is looked
+ * at twice. No input is taken while an answer is going out or a notification waits.
+ *
+ *     START ─ METHOD ─ TARGET ─ VERSION ─ LINE_LF ─ FIELD ─ NAME ─ VALUE ─ LINE_LF ...
+ *                                                     └─ END_LF ─ BODY ─ START
+ */
+
+#define AVITOI_WEBHOOK_HEAD_MAX 8192u
+#define AVITOI_WEBHOOK_PATH_MAX 1024u
+#define AVITOI_WEBHOOK_OTHER    UINT16_MAX /* .at: not the word looked for */
+
+enum {
+    AVITOI_WEBHOOK_START,
+    AVITOI_WEBHOOK_START_LF,
+    AVITOI_WEBHOOK_METHOD,
+    AVITOI_WEBHOOK_TARGET,
+    AVITOI_WEBHOOK_VERSION,
+    AVITOI_WEBHOOK_LINE_LF,
+    AVITOI_WEBHOOK_FIELD, /* at the start of a line */
+    AVITOI_WEBHOOK_NAME,
+    AVITOI_WEBHOOK_VALUE,
+    AVITOI_WEBHOOK_END_LF,
+    AVITOI_WEBHOOK_BODY
+};
+
+/* Header fields that matter. All but the first may come once. */
+enum {
+    AVITOI_WEBHOOK_CONNECTION,
+    AVITOI_WEBHOOK_HOST,
+    AVITOI_WEBHOOK_LENGTH,
+    AVITOI_WEBHOOK_CODING,
+    AVITOI_WEBHOOK_EXPECT,
+    AVITOI_WEBHOOK_SIGNATURE,
+    AVITOI_WEBHOOK_FIELDS
+};
+
+/* .flags: 1 << field for each field seen, and */
+#define AVITOI_WEBHOOK_NOT_POST 0x0100u
+#define AVITOI_WEBHOOK_HTTP10   0x0200u
+#define AVITOI_WEBHOOK_CLOSE    0x0400u /* after this answer */
+#define AVITOI_WEBHOOK_CLOSING  0x0800u /* no more input */
+#define AVITOI_WEBHOOK_EVENT    0x1000u /* a notification waits */
+
+static void avitoi_webhook_add(avito_webhook *w, const char *text)
+{
+    size_t len = strlen(text);
+
+    memcpy(w->priv.out + w->priv.out_len, text, len);
+    w->priv.out_len = (uint8_t)(w->priv.out_len + len);
+}
+
+/* Writes the answer: 68 bytes at most, for a 405 that closes. */
+static void avitoi_webhook_answer(avito_webhook *w, unsigned status)
+{
+    char line[] = "HTTP/1.1 000 \r\n";
+
+    line[9] = (char)('0' + status / 100);
+    line[10] = (char)('0' + status / 10 % 10);
+    line[11] = (char)('0' + status % 10);
+    avitoi_webhook_add(w, line);
+    if (status != 100) {
+        w->priv.status = (uint16_t)status;
+        avitoi_webhook_add(w, "Content-Length: 0\r\n");
+        if (status == 405) {
+            avitoi_webhook_add(w, "Allow: POST\r\n");
+        }
+        if ((w->priv.flags & AVITOI_WEBHOOK_CLOSE) != 0) {
+            w->priv.flags |= AVITOI_WEBHOOK_CLOSING;
+            avitoi_webhook_add(w, "Connection: close\r\n");
+        }
+    }
+    avitoi_webhook_add(w, "\r\n");
+}
+
+static int avitoi_webhook_fail(avito_webhook *w, unsigned status, int error)
+{
+    w->priv.error = error;
+    w->priv.flags |= AVITOI_WEBHOOK_CLOSE;
+    w->priv.state = AVITOI_WEBHOOK_START;
+    w->priv.head_len = 0;
+    avitoi_webhook_answer(w, status);
+    return error;
+}
+
+static int avitoi_webhook_go(avito_webhook *w, bool legal, int state)
+{
+    if (!legal) {
+        return avitoi_webhook_fail(w, 400, AVITO_ERR_HTTP);
+    }
+    w->priv.state = (uint8_t)state;
+    return AVITO_AGAIN;
+}
+
+/* ---- the end of a request ---- */
+
+/* `{}` or nothing: somebody asks whether we are there. */
+static bool avitoi_webhook_is_probe(const char *body, size_t len)
+{
+    size_t i;
+    size_t seen = 0;
+
+    for (i = 0; i < len; i++) {
+        if (memchr(" \t\r\n", body[i], 4) != NULL) {
+            continue;
+        }
+        if (seen >= 2 || body[i] != "{}"[seen]) {
+            return false;
+        }
+        seen++;
+    }
+    return seen != 1;
+}
+
+static int avitoi_webhook_complete(avito_webhook *w)
+{
+    const char *body = (const char *)w->o.buffer;
+    size_t len = w->priv.body_len;
+
+    w->priv.state = AVITOI_WEBHOOK_START;
+    w->priv.head_len = 0;
+    if (w->priv.difference != 0) {
+        avitoi_webhook_answer(w, 404);
+        return AVITO_AGAIN;
+    }
+    if ((w->priv.flags & AVITOI_WEBHOOK_NOT_POST) != 0) {
+        avitoi_webhook_answer(w, 405);
+        return AVITO_AGAIN;
+    }
+    if (avitoi_webhook_is_probe(body, len)) {
+        avitoi_webhook_answer(w, 200);
+        return AVITO_AGAIN;
+    }
+    w->priv.flags |= AVITOI_WEBHOOK_EVENT;
+    if (w->o.verify != NULL &&
+        w->o.verify(w->o.ctx, body, len, avito_webhook_signature(w)) != AVITO_OK) {
+        w->priv.flags &= ~AVITOI_WEBHOOK_EVENT;
+        return avitoi_webhook_fail(w, 403, AVITO_ERR_HOOK);
+    }
+    avitoi_webhook_answer(w, 200);
+    return AVITO_OK;
+}
+
+static int avitoi_webhook_body_bytes(avito_webhook *w, const char *data, size_t len, size_t *used)
+{
+    size_t start, n;
+    int result = avitoi_body_feed(&w->priv.body, data, len, &start, &n, used);
+
+    if (n > w->o.buffer_cap - AVITO_WEBHOOK_SIGNATURE_ROOM - w->priv.body_len) {
+        return avitoi_webhook_fail(w, 413, AVITO_ERR_ROOM);
+    }
+    if (n > 0) {
+        memcpy((char *)w->o.buffer + w->priv.body_len, data + start, n);
+        w->priv.body_len += n;
+    }
+    if (result < 0) {
+        return avitoi_webhook_fail(w, 400, result);
+    }
+    return result == AVITO_END ? avitoi_webhook_complete(w) : AVITO_AGAIN;
+}
+
+/* ---- the head ---- */
+
+/* What only the whole head can tell; then the body begins. */
+static int avitoi_webhook_head_end(avito_webhook *w)
+{
+    unsigned flags = w->priv.flags;
+    bool chunked = (flags & 1u << AVITOI_WEBHOOK_CODING) != 0;
+    bool http10 = (flags & AVITOI_WEBHOOK_HTTP10) != 0;
+    size_t used;
+
+    if (!http10 && (flags & 1u << AVITOI_WEBHOOK_HOST) == 0) {
+        return avitoi_webhook_fail(w, 400, AVITO_ERR_HTTP);
+    }
+    if (chunked && (http10 || (flags & 1u << AVITOI_WEBHOOK_LENGTH) != 0)) {
+        return avitoi_webhook_fail(w, 400, AVITO_ERR_HTTP_LENGTH);
+    }
+    if (w->priv.length > w->o.buffer_cap - AVITO_WEBHOOK_SIGNATURE_ROOM) {
+        return avitoi_webhook_fail(w, 413, AVITO_ERR_ROOM);
+    }
+    w->priv.state = AVITOI_WEBHOOK_BODY;
+    avitoi_body_init(&w->priv.body, chunked ? AVITOI_BODY_CHUNKED : AVITOI_BODY_LENGTH,
+                     w->priv.length);
+    if ((flags & 1u << AVITOI_WEBHOOK_EXPECT) != 0 && !http10 && (chunked || w->priv.length > 0)) {
+        if (w->priv.difference != 0 || (flags & AVITOI_WEBHOOK_NOT_POST) != 0) {
+            w->priv.flags |= AVITOI_WEBHOOK_CLOSE; /* the body may come all the same */
+            return avitoi_webhook_complete(w);
+        }
+        avitoi_webhook_answer(w, 100);
+        return AVITO_AGAIN;
+    }
+    return avitoi_webhook_body_bytes(w, NULL, 0, &used);
+}
+
+static int avitoi_webhook_method_byte(avito_webhook *w, unsigned char c)
+{
+    bool end = c == ' ';
+
+    if (w->priv.at > 4 || (unsigned char)"POST "[w->priv.at] != c) {
+        w->priv.flags |= AVITOI_WEBHOOK_NOT_POST;
+    }
+    w->priv.at = (uint16_t)(end ? 0 : w->priv.at + 1);
+    return avitoi_webhook_go(w, end || avitoi_http_is_token(c),
+                             end ? AVITOI_WEBHOOK_TARGET : AVITOI_WEBHOOK_METHOD);
+}
+
+/* Takes as long for a wrong secret as for the right one: only the target's own length shows. */
+static int avitoi_webhook_target_byte(avito_webhook *w, unsigned char c)
+{
+    size_t at = w->priv.at;
+
+    if (c == ' ') {
+        w->priv.difference = (uint8_t)(w->priv.difference | (at != w->priv.path_len));
+        w->priv.at = 0;
+        return avitoi_webhook_go(w, at > 0, AVITOI_WEBHOOK_VERSION);
+    }
+    if (at < w->priv.path_len) {
+        unsigned char wanted = (unsigned char)w->o.path[at];
+        w->priv.difference = (uint8_t)(w->priv.difference | (wanted ^ c));
+    }
+    w->priv.at++;
+    return avitoi_webhook_go(w, c > ' ' && c < 0x7f, AVITOI_WEBHOOK_TARGET);
+}
+
+static int avitoi_webhook_version_byte(avito_webhook *w, unsigned char c)
+{
+    unsigned at = w->priv.at++;
+
+    if (at == 7 && c == '0') {
+        w->priv.flags |= AVITOI_WEBHOOK_HTTP10 | AVITOI_WEBHOOK_CLOSE;
+        return AVITO_AGAIN;
+    }
+    return avitoi_webhook_go(w, c == (unsigned char)"HTTP/1.1\r"[at],
+                             at == 8 ? AVITOI_WEBHOOK_LINE_LF : AVITOI_WEBHOOK_VERSION);
+}
+
+static int avitoi_webhook_name_byte(avito_webhook *w, unsigned char c)
+{
+    static const char *const names[AVITOI_WEBHOOK_FIELDS] = {
+        "connection", "host", "content-length", "transfer-encoding", "expect",
+        "x-avito-messenger-signature"};
+    unsigned at = w->priv.at++;
+    unsigned lower = c == ':' ? 0 : c | 0x20u; /* the name is over where the word is */
+    unsigned i, bit;
+
+    if (c == ':' ? at == 0 : !avitoi_http_is_token(c)) {
+        return avitoi_webhook_fail(w, 400, AVITO_ERR_HTTP);
+    }
+    for (i = 0; i < AVITOI_WEBHOOK_FIELDS; i++) {
+        bit = 1u << i;
+        if ((w->priv.candidates & bit) != 0 && (unsigned char)names[i][at] != lower) {
+            w->priv.candidates = (uint8_t)(w->priv.candidates & ~bit);
+        }
+    }
+    if (c != ':') {
+        return AVITO_AGAIN;
+    }
+    bit = w->priv.candidates; /* one, or none for a field that does not matter */
+    if ((w->priv.flags & bit & ~(1u << AVITOI_WEBHOOK_CONNECTION)) != 0) {
+        return avitoi_webhook_fail(
+            w, 400, bit == 1u << AVITOI_WEBHOOK_LENGTH ? AVITO_ERR_HTTP_LENGTH : AVITO_ERR_HTTP);
+    }
+    w->priv.flags |= bit;
+    w->priv.at = 0;
+    w->priv.gap = 0;
+    w->priv.state = AVITOI_WEBHOOK_VALUE;
+    return AVITO_AGAIN;
+}
+
+/* Follows a value, or each element of a list, along `word`. At its end: 1 if it is the word, -1 if
+ * it is not. Before: 0. */
+static int avitoi_webhook_word(avito_webhook *w, const char *word, unsigned char c)
+{
+    unsigned at = w->priv.at;
+
+    if (c == '\r' || c == ',') {
+        w->priv.at = 0;
+        w->priv.gap = 0;
+        return at != AVITOI_WEBHOOK_OTHER && word[at] == '\0' ? 1 : -1;
+    }
+    if (c == ' ' || c == '\t') {
+        w->priv.gap = at > 0;
+    } else if (at == AVITOI_WEBHOOK_OTHER || w->priv.gap != 0 ||
+               (unsigned char)word[at] != (c | 0x20u)) {
+        w->priv.at = AVITOI_WEBHOOK_OTHER;
+    } else {
+        w->priv.at++;
+    }
+    return 0;
+}
+
+/* Digits with white space around them, and nothing else. A number too large to count stays there. */
+static bool avitoi_webhook_length_byte(avito_webhook *w, unsigned char c)
+{
+    size_t n = w->priv.length;
+
+    if (c == '\r') {
+        return w->priv.at > 0;
+    }
+    if (c == ' ' || c == '\t') {
+        w->priv.gap = w->priv.at > 0;
+        return true;
+    }
+    if (c < '0' || c > '9' || w->priv.gap != 0) {
+        return false;
+    }
+    w->priv.at++;
+    w->priv.length = n > (SIZE_MAX - 9) / 10 ? SIZE_MAX : n * 10 + (size_t)(c - '0');
+    return true;
+}
+
+/* Keeps the value behind the room for the body, without white space around it. */
+static bool avitoi_webhook_signature_byte(avito_webhook *w, unsigned char c)
+{
+    char *kept = (char *)w->o.buffer + w->o.buffer_cap - AVITO_WEBHOOK_SIGNATURE_ROOM;
+    unsigned len = w->priv.signature_len;
+
+    if (c == '\r') {
+        while (len > 0 && (kept[len - 1] == ' ' || kept[len - 1] == '\t')) {
+            len--;
+        }
+        kept[len] = '\0';
+    } else if (len > 0 || (c != ' ' && c != '\t')) {
+        if (len == AVITO_WEBHOOK_SIGNATURE_ROOM - 1) {
+            return false;
+        }
+        kept[len++] = (char)c;
+    }
+    w->priv.signature_len = (uint8_t)len;
+    return true;
+}
+
+static int avitoi_webhook_value_byte(avito_webhook *w, unsigned char c)
+{
+    switch ((int)w->priv.candidates) {
+        case 1 << AVITOI_WEBHOOK_CONNECTION:
+            if (avitoi_webhook_word(w, "close", c) > 0) {
+                w->priv.flags |= AVITOI_WEBHOOK_CLOSE;
+            }
+            break;
+        case 1 << AVITOI_WEBHOOK_LENGTH:
+            if (!avitoi_webhook_length_byte(w, c)) {
+                return avitoi_webhook_fail(w, 400, AVITO_ERR_HTTP_LENGTH);
+            }
+            break;
+        case 1 << AVITOI_WEBHOOK_CODING:
+            if (avitoi_webhook_word(w, "chunked", c) < 0 || c == ',') {
+                return avitoi_webhook_fail(w, 501, AVITO_ERR_HTTP);
+            }
+            break;
+        case 1 << AVITOI_WEBHOOK_EXPECT:
+            if (avitoi_webhook_word(w, "100-continue", c) < 0 || c == ',') {
+                return avitoi_webhook_fail(w, 417, AVITO_ERR_HTTP);
+            }
+            break;
+        case 1 << AVITOI_WEBHOOK_SIGNATURE:
+            if (!avitoi_webhook_signature_byte(w, c)) {
+                return avitoi_webhook_fail(w, 431, AVITO_ERR_HTTP_HEAD);
+            }
+            break;
+        default:
+            break;
+    }
+    return avitoi_webhook_go(w, true, c == '\r' ? AVITOI_WEBHOOK_LINE_LF : AVITOI_WEBHOOK_VALUE);
+}
+
+static int avitoi_webhook_first_byte(avito_webhook *w, unsigned char c)
+{
+    if (c == '\r') { /* empty lines before a request are allowed */
+        return avitoi_webhook_go(w, true, AVITOI_WEBHOOK_START_LF);
+    }
+    w->priv.flags = 0;
+    w->priv.body_len = 0;
+    w->priv.length = 0;
+    w->priv.signature_len = 0;
+    w->priv.difference = 0;
+    w->priv.at = 0;
+    return avitoi_webhook_method_byte(w, c);
+}
+
+static int avitoi_webhook_head_byte(avito_webhook *w, unsigned char c)
+{
+    if (++w->priv.head_len > AVITOI_WEBHOOK_HEAD_MAX) {
+        return avitoi_webhook_fail(w, 431, AVITO_ERR_HTTP_HEAD);
+    }
+    switch ((int)w->priv.state) {
+        case AVITOI_WEBHOOK_START:
+            return avitoi_webhook_first_byte(w, c);
+        case AVITOI_WEBHOOK_START_LF:
+            return avitoi_webhook_go(w, c == '\n', AVITOI_WEBHOOK_START);
+        case AVITOI_WEBHOOK_METHOD:
+            return avitoi_webhook_method_byte(w, c);
+        case AVITOI_WEBHOOK_TARGET:
+            return avitoi_webhook_target_byte(w, c);
+        case AVITOI_WEBHOOK_VERSION:
+            return avitoi_webhook_version_byte(w, c);
+        case AVITOI_WEBHOOK_LINE_LF:
+            return avitoi_webhook_go(w, c == '\n', AVITOI_WEBHOOK_FIELD);
+        case AVITOI_WEBHOOK_FIELD:
+            if (c == '\r') {
+                return avitoi_webhook_go(w, true, AVITOI_WEBHOOK_END_LF);
+            }
+            w->priv.at = 0;
+            w->priv.candidates = (1u << AVITOI_WEBHOOK_FIELDS) - 1u;
+            w->priv.state = AVITOI_WEBHOOK_NAME;
+            return avitoi_webhook_name_byte(w, c);
+        case AVITOI_WEBHOOK_NAME:
+            return avitoi_webhook_name_byte(w, c);
+        case AVITOI_WEBHOOK_VALUE:
+            if (c != '\r' && !avitoi_http_is_text(c)) {
+                return avitoi_webhook_fail(w, 400, AVITO_ERR_HTTP);
+            }
+            return avitoi_webhook_value_byte(w, c);
+        default: /* AVITOI_WEBHOOK_END_LF */
+            if (c != '\n') {
+                return avitoi_webhook_fail(w, 400, AVITO_ERR_HTTP);
+            }
+            return avitoi_webhook_head_end(w);
+    }
+}
+
+/* ---- the public part ---- */
+
+/* Between two requests. */
+static bool avitoi_webhook_idle(const avito_webhook *w)
+{
+    return w->priv.state == AVITOI_WEBHOOK_START && w->priv.head_len == 0;
+}
+
+static int avitoi_webhook_overdue(avito_webhook *w, uint32_t now_ms)
+{
+    w->priv.since_ms = now_ms;
+    if (w->priv.out_len == 0 && !avitoi_webhook_idle(w)) {
+        return avitoi_webhook_fail(w, 408, AVITO_ERR_TIMEOUT_TOTAL);
+    }
+    if (w->priv.error == 0) {
+        w->priv.error = w->priv.out_len > 0 ? AVITO_ERR_TIMEOUT_TOTAL : AVITO_ERR_TIMEOUT_IDLE;
+    }
+    w->priv.out_len = 0; /* an answer that nobody takes is dropped */
+    w->priv.out_at = 0;
+    w->priv.flags |= AVITOI_WEBHOOK_CLOSING;
+    return w->priv.error;
+}
+
+AVITO_API avito_webhook_options avito_webhook_options_default(void)
+{
+    avito_webhook_options options;
+
+    memset(&options, 0, sizeof options);
+    return options;
+}
+
+AVITO_API int avito_webhook_init(avito_webhook *webhook, const avito_webhook_options *options,
+                                 uint32_t now_ms)
+{
+    const char *path = options->path;
+    size_t len = 0;
+
+    if (path == NULL || path[0] != '/') {
+        return AVITO_ERR_ARGUMENT;
+    }
+    while (path[len] > ' ' && path[len] < 0x7f && path[len] != '?' && path[len] != '#') {
+        len++;
+    }
+    if (path[len] != '\0' || len > AVITOI_WEBHOOK_PATH_MAX) {
+        return AVITO_ERR_ARGUMENT;
+    }
+    if (options->buffer == NULL || options->buffer_cap <= AVITO_WEBHOOK_SIGNATURE_ROOM) {
+        return AVITO_ERR_ROOM;
+    }
+    memset(webhook, 0, sizeof *webhook);
+    webhook->o = *options;
+    if (webhook->o.request_timeout_ms == 0) {
+        webhook->o.request_timeout_ms = 10000;
+    }
+    if (webhook->o.idle_timeout_ms == 0) {
+        webhook->o.idle_timeout_ms = 60000;
+    }
+    webhook->priv.path_len = (uint16_t)len;
+    webhook->priv.since_ms = now_ms;
+    return AVITO_OK;
+}
+
+AVITO_API int avito_webhook_receive(avito_webhook *webhook, const void *data, size_t len,
+                                    size_t *used, uint32_t now_ms)
+{
+    const char *bytes = (const char *)data;
+    int result = AVITO_AGAIN;
+    size_t n;
+
+    *used = 0;
+    if (avito_webhook_deadline_ms(webhook, now_ms) == 0) {
+        return avitoi_webhook_overdue(webhook, now_ms);
+    }
+    if (webhook->priv.error != 0) {
+        return webhook->priv.error;
+    }
+    while (result == AVITO_AGAIN && *used < len &&
+           avito_webhook_wants(webhook) == AVITO_WANT_READ) {
+        if (avitoi_webhook_idle(webhook)) {
+            webhook->priv.since_ms = now_ms; /* a request begins */
+        }
+        n = 1;
+        result = webhook->priv.state == AVITOI_WEBHOOK_BODY
+                     ? avitoi_webhook_body_bytes(webhook, bytes + *used, len - *used, &n)
+                     : avitoi_webhook_head_byte(webhook, (unsigned char)bytes[*used]);
+        *used += n;
+        if (avitoi_webhook_idle(webhook)) {
+            webhook->priv.since_ms = now_ms; /* its answer begins */
+        }
+    }
+    return result;
+}
+
+AVITO_API int avito_webhook_wants(const avito_webhook *webhook)
+{
+    if (webhook->priv.out_len > 0) {
+        return AVITO_WANT_WRITE;
+    }
+    return (webhook->priv.flags & (AVITOI_WEBHOOK_EVENT | AVITOI_WEBHOOK_CLOSING)) == 0
+               ? AVITO_WANT_READ
+               : 0;
+}
+
+AVITO_API uint32_t avito_webhook_deadline_ms(const avito_webhook *webhook, uint32_t now_ms)
+{
+    uint32_t limit = webhook->o.request_timeout_ms;
+    uint32_t elapsed = now_ms - webhook->priv.since_ms;
+    int wants = avito_webhook_wants(webhook);
+
+    if (wants == 0) {
+        return UINT32_MAX;
+    }
+    if (wants == AVITO_WANT_READ && avitoi_webhook_idle(webhook)) {
+        limit = webhook->o.idle_timeout_ms;
+    }
+    return elapsed < limit ? limit - elapsed : 0;
+}
+
+AVITO_API const char *avito_webhook_output(const avito_webhook *webhook, size_t *len)
+{
+    *len = (size_t)(webhook->priv.out_len - webhook->priv.out_at);
+    return *len > 0 ? webhook->priv.out + webhook->priv.out_at : NULL;
+}
+
+AVITO_API void avito_webhook_sent(avito_webhook *webhook, size_t len, uint32_t now_ms)
+{
+    size_t left = (size_t)(webhook->priv.out_len - webhook->priv.out_at);
+
+    if (len < left) {
+        webhook->priv.out_at = (uint8_t)(webhook->priv.out_at + len);
+        return;
+    }
+    webhook->priv.out_at = 0;
+    webhook->priv.out_len = 0;
+    if (avitoi_webhook_idle(webhook)) {
+        webhook->priv.since_ms = now_ms;
+    }
+}
+
+AVITO_API const void *avito_webhook_body(const avito_webhook *webhook, size_t *len)
+{
+    bool waits = (webhook->priv.flags & AVITOI_WEBHOOK_EVENT) != 0;
+
+    *len = waits ? webhook->priv.body_len : 0;
+    return waits ? webhook->o.buffer : NULL;
+}
+
+AVITO_API avito_str avito_webhook_signature(const avito_webhook *webhook)
+{
+    unsigned needed = AVITOI_WEBHOOK_EVENT | 1u << AVITOI_WEBHOOK_SIGNATURE;
+    avito_str signature = {NULL, 0};
+
+    if ((webhook->priv.flags & needed) == needed) {
+        signature.ptr = (const char *)webhook->o.buffer + webhook->o.buffer_cap -
+                        AVITO_WEBHOOK_SIGNATURE_ROOM;
+        signature.len = webhook->priv.signature_len;
+    }
+    return signature;
+}
+
+AVITO_API void avito_webhook_done(avito_webhook *webhook, uint32_t now_ms)
+{
+    webhook->priv.flags &= ~AVITOI_WEBHOOK_EVENT;
+    if (webhook->priv.out_len == 0) {
+        webhook->priv.since_ms = now_ms;
+    }
+}
+
+AVITO_API bool avito_webhook_finished(const avito_webhook *webhook)
+{
+    return webhook->priv.out_len == 0 && (webhook->priv.flags & AVITOI_WEBHOOK_CLOSING) != 0;
+}
+
+AVITO_API int avito_webhook_status(const avito_webhook *webhook)
+{
+    return (int)webhook->priv.status;
+}
 
 /* ======================================================================= *
  * >>59 INBOX AND CONFIRMED SENDS
