@@ -926,8 +926,8 @@ AVITO_API int avito_add_to_blacklist(avito_client *client, int64_t user_id,
 #define AVITO_WEBHOOK_SIZE(longest) ((size_t)(longest) + AVITO_WEBHOOK_SIGNATURE_ROOM)
 
 typedef struct avito_webhook_options {
-    const char *path; /* "/avito/<secret>", byte for byte what the request target must be. The secret
-                         keeps strangers out: make it of 128 random bits or more, 32 hex digits */
+    const char *path; /* "/avito/<secret>": what the request target must be, byte for byte. The
+                         secret keeps strangers out: 128 random bits or more, 32 hex digits */
     void *buffer;     /* AVITO_WEBHOOK_SIZE(longest body) */
     size_t buffer_cap;
     /* Optional. Called with a complete body and the value of X-Avito-Messenger-Signature (ptr NULL
@@ -964,25 +964,26 @@ typedef struct avito_webhook {
 
 AVITO_API avito_webhook_options avito_webhook_options_default(void);
 
-/* For a connection just accepted. AVITO_OK; ARGUMENT: the path does not begin with a slash, has over
- * 1024 bytes or one that is '?', '#' or not printable ASCII; ROOM: the buffer is missing or takes
- * no body at all. Copies the options; path and buffer must outlive it. `now_ms`, here and below:
- * any monotonic clock, may wrap. */
+/* For a connection just accepted. AVITO_OK; ARGUMENT: the path does not begin with a slash, has
+ * over 1024 bytes or one that is '?', '#' or not printable ASCII; ROOM: the buffer is missing or
+ * takes no body at all. Copies the options; path and buffer must outlive it. `now_ms`, here and
+ * below: any monotonic clock, may wrap. */
 AVITO_API int avito_webhook_init(avito_webhook *webhook, const avito_webhook_options *options,
                                  uint32_t now_ms);
 
 /* Takes up to `len` bytes, *used of them, and stops behind a request. AVITO_AGAIN: go by
  * avito_webhook_wants(). AVITO_OK: a notification waits. An error ends the connection and stays:
- * send the output, then close. HTTP, HTTP_LENGTH, HTTP_CHUNK, HTTP_HEAD, ROOM: the request is bad, as
- * above; HOOK: the verifier refused; TIMEOUT_TOTAL: the peer is too slow; TIMEOUT_IDLE: no further
- * request came. Once the peer has closed, only send what is left of the output, and close. */
+ * send the output, then close. HTTP, HTTP_LENGTH, HTTP_CHUNK, HTTP_HEAD, ROOM: the request is bad,
+ * as above; HOOK: the verifier refused; TIMEOUT_TOTAL: the peer is too slow; TIMEOUT_IDLE: no
+ * further request came. Once the peer has closed, only send what is left of the output, and close. */
 AVITO_API int avito_webhook_receive(avito_webhook *webhook, const void *data, size_t len,
                                     size_t *used, uint32_t now_ms);
 
 /* AVITO_WANT_WRITE, AVITO_WANT_READ, or 0: finished, or a notification waits for its done(). */
 AVITO_API int avito_webhook_wants(const avito_webhook *webhook);
 
-/* Milliseconds until avito_webhook_receive() must be called even if nothing came; UINT32_MAX: never. */
+/* Milliseconds until avito_webhook_receive() must be called even if nothing comes; UINT32_MAX:
+ * never. */
 AVITO_API uint32_t avito_webhook_deadline_ms(const avito_webhook *webhook, uint32_t now_ms);
 
 /* Bytes to send now, good until the next avito_webhook_sent(); NULL and 0: none. */
@@ -1365,7 +1366,7 @@ enum {
 };
 
 /* RFC 9110, 5.6.2: what names of fields, methods and the like are made of. */
-static inline bool avitoi_http_is_token(unsigned char c)
+static bool avitoi_http_is_token(unsigned char c)
 {
     unsigned char lower = (unsigned char)(c | 0x20u);
 
@@ -1374,12 +1375,12 @@ static inline bool avitoi_http_is_token(unsigned char c)
 }
 
 /* What may stand in the value of a field: no control bytes but the tab. */
-static inline bool avitoi_http_is_text(unsigned char c)
+static bool avitoi_http_is_text(unsigned char c)
 {
     return (c >= 0x20 && c != 0x7f) || c == '\t';
 }
 
-static inline unsigned avitoi_http_hex(unsigned char c)
+static unsigned avitoi_http_hex(unsigned char c)
 {
     unsigned char lower = (unsigned char)(c | 0x20u);
 
@@ -1390,7 +1391,7 @@ static inline unsigned avitoi_http_hex(unsigned char c)
 }
 
 /* `length` counts only for AVITOI_BODY_LENGTH. */
-static inline void avitoi_body_init(struct avitoi_body *b, int mode, uint64_t length)
+static void avitoi_body_init(struct avitoi_body *b, int mode, uint64_t length)
 {
     memset(b, 0, sizeof *b);
     b->mode = (uint8_t)mode;
@@ -1402,7 +1403,7 @@ static inline void avitoi_body_init(struct avitoi_body *b, int mode, uint64_t le
     b->state = (uint8_t)(b->left > 0 ? AVITOI_BODY_DATA : AVITOI_BODY_DONE);
 }
 
-static inline int avitoi_body_size_byte(struct avitoi_body *b, unsigned char c)
+static int avitoi_body_size_byte(struct avitoi_body *b, unsigned char c)
 {
     unsigned digit = avitoi_http_hex(c);
 
@@ -1417,7 +1418,7 @@ static inline int avitoi_body_size_byte(struct avitoi_body *b, unsigned char c)
 }
 
 /* Takes one byte of framing and returns the state that follows. */
-static inline int avitoi_body_framing(struct avitoi_body *b, unsigned char c)
+static int avitoi_body_framing(struct avitoi_body *b, unsigned char c)
 {
     switch ((int)b->state) {
         case AVITOI_BODY_SIZE:
@@ -1453,7 +1454,7 @@ static inline int avitoi_body_framing(struct avitoi_body *b, unsigned char c)
     }
 }
 
-static inline void avitoi_body_framing_byte(struct avitoi_body *b, unsigned char c)
+static void avitoi_body_framing_byte(struct avitoi_body *b, unsigned char c)
 {
     unsigned limit =
         b->state >= AVITOI_BODY_TRAILER ? AVITOI_BODY_TRAILER_MAX : AVITOI_BODY_LINE_MAX;
@@ -1471,7 +1472,7 @@ static inline void avitoi_body_framing_byte(struct avitoi_body *b, unsigned char
  * Takes *used bytes. AVITO_AGAIN: the body goes on, call again with the bytes after *used (at least
  * one was taken if len > 0). AVITO_END: it is complete; what follows *used is not part of it.
  * AVITO_ERR_HTTP_CHUNK, which stays. With len 0 it tells whether the body is complete. */
-static inline int avitoi_body_feed(struct avitoi_body *b, const char *data, size_t len,
+static int avitoi_body_feed(struct avitoi_body *b, const char *data, size_t len,
                                    size_t *start, size_t *body_len, size_t *used)
 {
     size_t at = 0;
@@ -1512,8 +1513,8 @@ static inline int avitoi_body_at_close(const struct avitoi_body *b)
  * A request is read byte by byte; every state is a place where input can end, and nothing is looked
  * at twice. No input is taken while an answer is going out or a notification waits.
  *
- *     START ─ METHOD ─ TARGET ─ VERSION ─ LINE_LF ─ FIELD ─ NAME ─ VALUE ─ LINE_LF ...
- *                                                     └─ END_LF ─ BODY ─ START
+ *     START > METHOD > TARGET > VERSION > LINE_LF > FIELD > NAME > VALUE > LINE_LF > FIELD ...
+ *                                                   FIELD > END_LF > BODY > START
  */
 
 #define AVITOI_WEBHOOK_HEAD_MAX 8192u
@@ -1799,7 +1800,7 @@ static int avitoi_webhook_word(avito_webhook *w, const char *word, unsigned char
     return 0;
 }
 
-/* Digits with white space around them, and nothing else. A number too large to count stays there. */
+/* Digits with white space around them and nothing else. A number too large to count stays there. */
 static bool avitoi_webhook_length_byte(avito_webhook *w, unsigned char c)
 {
     size_t n = w->priv.length;

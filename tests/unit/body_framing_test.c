@@ -7,35 +7,35 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include <cmocka.h>
+
+#include "support/guard.h"
 
 #define AVITO_MESSENGER_IMPLEMENTATION
 #include "avito_messenger.h"
 
 #define CHUNKED AVITOI_BODY_CHUNKED, 0
 
-/* ---- a page that ends where the input ends ---- */
+#define INPUT_MAX 8192
 
-static char *guard_page;
-static size_t guard_size;
+static struct guard guard;
 
-static int set_up(void **state)
-{
+static int set_up(void **state) {
     (void)state;
-    guard_size = (size_t)sysconf(_SC_PAGESIZE);
-    guard_page = (char *)mmap(NULL, 2 * guard_size, PROT_READ | PROT_WRITE,
-                              MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    assert_true(guard_page != MAP_FAILED);
-    return mprotect(guard_page + guard_size, guard_size, PROT_NONE);
+    guard = guard_end(INPUT_MAX);
+    return 0;
 }
 
-static const char *guarded(const char *data, size_t len)
-{
-    assert_true(len <= guard_size);
-    return (const char *)memcpy(guard_page + guard_size - len, data, len);
+static int tear_down(void **state) {
+    (void)state;
+    guard_free(&guard);
+    return 0;
+}
+
+/* A copy that ends where the memory ends. */
+static const char *guarded(const char *data, size_t len) {
+    assert_true(len <= INPUT_MAX);
+    return (const char *)memcpy(guard.data + INPUT_MAX - len, data, len);
 }
 
 /* ---- what a reader of a whole stream sees ---- */
@@ -48,8 +48,7 @@ struct outcome {
 };
 
 /* Feeds one piece; false when the body has ended or broken. */
-static bool feed(struct avitoi_body *b, const char *data, size_t len, struct outcome *out)
-{
+static bool feed(struct avitoi_body *b, const char *data, size_t len, struct outcome *out) {
     const char *at = guarded(data, len);
 
     do {
@@ -69,8 +68,7 @@ static bool feed(struct avitoi_body *b, const char *data, size_t len, struct out
 }
 
 static void feed_split(int mode, uint64_t length, const char *data, size_t len, const size_t cuts[],
-                       size_t count, struct outcome *out)
-{
+                       size_t count, struct outcome *out) {
     struct avitoi_body b;
     size_t from = 0;
 
@@ -92,8 +90,7 @@ static void feed_split(int mode, uint64_t length, const char *data, size_t len, 
 }
 
 static void expect_same(const struct outcome *out, const char *body, size_t body_len, size_t taken,
-                        int result)
-{
+                        int result) {
     assert_int_equal(out->result, result);
     if (result >= 0) {
         assert_int_equal(out->body_len, body_len);
@@ -106,8 +103,7 @@ static void expect_same(const struct outcome *out, const char *body, size_t body
 
 /* Whole, byte by byte, at every point, at every pair of points. */
 static void expect(int mode, uint64_t length, const char *data, size_t len, const char *body,
-                   size_t left, int result)
-{
+                   size_t left, int result) {
     static struct outcome out;
     size_t cuts[4096];
     size_t body_len = strlen(body);
@@ -201,8 +197,7 @@ static const char *const bad_chunks[] = {
     "0\r\nX\x80: 1\r\n\r\n",
 };
 
-static void test_chunks_that_are_right(void **state)
-{
+static void test_chunks_that_are_right(void **state) {
     (void)state;
     for (size_t i = 0; i < sizeof good_chunks / sizeof good_chunks[0]; i++) {
         const struct row *r = &good_chunks[i];
@@ -210,8 +205,7 @@ static void test_chunks_that_are_right(void **state)
     }
 }
 
-static void test_chunks_that_are_broken(void **state)
-{
+static void test_chunks_that_are_broken(void **state) {
     (void)state;
     for (size_t i = 0; i < sizeof bad_chunks / sizeof bad_chunks[0]; i++) {
         expect(CHUNKED, bad_chunks[i], strlen(bad_chunks[i]), "", 0, AVITO_ERR_HTTP_CHUNK);
@@ -223,8 +217,7 @@ static void test_chunks_that_are_broken(void **state)
     expect(CHUNKED, "0\r\nX:\0a", 7, "", 0, AVITO_ERR_HTTP_CHUNK);
 }
 
-static void test_every_byte_in_every_place(void **state)
-{
+static void test_every_byte_in_every_place(void **state) {
     static const char token_marks[] = "!#$%&'*+-.^_`|~";
 
     (void)state;
@@ -247,8 +240,7 @@ static void test_every_byte_in_every_place(void **state)
 }
 
 /* The largest chunk that can be announced is counted in 64 bits. */
-static void test_largest_chunk(void **state)
-{
+static void test_largest_chunk(void **state) {
     struct avitoi_body b;
     struct outcome out = {.result = AVITO_AGAIN};
 
@@ -258,8 +250,7 @@ static void test_largest_chunk(void **state)
     assert_true(b.left == 0xfffffffffffffffu - 3);
 }
 
-static void test_line_and_trailer_limits(void **state)
-{
+static void test_line_and_trailer_limits(void **state) {
     char text[5000];
 
     (void)state;
@@ -275,8 +266,7 @@ static void test_line_and_trailer_limits(void **state)
     expect(CHUNKED, text, AVITOI_BODY_LINE_MAX + 9, "", 0, AVITO_ERR_HTTP_CHUNK);
 }
 
-static void test_trailer_limit(void **state)
-{
+static void test_trailer_limit(void **state) {
     static char text[AVITOI_BODY_TRAILER_MAX + 16];
     struct outcome *out = (struct outcome *)calloc(1, sizeof *out);
     size_t cut = 0;
@@ -288,7 +278,6 @@ static void test_trailer_limit(void **state)
         memset(text, 'x', sizeof text);
         memcpy(text, "0\r\nX:", 5);
         memcpy(text + 3 + total - 4, "\r\n\r\n", 4);
-        /* the guard page holds one page only */
         cut = 3000;
         feed_split(CHUNKED, text, total + 3, &cut, 1, out);
         assert_int_equal(out->result, over ? AVITO_ERR_HTTP_CHUNK : AVITO_END);
@@ -297,8 +286,7 @@ static void test_trailer_limit(void **state)
 }
 
 /* Framing must be paid for by body bytes, in the long run. */
-static void test_flood_of_tiny_chunks(void **state)
-{
+static void test_flood_of_tiny_chunks(void **state) {
     struct avitoi_body b;
     struct outcome *out = (struct outcome *)calloc(1, sizeof *out);
     size_t chunks = 0;
@@ -322,8 +310,7 @@ static void test_flood_of_tiny_chunks(void **state)
     free(out);
 }
 
-static void test_length(void **state)
-{
+static void test_length(void **state) {
     (void)state;
     expect(AVITOI_BODY_LENGTH, 0, "", 0, "", 0, AVITO_END);
     expect(AVITOI_BODY_LENGTH, 0, "next", 4, "", 4, AVITO_END);
@@ -333,13 +320,13 @@ static void test_length(void **state)
     expect(AVITOI_BODY_LENGTH, UINT64_MAX, "\r\n\r\n", 4, "\r\n\r\n", 0, AVITO_AGAIN);
 }
 
-static void test_until_close(void **state)
-{
+static void test_until_close(void **state) {
     struct avitoi_body b;
     struct outcome out = {.result = AVITO_AGAIN};
 
     (void)state;
-    expect(AVITOI_BODY_UNTIL_CLOSE, 0, "0\r\n\r\nall of it", 14, "0\r\n\r\nall of it", 0, AVITO_AGAIN);
+    expect(AVITOI_BODY_UNTIL_CLOSE, 0, "0\r\n\r\nall of it", 14, "0\r\n\r\nall of it", 0,
+           AVITO_AGAIN);
     avitoi_body_init(&b, AVITOI_BODY_UNTIL_CLOSE, 0);
     assert_int_equal(avitoi_body_at_close(&b), AVITO_END);
     avitoi_body_init(&b, AVITOI_BODY_LENGTH, 2);
@@ -354,8 +341,7 @@ static void test_until_close(void **state)
     assert_int_equal(avitoi_body_at_close(&b), AVITO_END);
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_chunks_that_are_right),
         cmocka_unit_test(test_chunks_that_are_broken),
@@ -367,5 +353,5 @@ int main(void)
         cmocka_unit_test(test_length),
         cmocka_unit_test(test_until_close),
     };
-    return cmocka_run_group_tests_name("body framing", tests, set_up, NULL);
+    return cmocka_run_group_tests_name("body framing", tests, set_up, tear_down);
 }
