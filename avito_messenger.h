@@ -910,11 +910,10 @@ AVITO_API int avito_add_to_blacklist(avito_client *client, int64_t user_id,
  * crash in between must not lose the message, save it before you send, or poll as well (>>30).
  *
  *     200  a notification; or a probe: the body is `{}` or nothing, which is no event
- *     403  your verifier refused                  413  the body is longer than the buffer takes
- *     404  another path, so a wrong secret too    417  an Expect other than 100-continue
- *     405  not POST, with Allow                   431  a head over 8 KB, a signature over 127 bytes
- *     400  not strictly HTTP/1.1 or HTTP/1.0      501  a transfer coding other than chunked
- *     408  the request took too long
+ *     404  another path, so a wrong secret too    403  your verifier refused
+ *     405  not POST, with Allow                   408  the request took too long
+ *     400  not strictly HTTP/1.1 or HTTP/1.0,     413  the body is longer than the buffer takes
+ *          or a transfer coding but chunked       431  a head over 8 KB, a signature over 127 bytes
  *
  * 200, 404 and 405 keep the connection unless the peer wants it closed; the others close it.
  */
@@ -940,26 +939,26 @@ typedef struct avito_webhook_options {
 } avito_webhook_options;
 
 typedef struct avito_webhook {
-    avito_webhook_options o; /* resolved: what is really in force */
-    struct {                 /* everything from here on is private */
-        struct avitoi_body body;
-        size_t body_len;
-        size_t length;      /* Content-Length */
-        uint32_t since_ms;  /* when what is going on began */
-        unsigned flags;     /* AVITOI_WEBHOOK_* */
-        int error;          /* what ended the connection; stays */
-        uint16_t path_len;
-        uint16_t head_len;  /* bytes of the present head so far */
-        uint16_t at;        /* position in the method, target, version, name or word */
-        uint16_t status;    /* of the last answer */
+    struct { /* private; bytes that are used most come first, where code reaches them cheaply */
         uint8_t state;
         uint8_t candidates; /* fields whose name the present one may still become, as bits */
         uint8_t difference; /* 0: the target equals the path so far */
         uint8_t gap;        /* white space was seen inside the value */
         uint8_t signature_len;
         uint8_t out_at, out_len;
+        uint16_t at;       /* position in the method, target, version, name or word */
+        uint16_t head_len; /* bytes of the present head so far */
+        uint16_t path_len;
+        uint16_t status;   /* of the last answer */
+        unsigned flags;    /* AVITOI_WEBHOOK_* */
+        int error;         /* what ended the connection; stays */
+        uint32_t since_ms; /* when what is going on began */
+        size_t length;     /* Content-Length */
+        size_t body_len;
         char out[68];
+        struct avitoi_body body;
     } priv;
+    avito_webhook_options o; /* resolved: what is really in force */
 } avito_webhook;
 
 AVITO_API avito_webhook_options avito_webhook_options_default(void);
@@ -975,15 +974,14 @@ AVITO_API int avito_webhook_init(avito_webhook *webhook, const avito_webhook_opt
  * avito_webhook_wants(). AVITO_OK: a notification waits. An error ends the connection and stays:
  * send the output, then close. HTTP, HTTP_LENGTH, HTTP_CHUNK, HTTP_HEAD, ROOM: the request is bad,
  * as above; HOOK: the verifier refused; TIMEOUT_TOTAL: the peer is too slow; TIMEOUT_IDLE: no
- * further request came. Once the peer has closed, only send what is left of the output, and close. */
+ * further request came. Once the peer has closed, only send what is left of the output. */
 AVITO_API int avito_webhook_receive(avito_webhook *webhook, const void *data, size_t len,
                                     size_t *used, uint32_t now_ms);
 
 /* AVITO_WANT_WRITE, AVITO_WANT_READ, or 0: finished, or a notification waits for its done(). */
 AVITO_API int avito_webhook_wants(const avito_webhook *webhook);
 
-/* Milliseconds until avito_webhook_receive() must be called even if nothing comes; UINT32_MAX:
- * never. */
+/* Milliseconds until avito_webhook_receive() is due even if nothing comes; UINT32_MAX: never. */
 AVITO_API uint32_t avito_webhook_deadline_ms(const avito_webhook *webhook, uint32_t now_ms);
 
 /* Bytes to send now, good until the next avito_webhook_sent(); NULL and 0: none. */
@@ -1535,23 +1533,19 @@ enum {
     AVITOI_WEBHOOK_BODY
 };
 
-/* Header fields that matter. All but the first may come once. */
-enum {
-    AVITOI_WEBHOOK_CONNECTION,
-    AVITOI_WEBHOOK_HOST,
-    AVITOI_WEBHOOK_LENGTH,
-    AVITOI_WEBHOOK_CODING,
-    AVITOI_WEBHOOK_EXPECT,
-    AVITOI_WEBHOOK_SIGNATURE,
-    AVITOI_WEBHOOK_FIELDS
-};
-
-/* .flags: 1 << field for each field seen, and */
-#define AVITOI_WEBHOOK_NOT_POST 0x0100u
-#define AVITOI_WEBHOOK_HTTP10   0x0200u
-#define AVITOI_WEBHOOK_CLOSE    0x0400u /* after this answer */
-#define AVITOI_WEBHOOK_CLOSING  0x0800u /* no more input */
-#define AVITOI_WEBHOOK_EVENT    0x1000u /* a notification waits */
+/* .flags. The first six stand for header fields, in the order of their names. */
+#define AVITOI_WEBHOOK_CLOSE     0x0001u /* Connection: close, or there is another reason to */
+#define AVITOI_WEBHOOK_CONTINUE  0x0002u /* Expect: 100-continue */
+#define AVITOI_WEBHOOK_HOST      0x0004u /* the field was seen, as with those that follow */
+#define AVITOI_WEBHOOK_LENGTH    0x0008u
+#define AVITOI_WEBHOOK_CODING    0x0010u
+#define AVITOI_WEBHOOK_SIGNATURE 0x0020u
+#define AVITOI_WEBHOOK_FIELDS    0x003fu
+#define AVITOI_WEBHOOK_ONCE      0x003cu /* fields that may come once only */
+#define AVITOI_WEBHOOK_NOT_POST  0x0040u
+#define AVITOI_WEBHOOK_HTTP10    0x0080u
+#define AVITOI_WEBHOOK_CLOSING   0x0100u /* no more input */
+#define AVITOI_WEBHOOK_EVENT     0x0200u /* a notification waits */
 
 static void avitoi_webhook_add(avito_webhook *w, const char *text)
 {
@@ -1564,12 +1558,14 @@ static void avitoi_webhook_add(avito_webhook *w, const char *text)
 /* Writes the answer: 68 bytes at most, for a 405 that closes. */
 static void avitoi_webhook_answer(avito_webhook *w, unsigned status)
 {
-    char line[] = "HTTP/1.1 000 \r\n";
+    unsigned n = status;
+    size_t i;
 
-    line[9] = (char)('0' + status / 100);
-    line[10] = (char)('0' + status / 10 % 10);
-    line[11] = (char)('0' + status % 10);
-    avitoi_webhook_add(w, line);
+    avitoi_webhook_add(w, "HTTP/1.1 000 \r\n");
+    for (i = 11; i > 8; i--) {
+        w->priv.out[i] = (char)('0' + n % 10);
+        n /= 10;
+    }
     if (status != 100) {
         w->priv.status = (uint16_t)status;
         avitoi_webhook_add(w, "Content-Length: 0\r\n");
@@ -1584,8 +1580,14 @@ static void avitoi_webhook_answer(avito_webhook *w, unsigned status)
     avitoi_webhook_add(w, "\r\n");
 }
 
-static int avitoi_webhook_fail(avito_webhook *w, unsigned status, int error)
+static int avitoi_webhook_fail(avito_webhook *w, int error)
 {
+    unsigned status = error == AVITO_ERR_HOOK            ? 403
+                      : error == AVITO_ERR_TIMEOUT_TOTAL ? 408
+                      : error == AVITO_ERR_ROOM          ? 413
+                      : error == AVITO_ERR_HTTP_HEAD     ? 431
+                                                         : 400;
+
     w->priv.error = error;
     w->priv.flags |= AVITOI_WEBHOOK_CLOSE;
     w->priv.state = AVITOI_WEBHOOK_START;
@@ -1596,11 +1598,8 @@ static int avitoi_webhook_fail(avito_webhook *w, unsigned status, int error)
 
 static int avitoi_webhook_go(avito_webhook *w, bool legal, int state)
 {
-    if (!legal) {
-        return avitoi_webhook_fail(w, 400, AVITO_ERR_HTTP);
-    }
     w->priv.state = (uint8_t)state;
-    return AVITO_AGAIN;
+    return legal ? AVITO_AGAIN : AVITO_ERR_HTTP;
 }
 
 /* ---- the end of a request ---- */
@@ -1623,30 +1622,32 @@ static bool avitoi_webhook_is_probe(const char *body, size_t len)
     return seen != 1;
 }
 
+/* What the request line deserves. */
+static unsigned avitoi_webhook_refusal(const avito_webhook *w)
+{
+    if (w->priv.difference != 0) {
+        return 404;
+    }
+    return (w->priv.flags & AVITOI_WEBHOOK_NOT_POST) != 0 ? 405 : 200;
+}
+
 static int avitoi_webhook_complete(avito_webhook *w)
 {
     const char *body = (const char *)w->o.buffer;
     size_t len = w->priv.body_len;
+    unsigned status = avitoi_webhook_refusal(w);
 
     w->priv.state = AVITOI_WEBHOOK_START;
     w->priv.head_len = 0;
-    if (w->priv.difference != 0) {
-        avitoi_webhook_answer(w, 404);
-        return AVITO_AGAIN;
-    }
-    if ((w->priv.flags & AVITOI_WEBHOOK_NOT_POST) != 0) {
-        avitoi_webhook_answer(w, 405);
-        return AVITO_AGAIN;
-    }
-    if (avitoi_webhook_is_probe(body, len)) {
-        avitoi_webhook_answer(w, 200);
+    if (status != 200 || avitoi_webhook_is_probe(body, len)) {
+        avitoi_webhook_answer(w, status);
         return AVITO_AGAIN;
     }
     w->priv.flags |= AVITOI_WEBHOOK_EVENT;
     if (w->o.verify != NULL &&
         w->o.verify(w->o.ctx, body, len, avito_webhook_signature(w)) != AVITO_OK) {
         w->priv.flags &= ~AVITOI_WEBHOOK_EVENT;
-        return avitoi_webhook_fail(w, 403, AVITO_ERR_HOOK);
+        return AVITO_ERR_HOOK;
     }
     avitoi_webhook_answer(w, 200);
     return AVITO_OK;
@@ -1658,14 +1659,14 @@ static int avitoi_webhook_body_bytes(avito_webhook *w, const char *data, size_t 
     int result = avitoi_body_feed(&w->priv.body, data, len, &start, &n, used);
 
     if (n > w->o.buffer_cap - AVITO_WEBHOOK_SIGNATURE_ROOM - w->priv.body_len) {
-        return avitoi_webhook_fail(w, 413, AVITO_ERR_ROOM);
+        return AVITO_ERR_ROOM;
     }
     if (n > 0) {
         memcpy((char *)w->o.buffer + w->priv.body_len, data + start, n);
         w->priv.body_len += n;
     }
     if (result < 0) {
-        return avitoi_webhook_fail(w, 400, result);
+        return result;
     }
     return result == AVITO_END ? avitoi_webhook_complete(w) : AVITO_AGAIN;
 }
@@ -1676,24 +1677,24 @@ static int avitoi_webhook_body_bytes(avito_webhook *w, const char *data, size_t 
 static int avitoi_webhook_head_end(avito_webhook *w)
 {
     unsigned flags = w->priv.flags;
-    bool chunked = (flags & 1u << AVITOI_WEBHOOK_CODING) != 0;
+    bool chunked = (flags & AVITOI_WEBHOOK_CODING) != 0;
     bool http10 = (flags & AVITOI_WEBHOOK_HTTP10) != 0;
     size_t used;
 
-    if (!http10 && (flags & 1u << AVITOI_WEBHOOK_HOST) == 0) {
-        return avitoi_webhook_fail(w, 400, AVITO_ERR_HTTP);
+    if (!http10 && (flags & AVITOI_WEBHOOK_HOST) == 0) {
+        return AVITO_ERR_HTTP;
     }
-    if (chunked && (http10 || (flags & 1u << AVITOI_WEBHOOK_LENGTH) != 0)) {
-        return avitoi_webhook_fail(w, 400, AVITO_ERR_HTTP_LENGTH);
+    if (chunked && (http10 || (flags & AVITOI_WEBHOOK_LENGTH) != 0)) {
+        return AVITO_ERR_HTTP_LENGTH;
     }
     if (w->priv.length > w->o.buffer_cap - AVITO_WEBHOOK_SIGNATURE_ROOM) {
-        return avitoi_webhook_fail(w, 413, AVITO_ERR_ROOM);
+        return AVITO_ERR_ROOM;
     }
     w->priv.state = AVITOI_WEBHOOK_BODY;
     avitoi_body_init(&w->priv.body, chunked ? AVITOI_BODY_CHUNKED : AVITOI_BODY_LENGTH,
                      w->priv.length);
-    if ((flags & 1u << AVITOI_WEBHOOK_EXPECT) != 0 && !http10 && (chunked || w->priv.length > 0)) {
-        if (w->priv.difference != 0 || (flags & AVITOI_WEBHOOK_NOT_POST) != 0) {
+    if ((flags & AVITOI_WEBHOOK_CONTINUE) != 0 && !http10 && (chunked || w->priv.length > 0)) {
+        if (avitoi_webhook_refusal(w) != 200) {
             w->priv.flags |= AVITOI_WEBHOOK_CLOSE; /* the body may come all the same */
             return avitoi_webhook_complete(w);
         }
@@ -1747,17 +1748,17 @@ static int avitoi_webhook_version_byte(avito_webhook *w, unsigned char c)
 
 static int avitoi_webhook_name_byte(avito_webhook *w, unsigned char c)
 {
-    static const char *const names[AVITOI_WEBHOOK_FIELDS] = {
-        "connection", "host", "content-length", "transfer-encoding", "expect",
-        "x-avito-messenger-signature"};
+    static const char *const names[] = {
+        "connection",        "expect", "host", "content-length",
+        "transfer-encoding", "x-avito-messenger-signature"};
     unsigned at = w->priv.at++;
     unsigned lower = c == ':' ? 0 : c | 0x20u; /* the name is over where the word is */
     unsigned i, bit;
 
     if (c == ':' ? at == 0 : !avitoi_http_is_token(c)) {
-        return avitoi_webhook_fail(w, 400, AVITO_ERR_HTTP);
+        return AVITO_ERR_HTTP;
     }
-    for (i = 0; i < AVITOI_WEBHOOK_FIELDS; i++) {
+    for (i = 0; i < sizeof names / sizeof names[0]; i++) {
         bit = 1u << i;
         if ((w->priv.candidates & bit) != 0 && (unsigned char)names[i][at] != lower) {
             w->priv.candidates = (uint8_t)(w->priv.candidates & ~bit);
@@ -1766,10 +1767,10 @@ static int avitoi_webhook_name_byte(avito_webhook *w, unsigned char c)
     if (c != ':') {
         return AVITO_AGAIN;
     }
-    bit = w->priv.candidates; /* one, or none for a field that does not matter */
-    if ((w->priv.flags & bit & ~(1u << AVITOI_WEBHOOK_CONNECTION)) != 0) {
-        return avitoi_webhook_fail(
-            w, 400, bit == 1u << AVITOI_WEBHOOK_LENGTH ? AVITO_ERR_HTTP_LENGTH : AVITO_ERR_HTTP);
+    bit = w->priv.candidates & AVITOI_WEBHOOK_ONCE; /* one, or none */
+    if ((w->priv.flags & bit) != 0) {
+        return bit == AVITOI_WEBHOOK_LENGTH || bit == AVITOI_WEBHOOK_CODING ? AVITO_ERR_HTTP_LENGTH
+                                                                            : AVITO_ERR_HTTP;
     }
     w->priv.flags |= bit;
     w->priv.at = 0;
@@ -1801,27 +1802,27 @@ static int avitoi_webhook_word(avito_webhook *w, const char *word, unsigned char
 }
 
 /* Digits with white space around them and nothing else. A number too large to count stays there. */
-static bool avitoi_webhook_length_byte(avito_webhook *w, unsigned char c)
+static int avitoi_webhook_length_byte(avito_webhook *w, unsigned char c)
 {
     size_t n = w->priv.length;
 
     if (c == '\r') {
-        return w->priv.at > 0;
+        return w->priv.at > 0 ? AVITO_AGAIN : AVITO_ERR_HTTP_LENGTH;
     }
     if (c == ' ' || c == '\t') {
         w->priv.gap = w->priv.at > 0;
-        return true;
+        return AVITO_AGAIN;
     }
     if (c < '0' || c > '9' || w->priv.gap != 0) {
-        return false;
+        return AVITO_ERR_HTTP_LENGTH;
     }
     w->priv.at++;
     w->priv.length = n > (SIZE_MAX - 9) / 10 ? SIZE_MAX : n * 10 + (size_t)(c - '0');
-    return true;
+    return AVITO_AGAIN;
 }
 
 /* Keeps the value behind the room for the body, without white space around it. */
-static bool avitoi_webhook_signature_byte(avito_webhook *w, unsigned char c)
+static int avitoi_webhook_signature_byte(avito_webhook *w, unsigned char c)
 {
     char *kept = (char *)w->o.buffer + w->o.buffer_cap - AVITO_WEBHOOK_SIGNATURE_ROOM;
     unsigned len = w->priv.signature_len;
@@ -1833,46 +1834,43 @@ static bool avitoi_webhook_signature_byte(avito_webhook *w, unsigned char c)
         kept[len] = '\0';
     } else if (len > 0 || (c != ' ' && c != '\t')) {
         if (len == AVITO_WEBHOOK_SIGNATURE_ROOM - 1) {
-            return false;
+            return AVITO_ERR_HTTP_HEAD;
         }
         kept[len++] = (char)c;
     }
     w->priv.signature_len = (uint8_t)len;
-    return true;
+    return AVITO_AGAIN;
 }
 
 static int avitoi_webhook_value_byte(avito_webhook *w, unsigned char c)
 {
-    switch ((int)w->priv.candidates) {
-        case 1 << AVITOI_WEBHOOK_CONNECTION:
-            if (avitoi_webhook_word(w, "close", c) > 0) {
-                w->priv.flags |= AVITOI_WEBHOOK_CLOSE;
+    unsigned field = w->priv.candidates;
+    int result = AVITO_AGAIN;
+
+    switch ((int)field) {
+        case (int)AVITOI_WEBHOOK_CLOSE:
+        case (int)AVITOI_WEBHOOK_CONTINUE: /* other expectations need not be refused */
+            if (avitoi_webhook_word(
+                    w, field == AVITOI_WEBHOOK_CLOSE ? "close" : "100-continue", c) > 0) {
+                w->priv.flags |= field;
             }
             break;
-        case 1 << AVITOI_WEBHOOK_LENGTH:
-            if (!avitoi_webhook_length_byte(w, c)) {
-                return avitoi_webhook_fail(w, 400, AVITO_ERR_HTTP_LENGTH);
-            }
+        case (int)AVITOI_WEBHOOK_LENGTH:
+            result = avitoi_webhook_length_byte(w, c);
             break;
-        case 1 << AVITOI_WEBHOOK_CODING:
+        case (int)AVITOI_WEBHOOK_CODING: /* no list: another coding would hide the length */
             if (avitoi_webhook_word(w, "chunked", c) < 0 || c == ',') {
-                return avitoi_webhook_fail(w, 501, AVITO_ERR_HTTP);
+                result = AVITO_ERR_HTTP_LENGTH;
             }
             break;
-        case 1 << AVITOI_WEBHOOK_EXPECT:
-            if (avitoi_webhook_word(w, "100-continue", c) < 0 || c == ',') {
-                return avitoi_webhook_fail(w, 417, AVITO_ERR_HTTP);
-            }
-            break;
-        case 1 << AVITOI_WEBHOOK_SIGNATURE:
-            if (!avitoi_webhook_signature_byte(w, c)) {
-                return avitoi_webhook_fail(w, 431, AVITO_ERR_HTTP_HEAD);
-            }
+        case (int)AVITOI_WEBHOOK_SIGNATURE:
+            result = avitoi_webhook_signature_byte(w, c);
             break;
         default:
             break;
     }
-    return avitoi_webhook_go(w, true, c == '\r' ? AVITOI_WEBHOOK_LINE_LF : AVITOI_WEBHOOK_VALUE);
+    w->priv.state = c == '\r' ? AVITOI_WEBHOOK_LINE_LF : AVITOI_WEBHOOK_VALUE;
+    return result;
 }
 
 static int avitoi_webhook_first_byte(avito_webhook *w, unsigned char c)
@@ -1892,7 +1890,7 @@ static int avitoi_webhook_first_byte(avito_webhook *w, unsigned char c)
 static int avitoi_webhook_head_byte(avito_webhook *w, unsigned char c)
 {
     if (++w->priv.head_len > AVITOI_WEBHOOK_HEAD_MAX) {
-        return avitoi_webhook_fail(w, 431, AVITO_ERR_HTTP_HEAD);
+        return AVITO_ERR_HTTP_HEAD;
     }
     switch ((int)w->priv.state) {
         case AVITOI_WEBHOOK_START:
@@ -1912,19 +1910,19 @@ static int avitoi_webhook_head_byte(avito_webhook *w, unsigned char c)
                 return avitoi_webhook_go(w, true, AVITOI_WEBHOOK_END_LF);
             }
             w->priv.at = 0;
-            w->priv.candidates = (1u << AVITOI_WEBHOOK_FIELDS) - 1u;
+            w->priv.candidates = AVITOI_WEBHOOK_FIELDS;
             w->priv.state = AVITOI_WEBHOOK_NAME;
             return avitoi_webhook_name_byte(w, c);
         case AVITOI_WEBHOOK_NAME:
             return avitoi_webhook_name_byte(w, c);
         case AVITOI_WEBHOOK_VALUE:
             if (c != '\r' && !avitoi_http_is_text(c)) {
-                return avitoi_webhook_fail(w, 400, AVITO_ERR_HTTP);
+                return AVITO_ERR_HTTP;
             }
             return avitoi_webhook_value_byte(w, c);
         default: /* AVITOI_WEBHOOK_END_LF */
             if (c != '\n') {
-                return avitoi_webhook_fail(w, 400, AVITO_ERR_HTTP);
+                return AVITO_ERR_HTTP;
             }
             return avitoi_webhook_head_end(w);
     }
@@ -1942,7 +1940,7 @@ static int avitoi_webhook_overdue(avito_webhook *w, uint32_t now_ms)
 {
     w->priv.since_ms = now_ms;
     if (w->priv.out_len == 0 && !avitoi_webhook_idle(w)) {
-        return avitoi_webhook_fail(w, 408, AVITO_ERR_TIMEOUT_TOTAL);
+        return avitoi_webhook_fail(w, AVITO_ERR_TIMEOUT_TOTAL);
     }
     if (w->priv.error == 0) {
         w->priv.error = w->priv.out_len > 0 ? AVITO_ERR_TIMEOUT_TOTAL : AVITO_ERR_TIMEOUT_IDLE;
@@ -2016,6 +2014,9 @@ AVITO_API int avito_webhook_receive(avito_webhook *webhook, const void *data, si
                      ? avitoi_webhook_body_bytes(webhook, bytes + *used, len - *used, &n)
                      : avitoi_webhook_head_byte(webhook, (unsigned char)bytes[*used]);
         *used += n;
+        if (result < 0) {
+            result = avitoi_webhook_fail(webhook, result);
+        }
         if (avitoi_webhook_idle(webhook)) {
             webhook->priv.since_ms = now_ms; /* its answer begins */
         }
@@ -2079,7 +2080,7 @@ AVITO_API const void *avito_webhook_body(const avito_webhook *webhook, size_t *l
 
 AVITO_API avito_str avito_webhook_signature(const avito_webhook *webhook)
 {
-    unsigned needed = AVITOI_WEBHOOK_EVENT | 1u << AVITOI_WEBHOOK_SIGNATURE;
+    unsigned needed = AVITOI_WEBHOOK_EVENT | AVITOI_WEBHOOK_SIGNATURE;
     avito_str signature = {NULL, 0};
 
     if ((webhook->priv.flags & needed) == needed) {
