@@ -2,36 +2,75 @@
 
 BENCH_OUT := build/bench
 BENCH_SRC := tools/bench
-BENCH_CFLAGS := -std=gnu99 -O2 -g -fPIC -fvisibility=hidden -Wall -Wextra -I. -I$(BENCH_SRC)
-BENCH_CXXFLAGS := -std=c++17 -O2 -g -fPIC -fvisibility=hidden -Wall -Wextra -I. -I$(BENCH_SRC)
-BENCH_PEERS := cjson jansson jsonc rapidjson simdjson jsmn jsmnlinks
-BENCH_PACKAGES := valgrind libjsmn-dev libcjson-dev libjansson-dev libjson-c-dev rapidjson-dev \
-	libsimdjson-dev libcurl4-openssl-dev libbearssl-dev nginx-light openssl strace g++
+BENCH_FLAGS := -O2 -g -Wall -Wextra -Wno-unused-function -I. -I$(BENCH_SRC)
+BENCH_PLUGIN := $(BENCH_FLAGS) -fPIC -fvisibility=hidden -shared
+BENCH_PACKAGES := python3 gcc g++ valgrind libjsmn-dev libcjson-dev libjansson-dev libjson-c-dev \
+	rapidjson-dev libsimdjson-dev
+BENCH_NET_PACKAGES := libcurl4-openssl-dev libbearssl-dev nginx-light openssl strace
 
+BENCH_PEERS := cjson jansson jsonc rapidjson simdjson jsmn jsmnlinks
 BENCH_LIB_cjson := -lcjson
 BENCH_LIB_jansson := -ljansson
 BENCH_LIB_jsonc := -ljson-c
 BENCH_LIB_simdjson := -lsimdjson
 
 BENCH_DECODE := $(BENCH_OUT)/host $(BENCH_OUT)/heap.so $(BENCH_PEERS:%=$(BENCH_OUT)/%.so)
+BENCH_DECODE_OURS := $(BENCH_OUT)/ours.so $(BENCH_OUT)/portable.so
+BENCH_NET := $(BENCH_OUT)/net_curl $(BENCH_OUT)/net_bare
+BENCH_NET_OURS := $(BENCH_OUT)/net_ours
+BENCH_SHARED := $(BENCH_SRC)/bench.h $(BENCH_SRC)/slots.h avito_messenger.h
+
+.PHONY: bench bench-quick bench-peers bench-packages bench-net-packages
+bench: bench-packages bench-net-packages ## speed, memory and network beside other libraries; fails when a gate is missed
+	@$(MAKE) --no-print-directory $(BENCH_DECODE) $(BENCH_DECODE_OURS) $(BENCH_NET) $(BENCH_NET_OURS)
+	@$(PYTHON) $(BENCH_SRC)/payloads.py $(BENCH_OUT)/data --long
+	@$(PYTHON) $(BENCH_SRC)/bench.py $(BENCH_OUT)
+
+bench-quick: bench-packages ## the same for decoding only, in less than a minute
+	@$(MAKE) --no-print-directory $(BENCH_DECODE) $(BENCH_DECODE_OURS)
+	@$(PYTHON) $(BENCH_SRC)/payloads.py $(BENCH_OUT)/data
+	@$(PYTHON) $(BENCH_SRC)/bench.py $(BENCH_OUT) --quick
+
+bench-peers: bench-packages bench-net-packages ## the bench without the header: checks the bench itself
+	@$(MAKE) --no-print-directory $(BENCH_DECODE) $(BENCH_NET)
+	@$(PYTHON) $(BENCH_SRC)/payloads.py $(BENCH_OUT)/data --long
+	@$(PYTHON) $(BENCH_SRC)/bench.py $(BENCH_OUT) --peers-only
+
+bench-packages:
+	@sh tools/need.sh $(BENCH_PACKAGES)
+
+bench-net-packages:
+	@sh tools/need.sh $(BENCH_NET_PACKAGES)
 
 $(BENCH_OUT):
-	mkdir -p $@
+	@mkdir -p $@
 
-$(BENCH_OUT)/host: $(BENCH_SRC)/host.c $(BENCH_SRC)/hash.c $(BENCH_SRC)/bench.h avito_messenger.h | $(BENCH_OUT)
-	$(CC) $(BENCH_CFLAGS) -o $@ $(BENCH_SRC)/host.c $(BENCH_SRC)/hash.c -ldl
+$(BENCH_OUT)/host: $(BENCH_SRC)/host.c $(BENCH_SRC)/hash.c $(BENCH_SHARED) | $(BENCH_OUT)
+	$(CC) -std=gnu99 $(BENCH_FLAGS) -o $@ $(BENCH_SRC)/host.c $(BENCH_SRC)/hash.c -ldl
 
 $(BENCH_OUT)/heap.so: $(BENCH_SRC)/heap.c | $(BENCH_OUT)
 	$(CC) -std=gnu99 -O2 -fPIC -shared -fno-builtin -Wall -Wextra -o $@ $<
 
-$(BENCH_OUT)/jsmnlinks.so: $(BENCH_SRC)/peer_jsmn.c $(BENCH_SRC)/bench.h | $(BENCH_OUT)
-	$(CC) $(BENCH_CFLAGS) -DJSMN_STATIC -DJSMN_STRICT -DJSMN_PARENT_LINKS -shared -o $@ $<
+$(BENCH_OUT)/jsmnlinks.so: $(BENCH_SRC)/peer_jsmn.c $(BENCH_SHARED) | $(BENCH_OUT)
+	$(CC) -std=gnu99 $(BENCH_PLUGIN) -DJSMN_STATIC -DJSMN_STRICT -DJSMN_PARENT_LINKS -o $@ $<
 
-$(BENCH_OUT)/jsmn.so: $(BENCH_SRC)/peer_jsmn.c $(BENCH_SRC)/bench.h | $(BENCH_OUT)
-	$(CC) $(BENCH_CFLAGS) -DJSMN_STATIC -shared -o $@ $<
+$(BENCH_OUT)/jsmn.so: $(BENCH_SRC)/peer_jsmn.c $(BENCH_SHARED) | $(BENCH_OUT)
+	$(CC) -std=gnu99 $(BENCH_PLUGIN) -DJSMN_STATIC -o $@ $<
 
-$(BENCH_OUT)/%.so: $(BENCH_SRC)/peer_%.c $(BENCH_SRC)/dom.h $(BENCH_SRC)/slots.h $(BENCH_SRC)/bench.h | $(BENCH_OUT)
-	$(CC) $(BENCH_CFLAGS) -shared -o $@ $< $(BENCH_LIB_$*)
+$(BENCH_OUT)/portable.so: $(BENCH_SRC)/peer_ours.c $(BENCH_SHARED) | $(BENCH_OUT)
+	$(CC) -std=gnu99 $(BENCH_PLUGIN) -DAVITO_WITH_SIMD=0 -o $@ $<
 
-$(BENCH_OUT)/%.so: $(BENCH_SRC)/peer_%.cpp $(BENCH_SRC)/slots.h $(BENCH_SRC)/bench.h | $(BENCH_OUT)
-	$(CXX) $(BENCH_CXXFLAGS) -shared -o $@ $< $(BENCH_LIB_$*)
+$(BENCH_OUT)/%.so: $(BENCH_SRC)/peer_%.c $(BENCH_SRC)/dom.h $(BENCH_SHARED) | $(BENCH_OUT)
+	$(CC) -std=gnu99 $(BENCH_PLUGIN) -o $@ $< $(BENCH_LIB_$*)
+
+$(BENCH_OUT)/%.so: $(BENCH_SRC)/peer_%.cpp $(BENCH_SHARED) | $(BENCH_OUT)
+	$(CXX) -std=c++17 $(BENCH_PLUGIN) -o $@ $< $(BENCH_LIB_$*)
+
+$(BENCH_OUT)/net_curl: $(BENCH_SRC)/net_curl.c $(BENCH_SRC)/peer_cjson.c $(BENCH_SRC)/dom.h $(BENCH_SRC)/net.h $(BENCH_SHARED) | $(BENCH_OUT)
+	$(CC) -std=gnu99 $(BENCH_FLAGS) -o $@ $< $(BENCH_SRC)/peer_cjson.c -lcurl -lcjson
+
+$(BENCH_OUT)/net_bare: $(BENCH_SRC)/net_bare.c $(BENCH_SRC)/net.h $(BENCH_SHARED) | $(BENCH_OUT)
+	$(CC) -std=gnu99 $(BENCH_FLAGS) -o $@ $<
+
+$(BENCH_OUT)/net_ours: $(BENCH_SRC)/net_ours.c $(BENCH_SRC)/net.h $(BENCH_SHARED) | $(BENCH_OUT)
+	$(CC) -std=gnu99 $(BENCH_FLAGS) -o $@ $< -lbearssl
