@@ -156,7 +156,7 @@ static void pump(CURLM *multi, unsigned long n)
         CURLMsg *m;
 
         if (curl_multi_perform(multi, &running) != CURLM_OK ||
-            curl_multi_poll(multi, NULL, 0, 1000, NULL) != CURLM_OK) {
+            curl_multi_poll(multi, NULL, 0, 20, NULL) != CURLM_OK) {
             net_fail("multi", "failed");
         }
         while ((m = curl_multi_info_read(multi, &left)) != NULL) {

@@ -24,36 +24,58 @@ const char *key_of(ondemand::field &field)
     return field.key().raw();
 }
 
+// A value that could not be taken: null stands for "missing", all else is a fault.
+void must_be_null(ondemand::value v, error_code error)
+{
+    if (!v.is_null()) {
+        throw simdjson_error(error);
+    }
+}
+
 void str(ondemand::value v, avito_str *out)
 {
     std::string_view s;
+    error_code error = v.get_string().get(s);
 
-    if (v.get_string().get(s) == SUCCESS) {
+    if (error == SUCCESS) {
         *out = bench_str(s.data(), s.size());
+    } else {
+        must_be_null(v, error);
     }
 }
 
 void number(ondemand::value v, int64_t *out)
 {
     int64_t n;
+    error_code error = v.get_int64().get(n);
 
-    if (v.get_int64().get(n) == SUCCESS) {
+    if (error == SUCCESS) {
         *out = n;
+    } else {
+        must_be_null(v, error);
     }
 }
 
 void degrees(ondemand::value v, int32_t *out)
 {
     double n;
+    error_code error = v.get_double().get(n);
 
-    if (v.get_double().get(n) == SUCCESS) {
+    if (error == SUCCESS) {
         *out = bench_e7(n);
+    } else {
+        must_be_null(v, error);
     }
 }
 
 void flag(ondemand::value v, bool *out, bool *has)
 {
-    *has = v.get_bool().get(*out) == SUCCESS;
+    error_code error = v.get_bool().get(*out);
+
+    *has = error == SUCCESS;
+    if (error != SUCCESS) {
+        must_be_null(v, error);
+    }
 }
 
 avito_image_sizes sizes(ondemand::value v, avito_image_size *room)

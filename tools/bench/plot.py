@@ -1,22 +1,29 @@
 """One SVG with two charts: memory against list length, and speed against other libraries."""
 import math
 
-STYLE = """
-    svg { --ink: #1f2328; --soft: #59636e; --grid: #d1d9e0; --back: #ffffff;
-          --ours: #0969da; --a: #bc4c00; --b: #8250df; --c: #1a7f37; --d: #9a6700; --e: #6e7781; }
-    @media (prefers-color-scheme: dark) {
-        svg { --ink: #f0f6fc; --soft: #9198a1; --grid: #3d444d; --back: #0d1117;
-              --ours: #58a6ff; --a: #f0883e; --b: #bc8cff; --c: #56d364; --d: #d29922; --e: #8b949e; }
-    }
-    text { font: 13px system-ui, -apple-system, "Segoe UI", sans-serif; fill: var(--ink); }
-    .title { font-size: 15px; font-weight: 600; }
-    .soft { fill: var(--soft); font-size: 12px; }
-    .end { text-anchor: end; } .mid { text-anchor: middle; } .bold { font-weight: 600; }
-    .grid { stroke: var(--grid); stroke-width: 1; }
-    .line { fill: none; stroke-width: 2; stroke-linejoin: round; }
-    .back { fill: var(--back); }
-"""
-COLOURS = ["--a", "--b", "--c", "--d", "--e"]
+# Class: colour on a light ground, on a dark one.
+INKS = {"ink": ("#1f2328", "#f0f6fc"), "soft": ("#59636e", "#9198a1"),
+        "grid": ("#d1d9e0", "#3d444d"), "back": ("#ffffff", "#0d1117"),
+        "ours": ("#0969da", "#58a6ff"), "k0": ("#54aeff", "#1f6feb"), "k1": ("#8250df", "#bc8cff"),
+        "k2": ("#1a7f37", "#56d364"), "k3": ("#bc4c00", "#f0883e"), "k4": ("#9a6700", "#d29922"),
+        "k5": ("#6e7781", "#8b949e"), "bar": ("#afb8c1", "#545d68")}
+
+
+def style():
+    out = ["text { font: 13px system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif; }",
+           ".title { font-size: 15px; font-weight: 600; } .soft { font-size: 12px; }",
+           ".end { text-anchor: end; } .mid { text-anchor: middle; } .bold { font-weight: 600; }",
+           ".line { stroke-width: 2; stroke-linejoin: round; } .wide { stroke-width: 3.5; }"]
+    for dark in (0, 1):
+        rules = ["text, .f-ink { fill: %s; }" % INKS["ink"][dark]]
+        rules += [".f-%s { fill: %s; }" % (n, c[dark]) for n, c in INKS.items()]
+        rules += ["text.soft { fill: %s; }" % INKS["soft"][dark]]
+        rules += [".line.s-%s { fill: none; stroke: %s; }" % (n, c[dark]) for n, c in INKS.items()]
+        rules += [".grid { stroke: %s; }" % INKS["grid"][dark]]
+        text_rules = "\n    ".join(rules)
+        out.append("@media (prefers-color-scheme: dark) {\n    %s\n}" % text_rules if dark
+                   else text_rules)
+    return "\n".join(out)
 
 
 def text(x, y, words, kind=""):
@@ -61,15 +68,16 @@ def memory_chart(series, x0, y0, width, height):
         out.append(text(x(n), y0 + height + 20, "{:,}".format(n), "soft mid"))
     out.append(text(x0 + width / 2, y0 + height + 40, "chats in the list", "soft mid"))
     ends = spread([y(line[lengths[-1]]) + 4 for line in series.values()], 16)
-    colours = iter(COLOURS)
+    other = 0
     for (name, line), label in zip(series.items(), ends):
         ours = name.startswith("avito")
-        colour = "--ours" if ours else next(colours)
+        colour = "ours" if ours and "fast" not in name else "k%d" % other
+        other += colour != "ours"
         points = " ".join("%.1f,%.1f" % (x(n), y(line[n])) for n in lengths)
-        out.append('<polyline class="line" style="stroke:var(%s)%s" points="%s"/>' % (
-            colour, ";stroke-width:3.5" if ours else "", points))
+        out.append('<polyline class="line s-%s%s" points="%s"/>' % (
+            colour, " wide" if ours else "", points))
         out.append(text(x0 + width + 8, label, "%s, %s" % (name, size(line[lengths[-1]])),
-                        "bold" if ours else ""))
+                        "f-%s%s" % (colour, " bold" if ours else "")))
     return out
 
 
@@ -80,10 +88,9 @@ def speed_chart(bars, x0, y0, width):
            text(x0 - 190, y0 - 20, "text to the same structs, every field, 100 chats", "soft")]
     for row, (name, value) in enumerate(bars):
         y, ours = y0 + row * 30, name.startswith("avito")
-        style = "fill:var(--ours)" if ours else "fill:var(--e);opacity:.55"
         out.append(text(x0 - 10, y + 15, name, "end bold" if ours else "end"))
-        out.append('<rect x="%.1f" y="%.1f" width="%.1f" height="20" rx="2" style="%s"/>' % (
-            x0, y, max(1.5, width * value / top), style))
+        out.append('<rect x="%.1f" y="%.1f" width="%.1f" height="20" rx="2" class="f-%s"/>' % (
+            x0, y, max(1.5, width * value / top), "ours" if ours else "bar"))
         out.append(text(x0 + width * value / top + 8, y + 15, "%.2g" % value if value < 10
                         else "%.0f" % value, "bold" if ours else ""))
     return out
@@ -94,7 +101,7 @@ def draw(path, memory, bars):
     out = ['<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 800 %d" width="800" height="%d" '
            'role="img" aria-label="Memory against list length, and speed, of avito_messenger.h '
            'and other JSON libraries">' % (height, height),
-           "<style>%s</style>" % STYLE, '<rect class="back" width="800" height="%d" rx="6"/>' % height]
+           "<style>\n%s\n</style>" % style(), '<rect class="f-back" width="800" height="%d" rx="6"/>' % height]
     out += memory_chart(memory, 90, 70, 470, 260)
     out += speed_chart(bars, 220, 450, 480)
     out.append("</svg>\n")
