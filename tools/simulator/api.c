@@ -1,0 +1,544 @@
+/*
+ * api.c - the simulator's picture of the Avito API, as one table.
+ *
+ * To be read beside the official description (OpenAPI documents "Мессенджер", "Авторизация" and
+ * "Информация о пользователе" of the developer site). One entry per operation: method, path, query,
+ * body, scope, answer. Where it differs from the official description, `differs` says how and why.
+ * For all entries:
+ *
+ *   - Every call but /token needs "Authorization: Bearer TOKEN": without, or with a token that was
+ *     never given, 401. An expired token is 403 with {"result":{"status":false,"message":"access
+ *     token expired"}}: the official guide on authorization says 403, a recorded answer has this body.
+ *   - A method or path that is not in the table gets the gateway's 404, {"message":"no Route matched
+ *     with those values"}, as recorded; the official description does not show it.
+ *   - A foreign {user_id} is 403 "permission denied" (recorded), an unknown chat or message 404.
+ *   - Query and body that break the rules below are 400 with "error.fields", the description's
+ *     validation error. (It defines the error schemas, but names them at no operation.)
+ *   - Without the right tariff 402, see sim_options.tariff.
+ *   - Parameters and members that the table does not have are ignored, as services do, and counted
+ *     (sim_stats.unknown_parameters), so that a test can insist on none.
+ *   - Lists of words and numbers are taken both ways, "a,b" and repeated: the description's examples
+ *     show commas, its default style means repetition, and both are in use.
+ *   - Ids in answers exceed 32 bits (listings of today do), although the description says int32.
+ */
+#include "internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The description says "limit" 1..100 and "offset" 0..1000; sim_options may set other upper ends. */
+#define LIMIT {"limit", SIMI_INT, false, 1, 100, NULL}
+#define OFFSET {"offset", SIMI_INT, false, 0, 1000, NULL}
+#define END {NULL, SIMI_INT, false, 0, 0, NULL}
+#define NO_QUERY {END}
+#define NO_FIELDS {END}
+#define V1 "/messenger/v1/accounts/{user_id}"
+#define V2 "/messenger/v2/accounts/{user_id}"
+#define V3 "/messenger/v3/accounts/{user_id}"
+
+const simi_row simi_table[] = {
+    {SIM_TOKEN, "POST", "/token", "/token/", NO_QUERY, SIMI_FORM,
+     {{"grant_type", SIMI_WORD, true, 0, 0, "client_credentials,authorization_code,refresh_token"},
+      {"client_id", SIMI_STRING, true, 1, 0, NULL},
+      {"client_secret", SIMI_STRING, true, 1, 0, NULL},
+      {"code", SIMI_STRING, false, 1, 0, NULL},          /* with authorization_code */
+      {"refresh_token", SIMI_STRING, false, 1, 0, NULL}, /* with refresh_token */
+      END},
+     NULL, false, simi_serve_token,
+     "{access_token, expires_in, token_type}; not for client_credentials: refresh_token, scope",
+     "The description has three paths that differ in invisible characters only (U+200E); it is one. "
+     "Both /token and /token/ are in use. Refusals have the form of OAuth 2 (error, "
+     "error_description), which clients in use read; the description shows none."},
+
+    {SIM_SELF, "GET", "/core/v1/accounts/self", "/core/v1/accounts/self/", NO_QUERY, SIMI_NO_BODY,
+     NO_FIELDS, "user:read", false, simi_serve_self,
+     "{email, id, name, phone, phones[], profile_url}",
+     "The trailing slash is in use too."},
+
+    {SIM_CHATS, "GET", V2 "/chats", NULL,
+     {{"item_ids", SIMI_INTS, false, 1, 0, NULL},
+      {"unread_only", SIMI_BOOL, false, 0, 0, NULL},
+      {"chat_types", SIMI_WORDS, false, 0, 0, "u2i,u2u,a2u"}, /* u2i if left out */
+      LIMIT, OFFSET, END},
+     SIMI_NO_BODY, NO_FIELDS, "messenger:read", false, simi_serve_chats,
+     "{chats[Chat], meta{has_more}}",
+     "meta.has_more, users[].parsing_allowed, context.value.location, last_message.delivered and the "
+     "sizes of avatars are not described but recorded. No order is described; all readers rely on "
+     "`updated`, newest first."},
+
+    {SIM_CHAT, "GET", V2 "/chats/{chat_id}", NULL, NO_QUERY, SIMI_NO_BODY, NO_FIELDS,
+     "messenger:read", false, simi_serve_chat, "Chat", NULL},
+
+    {SIM_MESSAGES, "GET", V3 "/chats/{chat_id}/messages/", V3 "/chats/{chat_id}/messages",
+     {LIMIT, OFFSET, END}, SIMI_NO_BODY, NO_FIELDS, "messenger:read", false, simi_serve_messages,
+     "{messages[Message], meta{has_more}}, newest first; does not mark as read",
+     "Described as a bare array; several independent readers in use know only the object. "
+     "sim_options.bare_array gives the other. Many clients leave the last slash off."},
+
+    {SIM_SEND, "POST", V1 "/chats/{chat_id}/messages", NULL, NO_QUERY, SIMI_JSON,
+     {{"message.text", SIMI_STRING, true, 1, 1000, NULL},
+      {"type", SIMI_WORD, true, 0, 0, "text"}, END},
+     "messenger:write", true, simi_serve_send, "{content{text}, created, direction, id, type}",
+     "The description requires \"url\", plainly a slip, and neither of the two that are sent; its "
+     "example of the answer says direction \"in\". That a blank text is refused is assumed."},
+
+    /* Before DELETE: "image" is not a message id. */
+    {SIM_SEND_IMAGE, "POST", V1 "/chats/{chat_id}/messages/image", NULL, NO_QUERY, SIMI_JSON,
+     {{"image_id", SIMI_STRING, true, 1, 0, NULL}, END}, "messenger:write", true,
+     simi_serve_send_image, "{author_id, content{image{sizes}}, created, direction, id, type}",
+     "The example's author_id is a string with a comma, against its own schema."},
+
+    {SIM_DELETE, "POST", V1 "/chats/{chat_id}/messages/{message_id}", NULL, NO_QUERY, SIMI_NO_BODY,
+     NO_FIELDS, "messenger:write", true, simi_serve_delete, "{}",
+     "Within one hour, the row stays with type \"deleted\": described. The refusals are assumed: 400 "
+     "after the hour, 403 for somebody else's message."},
+
+    {SIM_READ, "POST", V1 "/chats/{chat_id}/read", NULL, NO_QUERY, SIMI_NO_BODY, NO_FIELDS,
+     "messenger:read", true, simi_serve_read, "{ok}",
+     "sim_options.empty_read_answer: an empty 200 is tolerated by readers in use."},
+
+    {SIM_UPLOAD, "POST", V1 "/uploadImages", NULL, NO_QUERY, SIMI_MULTIPART, NO_FIELDS,
+     "messenger:write", true, simi_serve_upload, "{image_id:{WxH:url}}",
+     "One part \"uploadfile[]\" with a file name, JPEG, HEIC, GIF, BMP or PNG by its first bytes, at "
+     "most 24 MB (413) and 75 megapixels. That the file name is needed: every client that works has it."},
+
+    {SIM_VOICE, "GET", V1 "/getVoiceFiles", NULL,
+     {{"voice_ids", SIMI_STRINGS, true, 1, 100, NULL}, END}, SIMI_NO_BODY, NO_FIELDS,
+     "messenger:read", false, simi_serve_voice, "{voices_urls{voice_id:url}}",
+     "Ids that the account has not received are left out of the answer: assumed."},
+
+    {SIM_BLACKLIST, "POST", V2 "/blacklist", NULL, NO_QUERY, SIMI_JSON,
+     {{"users", SIMI_ARRAY, true, 1, 0, NULL},
+      {"users[].user_id", SIMI_INT, true, 1, 0, NULL},
+      {"users[].context.item_id", SIMI_INT, false, 1, 0, NULL},
+      {"users[].context.reason_id", SIMI_INT, false, 1, 4, NULL}, END},
+     "messenger:write", true, simi_serve_blacklist, "nothing", NULL},
+
+    {SIM_SUBSCRIBE, "POST", "/messenger/v3/webhook", NULL, NO_QUERY, SIMI_JSON,
+     {{"url", SIMI_URL, true, 1, 2000, NULL}, END}, "messenger:read", true, simi_serve_subscribe,
+     "{ok}", "Its answer 201 is no answer but the form of a notification. Subscribing twice is "
+     "taken as done."},
+
+    {SIM_UNSUBSCRIBE, "POST", "/messenger/v1/webhook/unsubscribe", NULL, NO_QUERY, SIMI_JSON,
+     {{"url", SIMI_URL, true, 1, 2000, NULL}, END}, "messenger:read", true, simi_serve_unsubscribe,
+     "{ok}", "A URL that is not subscribed is taken as done: assumed."},
+
+    {SIM_SUBSCRIPTIONS, "POST", "/messenger/v1/subscriptions", NULL, NO_QUERY, SIMI_NO_BODY,
+     NO_FIELDS, "messenger:read", false, simi_serve_subscriptions, "{subscriptions[{url, version}]}",
+     "The example is {\"ok\":true}, against its own schema."},
+};
+
+const size_t simi_table_count = sizeof simi_table / sizeof *simi_table;
+
+/* ---------------------------------------------------------------- routes */
+
+static bool take_variable(simi_request *r, const char *name, const char *p, size_t len) {
+    struct {
+        const char *name;
+        char *out;
+        size_t cap;
+    } places[] = {{"{user_id}", r->user_id, sizeof r->user_id},
+                  {"{chat_id}", r->chat_id, sizeof r->chat_id},
+                  {"{message_id}", r->message_id, sizeof r->message_id}};
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        if (strncmp(name, places[i].name, strlen(places[i].name)) == 0) {
+            return len != 0 && len < places[i].cap &&
+                   simi_percent_decode(p, len, false, places[i].out);
+        }
+    }
+    return false;
+}
+
+static bool match_path(simi_request *r, const char *form, const char *path, size_t len) {
+    const char *end = path + len;
+    r->user_id[0] = r->chat_id[0] = r->message_id[0] = '\0';
+    while (*form != '\0' && path < end) {
+        if (*form != '{') {
+            if (*form++ != *path++) {
+                return false;
+            }
+            continue;
+        }
+        const char *stop = memchr(path, '/', (size_t)(end - path));
+        stop = stop != NULL ? stop : end;
+        if (!take_variable(r, form, path, (size_t)(stop - path))) {
+            return false;
+        }
+        form = strchr(form, '}') + 1;
+        path = stop;
+    }
+    return *form == '\0' && path == end;
+}
+
+void simi_route(sim *s, simi_request *r) {
+    const char *path = r->target.p;
+    size_t len = strcspn(path, "?");
+    r->row = NULL;
+    if (s->o.host != NULL && strcmp(r->host, s->o.host) != 0) {
+        return;
+    }
+    for (size_t i = 0; i < simi_table_count; i++) {
+        const simi_row *row = &simi_table[i];
+        if (strcmp(row->method, r->method) != 0) {
+            continue;
+        }
+        bool official = match_path(r, row->path, path, len);
+        if (official || (row->also != NULL && match_path(r, row->also, path, len))) {
+            r->row = row;
+            r->unofficial_path = !official;
+            return;
+        }
+    }
+}
+
+/* ---------------------------------------------------------------- names and values */
+
+bool simi_parse_pairs(simi_request *r, const char *p, size_t len) {
+    const char *end = p + len;
+    r->param_count = 0;
+    if (r->text.cap < len * 2 + 2) { /* enough for all: it must not move while params point into it */
+        r->text.cap = len * 2 + 2;
+        r->text.p = simi_alloc(r->text.p, r->text.cap);
+    }
+    char *out = r->text.p;
+    while (p < end) {
+        const char *stop = memchr(p, '&', (size_t)(end - p));
+        stop = stop != NULL ? stop : end;
+        const char *equals = memchr(p, '=', (size_t)(stop - p));
+        if (equals == NULL || equals == p) {
+            return false;
+        }
+        SIMI_GROW(r->params, r->param_count, r->param_cap);
+        simi_param *param = &r->params[r->param_count++];
+        param->name = out;
+        if (!simi_percent_decode(p, (size_t)(equals - p), true, out)) {
+            return false;
+        }
+        out += strlen(out) + 1;
+        param->value = out;
+        if (!simi_percent_decode(equals + 1, (size_t)(stop - equals - 1), true, out)) {
+            return false;
+        }
+        out += strlen(out) + 1;
+        if (stop + 1 == end) {
+            return false; /* "a=1&" */
+        }
+        p = stop < end ? stop + 1 : end;
+    }
+    return true;
+}
+
+bool simi_parse_query(simi_request *r) {
+    const char *query = strchr(r->target.p, '?');
+    r->param_count = 0;
+    return query == NULL || simi_parse_pairs(r, query + 1, strlen(query + 1));
+}
+
+const char *simi_param_value(const simi_request *r, const char *name) {
+    for (size_t i = 0; i < r->param_count; i++) {
+        if (strcmp(r->params[i].name, name) == 0) {
+            return r->params[i].value;
+        }
+    }
+    return NULL;
+}
+
+/* ---------------------------------------------------------------- one value against one rule */
+
+static bool is_word_of(const char *words, const char *word, size_t len) {
+    while (*words != '\0') {
+        size_t n = strcspn(words, ",");
+        if (n == len && memcmp(words, word, n) == 0) {
+            return true;
+        }
+        words += n + (words[n] == ',' ? 1 : 0);
+    }
+    return false;
+}
+
+static bool is_url(const char *text) {
+    size_t scheme = strncmp(text, "https://", 8) == 0 ? 8 : strncmp(text, "http://", 7) == 0 ? 7 : 0;
+    if (scheme == 0 || text[scheme] == '\0' || strchr("/?#:", text[scheme]) != NULL) {
+        return false;
+    }
+    for (const char *p = text; *p != '\0'; p++) {
+        if ((unsigned char)*p <= 0x20 || (unsigned char)*p >= 0x7F) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static const char *range_message(const simi_field *f, int64_t max) {
+    static const char *const known[] = {"must be between 1 and 100", "must be between 0 and 1000",
+                                        "must be between 1 and 4", "must be a positive number"};
+    return max == 100 ? known[0] : max == 1000 ? known[1] : f->max == 4 ? known[2] : known[3];
+}
+
+/* NULL, or what is wrong with a value that came as text. */
+static const char *wrong_text(sim *s, const simi_field *f, const char *value) {
+    int64_t n = 0;
+    int64_t max = strcmp(f->name, "limit") == 0    ? (int64_t)s->o.page_limit_max
+                  : strcmp(f->name, "offset") == 0 ? (int64_t)s->o.offset_max
+                                                   : f->max;
+    switch (f->kind) {
+        case SIMI_INT:
+            if (!simi_parse_int(value, &n)) {
+                return "must be a number";
+            }
+            return n < f->min || (max != 0 && n > max) ? range_message(f, max) : NULL;
+        case SIMI_BOOL:
+            return strcmp(value, "true") == 0 || strcmp(value, "false") == 0
+                       ? NULL
+                       : "must be true or false";
+        case SIMI_WORD:
+            return is_word_of(f->words, value, strlen(value)) ? NULL : "unknown value";
+        case SIMI_STRING:
+            if (simi_is_blank(value)) {
+                return "must not be empty";
+            }
+            return f->max != 0 && simi_code_points(value) > (size_t)f->max ? "is too long" : NULL;
+        case SIMI_URL:
+            return is_url(value) ? NULL : "must be an absolute URL";
+        default:
+            return "must not be a list";
+    }
+}
+
+/* The same for "a,b,c". */
+static const char *wrong_list(const simi_field *f, const char *value) {
+    char one[32];
+    int64_t n = 0;
+    for (const char *p = value;; p++) {
+        size_t len = strcspn(p, ",");
+        if (len == 0) {
+            return "has an empty element";
+        }
+        if (f->kind == SIMI_WORDS && !is_word_of(f->words, p, len)) {
+            return "unknown value";
+        }
+        if (f->kind == SIMI_INTS) {
+            (void)snprintf(one, sizeof one, "%.*s", (int)(len < 31 ? len : 31), p);
+            if (!simi_parse_int(one, &n) || n < f->min) {
+                return "must be a list of numbers";
+            }
+        }
+        p += len;
+        if (*p == '\0') {
+            return NULL;
+        }
+    }
+}
+
+static bool is_list(const simi_field *f) {
+    return f->kind == SIMI_WORDS || f->kind == SIMI_INTS || f->kind == SIMI_STRINGS;
+}
+
+static const simi_field *find_field(const simi_field *fields, const char *name) {
+    for (; fields->name != NULL; fields++) {
+        if (strcmp(fields->name, name) == 0) {
+            return fields;
+        }
+    }
+    return NULL;
+}
+
+static bool check_pairs(sim *s, simi_request *r, const simi_field *fields, simi_answer *a) {
+    for (size_t i = 0; i < r->param_count; i++) {
+        const simi_param *p = &r->params[i];
+        const simi_field *f = find_field(fields, p->name);
+        if (f == NULL) {
+            s->stats.unknown_parameters++;
+            continue;
+        }
+        bool again = !is_list(f) && simi_param_value(r, p->name) != p->value;
+        const char *wrong = again        ? "is given twice"
+                            : is_list(f) ? wrong_list(f, p->value)
+                                         : wrong_text(s, f, p->value);
+        if (wrong != NULL) {
+            simi_field_error(a, f->name, wrong);
+            return false;
+        }
+    }
+    for (const simi_field *f = fields; f->name != NULL; f++) {
+        if (f->required && simi_param_value(r, f->name) == NULL) {
+            simi_field_error(a, f->name, "is required");
+            return false;
+        }
+    }
+    return true;
+}
+
+/* ---------------------------------------------------------------- JSON bodies */
+
+/* cJSON is lenient; the service's decoder is not. What cJSON lets through and JSON does not allow:
+ * bytes that are not UTF-8, control characters, other words for blanks, a written NUL. */
+static bool is_strict(const char *p, size_t len) {
+    bool in_string = false;
+    for (size_t i = 0; i < len; i++) {
+        unsigned char c = (unsigned char)p[i];
+        if (c < 0x20 && (in_string || (c != '\n' && c != '\r' && c != '\t'))) {
+            return false;
+        }
+        if (in_string && c == '\\') {
+            if (len - i >= 6 && memcmp(p + i, "\\u0000", 6) == 0) {
+                return false;
+            }
+            i++;
+        } else if (c == '"') {
+            in_string = !in_string;
+        } else if (!in_string && c == '0' && i + 1 < len && p[i + 1] >= '0' && p[i + 1] <= '9' &&
+                   (i == 0 || strchr("0123456789.eE+", p[i - 1]) == NULL)) {
+            return false; /* 01 */
+        }
+    }
+    return simi_is_utf8(p, len);
+}
+
+bool simi_parse_json(simi_request *r) {
+    if (r->body.len == 0 || !is_strict(r->body.p, r->body.len)) {
+        return false;
+    }
+    r->json = cJSON_ParseWithOpts(r->body.p, NULL, 1);
+    return cJSON_IsObject(r->json);
+}
+
+static const char *wrong_json(sim *s, const simi_field *f, const cJSON *value) {
+    char number[32];
+    if (f->kind == SIMI_INT) {
+        double n = cJSON_IsNumber(value) ? value->valuedouble : 0.5;
+        if (n != (double)(int64_t)n || n > 9e15 || n < -9e15) {
+            return "must be a number";
+        }
+        (void)snprintf(number, sizeof number, "%lld", (long long)n);
+        return wrong_text(s, f, number);
+    }
+    if (f->kind == SIMI_ARRAY) {
+        if (!cJSON_IsArray(value)) {
+            return "must be an array";
+        }
+        return cJSON_GetArraySize(value) < f->min ? "must not be empty" : NULL;
+    }
+    return cJSON_IsString(value) ? wrong_text(s, f, value->valuestring) : "must be a string";
+}
+
+/* Walks to the value that `path` names; NULL: not there. *bad is set if something on the way is not
+ * what it must be. */
+static const cJSON *walk(const cJSON *from, const char *path, bool *bad) {
+    char key[32];
+    while (from != NULL && *path != '\0') {
+        size_t n = strcspn(path, ".");
+        (void)snprintf(key, sizeof key, "%.*s", (int)n, path);
+        if (!cJSON_IsObject(from)) {
+            *bad = true;
+            return NULL;
+        }
+        from = cJSON_GetObjectItemCaseSensitive(from, key);
+        from = cJSON_IsNull(from) ? NULL : from;
+        path += n + (path[n] == '.' ? 1 : 0);
+    }
+    return from;
+}
+
+static bool check_one(sim *s, const simi_field *f, const cJSON *base, const char *path,
+                      simi_answer *a) {
+    bool bad = false;
+    const cJSON *value = walk(base, path, &bad);
+    const char *wrong = bad              ? "must be an object"
+                        : value != NULL  ? wrong_json(s, f, value)
+                        : f->required    ? "is required"
+                                         : NULL;
+    if (wrong != NULL) {
+        simi_field_error(a, f->name, wrong);
+    }
+    return wrong == NULL;
+}
+
+/* Counts the members that no path of the table goes through. */
+static void count_unknown(sim *s, const simi_field *fields, const cJSON *object, const char *prefix) {
+    char path[128];
+    const cJSON *member;
+    cJSON_ArrayForEach(member, object) {
+        const char *name = member->string != NULL ? member->string : "";
+        (void)snprintf(path, sizeof path, "%s%.40s", prefix, name);
+        size_t len = strlen(path);
+        bool known = false;
+        for (const simi_field *f = fields; f->name != NULL; f++) {
+            known = known || (strncmp(f->name, path, len) == 0 && strchr(".[", f->name[len]) != NULL);
+        }
+        if (!known) {
+            s->stats.unknown_parameters++;
+        } else if (cJSON_IsObject(member)) {
+            (void)snprintf(path + len, sizeof path - len, ".");
+            count_unknown(s, fields, member, path);
+        }
+    }
+}
+
+static bool check_json(sim *s, simi_request *r, simi_answer *a) {
+    if (!simi_parse_json(r)) {
+        simi_error_text(a, 400, "Bad Request");
+        return false;
+    }
+    count_unknown(s, r->row->body, r->json, "");
+    for (const simi_field *f = r->row->body; f->name != NULL; f++) {
+        const char *inside = strstr(f->name, "[].");
+        if (inside == NULL) {
+            if (!check_one(s, f, r->json, f->name, a)) {
+                return false;
+            }
+            continue;
+        }
+        const cJSON *one;
+        cJSON_ArrayForEach(one, cJSON_GetObjectItemCaseSensitive(r->json, "users")) {
+            if (!check_one(s, f, one, inside + 3, a)) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+static bool is_type(const simi_request *r, const char *type) {
+    size_t n = strlen(type);
+    return strncmp(r->content_type, type, n) == 0 && strchr("; \t", r->content_type[n]) != NULL;
+}
+
+static bool check_form(sim *s, simi_request *r, simi_answer *a) {
+    if (!is_type(r, "application/x-www-form-urlencoded") || r->param_count != 0 ||
+        r->body.len == 0 || !simi_parse_pairs(r, r->body.p, r->body.len)) {
+        simi_error(a, 400, SIM_BODY_OAUTH);
+        return false;
+    }
+    if (!check_pairs(s, r, r->row->body, a)) {
+        simi_error(a, 400, SIM_BODY_OAUTH);
+        return false;
+    }
+    return true;
+}
+
+bool simi_check_fields(sim *s, simi_request *r, simi_answer *a) {
+    if (!simi_parse_query(r)) {
+        simi_error_text(a, 400, "Bad Request");
+        return false;
+    }
+    if (r->row->body_kind == SIMI_FORM) {
+        return check_form(s, r, a);
+    }
+    if (!check_pairs(s, r, r->row->query, a)) {
+        return false;
+    }
+    if (r->row->body_kind == SIMI_NO_BODY) {
+        s->stats.unneeded_bodies += r->body.len != 0;
+        return true;
+    }
+    if (r->row->body_kind == SIMI_JSON) {
+        if (!is_type(r, "application/json")) {
+            simi_error_text(a, 400, "Content-Type must be application/json");
+            return false;
+        }
+        return check_json(s, r, a);
+    }
+    return true; /* multipart is taken apart by its operation */
+}

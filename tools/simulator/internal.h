@@ -1,0 +1,335 @@
+/* internal.h - what the files of the simulator share. Users include simulator.h. */
+#ifndef SIMULATOR_INTERNAL_H
+#define SIMULATOR_INTERNAL_H
+
+#include "simulator.h"
+
+#include <cjson/cJSON.h>
+#include <http_parser.h>
+
+/* ---------------------------------------------------------------- text.c */
+
+/* Bytes that grow. All zero is an empty one. */
+typedef struct simi_buf {
+    char *p; /* NUL-terminated once something was put in */
+    size_t len, cap;
+} simi_buf;
+
+void *simi_alloc(void *old, size_t size); /* realloc that does not fail */
+void simi_put(simi_buf *b, const void *bytes, size_t len);
+void simi_puts(simi_buf *b, const char *text);
+void simi_putf(simi_buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void simi_put_int(simi_buf *b, int64_t value);
+void simi_put_json(simi_buf *b, const char *text); /* in quotes, escaped as Go's encoder does */
+void simi_free(simi_buf *b);
+
+/* Memory that lives as long as the simulator. */
+typedef struct simi_block {
+    struct simi_block *next;
+    size_t used, cap;
+} simi_block;
+
+void *simi_keep(simi_block **arena, size_t size); /* zeroed */
+char *simi_keep_text(simi_block **arena, const char *text);
+void simi_free_arena(simi_block *arena);
+
+uint64_t simi_random(uint64_t *state);
+uint64_t simi_below(uint64_t *state, uint64_t limit);
+void simi_random_text(uint64_t *state, const char *alphabet, char *out, size_t len); /* + NUL */
+bool simi_is_utf8(const char *p, size_t len);
+size_t simi_code_points(const char *text);
+bool simi_is_blank(const char *text);
+bool simi_percent_decode(const char *p, size_t len, bool plus_is_blank, char *out); /* + NUL */
+bool simi_parse_int(const char *text, int64_t *out);
+void simi_rfc3339(int64_t unix_s, char out[32]);
+void simi_http_date(int64_t unix_s, char out[40]);
+
+/* ---------------------------------------------------------------- the store */
+
+typedef struct simi_user {
+    int64_t id;
+    const char *name;
+    unsigned avatar;
+    bool parsing_allowed;
+} simi_user;
+
+struct simi_chat;
+
+typedef struct simi_message {
+    char id[33];
+    struct simi_chat *chat;
+    sim_author author;
+    int64_t author_id;
+    sim_type type;
+    const char *type_word;
+    const char *text, *sent_text, *image_id;
+    const char *content; /* JSON */
+    const char *voice_id;
+    struct simi_message *quote;
+    int64_t created_ms, stored_ms, visible_ms;
+    int64_t read_by_peer;
+    uint64_t request;
+    bool is_read, deleted, visible, no_webhook;
+} simi_message;
+
+typedef struct simi_chat {
+    char *id;
+    sim_chat_type type;
+    simi_user peer;
+    int64_t item_id;
+    const char *title, *price;
+    int64_t created_ms, updated_ms;
+    bool no_profiles, own_first;
+    simi_message **messages; /* oldest first */
+    size_t count, cap, visible, unread;
+    const char *fixed; /* context and users as JSON; made when first needed */
+    const char *fixed_strings; /* the same with ids_as_strings */
+} simi_chat;
+
+typedef struct simi_token {
+    char *access, *refresh;  /* refresh: NULL if there is none */
+    const char *scope;       /* NULL: everything */
+    int64_t expires_ms, refresh_expires_ms;
+    bool dead;               /* killed: unknown from now on */
+    bool refresh_spent;
+} simi_token;
+
+typedef struct simi_code {
+    char *code;
+    const char *scope;
+    int64_t expires_ms;
+    bool spent;
+} simi_code;
+
+typedef struct simi_upload {
+    sim_upload_info info;
+} simi_upload;
+
+typedef struct simi_hook {
+    uint64_t id;
+    char *url, *body;
+    size_t body_len;
+    char signature[65];
+    char message_id[33];
+    unsigned attempt;
+    int64_t due_ms;
+} simi_hook;
+
+typedef struct simi_plan {
+    sim_operation op;  /* SIM_NO_OPERATION: any */
+    sim_fault fault;
+    unsigned left;     /* 0 with `forever` */
+    unsigned skip;
+    bool forever;
+} simi_plan;
+
+struct sim {
+    sim_options o;
+    uint64_t random;
+    simi_block *arena;
+    simi_chat **chats;         /* most recently updated first */
+    size_t chat_count, chat_cap;
+    simi_message **log;        /* in the order of storing */
+    size_t log_count, log_cap;
+    simi_message **hidden;     /* not yet visible */
+    size_t hidden_count, hidden_cap;
+    simi_token *tokens;
+    size_t token_count, token_cap;
+    simi_code *codes;
+    size_t code_count, code_cap;
+    simi_upload *uploads;
+    size_t upload_count, upload_cap;
+    sim_blocked_info *blocked;
+    size_t blocked_count, blocked_cap;
+    char **subscriptions;
+    size_t subscription_count, subscription_cap;
+    simi_hook *hooks;
+    size_t hook_count, hook_cap;
+    uint64_t hook_ids;
+    simi_plan *plans;
+    size_t plan_count, plan_cap;
+    sim_conn *conns;
+    uint64_t request_number, connection_number;
+    int64_t window;            /* clock minute of the rate limit */
+    uint32_t window_count;
+    int64_t *recent;           /* times of the requests of the last minute, oldest at `recent_at` */
+    size_t recent_count, recent_cap, recent_at;
+    sim_stats stats;
+    simi_buf scratch;
+};
+
+/* Makes room for one more element of a growing array. */
+#define SIMI_GROW(array, count, cap)                                                               \
+    ((count) < (cap) ? (void)0                                                                     \
+                     : (void)((cap) = (cap) == 0 ? 8 : (cap) * 2,                                  \
+                              (array) = simi_alloc((array), (cap) * sizeof *(array))))
+
+/* state.c */
+int64_t simi_now(sim *s);
+void simi_settle(sim *s); /* lets time pass: messages become visible */
+simi_chat *simi_find_chat(sim *s, const char *id);
+simi_message *simi_find_message(sim *s, const char *id);
+simi_message *simi_store(sim *s, simi_chat *chat, const sim_message_options *o, sim_author author,
+                         const char *sent_text, const char *image_id, uint64_t request);
+void simi_read_chat(sim *s, simi_chat *chat);
+void simi_delete_message(sim *s, simi_message *m);
+simi_upload *simi_find_upload(sim *s, const char *image_id);
+void simi_free_store(sim *s);
+
+/* tokens.c */
+typedef enum simi_token_state {
+    SIMI_TOKEN_UNKNOWN,
+    SIMI_TOKEN_EXPIRED,
+    SIMI_TOKEN_GOOD
+} simi_token_state;
+
+simi_token_state simi_check_token(sim *s, const char *access, const simi_token **out);
+const simi_token *simi_issue_token(sim *s, const char *scope, bool with_refresh);
+simi_token *simi_find_refresh(sim *s, const char *refresh);
+simi_code *simi_find_code(sim *s, const char *code);
+void simi_count_request(sim *s, sim_operation op, int64_t now);
+bool simi_over_rate(sim *s, int64_t now);
+
+/* models.c: JSON of what is in the store */
+const char *simi_content(sim *s, sim_type type, const char *text, const char *voice_id,
+                         const char *image_id); /* kept */
+void simi_put_id(sim *s, simi_buf *b, int64_t id);
+void simi_put_chat(sim *s, simi_buf *b, simi_chat *chat);
+void simi_put_message(sim *s, simi_buf *b, const simi_message *m);
+void simi_put_image_sizes(simi_buf *b, const char *image_id, bool in_message);
+void simi_put_notification(sim *s, simi_buf *b, const simi_message *m);
+
+/* webhooks.c */
+void simi_queue_webhook(sim *s, const simi_message *m);
+void simi_queue_probe(sim *s, const char *url);
+int64_t simi_webhook_due(sim *s);
+
+/* ---------------------------------------------------------------- requests and answers */
+
+typedef struct simi_param {
+    const char *name, *value; /* in the request's text */
+} simi_param;
+
+struct simi_row;
+
+typedef struct simi_request {
+    uint64_t number;
+    const struct simi_row *row;      /* NULL: no route */
+    const char *method;
+    bool post;
+    simi_buf target;                 /* as sent */
+    simi_buf text;                   /* decoded query; params point into it */
+    simi_param *params;
+    size_t param_count, param_cap;
+    char user_id[64], chat_id[256], message_id[256];
+    char host[256], content_type[256], authorization[4200];
+    unsigned host_count, content_type_count, authorization_count;
+    bool expect_continue, chunked, header_too_long, bad_header;
+    simi_buf body;
+    cJSON *json;                     /* of a JSON body */
+    bool unofficial_path;
+} simi_request;
+
+typedef struct simi_answer {
+    int status;
+    const char *content_type;
+    simi_buf body;
+    char retry_after[64];
+    bool rate_headers;
+} simi_answer;
+
+/* One line of the table: see api.c. */
+typedef enum simi_body_kind {
+    SIMI_NO_BODY,
+    SIMI_FORM,
+    SIMI_JSON,
+    SIMI_MULTIPART
+} simi_body_kind;
+
+typedef enum simi_field_kind {
+    SIMI_INT,     /* a number between min and max */
+    SIMI_BOOL,    /* true or false */
+    SIMI_WORD,    /* one of `words` (comma list) */
+    SIMI_WORDS,   /* comma list or repeated, each one of `words` */
+    SIMI_INTS,    /* comma list or repeated */
+    SIMI_STRINGS, /* comma list or repeated */
+    SIMI_STRING,  /* min to max code points, not blank */
+    SIMI_URL,     /* absolute, http or https */
+    SIMI_ARRAY    /* of objects; min to max elements */
+} simi_field_kind;
+
+typedef struct simi_field {
+    const char *name; /* in a JSON body a path: "message.text", "users[].user_id" */
+    simi_field_kind kind;
+    bool required;
+    int64_t min, max; /* max 0: none */
+    const char *words;
+} simi_field;
+
+#define SIMI_MAX_FIELDS 6
+
+typedef struct simi_row {
+    sim_operation op;
+    const char *method;
+    const char *path;
+    const char *also;   /* another spelling of the path that is in use, or NULL */
+    simi_field query[SIMI_MAX_FIELDS];
+    simi_body_kind body_kind;
+    simi_field body[SIMI_MAX_FIELDS];
+    const char *scope;  /* needed when the token came by authorization code */
+    bool writes;        /* needs the tariff in any case */
+    void (*serve)(sim *s, simi_request *r, simi_answer *a);
+    const char *answer; /* for the reader */
+    const char *differs;
+} simi_row;
+
+/* api.c */
+extern const simi_row simi_table[];
+extern const size_t simi_table_count;
+void simi_route(sim *s, simi_request *r);
+bool simi_parse_query(simi_request *r);
+bool simi_parse_pairs(simi_request *r, const char *p, size_t len); /* form or query */
+const char *simi_param_value(const simi_request *r, const char *name);
+/* True if query and body are what the table asks for; else the 400 is in `a`. */
+bool simi_check_fields(sim *s, simi_request *r, simi_answer *a);
+bool simi_parse_json(simi_request *r);
+
+/* multipart.c: true if the body is one well-formed part; else the refusal is in `a`. */
+bool simi_take_upload(sim *s, simi_request *r, simi_answer *a, sim_upload_info *out);
+
+/* answers.c */
+void simi_serve_token(sim *s, simi_request *r, simi_answer *a);
+void simi_serve_self(sim *s, simi_request *r, simi_answer *a);
+void simi_serve_chats(sim *s, simi_request *r, simi_answer *a);
+void simi_serve_chat(sim *s, simi_request *r, simi_answer *a);
+void simi_serve_messages(sim *s, simi_request *r, simi_answer *a);
+void simi_serve_send(sim *s, simi_request *r, simi_answer *a);
+void simi_serve_upload(sim *s, simi_request *r, simi_answer *a);
+void simi_serve_send_image(sim *s, simi_request *r, simi_answer *a);
+void simi_serve_delete(sim *s, simi_request *r, simi_answer *a);
+void simi_serve_read(sim *s, simi_request *r, simi_answer *a);
+void simi_serve_voice(sim *s, simi_request *r, simi_answer *a);
+void simi_serve_blacklist(sim *s, simi_request *r, simi_answer *a);
+void simi_serve_subscribe(sim *s, simi_request *r, simi_answer *a);
+void simi_serve_unsubscribe(sim *s, simi_request *r, simi_answer *a);
+void simi_serve_subscriptions(sim *s, simi_request *r, simi_answer *a);
+
+/* faults.c */
+const char *simi_reason(int status);
+void simi_error(simi_answer *a, int status, sim_body body); /* replaces what is in `a` */
+void simi_error_text(simi_answer *a, int status, const char *message); /* shape SPEC */
+void simi_field_error(simi_answer *a, const char *field, const char *message);
+int simi_body_status(sim_body body);
+sim_fault simi_fault_for(sim *s, const sim_request_info *info);
+
+/* service.c: the way of a request through the service */
+bool simi_check(sim *s, simi_request *r, simi_answer *a); /* false: the refusal is in `a` */
+void simi_carry_out(sim *s, simi_request *r, simi_answer *a);
+/* Too large to be read at all: the refusal is in `a`. */
+bool simi_refuse_head(sim *s, simi_request *r, uint64_t content_length, simi_answer *a);
+
+/* connection.c */
+int64_t simi_conn_due(sim_conn *c);
+sim_conn *simi_conn_next(sim_conn *c);
+
+#endif

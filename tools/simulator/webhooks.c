@@ -1,0 +1,110 @@
+/* webhooks.c - notifications on their way: at least once, or given up after some tries. */
+#include "internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static char *copy(const char *text, size_t len) {
+    char *p = simi_alloc(NULL, len + 1);
+    memcpy(p, text, len);
+    p[len] = '\0';
+    return p;
+}
+
+/* The real algorithm is not published. This has only the recorded form: 64 hex digits. */
+static void sign(sim *s, const char *body, size_t len, char out[65]) {
+    uint64_t state = sim_fnv1a(body, len) ^ s->o.seed;
+    simi_random_text(&state, "0123456789abcdef", out, 64);
+}
+
+static void queue(sim *s, const char *url, const char *body, size_t len, const char *message_id) {
+    SIMI_GROW(s->hooks, s->hook_count, s->hook_cap);
+    simi_hook *h = &s->hooks[s->hook_count++];
+    memset(h, 0, sizeof *h);
+    h->id = ++s->hook_ids;
+    h->url = copy(url, strlen(url));
+    h->body = copy(body, len);
+    h->body_len = len;
+    sign(s, body, len, h->signature);
+    memcpy(h->message_id, message_id, strlen(message_id) + 1);
+    h->due_ms = simi_now(s) + (s->o.webhook_delay_ms == 0
+                                   ? 0
+                                   : (int64_t)simi_below(&s->random, s->o.webhook_delay_ms + 1u));
+    s->stats.webhooks_queued++;
+}
+
+void simi_queue_webhook(sim *s, const simi_message *m) {
+    if (s->subscription_count == 0) {
+        return;
+    }
+    simi_buf body = {0};
+    simi_put_notification(s, &body, m);
+    for (size_t i = 0; i < s->subscription_count; i++) {
+        queue(s, s->subscriptions[i], body.p, body.len, m->id);
+    }
+    simi_free(&body);
+}
+
+void simi_queue_probe(sim *s, const char *url) {
+    queue(s, url, "{}", 2, "");
+}
+
+int64_t simi_webhook_due(sim *s) {
+    int64_t due = INT64_MAX;
+    for (size_t i = 0; i < s->hook_count; i++) {
+        due = s->hooks[i].due_ms < due ? s->hooks[i].due_ms : due;
+    }
+    return due;
+}
+
+static void drop(sim *s, size_t i) {
+    free(s->hooks[i].url);
+    free(s->hooks[i].body);
+    s->hook_count--;
+    memmove(s->hooks + i, s->hooks + i + 1, (s->hook_count - i) * sizeof *s->hooks);
+}
+
+bool sim_next_webhook(sim *s, sim_webhook *out) {
+    simi_settle(s);
+    int64_t now = simi_now(s);
+    for (size_t i = 0; i < s->hook_count;) {
+        simi_hook *h = &s->hooks[i];
+        if (h->due_ms > now) {
+            i++;
+            continue;
+        }
+        if (h->attempt >= s->o.webhook_tries) {
+            s->stats.webhooks_given_up++;
+            drop(s, i);
+            continue;
+        }
+        h->attempt++;
+        h->due_ms = now + s->o.webhook_timeout_ms + s->o.webhook_retry_ms;
+        s->stats.webhooks_tried++;
+        out->id = h->id;
+        out->url = h->url;
+        out->body = h->body;
+        out->body_len = h->body_len;
+        out->signature = h->signature;
+        out->message_id = h->message_id;
+        out->attempt = h->attempt;
+        return true;
+    }
+    return false;
+}
+
+void sim_webhook_answered(sim *s, uint64_t id, int status) {
+    for (size_t i = 0; i < s->hook_count; i++) {
+        simi_hook *h = &s->hooks[i];
+        if (h->id != id) {
+            continue;
+        }
+        if (status >= 200 && status < 300) {
+            s->stats.webhooks_done++;
+            drop(s, i);
+        } else {
+            h->due_ms = simi_now(s) + s->o.webhook_retry_ms;
+        }
+        return;
+    }
+}
