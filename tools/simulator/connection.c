@@ -387,6 +387,9 @@ static bool judge_head(sim_conn *c) {
         refuse_http(c, 411);
         return true;
     }
+    if (s->o.door != NULL && strncmp(r->target.p, "/_sim/", 6) == 0) {
+        return false; /* no business of the service */
+    }
     simi_route(s, r);
     r->number = ++s->request_number;
     simi_count_request(s, r->row != NULL ? r->row->op : SIM_NO_OPERATION, simi_now(s));
