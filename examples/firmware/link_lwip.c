@@ -104,16 +104,21 @@ static void poll(lwip_link *link)
     sys_check_timeouts();
 }
 
+/* The digits after "port=". */
 static uint16_t port_of_command_line(void)
 {
+    static const char word[] = "port=";
     char line[96];
-    const char *at;
+    size_t at, len = semihosting_command_line(line, sizeof line);
     unsigned port = 0;
 
-    semihosting_command_line(line, sizeof line);
-    at = strstr(line, "port=");
-    for (at = at ? at + 5 : ""; *at >= '0' && *at <= '9'; at++) {
-        port = port * 10 + (unsigned)(*at - '0');
+    for (at = 0; at + sizeof word <= len; at++) {
+        if (memcmp(line + at, word, sizeof word - 1) == 0) {
+            break;
+        }
+    }
+    for (at += sizeof word - 1; at < len && line[at] >= '0' && line[at] <= '9'; at++) {
+        port = port * 10 + (unsigned)(line[at] - '0');
     }
     return (uint16_t)port;
 }

@@ -1,0 +1,258 @@
+#!/usr/bin/env python3
+"""Worst stack from the call graph, with every recursion refused.
+
+    callgraph.py [options] FILE.ci...      (or directories that hold them)
+
+The .ci files come from gcc -fstack-usage -fcallgraph-info=su. What gcc cannot know is told by:
+
+    --indirect FILE   which functions the calls through pointers may reach. Lines "CALLER: CALLEE...",
+                      both may be patterns; "-" for a callee that is not ours (the user's hook).
+                      A caller with such a call that no line names is an error. Several files add up.
+    --elf FILE        the linked program (with --objdump, its tool): only functions that are in it
+                      count, and those that have no .ci (libc) are read from their instructions.
+    --root NAME       print the worst stack below NAME (pattern; may be repeated), else of all roots
+    --interrupt N=NAME  add N bytes and the worst of NAME to every result: an interrupt handler
+    --assume NAME=N   a function without .ci whose frame is known
+    --only-max        print the largest figure, nothing else
+    --path            print the path that leads to each figure
+
+Exit status 1: a recursion, a frame of a size only known at run time, or a call to something unknown.
+"""
+import argparse
+import fnmatch
+import os
+import re
+import subprocess
+import sys
+
+INDIRECT = "__indirect_call"
+NODE = re.compile(r'^node: \{ title: "([^"]*)" label: "([^"]*)"')
+EDGE = re.compile(r'^edge: \{ sourcename: "([^"]*)" targetname: "([^"]*)"')
+FRAME = re.compile(r"\\n(\d+) bytes \(([a-z,]+)\)")
+
+
+class Unknown(Exception):
+    pass
+
+
+def short(title):
+    """gcc writes FILE:NAME for static functions."""
+    return title.rsplit(":", 1)[-1]
+
+
+class Graph:
+    def __init__(self):
+        self.frames = {}     # title -> bytes
+        self.calls = {}      # title -> set of titles
+        self.problems = []
+        self.worst = {}
+
+    def read(self, path):
+        with open(path, encoding="utf-8", errors="replace") as file:
+            for line in file:
+                node, edge = NODE.match(line), EDGE.match(line)
+                if node:
+                    frame = FRAME.search(node.group(2))
+                    if frame:
+                        self.add_frame(node.group(1), int(frame.group(1)), frame.group(2))
+                elif edge:
+                    self.calls.setdefault(edge.group(1), set()).add(edge.group(2))
+
+    def add_frame(self, title, size, kind):
+        if kind not in ("static", "dynamic,bounded"):
+            self.problems.append(f"{short(title)}: a frame whose size is only known at run time")
+        self.frames[title] = max(size, self.frames.get(title, 0))
+
+    def keep(self, names):
+        """Forget what was not linked."""
+        for title in [t for t in self.frames if short(t).split(".")[0] not in names and short(t) not in names]:
+            del self.frames[title]
+            self.calls.pop(title, None)
+
+    def resolve(self, table):
+        """Replaces calls through pointers by what the table says."""
+        by_name = {}
+        for title in self.frames:
+            by_name.setdefault(short(title), []).append(title)
+        for title in self.frames:
+            callees = self.calls.get(title, set())
+            if INDIRECT not in callees:
+                continue
+            callees.discard(INDIRECT)
+            lines = [words for caller, words in table if fnmatch.fnmatchcase(short(title).split(".")[0], caller)]
+            if not lines:
+                self.problems.append(f"{short(title)}: a call through a pointer that no table resolves")
+            for word in [word for words in lines for word in words if word != "-"]:
+                for name in fnmatch.filter(by_name, word):
+                    callees.update(by_name[name])
+
+    def below(self, root):
+        """Worst stack of `root` and all that it calls, and the path. Iterative; finds recursion."""
+        stack, on_path = [(root, iter(sorted(self.calls.get(root, ()))))], [root]
+        while stack:
+            title, callees = stack[-1]
+            step = next((c for c in callees if c not in self.worst), None)
+            if step is None:
+                self.finish(title)
+                stack.pop()
+                on_path.pop()
+            elif step in on_path:
+                cycle = on_path[on_path.index(step):] + [step]
+                self.problems.append("recursion: " + " -> ".join(map(short, cycle)))
+                self.worst[step] = (0, [])  # reported once
+            else:
+                stack.append((step, iter(sorted(self.calls.get(step, ())))))
+                on_path.append(step)
+        return self.worst[root]
+
+    def finish(self, title):
+        if title not in self.frames:
+            self.problems.append(f"{short(title)}: called, but nothing tells its stack use")
+        deepest = max((self.worst[c] for c in self.calls.get(title, ()) if c in self.worst),
+                      key=lambda entry: entry[0], default=(0, []))
+        self.worst[title] = (self.frames.get(title, 0) + deepest[0], [title] + deepest[1])
+
+
+def read_table(path):
+    table = []
+    with open(path, encoding="utf-8") as file:
+        for line in file:
+            line = line.split("#", 1)[0].strip()
+            if line:
+                caller, callees = line.split(":", 1)
+                table.append((caller.strip(), callees.split()))
+    return table
+
+
+PUSH = re.compile(r"\b(?:push|stmdb\s+sp!,|stmfd\s+sp!,)\w*\s*\{([^}]*)\}")
+SUB_ARM = re.compile(r"\bsubw?(?:\.w)?\s+sp,\s*(?:sp,\s*)?#(\d+)")
+STR_ARM = re.compile(r"\bstrd?(?:\.w)?\s+.*\[sp, #-(\d+)\]!")
+SUB_RISCV = re.compile(r"\baddi\s+sp,sp,-(\d+)")
+JUMP = re.compile(r"\b(?:bl|blx|b(?:eq|ne|cs|cc|mi|pl|hi|ls|ge|lt|gt|le)?(?:\.[nw])?|jal|j|call|tail|b\w+z?)"
+                  r"\s+(?:\w+,\s*)*([0-9a-f]+) <")
+THROUGH = re.compile(r"\b(?:blx\s+r\d+|jalr\s+(?!zero)|jr\s+(?!ra\b))")
+
+
+def registers(text):
+    """How many registers a list such as "r4-r7, lr" has."""
+    count = 0
+    for part in text.replace(" ", "").split(","):
+        ends = [int(n) for n in re.findall(r"r(\d+)", part)]
+        count += ends[1] - ends[0] + 1 if len(ends) == 2 else 1
+    return count
+
+
+def read_symbols(elf, nm):
+    """Address -> names of the functions there (aliases share one)."""
+    functions = {}
+    for line in subprocess.run([nm, elf], check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines():
+        words = line.split()
+        if len(words) == 3 and words[1] in "TtWw":
+            functions.setdefault(int(words[0], 16) & ~1, []).append(words[2])
+    return functions
+
+
+def read_instructions(graph, elf, objdump, functions):
+    """Frames of functions without .ci: the sum of all that they ever push, an upper bound."""
+    known = {}
+    for title in graph.frames:
+        known.setdefault(short(title), title)
+    names = []
+    text = subprocess.run([objdump, "-d", "--no-show-raw-insn", elf], check=True,
+                          stdout=subprocess.PIPE, text=True).stdout
+    for line in text.splitlines():
+        header = re.match(r"^([0-9a-f]+) <[^>]+>:$", line)
+        if header:
+            names = functions.get(int(header.group(1), 16), [])
+            if any(name in known for name in names):
+                names = []
+            for name in names:
+                graph.frames[name] = 0
+                graph.calls[name] = set()
+            continue
+        size = sum(int(m.group(1)) for p in (SUB_ARM, STR_ARM, SUB_RISCV) for m in p.finditer(line))
+        size += sum(4 * registers(m.group(1)) for m in PUSH.finditer(line))
+        jump = JUMP.search(line)
+        targets = functions.get(int(jump.group(1), 16), []) if jump else []
+        for name in names:
+            graph.frames[name] += size
+            graph.calls[name].update(t for t in targets[:1] if t not in names)
+            if THROUGH.search(line):
+                graph.calls[name].add(INDIRECT)
+
+
+def link_names(graph):
+    """Calls are by linker name, static functions are known as FILE:NAME: join the two."""
+    by_name = {}
+    for title in graph.frames:
+        by_name.setdefault(short(title), []).append(title)
+    for title, callees in graph.calls.items():
+        for callee in [c for c in callees if c not in graph.frames and short(c) in by_name]:
+            callees.discard(callee)
+            callees.update(by_name[short(callee)])
+
+
+def load(files, indirect=(), elf=None, objdump="objdump", assume=()):
+    """A graph with all calls resolved. The module interface: load(), then graph.below(title)."""
+    graph = Graph()
+    for path in files:
+        if os.path.isdir(path):
+            for name in sorted(os.listdir(path)):
+                if name.endswith(".ci"):
+                    graph.read(os.path.join(path, name))
+        else:
+            graph.read(path)
+    if elf:
+        functions = read_symbols(elf, re.sub("objdump$", "nm", objdump))
+        graph.keep({name.split(".")[0] for names in functions.values() for name in names})
+        read_instructions(graph, elf, objdump, functions)
+    for name, size in assume:
+        graph.frames.setdefault(name, size)
+    graph.resolve([line for path in indirect for line in read_table(path)])
+    link_names(graph)
+    return graph
+
+
+def main():
+    parser = argparse.ArgumentParser(usage=__doc__)
+    parser.add_argument("files", nargs="+")
+    parser.add_argument("--indirect", action="append", default=[])
+    parser.add_argument("--elf")
+    parser.add_argument("--objdump", default="objdump")
+    parser.add_argument("--root", action="append", default=[])
+    parser.add_argument("--interrupt", action="append", default=[])
+    parser.add_argument("--assume", action="append", default=[])
+    parser.add_argument("--only-max", action="store_true")
+    parser.add_argument("--path", action="store_true")
+    args = parser.parse_args()
+
+    assume = [(name, int(size)) for name, size in (a.split("=") for a in args.assume)]
+    graph = load(args.files, args.indirect, args.elf, args.objdump, assume)
+    called = {callee for callees in graph.calls.values() for callee in callees}
+    if args.root:
+        roots = [t for t in graph.frames if any(fnmatch.fnmatchcase(short(t), r) for r in args.root)]
+    else:
+        roots = [t for t in graph.frames if t not in called]
+    extra = 0
+    for text in args.interrupt:
+        size, name = text.split("=")
+        extra += int(size) + max(graph.below(t)[0] for t in graph.frames if short(t) == name)
+    results = sorted(((graph.below(root), root) for root in roots), key=lambda r: -r[0][0])
+    for problem in graph.problems:
+        print(f"callgraph: {problem}", file=sys.stderr)
+    if not results:
+        print("callgraph: no such function", file=sys.stderr)
+        return 1
+    if args.only_max:
+        print(results[0][0][0] + extra)
+    else:
+        for (worst, path), root in results:
+            print(f"{worst + extra:7d}  {short(root)}")
+            if args.path:
+                for title in path:
+                    print(f"         {graph.frames.get(title, 0):5d} {short(title)}")
+    return 1 if graph.problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
