@@ -45,6 +45,8 @@ class Graph:
         self.frames = {}     # title -> bytes
         self.calls = {}      # title -> set of titles
         self.problems = []
+        self.unresolved = set()  # calls through pointers that no table names
+        self.sizeless = set()    # frames whose size is only known at run time
         self.worst = {}
 
     def read(self, path):
@@ -60,7 +62,7 @@ class Graph:
 
     def add_frame(self, title, size, kind):
         if kind not in ("static", "dynamic,bounded"):
-            self.problems.append(f"{short(title)}: a frame whose size is only known at run time")
+            self.sizeless.add(title)
         self.frames[title] = max(size, self.frames.get(title, 0))
 
     def keep(self, names):
@@ -81,7 +83,7 @@ class Graph:
             callees.discard(INDIRECT)
             lines = [words for caller, words in table if fnmatch.fnmatchcase(short(title).split(".")[0], caller)]
             if not lines:
-                self.problems.append(f"{short(title)}: a call through a pointer that no table resolves")
+                self.unresolved.add(title)
             for word in [word for words in lines for word in words if word != "-"]:
                 for name in fnmatch.filter(by_name, word):
                     callees.update(by_name[name])
@@ -106,6 +108,10 @@ class Graph:
         return self.worst[root]
 
     def finish(self, title):
+        if title in self.sizeless:
+            self.problems.append(f"{short(title)}: a frame whose size is only known at run time")
+        if title in self.unresolved:
+            self.problems.append(f"{short(title)}: a call through a pointer that no table resolves")
         if title not in self.frames:
             self.problems.append(f"{short(title)}: called, but nothing tells its stack use")
         deepest = max((self.worst[c] for c in self.calls.get(title, ()) if c in self.worst),
@@ -204,12 +210,17 @@ def load(files, indirect=(), elf=None, objdump="objdump", assume=()):
             graph.read(path)
     if elf:
         functions = read_symbols(elf, re.sub("objdump$", "nm", objdump))
-        graph.keep({name.split(".")[0] for names in functions.values() for name in names})
+        linked = {name.split(".")[0] for names in functions.values() for name in names}
+        graph.keep(linked)
         read_instructions(graph, elf, objdump, functions)
     for name, size in assume:
         graph.frames.setdefault(name, size)
     graph.resolve([line for path in indirect for line in read_table(path)])
     link_names(graph)
+    if elf:
+        # gcc also writes down calls that it considered and then did without (__aeabi_idiv).
+        for callees in graph.calls.values():
+            callees -= {c for c in callees if c not in graph.frames and short(c).split(".")[0] not in linked}
     return graph
 
 

@@ -1,0 +1,485 @@
+/*
+ * A board that answers a buyer: over TLS 1.2, with the server's certificate checked, without heap,
+ * operating system or stdio. The same source for every board; see firmware.mk for what differs.
+ *
+ * The loop is that of bare metal: a call is started, and while it says AVITO_AGAIN the program waits
+ * for its link, feeds the watchdog and calls avito_step(). What each call costs is printed beside it.
+ * Under `qemu -icount shift=0` an instruction takes a nanosecond, so the board's own timer counts
+ * instructions; on real hardware the same figures are nanoseconds.
+ */
+#include "avito_messenger.h"
+
+#include <string.h>
+
+#include "anchors.h" /* made by make: the roots that sign the server */
+#include "board.h"
+#include "link.h"
+#include "say.h"
+
+/* By board, see firmware.mk. */
+#ifndef FIRMWARE_FRAGMENT
+#define FIRMWARE_FRAGMENT 512 /* largest TLS record that the server is asked for */
+#endif
+#ifndef FIRMWARE_ARENA
+#define FIRMWARE_ARENA 1024
+#endif
+#ifndef FIRMWARE_WITH_IMAGE
+#define FIRMWARE_WITH_IMAGE 0 /* upload a picture and reconnect */
+#endif
+#ifndef FIRMWARE_WITH_POLLING
+#define FIRMWARE_WITH_POLLING 0 /* keep looking for new messages until told to stop */
+#endif
+
+/* What a product keeps in its configuration. */
+#define USER_ID       350000001
+#define CLIENT_ID     "client-id-for-tests"
+#define CLIENT_SECRET "client-secret-for-tests-0123456789abcdef"
+
+static avito_account account;
+static avito_client client;
+static avito_tls tls;
+static avito_arena arena;
+
+static unsigned char records[AVITO_TLS_BUFFER_HALF(FIRMWARE_FRAGMENT)];
+static unsigned char window[AVITO_WINDOW_MIN];
+static unsigned char tokens[AVITO_TOKENS_SIZE(40)];
+static uint32_t room[FIRMWARE_ARENA / 4];
+
+static char chat_id[72]; /* of the chat that is answered, copied out of the list */
+
+/* ---- what it costs, in instructions (see above) ---- */
+
+static struct {
+    uint32_t call;         /* the call in progress */
+    uint32_t longest_step;
+    uint32_t fed;          /* when the watchdog was last fed, in ticks */
+    uint32_t longest_unfed;
+} cost;
+
+static uint32_t instructions(uint32_t ticks)
+{
+    return (uint32_t)((uint64_t)ticks * board.tick_ns_num / board.tick_ns_den);
+}
+
+static void feed(void)
+{
+    uint32_t now = board_ticks();
+
+    if (now - cost.fed > cost.longest_unfed) {
+        cost.longest_unfed = now - cost.fed;
+    }
+    cost.fed = now;
+    board_watchdog();
+}
+
+static void feed_in_handshake(void *ctx)
+{
+    (void)ctx;
+    feed();
+}
+
+/* ---- the profile: what TLS may use, and how it multiplies ---- */
+
+#if AVITO_TLS_OWN_PROFILE
+/* The 16 KB parts: P-256 and RSA, AES-128-GCM. i31 arithmetic has 850 bytes less of stack than i15,
+ * which is what lets the arena hold a whole chat; on a Cortex-M0 it costs half as many instructions
+ * again, once per connection. */
+AVITO_TLS_WATCHED_EC(watched_ec, br_ec_p256_m31, 1u << BR_EC_secp256r1, feed)
+AVITO_TLS_WATCHED_RSA(watched_rsa, br_rsa_i31_pkcs1_vrfy, feed)
+
+static void configure(void *ctx, br_ssl_client_context *ssl, br_x509_minimal_context *x509)
+{
+    static const uint16_t suites[] = {BR_TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+                                      BR_TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256};
+    br_ssl_engine_context *engine = &ssl->eng;
+
+    (void)ctx;
+    br_ssl_engine_set_suites(engine, suites, sizeof suites / sizeof suites[0]);
+    br_ssl_engine_set_ec(engine, &watched_ec);
+    br_ssl_engine_set_rsavrfy(engine, watched_rsa);
+    br_ssl_engine_set_ecdsa(engine, br_ecdsa_i31_vrfy_asn1);
+    br_ssl_engine_set_hash(engine, br_sha256_ID, &br_sha256_vtable);
+    br_ssl_engine_set_hash(engine, br_sha384_ID, &br_sha384_vtable);
+    br_ssl_engine_set_prf_sha256(engine, br_tls12_sha256_prf);
+    br_ssl_engine_set_gcm(engine, &br_sslrec_in_gcm_vtable, &br_sslrec_out_gcm_vtable);
+    br_ssl_engine_set_aes_ctr(engine, &br_aes_ct_ctr_vtable);
+    br_ssl_engine_set_ghash(engine, br_ghash_ctmul32);
+    br_x509_minimal_set_rsa(x509, watched_rsa);
+    br_x509_minimal_set_ecdsa(x509, &watched_ec, br_ecdsa_i31_vrfy_asn1);
+    br_x509_minimal_set_hash(x509, br_sha256_ID, &br_sha256_vtable);
+    br_x509_minimal_set_hash(x509, br_sha384_ID, &br_sha384_vtable);
+}
+#else
+/* The default profile, every curve; only the multiplications are watched. */
+AVITO_TLS_WATCHED_EC(watched_ec, br_ec_all_m31,
+                     1u << BR_EC_secp256r1 | 1u << BR_EC_secp384r1 | 1u << BR_EC_curve25519, feed)
+AVITO_TLS_WATCHED_RSA(watched_rsa, br_rsa_i31_pkcs1_vrfy, feed)
+
+static void configure(void *ctx, br_ssl_client_context *ssl, br_x509_minimal_context *x509)
+{
+    (void)ctx;
+    br_ssl_engine_set_ec(&ssl->eng, &watched_ec);
+    br_ssl_engine_set_rsavrfy(&ssl->eng, watched_rsa);
+    br_x509_minimal_set_rsa(x509, watched_rsa);
+    br_x509_minimal_set_ecdsa(x509, &watched_ec, br_ecdsa_i31_vrfy_asn1);
+}
+#endif
+
+/* ---- calls ---- */
+
+/* Carries a call on to its end. `result` is what the call itself returned. */
+static int finish(int result)
+{
+    uint32_t spent = board_ticks() - cost.call;
+
+    cost.call = 0;
+    for (;;) {
+        if (spent > cost.longest_step) {
+            cost.longest_step = spent;
+        }
+        cost.call += spent;
+        feed();
+        if (result != AVITO_AGAIN) {
+            return result;
+        }
+        avito_transport link = link_transport();
+        uint32_t ms = avito_deadline_ms(&client), began;
+
+        link.functions->wait(link.ctx, avito_wants(&client), ms < 100 ? ms : 100);
+        feed();
+        began = board_ticks();
+        result = avito_step(&client);
+        spent = board_ticks() - began;
+    }
+}
+
+/* CALL(avito_...(...)): starts the clock, then the call, then carries it on. */
+#define CALL(call) (cost.call = board_ticks(), finish(call))
+
+static void say_millions(uint32_t number)
+{
+    say_unsigned(number / 1000000);
+    say(".");
+    say_unsigned(number / 100000 % 10);
+    say_unsigned(number / 10000 % 10);
+    say(" M");
+}
+
+/* One line of the transcript; returns whether all is well. */
+static bool report(const char *what, int result)
+{
+    const avito_error *error = avito_last_error(&client);
+
+    say_time();
+    say(what);
+    if (result >= 0) {
+        say("  (");
+        say_millions(instructions(cost.call));
+        say(" instructions)\r\n");
+        return true;
+    }
+    say("  FAILED: ");
+    say(avito_error_name(result));
+    say(": ");
+    say(avito_error_text(result));
+    say("; ");
+    say(error->text);
+    say(" (http ");
+    say_number(error->http_status);
+    say(", detail ");
+    say_number(error->detail);
+    say(", needed ");
+    say_unsigned((uint32_t)error->needed);
+    say(")\r\n");
+    return false;
+}
+
+/* ---- the work ---- */
+
+static void say_chat(const avito_chat *chat)
+{
+    say("          ");
+    say(chat->id.ptr);
+    if (chat->last_message != NULL && chat->last_message->content.kind == AVITO_MESSAGE_TEXT) {
+        say(": \"");
+        say(chat->last_message->content.as.text.ptr);
+        say("\"");
+    }
+    say("\r\n");
+}
+
+/* Finds the newest unread chat: AVITO_OK with its id kept, AVITO_END if there is none. */
+static int find_unread(void)
+{
+    avito_chats_query query;
+    avito_chat chat;
+    int result;
+
+    memset(&query, 0, sizeof query);
+    query.unread_only = true;
+    query.limit = 5;
+    query.want = AVITO_CHAT_ALL & ~AVITO_CHAT_AVATARS;
+    query.cut_text_at = 200;
+    avito_arena_reset(&arena);
+    result = CALL(avito_list_chats(&client, USER_ID, &query, &arena));
+    if (result == AVITO_OK) {
+        result = CALL(avito_next_chat(&client, &chat));
+    }
+    if (result == AVITO_OK && chat.id.len >= sizeof chat_id) {
+        result = AVITO_ERR_ROOM;
+    }
+    if (!report("first unread chat", result) || result == AVITO_END) {
+        return result;
+    }
+    say_chat(&chat);
+    memcpy(chat_id, chat.id.ptr, chat.id.len + 1);
+    result = CALL(avito_list_end(&client, 16384));
+    return report("list ended", result) ? AVITO_OK : result;
+}
+
+static int answer(const char *text)
+{
+    int result;
+
+    avito_arena_reset(&arena);
+    result = CALL(avito_send_message(&client, USER_ID, chat_id, text, NULL, NULL));
+    if (report("answered", result)) {
+        result = CALL(avito_mark_chat_as_read(&client, USER_ID, chat_id));
+        report("marked as read", result);
+    }
+    return result;
+}
+
+#if FIRMWARE_WITH_IMAGE
+
+/* A picture that is nowhere in memory: each byte is computed when it is asked for. 64 x 48 BMP. */
+enum { IMAGE_WIDTH = 64, IMAGE_HEIGHT = 48, IMAGE_HEAD = 54,
+       IMAGE_SIZE = IMAGE_HEAD + 3 * IMAGE_WIDTH * IMAGE_HEIGHT };
+
+static unsigned char image_byte(size_t at)
+{
+    static const unsigned char head[IMAGE_HEAD] = {
+        'B', 'M', IMAGE_SIZE & 0xff, IMAGE_SIZE >> 8, 0, 0, 0, 0, 0, 0, IMAGE_HEAD, 0, 0, 0,
+        40, 0, 0, 0, IMAGE_WIDTH, 0, 0, 0, IMAGE_HEIGHT, 0, 0, 0, 1, 0, 24};
+    size_t pixel = (at - IMAGE_HEAD) / 3;
+
+    if (at < IMAGE_HEAD) {
+        return head[at];
+    }
+    switch ((at - IMAGE_HEAD) % 3) {
+    case 0:
+        return (unsigned char)(pixel % IMAGE_WIDTH * 4);
+    case 1:
+        return (unsigned char)(pixel / IMAGE_WIDTH * 5);
+    default:
+        return 0x80;
+    }
+}
+
+static long read_image(void *ctx, size_t offset, void *buf, size_t cap)
+{
+    unsigned char *out = (unsigned char *)buf;
+    size_t i;
+
+    (void)ctx;
+    for (i = 0; i < cap && offset + i < IMAGE_SIZE; i++) {
+        out[i] = image_byte(offset + i);
+    }
+    return (long)i;
+}
+
+static int send_image(void)
+{
+    avito_image_source source;
+    avito_uploaded_image image;
+    int result;
+
+    memset(&source, 0, sizeof source);
+    source.read = read_image;
+    source.size = IMAGE_SIZE;
+    source.file_name = "gradient.bmp";
+    source.content_type = "image/bmp";
+    avito_arena_reset(&arena);
+    result = CALL(avito_upload_image(&client, USER_ID, &source, &arena, &image));
+    if (report("image uploaded", result)) {
+        result = CALL(avito_send_image_message(&client, USER_ID, chat_id, image.image_id.ptr, NULL,
+                                               NULL));
+        report("image sent", result);
+    }
+    return result;
+}
+
+/* A second connection, which continues the session of the first: no certificates, no long numbers. */
+static int reconnect(void)
+{
+    int result;
+
+    avito_client_close(&client);
+    result = find_unread();
+    if (result >= 0 && !avito_tls_resumed(&tls)) {
+        say("          FAILED: the session was not resumed\r\n");
+        return AVITO_ERR_TLS;
+    }
+    say("          session resumed\r\n");
+    return result;
+}
+
+#endif
+
+#if FIRMWARE_WITH_POLLING
+
+static void pause_ms(uint32_t ms)
+{
+    uint32_t began = board_clock_ms(NULL);
+
+    while (board_clock_ms(NULL) - began < ms) {
+        feed();
+    }
+}
+
+/* Until a buyer says "stop" a product would never return from this. */
+static int poll_for_messages(unsigned wanted)
+{
+    unsigned answered = 0;
+
+    while (answered < wanted) {
+        int result = find_unread();
+
+        if (result == AVITO_OK) {
+            result = answer("Спасибо, передам продавцу.");
+            answered++;
+        }
+        if (result < 0) {
+            return result;
+        }
+        pause_ms(200);
+    }
+    return AVITO_OK;
+}
+
+#endif
+
+/* ---- start ---- */
+
+static int set_up(void)
+{
+    avito_account_options ao = avito_account_options_default();
+    avito_client_options co = avito_client_options_default();
+    avito_tls_options to = avito_tls_options_default();
+    int result;
+
+    to.transport = link_transport();
+    to.anchors = TAs;
+    to.anchors_count = TAs_NUM;
+    to.buffer = records;
+    to.buffer_cap = sizeof records;
+    to.unix_time = board_unix_time;
+    to.entropy = board_entropy;
+    to.watchdog = feed_in_handshake;
+    to.configure = configure;
+    result = avito_tls_init(&tls, &to);
+    if (result != AVITO_OK) {
+        return result;
+    }
+    ao.client_id = CLIENT_ID;
+    ao.client_secret = CLIENT_SECRET;
+    ao.tokens = tokens;
+    ao.tokens_cap = sizeof tokens;
+    ao.clock_ms = board_clock_ms;
+    ao.unix_time = board_unix_time;
+    ao.entropy = board_entropy;
+    result = avito_account_init(&account, &ao);
+    if (result != AVITO_OK) {
+        return result;
+    }
+    co.transport = avito_tls_transport(&tls);
+    co.window = window;
+    co.window_cap = sizeof window;
+    co.never_wait = true;
+    arena = avito_arena_of(room, sizeof room);
+    return avito_client_init(&client, &account, &co);
+}
+
+/* Without these two TLS would only look like it. */
+static int check_board(void)
+{
+    unsigned char bits[32];
+
+    if (board_unix_time(NULL) < 1577836800) {
+        return AVITO_ERR_OPTION_TIME;
+    }
+    return board_entropy(NULL, bits, sizeof bits);
+}
+
+static int work(void)
+{
+    int result = CALL(avito_get_token(&client, NULL));
+
+    if (!report("connected, certificate checked, token", result)) {
+        return result;
+    }
+    result = find_unread();
+    if (result == AVITO_OK) {
+        result = answer("Здравствуйте! Да, ещё продаётся.");
+    }
+#if FIRMWARE_WITH_IMAGE
+    if (result == AVITO_OK) {
+        result = send_image();
+    }
+    if (result == AVITO_OK) {
+        result = reconnect();
+    }
+#endif
+#if FIRMWARE_WITH_POLLING
+    if (result >= 0) {
+        result = poll_for_messages(2);
+    }
+#endif
+    avito_client_close(&client);
+    return result;
+}
+
+static void say_costs(void)
+{
+    say("          longest avito_step ");
+    say_millions(instructions(cost.longest_step));
+    say(" instructions, longest without watchdog ");
+    say_millions(instructions(cost.longest_unfed));
+    say("\r\n          stack ");
+    say_unsigned((uint32_t)board_stack_used());
+    say(" of ");
+    say_unsigned((uint32_t)board_stack_size());
+    say(" bytes, arena ");
+    say_unsigned((uint32_t)arena.peak);
+    say(" of ");
+    say_unsigned(FIRMWARE_ARENA);
+    say("\r\n");
+}
+
+int main(void)
+{
+    int result = check_board();
+
+    say(board.name);
+    say(": ");
+    say(board.core);
+    say(", ");
+    say(link_name);
+    say("\r\n");
+    cost.fed = board_ticks();
+    if (result == AVITO_OK) {
+        result = set_up();
+    }
+    if (result != AVITO_OK) {
+        say("cannot start: ");
+        say(avito_error_text(result));
+        say("; ");
+        say(avito_error_remedy(result));
+        say("\r\n");
+        return 2;
+    }
+    result = work();
+    say_costs();
+    say(result >= 0 ? "DONE\r\n" : "NOT DONE\r\n");
+    return result >= 0 ? 0 : 1;
+}

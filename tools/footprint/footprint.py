@@ -1,0 +1,260 @@
+#!/usr/bin/env python3
+"""What the library costs: flash, memory and stack, measured with cross compilers.
+
+    footprint.py             measure, print the table, compare with figures.txt
+    footprint.py --accept    measure, print, and write figures.txt
+    footprint.py --symbols   also list what takes the flash on Cortex-M3
+    footprint.py --markdown  the table as it stands in the README
+    footprint.py --header D  another avito_messenger.h, in directory D
+
+Fails when a figure has grown by more than 2 % over figures.txt, when figures.txt itself has grown by
+more than 2 % in a commit without a line "Footprint: why" in its message, on a recursion, and when a
+limit is passed.
+"""
+import argparse
+import os
+import re
+import subprocess
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TOP = os.path.dirname(os.path.dirname(HERE))
+OUT = os.path.join(TOP, "build", "footprint")
+FIGURES = os.path.join(HERE, "figures.txt")
+sys.path.insert(0, HERE)
+import callgraph  # noqa: E402
+
+TARGETS = {
+    "Cortex-M0+": ["arm-none-eabi-", "-mcpu=cortex-m0plus", "-mthumb", "--specs=nano.specs"],
+    "Cortex-M3": ["arm-none-eabi-", "-mcpu=cortex-m3", "-mthumb", "--specs=nano.specs"],
+    "Cortex-M4": ["arm-none-eabi-", "-mcpu=cortex-m4", "-mthumb", "-mfloat-abi=soft", "--specs=nano.specs"],
+    "rv32imac": ["riscv64-unknown-elf-", "-march=rv32imac", "-mabi=ilp32", "--specs=picolibc.specs"],
+}
+USES = ["text only", "chat bot", "everything", "TLS adapter"]
+SOURCES = {"text only": "use_text", "chat bot": "use_bot"}
+CFLAGS = ["-std=c99", "-Os", "-ffunction-sections", "-fdata-sections", "-fstack-usage",
+          "-fcallgraph-info=su", "-DNDEBUG", "-I" + OUT + "/include",
+          "-isystem", TOP + "/build/source/bearssl/inc"]
+FLASH = re.compile(r"^\.(text|rodata|srodata|data|sdata)(\.|$)")
+
+# The goals, for Cortex-M3. (name, most)
+LIMITS = [("flash, text only", 7 * 1024), ("flash, chat bot", 12 * 1024), ("flash, everything", 20 * 1024),
+          ("RAM, account + client", 768), ("stack, worst", 512)]
+
+
+def run(words, **more):
+    done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=TOP, **more)
+    if done.returncode != 0:
+        sys.exit(f"footprint: {' '.join(words)}\n{done.stderr}")
+    return done.stdout
+
+
+class Target:
+    """One processor: compiles and links into build/footprint/NAME."""
+
+    def __init__(self, name):
+        self.name, self.out = name, os.path.join(OUT, name)
+        self.prefix, self.flags = TARGETS[name][0], TARGETS[name][1:]
+        os.makedirs(self.out, exist_ok=True)
+
+    def path(self, name):
+        return os.path.join(self.out, name)
+
+    def compile(self, source, name, *flags):
+        run([self.prefix + "gcc"] + self.flags + CFLAGS + list(flags) +
+            ["-c", os.path.join(HERE, source + ".c"), "-o", self.path(name + ".o")])
+
+    def symbols(self, name):
+        """name -> (type, size)"""
+        found = {}
+        for line in run([self.prefix + "nm", "-S", self.path(name)]).splitlines():
+            words = line.split()
+            if len(words) >= 3:
+                found[words[-1]] = (words[-2], int(words[1], 16) if len(words) == 4 else 0)
+        return found
+
+    def public(self, name, starts="avito_"):
+        return sorted(n for n, (kind, _) in self.symbols(name).items() if kind == "T" and n.startswith(starts))
+
+    def link(self, name, objects, keep=(), entry="use"):
+        """Links what `entry` and `keep` reach. The hooks and options are not there: they cost nothing."""
+        run([self.prefix + "gcc"] + self.flags + ["-nostartfiles", "-Wl,--gc-sections", "-Wl,-e," + entry,
+            "-Wl,--unresolved-symbols=ignore-all", "-Wl,--no-warn-mismatch",
+            "-Wl,-Map," + self.path(name + ".map")] + ["-Wl,-u," + k for k in keep] +
+            [self.path(o + ".o") for o in objects] + ["-o", self.path(name + ".elf")])
+
+    def flash(self, name, part):
+        """Bytes of `part`.o that are in the link, by section: name -> bytes."""
+        sections, pending, discarded = {}, None, True
+        with open(self.path(name + ".map"), encoding="utf-8") as file:
+            for line in file:
+                if line.startswith("Linker script and memory map"):
+                    discarded = False
+                if discarded:
+                    continue
+                words = line.split()
+                if line.startswith(" .") and len(words) == 1:
+                    pending = words[0]
+                    continue
+                if line.startswith(" .") and len(words) >= 4:
+                    section, words = words[0], words[1:]
+                elif pending and len(words) >= 3 and words[0].startswith("0x"):
+                    section = pending
+                else:
+                    section = None
+                pending = None
+                if section and FLASH.match(section) and os.path.basename(words[-1]) == part + ".o":
+                    sections[section] = sections.get(section, 0) + int(words[1], 16)
+        return sections
+
+
+def stacks(target, elf, part, names):
+    """Worst stack of each public function, calls to the user's hooks apart; and what is wrong."""
+    graph = callgraph.load([target.path(part + ".ci")], [os.path.join(HERE, "indirect.txt")],
+                           target.path(elf + ".elf"), target.prefix + "objdump")
+    worst = {name: graph.below(name)[0] for name in names if name in graph.frames}
+    return worst, graph
+
+
+def measure(name, show_symbols):
+    target, figures = Target(name), {}
+    target.compile("library", "library")
+    target.compile("sizes", "sizes")
+    public = target.public("library.o")
+    for use in USES[:2]:
+        target.compile(SOURCES[use], SOURCES[use])
+        target.link(SOURCES[use], [SOURCES[use], "library"])
+        figures["flash, " + use] = sum(target.flash(SOURCES[use], "library").values())
+    target.link("everything", ["library"], public, public[0])
+    sections = target.flash("everything", "library")
+    figures["flash, everything"] = sum(sections.values())
+    if show_symbols:
+        for section, size in sorted(sections.items(), key=lambda s: -s[1]):
+            print(f"{size:7d}  {section}")
+    sizes = {n[len("size_of_"):]: size for n, (_, size) in target.symbols("sizes.o").items()}
+    figures["RAM, avito_account"] = sizes["avito_account"]
+    figures["RAM, avito_client"] = sizes["avito_client"]
+    figures["RAM, account + client"] = sizes["avito_account"] + sizes["avito_client"]
+    figures["RAM, token buffer (40 bytes)"] = sizes["tokens_40"]
+    figures["RAM, smallest window"] = sizes["smallest_window"]
+    worst, graph = stacks(target, "everything", "library", public)
+    figures["stack, worst"] = max(worst.values())
+    problems = [f"{name}: {problem}" for problem in graph.problems]
+    problems += tls(target, public, figures)
+    return figures, worst, problems
+
+
+def tls(target, public, figures):
+    """What the TLS transport adds, BearSSL's own code apart."""
+    target.compile("library", "library_tls", "-DAVITO_WITH_BEARSSL=1")
+    target.compile("sizes", "sizes_tls", "-DAVITO_WITH_BEARSSL=1")
+    keep = ["avito_tls_init", "avito_tls_transport"]
+    known = target.public("library_tls.o")
+    if any(k not in known for k in keep):
+        return []
+    target.link("tls", ["library_tls"], keep, keep[0])
+    figures["flash, TLS adapter"] = sum(target.flash("tls", "library_tls").values())
+    sizes = {n[len("size_of_"):]: size for n, (_, size) in target.symbols("sizes_tls.o").items()}
+    figures["RAM, avito_tls"] = sizes["avito_tls"]
+    figures["RAM, TLS buffer, 512 half duplex"] = sizes["tls_half_512"]
+    figures["RAM, TLS buffer, 16384 half duplex"] = sizes["tls_half_16384"]
+    return []
+
+
+# ---- figures.txt: "target | what | bytes" ----
+
+def parse(text):
+    figures = {}
+    for line in text.splitlines():
+        if line and not line.startswith("#"):
+            target, what, value = (word.strip() for word in line.split("|"))
+            figures[target, what] = int(value)
+    return figures
+
+
+def grown(old, new):
+    return [f"{target}: {what}: {old[target, what]} -> {value} bytes"
+            for (target, what), value in new.items()
+            if (target, what) in old and value > old[target, what] * 1.02]
+
+
+def unexplained_growth():
+    """The last commit that changed figures.txt must say why they grew."""
+    def git(*words):
+        done = subprocess.run(["git", *words], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=TOP)
+        return done.stdout if done.returncode == 0 else ""
+
+    path = os.path.relpath(FIGURES, TOP)
+    commit = git("log", "-1", "--format=%H", "--", path).strip()
+    before, after = git("show", f"{commit}~1:{path}"), git("show", f"{commit}:{path}")
+    if not commit or not before or re.search(r"^Footprint: \S", git("log", "-1", "--format=%B", commit), re.M):
+        return []
+    return [f"{line} (commit {commit[:10]} does not say why)" for line in grown(parse(before), parse(after))]
+
+
+def write(figures):
+    with open(FIGURES, "w", encoding="utf-8") as file:
+        file.write("# Bytes, measured by tools/footprint/footprint.py with %s.\n"
+                   "# A commit that lets one grow by more than 2 %% says why: \"Footprint: why\".\n"
+                   % run(["arm-none-eabi-gcc", "--version"]).splitlines()[0])
+        for (target, what), value in figures.items():
+            file.write(f"{target} | {what} | {value}\n")
+
+
+def table(figures, markdown):
+    rows = list(dict.fromkeys(what for _, what in figures))
+    width = max(map(len, rows))
+    if markdown:
+        print("| bytes | " + " | ".join(TARGETS) + " |\n| --- |" + " ---: |" * len(TARGETS))
+    else:
+        print(f"{'bytes, gcc -Os':{width}s}" + "".join(f"{t:>12s}" for t in TARGETS))
+    for row in rows:
+        values = [f"{figures[t, row]:,}" if (t, row) in figures else "-" for t in TARGETS]
+        if markdown:
+            print(f"| {row} | " + " | ".join(values) + " |")
+        else:
+            print(f"{row:{width}s}" + "".join(f"{v:>12s}" for v in values))
+
+
+def stack_table(worst):
+    names = sorted(worst["Cortex-M3"], key=lambda n: (-worst["Cortex-M3"][n], n))
+    print("\nworst stack of each public function, with all that it calls; your hooks and the transport come on top")
+    for name in names:
+        print(f"{name:36s}" + "".join(f"{worst[t].get(name, 0):12,d}" for t in TARGETS))
+
+
+def main():
+    parser = argparse.ArgumentParser(usage=__doc__)
+    for option in ("--accept", "--symbols", "--markdown"):
+        parser.add_argument(option, action="store_true")
+    parser.add_argument("--header", default=TOP)
+    args = parser.parse_args()
+    CFLAGS.append("-I" + os.path.abspath(args.header))
+    os.makedirs(OUT + "/include", exist_ok=True)
+    run(["cp", "/usr/include/jsmn.h", OUT + "/include/"])
+
+    figures, worst, failures = {}, {}, []
+    for name in TARGETS:
+        measured, worst[name], problems = measure(name, args.symbols and name == "Cortex-M3")
+        figures.update({(name, what): value for what, value in measured.items()})
+        failures += problems
+    table(figures, args.markdown)
+    stack_table(worst)
+
+    failures += [f"Cortex-M3: {what} is {figures['Cortex-M3', what]} bytes, the limit is {most}"
+                 for what, most in LIMITS if figures["Cortex-M3", what] > most]
+    if args.accept:
+        write(figures)
+    elif os.path.exists(FIGURES):
+        with open(FIGURES, encoding="utf-8") as file:
+            failures += ["grown by more than 2 %: " + line for line in grown(parse(file.read()), figures)]
+        failures += unexplained_growth()
+    print()
+    for failure in failures:
+        print("footprint: " + failure)
+    print("footprint: " + ("NOT OK" if failures else "ok"))
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,3 @@
+/* The library alone, as make footprint measures it. */
+#define AVITO_MESSENGER_IMPLEMENTATION
+#include "avito_messenger.h"
