@@ -15,6 +15,10 @@ FIRMWARE_CC_cm0 := $(FIRMWARE_ARM) -mcpu=cortex-m0
 FIRMWARE_CC_cm3 := $(FIRMWARE_ARM) -mcpu=cortex-m3
 FIRMWARE_CC_rv32 := $(FIRMWARE_RISCV) -march=rv32imac -mabi=ilp32
 
+FIRMWARE_OBJDUMP_cm0 := arm-none-eabi-objdump
+FIRMWARE_OBJDUMP_cm3 := arm-none-eabi-objdump
+FIRMWARE_OBJDUMP_rv32 := riscv64-unknown-elf-objdump
+
 FIRMWARE_CPU_microbit := cm0
 FIRMWARE_CPU_mps2-an385 := cm3
 FIRMWARE_CPU_lm3s6965evb := cm3
@@ -23,7 +27,14 @@ FIRMWARE_LINK_microbit := link_uart
 FIRMWARE_LINK_mps2-an385 := link_uart
 FIRMWARE_LINK_lm3s6965evb := link_lwip
 FIRMWARE_LINK_sifive_e := link_uart
-FIRMWARE_FLAGS_mps2-an385 := -DLINK_PORTS=2
+
+# What the boards do and what they have for it. The 16 KB parts choose the TLS profile themselves.
+FIRMWARE_FLAGS := -DAVITO_WITH_BEARSSL=1
+FIRMWARE_FLAGS_microbit := -DAVITO_TLS_OWN_PROFILE=1 -DFIRMWARE_ARENA=2048
+FIRMWARE_FLAGS_sifive_e := -DAVITO_TLS_OWN_PROFILE=1 -DFIRMWARE_ARENA=2048
+FIRMWARE_FLAGS_mps2-an385 := -DLINK_PORTS=2 -DFIRMWARE_WITH_IMAGE=1 -DFIRMWARE_ARENA=4096
+FIRMWARE_FLAGS_lm3s6965evb := -DFIRMWARE_FRAGMENT=16384 -DFIRMWARE_WITH_POLLING=1 -DFIRMWARE_ARENA=4096
+FIRMWARE_STACK_lm3s6965evb := --interrupt 40=board_tick_interrupt
 
 FIRMWARE_CFLAGS := -std=gnu99 -Os -g -ffunction-sections -fdata-sections -fstack-usage \
     -fcallgraph-info=su -Wall -Wextra -Werror -DNDEBUG
@@ -73,18 +84,37 @@ $(FIRMWARE_LWIP): ;
 define FIRMWARE_BOARD_RULES
 $(FIRMWARE_OUT)/$(1)/%.o: $(FIRMWARE_DIR)/%.c $(FIRMWARE_HEADERS)
 	@mkdir -p $$(@D)
-	@$$(FIRMWARE_CC_$(FIRMWARE_CPU_$(1))) $$(FIRMWARE_CFLAGS) $$(FIRMWARE_FLAGS_$(1)) \
+	@$$(FIRMWARE_CC_$(FIRMWARE_CPU_$(1))) $$(FIRMWARE_CFLAGS) $(FIRMWARE_FLAGS) $$(FIRMWARE_FLAGS_$(1)) \
 	    $$(FIRMWARE_INCLUDES) -c $$< -o $$@
 
 $(FIRMWARE_OUT)/$(1)/board.o: $(FIRMWARE_DIR)/board/$(1).c $(FIRMWARE_HEADERS)
 	@mkdir -p $$(@D)
-	@$$(FIRMWARE_CC_$(FIRMWARE_CPU_$(1))) $$(FIRMWARE_CFLAGS) $$(FIRMWARE_FLAGS_$(1)) \
+	@$$(FIRMWARE_CC_$(FIRMWARE_CPU_$(1))) $$(FIRMWARE_CFLAGS) $(FIRMWARE_FLAGS) $$(FIRMWARE_FLAGS_$(1)) \
 	    $$(FIRMWARE_INCLUDES) -c $$< -o $$@
 
 FIRMWARE_OBJECTS_$(1) := $(FIRMWARE_OUT)/$(1)/board.o \
     $$(patsubst %,$(FIRMWARE_OUT)/$(1)/%.o,$(FIRMWARE_COMMON) $(FIRMWARE_LINK_$(1))) \
     $$(if $$(filter link_lwip,$(FIRMWARE_LINK_$(1))),\
         $$(patsubst %.c,$(FIRMWARE_OUT)/$(1)/lwip/%.o,$$(notdir $(FIRMWARE_LWIP))))
+
+# Linked twice: the first link tells what is in it, from which the worst stack is computed; the second
+# has the linker check that static memory and this stack fit.
+FIRMWARE_LINK_$(1)_WORDS = $$(FIRMWARE_CC_$(FIRMWARE_CPU_$(1))) $$(FIRMWARE_LDFLAGS) \
+    -T $(FIRMWARE_DIR)/board/$(1).ld $$(FIRMWARE_OBJECTS_$(1)) $(FIRMWARE_OUT)/$(1)/avito.o \
+    $(FIRMWARE_OUT)/$(1)/firmware.o $(FIRMWARE_OUT)/bearssl-$(FIRMWARE_CPU_$(1))/libbearssl.a
+
+$(FIRMWARE_OUT)/$(1).elf: $$(FIRMWARE_OBJECTS_$(1)) $(FIRMWARE_OUT)/$(1)/avito.o \
+    $(FIRMWARE_OUT)/$(1)/firmware.o $(FIRMWARE_OUT)/bearssl-$(FIRMWARE_CPU_$(1))/libbearssl.a \
+    $(FIRMWARE_DIR)/board/$(1).ld $(FIRMWARE_DIR)/sections.ld $(wildcard $(FIRMWARE_DIR)/*.txt) \
+    tools/footprint/callgraph.py
+	@$$(FIRMWARE_LINK_$(1)_WORDS) -Wl,--defsym=firmware_stack_need=0 -o $(FIRMWARE_OUT)/$(1)/draft.elf
+	@$(PYTHON) tools/footprint/callgraph.py $(FIRMWARE_OUT)/$(1) \
+	    $(wildcard $(FIRMWARE_OUT)/$(1)/lwip) $(FIRMWARE_OUT)/bearssl-$(FIRMWARE_CPU_$(1)) \
+	    --elf $(FIRMWARE_OUT)/$(1)/draft.elf --objdump $(FIRMWARE_OBJDUMP_$(FIRMWARE_CPU_$(1))) \
+	    $(addprefix --indirect ,$(wildcard $(FIRMWARE_DIR)/*.txt)) $(FIRMWARE_STACK_$(1)) \
+	    --root startup --path >$(FIRMWARE_OUT)/$(1)/stack.txt
+	@$$(FIRMWARE_LINK_$(1)_WORDS) -Wl,-Map,$(FIRMWARE_OUT)/$(1).map \
+	    -Wl,--defsym=firmware_stack_need=$$$$(awk 'NR == 1 { print $$$$1 }' $(FIRMWARE_OUT)/$(1)/stack.txt) -o $$@
 
 $(FIRMWARE_OUT)/selftest/$(1).elf: $$(FIRMWARE_OBJECTS_$(1)) $(FIRMWARE_OUT)/$(1)/selftest.o \
     $(FIRMWARE_DIR)/board/$(1).ld $(FIRMWARE_DIR)/sections.ld

@@ -6,7 +6,8 @@
 The .ci files come from gcc -fstack-usage -fcallgraph-info=su. What gcc cannot know is told by:
 
     --indirect FILE   which functions the calls through pointers may reach. Lines "CALLER: CALLEE...",
-                      both may be patterns; "-" for a callee that is not ours (the user's hook).
+                      both may be patterns, or FILE.c:NAME for static functions; "-" for a callee
+                      that is not ours (the user's hook).
                       A caller with such a call that no line names is an error. Several files add up.
     --elf FILE        the linked program (with --objdump, its tool): only functions that are in it
                       count, and those that have no .ci (libc) are read from their instructions.
@@ -31,13 +32,22 @@ EDGE = re.compile(r'^edge: \{ sourcename: "([^"]*)" targetname: "([^"]*)"')
 FRAME = re.compile(r"\\n(\d+) bytes \(([a-z,]+)\)")
 
 
-class Unknown(Exception):
-    pass
-
 
 def short(title):
     """gcc writes FILE:NAME for static functions."""
     return title.rsplit(":", 1)[-1]
+
+
+def file_and_name(title):
+    """("x.c", "name") of a static function, ("", "name") of another; clones (.isra) as the original."""
+    file, _, name = title.rpartition(":")
+    return os.path.basename(file), name.split(".")[0]
+
+
+def matches(title, pattern):
+    """By NAME, or FILE.c:NAME for a static function."""
+    file, name = file_and_name(title)
+    return fnmatch.fnmatchcase(file + ":" + name if ":" in pattern else name, pattern)
 
 
 class Graph:
@@ -65,28 +75,24 @@ class Graph:
             self.sizeless.add(title)
         self.frames[title] = max(size, self.frames.get(title, 0))
 
-    def keep(self, names):
-        """Forget what was not linked."""
-        for title in [t for t in self.frames if short(t).split(".")[0] not in names and short(t) not in names]:
+    def keep(self, linked):
+        """Forget what was not linked. Static functions count by file: many share a name."""
+        for title in [t for t in self.frames if file_and_name(t) not in linked]:
             del self.frames[title]
             self.calls.pop(title, None)
 
     def resolve(self, table):
         """Replaces calls through pointers by what the table says."""
-        by_name = {}
-        for title in self.frames:
-            by_name.setdefault(short(title), []).append(title)
         for title in self.frames:
             callees = self.calls.get(title, set())
             if INDIRECT not in callees:
                 continue
             callees.discard(INDIRECT)
-            lines = [words for caller, words in table if fnmatch.fnmatchcase(short(title).split(".")[0], caller)]
+            lines = [words for caller, words in table if matches(title, caller)]
             if not lines:
                 self.unresolved.add(title)
-            for word in [word for words in lines for word in words if word != "-"]:
-                for name in fnmatch.filter(by_name, word):
-                    callees.update(by_name[name])
+            for word in {word for words in lines for word in words if word != "-"}:
+                callees.update(t for t in self.frames if matches(t, word))
 
     def below(self, root):
         """Worst stack of `root` and all that it calls, and the path. Iterative; finds recursion."""
@@ -125,7 +131,7 @@ def read_table(path):
         for line in file:
             line = line.split("#", 1)[0].strip()
             if line:
-                caller, callees = line.split(":", 1)
+                caller, callees = line.split(": ", 1)
                 table.append((caller.strip(), callees.split()))
     return table
 
@@ -148,14 +154,23 @@ def registers(text):
     return count
 
 
-def read_symbols(elf, nm):
-    """Address -> names of the functions there (aliases share one)."""
-    functions = {}
-    for line in subprocess.run([nm, elf], check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines():
+def read_symbols(elf, readelf):
+    """Address -> names of the functions there (aliases share one), and the set of (file, name)."""
+    functions, linked, file = {}, set(), ""
+    for line in subprocess.run([readelf, "-sW", elf], check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines():
         words = line.split()
-        if len(words) == 3 and words[1] in "TtWw":
-            functions.setdefault(int(words[0], 16) & ~1, []).append(words[2])
-    return functions
+        if len(words) < 7 or not words[0].rstrip(":").isdigit():
+            continue
+        if words[3] == "FILE":
+            file = words[7] if len(words) > 7 else ""
+        elif words[3] in ("FUNC", "NOTYPE") and len(words) > 7 and words[6] not in ("UND", "ABS"):
+            name = words[7]
+            if name.startswith("$") or name.startswith(".L"):
+                continue
+            functions.setdefault(int(words[1], 16) & ~1, []).append(name)
+            local = file if words[4] == "LOCAL" else ""
+            linked.add((os.path.basename(local), name.split(".")[0]))
+    return functions, linked
 
 
 def read_instructions(graph, elf, objdump, functions):
@@ -209,8 +224,7 @@ def load(files, indirect=(), elf=None, objdump="objdump", assume=()):
         else:
             graph.read(path)
     if elf:
-        functions = read_symbols(elf, re.sub("objdump$", "nm", objdump))
-        linked = {name.split(".")[0] for names in functions.values() for name in names}
+        functions, linked = read_symbols(elf, re.sub("objdump$", "readelf", objdump))
         graph.keep(linked)
         read_instructions(graph, elf, objdump, functions)
     for name, size in assume:
@@ -220,7 +234,7 @@ def load(files, indirect=(), elf=None, objdump="objdump", assume=()):
     if elf:
         # gcc also writes down calls that it considered and then did without (__aeabi_idiv).
         for callees in graph.calls.values():
-            callees -= {c for c in callees if c not in graph.frames and short(c).split(".")[0] not in linked}
+            callees -= {c for c in callees if c not in graph.frames and ("", short(c)) not in linked}
     return graph
 
 
