@@ -56,7 +56,8 @@ CFLAGS_OPT := -std=c99 -g -O2 $(WARN)
 LDLIBS   :=
 
 BASE_PACKAGES := build-essential clang python3
-TEST_PACKAGES := libcmocka-dev libjsmn-dev libbearssl-dev
+TEST_PACKAGES := libcmocka-dev libjsmn-dev libbearssl-dev gcc-mingw-w64-x86-64 gcc-12-multilib \
+                 libc6-dev-i386
 
 UNIT_TESTS := $(patsubst tests/unit/%.c,build/tests/%,$(wildcard tests/unit/*_test.c))
 API_TESTS  := $(patsubst tests/api/%.c,build/tests/%,$(wildcard tests/api/*_test.c))
@@ -73,7 +74,7 @@ include $(wildcard tests/*.mk tools/*.mk examples/*.mk examples/*/*.mk)
 
 # ---- everyday ----
 
-.PHONY: help test test-programs packages expect check-expect clean
+.PHONY: help test test-programs packages expect check-expect compile stack docs dist format lint clean
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | sort -u | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
 
@@ -95,6 +96,28 @@ expect: ## write tests/data/*.expect with the independent decoder
 
 check-expect: ## are tests/data/*.expect what the independent decoder says?
 	@$(PYTHON) tests/expect.py --check
+
+compile: packages ## the header in every configuration, warnings as errors
+	@$(PYTHON) tests/compile/matrix.py
+
+stack: ## worst stack of every public function (gcc -Os on this machine)
+	@$(PYTHON) tools/callgraph.py --stack
+
+docs: ## compile the code in the README and the manual
+	@$(PYTHON) tools/docs.py
+
+dist: ## build/dist/avito_messenger.h: the header with jsmn inlined
+	@sh tools/need.sh libjsmn-dev python3
+	@$(PYTHON) tools/dist.py
+
+FORMAT_FILES = $(shell find tests tools examples -name '*.[ch]' -not -path '*/lwip/*')
+format: ## clang-format over tests, tools and examples (never the header)
+	@sh tools/need.sh clang-format
+	clang-format -i $(FORMAT_FILES)
+
+lint: ## clang-tidy and cppcheck over the header
+	@sh tools/need.sh clang-tidy cppcheck
+	@sh tools/lint.sh
 
 clean: ## remove what was built
 	rm -rf build $(CLEAN_FILES)

@@ -1,0 +1,3 @@
+#!/bin/sh
+# The code in the README and in the manual compiles.
+exec "${PYTHON:-python3}" tools/docs.py

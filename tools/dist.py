@@ -1,0 +1,103 @@
+#!/usr/bin/env python3
+"""Writes the drop-in file: the header with jsmn inlined under private names, nothing else needed.
+
+    tools/dist.py [OUT]       default build/dist/avito_messenger.h
+
+Every identifier of jsmn becomes avitoi_json_* or AVITOI_JSON_*, so that the file can stand beside
+any other copy of jsmn in one program. jsmn's own licence stays with its text.
+"""
+import os
+import re
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import csource  # noqa: E402
+
+TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+JSMN = "/usr/include/jsmn.h"
+INCLUDE = re.compile(r"^[ \t]*#[ \t]*include[ \t]*[<\"]jsmn\.h[>\"].*\n", re.M)
+
+# jsmn was not written for these warnings; the rest of this file is clean under them.
+BEFORE = """\
+/* ---- begin of jsmn, renamed ---- */
+#if defined(__clang__)
+#pragma clang diagnostic push
+#pragma clang diagnostic ignored "-Weverything"
+#elif defined(__GNUC__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wconversion"
+#pragma GCC diagnostic ignored "-Wsign-conversion"
+#pragma GCC diagnostic ignored "-Wundef"
+#pragma GCC diagnostic ignored "-Wcast-qual"
+#pragma GCC diagnostic ignored "-Wshadow"
+#pragma GCC diagnostic ignored "-Wimplicit-fallthrough"
+#endif
+"""
+AFTER = """\
+#if defined(__clang__)
+#pragma clang diagnostic pop
+#elif defined(__GNUC__)
+#pragma GCC diagnostic pop
+#endif
+/* ---- end of jsmn ---- */
+"""
+
+
+def private(name):
+    """jsmntok_t -> avitoi_json_token, jsmn_parse -> avitoi_json_parse, JSMN_STRICT -> AVITOI_JSON_..."""
+    known = {"jsmntok_t": "avitoi_json_token", "jsmntype_t": "avitoi_json_type",
+             "jsmnerr": "avitoi_json_error", "jsmn_parser": "avitoi_json_parser"}
+    if name in known:
+        return known[name]
+    if name.startswith("JSMN_"):
+        return "AVITOI_JSON_" + name[5:]
+    return "avitoi_json_" + name[5:] if name.startswith("jsmn_") else name
+
+
+def rename(text, comments):
+    """Renames in code; in comments too if asked (but never in the licence)."""
+    code = csource.blank_comments(text, strings=False)
+    out, last = [], 0
+    for match in re.finditer(r"\b(?:jsmn|JSMN)\w*\b", text):
+        in_code = code[match.start()] != " "
+        if in_code or comments:
+            out.append(text[last:match.start()] + private(match.group(0)))
+            last = match.end()
+    return "".join(out) + text[last:]
+
+
+def main():
+    out = sys.argv[1] if len(sys.argv) > 1 else os.path.join(TOP, "build/dist/avito_messenger.h")
+    with open(os.path.join(TOP, "avito_messenger.h"), encoding="utf-8") as file:
+        header = file.read()
+    with open(JSMN, encoding="utf-8") as file:
+        jsmn = file.read()
+    licence_end = jsmn.index("*/") + 2
+    inlined = (BEFORE + jsmn[:licence_end] + rename(jsmn[licence_end:], True).rstrip("\n") + "\n"
+               + AFTER)
+
+    includes = INCLUDE.findall(header)
+    if len(includes) != 1:
+        print(f"dist.py: the header includes jsmn.h {len(includes)} times, expected once")
+        return 0 if "TODO(" in header else 1
+    before, after = INCLUDE.split(header)
+    before = before.replace("<jsmn.h> (Debian: libjsmn-dev)",
+                            "jsmn, inlined here under private names")
+    text = rename(before, False) + inlined + rename(after, False)
+    left = re.findall(r"\bjsmn\w*_\w+|\bJSMN\w*",
+                      csource.blank_comments(text, strings=True))
+    if left:
+        print("dist.py: not renamed: " + ", ".join(sorted(set(left))))
+        return 1
+    if "Copyright (c) 2010 Serge Zaitsev" not in text:
+        print("dist.py: jsmn's licence is missing")
+        return 1
+    os.makedirs(os.path.dirname(out) or ".", exist_ok=True)
+    with open(out, "w", encoding="utf-8") as file:
+        file.write(text)
+    print(f"{os.path.relpath(out)}: {len(text.splitlines())} lines")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
