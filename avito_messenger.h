@@ -1041,14 +1041,15 @@ typedef struct avito_tcp {
     avito_tcp_options o;
     struct {
         avito_tcp_address addresses[AVITO_TCP_ADDRESSES];
-        size_t count;   /* of addresses */
-        size_t next;    /* the one to try next */
-        int fd;         /* -1: none */
-        int error;      /* errno of the last failure */
-        int failure;    /* result of a failed look-up */
+        const char *host;    /* to look up; good until connect is called again */
+        size_t count;        /* of addresses */
+        size_t next;         /* the one to try next */
+        int fd;              /* -1: none */
+        int error;           /* errno, or EAI_* of the look-up */
         int wants;
-        uint8_t state;  /* AVITOI_TCP_* */
-        bool sent_last; /* the last I/O function called was send */
+        uint32_t started_ms; /* when the connect to this address began */
+        uint8_t state;       /* AVITOI_TCP_* */
+        bool sent_last;      /* the last I/O function called was send */
     } priv;
 } avito_tcp;
 
@@ -1138,7 +1139,7 @@ typedef struct avito_tls_options {
 
 /* A TLS session to continue later, without certificates and long arithmetic: plain bytes, good for a
  * file or a backup register. Holds a secret: keep it like a key. Bound to host, port and anchors. */
-#define AVITO_TLS_SESSION_SIZE 112
+#define AVITO_TLS_SESSION_SIZE 128
 typedef struct avito_tls_session {
     uint8_t bytes[AVITO_TLS_SESSION_SIZE];
 } avito_tls_session;
@@ -1159,12 +1160,13 @@ typedef struct avitoi_cert {
     const br_x509_class *vtable; /* first: BearSSL calls us through it */
     br_x509_minimal_context *inner;
     uint32_t pos;                /* bytes of the certificate seen */
-    uint32_t need;               /* bytes to skip or to collect */
+    uint32_t need;               /* bytes to skip or to hold; or the length being read */
+    uint32_t hash;               /* of the bytes held */
     uint32_t end[8];             /* where each open element ends */
     uint32_t seen[32];           /* hashes of the extensions' names */
-    uint8_t held[12];            /* bytes collected */
+    uint8_t held[12];            /* the first of them */
     uint16_t failure;            /* AVITO_TLS_CERT_*; 0: none */
-    uint8_t depth, step, field, tag, len_bytes, held_len, seen_len, certs, extension, found;
+    uint8_t depth, step, field, part, tag, len_bytes, held_len, seen_len, certs, extension, found;
     bool started;                /* a chain came in this handshake */
 } avitoi_cert;
 
@@ -1174,8 +1176,10 @@ typedef struct avito_tls {
         br_ssl_client_context ssl;
         br_x509_minimal_context x509;
         avitoi_cert cert;
+        const char *alpn[1];
+        br_ssl_session_parameters session; /* kept from an earlier handshake */
+        uint8_t session_key[32];   /* hash of the anchors, host and port that it is for */
         uint8_t anchors_key[32];   /* hash of the anchors */
-        uint8_t session_key[32];   /* hash of anchors, host and port of `ssl`'s session */
         int64_t session_time;      /* when its certificates were checked; 0: no session */
         size_t ahead_pos, ahead_len;
         uint32_t record_left;      /* bytes of the record being received still to come */
@@ -1187,7 +1191,8 @@ typedef struct avito_tls {
         uint8_t state;             /* AVITOI_TLS_* */
         uint8_t head[5], head_len; /* of that record */
         uint8_t idle_records;      /* in a row without data */
-        bool resumed, held_back;
+        uint8_t held_back;         /* 1: an unfinished record of ours; 2: and recv was called since */
+        bool resumed;
     } priv;
 } avito_tls;
 
@@ -2116,9 +2121,1981 @@ AVITO_API int avito_webhook_status(const avito_webhook *webhook)
 /* ======================================================================= *
  * >>60 POSIX TCP
  * ======================================================================= */
+#if AVITO_WITH_POSIX
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+#include <time.h>
+#include <unistd.h>
+#include <arpa/inet.h>
+#if defined(__linux__)
+#include <sys/random.h>
+#endif
+
+#if !defined(AI_NUMERICHOST) || !defined(CLOCK_MONOTONIC)
+#error "AVITO_WITH_POSIX: define _POSIX_C_SOURCE=200809L before the first #include (-D_POSIX_C_SOURCE=200809L)"
+#endif
+#if !defined(MSG_NOSIGNAL) && !defined(SO_NOSIGPIPE)
+#error "AVITO_WITH_POSIX: this system can keep SIGPIPE away neither per call nor per socket"
+#endif
+
+enum {
+    AVITOI_TCP_IDLE,
+    AVITOI_TCP_LOOKUP,     /* wait() is to look the name up */
+    AVITOI_TCP_LOOKED_UP,
+    AVITOI_TCP_RESOLVING,  /* the resolve hook said AVITO_AGAIN */
+    AVITOI_TCP_READY,      /* there are addresses, no socket */
+    AVITOI_TCP_CONNECTING,
+    AVITOI_TCP_OPEN
+};
+
+#define AVITOI_TCP_RESOLVE_MS 20   /* how often the resolve hook is asked again */
+#define AVITOI_TCP_NEXT_MS    4000 /* a silent address blocks the next ones no longer than this */
+
+AVITO_API uint32_t avito_posix_clock_ms(void *ctx)
+{
+    struct timespec now;
+    (void)ctx;
+    if (clock_gettime(CLOCK_MONOTONIC, &now) != 0) {
+        return 0;
+    }
+    return (uint32_t)((uint64_t)now.tv_sec * 1000u + (uint64_t)now.tv_nsec / 1000000u);
+}
+
+AVITO_API int64_t avito_posix_unix_time(void *ctx)
+{
+    (void)ctx;
+    return (int64_t)time(NULL);
+}
+
+static int avitoi_posix_urandom(unsigned char *out, size_t len)
+{
+    int flags = O_RDONLY;
+    int fd;
+#ifdef O_CLOEXEC
+    flags |= O_CLOEXEC;
+#endif
+    fd = open("/dev/urandom", flags);
+    if (fd < 0) {
+        return AVITO_ERR_OPTION_ENTROPY;
+    }
+    while (len > 0) {
+        ssize_t n = read(fd, out, len);
+        if (n <= 0 && !(n < 0 && errno == EINTR)) {
+            break;
+        }
+        if (n > 0) {
+            out += n;
+            len -= (size_t)n;
+        }
+    }
+    (void)close(fd);
+    return len == 0 ? AVITO_OK : AVITO_ERR_OPTION_ENTROPY;
+}
+
+AVITO_API int avito_posix_entropy(void *ctx, void *out, size_t len)
+{
+    unsigned char *bytes = (unsigned char *)out;
+    (void)ctx;
+#if defined(__linux__)
+    while (len > 0) {
+        ssize_t n = getrandom(bytes, len, 0);
+        if (n < 0 && errno != EINTR) {
+            break; /* an old kernel: the device is left */
+        }
+        if (n > 0) {
+            bytes += n;
+            len -= (size_t)n;
+        }
+    }
+#endif
+    return len == 0 ? AVITO_OK : avitoi_posix_urandom(bytes, len);
+}
+
+/* ---- addresses ---- */
+
+static bool avitoi_tcp_numeric(const char *text, avito_tcp_address *out)
+{
+    memset(out, 0, sizeof *out);
+    if (inet_pton(AF_INET, text, out->bytes) == 1) {
+        out->size = 4;
+    } else if (inet_pton(AF_INET6, text, out->bytes) == 1) {
+        out->size = 16;
+    }
+    return out->size != 0;
+}
+
+static bool avitoi_tcp_from_sockaddr(const struct addrinfo *info, avito_tcp_address *out)
+{
+    memset(out, 0, sizeof *out);
+    if (info->ai_family == AF_INET && info->ai_addrlen >= sizeof(struct sockaddr_in)) {
+        struct sockaddr_in in4;
+        memcpy(&in4, info->ai_addr, sizeof in4);
+        memcpy(out->bytes, &in4.sin_addr, 4);
+        out->size = 4;
+    } else if (info->ai_family == AF_INET6 && info->ai_addrlen >= sizeof(struct sockaddr_in6)) {
+        struct sockaddr_in6 in6;
+        memcpy(&in6, info->ai_addr, sizeof in6);
+        memcpy(out->bytes, &in6.sin6_addr, 16);
+        out->size = 16;
+        out->scope = in6.sin6_scope_id;
+    }
+    return out->size != 0;
+}
+
+/* The only place that may wait without a limit of ours. */
+static void avitoi_tcp_getaddrinfo(avito_tcp *tcp)
+{
+    struct addrinfo hints;
+    struct addrinfo *list = NULL;
+    struct addrinfo *info;
+    int rc;
+
+    memset(&hints, 0, sizeof hints);
+    hints.ai_family = AF_UNSPEC;
+    hints.ai_socktype = SOCK_STREAM;
+    rc = getaddrinfo(tcp->priv.host, NULL, &hints, &list);
+    tcp->priv.count = 0;
+    for (info = rc == 0 ? list : NULL; info != NULL; info = info->ai_next) {
+        if (tcp->priv.count < AVITO_TCP_ADDRESSES &&
+            avitoi_tcp_from_sockaddr(info, &tcp->priv.addresses[tcp->priv.count])) {
+            tcp->priv.count++;
+        }
+    }
+    if (rc == 0) {
+        freeaddrinfo(list);
+    }
+    tcp->priv.error = rc;
+    tcp->priv.state = AVITOI_TCP_LOOKED_UP;
+}
+
+static int avitoi_tcp_ask_hook(avito_tcp *tcp, const char *host)
+{
+    size_t count = 0;
+    int rc = tcp->o.resolve(tcp->o.ctx, host, tcp->priv.addresses, AVITO_TCP_ADDRESSES, &count);
+    if (rc == AVITO_AGAIN) {
+        tcp->priv.state = AVITOI_TCP_RESOLVING;
+        tcp->priv.wants = AVITO_WANT_TIMER;
+        return AVITO_AGAIN;
+    }
+    if (rc != AVITO_OK) {
+        return rc < 0 ? rc : AVITO_ERR_RESOLVE;
+    }
+    if (count == 0 || count > AVITO_TCP_ADDRESSES) {
+        return AVITO_ERR_RESOLVE;
+    }
+    tcp->priv.count = count;
+    tcp->priv.state = AVITOI_TCP_READY;
+    return AVITO_OK;
+}
+
+/* From a fresh connect to AVITOI_TCP_READY. A name without a hook is left to wait(): a lane that is
+ * called again without having waited is one that may not. */
+static int avitoi_tcp_find(avito_tcp *tcp, const avito_server *to)
+{
+    const char *host = tcp->o.address != NULL ? tcp->o.address : to->host;
+    switch ((int)tcp->priv.state) {
+        case AVITOI_TCP_IDLE:
+            tcp->priv.next = 0;
+            tcp->priv.error = 0;
+            if (avitoi_tcp_numeric(host, &tcp->priv.addresses[0])) {
+                tcp->priv.count = 1;
+                tcp->priv.state = AVITOI_TCP_READY;
+                return AVITO_OK;
+            }
+            if (tcp->o.resolve != NULL) {
+                return avitoi_tcp_ask_hook(tcp, host);
+            }
+            if (tcp->o.never_wait) {
+                return AVITO_ERR_OPTION_RESOLVE;
+            }
+            tcp->priv.host = host;
+            tcp->priv.state = AVITOI_TCP_LOOKUP;
+            tcp->priv.wants = AVITO_WANT_TIMER;
+            return AVITO_AGAIN;
+        case AVITOI_TCP_LOOKUP:
+            return AVITO_ERR_OPTION_RESOLVE;
+        case AVITOI_TCP_RESOLVING:
+            return avitoi_tcp_ask_hook(tcp, host);
+        case AVITOI_TCP_LOOKED_UP:
+            if (tcp->priv.count == 0) {
+                return AVITO_ERR_RESOLVE;
+            }
+            tcp->priv.state = AVITOI_TCP_READY;
+            return AVITO_OK;
+        default:
+            return AVITO_OK;
+    }
+}
+
+/* ---- connecting ---- */
+
+static void avitoi_tcp_drop(avito_tcp *tcp)
+{
+    if (tcp->priv.fd >= 0) {
+        (void)close(tcp->priv.fd);
+        tcp->priv.fd = -1;
+    }
+}
+
+/* Options that a socket must have, and one (NODELAY) that it had better have. */
+static bool avitoi_tcp_prepare(int fd)
+{
+    int on = 1;
+    int flags = fcntl(fd, F_GETFL);
+    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0 ||
+        fcntl(fd, F_SETFD, FD_CLOEXEC) != 0) {
+        return false;
+    }
+#ifndef MSG_NOSIGNAL
+    if (setsockopt(fd, SOL_SOCKET, SO_NOSIGPIPE, &on, sizeof on) != 0) {
+        return false;
+    }
+#endif
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    return true;
+}
+
+static int avitoi_tcp_dial(int fd, const avito_tcp_address *to, uint16_t port)
+{
+    if (to->size == 4) {
+        struct sockaddr_in in4;
+        memset(&in4, 0, sizeof in4);
+        in4.sin_family = AF_INET;
+        in4.sin_port = htons(port);
+        memcpy(&in4.sin_addr, to->bytes, 4);
+        return connect(fd, (const struct sockaddr *)(const void *)&in4, (socklen_t)sizeof in4);
+    } else {
+        struct sockaddr_in6 in6;
+        memset(&in6, 0, sizeof in6);
+        in6.sin6_family = AF_INET6;
+        in6.sin6_port = htons(port);
+        in6.sin6_scope_id = to->scope;
+        memcpy(&in6.sin6_addr, to->bytes, 16);
+        return connect(fd, (const struct sockaddr *)(const void *)&in6, (socklen_t)sizeof in6);
+    }
+}
+
+static int avitoi_tcp_socket(int family)
+{
+    int kind = SOCK_STREAM;
+#ifdef SOCK_CLOEXEC
+    kind |= SOCK_CLOEXEC; /* no gap for a fork() on another thread */
+#endif
+    return socket(family, kind, 0);
+}
+
+/* Starts on the next address. False: this one failed at once. */
+static bool avitoi_tcp_try_next(avito_tcp *tcp, uint16_t port)
+{
+    const avito_tcp_address *to = &tcp->priv.addresses[tcp->priv.next++];
+    tcp->priv.fd = avitoi_tcp_socket(to->size == 4 ? AF_INET : AF_INET6);
+    if (tcp->priv.fd < 0 || !avitoi_tcp_prepare(tcp->priv.fd)) {
+        tcp->priv.error = errno;
+        avitoi_tcp_drop(tcp);
+        return false;
+    }
+    if (avitoi_tcp_dial(tcp->priv.fd, to, port) != 0 && errno != EINPROGRESS && errno != EINTR) {
+        tcp->priv.error = errno;
+        avitoi_tcp_drop(tcp);
+        return false;
+    }
+    tcp->priv.started_ms = avito_posix_clock_ms(NULL);
+    tcp->priv.state = AVITOI_TCP_CONNECTING;
+    tcp->priv.wants = AVITO_WANT_WRITE;
+    return true;
+}
+
+/* AVITO_OK: connected. AVITO_AGAIN: no answer yet. AVITO_ERR_CONNECT: this address failed. */
+static int avitoi_tcp_check(avito_tcp *tcp)
+{
+    struct pollfd one;
+    int error = 0;
+    socklen_t len = (socklen_t)sizeof error;
+
+    one.fd = tcp->priv.fd;
+    one.events = POLLOUT;
+    one.revents = 0;
+    if (poll(&one, 1, 0) <= 0) {
+        bool others = tcp->priv.next < tcp->priv.count;
+        uint32_t waited = avito_posix_clock_ms(NULL) - tcp->priv.started_ms;
+        if (!others || waited < AVITOI_TCP_NEXT_MS) {
+            return AVITO_AGAIN;
+        }
+        error = ETIMEDOUT;
+    } else if (getsockopt(tcp->priv.fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0) {
+        error = errno;
+    }
+    if (error == 0) {
+        return AVITO_OK;
+    }
+    tcp->priv.error = error;
+    avitoi_tcp_drop(tcp);
+    tcp->priv.state = AVITOI_TCP_READY;
+    return AVITO_ERR_CONNECT;
+}
+
+static int avitoi_tcp_connect(void *ctx, const avito_server *to)
+{
+    avito_tcp *tcp = (avito_tcp *)ctx;
+    if (tcp->priv.state < AVITOI_TCP_READY) {
+        int rc = avitoi_tcp_find(tcp, to);
+        if (rc != AVITO_OK) {
+            return rc;
+        }
+    }
+    while (tcp->priv.state != AVITOI_TCP_OPEN) {
+        int rc;
+        if (tcp->priv.state == AVITOI_TCP_READY) {
+            if (tcp->priv.next >= tcp->priv.count) {
+                return AVITO_ERR_CONNECT;
+            }
+            if (!avitoi_tcp_try_next(tcp, to->port)) {
+                continue;
+            }
+        }
+        rc = avitoi_tcp_check(tcp);
+        if (rc == AVITO_AGAIN) {
+            return AVITO_AGAIN;
+        }
+        if (rc == AVITO_OK) {
+            tcp->priv.state = AVITOI_TCP_OPEN;
+            tcp->priv.wants = 0;
+        }
+    }
+    return AVITO_OK;
+}
+
+/* ---- moving bytes ---- */
+
+/* wants() is what the last send and the last recv could not do: both, if the lane alternates. */
+static long avitoi_tcp_blocked(avito_tcp *tcp, int want, bool sending)
+{
+    tcp->priv.wants = tcp->priv.sent_last == sending ? want : tcp->priv.wants | want;
+    tcp->priv.sent_last = sending;
+    return AVITO_IO_AGAIN;
+}
+
+static long avitoi_tcp_send(void *ctx, const void *data, size_t len, int more)
+{
+    avito_tcp *tcp = (avito_tcp *)ctx;
+    int flags = 0;
+    ssize_t n;
+#ifdef MSG_NOSIGNAL
+    flags |= MSG_NOSIGNAL;
+#endif
+#ifdef MSG_MORE
+    flags |= more ? MSG_MORE : 0;
+#else
+    (void)more;
+#endif
+    if (tcp->priv.state != AVITOI_TCP_OPEN) {
+        return AVITO_ERR_SEND;
+    }
+    if (len > INT_MAX) {
+        len = INT_MAX;
+    }
+    do {
+        n = send(tcp->priv.fd, data, len, flags);
+    } while (n < 0 && errno == EINTR);
+    if (n > 0) {
+        tcp->priv.wants &= ~AVITO_WANT_WRITE;
+        tcp->priv.sent_last = true;
+        return (long)n;
+    }
+    if (n == 0 || errno == EAGAIN || errno == EWOULDBLOCK) {
+        return avitoi_tcp_blocked(tcp, AVITO_WANT_WRITE, true);
+    }
+    tcp->priv.error = errno;
+    return AVITO_ERR_SEND;
+}
+
+static long avitoi_tcp_recv(void *ctx, void *data, size_t cap)
+{
+    avito_tcp *tcp = (avito_tcp *)ctx;
+    ssize_t n;
+    if (tcp->priv.state != AVITOI_TCP_OPEN) {
+        return AVITO_ERR_RECV;
+    }
+    if (cap > INT_MAX) {
+        cap = INT_MAX;
+    }
+    if (cap == 0) {
+        return AVITO_IO_AGAIN; /* 0 from recv() would look like the end */
+    }
+    do {
+        n = recv(tcp->priv.fd, data, cap, 0);
+    } while (n < 0 && errno == EINTR);
+    if (n > 0) {
+        tcp->priv.wants &= ~AVITO_WANT_READ;
+        tcp->priv.sent_last = false;
+        return (long)n;
+    }
+    if (n == 0) {
+        return AVITO_IO_CLOSED;
+    }
+    if (errno == EAGAIN || errno == EWOULDBLOCK) {
+        return avitoi_tcp_blocked(tcp, AVITO_WANT_READ, false);
+    }
+    tcp->priv.error = errno;
+    return AVITO_ERR_RECV;
+}
+
+static int avitoi_tcp_wants(void *ctx)
+{
+    const avito_tcp *tcp = (const avito_tcp *)ctx;
+    if (tcp->priv.state == AVITOI_TCP_OPEN && tcp->priv.wants == 0) {
+        return AVITO_WANT_READ;
+    }
+    return tcp->priv.wants;
+}
+
+/* AVITO_OK: something may have happened. AVITO_AGAIN: the time is over, or a signal came. */
+static int avitoi_tcp_wait(void *ctx, int wants, uint32_t ms)
+{
+    avito_tcp *tcp = (avito_tcp *)ctx;
+    struct pollfd one;
+    int rc;
+
+    if (tcp->priv.state == AVITOI_TCP_LOOKUP) {
+        avitoi_tcp_getaddrinfo(tcp);
+        return AVITO_OK;
+    }
+    if (tcp->priv.state == AVITOI_TCP_RESOLVING && ms > AVITOI_TCP_RESOLVE_MS) {
+        ms = AVITOI_TCP_RESOLVE_MS;
+    }
+    if (tcp->priv.state == AVITOI_TCP_CONNECTING && ms > AVITOI_TCP_NEXT_MS) {
+        ms = AVITOI_TCP_NEXT_MS;
+    }
+    one.fd = tcp->priv.fd; /* poll() passes over -1 */
+    one.events = (short)((wants & AVITO_WANT_READ ? POLLIN : 0) |
+                         (wants & AVITO_WANT_WRITE ? POLLOUT : 0));
+    one.revents = 0;
+    if (one.events == 0) {
+        one.fd = -1; /* else a hang-up would end every wait at once */
+    }
+    rc = poll(&one, 1, ms > INT_MAX ? INT_MAX : (int)ms);
+    if (rc < 0 && errno != EINTR) {
+        tcp->priv.error = errno;
+        return AVITO_ERR_RECV;
+    }
+    return rc > 0 ? AVITO_OK : AVITO_AGAIN;
+}
+
+static void avitoi_tcp_close(void *ctx)
+{
+    avito_tcp *tcp = (avito_tcp *)ctx;
+    avitoi_tcp_drop(tcp);
+    tcp->priv.state = AVITOI_TCP_IDLE;
+    tcp->priv.wants = 0;
+    tcp->priv.count = 0;
+}
+
+static int avitoi_tcp_detail(void *ctx)
+{
+    return ((const avito_tcp *)ctx)->priv.error;
+}
+
+static const avito_transport_functions avitoi_tcp_functions = {
+    avitoi_tcp_connect, avitoi_tcp_send,  avitoi_tcp_recv,  avitoi_tcp_wants,
+    avitoi_tcp_wait,    avitoi_tcp_close, avitoi_tcp_detail};
+static const avito_transport_functions avitoi_tcp_functions_never_wait = {
+    avitoi_tcp_connect, avitoi_tcp_send,  avitoi_tcp_recv,  avitoi_tcp_wants,
+    NULL,               avitoi_tcp_close, avitoi_tcp_detail};
+
+AVITO_API avito_tcp_options avito_tcp_options_default(void)
+{
+    avito_tcp_options options;
+    memset(&options, 0, sizeof options);
+    return options;
+}
+
+AVITO_API int avito_tcp_init(avito_tcp *tcp, const avito_tcp_options *options)
+{
+    avito_tcp_address address;
+    if (tcp == NULL) {
+        return AVITO_ERR_ARGUMENT;
+    }
+    memset(tcp, 0, sizeof *tcp);
+    tcp->priv.fd = -1;
+    tcp->o = options != NULL ? *options : avito_tcp_options_default();
+    if (tcp->o.address != NULL && !avitoi_tcp_numeric(tcp->o.address, &address)) {
+        return AVITO_ERR_ARGUMENT;
+    }
+    if (tcp->o.never_wait && tcp->o.address == NULL && tcp->o.resolve == NULL) {
+        return AVITO_ERR_OPTION_RESOLVE;
+    }
+    return AVITO_OK;
+}
+
+AVITO_API avito_transport avito_tcp_transport(avito_tcp *tcp)
+{
+    avito_transport transport;
+    transport.functions =
+        tcp->o.never_wait ? &avitoi_tcp_functions_never_wait : &avitoi_tcp_functions;
+    transport.ctx = tcp;
+    return transport;
+}
+
+AVITO_API int avito_tcp_fd(const avito_tcp *tcp)
+{
+    return tcp->priv.fd;
+}
+
+#endif /* AVITO_WITH_POSIX */
 
 /* ======================================================================= *
  * >>61 TLS BY BEARSSL
  * ======================================================================= */
+#if AVITO_WITH_BEARSSL
+
+/* 1: avito_tls_profile() is not referred to, so it takes no flash; .configure is required. */
+#ifndef AVITO_TLS_OWN_PROFILE
+#define AVITO_TLS_OWN_PROFILE 0
+#endif
+
+#if AVITO_WITH_POSIX
+#include <fcntl.h>
+#include <unistd.h>
+#endif
+
+/* ---- certificates: what BearSSL does not look at ----
+ *
+ * A class of BearSSL's that sits in front of its x509_minimal and reads the same bytes as they come:
+ * a walk over the DER with one end per open element, no recursion, nothing kept but a few flags.
+ *
+ *     depth 1 certificate, 2 to-be-signed, 3 version | extensions' wrapper, 4 extensions,
+ *     5 one extension, 6 its value, 7 the elements in it
+ */
+
+enum { AVITOI_CERT_TAG, AVITOI_CERT_LEN, AVITOI_CERT_LEN_MORE, AVITOI_CERT_SKIP, AVITOI_CERT_HOLD };
+enum { AVITOI_EXT_OTHER, AVITOI_EXT_NAMES, AVITOI_EXT_USAGE, AVITOI_EXT_BASIC };
+enum { /* avitoi_cert.found */
+    AVITOI_FOUND_VERSION = 1,
+    AVITOI_FOUND_EXTENSIONS = 2,
+    AVITOI_FOUND_NAME = 4,
+    AVITOI_FOUND_USAGE = 8,
+    AVITOI_FOUND_SERVER = 16
+};
+
+#define AVITOI_CERT_CHAIN_MAX 8
+#define AVITOI_OID_MAX        64u
+
+static void avitoi_cert_fail(avitoi_cert *c, int why)
+{
+    if (c->failure == 0) {
+        c->failure = (uint16_t)why;
+    }
+}
+
+/* An element ended at c->pos: so did each open one that ends there. */
+static void avitoi_cert_up(avitoi_cert *c)
+{
+    c->step = AVITOI_CERT_TAG;
+    while (c->depth > 0 && c->pos == c->end[c->depth]) {
+        c->depth--;
+    }
+}
+
+static void avitoi_cert_enter(avitoi_cert *c, uint32_t len)
+{
+    c->depth++;
+    c->end[c->depth] = c->pos + len;
+    avitoi_cert_up(c);
+}
+
+/* Skips or holds the element's content; both may be empty. */
+static void avitoi_cert_take(avitoi_cert *c, uint32_t len, int step)
+{
+    c->need = len;
+    c->held_len = 0;
+    c->hash = 2166136261u; /* FNV-1a */
+    c->step = (uint8_t)step;
+    if (len == 0) {
+        avitoi_cert_up(c);
+    }
+}
+
+/* The name of an extension has come: which one is it, and was it there before? */
+static void avitoi_cert_extension(avitoi_cert *c)
+{
+    uint8_t i;
+    for (i = 0; i < c->seen_len; i++) {
+        if (c->seen[i] == c->hash) {
+            avitoi_cert_fail(c, AVITO_TLS_CERT_REPEATED);
+        }
+    }
+    if (c->seen_len == sizeof c->seen / sizeof c->seen[0]) {
+        avitoi_cert_fail(c, AVITO_TLS_CERT_REPEATED);
+        return;
+    }
+    c->seen[c->seen_len++] = c->hash;
+    c->extension = AVITOI_EXT_OTHER;
+    if (c->held_len != 3 || c->held[0] != 0x55 || c->held[1] != 0x1d) {
+        return;
+    }
+    switch ((int)c->held[2]) {
+        case 17:
+            c->extension = AVITOI_EXT_NAMES;
+            break;
+        case 19:
+            c->extension = AVITOI_EXT_BASIC;
+            break;
+        case 30:
+            avitoi_cert_fail(c, AVITO_TLS_CERT_CONSTRAINTS);
+            break;
+        case 37:
+            c->extension = AVITOI_EXT_USAGE;
+            c->found |= AVITOI_FOUND_USAGE;
+            break;
+        default:
+            break;
+    }
+}
+
+/* Content that was asked for is in c->held. */
+static void avitoi_cert_held(avitoi_cert *c)
+{
+    static const uint8_t server[8] = {0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, 0x01};
+    if (c->depth == 3) {
+        c->found |= AVITOI_FOUND_VERSION;
+        if (c->held[0] != 2) {
+            avitoi_cert_fail(c, AVITO_TLS_CERT_VERSION);
+        }
+    } else if (c->depth == 5) {
+        avitoi_cert_extension(c);
+    } else if (c->extension == AVITOI_EXT_USAGE) {
+        if (c->held_len == sizeof server && memcmp(c->held, server, sizeof server) == 0) {
+            c->found |= AVITOI_FOUND_SERVER;
+        }
+    } else if (c->certs == 0 && c->held[0] != 0) { /* basic constraints: cA */
+        avitoi_cert_fail(c, AVITO_TLS_CERT_CA);
+    }
+}
+
+/* One of SEQUENCE { name, critical BOOLEAN OPTIONAL, value OCTET STRING }. */
+static void avitoi_cert_extension_part(avitoi_cert *c, uint32_t len)
+{
+    if (c->tag == 0x06 && c->part == 0 && len > 0 && len <= AVITOI_OID_MAX) {
+        c->part = 1;
+        avitoi_cert_take(c, len, AVITOI_CERT_HOLD);
+    } else if (c->tag == 0x01 && c->part == 1 && len == 1) {
+        c->part = 2;
+        avitoi_cert_take(c, len, AVITOI_CERT_SKIP);
+    } else if (c->tag == 0x04 && (c->part == 1 || c->part == 2)) {
+        c->part = 3;
+        if (c->extension == AVITOI_EXT_OTHER) {
+            avitoi_cert_take(c, len, AVITOI_CERT_SKIP);
+        } else if (len > 0) {
+            avitoi_cert_enter(c, len);
+        } else {
+            avitoi_cert_fail(c, AVITO_TLS_CERT_DER);
+        }
+    } else {
+        avitoi_cert_fail(c, AVITO_TLS_CERT_DER);
+    }
+}
+
+/* An element inside the value of an extension that matters. */
+static void avitoi_cert_value_part(avitoi_cert *c, uint32_t len)
+{
+    int step = AVITOI_CERT_SKIP;
+    if (c->extension == AVITOI_EXT_NAMES && c->tag == 0x82 && len > 0) {
+        c->found |= AVITOI_FOUND_NAME;
+    } else if (c->extension == AVITOI_EXT_USAGE && c->tag == 0x06 && len <= AVITOI_OID_MAX) {
+        step = AVITOI_CERT_HOLD;
+    } else if (c->extension == AVITOI_EXT_BASIC && c->tag == 0x01 && len == 1) {
+        step = AVITOI_CERT_HOLD;
+    }
+    avitoi_cert_take(c, len, step);
+}
+
+/* An element of the to-be-signed part. The version comes first, the extensions as [3]. */
+static void avitoi_cert_signed_part(avitoi_cert *c, uint32_t len)
+{
+    bool first = c->field == 0;
+    c->field = (uint8_t)(c->field < 255 ? c->field + 1 : 255);
+    if (first && c->tag != 0xa0) {
+        avitoi_cert_fail(c, AVITO_TLS_CERT_VERSION); /* v1: the version is left out */
+    } else if (first || (c->tag == 0xa3 && (c->found & AVITOI_FOUND_EXTENSIONS) == 0)) {
+        c->found |= first ? 0 : AVITOI_FOUND_EXTENSIONS;
+        avitoi_cert_enter(c, len);
+    } else if (c->tag == 0xa3) {
+        avitoi_cert_fail(c, AVITO_TLS_CERT_REPEATED);
+    } else {
+        avitoi_cert_take(c, len, AVITOI_CERT_SKIP);
+    }
+}
+
+/* Tag and length of an element are known, its content begins at c->pos. */
+static void avitoi_cert_element(avitoi_cert *c, uint32_t len)
+{
+    bool sequence = c->tag == 0x30 && len > 0;
+    if (len > c->end[c->depth] - c->pos) {
+        avitoi_cert_fail(c, AVITO_TLS_CERT_DER);
+        return;
+    }
+    switch ((int)c->depth) {
+        case 1:
+            if (c->field != 0) { /* algorithm and signature, behind the signed part */
+                avitoi_cert_take(c, len, AVITOI_CERT_SKIP);
+                return;
+            }
+            break;
+        case 2:
+            avitoi_cert_signed_part(c, len);
+            return;
+        case 3:
+            if ((c->found & AVITOI_FOUND_EXTENSIONS) == 0) {
+                sequence = false;
+                if (c->tag == 0x02 && len == 1) {
+                    avitoi_cert_take(c, len, AVITOI_CERT_HOLD);
+                    return;
+                }
+            }
+            break;
+        case 4:
+            c->part = 0;
+            break;
+        case 5:
+            avitoi_cert_extension_part(c, len);
+            return;
+        case 6:
+            sequence = c->tag == 0x30;
+            break;
+        case 7:
+            avitoi_cert_value_part(c, len);
+            return;
+        default: /* 0: the certificate, all of it */
+            break;
+    }
+    /* The certificate and an extension's value each are one element and nothing behind it. */
+    if (!sequence || ((c->depth == 0 || c->depth == 6) && len != c->end[c->depth] - c->pos)) {
+        avitoi_cert_fail(c, AVITO_TLS_CERT_DER);
+        return;
+    }
+    avitoi_cert_enter(c, len);
+}
+
+/* One byte of a tag or a length. Lengths are minimal, as DER wants them, and below 2^24. */
+static void avitoi_cert_header(avitoi_cert *c, uint8_t byte)
+{
+    switch ((int)c->step) {
+        case AVITOI_CERT_TAG:
+            if ((byte & 0x1fu) == 0x1fu || (c->depth == 0 && c->pos != 1)) {
+                avitoi_cert_fail(c, AVITO_TLS_CERT_DER);
+            }
+            c->tag = byte;
+            c->step = AVITOI_CERT_LEN;
+            return;
+        case AVITOI_CERT_LEN:
+            if (byte < 0x80u) {
+                avitoi_cert_element(c, byte);
+                return;
+            }
+            c->len_bytes = (uint8_t)(byte & 0x7fu);
+            c->need = 0;
+            c->step = AVITOI_CERT_LEN_MORE;
+            if (c->len_bytes == 0 || c->len_bytes > 3) {
+                avitoi_cert_fail(c, AVITO_TLS_CERT_DER);
+            }
+            return;
+        default:
+            if (c->need == 0 && byte == 0) {
+                avitoi_cert_fail(c, AVITO_TLS_CERT_DER);
+                return;
+            }
+            c->need = c->need << 8 | byte;
+            if (--c->len_bytes == 0) {
+                if (c->need < 0x80u) {
+                    avitoi_cert_fail(c, AVITO_TLS_CERT_DER);
+                    return;
+                }
+                avitoi_cert_element(c, c->need);
+            }
+            return;
+    }
+}
+
+static void avitoi_cert_hold(avitoi_cert *c, const uint8_t *bytes, size_t len)
+{
+    size_t i;
+    for (i = 0; i < len; i++) {
+        if (c->held_len < sizeof c->held) {
+            c->held[c->held_len++] = bytes[i];
+        }
+        c->hash = (c->hash ^ bytes[i]) * 16777619u;
+    }
+}
+
+static void avitoi_cert_eat(avitoi_cert *c, const uint8_t *bytes, size_t len)
+{
+    while (len > 0 && c->failure == 0) {
+        size_t n = 1;
+        if (c->pos >= c->end[0]) {
+            avitoi_cert_fail(c, AVITO_TLS_CERT_DER);
+            return;
+        }
+        if (c->step == AVITOI_CERT_SKIP || c->step == AVITOI_CERT_HOLD) {
+            n = len < c->need ? len : c->need;
+            if (c->step == AVITOI_CERT_HOLD) {
+                avitoi_cert_hold(c, bytes, n);
+            }
+            c->pos += (uint32_t)n;
+            c->need -= (uint32_t)n;
+            if (c->need == 0) {
+                if (c->step == AVITOI_CERT_HOLD) {
+                    avitoi_cert_held(c);
+                }
+                avitoi_cert_up(c);
+            }
+        } else {
+            c->pos++;
+            avitoi_cert_header(c, *bytes);
+        }
+        bytes += n;
+        len -= n;
+    }
+}
+
+static void avitoi_cert_begin(avitoi_cert *c, uint32_t len)
+{
+    c->pos = 0;
+    c->depth = 0;
+    c->end[0] = len;
+    c->step = AVITOI_CERT_TAG;
+    c->field = 0;
+    c->found = 0;
+    c->seen_len = 0;
+    c->extension = AVITOI_EXT_OTHER;
+    if (c->certs >= AVITOI_CERT_CHAIN_MAX) {
+        avitoi_cert_fail(c, AVITO_TLS_CERT_CHAIN);
+    }
+}
+
+static void avitoi_cert_finish(avitoi_cert *c)
+{
+    if (c->pos != c->end[0] || c->pos == 0 || c->depth != 0 || c->step != AVITOI_CERT_TAG) {
+        avitoi_cert_fail(c, AVITO_TLS_CERT_DER);
+    }
+    if ((c->found & AVITOI_FOUND_VERSION) == 0) {
+        avitoi_cert_fail(c, AVITO_TLS_CERT_VERSION);
+    }
+    if ((c->found & AVITOI_FOUND_USAGE) != 0 && (c->found & AVITOI_FOUND_SERVER) == 0) {
+        avitoi_cert_fail(c, AVITO_TLS_CERT_USAGE);
+    }
+    if (c->certs == 0 && (c->found & AVITOI_FOUND_NAME) == 0) {
+        avitoi_cert_fail(c, AVITO_TLS_CERT_NO_NAME);
+    }
+    c->certs = (uint8_t)(c->certs < 255 ? c->certs + 1 : 255);
+}
+
+/* The class: every function does its part and passes the call on. */
+
+static avitoi_cert *avitoi_x509_self(const br_x509_class **ctx)
+{
+    return (avitoi_cert *)(void *)ctx;
+}
+
+static void avitoi_x509_start_chain(const br_x509_class **ctx, const char *server_name)
+{
+    avitoi_cert *c = avitoi_x509_self(ctx);
+    c->started = true;
+    c->certs = 0;
+    c->failure = 0;
+    c->inner->vtable->start_chain(&c->inner->vtable, server_name);
+}
+
+static void avitoi_x509_start_cert(const br_x509_class **ctx, uint32_t len)
+{
+    avitoi_cert *c = avitoi_x509_self(ctx);
+    avitoi_cert_begin(c, len);
+    c->inner->vtable->start_cert(&c->inner->vtable, len);
+}
+
+static void avitoi_x509_append(const br_x509_class **ctx, const unsigned char *data, size_t len)
+{
+    avitoi_cert *c = avitoi_x509_self(ctx);
+    avitoi_cert_eat(c, data, len);
+    c->inner->vtable->append(&c->inner->vtable, data, len);
+}
+
+static void avitoi_x509_end_cert(const br_x509_class **ctx)
+{
+    avitoi_cert *c = avitoi_x509_self(ctx);
+    avitoi_cert_finish(c);
+    c->inner->vtable->end_cert(&c->inner->vtable);
+}
+
+static unsigned avitoi_x509_end_chain(const br_x509_class **ctx)
+{
+    avitoi_cert *c = avitoi_x509_self(ctx);
+    unsigned result = c->inner->vtable->end_chain(&c->inner->vtable);
+    return result != 0 ? result : c->failure;
+}
+
+static const br_x509_pkey *avitoi_x509_get_pkey(const br_x509_class *const *ctx, unsigned *usages)
+{
+    const avitoi_cert *c = (const avitoi_cert *)(const void *)ctx;
+    return c->inner->vtable->get_pkey((const br_x509_class *const *)&c->inner->vtable, usages);
+}
+
+static const br_x509_class avitoi_x509_class = {
+    sizeof(avitoi_cert),  avitoi_x509_start_chain, avitoi_x509_start_cert, avitoi_x509_append,
+    avitoi_x509_end_cert, avitoi_x509_end_chain,   avitoi_x509_get_pkey};
+
+/* ---- the client's profile ---- */
+
+/* Where the machine multiplies and encrypts in hardware GCM is ten times as fast as ChaCha20, else
+ * it is the other way round. */
+static const uint16_t avitoi_suites_gcm_first[6] = {
+    BR_TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,       BR_TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+    BR_TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, BR_TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
+    BR_TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,       BR_TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384};
+
+#if !AVITO_TLS_OWN_PROFILE
+static const uint16_t avitoi_suites_chacha_first[6] = {
+    BR_TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, BR_TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
+    BR_TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,       BR_TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+    BR_TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,       BR_TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384};
+
+AVITO_API void avito_tls_profile(br_ssl_client_context *ssl, br_x509_minimal_context *x509)
+{
+    br_ssl_engine_context *eng = &ssl->eng;
+    bool hardware = br_aes_x86ni_ctr_get_vtable() != NULL || br_aes_pwr8_ctr_get_vtable() != NULL;
+    br_poly1305_run poly = br_poly1305_ctmulq_get();
+
+    br_ssl_engine_set_suites(
+        eng, hardware ? avitoi_suites_gcm_first : avitoi_suites_chacha_first, 6);
+    br_ssl_engine_set_default_rsavrfy(eng);
+    br_ssl_engine_set_default_ecdsa(eng);
+    br_x509_minimal_set_rsa(x509, br_ssl_engine_get_rsavrfy(eng));
+    br_x509_minimal_set_ecdsa(x509, br_ssl_engine_get_ec(eng), br_ssl_engine_get_ecdsa(eng));
+    br_ssl_engine_set_hash(eng, br_sha256_ID, &br_sha256_vtable);
+    br_ssl_engine_set_hash(eng, br_sha384_ID, &br_sha384_vtable);
+    br_ssl_engine_set_hash(eng, br_sha512_ID, &br_sha512_vtable);
+    br_x509_minimal_set_hash(x509, br_sha256_ID, &br_sha256_vtable);
+    br_x509_minimal_set_hash(x509, br_sha384_ID, &br_sha384_vtable);
+    br_x509_minimal_set_hash(x509, br_sha512_ID, &br_sha512_vtable);
+    br_ssl_engine_set_prf_sha256(eng, &br_tls12_sha256_prf);
+    br_ssl_engine_set_prf_sha384(eng, &br_tls12_sha384_prf);
+    br_ssl_engine_set_default_aes_gcm(eng);
+    /* br_chacha20_ct is quicker than BearSSL's SSE2 code. */
+    br_ssl_engine_set_chapol(eng, &br_sslrec_in_chapol_vtable, &br_sslrec_out_chapol_vtable);
+    br_ssl_engine_set_chacha20(eng, &br_chacha20_ct_run);
+    br_ssl_engine_set_poly1305(eng, poly != NULL ? poly : &br_poly1305_ctmul_run);
+}
+#endif
+
+static int avitoi_tls_choose(avito_tls *tls)
+{
+    if (tls->o.configure != NULL) {
+        tls->o.configure(tls->o.ctx, &tls->priv.ssl, &tls->priv.x509);
+        return AVITO_OK;
+    }
+#if AVITO_TLS_OWN_PROFILE
+    return AVITO_ERR_ARGUMENT;
+#else
+    avito_tls_profile(&tls->priv.ssl, &tls->priv.x509);
+    return AVITO_OK;
+#endif
+}
+
+/* What the choice of implementations cannot loosen. */
+static int avitoi_tls_insist(avito_tls *tls)
+{
+    br_ssl_engine_context *eng = &tls->priv.ssl.eng;
+    br_x509_minimal_context *x509 = &tls->priv.x509;
+    unsigned i, k;
+    for (i = 0; i < eng->suites_num; i++) {
+        for (k = 0; k < 6 && eng->suites_buf[i] != avitoi_suites_gcm_first[k]; k++) {
+        }
+        if (k == 6) {
+            return AVITO_ERR_ARGUMENT;
+        }
+    }
+    if (eng->suites_num == 0) {
+        return AVITO_ERR_ARGUMENT;
+    }
+    br_ssl_engine_set_versions(eng, BR_TLS12, BR_TLS12);
+    br_ssl_engine_set_all_flags(eng, BR_OPT_NO_RENEGOTIATION | BR_OPT_FAIL_ON_ALPN_MISMATCH);
+    tls->priv.alpn[0] = "http/1.1";
+    br_ssl_engine_set_protocol_names(eng, tls->priv.alpn, 1);
+    for (i = br_md5_ID; i <= br_sha224_ID; i++) { /* md5, sha1, sha224 */
+        br_ssl_engine_set_hash(eng, (int)i, NULL);
+        br_x509_minimal_set_hash(x509, (int)i, NULL);
+    }
+    br_x509_minimal_set_minrsa(x509, 256);
+    tls->priv.cert.vtable = &avitoi_x509_class;
+    tls->priv.cert.inner = x509;
+    br_ssl_engine_set_x509(eng, &tls->priv.cert.vtable);
+    return AVITO_OK;
+}
+
+#define AVITOI_TLS_FRAGMENT_MAX 16384u
+#define AVITOI_TLS_OUT_OVERHEAD 85u
+
+/* In full duplex the output gets what its largest fragment needs, the input all the rest. */
+static int avitoi_tls_set_buffers(avito_tls *tls)
+{
+    br_ssl_engine_context *eng = &tls->priv.ssl.eng;
+    uint8_t *buffer = (uint8_t *)tls->o.buffer;
+    size_t cap = tls->o.buffer_cap;
+    size_t out = 0;
+    if (tls->o.full_duplex) {
+        size_t fragment = AVITOI_TLS_FRAGMENT_MAX;
+        while (fragment >= 512 && cap < AVITO_TLS_BUFFER_FULL(fragment)) {
+            fragment = fragment == AVITOI_TLS_FRAGMENT_MAX ? 4096 : fragment / 2;
+        }
+        if (fragment < 512) {
+            return AVITO_ERR_TLS_ROOM;
+        }
+        out = fragment + AVITOI_TLS_OUT_OVERHEAD;
+    } else if (cap < AVITO_TLS_BUFFER_HALF(512)) {
+        return AVITO_ERR_TLS_ROOM;
+    }
+    br_ssl_engine_set_buffers_bidi(eng, buffer, cap - out, out > 0 ? buffer + (cap - out) : NULL,
+                                   out);
+    /* To be asked at once: the next reset forgets that the buffer was refused. */
+    return br_ssl_engine_last_error(eng) == BR_ERR_OK ? AVITO_OK : AVITO_ERR_TLS_ROOM;
+}
+
+static void avitoi_tls_hash_anchors(avito_tls *tls)
+{
+    br_sha256_context hash;
+    size_t i;
+    br_sha256_init(&hash);
+    for (i = 0; i < tls->o.anchors_count; i++) {
+        const br_x509_trust_anchor *a = &tls->o.anchors[i];
+        br_sha256_update(&hash, a->dn.data, a->dn.len);
+        br_sha256_update(&hash, &a->pkey.key_type, 1);
+        if (a->pkey.key_type == BR_KEYTYPE_RSA) {
+            br_sha256_update(&hash, a->pkey.key.rsa.n, a->pkey.key.rsa.nlen);
+            br_sha256_update(&hash, a->pkey.key.rsa.e, a->pkey.key.rsa.elen);
+        } else {
+            br_sha256_update(&hash, a->pkey.key.ec.q, a->pkey.key.ec.qlen);
+        }
+    }
+    br_sha256_out(&hash, tls->priv.anchors_key);
+}
+
+AVITO_API avito_tls_options avito_tls_options_default(void)
+{
+    avito_tls_options options;
+    memset(&options, 0, sizeof options);
+    return options;
+}
+
+static int avitoi_tls_check_options(const avito_tls_options *o)
+{
+    const avito_transport_functions *f = o->transport.functions;
+    if (f == NULL || f->connect == NULL || f->send == NULL || f->recv == NULL ||
+        f->wants == NULL || f->close == NULL) {
+        return AVITO_ERR_OPTION_TRANSPORT;
+    }
+    if (o->anchors == NULL || o->anchors_count == 0) {
+        return AVITO_ERR_OPTION_ANCHORS;
+    }
+    if (o->unix_time == NULL) {
+        return AVITO_ERR_OPTION_TIME;
+    }
+    if (o->entropy == NULL) {
+        return AVITO_ERR_OPTION_ENTROPY;
+    }
+    return o->buffer == NULL ? AVITO_ERR_TLS_ROOM : AVITO_OK;
+}
+
+AVITO_API int avito_tls_init(avito_tls *tls, const avito_tls_options *options)
+{
+    int rc;
+    if (tls == NULL || options == NULL) {
+        return AVITO_ERR_ARGUMENT;
+    }
+    memset(tls, 0, sizeof *tls);
+    tls->o = *options;
+    if (tls->o.read_ahead == NULL) {
+        tls->o.read_ahead_cap = 0;
+    }
+    rc = avitoi_tls_check_options(&tls->o);
+    if (rc != AVITO_OK) {
+        return rc;
+    }
+    br_ssl_client_zero(&tls->priv.ssl);
+    br_x509_minimal_init(&tls->priv.x509, &br_sha256_vtable, tls->o.anchors,
+                         tls->o.anchors_count);
+    rc = avitoi_tls_choose(tls);
+    if (rc == AVITO_OK) {
+        rc = avitoi_tls_insist(tls);
+    }
+    if (rc == AVITO_OK) {
+        rc = avitoi_tls_set_buffers(tls);
+    }
+    avitoi_tls_hash_anchors(tls);
+    return rc;
+}
+
+/* ---- results ---- */
+
+/* BearSSL's error into ours. */
+static int avitoi_tls_result(int error)
+{
+    switch (error) {
+        case BR_ERR_TOO_LARGE:
+            return AVITO_ERR_TLS_ROOM;
+        case BR_ERR_NO_RANDOM:
+            return AVITO_ERR_OPTION_ENTROPY;
+        case BR_ERR_X509_TIME_UNKNOWN:
+            return AVITO_ERR_OPTION_TIME;
+        case BR_ERR_X509_EXPIRED:
+            return AVITO_ERR_TLS_TIME;
+        case BR_ERR_X509_BAD_SERVER_NAME:
+            return AVITO_ERR_TLS_NAME;
+        case BR_ERR_X509_NOT_TRUSTED:
+        case BR_ERR_X509_DN_MISMATCH:
+        case BR_ERR_X509_BAD_SIGNATURE:
+            return AVITO_ERR_TLS_TRUST;
+        case BR_ERR_WRONG_KEY_USAGE:
+            return AVITO_ERR_TLS_CERT;
+        default:
+            break;
+    }
+    if ((error > BR_ERR_X509_OK && error <= BR_ERR_X509_NOT_TRUSTED) ||
+        error >= AVITO_TLS_CERT_DER) {
+        return AVITO_ERR_TLS_CERT;
+    }
+    return AVITO_ERR_TLS;
+}
+
+/* The connection is broken: every further call says so. */
+static int avitoi_tls_fail(avito_tls *tls, int result, int detail)
+{
+    if (tls->priv.failure == 0) {
+        tls->priv.failure = result;
+        tls->priv.detail = detail;
+    }
+    return tls->priv.failure;
+}
+
+/* The engine has stopped. Zero: both sides said goodbye. */
+static int avitoi_tls_engine_result(avito_tls *tls)
+{
+    int error = br_ssl_engine_last_error(&tls->priv.ssl.eng);
+    if (error == BR_ERR_OK) {
+        return 0;
+    }
+    tls->priv.session_time = 0; /* whatever went wrong: do it all again next time */
+    if (error == BR_ERR_TOO_LARGE) {
+        const uint8_t *head = tls->priv.head;
+        return avitoi_tls_fail(tls, AVITO_ERR_TLS_ROOM, 5 + (head[3] << 8 | head[4]));
+    }
+    return avitoi_tls_fail(tls, avitoi_tls_result(error), error);
+}
+
+/* An error of the transport below. */
+static int avitoi_tls_inner_result(avito_tls *tls, long result, int fallback)
+{
+    const avito_transport *below = &tls->o.transport;
+    int detail = below->functions->detail != NULL ? below->functions->detail(below->ctx) : 0;
+    tls->priv.detail = detail;
+    return result < -100 && result > -600 ? (int)result : fallback;
+}
+
+/* ---- records ---- */
+
+enum { AVITOI_TLS_IDLE, AVITOI_TLS_BELOW, AVITOI_TLS_HANDSHAKE, AVITOI_TLS_OPEN, AVITOI_TLS_FAILED };
+
+#define AVITOI_TLS_NOTHING       (-3L) /* beside AVITO_IO_*: the engine takes no input now */
+#define AVITOI_TLS_HANDSHAKE_MAX 65536u
+#define AVITOI_TLS_IDLE_MAX      32
+#define AVITOI_TLS_WATCHED_PIECE 64u /* so that one piece holds the end of one message at most */
+
+static void avitoi_tls_watch(avito_tls *tls)
+{
+    if (tls->o.watchdog != NULL && tls->priv.state != AVITOI_TLS_OPEN) {
+        tls->o.watchdog(tls->o.ctx);
+    }
+}
+
+/* Sends finished records. > 0: some bytes left; 0: there were none; AVITO_IO_AGAIN. After a failure
+ * below, records are dropped, so that what the server said before can still be read. */
+static long avitoi_tls_push(avito_tls *tls)
+{
+    br_ssl_engine_context *eng = &tls->priv.ssl.eng;
+    const avito_transport *below = &tls->o.transport;
+    long moved = 0;
+    for (;;) {
+        size_t len = 0;
+        const unsigned char *record = br_ssl_engine_sendrec_buf(eng, &len);
+        long n;
+        if (record == NULL) {
+            return moved;
+        }
+        if (tls->priv.send_failure != 0) {
+            n = (long)len;
+        } else {
+            n = below->functions->send(below->ctx, record, len, 0);
+        }
+        if (n == 0 || n == AVITO_IO_AGAIN) {
+            return moved > 0 ? moved : AVITO_IO_AGAIN;
+        }
+        if (n < 0 || (size_t)n > len) {
+            tls->priv.send_failure = avitoi_tls_inner_result(tls, n, AVITO_ERR_SEND);
+            continue;
+        }
+        avitoi_tls_watch(tls);
+        br_ssl_engine_sendrec_ack(eng, (size_t)n);
+        avitoi_tls_watch(tls);
+        moved = 1;
+    }
+}
+
+/* Reads from below into the engine's buffer, through the read-ahead buffer if there is one. */
+static long avitoi_tls_fetch(avito_tls *tls, unsigned char *to, size_t room)
+{
+    const avito_transport *below = &tls->o.transport;
+    uint8_t *ahead = (uint8_t *)tls->o.read_ahead;
+    size_t n;
+    if (tls->o.watchdog != NULL && tls->priv.state != AVITOI_TLS_OPEN &&
+        room > AVITOI_TLS_WATCHED_PIECE) {
+        room = AVITOI_TLS_WATCHED_PIECE;
+    }
+    if (tls->o.read_ahead_cap == 0) {
+        return below->functions->recv(below->ctx, to, room);
+    }
+    if (tls->priv.ahead_pos == tls->priv.ahead_len) {
+        long got = below->functions->recv(below->ctx, ahead, tls->o.read_ahead_cap);
+        if (got <= 0 || (size_t)got > tls->o.read_ahead_cap) {
+            return got;
+        }
+        tls->priv.ahead_pos = 0;
+        tls->priv.ahead_len = (size_t)got;
+    }
+    n = tls->priv.ahead_len - tls->priv.ahead_pos;
+    n = n < room ? n : room;
+    memcpy(to, ahead + tls->priv.ahead_pos, n);
+    tls->priv.ahead_pos += n;
+    return (long)n;
+}
+
+/* Follows the records' boundaries. True: these bytes ended one. The engine never asks for bytes of
+ * a header and of what is behind it at once. */
+static bool avitoi_tls_follow(avito_tls *tls, const unsigned char *bytes, size_t n)
+{
+    if (tls->priv.head_len < 5) {
+        size_t i;
+        for (i = 0; i < n && tls->priv.head_len < 5; i++) {
+            tls->priv.head[tls->priv.head_len++] = bytes[i];
+        }
+        if (tls->priv.head_len < 5) {
+            return false;
+        }
+        tls->priv.record_left = (uint32_t)(tls->priv.head[3] << 8 | tls->priv.head[4]);
+    } else {
+        tls->priv.record_left -= n < tls->priv.record_left ? (uint32_t)n : tls->priv.record_left;
+    }
+    if (tls->priv.record_left == 0) {
+        tls->priv.head_len = 0;
+        return true;
+    }
+    return false;
+}
+
+/* Gives the engine what came from below. > 0: some did; AVITO_IO_AGAIN; AVITO_IO_CLOSED;
+ * AVITOI_TLS_NOTHING: it takes none now; or an error. */
+static long avitoi_tls_pull(avito_tls *tls)
+{
+    br_ssl_engine_context *eng = &tls->priv.ssl.eng;
+    size_t room = 0;
+    unsigned char *to = br_ssl_engine_recvrec_buf(eng, &room);
+    bool ended;
+    long n;
+    if (to == NULL) {
+        return AVITOI_TLS_NOTHING;
+    }
+    n = avitoi_tls_fetch(tls, to, room);
+    if (n == 0 || n == AVITO_IO_AGAIN) {
+        return AVITO_IO_AGAIN;
+    }
+    if (n == AVITO_IO_CLOSED) {
+        return n;
+    }
+    if (n < 0 || (size_t)n > room) {
+        return avitoi_tls_inner_result(tls, n, AVITO_ERR_RECV);
+    }
+    ended = avitoi_tls_follow(tls, to, (size_t)n);
+    if (tls->priv.state == AVITOI_TLS_HANDSHAKE) {
+        tls->priv.handshake_bytes += (uint32_t)n;
+        if (tls->priv.handshake_bytes > AVITOI_TLS_HANDSHAKE_MAX) {
+            return avitoi_tls_fail(tls, AVITO_ERR_TLS_STALL, 0);
+        }
+    }
+    avitoi_tls_watch(tls);
+    br_ssl_engine_recvrec_ack(eng, (size_t)n);
+    avitoi_tls_watch(tls);
+    if (ended && tls->priv.state == AVITOI_TLS_OPEN) {
+        if (br_ssl_engine_recvapp_buf(eng, &room) != NULL) {
+            tls->priv.idle_records = 0;
+        } else if (++tls->priv.idle_records > AVITOI_TLS_IDLE_MAX) {
+            return avitoi_tls_fail(tls, AVITO_ERR_TLS_STALL, 0);
+        }
+    }
+    return n;
+}
+
+/* One round: sends what is ready, takes what has come. AVITO_OK: go on; AVITO_IO_AGAIN;
+ * AVITO_IO_CLOSED: the engine or the transport below has ended; or an error. Each round moves a byte
+ * or ends, so nobody can keep us turning. */
+static long avitoi_tls_round(avito_tls *tls)
+{
+    br_ssl_engine_context *eng = &tls->priv.ssl.eng;
+    long sent = avitoi_tls_push(tls);
+    long got;
+    if (br_ssl_engine_current_state(eng) == BR_SSL_CLOSED) {
+        return AVITO_IO_CLOSED;
+    }
+    if (tls->priv.state == AVITOI_TLS_HANDSHAKE && tls->priv.send_failure != 0) {
+        return tls->priv.send_failure;
+    }
+    got = avitoi_tls_pull(tls);
+    if (got > 0 || (sent > 0 && (got == AVITOI_TLS_NOTHING || got == AVITO_IO_AGAIN))) {
+        return AVITO_OK;
+    }
+    if (got != AVITOI_TLS_NOTHING) {
+        return got;
+    }
+    if (sent == AVITO_IO_AGAIN) {
+        return AVITO_IO_AGAIN;
+    }
+    if (tls->priv.held_back != 0) { /* half duplex: our own unfinished record is in the way */
+        if (tls->priv.held_back++ == 1) {
+            return AVITO_IO_AGAIN; /* more is to come at once */
+        }
+        tls->priv.held_back = 0;
+        br_ssl_engine_flush(eng, 0);
+        return AVITO_OK;
+    }
+    return avitoi_tls_fail(tls, AVITO_ERR_TLS_STALL, 0);
+}
+
+/* ---- sessions ---- */
+
+#define AVITOI_TLS_SESSION_AGE 86400 /* seconds; certificates are looked at again after that */
+
+static void avitoi_tls_session_key(const avito_tls *tls, const avito_server *to, uint8_t key[32])
+{
+    br_sha256_context hash;
+    uint8_t port[3];
+    port[0] = 0;
+    port[1] = (uint8_t)(to->port >> 8);
+    port[2] = (uint8_t)(to->port & 255u);
+    br_sha256_init(&hash);
+    br_sha256_update(&hash, tls->priv.anchors_key, sizeof tls->priv.anchors_key);
+    br_sha256_update(&hash, to->host, strlen(to->host));
+    br_sha256_update(&hash, port, sizeof port);
+    br_sha256_out(&hash, key);
+}
+
+/* Puts the kept session into the engine if it is for this server, else none. */
+static void avitoi_tls_use_session(avito_tls *tls, const avito_server *to)
+{
+    int64_t age = tls->priv.now - tls->priv.session_time;
+    uint8_t key[32];
+    avitoi_tls_session_key(tls, to, key);
+    if (tls->priv.session_time == 0 || age < 0 || age > AVITOI_TLS_SESSION_AGE ||
+        memcmp(key, tls->priv.session_key, sizeof key) != 0) {
+        tls->priv.session_time = 0;
+        memcpy(tls->priv.session_key, key, sizeof key);
+        br_ssl_client_forget_session(&tls->priv.ssl);
+        return;
+    }
+    br_ssl_engine_set_session_parameters(&tls->priv.ssl.eng, &tls->priv.session);
+}
+
+static void avitoi_tls_keep_session(avito_tls *tls)
+{
+    tls->priv.resumed = !tls->priv.cert.started;
+    if (tls->priv.resumed) {
+        return;
+    }
+    br_ssl_engine_get_session_parameters(&tls->priv.ssl.eng, &tls->priv.session);
+    tls->priv.session_time = tls->priv.session.session_id_len > 0 ? tls->priv.now : 0;
+}
+
+AVITO_API bool avito_tls_resumed(const avito_tls *tls)
+{
+    return tls->priv.resumed;
+}
+
+AVITO_API int avito_tls_suite(const avito_tls *tls)
+{
+    return tls->priv.state == AVITOI_TLS_OPEN ? tls->priv.ssl.eng.session.cipher_suite : 0;
+}
+
+/* Layout: 1 format, 32 key, 8 time, 2 version, 2 suite, 1 id length, 32 id, 48 secret; rest 0. */
+AVITO_API int avito_tls_get_session(const avito_tls *tls, avito_tls_session *out)
+{
+    const br_ssl_session_parameters *p = &tls->priv.session;
+    uint64_t when = (uint64_t)tls->priv.session_time;
+    uint8_t *b = out->bytes;
+    unsigned i;
+    memset(out, 0, sizeof *out);
+    if (tls->priv.session_time == 0) {
+        return AVITO_END;
+    }
+    b[0] = 1;
+    memcpy(b + 1, tls->priv.session_key, 32);
+    for (i = 0; i < 8; i++) {
+        b[33 + i] = (uint8_t)(when >> (56 - 8 * i) & 255u);
+    }
+    b[41] = (uint8_t)(p->version >> 8);
+    b[42] = (uint8_t)(p->version & 255u);
+    b[43] = (uint8_t)(p->cipher_suite >> 8);
+    b[44] = (uint8_t)(p->cipher_suite & 255u);
+    b[45] = p->session_id_len;
+    memcpy(b + 46, p->session_id, 32);
+    memcpy(b + 78, p->master_secret, 48);
+    return AVITO_OK;
+}
+
+AVITO_API int avito_tls_set_session(avito_tls *tls, const avito_tls_session *session)
+{
+    br_ssl_session_parameters *p = &tls->priv.session;
+    const uint8_t *b = session->bytes;
+    uint64_t when = 0;
+    unsigned i;
+    if (b[0] != 1 || b[41] != 3 || b[42] != 3 || b[45] == 0 || b[45] > 32 ||
+        (b[33] & 0x80u) != 0 || tls->priv.state != AVITOI_TLS_IDLE) {
+        return AVITO_ERR_ARGUMENT;
+    }
+    for (i = 0; i < 8; i++) {
+        when = when << 8 | b[33 + i];
+    }
+    memcpy(tls->priv.session_key, b + 1, 32);
+    tls->priv.session_time = (int64_t)when;
+    p->version = BR_TLS12;
+    p->cipher_suite = (uint16_t)(b[43] << 8 | b[44]);
+    p->session_id_len = b[45];
+    memcpy(p->session_id, b + 46, 32);
+    memcpy(p->master_secret, b + 78, 48);
+    return AVITO_OK;
+}
+
+/* ---- connecting ---- */
+
+#define AVITOI_TLS_TIME_MIN 1577836800 /* 2020-01-01: a clock that was never set shows less */
+
+static bool avitoi_tls_is_host_byte(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_' || c == '.';
+}
+
+/* A name that a certificate can be for: no address (no top-level domain begins with a digit), no
+ * wildcard, no dot at the end. */
+static bool avitoi_tls_is_name(const char *host)
+{
+    size_t len = host != NULL ? strlen(host) : 0;
+    size_t label = 0;
+    size_t i;
+    if (len == 0 || len > 253) {
+        return false;
+    }
+    for (i = 0; i < len; i++) {
+        if (!avitoi_tls_is_host_byte(host[i]) || (host[i] == '.' && i == label)) {
+            return false;
+        }
+        if (host[i] == '.') {
+            label = i + 1;
+        }
+    }
+    return label < len && !(host[label] >= '0' && host[label] <= '9');
+}
+
+static int avitoi_tls_seed(avito_tls *tls)
+{
+    unsigned char seed[32];
+    unsigned any = 0;
+    size_t i;
+    int rc;
+    memset(seed, 0, sizeof seed);
+    rc = tls->o.entropy(tls->o.ctx, seed, sizeof seed);
+    for (i = 0; i < sizeof seed; i++) {
+        any |= seed[i];
+    }
+    if (rc != AVITO_OK || any == 0) {
+        return avitoi_tls_fail(tls, AVITO_ERR_OPTION_ENTROPY, rc);
+    }
+    br_ssl_engine_inject_entropy(&tls->priv.ssl.eng, seed, sizeof seed);
+    return AVITO_OK;
+}
+
+/* Before a byte is sent: is there all that a handshake needs? */
+static int avitoi_tls_prepare(avito_tls *tls, const avito_server *to)
+{
+    int rc;
+    tls->priv.failure = 0;
+    tls->priv.send_failure = 0;
+    tls->priv.detail = 0;
+    tls->priv.ahead_pos = 0;
+    tls->priv.ahead_len = 0;
+    tls->priv.head_len = 0;
+    tls->priv.record_left = 0;
+    tls->priv.handshake_bytes = 0;
+    tls->priv.idle_records = 0;
+    tls->priv.held_back = 0;
+    tls->priv.resumed = false;
+    tls->priv.cert.started = false;
+    if (!avitoi_tls_is_name(to->host)) {
+        return avitoi_tls_fail(tls, AVITO_ERR_OPTION_HOST, 0);
+    }
+    tls->priv.now = tls->o.unix_time(tls->o.ctx);
+    if (tls->priv.now < AVITOI_TLS_TIME_MIN || tls->priv.now / 86400 > 4000000) {
+        return avitoi_tls_fail(tls, AVITO_ERR_OPTION_TIME, 0);
+    }
+    rc = avitoi_tls_set_buffers(tls);
+    if (rc != AVITO_OK) {
+        return avitoi_tls_fail(tls, rc, 0);
+    }
+    return avitoi_tls_seed(tls);
+}
+
+/* The transport below is connected: the handshake begins. */
+static int avitoi_tls_start(avito_tls *tls, const avito_server *to)
+{
+    /* BearSSL counts days from the year 0. */
+    br_x509_minimal_set_time(&tls->priv.x509, (uint32_t)(tls->priv.now / 86400 + 719528),
+                             (uint32_t)(tls->priv.now % 86400));
+    avitoi_tls_use_session(tls, to);
+    tls->priv.state = AVITOI_TLS_HANDSHAKE;
+    avitoi_tls_watch(tls);
+    if (!br_ssl_client_reset(&tls->priv.ssl, to->host, 1)) {
+        return avitoi_tls_engine_result(tls);
+    }
+    avitoi_tls_watch(tls);
+    return AVITO_OK;
+}
+
+static int avitoi_tls_handshake(avito_tls *tls)
+{
+    br_ssl_engine_context *eng = &tls->priv.ssl.eng;
+    for (;;) {
+        size_t room = 0;
+        long rc;
+        if (br_ssl_engine_sendapp_buf(eng, &room) != NULL) {
+            avitoi_tls_keep_session(tls);
+            tls->priv.state = AVITOI_TLS_OPEN;
+            return AVITO_OK;
+        }
+        rc = avitoi_tls_round(tls);
+        if (rc == AVITO_IO_AGAIN) {
+            return AVITO_AGAIN;
+        }
+        if (br_ssl_engine_current_state(eng) == BR_SSL_CLOSED) {
+            int result = avitoi_tls_engine_result(tls);
+            return result != 0 ? result : avitoi_tls_fail(tls, AVITO_ERR_TLS, 0);
+        }
+        if (rc == AVITO_IO_CLOSED) { /* many servers say no in this way */
+            return avitoi_tls_fail(tls, AVITO_ERR_TLS, BR_ERR_IO);
+        }
+        if (rc != AVITO_OK) {
+            return avitoi_tls_fail(tls, (int)rc, tls->priv.detail);
+        }
+    }
+}
+
+static int avitoi_tls_connect_on(avito_tls *tls, const avito_server *to)
+{
+    const avito_transport *below = &tls->o.transport;
+    int rc;
+    if (tls->priv.state == AVITOI_TLS_IDLE) {
+        rc = avitoi_tls_prepare(tls, to);
+        if (rc != AVITO_OK) {
+            return rc;
+        }
+        tls->priv.state = AVITOI_TLS_BELOW;
+    }
+    if (tls->priv.state == AVITOI_TLS_BELOW) {
+        rc = below->functions->connect(below->ctx, to);
+        if (rc == AVITO_AGAIN) {
+            return AVITO_AGAIN;
+        }
+        if (rc != AVITO_OK) {
+            rc = avitoi_tls_inner_result(tls, rc, AVITO_ERR_CONNECT);
+            return avitoi_tls_fail(tls, rc, tls->priv.detail);
+        }
+        rc = avitoi_tls_start(tls, to);
+        if (rc != AVITO_OK) {
+            return rc;
+        }
+    }
+    return tls->priv.state == AVITOI_TLS_HANDSHAKE ? avitoi_tls_handshake(tls) : AVITO_OK;
+}
+
+static int avitoi_tls_connect(void *ctx, const avito_server *to)
+{
+    avito_tls *tls = (avito_tls *)ctx;
+    if (tls->priv.state != AVITOI_TLS_IDLE && tls->priv.failure != 0) {
+        return tls->priv.failure;
+    }
+    return avitoi_tls_connect_on(tls, to);
+}
+
+/* ---- moving bytes ---- */
+
+/* Why no byte can be moved any more. */
+static long avitoi_tls_ended(avito_tls *tls, bool engine_closed)
+{
+    int result;
+    if (!engine_closed) { /* cut off, or an attacker closed it: TLS had not ended */
+        return avitoi_tls_fail(tls, AVITO_ERR_CLOSED, 0);
+    }
+    result = avitoi_tls_engine_result(tls);
+    return result != 0 ? result : AVITO_IO_CLOSED;
+}
+
+/* Half duplex, in the middle of a record from the server: it has to be taken in first. */
+static long avitoi_tls_make_room(avito_tls *tls)
+{
+    br_ssl_engine_context *eng = &tls->priv.ssl.eng;
+    for (;;) {
+        size_t room = 0;
+        long rc;
+        if (br_ssl_engine_sendapp_buf(eng, &room) != NULL) {
+            return AVITO_OK;
+        }
+        if (br_ssl_engine_recvapp_buf(eng, &room) != NULL) {
+            return AVITO_IO_AGAIN; /* the lane has to take the data first */
+        }
+        rc = avitoi_tls_round(tls);
+        if (rc == AVITO_IO_CLOSED) {
+            rc = avitoi_tls_ended(tls, br_ssl_engine_current_state(eng) == BR_SSL_CLOSED);
+            return rc == AVITO_IO_CLOSED ? (long)AVITO_ERR_CLOSED : rc;
+        }
+        if (tls->priv.send_failure != 0) {
+            return tls->priv.send_failure;
+        }
+        if (rc != AVITO_OK) {
+            return rc;
+        }
+    }
+}
+
+/* Fills one record at most: between two of them the lane gets the chance to look for an early answer,
+ * which a shared buffer allows only there. */
+static long avitoi_tls_send(void *ctx, const void *data, size_t len, int more)
+{
+    avito_tls *tls = (avito_tls *)ctx;
+    br_ssl_engine_context *eng = &tls->priv.ssl.eng;
+    unsigned char *to;
+    size_t room = 0;
+    long rc;
+    if (tls->priv.state != AVITOI_TLS_OPEN || tls->priv.failure != 0) {
+        return tls->priv.failure != 0 ? tls->priv.failure : AVITO_ERR_SEND;
+    }
+    if (tls->priv.send_failure != 0) {
+        return tls->priv.send_failure;
+    }
+    if (len == 0) {
+        return AVITO_IO_AGAIN;
+    }
+    rc = avitoi_tls_make_room(tls);
+    if (rc != AVITO_OK) {
+        return rc;
+    }
+    to = br_ssl_engine_sendapp_buf(eng, &room);
+    len = len < room ? len : room;
+    memcpy(to, data, len);
+    br_ssl_engine_sendapp_ack(eng, len);
+    tls->priv.held_back = more && len < room ? 1 : 0;
+    if (tls->priv.held_back == 0) {
+        br_ssl_engine_flush(eng, 0);
+        (void)avitoi_tls_push(tls); /* the bytes are ours now; a failure is told by the next call */
+    }
+    return (long)len;
+}
+
+static long avitoi_tls_recv(void *ctx, void *data, size_t cap)
+{
+    avito_tls *tls = (avito_tls *)ctx;
+    br_ssl_engine_context *eng = &tls->priv.ssl.eng;
+    if (tls->priv.state != AVITOI_TLS_OPEN || cap == 0) {
+        return tls->priv.state != AVITOI_TLS_OPEN ? (long)AVITO_ERR_RECV : AVITO_IO_AGAIN;
+    }
+    for (;;) {
+        size_t len = 0;
+        const unsigned char *from = br_ssl_engine_recvapp_buf(eng, &len);
+        long rc;
+        if (from != NULL) {
+            len = len < cap ? len : cap;
+            memcpy(data, from, len);
+            br_ssl_engine_recvapp_ack(eng, len);
+            return (long)len;
+        }
+        if (tls->priv.failure != 0) {
+            return tls->priv.failure;
+        }
+        rc = avitoi_tls_round(tls);
+        if (rc == AVITO_IO_CLOSED) {
+            return avitoi_tls_ended(tls, br_ssl_engine_current_state(eng) == BR_SSL_CLOSED);
+        }
+        if (rc == AVITO_IO_AGAIN) {
+            return rc;
+        }
+        if (rc != AVITO_OK) {
+            return avitoi_tls_fail(tls, (int)rc, tls->priv.detail);
+        }
+    }
+}
+
+static int avitoi_tls_has_data(const avito_tls *tls)
+{
+    size_t len = 0;
+    return tls->priv.state == AVITOI_TLS_OPEN &&
+           br_ssl_engine_recvapp_buf(&tls->priv.ssl.eng, &len) != NULL;
+}
+
+static int avitoi_tls_wants(void *ctx)
+{
+    const avito_tls *tls = (const avito_tls *)ctx;
+    if (avitoi_tls_has_data(tls)) {
+        return AVITO_WANT_READ | AVITO_WANT_WRITE; /* do not sleep: a socket can nearly always write */
+    }
+    return tls->o.transport.functions->wants(tls->o.transport.ctx);
+}
+
+static int avitoi_tls_wait(void *ctx, int wants, uint32_t ms)
+{
+    const avito_tls *tls = (const avito_tls *)ctx;
+    if (avitoi_tls_has_data(tls)) {
+        return AVITO_OK;
+    }
+    return tls->o.transport.functions->wait(tls->o.transport.ctx, wants, ms);
+}
+
+/* Says goodbye if that goes without waiting. The server's goodbye is not waited for. */
+static void avitoi_tls_close(void *ctx)
+{
+    avito_tls *tls = (avito_tls *)ctx;
+    br_ssl_engine_context *eng = &tls->priv.ssl.eng;
+    if (tls->priv.state == AVITOI_TLS_OPEN && tls->priv.send_failure == 0 &&
+        tls->priv.failure == 0) {
+        size_t len = 0;
+        br_ssl_engine_flush(eng, 0);
+        (void)avitoi_tls_push(tls);
+        if (br_ssl_engine_sendrec_buf(eng, &len) == NULL) {
+            br_ssl_engine_close(eng);
+            (void)avitoi_tls_push(tls);
+        }
+    }
+    if (tls->priv.state != AVITOI_TLS_IDLE) {
+        tls->o.transport.functions->close(tls->o.transport.ctx);
+    }
+    tls->priv.state = AVITOI_TLS_IDLE;
+}
+
+static int avitoi_tls_detail(void *ctx)
+{
+    return ((const avito_tls *)ctx)->priv.detail;
+}
+
+static const avito_transport_functions avitoi_tls_functions = {
+    avitoi_tls_connect, avitoi_tls_send,  avitoi_tls_recv,  avitoi_tls_wants,
+    avitoi_tls_wait,    avitoi_tls_close, avitoi_tls_detail};
+static const avito_transport_functions avitoi_tls_functions_never_wait = {
+    avitoi_tls_connect, avitoi_tls_send,  avitoi_tls_recv,  avitoi_tls_wants,
+    NULL,               avitoi_tls_close, avitoi_tls_detail};
+
+AVITO_API avito_transport avito_tls_transport(avito_tls *tls)
+{
+    const avito_transport_functions *below = tls->o.transport.functions;
+    avito_transport transport;
+    transport.functions = below != NULL && below->wait != NULL ? &avitoi_tls_functions
+                                                               : &avitoi_tls_functions_never_wait;
+    transport.ctx = tls;
+    return transport;
+}
+
+/* ---- trust anchors from PEM ---- */
+
+#define AVITOI_ALIGN sizeof(void *)
+
+static void avitoi_anchors_store(avito_anchors *a, const void *bytes, size_t len)
+{
+    a->priv.bytes += len;
+    if (len > a->priv.high - a->priv.low) {
+        a->priv.full = true;
+    }
+    if (!a->priv.full) {
+        memcpy(a->priv.memory + a->priv.low, bytes, len);
+        a->priv.low += len;
+    }
+}
+
+static void avitoi_anchors_on_name(void *ctx, const void *bytes, size_t len)
+{
+    avitoi_anchors_store((avito_anchors *)ctx, bytes, len);
+}
+
+static void avitoi_anchors_on_der(void *ctx, const void *bytes, size_t len)
+{
+    avito_anchors *a = (avito_anchors *)ctx;
+    br_x509_decoder_push(&a->priv.x509, bytes, len);
+}
+
+/* Copies a part of the key and says where it is. */
+static unsigned char *avitoi_anchors_copy(avito_anchors *a, const unsigned char *bytes, size_t len)
+{
+    size_t at = a->priv.low;
+    avitoi_anchors_store(a, bytes, len);
+    return (unsigned char *)a->priv.memory + at;
+}
+
+/* The name is in place: the key and the anchor follow. */
+static void avitoi_anchors_append(avito_anchors *a, const br_x509_pkey *key)
+{
+    br_x509_trust_anchor item;
+    memset(&item, 0, sizeof item);
+    item.dn.data = (unsigned char *)a->priv.memory + a->priv.mark;
+    item.dn.len = a->priv.bytes;
+    item.flags = br_x509_decoder_isCA(&a->priv.x509) ? BR_X509_TA_CA : 0;
+    item.pkey = *key;
+    if (key->key_type == BR_KEYTYPE_RSA) {
+        item.pkey.key.rsa.n = avitoi_anchors_copy(a, key->key.rsa.n, key->key.rsa.nlen);
+        item.pkey.key.rsa.e = avitoi_anchors_copy(a, key->key.rsa.e, key->key.rsa.elen);
+    } else {
+        item.pkey.key.ec.q = avitoi_anchors_copy(a, key->key.ec.q, key->key.ec.qlen);
+    }
+    a->needed += a->priv.bytes + sizeof item;
+    if (sizeof item > a->priv.high - a->priv.low) {
+        a->priv.full = true;
+    }
+    if (!a->priv.full) {
+        a->priv.high -= sizeof item;
+        memcpy(a->priv.memory + a->priv.high, &item, sizeof item);
+        a->count++;
+    }
+}
+
+static void avitoi_anchors_certificate_end(avito_anchors *a)
+{
+    int error = br_x509_decoder_last_error(&a->priv.x509);
+    const br_x509_pkey *key = br_x509_decoder_get_pkey(&a->priv.x509);
+    a->priv.open = false;
+    if (error == 0 && key != NULL) {
+        avitoi_anchors_append(a, key);
+        return;
+    }
+    if (!a->priv.full) {
+        a->priv.low = a->priv.mark;
+    }
+    if (error == BR_ERR_X509_UNSUPPORTED || error == BR_ERR_X509_LIMIT_EXCEEDED) {
+        a->skipped++;
+    } else {
+        a->priv.failure = AVITO_ERR_OPTION_ANCHORS;
+    }
+}
+
+static void avitoi_anchors_event(avito_anchors *a, int event)
+{
+    const char *name = br_pem_decoder_name(&a->priv.pem);
+    switch (event) {
+        case BR_PEM_BEGIN_OBJ:
+            a->priv.open =
+                strcmp(name, "CERTIFICATE") == 0 || strcmp(name, "X509 CERTIFICATE") == 0;
+            a->priv.mark = a->priv.low;
+            a->priv.bytes = 0;
+            br_x509_decoder_init(&a->priv.x509, avitoi_anchors_on_name, a);
+            br_pem_decoder_setdest(&a->priv.pem, a->priv.open ? avitoi_anchors_on_der : NULL, a);
+            break;
+        case BR_PEM_END_OBJ:
+            if (a->priv.open) {
+                avitoi_anchors_certificate_end(a);
+            }
+            break;
+        case BR_PEM_ERROR:
+            a->priv.failure = AVITO_ERR_OPTION_ANCHORS;
+            break;
+        default:
+            break;
+    }
+}
+
+AVITO_API void avito_anchors_begin(avito_anchors *anchors, void *memory, size_t cap)
+{
+    size_t odd;
+    memset(anchors, 0, sizeof *anchors);
+    br_pem_decoder_init(&anchors->priv.pem);
+    anchors->priv.memory = (char *)memory;
+    odd = (size_t)(((uintptr_t)memory + cap) % AVITOI_ALIGN);
+    anchors->priv.high = memory == NULL || cap < odd ? 0 : cap - odd;
+    anchors->needed = AVITOI_ALIGN - 1;
+}
+
+AVITO_API void avito_anchors_add_pem(avito_anchors *anchors, const void *text, size_t len)
+{
+    const char *bytes = (const char *)text;
+    while (len > 0 && anchors->priv.failure == 0) {
+        size_t n = br_pem_decoder_push(&anchors->priv.pem, bytes, len);
+        avitoi_anchors_event(anchors, br_pem_decoder_event(&anchors->priv.pem));
+        bytes += n;
+        len -= n;
+    }
+}
+
+AVITO_API int avito_anchors_end(avito_anchors *anchors)
+{
+    avito_anchors_add_pem(anchors, "\n", 1); /* the last line may lack it */
+    if (anchors->priv.open) {
+        anchors->priv.failure = AVITO_ERR_OPTION_ANCHORS;
+    }
+    if (anchors->priv.failure == 0 && anchors->priv.full) {
+        anchors->priv.failure = AVITO_ERR_ROOM;
+    }
+    if (anchors->priv.failure == 0 && anchors->count == 0) {
+        anchors->priv.failure = AVITO_ERR_OPTION_ANCHORS;
+    }
+    if (anchors->priv.failure != 0) {
+        anchors->count = 0;
+        return anchors->priv.failure;
+    }
+    anchors->items =
+        (const br_x509_trust_anchor *)(const void *)(anchors->priv.memory + anchors->priv.high);
+    return AVITO_OK;
+}
+
+AVITO_API int avito_anchors_load_pem(avito_anchors *anchors, void *memory, size_t cap,
+                                     const void *text, size_t len)
+{
+    avito_anchors_begin(anchors, memory, cap);
+    avito_anchors_add_pem(anchors, text, len);
+    return avito_anchors_end(anchors);
+}
+
+#if AVITO_WITH_POSIX
+AVITO_API int avito_anchors_load_file(avito_anchors *anchors, void *memory, size_t cap,
+                                      const char *path)
+{
+    char piece[512];
+    int fd = open(path, O_RDONLY);
+    ssize_t n = -1;
+    avito_anchors_begin(anchors, memory, cap);
+    while (fd >= 0 && ((n = read(fd, piece, sizeof piece)) > 0 || (n < 0 && errno == EINTR))) {
+        avito_anchors_add_pem(anchors, piece, n > 0 ? (size_t)n : 0);
+    }
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    return n < 0 ? AVITO_ERR_OPTION_ANCHORS : avito_anchors_end(anchors);
+}
+#endif
+
+#endif /* AVITO_WITH_BEARSSL */
 
 #endif /* AVITO_MESSENGER_IMPLEMENTATION */
