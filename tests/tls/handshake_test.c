@@ -1,0 +1,434 @@
+/*
+ * The TLS transport against the OpenSSL library in memory: who is let in, who is not and why, and how
+ * a connection ends.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tls/peer.h"
+
+static struct peer peer;
+static struct side side;
+
+/* ---- certificates ---- */
+
+struct row {
+    const char *name;
+    int result;
+    int detail; /* 0: any */
+};
+
+static void server_certificates(void **state)
+{
+    static const struct row rows[] = {
+        {"good-ec", AVITO_OK, 0},
+        {"good-rsa", AVITO_OK, 0},
+        {"good-p384", AVITO_OK, 0},
+        {"no-eku", AVITO_OK, 0},
+        {"with-root", AVITO_OK, 0},
+        {"unknown-root", AVITO_ERR_TLS_TRUST, BR_ERR_X509_NOT_TRUSTED},
+        {"wrong-order", AVITO_ERR_TLS_TRUST, BR_ERR_X509_DN_MISMATCH},
+        {"wrong-host", AVITO_ERR_TLS_NAME, BR_ERR_X509_BAD_SERVER_NAME},
+        {"ip-name", AVITO_ERR_TLS_NAME, BR_ERR_X509_BAD_SERVER_NAME},
+        {"ip-only", AVITO_ERR_TLS_NAME, BR_ERR_X509_BAD_SERVER_NAME},
+        {"cn-only", AVITO_ERR_TLS_CERT, AVITO_TLS_CERT_NO_NAME},
+        {"eku-client", AVITO_ERR_TLS_CERT, AVITO_TLS_CERT_USAGE},
+        {"eku-any", AVITO_ERR_TLS_CERT, AVITO_TLS_CERT_USAGE},
+        {"eku-mail-ca", AVITO_ERR_TLS_CERT, AVITO_TLS_CERT_USAGE},
+        {"constrained", AVITO_ERR_TLS_CERT, AVITO_TLS_CERT_CONSTRAINTS},
+        {"leaf-is-ca", AVITO_ERR_TLS_CERT, AVITO_TLS_CERT_CA},
+        {"nine", AVITO_ERR_TLS_CERT, AVITO_TLS_CERT_CHAIN},
+        {"sha1", AVITO_ERR_TLS_CERT, BR_ERR_X509_UNSUPPORTED},
+        {"rsa1024", AVITO_ERR_TLS_CERT, BR_ERR_X509_WEAK_PUBLIC_KEY},
+        {"leaf-signs", AVITO_ERR_TLS_CERT, BR_ERR_X509_NOT_CA},
+        {"usage-encipher", AVITO_ERR_TLS_CERT, 0},
+        {"critical-unknown", AVITO_ERR_TLS_CERT, BR_ERR_X509_CRITICAL_EXTENSION},
+        {"v1", AVITO_ERR_TLS_CERT, 0},
+    };
+    size_t i;
+    (void)state;
+    for (i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        const avito_transport_functions *f;
+        int rc;
+        peer_init(&peer, rows[i].name);
+        side_init(&side, &peer);
+        rc = side_talk(&side, &peer);
+        f = side.transport.functions;
+        if (rc != rows[i].result || (rows[i].detail != 0 && f->detail(&side.tls) != rows[i].detail)) {
+            print_error("%s: result %d detail %d\n", rows[i].name, rc, f->detail(&side.tls));
+            fail();
+        }
+        if (rc == AVITO_OK) {
+            assert_int_equal(side.got_len, peer.answer_len);
+            assert_true(peer.got_notify);
+        } else {
+            assert_int_equal(peer.got_len, 0);
+        }
+        peer_free(&peer);
+    }
+}
+
+static void repeated_extension(void **state)
+{
+    (void)state;
+    peer_init(&peer, "good-ec");
+    peer_repeat_extension(&peer, "ca-ec");
+    side_init(&side, &peer);
+    assert_int_equal(side_talk(&side, &peer), AVITO_ERR_TLS_CERT);
+    assert_int_equal(side.transport.functions->detail(&side.tls), AVITO_TLS_CERT_REPEATED);
+    peer_free(&peer);
+}
+
+static void validity(void **state)
+{
+    (void)state;
+    peer_init(&peer, "good-ec");
+    side_init(&side, &peer);
+    side.now += (int64_t)20 * 365 * 86400;
+    assert_int_equal(side_talk(&side, &peer), AVITO_ERR_TLS_TIME);
+    side.now -= (int64_t)21 * 365 * 86400;
+    assert_int_equal(side_talk(&side, &peer), AVITO_ERR_TLS_TIME);
+    assert_int_equal(peer.got_len, 0);
+    peer_free(&peer);
+}
+
+/* ---- options ---- */
+
+static void missing_options(void **state)
+{
+    avito_tls tls;
+    avito_tls_options good, o;
+    static unsigned char small[AVITO_TLS_BUFFER_HALF(512)];
+    (void)state;
+    peer_init(&peer, "good-ec");
+    side_init(&side, &peer);
+    good = side.options;
+    assert_int_equal(avito_tls_init(&tls, &good), AVITO_OK);
+    o = avito_tls_options_default();
+    assert_int_equal(avito_tls_init(&tls, &o), AVITO_ERR_OPTION_TRANSPORT);
+    o = good;
+    o.anchors = NULL;
+    assert_int_equal(avito_tls_init(&tls, &o), AVITO_ERR_OPTION_ANCHORS);
+    o = good;
+    o.anchors_count = 0;
+    assert_int_equal(avito_tls_init(&tls, &o), AVITO_ERR_OPTION_ANCHORS);
+    o = good;
+    o.unix_time = NULL;
+    assert_int_equal(avito_tls_init(&tls, &o), AVITO_ERR_OPTION_TIME);
+    o = good;
+    o.entropy = NULL;
+    assert_int_equal(avito_tls_init(&tls, &o), AVITO_ERR_OPTION_ENTROPY);
+    o = good;
+    o.buffer = NULL;
+    assert_int_equal(avito_tls_init(&tls, &o), AVITO_ERR_TLS_ROOM);
+    o = good;
+    o.buffer = small;
+    o.buffer_cap = sizeof small - 1;
+    assert_int_equal(avito_tls_init(&tls, &o), AVITO_ERR_TLS_ROOM);
+    o.buffer_cap = sizeof small;
+    assert_int_equal(avito_tls_init(&tls, &o), AVITO_OK);
+    o = good;
+    o.full_duplex = true;
+    o.buffer_cap = AVITO_TLS_BUFFER_FULL(512) - 1;
+    assert_int_equal(avito_tls_init(&tls, &o), AVITO_ERR_TLS_ROOM);
+    o.buffer_cap = AVITO_TLS_BUFFER_FULL(512);
+    assert_int_equal(avito_tls_init(&tls, &o), AVITO_OK);
+    assert_int_equal(avito_tls_init(NULL, &good), AVITO_ERR_ARGUMENT);
+    assert_int_equal(avito_tls_init(&tls, NULL), AVITO_ERR_ARGUMENT);
+    peer_free(&peer);
+}
+
+static void weak_suites(void *ctx, br_ssl_client_context *ssl, br_x509_minimal_context *x509)
+{
+    static const uint16_t suites[2] = {BR_TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+                                       BR_TLS_RSA_WITH_AES_128_CBC_SHA};
+    (void)ctx;
+    avito_tls_profile(ssl, x509);
+    br_ssl_engine_set_suites(&ssl->eng, suites, 2);
+}
+
+static void weak_checks(void *ctx, br_ssl_client_context *ssl, br_x509_minimal_context *x509)
+{
+    (void)ctx;
+    avito_tls_profile(ssl, x509);
+    br_ssl_engine_set_versions(&ssl->eng, BR_TLS10, BR_TLS12);
+    br_x509_minimal_set_hash(x509, br_sha1_ID, &br_sha1_vtable);
+    br_x509_minimal_set_minrsa(x509, 128);
+    br_ssl_engine_set_x509(&ssl->eng, &x509->vtable);
+}
+
+static void configure_cannot_loosen(void **state)
+{
+    static const char *const refused[] = {"sha1", "rsa1024", "eku-client"};
+    size_t i;
+    (void)state;
+    peer_init(&peer, "good-ec");
+    side_init(&side, &peer);
+    side.options.configure = weak_suites;
+    assert_int_equal(avito_tls_init(&side.tls, &side.options), AVITO_ERR_ARGUMENT);
+    peer_free(&peer);
+    for (i = 0; i < 3; i++) {
+        peer_init(&peer, refused[i]);
+        side_init(&side, &peer);
+        side.options.configure = weak_checks;
+        assert_int_equal(side_talk(&side, &peer), AVITO_ERR_TLS_CERT);
+        peer_free(&peer);
+    }
+    peer_init(&peer, "good-ec");
+    SSL_CTX_set_min_proto_version(peer.ctx, TLS1_1_VERSION);
+    SSL_CTX_set_max_proto_version(peer.ctx, TLS1_1_VERSION);
+    side_init(&side, &peer);
+    side.options.configure = weak_checks;
+    assert_int_equal(side_talk(&side, &peer), AVITO_ERR_TLS);
+    peer_free(&peer);
+}
+
+static void time_and_entropy(void **state)
+{
+    (void)state;
+    peer_init(&peer, "good-ec");
+    side_init(&side, &peer);
+    side.now = 0;
+    assert_int_equal(side_talk(&side, &peer), AVITO_ERR_OPTION_TIME);
+    side.now = 1577836799;
+    assert_int_equal(side_talk(&side, &peer), AVITO_ERR_OPTION_TIME);
+    side.now = INT64_MAX;
+    assert_int_equal(side_talk(&side, &peer), AVITO_ERR_OPTION_TIME);
+    side_init(&side, &peer);
+    side.entropy_result = AVITO_ERR_HOOK;
+    assert_int_equal(side_talk(&side, &peer), AVITO_ERR_OPTION_ENTROPY);
+    side.entropy_result = 0;
+    side.entropy_zero = true;
+    assert_int_equal(side_talk(&side, &peer), AVITO_ERR_OPTION_ENTROPY);
+    assert_int_equal(peer.connects, 0); /* all of it before a byte is sent */
+    side.entropy_zero = false;
+    assert_int_equal(side_talk(&side, &peer), AVITO_OK);
+    peer_free(&peer);
+}
+
+static void host_names(void **state)
+{
+    static const char *const refused[] = {"",     "127.0.0.1", "::1",       "[::1]",  "a..b", ".a",
+                                          "a.",   "*.test",    "a b.test",  "1",      "a.1",  "a/b",
+                                          "0x7f", "a.0x7f",    "h\xc3\xa9", "a.test:1"};
+    char name[260];
+    size_t i;
+    (void)state;
+    peer_init(&peer, "good-ec");
+    side_init(&side, &peer);
+    for (i = 0; i < sizeof refused / sizeof refused[0]; i++) {
+        side.to.host = refused[i];
+        if (side_talk(&side, &peer) != AVITO_ERR_OPTION_HOST) {
+            print_error("%s\n", refused[i]);
+            fail();
+        }
+    }
+    memset(name, 'a', sizeof name);
+    name[254] = 0;
+    side.to.host = name;
+    assert_int_equal(side_talk(&side, &peer), AVITO_ERR_OPTION_HOST);
+    side.to.host = NULL;
+    assert_int_equal(side_talk(&side, &peer), AVITO_ERR_OPTION_HOST);
+    assert_int_equal(peer.connects, 0);
+    side.to.host = "API.Example.TEST";
+    assert_int_equal(side_talk(&side, &peer), AVITO_OK);
+    peer_free(&peer);
+}
+
+/* ---- protocol ---- */
+
+static int talk_with(int min, int max, const char *ciphers)
+{
+    int rc;
+    peer_init(&peer, "good-rsa");
+    SSL_CTX_set_min_proto_version(peer.ctx, min);
+    SSL_CTX_set_max_proto_version(peer.ctx, max);
+    if (ciphers != NULL) {
+        assert_int_equal(SSL_CTX_set_cipher_list(peer.ctx, ciphers), 1);
+    }
+    side_init(&side, &peer);
+    rc = side_talk(&side, &peer);
+    peer_free(&peer);
+    return rc;
+}
+
+static void versions_and_suites(void **state)
+{
+    static const char *const good[] = {"ECDHE-RSA-AES128-GCM-SHA256", "ECDHE-RSA-AES256-GCM-SHA384",
+                                       "ECDHE-RSA-CHACHA20-POLY1305"};
+    static const char *const bad[] = {"ECDHE-RSA-AES128-SHA256", "ECDHE-RSA-AES128-SHA",
+                                      "AES128-GCM-SHA256", "AES128-SHA", "AES256-SHA256"};
+    size_t i;
+    (void)state;
+    for (i = 0; i < 3; i++) {
+        assert_int_equal(talk_with(TLS1_2_VERSION, TLS1_2_VERSION, good[i]), AVITO_OK);
+    }
+    for (i = 0; i < 5; i++) {
+        assert_int_equal(talk_with(TLS1_2_VERSION, TLS1_2_VERSION, bad[i]), AVITO_ERR_TLS);
+        assert_int_equal(side.transport.functions->detail(&side.tls), 256 + 40);
+    }
+    assert_int_equal(talk_with(TLS1_VERSION, TLS1_VERSION, NULL), AVITO_ERR_TLS);
+    assert_int_equal(talk_with(TLS1_1_VERSION, TLS1_1_VERSION, NULL), AVITO_ERR_TLS);
+    assert_int_equal(talk_with(TLS1_3_VERSION, TLS1_3_VERSION, NULL), AVITO_ERR_TLS);
+    assert_int_equal(side.transport.functions->detail(&side.tls), 256 + 70);
+    assert_int_equal(talk_with(TLS1_2_VERSION, TLS1_3_VERSION, NULL), AVITO_OK);
+}
+
+static int wrong_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len,
+                      const unsigned char *in, unsigned in_len, void *arg)
+{
+    (void)ssl;
+    (void)in;
+    (void)in_len;
+    (void)arg;
+    *out = (const unsigned char *)"h2";
+    *out_len = 2;
+    return SSL_TLSEXT_ERR_OK;
+}
+
+static void alpn(void **state)
+{
+    (void)state;
+    peer_init(&peer, "good-ec");
+    SSL_CTX_set_alpn_select_cb(peer.ctx, NULL, NULL);
+    side_init(&side, &peer);
+    assert_int_equal(side_talk(&side, &peer), AVITO_OK);
+    SSL_CTX_set_alpn_select_cb(peer.ctx, wrong_alpn, NULL);
+    assert_int_equal(side_talk(&side, &peer), AVITO_ERR_TLS);
+    peer_free(&peer);
+}
+
+/* ---- bytes ---- */
+
+static void any_split(void **state)
+{
+    static const size_t pieces[] = {0, 1, 2, 3, 5, 7, 29, 100};
+    static char answer[70000];
+    size_t i, mode;
+    (void)state;
+    memset(answer, 'x', sizeof answer);
+    for (mode = 0; mode < 16; mode++) {
+        for (i = 0; i < sizeof pieces / sizeof pieces[0]; i++) {
+            peer_init(&peer, i % 2 ? "good-ec" : "good-rsa");
+            side_init(&side, &peer);
+            peer.recv_piece = peer.send_piece = pieces[i];
+            peer.again = mode & 1;
+            side.options.full_duplex = (mode & 2) != 0;
+            side.options.buffer_cap = mode & 2 ? AVITO_TLS_BUFFER_FULL(16384)
+                                               : AVITO_TLS_BUFFER_HALF(16384);
+            side.options.read_ahead = mode & 4 ? side.ahead : NULL;
+            side.options.read_ahead_cap = mode & 4 ? 1 + i * 100 : 0;
+            peer.connect_agains = i;
+            peer.answer = answer;
+            peer.answer_len = mode & 8 ? sizeof answer : 5;
+            peer.answer_records = mode & 8 ? 7 : 5;
+            if (side_talk(&side, &peer) != AVITO_OK || side.got_len != peer.answer_len ||
+                memcmp(side.got, answer, side.got_len) != 0) {
+                print_error("piece %u mode %u\n", (unsigned)pieces[i], (unsigned)mode);
+                fail();
+            }
+            assert_true(peer.got_notify);
+            peer_free(&peer);
+        }
+    }
+}
+
+static void small_buffers(void **state)
+{
+    static const size_t fragments[] = {512, 1024, 2048, 4096};
+    static char answer[20000];
+    size_t i, full;
+    (void)state;
+    memset(answer, 'y', sizeof answer);
+    for (full = 0; full < 2; full++) {
+        for (i = 0; i < 4; i++) {
+            size_t cap = full ? AVITO_TLS_BUFFER_FULL(fragments[i])
+                              : AVITO_TLS_BUFFER_HALF(fragments[i]);
+            peer_init(&peer, "good-rsa");
+            side_init(&side, &peer);
+            side.options.full_duplex = full;
+            side.options.buffer_cap = cap;
+            side.buffer[cap] = 0x5a;
+            peer.answer = answer;
+            peer.answer_len = sizeof answer;
+            assert_int_equal(side_talk(&side, &peer), AVITO_OK);
+            assert_int_equal(side.got_len, sizeof answer);
+            assert_int_equal(SSL_SESSION_get_max_fragment_length(SSL_get_session(peer.ssl)), i + 1);
+            assert_int_equal(side.buffer[cap], 0x5a);
+            peer_free(&peer);
+        }
+    }
+}
+
+/* A server that does not honour the small fragment: the error says which buffer would do. */
+static void record_too_large(void **state)
+{
+    static char answer[3000];
+    (void)state;
+    peer_init(&peer, "good-ec");
+    side_init(&side, &peer);
+    peer.answer = answer;
+    peer.answer_len = sizeof answer;
+    side.options.buffer_cap = AVITO_TLS_BUFFER_HALF(4096) - 1500; /* asks for 2048 */
+    assert_int_equal(avito_tls_init(&side.tls, &side.options), AVITO_OK);
+    side.tls.priv.ssl.eng.log_max_frag_len = 14; /* the extension is left out */
+    side.transport = avito_tls_transport(&side.tls);
+    assert_int_equal(side_talk(&side, &peer), AVITO_OK); /* init sets it again: 2 records */
+    peer_free(&peer);
+}
+
+static void endings(void **state)
+{
+    static const struct {
+        enum peer_ending ending;
+        long result;
+    } rows[] = {{PEER_NOTIFY, AVITO_IO_CLOSED},
+                {PEER_CUT, AVITO_ERR_CLOSED},
+                {PEER_RESET, AVITO_ERR_RECV},
+                {PEER_KEEP, AVITO_IO_AGAIN}};
+    size_t i, ahead;
+    (void)state;
+    for (ahead = 0; ahead < 2; ahead++) {
+        for (i = 0; i < 4; i++) {
+            peer_init(&peer, "good-ec");
+            side_init(&side, &peer);
+            peer.ending = rows[i].ending;
+            side.options.read_ahead = ahead ? side.ahead : NULL;
+            side.options.read_ahead_cap = sizeof side.ahead;
+            assert_int_equal(avito_tls_init(&side.tls, &side.options), AVITO_OK);
+            side.transport = avito_tls_transport(&side.tls);
+            assert_int_equal(side_connect(&side), AVITO_OK);
+            assert_int_equal(side_send(&side, "x\r\n\r\n", 5), 5);
+            assert_int_equal(side_recv(&side), rows[i].result);
+            assert_int_equal(side.got_len, peer.answer_len); /* everything came before it */
+            assert_int_equal(side_recv(&side), rows[i].result); /* and it stays so */
+            if (rows[i].result == AVITO_ERR_RECV) {
+                assert_int_equal(side.transport.functions->detail(&side.tls), 104);
+            }
+            side.transport.functions->close(side.transport.ctx);
+            assert_int_equal(peer.closes, 1);
+            side.transport.functions->close(side.transport.ctx);
+            assert_int_equal(peer.closes, 1);
+            peer_free(&peer);
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(server_certificates), cmocka_unit_test(repeated_extension),
+        cmocka_unit_test(validity),            cmocka_unit_test(missing_options),
+        cmocka_unit_test(configure_cannot_loosen), cmocka_unit_test(time_and_entropy),
+        cmocka_unit_test(host_names),          cmocka_unit_test(versions_and_suites),
+        cmocka_unit_test(alpn),                cmocka_unit_test(any_split),
+        cmocka_unit_test(small_buffers),       cmocka_unit_test(record_too_large),
+        cmocka_unit_test(endings),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
