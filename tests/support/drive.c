@@ -13,8 +13,7 @@ static int stuck(struct script *s, const char *what)
 
 int script_drive(struct script *s, avito_client *client, int result)
 {
-    const int known =
-        AVITO_WANT_READ | AVITO_WANT_WRITE | AVITO_WANT_TIMER | AVITO_WANT_ACCOUNT;
+    const int known = AVITO_WANT_READ | AVITO_WANT_WRITE | AVITO_WANT_TIMER | AVITO_WANT_ACCOUNT;
 
     for (unsigned round = 0; result == AVITO_AGAIN; round++) {
         int wants = avito_wants(client);

@@ -275,8 +275,8 @@ static void call(struct text *out, const char *path, const avito_call *c)
 }
 
 static const char *const message_types[] = {
-    "NONE", "TEXT",  "IMAGE",  "LINK",    "ITEM",     "LOCATION", "CALL",
-    "VOICE", "SYSTEM", "DELETED", "APP_CALL", "FILE",     "VIDEO",    "UNKNOWN",
+    "NONE",  "TEXT",   "IMAGE",   "LINK",     "ITEM", "LOCATION", "CALL",
+    "VOICE", "SYSTEM", "DELETED", "APP_CALL", "FILE", "VIDEO",    "UNKNOWN",
 };
 enum { MESSAGE_TYPES = sizeof message_types / sizeof message_types[0] };
 
@@ -342,7 +342,7 @@ static void quote(struct text *out, const char *path, const avito_quote *q)
 void dump_message(struct text *out, const char *path, const avito_message *m)
 {
     static const char *const directions[] = {"NONE", "IN", "OUT", "UNKNOWN"};
-    static const char *const chat_types[] = {"NONE", "U2I", "U2U", NULL, "A2U",
+    static const char *const chat_types[] = {"NONE", "U2I", "U2U", NULL,     "A2U",
                                              NULL,   NULL,  NULL,  "UNKNOWN"};
 
     string(out, path, "id", m->id);

@@ -69,8 +69,8 @@ static int is_fixture(const struct dirent *entry)
 {
     const char *dot = strrchr(entry->d_name, '.');
 
-    return dot != NULL && (strcmp(dot, ".json") == 0 || strcmp(dot, ".txt") == 0 ||
-                           strcmp(dot, ".html") == 0);
+    return dot != NULL &&
+           (strcmp(dot, ".json") == 0 || strcmp(dot, ".txt") == 0 || strcmp(dot, ".html") == 0);
 }
 
 struct fixtures fixtures_load(const char *prefix)

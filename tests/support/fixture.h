@@ -17,7 +17,7 @@ struct fixture {
     char name[64]; /* "chat_item_in.json" */
     char *body;    /* exactly body_len bytes from malloc: ASan sees one byte too far */
     size_t body_len;
-    char *expect;  /* NUL-terminated */
+    char *expect; /* NUL-terminated */
 };
 
 struct fixtures {

@@ -345,7 +345,10 @@ static long script_send(void *ctx, const void *data, size_t len, int more)
 
     s->send_calls++;
     if (!s->connected || s->dead || len == 0) {
-        wrong(s, "send %s", !s->connected ? "without a connection" : s->dead ? "after the end" : "of 0 bytes");
+        wrong(s, "send %s",
+              !s->connected ? "without a connection"
+              : s->dead     ? "after the end"
+                            : "of 0 bytes");
         return AVITO_ERR_SEND;
     }
     s->send_blocked = s->send_again && !s->said_send_again;
@@ -425,7 +428,10 @@ static long script_recv(void *ctx, void *data, size_t cap)
     s->recv_calls++;
     s->send_blocked = false;
     if (!s->connected || s->dead || cap == 0) {
-        wrong(s, "recv %s", !s->connected ? "without a connection" : s->dead ? "after the end" : "of 0 bytes");
+        wrong(s, "recv %s",
+              !s->connected ? "without a connection"
+              : s->dead     ? "after the end"
+                            : "of 0 bytes");
         return AVITO_ERR_RECV;
     }
     if (step == NULL || step->kind <= TAKE || step->kind == SEND_FAIL) {
@@ -517,12 +523,12 @@ static int script_detail(void *ctx)
 avito_transport script_transport(struct script *s)
 {
     static const avito_transport_functions waiting = {
-        script_connect_call, script_send, script_recv, script_wants, script_wait, script_close,
-        script_detail,
+        script_connect_call, script_send,  script_recv,   script_wants,
+        script_wait,         script_close, script_detail,
     };
     static const avito_transport_functions stepping = {
-        script_connect_call, script_send, script_recv, script_wants, NULL, script_close,
-        script_detail,
+        script_connect_call, script_send,   script_recv, script_wants, NULL,
+        script_close,        script_detail,
     };
     avito_transport transport;
 
@@ -557,8 +563,8 @@ const char *script_wrong(const struct script *s)
 const char *script_problem_open(struct script *s, bool may_be_open)
 {
     if (s->step != s->step_count) {
-        wrong(s, "the script stopped at step %zu of %zu, %zu bytes into it", s->step,
-              s->step_count, s->moved);
+        wrong(s, "the script stopped at step %zu of %zu, %zu bytes into it", s->step, s->step_count,
+              s->moved);
     }
     if (s->open && !may_be_open) {
         wrong(s, "the connection was not closed");

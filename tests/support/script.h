@@ -28,7 +28,7 @@
 #include "support/clock.h"
 
 #define SCRIPT_TEXT(text) (text), strlen(text)
-#define SCRIPT_NEVER ((size_t)-1)
+#define SCRIPT_NEVER      ((size_t)-1)
 
 struct script_step;
 
@@ -44,14 +44,14 @@ struct script {
     const size_t *splits; /* recv also ends at these offsets of a connection's answers, rising */
     size_t split_count;
     size_t send_piece;
-    bool again;           /* AVITO_IO_AGAIN once before every piece received */
-    bool send_again;      /* and before every piece sent */
-    bool early;           /* an answer may come while the request is still being sent: it is taken */
-    bool may_wait;        /* script_transport() has a wait() */
-    struct clock *clock;  /* goes on when wait() has nothing to wait for; may be NULL */
+    bool again;          /* AVITO_IO_AGAIN once before every piece received */
+    bool send_again;     /* and before every piece sent */
+    bool early;          /* an answer may come while the request is still being sent: it is taken */
+    bool may_wait;       /* script_transport() has a wait() */
+    struct clock *clock; /* goes on when wait() has nothing to wait for; may be NULL */
 
     /* What happened. */
-    unsigned char *sent;  /* everything, all connections one after the other, then a NUL */
+    unsigned char *sent; /* everything, all connections one after the other, then a NUL */
     size_t sent_len;
     struct script_sent *requests;
     size_t request_count;
@@ -60,18 +60,18 @@ struct script {
     char host[256];          /* of the last connect */
     unsigned port;
     size_t connect_calls, send_calls, recv_calls, wait_calls;
-    size_t recv_bytes;       /* of all connections */
-    size_t idle_waits;       /* waits at which only time could pass */
+    size_t recv_bytes; /* of all connections */
+    size_t idle_waits; /* waits at which only time could pass */
 
     /* The rest is private. */
     struct script_step *steps;
     size_t step_count, step_room;
-    size_t step;             /* the one in progress */
-    size_t moved;            /* bytes of it */
-    size_t request_at;       /* where it began in `sent` */
+    size_t step;       /* the one in progress */
+    size_t moved;      /* bytes of it */
+    size_t request_at; /* where it began in `sent` */
     size_t head_len, body_len;
-    size_t answered;         /* bytes received on this connection */
-    size_t again_left;       /* AGAINs before this connect is done */
+    size_t answered;   /* bytes received on this connection */
+    size_t again_left; /* AGAINs before this connect is done */
     bool connected, said_again, said_send_again, dead, send_blocked;
     int last_detail;
     size_t sent_room, request_room;
@@ -88,11 +88,11 @@ void script_connect(struct script *s);
 void script_connect_with(struct script *s, size_t agains, int result);
 
 void script_expect(struct script *s, const void *bytes, size_t len);
-void script_request(struct script *s);                /* head and Content-Length bytes */
-void script_take(struct script *s, size_t len);       /* so many bytes, whatever they are */
+void script_request(struct script *s);          /* head and Content-Length bytes */
+void script_take(struct script *s, size_t len); /* so many bytes, whatever they are */
 void script_answer(struct script *s, const void *bytes, size_t len);
 void script_answer_json(struct script *s, int status, const void *body, size_t len);
-void script_end(struct script *s);                    /* recv: AVITO_IO_CLOSED */
+void script_end(struct script *s);                             /* recv: AVITO_IO_CLOSED */
 void script_fail(struct script *s, int code, int detail);      /* recv: this error */
 void script_send_fail(struct script *s, int code, int detail); /* the next send: this error */
 

@@ -250,9 +250,11 @@ static void test_script_notices_broken_rules(void **state)
             assert_int_equal(t.functions->connect(t.ctx, &to), AVITO_ERR_CONNECT);
         }
         assert_int_equal(t.functions->recv(t.ctx, &byte, 1), AVITO_IO_AGAIN);
-        assert_int_equal(t.functions->send(t.ctx, "a", 1, rule == 2), 1); /* more, but nothing came */
+        assert_int_equal(t.functions->send(t.ctx, "a", 1, rule == 2),
+                         1); /* more, but nothing came */
         if (rule == 3) {
-            assert_int_equal(t.functions->send(t.ctx, "a", 1, 0), AVITO_ERR_SEND); /* not its turn */
+            assert_int_equal(t.functions->send(t.ctx, "a", 1, 0),
+                             AVITO_ERR_SEND); /* not its turn */
         } else {
             if (rule == 4) {
                 assert_int_equal(t.functions->recv(t.ctx, &byte, 0), AVITO_ERR_RECV);
