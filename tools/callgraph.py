@@ -86,7 +86,9 @@ class Graph:
             name = called_name(self.lines, line, column)
             for names, pattern, targets in rules:
                 if name in names and fnmatch.fnmatch(caller, pattern):
-                    self.edges.setdefault(caller, set()).update(targets)
+                    for target in targets:
+                        found = fnmatch.filter(self.frame, target) or [target.strip("*")]
+                        self.edges.setdefault(caller, set()).update(found)
                     break
             else:
                 unknown.add(f"{caller}() calls {name}() through a pointer, line {line}")

@@ -121,7 +121,9 @@ def other_targets(m):
     if subprocess.run([gcc, "-m32", "-x", "c", "-", "-o", os.path.join(m.work, "m32")],
                       input=b"#include <stdlib.h>\nint main(void) { return abs(0); }",
                       stderr=subprocess.DEVNULL, check=False).returncode == 0:
-        m.compile("gcc -m32: implementation, both backends", [gcc, "-m32", "-std=c99", *GCC_C],
+        m.compile("gcc -m32: implementation, both backends", [gcc, "-m32", "-std=c99", *GCC_C,
+                                                           # where gcc-multilib would link <asm/...>
+                                                           "-idirafter", "/usr/include/x86_64-linux-gnu"],
                   "impl.c", BACKENDS["posix and bearssl"] + POSIX_NAMES)
         m.compile("clang -m32: implementation, core", [clang, "-m32", "-std=c99", *CLANG],
                   "impl.c", [])
