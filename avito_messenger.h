@@ -322,17 +322,20 @@ typedef struct avito_account {
     avito_account_options o;         /* resolved: what is really in force */
     struct {                         /* everything from here on is private */
         struct avito_client *renewer; /* the lane that is fetching a token, or NULL */
+        avito_str access;            /* both in the half of the token buffer that is in use */
+        avito_str refresh;
         uint32_t epoch;              /* counts tokens; 0: none yet */
         uint32_t fetched_ms;         /* clock when the token came */
         uint32_t lifetime_s;
-        uint32_t failures;           /* definite refusals of token requests so far */
-        int failure;                 /* the last of them */
-        uint32_t next_request_ms;    /* rate: not before this */
-        size_t access_len, refresh_len;
-        uint8_t state;               /* AVITOI_TOKEN_* */
-        uint8_t slot;                /* which half of the token buffer is in use */
-        bool proven;                 /* the token of this epoch was accepted once */
+        uint32_t refusals;           /* definite refusals of token requests so far */
+        uint32_t gate_ms;            /* rate: clock of the last request let through */
+        uint32_t gate_wait_ms;       /* rate: how long the next one waits after it */
+        bool valid;                  /* the token is believed to be good */
+        bool proven;                 /* a call with the token of this epoch was accepted */
+        bool loaded;                 /* load_token() was asked */
+        bool refresh_doubtful;       /* a refresh left and no answer came: it may be spent */
         bool unpaid;                 /* the tariff lacks the API: 402 or placeholder seen last */
+        uint8_t half;                /* which half of the token buffer is in use */
     } priv;
 } avito_account;
 
@@ -343,8 +346,8 @@ AVITO_API int avito_account_init(avito_account *account, const avito_account_opt
 
 /* Bytes for a token buffer that takes tokens of up to `longest` bytes (Avito's have 40 today). Two
  * halves, so that a lane in the middle of a request keeps the token it began with; each holds an
- * access and a refresh token, type and scope words, and the working space to decode them. */
-#define AVITO_TOKENS_SIZE(longest) (2u * (2u * ((size_t)(longest) + 1u) + 256u))
+ * access token, a refresh token, and the words for type and scope. */
+#define AVITO_TOKENS_SIZE(longest) (2u * (2u * ((size_t)(longest) + 1u) + 64u))
 
 /* The browser address at which a person allows the application (authorization code flow). Writes a
  * NUL-terminated URL; *out_len (optional) gets its length. AVITO_ERR_ROOM if `cap` is too small,
@@ -495,7 +498,7 @@ typedef struct avito_content {
         avito_location *location;   /* LOCATION */
         avito_call *call;           /* CALL */
         avito_voice *voice;         /* VOICE */
-        avito_str raw;              /* UNKNOWN: never set yet, reserved for the raw JSON */
+        const void *wide;           /* private: while the message is being decoded */
     } as;
 } avito_content;
 
@@ -682,11 +685,118 @@ typedef struct avito_client_options {
     size_t error_body_cap;
 } avito_client_options;
 
-/* TODO(core): private part of the lane */
+/* ---- private from here to avito_client: visible only so that you can reserve the memory ---- */
+
+#define AVITOI_LEVELS 10  /* nested models: list, chat, last message, content, link, preview, sizes */
+#define AVITOI_WORD   32  /* longest known key or number, header name or value of interest */
+
+struct avitoi_schema;
+struct avitoi_endpoint;
+
+/* Where an answer is decoded to: two stacks that grow towards each other in one arena, or, for
+ * tokens and small replies, in two pieces of memory. */
+struct avitoi_mem {
+    char *low_base, *high_end;
+    size_t low_cap, high_cap;
+    size_t low, high; /* bytes taken, also those that would have been if there were room */
+    size_t peak;
+    bool shared;      /* both stacks are in one piece of memory */
+};
+
+/* An open container whose schema is known. */
+struct avitoi_frame {
+    const struct avitoi_schema *schema; /* of the object, or of the elements */
+    size_t mark;                        /* mem.high before it was opened */
+    uint32_t seen;                      /* object: bit per field met; else: elements so far */
+    unsigned kind : 3;
+    unsigned field : 5;   /* object: the member being read */
+    unsigned next : 5;    /* object: the member expected next */
+    unsigned members : 5; /* object: members in the skeleton */
+    unsigned refs : 5;    /* object: references so far */
+    unsigned text : 8;    /* object: bytes of skeleton so far */
+};
+
+/* The element filter: a strict JSON reader that can stop at any byte. */
+struct avitoi_json {
+    struct avitoi_mem mem;
+    void *out;              /* the root's struct, or the current element's */
+    const char *literal;    /* rest of true, false, null */
+    const char *culprit;    /* the key that broke the model */
+    char *dst;              /* string: where its next byte goes; NULL: it is dropped */
+    size_t room, len;       /* string: bytes free at dst; decoded so far */
+    size_t cut_at;          /* longest text to keep; 0: any */
+    size_t low_mark;        /* list: mem.low when an element begins */
+    avito_str id;           /* list: the current element's */
+    uint32_t rows;          /* list: elements so far */
+    uint32_t is_object;     /* bit per open container */
+    uint32_t want;
+    uint16_t hex;           /* \\uXXXX so far */
+    uint16_t surrogate;     /* high half waiting for its low half */
+    int16_t bad;            /* the element is passed over for this error */
+    int16_t event;          /* what feed returns next; AVITO_END: an element is complete */
+    uint8_t state, depth, level, skip, list_depth;
+    uint8_t role, word_len, utf8_left, utf8_min, utf8_max, utf8_len;
+    bool streaming, collect, measuring, cutting, frozen, was_cut, lenient, in_key, has_more;
+    char utf8[4];
+    char word[AVITOI_WORD]; /* a key or number; while the head is read, a header's name or value */
+    struct avitoi_frame frames[AVITOI_LEVELS];
+};
+
+/* The response head reader. */
+struct avitoi_head {
+    uint64_t length;
+    uint32_t bytes;
+    uint32_t retry_after_s;
+    uint16_t status;
+    uint8_t state, header, word_len;
+    bool has_length, chunked, close, persistent, has_retry_after;
+};
+
+/* What a call was asked to do: everything that the request is written from. */
+struct avitoi_args {
+    int64_t user_id;
+    const char *chat_id;
+    const char *text;   /* or message id, image id, URL, code */
+    union {
+        avito_chats_query chats;
+        avito_messages_query messages;
+        struct {
+            avito_image_source source;
+            uint8_t boundary[16];
+        } upload;
+        struct {
+            const void *items; /* voice ids or blacklist users */
+            size_t count;
+        } many;
+    } as;
+};
+
 typedef struct avito_client {
     avito_client_options o;
     avito_account *account;
     avito_error error;
+    struct {
+        const struct avitoi_endpoint *call;    /* what the caller asked for; NULL: idle */
+        const struct avitoi_endpoint *request; /* what is on the wire: call, or a token request */
+        avito_arena *arena;
+        struct avitoi_args args;
+        uint64_t sent;                /* bytes of the request that the transport took */
+        uint64_t total;               /* bytes of the request in all */
+        uint64_t body_len;
+        size_t pos, len;              /* window: [pos, len) is waiting to be sent, or to be read */
+        size_t drain_left;
+        uint32_t epoch;               /* of the token used */
+        uint32_t last_ms;             /* clock at the last look */
+        uint32_t idle_left_ms, total_left_ms;
+        uint32_t refusals;            /* of the account when the wait for a token began */
+        uint32_t rows;                /* list: rows given on this page */
+        uint32_t anchor;              /* list: hash of the last id given */
+        struct avitoi_head head;
+        struct avitoi_body body;
+        struct avitoi_json json;
+        uint8_t state;
+        bool connected, fresh, complete, early, retried, in_list, collect, has_more, waiting;
+    } priv;
 } avito_client;
 
 AVITO_API avito_client_options avito_client_options_default(void);
