@@ -663,7 +663,72 @@ typedef struct avito_event {
 } avito_event;
 
 /* ======================================================================= *
- * >>26 CLIENT
+ * >>26 OPTIONS OF CALLS
+ * ======================================================================= *
+ *
+ * Zero means the default in every member. They are copied by the call; what they point to is
+ * borrowed until the call ends.
+ */
+
+/* Field mask (.want): what is not asked for is checked but takes no memory. Numbers, ids and enum
+ * words always come. 0: everything. Of each group, none set means the whole group.
+ * "Everything but avatars": AVITO_CHAT_ALL & ~AVITO_CHAT_AVATARS. */
+#define AVITO_CHAT_CONTEXT      0x0001u /* the listing */
+#define AVITO_CHAT_USERS        0x0002u
+#define AVITO_CHAT_PROFILES     0x0004u /* brings USERS */
+#define AVITO_CHAT_AVATARS      0x0008u /* brings PROFILES and USERS */
+#define AVITO_CHAT_LAST_MESSAGE 0x0010u
+#define AVITO_CHAT_ALL          0x001fu
+#define AVITO_MESSAGE_CONTENTS  0x0100u
+#define AVITO_MESSAGE_QUOTES    0x0200u
+#define AVITO_MESSAGE_IMAGES    0x0400u /* maps of image sizes in content and previews */
+#define AVITO_MESSAGE_ALL       0x0700u
+
+typedef struct avito_chats_query {
+    const int64_t *item_ids;   /* only chats about these listings */
+    size_t item_ids_count;
+    bool repeat_item_ids;      /* item_ids=1&item_ids=2 instead of item_ids=1,2 */
+    bool unread_only;
+    unsigned chat_types;       /* AVITO_CHAT_TYPE_* or-ed; 0: the server's choice (u2i) */
+    int limit;                 /* 1..100; 0: 100 */
+    int offset;                /* 0..1000 */
+    bool all_pages;            /* go on to the last page (or offset 1000) by itself */
+    uint32_t want;             /* field mask; 0: everything */
+    size_t cut_text_at;        /* cut message texts at so many bytes and flag it; 0: never */
+} avito_chats_query;
+
+typedef struct avito_messages_query {
+    int limit;                 /* 1..100; 0: 100 */
+    int offset;                /* 0..1000 */
+    bool all_pages;
+    uint32_t want;
+    size_t cut_text_at;
+} avito_messages_query;
+
+/* What to upload: bytes in memory, or a function that gives them. At most 24 MB and 75 megapixels;
+ * JPEG, HEIC, GIF, BMP or PNG. */
+#define AVITO_IMAGE_MAX (24u * 1024u * 1024u)
+
+typedef struct avito_image_source {
+    const void *data;          /* either this, */
+    /* or this: puts up to `cap` bytes from `offset` on into `buf` and returns their number, > 0, or
+     * a negative error. May be asked for the same bytes again. */
+    long (*read)(void *ctx, size_t offset, void *buf, size_t cap);
+    void *ctx;
+    size_t size;               /* total, 1..AVITO_IMAGE_MAX */
+    const char *file_name;     /* "photo.jpg": printable, no quotes; NULL: "image" */
+    const char *content_type;  /* "image/jpeg"; NULL: image/jpeg */
+    void (*progress)(void *ctx, size_t sent, size_t size); /* optional */
+} avito_image_source;
+
+typedef struct avito_blacklist_user {
+    int64_t user_id;
+    int64_t item_id; /* 0: none */
+    avito_blacklist_reason reason;
+} avito_blacklist_user;
+
+/* ======================================================================= *
+ * >>27 CLIENT
  * ======================================================================= *
  *
  * A lane: one connection, one call at a time. Many lanes on one thread are the asynchronous client.
@@ -809,9 +874,7 @@ AVITO_API int avito_client_init(avito_client *client, avito_account *account,
 /* Closes the connection of an idle lane, or cancels what it does. Legal at any moment. */
 AVITO_API void avito_client_close(avito_client *client);
 
-/* ======================================================================= *
- * >>27 STEP, WAIT, CANCEL
- * ======================================================================= */
+/* ---- step, wait, cancel ---- */
 
 /* Carries the call in progress on, without waiting. AVITO_AGAIN: not finished. Anything else is the
  * result of the call (AVITO_OK, AVITO_END or an error), given once; then AVITO_ERR_IDLE. */
@@ -862,41 +925,6 @@ AVITO_API int avito_get_self(avito_client *client, avito_arena *arena, avito_sel
 
 /* ---- chats and messages ---- */
 
-/* Field mask (.want): what is not asked for is checked but takes no memory. Numbers, ids and enum
- * words always come. 0: everything. Of each group, none set means the whole group.
- * "Everything but avatars": AVITO_CHAT_ALL & ~AVITO_CHAT_AVATARS. */
-#define AVITO_CHAT_CONTEXT      0x0001u /* the listing */
-#define AVITO_CHAT_USERS        0x0002u
-#define AVITO_CHAT_PROFILES     0x0004u /* brings USERS */
-#define AVITO_CHAT_AVATARS      0x0008u /* brings PROFILES and USERS */
-#define AVITO_CHAT_LAST_MESSAGE 0x0010u
-#define AVITO_CHAT_ALL          0x001fu
-#define AVITO_MESSAGE_CONTENTS  0x0100u
-#define AVITO_MESSAGE_QUOTES    0x0200u
-#define AVITO_MESSAGE_IMAGES    0x0400u /* maps of image sizes in content and previews */
-#define AVITO_MESSAGE_ALL       0x0700u
-
-typedef struct avito_chats_query {
-    const int64_t *item_ids;   /* only chats about these listings */
-    size_t item_ids_count;
-    bool repeat_item_ids;      /* item_ids=1&item_ids=2 instead of item_ids=1,2 */
-    bool unread_only;
-    unsigned chat_types;       /* AVITO_CHAT_TYPE_* or-ed; 0: the server's choice (u2i) */
-    int limit;                 /* 1..100; 0: 100 */
-    int offset;                /* 0..1000 */
-    bool all_pages;            /* go on to the last page (or offset 1000) by itself */
-    uint32_t want;             /* field mask; 0: everything */
-    size_t cut_text_at;        /* cut message texts at so many bytes and flag it; 0: never */
-} avito_chats_query;
-
-typedef struct avito_messages_query {
-    int limit;                 /* 1..100; 0: 100 */
-    int offset;                /* 0..1000 */
-    bool all_pages;
-    uint32_t want;
-    size_t cut_text_at;
-} avito_messages_query;
-
 /* `query` may be NULL: no filter, one page of 100. */
 AVITO_API int avito_get_chats(avito_client *client, int64_t user_id, const avito_chats_query *query,
                               avito_arena *arena, avito_chats *out);
@@ -946,22 +974,6 @@ AVITO_API int avito_send_image_message(avito_client *client, int64_t user_id, co
                                        const char *image_id, avito_arena *arena,
                                        avito_message *out);
 
-/* What to upload: bytes in memory, or a function that gives them. At most 24 MB and 75 megapixels;
- * JPEG, HEIC, GIF, BMP or PNG. */
-#define AVITO_IMAGE_MAX (24u * 1024u * 1024u)
-
-typedef struct avito_image_source {
-    const void *data;          /* either this, */
-    /* or this: puts up to `cap` bytes from `offset` on into `buf` and returns their number, > 0, or
-     * a negative error. May be asked for the same bytes again. */
-    long (*read)(void *ctx, size_t offset, void *buf, size_t cap);
-    void *ctx;
-    size_t size;               /* total, 1..AVITO_IMAGE_MAX */
-    const char *file_name;     /* "photo.jpg": printable, no quotes; NULL: "image" */
-    const char *content_type;  /* "image/jpeg"; NULL: image/jpeg */
-    void (*progress)(void *ctx, size_t sent, size_t size); /* optional */
-} avito_image_source;
-
 AVITO_API int avito_upload_image(avito_client *client, int64_t user_id,
                                  const avito_image_source *source, avito_arena *arena,
                                  avito_uploaded_image *out);
@@ -989,12 +1001,6 @@ AVITO_API int avito_parse_webhook(const void *body, size_t len, avito_arena *are
                                   avito_event *out, size_t *needed);
 
 /* ---- blacklist ---- */
-
-typedef struct avito_blacklist_user {
-    int64_t user_id;
-    int64_t item_id; /* 0: none */
-    avito_blacklist_reason reason;
-} avito_blacklist_user;
 
 AVITO_API int avito_add_to_blacklist(avito_client *client, int64_t user_id,
                                      const avito_blacklist_user *users, size_t count);
@@ -1444,6 +1450,2003 @@ AVITO_API int avito_anchors_load_file(avito_anchors *anchors, void *memory, size
  * ======================================================================= */
 
 #include <string.h>
+
+#if defined(JSMN_H) && !(defined(JSMN_STRICT) && defined(JSMN_PARENT_LINKS))
+#error "jsmn.h was included before with another configuration: include avito_messenger.h first"
+#endif
+#ifndef JSMN_H
+#define JSMN_STATIC
+#define JSMN_STRICT
+#define JSMN_PARENT_LINKS
+#include <jsmn.h>
+#endif
+
+/* 1: scan text 16 bytes at a time where SSE2 is there; the portable twin gives the same results. */
+#ifndef AVITO_WITH_SIMD
+#if defined(__SSE2__)
+#define AVITO_WITH_SIMD 1
+#else
+#define AVITO_WITH_SIMD 0
+#endif
+#endif
+#if AVITO_WITH_SIMD
+#include <emmintrin.h>
+#endif
+
+#define AVITOI_ALIGN  8u /* of every model: int64_t is the widest member */
+#define AVITOI_COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* Assumptions about the platform. */
+#define AVITOI_ASSERT(tag, condition) extern char avitoi_assert_##tag[(condition) ? 1 : -1]
+AVITOI_ASSERT(bytes_have_8_bits, (unsigned char)255 == 255 && sizeof(uint8_t) == 1);
+AVITOI_ASSERT(pointers_are_alike, sizeof(void *) == sizeof(char *));
+AVITOI_ASSERT(str_is_array, sizeof(avito_str) == sizeof(avito_strs));
+
+/* ======================================================================= *
+ * >>41 BYTES AND TEXT
+ * ======================================================================= */
+
+AVITO_API bool avito_str_equal(avito_str s, const char *word)
+{
+    return s.ptr != NULL && s.len == strlen(word) && memcmp(s.ptr, word, s.len) == 0;
+}
+
+static bool avitoi_starts_with(avito_str s, const char *prefix)
+{
+    const size_t n = strlen(prefix);
+    return s.len >= n && memcmp(s.ptr, prefix, n) == 0;
+}
+
+static size_t avitoi_align(size_t n)
+{
+    return (n + (AVITOI_ALIGN - 1u)) & ~(size_t)(AVITOI_ALIGN - 1u);
+}
+
+static uint8_t avitoi_byte(char c)
+{
+    return (uint8_t)c;
+}
+
+static char avitoi_lower(char c)
+{
+    return (c >= 'A' && c <= 'Z') ? (char)(c + ('a' - 'A')) : c;
+}
+
+/* The value of a hex digit, or 16. */
+static unsigned avitoi_hex(char c)
+{
+    if (c >= '0' && c <= '9') {
+        return (unsigned)(c - '0');
+    }
+    c = avitoi_lower(c);
+    return (c >= 'a' && c <= 'f') ? (unsigned)(c - 'a') + 10u : 16u;
+}
+
+/* What may follow the lead byte of a UTF-8 sequence (RFC 3629: no overlong form, no surrogate,
+ * nothing above U+10FFFF): how many bytes, and the range of the first of them. False: not a lead. */
+struct avitoi_utf8 {
+    uint8_t left, min, max;
+};
+
+static bool avitoi_utf8_lead(uint8_t c, struct avitoi_utf8 *follow)
+{
+    follow->min = 0x80;
+    follow->max = 0xbf;
+    if (c >= 0xc2 && c <= 0xdf) {
+        follow->left = 1;
+        return true;
+    }
+    if (c >= 0xe0 && c <= 0xef) {
+        follow->left = 2;
+        follow->min = (c == 0xe0) ? 0xa0 : 0x80;
+        follow->max = (c == 0xed) ? 0x9f : 0xbf;
+        return true;
+    }
+    follow->left = 3;
+    follow->min = (c == 0xf0) ? 0x90 : 0x80;
+    follow->max = (c == 0xf4) ? 0x8f : 0xbf;
+    return c >= 0xf0 && c <= 0xf4;
+}
+
+/* Counts the code points of a NUL-terminated text, and those that are not white space.
+ * False: not well-formed UTF-8. */
+static bool avitoi_utf8_count(const char *text, size_t *points, size_t *visible)
+{
+    struct avitoi_utf8 follow;
+    *points = 0;
+    *visible = 0;
+    for (; *text != '\0'; text++) {
+        const uint8_t c = avitoi_byte(*text);
+        *points += 1;
+        *visible += (c > ' ') ? 1u : 0u;
+        if (c < 0x80) {
+            continue;
+        }
+        if (!avitoi_utf8_lead(c, &follow)) {
+            return false;
+        }
+        for (; follow.left > 0; follow.left--) {
+            const uint8_t next = avitoi_byte(*++text);
+            if (next < follow.min || next > follow.max) {
+                return false;
+            }
+            follow.min = 0x80;
+            follow.max = 0xbf;
+        }
+    }
+    return true;
+}
+
+/* Writes a code point as UTF-8; returns its length, 1..4. */
+static size_t avitoi_utf8_put(uint32_t point, char out[4])
+{
+    if (point < 0x80u) {
+        out[0] = (char)point;
+        return 1;
+    }
+    if (point < 0x800u) {
+        out[0] = (char)(0xc0u | (point >> 6));
+        out[1] = (char)(0x80u | (point & 0x3fu));
+        return 2;
+    }
+    if (point < 0x10000u) {
+        out[0] = (char)(0xe0u | (point >> 12));
+        out[1] = (char)(0x80u | ((point >> 6) & 0x3fu));
+        out[2] = (char)(0x80u | (point & 0x3fu));
+        return 3;
+    }
+    out[0] = (char)(0xf0u | (point >> 18));
+    out[1] = (char)(0x80u | ((point >> 12) & 0x3fu));
+    out[2] = (char)(0x80u | ((point >> 6) & 0x3fu));
+    out[3] = (char)(0x80u | (point & 0x3fu));
+    return 4;
+}
+
+/* ---- arena ---- */
+
+AVITO_API avito_arena avito_arena_of(void *memory, size_t size)
+{
+    avito_arena arena;
+    const size_t skew = (memory == NULL) ? 0 : (0u - (size_t)(uintptr_t)memory) & (AVITOI_ALIGN - 1u);
+    memset(&arena, 0, sizeof arena);
+    if (memory != NULL && size > skew) {
+        arena.base = (char *)memory + skew;
+        arena.cap = (size - skew) & ~(size_t)(AVITOI_ALIGN - 1u);
+    }
+    return arena;
+}
+
+AVITO_API void avito_arena_reset(avito_arena *arena)
+{
+    arena->used = 0;
+}
+
+/* ======================================================================= *
+ * >>42 NUMBERS
+ * ======================================================================= */
+
+/* Decimal digits of a value at the end of `buf`; returns where they begin. */
+static const char *avitoi_decimal(uint64_t value, char buf[21])
+{
+    char *p = buf + 20;
+    *p = '\0';
+    do {
+        *--p = (char)('0' + (int)(value % 10u));
+        value /= 10u;
+    } while (value != 0);
+    return p;
+}
+
+/* -?digits, the whole of it, in the range of int64_t. */
+static bool avitoi_parse_int(const char *p, size_t len, int64_t *out)
+{
+    const bool negative = len > 0 && *p == '-';
+    const uint64_t limit = (uint64_t)INT64_MAX + (negative ? 1u : 0u);
+    uint64_t value = 0;
+    size_t i = negative ? 1 : 0;
+    if (i == len) {
+        return false;
+    }
+    for (; i < len; i++) {
+        const unsigned digit = (unsigned)(avitoi_byte(p[i])) - '0';
+        if (digit > 9u || value > limit / 10u || (value == limit / 10u && digit > limit % 10u)) {
+            return false;
+        }
+        value = value * 10u + digit;
+    }
+    *out = negative ? (int64_t)(0u - value) : (int64_t)value;
+    return true;
+}
+
+/* A JSON number without exponent as units of 1e-7, rounded half away from zero. False: an exponent,
+ * or outside of +-214 degrees. */
+static bool avitoi_parse_e7(const char *p, size_t len, int32_t *out)
+{
+    const bool negative = len > 0 && *p == '-';
+    uint32_t value = 0;
+    unsigned places = 0; /* digits behind the point, plus one for the point */
+    size_t i = negative ? 1 : 0;
+    if (i == len) {
+        return false;
+    }
+    for (; i < len; i++) {
+        const unsigned digit = (unsigned)(avitoi_byte(p[i])) - '0';
+        if (p[i] == '.' && places == 0) {
+            places = 1;
+            continue;
+        }
+        if (digit > 9u || (places == 0 && value > 21u)) {
+            return false;
+        }
+        if (places == 8) { /* the eighth decimal only rounds, the others are dropped */
+            value += (digit >= 5u) ? 1u : 0u;
+        }
+        if (places < 8) {
+            value = value * 10u + digit;
+        }
+        places += (places > 0 && places < 9) ? 1u : 0u;
+    }
+    for (places = (places == 0) ? 1 : places; places < 8; places++) {
+        value *= 10u;
+    }
+    *out = negative ? -(int32_t)value : (int32_t)value;
+    return true;
+}
+
+/* ======================================================================= *
+ * >>43 SCHEMAS
+ * ======================================================================= *
+ *
+ * What is known of each JSON object: one row per key. The filter, the decoder, the field mask and
+ * the room that an open object needs all come from these rows.
+ *
+ * X(key, kind, struct member, mask bits, child schema). The kinds say which JSON values fit:
+ */
+
+#define AVITOI_STR  0 /* string                        -> avito_str */
+#define AVITOI_TEXT 1 /* string that may be cut        -> avito_str */
+#define AVITOI_INT  2 /* integer, or string of one     -> int64_t */
+#define AVITOI_BOOL 3 /* true, false                   -> bool, and the bool after it: it was there */
+#define AVITOI_E7   4 /* number                        -> int32_t in 1e-7 */
+#define AVITOI_OBJ  5 /* object                        -> pointer to the child's struct */
+#define AVITOI_ARR  6 /* array of objects              -> items, count */
+#define AVITOI_MAP  7 /* object with any keys          -> items, count; each item is a pair */
+#define AVITOI_STRS 8 /* array of strings              -> items, count */
+#define AVITOI_ONE  9 /* array; its first string only  -> avito_str */
+/* kinds of frame, beside ARR, MAP and STRS */
+#define AVITOI_FRAME_OBJ 0u
+#define AVITOI_FRAME_ARR 1u
+#define AVITOI_FRAME_MAP 2u
+#define AVITOI_FRAME_STRS 3u
+#define AVITOI_FRAME_ONE 4u
+
+#define AVITOI_NUMBER_MAX 20u /* bytes of a number that a known field may have */
+
+struct avitoi_field {
+    const char *key;
+    const struct avitoi_schema *child;
+    uint16_t offset;
+    uint16_t want;    /* mask bits of which one must be set; 0: always read */
+    uint8_t key_len;
+    uint8_t kind;
+};
+
+struct avitoi_schema {
+    const struct avitoi_field *fields;
+    void (*finish)(struct avitoi_json *json, void *model); /* what a row cannot say */
+    uint16_t size;    /* of the struct */
+    uint16_t room;    /* of an open object: references, then skeleton */
+    uint8_t count;
+    uint8_t refs;
+    bool bare;        /* as root: the value may be that of the first field alone */
+    bool lenient;     /* a member of another type is dropped instead of refused */
+};
+
+/* A member of the skeleton is  "A":value,  - five bytes and the value. Values of references are two
+ * bytes: "" or {} or []. */
+#define AVITOI_IS_REF(kind) ((kind) != AVITOI_BOOL && (kind) != AVITOI_E7 && (kind) != AVITOI_INT)
+#define AVITOI_VALUE_ROOM(kind)                                                                    \
+    ((kind) == AVITOI_BOOL ? 5u : AVITOI_IS_REF(kind) ? 2u : AVITOI_NUMBER_MAX)
+
+#define AVITOI_ROW_(key, kind, member, want, child)                                                \
+    {key, child, (uint16_t)offsetof(AVITOI_MODEL, member), want, sizeof(key) - 1u, kind},
+#define AVITOI_ROW_COUNT_(key, kind, member, want, child) +1u
+#define AVITOI_ROW_REFS_(key, kind, member, want, child) +(AVITOI_IS_REF(kind) ? 1u : 0u)
+#define AVITOI_ROW_TEXT_(key, kind, member, want, child) +(5u + AVITOI_VALUE_ROOM(kind))
+
+#define AVITOI_ROOM(rows)                                                                          \
+    (((0u rows(AVITOI_ROW_REFS_)) * sizeof(avito_str) + (2u rows(AVITOI_ROW_TEXT_)) + 7u) & ~(size_t)7u)
+
+/* Defines avitoi_<name>_fields and avitoi_<name>_schema from the row list `rows`. The struct is the
+ * one that AVITOI_MODEL names where the macro is used. The text of a skeleton fits 8 bits. */
+#define AVITOI_SCHEMA(name, rows, finish, bare, lenient)                                           \
+    AVITOI_ASSERT(name##_text, (2u rows(AVITOI_ROW_TEXT_)) <= 255u && (0u rows(AVITOI_ROW_COUNT_)) <= 26u); \
+    static const struct avitoi_field avitoi_##name##_fields[] = {rows(AVITOI_ROW_)};               \
+    static const struct avitoi_schema avitoi_##name##_schema = {                                   \
+        avitoi_##name##_fields,       finish, (uint16_t)sizeof(AVITOI_MODEL),                      \
+        (uint16_t)AVITOI_ROOM(rows),  (uint8_t)(0u rows(AVITOI_ROW_COUNT_)),                       \
+        (uint8_t)(0u rows(AVITOI_ROW_REFS_)), bare, lenient}
+
+#define AVITOI_SYSTEM_PREFIX "[Системное сообщение]"
+#define AVITOI_PLACEHOLDER   "Перейдите на подписку с API мессенджера"
+
+/* ---- words of the server and their constants ---- */
+
+struct avitoi_word {
+    const char *word;
+    int value;
+};
+
+/* 0 for no word, `unknown` for a new one. */
+static int avitoi_word_value(const struct avitoi_word *words, size_t count, avito_str word, int unknown)
+{
+    size_t i;
+    if (word.ptr == NULL) {
+        return 0;
+    }
+    for (i = 0; i < count; i++) {
+        if (avito_str_equal(word, words[i].word)) {
+            return words[i].value;
+        }
+    }
+    return unknown;
+}
+
+static const struct avitoi_word avitoi_message_types[] = {
+    {"text", AVITO_MESSAGE_TEXT},         {"image", AVITO_MESSAGE_IMAGE},
+    {"link", AVITO_MESSAGE_LINK},         {"item", AVITO_MESSAGE_ITEM},
+    {"location", AVITO_MESSAGE_LOCATION}, {"call", AVITO_MESSAGE_CALL},
+    {"voice", AVITO_MESSAGE_VOICE},       {"system", AVITO_MESSAGE_SYSTEM},
+    {"deleted", AVITO_MESSAGE_DELETED},   {"appCall", AVITO_MESSAGE_APP_CALL},
+    {"file", AVITO_MESSAGE_FILE},         {"video", AVITO_MESSAGE_VIDEO}};
+
+static const struct avitoi_word avitoi_directions[] = {{"in", AVITO_DIRECTION_IN},
+                                                       {"out", AVITO_DIRECTION_OUT}};
+
+static const struct avitoi_word avitoi_chat_types[] = {{"u2i", AVITO_CHAT_TYPE_U2I},
+                                                       {"u2u", AVITO_CHAT_TYPE_U2U},
+                                                       {"a2u", AVITO_CHAT_TYPE_A2U}};
+
+static const struct avitoi_word avitoi_call_statuses[] = {{"missed", AVITO_CALL_MISSED}};
+
+static const struct avitoi_word avitoi_location_kinds[] = {{"house", AVITO_LOCATION_HOUSE},
+                                                           {"street", AVITO_LOCATION_STREET},
+                                                           {"area", AVITO_LOCATION_AREA}};
+
+static avito_message_type avitoi_message_type(avito_str word)
+{
+    return (avito_message_type)avitoi_word_value(avitoi_message_types,
+                                                 AVITOI_COUNT(avitoi_message_types), word,
+                                                 AVITO_MESSAGE_UNKNOWN);
+}
+
+static avito_direction avitoi_direction(avito_str word)
+{
+    return (avito_direction)avitoi_word_value(avitoi_directions, AVITOI_COUNT(avitoi_directions),
+                                              word, AVITO_DIRECTION_UNKNOWN);
+}
+
+static avito_chat_type avitoi_chat_type(avito_str word)
+{
+    return (avito_chat_type)avitoi_word_value(avitoi_chat_types, AVITOI_COUNT(avitoi_chat_types),
+                                              word, AVITO_CHAT_TYPE_UNKNOWN);
+}
+
+/* ---- maps: each member becomes a pair ---- */
+
+#define AVITOI_MODEL avito_image_size
+#define AVITOI_PAIR_ROWS(X)                                                                        \
+    X("", AVITOI_STR, size, 0, NULL)                                                               \
+    X("", AVITOI_STR, url, 0, NULL)
+AVITOI_SCHEMA(pair, AVITOI_PAIR_ROWS, NULL, false, false);
+#undef AVITOI_MODEL
+AVITOI_ASSERT(voice_file_is_pair, sizeof(avito_voice_file) == sizeof(avito_image_size));
+
+#define AVITOI_MODEL avito_uploaded_image
+#define AVITOI_UPLOADED_ROWS(X)                                                                    \
+    X("", AVITOI_STR, image_id, 0, NULL)                                                           \
+    X("", AVITOI_MAP, sizes, 0, &avitoi_pair_schema)
+AVITOI_SCHEMA(uploaded, AVITOI_UPLOADED_ROWS, NULL, false, false);
+#undef AVITOI_MODEL
+
+/* ---- content of a message ---- */
+
+#define AVITOI_MODEL avito_image
+#define AVITOI_IMAGE_ROWS(X)                                                                       \
+    X("sizes", AVITOI_MAP, sizes, AVITO_MESSAGE_IMAGES, &avitoi_pair_schema)
+AVITOI_SCHEMA(image, AVITOI_IMAGE_ROWS, NULL, false, false);
+#undef AVITOI_MODEL
+
+#define AVITOI_MODEL avito_link_preview
+#define AVITOI_PREVIEW_ROWS(X)                                                                     \
+    X("description", AVITOI_TEXT, description, 0, NULL)                                            \
+    X("domain", AVITOI_STR, domain, 0, NULL)                                                       \
+    X("images", AVITOI_MAP, images, AVITO_MESSAGE_IMAGES, &avitoi_pair_schema)                     \
+    X("title", AVITOI_TEXT, title, 0, NULL)                                                        \
+    X("url", AVITOI_STR, url, 0, NULL)
+AVITOI_SCHEMA(preview, AVITOI_PREVIEW_ROWS, NULL, false, false);
+#undef AVITOI_MODEL
+
+#define AVITOI_MODEL avito_link
+#define AVITOI_LINK_ROWS(X)                                                                        \
+    X("text", AVITOI_TEXT, text, 0, NULL)                                                          \
+    X("url", AVITOI_STR, url, 0, NULL)                                                             \
+    X("preview", AVITOI_OBJ, preview, 0, &avitoi_preview_schema)
+AVITOI_SCHEMA(link, AVITOI_LINK_ROWS, NULL, false, false);
+#undef AVITOI_MODEL
+
+#define AVITOI_MODEL avito_item_content
+#define AVITOI_ITEM_CONTENT_ROWS(X)                                                                \
+    X("image_url", AVITOI_STR, image_url, 0, NULL)                                                 \
+    X("item_url", AVITOI_STR, item_url, 0, NULL)                                                   \
+    X("price_string", AVITOI_STR, price_string, 0, NULL)                                           \
+    X("title", AVITOI_TEXT, title, 0, NULL)
+AVITOI_SCHEMA(item_content, AVITOI_ITEM_CONTENT_ROWS, NULL, false, false);
+#undef AVITOI_MODEL
+
+static void avitoi_finish_location(struct avitoi_json *json, void *model)
+{
+    avito_location *location = (avito_location *)model;
+    (void)json;
+    location->kind = (avito_location_kind)avitoi_word_value(
+        avitoi_location_kinds, AVITOI_COUNT(avitoi_location_kinds), location->kind_word,
+        AVITO_LOCATION_UNKNOWN);
+}
+
+#define AVITOI_MODEL avito_location
+#define AVITOI_LOCATION_ROWS(X)                                                                    \
+    X("kind", AVITOI_STR, kind_word, 0, NULL)                                                      \
+    X("lat", AVITOI_E7, lat_e7, 0, NULL)                                                           \
+    X("lon", AVITOI_E7, lon_e7, 0, NULL)                                                           \
+    X("text", AVITOI_TEXT, text, 0, NULL)                                                          \
+    X("title", AVITOI_TEXT, title, 0, NULL)
+AVITOI_SCHEMA(location, AVITOI_LOCATION_ROWS, avitoi_finish_location, false, false);
+#undef AVITOI_MODEL
+
+static void avitoi_finish_call(struct avitoi_json *json, void *model)
+{
+    avito_call *call = (avito_call *)model;
+    (void)json;
+    call->status = (avito_call_status)avitoi_word_value(
+        avitoi_call_statuses, AVITOI_COUNT(avitoi_call_statuses), call->status_word,
+        AVITO_CALL_UNKNOWN);
+}
+
+#define AVITOI_MODEL avito_call
+#define AVITOI_CALL_ROWS(X)                                                                        \
+    X("status", AVITOI_STR, status_word, 0, NULL)                                                  \
+    X("target_user_id", AVITOI_INT, target_user_id, 0, NULL)
+AVITOI_SCHEMA(call, AVITOI_CALL_ROWS, avitoi_finish_call, false, false);
+#undef AVITOI_MODEL
+
+#define AVITOI_MODEL avito_voice
+#define AVITOI_VOICE_ROWS(X) X("voice_id", AVITOI_STR, voice_id, 0, NULL)
+AVITOI_SCHEMA(voice, AVITOI_VOICE_ROWS, NULL, false, false);
+#undef AVITOI_MODEL
+
+/* The content object as it comes; avitoi_narrow() makes the tagged union of it. */
+struct avitoi_wide_content {
+    avito_str text, flow_id;
+    avito_image *image;
+    avito_link *link;
+    avito_item_content *item;
+    avito_location *location;
+    avito_call *call;
+    avito_voice *voice;
+};
+
+#define AVITOI_MODEL struct avitoi_wide_content
+#define AVITOI_CONTENT_ROWS(X)                                                                     \
+    X("text", AVITOI_TEXT, text, 0, NULL)                                                          \
+    X("image", AVITOI_OBJ, image, 0, &avitoi_image_schema)                                         \
+    X("link", AVITOI_OBJ, link, 0, &avitoi_link_schema)                                            \
+    X("item", AVITOI_OBJ, item, 0, &avitoi_item_content_schema)                                    \
+    X("location", AVITOI_OBJ, location, 0, &avitoi_location_schema)                                \
+    X("call", AVITOI_OBJ, call, 0, &avitoi_call_schema)                                            \
+    X("voice", AVITOI_OBJ, voice, 0, &avitoi_voice_schema)                                         \
+    X("flow_id", AVITOI_STR, flow_id, 0, NULL)
+AVITOI_SCHEMA(content, AVITOI_CONTENT_ROWS, NULL, false, false);
+#undef AVITOI_MODEL
+
+/* From as.wide to the member that is there; the message's type only tells a system text from a
+ * person's. */
+static void avitoi_narrow(avito_content *out, avito_message_type type)
+{
+    const struct avitoi_wide_content *wide = (const struct avitoi_wide_content *)out->as.wide;
+    memset(out, 0, sizeof *out);
+    if (wide == NULL) {
+        return;
+    }
+    if (wide->image != NULL) {
+        out->kind = AVITO_MESSAGE_IMAGE;
+        out->as.image = wide->image;
+    } else if (wide->link != NULL) {
+        out->kind = AVITO_MESSAGE_LINK;
+        out->as.link = wide->link;
+    } else if (wide->item != NULL) {
+        out->kind = AVITO_MESSAGE_ITEM;
+        out->as.item = wide->item;
+    } else if (wide->location != NULL) {
+        out->kind = AVITO_MESSAGE_LOCATION;
+        out->as.location = wide->location;
+    } else if (wide->call != NULL) {
+        out->kind = AVITO_MESSAGE_CALL;
+        out->as.call = wide->call;
+    } else if (wide->voice != NULL) {
+        out->kind = AVITO_MESSAGE_VOICE;
+        out->as.voice = wide->voice;
+    } else if (wide->flow_id.ptr != NULL || (wide->text.ptr != NULL && type == AVITO_MESSAGE_SYSTEM)) {
+        out->kind = AVITO_MESSAGE_SYSTEM;
+        out->as.system.flow_id = wide->flow_id;
+        out->as.system.text = wide->text;
+    } else if (wide->text.ptr != NULL) {
+        out->kind = AVITO_MESSAGE_TEXT;
+        out->as.text = wide->text;
+    }
+}
+
+static avito_str avitoi_content_text(const avito_content *content)
+{
+    static const avito_str none = {NULL, 0};
+    if (content->kind == AVITO_MESSAGE_TEXT) {
+        return content->as.text;
+    }
+    return content->kind == AVITO_MESSAGE_SYSTEM ? content->as.system.text : none;
+}
+
+/* ---- messages ---- */
+
+static void avitoi_finish_quote(struct avitoi_json *json, void *model)
+{
+    avito_quote *quote = (avito_quote *)model;
+    (void)json;
+    quote->type = avitoi_message_type(quote->type_word);
+    avitoi_narrow(&quote->content, quote->type);
+}
+
+#define AVITOI_MODEL avito_quote
+#define AVITOI_QUOTE_ROWS(X)                                                                       \
+    X("id", AVITOI_STR, id, 0, NULL)                                                         \
+    X("author_id", AVITOI_INT, author_id, 0, NULL)                                           \
+    X("created", AVITOI_INT, created, 0, NULL)                                               \
+    X("type", AVITOI_STR, type_word, 0, NULL)                                                \
+    X("content", AVITOI_OBJ, content.as.wide, AVITO_MESSAGE_CONTENTS, &avitoi_content_schema)
+AVITOI_SCHEMA(quote, AVITOI_QUOTE_ROWS, avitoi_finish_quote, false, false);
+#undef AVITOI_MODEL
+
+static void avitoi_finish_message(struct avitoi_json *json, void *model)
+{
+    avito_message *m = (avito_message *)model;
+    avito_str text;
+    m->type = avitoi_message_type(m->type_word);
+    m->direction = avitoi_direction(m->direction_word);
+    m->chat_type = avitoi_chat_type(m->chat_type_word);
+    avitoi_narrow(&m->content, m->type);
+    text = avitoi_content_text(&m->content);
+    m->is_own = m->direction == AVITO_DIRECTION_OUT ||
+                (m->user_id != 0 && m->author_id == m->user_id);
+    m->is_system = m->type == AVITO_MESSAGE_SYSTEM || m->author_id == 0 || m->author_id == 1 ||
+                   avitoi_starts_with(text, AVITOI_SYSTEM_PREFIX);
+    m->is_placeholder = avitoi_starts_with(text, AVITOI_PLACEHOLDER);
+    m->is_cut = json->was_cut;
+    json->was_cut = false;
+}
+
+#define AVITOI_MODEL avito_message
+#define AVITOI_MESSAGE_ROWS(X)                                                                     \
+    X("id", AVITOI_STR, id, 0, NULL)                                                       \
+    X("author_id", AVITOI_INT, author_id, 0, NULL)                                         \
+    X("created", AVITOI_INT, created, 0, NULL)                                             \
+    X("content", AVITOI_OBJ, content.as.wide, AVITO_MESSAGE_CONTENTS, &avitoi_content_schema)              \
+    X("type", AVITOI_STR, type_word, 0, NULL)                                              \
+    X("direction", AVITOI_STR, direction_word, 0, NULL)                                    \
+    X("is_read", AVITOI_BOOL, is_read, 0, NULL)                                            \
+    X("read", AVITOI_INT, read, 0, NULL)                                                   \
+    X("quote", AVITOI_OBJ, quote, AVITO_MESSAGE_QUOTES, &avitoi_quote_schema)              \
+    X("delivered", AVITOI_INT, delivered, 0, NULL)                                         \
+    X("chat_id", AVITOI_STR, chat_id, 0, NULL)                                             \
+    X("user_id", AVITOI_INT, user_id, 0, NULL)                                             \
+    X("chat_type", AVITOI_STR, chat_type_word, 0, NULL)                                    \
+    X("item_id", AVITOI_INT, item_id, 0, NULL)                                             \
+    X("published_at", AVITOI_STR, published_at, 0, NULL)
+AVITOI_SCHEMA(message, AVITOI_MESSAGE_ROWS, avitoi_finish_message, false, false);
+#undef AVITOI_MODEL
+
+/* ---- chats ---- */
+
+#define AVITOI_MODEL avito_avatar
+#define AVITOI_AVATAR_ROWS(X)                                                                      \
+    X("default", AVITOI_STR, default_url, 0, NULL)                                                 \
+    X("images", AVITOI_MAP, images, 0, &avitoi_pair_schema)
+AVITOI_SCHEMA(avatar, AVITOI_AVATAR_ROWS, NULL, false, false);
+#undef AVITOI_MODEL
+
+#define AVITOI_MODEL avito_profile
+#define AVITOI_PROFILE_ROWS(X)                                                                     \
+    X("user_id", AVITOI_INT, user_id, 0, NULL)                                                     \
+    X("item_id", AVITOI_INT, item_id, 0, NULL)                                                     \
+    X("avatar", AVITOI_OBJ, avatar, AVITO_CHAT_AVATARS, &avitoi_avatar_schema)                     \
+    X("url", AVITOI_STR, url, 0, NULL)
+AVITOI_SCHEMA(profile, AVITOI_PROFILE_ROWS, NULL, false, false);
+#undef AVITOI_MODEL
+
+#define AVITOI_MODEL avito_user
+#define AVITOI_USER_ROWS(X)                                                                        \
+    X("id", AVITOI_INT, id, 0, NULL)                                                               \
+    X("name", AVITOI_STR, name, 0, NULL)                                                           \
+    X("parsing_allowed", AVITOI_BOOL, parsing_allowed, 0, NULL)                                    \
+    X("public_user_profile", AVITOI_OBJ, public_user_profile, AVITO_CHAT_PROFILES,                 \
+      &avitoi_profile_schema)
+AVITOI_SCHEMA(user, AVITOI_USER_ROWS, NULL, false, false);
+#undef AVITOI_MODEL
+
+#define AVITOI_MODEL avito_item_location
+#define AVITOI_ITEM_LOCATION_ROWS(X)                                                               \
+    X("title", AVITOI_STR, title, 0, NULL)                                                         \
+    X("lat", AVITOI_E7, lat_e7, 0, NULL)                                                           \
+    X("lon", AVITOI_E7, lon_e7, 0, NULL)
+AVITOI_SCHEMA(item_location, AVITOI_ITEM_LOCATION_ROWS, NULL, false, false);
+#undef AVITOI_MODEL
+
+#define AVITOI_MODEL avito_item_images
+#define AVITOI_ITEM_IMAGES_ROWS(X)                                                                 \
+    X("main", AVITOI_MAP, main, 0, &avitoi_pair_schema)                                            \
+    X("count", AVITOI_INT, count, 0, NULL)
+AVITOI_SCHEMA(item_images, AVITOI_ITEM_IMAGES_ROWS, NULL, false, false);
+#undef AVITOI_MODEL
+
+#define AVITOI_MODEL avito_item
+#define AVITOI_ITEM_ROWS(X)                                                                        \
+    X("id", AVITOI_INT, id, 0, NULL)                                                               \
+    X("title", AVITOI_STR, title, 0, NULL)                                                         \
+    X("user_id", AVITOI_INT, user_id, 0, NULL)                                                     \
+    X("images", AVITOI_OBJ, images, 0, &avitoi_item_images_schema)                                 \
+    X("status_id", AVITOI_INT, status_id, 0, NULL)                                                 \
+    X("price_string", AVITOI_STR, price_string, 0, NULL)                                           \
+    X("url", AVITOI_STR, url, 0, NULL)                                                             \
+    X("location", AVITOI_OBJ, location, 0, &avitoi_item_location_schema)
+AVITOI_SCHEMA(item, AVITOI_ITEM_ROWS, NULL, false, false);
+#undef AVITOI_MODEL
+
+static void avitoi_finish_context(struct avitoi_json *json, void *model)
+{
+    avito_context *context = (avito_context *)model;
+    (void)json;
+    if (!avito_str_equal(context->type, "item")) {
+        context->item = NULL;
+    }
+}
+
+#define AVITOI_MODEL avito_context
+#define AVITOI_CONTEXT_ROWS(X)                                                                     \
+    X("type", AVITOI_STR, type, 0, NULL)                                                           \
+    X("value", AVITOI_OBJ, item, 0, &avitoi_item_schema)
+AVITOI_SCHEMA(context, AVITOI_CONTEXT_ROWS, avitoi_finish_context, false, false);
+#undef AVITOI_MODEL
+
+#define AVITOI_MODEL avito_chat
+#define AVITOI_CHAT_ROWS(X)                                                                        \
+    X("id", AVITOI_STR, id, 0, NULL)                                                               \
+    X("context", AVITOI_OBJ, context, AVITO_CHAT_CONTEXT, &avitoi_context_schema)                  \
+    X("created", AVITOI_INT, created, 0, NULL)                                                     \
+    X("updated", AVITOI_INT, updated, 0, NULL)                                                     \
+    X("users", AVITOI_ARR, users, AVITO_CHAT_USERS, &avitoi_user_schema)                           \
+    X("last_message", AVITOI_OBJ, last_message, AVITO_CHAT_LAST_MESSAGE, &avitoi_message_schema)
+AVITOI_SCHEMA(chat, AVITOI_CHAT_ROWS, NULL, false, false);
+#undef AVITOI_MODEL
+
+/* ---- lists: the first row is the list itself ---- */
+
+struct avitoi_meta {
+    bool has_more, has_has_more;
+};
+
+#define AVITOI_MODEL struct avitoi_meta
+#define AVITOI_META_ROWS(X) X("has_more", AVITOI_BOOL, has_more, 0, NULL)
+AVITOI_SCHEMA(meta, AVITOI_META_ROWS, NULL, false, false);
+#undef AVITOI_MODEL
+
+/* The root of every list. `items` is not filled while the list streams. */
+struct avitoi_list {
+    struct avitoi_items {
+        void *items;
+        size_t count;
+    } items;
+    struct avitoi_meta *meta;
+};
+
+#define AVITOI_MODEL struct avitoi_list
+#define AVITOI_CHATS_ROWS(X)                                                                       \
+    X("chats", AVITOI_ARR, items, 0, &avitoi_chat_schema)                                          \
+    X("meta", AVITOI_OBJ, meta, 0, &avitoi_meta_schema)
+AVITOI_SCHEMA(chats, AVITOI_CHATS_ROWS, NULL, false, false);
+
+#define AVITOI_MESSAGES_ROWS(X)                                                                    \
+    X("messages", AVITOI_ARR, items, 0, &avitoi_message_schema)                                    \
+    X("meta", AVITOI_OBJ, meta, 0, &avitoi_meta_schema)
+AVITOI_SCHEMA(messages, AVITOI_MESSAGES_ROWS, NULL, true, false);
+
+#define AVITOI_UPLOADS_ROWS(X) X("", AVITOI_MAP, items, 0, &avitoi_uploaded_schema)
+AVITOI_SCHEMA(uploads, AVITOI_UPLOADS_ROWS, NULL, true, false);
+
+#define AVITOI_VOICES_ROWS(X) X("voices_urls", AVITOI_MAP, items, 0, &avitoi_pair_schema)
+AVITOI_SCHEMA(voices, AVITOI_VOICES_ROWS, NULL, false, false);
+#undef AVITOI_MODEL
+
+#define AVITOI_MODEL avito_subscription
+#define AVITOI_SUBSCRIPTION_ROWS(X)                                                                \
+    X("url", AVITOI_STR, url, 0, NULL)                                                             \
+    X("version", AVITOI_STR, version, 0, NULL)
+AVITOI_SCHEMA(subscription, AVITOI_SUBSCRIPTION_ROWS, NULL, false, false);
+#undef AVITOI_MODEL
+
+#define AVITOI_MODEL struct avitoi_list
+#define AVITOI_SUBSCRIPTIONS_ROWS(X)                                                               \
+    X("subscriptions", AVITOI_ARR, items, 0, &avitoi_subscription_schema)
+AVITOI_SCHEMA(subscriptions, AVITOI_SUBSCRIPTIONS_ROWS, NULL, false, false);
+#undef AVITOI_MODEL
+
+/* ---- account, token ---- */
+
+#define AVITOI_MODEL avito_self
+#define AVITOI_SELF_ROWS(X)                                                                        \
+    X("email", AVITOI_STR, email, 0, NULL)                                                         \
+    X("id", AVITOI_INT, id, 0, NULL)                                                               \
+    X("name", AVITOI_STR, name, 0, NULL)                                                           \
+    X("phone", AVITOI_STR, phone, 0, NULL)                                                         \
+    X("phones", AVITOI_STRS, phones, 0, NULL)                                                      \
+    X("profile_url", AVITOI_STR, profile_url, 0, NULL)
+AVITOI_SCHEMA(self, AVITOI_SELF_ROWS, NULL, false, false);
+#undef AVITOI_MODEL
+
+#define AVITOI_MODEL avito_token
+#define AVITOI_TOKEN_ROWS(X)                                                                       \
+    X("access_token", AVITOI_STR, access_token, 0, NULL)                                           \
+    X("expires_in", AVITOI_INT, expires_in, 0, NULL)                                               \
+    X("token_type", AVITOI_STR, token_type, 0, NULL)                                               \
+    X("refresh_token", AVITOI_STR, refresh_token, 0, NULL)                                         \
+    X("scope", AVITOI_STR, scope, 0, NULL)
+AVITOI_SCHEMA(token, AVITOI_TOKEN_ROWS, NULL, false, false);
+#undef AVITOI_MODEL
+
+/* ---- notifications ---- */
+
+struct avitoi_payload {
+    avito_str type;
+    avito_message *message;
+};
+
+#define AVITOI_MODEL struct avitoi_payload
+#define AVITOI_PAYLOAD_ROWS(X)                                                                     \
+    X("type", AVITOI_STR, type, 0, NULL)                                                           \
+    X("value", AVITOI_OBJ, message, 0, &avitoi_message_schema)
+AVITOI_SCHEMA(payload, AVITOI_PAYLOAD_ROWS, NULL, false, true);
+#undef AVITOI_MODEL
+
+struct avitoi_envelope {
+    avito_str id, version;
+    int64_t timestamp;
+    struct avitoi_payload *payload;
+};
+
+#define AVITOI_MODEL struct avitoi_envelope
+#define AVITOI_ENVELOPE_ROWS(X)                                                                    \
+    X("id", AVITOI_STR, id, 0, NULL)                                                               \
+    X("version", AVITOI_STR, version, 0, NULL)                                                     \
+    X("timestamp", AVITOI_INT, timestamp, 0, NULL)                                                 \
+    X("payload", AVITOI_OBJ, payload, 0, &avitoi_payload_schema)
+AVITOI_SCHEMA(envelope, AVITOI_ENVELOPE_ROWS, NULL, false, false);
+#undef AVITOI_MODEL
+
+/* ---- replies: what a refusal says, and the answers that only confirm ----
+ *
+ * One lenient schema for all the forms that a refusal has been seen in, for {"ok":true}, and for the
+ * id of a message that was sent. */
+
+struct avitoi_reason {
+    int64_t code;
+    avito_str message, first;
+};
+
+#define AVITOI_MODEL struct avitoi_reason
+#define AVITOI_REASON_ROWS(X)                                                                      \
+    X("code", AVITOI_INT, code, 0, NULL)                                                           \
+    X("message", AVITOI_TEXT, message, 0, NULL)                                                    \
+    X("messages", AVITOI_ONE, first, 0, NULL)
+AVITOI_SCHEMA(reason, AVITOI_REASON_ROWS, NULL, false, true);
+#undef AVITOI_MODEL
+
+struct avitoi_reply {
+    avito_str id;
+    bool ok, has_ok;
+    int64_t code;
+    avito_str message, error_word, error_description, first;
+    struct avitoi_reason *error, *result;
+};
+
+#define AVITOI_MODEL struct avitoi_reply
+#define AVITOI_REPLY_ROWS(X)                                                                       \
+    X("id", AVITOI_STR, id, 0, NULL)                                                               \
+    X("ok", AVITOI_BOOL, ok, 0, NULL)                                                              \
+    X("code", AVITOI_INT, code, 0, NULL)                                                           \
+    X("message", AVITOI_TEXT, message, 0, NULL)                                                    \
+    X("error", AVITOI_TEXT, error_word, 0, NULL)                                                   \
+    X("error", AVITOI_OBJ, error, 0, &avitoi_reason_schema)                                        \
+    X("error_description", AVITOI_TEXT, error_description, 0, NULL)                                \
+    X("result", AVITOI_OBJ, result, 0, &avitoi_reason_schema)                                      \
+    X("errors", AVITOI_ONE, first, 0, NULL)
+AVITOI_SCHEMA(reply, AVITOI_REPLY_ROWS, NULL, false, true);
+#undef AVITOI_MODEL
+
+/* ======================================================================= *
+ * >>44 ELEMENT FILTER
+ * ======================================================================= *
+ *
+ * Reads JSON as it streams in, in pieces of any size, and checks all of it strictly (RFC 8259,
+ * well-formed UTF-8, at most 32 levels, nothing behind the end; a lone surrogate escape becomes
+ * U+FFFD). Members that nobody knows or wants are checked and dropped. A known string is decoded
+ * once, to its final place in the arena. What is left of an open object is its skeleton,
+ *
+ *     {"A":"","B":1693820808,"E":[],"F":{}}
+ *
+ * where the key is the letter of the field's row and a value of no length stands for the next
+ * reference in a list beside it. When the object closes, jsmn tokenises its skeleton, the decoder
+ * (>>45) fills the struct, and the parent gets one reference.
+ *
+ * Memory: strings and finished structs grow from the low end, open objects and the elements of open
+ * lists are a stack at the high end. When both meet, the filter goes on without storing and counts
+ * (`measuring`): so the error can tell the size that would have done.
+ */
+
+enum {
+    AVITOI_S_VALUE,
+    AVITOI_S_VALUE_OR_END,
+    AVITOI_S_KEY,
+    AVITOI_S_KEY_OR_END,
+    AVITOI_S_COLON,
+    AVITOI_S_AFTER,
+    AVITOI_S_STRING,
+    AVITOI_S_ESCAPE,
+    AVITOI_S_HEX,
+    AVITOI_S_LOW_ESCAPE, /* a high surrogate was read: \ and u and four digits may follow */
+    AVITOI_S_LOW_U,
+    AVITOI_S_LITERAL,
+    AVITOI_S_MINUS,
+    AVITOI_S_ZERO,
+    AVITOI_S_INT,
+    AVITOI_S_POINT,
+    AVITOI_S_FRACTION,
+    AVITOI_S_EXP,
+    AVITOI_S_EXP_SIGN,
+    AVITOI_S_EXP_DIGITS,
+    AVITOI_S_DONE,
+    AVITOI_S_BROKEN
+};
+
+enum { AVITOI_ROLE_DROP, AVITOI_ROLE_KEEP, AVITOI_ROLE_KEY, AVITOI_ROLE_NUMBER };
+
+#define AVITOI_MAX_DEPTH 32u
+#define AVITOI_NO_KIND   31u
+#define AVITOI_NO_FIELD  31u
+#define AVITOI_TOO_LONG  255u
+
+static int avitoi_value_done(struct avitoi_json *j);
+static int avitoi_decode(struct avitoi_json *j, const struct avitoi_frame *frame, jsmntok_t *tokens,
+                         void *model);
+
+static struct avitoi_frame *avitoi_top(struct avitoi_json *j)
+{
+    return &j->frames[j->level - 1u];
+}
+
+static int avitoi_broken(struct avitoi_json *j, int code)
+{
+    j->state = AVITOI_S_BROKEN;
+    return code;
+}
+
+/* ---- memory ---- */
+
+static void avitoi_mem_shared(struct avitoi_mem *mem, avito_arena *arena)
+{
+    memset(mem, 0, sizeof *mem);
+    mem->low_base = arena->base + arena->used;
+    mem->low_cap = (arena->cap - arena->used) & ~(size_t)(AVITOI_ALIGN - 1u);
+    mem->high_end = mem->low_base + mem->low_cap;
+    mem->high_cap = mem->low_cap;
+    mem->shared = true;
+}
+
+/* Notes that the stacks have grown; from the first time that they do not fit, nothing is stored. */
+static bool avitoi_fits(struct avitoi_json *j)
+{
+    struct avitoi_mem *mem = &j->mem;
+    const size_t sum = mem->low + mem->high;
+    if (sum > mem->peak) {
+        mem->peak = sum;
+    }
+    if (mem->shared ? sum > mem->low_cap : (mem->low > mem->low_cap || mem->high > mem->high_cap)) {
+        j->measuring = true;
+    }
+    return !j->measuring;
+}
+
+/* Takes `n` aligned bytes at the low end; NULL when they are only counted. */
+static char *avitoi_low(struct avitoi_json *j, size_t n)
+{
+    const size_t at = avitoi_align(j->mem.low);
+    j->mem.low = at + n;
+    return avitoi_fits(j) ? j->mem.low_base + at : NULL;
+}
+
+static char *avitoi_high(struct avitoi_json *j, size_t n)
+{
+    j->mem.high += n;
+    return avitoi_fits(j) ? j->mem.high_end - j->mem.high : NULL;
+}
+
+/* ---- skeleton of the object on top ---- */
+
+static avito_str *avitoi_refs(const struct avitoi_json *j, const struct avitoi_frame *f)
+{
+    return (avito_str *)(void *)(j->mem.high_end - avitoi_align(f->mark) - f->schema->room);
+}
+
+static char *avitoi_text(const struct avitoi_json *j, const struct avitoi_frame *f)
+{
+    return (char *)(avitoi_refs(j, f) + f->schema->refs);
+}
+
+/* Appends  "X":  and makes room for a value of `len` bytes; NULL when nothing is stored. */
+static char *avitoi_member(struct avitoi_json *j, struct avitoi_frame *f, unsigned len)
+{
+    char *p;
+    f->members = (f->members + 1u) & 31u;
+    if (j->measuring) {
+        return NULL;
+    }
+    p = avitoi_text(j, f) + f->text;
+    *p++ = (f->members == 1u) ? '{' : ',';
+    *p++ = '"';
+    *p++ = (char)('A' + (int)f->field);
+    *p++ = '"';
+    *p++ = ':';
+    f->text = (f->text + 5u + len) & 0xffu;
+    return p;
+}
+
+static void avitoi_add_ref(struct avitoi_json *j, const void *ptr, size_t len, const char *form)
+{
+    struct avitoi_frame *f = avitoi_top(j);
+    char *value = avitoi_member(j, f, 2);
+    if (value != NULL) {
+        avito_str *ref = avitoi_refs(j, f) + f->refs;
+        memcpy(value, form, 2);
+        ref->ptr = (const char *)ptr;
+        ref->len = len;
+        f->refs = (f->refs + 1u) & 31u;
+    }
+}
+
+static void avitoi_add_scalar(struct avitoi_json *j, const char *text, size_t len)
+{
+    char *value = avitoi_member(j, avitoi_top(j), (unsigned)len);
+    if (value != NULL) {
+        memcpy(value, text, len);
+    }
+}
+
+/* ---- frames ---- */
+
+static int avitoi_open(struct avitoi_json *j, unsigned kind, const struct avitoi_schema *schema)
+{
+    struct avitoi_frame *f = &j->frames[j->level];
+    if (j->level >= AVITOI_LEVELS) {
+        return avitoi_broken(j, AVITO_ERR_JSON_DEPTH);
+    }
+    j->level++;
+    memset(f, 0, sizeof *f);
+    f->schema = schema;
+    f->mark = j->mem.high;
+    f->kind = kind & 7u;
+    f->field = AVITOI_NO_FIELD;
+    if (kind == AVITOI_FRAME_OBJ) {
+        (void)avitoi_high(j, avitoi_align(j->mem.high) - j->mem.high + schema->room);
+    }
+    return AVITO_AGAIN;
+}
+
+/* Inside an element of the list that streams. */
+static bool avitoi_in_element(const struct avitoi_json *j)
+{
+    return j->streaming && j->level > 2;
+}
+
+/* The element (or, outside of a list, the answer) breaks the model. What is left of it is only
+ * checked; the list goes on behind it. */
+static int avitoi_bad(struct avitoi_json *j, int code, const char *culprit)
+{
+    j->culprit = culprit;
+    if (!j->streaming || j->collect || j->level < 2) {
+        return avitoi_broken(j, code);
+    }
+    j->bad = (int16_t)code;
+    j->mem.high = (j->level > 2) ? j->frames[2].mark : j->mem.high;
+    j->level = 2;
+    j->skip = (uint8_t)(j->depth - j->list_depth);
+    return AVITO_AGAIN;
+}
+
+static void avitoi_element_begins(struct avitoi_json *j)
+{
+    if (!j->collect) {
+        j->mem.low = j->low_mark;
+        j->mem.peak = j->mem.low + j->mem.high;
+        j->measuring = false;
+    }
+    j->id.ptr = NULL;
+    j->id.len = 0;
+    j->was_cut = false;
+}
+
+/* A list keeps the structs of its elements at the high end. While a whole list is collected, the open
+ * frames of the root and of the list itself lie behind them: they move down by one struct. */
+static void avitoi_collect(struct avitoi_json *j, const char *model, size_t size)
+{
+    const size_t kept = j->frames[0].mark;
+    char *frames = j->mem.high_end - j->mem.high;
+    j->frames[0].mark += size;
+    j->frames[1].mark += size;
+    if (avitoi_high(j, size) != NULL) {
+        memmove(frames - size, frames, j->mem.high - size - kept);
+        memcpy(j->mem.high_end - kept - size, model, size);
+    }
+}
+
+/* ---- the end of containers ---- */
+
+/* Hands a finished struct to the container that it stands in. */
+static void avitoi_deliver(struct avitoi_json *j, char *model, size_t low_before, size_t size)
+{
+    struct avitoi_frame *parent;
+    if (j->level == 0) {
+        return;
+    }
+    parent = avitoi_top(j);
+    if (parent->kind == AVITOI_FRAME_OBJ) {
+        avitoi_add_ref(j, model, 1, "{}");
+        return;
+    }
+    parent->seen++;
+    if (!(j->streaming && j->level == 2)) {
+        char *slot = avitoi_high(j, size);
+        if (slot != NULL) {
+            memcpy(slot, model, size);
+        }
+        j->mem.low = low_before;
+        return;
+    }
+    j->rows++;
+    if (j->collect) {
+        avitoi_collect(j, model, size);
+        j->mem.low = low_before;
+    } else {
+        j->event = (int16_t)(j->measuring ? AVITO_ERR_ARENA : AVITO_END);
+    }
+}
+
+static int avitoi_close_object(struct avitoi_json *j)
+{
+    struct avitoi_frame *f = avitoi_top(j);
+    const struct avitoi_schema *schema = f->schema;
+    const size_t low_before = j->mem.low;
+    const size_t high_before = j->mem.high;
+    const bool to_caller = j->out != NULL && (j->level == 1 ? !j->streaming
+                                              : (j->streaming && !j->collect && j->level == 3));
+    char *model = to_caller ? (char *)j->out : avitoi_low(j, schema->size);
+    const size_t tokens_size = avitoi_align((1u + 2u * f->members) * sizeof(jsmntok_t));
+    char *tokens = avitoi_high(j, avitoi_align(j->mem.high) - j->mem.high + tokens_size);
+    if (tokens != NULL) {
+        const int rc = avitoi_decode(j, f, (jsmntok_t *)(void *)tokens, model);
+        if (rc != AVITO_OK) {
+            j->mem.high = high_before;
+            return avitoi_bad(j, rc, j->culprit);
+        }
+    }
+    j->mem.high = f->mark;
+    j->level--;
+    avitoi_deliver(j, model, low_before, schema->size);
+    return AVITO_AGAIN;
+}
+
+/* The elements lie in reverse order at the high end: they move to the low end, in one array. */
+static void avitoi_close_list(struct avitoi_json *j)
+{
+    struct avitoi_frame *f = avitoi_top(j);
+    const bool strings = f->kind == AVITOI_FRAME_STRS || f->kind == AVITOI_FRAME_ONE;
+    const size_t size = strings ? sizeof(avito_str) : f->schema->size;
+    const size_t count = f->seen;
+    char *items = NULL;
+    size_t i;
+    if (!(j->streaming && j->level == 2) && count > 0) {
+        items = avitoi_low(j, count * size);
+        for (i = 0; items != NULL && i < count; i++) {
+            memcpy(items + i * size, j->mem.high_end - f->mark - (i + 1u) * size, size);
+        }
+    }
+    j->mem.high = f->mark;
+    j->level--;
+    if (f->kind != AVITOI_FRAME_ONE) {
+        avitoi_add_ref(j, items, count, "[]");
+    } else if (items != NULL) {
+        avito_str first;
+        memcpy(&first, items, sizeof first);
+        avitoi_add_ref(j, first.ptr, first.len, "\"\"");
+    }
+}
+
+static int avitoi_close(struct avitoi_json *j, char c)
+{
+    const bool is_object = ((j->is_object >> (j->depth - 1u)) & 1u) != 0;
+    int rc = AVITO_AGAIN;
+    if (is_object != (c == '}')) {
+        return avitoi_broken(j, AVITO_ERR_JSON);
+    }
+    j->depth--;
+    if (j->skip > 0) {
+        j->skip--;
+        return avitoi_value_done(j);
+    }
+    if (avitoi_top(j)->kind == AVITOI_FRAME_OBJ) {
+        rc = avitoi_close_object(j);
+    } else {
+        avitoi_close_list(j);
+        if (j->depth == 0 && j->level == 1) { /* the list stood alone, without its root object */
+            rc = avitoi_close_object(j);
+        }
+    }
+    return rc < 0 ? rc : avitoi_value_done(j);
+}
+
+/* ---- the end of any value ---- */
+
+static int avitoi_value_done(struct avitoi_json *j)
+{
+    j->state = (j->depth > 0) ? AVITOI_S_AFTER : AVITOI_S_DONE;
+    if (j->skip > 0) {
+        return AVITO_AGAIN;
+    }
+    if (j->bad == 0 && j->level >= 2 && j->frames[j->level - 2u].kind == AVITOI_FRAME_MAP &&
+        avitoi_top(j)->kind == AVITOI_FRAME_OBJ) { /* a member of a map is a pair, complete now */
+        const int rc = avitoi_close_object(j);
+        if (rc < 0) {
+            return rc;
+        }
+    }
+    if (j->bad != 0) {
+        j->event = j->bad;
+        j->bad = 0;
+    }
+    return AVITO_AGAIN;
+}
+
+/* ---- the beginning of values ---- */
+
+static bool avitoi_kind_fits(unsigned kind, char c)
+{
+    switch (c) {
+        case '"':
+            return kind == AVITOI_STR || kind == AVITOI_TEXT || kind == AVITOI_INT;
+        case '{':
+            return kind == AVITOI_OBJ || kind == AVITOI_MAP;
+        case '[':
+            return kind == AVITOI_ARR || kind == AVITOI_STRS || kind == AVITOI_ONE;
+        case 't':
+        case 'f':
+            return kind == AVITOI_BOOL;
+        case 'n':
+            return true;
+        default:
+            return kind == AVITOI_INT || kind == AVITOI_E7;
+    }
+}
+
+/* What the value that begins with `c` is for. AVITOI_NO_KIND: it is only checked. */
+static int avitoi_expect(struct avitoi_json *j, char c, unsigned *kind,
+                         const struct avitoi_schema **child)
+{
+    struct avitoi_frame *f;
+    const struct avitoi_field *field;
+    *kind = AVITOI_NO_KIND;
+    if (j->skip > 0 || j->level == 0) {
+        return AVITO_AGAIN;
+    }
+    f = avitoi_top(j);
+    if (f->kind == AVITOI_FRAME_OBJ) {
+        if (f->field == AVITOI_NO_FIELD) {
+            return AVITO_AGAIN;
+        }
+        field = &f->schema->fields[f->field];
+        if (!avitoi_kind_fits(field->kind, c) && f->field + 1u < f->schema->count &&
+            strcmp(field[0].key, field[1].key) == 0) { /* the same key in another form */
+            f->field = (f->field + 1u) & 31u;
+            field++;
+        }
+        *kind = field->kind;
+        *child = field->child;
+    } else {
+        field = NULL;
+        *kind = (f->kind == AVITOI_FRAME_ARR) ? AVITOI_OBJ : AVITOI_STR;
+        *child = f->schema;
+        if (j->streaming && j->level == 2) {
+            avitoi_element_begins(j);
+        }
+        if (f->kind == AVITOI_FRAME_ONE && f->seen > 0) {
+            *kind = AVITOI_NO_KIND;
+            return AVITO_AGAIN;
+        }
+    }
+    if (avitoi_kind_fits(*kind, c) && (c != 'n' || field != NULL)) {
+        return AVITO_AGAIN;
+    }
+    *kind = AVITOI_NO_KIND;
+    return f->schema != NULL && f->schema->lenient
+               ? AVITO_AGAIN
+               : avitoi_bad(j, AVITO_ERR_MODEL, field != NULL ? field->key : "element");
+}
+
+static int avitoi_begin_container(struct avitoi_json *j, char c, unsigned kind,
+                                  const struct avitoi_schema *child)
+{
+    const struct avitoi_schema *root = j->frames[0].schema;
+    const bool at_root = j->depth == 0;
+    int rc = AVITO_AGAIN;
+    if (j->depth >= AVITOI_MAX_DEPTH) {
+        return avitoi_broken(j, AVITO_ERR_JSON_DEPTH);
+    }
+    j->is_object = (j->is_object & ~(1u << j->depth)) | ((c == '{' ? 1u : 0u) << j->depth);
+    j->depth++;
+    j->state = (c == '{') ? AVITOI_S_KEY_OR_END : AVITOI_S_VALUE_OR_END;
+    if (at_root && root != NULL) {
+        const unsigned first = root->fields[0].kind;
+        rc = avitoi_open(j, AVITOI_FRAME_OBJ, root);
+        if (!(root->bare && first == (c == '{' ? (unsigned)AVITOI_MAP : (unsigned)AVITOI_ARR))) {
+            return (c == '{') ? rc : avitoi_broken(j, AVITO_ERR_MODEL);
+        }
+        avitoi_top(j)->field = 0;
+        kind = first;
+        child = root->fields[0].child;
+    }
+    switch ((int)kind) {
+        case AVITOI_OBJ:
+            return avitoi_open(j, AVITOI_FRAME_OBJ, child);
+        case AVITOI_ARR:
+        case AVITOI_MAP:
+            rc = avitoi_open(j, kind == AVITOI_ARR ? AVITOI_FRAME_ARR : AVITOI_FRAME_MAP, child);
+            break;
+        case AVITOI_STRS:
+            return avitoi_open(j, AVITOI_FRAME_STRS, NULL);
+        case AVITOI_ONE:
+            return avitoi_open(j, AVITOI_FRAME_ONE, NULL);
+        default:
+            j->skip++;
+            return AVITO_AGAIN;
+    }
+    if (j->streaming && j->level == 2) {
+        j->list_depth = j->depth;
+        j->low_mark = j->mem.low;
+    }
+    return rc;
+}
+
+static void avitoi_begin_string(struct avitoi_json *j, unsigned role, bool cuttable)
+{
+    const struct avitoi_mem *mem = &j->mem;
+    j->state = AVITOI_S_STRING;
+    j->role = (uint8_t)role;
+    j->len = 0;
+    j->dst = NULL;
+    j->frozen = false;
+    j->cutting = cuttable && j->cut_at > 0;
+    if (role == AVITOI_ROLE_KEY || role == AVITOI_ROLE_NUMBER) {
+        j->dst = j->word;
+        j->room = sizeof j->word;
+    } else if (role == AVITOI_ROLE_KEEP) {
+        const size_t limit = mem->low_cap - (mem->shared ? mem->high : 0u);
+        if (!j->measuring && mem->low < limit) {
+            j->dst = mem->low_base + mem->low;
+            j->room = limit - mem->low - 1u;
+        } else if (avitoi_in_element(j) && j->level == 3 && avitoi_top(j)->field == 0 &&
+                   j->low_mark + j->frames[2].mark < mem->low_cap) {
+            /* The id of an element that does not fit: over what was stored of it. */
+            j->dst = mem->low_base + j->low_mark;
+            j->room = mem->low_cap - j->frames[2].mark - j->low_mark - 1u;
+        }
+        if (j->cutting && j->cut_at < j->room) {
+            j->room = j->cut_at;
+        }
+    }
+}
+
+static int avitoi_begin_literal(struct avitoi_json *j, char c, unsigned kind)
+{
+    const char *word = (c == 't') ? "true" : (c == 'f') ? "false" : "null";
+    j->state = AVITOI_S_LITERAL;
+    j->literal = word + 1;
+    if (kind == AVITOI_BOOL && c != 'n') {
+        avitoi_add_scalar(j, word, strlen(word));
+    }
+    return AVITO_AGAIN;
+}
+
+static int avitoi_begin_value(struct avitoi_json *j, char c)
+{
+    const struct avitoi_schema *child = NULL;
+    unsigned kind;
+    const int rc = avitoi_expect(j, c, &kind, &child);
+    if (rc < 0) {
+        return rc;
+    }
+    switch (c) {
+        case '{':
+        case '[':
+            return avitoi_begin_container(j, c, kind, child);
+        case '"':
+            avitoi_begin_string(j, kind == AVITOI_NO_KIND ? AVITOI_ROLE_DROP
+                                   : kind == AVITOI_INT ? AVITOI_ROLE_NUMBER : AVITOI_ROLE_KEEP,
+                                kind == AVITOI_TEXT || j->lenient);
+            break;
+        case 't':
+        case 'f':
+        case 'n':
+            (void)avitoi_begin_literal(j, c, kind);
+            break;
+        default:
+            if (c != '-' && (c < '0' || c > '9')) {
+                return avitoi_broken(j, AVITO_ERR_JSON);
+            }
+            j->state = (c == '-') ? AVITOI_S_MINUS : (c == '0') ? AVITOI_S_ZERO : AVITOI_S_INT;
+            j->role = (kind == AVITOI_NO_KIND) ? AVITOI_ROLE_DROP : AVITOI_ROLE_NUMBER;
+            j->word[0] = c;
+            j->word_len = 1;
+            break;
+    }
+    return (j->depth == 0 && j->state != AVITOI_S_KEY_OR_END) ? avitoi_broken(j, AVITO_ERR_MODEL)
+                                                              : AVITO_AGAIN;
+}
+
+/* ---- keys ---- */
+
+static bool avitoi_wanted(const struct avitoi_json *j, const struct avitoi_field *field)
+{
+    return field->want == 0 || (field->want & j->want) != 0;
+}
+
+static int avitoi_key_found(struct avitoi_json *j, unsigned index)
+{
+    struct avitoi_frame *f = avitoi_top(j);
+    const struct avitoi_field *field = &f->schema->fields[index];
+    const uint32_t bit = 1u << index;
+    j->state = AVITOI_S_COLON;
+    if ((f->seen & bit) != 0 && !f->schema->lenient) {
+        return avitoi_bad(j, AVITO_ERR_DUPLICATE, field->key);
+    }
+    f->field = ((f->seen & bit) == 0 && avitoi_wanted(j, field)) ? (index & 31u) : AVITOI_NO_FIELD;
+    f->seen |= bit;
+    return AVITO_AGAIN;
+}
+
+/* The key in j->word. */
+static int avitoi_key_done(struct avitoi_json *j)
+{
+    const struct avitoi_schema *schema = avitoi_top(j)->schema;
+    unsigned i;
+    for (i = 0; i < schema->count; i++) {
+        const struct avitoi_field *field = &schema->fields[i];
+        if (field->key_len == j->len && memcmp(field->key, j->word, j->len) == 0) {
+            return avitoi_key_found(j, i);
+        }
+    }
+    avitoi_top(j)->field = AVITOI_NO_FIELD;
+    j->state = AVITOI_S_COLON;
+    return AVITO_AGAIN;
+}
+
+/* At the opening quote `*p` of a key. Members mostly come in the order of the table: then the key is
+ * recognised without being copied. */
+static int avitoi_begin_key(struct avitoi_json *j, const char **p, const char *end)
+{
+    struct avitoi_frame *f = (j->level > 0) ? avitoi_top(j) : NULL;
+    const struct avitoi_schema *schema;
+    unsigned next;
+    *p += 1;
+    if (j->skip > 0 || f == NULL) {
+        avitoi_begin_string(j, AVITOI_ROLE_DROP, false);
+        j->in_key = true;
+        return AVITO_AGAIN;
+    }
+    if (f->kind == AVITOI_FRAME_MAP) {
+        int rc;
+        if (j->streaming && j->level == 2) {
+            avitoi_element_begins(j);
+        }
+        rc = avitoi_open(j, AVITOI_FRAME_OBJ, f->schema);
+        avitoi_top(j)->field = 0;
+        avitoi_begin_string(j, AVITOI_ROLE_KEEP, false);
+        j->in_key = true;
+        return rc;
+    }
+    schema = f->schema;
+    for (next = f->next; next < schema->count && next < f->next + 2u; next++) {
+        const struct avitoi_field *field = &schema->fields[next];
+        const size_t n = field->key_len;
+        if ((size_t)(end - *p) > n && (*p)[n] == '"' && memcmp(*p, field->key, n) == 0) {
+            *p += n + 1u;
+            f->next = (next + 1u) & 31u;
+            return avitoi_key_found(j, next);
+        }
+    }
+    avitoi_begin_string(j, AVITOI_ROLE_KEY, false);
+    j->in_key = true;
+    return AVITO_AGAIN;
+}
+
+/* ---- strings ---- */
+
+static int avitoi_number_done(struct avitoi_json *j)
+{
+    if (j->role == AVITOI_ROLE_NUMBER) {
+        if (j->word_len > AVITOI_NUMBER_MAX) {
+            const int rc = avitoi_bad(j, AVITO_ERR_MODEL, avitoi_top(j)->schema->fields[avitoi_top(j)->field].key);
+            if (rc < 0) {
+                return rc;
+            }
+        } else {
+            avitoi_add_scalar(j, j->word, j->word_len);
+        }
+    }
+    return avitoi_value_done(j);
+}
+
+/* A string where a number belongs: fine if it is one. An empty one counts as null. */
+static int avitoi_number_string_done(struct avitoi_json *j)
+{
+    int64_t value;
+    const struct avitoi_frame *f = avitoi_top(j);
+    if (j->len == 0) {
+        return avitoi_value_done(j);
+    }
+    if (j->len > AVITOI_NUMBER_MAX || !avitoi_parse_int(j->word, j->len, &value)) {
+        const int rc = f->schema->lenient
+                           ? AVITO_AGAIN
+                           : avitoi_bad(j, AVITO_ERR_MODEL, f->schema->fields[f->field].key);
+        return rc < 0 ? rc : avitoi_value_done(j);
+    }
+    avitoi_add_scalar(j, j->word, j->len);
+    return avitoi_value_done(j);
+}
+
+static int avitoi_string_done(struct avitoi_json *j)
+{
+    const bool in_key = j->in_key;
+    j->in_key = false;
+    if (j->role == AVITOI_ROLE_KEEP) {
+        const char *text = j->measuring ? NULL : j->mem.low_base + j->mem.low;
+        if (avitoi_in_element(j) && j->level == 3 && avitoi_top(j)->field == 0 && j->dst != NULL) {
+            j->id.ptr = j->dst - j->len;
+            j->id.len = j->len;
+        }
+        if (j->dst != NULL) {
+            *j->dst = '\0';
+        }
+        if (j->cutting && j->len > j->cut_at) {
+            j->len = j->cut_at; /* measuring what a cut text would have taken */
+        }
+        j->mem.low += j->len + 1u;
+        if (!avitoi_fits(j)) {
+            text = NULL;
+        }
+        if (avitoi_top(j)->kind == AVITOI_FRAME_OBJ) {
+            avitoi_add_ref(j, text, j->len, "\"\"");
+        } else {
+            avito_str element;
+            char *slot;
+            element.ptr = text;
+            element.len = j->len;
+            avitoi_top(j)->seen++;
+            slot = avitoi_high(j, sizeof element);
+            if (slot != NULL) {
+                memcpy(slot, &element, sizeof element);
+            }
+        }
+        if (in_key) { /* of a map: its value is the pair's second field */
+            avitoi_top(j)->field = 1;
+        }
+    }
+    if (in_key) {
+        j->state = AVITOI_S_COLON;
+        return j->role == AVITOI_ROLE_KEY ? avitoi_key_done(j) : AVITO_AGAIN;
+    }
+    return j->role == AVITOI_ROLE_NUMBER ? avitoi_number_string_done(j) : avitoi_value_done(j);
+}
+
+/* Out of room: a text that may be cut ends here, at a whole code point; a key or number is too long
+ * to be one; anything else does not fit the arena and is only counted from here on. */
+static void avitoi_no_room(struct avitoi_json *j, const char *p, size_t n, bool ascii)
+{
+    if (j->role == AVITOI_ROLE_KEEP && j->cutting && j->len + j->room >= j->cut_at) {
+        if (ascii) {
+            memcpy(j->dst, p, j->room);
+            j->dst += j->room;
+            j->len += j->room;
+        }
+        j->was_cut = true;
+        j->frozen = true;
+        j->room = 0;
+        return;
+    }
+    if (j->role == AVITOI_ROLE_KEEP) {
+        j->measuring = true;
+    }
+    j->dst = NULL;
+    j->len += n;
+}
+
+/* Decoded bytes of a string: an ASCII run, or one whole code point. */
+static void avitoi_put(struct avitoi_json *j, const char *p, size_t n, bool ascii)
+{
+    if (j->dst == NULL) {
+        j->len += n;
+        return;
+    }
+    if (j->frozen) {
+        return;
+    }
+    if (n > j->room) {
+        avitoi_no_room(j, p, n, ascii);
+        return;
+    }
+    memcpy(j->dst, p, n);
+    j->dst += n;
+    j->room -= n;
+    j->len += n;
+}
+
+/* Length of the run at `p` of bytes that stand for themselves: printable ASCII but " and \. */
+static size_t avitoi_plain_run(const char *p, const char *end)
+{
+    const char *start = p;
+#if AVITO_WITH_SIMD
+    const __m128i quote = _mm_set1_epi8('"'), backslash = _mm_set1_epi8('\\');
+    const __m128i space = _mm_set1_epi8(' ');
+    while (end - p >= 16) {
+        const __m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
+        const __m128i special = _mm_or_si128(_mm_cmplt_epi8(v, space), /* control, or above 0x7f */
+                                             _mm_or_si128(_mm_cmpeq_epi8(v, quote),
+                                                          _mm_cmpeq_epi8(v, backslash)));
+        const unsigned mask = (unsigned)_mm_movemask_epi8(special);
+        if (mask != 0) {
+            return (size_t)(p - start) + (size_t)__builtin_ctz(mask);
+        }
+        p += 16;
+    }
+#else
+    const uint64_t ones = ~(uint64_t)0 / 255u, tops = ones << 7;
+    while (end - p >= 8) { /* eight bytes at once: the top bit of each tells whether it is special */
+        uint64_t v, special;
+        memcpy(&v, p, sizeof v);
+        special = v | ((v - ones * ' ') & ~v) |
+                  (((v ^ ones * '"') - ones) & ~(v ^ ones * '"')) |
+                  (((v ^ ones * '\\') - ones) & ~(v ^ ones * '\\'));
+        if ((special & tops) != 0) {
+            break;
+        }
+        p += 8;
+    }
+#endif
+    while (p < end && avitoi_byte(*p) >= ' ' && avitoi_byte(*p) < 0x80 && *p != '"' && *p != '\\') {
+        p++;
+    }
+    return (size_t)(p - start);
+}
+
+static void avitoi_put_point(struct avitoi_json *j, uint32_t point)
+{
+    char utf8[4];
+    avitoi_put(j, utf8, avitoi_utf8_put(point, utf8), false);
+}
+
+/* A complete \uXXXX. Halves of a surrogate pair wait for each other; one alone is U+FFFD. */
+static void avitoi_unit(struct avitoi_json *j, uint16_t unit)
+{
+    const bool is_low = unit >= 0xdc00 && unit <= 0xdfff;
+    j->state = AVITOI_S_STRING;
+    if (j->surrogate != 0) {
+        const uint32_t high = j->surrogate;
+        j->surrogate = 0;
+        if (is_low) {
+            avitoi_put_point(j, 0x10000u + ((high - 0xd800u) << 10) + (unit - 0xdc00u));
+            return;
+        }
+        avitoi_put_point(j, 0xfffdu);
+    }
+    if (unit >= 0xd800 && unit <= 0xdbff) {
+        j->surrogate = unit;
+        j->state = AVITOI_S_LOW_ESCAPE;
+        return;
+    }
+    avitoi_put_point(j, is_low ? 0xfffdu : unit);
+}
+
+/* The same from four digits that are all there. */
+static bool avitoi_unit_at(const char *p, uint16_t *unit)
+{
+    const unsigned a = avitoi_hex(p[0]), b = avitoi_hex(p[1]);
+    const unsigned c = avitoi_hex(p[2]), d = avitoi_hex(p[3]);
+    *unit = (uint16_t)((a << 12) | (b << 8) | (c << 4) | d);
+    return (a | b | c | d) < 16u;
+}
+
+static int avitoi_escape(struct avitoi_json *j, char c)
+{
+    static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
+    const char *at;
+    if (c == 'u') {
+        j->state = AVITOI_S_HEX;
+        j->hex = 0;
+        j->word_len = 0;
+        return AVITO_AGAIN;
+    }
+    at = (const char *)memchr(from, c, sizeof from - 1u);
+    if (at == NULL) {
+        return avitoi_broken(j, AVITO_ERR_JSON);
+    }
+    j->state = AVITOI_S_STRING;
+    avitoi_put(j, &to[at - from], 1, true);
+    return AVITO_AGAIN;
+}
+
+static int avitoi_hex_digit(struct avitoi_json *j, char c)
+{
+    const unsigned digit = avitoi_hex(c);
+    if (digit > 15u) {
+        return avitoi_broken(j, AVITO_ERR_JSON);
+    }
+    j->hex = (uint16_t)((j->hex << 4) | digit);
+    j->word_len++;
+    if (j->word_len == 4) {
+        avitoi_unit(j, j->hex);
+    }
+    return AVITO_AGAIN;
+}
+
+/* One byte of a sequence above ASCII. They are gathered, so that a cut never splits one. */
+static int avitoi_utf8(struct avitoi_json *j, char c)
+{
+    const uint8_t byte = avitoi_byte(c);
+    struct avitoi_utf8 follow;
+    if (j->utf8_left == 0) {
+        if (!avitoi_utf8_lead(byte, &follow)) {
+            return avitoi_broken(j, AVITO_ERR_JSON_UTF8);
+        }
+        j->utf8_left = follow.left;
+        j->utf8_min = follow.min;
+        j->utf8_max = follow.max;
+        j->utf8[0] = c;
+        j->utf8_len = 1;
+        return AVITO_AGAIN;
+    }
+    if (byte < j->utf8_min || byte > j->utf8_max) {
+        return avitoi_broken(j, AVITO_ERR_JSON_UTF8);
+    }
+    j->utf8_min = 0x80;
+    j->utf8_max = 0xbf;
+    j->utf8[j->utf8_len++] = c;
+    j->utf8_left--;
+    if (j->utf8_left == 0) {
+        avitoi_put(j, j->utf8, j->utf8_len, false);
+    }
+    return AVITO_AGAIN;
+}
+
+/* Inside a string: as far as the bytes go, or to its end, or to an escape that is not complete. */
+static int avitoi_string(struct avitoi_json *j, const char **pp, const char *end)
+{
+    const char *p = *pp;
+    int rc = AVITO_AGAIN;
+    while (p < end && rc == AVITO_AGAIN && j->state == AVITOI_S_STRING) {
+        uint16_t unit;
+        if (j->utf8_left == 0) {
+            const size_t run = avitoi_plain_run(p, end);
+            if (run > 0) {
+                avitoi_put(j, p, run, true);
+                p += run;
+                continue;
+            }
+        }
+        if (j->utf8_left > 0 || avitoi_byte(*p) >= 0x80) {
+            rc = avitoi_utf8(j, *p++);
+        } else if (*p == '"') {
+            *pp = p + 1;
+            return avitoi_string_done(j);
+        } else if (*p != '\\') {
+            rc = avitoi_broken(j, AVITO_ERR_JSON);
+        } else if (end - p >= 6 && p[1] == 'u' && avitoi_unit_at(p + 2, &unit)) {
+            avitoi_unit(j, unit);
+            p += 6;
+        } else {
+            j->state = AVITOI_S_ESCAPE;
+            p++;
+        }
+    }
+    *pp = p;
+    return rc;
+}
+
+/* Behind a high surrogate. Anything but \u leaves it alone. */
+static int avitoi_low_surrogate(struct avitoi_json *j, const char **p)
+{
+    if (j->state == AVITOI_S_LOW_ESCAPE && **p == '\\') {
+        *p += 1;
+        j->state = AVITOI_S_LOW_U;
+        return AVITO_AGAIN;
+    }
+    if (j->state == AVITOI_S_LOW_U && **p == 'u') {
+        *p += 1;
+        return avitoi_escape(j, 'u');
+    }
+    j->surrogate = 0;
+    avitoi_put_point(j, 0xfffdu);
+    j->state = (j->state == AVITOI_S_LOW_U) ? AVITOI_S_ESCAPE : AVITOI_S_STRING;
+    return AVITO_AGAIN;
+}
+
+/* ---- numbers and literals ---- */
+
+/* The state behind `c`; AVITOI_S_AFTER: `c` ends the number; AVITOI_S_BROKEN: it is none. */
+static unsigned avitoi_number_next(unsigned state, char c)
+{
+    const bool digit = c >= '0' && c <= '9';
+    const bool exponent = c == 'e' || c == 'E';
+    switch ((int)state) {
+        case AVITOI_S_MINUS:
+            return digit ? (c == '0' ? AVITOI_S_ZERO : AVITOI_S_INT) : AVITOI_S_BROKEN;
+        case AVITOI_S_ZERO:
+        case AVITOI_S_INT:
+            if (digit) {
+                return (state == AVITOI_S_INT) ? AVITOI_S_INT : AVITOI_S_BROKEN;
+            }
+            return (c == '.') ? AVITOI_S_POINT : exponent ? AVITOI_S_EXP : AVITOI_S_AFTER;
+        case AVITOI_S_POINT:
+            return digit ? AVITOI_S_FRACTION : AVITOI_S_BROKEN;
+        case AVITOI_S_FRACTION:
+            return digit ? AVITOI_S_FRACTION : exponent ? AVITOI_S_EXP : AVITOI_S_AFTER;
+        case AVITOI_S_EXP:
+            if (c == '+' || c == '-') {
+                return AVITOI_S_EXP_SIGN;
+            }
+            return digit ? AVITOI_S_EXP_DIGITS : AVITOI_S_BROKEN;
+        case AVITOI_S_EXP_SIGN:
+            return digit ? AVITOI_S_EXP_DIGITS : AVITOI_S_BROKEN;
+        default:
+            return digit ? AVITOI_S_EXP_DIGITS : AVITOI_S_AFTER;
+    }
+}
+
+static int avitoi_number(struct avitoi_json *j, const char **p, const char *end)
+{
+    for (; *p < end; *p += 1) {
+        const unsigned next = avitoi_number_next(j->state, **p);
+        if (next == AVITOI_S_AFTER) {
+            return avitoi_number_done(j);
+        }
+        if (next == AVITOI_S_BROKEN) {
+            return avitoi_broken(j, AVITO_ERR_JSON);
+        }
+        j->state = (uint8_t)next;
+        if (j->word_len < sizeof j->word) {
+            j->word[j->word_len++] = **p;
+        }
+    }
+    return AVITO_AGAIN;
+}
+
+static int avitoi_literal(struct avitoi_json *j, char c)
+{
+    if (*j->literal != c) {
+        return avitoi_broken(j, AVITO_ERR_JSON);
+    }
+    j->literal++;
+    return (*j->literal == '\0') ? avitoi_value_done(j) : AVITO_AGAIN;
+}
+
+/* ---- feed ---- */
+
+/* A byte between values. White space was dealt with. */
+static int avitoi_structure(struct avitoi_json *j, const char **p, const char *end)
+{
+    const char c = **p;
+    switch ((int)j->state) {
+        case AVITOI_S_KEY_OR_END:
+        case AVITOI_S_KEY:
+            if (c == '"') {
+                return avitoi_begin_key(j, p, end);
+            }
+            *p += 1;
+            return (c == '}' && j->state == AVITOI_S_KEY_OR_END) ? avitoi_close(j, c)
+                                                                 : avitoi_broken(j, AVITO_ERR_JSON);
+        case AVITOI_S_COLON:
+            *p += 1;
+            j->state = AVITOI_S_VALUE;
+            return (c == ':') ? AVITO_AGAIN : avitoi_broken(j, AVITO_ERR_JSON);
+        case AVITOI_S_AFTER:
+            *p += 1;
+            if (c == ',') {
+                const bool is_object = ((j->is_object >> (j->depth - 1u)) & 1u) != 0;
+                j->state = is_object ? AVITOI_S_KEY : AVITOI_S_VALUE;
+                return AVITO_AGAIN;
+            }
+            return (c == '}' || c == ']') ? avitoi_close(j, c) : avitoi_broken(j, AVITO_ERR_JSON);
+        case AVITOI_S_VALUE_OR_END:
+        case AVITOI_S_VALUE:
+            *p += 1;
+            return (c == ']' && j->state == AVITOI_S_VALUE_OR_END) ? avitoi_close(j, c)
+                                                                   : avitoi_begin_value(j, c);
+        default: /* behind the end */
+            return avitoi_broken(j, AVITO_ERR_JSON);
+    }
+}
+
+/* Takes bytes of the body. AVITO_AGAIN: all taken, more may come. AVITO_OK: an element of the list
+ * is in `out`. An error: of one element, and the list goes on - or, when the state is broken, of the
+ * whole body. *used tells how many bytes were taken. */
+static int avitoi_json_feed(struct avitoi_json *j, const char *data, size_t len, size_t *used)
+{
+    const char *p = data;
+    const char *end = data + len;
+    int rc = AVITO_AGAIN;
+    while (p < end && rc == AVITO_AGAIN && j->event == 0) {
+        const char c = *p;
+        switch ((int)j->state) {
+            case AVITOI_S_STRING:
+                rc = avitoi_string(j, &p, end);
+                break;
+            case AVITOI_S_ESCAPE:
+                p++;
+                rc = avitoi_escape(j, c);
+                break;
+            case AVITOI_S_HEX:
+                p++;
+                rc = avitoi_hex_digit(j, c);
+                break;
+            case AVITOI_S_LOW_ESCAPE:
+            case AVITOI_S_LOW_U:
+                rc = avitoi_low_surrogate(j, &p);
+                break;
+            case AVITOI_S_LITERAL:
+                p++;
+                rc = avitoi_literal(j, c);
+                break;
+            case AVITOI_S_MINUS:
+            case AVITOI_S_ZERO:
+            case AVITOI_S_INT:
+            case AVITOI_S_POINT:
+            case AVITOI_S_FRACTION:
+            case AVITOI_S_EXP:
+            case AVITOI_S_EXP_SIGN:
+            case AVITOI_S_EXP_DIGITS:
+                rc = avitoi_number(j, &p, end);
+                break;
+            default:
+                if (c == ' ' || c == '\n' || c == '\r' || c == '\t') {
+                    p++;
+                } else {
+                    rc = avitoi_structure(j, &p, end);
+                }
+                break;
+        }
+    }
+    *used = (size_t)(p - data);
+    if (rc == AVITO_AGAIN && j->event != 0) {
+        rc = (j->event == AVITO_END) ? AVITO_OK : j->event;
+        j->event = 0;
+    }
+    return rc;
+}
+
+/* After the last byte of the body. */
+static int avitoi_json_end(struct avitoi_json *j)
+{
+    if (j->state != AVITOI_S_DONE) {
+        const bool nothing = j->state == AVITOI_S_VALUE && j->depth == 0;
+        return avitoi_broken(j, nothing ? AVITO_ERR_EMPTY : AVITO_ERR_JSON);
+    }
+    return (j->measuring && (!j->streaming || j->collect)) ? AVITO_ERR_ARENA : AVITO_OK;
+}
+
+/* Begins a body. `root` NULL: it is only checked. */
+static void avitoi_json_begin(struct avitoi_json *j, const struct avitoi_schema *root, void *out)
+{
+    memset(j, 0, offsetof(struct avitoi_json, frames));
+    memset(&j->frames[0], 0, sizeof j->frames[0]);
+    j->frames[0].schema = root;
+    j->lenient = root != NULL && root->lenient;
+    j->out = out;
+    j->want = UINT32_MAX;
+}
+
+/* ======================================================================= *
+ * >>45 DECODER
+ * ======================================================================= */
+
+static int avitoi_store(const struct avitoi_field *field, const char *text, const jsmntok_t *value,
+                        const avito_str *ref, char *at)
+{
+    const char *number = text + value->start;
+    const size_t len = (size_t)(value->end - value->start);
+    int64_t integer;
+    int32_t e7;
+    switch ((int)field->kind) {
+        case AVITOI_INT:
+            if (!avitoi_parse_int(number, len, &integer)) {
+                return AVITO_ERR_MODEL;
+            }
+            memcpy(at, &integer, sizeof integer);
+            return AVITO_OK;
+        case AVITOI_E7:
+            if (!avitoi_parse_e7(number, len, &e7)) {
+                return AVITO_ERR_MODEL;
+            }
+            memcpy(at, &e7, sizeof e7);
+            return AVITO_OK;
+        case AVITOI_BOOL: {
+            const bool pair[2] = {*number == 't', true};
+            memcpy(at, pair, sizeof pair);
+            return AVITO_OK;
+        }
+        case AVITOI_OBJ:
+            memcpy(at, &ref->ptr, sizeof ref->ptr);
+            return AVITO_OK;
+        default: /* a string, or the items and count of a list: both are a pointer and a number */
+            memcpy(at, ref, sizeof *ref);
+            return AVITO_OK;
+    }
+}
+
+/* Fills `model` from the skeleton of the object that has just closed. */
+static int avitoi_decode(struct avitoi_json *j, const struct avitoi_frame *f, jsmntok_t *tokens,
+                         void *model)
+{
+    const struct avitoi_schema *schema = f->schema;
+    const unsigned expected = 1u + 2u * f->members;
+    const avito_str *refs = avitoi_refs(j, f);
+    char *text = avitoi_text(j, f);
+    size_t len = f->text;
+    jsmn_parser parser;
+    unsigned i;
+    if (f->members == 0) {
+        text[len++] = '{';
+    }
+    text[len++] = '}';
+    memset(model, 0, schema->size);
+    jsmn_init(&parser);
+    if (jsmn_parse(&parser, text, len, tokens, expected) != (int)expected) {
+        return AVITO_ERR_JSON; /* cannot happen: the filter wrote it */
+    }
+    for (i = 1; i < expected; i += 2) {
+        const struct avitoi_field *field = &schema->fields[text[tokens[i].start] - 'A'];
+        const jsmntok_t *value = &tokens[i + 1u];
+        if (avitoi_store(field, text, value, refs, (char *)model + field->offset) != AVITO_OK) {
+            j->culprit = field->key;
+            return AVITO_ERR_MODEL;
+        }
+        refs += (value->type != JSMN_PRIMITIVE) ? 1 : 0;
+    }
+    if (schema->finish != NULL) {
+        schema->finish(j, model);
+    }
+    return AVITO_OK;
+}
 
 /* ======================================================================= *
  * >>48 HTTP BODY FRAMING
