@@ -768,6 +768,11 @@ struct avitoi_mem {
     bool shared;      /* both stacks are in one piece of memory */
 };
 
+/* A string, or a child's struct, or the items of a list: where in the low end, and how many. */
+struct avitoi_ref {
+    uint32_t at, len;
+};
+
 /* An open container whose schema is known. */
 struct avitoi_frame {
     const struct avitoi_schema *schema; /* of the object, or of the elements */
@@ -1755,7 +1760,7 @@ struct avitoi_schema {
 #define AVITOI_ROW_TEXT_(key, kind, member, want, child) +(5u + AVITOI_VALUE_ROOM(kind))
 
 #define AVITOI_ROOM(rows)                                                                          \
-    (((0u rows(AVITOI_ROW_REFS_)) * sizeof(avito_str) + (2u rows(AVITOI_ROW_TEXT_)) + 7u) & ~(size_t)7u)
+    (((0u rows(AVITOI_ROW_REFS_)) * sizeof(struct avitoi_ref) + (2u rows(AVITOI_ROW_TEXT_)) + 7u) & ~(size_t)7u)
 
 /* Defines avitoi_<name>_fields and avitoi_<name>_schema from the row list `rows`. The struct is the
  * one that AVITOI_MODEL names where the macro is used. The text of a skeleton fits 8 bits. */
@@ -2199,13 +2204,20 @@ AVITOI_SCHEMA(subscriptions, AVITOI_SUBSCRIPTIONS_ROWS, NULL, false, false);
 AVITOI_SCHEMA(self, AVITOI_SELF_ROWS, NULL, false, false);
 #undef AVITOI_MODEL
 
-#define AVITOI_MODEL avito_token
+/* Some refusals of the token service come with status 200. */
+struct avitoi_token_answer {
+    avito_token token;
+    avito_str error;
+};
+
+#define AVITOI_MODEL struct avitoi_token_answer
 #define AVITOI_TOKEN_ROWS(X)                                                                       \
-    X("access_token", AVITOI_STR, access_token, 0, NULL)                                           \
-    X("expires_in", AVITOI_INT, expires_in, 0, NULL)                                               \
-    X("token_type", AVITOI_STR, token_type, 0, NULL)                                               \
-    X("refresh_token", AVITOI_STR, refresh_token, 0, NULL)                                         \
-    X("scope", AVITOI_STR, scope, 0, NULL)
+    X("access_token", AVITOI_STR, token.access_token, 0, NULL)                                     \
+    X("expires_in", AVITOI_INT, token.expires_in, 0, NULL)                                         \
+    X("token_type", AVITOI_STR, token.token_type, 0, NULL)                                         \
+    X("refresh_token", AVITOI_STR, token.refresh_token, 0, NULL)                                   \
+    X("scope", AVITOI_STR, token.scope, 0, NULL)                                                   \
+    X("error", AVITOI_STR, error, 0, NULL)
 AVITOI_SCHEMA(token, AVITOI_TOKEN_ROWS, NULL, false, false);
 #undef AVITOI_MODEL
 
@@ -2245,14 +2257,14 @@ AVITOI_SCHEMA(envelope, AVITOI_ENVELOPE_ROWS, NULL, false, false);
 
 struct avitoi_reason {
     int64_t code;
-    avito_str message, first;
+    avito_str message;
 };
 
 #define AVITOI_MODEL struct avitoi_reason
 #define AVITOI_REASON_ROWS(X)                                                                      \
     X("code", AVITOI_INT, code, 0, NULL)                                                           \
     X("message", AVITOI_TEXT, message, 0, NULL)                                                    \
-    X("messages", AVITOI_ONE, first, 0, NULL)
+    X("messages", AVITOI_ONE, message, 0, NULL)
 AVITOI_SCHEMA(reason, AVITOI_REASON_ROWS, NULL, false, true);
 #undef AVITOI_MODEL
 
@@ -2260,7 +2272,7 @@ struct avitoi_reply {
     avito_str id;
     bool ok, has_ok;
     int64_t code;
-    avito_str message, error_word, error_description, first;
+    avito_str error_word, message;
     struct avitoi_reason *error, *result;
 };
 
@@ -2272,9 +2284,9 @@ struct avitoi_reply {
     X("message", AVITOI_TEXT, message, 0, NULL)                                                    \
     X("error", AVITOI_TEXT, error_word, 0, NULL)                                                   \
     X("error", AVITOI_OBJ, error, 0, &avitoi_reason_schema)                                        \
-    X("error_description", AVITOI_TEXT, error_description, 0, NULL)                                \
+    X("error_description", AVITOI_TEXT, message, 0, NULL)                                          \
     X("result", AVITOI_OBJ, result, 0, &avitoi_reason_schema)                                      \
-    X("errors", AVITOI_ONE, first, 0, NULL)
+    X("errors", AVITOI_ONE, message, 0, NULL)
 AVITOI_SCHEMA(reply, AVITOI_REPLY_ROWS, NULL, false, true);
 #undef AVITOI_MODEL
 
@@ -2387,9 +2399,9 @@ static char *avitoi_high(struct avitoi_json *j, size_t n)
 
 /* ---- skeleton of the object on top ---- */
 
-static avito_str *avitoi_refs(const struct avitoi_json *j, const struct avitoi_frame *f)
+static struct avitoi_ref *avitoi_refs(const struct avitoi_json *j, const struct avitoi_frame *f)
 {
-    return (avito_str *)(void *)(j->mem.high_end - avitoi_align(f->mark) - f->schema->room);
+    return (struct avitoi_ref *)(void *)(j->mem.high_end - avitoi_align(f->mark) - f->schema->room);
 }
 
 static char *avitoi_text(const struct avitoi_json *j, const struct avitoi_frame *f)
@@ -2415,15 +2427,16 @@ static char *avitoi_member(struct avitoi_json *j, struct avitoi_frame *f, unsign
     return p;
 }
 
-static void avitoi_add_ref(struct avitoi_json *j, const void *ptr, size_t len, const char *form)
+/* `ptr`: in the low end, or NULL for an empty list. */
+static void avitoi_add_ref(struct avitoi_json *j, const char *ptr, size_t len, const char *form)
 {
     struct avitoi_frame *f = avitoi_top(j);
     char *value = avitoi_member(j, f, 2);
     if (value != NULL) {
-        avito_str *ref = avitoi_refs(j, f) + f->refs;
+        struct avitoi_ref *ref = avitoi_refs(j, f) + f->refs;
         memcpy(value, form, 2);
-        ref->ptr = (const char *)ptr;
-        ref->len = len;
+        ref->at = (ptr == NULL) ? 0 : (uint32_t)(ptr - j->mem.low_base);
+        ref->len = (uint32_t)len;
         f->refs = (f->refs + 1u) & 31u;
     }
 }
@@ -2510,6 +2523,7 @@ static void avitoi_deliver(struct avitoi_json *j, char *model, size_t low_before
 {
     struct avitoi_frame *parent;
     if (j->level == 0) {
+        j->out = model;
         return;
     }
     parent = avitoi_top(j);
@@ -3379,8 +3393,9 @@ static void avitoi_json_begin(struct avitoi_json *j, const struct avitoi_schema 
  * >>45 DECODER
  * ======================================================================= */
 
+/* Puts one value of a skeleton into its place `at` in the struct. */
 static int avitoi_store(const struct avitoi_field *field, const char *text, const jsmntok_t *value,
-                        const avito_str *ref, char *at)
+                        const char *low, const struct avitoi_ref *ref, char *at)
 {
     const char *number = text + value->start;
     const size_t len = (size_t)(value->end - value->start);
@@ -3404,12 +3419,18 @@ static int avitoi_store(const struct avitoi_field *field, const char *text, cons
             memcpy(at, pair, sizeof pair);
             return AVITO_OK;
         }
-        case AVITOI_OBJ:
-            memcpy(at, &ref->ptr, sizeof ref->ptr);
+        case AVITOI_OBJ: {
+            const char *child = low + ref->at;
+            memcpy(at, &child, sizeof child);
             return AVITO_OK;
-        default: /* a string, or the items and count of a list: both are a pointer and a number */
-            memcpy(at, ref, sizeof *ref);
+        }
+        default: { /* a string, or the items and count of a list: both are a pointer and a number */
+            avito_str s;
+            s.ptr = (ref->len == 0 && value->type == JSMN_ARRAY) ? NULL : low + ref->at;
+            s.len = ref->len;
+            memcpy(at, &s, sizeof s);
             return AVITO_OK;
+        }
     }
 }
 
@@ -3419,7 +3440,7 @@ static int avitoi_decode(struct avitoi_json *j, const struct avitoi_frame *f, js
 {
     const struct avitoi_schema *schema = f->schema;
     const unsigned expected = 1u + 2u * f->members;
-    const avito_str *refs = avitoi_refs(j, f);
+    const struct avitoi_ref *ref = avitoi_refs(j, f);
     char *text = avitoi_text(j, f);
     size_t len = f->text;
     jsmn_parser parser;
@@ -3436,11 +3457,12 @@ static int avitoi_decode(struct avitoi_json *j, const struct avitoi_frame *f, js
     for (i = 1; i < expected; i += 2) {
         const struct avitoi_field *field = &schema->fields[text[tokens[i].start] - 'A'];
         const jsmntok_t *value = &tokens[i + 1u];
-        if (avitoi_store(field, text, value, refs, (char *)model + field->offset) != AVITO_OK) {
+        if (avitoi_store(field, text, value, j->mem.low_base, ref,
+                         (char *)model + field->offset) != AVITO_OK) {
             j->culprit = field->key;
             return AVITO_ERR_MODEL;
         }
-        refs += (value->type != JSMN_PRIMITIVE) ? 1 : 0;
+        ref += (value->type != JSMN_PRIMITIVE) ? 1 : 0;
     }
     if (schema->finish != NULL) {
         schema->finish(j, model);
