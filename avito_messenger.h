@@ -806,7 +806,7 @@ struct avitoi_json {
     int16_t event;          /* what feed returns next; AVITO_END: an element is complete */
     uint8_t state, depth, level, skip, list_depth;
     uint8_t role, word_len, utf8_left, utf8_min, utf8_max, utf8_len;
-    bool streaming, collect, measuring, cutting, frozen, was_cut, lenient, in_key, has_more;
+    bool streaming, collect, measuring, cutting, frozen, was_cut, lenient, in_key, has_meta, has_more;
     char utf8[4];
     char word[AVITOI_WORD]; /* a key or number; while the head is read, a header's name or value */
     struct avitoi_frame frames[AVITOI_LEVELS];
@@ -849,23 +849,34 @@ typedef struct avito_client {
         const struct avitoi_endpoint *call;    /* what the caller asked for; NULL: idle */
         const struct avitoi_endpoint *request; /* what is on the wire: call, or a token request */
         avito_arena *arena;
+        void *out;
         struct avitoi_args args;
+        avito_str access;             /* the token of this request */
         uint64_t sent;                /* bytes of the request that the transport took */
         uint64_t total;               /* bytes of the request in all */
         uint64_t body_len;
-        size_t pos, len;              /* window: [pos, len) is waiting to be sent, or to be read */
-        size_t drain_left;
+        size_t pos, len;              /* window: [pos, len) is to be sent, or to be read */
+        size_t span;                  /* body bytes at pos */
+        size_t raw_len;               /* of a refusal's body, in error_body */
+        size_t cut_at, drain_left;
         uint32_t epoch;               /* of the token used */
         uint32_t last_ms;             /* clock at the last look */
         uint32_t idle_left_ms, total_left_ms;
-        uint32_t refusals;            /* of the account when the wait for a token began */
-        uint32_t rows;                /* list: rows given on this page */
-        uint32_t anchor;              /* list: hash of the last id given */
+        uint32_t refusals;            /* of the account when the call began */
+        uint32_t limit, offset, page; /* list: rows asked for; first row; rows of the pages before */
+        uint32_t rows;                /* list: elements of the pages before */
+        uint32_t want;
         struct avitoi_head head;
         struct avitoi_body body;
         struct avitoi_json json;
         uint8_t state;
-        bool connected, fresh, complete, early, retried, in_list, collect, has_more, waiting;
+        bool connected, connecting;
+        bool probe, stale;            /* look at the kept connection before using it; it is too old */
+        bool written, early;          /* the request left whole; the answer came before that */
+        bool retried;                 /* a refused token was replaced once */
+        bool waiting;                 /* for another lane that fetches the token */
+        bool model;                   /* the answer goes into the caller's arena */
+        bool list, collect, all_pages, has_more;
     } priv;
 } avito_client;
 
@@ -968,11 +979,17 @@ AVITO_API int avito_list_end(avito_client *client, size_t drain_max);
 /* True between avito_list_*() and its end. */
 AVITO_API bool avito_list_open(const avito_client *client);
 
+/* After AVITO_END: the server has more rows than were asked for, or than it lets be reached (the
+ * offset ends at 1000). */
+AVITO_API bool avito_list_has_more(const avito_client *client);
+
 /* ---- sending ----
  *
  * Not repeatable: when the result is an error, error.outcome says whether the message was stored. */
 
-/* Text of 1..1000 code points, not blank. `out` optional; `arena` may be NULL if `out` is. */
+#define AVITO_TEXT_MAX 1000u /* code points */
+
+/* Text of 1..AVITO_TEXT_MAX code points, not blank. `out` optional; `arena` may be NULL if `out` is. */
 AVITO_API int avito_send_message(avito_client *client, int64_t user_id, const char *chat_id,
                                  const char *text, avito_arena *arena, avito_message *out);
 AVITO_API int avito_send_image_message(avito_client *client, int64_t user_id, const char *chat_id,
@@ -1820,21 +1837,23 @@ static const struct avitoi_word avitoi_location_kinds[] = {{"house", AVITO_LOCAT
 
 static avito_message_type avitoi_message_type(avito_str word)
 {
-    return (avito_message_type)avitoi_word_value(avitoi_message_types,
-                                                 AVITOI_COUNT(avitoi_message_types), word,
-                                                 AVITO_MESSAGE_UNKNOWN);
+    const int value = avitoi_word_value(avitoi_message_types, AVITOI_COUNT(avitoi_message_types),
+                                        word, AVITO_MESSAGE_UNKNOWN);
+    return (avito_message_type)value;
 }
 
 static avito_direction avitoi_direction(avito_str word)
 {
-    return (avito_direction)avitoi_word_value(avitoi_directions, AVITOI_COUNT(avitoi_directions),
-                                              word, AVITO_DIRECTION_UNKNOWN);
+    const int value = avitoi_word_value(avitoi_directions, AVITOI_COUNT(avitoi_directions), word,
+                                        AVITO_DIRECTION_UNKNOWN);
+    return (avito_direction)value;
 }
 
 static avito_chat_type avitoi_chat_type(avito_str word)
 {
-    return (avito_chat_type)avitoi_word_value(avitoi_chat_types, AVITOI_COUNT(avitoi_chat_types),
-                                              word, AVITO_CHAT_TYPE_UNKNOWN);
+    const int value = avitoi_word_value(avitoi_chat_types, AVITOI_COUNT(avitoi_chat_types), word,
+                                        AVITO_CHAT_TYPE_UNKNOWN);
+    return (avito_chat_type)value;
 }
 
 /* ---- maps: each member becomes a pair ---- */
@@ -1892,10 +1911,10 @@ AVITOI_SCHEMA(item_content, AVITOI_ITEM_CONTENT_ROWS, NULL, false, false);
 static void avitoi_finish_location(struct avitoi_json *json, void *model)
 {
     avito_location *location = (avito_location *)model;
+    const int kind = avitoi_word_value(avitoi_location_kinds, AVITOI_COUNT(avitoi_location_kinds),
+                                       location->kind_word, AVITO_LOCATION_UNKNOWN);
     (void)json;
-    location->kind = (avito_location_kind)avitoi_word_value(
-        avitoi_location_kinds, AVITOI_COUNT(avitoi_location_kinds), location->kind_word,
-        AVITO_LOCATION_UNKNOWN);
+    location->kind = (avito_location_kind)kind;
 }
 
 #define AVITOI_MODEL avito_location
@@ -1911,10 +1930,10 @@ AVITOI_SCHEMA(location, AVITOI_LOCATION_ROWS, avitoi_finish_location, false, fal
 static void avitoi_finish_call(struct avitoi_json *json, void *model)
 {
     avito_call *call = (avito_call *)model;
+    const int status = avitoi_word_value(avitoi_call_statuses, AVITOI_COUNT(avitoi_call_statuses),
+                                         call->status_word, AVITO_CALL_UNKNOWN);
     (void)json;
-    call->status = (avito_call_status)avitoi_word_value(
-        avitoi_call_statuses, AVITOI_COUNT(avitoi_call_statuses), call->status_word,
-        AVITO_CALL_UNKNOWN);
+    call->status = (avito_call_status)status;
 }
 
 #define AVITOI_MODEL avito_call
@@ -2151,25 +2170,35 @@ struct avitoi_meta {
 AVITOI_SCHEMA(meta, AVITOI_META_ROWS, NULL, false, false);
 #undef AVITOI_MODEL
 
+/* Any items and count of the interface. */
+struct avitoi_items {
+    void *items;
+    size_t count;
+};
+
 /* The root of every list. `items` is not filled while the list streams. */
 struct avitoi_list {
-    struct avitoi_items {
-        void *items;
-        size_t count;
-    } items;
+    struct avitoi_items items;
     struct avitoi_meta *meta;
 };
 
 #define AVITOI_MODEL struct avitoi_list
+static void avitoi_finish_list(struct avitoi_json *json, void *model)
+{
+    const struct avitoi_list *list = (const struct avitoi_list *)model;
+    json->has_meta = list->meta != NULL && list->meta->has_has_more;
+    json->has_more = json->has_meta && list->meta->has_more;
+}
+
 #define AVITOI_CHATS_ROWS(X)                                                                       \
     X("chats", AVITOI_ARR, items, 0, &avitoi_chat_schema)                                          \
     X("meta", AVITOI_OBJ, meta, 0, &avitoi_meta_schema)
-AVITOI_SCHEMA(chats, AVITOI_CHATS_ROWS, NULL, false, false);
+AVITOI_SCHEMA(chats, AVITOI_CHATS_ROWS, avitoi_finish_list, false, false);
 
 #define AVITOI_MESSAGES_ROWS(X)                                                                    \
     X("messages", AVITOI_ARR, items, 0, &avitoi_message_schema)                                    \
     X("meta", AVITOI_OBJ, meta, 0, &avitoi_meta_schema)
-AVITOI_SCHEMA(messages, AVITOI_MESSAGES_ROWS, NULL, true, false);
+AVITOI_SCHEMA(messages, AVITOI_MESSAGES_ROWS, avitoi_finish_list, true, false);
 
 #define AVITOI_UPLOADS_ROWS(X) X("", AVITOI_MAP, items, 0, &avitoi_uploaded_schema)
 AVITOI_SCHEMA(uploads, AVITOI_UPLOADS_ROWS, NULL, true, false);
@@ -2340,7 +2369,6 @@ enum { AVITOI_ROLE_DROP, AVITOI_ROLE_KEEP, AVITOI_ROLE_KEY, AVITOI_ROLE_NUMBER }
 #define AVITOI_MAX_DEPTH 32u
 #define AVITOI_NO_KIND   31u
 #define AVITOI_NO_FIELD  31u
-#define AVITOI_TOO_LONG  255u
 
 static int avitoi_value_done(struct avitoi_json *j);
 static int avitoi_decode(struct avitoi_json *j, const struct avitoi_frame *frame, jsmntok_t *tokens,
@@ -3040,7 +3068,7 @@ static size_t avitoi_plain_run(const char *p, const char *end)
                                                           _mm_cmpeq_epi8(v, backslash)));
         const unsigned mask = (unsigned)_mm_movemask_epi8(special);
         if (mask != 0) {
-            return (size_t)(p - start) + (size_t)__builtin_ctz(mask);
+            return (size_t)(p - start) + (size_t)__builtin_ctz((unsigned)mask);
         }
         p += 16;
     }
@@ -3135,7 +3163,7 @@ static int avitoi_hex_digit(struct avitoi_json *j, char c)
 }
 
 /* One byte of a sequence above ASCII. They are gathered, so that a cut never splits one. */
-static int avitoi_utf8(struct avitoi_json *j, char c)
+static int avitoi_utf8_byte(struct avitoi_json *j, char c)
 {
     const uint8_t byte = avitoi_byte(c);
     struct avitoi_utf8 follow;
@@ -3179,7 +3207,7 @@ static int avitoi_string(struct avitoi_json *j, const char **pp, const char *end
             }
         }
         if (j->utf8_left > 0 || avitoi_byte(*p) >= 0x80) {
-            rc = avitoi_utf8(j, *p++);
+            rc = avitoi_utf8_byte(j, *p++);
         } else if (*p == '"') {
             *pp = p + 1;
             return avitoi_string_done(j);
@@ -3471,6 +3499,465 @@ static int avitoi_decode(struct avitoi_json *j, const struct avitoi_frame *f, js
 }
 
 /* ======================================================================= *
+ * >>46 REQUEST WRITER
+ * ======================================================================= *
+ *
+ * A request is a pure function of the call's arguments: it is written from its beginning each time,
+ * and the writer keeps only the bytes that are due. So a window of any size serves a request of any
+ * size, and the same pass without memory counts its length.
+ */
+
+struct avitoi_writer {
+    char *out;
+    size_t cap, len;
+    uint64_t skip;  /* bytes still to pass over */
+    uint64_t total; /* bytes of the whole */
+    bool failed;    /* the upload source did not deliver */
+};
+
+static void avitoi_write(struct avitoi_writer *w, const char *p, size_t n)
+{
+    size_t take;
+    w->total += n;
+    if (w->skip >= n) {
+        w->skip -= n;
+        return;
+    }
+    p += w->skip;
+    n -= (size_t)w->skip;
+    w->skip = 0;
+    take = (n < w->cap - w->len) ? n : w->cap - w->len;
+    if (take > 0) {
+        memcpy(w->out + w->len, p, take);
+        w->len += take;
+    }
+}
+
+static void avitoi_write_text(struct avitoi_writer *w, const char *text)
+{
+    avitoi_write(w, text, strlen(text));
+}
+
+static void avitoi_write_int(struct avitoi_writer *w, int64_t value)
+{
+    char digits[21];
+    if (value < 0) {
+        avitoi_write(w, "-", 1);
+    }
+    avitoi_write_text(w, avitoi_decimal(value < 0 ? 0u - (uint64_t)value : (uint64_t)value, digits));
+}
+
+/* As one segment of a path, or one value of a query or form (RFC 3986: all but unreserved). */
+static void avitoi_write_percent(struct avitoi_writer *w, const char *text)
+{
+    static const char hex[] = "0123456789ABCDEF";
+    for (; *text != '\0'; text++) {
+        const uint8_t c = avitoi_byte(*text);
+        const uint8_t lower = (uint8_t)(c | 0x20u);
+        if ((lower >= 'a' && lower <= 'z') || (c >= '0' && c <= '9') ||
+            (c != '\0' && strchr("-._~", c) != NULL)) {
+            avitoi_write(w, text, 1);
+        } else {
+            char escaped[3];
+            escaped[0] = '%';
+            escaped[1] = hex[c >> 4];
+            escaped[2] = hex[c & 15u];
+            avitoi_write(w, escaped, 3);
+        }
+    }
+}
+
+/* As a JSON string, quotes included. */
+static void avitoi_write_json(struct avitoi_writer *w, const char *text)
+{
+    static const char hex[] = "0123456789abcdef";
+    avitoi_write(w, "\"", 1);
+    while (*text != '\0') {
+        const char *run = text;
+        char escaped[6] = {'\\', 'u', '0', '0', '0', '0'};
+        while (avitoi_byte(*text) >= ' ' && *text != '"' && *text != '\\') {
+            text++;
+        }
+        avitoi_write(w, run, (size_t)(text - run));
+        if (*text == '"' || *text == '\\') {
+            escaped[1] = *text++;
+            avitoi_write(w, escaped, 2);
+        } else if (*text != '\0') {
+            escaped[4] = hex[avitoi_byte(*text) >> 4];
+            escaped[5] = hex[avitoi_byte(*text++) & 15u];
+            avitoi_write(w, escaped, 6);
+        }
+    }
+    avitoi_write(w, "\"", 1);
+}
+
+/* The bytes of an upload: only those that are due are asked for. */
+static void avitoi_write_source(struct avitoi_writer *w, const avito_image_source *source)
+{
+    size_t at;
+    w->total += source->size;
+    if (w->skip >= source->size) {
+        w->skip -= source->size;
+        return;
+    }
+    at = (size_t)w->skip;
+    w->skip = 0;
+    while (at < source->size && w->len < w->cap) {
+        const size_t left = source->size - at;
+        const size_t want = left < w->cap - w->len ? left : w->cap - w->len;
+        long got = (long)want;
+        if (source->read != NULL) {
+            got = source->read(source->ctx, at, w->out + w->len, want);
+        } else {
+            memcpy(w->out + w->len, (const char *)source->data + at, want);
+        }
+        if (got <= 0 || (size_t)got > want) {
+            w->failed = true;
+            return;
+        }
+        w->len += (size_t)got;
+        at += (size_t)got;
+    }
+}
+
+/* ======================================================================= *
+ * >>47 ENDPOINTS
+ * ======================================================================= *
+ *
+ * What differs between the calls, and nothing else. The table is at the end of the chapter.
+ */
+
+#define AVITOI_POST    0x01u
+#define AVITOI_CHANGES 0x02u /* has an effect: never repeated once it may have been stored */
+#define AVITOI_TOKEN   0x04u /* a request for a token: needs none, carries the secret */
+#define AVITOI_STREAM  0x08u /* the answer is a list that can be read element by element */
+#define AVITOI_JSON    0x10u /* how the body is coded */
+#define AVITOI_FORM    0x20u
+#define AVITOI_PARTS   0x40u
+
+struct avitoi_endpoint {
+    const char *name;
+    const char *path;
+    void (*query)(struct avitoi_writer *w, const avito_client *c);
+    void (*body)(struct avitoi_writer *w, const avito_client *c);
+    const struct avitoi_schema *answer; /* NULL: a reply that only confirms */
+    unsigned flags;
+};
+
+/* ---- queries ---- */
+
+/* Writes ?name= the first time and &name= from then on. */
+static void avitoi_write_name(struct avitoi_writer *w, char *mark, const char *name)
+{
+    avitoi_write(w, mark, 1);
+    avitoi_write_text(w, name);
+    avitoi_write(w, "=", 1);
+    *mark = '&';
+}
+
+static void avitoi_query_page(struct avitoi_writer *w, const avito_client *c, char *mark, int limit,
+                              int offset)
+{
+    avitoi_write_name(w, mark, "limit");
+    avitoi_write_int(w, limit);
+    offset += (int)c->priv.page;
+    if (offset > 0) {
+        avitoi_write_name(w, mark, "offset");
+        avitoi_write_int(w, offset);
+    }
+}
+
+static void avitoi_query_chats(struct avitoi_writer *w, const avito_client *c)
+{
+    static const avito_chat_type types[] = {AVITO_CHAT_TYPE_U2I, AVITO_CHAT_TYPE_U2U,
+                                            AVITO_CHAT_TYPE_A2U};
+    const avito_chats_query *q = &c->priv.args.as.chats;
+    char mark = '?';
+    size_t i;
+    for (i = 0; i < q->item_ids_count; i++) {
+        if (i == 0 || q->repeat_item_ids) {
+            avitoi_write_name(w, &mark, "item_ids");
+        } else {
+            avitoi_write(w, ",", 1);
+        }
+        avitoi_write_int(w, q->item_ids[i]);
+    }
+    if (q->unread_only) {
+        avitoi_write_name(w, &mark, "unread_only");
+        avitoi_write_text(w, "true");
+    }
+    if (q->chat_types != 0) {
+        const char *between = "";
+        avitoi_write_name(w, &mark, "chat_types");
+        for (i = 0; i < AVITOI_COUNT(types); i++) {
+            if ((q->chat_types & (unsigned)types[i]) != 0) {
+                avitoi_write_text(w, between);
+                avitoi_write_text(w, avitoi_chat_types[i].word);
+                between = ",";
+            }
+        }
+    }
+    avitoi_query_page(w, c, &mark, q->limit, q->offset);
+}
+
+static void avitoi_query_messages(struct avitoi_writer *w, const avito_client *c)
+{
+    const avito_messages_query *q = &c->priv.args.as.messages;
+    char mark = '?';
+    avitoi_query_page(w, c, &mark, q->limit, q->offset);
+}
+
+/* Repeated: of the two ways that are in use, the one that a reader of either kind understands when
+ * there is only one id. */
+static void avitoi_query_voices(struct avitoi_writer *w, const avito_client *c)
+{
+    const char *const *ids = (const char *const *)c->priv.args.as.many.items;
+    char mark = '?';
+    size_t i;
+    for (i = 0; i < c->priv.args.as.many.count; i++) {
+        avitoi_write_name(w, &mark, "voice_ids");
+        avitoi_write_percent(w, ids[i]);
+    }
+}
+
+/* ---- bodies ---- */
+
+static void avitoi_write_form(struct avitoi_writer *w, const char *name, const char *value)
+{
+    avitoi_write(w, "&", 1);
+    avitoi_write_text(w, name);
+    avitoi_write(w, "=", 1);
+    avitoi_write_percent(w, value);
+}
+
+static void avitoi_write_credentials(struct avitoi_writer *w, const avito_client *c)
+{
+    avitoi_write_form(w, "client_id", c->account->o.client_id);
+    avitoi_write_form(w, "client_secret", c->account->o.client_secret);
+}
+
+static void avitoi_body_credentials(struct avitoi_writer *w, const avito_client *c)
+{
+    avitoi_write_text(w, "grant_type=client_credentials");
+    avitoi_write_credentials(w, c);
+}
+
+static void avitoi_body_code(struct avitoi_writer *w, const avito_client *c)
+{
+    avitoi_write_text(w, "grant_type=authorization_code");
+    avitoi_write_form(w, "code", c->priv.args.text);
+    avitoi_write_credentials(w, c);
+}
+
+static void avitoi_body_refresh(struct avitoi_writer *w, const avito_client *c)
+{
+    avitoi_write_text(w, "grant_type=refresh_token");
+    avitoi_write_form(w, "refresh_token", c->account->priv.refresh.ptr);
+    avitoi_write_credentials(w, c);
+}
+
+static void avitoi_body_message(struct avitoi_writer *w, const avito_client *c)
+{
+    avitoi_write_text(w, "{\"message\":{\"text\":");
+    avitoi_write_json(w, c->priv.args.text);
+    avitoi_write_text(w, "},\"type\":\"text\"}");
+}
+
+static void avitoi_body_image(struct avitoi_writer *w, const avito_client *c)
+{
+    avitoi_write_text(w, "{\"image_id\":");
+    avitoi_write_json(w, c->priv.args.text);
+    avitoi_write(w, "}", 1);
+}
+
+static void avitoi_body_url(struct avitoi_writer *w, const avito_client *c)
+{
+    avitoi_write_text(w, "{\"url\":");
+    avitoi_write_json(w, c->priv.args.text);
+    avitoi_write(w, "}", 1);
+}
+
+static void avitoi_body_blacklist(struct avitoi_writer *w, const avito_client *c)
+{
+    const avito_blacklist_user *users = (const avito_blacklist_user *)c->priv.args.as.many.items;
+    size_t i;
+    avitoi_write_text(w, "{\"users\":[");
+    for (i = 0; i < c->priv.args.as.many.count; i++) {
+        avitoi_write_text(w, i == 0 ? "{\"user_id\":" : ",{\"user_id\":");
+        avitoi_write_int(w, users[i].user_id);
+        avitoi_write_text(w, ",\"context\":{");
+        if (users[i].item_id != 0) {
+            avitoi_write_text(w, "\"item_id\":");
+            avitoi_write_int(w, users[i].item_id);
+            avitoi_write(w, ",", 1);
+        }
+        avitoi_write_text(w, "\"reason_id\":");
+        avitoi_write_int(w, (int64_t)users[i].reason);
+        avitoi_write_text(w, "}}");
+    }
+    avitoi_write_text(w, "]}");
+}
+
+static void avitoi_write_boundary(struct avitoi_writer *w, const avito_client *c)
+{
+    static const char hex[] = "0123456789abcdef";
+    size_t i;
+    for (i = 0; i < sizeof c->priv.args.as.upload.boundary; i++) {
+        avitoi_write(w, &hex[c->priv.args.as.upload.boundary[i] >> 4], 1);
+        avitoi_write(w, &hex[c->priv.args.as.upload.boundary[i] & 15u], 1);
+    }
+}
+
+static void avitoi_body_upload(struct avitoi_writer *w, const avito_client *c)
+{
+    const avito_image_source *source = &c->priv.args.as.upload.source;
+    avitoi_write(w, "--", 2);
+    avitoi_write_boundary(w, c);
+    avitoi_write_text(w, "\r\nContent-Disposition: form-data; name=\"uploadfile[]\"; filename=\"");
+    avitoi_write_text(w, source->file_name);
+    avitoi_write_text(w, "\"\r\nContent-Type: ");
+    avitoi_write_text(w, source->content_type);
+    avitoi_write_text(w, "\r\n\r\n");
+    avitoi_write_source(w, source);
+    avitoi_write_text(w, "\r\n--");
+    avitoi_write_boundary(w, c);
+    avitoi_write_text(w, "--\r\n");
+}
+
+/* ---- the table ---- */
+
+#define AVITOI_ENDPOINT(name, path, query, body, answer, flags)                                    \
+    static const struct avitoi_endpoint avitoi_ep_##name = {#name, path, query, body, answer, flags}
+
+#define AVITOI_ACCOUNT_PATH "/accounts/{user_id}"
+#define AVITOI_CHAT_PATH    "/accounts/{user_id}/chats/{chat_id}"
+
+/* POST unless AVITOI_POST is missing. The paths are the description's, to the last slash. */
+AVITOI_ENDPOINT(get_token, "/token", NULL, avitoi_body_credentials, &avitoi_token_schema,
+                AVITOI_POST | AVITOI_TOKEN | AVITOI_FORM);
+AVITOI_ENDPOINT(exchange_code, "/token", NULL, avitoi_body_code, &avitoi_token_schema,
+                AVITOI_POST | AVITOI_TOKEN | AVITOI_FORM);
+AVITOI_ENDPOINT(refresh_token, "/token", NULL, avitoi_body_refresh, &avitoi_token_schema,
+                AVITOI_POST | AVITOI_TOKEN | AVITOI_FORM);
+AVITOI_ENDPOINT(get_self, "/core/v1/accounts/self", NULL, NULL, &avitoi_self_schema, 0u);
+AVITOI_ENDPOINT(get_chats, "/messenger/v2" AVITOI_ACCOUNT_PATH "/chats", avitoi_query_chats, NULL,
+                &avitoi_chats_schema, AVITOI_STREAM);
+AVITOI_ENDPOINT(get_chat, "/messenger/v2" AVITOI_CHAT_PATH, NULL, NULL, &avitoi_chat_schema, 0u);
+AVITOI_ENDPOINT(get_messages, "/messenger/v3" AVITOI_CHAT_PATH "/messages/", avitoi_query_messages,
+                NULL, &avitoi_messages_schema, AVITOI_STREAM);
+AVITOI_ENDPOINT(send_message, "/messenger/v1" AVITOI_CHAT_PATH "/messages", NULL,
+                avitoi_body_message, &avitoi_message_schema,
+                AVITOI_POST | AVITOI_CHANGES | AVITOI_JSON);
+AVITOI_ENDPOINT(upload_image, "/messenger/v1" AVITOI_ACCOUNT_PATH "/uploadImages", NULL,
+                avitoi_body_upload, &avitoi_uploads_schema,
+                AVITOI_POST | AVITOI_CHANGES | AVITOI_PARTS);
+AVITOI_ENDPOINT(send_image_message, "/messenger/v1" AVITOI_CHAT_PATH "/messages/image", NULL,
+                avitoi_body_image, &avitoi_message_schema,
+                AVITOI_POST | AVITOI_CHANGES | AVITOI_JSON);
+AVITOI_ENDPOINT(delete_message, "/messenger/v1" AVITOI_CHAT_PATH "/messages/{message_id}", NULL,
+                NULL, NULL, AVITOI_POST | AVITOI_CHANGES);
+AVITOI_ENDPOINT(mark_chat_as_read, "/messenger/v1" AVITOI_CHAT_PATH "/read", NULL, NULL, NULL,
+                AVITOI_POST | AVITOI_CHANGES);
+AVITOI_ENDPOINT(get_voice_files, "/messenger/v1" AVITOI_ACCOUNT_PATH "/getVoiceFiles",
+                avitoi_query_voices, NULL, &avitoi_voices_schema, AVITOI_STREAM);
+AVITOI_ENDPOINT(subscribe_webhook, "/messenger/v3/webhook", NULL, avitoi_body_url, NULL,
+                AVITOI_POST | AVITOI_CHANGES | AVITOI_JSON);
+AVITOI_ENDPOINT(unsubscribe_webhook, "/messenger/v1/webhook/unsubscribe", NULL, avitoi_body_url,
+                NULL, AVITOI_POST | AVITOI_CHANGES | AVITOI_JSON);
+AVITOI_ENDPOINT(get_webhook_subscriptions, "/messenger/v1/subscriptions", NULL, NULL,
+                &avitoi_subscriptions_schema, AVITOI_POST | AVITOI_STREAM);
+AVITOI_ENDPOINT(add_to_blacklist, "/messenger/v2" AVITOI_ACCOUNT_PATH "/blacklist", NULL,
+                avitoi_body_blacklist, NULL, AVITOI_POST | AVITOI_CHANGES | AVITOI_JSON);
+
+/* ---- the request as a whole ---- */
+
+static void avitoi_write_path(struct avitoi_writer *w, const avito_client *c)
+{
+    const char *p = c->priv.request->path;
+    while (*p != '\0') {
+        const size_t run = strcspn(p, "{");
+        avitoi_write(w, p, run);
+        p += run;
+        if (*p == '\0') {
+            break;
+        }
+        if (p[1] == 'u') {
+            avitoi_write_int(w, c->priv.args.user_id);
+        } else {
+            avitoi_write_percent(w, p[1] == 'c' ? c->priv.args.chat_id : c->priv.args.text);
+        }
+        p = strchr(p, '}') + 1;
+    }
+    if (c->priv.request->query != NULL) {
+        c->priv.request->query(w, c);
+    }
+}
+
+static void avitoi_write_content_type(struct avitoi_writer *w, const avito_client *c)
+{
+    const unsigned flags = c->priv.request->flags;
+    if ((flags & AVITOI_JSON) != 0) {
+        avitoi_write_text(w, "Content-Type: application/json\r\n");
+    } else if ((flags & AVITOI_FORM) != 0) {
+        avitoi_write_text(w, "Content-Type: application/x-www-form-urlencoded\r\n");
+    } else if ((flags & AVITOI_PARTS) != 0) {
+        avitoi_write_text(w, "Content-Type: multipart/form-data; boundary=");
+        avitoi_write_boundary(w, c);
+        avitoi_write(w, "\r\n", 2);
+    }
+}
+
+/* Nothing but what the API needs. Content-Length is priv.body_len, from an earlier pass. */
+static void avitoi_write_head(struct avitoi_writer *w, const avito_client *c)
+{
+    const avito_account *a = c->account;
+    const bool post = (c->priv.request->flags & AVITOI_POST) != 0;
+    avitoi_write_text(w, post ? "POST " : "GET ");
+    avitoi_write_path(w, c);
+    avitoi_write_text(w, " HTTP/1.1\r\nHost: ");
+    avitoi_write_text(w, a->o.host);
+    if (a->o.port != 443) {
+        avitoi_write(w, ":", 1);
+        avitoi_write_int(w, a->o.port);
+    }
+    if ((c->priv.request->flags & AVITOI_TOKEN) == 0) {
+        avitoi_write_text(w, "\r\nAuthorization: Bearer ");
+        avitoi_write(w, c->priv.access.ptr, c->priv.access.len);
+    }
+    avitoi_write(w, "\r\n", 2);
+    avitoi_write_content_type(w, c);
+    if (post) {
+        avitoi_write_text(w, "Content-Length: ");
+        avitoi_write_int(w, (int64_t)c->priv.body_len);
+        avitoi_write(w, "\r\n", 2);
+    }
+    avitoi_write(w, "\r\n", 2);
+}
+
+static void avitoi_write_request(struct avitoi_writer *w, const avito_client *c)
+{
+    avitoi_write_head(w, c);
+    if (c->priv.request->body != NULL) {
+        c->priv.request->body(w, c);
+    }
+}
+
+/* The pass that counts: body, then the whole. */
+static void avitoi_measure_request(avito_client *c)
+{
+    struct avitoi_writer w;
+    memset(&w, 0, sizeof w);
+    c->priv.body_len = 0;
+    if (c->priv.request->body != NULL) {
+        c->priv.request->body(&w, c);
+        c->priv.body_len = w.total;
+    }
+    w.total = 0;
+    avitoi_write_head(&w, c);
+    c->priv.total = w.total + c->priv.body_len;
+}
+
+/* ======================================================================= *
  * >>48 HTTP BODY FRAMING
  * ======================================================================= *
  *
@@ -3642,6 +4129,2202 @@ static inline int avitoi_body_at_close(const struct avitoi_body *b)
 {
     return b->state == AVITOI_BODY_DONE || b->mode == AVITOI_BODY_UNTIL_CLOSE ? AVITO_END
                                                                              : AVITO_ERR_CLOSED;
+}
+
+/* ======================================================================= *
+ * >>49 RESPONSE HEAD
+ * ======================================================================= *
+ *
+ * Byte by byte: a state wherever input can end, so no line has to fit anywhere. Names and values of
+ * interest are gathered in the filter's word, which is free until the body begins.
+ */
+
+#define AVITOI_HEAD_MAX 65536u /* bytes, from all answers before the final one too */
+
+enum {
+    AVITOI_H_VERSION, /* "HTTP/1." */
+    AVITOI_H_MINOR,
+    AVITOI_H_SPACE,
+    AVITOI_H_STATUS, /* three digits */
+    AVITOI_H_REASON,
+    AVITOI_H_LINE, /* the first byte of a header line */
+    AVITOI_H_NAME,
+    AVITOI_H_VALUE,
+    AVITOI_H_LF,
+    AVITOI_H_LAST_LF
+};
+
+enum { AVITOI_HEADER_OTHER, AVITOI_HEADER_LENGTH, AVITOI_HEADER_CODING, AVITOI_HEADER_CONNECTION,
+       AVITOI_HEADER_RETRY_AFTER };
+
+static const struct avitoi_word avitoi_headers[] = {
+    {"content-length", AVITOI_HEADER_LENGTH},
+    {"transfer-encoding", AVITOI_HEADER_CODING},
+    {"connection", AVITOI_HEADER_CONNECTION},
+    {"retry-after", AVITOI_HEADER_RETRY_AFTER}};
+
+static void avitoi_head_begin(struct avitoi_head *h)
+{
+    const uint32_t bytes = h->bytes;
+    memset(h, 0, sizeof *h);
+    h->bytes = bytes;
+}
+
+static void avitoi_head_gather(struct avitoi_head *h, char *word, char c)
+{
+    if (h->word_len < AVITOI_WORD) {
+        word[h->word_len] = avitoi_lower(c);
+    }
+    h->word_len = (uint8_t)(h->word_len + (h->word_len < 255u ? 1u : 0u));
+}
+
+/* Is `token` one of the words of a comma list? */
+static bool avitoi_list_has(avito_str list, const char *token)
+{
+    const size_t n = strlen(token);
+    size_t at, end;
+    for (at = 0; at < list.len; at = end + 1u) {
+        while (at < list.len && (list.ptr[at] == ' ' || list.ptr[at] == '\t')) {
+            at++;
+        }
+        for (end = at; end < list.len && list.ptr[end] != ','; end++) {
+        }
+        if (end - at >= n && memcmp(list.ptr + at, token, n) == 0 &&
+            (end - at == n || list.ptr[at + n] == ' ' || list.ptr[at + n] == '\t')) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int avitoi_head_length(struct avitoi_head *h, avito_str value)
+{
+    int64_t length;
+    if (value.len == 0 || value.ptr[0] == '-' || !avitoi_parse_int(value.ptr, value.len, &length) ||
+        (h->has_length && h->length != (uint64_t)length)) {
+        return AVITO_ERR_HTTP_LENGTH;
+    }
+    h->has_length = true;
+    h->length = (uint64_t)length;
+    return AVITO_AGAIN;
+}
+
+static int avitoi_head_value(struct avitoi_head *h, const char *word)
+{
+    const bool whole = h->word_len <= AVITOI_WORD;
+    avito_str value;
+    int64_t seconds;
+    value.ptr = word;
+    value.len = whole ? h->word_len : AVITOI_WORD;
+    while (value.len > 0 && (value.ptr[value.len - 1u] == ' ' || value.ptr[value.len - 1u] == '\t')) {
+        value.len--;
+    }
+    switch ((int)h->header) {
+        case AVITOI_HEADER_LENGTH:
+            return whole ? avitoi_head_length(h, value) : AVITO_ERR_HTTP_LENGTH;
+        case AVITOI_HEADER_CODING:
+            if (!whole || h->chunked || !avito_str_equal(value, "chunked")) {
+                return AVITO_ERR_HTTP_LENGTH;
+            }
+            h->chunked = true;
+            return AVITO_AGAIN;
+        case AVITOI_HEADER_CONNECTION:
+            h->close = h->close || avitoi_list_has(value, "close");
+            h->persistent = h->persistent || avitoi_list_has(value, "keep-alive");
+            return AVITO_AGAIN;
+        case AVITOI_HEADER_RETRY_AFTER:
+            if (whole && avitoi_parse_int(value.ptr, value.len, &seconds) && seconds >= 0) {
+                h->retry_after_s = (seconds > 86400) ? 86400u : (uint32_t)seconds;
+            }
+            return AVITO_AGAIN;
+        default:
+            return AVITO_AGAIN;
+    }
+}
+
+static int avitoi_head_name(struct avitoi_head *h, const char *word)
+{
+    avito_str name;
+    if (h->word_len == 0) {
+        return AVITO_ERR_HTTP;
+    }
+    name.ptr = word;
+    name.len = (h->word_len <= AVITOI_WORD) ? h->word_len : 0;
+    h->header = (uint8_t)avitoi_word_value(avitoi_headers, AVITOI_COUNT(avitoi_headers), name,
+                                           AVITOI_HEADER_OTHER);
+    h->word_len = 0;
+    h->state = AVITOI_H_VALUE;
+    return AVITO_AGAIN;
+}
+
+static int avitoi_head_status_byte(struct avitoi_head *h, char c)
+{
+    static const char version[] = "HTTP/1.";
+    const bool digit = c >= '0' && c <= '9';
+    switch ((int)h->state) {
+        case AVITOI_H_VERSION:
+            if (c != version[h->word_len]) {
+                return AVITO_ERR_HTTP;
+            }
+            h->word_len++;
+            h->state = (version[h->word_len] == '\0') ? AVITOI_H_MINOR : AVITOI_H_VERSION;
+            return AVITO_AGAIN;
+        case AVITOI_H_MINOR:
+            h->persistent = c == '1'; /* 1.0 closes unless it says otherwise */
+            h->state = AVITOI_H_SPACE;
+            return (c == '0' || c == '1') ? AVITO_AGAIN : AVITO_ERR_HTTP;
+        case AVITOI_H_SPACE:
+            h->state = AVITOI_H_STATUS;
+            return (c == ' ') ? AVITO_AGAIN : AVITO_ERR_HTTP;
+        default: /* AVITOI_H_STATUS */
+            if (h->status >= 100) {
+                h->state = (c == '\r') ? AVITOI_H_LF : AVITOI_H_REASON;
+                return (c == ' ' || c == '\r') ? AVITO_AGAIN : AVITO_ERR_HTTP;
+            }
+            h->status = (uint16_t)(h->status * 10u + (unsigned)(c - '0'));
+            return (digit && h->status > 0) ? AVITO_AGAIN : AVITO_ERR_HTTP;
+    }
+}
+
+/* AVITO_AGAIN, AVITO_END behind the empty line, or AVITO_ERR_HTTP*. */
+static int avitoi_head_byte(struct avitoi_head *h, char *word, char c)
+{
+    if (++h->bytes > AVITOI_HEAD_MAX) {
+        return AVITO_ERR_HTTP_HEAD;
+    }
+    switch ((int)h->state) {
+        case AVITOI_H_REASON:
+        case AVITOI_H_VALUE:
+            if (c == '\r') {
+                const bool value = h->state == AVITOI_H_VALUE;
+                h->state = AVITOI_H_LF;
+                return value ? avitoi_head_value(h, word) : AVITO_AGAIN;
+            }
+            if (!avitoi_http_is_text(avitoi_byte(c))) {
+                return AVITO_ERR_HTTP;
+            }
+            if (h->header != AVITOI_HEADER_OTHER &&
+                (h->word_len > 0 || (c != ' ' && c != '\t'))) {
+                avitoi_head_gather(h, word, c);
+            }
+            return AVITO_AGAIN;
+        case AVITOI_H_LF:
+            h->state = AVITOI_H_LINE;
+            h->word_len = 0;
+            return (c == '\n') ? AVITO_AGAIN : AVITO_ERR_HTTP;
+        case AVITOI_H_LAST_LF:
+            return (c == '\n') ? AVITO_END : AVITO_ERR_HTTP;
+        case AVITOI_H_LINE:
+            if (c == '\r') {
+                h->state = AVITOI_H_LAST_LF;
+                return AVITO_AGAIN;
+            }
+            h->state = AVITOI_H_NAME;
+            break;
+        case AVITOI_H_NAME:
+            break;
+        default:
+            return avitoi_head_status_byte(h, c);
+    }
+    if (c == ':') {
+        return avitoi_head_name(h, word);
+    }
+    avitoi_head_gather(h, word, c);
+    return avitoi_http_is_token(avitoi_byte(c)) ? AVITO_AGAIN : AVITO_ERR_HTTP;
+}
+
+/* How the body ends. AVITO_ERR_HTTP_LENGTH: two ways at once. */
+static int avitoi_head_body(const struct avitoi_head *h, struct avitoi_body *body)
+{
+    if (h->chunked && h->has_length) {
+        return AVITO_ERR_HTTP_LENGTH;
+    }
+    if (h->status == 204 || h->status == 304) {
+        avitoi_body_init(body, AVITOI_BODY_LENGTH, 0);
+    } else if (h->chunked) {
+        avitoi_body_init(body, AVITOI_BODY_CHUNKED, 0);
+    } else if (h->has_length) {
+        avitoi_body_init(body, AVITOI_BODY_LENGTH, h->length);
+    } else {
+        avitoi_body_init(body, AVITOI_BODY_UNTIL_CLOSE, 0);
+    }
+    return AVITO_OK;
+}
+
+/* ======================================================================= *
+ * >>50 ACCOUNT
+ * ======================================================================= */
+
+static void avitoi_lock(const avito_account *a)
+{
+    if (a->o.lock != NULL) {
+        a->o.lock(a->o.ctx);
+    }
+}
+
+static void avitoi_unlock(const avito_account *a)
+{
+    if (a->o.unlock != NULL) {
+        a->o.unlock(a->o.ctx);
+    }
+}
+
+static uint32_t avitoi_now(const avito_account *a)
+{
+    return a->o.clock_ms(a->o.ctx);
+}
+
+/* Milliseconds from `then` to `now` on a clock that wraps; 0 if it seems to have gone back. */
+static uint32_t avitoi_elapsed(uint32_t now, uint32_t then)
+{
+    const uint32_t elapsed = now - then;
+    return (elapsed > (uint32_t)INT32_MAX) ? 0u : elapsed;
+}
+
+AVITO_API avito_account_options avito_account_options_default(void)
+{
+    avito_account_options options;
+    memset(&options, 0, sizeof options);
+    return options;
+}
+
+/* Printable ASCII without blanks, not empty. */
+static bool avitoi_is_word(const char *text)
+{
+    if (text == NULL || *text == '\0') {
+        return false;
+    }
+    for (; *text != '\0'; text++) {
+        if (*text <= ' ' || *text > '~') {
+            return false;
+        }
+    }
+    return true;
+}
+
+static int avitoi_account_check(const avito_account_options *o)
+{
+    if (!avitoi_is_word(o->client_id) || !avitoi_is_word(o->client_secret)) {
+        return AVITO_ERR_OPTION_CREDENTIALS;
+    }
+    if (o->tokens == NULL || o->tokens_cap < AVITO_TOKENS_SIZE(1)) {
+        return AVITO_ERR_OPTION_TOKENS;
+    }
+    if (!avitoi_is_word(o->host) || strpbrk(o->host, "/@?#") != NULL) {
+        return AVITO_ERR_OPTION_HOST;
+    }
+    if ((o->lock == NULL) != (o->unlock == NULL)) {
+        return AVITO_ERR_ARGUMENT;
+    }
+    return (o->clock_ms == NULL) ? AVITO_ERR_OPTION_CLOCK : AVITO_OK;
+}
+
+AVITO_API int avito_account_init(avito_account *account, const avito_account_options *options)
+{
+    if (account == NULL || options == NULL) {
+        return AVITO_ERR_ARGUMENT;
+    }
+    memset(account, 0, sizeof *account);
+    account->o = *options;
+    if (account->o.host == NULL) {
+        account->o.host = "api.avito.ru";
+    }
+    account->o.port = (uint16_t)(account->o.port != 0 ? account->o.port : 443);
+    account->o.renew_before_s = account->o.renew_before_s != 0 ? account->o.renew_before_s : 300u;
+    return avitoi_account_check(&account->o);
+}
+
+AVITO_API bool avito_account_unpaid(const avito_account *account)
+{
+    return account->priv.unpaid;
+}
+
+AVITO_API int avito_authorize_url(const avito_account *account, const char *scope,
+                                  const char *state, char *out, size_t cap, size_t *out_len)
+{
+    struct avitoi_writer w;
+    memset(&w, 0, sizeof w);
+    if (account == NULL || scope == NULL || (out == NULL && cap > 0)) {
+        return AVITO_ERR_ARGUMENT;
+    }
+    w.out = out;
+    w.cap = (cap > 0) ? cap - 1u : 0;
+    avitoi_write_text(&w, "https://avito.ru/oauth?response_type=code&client_id=");
+    avitoi_write_percent(&w, account->o.client_id);
+    avitoi_write_form(&w, "scope", scope);
+    if (state != NULL) {
+        avitoi_write_form(&w, "state", state);
+    }
+    if (out_len != NULL) {
+        *out_len = (size_t)w.total + (w.total < cap ? 0u : 1u);
+    }
+    if (w.total >= cap) {
+        return AVITO_ERR_ROOM;
+    }
+    out[w.len] = '\0';
+    return AVITO_OK;
+}
+
+/* ---- the token ---- */
+
+/* The half of the token buffer that is not in use. */
+static char *avitoi_spare_half(const avito_account *a, size_t *cap)
+{
+    *cap = a->o.tokens_cap / 2u;
+    return (char *)a->o.tokens + (a->priv.half == 0 ? *cap : 0u);
+}
+
+/* Seconds for which a new token is good. With a wall clock its own expiry counts, if it was loaded
+ * from storage; without, the server's refusal will tell. */
+static uint32_t avitoi_lifetime(const avito_account *a, const avito_token *token, bool loaded)
+{
+    int64_t left = token->expires_in > 0 ? token->expires_in : 86400;
+    if (loaded && token->expires_at > 0 && a->o.unix_time != NULL) {
+        const int64_t now = a->o.unix_time(a->o.ctx);
+        left = (now > 0) ? token->expires_at - now : left;
+    }
+    return left < 0 ? 0u : left > 2000000 ? 2000000u : (uint32_t)left;
+}
+
+/* Puts a token, whose strings are in the spare half, into use. */
+static void avitoi_token_use(avito_account *a, const avito_token *token, bool loaded)
+{
+    a->priv.access = token->access_token;
+    a->priv.refresh = token->refresh_token;
+    a->priv.half = (uint8_t)(a->priv.half ^ 1u);
+    a->priv.epoch++;
+    a->priv.fetched_ms = avitoi_now(a);
+    a->priv.lifetime_s = avitoi_lifetime(a, token, loaded);
+    a->priv.valid = a->priv.lifetime_s > 0;
+    a->priv.proven = loaded;
+    a->priv.refresh_doubtful = false;
+}
+
+static bool avitoi_token_copy(avito_str *s, char **at, size_t *room)
+{
+    if (s->ptr == NULL || s->len >= *room) {
+        return s->ptr == NULL;
+    }
+    memcpy(*at, s->ptr, s->len);
+    s->ptr = *at;
+    (*at)[s->len] = '\0';
+    *at += s->len + 1u;
+    *room -= s->len + 1u;
+    return true;
+}
+
+/* Asks the application for a stored token, once. */
+static int avitoi_token_load(avito_account *a)
+{
+    avito_token token;
+    size_t room;
+    char *at = avitoi_spare_half(a, &room);
+    int rc;
+    if (a->priv.loaded || a->o.load_token == NULL) {
+        return AVITO_END;
+    }
+    a->priv.loaded = true;
+    memset(&token, 0, sizeof token);
+    rc = a->o.load_token(a->o.ctx, &token);
+    if (rc != AVITO_OK) {
+        return rc == AVITO_END ? AVITO_END : AVITO_ERR_HOOK;
+    }
+    if (!avitoi_token_copy(&token.access_token, &at, &room) ||
+        !avitoi_token_copy(&token.refresh_token, &at, &room)) {
+        return AVITO_ERR_TOKEN_ROOM;
+    }
+    avitoi_token_use(a, &token, true);
+    a->priv.valid = a->priv.valid && token.access_token.ptr != NULL;
+    return AVITO_OK;
+}
+
+/* Seconds until the token expires. */
+static uint32_t avitoi_token_left(const avito_account *a)
+{
+    const uint32_t age = avitoi_elapsed(avitoi_now(a), a->priv.fetched_ms) / 1000u;
+    return (!a->priv.valid || age >= a->priv.lifetime_s) ? 0u : a->priv.lifetime_s - age;
+}
+
+/* After 401 or 403 for a token of `epoch`: is a new one worth a request? A token that was never
+ * accepted is not renewed at once, or a refusal that no token can cure would fetch one per call. */
+static bool avitoi_token_refused(avito_account *a, uint32_t epoch)
+{
+    if (a->priv.epoch != epoch) {
+        return true; /* there is a newer one already */
+    }
+    if (!a->priv.proven && avitoi_elapsed(avitoi_now(a), a->priv.fetched_ms) < 60000u) {
+        return false;
+    }
+    a->priv.valid = false;
+    return true;
+}
+
+/* ======================================================================= *
+ * >>51 CALL MACHINE
+ * ======================================================================= *
+ *
+ * avito_step() runs the handler of the present state until one of them has to wait or the call
+ * ends. All changes of state are in the table, and go through avitoi_move().
+ */
+
+enum {
+    AVITOI_IDLE,
+    AVITOI_ACCOUNT, /* waits for a token, or for the account's rate */
+    AVITOI_CONNECT,
+    AVITOI_SEND,
+    AVITOI_HEAD,
+    AVITOI_BODY,
+    AVITOI_ROW,     /* list: an element is with the caller */
+    AVITOI_DRAIN,   /* list: the rest is read and dropped */
+    AVITOI_STATES
+};
+
+enum {
+    AVITOI_EV_START,
+    AVITOI_EV_TOKEN,     /* there is a token, or this lane shall fetch it */
+    AVITOI_EV_CONNECTED,
+    AVITOI_EV_WRITTEN,   /* the transport took the last byte */
+    AVITOI_EV_ANSWER,    /* a final head was read, perhaps before the last byte was sent */
+    AVITOI_EV_ELEMENT,
+    AVITOI_EV_NEXT,
+    AVITOI_EV_REPEAT,    /* another request for the same call: after a token, or for the next page */
+    AVITOI_EV_DRAIN,
+    AVITOI_EV_END,
+    AVITOI_EVENTS
+};
+
+struct avitoi_edge {
+    uint8_t state, event, next;
+};
+
+static const struct avitoi_edge avitoi_edges[] = {
+    {AVITOI_IDLE, AVITOI_EV_START, AVITOI_ACCOUNT},
+    {AVITOI_IDLE, AVITOI_EV_END, AVITOI_IDLE},
+    {AVITOI_ACCOUNT, AVITOI_EV_TOKEN, AVITOI_CONNECT},
+    {AVITOI_ACCOUNT, AVITOI_EV_END, AVITOI_IDLE},
+    {AVITOI_CONNECT, AVITOI_EV_CONNECTED, AVITOI_SEND},
+    {AVITOI_CONNECT, AVITOI_EV_END, AVITOI_IDLE},
+    {AVITOI_SEND, AVITOI_EV_WRITTEN, AVITOI_HEAD},
+    {AVITOI_SEND, AVITOI_EV_ANSWER, AVITOI_BODY},
+    {AVITOI_SEND, AVITOI_EV_REPEAT, AVITOI_ACCOUNT},
+    {AVITOI_SEND, AVITOI_EV_END, AVITOI_IDLE},
+    {AVITOI_HEAD, AVITOI_EV_ANSWER, AVITOI_BODY},
+    {AVITOI_HEAD, AVITOI_EV_END, AVITOI_IDLE},
+    {AVITOI_BODY, AVITOI_EV_ELEMENT, AVITOI_ROW},
+    {AVITOI_BODY, AVITOI_EV_REPEAT, AVITOI_ACCOUNT},
+    {AVITOI_BODY, AVITOI_EV_DRAIN, AVITOI_DRAIN},
+    {AVITOI_BODY, AVITOI_EV_END, AVITOI_IDLE},
+    {AVITOI_ROW, AVITOI_EV_NEXT, AVITOI_BODY},
+    {AVITOI_ROW, AVITOI_EV_DRAIN, AVITOI_DRAIN},
+    {AVITOI_ROW, AVITOI_EV_END, AVITOI_IDLE},
+    {AVITOI_DRAIN, AVITOI_EV_END, AVITOI_IDLE}};
+
+/* What a handler returns to go on with the next state at once. */
+#define AVITOI_MOVED 3
+
+/* The tail of the window: during a request for an answer that comes early, during an answer for
+ * what small replies and tokens are decoded in. */
+#define AVITOI_EARLY   64u
+#define AVITOI_SCRATCH 448u
+AVITOI_ASSERT(window_holds_scratch, AVITO_WINDOW_MIN >= AVITOI_SCRATCH + AVITOI_EARLY);
+
+/* An event that the state does not know is a defect of this file: the lane stays where it is. */
+static int avitoi_move(avito_client *c, unsigned event)
+{
+    size_t i;
+    for (i = 0; i < AVITOI_COUNT(avitoi_edges); i++) {
+        if (avitoi_edges[i].state == c->priv.state && avitoi_edges[i].event == event) {
+            c->priv.state = avitoi_edges[i].next;
+            return AVITOI_MOVED;
+        }
+    }
+    return AVITO_ERR_ARGUMENT;
+}
+
+static void avitoi_trace(const avito_client *c, const char *what, const char *which)
+{
+    const avito_account *a = c->account;
+    if (a->o.trace != NULL) {
+        char line[64];
+        struct avitoi_writer w;
+        memset(&w, 0, sizeof w);
+        w.out = line;
+        w.cap = sizeof line - 1u;
+        avitoi_write_text(&w, what);
+        avitoi_write_text(&w, which);
+        if (c->priv.head.status != 0) {
+            avitoi_write(&w, " ", 1);
+            avitoi_write_int(&w, c->priv.head.status);
+        }
+        line[w.len] = '\0';
+        a->o.trace(a->o.ctx, line);
+    }
+}
+
+/* ---- the end of a call ---- */
+
+static void avitoi_disconnect(avito_client *c)
+{
+    if (c->priv.connected) {
+        c->priv.connected = false;
+        c->o.transport.functions->close(c->o.transport.ctx);
+    }
+}
+
+/* Clips at a code point and takes control bytes out: it may be printed. */
+static void avitoi_error_text(avito_client *c, const char *text, size_t len)
+{
+    size_t n = len < AVITO_ERROR_TEXT_CAP - 1u ? len : AVITO_ERROR_TEXT_CAP - 1u;
+    size_t i;
+    while (n > 0 && n < len && (avitoi_byte(text[n]) & 0xc0u) == 0x80u) {
+        n--;
+    }
+    for (i = 0; i < n; i++) {
+        const bool control = avitoi_byte(text[i]) < ' ' || text[i] == 0x7f;
+        c->error.text[i] = control ? ' ' : text[i];
+    }
+    c->error.text[n] = '\0';
+}
+
+/* The duty to fetch a token goes to the next lane that wants one. */
+static void avitoi_resign(avito_client *c)
+{
+    avitoi_lock(c->account);
+    if (c->account->priv.renewer == c) {
+        c->account->priv.renewer = NULL;
+    }
+    avitoi_unlock(c->account);
+}
+
+/* Promise 5. Of a token request nothing can be half done; of a refusal, these come before storing. */
+static avito_outcome avitoi_outcome(const avito_client *c, int code)
+{
+    const unsigned status = c->priv.head.status;
+    const bool is_call = c->priv.request == c->priv.call;
+    if (code == AVITO_OK) {
+        return AVITO_SENT;
+    }
+    if (!is_call || (c->priv.call->flags & AVITOI_CHANGES) == 0 ||
+        (!c->priv.written && status == 0) || status == 400 || status == 401 || status == 402 ||
+        status == 403 || status == 404 || status == 413 || status == 429) {
+        return AVITO_NOT_SENT;
+    }
+    /* The answer was whole and good, only the caller's memory was too small for it. */
+    return (code == AVITO_ERR_ARENA && status >= 200 && status < 300) ? AVITO_SENT
+                                                                      : AVITO_CANNOT_TELL;
+}
+
+static int avitoi_finish(avito_client *c, int code)
+{
+    avito_arena *arena = c->priv.arena;
+    c->error.code = code < 0 ? code : AVITO_OK;
+    c->error.http_status = c->priv.head.status;
+    c->error.outcome = avitoi_outcome(c, c->error.code);
+    if (code < 0) {
+        avitoi_disconnect(c);
+    }
+    avitoi_resign(c);
+    avitoi_trace(c, code < 0 ? "failed " : "done ", c->priv.call->name);
+    if (arena != NULL) {
+        const size_t peak = arena->used + c->priv.json.mem.peak;
+        if (c->priv.json.mem.shared && c->priv.json.mem.low_base == arena->base + arena->used) {
+            arena->peak = (peak > arena->peak && peak <= arena->cap) ? peak : arena->peak;
+            arena->used += (code == AVITO_OK) ? avitoi_align(c->priv.json.mem.low) : 0u;
+        }
+        arena->busy = false;
+    }
+    c->priv.call = NULL;
+    c->priv.arena = NULL;
+    (void)avitoi_move(c, AVITOI_EV_END);
+    return code;
+}
+
+/* An error of the transport, with its own number. */
+static int avitoi_io_error(avito_client *c, long result, int otherwise)
+{
+    const avito_transport *t = &c->o.transport;
+    c->error.detail = t->functions->detail != NULL ? t->functions->detail(t->ctx) : 0;
+    return (result <= AVITO_ERR_ARGUMENT) ? (int)result : otherwise;
+}
+
+/* ---- ACCOUNT ---- */
+
+static int avitoi_gate_left(const avito_account *a)
+{
+    const uint32_t passed = avitoi_elapsed(avitoi_now(a), a->priv.gate_ms);
+    return passed >= a->priv.gate_wait_ms ? 0 : (int)(a->priv.gate_wait_ms - passed);
+}
+
+static void avitoi_gate_pass(avito_account *a)
+{
+    a->priv.gate_ms = avitoi_now(a);
+    a->priv.gate_wait_ms = a->o.requests_per_minute > 0 ? 60000u / a->o.requests_per_minute : 0u;
+}
+
+/* Chooses what goes over the wire: the call itself, or first the token that it needs. */
+static int avitoi_choose_request(avito_client *c)
+{
+    avito_account *a = c->account;
+    const bool asks_token = (c->priv.call->flags & AVITOI_TOKEN) != 0;
+    uint32_t left;
+    int rc;
+    if (!asks_token && a->priv.epoch == 0) {
+        rc = avitoi_token_load(a);
+        if (rc < 0) {
+            return rc;
+        }
+    }
+    left = avitoi_token_left(a);
+    if (!asks_token && left > 0 && (left > a->o.renew_before_s || a->priv.renewer != NULL)) {
+        c->priv.request = c->priv.call;
+        c->priv.access = a->priv.access;
+        c->priv.epoch = a->priv.epoch;
+        return AVITO_OK;
+    }
+    if (a->priv.renewer != NULL && a->priv.renewer != c) {
+        c->priv.waiting = true;
+        return AVITO_AGAIN;
+    }
+    if (c->priv.waiting && a->priv.refusals != c->priv.refusals) {
+        return AVITO_ERR_CREDENTIALS; /* what the lane that we waited for was told holds for us */
+    }
+    a->priv.renewer = c;
+    c->priv.request = asks_token ? c->priv.call
+                      : a->priv.refresh.ptr != NULL ? &avitoi_ep_refresh_token
+                                                    : &avitoi_ep_get_token;
+    return AVITO_OK;
+}
+
+static int avitoi_on_account(avito_client *c)
+{
+    avito_account *a = c->account;
+    int rc;
+    avitoi_lock(a);
+    rc = (avitoi_gate_left(a) > 0) ? AVITO_AGAIN : avitoi_choose_request(c);
+    if (rc == AVITO_OK) {
+        avitoi_gate_pass(a);
+    }
+    avitoi_unlock(a);
+    if (rc != AVITO_OK) {
+        return rc;
+    }
+    c->priv.waiting = false;
+    c->priv.idle_left_ms = c->o.connect_timeout_ms;
+    return avitoi_move(c, AVITOI_EV_TOKEN);
+}
+
+/* ---- CONNECT ---- */
+
+/* A kept connection that the server has closed, or on which something comes unasked, is of no use:
+ * found out before anything is written. */
+static void avitoi_probe(avito_client *c)
+{
+    long n;
+    if (!c->priv.connected || !c->priv.probe) {
+        return;
+    }
+    n = c->priv.stale ? AVITO_IO_CLOSED
+                      : c->o.transport.functions->recv(c->o.transport.ctx, c->o.window, 1);
+    if (n != AVITO_IO_AGAIN) {
+        avitoi_disconnect(c);
+    }
+}
+
+static int avitoi_on_connect(avito_client *c)
+{
+    const avito_transport *t = &c->o.transport;
+    avito_server server;
+    int rc = AVITO_OK;
+    if (!c->priv.connecting) {
+        avitoi_probe(c);
+    }
+    c->priv.probe = false;
+    if (!c->priv.connected || c->priv.connecting) {
+        server.host = c->account->o.host;
+        server.port = c->account->o.port;
+        c->priv.connected = true;
+        c->priv.connecting = true;
+        rc = t->functions->connect(t->ctx, &server);
+    }
+    if (rc == AVITO_AGAIN) {
+        return AVITO_AGAIN;
+    }
+    c->priv.connecting = false;
+    if (rc != AVITO_OK) {
+        return avitoi_io_error(c, rc, AVITO_ERR_CONNECT);
+    }
+    avitoi_measure_request(c);
+    memset(&c->priv.head, 0, sizeof c->priv.head);
+    c->priv.sent = 0;
+    c->priv.pos = 0;
+    c->priv.len = 0;
+    c->priv.written = false;
+    c->priv.idle_left_ms = c->o.idle_timeout_ms;
+    avitoi_trace(c, "request ", c->priv.request->name);
+    return avitoi_move(c, AVITOI_EV_CONNECTED);
+}
+
+/* ---- SEND ---- */
+
+static int avitoi_on_answer(avito_client *c);
+
+/* Feeds head bytes from the window. AVITO_END: a final head is complete. */
+static int avitoi_read_head(avito_client *c)
+{
+    int rc = AVITO_AGAIN;
+    while (c->priv.pos < c->priv.len && rc == AVITO_AGAIN) {
+        const char byte = ((const char *)c->o.window)[c->priv.pos++];
+        rc = avitoi_head_byte(&c->priv.head, c->priv.json.word, byte);
+        if (rc == AVITO_END && c->priv.head.status < 200) { /* 100 Continue and its like */
+            avitoi_head_begin(&c->priv.head);
+            rc = AVITO_AGAIN;
+        }
+    }
+    return rc;
+}
+
+/* A server may refuse an upload before it has all of it. Its answer is read into the tail of the
+ * window, then moved to the front. */
+static int avitoi_early_answer(avito_client *c)
+{
+    char *tail = (char *)c->o.window + c->o.window_cap - AVITOI_EARLY;
+    const size_t pos = c->priv.pos, len = c->priv.len;
+    const long n = c->o.transport.functions->recv(c->o.transport.ctx, tail, AVITOI_EARLY);
+    int rc;
+    if (n <= 0) {
+        return AVITO_AGAIN; /* if the connection is broken, send() will say so */
+    }
+    c->priv.pos = c->o.window_cap - AVITOI_EARLY;
+    c->priv.len = c->priv.pos + (size_t)n;
+    rc = avitoi_read_head(c);
+    if (rc == AVITO_END) {
+        c->priv.len -= c->priv.pos;
+        memmove(c->o.window, (char *)c->o.window + c->priv.pos, c->priv.len);
+        c->priv.pos = 0;
+        c->priv.early = true;
+        return avitoi_on_answer(c);
+    }
+    c->priv.pos = pos;
+    c->priv.len = len;
+    return rc;
+}
+
+/* Writes the next piece of the request into the window. */
+static int avitoi_refill(avito_client *c)
+{
+    const bool whole = c->priv.total <= c->o.window_cap;
+    struct avitoi_writer w;
+    /* Two renewals later the token's memory is used anew: begin again, nothing is complete yet. */
+    if (c->account->priv.epoch - c->priv.epoch > 1u && c->priv.request == c->priv.call &&
+        (c->priv.call->flags & AVITOI_TOKEN) == 0) {
+        avitoi_disconnect(c);
+        return avitoi_move(c, AVITOI_EV_REPEAT);
+    }
+    memset(&w, 0, sizeof w);
+    w.out = (char *)c->o.window;
+    w.cap = whole ? c->o.window_cap : c->o.window_cap - AVITOI_EARLY;
+    w.skip = c->priv.sent;
+    avitoi_write_request(&w, c);
+    c->priv.pos = 0;
+    c->priv.len = w.len;
+    return (w.failed || w.len == 0) ? AVITO_ERR_SOURCE : AVITO_OK;
+}
+
+static void avitoi_progress(avito_client *c)
+{
+    const avito_image_source *source = &c->priv.args.as.upload.source;
+    c->priv.idle_left_ms = c->o.idle_timeout_ms;
+    if (c->priv.request == &avitoi_ep_upload_image && source->progress != NULL) {
+        const uint64_t before = c->priv.total - c->priv.body_len; /* the head: close enough */
+        const uint64_t sent = c->priv.sent > before ? c->priv.sent - before : 0u;
+        source->progress(source->ctx, sent > source->size ? source->size : (size_t)sent,
+                         source->size);
+    }
+}
+
+static int avitoi_on_send(avito_client *c)
+{
+    const avito_transport *t = &c->o.transport;
+    size_t left;
+    long n;
+    int rc;
+    if (c->priv.sent == c->priv.total) {
+        c->priv.written = true;
+        c->priv.pos = 0;
+        c->priv.len = 0;
+        return avitoi_move(c, AVITOI_EV_WRITTEN);
+    }
+    if (c->priv.pos == c->priv.len) {
+        rc = (c->priv.sent > 0) ? avitoi_early_answer(c) : AVITO_AGAIN;
+        if (rc != AVITO_AGAIN) {
+            return rc;
+        }
+        rc = avitoi_refill(c);
+        if (rc != AVITO_OK) {
+            return rc;
+        }
+    }
+    left = c->priv.len - c->priv.pos;
+    n = t->functions->send(t->ctx, (const char *)c->o.window + c->priv.pos, left,
+                           c->priv.sent + left < c->priv.total);
+    if (n > 0) {
+        c->priv.pos += (size_t)n;
+        c->priv.sent += (uint64_t)n;
+        avitoi_progress(c);
+        return AVITOI_MOVED;
+    }
+    if (c->priv.total > c->o.window_cap) {
+        rc = avitoi_early_answer(c);
+        if (rc != AVITO_AGAIN) {
+            return rc;
+        }
+    }
+    return (n == 0 || n == AVITO_IO_AGAIN) ? AVITO_AGAIN : avitoi_io_error(c, n, AVITO_ERR_SEND);
+}
+
+/* ---- HEAD ---- */
+
+/* More bytes into the empty window. AVITO_OK, AVITO_AGAIN, AVITO_END at the orderly end, error. */
+static int avitoi_receive(avito_client *c, size_t cap)
+{
+    const avito_transport *t = &c->o.transport;
+    const long n = t->functions->recv(t->ctx, c->o.window, cap);
+    if (n == 0 || n == AVITO_IO_AGAIN) {
+        return AVITO_AGAIN;
+    }
+    if (n == AVITO_IO_CLOSED) {
+        return AVITO_END;
+    }
+    if (n < 0) {
+        return avitoi_io_error(c, n, AVITO_ERR_RECV);
+    }
+    c->priv.pos = 0;
+    c->priv.len = (size_t)n;
+    c->priv.idle_left_ms = c->o.idle_timeout_ms;
+    return AVITO_OK;
+}
+
+static int avitoi_on_head(avito_client *c)
+{
+    int rc = avitoi_read_head(c);
+    if (rc == AVITO_AGAIN) {
+        rc = avitoi_receive(c, c->o.window_cap - AVITOI_SCRATCH);
+        return rc == AVITO_OK ? AVITOI_MOVED : rc == AVITO_END ? (int)AVITO_ERR_CLOSED : rc;
+    }
+    return rc == AVITO_END ? avitoi_on_answer(c) : rc;
+}
+
+/* ---- BODY ---- */
+
+static bool avitoi_success(const avito_client *c)
+{
+    return c->priv.head.status >= 200 && c->priv.head.status < 300;
+}
+
+/* Small answers are decoded in the tail of the window; a token's strings go to their final place. */
+static void avitoi_use_scratch(avito_client *c, bool token)
+{
+    struct avitoi_json *j = &c->priv.json;
+    struct avitoi_mem *mem = &j->mem;
+    avito_arena tail =
+        avito_arena_of((char *)c->o.window + c->o.window_cap - AVITOI_SCRATCH, AVITOI_SCRATCH);
+    avitoi_json_begin(j, token ? &avitoi_token_schema : &avitoi_reply_schema, NULL);
+    avitoi_mem_shared(mem, &tail);
+    if (token) {
+        const size_t answer = avitoi_align(sizeof(struct avitoi_token_answer));
+        j->out = tail.base;
+        mem->high_cap = tail.cap - answer;
+        mem->low_base = avitoi_spare_half(c->account, &mem->low_cap);
+        mem->shared = false;
+    } else {
+        j->cut_at = AVITO_ERROR_TEXT_CAP - 1u;
+    }
+}
+
+/* The first page of a list, or any other model: into the caller's arena. */
+static void avitoi_use_arena(avito_client *c)
+{
+    struct avitoi_json *j = &c->priv.json;
+    const struct avitoi_mem mem = j->mem;
+    const uint32_t rows = j->rows;
+    const bool measuring = j->measuring;
+    avitoi_json_begin(j, c->priv.call->answer, c->priv.list ? NULL : c->priv.out);
+    j->streaming = c->priv.list;
+    j->collect = c->priv.list && c->priv.collect;
+    j->want = c->priv.want;
+    j->cut_at = c->priv.cut_at;
+    if (c->priv.page > 0 && j->collect) {
+        j->mem = mem;
+        j->rows = rows;
+        j->measuring = measuring;
+    } else {
+        avitoi_mem_shared(&j->mem, c->priv.arena);
+    }
+}
+
+static int avitoi_on_answer(avito_client *c)
+{
+    const bool token = (c->priv.request->flags & AVITOI_TOKEN) != 0;
+    const int rc = avitoi_head_body(&c->priv.head, &c->priv.body);
+    if (rc != AVITO_OK) {
+        return rc;
+    }
+    avitoi_trace(c, "answer ", c->priv.request->name);
+    c->priv.span = 0;
+    c->priv.raw_len = 0;
+    c->error.retry_after_s = c->priv.head.retry_after_s;
+    c->priv.model = avitoi_success(c) && !token && c->priv.call->answer != NULL &&
+                    (c->priv.out != NULL || c->priv.list);
+    if (c->priv.model) {
+        avitoi_use_arena(c);
+    } else {
+        avitoi_use_scratch(c, token && avitoi_success(c));
+    }
+    (void)avitoi_move(c, AVITOI_EV_ANSWER);
+    if (c->priv.model && c->priv.list && !c->priv.collect && c->priv.page == 0) {
+        (void)avitoi_move(c, AVITOI_EV_ELEMENT); /* avito_list_*() ends here */
+        return AVITO_OK;
+    }
+    return AVITOI_MOVED;
+}
+
+/* A refusal's body, as it is: for the caller who asked for it, and its beginning for want of a
+ * better text. */
+static void avitoi_keep_raw(avito_client *c, const char *data, size_t len)
+{
+    if (c->priv.raw_len == 0 && c->error.text[0] == '\0') {
+        avitoi_error_text(c, data, len);
+    }
+    if (c->o.error_body_cap > 0) {
+        const size_t room = c->o.error_body_cap - 1u - c->priv.raw_len;
+        const size_t n = len < room ? len : room;
+        memcpy(c->o.error_body + c->priv.raw_len, data, n);
+        c->priv.raw_len += n;
+        c->o.error_body[c->priv.raw_len] = '\0';
+    } else {
+        c->priv.raw_len = 1;
+    }
+}
+
+/* One element more, or an error that is only the element's. */
+static int avitoi_element(avito_client *c, int rc)
+{
+    struct avitoi_json *j = &c->priv.json;
+    (void)avitoi_move(c, AVITOI_EV_ELEMENT);
+    c->error.code = rc;
+    c->error.needed = 0;
+    c->error.text[0] = '\0';
+    if (rc == AVITO_ERR_ARENA) {
+        c->error.needed = c->priv.arena->used + avitoi_align(j->mem.peak);
+        avitoi_error_text(c, j->id.ptr, j->id.len);
+    } else if (rc < 0) {
+        avitoi_error_text(c, j->culprit, strlen(j->culprit));
+    }
+    return rc;
+}
+
+/* Gives body bytes to the filter. AVITO_AGAIN: all of the span is used. */
+static int avitoi_feed(avito_client *c)
+{
+    struct avitoi_json *j = &c->priv.json;
+    const char *data = (const char *)c->o.window + c->priv.pos;
+    size_t used = c->priv.span;
+    int rc = AVITO_AGAIN;
+    if (!avitoi_success(c)) {
+        avitoi_keep_raw(c, data, used);
+    }
+    if (j->state != AVITOI_S_BROKEN) {
+        rc = avitoi_json_feed(j, data, c->priv.span, &used);
+    }
+    c->priv.pos += used;
+    c->priv.span -= used;
+    if (j->state != AVITOI_S_BROKEN) {
+        return rc == AVITO_AGAIN ? rc : avitoi_element(c, rc);
+    }
+    if (!avitoi_success(c)) { /* a refusal that is not JSON is a refusal all the same */
+        c->priv.pos += c->priv.span;
+        c->priv.span = 0;
+        return AVITO_AGAIN;
+    }
+    if (j->culprit != NULL) {
+        avitoi_error_text(c, j->culprit, strlen(j->culprit));
+    }
+    return rc;
+}
+
+static int avitoi_on_body_end(avito_client *c);
+
+/* The next span of body bytes into the window. AVITO_END: the body is complete. */
+static int avitoi_next_span(avito_client *c)
+{
+    size_t start = 0, used = 0;
+    int rc;
+    if (c->priv.pos == c->priv.len && c->priv.body.state != AVITOI_BODY_DONE) {
+        rc = avitoi_receive(c, c->priv.model ? c->o.window_cap : c->o.window_cap - AVITOI_SCRATCH);
+        if (rc == AVITO_END || rc == AVITO_ERR_CLOSED) {
+            /* Without a length the end of the stream is the end of the body - if it is orderly. */
+            c->priv.head.close = true;
+            return rc == AVITO_END ? avitoi_body_at_close(&c->priv.body) : rc;
+        }
+        if (rc != AVITO_OK) {
+            return rc;
+        }
+    }
+    rc = avitoi_body_feed(&c->priv.body, (const char *)c->o.window + c->priv.pos,
+                          c->priv.len - c->priv.pos, &start, &c->priv.span, &used);
+    c->priv.pos += start;
+    if (rc < 0 || (rc == AVITO_END && c->priv.span == 0)) {
+        return rc;
+    }
+    return AVITOI_MOVED;
+}
+
+static int avitoi_on_body(avito_client *c)
+{
+    int rc;
+    if (c->priv.span > 0) {
+        rc = avitoi_feed(c);
+        return rc == AVITO_AGAIN ? AVITOI_MOVED : rc;
+    }
+    rc = avitoi_next_span(c);
+    return rc == AVITO_END ? avitoi_on_body_end(c) : rc;
+}
+
+static int avitoi_on_drain(avito_client *c)
+{
+    const int rc = (c->priv.span > 0) ? AVITOI_MOVED : avitoi_next_span(c);
+    if (rc == AVITO_AGAIN) {
+        return rc;
+    }
+    if (rc != AVITOI_MOVED || c->priv.span > c->priv.drain_left) {
+        if (rc != AVITO_END || c->priv.head.close || c->priv.pos < c->priv.len) {
+            avitoi_disconnect(c);
+        }
+        return AVITO_OK;
+    }
+    c->priv.drain_left -= c->priv.span;
+    c->priv.pos += c->priv.span;
+    c->priv.span = 0;
+    return AVITOI_MOVED;
+}
+
+/* ---- the answer as a whole ---- */
+
+static int avitoi_status_error(unsigned status)
+{
+    switch ((int)status) {
+        case 400:
+            return AVITO_ERR_BAD_REQUEST;
+        case 401:
+            return AVITO_ERR_UNAUTHORIZED;
+        case 402:
+            return AVITO_ERR_PAYMENT;
+        case 403:
+            return AVITO_ERR_FORBIDDEN;
+        case 404:
+            return AVITO_ERR_NOT_FOUND;
+        case 409:
+            return AVITO_ERR_CONFLICT;
+        case 413:
+            return AVITO_ERR_TOO_LARGE;
+        case 429:
+            return AVITO_ERR_RATE;
+        default:
+            break;
+    }
+    return status >= 500 ? AVITO_ERR_SERVER : status >= 300 && status < 400 ? AVITO_ERR_REDIRECT
+                                                                            : AVITO_ERR_STATUS;
+}
+
+/* The message of a reply, wherever it stands. */
+static avito_str avitoi_reply_text(const struct avitoi_reply *reply)
+{
+    if (reply->error != NULL && reply->error->message.ptr != NULL) {
+        return reply->error->message;
+    }
+    if (reply->error_word.ptr != NULL && reply->message.ptr == NULL) {
+        return reply->error_word;
+    }
+    if (reply->result != NULL && reply->result->message.ptr != NULL) {
+        return reply->result->message;
+    }
+    return reply->message;
+}
+
+/* Masks every occurrence of `secret` in the error text and in the raw body. */
+static void avitoi_mask(char *text, size_t len, avito_str secret)
+{
+    size_t at;
+    if (secret.len < 4) {
+        return;
+    }
+    for (at = 0; at + secret.len <= len; at++) {
+        if (memcmp(text + at, secret.ptr, secret.len) == 0) {
+            memset(text + at, '*', secret.len);
+        }
+    }
+}
+
+static void avitoi_mask_secrets(avito_client *c)
+{
+    const avito_account *a = c->account;
+    avito_str secrets[3];
+    size_t i;
+    secrets[0] = a->priv.access;
+    secrets[1] = a->priv.refresh;
+    secrets[2].ptr = a->o.client_secret;
+    secrets[2].len = strlen(a->o.client_secret);
+    for (i = 0; i < AVITOI_COUNT(secrets); i++) {
+        avitoi_mask(c->error.text, strlen(c->error.text), secrets[i]);
+        if (c->o.error_body_cap > 0) {
+            avitoi_mask(c->o.error_body, c->priv.raw_len, secrets[i]);
+        }
+    }
+}
+
+/* Text and code of a reply into the error. */
+static const struct avitoi_reply *avitoi_read_reply(avito_client *c)
+{
+    static const struct avitoi_reply empty = {{NULL, 0}, false, false, 0, {NULL, 0}, {NULL, 0}, NULL, NULL};
+    struct avitoi_json *j = &c->priv.json;
+    const struct avitoi_reply *reply = &empty;
+    avito_str text;
+    if (j->state == AVITOI_S_DONE && !j->measuring && j->out != NULL) {
+        reply = (const struct avitoi_reply *)j->out;
+    }
+    text = avitoi_reply_text(reply);
+    if (text.ptr != NULL) {
+        avitoi_error_text(c, text.ptr, text.len);
+    }
+    c->error.api_code = (int)(reply->error != NULL ? reply->error->code : reply->code);
+    return reply;
+}
+
+/* Does the refusal speak of permission? ASCII, without regard to case. */
+static bool avitoi_speaks_of_permission(const char *text)
+{
+    static const char word[] = "permission";
+    size_t i;
+    for (; *text != '\0'; text++) {
+        for (i = 0; word[i] != '\0' && avitoi_lower(text[i]) == word[i]; i++) {
+        }
+        if (word[i] == '\0') {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int avitoi_token_denied(avito_client *c)
+{
+    const unsigned status = c->priv.head.status;
+    const bool definite = avitoi_success(c) || (status >= 400 && status < 500 && status != 429);
+    avitoi_lock(c->account);
+    c->account->priv.refusals += definite ? 1u : 0u;
+    avitoi_unlock(c->account);
+    if (!definite) {
+        return avitoi_status_error(status);
+    }
+    return c->priv.request == &avitoi_ep_refresh_token ? AVITO_ERR_REFRESH_TOKEN
+                                                       : AVITO_ERR_CREDENTIALS;
+}
+
+static int avitoi_refused(avito_client *c)
+{
+    const int code = avitoi_status_error(c->priv.head.status);
+    avito_account *a = c->account;
+    bool again;
+    (void)avitoi_read_reply(c);
+    avitoi_mask_secrets(c);
+    if ((c->priv.request->flags & AVITOI_TOKEN) != 0) {
+        return avitoi_token_denied(c);
+    }
+    if (code == AVITO_ERR_PAYMENT) {
+        a->priv.unpaid = true;
+    }
+    if ((code != AVITO_ERR_UNAUTHORIZED && code != AVITO_ERR_FORBIDDEN) ||
+        (code == AVITO_ERR_FORBIDDEN && avitoi_speaks_of_permission(c->error.text))) {
+        return code;
+    }
+    avitoi_lock(a);
+    again = avitoi_token_refused(a, c->priv.epoch) && !c->priv.retried;
+    avitoi_unlock(a);
+    if (!again) {
+        return code;
+    }
+    c->priv.retried = true;
+    c->error.text[0] = '\0';
+    c->error.api_code = 0;
+    return avitoi_move(c, AVITOI_EV_REPEAT);
+}
+
+/* A token has come: stored by the application first, then used. */
+static int avitoi_token_came(avito_client *c)
+{
+    avito_account *a = c->account;
+    const struct avitoi_token_answer *answer = (const struct avitoi_token_answer *)c->priv.json.out;
+    avito_token token = answer->token;
+    const bool grant_refreshes = c->priv.request == &avitoi_ep_refresh_token;
+    int rc = AVITO_OK;
+    if (token.access_token.len == 0) {
+        avitoi_error_text(c, answer->error.ptr, answer->error.len);
+        return avitoi_token_denied(c);
+    }
+    if (token.refresh_token.ptr == NULL && grant_refreshes) { /* the old one goes on */
+        char *at = c->priv.json.mem.low_base + c->priv.json.mem.low;
+        size_t room = c->priv.json.mem.low_cap - c->priv.json.mem.low;
+        token.refresh_token = a->priv.refresh;
+        if (!avitoi_token_copy(&token.refresh_token, &at, &room)) {
+            c->error.needed = token.refresh_token.len;
+            return AVITO_ERR_TOKEN_ROOM;
+        }
+    }
+    if (a->o.unix_time != NULL && a->o.unix_time(a->o.ctx) > 0) {
+        token.expires_at = a->o.unix_time(a->o.ctx) + (int64_t)avitoi_lifetime(a, &token, false);
+    }
+    if (a->o.save_token != NULL) {
+        rc = a->o.save_token(a->o.ctx, &token);
+        c->error.detail = rc;
+    }
+    if (rc != AVITO_OK) {
+        return AVITO_ERR_HOOK;
+    }
+    avitoi_lock(a);
+    avitoi_token_use(a, &token, false);
+    a->priv.renewer = NULL;
+    avitoi_unlock(a);
+    avitoi_trace(c, "token ", "renewed");
+    if (c->priv.request != c->priv.call) {
+        return avitoi_move(c, AVITOI_EV_REPEAT);
+    }
+    if (c->priv.out != NULL) {
+        memcpy(c->priv.out, &token, sizeof token);
+    }
+    return AVITO_OK;
+}
+
+/* ---- lists ---- */
+
+/* Whether another page is to be read: the server says so, or it was full and the server says
+ * nothing; and the API lets it be reached. */
+static bool avitoi_page_left(avito_client *c)
+{
+    const struct avitoi_json *j = &c->priv.json;
+    const uint32_t offset = (uint32_t)c->priv.offset + c->priv.page + c->priv.limit;
+    const uint32_t on_page = j->rows - c->priv.rows;
+    c->priv.has_more = j->has_meta ? j->has_more : c->priv.limit > 0 && on_page >= c->priv.limit;
+    c->priv.rows = j->collect ? j->rows : 0u;
+    return c->priv.has_more && c->priv.all_pages && offset <= 1000u && on_page >= c->priv.limit;
+}
+
+/* The elements of a collected list lie in reverse order at the high end: one array at the low end. */
+static int avitoi_collected(avito_client *c)
+{
+    struct avitoi_json *j = &c->priv.json;
+    const size_t size = c->priv.call->answer->fields[0].child->size;
+    struct avitoi_items list;
+    char *items = avitoi_low(j, j->rows * size);
+    size_t i;
+    if (items == NULL) {
+        return AVITO_ERR_ARENA;
+    }
+    for (i = 0; i < j->rows; i++) {
+        memcpy(items + i * size, j->mem.high_end - (i + 1u) * size, size);
+    }
+    list.items = (j->rows > 0) ? items : NULL;
+    list.count = j->rows;
+    memcpy(c->priv.out, &list, sizeof list);
+    if (c->priv.call->answer->count > 1) { /* the lists that have pages */
+        memcpy((char *)c->priv.out + sizeof list, &c->priv.has_more, sizeof c->priv.has_more);
+    }
+    return AVITO_OK;
+}
+
+static int avitoi_on_list_end(avito_client *c)
+{
+    if (avitoi_page_left(c)) {
+        c->priv.page += c->priv.limit;
+        return avitoi_move(c, AVITOI_EV_REPEAT);
+    }
+    return c->priv.collect ? avitoi_collected(c) : AVITO_END;
+}
+
+/* ---- success ---- */
+
+/* An answer without a model: only what says that it failed counts. An empty one is fine, unless the
+ * call is to have an answer. */
+static int avitoi_confirmed(avito_client *c, int rc)
+{
+    const struct avitoi_reply *reply;
+    if (rc == AVITO_ERR_EMPTY && c->priv.call->answer == NULL) {
+        return AVITO_OK;
+    }
+    if (rc < 0 && rc != AVITO_ERR_ARENA) {
+        return rc;
+    }
+    reply = avitoi_read_reply(c);
+    avitoi_mask_secrets(c);
+    return (reply->has_ok && !reply->ok) || reply->error != NULL || reply->error_word.ptr != NULL
+               ? AVITO_ERR_REFUSED
+               : AVITO_OK;
+}
+
+static int avitoi_uploaded(avito_client *c)
+{
+    struct avitoi_list list;
+    memcpy(&list, c->priv.out, sizeof list);
+    if (list.items.count == 0) {
+        c->error.text[0] = '\0';
+        return AVITO_ERR_EMPTY;
+    }
+    memcpy(c->priv.out, list.items.items, sizeof(avito_uploaded_image));
+    return AVITO_OK;
+}
+
+static int avitoi_on_body_end(avito_client *c)
+{
+    struct avitoi_json *j = &c->priv.json;
+    const bool token = (c->priv.request->flags & AVITOI_TOKEN) != 0;
+    int rc;
+    if (c->priv.head.close || !c->priv.head.persistent || c->priv.early ||
+        c->priv.pos < c->priv.len || c->priv.body.mode == AVITOI_BODY_UNTIL_CLOSE) {
+        avitoi_disconnect(c);
+    }
+    if (!avitoi_success(c)) {
+        return avitoi_refused(c);
+    }
+    rc = avitoi_json_end(j);
+    if (token) {
+        if (rc == AVITO_ERR_ARENA) {
+            c->error.needed = avitoi_align(j->mem.low / 2u);
+            return AVITO_ERR_TOKEN_ROOM;
+        }
+        return rc < 0 ? rc : avitoi_token_came(c);
+    }
+    avitoi_lock(c->account);
+    if (c->account->priv.epoch == c->priv.epoch) {
+        c->account->priv.proven = true;
+    }
+    avitoi_unlock(c->account);
+    if (!c->priv.model) {
+        return avitoi_confirmed(c, rc);
+    }
+    if (rc == AVITO_OK && c->priv.list) {
+        rc = avitoi_on_list_end(c);
+    } else if (rc == AVITO_OK && c->priv.call == &avitoi_ep_upload_image) {
+        rc = avitoi_uploaded(c);
+    }
+    if (rc == AVITO_ERR_ARENA) {
+        c->error.needed = c->priv.arena->used + avitoi_align(j->mem.peak);
+    }
+    return rc;
+}
+
+/* ---- the machine ---- */
+
+static int avitoi_handle(avito_client *c)
+{
+    switch ((int)c->priv.state) {
+        case AVITOI_ACCOUNT:
+            return avitoi_on_account(c);
+        case AVITOI_CONNECT:
+            return avitoi_on_connect(c);
+        case AVITOI_SEND:
+            return avitoi_on_send(c);
+        case AVITOI_HEAD:
+            return avitoi_on_head(c);
+        case AVITOI_BODY:
+            return avitoi_on_body(c);
+        case AVITOI_DRAIN:
+            return avitoi_on_drain(c);
+        default:
+            return AVITO_ERR_IDLE;
+    }
+}
+
+static uint32_t avitoi_less(uint32_t value, uint32_t by)
+{
+    return value > by ? value - by : 0u;
+}
+
+static void avitoi_tick(avito_client *c)
+{
+    const uint32_t now = avitoi_now(c->account);
+    const uint32_t passed = avitoi_elapsed(now, c->priv.last_ms);
+    c->priv.last_ms = now;
+    c->priv.idle_left_ms = avitoi_less(c->priv.idle_left_ms, passed);
+    c->priv.total_left_ms = avitoi_less(c->priv.total_left_ms, passed);
+}
+
+/* Nothing moved: is there time left to wait? */
+static int avitoi_patience(const avito_client *c)
+{
+    if (c->priv.total_left_ms == 0) {
+        return AVITO_ERR_TIMEOUT_TOTAL;
+    }
+    if (c->priv.idle_left_ms > 0 || c->priv.state == AVITOI_ACCOUNT) {
+        return AVITO_AGAIN;
+    }
+    return c->priv.state == AVITOI_CONNECT ? AVITO_ERR_TIMEOUT_CONNECT : AVITO_ERR_TIMEOUT_IDLE;
+}
+
+/* An element or its error, and the list stays open. */
+static bool avitoi_list_goes_on(const avito_client *c)
+{
+    return c->priv.list && !c->priv.collect && c->priv.state == AVITOI_ROW;
+}
+
+AVITO_API int avito_step(avito_client *client)
+{
+    avito_client *c = client;
+    int rc;
+    if (c == NULL || c->priv.call == NULL || c->priv.state == AVITOI_ROW) {
+        return AVITO_ERR_IDLE;
+    }
+    avitoi_tick(c);
+    do {
+        rc = avitoi_handle(c);
+    } while (rc == AVITOI_MOVED);
+    if (rc == AVITO_AGAIN) {
+        rc = avitoi_patience(c);
+    }
+    if (rc == AVITO_AGAIN || avitoi_list_goes_on(c)) {
+        return rc;
+    }
+    return avitoi_finish(c, rc);
+}
+
+/* The only place that waits. */
+static int avitoi_run(avito_client *c)
+{
+    const avito_transport *t = &c->o.transport;
+    const bool may_wait = t->functions->wait != NULL && !c->o.never_wait;
+    int rc = avito_step(c);
+    while (rc == AVITO_AGAIN && may_wait) {
+        const int wants = avito_wants(c) & (AVITO_WANT_READ | AVITO_WANT_WRITE);
+        uint32_t ms = avito_deadline_ms(c);
+        int waited;
+        if (c->priv.waiting && ms > 20u) {
+            ms = 20; /* another thread fetches the token: look again soon */
+        }
+        waited = t->functions->wait(t->ctx, wants, ms);
+        rc = (waited < 0) ? avitoi_finish(c, avitoi_io_error(c, waited, AVITO_ERR_RECV))
+                          : avito_step(c);
+    }
+    return rc;
+}
+
+AVITO_API int avito_wants(const avito_client *client)
+{
+    const avito_transport *t = &client->o.transport;
+    if (client->priv.call == NULL || client->priv.state == AVITOI_ROW) {
+        return 0;
+    }
+    if (client->priv.state == AVITOI_ACCOUNT) {
+        return client->priv.waiting ? AVITO_WANT_ACCOUNT : AVITO_WANT_TIMER;
+    }
+    return t->functions->wants(t->ctx);
+}
+
+AVITO_API uint32_t avito_deadline_ms(const avito_client *client)
+{
+    const avito_client *c = client;
+    uint32_t left;
+    if (c->priv.call == NULL || c->priv.state == AVITOI_ROW) {
+        return UINT32_MAX;
+    }
+    left = c->priv.total_left_ms;
+    if (c->priv.state == AVITOI_ACCOUNT) {
+        const uint32_t gate = (uint32_t)avitoi_gate_left(c->account);
+        left = (gate > 0 && gate < left) ? gate : left;
+    } else if (c->priv.idle_left_ms < left) {
+        left = c->priv.idle_left_ms;
+    }
+    return avitoi_less(left, avitoi_elapsed(avitoi_now(c->account), c->priv.last_ms));
+}
+
+AVITO_API void avito_cancel(avito_client *client)
+{
+    if (client != NULL && client->priv.call != NULL) {
+        (void)avitoi_finish(client, AVITO_ERR_CANCELLED);
+    }
+}
+
+AVITO_API const avito_error *avito_last_error(const avito_client *client)
+{
+    return &client->error;
+}
+
+/* ======================================================================= *
+ * >>52 CLIENT AND CALLS
+ * ======================================================================= */
+
+AVITO_API avito_client_options avito_client_options_default(void)
+{
+    avito_client_options options;
+    memset(&options, 0, sizeof options);
+    return options;
+}
+
+static int avitoi_client_check(const avito_client_options *o)
+{
+    const avito_transport_functions *f = o->transport.functions;
+    if (f == NULL || f->connect == NULL || f->send == NULL || f->recv == NULL || f->wants == NULL ||
+        f->close == NULL) {
+        return AVITO_ERR_OPTION_TRANSPORT;
+    }
+    if (o->window == NULL || o->window_cap < AVITO_WINDOW_MIN) {
+        return AVITO_ERR_OPTION_WINDOW;
+    }
+    return (o->error_body_cap > 0 && o->error_body == NULL) ? AVITO_ERR_ARGUMENT : AVITO_OK;
+}
+
+static uint32_t avitoi_default(uint32_t value, uint32_t otherwise)
+{
+    return value != 0 ? value : otherwise;
+}
+
+AVITO_API int avito_client_init(avito_client *client, avito_account *account,
+                                const avito_client_options *options)
+{
+    if (client == NULL || account == NULL || options == NULL) {
+        return AVITO_ERR_ARGUMENT;
+    }
+    memset(client, 0, sizeof *client);
+    client->account = account;
+    client->o = *options;
+    client->o.connect_timeout_ms = avitoi_default(options->connect_timeout_ms, 15000);
+    client->o.idle_timeout_ms = avitoi_default(options->idle_timeout_ms, 30000);
+    client->o.total_timeout_ms = avitoi_default(options->total_timeout_ms, 120000);
+    client->o.keep_alive_ms = avitoi_default(options->keep_alive_ms, 50000);
+    client->error.code = avitoi_client_check(&client->o);
+    return client->error.code;
+}
+
+AVITO_API void avito_client_close(avito_client *client)
+{
+    if (client == NULL || client->account == NULL) {
+        return;
+    }
+    avito_cancel(client);
+    avitoi_disconnect(client);
+}
+
+/* ---- arguments ---- */
+
+/* One segment of a path. */
+static int avitoi_check_id(const char *id)
+{
+    size_t i;
+    if (id == NULL) {
+        return AVITO_ERR_ARGUMENT;
+    }
+    if (id[0] == '\0' || strcmp(id, ".") == 0 || strcmp(id, "..") == 0) {
+        return AVITO_ERR_ID;
+    }
+    for (i = 0; id[i] != '\0'; i++) {
+        if (avitoi_byte(id[i]) <= ' ' || id[i] == 0x7f || id[i] == '/' || i >= 255u) {
+            return AVITO_ERR_ID;
+        }
+    }
+    return AVITO_OK;
+}
+
+static int avitoi_check_text(const char *text)
+{
+    size_t points, visible;
+    if (text == NULL) {
+        return AVITO_ERR_ARGUMENT;
+    }
+    if (!avitoi_utf8_count(text, &points, &visible)) {
+        return AVITO_ERR_UTF8;
+    }
+    return (visible == 0 || points > AVITO_TEXT_MAX) ? AVITO_ERR_TEXT : AVITO_OK;
+}
+
+static int avitoi_check_page(int limit, int offset)
+{
+    return (limit < 0 || limit > 100 || offset < 0 || offset > 1000) ? AVITO_ERR_ARGUMENT : AVITO_OK;
+}
+
+/* ---- the beginning of every call ---- */
+
+/* Notes what is asked for. The call's own arguments are set behind it, then avitoi_start(). */
+static int avitoi_prepare(avito_client *c, const struct avitoi_endpoint *call, int64_t user_id,
+                          const char *chat_id, const char *text)
+{
+    if (c == NULL || c->account == NULL || c->o.window == NULL) {
+        return AVITO_ERR_ARGUMENT;
+    }
+    if (c->priv.call != NULL) {
+        return AVITO_ERR_BUSY;
+    }
+    if (strstr(call->path, "{user_id}") != NULL && user_id <= 0) {
+        return AVITO_ERR_ARGUMENT;
+    }
+    if (strstr(call->path, "{chat_id}") != NULL && avitoi_check_id(chat_id) != AVITO_OK) {
+        return avitoi_check_id(chat_id);
+    }
+    memset(&c->priv.args, 0, sizeof c->priv.args);
+    c->priv.args.user_id = user_id;
+    c->priv.args.chat_id = chat_id;
+    c->priv.args.text = text;
+    c->priv.arena = NULL;
+    c->priv.out = NULL;
+    c->priv.list = false;
+    c->priv.collect = false;
+    c->priv.all_pages = false;
+    c->priv.limit = 0;
+    c->priv.offset = 0;
+    c->priv.want = UINT32_MAX;
+    c->priv.cut_at = 0;
+    return AVITO_OK;
+}
+
+static int avitoi_start(avito_client *c, const struct avitoi_endpoint *call, avito_arena *arena,
+                        void *out)
+{
+    const uint32_t now = avitoi_now(c->account);
+    const uint32_t idle = avitoi_elapsed(now, c->priv.last_ms);
+    if (arena != NULL && (arena->busy || arena->base == NULL)) {
+        return arena->busy ? AVITO_ERR_BUSY : AVITO_ERR_ARGUMENT;
+    }
+    memset(&c->error, 0, sizeof c->error);
+    memset(&c->priv.head, 0, sizeof c->priv.head);
+    memset(&c->priv.json.mem, 0, sizeof c->priv.json.mem);
+    c->priv.call = call;
+    c->priv.request = call;
+    c->priv.arena = arena;
+    c->priv.out = out;
+    if (arena != NULL) {
+        arena->used = avitoi_align(arena->used);
+        arena->busy = true;
+    }
+    c->priv.page = 0;
+    c->priv.rows = 0;
+    c->priv.retried = false;
+    c->priv.waiting = false;
+    c->priv.early = false;
+    c->priv.written = false;
+    c->priv.refusals = c->account->priv.refusals;
+    c->priv.last_ms = now;
+    c->priv.total_left_ms = c->o.total_timeout_ms;
+    c->priv.idle_left_ms = c->o.connect_timeout_ms;
+    /* Looking for the end of a kept connection costs one recv(): a read that follows at once on the
+     * answer before it can do without. */
+    c->priv.stale = idle >= c->o.keep_alive_ms;
+    c->priv.probe = c->priv.stale || (call->flags & AVITOI_CHANGES) != 0 || idle >= 10u;
+    (void)avitoi_move(c, AVITOI_EV_START);
+    return avitoi_run(c);
+}
+
+/* ---- tokens ---- */
+
+AVITO_API int avito_get_token(avito_client *client, avito_token *out)
+{
+    const int rc = avitoi_prepare(client, &avitoi_ep_get_token, 0, NULL, NULL);
+    if (rc != AVITO_OK) {
+        return rc;
+    }
+    return avitoi_start(client, client->account->priv.refresh.ptr != NULL ? &avitoi_ep_refresh_token
+                                                                          : &avitoi_ep_get_token,
+                        NULL, out);
+}
+
+AVITO_API int avito_exchange_code(avito_client *client, const char *code, avito_token *out)
+{
+    const int rc = avitoi_prepare(client, &avitoi_ep_exchange_code, 0, NULL, code);
+    if (rc != AVITO_OK) {
+        return rc;
+    }
+    if (!avitoi_is_word(code)) {
+        return code == NULL ? AVITO_ERR_ARGUMENT : AVITO_ERR_ID;
+    }
+    return avitoi_start(client, &avitoi_ep_exchange_code, NULL, out);
+}
+
+AVITO_API int avito_refresh_token(avito_client *client, avito_token *out)
+{
+    const int rc = avitoi_prepare(client, &avitoi_ep_refresh_token, 0, NULL, NULL);
+    if (rc != AVITO_OK) {
+        return rc;
+    }
+    if (client->account->priv.epoch == 0) {
+        const int loaded = avitoi_token_load(client->account);
+        if (loaded < 0) {
+            return loaded;
+        }
+    }
+    if (client->account->priv.refresh.ptr == NULL) {
+        return AVITO_ERR_REFRESH_TOKEN;
+    }
+    return avitoi_start(client, &avitoi_ep_refresh_token, NULL, out);
+}
+
+/* ---- models into an arena ---- */
+
+/* A call whose answer is one model. */
+static int avitoi_get(avito_client *c, const struct avitoi_endpoint *call, avito_arena *arena,
+                      void *out, int rc)
+{
+    if (rc != AVITO_OK) {
+        return rc;
+    }
+    return (arena == NULL || out == NULL) ? (int)AVITO_ERR_ARGUMENT
+                                          : avitoi_start(c, call, arena, out);
+}
+
+/* A call whose answer is a list: `out` NULL to read it element by element. */
+static int avitoi_get_list(avito_client *c, const struct avitoi_endpoint *call, avito_arena *arena,
+                           void *out)
+{
+    if (arena == NULL) {
+        return AVITO_ERR_ARGUMENT;
+    }
+    c->priv.list = true;
+    c->priv.collect = out != NULL;
+    return avitoi_start(c, call, arena, out);
+}
+
+AVITO_API int avito_get_self(avito_client *client, avito_arena *arena, avito_self *out)
+{
+    const int rc = avitoi_prepare(client, &avitoi_ep_get_self, 0, NULL, NULL);
+    return avitoi_get(client, &avitoi_ep_get_self, arena, out, rc);
+}
+
+AVITO_API int avito_get_chat(avito_client *client, int64_t user_id, const char *chat_id,
+                             avito_arena *arena, avito_chat *out)
+{
+    const int rc = avitoi_prepare(client, &avitoi_ep_get_chat, user_id, chat_id, NULL);
+    return avitoi_get(client, &avitoi_ep_get_chat, arena, out, rc);
+}
+
+/* A group of mask bits of which none is set means the whole group; a part brings what it is in. */
+static uint32_t avitoi_want(uint32_t want)
+{
+    want |= (want & AVITO_CHAT_AVATARS) != 0 ? AVITO_CHAT_PROFILES : 0u;
+    want |= (want & AVITO_CHAT_PROFILES) != 0 ? AVITO_CHAT_USERS : 0u;
+    want |= (want & AVITO_CHAT_ALL) == 0 ? AVITO_CHAT_ALL : 0u;
+    want |= (want & AVITO_MESSAGE_ALL) == 0 ? AVITO_MESSAGE_ALL : 0u;
+    want |= (want & AVITO_MESSAGE_IMAGES) != 0 ? AVITO_MESSAGE_CONTENTS : 0u;
+    return want;
+}
+
+static void avitoi_page(avito_client *c, int limit, int offset, bool all_pages, uint32_t want,
+                        size_t cut_text_at)
+{
+    c->priv.limit = (uint32_t)limit;
+    c->priv.offset = (uint32_t)offset;
+    c->priv.all_pages = all_pages;
+    c->priv.want = avitoi_want(want);
+    c->priv.cut_at = cut_text_at;
+}
+
+static int avitoi_chats(avito_client *c, int64_t user_id, const avito_chats_query *query,
+                        avito_arena *arena, void *out)
+{
+    avito_chats_query *q;
+    int rc = avitoi_prepare(c, &avitoi_ep_get_chats, user_id, NULL, NULL);
+    if (rc != AVITO_OK) {
+        return rc;
+    }
+    q = &c->priv.args.as.chats;
+    if (query != NULL) {
+        *q = *query;
+    }
+    q->limit = q->limit == 0 ? 100 : q->limit;
+    rc = avitoi_check_page(q->limit, q->offset);
+    if (rc != AVITO_OK || q->chat_types > 7u || (q->item_ids == NULL && q->item_ids_count > 0)) {
+        return AVITO_ERR_ARGUMENT;
+    }
+    avitoi_page(c, q->limit, q->offset, q->all_pages, q->want, q->cut_text_at);
+    return avitoi_get_list(c, &avitoi_ep_get_chats, arena, out);
+}
+
+static int avitoi_messages(avito_client *c, int64_t user_id, const char *chat_id,
+                           const avito_messages_query *query, avito_arena *arena, void *out)
+{
+    avito_messages_query *q;
+    int rc = avitoi_prepare(c, &avitoi_ep_get_messages, user_id, chat_id, NULL);
+    if (rc != AVITO_OK) {
+        return rc;
+    }
+    q = &c->priv.args.as.messages;
+    if (query != NULL) {
+        *q = *query;
+    }
+    q->limit = q->limit == 0 ? 100 : q->limit;
+    rc = avitoi_check_page(q->limit, q->offset);
+    if (rc != AVITO_OK) {
+        return rc;
+    }
+    avitoi_page(c, q->limit, q->offset, q->all_pages, q->want, q->cut_text_at);
+    return avitoi_get_list(c, &avitoi_ep_get_messages, arena, out);
+}
+
+static int avitoi_voices(avito_client *c, int64_t user_id, const char *const *voice_ids,
+                         size_t count, avito_arena *arena, void *out)
+{
+    size_t i;
+    const int rc = avitoi_prepare(c, &avitoi_ep_get_voice_files, user_id, NULL, NULL);
+    if (rc != AVITO_OK) {
+        return rc;
+    }
+    if (voice_ids == NULL || count == 0) {
+        return AVITO_ERR_ARGUMENT;
+    }
+    for (i = 0; i < count; i++) {
+        if (avitoi_check_id(voice_ids[i]) != AVITO_OK) {
+            return AVITO_ERR_ID;
+        }
+    }
+    c->priv.args.as.many.items = voice_ids;
+    c->priv.args.as.many.count = count;
+    return avitoi_get_list(c, &avitoi_ep_get_voice_files, arena, out);
+}
+
+static int avitoi_subscriptions(avito_client *c, avito_arena *arena, void *out)
+{
+    const int rc = avitoi_prepare(c, &avitoi_ep_get_webhook_subscriptions, 0, NULL, NULL);
+    return rc != AVITO_OK ? rc
+                          : avitoi_get_list(c, &avitoi_ep_get_webhook_subscriptions, arena, out);
+}
+
+AVITO_API int avito_get_chats(avito_client *client, int64_t user_id, const avito_chats_query *query,
+                              avito_arena *arena, avito_chats *out)
+{
+    return out == NULL ? (int)AVITO_ERR_ARGUMENT
+                       : avitoi_chats(client, user_id, query, arena, out);
+}
+
+AVITO_API int avito_get_messages(avito_client *client, int64_t user_id, const char *chat_id,
+                                 const avito_messages_query *query, avito_arena *arena,
+                                 avito_messages *out)
+{
+    return out == NULL ? (int)AVITO_ERR_ARGUMENT
+                       : avitoi_messages(client, user_id, chat_id, query, arena, out);
+}
+
+AVITO_API int avito_get_voice_files(avito_client *client, int64_t user_id,
+                                    const char *const *voice_ids, size_t count,
+                                    avito_arena *arena, avito_voice_files *out)
+{
+    return out == NULL ? (int)AVITO_ERR_ARGUMENT
+                       : avitoi_voices(client, user_id, voice_ids, count, arena, out);
+}
+
+AVITO_API int avito_get_webhook_subscriptions(avito_client *client, avito_arena *arena,
+                                              avito_subscriptions *out)
+{
+    return out == NULL ? (int)AVITO_ERR_ARGUMENT : avitoi_subscriptions(client, arena, out);
+}
+
+/* ---- lists, element by element ---- */
+
+AVITO_API int avito_list_chats(avito_client *client, int64_t user_id,
+                               const avito_chats_query *query, avito_arena *arena)
+{
+    return avitoi_chats(client, user_id, query, arena, NULL);
+}
+
+AVITO_API int avito_list_messages(avito_client *client, int64_t user_id, const char *chat_id,
+                                  const avito_messages_query *query, avito_arena *arena)
+{
+    return avitoi_messages(client, user_id, chat_id, query, arena, NULL);
+}
+
+AVITO_API int avito_list_voice_files(avito_client *client, int64_t user_id,
+                                     const char *const *voice_ids, size_t count,
+                                     avito_arena *arena)
+{
+    return avitoi_voices(client, user_id, voice_ids, count, arena, NULL);
+}
+
+AVITO_API int avito_list_subscriptions(avito_client *client, avito_arena *arena)
+{
+    return avitoi_subscriptions(client, arena, NULL);
+}
+
+AVITO_API bool avito_list_open(const avito_client *client)
+{
+    return client->priv.call != NULL && client->priv.list && !client->priv.collect;
+}
+
+AVITO_API bool avito_list_has_more(const avito_client *client)
+{
+    return client->priv.has_more;
+}
+
+static int avitoi_next(avito_client *c, const struct avitoi_endpoint *call, void *out)
+{
+    if (c == NULL || out == NULL) {
+        return AVITO_ERR_ARGUMENT;
+    }
+    if (!avito_list_open(c) || c->priv.call != call) {
+        return AVITO_ERR_IDLE;
+    }
+    c->priv.json.out = out;
+    c->priv.out = out;
+    if (c->priv.state == AVITOI_ROW) {
+        c->priv.last_ms = avitoi_now(c->account);
+        c->priv.total_left_ms = c->o.total_timeout_ms;
+        c->priv.idle_left_ms = c->o.idle_timeout_ms;
+        (void)avitoi_move(c, AVITOI_EV_NEXT);
+    }
+    return avitoi_run(c);
+}
+
+AVITO_API int avito_next_chat(avito_client *client, avito_chat *out)
+{
+    return avitoi_next(client, &avitoi_ep_get_chats, out);
+}
+
+AVITO_API int avito_next_message(avito_client *client, avito_message *out)
+{
+    return avitoi_next(client, &avitoi_ep_get_messages, out);
+}
+
+AVITO_API int avito_next_voice_file(avito_client *client, avito_voice_file *out)
+{
+    return avitoi_next(client, &avitoi_ep_get_voice_files, out);
+}
+
+AVITO_API int avito_next_subscription(avito_client *client, avito_subscription *out)
+{
+    return avitoi_next(client, &avitoi_ep_get_webhook_subscriptions, out);
+}
+
+AVITO_API int avito_list_end(avito_client *client, size_t drain_max)
+{
+    if (client == NULL) {
+        return AVITO_ERR_ARGUMENT;
+    }
+    if (!avito_list_open(client)) {
+        return AVITO_OK;
+    }
+    if (client->priv.state != AVITOI_ROW && client->priv.state != AVITOI_BODY) {
+        avito_cancel(client); /* its answer has not begun */
+        client->error.code = AVITO_OK;
+        return AVITO_OK;
+    }
+    client->priv.drain_left = drain_max;
+    (void)avitoi_move(client, AVITOI_EV_DRAIN);
+    return avitoi_run(client);
+}
+
+/* ---- sending ---- */
+
+/* A call that changes something: its answer is wanted as a model, or only as a confirmation. */
+static int avitoi_change(avito_client *c, const struct avitoi_endpoint *call, avito_arena *arena,
+                         void *out)
+{
+    if (out != NULL && arena == NULL) {
+        return AVITO_ERR_ARGUMENT;
+    }
+    return avitoi_start(c, call, out != NULL ? arena : NULL, out);
+}
+
+AVITO_API int avito_send_message(avito_client *client, int64_t user_id, const char *chat_id,
+                                 const char *text, avito_arena *arena, avito_message *out)
+{
+    int rc = avitoi_prepare(client, &avitoi_ep_send_message, user_id, chat_id, text);
+    rc = (rc == AVITO_OK) ? avitoi_check_text(text) : rc;
+    return rc != AVITO_OK ? rc : avitoi_change(client, &avitoi_ep_send_message, arena, out);
+}
+
+AVITO_API int avito_send_image_message(avito_client *client, int64_t user_id, const char *chat_id,
+                                       const char *image_id, avito_arena *arena,
+                                       avito_message *out)
+{
+    int rc = avitoi_prepare(client, &avitoi_ep_send_image_message, user_id, chat_id, image_id);
+    rc = (rc == AVITO_OK) ? avitoi_check_id(image_id) : rc;
+    return rc != AVITO_OK ? rc : avitoi_change(client, &avitoi_ep_send_image_message, arena, out);
+}
+
+/* Stands in a header of the part: printable, and nothing that could end the quoted string. */
+static bool avitoi_is_header_word(const char *text)
+{
+    return avitoi_is_word(text) && strpbrk(text, "\"\\") == NULL;
+}
+
+static int avitoi_check_source(const avito_image_source *source)
+{
+    if (source->size == 0 || source->size > AVITO_IMAGE_MAX ||
+        (source->data == NULL) == (source->read == NULL)) {
+        return AVITO_ERR_ARGUMENT;
+    }
+    return avitoi_is_header_word(source->file_name) && avitoi_is_header_word(source->content_type)
+               ? AVITO_OK
+               : (int)AVITO_ERR_ID;
+}
+
+AVITO_API int avito_upload_image(avito_client *client, int64_t user_id,
+                                 const avito_image_source *source, avito_arena *arena,
+                                 avito_uploaded_image *out)
+{
+    avito_image_source *copy;
+    int rc = avitoi_prepare(client, &avitoi_ep_upload_image, user_id, NULL, NULL);
+    if (rc != AVITO_OK || source == NULL || arena == NULL || out == NULL) {
+        return rc != AVITO_OK ? rc : (int)AVITO_ERR_ARGUMENT;
+    }
+    copy = &client->priv.args.as.upload.source;
+    *copy = *source;
+    copy->file_name = copy->file_name != NULL ? copy->file_name : "image";
+    copy->content_type = copy->content_type != NULL ? copy->content_type : "image/jpeg";
+    rc = avitoi_check_source(copy);
+    if (rc != AVITO_OK) {
+        return rc;
+    }
+    if (client->account->o.entropy == NULL ||
+        client->account->o.entropy(client->account->o.ctx, client->priv.args.as.upload.boundary,
+                                   sizeof client->priv.args.as.upload.boundary) != AVITO_OK) {
+        return AVITO_ERR_OPTION_ENTROPY;
+    }
+    return avitoi_start(client, &avitoi_ep_upload_image, arena, out);
+}
+
+AVITO_API int avito_mark_chat_as_read(avito_client *client, int64_t user_id, const char *chat_id)
+{
+    const int rc = avitoi_prepare(client, &avitoi_ep_mark_chat_as_read, user_id, chat_id, NULL);
+    return rc != AVITO_OK ? rc : avitoi_start(client, &avitoi_ep_mark_chat_as_read, NULL, NULL);
+}
+
+AVITO_API int avito_delete_message(avito_client *client, int64_t user_id, const char *chat_id,
+                                   const char *message_id)
+{
+    int rc = avitoi_prepare(client, &avitoi_ep_delete_message, user_id, chat_id, message_id);
+    rc = (rc == AVITO_OK) ? avitoi_check_id(message_id) : rc;
+    return rc != AVITO_OK ? rc : avitoi_start(client, &avitoi_ep_delete_message, NULL, NULL);
+}
+
+/* ---- notifications ---- */
+
+static int avitoi_webhook_url(avito_client *c, const struct avitoi_endpoint *call, const char *url)
+{
+    const int rc = avitoi_prepare(c, call, 0, NULL, url);
+    if (rc != AVITO_OK || url == NULL) {
+        return rc != AVITO_OK ? rc : (int)AVITO_ERR_ARGUMENT;
+    }
+    if (!avitoi_is_word(url) ||
+        (strncmp(url, "https://", 8) != 0 && strncmp(url, "http://", 7) != 0)) {
+        return AVITO_ERR_ID;
+    }
+    return avitoi_start(c, call, NULL, NULL);
+}
+
+AVITO_API int avito_subscribe_webhook(avito_client *client, const char *url)
+{
+    return avitoi_webhook_url(client, &avitoi_ep_subscribe_webhook, url);
+}
+
+AVITO_API int avito_unsubscribe_webhook(avito_client *client, const char *url)
+{
+    return avitoi_webhook_url(client, &avitoi_ep_unsubscribe_webhook, url);
+}
+
+AVITO_API int avito_parse_webhook(const void *body, size_t len, avito_arena *arena,
+                                  avito_event *out, size_t *needed)
+{
+    struct avitoi_json json;
+    struct avitoi_envelope envelope;
+    size_t used = 0;
+    int rc;
+    if (body == NULL || arena == NULL || arena->base == NULL || out == NULL) {
+        return AVITO_ERR_ARGUMENT;
+    }
+    if (arena->busy) {
+        return AVITO_ERR_BUSY;
+    }
+    arena->used = avitoi_align(arena->used);
+    avitoi_json_begin(&json, &avitoi_envelope_schema, &envelope);
+    avitoi_mem_shared(&json.mem, arena);
+    rc = avitoi_json_feed(&json, (const char *)body, len, &used);
+    rc = (rc == AVITO_AGAIN) ? avitoi_json_end(&json) : rc;
+    if (needed != NULL) {
+        *needed = (rc == AVITO_ERR_ARENA) ? arena->used + avitoi_align(json.mem.peak) : 0u;
+    }
+    if (rc != AVITO_OK) {
+        return rc;
+    }
+    memset(out, 0, sizeof *out);
+    if (envelope.id.ptr == NULL && envelope.payload == NULL) {
+        return AVITO_END;
+    }
+    if (arena->used + json.mem.peak > arena->peak) {
+        arena->peak = arena->used + json.mem.peak;
+    }
+    arena->used += avitoi_align(json.mem.low);
+    out->id = envelope.id;
+    out->version = envelope.version;
+    out->timestamp = envelope.timestamp;
+    if (envelope.payload != NULL) {
+        out->type = envelope.payload->type;
+        out->message = avito_str_equal(out->type, "message") ? envelope.payload->message : NULL;
+    }
+    return AVITO_OK;
+}
+
+/* ---- blacklist ---- */
+
+AVITO_API int avito_add_to_blacklist(avito_client *client, int64_t user_id,
+                                     const avito_blacklist_user *users, size_t count)
+{
+    size_t i;
+    const int rc = avitoi_prepare(client, &avitoi_ep_add_to_blacklist, user_id, NULL, NULL);
+    if (rc != AVITO_OK || users == NULL || count == 0) {
+        return rc != AVITO_OK ? rc : (int)AVITO_ERR_ARGUMENT;
+    }
+    for (i = 0; i < count; i++) {
+        if (users[i].user_id <= 0 || users[i].item_id < 0 || (int)users[i].reason < 1 ||
+            (int)users[i].reason > 4) {
+            return AVITO_ERR_ARGUMENT;
+        }
+    }
+    client->priv.args.as.many.items = users;
+    client->priv.args.as.many.count = count;
+    return avitoi_start(client, &avitoi_ep_add_to_blacklist, NULL, NULL);
+}
+
+/* ======================================================================= *
+ * >>53 ERROR TEXTS
+ * ======================================================================= */
+
+#define AVITOI_ERROR_ROW_(name, value, text, remedy) {value, #name, text, remedy},
+static const struct avitoi_error_info {
+    int code;
+    const char *name, *text, *remedy;
+} avitoi_errors[] = {AVITO_ERRORS(AVITOI_ERROR_ROW_)};
+#undef AVITOI_ERROR_ROW_
+
+static const struct avitoi_error_info *avitoi_error_row(int code)
+{
+    static const struct avitoi_error_info normal[] = {
+        {AVITO_OK, "OK", "done", "go on"},
+        {AVITO_AGAIN, "AGAIN", "not finished", "wait for avito_wants(), then avito_step()"},
+        {AVITO_END, "END", "the list is over", "go on"},
+        {0, "UNKNOWN", "no error of this library", "look where the number comes from"}};
+    size_t i;
+    for (i = 0; i < AVITOI_COUNT(avitoi_errors); i++) {
+        if (avitoi_errors[i].code == code) {
+            return &avitoi_errors[i];
+        }
+    }
+    return &normal[code >= AVITO_OK && code <= AVITO_END ? code : 3];
+}
+
+AVITO_API const char *avito_error_name(int code)
+{
+    return avitoi_error_row(code)->name;
+}
+
+AVITO_API const char *avito_error_text(int code)
+{
+    return avitoi_error_row(code)->text;
+}
+
+AVITO_API const char *avito_error_remedy(int code)
+{
+    return avitoi_error_row(code)->remedy;
 }
 
 /* ======================================================================= *
