@@ -41,15 +41,13 @@ struct peer {
     /* Instead of TLS: these bytes are what the server says. */
     const unsigned char *raw;
     size_t raw_len;
-    /* After the handshake: so many empty records come before everything else. */
-    unsigned empty_records;
-
     /* What happened. */
     unsigned char got[200000];      /* plain text received */
     size_t got_len;
     bool got_notify;                /* the client's close_notify */
     size_t connects, closes;
     size_t sends, recvs;            /* calls that moved bytes */
+    size_t waits, recv_calls, most; /* the largest piece asked for */
     size_t sent_bytes, recv_bytes;
     bool resumed;
 
@@ -82,6 +80,7 @@ struct side {
     int64_t now;
     int entropy_result;
     bool entropy_zero;
+    bool no_fragment;               /* do not ask for small records */
     unsigned watchdog_calls;
     unsigned char buffer[AVITO_TLS_BUFFER_FULL(16384)];
     unsigned char ahead[2048];
@@ -104,7 +103,12 @@ long side_send(struct side *side, const void *data, size_t len);
 long side_recv(struct side *side);
 
 /* connect, a request, the answer, close; the first result that is not AVITO_OK. The end of the stream
- * after the whole answer counts as AVITO_OK. */
+ * after the whole answer counts as AVITO_OK. side_talk() calls avito_tls_init() before. */
 int side_talk(struct side *side, struct peer *peer);
+int side_talk_again(struct side *side, struct peer *peer);
+
+/* avito_tls_init() and connect. */
+int side_open(struct side *side);
+void side_close(struct side *side);
 
 #endif

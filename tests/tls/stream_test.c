@@ -1,0 +1,524 @@
+/*
+ * The TLS transport while it is open: sessions, uploads with an early answer, records held back,
+ * servers that keep it busy.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+#include <string.h>
+
+#include "tls/peer.h"
+
+static struct peer peer, second;
+static struct side side;
+
+static long send_some(const void *data, size_t len, int more)
+{
+    return side.transport.functions->send(side.transport.ctx, data, len, more);
+}
+
+static long recv_some(void *data, size_t cap)
+{
+    return side.transport.functions->recv(side.transport.ctx, data, cap);
+}
+
+/* ---- sessions ---- */
+
+static void session_is_resumed(void **state)
+{
+    size_t full;
+    (void)state;
+    peer_init(&peer, "good-ec");
+    side_init(&side, &peer);
+    assert_int_equal(side_talk(&side, &peer), AVITO_OK);
+    assert_false(avito_tls_resumed(&side.tls));
+    full = peer.recv_bytes;
+    peer_again(&peer);
+    assert_int_equal(side_talk_again(&side, &peer), AVITO_OK);
+    assert_true(avito_tls_resumed(&side.tls));
+    assert_true(peer.resumed);
+    assert_true(peer.recv_bytes < full / 2);
+    side.now += 86400;
+    assert_int_equal(side_talk_again(&side, &peer), AVITO_OK);
+    assert_true(peer.resumed);
+    side.now += 1; /* too old: certificates are looked at again */
+    assert_int_equal(side_talk_again(&side, &peer), AVITO_OK);
+    assert_false(peer.resumed);
+    side.to.port = 8443; /* another server */
+    assert_int_equal(side_talk_again(&side, &peer), AVITO_OK);
+    assert_false(peer.resumed);
+    assert_int_equal(side_talk_again(&side, &peer), AVITO_OK);
+    assert_true(peer.resumed);
+    side.now -= 7200; /* the clock was set back: the age is not known */
+    assert_int_equal(side_talk_again(&side, &peer), AVITO_OK);
+    assert_false(peer.resumed);
+    peer_free(&peer);
+}
+
+static void session_is_dropped_after_a_refusal(void **state)
+{
+    (void)state;
+    peer_init(&peer, "good-ec");
+    peer_init(&second, "unknown-root");
+    side_init(&side, &peer);
+    assert_int_equal(side_talk(&side, &peer), AVITO_OK);
+    side.tls.o.transport = peer_transport(&second);
+    assert_int_equal(side_talk_again(&side, &second), AVITO_ERR_TLS_TRUST);
+    side.tls.o.transport = peer_transport(&peer);
+    assert_int_equal(side_talk_again(&side, &peer), AVITO_OK);
+    assert_false(peer.resumed);
+    peer_free(&peer);
+    peer_free(&second);
+}
+
+static void session_survives_a_broken_line(void **state)
+{
+    (void)state;
+    peer_init(&peer, "good-ec");
+    side_init(&side, &peer);
+    assert_int_equal(side_talk(&side, &peer), AVITO_OK);
+    peer_again(&peer);
+    peer.send_fails_after = 1;
+    peer.send_piece = 10;
+    assert_int_equal(side_talk_again(&side, &peer), AVITO_ERR_SEND);
+    peer_again(&peer);
+    peer.send_fails_after = 0;
+    assert_int_equal(side_talk_again(&side, &peer), AVITO_OK);
+    assert_true(peer.resumed);
+    /* And a server that has forgotten it gets a whole handshake. */
+    SSL_CTX_set_session_cache_mode(peer.ctx, SSL_SESS_CACHE_OFF);
+    SSL_CTX_flush_sessions(peer.ctx, 0);
+    assert_int_equal(side_talk_again(&side, &peer), AVITO_OK);
+    assert_false(peer.resumed);
+    peer_free(&peer);
+}
+
+static void session_moves(void **state)
+{
+    static avito_tls_session session, broken;
+    size_t i;
+    (void)state;
+    peer_init(&peer, "good-ec");
+    side_init(&side, &peer);
+    assert_int_equal(avito_tls_init(&side.tls, &side.options), AVITO_OK);
+    assert_int_equal(avito_tls_get_session(&side.tls, &session), AVITO_END);
+    assert_int_equal(avito_tls_set_session(&side.tls, &session), AVITO_ERR_ARGUMENT);
+    assert_int_equal(side_talk_again(&side, &peer), AVITO_OK);
+    assert_int_equal(avito_tls_get_session(&side.tls, &session), AVITO_OK);
+
+    assert_int_equal(avito_tls_init(&side.tls, &side.options), AVITO_OK);
+    assert_int_equal(avito_tls_set_session(&side.tls, &session), AVITO_OK);
+    assert_int_equal(side_talk_again(&side, &peer), AVITO_OK);
+    assert_true(peer.resumed);
+
+    side.options.anchors_count = 1; /* other anchors */
+    assert_int_equal(avito_tls_init(&side.tls, &side.options), AVITO_OK);
+    assert_int_equal(avito_tls_set_session(&side.tls, &session), AVITO_OK);
+    (void)side_talk_again(&side, &peer);
+    assert_false(avito_tls_resumed(&side.tls));
+
+    for (i = 0; i < sizeof broken.bytes; i++) { /* never worse than a whole handshake */
+        int rc;
+        broken = session;
+        broken.bytes[i] ^= 0x41;
+        side.options.anchors_count = 2;
+        assert_int_equal(avito_tls_init(&side.tls, &side.options), AVITO_OK);
+        rc = avito_tls_set_session(&side.tls, &broken);
+        assert_true(rc == AVITO_OK || rc == AVITO_ERR_ARGUMENT);
+        rc = side_talk_again(&side, &peer);
+        assert_true(rc == AVITO_OK || rc == AVITO_ERR_TLS);
+    }
+    peer_free(&peer);
+}
+
+/* ---- records ---- */
+
+static void more_fills_records(void **state)
+{
+    static char piece[100];
+    size_t before, full;
+    int i;
+    (void)state;
+    for (full = 0; full < 2; full++) {
+        peer_init(&peer, "good-ec");
+        side_init(&side, &peer);
+        side.options.full_duplex = full;
+        side.options.buffer_cap = full ? AVITO_TLS_BUFFER_FULL(4096) : AVITO_TLS_BUFFER_HALF(4096);
+        assert_int_equal(side_open(&side), AVITO_OK);
+        before = peer.sent_bytes;
+        for (i = 0; i < 9; i++) {
+            assert_int_equal(send_some(piece, 100, 1), 100);
+        }
+        assert_int_equal(peer.sent_bytes, before);
+        assert_int_equal(send_some(piece, 100, 0), 100);
+        assert_int_equal(peer.sent_bytes, before + 1000 + 29);
+        assert_int_equal(peer.got_len, 1000);
+        for (i = 0; i < 45; i++) { /* a full record goes by itself */
+            size_t at = 0;
+            while (at < 100) {
+                at += (size_t)send_some(piece + at, 100 - at, 1);
+            }
+        }
+        assert_int_equal(peer.got_len, 1000 + 4096);
+        side_close(&side); /* what was held back goes with the goodbye */
+        assert_int_equal(peer.got_len, 1000 + 4500);
+        assert_true(peer.got_notify);
+        peer_free(&peer);
+    }
+}
+
+/* A lane that said "more" and then only listens gets its record sent after all. */
+static void held_back_is_not_forgotten(void **state)
+{
+    (void)state;
+    peer_init(&peer, "good-ec");
+    side_init(&side, &peer);
+    assert_int_equal(side_open(&side), AVITO_OK);
+    assert_int_equal(send_some("x\r\n\r\n", 5, 1), 5);
+    assert_int_equal(recv_some(side.got, 10), AVITO_IO_AGAIN);
+    assert_int_equal(peer.got_len, 0);
+    assert_int_equal(recv_some(side.got, 1000), (long)peer.answer_len);
+    side_close(&side);
+    peer_free(&peer);
+}
+
+/* The answer comes before the upload is over: it is there as soon as the record in progress is out. */
+static void early_answer(void **state)
+{
+    static char piece[512];
+    size_t full, chunk;
+    (void)state;
+    for (full = 0; full < 2; full++) {
+        for (chunk = 0; chunk < 3; chunk++) {
+            size_t sent = 0;
+            long got = AVITO_IO_AGAIN;
+            peer_init(&peer, "good-ec");
+            side_init(&side, &peer);
+            side.options.full_duplex = full;
+            side.options.buffer_cap = full ? AVITO_TLS_BUFFER_FULL(4096)
+                                           : AVITO_TLS_BUFFER_HALF(4096);
+            peer.answer_after = 5000;
+            peer.ending = PEER_KEEP;
+            peer.again = chunk == 1;
+            peer.send_piece = chunk == 2 ? 13 : 0;
+            assert_int_equal(side_open(&side), AVITO_OK);
+            while (sent < 100000 && got == AVITO_IO_AGAIN) {
+                long n = send_some(piece, sizeof piece, 1);
+                assert_true(n > 0 || n == AVITO_IO_AGAIN);
+                sent += n > 0 ? (size_t)n : 0;
+                got = recv_some(side.got, sizeof side.got);
+            }
+            assert_int_equal(got, peer.answer_len);
+            assert_true(sent < 5000 + 3 * 4096);
+            side_close(&side);
+            peer_free(&peer);
+        }
+    }
+}
+
+/* The server answers, then takes no more: what it said is not lost with the connection. */
+static void answer_after_a_failed_send(void **state)
+{
+    static char piece[512];
+    size_t full;
+    (void)state;
+    for (full = 0; full < 2; full++) {
+        long n = 0;
+        peer_init(&peer, "good-ec");
+        side_init(&side, &peer);
+        side.options.full_duplex = full;
+        side.options.buffer_cap = full ? AVITO_TLS_BUFFER_FULL(1024) : AVITO_TLS_BUFFER_HALF(1024);
+        assert_int_equal(side_open(&side), AVITO_OK);
+        peer.answer_after = 3000;
+        peer.send_fails_after = peer.sent_bytes + 4200;
+        peer.send_piece = 100;
+        while (n >= 0 || n == AVITO_IO_AGAIN) {
+            n = send_some(piece, sizeof piece, 1);
+        }
+        assert_int_equal(n, AVITO_ERR_SEND);
+        assert_int_equal(side.transport.functions->detail(&side.tls), 104);
+        assert_int_equal(side_recv(&side), AVITO_IO_CLOSED);
+        assert_int_equal(side.got_len, peer.answer_len);
+        assert_int_equal(send_some(piece, 1, 0), AVITO_ERR_SEND);
+        side_close(&side);
+        assert_int_equal(peer.closes, 1);
+        peer_free(&peer);
+    }
+}
+
+/* Full duplex: a server that answers and reads no further is heard at once. */
+static void answer_while_sending_is_stuck(void **state)
+{
+    static char piece[512];
+    long n = 0;
+    (void)state;
+    peer_init(&peer, "good-ec");
+    side_init(&side, &peer);
+    side.options.full_duplex = true;
+    side.options.buffer_cap = sizeof side.buffer;
+    assert_int_equal(side_open(&side), AVITO_OK);
+    peer.answer_after = 10000;
+    peer.ending = PEER_KEEP;
+    peer.send_piece = 1000;
+    peer.send_blocks_after = peer.sent_bytes + 20000;
+    while (n != AVITO_IO_AGAIN) {
+        n = send_some(piece, sizeof piece, 0);
+        assert_true(n > 0 || n == AVITO_IO_AGAIN);
+    }
+    assert_true((side.transport.functions->wants(&side.tls) & AVITO_WANT_WRITE) != 0);
+    assert_int_equal(recv_some(side.got, sizeof side.got), peer.answer_len);
+    assert_int_equal(recv_some(side.got, sizeof side.got), AVITO_IO_AGAIN);
+    side_close(&side); /* does not wait */
+    assert_int_equal(peer.closes, 1);
+    peer_free(&peer);
+}
+
+static void read_ahead_saves_calls(void **state)
+{
+    size_t plain, ahead;
+    (void)state;
+    peer_init(&peer, "good-ec");
+    side_init(&side, &peer);
+    peer.ending = PEER_KEEP;
+    assert_int_equal(side_open(&side), AVITO_OK);
+    assert_int_equal(side_send(&side, "x\r\n\r\n", 5), 5);
+    peer.recv_calls = 0;
+    assert_int_equal(recv_some(side.got, sizeof side.got), peer.answer_len);
+    plain = peer.recv_calls;
+    side_close(&side);
+    side.options.read_ahead = side.ahead;
+    side.options.read_ahead_cap = sizeof side.ahead;
+    assert_int_equal(side_open(&side), AVITO_OK);
+    assert_int_equal(side_send(&side, "x\r\n\r\n", 5), 5);
+    peer.recv_calls = 0;
+    assert_int_equal(recv_some(side.got, sizeof side.got), peer.answer_len);
+    ahead = peer.recv_calls;
+    side_close(&side);
+    assert_int_equal(plain, 2);
+    assert_int_equal(ahead, 1);
+    peer_free(&peer);
+}
+
+/* Data that TLS holds is not waited for. */
+static void held_data_does_not_wait(void **state)
+{
+    (void)state;
+    peer_init(&peer, "good-ec");
+    side_init(&side, &peer);
+    peer.ending = PEER_KEEP;
+    assert_int_equal(side_open(&side), AVITO_OK);
+    assert_int_equal(recv_some(side.got, 1), AVITO_IO_AGAIN);
+    assert_int_equal(side.transport.functions->wants(&side.tls), AVITO_WANT_READ);
+    assert_int_equal(side.transport.functions->wait(&side.tls, AVITO_WANT_READ, 1000), AVITO_OK);
+    assert_int_equal(peer.waits, 1);
+    assert_int_equal(side_send(&side, "x\r\n\r\n", 5), 5);
+    assert_int_equal(recv_some(side.got, 1), 1);
+    assert_int_equal(side.transport.functions->wants(&side.tls), AVITO_WANT_READ | AVITO_WANT_WRITE);
+    assert_int_equal(side.transport.functions->wait(&side.tls, AVITO_WANT_READ, 1000), AVITO_OK);
+    assert_int_equal(peer.waits, 1);
+    assert_int_equal(side_recv(&side), AVITO_IO_AGAIN);
+    side_close(&side);
+    peer.never_wait = true;
+    side_init(&side, &peer);
+    assert_int_equal(side_open(&side), AVITO_OK);
+    assert_null(side.transport.functions->wait);
+    side_close(&side);
+    peer_free(&peer);
+}
+
+/* ---- hostile and broken servers ---- */
+
+static void not_tls(void **state)
+{
+    static unsigned char flood[70000];
+    static const char http[] = "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n";
+    size_t i;
+    (void)state;
+    peer_init(&peer, "good-ec");
+    side_init(&side, &peer);
+    peer.raw = (const unsigned char *)http;
+    peer.raw_len = strlen(http);
+    assert_int_equal(side_talk(&side, &peer), AVITO_ERR_TLS);
+    assert_int_equal(side.transport.functions->detail(&side.tls), BR_ERR_UNSUPPORTED_VERSION);
+    peer.raw_len = 0;
+    assert_int_equal(side_talk(&side, &peer), AVITO_ERR_TLS);
+    assert_int_equal(side.transport.functions->detail(&side.tls), BR_ERR_IO);
+    peer.ending = PEER_RESET;
+    assert_int_equal(side_talk(&side, &peer), AVITO_ERR_RECV);
+    for (i = 0; i < sizeof flood; i++) { /* empty handshake records */
+        flood[i] = (unsigned char)"\x16\x03\x03\x00\x00"[i % 5];
+    }
+    peer.raw = flood;
+    peer.raw_len = sizeof flood;
+    assert_int_equal(side_talk(&side, &peer), AVITO_ERR_TLS_STALL);
+    assert_true(peer.raw_at <= 65536 + 5);
+    peer_free(&peer);
+}
+
+/* Every byte of what a server says in a handshake, changed: no crash, no silent success with
+ * another certificate. */
+struct recorder {
+    struct peer *peer;
+    size_t flip, at;
+};
+
+static struct recorder recorder;
+
+static long recorder_recv(void *ctx, void *data, size_t cap)
+{
+    struct recorder *r = ctx;
+    avito_transport t = peer_transport(r->peer);
+    long n = t.functions->recv(t.ctx, data, cap);
+    if (n > 0) {
+        if (r->flip >= r->at && r->flip < r->at + (size_t)n) {
+            ((unsigned char *)data)[r->flip - r->at] ^= 0x20;
+        }
+        r->at += (size_t)n;
+    }
+    return n;
+}
+
+static int recorder_connect(void *ctx, const avito_server *to)
+{
+    struct recorder *r = ctx;
+    avito_transport t = peer_transport(r->peer);
+    r->at = 0;
+    return t.functions->connect(t.ctx, to);
+}
+
+static long recorder_send(void *ctx, const void *data, size_t len, int more)
+{
+    avito_transport t = peer_transport(((struct recorder *)ctx)->peer);
+    return t.functions->send(t.ctx, data, len, more);
+}
+
+static int recorder_wants(void *ctx)
+{
+    (void)ctx;
+    return AVITO_WANT_READ;
+}
+
+static void recorder_close(void *ctx)
+{
+    avito_transport t = peer_transport(((struct recorder *)ctx)->peer);
+    t.functions->close(t.ctx);
+}
+
+static void every_byte_of_a_handshake_matters(void **state)
+{
+    static const avito_transport_functions functions = {
+        recorder_connect, recorder_send, recorder_recv, recorder_wants, NULL, recorder_close, NULL};
+    size_t total;
+    (void)state;
+    peer_init(&peer, "good-ec");
+    side_init(&side, &peer);
+    recorder.peer = &peer;
+    recorder.flip = (size_t)-1;
+    side.options.transport.functions = &functions;
+    side.options.transport.ctx = &recorder;
+    peer.ending = PEER_KEEP;
+    assert_int_equal(side_open(&side), AVITO_OK);
+    total = recorder.at;
+    side_close(&side);
+    for (recorder.flip = 0; recorder.flip < total; recorder.flip += 3) {
+        int turns = 0;
+        int rc;
+        assert_int_equal(avito_tls_init(&side.tls, &side.options), AVITO_OK);
+        side.transport = avito_tls_transport(&side.tls);
+        do {
+            rc = side.transport.functions->connect(side.transport.ctx, &side.to);
+        } while (rc == AVITO_AGAIN && ++turns < 50);
+        if (rc == AVITO_OK) {
+            print_error("byte %u\n", (unsigned)recorder.flip);
+            fail();
+        }
+        side_close(&side);
+    }
+    peer_free(&peer);
+}
+
+static void feed(void *ctx)
+{
+    ((struct side *)ctx)->watchdog_calls++;
+}
+
+static unsigned kicks;
+
+static void kick(void)
+{
+    kicks++;
+}
+
+AVITO_TLS_WATCHED_EC(watched_ec, br_ec_p256_m15, 1u << BR_EC_secp256r1, kick)
+AVITO_TLS_WATCHED_RSA(watched_rsa, br_rsa_i15_pkcs1_vrfy, kick)
+
+static void small_board(void *ctx, br_ssl_client_context *ssl, br_x509_minimal_context *x509)
+{
+    static const uint16_t suites[2] = {BR_TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
+                                       BR_TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256};
+    (void)ctx;
+    br_ssl_engine_set_suites(&ssl->eng, suites, 2);
+    br_ssl_engine_set_ec(&ssl->eng, &watched_ec);
+    br_ssl_engine_set_ecdsa(&ssl->eng, br_ecdsa_i15_vrfy_asn1);
+    br_ssl_engine_set_rsavrfy(&ssl->eng, watched_rsa);
+    br_x509_minimal_set_rsa(x509, watched_rsa);
+    br_x509_minimal_set_ecdsa(x509, &watched_ec, br_ecdsa_i15_vrfy_asn1);
+    br_ssl_engine_set_hash(&ssl->eng, br_sha256_ID, &br_sha256_vtable);
+    br_x509_minimal_set_hash(x509, br_sha256_ID, &br_sha256_vtable);
+    br_ssl_engine_set_prf_sha256(&ssl->eng, &br_tls12_sha256_prf);
+    br_ssl_engine_set_chapol(&ssl->eng, &br_sslrec_in_chapol_vtable, &br_sslrec_out_chapol_vtable);
+    br_ssl_engine_set_chacha20(&ssl->eng, &br_chacha20_ct_run);
+    br_ssl_engine_set_poly1305(&ssl->eng, &br_poly1305_ctmul_run);
+}
+
+static void watchdog(void **state)
+{
+    static const char *const names[] = {"good-ec", "good-rsa"};
+    size_t i;
+    (void)state;
+    for (i = 0; i < 2; i++) {
+        unsigned handshake;
+        peer_init(&peer, names[i]);
+        side_init(&side, &peer);
+        side.options.buffer_cap = AVITO_TLS_BUFFER_HALF(512);
+        side.options.watchdog = feed;
+        side.options.configure = small_board;
+        kicks = 0;
+        assert_int_equal(side_open(&side), AVITO_OK);
+        handshake = side.watchdog_calls;
+        assert_true(handshake > 10);
+        assert_true(peer.most <= 64); /* small pieces: one message each */
+        assert_true(kicks >= 2 * (3 + 2)); /* three signatures, two for the key exchange */
+        assert_int_equal(avito_tls_suite(&side.tls),
+                         i == 0 ? BR_TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256
+                                : BR_TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256);
+        assert_int_equal(side_send(&side, "x\r\n\r\n", 5), 5);
+        assert_int_equal(side_recv(&side), AVITO_IO_CLOSED);
+        assert_int_equal(side.watchdog_calls, handshake);
+        side_close(&side);
+        peer_free(&peer);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(session_is_resumed),
+        cmocka_unit_test(session_is_dropped_after_a_refusal),
+        cmocka_unit_test(session_survives_a_broken_line),
+        cmocka_unit_test(session_moves),
+        cmocka_unit_test(more_fills_records),
+        cmocka_unit_test(held_back_is_not_forgotten),
+        cmocka_unit_test(early_answer),
+        cmocka_unit_test(answer_after_a_failed_send),
+        cmocka_unit_test(answer_while_sending_is_stuck),
+        cmocka_unit_test(read_ahead_saves_calls),
+        cmocka_unit_test(held_data_does_not_wait),
+        cmocka_unit_test(not_tls),
+        cmocka_unit_test(every_byte_of_a_handshake_matters),
+        cmocka_unit_test(watchdog),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
