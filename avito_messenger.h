@@ -7625,12 +7625,22 @@ static void avitoi_cert_extension_part(avitoi_cert *c, uint32_t len)
 static void avitoi_cert_value_part(avitoi_cert *c, uint32_t len)
 {
     int step = AVITOI_CERT_SKIP;
-    if (c->extension == AVITOI_EXT_NAMES && c->tag == 0x82 && len > 0) {
-        c->found |= AVITOI_FOUND_NAME;
-    } else if (c->extension == AVITOI_EXT_USAGE && c->tag == 0x06 && len <= AVITOI_OID_MAX) {
+    if (c->extension == AVITOI_EXT_NAMES) {
+        if (c->tag == 0x82 && len > 0) {
+            c->found |= AVITOI_FOUND_NAME;
+        } else if ((c->tag & 0xc0u) != 0x80u || (c->tag & 0x1fu) > 8) {
+            avitoi_cert_fail(c, AVITO_TLS_CERT_DER);
+        }
+    } else if (c->extension == AVITOI_EXT_USAGE) {
         step = AVITOI_CERT_HOLD;
-    } else if (c->extension == AVITOI_EXT_BASIC && c->tag == 0x01 && len == 1) {
+        if (c->tag != 0x06 || len == 0 || len > AVITOI_OID_MAX) {
+            avitoi_cert_fail(c, AVITO_TLS_CERT_DER);
+        }
+    } else if (c->tag == 0x01) { /* basic constraints: cA, then perhaps the length of the path */
         step = AVITOI_CERT_HOLD;
+        if (len != 1) {
+            avitoi_cert_fail(c, AVITO_TLS_CERT_DER);
+        }
     }
     avitoi_cert_take(c, len, step);
 }
@@ -8764,7 +8774,10 @@ static void avitoi_anchors_on_name(void *ctx, const void *bytes, size_t len)
 static void avitoi_anchors_on_der(void *ctx, const void *bytes, size_t len)
 {
     avito_anchors *a = (avito_anchors *)ctx;
-    br_x509_decoder_push(&a->priv.x509, bytes, len);
+    int error = br_x509_decoder_last_error(&a->priv.x509);
+    if (error == 0 || error == BR_ERR_X509_TRUNCATED) { /* it would run on after an error */
+        br_x509_decoder_push(&a->priv.x509, bytes, len);
+    }
 }
 
 /* Copies a part of the key and says where it is. */
@@ -8820,13 +8833,19 @@ static void avitoi_anchors_certificate_end(avito_anchors *a)
     }
 }
 
+/* BearSSL leaves the dashes on when the line ends with CR LF. */
+static bool avitoi_anchors_is_certificate(const char *name)
+{
+    name += strncmp(name, "X509 ", 5) == 0 ? 5 : 0;
+    return strncmp(name, "CERTIFICATE", 11) == 0 && (name[11] == '\0' || name[11] == '-');
+}
+
 static void avitoi_anchors_event(avito_anchors *a, int event)
 {
     const char *name = br_pem_decoder_name(&a->priv.pem);
     switch (event) {
         case BR_PEM_BEGIN_OBJ:
-            a->priv.open =
-                strcmp(name, "CERTIFICATE") == 0 || strcmp(name, "X509 CERTIFICATE") == 0;
+            a->priv.open = avitoi_anchors_is_certificate(name);
             a->priv.mark = a->priv.low;
             a->priv.bytes = 0;
             br_x509_decoder_init(&a->priv.x509, avitoi_anchors_on_name, a);

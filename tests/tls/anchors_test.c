@@ -1,0 +1,241 @@
+/*
+ * Trust anchors from PEM: bundles of any size, in pieces of any size, damaged ones.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/rsa.h>
+#include <openssl/x509.h>
+
+#include "support/guard.h"
+#include "tls/peer.h"
+
+#define DEBIAN "/etc/ssl/certs/ca-certificates.crt"
+
+static char room[300000];
+static avito_anchors anchors;
+
+static char *slurp(const char *path, size_t *len)
+{
+    FILE *file = fopen(path, "r");
+    char *text = malloc(2000000);
+    assert_non_null(file);
+    *len = fread(text, 1, 2000000, file);
+    fclose(file);
+    text[*len] = 0;
+    return text;
+}
+
+static int load(const char *text)
+{
+    return avito_anchors_load_pem(&anchors, room, sizeof room, text, strlen(text));
+}
+
+/* The anchor is what OpenSSL reads in the certificate. Anchors stand in reverse order. */
+static void same_as_openssl(const br_x509_trust_anchor *anchor, X509 *cert)
+{
+    EVP_PKEY *key = X509_get0_pubkey(cert);
+    unsigned char *name = NULL;
+    int len = i2d_X509_NAME(X509_get_subject_name(cert), &name);
+    assert_int_equal(anchor->dn.len, len);
+    assert_memory_equal(anchor->dn.data, name, (size_t)len);
+    OPENSSL_free(name);
+    assert_int_equal(anchor->flags, BR_X509_TA_CA);
+    if (EVP_PKEY_get_base_id(key) == EVP_PKEY_RSA) {
+        unsigned char n[1024];
+        BIGNUM *bn = NULL;
+        assert_int_equal(anchor->pkey.key_type, BR_KEYTYPE_RSA);
+        assert_int_equal(EVP_PKEY_get_bn_param(key, "n", &bn), 1);
+        assert_int_equal(anchor->pkey.key.rsa.nlen, BN_num_bytes(bn));
+        BN_bn2bin(bn, n);
+        assert_memory_equal(anchor->pkey.key.rsa.n, n, anchor->pkey.key.rsa.nlen);
+        BN_free(bn);
+        bn = NULL;
+        assert_int_equal(EVP_PKEY_get_bn_param(key, "e", &bn), 1);
+        assert_int_equal(anchor->pkey.key.rsa.elen, BN_num_bytes(bn));
+        BN_bn2bin(bn, n);
+        assert_memory_equal(anchor->pkey.key.rsa.e, n, anchor->pkey.key.rsa.elen);
+        BN_free(bn);
+    } else {
+        unsigned char q[200];
+        size_t q_len = 0;
+        assert_int_equal(anchor->pkey.key_type, BR_KEYTYPE_EC);
+        assert_int_equal(EVP_PKEY_get_octet_string_param(key, "pub", q, sizeof q, &q_len), 1);
+        assert_int_equal(anchor->pkey.key.ec.qlen, q_len);
+        assert_memory_equal(anchor->pkey.key.ec.q, q, q_len);
+    }
+}
+
+static void all_of_debian(void **state)
+{
+    X509 *cert;
+    FILE *file;
+    size_t i = 0;
+    (void)state;
+    assert_int_equal(avito_anchors_load_file(&anchors, room, sizeof room, DEBIAN), AVITO_OK);
+    assert_true(anchors.count >= 100);
+    assert_int_equal(anchors.skipped, 0);
+    file = fopen(DEBIAN, "r");
+    while ((cert = PEM_read_X509(file, NULL, NULL, NULL)) != NULL) {
+        i++;
+        assert_true(i <= anchors.count);
+        same_as_openssl(&anchors.items[anchors.count - i], cert);
+        X509_free(cert);
+    }
+    fclose(file);
+    assert_int_equal(i, anchors.count);
+}
+
+/* Every size from 0 to enough, the memory ending at a trap, at any alignment. */
+static void exact_room(void **state)
+{
+    size_t len, size, needed;
+    char *text = slurp(PEER_CERTS "roots.pem", &len);
+    (void)state;
+    assert_int_equal(avito_anchors_load_pem(&anchors, NULL, 0, text, len), AVITO_ERR_ROOM);
+    needed = anchors.needed;
+    for (size = 0; size <= needed + 9; size++) {
+        struct guard g = guard_end(size);
+        int rc = avito_anchors_load_pem(&anchors, g.data, size, text, len);
+        assert_int_equal(anchors.needed, needed);
+        if (rc == AVITO_OK) {
+            assert_int_equal(anchors.count, 2);
+            assert_true(anchors.items[0].flags == BR_X509_TA_CA);
+        } else {
+            assert_int_equal(rc, AVITO_ERR_ROOM);
+            assert_int_equal(anchors.count, 0);
+            assert_null(anchors.items);
+        }
+        assert_true(size < needed || rc == AVITO_OK);
+        assert_true(size + sizeof(void *) >= needed || rc != AVITO_OK);
+        guard_free(&g);
+    }
+    assert_int_equal(avito_anchors_load_file(&anchors, room, 1000, DEBIAN), AVITO_ERR_ROOM);
+    needed = anchors.needed;
+    assert_true(needed < sizeof room);
+    assert_int_equal(avito_anchors_load_file(&anchors, room, needed, DEBIAN), AVITO_OK);
+    free(text);
+}
+
+static void any_pieces(void **state)
+{
+    size_t len, piece, at;
+    char *text = slurp(PEER_CERTS "roots.pem", &len);
+    (void)state;
+    for (piece = 1; piece < 80; piece++) {
+        avito_anchors_begin(&anchors, room, sizeof room);
+        for (at = 0; at < len; at += piece) {
+            avito_anchors_add_pem(&anchors, text + at, piece < len - at ? piece : len - at);
+        }
+        assert_int_equal(avito_anchors_end(&anchors), AVITO_OK);
+        assert_int_equal(anchors.count, 2);
+    }
+    free(text);
+}
+
+static void line_ends_and_junk(void **state)
+{
+    size_t len, i, n;
+    char *text = slurp(PEER_CERTS "root-ec.pem", &len);
+    char *other = malloc(3 * len + 2000);
+    (void)state;
+    for (i = n = 0; i < len; i++) { /* CRLF */
+        if (text[i] == '\n') {
+            other[n++] = '\r';
+        }
+        other[n++] = text[i];
+    }
+    other[n] = 0;
+    assert_int_equal(load(other), AVITO_OK);
+    assert_int_equal(anchors.count, 1);
+    text[len - 1] = 0; /* the last line without its end */
+    assert_int_equal(load(text), AVITO_OK);
+    sprintf(other, "# a comment\n\nsubject=CN = x\n----- \n%s\nmore\n-----BEGIN PRIVATE KEY-----\n"
+                   "AAAA\n-----END PRIVATE KEY-----\n%s\n",
+            text, text);
+    assert_int_equal(load(other), AVITO_OK);
+    assert_int_equal(anchors.count, 2);
+    free(text);
+    free(other);
+}
+
+static void other_keys_are_skipped(void **state)
+{
+    size_t len;
+    char *text = slurp(PEER_CERTS "root-ed.pem", &len);
+    char *both = malloc(10000);
+    (void)state;
+    assert_int_equal(load(text), AVITO_ERR_OPTION_ANCHORS);
+    assert_int_equal(anchors.skipped, 1);
+    strcpy(both, text);
+    free(text);
+    text = slurp(PEER_CERTS "root-ec.pem", &len);
+    strcat(both, text);
+    assert_int_equal(load(both), AVITO_OK);
+    assert_int_equal(anchors.count, 1);
+    assert_int_equal(anchors.skipped, 1);
+    assert_int_equal(anchors.needed,
+                     sizeof(void *) - 1 + sizeof(br_x509_trust_anchor) + anchors.items[0].dn.len +
+                         anchors.items[0].pkey.key.ec.qlen);
+    free(text);
+    free(both);
+}
+
+static void bad_pem(void **state)
+{
+    static const char *const bad[] = {
+        "", "\n", "hello\n", "-----BEGIN CERTIFICATE-----\n", "-----BEGIN CERTIFICATE-----\n"
+        "-----END CERTIFICATE-----\n", "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n",
+        "-----BEGIN CERTIFICATE-----\n!!!!\n-----END CERTIFICATE-----\n",
+        "-----BEGIN PUBLIC KEY-----\nMIIB\n-----END PUBLIC KEY-----\n"};
+    size_t len, i;
+    char *text = slurp(PEER_CERTS "roots.pem", &len);
+    size_t first = (size_t)(strstr(text, "-----END") - text) + strlen("-----END CERTIFICATE-----");
+    (void)state;
+    for (i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_int_equal(load(bad[i]), AVITO_ERR_OPTION_ANCHORS);
+        assert_int_equal(anchors.count, 0);
+    }
+    for (i = 0; i < len; i++) { /* cut anywhere: never a part of a certificate, never fewer unsaid */
+        int rc = avito_anchors_load_pem(&anchors, room, sizeof room, text, i);
+        if (rc == AVITO_OK) {
+            assert_true(i >= first - 16); /* BearSSL takes "-----END " for the end of an object */
+            assert_true(anchors.count == 1 || i >= len - 26);
+        } else {
+            assert_int_equal(rc, AVITO_ERR_OPTION_ANCHORS);
+        }
+    }
+    for (i = 0; i < len; i += 3) { /* a letter changed to one that is not in the alphabet */
+        char old = text[i];
+        text[i] = '!';
+        (void)avito_anchors_load_pem(&anchors, room, sizeof room, text, len);
+        if (i > 30 && i < first - 60) {
+            assert_int_equal(avito_anchors_load_pem(&anchors, room, sizeof room, text, len),
+                             AVITO_ERR_OPTION_ANCHORS);
+        }
+        text[i] = old;
+    }
+    assert_int_equal(avito_anchors_load_file(&anchors, room, sizeof room, "/nonexistent"),
+                     AVITO_ERR_OPTION_ANCHORS);
+    assert_int_equal(avito_anchors_load_file(&anchors, room, sizeof room, "/"),
+                     AVITO_ERR_OPTION_ANCHORS);
+    free(text);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(all_of_debian),      cmocka_unit_test(exact_room),
+        cmocka_unit_test(any_pieces),         cmocka_unit_test(line_ends_and_junk),
+        cmocka_unit_test(other_keys_are_skipped), cmocka_unit_test(bad_pem),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

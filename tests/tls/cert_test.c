@@ -1,0 +1,320 @@
+/*
+ * The check of certificates by itself: any split, any damage, and beside what the OpenSSL library
+ * reads in the same bytes.
+ */
+#define AVITO_MESSENGER_IMPLEMENTATION
+#include "avito_messenger.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+
+#define CERTS "build/tls/"
+
+struct der {
+    unsigned char *bytes;
+    size_t len;
+};
+
+/* The `index`-th certificate of build/tls/NAME.pem. */
+static struct der load(const char *name, int index)
+{
+    struct der der = {NULL, 0};
+    char path[200];
+    X509 *cert = NULL;
+    FILE *file;
+    snprintf(path, sizeof path, CERTS "%s.pem", name);
+    file = fopen(path, "r");
+    assert_non_null(file);
+    for (; index >= 0; index--) {
+        X509_free(cert);
+        cert = PEM_read_X509(file, NULL, NULL, NULL);
+        assert_non_null(cert);
+    }
+    fclose(file);
+    der.len = (size_t)i2d_X509(cert, &der.bytes);
+    X509_free(cert);
+    return der;
+}
+
+/* Feeds one certificate in pieces of at most `piece` bytes, the first of `first`; gives the verdict.
+ * The bytes sit in memory of their own, so that ASan sees one too many. */
+static int check(const unsigned char *bytes, size_t len, size_t announced, bool is_leaf, size_t first,
+                 size_t piece)
+{
+    avitoi_cert c;
+    unsigned char *copy = malloc(len > 0 ? len : 1);
+    size_t at = 0;
+    memcpy(copy, bytes, len);
+    memset(&c, 0, sizeof c);
+    c.certs = is_leaf ? 0 : 1;
+    avitoi_cert_begin(&c, (uint32_t)announced);
+    while (at < len) {
+        size_t n = at == 0 && first > 0 ? first : piece;
+        n = n < len - at ? n : len - at;
+        avitoi_cert_eat(&c, copy + at, n);
+        at += n;
+    }
+    avitoi_cert_finish(&c);
+    assert_true(c.depth < sizeof c.end / sizeof c.end[0]);
+    free(copy);
+    return c.failure;
+}
+
+static int check_whole(struct der der, bool is_leaf)
+{
+    return check(der.bytes, der.len, der.len, is_leaf, 0, der.len);
+}
+
+struct row {
+    const char *name;
+    int as_leaf, as_issuer;
+};
+
+static const struct row rows[] = {
+    {"good-ec", 0, 0},
+    {"good-rsa", 0, 0},
+    {"good-p384", 0, 0},
+    {"no-eku", 0, 0},
+    {"cn-only", AVITO_TLS_CERT_NO_NAME, 0},
+    {"ip-only", AVITO_TLS_CERT_NO_NAME, 0},
+    {"eku-client", AVITO_TLS_CERT_USAGE, AVITO_TLS_CERT_USAGE},
+    {"eku-any", AVITO_TLS_CERT_USAGE, AVITO_TLS_CERT_USAGE},
+    {"leaf-is-ca", AVITO_TLS_CERT_CA, 0},
+    {"ca-constrained", AVITO_TLS_CERT_CA, AVITO_TLS_CERT_CONSTRAINTS},
+    {"ca-mail", AVITO_TLS_CERT_CA, AVITO_TLS_CERT_USAGE},
+    {"ca-ec", AVITO_TLS_CERT_CA, 0},
+    {"ca-rsa", AVITO_TLS_CERT_CA, 0},
+    {"root-ec", AVITO_TLS_CERT_CA, 0},
+    {"root-ed", AVITO_TLS_CERT_CA, 0},
+    {"v1", AVITO_TLS_CERT_VERSION, AVITO_TLS_CERT_VERSION},
+};
+
+#define ROWS (sizeof rows / sizeof rows[0])
+
+static void verdicts(void **state)
+{
+    size_t i;
+    (void)state;
+    for (i = 0; i < ROWS; i++) {
+        struct der der = load(rows[i].name, 0);
+        int leaf = check_whole(der, true);
+        int issuer = check_whole(der, false);
+        if (leaf != rows[i].as_leaf || issuer != rows[i].as_issuer) {
+            print_error("%s: %d %d\n", rows[i].name, leaf, issuer);
+            fail();
+        }
+        free(der.bytes);
+    }
+}
+
+static void every_split(void **state)
+{
+    size_t i, at;
+    (void)state;
+    for (i = 0; i < ROWS; i++) {
+        struct der der = load(rows[i].name, 0);
+        for (at = 1; at < der.len; at++) {
+            assert_int_equal(check(der.bytes, der.len, der.len, true, at, der.len),
+                             rows[i].as_leaf);
+        }
+        for (at = 1; at < 9; at++) {
+            assert_int_equal(check(der.bytes, der.len, der.len, true, 0, at), rows[i].as_leaf);
+        }
+        free(der.bytes);
+    }
+}
+
+/* Cut short, or with bytes behind it: never accepted. */
+static void wrong_length(void **state)
+{
+    struct der der = load("good-ec", 0);
+    unsigned char *longer = calloc(1, der.len + 2);
+    size_t n;
+    (void)state;
+    memcpy(longer, der.bytes, der.len);
+    for (n = 0; n < der.len; n++) {
+        assert_int_not_equal(check(der.bytes, n, n, true, 0, 100), 0);
+        assert_int_not_equal(check(der.bytes, n, der.len, true, 0, 100), 0);
+    }
+    assert_int_equal(check(longer, der.len + 1, der.len + 1, true, 0, 100), AVITO_TLS_CERT_DER);
+    assert_int_equal(check(longer, der.len + 1, der.len, true, 0, 100), AVITO_TLS_CERT_DER);
+    assert_int_equal(check(der.bytes, der.len, der.len + 1, true, 0, 100), AVITO_TLS_CERT_DER);
+    free(longer);
+    free(der.bytes);
+}
+
+/* What OpenSSL sees in a certificate that we would take for a server's. */
+static const char *openssl_objects(X509 *cert)
+{
+    STACK_OF(GENERAL_NAME) *names;
+    EXTENDED_KEY_USAGE *usage;
+    BASIC_CONSTRAINTS *basic;
+    bool has_name = false;
+    bool has_server = false;
+    int crit = 0;
+    int i, k;
+    if (X509_get_version(cert) != 2) {
+        return "version";
+    }
+    for (i = 0; i < X509_get_ext_count(cert); i++) {
+        const ASN1_OBJECT *a = X509_EXTENSION_get_object(X509_get_ext(cert, i));
+        for (k = 0; k < i; k++) {
+            if (OBJ_cmp(a, X509_EXTENSION_get_object(X509_get_ext(cert, k))) == 0) {
+                return "repeated extension";
+            }
+        }
+    }
+    if (X509_get_ext_by_NID(cert, NID_name_constraints, -1) >= 0) {
+        return "name constraints";
+    }
+    names = X509_get_ext_d2i(cert, NID_subject_alt_name, &crit, NULL);
+    for (i = 0; names != NULL && i < sk_GENERAL_NAME_num(names); i++) {
+        has_name = has_name || sk_GENERAL_NAME_value(names, i)->type == GEN_DNS;
+    }
+    GENERAL_NAMES_free(names);
+    i = X509_get_ext_by_NID(cert, NID_subject_alt_name, -1);
+    if (i >= 0 && names == NULL) { /* one of the names is damaged */
+        const ASN1_OCTET_STRING *raw = X509_EXTENSION_get_data(X509_get_ext(cert, i));
+        has_name = memchr(ASN1_STRING_get0_data(raw), 0x82, (size_t)ASN1_STRING_length(raw)) != NULL;
+    }
+    usage = X509_get_ext_d2i(cert, NID_ext_key_usage, &crit, NULL);
+    for (i = 0; usage != NULL && i < sk_ASN1_OBJECT_num(usage); i++) {
+        has_server = has_server || OBJ_obj2nid(sk_ASN1_OBJECT_value(usage, i)) == NID_server_auth;
+    }
+    EXTENDED_KEY_USAGE_free(usage);
+    i = X509_get_ext_by_NID(cert, NID_ext_key_usage, -1);
+    if (i >= 0 && usage == NULL) { /* another name in the list is damaged: look at the bytes */
+        const ASN1_OCTET_STRING *raw = X509_EXTENSION_get_data(X509_get_ext(cert, i));
+        has_server = memmem(ASN1_STRING_get0_data(raw), (size_t)ASN1_STRING_length(raw),
+                            "\x06\x08\x2b\x06\x01\x05\x05\x07\x03\x01", 10) != NULL;
+    }
+    if (X509_get_ext_by_NID(cert, NID_ext_key_usage, -1) >= 0 && !has_server) {
+        return "usage";
+    }
+    basic = X509_get_ext_d2i(cert, NID_basic_constraints, &crit, NULL);
+    i = basic != NULL && basic->ca != 0;
+    BASIC_CONSTRAINTS_free(basic);
+    return !has_name ? "no name" : i ? "ca" : NULL;
+}
+
+static void differ(const unsigned char *bytes, size_t len, unsigned *accepted)
+{
+    const unsigned char *p = bytes;
+    int verdict = check(bytes, len, len, true, 0, len);
+    X509 *cert;
+    assert_int_equal(check(bytes, len, len, true, 0, 1), verdict);
+    if (verdict != 0) {
+        return;
+    }
+    cert = d2i_X509(NULL, &p, (long)len);
+    ERR_clear_error();
+    if (cert != NULL) { /* else BearSSL's own decoder has to refuse it */
+        const char *objection = openssl_objects(cert);
+        ERR_clear_error();
+        if (objection != NULL) {
+            print_error("accepted in spite of: %s\n", objection);
+            fail();
+        }
+        (*accepted)++;
+        X509_free(cert);
+    }
+}
+
+/* Each byte of several certificates set to each of some values, then random damage. */
+static void damaged(void **state)
+{
+    static const unsigned char values[] = {0x00, 0x01, 0x02, 0x06, 0x13, 0x1e, 0x25, 0x30, 0x80,
+                                           0x82, 0xa0, 0xa3, 0xff};
+    unsigned accepted = 0;
+    uint32_t seed = 12345;
+    size_t i, at, v;
+    (void)state;
+    for (i = 0; i < ROWS; i++) {
+        struct der der = load(rows[i].name, 0);
+        for (at = 0; at < der.len; at++) {
+            unsigned char old = der.bytes[at];
+            for (v = 0; v < sizeof values + 2; v++) {
+                der.bytes[at] = v < sizeof values ? values[v]
+                                : v == sizeof values ? (unsigned char)(old + 1)
+                                                     : (unsigned char)(old - 1);
+                differ(der.bytes, der.len, &accepted);
+            }
+            der.bytes[at] = old;
+        }
+        for (v = 0; v < 1500; v++) {
+            unsigned char *copy = malloc(der.len);
+            int changes;
+            memcpy(copy, der.bytes, der.len);
+            for (changes = 0; changes < 3; changes++) {
+                seed = seed * 1664525u + 1013904223u;
+                copy[(seed >> 8) % der.len] = (unsigned char)(seed >> 24);
+            }
+            differ(copy, der.len, &accepted);
+            free(copy);
+        }
+        free(der.bytes);
+    }
+    assert_true(accepted > 1000); /* damage in names, keys and signatures is BearSSL's affair */
+}
+
+/* 32 extensions are remembered; with more, a repeated one might go unseen. */
+static void many_extensions(void **state)
+{
+    unsigned char bytes[600];
+    size_t n, i, k;
+    (void)state;
+    for (k = 31; k <= 33; k++) { /* the name and k - 1 others */
+        static const unsigned char name[] = {0x30, 0x0d, 0x06, 0x03, 0x55, 0x1d, 0x11, 0x04,
+                                             0x06, 0x30, 0x04, 0x82, 0x02, 'a',  'b'};
+        size_t body;
+        n = 22; /* room for five headers */
+        memcpy(bytes + n, name, sizeof name);
+        n += sizeof name;
+        for (i = 0; i + 1 < k; i++) {
+            const unsigned char one[9] = {0x30, 0x07, 0x06, 0x03, 0x2a, 0x03, (unsigned char)i, 0x04, 0x00};
+            memcpy(bytes + n, one, sizeof one);
+            n += sizeof one;
+        }
+        body = n - 22;
+        /* certificate { signed { [0] { 2 }, [3] { extensions } } } */
+        {
+            static const unsigned char head[13] = {0x30, 0x82, 0,    0,    0x30, 0x82, 0,
+                                                   0,    0xa0, 0x03, 0x02, 0x01, 0x02};
+            memcpy(bytes, head, sizeof head);
+            bytes[13] = 0xa3;
+            bytes[14] = 0x82;
+            bytes[15] = (unsigned char)((body + 4) >> 8);
+            bytes[16] = (unsigned char)(body + 4);
+            bytes[17] = 0x30;
+            bytes[18] = 0x82;
+            bytes[19] = (unsigned char)(body >> 8);
+            bytes[20] = (unsigned char)body;
+            memmove(bytes + 21, bytes + 22, body);
+            n = 21 + body;
+            bytes[2] = (unsigned char)((n - 4) >> 8);
+            bytes[3] = (unsigned char)(n - 4);
+            bytes[6] = (unsigned char)((n - 8) >> 8);
+            bytes[7] = (unsigned char)(n - 8);
+        }
+        assert_int_equal(check(bytes, n, n, true, 0, n), k <= 32 ? 0 : AVITO_TLS_CERT_REPEATED);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(verdicts), cmocka_unit_test(every_split), cmocka_unit_test(wrong_length),
+        cmocka_unit_test(damaged),  cmocka_unit_test(many_extensions),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
