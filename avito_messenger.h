@@ -8752,7 +8752,7 @@ AVITO_API avito_transport avito_tls_transport(avito_tls *tls)
 
 /* ---- trust anchors from PEM ---- */
 
-#define AVITOI_ALIGN sizeof(void *)
+#define AVITOI_ANCHOR_ALIGN sizeof(void *)
 
 static void avitoi_anchors_store(avito_anchors *a, const void *bytes, size_t len)
 {
@@ -8870,9 +8870,9 @@ AVITO_API void avito_anchors_begin(avito_anchors *anchors, void *memory, size_t 
     memset(anchors, 0, sizeof *anchors);
     br_pem_decoder_init(&anchors->priv.pem);
     anchors->priv.memory = (char *)memory;
-    odd = (size_t)(((uintptr_t)memory + cap) % AVITOI_ALIGN);
+    odd = (size_t)(((uintptr_t)memory + cap) % AVITOI_ANCHOR_ALIGN);
     anchors->priv.high = memory == NULL || cap < odd ? 0 : cap - odd;
-    anchors->needed = AVITOI_ALIGN - 1;
+    anchors->needed = AVITOI_ANCHOR_ALIGN - 1;
 }
 
 AVITO_API void avito_anchors_add_pem(avito_anchors *anchors, const void *text, size_t len)
