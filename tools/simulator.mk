@@ -29,5 +29,5 @@ build/certs: tools/simulator/certs.sh
 .PHONY: simulator
 simulator: build/simulator build/certs ## the simulated service as a server, and certificates for it
 
-build/tests/simulator_test: build/libsimulator.san.a
-build/tests/simulator_test: LDLIBS += $(SIMULATOR_LIBS)
+build/tests/simulator_test build/tests/simulator_http_test: build/libsimulator.san.a
+build/tests/simulator_test build/tests/simulator_http_test: LDLIBS += $(SIMULATOR_LIBS)

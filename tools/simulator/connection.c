@@ -180,7 +180,8 @@ static void put_padding(simi_buf *b, size_t size) {
     simi_puts(b, "\r\n");
 }
 
-static void put_head(sim_conn *c, const simi_answer *a, const sim_fault *f, sim_framing framing) {
+static void put_head(sim_conn *c, const simi_answer *a, const sim_fault *f, sim_framing framing,
+                     bool last) {
     sim *s = c->s;
     simi_buf *b = &c->out;
     char date[40];
@@ -194,8 +195,7 @@ static void put_head(sim_conn *c, const simi_answer *a, const sim_fault *f, sim_
     } else if (framing == SIM_FRAMING_CHUNKED) {
         simi_puts(b, "Transfer-Encoding: chunked\r\n");
     }
-    bool silent = f->close_silently && !f->close;
-    simi_puts(b, c->close_after && !silent ? "Connection: close\r\n" : "Connection: keep-alive\r\n");
+    simi_puts(b, last ? "Connection: close\r\n" : "Connection: keep-alive\r\n");
     if (a->rate_headers) {
         uint32_t limit = s->o.rate_per_minute;
         simi_putf(b, "X-RateLimit-Limit: %u\r\nX-RateLimit-Remaining: %u\r\n", (unsigned)limit,
@@ -221,15 +221,15 @@ static void put_answer(sim_conn *c, const simi_answer *a, const sim_fault *f) {
         (http_1_0 && framing == SIM_FRAMING_CHUNKED)) {
         framing = SIM_FRAMING_LENGTH;
     }
-    c->close_after = c->close_after || framing == SIM_FRAMING_CLOSE || f->close ||
-                     f->close_silently || f->cut;
+    bool last = c->close_after || framing == SIM_FRAMING_CLOSE || f->close;
+    c->close_after = last || f->close_silently || f->cut; /* these two are not announced */
     for (unsigned i = 0; i < f->interim; i++) {
         simi_puts(&c->out, "HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\n\r\n");
     }
     if (f->raw != NULL) {
         simi_put(&c->out, f->raw, f->raw_len);
     } else {
-        put_head(c, a, f, framing);
+        put_head(c, a, f, framing, last);
         if (a->status != 204 && a->status != 304) {
             put_body(&c->out, a, framing, chunk, f->chunk_extras);
         }

@@ -57,10 +57,12 @@ static void put_link(simi_buf *b, const char *text) {
     simi_puts(b, "}}}");
 }
 
-static void put_item(simi_buf *b, const char *text) {
+/* A price can be missing: then it is null. */
+static void put_item(simi_buf *b, const char *text, bool price) {
     simi_puts(b, "{\"item\":{\"image_url\":\"https://avito.ru/image_url.webp\","
-                 "\"item_url\":\"https://avito.ru/moskva/item_1\","
-                 "\"price_string\":\"1\xC2\xA0" "232\xC2\xA0" "323\xC2\xA0₽\",\"title\":");
+                 "\"item_url\":\"https://avito.ru/moskva/item_1\",\"price_string\":");
+    simi_puts(b, price ? "\"1\xC2\xA0" "232\xC2\xA0" "323\xC2\xA0₽\"" : "null");
+    simi_puts(b, ",\"title\":");
     simi_put_json(b, text);
     simi_puts(b, "}}");
 }
@@ -97,7 +99,7 @@ static void put_content(sim *s, simi_buf *b, sim_type type, const char *text, co
             put_link(b, given ? text : "example.com");
             break;
         case SIM_ITEM:
-            put_item(b, given ? text : "Объявление");
+            put_item(b, given ? text : "Объявление", given);
             break;
         case SIM_LOCATION:
             put_location(b, given ? text : "Москва, Варшавское шоссе");
