@@ -21,3 +21,12 @@ $(patsubst build/tests/%,build/obj/tests/tls/%.san.o,$(TLS_TESTS)) $(TLS_OBJECTS
 build/tls/done: tests/tls/certs.sh
 	@mkdir -p $(@D)
 	sh tests/tls/certs.sh build/tls >build/tls/log.txt 2>&1 || { cat build/tls/log.txt; exit 1; }
+
+# Anchors made by the tool, compiled under strict warnings: that is how users get them.
+build/tests/generated_test: build/tls/both.o build/tls/one.o
+build/tls/both.c: build/anchors build/tls/done
+	build/anchors -n both build/tls/roots.pem >$@
+build/tls/one.c: build/anchors build/tls/done
+	build/anchors -n one -s "Root rsa" build/tls/roots.pem >$@
+build/tls/%.o: build/tls/%.c
+	$(CC) -std=c99 -pedantic -Wall -Wextra -Wconversion -Wcast-qual -Wmissing-prototypes -Werror -c $< -o $@

@@ -1,0 +1,586 @@
+/*
+ * The POSIX TCP transport on the loopback interface, and TLS over it.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+
+#include "tls/peer.h"
+
+static avito_tcp tcp;
+static avito_transport transport;
+static avito_server to;
+
+/* ---- small things ---- */
+
+static int listen_on(const char *address, uint16_t *port)
+{
+    struct sockaddr_storage any;
+    struct sockaddr_in *in4 = (struct sockaddr_in *)&any;
+    struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&any;
+    socklen_t len;
+    int fd;
+    memset(&any, 0, sizeof any);
+    if (inet_pton(AF_INET, address, &in4->sin_addr) == 1) {
+        in4->sin_family = AF_INET;
+        in4->sin_port = htons(*port);
+        len = sizeof *in4;
+    } else {
+        assert_int_equal(inet_pton(AF_INET6, address, &in6->sin6_addr), 1);
+        in6->sin6_family = AF_INET6;
+        in6->sin6_port = htons(*port);
+        len = sizeof *in6;
+    }
+    fd = socket(any.ss_family, SOCK_STREAM, 0);
+    if (fd < 0 || bind(fd, (struct sockaddr *)&any, len) != 0 || listen(fd, 5) != 0) {
+        int why = errno;
+        if (fd >= 0) {
+            close(fd);
+        }
+        errno = why;
+        return -1;
+    }
+    getsockname(fd, (struct sockaddr *)&any, &len);
+    *port = ntohs(any.ss_family == AF_INET ? in4->sin_port : in6->sin6_port);
+    return fd;
+}
+
+static void setup(const avito_tcp_options *options, const char *host, uint16_t port)
+{
+    assert_int_equal(avito_tcp_init(&tcp, options), AVITO_OK);
+    transport = avito_tcp_transport(&tcp);
+    to.host = host;
+    to.port = port;
+}
+
+static int connect_waiting(void)
+{
+    int turns = 0;
+    for (;;) {
+        int rc = transport.functions->connect(transport.ctx, &to);
+        if (rc != AVITO_AGAIN || ++turns > 100) {
+            return rc;
+        }
+        transport.functions->wait(transport.ctx, transport.functions->wants(transport.ctx), 1000);
+    }
+}
+
+static void finish(void)
+{
+    transport.functions->close(transport.ctx);
+    assert_int_equal(avito_tcp_fd(&tcp), -1);
+    transport.functions->close(transport.ctx); /* nothing left to close */
+}
+
+static int open_files(void)
+{
+    int n = 0;
+    int fd;
+    for (fd = 0; fd < 200; fd++) {
+        n += fcntl(fd, F_GETFD) != -1;
+    }
+    return n;
+}
+
+static long now_ms(void)
+{
+    return (long)avito_posix_clock_ms(NULL);
+}
+
+/* ---- connecting ---- */
+
+static void connected_socket(void **state)
+{
+    uint16_t port = 0;
+    int server = listen_on("127.0.0.1", &port);
+    int before = open_files();
+    int on = 0;
+    socklen_t len = sizeof on;
+    int fd;
+    (void)state;
+    setup(NULL, "127.0.0.1", port);
+    assert_int_equal(avito_tcp_fd(&tcp), -1);
+    assert_int_equal(connect_waiting(), AVITO_OK);
+    fd = avito_tcp_fd(&tcp);
+    assert_true(fd >= 0);
+    assert_true((fcntl(fd, F_GETFL) & O_NONBLOCK) != 0);
+    assert_true((fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0);
+    assert_int_equal(getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, &len), 0);
+    assert_true(on != 0);
+    assert_int_equal(transport.functions->connect(transport.ctx, &to), AVITO_OK); /* still */
+    assert_int_equal(open_files(), before + 1);
+    finish();
+    assert_int_equal(open_files(), before);
+    close(server);
+}
+
+static void refused(void **state)
+{
+    uint16_t port = 0;
+    int server = listen_on("127.0.0.1", &port);
+    int before;
+    (void)state;
+    close(server);
+    before = open_files();
+    setup(NULL, "127.0.0.1", port);
+    assert_int_equal(connect_waiting(), AVITO_ERR_CONNECT);
+    assert_int_equal(transport.functions->detail(transport.ctx), ECONNREFUSED);
+    assert_int_equal(transport.functions->send(transport.ctx, "x", 1, 0), AVITO_ERR_SEND);
+    assert_int_equal(transport.functions->recv(transport.ctx, &before, 1), AVITO_ERR_RECV);
+    finish();
+    assert_int_equal(open_files(), before);
+}
+
+static void ipv6(void **state)
+{
+    uint16_t port = 0;
+    int server = listen_on("::1", &port);
+    int why = errno;
+    (void)state;
+    setup(NULL, "::1", port > 0 ? port : 9);
+    if (server < 0) { /* a machine without IPv6: then that is what the transport has to say */
+        assert_int_equal(connect_waiting(), AVITO_ERR_CONNECT);
+        assert_int_equal(transport.functions->detail(transport.ctx), why);
+    } else {
+        assert_int_equal(connect_waiting(), AVITO_OK);
+        close(server);
+    }
+    finish();
+}
+
+/* ---- looking up ---- */
+
+static struct {
+    avito_tcp_address addresses[16];
+    size_t count;
+    int result, agains, calls;
+    char host[64];
+} hook;
+
+static int resolve(void *ctx, const char *host, avito_tcp_address *out, size_t cap, size_t *count)
+{
+    size_t i;
+    assert_ptr_equal(ctx, &hook);
+    assert_int_equal(cap, AVITO_TCP_ADDRESSES);
+    snprintf(hook.host, sizeof hook.host, "%s", host);
+    hook.calls++;
+    if (hook.agains > 0) {
+        hook.agains--;
+        return AVITO_AGAIN;
+    }
+    for (i = 0; i < hook.count && i < cap; i++) {
+        out[i] = hook.addresses[i];
+    }
+    *count = hook.count;
+    return hook.result;
+}
+
+static avito_tcp_address numeric(const char *text)
+{
+    avito_tcp_address a;
+    memset(&a, 0, sizeof a);
+    a.size = inet_pton(AF_INET, text, a.bytes) == 1 ? 4 : 16;
+    if (a.size == 16) {
+        assert_int_equal(inet_pton(AF_INET6, text, a.bytes), 1);
+    }
+    return a;
+}
+
+static void every_address_is_tried(void **state)
+{
+    avito_tcp_options options = avito_tcp_options_default();
+    uint16_t port = 0;
+    int server = listen_on("127.0.0.2", &port); /* nobody at .1 and .3 of that port */
+    int before = open_files();
+    (void)state;
+    assert_true(server >= 0);
+    memset(&hook, 0, sizeof hook);
+    options.resolve = resolve;
+    options.ctx = &hook;
+    options.never_wait = true;
+    hook.addresses[0] = numeric("127.0.0.1");
+    hook.addresses[1] = numeric("::1");
+    hook.addresses[2] = numeric("127.0.0.3");
+    hook.addresses[3] = numeric("127.0.0.2");
+    hook.count = 4;
+    hook.agains = 3;
+    setup(&options, "some.name", port);
+    assert_null(transport.functions->wait);
+    assert_int_equal(transport.functions->connect(transport.ctx, &to), AVITO_AGAIN);
+    assert_int_equal(transport.functions->wants(transport.ctx), AVITO_WANT_TIMER);
+    {
+        int turns = 0;
+        int rc;
+        do {
+            rc = transport.functions->connect(transport.ctx, &to);
+            usleep(1000);
+        } while (rc == AVITO_AGAIN && ++turns < 1000);
+        assert_int_equal(rc, AVITO_OK);
+    }
+    assert_string_equal(hook.host, "some.name");
+    assert_int_equal(hook.calls, 4);
+    assert_int_equal(open_files(), before + 1);
+    finish();
+    hook.count = 3; /* without the good one */
+    hook.calls = 0;
+    {
+        int turns = 0;
+        int rc;
+        do {
+            rc = transport.functions->connect(transport.ctx, &to);
+            usleep(1000);
+        } while (rc == AVITO_AGAIN && ++turns < 1000);
+        assert_int_equal(rc, AVITO_ERR_CONNECT);
+    }
+    assert_int_equal(hook.calls, 1);
+    finish();
+    hook.count = 0;
+    assert_int_equal(transport.functions->connect(transport.ctx, &to), AVITO_ERR_RESOLVE);
+    finish();
+    hook.count = 9;
+    assert_int_equal(transport.functions->connect(transport.ctx, &to), AVITO_ERR_RESOLVE);
+    finish();
+    hook.result = AVITO_ERR_HOOK;
+    assert_int_equal(transport.functions->connect(transport.ctx, &to), AVITO_ERR_HOOK);
+    finish();
+    close(server);
+}
+
+static void names(void **state)
+{
+    avito_tcp_options options = avito_tcp_options_default();
+    uint16_t port = 0;
+    int server = listen_on("127.0.0.1", &port);
+    (void)state;
+    /* A lane that waits: wait() looks the name up. */
+    setup(NULL, "localhost", port);
+    assert_int_equal(transport.functions->connect(transport.ctx, &to), AVITO_AGAIN);
+    assert_int_equal(transport.functions->wants(transport.ctx), AVITO_WANT_TIMER);
+    assert_int_equal(connect_waiting(), AVITO_ERR_OPTION_RESOLVE); /* called without a wait between */
+    finish();
+    assert_int_equal(connect_waiting(), AVITO_OK);
+    finish();
+    setup(NULL, "no such name", port);
+    assert_int_equal(connect_waiting(), AVITO_ERR_RESOLVE);
+    assert_int_not_equal(transport.functions->detail(transport.ctx), 0);
+    finish();
+    /* One that may not. */
+    options.never_wait = true;
+    assert_int_equal(avito_tcp_init(&tcp, &options), AVITO_ERR_OPTION_RESOLVE);
+    options.address = "localhost";
+    assert_int_equal(avito_tcp_init(&tcp, &options), AVITO_ERR_ARGUMENT);
+    options.address = "127.0.0.1";
+    setup(&options, "api.example.test", port);
+    assert_null(transport.functions->wait);
+    {
+        int turns = 0;
+        while (transport.functions->connect(transport.ctx, &to) == AVITO_AGAIN && ++turns < 1000) {
+            usleep(1000);
+        }
+    }
+    assert_int_equal(transport.functions->connect(transport.ctx, &to), AVITO_OK);
+    finish();
+    assert_int_equal(avito_tcp_init(NULL, NULL), AVITO_ERR_ARGUMENT);
+    close(server);
+}
+
+/* ---- moving bytes ---- */
+
+static int accepted(int server)
+{
+    int fd = accept(server, NULL, NULL);
+    assert_true(fd >= 0);
+    return fd;
+}
+
+static void bytes_and_the_end(void **state)
+{
+    char text[100];
+    uint16_t port = 0;
+    int server = listen_on("127.0.0.1", &port);
+    int fd;
+    long n;
+    (void)state;
+    setup(NULL, "127.0.0.1", port);
+    assert_int_equal(connect_waiting(), AVITO_OK);
+    fd = accepted(server);
+    assert_int_equal(transport.functions->recv(transport.ctx, text, sizeof text), AVITO_IO_AGAIN);
+    assert_int_equal(transport.functions->wants(transport.ctx), AVITO_WANT_READ);
+    assert_int_equal(transport.functions->send(transport.ctx, "hello", 5, 1), 5);
+    assert_int_equal(transport.functions->send(transport.ctx, " there", 6, 0), 6);
+    assert_int_equal(recv(fd, text, 11, MSG_WAITALL), 11);
+    assert_memory_equal(text, "hello there", 11);
+    assert_int_equal(send(fd, "answer", 6, 0), 6);
+    assert_int_equal(transport.functions->wait(transport.ctx, AVITO_WANT_READ, 5000), AVITO_OK);
+    assert_int_equal(transport.functions->recv(transport.ctx, text, 0), AVITO_IO_AGAIN);
+    assert_int_equal(transport.functions->recv(transport.ctx, text, 4), 4);
+    close(fd);
+    n = transport.functions->recv(transport.ctx, text, sizeof text);
+    assert_int_equal(n, 2); /* what is there comes before the end */
+    assert_int_equal(transport.functions->wait(transport.ctx, AVITO_WANT_READ, 5000), AVITO_OK);
+    assert_int_equal(transport.functions->recv(transport.ctx, text, sizeof text), AVITO_IO_CLOSED);
+    assert_int_equal(transport.functions->recv(transport.ctx, text, sizeof text), AVITO_IO_CLOSED);
+    finish();
+    close(server);
+}
+
+/* A peer that resets: errors, and no SIGPIPE, whose default would end this program. */
+static void reset(void **state)
+{
+    struct linger hard = {1, 0};
+    char text[100];
+    uint16_t port = 0;
+    int server = listen_on("127.0.0.1", &port);
+    int fd;
+    int i;
+    long n = 0;
+    (void)state;
+    signal(SIGPIPE, SIG_DFL);
+    setup(NULL, "127.0.0.1", port);
+    assert_int_equal(connect_waiting(), AVITO_OK);
+    fd = accepted(server);
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
+    close(fd);
+    assert_int_equal(transport.functions->wait(transport.ctx, AVITO_WANT_READ, 5000), AVITO_OK);
+    assert_int_equal(transport.functions->recv(transport.ctx, text, sizeof text), AVITO_ERR_RECV);
+    assert_int_equal(transport.functions->detail(transport.ctx), ECONNRESET);
+    for (i = 0; i < 3; i++) {
+        n = transport.functions->send(transport.ctx, "x", 1, 0);
+    }
+    assert_int_equal(n, AVITO_ERR_SEND);
+    assert_int_equal(transport.functions->detail(transport.ctx), EPIPE);
+    finish();
+    close(server);
+}
+
+static void a_full_pipe(void **state)
+{
+    static char block[65536];
+    static char text[65536];
+    uint16_t port = 0;
+    int server = listen_on("127.0.0.1", &port);
+    int fd;
+    long n;
+    size_t sent = 0;
+    size_t got = 0;
+    (void)state;
+    setup(NULL, "127.0.0.1", port);
+    assert_int_equal(connect_waiting(), AVITO_OK);
+    fd = accepted(server);
+    while ((n = transport.functions->send(transport.ctx, block, sizeof block, 0)) > 0) {
+        sent += (size_t)n;
+    }
+    assert_int_equal(n, AVITO_IO_AGAIN);
+    assert_int_equal(transport.functions->wants(transport.ctx), AVITO_WANT_WRITE);
+    assert_int_equal(transport.functions->recv(transport.ctx, text, 10), AVITO_IO_AGAIN);
+    assert_int_equal(transport.functions->wants(transport.ctx), AVITO_WANT_READ | AVITO_WANT_WRITE);
+    assert_int_equal(transport.functions->recv(transport.ctx, text, 10), AVITO_IO_AGAIN);
+    assert_int_equal(transport.functions->wants(transport.ctx), AVITO_WANT_READ); /* gave up sending */
+    assert_int_equal(transport.functions->send(transport.ctx, block, 1, 0), AVITO_IO_AGAIN);
+    assert_int_equal(transport.functions->wait(transport.ctx, AVITO_WANT_WRITE, 20), AVITO_AGAIN);
+    while (got < sent) {
+        ssize_t k = recv(fd, text, sizeof text, 0);
+        assert_true(k > 0);
+        got += (size_t)k;
+    }
+    assert_int_equal(transport.functions->wait(transport.ctx, AVITO_WANT_WRITE, 5000), AVITO_OK);
+    assert_true(transport.functions->send(transport.ctx, block, 1, 0) == 1);
+    close(fd);
+    finish();
+    close(server);
+}
+
+/* ---- waiting ---- */
+
+static volatile sig_atomic_t alarms;
+
+static void on_alarm(int signal_number)
+{
+    (void)signal_number;
+    alarms++;
+}
+
+static void waiting(void **state)
+{
+    struct sigaction action;
+    struct itimerval timer;
+    uint16_t port = 0;
+    int server = listen_on("127.0.0.1", &port);
+    long start;
+    long took;
+    int fd;
+    (void)state;
+    setup(NULL, "127.0.0.1", port);
+    assert_int_equal(connect_waiting(), AVITO_OK);
+    fd = accepted(server);
+    start = now_ms();
+    assert_int_equal(transport.functions->wait(transport.ctx, AVITO_WANT_READ, 60), AVITO_AGAIN);
+    took = now_ms() - start;
+    assert_true(took >= 59 && took < 2000);
+    assert_int_equal(transport.functions->wait(transport.ctx, AVITO_WANT_READ, 0), AVITO_AGAIN);
+    assert_int_equal(transport.functions->wait(transport.ctx, AVITO_WANT_WRITE, 5000), AVITO_OK);
+    start = now_ms();
+    assert_int_equal(transport.functions->wait(transport.ctx, AVITO_WANT_TIMER, 30), AVITO_AGAIN);
+    assert_true(now_ms() - start >= 29);
+    /* A signal ends the wait, which is no error; the lane looks at its clock and waits again. */
+    memset(&action, 0, sizeof action);
+    action.sa_handler = on_alarm;
+    sigaction(SIGALRM, &action, NULL);
+    memset(&timer, 0, sizeof timer);
+    timer.it_value.tv_usec = 30000;
+    setitimer(ITIMER_REAL, &timer, NULL);
+    start = now_ms();
+    assert_int_equal(transport.functions->wait(transport.ctx, AVITO_WANT_READ, 10000), AVITO_AGAIN);
+    assert_true(now_ms() - start < 5000);
+    assert_int_equal(alarms, 1);
+    close(fd); /* hang-up: with TIMER alone nothing but time counts */
+    assert_int_equal(transport.functions->wait(transport.ctx, AVITO_WANT_READ, 5000), AVITO_OK);
+    assert_int_equal(transport.functions->wait(transport.ctx, AVITO_WANT_TIMER, 10), AVITO_AGAIN);
+    finish();
+    close(server);
+}
+
+static void hooks(void **state)
+{
+    unsigned char a[300];
+    unsigned char b[300];
+    uint32_t start = avito_posix_clock_ms(NULL);
+    int64_t seconds = avito_posix_unix_time(NULL);
+    size_t i;
+    size_t same = 0;
+    (void)state;
+    usleep(20000);
+    assert_true(avito_posix_clock_ms(NULL) - start >= 19);
+    assert_true(avito_posix_clock_ms(NULL) - start < 10000);
+    assert_true(seconds - (int64_t)time(NULL) <= 1 && seconds > 1700000000);
+    assert_int_equal(avito_posix_entropy(NULL, a, sizeof a), AVITO_OK);
+    assert_int_equal(avito_posix_entropy(NULL, b, sizeof b), AVITO_OK);
+    for (i = 0; i < sizeof a; i++) {
+        same += a[i] == b[i];
+    }
+    assert_true(same < 30);
+    assert_int_equal(avito_posix_entropy(NULL, a, 0), AVITO_OK);
+}
+
+/* ---- TLS over it ---- */
+
+struct tls_server {
+    SSL_CTX *ctx;
+    int listening;
+    int connections;
+    int bad;
+};
+
+static void *serve(void *arg)
+{
+    struct tls_server *server = arg;
+    int i;
+    for (i = 0; i < server->connections; i++) {
+        int fd = accept(server->listening, NULL, NULL);
+        SSL *ssl = SSL_new(server->ctx);
+        char text[4096];
+        int n = 0;
+        SSL_set_fd(ssl, fd);
+        if (SSL_accept(ssl) == 1) {
+            while (n < 4 || memcmp(text + n - 4, "\r\n\r\n", 4) != 0) {
+                int got = SSL_read(ssl, text + n, (int)sizeof text - n);
+                if (got <= 0) {
+                    server->bad++;
+                    break;
+                }
+                n += got;
+            }
+            SSL_write(ssl, "the answer", 10);
+            SSL_shutdown(ssl);
+            SSL_shutdown(ssl);
+        } else {
+            server->bad++;
+        }
+        SSL_free(ssl);
+        close(fd);
+    }
+    return NULL;
+}
+
+static void tls_over_tcp(void **state)
+{
+    static struct peer peer; /* for its context alone */
+    static struct side side;
+    avito_tcp_options options = avito_tcp_options_default();
+    struct tls_server server;
+    pthread_t thread;
+    uint16_t port = 0;
+    int i;
+    (void)state;
+    peer_init(&peer, "good-ec");
+    side_init(&side, &peer);
+    memset(&server, 0, sizeof server);
+    server.ctx = peer.ctx;
+    server.listening = listen_on("127.0.0.1", &port);
+    server.connections = 3;
+    assert_int_equal(pthread_create(&thread, NULL, serve, &server), 0);
+    options.address = "127.0.0.1";
+    setup(&options, PEER_HOST, port);
+    side.options.transport = transport;
+    side.options.unix_time = avito_posix_unix_time;
+    side.options.entropy = avito_posix_entropy;
+    side.options.read_ahead = side.ahead;
+    side.options.read_ahead_cap = sizeof side.ahead;
+    side.to = to;
+    assert_int_equal(avito_tls_init(&side.tls, &side.options), AVITO_OK);
+    side.transport = avito_tls_transport(&side.tls);
+    for (i = 0; i < 3; i++) {
+        const avito_transport_functions *f = side.transport.functions;
+        long n;
+        int rc;
+        while ((rc = f->connect(&side.tls, &side.to)) == AVITO_AGAIN) {
+            f->wait(&side.tls, f->wants(&side.tls), 5000);
+        }
+        assert_int_equal(rc, AVITO_OK);
+        assert_int_equal(f->send(&side.tls, "GET /\r\n\r\n", 9, 0), 9);
+        while ((n = f->recv(&side.tls, side.got, sizeof side.got)) == AVITO_IO_AGAIN) {
+            f->wait(&side.tls, f->wants(&side.tls), 5000);
+        }
+        assert_int_equal(n, 10);
+        while ((n = f->recv(&side.tls, side.got, sizeof side.got)) == AVITO_IO_AGAIN) {
+            f->wait(&side.tls, f->wants(&side.tls), 5000);
+        }
+        assert_int_equal(n, AVITO_IO_CLOSED);
+        f->close(&side.tls);
+        assert_int_equal(avito_tls_resumed(&side.tls), i > 0);
+    }
+    pthread_join(thread, NULL);
+    assert_int_equal(server.bad, 0);
+    close(server.listening);
+    peer_free(&peer);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(connected_socket),  cmocka_unit_test(refused),
+        cmocka_unit_test(ipv6),              cmocka_unit_test(every_address_is_tried),
+        cmocka_unit_test(names),             cmocka_unit_test(bytes_and_the_end),
+        cmocka_unit_test(reset),             cmocka_unit_test(a_full_pipe),
+        cmocka_unit_test(waiting),           cmocka_unit_test(hooks),
+        cmocka_unit_test(tls_over_tcp),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
