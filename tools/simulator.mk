@@ -31,3 +31,5 @@ simulator: build/simulator build/certs ## the simulated service as a server, and
 
 build/tests/simulator_test build/tests/simulator_http_test: build/libsimulator.san.a
 build/tests/simulator_test build/tests/simulator_http_test: LDLIBS += $(SIMULATOR_LIBS)
+
+test-programs: build/simulator build/certs

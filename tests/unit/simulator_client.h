@@ -19,10 +19,10 @@
 
 #include "tools/simulator/simulator.h"
 
-#define ACCOUNT "350000001"
+#define ACCOUNT  "350000001"
 #define START_MS 1754916287000 /* 2025-08-11T12:44:47Z */
-#define FORM "application/x-www-form-urlencoded"
-#define JSON "application/json"
+#define FORM     "application/x-www-form-urlencoded"
+#define JSON     "application/json"
 
 typedef struct world {
     sim *service;
@@ -37,7 +37,7 @@ typedef struct reply {
     int status;
     char *body; /* without the framing; NUL-terminated */
     size_t len;
-    char *raw;  /* as it came */
+    char *raw; /* as it came */
     size_t raw_len;
     bool complete, keep_alive;
     char header[128]; /* value of the header that was asked for, see want_header */
@@ -46,7 +46,8 @@ typedef struct reply {
 
 static const char *want_header = "";
 
-static int64_t world_clock(void *ctx) {
+static int64_t world_clock(void *ctx)
+{
     return ((world *)ctx)->now;
 }
 
@@ -57,13 +58,15 @@ typedef struct reading {
     char name[128];
 } reading;
 
-static int rd_field(http_parser *p, const char *at, size_t len) {
+static int rd_field(http_parser *p, const char *at, size_t len)
+{
     reading *g = p->data;
     (void)snprintf(g->name, sizeof g->name, "%.*s", (int)len, at);
     return 0;
 }
 
-static int rd_value(http_parser *p, const char *at, size_t len) {
+static int rd_value(http_parser *p, const char *at, size_t len)
+{
     reading *g = p->data;
     if (strcmp(g->name, want_header) == 0) {
         (void)snprintf(g->r->header, sizeof g->r->header, "%.*s", (int)len, at);
@@ -71,7 +74,8 @@ static int rd_value(http_parser *p, const char *at, size_t len) {
     return 0;
 }
 
-static int rd_body(http_parser *p, const char *at, size_t len) {
+static int rd_body(http_parser *p, const char *at, size_t len)
+{
     reply *r = ((reading *)p->data)->r;
     r->body = realloc(r->body, r->len + len + 1);
     memcpy(r->body + r->len, at, len);
@@ -80,7 +84,8 @@ static int rd_body(http_parser *p, const char *at, size_t len) {
     return 0;
 }
 
-static int rd_complete(http_parser *p) {
+static int rd_complete(http_parser *p)
+{
     reply *r = ((reading *)p->data)->r;
     if (p->status_code >= 200) {
         r->complete = true;
@@ -92,7 +97,8 @@ static int rd_complete(http_parser *p) {
 }
 
 /* Reads r->raw; `ended`: the connection was closed after it. */
-static void read_reply(reply *r, bool ended) {
+static void read_reply(reply *r, bool ended)
+{
     http_parser parser;
     http_parser_settings s;
     reading g = {r, ""};
@@ -114,7 +120,8 @@ static void read_reply(reply *r, bool ended) {
     r->json = cJSON_Parse(r->body);
 }
 
-static void reply_free(reply *r) {
+static void reply_free(reply *r)
+{
     cJSON_Delete(r->json);
     free(r->body);
     free(r->raw);
@@ -123,7 +130,8 @@ static void reply_free(reply *r) {
 
 /* ---------------------------------------------------------------- exchanging bytes */
 
-static void take_bytes(world *w, reply *r) {
+static void take_bytes(world *w, reply *r)
+{
     char bytes[997];
     size_t n;
     size_t cap = w->split != 0 && w->split < sizeof bytes ? w->split : sizeof bytes;
@@ -136,7 +144,8 @@ static void take_bytes(world *w, reply *r) {
 }
 
 /* Sends on the world's connection, which is opened if there is none, and dropped if it ended. */
-static reply send_bytes(world *w, const void *bytes, size_t len) {
+static reply send_bytes(world *w, const void *bytes, size_t len)
+{
     reply r;
     memset(&r, 0, sizeof r);
     if (w->conn == NULL) {
@@ -158,13 +167,15 @@ static reply send_bytes(world *w, const void *bytes, size_t len) {
     return r;
 }
 
-static reply send_text(world *w, const char *text) {
+static reply send_text(world *w, const char *text)
+{
     return send_bytes(w, text, strlen(text));
 }
 
 /* One request with the world's token. type NULL: no body. */
 static reply ask(world *w, const char *method, const char *target, const char *type,
-                 const char *body) {
+                 const char *body)
+{
     size_t cap = strlen(target) + strlen(w->token) + (body != NULL ? strlen(body) : 0) + 400;
     char *text = malloc(cap);
     int n = snprintf(text, cap, "%s %s HTTP/1.1\r\nHost: api.avito.ru\r\n", method, target);
@@ -172,8 +183,8 @@ static reply ask(world *w, const char *method, const char *target, const char *t
         n += snprintf(text + n, cap - (size_t)n, "Authorization: Bearer %s\r\n", w->token);
     }
     if (type != NULL) {
-        n += snprintf(text + n, cap - (size_t)n, "Content-Type: %s\r\nContent-Length: %zu\r\n", type,
-                      strlen(body));
+        n += snprintf(text + n, cap - (size_t)n, "Content-Type: %s\r\nContent-Length: %zu\r\n",
+                      type, strlen(body));
     } else if (strcmp(method, "POST") == 0) {
         n += snprintf(text + n, cap - (size_t)n, "Content-Length: 0\r\n");
     }
@@ -183,17 +194,20 @@ static reply ask(world *w, const char *method, const char *target, const char *t
     return r;
 }
 
-static reply get(world *w, const char *target) {
+static reply get(world *w, const char *target)
+{
     return ask(w, "GET", target, NULL, NULL);
 }
 
-static reply post(world *w, const char *target, const char *json) {
+static reply post(world *w, const char *target, const char *json)
+{
     return ask(w, "POST", target, json != NULL ? JSON : NULL, json);
 }
 
 /* "/messenger/VERSION/accounts/ACCOUNT/REST"; "%s" in REST becomes the world's chat. Good until
  * the next call but three. */
-static const char *path(world *w, const char *version, const char *rest) {
+static const char *path(world *w, const char *version, const char *rest)
+{
     static char texts[4][512];
     static unsigned turn;
     char *text = texts[turn++ % 4];
@@ -207,7 +221,8 @@ static const char *path(world *w, const char *version, const char *rest) {
 /* ---------------------------------------------------------------- looking into answers */
 
 /* "chats.0.last_message.id" */
-static const cJSON *at(const cJSON *json, const char *where) {
+static const cJSON *at(const cJSON *json, const char *where)
+{
     char key[64];
     while (json != NULL && *where != '\0') {
         size_t n = strcspn(where, ".");
@@ -219,17 +234,20 @@ static const cJSON *at(const cJSON *json, const char *where) {
     return json;
 }
 
-static const char *text_at(const reply *r, const char *where) {
+static const char *text_at(const reply *r, const char *where)
+{
     const cJSON *v = at(r->json, where);
     return cJSON_IsString(v) ? v->valuestring : "(none)";
 }
 
-static double number_at(const reply *r, const char *where) {
+static double number_at(const reply *r, const char *where)
+{
     const cJSON *v = at(r->json, where);
     return cJSON_IsNumber(v) ? v->valuedouble : -1e300;
 }
 
-static size_t count_at(const reply *r, const char *where) {
+static size_t count_at(const reply *r, const char *where)
+{
     return (size_t)cJSON_GetArraySize(at(r->json, where));
 }
 
@@ -243,7 +261,8 @@ static size_t count_at(const reply *r, const char *where) {
     } while (0)
 
 /* Asks, wants this status, and if `field` is not NULL this field in error.fields. */
-static void expect(reply r, int status, const char *field) {
+static void expect(reply r, int status, const char *field)
+{
     assert_status(r, status);
     if (field != NULL) {
         const cJSON *fields = at(r.json, "error.fields");
@@ -257,7 +276,8 @@ static void expect(reply r, int status, const char *field) {
 
 /* ---------------------------------------------------------------- a world */
 
-static reply ask_token(world *w, const char *form) {
+static reply ask_token(world *w, const char *form)
+{
     char kept[sizeof w->token];
     memcpy(kept, w->token, sizeof kept);
     w->token[0] = '\0';
@@ -269,14 +289,16 @@ static reply ask_token(world *w, const char *form) {
 #define CREDENTIALS                                                                                \
     "client_id=client-id-for-tests&client_secret=client-secret-for-tests-0123456789abcdef"
 
-static void log_in(world *w) {
+static void log_in(world *w)
+{
     reply r = ask_token(w, "grant_type=client_credentials&" CREDENTIALS);
     assert_status(r, 200);
     (void)snprintf(w->token, sizeof w->token, "%s", text_at(&r, "access_token"));
     reply_free(&r);
 }
 
-static world world_with(sim_options *o, world *self) {
+static world world_with(sim_options *o, world *self)
+{
     memset(self, 0, sizeof *self);
     self->now = START_MS;
     o->clock_ms = world_clock;
@@ -287,7 +309,8 @@ static world world_with(sim_options *o, world *self) {
     return *self;
 }
 
-static void world_end(world *w) {
+static void world_end(world *w)
+{
     sim_conn_close(w->conn);
     sim_destroy(w->service);
 }

@@ -1,8 +1,9 @@
-/* simulator_http_test.c - the simulated service as an HTTP server: any split of the bytes, what it
- * refuses to read, the framings of its answers, everything that can go wrong on purpose, and when. */
+/* simulator_http_test.c - the simulated service as an HTTP server: any split of the bytes, what
+ * it refuses to read, the framings of its answers, and everything that can go wrong on purpose. */
 #include "simulator_client.h"
 
-static int setup(void **state) {
+static int setup(void **state)
+{
     world *w = malloc(sizeof *w);
     sim_options o = sim_options_default();
     (void)world_with(&o, w);
@@ -10,21 +11,24 @@ static int setup(void **state) {
     return 0;
 }
 
-static int teardown(void **state) {
+static int teardown(void **state)
+{
     world_end(*state);
     free(*state);
     return 0;
 }
 
-#define SELF "/core/v1/accounts/self"
+#define SELF      "/core/v1/accounts/self"
 #define SEND_BODY "{\"message\":{\"text\":\"привет\"},\"type\":\"text\"}"
 
-static void plan_once(world *w, const char *text) {
+static void plan_once(world *w, const char *text)
+{
     sim_clear_faults(w->service);
     assert_true(sim_plan_fault(w->service, text));
 }
 
-static size_t stored(world *w) {
+static size_t stored(world *w)
+{
     size_t n = 0;
     while (sim_message_at(w->service, n, &(sim_message_info){0})) {
         n++;
@@ -32,13 +36,15 @@ static size_t stored(world *w) {
     return n;
 }
 
-static reply send_message(world *w) {
+static reply send_message(world *w)
+{
     return post(w, path(w, "v1", "chats/%s/messages"), SEND_BODY);
 }
 
 /* ---------------------------------------------------------------- reading requests */
 
-static void test_every_split(void **state) {
+static void test_every_split(void **state)
+{
     world *w = *state;
     reply whole = get(w, SELF);
     for (size_t split = 1; split < 200; split++) {
@@ -55,12 +61,14 @@ static void test_every_split(void **state) {
     assert_int_equal(sim_get_stats(w->service)->connections, 1); /* kept alive */
 }
 
-static void test_requests_one_after_the_other(void **state) {
+static void test_requests_one_after_the_other(void **state)
+{
     world *w = *state;
     char text[800];
     (void)snprintf(text, sizeof text,
                    "GET " SELF " HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer %.60s\r\n\r\n"
-                   "GET /nowhere HTTP/1.1\r\nHost: h\r\n\r\n", w->token);
+                   "GET /nowhere HTTP/1.1\r\nHost: h\r\n\r\n",
+                   w->token);
     reply r = send_text(w, text); /* both came at once: two answers, in order */
     assert_int_equal(r.status, 200);
     assert_non_null(strstr(r.raw, "HTTP/1.1 404 Not Found\r\n"));
@@ -68,7 +76,8 @@ static void test_requests_one_after_the_other(void **state) {
     reply_free(&r);
 }
 
-static void broken(world *w, const char *text, int status) {
+static void broken(world *w, const char *text, int status)
+{
     uint64_t before = sim_get_stats(w->service)->broken_requests;
     reply r = send_text(w, text);
     if (r.status != status) {
@@ -81,7 +90,8 @@ static void broken(world *w, const char *text, int status) {
     reply_free(&r);
 }
 
-static void test_broken_requests(void **state) {
+static void test_broken_requests(void **state)
+{
     world *w = *state;
     broken(w, "GET " SELF " HTTP/1.1\r\n\r\n", 400);
     broken(w, "GET " SELF " HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n", 400);
@@ -95,18 +105,69 @@ static void test_broken_requests(void **state) {
     broken(w, "GET " SELF " x HTTP/1.1\r\nHost: a\r\n\r\n", 400);
     broken(w, "GET http://api.avito.ru" SELF " HTTP/1.1\r\nHost: a\r\n\r\n", 400);
     broken(w, "nonsense\r\n\r\n", 400);
-    broken(w, "POST /token HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", 400);
+    broken(w, "POST /token HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+           400);
     broken(w, "POST /token HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n", 400);
-    broken(w, "POST /token HTTP/1.1\r\nHost: a\r\nContent-Type: a/b\r\nContent-Type: a/b\r\n\r\n", 400);
-    broken(w, "POST /token HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n"
-              "Transfer-Encoding: chunked\r\n\r\n", 400);
+    broken(w, "POST /token HTTP/1.1\r\nHost: a\r\nContent-Type: a/b\r\nContent-Type: a/b\r\n\r\n",
+           400);
+    broken(w,
+           "POST /token HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n"
+           "Transfer-Encoding: chunked\r\n\r\n",
+           400);
     broken(w, "POST /token HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n", 411);
-    broken(w, "GET " SELF " HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer a\r\n"
-              "Authorization: Bearer a\r\n\r\n", 400);
+    broken(w,
+           "GET " SELF " HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer a\r\n"
+           "Authorization: Bearer a\r\n\r\n",
+           400);
     assert_int_equal(stored(w), 0);
 }
 
-static void test_head_too_long(void **state) {
+static unsigned chance(uint64_t *state)
+{
+    *state = *state * 6364136223846793005u + 1442695040888963407u;
+    return (unsigned)(*state >> 40);
+}
+
+/* Good requests with some bytes changed: whatever comes, an answer or silence, no more. */
+static void test_any_bytes(void **state)
+{
+    world *w = *state;
+    uint64_t r = 12345;
+    char base[3][600];
+    (void)snprintf(base[0], sizeof base[0],
+                   "GET %s HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer %.60s"
+                   "\r\n\r\n",
+                   path(w, "v2", "chats?limit=3&item_ids=1,2&chat_types=u2i"), w->token);
+    (void)snprintf(base[1], sizeof base[1],
+                   "POST %s HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer %.60s"
+                   "\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
+                   path(w, "v1", "chats/%s/messages"), w->token, strlen(SEND_BODY), SEND_BODY);
+    (void)snprintf(
+        base[2], sizeof base[2],
+        "POST %s HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer %.60s"
+        "\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: 105\r\n\r\n"
+        "--b\r\nContent-Disposition: form-data; name=\"uploadfile[]\"; filename=\"a\"\r\n\r\n"
+        "GIF89a0000000\r\n--b--\r\n",
+        path(w, "v1", "uploadImages"), w->token);
+    for (int round = 0; round < 6000; round++) {
+        char text[600];
+        size_t len = strlen(base[round % 3]);
+        memcpy(text, base[round % 3], len);
+        for (unsigned i = chance(&r) % 4; i > 0; i--) {
+            text[chance(&r) % len] = (char)chance(&r);
+        }
+        reply answer = send_bytes(w, text, len);
+        assert_true(answer.raw_len == 0 || answer.status >= 200);
+        reply_free(&answer);
+        sim_conn_close(w->conn);
+        w->conn = NULL;
+    }
+    assert_true(sim_get_stats(w->service)->broken_requests > 500);
+    assert_true(sim_get_stats(w->service)->by_status[200] > 1000);
+}
+
+static void test_head_too_long(void **state)
+{
     world *w = *state;
     static char text[40000];
     (void)strcpy(text, "GET " SELF " HTTP/1.1\r\nHost: a\r\nX: ");
@@ -116,30 +177,36 @@ static void test_head_too_long(void **state) {
     broken(w, text, 400);
 }
 
-static void test_body_limit(void **state) {
+static void test_body_limit(void **state)
+{
     world *w = *state;
     char text[300];
-    (void)snprintf(text, sizeof text, "POST /messenger/v3/webhook HTTP/1.1\r\nHost: a\r\n"
-                                      "Content-Length: 65537\r\n\r\n{");
+    (void)snprintf(text, sizeof text,
+                   "POST /messenger/v3/webhook HTTP/1.1\r\nHost: a\r\n"
+                   "Content-Length: 65537\r\n\r\n{");
     reply r = send_text(w, text);
     assert_status(r, 413);
     assert_null(w->conn);
     reply_free(&r);
 }
 
-static void test_chunked_request_if_allowed(void **state) {
+static void test_chunked_request_if_allowed(void **state)
+{
     world *w = *state;
     char text[600];
     sim_live(w->service)->accept_chunked_requests = true;
-    (void)snprintf(text, sizeof text,
-                   "POST /messenger/v3/webhook HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer %.60s\r\n"
-                   "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
-                   "8\r\n{\"url\":\"\r\n12\r\nhttps://a.example\"\r\n1\r\n}\r\n0\r\n\r\n", w->token);
+    (void)snprintf(
+        text, sizeof text,
+        "POST /messenger/v3/webhook HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer %.60s\r\n"
+        "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+        "8\r\n{\"url\":\"\r\n12\r\nhttps://a.example\"\r\n1\r\n}\r\n0\r\n\r\n",
+        w->token);
     expect(send_text(w, text), 200, NULL);
     assert_string_equal(sim_subscription_at(w->service, 0), "https://a.example");
 }
 
-static void test_expect_continue(void **state) {
+static void test_expect_continue(void **state)
+{
     world *w = *state;
     char text[600];
     (void)snprintf(text, sizeof text,
@@ -152,18 +219,23 @@ static void test_expect_continue(void **state) {
     expect(send_text(w, "grant_type=client_credentials&" CREDENTIALS), 200, NULL);
 }
 
-static void test_connections_end(void **state) {
+static void test_connections_end(void **state)
+{
     world *w = *state;
     char text[300];
-    (void)snprintf(text, sizeof text, "GET " SELF " HTTP/1.1\r\nHost: h\r\nConnection: close\r\n"
-                                      "Authorization: Bearer %.60s\r\n\r\n", w->token);
+    (void)snprintf(text, sizeof text,
+                   "GET " SELF " HTTP/1.1\r\nHost: h\r\nConnection: close\r\n"
+                   "Authorization: Bearer %.60s\r\n\r\n",
+                   w->token);
     reply r = send_text(w, text);
     assert_status(r, 200);
     assert_false(r.keep_alive);
     assert_null(w->conn);
     reply_free(&r);
-    (void)snprintf(text, sizeof text, "GET " SELF " HTTP/1.0\r\n"
-                                      "Authorization: Bearer %.60s\r\n\r\n", w->token);
+    (void)snprintf(text, sizeof text,
+                   "GET " SELF " HTTP/1.0\r\n"
+                   "Authorization: Bearer %.60s\r\n\r\n",
+                   w->token);
     expect(send_text(w, text), 200, NULL);
     assert_null(w->conn);
     sim_live(w->service)->requests_per_connection = 2;
@@ -176,7 +248,8 @@ static void test_connections_end(void **state) {
     reply_free(&r);
 }
 
-static void test_idle_connection_is_closed(void **state) {
+static void test_idle_connection_is_closed(void **state)
+{
     world *w = *state;
     sim_live(w->service)->idle_close_ms = 1000;
     expect(get(w, SELF), 200, NULL);
@@ -190,7 +263,8 @@ static void test_idle_connection_is_closed(void **state) {
 
 /* ---------------------------------------------------------------- framings */
 
-static void test_framings(void **state) {
+static void test_framings(void **state)
+{
     world *w = *state;
     sim_options *o = sim_live(w->service);
     reply length = get(w, SELF);
@@ -224,13 +298,15 @@ static void test_framings(void **state) {
     assert_int_equal(w->conn != NULL, 1);
 }
 
-static void test_planned_framings(void **state) {
+static void test_planned_framings(void **state)
+{
     world *w = *state;
     reply plain = get(w, SELF);
-    static const char *const plans[] = {
-        "get_self:chunked", "get_self:chunked=1,chunk_extras", "get_self:until_close",
-        "get_self:huge_head", "get_self:huge_head=10", "get_self:interim=3", "get_self:close",
-        "get_self:length", "get_self:close_silently"};
+    static const char *const plans[] = {"get_self:chunked",       "get_self:chunked=1,chunk_extras",
+                                        "get_self:until_close",   "get_self:huge_head",
+                                        "get_self:huge_head=10",  "get_self:interim=3",
+                                        "get_self:close",         "get_self:length",
+                                        "get_self:close_silently"};
     for (size_t i = 0; i < sizeof plans / sizeof *plans; i++) {
         plan_once(w, plans[i]);
         reply r = get(w, SELF);
@@ -246,29 +322,31 @@ static void test_planned_framings(void **state) {
 
 /* ---------------------------------------------------------------- error bodies */
 
-static void test_every_error_body(void **state) {
+static void test_every_error_body(void **state)
+{
     world *w = *state;
     static const struct {
         const char *word;
         int status;
         const char *in_body;
-    } bodies[] = {{"spec", 500, "{\"error\":{\"code\":500,\"message\":\""},
-                  {"fields", 400, "\"fields\":{\"limit\":"},
-                  {"fields_null", 400, "\"fields\":null"},
-                  {"permission", 403, "{\"error\":{\"message\":\"permission denied\"}}"},
-                  {"expired", 403, "{\"result\":{\"status\":false,\"message\":\"access token expired\"}}"},
-                  {"messages", 400, "{\"result\":{\"status\":\"error\",\"messages\":["},
-                  {"errors", 400, "{\"errors\":[\""},
-                  {"message_code", 400, "\"code\":400}"},
-                  {"gateway", 404, "{\"message\":\"no Route matched with those values\"}"},
-                  {"oauth", 401, "{\"error\":\"invalid_client\",\"error_description\":"},
-                  {"oauth_short", 401, "{\"error\":\"invalid_client\"}"},
-                  {"firewall", 403, "<title>Доступ ограничен: проблема с IP</title>"},
-                  {"ip_block", 403, "{\"code\":403,\"error\":{\"message\":\""},
-                  {"empty", 500, ""},
-                  {"cut_json", 500, "{\"chats\":[{\"id\":\"u2i-broken\""},
-                  {"plain", 502, "upstream"},
-                  {"null", 500, "null"}};
+    } bodies[] = {
+        {"spec", 500, "{\"error\":{\"code\":500,\"message\":\""},
+        {"fields", 400, "\"fields\":{\"limit\":"},
+        {"fields_null", 400, "\"fields\":null"},
+        {"permission", 403, "{\"error\":{\"message\":\"permission denied\"}}"},
+        {"expired", 403, "{\"result\":{\"status\":false,\"message\":\"access token expired\"}}"},
+        {"messages", 400, "{\"result\":{\"status\":\"error\",\"messages\":["},
+        {"errors", 400, "{\"errors\":[\""},
+        {"message_code", 400, "\"code\":400}"},
+        {"gateway", 404, "{\"message\":\"no Route matched with those values\"}"},
+        {"oauth", 401, "{\"error\":\"invalid_client\",\"error_description\":"},
+        {"oauth_short", 401, "{\"error\":\"invalid_client\"}"},
+        {"firewall", 403, "<title>Доступ ограничен: проблема с IP</title>"},
+        {"ip_block", 403, "{\"code\":403,\"error\":{\"message\":\""},
+        {"empty", 500, ""},
+        {"cut_json", 500, "{\"chats\":[{\"id\":\"u2i-broken\""},
+        {"plain", 502, "upstream"},
+        {"null", 500, "null"}};
     assert_int_equal(sizeof bodies / sizeof *bodies, SIM_BODY_COUNT - 1);
     for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
         char text[64];
@@ -286,7 +364,8 @@ static void test_every_error_body(void **state) {
     assert_int_equal(stored(w), 0); /* a refusal stores nothing */
 }
 
-static void test_retry_after_and_redirect(void **state) {
+static void test_retry_after_and_redirect(void **state)
+{
     world *w = *state;
     want_header = "Retry-After";
     plan_once(w, "get_self:status=503,retry_after=-7");
@@ -311,15 +390,19 @@ static void test_retry_after_and_redirect(void **state) {
 
 /* ---------------------------------------------------------------- lost answers */
 
-static void test_stored_but_no_answer(void **state) {
+static void test_stored_but_no_answer(void **state)
+{
     world *w = *state;
     static const struct {
         const char *plan;
         size_t stored;
         bool closed;
-    } ways[] = {{"send_message:no_answer", 0, true},       {"send_message:stored_no_answer", 1, true},
-                {"send_message:stall", 0, false},          {"send_message:stored_stall", 1, false},
-                {"send_message:stored,no_answer,reset", 1, true}, {"send_message:cut=0", 1, true}};
+    } ways[] = {{"send_message:no_answer", 0, true},
+                {"send_message:stored_no_answer", 1, true},
+                {"send_message:stall", 0, false},
+                {"send_message:stored_stall", 1, false},
+                {"send_message:stored,no_answer,reset", 1, true},
+                {"send_message:cut=0", 1, true}};
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
         size_t before = stored(w);
         plan_once(w, ways[i].plan);
@@ -345,7 +428,8 @@ static void test_stored_but_no_answer(void **state) {
     expect(send_message(w), 200, NULL); /* once */
 }
 
-static void test_reset(void **state) {
+static void test_reset(void **state)
+{
     world *w = *state;
     plan_once(w, "get_self:cut=20,reset");
     w->conn = sim_conn_open(w->service);
@@ -360,7 +444,8 @@ static void test_reset(void **state) {
     assert_false(sim_conn_receive(w->conn, "x", 1));
 }
 
-static void test_cut_at_every_byte(void **state) {
+static void test_cut_at_every_byte(void **state)
+{
     world *w = *state;
     reply whole = get(w, SELF);
     for (size_t i = 0; i < whole.raw_len; i++) {
@@ -377,7 +462,8 @@ static void test_cut_at_every_byte(void **state) {
     reply_free(&whole);
 }
 
-static void test_corrupt_and_wrong_length(void **state) {
+static void test_corrupt_and_wrong_length(void **state)
+{
     world *w = *state;
     reply whole = get(w, SELF);
     for (size_t i = 0; i < whole.raw_len; i += 7) {
@@ -410,7 +496,8 @@ static void test_corrupt_and_wrong_length(void **state) {
 
 /* ---------------------------------------------------------------- time */
 
-static void test_delay_and_pause(void **state) {
+static void test_delay_and_pause(void **state)
+{
     world *w = *state;
     plan_once(w, "get_self:delay=1500");
     reply r = get(w, SELF);
@@ -436,14 +523,16 @@ static void test_delay_and_pause(void **state) {
     expect(get(w, SELF), 200, NULL);
 }
 
-static void test_early_answer(void **state) {
+static void test_early_answer(void **state)
+{
     world *w = *state;
     char text[3000];
     plan_once(w, "upload_image:early,status=500");
-    (void)snprintf(text, sizeof text,
-                   "POST %s HTTP/1.1\r\nHost: h\r\nContent-Type: multipart/form-data; boundary=b\r\n"
-                   "Authorization: Bearer %s\r\nContent-Length: 100000\r\n\r\n--b",
-                   path(w, "v1", "uploadImages"), w->token);
+    (void)snprintf(
+        text, sizeof text,
+        "POST %s HTTP/1.1\r\nHost: h\r\nContent-Type: multipart/form-data; boundary=b\r\n"
+        "Authorization: Bearer %s\r\nContent-Length: 100000\r\n\r\n--b",
+        path(w, "v1", "uploadImages"), w->token);
     w->conn = sim_conn_open(w->service);
     assert_true(sim_conn_receive(w->conn, text, strlen(text)));
     assert_true(sim_conn_pending(w->conn) > 0);
@@ -457,11 +546,21 @@ static void test_early_answer(void **state) {
 
 /* ---------------------------------------------------------------- plans and the hook */
 
-static void test_plans(void **state) {
+static void test_plans(void **state)
+{
     world *w = *state;
-    static const char *const wrong[] = {
-        "", "get_self", "get_self:", "nobody:close", "none:close", "get_self:status", "get_self:status=x",
-        "get_self:status=5", "get_self:body=none", "get_self:delay=-1", "get_self:close,,", "get_self:pause=3"};
+    static const char *const wrong[] = {"",
+                                        "get_self",
+                                        "get_self:",
+                                        "nobody:close",
+                                        "none:close",
+                                        "get_self:status",
+                                        "get_self:status=x",
+                                        "get_self:status=5",
+                                        "get_self:body=none",
+                                        "get_self:delay=-1",
+                                        "get_self:close,,",
+                                        "get_self:pause=3"};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         assert_false(sim_plan_fault(w->service, wrong[i]));
     }
@@ -489,7 +588,8 @@ typedef struct seen {
 
 static seen *watching;
 
-static sim_fault watch(void *ctx, const sim_request_info *info) {
+static sim_fault watch(void *ctx, const sim_request_info *info)
+{
     seen *s = watching;
     assert_ptr_equal(ctx, s->w);
     s->last = *info;
@@ -500,7 +600,8 @@ static sim_fault watch(void *ctx, const sim_request_info *info) {
     return s->next;
 }
 
-static void test_hook(void **state) {
+static void test_hook(void **state)
+{
     world *w = *state;
     seen s;
     memset(&s, 0, sizeof s);
@@ -529,7 +630,8 @@ static void test_hook(void **state) {
     assert_int_equal(sim_get_stats(w->service)->faults, 1);
 }
 
-static bool door(void *ctx, const sim_request_info *request, sim_reply *out) {
+static bool door(void *ctx, const sim_request_info *request, sim_reply *out)
+{
     (void)ctx;
     out->status = 200;
     out->body = request->body_len != 0 ? "[1]" : "[0]";
@@ -537,7 +639,8 @@ static bool door(void *ctx, const sim_request_info *request, sim_reply *out) {
     return strcmp(request->target, "/_sim/door") == 0;
 }
 
-static void test_door(void **state) {
+static void test_door(void **state)
+{
     world *w = *state;
     expect(get(w, "/_sim/door"), 404, NULL); /* there is none unless one is given */
     sim_live(w->service)->door = door;
@@ -552,11 +655,13 @@ static void test_door(void **state) {
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         TEST(test_every_split),
         TEST(test_requests_one_after_the_other),
         TEST(test_broken_requests),
+        TEST(test_any_bytes),
         TEST(test_head_too_long),
         TEST(test_body_limit),
         TEST(test_chunked_request_if_allowed),

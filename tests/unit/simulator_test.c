@@ -5,7 +5,8 @@
 
 #include <ctype.h>
 
-static int setup(void **state) {
+static int setup(void **state)
+{
     world *w = malloc(sizeof *w);
     sim_options o = sim_options_default();
     (void)world_with(&o, w);
@@ -13,7 +14,8 @@ static int setup(void **state) {
     return 0;
 }
 
-static int teardown(void **state) {
+static int teardown(void **state)
+{
     world_end(*state);
     free(*state);
     return 0;
@@ -24,7 +26,8 @@ static int teardown(void **state) {
  * The shape of a JSON text: members in order with the types of their values. Keys of maps become
  * one word, equal neighbours in maps one entry, an array is its first element. */
 
-static const char *shape_key(const char *key) {
+static const char *shape_key(const char *key)
+{
     size_t digits = strspn(key, "0123456789");
     if (digits != 0 && key[digits] == 'x' && isdigit((unsigned char)key[digits + 1])) {
         return "WxH";
@@ -32,13 +35,15 @@ static const char *shape_key(const char *key) {
     return digits > 2 || strlen(key) == 36 ? "ID" : key;
 }
 
-static void add_shape(const cJSON *v, char *out, size_t cap) {
+static void add_shape(const cJSON *v, char *out, size_t cap)
+{
     size_t n = strlen(out);
     if (cJSON_IsObject(v)) {
         const char *last = "";
         const cJSON *m;
         (void)snprintf(out + n, cap - n, "{");
-        cJSON_ArrayForEach(m, v) {
+        cJSON_ArrayForEach(m, v)
+        {
             const char *key = shape_key(m->string);
             if (strcmp(key, last) != 0) {
                 n = strlen(out);
@@ -58,15 +63,16 @@ static void add_shape(const cJSON *v, char *out, size_t cap) {
         (void)snprintf(out + n, cap - n, "]");
     } else {
         (void)snprintf(out + n, cap - n, "%s",
-                       v == NULL              ? "nothing"
-                       : cJSON_IsString(v)    ? "s"
-                       : cJSON_IsNumber(v)    ? "n"
-                       : cJSON_IsNull(v)      ? "null"
-                                              : "b");
+                       v == NULL           ? "nothing"
+                       : cJSON_IsString(v) ? "s"
+                       : cJSON_IsNumber(v) ? "n"
+                       : cJSON_IsNull(v)   ? "null"
+                                           : "b");
     }
 }
 
-static cJSON *sample(const char *name) {
+static cJSON *sample(const char *name)
+{
     char file[128];
     static char text[65536];
     (void)snprintf(file, sizeof file, "tests/data/%s.json", name);
@@ -85,7 +91,8 @@ static cJSON *sample(const char *name) {
 
 /* `where` in the answer has the shape of `sample_where` in the sample. */
 static void same_shape(const cJSON *got, const char *where, const char *name,
-                       const char *sample_where) {
+                       const char *sample_where)
+{
     char a[4096] = "", b[4096] = "";
     cJSON *json = sample(name);
     add_shape(at(got, where), a, sizeof a);
@@ -97,7 +104,8 @@ static void same_shape(const cJSON *got, const char *where, const char *name,
     cJSON_Delete(json);
 }
 
-static void same_answer(reply r, const char *name) {
+static void same_answer(reply r, const char *name)
+{
     assert_status(r, 200);
     same_shape(r.json, "", name, "");
     reply_free(&r);
@@ -105,7 +113,8 @@ static void same_answer(reply r, const char *name) {
 
 /* ---------------------------------------------------------------- operations */
 
-static void test_self(void **state) {
+static void test_self(void **state)
+{
     world *w = *state;
     reply r = get(w, "/core/v1/accounts/self");
     assert_string_equal(text_at(&r, "name"), "Магазин");
@@ -113,7 +122,8 @@ static void test_self(void **state) {
     same_answer(r, "self_full");
 }
 
-static void test_chat_has_the_recorded_shape(void **state) {
+static void test_chat_has_the_recorded_shape(void **state)
+{
     world *w = *state;
     (void)sim_buyer_writes(w->service, w->chat, "Здравствуйте!");
     reply r = get(w, path(w, "v2", "chats/%s"));
@@ -135,7 +145,8 @@ static void test_chat_has_the_recorded_shape(void **state) {
     reply_free(&r);
 }
 
-static void test_chat_ids_look_recorded(void **state) {
+static void test_chat_ids_look_recorded(void **state)
+{
     world *w = *state;
     for (int i = 0; i < 50; i++) {
         const char *id = sim_add_chat(w->service, NULL);
@@ -145,7 +156,8 @@ static void test_chat_ids_look_recorded(void **state) {
     }
 }
 
-static void test_chat_without_item(void **state) {
+static void test_chat_without_item(void **state)
+{
     world *w = *state;
     sim_chat_options o;
     memset(&o, 0, sizeof o);
@@ -171,14 +183,15 @@ static void test_chat_without_item(void **state) {
 static const struct {
     sim_type type;
     const char *event; /* sample of a notification */
-} kinds[] = {{SIM_TEXT, "event_wire"},         {SIM_IMAGE, "event_image"},
-             {SIM_LINK, "event_link"},         {SIM_ITEM, "event_item"},
-             {SIM_LOCATION, "event_location"}, {SIM_CALL, "event_call_missed"},
+} kinds[] = {{SIM_TEXT, "event_wire"},           {SIM_IMAGE, "event_image"},
+             {SIM_LINK, "event_link"},           {SIM_ITEM, "event_item"},
+             {SIM_LOCATION, "event_location"},   {SIM_CALL, "event_call_missed"},
              {SIM_VOICE_MESSAGE, "event_voice"}, {SIM_SYSTEM, "event_system_flow"},
-             {SIM_DELETED, "event_deleted"},   {SIM_APP_CALL, "event_app_call"},
-             {SIM_FILE, "event_file"},         {SIM_VIDEO, "event_video"}};
+             {SIM_DELETED, "event_deleted"},     {SIM_APP_CALL, "event_app_call"},
+             {SIM_FILE, "event_file"},           {SIM_VIDEO, "event_video"}};
 
-static void test_messages_of_every_type(void **state) {
+static void test_messages_of_every_type(void **state)
+{
     world *w = *state;
     assert_int_equal(sizeof kinds / sizeof *kinds, SIM_TYPE_COUNT);
     for (size_t i = 0; i < SIM_TYPE_COUNT; i++) {
@@ -196,7 +209,8 @@ static void test_messages_of_every_type(void **state) {
     }
 }
 
-static void test_both_envelopes(void **state) {
+static void test_both_envelopes(void **state)
+{
     world *w = *state;
     (void)sim_buyer_writes(w->service, w->chat, "раз");
     const char *own = sim_app_writes(w->service, w->chat, "два");
@@ -220,7 +234,8 @@ static void test_both_envelopes(void **state) {
     reply_free(&r);
 }
 
-static void test_quote_nulls_and_ids_as_strings(void **state) {
+static void test_quote_nulls_and_ids_as_strings(void **state)
+{
     world *w = *state;
     sim_message_options o;
     memset(&o, 0, sizeof o);
@@ -240,7 +255,8 @@ static void test_quote_nulls_and_ids_as_strings(void **state) {
     assert_null(sim_write(w->service, w->chat, &o));
 }
 
-static void test_send(void **state) {
+static void test_send(void **state)
+{
     world *w = *state;
     reply r = post(w, path(w, "v1", "chats/%s/messages"),
                    "{\"message\":{\"text\":\"Да, есть \\ud83d\\ude00 & <b>\"},\"type\":\"text\"}");
@@ -256,7 +272,8 @@ static void test_send(void **state) {
     same_answer(r, "message_sent_text");
 }
 
-static void test_send_refusals(void **state) {
+static void test_send_refusals(void **state)
+{
     world *w = *state;
     const char *to = path(w, "v1", "chats/%s/messages");
     expect(post(w, to, "{\"message\":{\"text\":\"\"},\"type\":\"text\"}"), 400, "message.text");
@@ -276,17 +293,21 @@ static void test_send_refusals(void **state) {
     expect(ask(w, "POST", to, FORM, "{\"message\":{\"text\":\"a\"},\"type\":\"text\"}"), 400, NULL);
     expect(post(w, to, NULL), 400, NULL);
     expect(post(w, path(w, "v1", "chats/u2i-unknown/messages"),
-                "{\"message\":{\"text\":\"a\"},\"type\":\"text\"}"), 404, NULL);
+                "{\"message\":{\"text\":\"a\"},\"type\":\"text\"}"),
+           404, NULL);
     expect(post(w, "/messenger/v1/accounts/1/chats/x/messages",
-                "{\"message\":{\"text\":\"a\"},\"type\":\"text\"}"), 403, NULL);
+                "{\"message\":{\"text\":\"a\"},\"type\":\"text\"}"),
+           403, NULL);
     expect(post(w, "/messenger/v1/accounts/me/chats/x/messages",
-                "{\"message\":{\"text\":\"a\"},\"type\":\"text\"}"), 400, "user_id");
+                "{\"message\":{\"text\":\"a\"},\"type\":\"text\"}"),
+           400, "user_id");
     sim_message_info m;
     assert_false(sim_message_at(w->service, 0, &m)); /* nothing was stored */
 }
 
 /* 1000 code points, not bytes and not UTF-16 units. */
-static void test_text_limit(void **state) {
+static void test_text_limit(void **state)
+{
     world *w = *state;
     for (int emoji = 0; emoji < 2; emoji++) {
         for (int n = 1000; n <= 1001; n++) {
@@ -303,7 +324,8 @@ static void test_text_limit(void **state) {
 
 /* ---------------------------------------------------------------- images */
 
-static reply upload(world *w, const char *name, const char *file_name, const void *data, size_t len) {
+static reply upload(world *w, const char *name, const char *file_name, const void *data, size_t len)
+{
     char head[512];
     int n = snprintf(head, sizeof head,
                      "--xYz\r\nContent-Disposition: form-data; name=\"%s\"%s%s%s\r\n"
@@ -327,9 +349,11 @@ static reply upload(world *w, const char *name, const char *file_name, const voi
     return r;
 }
 
-static const char png[] = "\x89PNG\r\n\x1A\n\0\0\0\rIHDR\0\0\0\x10\0\0\0\x20 and then the rest\r\n--xY";
+static const char png[] =
+    "\x89PNG\r\n\x1A\n\0\0\0\rIHDR\0\0\0\x10\0\0\0\x20 and then the rest\r\n--xY";
 
-static void test_upload_and_send_image(void **state) {
+static void test_upload_and_send_image(void **state)
+{
     world *w = *state;
     reply r = upload(w, "uploadfile[]", "фото.png", png, sizeof png);
     assert_status(r, 200);
@@ -363,15 +387,20 @@ static void test_upload_and_send_image(void **state) {
     assert_int_equal(sim_get_stats(w->service)->unknown_parameters, 1);
 }
 
-static void test_upload_formats(void **state) {
+static void test_upload_formats(void **state)
+{
     world *w = *state;
     static const struct {
         const char *format, *bytes;
         size_t len;
-    } good[] = {{"jpeg", "\xFF\xD8\xFF\xE0\0\4ab\xFF\xC0\0\x11\x08\0\x30\0\x40\3\1\1\1\1\1\1\1\1\1", 27},
-                {"gif", "GIF89a\x40\0\x30\0\0\0", 12},
-                {"bmp", "BM\0\0\0\0\0\0\0\0\0\0\0\0\x28\0\0\0\x40\0\0\0\x30\0\0\0", 26},
-                {"heic", "\0\0\0\x18" "ftypheic\0\0\0\0", 16}};
+    } good[] = {
+        {"jpeg", "\xFF\xD8\xFF\xE0\0\4ab\xFF\xC0\0\x11\x08\0\x30\0\x40\3\1\1\1\1\1\1\1\1\1", 27},
+        {"gif", "GIF89a\x40\0\x30\0\0\0", 12},
+        {"bmp", "BM\0\0\0\0\0\0\0\0\0\0\0\0\x28\0\0\0\x40\0\0\0\x30\0\0\0", 26},
+        {"heic",
+         "\0\0\0\x18"
+         "ftypheic\0\0\0\0",
+         16}};
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
         sim_upload_info u;
         expect(upload(w, "uploadfile[]", "a", good[i].bytes, good[i].len), 200, NULL);
@@ -391,7 +420,8 @@ static void test_upload_formats(void **state) {
     assert_false(sim_upload_at(w->service, 4, &(sim_upload_info){0}));
 }
 
-static void test_upload_too_large(void **state) {
+static void test_upload_too_large(void **state)
+{
     world *w = *state;
     char big[2000];
     memset(big, 'x', sizeof big);
@@ -415,7 +445,8 @@ static void test_upload_too_large(void **state) {
 
 /* ---------------------------------------------------------------- the other writes */
 
-static void test_read_and_unread(void **state) {
+static void test_read_and_unread(void **state)
+{
     world *w = *state;
     const char *second = sim_add_chat(w->service, NULL);
     (void)sim_buyer_writes(w->service, w->chat, "раз");
@@ -449,7 +480,8 @@ static void test_read_and_unread(void **state) {
     reply_free(&r);
 }
 
-static void test_read_by_the_buyer(void **state) {
+static void test_read_by_the_buyer(void **state)
+{
     world *w = *state;
     (void)sim_app_writes(w->service, w->chat, "ответ");
     w->now += 5000;
@@ -459,13 +491,15 @@ static void test_read_by_the_buyer(void **state) {
     reply_free(&r);
 }
 
-static const char *delete_path(world *w, const char *message) {
+static const char *delete_path(world *w, const char *message)
+{
     char rest[128];
     (void)snprintf(rest, sizeof rest, "chats/%%s/messages/%s", message);
     return path(w, "v1", rest);
 }
 
-static void test_delete(void **state) {
+static void test_delete(void **state)
+{
     world *w = *state;
     const char *theirs = sim_buyer_writes(w->service, w->chat, "чужое");
     const char *own = sim_app_writes(w->service, w->chat, "своё");
@@ -489,7 +523,8 @@ static void test_delete(void **state) {
     assert_string_equal(m.text, "своё");
 }
 
-static void test_voice(void **state) {
+static void test_voice(void **state)
+{
     world *w = *state;
     sim_message_options o;
     memset(&o, 0, sizeof o);
@@ -498,7 +533,8 @@ static void test_voice(void **state) {
     for (int i = 0; i < 2; i++) {
         (void)sim_write(w->service, w->chat, &o);
         reply r = get(w, path(w, "v3", "chats/%s/messages/?limit=1"));
-        (void)snprintf(ids[i], sizeof ids[i], "%s", text_at(&r, "messages.0.content.voice.voice_id"));
+        (void)snprintf(ids[i], sizeof ids[i], "%s",
+                       text_at(&r, "messages.0.content.voice.voice_id"));
         assert_int_equal(strlen(ids[i]), 36);
         reply_free(&r);
     }
@@ -519,11 +555,13 @@ static void test_voice(void **state) {
     expect(get(w, path(w, "v1", "getVoiceFiles?voice_ids=")), 400, "voice_ids");
 }
 
-static void test_blacklist(void **state) {
+static void test_blacklist(void **state)
+{
     world *w = *state;
     const char *to = path(w, "v2", "blacklist");
-    reply r = post(w, to, "{\"users\":[{\"user_id\":94235311,\"context\":{\"item_id\":7463793900,"
-                          "\"reason_id\":4}},{\"user_id\":2}]}");
+    reply r = post(w, to,
+                   "{\"users\":[{\"user_id\":94235311,\"context\":{\"item_id\":7463793900,"
+                   "\"reason_id\":4}},{\"user_id\":2}]}");
     assert_status(r, 200);
     assert_int_equal(r.len, 0);
     reply_free(&r);
@@ -537,7 +575,8 @@ static void test_blacklist(void **state) {
     const char *reason = "users[].context.reason_id";
     expect(post(w, to, "{\"users\":[{\"user_id\":1,\"context\":{\"reason_id\":0}}]}"), 400, reason);
     expect(post(w, to, "{\"users\":[{\"user_id\":1,\"context\":{\"reason_id\":5}}]}"), 400, reason);
-    expect(post(w, to, "{\"users\":[{\"user_id\":1,\"context\":{\"reason_id\":\"1\"}}]}"), 400, reason);
+    expect(post(w, to, "{\"users\":[{\"user_id\":1,\"context\":{\"reason_id\":\"1\"}}]}"), 400,
+           reason);
     expect(post(w, to, "{\"users\":[{\"user_id\":1,\"context\":7}]}"), 400, NULL);
     expect(post(w, to, "{\"users\":[{}]}"), 400, "users[].user_id");
     expect(post(w, to, "{\"users\":[{\"user_id\":1.5}]}"), 400, "users[].user_id");
@@ -549,7 +588,8 @@ static void test_blacklist(void **state) {
 
 /* ---------------------------------------------------------------- lists */
 
-static void test_paging(void **state) {
+static void test_paging(void **state)
+{
     world *w = *state;
     char text[16];
     for (int i = 0; i < 25; i++) {
@@ -574,7 +614,8 @@ static void test_paging(void **state) {
     assert_int_equal(next, -1);
 }
 
-static void test_has_more_at_the_border(void **state) {
+static void test_has_more_at_the_border(void **state)
+{
     world *w = *state;
     for (int i = 0; i < 2; i++) {
         (void)sim_buyer_writes(w->service, w->chat, "x");
@@ -587,7 +628,8 @@ static void test_has_more_at_the_border(void **state) {
     reply_free(&r);
 }
 
-static void test_chats_newest_first(void **state) {
+static void test_chats_newest_first(void **state)
+{
     world *w = *state;
     const char *ids[4];
     for (int i = 0; i < 4; i++) {
@@ -610,7 +652,8 @@ static void test_chats_newest_first(void **state) {
     reply_free(&r);
 }
 
-static void test_item_filter(void **state) {
+static void test_item_filter(void **state)
+{
     world *w = *state;
     sim_chat_options o;
     memset(&o, 0, sizeof o);
@@ -634,21 +677,33 @@ static void test_item_filter(void **state) {
     reply_free(&r);
 }
 
-static void test_query_refusals(void **state) {
+static void test_query_refusals(void **state)
+{
     world *w = *state;
     static const struct {
         const char *query, *field;
-    } bad[] = {{"limit=0", "limit"},           {"limit=101", "limit"},
-               {"limit=", "limit"},            {"limit=1x", "limit"},
-               {"limit=-1", "limit"},          {"limit=1&limit=1", "limit"},
-               {"offset=-1", "offset"},        {"offset=1001", "offset"},
-               {"offset=1e2", "offset"},       {"unread_only=True", "unread_only"},
-               {"unread_only=1", "unread_only"}, {"chat_types=u2x", "chat_types"},
-               {"chat_types=u2i,", "chat_types"}, {"chat_types=", "chat_types"},
-               {"item_ids=a", "item_ids"},     {"item_ids=1,,2", "item_ids"},
-               {"item_ids=0", "item_ids"},     {"limit", NULL},
-               {"limit=1&", NULL},             {"=1", NULL},
-               {"limit=%3", NULL},             {"limit=%zz", NULL},
+    } bad[] = {{"limit=0", "limit"},
+               {"limit=101", "limit"},
+               {"limit=", "limit"},
+               {"limit=1x", "limit"},
+               {"limit=-1", "limit"},
+               {"limit=1&limit=1", "limit"},
+               {"offset=-1", "offset"},
+               {"offset=1001", "offset"},
+               {"offset=1e2", "offset"},
+               {"unread_only=True", "unread_only"},
+               {"unread_only=1", "unread_only"},
+               {"chat_types=u2x", "chat_types"},
+               {"chat_types=u2i,", "chat_types"},
+               {"chat_types=", "chat_types"},
+               {"item_ids=a", "item_ids"},
+               {"item_ids=1,,2", "item_ids"},
+               {"item_ids=0", "item_ids"},
+               {"limit", NULL},
+               {"limit=1&", NULL},
+               {"=1", NULL},
+               {"limit=%3", NULL},
+               {"limit=%zz", NULL},
                {"limit=%ff", NULL}};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         char rest[64];
@@ -664,14 +719,16 @@ static void test_query_refusals(void **state) {
 
 /* ---------------------------------------------------------------- routes */
 
-static void no_route(world *w, const char *method, const char *target) {
+static void no_route(world *w, const char *method, const char *target)
+{
     reply r = ask(w, method, target, NULL, NULL);
     assert_status(r, 404);
     assert_string_equal(text_at(&r, "message"), "no Route matched with those values");
     reply_free(&r);
 }
 
-static void test_routes(void **state) {
+static void test_routes(void **state)
+{
     world *w = *state;
     no_route(w, "GET", "/");
     no_route(w, "GET", "/messenger/v1/subscriptions"); /* it is a POST */
@@ -702,13 +759,15 @@ static void test_routes(void **state) {
 
 /* ---------------------------------------------------------------- tokens */
 
-static void expect_oauth(reply r, int status, const char *error) {
+static void expect_oauth(reply r, int status, const char *error)
+{
     assert_status(r, status);
     assert_string_equal(text_at(&r, "error"), error);
     reply_free(&r);
 }
 
-static void test_token_client_credentials(void **state) {
+static void test_token_client_credentials(void **state)
+{
     world *w = *state;
     reply r = ask_token(w, "grant_type=client_credentials&" CREDENTIALS);
     assert_int_equal(strlen(text_at(&r, "access_token")), 40);
@@ -719,8 +778,9 @@ static void test_token_client_credentials(void **state) {
     expect_oauth(ask_token(w, "grant_type=password&" CREDENTIALS), 400, "invalid_request");
     expect_oauth(ask_token(w, "grant_type=client_credentials&client_id=x"), 400, "invalid_request");
     expect_oauth(ask_token(w, CREDENTIALS), 400, "invalid_request");
-    expect_oauth(ask_token(w, "grant_type=client_credentials&grant_type=client_credentials&" CREDENTIALS),
-                 400, "invalid_request");
+    expect_oauth(
+        ask_token(w, "grant_type=client_credentials&grant_type=client_credentials&" CREDENTIALS),
+        400, "invalid_request");
     expect_oauth(ask(w, "POST", "/token", JSON, "{\"grant_type\":\"client_credentials\"}"), 400,
                  "invalid_request");
     expect_oauth(ask(w, "POST", "/token?" CREDENTIALS, FORM, "grant_type=client_credentials"), 400,
@@ -732,7 +792,8 @@ static void test_token_client_credentials(void **state) {
     assert_int_equal(sim_get_stats(w->service)->tokens_issued, 3);
 }
 
-static void test_token_life(void **state) {
+static void test_token_life(void **state)
+{
     world *w = *state;
     w->now += 86400000 - 1;
     expect(get(w, "/core/v1/accounts/self"), 200, NULL);
@@ -758,7 +819,8 @@ static void test_token_life(void **state) {
     expect(get(w, "/core/v1/accounts/self"), 401, NULL);
 }
 
-static void test_token_kills_former(void **state) {
+static void test_token_kills_former(void **state)
+{
     world *w = *state;
     char former[sizeof w->token];
     (void)snprintf(former, sizeof former, "%s", w->token);
@@ -775,7 +837,8 @@ static void test_token_kills_former(void **state) {
     expect(get(w, "/core/v1/accounts/self"), 401, NULL);
 }
 
-static void test_authorization_code_and_refresh(void **state) {
+static void test_authorization_code_and_refresh(void **state)
+{
     world *w = *state;
     char form[400], refresh[64];
     const char *code = sim_grant_code(w->service, "messenger:read,messenger:write");
@@ -786,10 +849,11 @@ static void test_authorization_code_and_refresh(void **state) {
     (void)snprintf(w->token, sizeof w->token, "%s", text_at(&r, "access_token"));
     same_answer(r, "token_code");
     expect(get(w, path(w, "v2", "chats")), 200, NULL);
-    expect(get(w, "/core/v1/accounts/self"), 403, NULL); /* user:read was not granted */
+    expect(get(w, "/core/v1/accounts/self"), 403, NULL);    /* user:read was not granted */
     expect_oauth(ask_token(w, form), 400, "invalid_grant"); /* good once */
 
-    (void)snprintf(form, sizeof form, "grant_type=refresh_token&refresh_token=%s&" CREDENTIALS, refresh);
+    (void)snprintf(form, sizeof form, "grant_type=refresh_token&refresh_token=%s&" CREDENTIALS,
+                   refresh);
     r = ask_token(w, form);
     assert_string_not_equal(text_at(&r, "refresh_token"), refresh); /* both change */
     assert_string_not_equal(text_at(&r, "access_token"), w->token);
@@ -804,7 +868,8 @@ static void test_authorization_code_and_refresh(void **state) {
     expect_oauth(ask_token(w, form), 400, "invalid_grant"); /* too late */
 }
 
-static void test_read_only_scope(void **state) {
+static void test_read_only_scope(void **state)
+{
     world *w = *state;
     char form[400];
     (void)snprintf(form, sizeof form, "grant_type=authorization_code&code=%s&" CREDENTIALS,
@@ -814,12 +879,14 @@ static void test_read_only_scope(void **state) {
     reply_free(&r);
     expect(get(w, path(w, "v2", "chats")), 200, NULL);
     expect(post(w, path(w, "v1", "chats/%s/messages"),
-                "{\"message\":{\"text\":\"a\"},\"type\":\"text\"}"), 403, NULL);
+                "{\"message\":{\"text\":\"a\"},\"type\":\"text\"}"),
+           403, NULL);
 }
 
 /* ---------------------------------------------------------------- limits and tariff */
 
-static void test_rate_limit(void **state) {
+static void test_rate_limit(void **state)
+{
     world *w = *state;
     sim_options *o = sim_live(w->service);
     w->now = START_MS / 60000 * 60000; /* a full minute */
@@ -861,7 +928,8 @@ static void test_rate_limit(void **state) {
     assert_int_equal(t->by_status[429], 3);
 }
 
-static void test_tariff(void **state) {
+static void test_tariff(void **state)
+{
     world *w = *state;
     static const char stub[] = "Перейдите на подписку с API мессенджера";
     (void)sim_buyer_writes(w->service, w->chat, "тайна");
@@ -871,7 +939,8 @@ static void test_tariff(void **state) {
         reply r = get(w, path(w, "v2", "chats"));
         assert_status(r, 200);
         assert_null(strstr(r.body, "тайна"));
-        assert_memory_equal(text_at(&r, "chats.0.last_message.content.text"), stub, sizeof stub - 1);
+        assert_memory_equal(text_at(&r, "chats.0.last_message.content.text"), stub,
+                            sizeof stub - 1);
         reply_free(&r);
         r = get(w, path(w, "v3", "chats/%s/messages/"));
         assert_status(r, t == SIM_TARIFF_402 ? 402 : 200);
@@ -889,7 +958,8 @@ static void test_tariff(void **state) {
 
 /* ---------------------------------------------------------------- people and time */
 
-static void test_late_visibility(void **state) {
+static void test_late_visibility(void **state)
+{
     world *w = *state;
     sim_message_options o;
     sim_chat_info c;
@@ -916,7 +986,8 @@ static void test_late_visibility(void **state) {
     assert_true(sim_next_event_ms(w->service) == INT64_MAX);
     sim_live(w->service)->visible_after_ms = 500;
     expect(post(w, path(w, "v1", "chats/%s/messages"),
-                "{\"message\":{\"text\":\"a\"},\"type\":\"text\"}"), 200, NULL);
+                "{\"message\":{\"text\":\"a\"},\"type\":\"text\"}"),
+           200, NULL);
     assert_true(sim_find_chat(w->service, w->chat, &c));
     assert_int_equal(c.messages, 2);
     w->now += 500;
@@ -924,7 +995,8 @@ static void test_late_visibility(void **state) {
     assert_int_equal(c.messages, 3);
 }
 
-static void test_trimmed_text(void **state) {
+static void test_trimmed_text(void **state)
+{
     world *w = *state;
     sim_live(w->service)->trim_text = true;
     reply r = post(w, path(w, "v1", "chats/%s/messages"),
@@ -937,7 +1009,8 @@ static void test_trimmed_text(void **state) {
     assert_string_equal(m.sent_text, " \n да \t");
 }
 
-static void test_person_in_the_app(void **state) {
+static void test_person_in_the_app(void **state)
+{
     world *w = *state;
     sim_message_info m;
     (void)sim_buyer_writes(w->service, w->chat, "вопрос");
@@ -956,13 +1029,15 @@ static void test_person_in_the_app(void **state) {
 
 /* ---------------------------------------------------------------- notifications */
 
-static void subscribe(world *w, const char *url) {
+static void subscribe(world *w, const char *url)
+{
     char body[128];
     (void)snprintf(body, sizeof body, "{\"url\":\"%s\"}", url);
     same_answer(post(w, "/messenger/v3/webhook", body), "ok_true");
 }
 
-static void test_subscriptions(void **state) {
+static void test_subscriptions(void **state)
+{
     world *w = *state;
     same_answer(post(w, "/messenger/v1/subscriptions", NULL), "subscriptions_empty");
     subscribe(w, "https://example.com/a?b=1&c");
@@ -976,13 +1051,15 @@ static void test_subscriptions(void **state) {
     expect(post(w, "/messenger/v3/webhook", "{\"url\":\"https://\"}"), 400, "url");
     expect(post(w, "/messenger/v3/webhook", "{\"url\":\"https://a b\"}"), 400, "url");
     expect(post(w, "/messenger/v3/webhook", "{}"), 400, "url");
-    same_answer(post(w, "/messenger/v1/webhook/unsubscribe",
-                     "{\"url\":\"https://example.com/a?b=1&c\"}"), "ok_true");
+    same_answer(
+        post(w, "/messenger/v1/webhook/unsubscribe", "{\"url\":\"https://example.com/a?b=1&c\"}"),
+        "ok_true");
     assert_string_equal(sim_subscription_at(w->service, 0), "http://127.0.0.1:8080/x");
     assert_null(sim_subscription_at(w->service, 1));
 }
 
-static void test_notifications_look_recorded(void **state) {
+static void test_notifications_look_recorded(void **state)
+{
     world *w = *state;
     subscribe(w, "http://127.0.0.1:1/hook");
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
@@ -1009,13 +1086,15 @@ static void test_notifications_look_recorded(void **state) {
     assert_int_equal(sim_get_stats(w->service)->webhooks_done, sizeof kinds / sizeof *kinds);
 }
 
-static void test_own_messages_and_deletions_are_notified(void **state) {
+static void test_own_messages_and_deletions_are_notified(void **state)
+{
     world *w = *state;
     sim_webhook h;
     subscribe(w, "http://127.0.0.1:1/");
     sim_live(w->service)->webhook_no_published_at = true;
     expect(post(w, path(w, "v1", "chats/%s/messages"),
-                "{\"message\":{\"text\":\"эхо\"},\"type\":\"text\"}"), 200, NULL);
+                "{\"message\":{\"text\":\"эхо\"},\"type\":\"text\"}"),
+           200, NULL);
     assert_true(sim_next_webhook(w->service, &h));
     cJSON *json = cJSON_Parse(h.body);
     same_shape(json, "", "event_text_2023", "");
@@ -1033,7 +1112,8 @@ static void test_own_messages_and_deletions_are_notified(void **state) {
     assert_false(sim_next_webhook(w->service, &h));
 }
 
-static void test_notifications_are_repeated(void **state) {
+static void test_notifications_are_repeated(void **state)
+{
     world *w = *state;
     sim_webhook h;
     sim_options *o = sim_live(w->service);
@@ -1063,7 +1143,8 @@ static void test_notifications_are_repeated(void **state) {
 
 /* ---------------------------------------------------------------- determinism */
 
-static uint64_t story(uint64_t seed) {
+static uint64_t story(uint64_t seed)
+{
     world w;
     sim_options o = sim_options_default();
     uint64_t hash = 0;
@@ -1091,7 +1172,8 @@ static uint64_t story(uint64_t seed) {
     return hash;
 }
 
-static void test_same_seed_same_bytes(void **state) {
+static void test_same_seed_same_bytes(void **state)
+{
     (void)state;
     assert_true(story(1) == story(1));
     assert_true(story(7) == story(7));
@@ -1100,7 +1182,8 @@ static void test_same_seed_same_bytes(void **state) {
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         TEST(test_self),
         TEST(test_chat_has_the_recorded_shape),

@@ -30,22 +30,26 @@
 
 /* ---------------------------------------------------------------- the door */
 
-static const char *text_in(const cJSON *o, const char *name) {
+static const char *text_in(const cJSON *o, const char *name)
+{
     const cJSON *v = cJSON_GetObjectItemCaseSensitive(o, name);
     return cJSON_IsString(v) ? v->valuestring : NULL;
 }
 
-static int64_t number_in(const cJSON *o, const char *name) {
+static int64_t number_in(const cJSON *o, const char *name)
+{
     const cJSON *v = cJSON_GetObjectItemCaseSensitive(o, name);
     return cJSON_IsNumber(v) ? (int64_t)v->valuedouble : cJSON_IsTrue(v) ? 1 : 0;
 }
 
-static bool is_text(const cJSON *o, const char *name, const char *word) {
+static bool is_text(const cJSON *o, const char *name, const char *word)
+{
     const char *text = text_in(o, name);
     return text != NULL && strcmp(text, word) == 0;
 }
 
-static bool say_id(program *p, const char *member, const char *id) {
+static bool say_id(program *p, const char *member, const char *id)
+{
     if (id == NULL) {
         return false;
     }
@@ -55,12 +59,14 @@ static bool say_id(program *p, const char *member, const char *id) {
     return true;
 }
 
-static bool say_done(program *p, bool done) {
+static bool say_done(program *p, bool done)
+{
     simi_puts(&p->reply, done ? "{\"ok\":true}" : "");
     return done;
 }
 
-static bool do_chat(program *p, const cJSON *o) {
+static bool do_chat(program *p, const cJSON *o)
+{
     sim_chat_options c;
     memset(&c, 0, sizeof c);
     c.type = is_text(o, "type", "u2u") ? SIM_U2U : is_text(o, "type", "a2u") ? SIM_A2U : SIM_U2I;
@@ -73,11 +79,13 @@ static bool do_chat(program *p, const cJSON *o) {
     return say_id(p, "chat_id", sim_add_chat(p->service, &c));
 }
 
-static bool do_message(program *p, const cJSON *o) {
+static bool do_message(program *p, const cJSON *o)
+{
     sim_message_options m;
     memset(&m, 0, sizeof m);
-    m.author = is_text(o, "author", "app") ? SIM_APP
-               : is_text(o, "author", "avito") ? SIM_AVITO : SIM_BUYER;
+    m.author = is_text(o, "author", "app")     ? SIM_APP
+               : is_text(o, "author", "avito") ? SIM_AVITO
+                                               : SIM_BUYER;
     for (int type = 0; type < SIM_TYPE_COUNT; type++) {
         m.type = is_text(o, "type", sim_type_name((sim_type)type)) ? (sim_type)type : m.type;
     }
@@ -88,18 +96,21 @@ static bool do_message(program *p, const cJSON *o) {
     return chat != NULL && say_id(p, "message_id", sim_write(p->service, chat, &m));
 }
 
-static bool do_read(program *p, const cJSON *o) {
+static bool do_read(program *p, const cJSON *o)
+{
     const char *chat = text_in(o, "chat_id");
     return chat != NULL && say_done(p, is_text(o, "by", "buyer") ? sim_buyer_reads(p->service, chat)
                                                                  : sim_app_reads(p->service, chat));
 }
 
-static bool do_delete(program *p, const cJSON *o) {
+static bool do_delete(program *p, const cJSON *o)
+{
     const char *id = text_in(o, "message_id");
     return id != NULL && say_done(p, sim_delete(p->service, id));
 }
 
-static bool do_fault(program *p, const cJSON *o) {
+static bool do_fault(program *p, const cJSON *o)
+{
     const char *plan = text_in(o, "plan");
     if (number_in(o, "clear") != 0) {
         sim_clear_faults(p->service);
@@ -108,7 +119,8 @@ static bool do_fault(program *p, const cJSON *o) {
     return say_done(p, plan != NULL && sim_plan_fault(p->service, plan));
 }
 
-static bool do_tokens(program *p, const cJSON *o) {
+static bool do_tokens(program *p, const cJSON *o)
+{
     if (is_text(o, "do", "expire")) {
         sim_expire_tokens(p->service);
     } else if (is_text(o, "do", "revoke")) {
@@ -119,12 +131,14 @@ static bool do_tokens(program *p, const cJSON *o) {
     return say_done(p, true);
 }
 
-static bool do_code(program *p, const cJSON *o) {
+static bool do_code(program *p, const cJSON *o)
+{
     const char *scope = text_in(o, "scope");
     return say_id(p, "code", sim_grant_code(p->service, scope != NULL ? scope : "messenger:read"));
 }
 
-static bool set_number(sim_options *o, const char *name, int64_t n) {
+static bool set_number(sim_options *o, const char *name, int64_t n)
+{
     const struct {
         const char *name;
         uint32_t *place;
@@ -175,17 +189,20 @@ static bool set_number(sim_options *o, const char *name, int64_t n) {
     return true;
 }
 
-static bool do_option(program *p, const cJSON *o) {
+static bool do_option(program *p, const cJSON *o)
+{
     const cJSON *member;
     bool good = true;
-    cJSON_ArrayForEach(member, o) {
+    cJSON_ArrayForEach(member, o)
+    {
         int64_t n = number_in(o, member->string);
         good = good && n >= 0 && set_number(sim_live(p->service), member->string, n);
     }
     return say_done(p, good);
 }
 
-static bool show_stats(program *p, const cJSON *o) {
+static bool show_stats(program *p, const cJSON *o)
+{
     const sim_stats *t = sim_get_stats(p->service);
     simi_buf *b = &p->reply;
     (void)o;
@@ -230,16 +247,18 @@ static bool show_stats(program *p, const cJSON *o) {
     return true;
 }
 
-static bool show_store(program *p, const cJSON *o) {
+static bool show_store(program *p, const cJSON *o)
+{
     static const char *const authors[] = {"buyer", "app", "avito", "api"};
     sim_message_info m;
     simi_buf *b = &p->reply;
     (void)o;
     simi_puts(b, "{\"messages\":[");
     for (size_t i = 0; sim_message_at(p->service, i, &m); i++) {
-        simi_putf(b, "%s{\"id\":\"%s\",\"chat_id\":\"%s\",\"author_id\":%lld,\"author\":\"%s\","
-                     "\"type\":\"%s\",\"created\":%lld,\"request\":%llu,\"is_read\":%s,"
-                     "\"deleted\":%s,\"image_id\":\"%s\",\"text\":",
+        simi_putf(b,
+                  "%s{\"id\":\"%s\",\"chat_id\":\"%s\",\"author_id\":%lld,\"author\":\"%s\","
+                  "\"type\":\"%s\",\"created\":%lld,\"request\":%llu,\"is_read\":%s,"
+                  "\"deleted\":%s,\"image_id\":\"%s\",\"text\":",
                   i == 0 ? "" : ",", m.id, m.chat_id, (long long)m.author_id, authors[m.author],
                   sim_type_name(m.type), (long long)m.created, (unsigned long long)m.request,
                   m.is_read ? "true" : "false", m.deleted ? "true" : "false", m.image_id);
@@ -250,15 +269,17 @@ static bool show_store(program *p, const cJSON *o) {
     return true;
 }
 
-static bool show_chats(program *p, const cJSON *o) {
+static bool show_chats(program *p, const cJSON *o)
+{
     static const char *const types[] = {"u2i", "u2u", "a2u"};
     sim_chat_info c;
     simi_buf *b = &p->reply;
     (void)o;
     simi_puts(b, "{\"chats\":[");
     for (size_t i = 0; sim_chat_at(p->service, i, &c); i++) {
-        simi_putf(b, "%s{\"id\":\"%s\",\"type\":\"%s\",\"buyer_id\":%lld,\"item_id\":%lld,"
-                     "\"updated\":%lld,\"messages\":%zu,\"unread\":%zu}",
+        simi_putf(b,
+                  "%s{\"id\":\"%s\",\"type\":\"%s\",\"buyer_id\":%lld,\"item_id\":%lld,"
+                  "\"updated\":%lld,\"messages\":%zu,\"unread\":%zu}",
                   i == 0 ? "" : ",", c.id, types[c.type], (long long)c.buyer_id,
                   (long long)c.item_id, (long long)c.updated, c.messages, c.unread);
     }
@@ -266,14 +287,16 @@ static bool show_chats(program *p, const cJSON *o) {
     return true;
 }
 
-static bool show_uploads(program *p, const cJSON *o) {
+static bool show_uploads(program *p, const cJSON *o)
+{
     sim_upload_info u;
     simi_buf *b = &p->reply;
     (void)o;
     simi_puts(b, "{\"uploads\":[");
     for (size_t i = 0; sim_upload_at(p->service, i, &u); i++) {
-        simi_putf(b, "%s{\"image_id\":\"%s\",\"format\":\"%s\",\"size\":%zu,\"fnv1a\":\"%016llx\","
-                     "\"file_name\":",
+        simi_putf(b,
+                  "%s{\"image_id\":\"%s\",\"format\":\"%s\",\"size\":%zu,\"fnv1a\":\"%016llx\","
+                  "\"file_name\":",
                   i == 0 ? "" : ",", u.image_id, u.format, u.size, (unsigned long long)u.fnv1a);
         simi_put_json(b, u.file_name);
         simi_puts(b, "}");
@@ -282,16 +305,17 @@ static bool show_uploads(program *p, const cJSON *o) {
     return true;
 }
 
-static bool door(void *ctx, const sim_request_info *request, sim_reply *reply) {
+static bool door(void *ctx, const sim_request_info *request, sim_reply *reply)
+{
     static const struct {
         const char *method, *path;
         bool (*run)(program *p, const cJSON *o);
-    } rooms[] = {{"POST", "/_sim/chat", do_chat},       {"POST", "/_sim/message", do_message},
-                 {"POST", "/_sim/read", do_read},       {"POST", "/_sim/delete", do_delete},
-                 {"POST", "/_sim/fault", do_fault},     {"POST", "/_sim/tokens", do_tokens},
-                 {"POST", "/_sim/code", do_code},       {"POST", "/_sim/option", do_option},
-                 {"GET", "/_sim/stats", show_stats},    {"GET", "/_sim/store", show_store},
-                 {"GET", "/_sim/chats", show_chats},    {"GET", "/_sim/uploads", show_uploads}};
+    } rooms[] = {{"POST", "/_sim/chat", do_chat},    {"POST", "/_sim/message", do_message},
+                 {"POST", "/_sim/read", do_read},    {"POST", "/_sim/delete", do_delete},
+                 {"POST", "/_sim/fault", do_fault},  {"POST", "/_sim/tokens", do_tokens},
+                 {"POST", "/_sim/code", do_code},    {"POST", "/_sim/option", do_option},
+                 {"GET", "/_sim/stats", show_stats}, {"GET", "/_sim/store", show_store},
+                 {"GET", "/_sim/chats", show_chats}, {"GET", "/_sim/uploads", show_uploads}};
     program *p = ctx;
     for (size_t i = 0; i < sizeof rooms / sizeof *rooms; i++) {
         if (strcmp(rooms[i].method, request->method) != 0 ||
@@ -322,7 +346,8 @@ static const char *const questions[] = {
     "Доставкой отправите?",         "Можно ещё фото?", "Спасибо, подумаю 🙂"};
 
 /* He writes into one chat after the other, and answers whoever answered him. */
-static void buyer_writes(program *p) {
+static void buyer_writes(program *p)
+{
     sim_message_info m;
     sim_chat_info chat;
     const char *to = NULL;
@@ -346,7 +371,8 @@ static void buyer_writes(program *p) {
     }
 }
 
-void program_tick(program *p) {
+void program_tick(program *p)
+{
     int64_t now = simi_now(p->service);
     if (p->buyer && now >= p->buyer_next_ms) {
         p->buyer_next_ms = now + p->buyer_every_ms;
@@ -354,7 +380,8 @@ void program_tick(program *p) {
     }
 }
 
-int64_t program_next_ms(program *p) {
+int64_t program_next_ms(program *p)
+{
     return p->buyer ? p->buyer_next_ms : INT64_MAX;
 }
 
@@ -383,7 +410,8 @@ typedef struct settings {
     size_t fault_count;
 } settings;
 
-static bool take_word(settings *t, const char *name, const char *value) {
+static bool take_word(settings *t, const char *name, const char *value)
+{
     static const char *const tariffs[] = {"paid", "placeholder", "402"};
     static const char *const framings[] = {"", "length", "chunked", "close"};
     for (int i = 0; i < 3; i++) {
@@ -399,7 +427,8 @@ static bool take_word(settings *t, const char *name, const char *value) {
     return false;
 }
 
-static bool take_number(settings *t, const char *name, const char *value) {
+static bool take_number(settings *t, const char *name, const char *value)
+{
     int64_t n = 0;
     if (!simi_parse_int(value, &n) || n < 0) {
         return false;
@@ -407,8 +436,11 @@ static bool take_number(settings *t, const char *name, const char *value) {
     const struct {
         const char *name;
         int64_t *place;
-    } known[] = {{"--chats", &t->chats}, {"--every", &t->every}, {"--tcp-port", &t->tcp},
-                 {"--tls-port", &t->tls}, {"--user-id", &t->o.user_id}};
+    } known[] = {{"--chats", &t->chats},
+                 {"--every", &t->every},
+                 {"--tcp-port", &t->tcp},
+                 {"--tls-port", &t->tls},
+                 {"--user-id", &t->o.user_id}};
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
         if (strcmp(known[i].name, name) == 0) {
             *known[i].place = n;
@@ -429,13 +461,17 @@ static bool take_number(settings *t, const char *name, const char *value) {
     return true;
 }
 
-static bool take_text(program *p, settings *t, const char *name, const char *value) {
+static bool take_text(program *p, settings *t, const char *name, const char *value)
+{
     const struct {
         const char *name;
         const char **place;
-    } known[] = {{"--cert", &p->cert},           {"--key", &p->key},
-                 {"--ports", &p->ports_file},    {"--client-id", &t->o.client_id},
-                 {"--user-name", &t->o.user_name}, {"--client-secret", &t->o.client_secret}};
+    } known[] = {{"--cert", &p->cert},
+                 {"--key", &p->key},
+                 {"--ports", &p->ports_file},
+                 {"--client-id", &t->o.client_id},
+                 {"--user-name", &t->o.user_name},
+                 {"--client-secret", &t->o.client_secret}};
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
         if (strcmp(known[i].name, name) == 0) {
             *known[i].place = value;
@@ -449,15 +485,17 @@ static bool take_text(program *p, settings *t, const char *name, const char *val
     return false;
 }
 
-static bool read_command_line(program *p, settings *t, int argc, char **argv) {
+static bool read_command_line(program *p, settings *t, int argc, char **argv)
+{
     for (int i = 1; i < argc; i++) {
         const char *value = i + 1 < argc ? argv[i + 1] : "";
         if (strcmp(argv[i], "--buyer") == 0) {
             p->buyer = true;
         } else if (strcmp(argv[i], "--bare-array") == 0) {
             t->o.bare_array = true;
-        } else if (i + 1 < argc && (take_text(p, t, argv[i], value) ||
-                                    take_word(t, argv[i], value) || take_number(t, argv[i], value))) {
+        } else if (i + 1 < argc &&
+                   (take_text(p, t, argv[i], value) || take_word(t, argv[i], value) ||
+                    take_number(t, argv[i], value))) {
             i++;
         } else {
             (void)fprintf(stderr, "simulator: '%s' is not understood\n%s", argv[i], usage);
@@ -471,7 +509,8 @@ static bool read_command_line(program *p, settings *t, int argc, char **argv) {
     return true;
 }
 
-bool program_start(program *p, int argc, char **argv, int64_t (*clock_ms)(void *ctx)) {
+bool program_start(program *p, int argc, char **argv, int64_t (*clock_ms)(void *ctx))
+{
     settings t;
     memset(&t, 0, sizeof t);
     t.chats = 3;
@@ -499,7 +538,8 @@ bool program_start(program *p, int argc, char **argv, int64_t (*clock_ms)(void *
     return true;
 }
 
-void program_end(program *p) {
+void program_end(program *p)
+{
     sim_destroy(p->service);
     simi_free(&p->reply);
 }

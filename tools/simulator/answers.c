@@ -5,18 +5,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void say_ok(simi_answer *a) {
+static void say_ok(simi_answer *a)
+{
     simi_puts(&a->body, "{\"ok\":true}");
 }
 
 /* ---------------------------------------------------------------- tokens */
 
-static void refuse_token(sim *s, simi_answer *a, int status, const char *error, const char *why) {
+static void refuse_token(sim *s, simi_answer *a, int status, const char *error, const char *why)
+{
     a->status = s->o.token_errors_as_200 ? 200 : status;
     simi_putf(&a->body, "{\"error\":\"%s\",\"error_description\":\"%s\"}", error, why);
 }
 
-static void tell_token(sim *s, simi_answer *a, const simi_token *t) {
+static void tell_token(sim *s, simi_answer *a, const simi_token *t)
+{
     simi_putf(&a->body, "{\"access_token\":\"%s\",\"expires_in\":%u", t->access,
               (unsigned)s->o.token_lifetime_s);
     if (t->refresh != NULL) {
@@ -26,7 +29,8 @@ static void tell_token(sim *s, simi_answer *a, const simi_token *t) {
     simi_puts(&a->body, ",\"token_type\":\"Bearer\"}");
 }
 
-static void exchange_code(sim *s, simi_answer *a, const char *given) {
+static void exchange_code(sim *s, simi_answer *a, const char *given)
+{
     simi_code *code = given != NULL ? simi_find_code(s, given) : NULL;
     if (code == NULL) {
         refuse_token(s, a, 400, given == NULL ? "invalid_request" : "invalid_grant",
@@ -37,7 +41,8 @@ static void exchange_code(sim *s, simi_answer *a, const char *given) {
     tell_token(s, a, simi_issue_token(s, code->scope, true));
 }
 
-static void refresh(sim *s, simi_answer *a, const char *given) {
+static void refresh(sim *s, simi_answer *a, const char *given)
+{
     simi_token *old = given != NULL ? simi_find_refresh(s, given) : NULL;
     if (old == NULL) {
         refuse_token(s, a, 400, given == NULL ? "invalid_request" : "invalid_grant",
@@ -49,7 +54,8 @@ static void refresh(sim *s, simi_answer *a, const char *given) {
     tell_token(s, a, simi_issue_token(s, scope, true));
 }
 
-void simi_serve_token(sim *s, simi_request *r, simi_answer *a) {
+void simi_serve_token(sim *s, simi_request *r, simi_answer *a)
+{
     const char *grant = simi_param_value(r, "grant_type");
     if (strcmp(simi_param_value(r, "client_id"), s->o.client_id) != 0 ||
         strcmp(simi_param_value(r, "client_secret"), s->o.client_secret) != 0) {
@@ -63,7 +69,8 @@ void simi_serve_token(sim *s, simi_request *r, simi_answer *a) {
     }
 }
 
-void simi_serve_self(sim *s, simi_request *r, simi_answer *a) {
+void simi_serve_self(sim *s, simi_request *r, simi_answer *a)
+{
     (void)r;
     simi_puts(&a->body, "{\"email\":\"example@domain.com\",\"id\":");
     simi_put_id(s, &a->body, s->o.user_id);
@@ -83,7 +90,8 @@ typedef struct page {
     bool more;
 } page;
 
-static page page_of(const sim *s, const simi_request *r) {
+static page page_of(const sim *s, const simi_request *r)
+{
     page p = {0};
     const char *limit = simi_param_value(r, "limit");
     const char *offset = simi_param_value(r, "offset");
@@ -98,7 +106,8 @@ static page page_of(const sim *s, const simi_request *r) {
 }
 
 /* Whether the next row belongs to the page. */
-static bool on_page(page *p) {
+static bool on_page(page *p)
+{
     if ((int64_t)p->seen++ < p->offset) {
         return false;
     }
@@ -110,14 +119,16 @@ static bool on_page(page *p) {
     return true;
 }
 
-static void put_meta(const sim *s, const page *p, simi_buf *b) {
+static void put_meta(const sim *s, const page *p, simi_buf *b)
+{
     if (!s->o.no_meta) {
         simi_putf(b, ",\"meta\":{\"has_more\":%s}", p->more ? "true" : "false");
     }
 }
 
 /* Whether `one` is an element of the parameter, in either way of writing lists. */
-static bool listed(const simi_request *r, const char *name, const char *one) {
+static bool listed(const simi_request *r, const char *name, const char *one)
+{
     size_t len = strlen(one);
     for (size_t i = 0; i < r->param_count; i++) {
         const char *p = r->params[i].value;
@@ -132,7 +143,8 @@ static bool listed(const simi_request *r, const char *name, const char *one) {
     return false;
 }
 
-static bool wanted(const simi_request *r, const simi_chat *chat, bool unread_only) {
+static bool wanted(const simi_request *r, const simi_chat *chat, bool unread_only)
+{
     static const char *const words[] = {"u2i", "u2u", "a2u"};
     char item[24];
     bool types = simi_param_value(r, "chat_types") != NULL;
@@ -149,7 +161,8 @@ static bool wanted(const simi_request *r, const simi_chat *chat, bool unread_onl
     return chat->item_id != 0 && listed(r, "item_ids", item);
 }
 
-void simi_serve_chats(sim *s, simi_request *r, simi_answer *a) {
+void simi_serve_chats(sim *s, simi_request *r, simi_answer *a)
+{
     const char *unread = simi_param_value(r, "unread_only");
     bool unread_only = unread != NULL && strcmp(unread, "true") == 0;
     page p = page_of(s, r);
@@ -165,7 +178,8 @@ void simi_serve_chats(sim *s, simi_request *r, simi_answer *a) {
     simi_puts(&a->body, "}");
 }
 
-static simi_chat *chat_of(sim *s, const simi_request *r, simi_answer *a) {
+static simi_chat *chat_of(sim *s, const simi_request *r, simi_answer *a)
+{
     simi_chat *chat = simi_find_chat(s, r->chat_id);
     if (chat == NULL) {
         simi_error(a, 404, SIM_BODY_SPEC);
@@ -173,14 +187,16 @@ static simi_chat *chat_of(sim *s, const simi_request *r, simi_answer *a) {
     return chat;
 }
 
-void simi_serve_chat(sim *s, simi_request *r, simi_answer *a) {
+void simi_serve_chat(sim *s, simi_request *r, simi_answer *a)
+{
     simi_chat *chat = chat_of(s, r, a);
     if (chat != NULL) {
         simi_put_chat(s, &a->body, chat);
     }
 }
 
-void simi_serve_messages(sim *s, simi_request *r, simi_answer *a) {
+void simi_serve_messages(sim *s, simi_request *r, simi_answer *a)
+{
     simi_chat *chat = chat_of(s, r, a);
     page p = page_of(s, r);
     if (chat == NULL) {
@@ -204,7 +220,8 @@ void simi_serve_messages(sim *s, simi_request *r, simi_answer *a) {
 /* ---------------------------------------------------------------- sending */
 
 static simi_message *store(sim *s, simi_request *r, simi_chat *chat, sim_type type,
-                           const char *text, const char *image_id) {
+                           const char *text, const char *image_id)
+{
     sim_message_options o;
     memset(&o, 0, sizeof o);
     o.type = type;
@@ -212,13 +229,16 @@ static simi_message *store(sim *s, simi_request *r, simi_chat *chat, sim_type ty
     return simi_store(s, chat, &o, SIM_API, text, image_id, r->number);
 }
 
-static void tell_sent(simi_answer *a, const simi_message *m) {
-    simi_putf(&a->body, "\"content\":%s,\"created\":%lld,\"direction\":\"out\",\"id\":\"%s\","
-                        "\"type\":\"%s\"}",
+static void tell_sent(simi_answer *a, const simi_message *m)
+{
+    simi_putf(&a->body,
+              "\"content\":%s,\"created\":%lld,\"direction\":\"out\",\"id\":\"%s\","
+              "\"type\":\"%s\"}",
               m->content, (long long)(m->created_ms / 1000), m->id, m->type_word);
 }
 
-void simi_serve_send(sim *s, simi_request *r, simi_answer *a) {
+void simi_serve_send(sim *s, simi_request *r, simi_answer *a)
+{
     const cJSON *message = cJSON_GetObjectItemCaseSensitive(r->json, "message");
     const cJSON *text = cJSON_GetObjectItemCaseSensitive(message, "text");
     simi_chat *chat = chat_of(s, r, a);
@@ -228,7 +248,8 @@ void simi_serve_send(sim *s, simi_request *r, simi_answer *a) {
     }
 }
 
-void simi_serve_send_image(sim *s, simi_request *r, simi_answer *a) {
+void simi_serve_send_image(sim *s, simi_request *r, simi_answer *a)
+{
     const cJSON *image = cJSON_GetObjectItemCaseSensitive(r->json, "image_id");
     simi_chat *chat = chat_of(s, r, a);
     if (chat == NULL) {
@@ -244,7 +265,8 @@ void simi_serve_send_image(sim *s, simi_request *r, simi_answer *a) {
     tell_sent(a, store(s, r, chat, SIM_IMAGE, NULL, image->valuestring));
 }
 
-void simi_serve_upload(sim *s, simi_request *r, simi_answer *a) {
+void simi_serve_upload(sim *s, simi_request *r, simi_answer *a)
+{
     sim_upload_info info;
     char id[40];
     if (!simi_take_upload(s, r, a, &info)) {
@@ -262,7 +284,8 @@ void simi_serve_upload(sim *s, simi_request *r, simi_answer *a) {
     simi_puts(&a->body, "}");
 }
 
-void simi_serve_delete(sim *s, simi_request *r, simi_answer *a) {
+void simi_serve_delete(sim *s, simi_request *r, simi_answer *a)
+{
     simi_chat *chat = chat_of(s, r, a);
     if (chat == NULL) {
         return;
@@ -280,7 +303,8 @@ void simi_serve_delete(sim *s, simi_request *r, simi_answer *a) {
     }
 }
 
-void simi_serve_read(sim *s, simi_request *r, simi_answer *a) {
+void simi_serve_read(sim *s, simi_request *r, simi_answer *a)
+{
     simi_chat *chat = chat_of(s, r, a);
     if (chat == NULL) {
         return;
@@ -293,14 +317,17 @@ void simi_serve_read(sim *s, simi_request *r, simi_answer *a) {
 
 /* ---------------------------------------------------------------- the rest */
 
-static void put_voice(sim *s, simi_buf *b, const simi_message *m, bool first) {
-    simi_putf(b, "%s\"%s\":\"https://voice.k.avito.ru/files/%s.mp4?expires=%lld\\u0026sign=%016llx\"",
+static void put_voice(sim *s, simi_buf *b, const simi_message *m, bool first)
+{
+    simi_putf(b,
+              "%s\"%s\":\"https://voice.k.avito.ru/files/%s.mp4?expires=%lld\\u0026sign=%016llx\"",
               first ? "" : ",", m->voice_id, m->voice_id,
               (long long)(simi_now(s) / 1000 + 3600), /* good for one hour */
               (unsigned long long)sim_fnv1a(m->voice_id, strlen(m->voice_id)));
 }
 
-void simi_serve_voice(sim *s, simi_request *r, simi_answer *a) {
+void simi_serve_voice(sim *s, simi_request *r, simi_answer *a)
+{
     bool first = true;
     simi_puts(&a->body, "{\"voices_urls\":{");
     for (size_t i = 0; i < s->log_count; i++) {
@@ -314,15 +341,18 @@ void simi_serve_voice(sim *s, simi_request *r, simi_answer *a) {
     simi_puts(&a->body, "}}");
 }
 
-static int64_t number_in(const cJSON *object, const char *name) {
+static int64_t number_in(const cJSON *object, const char *name)
+{
     const cJSON *value = cJSON_GetObjectItemCaseSensitive(object, name);
     return cJSON_IsNumber(value) ? (int64_t)value->valuedouble : 0;
 }
 
-void simi_serve_blacklist(sim *s, simi_request *r, simi_answer *a) {
+void simi_serve_blacklist(sim *s, simi_request *r, simi_answer *a)
+{
     const cJSON *user;
     (void)a; /* no body is declared: an empty 200 */
-    cJSON_ArrayForEach(user, cJSON_GetObjectItemCaseSensitive(r->json, "users")) {
+    cJSON_ArrayForEach(user, cJSON_GetObjectItemCaseSensitive(r->json, "users"))
+    {
         const cJSON *context = cJSON_GetObjectItemCaseSensitive(user, "context");
         SIMI_GROW(s->blocked, s->blocked_count, s->blocked_cap);
         sim_blocked_info *b = &s->blocked[s->blocked_count++];
@@ -332,11 +362,13 @@ void simi_serve_blacklist(sim *s, simi_request *r, simi_answer *a) {
     }
 }
 
-static const char *url_of(const simi_request *r) {
+static const char *url_of(const simi_request *r)
+{
     return cJSON_GetObjectItemCaseSensitive(r->json, "url")->valuestring;
 }
 
-static size_t find_subscription(const sim *s, const char *url) {
+static size_t find_subscription(const sim *s, const char *url)
+{
     size_t i = 0;
     while (i < s->subscription_count && strcmp(s->subscriptions[i], url) != 0) {
         i++;
@@ -344,7 +376,8 @@ static size_t find_subscription(const sim *s, const char *url) {
     return i;
 }
 
-void simi_serve_subscribe(sim *s, simi_request *r, simi_answer *a) {
+void simi_serve_subscribe(sim *s, simi_request *r, simi_answer *a)
+{
     const char *url = url_of(r);
     if (find_subscription(s, url) == s->subscription_count) {
         SIMI_GROW(s->subscriptions, s->subscription_count, s->subscription_cap);
@@ -357,7 +390,8 @@ void simi_serve_subscribe(sim *s, simi_request *r, simi_answer *a) {
     say_ok(a);
 }
 
-void simi_serve_unsubscribe(sim *s, simi_request *r, simi_answer *a) {
+void simi_serve_unsubscribe(sim *s, simi_request *r, simi_answer *a)
+{
     size_t i = find_subscription(s, url_of(r));
     if (i < s->subscription_count) {
         free(s->subscriptions[i]);
@@ -368,7 +402,8 @@ void simi_serve_unsubscribe(sim *s, simi_request *r, simi_answer *a) {
     say_ok(a);
 }
 
-void simi_serve_subscriptions(sim *s, simi_request *r, simi_answer *a) {
+void simi_serve_subscriptions(sim *s, simi_request *r, simi_answer *a)
+{
     (void)r;
     simi_puts(&a->body, "{\"subscriptions\":[");
     for (size_t i = 0; i < s->subscription_count; i++) {

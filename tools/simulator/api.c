@@ -7,18 +7,20 @@
  * For all entries:
  *
  *   - Every call but /token needs "Authorization: Bearer TOKEN": without, or with a token that was
- *     never given, 401. An expired token is 403 with {"result":{"status":false,"message":"access
- *     token expired"}}: the official guide on authorization says 403, a recorded answer has this body.
- *   - A method or path that is not in the table gets the gateway's 404, {"message":"no Route matched
- *     with those values"}, as recorded; the official description does not show it.
+ *     never given, 401. An expired token is 403 with
+ *     {"result":{"status":false,"message":"access token expired"}}: the official guide on
+ *     authorization says 403, a recorded answer has this body.
+ *   - A method or path that is not in the table gets the gateway's 404,
+ *     {"message":"no Route matched with those values"}, as recorded; the official description does
+ *     not show it.
  *   - A foreign {user_id} is 403 "permission denied" (recorded), an unknown chat or message 404.
  *   - Query and body that break the rules below are 400 with "error.fields", the description's
  *     validation error. (It defines the error schemas, but names them at no operation.)
  *   - Without the right tariff 402, see sim_options.tariff.
  *   - Parameters and members that the table does not have are ignored, as services do, and counted
  *     (sim_stats.unknown_parameters), so that a test can insist on none.
- *   - Lists of words and numbers are taken both ways, "a,b" and repeated: the description's examples
- *     show commas, its default style means repetition, and both are in use.
+ *   - Lists of words and numbers are taken both ways, "a,b" and repeated: the description's
+ *     examples show commas, its default style means repetition, and both are in use.
  *   - Ids in answers exceed 32 bits (listings of today do), although the description says int32.
  */
 #include "internal.h"
@@ -27,16 +29,32 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The description says "limit" 1..100 and "offset" 0..1000; sim_options may set other upper ends. */
-#define LIMIT {"limit", SIMI_INT, false, 1, 100, NULL}
-#define OFFSET {"offset", SIMI_INT, false, 0, 1000, NULL}
-#define END {NULL, SIMI_INT, false, 0, 0, NULL}
-#define NO_QUERY {END}
-#define NO_FIELDS {END}
+/* As described; sim_options may set other upper ends. */
+#define LIMIT                                                                                      \
+    {                                                                                              \
+        "limit", SIMI_INT, false, 1, 100, NULL                                                     \
+    }
+#define OFFSET                                                                                     \
+    {                                                                                              \
+        "offset", SIMI_INT, false, 0, 1000, NULL                                                   \
+    }
+#define END                                                                                        \
+    {                                                                                              \
+        NULL, SIMI_INT, false, 0, 0, NULL                                                          \
+    }
+#define NO_QUERY                                                                                   \
+    {                                                                                              \
+        END                                                                                        \
+    }
+#define NO_FIELDS                                                                                  \
+    {                                                                                              \
+        END                                                                                        \
+    }
 #define V1 "/messenger/v1/accounts/{user_id}"
 #define V2 "/messenger/v2/accounts/{user_id}"
 #define V3 "/messenger/v3/accounts/{user_id}"
 
+/* clang-format off */
 const simi_row simi_table[] = {
     {SIM_TOKEN, "POST", "/token", "/token/", NO_QUERY, SIMI_FORM,
      {{"grant_type", SIMI_WORD, true, 0, 0, "client_credentials,authorization_code,refresh_token"},
@@ -47,8 +65,8 @@ const simi_row simi_table[] = {
       END},
      NULL, false, simi_serve_token,
      "{access_token, expires_in, token_type}; not for client_credentials: refresh_token, scope",
-     "The description has three paths that differ in invisible characters only (U+200E); it is one. "
-     "Both /token and /token/ are in use. Refusals have the form of OAuth 2 (error, "
+     "The description has three paths that differ in invisible characters only (U+200E); it is "
+     "one. Both /token and /token/ are in use. Refusals have the form of OAuth 2 (error, "
      "error_description), which clients in use read; the description shows none."},
 
     {SIM_SELF, "GET", "/core/v1/accounts/self", "/core/v1/accounts/self/", NO_QUERY, SIMI_NO_BODY,
@@ -63,8 +81,8 @@ const simi_row simi_table[] = {
       LIMIT, OFFSET, END},
      SIMI_NO_BODY, NO_FIELDS, "messenger:read", false, simi_serve_chats,
      "{chats[Chat], meta{has_more}}",
-     "meta.has_more, users[].parsing_allowed, context.value.location, last_message.delivered and the "
-     "sizes of avatars are not described but recorded. No order is described; all readers rely on "
+     "meta.has_more, users[].parsing_allowed, context.value.location, last_message.delivered and "
+     "the sizes of avatars are not described but recorded. No order is described; all readers rely on "
      "`updated`, newest first."},
 
     {SIM_CHAT, "GET", V2 "/chats/{chat_id}", NULL, NO_QUERY, SIMI_NO_BODY, NO_FIELDS,
@@ -91,8 +109,8 @@ const simi_row simi_table[] = {
 
     {SIM_DELETE, "POST", V1 "/chats/{chat_id}/messages/{message_id}", NULL, NO_QUERY, SIMI_NO_BODY,
      NO_FIELDS, "messenger:write", true, simi_serve_delete, "{}",
-     "Within one hour, the row stays with type \"deleted\": described. The refusals are assumed: 400 "
-     "after the hour, 403 for somebody else's message."},
+     "Within one hour, the row stays with type \"deleted\": described. The refusals are assumed: "
+     "400 after the hour, 403 for somebody else's message."},
 
     {SIM_READ, "POST", V1 "/chats/{chat_id}/read", NULL, NO_QUERY, SIMI_NO_BODY, NO_FIELDS,
      "messenger:read", true, simi_serve_read, "{ok}",
@@ -100,8 +118,9 @@ const simi_row simi_table[] = {
 
     {SIM_UPLOAD, "POST", V1 "/uploadImages", NULL, NO_QUERY, SIMI_MULTIPART, NO_FIELDS,
      "messenger:write", true, simi_serve_upload, "{image_id:{WxH:url}}",
-     "One part \"uploadfile[]\" with a file name, JPEG, HEIC, GIF, BMP or PNG by its first bytes, at "
-     "most 24 MB (413) and 75 megapixels. That the file name is needed: every client that works has it."},
+     "One part \"uploadfile[]\" with a file name, JPEG, HEIC, GIF, BMP or PNG by its first bytes, "
+     "at most 24 MB (413) and 75 megapixels. That the file name is needed: every client that works "
+     "has it."},
 
     {SIM_VOICE, "GET", V1 "/getVoiceFiles", NULL,
      {{"voice_ids", SIMI_STRINGS, true, 1, 100, NULL}, END}, SIMI_NO_BODY, NO_FIELDS,
@@ -125,15 +144,18 @@ const simi_row simi_table[] = {
      "{ok}", "A URL that is not subscribed is taken as done: assumed."},
 
     {SIM_SUBSCRIPTIONS, "POST", "/messenger/v1/subscriptions", NULL, NO_QUERY, SIMI_NO_BODY,
-     NO_FIELDS, "messenger:read", false, simi_serve_subscriptions, "{subscriptions[{url, version}]}",
+     NO_FIELDS, "messenger:read", false, simi_serve_subscriptions,
+     "{subscriptions[{url, version}]}",
      "The example is {\"ok\":true}, against its own schema."},
 };
+/* clang-format on */
 
 const size_t simi_table_count = sizeof simi_table / sizeof *simi_table;
 
 /* ---------------------------------------------------------------- routes */
 
-static bool take_variable(simi_request *r, const char *name, const char *p, size_t len) {
+static bool take_variable(simi_request *r, const char *name, const char *p, size_t len)
+{
     struct {
         const char *name;
         char *out;
@@ -150,7 +172,8 @@ static bool take_variable(simi_request *r, const char *name, const char *p, size
     return false;
 }
 
-static bool match_path(simi_request *r, const char *form, const char *path, size_t len) {
+static bool match_path(simi_request *r, const char *form, const char *path, size_t len)
+{
     const char *end = path + len;
     r->user_id[0] = r->chat_id[0] = r->message_id[0] = '\0';
     while (*form != '\0' && path < end) {
@@ -171,7 +194,8 @@ static bool match_path(simi_request *r, const char *form, const char *path, size
     return *form == '\0' && path == end;
 }
 
-void simi_route(sim *s, simi_request *r) {
+void simi_route(sim *s, simi_request *r)
+{
     const char *path = r->target.p;
     size_t len = strcspn(path, "?");
     r->row = NULL;
@@ -194,10 +218,12 @@ void simi_route(sim *s, simi_request *r) {
 
 /* ---------------------------------------------------------------- names and values */
 
-bool simi_parse_pairs(simi_request *r, const char *p, size_t len) {
+bool simi_parse_pairs(simi_request *r, const char *p, size_t len)
+{
     const char *end = p + len;
     r->param_count = 0;
-    if (r->text.cap < len * 2 + 2) { /* enough for all: it must not move while params point into it */
+    if (r->text.cap <
+        len * 2 + 2) { /* enough for all: it must not move while params point into it */
         r->text.cap = len * 2 + 2;
         r->text.p = simi_alloc(r->text.p, r->text.cap);
     }
@@ -229,13 +255,15 @@ bool simi_parse_pairs(simi_request *r, const char *p, size_t len) {
     return true;
 }
 
-bool simi_parse_query(simi_request *r) {
+bool simi_parse_query(simi_request *r)
+{
     const char *query = strchr(r->target.p, '?');
     r->param_count = 0;
     return query == NULL || simi_parse_pairs(r, query + 1, strlen(query + 1));
 }
 
-const char *simi_param_value(const simi_request *r, const char *name) {
+const char *simi_param_value(const simi_request *r, const char *name)
+{
     for (size_t i = 0; i < r->param_count; i++) {
         if (strcmp(r->params[i].name, name) == 0) {
             return r->params[i].value;
@@ -246,7 +274,8 @@ const char *simi_param_value(const simi_request *r, const char *name) {
 
 /* ---------------------------------------------------------------- one value against one rule */
 
-static bool is_word_of(const char *words, const char *word, size_t len) {
+static bool is_word_of(const char *words, const char *word, size_t len)
+{
     while (*words != '\0') {
         size_t n = strcspn(words, ",");
         if (n == len && memcmp(words, word, n) == 0) {
@@ -257,8 +286,11 @@ static bool is_word_of(const char *words, const char *word, size_t len) {
     return false;
 }
 
-static bool is_url(const char *text) {
-    size_t scheme = strncmp(text, "https://", 8) == 0 ? 8 : strncmp(text, "http://", 7) == 0 ? 7 : 0;
+static bool is_url(const char *text)
+{
+    size_t scheme = strncmp(text, "https://", 8) == 0  ? 8
+                    : strncmp(text, "http://", 7) == 0 ? 7
+                                                       : 0;
     if (scheme == 0 || text[scheme] == '\0' || strchr("/?#:", text[scheme]) != NULL) {
         return false;
     }
@@ -270,14 +302,16 @@ static bool is_url(const char *text) {
     return true;
 }
 
-static const char *range_message(const simi_field *f, int64_t max) {
+static const char *range_message(const simi_field *f, int64_t max)
+{
     static const char *const known[] = {"must be between 1 and 100", "must be between 0 and 1000",
                                         "must be between 1 and 4", "must be a positive number"};
     return max == 100 ? known[0] : max == 1000 ? known[1] : f->max == 4 ? known[2] : known[3];
 }
 
 /* NULL, or what is wrong with a value that came as text. */
-static const char *wrong_text(sim *s, const simi_field *f, const char *value) {
+static const char *wrong_text(sim *s, const simi_field *f, const char *value)
+{
     int64_t n = 0;
     int64_t max = strcmp(f->name, "limit") == 0    ? (int64_t)s->o.page_limit_max
                   : strcmp(f->name, "offset") == 0 ? (int64_t)s->o.offset_max
@@ -307,7 +341,8 @@ static const char *wrong_text(sim *s, const simi_field *f, const char *value) {
 }
 
 /* The same for "a,b,c". */
-static const char *wrong_list(const simi_field *f, const char *value) {
+static const char *wrong_list(const simi_field *f, const char *value)
+{
     char one[32];
     int64_t n = 0;
     for (const char *p = value;; p++) {
@@ -331,11 +366,13 @@ static const char *wrong_list(const simi_field *f, const char *value) {
     }
 }
 
-static bool is_list(const simi_field *f) {
+static bool is_list(const simi_field *f)
+{
     return f->kind == SIMI_WORDS || f->kind == SIMI_INTS || f->kind == SIMI_STRINGS;
 }
 
-static const simi_field *find_field(const simi_field *fields, const char *name) {
+static const simi_field *find_field(const simi_field *fields, const char *name)
+{
     for (; fields->name != NULL; fields++) {
         if (strcmp(fields->name, name) == 0) {
             return fields;
@@ -344,7 +381,8 @@ static const simi_field *find_field(const simi_field *fields, const char *name) 
     return NULL;
 }
 
-static bool check_pairs(sim *s, simi_request *r, const simi_field *fields, simi_answer *a) {
+static bool check_pairs(sim *s, simi_request *r, const simi_field *fields, simi_answer *a)
+{
     for (size_t i = 0; i < r->param_count; i++) {
         const simi_param *p = &r->params[i];
         const simi_field *f = find_field(fields, p->name);
@@ -374,7 +412,8 @@ static bool check_pairs(sim *s, simi_request *r, const simi_field *fields, simi_
 
 /* cJSON is lenient; the service's decoder is not. What cJSON lets through and JSON does not allow:
  * bytes that are not UTF-8, control characters, other words for blanks, a written NUL. */
-static bool is_strict(const char *p, size_t len) {
+static bool is_strict(const char *p, size_t len)
+{
     bool in_string = false;
     for (size_t i = 0; i < len; i++) {
         unsigned char c = (unsigned char)p[i];
@@ -396,7 +435,8 @@ static bool is_strict(const char *p, size_t len) {
     return simi_is_utf8(p, len);
 }
 
-bool simi_parse_json(simi_request *r) {
+bool simi_parse_json(simi_request *r)
+{
     if (r->body.len == 0 || !is_strict(r->body.p, r->body.len)) {
         return false;
     }
@@ -404,7 +444,8 @@ bool simi_parse_json(simi_request *r) {
     return cJSON_IsObject(r->json);
 }
 
-static const char *wrong_json(sim *s, const simi_field *f, const cJSON *value) {
+static const char *wrong_json(sim *s, const simi_field *f, const cJSON *value)
+{
     char number[32];
     if (f->kind == SIMI_INT) {
         double n = cJSON_IsNumber(value) ? value->valuedouble : 0.5;
@@ -425,7 +466,8 @@ static const char *wrong_json(sim *s, const simi_field *f, const cJSON *value) {
 
 /* Walks to the value that `path` names; NULL: not there. *bad is set if something on the way is not
  * what it must be. */
-static const cJSON *walk(const cJSON *from, const char *path, bool *bad) {
+static const cJSON *walk(const cJSON *from, const char *path, bool *bad)
+{
     char key[32];
     while (from != NULL && *path != '\0') {
         size_t n = strcspn(path, ".");
@@ -442,13 +484,14 @@ static const cJSON *walk(const cJSON *from, const char *path, bool *bad) {
 }
 
 static bool check_one(sim *s, const simi_field *f, const cJSON *base, const char *path,
-                      simi_answer *a) {
+                      simi_answer *a)
+{
     bool bad = false;
     const cJSON *value = walk(base, path, &bad);
-    const char *wrong = bad              ? "must be an object"
-                        : value != NULL  ? wrong_json(s, f, value)
-                        : f->required    ? "is required"
-                                         : NULL;
+    const char *wrong = bad             ? "must be an object"
+                        : value != NULL ? wrong_json(s, f, value)
+                        : f->required   ? "is required"
+                                        : NULL;
     if (wrong != NULL) {
         simi_field_error(a, f->name, wrong);
     }
@@ -456,16 +499,19 @@ static bool check_one(sim *s, const simi_field *f, const cJSON *base, const char
 }
 
 /* Counts the members that no path of the table goes through. */
-static void count_unknown(sim *s, const simi_field *fields, const cJSON *object, const char *prefix) {
+static void count_unknown(sim *s, const simi_field *fields, const cJSON *object, const char *prefix)
+{
     char path[128];
     const cJSON *member;
-    cJSON_ArrayForEach(member, object) {
+    cJSON_ArrayForEach(member, object)
+    {
         const char *name = member->string != NULL ? member->string : "";
         (void)snprintf(path, sizeof path, "%s%.40s", prefix, name);
         size_t len = strlen(path);
         bool known = false;
         for (const simi_field *f = fields; f->name != NULL; f++) {
-            known = known || (strncmp(f->name, path, len) == 0 && strchr(".[", f->name[len]) != NULL);
+            known =
+                known || (strncmp(f->name, path, len) == 0 && strchr(".[", f->name[len]) != NULL);
         }
         if (!known) {
             s->stats.unknown_parameters++;
@@ -476,7 +522,8 @@ static void count_unknown(sim *s, const simi_field *fields, const cJSON *object,
     }
 }
 
-static bool check_json(sim *s, simi_request *r, simi_answer *a) {
+static bool check_json(sim *s, simi_request *r, simi_answer *a)
+{
     if (!simi_parse_json(r)) {
         simi_error_text(a, 400, "Bad Request");
         return false;
@@ -491,7 +538,8 @@ static bool check_json(sim *s, simi_request *r, simi_answer *a) {
             continue;
         }
         const cJSON *one;
-        cJSON_ArrayForEach(one, cJSON_GetObjectItemCaseSensitive(r->json, "users")) {
+        cJSON_ArrayForEach(one, cJSON_GetObjectItemCaseSensitive(r->json, "users"))
+        {
             if (!check_one(s, f, one, inside + 3, a)) {
                 return false;
             }
@@ -500,12 +548,14 @@ static bool check_json(sim *s, simi_request *r, simi_answer *a) {
     return true;
 }
 
-static bool is_type(const simi_request *r, const char *type) {
+static bool is_type(const simi_request *r, const char *type)
+{
     size_t n = strlen(type);
     return strncmp(r->content_type, type, n) == 0 && strchr("; \t", r->content_type[n]) != NULL;
 }
 
-static bool check_form(sim *s, simi_request *r, simi_answer *a) {
+static bool check_form(sim *s, simi_request *r, simi_answer *a)
+{
     if (!is_type(r, "application/x-www-form-urlencoded") || r->param_count != 0 ||
         r->body.len == 0 || !simi_parse_pairs(r, r->body.p, r->body.len)) {
         simi_error(a, 400, SIM_BODY_OAUTH);
@@ -518,7 +568,8 @@ static bool check_form(sim *s, simi_request *r, simi_answer *a) {
     return true;
 }
 
-bool simi_check_fields(sim *s, simi_request *r, simi_answer *a) {
+bool simi_check_fields(sim *s, simi_request *r, simi_answer *a)
+{
     if (!simi_parse_query(r)) {
         simi_error_text(a, 400, "Bad Request");
         return false;

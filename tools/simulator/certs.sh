@@ -51,6 +51,9 @@ subjectAltName = DNS:example.org
 END
 : >index.txt
 
+past=20200101000000Z
+future=20491231235959Z
+
 quietly() {
     "$@" >last.log 2>&1 || { cat last.log >&2; exit 1; }
 }
@@ -67,9 +70,9 @@ new_key() {
 # new_root ec|rsa NAME
 new_root() {
     new_key "$1" "$2-root.key"
-    quietly openssl req -new -key "$2-root.key" -subj "/O=Simulator tests/CN=$2 root" -out "$2-root.csr"
+    quietly openssl req -new -key "$2-root.key" -subj "/O=Simulator tests/CN=$2 root" -out one.csr
     quietly openssl ca -batch -config ca.cnf -selfsign -keyfile "$2-root.key" -extensions root \
-        -in "$2-root.csr" -startdate 20200101000000Z -enddate 20491231235959Z -notext -out "$2-root.pem"
+        -in one.csr -startdate $past -enddate $future -notext -out "$2-root.pem"
 }
 
 # sign ISSUER EXTENSIONS KEY SUBJECT OUT FROM TO
@@ -85,15 +88,13 @@ server() {
     cat one.pem "$1-intermediate.pem" >"$2"
 }
 
-past=20200101000000Z
-future=20491231235959Z
 for kind in ec rsa other; do
     algorithm=$kind
     [ $kind = other ] && algorithm=ec
     new_root $algorithm $kind
     new_key $algorithm $kind-intermediate.key
-    sign $kind-root intermediate $kind-intermediate.key "$kind intermediate" $kind-intermediate.pem \
-        $past $future
+    sign $kind-root intermediate $kind-intermediate.key "$kind intermediate" \
+        $kind-intermediate.pem $past $future
 done
 new_key ec ec.key
 new_key rsa rsa.key

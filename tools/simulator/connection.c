@@ -15,15 +15,15 @@ struct sim_conn {
     /* in */
     http_parser parser;
     simi_request r;
-    simi_buf name, value;   /* of the header that is being read */
+    simi_buf name, value; /* of the header that is being read */
     bool in_value;
-    simi_buf waiting;       /* bytes that came while an answer was due */
+    simi_buf waiting; /* bytes that came while an answer was due */
     size_t head_bytes;
-    char before;            /* the byte before the current piece */
+    char before; /* the byte before the current piece */
     bool in_message, head_done, complete;
     bool fault_known;
     sim_fault fault;
-    bool deaf;              /* answered early: what still comes is thrown away */
+    bool deaf; /* answered early: what still comes is thrown away */
     /* out */
     simi_buf out;
     size_t sent;
@@ -38,7 +38,8 @@ struct sim_conn {
 
 /* ---------------------------------------------------------------- reading */
 
-static void take_text(char *out, size_t cap, const simi_buf *value, simi_request *r) {
+static void take_text(char *out, size_t cap, const simi_buf *value, simi_request *r)
+{
     if (value->len >= cap) {
         r->header_too_long = true;
         return;
@@ -47,11 +48,13 @@ static void take_text(char *out, size_t cap, const simi_buf *value, simi_request
     out[value->len] = '\0';
 }
 
-static bool is_header(const sim_conn *c, const char *name) {
+static bool is_header(const sim_conn *c, const char *name)
+{
     return strcasecmp(c->name.p, name) == 0;
 }
 
-static void end_header(sim_conn *c) {
+static void end_header(sim_conn *c)
+{
     simi_request *r = &c->r;
     if (c->name.len == 0) {
         return;
@@ -77,16 +80,19 @@ static void end_header(sim_conn *c) {
     c->in_value = false;
 }
 
-static sim_conn *of(http_parser *p) {
+static sim_conn *of(http_parser *p)
+{
     return p->data;
 }
 
-static int on_url(http_parser *p, const char *at, size_t len) {
+static int on_url(http_parser *p, const char *at, size_t len)
+{
     simi_put(&of(p)->r.target, at, len);
     return 0;
 }
 
-static int on_header_field(http_parser *p, const char *at, size_t len) {
+static int on_header_field(http_parser *p, const char *at, size_t len)
+{
     sim_conn *c = of(p);
     if (c->in_value) {
         end_header(c);
@@ -95,13 +101,15 @@ static int on_header_field(http_parser *p, const char *at, size_t len) {
     return 0;
 }
 
-static int on_header_value(http_parser *p, const char *at, size_t len) {
+static int on_header_value(http_parser *p, const char *at, size_t len)
+{
     of(p)->in_value = true;
     simi_put(&of(p)->value, at, len);
     return 0;
 }
 
-static int on_headers_complete(http_parser *p) {
+static int on_headers_complete(http_parser *p)
+{
     sim_conn *c = of(p);
     end_header(c);
     c->r.chunked = (p->flags & F_CHUNKED) != 0;
@@ -109,12 +117,14 @@ static int on_headers_complete(http_parser *p) {
     return 0;
 }
 
-static int on_body(http_parser *p, const char *at, size_t len) {
+static int on_body(http_parser *p, const char *at, size_t len)
+{
     simi_put(&of(p)->r.body, at, len);
     return 0;
 }
 
-static int on_message_complete(http_parser *p) {
+static int on_message_complete(http_parser *p)
+{
     of(p)->complete = true;
     http_parser_pause(p, 1);
     return 0;
@@ -129,7 +139,8 @@ static const http_parser_settings settings = {
     .on_message_complete = on_message_complete,
 };
 
-static void begin_request(sim_conn *c) {
+static void begin_request(sim_conn *c)
+{
     simi_request *r = &c->r;
     http_parser_init(&c->parser, HTTP_REQUEST);
     c->parser.data = c;
@@ -154,7 +165,8 @@ static void begin_request(sim_conn *c) {
 /* ---------------------------------------------------------------- writing */
 
 static void put_body(simi_buf *b, const simi_answer *a, sim_framing framing, size_t chunk,
-                     bool extras) {
+                     bool extras)
+{
     if (framing != SIM_FRAMING_CHUNKED) {
         simi_put(b, a->body.p, a->body.len);
         return;
@@ -169,7 +181,8 @@ static void put_body(simi_buf *b, const simi_answer *a, sim_framing framing, siz
     simi_puts(b, extras ? "0\r\nX-Trailer: 1\r\n\r\n" : "0\r\n\r\n");
 }
 
-static void put_padding(simi_buf *b, size_t size) {
+static void put_padding(simi_buf *b, size_t size)
+{
     if (size == 0) {
         return;
     }
@@ -181,7 +194,8 @@ static void put_padding(simi_buf *b, size_t size) {
 }
 
 static void put_head(sim_conn *c, const simi_answer *a, const sim_fault *f, sim_framing framing,
-                     bool last) {
+                     bool last)
+{
     sim *s = c->s;
     simi_buf *b = &c->out;
     char date[40];
@@ -191,7 +205,8 @@ static void put_head(sim_conn *c, const simi_answer *a, const sim_fault *f, sim_
         simi_putf(b, "Content-Type: %s\r\n", a->content_type);
     }
     if (framing == SIM_FRAMING_LENGTH && a->status != 204 && a->status != 304) {
-        simi_putf(b, "Content-Length: %lld\r\n", (long long)a->body.len + (long long)f->wrong_length);
+        simi_putf(b, "Content-Length: %lld\r\n",
+                  (long long)a->body.len + (long long)f->wrong_length);
     } else if (framing == SIM_FRAMING_CHUNKED) {
         simi_puts(b, "Transfer-Encoding: chunked\r\n");
     }
@@ -212,7 +227,8 @@ static void put_head(sim_conn *c, const simi_answer *a, const sim_fault *f, sim_
     simi_puts(b, "\r\n");
 }
 
-static void put_answer(sim_conn *c, const simi_answer *a, const sim_fault *f) {
+static void put_answer(sim_conn *c, const simi_answer *a, const sim_fault *f)
+{
     sim *s = c->s;
     sim_framing framing = f->framing != SIM_FRAMING_DEFAULT ? f->framing : s->o.framing;
     size_t chunk = f->chunk_size != 0 ? f->chunk_size : s->o.chunk_size;
@@ -244,12 +260,14 @@ static void put_answer(sim_conn *c, const simi_answer *a, const sim_fault *f) {
 
 /* ---------------------------------------------------------------- serving */
 
-static void end_now(sim_conn *c) {
+static void end_now(sim_conn *c)
+{
     c->ended = c->close_after && c->sent == c->out.len && !c->stalled;
 }
 
 /* Not HTTP, or not as the gateway wants it: its own page, and the end. */
-static void refuse_http(sim_conn *c, int status) {
+static void refuse_http(sim_conn *c, int status)
+{
     simi_answer a = {0};
     sim_fault none;
     memset(&none, 0, sizeof none);
@@ -258,8 +276,9 @@ static void refuse_http(sim_conn *c, int status) {
     c->s->stats.by_status[status]++;
     a.status = status;
     a.content_type = "text/html";
-    simi_putf(&a.body, "<html>\r\n<head><title>%d %s</title></head>\r\n<body>\r\n<center><h1>%d %s"
-                       "</h1></center>\r\n</body>\r\n</html>\r\n",
+    simi_putf(&a.body,
+              "<html>\r\n<head><title>%d %s</title></head>\r\n<body>\r\n<center><h1>%d %s"
+              "</h1></center>\r\n</body>\r\n</html>\r\n",
               status, simi_reason(status), status, simi_reason(status));
     c->deaf = c->close_after = true;
     c->in_message = false;
@@ -268,7 +287,8 @@ static void refuse_http(sim_conn *c, int status) {
     simi_free(&a.body);
 }
 
-static sim_request_info info_of(sim_conn *c, int refusal) {
+static sim_request_info info_of(sim_conn *c, int refusal)
+{
     simi_request *r = &c->r;
     sim_request_info info;
     memset(&info, 0, sizeof info);
@@ -286,7 +306,8 @@ static sim_request_info info_of(sim_conn *c, int refusal) {
     return info;
 }
 
-static bool ask_door(sim_conn *c, simi_answer *a) {
+static bool ask_door(sim_conn *c, simi_answer *a)
+{
     sim *s = c->s;
     sim_reply reply = {0, "", 0};
     if (s->o.door == NULL || strncmp(c->r.target.p, "/_sim/", 6) != 0) {
@@ -302,7 +323,8 @@ static bool ask_door(sim_conn *c, simi_answer *a) {
 }
 
 /* Fills `a` as the fault wants it. False: there is no answer at all. */
-static bool apply_fault(sim_conn *c, simi_answer *a, const sim_fault *f, bool accepted) {
+static bool apply_fault(sim_conn *c, simi_answer *a, const sim_fault *f, bool accepted)
+{
     sim *s = c->s;
     bool lost = f->no_answer || f->stall;
     bool replaced = lost || f->status != 0 || f->body != SIM_BODY_DEFAULT;
@@ -318,7 +340,8 @@ static bool apply_fault(sim_conn *c, simi_answer *a, const sim_fault *f, bool ac
     return !lost;
 }
 
-static void give_answer(sim_conn *c, simi_answer *a, const sim_fault *f, bool accepted) {
+static void give_answer(sim_conn *c, simi_answer *a, const sim_fault *f, bool accepted)
+{
     sim *s = c->s;
     c->reset_after = f->reset;
     if (!apply_fault(c, a, f, accepted)) {
@@ -334,16 +357,17 @@ static void give_answer(sim_conn *c, simi_answer *a, const sim_fault *f, bool ac
 }
 
 /* The request is complete, or `early`: only its head is there and that is enough. */
-static void serve(sim_conn *c, bool early, bool too_large) {
+static void serve(sim_conn *c, bool early, bool too_large)
+{
     sim *s = c->s;
     simi_answer a = {0};
     a.status = 200;
     a.content_type = "application/json; charset=utf-8";
     c->requests++;
     c->deaf = early;
-    c->close_after = early || !http_should_keep_alive(&c->parser) ||
-                     (s->o.requests_per_connection != 0 &&
-                      c->requests >= s->o.requests_per_connection);
+    c->close_after =
+        early || !http_should_keep_alive(&c->parser) ||
+        (s->o.requests_per_connection != 0 && c->requests >= s->o.requests_per_connection);
     if (ask_door(c, &a)) {
         sim_fault none;
         memset(&none, 0, sizeof none);
@@ -368,16 +392,17 @@ static void serve(sim_conn *c, bool early, bool too_large) {
 }
 
 /* True: the head alone has led to an answer. */
-static bool judge_head(sim_conn *c) {
+static bool judge_head(sim_conn *c)
+{
     simi_request *r = &c->r;
     sim *s = c->s;
     simi_answer unused = {0};
     r->method = http_method_str((enum http_method)c->parser.method);
     simi_put(&r->target, "", 0);
     bool modern = c->parser.http_major == 1 && c->parser.http_minor >= 1;
-    if (r->bad_header || r->header_too_long || r->host_count > 1 || (modern && r->host_count == 0) ||
-        r->content_type_count > 1 || r->authorization_count > 1 || r->target.p[0] != '/' ||
-        strchr(r->target.p, '#') != NULL ||
+    if (r->bad_header || r->header_too_long || r->host_count > 1 ||
+        (modern && r->host_count == 0) || r->content_type_count > 1 || r->authorization_count > 1 ||
+        r->target.p[0] != '/' || strchr(r->target.p, '#') != NULL ||
         (strcmp(r->method, "GET") == 0 && c->parser.content_length != 0 &&
          c->parser.content_length != UINT64_MAX)) {
         refuse_http(c, 400);
@@ -412,7 +437,8 @@ static bool judge_head(sim_conn *c) {
 }
 
 /* Takes bytes until an answer is due; returns how many. */
-static size_t feed(sim_conn *c, const char *p, size_t len) {
+static size_t feed(sim_conn *c, const char *p, size_t len)
+{
     size_t taken = 0;
     while (taken < len && !c->deaf) {
         const char *piece = p + taken;
@@ -452,7 +478,8 @@ static size_t feed(sim_conn *c, const char *p, size_t len) {
 
 /* ---------------------------------------------------------------- the outside */
 
-sim_conn *sim_conn_open(sim *s) {
+sim_conn *sim_conn_open(sim *s)
+{
     sim_conn *c = simi_alloc(NULL, sizeof *c);
     memset(c, 0, sizeof *c);
     c->s = s;
@@ -469,7 +496,8 @@ sim_conn *sim_conn_open(sim *s) {
     return c;
 }
 
-void sim_conn_close(sim_conn *c) {
+void sim_conn_close(sim_conn *c)
+{
     if (c == NULL) {
         return;
     }
@@ -489,18 +517,21 @@ void sim_conn_close(sim_conn *c) {
     free(c);
 }
 
-static bool idle(const sim_conn *c) {
+static bool idle(const sim_conn *c)
+{
     return !c->in_message && c->sent == c->out.len && !c->stalled;
 }
 
-static void check_idle(sim_conn *c) {
+static void check_idle(sim_conn *c)
+{
     if (!c->ended && c->s->o.idle_close_ms != 0 && idle(c) &&
         simi_now(c->s) - c->last_ms >= (int64_t)c->s->o.idle_close_ms) {
         c->ended = true;
     }
 }
 
-bool sim_conn_receive(sim_conn *c, const void *bytes, size_t len) {
+bool sim_conn_receive(sim_conn *c, const void *bytes, size_t len)
+{
     check_idle(c);
     if (c->ended) {
         return false;
@@ -517,7 +548,8 @@ bool sim_conn_receive(sim_conn *c, const void *bytes, size_t len) {
     return true;
 }
 
-size_t sim_conn_pending(sim_conn *c) {
+size_t sim_conn_pending(sim_conn *c)
+{
     size_t n = c->out.len - c->sent;
     if (n == 0) {
         return 0;
@@ -541,7 +573,8 @@ size_t sim_conn_pending(sim_conn *c) {
 }
 
 /* The answer was taken: the next request, if it has come already. */
-static void go_on(sim_conn *c) {
+static void go_on(sim_conn *c)
+{
     c->out.len = c->sent = 0;
     c->not_before = 0;
     c->pause_ms = 0;
@@ -556,7 +589,8 @@ static void go_on(sim_conn *c) {
     simi_free(&waiting);
 }
 
-size_t sim_conn_send(sim_conn *c, void *out, size_t cap) {
+size_t sim_conn_send(sim_conn *c, void *out, size_t cap)
+{
     size_t n = sim_conn_pending(c);
     n = n < cap ? n : cap;
     if (n == 0) {
@@ -572,16 +606,19 @@ size_t sim_conn_send(sim_conn *c, void *out, size_t cap) {
     return n;
 }
 
-sim_conn_end sim_conn_state(sim_conn *c) {
+sim_conn_end sim_conn_state(sim_conn *c)
+{
     check_idle(c);
     return !c->ended ? SIM_CONN_OPEN : c->reset_after ? SIM_CONN_RESET : SIM_CONN_CLOSED;
 }
 
-bool sim_conn_busy(const sim_conn *c) {
+bool sim_conn_busy(const sim_conn *c)
+{
     return !idle(c);
 }
 
-int64_t simi_conn_due(sim_conn *c) {
+int64_t simi_conn_due(sim_conn *c)
+{
     if (c->out.len != c->sent) {
         int64_t now = simi_now(c->s);
         if (now < c->not_before) {
@@ -593,6 +630,7 @@ int64_t simi_conn_due(sim_conn *c) {
     return may_end ? c->last_ms + (int64_t)c->s->o.idle_close_ms : INT64_MAX;
 }
 
-sim_conn *simi_conn_next(sim_conn *c) {
+sim_conn *simi_conn_next(sim_conn *c)
+{
     return c->next;
 }

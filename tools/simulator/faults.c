@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *simi_reason(int status) {
+const char *simi_reason(int status)
+{
     static const struct {
         int status;
         const char *text;
@@ -39,7 +40,8 @@ const char *simi_reason(int status) {
     return "Unknown";
 }
 
-int simi_body_status(sim_body body) {
+int simi_body_status(sim_body body)
+{
     static const int statuses[SIM_BODY_COUNT] = {500,
 #define STATUS_(name, word, status) status,
                                                  SIM_BODIES(STATUS_)
@@ -50,7 +52,8 @@ int simi_body_status(sim_body body) {
 
 /* ---------------------------------------------------------------- bodies */
 
-static const char *message_for(int status) {
+static const char *message_for(int status)
+{
     switch (status) {
         case 402:
             return "Чтобы пользоваться API мессенджера, подключите подписку";
@@ -67,18 +70,24 @@ static const char *message_for(int status) {
 
 static const char firewall_page[] =
     "<!DOCTYPE html><html lang=\"ru\"><head><title>Доступ ограничен: проблема с IP</title></head>"
-    "<body><div class=\"firewall-container\"><h2 class=\"firewall-title\">Доступ ограничен: проблема "
+    "<body><div class=\"firewall-container\"><h2 class=\"firewall-title\">Доступ ограничен: "
+    "проблема "
     "с IP</h2><form class=\"js-firewall-form\"></form></body></html>";
 
-static void put_error(simi_buf *b, int status, sim_body body) {
+static void put_error(simi_buf *b, int status, sim_body body)
+{
     const char *text = message_for(status);
     switch ((int)body) {
         case SIM_BODY_FIELDS:
-            simi_putf(b, "{\"error\":{\"code\":%d,\"fields\":{\"limit\":\"must be between 1 and 100\"},"
-                         "\"message\":\"Validation error\"}}", status);
+            simi_putf(
+                b,
+                "{\"error\":{\"code\":%d,\"fields\":{\"limit\":\"must be between 1 and 100\"},"
+                "\"message\":\"Validation error\"}}",
+                status);
             break;
         case SIM_BODY_FIELDS_NULL:
-            simi_putf(b, "{\"error\":{\"code\":%d,\"fields\":null,\"message\":\"Validation error\"}}",
+            simi_putf(b,
+                      "{\"error\":{\"code\":%d,\"fields\":null,\"message\":\"Validation error\"}}",
                       status);
             break;
         case SIM_BODY_PERMISSION:
@@ -114,8 +123,9 @@ static void put_error(simi_buf *b, int status, sim_body body) {
             simi_puts(b, firewall_page);
             break;
         case SIM_BODY_IP_BLOCK:
-            simi_puts(b, "{\"code\":403,\"error\":{\"message\":\"Доступ с вашего IP-адреса временно "
-                         "ограничен\",\"link\":\"ru.avito://1/info/ipblock/show\"}}");
+            simi_puts(b,
+                      "{\"code\":403,\"error\":{\"message\":\"Доступ с вашего IP-адреса временно "
+                      "ограничен\",\"link\":\"ru.avito://1/info/ipblock/show\"}}");
             break;
         case SIM_BODY_EMPTY:
             break;
@@ -134,7 +144,8 @@ static void put_error(simi_buf *b, int status, sim_body body) {
     }
 }
 
-void simi_error(simi_answer *a, int status, sim_body body) {
+void simi_error(simi_answer *a, int status, sim_body body)
+{
     if (body == SIM_BODY_DEFAULT) {
         body = status == 429 || (status >= 300 && status < 400) ? SIM_BODY_GATEWAY : SIM_BODY_SPEC;
     }
@@ -146,22 +157,27 @@ void simi_error(simi_answer *a, int status, sim_body body) {
     put_error(&a->body, status, body);
 }
 
-void simi_error_text(simi_answer *a, int status, const char *message) {
+void simi_error_text(simi_answer *a, int status, const char *message)
+{
     simi_error(a, status, SIM_BODY_EMPTY);
     simi_putf(&a->body, "{\"error\":{\"code\":%d,\"message\":", status);
     simi_put_json(&a->body, message);
     simi_puts(&a->body, "}}");
 }
 
-void simi_field_error(simi_answer *a, const char *field, const char *message) {
+void simi_field_error(simi_answer *a, const char *field, const char *message)
+{
     simi_error(a, 400, SIM_BODY_EMPTY);
-    simi_putf(&a->body, "{\"error\":{\"code\":400,\"fields\":{\"%s\":\"%s\"},"
-                        "\"message\":\"Validation error\"}}", field, message);
+    simi_putf(&a->body,
+              "{\"error\":{\"code\":400,\"fields\":{\"%s\":\"%s\"},"
+              "\"message\":\"Validation error\"}}",
+              field, message);
 }
 
 /* ---------------------------------------------------------------- plans */
 
-static sim_body body_named(const char *word) {
+static sim_body body_named(const char *word)
+{
     static const char *const words[SIM_BODY_COUNT] = {"",
 #define WORD_(name, word, status) word,
                                                       SIM_BODIES(WORD_)
@@ -181,7 +197,8 @@ typedef enum setting {
     SET_TEXT
 } setting;
 
-static bool set_flag(sim_fault *f, const char *word) {
+static bool set_flag(sim_fault *f, const char *word)
+{
     const struct {
         const char *word;
         bool *flags[2];
@@ -219,7 +236,8 @@ static bool set_flag(sim_fault *f, const char *word) {
     return true;
 }
 
-static bool set_number(sim_fault *f, const char *word, const char *text) {
+static bool set_number(sim_fault *f, const char *word, const char *text)
+{
     int64_t n = 0;
     if (!simi_parse_int(text, &n) || (n < 0 && strcmp(word, "wrong_length") != 0)) {
         return false;
@@ -249,7 +267,8 @@ static bool set_number(sim_fault *f, const char *word, const char *text) {
     return true;
 }
 
-static bool set_text(sim *s, sim_fault *f, const char *word, const char *text) {
+static bool set_text(sim *s, sim_fault *f, const char *word, const char *text)
+{
     unsigned long byte = 0, ms = 0;
     if (strcmp(word, "body") == 0) {
         f->body = body_named(text);
@@ -268,7 +287,8 @@ static bool set_text(sim *s, sim_fault *f, const char *word, const char *text) {
     return true;
 }
 
-static bool set_one(sim *s, sim_fault *f, char *word) {
+static bool set_one(sim *s, sim_fault *f, char *word)
+{
     char *equals = strchr(word, '=');
     if (equals == NULL) {
         return set_flag(f, word);
@@ -277,7 +297,8 @@ static bool set_one(sim *s, sim_fault *f, char *word) {
     return set_number(f, word, equals + 1) || set_text(s, f, word, equals + 1);
 }
 
-static bool find_operation(const char *word, sim_operation *out) {
+static bool find_operation(const char *word, sim_operation *out)
+{
     for (int op = SIM_NO_OPERATION; op < SIM_OPERATION_COUNT; op++) {
         if (strcmp(word, sim_operation_name((sim_operation)op)) == 0) {
             *out = (sim_operation)op;
@@ -289,7 +310,8 @@ static bool find_operation(const char *word, sim_operation *out) {
 }
 
 /* ":COUNT" and ":SKIP" stand at the end; a URL or a date in the middle may hold colons too. */
-static void take_counts(char *text, unsigned counts[2], size_t *given) {
+static void take_counts(char *text, unsigned counts[2], size_t *given)
+{
     unsigned found[2];
     *given = 0;
     while (*given < 2) {
@@ -306,7 +328,8 @@ static void take_counts(char *text, unsigned counts[2], size_t *given) {
     }
 }
 
-bool sim_plan_fault(sim *s, const char *plan) {
+bool sim_plan_fault(sim *s, const char *plan)
+{
     char text[512];
     unsigned counts[2] = {1, 0};
     size_t given = 0;
@@ -343,11 +366,13 @@ bool sim_plan_fault(sim *s, const char *plan) {
     return true;
 }
 
-void sim_clear_faults(sim *s) {
+void sim_clear_faults(sim *s)
+{
     s->plan_count = 0;
 }
 
-static bool is_none(const sim_fault *f) {
+static bool is_none(const sim_fault *f)
+{
     static const sim_fault none;
     return f->status == 0 && f->body == SIM_BODY_DEFAULT && !f->stored && !f->no_answer &&
            !f->stall && f->raw == NULL && !f->early && f->delay_ms == 0 && f->pause_ms == 0 &&
@@ -357,7 +382,8 @@ static bool is_none(const sim_fault *f) {
            f->retry_after == NULL;
 }
 
-sim_fault simi_fault_for(sim *s, const sim_request_info *info) {
+sim_fault simi_fault_for(sim *s, const sim_request_info *info)
+{
     sim_fault none;
     memset(&none, 0, sizeof none);
     if (s->o.fault != NULL) {

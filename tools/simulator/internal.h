@@ -82,15 +82,15 @@ typedef struct simi_chat {
     bool no_profiles, own_first;
     simi_message **messages; /* oldest first */
     size_t count, cap, visible, unread;
-    const char *fixed; /* context and users as JSON; made when first needed */
+    const char *fixed;         /* context and users as JSON; made when first needed */
     const char *fixed_strings; /* the same with ids_as_strings */
 } simi_chat;
 
 typedef struct simi_token {
-    char *access, *refresh;  /* refresh: NULL if there is none */
-    const char *scope;       /* NULL: everything */
+    char *access, *refresh; /* refresh: NULL if there is none */
+    const char *scope;      /* NULL: everything */
     int64_t expires_ms, refresh_expires_ms;
-    bool dead;               /* killed: unknown from now on */
+    bool dead; /* killed: unknown from now on */
     bool refresh_spent;
 } simi_token;
 
@@ -116,9 +116,9 @@ typedef struct simi_hook {
 } simi_hook;
 
 typedef struct simi_plan {
-    sim_operation op;  /* SIM_NO_OPERATION: any */
+    sim_operation op; /* SIM_NO_OPERATION: any */
     sim_fault fault;
-    unsigned left;     /* 0 with `forever` */
+    unsigned left; /* 0 with `forever` */
     unsigned skip;
     bool forever;
 } simi_plan;
@@ -127,11 +127,11 @@ struct sim {
     sim_options o;
     uint64_t random;
     simi_block *arena;
-    simi_chat **chats;         /* most recently updated first */
+    simi_chat **chats; /* most recently updated first */
     size_t chat_count, chat_cap;
-    simi_message **log;        /* in the order of storing */
+    simi_message **log; /* in the order of storing */
     size_t log_count, log_cap;
-    simi_message **hidden;     /* not yet visible */
+    simi_message **hidden; /* not yet visible */
     size_t hidden_count, hidden_cap;
     simi_token *tokens;
     size_t token_count, token_cap;
@@ -150,9 +150,9 @@ struct sim {
     size_t plan_count, plan_cap;
     sim_conn *conns;
     uint64_t request_number, connection_number;
-    int64_t window;            /* clock minute of the rate limit */
+    int64_t window; /* clock minute of the rate limit */
     uint32_t window_count;
-    int64_t *recent;           /* times of the requests of the last minute, oldest at `recent_at` */
+    int64_t *recent; /* times of the requests of the last minute, oldest at `recent_at` */
     size_t recent_count, recent_cap, recent_at;
     sim_stats stats;
     simi_buf scratch;
@@ -161,7 +161,7 @@ struct sim {
 /* Makes room for one more element of a growing array. */
 #define SIMI_GROW(array, count, cap)                                                               \
     ((count) < (cap) ? (void)0                                                                     \
-                     : (void)((cap) = (cap) == 0 ? 8 : (cap) * 2,                                  \
+                     : (void)((cap) = (cap) == 0 ? 8 : (cap)*2,                                    \
                               (array) = simi_alloc((array), (cap) * sizeof *(array))))
 
 /* state.c */
@@ -214,11 +214,11 @@ struct simi_row;
 
 typedef struct simi_request {
     uint64_t number;
-    const struct simi_row *row;      /* NULL: no route */
+    const struct simi_row *row; /* NULL: no route */
     const char *method;
     bool post;
-    simi_buf target;                 /* as sent */
-    simi_buf text;                   /* decoded query; params point into it */
+    simi_buf target; /* as sent */
+    simi_buf text;   /* decoded query; params point into it */
     simi_param *params;
     size_t param_count, param_cap;
     char user_id[64], chat_id[256], message_id[256];
@@ -226,7 +226,7 @@ typedef struct simi_request {
     unsigned host_count, content_type_count, authorization_count;
     bool expect_continue, chunked, header_too_long, bad_header;
     simi_buf body;
-    cJSON *json;                     /* of a JSON body */
+    cJSON *json; /* of a JSON body */
     bool unofficial_path;
 } simi_request;
 
@@ -239,12 +239,7 @@ typedef struct simi_answer {
 } simi_answer;
 
 /* One line of the table: see api.c. */
-typedef enum simi_body_kind {
-    SIMI_NO_BODY,
-    SIMI_FORM,
-    SIMI_JSON,
-    SIMI_MULTIPART
-} simi_body_kind;
+typedef enum simi_body_kind { SIMI_NO_BODY, SIMI_FORM, SIMI_JSON, SIMI_MULTIPART } simi_body_kind;
 
 typedef enum simi_field_kind {
     SIMI_INT,     /* a number between min and max */
@@ -272,12 +267,12 @@ typedef struct simi_row {
     sim_operation op;
     const char *method;
     const char *path;
-    const char *also;   /* another spelling of the path that is in use, or NULL */
+    const char *also; /* another spelling of the path that is in use, or NULL */
     simi_field query[SIMI_MAX_FIELDS];
     simi_body_kind body_kind;
     simi_field body[SIMI_MAX_FIELDS];
-    const char *scope;  /* needed when the token came by authorization code */
-    bool writes;        /* needs the tariff in any case */
+    const char *scope; /* needed when the token came by authorization code */
+    bool writes;       /* needs the tariff in any case */
     void (*serve)(sim *s, simi_request *r, simi_answer *a);
     const char *answer; /* for the reader */
     const char *differs;
@@ -316,7 +311,7 @@ void simi_serve_subscriptions(sim *s, simi_request *r, simi_answer *a);
 
 /* faults.c */
 const char *simi_reason(int status);
-void simi_error(simi_answer *a, int status, sim_body body); /* replaces what is in `a` */
+void simi_error(simi_answer *a, int status, sim_body body);            /* replaces what is in `a` */
 void simi_error_text(simi_answer *a, int status, const char *message); /* shape SPEC */
 void simi_field_error(simi_answer *a, const char *field, const char *message);
 int simi_body_status(sim_body body);

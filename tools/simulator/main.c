@@ -27,9 +27,9 @@
 
 typedef struct connection {
     int fd;
-    SSL *ssl;              /* NULL: plain TCP */
+    SSL *ssl; /* NULL: plain TCP */
     sim_conn *conn;
-    char out[16384];       /* taken from the core, not yet on the wire */
+    char out[16384]; /* taken from the core, not yet on the wire */
     size_t out_len, out_at;
     bool handshaking, wants_write, peer_closed, shut;
 } connection;
@@ -56,33 +56,38 @@ typedef struct server {
 
 static volatile sig_atomic_t stop;
 
-static void on_signal(int number) {
+static void on_signal(int number)
+{
     (void)number;
     stop = 1;
 }
 
-static int64_t clock_ms(void *ctx) {
+static int64_t clock_ms(void *ctx)
+{
     struct timespec t;
     (void)ctx;
     (void)clock_gettime(CLOCK_REALTIME, &t);
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-static void fail(const char *what) {
+static void fail(const char *what)
+{
     (void)fprintf(stderr, "simulator: %s: %s\n", what, strerror(errno));
     exit(1);
 }
 
 /* ---------------------------------------------------------------- listening */
 
-static void unblock(int fd) {
+static void unblock(int fd)
+{
     int one = 1;
     (void)fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
 }
 
 /* Loopback only: this is a test service. *port 0 becomes the port that the system chose. */
-static int listen_on(int *port) {
+static int listen_on(int *port)
+{
     struct sockaddr_in at;
     socklen_t size = sizeof at;
     int one = 1;
@@ -101,7 +106,8 @@ static int listen_on(int *port) {
     return fd;
 }
 
-static SSL_CTX *tls_context(const char *cert, const char *key) {
+static SSL_CTX *tls_context(const char *cert, const char *key)
+{
     static const unsigned char session_context[] = "simulator";
     SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
     if (ctx == NULL || SSL_CTX_use_certificate_chain_file(ctx, cert) != 1 ||
@@ -115,11 +121,13 @@ static SSL_CTX *tls_context(const char *cert, const char *key) {
     (void)SSL_CTX_set_cipher_list(ctx, "ECDHE+AESGCM:ECDHE+CHACHA20");
     (void)SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_SERVER);
     (void)SSL_CTX_set_session_id_context(ctx, session_context, sizeof session_context - 1);
-    (void)SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    (void)SSL_CTX_set_mode(ctx,
+                           SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     return ctx;
 }
 
-static void accept_from(server *v, int listener, bool tls) {
+static void accept_from(server *v, int listener, bool tls)
+{
     int fd;
     while ((fd = accept(listener, NULL, NULL)) >= 0) {
         if (v->connection_count == MAX_CONNECTIONS) {
@@ -144,7 +152,8 @@ static void accept_from(server *v, int listener, bool tls) {
 /* ---------------------------------------------------------------- one connection */
 
 /* > 0: bytes; 0: not now; -1: over. */
-static long transfer_result(connection *c, long n) {
+static long transfer_result(connection *c, long n)
+{
     if (c->ssl == NULL) {
         return n > 0 ? n : n < 0 && (errno == EAGAIN || errno == EINTR) ? 0 : -1;
     }
@@ -157,17 +166,20 @@ static long transfer_result(connection *c, long n) {
     return error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE ? 0 : -1;
 }
 
-static long receive(connection *c, void *p, size_t cap) {
+static long receive(connection *c, void *p, size_t cap)
+{
     return transfer_result(c, c->ssl != NULL ? SSL_read(c->ssl, p, (int)cap)
                                              : (long)read(c->fd, p, cap));
 }
 
-static long transmit(connection *c, const void *p, size_t len) {
+static long transmit(connection *c, const void *p, size_t len)
+{
     return transfer_result(c, c->ssl != NULL ? SSL_write(c->ssl, p, (int)len)
                                              : (long)write(c->fd, p, len));
 }
 
-static bool pump_in(connection *c) {
+static bool pump_in(connection *c)
+{
     char bytes[16384];
     long n;
     while (!c->peer_closed && (n = receive(c, bytes, sizeof bytes)) != 0) {
@@ -182,7 +194,8 @@ static bool pump_in(connection *c) {
     return true;
 }
 
-static bool pump_out(connection *c) {
+static bool pump_out(connection *c)
+{
     for (;;) {
         if (c->out_at == c->out_len) {
             c->out_at = 0;
@@ -204,7 +217,8 @@ static bool pump_out(connection *c) {
 }
 
 /* False: the connection is over. */
-static bool move(connection *c) {
+static bool move(connection *c)
+{
     c->wants_write = false;
     if (c->handshaking) {
         long n = transfer_result(c, SSL_do_handshake(c->ssl));
@@ -235,9 +249,14 @@ static bool move(connection *c) {
     return !c->peer_closed;
 }
 
-static void drop_connection(server *v, size_t i) {
+static void drop_connection(server *v, size_t i)
+{
     connection *c = v->connections[i];
     sim_conn_close(c->conn);
+    if (c->ssl != NULL &&
+        !c->handshaking) { /* else OpenSSL forgets the session of who just hangs up */
+        SSL_set_shutdown(c->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+    }
     SSL_free(c->ssl);
     (void)close(c->fd);
     free(c);
@@ -247,7 +266,8 @@ static void drop_connection(server *v, size_t i) {
 /* ---------------------------------------------------------------- notifications */
 
 /* http://127.0.0.1:PORT/path, http://localhost:PORT/path: nothing leaves this machine. */
-static bool split_url(const char *url, int *port, const char **path) {
+static bool split_url(const char *url, int *port, const char **path)
+{
     static const char *const hosts[] = {"http://127.0.0.1", "http://localhost"};
     for (size_t i = 0; i < 2; i++) {
         size_t n = strlen(hosts[i]);
@@ -265,7 +285,8 @@ static bool split_url(const char *url, int *port, const char **path) {
     return false;
 }
 
-static void end_delivery(server *v, size_t i, int status) {
+static void end_delivery(server *v, size_t i, int status)
+{
     delivery *d = &v->deliveries[i];
     sim_webhook_answered(v->program.service, d->id, status);
     (void)close(d->fd);
@@ -273,7 +294,8 @@ static void end_delivery(server *v, size_t i, int status) {
     v->deliveries[i] = v->deliveries[--v->delivery_count];
 }
 
-static void begin_delivery(server *v, const sim_webhook *hook) {
+static void begin_delivery(server *v, const sim_webhook *hook)
+{
     struct sockaddr_in to;
     int port = 0;
     const char *path = "/";
@@ -301,7 +323,8 @@ static void begin_delivery(server *v, const sim_webhook *hook) {
 }
 
 /* False: over; *status says how. */
-static bool move_delivery(delivery *d, int *status) {
+static bool move_delivery(delivery *d, int *status)
+{
     *status = 0;
     if (d->sent < d->request.len) {
         ssize_t n = write(d->fd, d->request.p + d->sent, d->request.len - d->sent);
@@ -323,7 +346,8 @@ static bool move_delivery(delivery *d, int *status) {
     return n != 0;
 }
 
-static void deliver(server *v) {
+static void deliver(server *v)
+{
     sim_webhook hook;
     int status = 0;
     for (size_t i = v->delivery_count; i > 0; i--) {
@@ -339,7 +363,8 @@ static void deliver(server *v) {
 
 /* ---------------------------------------------------------------- the loop */
 
-static size_t fill_polls(server *v, struct pollfd *polls) {
+static size_t fill_polls(server *v, struct pollfd *polls)
+{
     size_t n = 0;
     polls[n++] = (struct pollfd){v->tcp, POLLIN, 0};
     polls[n++] = (struct pollfd){v->tls, POLLIN, 0}; /* -1 is passed over */
@@ -355,7 +380,8 @@ static size_t fill_polls(server *v, struct pollfd *polls) {
     return n;
 }
 
-static int poll_timeout(server *v) {
+static int poll_timeout(server *v)
+{
     int64_t now = clock_ms(NULL);
     int64_t next = sim_next_event_ms(v->program.service);
     int64_t buyer = program_next_ms(&v->program);
@@ -370,7 +396,8 @@ static int poll_timeout(server *v) {
     return wait < 1 ? 1 : wait > 10000 ? 10000 : (int)wait;
 }
 
-static void run(server *v) {
+static void run(server *v)
+{
     struct pollfd polls[2 + MAX_CONNECTIONS + MAX_DELIVERIES];
     while (!stop) {
         size_t n = fill_polls(v, polls);
@@ -389,14 +416,16 @@ static void run(server *v) {
     }
 }
 
-static void write_ports(const program *p) {
+static void write_ports(const program *p)
+{
     (void)printf("tcp %d\ntls %d\nuser_id %lld\n", p->tcp_port, p->cert != NULL ? p->tls_port : 0,
                  (long long)sim_live(p->service)->user_id);
     (void)fflush(stdout);
     if (p->ports_file == NULL) {
         return;
     }
-    simi_buf name = {0}; /* written aside and renamed: who waits for the file never sees half of it */
+    simi_buf name = {
+        0}; /* written aside and renamed: who waits for the file never sees half of it */
     simi_putf(&name, "%s.new", p->ports_file);
     FILE *file = fopen(name.p, "w");
     if (file == NULL ||
@@ -407,7 +436,8 @@ static void write_ports(const program *p) {
     simi_free(&name);
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char **argv)
+{
     static server v;
     struct sigaction action;
     memset(&action, 0, sizeof action);

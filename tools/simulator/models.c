@@ -9,14 +9,16 @@
 static const char placeholder[] =
     "Перейдите на подписку с API мессенджера, чтобы получить доступ к чатам";
 
-void simi_put_id(sim *s, simi_buf *b, int64_t id) {
+void simi_put_id(sim *s, simi_buf *b, int64_t id)
+{
     const char *quote = s->o.ids_as_strings ? "\"" : "";
     simi_puts(b, quote);
     simi_put_int(b, id);
     simi_puts(b, quote);
 }
 
-void simi_put_image_sizes(simi_buf *b, const char *image_id, bool in_message) {
+void simi_put_image_sizes(simi_buf *b, const char *image_id, bool in_message)
+{
     static const char *const sizes[] = {"1280x960", "140x105", "32x32", "640x480"};
     size_t count = in_message ? 4 : 3; /* the upload's example has three, a message's four */
     simi_puts(b, "{");
@@ -27,7 +29,8 @@ void simi_put_image_sizes(simi_buf *b, const char *image_id, bool in_message) {
     simi_puts(b, "}");
 }
 
-static void put_image(sim *s, simi_buf *b, const char *image_id) {
+static void put_image(sim *s, simi_buf *b, const char *image_id)
+{
     char drawn[48];
     if (image_id == NULL || image_id[0] == '\0') {
         simi_random_text(&s->random, "0123456789", drawn, 10);
@@ -40,7 +43,8 @@ static void put_image(sim *s, simi_buf *b, const char *image_id) {
     simi_puts(b, "}}");
 }
 
-static void put_link(simi_buf *b, const char *text) {
+static void put_link(simi_buf *b, const char *text)
+{
     bool preview = strstr(text, "nopreview") == NULL;
     simi_puts(b, "{\"link\":{\"text\":");
     simi_put_json(b, text);
@@ -50,39 +54,48 @@ static void put_link(simi_buf *b, const char *text) {
         simi_puts(b, ",\"preview\":null}}");
         return;
     }
-    simi_puts(b, ",\"preview\":{\"title\":\"Заголовок страницы\",\"description\":\"О чём страница\","
-                 "\"domain\":\"example.com\",\"url\":\"https://example.com/?a=1\\u0026b=2\","
-                 "\"images\":");
+    simi_puts(b,
+              ",\"preview\":{\"title\":\"Заголовок страницы\",\"description\":\"О чём страница\","
+              "\"domain\":\"example.com\",\"url\":\"https://example.com/?a=1\\u0026b=2\","
+              "\"images\":");
     simi_put_image_sizes(b, "5083650001.preview", true);
     simi_puts(b, "}}}");
 }
 
 /* A price can be missing: then it is null. */
-static void put_item(simi_buf *b, const char *text, bool price) {
+static void put_item(simi_buf *b, const char *text, bool price)
+{
     simi_puts(b, "{\"item\":{\"image_url\":\"https://avito.ru/image_url.webp\","
                  "\"item_url\":\"https://avito.ru/moskva/item_1\",\"price_string\":");
-    simi_puts(b, price ? "\"1\xC2\xA0" "232\xC2\xA0" "323\xC2\xA0₽\"" : "null");
+    simi_puts(b, price ? "\"1\xC2\xA0"
+                         "232\xC2\xA0"
+                         "323\xC2\xA0₽\""
+                       : "null");
     simi_puts(b, ",\"title\":");
     simi_put_json(b, text);
     simi_puts(b, "}}");
 }
 
-static void put_location(simi_buf *b, const char *text) {
-    simi_puts(b, "{\"location\":{\"kind\":\"street\",\"lat\":55.599799,\"lon\":37.603954,\"text\":");
+static void put_location(simi_buf *b, const char *text)
+{
+    simi_puts(b,
+              "{\"location\":{\"kind\":\"street\",\"lat\":55.599799,\"lon\":37.603954,\"text\":");
     simi_put_json(b, text);
     simi_puts(b, ",\"title\":");
     simi_put_json(b, text);
     simi_puts(b, "}}");
 }
 
-static void put_text(simi_buf *b, const char *member, const char *text) {
+static void put_text(simi_buf *b, const char *member, const char *text)
+{
     simi_putf(b, "{%s\"text\":", member);
     simi_put_json(b, text);
     simi_puts(b, "}");
 }
 
 static void put_content(sim *s, simi_buf *b, sim_type type, const char *text, const char *voice_id,
-                        const char *image_id) {
+                        const char *image_id)
+{
     bool given = text[0] != '\0';
     switch ((int)type) {
         case SIM_TEXT:
@@ -119,14 +132,16 @@ static void put_content(sim *s, simi_buf *b, sim_type type, const char *text, co
 }
 
 const char *simi_content(sim *s, sim_type type, const char *text, const char *voice_id,
-                         const char *image_id) {
+                         const char *image_id)
+{
     s->scratch.len = 0;
     put_content(s, &s->scratch, type, text, voice_id, image_id);
     return simi_keep_text(&s->arena, s->scratch.p);
 }
 
 /* With the `nulls` option: the members that this content does not have, as null. */
-static void put_with_nulls(simi_buf *b, const char *content) {
+static void put_with_nulls(simi_buf *b, const char *content)
+{
     static const char *const members[] = {"call", "flow_id",  "image", "item",
                                           "link", "location", "text",  "voice"};
     simi_puts(b, "{");
@@ -148,7 +163,8 @@ static void put_with_nulls(simi_buf *b, const char *content) {
     }
 }
 
-static void put_shown_content(sim *s, simi_buf *b, const simi_message *m) {
+static void put_shown_content(sim *s, simi_buf *b, const simi_message *m)
+{
     const char *content = m->deleted ? "{}" : m->content;
     if (s->o.tariff != SIM_TARIFF_PAID && m->type == SIM_TEXT && !m->deleted) {
         put_text(b, "", placeholder);
@@ -159,13 +175,15 @@ static void put_shown_content(sim *s, simi_buf *b, const simi_message *m) {
     }
 }
 
-static const char *shown_type(const simi_message *m) {
+static const char *shown_type(const simi_message *m)
+{
     return m->deleted ? "deleted" : m->type_word;
 }
 
 /* ---------------------------------------------------------------- users and chats */
 
-static void put_avatar(simi_buf *b, unsigned avatar) {
+static void put_avatar(simi_buf *b, unsigned avatar)
+{
     static const char *const sizes[] = {"1024x1024", "128x128", "192x192",
                                         "256x256",   "64x64",   "96x96"};
     static const char base[] = "https://51.img.avito.st/avatar/social/";
@@ -177,7 +195,8 @@ static void put_avatar(simi_buf *b, unsigned avatar) {
     simi_puts(b, "}}");
 }
 
-static void put_user(sim *s, simi_buf *b, const simi_chat *chat, const simi_user *user) {
+static void put_user(sim *s, simi_buf *b, const simi_chat *chat, const simi_user *user)
+{
     simi_puts(b, "{\"id\":");
     simi_put_id(s, b, user->id);
     simi_puts(b, ",\"name\":");
@@ -192,14 +211,16 @@ static void put_user(sim *s, simi_buf *b, const simi_chat *chat, const simi_user
         }
         simi_puts(b, ",\"avatar\":");
         put_avatar(b, user->avatar);
-        simi_putf(b, ",\"url\":\"https://avito.ru/user/%032llx/profile?id=%lld\\u0026iid=%lld"
-                     "\\u0026src=messenger\\u0026page_from=from_item_messenger\"}",
+        simi_putf(b,
+                  ",\"url\":\"https://avito.ru/user/%032llx/profile?id=%lld\\u0026iid=%lld"
+                  "\\u0026src=messenger\\u0026page_from=from_item_messenger\"}",
                   (unsigned long long)user->id, (long long)chat->item_id, (long long)chat->item_id);
     }
     simi_puts(b, "}");
 }
 
-static void put_context(sim *s, simi_buf *b, const simi_chat *chat) {
+static void put_context(sim *s, simi_buf *b, const simi_chat *chat)
+{
     simi_puts(b, ",\"context\":{\"type\":\"item\",\"value\":{\"id\":");
     simi_put_id(s, b, chat->item_id);
     simi_puts(b, ",\"title\":");
@@ -210,12 +231,14 @@ static void put_context(sim *s, simi_buf *b, const simi_chat *chat) {
                  "\"https://30.img.avito.st/image/1/1.AAAA_k_3bS5M8cET7c1u.BBBB\"},\"count\":1},"
                  "\"status_id\":4,\"price_string\":");
     simi_put_json(b, chat->price);
-    simi_putf(b, ",\"url\":\"https://avito.ru/sankt-peterburg/zapchasti_i_aksessuary/detal_%lld\","
-                 "\"location\":{\"title\":\"Санкт-Петербург\",\"lat\":59.939095,\"lon\":30.315868}}}",
+    simi_putf(b,
+              ",\"url\":\"https://avito.ru/sankt-peterburg/zapchasti_i_aksessuary/detal_%lld\","
+              "\"location\":{\"title\":\"Санкт-Петербург\",\"lat\":59.939095,\"lon\":30.315868}}}",
               (long long)chat->item_id);
 }
 
-static const char *fixed_part(sim *s, simi_chat *chat) {
+static const char *fixed_part(sim *s, simi_chat *chat)
+{
     const char **kept = s->o.ids_as_strings ? &chat->fixed_strings : &chat->fixed;
     if (*kept != NULL) {
         return *kept;
@@ -243,7 +266,8 @@ static const char *fixed_part(sim *s, simi_chat *chat) {
     return text;
 }
 
-static const simi_message *last_visible(const simi_chat *chat) {
+static const simi_message *last_visible(const simi_chat *chat)
+{
     for (size_t i = chat->count; i > 0; i--) {
         if (chat->messages[i - 1]->visible) {
             return chat->messages[i - 1];
@@ -252,7 +276,8 @@ static const simi_message *last_visible(const simi_chat *chat) {
     return NULL;
 }
 
-static void put_last_message(sim *s, simi_buf *b, const simi_message *m) {
+static void put_last_message(sim *s, simi_buf *b, const simi_message *m)
+{
     simi_putf(b, ",\"last_message\":{\"id\":\"%s\",\"author_id\":", m->id);
     simi_put_id(s, b, m->author_id);
     simi_puts(b, ",\"created\":");
@@ -263,7 +288,8 @@ static void put_last_message(sim *s, simi_buf *b, const simi_message *m) {
               m->author_id == s->o.user_id ? "out" : "in", (long long)(m->created_ms / 1000));
 }
 
-void simi_put_chat(sim *s, simi_buf *b, simi_chat *chat) {
+void simi_put_chat(sim *s, simi_buf *b, simi_chat *chat)
+{
     const char *fixed = fixed_part(s, chat);
     simi_puts(b, "{\"id\":");
     simi_put_json(b, chat->id);
@@ -279,7 +305,8 @@ void simi_put_chat(sim *s, simi_buf *b, simi_chat *chat) {
 
 /* ---------------------------------------------------------------- messages */
 
-static void put_quote(sim *s, simi_buf *b, const simi_message *quote) {
+static void put_quote(sim *s, simi_buf *b, const simi_message *quote)
+{
     simi_putf(b, ",\"quote\":{\"id\":\"%s\",\"author_id\":", quote->id);
     simi_put_id(s, b, quote->author_id);
     simi_putf(b, ",\"created\":%lld,\"type\":\"%s\",\"content\":",
@@ -288,7 +315,8 @@ static void put_quote(sim *s, simi_buf *b, const simi_message *quote) {
     simi_puts(b, "}");
 }
 
-void simi_put_message(sim *s, simi_buf *b, const simi_message *m) {
+void simi_put_message(sim *s, simi_buf *b, const simi_message *m)
+{
     simi_puts(b, "{\"id\":\"");
     simi_puts(b, m->id);
     simi_puts(b, "\",\"author_id\":");
@@ -313,14 +341,16 @@ void simi_put_message(sim *s, simi_buf *b, const simi_message *m) {
     simi_puts(b, "}");
 }
 
-void simi_put_notification(sim *s, simi_buf *b, const simi_message *m) {
+void simi_put_notification(sim *s, simi_buf *b, const simi_message *m)
+{
     static const char *const types[] = {"u2i", "u2u", "a2u"};
     char uuid[37], published[32];
     simi_random_text(&s->random, "0123456789abcdef", uuid, 36);
     uuid[8] = uuid[13] = uuid[18] = uuid[23] = '-';
     uuid[14] = '4';
-    simi_putf(b, "{\"id\":\"%s\",\"version\":\"v3.0.0\",\"timestamp\":%lld,\"payload\":{"
-                 "\"type\":\"message\",\"value\":{\"id\":\"%s\",\"chat_id\":",
+    simi_putf(b,
+              "{\"id\":\"%s\",\"version\":\"v3.0.0\",\"timestamp\":%lld,\"payload\":{"
+              "\"type\":\"message\",\"value\":{\"id\":\"%s\",\"chat_id\":",
               uuid, (long long)(simi_now(s) / 1000), m->id);
     simi_put_json(b, m->chat->id);
     simi_puts(b, ",\"user_id\":");

@@ -4,7 +4,8 @@
 #include <string.h>
 #include <strings.h>
 
-static const void *find(const void *where, size_t len, const void *what, size_t n) {
+static const void *find(const void *where, size_t len, const void *what, size_t n)
+{
     const char *p = where;
     for (; len >= n; p++, len--) {
         const char *hit = memchr(p, *(const char *)what, len - n + 1);
@@ -21,7 +22,8 @@ static const void *find(const void *where, size_t len, const void *what, size_t 
 }
 
 /* The value of name="value" in a header line, into `out`. */
-static bool quoted(const char *line, size_t len, const char *name, char *out, size_t cap) {
+static bool quoted(const char *line, size_t len, const char *name, char *out, size_t cap)
+{
     const char *at = find(line, len, name, strlen(name));
     if (at == NULL) {
         return false;
@@ -36,7 +38,8 @@ static bool quoted(const char *line, size_t len, const char *name, char *out, si
     return true;
 }
 
-static bool boundary_of(const simi_request *r, char *out) {
+static bool boundary_of(const simi_request *r, char *out)
+{
     const char *at = strstr(r->content_type, "boundary=");
     if (strncmp(r->content_type, "multipart/form-data;", 20) != 0 || at == NULL) {
         return false;
@@ -53,7 +56,8 @@ static bool boundary_of(const simi_request *r, char *out) {
     return true;
 }
 
-static uint32_t big(const unsigned char *p, size_t n) {
+static uint32_t big(const unsigned char *p, size_t n)
+{
     uint32_t v = 0;
     for (size_t i = 0; i < n; i++) {
         v = v << 8 | p[i];
@@ -61,7 +65,8 @@ static uint32_t big(const unsigned char *p, size_t n) {
     return v;
 }
 
-static uint32_t little(const unsigned char *p, size_t n) {
+static uint32_t little(const unsigned char *p, size_t n)
+{
     uint32_t v = 0;
     for (size_t i = n; i > 0; i--) {
         v = v << 8 | p[i - 1];
@@ -70,11 +75,13 @@ static uint32_t little(const unsigned char *p, size_t n) {
 }
 
 /* The frame header of a JPEG says how large the picture is. */
-static void jpeg_size(const unsigned char *p, size_t len, sim_upload_info *out) {
+static void jpeg_size(const unsigned char *p, size_t len, sim_upload_info *out)
+{
     size_t i = 2;
     while (i + 9 < len && p[i] == 0xFF) {
         unsigned marker = p[i + 1];
-        if (marker >= 0xC0 && marker <= 0xCF && marker != 0xC4 && marker != 0xC8 && marker != 0xCC) {
+        if (marker >= 0xC0 && marker <= 0xCF && marker != 0xC4 && marker != 0xC8 &&
+            marker != 0xCC) {
             out->height = big(p + i + 5, 2);
             out->width = big(p + i + 7, 2);
             return;
@@ -83,7 +90,8 @@ static void jpeg_size(const unsigned char *p, size_t len, sim_upload_info *out) 
     }
 }
 
-static bool recognise(const unsigned char *p, size_t len, sim_upload_info *out) {
+static bool recognise(const unsigned char *p, size_t len, sim_upload_info *out)
+{
     if (len >= 3 && memcmp(p, "\xFF\xD8\xFF", 3) == 0) {
         out->format = "jpeg";
         jpeg_size(p, len, out);
@@ -115,7 +123,8 @@ typedef struct part {
     size_t len;
 } part;
 
-static bool part_headers(const char *p, size_t len, part *out) {
+static bool part_headers(const char *p, size_t len, part *out)
+{
     const char *end = p + len;
     while (p < end) {
         const char *stop = find(p, (size_t)(end - p), "\r\n", 2);
@@ -135,7 +144,8 @@ static bool part_headers(const char *p, size_t len, part *out) {
 }
 
 /* Exactly one part, between "--B" CRLF and CRLF "--B--", with or without a last CRLF. */
-static bool take_apart(const simi_request *r, part *out) {
+static bool take_apart(const simi_request *r, part *out)
+{
     char mark[80] = "\r\n--";
     const char *p = r->body.p;
     size_t len = r->body.len;
@@ -163,7 +173,8 @@ static bool take_apart(const simi_request *r, part *out) {
     return (rest == 2 || rest == 4) && memcmp(end + n, "--\r\n", rest) == 0;
 }
 
-bool simi_take_upload(sim *s, simi_request *r, simi_answer *a, sim_upload_info *out) {
+bool simi_take_upload(sim *s, simi_request *r, simi_answer *a, sim_upload_info *out)
+{
     part p;
     memset(&p, 0, sizeof p);
     memset(out, 0, sizeof *out);
@@ -179,7 +190,8 @@ bool simi_take_upload(sim *s, simi_request *r, simi_answer *a, sim_upload_info *
         simi_error_text(a, 413, "File is too large");
         return false;
     }
-    if (!recognise((const unsigned char *)p.data, p.len, out) || strncmp(p.type, "image/", 6) != 0) {
+    if (!recognise((const unsigned char *)p.data, p.len, out) ||
+        strncmp(p.type, "image/", 6) != 0) {
         simi_field_error(a, "uploadfile[]", "must be JPEG, HEIC, GIF, BMP or PNG");
         return false;
     }

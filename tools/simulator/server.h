@@ -11,7 +11,7 @@ typedef struct program {
     /* the buyer who writes by himself */
     bool buyer;
     int64_t buyer_every_ms, buyer_next_ms;
-    size_t buyer_seen;      /* messages of the store that he has looked at */
+    size_t buyer_seen; /* messages of the store that he has looked at */
     unsigned buyer_lines;
     bool verbose;
     simi_buf reply;

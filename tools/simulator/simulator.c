@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *sim_operation_name(sim_operation op) {
+const char *sim_operation_name(sim_operation op)
+{
     static const char *const names[SIM_OPERATION_COUNT] = {"none",
 #define NAME_(name, word) word,
                                                            SIM_OPERATIONS(NAME_)
@@ -13,29 +14,32 @@ const char *sim_operation_name(sim_operation op) {
     return (int)op >= 0 && op < SIM_OPERATION_COUNT ? names[op] : "none";
 }
 
-sim_options sim_options_default(void) {
+sim_options sim_options_default(void)
+{
     sim_options o;
     memset(&o, 0, sizeof o);
     return o;
 }
 
-static const char *text_or(sim *s, const char *text, const char *otherwise) {
+static const char *text_or(sim *s, const char *text, const char *otherwise)
+{
     return text != NULL ? simi_keep_text(&s->arena, text) : otherwise;
 }
 
-static uint32_t or_default(uint32_t value, uint32_t otherwise) {
+static uint32_t or_default(uint32_t value, uint32_t otherwise)
+{
     return value != 0 ? value : otherwise;
 }
 
-sim *sim_create(const sim_options *options) {
+sim *sim_create(const sim_options *options)
+{
     sim *s = simi_alloc(NULL, sizeof *s);
     memset(s, 0, sizeof *s);
     s->o = *options;
     s->random = options->seed ^ 0xA5170C0DE5EEDu;
     sim_options *o = &s->o;
     o->client_id = text_or(s, o->client_id, "client-id-for-tests");
-    o->client_secret =
-        text_or(s, o->client_secret, "client-secret-for-tests-0123456789abcdef");
+    o->client_secret = text_or(s, o->client_secret, "client-secret-for-tests-0123456789abcdef");
     o->user_name = text_or(s, o->user_name, "Магазин");
     o->host = text_or(s, o->host, NULL);
     o->user_id = o->user_id != 0 ? o->user_id : 350000001;
@@ -51,7 +55,8 @@ sim *sim_create(const sim_options *options) {
     return s;
 }
 
-void sim_destroy(sim *s) {
+void sim_destroy(sim *s)
+{
     if (s == NULL) {
         return;
     }
@@ -68,15 +73,18 @@ void sim_destroy(sim *s) {
     free(s);
 }
 
-sim_options *sim_live(sim *s) {
+sim_options *sim_live(sim *s)
+{
     return &s->o;
 }
 
-const sim_stats *sim_get_stats(const sim *s) {
+const sim_stats *sim_get_stats(const sim *s)
+{
     return &s->stats;
 }
 
-int64_t sim_next_event_ms(sim *s) {
+int64_t sim_next_event_ms(sim *s)
+{
     simi_settle(s);
     int64_t next = simi_webhook_due(s);
     for (size_t i = 0; i < s->hidden_count; i++) {
@@ -91,7 +99,8 @@ int64_t sim_next_event_ms(sim *s) {
 
 /* ---------------------------------------------------------------- may it pass? */
 
-static bool allows(const char *scope, const char *needed) {
+static bool allows(const char *scope, const char *needed)
+{
     size_t n = strlen(needed);
     while (scope != NULL && *scope != '\0') {
         size_t len = strcspn(scope, ", ");
@@ -103,7 +112,8 @@ static bool allows(const char *scope, const char *needed) {
     return scope == NULL; /* client_credentials: everything */
 }
 
-static bool check_token(sim *s, simi_request *r, simi_answer *a) {
+static bool check_token(sim *s, simi_request *r, simi_answer *a)
+{
     const simi_token *token = NULL;
     simi_token_state state = SIMI_TOKEN_UNKNOWN;
     if (r->authorization_count == 1 && strncmp(r->authorization, "Bearer ", 7) == 0) {
@@ -121,7 +131,8 @@ static bool check_token(sim *s, simi_request *r, simi_answer *a) {
     return false;
 }
 
-static bool check_rate(sim *s, simi_answer *a) {
+static bool check_rate(sim *s, simi_answer *a)
+{
     int64_t now = simi_now(s);
     bool over = simi_over_rate(s, now);
     a->rate_headers = s->o.rate_headers && s->o.rate_per_minute != 0;
@@ -142,7 +153,8 @@ static bool check_rate(sim *s, simi_answer *a) {
     return false;
 }
 
-static bool check_tariff(sim *s, const simi_request *r, simi_answer *a) {
+static bool check_tariff(sim *s, const simi_request *r, simi_answer *a)
+{
     sim_operation op = r->row->op;
     bool paid = s->o.tariff == SIM_TARIFF_PAID || op == SIM_SELF || op == SIM_CHATS ||
                 op == SIM_CHAT || (s->o.tariff == SIM_TARIFF_PLACEHOLDER && !r->row->writes);
@@ -152,7 +164,8 @@ static bool check_tariff(sim *s, const simi_request *r, simi_answer *a) {
     return paid;
 }
 
-static bool check_user(sim *s, const simi_request *r, simi_answer *a) {
+static bool check_user(sim *s, const simi_request *r, simi_answer *a)
+{
     int64_t user = 0;
     if (strstr(r->row->path, "{user_id}") == NULL) {
         return true;
@@ -169,7 +182,8 @@ static bool check_user(sim *s, const simi_request *r, simi_answer *a) {
 }
 
 /* Everything that the head alone decides. */
-static bool check_head(sim *s, simi_request *r, simi_answer *a) {
+static bool check_head(sim *s, simi_request *r, simi_answer *a)
+{
     if (r->row == NULL) {
         simi_error(a, 404, SIM_BODY_GATEWAY);
         return false;
@@ -177,15 +191,16 @@ static bool check_head(sim *s, simi_request *r, simi_answer *a) {
     if (r->row->op == SIM_TOKEN) {
         return true;
     }
-    return check_token(s, r, a) && check_rate(s, a) && check_tariff(s, r, a) &&
-           check_user(s, r, a);
+    return check_token(s, r, a) && check_rate(s, a) && check_tariff(s, r, a) && check_user(s, r, a);
 }
 
-bool simi_check(sim *s, simi_request *r, simi_answer *a) {
+bool simi_check(sim *s, simi_request *r, simi_answer *a)
+{
     return check_head(s, r, a) && simi_check_fields(s, r, a);
 }
 
-bool simi_refuse_head(sim *s, simi_request *r, uint64_t content_length, simi_answer *a) {
+bool simi_refuse_head(sim *s, simi_request *r, uint64_t content_length, simi_answer *a)
+{
     uint64_t most = r->row != NULL && r->row->op == SIM_UPLOAD ? s->o.upload_max + 4096 : 65536;
     if (content_length <= most) {
         return false;
@@ -194,7 +209,8 @@ bool simi_refuse_head(sim *s, simi_request *r, uint64_t content_length, simi_ans
     return true;
 }
 
-void simi_carry_out(sim *s, simi_request *r, simi_answer *a) {
+void simi_carry_out(sim *s, simi_request *r, simi_answer *a)
+{
     r->row->serve(s, r, a);
     if (a->status >= 200 && a->status < 300) {
         s->stats.served[r->row->op]++;

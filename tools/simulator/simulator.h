@@ -63,7 +63,7 @@ typedef enum sim_operation {
 #define SIM_OPERATION_ENUM_(name, word) SIM_##name,
     SIM_OPERATIONS(SIM_OPERATION_ENUM_)
 #undef SIM_OPERATION_ENUM_
-    SIM_OPERATION_COUNT
+        SIM_OPERATION_COUNT
 } sim_operation;
 
 const char *sim_operation_name(sim_operation op); /* "none" for SIM_NO_OPERATION */
@@ -73,12 +73,13 @@ const char *sim_operation_name(sim_operation op); /* "none" for SIM_NO_OPERATION
 typedef enum sim_framing {
     SIM_FRAMING_DEFAULT = 0, /* what the options say; there: Content-Length */
     SIM_FRAMING_LENGTH,
-    SIM_FRAMING_CHUNKED,     /* chunks of chunk_size bytes (0: 4096) */
-    SIM_FRAMING_CLOSE        /* no length at all, ends with the connection */
+    SIM_FRAMING_CHUNKED, /* chunks of chunk_size bytes (0: 4096) */
+    SIM_FRAMING_CLOSE    /* no length at all, ends with the connection */
 } sim_framing;
 
 /* Bodies of error answers, one per shape that was seen or is documented. */
 /* X(constant, name in plans, status when the fault gives none) */
+/* clang-format off */
 #define SIM_BODIES(X)                                                                              \
     X(SPEC, "spec", 500)                 /* {"error":{"code":n,"message":"..."}} */               \
     X(FIELDS, "fields", 400)             /* the same with "fields":{...} */                       \
@@ -97,64 +98,65 @@ typedef enum sim_framing {
     X(CUT_JSON, "cut_json", 500)         /* JSON that stops in the middle, length right */        \
     X(PLAIN, "plain", 502)               /* a line of text */                                     \
     X(NULL_JSON, "null", 500)            /* null */
+/* clang-format on */
 
 typedef enum sim_body {
     SIM_BODY_DEFAULT = 0, /* what the service would send with this status */
 #define SIM_BODY_ENUM_(name, word, status) SIM_BODY_##name,
     SIM_BODIES(SIM_BODY_ENUM_)
 #undef SIM_BODY_ENUM_
-    SIM_BODY_COUNT
+        SIM_BODY_COUNT
 } sim_body;
 
 /* What goes wrong with one request. All zero: nothing. Everything can be combined. */
 typedef struct sim_fault {
     /* what is answered */
-    int status;            /* not 0: this status (any) in place of the true answer */
-    sim_body body;         /* with it this body; alone it implies the shape's own status */
-    bool stored;           /* do what was asked first; else a fault with status, no_answer or stall
+    int status;           /* not 0: this status (any) in place of the true answer */
+    sim_body body;        /* with it this body; alone it implies the shape's own status */
+    bool stored;          /* do what was asked first; else a fault with status, no_answer or stall
                               leaves the state untouched */
-    bool no_answer;        /* close without one byte of an answer */
-    bool stall;            /* never answer, and leave the connection open */
-    const char *location;  /* Location header; with status 3xx; NULL: the same path */
-    const char *retry_after;          /* Retry-After header, any text */
-    const void *raw;       /* these bytes in place of head and body */
+    bool no_answer;       /* close without one byte of an answer */
+    bool stall;           /* never answer, and leave the connection open */
+    const char *location; /* Location header; with status 3xx; NULL: the same path */
+    const char *retry_after; /* Retry-After header, any text */
+    const void *raw;         /* these bytes in place of head and body */
     size_t raw_len;
     /* when */
-    bool early;            /* answer as soon as the head is complete, read no body, then close */
-    uint32_t delay_ms;     /* before the first byte */
-    size_t pause_at;       /* before this byte of the answer (if pause_ms is not 0) ... */
-    uint32_t pause_ms;     /* ... wait so long */
-    unsigned interim;      /* so many "103 Early Hints" heads before the real one */
+    bool early;        /* answer as soon as the head is complete, read no body, then close */
+    uint32_t delay_ms; /* before the first byte */
+    size_t pause_at;   /* before this byte of the answer (if pause_ms is not 0) ... */
+    uint32_t pause_ms; /* ... wait so long */
+    unsigned interim;  /* so many "103 Early Hints" heads before the real one */
     /* how */
     sim_framing framing;
     size_t chunk_size;
-    bool chunk_extras;     /* chunk extensions and a trailer */
-    size_t head_padding;   /* a header line of so many bytes more */
-    int64_t wrong_length;  /* added to Content-Length */
-    bool cut;              /* of the whole answer only cut_at bytes are sent, then the end */
+    bool chunk_extras;    /* chunk extensions and a trailer */
+    size_t head_padding;  /* a header line of so many bytes more */
+    int64_t wrong_length; /* added to Content-Length */
+    bool cut;             /* of the whole answer only cut_at bytes are sent, then the end */
     size_t cut_at;
-    bool corrupt;          /* byte corrupt_at (modulo the answer's length) is changed */
+    bool corrupt; /* byte corrupt_at (modulo the answer's length) is changed */
     size_t corrupt_at;
-    bool close;            /* "Connection: close", and closed afterwards */
-    bool close_silently;   /* closed afterwards without having said so */
-    bool reset;            /* whatever closes the connection does it with a reset */
+    bool close;          /* "Connection: close", and closed afterwards */
+    bool close_silently; /* closed afterwards without having said so */
+    bool reset;          /* whatever closes the connection does it with a reset */
 } sim_fault;
 
 /* A request as it is about to be served. Pointers are good during the hook only. For upload_image
  * the hook is asked when the head is complete, so that `early` can be early: `body` is empty then
  * and `refusal` only says 413. For all others it is asked when the request is complete. */
 typedef struct sim_request_info {
-    uint64_t number;       /* 1 for the first request of this simulator */
-    uint64_t connection;   /* 1 for the first connection */
+    uint64_t number;     /* 1 for the first request of this simulator */
+    uint64_t connection; /* 1 for the first connection */
     sim_operation op;
     const char *method;
-    const char *target;    /* as sent: path and query */
-    const char *chat_id;   /* "" if the path has none */
+    const char *target;  /* as sent: path and query */
+    const char *chat_id; /* "" if the path has none */
     const char *message_id;
     const char *body;
     size_t body_len;
     int64_t now_ms;
-    int refusal;           /* the status of the refusal that is due anyway; 0: it would be served */
+    int refusal; /* the status of the refusal that is due anyway; 0: it would be served */
 } sim_request_info;
 
 /* ---------------------------------------------------------------- options */
@@ -181,54 +183,54 @@ typedef struct sim_reply {
 /* Zero means the default in brackets. */
 typedef struct sim_options {
     uint64_t seed;
-    int64_t (*clock_ms)(void *ctx);   /* required: unix time in ms; must not run backwards */
+    int64_t (*clock_ms)(void *ctx); /* required: unix time in ms; must not run backwards */
     sim_fault (*fault)(void *ctx, const sim_request_info *request); /* optional */
     /* Optional: asked first about every path that begins with "/_sim/"; true if answered. */
     bool (*door)(void *ctx, const sim_request_info *request, sim_reply *reply);
-    void *ctx;                        /* first argument of the hooks above */
+    void *ctx; /* first argument of the hooks above */
     /* the account */
-    const char *client_id;            /* ["client-id-for-tests"] */
-    const char *client_secret;        /* ["client-secret-for-tests-0123456789abcdef"] */
-    int64_t user_id;                  /* [350000001] */
-    const char *user_name;            /* ["Магазин"] */
-    const char *host;                 /* not NULL: any other Host header finds no route */
+    const char *client_id;     /* ["client-id-for-tests"] */
+    const char *client_secret; /* ["client-secret-for-tests-0123456789abcdef"] */
+    int64_t user_id;           /* [350000001] */
+    const char *user_name;     /* ["Магазин"] */
+    const char *host;          /* not NULL: any other Host header finds no route */
     /* tokens */
-    uint32_t token_lifetime_s;        /* [86400] */
-    uint32_t refresh_lifetime_s;      /* [one year] */
-    uint32_t token_length;            /* [40] */
-    bool token_kills_former;          /* a new token makes the former ones invalid at once */
-    bool token_errors_as_200;         /* {"error":...} with status 200, as some clients expect */
+    uint32_t token_lifetime_s;   /* [86400] */
+    uint32_t refresh_lifetime_s; /* [one year] */
+    uint32_t token_length;       /* [40] */
+    bool token_kills_former;     /* a new token makes the former ones invalid at once */
+    bool token_errors_as_200;    /* {"error":...} with status 200, as some clients expect */
     /* limits */
-    uint32_t rate_per_minute;         /* [0: no limit]; counted per clock minute; not for /token */
-    sim_retry_after retry_after;      /* header of the 429 */
-    bool rate_headers;                /* X-RateLimit-Limit and X-RateLimit-Remaining */
-    uint32_t page_limit_max;          /* [100] */
-    uint32_t offset_max;              /* [1000] */
-    uint64_t upload_max;              /* [24 MB] */
+    uint32_t rate_per_minute;    /* [0: no limit]; counted per clock minute; not for /token */
+    sim_retry_after retry_after; /* header of the 429 */
+    bool rate_headers;           /* X-RateLimit-Limit and X-RateLimit-Remaining */
+    uint32_t page_limit_max;     /* [100] */
+    uint32_t offset_max;         /* [1000] */
+    uint64_t upload_max;         /* [24 MB] */
     /* shapes */
-    bool bare_array;                  /* message list as the official description has it: [...] */
-    bool no_meta;                     /* no "meta" in lists */
-    bool nulls;                       /* contents carry all other members as null */
-    bool ids_as_strings;              /* user, author and item ids in quotes */
-    bool empty_read_answer;           /* "mark read" answers 200 without a body */
+    bool bare_array;        /* message list as the official description has it: [...] */
+    bool no_meta;           /* no "meta" in lists */
+    bool nulls;             /* contents carry all other members as null */
+    bool ids_as_strings;    /* user, author and item ids in quotes */
+    bool empty_read_answer; /* "mark read" answers 200 without a body */
     sim_tariff tariff;
     /* messages */
-    bool trim_text;                   /* blanks around a sent text are not stored */
-    uint32_t visible_after_ms;        /* what the API stores is shown only so much later */
+    bool trim_text;            /* blanks around a sent text are not stored */
+    uint32_t visible_after_ms; /* what the API stores is shown only so much later */
     /* HTTP */
-    sim_framing framing;              /* [Content-Length] */
+    sim_framing framing; /* [Content-Length] */
     size_t chunk_size;
     size_t head_padding;
     bool accept_chunked_requests;     /* [false: 411]; the real one is not known */
     uint32_t requests_per_connection; /* [0: any number]; the last one says Connection: close */
     uint32_t idle_close_ms;           /* [0: never]; an idle connection is closed after it */
     /* notifications */
-    uint32_t webhook_delay_ms;        /* each is delayed by 0..this, drawn from the seed */
-    uint32_t webhook_timeout_ms;      /* [2000] no answer for so long counts as a failure */
-    uint32_t webhook_tries;           /* [5] then the notification is given up */
-    uint32_t webhook_retry_ms;        /* [3000] between tries */
-    bool webhook_probe;               /* "{}" is sent on subscribing */
-    bool webhook_no_published_at;     /* as recorded in 2023 and 2024 */
+    uint32_t webhook_delay_ms;    /* each is delayed by 0..this, drawn from the seed */
+    uint32_t webhook_timeout_ms;  /* [2000] no answer for so long counts as a failure */
+    uint32_t webhook_tries;       /* [5] then the notification is given up */
+    uint32_t webhook_retry_ms;    /* [3000] between tries */
+    bool webhook_probe;           /* "{}" is sent on subscribing */
+    bool webhook_no_published_at; /* as recorded in 2023 and 2024 */
 } sim_options;
 
 sim_options sim_options_default(void);
@@ -289,12 +291,12 @@ typedef struct sim_chat_options {
     sim_chat_type type;
     const char *id;
     int64_t buyer_id;
-    const char *buyer_name;   /* UTF-8 */
+    const char *buyer_name; /* UTF-8 */
     int64_t item_id;
     const char *item_title;
     const char *price_string;
-    int64_t created_ms;       /* [now] */
-    bool no_profiles;         /* users without public_user_profile */
+    int64_t created_ms; /* [now] */
+    bool no_profiles;   /* users without public_user_profile */
 } sim_chat_options;
 
 /* Message types in the order of sim_type_name(). */
@@ -318,9 +320,9 @@ const char *sim_type_name(sim_type type); /* "text", ..., "appCall", "file", "vi
 
 typedef enum sim_author {
     SIM_BUYER = 0,
-    SIM_APP,       /* a person who uses the account in the app */
-    SIM_AVITO,     /* author id 0 or 1 */
-    SIM_API        /* never in sim_message_options: who sent through the API */
+    SIM_APP,   /* a person who uses the account in the app */
+    SIM_AVITO, /* author id 0 or 1 */
+    SIM_API    /* never in sim_message_options: who sent through the API */
 } sim_author;
 
 typedef struct sim_message_options {
@@ -341,16 +343,16 @@ typedef struct sim_message_info {
     const char *chat_id;
     int64_t author_id;
     sim_author author;
-    sim_type type;             /* as written; see `deleted` */
-    const char *text;          /* as stored; "" if the type has none */
-    const char *sent_text;     /* as the request had it (they differ with trim_text) */
-    const char *image_id;      /* of an image sent through the API; else "" */
-    int64_t created;           /* unix seconds, as the API shows it */
-    int64_t stored_ms;         /* when it was stored */
-    int64_t visible_ms;        /* from when on it is shown */
-    uint64_t request;          /* number of the request that stored it; 0: a person */
-    bool is_read;              /* by the account */
-    int64_t read_by_peer;      /* unix seconds; 0: not yet */
+    sim_type type;         /* as written; see `deleted` */
+    const char *text;      /* as stored; "" if the type has none */
+    const char *sent_text; /* as the request had it (they differ with trim_text) */
+    const char *image_id;  /* of an image sent through the API; else "" */
+    int64_t created;       /* unix seconds, as the API shows it */
+    int64_t stored_ms;     /* when it was stored */
+    int64_t visible_ms;    /* from when on it is shown */
+    uint64_t request;      /* number of the request that stored it; 0: a person */
+    bool is_read;          /* by the account */
+    int64_t read_by_peer;  /* unix seconds; 0: not yet */
     bool deleted;
 } sim_message_info;
 
@@ -359,10 +361,10 @@ typedef struct sim_chat_info {
     sim_chat_type type;
     int64_t buyer_id;
     int64_t item_id;
-    int64_t created;           /* unix seconds */
+    int64_t created; /* unix seconds */
     int64_t updated;
-    size_t messages;           /* visible */
-    size_t unread;             /* visible, incoming, not read by the account */
+    size_t messages; /* visible */
+    size_t unread;   /* visible, incoming, not read by the account */
 } sim_chat_info;
 
 const char *sim_add_chat(sim *s, const sim_chat_options *options); /* its id; NULL: id is taken */
@@ -394,16 +396,16 @@ bool sim_find_chat(sim *s, const char *chat_id, sim_chat_info *out);
 typedef struct sim_upload_info {
     const char *image_id;
     const char *file_name;
-    const char *format;        /* "jpeg", "png", "gif", "bmp", "heic" */
+    const char *format; /* "jpeg", "png", "gif", "bmp", "heic" */
     size_t size;
-    uint64_t fnv1a;            /* 64-bit FNV-1a over the file's bytes */
-    uint32_t width, height;    /* 0: not known */
+    uint64_t fnv1a;         /* 64-bit FNV-1a over the file's bytes */
+    uint32_t width, height; /* 0: not known */
 } sim_upload_info;
 
 typedef struct sim_blocked_info {
     int64_t user_id;
-    int64_t item_id;           /* 0: none given */
-    int reason_id;             /* 0: none given */
+    int64_t item_id; /* 0: none given */
+    int reason_id;   /* 0: none given */
 } sim_blocked_info;
 
 bool sim_upload_at(sim *s, size_t i, sim_upload_info *out);
@@ -411,17 +413,17 @@ bool sim_blocked_at(sim *s, size_t i, sim_blocked_info *out);
 const char *sim_subscription_at(sim *s, size_t i); /* URL or NULL */
 
 typedef struct sim_stats {
-    uint64_t requests;         /* all that were complete enough to be answered or dropped */
+    uint64_t requests; /* all that were complete enough to be answered or dropped */
     uint64_t by_operation[SIM_OPERATION_COUNT];
-    uint64_t served[SIM_OPERATION_COUNT];    /* carried out (also when the answer was lost) */
-    uint64_t by_status[600];   /* answers; 0: none was given */
+    uint64_t served[SIM_OPERATION_COUNT]; /* carried out (also when the answer was lost) */
+    uint64_t by_status[600];              /* answers; 0: none was given */
     uint64_t tokens_issued;
     uint64_t connections;
-    uint64_t faults;           /* requests with a fault */
-    uint64_t limited;          /* 429 by the rate limit */
-    uint64_t max_per_minute;   /* most requests (without /token) in any 60 s */
+    uint64_t faults;         /* requests with a fault */
+    uint64_t limited;        /* 429 by the rate limit */
+    uint64_t max_per_minute; /* most requests (without /token) in any 60 s */
     uint64_t max_per_second;
-    uint64_t broken_requests;  /* not HTTP, or HTTP that the service refuses to read */
+    uint64_t broken_requests; /* not HTTP, or HTTP that the service refuses to read */
     /* accepted as the service would, but not what the official description says: */
     uint64_t unknown_parameters;
     uint64_t unofficial_paths;
@@ -434,14 +436,14 @@ const sim_stats *sim_get_stats(const sim *s);
 /* ---------------------------------------------------------------- notifications */
 
 typedef struct sim_webhook {
-    uint64_t id;               /* for sim_webhook_answered() */
-    const char *url;           /* these live until it was answered or given up */
+    uint64_t id;     /* for sim_webhook_answered() */
+    const char *url; /* these live until it was answered or given up */
     const char *body;
     size_t body_len;
-    const char *signature;     /* header X-Avito-Messenger-Signature: 64 hex digits. How the real
+    const char *signature;  /* header X-Avito-Messenger-Signature: 64 hex digits. How the real
                                   one is made is not published; this one cannot be verified */
-    const char *message_id;    /* "" for the probe */
-    unsigned attempt;          /* 1 for the first */
+    const char *message_id; /* "" for the probe */
+    unsigned attempt;       /* 1 for the first */
 } sim_webhook;
 
 /* The next notification that is due. It counts as on its way until sim_webhook_answered() or the

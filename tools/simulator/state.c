@@ -8,26 +8,30 @@
 static const char chat_id_alphabet[] =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789~_";
 
-static const char *const buyer_names[] = {"Анна", "Дмитрий К.", "Ольга", "Сергей Петров",
-                                          "Мария", "Игорь", "Покупатель Имя", "Алексей \"Лёша\""};
-static const char *const item_titles[] = {
-    "Деталь 280x24 4 отв", "Велосипед детский, 20\"", "Mazda 3, 2008", "Стол & стулья <дуб>",
-    "Смартфон 128 ГБ", "Зимняя куртка, р. 48"};
+static const char *const buyer_names[] = {"Анна",           "Дмитрий К.",      "Ольга",
+                                          "Сергей Петров",  "Мария",           "Игорь",
+                                          "Покупатель Имя", "Алексей \"Лёша\""};
+static const char *const item_titles[] = {"Деталь 280x24 4 отв", "Велосипед детский, 20\"",
+                                          "Mazda 3, 2008",       "Стол & стулья <дуб>",
+                                          "Смартфон 128 ГБ",     "Зимняя куртка, р. 48"};
 
-const char *sim_type_name(sim_type type) {
-    static const char *const names[SIM_TYPE_COUNT] = {
-        "text",  "image",  "link",    "item",    "location", "call",
-        "voice", "system", "deleted", "appCall", "file",     "video"};
+const char *sim_type_name(sim_type type)
+{
+    static const char *const names[SIM_TYPE_COUNT] = {"text",     "image",   "link",  "item",
+                                                      "location", "call",    "voice", "system",
+                                                      "deleted",  "appCall", "file",  "video"};
     return (int)type >= 0 && type < SIM_TYPE_COUNT ? names[type] : "unknown";
 }
 
-int64_t simi_now(sim *s) {
+int64_t simi_now(sim *s)
+{
     return s->o.clock_ms(s->o.ctx);
 }
 
 /* ---------------------------------------------------------------- chats */
 
-simi_chat *simi_find_chat(sim *s, const char *id) {
+simi_chat *simi_find_chat(sim *s, const char *id)
+{
     for (size_t i = 0; i < s->chat_count; i++) {
         if (strcmp(s->chats[i]->id, id) == 0) {
             return s->chats[i];
@@ -37,7 +41,8 @@ simi_chat *simi_find_chat(sim *s, const char *id) {
 }
 
 /* Keeps the list ordered: `updated` descending; of equal ones the last touched comes first. */
-static void place_chat(sim *s, simi_chat *chat) {
+static void place_chat(sim *s, simi_chat *chat)
+{
     size_t from = 0;
     while (from < s->chat_count && s->chats[from] != chat) {
         from++;
@@ -55,7 +60,8 @@ static void place_chat(sim *s, simi_chat *chat) {
     s->chats[to] = chat;
 }
 
-static const char *drawn_price(sim *s) {
+static const char *drawn_price(sim *s)
+{
     char text[48];
     uint64_t price = 500 + simi_below(&s->random, 900000);
     if (price >= 1000) { /* U+00A0 between the groups and before the sign, as recorded */
@@ -67,7 +73,8 @@ static const char *drawn_price(sim *s) {
     return simi_keep_text(&s->arena, text);
 }
 
-static char *drawn_chat_id(sim *s, sim_chat_type type) {
+static char *drawn_chat_id(sim *s, sim_chat_type type)
+{
     char id[32];
     (void)strcpy(id, type == SIM_U2I ? "u2i-" : type == SIM_U2U ? "u2u-" : "a2u-");
     simi_random_text(&s->random, chat_id_alphabet, id + 4, 21);
@@ -76,11 +83,13 @@ static char *drawn_chat_id(sim *s, sim_chat_type type) {
     return simi_keep_text(&s->arena, id);
 }
 
-static const char *kept_or(sim *s, const char *given, const char *otherwise) {
+static const char *kept_or(sim *s, const char *given, const char *otherwise)
+{
     return given != NULL ? simi_keep_text(&s->arena, given) : otherwise;
 }
 
-const char *sim_add_chat(sim *s, const sim_chat_options *options) {
+const char *sim_add_chat(sim *s, const sim_chat_options *options)
+{
     sim_chat_options none;
     memset(&none, 0, sizeof none);
     const sim_chat_options *o = options != NULL ? options : &none;
@@ -97,10 +106,11 @@ const char *sim_add_chat(sim *s, const sim_chat_options *options) {
     chat->peer.avatar = (unsigned)simi_below(r, 90000) + 10000;
     chat->peer.parsing_allowed = true;
     if (o->type == SIM_U2I) { /* ids of today's listings are over 2^32 */
-        chat->item_id = o->item_id != 0 ? o->item_id : 7000000000 + (int64_t)simi_below(r, 1500000000);
+        chat->item_id =
+            o->item_id != 0 ? o->item_id : 7000000000 + (int64_t)simi_below(r, 1500000000);
         chat->title = kept_or(s, o->item_title, item_titles[simi_below(r, 6)]);
-        chat->price = o->price_string != NULL ? simi_keep_text(&s->arena, o->price_string)
-                                              : drawn_price(s);
+        chat->price =
+            o->price_string != NULL ? simi_keep_text(&s->arena, o->price_string) : drawn_price(s);
     }
     chat->created_ms = o->created_ms != 0 ? o->created_ms : simi_now(s);
     chat->updated_ms = chat->created_ms;
@@ -112,7 +122,8 @@ const char *sim_add_chat(sim *s, const sim_chat_options *options) {
 
 /* ---------------------------------------------------------------- messages */
 
-simi_message *simi_find_message(sim *s, const char *id) {
+simi_message *simi_find_message(sim *s, const char *id)
+{
     for (size_t i = s->log_count; i > 0; i--) {
         if (strcmp(s->log[i - 1]->id, id) == 0) {
             return s->log[i - 1];
@@ -121,7 +132,8 @@ simi_message *simi_find_message(sim *s, const char *id) {
     return NULL;
 }
 
-static void show(sim *s, simi_message *m) {
+static void show(sim *s, simi_message *m)
+{
     simi_chat *chat = m->chat;
     m->visible = true;
     chat->visible++;
@@ -137,7 +149,8 @@ static void show(sim *s, simi_message *m) {
     }
 }
 
-void simi_settle(sim *s) {
+void simi_settle(sim *s)
+{
     while (s->hidden_count != 0) {
         int64_t now = simi_now(s);
         size_t next = 0;
@@ -157,7 +170,8 @@ void simi_settle(sim *s) {
     }
 }
 
-static void insert_message(simi_chat *chat, simi_message *m) {
+static void insert_message(simi_chat *chat, simi_message *m)
+{
     SIMI_GROW(chat->messages, chat->count, chat->cap);
     size_t at = chat->count++;
     while (at > 0 && chat->messages[at - 1]->created_ms > m->created_ms) {
@@ -167,7 +181,8 @@ static void insert_message(simi_chat *chat, simi_message *m) {
     chat->messages[at] = m;
 }
 
-static const char *trimmed(sim *s, const char *text) {
+static const char *trimmed(sim *s, const char *text)
+{
     size_t from = strspn(text, " \t\r\n");
     size_t to = strlen(text);
     while (to > from && strchr(" \t\r\n", text[to - 1]) != NULL) {
@@ -178,14 +193,16 @@ static const char *trimmed(sim *s, const char *text) {
     return kept;
 }
 
-static void draw_uuid(sim *s, char out[37]) {
+static void draw_uuid(sim *s, char out[37])
+{
     simi_random_text(&s->random, "0123456789abcdef", out, 36);
     out[8] = out[13] = out[18] = out[23] = '-';
     out[14] = '4';
     out[19] = "89ab"[simi_below(&s->random, 4)];
 }
 
-static void fill_content(sim *s, simi_message *m, const sim_message_options *o) {
+static void fill_content(sim *s, simi_message *m, const sim_message_options *o)
+{
     if (m->type == SIM_VOICE_MESSAGE) {
         char voice[37];
         draw_uuid(s, voice);
@@ -196,7 +213,8 @@ static void fill_content(sim *s, simi_message *m, const sim_message_options *o) 
                      : simi_content(s, m->type, m->text, m->voice_id, m->image_id);
 }
 
-static int64_t author_id(const sim *s, const simi_chat *chat, sim_author author) {
+static int64_t author_id(const sim *s, const simi_chat *chat, sim_author author)
+{
     switch (author) {
         case SIM_BUYER:
             return chat->peer.id;
@@ -208,7 +226,8 @@ static int64_t author_id(const sim *s, const simi_chat *chat, sim_author author)
 }
 
 simi_message *simi_store(sim *s, simi_chat *chat, const sim_message_options *o, sim_author author,
-                         const char *sent_text, const char *image_id, uint64_t request) {
+                         const char *sent_text, const char *image_id, uint64_t request)
+{
     simi_message *m = simi_keep(&s->arena, sizeof *m);
     simi_random_text(&s->random, "0123456789abcdef", m->id, 32);
     m->chat = chat;
@@ -239,7 +258,8 @@ simi_message *simi_store(sim *s, simi_chat *chat, const sim_message_options *o, 
     return m;
 }
 
-void simi_read_chat(sim *s, simi_chat *chat) {
+void simi_read_chat(sim *s, simi_chat *chat)
+{
     (void)s;
     for (size_t i = 0; i < chat->count && chat->unread != 0; i++) {
         if (chat->messages[i]->visible && !chat->messages[i]->is_read) {
@@ -249,7 +269,8 @@ void simi_read_chat(sim *s, simi_chat *chat) {
     }
 }
 
-void simi_delete_message(sim *s, simi_message *m) {
+void simi_delete_message(sim *s, simi_message *m)
+{
     if (m->deleted) {
         return;
     }
@@ -261,7 +282,8 @@ void simi_delete_message(sim *s, simi_message *m) {
 
 /* ---------------------------------------------------------------- people */
 
-const char *sim_write(sim *s, const char *chat_id, const sim_message_options *options) {
+const char *sim_write(sim *s, const char *chat_id, const sim_message_options *options)
+{
     simi_settle(s);
     simi_chat *chat = simi_find_chat(s, chat_id);
     if (chat == NULL) {
@@ -277,7 +299,8 @@ const char *sim_write(sim *s, const char *chat_id, const sim_message_options *op
     return simi_store(s, chat, options, author, options->text, NULL, 0)->id;
 }
 
-static const char *write_text(sim *s, const char *chat_id, sim_author author, const char *text) {
+static const char *write_text(sim *s, const char *chat_id, sim_author author, const char *text)
+{
     sim_message_options o;
     memset(&o, 0, sizeof o);
     o.author = author;
@@ -285,15 +308,18 @@ static const char *write_text(sim *s, const char *chat_id, sim_author author, co
     return sim_write(s, chat_id, &o);
 }
 
-const char *sim_buyer_writes(sim *s, const char *chat_id, const char *text) {
+const char *sim_buyer_writes(sim *s, const char *chat_id, const char *text)
+{
     return write_text(s, chat_id, SIM_BUYER, text);
 }
 
-const char *sim_app_writes(sim *s, const char *chat_id, const char *text) {
+const char *sim_app_writes(sim *s, const char *chat_id, const char *text)
+{
     return sim_app_reads(s, chat_id) ? write_text(s, chat_id, SIM_APP, text) : NULL;
 }
 
-bool sim_app_reads(sim *s, const char *chat_id) {
+bool sim_app_reads(sim *s, const char *chat_id)
+{
     simi_settle(s);
     simi_chat *chat = simi_find_chat(s, chat_id);
     if (chat != NULL) {
@@ -302,7 +328,8 @@ bool sim_app_reads(sim *s, const char *chat_id) {
     return chat != NULL;
 }
 
-bool sim_buyer_reads(sim *s, const char *chat_id) {
+bool sim_buyer_reads(sim *s, const char *chat_id)
+{
     simi_settle(s);
     simi_chat *chat = simi_find_chat(s, chat_id);
     for (size_t i = 0; chat != NULL && i < chat->count; i++) {
@@ -314,7 +341,8 @@ bool sim_buyer_reads(sim *s, const char *chat_id) {
     return chat != NULL;
 }
 
-bool sim_delete(sim *s, const char *message_id) {
+bool sim_delete(sim *s, const char *message_id)
+{
     simi_settle(s);
     simi_message *m = simi_find_message(s, message_id);
     if (m != NULL) {
@@ -325,7 +353,8 @@ bool sim_delete(sim *s, const char *message_id) {
 
 /* ---------------------------------------------------------------- looking inside */
 
-static void tell_message(const simi_message *m, sim_message_info *out) {
+static void tell_message(const simi_message *m, sim_message_info *out)
+{
     out->id = m->id;
     out->chat_id = m->chat->id;
     out->author_id = m->author_id;
@@ -343,7 +372,8 @@ static void tell_message(const simi_message *m, sim_message_info *out) {
     out->deleted = m->deleted;
 }
 
-bool sim_message_at(sim *s, size_t i, sim_message_info *out) {
+bool sim_message_at(sim *s, size_t i, sim_message_info *out)
+{
     simi_settle(s);
     if (i >= s->log_count) {
         return false;
@@ -352,7 +382,8 @@ bool sim_message_at(sim *s, size_t i, sim_message_info *out) {
     return true;
 }
 
-bool sim_find_message(sim *s, const char *message_id, sim_message_info *out) {
+bool sim_find_message(sim *s, const char *message_id, sim_message_info *out)
+{
     simi_settle(s);
     const simi_message *m = simi_find_message(s, message_id);
     if (m != NULL) {
@@ -361,7 +392,8 @@ bool sim_find_message(sim *s, const char *message_id, sim_message_info *out) {
     return m != NULL;
 }
 
-static void tell_chat(const simi_chat *chat, sim_chat_info *out) {
+static void tell_chat(const simi_chat *chat, sim_chat_info *out)
+{
     out->id = chat->id;
     out->type = chat->type;
     out->buyer_id = chat->peer.id;
@@ -372,7 +404,8 @@ static void tell_chat(const simi_chat *chat, sim_chat_info *out) {
     out->unread = chat->unread;
 }
 
-bool sim_chat_at(sim *s, size_t i, sim_chat_info *out) {
+bool sim_chat_at(sim *s, size_t i, sim_chat_info *out)
+{
     simi_settle(s);
     if (i >= s->chat_count) {
         return false;
@@ -381,7 +414,8 @@ bool sim_chat_at(sim *s, size_t i, sim_chat_info *out) {
     return true;
 }
 
-bool sim_find_chat(sim *s, const char *chat_id, sim_chat_info *out) {
+bool sim_find_chat(sim *s, const char *chat_id, sim_chat_info *out)
+{
     simi_settle(s);
     const simi_chat *chat = simi_find_chat(s, chat_id);
     if (chat != NULL) {
@@ -390,7 +424,8 @@ bool sim_find_chat(sim *s, const char *chat_id, sim_chat_info *out) {
     return chat != NULL;
 }
 
-simi_upload *simi_find_upload(sim *s, const char *image_id) {
+simi_upload *simi_find_upload(sim *s, const char *image_id)
+{
     for (size_t i = 0; i < s->upload_count; i++) {
         if (strcmp(s->uploads[i].info.image_id, image_id) == 0) {
             return &s->uploads[i];
@@ -399,7 +434,8 @@ simi_upload *simi_find_upload(sim *s, const char *image_id) {
     return NULL;
 }
 
-bool sim_upload_at(sim *s, size_t i, sim_upload_info *out) {
+bool sim_upload_at(sim *s, size_t i, sim_upload_info *out)
+{
     if (i >= s->upload_count) {
         return false;
     }
@@ -407,7 +443,8 @@ bool sim_upload_at(sim *s, size_t i, sim_upload_info *out) {
     return true;
 }
 
-bool sim_blocked_at(sim *s, size_t i, sim_blocked_info *out) {
+bool sim_blocked_at(sim *s, size_t i, sim_blocked_info *out)
+{
     if (i >= s->blocked_count) {
         return false;
     }
@@ -415,11 +452,13 @@ bool sim_blocked_at(sim *s, size_t i, sim_blocked_info *out) {
     return true;
 }
 
-const char *sim_subscription_at(sim *s, size_t i) {
+const char *sim_subscription_at(sim *s, size_t i)
+{
     return i < s->subscription_count ? s->subscriptions[i] : NULL;
 }
 
-void simi_free_store(sim *s) {
+void simi_free_store(sim *s)
+{
     for (size_t i = 0; i < s->chat_count; i++) {
         free(s->chats[i]->messages);
     }

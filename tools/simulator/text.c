@@ -7,7 +7,8 @@
 #include <string.h>
 #include <time.h>
 
-void *simi_alloc(void *old, size_t size) {
+void *simi_alloc(void *old, size_t size)
+{
     void *p = realloc(old, size == 0 ? 1 : size);
     if (p == NULL) {
         fputs("simulator: out of memory\n", stderr);
@@ -16,7 +17,8 @@ void *simi_alloc(void *old, size_t size) {
     return p;
 }
 
-static void reserve(simi_buf *b, size_t more) {
+static void reserve(simi_buf *b, size_t more)
+{
     if (b->len + more + 1 <= b->cap) {
         return;
     }
@@ -28,7 +30,8 @@ static void reserve(simi_buf *b, size_t more) {
     b->cap = cap;
 }
 
-void simi_put(simi_buf *b, const void *bytes, size_t len) {
+void simi_put(simi_buf *b, const void *bytes, size_t len)
+{
     reserve(b, len);
     if (len != 0) {
         memcpy(b->p + b->len, bytes, len);
@@ -37,11 +40,13 @@ void simi_put(simi_buf *b, const void *bytes, size_t len) {
     b->p[b->len] = '\0';
 }
 
-void simi_puts(simi_buf *b, const char *text) {
+void simi_puts(simi_buf *b, const char *text)
+{
     simi_put(b, text, strlen(text));
 }
 
-void simi_putf(simi_buf *b, const char *format, ...) {
+void simi_putf(simi_buf *b, const char *format, ...)
+{
     va_list args;
     reserve(b, 128);
     va_start(args, format);
@@ -59,7 +64,8 @@ void simi_putf(simi_buf *b, const char *format, ...) {
     b->len += (size_t)n;
 }
 
-void simi_put_int(simi_buf *b, int64_t value) {
+void simi_put_int(simi_buf *b, int64_t value)
+{
     char digits[24];
     size_t at = sizeof digits;
     uint64_t rest = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
@@ -75,7 +81,8 @@ void simi_put_int(simi_buf *b, int64_t value) {
 
 /* Go's encoding/json, which the service uses to judge by its answers, writes <, > and & as escapes,
  * and U+2028 and U+2029 too. */
-void simi_put_json(simi_buf *b, const char *text) {
+void simi_put_json(simi_buf *b, const char *text)
+{
     const unsigned char *p = (const unsigned char *)text;
     const unsigned char *plain = p;
     simi_put(b, "\"", 1);
@@ -102,12 +109,14 @@ void simi_put_json(simi_buf *b, const char *text) {
     simi_put(b, "\"", 1);
 }
 
-void simi_free(simi_buf *b) {
+void simi_free(simi_buf *b)
+{
     free(b->p);
     memset(b, 0, sizeof *b);
 }
 
-void *simi_keep(simi_block **arena, size_t size) {
+void *simi_keep(simi_block **arena, size_t size)
+{
     size = (size + 15) & ~(size_t)15;
     if (*arena == NULL || (*arena)->cap - (*arena)->used < size) {
         size_t cap = size > 16000 ? size : 16000;
@@ -124,14 +133,16 @@ void *simi_keep(simi_block **arena, size_t size) {
     return p;
 }
 
-char *simi_keep_text(simi_block **arena, const char *text) {
+char *simi_keep_text(simi_block **arena, const char *text)
+{
     size_t size = strlen(text) + 1;
     char *p = simi_keep(arena, size);
     memcpy(p, text, size);
     return p;
 }
 
-void simi_free_arena(simi_block *arena) {
+void simi_free_arena(simi_block *arena)
+{
     while (arena != NULL) {
         simi_block *next = arena->next;
         free(arena);
@@ -140,18 +151,21 @@ void simi_free_arena(simi_block *arena) {
 }
 
 /* splitmix64 */
-uint64_t simi_random(uint64_t *state) {
+uint64_t simi_random(uint64_t *state)
+{
     uint64_t z = (*state += 0x9E3779B97F4A7C15u);
     z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
     z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
     return z ^ (z >> 31);
 }
 
-uint64_t simi_below(uint64_t *state, uint64_t limit) {
+uint64_t simi_below(uint64_t *state, uint64_t limit)
+{
     return limit == 0 ? 0 : simi_random(state) % limit;
 }
 
-void simi_random_text(uint64_t *state, const char *alphabet, char *out, size_t len) {
+void simi_random_text(uint64_t *state, const char *alphabet, char *out, size_t len)
+{
     size_t count = strlen(alphabet);
     for (size_t i = 0; i < len; i++) {
         out[i] = alphabet[simi_below(state, count)];
@@ -160,12 +174,16 @@ void simi_random_text(uint64_t *state, const char *alphabet, char *out, size_t l
 }
 
 /* Length of the well-formed sequence at p, or 0 (Unicode, table 3-7). */
-static size_t sequence(const unsigned char *p, size_t len) {
+static size_t sequence(const unsigned char *p, size_t len)
+{
     unsigned char c = p[0];
     if (c < 0x80) {
         return 1;
     }
-    size_t n = c >= 0xC2 && c <= 0xDF ? 2 : c >= 0xE0 && c <= 0xEF ? 3 : c >= 0xF0 && c <= 0xF4 ? 4 : 0;
+    size_t n = c >= 0xC2 && c <= 0xDF   ? 2
+               : c >= 0xE0 && c <= 0xEF ? 3
+               : c >= 0xF0 && c <= 0xF4 ? 4
+                                        : 0;
     if (n == 0 || n > len) {
         return 0;
     }
@@ -182,7 +200,8 @@ static size_t sequence(const unsigned char *p, size_t len) {
     return n;
 }
 
-bool simi_is_utf8(const char *p, size_t len) {
+bool simi_is_utf8(const char *p, size_t len)
+{
     for (size_t i = 0; i < len;) {
         size_t n = sequence((const unsigned char *)p + i, len - i);
         if (n == 0) {
@@ -193,7 +212,8 @@ bool simi_is_utf8(const char *p, size_t len) {
     return true;
 }
 
-size_t simi_code_points(const char *text) {
+size_t simi_code_points(const char *text)
+{
     size_t n = 0;
     for (; *text != '\0'; text++) {
         n += ((unsigned char)*text & 0xC0) != 0x80;
@@ -201,7 +221,8 @@ size_t simi_code_points(const char *text) {
     return n;
 }
 
-bool simi_is_blank(const char *text) {
+bool simi_is_blank(const char *text)
+{
     for (; *text != '\0'; text++) {
         if ((unsigned char)text[0] == 0xC2 && (unsigned char)text[1] == 0xA0) {
             text++; /* U+00A0 */
@@ -212,12 +233,16 @@ bool simi_is_blank(const char *text) {
     return true;
 }
 
-static int hex_value(char c) {
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10
-         : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+static int hex_value(char c)
+{
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
 }
 
-bool simi_percent_decode(const char *p, size_t len, bool plus_is_blank, char *out) {
+bool simi_percent_decode(const char *p, size_t len, bool plus_is_blank, char *out)
+{
     size_t n = 0;
     for (size_t i = 0; i < len; i++) {
         char c = p[i];
@@ -239,7 +264,8 @@ bool simi_percent_decode(const char *p, size_t len, bool plus_is_blank, char *ou
     return simi_is_utf8(out, n);
 }
 
-bool simi_parse_int(const char *text, int64_t *out) {
+bool simi_parse_int(const char *text, int64_t *out)
+{
     bool negative = text[0] == '-';
     const char *p = text + (negative ? 1 : 0);
     size_t digits = strspn(p, "0123456789");
@@ -254,7 +280,8 @@ bool simi_parse_int(const char *text, int64_t *out) {
     return true;
 }
 
-static struct tm split_time(int64_t unix_s) {
+static struct tm split_time(int64_t unix_s)
+{
     time_t t = (time_t)unix_s;
     struct tm out;
     memset(&out, 0, sizeof out);
@@ -262,12 +289,14 @@ static struct tm split_time(int64_t unix_s) {
     return out;
 }
 
-void simi_rfc3339(int64_t unix_s, char out[32]) {
+void simi_rfc3339(int64_t unix_s, char out[32])
+{
     struct tm t = split_time(unix_s);
     (void)strftime(out, 32, "%Y-%m-%dT%H:%M:%SZ", &t);
 }
 
-void simi_http_date(int64_t unix_s, char out[40]) {
+void simi_http_date(int64_t unix_s, char out[40])
+{
     static const char days[] = "SunMonTueWedThuFriSat";
     static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
     struct tm t = split_time(unix_s);
@@ -276,7 +305,8 @@ void simi_http_date(int64_t unix_s, char out[40]) {
                    t.tm_hour % 100, t.tm_min % 100, t.tm_sec % 100);
 }
 
-uint64_t sim_fnv1a(const void *bytes, size_t len) {
+uint64_t sim_fnv1a(const void *bytes, size_t len)
+{
     const unsigned char *p = bytes;
     uint64_t hash = 0xCBF29CE484222325u;
     for (size_t i = 0; i < len; i++) {

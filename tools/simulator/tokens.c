@@ -6,12 +6,13 @@
 
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-simi_token_state simi_check_token(sim *s, const char *access, const simi_token **out) {
+simi_token_state simi_check_token(sim *s, const char *access, const simi_token **out)
+{
     for (size_t i = s->token_count; i > 0; i--) {
         const simi_token *t = &s->tokens[i - 1];
         if (strcmp(t->access, access) == 0) {
             *out = t;
-            return t->dead                       ? SIMI_TOKEN_UNKNOWN
+            return t->dead                        ? SIMI_TOKEN_UNKNOWN
                    : simi_now(s) >= t->expires_ms ? SIMI_TOKEN_EXPIRED
                                                   : SIMI_TOKEN_GOOD;
         }
@@ -19,7 +20,8 @@ simi_token_state simi_check_token(sim *s, const char *access, const simi_token *
     return SIMI_TOKEN_UNKNOWN;
 }
 
-const simi_token *simi_issue_token(sim *s, const char *scope, bool with_refresh) {
+const simi_token *simi_issue_token(sim *s, const char *scope, bool with_refresh)
+{
     int64_t now = simi_now(s);
     size_t length = s->o.token_length;
     for (size_t i = 0; i < s->token_count && s->o.token_kills_former; i++) {
@@ -41,7 +43,8 @@ const simi_token *simi_issue_token(sim *s, const char *scope, bool with_refresh)
     return t;
 }
 
-simi_token *simi_find_refresh(sim *s, const char *refresh) {
+simi_token *simi_find_refresh(sim *s, const char *refresh)
+{
     for (size_t i = s->token_count; i > 0; i--) {
         simi_token *t = &s->tokens[i - 1];
         if (t->refresh != NULL && strcmp(t->refresh, refresh) == 0) {
@@ -51,7 +54,8 @@ simi_token *simi_find_refresh(sim *s, const char *refresh) {
     return NULL;
 }
 
-simi_code *simi_find_code(sim *s, const char *code) {
+simi_code *simi_find_code(sim *s, const char *code)
+{
     for (size_t i = 0; i < s->code_count; i++) {
         simi_code *c = &s->codes[i];
         if (strcmp(c->code, code) == 0) {
@@ -61,7 +65,8 @@ simi_code *simi_find_code(sim *s, const char *code) {
     return NULL;
 }
 
-const char *sim_grant_code(sim *s, const char *scope) {
+const char *sim_grant_code(sim *s, const char *scope)
+{
     SIMI_GROW(s->codes, s->code_count, s->code_cap);
     simi_code *c = &s->codes[s->code_count++];
     memset(c, 0, sizeof *c);
@@ -72,13 +77,15 @@ const char *sim_grant_code(sim *s, const char *scope) {
     return c->code;
 }
 
-void sim_revoke_tokens(sim *s) {
+void sim_revoke_tokens(sim *s)
+{
     for (size_t i = 0; i < s->token_count; i++) {
         s->tokens[i].dead = true;
     }
 }
 
-void sim_expire_tokens(sim *s) {
+void sim_expire_tokens(sim *s)
+{
     for (size_t i = 0; i < s->token_count; i++) {
         s->tokens[i].expires_ms = 0;
     }
@@ -86,7 +93,8 @@ void sim_expire_tokens(sim *s) {
 
 /* ---------------------------------------------------------------- rates */
 
-static void note_rate(sim *s, int64_t now) {
+static void note_rate(sim *s, int64_t now)
+{
     while (s->recent_at < s->recent_count && s->recent[s->recent_at] <= now - 60000) {
         s->recent_at++;
     }
@@ -106,7 +114,8 @@ static void note_rate(sim *s, int64_t now) {
     s->stats.max_per_second = second > s->stats.max_per_second ? second : s->stats.max_per_second;
 }
 
-void simi_count_request(sim *s, sim_operation op, int64_t now) {
+void simi_count_request(sim *s, sim_operation op, int64_t now)
+{
     s->stats.by_operation[op]++;
     if (op != SIM_TOKEN) {
         note_rate(s, now);
@@ -114,7 +123,8 @@ void simi_count_request(sim *s, sim_operation op, int64_t now) {
 }
 
 /* The description speaks of a window and of requests per minute, so: clock minutes. */
-bool simi_over_rate(sim *s, int64_t now) {
+bool simi_over_rate(sim *s, int64_t now)
+{
     if (s->window != now / 60000) {
         s->window = now / 60000;
         s->window_count = 0;

@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static char *copy(const char *text, size_t len) {
+static char *copy(const char *text, size_t len)
+{
     char *p = simi_alloc(NULL, len + 1);
     memcpy(p, text, len);
     p[len] = '\0';
@@ -12,12 +13,14 @@ static char *copy(const char *text, size_t len) {
 }
 
 /* The real algorithm is not published. This has only the recorded form: 64 hex digits. */
-static void sign(sim *s, const char *body, size_t len, char out[65]) {
+static void sign(sim *s, const char *body, size_t len, char out[65])
+{
     uint64_t state = sim_fnv1a(body, len) ^ s->o.seed;
     simi_random_text(&state, "0123456789abcdef", out, 64);
 }
 
-static void queue(sim *s, const char *url, const char *body, size_t len, const char *message_id) {
+static void queue(sim *s, const char *url, const char *body, size_t len, const char *message_id)
+{
     SIMI_GROW(s->hooks, s->hook_count, s->hook_cap);
     simi_hook *h = &s->hooks[s->hook_count++];
     memset(h, 0, sizeof *h);
@@ -33,7 +36,8 @@ static void queue(sim *s, const char *url, const char *body, size_t len, const c
     s->stats.webhooks_queued++;
 }
 
-void simi_queue_webhook(sim *s, const simi_message *m) {
+void simi_queue_webhook(sim *s, const simi_message *m)
+{
     if (s->subscription_count == 0) {
         return;
     }
@@ -45,11 +49,13 @@ void simi_queue_webhook(sim *s, const simi_message *m) {
     simi_free(&body);
 }
 
-void simi_queue_probe(sim *s, const char *url) {
+void simi_queue_probe(sim *s, const char *url)
+{
     queue(s, url, "{}", 2, "");
 }
 
-int64_t simi_webhook_due(sim *s) {
+int64_t simi_webhook_due(sim *s)
+{
     int64_t due = INT64_MAX;
     for (size_t i = 0; i < s->hook_count; i++) {
         due = s->hooks[i].due_ms < due ? s->hooks[i].due_ms : due;
@@ -57,14 +63,16 @@ int64_t simi_webhook_due(sim *s) {
     return due;
 }
 
-static void drop(sim *s, size_t i) {
+static void drop(sim *s, size_t i)
+{
     free(s->hooks[i].url);
     free(s->hooks[i].body);
     s->hook_count--;
     memmove(s->hooks + i, s->hooks + i + 1, (s->hook_count - i) * sizeof *s->hooks);
 }
 
-bool sim_next_webhook(sim *s, sim_webhook *out) {
+bool sim_next_webhook(sim *s, sim_webhook *out)
+{
     simi_settle(s);
     int64_t now = simi_now(s);
     for (size_t i = 0; i < s->hook_count;) {
@@ -93,7 +101,8 @@ bool sim_next_webhook(sim *s, sim_webhook *out) {
     return false;
 }
 
-void sim_webhook_answered(sim *s, uint64_t id, int status) {
+void sim_webhook_answered(sim *s, uint64_t id, int status)
+{
     for (size_t i = 0; i < s->hook_count; i++) {
         simi_hook *h = &s->hooks[i];
         if (h->id != id) {
