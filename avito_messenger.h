@@ -683,6 +683,7 @@ typedef struct avito_event {
 #define AVITO_MESSAGE_QUOTES    0x0200u
 #define AVITO_MESSAGE_IMAGES    0x0400u /* maps of image sizes in content and previews */
 #define AVITO_MESSAGE_ALL       0x0700u
+#define AVITO_MESSAGE_BARE      0x0800u /* none of the group */
 
 typedef struct avito_chats_query {
     const int64_t *item_ids;   /* only chats about these listings */
@@ -721,6 +722,17 @@ typedef struct avito_image_source {
     void (*progress)(void *ctx, size_t sent, size_t size); /* optional */
 } avito_image_source;
 
+/* What avito_confirm_sent() looks for. */
+typedef struct avito_sent_query {
+    const char *text;            /* what was sent; NULL: an image */
+    const char *baseline_id;     /* newest message of the chat before sending; NULL: it was empty */
+    int64_t baseline_created;    /* its `created`; 0 with baseline_id NULL */
+    const char *const *claimed;  /* ids of messages that belong to other sends */
+    size_t claimed_count;
+    uint32_t age_s;              /* seconds since the send ended */
+    uint32_t grace_s;            /* how late a message may show up; 0: 60 */
+} avito_sent_query;
+
 typedef struct avito_blacklist_user {
     int64_t user_id;
     int64_t item_id; /* 0: none */
@@ -741,7 +753,10 @@ typedef struct avito_client_options {
     void *window;                /* I/O buffer, used during calls; AVITO_WINDOW_MIN bytes or more */
     size_t window_cap;
     bool never_wait;             /* return AVITO_AGAIN even if the transport could wait */
-    bool dry_run;                /* calls that change something send nothing and succeed */
+    bool dry_run;                /* calls that change something send nothing and succeed; what they
+                                    would have sent is written to error_body, and traced */
+    uint8_t retries;             /* tries more after 429, 503, a dead connection or an answer that makes
+                                    no sense: reads always, writes only when surely not sent; 0: none */
     uint32_t connect_timeout_ms; /* 0: 15000 */
     uint32_t idle_timeout_ms;    /* 0: 30000; no byte moved */
     uint32_t total_timeout_ms;   /* 0: 120000; one call, or one avito_next_*(); uploads: raise it */
@@ -815,11 +830,13 @@ struct avitoi_json {
 /* The response head reader. */
 struct avitoi_head {
     uint64_t length;
+    int64_t date, retry_date; /* unix seconds; 0: not given */
     uint32_t bytes;
     uint32_t retry_after_s;
+    uint32_t rate_limit;      /* requests per minute */
     uint16_t status;
     uint8_t state, header, word_len;
-    bool has_length, chunked, close, persistent, has_retry_after;
+    bool has_length, chunked, close, persistent, exhausted;
 };
 
 /* What a call was asked to do: everything that the request is written from. */
@@ -830,6 +847,11 @@ struct avitoi_args {
     union {
         avito_chats_query chats;
         avito_messages_query messages;
+        struct {
+            avito_messages_query page;
+            avito_sent_query query;
+            avito_outcome *outcome;
+        } confirm;
         struct {
             avito_image_source source;
             uint8_t boundary[16];
@@ -877,6 +899,9 @@ typedef struct avito_client {
         bool waiting;                 /* for another lane that fetches the token */
         bool model;                   /* the answer goes into the caller's arena */
         bool list, collect, all_pages, has_more;
+        bool confirm, covered;        /* avito_confirm_sent(); all since the baseline was seen */
+        uint8_t tries;
+        uint32_t pause_ms;            /* before the next try */
     } priv;
 } avito_client;
 
@@ -995,6 +1020,22 @@ AVITO_API int avito_send_message(avito_client *client, int64_t user_id, const ch
 AVITO_API int avito_send_image_message(avito_client *client, int64_t user_id, const char *chat_id,
                                        const char *image_id, avito_arena *arena,
                                        avito_message *out);
+
+/* Splits a text of any length for sending: the length of the next part, at most AVITO_TEXT_MAX code
+ * points and never 0 for a text that is not empty, ending behind a paragraph, line, sentence or word
+ * where the last quarter has one. Copies nothing: send text[0..n), go on at text + n. Malformed
+ * UTF-8 is not cut apart: avito_send_message() refuses it. */
+AVITO_API size_t avito_split_text(const char *text);
+
+/* Was it sent? Looks through the chat for an outgoing message with the same text (blanks at the ends
+ * and CR do not count), newer than the baseline and not claimed by another send: then *outcome is
+ * AVITO_SENT, *found that message, and its id is to be remembered as claimed. AVITO_NOT_SENT: no such
+ * message, the grace time is over, and everything since the baseline was seen. Otherwise
+ * AVITO_CANNOT_TELL: ask again later. It tells that the account sent it, not who pressed the key.
+ * Results as for lists; on an error *outcome is AVITO_CANNOT_TELL. */
+AVITO_API int avito_confirm_sent(avito_client *client, int64_t user_id, const char *chat_id,
+                                 const avito_sent_query *query, avito_arena *arena,
+                                 avito_outcome *outcome, avito_message *found);
 
 AVITO_API int avito_upload_image(avito_client *client, int64_t user_id,
                                  const avito_image_source *source, avito_arena *arena,
@@ -4139,6 +4180,7 @@ static inline int avitoi_body_at_close(const struct avitoi_body *b)
  * interest are gathered in the filter's word, which is free until the body begins.
  */
 
+#define AVITOI_RETRY_MAX_S 86400u /* what a server asks for beyond a day is taken for a day */
 #define AVITOI_HEAD_MAX 65536u /* bytes, from all answers before the final one too */
 
 enum {
@@ -4154,14 +4196,25 @@ enum {
     AVITOI_H_LAST_LF
 };
 
-enum { AVITOI_HEADER_OTHER, AVITOI_HEADER_LENGTH, AVITOI_HEADER_CODING, AVITOI_HEADER_CONNECTION,
-       AVITOI_HEADER_RETRY_AFTER };
+enum {
+    AVITOI_HEADER_OTHER,
+    AVITOI_HEADER_LENGTH,
+    AVITOI_HEADER_CODING,
+    AVITOI_HEADER_CONNECTION,
+    AVITOI_HEADER_RETRY_AFTER,
+    AVITOI_HEADER_DATE,
+    AVITOI_HEADER_LIMIT,
+    AVITOI_HEADER_REMAINING
+};
 
 static const struct avitoi_word avitoi_headers[] = {
     {"content-length", AVITOI_HEADER_LENGTH},
     {"transfer-encoding", AVITOI_HEADER_CODING},
     {"connection", AVITOI_HEADER_CONNECTION},
-    {"retry-after", AVITOI_HEADER_RETRY_AFTER}};
+    {"retry-after", AVITOI_HEADER_RETRY_AFTER},
+    {"date", AVITOI_HEADER_DATE},
+    {"x-ratelimit-limit", AVITOI_HEADER_LIMIT},
+    {"x-ratelimit-remaining", AVITOI_HEADER_REMAINING}};
 
 static void avitoi_head_begin(struct avitoi_head *h)
 {
@@ -4209,11 +4262,59 @@ static int avitoi_head_length(struct avitoi_head *h, avito_str value)
     return AVITO_AGAIN;
 }
 
+static unsigned avitoi_two_digits(const char *p)
+{
+    return (unsigned)(p[0] - '0') * 10u + (unsigned)(p[1] - '0');
+}
+
+/* "sun, 06 nov 1994 08:49:37 gmt" as unix seconds; 0: anything else. */
+static int64_t avitoi_http_date(avito_str s)
+{
+    static const char months[] = "janfebmaraprmayjunjulaugsepoctnovdec";
+    static const char shape[] = "aaa, 00 aaa 0000 00:00:00 gmt";
+    unsigned day, month, year;
+    int64_t days;
+    size_t i;
+    if (s.len != sizeof shape - 1u) {
+        return 0;
+    }
+    for (i = 0; i < s.len; i++) {
+        const bool digit = s.ptr[i] >= '0' && s.ptr[i] <= '9';
+        const bool letter = s.ptr[i] >= 'a' && s.ptr[i] <= 'z';
+        if (shape[i] == '0' ? !digit : shape[i] == 'a' ? !letter : s.ptr[i] != shape[i]) {
+            return 0;
+        }
+    }
+    for (month = 0; month < 12 && memcmp(months + 3u * month, s.ptr + 8, 3) != 0; month++) {
+    }
+    day = avitoi_two_digits(s.ptr + 5);
+    year = avitoi_two_digits(s.ptr + 12) * 100u + avitoi_two_digits(s.ptr + 14);
+    if (month == 12 || day == 0 || year < 1970) {
+        return 0;
+    }
+    /* Years begin in March, so that the leap day is the last one (days from civil). */
+    year -= (month < 2) ? 1u : 0u;
+    month = (month + 10u) % 12u;
+    days = (int64_t)year * 365 + year / 4u - year / 100u + year / 400u + (month * 153u + 2u) / 5u +
+           day - 719469;
+    return days * 86400 + (int64_t)avitoi_two_digits(s.ptr + 17) * 3600 +
+           (int64_t)avitoi_two_digits(s.ptr + 20) * 60 + (int64_t)avitoi_two_digits(s.ptr + 23);
+}
+
+/* A count of something, as far as it makes sense; 0: it does not. */
+static uint32_t avitoi_head_count(avito_str value)
+{
+    int64_t count;
+    if (!avitoi_parse_int(value.ptr, value.len, &count) || count < 0) {
+        return 0;
+    }
+    return count > AVITOI_RETRY_MAX_S ? AVITOI_RETRY_MAX_S : (uint32_t)count;
+}
+
 static int avitoi_head_value(struct avitoi_head *h, const char *word)
 {
     const bool whole = h->word_len <= AVITOI_WORD;
     avito_str value;
-    int64_t seconds;
     value.ptr = word;
     value.len = whole ? h->word_len : AVITOI_WORD;
     while (value.len > 0 && (value.ptr[value.len - 1u] == ' ' || value.ptr[value.len - 1u] == '\t')) {
@@ -4233,9 +4334,17 @@ static int avitoi_head_value(struct avitoi_head *h, const char *word)
             h->persistent = h->persistent || avitoi_list_has(value, "keep-alive");
             return AVITO_AGAIN;
         case AVITOI_HEADER_RETRY_AFTER:
-            if (whole && avitoi_parse_int(value.ptr, value.len, &seconds) && seconds >= 0) {
-                h->retry_after_s = (seconds > 86400) ? 86400u : (uint32_t)seconds;
-            }
+            h->retry_after_s = avitoi_head_count(value);
+            h->retry_date = avitoi_http_date(value);
+            return AVITO_AGAIN;
+        case AVITOI_HEADER_DATE:
+            h->date = avitoi_http_date(value);
+            return AVITO_AGAIN;
+        case AVITOI_HEADER_LIMIT:
+            h->rate_limit = avitoi_head_count(value);
+            return AVITO_AGAIN;
+        case AVITOI_HEADER_REMAINING:
+            h->exhausted = avito_str_equal(value, "0");
             return AVITO_AGAIN;
         default:
             return AVITO_AGAIN;
@@ -4587,7 +4696,8 @@ enum {
     AVITOI_EV_ANSWER,    /* a final head was read, perhaps before the last byte was sent */
     AVITOI_EV_ELEMENT,
     AVITOI_EV_NEXT,
-    AVITOI_EV_REPEAT,    /* another request for the same call: after a token, or for the next page */
+    AVITOI_EV_REPEAT,    /* another request for the same call: after a token, for the next page, or
+                            because the first one failed */
     AVITOI_EV_DRAIN,
     AVITOI_EV_END,
     AVITOI_EVENTS
@@ -4603,12 +4713,14 @@ static const struct avitoi_edge avitoi_edges[] = {
     {AVITOI_ACCOUNT, AVITOI_EV_TOKEN, AVITOI_CONNECT},
     {AVITOI_ACCOUNT, AVITOI_EV_END, AVITOI_IDLE},
     {AVITOI_CONNECT, AVITOI_EV_CONNECTED, AVITOI_SEND},
+    {AVITOI_CONNECT, AVITOI_EV_REPEAT, AVITOI_ACCOUNT},
     {AVITOI_CONNECT, AVITOI_EV_END, AVITOI_IDLE},
     {AVITOI_SEND, AVITOI_EV_WRITTEN, AVITOI_HEAD},
     {AVITOI_SEND, AVITOI_EV_ANSWER, AVITOI_BODY},
     {AVITOI_SEND, AVITOI_EV_REPEAT, AVITOI_ACCOUNT},
     {AVITOI_SEND, AVITOI_EV_END, AVITOI_IDLE},
     {AVITOI_HEAD, AVITOI_EV_ANSWER, AVITOI_BODY},
+    {AVITOI_HEAD, AVITOI_EV_REPEAT, AVITOI_ACCOUNT},
     {AVITOI_HEAD, AVITOI_EV_END, AVITOI_IDLE},
     {AVITOI_BODY, AVITOI_EV_ELEMENT, AVITOI_ROW},
     {AVITOI_BODY, AVITOI_EV_REPEAT, AVITOI_ACCOUNT},
@@ -4723,6 +4835,10 @@ static int avitoi_finish(avito_client *c, int code)
     if (code < 0) {
         avitoi_disconnect(c);
     }
+    if (code < 0 && c->priv.request == &avitoi_ep_refresh_token && c->priv.written &&
+        c->priv.head.status == 0) {
+        c->account->priv.refresh_doubtful = true;
+    }
     avitoi_resign(c);
     avitoi_trace(c, code < 0 ? "failed " : "done ", c->priv.call->name);
     if (arena != NULL) {
@@ -4745,6 +4861,96 @@ static int avitoi_io_error(avito_client *c, long result, int otherwise)
     const avito_transport *t = &c->o.transport;
     c->error.detail = t->functions->detail != NULL ? t->functions->detail(t->ctx) : 0;
     return (result <= AVITO_ERR_ARGUMENT) ? (int)result : otherwise;
+}
+
+/* ---- what the server says about its rate; tries after a failure ---- */
+
+#define AVITOI_PAUSE_MAX_S 60u /* the longest pause that nobody asked for */
+
+/* Seconds that the server wants us to wait; 0: it does not say. A date counts from the server's own
+ * clock, or from ours if the answer has none. */
+static uint32_t avitoi_asked_pause(const avito_client *c)
+{
+    const struct avitoi_head *h = &c->priv.head;
+    const avito_account *a = c->account;
+    int64_t now = h->date;
+    if (h->retry_date == 0) {
+        return h->retry_after_s;
+    }
+    if (now == 0 && a->o.unix_time != NULL) {
+        now = a->o.unix_time(a->o.ctx);
+    }
+    if (now <= 0 || h->retry_date <= now) {
+        return 0;
+    }
+    return (h->retry_date - now > AVITOI_RETRY_MAX_S) ? AVITOI_RETRY_MAX_S
+                                                      : (uint32_t)(h->retry_date - now);
+}
+
+/* Closes the account's gate for all lanes, after 429 or when no request is left in this minute. */
+static void avitoi_heed_rate(avito_client *c)
+{
+    avito_account *a = c->account;
+    const struct avitoi_head *h = &c->priv.head;
+    uint32_t wait_ms = (h->status == 429) ? c->error.retry_after_s * 1000u : 0u;
+    if (h->exhausted && wait_ms == 0) {
+        wait_ms = 60000u / (h->rate_limit > 0 ? h->rate_limit : 60u);
+    }
+    if (wait_ms > 0) {
+        avitoi_lock(a);
+        a->priv.gate_ms = avitoi_now(a);
+        a->priv.gate_wait_ms = wait_ms;
+        avitoi_unlock(a);
+    }
+}
+
+/* 1, 2, 4 ... seconds, less a random part of up to a half, so that many devices do not come back
+ * at the same moment. */
+static uint32_t avitoi_backoff(const avito_client *c)
+{
+    const avito_account *a = c->account;
+    const unsigned doublings = c->priv.tries < 6 ? c->priv.tries : 6u;
+    uint32_t ms = 1000u << doublings;
+    uint16_t random = (uint16_t)(avitoi_now(a) * 40503u);
+    if (a->o.entropy != NULL) {
+        (void)a->o.entropy(a->o.ctx, &random, sizeof random);
+    }
+    ms = ms > AVITOI_PAUSE_MAX_S * 1000u ? AVITOI_PAUSE_MAX_S * 1000u : ms;
+    return ms - (uint32_t)(((uint64_t)(ms / 2u) * random) >> 16);
+}
+
+/* Is this a failure that may be over in a moment? */
+static bool avitoi_is_passing(int code)
+{
+    return code == AVITO_ERR_RATE || code == AVITO_ERR_SERVER ||
+           (code <= AVITO_ERR_RESOLVE && code >= AVITO_ERR_TIMEOUT_IDLE) ||
+           (code <= AVITO_ERR_HTTP && code >= AVITO_ERR_JSON_UTF8) || code == AVITO_ERR_EMPTY;
+}
+
+/* After a failure: pauses and begins the same call again, if that can do no harm and there is time. */
+static bool avitoi_try_again(avito_client *c, int code)
+{
+    const bool rows_given = c->priv.list && !c->priv.collect && c->priv.json.rows > 0;
+    uint32_t pause_ms;
+    if (c->priv.tries >= c->o.retries || !avitoi_is_passing(code) || rows_given ||
+        ((c->priv.call->flags & AVITOI_CHANGES) != 0 && avitoi_outcome(c, code) != AVITO_NOT_SENT)) {
+        return false;
+    }
+    pause_ms = c->error.retry_after_s > 0 ? c->error.retry_after_s * 1000u : avitoi_backoff(c);
+    if (pause_ms >= c->priv.total_left_ms) {
+        return false;
+    }
+    avitoi_disconnect(c);
+    avitoi_resign(c);
+    c->priv.tries++;
+    c->priv.pause_ms = pause_ms;
+    c->priv.page = 0;
+    c->priv.rows = 0;
+    memset(&c->error, 0, sizeof c->error);
+    (void)avitoi_move(c, AVITOI_EV_REPEAT);
+    avitoi_trace(c, "again ", c->priv.call->name);
+    memset(&c->priv.head, 0, sizeof c->priv.head);
+    return true;
 }
 
 /* ---- ACCOUNT ---- */
@@ -4799,6 +5005,9 @@ static int avitoi_on_account(avito_client *c)
 {
     avito_account *a = c->account;
     int rc;
+    if (c->priv.pause_ms > 0) {
+        return AVITO_AGAIN;
+    }
     avitoi_lock(a);
     rc = (avitoi_gate_left(a) > 0) ? AVITO_AGAIN : avitoi_choose_request(c);
     if (rc == AVITO_OK) {
@@ -5048,7 +5257,7 @@ static void avitoi_use_arena(avito_client *c)
     const struct avitoi_mem mem = j->mem;
     const uint32_t rows = j->rows;
     const bool measuring = j->measuring;
-    avitoi_json_begin(j, c->priv.call->answer, c->priv.list ? NULL : c->priv.out);
+    avitoi_json_begin(j, c->priv.call->answer, c->priv.collect ? NULL : c->priv.out);
     j->streaming = c->priv.list;
     j->collect = c->priv.list && c->priv.collect;
     j->want = c->priv.want;
@@ -5072,7 +5281,8 @@ static int avitoi_on_answer(avito_client *c)
     avitoi_trace(c, "answer ", c->priv.request->name);
     c->priv.span = 0;
     c->priv.raw_len = 0;
-    c->error.retry_after_s = c->priv.head.retry_after_s;
+    c->error.retry_after_s = avitoi_asked_pause(c);
+    avitoi_heed_rate(c);
     c->priv.model = avitoi_success(c) && !token && c->priv.call->answer != NULL &&
                     (c->priv.out != NULL || c->priv.list);
     if (c->priv.model) {
@@ -5081,7 +5291,7 @@ static int avitoi_on_answer(avito_client *c)
         avitoi_use_scratch(c, token && avitoi_success(c));
     }
     (void)avitoi_move(c, AVITOI_EV_ANSWER);
-    if (c->priv.model && c->priv.list && !c->priv.collect && c->priv.page == 0) {
+    if (c->priv.model && c->priv.list && c->priv.out == NULL) {
         (void)avitoi_move(c, AVITOI_EV_ELEMENT); /* avito_list_*() ends here */
         return AVITO_OK;
     }
@@ -5552,6 +5762,7 @@ static void avitoi_tick(avito_client *c)
     const uint32_t now = avitoi_now(c->account);
     const uint32_t passed = avitoi_elapsed(now, c->priv.last_ms);
     c->priv.last_ms = now;
+    c->priv.pause_ms = avitoi_less(c->priv.pause_ms, passed);
     c->priv.idle_left_ms = avitoi_less(c->priv.idle_left_ms, passed);
     c->priv.total_left_ms = avitoi_less(c->priv.total_left_ms, passed);
 }
@@ -5574,6 +5785,8 @@ static bool avitoi_list_goes_on(const avito_client *c)
     return c->priv.list && !c->priv.collect && c->priv.state == AVITOI_ROW;
 }
 
+static int avitoi_confirm(avito_client *c, int rc);
+
 AVITO_API int avito_step(avito_client *client)
 {
     avito_client *c = client;
@@ -5584,10 +5797,16 @@ AVITO_API int avito_step(avito_client *client)
     avitoi_tick(c);
     do {
         rc = avitoi_handle(c);
+        if (rc == AVITO_AGAIN) {
+            rc = avitoi_patience(c);
+        }
+        if (c->priv.confirm && rc != AVITOI_MOVED && rc != AVITO_AGAIN) {
+            rc = avitoi_confirm(c, rc);
+        }
+        if (rc < 0 && !avitoi_list_goes_on(c) && avitoi_try_again(c, rc)) {
+            rc = AVITOI_MOVED;
+        }
     } while (rc == AVITOI_MOVED);
-    if (rc == AVITO_AGAIN) {
-        rc = avitoi_patience(c);
-    }
     if (rc == AVITO_AGAIN || avitoi_list_goes_on(c)) {
         return rc;
     }
@@ -5636,7 +5855,8 @@ AVITO_API uint32_t avito_deadline_ms(const avito_client *client)
     left = c->priv.total_left_ms;
     if (c->priv.state == AVITOI_ACCOUNT) {
         const uint32_t gate = (uint32_t)avitoi_gate_left(c->account);
-        left = (gate > 0 && gate < left) ? gate : left;
+        const uint32_t pause = c->priv.pause_ms > gate ? c->priv.pause_ms : gate;
+        left = (pause > 0 && pause < left) ? pause : left;
     } else if (c->priv.idle_left_ms < left) {
         left = c->priv.idle_left_ms;
     }
@@ -5773,11 +5993,38 @@ static int avitoi_prepare(avito_client *c, const struct avitoi_endpoint *call, i
     c->priv.out = NULL;
     c->priv.list = false;
     c->priv.collect = false;
+    c->priv.confirm = false;
     c->priv.all_pages = false;
     c->priv.limit = 0;
     c->priv.offset = 0;
     c->priv.want = UINT32_MAX;
     c->priv.cut_at = 0;
+    return AVITO_OK;
+}
+
+/* Says what it would have sent: path and body, clipped, without the token. */
+static int avitoi_dry_run(avito_client *c)
+{
+    struct avitoi_writer w;
+    memset(&w, 0, sizeof w);
+    if (c->o.error_body_cap > 0) {
+        w.out = c->o.error_body;
+        w.cap = c->o.error_body_cap - 1u;
+        avitoi_write_text(&w, "POST ");
+        avitoi_write_path(&w, c);
+        if (c->priv.call->body != NULL && (c->priv.call->flags & AVITOI_PARTS) == 0) {
+            avitoi_write(&w, "\n", 1);
+            c->priv.call->body(&w, c);
+        }
+        w.out[w.len] = '\0';
+    }
+    avitoi_trace(c, "dry run ", c->priv.call->name);
+    if (c->priv.out != NULL) {
+        memset(c->priv.out, 0, c->priv.call == &avitoi_ep_upload_image ? sizeof(avito_uploaded_image)
+                                                                       : sizeof(avito_message));
+    }
+    (void)avitoi_finish(c, AVITO_OK);
+    c->error.outcome = AVITO_NOT_SENT;
     return AVITO_OK;
 }
 
@@ -5802,6 +6049,9 @@ static int avitoi_start(avito_client *c, const struct avitoi_endpoint *call, avi
     }
     c->priv.page = 0;
     c->priv.rows = 0;
+    c->priv.tries = 0;
+    c->priv.pause_ms = 0;
+    c->priv.has_more = false;
     c->priv.retried = false;
     c->priv.waiting = false;
     c->priv.early = false;
@@ -5815,6 +6065,9 @@ static int avitoi_start(avito_client *c, const struct avitoi_endpoint *call, avi
     c->priv.stale = idle >= c->o.keep_alive_ms;
     c->priv.probe = c->priv.stale || (call->flags & AVITOI_CHANGES) != 0 || idle >= 10u;
     (void)avitoi_move(c, AVITOI_EV_START);
+    if (c->o.dry_run && (call->flags & AVITOI_CHANGES) != 0) {
+        return avitoi_dry_run(c);
+    }
     return avitoi_run(c);
 }
 
@@ -5905,7 +6158,7 @@ static uint32_t avitoi_want(uint32_t want)
     want |= (want & AVITO_CHAT_AVATARS) != 0 ? AVITO_CHAT_PROFILES : 0u;
     want |= (want & AVITO_CHAT_PROFILES) != 0 ? AVITO_CHAT_USERS : 0u;
     want |= (want & AVITO_CHAT_ALL) == 0 ? AVITO_CHAT_ALL : 0u;
-    want |= (want & AVITO_MESSAGE_ALL) == 0 ? AVITO_MESSAGE_ALL : 0u;
+    want |= (want & (AVITO_MESSAGE_ALL | AVITO_MESSAGE_BARE)) == 0 ? AVITO_MESSAGE_ALL : 0u;
     want |= (want & AVITO_MESSAGE_IMAGES) != 0 ? AVITO_MESSAGE_CONTENTS : 0u;
     return want;
 }
@@ -6139,6 +6392,149 @@ AVITO_API int avito_send_image_message(avito_client *client, int64_t user_id, co
     int rc = avitoi_prepare(client, &avitoi_ep_send_image_message, user_id, chat_id, image_id);
     rc = (rc == AVITO_OK) ? avitoi_check_id(image_id) : rc;
     return rc != AVITO_OK ? rc : avitoi_change(client, &avitoi_ep_send_image_message, arena, out);
+}
+
+/* ---- was it sent? ---- */
+
+/* The text without blanks at its ends. */
+static avito_str avitoi_trim(const char *ptr, size_t len)
+{
+    avito_str s;
+    while (len > 0 && avitoi_byte(*ptr) <= ' ') {
+        ptr++;
+        len--;
+    }
+    while (len > 0 && avitoi_byte(ptr[len - 1u]) <= ' ') {
+        len--;
+    }
+    s.ptr = ptr;
+    s.len = len;
+    return s;
+}
+
+/* Equal but for blanks at the ends and CR: what a server may change without changing the text. */
+static bool avitoi_same_text(avito_str a, const char *text)
+{
+    avito_str x = avitoi_trim(a.ptr, a.len);
+    avito_str y = avitoi_trim(text, strlen(text));
+    size_t i = 0, k = 0;
+    for (;;) {
+        while (i < x.len && x.ptr[i] == '\r') {
+            i++;
+        }
+        while (k < y.len && y.ptr[k] == '\r') {
+            k++;
+        }
+        if (i == x.len || k == y.len) {
+            return i == x.len && k == y.len;
+        }
+        if (x.ptr[i++] != y.ptr[k++]) {
+            return false;
+        }
+    }
+}
+
+static bool avitoi_is_our_send(const avito_sent_query *q, const avito_message *m)
+{
+    size_t i;
+    if (m->direction != AVITO_DIRECTION_OUT) {
+        return false;
+    }
+    if (q->text == NULL ? m->type != AVITO_MESSAGE_IMAGE
+                        : (m->content.kind != AVITO_MESSAGE_TEXT ||
+                           !avitoi_same_text(m->content.as.text, q->text))) {
+        return false;
+    }
+    for (i = 0; i < q->claimed_count; i++) {
+        if (avito_str_equal(m->id, q->claimed[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* One row, or the end, of the chat that is read back. */
+static int avitoi_confirm(avito_client *c, int rc)
+{
+    const avito_sent_query *q = &c->priv.args.as.confirm.query;
+    const avito_message *m = (const avito_message *)c->priv.out;
+    const uint32_t grace = q->grace_s != 0 ? q->grace_s : 60u;
+    if (c->priv.state != AVITOI_ROW) {
+        if (rc == AVITO_END && c->priv.covered && !c->priv.has_more && q->age_s >= grace) {
+            *c->priv.args.as.confirm.outcome = AVITO_NOT_SENT;
+        }
+        return rc == AVITO_END ? AVITO_OK : rc;
+    }
+    if (rc < 0) {
+        c->priv.covered = false; /* one row that nobody could read: it may be the one */
+    } else if (m->created < q->baseline_created ||
+               (q->baseline_id != NULL && avito_str_equal(m->id, q->baseline_id))) {
+        if (c->priv.covered && q->age_s >= grace) {
+            *c->priv.args.as.confirm.outcome = AVITO_NOT_SENT;
+        }
+        c->priv.drain_left = 0;
+        return avitoi_move(c, AVITOI_EV_DRAIN);
+    } else if (avitoi_is_our_send(q, m)) {
+        *c->priv.args.as.confirm.outcome = AVITO_SENT;
+        c->priv.drain_left = 0;
+        return avitoi_move(c, AVITOI_EV_DRAIN);
+    }
+    return avitoi_move(c, AVITOI_EV_NEXT);
+}
+
+AVITO_API int avito_confirm_sent(avito_client *client, int64_t user_id, const char *chat_id,
+                                 const avito_sent_query *query, avito_arena *arena,
+                                 avito_outcome *outcome, avito_message *found)
+{
+    avito_messages_query *q;
+    const int rc = avitoi_prepare(client, &avitoi_ep_get_messages, user_id, chat_id, NULL);
+    if (rc != AVITO_OK) {
+        return rc;
+    }
+    if (query == NULL || arena == NULL || outcome == NULL || found == NULL ||
+        (query->claimed == NULL && query->claimed_count > 0)) {
+        return AVITO_ERR_ARGUMENT;
+    }
+    *outcome = AVITO_CANNOT_TELL;
+    q = &client->priv.args.as.confirm.page;
+    q->limit = 100;
+    client->priv.args.as.confirm.query = *query;
+    client->priv.args.as.confirm.outcome = outcome;
+    client->priv.confirm = true;
+    client->priv.covered = true;
+    client->priv.list = true;
+    avitoi_page(client, 100, 0, true, AVITO_MESSAGE_CONTENTS, 0);
+    return avitoi_start(client, &avitoi_ep_get_messages, arena, found);
+}
+
+/* How good a border behind text[0..n) is: 4 paragraph, 3 line, 2 sentence, 1 word, 0 none. */
+static unsigned avitoi_border(const char *text, size_t n)
+{
+    const char last = text[n - 1u];
+    if (last == '\n') {
+        return (n > 1 && text[n - 2u] == '\n') ? 4u : 3u;
+    }
+    if (last != ' ') {
+        return 0;
+    }
+    return (n > 1 && strchr(".!?", text[n - 2u]) != NULL) ? 2u : 1u;
+}
+
+AVITO_API size_t avito_split_text(const char *text)
+{
+    size_t n = 0, points = 0, best = 0;
+    unsigned quality = 0;
+    while (text[n] != '\0' && points < AVITO_TEXT_MAX) {
+        do {
+            n++;
+        } while ((avitoi_byte(text[n]) & 0xc0u) == 0x80u);
+        points++;
+        if (points > AVITO_TEXT_MAX - AVITO_TEXT_MAX / 4u && avitoi_border(text, n) >= quality) {
+            quality = avitoi_border(text, n);
+            best = n;
+        }
+    }
+    return (text[n] == '\0' || quality == 0) ? n : best;
 }
 
 /* Stands in a header of the part: printable, and nothing that could end the quoted string. */
