@@ -9,7 +9,7 @@ import statistics
 import subprocess
 import time
 
-from decode import lines, read_dump
+from decode import COUNTED, lines, read_dump
 
 SELF = {"email": "prodavets@example.ru", "id": 94235311,
         "name": "Автозапчасти на Варшавке, склад и магазин", "phone": "+79210000000",
@@ -121,9 +121,9 @@ class Network:
             args.append(str(connections))
         return args + ([self.out + "/ca.pem"] if tls else [])
 
-    def run(self, command, before=()):
+    def run(self, command, before=(), env=None):
         done = subprocess.run([*before, *command], stdout=subprocess.PIPE, text=True, check=True,
-                              timeout=120,
+                              timeout=120, env={**os.environ, **(env or {})},
                               preexec_fn=lambda: os.sched_setaffinity(0, {self.cores[0]}))
         return lines(done.stdout)[0]
 
@@ -133,7 +133,7 @@ class Network:
             os.remove(old)
         row = self.run(self.command(*args, n, **more),
                        ["valgrind", "-q", "--tool=callgrind", "--instr-atstart=no",
-                        "--callgrind-out-file=" + base + ".out"])
+                        "--callgrind-out-file=" + base + ".out"], COUNTED)
         for dump in glob.glob(base + ".out*"):
             label, total = read_dump(dump)
             if label == "requests":

@@ -12,9 +12,9 @@
 /* The two settings that the table names. */
 enum {
     FAST_WINDOW = 16 * 1024,
-    FAST_ARENA = 26 * 1024,
-    SMALL_WINDOW = 1024,
-    SMALL_ARENA = 5 * 1024 + 512
+    FAST_ARENA = 8 * 1024,
+    SMALL_WINDOW = 512,
+    SMALL_ARENA = 6 * 1024
 };
 
 typedef struct answer {
@@ -28,10 +28,10 @@ typedef struct answer {
 static avito_account account;
 static avito_client client;
 static answer wire;
-static char tokens[AVITO_TOKENS_SIZE(64)];
+static char tokens[AVITO_TOKENS_SIZE(40)];
 static char window[FAST_WINDOW];
 static char room[FAST_ARENA];
-static size_t used;
+static size_t used; /* all memory that was given, lane and account included */
 
 static int wire_connect(void *ctx, const avito_server *to)
 {
@@ -142,6 +142,16 @@ static void answer_with(const char *body, size_t len, size_t piece)
     wire.piece = piece;
 }
 
+/* BENCH_TALK=1 in the environment tells why a run was refused. */
+static void talk(int r)
+{
+    if (r < 0 && getenv("BENCH_TALK") != NULL) {
+        const avito_error *e = avito_last_error(&client);
+
+        fprintf(stderr, "ours: %s, %s, needed %zu\n", avito_error_name(r), e->text, e->needed);
+    }
+}
+
 /* An element that is refused fails the run: the arena given must be enough. */
 static int chats(const char *body, size_t len, bench_sink *sink, size_t window_cap,
                  size_t arena_cap, uint32_t want, size_t piece)
@@ -159,14 +169,13 @@ static int chats(const char *body, size_t len, bench_sink *sink, size_t window_c
         if (r == AVITO_OK) {
             sink->chat(sink, &chat);
         } else if (r < 0 && avito_list_open(&client)) {
+            talk(r);
             bad++;
             r = AVITO_OK;
         }
     }
-    if (r != AVITO_END && getenv("BENCH_TALK") != NULL) {
-        fprintf(stderr, "ours: %s %s\n", avito_error_name(r), avito_last_error(&client)->text);
-    }
-    used = window_cap + arena.peak + sizeof client + sizeof account + sizeof tokens;
+    talk(r);
+    used = window_cap + arena_cap + sizeof client + sizeof account + sizeof tokens;
     avito_client_close(&client);
     return r == AVITO_END && bad == 0 ? 0 : -1;
 }
@@ -185,11 +194,13 @@ static int messages(const char *body, size_t len, bench_sink *sink, size_t windo
         if (r == AVITO_OK) {
             sink->message(sink, &message);
         } else if (r < 0 && avito_list_open(&client)) {
+            talk(r);
             bad++;
             r = AVITO_OK;
         }
     }
-    used = window_cap + arena.peak + sizeof client + sizeof account + sizeof tokens;
+    talk(r);
+    used = window_cap + arena_cap + sizeof client + sizeof account + sizeof tokens;
     avito_client_close(&client);
     return r == AVITO_END && bad == 0 ? 0 : -1;
 }
