@@ -5,7 +5,8 @@ TEST_PACKAGES += libssl-dev openssl ca-certificates
 
 TLS_TESTS := $(patsubst tests/tls/%.c,build/tests/%,$(wildcard tests/tls/*_test.c))
 TEST_PROGRAMS += $(TLS_TESTS)
-TLS_UNIT_TESTS := build/tests/cert_test # includes the implementation itself
+# These include the implementation themselves:
+TLS_UNIT_TESTS := build/tests/cert_test build/tests/openssl_transport_test
 
 # The two transports alone do not need the rest of the client: tests/tls/transports.c holds the
 # implementation with both of them.
@@ -30,3 +31,5 @@ build/tls/one.c: build/anchors build/tls/done
 	build/anchors -n one -s "Root rsa" build/tls/roots.pem >$@
 build/tls/%.o: build/tls/%.c
 	$(CC) -std=c99 -pedantic -Wall -Wextra -Wconversion -Wcast-qual -Wmissing-prototypes -Werror -c $< -o $@
+
+build/tests/openssl_transport_test: build/obj/tests/tls/peer.san.o
