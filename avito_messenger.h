@@ -1318,7 +1318,7 @@ typedef struct avito_tls_options {
 
 /* A TLS session to continue later, without certificates and long arithmetic: plain bytes, good for a
  * file or a backup register. Holds a secret: keep it like a key. Bound to host, port and anchors. */
-#define AVITO_TLS_SESSION_SIZE 128
+#define AVITO_TLS_SESSION_SIZE 112
 typedef struct avito_tls_session {
     uint8_t bytes[AVITO_TLS_SESSION_SIZE];
 } avito_tls_session;
@@ -1327,7 +1327,7 @@ typedef struct avito_tls_session {
  * BearSSL's own BR_ERR_X509_*. */
 #define AVITO_TLS_CERT_DER         901 /* not well-formed */
 #define AVITO_TLS_CERT_VERSION     902 /* not version 3 */
-#define AVITO_TLS_CERT_REPEATED    903 /* an extension stands twice, or there are over 32 */
+#define AVITO_TLS_CERT_REPEATED    903 /* an extension stands twice, or there are over 20 */
 #define AVITO_TLS_CERT_CONSTRAINTS 904 /* name constraints, which are not checked here */
 #define AVITO_TLS_CERT_USAGE       905 /* extended key usage without TLS server */
 #define AVITO_TLS_CERT_NO_NAME     906 /* the server's certificate lists no DNS name */
@@ -1342,7 +1342,7 @@ typedef struct avitoi_cert {
     uint32_t need;               /* bytes to skip or to hold; or the length being read */
     uint32_t hash;               /* of the bytes held */
     uint32_t end[8];             /* where each open element ends */
-    uint32_t seen[32];           /* hashes of the extensions' names */
+    uint32_t seen[20];           /* hashes of the extensions' names */
     uint8_t held[12];            /* the first of them */
     uint16_t failure;            /* AVITO_TLS_CERT_*; 0: none */
     uint8_t depth, step, field, part, tag, len_bytes, held_len, seen_len, certs, extension, found;
@@ -1357,8 +1357,8 @@ typedef struct avito_tls {
         avitoi_cert cert;
         const char *alpn[1];
         br_ssl_session_parameters session; /* kept from an earlier handshake */
-        uint8_t session_key[32];   /* hash of the anchors, host and port that it is for */
-        uint8_t anchors_key[32];   /* hash of the anchors */
+        uint8_t session_key[16];   /* hash of the anchors, host and port that it is for */
+        uint8_t anchors_key[16];   /* hash of the anchors */
         int64_t session_time;      /* when its certificates were checked; 0: no session */
         size_t ahead_pos, ahead_len;
         uint32_t record_left;      /* bytes of the record being received still to come */
@@ -8394,6 +8394,7 @@ static int avitoi_tls_set_buffers(avito_tls *tls)
 static void avitoi_tls_hash_anchors(avito_tls *tls)
 {
     br_sha256_context hash;
+    uint8_t out[32];
     size_t i;
     br_sha256_init(&hash);
     for (i = 0; i < tls->o.anchors_count; i++) {
@@ -8407,7 +8408,8 @@ static void avitoi_tls_hash_anchors(avito_tls *tls)
             br_sha256_update(&hash, a->pkey.key.ec.q, a->pkey.key.ec.qlen);
         }
     }
-    br_sha256_out(&hash, tls->priv.anchors_key);
+    br_sha256_out(&hash, out);
+    memcpy(tls->priv.anchors_key, out, sizeof tls->priv.anchors_key);
 }
 
 AVITO_API avito_tls_options avito_tls_options_default(void)
@@ -8712,9 +8714,10 @@ static long avitoi_tls_round(avito_tls *tls)
 
 #define AVITOI_TLS_SESSION_AGE 86400 /* seconds; certificates are looked at again after that */
 
-static void avitoi_tls_session_key(const avito_tls *tls, const avito_server *to, uint8_t key[32])
+static void avitoi_tls_session_key(const avito_tls *tls, const avito_server *to, uint8_t key[16])
 {
     br_sha256_context hash;
+    uint8_t out[32];
     uint8_t port[3];
     port[0] = 0;
     port[1] = (uint8_t)(to->port >> 8);
@@ -8723,14 +8726,15 @@ static void avitoi_tls_session_key(const avito_tls *tls, const avito_server *to,
     br_sha256_update(&hash, tls->priv.anchors_key, sizeof tls->priv.anchors_key);
     br_sha256_update(&hash, to->host, strlen(to->host));
     br_sha256_update(&hash, port, sizeof port);
-    br_sha256_out(&hash, key);
+    br_sha256_out(&hash, out);
+    memcpy(key, out, 16);
 }
 
 /* Puts the kept session into the engine if it is for this server, else none. */
 static void avitoi_tls_use_session(avito_tls *tls, const avito_server *to)
 {
     int64_t age = tls->priv.now - tls->priv.session_time;
-    uint8_t key[32];
+    uint8_t key[16];
     avitoi_tls_session_key(tls, to, key);
     if (tls->priv.session_time == 0 || age < 0 || age > AVITOI_TLS_SESSION_AGE ||
         memcmp(key, tls->priv.session_key, sizeof key) != 0) {
@@ -8762,7 +8766,7 @@ AVITO_API int avito_tls_suite(const avito_tls *tls)
     return tls->priv.state == AVITOI_TLS_OPEN ? tls->priv.ssl.eng.session.cipher_suite : 0;
 }
 
-/* Layout: 1 format, 32 key, 8 time, 2 version, 2 suite, 1 id length, 32 id, 48 secret; rest 0. */
+/* Layout: 1 format, 16 key, 8 time, 2 version, 2 suite, 1 id length, 32 id, 48 secret; rest 0. */
 AVITO_API int avito_tls_get_session(const avito_tls *tls, avito_tls_session *out)
 {
     const br_ssl_session_parameters *p = &tls->priv.session;
@@ -8774,17 +8778,17 @@ AVITO_API int avito_tls_get_session(const avito_tls *tls, avito_tls_session *out
         return AVITO_END;
     }
     b[0] = 1;
-    memcpy(b + 1, tls->priv.session_key, 32);
+    memcpy(b + 1, tls->priv.session_key, 16);
     for (i = 0; i < 8; i++) {
-        b[33 + i] = (uint8_t)(when >> (56 - 8 * i) & 255u);
+        b[17 + i] = (uint8_t)(when >> (56 - 8 * i) & 255u);
     }
-    b[41] = (uint8_t)(p->version >> 8);
-    b[42] = (uint8_t)(p->version & 255u);
-    b[43] = (uint8_t)(p->cipher_suite >> 8);
-    b[44] = (uint8_t)(p->cipher_suite & 255u);
-    b[45] = p->session_id_len;
-    memcpy(b + 46, p->session_id, 32);
-    memcpy(b + 78, p->master_secret, 48);
+    b[25] = (uint8_t)(p->version >> 8);
+    b[26] = (uint8_t)(p->version & 255u);
+    b[27] = (uint8_t)(p->cipher_suite >> 8);
+    b[28] = (uint8_t)(p->cipher_suite & 255u);
+    b[29] = p->session_id_len;
+    memcpy(b + 30, p->session_id, 32);
+    memcpy(b + 62, p->master_secret, 48);
     return AVITO_OK;
 }
 
@@ -8794,20 +8798,20 @@ AVITO_API int avito_tls_set_session(avito_tls *tls, const avito_tls_session *ses
     const uint8_t *b = session->bytes;
     uint64_t when = 0;
     unsigned i;
-    if (b[0] != 1 || b[41] != 3 || b[42] != 3 || b[45] == 0 || b[45] > 32 ||
-        (b[33] & 0x80u) != 0 || tls->priv.state != AVITOI_TLS_IDLE) {
+    if (b[0] != 1 || b[25] != 3 || b[26] != 3 || b[29] == 0 || b[29] > 32 ||
+        (b[17] & 0x80u) != 0 || tls->priv.state != AVITOI_TLS_IDLE) {
         return AVITO_ERR_ARGUMENT;
     }
     for (i = 0; i < 8; i++) {
-        when = when << 8 | b[33 + i];
+        when = when << 8 | b[17 + i];
     }
-    memcpy(tls->priv.session_key, b + 1, 32);
+    memcpy(tls->priv.session_key, b + 1, 16);
     tls->priv.session_time = (int64_t)when;
     p->version = BR_TLS12;
-    p->cipher_suite = (uint16_t)(b[43] << 8 | b[44]);
-    p->session_id_len = b[45];
-    memcpy(p->session_id, b + 46, 32);
-    memcpy(p->master_secret, b + 78, 48);
+    p->cipher_suite = (uint16_t)(b[27] << 8 | b[28]);
+    p->session_id_len = b[29];
+    memcpy(p->session_id, b + 30, 32);
+    memcpy(p->master_secret, b + 62, 48);
     return AVITO_OK;
 }
 

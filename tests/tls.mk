@@ -5,6 +5,7 @@ TEST_PACKAGES += libssl-dev openssl ca-certificates
 
 TLS_TESTS := $(patsubst tests/tls/%.c,build/tests/%,$(wildcard tests/tls/*_test.c))
 TEST_PROGRAMS += $(TLS_TESTS)
+TEST_SCRIPTS += tests/tls/links.sh
 # These include the implementation themselves:
 TLS_UNIT_TESTS := build/tests/cert_test build/tests/openssl_transport_test
 
