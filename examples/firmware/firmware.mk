@@ -7,7 +7,7 @@ FIRMWARE_BOARDS := microbit mps2-an385 lm3s6965evb sifive_e
 FIRMWARE_SOURCE := build/source
 FIRMWARE_PACKAGES := gcc-arm-none-eabi libnewlib-arm-none-eabi binutils-arm-none-eabi \
     qemu-system-arm gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf qemu-system-misc \
-    libjsmn-dev dpkg-dev python3
+    libjsmn-dev libbearssl-dev dpkg-dev python3
 
 FIRMWARE_ARM := arm-none-eabi-gcc --specs=nano.specs -mthumb
 FIRMWARE_RISCV := riscv64-unknown-elf-gcc --specs=picolibc.specs
@@ -78,6 +78,21 @@ FIRMWARE_LWIP := $(patsubst %,$(FIRMWARE_SOURCE)/lwip/src/%.c, core/def core/ine
     core/ipv4/ip4_addr core/ipv4/ip4_frag netif/ethernet)
 
 $(FIRMWARE_LWIP): ;
+
+# ---- trust anchors: the roots of the simulator, as C by BearSSL's own tool ----
+
+FIRMWARE_BRSSL := $(addprefix $(FIRMWARE_SOURCE)/bearssl/tools/,brssl.c certs.c chain.c client.c \
+    errors.c files.c impl.c keys.c names.c server.c skey.c sslio.c ta.c twrch.c vector.c verify.c xmem.c)
+
+$(FIRMWARE_OUT)/brssl: $(FIRMWARE_SOURCE)/bearssl/.complete
+	@mkdir -p $(@D)
+	@$(CC) -O1 -w -I$(FIRMWARE_SOURCE)/bearssl/inc -I$(FIRMWARE_SOURCE)/bearssl/src \
+	    $(FIRMWARE_BRSSL) -lbearssl -o $@
+
+$(FIRMWARE_OUT)/include/anchors.h: $(FIRMWARE_OUT)/brssl build/certs
+	@$(FIRMWARE_OUT)/brssl ta build/certs/roots.pem >$@ 2>$(FIRMWARE_OUT)/brssl.log
+
+$(FIRMWARE_BOARDS:%=$(FIRMWARE_OUT)/%/firmware.o): $(FIRMWARE_OUT)/include/anchors.h
 
 # ---- programs: build/firmware/BOARD/NAME.o, so that flags may differ by board ----
 
