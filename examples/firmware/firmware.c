@@ -118,6 +118,7 @@ AVITO_TLS_WATCHED_RSA(watched_rsa, br_rsa_i31_pkcs1_vrfy, feed)
 static void configure(void *ctx, br_ssl_client_context *ssl, br_x509_minimal_context *x509)
 {
     (void)ctx;
+    avito_tls_profile(ssl, x509);
     br_ssl_engine_set_ec(&ssl->eng, &watched_ec);
     br_ssl_engine_set_rsavrfy(&ssl->eng, watched_rsa);
     br_x509_minimal_set_rsa(x509, watched_rsa);
