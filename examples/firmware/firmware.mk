@@ -66,6 +66,12 @@ firmware-selftest: firmware-sources ## only the board files: clock, entropy and 
 	    $(FIRMWARE_BOARDS:%=$(FIRMWARE_OUT)/selftest/%.elf)
 	@$(PYTHON) $(FIRMWARE_DIR)/selftest.py $(FIRMWARE_OUT)/selftest $(FIRMWARE_BOARDS)
 
+FIRMWARE_BROKEN := time entropy
+.PHONY: firmware-run
+firmware-run: $(FIRMWARE_BOARDS:%=$(FIRMWARE_OUT)/%.elf) $(FIRMWARE_BROKEN:%=$(FIRMWARE_OUT)/without-%.elf) \
+    build/simulator build/certs
+	@$(PYTHON) $(FIRMWARE_DIR)/run.py $(FIRMWARE_OUT)
+
 # ---- libraries ----
 
 $(FIRMWARE_OUT)/bearssl-%/libbearssl.a: $(FIRMWARE_DIR)/bearssl.sh $(FIRMWARE_SOURCE)/bearssl/.complete
@@ -145,3 +151,11 @@ $(FIRMWARE_OUT)/lm3s6965evb/lwip/$(notdir $(1:.c=.o)): $(1) $(FIRMWARE_DIR)/lwip
 	@$$(FIRMWARE_CC_cm3) $$(FIRMWARE_CFLAGS) $$(FIRMWARE_INCLUDES) -c $$< -o $$@
 endef
 $(foreach source,$(FIRMWARE_LWIP),$(eval $(call FIRMWARE_LWIP_RULE,$(source))))
+
+# The programs without a clock and without entropy: mps2-an385, and the missing thing replaced.
+FIRMWARE_WRAP_time := board_unix_time
+FIRMWARE_WRAP_entropy := board_entropy
+$(FIRMWARE_BROKEN:%=$(FIRMWARE_OUT)/without-%.elf): $(FIRMWARE_OUT)/without-%.elf: \
+    $(FIRMWARE_OUT)/mps2-an385.elf $(FIRMWARE_OUT)/mps2-an385/broken.o
+	@$(FIRMWARE_LINK_mps2-an385_WORDS) $(FIRMWARE_OUT)/mps2-an385/broken.o \
+	    -Wl,--wrap=$(FIRMWARE_WRAP_$*) -Wl,--defsym=firmware_stack_need=0 -o $@
