@@ -127,9 +127,9 @@ FIRMWARE_LINK_$(1)_WORDS = $$(FIRMWARE_CC_$(FIRMWARE_CPU_$(1))) $$(FIRMWARE_LDFL
 $(FIRMWARE_OUT)/$(1).elf: $$(FIRMWARE_OBJECTS_$(1)) $(FIRMWARE_OUT)/$(1)/avito.o \
     $(FIRMWARE_OUT)/$(1)/firmware.o $(FIRMWARE_OUT)/bearssl-$(FIRMWARE_CPU_$(1))/libbearssl.a \
     $(FIRMWARE_DIR)/board/$(1).ld $(FIRMWARE_DIR)/sections.ld $(wildcard $(FIRMWARE_DIR)/*.txt) \
-    tools/footprint/callgraph.py
+    tools/footprint/stack.py
 	@$$(FIRMWARE_LINK_$(1)_WORDS) -Wl,--defsym=firmware_stack_need=0 -o $(FIRMWARE_OUT)/$(1)/draft.elf
-	@$(PYTHON) tools/footprint/callgraph.py $$(patsubst %.o,%.ci,$$(filter %.o,$$^)) \
+	@$(PYTHON) tools/footprint/stack.py $$(patsubst %.o,%.ci,$$(filter %.o,$$^)) \
 	    $(FIRMWARE_OUT)/bearssl-$(FIRMWARE_CPU_$(1)) \
 	    --elf $(FIRMWARE_OUT)/$(1)/draft.elf --objdump $(FIRMWARE_OBJDUMP_$(FIRMWARE_CPU_$(1))) \
 	    $(addprefix --indirect ,$(wildcard $(FIRMWARE_DIR)/*.txt)) $(FIRMWARE_STACK_$(1)) \

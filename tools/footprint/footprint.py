@@ -22,7 +22,7 @@ TOP = os.path.dirname(os.path.dirname(HERE))
 OUT = os.path.join(TOP, "build", "footprint")
 FIGURES = os.path.join(HERE, "figures.txt")
 sys.path.insert(0, HERE)
-import callgraph  # noqa: E402
+import stack  # noqa: E402
 
 TARGETS = {
     "Cortex-M0+": ["arm-none-eabi-", "-mcpu=cortex-m0plus", "-mthumb", "--specs=nano.specs"],
@@ -110,7 +110,7 @@ class Target:
 
 def stacks(target, elf, part, names):
     """Worst stack of each public function, calls to the user's hooks apart; and what is wrong."""
-    graph = callgraph.load([target.path(part + ".ci")], [os.path.join(HERE, "indirect.txt")],
+    graph = stack.load([target.path(part + ".ci")], [],
                            target.path(elf + ".elf"), target.prefix + "objdump")
     worst = {name: graph.below(name)[0] for name in names if name in graph.frames}
     return worst, graph

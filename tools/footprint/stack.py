@@ -1,20 +1,20 @@
 #!/usr/bin/env python3
-"""Worst stack from the call graph, with every recursion refused.
+"""Worst stack of a linked program, libraries included, with every recursion refused.
 
-    callgraph.py [options] FILE.ci...      (or directories that hold them)
+    stack.py [options] FILE.ci...      (or directories that hold them)
 
 The .ci files come from gcc -fstack-usage -fcallgraph-info=su. What gcc cannot know is told by:
 
-    --indirect FILE   which functions the calls through pointers may reach. Lines "CALLER: CALLEE...",
-                      both may be patterns, or FILE.c:NAME for static functions; "-" for a callee
-                      that is not ours (the user's hook).
-                      A caller with such a call that no line names is an error. Several files add up.
+    --indirect FILE   which functions the calls through pointers may reach. Lines "CALLER: CALLEE..."
+                      or "CALLER.MEMBER: CALLEE..." for the calls through one member of the header's
+                      structs; patterns; FILE.c:NAME for static functions; "-" for a callee that is
+                      not ours (the user's hook). The first line that fits a call counts. Several files
+                      add up. For the header tools/callgraph.txt has the last word, its hooks being "-".
+                      A call that no line names is an error.
     --elf FILE        the linked program (with --objdump, its tool): only functions that are in it
                       count, and those that have no .ci (libc) are read from their instructions.
     --root NAME       print the worst stack below NAME (pattern; may be repeated), else of all roots
     --interrupt N=NAME  add N bytes and the worst of NAME to every result: an interrupt handler
-    --assume NAME=N   a function without .ci whose frame is known
-    --only-max        print the largest figure, nothing else
     --path            print the path that leads to each figure
 
 Exit status 1: a recursion, a frame of a size only known at run time, or a call to something unknown.
@@ -26,9 +26,14 @@ import re
 import subprocess
 import sys
 
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(TOP, "tools"))
+import callgraph  # noqa: E402
+import csource  # noqa: E402
+
 INDIRECT = "__indirect_call"
 NODE = re.compile(r'^node: \{ title: "([^"]*)" label: "([^"]*)"')
-EDGE = re.compile(r'^edge: \{ sourcename: "([^"]*)" targetname: "([^"]*)"')
+EDGE = re.compile(r'^edge: \{ sourcename: "([^"]*)" targetname: "([^"]*)"(?: label: "([^"]*)")?')
 FRAME = re.compile(r"\\n(\d+) bytes \(([a-z,]+)\)")
 
 
@@ -54,8 +59,9 @@ class Graph:
     def __init__(self):
         self.frames = {}     # title -> bytes
         self.calls = {}      # title -> set of titles
+        self.pointers = {}   # title -> set of the members through which it calls, "" for unnamed ones
         self.problems = []
-        self.unresolved = set()  # calls through pointers that no table names
+        self.unresolved = {}     # calls through pointers that no table names
         self.sizeless = set()    # frames whose size is only known at run time
         self.worst = {}
 
@@ -68,7 +74,13 @@ class Graph:
                     if frame:
                         self.add_frame(node.group(1), int(frame.group(1)), frame.group(2))
                 elif edge:
-                    self.calls.setdefault(edge.group(1), set()).add(edge.group(2))
+                    self.add_call(*edge.groups())
+
+    def add_call(self, caller, callee, place):
+        if callee == INDIRECT:
+            self.pointers.setdefault(caller, set()).add(member_at(place or ""))
+        else:
+            self.calls.setdefault(caller, set()).add(callee)
 
     def add_frame(self, title, size, kind):
         if kind not in ("static", "dynamic,bounded"):
@@ -82,17 +94,15 @@ class Graph:
             self.calls.pop(title, None)
 
     def resolve(self, table):
-        """Replaces calls through pointers by what the table says."""
+        """Replaces calls through pointers by what the table says: (caller, member, callees)."""
         for title in self.frames:
-            callees = self.calls.get(title, set())
-            if INDIRECT not in callees:
-                continue
-            callees.discard(INDIRECT)
-            lines = [words for caller, words in table if matches(title, caller)]
-            if not lines:
-                self.unresolved.add(title)
-            for word in {word for words in lines for word in words if word != "-"}:
-                callees.update(t for t in self.frames if matches(t, word))
+            for member in self.pointers.get(title, ()):
+                line = next((callees for caller, of, callees in table
+                             if matches(title, caller) and of in ("", member)), None)
+                if line is None:
+                    self.unresolved.setdefault(title, []).append(member or "?")
+                for word in line or ():
+                    self.calls.setdefault(title, set()).update(t for t in self.frames if matches(t, word))
 
     def below(self, root):
         """Worst stack of `root` and all that it calls, and the path. Iterative; finds recursion."""
@@ -117,12 +127,24 @@ class Graph:
         if title in self.sizeless:
             self.problems.append(f"{short(title)}: a frame whose size is only known at run time")
         if title in self.unresolved:
-            self.problems.append(f"{short(title)}: a call through a pointer that no table resolves")
+            self.problems.append(f"{short(title)}: calls {' '.join(self.unresolved[title])}() through a pointer, "
+                                 "and no table tells what that is")
         if title not in self.frames:
             self.problems.append(f"{short(title)}: called, but nothing tells its stack use")
         deepest = max((self.worst[c] for c in self.calls.get(title, ()) if c in self.worst),
                       key=lambda entry: entry[0], default=(0, []))
         self.worst[title] = (self.frames.get(title, 0) + deepest[0], [title] + deepest[1])
+
+
+def member_at(place, cache={}):
+    """The member that is called at FILE:LINE:COLUMN, if that is in the header."""
+    path, line, column = (place.rsplit(":", 2) + ["", ""])[:3]
+    if os.path.basename(path) != "avito_messenger.h":
+        return ""
+    if path not in cache:
+        with open(path, encoding="utf-8") as file:
+            cache[path] = csource.blank_comments(file.read()).split("\n")
+    return callgraph.called_name(cache[path], int(line), int(column))
 
 
 def read_table(path):
@@ -132,8 +154,15 @@ def read_table(path):
             line = line.split("#", 1)[0].strip()
             if line:
                 caller, callees = line.split(": ", 1)
-                table.append((caller.strip(), callees.split()))
+                caller, _, member = caller.partition(".") if ".c:" not in caller else (caller, "", "")
+                table.append((caller, member, callees.split()))
     return table
+
+
+def header_rules():
+    """tools/callgraph.txt in the form of read_table()."""
+    return [(caller, name, [t for t in targets if t != "hook"])
+            for names, caller, targets in callgraph.read_rules() for name in names]
 
 
 PUSH = re.compile(r"\b(?:push|stmdb\s+sp!,|stmfd\s+sp!,)\w*\s*\{([^}]*)\}")
@@ -190,6 +219,7 @@ def read_instructions(graph, elf, objdump, functions):
             for name in names:
                 graph.frames[name] = 0
                 graph.calls[name] = set()
+                graph.pointers.pop(name, None)
             continue
         size = sum(int(m.group(1)) for p in (SUB_ARM, STR_ARM, SUB_RISCV) for m in p.finditer(line))
         size += sum(4 * registers(m.group(1)) for m in PUSH.finditer(line))
@@ -199,7 +229,7 @@ def read_instructions(graph, elf, objdump, functions):
             graph.frames[name] += size
             graph.calls[name].update(t for t in targets[:1] if t not in names)
             if THROUGH.search(line):
-                graph.calls[name].add(INDIRECT)
+                graph.pointers.setdefault(name, set()).add("")
 
 
 def link_names(graph):
@@ -213,7 +243,7 @@ def link_names(graph):
             callees.update(by_name[short(callee)])
 
 
-def load(files, indirect=(), elf=None, objdump="objdump", assume=()):
+def load(files, indirect=(), elf=None, objdump="objdump"):
     """A graph with all calls resolved. The module interface: load(), then graph.below(title)."""
     graph = Graph()
     for path in files:
@@ -227,9 +257,7 @@ def load(files, indirect=(), elf=None, objdump="objdump", assume=()):
         functions, linked = read_symbols(elf, re.sub("objdump$", "readelf", objdump))
         graph.keep(linked)
         read_instructions(graph, elf, objdump, functions)
-    for name, size in assume:
-        graph.frames.setdefault(name, size)
-    graph.resolve([line for path in indirect for line in read_table(path)])
+    graph.resolve([line for path in indirect for line in read_table(path)] + header_rules())
     link_names(graph)
     if elf:
         # gcc also writes down calls that it considered and then did without (__aeabi_idiv).
@@ -246,13 +274,10 @@ def main():
     parser.add_argument("--objdump", default="objdump")
     parser.add_argument("--root", action="append", default=[])
     parser.add_argument("--interrupt", action="append", default=[])
-    parser.add_argument("--assume", action="append", default=[])
-    parser.add_argument("--only-max", action="store_true")
     parser.add_argument("--path", action="store_true")
     args = parser.parse_args()
 
-    assume = [(name, int(size)) for name, size in (a.split("=") for a in args.assume)]
-    graph = load(args.files, args.indirect, args.elf, args.objdump, assume)
+    graph = load(args.files, args.indirect, args.elf, args.objdump)
     called = {callee for callees in graph.calls.values() for callee in callees}
     if args.root:
         roots = [t for t in graph.frames if any(fnmatch.fnmatchcase(short(t), r) for r in args.root)]
@@ -264,18 +289,14 @@ def main():
         extra += int(size) + max(graph.below(t)[0] for t in graph.frames if short(t) == name)
     results = sorted(((graph.below(root), root) for root in roots), key=lambda r: -r[0][0])
     for problem in graph.problems:
-        print(f"callgraph: {problem}", file=sys.stderr)
+        print(f"stack: {problem}", file=sys.stderr)
     if not results:
-        print("callgraph: no such function", file=sys.stderr)
+        print("stack: no such function", file=sys.stderr)
         return 1
-    if args.only_max:
-        print(results[0][0][0] + extra)
-    else:
-        for (worst, path), root in results:
-            print(f"{worst + extra:7d}  {short(root)}")
-            if args.path:
-                for title in path:
-                    print(f"         {graph.frames.get(title, 0):5d} {short(title)}")
+    for (worst, path), root in results:
+        print(f"{worst + extra:7d}  {short(root)}")
+        for title in path if args.path else ():
+            print(f"         {graph.frames.get(title, 0):5d} {short(title)}")
     return 1 if graph.problems else 0
 
 
