@@ -128,34 +128,49 @@ static void configure(void *ctx, br_ssl_client_context *ssl, br_x509_minimal_con
 
 /* ---- calls ---- */
 
+static void count(uint32_t spent)
+{
+    cost.call += spent;
+    if (spent > cost.longest_step) {
+        cost.longest_step = spent;
+    }
+    feed();
+}
+
+/* A lane that must not wait tells for what and how long others should. */
+static void wait_for_link(void)
+{
+    avito_transport link = link_transport();
+    uint32_t ms = avito_deadline_ms(&client);
+
+    link.functions->wait(link.ctx, avito_wants(&client), ms < 100 ? ms : 100);
+    feed();
+}
+
 /* Carries a call on to its end. `result` is what the call itself returned. */
 static int finish(int result)
 {
-    uint32_t spent = board_ticks() - cost.call;
+    uint32_t began, spent = board_ticks() - cost.call;
 
     cost.call = 0;
-    for (;;) {
-        if (spent > cost.longest_step) {
-            cost.longest_step = spent;
-        }
-        cost.call += spent;
-        feed();
-        if (result != AVITO_AGAIN) {
-            return result;
-        }
-        avito_transport link = link_transport();
-        uint32_t ms = avito_deadline_ms(&client), began;
-
-        link.functions->wait(link.ctx, avito_wants(&client), ms < 100 ? ms : 100);
-        feed();
+    while (result == AVITO_AGAIN) {
+        count(spent);
+        wait_for_link();
         began = board_ticks();
         result = avito_step(&client);
         spent = board_ticks() - began;
     }
+    count(spent);
+    return result;
+}
+
+static void begin(void)
+{
+    cost.call = board_ticks();
 }
 
 /* CALL(avito_...(...)): starts the clock, then the call, then carries it on. */
-#define CALL(call) (cost.call = board_ticks(), finish(call))
+#define CALL(expression) finish((begin(), (expression)))
 
 static void say_millions(uint32_t number)
 {
