@@ -40,6 +40,9 @@ void board_console(const char *text, size_t len);
 /* Must be called at least once a second on a board that guards itself by a watchdog. */
 void board_watchdog(void);
 
+/* Sleeps until something may have happened, at most a millisecond; may return at once. */
+void board_idle(void);
+
 /* Does not return. */
 void board_exit(int code);
 

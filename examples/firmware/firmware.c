@@ -23,6 +23,9 @@
 #ifndef FIRMWARE_ARENA
 #define FIRMWARE_ARENA 1024
 #endif
+#ifndef FIRMWARE_CHATS
+#define FIRMWARE_CHATS 5 /* how many chats to ask for at once */
+#endif
 #ifndef FIRMWARE_WITH_IMAGE
 #define FIRMWARE_WITH_IMAGE 0 /* upload a picture and reconnect */
 #endif
@@ -227,29 +230,30 @@ static void say_chat(const avito_chat *chat)
 /* Finds the newest unread chat: AVITO_OK with its id kept, AVITO_END if there is none. */
 static int find_unread(void)
 {
-    avito_chats_query query;
+    static const avito_chats_query unread = {
+        .unread_only = true,
+        .limit = FIRMWARE_CHATS,
+        .want = AVITO_CHAT_ALL & ~AVITO_CHAT_AVATARS,
+        .cut_text_at = 200,
+    };
     avito_chat chat;
     int result;
 
-    memset(&query, 0, sizeof query);
-    query.unread_only = true;
-    query.limit = 5;
-    query.want = AVITO_CHAT_ALL & ~AVITO_CHAT_AVATARS;
-    query.cut_text_at = 200;
     avito_arena_reset(&arena);
-    result = CALL(avito_list_chats(&client, USER_ID, &query, &arena));
-    if (result == AVITO_OK) {
+    result = CALL(avito_list_chats(&client, USER_ID, &unread, &arena));
+    if (report("unread chats asked for", result) && result == AVITO_OK) {
         result = CALL(avito_next_chat(&client, &chat));
     }
     if (result == AVITO_OK && chat.id.len >= sizeof chat_id) {
         result = AVITO_ERR_ROOM;
     }
-    if (!report("first unread chat", result) || result == AVITO_END) {
+    if (!report(result == AVITO_END ? "no unread chat" : "newest unread chat", result) ||
+        result == AVITO_END) {
         return result;
     }
     say_chat(&chat);
     memcpy(chat_id, chat.id.ptr, chat.id.len + 1);
-    result = CALL(avito_list_end(&client, 16384));
+    result = CALL(avito_list_end(&client, FIRMWARE_CHATS * 4096u));
     return report("list ended", result) ? AVITO_OK : result;
 }
 
@@ -349,11 +353,12 @@ static void pause_ms(uint32_t ms)
     uint32_t began = board_clock_ms(NULL);
 
     while (board_clock_ms(NULL) - began < ms) {
+        board_idle();
         feed();
     }
 }
 
-/* Until a buyer says "stop" a product would never return from this. */
+/* A product would never return from this. */
 static int poll_for_messages(unsigned wanted)
 {
     unsigned answered = 0;
@@ -377,7 +382,8 @@ static int poll_for_messages(unsigned wanted)
 
 /* ---- start ---- */
 
-static int set_up(void)
+/* Not inlined: its option structs would lie under the deepest stack. */
+__attribute__((noinline)) static int set_up(void)
 {
     avito_account_options ao = avito_account_options_default();
     avito_client_options co = avito_client_options_default();

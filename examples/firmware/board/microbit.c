@@ -121,6 +121,11 @@ void board_watchdog(void)
 {
 }
 
+/* No interrupt is used here that could wake it. */
+void board_idle(void)
+{
+}
+
 void board_exit(int code)
 {
     semihosting_exit(code);

@@ -89,6 +89,11 @@ void board_watchdog(void)
     REG32(WATCHDOG + 0xc) = 1;
 }
 
+/* No interrupt is used here that could wake it. */
+void board_idle(void)
+{
+}
+
 void board_exit(int code)
 {
     semihosting_exit(code);
