@@ -44,7 +44,7 @@ FIRMWARE_INCLUDES := -I$(FIRMWARE_OUT)/include -I. -I$(FIRMWARE_DIR) -I$(FIRMWAR
     -isystem $(FIRMWARE_SOURCE)/bearssl/inc -I$(FIRMWARE_DIR)/lwip \
     -isystem $(FIRMWARE_SOURCE)/lwip/src/include
 FIRMWARE_LDFLAGS := -nostartfiles -Wl,--gc-sections -L$(FIRMWARE_DIR)
-FIRMWARE_HEADERS := avito_messenger.h $(wildcard $(FIRMWARE_DIR)/*.h $(FIRMWARE_DIR)/*/*.h)
+FIRMWARE_HEADERS := avito_messenger.h $(FIRMWARE_DIR)/firmware.mk $(wildcard $(FIRMWARE_DIR)/*.h $(FIRMWARE_DIR)/*/*.h)
 FIRMWARE_COMMON := startup semihosting say
 
 .PHONY: firmware firmware-selftest firmware-packages firmware-sources
