@@ -1289,9 +1289,9 @@ extern "C" {
 
 /* Bytes for .buffer. `fragment` is 512, 1024, 2048, 4096 or 16384. Below 16384 the server is asked for
  * small records; many servers ignore that, and a larger record is then AVITO_ERR_TLS_ROOM.
- * Half duplex shares one buffer: while a record is being sent none can be read, so the early answer
- * to an upload is seen between two records only. With a transport whose peer may stop reading
- * without closing, or for long uploads, take full duplex. */
+ * Half duplex shares one buffer: while a record is being sent none can be read. If the server speaks
+ * while a record of ours cannot leave, sending is given up in favour of what it says: an early answer
+ * to an upload arrives, and send() fails from then on. Full duplex does both at once. */
 #define AVITO_TLS_BUFFER_HALF(fragment) ((size_t)(fragment) + 325u)
 #define AVITO_TLS_BUFFER_FULL(fragment) (2u * (size_t)(fragment) + 410u)
 
@@ -1360,7 +1360,8 @@ typedef struct avito_tls {
         uint8_t session_key[16];   /* hash of the anchors, host and port that it is for */
         uint8_t anchors_key[16];   /* hash of the anchors */
         int64_t session_time;      /* when its certificates were checked; 0: no session */
-        size_t ahead_pos, ahead_len;
+        size_t ahead_pos, ahead_len;       /* bytes received and not yet given to the engine */
+        uint8_t peeked[8];                 /* that hold them where there is no read_ahead */
         uint32_t record_left;      /* bytes of the record being received still to come */
         uint32_t handshake_bytes;
         int64_t now;
@@ -8582,26 +8583,41 @@ static long avitoi_tls_push(avito_tls *tls)
     }
 }
 
+/* Has anything come? Keeps what it finds, a few bytes if there is no read-ahead buffer. */
+static long avitoi_tls_peek(avito_tls *tls)
+{
+    const avito_transport *below = &tls->o.transport;
+    bool large = tls->o.read_ahead_cap > 0;
+    void *to = large ? tls->o.read_ahead : tls->priv.peeked;
+    size_t cap = large ? tls->o.read_ahead_cap : sizeof tls->priv.peeked;
+    if (tls->priv.ahead_pos == tls->priv.ahead_len) {
+        long n = below->functions->recv(below->ctx, to, cap);
+        if (n <= 0 || (size_t)n > cap) {
+            return n;
+        }
+        tls->priv.ahead_pos = 0;
+        tls->priv.ahead_len = (size_t)n;
+    }
+    return (long)(tls->priv.ahead_len - tls->priv.ahead_pos);
+}
+
 /* Reads from below into the engine's buffer, through the read-ahead buffer if there is one. */
 static long avitoi_tls_fetch(avito_tls *tls, unsigned char *to, size_t room)
 {
     const avito_transport *below = &tls->o.transport;
-    uint8_t *ahead = (uint8_t *)tls->o.read_ahead;
+    const uint8_t *ahead = tls->o.read_ahead_cap > 0 ? (const uint8_t *)tls->o.read_ahead
+                                                     : tls->priv.peeked;
     size_t n;
     if (tls->o.watchdog != NULL && tls->priv.state != AVITOI_TLS_OPEN &&
         room > AVITOI_TLS_WATCHED_PIECE) {
         room = AVITOI_TLS_WATCHED_PIECE;
     }
-    if (tls->o.read_ahead_cap == 0) {
-        return below->functions->recv(below->ctx, to, room);
-    }
     if (tls->priv.ahead_pos == tls->priv.ahead_len) {
-        long got = below->functions->recv(below->ctx, ahead, tls->o.read_ahead_cap);
-        if (got <= 0 || (size_t)got > tls->o.read_ahead_cap) {
+        long got = tls->o.read_ahead_cap > 0 ? avitoi_tls_peek(tls)
+                                             : below->functions->recv(below->ctx, to, room);
+        if (got <= 0 || tls->o.read_ahead_cap == 0) {
             return got;
         }
-        tls->priv.ahead_pos = 0;
-        tls->priv.ahead_len = (size_t)got;
     }
     n = tls->priv.ahead_len - tls->priv.ahead_pos;
     n = n < room ? n : room;
@@ -8675,6 +8691,31 @@ static long avitoi_tls_pull(avito_tls *tls)
     return n;
 }
 
+/* Half duplex with a record of ours in the buffer: it is not finished because more is to come, or
+ * cannot leave. If the server has said something meanwhile, that goes first. */
+static long avitoi_tls_in_the_way(avito_tls *tls, bool stuck)
+{
+    long n;
+    if (!stuck && tls->priv.held_back == 0) {
+        return avitoi_tls_fail(tls, AVITO_ERR_TLS_STALL, 0); /* the engine wants nothing at all */
+    }
+    n = avitoi_tls_peek(tls);
+    if (n == 0 || n == AVITO_IO_AGAIN) {
+        if (stuck || tls->priv.held_back++ == 1) {
+            return AVITO_IO_AGAIN; /* more is to come at once */
+        }
+    } else if (n == AVITO_IO_CLOSED) {
+        return n;
+    } else if (n < 0) {
+        return avitoi_tls_inner_result(tls, n, AVITO_ERR_RECV);
+    } else if (stuck) {
+        tls->priv.send_failure = AVITO_ERR_SEND;
+    }
+    tls->priv.held_back = 0;
+    br_ssl_engine_flush(&tls->priv.ssl.eng, 0);
+    return AVITO_OK;
+}
+
 /* One round: sends what is ready, takes what has come. AVITO_OK: go on; AVITO_IO_AGAIN;
  * AVITO_IO_CLOSED: the engine or the transport below has ended; or an error. Each round moves a byte
  * or ends, so nobody can keep us turning. */
@@ -8696,18 +8737,10 @@ static long avitoi_tls_round(avito_tls *tls)
     if (got != AVITOI_TLS_NOTHING) {
         return got;
     }
-    if (sent == AVITO_IO_AGAIN) {
+    if (tls->priv.state == AVITOI_TLS_HANDSHAKE && sent == AVITO_IO_AGAIN) {
         return AVITO_IO_AGAIN;
     }
-    if (tls->priv.held_back != 0) { /* half duplex: our own unfinished record is in the way */
-        if (tls->priv.held_back++ == 1) {
-            return AVITO_IO_AGAIN; /* more is to come at once */
-        }
-        tls->priv.held_back = 0;
-        br_ssl_engine_flush(eng, 0);
-        return AVITO_OK;
-    }
-    return avitoi_tls_fail(tls, AVITO_ERR_TLS_STALL, 0);
+    return avitoi_tls_in_the_way(tls, sent == AVITO_IO_AGAIN);
 }
 
 /* ---- sessions ---- */

@@ -23,10 +23,10 @@
 struct openssl {
     avito_transport below; /* carries the records */
     SSL_CTX *ctx;
-    BIO_METHOD *method;    /* OpenSSL's way to `below` */
-    SSL *ssl;              /* NULL: below is not connected yet */
-    long trouble;          /* what below said last, if it was not bytes or AGAIN */
-    unsigned long reason;  /* OpenSSL's own */
+    BIO_METHOD *method;   /* OpenSSL's way to `below` */
+    SSL *ssl;             /* NULL: below is not connected yet */
+    long trouble;         /* what below said last, if it was not bytes or AGAIN */
+    unsigned long reason; /* OpenSSL's own */
     bool begun, open, broken;
 };
 
@@ -266,11 +266,11 @@ static void openssl_free(struct openssl *o)
 
 static avito_transport openssl_transport(struct openssl *o)
 {
-    static const avito_transport_functions waits = {openssl_connect, openssl_send,  openssl_recv,
-                                                    openssl_wants,   openssl_wait,  openssl_close,
+    static const avito_transport_functions waits = {openssl_connect, openssl_send, openssl_recv,
+                                                    openssl_wants,   openssl_wait, openssl_close,
                                                     openssl_detail};
-    static const avito_transport_functions never = {openssl_connect, openssl_send,  openssl_recv,
-                                                    openssl_wants,   NULL,          openssl_close,
+    static const avito_transport_functions never = {openssl_connect, openssl_send, openssl_recv,
+                                                    openssl_wants,   NULL,         openssl_close,
                                                     openssl_detail};
     avito_transport transport;
     transport.functions = o->below.functions->wait != NULL ? &waits : &never;
@@ -315,7 +315,8 @@ int main(void)
     if (rc == AVITO_OK) {
         rc = avito_get_self(&client, &arena, &self);
         if (rc == AVITO_OK) {
-            printf("account %lld: %s\n", (long long)self.id, self.name.ptr != NULL ? self.name.ptr : "?");
+            printf("account %lld: %s\n", (long long)self.id,
+                   self.name.ptr != NULL ? self.name.ptr : "?");
         }
         avito_client_close(&client);
     }

@@ -103,7 +103,8 @@ static void print_anchor(size_t i, const br_x509_trust_anchor *a)
                "               (unsigned char *)%s_e_%u, sizeof %s_e_%u}}}},\n",
                name, k, name, k, name, k, name, k);
     } else {
-        printf("     {BR_KEYTYPE_EC,\n      {.ec = {%d, (unsigned char *)%s_q_%u, sizeof %s_q_%u}}}},\n",
+        printf("     {BR_KEYTYPE_EC,\n      {.ec = {%d, (unsigned char *)%s_q_%u, sizeof "
+               "%s_q_%u}}}},\n",
                a->pkey.key.ec.curve, name, k, name, k);
     }
 }
@@ -197,7 +198,8 @@ int main(int argc, char **argv)
         rc = avito_anchors_load_pem(&anchors, memory, anchors.needed, text, len);
     }
     if (rc != AVITO_OK) {
-        die(rc == AVITO_ERR_OPTION_ANCHORS ? "no certificate, or a broken one" : "no memory", "input");
+        die(rc == AVITO_ERR_OPTION_ANCHORS ? "no certificate, or a broken one" : "no memory",
+            "input");
     }
     if (anchors.skipped > 0) {
         fprintf(stderr, "anchors: %u certificates with unknown kinds of keys were passed over\n",

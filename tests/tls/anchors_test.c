@@ -158,8 +158,9 @@ static void line_ends_and_junk(void **state)
     assert_int_equal(anchors.count, 1);
     text[len - 1] = 0; /* the last line without its end */
     assert_int_equal(load(text), AVITO_OK);
-    sprintf(other, "# a comment\n\nsubject=CN = x\n----- \n%s\nmore\n-----BEGIN PRIVATE KEY-----\n"
-                   "AAAA\n-----END PRIVATE KEY-----\n%s\n",
+    sprintf(other,
+            "# a comment\n\nsubject=CN = x\n----- \n%s\nmore\n-----BEGIN PRIVATE KEY-----\n"
+            "AAAA\n-----END PRIVATE KEY-----\n%s\n",
             text, text);
     assert_int_equal(load(other), AVITO_OK);
     assert_int_equal(anchors.count, 2);
@@ -182,9 +183,9 @@ static void other_keys_are_skipped(void **state)
     assert_int_equal(load(both), AVITO_OK);
     assert_int_equal(anchors.count, 1);
     assert_int_equal(anchors.skipped, 1);
-    assert_int_equal(anchors.needed,
-                     sizeof(void *) - 1 + sizeof(br_x509_trust_anchor) + anchors.items[0].dn.len +
-                         anchors.items[0].pkey.key.ec.qlen);
+    assert_int_equal(anchors.needed, sizeof(void *) - 1 + sizeof(br_x509_trust_anchor) +
+                                         anchors.items[0].dn.len +
+                                         anchors.items[0].pkey.key.ec.qlen);
     free(text);
     free(both);
 }
@@ -192,8 +193,13 @@ static void other_keys_are_skipped(void **state)
 static void bad_pem(void **state)
 {
     static const char *const bad[] = {
-        "", "\n", "hello\n", "-----BEGIN CERTIFICATE-----\n", "-----BEGIN CERTIFICATE-----\n"
-        "-----END CERTIFICATE-----\n", "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n",
+        "",
+        "\n",
+        "hello\n",
+        "-----BEGIN CERTIFICATE-----\n",
+        "-----BEGIN CERTIFICATE-----\n"
+        "-----END CERTIFICATE-----\n",
+        "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n",
         "-----BEGIN CERTIFICATE-----\n!!!!\n-----END CERTIFICATE-----\n",
         "-----BEGIN PUBLIC KEY-----\nMIIB\n-----END PUBLIC KEY-----\n"};
     size_t len, i;
@@ -204,7 +210,8 @@ static void bad_pem(void **state)
         assert_int_equal(load(bad[i]), AVITO_ERR_OPTION_ANCHORS);
         assert_int_equal(anchors.count, 0);
     }
-    for (i = 0; i < len; i++) { /* cut anywhere: never a part of a certificate, never fewer unsaid */
+    for (i = 0; i < len;
+         i++) { /* cut anywhere: never a part of a certificate, never fewer unsaid */
         int rc = avito_anchors_load_pem(&anchors, room, sizeof room, text, i);
         if (rc == AVITO_OK) {
             assert_true(i >= first - 16); /* BearSSL takes "-----END " for the end of an object */
@@ -233,9 +240,12 @@ static void bad_pem(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(all_of_debian),      cmocka_unit_test(exact_room),
-        cmocka_unit_test(any_pieces),         cmocka_unit_test(line_ends_and_junk),
-        cmocka_unit_test(other_keys_are_skipped), cmocka_unit_test(bad_pem),
+        cmocka_unit_test(all_of_debian),
+        cmocka_unit_test(exact_room),
+        cmocka_unit_test(any_pieces),
+        cmocka_unit_test(line_ends_and_junk),
+        cmocka_unit_test(other_keys_are_skipped),
+        cmocka_unit_test(bad_pem),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

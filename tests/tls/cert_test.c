@@ -48,8 +48,8 @@ static struct der load(const char *name, int index)
 
 /* Feeds one certificate in pieces of at most `piece` bytes, the first of `first`; gives the verdict.
  * The bytes sit in memory of their own, so that ASan sees one too many. */
-static int check(const unsigned char *bytes, size_t len, size_t announced, bool is_leaf, size_t first,
-                 size_t piece)
+static int check(const unsigned char *bytes, size_t len, size_t announced, bool is_leaf,
+                 size_t first, size_t piece)
 {
     avitoi_cert c;
     unsigned char *copy = malloc(len > 0 ? len : 1);
@@ -156,7 +156,7 @@ static void wrong_length(void **state)
 /* What OpenSSL sees in a certificate that we would take for a server's. */
 static const char *openssl_objects(X509 *cert)
 {
-    STACK_OF(GENERAL_NAME) *names;
+    STACK_OF(GENERAL_NAME) * names;
     EXTENDED_KEY_USAGE *usage;
     BASIC_CONSTRAINTS *basic;
     bool has_name = false;
@@ -185,7 +185,8 @@ static const char *openssl_objects(X509 *cert)
     i = X509_get_ext_by_NID(cert, NID_subject_alt_name, -1);
     if (i >= 0 && names == NULL) { /* one of the names is damaged */
         const ASN1_OCTET_STRING *raw = X509_EXTENSION_get_data(X509_get_ext(cert, i));
-        has_name = memchr(ASN1_STRING_get0_data(raw), 0x82, (size_t)ASN1_STRING_length(raw)) != NULL;
+        has_name =
+            memchr(ASN1_STRING_get0_data(raw), 0x82, (size_t)ASN1_STRING_length(raw)) != NULL;
     }
     usage = X509_get_ext_d2i(cert, NID_ext_key_usage, &crit, NULL);
     for (i = 0; usage != NULL && i < sk_ASN1_OBJECT_num(usage); i++) {
@@ -233,8 +234,8 @@ static void differ(const unsigned char *bytes, size_t len, unsigned *accepted)
 /* Each byte of several certificates set to each of some values, then random damage. */
 static void damaged(void **state)
 {
-    static const unsigned char values[] = {0x00, 0x01, 0x02, 0x06, 0x13, 0x1e, 0x25, 0x30, 0x80,
-                                           0x82, 0xa0, 0xa3, 0xff};
+    static const unsigned char values[] = {0x00, 0x01, 0x02, 0x06, 0x13, 0x1e, 0x25,
+                                           0x30, 0x80, 0x82, 0xa0, 0xa3, 0xff};
     unsigned accepted = 0;
     uint32_t seed = 12345;
     size_t i, at, v;
@@ -244,7 +245,7 @@ static void damaged(void **state)
         for (at = 0; at < der.len; at++) {
             unsigned char old = der.bytes[at];
             for (v = 0; v < sizeof values + 2; v++) {
-                der.bytes[at] = v < sizeof values ? values[v]
+                der.bytes[at] = v < sizeof values    ? values[v]
                                 : v == sizeof values ? (unsigned char)(old + 1)
                                                      : (unsigned char)(old - 1);
                 differ(der.bytes, der.len, &accepted);
@@ -281,7 +282,8 @@ static void many_extensions(void **state)
         memcpy(bytes + n, name, sizeof name);
         n += sizeof name;
         for (i = 0; i + 1 < k; i++) {
-            const unsigned char one[14] = {0x30, 0x0c, 0x06, 0x03, 0x2a, 0x03, (unsigned char)i, 0x04, 0x05, 1, 2, 3, 4, 5};
+            const unsigned char one[14] = {0x30, 0x0c, 0x06, 0x03, 0x2a, 0x03, (unsigned char)i,
+                                           0x04, 0x05, 1,    2,    3,    4,    5};
             memcpy(bytes + n, one, sizeof one);
             n += sizeof one;
         }
@@ -313,8 +315,9 @@ static void many_extensions(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(verdicts), cmocka_unit_test(every_split), cmocka_unit_test(wrong_length),
-        cmocka_unit_test(damaged),  cmocka_unit_test(many_extensions),
+        cmocka_unit_test(verdicts),        cmocka_unit_test(every_split),
+        cmocka_unit_test(wrong_length),    cmocka_unit_test(damaged),
+        cmocka_unit_test(many_extensions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -59,7 +59,8 @@ static void server_certificates(void **state)
         side_init(&side, &peer);
         rc = side_talk(&side, &peer);
         f = side.transport.functions;
-        if (rc != rows[i].result || (rows[i].detail != 0 && f->detail(&side.tls) != rows[i].detail)) {
+        if (rc != rows[i].result ||
+            (rows[i].detail != 0 && f->detail(&side.tls) != rows[i].detail)) {
             print_error("%s: result %d detail %d\n", rows[i].name, rc, f->detail(&side.tls));
             fail();
         }
@@ -213,9 +214,9 @@ static void time_and_entropy(void **state)
 
 static void host_names(void **state)
 {
-    static const char *const refused[] = {"",     "127.0.0.1", "::1",       "[::1]",  "a..b", ".a",
-                                          "a.",   "*.test",    "a b.test",  "1",      "a.1",  "a/b",
-                                          "0x7f", "a.0x7f",    "h\xc3\xa9", "a.test:1"};
+    static const char *const refused[] = {
+        "",         "127.0.0.1", "::1", "[::1]", "a..b", ".a",     "a.",        "*.test",
+        "a b.test", "1",         "a.1", "a/b",   "0x7f", "a.0x7f", "h\xc3\xa9", "a.test:1"};
     char name[260];
     size_t i;
     (void)state;
@@ -319,8 +320,8 @@ static void any_split(void **state)
             peer.recv_piece = peer.send_piece = pieces[i];
             peer.again = mode & 1;
             side.options.full_duplex = (mode & 2) != 0;
-            side.options.buffer_cap = mode & 2 ? AVITO_TLS_BUFFER_FULL(16384)
-                                               : AVITO_TLS_BUFFER_HALF(16384);
+            side.options.buffer_cap =
+                mode & 2 ? AVITO_TLS_BUFFER_FULL(16384) : AVITO_TLS_BUFFER_HALF(16384);
             side.options.read_ahead = mode & 4 ? side.ahead : NULL;
             side.options.read_ahead_cap = mode & 4 ? 1 + i * 100 : 0;
             peer.connect_agains = i;
@@ -347,8 +348,8 @@ static void small_buffers(void **state)
     memset(answer, 'y', sizeof answer);
     for (full = 0; full < 2; full++) {
         for (i = 0; i < 4; i++) {
-            size_t cap = full ? AVITO_TLS_BUFFER_FULL(fragments[i])
-                              : AVITO_TLS_BUFFER_HALF(fragments[i]);
+            size_t cap =
+                full ? AVITO_TLS_BUFFER_FULL(fragments[i]) : AVITO_TLS_BUFFER_HALF(fragments[i]);
             peer_init(&peer, "good-rsa");
             side_init(&side, &peer);
             side.options.full_duplex = full;
@@ -410,7 +411,7 @@ static void endings(void **state)
             assert_int_equal(side_open(&side), AVITO_OK);
             assert_int_equal(side_send(&side, "x\r\n\r\n", 5), 5);
             assert_int_equal(side_recv(&side), rows[i].result);
-            assert_int_equal(side.got_len, peer.answer_len); /* everything came before it */
+            assert_int_equal(side.got_len, peer.answer_len);    /* everything came before it */
             assert_int_equal(side_recv(&side), rows[i].result); /* and it stays so */
             if (rows[i].result == AVITO_ERR_RECV) {
                 assert_int_equal(side.transport.functions->detail(&side.tls), 104);
@@ -427,12 +428,18 @@ static void endings(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(server_certificates), cmocka_unit_test(repeated_extension),
-        cmocka_unit_test(validity),            cmocka_unit_test(missing_options),
-        cmocka_unit_test(configure_cannot_loosen), cmocka_unit_test(time_and_entropy),
-        cmocka_unit_test(host_names),          cmocka_unit_test(versions_and_suites),
-        cmocka_unit_test(alpn),                cmocka_unit_test(any_split),
-        cmocka_unit_test(small_buffers),       cmocka_unit_test(record_too_large),
+        cmocka_unit_test(server_certificates),
+        cmocka_unit_test(repeated_extension),
+        cmocka_unit_test(validity),
+        cmocka_unit_test(missing_options),
+        cmocka_unit_test(configure_cannot_loosen),
+        cmocka_unit_test(time_and_entropy),
+        cmocka_unit_test(host_names),
+        cmocka_unit_test(versions_and_suites),
+        cmocka_unit_test(alpn),
+        cmocka_unit_test(any_split),
+        cmocka_unit_test(small_buffers),
+        cmocka_unit_test(record_too_large),
         cmocka_unit_test(endings),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -133,8 +133,7 @@ static void pump(struct peer *peer)
         peer->resumed = SSL_session_reused(peer->ssl) != 0;
     }
     do {
-        n = SSL_read(peer->ssl, peer->got + peer->got_len,
-                     (int)(sizeof peer->got - peer->got_len));
+        n = SSL_read(peer->ssl, peer->got + peer->got_len, (int)(sizeof peer->got - peer->got_len));
         if (n > 0) {
             peer->got_len += (size_t)n;
         }

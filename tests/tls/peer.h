@@ -9,7 +9,7 @@
 
 #include <openssl/ssl.h>
 
-#define PEER_HOST "api.example.test"
+#define PEER_HOST  "api.example.test"
 #define PEER_CERTS "build/tls/"
 
 enum peer_ending {
@@ -23,11 +23,11 @@ struct peer {
     SSL_CTX *ctx;
     SSL *ssl;
     /* How bytes move; may be set at any time. */
-    size_t recv_piece, send_piece;  /* at most so many at once; 0: any number */
-    bool again;                     /* AVITO_IO_AGAIN before every piece, both ways */
+    size_t recv_piece, send_piece; /* at most so many at once; 0: any number */
+    bool again;                    /* AVITO_IO_AGAIN before every piece, both ways */
     size_t connect_agains;
-    size_t send_blocks_after;       /* send: AGAIN for ever after so many bytes; 0: never */
-    size_t send_fails_after;        /* send: error after so many bytes; 0: never */
+    size_t send_blocks_after; /* send: AGAIN for ever after so many bytes; 0: never */
+    size_t send_fails_after;  /* send: error after so many bytes; 0: never */
     bool never_wait;
 
     /* What the server does: after `answer_after` bytes of plain text (0: a blank line) it answers,
@@ -35,16 +35,16 @@ struct peer {
     size_t answer_after;
     const char *answer;
     size_t answer_len;
-    size_t answer_records;          /* into so many records; 0: one */
+    size_t answer_records; /* into so many records; 0: one */
     enum peer_ending ending;
 
     /* Instead of TLS: these bytes are what the server says. */
     const unsigned char *raw;
     size_t raw_len;
     /* What happened. */
-    unsigned char got[200000];      /* plain text received */
+    unsigned char got[200000]; /* plain text received */
     size_t got_len;
-    bool got_notify;                /* the client's close_notify */
+    bool got_notify; /* the client's close_notify */
     size_t connects, closes;
     size_t sends, recvs;            /* calls that moved bytes */
     size_t waits, recv_calls, most; /* the largest piece asked for */
@@ -80,7 +80,7 @@ struct side {
     int64_t now;
     int entropy_result;
     bool entropy_zero;
-    bool no_fragment;               /* do not ask for small records */
+    bool no_fragment; /* do not ask for small records */
     unsigned watchdog_calls;
     unsigned char buffer[AVITO_TLS_BUFFER_FULL(16384)];
     unsigned char ahead[2048];

@@ -273,7 +273,8 @@ static void names(void **state)
     setup(NULL, "localhost", port);
     assert_int_equal(transport.functions->connect(transport.ctx, &to), AVITO_AGAIN);
     assert_int_equal(transport.functions->wants(transport.ctx), AVITO_WANT_TIMER);
-    assert_int_equal(connect_waiting(), AVITO_ERR_OPTION_RESOLVE); /* called without a wait between */
+    assert_int_equal(connect_waiting(),
+                     AVITO_ERR_OPTION_RESOLVE); /* called without a wait between */
     finish();
     assert_int_equal(connect_waiting(), AVITO_OK);
     finish();
@@ -392,7 +393,8 @@ static void a_full_pipe(void **state)
     assert_int_equal(transport.functions->recv(transport.ctx, text, 10), AVITO_IO_AGAIN);
     assert_int_equal(transport.functions->wants(transport.ctx), AVITO_WANT_READ | AVITO_WANT_WRITE);
     assert_int_equal(transport.functions->recv(transport.ctx, text, 10), AVITO_IO_AGAIN);
-    assert_int_equal(transport.functions->wants(transport.ctx), AVITO_WANT_READ); /* gave up sending */
+    assert_int_equal(transport.functions->wants(transport.ctx),
+                     AVITO_WANT_READ); /* gave up sending */
     assert_int_equal(transport.functions->send(transport.ctx, block, 1, 0), AVITO_IO_AGAIN);
     assert_int_equal(transport.functions->wait(transport.ctx, AVITO_WANT_WRITE, 20), AVITO_AGAIN);
     while (got < sent) {
@@ -575,11 +577,16 @@ static void tls_over_tcp(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(connected_socket),  cmocka_unit_test(refused),
-        cmocka_unit_test(ipv6),              cmocka_unit_test(every_address_is_tried),
-        cmocka_unit_test(names),             cmocka_unit_test(bytes_and_the_end),
-        cmocka_unit_test(reset),             cmocka_unit_test(a_full_pipe),
-        cmocka_unit_test(waiting),           cmocka_unit_test(hooks),
+        cmocka_unit_test(connected_socket),
+        cmocka_unit_test(refused),
+        cmocka_unit_test(ipv6),
+        cmocka_unit_test(every_address_is_tried),
+        cmocka_unit_test(names),
+        cmocka_unit_test(bytes_and_the_end),
+        cmocka_unit_test(reset),
+        cmocka_unit_test(a_full_pipe),
+        cmocka_unit_test(waiting),
+        cmocka_unit_test(hooks),
         cmocka_unit_test(tls_over_tcp),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
