@@ -6686,42 +6686,49 @@ AVITO_API int avito_add_to_blacklist(avito_client *client, int64_t user_id,
  * >>53 ERROR TEXTS
  * ======================================================================= */
 
-#define AVITOI_ERROR_ROW_(name, value, text, remedy) {value, #name, text, remedy},
-static const struct avitoi_error_info {
-    int code;
-    const char *name, *text, *remedy;
-} avitoi_errors[] = {AVITO_ERRORS(AVITOI_ERROR_ROW_)};
-#undef AVITOI_ERROR_ROW_
+/* One array per kind of text, each entry ended by its NUL: what a program never asks for is not
+ * linked (string literals share one section, which the linker keeps whole), and no pointers are kept.
+ * Each array stays under the 4095 bytes that C99 promises for a string literal. */
+#define AVITOI_ERROR_CODE_(name, value, text, remedy)   (value),
+#define AVITOI_ERROR_NAME_(name, value, text, remedy)   #name "\0"
+#define AVITOI_ERROR_TEXT_(name, value, text, remedy)   text "\0"
+#define AVITOI_ERROR_REMEDY_(name, value, text, remedy) remedy "\0"
+static const int16_t avitoi_error_codes[] = {AVITO_ERRORS(AVITOI_ERROR_CODE_) AVITO_OK, AVITO_AGAIN,
+                                             AVITO_END};
+static const char avitoi_error_names[] =
+    AVITO_ERRORS(AVITOI_ERROR_NAME_) "OK\0AGAIN\0END\0UNKNOWN";
+static const char avitoi_error_texts[] =
+    AVITO_ERRORS(AVITOI_ERROR_TEXT_) "done\0not finished\0the list is over\0no error of this library";
+static const char avitoi_error_remedies[] = AVITO_ERRORS(AVITOI_ERROR_REMEDY_)
+    "go on\0wait for avito_wants(), then avito_step()\0go on\0look where the number comes from";
+#undef AVITOI_ERROR_CODE_
+#undef AVITOI_ERROR_NAME_
+#undef AVITOI_ERROR_TEXT_
+#undef AVITOI_ERROR_REMEDY_
 
-static const struct avitoi_error_info *avitoi_error_row(int code)
+/* The entry for `code`, or the last one. */
+static const char *avitoi_error_entry(const char *entries, int code)
 {
-    static const struct avitoi_error_info normal[] = {
-        {AVITO_OK, "OK", "done", "go on"},
-        {AVITO_AGAIN, "AGAIN", "not finished", "wait for avito_wants(), then avito_step()"},
-        {AVITO_END, "END", "the list is over", "go on"},
-        {0, "UNKNOWN", "no error of this library", "look where the number comes from"}};
     size_t i;
-    for (i = 0; i < AVITOI_COUNT(avitoi_errors); i++) {
-        if (avitoi_errors[i].code == code) {
-            return &avitoi_errors[i];
-        }
+    for (i = 0; i < AVITOI_COUNT(avitoi_error_codes) && avitoi_error_codes[i] != code; i++) {
+        entries += strlen(entries) + 1;
     }
-    return &normal[code >= AVITO_OK && code <= AVITO_END ? code : 3];
+    return entries;
 }
 
 AVITO_API const char *avito_error_name(int code)
 {
-    return avitoi_error_row(code)->name;
+    return avitoi_error_entry(avitoi_error_names, code);
 }
 
 AVITO_API const char *avito_error_text(int code)
 {
-    return avitoi_error_row(code)->text;
+    return avitoi_error_entry(avitoi_error_texts, code);
 }
 
 AVITO_API const char *avito_error_remedy(int code)
 {
-    return avitoi_error_row(code)->remedy;
+    return avitoi_error_entry(avitoi_error_remedies, code);
 }
 
 /* ======================================================================= *
