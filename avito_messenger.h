@@ -820,7 +820,7 @@ struct avitoi_json {
     int16_t bad;            /* the element is passed over for this error */
     int16_t event;          /* what feed returns next; AVITO_END: an element is complete */
     uint8_t state, depth, level, skip, list_depth;
-    uint8_t role, word_len, utf8_left, utf8_min, utf8_max, utf8_len;
+    uint8_t role, word_len, utf8_left, utf8_min, utf8_max, utf8_len, tariff;
     bool streaming, collect, measuring, cutting, frozen, was_cut, lenient, in_key, has_meta, has_more;
     char utf8[4];
     char word[AVITOI_WORD]; /* a key or number; while the head is read, a header's name or value */
@@ -1184,8 +1184,131 @@ AVITO_API bool avito_webhook_finished(const avito_webhook *webhook);
 AVITO_API int avito_webhook_status(const avito_webhook *webhook);
 
 /* ======================================================================= *
- * >>30 INBOX AND CONFIRMED SENDS
- * ======================================================================= */
+ * >>30 INBOX
+ * ======================================================================= *
+ *
+ * Every new message of one account, once: polling and notifications as one stream.
+ *
+ *     avito_inbox_next() gives a message  ->  you handle it  ->  avito_inbox_accept()
+ *
+ * accept() writes the state through your save() before anything is marked as read: after a crash the
+ * stream goes on behind the last message that was accepted, and the one in your hands comes again.
+ *
+ * How it polls: a round goes through the chats that moved since the horizon, the least recently
+ * updated first, and in each through the messages that are not known yet, oldest first. Chats and
+ * messages that slide to other rows meanwhile are noticed and read again. When a round found nothing
+ * left, the horizon moves to `overlap_s` before the newest update: so much later than its
+ * neighbours a message may show up and still be found. Ids within the overlap are kept in a ring.
+ * Only server times move the horizon; an answer that cannot be understood ends the round.
+ *
+ * Not covered: messages deleted before any round saw them; rows beyond what the API lets be reached
+ * (1100 chats, 1100 messages of a chat: AVITO_INBOX_UNREACHABLE). With unread_only: messages that a
+ * person read in the app before a round saw them.
+ */
+
+/* Bytes of state for a ring of `ids` message ids. The ring should hold what arrives within
+ * overlap_s; beyond that messages may come twice, and AVITO_INBOX_OVERRUN says so. */
+#define AVITO_INBOX_STATE_SIZE(ids) (32u + 12u * (size_t)(ids))
+
+/* What happened on the way, as bits; avito_inbox_events() gives and clears them. */
+#define AVITO_INBOX_OVERRUN     1u /* the ring was too small: messages may have come twice */
+#define AVITO_INBOX_UNREACHABLE 2u /* more rows than the API lets be reached: some were not read */
+#define AVITO_INBOX_STATE_LOST  4u /* no stored state was readable: began as on a first start */
+
+typedef enum avito_inbox_start {
+    AVITO_START_NOW = 0, /* what is there already is not given */
+    AVITO_START_UNREAD,  /* messages that were not read yet, then all new ones */
+    AVITO_START_SINCE    /* messages created at `since` or later */
+} avito_inbox_start;
+
+typedef enum avito_message_class {
+    AVITO_CLASS_BUYER = 0,   /* the other side wrote it */
+    AVITO_CLASS_OWN,         /* this account wrote it: you, through the API, or a person in the app */
+    AVITO_CLASS_SYSTEM,      /* Avito wrote it */
+    AVITO_CLASS_PLACEHOLDER, /* hidden, because the tariff lacks the API */
+    AVITO_CLASS_DELETED,
+    AVITO_CLASS_UNSUPPORTED  /* a type that the API shows no content of, or a new one */
+} avito_message_class;
+
+AVITO_API avito_message_class avito_classify(const avito_message *message);
+
+typedef struct avito_inbox_options {
+    int64_t user_id;
+    void *state;             /* AVITO_INBOX_STATE_SIZE(ids) bytes, kept by the inbox */
+    size_t state_cap;
+    avito_arena *arena;      /* one message, or one chat without its texts, is decoded here */
+    void *ctx;               /* first argument of both hooks */
+    /* Writes `len` bytes durably into slot 0 or 1, whole or not at all. One call per message accepted,
+     * and at most one per round that had messages. AVITO_OK or an error. */
+    int (*save)(void *ctx, int slot, const void *data, size_t len);
+    /* Reads what was saved into a slot; AVITO_END: nothing there. Called once for each at start. */
+    int (*load)(void *ctx, int slot, void *data, size_t cap, size_t *len);
+    avito_inbox_start start; /* only when nothing was saved */
+    int64_t since;           /* AVITO_START_SINCE: unix seconds, by the server's clock */
+    bool unread_only;        /* read only chats with unread messages: less traffic, a weaker promise */
+    bool mark_as_read;       /* when all messages of a chat were accepted */
+    uint32_t poll_ms;        /* between rounds; 0: 15000 */
+    uint32_t slow_poll_ms;   /* while notifications come; 0: 300000 */
+    uint32_t overlap_s;      /* 0: 300 */
+} avito_inbox_options;
+
+typedef struct avito_inbox {
+    avito_inbox_options o;
+    avito_client *client;
+    struct {                  /* private from here on */
+        uint64_t last_key;    /* round: the chat done last, as (updated, hash) */
+        uint64_t chat_key;    /* the chat in work, or the best candidate of a scan */
+        uint64_t page_anchor; /* hash of the last row read */
+        uint64_t anchor;      /* hash of the message of this chat accepted last; 0: none */
+        uint64_t oldest;      /* hash of the message to be given next */
+        uint64_t pending;     /* hash of the message in the caller's hands; 0: none */
+        uint32_t oldest_created, oldest_row, pending_created, row_created;
+        uint32_t newest, scan_newest;          /* server time of the newest update */
+        uint32_t quiet_newest, quiet_from_ms;  /* since when it is the same */
+        uint32_t wait_from_ms, wait_ms;        /* until the next round */
+        uint32_t heard_ms;                     /* the last notification */
+        uint32_t offset, rows;                 /* of the page in work */
+        uint32_t events;
+        int16_t round_error, row_error;
+        uint8_t phase, then, restarts;
+        bool open, found, given, marked, first_round, overrun, unsaved, settled, heard, offered;
+        char chat_id[68];
+    } priv;
+} avito_inbox;
+
+AVITO_API avito_inbox_options avito_inbox_options_default(void);
+
+/* Loads the stored state. AVITO_OK, ARGUMENT, ROOM (state_cap), HOOK. The client is used by the inbox
+ * while avito_inbox_next() returns AVITO_AGAIN; whenever it returns something else, the client is
+ * free for your own calls until the next one. */
+AVITO_API int avito_inbox_init(avito_inbox *inbox, avito_client *client,
+                               const avito_inbox_options *options);
+
+/* The next message; *out and everything in it is good until the next call on the inbox or its
+ * arena. chat_id of the message is always set.
+ * AVITO_OK: a message. Until it is accepted the same one comes again.
+ * AVITO_AGAIN: wait for avito_inbox_wants() or avito_inbox_deadline_ms(). A lane that may wait waits,
+ *   but not longer than until the next round.
+ * AVITO_ERR_ARENA, MODEL, DUPLICATE: one message could not be taken (its id, or the field, is in
+ *   avito_last_error()); it is passed over at the next call.
+ * Any other error: this round failed; go on calling, the next round comes in time. */
+AVITO_API int avito_inbox_next(avito_inbox *inbox, avito_message *out);
+
+/* The message from avito_inbox_next() or avito_inbox_offer() was handled: it will not come again.
+ * AVITO_OK; HOOK when save() failed: it is not accepted, try again; IDLE. */
+AVITO_API int avito_inbox_accept(avito_inbox *inbox);
+
+/* A notification, parsed by avito_parse_webhook(): AVITO_OK: it is new, handle it and accept it now.
+ * AVITO_END: it was given before. BUSY: a round is going on or a message is in your hands; nothing is
+ * lost, the next round brings it. */
+AVITO_API int avito_inbox_offer(avito_inbox *inbox, const avito_message *message);
+
+/* A notification came, whatever was in it: poll now. */
+AVITO_API void avito_inbox_doorbell(avito_inbox *inbox);
+
+AVITO_API int avito_inbox_wants(const avito_inbox *inbox);
+AVITO_API uint32_t avito_inbox_deadline_ms(const avito_inbox *inbox);
+AVITO_API unsigned avito_inbox_events(avito_inbox *inbox);
 
 /* ======================================================================= *
  * >>31 POSIX TCP (AVITO_WITH_POSIX)
@@ -2080,6 +2203,9 @@ static void avitoi_finish_quote(struct avitoi_json *json, void *model)
 AVITOI_SCHEMA(quote, AVITOI_QUOTE_ROWS, avitoi_finish_quote, false, false);
 #undef AVITOI_MODEL
 
+/* What message texts have shown of the account's tariff. */
+enum { AVITOI_TARIFF_UNKNOWN, AVITOI_TARIFF_THERE, AVITOI_TARIFF_MISSING };
+
 static void avitoi_finish_message(struct avitoi_json *json, void *model)
 {
     avito_message *m = (avito_message *)model;
@@ -2094,6 +2220,9 @@ static void avitoi_finish_message(struct avitoi_json *json, void *model)
     m->is_system = m->type == AVITO_MESSAGE_SYSTEM || m->author_id == 0 || m->author_id == 1 ||
                    avitoi_starts_with(text, AVITOI_SYSTEM_PREFIX);
     m->is_placeholder = avitoi_starts_with(text, AVITOI_PLACEHOLDER);
+    if (text.ptr != NULL) {
+        json->tariff = m->is_placeholder ? AVITOI_TARIFF_MISSING : AVITOI_TARIFF_THERE;
+    }
     m->is_cut = json->was_cut;
     json->was_cut = false;
 }
@@ -5716,6 +5845,9 @@ static int avitoi_on_body_end(avito_client *c)
     if (c->account->priv.epoch == c->priv.epoch) {
         c->account->priv.proven = true;
     }
+    if (j->tariff != AVITOI_TARIFF_UNKNOWN) {
+        c->account->priv.unpaid = j->tariff == AVITOI_TARIFF_MISSING;
+    }
     avitoi_unlock(c->account);
     if (!c->priv.model) {
         return avitoi_confirmed(c, rc);
@@ -6355,6 +6487,9 @@ AVITO_API int avito_list_end(avito_client *client, size_t drain_max)
     }
     if (!avito_list_open(client)) {
         return AVITO_OK;
+    }
+    if (client->priv.state == AVITOI_DRAIN) {
+        return avitoi_run(client);
     }
     if (client->priv.state != AVITOI_ROW && client->priv.state != AVITOI_BODY) {
         avito_cancel(client); /* its answer has not begun */
@@ -7337,8 +7472,782 @@ AVITO_API int avito_webhook_status(const avito_webhook *webhook)
 }
 
 /* ======================================================================= *
- * >>59 INBOX AND CONFIRMED SENDS
- * ======================================================================= */
+ * >>59 INBOX
+ * ======================================================================= *
+ *
+ * State, little endian, as it is saved:
+ *
+ *     0 "AVI1"   4 sequence   8 crc32 of the rest   12 horizon   16 ids in the ring   20..31 zero
+ *     32 ids: 8 bytes hash, 4 bytes time of creation; the rest zero
+ *
+ * The slot is sequence & 1, so the slot that was good last is never the one being written.
+ */
+
+#define AVITOI_STATE_HEAD 32u
+#define AVITOI_STATE_ID   12u
+
+enum {
+    AVITOI_IN_WAIT,   /* for the next round */
+    AVITOI_IN_START,  /* very first: how new is what is there */
+    AVITOI_IN_SCAN,   /* through the chats: which is next */
+    AVITOI_IN_LOOK,   /* through the messages of one: which is the oldest that is new */
+    AVITOI_IN_FETCH,  /* that one, whole */
+    AVITOI_IN_HANDED, /* with the caller */
+    AVITOI_IN_MARK
+};
+
+/* What follows when a list is left before its end. */
+enum { AVITOI_THEN_NOTHING, AVITOI_THEN_OVER, AVITOI_THEN_AGAIN };
+
+/* ---- the state's bytes ---- */
+
+static uint32_t avitoi_get32(const uint8_t *p)
+{
+    return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+}
+
+static void avitoi_put32(uint8_t *p, uint32_t value)
+{
+    p[0] = (uint8_t)value;
+    p[1] = (uint8_t)(value >> 8);
+    p[2] = (uint8_t)(value >> 16);
+    p[3] = (uint8_t)(value >> 24);
+}
+
+static uint32_t avitoi_crc32(const uint8_t *p, size_t len)
+{
+    uint32_t crc = ~(uint32_t)0;
+    unsigned bit;
+    for (; len > 0; len--) {
+        crc ^= *p++;
+        for (bit = 0; bit < 8; bit++) {
+            crc = (crc >> 1) ^ ((crc & 1u) != 0 ? 0xedb88320u : 0u);
+        }
+    }
+    return ~crc;
+}
+
+/* FNV-1a, never 0. */
+static uint64_t avitoi_hash(const char *p, size_t len)
+{
+    uint64_t hash = 0xcbf29ce484222325u;
+    for (; len > 0; len--) {
+        hash = (hash ^ avitoi_byte(*p++)) * 0x100000001b3u;
+    }
+    return hash != 0 ? hash : 1u;
+}
+
+static uint8_t *avitoi_state(const avito_inbox *in)
+{
+    return (uint8_t *)in->o.state;
+}
+
+static uint32_t avitoi_horizon(const avito_inbox *in)
+{
+    return avitoi_get32(avitoi_state(in) + 12);
+}
+
+static uint32_t avitoi_ring_count(const avito_inbox *in)
+{
+    return avitoi_get32(avitoi_state(in) + 16);
+}
+
+static uint32_t avitoi_ring_cap(const avito_inbox *in)
+{
+    return (uint32_t)((in->o.state_cap - AVITOI_STATE_HEAD) / AVITOI_STATE_ID);
+}
+
+static uint8_t *avitoi_ring_at(const avito_inbox *in, uint32_t i)
+{
+    return avitoi_state(in) + AVITOI_STATE_HEAD + (size_t)i * AVITOI_STATE_ID;
+}
+
+static bool avitoi_ring_has(const avito_inbox *in, uint64_t hash)
+{
+    const uint32_t count = avitoi_ring_count(in);
+    uint32_t i;
+    for (i = 0; i < count; i++) {
+        const uint8_t *p = avitoi_ring_at(in, i);
+        if (avitoi_get32(p) == (uint32_t)hash && avitoi_get32(p + 4) == (uint32_t)(hash >> 32)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The entry of the oldest message. */
+static uint32_t avitoi_ring_oldest(const avito_inbox *in)
+{
+    const uint32_t count = avitoi_ring_count(in);
+    uint32_t i, oldest = 0;
+    for (i = 1; i < count; i++) {
+        if (avitoi_get32(avitoi_ring_at(in, i) + 8) < avitoi_get32(avitoi_ring_at(in, oldest) + 8)) {
+            oldest = i;
+        }
+    }
+    return oldest;
+}
+
+/* A full ring forgets the oldest message, or does not learn an older one. If that one is still
+ * within the overlap, it may be given again: an overrun. */
+static void avitoi_ring_add(avito_inbox *in, uint64_t hash, uint32_t created)
+{
+    uint32_t at = avitoi_ring_count(in);
+    uint8_t *p;
+    if (avitoi_ring_has(in, hash)) {
+        return;
+    }
+    if (at < avitoi_ring_cap(in)) {
+        avitoi_put32(avitoi_state(in) + 16, at + 1u);
+    } else {
+        uint32_t forgotten;
+        at = avitoi_ring_oldest(in);
+        forgotten = avitoi_get32(avitoi_ring_at(in, at) + 8);
+        forgotten = created < forgotten ? created : forgotten;
+        if (forgotten >= avitoi_horizon(in)) {
+            in->priv.events |= AVITO_INBOX_OVERRUN;
+            in->priv.overrun = true;
+        }
+        if (created == forgotten && forgotten < avitoi_get32(avitoi_ring_at(in, at) + 8)) {
+            return;
+        }
+    }
+    p = avitoi_ring_at(in, at);
+    avitoi_put32(p, (uint32_t)hash);
+    avitoi_put32(p + 4, (uint32_t)(hash >> 32));
+    avitoi_put32(p + 8, created);
+}
+
+/* ---- saving and loading ---- */
+
+static int avitoi_state_save(avito_inbox *in)
+{
+    uint8_t *s = avitoi_state(in);
+    const uint32_t sequence = avitoi_get32(s + 4) + 1u;
+    const size_t len = AVITOI_STATE_HEAD + (size_t)avitoi_ring_cap(in) * AVITOI_STATE_ID;
+    int rc = AVITO_OK;
+    avitoi_put32(s + 4, sequence);
+    avitoi_put32(s + 8, avitoi_crc32(s + 12, len - 12u));
+    if (in->o.save != NULL) {
+        rc = in->o.save(in->o.ctx, (int)(sequence & 1u), s, len);
+    }
+    if (rc != AVITO_OK) {
+        avitoi_put32(s + 4, sequence - 1u); /* the same slot again */
+        return AVITO_ERR_HOOK;
+    }
+    return AVITO_OK;
+}
+
+/* True if slot `slot` held a good state, which is then in o.state. */
+static bool avitoi_state_read(avito_inbox *in, int slot)
+{
+    uint8_t *s = avitoi_state(in);
+    size_t len = 0;
+    memset(s, 0, in->o.state_cap);
+    if (in->o.load == NULL || in->o.load(in->o.ctx, slot, s, in->o.state_cap, &len) != AVITO_OK) {
+        return false;
+    }
+    return len >= AVITOI_STATE_HEAD && len <= in->o.state_cap && memcmp(s, "AVI1", 4) == 0 &&
+           avitoi_get32(s + 8) == avitoi_crc32(s + 12, len - 12u) &&
+           avitoi_get32(s + 16) <= (len - AVITOI_STATE_HEAD) / AVITOI_STATE_ID;
+}
+
+static void avitoi_state_load(avito_inbox *in)
+{
+    const bool first = avitoi_state_read(in, 0);
+    const uint32_t sequence = avitoi_get32(avitoi_state(in) + 4);
+    const bool second = avitoi_state_read(in, 1);
+    const bool newer = second && (!first || (int32_t)(avitoi_get32(avitoi_state(in) + 4) - sequence) > 0);
+    if (newer || (first && avitoi_state_read(in, 0))) {
+        in->priv.phase = AVITOI_IN_WAIT;
+        return;
+    }
+    memset(avitoi_state(in), 0, in->o.state_cap);
+    memcpy(avitoi_state(in), "AVI1", 4);
+    in->priv.phase = AVITOI_IN_START;
+}
+
+/* ---- options ---- */
+
+AVITO_API avito_inbox_options avito_inbox_options_default(void)
+{
+    avito_inbox_options options;
+    memset(&options, 0, sizeof options);
+    return options;
+}
+
+AVITO_API int avito_inbox_init(avito_inbox *inbox, avito_client *client,
+                               const avito_inbox_options *options)
+{
+    if (inbox == NULL || client == NULL || options == NULL || options->user_id <= 0 ||
+        options->state == NULL || options->arena == NULL || options->arena->base == NULL ||
+        (options->save == NULL) != (options->load == NULL)) {
+        return AVITO_ERR_ARGUMENT;
+    }
+    if (options->state_cap < AVITO_INBOX_STATE_SIZE(1)) {
+        return AVITO_ERR_ROOM;
+    }
+    memset(inbox, 0, sizeof *inbox);
+    inbox->o = *options;
+    inbox->client = client;
+    inbox->o.poll_ms = avitoi_default(options->poll_ms, 15000);
+    inbox->o.slow_poll_ms = avitoi_default(options->slow_poll_ms, 300000);
+    inbox->o.overlap_s = avitoi_default(options->overlap_s, 300);
+    inbox->priv.wait_from_ms = avitoi_now(client->account);
+    avitoi_state_load(inbox);
+    return AVITO_OK;
+}
+
+/* ---- rounds ---- */
+
+static uint32_t avitoi_seconds(int64_t time)
+{
+    return time < 0 ? 0u : time > (int64_t)UINT32_MAX ? UINT32_MAX : (uint32_t)time;
+}
+
+static uint64_t avitoi_id_hash(avito_str id)
+{
+    return id.ptr != NULL ? avitoi_hash(id.ptr, id.len) : 0u;
+}
+
+/* Begins to read a list, or to wait. */
+static int avitoi_enter(avito_inbox *in, unsigned phase)
+{
+    in->priv.phase = (uint8_t)phase;
+    in->priv.open = false;
+    in->priv.then = AVITOI_THEN_NOTHING;
+    in->priv.found = false;
+    in->priv.offset = 0;
+    in->priv.rows = 0;
+    return AVITOI_MOVED;
+}
+
+/* While notifications come, polling only makes sure. */
+static uint32_t avitoi_round_pause(const avito_inbox *in)
+{
+    const uint32_t silent = avitoi_elapsed(avitoi_now(in->client->account), in->priv.heard_ms);
+    return in->priv.heard && silent < in->o.slow_poll_ms ? in->o.slow_poll_ms : in->o.poll_ms;
+}
+
+static void avitoi_round_over(avito_inbox *in)
+{
+    (void)avitoi_enter(in, AVITOI_IN_WAIT);
+    in->priv.wait_from_ms = avitoi_now(in->client->account);
+    in->priv.wait_ms = avitoi_round_pause(in);
+}
+
+/* Nothing was left: what is older than the overlap needs not be known any longer. After an overrun
+ * the overlap is only as long as the ring remembers. */
+static int avitoi_round_complete(avito_inbox *in)
+{
+    const uint32_t newest = in->priv.newest;
+    uint32_t horizon = newest > in->o.overlap_s ? newest - in->o.overlap_s : 0u;
+    avitoi_round_over(in);
+    if (in->priv.round_error < 0) { /* not everything was understood: the horizon stays */
+        return in->priv.round_error;
+    }
+    if (in->priv.first_round) { /* what was read before this start is not new */
+        horizon = newest;
+    }
+    in->priv.first_round = false;
+    if (in->priv.overrun) {
+        const uint32_t known = avitoi_get32(avitoi_ring_at(in, avitoi_ring_oldest(in)) + 8) + 1u;
+        horizon = known > horizon ? known : horizon;
+    }
+    in->priv.overrun = false;
+    if (horizon <= avitoi_horizon(in)) {
+        return AVITO_AGAIN;
+    }
+    avitoi_put32(avitoi_state(in) + 12, horizon);
+    if (!in->priv.unsaved) {
+        return AVITO_AGAIN; /* saved with the next message */
+    }
+    in->priv.unsaved = false;
+    return avitoi_state_save(in) == AVITO_OK ? AVITO_AGAIN : (int)AVITO_ERR_HOOK;
+}
+
+/* ---- lists of the server ---- */
+
+static int avitoi_open_chats(avito_inbox *in)
+{
+    avito_chats_query q;
+    memset(&q, 0, sizeof q);
+    q.unread_only = in->priv.phase == AVITOI_IN_SCAN && (in->o.unread_only || in->priv.first_round);
+    q.limit = in->priv.offset == 0 ? 10 : 100; /* most rounds end in the first rows */
+    q.offset = (int)in->priv.offset;
+    q.want = AVITO_CHAT_LAST_MESSAGE | AVITO_MESSAGE_BARE;
+    return avito_list_chats(in->client, in->o.user_id, &q, in->o.arena);
+}
+
+static int avitoi_open_messages(avito_inbox *in)
+{
+    const bool fetch = in->priv.phase == AVITOI_IN_FETCH;
+    avito_messages_query q;
+    memset(&q, 0, sizeof q);
+    q.limit = fetch ? 1 : in->priv.offset == 0 ? 20 : 100;
+    q.offset = (int)in->priv.offset;
+    q.want = fetch ? 0u : AVITO_MESSAGE_BARE;
+    return avito_list_messages(in->client, in->o.user_id, in->priv.chat_id, &q, in->o.arena);
+}
+
+static bool avitoi_reads_chats(const avito_inbox *in)
+{
+    return in->priv.phase == AVITOI_IN_START || in->priv.phase == AVITOI_IN_SCAN;
+}
+
+/* Pages overlap by one row. If that is not the row which ended the page before, rows have slid, and
+ * the list is read from its beginning. */
+static void avitoi_row_place(avito_inbox *in, uint64_t hash)
+{
+    if (in->priv.offset > 0 && in->priv.rows == 0 && in->priv.phase != AVITOI_IN_FETCH &&
+        hash != in->priv.page_anchor) {
+        in->priv.then = AVITOI_THEN_AGAIN;
+    }
+    in->priv.page_anchor = hash;
+    in->priv.rows++;
+}
+
+/* After the last row of a page: is there another one? */
+static bool avitoi_next_page(avito_inbox *in)
+{
+    if (in->priv.phase == AVITOI_IN_FETCH || !avito_list_has_more(in->client) || in->priv.rows < 2) {
+        return false;
+    }
+    if (in->priv.offset + in->priv.rows - 1u > 1000u) {
+        in->priv.events |= AVITO_INBOX_UNREACHABLE;
+        return false;
+    }
+    in->priv.offset += in->priv.rows - 1u;
+    in->priv.rows = 0;
+    in->priv.open = false;
+    return true;
+}
+
+/* ---- START: the time and the ids of what is there already ---- */
+
+static void avitoi_start_row(avito_inbox *in, const avito_chat *chat)
+{
+    const uint32_t updated = avitoi_seconds(chat->updated);
+    if (in->priv.rows == 1 && in->priv.offset == 0) {
+        in->priv.newest = updated;
+    }
+    if (updated < in->priv.newest) {
+        in->priv.then = AVITOI_THEN_OVER;
+    } else if (chat->last_message != NULL && in->o.start == AVITO_START_NOW) {
+        avitoi_ring_add(in, avitoi_id_hash(chat->last_message->id),
+                        avitoi_seconds(chat->last_message->created));
+    }
+}
+
+static int avitoi_start_over(avito_inbox *in)
+{
+    if (in->o.start == AVITO_START_UNREAD) {
+        in->priv.first_round = true;
+    } else {
+        const uint32_t since = avitoi_seconds(in->o.since);
+        avitoi_put32(avitoi_state(in) + 12,
+                     in->o.start == AVITO_START_SINCE ? since : in->priv.newest);
+    }
+    if (avitoi_state_save(in) != AVITO_OK) {
+        avitoi_round_over(in);
+        in->priv.phase = AVITOI_IN_START;
+        return AVITO_ERR_HOOK;
+    }
+    return avitoi_enter(in, AVITOI_IN_SCAN);
+}
+
+/* ---- SCAN: the least recently updated chat that was not done in this round ---- */
+
+/* Chats are done in the order of their last update, and by hash within a second. The key of a chat
+ * only grows, so no chat slips by. */
+static void avitoi_scan_row(avito_inbox *in, const avito_chat *chat)
+{
+    const uint32_t updated = avitoi_seconds(chat->updated);
+    const uint64_t key = ((uint64_t)updated << 32) | (uint32_t)avitoi_id_hash(chat->id);
+    if (in->priv.rows == 1 && in->priv.offset == 0) {
+        in->priv.scan_newest = updated > in->priv.newest ? updated : in->priv.newest;
+    }
+    if (updated < avitoi_horizon(in)) {
+        in->priv.then = AVITOI_THEN_OVER;
+    } else if (key > in->priv.last_key && (!in->priv.found || key < in->priv.chat_key) &&
+               chat->id.len < sizeof in->priv.chat_id) {
+        in->priv.found = true;
+        in->priv.chat_key = key;
+        memcpy(in->priv.chat_id, chat->id.ptr, chat->id.len);
+        in->priv.chat_id[chat->id.len] = '\0';
+    }
+}
+
+/* A quiet account: when nothing has moved for as long as something may be late, the first row of the
+ * chats is all that a round reads. */
+static bool avitoi_is_quiet(avito_inbox *in)
+{
+    const uint32_t now = avitoi_now(in->client->account);
+    if (in->priv.scan_newest != in->priv.quiet_newest || !in->priv.settled) {
+        in->priv.quiet_newest = in->priv.scan_newest;
+        in->priv.quiet_from_ms = now;
+        in->priv.settled = true;
+    }
+    return avitoi_elapsed(now, in->priv.quiet_from_ms) / 1000u > in->o.overlap_s;
+}
+
+static int avitoi_scan_over(avito_inbox *in)
+{
+    in->priv.newest = in->priv.scan_newest;
+    if (!in->priv.found || (in->priv.last_key == 0 && avitoi_is_quiet(in))) {
+        return avitoi_round_complete(in);
+    }
+    in->priv.anchor = 0;
+    in->priv.marked = !in->o.mark_as_read;
+    in->priv.given = false;
+    return avitoi_enter(in, AVITOI_IN_LOOK);
+}
+
+/* ---- LOOK: the oldest message of the chat that was not given yet ---- */
+
+static void avitoi_look_row(avito_inbox *in, uint64_t hash, uint32_t created, bool read_before)
+{
+    if (created < avitoi_horizon(in) || hash == in->priv.anchor ||
+        (in->priv.first_round && read_before)) {
+        in->priv.then = AVITOI_THEN_OVER;
+    } else if (!avitoi_ring_has(in, hash)) {
+        in->priv.found = true;
+        in->priv.oldest = hash;
+        in->priv.oldest_created = created;
+        in->priv.oldest_row = in->priv.offset + in->priv.rows - 1u;
+    }
+    in->priv.row_created = created;
+}
+
+static int avitoi_look_over(avito_inbox *in)
+{
+    const uint32_t row = in->priv.oldest_row;
+    if (in->priv.found) {
+        (void)avitoi_enter(in, AVITOI_IN_FETCH);
+        in->priv.offset = row;
+        return AVITOI_MOVED;
+    }
+    if (!in->priv.marked && in->priv.given) {
+        return avitoi_enter(in, AVITOI_IN_MARK);
+    }
+    in->priv.last_key = in->priv.chat_key;
+    return avitoi_enter(in, AVITOI_IN_SCAN);
+}
+
+/* After marking, the chat is looked at once more: what came in between would not be unread. */
+static int avitoi_inbox_mark(avito_inbox *in)
+{
+    int rc = in->priv.open ? avito_step(in->client)
+                           : avito_mark_chat_as_read(in->client, in->o.user_id, in->priv.chat_id);
+    in->priv.open = rc == AVITO_AGAIN;
+    if (rc == AVITO_AGAIN) {
+        return rc;
+    }
+    in->priv.marked = true;
+    (void)avitoi_enter(in, AVITOI_IN_LOOK);
+    return rc == AVITO_OK ? (int)AVITOI_MOVED : rc;
+}
+
+/* ---- FETCH: that message, whole ---- */
+
+static void avitoi_fetch_row(avito_inbox *in, uint64_t hash)
+{
+    if (hash == in->priv.oldest) {
+        in->priv.found = true;
+        in->priv.then = AVITOI_THEN_OVER;
+    } else {
+        in->priv.then = AVITOI_THEN_AGAIN; /* rows have slid: look again */
+    }
+}
+
+static int avitoi_fetch_over(avito_inbox *in, avito_message *out)
+{
+    if (!in->priv.found) {
+        return avitoi_enter(in, AVITOI_IN_LOOK);
+    }
+    in->priv.phase = AVITOI_IN_HANDED;
+    in->priv.pending = in->priv.oldest;
+    in->priv.pending_created = in->priv.oldest_created;
+    in->priv.open = false;
+    if (in->priv.row_error < 0) {
+        return in->priv.row_error;
+    }
+    out->chat_id.ptr = in->priv.chat_id;
+    out->chat_id.len = strlen(in->priv.chat_id);
+    return AVITO_OK;
+}
+
+/* ---- one step of reading a list ---- */
+
+/* What can be said of a row that does not fit or breaks the model: its id, if that was reached. */
+static void avitoi_bad_row(avito_inbox *in, int rc)
+{
+    const uint64_t hash = avitoi_id_hash(in->client->priv.json.id);
+    avitoi_row_place(in, hash);
+    in->priv.row_error = (int16_t)rc;
+    if (in->priv.phase == AVITOI_IN_FETCH && hash != 0) {
+        avitoi_fetch_row(in, hash);
+    } else if (in->priv.phase == AVITOI_IN_LOOK && hash != 0) {
+        avitoi_look_row(in, hash, in->priv.row_created, false);
+    } else {
+        in->priv.round_error = (int16_t)rc;
+        if (in->priv.phase == AVITOI_IN_FETCH) {
+            in->priv.then = AVITOI_THEN_AGAIN;
+        }
+    }
+}
+
+static int avitoi_list_over(avito_inbox *in, avito_message *out)
+{
+    in->priv.open = false;
+    switch ((int)in->priv.phase) {
+        case AVITOI_IN_START:
+            return avitoi_start_over(in);
+        case AVITOI_IN_SCAN:
+            return avitoi_scan_over(in);
+        case AVITOI_IN_LOOK:
+            return avitoi_look_over(in);
+        default:
+            return avitoi_fetch_over(in, out);
+    }
+}
+
+/* Leaves a list of which enough was seen, or which has to be read again. */
+static int avitoi_leave(avito_inbox *in, avito_message *out)
+{
+    const bool over = in->priv.then == AVITOI_THEN_OVER;
+    const int rc = avito_list_end(in->client, 16384);
+    if (rc == AVITO_AGAIN) {
+        return rc;
+    }
+    in->priv.then = AVITOI_THEN_NOTHING;
+    if (over) {
+        return avitoi_list_over(in, out);
+    }
+    in->priv.restarts++;
+    if (in->priv.restarts > 100u) { /* more arrives than can be read: the next round goes on */
+        avitoi_round_over(in);
+        return AVITO_AGAIN;
+    }
+    return avitoi_enter(in, avitoi_reads_chats(in) ? in->priv.phase : (unsigned)AVITOI_IN_LOOK);
+}
+
+static int avitoi_inbox_list(avito_inbox *in, avito_message *out)
+{
+    const bool chats = avitoi_reads_chats(in);
+    avito_chat chat;
+    int rc = AVITO_OK;
+    if (in->priv.then != AVITOI_THEN_NOTHING) {
+        return avitoi_leave(in, out);
+    }
+    if (!in->priv.open) {
+        rc = chats ? avitoi_open_chats(in) : avitoi_open_messages(in);
+        if (rc != AVITO_OK && rc != AVITO_AGAIN) {
+            return rc;
+        }
+        in->priv.open = true;
+    }
+    rc = chats ? avito_next_chat(in->client, &chat) : avito_next_message(in->client, out);
+    if (rc < 0 && avito_list_open(in->client)) {
+        avitoi_bad_row(in, rc);
+        return AVITOI_MOVED;
+    }
+    if (rc == AVITO_END) {
+        return avitoi_next_page(in) ? (int)AVITOI_MOVED : avitoi_list_over(in, out);
+    }
+    if (rc != AVITO_OK) {
+        return rc;
+    }
+    in->priv.row_error = AVITO_OK;
+    avitoi_row_place(in, avitoi_id_hash(chats ? chat.id : out->id));
+    if (in->priv.then != AVITOI_THEN_NOTHING) {
+        return AVITOI_MOVED;
+    }
+    switch ((int)in->priv.phase) {
+        case AVITOI_IN_START:
+            avitoi_start_row(in, &chat);
+            break;
+        case AVITOI_IN_SCAN:
+            avitoi_scan_row(in, &chat);
+            break;
+        case AVITOI_IN_LOOK:
+            avitoi_look_row(in, avitoi_id_hash(out->id), avitoi_seconds(out->created),
+                            out->has_is_read && out->is_read);
+            break;
+        default:
+            avitoi_fetch_row(in, avitoi_id_hash(out->id));
+            break;
+    }
+    return AVITOI_MOVED;
+}
+
+/* ---- the inbox as a whole ---- */
+
+static uint32_t avitoi_inbox_wait_left(const avito_inbox *in)
+{
+    const uint32_t passed =
+        avitoi_elapsed(avitoi_now(in->client->account), in->priv.wait_from_ms);
+    return avitoi_less(in->priv.wait_ms, passed);
+}
+
+static int avitoi_inbox_wait(avito_inbox *in)
+{
+    if (avitoi_inbox_wait_left(in) > 0) {
+        return AVITO_AGAIN;
+    }
+    in->priv.last_key = 0;
+    in->priv.restarts = 0;
+    in->priv.round_error = AVITO_OK;
+    return avitoi_enter(in, AVITOI_IN_SCAN);
+}
+
+static int avitoi_inbox_handle(avito_inbox *in, avito_message *out)
+{
+    switch ((int)in->priv.phase) {
+        case AVITOI_IN_WAIT:
+            return avitoi_inbox_wait(in);
+        case AVITOI_IN_HANDED: /* not accepted: the same again, or past what nobody can take */
+            if (in->priv.row_error < 0) {
+                const int rc = avito_inbox_accept(in);
+                return rc == AVITO_OK ? (int)AVITOI_MOVED : rc;
+            }
+            in->priv.pending = 0;
+            if (!in->priv.offered) {
+                return avitoi_enter(in, AVITOI_IN_LOOK);
+            }
+            in->priv.offered = false; /* a round will find it */
+            in->priv.wait_ms = 0;
+            return avitoi_enter(in, AVITOI_IN_WAIT);
+        case AVITOI_IN_MARK:
+            return avitoi_inbox_mark(in);
+        default:
+            return avitoi_inbox_list(in, out);
+    }
+}
+
+AVITO_API int avito_inbox_next(avito_inbox *inbox, avito_message *out)
+{
+    avito_inbox *in = inbox;
+    int rc;
+    if (in == NULL || out == NULL) {
+        return AVITO_ERR_ARGUMENT;
+    }
+    do {
+        const avito_transport *t = &in->client->o.transport;
+        rc = avitoi_inbox_handle(in, out);
+        if (rc == AVITO_AGAIN && in->priv.phase == AVITOI_IN_WAIT && t->functions->wait != NULL &&
+            !in->client->o.never_wait && avitoi_inbox_wait_left(in) > 0) {
+            (void)t->functions->wait(t->ctx, 0, avitoi_inbox_wait_left(in));
+            return AVITO_AGAIN;
+        }
+    } while (rc == AVITOI_MOVED);
+    if (rc < 0 && in->priv.phase != AVITOI_IN_HANDED && in->priv.phase != AVITOI_IN_WAIT) {
+        const bool starting = in->priv.phase == AVITOI_IN_START;
+        avito_cancel(in->client);
+        avitoi_round_over(in);
+        in->priv.phase = starting ? AVITOI_IN_START : AVITOI_IN_WAIT;
+    }
+    return rc;
+}
+
+AVITO_API int avito_inbox_accept(avito_inbox *inbox)
+{
+    int rc;
+    if (inbox == NULL) {
+        return AVITO_ERR_ARGUMENT;
+    }
+    if (inbox->priv.phase != AVITOI_IN_HANDED || inbox->priv.pending == 0) {
+        return AVITO_ERR_IDLE;
+    }
+    avitoi_ring_add(inbox, inbox->priv.pending, inbox->priv.pending_created);
+    rc = avitoi_state_save(inbox);
+    if (rc != AVITO_OK) {
+        return rc;
+    }
+    inbox->priv.unsaved = true;
+    inbox->priv.settled = false;
+    inbox->priv.row_error = AVITO_OK;
+    if (inbox->priv.offered) { /* it did not come from the chat in work */
+        inbox->priv.offered = false;
+        inbox->priv.pending = 0;
+        (void)avitoi_enter(inbox, AVITOI_IN_WAIT);
+        return AVITO_OK;
+    }
+    inbox->priv.anchor = inbox->priv.pending;
+    inbox->priv.given = true;
+    inbox->priv.pending = 0;
+    (void)avitoi_enter(inbox, AVITOI_IN_LOOK);
+    return AVITO_OK;
+}
+
+AVITO_API int avito_inbox_offer(avito_inbox *inbox, const avito_message *message)
+{
+    uint64_t hash;
+    if (inbox == NULL || message == NULL || message->id.ptr == NULL) {
+        return AVITO_ERR_ARGUMENT;
+    }
+    inbox->priv.heard = true;
+    inbox->priv.heard_ms = avitoi_now(inbox->client->account);
+    hash = avitoi_id_hash(message->id);
+    if (avitoi_ring_has(inbox, hash) || avitoi_seconds(message->created) < avitoi_horizon(inbox)) {
+        return AVITO_END;
+    }
+    /* Between rounds only: then no list is open, and the message in hand is this one alone. */
+    if (inbox->priv.phase != AVITOI_IN_WAIT || avitoi_horizon(inbox) == 0) {
+        inbox->priv.wait_ms = 0;
+        return AVITO_ERR_BUSY;
+    }
+    inbox->priv.phase = AVITOI_IN_HANDED;
+    inbox->priv.pending = hash;
+    inbox->priv.pending_created = avitoi_seconds(message->created);
+    inbox->priv.offered = true;
+    inbox->priv.row_error = AVITO_OK;
+    return AVITO_OK;
+}
+
+AVITO_API void avito_inbox_doorbell(avito_inbox *inbox)
+{
+    inbox->priv.heard = true;
+    inbox->priv.heard_ms = avitoi_now(inbox->client->account);
+    inbox->priv.wait_ms = 0;
+    inbox->priv.settled = false;
+}
+
+AVITO_API int avito_inbox_wants(const avito_inbox *inbox)
+{
+    return inbox->client->priv.call != NULL ? avito_wants(inbox->client) : AVITO_WANT_TIMER;
+}
+
+AVITO_API uint32_t avito_inbox_deadline_ms(const avito_inbox *inbox)
+{
+    return inbox->client->priv.call != NULL ? avito_deadline_ms(inbox->client)
+                                            : avitoi_inbox_wait_left(inbox);
+}
+
+AVITO_API unsigned avito_inbox_events(avito_inbox *inbox)
+{
+    const uint32_t events = inbox->priv.events;
+    inbox->priv.events = 0;
+    return events;
+}
+
+AVITO_API avito_message_class avito_classify(const avito_message *message)
+{
+    if (message->is_placeholder) {
+        return AVITO_CLASS_PLACEHOLDER;
+    }
+    if (message->type == AVITO_MESSAGE_DELETED) {
+        return AVITO_CLASS_DELETED;
+    }
+    if (message->is_own) {
+        return AVITO_CLASS_OWN;
+    }
+    if (message->is_system) {
+        return AVITO_CLASS_SYSTEM;
+    }
+    return message->content.kind == AVITO_MESSAGE_NONE ? AVITO_CLASS_UNSUPPORTED
+                                                       : AVITO_CLASS_BUYER;
+}
 
 /* ======================================================================= *
  * >>60 POSIX TCP
