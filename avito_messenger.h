@@ -1170,6 +1170,11 @@ AVITO_API void avito_webhook_sent(avito_webhook *webhook, size_t len, uint32_t n
 /* The body of the notification that waits, in your buffer, not NUL-terminated; NULL: none waits. */
 AVITO_API const void *avito_webhook_body(const avito_webhook *webhook, size_t *len);
 
+/* The same, decoded: as avito_parse_webhook(); IDLE: none waits. What it decodes to does not point
+ * into your buffer. */
+AVITO_API int avito_webhook_event(const avito_webhook *webhook, avito_arena *arena,
+                                  avito_event *out, size_t *needed);
+
 /* The signature that came with it; ptr NULL: none. */
 AVITO_API avito_str avito_webhook_signature(const avito_webhook *webhook);
 
@@ -7438,6 +7443,15 @@ AVITO_API const void *avito_webhook_body(const avito_webhook *webhook, size_t *l
 
     *len = waits ? webhook->priv.body_len : 0;
     return waits ? webhook->o.buffer : NULL;
+}
+
+AVITO_API int avito_webhook_event(const avito_webhook *webhook, avito_arena *arena,
+                                  avito_event *out, size_t *needed)
+{
+    size_t len;
+    const void *body = avito_webhook_body(webhook, &len);
+
+    return body != NULL ? avito_parse_webhook(body, len, arena, out, needed) : AVITO_ERR_IDLE;
 }
 
 AVITO_API avito_str avito_webhook_signature(const avito_webhook *webhook)
