@@ -29,12 +29,7 @@
 #define AVITO_MESSENGER_IMPLEMENTATION
 #include "avito_messenger.h"
 
-enum {
-    CONNECTIONS = 64,
-    LONGEST_BODY = 16384,
-    INPUT_SIZE = 1024,
-    LINGER_MS = 1000
-};
+enum { CONNECTIONS = 64, LONGEST_BODY = 16384, INPUT_SIZE = 1024, LINGER_MS = 1000 };
 
 struct connection {
     int fd; /* -1: free */
@@ -50,7 +45,8 @@ struct connection {
 static struct connection connections[CONNECTIONS];
 static char memory[32768]; /* for one decoded notification */
 
-static uint32_t now_ms(void) {
+static uint32_t now_ms(void)
+{
     struct timespec t;
 
     clock_gettime(CLOCK_MONOTONIC, &t);
@@ -58,7 +54,8 @@ static uint32_t now_ms(void) {
 }
 
 /* Strangers write the text: control bytes would reach the terminal. */
-static void print_text(avito_str text) {
+static void print_text(avito_str text)
+{
     for (size_t i = 0; i < text.len; i++) {
         unsigned char c = (unsigned char)text.ptr[i];
         putchar(c < 0x20 || c == 0x7f ? ' ' : c);
@@ -66,7 +63,8 @@ static void print_text(avito_str text) {
 }
 
 /* What the program is for. Others wait meanwhile: hand long work to somebody else. */
-static void handle(const avito_webhook *webhook) {
+static void handle(const avito_webhook *webhook)
+{
     avito_arena arena = avito_arena_of(memory, sizeof memory);
     avito_event event;
     size_t needed = 0;
@@ -87,13 +85,15 @@ static void handle(const avito_webhook *webhook) {
     fflush(stdout);
 }
 
-static void close_connection(struct connection *c) {
+static void close_connection(struct connection *c)
+{
     close(c->fd);
     c->fd = -1;
 }
 
 /* Closing while the peer still sends would reset the connection, and our answer with it. */
-static void finish(struct connection *c) {
+static void finish(struct connection *c)
+{
     if (avito_webhook_status(&c->webhook) < 400 || shutdown(c->fd, SHUT_WR) != 0) {
         close_connection(c);
         return;
@@ -102,7 +102,8 @@ static void finish(struct connection *c) {
     c->lingers_since_ms = now_ms();
 }
 
-static void linger(struct connection *c) {
+static void linger(struct connection *c)
+{
     ssize_t n = recv(c->fd, c->input, sizeof c->input, MSG_DONTWAIT);
 
     if (n == 0 || (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) ||
@@ -111,7 +112,8 @@ static void linger(struct connection *c) {
     }
 }
 
-static short events_for(const struct connection *c) {
+static short events_for(const struct connection *c)
+{
     int wants = avito_webhook_wants(&c->webhook);
 
     if (c->lingers) {
@@ -120,7 +122,8 @@ static short events_for(const struct connection *c) {
     return (short)(wants == AVITO_WANT_WRITE ? POLLOUT : wants == AVITO_WANT_READ ? POLLIN : 0);
 }
 
-static uint32_t due_in(const struct connection *c) {
+static uint32_t due_in(const struct connection *c)
+{
     uint32_t lingered = now_ms() - c->lingers_since_ms;
 
     if (c->lingers) {
@@ -130,7 +133,8 @@ static uint32_t due_in(const struct connection *c) {
 }
 
 /* Sends what there is to send. False when the connection broke. */
-static bool flush_output(struct connection *c) {
+static bool flush_output(struct connection *c)
+{
     size_t len;
     const char *bytes;
 
@@ -145,7 +149,8 @@ static bool flush_output(struct connection *c) {
 }
 
 /* Gives the webhook what was received. True when it made progress. */
-static bool receive(struct connection *c) {
+static bool receive(struct connection *c)
+{
     size_t used;
     int result =
         avito_webhook_receive(&c->webhook, c->input + c->input_at, c->input_len, &used, now_ms());
@@ -159,7 +164,8 @@ static bool receive(struct connection *c) {
 }
 
 /* One connection, as far as it goes without waiting: answer, then handle, then read on. */
-static void serve(struct connection *c) {
+static void serve(struct connection *c)
+{
     for (;;) {
         size_t len;
         bool alive = flush_output(c);
@@ -186,7 +192,8 @@ static void serve(struct connection *c) {
     }
 }
 
-static void read_input(struct connection *c) {
+static void read_input(struct connection *c)
+{
     ssize_t n;
 
     if (c->input_len > 0 || c->peer_closed) {
@@ -201,7 +208,8 @@ static void read_input(struct connection *c) {
     }
 }
 
-static void accept_connection(int listener, const char *path) {
+static void accept_connection(int listener, const char *path)
+{
     avito_webhook_options o = avito_webhook_options_default();
     struct connection *c = connections;
     int fd = accept(listener, NULL, NULL);
@@ -223,7 +231,8 @@ static void accept_connection(int listener, const char *path) {
 }
 
 /* Only as an address of this machine: the way in is the proxy. */
-static int listen_on(uint16_t port) {
+static int listen_on(uint16_t port)
+{
     struct sockaddr_in address;
     int yes = 1;
     int fd = socket(AF_INET, SOCK_STREAM, 0);
@@ -242,7 +251,8 @@ static int listen_on(uint16_t port) {
 }
 
 /* One round: waits for what the connections want, then serves those that are ready or due. */
-static void serve_all(int listener, const char *path) {
+static void serve_all(int listener, const char *path)
+{
     struct pollfd fds[CONNECTIONS + 1];
     uint32_t wait = 60000;
     bool room = false;
@@ -282,7 +292,8 @@ static void serve_all(int listener, const char *path) {
     }
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char **argv)
+{
     const char *path = getenv("AVITO_WEBHOOK_PATH");
     avito_webhook_options o = avito_webhook_options_default();
     int port = argc > 1 ? atoi(argv[1]) : 8012;

@@ -14,7 +14,8 @@
 static char path[] = SECRET;
 static char buffer[AVITO_WEBHOOK_SIZE(64)];
 
-static int status_for(const char *target) {
+static int status_for(const char *target)
+{
     avito_webhook_options o = avito_webhook_options_default();
     avito_webhook w;
     char request[256];
@@ -43,7 +44,8 @@ static int status_for(const char *target) {
     return avito_webhook_status(&w);
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char **argv)
+{
     (void)argv;
     if (argc > 1) {
         __msan_poison(path, strlen(SECRET));

@@ -43,7 +43,8 @@ struct run {
     bool check_parser;
 };
 
-static void note(struct outcome *out, const void *bytes, size_t len) {
+static void note(struct outcome *out, const void *bytes, size_t len)
+{
     const uint8_t *p = (const uint8_t *)bytes;
 
     for (size_t i = 0; i < len; i++) {
@@ -61,7 +62,8 @@ struct other {
     bool last_chunk;
 };
 
-static int on_body(http_parser *parser, const char *at, size_t len) {
+static int on_body(http_parser *parser, const char *at, size_t len)
+{
     struct other *o = (struct other *)parser->data;
 
     MUST(o->len + len <= sizeof o->body);
@@ -70,19 +72,22 @@ static int on_body(http_parser *parser, const char *at, size_t len) {
     return 0;
 }
 
-static int on_chunk(http_parser *parser) {
+static int on_chunk(http_parser *parser)
+{
     ((struct other *)parser->data)->last_chunk = parser->content_length == 0;
     return 0;
 }
 
-static int on_complete(http_parser *parser) {
+static int on_complete(http_parser *parser)
+{
     ((struct other *)parser->data)->complete = true;
     http_parser_pause(parser, 1);
     return 0;
 }
 
 /* It refuses a tab behind a Content-Length, where RFC 9110 allows one: gets a space in the head. */
-static char *without_tabs(const uint8_t *request, size_t len) {
+static char *without_tabs(const uint8_t *request, size_t len)
+{
     char *copy = (char *)malloc(len);
     size_t i = 0;
 
@@ -97,7 +102,8 @@ static char *without_tabs(const uint8_t *request, size_t len) {
     return copy;
 }
 
-static void compare(const uint8_t *request, size_t request_len, const void *body, size_t len) {
+static void compare(const uint8_t *request, size_t request_len, const void *body, size_t len)
+{
     char *copy = without_tabs(request, request_len);
     http_parser parser;
     http_parser_settings settings;
@@ -126,13 +132,15 @@ static void compare(const uint8_t *request, size_t request_len, const void *body
 
 /* ---- ours ---- */
 
-static int verify(void *ctx, const void *body, size_t len, avito_str signature) {
+static int verify(void *ctx, const void *body, size_t len, avito_str signature)
+{
     (void)ctx;
     MUST(signature.ptr == NULL || strlen(signature.ptr) == signature.len);
     return len > 0 && ((const char *)body)[0] == '!' ? AVITO_ERR_HOOK : AVITO_OK;
 }
 
-static void take_output(struct run *r) {
+static void take_output(struct run *r)
+{
     size_t len;
     const char *answer = avito_webhook_output(&r->w, &len);
 
@@ -145,7 +153,8 @@ static void take_output(struct run *r) {
     avito_webhook_sent(&r->w, len, 0);
 }
 
-static void take_event(struct run *r, size_t end) {
+static void take_event(struct run *r, size_t end)
+{
     size_t len;
     const void *body = avito_webhook_body(&r->w, &len);
     avito_str signature = avito_webhook_signature(&r->w);
@@ -160,7 +169,8 @@ static void take_event(struct run *r, size_t end) {
 }
 
 /* Gives data[from..to), which is copied to memory of its own so that reading on is noticed. */
-static bool feed(struct run *r, size_t from, size_t to) {
+static bool feed(struct run *r, size_t from, size_t to)
+{
     uint8_t *piece = (uint8_t *)malloc(to - from);
     size_t at = from;
 
@@ -186,7 +196,8 @@ static bool feed(struct run *r, size_t from, size_t to) {
 }
 
 /* `cuts`: 0 gives everything at once, else pieces whose lengths come from this seed. */
-static struct outcome run(const uint8_t *data, size_t size, size_t room, uint32_t cuts) {
+static struct outcome run(const uint8_t *data, size_t size, size_t room, uint32_t cuts)
+{
     struct run r;
     avito_webhook_options o = avito_webhook_options_default();
     size_t at = 0, used;
@@ -222,7 +233,8 @@ static struct outcome run(const uint8_t *data, size_t size, size_t room, uint32_
     return r.out;
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
     if (size < 3) {
         return 0;
     }

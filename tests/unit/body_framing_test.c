@@ -20,20 +20,23 @@
 
 static struct guard guard;
 
-static int set_up(void **state) {
+static int set_up(void **state)
+{
     (void)state;
     guard = guard_end(INPUT_MAX);
     return 0;
 }
 
-static int tear_down(void **state) {
+static int tear_down(void **state)
+{
     (void)state;
     guard_free(&guard);
     return 0;
 }
 
 /* A copy that ends where the memory ends. */
-static const char *guarded(const char *data, size_t len) {
+static const char *guarded(const char *data, size_t len)
+{
     assert_true(len <= INPUT_MAX);
     return (const char *)memcpy(guard.data + INPUT_MAX - len, data, len);
 }
@@ -48,7 +51,8 @@ struct outcome {
 };
 
 /* Feeds one piece; false when the body has ended or broken. */
-static bool feed(struct avitoi_body *b, const char *data, size_t len, struct outcome *out) {
+static bool feed(struct avitoi_body *b, const char *data, size_t len, struct outcome *out)
+{
     const char *at = guarded(data, len);
 
     do {
@@ -68,7 +72,8 @@ static bool feed(struct avitoi_body *b, const char *data, size_t len, struct out
 }
 
 static void feed_split(int mode, uint64_t length, const char *data, size_t len, const size_t cuts[],
-                       size_t count, struct outcome *out) {
+                       size_t count, struct outcome *out)
+{
     struct avitoi_body b;
     size_t from = 0;
 
@@ -90,7 +95,8 @@ static void feed_split(int mode, uint64_t length, const char *data, size_t len, 
 }
 
 static void expect_same(const struct outcome *out, const char *body, size_t body_len, size_t taken,
-                        int result) {
+                        int result)
+{
     assert_int_equal(out->result, result);
     if (result >= 0) {
         assert_int_equal(out->body_len, body_len);
@@ -103,7 +109,8 @@ static void expect_same(const struct outcome *out, const char *body, size_t body
 
 /* Whole, byte by byte, at every point, at every pair of points. */
 static void expect(int mode, uint64_t length, const char *data, size_t len, const char *body,
-                   size_t left, int result) {
+                   size_t left, int result)
+{
     static struct outcome out;
     size_t cuts[4096];
     size_t body_len = strlen(body);
@@ -200,7 +207,8 @@ static const char *const bad_chunks[] = {
     "0\r\nX\x80: 1\r\n\r\n",
 };
 
-static void test_chunks_that_are_right(void **state) {
+static void test_chunks_that_are_right(void **state)
+{
     (void)state;
     for (size_t i = 0; i < sizeof good_chunks / sizeof good_chunks[0]; i++) {
         const struct row *r = &good_chunks[i];
@@ -208,7 +216,8 @@ static void test_chunks_that_are_right(void **state) {
     }
 }
 
-static void test_chunks_that_are_broken(void **state) {
+static void test_chunks_that_are_broken(void **state)
+{
     (void)state;
     for (size_t i = 0; i < sizeof bad_chunks / sizeof bad_chunks[0]; i++) {
         expect(CHUNKED, bad_chunks[i], strlen(bad_chunks[i]), "", 0, AVITO_ERR_HTTP_CHUNK);
@@ -220,7 +229,8 @@ static void test_chunks_that_are_broken(void **state) {
     expect(CHUNKED, "0\r\nX:\0a", 7, "", 0, AVITO_ERR_HTTP_CHUNK);
 }
 
-static void test_every_byte_in_every_place(void **state) {
+static void test_every_byte_in_every_place(void **state)
+{
     static const char token_marks[] = "!#$%&'*+-.^_`|~";
 
     (void)state;
@@ -243,7 +253,8 @@ static void test_every_byte_in_every_place(void **state) {
 }
 
 /* The largest chunk that can be announced is counted in 64 bits. */
-static void test_largest_chunk(void **state) {
+static void test_largest_chunk(void **state)
+{
     struct avitoi_body b;
     struct outcome out = {.result = AVITO_AGAIN};
 
@@ -253,7 +264,8 @@ static void test_largest_chunk(void **state) {
     assert_true(b.left == 0xfffffffffffffffu - 3);
 }
 
-static void test_line_and_trailer_limits(void **state) {
+static void test_line_and_trailer_limits(void **state)
+{
     char text[5000];
 
     (void)state;
@@ -269,7 +281,8 @@ static void test_line_and_trailer_limits(void **state) {
     expect(CHUNKED, text, AVITOI_BODY_LINE_MAX + 9, "", 0, AVITO_ERR_HTTP_CHUNK);
 }
 
-static void test_trailer_limit(void **state) {
+static void test_trailer_limit(void **state)
+{
     static char text[AVITOI_BODY_TRAILER_MAX + 16];
     struct outcome *out = (struct outcome *)calloc(1, sizeof *out);
     size_t cut = 0;
@@ -289,7 +302,8 @@ static void test_trailer_limit(void **state) {
 }
 
 /* Framing must be paid for by body bytes, in the long run. */
-static void test_flood_of_tiny_chunks(void **state) {
+static void test_flood_of_tiny_chunks(void **state)
+{
     struct avitoi_body b;
     struct outcome *out = (struct outcome *)calloc(1, sizeof *out);
     size_t chunks = 0;
@@ -313,7 +327,8 @@ static void test_flood_of_tiny_chunks(void **state) {
     free(out);
 }
 
-static void test_length(void **state) {
+static void test_length(void **state)
+{
     (void)state;
     expect(AVITOI_BODY_LENGTH, 0, "", 0, "", 0, AVITO_END);
     expect(AVITOI_BODY_LENGTH, 0, "next", 4, "", 4, AVITO_END);
@@ -323,7 +338,8 @@ static void test_length(void **state) {
     expect(AVITOI_BODY_LENGTH, UINT64_MAX, "\r\n\r\n", 4, "\r\n\r\n", 0, AVITO_AGAIN);
 }
 
-static void test_until_close(void **state) {
+static void test_until_close(void **state)
+{
     struct avitoi_body b;
     struct outcome out = {.result = AVITO_AGAIN};
 
@@ -344,7 +360,8 @@ static void test_until_close(void **state) {
     assert_int_equal(avitoi_body_at_close(&b), AVITO_END);
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_chunks_that_are_right),
         cmocka_unit_test(test_chunks_that_are_broken),

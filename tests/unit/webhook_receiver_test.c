@@ -44,21 +44,24 @@ struct verifier {
 static struct guard input_guard;
 static struct guard buffer_guard;
 
-static int set_up(void **state) {
+static int set_up(void **state)
+{
     (void)state;
     input_guard = guard_end(INPUT_MAX);
     buffer_guard = guard_end(AVITO_WEBHOOK_SIZE(BODY_MAX));
     return 0;
 }
 
-static int tear_down(void **state) {
+static int tear_down(void **state)
+{
     (void)state;
     guard_free(&input_guard);
     guard_free(&buffer_guard);
     return 0;
 }
 
-static avito_webhook_options options_for_test(void) {
+static avito_webhook_options options_for_test(void)
+{
     avito_webhook_options o = avito_webhook_options_default();
 
     o.path = PATH;
@@ -67,7 +70,8 @@ static avito_webhook_options options_for_test(void) {
     return o;
 }
 
-static void append(char *to, size_t cap, const char *format, ...) {
+static void append(char *to, size_t cap, const char *format, ...)
+{
     va_list args;
     size_t at = strlen(to);
 
@@ -77,7 +81,8 @@ static void append(char *to, size_t cap, const char *format, ...) {
     assert_in_range(n, 0, cap - at - 1);
 }
 
-static void read_answers(avito_webhook *w, struct outcome *out) {
+static void read_answers(avito_webhook *w, struct outcome *out)
+{
     size_t len;
     const char *bytes = avito_webhook_output(w, &len);
     char answer[128];
@@ -102,7 +107,8 @@ static void read_answers(avito_webhook *w, struct outcome *out) {
     assert_null(avito_webhook_output(w, &len));
 }
 
-static void read_event(avito_webhook *w, struct outcome *out) {
+static void read_event(avito_webhook *w, struct outcome *out)
+{
     size_t len;
     const char *body = (const char *)avito_webhook_body(w, &len);
     avito_str signature = avito_webhook_signature(w);
@@ -120,7 +126,8 @@ static void read_event(avito_webhook *w, struct outcome *out) {
 }
 
 /* Gives one piece; false when nothing more can come of it. */
-static bool feed(avito_webhook *w, const char *data, size_t len, struct outcome *out) {
+static bool feed(avito_webhook *w, const char *data, size_t len, struct outcome *out)
+{
     assert_true(len <= INPUT_MAX);
     const unsigned char *at = input_guard.data + INPUT_MAX - len;
 
@@ -148,7 +155,8 @@ static bool feed(avito_webhook *w, const char *data, size_t len, struct outcome 
 }
 
 static void run(const avito_webhook_options *o, const char *data, size_t len, const size_t cuts[],
-                size_t count, struct outcome *out) {
+                size_t count, struct outcome *out)
+{
     avito_webhook w;
     size_t from = 0;
 
@@ -172,7 +180,8 @@ static void run(const avito_webhook_options *o, const char *data, size_t len, co
     }
 }
 
-static void same(const struct outcome *a, const struct outcome *b) {
+static void same(const struct outcome *a, const struct outcome *b)
+{
     assert_string_equal(a->events, b->events);
     assert_string_equal(a->answers, b->answers);
     assert_int_equal(a->result, b->result);
@@ -181,7 +190,8 @@ static void same(const struct outcome *a, const struct outcome *b) {
 }
 
 /* Runs whole, byte by byte, cut at every point, and (short ones) at every pair of points. */
-static struct outcome run_all(const avito_webhook_options *o, const char *data, size_t len) {
+static struct outcome run_all(const avito_webhook_options *o, const char *data, size_t len)
+{
     static size_t cuts[INPUT_MAX];
     static struct outcome whole, cut;
 
@@ -203,7 +213,8 @@ static struct outcome run_all(const avito_webhook_options *o, const char *data, 
     return whole;
 }
 
-static struct outcome run_text(const char *text) {
+static struct outcome run_text(const char *text)
+{
     avito_webhook_options o = options_for_test();
 
     return run_all(&o, text, strlen(text));
@@ -216,7 +227,8 @@ struct row {
     int result;
 };
 
-static void check_rows(const struct row *rows, size_t count) {
+static void check_rows(const struct row *rows, size_t count)
+{
     for (size_t i = 0; i < count; i++) {
         struct outcome out = run_text(rows[i].input);
 
@@ -247,6 +259,8 @@ static const struct row good[] = {
      "<" EVENT ">", "200 ", AVITO_AGAIN},
     /* connection */
     {POST LENGTH8 "Connection: close\r\n\r\n" EVENT, "<" EVENT ">", "200- ", AVITO_AGAIN},
+    {POST "Content-Length: 8 \r\nConnection: close\r\n\r\n" EVENT, "<" EVENT ">", "200- ",
+     AVITO_AGAIN},
     {POST LENGTH8 "Connection: a, \tCLOSE ,b\r\n\r\n" EVENT, "<" EVENT ">", "200- ", AVITO_AGAIN},
     {POST LENGTH8 "Connection: a\r\nConnection: close\r\n\r\n" EVENT, "<" EVENT ">", "200- ",
      AVITO_AGAIN},
@@ -279,6 +293,9 @@ static const struct row good[] = {
      "<" EVENT ">(abc DEF 1)", "200 ", AVITO_AGAIN},
     {POST "x-avito-messenger-signature: \r\n" LENGTH8 "\r\n" EVENT GOOD, "<" EVENT ">()<" EVENT ">",
      "200 200 ", AVITO_AGAIN},
+    {POST "X-Avito-Messenger-Signature: abc\r\n" LENGTH8 "\r\n" EVENT POST
+          "X-Avito-Messenger-Signature: d\r\n" LENGTH8 "\r\n" EVENT,
+     "<" EVENT ">(abc)<" EVENT ">(d)", "200 200 ", AVITO_AGAIN},
     /* probes */
     {POST "Content-Length: 2\r\n\r\n{}", "", "200 ", AVITO_AGAIN},
     {POST "Content-Length: 9\r\n\r\n \t{\r\n}\r\n ", "", "200 ", AVITO_AGAIN},
@@ -296,7 +313,8 @@ static const struct row good[] = {
      "200 200- ", AVITO_AGAIN},
 };
 
-static void test_good_requests(void **state) {
+static void test_good_requests(void **state)
+{
     (void)state;
     CHECK_ROWS(good);
 }
@@ -324,13 +342,15 @@ static const struct row other[] = {
     {"GET " PATH " HTTP/1.1\r\n" HOST "Expect: 100-continue\r\n\r\n", "", "405 ", AVITO_AGAIN},
 };
 
-static void test_other_paths_and_methods(void **state) {
+static void test_other_paths_and_methods(void **state)
+{
     (void)state;
     CHECK_ROWS(other);
 }
 
 /* The secret: every byte counts, whatever is wrong gives the same answer. */
-static void test_secret(void **state) {
+static void test_secret(void **state)
+{
     char text[256];
     const size_t at = strlen("POST "), len = strlen(PATH);
 
@@ -366,6 +386,7 @@ static const struct row bad[] = {
     {"POST\t" PATH, "", "400- ", AVITO_ERR_HTTP},
     {"(POST) ", "", "400- ", AVITO_ERR_HTTP},
     {"POST  " PATH, "", "400- ", AVITO_ERR_HTTP},
+    {"POST  HTTP/1.1\r\n" HOST "\r\n", "", "400- ", AVITO_ERR_HTTP},
     {"POST /\x7f HTTP/1.1\r\n", "", "400- ", AVITO_ERR_HTTP},
     {"POST /\xd0\x96 HTTP/1.1\r\n", "", "400- ", AVITO_ERR_HTTP},
     {"POST /\tHTTP/1.1\r\n", "", "400- ", AVITO_ERR_HTTP},
@@ -447,14 +468,16 @@ static const struct row bad[] = {
     {POST "Content-Length: 7\r\n\r\n" EVENT, "<{\"id\":1>", "200 400- ", AVITO_ERR_HTTP},
 };
 
-static void test_bad_requests(void **state) {
+static void test_bad_requests(void **state)
+{
     (void)state;
     CHECK_ROWS(bad);
 }
 
 /* One odd byte in each place of the head. A byte either does not matter or is refused, never
  * skipped. */
-static void test_every_byte_in_every_place(void **state) {
+static void test_every_byte_in_every_place(void **state)
+{
     static const char before[] = POST "Ab: c";
     static const char marks[] = "!#$%&'*+-.^_`|~";
     char text[256];
@@ -502,7 +525,8 @@ static void test_every_byte_in_every_place(void **state) {
 /* ---- limits ---- */
 
 /* A head of exactly 8192 bytes passes, in one line or in many; one more does not. */
-static void test_head_limit(void **state) {
+static void test_head_limit(void **state)
+{
     static char text[16384];
     const size_t fixed = strlen(POST LENGTH8 "\r\n");
     avito_webhook_options o = options_for_test();
@@ -539,7 +563,8 @@ static void test_head_limit(void **state) {
     }
 }
 
-static void test_signature_limit(void **state) {
+static void test_signature_limit(void **state)
+{
     char text[1024], expected[512];
 
     (void)state;
@@ -557,7 +582,8 @@ static void test_signature_limit(void **state) {
 }
 
 /* The formula is exact: a body of the length it was given passes, by length and by chunks. */
-static void test_buffer_size(void **state) {
+static void test_buffer_size(void **state)
+{
     static const char body[] = "[12345678901234567890]";
     const size_t need = sizeof body - 1;
     char text[512];
@@ -585,7 +611,8 @@ static void test_buffer_size(void **state) {
     }
 }
 
-static void test_options(void **state) {
+static void test_options(void **state)
+{
     avito_webhook_options o = options_for_test();
     avito_webhook w;
     char path[1100];
@@ -620,13 +647,15 @@ static void test_options(void **state) {
 
 /* ---- the order of things ---- */
 
-static int receive(avito_webhook *w, const char *text, size_t *used, uint32_t now_ms) {
+static int receive(avito_webhook *w, const char *text, size_t *used, uint32_t now_ms)
+{
     return avito_webhook_receive(w, text, strlen(text), used, now_ms);
 }
 
 /* The answer is there before the body is handled, the body stays until done(), and until then and
  * until the answer is out no further byte is taken. */
-static void test_acknowledge_first(void **state) {
+static void test_acknowledge_first(void **state)
+{
     avito_webhook_options o = options_for_test();
     avito_webhook w;
     size_t used, len;
@@ -664,7 +693,8 @@ static void test_acknowledge_first(void **state) {
 }
 
 /* With Connection: close the event still waits after everything was sent. */
-static void test_event_outlives_the_connection(void **state) {
+static void test_event_outlives_the_connection(void **state)
+{
     avito_webhook_options o = options_for_test();
     avito_webhook w;
     size_t used, len;
@@ -683,7 +713,59 @@ static void test_event_outlives_the_connection(void **state) {
     assert_int_equal(used, 0);
 }
 
-static void test_longest_answer(void **state) {
+/* Done with the event before its answer is out: the answer gets no more time for that. */
+static void test_done_before_the_answer_is_out(void **state)
+{
+    avito_webhook_options o = options_for_test();
+    avito_webhook w;
+    size_t used, len;
+
+    (void)state;
+    o.request_timeout_ms = 1000;
+    avito_webhook_init(&w, &o, 0);
+    assert_int_equal(receive(&w, GOOD, &used, 100), AVITO_OK);
+    avito_webhook_done(&w, 600);
+    assert_null(avito_webhook_body(&w, &len));
+    assert_int_equal(avito_webhook_deadline_ms(&w, 600), 500);
+    avito_webhook_sent(&w, 1000, 700);
+    assert_int_equal(avito_webhook_wants(&w), AVITO_WANT_READ);
+}
+
+/* 100 is no answer yet, and has no fields. */
+static void test_continue(void **state)
+{
+    avito_webhook_options o = options_for_test();
+    avito_webhook w;
+    size_t used, len;
+
+    (void)state;
+    avito_webhook_init(&w, &o, 0);
+    assert_int_equal(receive(&w, POST "Expect: 100-continue\r\n" LENGTH8 "\r\n" EVENT, &used, 0),
+                     AVITO_AGAIN);
+    assert_int_equal(used, strlen(POST "Expect: 100-continue\r\n" LENGTH8 "\r\n"));
+    const char *answer = avito_webhook_output(&w, &len);
+    assert_int_equal(len, strlen("HTTP/1.1 100 \r\n\r\n"));
+    assert_memory_equal(answer, "HTTP/1.1 100 \r\n\r\n", len);
+    assert_int_equal(avito_webhook_status(&w), 0);
+    avito_webhook_sent(&w, len, 0);
+    assert_int_equal(receive(&w, EVENT, &used, 0), AVITO_OK);
+    assert_int_equal(avito_webhook_status(&w), 200);
+}
+
+/* A NUL behind the braces makes a body that is no probe. */
+static void test_probe_with_nul(void **state)
+{
+    static const char text[] = POST "Content-Length: 4\r\n\r\n{}\0";
+    avito_webhook_options o = options_for_test();
+
+    (void)state;
+    struct outcome out = run_all(&o, text, sizeof text);
+    assert_string_equal(out.events, "<{}>"); /* as far as printf shows it */
+    assert_string_equal(out.answers, "200 ");
+}
+
+static void test_longest_answer(void **state)
+{
     static const char wanted[] =
         "HTTP/1.1 405 \r\nContent-Length: 0\r\nAllow: POST\r\nConnection: close\r\n\r\n";
     avito_webhook_options o = options_for_test();
@@ -699,7 +781,8 @@ static void test_longest_answer(void **state) {
     assert_memory_equal(answer, wanted, len);
 }
 
-static void test_no_bytes_change_nothing(void **state) {
+static void test_no_bytes_change_nothing(void **state)
+{
     avito_webhook_options o = options_for_test();
     avito_webhook w;
     size_t used = 9;
@@ -716,7 +799,8 @@ static void test_no_bytes_change_nothing(void **state) {
 
 /* ---- time ---- */
 
-static void test_idle_connection_is_closed(void **state) {
+static void test_idle_connection_is_closed(void **state)
+{
     avito_webhook_options o = options_for_test();
     avito_webhook w;
     size_t used;
@@ -729,6 +813,7 @@ static void test_idle_connection_is_closed(void **state) {
     assert_int_equal(avito_webhook_deadline_ms(&w, start + 999), 1);
     assert_int_equal(avito_webhook_receive(&w, NULL, 0, &used, start + 999), AVITO_AGAIN);
     assert_int_equal(avito_webhook_deadline_ms(&w, start + 1000), 0);
+    assert_int_equal(avito_webhook_deadline_ms(&w, start + 5000), 0);
     assert_int_equal(receive(&w, GOOD, &used, start + 1000), AVITO_ERR_TIMEOUT_IDLE);
     assert_int_equal(used, 0);
     assert_true(avito_webhook_finished(&w));
@@ -738,7 +823,8 @@ static void test_idle_connection_is_closed(void **state) {
 }
 
 /* A byte now and then does not help: the whole request has one deadline. */
-static void test_slow_sender(void **state) {
+static void test_slow_sender(void **state)
+{
     avito_webhook_options o = options_for_test();
     avito_webhook w;
     size_t used, len;
@@ -768,7 +854,8 @@ static void test_slow_sender(void **state) {
 }
 
 /* An answer that nobody takes is dropped at its deadline; the event stays. */
-static void test_slow_reader(void **state) {
+static void test_slow_reader(void **state)
+{
     avito_webhook_options o = options_for_test();
     avito_webhook w;
     size_t used, len;
@@ -779,7 +866,9 @@ static void test_slow_reader(void **state) {
     assert_int_equal(avito_webhook_receive(&w, GOOD, 20, &used, 100), AVITO_AGAIN);
     assert_int_equal(receive(&w, &GOOD[20], &used, 600), AVITO_OK);
     assert_int_equal(avito_webhook_deadline_ms(&w, 600), 1000); /* its own time */
-    avito_webhook_sent(&w, 5, 1500);
+    avito_webhook_sent(&w, 1, 700);
+    assert_int_equal(avito_webhook_deadline_ms(&w, 700), 900);
+    avito_webhook_sent(&w, 4, 1500);
     assert_int_equal(avito_webhook_deadline_ms(&w, 1500), 100);
     assert_int_equal(avito_webhook_receive(&w, NULL, 0, &used, 1600), AVITO_ERR_TIMEOUT_TOTAL);
     assert_null(avito_webhook_output(&w, &len));
@@ -790,7 +879,8 @@ static void test_slow_reader(void **state) {
 }
 
 /* A refused request whose refusal nobody reads keeps its own error. */
-static void test_slow_reader_of_a_refusal(void **state) {
+static void test_slow_reader_of_a_refusal(void **state)
+{
     avito_webhook_options o = options_for_test();
     avito_webhook w;
     size_t used;
@@ -798,13 +888,15 @@ static void test_slow_reader_of_a_refusal(void **state) {
     (void)state;
     o.request_timeout_ms = 1000;
     avito_webhook_init(&w, &o, 0);
-    assert_int_equal(receive(&w, "\n", &used, 5), AVITO_ERR_HTTP);
-    assert_int_equal(avito_webhook_deadline_ms(&w, 5), 1000);
-    assert_int_equal(avito_webhook_receive(&w, NULL, 0, &used, 1005), AVITO_ERR_HTTP);
+    assert_int_equal(receive(&w, "POST", &used, 5), AVITO_AGAIN);
+    assert_int_equal(receive(&w, "\n", &used, 705), AVITO_ERR_HTTP);
+    assert_int_equal(avito_webhook_deadline_ms(&w, 705), 1000);
+    assert_int_equal(avito_webhook_receive(&w, NULL, 0, &used, 1705), AVITO_ERR_HTTP);
     assert_true(avito_webhook_finished(&w));
 }
 
-static void test_idle_time_begins_anew(void **state) {
+static void test_idle_time_begins_anew(void **state)
+{
     avito_webhook_options o = options_for_test();
     avito_webhook w;
     size_t used;
@@ -832,7 +924,8 @@ static void test_idle_time_begins_anew(void **state) {
 
 /* ---- the verifier ---- */
 
-static int verify(void *ctx, const void *body, size_t len, avito_str signature) {
+static int verify(void *ctx, const void *body, size_t len, avito_str signature)
+{
     struct verifier *v = (struct verifier *)ctx;
 
     v->calls++;
@@ -841,7 +934,8 @@ static int verify(void *ctx, const void *body, size_t len, avito_str signature) 
     return v->result;
 }
 
-static void test_verifier(void **state) {
+static void test_verifier(void **state)
+{
     struct verifier v = {.result = AVITO_OK};
     avito_webhook_options o = options_for_test();
     static const char signed_text[] = POST LENGTH8 "X-Avito-Messenger-Signature: 5ig\r\n\r\n" EVENT;
@@ -864,6 +958,12 @@ static void test_verifier(void **state) {
         assert_string_equal(out.answers, "403- ");
         assert_string_equal(out.events, "");
         assert_int_equal(out.result, AVITO_ERR_HOOK);
+
+        avito_webhook w;
+        size_t used, len;
+        avito_webhook_init(&w, &o, 0);
+        assert_int_equal(receive(&w, GOOD, &used, 0), AVITO_ERR_HOOK);
+        assert_null(avito_webhook_body(&w, &len));
     }
     /* not asked about what is no notification */
     v.calls = 0;
@@ -875,7 +975,8 @@ static void test_verifier(void **state) {
     assert_int_equal(v.calls, 0);
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_good_requests),
         cmocka_unit_test(test_other_paths_and_methods),
@@ -888,6 +989,9 @@ int main(void) {
         cmocka_unit_test(test_options),
         cmocka_unit_test(test_acknowledge_first),
         cmocka_unit_test(test_event_outlives_the_connection),
+        cmocka_unit_test(test_done_before_the_answer_is_out),
+        cmocka_unit_test(test_continue),
+        cmocka_unit_test(test_probe_with_nul),
         cmocka_unit_test(test_longest_answer),
         cmocka_unit_test(test_no_bytes_change_nothing),
         cmocka_unit_test(test_idle_connection_is_closed),
