@@ -975,6 +975,53 @@ static void test_verifier(void **state)
     assert_int_equal(v.calls, 0);
 }
 
+/* ---- the event, decoded ---- */
+
+#define MESSAGE                                                                                    \
+    "{\"id\":\"e1\",\"version\":\"v3.0.0\",\"timestamp\":1754916287,\"payload\":{\"type\":"        \
+    "\"message\","                                                                                 \
+    "\"value\":{\"id\":\"m1\",\"chat_id\":\"u2i-a~b\",\"user_id\":350000001,\"author_id\":"        \
+    "120000001,"                                                                                   \
+    "\"created\":1754916284,\"type\":\"text\",\"chat_type\":\"u2i\",\"content\":{\"text\":"        \
+    "\"hello\"},"                                                                                  \
+    "\"item_id\":7463793900}}}"
+
+static void test_event(void **state)
+{
+    static char body[1024];
+    static char memory[4096];
+    char head[256];
+    avito_webhook_options o = options_for_test();
+    avito_arena arena = avito_arena_of(memory, sizeof memory);
+    avito_event event;
+    avito_webhook w;
+    size_t used, needed = 0;
+
+    (void)state;
+    o.buffer = body;
+    o.buffer_cap = sizeof body;
+    avito_webhook_init(&w, &o, 0);
+    assert_int_equal(avito_webhook_event(&w, &arena, &event, &needed), AVITO_ERR_IDLE);
+    snprintf(head, sizeof head, POST "Content-Length: %zu\r\n\r\n", strlen(MESSAGE));
+    assert_int_equal(receive(&w, head, &used, 0), AVITO_AGAIN);
+    assert_int_equal(receive(&w, MESSAGE, &used, 0), AVITO_OK);
+
+    assert_int_equal(avito_webhook_event(&w, &arena, &event, &needed), AVITO_OK);
+    assert_non_null(event.message);
+    assert_true(avito_str_equal(event.message->id, "m1"));
+    assert_true(avito_str_equal(event.message->content.as.text, "hello"));
+    memset(body, 'x', sizeof body); /* nothing points there */
+    assert_true(avito_str_equal(event.message->chat_id, "u2i-a~b"));
+    assert_int_equal(event.message->item_id, 7463793900);
+    avito_webhook_done(&w, 0);
+    assert_int_equal(avito_webhook_event(&w, &arena, &event, &needed), AVITO_ERR_IDLE);
+
+    /* what is no JSON has been acknowledged all the same, and says so here */
+    avito_webhook_sent(&w, 1000, 0);
+    assert_int_equal(receive(&w, POST "Content-Length: 3\r\n\r\n{]}", &used, 0), AVITO_OK);
+    assert_int_equal(avito_webhook_event(&w, &arena, &event, &needed), AVITO_ERR_JSON);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -1000,6 +1047,7 @@ int main(void)
         cmocka_unit_test(test_slow_reader_of_a_refusal),
         cmocka_unit_test(test_idle_time_begins_anew),
         cmocka_unit_test(test_verifier),
+        cmocka_unit_test(test_event),
     };
     return cmocka_run_group_tests_name("webhook receiver", tests, set_up, tear_down);
 }
