@@ -1,0 +1,134 @@
+/* cc -DAVITO_WITH_BEARSSL=0 -I. examples/08_own_transport.c -o build/08_own_transport
+ *
+ * A transport of your own, here over the pipes of a command; a modem, a serial line or an SSH tunnel
+ * looks the same. Prints the account's name:
+ *
+ *     08_own_transport openssl s_client -quiet -verify_return_error -connect api.avito.ru:443
+ *
+ * This command does TLS. One that only carries bytes goes below avito_tls (example.h shows how). */
+#define _GNU_SOURCE
+#include "example.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static char tokens[AVITO_TOKENS_SIZE(128)], window[1024], room[2048];
+
+/* ---- the transport: six functions and their context ---- */
+
+typedef struct command {
+    char **argv;
+    int fd; /* -1: none */
+    pid_t pid;
+} command;
+
+static int command_connect(void *ctx, const avito_server *to)
+{
+    command *c = (command *)ctx;
+    int ends[2];
+
+    (void)to; /* the command knows */
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) != 0) {
+        return AVITO_ERR_CONNECT;
+    }
+    c->pid = fork();
+    if (c->pid == 0) {
+        (void)dup2(ends[1], 0);
+        (void)dup2(ends[1], 1);
+        (void)close(ends[0]);
+        (void)close(ends[1]);
+        (void)execvp(c->argv[0], c->argv);
+        _exit(127);
+    }
+    (void)close(ends[1]);
+    c->fd = ends[0];
+    return c->pid > 0 ? AVITO_OK : AVITO_ERR_CONNECT; /* AVITO_AGAIN: call me again */
+}
+
+static long command_result(ssize_t n, int otherwise)
+{
+    return n > 0                                          ? (long)n
+           : n < 0 && (errno == EAGAIN || errno == EINTR) ? AVITO_IO_AGAIN
+                                                          : otherwise;
+}
+
+static long command_send(void *ctx, const void *data, size_t len, int more)
+{
+    (void)more; /* only of use to what makes records or packets */
+    return command_result(send(((command *)ctx)->fd, data, len, MSG_NOSIGNAL | MSG_DONTWAIT),
+                          AVITO_ERR_SEND);
+}
+
+static long command_recv(void *ctx, void *data, size_t cap)
+{
+    ssize_t n = recv(((command *)ctx)->fd, data, cap, MSG_DONTWAIT);
+
+    return n == 0 ? AVITO_IO_CLOSED : command_result(n, AVITO_ERR_RECV);
+}
+
+static int command_wants(void *ctx)
+{
+    (void)ctx;
+    return AVITO_WANT_READ | AVITO_WANT_WRITE; /* the last one that said AGAIN would be enough */
+}
+
+/* Optional: without it, every call returns AVITO_AGAIN and avito_step() carries it on. */
+static int command_wait(void *ctx, int wants, uint32_t ms)
+{
+    struct pollfd fd = {((command *)ctx)->fd, 0, 0};
+
+    fd.events = (short)(((wants & AVITO_WANT_READ) != 0 ? POLLIN : 0) |
+                        ((wants & AVITO_WANT_WRITE) != 0 ? POLLOUT : 0));
+    (void)poll(&fd, 1, ms < 60000 ? (int)ms : 60000);
+    return AVITO_OK;
+}
+
+static void command_close(void *ctx)
+{
+    command *c = (command *)ctx;
+
+    (void)close(c->fd); /* the command sees the end of its input */
+    (void)kill(c->pid, SIGTERM);
+    c->fd = -1;
+}
+
+static const avito_transport_functions command_functions = {
+    .connect = command_connect,
+    .send = command_send,
+    .recv = command_recv,
+    .wants = command_wants,
+    .wait = command_wait,
+    .close = command_close,
+};
+
+/* ---- the program ---- */
+
+int main(int argc, char **argv)
+{
+    command c = {argv + 1, -1, -1};
+    avito_transport transport = {&command_functions, &c};
+    avito_arena arena = avito_arena_of(room, sizeof room);
+    avito_account account;
+    avito_client client;
+    avito_self me;
+    int result;
+
+    if (argc < 2) {
+        fprintf(stderr, "usage: 08_own_transport COMMAND [ARGUMENT...]\n");
+        return 2;
+    }
+    (void)signal(SIGCHLD, SIG_IGN); /* nobody waits for the command */
+    example_account(&account, tokens, sizeof tokens);
+    example_client(&client, &account, transport, window, sizeof window);
+    if ((result = avito_get_self(&client, &arena, &me)) != AVITO_OK) {
+        return example_failed(&client, result);
+    }
+    printf("account %lld: ", (long long)me.id);
+    example_print(me.name);
+    printf("\n");
+    avito_client_close(&client);
+    return 0;
+}

@@ -1,0 +1,212 @@
+"""Builds every example with the line in its first comment (and warnings as errors), runs them
+against the simulator over TLS, and looks at what they print, how they end, and what the service
+then has in its store."""
+import glob
+import os
+import re
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+import zlib
+
+from simulated import CERTS, Simulator
+
+OUT = "build/examples"
+STRICT = ["-Wall", "-Wextra", "-Wshadow", "-Werror"]
+
+
+def check(good, what, *details):
+    print(("ok - " if good else "not ok - ") + what)
+    if not good:
+        for detail in details:
+            print("\n".join("#   " + line for line in str(detail).splitlines()[-20:]))
+    return good
+
+
+def build(path):
+    """With the very words of the first line, but into OUT."""
+    name = os.path.basename(path)[:-2]
+    with open(path, encoding="utf-8") as file:
+        first = file.readline()
+    words = re.match(r"/\* (?:cc|gcc) (.*)$", first)
+    if not check(words is not None and path in first, f"{name} begins with the line that builds it"):
+        return
+    words = words.group(1).split()
+    words[words.index("-o") + 1] = f"{OUT}/{name}"
+    done = subprocess.run([os.environ.get("CC", "gcc"), *words, *STRICT], stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, check=False)
+    check(done.returncode == 0, f"{name} builds", done.stdout)
+
+
+def run(service, name, *arguments, code=0, stdin=None, **more):
+    done = subprocess.run([f"{OUT}/{name}", *arguments], stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, input=stdin, timeout=60, check=False,
+                          env=service.environment(**more) if service else None)
+    out, err = done.stdout.decode(), done.stderr.decode()
+    check(done.returncode == code, f"{name} ends with {code}", done.returncode, out, err)
+    return out, err
+
+
+def picture():
+    """A PNG of 256 x 256 pixels that does not compress."""
+    state, rows = 1, b""
+    for _ in range(256):
+        row = bytearray()
+        for _ in range(256 * 3):
+            state = (state * 1103515245 + 12345) & 0x7fffffff
+            row.append(state >> 16 & 255)
+        rows += b"\0" + row
+
+    def chunk(name, data):
+        return (struct.pack(">I", len(data)) + name + data
+                + struct.pack(">I", zlib.crc32(name + data)))
+
+    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 256, 256, 8, 2, 0, 0, 0))
+            + chunk(b"IDAT", zlib.compress(rows, 1)) + chunk(b"IEND", b""))
+
+
+def fnv1a(data):
+    value = 0xcbf29ce484222325
+    for byte in data:
+        value = (value ^ byte) * 0x100000001b3 & 0xffffffffffffffff
+    return f"{value:016x}"
+
+
+def sending():
+    for certificate in ("ec", "rsa"):
+        with Simulator("--chats", "1", certificate=certificate) as service:
+            chat = service.door("chats")["chats"][0]["id"]
+            out, _ = run(service, "01_send_text", chat, "Здравствуйте! \"1\" \\ 🙂")
+            stored = service.door("store")["messages"][-1]
+            check(stored["text"] == "Здравствуйте! \"1\" \\ 🙂" and stored["author"] == "api"
+                  and stored["id"] in out, f"01_send_text stored the text ({certificate})", out)
+    with Simulator("--chats", "1", "--fault", "*:delay=40:0") as service:
+        chat = service.door("chats")["chats"][0]["id"]
+        _, err = run(service, "01_send_text", "u2i-nobody", "Привет", code=1)
+        check("404" in err, "01_send_text says that there is no such chat", err)
+        _, err = run(service, "01_send_text", chat, "Привет", code=1,
+                     AVITO_CA_FILE=f"{CERTS}/other-root.pem")
+        check("trust anchor" in err, "01_send_text does not talk to a server that it does not know", err)
+        _, err = run(service, "01_send_text", chat, "Привет", code=1, AVITO_CLIENT_SECRET="wrong")
+        check("client_secret" in err or "token request" in err,
+              "01_send_text says that the credentials are wrong", err)
+        out, _ = run(service, "02_send_text_event_loop", chat, "Из цикла")
+        turns = re.search(r"in (\d+) turns", out)
+        check(service.texts(chat)[1:] == ["Из цикла"], "02_send_text_event_loop stored the text")
+        check(turns and int(turns.group(1)) >= 3, "02_send_text_event_loop did its waiting in poll()", out)
+
+
+def chats():
+    with Simulator("--chats", "0") as service:
+        ids = []
+        for i in range(12):
+            ids.append(service.door("chat", {"item_title": f"Товар {i}"})["chat_id"])
+            service.door("message", {"chat_id": ids[-1], "text": f"Вопрос {i}\u0007"})
+        service.door("read", {"chat_id": ids[3], "by": "app"})
+        service.door("message", {"chat_id": ids[3], "author": "app", "text": "Уже ответил"})
+        out, _ = run(service, "04_all_chats_parallel")
+        lines = sorted(out.splitlines())
+        check("12 chats" in lines and all(any(line.startswith(f"Товар {i}: ") for line in lines)
+                                          for i in range(12)), "04_all_chats_parallel shows all chats", out)
+        check(any("Товар 3: 2 messages, the last: Уже ответил" == line for line in lines)
+              and "Товар 5: 1 messages, the last: Вопрос 5 " in lines,
+              "04_all_chats_parallel shows the last message, without control characters", out)
+        check(service.door("stats")["tokens_issued"] == 1, "04_all_chats_parallel shares one token")
+        out, _ = run(service, "09_static_buffers")
+        check(out.startswith("11 unread chats, 0 of them too large\n") and " client" not in out
+              and re.search(r"^window: AVITO_WINDOW_MIN +512 B$", out, re.M),
+              "09_static_buffers reads all unread chats in 512 B and a small arena", out)
+        out, _ = run(service, "03_chats_and_reply", "Да, продаётся")
+        check("answered 10 chats" in out, "03_chats_and_reply answers ten", out)
+        out, _ = run(service, "03_chats_and_reply", "Да, продаётся")
+        check("answered 1 chats" in out, "03_chats_and_reply answers the rest", out)
+        answered = [service.texts(i).count("Да, продаётся") for i in ids]
+        check(answered == [1, 1, 1, 0, 1, 1, 1, 1, 1, 1, 1, 1],
+              "03_chats_and_reply answers once whoever waits, and nobody else", answered)
+        check(all(c["unread"] == 0 for c in service.door("chats")["chats"]),
+              "03_chats_and_reply marks as read")
+
+
+def images():
+    with Simulator("--chats", "1") as service, tempfile.TemporaryDirectory() as folder:
+        chat = service.door("chats")["chats"][0]["id"]
+        path = os.path.join(folder, "photo.png")
+        with open(path, "wb") as file:
+            file.write(picture())
+        _, err = run(service, "05_upload_image", chat, path)
+        (upload,) = service.door("uploads")["uploads"]
+        check(upload["fnv1a"] == fnv1a(picture()) and upload["file_name"] == "photo.png"
+              and upload["format"] == "png", "05_upload_image: the picture arrived byte for byte", upload)
+        check(service.door("store")["messages"][-1]["image_id"] == upload["image_id"],
+              "05_upload_image: the picture is in the chat")
+        size = len(picture())
+        check(f"{size} of {size} bytes" in err and err.count(" of ") > 5,
+              "05_upload_image shows progress", err)
+        service.door("fault", {"plan": "upload_image:status=413,early:1"})
+        _, err = run(service, "05_upload_image", chat, path, code=1)
+        check("TOO_LARGE" in err, "05_upload_image understands an early refusal", err)
+
+
+def own_transport():
+    with Simulator() as service:
+        command = ["openssl", "s_client", "-quiet", "-verify_return_error", "-CAfile",
+                   f"{CERTS}/roots.pem", "-connect", f"localhost:{service.ports['tls']}"]
+        out, _ = run(service, "08_own_transport", *command)
+        check(out == "account 350000001: Магазин\n", "08_own_transport shows the account", out)
+        _, err = run(service, "08_own_transport", "false", code=1)
+        check("CLOSED" in err or "RECV" in err or "SEND" in err, "08_own_transport: a command that ends is an error", err)
+
+
+def notifications():
+    for name, expected in (("webhook_text", "Ещё"), ("webhook_voice", "voice ")):
+        for path in sorted(glob.glob(f"tests/data/*{name}*.txt"))[:1]:
+            with open(path, "rb") as file:
+                run(None, "06_parse_webhook", stdin=file.read())
+    body = ('{"id":"d1","version":"v3.0.0","timestamp":1700000000,"payload":{"type":"message","value":'
+            '{"id":"m1","chat_id":"u2i-1","user_id":5,"author_id":7,"created":1700000000,"type":"text",'
+            '"chat_type":"u2i","content":{"text":"\\u0422\\u043e\\u0440\\u0433?\\u001b[2J"},"item_id":1}}}')
+    out, _ = run(None, "06_parse_webhook", stdin=body.encode())
+    check(out == "message m1\nchat    u2i-1\nauthor  7\ntype    text\ncontent Торг? [2J\n",
+          "06_parse_webhook shows the event, without control characters", out)
+    out, _ = run(None, "06_parse_webhook", stdin=b"{}")
+    check(out == "a probe: {}\n", "06_parse_webhook knows the probe", out)
+    _, err = run(None, "06_parse_webhook", stdin=body[:-1].encode(), code=1)
+    check(err.startswith("JSON"), "06_parse_webhook refuses half a body", err)
+
+
+def errors():
+    def once(plan, text, code):
+        service.door("fault", {"clear": True})
+        service.door("fault", {"plan": plan})
+        out, err = run(service, "10_error_handling", chat, text, code=code)
+        return out + err, service.texts(chat).count(text)
+
+    with Simulator("--chats", "1") as service:
+        chat = service.door("chats")["chats"][0]["id"]
+        said, count = once("send_message:status=429,retry_after=1:1", "А", 0)
+        check("outcome: not sent" in said and count == 1, "10_error_handling: 429 is waited for", said)
+        said, count = once("get_self:status=503:2", "Б", 0)
+        check(said.count("SERVER") == 2 and count == 1, "10_error_handling: reads are tried again", said)
+        said, count = once("send_message:stored_no_answer:1", "В", 3)
+        check("outcome: cannot tell" in said and count == 1,
+              "10_error_handling: what may have been sent is not sent again", said)
+        said, count = once("send_message:status=402:0", "Г", 1)
+        check("PAYMENT" in said and "HTTP 402" in said and count == 0,
+              "10_error_handling: an unpaid tariff is not tried again", said)
+        said, count = once("*:delay=1:1", "", 1)
+        check("AVITO_ERR_TEXT" in said and "outcome: not sent" in said, "10_error_handling: an empty text", said)
+
+
+def main():
+    shutil.rmtree(OUT, ignore_errors=True)
+    os.makedirs(OUT)
+    for path in sorted(glob.glob("examples/[0-9][0-9]_*.c")):
+        build(path)
+    for part in (sending, chats, images, own_transport, notifications, errors):
+        part()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
