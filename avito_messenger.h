@@ -932,7 +932,7 @@ AVITO_API uint32_t avito_deadline_ms(const avito_client *client);
  * Does nothing on an idle lane. avito_last_error() then tells whether a send may have happened. */
 AVITO_API void avito_cancel(avito_client *client);
 
-/* Never NULL. Describes the last call that ended. */
+/* Never NULL. Describes the last call that ended, or that was refused before it began. */
 AVITO_API const avito_error *avito_last_error(const avito_client *client);
 
 /* ======================================================================= *
@@ -6107,6 +6107,16 @@ static int avitoi_check_page(int limit, int offset)
 
 /* ---- the beginning of every call ---- */
 
+/* The call is refused before it begins: the lane's last error says so, and not what was before. */
+static int avitoi_refuse(avito_client *c, int rc)
+{
+    if (c != NULL && c->priv.call == NULL) {
+        memset(&c->error, 0, sizeof c->error);
+        c->error.code = rc;
+    }
+    return rc;
+}
+
 /* Notes what is asked for. The call's own arguments are set behind it, then avitoi_start(). */
 static int avitoi_prepare(avito_client *c, const struct avitoi_endpoint *call, int64_t user_id,
                           const char *chat_id, const char *text)
@@ -6118,10 +6128,10 @@ static int avitoi_prepare(avito_client *c, const struct avitoi_endpoint *call, i
         return AVITO_ERR_BUSY;
     }
     if (strstr(call->path, "{user_id}") != NULL && user_id <= 0) {
-        return AVITO_ERR_ARGUMENT;
+        return avitoi_refuse(c, AVITO_ERR_ARGUMENT);
     }
     if (strstr(call->path, "{chat_id}") != NULL && avitoi_check_id(chat_id) != AVITO_OK) {
-        return avitoi_check_id(chat_id);
+        return avitoi_refuse(c, avitoi_check_id(chat_id));
     }
     memset(&c->priv.args, 0, sizeof c->priv.args);
     c->priv.args.user_id = user_id;
@@ -6172,7 +6182,7 @@ static int avitoi_start(avito_client *c, const struct avitoi_endpoint *call, avi
     const uint32_t now = avitoi_now(c->account);
     const uint32_t idle = avitoi_elapsed(now, c->priv.last_ms);
     if (arena != NULL && (arena->busy || arena->base == NULL)) {
-        return arena->busy ? AVITO_ERR_BUSY : AVITO_ERR_ARGUMENT;
+        return avitoi_refuse(c, arena->busy ? AVITO_ERR_BUSY : AVITO_ERR_ARGUMENT);
     }
     memset(&c->error, 0, sizeof c->error);
     memset(&c->priv.head, 0, sizeof c->priv.head);
@@ -6229,7 +6239,7 @@ AVITO_API int avito_exchange_code(avito_client *client, const char *code, avito_
         return rc;
     }
     if (!avitoi_is_word(code)) {
-        return code == NULL ? AVITO_ERR_ARGUMENT : AVITO_ERR_ID;
+        return avitoi_refuse(client, code == NULL ? AVITO_ERR_ARGUMENT : AVITO_ERR_ID);
     }
     return avitoi_start(client, &avitoi_ep_exchange_code, NULL, out);
 }
@@ -6243,11 +6253,11 @@ AVITO_API int avito_refresh_token(avito_client *client, avito_token *out)
     if (client->account->priv.epoch == 0) {
         const int loaded = avitoi_token_load(client->account);
         if (loaded < 0) {
-            return loaded;
+            return avitoi_refuse(client, loaded);
         }
     }
     if (client->account->priv.refresh.ptr == NULL) {
-        return AVITO_ERR_REFRESH_TOKEN;
+        return avitoi_refuse(client, AVITO_ERR_REFRESH_TOKEN);
     }
     return avitoi_start(client, &avitoi_ep_refresh_token, NULL, out);
 }
@@ -6261,7 +6271,7 @@ static int avitoi_get(avito_client *c, const struct avitoi_endpoint *call, avito
     if (rc != AVITO_OK) {
         return rc;
     }
-    return (arena == NULL || out == NULL) ? (int)AVITO_ERR_ARGUMENT
+    return (arena == NULL || out == NULL) ? avitoi_refuse(c, AVITO_ERR_ARGUMENT)
                                           : avitoi_start(c, call, arena, out);
 }
 
@@ -6270,7 +6280,7 @@ static int avitoi_get_list(avito_client *c, const struct avitoi_endpoint *call, 
                            void *out)
 {
     if (arena == NULL) {
-        return AVITO_ERR_ARGUMENT;
+        return avitoi_refuse(c, AVITO_ERR_ARGUMENT);
     }
     c->priv.list = true;
     c->priv.collect = out != NULL;
@@ -6326,7 +6336,7 @@ static int avitoi_chats(avito_client *c, int64_t user_id, const avito_chats_quer
     q->limit = q->limit == 0 ? 100 : q->limit;
     rc = avitoi_check_page(q->limit, q->offset);
     if (rc != AVITO_OK || q->chat_types > 7u || (q->item_ids == NULL && q->item_ids_count > 0)) {
-        return AVITO_ERR_ARGUMENT;
+        return avitoi_refuse(c, AVITO_ERR_ARGUMENT);
     }
     avitoi_page(c, q->limit, q->offset, q->all_pages, q->want, q->cut_text_at);
     return avitoi_get_list(c, &avitoi_ep_get_chats, arena, out);
@@ -6347,7 +6357,7 @@ static int avitoi_messages(avito_client *c, int64_t user_id, const char *chat_id
     q->limit = q->limit == 0 ? 100 : q->limit;
     rc = avitoi_check_page(q->limit, q->offset);
     if (rc != AVITO_OK) {
-        return rc;
+        return avitoi_refuse(c, rc);
     }
     avitoi_page(c, q->limit, q->offset, q->all_pages, q->want, q->cut_text_at);
     return avitoi_get_list(c, &avitoi_ep_get_messages, arena, out);
@@ -6362,11 +6372,11 @@ static int avitoi_voices(avito_client *c, int64_t user_id, const char *const *vo
         return rc;
     }
     if (voice_ids == NULL || count == 0) {
-        return AVITO_ERR_ARGUMENT;
+        return avitoi_refuse(c, AVITO_ERR_ARGUMENT);
     }
     for (i = 0; i < count; i++) {
         if (avitoi_check_id(voice_ids[i]) != AVITO_OK) {
-            return AVITO_ERR_ID;
+            return avitoi_refuse(c, AVITO_ERR_ID);
         }
     }
     c->priv.args.as.many.items = voice_ids;
@@ -6384,7 +6394,7 @@ static int avitoi_subscriptions(avito_client *c, avito_arena *arena, void *out)
 AVITO_API int avito_get_chats(avito_client *client, int64_t user_id, const avito_chats_query *query,
                               avito_arena *arena, avito_chats *out)
 {
-    return out == NULL ? (int)AVITO_ERR_ARGUMENT
+    return out == NULL ? avitoi_refuse(client, AVITO_ERR_ARGUMENT)
                        : avitoi_chats(client, user_id, query, arena, out);
 }
 
@@ -6392,7 +6402,7 @@ AVITO_API int avito_get_messages(avito_client *client, int64_t user_id, const ch
                                  const avito_messages_query *query, avito_arena *arena,
                                  avito_messages *out)
 {
-    return out == NULL ? (int)AVITO_ERR_ARGUMENT
+    return out == NULL ? avitoi_refuse(client, AVITO_ERR_ARGUMENT)
                        : avitoi_messages(client, user_id, chat_id, query, arena, out);
 }
 
@@ -6400,14 +6410,15 @@ AVITO_API int avito_get_voice_files(avito_client *client, int64_t user_id,
                                     const char *const *voice_ids, size_t count,
                                     avito_arena *arena, avito_voice_files *out)
 {
-    return out == NULL ? (int)AVITO_ERR_ARGUMENT
+    return out == NULL ? avitoi_refuse(client, AVITO_ERR_ARGUMENT)
                        : avitoi_voices(client, user_id, voice_ids, count, arena, out);
 }
 
 AVITO_API int avito_get_webhook_subscriptions(avito_client *client, avito_arena *arena,
                                               avito_subscriptions *out)
 {
-    return out == NULL ? (int)AVITO_ERR_ARGUMENT : avitoi_subscriptions(client, arena, out);
+    return out == NULL ? avitoi_refuse(client, AVITO_ERR_ARGUMENT)
+                       : avitoi_subscriptions(client, arena, out);
 }
 
 /* ---- lists, element by element ---- */
@@ -6513,7 +6524,7 @@ static int avitoi_change(avito_client *c, const struct avitoi_endpoint *call, av
                          void *out)
 {
     if (out != NULL && arena == NULL) {
-        return AVITO_ERR_ARGUMENT;
+        return avitoi_refuse(c, AVITO_ERR_ARGUMENT);
     }
     return avitoi_start(c, call, out != NULL ? arena : NULL, out);
 }
@@ -6523,7 +6534,8 @@ AVITO_API int avito_send_message(avito_client *client, int64_t user_id, const ch
 {
     int rc = avitoi_prepare(client, &avitoi_ep_send_message, user_id, chat_id, text);
     rc = (rc == AVITO_OK) ? avitoi_check_text(text) : rc;
-    return rc != AVITO_OK ? rc : avitoi_change(client, &avitoi_ep_send_message, arena, out);
+    return rc != AVITO_OK ? avitoi_refuse(client, rc)
+                          : avitoi_change(client, &avitoi_ep_send_message, arena, out);
 }
 
 AVITO_API int avito_send_image_message(avito_client *client, int64_t user_id, const char *chat_id,
@@ -6532,7 +6544,8 @@ AVITO_API int avito_send_image_message(avito_client *client, int64_t user_id, co
 {
     int rc = avitoi_prepare(client, &avitoi_ep_send_image_message, user_id, chat_id, image_id);
     rc = (rc == AVITO_OK) ? avitoi_check_id(image_id) : rc;
-    return rc != AVITO_OK ? rc : avitoi_change(client, &avitoi_ep_send_image_message, arena, out);
+    return rc != AVITO_OK ? avitoi_refuse(client, rc)
+                          : avitoi_change(client, &avitoi_ep_send_image_message, arena, out);
 }
 
 /* ---- was it sent? ---- */
@@ -6702,7 +6715,7 @@ AVITO_API int avito_upload_image(avito_client *client, int64_t user_id,
     avito_image_source *copy;
     int rc = avitoi_prepare(client, &avitoi_ep_upload_image, user_id, NULL, NULL);
     if (rc != AVITO_OK || source == NULL || arena == NULL || out == NULL) {
-        return rc != AVITO_OK ? rc : (int)AVITO_ERR_ARGUMENT;
+        return rc != AVITO_OK ? rc : avitoi_refuse(client, AVITO_ERR_ARGUMENT);
     }
     copy = &client->priv.args.as.upload.source;
     *copy = *source;
@@ -6710,12 +6723,12 @@ AVITO_API int avito_upload_image(avito_client *client, int64_t user_id,
     copy->content_type = copy->content_type != NULL ? copy->content_type : "image/jpeg";
     rc = avitoi_check_source(copy);
     if (rc != AVITO_OK) {
-        return rc;
+        return avitoi_refuse(client, rc);
     }
     if (client->account->o.entropy == NULL ||
         client->account->o.entropy(client->account->o.ctx, client->priv.args.as.upload.boundary,
                                    sizeof client->priv.args.as.upload.boundary) != AVITO_OK) {
-        return AVITO_ERR_OPTION_ENTROPY;
+        return avitoi_refuse(client, AVITO_ERR_OPTION_ENTROPY);
     }
     return avitoi_start(client, &avitoi_ep_upload_image, arena, out);
 }
@@ -6731,7 +6744,8 @@ AVITO_API int avito_delete_message(avito_client *client, int64_t user_id, const 
 {
     int rc = avitoi_prepare(client, &avitoi_ep_delete_message, user_id, chat_id, message_id);
     rc = (rc == AVITO_OK) ? avitoi_check_id(message_id) : rc;
-    return rc != AVITO_OK ? rc : avitoi_start(client, &avitoi_ep_delete_message, NULL, NULL);
+    return rc != AVITO_OK ? avitoi_refuse(client, rc)
+                          : avitoi_start(client, &avitoi_ep_delete_message, NULL, NULL);
 }
 
 /* ---- notifications ---- */
@@ -6740,11 +6754,11 @@ static int avitoi_webhook_url(avito_client *c, const struct avitoi_endpoint *cal
 {
     const int rc = avitoi_prepare(c, call, 0, NULL, url);
     if (rc != AVITO_OK || url == NULL) {
-        return rc != AVITO_OK ? rc : (int)AVITO_ERR_ARGUMENT;
+        return rc != AVITO_OK ? rc : avitoi_refuse(c, AVITO_ERR_ARGUMENT);
     }
     if (!avitoi_is_word(url) ||
         (strncmp(url, "https://", 8) != 0 && strncmp(url, "http://", 7) != 0)) {
-        return AVITO_ERR_ID;
+        return avitoi_refuse(c, AVITO_ERR_ID);
     }
     return avitoi_start(c, call, NULL, NULL);
 }
@@ -6809,12 +6823,12 @@ AVITO_API int avito_add_to_blacklist(avito_client *client, int64_t user_id,
     size_t i;
     const int rc = avitoi_prepare(client, &avitoi_ep_add_to_blacklist, user_id, NULL, NULL);
     if (rc != AVITO_OK || users == NULL || count == 0) {
-        return rc != AVITO_OK ? rc : (int)AVITO_ERR_ARGUMENT;
+        return rc != AVITO_OK ? rc : avitoi_refuse(client, AVITO_ERR_ARGUMENT);
     }
     for (i = 0; i < count; i++) {
         if (users[i].user_id <= 0 || users[i].item_id < 0 || (int)users[i].reason < 1 ||
             (int)users[i].reason > 4) {
-            return AVITO_ERR_ARGUMENT;
+            return avitoi_refuse(client, AVITO_ERR_ARGUMENT);
         }
     }
     client->priv.args.as.many.items = users;
