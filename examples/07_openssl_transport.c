@@ -1,10 +1,9 @@
-/*
- * cc -std=c99 -D_POSIX_C_SOURCE=200809L -I.. 07_openssl_transport.c -o who -lssl -lcrypto
+/* cc -I. examples/07_openssl_transport.c -o build/07_openssl_transport -lssl -lcrypto
  *
  * Another TLS library as the transport: OpenSSL over any avito_transport, never waiting, with the
  * same contract as the bundled one. Take struct openssl and its functions; main() is the use of it:
  *
- *     AVITO_CLIENT_ID=... AVITO_CLIENT_SECRET=... ./who
+ *     AVITO_CLIENT_ID=... AVITO_CLIENT_SECRET=... build/07_openssl_transport
  */
 #ifndef AVITO_WITH_POSIX
 #define AVITO_WITH_POSIX 1

@@ -13,7 +13,7 @@ import zlib
 
 from simulated import CERTS, Simulator
 
-OUT = "build/examples"
+OUT = "build/check/examples"
 STRICT = ["-Wall", "-Wextra", "-Wshadow", "-Werror"]
 
 
