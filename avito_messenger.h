@@ -1322,6 +1322,10 @@ AVITO_API unsigned avito_inbox_events(avito_inbox *inbox);
  * Sockets as a transport: IPv4 and IPv6, every address of the name tried in turn, no SIGPIPE, no
  * heap of our own. The C library's getaddrinfo() waits, so it is called by wait() alone: a lane that
  * may not wait needs a numeric host, `address`, or `resolve`.
+ *
+ * A small call costs two system calls, send and recv: wait() for bytes leaves the waiting to the recv()
+ * behind it, and a recv() right after the end of a request says AVITO_IO_AGAIN without asking the
+ * kernel, because an answer takes longer than that.
  */
 #if AVITO_WITH_POSIX
 
@@ -1355,8 +1359,12 @@ typedef struct avito_tcp {
         int error;           /* errno, or EAI_* of the look-up */
         int wants;
         uint32_t started_ms; /* when the connect to this address began */
+        uint32_t recv_ms;    /* how long the next recv may wait; 0: not at all */
+        uint32_t timeout_ms; /* the socket's own, for that */
         uint8_t state;       /* AVITOI_TCP_* */
         bool sent_last;      /* the last I/O function called was send */
+        bool too_early;      /* a request has just left */
+        bool may_block;      /* the socket waits unless told otherwise in each call */
     } priv;
 } avito_tcp;
 
@@ -8290,6 +8298,7 @@ AVITO_API avito_message_class avito_classify(const avito_message *message)
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/types.h>
 #include <time.h>
 #include <unistd.h>
@@ -8315,6 +8324,12 @@ enum {
     AVITOI_TCP_OPEN
 };
 
+/* A single recv() can be told not to wait: then the others of a lane that may wait do. */
+#if defined(MSG_DONTWAIT)
+#define AVITOI_TCP_DONTWAIT MSG_DONTWAIT
+#else
+#define AVITOI_TCP_DONTWAIT 0
+#endif
 #define AVITOI_TCP_RESOLVE_MS 20   /* how often the resolve hook is asked again */
 #define AVITOI_TCP_NEXT_MS    4000 /* a silent address blocks the next ones no longer than this */
 
@@ -8601,6 +8616,19 @@ static int avitoi_tcp_check(avito_tcp *tcp)
     return AVITO_ERR_CONNECT;
 }
 
+/* Connected. From here on every call says itself whether it waits, if it can. */
+static void avitoi_tcp_opened(avito_tcp *tcp)
+{
+    int flags = fcntl(tcp->priv.fd, F_GETFL);
+    tcp->priv.state = AVITOI_TCP_OPEN;
+    tcp->priv.wants = 0;
+    tcp->priv.recv_ms = 0;
+    tcp->priv.timeout_ms = 0;
+    tcp->priv.too_early = false;
+    tcp->priv.may_block = AVITOI_TCP_DONTWAIT != 0 && !tcp->o.never_wait && flags >= 0 &&
+                          fcntl(tcp->priv.fd, F_SETFL, flags & ~O_NONBLOCK) == 0;
+}
+
 static int avitoi_tcp_connect(void *ctx, const avito_server *to)
 {
     avito_tcp *tcp = (avito_tcp *)ctx;
@@ -8625,8 +8653,7 @@ static int avitoi_tcp_connect(void *ctx, const avito_server *to)
             return AVITO_AGAIN;
         }
         if (rc == AVITO_OK) {
-            tcp->priv.state = AVITOI_TCP_OPEN;
-            tcp->priv.wants = 0;
+            avitoi_tcp_opened(tcp);
         }
     }
     return AVITO_OK;
@@ -8645,7 +8672,7 @@ static long avitoi_tcp_blocked(avito_tcp *tcp, int want, bool sending)
 static long avitoi_tcp_send(void *ctx, const void *data, size_t len, int more)
 {
     avito_tcp *tcp = (avito_tcp *)ctx;
-    int flags = 0;
+    int flags = AVITOI_TCP_DONTWAIT;
     ssize_t n;
 #ifdef MSG_NOSIGNAL
     flags |= MSG_NOSIGNAL;
@@ -8661,12 +8688,14 @@ static long avitoi_tcp_send(void *ctx, const void *data, size_t len, int more)
     if (len > INT_MAX) {
         len = INT_MAX;
     }
+    tcp->priv.recv_ms = 0;
     do {
         n = send(tcp->priv.fd, data, len, flags);
     } while (n < 0 && errno == EINTR);
     if (n > 0) {
         tcp->priv.wants &= ~AVITO_WANT_WRITE;
         tcp->priv.sent_last = true;
+        tcp->priv.too_early = !more && (size_t)n == len;
         return (long)n;
     }
     if (n == 0 || errno == EAGAIN || errno == EWOULDBLOCK) {
@@ -8676,9 +8705,36 @@ static long avitoi_tcp_send(void *ctx, const void *data, size_t len, int more)
     return AVITO_ERR_SEND;
 }
 
+/* Lets the next recv wait for about `ms`, rather less: rounded down to few values, so that the
+ * socket's own timeout seldom has to change. False: it cannot. */
+static bool avitoi_tcp_let_recv_wait(avito_tcp *tcp, uint32_t ms)
+{
+    struct timeval time;
+    uint32_t shift = 0;
+    while (ms >> shift > 3u) {
+        shift++;
+    }
+    ms = ms >> shift << shift;
+    if (!tcp->priv.may_block || ms == 0) {
+        return false;
+    }
+    if (ms != tcp->priv.timeout_ms) {
+        memset(&time, 0, sizeof time);
+        time.tv_sec = (time_t)(ms / 1000u);
+        time.tv_usec = (suseconds_t)(ms % 1000u * 1000u);
+        if (setsockopt(tcp->priv.fd, SOL_SOCKET, SO_RCVTIMEO, &time, sizeof time) != 0) {
+            return false;
+        }
+        tcp->priv.timeout_ms = ms;
+    }
+    tcp->priv.recv_ms = ms;
+    return true;
+}
+
 static long avitoi_tcp_recv(void *ctx, void *data, size_t cap)
 {
     avito_tcp *tcp = (avito_tcp *)ctx;
+    bool waits = tcp->priv.recv_ms > 0;
     ssize_t n;
     if (tcp->priv.state != AVITOI_TCP_OPEN) {
         return AVITO_ERR_RECV;
@@ -8689,9 +8745,15 @@ static long avitoi_tcp_recv(void *ctx, void *data, size_t cap)
     if (cap == 0) {
         return AVITO_IO_AGAIN; /* 0 from recv() would look like the end */
     }
+    tcp->priv.recv_ms = 0;
+    if (tcp->priv.too_early && !waits) {
+        tcp->priv.too_early = false;
+        return avitoi_tcp_blocked(tcp, AVITO_WANT_READ, false);
+    }
+    tcp->priv.too_early = false;
     do {
-        n = recv(tcp->priv.fd, data, cap, 0);
-    } while (n < 0 && errno == EINTR);
+        n = recv(tcp->priv.fd, data, cap, waits ? 0 : AVITOI_TCP_DONTWAIT);
+    } while (n < 0 && errno == EINTR && !waits); /* a signal ends the waiting */
     if (n > 0) {
         tcp->priv.wants &= ~AVITO_WANT_READ;
         tcp->priv.sent_last = false;
@@ -8700,7 +8762,7 @@ static long avitoi_tcp_recv(void *ctx, void *data, size_t cap)
     if (n == 0) {
         return AVITO_IO_CLOSED;
     }
-    if (errno == EAGAIN || errno == EWOULDBLOCK) {
+    if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) {
         return avitoi_tcp_blocked(tcp, AVITO_WANT_READ, false);
     }
     tcp->priv.error = errno;
@@ -8725,6 +8787,10 @@ static int avitoi_tcp_wait(void *ctx, int wants, uint32_t ms)
 
     if (tcp->priv.state == AVITOI_TCP_LOOKUP) {
         avitoi_tcp_getaddrinfo(tcp);
+        return AVITO_OK;
+    }
+    if (tcp->priv.state == AVITOI_TCP_OPEN && wants == AVITO_WANT_READ &&
+        avitoi_tcp_let_recv_wait(tcp, ms)) {
         return AVITO_OK;
     }
     if (tcp->priv.state == AVITOI_TCP_RESOLVING && ms > AVITOI_TCP_RESOLVE_MS) {
@@ -9496,7 +9562,7 @@ static void avitoi_tls_watch(avito_tls *tls)
 
 /* Sends finished records. > 0: some bytes left; 0: there were none; AVITO_IO_AGAIN. After a failure
  * below, records are dropped, so that what the server said before can still be read. */
-static long avitoi_tls_push(avito_tls *tls)
+static long avitoi_tls_push(avito_tls *tls, int more)
 {
     br_ssl_engine_context *eng = &tls->priv.ssl.eng;
     const avito_transport *below = &tls->o.transport;
@@ -9511,7 +9577,7 @@ static long avitoi_tls_push(avito_tls *tls)
         if (tls->priv.send_failure != 0) {
             n = (long)len;
         } else {
-            n = below->functions->send(below->ctx, record, len, 0);
+            n = below->functions->send(below->ctx, record, len, more);
         }
         if (n == 0 || n == AVITO_IO_AGAIN) {
             return moved > 0 ? moved : AVITO_IO_AGAIN;
@@ -9666,7 +9732,7 @@ static long avitoi_tls_in_the_way(avito_tls *tls, bool stuck)
 static long avitoi_tls_round(avito_tls *tls)
 {
     br_ssl_engine_context *eng = &tls->priv.ssl.eng;
-    long sent = avitoi_tls_push(tls);
+    long sent = avitoi_tls_push(tls, 0);
     long got;
     if (br_ssl_engine_current_state(eng) == BR_SSL_CLOSED) {
         return AVITO_IO_CLOSED;
@@ -10021,7 +10087,7 @@ static long avitoi_tls_send(void *ctx, const void *data, size_t len, int more)
     tls->priv.held_back = more && len < room ? 1 : 0;
     if (tls->priv.held_back == 0) {
         br_ssl_engine_flush(eng, 0);
-        (void)avitoi_tls_push(tls); /* the bytes are ours now; a failure is told by the next call */
+        (void)avitoi_tls_push(tls, more); /* the bytes are ours now; the next call tells a failure */
     }
     return (long)len;
 }
@@ -10093,10 +10159,10 @@ static void avitoi_tls_close(void *ctx)
         tls->priv.failure == 0) {
         size_t len = 0;
         br_ssl_engine_flush(eng, 0);
-        (void)avitoi_tls_push(tls);
+        (void)avitoi_tls_push(tls, 0);
         if (br_ssl_engine_sendrec_buf(eng, &len) == NULL) {
             br_ssl_engine_close(eng);
-            (void)avitoi_tls_push(tls);
+            (void)avitoi_tls_push(tls, 0);
         }
     }
     if (tls->priv.state != AVITOI_TLS_IDLE) {

@@ -120,7 +120,6 @@ static void connected_socket(void **state)
     assert_int_equal(connect_waiting(), AVITO_OK);
     fd = avito_tcp_fd(&tcp);
     assert_true(fd >= 0);
-    assert_true((fcntl(fd, F_GETFL) & O_NONBLOCK) != 0);
     assert_true((fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0);
     assert_int_equal(getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, &len), 0);
     assert_true(on != 0);
@@ -235,6 +234,7 @@ static void every_address_is_tried(void **state)
         assert_int_equal(rc, AVITO_OK);
     }
     assert_string_equal(hook.host, "some.name");
+    assert_true((fcntl(avito_tcp_fd(&tcp), F_GETFL) & O_NONBLOCK) != 0);
     assert_int_equal(hook.calls, 4);
     assert_int_equal(open_files(), before + 1);
     finish();
@@ -423,6 +423,7 @@ static void waiting(void **state)
 {
     struct sigaction action;
     struct itimerval timer;
+    char text[10];
     uint16_t port = 0;
     int server = listen_on("127.0.0.1", &port);
     long start;
@@ -432,11 +433,24 @@ static void waiting(void **state)
     setup(NULL, "127.0.0.1", port);
     assert_int_equal(connect_waiting(), AVITO_OK);
     fd = accepted(server);
+    /* Waiting for bytes: wait() and the recv() behind it, together, for rather less than asked. */
     start = now_ms();
-    assert_int_equal(transport.functions->wait(transport.ctx, AVITO_WANT_READ, 60), AVITO_AGAIN);
+    assert_int_equal(transport.functions->wait(transport.ctx, AVITO_WANT_READ, 64), AVITO_OK);
+    assert_int_equal(transport.functions->recv(transport.ctx, text, 10), AVITO_IO_AGAIN);
     took = now_ms() - start;
-    assert_true(took >= 59 && took < 2000);
+    assert_true(took >= 60 && took < 2000);
+    start = now_ms();
+    assert_int_equal(transport.functions->recv(transport.ctx, text, 10), AVITO_IO_AGAIN);
+    assert_true(now_ms() - start < 50); /* only that one waits */
     assert_int_equal(transport.functions->wait(transport.ctx, AVITO_WANT_READ, 0), AVITO_AGAIN);
+    assert_int_equal(transport.functions->wait(transport.ctx, AVITO_WANT_READ, 60000), AVITO_OK);
+    assert_int_equal(send(fd, "now", 3, 0), 3);
+    assert_int_equal(transport.functions->recv(transport.ctx, text, 10), 3);
+    assert_int_equal(transport.functions->wait(transport.ctx, AVITO_WANT_READ, 60000), AVITO_OK);
+    assert_int_equal(transport.functions->send(transport.ctx, "x", 1, 0), 1);
+    assert_int_equal(transport.functions->recv(transport.ctx, text, 10), AVITO_IO_AGAIN);
+    assert_int_equal(transport.functions->recv(transport.ctx, text, 10), AVITO_IO_AGAIN);
+    /* For other things: in wait(). */
     assert_int_equal(transport.functions->wait(transport.ctx, AVITO_WANT_WRITE, 5000), AVITO_OK);
     start = now_ms();
     assert_int_equal(transport.functions->wait(transport.ctx, AVITO_WANT_TIMER, 30), AVITO_AGAIN);
@@ -449,12 +463,20 @@ static void waiting(void **state)
     timer.it_value.tv_usec = 30000;
     setitimer(ITIMER_REAL, &timer, NULL);
     start = now_ms();
-    assert_int_equal(transport.functions->wait(transport.ctx, AVITO_WANT_READ, 10000), AVITO_AGAIN);
+    assert_int_equal(transport.functions->wait(transport.ctx, AVITO_WANT_READ, 10000), AVITO_OK);
+    assert_int_equal(transport.functions->recv(transport.ctx, text, 10), AVITO_IO_AGAIN);
     assert_true(now_ms() - start < 5000);
     assert_int_equal(alarms, 1);
+    setitimer(ITIMER_REAL, &timer, NULL);
+    start = now_ms();
+    assert_int_equal(transport.functions->wait(transport.ctx, AVITO_WANT_TIMER, 10000),
+                     AVITO_AGAIN);
+    assert_true(now_ms() - start < 5000);
+    assert_int_equal(alarms, 2);
     close(fd); /* hang-up: with TIMER alone nothing but time counts */
-    assert_int_equal(transport.functions->wait(transport.ctx, AVITO_WANT_READ, 5000), AVITO_OK);
     assert_int_equal(transport.functions->wait(transport.ctx, AVITO_WANT_TIMER, 10), AVITO_AGAIN);
+    assert_int_equal(transport.functions->wait(transport.ctx, AVITO_WANT_READ, 5000), AVITO_OK);
+    assert_int_equal(transport.functions->recv(transport.ctx, text, 10), AVITO_ERR_RECV);
     finish();
     close(server);
 }
