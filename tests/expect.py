@@ -10,8 +10,8 @@ chapter ">>10", and tests/data/INDEX.md), not from the C code.
     tests/expect.py --check    compare them with what is there; exit status 1 if one differs
 
 The first line is "result = OK", "result = END" (the probe `{}` of a notification), or the error:
-"result = JSON", JSON_UTF8, JSON_DEPTH, MODEL, DUPLICATE, EMPTY, REFUSED, without "AVITO_ERR_". After
-an error there are no more lines. Files error_* have no result line: an error body is only read for
+"result = JSON", JSON_UTF8, JSON_DEPTH, MODEL, DUPLICATE, EMPTY, REFUSED, CREDENTIALS, without
+"AVITO_ERR_". After an error there are no more lines. Files error_* have no result line: an error body is only read for
 its code and message.
 
 The file's name says what it is: chat_*, chats_*, messages_*, message_*, event_*, token_*, self_*,
@@ -27,7 +27,8 @@ RULES beside the plain mapping
   content      SYSTEM if flow_id is there, or if the message's type is system and text is there;
                else the member that is there; TEXT if only text is; NONE if nothing known is
   is_own       direction is out, or author_id equals user_id (notifications)
-  is_system    type system, or author_id is there and 0 or 1, or the text begins with SYSTEM_PREFIX
+  is_system    type system, or author_id is 0, 1 or missing on a message that is not outgoing (the
+               answer to a send has no author), or the text begins with SYSTEM_PREFIX
   is_placeholder   the text begins with PLACEHOLDER
 """
 import glob
@@ -39,7 +40,7 @@ from decimal import ROUND_HALF_UP, Decimal, localcontext
 
 DATA = os.path.join(os.path.dirname(os.path.abspath(__file__)), "data")
 SYSTEM_PREFIX = "[Системное сообщение]"
-PLACEHOLDER = "Перейдите на подписку с API мессенджера, чтобы получить доступ к чатам"
+PLACEHOLDER = "Перейдите на подписку с API мессенджера"
 ERROR_TEXT_BYTES = 95
 DEPTH = 32
 
@@ -313,10 +314,11 @@ def message(out, path, value):
     out.number(path + ".delivered", f.get("delivered"))
     out.truth(path + ".is_read", f.get("is_read"))
 
-    author = integer(f["author_id"]) if "author_id" in f else None
+    author = integer(f.get("author_id", 0))
     out.flag(path + ".is_own", f.get("direction") == "out"
-             or ("user_id" in f and author is not None and author == integer(f["user_id"])))
-    out.flag(path + ".is_system", f.get("type") == "system" or author in (0, 1)
+             or ("user_id" in f and author != 0 and author == integer(f["user_id"])))
+    out.flag(path + ".is_system", f.get("type") == "system"
+             or (author in (0, 1) and f.get("direction") != "out")
              or text.startswith(SYSTEM_PREFIX))
     out.flag(path + ".is_placeholder", text.startswith(PLACEHOLDER))
 
@@ -429,7 +431,7 @@ def token(out, path, value):
     f = must_be(Object, value).fields("access_token", "refresh_token", "token_type", "scope",
                                       "expires_in")
     if not f.get("access_token"):
-        raise Fault("MODEL")
+        raise Fault("CREDENTIALS")  # some refusals come with status 200
     for name in ("access_token", "refresh_token", "token_type", "scope"):
         out.string(f"{path}.{name}", f.get(name))
     out.number(path + ".expires_in", f.get("expires_in"))
@@ -490,15 +492,14 @@ def first(value):
 
 
 def error_body(data):
-    """(code, message) by the order of precedence of the known shapes. A body that does not look like
-    JSON is its own message; one that does but is broken gives nothing."""
+    """(code, message) by the order of precedence of the known shapes. A body that is not JSON is
+    its own message."""
     try:
         root = parse(data)
     except Fault:
         root = None
     if not isinstance(root, Object):
-        head = data.decode("utf-8", "replace").strip()
-        return 0, head if not head.startswith(("{", "[")) else ""
+        return 0, data.decode("utf-8", "replace").strip()
     top = dict(root)
     error, result = top.get("error"), top.get("result")
     inner = dict(error) if isinstance(error, Object) else {}
