@@ -1777,6 +1777,35 @@ static bool avitoi_utf8_count(const char *text, size_t *points, size_t *visible)
     return true;
 }
 
+/* Makes a NUL-terminated text well-formed: what is not becomes '?', an unfinished end goes. */
+static void avitoi_utf8_mend(char *text)
+{
+    struct avitoi_utf8 follow;
+    size_t i, n;
+    for (i = 0; text[i] != '\0'; i += n) {
+        n = 1;
+        if (avitoi_byte(text[i]) < 0x80) {
+            continue;
+        }
+        if (avitoi_utf8_lead(avitoi_byte(text[i]), &follow)) {
+            for (; n <= follow.left && avitoi_byte(text[i + n]) >= follow.min &&
+                   avitoi_byte(text[i + n]) <= follow.max; n++) {
+                follow.min = 0x80;
+                follow.max = 0xbf;
+            }
+            if (n > follow.left) {
+                continue;
+            }
+            if (text[i + n] == '\0') {
+                text[i] = '\0';
+                return;
+            }
+        }
+        text[i] = '?';
+        n = 1;
+    }
+}
+
 /* Writes a code point as UTF-8; returns its length, 1..4. */
 static size_t avitoi_utf8_put(uint32_t point, char out[4])
 {
@@ -1809,8 +1838,9 @@ AVITO_API avito_arena avito_arena_of(void *memory, size_t size)
     avito_arena arena;
     const size_t skew = (memory == NULL) ? 0 : (0u - (size_t)(uintptr_t)memory) & (AVITOI_ALIGN - 1u);
     memset(&arena, 0, sizeof arena);
+    arena.base = (char *)memory;
     if (memory != NULL && size > skew) {
-        arena.base = (char *)memory + skew;
+        arena.base += skew;
         arena.cap = (size - skew) & ~(size_t)(AVITOI_ALIGN - 1u);
     }
     return arena;
@@ -1858,35 +1888,59 @@ static bool avitoi_parse_int(const char *p, size_t len, int64_t *out)
     return true;
 }
 
-/* A JSON number without exponent as units of 1e-7, rounded half away from zero. False: an exponent,
- * or outside of +-214 degrees. */
+#define AVITOI_FRACTION_MAX 14u /* bytes of a number up to which digits behind the point are kept */
+
+/* The exponent of a JSON number, behind its e. */
+static bool avitoi_parse_exponent(const char *p, size_t len, int *out)
+{
+    const bool negative = len > 0 && *p == '-';
+    int value = 0;
+    size_t i;
+    for (i = (len > 0 && (*p == '-' || *p == '+')) ? 1 : 0; i < len; i++) {
+        value = (value < 100) ? value * 10 + (p[i] - '0') : value;
+    }
+    *out = negative ? -value : value;
+    return value < 100;
+}
+
+/* A JSON number as units of 1e-7, rounded half away from zero. Of a long fraction only the first
+ * AVITOI_FRACTION_MAX bytes are here, which is enough unless the exponent moves the point to the
+ * right. False: that, a silly exponent, or outside of +-214 degrees. */
 static bool avitoi_parse_e7(const char *p, size_t len, int32_t *out)
 {
     const bool negative = len > 0 && *p == '-';
+    const size_t first = negative ? 1 : 0;
     uint32_t value = 0;
-    unsigned places = 0; /* digits behind the point, plus one for the point */
-    size_t i = negative ? 1 : 0;
-    if (i == len) {
+    int power = 0; /* of ten, in units of 1e-7, of the place that the next digit has */
+    size_t end, point, i;
+    for (end = first; end < len && p[end] != 'e' && p[end] != 'E'; end++) {
+    }
+    for (point = first; point < end && p[point] != '.'; point++) {
+    }
+    if (end < len && (!avitoi_parse_exponent(p + end + 1, len - end - 1, &power) ||
+                      (power > 0 && end >= AVITOI_FRACTION_MAX))) {
         return false;
     }
-    for (; i < len; i++) {
+    power += 7 + (int)(point - first);
+    for (i = first; i < end; i++) {
         const unsigned digit = (unsigned)(avitoi_byte(p[i])) - '0';
-        if (p[i] == '.' && places == 0) {
-            places = 1;
+        if (i == point) {
             continue;
         }
-        if (digit > 9u || (places == 0 && value > 21u)) {
-            return false;
-        }
-        if (places == 8) { /* the eighth decimal only rounds, the others are dropped */
+        power--;
+        if (power >= 0) {
+            if (value > 214000000u) {
+                return false;
+            }
+            value = value * 10u + digit;
+        } else if (power == -1) { /* only rounds; the others are dropped */
             value += (digit >= 5u) ? 1u : 0u;
         }
-        if (places < 8) {
-            value = value * 10u + digit;
-        }
-        places += (places > 0 && places < 9) ? 1u : 0u;
     }
-    for (places = (places == 0) ? 1 : places; places < 8; places++) {
+    for (; power > 0 && value != 0; power--) {
+        if (value > 214000000u) {
+            return false;
+        }
         value *= 10u;
     }
     *out = negative ? -(int32_t)value : (int32_t)value;
@@ -2230,7 +2284,10 @@ static void avitoi_finish_message(struct avitoi_json *json, void *model)
     text = avitoi_content_text(&m->content);
     m->is_own = m->direction == AVITO_DIRECTION_OUT ||
                 (m->user_id != 0 && m->author_id == m->user_id);
-    m->is_system = m->type == AVITO_MESSAGE_SYSTEM || m->author_id == 0 || m->author_id == 1 ||
+    /* The answer to a send names no author. */
+    m->is_system = m->type == AVITO_MESSAGE_SYSTEM ||
+                   ((m->author_id == 0 || m->author_id == 1) &&
+                    m->direction != AVITO_DIRECTION_OUT) ||
                    avitoi_starts_with(text, AVITOI_SYSTEM_PREFIX);
     m->is_placeholder = avitoi_starts_with(text, AVITOI_PLACEHOLDER);
     if (text.ptr != NULL) {
@@ -2461,6 +2518,21 @@ struct avitoi_envelope {
     X("timestamp", AVITOI_INT, timestamp, 0, NULL)                                                 \
     X("payload", AVITOI_OBJ, payload, 0, &avitoi_payload_schema)
 AVITOI_SCHEMA(envelope, AVITOI_ENVELOPE_ROWS, NULL, false, false);
+#undef AVITOI_MODEL
+
+/* The same when only the type is looked at: a payload of another type may hold anything. */
+#define AVITOI_MODEL struct avitoi_payload
+#define AVITOI_OTHER_PAYLOAD_ROWS(X) X("type", AVITOI_STR, type, 0, NULL)
+AVITOI_SCHEMA(other_payload, AVITOI_OTHER_PAYLOAD_ROWS, NULL, false, true);
+#undef AVITOI_MODEL
+
+#define AVITOI_MODEL struct avitoi_envelope
+#define AVITOI_OTHER_ENVELOPE_ROWS(X)                                                              \
+    X("id", AVITOI_STR, id, 0, NULL)                                                               \
+    X("version", AVITOI_STR, version, 0, NULL)                                                     \
+    X("timestamp", AVITOI_INT, timestamp, 0, NULL)                                                 \
+    X("payload", AVITOI_OBJ, payload, 0, &avitoi_other_payload_schema)
+AVITOI_SCHEMA(other_envelope, AVITOI_OTHER_ENVELOPE_ROWS, NULL, false, false);
 #undef AVITOI_MODEL
 
 /* ---- replies: what a refusal says, and the answers that only confirm ----
@@ -3009,7 +3081,11 @@ static int avitoi_begin_value(struct avitoi_json *j, char c)
 {
     const struct avitoi_schema *child = NULL;
     unsigned kind;
-    const int rc = avitoi_expect(j, c, &kind, &child);
+    int rc;
+    if (memchr("{[\"tfn-0123456789", c, 17) == NULL) {
+        return avitoi_broken(j, AVITO_ERR_JSON);
+    }
+    rc = avitoi_expect(j, c, &kind, &child);
     if (rc < 0) {
         return rc;
     }
@@ -3028,9 +3104,6 @@ static int avitoi_begin_value(struct avitoi_json *j, char c)
             (void)avitoi_begin_literal(j, c, kind);
             break;
         default:
-            if (c != '-' && (c < '0' || c > '9')) {
-                return avitoi_broken(j, AVITO_ERR_JSON);
-            }
             j->state = (c == '-') ? AVITOI_S_MINUS : (c == '0') ? AVITOI_S_ZERO : AVITOI_S_INT;
             j->role = (kind == AVITOI_NO_KIND) ? AVITOI_ROLE_DROP : AVITOI_ROLE_NUMBER;
             j->word[0] = c;
@@ -3338,7 +3411,7 @@ static int avitoi_hex_digit(struct avitoi_json *j, char c)
     if (digit > 15u) {
         return avitoi_broken(j, AVITO_ERR_JSON);
     }
-    j->hex = (uint16_t)((j->hex << 4) | digit);
+    j->hex = (uint16_t)(((unsigned)j->hex << 4) | digit);
     j->word_len++;
     if (j->word_len == 4) {
         avitoi_unit(j, j->hex);
@@ -3470,7 +3543,7 @@ static int avitoi_number(struct avitoi_json *j, const char **p, const char *end)
             return avitoi_broken(j, AVITO_ERR_JSON);
         }
         j->state = (uint8_t)next;
-        if (j->word_len < sizeof j->word) {
+        if (j->word_len < (next == AVITOI_S_FRACTION ? AVITOI_FRACTION_MAX : sizeof j->word)) {
             j->word[j->word_len++] = **p;
         }
     }
@@ -5424,6 +5497,7 @@ static int avitoi_on_answer(avito_client *c)
     avitoi_trace(c, "answer ", c->priv.request->name);
     c->priv.span = 0;
     c->priv.raw_len = 0;
+    c->error.text[0] = '\0';
     c->error.retry_after_s = avitoi_asked_pause(c);
     avitoi_heed_rate(c);
     c->priv.model = avitoi_success(c) && !token && c->priv.call->answer != NULL &&
@@ -5445,17 +5519,19 @@ static int avitoi_on_answer(avito_client *c)
  * better text. */
 static void avitoi_keep_raw(avito_client *c, const char *data, size_t len)
 {
-    if (c->priv.raw_len == 0 && c->error.text[0] == '\0') {
-        avitoi_error_text(c, data, len);
+    size_t at = strlen(c->error.text);
+    size_t i;
+    for (i = 0; i < len && at < AVITO_ERROR_TEXT_CAP - 1u; i++) {
+        const bool control = avitoi_byte(data[i]) < ' ' || data[i] == 0x7f;
+        c->error.text[at++] = control ? ' ' : data[i];
     }
+    c->error.text[at] = '\0';
     if (c->o.error_body_cap > 0) {
         const size_t room = c->o.error_body_cap - 1u - c->priv.raw_len;
         const size_t n = len < room ? len : room;
         memcpy(c->o.error_body + c->priv.raw_len, data, n);
         c->priv.raw_len += n;
         c->o.error_body[c->priv.raw_len] = '\0';
-    } else {
-        c->priv.raw_len = 1;
     }
 }
 
@@ -5649,7 +5725,9 @@ static const struct avitoi_reply *avitoi_read_reply(avito_client *c)
     if (text.ptr != NULL) {
         avitoi_error_text(c, text.ptr, text.len);
     }
-    c->error.api_code = (int)(reply->error != NULL ? reply->error->code : reply->code);
+    avitoi_utf8_mend(c->error.text);
+    c->error.api_code = (int)(reply->error != NULL && reply->error->code != 0 ? reply->error->code
+                                                                              : reply->code);
     return reply;
 }
 
@@ -6781,12 +6859,23 @@ AVITO_API int avito_unsubscribe_webhook(avito_client *client, const char *url)
     return avitoi_webhook_url(client, &avitoi_ep_unsubscribe_webhook, url);
 }
 
+static int avitoi_read_envelope(struct avitoi_json *json, const struct avitoi_schema *schema,
+                                struct avitoi_envelope *out, const void *body, size_t len,
+                                avito_arena *arena)
+{
+    size_t used = 0;
+    int rc;
+    avitoi_json_begin(json, schema, out);
+    avitoi_mem_shared(&json->mem, arena);
+    rc = avitoi_json_feed(json, (const char *)body, len, &used);
+    return (rc == AVITO_AGAIN) ? avitoi_json_end(json) : rc;
+}
+
 AVITO_API int avito_parse_webhook(const void *body, size_t len, avito_arena *arena,
                                   avito_event *out, size_t *needed)
 {
     struct avitoi_json json;
     struct avitoi_envelope envelope;
-    size_t used = 0;
     int rc;
     if (body == NULL || arena == NULL || arena->base == NULL || out == NULL) {
         return AVITO_ERR_ARGUMENT;
@@ -6795,10 +6884,13 @@ AVITO_API int avito_parse_webhook(const void *body, size_t len, avito_arena *are
         return AVITO_ERR_BUSY;
     }
     arena->used = avitoi_align(arena->used);
-    avitoi_json_begin(&json, &avitoi_envelope_schema, &envelope);
-    avitoi_mem_shared(&json.mem, arena);
-    rc = avitoi_json_feed(&json, (const char *)body, len, &used);
-    rc = (rc == AVITO_AGAIN) ? avitoi_json_end(&json) : rc;
+    rc = avitoi_read_envelope(&json, &avitoi_envelope_schema, &envelope, body, len, arena);
+    if ((rc == AVITO_ERR_MODEL || rc == AVITO_ERR_DUPLICATE) &&
+        avitoi_read_envelope(&json, &avitoi_other_envelope_schema, &envelope, body, len, arena) ==
+            AVITO_OK &&
+        envelope.payload != NULL && !avito_str_equal(envelope.payload->type, "message")) {
+        rc = AVITO_OK;
+    }
     if (needed != NULL) {
         *needed = (rc == AVITO_ERR_ARENA) ? arena->used + avitoi_align(json.mem.peak) : 0u;
     }

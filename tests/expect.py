@@ -22,7 +22,8 @@ RULES beside the plain mapping
   null         is the same as missing
   unknown keys are ignored, whatever they hold; a known key twice in one object is DUPLICATE
   lone surrogates from \\u escapes become U+FFFD, one each
-  coordinates  times 10^7, rounded half away from zero from the decimal text, never by a double
+  coordinates  numbers only; times 10^7, rounded half away from zero from the decimal text, never by
+               a double
   depth        more than 32 open containers is JSON_DEPTH, wherever they are
   content      SYSTEM if flow_id is there, or if the message's type is system and text is there;
                else the member that is there; TEXT if only text is; NONE if nothing known is
@@ -133,13 +134,14 @@ def integer(value):
 
 
 def degrees_e7(value):
-    if isinstance(value, str) and re.fullmatch(r"-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?", value):
-        value = Decimal(value)
     if isinstance(value, bool) or not isinstance(value, (int, Decimal)):
         raise Fault("MODEL")
     with localcontext() as exact:
         exact.prec = 1000
-        return int((Decimal(value) * 10**7).to_integral_value(ROUND_HALF_UP))
+        scaled = int((Decimal(value) * 10**7).to_integral_value(ROUND_HALF_UP))
+    if not -2**31 <= scaled < 2**31:
+        raise Fault("MODEL")
+    return scaled
 
 
 # ---- printing ----
@@ -482,9 +484,25 @@ def plain_success(_out, _path, value):
 
 # ---- error bodies ----
 
-def clip(text):
-    data = text.encode("utf-8")[:ERROR_TEXT_BYTES]
-    return data.decode("utf-8", "ignore")
+def clip(data):
+    """What fits an error's text: whole code points, '?' for what is none, ' ' for control bytes."""
+    data = bytes(0x20 if b < 0x20 or b == 0x7F else b for b in data[:ERROR_TEXT_BYTES])
+    out, at = "", 0
+    while at < len(data):
+        for n in range(1, 5):
+            try:
+                out += data[at:at + n].decode("utf-8", "strict")
+                break
+            except UnicodeDecodeError as error:
+                if error.reason == "unexpected end of data" and at + n < len(data):
+                    continue
+                if error.reason == "unexpected end of data":
+                    return out
+                out += "?"
+                n = 1
+                break
+        at += n
+    return out
 
 
 def first(value):
@@ -492,14 +510,14 @@ def first(value):
 
 
 def error_body(data):
-    """(code, message) by the order of precedence of the known shapes. A body that is not JSON is
+    """(code, message) by the order of precedence of the known shapes. A body without any of them is
     its own message."""
     try:
         root = parse(data)
     except Fault:
         root = None
     if not isinstance(root, Object):
-        return 0, data.decode("utf-8", "replace").strip()
+        return 0, data
     top = dict(root)
     error, result = top.get("error"), top.get("result")
     inner = dict(error) if isinstance(error, Object) else {}
@@ -507,13 +525,12 @@ def error_body(data):
     code = inner.get("code", top.get("code"))
     found = inner.get("message")
     if found is None and isinstance(error, str):
-        found = error
-        if isinstance(top.get("error_description"), str):
-            found += ": " + top["error_description"]
+        found = top.get("error_description", error)
     for other in (done.get("message"), first(done.get("messages")), first(top.get("errors")),
                   top.get("message")):
         found = other if found is None else found
-    return code if isinstance(code, int) else 0, found if isinstance(found, str) else ""
+    return code if isinstance(code, int) else 0, (found.encode("utf-8")
+                                                  if isinstance(found, str) else data)
 
 
 # ---- files ----

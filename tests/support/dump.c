@@ -105,7 +105,7 @@ static void add_code_point(struct text *out, uint32_t c)
 
     if (found != NULL) {
         text_add(out, "\\%c", letter[found - plain]);
-    } else if (c >= 0x20 && c < 0x80) {
+    } else if (c >= 0x20 && c < 0x7f) {
         text_add(out, "%c", (int)c);
     } else if (c < 0x10000) {
         text_add(out, "\\u%04" PRIx32, c);

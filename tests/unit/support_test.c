@@ -405,7 +405,7 @@ static void test_dump_of_a_message(void **state)
                         "message.quote = object\n"
                         "message.quote.content.kind = TEXT\n"
                         "message.quote.content.text = "
-                        "\"a\\u0000\x7f\\n\\u041f\\ud83d\\ude97\\xff\"\n"
+                        "\"a\\u0000\\u007f\\n\\u041f\\ud83d\\ude97\\xff\"\n"
                         "message.is_read = false\n"
                         "message.is_own = true\n"
                         "message.chat_type = A2U \"a2u\"\n");
