@@ -177,7 +177,8 @@ def main():
     parser.add_argument("--flags", default="-Os")
     parser.add_argument("--core", action="store_true", help="without the bundled transports")
     parser.add_argument("--stack", action="store_true")
-    parser.add_argument("--frame-max", type=int, default=320)
+    parser.add_argument("--frame-max", type=int, default=640,
+                        help="bytes; the largest is avito_parse_webhook(), which holds a filter")
     args = parser.parse_args()
 
     with open(HEADER, encoding="utf-8") as file:
