@@ -9638,7 +9638,7 @@ static int avitoi_tls_inner_result(avito_tls *tls, long result, int fallback)
 
 /* ---- records ---- */
 
-enum { AVITOI_TLS_IDLE, AVITOI_TLS_BELOW, AVITOI_TLS_HANDSHAKE, AVITOI_TLS_OPEN, AVITOI_TLS_FAILED };
+enum { AVITOI_TLS_IDLE, AVITOI_TLS_BELOW, AVITOI_TLS_HANDSHAKE, AVITOI_TLS_OPEN };
 
 #define AVITOI_TLS_NOTHING       (-3L) /* beside AVITO_IO_*: the engine takes no input now */
 #define AVITOI_TLS_HANDSHAKE_MAX 65536u
@@ -9806,12 +9806,13 @@ static long avitoi_tls_in_the_way(avito_tls *tls, bool stuck)
         if (stuck || tls->priv.held_back++ == 1) {
             return AVITO_IO_AGAIN; /* more is to come at once */
         }
+    } else if (stuck) {
+        tls->priv.send_failure = AVITO_ERR_SEND; /* the record is dropped, the rest tells itself */
+        return AVITO_OK;
     } else if (n == AVITO_IO_CLOSED) {
         return n;
     } else if (n < 0) {
         return avitoi_tls_inner_result(tls, n, AVITO_ERR_RECV);
-    } else if (stuck) {
-        tls->priv.send_failure = AVITO_ERR_SEND;
     }
     tls->priv.held_back = 0;
     br_ssl_engine_flush(&tls->priv.ssl.eng, 0);
@@ -10404,7 +10405,7 @@ AVITO_API void avito_anchors_begin(avito_anchors *anchors, void *memory, size_t 
     size_t odd;
     memset(anchors, 0, sizeof *anchors);
     br_pem_decoder_init(&anchors->priv.pem);
-    anchors->priv.memory = (char *)memory;
+    anchors->priv.memory = memory != NULL ? (char *)memory : (char *)anchors;
     odd = (size_t)(((uintptr_t)memory + cap) % AVITOI_ANCHOR_ALIGN);
     anchors->priv.high = memory == NULL || cap < odd ? 0 : cap - odd;
     anchors->needed = AVITOI_ANCHOR_ALIGN - 1;

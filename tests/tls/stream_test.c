@@ -315,6 +315,34 @@ static void answer_while_sending_is_stuck(void **state)
     }
 }
 
+/* The server says goodbye while a record of ours is stuck: that is an orderly end all the same. */
+static void goodbye_while_sending_is_stuck(void **state)
+{
+    static char piece[512];
+    size_t full;
+    (void)state;
+    for (full = 0; full < 2; full++) {
+        long n = 0;
+        peer_init(&peer, "good-ec");
+        side_init(&side, &peer);
+        side.options.full_duplex = full;
+        side.options.buffer_cap =
+            full ? AVITO_TLS_BUFFER_FULL(4096) : AVITO_TLS_BUFFER_HALF(4096);
+        assert_int_equal(side_open(&side), AVITO_OK);
+        peer.answer_after = 10000;
+        peer.send_piece = 1000;
+        peer.send_blocks_after = peer.sent_bytes + 20000;
+        while (n >= 0) {
+            n = send_some(piece, sizeof piece, 0);
+        }
+        assert_int_equal(side_recv(&side), AVITO_IO_CLOSED);
+        assert_int_equal(side.got_len, peer.answer_len);
+        side_close(&side);
+        assert_int_equal(peer.closes, 1);
+        peer_free(&peer);
+    }
+}
+
 static void read_ahead_saves_calls(void **state)
 {
     size_t plain, ahead;
@@ -556,6 +584,7 @@ int main(void)
         cmocka_unit_test(early_answer_between_pieces),
         cmocka_unit_test(answer_after_a_failed_send),
         cmocka_unit_test(answer_while_sending_is_stuck),
+        cmocka_unit_test(goodbye_while_sending_is_stuck),
         cmocka_unit_test(read_ahead_saves_calls),
         cmocka_unit_test(held_data_does_not_wait),
         cmocka_unit_test(not_tls),
