@@ -783,7 +783,8 @@ struct avitoi_mem {
     bool shared;      /* both stacks are in one piece of memory */
 };
 
-/* A string, or a child's struct, or the items of a list: where in the low end, and how many. */
+/* The value of a member: a string, a child's struct or the items of a list (where in the low end, and
+ * how many), or the low and the high half of a number. */
 struct avitoi_ref {
     uint32_t at, len;
 };
@@ -793,12 +794,10 @@ struct avitoi_frame {
     const struct avitoi_schema *schema; /* of the object, or of the elements */
     size_t mark;                        /* mem.high before it was opened */
     uint32_t seen;                      /* object: bit per field met; else: elements so far */
-    unsigned kind : 3;
-    unsigned field : 5;   /* object: the member being read */
-    unsigned next : 5;    /* object: the member expected next */
-    unsigned members : 5; /* object: members in the skeleton */
-    unsigned refs : 5;    /* object: references so far */
-    unsigned text : 8;    /* object: bytes of skeleton so far */
+    uint8_t kind;
+    uint8_t field;   /* object: the member being read */
+    uint8_t next;    /* object: the member expected next */
+    uint8_t members; /* object: members in the skeleton */
 };
 
 /* The element filter: a strict JSON reader that can stop at any byte. */
@@ -1968,13 +1967,14 @@ static bool avitoi_parse_e7(const char *p, size_t len, int32_t *out)
 #define AVITOI_STRS 8 /* array of strings              -> items, count */
 #define AVITOI_ONE  9 /* array; its first string only  -> avito_str */
 /* kinds of frame, beside ARR, MAP and STRS */
-#define AVITOI_FRAME_OBJ 0u
-#define AVITOI_FRAME_ARR 1u
-#define AVITOI_FRAME_MAP 2u
-#define AVITOI_FRAME_STRS 3u
-#define AVITOI_FRAME_ONE 4u
+#define AVITOI_FRAME_OBJ  0u
+#define AVITOI_FRAME_PAIR 1u
+#define AVITOI_FRAME_ARR  2u
+#define AVITOI_FRAME_MAP  3u
+#define AVITOI_FRAME_STRS 4u
+#define AVITOI_FRAME_ONE  5u
 
-#define AVITOI_NUMBER_MAX 20u /* bytes of a number that a known field may have */
+#define AVITOI_NUMBER_MAX 24u /* bytes of a number that a known field may have */
 
 struct avitoi_field {
     const char *key;
@@ -1989,37 +1989,30 @@ struct avitoi_schema {
     const struct avitoi_field *fields;
     void (*finish)(struct avitoi_json *json, void *model); /* what a row cannot say */
     uint16_t size;    /* of the struct */
-    uint16_t room;    /* of an open object: references, then skeleton */
+    uint16_t room;    /* of an open object: values, then skeleton */
     uint8_t count;
-    uint8_t refs;
     bool bare;        /* as root: the value may be that of the first field alone */
     bool lenient;     /* a member of another type is dropped instead of refused */
 };
 
-/* A member of the skeleton is  "A":value,  - five bytes and the value. Values of references are two
- * bytes: "" or {} or []. */
-#define AVITOI_IS_REF(kind) ((kind) != AVITOI_BOOL && (kind) != AVITOI_E7 && (kind) != AVITOI_INT)
-#define AVITOI_VALUE_ROOM(kind)                                                                    \
-    ((kind) == AVITOI_BOOL ? 5u : AVITOI_IS_REF(kind) ? 2u : AVITOI_NUMBER_MAX)
+/* A member takes seven bytes of skeleton and one reference. */
+#define AVITOI_MEMBER 7u
 
 #define AVITOI_ROW_(key, kind, member, want, child)                                                \
     {key, child, (uint16_t)offsetof(AVITOI_MODEL, member), want, sizeof(key) - 1u, kind},
 #define AVITOI_ROW_COUNT_(key, kind, member, want, child) +1u
-#define AVITOI_ROW_REFS_(key, kind, member, want, child) +(AVITOI_IS_REF(kind) ? 1u : 0u)
-#define AVITOI_ROW_TEXT_(key, kind, member, want, child) +(5u + AVITOI_VALUE_ROOM(kind))
-
+#define AVITOI_ROWS(rows) (0u rows(AVITOI_ROW_COUNT_))
 #define AVITOI_ROOM(rows)                                                                          \
-    (((0u rows(AVITOI_ROW_REFS_)) * sizeof(struct avitoi_ref) + (2u rows(AVITOI_ROW_TEXT_)) + 7u) & ~(size_t)7u)
+    ((AVITOI_ROWS(rows) * (sizeof(struct avitoi_ref) + AVITOI_MEMBER) + 2u + 7u) & ~(size_t)7u)
 
 /* Defines avitoi_<name>_fields and avitoi_<name>_schema from the row list `rows`. The struct is the
- * one that AVITOI_MODEL names where the macro is used. The text of a skeleton fits 8 bits. */
+ * one that AVITOI_MODEL names where the macro is used. Fields are named by capital letters. */
 #define AVITOI_SCHEMA(name, rows, finish, bare, lenient)                                           \
-    AVITOI_ASSERT(name##_text, (2u rows(AVITOI_ROW_TEXT_)) <= 255u && (0u rows(AVITOI_ROW_COUNT_)) <= 26u); \
+    AVITOI_ASSERT(name##_letters, AVITOI_ROWS(rows) <= 26u);                                       \
     static const struct avitoi_field avitoi_##name##_fields[] = {rows(AVITOI_ROW_)};               \
     static const struct avitoi_schema avitoi_##name##_schema = {                                   \
-        avitoi_##name##_fields,       finish, (uint16_t)sizeof(AVITOI_MODEL),                      \
-        (uint16_t)AVITOI_ROOM(rows),  (uint8_t)(0u rows(AVITOI_ROW_COUNT_)),                       \
-        (uint8_t)(0u rows(AVITOI_ROW_REFS_)), bare, lenient}
+        avitoi_##name##_fields,      finish, (uint16_t)sizeof(AVITOI_MODEL),                       \
+        (uint16_t)AVITOI_ROOM(rows), (uint8_t)AVITOI_ROWS(rows), bare, lenient}
 
 #define AVITOI_SYSTEM_PREFIX "[Системное сообщение]"
 #define AVITOI_PLACEHOLDER   "Перейдите на подписку с API мессенджера"
@@ -2582,13 +2575,14 @@ AVITOI_SCHEMA(reply, AVITOI_REPLY_ROWS, NULL, false, true);
  * Reads JSON as it streams in, in pieces of any size, and checks all of it strictly (RFC 8259,
  * well-formed UTF-8, at most 32 levels, nothing behind the end; a lone surrogate escape becomes
  * U+FFFD). Members that nobody knows or wants are checked and dropped. A known string is decoded
- * once, to its final place in the arena. What is left of an open object is its skeleton,
+ * once, to its final place in the arena; numbers are read. What is left of an open object is its
+ * skeleton, in which a value of the right form, but without content, stands for the next one in a
+ * list of values beside it:
  *
- *     {"A":"","B":1693820808,"E":[],"F":{}}
+ *     {"A":"","B":10,"E":[],"F":{}}           with the letter of the field's row as its key
  *
- * where the key is the letter of the field's row and a value of no length stands for the next
- * reference in a list beside it. When the object closes, jsmn tokenises its skeleton, the decoder
- * (>>45) fills the struct, and the parent gets one reference.
+ * When the object closes, jsmn tokenises its skeleton, the decoder (>>45) fills the struct, and the
+ * parent gets one value. A member of a map is a pair of two values and needs no skeleton.
  *
  * Memory: strings and finished structs grow from the low end, open objects and the elements of open
  * lists are a stack at the high end. When both meet, the filter goes on without storing and counts
@@ -2620,15 +2614,17 @@ enum {
     AVITOI_S_BROKEN
 };
 
-enum { AVITOI_ROLE_DROP, AVITOI_ROLE_KEEP, AVITOI_ROLE_KEY, AVITOI_ROLE_NUMBER };
+enum { AVITOI_ROLE_DROP, AVITOI_ROLE_KEEP, AVITOI_ROLE_KEY, AVITOI_ROLE_INT, AVITOI_ROLE_E7 };
 
 #define AVITOI_MAX_DEPTH 32u
 #define AVITOI_NO_KIND   31u
 #define AVITOI_NO_FIELD  31u
 
 static int avitoi_value_done(struct avitoi_json *j);
-static int avitoi_decode(struct avitoi_json *j, const struct avitoi_frame *frame, jsmntok_t *tokens,
-                         void *model);
+static int avitoi_decode(struct avitoi_json *j, const struct avitoi_frame *f, jsmntok_t *tokens,
+                         char *model);
+static void avitoi_decode_pair(const struct avitoi_json *j, const struct avitoi_frame *f,
+                               char *model);
 
 static struct avitoi_frame *avitoi_top(struct avitoi_json *j)
 {
@@ -2688,49 +2684,33 @@ static struct avitoi_ref *avitoi_refs(const struct avitoi_json *j, const struct 
     return (struct avitoi_ref *)(void *)(j->mem.high_end - avitoi_align(f->mark) - f->schema->room);
 }
 
-static char *avitoi_text(const struct avitoi_json *j, const struct avitoi_frame *f)
+/* Appends a member whose value has the form "" or {} or [] or 10. */
+static void avitoi_add(struct avitoi_json *j, const char *form, uint32_t at, uint32_t len)
 {
-    return (char *)(avitoi_refs(j, f) + f->schema->refs);
-}
-
-/* Appends  "X":  and makes room for a value of `len` bytes; NULL when nothing is stored. */
-static char *avitoi_member(struct avitoi_json *j, struct avitoi_frame *f, unsigned len)
-{
-    char *p;
-    f->members = (f->members + 1u) & 31u;
-    if (j->measuring) {
-        return NULL;
+    struct avitoi_frame *f = avitoi_top(j);
+    if (!j->measuring) {
+        struct avitoi_ref *refs = avitoi_refs(j, f);
+        refs[f->members].at = at;
+        refs[f->members].len = len;
+        if (f->kind == AVITOI_FRAME_OBJ) {
+            char *p = (char *)(refs + f->schema->count) + f->members * AVITOI_MEMBER;
+            p[0] = (f->members == 0) ? '{' : ',';
+            p[1] = '"';
+            p[2] = (char)('A' + f->field);
+            p[3] = '"';
+            p[4] = ':';
+            p[5] = form[0];
+            p[6] = form[1];
+        }
     }
-    p = avitoi_text(j, f) + f->text;
-    *p++ = (f->members == 1u) ? '{' : ',';
-    *p++ = '"';
-    *p++ = (char)('A' + (int)f->field);
-    *p++ = '"';
-    *p++ = ':';
-    f->text = (f->text + 5u + len) & 0xffu;
-    return p;
+    f->members++;
 }
 
 /* `ptr`: in the low end, or NULL for an empty list. */
-static void avitoi_add_ref(struct avitoi_json *j, const char *ptr, size_t len, const char *form)
+static void avitoi_add_ref(struct avitoi_json *j, const char *form, const char *ptr, size_t len)
 {
-    struct avitoi_frame *f = avitoi_top(j);
-    char *value = avitoi_member(j, f, 2);
-    if (value != NULL) {
-        struct avitoi_ref *ref = avitoi_refs(j, f) + f->refs;
-        memcpy(value, form, 2);
-        ref->at = (ptr == NULL) ? 0 : (uint32_t)(ptr - j->mem.low_base);
-        ref->len = (uint32_t)len;
-        f->refs = (f->refs + 1u) & 31u;
-    }
-}
-
-static void avitoi_add_scalar(struct avitoi_json *j, const char *text, size_t len)
-{
-    char *value = avitoi_member(j, avitoi_top(j), (unsigned)len);
-    if (value != NULL) {
-        memcpy(value, text, len);
-    }
+    const size_t at = (ptr == NULL) ? 0 : (size_t)(ptr - j->mem.low_base);
+    avitoi_add(j, form, (uint32_t)at, (uint32_t)len);
 }
 
 /* ---- frames ---- */
@@ -2742,12 +2722,14 @@ static int avitoi_open(struct avitoi_json *j, unsigned kind, const struct avitoi
         return avitoi_broken(j, AVITO_ERR_JSON_DEPTH);
     }
     j->level++;
-    memset(f, 0, sizeof *f);
     f->schema = schema;
     f->mark = j->mem.high;
-    f->kind = kind & 7u;
+    f->seen = 0;
+    f->kind = (uint8_t)kind;
     f->field = AVITOI_NO_FIELD;
-    if (kind == AVITOI_FRAME_OBJ) {
+    f->next = 0;
+    f->members = 0;
+    if (kind <= AVITOI_FRAME_PAIR) {
         (void)avitoi_high(j, avitoi_align(j->mem.high) - j->mem.high + schema->room);
     }
     return AVITO_AGAIN;
@@ -2811,8 +2793,8 @@ static void avitoi_deliver(struct avitoi_json *j, char *model, size_t low_before
         return;
     }
     parent = avitoi_top(j);
-    if (parent->kind == AVITOI_FRAME_OBJ) {
-        avitoi_add_ref(j, model, 1, "{}");
+    if (parent->kind <= AVITOI_FRAME_PAIR) {
+        avitoi_add_ref(j, "{}", model, 1);
         return;
     }
     parent->seen++;
@@ -2833,27 +2815,39 @@ static void avitoi_deliver(struct avitoi_json *j, char *model, size_t low_before
     }
 }
 
+/* Fills the struct of the object on top. NULL tokens: it is only measured. */
+static int avitoi_fill(struct avitoi_json *j, const struct avitoi_frame *f, char *model)
+{
+    const size_t n = (f->kind == AVITOI_FRAME_PAIR) ? 0u : 1u + 2u * (size_t)f->members;
+    const size_t skew = avitoi_align(j->mem.high) - j->mem.high;
+    char *tokens = avitoi_high(j, skew + avitoi_align(n * sizeof(jsmntok_t)));
+    if (tokens == NULL) {
+        return AVITO_OK;
+    }
+    memset(model, 0, f->schema->size);
+    if (n == 0) {
+        avitoi_decode_pair(j, f, model);
+        return AVITO_OK;
+    }
+    return avitoi_decode(j, f, (jsmntok_t *)(void *)tokens, model);
+}
+
 static int avitoi_close_object(struct avitoi_json *j)
 {
     struct avitoi_frame *f = avitoi_top(j);
-    const struct avitoi_schema *schema = f->schema;
     const size_t low_before = j->mem.low;
     const size_t high_before = j->mem.high;
     const bool to_caller = j->out != NULL && (j->level == 1 ? !j->streaming
                                               : (j->streaming && !j->collect && j->level == 3));
-    char *model = to_caller ? (char *)j->out : avitoi_low(j, schema->size);
-    const size_t tokens_size = avitoi_align((1u + 2u * f->members) * sizeof(jsmntok_t));
-    char *tokens = avitoi_high(j, avitoi_align(j->mem.high) - j->mem.high + tokens_size);
-    if (tokens != NULL) {
-        const int rc = avitoi_decode(j, f, (jsmntok_t *)(void *)tokens, model);
-        if (rc != AVITO_OK) {
-            j->mem.high = high_before;
-            return avitoi_bad(j, rc, j->culprit);
-        }
+    char *model = to_caller ? (char *)j->out : avitoi_low(j, f->schema->size);
+    const int rc = avitoi_fill(j, f, model);
+    if (rc != AVITO_OK) {
+        j->mem.high = high_before;
+        return avitoi_bad(j, rc, j->culprit);
     }
     j->mem.high = f->mark;
     j->level--;
-    avitoi_deliver(j, model, low_before, schema->size);
+    avitoi_deliver(j, model, low_before, f->schema->size);
     return AVITO_AGAIN;
 }
 
@@ -2875,11 +2869,11 @@ static void avitoi_close_list(struct avitoi_json *j)
     j->mem.high = f->mark;
     j->level--;
     if (f->kind != AVITOI_FRAME_ONE) {
-        avitoi_add_ref(j, items, count, "[]");
+        avitoi_add_ref(j, "[]", items, count);
     } else if (items != NULL) {
         avito_str first;
         memcpy(&first, items, sizeof first);
-        avitoi_add_ref(j, first.ptr, first.len, "\"\"");
+        avitoi_add_ref(j, "\"\"", first.ptr, first.len);
     }
 }
 
@@ -2914,8 +2908,7 @@ static int avitoi_value_done(struct avitoi_json *j)
     if (j->skip > 0) {
         return AVITO_AGAIN;
     }
-    if (j->bad == 0 && j->level >= 2 && j->frames[j->level - 2u].kind == AVITOI_FRAME_MAP &&
-        avitoi_top(j)->kind == AVITOI_FRAME_OBJ) { /* a member of a map is a pair, complete now */
+    if (j->level > 0 && avitoi_top(j)->kind == AVITOI_FRAME_PAIR) { /* a member of a map, complete */
         const int rc = avitoi_close_object(j);
         if (rc < 0) {
             return rc;
@@ -2930,22 +2923,23 @@ static int avitoi_value_done(struct avitoi_json *j)
 
 /* ---- the beginning of values ---- */
 
-static bool avitoi_kind_fits(unsigned kind, char c)
+/* The kinds that a value may have which begins with `c`, as bits. */
+static unsigned avitoi_kinds(char c)
 {
     switch (c) {
         case '"':
-            return kind == AVITOI_STR || kind == AVITOI_TEXT || kind == AVITOI_INT;
+            return 1u << AVITOI_STR | 1u << AVITOI_TEXT | 1u << AVITOI_INT;
         case '{':
-            return kind == AVITOI_OBJ || kind == AVITOI_MAP;
+            return 1u << AVITOI_OBJ | 1u << AVITOI_MAP;
         case '[':
-            return kind == AVITOI_ARR || kind == AVITOI_STRS || kind == AVITOI_ONE;
+            return 1u << AVITOI_ARR | 1u << AVITOI_STRS | 1u << AVITOI_ONE;
         case 't':
         case 'f':
-            return kind == AVITOI_BOOL;
+            return 1u << AVITOI_BOOL;
         case 'n':
-            return true;
+            return ~0u;
         default:
-            return kind == AVITOI_INT || kind == AVITOI_E7;
+            return 1u << AVITOI_INT | 1u << AVITOI_E7;
     }
 }
 
@@ -2953,44 +2947,43 @@ static bool avitoi_kind_fits(unsigned kind, char c)
 static int avitoi_expect(struct avitoi_json *j, char c, unsigned *kind,
                          const struct avitoi_schema **child)
 {
+    const unsigned fitting = avitoi_kinds(c);
     struct avitoi_frame *f;
-    const struct avitoi_field *field;
     *kind = AVITOI_NO_KIND;
     if (j->skip > 0 || j->level == 0) {
         return AVITO_AGAIN;
     }
     f = avitoi_top(j);
-    if (f->kind == AVITOI_FRAME_OBJ) {
+    if (f->kind <= AVITOI_FRAME_PAIR) {
+        const struct avitoi_field *field = &f->schema->fields[f->field];
         if (f->field == AVITOI_NO_FIELD) {
             return AVITO_AGAIN;
         }
-        field = &f->schema->fields[f->field];
-        if (!avitoi_kind_fits(field->kind, c) && f->field + 1u < f->schema->count &&
-            strcmp(field[0].key, field[1].key) == 0) { /* the same key in another form */
-            f->field = (f->field + 1u) & 31u;
+        if ((fitting >> field->kind & 1u) == 0 && f->schema->lenient &&
+            f->field + 1u < f->schema->count && strcmp(field[0].key, field[1].key) == 0) {
+            f->field++; /* the same key in another form */
             field++;
         }
-        *kind = field->kind;
-        *child = field->child;
-    } else {
-        field = NULL;
-        *kind = (f->kind == AVITOI_FRAME_ARR) ? AVITOI_OBJ : AVITOI_STR;
-        *child = f->schema;
-        if (j->streaming && j->level == 2) {
-            avitoi_element_begins(j);
-        }
-        if (f->kind == AVITOI_FRAME_ONE && f->seen > 0) {
-            *kind = AVITOI_NO_KIND;
+        if ((fitting >> field->kind & 1u) != 0) {
+            *kind = field->kind;
+            *child = field->child;
             return AVITO_AGAIN;
         }
+        return f->schema->lenient ? AVITO_AGAIN : avitoi_bad(j, AVITO_ERR_MODEL, field->key);
     }
-    if (avitoi_kind_fits(*kind, c) && (c != 'n' || field != NULL)) {
+    if (j->streaming && j->level == 2) {
+        avitoi_element_begins(j);
+    }
+    if (f->kind == AVITOI_FRAME_ONE && f->seen > 0) {
+        return AVITO_AGAIN;
+    }
+    *child = f->schema;
+    *kind = (f->kind == AVITOI_FRAME_ARR) ? AVITOI_OBJ : AVITOI_STR;
+    if (c == (f->kind == AVITOI_FRAME_ARR ? '{' : '"')) {
         return AVITO_AGAIN;
     }
     *kind = AVITOI_NO_KIND;
-    return f->schema != NULL && f->schema->lenient
-               ? AVITO_AGAIN
-               : avitoi_bad(j, AVITO_ERR_MODEL, field != NULL ? field->key : "element");
+    return j->lenient ? AVITO_AGAIN : avitoi_bad(j, AVITO_ERR_MODEL, "element");
 }
 
 static int avitoi_begin_container(struct avitoi_json *j, char c, unsigned kind,
@@ -3046,7 +3039,7 @@ static void avitoi_begin_string(struct avitoi_json *j, unsigned role, bool cutta
     j->dst = NULL;
     j->frozen = false;
     j->cutting = cuttable && j->cut_at > 0;
-    if (role == AVITOI_ROLE_KEY || role == AVITOI_ROLE_NUMBER) {
+    if (role == AVITOI_ROLE_KEY || role == AVITOI_ROLE_INT) {
         j->dst = j->word;
         j->room = sizeof j->word;
     } else if (role == AVITOI_ROLE_KEEP) {
@@ -3072,7 +3065,7 @@ static int avitoi_begin_literal(struct avitoi_json *j, char c, unsigned kind)
     j->state = AVITOI_S_LITERAL;
     j->literal = word + 1;
     if (kind == AVITOI_BOOL && c != 'n') {
-        avitoi_add_scalar(j, word, strlen(word));
+        avitoi_add(j, "10", c == 't' ? 1u : 0u, 0);
     }
     return AVITO_AGAIN;
 }
@@ -3095,7 +3088,7 @@ static int avitoi_begin_value(struct avitoi_json *j, char c)
             return avitoi_begin_container(j, c, kind, child);
         case '"':
             avitoi_begin_string(j, kind == AVITOI_NO_KIND ? AVITOI_ROLE_DROP
-                                   : kind == AVITOI_INT ? AVITOI_ROLE_NUMBER : AVITOI_ROLE_KEEP,
+                                   : kind == AVITOI_INT ? AVITOI_ROLE_INT : AVITOI_ROLE_KEEP,
                                 kind == AVITOI_TEXT || j->lenient);
             break;
         case 't':
@@ -3105,7 +3098,9 @@ static int avitoi_begin_value(struct avitoi_json *j, char c)
             break;
         default:
             j->state = (c == '-') ? AVITOI_S_MINUS : (c == '0') ? AVITOI_S_ZERO : AVITOI_S_INT;
-            j->role = (kind == AVITOI_NO_KIND) ? AVITOI_ROLE_DROP : AVITOI_ROLE_NUMBER;
+            j->role = (uint8_t)(kind == AVITOI_INT  ? AVITOI_ROLE_INT
+                                : kind == AVITOI_E7 ? AVITOI_ROLE_E7
+                                                    : AVITOI_ROLE_DROP);
             j->word[0] = c;
             j->word_len = 1;
             break;
@@ -3130,7 +3125,7 @@ static int avitoi_key_found(struct avitoi_json *j, unsigned index)
     if ((f->seen & bit) != 0 && !f->schema->lenient) {
         return avitoi_bad(j, AVITO_ERR_DUPLICATE, field->key);
     }
-    f->field = ((f->seen & bit) == 0 && avitoi_wanted(j, field)) ? (index & 31u) : AVITOI_NO_FIELD;
+    f->field = ((f->seen & bit) == 0 && avitoi_wanted(j, field)) ? (uint8_t)index : (uint8_t)AVITOI_NO_FIELD;
     f->seen |= bit;
     return AVITO_AGAIN;
 }
@@ -3169,7 +3164,7 @@ static int avitoi_begin_key(struct avitoi_json *j, const char **p, const char *e
         if (j->streaming && j->level == 2) {
             avitoi_element_begins(j);
         }
-        rc = avitoi_open(j, AVITOI_FRAME_OBJ, f->schema);
+        rc = avitoi_open(j, AVITOI_FRAME_PAIR, f->schema);
         avitoi_top(j)->field = 0;
         avitoi_begin_string(j, AVITOI_ROLE_KEEP, false);
         j->in_key = true;
@@ -3181,7 +3176,7 @@ static int avitoi_begin_key(struct avitoi_json *j, const char **p, const char *e
         const size_t n = field->key_len;
         if ((size_t)(end - *p) > n && (*p)[n] == '"' && memcmp(*p, field->key, n) == 0) {
             *p += n + 1u;
-            f->next = (next + 1u) & 31u;
+            f->next = (uint8_t)(next + 1u);
             return avitoi_key_found(j, next);
         }
     }
@@ -3192,81 +3187,83 @@ static int avitoi_begin_key(struct avitoi_json *j, const char **p, const char *e
 
 /* ---- strings ---- */
 
-static int avitoi_number_done(struct avitoi_json *j)
+/* A number, or a string where a number belongs, is complete in j->word. */
+static int avitoi_number_done(struct avitoi_json *j, size_t len)
 {
-    if (j->role == AVITOI_ROLE_NUMBER) {
-        if (j->word_len > AVITOI_NUMBER_MAX) {
-            const int rc = avitoi_bad(j, AVITO_ERR_MODEL, avitoi_top(j)->schema->fields[avitoi_top(j)->field].key);
-            if (rc < 0) {
-                return rc;
-            }
-        } else {
-            avitoi_add_scalar(j, j->word, j->word_len);
+    const struct avitoi_frame *f = avitoi_top(j);
+    int64_t value = 0;
+    int32_t e7 = 0;
+    bool good = len <= AVITOI_NUMBER_MAX;
+    if (j->role == AVITOI_ROLE_E7) {
+        good = good && avitoi_parse_e7(j->word, len, &e7);
+        value = e7;
+    } else {
+        good = good && avitoi_parse_int(j->word, len, &value);
+    }
+    if (good) {
+        avitoi_add(j, "10", (uint32_t)value, (uint32_t)((uint64_t)value >> 32));
+    } else if (!f->schema->lenient) {
+        const int rc = avitoi_bad(j, AVITO_ERR_MODEL, f->schema->fields[f->field].key);
+        if (rc < 0) {
+            return rc;
         }
     }
     return avitoi_value_done(j);
 }
 
-/* A string where a number belongs: fine if it is one. An empty one counts as null. */
-static int avitoi_number_string_done(struct avitoi_json *j)
+/* A string that is kept: into the object, the pair or the list of strings on top. */
+static void avitoi_kept(struct avitoi_json *j)
 {
-    int64_t value;
-    const struct avitoi_frame *f = avitoi_top(j);
-    if (j->len == 0) {
-        return avitoi_value_done(j);
+    struct avitoi_frame *f = avitoi_top(j);
+    const char *text = j->mem.low_base + j->mem.low;
+    if (f->field == 0 && j->level == 3 && j->streaming && j->dst != NULL) {
+        j->id.ptr = j->dst - j->len;
+        j->id.len = j->len;
     }
-    if (j->len > AVITOI_NUMBER_MAX || !avitoi_parse_int(j->word, j->len, &value)) {
-        const int rc = f->schema->lenient
-                           ? AVITO_AGAIN
-                           : avitoi_bad(j, AVITO_ERR_MODEL, f->schema->fields[f->field].key);
-        return rc < 0 ? rc : avitoi_value_done(j);
+    if (j->dst != NULL) {
+        *j->dst = '\0';
     }
-    avitoi_add_scalar(j, j->word, j->len);
-    return avitoi_value_done(j);
+    if (j->measuring) {
+        if (j->cutting && j->len > j->cut_at) {
+            j->len = j->cut_at; /* what a cut text would have taken */
+        }
+        text = NULL;
+    }
+    j->mem.low += j->len + 1u;
+    if (f->kind <= AVITOI_FRAME_PAIR) {
+        avitoi_add_ref(j, "\"\"", text, j->len);
+    } else {
+        char *slot = avitoi_high(j, sizeof(avito_str));
+        f->seen++;
+        if (slot != NULL) {
+            avito_str element;
+            element.ptr = text;
+            element.len = j->len;
+            memcpy(slot, &element, sizeof element);
+        }
+    }
 }
 
 static int avitoi_string_done(struct avitoi_json *j)
 {
-    const bool in_key = j->in_key;
-    j->in_key = false;
     if (j->role == AVITOI_ROLE_KEEP) {
-        const char *text = j->measuring ? NULL : j->mem.low_base + j->mem.low;
-        if (avitoi_in_element(j) && j->level == 3 && avitoi_top(j)->field == 0 && j->dst != NULL) {
-            j->id.ptr = j->dst - j->len;
-            j->id.len = j->len;
+        avitoi_kept(j);
+    }
+    if (j->in_key) {
+        j->in_key = false;
+        j->state = AVITOI_S_COLON;
+        if (j->role == AVITOI_ROLE_KEY) {
+            return avitoi_key_done(j);
         }
-        if (j->dst != NULL) {
-            *j->dst = '\0';
-        }
-        if (j->cutting && j->len > j->cut_at) {
-            j->len = j->cut_at; /* measuring what a cut text would have taken */
-        }
-        j->mem.low += j->len + 1u;
-        if (!avitoi_fits(j)) {
-            text = NULL;
-        }
-        if (avitoi_top(j)->kind == AVITOI_FRAME_OBJ) {
-            avitoi_add_ref(j, text, j->len, "\"\"");
-        } else {
-            avito_str element;
-            char *slot;
-            element.ptr = text;
-            element.len = j->len;
-            avitoi_top(j)->seen++;
-            slot = avitoi_high(j, sizeof element);
-            if (slot != NULL) {
-                memcpy(slot, &element, sizeof element);
-            }
-        }
-        if (in_key) { /* of a map: its value is the pair's second field */
+        if (j->role == AVITOI_ROLE_KEEP) { /* of a map: the value is the pair's second field */
             avitoi_top(j)->field = 1;
         }
+        return AVITO_AGAIN;
     }
-    if (in_key) {
-        j->state = AVITOI_S_COLON;
-        return j->role == AVITOI_ROLE_KEY ? avitoi_key_done(j) : AVITO_AGAIN;
+    if (j->role == AVITOI_ROLE_INT && j->len > 0) { /* an empty one counts as null */
+        return avitoi_number_done(j, j->len);
     }
-    return j->role == AVITOI_ROLE_NUMBER ? avitoi_number_string_done(j) : avitoi_value_done(j);
+    return avitoi_value_done(j);
 }
 
 /* Out of room: a text that may be cut ends here, at a whole code point; a key or number is too long
@@ -3537,7 +3534,7 @@ static int avitoi_number(struct avitoi_json *j, const char **p, const char *end)
     for (; *p < end; *p += 1) {
         const unsigned next = avitoi_number_next(j->state, **p);
         if (next == AVITOI_S_AFTER) {
-            return avitoi_number_done(j);
+            return j->role == AVITOI_ROLE_DROP ? avitoi_value_done(j) : avitoi_number_done(j, j->word_len);
         }
         if (next == AVITOI_S_BROKEN) {
             return avitoi_broken(j, AVITO_ERR_JSON);
@@ -3678,76 +3675,74 @@ static void avitoi_json_begin(struct avitoi_json *j, const struct avitoi_schema 
  * >>45 DECODER
  * ======================================================================= */
 
-/* Puts one value of a skeleton into its place `at` in the struct. */
-static int avitoi_store(const struct avitoi_field *field, const char *text, const jsmntok_t *value,
-                        const char *low, const struct avitoi_ref *ref, char *at)
+/* Puts one value into its place in the struct. */
+static void avitoi_store(const struct avitoi_json *j, const struct avitoi_field *field,
+                         const struct avitoi_ref *ref, char *model)
 {
-    const char *number = text + value->start;
-    const size_t len = (size_t)(value->end - value->start);
-    int64_t integer;
-    int32_t e7;
+    char *at = model + field->offset;
+    const char *low = j->mem.low_base + ref->at;
     switch ((int)field->kind) {
-        case AVITOI_INT:
-            if (!avitoi_parse_int(number, len, &integer)) {
-                return AVITO_ERR_MODEL;
-            }
-            memcpy(at, &integer, sizeof integer);
-            return AVITO_OK;
-        case AVITOI_E7:
-            if (!avitoi_parse_e7(number, len, &e7)) {
-                return AVITO_ERR_MODEL;
-            }
-            memcpy(at, &e7, sizeof e7);
-            return AVITO_OK;
+        case AVITOI_INT: {
+            const int64_t value = (int64_t)((uint64_t)ref->len << 32 | ref->at);
+            memcpy(at, &value, sizeof value);
+            break;
+        }
+        case AVITOI_E7: {
+            const int32_t value = (int32_t)ref->at;
+            memcpy(at, &value, sizeof value);
+            break;
+        }
         case AVITOI_BOOL: {
-            const bool pair[2] = {*number == 't', true};
+            const bool pair[2] = {ref->at != 0, true};
             memcpy(at, pair, sizeof pair);
-            return AVITO_OK;
+            break;
         }
-        case AVITOI_OBJ: {
-            const char *child = low + ref->at;
-            memcpy(at, &child, sizeof child);
-            return AVITO_OK;
-        }
+        case AVITOI_OBJ:
+            memcpy(at, &low, sizeof low);
+            break;
         default: { /* a string, or the items and count of a list: both are a pointer and a number */
+            const bool list = field->kind == AVITOI_ARR || field->kind == AVITOI_MAP ||
+                              field->kind == AVITOI_STRS;
             avito_str s;
-            s.ptr = (ref->len == 0 && value->type == JSMN_ARRAY) ? NULL : low + ref->at;
+            s.ptr = (list && ref->len == 0) ? NULL : low;
             s.len = ref->len;
             memcpy(at, &s, sizeof s);
-            return AVITO_OK;
+            break;
         }
     }
 }
 
-/* Fills `model` from the skeleton of the object that has just closed. */
+static void avitoi_decode_pair(const struct avitoi_json *j, const struct avitoi_frame *f,
+                               char *model)
+{
+    const struct avitoi_ref *refs = avitoi_refs(j, f);
+    unsigned i;
+    for (i = 0; i < f->members; i++) {
+        avitoi_store(j, &f->schema->fields[i], &refs[i], model);
+    }
+}
+
+/* Fills `model` from the skeleton and the values of the object that has just closed. */
 static int avitoi_decode(struct avitoi_json *j, const struct avitoi_frame *f, jsmntok_t *tokens,
-                         void *model)
+                         char *model)
 {
     const struct avitoi_schema *schema = f->schema;
     const unsigned expected = 1u + 2u * f->members;
-    const struct avitoi_ref *ref = avitoi_refs(j, f);
-    char *text = avitoi_text(j, f);
-    size_t len = f->text;
+    const struct avitoi_ref *refs = avitoi_refs(j, f);
+    char *text = (char *)(avitoi_refs(j, f) + schema->count);
+    size_t len = f->members * AVITOI_MEMBER;
     jsmn_parser parser;
     unsigned i;
-    if (f->members == 0) {
+    if (len == 0) {
         text[len++] = '{';
     }
     text[len++] = '}';
-    memset(model, 0, schema->size);
     jsmn_init(&parser);
     if (jsmn_parse(&parser, text, len, tokens, expected) != (int)expected) {
         return AVITO_ERR_JSON; /* cannot happen: the filter wrote it */
     }
-    for (i = 1; i < expected; i += 2) {
-        const struct avitoi_field *field = &schema->fields[text[tokens[i].start] - 'A'];
-        const jsmntok_t *value = &tokens[i + 1u];
-        if (avitoi_store(field, text, value, j->mem.low_base, ref,
-                         (char *)model + field->offset) != AVITO_OK) {
-            j->culprit = field->key;
-            return AVITO_ERR_MODEL;
-        }
-        ref += (value->type != JSMN_PRIMITIVE) ? 1 : 0;
+    for (i = 0; i < f->members; i++) {
+        avitoi_store(j, &schema->fields[text[tokens[1u + 2u * i].start] - 'A'], &refs[i], model);
     }
     if (schema->finish != NULL) {
         schema->finish(j, model);
