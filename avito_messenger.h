@@ -2621,6 +2621,7 @@ enum { AVITOI_ROLE_DROP, AVITOI_ROLE_KEEP, AVITOI_ROLE_KEY, AVITOI_ROLE_INT, AVI
 #define AVITOI_NO_FIELD  31u
 
 static int avitoi_value_done(struct avitoi_json *j);
+static int avitoi_string(struct avitoi_json *j, const char **pp, const char *end);
 static int avitoi_decode(struct avitoi_json *j, const struct avitoi_frame *f, jsmntok_t *tokens,
                          char *model);
 static void avitoi_decode_pair(const struct avitoi_json *j, const struct avitoi_frame *f,
@@ -2923,7 +2924,7 @@ static int avitoi_value_done(struct avitoi_json *j)
 
 /* ---- the beginning of values ---- */
 
-/* The kinds that a value may have which begins with `c`, as bits. */
+/* The kinds that a value may have which begins with `c`, as bits; 0: no value begins so. */
 static unsigned avitoi_kinds(char c)
 {
     switch (c) {
@@ -2939,7 +2940,7 @@ static unsigned avitoi_kinds(char c)
         case 'n':
             return ~0u;
         default:
-            return 1u << AVITOI_INT | 1u << AVITOI_E7;
+            return (c == '-' || (c >= '0' && c <= '9')) ? 1u << AVITOI_INT | 1u << AVITOI_E7 : 0u;
     }
 }
 
@@ -3059,7 +3060,7 @@ static void avitoi_begin_string(struct avitoi_json *j, unsigned role, bool cutta
     }
 }
 
-static int avitoi_begin_literal(struct avitoi_json *j, char c, unsigned kind)
+static void avitoi_begin_literal(struct avitoi_json *j, char c, unsigned kind)
 {
     const char *word = (c == 't') ? "true" : (c == 'f') ? "false" : "null";
     j->state = AVITOI_S_LITERAL;
@@ -3067,46 +3068,55 @@ static int avitoi_begin_literal(struct avitoi_json *j, char c, unsigned kind)
     if (kind == AVITOI_BOOL && c != 'n') {
         avitoi_add(j, "10", c == 't' ? 1u : 0u, 0);
     }
-    return AVITO_AGAIN;
 }
 
-static int avitoi_begin_value(struct avitoi_json *j, char c)
+static void avitoi_begin_number(struct avitoi_json *j, char c, unsigned kind)
 {
+    j->state = (c == '-') ? AVITOI_S_MINUS : (c == '0') ? AVITOI_S_ZERO : AVITOI_S_INT;
+    j->role = (uint8_t)(kind == AVITOI_INT  ? AVITOI_ROLE_INT
+                        : kind == AVITOI_E7 ? AVITOI_ROLE_E7
+                                            : AVITOI_ROLE_DROP);
+    j->word[0] = c;
+    j->word_len = 1;
+}
+
+/* At the first byte of a value. As much of it as is there is read at once. */
+static int avitoi_begin_value(struct avitoi_json *j, const char **p, const char *end)
+{
+    const char c = **p;
     const struct avitoi_schema *child = NULL;
     unsigned kind;
     int rc;
-    if (memchr("{[\"tfn-0123456789", c, 17) == NULL) {
+    if (avitoi_kinds(c) == 0) {
         return avitoi_broken(j, AVITO_ERR_JSON);
     }
     rc = avitoi_expect(j, c, &kind, &child);
     if (rc < 0) {
         return rc;
     }
+    *p += 1;
     switch (c) {
         case '{':
         case '[':
             return avitoi_begin_container(j, c, kind, child);
         case '"':
+            if (j->depth == 0) {
+                return avitoi_broken(j, AVITO_ERR_MODEL);
+            }
             avitoi_begin_string(j, kind == AVITOI_NO_KIND ? AVITOI_ROLE_DROP
                                    : kind == AVITOI_INT ? AVITOI_ROLE_INT : AVITOI_ROLE_KEEP,
                                 kind == AVITOI_TEXT || j->lenient);
-            break;
+            return avitoi_string(j, p, end);
         case 't':
         case 'f':
         case 'n':
-            (void)avitoi_begin_literal(j, c, kind);
+            avitoi_begin_literal(j, c, kind);
             break;
         default:
-            j->state = (c == '-') ? AVITOI_S_MINUS : (c == '0') ? AVITOI_S_ZERO : AVITOI_S_INT;
-            j->role = (uint8_t)(kind == AVITOI_INT  ? AVITOI_ROLE_INT
-                                : kind == AVITOI_E7 ? AVITOI_ROLE_E7
-                                                    : AVITOI_ROLE_DROP);
-            j->word[0] = c;
-            j->word_len = 1;
+            avitoi_begin_number(j, c, kind);
             break;
     }
-    return (j->depth == 0 && j->state != AVITOI_S_KEY_OR_END) ? avitoi_broken(j, AVITO_ERR_MODEL)
-                                                              : AVITO_AGAIN;
+    return (j->depth == 0) ? avitoi_broken(j, AVITO_ERR_MODEL) : AVITO_AGAIN;
 }
 
 /* ---- keys ---- */
@@ -3157,7 +3167,7 @@ static int avitoi_begin_key(struct avitoi_json *j, const char **p, const char *e
     if (j->skip > 0 || f == NULL) {
         avitoi_begin_string(j, AVITOI_ROLE_DROP, false);
         j->in_key = true;
-        return AVITO_AGAIN;
+        return avitoi_string(j, p, end);
     }
     if (f->kind == AVITOI_FRAME_MAP) {
         int rc;
@@ -3168,7 +3178,7 @@ static int avitoi_begin_key(struct avitoi_json *j, const char **p, const char *e
         avitoi_top(j)->field = 0;
         avitoi_begin_string(j, AVITOI_ROLE_KEEP, false);
         j->in_key = true;
-        return rc;
+        return rc < 0 ? rc : avitoi_string(j, p, end);
     }
     schema = f->schema;
     for (next = f->next; next < schema->count && next < f->next + 2u; next++) {
@@ -3182,7 +3192,7 @@ static int avitoi_begin_key(struct avitoi_json *j, const char **p, const char *e
     }
     avitoi_begin_string(j, AVITOI_ROLE_KEY, false);
     j->in_key = true;
-    return AVITO_AGAIN;
+    return avitoi_string(j, p, end);
 }
 
 /* ---- strings ---- */
@@ -3266,90 +3276,146 @@ static int avitoi_string_done(struct avitoi_json *j)
     return avitoi_value_done(j);
 }
 
-/* Out of room: a text that may be cut ends here, at a whole code point; a key or number is too long
- * to be one; anything else does not fit the arena and is only counted from here on. */
-static void avitoi_no_room(struct avitoi_json *j, const char *p, size_t n, bool ascii)
+/* No room for a code point: a text that may be cut ends here; a key or number is too long to be one;
+ * anything else does not fit the arena and is only counted from here on. */
+static void avitoi_no_room(struct avitoi_json *j, size_t n)
 {
-    if (j->role == AVITOI_ROLE_KEEP && j->cutting && j->len + j->room >= j->cut_at) {
-        if (ascii) {
-            memcpy(j->dst, p, j->room);
-            j->dst += j->room;
-            j->len += j->room;
-        }
+    if (j->role == AVITOI_ROLE_KEEP && j->cutting && j->len + n > j->cut_at) {
         j->was_cut = true;
         j->frozen = true;
-        j->room = 0;
         return;
     }
-    if (j->role == AVITOI_ROLE_KEEP) {
-        j->measuring = true;
-    }
+    j->measuring = j->measuring || j->role == AVITOI_ROLE_KEEP;
     j->dst = NULL;
     j->len += n;
 }
 
-/* Decoded bytes of a string: an ASCII run, or one whole code point. */
-static void avitoi_put(struct avitoi_json *j, const char *p, size_t n, bool ascii)
+/* One decoded code point of a string. */
+static void avitoi_put(struct avitoi_json *j, const char *p, size_t n)
 {
-    if (j->dst == NULL) {
-        j->len += n;
-        return;
-    }
     if (j->frozen) {
         return;
     }
-    if (n > j->room) {
-        avitoi_no_room(j, p, n, ascii);
+    if (j->dst != NULL && n > j->room) {
+        avitoi_no_room(j, n);
         return;
     }
-    memcpy(j->dst, p, n);
-    j->dst += n;
-    j->room -= n;
     j->len += n;
+    if (j->dst != NULL) {
+        j->room -= n;
+        for (; n > 0; n--) {
+            *j->dst++ = *p++;
+        }
+    }
 }
 
-/* Length of the run at `p` of bytes that stand for themselves: printable ASCII but " and \. */
-static size_t avitoi_plain_run(const char *p, const char *end)
-{
-    const char *start = p;
 #if AVITO_WITH_SIMD
-    const __m128i quote = _mm_set1_epi8('"'), backslash = _mm_set1_epi8('\\');
-    const __m128i space = _mm_set1_epi8(' ');
-    while (end - p >= 16) {
-        const __m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
-        const __m128i special = _mm_or_si128(_mm_cmplt_epi8(v, space), /* control, or above 0x7f */
-                                             _mm_or_si128(_mm_cmpeq_epi8(v, quote),
-                                                          _mm_cmpeq_epi8(v, backslash)));
-        const unsigned mask = (unsigned)_mm_movemask_epi8(special);
-        if (mask != 0) {
-            return (size_t)(p - start) + (size_t)__builtin_ctz((unsigned)mask);
-        }
-        p += 16;
+#define AVITOI_STRIDE 16
+typedef unsigned avitoi_bits;
+
+/* Which of sixteen bytes do not stand for themselves: bit 0 for the first. */
+static avitoi_bits avitoi_special(const char *p, char *copy)
+{
+    const __m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
+    const __m128i special = _mm_or_si128(
+        _mm_cmplt_epi8(v, _mm_set1_epi8(' ')), /* a control byte, or one above 0x7f */
+        _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('"')), _mm_cmpeq_epi8(v, _mm_set1_epi8('\\'))));
+    if (copy != NULL) {
+        _mm_storeu_si128((__m128i *)(void *)copy, v);
     }
+    return (unsigned)_mm_movemask_epi8(special);
+}
+
+static size_t avitoi_first(avitoi_bits special)
+{
+    return (size_t)(unsigned)__builtin_ctz(special);
+}
 #else
-    const uint64_t ones = ~(uint64_t)0 / 255u, tops = ones << 7;
-    while (end - p >= 8) { /* eight bytes at once: the top bit of each tells whether it is special */
-        uint64_t v, special;
-        memcpy(&v, p, sizeof v);
-        special = v | ((v - ones * ' ') & ~v) |
-                  (((v ^ ones * '"') - ones) & ~(v ^ ones * '"')) |
-                  (((v ^ ones * '\\') - ones) & ~(v ^ ones * '\\'));
-        if ((special & tops) != 0) {
+#define AVITOI_STRIDE 8
+typedef uint64_t avitoi_bits;
+
+/* The same of eight bytes, in portable C: the top bit of each byte tells. */
+static avitoi_bits avitoi_special(const char *p, char *copy)
+{
+    const uint64_t ones = ~(uint64_t)0 / 255u;
+    uint64_t v, quote, backslash;
+    memcpy(&v, p, sizeof v);
+    if (copy != NULL) {
+        memcpy(copy, &v, sizeof v);
+    }
+    quote = v ^ ones * '"';
+    backslash = v ^ ones * '\\';
+    return (v | ((v - ones * ' ') & ~v) | ((quote - ones) & ~quote) |
+            ((backslash - ones) & ~backslash)) & (ones << 7);
+}
+
+/* How many bytes are surely before the first special one: the exact number needs the byte order. */
+static size_t avitoi_first(avitoi_bits special)
+{
+    (void)special;
+    return 0;
+}
+#endif
+
+static bool avitoi_is_plain(char c)
+{
+    return avitoi_byte(c) >= ' ' && avitoi_byte(c) < 0x80 && c != '"' && c != '\\';
+}
+
+static bool avitoi_is_two_bytes(const char *p)
+{
+    return avitoi_byte(p[0]) >= 0xc2 && avitoi_byte(p[0]) <= 0xdf &&
+           (avitoi_byte(p[1]) & 0xc0u) == 0x80u;
+}
+
+/* The end of the run at `p` of bytes that stand for themselves: printable ASCII but " and \, and
+ * whole sequences of two bytes. With room for it the run is copied on the way; a stride may write
+ * beyond the run, but not beyond the room. */
+static const char *avitoi_plain(struct avitoi_json *j, const char *p, const char *end)
+{
+    const bool keeps = j->dst != NULL && !j->frozen;
+    const char *start = p;
+    const char *limit = end;
+    char *dst = keeps ? j->dst : NULL;
+    if (keeps && (size_t)(end - p) > j->room) {
+        limit = p + j->room;
+    }
+    for (;;) {
+        while (limit - p >= AVITOI_STRIDE) {
+            const avitoi_bits special = avitoi_special(p, keeps ? dst + (p - start) : NULL);
+            if (special != 0) {
+                p += avitoi_first(special);
+                break;
+            }
+            p += AVITOI_STRIDE;
+        }
+        for (; p < limit && avitoi_is_plain(*p); p++) {
+            if (keeps) {
+                dst[p - start] = *p;
+            }
+        }
+        if (limit - p < 2 || !avitoi_is_two_bytes(p)) {
             break;
         }
-        p += 8;
+        for (; limit - p >= 2 && avitoi_is_two_bytes(p); p += 2) {
+            if (keeps) {
+                dst[p - start] = p[0];
+                dst[p - start + 1] = p[1];
+            }
+        }
     }
-#endif
-    while (p < end && avitoi_byte(*p) >= ' ' && avitoi_byte(*p) < 0x80 && *p != '"' && *p != '\\') {
-        p++;
+    j->len += (j->frozen) ? 0u : (size_t)(p - start);
+    if (keeps) {
+        j->dst += p - start;
+        j->room -= (size_t)(p - start);
     }
-    return (size_t)(p - start);
+    return p;
 }
 
 static void avitoi_put_point(struct avitoi_json *j, uint32_t point)
 {
     char utf8[4];
-    avitoi_put(j, utf8, avitoi_utf8_put(point, utf8), false);
+    avitoi_put(j, utf8, avitoi_utf8_put(point, utf8));
 }
 
 /* A complete \uXXXX. Halves of a surrogate pair wait for each other; one alone is U+FFFD. */
@@ -3398,7 +3464,7 @@ static int avitoi_escape(struct avitoi_json *j, char c)
         return avitoi_broken(j, AVITO_ERR_JSON);
     }
     j->state = AVITOI_S_STRING;
-    avitoi_put(j, &to[at - from], 1, true);
+    avitoi_put(j, &to[at - from], 1);
     return AVITO_AGAIN;
 }
 
@@ -3440,7 +3506,7 @@ static int avitoi_utf8_byte(struct avitoi_json *j, char c)
     j->utf8[j->utf8_len++] = c;
     j->utf8_left--;
     if (j->utf8_left == 0) {
-        avitoi_put(j, j->utf8, j->utf8_len, false);
+        avitoi_put(j, j->utf8, j->utf8_len);
     }
     return AVITO_AGAIN;
 }
@@ -3453,15 +3519,15 @@ static int avitoi_string(struct avitoi_json *j, const char **pp, const char *end
     while (p < end && rc == AVITO_AGAIN && j->state == AVITOI_S_STRING) {
         uint16_t unit;
         if (j->utf8_left == 0) {
-            const size_t run = avitoi_plain_run(p, end);
-            if (run > 0) {
-                avitoi_put(j, p, run, true);
-                p += run;
-                continue;
+            p = avitoi_plain(j, p, end);
+            if (p == end) {
+                break;
             }
         }
         if (j->utf8_left > 0 || avitoi_byte(*p) >= 0x80) {
             rc = avitoi_utf8_byte(j, *p++);
+        } else if (avitoi_is_plain(*p)) { /* no room for it */
+            avitoi_put(j, p++, 1);
         } else if (*p == '"') {
             *pp = p + 1;
             return avitoi_string_done(j);
@@ -3532,7 +3598,10 @@ static unsigned avitoi_number_next(unsigned state, char c)
 static int avitoi_number(struct avitoi_json *j, const char **p, const char *end)
 {
     for (; *p < end; *p += 1) {
-        const unsigned next = avitoi_number_next(j->state, **p);
+        unsigned next = j->state;
+        if (next != AVITOI_S_INT || **p < '0' || **p > '9') {
+            next = avitoi_number_next(next, **p);
+        }
         if (next == AVITOI_S_AFTER) {
             return j->role == AVITOI_ROLE_DROP ? avitoi_value_done(j) : avitoi_number_done(j, j->word_len);
         }
@@ -3585,9 +3654,11 @@ static int avitoi_structure(struct avitoi_json *j, const char **p, const char *e
             return (c == '}' || c == ']') ? avitoi_close(j, c) : avitoi_broken(j, AVITO_ERR_JSON);
         case AVITOI_S_VALUE_OR_END:
         case AVITOI_S_VALUE:
-            *p += 1;
-            return (c == ']' && j->state == AVITOI_S_VALUE_OR_END) ? avitoi_close(j, c)
-                                                                   : avitoi_begin_value(j, c);
+            if (c == ']' && j->state == AVITOI_S_VALUE_OR_END) {
+                *p += 1;
+                return avitoi_close(j, c);
+            }
+            return avitoi_begin_value(j, p, end);
         default: /* behind the end */
             return avitoi_broken(j, AVITO_ERR_JSON);
     }
@@ -3634,7 +3705,7 @@ static int avitoi_json_feed(struct avitoi_json *j, const char *data, size_t len,
                 rc = avitoi_number(j, &p, end);
                 break;
             default:
-                if (c == ' ' || c == '\n' || c == '\r' || c == '\t') {
+                if (avitoi_byte(c) <= ' ' && (c == ' ' || c == '\n' || c == '\r' || c == '\t')) {
                     p++;
                 } else {
                     rc = avitoi_structure(j, &p, end);
