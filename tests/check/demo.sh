@@ -1,0 +1,30 @@
+#!/bin/sh
+# The demo goes through, and notices when something is not as it expects.
+log=build/logs/demo.txt
+mkdir -p build/logs
+
+# say STATUS WHAT
+say() {
+    if [ "$1" -eq 0 ]; then
+        echo "ok - $2"
+    else
+        echo "not ok - $2"
+        tail -n 40 $log | sed 's/^/#   /'
+    fi
+}
+
+sh examples/demo/run.sh >$log 2>&1
+say $? "the demo goes through, every call as expected"
+! grep -q 'client-secret-for-tests' $log
+say $? "its transcript holds no secret"
+set -f # the * of a fault plan is no file name
+for options in "--bare-array" "--fault *:chunked=7,chunk_extras:0" "--fault *:until_close:0"; do
+    # shellcheck disable=SC2086
+    sh examples/demo/run.sh $options >$log 2>&1
+    say $? "the same with $options"
+done
+for fault in delete_message:status=404:1 upload_image:corrupt=99:1 get_messages:cut=300:1 \
+    mark_chat_as_read:status=500:1 subscribe_webhook:status=400:1; do
+    ! sh examples/demo/run.sh --fault $fault >$log 2>&1
+    say $? "it notices $fault"
+done
