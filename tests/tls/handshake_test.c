@@ -258,6 +258,31 @@ static int talk_with(int min, int max, const char *ciphers)
     return rc;
 }
 
+/* What the client offers: read in its first record. */
+static void client_hello(void **state)
+{
+    const unsigned char *hello;
+    char *bytes = NULL;
+    long len;
+    (void)state;
+    peer_init(&peer, "good-ec");
+    side_init(&side, &peer);
+    peer.raw = (const unsigned char *)""; /* a server that says nothing */
+    peer.ending = PEER_KEEP;
+    assert_int_equal(side_open(&side), AVITO_AGAIN);
+    len = BIO_get_mem_data(SSL_get_rbio(peer.ssl), &bytes);
+    hello = (const unsigned char *)bytes;
+    assert_true(len > 60 && hello[0] == 22 && hello[5] == 1);
+    assert_memory_equal(hello + 1, "\x03\x03", 2); /* TLS 1.2 */
+    assert_memory_equal(hello + 9, "\x03\x03", 2);
+    assert_int_equal(hello[43], 0);                      /* no session */
+    assert_int_equal(hello[44] << 8 | hello[45], 2 * 6); /* six suites */
+    assert_non_null(memmem(hello, (size_t)len, "\x08http/1.1", 9));
+    assert_non_null(memmem(hello, (size_t)len, PEER_HOST, strlen(PEER_HOST)));
+    side_close(&side);
+    peer_free(&peer);
+}
+
 static void versions_and_suites(void **state)
 {
     static const char *const good[] = {"ECDHE-RSA-AES128-GCM-SHA256", "ECDHE-RSA-AES256-GCM-SHA384",
@@ -435,6 +460,7 @@ int main(void)
         cmocka_unit_test(configure_cannot_loosen),
         cmocka_unit_test(time_and_entropy),
         cmocka_unit_test(host_names),
+        cmocka_unit_test(client_hello),
         cmocka_unit_test(versions_and_suites),
         cmocka_unit_test(alpn),
         cmocka_unit_test(any_split),

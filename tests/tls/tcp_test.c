@@ -332,13 +332,24 @@ static void bytes_and_the_end(void **state)
     assert_int_equal(transport.functions->wait(transport.ctx, AVITO_WANT_READ, 5000), AVITO_OK);
     assert_int_equal(transport.functions->recv(transport.ctx, text, 0), AVITO_IO_AGAIN);
     assert_int_equal(transport.functions->recv(transport.ctx, text, 4), 4);
-    close(fd);
+    assert_int_equal(transport.functions->recv(transport.ctx, text, 2), 2);
+    /* Right after a whole request the kernel is not asked; in the middle of one it is. */
+    assert_int_equal(send(fd, "abcd", 4, 0), 4);
+    assert_int_equal(transport.functions->send(transport.ctx, "x", 1, 0), 1);
+    assert_int_equal(transport.functions->recv(transport.ctx, text, 1), AVITO_IO_AGAIN);
+    assert_int_equal(transport.functions->wants(transport.ctx), AVITO_WANT_READ);
+    assert_int_equal(transport.functions->recv(transport.ctx, text, 1), 1);
+    assert_int_equal(transport.functions->send(transport.ctx, "x", 1, 1), 1);
+    assert_int_equal(transport.functions->recv(transport.ctx, text, 1), 1);
+    assert_int_equal(recv(fd, text, 1, 0), 1);
+    assert_int_equal(shutdown(fd, SHUT_WR), 0);
     n = transport.functions->recv(transport.ctx, text, sizeof text);
     assert_int_equal(n, 2); /* what is there comes before the end */
     assert_int_equal(transport.functions->wait(transport.ctx, AVITO_WANT_READ, 5000), AVITO_OK);
     assert_int_equal(transport.functions->recv(transport.ctx, text, sizeof text), AVITO_IO_CLOSED);
     assert_int_equal(transport.functions->recv(transport.ctx, text, sizeof text), AVITO_IO_CLOSED);
     finish();
+    close(fd);
     close(server);
 }
 
