@@ -98,6 +98,29 @@ def sending():
         check(turns and int(turns.group(1)) >= 3, "02_send_text_event_loop did its waiting in poll()", out)
 
 
+def readme():
+    """The program of the README's first screen, word for word but for the address of the service."""
+    with open("README.md", encoding="utf-8") as file:
+        program = re.search(r"```c\n(.*?)```", file.read(), re.S).group(1)
+    with Simulator("--chats", "3") as service:
+        there = (f'.host = "localhost", .port = {service.ports["tls"]}, .client_id =',
+                 f'"{CERTS}/roots.pem"')
+        program = program.replace(".client_id =", there[0], 1).replace(
+            '"/etc/ssl/certs/ca-certificates.crt"', there[1], 1)
+        with open(f"{OUT}/readme.c", "w", encoding="utf-8") as file:
+            file.write(program)
+        done = subprocess.run([os.environ.get("CC", "gcc"), "-I.", f"{OUT}/readme.c", "-o",
+                               f"{OUT}/readme", "-lbearssl", *STRICT], stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True, check=False)
+        check(all(part in program for part in there) and done.returncode == 0,
+              "the README's program builds", done.stdout)
+        out, _ = run(service, "readme")
+        all_chats = service.door("chats")["chats"]
+        check(out == "answered 3 chats\n" and len(all_chats) == 3
+              and all(c["unread"] == 0 and c["messages"] == 2 for c in all_chats),
+              "the README's program answers everybody", out)
+
+
 def chats():
     with Simulator("--chats", "0") as service:
         ids = []
@@ -204,7 +227,7 @@ def main():
     os.makedirs(OUT)
     for path in sorted(glob.glob("examples/[0-9][0-9]_*.c")):
         build(path)
-    for part in (sending, chats, images, own_transport, notifications, errors):
+    for part in (readme, sending, chats, images, own_transport, notifications, errors):
         part()
 
 
