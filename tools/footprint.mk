@@ -1,7 +1,8 @@
 # What the library costs on a chip: tools/footprint/footprint.py.
 
 FOOTPRINT_PACKAGES := gcc-arm-none-eabi libnewlib-arm-none-eabi binutils-arm-none-eabi \
-    gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf libjsmn-dev libbearssl-dev python3
+    gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf qemu-system-arm qemu-system-misc \
+    libjsmn-dev libbearssl-dev python3
 
 .PHONY: footprint footprint-accept footprint-packages
 footprint-packages:
