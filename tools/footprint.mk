@@ -2,7 +2,7 @@
 
 FOOTPRINT_PACKAGES := gcc-arm-none-eabi libnewlib-arm-none-eabi binutils-arm-none-eabi \
     gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf qemu-system-arm qemu-system-misc \
-    libjsmn-dev libbearssl-dev python3
+    libjsmn-dev libbearssl-dev libssl-dev libcjson-dev libhttp-parser-dev openssl curl python3
 
 .PHONY: footprint footprint-accept footprint-packages
 footprint-packages:

@@ -12,6 +12,7 @@ more than 2 % in a commit without a line "Footprint: why" in its message, and on
 which goals are missed.
 """
 import argparse
+import json
 import os
 import re
 import socket
@@ -23,6 +24,9 @@ TOP = os.path.dirname(os.path.dirname(HERE))
 OUT = os.path.join(TOP, "build", "footprint")
 FIGURES = os.path.join(HERE, "figures.txt")
 sys.path.insert(0, HERE)
+sys.path.insert(0, os.path.join(TOP, "examples", "firmware"))
+import boards  # noqa: E402
+import run as firmware_run  # noqa: E402
 import stack  # noqa: E402
 
 TARGETS = {
@@ -183,8 +187,6 @@ def write_answers():
 def probe(name):
     """Runs probe.c on the board of this processor: call -> (instructions, arena, sent, received)."""
     firmware, target, board = os.path.join(TOP, "examples", "firmware"), Target(name), PROBES[name]
-    sys.path.insert(0, firmware)
-    import boards
     sources = [os.path.join(firmware, n) for n in ("startup.c", "semihosting.c", "say.c", f"board/{board}.c")]
     elf = target.path("probe.elf")
     flags = [f for f in CFLAGS if f not in ("-std=c99", "-fstack-usage", "-fcallgraph-info=su")]
@@ -211,6 +213,77 @@ def probe_table():
         print(f"{call:50s}" + "".join(f"{results[n][call][0]:13,d}" for n in PROBES)
               + f"{arena:13,d}{sent:7,d}{received:10,d}")
     return {("Cortex-M3", "arena, " + call): row[1] for call, row in results["Cortex-M3"].items() if row[1] > 0}
+
+
+# ---- bytes on the wire, on this machine against the simulated service ----
+
+def wire(*arguments, kind="ec"):
+    """situation -> (sent, received, round trips), with a service of its own that has one unread chat."""
+    simulator = firmware_run.Simulator(kind, 1)
+    try:
+        port = simulator.ports["tls" if arguments[0] == "tls" else "tcp"]
+        text = run([OUT + "/wire", arguments[0], str(port), *arguments[1:]])
+        rows = [[w.strip() for w in line.split("|")] for line in text.splitlines()]
+        chat = next(row[1] for row in rows if row[0] == "wire-chat")
+        return {row[1]: tuple(map(int, row[2:])) for row in rows if row[0] == "wire"}, curl(simulator, chat)
+    finally:
+        simulator.close()
+
+
+def curl(simulator, chat):
+    """call -> bytes of the request that curl makes for it: head and body."""
+    base = f"http://127.0.0.1:{simulator.ports['tcp']}"
+    messenger = f"{base}/messenger/v1/accounts/350000001/chats/{chat}"
+    token = ["-d", "grant_type=client_credentials&client_id=client-id-for-tests"
+                   "&client_secret=client-secret-for-tests-0123456789abcdef", base + "/token"]
+    held = json.loads(run(["curl", "-sS", *token]))["access_token"]
+    auth = ["-H", "Authorization: Bearer " + held]
+    calls = {"token": token,
+             "poll": auth + [f"{base}/messenger/v2/accounts/350000001/chats?unread_only=true&limit=1"],
+             "send": auth + ["-H", "Content-Type: application/json", "-d",
+                             '{"message":{"text":"Hello"},"type":"text"}', messenger + "/messages"],
+             "read": auth + ["-X", "POST", messenger + "/read"]}
+    host = f"Host: api.avito.ru:{simulator.ports['tcp']}"  # as our requests have it
+    return {name: size_of_request(host, words) for name, words in calls.items()}
+
+
+def size_of_request(host, words):
+    """Lets curl talk to a socket of ours and counts what it sends."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        words = [re.sub(r"^http://127.0.0.1:\d+", f"http://127.0.0.1:{port}", word) for word in words]
+        with subprocess.Popen(["curl", "-sS", "-o", "/dev/null", "-H", host, *words]):
+            with listener.accept()[0] as connection:
+                request = b""
+                while b"\r\n\r\n" not in request:
+                    request += connection.recv(65536)
+                head, _, body = request.partition(b"\r\n\r\n")
+                length = re.search(rb"(?i)content-length: (\d+)", head)
+                missing = (int(length.group(1)) if length else 0) - len(body)
+                while missing > 0:
+                    missing -= len(connection.recv(missing))
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+                return len(head) + 4 + (int(length.group(1)) if length else 0)
+
+
+def wire_table():
+    """Prints the table; returns the requests that are larger than curl's."""
+    run(["make", "-s", "build/simulator", "build/certs"])
+    run(["gcc", "-std=gnu99", "-O1", "-w", "-I" + CFLAGS[-1][2:], os.path.join(HERE, "wire.c"), "-lbearssl", "-o",
+         OUT + "/wire"])
+    roots = "build/certs/roots.pem"
+    small, large = wire("tls", roots, "512")[0], wire("tls", roots, "16384")[0]
+    (plain, by_curl) = wire("plain")
+    print("\nbytes on the wire (TLS 1.2, P-256 chain of two)  records of 512        of 16384     without TLS  round trips")
+    for situation, (_, _, turns) in small.items():
+        print(f"{situation:45s}" + "".join(f"{t[situation][0]:8,d} +{t[situation][1]:6,d}" for t in (small, large, plain))
+              + f"{turns:13d}")
+    print("(sent + received; a round trip is an answer after something sent, opening TCP is one)")
+    ours = {"send": plain["next message, same connection"][0], "poll": plain["poll, nothing new"][0],
+            "read": plain["chat marked as read"][0],
+            "token": plain["first message from cold"][0] - plain["next message, same connection"][0]}
+    print("\nrequest, bytes:    " + ", ".join(f"{n} {ours[n]} (curl {by_curl[n]})" for n in ours))
+    return [f"the request of {n} has {ours[n]} bytes, curl's {by_curl[n]}" for n in ours if ours[n] > by_curl[n]]
 
 
 # ---- figures.txt: "target | what | bytes" ----
@@ -293,6 +366,7 @@ def main():
     table(figures, args.markdown)
     stack_table(worst)
     figures.update(probe_table())
+    failures += wire_table()
 
     missed = [f"Cortex-M3: {what} is {figures['Cortex-M3', what]:,} bytes, the goal is {most:,}"
               for what, most in GOALS if figures["Cortex-M3", what] > most]
