@@ -30,7 +30,7 @@
 #define FIRMWARE_WITH_IMAGE 0 /* upload a picture and reconnect */
 #endif
 #ifndef FIRMWARE_WITH_POLLING
-#define FIRMWARE_WITH_POLLING 0 /* keep looking for new messages until told to stop */
+#define FIRMWARE_WITH_POLLING 0 /* then wait for new messages and answer two */
 #endif
 
 /* What a product keeps in its configuration. */
@@ -53,7 +53,8 @@ static char chat_id[72]; /* of the chat that is answered, copied out of the list
 /* ---- what it costs, in instructions (see above) ---- */
 
 static struct {
-    uint32_t call;         /* the call in progress */
+    uint32_t began;        /* when this piece of the call began, in ticks */
+    uint32_t call;         /* the call in progress, or the last one; say it, and it begins anew */
     uint32_t longest_step;
     uint32_t fed;          /* when the watchdog was last fed, in ticks */
     uint32_t longest_unfed;
@@ -150,26 +151,28 @@ static void wait_for_link(void)
     feed();
 }
 
-/* Carries a call on to its end. `result` is what the call itself returned. */
-static int finish(int result)
+/* Before and after each piece of a call; the second passes its result through. */
+static void begin(void)
 {
-    uint32_t began, spent = board_ticks() - cost.call;
+    cost.began = board_ticks();
+}
 
-    cost.call = 0;
-    while (result == AVITO_AGAIN) {
-        count(spent);
-        wait_for_link();
-        began = board_ticks();
-        result = avito_step(&client);
-        spent = board_ticks() - began;
-    }
-    count(spent);
+static int step_done(int result)
+{
+    count(board_ticks() - cost.began);
     return result;
 }
 
-static void begin(void)
+/* Carries a call on to its end. `result` is what the call itself returned. */
+static int finish(int result)
 {
-    cost.call = board_ticks();
+    result = step_done(result);
+    while (result == AVITO_AGAIN) {
+        wait_for_link();
+        begin();
+        result = step_done(avito_step(&client));
+    }
+    return result;
 }
 
 /* CALL(avito_...(...)): starts the clock, then the call, then carries it on. */
@@ -195,6 +198,7 @@ static bool report(const char *what, int result)
         say("  (");
         say_millions(instructions(cost.call));
         say(" instructions)\r\n");
+        cost.call = 0;
         return true;
     }
     say("  FAILED: ");
@@ -215,13 +219,13 @@ static bool report(const char *what, int result)
 
 /* ---- the work ---- */
 
-static void say_chat(const avito_chat *chat)
+static void say_text(avito_str id, const avito_content *content)
 {
     say("          ");
-    say(chat->id.ptr);
-    if (chat->last_message != NULL && chat->last_message->content.kind == AVITO_MESSAGE_TEXT) {
+    say(id.ptr);
+    if (content->kind == AVITO_MESSAGE_TEXT) {
         say(": \"");
-        say(chat->last_message->content.as.text.ptr);
+        say(content->as.text.ptr);
         say("\"");
     }
     say("\r\n");
@@ -251,7 +255,9 @@ static int find_unread(void)
         result == AVITO_END) {
         return result;
     }
-    say_chat(&chat);
+    if (chat.last_message != NULL) {
+        say_text(chat.id, &chat.last_message->content);
+    }
     memcpy(chat_id, chat.id.ptr, chat.id.len + 1);
     result = CALL(avito_list_end(&client, FIRMWARE_CHATS * 4096u));
     return report("list ended", result) ? AVITO_OK : result;
@@ -348,34 +354,97 @@ static int reconnect(void)
 
 #if FIRMWARE_WITH_POLLING
 
-static void pause_ms(uint32_t ms)
-{
-    uint32_t began = board_clock_ms(NULL);
+static avito_inbox inbox;
+static unsigned char inbox_state[AVITO_INBOX_STATE_SIZE(64)];
 
-    while (board_clock_ms(NULL) - began < ms) {
-        board_idle();
-        feed();
+/* Where the inbox remembers what was handled. A product writes to flash or to a memory with a
+ * battery; here the two slots last as long as the program. */
+static struct {
+    unsigned char bytes[AVITO_INBOX_STATE_SIZE(64)];
+    size_t len;
+} slots[2];
+
+static int save_state(void *ctx, int slot, const void *data, size_t len)
+{
+    (void)ctx;
+    if (len > sizeof slots[slot].bytes) {
+        return AVITO_ERR_ROOM;
     }
+    memcpy(slots[slot].bytes, data, len);
+    slots[slot].len = len;
+    return AVITO_OK;
 }
 
-/* A product would never return from this. */
-static int poll_for_messages(unsigned wanted)
+static int load_state(void *ctx, int slot, void *data, size_t cap, size_t *len)
 {
+    (void)ctx;
+    if (slots[slot].len == 0 || slots[slot].len > cap) {
+        return AVITO_END;
+    }
+    memcpy(data, slots[slot].bytes, slots[slot].len);
+    *len = slots[slot].len;
+    return AVITO_OK;
+}
+
+static int open_inbox(void)
+{
+    avito_inbox_options options = avito_inbox_options_default();
+
+    options.user_id = USER_ID;
+    options.state = inbox_state;
+    options.state_cap = sizeof inbox_state;
+    options.arena = &arena;
+    options.save = save_state;
+    options.load = load_state;
+    options.start = AVITO_START_NOW;
+    options.poll_ms = 200;
+    avito_arena_reset(&arena);
+    return avito_inbox_init(&inbox, &client, &options);
+}
+
+/* One new message, however long it takes. */
+static int next_message(avito_message *message)
+{
+    avito_transport link = link_transport();
+    int result;
+
+    begin();
+    result = step_done(avito_inbox_next(&inbox, message));
+    while (result == AVITO_AGAIN) {
+        uint32_t ms = avito_inbox_deadline_ms(&inbox);
+
+        link.functions->wait(link.ctx, avito_inbox_wants(&inbox), ms < 100 ? ms : 100);
+        feed();
+        begin();
+        result = step_done(avito_inbox_next(&inbox, message));
+    }
+    return result;
+}
+
+/* Thanks for each new message. A product would never return from this. */
+static int watch_inbox(unsigned wanted)
+{
+    avito_message message;
     unsigned answered = 0;
+    int result = open_inbox();
 
-    while (answered < wanted) {
-        int result = find_unread();
+    while (result == AVITO_OK && answered < wanted) {
+        bool is_buyers;
 
-        if (result == AVITO_OK) {
+        result = next_message(&message);
+        if (!report("new message", result) || message.chat_id.len >= sizeof chat_id) {
+            return result;
+        }
+        say_text(message.chat_id, &message.content);
+        memcpy(chat_id, message.chat_id.ptr, message.chat_id.len + 1);
+        is_buyers = avito_classify(&message) == AVITO_CLASS_BUYER; /* our own come, too */
+        result = avito_inbox_accept(&inbox);
+        if (result == AVITO_OK && is_buyers) {
             result = answer("Спасибо, передам продавцу.");
             answered++;
         }
-        if (result < 0) {
-            return result;
-        }
-        pause_ms(200);
     }
-    return AVITO_OK;
+    return result;
 }
 
 #endif
@@ -454,7 +523,7 @@ static int work(void)
 #endif
 #if FIRMWARE_WITH_POLLING
     if (result >= 0) {
-        result = poll_for_messages(2);
+        result = watch_inbox(2);
     }
 #endif
     avito_client_close(&client);

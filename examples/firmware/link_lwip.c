@@ -275,6 +275,7 @@ static int link_wait(void *ctx, int wants, uint32_t ms)
     poll(link);
     while (!ready(link, wants) && !(connecting && link->connected) &&
            board_clock_ms(NULL) - begin < ms) {
+        board_idle();
         poll(link);
         board_watchdog();
     }
