@@ -76,6 +76,12 @@ static void feed(void)
     board_watchdog();
 }
 
+/* After waiting, during which the link has fed it: only work is counted. */
+static void waited(void)
+{
+    cost.fed = board_ticks();
+}
+
 static void feed_in_handshake(void *ctx)
 {
     (void)ctx;
@@ -148,7 +154,7 @@ static void wait_for_link(void)
     uint32_t ms = avito_deadline_ms(&client);
 
     link.functions->wait(link.ctx, avito_wants(&client), ms < 100 ? ms : 100);
-    feed();
+    waited();
 }
 
 /* Before and after each piece of a call; the second passes its result through. */
@@ -414,7 +420,7 @@ static int next_message(avito_message *message)
         uint32_t ms = avito_inbox_deadline_ms(&inbox);
 
         link.functions->wait(link.ctx, avito_inbox_wants(&inbox), ms < 100 ? ms : 100);
-        feed();
+        waited();
         begin();
         result = step_done(avito_inbox_next(&inbox, message));
     }
