@@ -4448,7 +4448,7 @@ static int avitoi_body_feed(struct avitoi_body *b, const char *data, size_t len,
 }
 
 /* The result when the stream has ended: AVITO_END if the body is complete, else CLOSED. */
-static inline int avitoi_body_at_close(const struct avitoi_body *b)
+static int avitoi_body_at_close(const struct avitoi_body *b)
 {
     return b->state == AVITOI_BODY_DONE || b->mode == AVITOI_BODY_UNTIL_CLOSE ? AVITO_END
                                                                              : AVITO_ERR_CLOSED;

@@ -259,7 +259,7 @@ static const struct row good[] = {
      "<" EVENT ">", "200 ", AVITO_AGAIN},
     /* connection */
     {POST LENGTH8 "Connection: close\r\n\r\n" EVENT, "<" EVENT ">", "200- ", AVITO_AGAIN},
-    {POST "Content-Length: 8 \r\nConnection: close\r\n\r\n" EVENT, "<" EVENT ">", "200- ",
+    {POST "Content-Length: 8 \r\nConnection:close\r\n\r\n" EVENT, "<" EVENT ">", "200- ",
      AVITO_AGAIN},
     {POST LENGTH8 "Connection: a, \tCLOSE ,b\r\n\r\n" EVENT, "<" EVENT ">", "200- ", AVITO_AGAIN},
     {POST LENGTH8 "Connection: a\r\nConnection: close\r\n\r\n" EVENT, "<" EVENT ">", "200- ",
@@ -755,7 +755,7 @@ static void test_continue(void **state)
 /* A NUL behind the braces makes a body that is no probe. */
 static void test_probe_with_nul(void **state)
 {
-    static const char text[] = POST "Content-Length: 4\r\n\r\n{}\0";
+    static const char text[] = POST "Content-Length: 3\r\n\r\n{}";
     avito_webhook_options o = options_for_test();
 
     (void)state;
