@@ -2,23 +2,22 @@
  *
  * What to do about errors, by the example of one text: 10_error_handling CHAT_ID TEXT
  *
- * Three questions decide: was it sent? can it be tried again? when? Ends with 0: sent; 1: not sent;
+ * What helps by itself (429, 503, a dead connection) is tried again by the lane: `.retries`. It never
+ * repeats what may have been sent; for that the chat is read back. Ends with 0: sent; 1: not sent;
  * 3: it cannot be told. */
 #include "example.h"
 
 #include <unistd.h>
 
-#define TRIES 3
-
 static char roots[256 * 1024], records[AVITO_TLS_BUFFER_HALF(16384)];
 static char tokens[AVITO_TOKENS_SIZE(128)], window[1024], room[4096];
 static char refusal[2048]; /* the raw body of an answer that says no */
 
+static const char *const outcomes[] = {"not sent", "sent", "cannot tell"};
+
 /* Everything that is known about an error. None of it ever holds a token or the secret. */
 static void explain(const avito_error *error)
 {
-    static const char *const outcomes[] = {"not sent", "sent", "cannot tell"};
-
     fprintf(stderr, "AVITO_ERR_%s (%d): %s\n", avito_error_name(error->code), error->code,
             avito_error_text(error->code));
     fprintf(stderr, "    to do:   %s\n", avito_error_remedy(error->code));
@@ -36,68 +35,56 @@ static void explain(const avito_error *error)
     }
 }
 
-/* Seconds to wait before the call is made again; -1: again would not help. */
-static int patience(const avito_error *error, int tries)
+/* Was it sent? Reads the chat back until that can be told: at most a minute, since what the service has
+ * stored may show up late. */
+static avito_outcome settle(avito_client *client, int64_t user_id, const char *chat_id,
+                            const avito_sent_query *sent)
 {
-    if (error->retry_after_s != 0) {
-        return (int)error->retry_after_s; /* the server said so: 429, 503 */
-    }
-    switch (error->code) {
-        case AVITO_ERR_RATE:
-            return 60;
-        case AVITO_ERR_RESOLVE:
-        case AVITO_ERR_CONNECT:
-        case AVITO_ERR_TIMEOUT_CONNECT:
-        case AVITO_ERR_SEND:
-        case AVITO_ERR_RECV:
-        case AVITO_ERR_CLOSED:
-        case AVITO_ERR_TIMEOUT_IDLE:
-        case AVITO_ERR_TIMEOUT_TOTAL:
-        case AVITO_ERR_SERVER:
-            return 1 << tries;
-        default: /* -1xx: the program is wrong; -2xx: memory; -4xx and the rest: a person must look */
-            return -1;
+    avito_arena arena = avito_arena_of(room, sizeof room);
+    avito_sent_query query = *sent;
+    avito_outcome outcome = AVITO_CANNOT_TELL;
+    avito_message found;
+
+    for (;;) {
+        avito_arena_reset(&arena);
+        if (avito_confirm_sent(client, user_id, chat_id, &query, &arena, &outcome, &found) !=
+            AVITO_OK) {
+            explain(avito_last_error(client));
+        }
+        if (outcome != AVITO_CANNOT_TELL || query.age_s > 60) {
+            return outcome;
+        }
+        (void)sleep(5);
+        query.age_s += 5;
     }
 }
 
-/* Reads may simply be tried again. */
-static int get_self(avito_client *client, avito_arena *arena, avito_self *me)
+static avito_outcome send_text(avito_client *client, int64_t user_id, const char *chat_id,
+                               const char *text)
 {
-    int tries, result, seconds;
+    avito_arena arena = avito_arena_of(room, sizeof room);
+    avito_messages_query newest = {.limit = 1};
+    avito_messages before;
+    avito_sent_query sent = {.text = text};
+    char baseline[64] = "";
 
-    for (tries = 0;; tries++) {
-        result = avito_get_self(client, arena, me);
-        if (result == AVITO_OK) {
-            return result;
-        }
+    /* What is in the chat before: only something newer can be what we send. */
+    if (avito_get_messages(client, user_id, chat_id, &newest, &arena, &before) != AVITO_OK) {
         explain(avito_last_error(client));
-        seconds = patience(avito_last_error(client), tries);
-        if (seconds < 0 || tries + 1 == TRIES) {
-            return result;
-        }
-        (void)sleep((unsigned)seconds);
+        return AVITO_NOT_SENT;
     }
-}
-
-/* A write may be tried again only while it is known not to have happened. */
-static int send_text(avito_client *client, int64_t user_id, const char *chat_id, const char *text,
-                     avito_arena *arena, avito_message *message)
-{
-    int tries, result, seconds;
-
-    for (tries = 0;; tries++) {
-        result = avito_send_message(client, user_id, chat_id, text, arena, message);
-        if (result == AVITO_OK) {
-            return result;
-        }
-        explain(avito_last_error(client));
-        seconds = patience(avito_last_error(client), tries);
-        if (avito_last_error(client)->outcome != AVITO_NOT_SENT || seconds < 0 ||
-            tries + 1 == TRIES) {
-            return result;
-        }
-        (void)sleep((unsigned)seconds);
+    if (before.count != 0 && before.items[0].id.len < sizeof baseline) {
+        memcpy(baseline, before.items[0].id.ptr, before.items[0].id.len + 1);
+        sent.baseline_id = baseline;
+        sent.baseline_created = before.items[0].created;
     }
+    if (avito_send_message(client, user_id, chat_id, text, NULL, NULL) == AVITO_OK) {
+        return AVITO_SENT;
+    }
+    explain(avito_last_error(client));
+    return avito_last_error(client)->outcome == AVITO_CANNOT_TELL
+               ? settle(client, user_id, chat_id, &sent)
+               : avito_last_error(client)->outcome;
 }
 
 int main(int argc, char **argv)
@@ -105,6 +92,7 @@ int main(int argc, char **argv)
     avito_arena arena = avito_arena_of(room, sizeof room);
     avito_client_options lane = {.window = window,
                                  .window_cap = sizeof window,
+                                 .retries = 2,
                                  .error_body = refusal,
                                  .error_body_cap = sizeof refusal};
     avito_anchors anchors;
@@ -113,8 +101,7 @@ int main(int argc, char **argv)
     avito_tcp tcp;
     avito_tls tls;
     avito_self me;
-    avito_message message;
-    int result;
+    avito_outcome outcome;
 
     if (argc != 3) {
         fprintf(stderr, "usage: 10_error_handling CHAT_ID TEXT\n");
@@ -127,14 +114,12 @@ int main(int argc, char **argv)
     lane.transport = avito_tls_transport(&tls);
     example_must(avito_client_init(&client, &account, &lane), "client");
 
-    result = get_self(&client, &arena, &me);
-    if (result == AVITO_OK) {
-        result = send_text(&client, me.id, argv[1], argv[2], &arena, &message);
+    if (avito_get_self(&client, &arena, &me) != AVITO_OK) {
+        explain(avito_last_error(&client));
+        return 1;
     }
+    outcome = send_text(&client, me.id, argv[1], argv[2]);
     avito_client_close(&client);
-    if (result == AVITO_OK) {
-        printf("sent as %s\n", message.id.ptr);
-        return 0;
-    }
-    return avito_last_error(&client)->outcome == AVITO_CANNOT_TELL ? 3 : 1;
+    printf("%s\n", outcomes[outcome]);
+    return outcome == AVITO_SENT ? 0 : outcome == AVITO_NOT_SENT ? 1 : 3;
 }

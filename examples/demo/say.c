@@ -31,6 +31,7 @@ static struct {
              {"avito_next_subscription", 0},
              {"avito_list_end", 0},
              {"avito_send_message", 0},
+             {"avito_confirm_sent", 0},
              {"avito_send_image_message", 0},
              {"avito_upload_image", 0},
              {"avito_mark_chat_as_read", 0},
