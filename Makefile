@@ -11,6 +11,7 @@
 #   tests/api/NAME_test.c    a cmocka program that only includes the interface, as a user would, and
 #                            is linked with one shared object of the implementation (POSIX and
 #                            BearSSL on). Quicker to build: prefer it.
+#                            (PORTABLE_TESTS and PLAIN_TESTS below are linked with other objects.)
 #   tests/check/NAME.sh      a script. Prints lines "ok - what" and "not ok - what", or nothing: then
 #                            its exit status counts as one check.
 #
@@ -55,7 +56,7 @@ CFLAGS_SAN := -std=c99 -g -O1 $(WARN) $(SANITIZE)
 CFLAGS_OPT := -std=c99 -g -O2 $(WARN)
 LDLIBS   :=
 
-BASE_PACKAGES := build-essential clang python3
+BASE_PACKAGES := build-essential clang libclang-rt-14-dev python3
 TEST_PACKAGES := libcmocka-dev libjsmn-dev libbearssl-dev gcc-mingw-w64-x86-64 gcc-12-multilib \
                  libc6-dev-i386
 
@@ -147,7 +148,28 @@ $(UNIT_TESTS): build/tests/%: build/obj/tests/unit/%.san.o $(SUPPORT)
 	@mkdir -p $(@D)
 	$(CC) $(SANITIZE) $(filter %.o,$^) $(filter %.a,$^) -o $@ -lcmocka -lbearssl $(LDLIBS)
 
-$(API_TESTS): build/tests/%: build/obj/tests/api/%.san.o $(LIBRARY) $(SUPPORT)
+PORTABLE_TESTS := build/tests/decode_portable_test
+build/lib/avito_portable.san.o: $(HEADER)
+	@mkdir -p $(@D)
+	$(CC) $(INCLUDES) $(CFLAGS_SAN) -DAVITO_WITH_SIMD=0 -DAVITO_MESSENGER_IMPLEMENTATION -x c \
+	    -c $(HEADER) -o $@
+
+$(PORTABLE_TESTS): build/tests/%: build/obj/tests/api/%.san.o build/lib/avito_portable.san.o $(SUPPORT)
+	@mkdir -p $(@D)
+	$(CC) $(SANITIZE) $(filter %.o,$^) $(filter %.a,$^) -o $@ -lcmocka $(LDLIBS)
+
+# Where the number of cases matters more than the sanitizers.
+PLAIN_TESTS := build/tests/decode_splits_test
+build/lib/avito.o: $(HEADER)
+	@mkdir -p $(@D)
+	$(CC) $(INCLUDES) -D_POSIX_C_SOURCE=200809L $(CFLAGS_OPT) $(LIBRARY_FLAGS) \
+	    -DAVITO_MESSENGER_IMPLEMENTATION -x c -c $(HEADER) -o $@
+
+$(PLAIN_TESTS): build/tests/%: build/obj/tests/api/%.o build/lib/avito.o $(SUPPORT_OBJECTS:.san.o=.o)
+	@mkdir -p $(@D)
+	$(CC) $(filter %.o,$^) -o $@ -lcmocka -lbearssl $(LDLIBS)
+
+$(filter-out $(PORTABLE_TESTS) $(PLAIN_TESTS),$(API_TESTS)): build/tests/%: build/obj/tests/api/%.san.o $(LIBRARY) $(SUPPORT)
 	@mkdir -p $(@D)
 	$(CC) $(SANITIZE) $(filter %.o,$^) $(filter %.a,$^) -o $@ -lcmocka -lbearssl $(LDLIBS)
 

@@ -58,11 +58,15 @@ class Matrix:
         """`whole`: needs the complete implementation."""
         self.jobs.append((name, command, whole))
 
-    def compile(self, name, compiler, source, flags, whole=False, optimise="-O1"):
+    def compile(self, name, compiler, source, flags, whole=False, optimise=None):
+        """Only the warnings; those of the optimiser too with `optimise`."""
+        if optimise is None:
+            self.add(name, [[*compiler, *self.include, *flags, "-fsyntax-only",
+                             os.path.join(HERE, source)]], whole)
+            return
         out = os.path.join(self.work, re.sub(r"\W+", "_", name) + ".o")
         self.add(name, [[*compiler, optimise, *self.include, *flags, "-c",
                          os.path.join(HERE, source), "-o", out]], whole)
-        return out
 
     def run(self):
         """Returns the number of failures."""
@@ -97,7 +101,7 @@ def compilers_and_backends(m):
                   BACKENDS["posix and bearssl"])
         for bname, flags in BACKENDS.items():
             m.compile(f"{cname}: implementation, {bname}", compiler, "impl.c",
-                      flags + POSIX_NAMES, optimise="-O2" if bname != "posix" else "-O1")
+                      flags + POSIX_NAMES, optimise="-O2" if "and" in bname else None)
         m.compile(f"{cname}: interface first, implementation later", compiler, "late.c", [])
         for bname in ("core", "posix and bearssl"):
             m.compile(f"{cname}: AVITO_STATIC, some calls used, {bname}", compiler,
@@ -110,6 +114,8 @@ def single_file(m):
         for bname in ("core", "posix and bearssl"):
             m.compile(f"single file, {cname}: implementation, {bname}", compiler, "impl.c",
                       BACKENDS[bname] + POSIX_NAMES)
+    m.compile("single file beside another jsmn", [gcc, "-std=c99", "-Wall", "-Werror"],
+              "beside_jsmn.c", [])
 
 
 def newer_languages(m):
@@ -120,9 +126,10 @@ def newer_languages(m):
             ("clang c17", [clang, "-std=c17", *CLANG]),
             ("gcc gnu99, 32-bit enums in one byte", [gcc, "-std=gnu99", "-fshort-enums", *GCC_C]),
             ("gcc unsigned char", [gcc, "-std=c99", "-funsigned-char", *GCC_C]),
-            ("gcc -Os", [gcc, "-std=c99", "-Os", *GCC_C]),
-            ("gcc -O3", [gcc, "-std=c99", "-O3", *GCC_C])):
-        m.compile(f"{name}: implementation, both backends", compiler, "impl.c", both)
+            ("gcc -Os", [gcc, "-std=c99", *GCC_C]),
+            ("gcc -O3", [gcc, "-std=c99", *GCC_C])):
+        m.compile(f"{name}: implementation, both backends", compiler, "impl.c", both,
+                  optimise=name.split()[1] if " -O" in name else None)
 
 
 def other_targets(m):
@@ -192,6 +199,16 @@ def whole_programs(m):
           whole=True)
 
 
+def refuses_other_jsmn(m):
+    """A jsmn.h that was included before, in another configuration, stops the build and says why."""
+    done = subprocess.run([gcc, "-std=c99", *m.include, "-fsyntax-only",
+                           os.path.join(HERE, "beside_jsmn.c")], stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, check=False)
+    good = done.returncode != 0 and "#error" in done.stdout and "jsmn.h" in done.stdout
+    print(("ok" if good else "not ok") + " - another configuration of jsmn.h stops the build")
+    return good
+
+
 def main():
     if sys.argv[1:2] == ["--dist"]:
         with tempfile.TemporaryDirectory() as poison:
@@ -202,7 +219,7 @@ def main():
             failed = m.run()
         return 1 if failed else 0
     m = Matrix(os.path.join(TOP, "avito_messenger.h"))
-    m.missing = False
+    m.missing = not refuses_other_jsmn(m)
     compilers_and_backends(m)
     newer_languages(m)
     other_targets(m)

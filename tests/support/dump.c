@@ -38,12 +38,15 @@ void text_add(struct text *text, const char *format, ...)
 
     va_start(args, format);
     va_copy(again, args);
-    n = vsnprintf(NULL, 0, format, args);
+    text_reserve(text, 100); /* most lines are shorter: formatted once */
+    n = vsnprintf(text->data + text->len, text->cap - text->len, format, args);
     if (n < 0) {
         abort();
     }
-    text_reserve(text, (size_t)n);
-    (void)vsnprintf(text->data + text->len, (size_t)n + 1, format, again);
+    if ((size_t)n >= text->cap - text->len) {
+        text_reserve(text, (size_t)n);
+        (void)vsnprintf(text->data + text->len, (size_t)n + 1, format, again);
+    }
     text->len += (size_t)n;
     va_end(again);
     va_end(args);
@@ -98,6 +101,19 @@ static size_t code_point(const unsigned char *p, size_t left, uint32_t *out)
     return n;
 }
 
+static void add_unit(struct text *out, uint32_t unit)
+{
+    static const char digits[] = "0123456789abcdef";
+    const char escape[6] = {'\\',
+                            'u',
+                            digits[unit >> 12],
+                            digits[unit >> 8 & 15],
+                            digits[unit >> 4 & 15],
+                            digits[unit & 15]};
+
+    text_add_bytes(out, escape, sizeof escape);
+}
+
 static void add_code_point(struct text *out, uint32_t c)
 {
     static const char plain[] = "\"\\\b\f\n\r\t", letter[] = "\"\\bfnrt";
@@ -106,12 +122,13 @@ static void add_code_point(struct text *out, uint32_t c)
     if (found != NULL) {
         text_add(out, "\\%c", letter[found - plain]);
     } else if (c >= 0x20 && c < 0x7f) {
-        text_add(out, "%c", (int)c);
+        const char byte = (char)c;
+        text_add_bytes(out, &byte, 1);
     } else if (c < 0x10000) {
-        text_add(out, "\\u%04" PRIx32, c);
+        add_unit(out, c);
     } else {
-        c -= 0x10000;
-        text_add(out, "\\u%04" PRIx32 "\\u%04" PRIx32, 0xd800 + (c >> 10), 0xdc00 + (c & 0x3ff));
+        add_unit(out, 0xd800 + ((c - 0x10000) >> 10));
+        add_unit(out, 0xdc00 + (c & 0x3ff));
     }
 }
 
