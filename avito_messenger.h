@@ -804,6 +804,7 @@ struct avitoi_frame {
 struct avitoi_json {
     struct avitoi_mem mem;
     void *out;              /* the root's struct, or the current element's */
+    struct avitoi_ref *refs; /* values of the object on top */
     const char *literal;    /* rest of true, false, null */
     const char *culprit;    /* the key that broke the model */
     char *dst;              /* string: where its next byte goes; NULL: it is dropped */
@@ -1672,6 +1673,15 @@ AVITO_API int avito_anchors_load_file(avito_anchors *anchors, void *memory, size
 #include <emmintrin.h>
 #endif
 
+/* 1: members that need nothing special are read in one go, for speed; 0: saves about 1 KB of code. */
+#ifndef AVITO_WITH_SHORTCUTS
+#if defined(__OPTIMIZE_SIZE__)
+#define AVITO_WITH_SHORTCUTS 0
+#else
+#define AVITO_WITH_SHORTCUTS 1
+#endif
+#endif
+
 #define AVITOI_ALIGN  8u /* of every model: int64_t is the widest member */
 #define AVITOI_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -1714,11 +1724,9 @@ static char avitoi_lower(char c)
 /* The value of a hex digit, or 16. */
 static unsigned avitoi_hex(char c)
 {
-    if (c >= '0' && c <= '9') {
-        return (unsigned)(c - '0');
-    }
-    c = avitoi_lower(c);
-    return (c >= 'a' && c <= 'f') ? (unsigned)(c - 'a') + 10u : 16u;
+    const unsigned digit = (unsigned)avitoi_byte(c) - '0';
+    const unsigned letter = ((unsigned)avitoi_byte(c) | 0x20u) - 'a';
+    return digit < 10u ? digit : letter < 6u ? letter + 10u : 16u;
 }
 
 /* What may follow the lead byte of a UTF-8 sequence (RFC 3629: no overlong form, no surrogate,
@@ -1995,15 +2003,15 @@ struct avitoi_schema {
     bool lenient;     /* a member of another type is dropped instead of refused */
 };
 
-/* A member takes seven bytes of skeleton and one reference. */
-#define AVITOI_MEMBER 7u
+/* A member takes three bytes of skeleton, one value, and one byte for its row. */
+#define AVITOI_MEMBER 3u
 
 #define AVITOI_ROW_(key, kind, member, want, child)                                                \
     {key, child, (uint16_t)offsetof(AVITOI_MODEL, member), want, sizeof(key) - 1u, kind},
 #define AVITOI_ROW_COUNT_(key, kind, member, want, child) +1u
 #define AVITOI_ROWS(rows) (0u rows(AVITOI_ROW_COUNT_))
 #define AVITOI_ROOM(rows)                                                                          \
-    ((AVITOI_ROWS(rows) * (sizeof(struct avitoi_ref) + AVITOI_MEMBER) + 2u + 7u) & ~(size_t)7u)
+    ((AVITOI_ROWS(rows) * (sizeof(struct avitoi_ref) + 1u + AVITOI_MEMBER) + 2u + 7u) & ~(size_t)7u)
 
 /* Defines avitoi_<name>_fields and avitoi_<name>_schema from the row list `rows`. The struct is the
  * one that AVITOI_MODEL names where the macro is used. Fields are named by capital letters. */
@@ -2298,10 +2306,10 @@ static void avitoi_finish_message(struct avitoi_json *json, void *model)
     X("content", AVITOI_OBJ, content.as.wide, AVITO_MESSAGE_CONTENTS, &avitoi_content_schema)              \
     X("type", AVITOI_STR, type_word, 0, NULL)                                              \
     X("direction", AVITOI_STR, direction_word, 0, NULL)                                    \
+    X("delivered", AVITOI_INT, delivered, 0, NULL)                                         \
     X("is_read", AVITOI_BOOL, is_read, 0, NULL)                                            \
     X("read", AVITOI_INT, read, 0, NULL)                                                   \
     X("quote", AVITOI_OBJ, quote, AVITO_MESSAGE_QUOTES, &avitoi_quote_schema)              \
-    X("delivered", AVITOI_INT, delivered, 0, NULL)                                         \
     X("chat_id", AVITOI_STR, chat_id, 0, NULL)                                             \
     X("user_id", AVITOI_INT, user_id, 0, NULL)                                             \
     X("chat_type", AVITOI_STR, chat_type_word, 0, NULL)                                    \
@@ -2575,11 +2583,11 @@ AVITOI_SCHEMA(reply, AVITOI_REPLY_ROWS, NULL, false, true);
  * Reads JSON as it streams in, in pieces of any size, and checks all of it strictly (RFC 8259,
  * well-formed UTF-8, at most 32 levels, nothing behind the end; a lone surrogate escape becomes
  * U+FFFD). Members that nobody knows or wants are checked and dropped. A known string is decoded
- * once, to its final place in the arena; numbers are read. What is left of an open object is its
- * skeleton, in which a value of the right form, but without content, stands for the next one in a
- * list of values beside it:
+ * once, to its final place in the arena; numbers are read. What is left of an open object is a list of
+ * its values, eight bytes each, with the row of the table that each belongs to, and its skeleton: the
+ * forms of the values, in the order in which they came:
  *
- *     {"A":"","B":10,"E":[],"F":{}}           with the letter of the field's row as its key
+ *     {"id":"u2i-x","created":1693820808,"users":[...],"context":{...}}     ["",10,[],{}]
  *
  * When the object closes, jsmn tokenises its skeleton, the decoder (>>45) fills the struct, and the
  * parent gets one value. A member of a map is a pair of two values and needs no skeleton.
@@ -2680,9 +2688,25 @@ static char *avitoi_high(struct avitoi_json *j, size_t n)
 
 /* ---- skeleton of the object on top ---- */
 
-static struct avitoi_ref *avitoi_refs(const struct avitoi_json *j, const struct avitoi_frame *f)
+/* Finds the values of the object that is on top now. */
+static void avitoi_find_refs(struct avitoi_json *j)
 {
-    return (struct avitoi_ref *)(void *)(j->mem.high_end - avitoi_align(f->mark) - f->schema->room);
+    const struct avitoi_frame *f = avitoi_top(j);
+    if (f->kind <= AVITOI_FRAME_PAIR) {
+        j->refs = (struct avitoi_ref *)(void *)(j->mem.high_end - avitoi_align(f->mark) -
+                                                f->schema->room);
+    }
+}
+
+/* The rows that the values belong to, and the skeleton, lie behind the values. */
+static uint8_t *avitoi_rows(const struct avitoi_json *j, const struct avitoi_frame *f)
+{
+    return (uint8_t *)(j->refs + f->schema->count);
+}
+
+static char *avitoi_skeleton(const struct avitoi_json *j, const struct avitoi_frame *f)
+{
+    return (char *)(avitoi_rows(j, f) + f->schema->count);
 }
 
 /* Appends a member whose value has the form "" or {} or [] or 10. */
@@ -2690,19 +2714,14 @@ static void avitoi_add(struct avitoi_json *j, const char *form, uint32_t at, uin
 {
     struct avitoi_frame *f = avitoi_top(j);
     if (!j->measuring) {
-        struct avitoi_ref *refs = avitoi_refs(j, f);
-        refs[f->members].at = at;
-        refs[f->members].len = len;
-        if (f->kind == AVITOI_FRAME_OBJ) {
-            char *p = (char *)(refs + f->schema->count) + f->members * AVITOI_MEMBER;
-            p[0] = (f->members == 0) ? '{' : ',';
-            p[1] = '"';
-            p[2] = (char)('A' + f->field);
-            p[3] = '"';
-            p[4] = ':';
-            p[5] = form[0];
-            p[6] = form[1];
-        }
+        struct avitoi_ref *ref = j->refs + f->members;
+        char *text = avitoi_skeleton(j, f) + f->members * AVITOI_MEMBER;
+        ref->at = at;
+        ref->len = len;
+        avitoi_rows(j, f)[f->members] = f->field;
+        text[0] = (f->members == 0) ? '[' : ',';
+        text[1] = form[0];
+        text[2] = form[1];
     }
     f->members++;
 }
@@ -2732,6 +2751,7 @@ static int avitoi_open(struct avitoi_json *j, unsigned kind, const struct avitoi
     f->members = 0;
     if (kind <= AVITOI_FRAME_PAIR) {
         (void)avitoi_high(j, avitoi_align(j->mem.high) - j->mem.high + schema->room);
+        avitoi_find_refs(j);
     }
     return AVITO_AGAIN;
 }
@@ -2793,6 +2813,7 @@ static void avitoi_deliver(struct avitoi_json *j, char *model, size_t low_before
         j->out = model;
         return;
     }
+    avitoi_find_refs(j);
     parent = avitoi_top(j);
     if (parent->kind <= AVITOI_FRAME_PAIR) {
         avitoi_add_ref(j, "{}", model, 1);
@@ -2819,7 +2840,7 @@ static void avitoi_deliver(struct avitoi_json *j, char *model, size_t low_before
 /* Fills the struct of the object on top. NULL tokens: it is only measured. */
 static int avitoi_fill(struct avitoi_json *j, const struct avitoi_frame *f, char *model)
 {
-    const size_t n = (f->kind == AVITOI_FRAME_PAIR) ? 0u : 1u + 2u * (size_t)f->members;
+    const size_t n = (f->kind == AVITOI_FRAME_PAIR) ? 0u : 1u + (size_t)f->members;
     const size_t skew = avitoi_align(j->mem.high) - j->mem.high;
     char *tokens = avitoi_high(j, skew + avitoi_align(n * sizeof(jsmntok_t)));
     if (tokens == NULL) {
@@ -2869,6 +2890,7 @@ static void avitoi_close_list(struct avitoi_json *j)
     }
     j->mem.high = f->mark;
     j->level--;
+    avitoi_find_refs(j);
     if (f->kind != AVITOI_FRAME_ONE) {
         avitoi_add_ref(j, "[]", items, count);
     } else if (items != NULL) {
@@ -3086,11 +3108,7 @@ static int avitoi_begin_value(struct avitoi_json *j, const char **p, const char 
     const char c = **p;
     const struct avitoi_schema *child = NULL;
     unsigned kind;
-    int rc;
-    if (avitoi_kinds(c) == 0) {
-        return avitoi_broken(j, AVITO_ERR_JSON);
-    }
-    rc = avitoi_expect(j, c, &kind, &child);
+    const int rc = avitoi_expect(j, c, &kind, &child);
     if (rc < 0) {
         return rc;
     }
@@ -3359,7 +3377,7 @@ static size_t avitoi_first(avitoi_bits special)
 
 static bool avitoi_is_plain(char c)
 {
-    return avitoi_byte(c) >= ' ' && avitoi_byte(c) < 0x80 && c != '"' && c != '\\';
+    return c != '"' && c != '\\' && avitoi_byte(c) >= ' ' && avitoi_byte(c) < 0x80;
 }
 
 static bool avitoi_is_two_bytes(const char *p)
@@ -3369,20 +3387,14 @@ static bool avitoi_is_two_bytes(const char *p)
 }
 
 /* The end of the run at `p` of bytes that stand for themselves: printable ASCII but " and \, and
- * whole sequences of two bytes. With room for it the run is copied on the way; a stride may write
- * beyond the run, but not beyond the room. */
-static const char *avitoi_plain(struct avitoi_json *j, const char *p, const char *end)
+ * whole sequences of two bytes. It is copied to `dst`, if that is not NULL, on the way; a stride may
+ * write beyond the run, but never as far as `limit` would take it. */
+static const char *avitoi_run_end(const char *p, const char *limit, char *dst)
 {
-    const bool keeps = j->dst != NULL && !j->frozen;
     const char *start = p;
-    const char *limit = end;
-    char *dst = keeps ? j->dst : NULL;
-    if (keeps && (size_t)(end - p) > j->room) {
-        limit = p + j->room;
-    }
     for (;;) {
         while (limit - p >= AVITOI_STRIDE) {
-            const avitoi_bits special = avitoi_special(p, keeps ? dst + (p - start) : NULL);
+            const avitoi_bits special = avitoi_special(p, dst != NULL ? dst + (p - start) : NULL);
             if (special != 0) {
                 p += avitoi_first(special);
                 break;
@@ -3390,26 +3402,38 @@ static const char *avitoi_plain(struct avitoi_json *j, const char *p, const char
             p += AVITOI_STRIDE;
         }
         for (; p < limit && avitoi_is_plain(*p); p++) {
-            if (keeps) {
+            if (dst != NULL) {
                 dst[p - start] = *p;
             }
         }
-        if (limit - p < 2 || !avitoi_is_two_bytes(p)) {
-            break;
+        if (limit - p < 2 || *p == '"' || !avitoi_is_two_bytes(p)) {
+            return p;
         }
-        for (; limit - p >= 2 && avitoi_is_two_bytes(p); p += 2) {
-            if (keeps) {
-                dst[p - start] = p[0];
-                dst[p - start + 1] = p[1];
+        do {
+            if (dst != NULL) {
+                memcpy(dst + (p - start), p, 2);
             }
-        }
+            p += 2;
+        } while (limit - p >= 2 && avitoi_is_two_bytes(p));
     }
-    j->len += (j->frozen) ? 0u : (size_t)(p - start);
+}
+
+/* Takes the plain run at `p`, as far as there is room for it. */
+static const char *avitoi_plain(struct avitoi_json *j, const char *p, const char *end)
+{
+    const bool keeps = j->dst != NULL && !j->frozen;
+    const char *limit = (keeps && (size_t)(end - p) > j->room) ? p + j->room : end;
+    const char *stop = avitoi_run_end(p, limit, keeps ? j->dst : NULL);
+    const size_t run = (size_t)(stop - p);
+    if (j->frozen) {
+        return stop;
+    }
+    j->len += run;
     if (keeps) {
-        j->dst += p - start;
-        j->room -= (size_t)(p - start);
+        j->dst += run;
+        j->room -= run;
     }
-    return p;
+    return stop;
 }
 
 static void avitoi_put_point(struct avitoi_json *j, uint32_t point)
@@ -3511,6 +3535,25 @@ static int avitoi_utf8_byte(struct avitoi_json *j, char c)
     return AVITO_AGAIN;
 }
 
+/* A run of \uXXXX that stand for two bytes each, as text in most alphabets but ours does. */
+static const char *avitoi_two_byte_escapes(struct avitoi_json *j, const char *p, const char *end)
+{
+    uint16_t unit;
+    if (j->dst == NULL || j->frozen) {
+        return p;
+    }
+    while (end - p >= 6 && j->room >= 2 && p[0] == '\\' && p[1] == 'u' &&
+           avitoi_unit_at(p + 2, &unit) && unit >= 0x80 && unit < 0x800) {
+        j->dst[0] = (char)(0xc0u | (unit >> 6));
+        j->dst[1] = (char)(0x80u | (unit & 0x3fu));
+        j->dst += 2;
+        j->room -= 2;
+        j->len += 2;
+        p += 6;
+    }
+    return p;
+}
+
 /* Inside a string: as far as the bytes go, or to its end, or to an escape that is not complete. */
 static int avitoi_string(struct avitoi_json *j, const char **pp, const char *end)
 {
@@ -3519,7 +3562,7 @@ static int avitoi_string(struct avitoi_json *j, const char **pp, const char *end
     while (p < end && rc == AVITO_AGAIN && j->state == AVITOI_S_STRING) {
         uint16_t unit;
         if (j->utf8_left == 0) {
-            p = avitoi_plain(j, p, end);
+            p = (*p == '\\') ? avitoi_two_byte_escapes(j, p, end) : avitoi_plain(j, p, end);
             if (p == end) {
                 break;
             }
@@ -3625,43 +3668,246 @@ static int avitoi_literal(struct avitoi_json *j, char c)
     return (*j->literal == '\0') ? avitoi_value_done(j) : AVITO_AGAIN;
 }
 
+/* ---- the short way ---- */
+
+#if AVITO_WITH_SHORTCUTS
+
+/* Free bytes between the two stacks. */
+static size_t avitoi_gap(const struct avitoi_json *j)
+{
+    return j->mem.low_cap - j->mem.low - (j->mem.shared ? j->mem.high : 0u);
+}
+
+/* A string value at its opening quote that is plain to its end: its length, copied to `dst`.
+ * AVITOI_NOT_PLAIN: anything else. */
+#define AVITOI_NOT_PLAIN SIZE_MAX
+static size_t avitoi_plain_string(const char *p, const char *end, char *dst, size_t room)
+{
+    const char *limit, *stop;
+    if (end - p < 2 || *p != '"' || room < 2) {
+        return AVITOI_NOT_PLAIN;
+    }
+    p++;
+    limit = ((size_t)(end - p) > room - 1u) ? p + room - 1u : end;
+    stop = avitoi_run_end(p, limit, dst);
+    if (stop == end || *stop != '"') {
+        return AVITOI_NOT_PLAIN;
+    }
+    dst[stop - p] = '\0';
+    return (size_t)(stop - p);
+}
+
+/* A member of a map of strings: a pair, straight to the elements of the list. */
+static const char *avitoi_short_pair(struct avitoi_json *j, const char *p, const char *end)
+{
+    struct avitoi_frame *f = avitoi_top(j);
+    const size_t size = sizeof(avito_image_size);
+    char *low = j->mem.low_base + j->mem.low;
+    const size_t room = avitoi_gap(j);
+    avito_image_size pair;
+    if (f->schema != &avitoi_pair_schema || (j->streaming && j->level == 2) || room <= size) {
+        return p;
+    }
+    pair.size.ptr = low;
+    pair.size.len = avitoi_plain_string(p, end, low, room - size);
+    if (pair.size.len == AVITOI_NOT_PLAIN || p + pair.size.len + 2u == end ||
+        p[pair.size.len + 2u] != ':') {
+        return p;
+    }
+    pair.url.ptr = low + pair.size.len + 1u;
+    pair.url.len = avitoi_plain_string(p + pair.size.len + 3u, end, low + pair.size.len + 1u,
+                                       room - size - pair.size.len - 1u);
+    if (pair.url.len == AVITOI_NOT_PLAIN) {
+        return p;
+    }
+    j->mem.low += pair.size.len + pair.url.len + 2u;
+    j->mem.high += size;
+    memcpy(j->mem.high_end - j->mem.high, &pair, size);
+    f->seen++;
+    j->state = AVITOI_S_AFTER;
+    return p + pair.size.len + pair.url.len + 5u;
+}
+
+/* Up to 18 digits and what ends them; NULL: anything else. */
+static const char *avitoi_short_int(const char *p, const char *end, int64_t *value)
+{
+    const char *start = p;
+    int64_t v = 0;
+    for (; p < end && *p >= '0' && *p <= '9'; p++) {
+        v = v * 10 + (*p - '0');
+        if (p - start == 18) {
+            return NULL;
+        }
+    }
+    *value = v;
+    return (p == start || p == end || (*start == '0' && p - start > 1) || (*p != ',' && *p != '}'))
+               ? NULL
+               : p;
+}
+
+/* The value behind a known key, if it is a plain string or a small number. `p` where it is not. */
+static const char *avitoi_short_value(struct avitoi_json *j, struct avitoi_frame *f, const char *p,
+                                      const char *end)
+{
+    const unsigned kind = f->schema->fields[f->field].kind;
+    if (kind == AVITOI_INT) {
+        int64_t value;
+        const char *behind = avitoi_short_int(p, end, &value);
+        if (behind == NULL) {
+            return p;
+        }
+        avitoi_add(j, "10", (uint32_t)value, (uint32_t)((uint64_t)value >> 32));
+        return behind;
+    }
+    if (kind == AVITOI_STR || (kind == AVITOI_TEXT && j->cut_at == 0)) {
+        char *low = j->mem.low_base + j->mem.low;
+        const size_t len = avitoi_plain_string(p, end, low, avitoi_gap(j));
+        if (len == AVITOI_NOT_PLAIN) {
+            return p;
+        }
+        avitoi_add(j, "\"\"", (uint32_t)j->mem.low, (uint32_t)len);
+        j->mem.low += len + 1u;
+        if (f->field == 0 && j->level == 3 && j->streaming) {
+            j->id.ptr = low;
+            j->id.len = len;
+        }
+        return p + len + 2u;
+    }
+    return p;
+}
+
+/* A member whose key the table expects next, or the one behind it. If its value cannot go the short
+ * way, its key has been dealt with. */
+static const char *avitoi_short_member(struct avitoi_json *j, const char *p, const char *end)
+{
+    struct avitoi_frame *f = avitoi_top(j);
+    const struct avitoi_schema *schema = f->schema;
+    unsigned next;
+    for (next = f->next; next < schema->count && next < f->next + 2u; next++) {
+        const struct avitoi_field *field = &schema->fields[next];
+        const size_t n = field->key_len;
+        const char *value = p + n + 3u;
+        const char *behind;
+        if ((size_t)(end - p) <= n + 3u || p[n + 1u] != '"' || p[1] != field->key[0] ||
+            p[n + 2u] != ':' || memcmp(p + 1, field->key, n) != 0) {
+            continue;
+        }
+        if ((f->seen >> next & 1u) != 0) {
+            return p;
+        }
+        f->seen |= 1u << next;
+        f->next = (uint8_t)(next + 1u);
+        f->field = avitoi_wanted(j, field) ? (uint8_t)next : (uint8_t)AVITOI_NO_FIELD;
+        behind = (f->field == AVITOI_NO_FIELD) ? value : avitoi_short_value(j, f, value, end);
+        j->state = (behind == value) ? AVITOI_S_VALUE : AVITOI_S_AFTER;
+        return behind;
+    }
+    return p;
+}
+
+/* The end of a plain string at its opening quote, behind its closing one; NULL: anything else. */
+static const char *avitoi_plain_end(const char *p, const char *end)
+{
+    if (p == end || *p != '"') {
+        return NULL;
+    }
+    p = avitoi_run_end(p + 1, end, NULL);
+    return (p == end || *p != '"') ? NULL : p + 1;
+}
+
+/* A member that nobody wants. */
+static const char *avitoi_short_drop(struct avitoi_json *j, const char *p, const char *end)
+{
+    const char *value = avitoi_plain_end(p, end);
+    const char *behind;
+    if (value == NULL || value == end || *value != ':') {
+        return p;
+    }
+    behind = avitoi_plain_end(value + 1, end);
+    j->state = (behind == NULL) ? AVITOI_S_VALUE : AVITOI_S_AFTER;
+    return (behind == NULL) ? value + 1 : behind;
+}
+
+/* At a place where a member may begin: takes as many as go the short way. It gives what the state
+ * machine would give, which does all that is not plain or not here yet. */
+static const char *avitoi_short_way(struct avitoi_json *j, const char *p, const char *end)
+{
+    const unsigned kind = (j->skip > 0 || j->level == 0) ? AVITOI_NO_KIND : avitoi_top(j)->kind;
+    const char *from = p;
+    if (kind != AVITOI_NO_KIND && (j->measuring || j->lenient)) {
+        return p;
+    }
+    while (p < end && *p == '"') {
+        from = p;
+        p = (kind == AVITOI_FRAME_OBJ)   ? avitoi_short_member(j, p, end)
+            : (kind == AVITOI_FRAME_MAP) ? avitoi_short_pair(j, p, end)
+                                         : avitoi_short_drop(j, p, end);
+        if (p == from || j->state == AVITOI_S_VALUE || p == end || *p != ',') {
+            break;
+        }
+        j->state = AVITOI_S_KEY;
+        p++;
+    }
+    return p;
+}
+#else
+static const char *avitoi_short_way(struct avitoi_json *j, const char *p, const char *end)
+{
+    (void)j;
+    (void)end;
+    return p;
+}
+#endif
+
 /* ---- feed ---- */
 
-/* A byte between values. White space was dealt with. */
-static int avitoi_structure(struct avitoi_json *j, const char **p, const char *end)
+/* A byte between values that is none of those that may stand there: white space, or an error. */
+static int avitoi_blank(struct avitoi_json *j, char c)
+{
+    const bool blank = c == ' ' || c == '\n' || c == '\r' || c == '\t';
+    return blank ? (int)AVITO_AGAIN : avitoi_broken(j, AVITO_ERR_JSON);
+}
+
+/* Where a member may begin, or the object may end. */
+static int avitoi_at_key(struct avitoi_json *j, const char **p, const char *end)
 {
     const char c = **p;
-    switch ((int)j->state) {
-        case AVITOI_S_KEY_OR_END:
-        case AVITOI_S_KEY:
-            if (c == '"') {
-                return avitoi_begin_key(j, p, end);
-            }
-            *p += 1;
-            return (c == '}' && j->state == AVITOI_S_KEY_OR_END) ? avitoi_close(j, c)
-                                                                 : avitoi_broken(j, AVITO_ERR_JSON);
-        case AVITOI_S_COLON:
-            *p += 1;
-            j->state = AVITOI_S_VALUE;
-            return (c == ':') ? AVITO_AGAIN : avitoi_broken(j, AVITO_ERR_JSON);
-        case AVITOI_S_AFTER:
-            *p += 1;
-            if (c == ',') {
-                const bool is_object = ((j->is_object >> (j->depth - 1u)) & 1u) != 0;
-                j->state = is_object ? AVITOI_S_KEY : AVITOI_S_VALUE;
-                return AVITO_AGAIN;
-            }
-            return (c == '}' || c == ']') ? avitoi_close(j, c) : avitoi_broken(j, AVITO_ERR_JSON);
-        case AVITOI_S_VALUE_OR_END:
-        case AVITOI_S_VALUE:
-            if (c == ']' && j->state == AVITOI_S_VALUE_OR_END) {
-                *p += 1;
-                return avitoi_close(j, c);
-            }
-            return avitoi_begin_value(j, p, end);
-        default: /* behind the end */
-            return avitoi_broken(j, AVITO_ERR_JSON);
+    if (c == '"') {
+        const char *behind = avitoi_short_way(j, *p, end);
+        if (behind == *p) {
+            return avitoi_begin_key(j, p, end);
+        }
+        *p = behind;
+        return AVITO_AGAIN;
     }
+    *p += 1;
+    return (c == '}' && j->state == AVITOI_S_KEY_OR_END) ? avitoi_close(j, c) : avitoi_blank(j, c);
+}
+
+/* Behind a value. */
+static int avitoi_at_end(struct avitoi_json *j, char c)
+{
+    if (c == ',') {
+        const bool is_object = ((j->is_object >> (j->depth - 1u)) & 1u) != 0;
+        j->state = is_object ? AVITOI_S_KEY : AVITOI_S_VALUE;
+        return AVITO_AGAIN;
+    }
+    return (c == '}' || c == ']') ? avitoi_close(j, c) : avitoi_blank(j, c);
+}
+
+/* Where a value may begin, or the list may end. */
+static int avitoi_at_value(struct avitoi_json *j, const char **p, const char *end)
+{
+    const char c = **p;
+    if (c == ']' && j->state == AVITOI_S_VALUE_OR_END) {
+        *p += 1;
+        return avitoi_close(j, c);
+    }
+    if (avitoi_kinds(c) != 0) {
+        return avitoi_begin_value(j, p, end);
+    }
+    *p += 1;
+    return avitoi_blank(j, c);
 }
 
 /* Takes bytes of the body. AVITO_AGAIN: all taken, more may come. AVITO_OK: an element of the list
@@ -3704,12 +3950,29 @@ static int avitoi_json_feed(struct avitoi_json *j, const char *data, size_t len,
             case AVITOI_S_EXP_DIGITS:
                 rc = avitoi_number(j, &p, end);
                 break;
-            default:
-                if (avitoi_byte(c) <= ' ' && (c == ' ' || c == '\n' || c == '\r' || c == '\t')) {
-                    p++;
+            case AVITOI_S_KEY:
+            case AVITOI_S_KEY_OR_END:
+                rc = avitoi_at_key(j, &p, end);
+                break;
+            case AVITOI_S_COLON:
+                p++;
+                if (c == ':') {
+                    j->state = AVITOI_S_VALUE;
                 } else {
-                    rc = avitoi_structure(j, &p, end);
+                    rc = avitoi_blank(j, c);
                 }
+                break;
+            case AVITOI_S_VALUE:
+            case AVITOI_S_VALUE_OR_END:
+                rc = avitoi_at_value(j, &p, end);
+                break;
+            case AVITOI_S_AFTER:
+                p++;
+                rc = avitoi_at_end(j, c);
+                break;
+            default: /* behind the end, or broken */
+                p++;
+                rc = avitoi_blank(j, c);
                 break;
         }
     }
@@ -3748,7 +4011,7 @@ static void avitoi_json_begin(struct avitoi_json *j, const struct avitoi_schema 
 
 /* Puts one value into its place in the struct. */
 static void avitoi_store(const struct avitoi_json *j, const struct avitoi_field *field,
-                         const struct avitoi_ref *ref, char *model)
+                         jsmntype_t form, const struct avitoi_ref *ref, char *model)
 {
     char *at = model + field->offset;
     const char *low = j->mem.low_base + ref->at;
@@ -3772,10 +4035,8 @@ static void avitoi_store(const struct avitoi_json *j, const struct avitoi_field 
             memcpy(at, &low, sizeof low);
             break;
         default: { /* a string, or the items and count of a list: both are a pointer and a number */
-            const bool list = field->kind == AVITOI_ARR || field->kind == AVITOI_MAP ||
-                              field->kind == AVITOI_STRS;
             avito_str s;
-            s.ptr = (list && ref->len == 0) ? NULL : low;
+            s.ptr = (form == JSMN_ARRAY && ref->len == 0) ? NULL : low;
             s.len = ref->len;
             memcpy(at, &s, sizeof s);
             break;
@@ -3786,10 +4047,11 @@ static void avitoi_store(const struct avitoi_json *j, const struct avitoi_field 
 static void avitoi_decode_pair(const struct avitoi_json *j, const struct avitoi_frame *f,
                                char *model)
 {
-    const struct avitoi_ref *refs = avitoi_refs(j, f);
+    const struct avitoi_ref *refs = j->refs;
     unsigned i;
     for (i = 0; i < f->members; i++) {
-        avitoi_store(j, &f->schema->fields[i], &refs[i], model);
+        const struct avitoi_field *field = &f->schema->fields[i];
+        avitoi_store(j, field, field->kind == AVITOI_MAP ? JSMN_ARRAY : JSMN_STRING, &refs[i], model);
     }
 }
 
@@ -3798,22 +4060,23 @@ static int avitoi_decode(struct avitoi_json *j, const struct avitoi_frame *f, js
                          char *model)
 {
     const struct avitoi_schema *schema = f->schema;
-    const unsigned expected = 1u + 2u * f->members;
-    const struct avitoi_ref *refs = avitoi_refs(j, f);
-    char *text = (char *)(avitoi_refs(j, f) + schema->count);
+    const unsigned expected = 1u + f->members;
+    const struct avitoi_ref *refs = j->refs;
+    const uint8_t *rows = avitoi_rows(j, f);
+    char *text = avitoi_skeleton(j, f);
     size_t len = f->members * AVITOI_MEMBER;
     jsmn_parser parser;
     unsigned i;
     if (len == 0) {
-        text[len++] = '{';
+        text[len++] = '[';
     }
-    text[len++] = '}';
+    text[len++] = ']';
     jsmn_init(&parser);
     if (jsmn_parse(&parser, text, len, tokens, expected) != (int)expected) {
         return AVITO_ERR_JSON; /* cannot happen: the filter wrote it */
     }
     for (i = 0; i < f->members; i++) {
-        avitoi_store(j, &schema->fields[text[tokens[1u + 2u * i].start] - 'A'], &refs[i], model);
+        avitoi_store(j, &schema->fields[rows[i]], tokens[i + 1u].type, &refs[i], model);
     }
     if (schema->finish != NULL) {
         schema->finish(j, model);
