@@ -5948,6 +5948,13 @@ static int avitoi_on_body(avito_client *c)
     return rc == AVITO_END ? avitoi_on_body_end(c) : rc;
 }
 
+/* The answer is complete: can another request follow on this connection? */
+static bool avitoi_may_be_kept(const avito_client *c)
+{
+    return !c->priv.head.close && c->priv.head.persistent && !c->priv.early &&
+           c->priv.pos == c->priv.len && c->priv.body.mode != AVITOI_BODY_UNTIL_CLOSE;
+}
+
 static int avitoi_on_drain(avito_client *c)
 {
     const int rc = (c->priv.span > 0) ? AVITOI_MOVED : avitoi_next_span(c);
@@ -5955,7 +5962,7 @@ static int avitoi_on_drain(avito_client *c)
         return rc;
     }
     if (rc != AVITOI_MOVED || c->priv.span > c->priv.drain_left) {
-        if (rc != AVITO_END || c->priv.head.close || c->priv.pos < c->priv.len) {
+        if (rc != AVITO_END || !avitoi_may_be_kept(c)) {
             avitoi_disconnect(c);
         }
         return AVITO_OK;
@@ -6246,8 +6253,7 @@ static int avitoi_on_body_end(avito_client *c)
     struct avitoi_json *j = &c->priv.json;
     const bool token = (c->priv.request->flags & AVITOI_TOKEN) != 0;
     int rc;
-    if (c->priv.head.close || !c->priv.head.persistent || c->priv.early ||
-        c->priv.pos < c->priv.len || c->priv.body.mode == AVITOI_BODY_UNTIL_CLOSE) {
+    if (!avitoi_may_be_kept(c)) {
         avitoi_disconnect(c);
     }
     if (!avitoi_success(c)) {

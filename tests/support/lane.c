@@ -1,0 +1,117 @@
+/* Needs the implementation. */
+#include "support/lane.h"
+
+#include <stdio.h>
+
+/* The hooks get the clock; the lane begins with it. */
+static struct lane *lane_of(void *ctx)
+{
+    return ctx;
+}
+
+static int load(void *ctx, avito_token *token)
+{
+    struct lane *l = lane_of(ctx);
+
+    l->loads++;
+    if (l->no_token) {
+        return AVITO_END;
+    }
+    token->access_token.ptr = LANE_TOKEN;
+    token->access_token.len = strlen(LANE_TOKEN);
+    token->expires_in = 86400;
+    if (l->stored_refresh != NULL) {
+        token->refresh_token.ptr = l->stored_refresh;
+        token->refresh_token.len = strlen(l->stored_refresh);
+    }
+    return AVITO_OK;
+}
+
+static int save(void *ctx, const avito_token *token)
+{
+    struct lane *l = lane_of(ctx);
+
+    l->saves++;
+    (void)snprintf(l->saved_access, sizeof l->saved_access, "%s",
+                   token->access_token.ptr != NULL ? token->access_token.ptr : "");
+    (void)snprintf(l->saved_refresh, sizeof l->saved_refresh, "%s",
+                   token->refresh_token.ptr != NULL ? token->refresh_token.ptr : "");
+    return l->save_result;
+}
+
+static void trace(void *ctx, const char *line)
+{
+    struct lane *l = lane_of(ctx);
+    size_t used = strlen(l->trace);
+
+    if (used + strlen(line) + 2 > sizeof l->trace) {
+        used = 0;
+    }
+    (void)snprintf(l->trace + used, sizeof l->trace - used, "%s\n", line);
+}
+
+static void begin(struct lane *l, size_t window)
+{
+    if (l->window.size != window) {
+        guard_free(&l->window);
+        l->window = guard_end(window);
+    }
+    l->arena = avito_arena_of(l->room, sizeof l->room);
+    l->options.transport = script_transport(&l->script);
+    l->options.window = l->window.data;
+    l->options.window_cap = window;
+    memset(l->tokens, 0x5a, sizeof l->tokens);
+    l->loads = l->saves = 0;
+    if (avito_account_init(&l->account, &l->account_options) != AVITO_OK ||
+        avito_client_init(&l->client, &l->account, &l->options) != AVITO_OK) {
+        abort();
+    }
+}
+
+void lane_init(struct lane *l, size_t window)
+{
+    memset(l, 0, sizeof *l);
+    clock_init(&l->clock);
+    script_init(&l->script);
+    l->script.clock = &l->clock;
+    l->account_options.client_id = LANE_ID;
+    l->account_options.client_secret = LANE_SECRET;
+    l->account_options.tokens = l->tokens;
+    l->account_options.tokens_cap = sizeof l->tokens;
+    l->account_options.ctx = l;
+    l->account_options.clock_ms = clock_ms;
+    l->account_options.unix_time = clock_unix_time;
+    l->account_options.entropy = clock_entropy;
+    l->account_options.load_token = load;
+    l->account_options.save_token = save;
+    l->account_options.trace = trace;
+    l->options.never_wait = true;
+    l->options.error_body = l->error_body;
+    l->options.error_body_cap = sizeof l->error_body;
+    begin(l, window);
+}
+
+void lane_again(struct lane *l, size_t window)
+{
+    script_rewind(&l->script);
+    begin(l, window);
+}
+
+void lane_free(struct lane *l)
+{
+    avito_client_close(&l->client);
+    script_free(&l->script);
+    guard_free(&l->window);
+}
+
+void lane_exchange(struct lane *l, int status, const void *body, size_t len)
+{
+    script_connect(&l->script);
+    script_request(&l->script);
+    script_answer_json(&l->script, status, body, len);
+}
+
+int lane_run(struct lane *l, int result)
+{
+    return script_drive(&l->script, &l->client, result);
+}
