@@ -1,0 +1,433 @@
+/* check.c - what must hold. The service in memory knows everything; the client is judged by it. */
+#include "world.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---------------------------------------------------------------- messages by id */
+
+static uint32_t *place_of(world *w, const char *id, size_t len)
+{
+    size_t at = hash_text(id, len) & (w->index_cap - 1);
+    while (w->index[at] != 0) {
+        const note *n = &w->notes[w->index[at] - 1];
+        if (strlen(n->id) == len && memcmp(n->id, id, len) == 0) {
+            break;
+        }
+        at = (at + 1) & (w->index_cap - 1);
+    }
+    return &w->index[at];
+}
+
+note *check_find(world *w, const char *id, size_t len)
+{
+    uint32_t *place;
+    check_sync(w);
+    if (id == NULL || w->index_cap == 0) {
+        return NULL;
+    }
+    place = place_of(w, id, len);
+    return *place != 0 ? &w->notes[*place - 1] : NULL;
+}
+
+static void grow_index(world *w)
+{
+    if ((w->note_count + 1) * 2 < w->index_cap) {
+        return;
+    }
+    free(w->index);
+    w->index_cap = w->index_cap == 0 ? 256 : w->index_cap * 2;
+    w->index = calloc(w->index_cap, sizeof *w->index);
+    for (size_t i = 0; i < w->note_count; i++) {
+        *place_of(w, w->notes[i].id, strlen(w->notes[i].id)) = (uint32_t)i + 1;
+    }
+}
+
+/* ---------------------------------------------------------------- sends */
+
+static int job_of(const world *w, uint64_t request)
+{
+    for (size_t i = w->served_count; i > 0; i--) {
+        if (w->served[i - 1].request == request) {
+            return w->served[i - 1].job;
+        }
+    }
+    return -1;
+}
+
+/* A message was stored through the API: by which send, and was that still allowed? */
+static void check_stored(world *w, note *n)
+{
+    job *j;
+    n->job = job_of(w, n->request);
+    if (n->job < 0) {
+        return;
+    }
+    j = &w->jobs[n->job];
+    j->stored++;
+    say(w, "job %d is stored as %s", n->job, n->id);
+    if (j->stored > 1) {
+        fail(w, "sending", "job %d is stored %u times", n->job, j->stored);
+    }
+    if (j->state == JOB_NEW || j->state == JOB_BASELINE || j->state == JOB_GIVEN_UP) {
+        fail(w, "sending", "job %d is stored after it was declared not sent", n->job);
+    }
+    if (j->state == JOB_SENT && !j->rivalled) {
+        fail(w, "sending", "job %d is stored after it was declared sent", n->job);
+    }
+}
+
+static void add_note(world *w, const sim_message_info *m)
+{
+    note *n;
+    grow_index(w);
+    if (w->note_count == w->note_cap) {
+        w->note_cap = w->note_cap * 2 + 64;
+        w->notes = realloc(w->notes, w->note_cap * sizeof *w->notes);
+    }
+    n = &w->notes[w->note_count];
+    memset(n, 0, sizeof *n);
+    (void)snprintf(n->id, sizeof n->id, "%s", m->id);
+    (void)snprintf(n->chat, sizeof n->chat, "%s", m->chat_id);
+    n->created = m->created;
+    n->visible_ms = m->visible_ms;
+    n->stored_ms = m->stored_ms;
+    n->own = m->author == SIM_APP || m->author == SIM_API;
+    n->late = m->visible_ms > m->stored_ms;
+    n->was_read = m->is_read;
+    n->request = m->request;
+    n->job = -1;
+    *place_of(w, n->id, strlen(n->id)) = (uint32_t)++w->note_count;
+    say(w, "stored %s in %s by %s at %lld%s: %.40s", n->id, n->chat, n->own ? "us" : "them",
+        (long long)n->created, n->late ? ", shows up late" : "", m->text);
+    if (m->request != 0) {
+        if (strcmp(m->text, m->sent_text) != 0) {
+            happened(w, F_TRIMMED, -1);
+        }
+        check_stored(w, n);
+    }
+}
+
+void check_sync(world *w)
+{
+    sim_message_info m;
+    while (sim_message_at(w->service, w->note_count, &m)) {
+        add_note(w, &m);
+    }
+}
+
+/* ---------------------------------------------------------------- what the inbox owes */
+
+/* The state that the service was in when the first list was read decides what is new. */
+void check_first_save(world *w)
+{
+    w->state_saved = true;
+    say(w, "the first state is saved: what was there is known");
+}
+
+static bool was_there(const world *w, const note *n)
+{
+    return n->visible_ms <= w->start_list_ms;
+}
+
+/* Promise 7, and which messages it speaks of: see "INBOX" in the header. */
+static bool owed(const world *w, const note *n)
+{
+    const avito_inbox_options *o = &w->device.inbox_options;
+    bool due;
+    if (!w->state_saved) {
+        return n->visible_ms <= w->now;
+    }
+    if (o->start == AVITO_START_SINCE) {
+        due = n->created >= o->since;
+    } else if (!was_there(w, n)) {
+        due = n->created >= w->start_newest; /* older ones that show up later count as there */
+    } else {
+        due = o->start == AVITO_START_UNREAD && !n->own && !n->was_read;
+    }
+    if (o->unread_only) { /* the weaker promise: what a person read first may stay hidden */
+        due = due && !n->own && !n->was_read;
+    }
+    return due && n->visible_ms <= w->now && !(n->late && w->overrun);
+}
+
+static bool forbidden(const world *w, const note *n)
+{
+    const avito_inbox_options *o = &w->device.inbox_options;
+    if (!w->state_saved) {
+        return true;
+    }
+    if (o->start == AVITO_START_SINCE) {
+        return n->created < o->since;
+    }
+    if (o->start == AVITO_START_NOW) {
+        return was_there(w, n) && n->created < w->start_newest;
+    }
+    return was_there(w, n) && n->read_at_start && n->created < w->start_newest;
+}
+
+/* Called when the first page of chats is served while no state was ever saved. */
+void check_start_list(world *w)
+{
+    sim_chat_info chat;
+    check_sync(w);
+    w->start_list_ms = w->now;
+    w->start_newest = 0;
+    for (size_t i = 0; sim_chat_at(w->service, i, &chat); i++) {
+        if (chat.type == SIM_U2I && chat.updated > w->start_newest) {
+            w->start_newest = chat.updated;
+        }
+    }
+    for (size_t i = 0; i < w->note_count; i++) {
+        w->notes[i].read_at_start = w->notes[i].was_read;
+    }
+}
+
+static int64_t look_time(const world *w, const char *chat)
+{
+    for (size_t i = 0; i < w->look_count; i++) {
+        if (strcmp(w->looks[i].chat, chat) == 0) {
+            return w->looks[i].ms;
+        }
+    }
+    return INT64_MIN;
+}
+
+/* Oldest first within a chat: nothing older that could be seen was left out. */
+static void check_order(world *w, const note *n)
+{
+    const int64_t looked = look_time(w, n->chat);
+    for (size_t i = w->done_before; i < w->note_count; i++) {
+        const note *o = &w->notes[i];
+        if (o->created < n->created && o->accepted == 0 && !o->reported && o->visible_ms < looked &&
+            strcmp(o->chat, n->chat) == 0 && owed(w, o)) {
+            fail(w, "order", "%s is given before %s, which is older", n->id, o->id);
+            return;
+        }
+    }
+}
+
+void check_given(world *w, const avito_message *m, bool polled)
+{
+    note *n = check_find(w, m->id.ptr, m->id.len);
+    device *d = &w->device;
+    w->given++;
+    if (n == NULL) {
+        fail(w, "receiving", "a message is given that does not exist");
+        return;
+    }
+    mix(w, (uint64_t)(n - w->notes));
+    d->held = (int)(n - w->notes);
+    n->given++;
+    say(w, "%s: %s%s", polled ? "given" : "offered", n->id, n->accepted ? " (again)" : "");
+    if (m->chat_id.ptr == NULL || strcmp(m->chat_id.ptr, n->chat) != 0) {
+        fail(w, "receiving", "%s is given with chat %s", n->id, m->chat_id.ptr);
+    }
+    if (n->accepted > 0 && !w->overrun) {
+        fail(w, "receiving", "%s is given again after it was accepted", n->id);
+    }
+    if (polled && forbidden(w, n)) {
+        fail(w, "receiving", "%s is given, but was there before the start", n->id);
+    }
+    if (polled && !w->overrun) {
+        check_order(w, n);
+    }
+}
+
+void check_accepted(world *w, int index)
+{
+    note *n = &w->notes[index];
+    n->accepted++;
+    say(w, "accepted: %s", n->id);
+    while (w->done_before < w->note_count && w->notes[w->done_before].accepted > 0) {
+        w->done_before++;
+    }
+}
+
+/* "Mark as read" must not run ahead of the messages. */
+void check_marked(world *w, const char *chat)
+{
+    const int64_t looked = look_time(w, chat);
+    for (size_t i = w->done_before; i < w->note_count; i++) {
+        const note *n = &w->notes[i];
+        if (strcmp(n->chat, chat) == 0 && n->accepted == 0 && !n->reported && !n->own &&
+            n->visible_ms < (looked == INT64_MIN ? w->now : looked) && owed(w, n)) {
+            fail(w, "marking", "%s is marked as read before %s was accepted", chat, n->id);
+            return;
+        }
+    }
+}
+
+/* ---------------------------------------------------------------- what goes over the wire */
+
+static bool refused_before(const world *w, uint64_t bearer)
+{
+    for (size_t i = 0; i < w->refused_count && i < 64; i++) {
+        if (w->refused_bearer[i] == bearer) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void check_token_request(world *w, const struct lane *l)
+{
+    const avito_account *a = &w->device.account;
+    const uint32_t age = (device_ms(w) - a->priv.fetched_ms) / 1000u;
+    const bool old = a->priv.epoch == 0 || a->priv.lifetime_s <= age + a->o.renew_before_s + 1u;
+    for (unsigned i = 0; i < w->plan.lanes; i++) {
+        const struct lane *other = &w->device.lanes[i];
+        if (other != l && other->link != NULL && other->link->wire.is_token &&
+            impl_fetches_token(&other->client)) {
+            fail(w, "tokens", "lanes %d and %d fetch a token at once", other->index, l->index);
+        }
+    }
+    if (!old && !refused_before(w, hash_text(a->priv.access.ptr, a->priv.access.len))) {
+        fail(w, "tokens", "lane %d fetches a token although the present one was not refused",
+             l->index);
+    }
+}
+
+/* A rate of n per minute lets n requests go in a minute, and what the lanes had begun before. */
+static void check_rate(world *w, const struct lane *l)
+{
+    const uint32_t rate = w->device.account.o.requests_per_minute;
+    if (!w->plan.clocks && w->rate_until > w->now && l->passed_ms > w->rate_told &&
+        l->passed_epoch == w->crashes) {
+        fail(w, "rate", "lane %d sends although the server asked to wait", l->index);
+    }
+    if (rate == 0 || w->plan.clocks) {
+        return;
+    }
+    if (w->recent_count == w->recent_cap) {
+        w->recent_cap = w->recent_cap * 2 + 64;
+        w->recent = realloc(w->recent, w->recent_cap * sizeof *w->recent);
+    }
+    while (w->recent_from < w->recent_count && w->recent[w->recent_from] <= w->now - 60000) {
+        w->recent_from++;
+    }
+    w->recent[w->recent_count++] = w->now;
+    if (w->recent_count - w->recent_from > rate + w->plan.lanes * (1 + w->crashes)) {
+        fail(w, "rate", "%zu requests within a minute", w->recent_count - w->recent_from);
+    }
+}
+
+void check_request_begins(world *w, struct lane *l, struct link *k)
+{
+    wire *x = &k->wire;
+    mix(w, hash_text(x->head, x->head_len));
+    if (x->is_token) {
+        check_token_request(w, l);
+    }
+    check_rate(w, l);
+    if (x->job >= 0 && w->jobs[x->job].unsettled) {
+        fail(w, "sending", "job %d: a write is repeated that may have been stored", x->job);
+    }
+}
+
+/* ---------------------------------------------------------------- after every step */
+
+static void check_memory(world *w)
+{
+    const device *d = &w->device;
+    bool whole = room_whole(&d->tokens) && room_whole(&d->state) && room_whole(&d->inbox_room) &&
+                 room_whole(&d->hook_room);
+    for (unsigned i = 0; i < w->plan.lanes; i++) {
+        whole = whole && room_whole(&d->lanes[i].window) && room_whole(&d->lanes[i].room);
+    }
+    if (!whole) {
+        fail(w, "memory", "bytes beside the memory given were written");
+    }
+}
+
+void check_step(world *w)
+{
+    check_memory(w);
+    for (unsigned i = 0; i < w->plan.lanes; i++) {
+        if (w->device.lanes[i].idle_rounds > 3) {
+            fail(w, "progress", "lane %u: ready, but nothing moves in state %s", i,
+                 impl_state_name(impl_state(&w->device.lanes[i].client)));
+        }
+    }
+}
+
+/* Before the clock goes on: everybody waits for something that can come, and not for ever. */
+void check_wait(world *w)
+{
+    const int known = AVITO_WANT_READ | AVITO_WANT_WRITE | AVITO_WANT_TIMER | AVITO_WANT_ACCOUNT;
+    const device *d = &w->device;
+    bool waiting = false, working = false;
+    if (!d->up) {
+        return;
+    }
+    for (unsigned i = 0; i < w->plan.lanes; i++) {
+        const struct lane *l = &d->lanes[i];
+        const int wants = avito_wants(&l->client);
+        w->device.lanes[i].idle_rounds = 0;
+        if (!impl_call(&l->client) || l->at_row) {
+            continue;
+        }
+        if (wants == 0 || (wants & ~known) != 0 ||
+            avito_deadline_ms(&l->client) > l->client.o.total_timeout_ms) {
+            fail(w, "waiting", "lane %u waits for %d without a deadline", i, wants);
+        }
+        waiting = waiting || wants == AVITO_WANT_ACCOUNT;
+        working = working || wants != AVITO_WANT_ACCOUNT;
+    }
+    if (waiting && !working) {
+        fail(w, "tokens", "lanes wait for a token that nobody fetches");
+    }
+    if (!d->holding && (avito_inbox_wants(&d->inbox) == 0 ||
+                        avito_inbox_deadline_ms(&d->inbox) > 86400000u)) {
+        fail(w, "waiting", "the inbox waits without a deadline");
+    }
+}
+
+/* ---------------------------------------------------------------- at the end */
+
+bool check_owing(world *w)
+{
+    check_sync(w);
+    for (size_t i = w->done_before; i < w->note_count; i++) {
+        const note *n = &w->notes[i];
+        if (n->accepted == 0 && !n->reported && owed(w, n)) {
+            return true;
+        }
+    }
+    for (size_t i = 0; i < w->job_count; i++) {
+        if (w->jobs[i].state < JOB_SENT) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void check_job(world *w, int i)
+{
+    const job *j = &w->jobs[i];
+    if (j->state < JOB_SENT) {
+        fail(w, "sending", "job %d never ends: state %d", i, (int)j->state);
+    } else if (j->state == JOB_GIVEN_UP && j->stored != 0) {
+        fail(w, "sending", "job %d is not sent, but stored", i);
+    } else if (j->state == JOB_SENT && j->stored != 1 && !(j->by_confirm && j->rivalled)) {
+        fail(w, "sending", "job %d is sent, but stored %u times", i, j->stored);
+    }
+}
+
+void check_end(world *w)
+{
+    check_sync(w);
+    for (size_t i = 0; i < w->note_count; i++) {
+        const note *n = &w->notes[i];
+        if (n->accepted == 0 && !n->reported && owed(w, n)) {
+            fail(w, "receiving", "%s is lost", n->id);
+        }
+    }
+    for (size_t i = 0; i < w->job_count; i++) {
+        check_job(w, (int)i);
+    }
+    if (!w->state_saved) {
+        fail(w, "receiving", "the inbox never began");
+    }
+}

@@ -1,0 +1,877 @@
+/* device.c - the device: account, lanes, inbox, and a bot that answers; power cuts and restarts. */
+#include "world.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define USER 350000001
+
+/* ---------------------------------------------------------------- hooks of the account */
+
+uint32_t device_ms(void *ctx)
+{
+    const world *w = ctx;
+    return (uint32_t)(uint64_t)(w->now - w->start) + w->ms_offset;
+}
+
+int64_t device_unix(void *ctx)
+{
+    const world *w = ctx;
+    return w->now / 1000 + w->unix_offset;
+}
+
+static int device_entropy(void *ctx, void *out, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        ((unsigned char *)out)[i] = (unsigned char)draw(ctx);
+    }
+    return AVITO_OK;
+}
+
+/* The power may go whenever the device calls out. */
+static void may_crash(world *w)
+{
+    if (w->crash_in > 0 && --w->crash_in == 0) {
+        longjmp(w->crash, 1);
+    }
+}
+
+static void keep(char **at, avito_str s)
+{
+    free(*at);
+    *at = NULL;
+    if (s.ptr != NULL) {
+        *at = malloc(s.len + 1);
+        memcpy(*at, s.ptr, s.len);
+        (*at)[s.len] = '\0';
+    }
+}
+
+static int save_token(void *ctx, const avito_token *token)
+{
+    world *w = ctx;
+    may_crash(w);
+    if (w->plan.save_fails && !w->calm && chance(w, 50)) {
+        happened(w, F_SAVE_FAILED, -1);
+        return -1;
+    }
+    keep(&w->stored_token[0], token->access_token);
+    keep(&w->stored_token[1], token->refresh_token);
+    w->token_expires_at = token->expires_at;
+    w->token_expires_in = token->expires_in;
+    may_crash(w);
+    return AVITO_OK;
+}
+
+static int load_token(void *ctx, avito_token *token)
+{
+    world *w = ctx;
+    may_crash(w);
+    if (w->stored_token[0] == NULL) {
+        return AVITO_END;
+    }
+    token->access_token.ptr = w->stored_token[0];
+    token->access_token.len = strlen(w->stored_token[0]);
+    if (w->stored_token[1] != NULL) {
+        token->refresh_token.ptr = w->stored_token[1];
+        token->refresh_token.len = strlen(w->stored_token[1]);
+    }
+    token->expires_at = w->token_expires_at;
+    token->expires_in = w->token_expires_in;
+    return AVITO_OK;
+}
+
+static void check_secret(world *w, const char *where, const char *text)
+{
+    const avito_account *a = &w->device.account;
+    const char *access = a->priv.access.ptr;
+    if (strstr(text, a->o.client_secret) != NULL || (access != NULL && strstr(text, access) != NULL)) {
+        fail(w, "secret", "%s shows a secret: %s", where, text);
+    }
+}
+
+static void on_trace(void *ctx, const char *line)
+{
+    world *w = ctx;
+    check_secret(w, "trace", line);
+    say(w, "        . %s", line);
+    mix(w, hash_text(line, strlen(line)));
+}
+
+/* ---------------------------------------------------------------- hooks of the inbox */
+
+static void write_slot(world *w, int slot, const void *data, size_t len)
+{
+    memcpy(w->slots[slot], data, len);
+    w->slot_len[slot] = w->slot_len[slot] > len ? w->slot_len[slot] : len;
+}
+
+static int save_state(void *ctx, int slot, const void *data, size_t len)
+{
+    world *w = ctx;
+    if (w->plan.save_fails && !w->calm && chance(w, 80)) {
+        happened(w, F_SAVE_FAILED, -1);
+        return -1;
+    }
+    if (w->crash_in == 1 && chance(w, 600)) { /* torn: some bytes are new, some are old */
+        happened(w, F_TORN, -1);
+        say(w, "power goes while slot %d is written", slot);
+        write_slot(w, slot, data, below(w, len));
+        w->slot_len[slot] = len;
+    }
+    may_crash(w);
+    write_slot(w, slot, data, len);
+    w->slot_len[slot] = len;
+    if (!w->state_saved) {
+        check_first_save(w);
+    }
+    if (w->crash_in == 1 && w->device.holding) {
+        check_accepted(w, w->device.held); /* it is durable, though nobody is told */
+    }
+    may_crash(w);
+    return AVITO_OK;
+}
+
+static int load_state(void *ctx, int slot, void *data, size_t cap, size_t *len)
+{
+    world *w = ctx;
+    may_crash(w);
+    if (w->slot_len[slot] == 0) {
+        return AVITO_END;
+    }
+    *len = w->slot_len[slot] < cap ? w->slot_len[slot] : cap;
+    memcpy(data, w->slots[slot], *len);
+    return AVITO_OK;
+}
+
+/* ---------------------------------------------------------------- power on, power off */
+
+static void boot_account(world *w)
+{
+    device *d = &w->device;
+    avito_account_options o = avito_account_options_default();
+    o.client_id = "client-id-for-tests";
+    o.client_secret = "client-secret-for-tests-0123456789abcdef";
+    o.tokens = d->tokens.memory;
+    o.tokens_cap = d->tokens.size;
+    o.ctx = w;
+    o.clock_ms = device_ms;
+    o.unix_time = w->seed % 4 != 0 ? device_unix : NULL;
+    o.entropy = device_entropy;
+    o.trace = on_trace;
+    if (w->seed % 3 == 0) {
+        o.save_token = save_token;
+        o.load_token = load_token;
+    }
+    o.requests_per_minute = w->seed % 5 == 0 ? 240 : w->seed % 5 == 1 ? 900 : 0;
+    o.renew_before_s = w->plan.token_lifetime_s < 300 ? 5 : 0;
+    if (avito_account_init(&d->account, &o) != AVITO_OK) {
+        fail(w, "boot", "the account is refused");
+    }
+}
+
+static void boot_lane(world *w, unsigned i)
+{
+    device *d = &w->device;
+    struct lane *l = &d->lanes[i];
+    avito_client_options o = d->lane_options;
+    l->world = w;
+    l->index = (int)i;
+    l->job = -1;
+    l->act = ACT_NONE;
+    l->at_row = false;
+    l->idle_rounds = 0;
+    l->resume_ms = w->now + (int64_t)below(w, 1000);
+    avito_arena_reset(&l->arena);
+    l->arena = avito_arena_of(l->room.memory, l->room.size);
+    o.transport.functions = &world_transport;
+    o.transport.ctx = l;
+    o.window = l->window.memory;
+    o.window_cap = l->window.size;
+    if (avito_client_init(&l->client, &d->account, &o) != AVITO_OK) {
+        fail(w, "boot", "lane %u is refused", i);
+    }
+}
+
+static void boot_inbox(world *w)
+{
+    device *d = &w->device;
+    avito_inbox_options o = d->inbox_options;
+    int rc;
+    d->inbox_arena = avito_arena_of(d->inbox_room.memory, d->inbox_room.size);
+    o.state = d->state.memory;
+    o.state_cap = d->state.size;
+    o.arena = &d->inbox_arena;
+    o.ctx = w;
+    o.save = save_state;
+    o.load = load_state;
+    rc = avito_inbox_init(&d->inbox, &d->lanes[0].client, &o);
+    if (rc != AVITO_OK) {
+        fail(w, "boot", "the inbox is refused: %d", rc);
+    }
+}
+
+/* What lasts over restarts: sizes and options. */
+static void draw_device(world *w)
+{
+    device *d = &w->device;
+    avito_client_options *c = &d->lane_options;
+    avito_inbox_options *o = &d->inbox_options;
+    d->tokens = room_make(AVITO_TOKENS_SIZE(40));
+    d->state = room_make(AVITO_INBOX_STATE_SIZE(w->plan.ring));
+    d->inbox_room = room_make(chance(w, 100) ? 3000 : 16384);
+    d->hook_room = room_make(16384);
+    for (unsigned i = 0; i < w->plan.lanes; i++) {
+        d->lanes[i].window = room_make(512 + below(w, 4) * 500);
+        d->lanes[i].room = room_make(16384);
+    }
+    *c = avito_client_options_default();
+    c->never_wait = true;
+    c->retries = (uint8_t)w->plan.retries;
+    c->connect_timeout_ms = 3000 + (uint32_t)below(w, 12000);
+    c->idle_timeout_ms = 4000 + (uint32_t)below(w, 20000);
+    c->total_timeout_ms = 20000 + (uint32_t)below(w, 60000);
+    c->keep_alive_ms = chance(w, 300) ? 2000 + (uint32_t)below(w, 30000) : 0;
+    *o = avito_inbox_options_default();
+    o->user_id = USER;
+    o->start = (avito_inbox_start)below(w, 3);
+    o->since = w->now / 1000 - (int64_t)around(w, 300);
+    o->unread_only = chance(w, 250);
+    o->mark_as_read = chance(w, 500);
+    o->poll_ms = w->plan.soak ? 15000 : 1000 + (uint32_t)below(w, 10000);
+    o->slow_poll_ms = o->poll_ms * (1 + (uint32_t)below(w, 4));
+    o->overlap_s = 60 + (uint32_t)below(w, 200);
+    for (int i = 0; i < 2; i++) {
+        w->slots[i] = calloc(1, d->state.size);
+    }
+}
+
+void device_boot(world *w)
+{
+    device *d = &w->device;
+    if (d->tokens.memory == NULL) {
+        draw_device(w);
+        say(w, "inbox: start %d%s%s, ring %u, overlap %u s, poll %u ms", d->inbox_options.start,
+            d->inbox_options.unread_only ? ", unread only" : "",
+            d->inbox_options.mark_as_read ? ", marks" : "", w->plan.ring,
+            d->inbox_options.overlap_s, d->inbox_options.poll_ms);
+    }
+    say(w, "power on");
+    d->up = true;
+    d->holding = false;
+    boot_account(w);
+    for (unsigned i = 0; i < w->plan.lanes; i++) {
+        boot_lane(w, i);
+    }
+    if (setjmp(w->crash) != 0) {
+        device_crash(w);
+        return;
+    }
+    boot_inbox(w);
+}
+
+static void forget(room *r)
+{
+    memset(r->memory, 0xdd, r->size);
+}
+
+/* Everything that is not in storage is gone. The bot's journal of sends is in storage. */
+void device_crash(world *w)
+{
+    device *d = &w->device;
+    happened(w, F_RESTART, -1);
+    say(w, "power off");
+    w->crashes++;
+    w->crash_in = 0;
+    net_drop_all(w);
+    forget(&d->tokens);
+    forget(&d->state);
+    forget(&d->inbox_room);
+    forget(&d->hook_room);
+    for (unsigned i = 0; i < w->plan.lanes; i++) {
+        struct lane *l = &d->lanes[i];
+        forget(&l->window);
+        forget(&l->room);
+        memset(&l->client, 0xdd, sizeof l->client);
+        if (l->job >= 0) {
+            job *j = &w->jobs[l->job];
+            j->state = j->state == JOB_SENDING || j->state == JOB_CONFIRMING ? JOB_UNSURE : JOB_NEW;
+            j->ended_ms = w->now;
+        }
+        l->link = NULL;
+        l->job = -1;
+        l->act = ACT_NONE;
+    }
+    memset(&d->inbox, 0xdd, sizeof d->inbox);
+    d->up = false;
+    d->holding = false;
+    d->up_at = w->now + 1 + (int64_t)around(w, 5000);
+}
+
+void device_free(world *w)
+{
+    device *d = &w->device;
+    room_free(&d->tokens);
+    room_free(&d->state);
+    room_free(&d->inbox_room);
+    room_free(&d->hook_room);
+    for (unsigned i = 0; i < w->plan.lanes; i++) {
+        room_free(&d->lanes[i].window);
+        room_free(&d->lanes[i].room);
+    }
+}
+
+/* ---------------------------------------------------------------- the bot */
+
+static bool chat_is_busy(const world *w, const char *chat)
+{
+    for (size_t i = 0; i < w->job_count; i++) {
+        const job *j = &w->jobs[i];
+        if (j->state != JOB_NEW && j->state < JOB_SENT && strcmp(j->chat, chat) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void want_answer(world *w, const avito_message *m)
+{
+    job *j;
+    if (w->job_count == JOBS_MAX && w->plan.soak) {
+        for (size_t i = 0; i < w->job_count; i++) {
+            if (w->jobs[i].state < JOB_SENT) {
+                return;
+            }
+        }
+        w->job_count = 0;
+        w->served_count = 0;
+    }
+    if (w->job_count == JOBS_MAX || w->calm || !chance(w, 600) ||
+        avito_classify(m) != AVITO_CLASS_BUYER) {
+        return;
+    }
+    j = &w->jobs[w->job_count++];
+    memset(j, 0, sizeof *j);
+    (void)snprintf(j->chat, sizeof j->chat, "%.*s", (int)m->chat_id.len, m->chat_id.ptr);
+    if (w->plan.same_texts) {
+        (void)snprintf(j->text, sizeof j->text, "%s",
+                       chance(w, 500) ? "Здравствуйте! Да." : "  Продано.\r\n");
+    } else {
+        (void)snprintf(j->text, sizeof j->text, "%sОтвет %llu", chance(w, 200) ? " \n" : "",
+                       (unsigned long long)++w->text_number);
+    }
+}
+
+/* A job that may be worked on now; -1: none. One at a time per chat: equal texts stay apart. */
+static int next_job(const world *w)
+{
+    for (size_t i = 0; i < w->job_count; i++) {
+        const job *j = &w->jobs[i];
+        bool free = true;
+        for (unsigned k = 1; k < w->plan.lanes; k++) {
+            free = free && w->device.lanes[k].job != (int)i;
+        }
+        if (free && w->now >= j->retry_ms &&
+            (j->state == JOB_UNSURE || (j->state == JOB_NEW && !chat_is_busy(w, j->chat)))) {
+            return (int)i;
+        }
+    }
+    return -1;
+}
+
+static bool work_left(const world *w)
+{
+    for (size_t i = 0; i < w->job_count; i++) {
+        if (w->jobs[i].state < JOB_SENT) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int begin_baseline(world *w, struct lane *l)
+{
+    avito_messages_query q;
+    memset(&q, 0, sizeof q);
+    q.limit = 1;
+    q.want = AVITO_MESSAGE_BARE;
+    l->act = ACT_BASELINE;
+    w->jobs[l->job].state = JOB_BASELINE;
+    return avito_get_messages(&l->client, USER, w->jobs[l->job].chat, &q, &l->arena, &l->messages);
+}
+
+static int begin_send(world *w, struct lane *l)
+{
+    job *j = &w->jobs[l->job];
+    const bool wants_answer = w->plan.same_texts || chance(w, 700);
+    l->act = ACT_SEND;
+    j->state = JOB_SENDING;
+    j->attempts++;
+    memset(&l->message, 0, sizeof l->message);
+    say(w, "lane %d: job %d: sends", l->index, l->job);
+    return avito_send_message(&l->client, USER, j->chat, j->text, wants_answer ? &l->arena : NULL,
+                              wants_answer ? &l->message : NULL);
+}
+
+static int begin_confirm(world *w, struct lane *l)
+{
+    job *j = &w->jobs[l->job];
+    avito_sent_query q;
+    memset(&q, 0, sizeof q);
+    for (size_t i = 0; i < w->job_count; i++) {
+        if (w->jobs[i].claimed[0] != '\0') {
+            l->claimed[q.claimed_count++] = w->jobs[i].claimed;
+        }
+    }
+    q.claimed = l->claimed;
+    q.text = j->text;
+    q.baseline_id = j->has_baseline ? j->baseline : NULL;
+    q.baseline_created = j->baseline_created;
+    q.age_s = (uint32_t)((w->now - j->ended_ms) / 1000);
+    l->act = ACT_CONFIRM;
+    j->state = JOB_CONFIRMING;
+    return avito_confirm_sent(&l->client, USER, j->chat, &q, &l->arena, &l->outcome, &l->message);
+}
+
+static int begin_browse(world *w, struct lane *l)
+{
+    avito_chats_query q;
+    memset(&q, 0, sizeof q);
+    q.limit = 1 + (int)below(w, 30);
+    q.all_pages = chance(w, 300);
+    q.chat_types = (unsigned)below(w, 8);
+    l->act = ACT_BROWSE;
+    l->rows_left = 1 + (int)below(w, 10);
+    return avito_list_chats(&l->client, USER, &q, &l->arena);
+}
+
+static int begin_something(world *w, struct lane *l)
+{
+    avito_arena_reset(&l->arena);
+    l->job = l->index > 0 ? next_job(w) : -1;
+    if (l->job >= 0) {
+        return w->jobs[l->job].state == JOB_UNSURE ? begin_confirm(w, l) : begin_baseline(w, l);
+    }
+    if (w->plan.hooks && sim_subscription_at(w->service, 0) == NULL) {
+        l->act = ACT_SUBSCRIBE;
+        return avito_subscribe_webhook(&l->client, "https://example.com/avito");
+    }
+    if (!w->calm && chance(w, 200)) {
+        return begin_browse(w, l);
+    }
+    if (!w->calm && chance(w, 100)) {
+        l->act = ACT_SELF;
+        return avito_get_self(&l->client, &l->arena, &l->self);
+    }
+    l->resume_ms = w->now + 200 + (int64_t)around(w, 3000);
+    return AVITO_AGAIN;
+}
+
+/* ---------------------------------------------------------------- how calls end */
+
+static void job_over(world *w, struct lane *l, job_state state, unsigned pause_ms)
+{
+    job *j = &w->jobs[l->job];
+    say(w, "lane %d: job %d: %s", l->index, l->job,
+        state == JOB_SENT     ? "sent"
+        : state == JOB_UNSURE ? "cannot tell"
+        : state == JOB_NEW    ? "not sent"
+                              : "given up");
+    j->state = state;
+    j->ended_ms = l->act == ACT_SEND ? w->now : j->ended_ms;
+    j->retry_ms = w->now + (int64_t)around(w, pause_ms);
+    l->act = ACT_NONE;
+    l->job = -1;
+    l->resume_ms = w->now;
+}
+
+static int baseline_came(world *w, struct lane *l)
+{
+    job *j = &w->jobs[l->job];
+    j->has_baseline = l->messages.count > 0 && l->messages.items[0].id.ptr != NULL;
+    j->baseline_created = 0;
+    if (j->has_baseline) {
+        (void)snprintf(j->baseline, sizeof j->baseline, "%s", l->messages.items[0].id.ptr);
+        j->baseline_created = l->messages.items[0].created;
+    }
+    return begin_send(w, l);
+}
+
+static void send_over(world *w, struct lane *l, int rc)
+{
+    job *j = &w->jobs[l->job];
+    const avito_outcome outcome = avito_last_error(&l->client)->outcome;
+    if ((rc == AVITO_OK) != (outcome == AVITO_SENT)) {
+        fail(w, "sending", "result %d with outcome %d", rc, (int)outcome);
+    }
+    if (outcome == AVITO_SENT) {
+        w->sent++;
+        if (l->message.id.ptr != NULL) {
+            (void)snprintf(j->claimed, sizeof j->claimed, "%s", l->message.id.ptr);
+        }
+        job_over(w, l, JOB_SENT, 0);
+    } else if (outcome == AVITO_CANNOT_TELL) {
+        w->unsure++;
+        job_over(w, l, JOB_UNSURE, 5000);
+    } else {
+        if (j->unsettled) {
+            fail(w, "sending", "job %d: not sent, but a request left whole and was not refused",
+                 l->job);
+        }
+        job_over(w, l, j->attempts > 8 ? JOB_GIVEN_UP : JOB_NEW, 4000);
+    }
+}
+
+static void check_yes(world *w, const struct lane *l, const job *j)
+{
+    const note *n = check_find(w, l->message.id.ptr, l->message.id.len);
+    bool good = n != NULL && n->own && n->created >= j->baseline_created &&
+                (!j->has_baseline || strcmp(n->id, j->baseline) != 0);
+    for (size_t i = 0; i < w->job_count && n != NULL; i++) {
+        good = good && strcmp(w->jobs[i].claimed, n->id) != 0;
+    }
+    if (n != NULL && n->job >= 0 && &w->jobs[n->job] != j) {
+        good = false;
+    }
+    if (!good && !w->plan.corrupt) {
+        fail(w, "confirming", "job %d: yes, by a message that is not its own", (int)(j - w->jobs));
+    }
+}
+
+static void confirm_over(world *w, struct lane *l, int rc)
+{
+    job *j = &w->jobs[l->job];
+    if (rc != AVITO_OK || l->outcome == AVITO_CANNOT_TELL) {
+        job_over(w, l, JOB_UNSURE, 15000);
+    } else if (l->outcome == AVITO_SENT) {
+        check_yes(w, l, j);
+        w->confirmed_yes++;
+        j->by_confirm = true;
+        (void)snprintf(j->claimed, sizeof j->claimed, "%s", l->message.id.ptr);
+        job_over(w, l, JOB_SENT, 0);
+    } else {
+        w->confirmed_no++;
+        j->unsettled = false;
+        job_over(w, l, j->attempts > 8 ? JOB_GIVEN_UP : JOB_NEW, 4000);
+    }
+}
+
+static void check_error(world *w, struct lane *l, int rc)
+{
+    const avito_error *e = avito_last_error(&l->client);
+    check_secret(w, "error text", e->text);
+    if (rc < 0 && e->code != rc && rc != AVITO_ERR_BUSY && rc != AVITO_ERR_ARGUMENT) {
+        fail(w, "error", "result %d, last error %d", rc, e->code);
+    }
+    if (rc == AVITO_ERR_BUSY || rc == AVITO_ERR_ARGUMENT || rc == AVITO_ERR_IDLE) {
+        fail(w, "error", "lane %d: %s", l->index, avito_error_name(rc));
+    }
+    mix(w, (uint64_t)(uint32_t)rc);
+}
+
+/* An element of the list of chats, or its end. */
+static void browse_on(world *w, struct lane *l, int rc)
+{
+    l->at_row = rc != AVITO_END && avito_list_open(&l->client);
+    if (l->at_row) {
+        l->resume_ms = w->now + (int64_t)around(w, 2000);
+        l->rows_left--;
+    } else {
+        l->act = ACT_NONE;
+        l->resume_ms = w->now + (int64_t)around(w, 3000);
+    }
+}
+
+static void call_over(world *w, struct lane *l, int rc)
+{
+    if (rc < 0 && l->act != ACT_NONE) {
+        say(w, "lane %d: %s %d %s", l->index, avito_error_name(rc),
+            avito_last_error(&l->client)->http_status, avito_last_error(&l->client)->text);
+        check_error(w, l, rc);
+    }
+    while (rc != AVITO_AGAIN) {
+        switch (l->act) {
+            case ACT_BASELINE:
+                if (rc == AVITO_OK) {
+                    rc = baseline_came(w, l);
+                    continue;
+                }
+                job_over(w, l, JOB_NEW, 4000);
+                break;
+            case ACT_SEND:
+                send_over(w, l, rc);
+                break;
+            case ACT_CONFIRM:
+                confirm_over(w, l, rc);
+                break;
+            case ACT_BROWSE:
+                browse_on(w, l, rc);
+                break;
+            default:
+                l->act = ACT_NONE;
+                l->resume_ms = w->now + (int64_t)around(w, 3000);
+                break;
+        }
+        return;
+    }
+}
+
+/* ---------------------------------------------------------------- a lane's turn */
+
+static bool may_cancel(const world *w)
+{
+    return w->plan.cancels && !w->calm;
+}
+
+static int lane_step(world *w, struct lane *l)
+{
+    if (l->act == ACT_NONE) {
+        return begin_something(w, l);
+    }
+    if (may_cancel(w) && chance(w, 4)) {
+        happened(w, F_CANCEL, l->index);
+        say(w, "lane %d: cancelled", l->index);
+        avito_cancel(&l->client);
+        if (impl_call(&l->client) || l->link != NULL) {
+            fail(w, "cancel", "lane %d: still busy after a cancel", l->index);
+        }
+        l->at_row = false;
+        return AVITO_ERR_CANCELLED;
+    }
+    if (!l->at_row) {
+        return avito_step(&l->client);
+    }
+    l->at_row = false;
+    if (l->rows_left <= 0) {
+        l->act = ACT_ENDING;
+        return avito_list_end(&l->client, below(w, 20000));
+    }
+    avito_arena_reset(&l->arena);
+    return avito_next_chat(&l->client, &l->chat);
+}
+
+static void note_inbox_error(world *w, int rc)
+{
+    const avito_error *e = avito_last_error(&w->device.lanes[0].client);
+    note *n = check_find(w, e->text, strlen(e->text));
+    say(w, "inbox: %s %d %s", avito_error_name(rc), e->http_status, e->text);
+    check_secret(w, "error text", e->text);
+    mix(w, (uint64_t)(uint32_t)rc);
+    if ((rc == AVITO_ERR_ARENA || rc == AVITO_ERR_MODEL || rc == AVITO_ERR_DUPLICATE) && n != NULL) {
+        n->reported = true;
+    }
+    if (rc == AVITO_ERR_BUSY || rc == AVITO_ERR_ARGUMENT || rc == AVITO_ERR_IDLE) {
+        fail(w, "error", "inbox: %s", avito_error_name(rc));
+    }
+}
+
+static void accept_held(world *w)
+{
+    device *d = &w->device;
+    const int rc = avito_inbox_accept(&d->inbox);
+    const int held = d->held;
+    if (rc == AVITO_OK) {
+        d->holding = false;
+        check_accepted(w, held);
+        return;
+    }
+    if (rc != AVITO_ERR_HOOK) {
+        fail(w, "inbox", "accept() returned %d", rc);
+    }
+    if (chance(w, 500)) { /* the user goes on without: it has to come again */
+        d->holding = false;
+    }
+}
+
+static void given(world *w, const avito_message *m, bool polled)
+{
+    device *d = &w->device;
+    check_given(w, m, polled);
+    want_answer(w, m);
+    d->holding = true;
+    d->hold_until = w->now + (polled && chance(w, 300) ? (int64_t)around(w, 2000) : 0);
+}
+
+static int inbox_step(world *w)
+{
+    device *d = &w->device;
+    avito_message m;
+    int rc;
+    if (d->holding) {
+        accept_held(w);
+        return AVITO_OK;
+    }
+    memset(&m, 0xcc, sizeof m);
+    rc = avito_inbox_next(&d->inbox, &m);
+    if (rc == AVITO_OK) {
+        given(w, &m, true);
+    } else if (rc < 0) {
+        note_inbox_error(w, rc);
+    }
+    return rc;
+}
+
+static void hear_events(world *w)
+{
+    const unsigned events = avito_inbox_events(&w->device.inbox);
+    if (events != 0) {
+        say(w, "inbox: events %u", events);
+    }
+    w->inbox_events |= events;
+    w->overrun = w->overrun || (events & AVITO_INBOX_OVERRUN) != 0;
+    if ((events & AVITO_INBOX_STATE_LOST) != 0 && w->state_saved) {
+        fail(w, "state", "a stored state was said to be lost");
+    }
+}
+
+static void one_turn(world *w, struct lane *l)
+{
+    const uint64_t moved = l->moved;
+    const unsigned state = impl_state(&l->client);
+    const activity act = l->act;
+    int rc;
+    l->seen_steps = w->account_steps;
+    if (state <= 1 || state >= 6) { /* IDLE, ACCOUNT; or between two elements */
+        l->passed_ms = w->now;
+        l->passed_epoch = w->crashes;
+    }
+    rc = l->index == 0 ? inbox_step(w) : lane_step(w, l);
+    if (l->index > 0 && !(act == ACT_NONE && l->act == ACT_NONE)) {
+        call_over(w, l, rc);
+    }
+    if (l->index == 0) {
+        hear_events(w);
+    }
+    l->idle_rounds = rc == AVITO_AGAIN && moved == l->moved && act == l->act &&
+                             state == impl_state(&l->client)
+                         ? l->idle_rounds + 1
+                         : 0;
+    if (!impl_call(&l->client) || avito_wants(&l->client) != AVITO_WANT_ACCOUNT) {
+        w->account_steps++;
+    }
+    w->steps++;
+}
+
+/* ---------------------------------------------------------------- whose turn it is */
+
+static bool call_ready(const world *w, const struct lane *l, int wants, uint32_t deadline)
+{
+    if ((wants & AVITO_WANT_ACCOUNT) != 0 && l->seen_steps != w->account_steps) {
+        return true;
+    }
+    if ((wants & (AVITO_WANT_READ | AVITO_WANT_WRITE)) != 0 && net_readable(l)) {
+        return true;
+    }
+    return deadline == 0;
+}
+
+static bool lane_ready(const world *w, const struct lane *l)
+{
+    const device *d = &w->device;
+    if (l->index == 0) {
+        return d->holding ? w->now >= d->hold_until
+                          : call_ready(w, l, avito_inbox_wants(&d->inbox),
+                                       avito_inbox_deadline_ms(&d->inbox));
+    }
+    if (l->act == ACT_NONE || l->at_row) {
+        return w->now >= l->resume_ms;
+    }
+    return call_ready(w, l, avito_wants(&l->client), avito_deadline_ms(&l->client));
+}
+
+bool device_turn(world *w)
+{
+    device *d = &w->device;
+    unsigned ready[LANES_MAX], count = 0;
+    if (!d->up) {
+        if (w->now < d->up_at) {
+            return false;
+        }
+        device_boot(w);
+        return true;
+    }
+    for (unsigned i = 0; i < w->plan.lanes; i++) {
+        if (lane_ready(w, &d->lanes[i])) {
+            ready[count++] = i;
+        }
+    }
+    if (count == 0) {
+        return false;
+    }
+    if (setjmp(w->crash) != 0) {
+        device_crash(w);
+        return true;
+    }
+    may_crash(w);
+    one_turn(w, &d->lanes[ready[below(w, count)]]);
+    check_step(w);
+    return true;
+}
+
+int64_t device_due(world *w)
+{
+    device *d = &w->device;
+    int64_t due = INT64_MAX;
+    if (!d->up) {
+        return d->up_at;
+    }
+    for (unsigned i = 0; i < w->plan.lanes; i++) {
+        struct lane *l = &d->lanes[i];
+        uint32_t ms = UINT32_MAX;
+        if (i == 0 && d->holding) {
+            due = earliest(due, d->hold_until);
+        } else if (i == 0) {
+            ms = avito_inbox_deadline_ms(&d->inbox);
+        } else if (l->act == ACT_NONE || l->at_row) {
+            due = earliest(due, l->resume_ms);
+        } else {
+            ms = avito_deadline_ms(&l->client);
+        }
+        due = ms != UINT32_MAX ? earliest(due, w->now + (int64_t)ms) : due;
+    }
+    return due;
+}
+
+/* ---------------------------------------------------------------- notifications */
+
+static void offered(world *w, const avito_message *m)
+{
+    device *d = &w->device;
+    int rc = d->holding ? AVITO_ERR_BUSY : avito_inbox_offer(&d->inbox, m);
+    if (rc == AVITO_OK) {
+        given(w, m, false);
+        accept_held(w);
+    } else if (rc == AVITO_END) {
+        const note *n = check_find(w, m->id.ptr, m->id.len);
+        say(w, "notification of %s: known%s", m->id.ptr,
+            n != NULL && n->accepted == 0 ? " (though never given)" : "");
+    } else if (rc != AVITO_ERR_BUSY) {
+        fail(w, "inbox", "offer() returned %d", rc);
+    }
+}
+
+void device_notify(world *w, const char *body, size_t len)
+{
+    device *d = &w->device;
+    avito_arena arena = avito_arena_of(d->hook_room.memory, d->hook_room.size);
+    avito_event e;
+    int rc;
+    if (setjmp(w->crash) != 0) {
+        device_crash(w);
+        return;
+    }
+    may_crash(w);
+    if (w->plan.doorbell) {
+        avito_inbox_doorbell(&d->inbox);
+        return;
+    }
+    rc = avito_parse_webhook(body, len, &arena, &e, NULL);
+    if (rc == AVITO_OK && e.message != NULL) {
+        offered(w, e.message);
+    } else if (rc != AVITO_END) {
+        fail(w, "notification", "avito_parse_webhook() returned %d", rc);
+    }
+    hear_events(w);
+    (void)work_left;
+}

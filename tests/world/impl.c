@@ -1,0 +1,34 @@
+/* The implementation under test. The self-test compiles this file against a copy of the header with
+ * one bug planted. */
+#define AVITO_MESSENGER_IMPLEMENTATION
+#include "avito_messenger.h"
+
+unsigned impl_state(const avito_client *client);
+const char *impl_state_name(unsigned state);
+bool impl_fetches_token(const avito_client *client);
+bool impl_call(const avito_client *client);
+
+AVITOI_ASSERT(world_knows_the_states, AVITOI_STATES == 8);
+
+unsigned impl_state(const avito_client *client)
+{
+    return client->priv.state;
+}
+
+const char *impl_state_name(unsigned state)
+{
+    static const char *const names[AVITOI_STATES] = {"IDLE", "ACCOUNT", "CONNECT", "SEND",
+                                                     "HEAD", "BODY",    "ROW",     "DRAIN"};
+    return names[state];
+}
+
+bool impl_fetches_token(const avito_client *client)
+{
+    return client->priv.call != NULL && client->priv.state != AVITOI_ACCOUNT &&
+           (client->priv.request->flags & AVITOI_TOKEN) != 0;
+}
+
+bool impl_call(const avito_client *client)
+{
+    return client->priv.call != NULL;
+}

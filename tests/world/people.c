@@ -1,0 +1,463 @@
+/* people.c - who writes, reads and deletes; what the service is told to do wrong; notifications. */
+#include "world.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static int64_t service_clock(void *ctx)
+{
+    return ((world *)ctx)->now;
+}
+
+/* ---------------------------------------------------------------- texts */
+
+static const char *fresh_text(world *w)
+{
+    static const char *const words[] = {"Добрый день", "Ещё продаётся?", "  а торг?  ", "\"да\"",
+                                        "👍🏽 ок", "Где посмотреть\r\nможно"};
+    static char text[6000];
+    size_t at = (size_t)snprintf(text, sizeof text, "%s %llu", words[below(w, 6)],
+                                 (unsigned long long)++w->text_number);
+    if (chance(w, 30)) {
+        for (uint64_t n = below(w, 900); n > 0; n--) {
+            at += (size_t)snprintf(text + at, sizeof text - at, "%s", chance(w, 300) ? "🏠" : "ы");
+        }
+    }
+    return text;
+}
+
+/* ---------------------------------------------------------------- writing */
+
+static const char *some_chat(world *w)
+{
+    return w->chats[below(w, w->chat_count)];
+}
+
+static void new_chat(world *w)
+{
+    if (w->chat_count == w->chat_cap) {
+        w->chat_cap = w->chat_cap * 2 + 16;
+        w->chats = realloc((void *)w->chats, w->chat_cap * sizeof *w->chats);
+    }
+    w->chats[w->chat_count++] = sim_add_chat(w->service, NULL);
+}
+
+static void buyer_writes(world *w, const char *chat)
+{
+    sim_message_options o;
+    memset(&o, 0, sizeof o);
+    o.author = SIM_BUYER;
+    o.text = fresh_text(w);
+    if (chance(w, 150)) {
+        o.type = (sim_type)below(w, SIM_TYPE_COUNT);
+        o.type = o.type == SIM_DELETED ? SIM_TEXT : o.type;
+        o.text = "https://www.avito.ru/1";
+    }
+    if (w->plan.late && chance(w, 250)) {
+        o.visible_after_ms = 1 + (uint32_t)below(w, w->plan.late_max_ms);
+        happened(w, F_LATE, -1);
+    }
+    (void)sim_write(w->service, chat, &o);
+}
+
+static void burst(world *w, const char *chat, uint64_t count)
+{
+    happened(w, F_BURST, -1);
+    for (; count > 0; count--) {
+        buyer_writes(w, chance(w, 800) ? chat : some_chat(w));
+    }
+}
+
+/* A person answers with the very text that the bot is about to send, or has just sent. */
+static void app_writes_same(world *w)
+{
+    job *j;
+    if (w->job_count == 0) {
+        return;
+    }
+    j = &w->jobs[below(w, w->job_count)];
+    for (size_t i = 0; i < w->job_count; i++) {
+        if (strcmp(w->jobs[i].chat, j->chat) == 0 && strcmp(w->jobs[i].text, j->text) == 0) {
+            w->jobs[i].rivalled = true;
+        }
+    }
+    happened(w, F_APP_SAME, -1);
+    say(w, "a person answers with the text of job %d", (int)(j - w->jobs));
+    (void)sim_app_writes(w->service, j->chat, j->text);
+}
+
+static void delete_one(world *w)
+{
+    if (w->note_count > 0) {
+        const note *n = &w->notes[w->note_count - 1 - below(w, w->note_count < 30 ? w->note_count : 30)];
+        happened(w, F_DELETED, -1);
+        say(w, "%s is deleted", n->id);
+        (void)sim_delete(w->service, n->id);
+    }
+}
+
+static void app_reads(world *w, const char *chat)
+{
+    happened(w, F_APP_READS, -1);
+    say(w, "a person reads %s", chat);
+    check_sync(w);
+    for (size_t i = w->done_before; i < w->note_count; i++) {
+        if (strcmp(w->notes[i].chat, chat) == 0 && w->notes[i].visible_ms <= w->now) {
+            w->notes[i].was_read = true;
+        }
+    }
+    (void)sim_app_reads(w->service, chat);
+}
+
+static void person(world *w)
+{
+    const char *chat = some_chat(w);
+    const uint64_t what = below(w, 100);
+    if (what < 55 || !w->plan.people) {
+        buyer_writes(w, chat);
+    } else if (what < 63) {
+        burst(w, chat, 2 + below(w, 5));
+    } else if (what < 65) {
+        burst(w, chat, 15 + below(w, 20));
+    } else if (what < 72) {
+        app_reads(w, chat);
+    } else if (what < 80) {
+        app_reads(w, chat);
+        happened(w, F_APP_WRITES, -1);
+        (void)sim_app_writes(w->service, chat, fresh_text(w));
+    } else if (what < 88) {
+        app_writes_same(w);
+    } else if (what < 95) {
+        delete_one(w);
+    } else if (w->chat_count < 40) {
+        new_chat(w);
+        buyer_writes(w, w->chats[w->chat_count - 1]);
+    }
+}
+
+/* ---------------------------------------------------------------- the service's moods */
+
+static void moods(world *w)
+{
+    static const int statuses[] = {401, 403, 429, 500, 502, 503};
+    sim_options *o = sim_live(w->service);
+    if (w->plan.storms && chance(w, 120)) {
+        w->storm_status = statuses[below(w, 6)];
+        w->storm_until = w->now + 1 + (int64_t)around(w, 8000);
+        say(w, "a storm of %d", w->storm_status);
+    }
+    if (w->plan.tokens && chance(w, 80)) {
+        const bool revoked = chance(w, 500);
+        happened(w, revoked ? F_REVOKED : F_EXPIRED, -1);
+        say(w, "tokens %s", revoked ? "are revoked" : "expire");
+        revoked ? sim_revoke_tokens(w->service) : sim_expire_tokens(w->service);
+    }
+    if (w->plan.trim) {
+        o->trim_text = chance(w, 500);
+    }
+    if (w->plan.late) {
+        o->visible_after_ms = chance(w, 700) ? 0 : (uint32_t)below(w, 25000);
+    }
+}
+
+int64_t people_due(world *w)
+{
+    int64_t due = w->calm ? INT64_MAX : w->next_person;
+    for (size_t i = 0; i < w->event_count; i++) {
+        due = earliest(due, w->events[i].due);
+    }
+    return due;
+}
+
+void people_act(world *w)
+{
+    if (w->calm) {
+        sim_live(w->service)->visible_after_ms = 0;
+        w->storm_until = 0;
+        return;
+    }
+    if (w->now >= w->next_person) {
+        person(w);
+        moods(w);
+        w->next_person = w->now + 1 + (int64_t)around(w, (uint64_t)w->plan.people_s * 1000);
+    }
+}
+
+/* ---------------------------------------------------------------- faults of answers */
+
+static const char *retry_after(world *w)
+{
+    static const char *const texts[] = {"1", "7", "20", "0", "-5", "soon", "",
+                                        "Mon, 11 Aug 2025 12:00:00 GMT"};
+    const time_t at = (time_t)(w->now / 1000) + (time_t)below(w, 40);
+    struct tm tm;
+    if (chance(w, 200) && gmtime_r(&at, &tm) != NULL) {
+        (void)strftime(w->texts, sizeof w->texts, "%a, %d %b %Y %H:%M:%S GMT", &tm);
+        return w->texts;
+    }
+    return w->plan.soak && chance(w, 2) ? "99999999" : texts[below(w, 8)];
+}
+
+static void refuse(world *w, sim_fault *f, int status, int lane)
+{
+    f->status = status;
+    f->stored = status >= 500 && chance(w, 300);
+    if (status == 403) {
+        f->body = chance(w, 700) ? SIM_BODY_EXPIRED : SIM_BODY_FIREWALL;
+    } else if (status == 429 && w->plan.retry_headers) {
+        f->retry_after = retry_after(w);
+    } else if (status >= 500 && chance(w, 300)) {
+        f->body = SIM_BODY_CUT_JSON;
+    }
+    happened(w, status == 401 ? F_S401 : status == 403 ? F_S403 : status == 429 ? F_S429 : F_S5XX,
+             lane);
+}
+
+static void strange_framing(world *w, sim_fault *f)
+{
+    switch (below(w, 6)) {
+        case 0:
+            f->framing = SIM_FRAMING_CHUNKED;
+            f->chunk_size = 1 + below(w, 300);
+            f->chunk_extras = chance(w, 300);
+            break;
+        case 1:
+            f->framing = SIM_FRAMING_CLOSE;
+            break;
+        case 2:
+            f->interim = 1 + (unsigned)below(w, 3);
+            break;
+        case 3:
+            f->close = true;
+            break;
+        case 4:
+            f->close_silently = true;
+            break;
+        default:
+            f->head_padding = below(w, 3000);
+            break;
+    }
+}
+
+static void lose(world *w, sim_fault *f, int lane)
+{
+    f->stored = chance(w, 600);
+    f->stall = chance(w, 300);
+    f->no_answer = !f->stall;
+    f->reset = chance(w, 300);
+    happened(w, F_LOST_ANSWER, lane);
+}
+
+static void one_fault(world *w, sim_fault *f, const sim_request_info *r, int lane)
+{
+    static const int statuses[] = {401, 403, 429, 500, 503, 400};
+    switch (below(w, 7)) {
+        case 0:
+            lose(w, f, lane);
+            break;
+        case 1:
+            refuse(w, f, statuses[below(w, r->op == SIM_TOKEN ? 5 : 6)], lane);
+            break;
+        case 2:
+            f->cut = true;
+            f->cut_at = below(w, (uint64_t)1 << below(w, 14));
+            f->reset = chance(w, 300);
+            happened(w, F_CUT_ANSWER, lane);
+            break;
+        case 3:
+            f->delay_ms = (uint32_t)around(w, 4000);
+            happened(w, F_DELAY, lane);
+            break;
+        case 4:
+            f->pause_at = below(w, 3000);
+            f->pause_ms = (uint32_t)around(w, 5000);
+            happened(w, F_DELAY, lane);
+            break;
+        case 5:
+            if (w->plan.corrupt && !(w->plan.same_texts && r->op == SIM_SEND)) {
+                f->corrupt = true;
+                f->corrupt_at = below(w, 100000);
+                happened(w, F_CORRUPT, lane);
+            }
+            break;
+        default:
+            strange_framing(w, f);
+            break;
+    }
+}
+
+/* Which send a request belongs to; what the service answers it. */
+static void note_request(world *w, const struct link *k, const sim_request_info *r)
+{
+    if (k->wire.job < 0) {
+        return;
+    }
+    if (w->served_count == w->served_cap) {
+        w->served_cap = w->served_cap * 2 + 64;
+        w->served = realloc(w->served, w->served_cap * sizeof *w->served);
+    }
+    w->served[w->served_count].request = r->number;
+    w->served[w->served_count++].job = k->wire.job;
+    w->jobs[k->wire.job].requests++;
+}
+
+static void note_look(world *w, const sim_request_info *r)
+{
+    size_t i = 0;
+    while (i < w->look_count && strcmp(w->looks[i].chat, r->chat_id) != 0) {
+        i++;
+    }
+    if (i == w->look_count) {
+        if (w->look_count == w->look_cap) {
+            w->look_cap = w->look_cap * 2 + 16;
+            w->looks = realloc(w->looks, w->look_cap * sizeof *w->looks);
+        }
+        w->look_count++;
+        (void)snprintf(w->looks[i].chat, sizeof w->looks[i].chat, "%s", r->chat_id);
+    }
+    w->looks[i].ms = w->now;
+}
+
+static void note_served(world *w, const sim_request_info *r, const struct link *k)
+{
+    const int lane = k != NULL ? k->lane : -1;
+    mix(w, r->number * 31u + (uint64_t)r->op);
+    if (r->op == SIM_SEND && k != NULL) {
+        note_request(w, k, r);
+    }
+    if (lane != 0) {
+        return;
+    }
+    if (r->op == SIM_CHATS && !w->state_saved && strstr(r->target, "limit=10&") != NULL) {
+        check_start_list(w);
+    }
+    if (r->op == SIM_MESSAGES && strstr(r->target, "limit=1&") == NULL &&
+        strstr(r->target, "limit=20") != NULL) {
+        note_look(w, r);
+    }
+    if (r->op == SIM_READ) {
+        check_marked(w, r->chat_id);
+    }
+}
+
+sim_fault people_fault(void *ctx, const sim_request_info *request)
+{
+    world *w = ctx;
+    sim_fault f;
+    struct link *k = net_find(w, request->connection);
+    const int lane = k != NULL && k->lane >= 0 ? k->lane : (int)w->plan.lanes;
+    memset(&f, 0, sizeof f);
+    note_served(w, request, k);
+    if (w->calm) {
+        return f;
+    }
+    if (w->now < w->storm_until && chance(w, 900) &&
+        (request->op != SIM_TOKEN || w->storm_status >= 429)) {
+        refuse(w, &f, w->storm_status, lane);
+    } else if (w->plan.answers && chance(w, w->plan.answer_rate)) {
+        one_fault(w, &f, request, lane);
+    }
+    return f;
+}
+
+/* ---------------------------------------------------------------- notifications */
+
+static void later_event(world *w, const char *body, size_t len, int64_t due)
+{
+    event *e;
+    if (w->event_count == w->event_cap) {
+        w->event_cap = w->event_cap * 2 + 16;
+        w->events = realloc(w->events, w->event_cap * sizeof *w->events);
+    }
+    e = &w->events[w->event_count++];
+    e->due = due;
+    e->len = len;
+    e->body = malloc(len + 1);
+    memcpy(e->body, body, len + 1);
+}
+
+static void due_events(world *w)
+{
+    for (size_t i = 0; i < w->event_count;) {
+        event e = w->events[i];
+        if (e.due > w->now) {
+            i++;
+            continue;
+        }
+        w->events[i] = w->events[--w->event_count];
+        if (w->device.up) {
+            device_notify(w, e.body, e.len);
+        }
+        free(e.body);
+    }
+}
+
+void people_notify(world *w)
+{
+    sim_webhook hook;
+    due_events(w);
+    while (w->check == NULL && sim_next_webhook(w->service, &hook)) {
+        const uint64_t fate = w->calm ? 999 : below(w, 1000);
+        if (!w->device.up || fate < 200) {
+            happened(w, F_HOOK_LOST, -1);
+            sim_webhook_answered(w->service, hook.id, fate < 100 ? 200 : 0);
+            continue;
+        }
+        if (fate < 350) {
+            happened(w, F_HOOK_LATE, -1);
+            later_event(w, hook.body, hook.body_len, w->now + (int64_t)around(w, 20000));
+        } else {
+            if (fate < 500) {
+                happened(w, F_HOOK_TWICE, -1);
+                later_event(w, hook.body, hook.body_len, w->now + (int64_t)below(w, 5000));
+            }
+            later_event(w, hook.body, hook.body_len, w->now);
+        }
+        sim_webhook_answered(w->service, hook.id, 200);
+    }
+    due_events(w);
+}
+
+/* ---------------------------------------------------------------- the beginning */
+
+void people_begin(world *w)
+{
+    sim_options *o = &w->service_options;
+    uint64_t chats = chance(w, 150) ? 9 + below(w, 8) : chance(w, 50) ? 0 : 1 + below(w, 5);
+    o->seed = draw(w);
+    o->clock_ms = service_clock;
+    o->fault = people_fault;
+    o->ctx = w;
+    o->token_lifetime_s = w->plan.token_lifetime_s;
+    o->token_kills_former = chance(w, 300);
+    o->no_meta = chance(w, 100);
+    o->bare_array = chance(w, 300);
+    o->ids_as_strings = chance(w, 100);
+    o->nulls = chance(w, 100);
+    o->rate_per_minute = chance(w, 150) ? 60 + (uint32_t)below(w, 200) : 0;
+    o->retry_after = (sim_retry_after)below(w, 3);
+    o->rate_headers = chance(w, 300);
+    o->idle_close_ms = chance(w, 300) ? 1000 + (uint32_t)below(w, 60000) : 0;
+    o->requests_per_connection = chance(w, 200) ? 1 + (uint32_t)below(w, 20) : 0;
+    o->webhook_delay_ms = (uint32_t)below(w, 3000);
+    o->webhook_probe = chance(w, 500);
+    w->service = sim_create(o);
+    for (; chats > 0; chats--) {
+        new_chat(w);
+        for (uint64_t n = below(w, 4); n > 0; n--) {
+            buyer_writes(w, w->chats[w->chat_count - 1]);
+        }
+        if (chance(w, 400)) {
+            (void)sim_app_writes(w->service, w->chats[w->chat_count - 1], fresh_text(w));
+        }
+        w->now += (int64_t)around(w, 100000);
+    }
+    if (w->chat_count == 0) { /* an empty account: the first chat comes later */
+        new_chat(w);
+    }
+    w->next_person = w->now + (int64_t)around(w, (uint64_t)w->plan.people_s * 1000);
+    w->end += w->now - w->start;
+    w->start = w->now;
+}

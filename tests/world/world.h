@@ -1,0 +1,403 @@
+/*
+ * world.h - a small world in which the client lives: the simulated service, a network that breaks,
+ * people who write, and a device that loses power. Everything is drawn from one seed, time is
+ * simulated, nothing is threaded: the same seed gives the same bytes.
+ *
+ *     world.c    the loop: whose turn it is, and when the clock goes on
+ *     net.c      a transport in memory over the simulator's connections, with its faults
+ *     people.c   buyers, a person in the app, notifications, what the service is told to do wrong
+ *     device.c   account, lanes, inbox, a bot that answers; power cuts and restarts
+ *     check.c    what must hold, after every step and at the end
+ *     impl.c     the implementation under test (a copy with a planted bug in the self-test)
+ *     main.c     the command line: many seeds, one seed with its trace, the soak and its table
+ */
+#ifndef WORLD_H
+#define WORLD_H
+
+#include <setjmp.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "avito_messenger.h"
+#include "tools/simulator/simulator.h"
+
+#define LANES_MAX 5 /* lane 0 is the inbox's */
+#define JOBS_MAX  64
+#define STATES    8
+
+/* ---------------------------------------------------------------- what can go wrong */
+
+/* X(constant, name): the rows of the soak's table. */
+#define WORLD_FAULTS(X)                                                                            \
+    X(CUT_UP, "request cut at a byte")                                                             \
+    X(CUT_DOWN, "answer cut on the way")                                                           \
+    X(HANGUP, "connection closed by the other side")                                               \
+    X(RESET, "connection reset")                                                                   \
+    X(STALL, "bytes stall")                                                                        \
+    X(DELAY, "bytes are slow")                                                                     \
+    X(NO_CONNECT, "connection refused or never made")                                              \
+    X(CORRUPT, "answer corrupted")                                                                 \
+    X(CUT_ANSWER, "answer cut by the service")                                                     \
+    X(LOST_ANSWER, "stored, then no answer")                                                       \
+    X(S401, "401")                                                                                 \
+    X(S403, "403")                                                                                 \
+    X(S429, "429")                                                                                 \
+    X(S5XX, "5xx")                                                                                 \
+    X(EXPIRED, "tokens expire")                                                                    \
+    X(REVOKED, "tokens are revoked")                                                               \
+    X(HOOK_LOST, "notification lost")                                                              \
+    X(HOOK_LATE, "notification late")                                                              \
+    X(HOOK_TWICE, "notification doubled")                                                          \
+    X(LATE, "message shows up late")                                                               \
+    X(TRIMMED, "text trimmed by the service")                                                      \
+    X(APP_READS, "a person reads in the app")                                                      \
+    X(APP_WRITES, "a person answers in the app")                                                   \
+    X(APP_SAME, "a person sends the same text")                                                    \
+    X(DELETED, "message deleted")                                                                  \
+    X(BURST, "messages in one second")                                                             \
+    X(RESTART, "power lost")                                                                       \
+    X(TORN, "power lost while saving")                                                             \
+    X(SAVE_FAILED, "saving failed")                                                                \
+    X(MS_JUMP, "millisecond clock jumps")                                                          \
+    X(MS_WRAP, "millisecond clock wraps")                                                          \
+    X(UNIX_JUMP, "wall clock jumps")                                                               \
+    X(CANCEL, "call cancelled")
+
+typedef enum fault {
+#define FAULT_ENUM_(name, word) F_##name,
+    WORLD_FAULTS(FAULT_ENUM_)
+#undef FAULT_ENUM_
+        FAULTS
+} fault;
+
+/* ---------------------------------------------------------------- the network */
+
+/* Bytes on their way in one direction. */
+typedef struct segment {
+    int64_t due;
+    size_t len;
+} segment;
+
+typedef struct flow {
+    unsigned char *bytes;
+    size_t from, to, cap;
+    segment *segments;
+    size_t seg_from, seg_to, seg_cap;
+    int64_t last_due;
+    uint64_t total;   /* bytes that ever entered */
+    uint64_t cut_at;  /* after so many nothing passes; UINT64_MAX: all pass */
+    bool cut_reset;   /* how the client sees the cut */
+    uint64_t hold_at; /* after so many bytes ... */
+    uint32_t hold_ms; /* ... this much of a pause; 0: none */
+} flow;
+
+/* What the transport saw of the request in progress: judged by bytes, not by the client's word. */
+typedef struct wire {
+    char head[2048];
+    size_t head_len;
+    bool begun, in_body, complete;
+    bool is_token, is_write;
+    uint64_t body_left;
+    uint64_t bearer; /* hash of the token used; 0: none */
+    int job;         /* the send that it belongs to; -1: none */
+    int status;      /* final status that the client was given; 0: none yet */
+    char answer[1024];
+    size_t answer_len;
+} wire;
+
+struct link {
+    struct link *next;
+    int lane; /* -1: the client has closed it, what is underway may still arrive */
+    sim_conn *conn;
+    uint64_t number; /* as the simulator counts */
+    int64_t ready_ms;
+    bool refused, connected;
+    int end; /* 0: open; 1: closed; 2: reset: what the client finds behind the bytes */
+    int64_t end_due;
+    flow up, down;
+    uint32_t latency_ms, jitter_ms;
+    int64_t orphan_until;
+    bool blocked; /* no room for bytes to send */
+    int64_t blocked_until;
+    wire wire;
+};
+
+/* ---------------------------------------------------------------- memory with guards */
+
+typedef struct room {
+    unsigned char *memory;
+    size_t size;
+} room;
+
+/* ---------------------------------------------------------------- the device */
+
+typedef enum job_state {
+    JOB_NEW = 0,  /* nothing was tried yet, or all that was tried is surely not sent */
+    JOB_BASELINE, /* the chat's newest message is being read */
+    JOB_SENDING,
+    JOB_UNSURE, /* cannot tell: to be confirmed */
+    JOB_CONFIRMING,
+    JOB_SENT,
+    JOB_GIVEN_UP,     /* not sent, and not tried again */
+    JOB_GIVEN_UP_HALF /* cannot tell, to the end */
+} job_state;
+
+typedef struct job {
+    job_state state;
+    int lane;
+    char chat[64];
+    char text[128];
+    bool has_baseline;
+    char baseline[48];
+    int64_t baseline_created;
+    int64_t ended_ms;   /* of the last attempt */
+    int64_t retry_ms;   /* not before */
+    unsigned attempts;  /* calls of avito_send_message() */
+    unsigned requests;  /* complete requests that reached the service */
+    unsigned stored;    /* messages that they left there */
+    int served_status;  /* what the service answered last; 0: nothing */
+    bool unsettled;     /* a request left whole and no refusal came */
+    bool rivalled;      /* a person of the account wrote the same text */
+    char claimed[48];   /* id of the message that is its own */
+    bool by_confirm;    /* known by avito_confirm_sent() */
+} job;
+
+typedef enum activity {
+    ACT_NONE = 0,
+    ACT_BASELINE,
+    ACT_SEND,
+    ACT_CONFIRM,
+    ACT_BROWSE,
+    ACT_ENDING,
+    ACT_SUBSCRIBE,
+    ACT_SELF
+} activity;
+
+struct lane {
+    struct world *world;
+    int index;
+    avito_client client;
+    room window, room;
+    avito_arena arena;
+    struct link *link;
+    /* what it does */
+    activity act;
+    int job;
+    bool at_row; /* a list is open and an element is with us */
+    int rows_left;
+    int64_t resume_ms;
+    avito_messages messages;
+    avito_message message;
+    avito_chat chat;
+    avito_self self;
+    avito_outcome outcome;
+    const char *claimed[JOBS_MAX];
+    /* what is watched */
+    uint32_t idle_rounds;
+    uint64_t moved; /* bytes and results of this lane */
+    int64_t passed_ms; /* when it was last before the account's gate */
+    uint64_t passed_epoch; /* and in which life of the device */
+    uint64_t seen_steps; /* world.account_steps when it was stepped last */
+};
+
+typedef struct device {
+    bool up;
+    int64_t up_at;
+    bool wiped;
+    avito_account account;
+    avito_inbox inbox;
+    avito_inbox_options inbox_options;
+    avito_client_options lane_options;
+    room tokens, state, inbox_room, hook_room, error_body;
+    avito_arena inbox_arena;
+    struct lane lanes[LANES_MAX];
+    /* the inbox's user */
+    bool holding;
+    int64_t hold_until;
+    int held; /* index of the message */
+    bool held_known;
+} device;
+
+/* ---------------------------------------------------------------- what is known of messages */
+
+typedef struct note {
+    char id[40];
+    char chat[64];
+    int64_t created, visible_ms, stored_ms;
+    bool own;
+    bool late;      /* visible later than stored */
+    bool was_read;  /* read by a person, or by our mark, before it was given */
+    bool read_at_start;
+    unsigned given; /* deliveries: the same one again until accepted counts once */
+    unsigned accepted;
+    bool reported; /* passed over with an error that names it */
+    uint64_t request;
+    int job;
+} note;
+
+/* A request of the service and the send that it belongs to. */
+typedef struct served {
+    uint64_t request;
+    int job;
+} served;
+
+typedef struct look {
+    char chat[64];
+    int64_t ms; /* when the first page of its messages was last served to the inbox */
+} look;
+
+/* ---------------------------------------------------------------- options of a run */
+
+typedef struct plan {
+    int64_t length_ms;
+    unsigned lanes;
+    unsigned fault_rate;  /* per mille of requests with a fault of the network */
+    unsigned strike_s;    /* mean seconds between faults that come at any moment; 0: none */
+    unsigned answer_rate; /* per mille of requests with a fault of the service */
+    bool cuts, stalls, slow, refusals, corrupt, answers, storms, tokens, late, people, restarts;
+    bool clocks, cancels, save_fails, hooks, doorbell, same_texts, trim, retry_headers;
+    unsigned people_s; /* mean seconds between actions */
+    unsigned restart_s;
+    unsigned token_lifetime_s;
+    unsigned retries;
+    unsigned ring;
+    unsigned late_max_ms;
+    unsigned storm; /* operations that fail now: 0 none */
+    bool soak;
+} plan;
+
+typedef struct event { /* a notification on its way */
+    int64_t due;
+    char *body;
+    size_t len;
+} event;
+
+typedef struct world {
+    uint64_t seed, random;
+    bool trace;
+    plan plan;
+    int64_t start, now, end;
+    uint32_t ms_offset;  /* of the device's millisecond clock */
+    int64_t unix_offset; /* of its wall clock, in seconds */
+    bool calm;           /* the drain: nothing goes wrong any more */
+    sim *service;
+    sim_options service_options;
+    struct link *links;
+    device device;
+    uint64_t hash, steps, progress;
+    uint64_t account_steps;
+    jmp_buf crash;
+    bool in_device;
+    unsigned crash_in; /* hook calls until the power goes; 0: not planned */
+    /* storage that survives */
+    unsigned char *slots[2];
+    size_t slot_len[2];
+    bool state_saved;
+    char *stored_token[2];
+    int64_t token_expires_at, token_expires_in;
+    /* knowledge */
+    note *notes;
+    size_t note_count, note_cap;
+    uint32_t *index; /* open hash of notes by id */
+    size_t index_cap;
+    served *served;
+    size_t served_count, served_cap;
+    look *looks;
+    size_t look_count, look_cap;
+    size_t done_before; /* all notes before this one are settled */
+    job jobs[JOBS_MAX];
+    size_t job_count;
+    const char **chats;
+    size_t chat_count, chat_cap;
+    event *events;
+    size_t event_count, event_cap;
+    int64_t next_person, next_strike, next_crash, next_clock, storm_until;
+    int storm_status;
+    int64_t start_list_ms; /* when the list that decided the start was served */
+    int64_t start_newest;  /* its newest update */
+    unsigned inbox_events;
+    bool overrun;
+    int64_t rate_until;    /* Retry-After: nobody begins a request before */
+    int64_t rate_told;     /* when it was asked for */
+    int64_t *recent;       /* times of requests in the last minute */
+    size_t recent_from, recent_count, recent_cap;
+    uint64_t refused_bearer[64];
+    size_t refused_count;
+    char texts[64];
+    uint64_t text_number;
+    /* the verdict */
+    char problem[300];
+    const char *check;
+    /* counts */
+    uint64_t faults[FAULTS][STATES];
+    uint64_t given, sent, unsure, confirmed_yes, confirmed_no, crashes, requests;
+} world;
+
+/* ---- impl.c */
+unsigned impl_state(const avito_client *client); /* 0..STATES-1 */
+const char *impl_state_name(unsigned state);
+bool impl_fetches_token(const avito_client *client);
+bool impl_call(const avito_client *client); /* a call is in progress */
+
+/* ---- world.c */
+uint64_t draw(world *w);
+uint64_t below(world *w, uint64_t n);
+bool chance(world *w, unsigned per_mille);
+uint64_t around(world *w, uint64_t mean); /* 0..., exponential-like, never over 6 times the mean */
+void mix(world *w, uint64_t value);
+void say(world *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void fail(world *w, const char *check, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+void happened(world *w, fault f, int lane); /* lane -1: to all lanes */
+bool world_run(world *w);                   /* true: nothing was broken */
+void world_free(world *w);
+int64_t earliest(int64_t a, int64_t b);
+uint64_t hash_text(const char *text, size_t len);
+
+room room_make(size_t size);
+bool room_whole(const room *r);
+void room_free(room *r);
+
+/* ---- net.c */
+extern const avito_transport_functions world_transport;
+void net_pump(world *w);
+int64_t net_due(world *w);
+void net_drop_all(world *w); /* the device is dead: its connections too */
+void net_strike(world *w);
+void net_free(world *w);
+bool net_readable(const struct lane *l);
+struct link *net_find(world *w, uint64_t number);
+
+/* ---- people.c */
+void people_begin(world *w);
+void people_act(world *w);
+int64_t people_due(world *w);
+void people_notify(world *w);
+sim_fault people_fault(void *ctx, const sim_request_info *request);
+
+/* ---- device.c */
+void device_boot(world *w);
+void device_crash(world *w);
+void device_free(world *w);
+bool device_turn(world *w); /* one step of one lane that is ready; false: none is ready */
+int64_t device_due(world *w);
+void device_notify(world *w, const char *body, size_t len);
+uint32_t device_ms(void *ctx);
+int64_t device_unix(void *ctx);
+
+/* ---- check.c */
+note *check_find(world *w, const char *id, size_t len);
+void check_sync(world *w); /* new messages of the service */
+void check_given(world *w, const avito_message *m, bool polled);
+void check_accepted(world *w, int index);
+void check_step(world *w);
+void check_wait(world *w);
+bool check_owing(world *w);
+void check_end(world *w);
+void check_first_save(world *w);
+void check_start_list(world *w);
+void check_request_begins(world *w, struct lane *l, struct link *k);
+void check_marked(world *w, const char *chat);
+
+#endif
