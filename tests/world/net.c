@@ -325,6 +325,15 @@ void net_strike(world *w)
     }
 }
 
+/* What was to go wrong on the connections there are does not any more. */
+void net_calm(world *w)
+{
+    for (struct link *k = w->links; k != NULL; k = k->next) {
+        k->up.cut_at = k->down.cut_at = k->up.hold_at = k->down.hold_at = UINT64_MAX;
+        k->latency_ms = 10;
+    }
+}
+
 /* ---------------------------------------------------------------- the transport */
 
 static int on_connect(void *ctx, const avito_server *to)

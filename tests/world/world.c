@@ -305,6 +305,7 @@ static void drain(world *w)
     const int64_t limit = w->now + (w->plan.soak ? 90000000 : 3600000);
     const int64_t least = w->now + 90000;
     w->calm = true;
+    net_calm(w);
     say(w, "---- nothing goes wrong any more");
     while (w->check == NULL && (w->now < least || check_owing(w)) && w->now < limit) {
         turn(w);

@@ -365,6 +365,7 @@ void net_pump(world *w);
 int64_t net_due(world *w);
 void net_drop_all(world *w); /* the device is dead: its connections too */
 void net_strike(world *w);
+void net_calm(world *w);
 void net_free(world *w);
 bool net_readable(const struct lane *l);
 struct link *net_find(world *w, uint64_t number);
