@@ -5390,7 +5390,10 @@ static int avitoi_finish(avito_client *c, int code)
         const size_t peak = arena->used + c->priv.json.mem.peak;
         if (c->priv.json.mem.shared && c->priv.json.mem.low_base == arena->base + arena->used) {
             arena->peak = (peak > arena->peak && peak <= arena->cap) ? peak : arena->peak;
-            arena->used += (code == AVITO_OK) ? avitoi_align(c->priv.json.mem.low) : 0u;
+            /* An element that did not fit was only counted. */
+            arena->used += (code == AVITO_OK && !c->priv.json.measuring)
+                               ? avitoi_align(c->priv.json.mem.low)
+                               : 0u;
         }
         arena->busy = false;
     }
@@ -8517,6 +8520,9 @@ static int avitoi_inbox_list(avito_inbox *in, avito_message *out)
         return avitoi_leave(in, out);
     }
     if (!in->priv.open) {
+        if (!in->o.arena->busy) {
+            avito_arena_reset(in->o.arena);
+        }
         rc = chats ? avitoi_open_chats(in) : avitoi_open_messages(in);
         if (rc != AVITO_OK && rc != AVITO_AGAIN) {
             return rc;
