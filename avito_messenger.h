@@ -6395,6 +6395,12 @@ static int avitoi_run(avito_client *c)
     return rc;
 }
 
+/* Whether another lane has to move first. Once it has resigned, only the rate is left to wait for. */
+static bool avitoi_waits_for_lane(const avito_client *c)
+{
+    return c->priv.waiting && c->account->priv.renewer != NULL;
+}
+
 AVITO_API int avito_wants(const avito_client *client)
 {
     const avito_transport *t = &client->o.transport;
@@ -6402,7 +6408,7 @@ AVITO_API int avito_wants(const avito_client *client)
         return 0;
     }
     if (client->priv.state == AVITOI_ACCOUNT) {
-        return client->priv.waiting ? AVITO_WANT_ACCOUNT : AVITO_WANT_TIMER;
+        return avitoi_waits_for_lane(client) ? AVITO_WANT_ACCOUNT : AVITO_WANT_TIMER;
     }
     return t->functions->wants(t->ctx);
 }
@@ -6410,19 +6416,23 @@ AVITO_API int avito_wants(const avito_client *client)
 AVITO_API uint32_t avito_deadline_ms(const avito_client *client)
 {
     const avito_client *c = client;
-    uint32_t left;
+    uint32_t left, passed;
     if (c->priv.call == NULL || c->priv.state == AVITOI_ROW) {
         return UINT32_MAX;
     }
+    passed = avitoi_elapsed(avitoi_now(c->account), c->priv.last_ms);
     left = c->priv.total_left_ms;
-    if (c->priv.state == AVITOI_ACCOUNT) {
+    if (c->priv.state == AVITOI_ACCOUNT && !avitoi_waits_for_lane(c)) {
         const uint32_t gate = (uint32_t)avitoi_gate_left(c->account);
-        const uint32_t pause = c->priv.pause_ms > gate ? c->priv.pause_ms : gate;
-        left = (pause > 0 && pause < left) ? pause : left;
-    } else if (c->priv.idle_left_ms < left) {
+        const uint32_t pause = avitoi_less(c->priv.pause_ms, passed);
+        const uint32_t wait = pause > gate ? pause : gate; /* 0: it is over, step now */
+        left = avitoi_less(left, passed);
+        return wait < left ? wait : left;
+    }
+    if (c->priv.state != AVITOI_ACCOUNT && c->priv.idle_left_ms < left) {
         left = c->priv.idle_left_ms;
     }
-    return avitoi_less(left, avitoi_elapsed(avitoi_now(c->account), c->priv.last_ms));
+    return avitoi_less(left, passed);
 }
 
 AVITO_API void avito_cancel(avito_client *client)
