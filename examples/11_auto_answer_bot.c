@@ -138,12 +138,17 @@ static int answer_once(avito_client *client, int64_t user_id, const char *chat_i
     avito_outcome outcome = AVITO_NOT_SENT;
     int result = read_file("note", &n, sizeof n, &len);
 
-    if (result == AVITO_OK && len == sizeof n && strcmp(n.chat_id, chat_id) == 0) {
+    /* A note of another chat is settled too, before its place is taken: from then on the answer can be
+     * seen in that chat, or did not leave. */
+    if (result == AVITO_OK && len == sizeof n) {
         result = settle(client, user_id, text, &n, &outcome);
-        if (result != AVITO_OK || outcome == AVITO_CANNOT_TELL) {
-            return result == AVITO_OK ? AVITO_AGAIN : result;
+        if (result == AVITO_OK && outcome == AVITO_CANNOT_TELL) {
+            return AVITO_AGAIN;
         }
-        if (outcome == AVITO_SENT) {
+        if (result != AVITO_OK && result != AVITO_ERR_NOT_FOUND) { /* that chat may be gone */
+            return result;
+        }
+        if (outcome == AVITO_SENT && strcmp(n.chat_id, chat_id) == 0) {
             printf("%s: the answer had left before\n", chat_id);
             return AVITO_OK;
         }
@@ -172,9 +177,10 @@ static void handle(avito_inbox *inbox, avito_client *client, int64_t user_id,
                    const avito_message *message, const char *text)
 {
     char chat_id[68];
+    bool buyer = avito_classify(message) == AVITO_CLASS_BUYER;
     int result = AVITO_OK;
 
-    if (avito_classify(message) == AVITO_CLASS_BUYER) {
+    if (buyer) {
         (void)snprintf(chat_id, sizeof chat_id, "%s", message->chat_id.ptr);
         while ((result = answer_once(client, user_id, chat_id, text)) != AVITO_OK) {
             if (result < 0) {
@@ -190,7 +196,9 @@ static void handle(avito_inbox *inbox, avito_client *client, int64_t user_id,
         fprintf(stderr, "the state cannot be written\n");
         (void)sleep(1);
     }
-    (void)unlinkat(folder, "note", 0);
+    if (buyer) { /* answer_once() has settled the note, whosever it was */
+        (void)unlinkat(folder, "note", 0);
+    }
 }
 
 int main(int argc, char **argv)

@@ -23,7 +23,7 @@ def check(good, what, *details):
     print(("ok - " if good else "not ok - ") + what)
     if not good:
         for detail in details:
-            print("\n".join("#   " + line for line in str(detail).splitlines()[-20:]))
+            print("\n".join("#   " + line for line in str(detail).splitlines()[-60:]))
     return good
 
 
