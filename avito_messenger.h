@@ -3327,54 +3327,6 @@ static void avitoi_put(struct avitoi_json *j, const char *p, size_t n)
     }
 }
 
-#if AVITO_WITH_SIMD
-#define AVITOI_STRIDE 16
-typedef unsigned avitoi_bits;
-
-/* Which of sixteen bytes do not stand for themselves: bit 0 for the first. */
-static avitoi_bits avitoi_special(const char *p, char *copy)
-{
-    const __m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
-    const __m128i special = _mm_or_si128(
-        _mm_cmplt_epi8(v, _mm_set1_epi8(' ')), /* a control byte, or one above 0x7f */
-        _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('"')), _mm_cmpeq_epi8(v, _mm_set1_epi8('\\'))));
-    if (copy != NULL) {
-        _mm_storeu_si128((__m128i *)(void *)copy, v);
-    }
-    return (unsigned)_mm_movemask_epi8(special);
-}
-
-static size_t avitoi_first(avitoi_bits special)
-{
-    return (size_t)(unsigned)__builtin_ctz(special);
-}
-#else
-#define AVITOI_STRIDE 8
-typedef uint64_t avitoi_bits;
-
-/* The same of eight bytes, in portable C: the top bit of each byte tells. */
-static avitoi_bits avitoi_special(const char *p, char *copy)
-{
-    const uint64_t ones = ~(uint64_t)0 / 255u;
-    uint64_t v, quote, backslash;
-    memcpy(&v, p, sizeof v);
-    if (copy != NULL) {
-        memcpy(copy, &v, sizeof v);
-    }
-    quote = v ^ ones * '"';
-    backslash = v ^ ones * '\\';
-    return (v | ((v - ones * ' ') & ~v) | ((quote - ones) & ~quote) |
-            ((backslash - ones) & ~backslash)) & (ones << 7);
-}
-
-/* How many bytes are surely before the first special one: the exact number needs the byte order. */
-static size_t avitoi_first(avitoi_bits special)
-{
-    (void)special;
-    return 0;
-}
-#endif
-
 static bool avitoi_is_plain(char c)
 {
     return c != '"' && c != '\\' && avitoi_byte(c) >= ' ' && avitoi_byte(c) < 0x80;
@@ -3382,40 +3334,87 @@ static bool avitoi_is_plain(char c)
 
 static bool avitoi_is_two_bytes(const char *p)
 {
-    return avitoi_byte(p[0]) >= 0xc2 && avitoi_byte(p[0]) <= 0xdf &&
-           (avitoi_byte(p[1]) & 0xc0u) == 0x80u;
+    return (unsigned)avitoi_byte(p[0]) - 0xc2u <= 0xdfu - 0xc2u &&
+           ((unsigned)avitoi_byte(p[1]) ^ 0x80u) < 0x40u;
 }
 
-/* The end of the run at `p` of bytes that stand for themselves: printable ASCII but " and \, and
- * whole sequences of two bytes. It is copied to `dst`, if that is not NULL, on the way; a stride may
- * write beyond the run, but never as far as `limit` would take it. */
+#if AVITO_WITH_SIMD
+#define AVITOI_STRIDE 16
+
+/* How many of the sixteen bytes at `p` are plain: printable ASCII but " and \, and whole sequences of
+ * two bytes. All are copied, if there is a place. */
+static size_t avitoi_stride(const char *p, char *copy)
+{
+    const __m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
+    const __m128i ascii = _mm_andnot_si128(
+        _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('"')), _mm_cmpeq_epi8(v, _mm_set1_epi8('\\'))),
+        _mm_cmpgt_epi8(v, _mm_set1_epi8(0x1f)));
+    unsigned good = (unsigned)_mm_movemask_epi8(ascii);
+    size_t n;
+    if (copy != NULL) {
+        _mm_storeu_si128((__m128i *)(void *)copy, v);
+    }
+    if (good != 0xffffu) { /* as signed bytes: 0xc2 is -62, 0xdf is -33, 0x80..0xbf are below -64 */
+        const __m128i lead = _mm_and_si128(_mm_cmpgt_epi8(v, _mm_set1_epi8(-63)),
+                                           _mm_cmplt_epi8(v, _mm_set1_epi8(-32)));
+        const unsigned leads = (unsigned)_mm_movemask_epi8(lead);
+        const unsigned follows = (unsigned)_mm_movemask_epi8(_mm_cmplt_epi8(v, _mm_set1_epi8(-64)));
+        unsigned bad;
+        good |= leads | follows;
+        bad = (~good | (follows ^ (leads << 1))) & 0xffffu;
+        n = (bad == 0) ? 16u : (size_t)(unsigned)__builtin_ctz(bad);
+        return (n > 0 && (leads >> (n - 1u) & 1u) != 0) ? n - 1u : n;
+    }
+    return 16;
+}
+#else
+#define AVITOI_STRIDE 8
+
+/* The same of eight bytes in portable C, but all or nothing, and only for ASCII. */
+static size_t avitoi_stride(const char *p, char *copy)
+{
+    const uint64_t ones = ~(uint64_t)0 / 255u;
+    uint64_t v, quote, backslash, special;
+    memcpy(&v, p, sizeof v);
+    if (copy != NULL) {
+        memcpy(copy, &v, sizeof v);
+    }
+    quote = v ^ ones * '"';
+    backslash = v ^ ones * '\\';
+    special = v | ((v - ones * ' ') & ~v) | ((quote - ones) & ~quote) |
+              ((backslash - ones) & ~backslash);
+    return (special & (ones << 7)) != 0 ? 0 : 8;
+}
+#endif
+
+/* The end of the plain run at `p`. It is copied to `dst`, if that is not NULL, on the way; a stride
+ * may write beyond the run, but never as far as `limit` would take it. */
 static const char *avitoi_run_end(const char *p, const char *limit, char *dst)
 {
     const char *start = p;
-    for (;;) {
-        while (limit - p >= AVITOI_STRIDE) {
-            const avitoi_bits special = avitoi_special(p, dst != NULL ? dst + (p - start) : NULL);
-            if (special != 0) {
-                p += avitoi_first(special);
-                break;
-            }
-            p += AVITOI_STRIDE;
+    while (limit - p >= AVITOI_STRIDE) {
+        const size_t n = avitoi_stride(p, dst != NULL ? dst + (p - start) : NULL);
+        p += n;
+        if (n < AVITOI_STRIDE - 1) {
+            break;
         }
-        for (; p < limit && avitoi_is_plain(*p); p++) {
+    }
+    while (p < limit && *p != '"') {
+        if (avitoi_is_plain(*p)) {
             if (dst != NULL) {
                 dst[p - start] = *p;
             }
-        }
-        if (limit - p < 2 || *p == '"' || !avitoi_is_two_bytes(p)) {
-            return p;
-        }
-        do {
+            p++;
+        } else if (limit - p >= 2 && avitoi_is_two_bytes(p)) {
             if (dst != NULL) {
                 memcpy(dst + (p - start), p, 2);
             }
             p += 2;
-        } while (limit - p >= 2 && avitoi_is_two_bytes(p));
+        } else {
+            break;
+        }
     }
+    return p;
 }
 
 /* Takes the plain run at `p`, as far as there is room for it. */
