@@ -17,6 +17,7 @@ sh examples/demo/run.sh >$log 2>&1
 say $? "the demo goes through, every call as expected"
 ! grep -q 'client-secret-for-tests' $log
 say $? "its transcript holds no secret"
+export DEMO_OPTIONS=--quick
 set -f # the * of a fault plan is no file name
 for options in "--bare-array" "--fault *:chunked=7,chunk_extras:0" "--fault *:until_close:0"; do
     # shellcheck disable=SC2086
@@ -28,3 +29,4 @@ for fault in delete_message:status=404:1 upload_image:corrupt=99:1 get_messages:
     ! sh examples/demo/run.sh --fault $fault >$log 2>&1
     say $? "it notices $fault"
 done
+exec "${PYTHON:-python3}" tests/check/demo_real.py
