@@ -23,18 +23,18 @@ BENCH_SHARED := $(BENCH_SRC)/bench.h $(BENCH_SRC)/slots.h avito_messenger.h
 .PHONY: bench bench-quick bench-peers bench-packages bench-net-packages
 bench: bench-packages bench-net-packages ## speed, memory and network beside other libraries; fails when a gate is missed
 	@$(MAKE) --no-print-directory $(BENCH_DECODE) $(BENCH_DECODE_OURS) $(BENCH_NET) $(BENCH_NET_OURS)
-	@$(PYTHON) $(BENCH_SRC)/payloads.py $(BENCH_OUT)/data --long
-	@$(PYTHON) $(BENCH_SRC)/bench.py $(BENCH_OUT)
+	@$(PYTHON) -B $(BENCH_SRC)/payloads.py $(BENCH_OUT)/data --long
+	@$(PYTHON) -B $(BENCH_SRC)/bench.py $(BENCH_OUT)
 
 bench-quick: bench-packages ## the same for decoding only, in less than a minute
 	@$(MAKE) --no-print-directory $(BENCH_DECODE) $(BENCH_DECODE_OURS)
-	@$(PYTHON) $(BENCH_SRC)/payloads.py $(BENCH_OUT)/data
-	@$(PYTHON) $(BENCH_SRC)/bench.py $(BENCH_OUT) --quick
+	@$(PYTHON) -B $(BENCH_SRC)/payloads.py $(BENCH_OUT)/data
+	@$(PYTHON) -B $(BENCH_SRC)/bench.py $(BENCH_OUT) --quick
 
 bench-peers: bench-packages bench-net-packages ## the bench without the header: checks the bench itself
 	@$(MAKE) --no-print-directory $(BENCH_DECODE) $(BENCH_NET)
-	@$(PYTHON) $(BENCH_SRC)/payloads.py $(BENCH_OUT)/data --long
-	@$(PYTHON) $(BENCH_SRC)/bench.py $(BENCH_OUT) --peers-only
+	@$(PYTHON) -B $(BENCH_SRC)/payloads.py $(BENCH_OUT)/data --long
+	@$(PYTHON) -B $(BENCH_SRC)/bench.py $(BENCH_OUT) --peers-only
 
 bench-packages:
 	@sh tools/need.sh $(BENCH_PACKAGES)
