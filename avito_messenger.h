@@ -693,7 +693,9 @@ typedef struct avito_chats_query {
     unsigned chat_types;       /* AVITO_CHAT_TYPE_* or-ed; 0: the server's choice (u2i) */
     int limit;                 /* 1..100; 0: 100 */
     int offset;                /* 0..1000 */
-    bool all_pages;            /* go on to the last page (or offset 1000) by itself */
+    bool all_pages;            /* go on to the last page (or offset 1000) by itself; rows that slide
+                                  meanwhile, up to 26 of them, are not given twice; takes 248 bytes
+                                  of the arena */
     uint32_t want;             /* field mask; 0: everything */
     size_t cut_text_at;        /* cut message texts at so many bytes and flag it; 0: never */
 } avito_chats_query;
@@ -800,6 +802,14 @@ struct avitoi_frame {
     uint8_t members; /* object: members in the skeleton */
 };
 
+#define AVITOI_GIVEN 30u
+
+/* Hashes of the last elements of a list, in the caller's arena: rows slide between pages. */
+struct avitoi_given {
+    uint32_t next, count;
+    uint64_t hashes[AVITOI_GIVEN];
+};
+
 /* The element filter: a strict JSON reader that can stop at any byte. */
 struct avitoi_json {
     struct avitoi_mem mem;
@@ -812,7 +822,9 @@ struct avitoi_json {
     size_t cut_at;          /* longest text to keep; 0: any */
     size_t low_mark;        /* list: mem.low when an element begins */
     avito_str id;           /* list: the current element's */
-    uint32_t rows;          /* list: elements so far */
+    struct avitoi_given *given; /* list of many pages: which elements were given last */
+    uint32_t rows;          /* list: elements given so far */
+    uint32_t page_rows;     /* list: elements of this page, good, bad or given before */
     uint32_t is_object;     /* bit per open container */
     uint32_t want;
     uint16_t hex;           /* \\uXXXX so far */
@@ -886,7 +898,6 @@ typedef struct avito_client {
         uint32_t idle_left_ms, total_left_ms;
         uint32_t refusals;            /* of the account when the call began */
         uint32_t limit, offset, page; /* list: rows asked for; first row; rows of the pages before */
-        uint32_t rows;                /* list: elements of the pages before */
         uint32_t want;
         struct avitoi_head head;
         struct avitoi_body body;
@@ -1838,6 +1849,16 @@ static size_t avitoi_utf8_put(uint32_t point, char out[4])
     return 4;
 }
 
+/* FNV-1a, never 0. */
+static uint64_t avitoi_hash(const char *p, size_t len)
+{
+    uint64_t hash = 0xcbf29ce484222325u;
+    for (; len > 0; len--) {
+        hash = (hash ^ avitoi_byte(*p++)) * 0x100000001b3u;
+    }
+    return hash != 0 ? hash : 1u;
+}
+
 /* ---- arena ---- */
 
 AVITO_API avito_arena avito_arena_of(void *memory, size_t size)
@@ -2784,6 +2805,8 @@ static void avitoi_element_begins(struct avitoi_json *j)
         j->mem.peak = j->mem.low + j->mem.high;
         j->measuring = false;
     }
+    j->low_mark = j->mem.low;
+    j->page_rows++;
     j->id.ptr = NULL;
     j->id.len = 0;
     j->was_cut = false;
@@ -2804,6 +2827,27 @@ static void avitoi_collect(struct avitoi_json *j, const char *model, size_t size
 }
 
 /* ---- the end of containers ---- */
+
+/* Was the element that has just ended among the last that were given? It is from now on. */
+static bool avitoi_given_before(struct avitoi_json *j)
+{
+    struct avitoi_given *given = j->given;
+    uint64_t hash;
+    uint32_t i;
+    if (given == NULL || j->id.ptr == NULL) {
+        return false;
+    }
+    hash = avitoi_hash(j->id.ptr, j->id.len);
+    for (i = 0; i < given->count; i++) {
+        if (given->hashes[i] == hash) {
+            return true;
+        }
+    }
+    given->hashes[given->next] = hash;
+    given->next = (given->next + 1u) % AVITOI_GIVEN;
+    given->count += (given->count < AVITOI_GIVEN) ? 1u : 0u;
+    return false;
+}
 
 /* Hands a finished struct to the container that it stands in. */
 static void avitoi_deliver(struct avitoi_json *j, char *model, size_t low_before, size_t size)
@@ -2826,6 +2870,10 @@ static void avitoi_deliver(struct avitoi_json *j, char *model, size_t low_before
             memcpy(slot, model, size);
         }
         j->mem.low = low_before;
+        return;
+    }
+    if (avitoi_given_before(j)) {
+        j->mem.low = j->low_mark;
         return;
     }
     j->rows++;
@@ -5492,7 +5540,6 @@ static bool avitoi_try_again(avito_client *c, int code)
     c->priv.tries++;
     c->priv.pause_ms = pause_ms;
     c->priv.page = 0;
-    c->priv.rows = 0;
     memset(&c->error, 0, sizeof c->error);
     (void)avitoi_move(c, AVITOI_EV_REPEAT);
     avitoi_trace(c, "again ", c->priv.call->name);
@@ -5797,24 +5844,32 @@ static void avitoi_use_scratch(avito_client *c, bool token)
     }
 }
 
-/* The first page of a list, or any other model: into the caller's arena. */
+/* A model goes into the caller's arena. The pages of a list share what they gave; a list that is
+ * collected also goes on where the page before ended. */
 static void avitoi_use_arena(avito_client *c)
 {
     struct avitoi_json *j = &c->priv.json;
     const struct avitoi_mem mem = j->mem;
+    struct avitoi_given *given = j->given;
     const uint32_t rows = j->rows;
     const bool measuring = j->measuring;
     avitoi_json_begin(j, c->priv.call->answer, c->priv.collect ? NULL : c->priv.out);
+    avitoi_mem_shared(&j->mem, c->priv.arena);
     j->streaming = c->priv.list;
     j->collect = c->priv.list && c->priv.collect;
     j->want = c->priv.want;
     j->cut_at = c->priv.cut_at;
-    if (c->priv.page > 0 && j->collect) {
+    if (c->priv.all_pages) {
+        j->given = (struct avitoi_given *)(void *)avitoi_low(j, sizeof *given);
+    }
+    if (c->priv.page == 0) {
+        if (j->given != NULL) {
+            memset(j->given, 0, sizeof *j->given);
+        }
+    } else if (j->collect) {
         j->mem = mem;
         j->rows = rows;
         j->measuring = measuring;
-    } else {
-        avitoi_mem_shared(&j->mem, c->priv.arena);
     }
 }
 
@@ -6174,16 +6229,23 @@ static int avitoi_token_came(avito_client *c)
 
 /* ---- lists ---- */
 
+/* Pages overlap by so many rows: what is removed meanwhile moves later rows up. */
+#define AVITOI_PAGE_OVERLAP 4u
+
 /* Whether another page is to be read: the server says so, or it was full and the server says
  * nothing; and the API lets it be reached. */
 static bool avitoi_page_left(avito_client *c)
 {
     const struct avitoi_json *j = &c->priv.json;
-    const uint32_t offset = (uint32_t)c->priv.offset + c->priv.page + c->priv.limit;
-    const uint32_t on_page = j->rows - c->priv.rows;
-    c->priv.has_more = j->has_meta ? j->has_more : c->priv.limit > 0 && on_page >= c->priv.limit;
-    c->priv.rows = j->collect ? j->rows : 0u;
-    return c->priv.has_more && c->priv.all_pages && offset <= 1000u && on_page >= c->priv.limit;
+    const uint32_t limit = c->priv.limit;
+    const bool full = limit > 0 && j->page_rows >= limit;
+    const uint32_t page = c->priv.page + limit - (limit > 2u * AVITOI_PAGE_OVERLAP ? AVITOI_PAGE_OVERLAP : 0u);
+    c->priv.has_more = j->has_meta ? j->has_more : full;
+    if (!c->priv.has_more || !c->priv.all_pages || !full || c->priv.offset + page > 1000u) {
+        return false;
+    }
+    c->priv.page = page;
+    return true;
 }
 
 /* The elements of a collected list lie in reverse order at the high end: one array at the low end. */
@@ -6212,7 +6274,6 @@ static int avitoi_collected(avito_client *c)
 static int avitoi_on_list_end(avito_client *c)
 {
     if (avitoi_page_left(c)) {
-        c->priv.page += c->priv.limit;
         return avitoi_move(c, AVITOI_EV_REPEAT);
     }
     return c->priv.collect ? avitoi_collected(c) : AVITO_END;
@@ -6642,7 +6703,6 @@ static int avitoi_start(avito_client *c, const struct avitoi_endpoint *call, avi
         arena->busy = true;
     }
     c->priv.page = 0;
-    c->priv.rows = 0;
     c->priv.tries = 0;
     c->priv.pause_ms = 0;
     c->priv.has_more = false;
@@ -8013,16 +8073,6 @@ static uint32_t avitoi_crc32(const uint8_t *p, size_t len)
         }
     }
     return ~crc;
-}
-
-/* FNV-1a, never 0. */
-static uint64_t avitoi_hash(const char *p, size_t len)
-{
-    uint64_t hash = 0xcbf29ce484222325u;
-    for (; len > 0; len--) {
-        hash = (hash ^ avitoi_byte(*p++)) * 0x100000001b3u;
-    }
-    return hash != 0 ? hash : 1u;
 }
 
 static uint8_t *avitoi_state(const avito_inbox *in)
