@@ -3403,10 +3403,10 @@ static size_t avitoi_stride(const char *p, char *copy)
         _mm_storeu_si128((__m128i *)(void *)copy, v);
     }
     if (good != 0xffffu) { /* as signed bytes: 0xc2 is -62, 0xdf is -33, 0x80..0xbf are below -64 */
-        const __m128i lead = _mm_and_si128(_mm_cmpgt_epi8(v, _mm_set1_epi8(-63)),
-                                           _mm_cmplt_epi8(v, _mm_set1_epi8(-32)));
+        const __m128i lead = _mm_and_si128(_mm_cmpgt_epi8(v, _mm_set1_epi8((char)-63)),
+                                           _mm_cmplt_epi8(v, _mm_set1_epi8((char)-32)));
         const unsigned leads = (unsigned)_mm_movemask_epi8(lead);
-        const unsigned follows = (unsigned)_mm_movemask_epi8(_mm_cmplt_epi8(v, _mm_set1_epi8(-64)));
+        const unsigned follows = (unsigned)_mm_movemask_epi8(_mm_cmplt_epi8(v, _mm_set1_epi8((char)-64)));
         unsigned bad;
         good |= leads | follows;
         bad = (~good | (follows ^ (leads << 1))) & 0xffffu;
