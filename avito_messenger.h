@@ -8126,29 +8126,40 @@ static uint32_t avitoi_ring_oldest(const avito_inbox *in)
     return oldest;
 }
 
-/* A full ring forgets the oldest message, or does not learn an older one. If that one is still
- * within the overlap, it may be given again: an overrun. */
+/* Where the ring takes a new message: behind the last, or in place of the oldest. A full ring does not
+ * learn a message that is older still: then it is the ring's size. */
+static uint32_t avitoi_ring_place(const avito_inbox *in, uint32_t created)
+{
+    const uint32_t count = avitoi_ring_count(in);
+    uint32_t at;
+    if (count < avitoi_ring_cap(in)) {
+        return count;
+    }
+    at = avitoi_ring_oldest(in);
+    return created < avitoi_get32(avitoi_ring_at(in, at) + 8) ? count : at;
+}
+
+/* What a full ring forgets, or does not learn, may be given again if it is still within the overlap:
+ * an overrun. */
 static void avitoi_ring_add(avito_inbox *in, uint64_t hash, uint32_t created)
 {
-    uint32_t at = avitoi_ring_count(in);
+    const uint32_t count = avitoi_ring_count(in), at = avitoi_ring_place(in, created);
     uint8_t *p;
     if (avitoi_ring_has(in, hash)) {
         return;
     }
-    if (at < avitoi_ring_cap(in)) {
-        avitoi_put32(avitoi_state(in) + 16, at + 1u);
-    } else {
-        uint32_t forgotten;
-        at = avitoi_ring_oldest(in);
-        forgotten = avitoi_get32(avitoi_ring_at(in, at) + 8);
-        forgotten = created < forgotten ? created : forgotten;
+    if (count == avitoi_ring_cap(in)) {
+        const uint32_t forgotten =
+            at == count ? created : avitoi_get32(avitoi_ring_at(in, at) + 8);
         if (forgotten >= avitoi_horizon(in)) {
             in->priv.events |= AVITO_INBOX_OVERRUN;
             in->priv.overrun = true;
         }
-        if (created == forgotten && forgotten < avitoi_get32(avitoi_ring_at(in, at) + 8)) {
+        if (at == count) {
             return;
         }
+    } else {
+        avitoi_put32(avitoi_state(in) + 16, count + 1u);
     }
     p = avitoi_ring_at(in, at);
     avitoi_put32(p, (uint32_t)hash);
@@ -8691,6 +8702,27 @@ AVITO_API int avito_inbox_next(avito_inbox *inbox, avito_message *out)
     return rc;
 }
 
+/* Takes the message in the caller's hands into the ring and saves; if that fails, all is as before. */
+static int avitoi_ring_keep(avito_inbox *in)
+{
+    uint8_t former[AVITOI_STATE_ID];
+    const uint32_t count = avitoi_ring_count(in);
+    const uint32_t at = avitoi_ring_place(in, in->priv.pending_created);
+    const bool known = avitoi_ring_has(in, in->priv.pending);
+    if (at < avitoi_ring_cap(in)) {
+        memcpy(former, avitoi_ring_at(in, at), sizeof former);
+    }
+    avitoi_ring_add(in, in->priv.pending, in->priv.pending_created);
+    if (avitoi_state_save(in) == AVITO_OK) {
+        return AVITO_OK;
+    }
+    if (!known && at < avitoi_ring_cap(in)) {
+        memcpy(avitoi_ring_at(in, at), former, sizeof former);
+        avitoi_put32(avitoi_state(in) + 16, count);
+    }
+    return AVITO_ERR_HOOK;
+}
+
 AVITO_API int avito_inbox_accept(avito_inbox *inbox)
 {
     int rc;
@@ -8700,8 +8732,7 @@ AVITO_API int avito_inbox_accept(avito_inbox *inbox)
     if (inbox->priv.phase != AVITOI_IN_HANDED || inbox->priv.pending == 0) {
         return AVITO_ERR_IDLE;
     }
-    avitoi_ring_add(inbox, inbox->priv.pending, inbox->priv.pending_created);
-    rc = avitoi_state_save(inbox);
+    rc = avitoi_ring_keep(inbox);
     if (rc != AVITO_OK) {
         return rc;
     }

@@ -194,14 +194,15 @@ static int64_t look_time(const world *w, const char *chat)
     return INT64_MIN;
 }
 
-/* Oldest first within a chat: nothing older that could be seen was left out. */
+/* Oldest first within a chat: nothing older that could be seen was left out. What shows up late may
+ * come after its neighbours. */
 static void check_order(world *w, const note *n)
 {
     const int64_t looked = look_time(w, n->chat);
     for (size_t i = w->done_before; i < w->note_count; i++) {
         const note *o = &w->notes[i];
         if (o->created < n->created && o->accepted == 0 && !o->reported && o->visible_ms < looked &&
-            strcmp(o->chat, n->chat) == 0 && owed(w, o)) {
+            !o->late && strcmp(o->chat, n->chat) == 0 && owed(w, o)) {
             fail(w, "order", "%s is given before %s, which is older", n->id, o->id);
             return;
         }

@@ -330,7 +330,7 @@ static void note_served(world *w, const sim_request_info *r, const struct link *
     if (lane != 0) {
         return;
     }
-    if (r->op == SIM_CHATS && !w->state_saved && strstr(r->target, "limit=10&") != NULL) {
+    if (r->op == SIM_CHATS && !w->state_saved && strstr(r->target, "offset=") == NULL) {
         check_start_list(w);
     }
     if (r->op == SIM_MESSAGES && strstr(r->target, "limit=1&") == NULL &&
