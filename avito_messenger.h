@@ -6422,6 +6422,10 @@ AVITO_API int avito_step(avito_client *client)
         if (rc == AVITO_AGAIN) {
             rc = avitoi_patience(c);
         }
+        if (rc < 0 && c->priv.state == AVITOI_DRAIN) { /* nobody waits for the rest */
+            avitoi_disconnect(c);
+            rc = AVITO_OK;
+        }
         if (c->priv.confirm && rc != AVITOI_MOVED && rc != AVITO_AGAIN) {
             rc = avitoi_confirm(c, rc);
         }
