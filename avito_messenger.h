@@ -8029,7 +8029,8 @@ AVITO_API int avito_webhook_status(const avito_webhook *webhook)
  *
  * State, little endian, as it is saved:
  *
- *     0 "AVI1"   4 sequence   8 crc32 of the rest   12 horizon   16 ids in the ring   20..31 zero
+ *     0 "AVI1"   4 sequence   8 crc32 of the rest   12 horizon   16 ids in the ring
+ *     20 1: the first round of AVITO_START_UNREAD is not done   24..31 zero
  *     32 ids: 8 bytes hash, 4 bytes time of creation; the rest zero
  *
  * The slot is sequence & 1, so the slot that was good last is never the one being written.
@@ -8155,7 +8156,7 @@ static void avitoi_ring_add(avito_inbox *in, uint64_t hash, uint32_t created)
     if (count == avitoi_ring_cap(in)) {
         const uint32_t forgotten =
             at == count ? created : avitoi_get32(avitoi_ring_at(in, at) + 8);
-        if (forgotten >= avitoi_horizon(in)) {
+        if (forgotten >= avitoi_horizon(in) || in->priv.first_round) {
             in->priv.events |= AVITO_INBOX_OVERRUN;
             in->priv.overrun = true;
         }
@@ -8212,6 +8213,7 @@ static void avitoi_state_load(avito_inbox *in)
     const bool second = avitoi_state_read(in, 1);
     const bool newer = second && (!first || (int32_t)(avitoi_get32(avitoi_state(in) + 4) - sequence) > 0);
     if (newer || (first && avitoi_state_read(in, 0))) {
+        in->priv.first_round = avitoi_get32(avitoi_state(in) + 20) != 0;
         in->priv.phase = AVITOI_IN_WAIT;
         return;
     }
@@ -8299,10 +8301,12 @@ static int avitoi_round_complete(avito_inbox *in)
     if (in->priv.round_error < 0) { /* not everything was understood: the horizon stays */
         return in->priv.round_error;
     }
-    if (in->priv.first_round) { /* what was read before this start is not new */
-        horizon = newest;
+    if (in->priv.first_round) { /* from now on what is newer than the start */
+        in->priv.first_round = false;
+        avitoi_put32(avitoi_state(in) + 20, 0);
+        in->priv.wait_ms = 0;
+        return avitoi_state_save(in) == AVITO_OK ? AVITO_AGAIN : (int)AVITO_ERR_HOOK;
     }
-    in->priv.first_round = false;
     if (in->priv.overrun) {
         const uint32_t known = avitoi_get32(avitoi_ring_at(in, avitoi_ring_oldest(in)) + 8) + 1u;
         horizon = known > horizon ? known : horizon;
@@ -8394,13 +8398,10 @@ static void avitoi_start_row(avito_inbox *in, const avito_chat *chat)
 
 static int avitoi_start_over(avito_inbox *in)
 {
-    if (in->o.start == AVITO_START_UNREAD) {
-        in->priv.first_round = true;
-    } else {
-        const uint32_t since = avitoi_seconds(in->o.since);
-        avitoi_put32(avitoi_state(in) + 12,
-                     in->o.start == AVITO_START_SINCE ? since : in->priv.newest);
-    }
+    const bool since = in->o.start == AVITO_START_SINCE;
+    in->priv.first_round = in->o.start == AVITO_START_UNREAD;
+    avitoi_put32(avitoi_state(in) + 12, since ? avitoi_seconds(in->o.since) : in->priv.newest);
+    avitoi_put32(avitoi_state(in) + 20, in->priv.first_round ? 1u : 0u);
     if (avitoi_state_save(in) != AVITO_OK) {
         avitoi_round_over(in);
         in->priv.phase = AVITOI_IN_START;
@@ -8420,7 +8421,7 @@ static void avitoi_scan_row(avito_inbox *in, const avito_chat *chat)
     if (in->priv.rows == 1 && in->priv.offset == 0) {
         in->priv.scan_newest = updated > in->priv.newest ? updated : in->priv.newest;
     }
-    if (updated < avitoi_horizon(in)) {
+    if (updated < avitoi_horizon(in) && !in->priv.first_round) {
         in->priv.then = AVITOI_THEN_OVER;
     } else if (key > in->priv.last_key && (!in->priv.found || key < in->priv.chat_key) &&
                chat->id.len < sizeof in->priv.chat_id) {
@@ -8458,11 +8459,18 @@ static int avitoi_scan_over(avito_inbox *in)
 
 /* ---- LOOK: the oldest message of the chat that was not given yet ---- */
 
-static void avitoi_look_row(avito_inbox *in, uint64_t hash, uint32_t created, bool read_before)
+/* In the first round of START_UNREAD only what the other side wrote counts, up to what was read. */
+static void avitoi_look_row(avito_inbox *in, uint64_t hash, uint32_t created,
+                            const avito_message *row)
 {
-    if (created < avitoi_horizon(in) || hash == in->priv.anchor ||
-        (in->priv.first_round && read_before)) {
+    const bool first = in->priv.first_round;
+    const bool own = first && row != NULL && row->is_own;
+    if (hash == in->priv.anchor || (!first && created < avitoi_horizon(in)) ||
+        (first && !own && row != NULL && row->has_is_read && row->is_read)) {
         in->priv.then = AVITOI_THEN_OVER;
+    } else if (own) {
+        in->priv.row_created = created;
+        return;
     } else if (!avitoi_ring_has(in, hash)) {
         in->priv.found = true;
         in->priv.oldest = hash;
@@ -8541,7 +8549,7 @@ static void avitoi_bad_row(avito_inbox *in, int rc)
     if (in->priv.phase == AVITOI_IN_FETCH && hash != 0) {
         avitoi_fetch_row(in, hash);
     } else if (in->priv.phase == AVITOI_IN_LOOK && hash != 0) {
-        avitoi_look_row(in, hash, in->priv.row_created, false);
+        avitoi_look_row(in, hash, in->priv.row_created, NULL);
     } else {
         in->priv.round_error = (int16_t)rc;
         if (in->priv.phase == AVITOI_IN_FETCH) {
@@ -8627,8 +8635,7 @@ static int avitoi_inbox_list(avito_inbox *in, avito_message *out)
             avitoi_scan_row(in, &chat);
             break;
         case AVITOI_IN_LOOK:
-            avitoi_look_row(in, avitoi_id_hash(out->id), avitoi_seconds(out->created),
-                            out->has_is_read && out->is_read);
+            avitoi_look_row(in, avitoi_id_hash(out->id), avitoi_seconds(out->created), out);
             break;
         default:
             avitoi_fetch_row(in, avitoi_id_hash(out->id));

@@ -119,6 +119,9 @@ static int save_state(void *ctx, int slot, const void *data, size_t len)
         say(w, "power goes while slot %d is written", slot);
         write_slot(w, slot, data, below(w, len));
         w->slot_len[slot] = len;
+        if (memcmp(w->slots[slot], data, len) == 0 && w->device.holding) {
+            check_accepted(w, w->device.held); /* all that is new was written */
+        }
     }
     may_crash(w);
     write_slot(w, slot, data, len);
@@ -607,6 +610,12 @@ static void call_over(world *w, struct lane *l, int rc)
                 break;
             case ACT_BROWSE:
                 browse_on(w, l, rc);
+                break;
+            case ACT_ENDING:
+                if (rc != AVITO_OK && rc != AVITO_ERR_CANCELLED) {
+                    fail(w, "list", "avito_list_end() failed with %d", rc);
+                }
+                l->act = ACT_NONE;
                 break;
             default:
                 l->act = ACT_NONE;
