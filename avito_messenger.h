@@ -1287,7 +1287,7 @@ typedef struct avito_inbox {
         uint32_t events;
         int16_t round_error, row_error;
         uint8_t phase, then, restarts;
-        bool open, found, given, marked, first_round, overrun, unsaved, settled, heard, offered;
+        bool open, found, kept, given, marked, first_round, overrun, unsaved, settled, heard, offered;
         char chat_id[68];
     } priv;
 } avito_inbox;
@@ -8272,6 +8272,7 @@ static int avitoi_enter(avito_inbox *in, unsigned phase)
     in->priv.open = false;
     in->priv.then = AVITOI_THEN_NOTHING;
     in->priv.found = false;
+    in->priv.kept = false;
     in->priv.offset = 0;
     in->priv.rows = 0;
     return AVITOI_MOVED;
@@ -8533,6 +8534,9 @@ static int avitoi_fetch_over(avito_inbox *in, avito_message *out)
     if (in->priv.row_error < 0) {
         return in->priv.row_error;
     }
+    if (in->priv.kept) {
+        memcpy(out, in->o.arena->base + in->o.arena->used, sizeof *out);
+    }
     out->chat_id.ptr = in->priv.chat_id;
     out->chat_id.len = strlen(in->priv.chat_id);
     return AVITO_OK;
@@ -8573,11 +8577,30 @@ static int avitoi_list_over(avito_inbox *in, avito_message *out)
     }
 }
 
+/* The message is complete before its list is: while the rest comes, it waits behind its own strings,
+ * for the caller may bring another `out`. Without room the rest is not waited for. */
+static int avitoi_keep_row(avito_inbox *in, const avito_message *out)
+{
+    const avito_arena *a = in->o.arena;
+    const size_t at = a->used + avitoi_align(in->client->priv.json.mem.low);
+    if (at + sizeof *out > a->cap) {
+        avito_cancel(in->client);
+        return AVITO_OK;
+    }
+    memcpy(a->base + at, out, sizeof *out);
+    in->priv.kept = true;
+    return AVITO_AGAIN;
+}
+
 /* Leaves a list of which enough was seen, or which has to be read again. */
 static int avitoi_leave(avito_inbox *in, avito_message *out)
 {
     const bool over = in->priv.then == AVITOI_THEN_OVER;
-    const int rc = avito_list_end(in->client, 16384);
+    int rc = avito_list_end(in->client, 16384);
+    if (rc == AVITO_AGAIN && over && in->priv.phase == AVITOI_IN_FETCH && !in->priv.kept &&
+        in->priv.row_error >= 0) {
+        rc = avitoi_keep_row(in, out);
+    }
     if (rc == AVITO_AGAIN) {
         return rc;
     }
