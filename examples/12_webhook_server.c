@@ -1,9 +1,9 @@
-/* cc -std=c99 -O2 -D_POSIX_C_SOURCE=200809L -I. examples/12_webhook_server.c -o webhook_server
+/* cc -std=c99 -O2 -D_POSIX_C_SOURCE=200809L -I. examples/12_webhook_server.c -o build/12_webhook_server
  *
  * Receives notifications: many connections, one thread, poll(2), no heap. Prints one line for each
  * message. Run it behind a proxy that ends TLS:
  *
- *     AVITO_WEBHOOK_PATH=/avito/0123456789abcdef0123456789abcdef ./webhook_server 8012
+ *     AVITO_WEBHOOK_PATH=/avito/0123456789abcdef0123456789abcdef build/12_webhook_server 8012
  *
  *     # nginx; keep the secret out of its log
  *     location = /avito/0123456789abcdef0123456789abcdef {

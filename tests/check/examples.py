@@ -6,6 +6,7 @@ import os
 import random
 import re
 import shutil
+import socket
 import struct
 import subprocess
 import sys
@@ -121,6 +122,21 @@ def readme():
         check(out == "answered 3 chats\n" and len(all_chats) == 3
               and all(c["unread"] == 0 and c["messages"] == 2 for c in all_chats),
               "the README's program answers everybody", out)
+
+
+def readme_commands():
+    """The README's way to try the examples on the simulator, but for the port."""
+    with open("README.md", encoding="utf-8") as file:
+        (block,) = re.findall(r"```sh\n(make simulator\n.*?)```", file.read(), re.S)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    commands = block.replace("8443", port).replace("make simulator\n", "").replace("build/03", f"{OUT}/03")
+    commands = "trap 'kill $!' EXIT\n" + commands.replace("export AVITO_CL", "sleep 0.5; export AVITO_CL")
+    done = subprocess.run(["sh", "-e", "-c", commands], stdout=subprocess.PIPE, text=True, check=False,
+                          stderr=subprocess.STDOUT, timeout=60)
+    check(done.returncode == 0 and "answered 3 chats" in done.stdout,
+          "the README's commands work", commands, done.stdout)
 
 
 def chats():
@@ -256,7 +272,7 @@ def main():
     os.makedirs(OUT)
     for path in sorted(glob.glob("examples/[0-9][0-9]_*.c")):
         build(path)
-    for part in (readme, sending, chats, images, own_transport, notifications, errors, bot):
+    for part in (readme, readme_commands, sending, chats, images, own_transport, notifications, errors, bot):
         part()
 
 
