@@ -27,6 +27,10 @@ TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 HEADER = os.path.join(TOP, "avito_messenger.h")
 RULES = os.path.join(TOP, "tools", "callgraph.txt")
 
+# Frames that may be larger than the others. This call needs no client, so the state of the filter
+# (struct avitoi_json) stands on its stack.
+LARGE_FRAMES = {"avito_parse_webhook": 768}
+
 
 def read_rules():
     rules = []
@@ -150,7 +154,8 @@ def check(title, cc, flags, rules, lines, frame_max):
     optimised = Graph(cc, flags, lines)
     optimised.resolve(rules)
     dynamic = sorted(set(plain.dynamic + optimised.dynamic))
-    big = sorted(f"{n}: {s}" for n, s in optimised.frame.items() if s > frame_max)
+    big = sorted(f"{n}: {s}" for n, s in optimised.frame.items()
+                 if s > LARGE_FRAMES.get(n, frame_max))
     for good, text, problems in (
             (not unknown, "every call through a pointer is known", unknown),
             (not cycles, f"no recursion among {len(plain.frame)} functions", cycles),
@@ -177,8 +182,7 @@ def main():
     parser.add_argument("--flags", default="-Os")
     parser.add_argument("--core", action="store_true", help="without the bundled transports")
     parser.add_argument("--stack", action="store_true")
-    parser.add_argument("--frame-max", type=int, default=640,
-                        help="bytes; the largest is avito_parse_webhook(), which holds a filter")
+    parser.add_argument("--frame-max", type=int, default=320)
     args = parser.parse_args()
 
     with open(HEADER, encoding="utf-8") as file:
