@@ -1278,7 +1278,7 @@ typedef struct avito_inbox {
         uint64_t anchor;      /* hash of the message of this chat accepted last; 0: none */
         uint64_t oldest;      /* hash of the message to be given next */
         uint64_t pending;     /* hash of the message in the caller's hands; 0: none */
-        uint32_t oldest_created, oldest_row, pending_created, row_created;
+        uint32_t oldest_created, oldest_row, pending_created, row_created, floor;
         uint32_t newest, scan_newest;          /* server time of the newest update */
         uint32_t quiet_newest, quiet_from_ms;  /* since when it is the same */
         uint32_t wait_from_ms, wait_ms;        /* until the next round */
@@ -8273,6 +8273,7 @@ static int avitoi_enter(avito_inbox *in, unsigned phase)
     in->priv.then = AVITOI_THEN_NOTHING;
     in->priv.found = false;
     in->priv.kept = false;
+    in->priv.floor = 0;
     in->priv.offset = 0;
     in->priv.rows = 0;
     return AVITOI_MOVED;
@@ -8448,7 +8449,9 @@ static bool avitoi_is_quiet(avito_inbox *in)
 
 static int avitoi_scan_over(avito_inbox *in)
 {
-    in->priv.newest = in->priv.scan_newest;
+    if (in->priv.last_key == 0) { /* what shows up late during the round is not covered by it */
+        in->priv.newest = in->priv.scan_newest;
+    }
     if (!in->priv.found || (in->priv.last_key == 0 && avitoi_is_quiet(in))) {
         return avitoi_round_complete(in);
     }
@@ -8460,16 +8463,31 @@ static int avitoi_scan_over(avito_inbox *in)
 
 /* ---- LOOK: the oldest message of the chat that was not given yet ---- */
 
-/* In the first round of START_UNREAD only what the other side wrote counts, up to what was read. */
+/* Of what was there at the start, the first round of START_UNREAD passes over what this account wrote
+ * and what was read; `overlap_s` below a message that was read nothing unread is expected. */
+static bool avitoi_passes_over(avito_inbox *in, uint32_t created, const avito_message *row)
+{
+    const bool own = row != NULL && row->is_own;
+    const bool read = row != NULL && !own && row->has_is_read && row->is_read;
+    if (created > avitoi_horizon(in)) {
+        return false;
+    }
+    if (read && in->priv.floor == 0) {
+        in->priv.floor = created > in->o.overlap_s ? created - in->o.overlap_s : 1u;
+    }
+    if (created < in->priv.floor) {
+        in->priv.then = AVITOI_THEN_OVER;
+    }
+    return own || read || created < in->priv.floor;
+}
+
 static void avitoi_look_row(avito_inbox *in, uint64_t hash, uint32_t created,
                             const avito_message *row)
 {
     const bool first = in->priv.first_round;
-    const bool own = first && row != NULL && row->is_own;
-    if (hash == in->priv.anchor || (!first && created < avitoi_horizon(in)) ||
-        (first && !own && row != NULL && row->has_is_read && row->is_read)) {
+    if (hash == in->priv.anchor || (!first && created < avitoi_horizon(in))) {
         in->priv.then = AVITOI_THEN_OVER;
-    } else if (own) {
+    } else if (first && avitoi_passes_over(in, created, row)) {
         in->priv.row_created = created;
         return;
     } else if (!avitoi_ring_has(in, hash)) {
@@ -8490,6 +8508,10 @@ static int avitoi_look_over(avito_inbox *in)
         return AVITOI_MOVED;
     }
     if (!in->priv.marked && in->priv.given) {
+        if (in->priv.anchor != 0 && !in->priv.overrun) { /* what showed up late behind it? */
+            in->priv.anchor = 0;
+            return avitoi_enter(in, AVITOI_IN_LOOK);
+        }
         return avitoi_enter(in, AVITOI_IN_MARK);
     }
     in->priv.last_key = in->priv.chat_key;

@@ -70,6 +70,19 @@ static void burst(world *w, const char *chat, uint64_t count)
     }
 }
 
+static void app_reads(world *w, const char *chat)
+{
+    happened(w, F_APP_READS, -1);
+    say(w, "a person reads %s", chat);
+    check_sync(w);
+    for (size_t i = w->done_before; i < w->note_count; i++) {
+        if (strcmp(w->notes[i].chat, chat) == 0 && w->notes[i].visible_ms <= w->now) {
+            w->notes[i].was_read = true;
+        }
+    }
+    (void)sim_app_reads(w->service, chat);
+}
+
 /* A person answers with the very text that the bot is about to send, or has just sent. */
 static void app_writes_same(world *w)
 {
@@ -85,6 +98,7 @@ static void app_writes_same(world *w)
     }
     happened(w, F_APP_SAME, -1);
     say(w, "a person answers with the text of job %d", (int)(j - w->jobs));
+    app_reads(w, j->chat);
     (void)sim_app_writes(w->service, j->chat, j->text);
 }
 
@@ -96,19 +110,6 @@ static void delete_one(world *w)
         say(w, "%s is deleted", n->id);
         (void)sim_delete(w->service, n->id);
     }
-}
-
-static void app_reads(world *w, const char *chat)
-{
-    happened(w, F_APP_READS, -1);
-    say(w, "a person reads %s", chat);
-    check_sync(w);
-    for (size_t i = w->done_before; i < w->note_count; i++) {
-        if (strcmp(w->notes[i].chat, chat) == 0 && w->notes[i].visible_ms <= w->now) {
-            w->notes[i].was_read = true;
-        }
-    }
-    (void)sim_app_reads(w->service, chat);
 }
 
 static void person(world *w)

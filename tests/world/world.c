@@ -302,7 +302,7 @@ static void turn(world *w)
 
 static void drain(world *w)
 {
-    const int64_t limit = w->now + (w->plan.soak ? 90000000 : 3600000);
+    const int64_t limit = w->now + (w->plan.soak ? 90000000 : 1500000);
     const int64_t least = w->now + 90000;
     w->calm = true;
     net_calm(w);
