@@ -17,7 +17,8 @@ import zlib
 from simulated import CERTS, Simulator
 
 OUT = "build/check/examples"
-STRICT = ["-Wall", "-Wextra", "-Wshadow", "-Werror"]
+STRICT = ["-Wall", "-Wextra", "-Wshadow", "-Werror", "-fsanitize=address,undefined",
+          "-fno-sanitize-recover=all"]
 
 
 def check(good, what, *details):
