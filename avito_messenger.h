@@ -1280,14 +1280,16 @@ typedef struct avito_inbox {
         uint64_t pending;     /* hash of the message in the caller's hands; 0: none */
         uint32_t oldest_created, oldest_row, pending_created, row_created, floor;
         uint32_t newest, scan_newest;          /* server time of the newest update */
-        uint32_t quiet_newest, quiet_from_ms;  /* since when it is the same */
+        uint32_t quiet_from_ms;                /* since when it is the same */
+        uint32_t known_until;                  /* start from now: what is not newer is known */
         uint32_t wait_from_ms, wait_ms;        /* until the next round */
         uint32_t heard_ms;                     /* the last notification */
         uint32_t offset, rows;                 /* of the page in work */
         uint32_t events;
         int16_t round_error, row_error;
         uint8_t phase, then, restarts;
-        bool open, found, kept, given, marked, first_round, overrun, unsaved, settled, heard, offered;
+        bool open, found, kept, given, marked, started, first_round, overrun, unsaved, settled, peek;
+        bool heard, offered;
         char chat_id[68];
     } priv;
 } avito_inbox;
@@ -8214,12 +8216,11 @@ static void avitoi_state_load(avito_inbox *in)
     const bool newer = second && (!first || (int32_t)(avitoi_get32(avitoi_state(in) + 4) - sequence) > 0);
     if (newer || (first && avitoi_state_read(in, 0))) {
         in->priv.first_round = avitoi_get32(avitoi_state(in) + 20) != 0;
-        in->priv.phase = AVITOI_IN_WAIT;
+        in->priv.started = true;
         return;
     }
     memset(avitoi_state(in), 0, in->o.state_cap);
     memcpy(avitoi_state(in), "AVI1", 4);
-    in->priv.phase = AVITOI_IN_START;
 }
 
 /* ---- options ---- */
@@ -8289,6 +8290,7 @@ static uint32_t avitoi_round_pause(const avito_inbox *in)
 static void avitoi_round_over(avito_inbox *in)
 {
     (void)avitoi_enter(in, AVITOI_IN_WAIT);
+    in->priv.known_until = 0;
     in->priv.wait_from_ms = avitoi_now(in->client->account);
     in->priv.wait_ms = avitoi_round_pause(in);
 }
@@ -8299,6 +8301,7 @@ static int avitoi_round_complete(avito_inbox *in)
 {
     const uint32_t newest = in->priv.newest;
     uint32_t horizon = newest > in->o.overlap_s ? newest - in->o.overlap_s : 0u;
+    const bool begins = !in->priv.started; /* AVITO_START_NOW: what is there is known now */
     avitoi_round_over(in);
     if (in->priv.round_error < 0) { /* not everything was understood: the horizon stays */
         return in->priv.round_error;
@@ -8312,17 +8315,27 @@ static int avitoi_round_complete(avito_inbox *in)
     if (in->priv.overrun) {
         const uint32_t known = avitoi_get32(avitoi_ring_at(in, avitoi_ring_oldest(in)) + 8) + 1u;
         horizon = known > horizon ? known : horizon;
+        horizon = horizon > newest ? newest : horizon; /* more may come in that second */
     }
     in->priv.overrun = false;
-    if (horizon <= avitoi_horizon(in)) {
+    if (horizon <= avitoi_horizon(in) && !begins) {
         return AVITO_AGAIN;
     }
-    avitoi_put32(avitoi_state(in) + 12, horizon);
-    if (!in->priv.unsaved) {
+    if (horizon > avitoi_horizon(in)) {
+        avitoi_put32(avitoi_state(in) + 12, horizon);
+    }
+    if (!in->priv.unsaved && !begins) {
         return AVITO_AGAIN; /* saved with the next message */
     }
     in->priv.unsaved = false;
-    return avitoi_state_save(in) == AVITO_OK ? AVITO_AGAIN : (int)AVITO_ERR_HOOK;
+    if (avitoi_state_save(in) != AVITO_OK) {
+        return AVITO_ERR_HOOK;
+    }
+    if (begins) {
+        in->priv.started = true;
+        in->priv.wait_ms = 0;
+    }
+    return AVITO_AGAIN;
 }
 
 /* ---- lists of the server ---- */
@@ -8332,7 +8345,8 @@ static int avitoi_open_chats(avito_inbox *in)
     avito_chats_query q;
     memset(&q, 0, sizeof q);
     q.unread_only = in->priv.phase == AVITOI_IN_SCAN && (in->o.unread_only || in->priv.first_round);
-    q.limit = in->priv.offset == 0 ? 10 : 100; /* most rounds end in the first rows */
+    /* Most rounds end in the first rows; of a quiet account the first one tells all. */
+    q.limit = in->priv.peek || in->priv.phase == AVITOI_IN_START ? 1 : in->priv.offset == 0 ? 4 : 50;
     q.offset = (int)in->priv.offset;
     q.want = AVITO_CHAT_LAST_MESSAGE | AVITO_MESSAGE_BARE;
     return avito_list_chats(in->client, in->o.user_id, &q, in->o.arena);
@@ -8382,33 +8396,26 @@ static bool avitoi_next_page(avito_inbox *in)
     return true;
 }
 
-/* ---- START: the time and the ids of what is there already ---- */
+/* ---- START: the time of what is there already ---- */
 
-static void avitoi_start_row(avito_inbox *in, const avito_chat *chat)
-{
-    const uint32_t updated = avitoi_seconds(chat->updated);
-    if (in->priv.rows == 1 && in->priv.offset == 0) {
-        in->priv.newest = updated;
-    }
-    if (updated < in->priv.newest) {
-        in->priv.then = AVITOI_THEN_OVER;
-    } else if (chat->last_message != NULL && in->o.start == AVITO_START_NOW) {
-        avitoi_ring_add(in, avitoi_id_hash(chat->last_message->id),
-                        avitoi_seconds(chat->last_message->created));
-    }
-}
-
+/* AVITO_START_NOW: a round through what was updated in the newest second learns its messages; with
+ * its end, when the state is saved first, the inbox has started. If it fails, all begins again. */
 static int avitoi_start_over(avito_inbox *in)
 {
     const bool since = in->o.start == AVITO_START_SINCE;
+    in->priv.newest += (in->priv.newest == 0) ? 1u : 0u; /* no chat yet: a start all the same */
     in->priv.first_round = in->o.start == AVITO_START_UNREAD;
     avitoi_put32(avitoi_state(in) + 12, since ? avitoi_seconds(in->o.since) : in->priv.newest);
     avitoi_put32(avitoi_state(in) + 20, in->priv.first_round ? 1u : 0u);
+    if (in->o.start == AVITO_START_NOW) {
+        in->priv.known_until = in->priv.newest;
+        return avitoi_enter(in, AVITOI_IN_SCAN);
+    }
     if (avitoi_state_save(in) != AVITO_OK) {
         avitoi_round_over(in);
-        in->priv.phase = AVITOI_IN_START;
         return AVITO_ERR_HOOK;
     }
+    in->priv.started = true;
     return avitoi_enter(in, AVITOI_IN_SCAN);
 }
 
@@ -8434,25 +8441,29 @@ static void avitoi_scan_row(avito_inbox *in, const avito_chat *chat)
     }
 }
 
-/* A quiet account: when nothing has moved for as long as something may be late, the first row of the
+/* A quiet account: nothing has moved for as long as something may be late. Then the first row of the
  * chats is all that a round reads. */
-static bool avitoi_is_quiet(avito_inbox *in)
+static bool avitoi_is_quiet(const avito_inbox *in)
 {
     const uint32_t now = avitoi_now(in->client->account);
-    if (in->priv.scan_newest != in->priv.quiet_newest || !in->priv.settled) {
-        in->priv.quiet_newest = in->priv.scan_newest;
-        in->priv.quiet_from_ms = now;
-        in->priv.settled = true;
-    }
-    return avitoi_elapsed(now, in->priv.quiet_from_ms) / 1000u > in->o.overlap_s;
+    return in->priv.settled &&
+           avitoi_elapsed(now, in->priv.quiet_from_ms) / 1000u > in->o.overlap_s;
 }
 
 static int avitoi_scan_over(avito_inbox *in)
 {
-    if (in->priv.last_key == 0) { /* what shows up late during the round is not covered by it */
+    const bool moved = in->priv.scan_newest != in->priv.newest || !in->priv.settled;
+    const bool peek = in->priv.peek;
+    in->priv.peek = false;
+    if (moved && in->priv.last_key == 0) { /* what shows up during the round is not covered by it */
         in->priv.newest = in->priv.scan_newest;
+        in->priv.quiet_from_ms = avitoi_now(in->client->account);
+        in->priv.settled = true;
     }
-    if (!in->priv.found || (in->priv.last_key == 0 && avitoi_is_quiet(in))) {
+    if (peek && moved) {
+        return avitoi_enter(in, AVITOI_IN_SCAN);
+    }
+    if (peek || !in->priv.found) {
         return avitoi_round_complete(in);
     }
     in->priv.anchor = 0;
@@ -8490,6 +8501,10 @@ static void avitoi_look_row(avito_inbox *in, uint64_t hash, uint32_t created,
     } else if (first && avitoi_passes_over(in, created, row)) {
         in->priv.row_created = created;
         return;
+    } else if (in->priv.known_until != 0) { /* newer ones are for the first real round */
+        if (created <= in->priv.known_until) {
+            avitoi_ring_add(in, hash, created);
+        }
     } else if (!avitoi_ring_has(in, hash)) {
         in->priv.found = true;
         in->priv.oldest = hash;
@@ -8618,7 +8633,7 @@ static int avitoi_keep_row(avito_inbox *in, const avito_message *out)
 static int avitoi_leave(avito_inbox *in, avito_message *out)
 {
     const bool over = in->priv.then == AVITOI_THEN_OVER;
-    int rc = avito_list_end(in->client, 16384);
+    int rc = avito_list_end(in->client, 65536);
     if (rc == AVITO_AGAIN && over && in->priv.phase == AVITOI_IN_FETCH && !in->priv.kept &&
         in->priv.row_error >= 0) {
         rc = avitoi_keep_row(in, out);
@@ -8674,7 +8689,8 @@ static int avitoi_inbox_list(avito_inbox *in, avito_message *out)
     }
     switch ((int)in->priv.phase) {
         case AVITOI_IN_START:
-            avitoi_start_row(in, &chat);
+            in->priv.newest = avitoi_seconds(chat.updated);
+            in->priv.then = AVITOI_THEN_OVER;
             break;
         case AVITOI_IN_SCAN:
             avitoi_scan_row(in, &chat);
@@ -8706,7 +8722,8 @@ static int avitoi_inbox_wait(avito_inbox *in)
     in->priv.last_key = 0;
     in->priv.restarts = 0;
     in->priv.round_error = AVITO_OK;
-    return avitoi_enter(in, AVITOI_IN_SCAN);
+    in->priv.peek = in->priv.started && avitoi_is_quiet(in);
+    return avitoi_enter(in, in->priv.started ? AVITOI_IN_SCAN : AVITOI_IN_START);
 }
 
 static int avitoi_inbox_handle(avito_inbox *in, avito_message *out)
@@ -8750,10 +8767,8 @@ AVITO_API int avito_inbox_next(avito_inbox *inbox, avito_message *out)
         }
     } while (rc == AVITOI_MOVED);
     if (rc < 0 && in->priv.phase != AVITOI_IN_HANDED && in->priv.phase != AVITOI_IN_WAIT) {
-        const bool starting = in->priv.phase == AVITOI_IN_START;
         avito_cancel(in->client);
         avitoi_round_over(in);
-        in->priv.phase = starting ? AVITOI_IN_START : AVITOI_IN_WAIT;
     }
     return rc;
 }
@@ -8821,7 +8836,7 @@ AVITO_API int avito_inbox_offer(avito_inbox *inbox, const avito_message *message
         return AVITO_END;
     }
     /* Between rounds only: then no list is open, and the message in hand is this one alone. */
-    if (inbox->priv.phase != AVITOI_IN_WAIT || avitoi_horizon(inbox) == 0) {
+    if (inbox->priv.phase != AVITOI_IN_WAIT || !inbox->priv.started) {
         inbox->priv.wait_ms = 0;
         return AVITO_ERR_BUSY;
     }

@@ -331,8 +331,8 @@ static void note_served(world *w, const sim_request_info *r, const struct link *
     if (lane != 0) {
         return;
     }
-    if (r->op == SIM_CHATS && !w->state_saved && strstr(r->target, "offset=") == NULL) {
-        check_start_list(w);
+    if (r->op == SIM_CHATS && !w->state_saved && strcmp(strrchr(r->target, '='), "=1") == 0) {
+        check_start_list(w); /* of one row: only the very start asks so before anything is saved */
     }
     if (r->op == SIM_MESSAGES && strstr(r->target, "limit=1&") == NULL &&
         strstr(r->target, "limit=20") != NULL) {
