@@ -906,6 +906,8 @@ typedef struct avito_client {
         bool connected, connecting;
         bool probe, stale;            /* look at the kept connection before using it; it is too old */
         bool written, early;          /* the request left whole; the answer came before that */
+        bool eager;                   /* there is more to do at once */
+        bool fetched;                 /* a token for this call, not used yet */
         bool retried;                 /* a refused token was replaced once */
         bool waiting;                 /* for another lane that fetches the token */
         bool model;                   /* the answer goes into the caller's arena */
@@ -5392,6 +5394,38 @@ static void avitoi_error_text(avito_client *c, const char *text, size_t len)
     c->error.text[n] = '\0';
 }
 
+/* Masks every occurrence of `secret` in a text that has room for `cap` bytes and a NUL, also one that
+ * the end of a full text cuts off. */
+static void avitoi_mask(char *text, size_t cap, avito_str secret)
+{
+    const size_t len = strlen(text);
+    const bool full = len + 4u > cap; /* a code point less may be there */
+    size_t at;
+    for (at = 0; at + 4u <= len && secret.len >= 4; at++) {
+        const size_t n = secret.len < len - at ? secret.len : len - at;
+        if ((n == secret.len || full) && memcmp(text + at, secret.ptr, n) == 0) {
+            memset(text + at, '*', n);
+        }
+    }
+}
+
+static void avitoi_mask_secrets(avito_client *c)
+{
+    const avito_account *a = c->account;
+    avito_str secrets[3];
+    size_t i;
+    secrets[0] = a->priv.access;
+    secrets[1] = a->priv.refresh;
+    secrets[2].ptr = a->o.client_secret;
+    secrets[2].len = strlen(a->o.client_secret);
+    for (i = 0; i < AVITOI_COUNT(secrets); i++) {
+        avitoi_mask(c->error.text, AVITO_ERROR_TEXT_CAP - 1u, secrets[i]);
+        if (c->o.error_body_cap > 0) {
+            avitoi_mask(c->o.error_body, c->o.error_body_cap - 1u, secrets[i]);
+        }
+    }
+}
+
 /* The duty to fetch a token goes to the next lane that wants one. */
 static void avitoi_resign(avito_client *c)
 {
@@ -5411,7 +5445,7 @@ static avito_outcome avitoi_outcome(const avito_client *c, int code)
         return AVITO_SENT;
     }
     if (!is_call || (c->priv.call->flags & AVITOI_CHANGES) == 0 ||
-        (!c->priv.written && status == 0) || status == 400 || status == 401 || status == 402 ||
+        !c->priv.written || status == 400 || status == 401 || status == 402 ||
         status == 403 || status == 404 || status == 413 || status == 429) {
         return AVITO_NOT_SENT;
     }
@@ -5428,6 +5462,13 @@ static int avitoi_finish(avito_client *c, int code)
     c->error.outcome = avitoi_outcome(c, c->error.code);
     if (code < 0) {
         avitoi_disconnect(c);
+        avitoi_utf8_mend(c->error.text);
+        avitoi_mask_secrets(c);
+    } else {
+        c->error.api_code = 0;
+        c->error.detail = 0;
+        c->error.needed = 0;
+        c->error.text[0] = '\0';
     }
     if (code < 0 && c->priv.request == &avitoi_ep_refresh_token && c->priv.written &&
         c->priv.head.status == 0) {
@@ -5568,7 +5609,7 @@ static int avitoi_choose_request(avito_client *c)
 {
     avito_account *a = c->account;
     const bool asks_token = (c->priv.call->flags & AVITOI_TOKEN) != 0;
-    uint32_t left;
+    uint32_t left, margin;
     int rc;
     if (!asks_token && a->priv.epoch == 0) {
         rc = avitoi_token_load(a);
@@ -5577,7 +5618,9 @@ static int avitoi_choose_request(avito_client *c)
         }
     }
     left = avitoi_token_left(a);
-    if (!asks_token && left > 0 && (left > a->o.renew_before_s || a->priv.renewer != NULL)) {
+    margin = a->priv.lifetime_s / 2u < a->o.renew_before_s ? a->priv.lifetime_s / 2u : a->o.renew_before_s;
+    if (!asks_token && (c->priv.fetched || (left > 0 && (left > margin || a->priv.renewer != NULL)))) {
+        c->priv.fetched = false;
         c->priv.request = c->priv.call;
         c->priv.access = a->priv.access;
         c->priv.epoch = a->priv.epoch;
@@ -5664,6 +5707,7 @@ static int avitoi_on_connect(avito_client *c)
     c->priv.pos = 0;
     c->priv.len = 0;
     c->priv.written = false;
+    c->priv.early = false;
     c->priv.idle_left_ms = c->o.idle_timeout_ms;
     avitoi_trace(c, "request ", c->priv.request->name);
     return avitoi_move(c, AVITOI_EV_CONNECTED);
@@ -5875,6 +5919,15 @@ static void avitoi_use_arena(avito_client *c)
     }
 }
 
+static void avitoi_forget_raw(avito_client *c)
+{
+    c->priv.raw_len = 0;
+    c->error.text[0] = '\0';
+    if (c->o.error_body_cap > 0) {
+        c->o.error_body[0] = '\0';
+    }
+}
+
 static int avitoi_on_answer(avito_client *c)
 {
     const bool token = (c->priv.request->flags & AVITOI_TOKEN) != 0;
@@ -5884,8 +5937,7 @@ static int avitoi_on_answer(avito_client *c)
     }
     avitoi_trace(c, "answer ", c->priv.request->name);
     c->priv.span = 0;
-    c->priv.raw_len = 0;
-    c->error.text[0] = '\0';
+    avitoi_forget_raw(c);
     c->error.retry_after_s = avitoi_asked_pause(c);
     avitoi_heed_rate(c);
     c->priv.model = avitoi_success(c) && !token && c->priv.call->answer != NULL &&
@@ -6075,37 +6127,6 @@ static avito_str avitoi_reply_text(const struct avitoi_reply *reply)
     return reply->message;
 }
 
-/* Masks every occurrence of `secret` in the error text and in the raw body. */
-static void avitoi_mask(char *text, size_t len, avito_str secret)
-{
-    size_t at;
-    if (secret.len < 4) {
-        return;
-    }
-    for (at = 0; at + secret.len <= len; at++) {
-        if (memcmp(text + at, secret.ptr, secret.len) == 0) {
-            memset(text + at, '*', secret.len);
-        }
-    }
-}
-
-static void avitoi_mask_secrets(avito_client *c)
-{
-    const avito_account *a = c->account;
-    avito_str secrets[3];
-    size_t i;
-    secrets[0] = a->priv.access;
-    secrets[1] = a->priv.refresh;
-    secrets[2].ptr = a->o.client_secret;
-    secrets[2].len = strlen(a->o.client_secret);
-    for (i = 0; i < AVITOI_COUNT(secrets); i++) {
-        avitoi_mask(c->error.text, strlen(c->error.text), secrets[i]);
-        if (c->o.error_body_cap > 0) {
-            avitoi_mask(c->o.error_body, c->priv.raw_len, secrets[i]);
-        }
-    }
-}
-
 /* Text and code of a reply into the error. */
 static const struct avitoi_reply *avitoi_read_reply(avito_client *c)
 {
@@ -6161,7 +6182,6 @@ static int avitoi_refused(avito_client *c)
     avito_account *a = c->account;
     bool again;
     (void)avitoi_read_reply(c);
-    avitoi_mask_secrets(c);
     if ((c->priv.request->flags & AVITOI_TOKEN) != 0) {
         return avitoi_token_denied(c);
     }
@@ -6221,6 +6241,7 @@ static int avitoi_token_came(avito_client *c)
     avitoi_unlock(a);
     avitoi_trace(c, "token ", "renewed");
     if (c->priv.request != c->priv.call) {
+        c->priv.fetched = true; /* to be used once, however short its life is */
         return avitoi_move(c, AVITOI_EV_REPEAT);
     }
     if (c->priv.out != NULL) {
@@ -6295,7 +6316,6 @@ static int avitoi_confirmed(avito_client *c, int rc)
         return rc;
     }
     reply = avitoi_read_reply(c);
-    avitoi_mask_secrets(c);
     return (reply->has_ok && !reply->ok) || reply->error != NULL || reply->error_word.ptr != NULL
                ? AVITO_ERR_REFUSED
                : AVITO_OK;
@@ -6411,13 +6431,19 @@ static bool avitoi_list_goes_on(const avito_client *c)
 
 static int avitoi_confirm(avito_client *c, int rc);
 
+/* So many times a step may move on before it gives the other lanes a turn: nobody can keep it busy
+ * for ever. */
+#define AVITOI_ROUNDS 1024u
+
 AVITO_API int avito_step(avito_client *client)
 {
     avito_client *c = client;
+    unsigned rounds = 0;
     int rc;
     if (c == NULL || c->priv.call == NULL || c->priv.state == AVITOI_ROW) {
         return AVITO_ERR_IDLE;
     }
+    c->priv.eager = false;
     avitoi_tick(c);
     do {
         rc = avitoi_handle(c);
@@ -6433,6 +6459,10 @@ AVITO_API int avito_step(avito_client *client)
         }
         if (rc < 0 && !avitoi_list_goes_on(c) && avitoi_try_again(c, rc)) {
             rc = AVITOI_MOVED;
+        }
+        if (rc == AVITOI_MOVED && ++rounds == AVITOI_ROUNDS) { /* it sends faster than we read */
+            c->priv.eager = true;
+            rc = (c->priv.total_left_ms == 0) ? (int)AVITO_ERR_TIMEOUT_TOTAL : AVITO_AGAIN;
         }
     } while (rc == AVITOI_MOVED);
     if (rc == AVITO_AGAIN || avitoi_list_goes_on(c)) {
@@ -6485,6 +6515,9 @@ AVITO_API uint32_t avito_deadline_ms(const avito_client *client)
     uint32_t left, passed;
     if (c->priv.call == NULL || c->priv.state == AVITOI_ROW) {
         return UINT32_MAX;
+    }
+    if (c->priv.eager) {
+        return 0;
     }
     passed = avitoi_elapsed(avitoi_now(c->account), c->priv.last_ms);
     left = c->priv.total_left_ms;
@@ -6693,11 +6726,12 @@ static int avitoi_start(avito_client *c, const struct avitoi_endpoint *call, avi
                         void *out)
 {
     const uint32_t now = avitoi_now(c->account);
-    const uint32_t idle = avitoi_elapsed(now, c->priv.last_ms);
+    const uint32_t idle = now - c->priv.last_ms; /* long if the clock went back: that is safe */
     if (arena != NULL && (arena->busy || arena->base == NULL)) {
         return avitoi_refuse(c, arena->busy ? AVITO_ERR_BUSY : AVITO_ERR_ARGUMENT);
     }
     memset(&c->error, 0, sizeof c->error);
+    avitoi_forget_raw(c);
     memset(&c->priv.head, 0, sizeof c->priv.head);
     memset(&c->priv.json.mem, 0, sizeof c->priv.json.mem);
     c->priv.call = call;
@@ -6713,8 +6747,8 @@ static int avitoi_start(avito_client *c, const struct avitoi_endpoint *call, avi
     c->priv.pause_ms = 0;
     c->priv.has_more = false;
     c->priv.retried = false;
+    c->priv.fetched = false;
     c->priv.waiting = false;
-    c->priv.early = false;
     c->priv.written = false;
     c->priv.refusals = c->account->priv.refusals;
     c->priv.last_ms = now;

@@ -426,7 +426,6 @@ static long script_recv(void *ctx, void *data, size_t cap)
     const struct script_step *step = current_io(s);
 
     s->recv_calls++;
-    s->send_blocked = false;
     if (!s->connected || s->dead || cap == 0) {
         wrong(s, "recv %s",
               !s->connected ? "without a connection"
@@ -455,7 +454,9 @@ static int script_wants(void *ctx)
 {
     struct script *s = ctx;
 
-    return !s->connected || s->send_blocked ? AVITO_WANT_WRITE : AVITO_WANT_READ;
+    return !s->connected     ? AVITO_WANT_WRITE
+           : s->send_blocked ? AVITO_WANT_READ | AVITO_WANT_WRITE
+                             : AVITO_WANT_READ;
 }
 
 bool script_ready(const struct script *s, int wants)
