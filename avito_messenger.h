@@ -22,6 +22,922 @@
  *
  * To read on: search for ">>1". Licence: at the end.
  */
+/*
+ * The manual is this comment: thirteen chapters, each readable alone. The interface follows, then
+ * the implementation, bottom-up. To go to a chapter, search for its mark. Code in this comment is
+ * compiled by `make docs`; tables that repeat the code are compared with it by `make manual-check`.
+ *
+ *     >>1 WHAT IT IS, WHAT IT IS NOT
+ *     >>2 FIVE MINUTES
+ *     >>3 HOW IT IS BUILT
+ *     >>4 LIFE OF A CALL
+ *     >>5 MEMORY
+ *     >>6 YOUR OWN TRANSPORT
+ *     >>7 TLS
+ *     >>8 WHEN IT FAILS
+ *     >>9 TOKENS, RATE, TRIES
+ *     >>10 THE API, CALL BY CALL
+ *     >>11 WEBHOOKS
+ *     >>12 INBOX AND SENDING
+ *     >>13 THREADS, SECURITY, POLICIES, VERSIONS
+ *     >>20 VERSION AND COMPILER
+ *     >>21 RESULTS AND ERRORS
+ *     >>22 STRINGS AND ARENA
+ *     >>23 TRANSPORT
+ *     >>24 ACCOUNT
+ *     >>25 MODELS
+ *     >>26 OPTIONS OF CALLS
+ *     >>27 CLIENT
+ *     >>28 CALLS
+ *     >>29 WEBHOOK RECEIVER
+ *     >>30 INBOX
+ *     >>31 POSIX TCP (AVITO_WITH_POSIX)
+ *     >>32 TLS BY BEARSSL (AVITO_WITH_BEARSSL)
+ *     >>40 PROLOGUE
+ *     >>41 BYTES AND TEXT
+ *     >>42 NUMBERS
+ *     >>43 SCHEMAS
+ *     >>44 ELEMENT FILTER
+ *     >>45 DECODER
+ *     >>46 REQUEST WRITER
+ *     >>47 ENDPOINTS
+ *     >>48 HTTP BODY FRAMING
+ *     >>49 RESPONSE HEAD
+ *     >>50 ACCOUNT
+ *     >>51 CALL MACHINE
+ *     >>52 CLIENT AND CALLS
+ *     >>53 ERROR TEXTS
+ *     >>58 WEBHOOK RECEIVER
+ *     >>59 INBOX
+ *     >>60 POSIX TCP
+ *     >>61 TLS BY BEARSSL
+ *
+ * ======================================================================= *
+ * >>1 WHAT IT IS, WHAT IT IS NOT
+ * ======================================================================= *
+ *
+ * It is
+ *   * a client for the Avito Messenger API: tokens, chats, messages, images, voice files,
+ *     blacklist, webhooks; and what a bot needs around it: an inbox, confirmed sends, a webhook
+ *     receiver;
+ *   * one C99 header, also C++11, whose core needs mem*, str* and nothing else of the C library;
+ *   * without a heap, without hidden variables, without recursion: all memory is yours, of known
+ *     size;
+ *   * a machine that never waits in itself: you may let the transport wait, or step it from any
+ *     loop;
+ *   * a streaming decoder: a list of any length is read in the memory of one element;
+ *   * strict: what breaks HTTP, JSON, UTF-8 or TLS rules is an error, never data.
+ *
+ * It is not
+ *   * a thread, a timer, a signal handler or an owner of your loop; nothing is callable from an
+ *     interrupt;
+ *   * a store: a message lives in your arena until you reset it, and nowhere else;
+ *   * a thing that tries again by itself: only a refused token is replaced, once, unless you set
+ *     .retries;
+ *   * HTTP/2, TLS 1.3, compression, proxies, cookies or redirects; a cellular modem has to bring
+ *     bytes only;
+ *   * a verifier of webhook signatures: how they are made is not published (>>11);
+ *   * the rest of Avito's API: no listings, no orders, no reviews.
+ *
+ * What it costs: RAM in >>5 (`make sizes`); flash, stack and instructions per processor are printed
+ * by `make footprint` and kept in tools/footprint/figures.txt; calls that you do not use are
+ * dropped by the linker (-ffunction-sections, --gc-sections). Speed beside other parsers: `make
+ * bench`.
+ *
+ * ======================================================================= *
+ * >>2 FIVE MINUTES
+ * ======================================================================= *
+ *
+ * A whole program. It sends one text into a chat and waits until that is done. All memory is at the
+ * top. Build it with: cc -I. program.c -lbearssl. The client id and secret are on the developer
+ * page of the Avito account; the chat's id comes from avito_get_chats() or a notification::
+ *
+ *     #define AVITO_MESSENGER_IMPLEMENTATION
+ *     #define AVITO_WITH_POSIX 1
+ *     #define AVITO_WITH_BEARSSL 1
+ *     #include "avito_messenger.h"
+ *
+ *     #include <stdio.h>
+ *
+ *     static char roots[256 * 1024];                     // trust anchors: >>7
+ *     static char records[AVITO_TLS_BUFFER_HALF(16384)]; // TLS records
+ *     static char tokens[AVITO_TOKENS_SIZE(128)];        // access and refresh token
+ *     static char window[1024];                          // what is on its way in or out
+ *     static char room[4096];                            // what answers are decoded into
+ *
+ *     static avito_anchors anchors;
+ *     static avito_tcp tcp;
+ *     static avito_tls tls;
+ *     static avito_account account;
+ *     static avito_client client;
+ *
+ *     static int set_up(const char *id, const char *secret)
+ *     {
+ *         avito_tls_options t = avito_tls_options_default();
+ *         avito_account_options a = avito_account_options_default();
+ *         avito_client_options c = avito_client_options_default();
+ *         int rc = avito_anchors_load_file(&anchors, roots, sizeof roots,
+ *                                          "/etc/ssl/certs/ca-certificates.crt");
+ *         if (rc != AVITO_OK || (rc = avito_tcp_init(&tcp, NULL)) != AVITO_OK) {
+ *             return rc;
+ *         }
+ *         t.transport = avito_tcp_transport(&tcp);
+ *         t.anchors = anchors.items;
+ *         t.anchors_count = anchors.count;
+ *         t.buffer = records;
+ *         t.buffer_cap = sizeof records;
+ *         t.unix_time = avito_posix_unix_time;
+ *         t.entropy = avito_posix_entropy;
+ *         a.client_id = id;
+ *         a.client_secret = secret;
+ *         a.tokens = tokens;
+ *         a.tokens_cap = sizeof tokens;
+ *         a.clock_ms = avito_posix_clock_ms;
+ *         if ((rc = avito_tls_init(&tls, &t)) != AVITO_OK ||
+ *             (rc = avito_account_init(&account, &a)) != AVITO_OK) {
+ *             return rc;
+ *         }
+ *         c.transport = avito_tls_transport(&tls);
+ *         c.window = window;
+ *         c.window_cap = sizeof window;
+ *         return avito_client_init(&client, &account, &c);
+ *     }
+ *
+ *     int main(int argc, char **argv)
+ *     {
+ *         avito_arena arena = avito_arena_of(room, sizeof room);
+ *         avito_message sent;
+ *         avito_self me;
+ *         int rc = argc == 5 ? set_up(argv[1], argv[2]) : AVITO_ERR_ARGUMENT;
+ *
+ *         if (rc == AVITO_OK && (rc = avito_get_self(&client, &arena, &me)) == AVITO_OK) {
+ *             rc = avito_send_message(&client, me.id, argv[3], argv[4], &arena, &sent);
+ *         }
+ *         if (rc != AVITO_OK) {
+ *             fprintf(stderr, "%s: %s\n", avito_error_text(rc), avito_last_error(&client)->text);
+ *             return 1;
+ *         }
+ *         printf("sent as %s\n", sent.id.ptr);
+ *         avito_client_close(&client);
+ *         return 0;
+ *     }
+ *
+ * The same without waiting, in a loop of yours. Two things change. The lane must not wait and so
+ * cannot look names up: give the TCP transport .never_wait and an .address or a .resolve hook
+ * (>>31). And a call may say AVITO_AGAIN: then you carry it on. Here with poll(); with select(),
+ * epoll, an event group of an RTOS, or a bare loop that only calls avito_step(), it is the same::
+ *
+ *     #include <poll.h>
+ *
+ *     static int finish(int rc)
+ *     {
+ *         while (rc == AVITO_AGAIN) {
+ *             const int wants = avito_wants(&client);
+ *             const uint32_t ms = avito_deadline_ms(&client);
+ *             struct pollfd fd = {avito_tcp_fd(&tcp), 0, 0}; // -1, none yet: poll() passes it over
+ *
+ *             fd.events = (short)((wants & AVITO_WANT_READ ? POLLIN : 0) |
+ *                                 (wants & AVITO_WANT_WRITE ? POLLOUT : 0));
+ *             poll(&fd, 1, ms < 60000 ? (int)ms : 60000);
+ *             rc = avito_step(&client); // add your own descriptors, and more lanes, around this
+ *         }
+ *         return rc;
+ *     }
+ *
+ *     static int send_one(const char *to, const char *words)
+ *     {
+ *         avito_message sent; // must live until the call ends, as `to`, `words` and `arena` must
+ *
+ *         return finish(avito_send_message(&client, user_id, to, words, &arena, &sent));
+ *     }
+ *
+ * A list, element by element; `chat` and all it points to is good until the next one::
+ *
+ *     avito_chats_query query;
+ *
+ *     memset(&query, 0, sizeof query);
+ *     query.unread_only = true;
+ *     query.want = AVITO_CHAT_ALL & ~AVITO_CHAT_AVATARS;
+ *     result = avito_list_chats(&client, user_id, &query, &arena); // AVITO_AGAIN: step it first
+ *     while (avito_list_open(&client)) {
+ *         result = avito_next_chat(&client, &chat);
+ *         if (result == AVITO_OK) {
+ *             ...
+ *         } else if (result == AVITO_ERR_ARENA) {
+ *             // passed over: avito_last_error() has its id and the size that would do
+ *         }
+ *     }
+ *
+ * More: examples/, one idea per file; the first line of each builds it.
+ *
+ * ======================================================================= *
+ * >>3 HOW IT IS BUILT
+ * ======================================================================= *
+ *
+ *     arguments > endpoint > request writer > transport.send > (TLS) > wire
+ *                                                                        |
+ *     model < decoder < jsmn < element filter < response reader < transport.recv
+ *
+ *   endpoint (>>47)          what differs between calls: method, path, query, body, schema of the
+ *                            answer
+ *   request writer (>>46)    a pure function of the arguments. Whatever piece is due is written by
+ *                            running it again and passing over what has left, so any window serves
+ *                            any request, and a first run without memory counts Content-Length
+ *   response reader (>>48, >>49)   byte by byte; no line of a head has to fit anywhere
+ *   element filter (>>44)    checks all of the JSON, drops what was not asked for before it takes
+ *                            memory, decodes each string once, to its final place in your arena
+ *   jsmn, decoder (>>43, >>45)     when an object closes, turn what the filter left of it into a
+ *                                  struct
+ *   call machine (>>51)      moves all of this; the only state that you see is AVITO_AGAIN
+ *   transports (>>60, >>61)  and yours; of all functions in this file only a transport's wait()
+ *                            waits
+ *
+ * Where this differs from what one would write first, and why:
+ *
+ *   * jsmn does not see the answer. What the filter leaves of an object is its skeleton: an array
+ *     of the forms of its values, in the order in which they came, such as ["",10,[],{}]. jsmn
+ *     tokenises that when the object closes, and the decoder walks its tokens. Tokens of a whole
+ *     chat would take more memory than its models.
+ *   * The values stand beside the skeleton, eight bytes each: where a string lies and how long it
+ *     is, the two halves of an integer, a finished child. So the room of an open object is known
+ *     per schema, and no number is parsed twice. One more byte says which row of the schema a value
+ *     belongs to: keys are not kept.
+ *   * Members of a map (image sizes, voice files) are pairs of two strings and need no skeleton.
+ *   * Members that need nothing special go a short way around the state machine, with the same
+ *     result. AVITO_WITH_SHORTCUTS 0 leaves it out (the default with -Os), AVITO_WITH_SIMD 0 the
+ *     SSE2 scan.
+ *   * Elements of an array are collected at the high end of the arena, since nobody knows their
+ *     number before it closes; then they move down into one array. A list read whole is the list
+ *     read element by element, collected.
+ *
+ * ======================================================================= *
+ * >>4 LIFE OF A CALL
+ * ======================================================================= *
+ *
+ * A call is a function such as avito_get_chat(). It checks its arguments (an error here costs no
+ * byte and leaves the lane idle), notes them, and runs the machine: on a lane that may wait until
+ * the end, else until something would have to be waited for. From then on avito_step() moves it.
+ *
+ *          START         TOKEN         CONNECTED      WRITTEN      ANSWER        ELEMENT
+ *     IDLE -----> ACCOUNT ----> CONNECT ------> SEND -------> HEAD -------> BODY <------> ROW
+ *      ^             ^             |             | |            |           ^ |    NEXT    |
+ *      |             |   REPEAT    v             v |            v           | v            |
+ *      |             +-------------+-------------+-|------------+-----------|-+      DRAIN |
+ *      |                                           +------------------------+ |            |
+ *      |  END, from every state                      ANSWER before WRITTEN    v            |
+ *      +-------------------------------------------------------------------- DRAIN <-------+
+ *
+ * This table is the code's (avitoi_edges, >>51); `make manual-check` compares. "." cannot happen.
+ *
+ *     state    START   TOKEN   CONNECTED WRITTEN ANSWER ELEMENT NEXT REPEAT  DRAIN END
+ *     IDLE     ACCOUNT .       .         .       .      .       .    .       .     IDLE
+ *     ACCOUNT  .       CONNECT .         .       .      .       .    .       .     IDLE
+ *     CONNECT  .       .       SEND      .       .      .       .    ACCOUNT .     IDLE
+ *     SEND     .       .       .         HEAD    BODY   .       .    ACCOUNT .     IDLE
+ *     HEAD     .       .       .         .       BODY   .       .    ACCOUNT .     IDLE
+ *     BODY     .       .       .         .       .      ROW     .    ACCOUNT DRAIN IDLE
+ *     ROW      .       .       .         .       .      .       BODY .       DRAIN IDLE
+ *     DRAIN    .       .       .         .       .      .       .    .       .     IDLE
+ *
+ *   IDLE     Nothing in progress. The connection may be kept for the next call.
+ *   ACCOUNT  Waits for a token that another lane is fetching (AVITO_WANT_ACCOUNT), for the
+ *            account's rate, or for the pause before another try (AVITO_WANT_TIMER). Then decides
+ *            what goes over the wire: the call, or first a token request; after that it comes back
+ *            here by REPEAT.
+ *   CONNECT  A kept connection is used again, after a look whether the server has closed it (always
+ *            before a call that changes something; before a read if 10 ms have passed; if unused
+ *            for keep_alive_ms it is opened anew). Else connect() of the transport, TLS handshake
+ *            included. Ends in RESOLVE, CONNECT, TLS_*, OPTION_*, TIMEOUT_CONNECT.
+ *   SEND     Pieces of the request, as fast as the transport takes them. During a request that is
+ *            larger than the window an early answer is looked for between the pieces. Ends in SEND,
+ *            SOURCE, TIMEOUT_IDLE.
+ *   HEAD     The request has left: from here on a failed send "cannot tell". 1xx answers are passed
+ *            over. Ends in CLOSED, RECV, HTTP*, TIMEOUT_IDLE.
+ *   BODY     Into the arena, or, for refusals, tokens and confirmations, into the tail of the
+ *            window. A refused token, the next page, or another try lead back to ACCOUNT by REPEAT.
+ *            Ends in every -4xx and -5xx, ARENA, TOKEN_ROOM, HOOK.
+ *   ROW      List: an element is yours. Nothing runs, no deadline either, but the server's
+ *            patience.
+ *   DRAIN    List: avito_list_end() reads the rest, up to drain_max, or the lane closes the
+ *            connection.
+ *
+ * Who moves it: whoever calls. avito_step() runs until something has to be waited for; it returns
+ * AVITO_AGAIN or, once, the result. avito_wants() says what for: AVITO_WANT_READ, AVITO_WANT_WRITE
+ * (ask after every step: TLS may want to read in order to write), AVITO_WANT_TIMER (only the
+ * deadline), AVITO_WANT_ACCOUNT (step this lane again after stepping the others).
+ * avito_deadline_ms() says by when to step in any case. Stepping too often or for nothing is
+ * harmless.
+ *
+ * Deadlines are the lane's, counted by the account's clock_ms, which may wrap:
+ *
+ *     connect_timeout_ms   15 s   from the choice of the request to the end of the TLS handshake
+ *     idle_timeout_ms      30 s   since the last byte that moved
+ *     total_timeout_ms    120 s   one call, its tries and pages; of a list: each avito_next_*()
+ *
+ * An error closes the connection, also one that the service reports, but for errors of single
+ * elements. Only AVITO_OK, AVITO_END and an orderly drain keep it. avito_cancel() is legal in every
+ * state, ends in CANCELLED, and leaves the lane usable; close() of the transport is called once per
+ * connect(), whatever happens.
+ *
+ * ======================================================================= *
+ * >>5 MEMORY
+ * ======================================================================= *
+ *
+ * The window during a call:
+ *
+ *     request          [ the piece that is due, as large as fits          | early answer: 64 ]
+ *     head, small body [ bytes received, not yet read       | decoded: 448                    ]
+ *     model            [ bytes received, not yet read                                         ]
+ *
+ * (A request that fits the window whole uses all of it and is not interrupted.) Nothing in the
+ * window outlives the call. More than 512 bytes means fewer and larger reads and nothing else.
+ *
+ * The arena while an object streams in:
+ *
+ *     base       used                                                        base + cap
+ *     | yours,   | strings and finished structs >   ...   < open objects, elements of |
+ *     | from     |                                          lists that are open       |
+ *     | before   | low end, grows up                        high end, grows down      |
+ *
+ * What is decoded stays between `used` and the low end; at the end of the call `used` moves up
+ * behind it. A call that fails leaves `used` as it was. In a list each element begins again at the
+ * same place: it is gone when you ask for the next one. When both ends meet, the filter goes on
+ * without storing and counts: the error ARENA has the size of an arena that would have done in
+ * error.needed. `arena.peak` is the most ever used.
+ *
+ *     buffer            given in   used until                size                        too small
+ *     ----------------  ---------  ------------------------  --------------------------  ----------
+ *     window            client     the call ends             AVITO_WINDOW_MIN or more    OPTION_...
+ *     tokens            account    the account's end         AVITO_TOKENS_SIZE(longest)  TOKEN_ROOM
+ *     arena             each call  you need no result of it  below                       ARENA
+ *     error_body        client     the next call             any                         it is cut
+ *     TLS .buffer       tls        close                     AVITO_TLS_BUFFER_HALF(f)    TLS_ROOM
+ *                                                            or AVITO_TLS_BUFFER_FULL
+ *     TLS .read_ahead   tls        close                     optional; 1 KB is good      is slower
+ *     anchors' memory   anchors    no TLS uses them          anchors.needed              ROOM
+ *     webhook .buffer   webhook    avito_webhook_done()      AVITO_WEBHOOK_SIZE(body)    ROOM; 413
+ *     inbox .state      inbox      the inbox' end            AVITO_INBOX_STATE_SIZE(n)   OVERRUN
+ *     URL               the call   you need it               *out_len, after ROOM        ROOM
+ *
+ * None of them may overlap another while in use. Strings that you pass in may lie in an arena, also
+ * in the one that the call fills. error_body is the one buffer that may be too small without an
+ * error: it is for your log.
+ *
+ * How large an arena? What an element leaves behind, the items of its open lists once more, and the
+ * open objects. Written out:
+ *
+ *     each string that you asked for       bytes of UTF-8 + 1
+ *     each object inside the element       sizeof its struct, rounded up to 8; the element is yours
+ *     content of a message, of a quote     8 pointers and strings: 80 bytes (32-bit: 40) each
+ *     items of the lists that are open     sizeof the item x count, once more
+ *     open objects                         the constant in the table, for a chat or a message
+ *     .all_pages                           248 bytes for the whole list
+ *
+ * A list read whole takes that for its largest element, and the sum of what all elements leave
+ * behind, with their structs twice. Nothing else counts: not the length of the list, of the answer,
+ * or of what is dropped. All sizes in bytes by `make sizes`, for 64-bit and for 32-bit code with
+ * int64_t aligned to 8; "arena" is the smallest that worked, with a window of 512 bytes:
+ *
+ *     bytes of                                                  64-bit 32-bit
+ *     avito_account                                                200    120
+ *     avito_client                                                1048    784
+ *     avito_arena                                                   40     20
+ *     avito_webhook                                                184    152
+ *     avito_inbox                                                  288    264
+ *     avito_tcp                                                    280    248
+ *     avito_tls                                                   7368   6864
+ *     avito_tls_session                                            112    112
+ *     avito_anchors                                               1968   1836
+ *     open objects, of a chat at most                              688    688
+ *     open objects, of a message at most                           608    608
+ *     a recorded chat, bytes on the wire                          2390   2390
+ *     get_chat(), recorded chat, everything                       3152   2680
+ *     what stays of it                                            2728   2256
+ *     the same by the formula                                     3688   3088
+ *     next_chat(), recorded chat, everything                      3184   2712
+ *     next_chat(), recorded chat, without avatars                 1776   1536
+ *     next_chat(), last message without content                    736    656
+ *     the largest legal message, element by element               8760   8640
+ *     the same by the formula                                     8945   8825
+ *     the same with AVITO_MESSAGE_BARE                             424    424
+ *     send_message(), answer of that size kept                    8728   8608
+ *     parse_webhook(), that message                               9088   8888
+ *
+ * ======================================================================= *
+ * >>6 YOUR OWN TRANSPORT
+ * ======================================================================= *
+ *
+ * Six functions, of which one is optional, and a context. The five rules of >>23, as a table:
+ *
+ *     function     when                     returns                              never
+ *     -----------  -----------------------  -----------------------------------  -----------------
+ *     connect(to)  to open; again after     OK | AGAIN | error                   waits
+ *                  AGAIN, with the same to
+ *     send(p, n,   while connected          > 0: taken | AVITO_IO_AGAIN | error  waits
+ *          more)
+ *     recv(p, cap) while connected; during  > 0: put | AVITO_IO_AGAIN | error |  waits; returns 0
+ *                  uploads; cap 1 to look   AVITO_IO_CLOSED at an orderly end    for the end
+ *     wants()      while a call runs        AVITO_WANT_READ | AVITO_WANT_WRITE   has an effect
+ *     wait(w, ms)  optional; w may be 0:    OK | AGAIN: time over | error        outlasts ms
+ *                  only let the time pass
+ *     close()      once per connect begun,  nothing                              waits, fails
+ *                  also after its failure
+ *     detail()     optional; after errors   your own number, for error.detail
+ *
+ * Errors are AVITO_ERR_* of this file; any other negative number becomes CONNECT, SEND or RECV.
+ * `to` and its members are good during the call; the host name as long as the account. A transport
+ * hands over all it holds before it says AVITO_IO_AGAIN: whoever waits, waits for the wire. `more`
+ * means that another piece follows at once: what makes records or packets may hold back an
+ * unfinished one, no longer. Deadlines are the lane's: a transport has none of its own.
+ *
+ * A serial line, whole; the two functions at the top are your driver's and return what they moved
+ * at once::
+ *
+ *     size_t uart_read(void *to, size_t cap);
+ *     size_t uart_write(const void *from, size_t len);
+ *
+ *     static int line_connect(void *ctx, const avito_server *to)
+ *     {
+ *         (void)ctx;
+ *         (void)to; // a modem would dial, and say AVITO_AGAIN meanwhile
+ *         return AVITO_OK;
+ *     }
+ *
+ *     static long line_send(void *ctx, const void *data, size_t len, int more)
+ *     {
+ *         const size_t n = uart_write(data, len);
+ *
+ *         (void)ctx;
+ *         (void)more;
+ *         return n > 0 ? (long)n : AVITO_IO_AGAIN;
+ *     }
+ *
+ *     static long line_recv(void *ctx, void *data, size_t cap)
+ *     {
+ *         const size_t n = uart_read(data, cap);
+ *
+ *         (void)ctx;
+ *         return n > 0 ? (long)n : AVITO_IO_AGAIN; // no hang-up: timeouts end it
+ *     }
+ *
+ *     static int line_wants(void *ctx)
+ *     {
+ *         (void)ctx;
+ *         return AVITO_WANT_READ;
+ *     }
+ *
+ *     static void line_close(void *ctx)
+ *     {
+ *         (void)ctx;
+ *     }
+ *
+ *     static const avito_transport_functions line = {
+ *         line_connect, line_send, line_recv, line_wants, NULL, line_close, NULL};
+ *
+ * It goes below TLS: avito_tls_options.transport. Porting, by what you have:
+ *
+ *   POSIX    avito_tcp (>>31). With -std=c99 define _POSIX_C_SOURCE 200809L before the first
+ *            #include.
+ *   lwIP     examples/firmware/link_lwip.c: raw API, no OS; whatever lwIP has to do is done in a
+ *            poll that each function calls first. recv copies from the pbuf chain and calls
+ *            tcp_recved() for what it took.
+ *   UART     examples/firmware/link_uart.c. With AT commands, connect is a small state machine that
+ *            dials and returns AVITO_AGAIN; "NO CARRIER" is AVITO_IO_CLOSED. Use flow control: a
+ *            lost byte shows as TLS, detail 7 (BR_ERR_BAD_MAC).
+ *   FreeRTOS FreeRTOS_recv() with FREERTOS_MSG_DONTWAIT returns 0 for nothing yet: that is
+ *            AVITO_IO_AGAIN; -pdFREERTOS_ERRNO_ENOTCONN is AVITO_IO_CLOSED. wait() is
+ *            FreeRTOS_select(), in a task of its own; clock_ms is xTaskGetTickCount() *
+ *            portTICK_PERIOD_MS. (By their documentation; not tried here.)
+ *   Zephyr   zsock_recv() and zsock_send() with ZSOCK_MSG_DONTWAIT, zsock_poll() in wait(), recv()
+ *            0 is AVITO_IO_CLOSED; clock_ms is k_uptime_get_32(), entropy sys_csrand_get().
+ *            (Likewise not tried here.)
+ *   TLS      another library: examples/07_openssl_transport.c. Check name and chain, offer ALPN
+ *            http/1.1 only, report an end without close_notify as AVITO_ERR_CLOSED and not as
+ *            AVITO_IO_CLOSED, and hand over what the library has buffered before you say
+ *            AVITO_IO_AGAIN.
+ *   no libc  provide memchr, memcmp, memcpy, memmove, memset, strchr, strcmp, strcspn, strlen,
+ *            strncmp, strpbrk.
+ *
+ * Test it with what real networks do: one byte at a time in either direction, AVITO_IO_AGAIN
+ * between any two, connect that says AGAIN many times, an end in the middle of each part of an
+ * answer, an answer while you still send, close in every state and then connect again, two connects
+ * without an answer. tests/support/script.h is a transport that does all this to the client;
+ * tests/tls/ does it to TLS and TCP.
+ *
+ * ======================================================================= *
+ * >>7 TLS
+ * ======================================================================= *
+ *
+ * avito_tls is BearSSL 0.6 behind the transport interface, over any transport. What it insists on,
+ * whatever .configure chooses:
+ *
+ *   * TLS 1.2, no renegotiation, ALPN "http/1.1" if the server speaks ALPN. Six suites: ECDHE with
+ *     AES-128-GCM, AES-256-GCM or ChaCha20-Poly1305, signed by RSA or ECDSA. No RSA key exchange,
+ *     no CBC, no SHA-1.
+ *   * Checked: each signature up to one of your anchors, each validity period, the name
+ *     (subjectAltName only), CA and path length of intermediates, key usage; RSA of 2048 bits or
+ *     more, SHA-256 or better; and what BearSSL leaves out: version 3, no extension twice, extended
+ *     key usage, no CA as server, at most eight.
+ *   * An extension that BearSSL does not know and that is critical is refused; so are name
+ *     constraints.
+ *   * Not checked: revocation (no CRL, no OCSP, no stapling), certificate transparency, DANE.
+ *     Pinning is giving only the anchors you mean. Numeric hosts are refused: a certificate is for
+ *     a name.
+ *   * A connection that ends without close_notify is an error, unless the length of the answer was
+ *     known and met.
+ *
+ * Anchors: the roots that sign api.avito.ru, as C arrays in flash (`make anchors`; build/anchors
+ * PEM > anchors.h), or read at run time from PEM in pieces (avito_anchors_*). Two roots are better
+ * than one: a service changes its issuer without asking. Clock: a date before 2020 is OPTION_TIME
+ * before a byte is sent; a device without a battery clock must ask somebody (its modem, SNTP)
+ * first. Nothing falls back to the time of compilation. Entropy: 32 bytes per connection from
+ * .entropy; if it fails or gives only zeros, OPTION_ENTROPY. A constant or a serial number there
+ * gives every connection away.
+ *
+ * Buffers: records are decrypted in place, so the buffer has to hold the largest record of the
+ * server. Asking for 512 to 4096 costs nothing, but many servers ignore it and send 16 KB: then
+ * TLS_ROOM, with the size of the record in error.detail. Half duplex is enough: HTTP/1.1 as used
+ * here speaks in turns.
+ *
+ * Sessions: the last one is kept in avito_tls and tried at the next connect, for a day; any failure
+ * drops it. It saves the certificates and the long arithmetic. avito_tls_get_session() takes it
+ * across a reboot: it is a key.
+ *
+ * A server that has switched TLS 1.2 off cannot be reached by BearSSL: TLS (-311), detail 0x100 +
+ * 70 = 326, the alert protocol_version. Then bring another TLS library as the transport. Watchdog:
+ * a handshake takes long on a small core; .watchdog is called before and after each piece of it,
+ * AVITO_TLS_WATCHED_EC and _RSA (>>32) between single multiplications. `make firmware` prints the
+ * longest single step of each board. TLS_STALL: over 64 KB of handshake, or more than 32 records in
+ * a row without data.
+ *
+ * ======================================================================= *
+ * >>8 WHEN IT FAILS
+ * ======================================================================= *
+ *
+ * Every function that can fail returns int. Three results are normal: AVITO_OK, AVITO_AGAIN,
+ * AVITO_END. What is negative is an error, and the hundreds tell whose:
+ *
+ *     -1xx  yours: arguments, options, hooks. Nothing was sent. Mend the program.
+ *     -2xx  memory: the name says which, error.needed how much would do, where that is known
+ *     -3xx  the way there: network, TLS. It passes, but for certificates, which need a person.
+ *     -4xx  the peer broke HTTP, JSON or the known models: never data
+ *     -5xx  the service refused; the status says why
+ *
+ * avito_last_error() describes the lane's last call, also a good one: HTTP status, API code, the
+ * server's text (clipped at a code point, control bytes made blanks, token and secret masked with
+ * *), the wait that it asked for, the backend's own number. It is overwritten by the next call.
+ * What the server says in an error body is looked for in eight shapes: error.message, error as
+ * text, error_description, result.message, result.messages[0], errors[0], message, and the
+ * beginning of what is not JSON (description, and live use).
+ *
+ * A call that changes something (send, upload, mark, delete, subscribe, unsubscribe, blacklist)
+ * also has an outcome in error.outcome:
+ *
+ *   AVITO_NOT_SENT     the transport never took the request's last byte and no answer came, or the
+ *                      answer is 400, 401, 402, 403, 404, 413 or 429, which precede storing
+ *                      (assumption, by their meaning). Safe to try again.
+ *   AVITO_SENT         success; also ARENA after a 2xx whose answer did not fit your arena
+ *   AVITO_CANNOT_TELL  everything else: no answer, a cut or broken one, 409, 5xx, a success status
+ *                      whose body says no. avito_confirm_sent() finds out for messages (>>12).
+ *
+ * Errors of elements. In a list that is read element by element, ARENA, MODEL and DUPLICATE are
+ * about one element: its id, or the field at fault, is in error.text, the next call gives the next
+ * element, and avito_list_open() stays true. Any other error ends the list. A list read whole has
+ * no such place: one bad element fails the call. Where one bad row must not hide the others, read
+ * element by element.
+ *
+ * All errors, as AVITO_ERRORS (>>21) has them; what to do about each is in avito_error_remedy().
+ * "From": init, the function that takes the options; args, any call, before a byte is sent; call,
+ * any call once it runs; parse, also avito_parse_webhook(); whook, also avito_webhook_receive();
+ * else the functions of that name.
+ *
+ *     code name               from        what happened
+ *     -101 ARGUMENT           args        an argument is missing or out of range
+ *     -102 TEXT               send        the text is empty, blank or over 1000 code points
+ *     -103 UTF8               send        the text is not well-formed UTF-8 or holds a NUL
+ *     -104 ID                 args        an id is empty, '.', '..', too long or holds a forbidden
+ *                                         byte
+ *     -105 BUSY               args        the lane has a call or a list open, or the arena serves
+ *                                         another call
+ *     -106 IDLE               step, next  nothing is in progress on this lane
+ *     -107 CANCELLED          cancel      the call was cancelled
+ *     -108 SOURCE             upload      the upload source failed or ended early
+ *     -109 HOOK               call, inbox one of your hooks returned an error
+ *     -111 OPTION_CREDENTIALS init        client_id or client_secret is missing or has a control
+ *                                         byte
+ *     -112 OPTION_TOKENS      init        the token buffer is missing or too small
+ *     -113 OPTION_HOST        init, call  the host name is not a name
+ *     -114 OPTION_CLOCK       init        no millisecond clock
+ *     -115 OPTION_ENTROPY     init, call  no source of random bytes, or it failed
+ *     -116 OPTION_TIME        init, call  no wall clock, or it shows a date before 2020
+ *     -117 OPTION_TRANSPORT   init        the transport is missing or lacks a function
+ *     -118 OPTION_WINDOW      init        the window is missing or under AVITO_WINDOW_MIN
+ *     -119 OPTION_ANCHORS     init        no trust anchors, or the PEM text holds no certificate
+ *     -120 OPTION_RESOLVE     init, call  a lane that may not wait cannot look up names
+ *     -201 ARENA              call, parse the arena is too small for this answer or element
+ *     -202 TOKEN_ROOM         call        the token does not fit the account's token buffer
+ *     -203 ROOM               init, URL   an output buffer is too small
+ *     -204 TLS_ROOM           init, call  a TLS record or anchor is larger than the buffer given
+ *                                         for it
+ *     -301 RESOLVE            call        the host name could not be resolved
+ *     -302 CONNECT            call        no address accepted a connection
+ *     -303 SEND               call        the connection broke while sending
+ *     -304 RECV               call        the connection broke while receiving
+ *     -305 CLOSED             call        the server closed before the answer was complete
+ *     -306 TIMEOUT_CONNECT    call        no connection within connect_timeout_ms
+ *     -307 TIMEOUT_IDLE       call, whook no byte moved for idle_timeout_ms
+ *     -308 TIMEOUT_TOTAL      call, whook the call took longer than total_timeout_ms
+ *     -311 TLS                call        the TLS handshake or a record failed; error.detail is the
+ *                                         backend's number
+ *     -312 TLS_TRUST          call        the server's certificate chain leads to no trust anchor
+ *     -313 TLS_NAME           call        the server's certificate is for another name
+ *     -314 TLS_TIME           call        the server's certificate is expired or not valid yet
+ *     -315 TLS_CERT           call        the server's certificate breaks a rule that this client
+ *                                         insists on
+ *     -316 TLS_STALL          call        the TLS peer keeps us busy without progress
+ *     -401 HTTP               call, whook the answer is not HTTP/1.1
+ *     -402 HTTP_LENGTH        call, whook the answer's length is malformed or contradictory
+ *     -403 HTTP_CHUNK         call, whook a chunk of the answer is malformed
+ *     -404 HTTP_HEAD          call, whook the answer's head is over 64 KB
+ *     -411 JSON               call, parse the answer is not valid JSON
+ *     -412 JSON_UTF8          call, parse the answer holds bytes that are not UTF-8
+ *     -413 JSON_DEPTH         call, parse the answer is nested deeper than 32 levels
+ *     -414 MODEL              call, parse a field of the answer has another type than known;
+ *                                         error.text names it
+ *     -415 DUPLICATE          call, parse a known key stands twice in one object
+ *     -416 EMPTY              call, parse the answer is empty where a body is needed
+ *     -501 REDIRECT           call        the server answered with a redirect, which is never
+ *                                         followed
+ *     -502 BAD_REQUEST        call        400: the server did not accept the request
+ *     -503 UNAUTHORIZED       call        401: the token was refused, also after renewal
+ *     -504 PAYMENT            call        402: the account's tariff does not include the Messenger
+ *                                         API
+ *     -505 FORBIDDEN          call        403: no permission, also after renewal
+ *     -506 NOT_FOUND          call        404: no such chat, message, user or path
+ *     -507 CONFLICT           call        409: the server sees a conflict
+ *     -508 TOO_LARGE          call        413: the upload is too large
+ *     -509 RATE               call        429: too many requests
+ *     -510 SERVER             call        5xx: the server failed
+ *     -511 STATUS             call        the server answered with an unexpected status
+ *     -512 REFUSED            call        a success status, but the body says that it failed
+ *     -513 CREDENTIALS        call        the token request was refused
+ *     -514 REFRESH_TOKEN      call        the refresh token was refused or may have been spent
+ *
+ * ======================================================================= *
+ * >>9 TOKENS, RATE, TRIES
+ * ======================================================================= *
+ *
+ * A token is fetched when a call needs one: by the refresh token if the account has one, else by
+ * the client credentials. It is renewed ahead of its end (.renew_before_s, 300), and once per call
+ * when the service refuses it: 401, or 403 whose text does not speak of permission. (An expired
+ * token gives 403 by the official guide and in live use; permission is also 403.) A second refusal
+ * is your result. A token younger than a minute that no call has been accepted with is not renewed
+ * again: a refusal that no token can cure would fetch one per call.
+ *
+ * One request for a token is in flight per account. The first lane that needs a token fetches it on
+ * its own connection before its call; the others want AVITO_WANT_ACCOUNT. When that lane fails, is
+ * cancelled or closed, the next one takes over; a definite refusal of the credentials is the result
+ * of all who waited for it. Each token has an epoch: a refusal for an older one only tries again
+ * with the newer. Whether a second token ends the first is not known, so one account per set of
+ * credentials is the way to be safe: share it between lanes.
+ *
+ *   load_token   asked once, when the first token is needed; copied; expires_at counts if there is
+ *                unix_time
+ *   save_token   called with each new token before it is used. The refresh token changes with every
+ *                use and the old one is spent (official guide): store it durably before you return
+ *                AVITO_OK. An error from you keeps the old token, and the call ends in HOOK.
+ *
+ * If a refresh left and no answer came, the refresh token may be spent: the next use will tell, by
+ * REFRESH_TOKEN. Then a person has to authorize again (avito_authorize_url(),
+ * avito_exchange_code()). A refresh token is good for a year, an access token for a day (official
+ * guide; expires_in is what counts).
+ *
+ * Rate. The service names no limit for these calls; polling every two seconds is in use without
+ * complaint (seen). .requests_per_minute spaces all requests of the account evenly. A 429 with
+ * Retry-After closes the account's gate for all lanes for so long (seconds or a date; at most a
+ * day); X-RateLimit-Remaining: 0 closes it for one request's share of X-RateLimit-Limit. Waiting
+ * lanes want AVITO_WANT_TIMER.
+ *
+ * Tries. .retries is 0: nothing is tried again. Otherwise, after 429, 5xx, -301..-307, -401..-412
+ * and EMPTY, up to so many times within total_timeout_ms, after the pause that the server asked
+ * for, or 1, 2, 4 .. 60 s, less a random part of up to a half. Reads: yes, unless rows of the list
+ * were given already. Calls that change something: only when the outcome is AVITO_NOT_SENT. Of
+ * calls that carry a code or a refresh token the second try may find it spent: keep .retries 0 on
+ * the lane that authorizes.
+ *
+ * The unpaid tariff. Without the tariff that has the API (description), message texts are replaced
+ * by one Russian sentence (seen by many), and other calls answer 402 (seen). avito_account_unpaid()
+ * says which was seen last; such messages have is_placeholder: do not answer them.
+ *
+ * ======================================================================= *
+ * >>10 THE API, CALL BY CALL
+ * ======================================================================= *
+ *
+ * Base https://api.avito.ru, Authorization: Bearer on all but /token. Paths are the description's
+ * to the last slash: a redirect could turn POST into GET, so none is followed. "d": official
+ * description (OpenAPI, of the month in AVITO_API_DESCRIPTION_DATE), "s": seen in public live use
+ * or recordings, "a": our assumption. First lines are the code's table (>>47), compared by `make
+ * manual-check`.
+ *
+ *     get_token POST /token
+ *         a token (d,s); form body with grant_type=client_credentials, no scope needed (s)
+ *     exchange_code POST /token
+ *         a token pair (d); for applications that the service has approved (d)
+ *     refresh_token POST /token
+ *         a new pair; both tokens change (d)
+ *     get_self GET /core/v1/accounts/self
+ *         avito_self (d)
+ *     get_chats GET /messenger/v2/accounts/{user_id}/chats
+ *         avito_chats, or avito_list_chats(): {"chats","meta"} (d,s); item_ids and chat_types as
+ *         comma lists (d,s); .repeat_item_ids repeats the name instead (OpenAPI's default)
+ *     get_chat GET /messenger/v2/accounts/{user_id}/chats/{chat_id}
+ *         avito_chat (d,s)
+ *     get_messages GET /messenger/v3/accounts/{user_id}/chats/{chat_id}/messages/
+ *         avito_messages, or avito_list_messages(): a bare array (d) or {"messages","meta"} (s):
+ *         both are read. A slash at its end (d). Does not mark as read (d).
+ *     send_message POST /messenger/v1/accounts/{user_id}/chats/{chat_id}/messages
+ *         the message (d), no author in it (s); only text can be sent so (d)
+ *     upload_image POST /messenger/v1/accounts/{user_id}/uploadImages
+ *         {image_id: sizes} (d): avito_uploaded_image; part uploadfile[] with a file name
+ *         (d; clients that work give one, s); with a length instead of chunks (a)
+ *     send_image_message POST /messenger/v1/accounts/{user_id}/chats/{chat_id}/messages/image
+ *         the message (d); one image each
+ *     delete_message POST /messenger/v1/accounts/{user_id}/chats/{chat_id}/messages/{message_id}
+ *         {} (d); within one hour; the row stays, with type deleted (d). POST, not DELETE (d)
+ *     mark_chat_as_read POST /messenger/v1/accounts/{user_id}/chats/{chat_id}/read
+ *         {"ok":true} (d), or nothing (s)
+ *     get_voice_files GET /messenger/v1/accounts/{user_id}/getVoiceFiles
+ *         avito_voice_files, or avito_list_voice_files(): voice_ids repeated (s); opus in mp4,
+ *         each URL is good for an hour (d)
+ *     subscribe_webhook POST /messenger/v3/webhook
+ *         {"ok":true} (d); the newest format of notifications, version 3 (d)
+ *     unsubscribe_webhook POST /messenger/v1/webhook/unsubscribe
+ *         {"ok":true} (d)
+ *     get_webhook_subscriptions POST /messenger/v1/subscriptions
+ *         avito_subscriptions, or avito_list_subscriptions(): a POST without body (d)
+ *     add_to_blacklist POST /messenger/v2/accounts/{user_id}/blacklist
+ *         nothing declared (d): any 2xx whose body does not refuse; no call takes it back (d)
+ *
+ * Facts that differ from the description, or that it leaves open:
+ *
+ *   * item ids exceed 2^32 (s), it says int32: all ids are int64_t. Ids and numbers may come as
+ *     strings (a).
+ *   * Lists carry meta.has_more (s). Without it a short page ends the list (a). limit 1..100,
+ *     offset 0..1000 (d), so about 1100 rows are reachable.
+ *   * Chats come most recently updated first, messages newest first (s). A chat row does not say
+ *     whether it is unread: ask with unread_only, or look at is_read of its messages.
+ *   * With unread_only a chat leaves the list when it is marked as read: begin at offset 0 again,
+ *     do not page on.
+ *   * A success without a body is fine where the call has no model to give (s). null in place of a
+ *     list or object is an empty one (s). Fields may be missing (s). Unknown members are dropped,
+ *     unknown words of enums kept (a).
+ *   * A message is sent into a chat that exists: there is no call that opens one (d).
+ *   * Texts have at most 1000 characters (d); which kind is not said. Here: code points. Text
+ *     beyond U+FFFF may be refused earlier by a service that counts UTF-16 units.
+ *   * There is no idempotency key: that is why >>12 exists.
+ *
+ * ======================================================================= *
+ * >>11 WEBHOOKS
+ * ======================================================================= *
+ *
+ * The service POSTs one event per request to your https URL, as JSON:
+ * {"id","version","timestamp","payload":{"type", "value"}}; payload.type was only ever "message"
+ * (s). It waits two seconds (d) and delivers again what was answered late (s); how often, and when
+ * it gives up, is not known. So: acknowledge first, work later.
+ *
+ *   avito_webhook_*        the receiving side without I/O (>>29): feed it bytes, send what it
+ *                          gives; strict HTTP/1.1, the secret in the path compared in constant
+ *                          time, deadlines for slow senders. Made to stand behind a proxy that ends
+ *                          TLS: examples/12_webhook_server.c.
+ *   avito_parse_webhook()  a body into avito_event. AVITO_END: {}, which the description recommends
+ *                          as a test of reachability: answer 200. A payload of another type:
+ *                          AVITO_OK with message NULL.
+ *
+ * Drop repeats by message->id, not by the envelope's id: each delivery may have another (a). Order
+ * is not promised. The account's own messages come too, also those written in the app (s): is_own.
+ * One URL may serve many accounts: message->user_id says whose it is (d).
+ *
+ * The header X-Avito-Messenger-Signature is there on live deliveries (s), 64 hex digits; key and
+ * algorithm are published nowhere, and no public code verifies it. The receiver hands body and
+ * header to .verify if you find out. Until then a long random path is the authentication: 32 hex
+ * digits or more, kept out of logs.
+ *
+ * A 200 cannot be taken back. If a crash between the 200 and your store must not lose the message,
+ * let the inbox poll as well, and use the notification as a doorbell (avito_inbox_doorbell(): no
+ * room, nothing to parse).
+ *
+ * ======================================================================= *
+ * >>12 INBOX AND SENDING
+ * ======================================================================= *
+ *
+ * The inbox (>>30) gives every new message of an account once, from polls and notifications alike.
+ *
+ *   Promise. Every message that the API shows within the reachable rows is handed over at least
+ *   once; exactly once, if no crash falls between hand-over and the durable save, and at most as
+ *   many ids as the ring holds lie within the overlap. Beyond that it says so (AVITO_INBOX_OVERRUN)
+ *   and may repeat, but never loses silently.
+ *
+ * The order is accept, save, then mark as read: avito_inbox_next() gives a message, again and
+ * again, until avito_inbox_accept() has written the state through your save(); only a chat without
+ * unaccepted messages is marked.
+ *
+ * Not covered: messages deleted before a round saw them; rows that the API does not let be reached
+ * (AVITO_INBOX_UNREACHABLE); with .unread_only, messages that a person read in the app before a
+ * round saw them; messages that show up later than overlap_s after the time in them; chats whose id
+ * has over 67 bytes (they have 26, seen). A message that does not fit the arena, or breaks the
+ * model, is reported with its id and then passed over.
+ *
+ * Flash writes: one per message accepted or passed over, at most one more per round that had
+ * messages, and one at the very first start. Each writes AVITO_INBOX_STATE_SIZE(ids) bytes into one
+ * of two slots in turn; sequence number and CRC tell which is the newest whole one. save() must
+ * write a slot whole or not at all.
+ *
+ * Overlap and ring. A round ends with the horizon at overlap_s before the newest update, so that a
+ * message that shows up a little late is still found; what lies behind the horizon is told apart by
+ * the ring of ids. Give the ring what arrives within overlap_s at the worst. When it overflows, the
+ * oldest id is forgotten: AVITO_INBOX_OVERRUN.
+ *
+ * Requests: one per round when nothing moved; for each new message a look at its chat and one
+ * request for the message itself, so that the arena needs room for one message.
+ *
+ * Sending. avito_send_message() ends in one of three outcomes (>>8).
+ *
+ *   Promise. Not sent = the transport never accepted the request's last byte, or the server
+ *   answered with a status known to precede storing (400, 401, 402, 403, 404, 413, 429). Sent = a
+ *   2xx that decodes. Everything else after the last byte = cannot tell. A write is never repeated
+ *   after its last byte, unless the service refused it for its token. Before a write on an idle
+ *   connection the end of the stream is looked for, and a connection idle for too long is reopened
+ *   first.
+ *
+ * avito_confirm_sent() settles "cannot tell" by reading the chat back.
+ *
+ *   Promise. Yes = the account has an outgoing message with the same normalised text, newer than
+ *   the baseline taken before sending and not claimed by another send; it says that the account
+ *   sent it. No = the request was never completed, or nothing of the kind appears after the grace
+ *   time (60 s) in rows that cover the period. Otherwise cannot tell: ask again later.
+ *
+ * Normalised: blanks at both ends and every CR do not count (the service trims: assumption). Take
+ * the baseline with avito_get_messages(.limit = 1) before you send. Keep the ids of your own sends
+ * as .claimed, or two equal texts sent on purpose count as one. A person who types the same text in
+ * the app looks like you: nothing can tell you apart.
+ *
+ * avito_split_text() cuts long texts at sensible borders, without a copy; a text in parts is
+ * several messages, and each has its own outcome. .dry_run on a lane: calls that change something
+ * send nothing and succeed; the path and body (without token; an upload without body) go to
+ * error_body, clipped, and the outcome stays AVITO_NOT_SENT. Reads and token requests still go out.
+ *
+ * ======================================================================= *
+ * >>13 THREADS, SECURITY, POLICIES, VERSIONS
+ * ======================================================================= *
+ *
+ * Threads. One thread per lane at a time. Lanes of one account on several threads need .lock and
+ * .unlock; they are held for moments, around clock_ms, unix_time and load_token, never around
+ * waiting: these hooks must not call this library. An inbox, a webhook, an arena, avito_tcp,
+ * avito_tls: one thread each. From a hook, call nothing on the same lane. Nothing is callable from
+ * an interrupt or a signal handler. After fork() the child begins with init; sockets are not
+ * shared.
+ *
+ * Security model. Trusted: you, your memory, hooks, anchors, clock, entropy, transports' honesty
+ * about lengths. Not trusted: every byte from the network, also of the real service; texts and
+ * names are strangers'. What holds for any bytes:
+ *
+ *   * no access outside the memory given, no recursion, stack bounded (`make stack`), nesting at
+ *     most 32;
+ *   * a head at most 64 KB, framing at most 64 KB beyond what the body pays for, chunk sizes at
+ *     most 15 digits;
+ *   * no wait without a deadline, and no answer outlasts total_timeout_ms, however steadily it
+ *     comes;
+ *   * the same bytes give the same result, however they are split;
+ *   * the token goes to the configured host over the configured transport, and nowhere else:
+ *     redirects are errors. It, the refresh token and the client secret appear in no error and no
+ *     trace, not when the server echoes them;
+ *   * ids are one path segment, percent-encoded, and no '.', '..', '/', blank or control byte;
+ *     texts are JSON strings; nothing you pass can add a header or a request;
+ *   * two lengths, a length and chunks, a bare CR or LF, folded lines, an unfinished body: errors,
+ *     and the connection is not used again.
+ *
+ * Not promised: that texts are harmless in a terminal, in HTML or SQL (escape them there), or that
+ * their lengths are secret on the wire. Secrets stay in memory until you overwrite it: nothing here
+ * wipes. Without TLS everything is readable.
+ *
+ * Policies. A lone surrogate escape in JSON becomes U+FFFD, once per half. Text that is not UTF-8
+ * as bytes is JSON_UTF8. A known key twice in one object is DUPLICATE, an unknown one is nothing.
+ * An escaped NUL is kept: that is why avito_str has a length. Numbers beyond int64_t, or fractions
+ * where an integer is known, are MODEL. Coordinates are rounded half away from zero to 1e-7 degree.
+ * Bytes behind the JSON are JSON. Text to send must be UTF-8, 1 to 1000 code points, not only
+ * blanks. Enum words match exactly. HTTP/1.0 answers are taken; 1xx answers are passed over.
+ *
+ * Limits, beside those above: ids 255 bytes; 26 known keys per object; 10 nested models; error text
+ * 95 bytes; an upload 24 MB (d); with .all_pages, pages overlap by 4 rows and the last 30 ids are
+ * known (one that slid farther may come twice or be missed); 8 addresses tried per connect; 8
+ * certificates in a chain; 32-bit lengths within an arena.
+ *
+ * Versions. MAJOR.MINOR.PATCH in AVITO_VERSION. Until 1.0 a minor version may change the interface.
+ * From then on, within one major version, programs that use the public names go on compiling;
+ * struct sizes may change with any version, since you compile the header yourself. Zeroed options
+ * stay good: new members will mean the old behaviour when zero. Members called priv, and names with
+ * avitoi_, are not for you. AVITO_API_DESCRIPTION_DATE says which description was followed.
+ */
 #ifndef AVITO_MESSENGER_H
 #define AVITO_MESSENGER_H
 
@@ -11021,3 +11937,27 @@ AVITO_API int avito_anchors_load_file(avito_anchors *anchors, void *memory, size
 #endif /* AVITO_WITH_BEARSSL */
 
 #endif /* AVITO_MESSENGER_IMPLEMENTATION */
+
+/*
+ * MIT License
+ *
+ * Copyright (c) 2026 the avito_messenger.h authors
+ *
+ * Permission is hereby granted, free of charge, to any person obtaining a copy
+ * of this software and associated documentation files (the "Software"), to deal
+ * in the Software without restriction, including without limitation the rights
+ * to use, copy, modify, merge, publish, distribute, sublicense, and/or sell
+ * copies of the Software, and to permit persons to whom the Software is
+ * furnished to do so, subject to the following conditions:
+ *
+ * The above copyright notice and this permission notice shall be included in all
+ * copies or substantial portions of the Software.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR
+ * IMPLIED, INCLUDING BUT NOT LIMITED TO THE WARRANTIES OF MERCHANTABILITY,
+ * FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO EVENT SHALL THE
+ * AUTHORS OR COPYRIGHT HOLDERS BE LIABLE FOR ANY CLAIM, DAMAGES OR OTHER
+ * LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR OTHERWISE, ARISING FROM,
+ * OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE
+ * SOFTWARE.
+ */

@@ -4,12 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define AVITO_WITH_POSIX 1
 #include "avito_messenger.h"
 
 static avito_account account;
 static avito_client client;
 static avito_arena arena, mem;
 static avito_transport transport;
+static avito_tcp tcp;
 static avito_chats chats;
 static avito_chat chat;
 static avito_messages messages;

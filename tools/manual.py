@@ -1,0 +1,167 @@
+#!/usr/bin/env python3
+"""Keeps the tables of the manual (the comment at the top of the header) in step with the code.
+
+    tools/manual.py            compares; says which lines differ, 1 if any
+    tools/manual.py --write    writes the tables anew (all but the list of endpoints, whose second lines
+                               are written by hand)
+    tools/manual.py --sizes    prints what build/sizes and build/sizes32 measured
+
+A table begins below its heading, a line of the manual that starts with one of HEADINGS, and ends
+before the first empty line of the comment. What each is made from:
+
+    states       avitoi_edges in the call machine
+    errors       AVITO_ERRORS; the column "from" is written by hand and kept
+    endpoints    AVITOI_ENDPOINT: the first line of each
+    sizes        tools/sizes.c, compiled as 64-bit and as 32-bit code
+"""
+import os
+import re
+import subprocess
+import sys
+import textwrap
+
+TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+HEADER = os.path.join(TOP, "avito_messenger.h")
+WIDTH = 100
+HEADINGS = {"states": " *     state    ", "errors": " *     code name", "sizes": " *     bytes of "}
+
+
+def words(text):
+    """The C string literals in a piece of code, joined where they stand side by side."""
+    return [re.sub(r'"\s*(?:\\\n)?\s*"', "", s)[1:-1]
+            for s in re.findall(r'"(?:[^"\\]|\\.)*"(?:\s*(?:\\\n)?\s*"(?:[^"\\]|\\.)*")*', text)]
+
+
+def states(text):
+    events = re.findall(r"AVITOI_EV_(\w+),", text[text.index("    AVITOI_EV_START,"):
+                                                  text.index("    AVITOI_EVENTS\n")])
+    edges = re.findall(r"\{AVITOI_(\w+), AVITOI_EV_(\w+), AVITOI_(\w+)\}", text)
+    names = list(dict.fromkeys(edge[0] for edge in edges))
+    to = {(state, event): after for state, event, after in edges}
+    width = {e: max([len(e)] + [len(a) for (_, event), a in to.items() if event == e])
+             for e in events}
+    rows = [f"{'state':8} " + " ".join(f"{e:{width[e]}}" for e in events)]
+    for state in names:
+        rows.append(f"{state:8} " + " ".join(f"{to.get((state, e), '.'):{width[e]}}"
+                                             for e in events))
+    return [row.rstrip() for row in rows]
+
+
+def errors(text, before):
+    part = text[text.index("#define AVITO_ERRORS(X)"):text.index("#define AVITO_ERROR_ENUM_")]
+    kept = {line[12:31].strip(): line[31:42].strip() for line in before
+            if re.match(r" \*     -\d+ \w", line)}
+    rows = ["code name               from        what happened"]
+    for name, value, rest in re.findall(r"X\((\w+), (-\d+),(.*?)\)(?=\s*(?:\\\n\s*X\(|$))", part, re.S | re.M):
+        origin = kept.get(name, "?")
+        head = f"{value} {name:18} {origin:11} "
+        rows += textwrap.wrap(words(rest)[0], WIDTH - 7, initial_indent=head,
+                              subsequent_indent=" " * len(head))
+    return rows
+
+
+def endpoints(text):
+    rows = []
+    defines = dict(re.findall(r'#define (AVITOI_\w+_PATH) +"([^"]*)"', text))
+    for name, rest in re.findall(r"^AVITOI_ENDPOINT\((\w+), (.*?)\);", text, re.S | re.M):
+        path = re.match(r'(?:"[^"]*"|AVITOI_\w+|\s)+', rest).group(0)
+        path = "".join(p[1:-1] if p[0] == '"' else defines[p]
+                       for p in re.findall(r'"[^"]*"|AVITOI_\w+', path))
+        method = "POST" if re.search(r"\bAVITOI_POST\b", rest) else "GET"
+        rows.append(f"{name} {method} {path}")
+    return rows
+
+
+def measure():
+    """[(group, name, bytes in 64-bit code, in 32-bit code)]"""
+    runs = []
+    for program in ("build/sizes", "build/sizes32"):
+        done = subprocess.run([os.path.join(TOP, program), os.path.join(TOP, "tests", "data")],
+                              stdout=subprocess.PIPE, text=True, check=True)
+        runs.append([line.split(" | ") for line in done.stdout.splitlines()])
+    return [(a[0], a[1], int(a[2]), int(b[2])) for a, b in zip(*runs)]
+
+
+def sizes(measured):
+    """For the manual: objects, and the arena. `make sizes` prints all."""
+    rows = [f"{'bytes of':58}64-bit 32-bit"]
+    for group, name, a, b in measured:
+        if group in ("object", "arena"):
+            rows.append(f"{name:58}{a:6} {b:6}")
+    return rows
+
+
+def all_sizes(measured):
+    rows = [f"{'bytes of':58}64-bit 32-bit"]
+    for at in ("object", "options", "model", "macro", "arena"):
+        rows.append(f"-- {at}")
+        rows += [f"{name:58}{a:6} {b:6}" for group, name, a, b in measured if group == at]
+    return rows
+
+
+def region(lines, heading):
+    """First line and the one behind the last of the table."""
+    starts = [i for i, line in enumerate(lines) if line.startswith(heading)]
+    if len(starts) != 1:
+        sys.exit(f"not ok - the manual has {len(starts)} lines that begin with \"{heading}\"")
+    end = starts[0]
+    while lines[end].strip() != "*":
+        end += 1
+    return starts[0], end
+
+
+def differences(found, wanted):
+    for i in range(max(len(found), len(wanted))):
+        a = found[i] if i < len(found) else "(nothing)"
+        b = wanted[i] if i < len(wanted) else "(nothing)"
+        if a != b:
+            yield f"#   manual: {a}\n#   code:   {b}"
+
+
+def main():
+    write = "--write" in sys.argv
+    measured = measure()
+    if "--sizes" in sys.argv:
+        for row in all_sizes(measured):
+            print(row)
+        return 0
+    with open(HEADER, encoding="utf-8") as file:
+        text = file.read()
+    lines = text.split("\n")
+    failed = False
+    for name, heading in HEADINGS.items():
+        first, end = region(lines, heading)
+        if name == "states":
+            rows = states(text)
+        elif name == "errors":
+            rows = errors(text, lines[first:end])
+        else:
+            rows = sizes(measured)
+        wanted = [" *     " + row for row in rows]
+        bad = list(differences(lines[first:end], wanted))
+        bad += [f"#   no word on where {row.split()[1]} comes from" for row in rows if "  ?  " in row]
+        if write:
+            lines[first:end] = wanted
+        print(("not ok" if bad and not write else "ok") + f" - manual: {name} are those of the code")
+        for line in bad[:20] if not write else []:
+            print(line)
+        failed = failed or (bad and not write)
+    listed = [line[7:] for line in lines
+              if re.match(r" \*     \w+ (GET|POST) /", line)]
+    bad = list(differences(listed, endpoints(text)))
+    print(("not ok" if bad else "ok") + " - manual: endpoints are those of the code")
+    print("\n".join(bad), end="\n" if bad else "")
+    long = [i + 1 for i, line in enumerate(lines[:lines.index("#ifndef AVITO_MESSENGER_H")])
+            if len(line) > WIDTH]
+    print(("not ok" if long else "ok") + f" - manual: no line over {WIDTH} characters"
+          + (f": {long[:9]}" if long else ""))
+    if write:
+        with open(HEADER, "w", encoding="utf-8") as file:
+            file.write("\n".join(lines))
+    if failed:
+        print("#   `make manual` writes the tables anew")
+    return 1 if failed or bad or long else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

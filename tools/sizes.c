@@ -1,0 +1,374 @@
+/* What the memory that a caller gives has to be: sizeof every public struct, the smallest window, and
+ * the smallest arena for answers that matter, found by decoding them with a window of 512 bytes in
+ * exactly that much, and in one unit less, which has to fail. `make sizes` runs it as 64-bit and as
+ * 32-bit code; the tables in the header's manual (>>5) are its output.
+ *
+ *     sizes DATA      prints lines "group | name | bytes"; DATA: tests/data
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "avito_messenger.h"
+
+#define ROW(group, what) printf(group " | " #what " | %zu\n", sizeof(what))
+
+/* Compiled a second time, without the implementation but with all interfaces, for their sizes. */
+#if AVITO_WITH_BEARSSL
+void sizes_of_transports(void);
+void sizes_of_transports(void)
+{
+    ROW("object", avito_tcp);
+    ROW("object", avito_tls);
+    ROW("object", avito_tls_session);
+    ROW("object", avito_anchors);
+    ROW("options", avito_tcp_options);
+    ROW("options", avito_tls_options);
+    printf("macro | AVITO_TLS_BUFFER_HALF(512) | %zu\n", AVITO_TLS_BUFFER_HALF(512));
+    printf("macro | AVITO_TLS_BUFFER_HALF(16384) | %zu\n", AVITO_TLS_BUFFER_HALF(16384));
+    printf("macro | AVITO_TLS_BUFFER_FULL(16384) | %zu\n", (size_t)AVITO_TLS_BUFFER_FULL(16384));
+}
+#else
+void sizes_of_transports(void);
+
+static void structs(void)
+{
+    ROW("object", avito_account);
+    ROW("object", avito_client);
+    ROW("object", avito_arena);
+    ROW("object", avito_webhook);
+    ROW("object", avito_inbox);
+    sizes_of_transports();
+    ROW("options", avito_account_options);
+    ROW("options", avito_client_options);
+    ROW("options", avito_webhook_options);
+    ROW("options", avito_inbox_options);
+    ROW("options", avito_chats_query);
+    ROW("options", avito_messages_query);
+    ROW("options", avito_image_source);
+    ROW("options", avito_sent_query);
+    ROW("options", avito_blacklist_user);
+    ROW("model", avito_str);
+    ROW("model", avito_error);
+    ROW("model", avito_token);
+    ROW("model", avito_self);
+    ROW("model", avito_chat);
+    ROW("model", avito_context);
+    ROW("model", avito_item);
+    ROW("model", avito_item_images);
+    ROW("model", avito_item_location);
+    ROW("model", avito_user);
+    ROW("model", avito_profile);
+    ROW("model", avito_avatar);
+    ROW("model", avito_image_size);
+    ROW("model", avito_message);
+    ROW("model", avito_quote);
+    ROW("model", avito_content);
+    ROW("model", avito_image);
+    ROW("model", avito_link);
+    ROW("model", avito_link_preview);
+    ROW("model", avito_item_content);
+    ROW("model", avito_location);
+    ROW("model", avito_call);
+    ROW("model", avito_voice);
+    ROW("model", avito_uploaded_image);
+    ROW("model", avito_voice_file);
+    ROW("model", avito_subscription);
+    ROW("model", avito_event);
+    printf("macro | AVITO_WINDOW_MIN | %d\n", AVITO_WINDOW_MIN);
+    printf("macro | AVITO_TOKENS_SIZE(40) | %zu\n", AVITO_TOKENS_SIZE(40));
+    printf("macro | AVITO_WEBHOOK_SIZE(16384) | %zu\n", AVITO_WEBHOOK_SIZE(16384));
+    printf("macro | AVITO_INBOX_STATE_SIZE(64) | %zu\n", AVITO_INBOX_STATE_SIZE(64));
+}
+
+static void fail(const char *what, const char *why)
+{
+    fprintf(stderr, "sizes: %s: %s\n", what, why);
+    exit(1);
+}
+
+/* ---- answers ---- */
+
+static char body[65536], answer[66000];
+static size_t body_len, answer_len, answer_at;
+
+static void add(const char *text)
+{
+    const size_t n = strlen(text);
+    if (body_len + n >= sizeof body) {
+        fail("answer", "too long");
+    }
+    memcpy(body + body_len, text, n + 1u);
+    body_len += n;
+}
+
+static void add_file(const char *folder, const char *name)
+{
+    char path[512];
+    FILE *file;
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    file = fopen(path, "rb");
+    if (file == NULL) {
+        fail(path, "cannot be read");
+    }
+    body_len += fread(body + body_len, 1, sizeof body - 1u - body_len, file);
+    body[body_len] = '\0';
+    fclose(file);
+    while (body_len > 0 && body[body_len - 1u] == '\n') {
+        body[--body_len] = '\0';
+    }
+}
+
+/* 1000 code points that are 12 bytes each on the wire and 4 in memory. */
+static void add_text(void)
+{
+    size_t i;
+    for (i = 0; i < AVITO_TEXT_MAX; i++) {
+        add("\\ud83d\\ude00");
+    }
+}
+
+#define ID "0123456789abcdef0123456789abcdef"
+
+static void add_message(void)
+{
+    add("{\"id\":\"" ID "\",\"author_id\":350000001,\"created\":1755000000,\"content\":{\"text\":\"");
+    add_text();
+    add("\"},\"type\":\"text\",\"direction\":\"in\",\"is_read\":true,\"read\":1755000001,\"quote\":{\"id\":\"" ID
+        "\",\"author_id\":350000002,\"created\":1754990000,\"type\":\"text\",\"content\":{\"text\":\"");
+    add_text();
+    add("\"}}}");
+}
+
+/* ---- a transport that has the answer already ---- */
+
+static bool asked;
+
+static int wire_connect(void *ctx, const avito_server *to)
+{
+    (void)ctx;
+    (void)to;
+    return AVITO_OK;
+}
+
+static long wire_send(void *ctx, const void *data, size_t len, int more)
+{
+    (void)ctx;
+    (void)data;
+    asked = !more;
+    return (long)len;
+}
+
+static long wire_recv(void *ctx, void *data, size_t cap)
+{
+    size_t n = answer_len - answer_at;
+    (void)ctx;
+    if (!asked || n == 0) {
+        return AVITO_IO_AGAIN;
+    }
+    n = n < cap ? n : cap;
+    memcpy(data, answer + answer_at, n);
+    answer_at += n;
+    return (long)n;
+}
+
+static int wire_wants(void *ctx)
+{
+    (void)ctx;
+    return AVITO_WANT_READ;
+}
+
+static void wire_close(void *ctx)
+{
+    (void)ctx;
+}
+
+static uint32_t clock_ms(void *ctx)
+{
+    (void)ctx;
+    return 0;
+}
+
+static int load_token(void *ctx, avito_token *token)
+{
+    (void)ctx;
+    token->access_token.ptr = "0123456789012345678901234567890123456789";
+    token->access_token.len = 40;
+    return AVITO_OK;
+}
+
+static avito_account account;
+static avito_client client;
+static avito_arena arena;
+static uint64_t room[8192];
+static char tokens[AVITO_TOKENS_SIZE(40)], window[AVITO_WINDOW_MIN];
+
+static void client_begin(void)
+{
+    static const avito_transport_functions functions = {wire_connect, wire_send, wire_recv, wire_wants,
+                                                        NULL, wire_close, NULL};
+    avito_account_options ao = avito_account_options_default();
+    avito_client_options co = avito_client_options_default();
+    ao.client_id = "id";
+    ao.client_secret = "secret";
+    ao.tokens = tokens;
+    ao.tokens_cap = sizeof tokens;
+    ao.clock_ms = clock_ms;
+    ao.load_token = load_token;
+    co.transport.functions = &functions;
+    co.window = window;
+    co.window_cap = sizeof window;
+    if (avito_account_init(&account, &ao) != AVITO_OK || avito_client_init(&client, &account, &co) != AVITO_OK) {
+        fail("client", "init");
+    }
+}
+
+/* ---- the smallest arena ---- */
+
+enum { CHAT, CHATS, CHATS_NO_AVATARS, CHATS_BARE, MESSAGES, MESSAGES_BARE, SEND, EVENT };
+
+static int call(int which)
+{
+    avito_chats_query chats;
+    avito_messages_query messages;
+    avito_chat chat;
+    avito_message message;
+    avito_event event;
+    memset(&chats, 0, sizeof chats);
+    memset(&messages, 0, sizeof messages);
+    chats.want = which == CHATS_NO_AVATARS ? AVITO_CHAT_ALL & ~AVITO_CHAT_AVATARS
+                 : which == CHATS_BARE     ? AVITO_CHAT_LAST_MESSAGE | AVITO_MESSAGE_BARE
+                                           : 0u;
+    messages.want = which == MESSAGES_BARE ? AVITO_MESSAGE_BARE : 0u;
+    switch (which) {
+        case CHAT:
+            return avito_get_chat(&client, 1, "u2i-1", &arena, &chat);
+        case CHATS:
+        case CHATS_NO_AVATARS:
+        case CHATS_BARE:
+            (void)avito_list_chats(&client, 1, &chats, &arena);
+            return avito_next_chat(&client, &chat);
+        case MESSAGES:
+        case MESSAGES_BARE:
+            (void)avito_list_messages(&client, 1, "u2i-1", &messages, &arena);
+            return avito_next_message(&client, &message);
+        case SEND:
+            return avito_send_message(&client, 1, "u2i-1", "Hello", &arena, &message);
+        default:
+            return avito_parse_webhook(body, body_len, &arena, &event, NULL);
+    }
+}
+
+static int run(int which, size_t cap)
+{
+    int result;
+    const int head = snprintf(answer, sizeof answer, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n", body_len);
+    memcpy(answer + head, body, body_len);
+    answer_len = (size_t)head + body_len;
+    answer_at = 0;
+    asked = false;
+    client_begin();
+    arena = avito_arena_of(room, cap);
+    result = call(which);
+    while (result == AVITO_AGAIN) {
+        result = avito_step(&client);
+    }
+    return result;
+}
+
+static size_t smallest(const char *name, int which)
+{
+    size_t n = 8;
+    while (run(which, n) == AVITO_ERR_ARENA && n < sizeof room) {
+        n += 8;
+    }
+    if (run(which, sizeof room) != AVITO_OK || run(which, n) != AVITO_OK || run(which, n - 8) == AVITO_OK) {
+        fail(name, avito_error_name(run(which, sizeof room)));
+    }
+    printf("arena | %s | %zu\n", name, n);
+    return n;
+}
+
+/* The high end at its worst: an object of each level is open, and the innermost is tokenised. */
+static size_t open_objects(const struct avitoi_schema *schema)
+{
+    size_t most = avitoi_align((1u + schema->count) * sizeof(jsmntok_t));
+    size_t i;
+    if (schema == &avitoi_pair_schema) {
+        return 0;
+    }
+    for (i = 0; i < schema->count; i++) {
+        if (schema->fields[i].child != NULL) {
+            const size_t child = open_objects(schema->fields[i].child);
+            most = child > most ? child : most;
+        }
+    }
+    return avitoi_align(schema->room) + most;
+}
+
+/* The manual's formula for one element: what stays of it, the items of the lists that are open at once
+ * (here: users, and one of them with all its images) once more, and the open objects. */
+static void recorded_chat(size_t measured)
+{
+    const size_t stays = arena.used;
+    const size_t lists = 2u * sizeof(avito_user) + 6u * sizeof(avito_image_size);
+    const size_t formula = stays + lists + open_objects(&avitoi_chats_schema);
+    printf("arena | what stays of it | %zu\n", stays);
+    printf("arena | the same by the formula | %zu\n", formula);
+    if (formula < measured) {
+        fail("formula", "less than what is needed");
+    }
+}
+
+static void largest_message(void)
+{
+    size_t measured, formula;
+    body_len = 0;
+    add("{\"messages\":[");
+    add_message();
+    add("]}");
+    measured = smallest("the largest legal message, element by element", MESSAGES);
+    formula = 2u * (4001u + 33u + 5u) + 3u + sizeof(avito_quote) + 2u * sizeof(struct avitoi_wide_content) +
+              open_objects(&avitoi_messages_schema);
+    printf("arena | the same by the formula | %zu\n", formula);
+    if (formula < measured) {
+        fail("formula", "less than what is needed");
+    }
+    (void)smallest("the same with AVITO_MESSAGE_BARE", MESSAGES_BARE);
+    body_len = 0;
+    add_message();
+    (void)smallest("send_message(), answer of that size kept", SEND);
+    body_len = 0;
+    add("{\"id\":\"00000000-0000-0000-0000-000000000000\",\"version\":\"v3.0.0\",\"timestamp\":1755000000,"
+        "\"payload\":{\"type\":\"message\",\"value\":");
+    add_message();
+    add("}}");
+    (void)smallest("parse_webhook(), that message", EVENT);
+}
+
+int main(int argc, char **argv)
+{
+    size_t measured;
+    if (argc != 2) {
+        fail("usage", "sizes DATA");
+    }
+    structs();
+    printf("arena | open objects, of a chat at most | %zu\n", open_objects(&avitoi_chats_schema));
+    printf("arena | open objects, of a message at most | %zu\n", open_objects(&avitoi_messages_schema));
+    body_len = 0;
+    add_file(argv[1], "chat_wire.json");
+    printf("arena | a recorded chat, bytes on the wire | %zu\n", body_len);
+    measured = smallest("get_chat(), recorded chat, everything", CHAT);
+    (void)run(CHAT, sizeof room);
+    recorded_chat(measured);
+    body_len = 0;
+    add("{\"chats\":[");
+    add_file(argv[1], "chat_wire.json");
+    add("]}");
+    (void)smallest("next_chat(), recorded chat, everything", CHATS);
+    (void)smallest("next_chat(), recorded chat, without avatars", CHATS_NO_AVATARS);
+    (void)smallest("next_chat(), last message without content", CHATS_BARE);
+    largest_message();
+    return 0;
+}
+#endif
