@@ -403,7 +403,7 @@
  *     avito_client                                                1048    784
  *     avito_arena                                                   40     20
  *     avito_webhook                                                184    152
- *     avito_inbox                                                  288    264
+ *     avito_inbox                                                  296    272
  *     avito_tcp                                                    280    248
  *     avito_tls                                                   7368   6864
  *     avito_tls_session                                            112    112
