@@ -503,7 +503,8 @@ static void every_byte_of_a_handshake_matters(void **state)
         do {
             rc = side.transport.functions->connect(side.transport.ctx, &side.to);
         } while (rc == AVITO_AGAIN && ++turns < 50);
-        if (rc == AVITO_OK) {
+        /* Signatures differ in length: a shorter handshake may end before the byte. */
+        if (rc == AVITO_OK && recorder.at > recorder.flip) {
             print_error("byte %u\n", (unsigned)recorder.flip);
             fail();
         }
