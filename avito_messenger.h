@@ -325,8 +325,9 @@
  * AVITO_AGAIN or, once, the result. avito_wants() says what for: AVITO_WANT_READ, AVITO_WANT_WRITE
  * (ask after every step: TLS may want to read in order to write), AVITO_WANT_TIMER (only the
  * deadline), AVITO_WANT_ACCOUNT (step this lane again after stepping the others).
- * avito_deadline_ms() says by when to step in any case. Stepping too often or for nothing is
- * harmless.
+ * avito_deadline_ms() says by when to step in any case. After very much work in one step it says
+ * AVITO_AGAIN with a deadline of 0, so that other lanes get their turn. Stepping too often or for
+ * nothing is harmless.
  *
  * Deadlines are the lane's, counted by the account's clock_ms, which may wrap:
  *
@@ -444,7 +445,7 @@
  *                  also after its failure
  *     detail()     optional; after errors   your own number, for error.detail
  *
- * Errors are AVITO_ERR_* of this file; any other negative number becomes CONNECT, SEND or RECV.
+ * Errors are AVITO_ERR_* of this file; a negative number above -101 becomes CONNECT, SEND or RECV.
  * `to` and its members are good during the call; the host name as long as the account. A transport
  * hands over all it holds before it says AVITO_IO_AGAIN: whoever waits, waits for the wire. `more`
  * means that another piece follows at once: what makes records or packets may hold back an
@@ -593,9 +594,9 @@
  * A call that changes something (send, upload, mark, delete, subscribe, unsubscribe, blacklist)
  * also has an outcome in error.outcome:
  *
- *   AVITO_NOT_SENT     the transport never took the request's last byte and no answer came, or the
- *                      answer is 400, 401, 402, 403, 404, 413 or 429, which precede storing
- *                      (assumption, by their meaning). Safe to try again.
+ *   AVITO_NOT_SENT     the transport never took the request's last byte, or the answer is 400, 401,
+ *                      402, 403, 404, 413 or 429, which precede storing (assumption, by their
+ *                      meaning). Safe to try again.
  *   AVITO_SENT         success; also ARENA after a 2xx whose answer did not fit your arena
  *   AVITO_CANNOT_TELL  everything else: no answer, a cut or broken one, 409, 5xx, a success status
  *                      whose body says no. avito_confirm_sent() finds out for messages (>>12).
@@ -688,11 +689,12 @@
  * ======================================================================= *
  *
  * A token is fetched when a call needs one: by the refresh token if the account has one, else by
- * the client credentials. It is renewed ahead of its end (.renew_before_s, 300), and once per call
- * when the service refuses it: 401, or 403 whose text does not speak of permission. (An expired
- * token gives 403 by the official guide and in live use; permission is also 403.) A second refusal
- * is your result. A token younger than a minute that no call has been accepted with is not renewed
- * again: a refusal that no token can cure would fetch one per call.
+ * the client credentials. It is renewed ahead of its end (.renew_before_s, 300, but not in the
+ * first half of its life), and once per call when the service refuses it: 401, or 403 whose text
+ * does not speak of permission. (An expired token gives 403 by the official guide and in live use;
+ * permission is also 403.) A second refusal is your result. A token younger than a minute that no
+ * call has been accepted with is not renewed again: a refusal that no token can cure would fetch
+ * one per call.
  *
  * One request for a token is in flight per account. The first lane that needs a token fetches it on
  * its own connection before its call; the others want AVITO_WANT_ACCOUNT. When that lane fails, is
@@ -848,26 +850,26 @@
  * model, is reported with its id and then passed over.
  *
  * Flash writes: one per message accepted or passed over, at most one more per round that had
- * messages, and one at the very first start. Each writes AVITO_INBOX_STATE_SIZE(ids) bytes into one
- * of two slots in turn; sequence number and CRC tell which is the newest whole one. save() must
- * write a slot whole or not at all.
+ * messages, and one or two at the very first start. Each writes AVITO_INBOX_STATE_SIZE(ids) bytes
+ * into one of two slots in turn; sequence number and CRC tell which is the newest whole one. save()
+ * must write a slot whole or not at all.
  *
  * Overlap and ring. A round ends with the horizon at overlap_s before the newest update, so that a
  * message that shows up a little late is still found; what lies behind the horizon is told apart by
  * the ring of ids. Give the ring what arrives within overlap_s at the worst. When it overflows, the
  * oldest id is forgotten: AVITO_INBOX_OVERRUN.
  *
- * Requests: one per round when nothing moved; for each new message a look at its chat and one
- * request for the message itself, so that the arena needs room for one message.
+ * Requests: one per round, for one row, when nothing has moved for overlap_s; else one for the
+ * newest chats and one for each chat that moved within the overlap; for each new message one more,
+ * for it alone, so that the arena needs room for one message only, and another look at its chat.
  *
  * Sending. avito_send_message() ends in one of three outcomes (>>8).
  *
  *   Promise. Not sent = the transport never accepted the request's last byte, or the server
  *   answered with a status known to precede storing (400, 401, 402, 403, 404, 413, 429). Sent = a
  *   2xx that decodes. Everything else after the last byte = cannot tell. A write is never repeated
- *   after its last byte, unless the service refused it for its token. Before a write on an idle
- *   connection the end of the stream is looked for, and a connection idle for too long is reopened
- *   first.
+ *   after its last byte, but where the service has refused it. Before a write on an idle connection
+ *   the end of the stream is looked for, and a connection idle for too long is reopened first.
  *
  * avito_confirm_sent() settles "cannot tell" by reading the chat back.
  *
@@ -927,10 +929,10 @@
  * Bytes behind the JSON are JSON. Text to send must be UTF-8, 1 to 1000 code points, not only
  * blanks. Enum words match exactly. HTTP/1.0 answers are taken; 1xx answers are passed over.
  *
- * Limits, beside those above: ids 255 bytes; 26 known keys per object; 10 nested models; error text
- * 95 bytes; an upload 24 MB (d); with .all_pages, pages overlap by 4 rows and the last 30 ids are
- * known (one that slid farther may come twice or be missed); 8 addresses tried per connect; 8
- * certificates in a chain; 32-bit lengths within an arena.
+ * Limits, beside those above: ids 255 bytes; error text 95 bytes; an upload 24 MB (d); with
+ * .all_pages, pages overlap by 4 rows and the last 30 ids are known (one that slid farther may come
+ * twice or be missed); 8 addresses tried per connect; 8 certificates in a chain; 32-bit lengths
+ * within an arena.
  *
  * Versions. MAJOR.MINOR.PATCH in AVITO_VERSION. Until 1.0 a minor version may change the interface.
  * From then on, within one major version, programs that use the public names go on compiling;
@@ -1081,7 +1083,7 @@ extern "C" {
 enum avito_error_code { AVITO_ERRORS(AVITO_ERROR_ENUM_) AVITO_ERR_NONE = 0 };
 #undef AVITO_ERROR_ENUM_
 
-/* Whether a call that changes something took effect (manual: "SENDING"). */
+/* Whether a call that changes something took effect (manual: >>8, >>12). */
 typedef enum avito_outcome {
     AVITO_NOT_SENT = 0,   /* it did not: safe to try again */
     AVITO_SENT,           /* it did */
@@ -1130,7 +1132,10 @@ typedef struct avito_arena {
     bool busy;        /* a call is filling it */
 } avito_arena;
 
+/* Over `size` bytes that must outlive it; up to 7 at each end are lost to alignment. */
 AVITO_API avito_arena avito_arena_of(void *memory, size_t size);
+
+/* All that was decoded into it is gone. Not while a call is filling it (.busy). */
 AVITO_API void avito_arena_reset(avito_arena *arena);
 
 /* True if `s` is the text `word`, byte for byte. */
@@ -1220,7 +1225,8 @@ typedef struct avito_account_options {
     void *ctx;                 /* first argument of every hook below */
     uint32_t (*clock_ms)(void *ctx);              /* required; monotonic, may wrap at 2^32 */
     int64_t (*unix_time)(void *ctx);              /* optional; <= 0: not known yet */
-    int (*entropy)(void *ctx, void *out, size_t len); /* AVITO_OK or an error; for uploads */
+    /* AVITO_OK or an error. For uploads, which need it, and the pauses between tries. */
+    int (*entropy)(void *ctx, void *out, size_t len);
     /* Called before a new pair is used; an error keeps the old one and ends the call (HOOK).
      * The refresh token rotates: write it to disk before returning AVITO_OK. */
     int (*save_token)(void *ctx, const avito_token *token);
@@ -1228,9 +1234,10 @@ typedef struct avito_account_options {
     int (*load_token)(void *ctx, avito_token *token);
     void (*lock)(void *ctx);                      /* optional, both or none */
     void (*unlock)(void *ctx);
-    /* One line per event (connect, request, answer, token), NUL-terminated, without secrets. */
+    /* One line of up to 63 bytes per event (request, answer, another try, token, end of a call),
+     * NUL-terminated, without secrets and without what was written. */
     void (*trace)(void *ctx, const char *line);
-    uint32_t renew_before_s;      /* renew so long before expiry; 0: 300 */
+    uint32_t renew_before_s;      /* renew so long before expiry, at most half its life; 0: 300 */
     uint32_t requests_per_minute; /* 0: no limit of our own */
 } avito_account_options;
 
@@ -1257,7 +1264,8 @@ typedef struct avito_account {
 
 AVITO_API avito_account_options avito_account_options_default(void);
 
-/* AVITO_OK or AVITO_ERR_OPTION_*. Copies the options; nothing to release. */
+/* AVITO_OK, OPTION_CREDENTIALS, _TOKENS, _HOST, _CLOCK, or ARGUMENT (lock without unlock). Copies the
+ * options, not what they point to; nothing to release. */
 AVITO_API int avito_account_init(avito_account *account, const avito_account_options *options);
 
 /* Bytes for a token buffer that takes tokens of up to `longest` bytes (Avito's have 40 today). Two
@@ -1836,8 +1844,8 @@ typedef struct avito_client {
 
 AVITO_API avito_client_options avito_client_options_default(void);
 
-/* AVITO_OK or AVITO_ERR_OPTION_*. Copies the options. The account, the transport and the window must
- * outlive the lane. */
+/* AVITO_OK, OPTION_TRANSPORT, OPTION_WINDOW, or ARGUMENT (error_body). Copies the options. The account,
+ * the transport and the window must outlive the lane. Sends nothing: the first call connects. */
 AVITO_API int avito_client_init(avito_client *client, avito_account *account,
                                 const avito_client_options *options);
 
@@ -1847,7 +1855,8 @@ AVITO_API void avito_client_close(avito_client *client);
 /* ---- step, wait, cancel ---- */
 
 /* Carries the call in progress on, without waiting. AVITO_AGAIN: not finished. Anything else is the
- * result of the call (AVITO_OK, AVITO_END or an error), given once; then AVITO_ERR_IDLE. */
+ * result of the call (AVITO_OK, AVITO_END or an error), given once; then AVITO_ERR_IDLE. After very
+ * much work it also says AVITO_AGAIN, with a deadline of 0, so that other lanes get their turn. */
 AVITO_API int avito_step(avito_client *client);
 
 /* After AVITO_AGAIN: what to wait for, as AVITO_WANT_* bits. 0 when nothing is in progress. */
@@ -1870,8 +1879,10 @@ AVITO_API const avito_error *avito_last_error(const avito_client *client);
  *
  * Every call works both ways. On a lane that may wait (the transport has wait(), never_wait is
  * false) it returns its result. On one that may not it returns AVITO_AGAIN, and avito_step() goes
- * on. Common results: AVITO_OK; AVITO_AGAIN; ARGUMENT, ID, TEXT, UTF8 (checked before a byte is
- * sent); BUSY; ARENA; any -3xx, -4xx, -5xx.
+ * on. Common results: AVITO_OK; AVITO_AGAIN; ARGUMENT, ID (checked before a byte is sent); BUSY;
+ * ARENA, where there is one; any -3xx, -4xx, -5xx; from fetching a token on the way TOKEN_ROOM and
+ * HOOK; from TLS TLS_ROOM, OPTION_TIME, OPTION_ENTROPY, OPTION_HOST. What else a call can end in is
+ * said with it. On an error `out` is not to be used, and the arena is as it was.
  *
  * Numbers and option structs are copied. Strings, id arrays, out-pointers, arenas and upload
  * sources are borrowed until the call ends. `out` may be NULL where it says "optional".
@@ -1880,7 +1891,8 @@ AVITO_API const avito_error *avito_last_error(const avito_client *client);
 /* ---- tokens ---- */
 
 /* Fetches a token with the client credentials (or by the refresh token, if the account has one) and
- * keeps it in the account. Every other call does this by itself when needed. `out` optional. */
+ * keeps it in the account. Every other call does this by itself when needed. `out` optional, its
+ * strings live in the account's token buffer. CREDENTIALS, REFRESH_TOKEN: refused. */
 AVITO_API int avito_get_token(avito_client *client, avito_token *out);
 
 /* Authorization code flow: trades the code from the redirect for a token pair. `out` optional. */
@@ -1891,16 +1903,21 @@ AVITO_API int avito_refresh_token(avito_client *client, avito_token *out);
 
 /* ---- user ---- */
 
+/* Whose token it is: out->id is the user_id of the other calls. */
 AVITO_API int avito_get_self(avito_client *client, avito_arena *arena, avito_self *out);
 
 /* ---- chats and messages ---- */
 
-/* `query` may be NULL: no filter, one page of 100. */
+/* A page of chats at once, or all pages with .all_pages. `query` may be NULL: no filter, one page of
+ * 100. One chat that breaks the model fails the call; avito_list_chats() passes over it. */
 AVITO_API int avito_get_chats(avito_client *client, int64_t user_id, const avito_chats_query *query,
                               avito_arena *arena, avito_chats *out);
+
+/* One chat, with everything. */
 AVITO_API int avito_get_chat(avito_client *client, int64_t user_id, const char *chat_id,
                              avito_arena *arena, avito_chat *out);
-/* Does not mark the chat as read. */
+
+/* A page of messages at once, newest first. Does not mark the chat as read. */
 AVITO_API int avito_get_messages(avito_client *client, int64_t user_id, const char *chat_id,
                                  const avito_messages_query *query, avito_arena *arena,
                                  avito_messages *out);
@@ -1912,7 +1929,10 @@ AVITO_API int avito_get_messages(avito_client *client, int64_t user_id, const ch
  * the list, or avito_list_end(). An element that does not fit the arena is AVITO_ERR_ARENA with its
  * id in error.text and the size that would do in error.needed; one that breaks the model is
  * AVITO_ERR_MODEL or AVITO_ERR_DUPLICATE: after these three the list goes on, avito_list_open()
- * stays true. Copy the ids, end the list, then answer. */
+ * stays true. Copy the ids, end the list, then answer.
+ *
+ * On a lane that may not wait, after AVITO_AGAIN, avito_next_*() again does what avito_step() does;
+ * `out` of the last one counts. */
 AVITO_API int avito_list_chats(avito_client *client, int64_t user_id,
                                const avito_chats_query *query, avito_arena *arena);
 AVITO_API int avito_next_chat(avito_client *client, avito_chat *out);
@@ -1943,9 +1963,12 @@ AVITO_API bool avito_list_has_more(const avito_client *client);
 
 #define AVITO_TEXT_MAX 1000u /* code points */
 
-/* Text of 1..AVITO_TEXT_MAX code points, not blank. `out` optional; `arena` may be NULL if `out` is. */
+/* Text of 1..AVITO_TEXT_MAX code points, not blank, else TEXT or UTF8. `out` optional: the message as
+ * the service stored it; `arena` may be NULL if `out` is. */
 AVITO_API int avito_send_message(avito_client *client, int64_t user_id, const char *chat_id,
                                  const char *text, avito_arena *arena, avito_message *out);
+
+/* `image_id` from avito_upload_image(); one image each. `out`, `arena` as above. */
 AVITO_API int avito_send_image_message(avito_client *client, int64_t user_id, const char *chat_id,
                                        const char *image_id, avito_arena *arena,
                                        avito_message *out);
@@ -1961,27 +1984,36 @@ AVITO_API size_t avito_split_text(const char *text);
  * AVITO_SENT, *found that message, and its id is to be remembered as claimed. AVITO_NOT_SENT: no such
  * message, the grace time is over, and everything since the baseline was seen. Otherwise
  * AVITO_CANNOT_TELL: ask again later. It tells that the account sent it, not who pressed the key.
- * Results as for lists; on an error *outcome is AVITO_CANNOT_TELL. */
+ * `found` and `outcome` are required; on an error *outcome is AVITO_CANNOT_TELL. The arena takes one
+ * message at a time. */
 AVITO_API int avito_confirm_sent(avito_client *client, int64_t user_id, const char *chat_id,
                                  const avito_sent_query *query, avito_arena *arena,
                                  avito_outcome *outcome, avito_message *found);
 
+/* Uploads one picture, in pieces, without ever holding it; `out` and `arena` are required. Needs the
+ * account's entropy (OPTION_ENTROPY) and, for large pictures, a longer total_timeout_ms. SOURCE: read()
+ * failed; TOO_LARGE, perhaps before all has left. */
 AVITO_API int avito_upload_image(avito_client *client, int64_t user_id,
                                  const avito_image_source *source, avito_arena *arena,
                                  avito_uploaded_image *out);
 
+/* All messages of the chat. */
 AVITO_API int avito_mark_chat_as_read(avito_client *client, int64_t user_id, const char *chat_id);
 
 /* Within one hour of sending. The row stays, with type `deleted`. */
 AVITO_API int avito_delete_message(avito_client *client, int64_t user_id, const char *chat_id,
                                    const char *message_id);
 
+/* URLs of voice messages, by id, in the server's order. The ids are those of avito_voice; the array and
+ * the ids are borrowed. */
 AVITO_API int avito_get_voice_files(avito_client *client, int64_t user_id,
                                     const char *const *voice_ids, size_t count,
                                     avito_arena *arena, avito_voice_files *out);
 
 /* ---- notifications ---- */
 
+/* `url`: https:// (or http://) and printable ASCII without blanks, else ID; it should hold a long
+ * secret (>>29). The server may answer CONFLICT to one that it has already. */
 AVITO_API int avito_subscribe_webhook(avito_client *client, const char *url);
 AVITO_API int avito_unsubscribe_webhook(avito_client *client, const char *url);
 AVITO_API int avito_get_webhook_subscriptions(avito_client *client, avito_arena *arena,
@@ -1994,6 +2026,8 @@ AVITO_API int avito_parse_webhook(const void *body, size_t len, avito_arena *are
 
 /* ---- blacklist ---- */
 
+/* `count` users, each with a reason and, if not 0, the listing that it was about. The API has no way
+ * to take them off again, nor to list them. */
 AVITO_API int avito_add_to_blacklist(avito_client *client, int64_t user_id,
                                      const avito_blacklist_user *users, size_t count);
 
@@ -2164,6 +2198,7 @@ typedef enum avito_message_class {
     AVITO_CLASS_UNSUPPORTED  /* a type that the API shows no content of, or a new one */
 } avito_message_class;
 
+/* The first that fits of: placeholder, deleted, own, system, unsupported, buyer. */
 AVITO_API avito_message_class avito_classify(const avito_message *message);
 
 typedef struct avito_inbox_options {
@@ -2172,8 +2207,9 @@ typedef struct avito_inbox_options {
     size_t state_cap;
     avito_arena *arena;      /* one message, or one chat without its texts, is decoded here */
     void *ctx;               /* first argument of both hooks */
-    /* Writes `len` bytes durably into slot 0 or 1, whole or not at all. One call per message accepted,
-     * and at most one per round that had messages. AVITO_OK or an error. */
+    /* Writes `len` bytes durably into slot 0 or 1, whole or not at all. One call per message accepted
+     * or passed over, at most one per round that had messages, and one or two at the very first
+     * start. AVITO_OK or an error. NULL, and load too: nothing is kept. */
     int (*save)(void *ctx, int slot, const void *data, size_t len);
     /* Reads what was saved into a slot; AVITO_END: nothing there. Called once for each at start. */
     int (*load)(void *ctx, int slot, void *data, size_t cap, size_t *len);
@@ -2242,8 +2278,12 @@ AVITO_API int avito_inbox_offer(avito_inbox *inbox, const avito_message *message
 /* A notification came, whatever was in it: poll now. */
 AVITO_API void avito_inbox_doorbell(avito_inbox *inbox);
 
+/* As avito_wants() and avito_deadline_ms() of the lane; between rounds AVITO_WANT_TIMER and the time to
+ * the next one. Go on by avito_inbox_next(), not by avito_step(). */
 AVITO_API int avito_inbox_wants(const avito_inbox *inbox);
 AVITO_API uint32_t avito_inbox_deadline_ms(const avito_inbox *inbox);
+
+/* AVITO_INBOX_* bits since you asked last. */
 AVITO_API unsigned avito_inbox_events(avito_inbox *inbox);
 
 /* ======================================================================= *
