@@ -8123,6 +8123,9 @@ static int avitoi_confirm(avito_client *c, int rc)
     }
     if (rc < 0) {
         c->priv.covered = false; /* one row that nobody could read: it may be the one */
+    } else if (m->direction == AVITO_DIRECTION_OUT && m->type == AVITO_MESSAGE_DELETED &&
+               m->created >= q->baseline_created) {
+        c->priv.covered = false; /* deleted since: it may have been the one */
     } else if (m->created < q->baseline_created ||
                (q->baseline_id != NULL && avito_str_equal(m->id, q->baseline_id))) {
         if (c->priv.covered && q->age_s >= grace) {
@@ -9470,7 +9473,7 @@ static bool avitoi_passes_over(avito_inbox *in, uint32_t created, const avito_me
 {
     const bool own = row != NULL && row->is_own;
     const bool read = row != NULL && !own && row->has_is_read && row->is_read;
-    if (created > avitoi_horizon(in)) {
+    if (created >= avitoi_horizon(in)) {
         return false;
     }
     if (read && in->priv.floor == 0) {

@@ -122,6 +122,9 @@ static int save_state(void *ctx, int slot, const void *data, size_t len)
         if (memcmp(w->slots[slot], data, len) == 0 && w->device.holding) {
             check_accepted(w, w->device.held); /* all that is new was written */
         }
+        if (memcmp(w->slots[slot], data, len) == 0 && !w->state_saved) {
+            check_first_save(w);
+        }
     }
     may_crash(w);
     write_slot(w, slot, data, len);
@@ -287,6 +290,7 @@ void device_crash(world *w)
     say(w, "power off");
     w->crashes++;
     w->crash_in = 0;
+    w->rate_until = 0;
     net_drop_all(w);
     forget(&d->tokens);
     forget(&d->state);
@@ -545,7 +549,10 @@ static void check_yes(world *w, const struct lane *l, const job *j)
 static void confirm_over(world *w, struct lane *l, int rc)
 {
     job *j = &w->jobs[l->job];
-    if (rc != AVITO_OK || l->outcome == AVITO_CANNOT_TELL) {
+    if (rc == AVITO_OK && l->outcome == AVITO_CANNOT_TELL && j->veiled &&
+        w->now - j->ended_ms > 90000) { /* it may be the one that was deleted */
+        job_over(w, l, JOB_GIVEN_UP_HALF, 0);
+    } else if (rc != AVITO_OK || l->outcome == AVITO_CANNOT_TELL) {
         job_over(w, l, JOB_UNSURE, 15000);
     } else if (l->outcome == AVITO_SENT) {
         check_yes(w, l, j);

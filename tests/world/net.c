@@ -206,8 +206,13 @@ static void wire_answer(world *w, wire *x)
             w->rate_told = w->now;
         }
     }
-    if (x->job >= 0 &&
-        ((x->status >= 400 && x->status < 405) || x->status == 413 || x->status == 429)) {
+}
+
+/* The status alone, which stands in the first twelve bytes, tells whether a write was refused. */
+static void wire_status(world *w, const wire *x)
+{
+    const int status = atoi(x->answer + 9);
+    if (x->job >= 0 && ((status >= 400 && status < 405) || status == 413 || status == 429)) {
         w->jobs[x->job].unsettled = false;
     }
 }
@@ -223,6 +228,9 @@ static void wire_received(world *w, struct link *k, const unsigned char *p, size
         }
         x->answer[x->answer_len++] = (char)*p;
         x->answer[x->answer_len] = '\0';
+        if (x->answer_len == 12) {
+            wire_status(w, x);
+        }
         if (x->answer_len > 15 && memcmp(x->answer + x->answer_len - 4, "\r\n\r\n", 4) == 0) {
             wire_answer(w, x);
         }

@@ -108,6 +108,10 @@ static void delete_one(world *w)
         const note *n = &w->notes[w->note_count - 1 - below(w, w->note_count < 30 ? w->note_count : 30)];
         happened(w, F_DELETED, -1);
         say(w, "%s is deleted", n->id);
+        for (size_t i = 0; i < w->job_count; i++) {
+            w->jobs[i].veiled =
+                w->jobs[i].veiled || (n->own && strcmp(w->jobs[i].chat, n->chat) == 0);
+        }
         (void)sim_delete(w->service, n->id);
     }
 }

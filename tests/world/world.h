@@ -158,6 +158,7 @@ typedef struct job {
     unsigned stored;    /* messages that they left there */
     int served_status;  /* what the service answered last; 0: nothing */
     bool unsettled;     /* a request left whole and no refusal came */
+    bool veiled;        /* a message of the account was deleted in its chat: who knows which */
     bool rivalled;      /* a person of the account wrote the same text */
     char claimed[48];   /* id of the message that is its own */
     bool by_confirm;    /* known by avito_confirm_sent() */
