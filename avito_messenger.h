@@ -2234,7 +2234,6 @@ typedef struct avito_inbox {
         uint64_t pending;     /* hash of the message in the caller's hands; 0: none */
         uint32_t oldest_created, oldest_row, pending_created, row_created, floor;
         uint32_t newest, scan_newest;          /* server time of the newest update */
-        uint32_t quiet_from_ms;                /* since when it is the same */
         uint32_t known_until;                  /* start from now: what is not newer is known */
         uint32_t wait_from_ms, wait_ms;        /* until the next round */
         uint32_t heard_ms;                     /* the last notification */
@@ -2242,8 +2241,8 @@ typedef struct avito_inbox {
         uint32_t events;
         int16_t round_error, row_error;
         uint8_t phase, then, restarts;
-        bool open, found, kept, given, marked, started, first_round, overrun, unsaved, settled, peek;
-        bool heard, offered;
+        bool open, found, kept, given, marked, started, first_round, overrun, unsaved, settled, quiet;
+        bool peek, heard, offered;
         char chat_id[68];
     } priv;
 } avito_inbox;
@@ -9311,6 +9310,7 @@ static int avitoi_round_complete(avito_inbox *in)
         horizon = horizon > newest ? newest : horizon; /* more may come in that second */
     }
     in->priv.overrun = false;
+    in->priv.quiet = in->priv.settled;
     if (horizon <= avitoi_horizon(in) && !begins) {
         return AVITO_AGAIN;
     }
@@ -9434,26 +9434,27 @@ static void avitoi_scan_row(avito_inbox *in, const avito_chat *chat)
     }
 }
 
-/* A quiet account: nothing has moved for as long as something may be late. Then the first row of the
- * chats is all that a round reads. */
-static bool avitoi_is_quiet(const avito_inbox *in)
+/* At the first list of a round. What shows up during the round is not covered by it. An account is
+ * quiet once a whole round began when nothing could be late any more, by the server's clock: until
+ * something moves, the first row of the chats is all that a round reads. */
+static void avitoi_round_begins(avito_inbox *in, bool peek)
 {
-    const uint32_t now = avitoi_now(in->client->account);
-    return in->priv.settled &&
-           avitoi_elapsed(now, in->priv.quiet_from_ms) / 1000u > in->o.overlap_s;
+    const int64_t date = in->client->priv.head.date;
+    in->priv.quiet = in->priv.quiet && in->priv.scan_newest == in->priv.newest;
+    in->priv.newest = in->priv.scan_newest;
+    if (!peek) {
+        in->priv.settled = date > (int64_t)in->priv.newest + (int64_t)in->o.overlap_s;
+    }
 }
 
 static int avitoi_scan_over(avito_inbox *in)
 {
-    const bool moved = in->priv.scan_newest != in->priv.newest || !in->priv.settled;
     const bool peek = in->priv.peek;
     in->priv.peek = false;
-    if (moved && in->priv.last_key == 0) { /* what shows up during the round is not covered by it */
-        in->priv.newest = in->priv.scan_newest;
-        in->priv.quiet_from_ms = avitoi_now(in->client->account);
-        in->priv.settled = true;
+    if (in->priv.last_key == 0) {
+        avitoi_round_begins(in, peek);
     }
-    if (peek && moved) {
+    if (peek && !in->priv.quiet) {
         return avitoi_enter(in, AVITOI_IN_SCAN);
     }
     if (peek || !in->priv.found) {
@@ -9715,7 +9716,7 @@ static int avitoi_inbox_wait(avito_inbox *in)
     in->priv.last_key = 0;
     in->priv.restarts = 0;
     in->priv.round_error = AVITO_OK;
-    in->priv.peek = in->priv.started && avitoi_is_quiet(in);
+    in->priv.peek = in->priv.started && in->priv.quiet;
     return avitoi_enter(in, in->priv.started ? AVITOI_IN_SCAN : AVITOI_IN_START);
 }
 
@@ -9801,7 +9802,6 @@ AVITO_API int avito_inbox_accept(avito_inbox *inbox)
         return rc;
     }
     inbox->priv.unsaved = true;
-    inbox->priv.settled = false;
     inbox->priv.row_error = AVITO_OK;
     if (inbox->priv.offered) { /* it did not come from the chat in work */
         inbox->priv.offered = false;
@@ -9847,6 +9847,7 @@ AVITO_API void avito_inbox_doorbell(avito_inbox *inbox)
     inbox->priv.heard_ms = avitoi_now(inbox->client->account);
     inbox->priv.wait_ms = 0;
     inbox->priv.settled = false;
+    inbox->priv.quiet = false;
 }
 
 AVITO_API int avito_inbox_wants(const avito_inbox *inbox)
