@@ -180,6 +180,7 @@ void people_act(world *w)
 {
     if (w->calm) {
         sim_live(w->service)->visible_after_ms = 0;
+        sim_live(w->service)->rate_per_minute = 0;
         w->storm_until = 0;
         return;
     }
