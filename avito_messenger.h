@@ -4077,11 +4077,14 @@ static void avitoi_begin_string(struct avitoi_json *j, unsigned role, bool cutta
         if (!j->measuring && mem->low < limit) {
             j->dst = mem->low_base + mem->low;
             j->room = limit - mem->low - 1u;
-        } else if (avitoi_in_element(j) && j->level == 3 && avitoi_top(j)->field == 0 &&
-                   j->low_mark + j->frames[2].mark < mem->low_cap) {
-            /* The id of an element that does not fit: over what was stored of it. */
-            j->dst = mem->low_base + j->low_mark;
-            j->room = mem->low_cap - j->frames[2].mark - j->low_mark - 1u;
+        } else {
+            j->measuring = true; /* not even for the NUL of an empty string */
+            if (avitoi_in_element(j) && j->level == 3 && avitoi_top(j)->field == 0 &&
+                j->low_mark + j->frames[2].mark < mem->low_cap) {
+                /* The id of an element that does not fit: over what was stored of it. */
+                j->dst = mem->low_base + j->low_mark;
+                j->room = mem->low_cap - j->frames[2].mark - j->low_mark - 1u;
+            }
         }
         if (j->cutting && j->cut_at < j->room) {
             j->room = j->cut_at;
@@ -7302,7 +7305,8 @@ static int avitoi_on_body_end(avito_client *c)
     rc = avitoi_json_end(j);
     if (token) {
         if (rc == AVITO_ERR_ARENA) {
-            c->error.needed = avitoi_align(j->mem.low / 2u);
+            /* AVITO_TOKENS_SIZE() of this, halved, holds it. */
+            c->error.needed = j->mem.low > 66u ? (j->mem.low - 65u) / 2u : 1u;
             return AVITO_ERR_TOKEN_ROOM;
         }
         return rc < 0 ? rc : avitoi_token_came(c);

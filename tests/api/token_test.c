@@ -1,0 +1,777 @@
+/*
+ * Tokens: when they are fetched, renewed, stored and given up; one request in flight for any number
+ * of lanes; and that nothing secret is ever shown.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "support/dump.h"
+#include "support/lane.h"
+
+#define T1 "{\"access_token\":\"first-token-000000\",\"expires_in\":86400,\"token_type\":\"Bearer\"}"
+#define T2 "{\"access_token\":\"second-token-11111\",\"expires_in\":86400,\"token_type\":\"Bearer\"}"
+#define P1 "{\"access_token\":\"pair-token-222222\",\"refresh_token\":\"pair-refresh-3333\",\"expires_in\":86400}"
+#define ME "{\"id\":7}"
+#define EXPIRED    "{\"result\":{\"status\":false,\"message\":\"access token expired\"}}"
+#define PERMISSION "{\"error\":{\"message\":\"Permission denied\"}}"
+
+static avito_self self;
+
+static void expect_post(struct script *s, const char *grant_and_more)
+{
+    char text[600], body[400];
+
+    (void)snprintf(body, sizeof body, "%s&client_id=" LANE_ID "&client_secret=" LANE_SECRET, grant_and_more);
+    (void)snprintf(text, sizeof text,
+                   "POST /token HTTP/1.1\r\nHost: api.avito.ru\r\n"
+                   "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: %zu\r\n\r\n%s",
+                   strlen(body), body);
+    script_expect(s, text, strlen(text));
+}
+
+static void fetch(struct script *s, int status, const char *answer)
+{
+    expect_post(s, "grant_type=client_credentials");
+    script_answer_json(s, status, answer, strlen(answer));
+}
+
+static void refresh(struct script *s, const char *token, int status, const char *answer)
+{
+    char grant[200];
+
+    (void)snprintf(grant, sizeof grant, "grant_type=refresh_token&refresh_token=%s", token);
+    expect_post(s, grant);
+    script_answer_json(s, status, answer, strlen(answer));
+}
+
+static void ask_self(struct script *s, const char *token, int status, const char *answer)
+{
+    char text[2500];
+
+    (void)snprintf(text, sizeof text,
+                   "GET /core/v1/accounts/self HTTP/1.1\r\nHost: api.avito.ru\r\nAuthorization: Bearer %s\r\n"
+                   "\r\n", token);
+    script_expect(s, text, strlen(text));
+    script_answer_json(s, status, answer, strlen(answer));
+}
+
+static void expect(struct lane *l, int expected)
+{
+    int rc;
+
+    self.id = 0;
+    rc = lane_run(l, avito_get_self(&l->client, &l->arena, &self));
+    if (rc != expected) {
+        fail_msg("%s: %s", dump_result_name(rc), avito_last_error(&l->client)->text);
+    }
+    assert_int_equal(avito_last_error(&l->client)->code, expected);
+    assert_int_equal(self.id, expected == AVITO_OK ? 7 : 0);
+}
+
+static void all_played(struct lane *l)
+{
+    assert_null(script_problem_open(&l->script, true));
+    lane_free(l);
+}
+
+static void begin(struct lane *l, bool no_token)
+{
+    lane_init(l, 512);
+    l->no_token = no_token;
+    script_connect(&l->script);
+}
+
+/* ---- when ---- */
+
+static void test_fetched_when_missing_and_kept(void **state)
+{
+    struct lane l;
+
+    (void)state;
+    begin(&l, true);
+    fetch(&l.script, 200, T1);
+    ask_self(&l.script, "first-token-000000", 200, ME);
+    ask_self(&l.script, "first-token-000000", 200, ME);
+    expect(&l, AVITO_OK);
+    expect(&l, AVITO_OK);
+    assert_int_equal(l.loads, 1);
+    assert_int_equal(l.saves, 1);
+    assert_string_equal(l.saved_access, "first-token-000000");
+    all_played(&l);
+}
+
+static void test_stored_token_is_used(void **state)
+{
+    struct lane l;
+
+    (void)state;
+    begin(&l, false);
+    ask_self(&l.script, LANE_TOKEN, 200, ME);
+    expect(&l, AVITO_OK);
+    assert_int_equal(l.loads, 1);
+    assert_int_equal(l.saves, 0);
+    all_played(&l);
+}
+
+static void test_renewed_ahead_of_expiry(void **state)
+{
+    static const struct {
+        uint32_t later_s;
+        bool renewed;
+    } rows[] = {{0, false}, {3600 - 301, false}, {3600 - 300, true}, {3600, true}, {90000, true}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct lane l;
+        begin(&l, true);
+        l.options.keep_alive_ms = UINT32_MAX;
+        lane_again(&l, 512);
+        fetch(&l.script, 200, "{\"access_token\":\"hour\",\"expires_in\":\"3600\"}");
+        ask_self(&l.script, "hour", 200, ME);
+        if (rows[i].renewed) {
+            fetch(&l.script, 200, T2);
+        }
+        ask_self(&l.script, rows[i].renewed ? "second-token-11111" : "hour", 200, ME);
+        expect(&l, AVITO_OK);
+        clock_advance(&l.clock, rows[i].later_s * 1000u);
+        expect(&l, AVITO_OK);
+        all_played(&l);
+    }
+}
+
+/* A life shorter than the margin must not end in fetching for ever. */
+static void test_short_lives(void **state)
+{
+    static const int lives[] = {1, 2, 60, 299, 300, 301};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof lives / sizeof lives[0]; i++) {
+        struct lane l;
+        char token[100];
+        (void)snprintf(token, sizeof token, "{\"access_token\":\"short\",\"expires_in\":%d}", lives[i]);
+        begin(&l, true);
+        fetch(&l.script, 200, token);
+        ask_self(&l.script, "short", 200, ME);
+        ask_self(&l.script, "short", 200, ME);
+        expect(&l, AVITO_OK);
+        expect(&l, AVITO_OK);
+        all_played(&l);
+    }
+}
+
+/* Every look at the clock takes longer than the token lives: one fetch, one use. */
+static void test_life_shorter_than_a_call(void **state)
+{
+    struct lane l;
+
+    (void)state;
+    begin(&l, true);
+    l.clock.ms_per_call = 1500;
+    fetch(&l.script, 200, "{\"access_token\":\"fly\",\"expires_in\":1}");
+    ask_self(&l.script, "fly", 200, ME);
+    expect(&l, AVITO_OK);
+    all_played(&l);
+}
+
+/* ---- refusals ---- */
+
+static void test_renewed_once_when_refused(void **state)
+{
+    static const struct {
+        int status;
+        const char *body;
+    } rows[] = {{401, "{\"error\":{\"code\":401,\"message\":\"Unauthorized\"}}"}, {403, EXPIRED}, {403, ""},
+                {401, PERMISSION}, {403, "<html>no</html>"}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct lane l;
+        begin(&l, false);
+        ask_self(&l.script, LANE_TOKEN, rows[i].status, rows[i].body);
+        fetch(&l.script, 200, T1);
+        ask_self(&l.script, "first-token-000000", 200, ME);
+        expect(&l, AVITO_OK);
+        assert_string_equal(avito_last_error(&l.client)->text, "");
+        all_played(&l);
+    }
+}
+
+static void test_second_refusal_is_the_callers(void **state)
+{
+    struct lane l;
+
+    (void)state;
+    begin(&l, false);
+    ask_self(&l.script, LANE_TOKEN, 403, EXPIRED);
+    fetch(&l.script, 200, T1);
+    ask_self(&l.script, "first-token-000000", 403, EXPIRED);
+    script_connect(&l.script);
+    ask_self(&l.script, "first-token-000000", 401, "{}"); /* and it does not fetch one per call */
+    expect(&l, AVITO_ERR_FORBIDDEN);
+    assert_string_equal(avito_last_error(&l.client)->text, "access token expired");
+    expect(&l, AVITO_ERR_UNAUTHORIZED);
+    all_played(&l);
+}
+
+static void test_permission_is_not_a_matter_of_tokens(void **state)
+{
+    struct lane l;
+
+    (void)state;
+    begin(&l, false);
+    ask_self(&l.script, LANE_TOKEN, 403, PERMISSION);
+    expect(&l, AVITO_ERR_FORBIDDEN);
+    assert_int_equal(avito_last_error(&l.client)->http_status, 403);
+    assert_string_equal(avito_last_error(&l.client)->text, "Permission denied");
+    all_played(&l);
+}
+
+/* A send that was refused for its token was not stored: it is written again, once. */
+static void test_refused_send_is_repeated(void **state)
+{
+    static const char body[] = "{\"message\":{\"text\":\"hi\"},\"type\":\"text\"}";
+    static const char *const tokens[] = {LANE_TOKEN, "first-token-000000"};
+    struct lane l;
+    avito_message m;
+
+    (void)state;
+    begin(&l, false);
+    for (int i = 0; i < 2; i++) {
+        char text[500];
+        (void)snprintf(text, sizeof text,
+                       "POST /messenger/v1/accounts/1/chats/c/messages HTTP/1.1\r\nHost: api.avito.ru\r\n"
+                       "Authorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n"
+                       "\r\n%s", tokens[i], strlen(body), body);
+        script_expect(&l.script, text, strlen(text));
+        if (i == 0) {
+            script_answer_json(&l.script, 401, "{}", 2);
+            fetch(&l.script, 200, T1);
+        }
+    }
+    script_answer_json(&l.script, 200, "{\"id\":\"m\"}", 10);
+    assert_int_equal(lane_run(&l, avito_send_message(&l.client, 1, "c", "hi", &l.arena, &m)), AVITO_OK);
+    all_played(&l);
+}
+
+static void test_token_requests_that_fail(void **state)
+{
+    static const struct {
+        int status;
+        const char *body;
+        int result;
+        const char *text;
+    } rows[] = {
+        {401, "{\"error\":\"invalid_client\"}", AVITO_ERR_CREDENTIALS, "invalid_client"},
+        {400, "{\"error\":{\"code\":400,\"message\":\"bad\"}}", AVITO_ERR_CREDENTIALS, "bad"},
+        {403, "no", AVITO_ERR_CREDENTIALS, "no"},
+        {200, "{\"error\":\"invalid_client\"}", AVITO_ERR_CREDENTIALS, "invalid_client"},
+        {500, "{}", AVITO_ERR_SERVER, NULL},
+        {503, "", AVITO_ERR_SERVER, NULL},
+        {429, "", AVITO_ERR_RATE, NULL},
+        {302, "", AVITO_ERR_REDIRECT, NULL},
+        {200, "", AVITO_ERR_EMPTY, NULL},
+        {200, "<html>", AVITO_ERR_JSON, NULL},
+        {200, "[]", AVITO_ERR_MODEL, NULL},
+        {200, "{\"access_token\":5}", AVITO_ERR_MODEL, NULL},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct lane l;
+        begin(&l, true);
+        fetch(&l.script, rows[i].status, rows[i].body);
+        script_connect(&l.script);
+        fetch(&l.script, 200, T1);
+        ask_self(&l.script, "first-token-000000", 200, ME);
+        expect(&l, rows[i].result);
+        if (rows[i].text != NULL) {
+            assert_string_equal(avito_last_error(&l.client)->text, rows[i].text);
+        }
+        assert_int_equal(avito_last_error(&l.client)->http_status, rows[i].status);
+        assert_int_equal(avito_last_error(&l.client)->outcome, AVITO_NOT_SENT);
+        assert_int_equal(l.saves, 0);
+        if (l.script.open) { /* the connection may be kept after a refusal */
+            avito_client_close(&l.client);
+        }
+        expect(&l, AVITO_OK); /* nothing is left of it */
+        all_played(&l);
+    }
+}
+
+/* ---- hooks, rotation ---- */
+
+static void test_refresh_token_rotates(void **state)
+{
+    struct lane l;
+
+    (void)state;
+    begin(&l, false);
+    l.stored_refresh = "old/refresh+1";
+    ask_self(&l.script, LANE_TOKEN, 403, EXPIRED);
+    refresh(&l.script, "old%2Frefresh%2B1", 200, P1);
+    ask_self(&l.script, "pair-token-222222", 200, ME);
+    expect(&l, AVITO_OK);
+    assert_int_equal(l.saves, 1);
+    assert_string_equal(l.saved_access, "pair-token-222222");
+    assert_string_equal(l.saved_refresh, "pair-refresh-3333");
+    all_played(&l);
+}
+
+/* An answer without a refresh token leaves the old one in force. */
+static void test_refresh_answer_without_refresh_token(void **state)
+{
+    struct lane l;
+    avito_token token;
+
+    (void)state;
+    begin(&l, false);
+    l.stored_refresh = "keeps";
+    refresh(&l.script, "keeps", 200, T1);
+    refresh(&l.script, "keeps", 200, T2);
+    assert_int_equal(lane_run(&l, avito_refresh_token(&l.client, &token)), AVITO_OK);
+    assert_string_equal(token.access_token.ptr, "first-token-000000");
+    assert_string_equal(token.refresh_token.ptr, "keeps");
+    assert_string_equal(l.saved_refresh, "keeps");
+    assert_int_equal(lane_run(&l, avito_refresh_token(&l.client, &token)), AVITO_OK);
+    assert_string_equal(token.access_token.ptr, "second-token-11111");
+    all_played(&l);
+}
+
+/* The pair is saved before it is used; if that fails the old one stays. */
+static void test_save_that_fails(void **state)
+{
+    struct lane l;
+    avito_token token;
+
+    (void)state;
+    begin(&l, false);
+    l.stored_refresh = "old";
+    l.save_result = -77;
+    refresh(&l.script, "old", 200, P1);
+    script_connect(&l.script);
+    ask_self(&l.script, LANE_TOKEN, 200, ME);
+    assert_int_equal(lane_run(&l, avito_refresh_token(&l.client, &token)), AVITO_ERR_HOOK);
+    assert_int_equal(avito_last_error(&l.client)->detail, -77);
+    assert_int_equal(l.saves, 1);
+    expect(&l, AVITO_OK);
+    all_played(&l);
+}
+
+static void test_exchange_code(void **state)
+{
+    struct lane l;
+    avito_token token;
+
+    (void)state;
+    begin(&l, true);
+    expect_post(&l.script, "grant_type=authorization_code&code=abc");
+    script_answer_json(&l.script, 200, P1, strlen(P1));
+    ask_self(&l.script, "pair-token-222222", 403, EXPIRED);
+    script_connect(&l.script);
+    clock_advance(&l.clock, 1);
+    assert_int_equal(lane_run(&l, avito_exchange_code(&l.client, "abc", &token)), AVITO_OK);
+    assert_string_equal(token.refresh_token.ptr, "pair-refresh-3333");
+    assert_int_equal(token.expires_in, 86400);
+    assert_int_equal(token.expires_at, l.clock.unix_s + 86400);
+    expect(&l, AVITO_ERR_FORBIDDEN); /* a token just fetched is not renewed at once */
+    lane_free(&l);
+}
+
+static void test_refresh_without_a_refresh_token(void **state)
+{
+    struct lane l;
+
+    (void)state;
+    begin(&l, false);
+    assert_int_equal(avito_refresh_token(&l.client, NULL), AVITO_ERR_REFRESH_TOKEN);
+    assert_int_equal(l.script.connects, 0);
+    lane_free(&l);
+}
+
+static void test_refused_refresh_token(void **state)
+{
+    struct lane l;
+
+    (void)state;
+    begin(&l, false);
+    l.stored_refresh = "spent";
+    refresh(&l.script, "spent", 400, "{\"error\":\"invalid_grant\"}");
+    assert_int_equal(lane_run(&l, avito_refresh_token(&l.client, NULL)), AVITO_ERR_REFRESH_TOKEN);
+    assert_string_equal(avito_last_error(&l.client)->text, "invalid_grant");
+    lane_free(&l);
+}
+
+/* ---- sizes ---- */
+
+static void test_long_token_through_a_small_window(void **state)
+{
+    struct lane l;
+    char token[1025], answer[1200];
+
+    (void)state;
+    memset(token, 'T', sizeof token - 1);
+    token[sizeof token - 1] = '\0';
+    (void)snprintf(answer, sizeof answer, "{\"access_token\":\"%s\",\"expires_in\":86400}", token);
+    begin(&l, true);
+    l.script.send_piece = 100;
+    l.script.recv_piece = 3;
+    fetch(&l.script, 200, answer);
+    ask_self(&l.script, token, 200, ME);
+    expect(&l, AVITO_OK);
+    assert_string_equal(l.saved_access, token);
+    all_played(&l);
+}
+
+/* Every size of the token buffer: an error that names a size, which is enough, or the right token. */
+static void test_every_size_of_the_token_buffer(void **state)
+{
+    static const char answer[] = "{\"access_token\":\"0123456789012345678901234567890123456789\","
+                                 "\"refresh_token\":\"abcdefghijabcdefghijabcdefghijabcdefghij\","
+                                 "\"token_type\":\"Bearer\",\"scope\":\"messenger:read,messenger:write\","
+                                 "\"expires_in\":86400}";
+    size_t worked = 0, needed = 0;
+
+    (void)state;
+    for (size_t cap = AVITO_TOKENS_SIZE(1); cap <= AVITO_TOKENS_SIZE(60); cap++) {
+        struct guard tokens = guard_end(cap);
+        struct lane l;
+        avito_token token;
+        int rc;
+        lane_init(&l, 512);
+        l.no_token = true;
+        l.account_options.tokens = tokens.data;
+        l.account_options.tokens_cap = cap;
+        lane_exchange(&l, 200, answer, sizeof answer - 1);
+        lane_again(&l, 512);
+        rc = lane_run(&l, avito_get_token(&l.client, &token));
+        if (rc == AVITO_OK) {
+            assert_string_equal(token.access_token.ptr, "0123456789012345678901234567890123456789");
+            assert_string_equal(token.refresh_token.ptr, "abcdefghijabcdefghijabcdefghijabcdefghij");
+            assert_string_equal(token.scope.ptr, "messenger:read,messenger:write");
+            worked = worked != 0 ? worked : cap;
+        } else {
+            assert_int_equal(rc, AVITO_ERR_TOKEN_ROOM);
+            assert_int_equal(worked, 0);
+            assert_in_range(avito_last_error(&l.client)->needed, 1, 60);
+            needed = avito_last_error(&l.client)->needed;
+            assert_true(AVITO_TOKENS_SIZE(needed) > cap);
+            assert_int_equal(l.saves, 0);
+        }
+        lane_free(&l);
+        guard_free(&tokens);
+    }
+    assert_int_equal(worked, AVITO_TOKENS_SIZE(needed));
+    assert_true(needed <= 40);
+}
+
+/* Every member that is known, at once: the rest of the window must do for reading them. */
+static void test_answer_with_every_member(void **state)
+{
+    static const char answer[] = "{\"access_token\":\"t\",\"refresh_token\":\"r\",\"token_type\":\"Bearer\","
+                                 "\"scope\":\"s\",\"expires_in\":86400,\"error\":\"\",\"other\":[1,{}]}";
+    struct lane l;
+    avito_token token;
+
+    (void)state;
+    lane_init(&l, 512);
+    lane_exchange(&l, 200, answer, sizeof answer - 1);
+    assert_int_equal(lane_run(&l, avito_get_token(&l.client, &token)), AVITO_OK);
+    assert_string_equal(token.scope.ptr, "s");
+    lane_free(&l);
+}
+
+/* ---- several lanes ---- */
+
+enum { LANES = 4 };
+
+struct lanes {
+    struct lane l[LANES];
+    avito_self self[LANES];
+    int rc[LANES];
+};
+
+static void lanes_init(struct lanes *s, bool no_token)
+{
+    for (int i = 0; i < LANES; i++) {
+        lane_init(&s->l[i], 512);
+        s->l[i].script.clock = &s->l[0].clock;
+        s->l[i].script.again = true;
+        script_connect(&s->l[i].script);
+    }
+    s->l[0].no_token = no_token;
+}
+
+static void lanes_start(struct lanes *s)
+{
+    for (int i = 0; i < LANES; i++) {
+        assert_int_equal(avito_client_init(&s->l[i].client, &s->l[0].account, &s->l[i].options), AVITO_OK);
+        s->rc[i] = avito_get_self(&s->l[i].client, &s->l[i].arena, &s->self[i]);
+    }
+}
+
+static void lanes_run(struct lanes *s)
+{
+    bool moving = true;
+
+    for (int round = 0; moving; round++) {
+        moving = false;
+        assert_true(round < 5000);
+        for (int i = 0; i < LANES; i++) {
+            if (s->rc[i] == AVITO_AGAIN) {
+                assert_int_not_equal(avito_wants(&s->l[i].client), 0);
+                s->rc[i] = avito_step(&s->l[i].client);
+                moving = true;
+            }
+        }
+    }
+}
+
+static void lanes_free(struct lanes *s)
+{
+    for (int i = 0; i < LANES; i++) {
+        assert_null(script_problem_open(&s->l[i].script, true));
+        lane_free(&s->l[i]);
+    }
+    free(s);
+}
+
+static void test_one_fetch_for_all_lanes(void **state)
+{
+    struct lanes *s = calloc(1, sizeof *s);
+
+    (void)state;
+    lanes_init(s, true);
+    fetch(&s->l[0].script, 200, T1);
+    for (int i = 0; i < LANES; i++) {
+        ask_self(&s->l[i].script, "first-token-000000", 200, ME);
+    }
+    lanes_start(s);
+    for (int i = 1; i < LANES; i++) {
+        assert_int_equal(s->rc[i], AVITO_AGAIN);
+        assert_int_equal(avito_wants(&s->l[i].client), AVITO_WANT_ACCOUNT);
+        assert_int_equal(s->l[i].script.connects, 0);
+    }
+    lanes_run(s);
+    for (int i = 0; i < LANES; i++) {
+        assert_int_equal(s->rc[i], AVITO_OK);
+        assert_int_equal(s->self[i].id, 7);
+    }
+    lanes_free(s);
+}
+
+/* Whoever is left does it: after a cancel, a broken connection, a closed client. */
+static void test_the_duty_is_handed_over(void **state)
+{
+    (void)state;
+    for (int how = 0; how < 3; how++) {
+        struct lanes *s = calloc(1, sizeof *s);
+        lanes_init(s, true);
+        if (how == 0) {
+            expect_post(&s->l[0].script, "grant_type=client_credentials");
+            script_fail(&s->l[0].script, AVITO_ERR_RECV, 104);
+        } else {
+            fetch(&s->l[0].script, 200, T2);
+        }
+        fetch(&s->l[1].script, 200, T1);
+        for (int i = 1; i < LANES; i++) {
+            ask_self(&s->l[i].script, "first-token-000000", 200, ME);
+        }
+        lanes_start(s);
+        assert_int_equal(s->rc[0], AVITO_AGAIN);
+        if (how == 1) {
+            avito_cancel(&s->l[0].client);
+            s->rc[0] = AVITO_ERR_CANCELLED;
+        } else if (how == 2) {
+            avito_client_close(&s->l[0].client);
+            s->rc[0] = AVITO_ERR_CANCELLED;
+        }
+        lanes_run(s);
+        assert_true(s->rc[0] < 0);
+        for (int i = 1; i < LANES; i++) {
+            assert_int_equal(s->rc[i], AVITO_OK);
+        }
+        s->l[0].script.step = s->l[0].script.step_count; /* it was not played to its end */
+        lanes_free(s);
+    }
+}
+
+/* What the server said about the credentials holds for those who waited for it. */
+static void test_refused_credentials_are_asked_about_once(void **state)
+{
+    struct lanes *s = calloc(1, sizeof *s);
+
+    (void)state;
+    lanes_init(s, true);
+    fetch(&s->l[0].script, 401, "{\"error\":\"invalid_client\"}");
+    for (int i = 1; i < LANES; i++) {
+        s->l[i].script.step = s->l[i].script.step_count; /* nothing is to be asked */
+    }
+    lanes_start(s);
+    lanes_run(s);
+    for (int i = 0; i < LANES; i++) {
+        assert_int_equal(s->rc[i], AVITO_ERR_CREDENTIALS);
+        assert_int_equal(s->l[i].script.connects, i == 0 ? 1 : 0);
+    }
+    lanes_free(s);
+}
+
+/* All lanes are refused with the old token: one renews, the others only try again. */
+static void test_refusals_of_an_older_token(void **state)
+{
+    struct lanes *s = calloc(1, sizeof *s);
+
+    (void)state;
+    lanes_init(s, false);
+    for (int i = 0; i < LANES; i++) {
+        ask_self(&s->l[i].script, LANE_TOKEN, 403, EXPIRED);
+        if (i == 0) {
+            fetch(&s->l[i].script, 200, T1);
+        }
+        ask_self(&s->l[i].script, "first-token-000000", 200, ME);
+    }
+    lanes_start(s);
+    lanes_run(s);
+    for (int i = 0; i < LANES; i++) {
+        assert_int_equal(s->rc[i], AVITO_OK);
+    }
+    lanes_free(s);
+}
+
+/* ---- secrets ---- */
+
+static bool shows(const char *text, const char *secret)
+{
+    /* ten bytes of a secret are too many */
+    for (size_t i = 0; i + 10 <= strlen(secret); i++) {
+        char part[11] = {0};
+        memcpy(part, secret + i, 10);
+        if (strstr(text, part) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* An answer that repeats the token or the secret, anywhere in it, cut anywhere. */
+static void test_secrets_are_masked(void **state)
+{
+    static const char *const secrets[] = {LANE_TOKEN, LANE_SECRET};
+    char body[600];
+
+    (void)state;
+    for (size_t pad = 0; pad < 300; pad += 3) {
+        for (size_t k = 0; k < 4; k++) {
+            const char *secret = secrets[k % 2];
+            int n = snprintf(body, sizeof body, k < 2 ? "%.*s %s" : "{\"error\":{\"message\":\"%.*s %s\"}}",
+                             (int)pad, "................................................................"
+                             "........................................................................."
+                             "........................................................................."
+                             "........................................................................."
+                             "..................................", secret);
+            for (int cut = 0; cut < 2; cut++) {
+                struct lane l;
+                begin(&l, false);
+                script_request(&l.script);
+                if (cut == 0) {
+                    script_answer_json(&l.script, 400, body, (size_t)n);
+                } else {
+                    script_answer(&l.script, "HTTP/1.1 400 No\r\nContent-Length: 999\r\n\r\n", 40);
+                    script_answer(&l.script, body, (size_t)n);
+                    script_end(&l.script);
+                }
+                expect(&l, cut == 0 ? AVITO_ERR_BAD_REQUEST : AVITO_ERR_CLOSED);
+                assert_false(shows(avito_last_error(&l.client)->text, secret));
+                assert_false(shows(l.error_body, secret));
+                assert_false(shows(l.trace, secret));
+                lane_free(&l);
+            }
+        }
+    }
+}
+
+static void test_trace_has_no_secrets(void **state)
+{
+    struct lane l;
+
+    (void)state;
+    begin(&l, false);
+    l.stored_refresh = "refresh-token-of-the-trace-test";
+    ask_self(&l.script, LANE_TOKEN, 403, EXPIRED);
+    refresh(&l.script, "refresh-token-of-the-trace-test", 200, P1);
+    ask_self(&l.script, "pair-token-222222", 200, ME);
+    expect(&l, AVITO_OK);
+    assert_non_null(strstr(l.trace, "get_self"));
+    assert_non_null(strstr(l.trace, "refresh_token"));
+    assert_false(shows(l.trace, LANE_TOKEN));
+    assert_false(shows(l.trace, LANE_SECRET));
+    assert_false(shows(l.trace, "pair-token-222222"));
+    assert_false(shows(l.trace, "pair-refresh-3333"));
+    assert_false(shows(l.trace, "refresh-token-of-the-trace-test"));
+    all_played(&l);
+}
+
+static void test_authorize_url(void **state)
+{
+    static const char url[] = "https://avito.ru/oauth?response_type=code&client_id=" LANE_ID
+                              "&scope=messenger%3Aread%2Cmessenger%3Awrite&state=a%26b";
+    struct lane l;
+
+    (void)state;
+    lane_init(&l, 512);
+    for (size_t cap = 0; cap <= sizeof url + 3; cap++) {
+        struct guard out = guard_end(cap);
+        size_t len = 0;
+        int rc = avito_authorize_url(&l.account, "messenger:read,messenger:write", "a&b", (char *)out.data,
+                                     cap, &len);
+        assert_int_equal(rc, cap >= sizeof url ? AVITO_OK : AVITO_ERR_ROOM);
+        if (rc == AVITO_OK) {
+            assert_string_equal((char *)out.data, url);
+            assert_int_equal(len, sizeof url - 1);
+        } else {
+            assert_int_equal(len, sizeof url);
+        }
+        guard_free(&out);
+    }
+    lane_free(&l);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_fetched_when_missing_and_kept),
+        cmocka_unit_test(test_stored_token_is_used),
+        cmocka_unit_test(test_renewed_ahead_of_expiry),
+        cmocka_unit_test(test_short_lives),
+        cmocka_unit_test(test_life_shorter_than_a_call),
+        cmocka_unit_test(test_renewed_once_when_refused),
+        cmocka_unit_test(test_second_refusal_is_the_callers),
+        cmocka_unit_test(test_permission_is_not_a_matter_of_tokens),
+        cmocka_unit_test(test_refused_send_is_repeated),
+        cmocka_unit_test(test_token_requests_that_fail),
+        cmocka_unit_test(test_refresh_token_rotates),
+        cmocka_unit_test(test_refresh_answer_without_refresh_token),
+        cmocka_unit_test(test_save_that_fails),
+        cmocka_unit_test(test_exchange_code),
+        cmocka_unit_test(test_refresh_without_a_refresh_token),
+        cmocka_unit_test(test_refused_refresh_token),
+        cmocka_unit_test(test_long_token_through_a_small_window),
+        cmocka_unit_test(test_every_size_of_the_token_buffer),
+        cmocka_unit_test(test_answer_with_every_member),
+        cmocka_unit_test(test_one_fetch_for_all_lanes),
+        cmocka_unit_test(test_the_duty_is_handed_over),
+        cmocka_unit_test(test_refused_credentials_are_asked_about_once),
+        cmocka_unit_test(test_refusals_of_an_older_token),
+        cmocka_unit_test(test_secrets_are_masked),
+        cmocka_unit_test(test_trace_has_no_secrets),
+        cmocka_unit_test(test_authorize_url),
+    };
+
+    return cmocka_run_group_tests_name("tokens", tests, NULL, NULL);
+}
