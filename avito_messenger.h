@@ -723,9 +723,8 @@
  * Tries. .retries is 0: nothing is tried again. Otherwise, after 429, 5xx, -301..-307, -401..-412
  * and EMPTY, up to so many times within total_timeout_ms, after the pause that the server asked
  * for, or 1, 2, 4 .. 60 s, less a random part of up to a half. Reads: yes, unless rows of the list
- * were given already. Calls that change something: only when the outcome is AVITO_NOT_SENT. Of
- * calls that carry a code or a refresh token the second try may find it spent: keep .retries 0 on
- * the lane that authorizes.
+ * were given already. Calls that change something: only when the outcome is AVITO_NOT_SENT. A code
+ * or a refresh token that has left is not sent again: it may be spent.
  *
  * The unpaid tariff. Without the tariff that has the API (description), message texts are replaced
  * by one Russian sentence (seen by many), and other calls answer 402 (seen). avito_account_unpaid()
@@ -1256,7 +1255,7 @@ typedef struct avito_account {
         bool valid;                  /* the token is believed to be good */
         bool proven;                 /* a call with the token of this epoch was accepted */
         bool loaded;                 /* load_token() was asked */
-        bool refresh_doubtful;       /* a refresh left and no answer came: it may be spent */
+        bool refresh_in_doubt;       /* a refresh left and no answer came: it may be spent */
         bool unpaid;                 /* the tariff lacks the API: 402 or placeholder seen last */
         uint8_t half;                /* which half of the token buffer is in use */
     } priv;
@@ -1283,6 +1282,10 @@ AVITO_API int avito_authorize_url(const avito_account *account, const char *scop
 /* True while the server says that the tariff lacks the Messenger API (402, or the placeholder
  * sentence in place of messages). Cleared by the first call that shows otherwise. */
 AVITO_API bool avito_account_unpaid(const avito_account *account);
+
+/* True when a refresh left and no answer came: the refresh token may be spent. The next renewal tries
+ * it all the same; if that ends in AVITO_ERR_REFRESH_TOKEN, a person has to authorize again. */
+AVITO_API bool avito_account_refresh_in_doubt(const avito_account *account);
 
 /* ======================================================================= *
  * >>25 MODELS
@@ -5229,6 +5232,7 @@ static void avitoi_write_source(struct avitoi_writer *w, const avito_image_sourc
 #define AVITOI_JSON    0x10u /* how the body is coded */
 #define AVITOI_FORM    0x20u
 #define AVITOI_PARTS   0x40u
+#define AVITOI_SPENDS  0x80u /* carries what can be used once */
 
 struct avitoi_endpoint {
     const char *name;
@@ -5431,9 +5435,9 @@ static void avitoi_body_upload(struct avitoi_writer *w, const avito_client *c)
 AVITOI_ENDPOINT(get_token, "/token", NULL, avitoi_body_credentials, &avitoi_token_schema,
                 AVITOI_POST | AVITOI_TOKEN | AVITOI_FORM);
 AVITOI_ENDPOINT(exchange_code, "/token", NULL, avitoi_body_code, &avitoi_token_schema,
-                AVITOI_POST | AVITOI_TOKEN | AVITOI_FORM);
+                AVITOI_POST | AVITOI_TOKEN | AVITOI_FORM | AVITOI_SPENDS);
 AVITOI_ENDPOINT(refresh_token, "/token", NULL, avitoi_body_refresh, &avitoi_token_schema,
-                AVITOI_POST | AVITOI_TOKEN | AVITOI_FORM);
+                AVITOI_POST | AVITOI_TOKEN | AVITOI_FORM | AVITOI_SPENDS);
 AVITOI_ENDPOINT(get_self, "/core/v1/accounts/self", NULL, NULL, &avitoi_self_schema, 0u);
 AVITOI_ENDPOINT(get_chats, "/messenger/v2" AVITOI_ACCOUNT_PATH "/chats", avitoi_query_chats, NULL,
                 &avitoi_chats_schema, AVITOI_STREAM);
@@ -6102,6 +6106,11 @@ AVITO_API bool avito_account_unpaid(const avito_account *account)
     return account->priv.unpaid;
 }
 
+AVITO_API bool avito_account_refresh_in_doubt(const avito_account *account)
+{
+    return account->priv.refresh_in_doubt;
+}
+
 AVITO_API int avito_authorize_url(const avito_account *account, const char *scope,
                                   const char *state, char *out, size_t cap, size_t *out_len)
 {
@@ -6160,7 +6169,7 @@ static void avitoi_token_use(avito_account *a, const avito_token *token, bool lo
     a->priv.lifetime_s = avitoi_lifetime(a, token, loaded);
     a->priv.valid = a->priv.lifetime_s > 0;
     a->priv.proven = loaded;
-    a->priv.refresh_doubtful = false;
+    a->priv.refresh_in_doubt = false;
 }
 
 static bool avitoi_token_copy(avito_str *s, char **at, size_t *room)
@@ -6430,7 +6439,7 @@ static int avitoi_finish(avito_client *c, int code)
     }
     if (code < 0 && c->priv.request == &avitoi_ep_refresh_token && c->priv.written &&
         c->priv.head.status == 0) {
-        c->account->priv.refresh_doubtful = true;
+        c->account->priv.refresh_in_doubt = true;
     }
     avitoi_resign(c);
     avitoi_trace(c, code < 0 ? "failed " : "done ", c->priv.call->name);
@@ -6527,8 +6536,10 @@ static bool avitoi_is_passing(int code)
 static bool avitoi_try_again(avito_client *c, int code)
 {
     const bool rows_given = c->priv.list && !c->priv.collect && c->priv.json.rows > 0;
+    /* A code or refresh token that left may be spent: asking again would only be told so. */
+    const bool spent = c->priv.written && (c->priv.request->flags & AVITOI_SPENDS) != 0;
     uint32_t pause_ms;
-    if (c->priv.tries >= c->o.retries || !avitoi_is_passing(code) || rows_given ||
+    if (c->priv.tries >= c->o.retries || !avitoi_is_passing(code) || rows_given || spent ||
         ((c->priv.call->flags & AVITOI_CHANGES) != 0 && avitoi_outcome(c, code) != AVITO_NOT_SENT)) {
         return false;
     }
