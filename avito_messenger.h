@@ -623,7 +623,7 @@
  *     -106 IDLE               step, next  nothing is in progress on this lane
  *     -107 CANCELLED          cancel      the call was cancelled
  *     -108 SOURCE             upload      the upload source failed or ended early
- *     -109 HOOK               call, inbox one of your hooks returned an error
+ *     -109 HOOK               your hooks  one of your hooks returned an error
  *     -111 OPTION_CREDENTIALS init        client_id or client_secret is missing or has a control
  *                                         byte
  *     -112 OPTION_TOKENS      init        the token buffer is missing or too small
@@ -637,7 +637,7 @@
  *     -120 OPTION_RESOLVE     init, call  a lane that may not wait cannot look up names
  *     -201 ARENA              call, parse the arena is too small for this answer or element
  *     -202 TOKEN_ROOM         call        the token does not fit the account's token buffer
- *     -203 ROOM               init, URL   an output buffer is too small
+ *     -203 ROOM               any buffer  an output buffer is too small
  *     -204 TLS_ROOM           init, call  a TLS record or anchor is larger than the buffer given
  *                                         for it
  *     -301 RESOLVE            call        the host name could not be resolved
@@ -893,10 +893,12 @@
  *
  * Threads. One thread per lane at a time. Lanes of one account on several threads need .lock and
  * .unlock; they are held for moments, around clock_ms, unix_time and load_token, never around
- * waiting: these hooks must not call this library. An inbox, a webhook, an arena, avito_tcp,
- * avito_tls: one thread each. From a hook, call nothing on the same lane. Nothing is callable from
- * an interrupt or a signal handler. After fork() the child begins with init; sockets are not
- * shared.
+ * waiting: these hooks must not call this library. (A lane reads the bytes of its token outside the
+ * lock. If the token is replaced twice while its request is being sent, it may leave mangled: then
+ * it is refused, and the call tries once more with the new one.) An inbox, a webhook, an arena,
+ * avito_tcp, avito_tls: one thread each. From a hook, call nothing on the same lane. Nothing is
+ * callable from an interrupt or a signal handler. After fork() the child begins with init; sockets
+ * are not shared.
  *
  * Security model. Trusted: you, your memory, hooks, anchors, clock, entropy, transports' honesty
  * about lengths. Not trusted: every byte from the network, also of the real service; texts and
