@@ -428,7 +428,7 @@
  * >>6 YOUR OWN TRANSPORT
  * ======================================================================= *
  *
- * Six functions, of which one is optional, and a context. The five rules of >>23, as a table:
+ * Five functions, two optional ones, and a context. The five rules of >>23, as a table:
  *
  *     function     when                     returns                              never
  *     -----------  -----------------------  -----------------------------------  -----------------
@@ -547,11 +547,11 @@
  *   * A connection that ends without close_notify is an error, unless the length of the answer was
  *     known and met.
  *
- * Anchors: the roots that sign api.avito.ru, as C arrays in flash (`make anchors`; build/anchors
- * PEM > anchors.h), or read at run time from PEM in pieces (avito_anchors_*). Two roots are better
- * than one: a service changes its issuer without asking. Clock: a date before 2020 is OPTION_TIME
- * before a byte is sent; a device without a battery clock must ask somebody (its modem, SNTP)
- * first. Nothing falls back to the time of compilation. Entropy: 32 bytes per connection from
+ * Anchors: the roots that sign api.avito.ru, as C arrays in flash (make anchors; build/anchors
+ * ROOTS.pem >roots.c), or read at run time from PEM in pieces (avito_anchors_*). Two roots are
+ * better than one: a service changes its issuer without asking. Clock: a date before 2020 is
+ * OPTION_TIME before a byte is sent; a device without a battery clock must ask somebody (its modem,
+ * SNTP) first. Nothing falls back to the time of compilation. Entropy: 32 bytes per connection from
  * .entropy; if it fails or gives only zeros, OPTION_ENTROPY. A constant or a serial number there
  * gives every connection away.
  *
@@ -717,14 +717,15 @@
  * Rate. The service names no limit for these calls; polling every two seconds is in use without
  * complaint (seen). .requests_per_minute spaces all requests of the account evenly. A 429 with
  * Retry-After closes the account's gate for all lanes for so long (seconds or a date; at most a
- * day); X-RateLimit-Remaining: 0 closes it for one request's share of X-RateLimit-Limit. Waiting
- * lanes want AVITO_WANT_TIMER.
+ * day); X-RateLimit-Remaining: 0 closes it for one request's share of X-RateLimit-Limit. (None of
+ * these headers was recorded with these calls so far.) Waiting lanes want AVITO_WANT_TIMER.
  *
  * Tries. .retries is 0: nothing is tried again. Otherwise, after 429, 5xx, -301..-307, -401..-412
  * and EMPTY, up to so many times within total_timeout_ms, after the pause that the server asked
  * for, or 1, 2, 4 .. 60 s, less a random part of up to a half. Reads: yes, unless rows of the list
- * were given already. Calls that change something: only when the outcome is AVITO_NOT_SENT. A code
- * or a refresh token that has left is not sent again: it may be spent.
+ * were given already. Calls that change something: only when the outcome is AVITO_NOT_SENT. Of
+ * calls that carry a code or a refresh token the second try may find it spent: keep .retries 0 on
+ * the lane that authorizes.
  *
  * The unpaid tariff. Without the tariff that has the API (description), message texts are replaced
  * by one Russian sentence (seen by many), and other calls answer 402 (seen). avito_account_unpaid()
@@ -757,7 +758,7 @@
  *         avito_messages, or avito_list_messages(): a bare array (d) or {"messages","meta"} (s):
  *         both are read. A slash at its end (d). Does not mark as read (d).
  *     send_message POST /messenger/v1/accounts/{user_id}/chats/{chat_id}/messages
- *         the message (d), no author in it (s); only text can be sent so (d)
+ *         the message, without its author (d); only text can be sent so (d)
  *     upload_image POST /messenger/v1/accounts/{user_id}/uploadImages
  *         {image_id: sizes} (d): avito_uploaded_image; part uploadfile[] with a file name
  *         (d; clients that work give one, s); with a length instead of chunks (a)
@@ -785,12 +786,13 @@
  *     strings (a).
  *   * Lists carry meta.has_more (s). Without it a short page ends the list (a). limit 1..100,
  *     offset 0..1000 (d), so about 1100 rows are reachable.
- *   * Chats come most recently updated first, messages newest first (s). A chat row does not say
- *     whether it is unread: ask with unread_only, or look at is_read of its messages.
+ *   * Messages come newest first (s), chats most recently updated first (every client relies on it;
+ *     a). A chat row does not say whether it is unread: ask with unread_only, or look at is_read of
+ *     its messages.
  *   * With unread_only a chat leaves the list when it is marked as read: begin at offset 0 again,
  *     do not page on.
  *   * A success without a body is fine where the call has no model to give (s). null in place of a
- *     list or object is an empty one (s). Fields may be missing (s). Unknown members are dropped,
+ *     list or object is an empty one (a). Fields may be missing (s). Unknown members are dropped,
  *     unknown words of enums kept (a).
  *   * A message is sent into a chat that exists: there is no call that opens one (d).
  *   * Texts have at most 1000 characters (d); which kind is not said. Here: code points. Text
@@ -818,10 +820,10 @@
  * is not promised. The account's own messages come too, also those written in the app (s): is_own.
  * One URL may serve many accounts: message->user_id says whose it is (d).
  *
- * The header X-Avito-Messenger-Signature is there on live deliveries (s), 64 hex digits; key and
- * algorithm are published nowhere, and no public code verifies it. The receiver hands body and
- * header to .verify if you find out. Until then a long random path is the authentication: 32 hex
- * digits or more, kept out of logs.
+ * The header X-Avito-Messenger-Signature is there on live deliveries (s), with 64 hex digits (one
+ * report); key and algorithm are published nowhere, and no public code verifies it. The receiver
+ * hands body and header to .verify if you find out. Until then a long random path is the
+ * authentication: 32 hex digits or more, kept out of logs.
  *
  * A 200 cannot be taken back. If a crash between the 200 and your store must not lose the message,
  * let the inbox poll as well, and use the notification as a doorbell (avito_inbox_doorbell(): no
