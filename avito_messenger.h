@@ -1833,6 +1833,7 @@ typedef struct avito_client {
         struct avitoi_head head;
         struct avitoi_body body;
         struct avitoi_json json;
+        int send_error;               /* sending failed with it; the server may have said why */
         uint8_t state;
         bool connected, connecting;
         bool probe, stale;            /* look at the kept connection before using it; it is too old */
@@ -6469,6 +6470,9 @@ static int avitoi_io_error(avito_client *c, long result, int otherwise)
 {
     const avito_transport *t = &c->o.transport;
     c->error.detail = t->functions->detail != NULL ? t->functions->detail(t->ctx) : 0;
+    if (result == AVITO_ERR_TLS_ROOM && c->error.detail > 0) {
+        c->error.needed = (size_t)c->error.detail;
+    }
     return (result <= AVITO_ERR_ARGUMENT) ? (int)result : otherwise;
 }
 
@@ -6651,21 +6655,38 @@ static void avitoi_probe(avito_client *c)
     }
 }
 
-static int avitoi_on_connect(avito_client *c)
+static bool avitoi_may_wait(const avito_client *c)
+{
+    return c->o.transport.functions->wait != NULL && !c->o.never_wait;
+}
+
+static int avitoi_dial(avito_client *c)
 {
     const avito_transport *t = &c->o.transport;
+    const bool first = !c->priv.connecting;
     avito_server server;
+    int rc;
+    server.host = c->account->o.host;
+    server.port = c->account->o.port;
+    c->priv.connected = true;
+    c->priv.connecting = true;
+    rc = t->functions->connect(t->ctx, &server);
+    if (rc == AVITO_AGAIN && first && !avitoi_may_wait(c) &&
+        t->functions->wants(t->ctx) == AVITO_WANT_TIMER) {
+        rc = t->functions->connect(t->ctx, &server); /* what only wait() can do fails now, not later */
+    }
+    return rc;
+}
+
+static int avitoi_on_connect(avito_client *c)
+{
     int rc = AVITO_OK;
     if (!c->priv.connecting) {
         avitoi_probe(c);
     }
     c->priv.probe = false;
     if (!c->priv.connected || c->priv.connecting) {
-        server.host = c->account->o.host;
-        server.port = c->account->o.port;
-        c->priv.connected = true;
-        c->priv.connecting = true;
-        rc = t->functions->connect(t->ctx, &server);
+        rc = avitoi_dial(c);
     }
     if (rc == AVITO_AGAIN) {
         return AVITO_AGAIN;
@@ -6681,6 +6702,7 @@ static int avitoi_on_connect(avito_client *c)
     c->priv.len = 0;
     c->priv.written = false;
     c->priv.early = false;
+    c->priv.send_error = AVITO_OK;
     c->priv.idle_left_ms = c->o.idle_timeout_ms;
     avitoi_trace(c, "request ", c->priv.request->name);
     return avitoi_move(c, AVITOI_EV_CONNECTED);
@@ -6705,8 +6727,8 @@ static int avitoi_read_head(avito_client *c)
     return rc;
 }
 
-/* A server may refuse an upload before it has all of it. Its answer is read into the tail of the
- * window, then moved to the front. */
+/* A server may refuse a request before it has all of it. Its answer is read into the tail of the
+ * window, then moved to the front. AVITO_AGAIN: nothing is there; AVITO_END: nothing will come. */
 static int avitoi_early_answer(avito_client *c)
 {
     char *tail = (char *)c->o.window + c->o.window_cap - AVITOI_EARLY;
@@ -6714,7 +6736,7 @@ static int avitoi_early_answer(avito_client *c)
     const long n = c->o.transport.functions->recv(c->o.transport.ctx, tail, AVITOI_EARLY);
     int rc;
     if (n <= 0) {
-        return AVITO_AGAIN; /* if the connection is broken, send() will say so */
+        return (n == 0 || n == AVITO_IO_AGAIN) ? AVITO_AGAIN : AVITO_END;
     }
     c->priv.pos = c->o.window_cap - AVITOI_EARLY;
     c->priv.len = c->priv.pos + (size_t)n;
@@ -6728,7 +6750,7 @@ static int avitoi_early_answer(avito_client *c)
     }
     c->priv.pos = pos;
     c->priv.len = len;
-    return rc;
+    return rc == AVITO_AGAIN ? AVITOI_MOVED : rc;
 }
 
 /* Writes the next piece of the request into the window. */
@@ -6764,12 +6786,22 @@ static void avitoi_progress(avito_client *c)
     }
 }
 
+/* Sending is over, but perhaps the server said why before it closed. */
+static int avitoi_last_words(avito_client *c)
+{
+    const int rc = avitoi_early_answer(c);
+    return rc == AVITO_END ? c->priv.send_error : rc;
+}
+
 static int avitoi_on_send(avito_client *c)
 {
     const avito_transport *t = &c->o.transport;
     size_t left;
     long n;
     int rc;
+    if (c->priv.send_error != AVITO_OK) {
+        return avitoi_last_words(c);
+    }
     if (c->priv.sent == c->priv.total) {
         c->priv.written = true;
         c->priv.pos = 0;
@@ -6778,7 +6810,7 @@ static int avitoi_on_send(avito_client *c)
     }
     if (c->priv.pos == c->priv.len) {
         rc = (c->priv.sent > 0) ? avitoi_early_answer(c) : AVITO_AGAIN;
-        if (rc != AVITO_AGAIN) {
+        if (rc != AVITO_AGAIN && rc != AVITO_END) { /* if the connection is broken, send() says so */
             return rc;
         }
         rc = avitoi_refill(c);
@@ -6795,13 +6827,12 @@ static int avitoi_on_send(avito_client *c)
         avitoi_progress(c);
         return AVITOI_MOVED;
     }
-    if (c->priv.total > c->o.window_cap) {
-        rc = avitoi_early_answer(c);
-        if (rc != AVITO_AGAIN) {
-            return rc;
-        }
+    if (n < 0 && n != AVITO_IO_AGAIN) {
+        c->priv.send_error = avitoi_io_error(c, n, AVITO_ERR_SEND);
+        return AVITOI_MOVED;
     }
-    return (n == 0 || n == AVITO_IO_AGAIN) ? AVITO_AGAIN : avitoi_io_error(c, n, AVITO_ERR_SEND);
+    rc = (c->priv.total > c->o.window_cap) ? avitoi_early_answer(c) : AVITO_AGAIN;
+    return rc == AVITO_END ? AVITO_AGAIN : rc;
 }
 
 /* ---- HEAD ---- */
@@ -7449,9 +7480,8 @@ AVITO_API int avito_step(avito_client *client)
 static int avitoi_run(avito_client *c)
 {
     const avito_transport *t = &c->o.transport;
-    const bool may_wait = t->functions->wait != NULL && !c->o.never_wait;
     int rc = avito_step(c);
-    while (rc == AVITO_AGAIN && may_wait) {
+    while (rc == AVITO_AGAIN && avitoi_may_wait(c)) {
         const int wants = avito_wants(c) & (AVITO_WANT_READ | AVITO_WANT_WRITE);
         uint32_t ms = avito_deadline_ms(c);
         int waited;
@@ -7483,6 +7513,8 @@ AVITO_API int avito_wants(const avito_client *client)
     return t->functions->wants(t->ctx);
 }
 
+#define AVITOI_LOOK_MS 100u /* how often a connect is looked after that waits for no bytes */
+
 AVITO_API uint32_t avito_deadline_ms(const avito_client *client)
 {
     const avito_client *c = client;
@@ -7504,6 +7536,9 @@ AVITO_API uint32_t avito_deadline_ms(const avito_client *client)
     }
     if (c->priv.state != AVITOI_ACCOUNT && c->priv.idle_left_ms < left) {
         left = c->priv.idle_left_ms;
+    }
+    if (c->priv.connecting && (avito_wants(c) & AVITO_WANT_TIMER) != 0 && left > AVITOI_LOOK_MS) {
+        left = AVITOI_LOOK_MS;
     }
     return avitoi_less(left, passed);
 }
@@ -10204,6 +10239,9 @@ static bool avitoi_tcp_try_next(avito_tcp *tcp, uint16_t port)
     tcp->priv.started_ms = avito_posix_clock_ms(NULL);
     tcp->priv.state = AVITOI_TCP_CONNECTING;
     tcp->priv.wants = AVITO_WANT_WRITE;
+    if (tcp->priv.next < tcp->priv.count) {
+        tcp->priv.wants |= AVITO_WANT_TIMER; /* the next address has its turn */
+    }
     return true;
 }
 

@@ -324,7 +324,7 @@ static long send_refused(struct script *s, const struct script_step *step, size_
 {
     if (step != NULL && step->kind == SEND_FAIL) {
         s->last_detail = step->detail;
-        s->dead = true;
+        s->send_dead = true;
         next_step(s);
         return s->steps[s->step - 1].result;
     }
@@ -344,11 +344,11 @@ static long script_send(void *ctx, const void *data, size_t len, int more)
     size_t n = 0;
 
     s->send_calls++;
-    if (!s->connected || s->dead || len == 0) {
+    if (!s->connected || s->dead || s->send_dead || len == 0) {
         wrong(s, "send %s",
-              !s->connected ? "without a connection"
-              : s->dead     ? "after the end"
-                            : "of 0 bytes");
+              !s->connected                ? "without a connection"
+              : s->dead || s->send_dead ? "after the end"
+                                           : "of 0 bytes");
         return AVITO_ERR_SEND;
     }
     s->send_blocked = s->send_again && !s->said_send_again;
@@ -434,7 +434,8 @@ static long script_recv(void *ctx, void *data, size_t cap)
         return AVITO_ERR_RECV;
     }
     if (step == NULL || step->kind <= TAKE || step->kind == SEND_FAIL) {
-        return AVITO_IO_AGAIN;
+        s->dead = s->send_dead; /* nothing will come */
+        return s->dead ? AVITO_ERR_RECV : AVITO_IO_AGAIN;
     }
     if (step->kind == ANSWER) {
         return script_recv_answer(s, step, data, cap);
@@ -508,6 +509,7 @@ static void script_close(void *ctx)
     s->open = false;
     s->connected = false;
     s->dead = false;
+    s->send_dead = false;
     s->said_again = false;
     s->said_send_again = false;
     s->send_blocked = false;
@@ -551,7 +553,7 @@ void script_rewind(struct script *s)
     s->recv_bytes = s->idle_waits = 0;
     s->step = s->moved = s->request_at = s->head_len = s->body_len = 0;
     s->answered = s->again_left = 0;
-    s->connected = s->said_again = s->said_send_again = s->dead = s->send_blocked = false;
+    s->connected = s->said_again = s->said_send_again = s->dead = s->send_dead = s->send_blocked = false;
     s->last_detail = 0;
     s->problem[0] = '\0';
 }

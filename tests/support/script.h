@@ -72,7 +72,7 @@ struct script {
     size_t head_len, body_len;
     size_t answered;   /* bytes received on this connection */
     size_t again_left; /* AGAINs before this connect is done */
-    bool connected, said_again, said_send_again, dead, send_blocked;
+    bool connected, said_again, said_send_again, dead, send_dead, send_blocked;
     int last_detail;
     size_t sent_room, request_room;
     char problem[400];
@@ -94,7 +94,8 @@ void script_answer(struct script *s, const void *bytes, size_t len);
 void script_answer_json(struct script *s, int status, const void *body, size_t len);
 void script_end(struct script *s);                             /* recv: AVITO_IO_CLOSED */
 void script_fail(struct script *s, int code, int detail);      /* recv: this error */
-void script_send_fail(struct script *s, int code, int detail); /* the next send: this error */
+void script_send_fail(struct script *s, int code, int detail); /* the next send: this error;
+                                                                  answers behind it still come */
 
 /* ---- playing it ---- */
 

@@ -1,0 +1,151 @@
+/*
+ * What a transport may do at the edges of a call, and what the client makes of it.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define AVITO_WITH_POSIX 1 /* as in the library that this is linked with */
+#include "support/lane.h"
+
+#define USER 350000001
+
+static int send_hi(struct lane *l)
+{
+    return lane_run(l, avito_send_message(&l->client, USER, "u2i-chat", "hi", NULL, NULL));
+}
+
+/* A server that refuses and closes: send() fails, but what it said is still there. */
+static void test_answer_behind_a_failed_send(void **state)
+{
+    static const struct {
+        int status, result;
+    } rows[] = {{400, AVITO_ERR_BAD_REQUEST}, {402, AVITO_ERR_PAYMENT}, {500, AVITO_ERR_SERVER}};
+    static const size_t pieces[] = {0, 1, 70};
+
+    (void)state;
+    for (size_t i = 0; i < 9; i++) {
+        struct lane l;
+        lane_init(&l, i % 2 != 0 ? 512 : 2048); /* the request fits one window of both sizes */
+        script_connect(&l.script);
+        script_take(&l.script, 30);
+        script_send_fail(&l.script, AVITO_ERR_SEND, 32);
+        script_answer_json(&l.script, rows[i / 3].status, "{\"message\":\"why\"}", 17);
+        l.script.recv_piece = pieces[i % 3];
+        l.script.again = i % 2 != 0;
+        assert_int_equal(send_hi(&l), rows[i / 3].result);
+        assert_int_equal(avito_last_error(&l.client)->http_status, rows[i / 3].status);
+        assert_int_equal(avito_last_error(&l.client)->outcome, AVITO_NOT_SENT);
+        assert_string_equal(avito_last_error(&l.client)->text, "why");
+        assert_null(script_problem(&l.script)); /* closed: the connection is of no use */
+        lane_free(&l);
+    }
+}
+
+/* Nothing was said, or not all of it: the failure of send() is the result. */
+static void test_failed_send(void **state)
+{
+    static const char half[] = "HTTP/1.1 400 Bad Re";
+
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        struct lane l;
+        lane_init(&l, 512);
+        script_connect(&l.script);
+        script_take(&l.script, 30);
+        script_send_fail(&l.script, AVITO_ERR_SEND, 32);
+        if (i > 0) {
+            script_answer(&l.script, SCRIPT_TEXT(half));
+        }
+        if (i == 1) {
+            script_end(&l.script);
+        }
+        assert_int_equal(send_hi(&l), AVITO_ERR_SEND);
+        assert_int_equal(avito_last_error(&l.client)->detail, 32);
+        assert_int_equal(avito_last_error(&l.client)->outcome, AVITO_NOT_SENT);
+        assert_null(script_problem(&l.script));
+        lane_free(&l);
+    }
+}
+
+/* The size that would have done, from the transport's own number. */
+static void test_record_too_large(void **state)
+{
+    struct lane l;
+
+    (void)state;
+    lane_init(&l, 512);
+    script_connect(&l.script);
+    script_request(&l.script);
+    script_fail(&l.script, AVITO_ERR_TLS_ROOM, 16413);
+    assert_int_equal(send_hi(&l), AVITO_ERR_TLS_ROOM);
+    assert_int_equal(avito_last_error(&l.client)->needed, 16413);
+    assert_int_equal(avito_last_error(&l.client)->outcome, AVITO_CANNOT_TELL);
+    lane_free(&l);
+}
+
+/* The sockets can look names up only while they may wait: said at once, not after a time-out. */
+static void test_name_on_a_lane_that_never_waits(void **state)
+{
+    avito_tcp tcp;
+    struct lane l;
+
+    (void)state;
+    assert_int_equal(avito_tcp_init(&tcp, NULL), AVITO_OK);
+    lane_init(&l, 512);
+    l.options.transport = avito_tcp_transport(&tcp);
+    l.options.never_wait = true;
+    assert_int_equal(avito_client_init(&l.client, &l.account, &l.options), AVITO_OK);
+    assert_int_equal(avito_mark_chat_as_read(&l.client, USER, "chat"), AVITO_ERR_OPTION_RESOLVE);
+    lane_free(&l);
+}
+
+static int asked;
+
+static int resolve_later(void *ctx, const char *host, avito_tcp_address *out, size_t cap,
+                         size_t *count)
+{
+    (void)ctx, (void)host, (void)out, (void)cap, (void)count;
+    return ++asked < 5 ? AVITO_AGAIN : AVITO_ERR_RESOLVE;
+}
+
+/* A hook that looks names up is asked again and again, not only when the time is over. */
+static void test_hook_is_asked_again(void **state)
+{
+    avito_tcp_options o = avito_tcp_options_default();
+    avito_tcp tcp;
+    struct lane l;
+    int rc;
+
+    (void)state;
+    o.never_wait = true;
+    o.resolve = resolve_later;
+    assert_int_equal(avito_tcp_init(&tcp, &o), AVITO_OK);
+    lane_init(&l, 512);
+    l.options.transport = avito_tcp_transport(&tcp);
+    assert_int_equal(avito_client_init(&l.client, &l.account, &l.options), AVITO_OK);
+    rc = avito_mark_chat_as_read(&l.client, USER, "chat");
+    for (int i = 0; i < 5 && rc == AVITO_AGAIN; i++) {
+        assert_int_equal(avito_wants(&l.client), AVITO_WANT_TIMER);
+        assert_true(avito_deadline_ms(&l.client) <= 100);
+        rc = avito_step(&l.client);
+    }
+    assert_int_equal(rc, AVITO_ERR_RESOLVE);
+    lane_free(&l);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_answer_behind_a_failed_send),
+        cmocka_unit_test(test_failed_send),
+        cmocka_unit_test(test_record_too_large),
+        cmocka_unit_test(test_name_on_a_lane_that_never_waits),
+        cmocka_unit_test(test_hook_is_asked_again),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
