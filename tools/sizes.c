@@ -132,10 +132,12 @@ static void add_text(void)
 
 static void add_message(void)
 {
-    add("{\"id\":\"" ID "\",\"author_id\":350000001,\"created\":1755000000,\"content\":{\"text\":\"");
+    add("{\"id\":\"" ID
+        "\",\"author_id\":350000001,\"created\":1755000000,\"content\":{\"text\":\"");
     add_text();
-    add("\"},\"type\":\"text\",\"direction\":\"in\",\"is_read\":true,\"read\":1755000001,\"quote\":{\"id\":\"" ID
-        "\",\"author_id\":350000002,\"created\":1754990000,\"type\":\"text\",\"content\":{\"text\":\"");
+    add("\"},\"type\":\"text\",\"direction\":\"in\",\"is_read\":true,\"read\":1755000001,\"quote\":"
+        "{\"id\":\"" ID "\",\"author_id\":350000002,\"created\":1754990000,\"type\":\"text\","
+                        "\"content\":{\"text\":\"");
     add_text();
     add("\"}}}");
 }
@@ -205,8 +207,8 @@ static char tokens[AVITO_TOKENS_SIZE(40)], window[AVITO_WINDOW_MIN];
 
 static void client_begin(void)
 {
-    static const avito_transport_functions functions = {wire_connect, wire_send, wire_recv, wire_wants,
-                                                        NULL, wire_close, NULL};
+    static const avito_transport_functions functions = {
+        wire_connect, wire_send, wire_recv, wire_wants, NULL, wire_close, NULL};
     avito_account_options ao = avito_account_options_default();
     avito_client_options co = avito_client_options_default();
     ao.client_id = "id";
@@ -218,7 +220,8 @@ static void client_begin(void)
     co.transport.functions = &functions;
     co.window = window;
     co.window_cap = sizeof window;
-    if (avito_account_init(&account, &ao) != AVITO_OK || avito_client_init(&client, &account, &co) != AVITO_OK) {
+    if (avito_account_init(&account, &ao) != AVITO_OK ||
+        avito_client_init(&client, &account, &co) != AVITO_OK) {
         fail("client", "init");
     }
 }
@@ -262,7 +265,8 @@ static int call(int which)
 static int run(int which, size_t cap)
 {
     int result;
-    const int head = snprintf(answer, sizeof answer, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n", body_len);
+    const int head =
+        snprintf(answer, sizeof answer, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n", body_len);
     memcpy(answer + head, body, body_len);
     answer_len = (size_t)head + body_len;
     answer_at = 0;
@@ -282,7 +286,8 @@ static size_t smallest(const char *name, int which)
     while (run(which, n) == AVITO_ERR_ARENA && n < sizeof room) {
         n += 8;
     }
-    if (run(which, sizeof room) != AVITO_OK || run(which, n) != AVITO_OK || run(which, n - 8) == AVITO_OK) {
+    if (run(which, sizeof room) != AVITO_OK || run(which, n) != AVITO_OK ||
+        run(which, n - 8) == AVITO_OK) {
         fail(name, avito_error_name(run(which, sizeof room)));
     }
     printf("arena | %s | %zu\n", name, n);
@@ -328,8 +333,8 @@ static void largest_message(void)
     add_message();
     add("]}");
     measured = smallest("the largest legal message, element by element", MESSAGES);
-    formula = 2u * (4001u + 33u + 5u) + 3u + sizeof(avito_quote) + 2u * sizeof(struct avitoi_wide_content) +
-              open_objects(&avitoi_messages_schema);
+    formula = 2u * (4001u + 33u + 5u) + 3u + sizeof(avito_quote) +
+              2u * sizeof(struct avitoi_wide_content) + open_objects(&avitoi_messages_schema);
     printf("arena | the same by the formula | %zu\n", formula);
     if (formula < measured) {
         fail("formula", "less than what is needed");
@@ -339,7 +344,8 @@ static void largest_message(void)
     add_message();
     (void)smallest("send_message(), answer of that size kept", SEND);
     body_len = 0;
-    add("{\"id\":\"00000000-0000-0000-0000-000000000000\",\"version\":\"v3.0.0\",\"timestamp\":1755000000,"
+    add("{\"id\":\"00000000-0000-0000-0000-000000000000\",\"version\":\"v3.0.0\",\"timestamp\":"
+        "1755000000,"
         "\"payload\":{\"type\":\"message\",\"value\":");
     add_message();
     add("}}");
@@ -354,7 +360,8 @@ int main(int argc, char **argv)
     }
     structs();
     printf("arena | open objects, of a chat at most | %zu\n", open_objects(&avitoi_chats_schema));
-    printf("arena | open objects, of a message at most | %zu\n", open_objects(&avitoi_messages_schema));
+    printf("arena | open objects, of a message at most | %zu\n",
+           open_objects(&avitoi_messages_schema));
     body_len = 0;
     add_file(argv[1], "chat_wire.json");
     printf("arena | a recorded chat, bytes on the wire | %zu\n", body_len);
