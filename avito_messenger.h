@@ -308,9 +308,9 @@
  *            before a call that changes something; before a read if 10 ms have passed; if unused
  *            for keep_alive_ms it is opened anew). Else connect() of the transport, TLS handshake
  *            included. Ends in RESOLVE, CONNECT, TLS_*, OPTION_*, TIMEOUT_CONNECT.
- *   SEND     Pieces of the request, as fast as the transport takes them. During a request that is
- *            larger than the window an early answer is looked for between the pieces. Ends in SEND,
- *            SOURCE, TIMEOUT_IDLE.
+ *   SEND     Pieces of the request, as fast as the transport takes them. An early answer is looked
+ *            for between the pieces of a request that is larger than the window, and when sending
+ *            fails. Ends in SEND, SOURCE, TIMEOUT_IDLE.
  *   HEAD     The request has left: from here on a failed send "cannot tell". 1xx answers are passed
  *            over. Ends in CLOSED, RECV, HTTP*, TIMEOUT_IDLE.
  *   BODY     Into the arena, or, for refusals, tokens and confirmations, into the tail of the
@@ -401,7 +401,7 @@
  *
  *     bytes of                                                  64-bit 32-bit
  *     avito_account                                                200    120
- *     avito_client                                                1048    784
+ *     avito_client                                                1056    784
  *     avito_arena                                                   40     20
  *     avito_webhook                                                184    152
  *     avito_inbox                                                  296    272
@@ -439,6 +439,8 @@
  *     recv(p, cap) while connected; during  > 0: put | AVITO_IO_AGAIN | error |  waits; returns 0
  *                  uploads; cap 1 to look   AVITO_IO_CLOSED at an orderly end    for the end
  *     wants()      while a call runs        AVITO_WANT_READ | AVITO_WANT_WRITE   has an effect
+ *                                           | AVITO_WANT_TIMER while connecting:
+ *                                           ask again soon, for no byte will tell
  *     wait(w, ms)  optional; w may be 0:    OK | AGAIN: time over | error        outlasts ms
  *                  only let the time pass
  *     close()      once per connect begun,  nothing                              waits, fails
@@ -709,7 +711,8 @@
  *                use and the old one is spent (official guide): store it durably before you return
  *                AVITO_OK. An error from you keeps the old token, and the call ends in HOOK.
  *
- * If a refresh left and no answer came, the refresh token may be spent: the next use will tell, by
+ * If a refresh left and no answer came, the refresh token may be spent:
+ * avito_account_refresh_in_doubt(). The next renewal tries it all the same and tells, by
  * REFRESH_TOKEN. Then a person has to authorize again (avito_authorize_url(),
  * avito_exchange_code()). A refresh token is good for a year, an access token for a day (official
  * guide; expires_in is what counts).
@@ -1177,7 +1180,7 @@ typedef struct avito_transport_functions {
     /* `more`: another piece follows at once, so a record may be held back until it is full. */
     long (*send)(void *ctx, const void *data, size_t len, int more);
     long (*recv)(void *ctx, void *data, size_t cap);
-    int (*wants)(void *ctx);                          /* AVITO_WANT_READ | AVITO_WANT_WRITE */
+    int (*wants)(void *ctx);                          /* AVITO_WANT_READ, _WRITE; _TIMER to connect */
     int (*wait)(void *ctx, int wants, uint32_t ms);   /* optional: NULL = may not wait */
     void (*close)(void *ctx);
     int (*detail)(void *ctx);                         /* optional: errno, BR_ERR_* of the last error */
