@@ -4754,10 +4754,10 @@ static const char *avitoi_short_int(const char *p, const char *end, int64_t *val
     const char *start = p;
     int64_t v = 0;
     for (; p < end && *p >= '0' && *p <= '9'; p++) {
-        v = v * 10 + (*p - '0');
         if (p - start == 18) {
             return NULL;
         }
+        v = v * 10 + (*p - '0');
     }
     *value = v;
     return (p == start || p == end || (*start == '0' && p - start > 1) || (*p != ',' && *p != '}'))
