@@ -16,6 +16,14 @@
  *     AVITO_WITH_BEARSSL    1: declare and build the BearSSL TLS transport   (default 0)
  *     AVITO_STATIC          1: every function is static                      (default 0)
  *
+ * and only where the implementation is:
+ *
+ *     AVITO_WITH_SHORTCUTS  0: about 1 KB less code, but slower      (default 1; 0 with -Os)
+ *     AVITO_WITH_SIMD       0: no SSE2 intrinsics                    (default 1 where SSE2 is)
+ *     AVITO_TLS_OWN_PROFILE 1: .configure chooses BearSSL's parts    (default 0)
+ *
+ * None of them changes a public struct.
+ *
  * The implementation includes <jsmn.h> (Debian: libjsmn-dev), and <bearssl.h>
  * (libbearssl-dev, link with -lbearssl) when AVITO_WITH_BEARSSL is 1.
  * With -std=c99, AVITO_WITH_POSIX needs -D_POSIX_C_SOURCE=200809L.
