@@ -6511,7 +6511,14 @@ static uint32_t avitoi_asked_pause(const avito_client *c)
                                                       : (uint32_t)(h->retry_date - now);
 }
 
-/* Closes the account's gate for all lanes, after 429 or when no request is left in this minute. */
+static int avitoi_gate_left(const avito_account *a)
+{
+    const uint32_t passed = avitoi_elapsed(avitoi_now(a), a->priv.gate_ms);
+    return passed >= a->priv.gate_wait_ms ? 0 : (int)(a->priv.gate_wait_ms - passed);
+}
+
+/* Closes the account's gate for all lanes, after 429 or when no request is left in this minute. Never
+ * opens it earlier than an answer to another lane asked for. */
 static void avitoi_heed_rate(avito_client *c)
 {
     avito_account *a = c->account;
@@ -6520,12 +6527,12 @@ static void avitoi_heed_rate(avito_client *c)
     if (h->exhausted && wait_ms == 0) {
         wait_ms = 60000u / (h->rate_limit > 0 ? h->rate_limit : 60u);
     }
-    if (wait_ms > 0) {
-        avitoi_lock(a);
+    avitoi_lock(a);
+    if (wait_ms > (uint32_t)avitoi_gate_left(a)) {
         a->priv.gate_ms = avitoi_now(a);
         a->priv.gate_wait_ms = wait_ms;
-        avitoi_unlock(a);
     }
+    avitoi_unlock(a);
 }
 
 /* 1, 2, 4 ... seconds, less a random part of up to a half, so that many devices do not come back
@@ -6579,12 +6586,6 @@ static bool avitoi_try_again(avito_client *c, int code)
 }
 
 /* ---- ACCOUNT ---- */
-
-static int avitoi_gate_left(const avito_account *a)
-{
-    const uint32_t passed = avitoi_elapsed(avitoi_now(a), a->priv.gate_ms);
-    return passed >= a->priv.gate_wait_ms ? 0 : (int)(a->priv.gate_wait_ms - passed);
-}
 
 static void avitoi_gate_pass(avito_account *a)
 {
@@ -8187,9 +8188,6 @@ static int avitoi_confirm(avito_client *c, int rc)
     }
     if (rc < 0) {
         c->priv.covered = false; /* one row that nobody could read: it may be the one */
-    } else if (m->direction == AVITO_DIRECTION_OUT && m->type == AVITO_MESSAGE_DELETED &&
-               m->created >= q->baseline_created) {
-        c->priv.covered = false; /* deleted since: it may have been the one */
     } else if (m->created < q->baseline_created ||
                (q->baseline_id != NULL && avito_str_equal(m->id, q->baseline_id))) {
         if (c->priv.covered && q->age_s >= grace) {
@@ -8197,6 +8195,8 @@ static int avitoi_confirm(avito_client *c, int rc)
         }
         c->priv.drain_left = 0;
         return avitoi_move(c, AVITOI_EV_DRAIN);
+    } else if (m->direction == AVITO_DIRECTION_OUT && m->type == AVITO_MESSAGE_DELETED) {
+        c->priv.covered = false; /* deleted since: it may have been the one */
     } else if (avitoi_is_our_send(q, m)) {
         *c->priv.args.as.confirm.outcome = AVITO_SENT;
         c->priv.drain_left = 0;
