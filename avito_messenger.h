@@ -2261,7 +2261,7 @@ typedef struct avito_inbox {
         int16_t round_error, row_error;
         uint8_t phase, then, restarts;
         bool open, found, kept, given, marked, started, first_round, overrun, unsaved, settled, quiet;
-        bool peek, heard, offered;
+        bool peek, all_chats, heard, offered;
         char chat_id[68];
     } priv;
 } avito_inbox;
@@ -9274,6 +9274,7 @@ static void avitoi_state_load(avito_inbox *in)
     if (newer || (first && avitoi_state_read(in, 0))) {
         in->priv.first_round = avitoi_get32(avitoi_state(in) + 20) != 0;
         in->priv.started = true;
+        in->priv.all_chats = true; /* a mark may have been underway when the power went */
         return;
     }
     memset(avitoi_state(in), 0, in->o.state_cap);
@@ -9376,6 +9377,7 @@ static int avitoi_round_complete(avito_inbox *in)
     }
     in->priv.overrun = false;
     in->priv.quiet = in->priv.settled;
+    in->priv.all_chats = false;
     if (horizon <= avitoi_horizon(in) && !begins) {
         return AVITO_AGAIN;
     }
@@ -9402,7 +9404,7 @@ static int avitoi_open_chats(avito_inbox *in)
 {
     avito_chats_query q;
     memset(&q, 0, sizeof q);
-    q.unread_only = in->priv.phase == AVITOI_IN_SCAN && (in->o.unread_only || in->priv.first_round);
+    q.unread_only = in->priv.phase == AVITOI_IN_SCAN && ((in->o.unread_only && !in->priv.all_chats) || in->priv.first_round);
     /* Most rounds end in the first rows; of a quiet account the first one tells all. */
     q.limit = in->priv.peek || in->priv.phase == AVITOI_IN_START ? 1 : in->priv.offset == 0 ? 4 : 50;
     q.offset = (int)in->priv.offset;
@@ -9592,7 +9594,8 @@ static int avitoi_look_over(avito_inbox *in)
     return avitoi_enter(in, AVITOI_IN_SCAN);
 }
 
-/* After marking, the chat is looked at once more: what came in between would not be unread. */
+/* After marking, the chat is looked at once more: what came in between would not be unread. If that is
+ * not possible, the next round reads all chats. */
 static int avitoi_inbox_mark(avito_inbox *in)
 {
     int rc = in->priv.open ? avito_step(in->client)
@@ -9602,6 +9605,7 @@ static int avitoi_inbox_mark(avito_inbox *in)
         return rc;
     }
     in->priv.marked = true;
+    in->priv.all_chats = in->priv.all_chats || rc != AVITO_OK;
     (void)avitoi_enter(in, AVITOI_IN_LOOK);
     return rc == AVITO_OK ? (int)AVITOI_MOVED : rc;
 }

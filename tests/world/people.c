@@ -328,10 +328,19 @@ static void note_look(world *w, const sim_request_info *r)
 
 static void note_served(world *w, const sim_request_info *r, const struct link *k)
 {
-    const int lane = k != NULL ? k->lane : -1;
+    const int lane = k != NULL ? k->lane : 99;
     mix(w, r->number * 31u + (uint64_t)r->op);
     if (r->op == SIM_SEND && k != NULL) {
         note_request(w, k, r);
+    }
+    if (lane < 0 && r->op == SIM_READ) { /* the client gave it up long ago: nobody's promise */
+        check_sync(w);
+        for (size_t i = w->done_before; i < w->note_count; i++) {
+            if (strcmp(w->notes[i].chat, r->chat_id) == 0 &&
+                w->notes[i].stored_ms >= k->orphan_until - 20000) {
+                w->notes[i].was_read = true;
+            }
+        }
     }
     if (lane != 0) {
         return;
