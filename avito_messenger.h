@@ -9716,6 +9716,12 @@ static int avitoi_leave(avito_inbox *in, avito_message *out)
     return avitoi_enter(in, avitoi_reads_chats(in) ? in->priv.phase : (unsigned)AVITOI_IN_LOOK);
 }
 
+/* A row without id or time tells nothing of the rows behind it: the horizon stays. */
+static bool avitoi_is_whole(avito_str id, int64_t time)
+{
+    return id.len > 0 && time > 0;
+}
+
 static int avitoi_inbox_list(avito_inbox *in, avito_message *out)
 {
     const bool chats = avitoi_reads_chats(in);
@@ -9740,6 +9746,9 @@ static int avitoi_inbox_list(avito_inbox *in, avito_message *out)
         return AVITOI_MOVED;
     }
     if (rc == AVITO_END) {
+        if (in->client->priv.json.list_depth == 0) { /* the answer held no list at all */
+            in->priv.round_error = AVITO_ERR_MODEL;
+        }
         return avitoi_next_page(in) ? (int)AVITOI_MOVED : avitoi_list_over(in, out);
     }
     if (rc != AVITO_OK) {
@@ -9747,6 +9756,11 @@ static int avitoi_inbox_list(avito_inbox *in, avito_message *out)
     }
     in->priv.row_error = AVITO_OK;
     avitoi_row_place(in, avitoi_id_hash(chats ? chat.id : out->id));
+    if (in->priv.phase != AVITOI_IN_FETCH && !avitoi_is_whole(chats ? chat.id : out->id,
+                                                              chats ? chat.updated : out->created)) {
+        in->priv.round_error = AVITO_ERR_MODEL;
+        return AVITOI_MOVED;
+    }
     if (in->priv.then != AVITOI_THEN_NOTHING) {
         return AVITOI_MOVED;
     }

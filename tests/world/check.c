@@ -123,6 +123,7 @@ void check_sync(world *w)
 void check_first_save(world *w)
 {
     w->state_saved = true;
+    w->start_ms = w->now;
     say(w, "the first state is saved: what was there is known");
 }
 
@@ -141,8 +142,10 @@ static bool owed(const world *w, const note *n)
     }
     if (o->start == AVITO_START_SINCE) {
         due = n->created >= o->since;
-    } else if (!was_there(w, n)) {
-        due = n->created >= w->start_newest; /* older ones that show up later count as there */
+    } else if (!was_there(w, n)) { /* older ones that show up later count as there */
+        due = n->created > w->start_newest ||
+              (n->created == w->start_newest &&
+               (o->start != AVITO_START_NOW || n->visible_ms > w->start_ms));
     } else {
         due = o->start == AVITO_START_UNREAD && !n->own && !n->was_read;
     }

@@ -316,6 +316,7 @@ typedef struct world {
     int64_t next_person, next_strike, next_crash, next_clock, storm_until;
     int storm_status;
     int64_t start_list_ms; /* when the list that decided the start was served */
+    int64_t start_ms;      /* when the first state was saved */
     int64_t start_newest;  /* its newest update */
     unsigned inbox_events;
     bool overrun;
