@@ -1723,7 +1723,8 @@ struct avitoi_mem {
     char *low_base, *high_end;
     size_t low_cap, high_cap;
     size_t low, high; /* bytes taken, also those that would have been if there were room */
-    size_t peak;
+    size_t peak;      /* most of both at once; list: of the current element */
+    size_t most;      /* list: the largest peak of the elements before */
     bool shared;      /* both stacks are in one piece of memory */
 };
 
@@ -1742,6 +1743,7 @@ struct avitoi_frame {
     uint8_t field;   /* object: the member being read */
     uint8_t next;    /* object: the member expected next */
     uint8_t members; /* object: members in the skeleton */
+    uint8_t text;    /* object: bytes of skeleton so far */
 };
 
 #define AVITOI_GIVEN 30u
@@ -3002,7 +3004,7 @@ struct avitoi_schema {
     bool lenient;     /* a member of another type is dropped instead of refused */
 };
 
-/* A member takes three bytes of skeleton, one value, and one byte for its row. */
+/* A member takes one value and up to three bytes of skeleton: a comma, and the number of its row. */
 #define AVITOI_MEMBER 3u
 
 #define AVITOI_ROW_(key, kind, member, want, child)                                                \
@@ -3010,12 +3012,12 @@ struct avitoi_schema {
 #define AVITOI_ROW_COUNT_(key, kind, member, want, child) +1u
 #define AVITOI_ROWS(rows) (0u rows(AVITOI_ROW_COUNT_))
 #define AVITOI_ROOM(rows)                                                                          \
-    ((AVITOI_ROWS(rows) * (sizeof(struct avitoi_ref) + 1u + AVITOI_MEMBER) + 2u + 7u) & ~(size_t)7u)
+    ((AVITOI_ROWS(rows) * (sizeof(struct avitoi_ref) + AVITOI_MEMBER) + 2u + 7u) & ~(size_t)7u)
 
 /* Defines avitoi_<name>_fields and avitoi_<name>_schema from the row list `rows`. The struct is the
- * one that AVITOI_MODEL names where the macro is used. Fields are named by capital letters. */
+ * one that AVITOI_MODEL names where the macro is used. */
 #define AVITOI_SCHEMA(name, rows, finish, bare, lenient)                                           \
-    AVITOI_ASSERT(name##_letters, AVITOI_ROWS(rows) <= 26u);                                       \
+    AVITOI_ASSERT(name##_rows, AVITOI_ROWS(rows) <= 31u);                                          \
     static const struct avitoi_field avitoi_##name##_fields[] = {rows(AVITOI_ROW_)};               \
     static const struct avitoi_schema avitoi_##name##_schema = {                                   \
         avitoi_##name##_fields,      finish, (uint16_t)sizeof(AVITOI_MODEL),                       \
@@ -3583,10 +3585,10 @@ AVITOI_SCHEMA(reply, AVITOI_REPLY_ROWS, NULL, false, true);
  * well-formed UTF-8, at most 32 levels, nothing behind the end; a lone surrogate escape becomes
  * U+FFFD). Members that nobody knows or wants are checked and dropped. A known string is decoded
  * once, to its final place in the arena; numbers are read. What is left of an open object is a list of
- * its values, eight bytes each, with the row of the table that each belongs to, and its skeleton: the
- * forms of the values, in the order in which they came:
+ * its values, eight bytes each, in the order in which they came, and its skeleton: the number of the
+ * row of the table that each value belongs to,
  *
- *     {"id":"u2i-x","created":1693820808,"users":[...],"context":{...}}     ["",10,[],{}]
+ *     {"id":"u2i-x","created":1693820808,"users":[...],"context":{...}}     [0,2,4,1]
  *
  * When the object closes, jsmn tokenises its skeleton, the decoder (>>45) fills the struct, and the
  * parent gets one value. A member of a map is a pair of two values and needs no skeleton.
@@ -3657,6 +3659,12 @@ static void avitoi_mem_shared(struct avitoi_mem *mem, avito_arena *arena)
     mem->shared = true;
 }
 
+/* The most that was in use, over a whole list. What did not fit was only counted. */
+static size_t avitoi_most(const struct avitoi_mem *mem)
+{
+    return (mem->peak > mem->most && mem->peak <= mem->low_cap) ? mem->peak : mem->most;
+}
+
 /* Notes that the stacks have grown; from the first time that they do not fit, nothing is stored. */
 static bool avitoi_fits(struct avitoi_json *j)
 {
@@ -3697,39 +3705,39 @@ static void avitoi_find_refs(struct avitoi_json *j)
     }
 }
 
-/* The rows that the values belong to, and the skeleton, lie behind the values. */
-static uint8_t *avitoi_rows(const struct avitoi_json *j, const struct avitoi_frame *f)
-{
-    return (uint8_t *)(j->refs + f->schema->count);
-}
-
+/* The skeleton lies behind the values. */
 static char *avitoi_skeleton(const struct avitoi_json *j, const struct avitoi_frame *f)
 {
-    return (char *)(avitoi_rows(j, f) + f->schema->count);
+    return (char *)(j->refs + f->schema->count);
 }
 
-/* Appends a member whose value has the form "" or {} or [] or 10. */
-static void avitoi_add(struct avitoi_json *j, const char *form, uint32_t at, uint32_t len)
+/* Appends a member to the object on top: the value of the row f->field. */
+static void avitoi_add(const struct avitoi_json *j, struct avitoi_frame *f, uint32_t at, uint32_t len)
 {
-    struct avitoi_frame *f = avitoi_top(j);
     if (!j->measuring) {
         struct avitoi_ref *ref = j->refs + f->members;
-        char *text = avitoi_skeleton(j, f) + f->members * AVITOI_MEMBER;
+        char *text = avitoi_skeleton(j, f) + f->text;
+        unsigned row = f->field;
         ref->at = at;
         ref->len = len;
-        avitoi_rows(j, f)[f->members] = f->field;
-        text[0] = (f->members == 0) ? '[' : ',';
-        text[1] = form[0];
-        text[2] = form[1];
+        *text++ = ',';
+        if (row >= 10u) {
+            *text++ = (char)('0' + (int)(row / 10u));
+            row %= 10u;
+            f->text++;
+        }
+        *text = (char)('0' + (int)row);
+        f->text = (uint8_t)(f->text + 2u);
     }
     f->members++;
 }
 
 /* `ptr`: in the low end, or NULL for an empty list. */
-static void avitoi_add_ref(struct avitoi_json *j, const char *form, const char *ptr, size_t len)
+static void avitoi_add_ref(const struct avitoi_json *j, struct avitoi_frame *f, const char *ptr,
+                           size_t len)
 {
     const size_t at = (ptr == NULL) ? 0 : (size_t)(ptr - j->mem.low_base);
-    avitoi_add(j, form, (uint32_t)at, (uint32_t)len);
+    avitoi_add(j, f, (uint32_t)at, (uint32_t)len);
 }
 
 /* ---- frames ---- */
@@ -3748,6 +3756,7 @@ static int avitoi_open(struct avitoi_json *j, unsigned kind, const struct avitoi
     f->field = AVITOI_NO_FIELD;
     f->next = 0;
     f->members = 0;
+    f->text = 0;
     if (kind <= AVITOI_FRAME_PAIR) {
         (void)avitoi_high(j, avitoi_align(j->mem.high) - j->mem.high + schema->room);
         avitoi_find_refs(j);
@@ -3780,6 +3789,7 @@ static void avitoi_element_begins(struct avitoi_json *j)
 {
     if (!j->collect) {
         j->mem.low = j->low_mark;
+        j->mem.most = avitoi_most(&j->mem);
         j->mem.peak = j->mem.low + j->mem.high;
         j->measuring = false;
     }
@@ -3838,7 +3848,7 @@ static void avitoi_deliver(struct avitoi_json *j, char *model, size_t low_before
     avitoi_find_refs(j);
     parent = avitoi_top(j);
     if (parent->kind <= AVITOI_FRAME_PAIR) {
-        avitoi_add_ref(j, "{}", model, 1);
+        avitoi_add_ref(j, parent, model, 1);
         return;
     }
     parent->seen++;
@@ -3918,11 +3928,11 @@ static void avitoi_close_list(struct avitoi_json *j)
     j->level--;
     avitoi_find_refs(j);
     if (f->kind != AVITOI_FRAME_ONE) {
-        avitoi_add_ref(j, "[]", items, count);
+        avitoi_add_ref(j, avitoi_top(j), items, count);
     } else if (items != NULL) {
         avito_str first;
         memcpy(&first, items, sizeof first);
-        avitoi_add_ref(j, "\"\"", first.ptr, first.len);
+        avitoi_add_ref(j, avitoi_top(j), first.ptr, first.len);
     }
 }
 
@@ -4117,7 +4127,7 @@ static void avitoi_begin_literal(struct avitoi_json *j, char c, unsigned kind)
     j->state = AVITOI_S_LITERAL;
     j->literal = word + 1;
     if (kind == AVITOI_BOOL && c != 'n') {
-        avitoi_add(j, "10", c == 't' ? 1u : 0u, 0);
+        avitoi_add(j, avitoi_top(j), c == 't' ? 1u : 0u, 0);
     }
 }
 
@@ -4247,7 +4257,7 @@ static int avitoi_begin_key(struct avitoi_json *j, const char **p, const char *e
 /* A number, or a string where a number belongs, is complete in j->word. */
 static int avitoi_number_done(struct avitoi_json *j, size_t len)
 {
-    const struct avitoi_frame *f = avitoi_top(j);
+    struct avitoi_frame *f = avitoi_top(j);
     int64_t value = 0;
     int32_t e7 = 0;
     bool good = len <= AVITOI_NUMBER_MAX;
@@ -4258,7 +4268,7 @@ static int avitoi_number_done(struct avitoi_json *j, size_t len)
         good = good && avitoi_parse_int(j->word, len, &value);
     }
     if (good) {
-        avitoi_add(j, "10", (uint32_t)value, (uint32_t)((uint64_t)value >> 32));
+        avitoi_add(j, f, (uint32_t)value, (uint32_t)((uint64_t)value >> 32));
     } else if (!f->schema->lenient) {
         const int rc = avitoi_bad(j, AVITO_ERR_MODEL, f->schema->fields[f->field].key);
         if (rc < 0) {
@@ -4288,7 +4298,7 @@ static void avitoi_kept(struct avitoi_json *j)
     }
     j->mem.low += j->len + 1u;
     if (f->kind <= AVITOI_FRAME_PAIR) {
-        avitoi_add_ref(j, "\"\"", text, j->len);
+        avitoi_add_ref(j, f, text, j->len);
     } else {
         char *slot = avitoi_high(j, sizeof(avito_str));
         f->seen++;
@@ -4361,108 +4371,251 @@ static bool avitoi_is_plain(char c)
     return c != '"' && c != '\\' && avitoi_byte(c) >= ' ' && avitoi_byte(c) < 0x80;
 }
 
-static bool avitoi_is_two_bytes(const char *p)
+#if AVITO_WITH_SHORTCUTS
+
+/* Eight bytes as a number, the first one lowest. Compilers make one load of it. */
+static inline uint64_t avitoi_load(const char *p)
 {
-    return (unsigned)avitoi_byte(p[0]) - 0xc2u <= 0xdfu - 0xc2u &&
-           ((unsigned)avitoi_byte(p[1]) ^ 0x80u) < 0x40u;
+    return (uint64_t)avitoi_byte(p[0]) | (uint64_t)avitoi_byte(p[1]) << 8 |
+           (uint64_t)avitoi_byte(p[2]) << 16 | (uint64_t)avitoi_byte(p[3]) << 24 |
+           (uint64_t)avitoi_byte(p[4]) << 32 | (uint64_t)avitoi_byte(p[5]) << 40 |
+           (uint64_t)avitoi_byte(p[6]) << 48 | (uint64_t)avitoi_byte(p[7]) << 56;
 }
 
+/* A block of text at `p` is copied to `copy`; avitoi_block_ascii() tells how many of its bytes, from the
+ * first one on, are printable ASCII but no " or \\, avitoi_block_text() how many are that or sequences of
+ * UTF-8 that it knows and that are whole. */
 #if AVITO_WITH_SIMD
-#define AVITOI_STRIDE 16
+#define AVITOI_BLOCK 16u
 
-/* How many of the sixteen bytes at `p` are plain: printable ASCII but " and \, and whole sequences of
- * two bytes. All are copied, if there is a place. */
-static size_t avitoi_stride(const char *p, char *copy)
+static inline unsigned avitoi_block_ascii(const char *p, char *copy)
 {
     const __m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
-    const __m128i ascii = _mm_andnot_si128(
+    const __m128i special = _mm_or_si128(
         _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('"')), _mm_cmpeq_epi8(v, _mm_set1_epi8('\\'))),
-        _mm_cmpgt_epi8(v, _mm_set1_epi8(0x1f)));
-    unsigned good = (unsigned)_mm_movemask_epi8(ascii);
-    size_t n;
-    if (copy != NULL) {
-        _mm_storeu_si128((__m128i *)(void *)copy, v);
-    }
-    if (good != 0xffffu) { /* as signed bytes: 0xc2 is -62, 0xdf is -33, 0x80..0xbf are below -64 */
-        const __m128i lead = _mm_and_si128(_mm_cmpgt_epi8(v, _mm_set1_epi8((char)-63)),
-                                           _mm_cmplt_epi8(v, _mm_set1_epi8((char)-32)));
-        const unsigned leads = (unsigned)_mm_movemask_epi8(lead);
-        const unsigned follows = (unsigned)_mm_movemask_epi8(_mm_cmplt_epi8(v, _mm_set1_epi8((char)-64)));
-        unsigned bad;
-        good |= leads | follows;
-        bad = (~good | (follows ^ (leads << 1))) & 0xffffu;
-        n = (bad == 0) ? 16u : (size_t)(unsigned)__builtin_ctz(bad);
-        return (n > 0 && (leads >> (n - 1u) & 1u) != 0) ? n - 1u : n;
-    }
-    return 16;
+        _mm_cmplt_epi8(v, _mm_set1_epi8(' '))); /* above ASCII is negative */
+    const unsigned stop = (unsigned)_mm_movemask_epi8(special);
+    _mm_storeu_si128((__m128i *)(void *)copy, v);
+    return (stop == 0) ? 16u : (unsigned)__builtin_ctz(stop);
+}
+
+/* Sequences of two and three bytes, but those that begin with e0, ed, ee or ef. As signed bytes: 0xc2
+ * is -62, 0xdf is -33, 0xe1 is -31, 0xec is -20, and 0x80..0xbf are below -64. */
+static inline unsigned avitoi_block_text(const char *p, char *copy)
+{
+    const __m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
+    const __m128i special = _mm_or_si128(
+        _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('"')), _mm_cmpeq_epi8(v, _mm_set1_epi8('\\'))),
+        _mm_cmplt_epi8(v, _mm_set1_epi8(' ')));
+    const __m128i two = _mm_and_si128(_mm_cmpgt_epi8(v, _mm_set1_epi8((char)-63)),
+                                      _mm_cmplt_epi8(v, _mm_set1_epi8((char)-32)));
+    const __m128i three = _mm_and_si128(_mm_cmpgt_epi8(v, _mm_set1_epi8((char)-32)),
+                                        _mm_cmplt_epi8(v, _mm_set1_epi8((char)-19)));
+    const unsigned follows = (unsigned)_mm_movemask_epi8(_mm_cmplt_epi8(v, _mm_set1_epi8((char)-64)));
+    const unsigned lead3 = (unsigned)_mm_movemask_epi8(three);
+    const unsigned leads = (unsigned)_mm_movemask_epi8(two) | lead3;
+    const unsigned good = ~(unsigned)_mm_movemask_epi8(special) | leads | follows;
+    const unsigned bad = ~good | (follows ^ (leads << 1 | lead3 << 2)) | 0x10000u;
+    const unsigned n = (unsigned)__builtin_ctz(bad);
+    _mm_storeu_si128((__m128i *)(void *)copy, v);
+    /* A sequence that is not whole: back to its first byte. */
+    return n - (leads << 2 >> (n + 1u) & 1u) - (lead3 << 2 >> n & 1u) * 2u;
 }
 #else
-#define AVITOI_STRIDE 8
+#define AVITOI_BLOCK 8u
 
-/* The same of eight bytes in portable C, but all or nothing, and only for ASCII. */
-static size_t avitoi_stride(const char *p, char *copy)
+static inline unsigned avitoi_block_ascii(const char *p, char *copy)
 {
     const uint64_t ones = ~(uint64_t)0 / 255u;
-    uint64_t v, quote, backslash, special;
-    memcpy(&v, p, sizeof v);
-    if (copy != NULL) {
-        memcpy(copy, &v, sizeof v);
-    }
-    quote = v ^ ones * '"';
-    backslash = v ^ ones * '\\';
-    special = v | ((v - ones * ' ') & ~v) | ((quote - ones) & ~quote) |
-              ((backslash - ones) & ~backslash);
-    return (special & (ones << 7)) != 0 ? 0 : 8;
+    const uint64_t v = avitoi_load(p);
+    const uint64_t quote = v ^ ones * '"', backslash = v ^ ones * '\\';
+    const uint64_t special = (v | (v - ones * ' ') | ((quote - ones) & ~quote) |
+                              ((backslash - ones) & ~backslash)) & ones << 7;
+    memcpy(copy, p, 8);
+    /* Behind the first one there may be false ones. 1 << 8n times the number is n in the top byte. */
+    return (special == 0) ? 8u : (unsigned)(((special & (0u - special)) >> 7) * 0x0001020304050607u >> 56);
+}
+
+static inline unsigned avitoi_block_text(const char *p, char *copy)
+{
+    return avitoi_block_ascii(p, copy);
 }
 #endif
 
-/* The end of the plain run at `p`. It is copied to `dst`, if that is not NULL, on the way; a stride
- * may write beyond the run, but never as far as `limit` would take it. */
-static const char *avitoi_run_end(const char *p, const char *limit, char *dst)
+/* Bytes of the well-formed sequence above ASCII at `p`; 0: it is cut, or there is none. */
+static unsigned avitoi_sequence(const char *p, const char *end)
 {
-    const char *start = p;
-    while (limit - p >= AVITOI_STRIDE) {
-        const size_t n = avitoi_stride(p, dst != NULL ? dst + (p - start) : NULL);
-        p += n;
-        if (n < AVITOI_STRIDE - 1) {
+    struct avitoi_utf8 follow;
+    unsigned n;
+    if (!avitoi_utf8_lead(avitoi_byte(*p), &follow) || end - p <= follow.left) {
+        return 0;
+    }
+    for (n = 1; n <= follow.left; n++) {
+        if (avitoi_byte(p[n]) < follow.min || avitoi_byte(p[n]) > follow.max) {
+            return 0;
+        }
+        follow.min = 0x80;
+        follow.max = 0xbf;
+    }
+    return n;
+}
+
+/* Four hexadecimal digits at once, lowest byte first: each pair's value is in bytes 0 and 2. False: others
+ * are among them. Letters have bit 6. */
+static inline bool avitoi_hex_pairs(uint32_t four, uint32_t *pairs)
+{
+    const uint32_t letters = four >> 6 & 0x01010101u;
+    const uint32_t digits = (four | letters << 5) - 0x30303030u - letters * 0x27u;
+    *pairs = (digits << 4 | digits >> 8) & 0x00ff00ffu;
+    return ((digits & 0xf0f0f0f0u) | (((digits + 0x06060606u) >> 4 & 0x01010101u) ^ letters)) == 0;
+}
+
+/* More than 16 bits: it is not four digits. */
+static uint32_t avitoi_unit_at(const char *p)
+{
+    uint32_t pairs;
+    const uint32_t four = avitoi_byte(p[0]) | (uint32_t)avitoi_byte(p[1]) << 8 |
+                          (uint32_t)avitoi_byte(p[2]) << 16 | (uint32_t)avitoi_byte(p[3]) << 24;
+    return avitoi_hex_pairs(four, &pairs) ? (pairs << 8 & 0xff00u) | pairs >> 16 : UINT32_MAX;
+}
+
+/* Escapes in a row from one page of 256, two at a time: p[0..3] is what they begin with, \u01 to \u07,
+ * so that each becomes two bytes, as in most alphabets but ours. */
+static const char *avitoi_escapes_of_page(const char *p, const char *end, char **out, const char *last)
+{
+    const char *const prefix = p;
+    const uint32_t lead = 0xc0u | (uint32_t)(p[3] - '0') << 2;
+    char *to = *out;
+    while (end - p >= 12 && to <= last && memcmp(p, prefix, 4) == 0 && memcmp(p + 6, prefix, 4) == 0) {
+        const uint32_t one = avitoi_byte(p[4]) | (uint32_t)avitoi_byte(p[5]) << 8;
+        const uint32_t two = avitoi_byte(p[10]) | (uint32_t)avitoi_byte(p[11]) << 8;
+        uint32_t pairs, utf8;
+        if (!avitoi_hex_pairs(one | two << 16, &pairs)) {
             break;
         }
+        utf8 = (0x80008000u | lead << 16 | lead) | (pairs >> 6 & 0x00030003u) |
+               (pairs & 0x003f003fu) << 8;
+        to[0] = (char)(utf8 & 0xffu);
+        to[1] = (char)(utf8 >> 8 & 0xffu);
+        to[2] = (char)(utf8 >> 16 & 0xffu);
+        to[3] = (char)(utf8 >> 24);
+        to += 4;
+        p += 12;
     }
-    while (p < limit && *p != '"') {
-        if (avitoi_is_plain(*p)) {
-            if (dst != NULL) {
-                dst[p - start] = *p;
+    *out = to;
+    return p;
+}
+
+/* The code point of the escape at `p`, a surrogate pair included, and the bytes that it takes; 0: it is
+ * cut, half of a pair, or none. */
+static unsigned avitoi_escape_at(const char *p, const char *end, uint32_t *point)
+{
+    static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
+    uint32_t low;
+    const char *at;
+    if (end - p < 6) {
+        return 0;
+    }
+    if (p[1] != 'u') {
+        at = (const char *)memchr(from, p[1], sizeof from - 1u);
+        *point = (at == NULL) ? 0u : avitoi_byte(to[at - from]);
+        return (at == NULL) ? 0u : 2u;
+    }
+    *point = avitoi_unit_at(p + 2);
+    if (*point < 0xd800u || (*point > 0xdfffu && *point <= 0xffffu)) {
+        return 6;
+    }
+    if (*point > 0xdbffu || end - p < 12 || p[6] != '\\' || p[7] != 'u') {
+        return 0;
+    }
+    low = avitoi_unit_at(p + 8);
+    *point = 0x10000u + ((*point - 0xd800u) << 10) + (low - 0xdc00u);
+    return (low >= 0xdc00u && low <= 0xdfffu) ? 12 : 0;
+}
+
+/* Escapes in a row, decoded to `out`, which has `room` bytes; *len: how many were used. */
+static const char *avitoi_escapes(const char *p, const char *end, char *out, size_t room, size_t *len)
+{
+    char *const start = out;
+    char *const last = out + room - 4; /* a code point may take four */
+    while (p < end && *p == '\\' && room >= 4 && out <= last) {
+        uint32_t point;
+        unsigned n;
+        if (end - p >= 12 && p[1] == 'u' && p[2] == '0' && p[3] >= '1' && p[3] <= '7') {
+            const char *const before = p;
+            p = avitoi_escapes_of_page(p, end, &out, last);
+            if (p > before) {
+                continue;
             }
-            p++;
-        } else if (limit - p >= 2 && avitoi_is_two_bytes(p)) {
-            if (dst != NULL) {
-                memcpy(dst + (p - start), p, 2);
-            }
-            p += 2;
-        } else {
+        }
+        n = avitoi_escape_at(p, end, &point);
+        if (n == 0) {
             break;
+        }
+        out += avitoi_utf8_put(point, out);
+        p += n;
+    }
+    *len = (size_t)(out - start);
+    return p;
+}
+
+/* Text inside a string, decoded to `out`, which has `room` bytes; *len: how many were used. It ends before
+ * the quote, before anything that is wrong, cut or has no room, and at `end`. `out` NULL: it is only
+ * checked, and counted. */
+static const char *avitoi_text(const char *p, const char *end, char *out, size_t room, size_t *len)
+{
+    char sink[AVITOI_BLOCK];
+    const size_t kept = (out != NULL) ? SIZE_MAX : 0; /* to the sink everything is written at once place */
+    size_t at = 0;
+    out = (out != NULL) ? out : sink;
+    while (p < end && *p != '"') {
+        const size_t left = (kept != 0) ? room - at : sizeof sink;
+        char *to = out + (at & kept);
+        const char *const before = p;
+        size_t n = 0;
+        if (*p == '\\') {
+            p = avitoi_escapes(p, end, to, left, &n);
+        } else if (left >= AVITOI_BLOCK && (size_t)(end - p) >= AVITOI_BLOCK) {
+            n = avitoi_block_text(p, to);
+            p += n;
+        }
+        if (p == before) {
+            n = avitoi_byte(*p) >= 0x80 ? avitoi_sequence(p, end) : avitoi_is_plain(*p) ? 1u : 0u;
+            if (n == 0 || n > left) {
+                break;
+            }
+            memcpy(to, p, n);
+            p += n;
+        }
+        at += n;
+    }
+    *len = at;
+    return p;
+}
+
+/* Takes what is plain, as far as there is room for it. */
+static const char *avitoi_plain(struct avitoi_json *j, const char *p, const char *end)
+{
+    size_t n;
+    p = avitoi_text(p, end, j->frozen ? NULL : j->dst, j->room, &n);
+    if (!j->frozen) {
+        j->len += n;
+        if (j->dst != NULL) {
+            j->dst += n;
+            j->room -= n;
         }
     }
     return p;
 }
-
-/* Takes the plain run at `p`, as far as there is room for it. */
+#else
 static const char *avitoi_plain(struct avitoi_json *j, const char *p, const char *end)
 {
-    const bool keeps = j->dst != NULL && !j->frozen;
-    const char *limit = (keeps && (size_t)(end - p) > j->room) ? p + j->room : end;
-    const char *stop = avitoi_run_end(p, limit, keeps ? j->dst : NULL);
-    const size_t run = (size_t)(stop - p);
-    if (j->frozen) {
-        return stop;
+    while (p < end && avitoi_is_plain(*p) && (j->dst == NULL || j->room > 0)) {
+        avitoi_put(j, p++, 1);
     }
-    j->len += run;
-    if (keeps) {
-        j->dst += run;
-        j->room -= run;
-    }
-    return stop;
+    return p;
 }
+#endif
 
 static void avitoi_put_point(struct avitoi_json *j, uint32_t point)
 {
@@ -4490,15 +4643,6 @@ static void avitoi_unit(struct avitoi_json *j, uint16_t unit)
         return;
     }
     avitoi_put_point(j, is_low ? 0xfffdu : unit);
-}
-
-/* The same from four digits that are all there. */
-static bool avitoi_unit_at(const char *p, uint16_t *unit)
-{
-    const unsigned a = avitoi_hex(p[0]), b = avitoi_hex(p[1]);
-    const unsigned c = avitoi_hex(p[2]), d = avitoi_hex(p[3]);
-    *unit = (uint16_t)((a << 12) | (b << 8) | (c << 4) | d);
-    return (a | b | c | d) < 16u;
 }
 
 static int avitoi_escape(struct avitoi_json *j, char c)
@@ -4563,34 +4707,14 @@ static int avitoi_utf8_byte(struct avitoi_json *j, char c)
     return AVITO_AGAIN;
 }
 
-/* A run of \uXXXX that stand for two bytes each, as text in most alphabets but ours does. */
-static const char *avitoi_two_byte_escapes(struct avitoi_json *j, const char *p, const char *end)
-{
-    uint16_t unit;
-    if (j->dst == NULL || j->frozen) {
-        return p;
-    }
-    while (end - p >= 6 && j->room >= 2 && p[0] == '\\' && p[1] == 'u' &&
-           avitoi_unit_at(p + 2, &unit) && unit >= 0x80 && unit < 0x800) {
-        j->dst[0] = (char)(0xc0u | (unit >> 6));
-        j->dst[1] = (char)(0x80u | (unit & 0x3fu));
-        j->dst += 2;
-        j->room -= 2;
-        j->len += 2;
-        p += 6;
-    }
-    return p;
-}
-
 /* Inside a string: as far as the bytes go, or to its end, or to an escape that is not complete. */
 static int avitoi_string(struct avitoi_json *j, const char **pp, const char *end)
 {
     const char *p = *pp;
     int rc = AVITO_AGAIN;
     while (p < end && rc == AVITO_AGAIN && j->state == AVITOI_S_STRING) {
-        uint16_t unit;
         if (j->utf8_left == 0) {
-            p = (*p == '\\') ? avitoi_two_byte_escapes(j, p, end) : avitoi_plain(j, p, end);
+            p = avitoi_plain(j, p, end);
             if (p == end) {
                 break;
             }
@@ -4604,9 +4728,6 @@ static int avitoi_string(struct avitoi_json *j, const char **pp, const char *end
             return avitoi_string_done(j);
         } else if (*p != '\\') {
             rc = avitoi_broken(j, AVITO_ERR_JSON);
-        } else if (end - p >= 6 && p[1] == 'u' && avitoi_unit_at(p + 2, &unit)) {
-            avitoi_unit(j, unit);
-            p += 6;
         } else {
             j->state = AVITOI_S_ESCAPE;
             p++;
@@ -4696,187 +4817,326 @@ static int avitoi_literal(struct avitoi_json *j, char c)
     return (*j->literal == '\0') ? avitoi_value_done(j) : AVITO_AGAIN;
 }
 
-/* ---- the short way ---- */
+/* ---- the short way ----
+ *
+ * What lies in the window as a whole and is of the usual kind is read in one go. Each of these functions
+ * takes such a piece and leaves the state that the machine above would be in behind it, or takes nothing:
+ * whatever is cut, rare or wrong is left to the machine, which alone decides what is an error. */
 
 #if AVITO_WITH_SHORTCUTS
 
 /* Free bytes between the two stacks. */
-static size_t avitoi_gap(const struct avitoi_json *j)
+static inline size_t avitoi_gap(const struct avitoi_json *j)
 {
     return j->mem.low_cap - j->mem.low - (j->mem.shared ? j->mem.high : 0u);
 }
 
-/* A string value at its opening quote that is plain to its end: its length, copied to `dst`.
- * AVITOI_NOT_PLAIN: anything else. */
-#define AVITOI_NOT_PLAIN SIZE_MAX
-static size_t avitoi_plain_string(const char *p, const char *end, char *dst, size_t room)
+/* The rest, from `p` on, of a string of which `len` bytes are at the low end. */
+static const char *avitoi_short_rest(struct avitoi_json *j, const char *p, const char *end, size_t len,
+                                     avito_str *s)
 {
-    const char *limit, *stop;
-    if (end - p < 2 || *p != '"' || room < 2) {
-        return AVITOI_NOT_PLAIN;
-    }
-    p++;
-    limit = ((size_t)(end - p) > room - 1u) ? p + room - 1u : end;
-    stop = avitoi_run_end(p, limit, dst);
-    if (stop == end || *stop != '"') {
-        return AVITOI_NOT_PLAIN;
-    }
-    dst[stop - p] = '\0';
-    return (size_t)(stop - p);
-}
-
-/* A member of a map of strings: a pair, straight to the elements of the list. */
-static const char *avitoi_short_pair(struct avitoi_json *j, const char *p, const char *end)
-{
-    struct avitoi_frame *f = avitoi_top(j);
-    const size_t size = sizeof(avito_image_size);
-    char *low = j->mem.low_base + j->mem.low;
+    char *const out = j->mem.low_base + j->mem.low;
     const size_t room = avitoi_gap(j);
-    avito_image_size pair;
-    if (f->schema != &avitoi_pair_schema || (j->streaming && j->level == 2) || room <= size) {
-        return p;
-    }
-    pair.size.ptr = low;
-    pair.size.len = avitoi_plain_string(p, end, low, room - size);
-    if (pair.size.len == AVITOI_NOT_PLAIN || p + pair.size.len + 2u == end ||
-        p[pair.size.len + 2u] != ':') {
-        return p;
-    }
-    pair.url.ptr = low + pair.size.len + 1u;
-    pair.url.len = avitoi_plain_string(p + pair.size.len + 3u, end, low + pair.size.len + 1u,
-                                       room - size - pair.size.len - 1u);
-    if (pair.url.len == AVITOI_NOT_PLAIN) {
-        return p;
-    }
-    j->mem.low += pair.size.len + pair.url.len + 2u;
-    j->mem.high += size;
-    memcpy(j->mem.high_end - j->mem.high, &pair, size);
-    f->seen++;
-    j->state = AVITOI_S_AFTER;
-    return p + pair.size.len + pair.url.len + 5u;
-}
-
-/* Up to 18 digits and what ends them; NULL: anything else. */
-static const char *avitoi_short_int(const char *p, const char *end, int64_t *value)
-{
-    const char *start = p;
-    int64_t v = 0;
-    for (; p < end && *p >= '0' && *p <= '9'; p++) {
-        if (p - start == 18) {
-            return NULL;
-        }
-        v = v * 10 + (*p - '0');
-    }
-    *value = v;
-    return (p == start || p == end || (*start == '0' && p - start > 1) || (*p != ',' && *p != '}'))
-               ? NULL
-               : p;
-}
-
-/* The value behind a known key, if it is a plain string or a small number. `p` where it is not. */
-static const char *avitoi_short_value(struct avitoi_json *j, struct avitoi_frame *f, const char *p,
-                                      const char *end)
-{
-    const unsigned kind = f->schema->fields[f->field].kind;
-    if (kind == AVITOI_INT) {
-        int64_t value;
-        const char *behind = avitoi_short_int(p, end, &value);
-        if (behind == NULL) {
-            return p;
-        }
-        avitoi_add(j, "10", (uint32_t)value, (uint32_t)((uint64_t)value >> 32));
-        return behind;
-    }
-    if (kind == AVITOI_STR || (kind == AVITOI_TEXT && j->cut_at == 0)) {
-        char *low = j->mem.low_base + j->mem.low;
-        const size_t len = avitoi_plain_string(p, end, low, avitoi_gap(j));
-        if (len == AVITOI_NOT_PLAIN) {
-            return p;
-        }
-        avitoi_add(j, "\"\"", (uint32_t)j->mem.low, (uint32_t)len);
-        j->mem.low += len + 1u;
-        if (f->field == 0 && j->level == 3 && j->streaming) {
-            j->id.ptr = low;
-            j->id.len = len;
-        }
-        return p + len + 2u;
-    }
-    return p;
-}
-
-/* A member whose key the table expects next, or the one behind it. If its value cannot go the short
- * way, its key has been dealt with. */
-static const char *avitoi_short_member(struct avitoi_json *j, const char *p, const char *end)
-{
-    struct avitoi_frame *f = avitoi_top(j);
-    const struct avitoi_schema *schema = f->schema;
-    unsigned next;
-    for (next = f->next; next < schema->count && next < f->next + 2u; next++) {
-        const struct avitoi_field *field = &schema->fields[next];
-        const size_t n = field->key_len;
-        const char *value = p + n + 3u;
-        const char *behind;
-        if ((size_t)(end - p) <= n + 3u || p[n + 1u] != '"' || p[1] != field->key[0] ||
-            p[n + 2u] != ':' || memcmp(p + 1, field->key, n) != 0) {
-            continue;
-        }
-        if ((f->seen >> next & 1u) != 0) {
-            return p;
-        }
-        f->seen |= 1u << next;
-        f->next = (uint8_t)(next + 1u);
-        f->field = avitoi_wanted(j, field) ? (uint8_t)next : (uint8_t)AVITOI_NO_FIELD;
-        behind = (f->field == AVITOI_NO_FIELD) ? value : avitoi_short_value(j, f, value, end);
-        j->state = (behind == value) ? AVITOI_S_VALUE : AVITOI_S_AFTER;
-        return behind;
-    }
-    return p;
-}
-
-/* The end of a plain string at its opening quote, behind its closing one; NULL: anything else. */
-static const char *avitoi_plain_end(const char *p, const char *end)
-{
-    if (p == end || *p != '"') {
+    size_t more;
+    p = avitoi_text(p, end, out + len, room - len, &more);
+    len += more;
+    if (p == end || *p != '"' || len >= room) {
         return NULL;
     }
-    p = avitoi_run_end(p + 1, end, NULL);
+    out[len] = '\0';
+    s->ptr = out;
+    s->len = len;
+    j->mem.low += len + 1u;
+    return p + 1;
+}
+
+/* The string behind the opening quote before `p` is decoded to the low end. Most are short and ASCII.
+ * Returns what is behind the closing quote; NULL: not all of it is here, or in order, or has room. */
+static const char *avitoi_short_keep(struct avitoi_json *j, const char *p, const char *end, avito_str *s)
+{
+    char *const out = j->mem.low_base + j->mem.low;
+    const size_t room = avitoi_gap(j);
+    const size_t most = ((size_t)(end - p) < room) ? (size_t)(end - p) : room;
+    size_t at = 0;
+    unsigned n = AVITOI_BLOCK;
+    for (; n == AVITOI_BLOCK && at + AVITOI_BLOCK <= most; at += n) {
+        n = avitoi_block_ascii(p + at, out + at);
+    }
+    if (at < most && p[at] == '"') {
+        out[at] = '\0';
+        s->ptr = out;
+        s->len = at;
+        j->mem.low += at + 1u;
+        return p + at + 1;
+    }
+    return avitoi_short_rest(j, p + at, end, at, s);
+}
+
+/* The same for a string that nobody wants. */
+static const char *avitoi_short_pass(const char *p, const char *end)
+{
+    char sink[AVITOI_BLOCK];
+    unsigned n = AVITOI_BLOCK;
+    for (; n == AVITOI_BLOCK && (size_t)(end - p) >= AVITOI_BLOCK; p += n) {
+        n = avitoi_block_ascii(p, sink);
+    }
+    if (p == end || *p != '"') {
+        size_t len;
+        p = avitoi_text(p, end, NULL, 0, &len);
+    }
     return (p == end || *p != '"') ? NULL : p + 1;
 }
 
-/* A member that nobody wants. */
-static const char *avitoi_short_drop(struct avitoi_json *j, const char *p, const char *end)
+/* The end of the digits at `p`; *value: the number that they are, if they are not too many. */
+static inline const char *avitoi_digits(const char *p, const char *end, uint64_t *value)
 {
-    const char *value = avitoi_plain_end(p, end);
-    const char *behind;
-    if (value == NULL || value == end || *value != ':') {
-        return p;
+    *value = 0;
+    if (end - p >= 8) {
+        const uint64_t ones = ~(uint64_t)0 / 255u;
+        uint64_t v = avitoi_load(p);
+        if (((v | (v + ones * 6u)) & ones * 0xf0u) == ones * 0x30u) { /* pairs, fours, eight */
+            v = (v & ones * 15u) * 2561u >> 8;
+            v = (v & 0x00ff00ff00ff00ffu) * 6553601u >> 16;
+            *value = (v & 0x0000ffff0000ffffu) * 42949672960001u >> 32;
+            p += 8;
+        }
     }
-    behind = avitoi_plain_end(value + 1, end);
-    j->state = (behind == NULL) ? AVITOI_S_VALUE : AVITOI_S_AFTER;
-    return (behind == NULL) ? value + 1 : behind;
+    for (; p < end && (unsigned)(avitoi_byte(*p)) - '0' <= 9u; p++) {
+        *value = *value * 10u + (avitoi_byte(*p) - '0');
+    }
+    return p;
 }
 
-/* At a place where a member may begin: takes as many as go the short way. It gives what the state
- * machine would give, which does all that is not plain or not here yet. */
-static const char *avitoi_short_way(struct avitoi_json *j, const char *p, const char *end)
+/* The end of a number without exponent; NULL: another one, or what ends it is not here. *point: the end
+ * of its integer part, which is *value. */
+static const char *avitoi_short_number(const char *p, const char *end, const char **point,
+                                       uint64_t *value)
 {
-    const unsigned kind = (j->skip > 0 || j->level == 0) ? AVITOI_NO_KIND : avitoi_top(j)->kind;
-    const char *from = p;
-    if (kind != AVITOI_NO_KIND && (j->measuring || j->lenient)) {
-        return p;
+    const char *const first = p + (*p == '-' ? 1 : 0);
+    uint64_t fraction;
+    p = avitoi_digits(first, end, value);
+    *point = p;
+    if (p == first || (*first == '0' && p - first > 1)) {
+        return NULL;
     }
+    if (p < end && *p == '.') {
+        p = avitoi_digits(*point + 1, end, &fraction);
+        if (p == *point + 1) {
+            return NULL;
+        }
+    }
+    return (p == end || (*p != ',' && *p != '}' && *p != ']')) ? NULL : p;
+}
+
+/* Members of a map of strings: pairs, straight to the elements of the list. For a moment the machine
+ * takes room for an open object and a struct; so that the same ones fit, they must fit here, too. */
+static const char *avitoi_short_pairs(struct avitoi_json *j, const char *p, const char *end)
+{
+    struct avitoi_frame *f = avitoi_top(j);
+    struct avitoi_mem *mem = &j->mem;
+    const size_t size = sizeof(avito_image_size);
     while (p < end && *p == '"') {
-        from = p;
-        p = (kind == AVITOI_FRAME_OBJ)   ? avitoi_short_member(j, p, end)
-            : (kind == AVITOI_FRAME_MAP) ? avitoi_short_pair(j, p, end)
-                                         : avitoi_short_drop(j, p, end);
-        if (p == from || j->state == AVITOI_S_VALUE || p == end || *p != ',') {
+        const size_t low = mem->low;
+        avito_image_size pair;
+        size_t sum = 0;
+        const char *behind = avitoi_short_keep(j, p + 1, end, &pair.size);
+        behind = (behind != NULL && end - behind > 2 && behind[0] == ':' && behind[1] == '"')
+                     ? avitoi_short_keep(j, behind + 2, end, &pair.url) : NULL;
+        sum = avitoi_align(mem->low) + size + avitoi_align(mem->high) + avitoi_pair_schema.room;
+        if (behind == NULL || sum > mem->low_cap) {
+            mem->low = low;
+            break;
+        }
+        mem->peak = (sum > mem->peak) ? sum : mem->peak;
+        mem->high += size;
+        memcpy(mem->high_end - mem->high, &pair, size);
+        f->seen++;
+        p = behind;
+        j->state = AVITOI_S_AFTER;
+        if (p == end || *p != ',') {
             break;
         }
         j->state = AVITOI_S_KEY;
         p++;
     }
     return p;
+}
+
+/* Same bytes? Without a call, for the lengths that most keys have. */
+static inline bool avitoi_same(const char *a, const char *b, size_t n)
+{
+    if (n >= 8u && n <= 16u) {
+        return ((avitoi_load(a) ^ avitoi_load(b)) | (avitoi_load(a + n - 8) ^ avitoi_load(b + n - 8))) == 0;
+    }
+    if (n >= 4u && n < 8u) {
+        return memcmp(a, b, 4) == 0 && memcmp(a + n - 4, b + n - 4, 4) == 0;
+    }
+    return (n > 16u) ? memcmp(a, b, n) == 0 : a[n - 1u] == b[n - 1u] && a[n / 2u] == b[n / 2u] && *a == *b;
+}
+
+/* The row of the key at `p`, with its quotes and colon; members mostly come in the order of the table.
+ * AVITOI_NO_FIELD: another one, or cut. */
+static inline unsigned avitoi_short_key(const struct avitoi_frame *f, const char *p, const char *end)
+{
+    const struct avitoi_schema *schema = f->schema;
+    unsigned row = f->next;
+    if (end - p < AVITOI_WORD + 3) {
+        return AVITOI_NO_FIELD;
+    }
+    for (; row < schema->count; row++) {
+        const struct avitoi_field *field = &schema->fields[row];
+        const size_t n = field->key_len;
+        if (p[1] == field->key[0] && p[n + 1u] == '"' && p[n + 2u] == ':' &&
+            avitoi_same(p + 1, field->key, n)) {
+            return row;
+        }
+    }
+    return AVITOI_NO_FIELD;
+}
+
+/* A number, true, false or null for the row `kind`; NULL: anything else. */
+static const char *avitoi_short_scalar(struct avitoi_json *j, struct avitoi_frame *f, unsigned kind,
+                                       const char *p, const char *end)
+{
+    uint64_t value;
+    int32_t e7;
+    const char *point, *behind;
+    if (end - p < 6) {
+        return NULL;
+    }
+    if (kind == AVITOI_INT || kind == AVITOI_E7) {
+        behind = avitoi_short_number(p, end, &point, &value);
+        if (behind != NULL && kind == AVITOI_INT && behind == point && behind - p <= 18) {
+            value = (*p == '-') ? 0u - value : value;
+            avitoi_add(j, f, (uint32_t)(value & UINT32_MAX), (uint32_t)(value >> 32));
+            return behind;
+        }
+        if (behind != NULL && kind == AVITOI_E7 && behind - p <= (int)AVITOI_FRACTION_MAX &&
+            avitoi_parse_e7(p, (size_t)(behind - p), &e7)) {
+            avitoi_add(j, f, (uint32_t)e7, 0);
+            return behind;
+        }
+    } else if (kind == AVITOI_BOOL && *p != 'n') {
+        const bool yes = memcmp(p, "true", 4) == 0;
+        if (!yes && memcmp(p, "false", 5) != 0) {
+            return NULL;
+        }
+        avitoi_add(j, f, yes ? 1u : 0u, 0);
+        return p + (yes ? 4 : 5);
+    }
+    return (memcmp(p, "null", 4) == 0) ? p + 4 : NULL;
+}
+
+/* The value of the member that has begun: a string, or what has no parts. */
+static const char *avitoi_short_value(struct avitoi_json *j, struct avitoi_frame *f,
+                                      const struct avitoi_field *field, const char *p, const char *end)
+{
+    avito_str s;
+    if (*p != '"') {
+        return avitoi_short_scalar(j, f, field->kind, p, end);
+    }
+    if (field->kind > AVITOI_TEXT || (field->kind == AVITOI_TEXT && j->cut_at > 0)) {
+        return NULL;
+    }
+    p = avitoi_short_keep(j, p + 1, end, &s);
+    if (p == NULL) {
+        return NULL;
+    }
+    if (j->level == 3 && j->streaming && f->field == 0) {
+        j->id = s;
+    }
+    avitoi_add_ref(j, f, s.ptr, s.len);
+    return p;
+}
+
+/* Members of an object, and of those that begin in it. A container that has a row is opened. */
+static const char *avitoi_short_members(struct avitoi_json *j, const char *p, const char *end)
+{
+    struct avitoi_frame *f = avitoi_top(j);
+    while (p < end && *p == '"') {
+        const unsigned row = avitoi_short_key(f, p, end);
+        const struct avitoi_field *field;
+        const char *behind;
+        if (row == AVITOI_NO_FIELD || (f->seen >> row & 1u) != 0) {
+            break;
+        }
+        field = &f->schema->fields[row];
+        p += field->key_len + 3;
+        f->seen |= 1u << row;
+        f->next = (uint8_t)(row + 1u);
+        f->field = avitoi_wanted(j, field) ? (uint8_t)row : (uint8_t)AVITOI_NO_FIELD;
+        j->state = AVITOI_S_VALUE;
+        if (f->field == AVITOI_NO_FIELD) {
+            break;
+        }
+        if (*p == '{' && field->kind == AVITOI_OBJ && j->depth < AVITOI_MAX_DEPTH) {
+            (void)avitoi_begin_container(j, '{', AVITOI_OBJ, field->child);
+            f = avitoi_top(j);
+            p++;
+            if (j->measuring) {
+                break;
+            }
+            continue;
+        }
+        behind = avitoi_short_value(j, f, field, p, end);
+        if (behind == NULL) {
+            break;
+        }
+        p = behind;
+        j->state = AVITOI_S_AFTER;
+        if (p == end || *p != ',') {
+            break;
+        }
+        j->state = AVITOI_S_KEY;
+        p++;
+    }
+    return p;
+}
+
+/* Members of an object of which nothing is wanted. */
+static const char *avitoi_short_skip(struct avitoi_json *j, const char *p, const char *end)
+{
+    while (p < end && *p == '"') {
+        const char *const value = avitoi_short_pass(p + 1, end);
+        const char *behind = NULL, *point;
+        uint64_t number;
+        if (value == NULL || end - value < 2 || *value != ':') {
+            break;
+        }
+        p = value + 1;
+        behind = (*p == '"') ? avitoi_short_pass(p + 1, end) : avitoi_short_number(p, end, &point, &number);
+        j->state = AVITOI_S_VALUE;
+        if (behind == NULL) {
+            break;
+        }
+        p = behind;
+        j->state = AVITOI_S_AFTER;
+        if (p == end || *p != ',') {
+            break;
+        }
+        j->state = AVITOI_S_KEY;
+        p++;
+    }
+    return p;
+}
+
+/* At a place where a member may begin: takes as many as go the short way. */
+static const char *avitoi_short_way(struct avitoi_json *j, const char *p, const char *end)
+{
+    const struct avitoi_frame *f;
+    if (j->skip > 0 || j->level == 0) {
+        return avitoi_short_skip(j, p, end);
+    }
+    if (j->measuring || j->lenient) {
+        return p;
+    }
+    f = avitoi_top(j);
+    if (f->kind == AVITOI_FRAME_OBJ) {
+        return avitoi_short_members(j, p, end);
+    }
+    return (f->schema == &avitoi_pair_schema && j->level > 2 && j->mem.shared)
+               ? avitoi_short_pairs(j, p, end)
+               : p;
 }
 #else
 static const char *avitoi_short_way(struct avitoi_json *j, const char *p, const char *end)
@@ -5039,7 +5299,7 @@ static void avitoi_json_begin(struct avitoi_json *j, const struct avitoi_schema 
 
 /* Puts one value into its place in the struct. */
 static void avitoi_store(const struct avitoi_json *j, const struct avitoi_field *field,
-                         jsmntype_t form, const struct avitoi_ref *ref, char *model)
+                         const struct avitoi_ref *ref, char *model)
 {
     char *at = model + field->offset;
     const char *low = j->mem.low_base + ref->at;
@@ -5063,8 +5323,9 @@ static void avitoi_store(const struct avitoi_json *j, const struct avitoi_field 
             memcpy(at, &low, sizeof low);
             break;
         default: { /* a string, or the items and count of a list: both are a pointer and a number */
+            const bool list = field->kind >= AVITOI_ARR && field->kind <= AVITOI_STRS;
             avito_str s;
-            s.ptr = (form == JSMN_ARRAY && ref->len == 0) ? NULL : low;
+            s.ptr = (list && ref->len == 0) ? NULL : low;
             s.len = ref->len;
             memcpy(at, &s, sizeof s);
             break;
@@ -5075,11 +5336,9 @@ static void avitoi_store(const struct avitoi_json *j, const struct avitoi_field 
 static void avitoi_decode_pair(const struct avitoi_json *j, const struct avitoi_frame *f,
                                char *model)
 {
-    const struct avitoi_ref *refs = j->refs;
     unsigned i;
     for (i = 0; i < f->members; i++) {
-        const struct avitoi_field *field = &f->schema->fields[i];
-        avitoi_store(j, field, field->kind == AVITOI_MAP ? JSMN_ARRAY : JSMN_STRING, &refs[i], model);
+        avitoi_store(j, &f->schema->fields[i], &j->refs[i], model);
     }
 }
 
@@ -5089,22 +5348,23 @@ static int avitoi_decode(struct avitoi_json *j, const struct avitoi_frame *f, js
 {
     const struct avitoi_schema *schema = f->schema;
     const unsigned expected = 1u + f->members;
-    const struct avitoi_ref *refs = j->refs;
-    const uint8_t *rows = avitoi_rows(j, f);
     char *text = avitoi_skeleton(j, f);
-    size_t len = f->members * AVITOI_MEMBER;
+    size_t len = (f->text > 0) ? f->text : 1u;
     jsmn_parser parser;
     unsigned i;
-    if (len == 0) {
-        text[len++] = '[';
-    }
+    text[0] = '['; /* in place of the first comma */
     text[len++] = ']';
     jsmn_init(&parser);
     if (jsmn_parse(&parser, text, len, tokens, expected) != (int)expected) {
         return AVITO_ERR_JSON; /* cannot happen: the filter wrote it */
     }
     for (i = 0; i < f->members; i++) {
-        avitoi_store(j, &schema->fields[rows[i]], tokens[i + 1u].type, &refs[i], model);
+        const jsmntok_t *token = &tokens[i + 1u];
+        int row = text[token->end - 1] - '0';
+        if (token->end - token->start > 1) {
+            row += (text[token->start] - '0') * 10;
+        }
+        avitoi_store(j, &schema->fields[row], &j->refs[i], model);
     }
     if (schema->finish != NULL) {
         schema->finish(j, model);
@@ -6460,9 +6720,9 @@ static int avitoi_finish(avito_client *c, int code)
     avitoi_resign(c);
     avitoi_trace(c, code < 0 ? "failed " : "done ", c->priv.call->name);
     if (arena != NULL) {
-        const size_t peak = arena->used + c->priv.json.mem.peak;
+        const size_t peak = arena->used + avitoi_most(&c->priv.json.mem);
         if (c->priv.json.mem.shared && c->priv.json.mem.low_base == arena->base + arena->used) {
-            arena->peak = (peak > arena->peak && peak <= arena->cap) ? peak : arena->peak;
+            arena->peak = (peak > arena->peak) ? peak : arena->peak;
             /* An element that did not fit was only counted. */
             arena->used += (code == AVITO_OK && !c->priv.json.measuring)
                                ? avitoi_align(c->priv.json.mem.low)
@@ -6917,6 +7177,7 @@ static void avitoi_use_arena(avito_client *c)
     const bool measuring = j->measuring;
     avitoi_json_begin(j, c->priv.call->answer, c->priv.collect ? NULL : c->priv.out);
     avitoi_mem_shared(&j->mem, c->priv.arena);
+    j->mem.most = (c->priv.page > 0) ? avitoi_most(&mem) : 0u;
     j->streaming = c->priv.list;
     j->collect = c->priv.list && c->priv.collect;
     j->want = c->priv.want;

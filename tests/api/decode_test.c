@@ -492,6 +492,48 @@ static void test_elements_of_lists(void **state)
     list_all("messages_", false);
 }
 
+/* Reads the list in an arena of `size` bytes; returns what was in use at most, and how many elements
+ * did not fit. */
+static size_t list_in(const struct fixture *f, size_t size, size_t *too_large)
+{
+    struct bench b;
+    size_t peak;
+    int result;
+
+    bench_init(&b, question_of(f->name), BY_LENGTH, f);
+    b.arena = avito_arena_of(room, size);
+    *too_large = 0;
+    result = avito_list_messages(&b.client, 1, "u2i-a", NULL, &b.arena);
+    assert_int_equal(script_drive(&b.script, &b.client, result), AVITO_OK);
+    do {
+        result = avito_next_message(&b.client, &got.message);
+        result = script_drive(&b.script, &b.client, result);
+        *too_large += result == AVITO_ERR_ARENA;
+    } while (result == AVITO_OK || result == AVITO_ERR_ARENA);
+    assert_int_equal(result, AVITO_END);
+    peak = b.arena.peak;
+    avito_client_close(&b.client);
+    bench_free(&b);
+    return peak;
+}
+
+/* arena.peak of a list is what its largest element took, wherever that stands: so much is enough, and
+ * less is not. */
+static void test_peak_of_a_list(void **state)
+{
+    struct fixtures one = fixture_load("messages_every_type.json");
+    size_t too_large, peak;
+
+    (void)state;
+    peak = list_in(&one.items[0], sizeof room, &too_large);
+    assert_int_equal(too_large, 0);
+    assert_int_equal(list_in(&one.items[0], (peak + 7u) & ~(size_t)7, &too_large), peak);
+    assert_int_equal(too_large, 0);
+    assert_true(list_in(&one.items[0], ((peak + 7u) & ~(size_t)7) - 8u, &too_large) < peak);
+    assert_int_equal(too_large, 1);
+    fixtures_free(&one);
+}
+
 /* Memory of every size: an error that names the arena, or the right result; never anything else.
  * error.needed, where it is told, is enough and is not too much by more than alignment. */
 static void every_size(const char *name)
@@ -590,6 +632,7 @@ int main(void)
         cmocka_unit_test(test_events),
         cmocka_unit_test(test_hostile_events),
         cmocka_unit_test(test_elements_of_lists),
+        cmocka_unit_test(test_peak_of_a_list),
         cmocka_unit_test(test_every_size_of_memory),
         cmocka_unit_test(test_every_size_of_memory_for_an_event),
     };
