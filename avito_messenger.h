@@ -4537,8 +4537,8 @@ static unsigned avitoi_escape_at(const char *p, const char *end, uint32_t *point
 static const char *avitoi_escapes(const char *p, const char *end, char *out, size_t room, size_t *len)
 {
     char *const start = out;
-    char *const last = out + room - 4; /* a code point may take four */
-    while (p < end && *p == '\\' && room >= 4 && out <= last) {
+    char *const last = out + (room >= 4u ? room - 4u : 0u); /* a code point may take four */
+    while (p < end && *p == '\\' && room >= 4u && out <= last) {
         uint32_t point;
         unsigned n;
         if (end - p >= 12 && p[1] == 'u' && p[2] == '0' && p[3] >= '1' && p[3] <= '7') {
@@ -4565,7 +4565,7 @@ static const char *avitoi_escapes(const char *p, const char *end, char *out, siz
 static const char *avitoi_text(const char *p, const char *end, char *out, size_t room, size_t *len)
 {
     char sink[AVITOI_BLOCK];
-    const size_t kept = (out != NULL) ? SIZE_MAX : 0; /* to the sink everything is written at once place */
+    const size_t kept = (out != NULL) ? SIZE_MAX : 0; /* what is not kept goes to one place */
     size_t at = 0;
     out = (out != NULL) ? out : sink;
     while (p < end && *p != '"') {
