@@ -9521,9 +9521,13 @@ static bool avitoi_state_read(avito_inbox *in, int slot)
     if (in->o.load == NULL || in->o.load(in->o.ctx, slot, s, in->o.state_cap, &len) != AVITO_OK) {
         return false;
     }
-    return len >= AVITOI_STATE_HEAD && len <= in->o.state_cap && memcmp(s, "AVI1", 4) == 0 &&
-           avitoi_get32(s + 8) == avitoi_crc32(s + 12, len - 12u) &&
-           avitoi_get32(s + 16) <= (len - AVITOI_STATE_HEAD) / AVITOI_STATE_ID;
+    if (len < AVITOI_STATE_HEAD || len > in->o.state_cap || memcmp(s, "AVI1", 4) != 0 ||
+        avitoi_get32(s + 8) != avitoi_crc32(s + 12, len - 12u) ||
+        avitoi_get32(s + 16) > (len - AVITOI_STATE_HEAD) / AVITOI_STATE_ID) {
+        in->priv.events |= AVITO_INBOX_STATE_LOST; /* unless the other slot is good */
+        return false;
+    }
+    return true;
 }
 
 static void avitoi_state_load(avito_inbox *in)
@@ -9536,6 +9540,11 @@ static void avitoi_state_load(avito_inbox *in)
         in->priv.first_round = avitoi_get32(avitoi_state(in) + 20) != 0;
         in->priv.started = true;
         in->priv.all_chats = true; /* a mark may have been underway when the power went */
+        /* A full ring may have forgotten something, and nobody was told. */
+        in->priv.overrun =
+            avitoi_ring_count(in) == avitoi_ring_cap(in) &&
+            avitoi_get32(avitoi_ring_at(in, avitoi_ring_oldest(in)) + 8) >= avitoi_horizon(in);
+        in->priv.events = in->priv.overrun ? AVITO_INBOX_OVERRUN : 0u;
         return;
     }
     memset(avitoi_state(in), 0, in->o.state_cap);
