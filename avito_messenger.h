@@ -4383,7 +4383,7 @@ static inline uint64_t avitoi_load(const char *p)
 }
 
 /* A block of text at `p` is copied to `copy`; avitoi_block_ascii() tells how many of its bytes, from the
- * first one on, are printable ASCII but no " or \\, avitoi_block_text() how many are that or sequences of
+ * first one on, are printable ASCII but no " or \, avitoi_block_text() how many are that or sequences of
  * UTF-8 that it knows and that are whole. */
 #if AVITO_WITH_SIMD
 #define AVITOI_BLOCK 16u
@@ -4423,22 +4423,38 @@ static inline unsigned avitoi_block_text(const char *p, char *copy)
 }
 #else
 #define AVITOI_BLOCK 8u
+#define AVITOI_ONES  (~(uint64_t)0 / 255u)
+
+/* The number of the lowest byte whose top bit is set: 1 << 8n times the constant has n on top. */
+static inline unsigned avitoi_first(uint64_t tops)
+{
+    return (tops == 0) ? 8u : (unsigned)(((tops & (0u - tops)) >> 7) * 0x0001020304050607u >> 56);
+}
+
+/* Top bits: a control character, " or \. Those behind the first may be false; and bytes above ASCII. */
+static inline uint64_t avitoi_special(uint64_t v)
+{
+    return (v - AVITOI_ONES * ' ') | ((v ^ AVITOI_ONES * '"') - AVITOI_ONES) |
+           ((v ^ AVITOI_ONES * '\\') - AVITOI_ONES);
+}
 
 static inline unsigned avitoi_block_ascii(const char *p, char *copy)
 {
-    const uint64_t ones = ~(uint64_t)0 / 255u;
     const uint64_t v = avitoi_load(p);
-    const uint64_t quote = v ^ ones * '"', backslash = v ^ ones * '\\';
-    const uint64_t special = (v | (v - ones * ' ') | ((quote - ones) & ~quote) |
-                              ((backslash - ones) & ~backslash)) & ones << 7;
     memcpy(copy, p, 8);
-    /* Behind the first one there may be false ones. 1 << 8n times the number is n in the top byte. */
-    return (special == 0) ? 8u : (unsigned)(((special & (0u - special)) >> 7) * 0x0001020304050607u >> 56);
+    return avitoi_first((v | avitoi_special(v)) & AVITOI_ONES << 7);
 }
 
+/* Sequences of two bytes: 110xxxxx but c0 and c1, and 10xxxxxx. */
 static inline unsigned avitoi_block_text(const char *p, char *copy)
 {
-    return avitoi_block_ascii(p, copy);
+    const uint64_t v = avitoi_load(p), tops = AVITOI_ONES << 7;
+    const uint64_t follows = v & ~(v << 1) & tops;
+    const uint64_t leads = v & v << 1 & ~(v << 2) & (v << 3 | v << 4 | v << 5 | v << 6) & tops;
+    const uint64_t bad = (v & tops & ~(leads | follows)) | (follows ^ leads << 8);
+    const unsigned n = avitoi_first(bad | (avitoi_special(v) & ~v & tops));
+    memcpy(copy, p, 8);
+    return (n > 0 && (leads >> (8u * n - 1u) & 1u) != 0) ? n - 1u : n;
 }
 #endif
 
@@ -4480,15 +4496,16 @@ static uint32_t avitoi_unit_at(const char *p)
 }
 
 /* Escapes in a row from one page of 256, two at a time: p[0..3] is what they begin with, \u01 to \u07,
- * so that each becomes two bytes, as in most alphabets but ours. */
+ * so that each becomes two bytes, as in most alphabets but ours. Up to `last` four bytes have room. */
 static const char *avitoi_escapes_of_page(const char *p, const char *end, char **out, const char *last)
 {
     const char *const prefix = p;
     const uint32_t lead = 0xc0u | (uint32_t)(p[3] - '0') << 2;
     char *to = *out;
-    while (end - p >= 12 && to <= last && memcmp(p, prefix, 4) == 0 && memcmp(p + 6, prefix, 4) == 0) {
+    while (end - p >= 12 && to <= last && memcmp(p, prefix, 4) == 0) {
+        const bool both = memcmp(p + 6, prefix, 4) == 0;
         const uint32_t one = avitoi_byte(p[4]) | (uint32_t)avitoi_byte(p[5]) << 8;
-        const uint32_t two = avitoi_byte(p[10]) | (uint32_t)avitoi_byte(p[11]) << 8;
+        const uint32_t two = both ? avitoi_byte(p[10]) | (uint32_t)avitoi_byte(p[11]) << 8 : 0x3030u;
         uint32_t pairs, utf8;
         if (!avitoi_hex_pairs(one | two << 16, &pairs)) {
             break;
@@ -4499,8 +4516,11 @@ static const char *avitoi_escapes_of_page(const char *p, const char *end, char *
         to[1] = (char)(utf8 >> 8 & 0xffu);
         to[2] = (char)(utf8 >> 16 & 0xffu);
         to[3] = (char)(utf8 >> 24);
-        to += 4;
-        p += 12;
+        to += both ? 4 : 2;
+        p += both ? 12 : 6;
+        if (!both && *p == ' ' && p[1] == '\\' && to <= last) {
+            *to++ = *p++;
+        }
     }
     *out = to;
     return p;
