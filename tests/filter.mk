@@ -1,0 +1,14 @@
+# The filter's test three times: with everything, without intrinsics, and without the shortcuts either.
+# The results must not differ.
+
+FILTER_VARIANTS := build/tests/filter_portable_test build/tests/filter_plain_test
+TEST_PROGRAMS += $(FILTER_VARIANTS)
+
+build/obj/filter/portable.o: FILTER_FLAGS := -DAVITO_WITH_SIMD=0 -DAVITO_WITH_SHORTCUTS=1
+build/obj/filter/plain.o: FILTER_FLAGS := -DAVITO_WITH_SIMD=0 -DAVITO_WITH_SHORTCUTS=0
+build/obj/filter/%.o: tests/unit/filter_test.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS_SAN) $(FILTER_FLAGS) -c $< -o $@
+$(FILTER_VARIANTS): build/tests/filter_%_test: build/obj/filter/%.o $(SUPPORT)
+	@mkdir -p $(@D)
+	$(CC) $(SANITIZE) $^ -o $@ -lcmocka -lbearssl

@@ -1,0 +1,551 @@
+/*
+ * The element filter by itself: which JSON it takes, what becomes of strings and numbers, and lists
+ * that are read element by element: what is passed over, masked, cut. Built three times: with
+ * everything, without intrinsics, and without the shortcuts either (tests/filter.mk).
+ */
+#define AVITO_MESSENGER_IMPLEMENTATION
+#include "avito_messenger.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "support/dump.h"
+#include "support/guard.h"
+#include "support/lane.h"
+
+/* ---- which JSON ---- */
+
+/* Feeds `text` in exact copies of pieces of `piece` bytes (0: at once) and ends it. */
+static int feed(struct avitoi_json *j, const char *text, size_t len, size_t piece)
+{
+    int rc = AVITO_AGAIN;
+
+    for (size_t at = 0; at < len && rc == AVITO_AGAIN;) {
+        size_t n = piece == 0 || len - at < piece ? len - at : piece, used = 0;
+        struct guard copy = guard_copy(text + at, n);
+        rc = avitoi_json_feed(j, (const char *)copy.data, n, &used);
+        guard_free(&copy);
+        at += n;
+    }
+    return rc == AVITO_AGAIN ? avitoi_json_end(j) : rc;
+}
+
+/* As the value of a member that nobody knows, and of one that is known to be a self's name. */
+static int check(const char *value, size_t len, size_t piece, size_t alignment)
+{
+    static char room[8192];
+    struct avitoi_json j;
+    avito_arena arena = avito_arena_of(room, sizeof room);
+    avito_self self;
+    char *text = malloc(len + 80);
+    size_t n = (size_t)sprintf(text, "{\"%.*sx\":", (int)alignment, "yyyyyyyyyyyyyyyyyyyyyyyyy");
+    int rc;
+
+    memcpy(text + n, value, len);
+    text[n + len] = '}';
+    avitoi_json_begin(&j, &avitoi_self_schema, &self);
+    avitoi_mem_shared(&j.mem, &arena);
+    rc = feed(&j, text, n + len + 1, piece);
+    free(text);
+    return rc;
+}
+
+struct value {
+    const char *text;
+    size_t len;
+    int result;
+};
+#define Y(text)        {text, sizeof(text) - 1, AVITO_OK}
+#define N(text)        {text, sizeof(text) - 1, AVITO_ERR_JSON}
+#define BAD_UTF8(text) {text, sizeof(text) - 1, AVITO_ERR_JSON_UTF8}
+
+static const struct value values[] = {
+    Y("1"), Y("0"), Y("-0"), Y("-1"), Y("123456789012345678901234567890"), Y("1.5"), Y("-0.0"), Y("1e1"),
+    Y("1E+1"), Y("1e-1"), Y("0e1"), Y("0.1e10"), Y("1.0E-99"), Y("true"), Y("false"), Y("null"), Y("\"\""),
+    Y("\"a\""), Y(" \t\r\n 1 \t\r\n "), Y("[]"), Y("{}"), Y("[1]"), Y("[1,2]"), Y("[ ]"), Y("{ }"),
+    Y("[[],{},[[]]]"), Y("{\"a\":1}"), Y("{\"a\":{\"b\":[]}}"), Y("{\"\":1}"), Y("{\"a\":1,\"a\":2}"),
+    Y("{ \"a\" : 1 , \"b\" : 2 }"), Y("\"\\\"\\\\\\/\\b\\f\\n\\r\\t\""), Y("\"\\u0000\""), Y("\"\\uABCD\\uabcd\""),
+    Y("\"\\ud83d\\ude00\""), Y("\"\\ud800\""), Y("\"\\udc00\\ud800\""), Y("\"\\ud800\\ud800\""),
+    Y("\"\\ud800x\""), Y("\"\\ud800\\n\""), Y("\"\\ud800\\\"\""), Y("\"\x7f\""), Y("\"\xc2\x80\""),
+    Y("\"\xdf\xbf\""), Y("\"\xe0\xa0\x80\""), Y("\"\xed\x9f\xbf\""), Y("\"\xee\x80\x80\""),
+    Y("\"\xef\xbf\xbf\""), Y("\"\xf0\x90\x80\x80\""), Y("\"\xf4\x8f\xbf\xbf\""), Y("\"\xef\xbb\xbf\""),
+    Y("\"/*\""), Y("\"0123456789012345678901234567890123456789\""),
+    N(""), N("01"), N("-"), N("+1"), N("-01"), N("--1"), N("1."), N(".1"), N("1.e1"), N("1e"), N("1e+"), N("1e-"),
+    N("1.5.1"), N("1e1.5"), N("1e1e1"), N("0x1"), N("1x"), N("1 2"), N("NaN"), N("Infinity"), N("-Infinity"),
+    N("tru"), N("truee"), N("True"), N("nul"), N("nulll"), N("fals"), N("t"), N("\""), N("\"a"), N("'a'"),
+    N("a"), N("\"\\x\""), N("\"\\\""), N("\"\\u\""), N("\"\\u12\""), N("\"\\u12G4\""), N("\"\\u 123\""),
+    N("\"\\U1234\""), N("\"\\a\""), N("\"\\0\""), N("\"\t\""), N("\"\n\""), N("\"\x1f\""), N("\"\0\""),
+    N("\0"), N("["), N("]"), N("}"), N("[1"), N("[1,"), N("[1,]"), N("[,1]"), N("[,]"), N("[1,,2]"),
+    N("[1 2]"), N("[1}"), N("{]"), N("{1:2}"), N("{\"a\"}"), N("{\"a\":}"), N("{\"a\":1,}"), N("{,}"),
+    N("{\"a\" 1}"), N("{\"a\"::1}"), N("{a:1}"), N("{\"a\":1 \"b\":2}"), N("{\"a\":1,,\"b\":2}"), N("{\"a\",1}"),
+    N("{null:1}"), N("[1]]"), N("{}}"), N("1}"), N("//\n1"), N("/**/1"), N("1//"), N("#"), N("\v1"), N("\f1"),
+    N("\xc2\xa0" "1"), N("\xef\xbb\xbf" "1"), N("1;"), N("(1)"), N("undefined"), N("\\u0031"),
+    BAD_UTF8("\"\x80\""), BAD_UTF8("\"\xbf\""), BAD_UTF8("\"\xc0\x80\""), BAD_UTF8("\"\xc1\xbf\""),
+    BAD_UTF8("\"\xc2\""), BAD_UTF8("\"\xc2\xc2\""), BAD_UTF8("\"\xe0\x9f\xbf\""), BAD_UTF8("\"\xe2\x82\""),
+    BAD_UTF8("\"\xe2\x82x\""), BAD_UTF8("\"\xed\xa0\x80\""), BAD_UTF8("\"\xed\xbf\xbf\""),
+    BAD_UTF8("\"\xf0\x8f\xbf\xbf\""), BAD_UTF8("\"\xf0\x9f\x98\""), BAD_UTF8("\"\xf4\x90\x80\x80\""),
+    BAD_UTF8("\"\xf5\x80\x80\x80\""), BAD_UTF8("\"\xf8\x88\x80\x80\x80\""), BAD_UTF8("\"\xfe\""),
+    BAD_UTF8("\"\xff\""), BAD_UTF8("{\"\xff\":1}"), BAD_UTF8("\"0123456789abcdef\x80\""),
+    BAD_UTF8("\"0123456789abcde\xc2\""), BAD_UTF8("\"\xd0\x96\xd0\x96\xd0\x96\xd0\x96\xd0\x96\xd0\x96\xd0\x96\xd0\"")
+};
+
+static void test_values(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
+        const struct value *v = &values[i];
+        for (size_t piece = 0; piece <= v->len + 9; piece++) {
+            /* another place in the vector that is scanned at once */
+            int rc = check(v->text, v->len, piece, piece == 0 ? 0 : piece * 7 % 20);
+            if (rc != v->result) {
+                fail_msg("%s in pieces of %zu: %s", v->text, piece, dump_result_name(rc));
+            }
+        }
+    }
+}
+
+static void test_depth(void **state)
+{
+    (void)state;
+    for (size_t depth = 29; depth <= 34; depth++) {
+        for (int kind = 0; kind < 3; kind++) {
+            char text[400] = "";
+            for (size_t i = 0; i < depth; i++) {
+                strcat(text, kind == 0 || (kind == 2 && i % 2 == 0) ? "[" : "{\"a\":");
+            }
+            strcat(text, "1");
+            for (size_t i = depth; i-- > 0;) {
+                strcat(text, kind == 0 || (kind == 2 && i % 2 == 0) ? "]" : "}");
+            }
+            for (size_t piece = 0; piece < 3; piece++) { /* one level is around it */
+                assert_int_equal(check(text, strlen(text), piece, 0),
+                                 depth <= 31 ? AVITO_OK : AVITO_ERR_JSON_DEPTH);
+            }
+        }
+    }
+}
+
+/* ---- strings and numbers ---- */
+
+static int read_chat(const char *text, size_t piece, size_t room, avito_chat *chat, struct guard *memory,
+                     size_t *needed)
+{
+    struct avitoi_json j;
+    avito_arena arena;
+    int rc;
+
+    *memory = guard_end(room);
+    arena = avito_arena_of(memory->data, room);
+    avitoi_json_begin(&j, &avitoi_chat_schema, chat);
+    avitoi_mem_shared(&j.mem, &arena);
+    rc = feed(&j, text, strlen(text), piece);
+    *needed = avitoi_align(j.mem.peak);
+    return rc;
+}
+
+static void test_strings(void **state)
+{
+    static const struct {
+        const char *json;
+        const char *text;
+        size_t len;
+    } rows[] = {
+        {"", "", 0},
+        {"\\u0000", "\0", 1},
+        {"a\\u0000b\\u0000", "a\0b\0", 4},
+        {"\\u0041\\u00e9\\u2603\\uD83D\\uDE00", "A\xc3\xa9\xe2\x98\x83\xf0\x9f\x98\x80", 10},
+        {"\\ud800", "\xef\xbf\xbd", 3},
+        {"\\udfff!", "\xef\xbf\xbd!", 4},
+        {"\\ud800\\ud800\\udc00", "\xef\xbf\xbd\xf0\x90\x80\x80", 7},
+        {"\\ud83d\\n\\ude00", "\xef\xbf\xbd\n\xef\xbf\xbd", 7},
+        {"\\ud83dx\\u0041", "\xef\xbf\xbdxA", 5},
+        {"\\udbff\\udfff\\uffff", "\xf4\x8f\xbf\xbf\xef\xbf\xbf", 7},
+        {"\\\"\\\\\\/\\b\\f\\n\\r\\t", "\"\\/\b\f\n\r\t", 8},
+        {"0123456789abcde\\n0123456789abcdef", "0123456789abcde\n0123456789abcdef", 32},
+        {"\xd0\x96\xd0\x96\xd0\x96\xd0\x96\xd0\x96\xd0\x96\xd0\x96\xd0\x96\xd0\x96\xf0\x9f\x98\x80",
+         "\xd0\x96\xd0\x96\xd0\x96\xd0\x96\xd0\x96\xd0\x96\xd0\x96\xd0\x96\xd0\x96\xf0\x9f\x98\x80", 22},
+    };
+    char text[200];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        (void)snprintf(text, sizeof text, "{\"id\":\"%s\",\"created\":5}", rows[i].json);
+        for (size_t piece = 0; piece < strlen(text); piece++) {
+            struct guard memory;
+            avito_chat chat;
+            size_t needed;
+            assert_int_equal(read_chat(text, piece, 1024, &chat, &memory, &needed), AVITO_OK);
+            assert_int_equal(chat.id.len, rows[i].len);
+            assert_memory_equal(chat.id.ptr, rows[i].text, rows[i].len + 1);
+            assert_int_equal(chat.created, 5);
+            guard_free(&memory);
+        }
+    }
+}
+
+static void test_numbers(void **state)
+{
+    static const struct {
+        const char *json;
+        int result;
+        int64_t value;
+    } rows[] = {
+        {"0", AVITO_OK, 0}, {"-0", AVITO_OK, 0}, {"7", AVITO_OK, 7}, {"\"7\"", AVITO_OK, 7}, {"null", AVITO_OK, 0},
+        {"\"\"", AVITO_OK, 0}, {"-9", AVITO_OK, -9}, {"\"-9\"", AVITO_OK, -9},
+        {"999999999999999999", AVITO_OK, INT64_C(999999999999999999)},
+        {"1000000000000000000", AVITO_OK, INT64_C(1000000000000000000)},
+        {"9223372036854775807", AVITO_OK, INT64_MAX}, {"\"9223372036854775807\"", AVITO_OK, INT64_MAX},
+        {"-9223372036854775808", AVITO_OK, INT64_MIN}, {"9223372036854775808", AVITO_ERR_MODEL, 0},
+        {"-9223372036854775809", AVITO_ERR_MODEL, 0}, {"18446744073709551617", AVITO_ERR_MODEL, 0},
+        {"99999999999999999999999999999999999999999999", AVITO_ERR_MODEL, 0}, {"1.0", AVITO_ERR_MODEL, 0},
+        {"1e3", AVITO_ERR_MODEL, 0}, {"1.00000000000000000000000000000001", AVITO_ERR_MODEL, 0},
+        {"\"1.5\"", AVITO_ERR_MODEL, 0}, {"\"x\"", AVITO_ERR_MODEL, 0}, {"\" 1\"", AVITO_ERR_MODEL, 0},
+        {"\"+1\"", AVITO_ERR_MODEL, 0}, {"\"-\"", AVITO_ERR_MODEL, 0}, {"true", AVITO_ERR_MODEL, 0},
+        {"[1]", AVITO_ERR_MODEL, 0}, {"{}", AVITO_ERR_MODEL, 0}, {"\"\\u0031\"", AVITO_OK, 1},
+        {"\"123456789012345678901234567890123456789012345678901234567890\"", AVITO_ERR_MODEL, 0},
+    };
+    char text[200];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        (void)snprintf(text, sizeof text, "{\"id\":\"c\",\"created\":%s,\"updated\":3}", rows[i].json);
+        for (size_t piece = 0; piece < strlen(text); piece++) {
+            struct guard memory;
+            avito_chat chat;
+            size_t needed;
+            int rc = read_chat(text, piece, 1024, &chat, &memory, &needed);
+            if (rc != rows[i].result || (rc == AVITO_OK && (chat.created != rows[i].value || chat.updated != 3))) {
+                fail_msg("%s in pieces of %zu: %s", rows[i].json, piece, dump_result_name(rc));
+            }
+            guard_free(&memory);
+        }
+    }
+}
+
+static void test_degrees(void **state)
+{
+    static const struct {
+        const char *json;
+        int result;
+        int32_t value;
+    } rows[] = {
+        {"0", AVITO_OK, 0}, {"55.7512", AVITO_OK, 557512000}, {"-0.00000005", AVITO_OK, -1},
+        {"0.00000004999999999999999999999", AVITO_OK, 0}, {"1e-7", AVITO_OK, 1}, {"5e-8", AVITO_OK, 1},
+        {"180", AVITO_OK, 1800000000}, {"-180.0", AVITO_OK, -1800000000}, {"214", AVITO_OK, 2140000000},
+        {"215", AVITO_ERR_MODEL, 0}, {"-215", AVITO_ERR_MODEL, 0}, {"219.9", AVITO_ERR_MODEL, 0},
+        {"1e3", AVITO_ERR_MODEL, 0}, {"1e99999", AVITO_ERR_MODEL, 0}, {"5.57512E+1", AVITO_OK, 557512000},
+        {"429.4967296", AVITO_ERR_MODEL, 0}, {"99999999999999999999", AVITO_ERR_MODEL, 0},
+        {"null", AVITO_OK, 0}, {"true", AVITO_ERR_MODEL, 0},
+    };
+    char text[200];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        (void)snprintf(text, sizeof text,
+                       "{\"context\":{\"type\":\"item\",\"value\":{\"location\":{\"lat\":%s,\"lon\":1}}}}",
+                       rows[i].json);
+        for (size_t piece = 0; piece < 30; piece++) {
+            struct guard memory;
+            avito_chat chat;
+            size_t needed;
+            int rc = read_chat(text, piece, 2048, &chat, &memory, &needed);
+            if (rc != rows[i].result || (rc == AVITO_OK && chat.context->item->location->lat_e7 != rows[i].value)) {
+                fail_msg("%s in pieces of %zu: %s", rows[i].json, piece, dump_result_name(rc));
+            }
+            guard_free(&memory);
+        }
+    }
+}
+
+/* ---- lists, element by element ---- */
+
+#define LONG100 "0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789"
+
+static void start_list(struct lane *l, const char *body, const avito_messages_query *query, char *room,
+                       size_t size)
+{
+    lane_exchange(l, 200, body, strlen(body));
+    l->arena = avito_arena_of(room, size);
+    assert_int_equal(lane_run(l, avito_list_messages(&l->client, 1, "c", query, &l->arena)), AVITO_OK);
+}
+
+static int next(struct lane *l, avito_message *m)
+{
+    return lane_run(l, avito_next_message(&l->client, m));
+}
+
+/* Every amount of memory: the long element is passed over with its id and a size, which is enough;
+ * the others come. */
+static void test_element_too_large(void **state)
+{
+    static const char body[] = "{\"messages\":[{\"id\":\"one\"},"
+                               "{\"id\":\"two\",\"content\":{\"text\":\"" LONG100 LONG100 LONG100 "\"},\"type\":\"text\"},"
+                               "{\"id\":\"three\"}],\"meta\":{\"has_more\":true}}";
+    static char room[2048];
+    size_t least = 0, needed = 0;
+
+    (void)state;
+    for (size_t size = 200; size <= sizeof room; size += 8) {
+        struct lane l;
+        avito_message m;
+        int rc;
+        lane_init(&l, 512);
+        l.script.recv_piece = size % 24 == 0 ? 1 : 0;
+        start_list(&l, body, NULL, room, size);
+        rc = next(&l, &m);
+        if (rc != AVITO_OK) { /* not even an empty one fits */
+            assert_int_equal(rc, AVITO_ERR_ARENA);
+            assert_true(avito_last_error(&l.client)->needed > size && least == 0);
+            lane_free(&l);
+            continue;
+        }
+        least = least != 0 ? least : size;
+        assert_string_equal(m.id.ptr, "one");
+        rc = next(&l, &m);
+        if (rc == AVITO_OK) {
+            assert_int_equal(m.content.as.text.len, 300);
+            assert_int_equal(size >= needed, 1);
+        } else {
+            assert_int_equal(rc, AVITO_ERR_ARENA);
+            assert_true(needed == 0 || needed == avito_last_error(&l.client)->needed);
+            needed = avito_last_error(&l.client)->needed;
+            assert_true(needed > size);
+            assert_string_equal(avito_last_error(&l.client)->text, "two");
+            assert_true(avito_list_open(&l.client));
+        }
+        assert_int_equal(next(&l, &m), AVITO_OK);
+        assert_string_equal(m.id.ptr, "three");
+        assert_int_equal(next(&l, &m), AVITO_END);
+        assert_true(avito_list_has_more(&l.client));
+        assert_int_equal(avito_last_error(&l.client)->code, AVITO_OK);
+        lane_free(&l);
+    }
+    assert_true(least != 0 && needed > least && needed < 1200);
+}
+
+static void test_bad_elements(void **state)
+{
+    static const char body[] =
+        "[{\"id\":\"1\"},{\"id\":\"2\",\"created\":\"x\"},{\"id\":\"3\",\"content\":{\"text\":[{\"deep\":[]}]},\"type\":\"text\"},"
+        "5,null,\"text\",[],[{\"id\":\"no\"}],{\"id\":\"4\",\"id\":\"5\"},{\"id\":\"6\",\"content\":{\"text\":\"a\",\"text\":\"b\"}},"
+        "{\"id\":\"7\",\"content\":{\"image\":{\"sizes\":{\"1x1\":5,\"2x2\":\"u\"}}}},{\"id\":8},true,{\"id\":\"9\"}]";
+    static const struct {
+        int result;
+        const char *id;
+    } rows[] = {{AVITO_OK, "1"}, {AVITO_ERR_MODEL, "created"}, {AVITO_ERR_MODEL, "text"}, {AVITO_ERR_MODEL, NULL},
+                {AVITO_ERR_MODEL, NULL}, {AVITO_ERR_MODEL, NULL}, {AVITO_ERR_MODEL, NULL}, {AVITO_ERR_MODEL, NULL},
+                {AVITO_ERR_DUPLICATE, "id"}, {AVITO_ERR_DUPLICATE, "text"}, {AVITO_ERR_MODEL, NULL},
+                {AVITO_ERR_MODEL, "id"}, {AVITO_ERR_MODEL, NULL}, {AVITO_OK, "9"}, {AVITO_END, NULL}};
+    static char room[4096];
+
+    (void)state;
+    for (size_t piece = 0; piece < 70; piece++) {
+        struct lane l;
+        avito_message m;
+        lane_init(&l, 512);
+        l.script.recv_piece = piece;
+        start_list(&l, body, NULL, room, sizeof room);
+        for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+            int rc = next(&l, &m);
+            if (rc != rows[i].result) {
+                fail_msg("row %zu in pieces of %zu: %s", i, piece, dump_result_name(rc));
+            }
+            if (rows[i].id != NULL) {
+                assert_string_equal(rc == AVITO_OK ? m.id.ptr : avito_last_error(&l.client)->text, rows[i].id);
+            }
+            assert_int_equal(avito_list_open(&l.client), rc != AVITO_END);
+        }
+        assert_true(l.script.open); /* the connection is as good as before */
+        lane_free(&l);
+    }
+}
+
+/* What breaks the answer ends the list. */
+static void test_broken_list(void **state)
+{
+    static const struct {
+        const char *body;
+        int result;
+    } rows[] = {
+        {"[{\"id\":\"1\"},{\"id\":\"2\"", AVITO_ERR_JSON},
+        {"[{\"id\":\"1\"},{\"id\":tru}]", AVITO_ERR_JSON},
+        {"[{\"id\":\"1\"},]", AVITO_ERR_JSON},
+        {"[{\"id\":\"1\"}}", AVITO_ERR_JSON},
+        {"[{\"id\":\"1\"}]]", AVITO_ERR_JSON},
+        {"[{\"id\":\"1\"}] x", AVITO_ERR_JSON},
+        {"[{\"id\":\"1\"},{\"id\":\"\xff\"}]", AVITO_ERR_JSON_UTF8},
+        {"{\"messages\":[{\"id\":\"1\"}],\"messages\":[]}", AVITO_ERR_DUPLICATE},
+        {"{\"messages\":[{\"id\":\"1\"}],\"meta\":[]}", AVITO_ERR_MODEL},
+    };
+    static char room[4096];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct lane l;
+        avito_message m;
+        lane_init(&l, 512);
+        start_list(&l, rows[i].body, NULL, room, sizeof room);
+        assert_int_equal(next(&l, &m), AVITO_OK);
+        assert_int_equal(next(&l, &m), rows[i].result);
+        assert_false(avito_list_open(&l.client));
+        assert_false(l.script.open);
+        assert_int_equal(next(&l, &m), AVITO_ERR_IDLE);
+        lane_free(&l);
+    }
+}
+
+static void test_masks(void **state)
+{
+    static const char body[] =
+        "{\"chats\":[{\"id\":\"c\",\"created\":1,\"context\":{\"type\":\"item\",\"value\":{\"id\":5,\"title\":\"" LONG100
+        "\"}},\"users\":[{\"id\":7,\"name\":\"n\",\"public_user_profile\":{\"user_id\":7,\"avatar\":{\"default\":\"" LONG100
+        "\",\"images\":{\"1x1\":\"" LONG100 "\"}}}}],\"last_message\":{\"id\":\"m\",\"content\":{\"text\":\"hi\"},"
+        "\"type\":\"text\"}}]}";
+    static const uint32_t masks[] = {
+        0, AVITO_CHAT_ALL, AVITO_CHAT_ALL & ~AVITO_CHAT_AVATARS, AVITO_CHAT_LAST_MESSAGE, AVITO_CHAT_CONTEXT,
+        AVITO_CHAT_USERS, AVITO_CHAT_PROFILES, AVITO_CHAT_AVATARS, AVITO_CHAT_LAST_MESSAGE | AVITO_MESSAGE_QUOTES};
+    static const struct {
+        bool context, users, profiles, avatars, message, content;
+    } shown[] = {{1, 1, 1, 1, 1, 1}, {1, 1, 1, 1, 1, 1}, {1, 1, 1, 0, 1, 1}, {0, 0, 0, 0, 1, 1}, {1, 0, 0, 0, 0, 0},
+                 {0, 1, 0, 0, 0, 0}, {0, 1, 1, 0, 0, 0}, {0, 1, 1, 1, 0, 0}, {0, 0, 0, 0, 1, 0}};
+    size_t everything = 0;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof masks / sizeof masks[0]; i++) {
+        struct lane l;
+        avito_chats_query q = {0};
+        avito_chats chats;
+        const avito_chat *c;
+        q.want = masks[i];
+        lane_init(&l, 512);
+        lane_exchange(&l, 200, body, sizeof body - 1);
+        assert_int_equal(lane_run(&l, avito_get_chats(&l.client, 1, &q, &l.arena, &chats)), AVITO_OK);
+        assert_int_equal(chats.count, 1);
+        c = &chats.items[0];
+        assert_string_equal(c->id.ptr, "c");
+        assert_int_equal(c->created, 1);
+        assert_int_equal(c->context != NULL, shown[i].context);
+        assert_int_equal(c->users.count, shown[i].users);
+        assert_int_equal(c->users.count != 0 && c->users.items[0].public_user_profile != NULL, shown[i].profiles);
+        assert_int_equal(c->users.count != 0 && c->users.items[0].public_user_profile != NULL &&
+                         c->users.items[0].public_user_profile->avatar != NULL, shown[i].avatars);
+        assert_int_equal(c->last_message != NULL, shown[i].message);
+        assert_int_equal(c->last_message != NULL && c->last_message->content.kind == AVITO_MESSAGE_TEXT,
+                         shown[i].content);
+        everything = i == 0 ? l.arena.peak : everything;
+        assert_true(i < 2 ? l.arena.peak == everything : l.arena.peak + 190 < everything);
+        lane_free(&l);
+    }
+}
+
+/* A text is cut at a code point, at most so many bytes, and flagged; others are left alone. */
+static void test_cut_texts(void **state)
+{
+    static const char text[] = "ab\xd0\x96\xe2\x98\x83\xf0\x9f\x98\x80z"; /* 2 + 2 + 3 + 4 + 1 */
+    static const size_t kept[] = {12, 1, 2, 2, 4, 4, 4, 7, 7, 7, 7, 11, 12, 12, 12};
+    static const char *const forms[] = {
+        "ab\xd0\x96\xe2\x98\x83\xf0\x9f\x98\x80z", "\\u0061b\\u0416\\u2603\\ud83d\\ude00z",
+        "a\\u0062\xd0\x96\\u2603\xf0\x9f\x98\x80\\u007a"};
+    static char room[2048];
+    char body[400];
+
+    (void)state;
+    for (size_t form = 0; form < 3; form++) {
+        (void)snprintf(body, sizeof body, "[{\"id\":\"0123456789abcdef0123\",\"content\":{\"text\":\"%s\"}},"
+                       "{\"id\":\"2\",\"content\":{\"text\":\"\"}}]", forms[form]);
+        for (size_t cut = 0; cut < sizeof kept / sizeof kept[0]; cut++) {
+            for (size_t piece = 0; piece < 8; piece++) {
+                struct lane l;
+                avito_messages_query q = {0};
+                avito_message m;
+                q.cut_text_at = cut;
+                lane_init(&l, 512);
+                l.script.recv_piece = piece;
+                start_list(&l, body, &q, room, sizeof room);
+                assert_int_equal(next(&l, &m), AVITO_OK);
+                assert_string_equal(m.id.ptr, "0123456789abcdef0123");
+                if (m.content.as.text.len != kept[cut]) {
+                    fail_msg("form %zu cut at %zu in pieces of %zu: %zu", form, cut, piece, m.content.as.text.len);
+                }
+                assert_memory_equal(m.content.as.text.ptr, text, kept[cut]);
+                assert_int_equal(m.content.as.text.ptr[kept[cut]], 0);
+                assert_int_equal(m.is_cut, kept[cut] != 12);
+                assert_int_equal(next(&l, &m), AVITO_OK);
+                assert_false(m.is_cut);
+                assert_int_equal(next(&l, &m), AVITO_END);
+                lane_free(&l);
+            }
+        }
+    }
+}
+
+/* Whole lists over several pages, into one arena: every size gives an error that names one that does,
+ * or all of them. */
+static void test_pages_into_one_arena(void **state)
+{
+    static const char *const pages[] = {
+        "[{\"id\":\"a\"},{\"id\":\"bb\"}]",
+        "{\"messages\":[{\"id\":\"ccc\",\"quote\":{\"id\":\"q\"}},{\"id\":\"d\"}]}",
+        "{\"messages\":[{\"id\":\"e\"}]}"};
+    size_t worked = 0, needed = 0;
+
+    (void)state;
+    for (size_t size = 0; size < 4096; size = size < 64 || worked != 0 ? size + 8 : size + 32) {
+        struct guard memory = guard_end(size);
+        struct lane l;
+        avito_messages_query q = {0};
+        avito_messages all;
+        int rc;
+        lane_init(&l, 512);
+        script_connect(&l.script);
+        for (size_t i = 0; i < 3; i++) {
+            script_request(&l.script);
+            script_answer_json(&l.script, 200, pages[i], strlen(pages[i]));
+        }
+        q.limit = 2;
+        q.all_pages = true;
+        l.arena = avito_arena_of(memory.data, size);
+        rc = lane_run(&l, avito_get_messages(&l.client, 1, "c", &q, &l.arena, &all));
+        if (rc == AVITO_OK) {
+            assert_int_equal(all.count, 5);
+            assert_string_equal(all.items[0].id.ptr, "a");
+            assert_string_equal(all.items[2].quote->id.ptr, "q");
+            assert_string_equal(all.items[4].id.ptr, "e");
+            assert_false(all.has_more);
+            assert_null(script_problem_open(&l.script, true));
+            worked = worked != 0 ? worked : size;
+            assert_true(size >= needed);
+        } else if (size >= 8) {
+            assert_int_equal(rc, AVITO_ERR_ARENA);
+            assert_int_equal(worked, 0);
+            needed = avito_last_error(&l.client)->needed > needed ? avito_last_error(&l.client)->needed : needed;
+            assert_int_equal(l.arena.used, 0);
+        }
+        lane_free(&l);
+        guard_free(&memory);
+    }
+    assert_true(worked != 0 && needed >= worked - 32 && needed <= worked);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_values),
+        cmocka_unit_test(test_depth),
+        cmocka_unit_test(test_strings),
+        cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_degrees),
+        cmocka_unit_test(test_element_too_large),
+        cmocka_unit_test(test_bad_elements),
+        cmocka_unit_test(test_broken_list),
+        cmocka_unit_test(test_masks),
+        cmocka_unit_test(test_cut_texts),
+        cmocka_unit_test(test_pages_into_one_arena),
+    };
+
+    return cmocka_run_group_tests_name("filter", tests, NULL, NULL);
+}
