@@ -343,8 +343,8 @@
  *     idle_timeout_ms      30 s   since the last byte that moved
  *     total_timeout_ms    120 s   one call, its tries and pages; of a list: each avito_next_*()
  *
- * An error closes the connection, also one that the service reports, but for errors of single
- * elements. Only AVITO_OK, AVITO_END and an orderly drain keep it. avito_cancel() is legal in every
+ * An error closes the connection unless the answer was read to its end, as that of a refusal is,
+ * and unless it is one of a single element. avito_cancel() closes it always; it is legal in every
  * state, ends in CANCELLED, and leaves the lane usable; close() of the transport is called once per
  * connect(), whatever happens.
  *
@@ -408,7 +408,7 @@
  * int64_t aligned to 8; "arena" is the smallest that worked, with a window of 512 bytes:
  *
  *     bytes of                                                  64-bit 32-bit
- *     avito_account                                                200    120
+ *     avito_account                                                208    128
  *     avito_client                                                1056    784
  *     avito_arena                                                   40     20
  *     avito_webhook                                                184    152
@@ -1853,6 +1853,7 @@ typedef struct avito_client {
         bool written, early;          /* the request left whole; the answer came before that */
         bool eager;                   /* there is more to do at once */
         bool fetched;                 /* a token for this call, not used yet */
+        bool answered;                /* the answer was read to its end */
         bool retried;                 /* a refused token was replaced once */
         bool waiting;                 /* for another lane that fetches the token */
         bool model;                   /* the answer goes into the caller's arena */
@@ -6642,6 +6643,14 @@ static void avitoi_disconnect(avito_client *c)
     }
 }
 
+/* After a failure the connection is of use only if the answer was read to its end. */
+static void avitoi_drop(avito_client *c)
+{
+    if (!c->priv.answered) {
+        avitoi_disconnect(c);
+    }
+}
+
 /* Clips at a code point and takes control bytes out: it may be printed. */
 static void avitoi_error_text(avito_client *c, const char *text, size_t len)
 {
@@ -6724,7 +6733,7 @@ static int avitoi_finish(avito_client *c, int code)
     c->error.http_status = c->priv.head.status;
     c->error.outcome = avitoi_outcome(c, c->error.code);
     if (code < 0) {
-        avitoi_disconnect(c);
+        avitoi_drop(c);
         avitoi_utf8_mend(c->error.text);
         avitoi_mask_secrets(c);
     } else {
@@ -6853,8 +6862,9 @@ static bool avitoi_try_again(avito_client *c, int code)
     if (pause_ms >= c->priv.total_left_ms) {
         return false;
     }
-    avitoi_disconnect(c);
+    avitoi_drop(c);
     avitoi_resign(c);
+    c->priv.probe = true;
     c->priv.tries++;
     c->priv.pause_ms = pause_ms;
     c->priv.page = 0;
@@ -6926,6 +6936,7 @@ static int avitoi_on_account(avito_client *c)
         return rc;
     }
     c->priv.waiting = false;
+    c->priv.answered = false;
     c->priv.idle_left_ms = c->o.connect_timeout_ms;
     return avitoi_move(c, AVITOI_EV_TOKEN);
 }
@@ -7359,7 +7370,7 @@ static int avitoi_on_body(avito_client *c)
 /* The answer is complete: can another request follow on this connection? */
 static bool avitoi_may_be_kept(const avito_client *c)
 {
-    return !c->priv.head.close && c->priv.head.persistent && !c->priv.early &&
+    return !c->priv.head.close && c->priv.head.persistent && c->priv.written && !c->priv.early &&
            c->priv.pos == c->priv.len && c->priv.body.mode != AVITOI_BODY_UNTIL_CLOSE;
 }
 
@@ -7635,6 +7646,7 @@ static int avitoi_on_body_end(avito_client *c)
     struct avitoi_json *j = &c->priv.json;
     const bool token = (c->priv.request->flags & AVITOI_TOKEN) != 0;
     int rc;
+    c->priv.answered = true;
     if (!avitoi_may_be_kept(c)) {
         avitoi_disconnect(c);
     }
@@ -7839,6 +7851,7 @@ AVITO_API uint32_t avito_deadline_ms(const avito_client *client)
 AVITO_API void avito_cancel(avito_client *client)
 {
     if (client != NULL && client->priv.call != NULL) {
+        client->priv.answered = false;
         (void)avitoi_finish(client, AVITO_ERR_CANCELLED);
     }
 }
@@ -8497,7 +8510,7 @@ AVITO_API int avito_confirm_sent(avito_client *client, int64_t user_id, const ch
     }
     if (query == NULL || arena == NULL || outcome == NULL || found == NULL ||
         (query->claimed == NULL && query->claimed_count > 0)) {
-        return AVITO_ERR_ARGUMENT;
+        return avitoi_refuse(client, AVITO_ERR_ARGUMENT);
     }
     *outcome = AVITO_CANNOT_TELL;
     q = &client->priv.args.as.confirm.page;

@@ -966,7 +966,8 @@ static void test_early_refusal_of_an_upload(void **state)
             assert_string_equal(l.error_body, body);
             assert_int_equal(avito_last_error(&l.client)->outcome, AVITO_NOT_SENT);
             assert_true(way >= 2 || l.script.sent_len < 60000);
-            assert_null(script_problem(&l.script));
+            /* kept only if all of the request had left before the answer was there */
+            assert_null(script_problem_open(&l.script, l.script.sent_len > 100000));
             lane_free(&l);
         }
     }
@@ -1159,7 +1160,8 @@ static void test_error_after_success(void **state)
     (void)state;
     lane_init(&l, 512);
     lane_exchange(&l, 404, refusal, sizeof refusal - 1);
-    lane_exchange(&l, 200, "{\"id\":1}", 8);
+    script_request(&l.script); /* on the same connection: the refusal was read to its end */
+    script_answer_json(&l.script, 200, "{\"id\":1}", 8);
     e = avito_last_error(&l.client);
     assert_int_equal(lane_run(&l, get_chat(&l)), AVITO_ERR_NOT_FOUND);
     assert_int_equal(e->api_code, 404);
