@@ -408,8 +408,8 @@
  * int64_t aligned to 8; "arena" is the smallest that worked, with a window of 512 bytes:
  *
  *     bytes of                                                  64-bit 32-bit
- *     avito_account                                                208    128
- *     avito_client                                                1056    784
+ *     avito_account                                                200    120
+ *     avito_client                                                1144    832
  *     avito_arena                                                   40     20
  *     avito_webhook                                                184    152
  *     avito_inbox                                                  296    272
@@ -417,20 +417,20 @@
  *     avito_tls                                                   7368   6864
  *     avito_tls_session                                            112    112
  *     avito_anchors                                               1968   1836
- *     open objects, of a chat at most                              688    688
- *     open objects, of a message at most                           608    608
+ *     open objects, of a chat at most                              648    648
+ *     open objects, of a message at most                           576    576
  *     a recorded chat, bytes on the wire                          2390   2390
- *     get_chat(), recorded chat, everything                       3152   2680
+ *     get_chat(), recorded chat, everything                       3128   2656
  *     what stays of it                                            2728   2256
- *     the same by the formula                                     3688   3088
- *     next_chat(), recorded chat, everything                      3184   2712
- *     next_chat(), recorded chat, without avatars                 1776   1536
- *     next_chat(), last message without content                    736    656
- *     the largest legal message, element by element               8760   8640
- *     the same by the formula                                     8945   8825
- *     the same with AVITO_MESSAGE_BARE                             424    424
- *     send_message(), answer of that size kept                    8728   8608
- *     parse_webhook(), that message                               9088   8888
+ *     the same by the formula                                     3648   3048
+ *     next_chat(), recorded chat, everything                      3152   2680
+ *     next_chat(), recorded chat, without avatars                 1744   1504
+ *     next_chat(), last message without content                    704    624
+ *     the largest legal message, element by element               8736   8616
+ *     the same by the formula                                     8913   8793
+ *     the same with AVITO_MESSAGE_BARE                             400    400
+ *     send_message(), answer of that size kept                    8712   8592
+ *     parse_webhook(), that message                               9056   8856
  *
  * ======================================================================= *
  * >>6 YOUR OWN TRANSPORT
