@@ -28,7 +28,7 @@ int script_drive(struct script *s, avito_client *client, int result)
         if (round > 10000000u) {
             return stuck(s, "stepped ten million times without an end");
         }
-        if (!script_ready(s, wants) && s->clock != NULL) {
+        if ((wants == AVITO_WANT_TIMER || !script_ready(s, wants)) && s->clock != NULL) {
             clock_advance(s->clock, ms != 0 ? ms : 1);
         }
         result = avito_step(client);

@@ -1,0 +1,203 @@
+/*
+ * The call machine's states: every state with every event, what the table allows and nothing else;
+ * what a lane says of itself in every state; and cancelling, ending and starting in each of them.
+ */
+#define AVITO_MESSENGER_IMPLEMENTATION
+#include "avito_messenger.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "support/dump.h"
+#include "support/lane.h"
+
+/* Rows: states; columns: events, in the order of their enums. '-': not allowed. Else the next state. */
+static const char *const table[AVITOI_STATES] = {
+    /*            S  T  C  W  A  E  N  R  D  X                                        */
+    /* IDLE    */ "1" "-" "-" "-" "-" "-" "-" "-" "-" "0",
+    /* ACCOUNT */ "-" "2" "-" "-" "-" "-" "-" "-" "-" "0",
+    /* CONNECT */ "-" "-" "3" "-" "-" "-" "-" "1" "-" "0",
+    /* SEND    */ "-" "-" "-" "4" "5" "-" "-" "1" "-" "0",
+    /* HEAD    */ "-" "-" "-" "-" "5" "-" "-" "1" "-" "0",
+    /* BODY    */ "-" "-" "-" "-" "-" "6" "-" "1" "7" "0",
+    /* ROW     */ "-" "-" "-" "-" "-" "-" "5" "-" "7" "0",
+    /* DRAIN   */ "-" "-" "-" "-" "-" "-" "-" "-" "-" "0",
+};
+
+static void test_every_state_with_every_event(void **state)
+{
+    (void)state;
+    assert_int_equal(AVITOI_IDLE, 0);
+    assert_int_equal(AVITOI_DRAIN, 7);
+    for (unsigned from = 0; from < AVITOI_STATES; from++) {
+        assert_int_equal(strlen(table[from]), AVITOI_EVENTS);
+        for (unsigned event = 0; event < AVITOI_EVENTS; event++) {
+            const char expected = table[from][event];
+            avito_client c;
+            int rc;
+            memset(&c, 0, sizeof c);
+            c.priv.state = (uint8_t)from;
+            rc = avitoi_move(&c, event);
+            if ((rc == AVITOI_MOVED) != (expected != '-') ||
+                c.priv.state != (expected == '-' ? (int)from : expected - '0')) {
+                fail_msg("state %u, event %u: %d, then state %u", from, event, rc, c.priv.state);
+            }
+            assert_true(rc == AVITOI_MOVED || rc < 0);
+        }
+    }
+}
+
+/* A list of messages, step by step through every state; the lane stops in the one that is wanted. */
+static void begin(struct lane *l)
+{
+    static const char body[] = "{\"messages\":[{\"id\":\"1\"},{\"id\":\"2\"}]}";
+
+    lane_init(l, 512);
+    script_connect_with(&l->script, 1, AVITO_OK);
+    script_request(&l->script);
+    script_answer_json(&l->script, 200, body, sizeof body - 1);
+    lane_exchange(l, 200, "{\"id\":9}", 8);
+    l->script.send_piece = 20;
+    l->script.recv_piece = 3;
+    l->script.again = l->script.send_again = true;
+    l->account_options.requests_per_minute = 60;
+    lane_again(l, 512);
+}
+
+/* Takes the lane to `state`; returns what its last call or step gave. */
+static int reach(struct lane *l, unsigned state)
+{
+    avito_message *m = (avito_message *)(void *)(l->room + 60000);
+    int rc;
+
+    if (state == AVITOI_IDLE) {
+        return AVITO_OK;
+    }
+    if (state == AVITOI_ACCOUNT) { /* waits for its turn: the one before it was just now */
+        l->account.priv.gate_ms = l->clock.ms;
+        l->account.priv.gate_wait_ms = 500;
+    }
+    rc = avito_list_messages(&l->client, 1, "c", NULL, &l->arena);
+    for (int i = 0; i < 10000; i++) {
+        if (l->client.priv.state == state) {
+            return rc;
+        }
+        if (l->client.priv.state == AVITOI_ROW) {
+            rc = state == AVITOI_DRAIN ? avito_list_end(&l->client, 10000) : avito_next_message(&l->client, m);
+        } else {
+            assert_int_equal(rc, AVITO_AGAIN);
+            rc = avito_step(&l->client);
+        }
+    }
+    fail_msg("state %u was not reached", state);
+    return rc;
+}
+
+static void test_what_a_lane_says_in_every_state(void **state)
+{
+    (void)state;
+    for (unsigned s = 0; s < AVITOI_STATES; s++) {
+        const bool waits = s != AVITOI_IDLE && s != AVITOI_ROW;
+        struct lane l;
+        begin(&l);
+        (void)reach(&l, s);
+        assert_int_equal(l.client.priv.state, s);
+        assert_int_equal(avito_wants(&l.client) != 0, waits);
+        assert_int_equal(avito_deadline_ms(&l.client) != UINT32_MAX, waits);
+        assert_int_equal(avito_list_open(&l.client), s != AVITOI_IDLE);
+        assert_int_equal(l.arena.busy, s != AVITOI_IDLE);
+        if (s == AVITOI_ACCOUNT) {
+            assert_int_equal(avito_wants(&l.client), AVITO_WANT_TIMER);
+            assert_int_equal(avito_deadline_ms(&l.client), 500);
+        }
+        if (!waits) {
+            assert_int_equal(avito_step(&l.client), AVITO_ERR_IDLE);
+        }
+        lane_free(&l);
+    }
+}
+
+/* In every state: a call is refused; cancel, close or list_end free the lane, and it works again. */
+static void test_leaving_every_state(void **state)
+{
+    (void)state;
+    for (unsigned s = 0; s < AVITOI_STATES; s++) {
+        for (int how = 0; how < 4; how++) {
+            avito_self self = {0};
+            struct lane l;
+            bool kept;
+            begin(&l);
+            (void)reach(&l, s);
+            if (s != AVITOI_IDLE) {
+                assert_int_equal(avito_mark_chat_as_read(&l.client, 1, "c"), AVITO_ERR_BUSY);
+                assert_int_equal(l.client.priv.state, s);
+            }
+            if (how == 0) {
+                avito_cancel(&l.client);
+                assert_int_equal(avito_last_error(&l.client)->code,
+                                 s == AVITOI_IDLE ? AVITO_OK : AVITO_ERR_CANCELLED);
+            } else if (how == 1) {
+                avito_client_close(&l.client);
+            } else {
+                int rc = lane_run(&l, avito_list_end(&l.client, how == 2 ? 0 : 10000));
+                if (rc != AVITO_OK) {
+                    fail_msg("state %u: %s, %s", s, dump_result_name(rc), script_wrong(&l.script));
+                }
+            }
+            /* a drain that has begun goes on as it began */
+            kept = (how == 3 && s >= AVITOI_BODY) || (how == 2 && s == AVITOI_DRAIN);
+            assert_int_equal(l.client.priv.state, AVITOI_IDLE);
+            if (l.script.open != kept) {
+                fail_msg("state %u, way %d: the connection is %s", s, how, kept ? "closed" : "open");
+            }
+            assert_false(avito_list_open(&l.client));
+            assert_false(l.arena.busy);
+            assert_int_equal(avito_wants(&l.client), 0);
+            if (kept) { /* the next request goes over the same connection: skip the connect */
+                avito_client_close(&l.client);
+            }
+            if (l.script.step < 3) { /* the list's connection was given up before it began */
+                l.script.step = 3;
+            }
+            clock_advance(&l.clock, 2000);
+            assert_int_equal(lane_run(&l, avito_get_self(&l.client, &l.arena, &self)), AVITO_OK);
+            assert_int_equal(self.id, 9);
+            assert_null(script_wrong(&l.script));
+            lane_free(&l);
+        }
+    }
+}
+
+/* A list that was started on a lane that may not wait has to be stepped until it has begun. */
+static void test_next_before_the_list_has_begun(void **state)
+{
+    (void)state;
+    for (unsigned s = AVITOI_ACCOUNT; s <= AVITOI_HEAD; s++) {
+        avito_message m;
+        struct lane l;
+        int rc;
+        begin(&l);
+        (void)reach(&l, s);
+        memset(&m, 0, sizeof m);
+        rc = lane_run(&l, avito_next_message(&l.client, &m));
+        assert_int_equal(rc, AVITO_OK);
+        assert_string_equal(m.id.ptr, "1"); /* an element, never only the list's beginning */
+        lane_free(&l);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_state_with_every_event),
+        cmocka_unit_test(test_what_a_lane_says_in_every_state),
+        cmocka_unit_test(test_leaving_every_state),
+        cmocka_unit_test(test_next_before_the_list_has_begun),
+    };
+
+    return cmocka_run_group_tests_name("machine", tests, NULL, NULL);
+}
