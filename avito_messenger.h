@@ -3042,7 +3042,7 @@ static int avitoi_word_value(const struct avitoi_word *words, size_t count, avit
         return 0;
     }
     for (i = 0; i < count; i++) {
-        if (avito_str_equal(word, words[i].word)) {
+        if (*word.ptr == *words[i].word && avito_str_equal(word, words[i].word)) {
             return words[i].value;
         }
     }
@@ -6297,6 +6297,69 @@ static int avitoi_head_byte(struct avitoi_head *h, char *word, char c)
     return avitoi_http_is_token(avitoi_byte(c)) ? AVITO_AGAIN : AVITO_ERR_HTTP;
 }
 
+/* How many bytes from `p` on are printable ASCII or above it: less than `n` only before another one. */
+static size_t avitoi_head_text(const char *p, size_t n)
+{
+    const size_t ones = (size_t)-1 / 255u; /* 1 in every byte */
+    size_t at = 0, word;
+    for (; n - at >= sizeof word; at += sizeof word) {
+        size_t low, rubout;
+        memcpy(&word, p + at, sizeof word);
+        low = (word - ones * 0x20u) & ~word;
+        rubout = ((word ^ ones * 0x7fu) - ones) & ~(word ^ ones * 0x7fu);
+        if (((low | rubout) & ones * 0x80u) != 0) {
+            break;
+        }
+    }
+    while (at < n && avitoi_byte(p[at]) >= 0x20 && p[at] != 0x7f) {
+        at++;
+    }
+    return at;
+}
+
+/* A short way for a header line that is there as a whole and is plain: a name of letters and dashes,
+ * a value without tabs that is short if it is of interest. Does what the bytes one by one would do.
+ * Returns how many bytes it took; 0: not such a line, or the head is too long; *rc as above. */
+static size_t avitoi_head_line(struct avitoi_head *h, char *word, const char *p, size_t n, int *rc)
+{
+    size_t name = 0, value, end;
+    uint8_t header;
+    avito_str key;
+    for (; name < n && name < AVITOI_WORD; name++) {
+        const char lower = (char)(p[name] | 0x20);
+        if ((lower < 'a' || lower > 'z') && p[name] != '-') {
+            break;
+        }
+        word[name] = lower; /* '-' has that bit */
+    }
+    if (name == 0 || name == n || p[name] != ':') {
+        return 0;
+    }
+    end = name + 1u + avitoi_head_text(p + name + 1u, n - name - 1u);
+    if (n - end < 2 || p[end] != '\r' || p[end + 1u] != '\n' || end + 2u > AVITOI_HEAD_MAX - h->bytes) {
+        return 0;
+    }
+    key.ptr = word;
+    key.len = name;
+    header = (uint8_t)avitoi_word_value(avitoi_headers, AVITOI_COUNT(avitoi_headers), key,
+                                        AVITOI_HEADER_OTHER);
+    if (header != AVITOI_HEADER_OTHER) {
+        for (value = name + 1u; p[value] == ' '; value++) {
+        }
+        if (end - value > AVITOI_WORD) {
+            return 0;
+        }
+        h->header = header;
+        for (h->word_len = 0; value < end; value++) {
+            word[h->word_len++] = avitoi_lower(p[value]);
+        }
+        *rc = avitoi_head_value(h, word);
+        h->word_len = 0;
+    }
+    h->bytes += (uint32_t)end + 2u;
+    return end + 2u;
+}
+
 /* How the body ends. AVITO_ERR_HTTP_LENGTH: two ways at once. */
 static int avitoi_head_body(const struct avitoi_head *h, struct avitoi_body *body)
 {
@@ -7020,8 +7083,17 @@ static int avitoi_read_head(avito_client *c)
 {
     int rc = AVITO_AGAIN;
     while (c->priv.pos < c->priv.len && rc == AVITO_AGAIN) {
-        const char byte = ((const char *)c->o.window)[c->priv.pos++];
-        rc = avitoi_head_byte(&c->priv.head, c->priv.json.word, byte);
+        const char *p = (const char *)c->o.window + c->priv.pos;
+        if (c->priv.head.state == AVITOI_H_LINE) {
+            const size_t n = avitoi_head_line(&c->priv.head, c->priv.json.word, p,
+                                              c->priv.len - c->priv.pos, &rc);
+            c->priv.pos += n;
+            if (n > 0) {
+                continue;
+            }
+        }
+        c->priv.pos++;
+        rc = avitoi_head_byte(&c->priv.head, c->priv.json.word, *p);
         if (rc == AVITO_END && c->priv.head.status < 200) { /* 100 Continue and its like */
             avitoi_head_begin(&c->priv.head);
             rc = AVITO_AGAIN;
