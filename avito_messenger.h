@@ -5414,6 +5414,13 @@ static void avitoi_write(struct avitoi_writer *w, const char *p, size_t n)
 {
     size_t take;
     w->total += n;
+    if (w->skip == 0 && n <= w->cap - w->len) {
+        if (n > 0) {
+            memcpy(w->out + w->len, p, n);
+            w->len += n;
+        }
+        return;
+    }
     if (w->skip >= n) {
         w->skip -= n;
         return;
@@ -5838,19 +5845,15 @@ static void avitoi_write_request(struct avitoi_writer *w, const avito_client *c)
     }
 }
 
-/* The pass that counts: body, then the whole. */
-static void avitoi_measure_request(avito_client *c)
+/* The pass that counts: the head tells the body's length before it. */
+static void avitoi_measure_body(avito_client *c)
 {
     struct avitoi_writer w;
     memset(&w, 0, sizeof w);
-    c->priv.body_len = 0;
     if (c->priv.request->body != NULL) {
         c->priv.request->body(&w, c);
-        c->priv.body_len = w.total;
     }
-    w.total = 0;
-    avitoi_write_head(&w, c);
-    c->priv.total = w.total + c->priv.body_len;
+    c->priv.body_len = w.total;
 }
 
 /* ======================================================================= *
@@ -6062,14 +6065,34 @@ enum {
     AVITOI_HEADER_REMAINING
 };
 
-static const struct avitoi_word avitoi_headers[] = {
-    {"content-length", AVITOI_HEADER_LENGTH},
-    {"transfer-encoding", AVITOI_HEADER_CODING},
-    {"connection", AVITOI_HEADER_CONNECTION},
-    {"retry-after", AVITOI_HEADER_RETRY_AFTER},
-    {"date", AVITOI_HEADER_DATE},
-    {"x-ratelimit-limit", AVITOI_HEADER_LIMIT},
-    {"x-ratelimit-remaining", AVITOI_HEADER_REMAINING}};
+#define AVITOI_HEADER(name, value) {name, (uint8_t)(sizeof name - 1u), AVITOI_HEADER_##value}
+static const struct {
+    const char *name;
+    uint8_t len, value;
+} avitoi_headers[] = {AVITOI_HEADER("content-length", LENGTH),
+                      AVITOI_HEADER("transfer-encoding", CODING),
+                      AVITOI_HEADER("connection", CONNECTION),
+                      AVITOI_HEADER("retry-after", RETRY_AFTER),
+                      AVITOI_HEADER("date", DATE),
+                      AVITOI_HEADER("x-ratelimit-limit", LIMIT),
+                      AVITOI_HEADER("x-ratelimit-remaining", REMAINING)};
+
+/* Which header has this name, in any case. */
+static uint8_t avitoi_head_which(const char *p, size_t n)
+{
+    size_t row, i;
+    for (row = 0; row < AVITOI_COUNT(avitoi_headers); row++) {
+        if (avitoi_headers[row].len == n) {
+            const char *name = avitoi_headers[row].name;
+            for (i = 0; i < n && avitoi_lower(p[i]) == name[i]; i++) {
+            }
+            if (i == n) {
+                return avitoi_headers[row].value;
+            }
+        }
+    }
+    return AVITOI_HEADER_OTHER;
+}
 
 static void avitoi_head_begin(struct avitoi_head *h)
 {
@@ -6117,43 +6140,67 @@ static int avitoi_head_length(struct avitoi_head *h, avito_str value)
     return AVITO_AGAIN;
 }
 
+/* Two digits, or a number that is far too large. */
 static unsigned avitoi_two_digits(const char *p)
 {
-    return (unsigned)(p[0] - '0') * 10u + (unsigned)(p[1] - '0');
+    const unsigned tens = (unsigned)(avitoi_byte(p[0]) - '0'), ones = (unsigned)(avitoi_byte(p[1]) - '0');
+    return (tens > 9u || ones > 9u) ? 0x10000u : tens * 10u + ones;
 }
 
-/* "sun, 06 nov 1994 08:49:37 gmt" as unix seconds; 0: anything else. */
-static int64_t avitoi_http_date(avito_str s)
+/* Three letters in lower case, as a number; 0: they are not letters. */
+static uint32_t avitoi_three_letters(const char *p)
 {
-    static const char months[] = "janfebmaraprmayjunjulaugsepoctnovdec";
-    static const char shape[] = "aaa, 00 aaa 0000 00:00:00 gmt";
-    unsigned day, month, year;
-    int64_t days;
+    uint32_t all = 0;
     size_t i;
-    if (s.len != sizeof shape - 1u) {
-        return 0;
-    }
-    for (i = 0; i < s.len; i++) {
-        const bool digit = s.ptr[i] >= '0' && s.ptr[i] <= '9';
-        const bool letter = s.ptr[i] >= 'a' && s.ptr[i] <= 'z';
-        if (shape[i] == '0' ? !digit : shape[i] == 'a' ? !letter : s.ptr[i] != shape[i]) {
+    for (i = 0; i < 3; i++) {
+        const unsigned lower = avitoi_byte(p[i]) | 0x20u;
+        if (lower < 'a' || lower > 'z') {
             return 0;
         }
+        all = all << 8 | lower;
     }
-    for (month = 0; month < 12 && memcmp(months + 3u * month, s.ptr + 8, 3) != 0; month++) {
+    return all;
+}
+
+/* 1..12; 0: none. */
+static unsigned avitoi_month(const char *p)
+{
+    static const uint32_t months[] = {0x6a616e, 0x666562, 0x6d6172, 0x617072, 0x6d6179, 0x6a756e,
+                                      0x6a756c, 0x617567, 0x736570, 0x6f6374, 0x6e6f76, 0x646563};
+    const uint32_t wanted = avitoi_three_letters(p);
+    unsigned month = 12;
+    while (month > 0 && months[month - 1u] != wanted) {
+        month--;
     }
-    day = avitoi_two_digits(s.ptr + 5);
-    year = avitoi_two_digits(s.ptr + 12) * 100u + avitoi_two_digits(s.ptr + 14);
-    if (month == 12 || day == 0 || year < 1970) {
+    return month;
+}
+
+/* "Sun, 06 Nov 1994 08:49:37 GMT" as unix seconds, in any case; 0: anything else. */
+static int64_t avitoi_http_date(avito_str s)
+{
+    unsigned day, month, year, hour, minute, second;
+    const char *p = s.ptr;
+    int64_t days;
+    if (s.len != 29 || avitoi_three_letters(p) == 0 || p[3] != ',' || p[4] != ' ' || p[7] != ' ' ||
+        p[11] != ' ' || p[16] != ' ' || p[19] != ':' || p[22] != ':' || p[25] != ' ' ||
+        avitoi_three_letters(p + 26) != 0x676d74u) {
+        return 0;
+    }
+    day = avitoi_two_digits(p + 5);
+    month = avitoi_month(p + 8);
+    year = avitoi_two_digits(p + 12) * 100u + avitoi_two_digits(p + 14);
+    hour = avitoi_two_digits(p + 17);
+    minute = avitoi_two_digits(p + 20);
+    second = avitoi_two_digits(p + 23);
+    if (month == 0 || day == 0 || year < 1970 || (day | year | hour | minute | second) >= 0x10000u) {
         return 0;
     }
     /* Years begin in March, so that the leap day is the last one (days from civil). */
-    year -= (month < 2) ? 1u : 0u;
-    month = (month + 10u) % 12u;
+    year -= (month < 3u) ? 1u : 0u;
+    month = (month + 9u) % 12u;
     days = (int64_t)year * 365 + year / 4u - year / 100u + year / 400u + (month * 153u + 2u) / 5u +
            day - 719469;
-    return days * 86400 + (int64_t)avitoi_two_digits(s.ptr + 17) * 3600 +
-           (int64_t)avitoi_two_digits(s.ptr + 20) * 60 + (int64_t)avitoi_two_digits(s.ptr + 23);
+    return days * 86400 + (int64_t)hour * 3600 + (int64_t)minute * 60 + (int64_t)second;
 }
 
 /* A count of something, as far as it makes sense; 0: it does not. */
@@ -6166,12 +6213,9 @@ static uint32_t avitoi_head_count(avito_str value)
     return count > AVITOI_RETRY_MAX_S ? AVITOI_RETRY_MAX_S : (uint32_t)count;
 }
 
-static int avitoi_head_value(struct avitoi_head *h, const char *word)
+/* `value` is in lower case where case does not count; not `whole`: more of it was not kept. */
+static int avitoi_head_value(struct avitoi_head *h, avito_str value, bool whole)
 {
-    const bool whole = h->word_len <= AVITOI_WORD;
-    avito_str value;
-    value.ptr = word;
-    value.len = whole ? h->word_len : AVITOI_WORD;
     while (value.len > 0 && (value.ptr[value.len - 1u] == ' ' || value.ptr[value.len - 1u] == '\t')) {
         value.len--;
     }
@@ -6208,14 +6252,10 @@ static int avitoi_head_value(struct avitoi_head *h, const char *word)
 
 static int avitoi_head_name(struct avitoi_head *h, const char *word)
 {
-    avito_str name;
     if (h->word_len == 0) {
         return AVITO_ERR_HTTP;
     }
-    name.ptr = word;
-    name.len = (h->word_len <= AVITOI_WORD) ? h->word_len : 0;
-    h->header = (uint8_t)avitoi_word_value(avitoi_headers, AVITOI_COUNT(avitoi_headers), name,
-                                           AVITOI_HEADER_OTHER);
+    h->header = avitoi_head_which(word, h->word_len);
     h->word_len = 0;
     h->state = AVITOI_H_VALUE;
     return AVITO_AGAIN;
@@ -6260,9 +6300,12 @@ static int avitoi_head_byte(struct avitoi_head *h, char *word, char c)
         case AVITOI_H_REASON:
         case AVITOI_H_VALUE:
             if (c == '\r') {
-                const bool value = h->state == AVITOI_H_VALUE;
+                const bool whole = h->word_len <= AVITOI_WORD;
+                avito_str value;
+                value.ptr = word;
+                value.len = whole ? h->word_len : AVITOI_WORD;
                 h->state = AVITOI_H_LF;
-                return value ? avitoi_head_value(h, word) : AVITO_AGAIN;
+                return avitoi_head_value(h, value, whole);
             }
             if (!avitoi_http_is_text(avitoi_byte(c))) {
                 return AVITO_ERR_HTTP;
@@ -6297,68 +6340,113 @@ static int avitoi_head_byte(struct avitoi_head *h, char *word, char c)
     return avitoi_http_is_token(avitoi_byte(c)) ? AVITO_AGAIN : AVITO_ERR_HTTP;
 }
 
-/* How many bytes from `p` on are printable ASCII or above it: less than `n` only before another one. */
-static size_t avitoi_head_text(const char *p, size_t n)
+#if AVITO_WITH_SHORTCUTS
+/* A short way for lines that are there as a whole and plain: does what the bytes one by one would. */
+
+#define AVITOI_BYTES(c) ((size_t)-1 / 255u * (c)) /* c in every byte of a word */
+
+/* Not 0: one of the bytes is a control byte. */
+static size_t avitoi_no_text(size_t x)
 {
-    const size_t ones = (size_t)-1 / 255u; /* 1 in every byte */
-    size_t at = 0, word;
-    for (; n - at >= sizeof word; at += sizeof word) {
-        size_t low, rubout;
-        memcpy(&word, p + at, sizeof word);
-        low = (word - ones * 0x20u) & ~word;
-        rubout = ((word ^ ones * 0x7fu) - ones) & ~(word ^ ones * 0x7fu);
-        if (((low | rubout) & ones * 0x80u) != 0) {
-            break;
-        }
-    }
-    while (at < n && avitoi_byte(p[at]) >= 0x20 && p[at] != 0x7f) {
-        at++;
-    }
-    return at;
+    const size_t rubout = x ^ AVITOI_BYTES(0x7fu);
+    return ((x - AVITOI_BYTES(0x20u)) & ~x) | ((rubout - AVITOI_BYTES(1u)) & ~rubout);
 }
 
-/* A short way for a header line that is there as a whole and is plain: a name of letters and dashes,
- * a value without tabs that is short if it is of interest. Does what the bytes one by one would do.
- * Returns how many bytes it took; 0: not such a line, or the head is too long; *rc as above. */
+/* The length of the text that a CR LF ends, without tabs, or 0. */
+static size_t avitoi_head_text(const char *p, size_t n)
+{
+    const char *cr = (const char *)memchr(p, '\r', n);
+    const size_t len = (cr == NULL) ? n : (size_t)(cr - p);
+    size_t x, at = 0, bad = 0;
+    if (n - len < 2 || cr[1] != '\n') {
+        return 0;
+    }
+    for (; at + sizeof x <= len; at += sizeof x) {
+        memcpy(&x, p + at, sizeof x);
+        bad |= avitoi_no_text(x);
+    }
+    if (len >= sizeof x) { /* the last ones, some of them for the second time */
+        memcpy(&x, p + len - sizeof x, sizeof x);
+        bad |= avitoi_no_text(x);
+        at = len;
+    }
+    while (at < len && avitoi_byte(p[at]) >= ' ' && p[at] != 0x7f) {
+        at++;
+    }
+    return (at == len && (bad & AVITOI_BYTES(0x80u)) == 0) ? len : 0;
+}
+
+/* "HTTP/1.1 200 OK". Returns how many bytes it took, or 0. */
+static size_t avitoi_head_status_line(struct avitoi_head *h, const char *p, size_t n)
+{
+    const unsigned high = n > 14u ? (unsigned)(avitoi_byte(p[9]) - '0') : 0u;
+    const unsigned low = n > 14u ? avitoi_two_digits(p + 10) : 100u;
+    size_t reason;
+    if (h->word_len > 0 || high - 1u > 8u || low > 99u || memcmp(p, "HTTP/1.1 ", 9) != 0 ||
+        p[12] != ' ') {
+        return 0;
+    }
+    reason = avitoi_head_text(p + 13, n - 13u);
+    if (reason == 0 || reason + 15u > AVITOI_HEAD_MAX - h->bytes) {
+        return 0;
+    }
+    h->persistent = true;
+    h->status = (uint16_t)(high * 100u + low);
+    h->bytes += (uint32_t)reason + 15u;
+    h->state = AVITOI_H_LINE;
+    return reason + 15u;
+}
+
+static bool avitoi_head_is_token(const char *p, size_t n)
+{
+    size_t i = 0;
+    while (i < n && avitoi_http_is_token(avitoi_byte(p[i]))) {
+        i++;
+    }
+    return i == n;
+}
+
+/* The value of a header of interest. False: too long for the short way. */
+static bool avitoi_head_short_value(struct avitoi_head *h, char *word, const char *p, size_t len, int *rc)
+{
+    avito_str value;
+    for (; len > 0 && *p == ' '; len--) {
+        p++;
+    }
+    value.ptr = p;
+    value.len = len;
+    if (len > AVITOI_WORD) {
+        return false;
+    }
+    if (h->header == AVITOI_HEADER_CODING || h->header == AVITOI_HEADER_CONNECTION) {
+        value.ptr = word;
+        while (len-- > 0) {
+            word[len] = avitoi_lower(p[len]);
+        }
+    }
+    *rc = avitoi_head_value(h, value, true);
+    return true;
+}
+
+/* A header line. Returns how many bytes it took, or 0; *rc as avitoi_head_byte(). */
 static size_t avitoi_head_line(struct avitoi_head *h, char *word, const char *p, size_t n, int *rc)
 {
-    size_t name = 0, value, end;
-    uint8_t header;
-    avito_str key;
-    for (; name < n && name < AVITOI_WORD; name++) {
-        const char lower = (char)(p[name] | 0x20);
-        if ((lower < 'a' || lower > 'z') && p[name] != '-') {
-            break;
-        }
-        word[name] = lower; /* '-' has that bit */
-    }
-    if (name == 0 || name == n || p[name] != ':') {
+    const size_t len = avitoi_head_text(p, n);
+    const char *colon = (len > 0) ? (const char *)memchr(p, ':', len) : NULL;
+    const size_t name = (colon == NULL) ? 0 : (size_t)(colon - p);
+    if (name == 0 || len + 2u > AVITOI_HEAD_MAX - h->bytes) {
         return 0;
     }
-    end = name + 1u + avitoi_head_text(p + name + 1u, n - name - 1u);
-    if (n - end < 2 || p[end] != '\r' || p[end + 1u] != '\n' || end + 2u > AVITOI_HEAD_MAX - h->bytes) {
+    h->header = avitoi_head_which(p, name);
+    if (h->header == AVITOI_HEADER_OTHER
+            ? !avitoi_head_is_token(p, name)
+            : !avitoi_head_short_value(h, word, colon + 1, len - name - 1u, rc)) {
         return 0;
     }
-    key.ptr = word;
-    key.len = name;
-    header = (uint8_t)avitoi_word_value(avitoi_headers, AVITOI_COUNT(avitoi_headers), key,
-                                        AVITOI_HEADER_OTHER);
-    if (header != AVITOI_HEADER_OTHER) {
-        for (value = name + 1u; p[value] == ' '; value++) {
-        }
-        if (end - value > AVITOI_WORD) {
-            return 0;
-        }
-        h->header = header;
-        for (h->word_len = 0; value < end; value++) {
-            word[h->word_len++] = avitoi_lower(p[value]);
-        }
-        *rc = avitoi_head_value(h, word);
-        h->word_len = 0;
-    }
-    h->bytes += (uint32_t)end + 2u;
-    return end + 2u;
+    h->bytes += (uint32_t)len + 2u;
+    return len + 2u;
 }
+#endif
 
 /* How the body ends. AVITO_ERR_HTTP_LENGTH: two ways at once. */
 static int avitoi_head_body(const struct avitoi_head *h, struct avitoi_body *body)
@@ -6663,11 +6751,12 @@ static const struct avitoi_edge avitoi_edges[] = {
 #define AVITOI_SCRATCH 448u
 AVITOI_ASSERT(window_holds_scratch, AVITO_WINDOW_MIN >= AVITOI_SCRATCH + AVITOI_EARLY);
 
-/* An event that the state does not know is a defect of this file: the lane stays where it is. */
+/* An event that the state does not know is a defect of this file: the lane stays where it is. The
+ * edges are in the order of their states, two or more for each: no need to look at them all. */
 static int avitoi_move(avito_client *c, unsigned event)
 {
     size_t i;
-    for (i = 0; i < AVITOI_COUNT(avitoi_edges); i++) {
+    for (i = 2u * c->priv.state; i < AVITOI_COUNT(avitoi_edges); i++) {
         if (avitoi_edges[i].state == c->priv.state && avitoi_edges[i].event == event) {
             c->priv.state = avitoi_edges[i].next;
             return AVITOI_MOVED;
@@ -7061,7 +7150,8 @@ static int avitoi_on_connect(avito_client *c)
     if (rc != AVITO_OK) {
         return avitoi_io_error(c, rc, AVITO_ERR_CONNECT);
     }
-    avitoi_measure_request(c);
+    avitoi_measure_body(c);
+    c->priv.total = UINT64_MAX; /* not known before it was written for the first time */
     memset(&c->priv.head, 0, sizeof c->priv.head);
     c->priv.sent = 0;
     c->priv.pos = 0;
@@ -7081,21 +7171,25 @@ static int avitoi_on_answer(avito_client *c);
 /* Feeds head bytes from the window. AVITO_END: a final head is complete. */
 static int avitoi_read_head(avito_client *c)
 {
+    struct avitoi_head *h = &c->priv.head;
+    char *word = c->priv.json.word;
     int rc = AVITO_AGAIN;
     while (c->priv.pos < c->priv.len && rc == AVITO_AGAIN) {
         const char *p = (const char *)c->o.window + c->priv.pos;
-        if (c->priv.head.state == AVITOI_H_LINE) {
-            const size_t n = avitoi_head_line(&c->priv.head, c->priv.json.word, p,
-                                              c->priv.len - c->priv.pos, &rc);
-            c->priv.pos += n;
-            if (n > 0) {
-                continue;
-            }
+#if AVITO_WITH_SHORTCUTS
+        const size_t left = c->priv.len - c->priv.pos;
+        const size_t n = (h->state == AVITOI_H_LINE) ? avitoi_head_line(h, word, p, left, &rc)
+                         : (h->state == AVITOI_H_VERSION) ? avitoi_head_status_line(h, p, left)
+                                                          : 0u;
+        c->priv.pos += n;
+        if (n > 0) {
+            continue;
         }
+#endif
         c->priv.pos++;
-        rc = avitoi_head_byte(&c->priv.head, c->priv.json.word, *p);
-        if (rc == AVITO_END && c->priv.head.status < 200) { /* 100 Continue and its like */
-            avitoi_head_begin(&c->priv.head);
+        rc = avitoi_head_byte(h, word, *p);
+        if (rc == AVITO_END && h->status < 200) { /* 100 Continue and its like */
+            avitoi_head_begin(h);
             rc = AVITO_AGAIN;
         }
     }
@@ -7131,7 +7225,7 @@ static int avitoi_early_answer(avito_client *c)
 /* Writes the next piece of the request into the window. */
 static int avitoi_refill(avito_client *c)
 {
-    const bool whole = c->priv.total <= c->o.window_cap;
+    const size_t most = c->o.window_cap - AVITOI_EARLY;
     struct avitoi_writer w;
     /* Two renewals later the token's memory is used anew: begin again, nothing is complete yet. */
     if (c->account->priv.epoch - c->priv.epoch > 1u && c->priv.request == c->priv.call &&
@@ -7141,11 +7235,12 @@ static int avitoi_refill(avito_client *c)
     }
     memset(&w, 0, sizeof w);
     w.out = (char *)c->o.window;
-    w.cap = whole ? c->o.window_cap : c->o.window_cap - AVITOI_EARLY;
+    w.cap = (c->priv.sent == 0 || c->priv.total <= c->o.window_cap) ? c->o.window_cap : most;
     w.skip = c->priv.sent;
     avitoi_write_request(&w, c);
+    c->priv.total = w.total;
     c->priv.pos = 0;
-    c->priv.len = w.len;
+    c->priv.len = (w.total > c->o.window_cap && w.len > most) ? most : w.len;
     return (w.failed || w.len == 0) ? AVITO_ERR_SOURCE : AVITO_OK;
 }
 
@@ -10773,14 +10868,14 @@ static bool avitoi_tcp_let_recv_wait(avito_tcp *tcp, uint32_t ms)
 {
     struct timeval time;
     uint32_t shift = 0;
-    while (ms >> shift > 3u) {
-        shift++;
-    }
-    ms = ms >> shift << shift;
     if (!tcp->priv.may_block || ms == 0) {
         return false;
     }
-    if (ms != tcp->priv.timeout_ms) {
+    if (ms < tcp->priv.timeout_ms || ms - tcp->priv.timeout_ms > ms / 3u) {
+        while (ms >> shift > 3u) {
+            shift++;
+        }
+        ms = ms >> shift << shift;
         memset(&time, 0, sizeof time);
         time.tv_sec = (time_t)(ms / 1000u);
         time.tv_usec = (suseconds_t)(ms % 1000u * 1000u);
@@ -10789,7 +10884,7 @@ static bool avitoi_tcp_let_recv_wait(avito_tcp *tcp, uint32_t ms)
         }
         tcp->priv.timeout_ms = ms;
     }
-    tcp->priv.recv_ms = ms;
+    tcp->priv.recv_ms = tcp->priv.timeout_ms;
     return true;
 }
 
