@@ -1,7 +1,7 @@
 /* The implementation under test. The self-test compiles this file against a copy of the header with
  * one bug planted. */
 #define AVITO_MESSENGER_IMPLEMENTATION
-#include "avito_messenger.h"
+#include <avito_messenger.h>
 
 unsigned impl_state(const avito_client *client);
 const char *impl_state_name(unsigned state);

@@ -40,11 +40,16 @@ uint64_t around(world *w, uint64_t mean)
 
 uint64_t hash_text(const char *text, size_t len)
 {
-    uint64_t hash = 0xcbf29ce484222325u;
+    uint64_t hash = 0xcbf29ce484222325u ^ len, word;
+    for (; len >= sizeof word; len -= sizeof word, text += sizeof word) {
+        memcpy(&word, text, sizeof word);
+        hash = (hash ^ word) * 0x9e3779b97f4a7c15u;
+        hash ^= hash >> 32;
+    }
     for (; len > 0; len--) {
         hash = (hash ^ (unsigned char)*text++) * 0x100000001b3u;
     }
-    return hash;
+    return hash ^ (hash >> 29);
 }
 
 void mix(world *w, uint64_t value)
@@ -303,7 +308,7 @@ static void turn(world *w)
 static void drain(world *w)
 {
     const int64_t limit = w->now + (w->plan.soak ? 90000000 : 1500000);
-    const int64_t least = w->now + 90000;
+    const int64_t least = w->now + 60000;
     w->calm = true;
     net_calm(w);
     say(w, "---- nothing goes wrong any more");
@@ -312,7 +317,7 @@ static void drain(world *w)
         advance(w, next_moment(w));
     }
     /* Once more all around: nothing may come twice. */
-    w->end = w->now + 120000;
+    w->end = w->now + 90000;
     while (w->check == NULL && w->now < w->end) {
         turn(w);
         advance(w, next_moment(w));

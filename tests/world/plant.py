@@ -1,0 +1,115 @@
+#!/usr/bin/env python3
+"""Self-test of the world: plants one bug at a time into a copy of the header and counts the seeds until
+a check notices. A patch that does not apply, or applies twice, is a failure: the bug must really be in.
+
+    plant.py [--seeds N] [NAME...]      needs the objects of build/world (make build/world)
+"""
+import os
+import re
+import subprocess
+import sys
+
+HEADER = "avito_messenger.h"
+OUT = "build/world.bugs"
+
+# (name, what is wrong, old text, new text). Old texts are looked for without regard to white space.
+BUGS = [
+    ("no-ring", "no duplicate ring",
+     "static bool avitoi_ring_has(const avito_inbox *in, uint64_t hash) {",
+     "static bool avitoi_ring_has(const avito_inbox *in, uint64_t hash) {\n"
+     "    if (in->client != NULL) { return false; }"),
+    ("cursor-early", "the horizon moves up to the newest update, without the overlap",
+     "uint32_t horizon = newest > in->o.overlap_s ? newest - in->o.overlap_s : 0u;",
+     "uint32_t horizon = newest;"),
+    ("cursor-before", "the horizon moves when a round begins, not when nothing was left",
+     "in->priv.newest = in->priv.scan_newest; if (!peek) {",
+     "in->priv.newest = in->priv.scan_newest;\n"
+     "    if (in->priv.newest > avitoi_horizon(in) + in->o.overlap_s && !in->priv.first_round) {\n"
+     "        avitoi_put32(avitoi_state(in) + 12, in->priv.newest - 1u);\n    }\n    if (!peek) {"),
+    ("save-after-mark", "accept() does not save; the state is saved after the chat was marked",
+     "avitoi_ring_add(in, in->priv.pending, in->priv.pending_created);"
+     " if (avitoi_state_save(in) == AVITO_OK) {",
+     "avitoi_ring_add(in, in->priv.pending, in->priv.pending_created);\n"
+     "    if (in->o.mark_as_read || avitoi_state_save(in) == AVITO_OK) {"),
+    ("mark-before-fetch", "a chat is marked as read before its messages are fetched",
+     "in->priv.anchor = 0; in->priv.marked = !in->o.mark_as_read;"
+     " in->priv.given = false; return avitoi_enter(in, AVITOI_IN_LOOK);",
+     "in->priv.anchor = 0;\n    in->priv.marked = !in->o.mark_as_read;\n    in->priv.given = false;\n"
+     "    return avitoi_enter(in, in->o.mark_as_read ? AVITOI_IN_MARK : AVITOI_IN_LOOK);"),
+    ("no-anchor", "the row that is fetched is not compared with the one that was looked for",
+     "if (hash == in->priv.oldest) { in->priv.found = true;",
+     "if (hash != 0) {\n        in->priv.found = true;"),
+    ("write-repeated", "a write that may have been stored is tried again",
+     "((c->priv.call->flags & AVITOI_CHANGES) != 0 && avitoi_outcome(c, code) != AVITO_NOT_SENT)",
+     "false"),
+    ("absence-is-no", "a message that is not there yet is taken for not sent at once",
+     "const uint32_t grace = q->grace_s != 0 ? q->grace_s : 60u;",
+     "const uint32_t grace = q->grace_s;"),
+    ("no-handover", "a renewer that is cancelled keeps the duty",
+     "if (c->account->priv.renewer == c) { c->account->priv.renewer = NULL; }",
+     "if (c->account->priv.renewer == c && c->error.code != AVITO_ERR_CANCELLED) {\n"
+     "        c->account->priv.renewer = NULL;\n    }"),
+    ("epoch-ignored", "a refusal of an older token counts against the present one",
+     "if (a->priv.epoch != epoch) { return true; /* there is a newer one already */ }",
+     "(void)epoch;"),
+]
+
+
+def plant(text, old, new):
+    """The text with the bug in it; None unless the place was found exactly once."""
+    pattern = r"\s*".join(re.escape(word) for word in old.split())
+    found = re.findall(pattern, text)
+    if len(found) != 1:
+        return None
+    return re.sub(pattern, lambda m: new, text)
+
+
+def build(name, text, objects):
+    folder = os.path.join(OUT, name)
+    os.makedirs(folder, exist_ok=True)
+    with open(os.path.join(folder, HEADER), "w", encoding="utf-8") as file:
+        file.write(text)
+    program = os.path.join(folder, "world")
+    subprocess.run([os.environ.get("CC", "gcc"), "-std=c99", "-O1", "-D_GNU_SOURCE", "-w",
+                    "-I" + folder, "-I.", "-iquote", folder, "tests/world/impl.c", *objects,
+                    "-o", program, "-lhttp_parser", "-lcjson"], check=True)
+    return program
+
+
+def main():
+    seeds, names = "2000", []
+    args = sys.argv[1:]
+    while args:
+        word = args.pop(0)
+        if word == "--seeds":
+            seeds = args.pop(0)
+        else:
+            names.append(word)
+    parts = ["world", "net", "people", "device", "check", "main"]
+    objects = ["build/obj/tests/world/%s.o" % part for part in parts] + ["build/libsimulator.a"]
+    with open(HEADER, encoding="utf-8") as file:
+        clean = file.read()
+    failed = 0
+    for name, what, old, new in BUGS:
+        if names and name not in names:
+            continue
+        text = plant(clean, old, new)
+        if text is None:
+            print("not ok - %s: the place for the bug was not found once; mend tests/world/plant.py" % name)
+            failed += 1
+            continue
+        program = build(name, text, objects)
+        run = subprocess.run([program, "--seeds", seeds, "--first"], capture_output=True, text=True,
+                             errors="replace", check=False)
+        caught = re.search(r"^seed (\d+): ([^:]*): (.*)$", run.stdout, re.M)
+        if run.returncode == 0 or not caught:
+            print("not ok - %s (%s): not noticed in %s seeds" % (name, what, seeds))
+            failed += 1
+        else:
+            print("ok - %s (%s): seed %s, %s: %s" % (name, what, caught[1], caught[2], caught[3]))
+        sys.stdout.flush()
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
