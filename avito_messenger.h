@@ -8493,8 +8493,10 @@ static int avitoi_next(avito_client *c, const struct avitoi_endpoint *call, void
     if (!avito_list_open(c) || c->priv.call != call) {
         return AVITO_ERR_IDLE;
     }
-    c->priv.json.out = out;
     c->priv.out = out;
+    if (c->priv.state >= AVITOI_BODY && c->priv.model) { /* not while a refusal or a token is read */
+        c->priv.json.out = out;
+    }
     if (c->priv.state == AVITOI_ROW) {
         c->priv.last_ms = avitoi_now(c->account);
         c->priv.total_left_ms = c->o.total_timeout_ms;
