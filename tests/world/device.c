@@ -114,7 +114,11 @@ static int save_state(void *ctx, int slot, const void *data, size_t len)
         happened(w, F_SAVE_FAILED, -1);
         return -1;
     }
-    if (w->crash_in == 1 && chance(w, 600)) { /* torn: some bytes are new, some are old */
+    if (w->crash_in_save) {
+        w->crash_in_save = false;
+        w->crash_in = 1 + (unsigned)below(w, 2);
+    }
+    if (w->crash_in == 1 && chance(w, 700)) { /* torn: some bytes are new, some are old */
         happened(w, F_TORN, -1);
         say(w, "power goes while slot %d is written", slot);
         write_slot(w, slot, data, below(w, len));
@@ -264,6 +268,10 @@ void device_boot(world *w)
             d->inbox_options.overlap_s, d->inbox_options.poll_ms);
     }
     say(w, "power on");
+    if (w->crashes > 0) { /* the millisecond clock begins anew, and may wrap soon */
+        w->ms_offset = 0u - (uint32_t)(uint64_t)(w->now - w->start);
+        w->ms_offset -= chance(w, 500) ? 1u + (uint32_t)below(w, 20000) : 0u;
+    }
     d->up = true;
     d->holding = false;
     boot_account(w);
@@ -290,6 +298,7 @@ void device_crash(world *w)
     say(w, "power off");
     w->crashes++;
     w->crash_in = 0;
+    w->crash_in_save = false;
     w->rate_until = 0;
     net_drop_all(w);
     forget(&d->tokens);

@@ -60,25 +60,85 @@ static bool run(const options *o, uint64_t seed, totals *t, uint64_t *hash)
     return good;
 }
 
-static void print_table(const totals *t)
+/* Cells that cannot exist, as bits of states, and why. */
+#define ONLY(state) (0xffu & ~(1u << (state)))
+
+enum { IDLE, ACCOUNT, CONNECT, SEND, HEAD, BODY, ROW, DRAIN };
+
+static const struct {
+    fault row;
+    unsigned states;
+    const char *why;
+} impossible[] = {
+    {F_CUT_UP, ONLY(SEND), "bytes of a request leave in SEND only"},
+    {F_CUT_DOWN, 1u << IDLE | 1u << ACCOUNT | 1u << CONNECT | 1u << SEND,
+     "bytes of an answer come after the request, until the call ends"},
+    {F_NO_CONNECT, ONLY(CONNECT), "a connection is made in CONNECT only"},
+    {F_CORRUPT, ONLY(HEAD), "decided when the service has the whole request"},
+    {F_CUT_ANSWER, ONLY(HEAD), "decided when the service has the whole request"},
+    {F_LOST_ANSWER, ONLY(HEAD), "decided when the service has the whole request"},
+    {F_S401, ONLY(HEAD), "decided when the service has the whole request"},
+    {F_S403, ONLY(HEAD), "decided when the service has the whole request"},
+    {F_S429, ONLY(HEAD), "decided when the service has the whole request"},
+    {F_S5XX, ONLY(HEAD), "decided when the service has the whole request"},
+    {F_CANCEL, 1u << IDLE, "nothing is in progress that could be cancelled"},
+};
+
+static unsigned impossible_states(unsigned row)
 {
-    static const char *const words[] = {
+    for (size_t i = 0; i < sizeof impossible / sizeof *impossible; i++) {
+        if (impossible[i].row == (fault)row) {
+            return impossible[i].states;
+        }
+    }
+    return 0;
+}
+
+static const char *const fault_words[] = {
 #define FAULT_WORD_(name, word) word,
-        WORLD_FAULTS(FAULT_WORD_)
+    WORLD_FAULTS(FAULT_WORD_)
 #undef FAULT_WORD_
-    };
-    (void)printf("%-36s", "fault \\ state of the lane");
+};
+
+/* One row; how many of its cells were never reached though they could be. */
+static unsigned print_row(const totals *t, unsigned f)
+{
+    const unsigned never = impossible_states(f);
+    unsigned missing = 0;
+    (void)printf("%-37s", fault_words[f]);
+    for (unsigned s = 0; s < STATES; s++) {
+        const uint64_t count = t->faults[f][s];
+        if ((never & 1u << s) != 0) {
+            (void)printf("%9s", count == 0 ? "-" : "?!");
+            missing += count != 0;
+        } else {
+            (void)printf("%9llu", (unsigned long long)count);
+            missing += count == 0;
+        }
+    }
+    (void)putchar('\n');
+    return missing;
+}
+
+/* True if every cell was reached. */
+static bool print_table(const totals *t)
+{
+    unsigned missing = 0;
+    (void)printf("%-37s", "fault \\ state of the lane");
     for (unsigned s = 0; s < STATES; s++) {
         (void)printf("%9s", impl_state_name(s));
     }
     (void)putchar('\n');
     for (unsigned f = 0; f < FAULTS; f++) {
-        (void)printf("%-36s", words[f]);
-        for (unsigned s = 0; s < STATES; s++) {
-            (void)printf("%9llu", (unsigned long long)t->faults[f][s]);
-        }
-        (void)putchar('\n');
+        missing += print_row(t, f);
     }
+    (void)puts("\ncells that cannot exist (-):");
+    for (size_t i = 0; i < sizeof impossible / sizeof *impossible; i++) {
+        (void)printf("    %-33s %s\n", fault_words[impossible[i].row], impossible[i].why);
+    }
+    (void)printf("%s - %u cells that could be reached were not\n", missing == 0 ? "ok" : "not ok",
+                 missing);
+    return missing == 0;
 }
 
 static double seconds(void)
@@ -126,6 +186,7 @@ static bool parse(options *o, int argc, char **argv)
             o->one = true;
         } else if (strcmp(argv[i], "--soak") == 0) {
             o->soak = true;
+            o->seeds = o->seeds == 1000 ? 30 : o->seeds; /* a day each */
         } else {
             return false;
         }
@@ -150,7 +211,7 @@ int main(int argc, char **argv)
     good = run_all(&o, &t);
     spent = seconds() - begin;
     if (o.soak) {
-        print_table(&t);
+        good = print_table(&t) && good;
     }
     (void)printf("%s - %llu seeds, %.1f simulated hours, %.1f s of processor: %.0f seeds/minute\n"
                  "     %llu messages, %llu given; %llu sent, %llu unsure, %llu confirmed, %llu "

@@ -105,6 +105,11 @@ static struct link *link_new(world *w, struct lane *l)
         k->latency_ms += (uint32_t)below(w, 2500);
         happened(w, F_DELAY, l->index);
     }
+    if (!w->calm && w->plan.slow && chance(w, 150)) { /* a slow line: states last */
+        k->thin = 40 + below(w, 1000);
+        k->thin_ms = 1 + (uint32_t)below(w, 150);
+        happened(w, F_DELAY, l->index);
+    }
     if (!w->calm && w->plan.refusals && chance(w, w->plan.fault_rate)) {
         happened(w, F_NO_CONNECT, l->index);
         k->refused = chance(w, 500);
@@ -339,6 +344,7 @@ void net_calm(world *w)
     for (struct link *k = w->links; k != NULL; k = k->next) {
         k->up.cut_at = k->down.cut_at = k->up.hold_at = k->down.hold_at = UINT64_MAX;
         k->latency_ms = 10;
+        k->thin = k->thin_ms = 0;
     }
 }
 
@@ -392,6 +398,10 @@ static long on_send(void *ctx, const void *data, size_t len, int more)
         return AVITO_IO_AGAIN;
     }
     k->blocked = false;
+    if (k->thin != 0) {
+        n = n < k->thin ? n : k->thin;
+        k->blocked_until = w->now + k->thin_ms;
+    }
     pass = f->total + n <= f->cut_at ? n : f->cut_at > f->total ? (size_t)(f->cut_at - f->total) : 0;
     if (pass < n) { /* the rest vanishes: known at once, or later */
         happened(w, F_CUT_UP, l->index);
@@ -509,10 +519,11 @@ static void collect(world *w, struct link *k)
 {
     unsigned char bytes[4096];
     flow *f = &k->down;
-    size_t n;
-    while (k->conn != NULL && (n = sim_conn_send(k->conn, bytes, sizeof bytes)) > 0) {
+    size_t n, cap = k->thin != 0 ? k->thin : sizeof bytes;
+    while (k->conn != NULL && (n = sim_conn_send(k->conn, bytes, cap)) > 0) {
         size_t pass = f->total + n <= f->cut_at ? n : (size_t)(f->cut_at - f->total);
         check_hold(w, k, f, pass);
+        f->last_due += k->thin_ms;
         flow_put(f, bytes, pass, w->now + k->latency_ms + (int64_t)below(w, k->jitter_ms + 1u));
         f->total += pass;
         w->progress++;

@@ -269,7 +269,8 @@ static void fate(world *w)
     }
     if (w->plan.restarts && w->now >= w->next_crash) {
         if (w->device.up && w->next_crash > w->start + 1) {
-            w->crash_in = 1 + (unsigned)below(w, 40);
+            w->crash_in_save = chance(w, 300);
+            w->crash_in = w->crash_in_save ? 0 : 1 + (unsigned)below(w, 40);
         }
         w->next_crash = later(w, w->plan.restart_s);
     }
@@ -310,6 +311,8 @@ static void drain(world *w)
     const int64_t limit = w->now + (w->plan.soak ? 90000000 : 1500000);
     const int64_t least = w->now + 60000;
     w->calm = true;
+    w->crash_in = 0;
+    w->crash_in_save = false;
     net_calm(w);
     say(w, "---- nothing goes wrong any more");
     while (w->check == NULL && (w->now < least || check_owing(w)) && w->now < limit) {

@@ -118,6 +118,8 @@ struct link {
     flow up, down;
     uint32_t latency_ms, jitter_ms;
     int64_t orphan_until;
+    size_t thin;  /* not 0: only so many bytes at a time ... */
+    uint32_t thin_ms; /* ... and so much time between them */
     bool blocked; /* no room for bytes to send */
     int64_t blocked_until;
     wire wire;
@@ -291,6 +293,7 @@ typedef struct world {
     jmp_buf crash;
     bool in_device;
     unsigned crash_in; /* hook calls until the power goes; 0: not planned */
+    bool crash_in_save; /* it goes when the state is saved next */
     /* storage that survives */
     unsigned char *slots[2];
     size_t slot_len[2];
