@@ -4214,43 +4214,25 @@ static int avitoi_key_done(struct avitoi_json *j)
     return AVITO_AGAIN;
 }
 
-/* At the opening quote `*p` of a key. Members mostly come in the order of the table: then the key is
- * recognised without being copied. */
+/* At the opening quote `*p` of a key. */
 static int avitoi_begin_key(struct avitoi_json *j, const char **p, const char *end)
 {
-    struct avitoi_frame *f = (j->level > 0) ? avitoi_top(j) : NULL;
-    const struct avitoi_schema *schema;
-    unsigned next;
+    unsigned role = AVITOI_ROLE_DROP;
+    int rc = AVITO_AGAIN;
     *p += 1;
-    if (j->skip > 0 || f == NULL) {
-        avitoi_begin_string(j, AVITOI_ROLE_DROP, false);
-        j->in_key = true;
-        return avitoi_string(j, p, end);
+    if (j->skip == 0 && j->level > 0) {
+        role = (avitoi_top(j)->kind == AVITOI_FRAME_MAP) ? AVITOI_ROLE_KEEP : AVITOI_ROLE_KEY;
     }
-    if (f->kind == AVITOI_FRAME_MAP) {
-        int rc;
+    if (role == AVITOI_ROLE_KEEP) {
         if (j->streaming && j->level == 2) {
             avitoi_element_begins(j);
         }
-        rc = avitoi_open(j, AVITOI_FRAME_PAIR, f->schema);
+        rc = avitoi_open(j, AVITOI_FRAME_PAIR, avitoi_top(j)->schema);
         avitoi_top(j)->field = 0;
-        avitoi_begin_string(j, AVITOI_ROLE_KEEP, false);
-        j->in_key = true;
-        return rc < 0 ? rc : avitoi_string(j, p, end);
     }
-    schema = f->schema;
-    for (next = f->next; next < schema->count && next < f->next + 2u; next++) {
-        const struct avitoi_field *field = &schema->fields[next];
-        const size_t n = field->key_len;
-        if ((size_t)(end - *p) > n && (*p)[n] == '"' && memcmp(*p, field->key, n) == 0) {
-            *p += n + 1u;
-            f->next = (uint8_t)(next + 1u);
-            return avitoi_key_found(j, next);
-        }
-    }
-    avitoi_begin_string(j, AVITOI_ROLE_KEY, false);
+    avitoi_begin_string(j, role, false);
     j->in_key = true;
-    return avitoi_string(j, p, end);
+    return rc < 0 ? rc : avitoi_string(j, p, end);
 }
 
 /* ---- strings ---- */
@@ -4631,9 +4613,12 @@ static const char *avitoi_plain(struct avitoi_json *j, const char *p, const char
 #else
 static const char *avitoi_plain(struct avitoi_json *j, const char *p, const char *end)
 {
-    while (p < end && avitoi_is_plain(*p) && (j->dst == NULL || j->room > 0)) {
-        avitoi_put(j, p++, 1);
+    const char *const start = p;
+    const char *const limit = (j->dst != NULL && (size_t)(end - p) > j->room) ? p + j->room : end;
+    while (p < limit && avitoi_is_plain(*p)) {
+        p++;
     }
+    avitoi_put(j, start, (size_t)(p - start));
     return p;
 }
 #endif
@@ -4915,7 +4900,8 @@ static inline const char *avitoi_digits(const char *p, const char *end, uint64_t
     if (end - p >= 8) {
         const uint64_t ones = ~(uint64_t)0 / 255u;
         uint64_t v = avitoi_load(p);
-        if (((v | (v + ones * 6u)) & ones * 0xf0u) == ones * 0x30u) { /* pairs, fours, eight */
+        const uint64_t halves = (v & ones * 0xf0u) | ((v + ones * 6u) & ones * 0xf0u) >> 4;
+        if (halves == ones * 0x33u) { /* all are digits: pairs, fours, eight */
             v = (v & ones * 15u) * 2561u >> 8;
             v = (v & 0x00ff00ff00ff00ffu) * 6553601u >> 16;
             *value = (v & 0x0000ffff0000ffffu) * 42949672960001u >> 32;
