@@ -305,7 +305,7 @@
  *     HEAD     .       .       .         .       BODY   .       .    ACCOUNT .     IDLE
  *     BODY     .       .       .         .       .      ROW     .    ACCOUNT DRAIN IDLE
  *     ROW      .       .       .         .       .      .       BODY .       DRAIN IDLE
- *     DRAIN    .       .       .         .       .      .       .    .       .     IDLE
+ *     DRAIN    .       .       .         .       .      .       .    ACCOUNT .     IDLE
  *
  *   IDLE     Nothing in progress. The connection may be kept for the next call.
  *   ACCOUNT  Waits for a token that another lane is fetching (AVITO_WANT_ACCOUNT), for the
@@ -409,7 +409,7 @@
  *
  *     bytes of                                                  64-bit 32-bit
  *     avito_account                                                200    120
- *     avito_client                                                1144    832
+ *     avito_client                                                1184    864
  *     avito_arena                                                   40     20
  *     avito_webhook                                                184    152
  *     avito_inbox                                                  296    272
@@ -609,7 +609,8 @@
  *                      meaning). Safe to try again.
  *   AVITO_SENT         success; also ARENA after a 2xx whose answer did not fit your arena
  *   AVITO_CANNOT_TELL  everything else: no answer, a cut or broken one, 409, 5xx, a success status
- *                      whose body says no. avito_confirm_sent() finds out for messages (>>12).
+ *                      whose body says no. avito_confirm_sent() finds out for messages, and
+ *                      avito_confirm_sends() does so at once (>>12).
  *
  * Errors of elements. In a list that is read element by element, ARENA, MODEL and DUPLICATE are
  * about one element: its id, or the field at fault, is in error.text, the next call gives the next
@@ -1858,7 +1859,17 @@ typedef struct avito_client {
         bool waiting;                 /* for another lane that fetches the token */
         bool model;                   /* the answer goes into the caller's arena */
         bool list, collect, all_pages, has_more;
-        bool confirm, covered;        /* avito_confirm_sent(); all since the baseline was seen */
+        /* Set by the functions that need them, so that others do not link what they lead to: judges a
+         * row, or the end, of a chat that is read back; and the end of a send. */
+        int (*judge)(struct avito_client *c, int rc);
+        int (*settle)(struct avito_client *c, int rc);
+        const avito_sent_query *baseline; /* of settle */
+        bool covered;                 /* all since the baseline was seen */
+        bool settling;                /* a send that cannot tell is being confirmed */
+        int16_t cause;                /* the error that it ended in */
+        uint16_t cause_status;
+        uint32_t sent_ms;             /* clock at that moment */
+        avito_outcome verdict;
         uint8_t tries;
         uint32_t pause_ms;            /* before the next try */
     } priv;
@@ -2011,6 +2022,14 @@ AVITO_API size_t avito_split_text(const char *text);
 AVITO_API int avito_confirm_sent(avito_client *client, int64_t user_id, const char *chat_id,
                                  const avito_sent_query *query, avito_arena *arena,
                                  avito_outcome *outcome, avito_message *found);
+
+/* From now on a send on this lane that ends in AVITO_CANNOT_TELL is settled at once, within
+ * total_timeout_ms, by reading the chat back as avito_confirm_sent() does: the send's result is
+ * AVITO_OK when the message is found; else the error that it ended in, with outcome AVITO_NOT_SENT
+ * when the grace time passed without it. Only sends with `arena` and `out` are settled. `baseline`
+ * is borrowed, NULL ends it; text and age are the send's. Set the baseline of the chat before each
+ * send. AVITO_OK, ARGUMENT, BUSY. */
+AVITO_API int avito_confirm_sends(avito_client *client, const avito_sent_query *baseline);
 
 /* Uploads one picture, in pieces, without ever holding it; `out` and `arena` are required. Needs the
  * account's entropy (OPTION_ENTROPY) and, for large pictures, a longer total_timeout_ms. SOURCE: read()
@@ -6726,6 +6745,7 @@ static const struct avitoi_edge avitoi_edges[] = {
     {AVITOI_ROW, AVITOI_EV_NEXT, AVITOI_BODY},
     {AVITOI_ROW, AVITOI_EV_DRAIN, AVITOI_DRAIN},
     {AVITOI_ROW, AVITOI_EV_END, AVITOI_IDLE},
+    {AVITOI_DRAIN, AVITOI_EV_REPEAT, AVITOI_ACCOUNT},
     {AVITOI_DRAIN, AVITOI_EV_END, AVITOI_IDLE}};
 
 /* What a handler returns to go on with the next state at once. */
@@ -6854,6 +6874,9 @@ static avito_outcome avitoi_outcome(const avito_client *c, int code)
     if (code == AVITO_OK) {
         return AVITO_SENT;
     }
+    if (c->priv.settling) {
+        return c->priv.verdict;
+    }
     if (!is_call || (c->priv.call->flags & AVITOI_CHANGES) == 0 ||
         !c->priv.written || status == 400 || status == 401 || status == 402 ||
         status == 403 || status == 404 || status == 413 || status == 429) {
@@ -6868,7 +6891,7 @@ static int avitoi_finish(avito_client *c, int code)
 {
     avito_arena *arena = c->priv.arena;
     c->error.code = code < 0 ? code : AVITO_OK;
-    c->error.http_status = c->priv.head.status;
+    c->error.http_status = (code < 0 && c->priv.settling) ? c->priv.cause_status : c->priv.head.status;
     c->error.outcome = avitoi_outcome(c, c->error.code);
     if (code < 0) {
         avitoi_drop(c);
@@ -7892,8 +7915,6 @@ static bool avitoi_list_goes_on(const avito_client *c)
     return c->priv.list && !c->priv.collect && c->priv.state == AVITOI_ROW;
 }
 
-static int avitoi_confirm(avito_client *c, int rc);
-
 /* So many times a step may move on before it gives the other lanes a turn: nobody can keep it busy
  * for ever. */
 #define AVITOI_ROUNDS 1024u
@@ -7917,11 +7938,14 @@ AVITO_API int avito_step(avito_client *client)
             avitoi_disconnect(c);
             rc = AVITO_OK;
         }
-        if (c->priv.confirm && rc != AVITOI_MOVED && rc != AVITO_AGAIN) {
-            rc = avitoi_confirm(c, rc);
+        if (c->priv.judge != NULL && rc != AVITOI_MOVED && rc != AVITO_AGAIN) {
+            rc = c->priv.judge(c, rc);
         }
         if (rc < 0 && !avitoi_list_goes_on(c) && avitoi_try_again(c, rc)) {
             rc = AVITOI_MOVED;
+        }
+        if (c->priv.settle != NULL && rc != AVITOI_MOVED && rc != AVITO_AGAIN) {
+            rc = c->priv.settle(c, rc);
         }
         if (rc == AVITOI_MOVED && ++rounds == AVITOI_ROUNDS) { /* it sends faster than we read */
             c->priv.eager = true;
@@ -8155,7 +8179,8 @@ static int avitoi_prepare(avito_client *c, const struct avitoi_endpoint *call, i
     c->priv.out = NULL;
     c->priv.list = false;
     c->priv.collect = false;
-    c->priv.confirm = false;
+    c->priv.judge = NULL;
+    c->priv.settling = false;
     c->priv.all_pages = false;
     c->priv.limit = 0;
     c->priv.offset = 0;
@@ -8654,11 +8679,89 @@ static int avitoi_confirm(avito_client *c, int rc)
     return avitoi_move(c, AVITOI_EV_NEXT);
 }
 
+/* Reads the chat back, looking for `query`. */
+static void avitoi_read_back(avito_client *c, const avito_sent_query *query, avito_outcome *outcome)
+{
+    avito_messages_query *page = &c->priv.args.as.confirm.page;
+    memset(page, 0, sizeof *page);
+    page->limit = 100;
+    c->priv.args.as.confirm.query = *query;
+    c->priv.args.as.confirm.outcome = outcome;
+    c->priv.judge = avitoi_confirm;
+    c->priv.covered = true;
+    c->priv.list = true;
+    avitoi_page(c, 100, 0, true, AVITO_MESSAGE_CONTENTS, 0);
+}
+
+#define AVITOI_SETTLE_PAUSE_MS 2000u
+
+/* A send that has just ended and cannot tell: what is to be looked for. */
+static bool avitoi_begin_settling(avito_client *c, int rc, avito_sent_query *query)
+{
+    const bool text = c->priv.call == &avitoi_ep_send_message;
+    const bool image = c->priv.call == &avitoi_ep_send_image_message;
+    if (rc >= 0 || !(text || image) || c->priv.out == NULL ||
+        avitoi_outcome(c, rc) != AVITO_CANNOT_TELL) {
+        return false;
+    }
+    *query = *c->priv.baseline;
+    query->text = text ? c->priv.args.text : NULL;
+    c->priv.settling = true;
+    c->priv.cause = (int16_t)rc;
+    c->priv.cause_status = c->priv.head.status;
+    c->priv.sent_ms = c->priv.last_ms;
+    c->priv.verdict = AVITO_CANNOT_TELL;
+    c->priv.call = &avitoi_ep_get_messages;
+    c->priv.pause_ms = 0;
+    return true;
+}
+
+/* The end of a call. A send that cannot tell goes on with reading the chat back, again and again, until
+ * that tells or the time is over. */
+static int avitoi_settle(avito_client *c, int rc)
+{
+    avito_sent_query query;
+    if (c->priv.settling) {
+        if (c->priv.verdict != AVITO_CANNOT_TELL) {
+            return c->priv.verdict == AVITO_SENT ? AVITO_OK : (int)c->priv.cause;
+        }
+        query = c->priv.args.as.confirm.query;
+        c->priv.pause_ms = AVITOI_SETTLE_PAUSE_MS;
+    } else if (!avitoi_begin_settling(c, rc, &query)) {
+        return rc;
+    }
+    if (c->priv.pause_ms >= c->priv.total_left_ms ||
+        avitoi_move(c, AVITOI_EV_REPEAT) != AVITOI_MOVED) {
+        return c->priv.cause;
+    }
+    avitoi_drop(c);
+    avitoi_resign(c);
+    query.age_s = avitoi_elapsed(c->priv.last_ms, c->priv.sent_ms) / 1000u;
+    c->priv.probe = true;
+    c->priv.page = 0;
+    avitoi_read_back(c, &query, &c->priv.verdict);
+    avitoi_trace(c, "settle ", c->priv.call->name);
+    return AVITOI_MOVED;
+}
+
+AVITO_API int avito_confirm_sends(avito_client *client, const avito_sent_query *baseline)
+{
+    if (client == NULL || client->account == NULL ||
+        (baseline != NULL && baseline->claimed == NULL && baseline->claimed_count > 0)) {
+        return AVITO_ERR_ARGUMENT;
+    }
+    if (client->priv.call != NULL) {
+        return AVITO_ERR_BUSY;
+    }
+    client->priv.baseline = baseline;
+    client->priv.settle = baseline != NULL ? avitoi_settle : NULL;
+    return AVITO_OK;
+}
+
 AVITO_API int avito_confirm_sent(avito_client *client, int64_t user_id, const char *chat_id,
                                  const avito_sent_query *query, avito_arena *arena,
                                  avito_outcome *outcome, avito_message *found)
 {
-    avito_messages_query *q;
     const int rc = avitoi_prepare(client, &avitoi_ep_get_messages, user_id, chat_id, NULL);
     if (rc != AVITO_OK) {
         return rc;
@@ -8668,14 +8771,7 @@ AVITO_API int avito_confirm_sent(avito_client *client, int64_t user_id, const ch
         return avitoi_refuse(client, AVITO_ERR_ARGUMENT);
     }
     *outcome = AVITO_CANNOT_TELL;
-    q = &client->priv.args.as.confirm.page;
-    q->limit = 100;
-    client->priv.args.as.confirm.query = *query;
-    client->priv.args.as.confirm.outcome = outcome;
-    client->priv.confirm = true;
-    client->priv.covered = true;
-    client->priv.list = true;
-    avitoi_page(client, 100, 0, true, AVITO_MESSAGE_CONTENTS, 0);
+    avitoi_read_back(client, query, outcome);
     return avitoi_start(client, &avitoi_ep_get_messages, arena, found);
 }
 

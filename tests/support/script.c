@@ -465,7 +465,7 @@ bool script_ready(const struct script *s, int wants)
     const struct script_step *step = current(s);
 
     if (!s->open || s->dead) {
-        return true;
+        return wants != AVITO_WANT_TIMER; /* between connections only time passes */
     }
     if (!s->connected) {
         return s->again_left != SCRIPT_NEVER;
