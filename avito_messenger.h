@@ -8137,6 +8137,7 @@ static int avitoi_refuse(avito_client *c, int rc)
 {
     if (c != NULL && c->priv.call == NULL) {
         memset(&c->error, 0, sizeof c->error);
+        avitoi_forget_raw(c);
         c->error.code = rc;
     }
     return rc;
@@ -8904,6 +8905,7 @@ AVITO_API int avito_parse_webhook(const void *body, size_t len, avito_arena *are
 {
     struct avitoi_json json;
     struct avitoi_envelope envelope;
+    size_t used;
     int rc;
     if (body == NULL || arena == NULL || arena->base == NULL || out == NULL) {
         return AVITO_ERR_ARGUMENT;
@@ -8911,23 +8913,27 @@ AVITO_API int avito_parse_webhook(const void *body, size_t len, avito_arena *are
     if (arena->busy) {
         return AVITO_ERR_BUSY;
     }
-    arena->used = avitoi_align(arena->used);
+    used = arena->used;
+    arena->used = avitoi_align(used);
     rc = avitoi_read_envelope(&json, &avitoi_envelope_schema, &envelope, body, len, arena);
-    if ((rc == AVITO_ERR_MODEL || rc == AVITO_ERR_DUPLICATE) &&
-        avitoi_read_envelope(&json, &avitoi_other_envelope_schema, &envelope, body, len, arena) ==
-            AVITO_OK &&
-        envelope.payload != NULL && !avito_str_equal(envelope.payload->type, "message")) {
-        rc = AVITO_OK;
+    if (rc == AVITO_ERR_MODEL || rc == AVITO_ERR_DUPLICATE) {
+        const int other =
+            avitoi_read_envelope(&json, &avitoi_other_envelope_schema, &envelope, body, len, arena);
+        const bool is_message =
+            other == AVITO_OK &&
+            (envelope.payload == NULL || avito_str_equal(envelope.payload->type, "message"));
+        rc = (other == AVITO_ERR_ARENA || (other == AVITO_OK && !is_message)) ? other : rc;
     }
     if (needed != NULL) {
         *needed = (rc == AVITO_ERR_ARENA) ? arena->used + avitoi_align(json.mem.peak) : 0u;
     }
-    if (rc != AVITO_OK) {
-        return rc;
+    if (rc == AVITO_OK) {
+        memset(out, 0, sizeof *out);
+        rc = (envelope.id.ptr == NULL && envelope.payload == NULL) ? AVITO_END : AVITO_OK;
     }
-    memset(out, 0, sizeof *out);
-    if (envelope.id.ptr == NULL && envelope.payload == NULL) {
-        return AVITO_END;
+    if (rc != AVITO_OK) {
+        arena->used = used;
+        return rc;
     }
     if (arena->used + json.mem.peak > arena->peak) {
         arena->peak = arena->used + json.mem.peak;
