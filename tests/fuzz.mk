@@ -1,22 +1,28 @@
-# Fuzzing of the core: json, response, notification; tests/fuzz/*.c say what must hold. make test runs
-# each for FUZZ_TEST_SECONDS (tests/check/fuzz.sh), make fuzz for FUZZ_SECONDS.
+# Fuzz targets: tests/fuzz/NAME.c becomes build/fuzz/NAME. Beside it may lie NAME.dict; inputs to
+# begin with are made of tests/data by tests/fuzz/seeds.py, and tests/fuzz/corpus/NAME keeps what was
+# found. webhook_request has its own rule in webhook.mk.
 
-TEST_PACKAGES += libclang-rt-14-dev
 FUZZ_SECONDS ?= 60
-FUZZ_CORE := json response notification
-FUZZ_LENGTH := -max_len=4000
+FUZZ_NAMES := webhook_request response json notification
+FUZZ_PROGRAMS := $(FUZZ_NAMES:%=build/fuzz/%)
+FUZZ_FLAGS := -std=c99 -g -O1 -Wall -Wextra -Wno-unused-function -Werror -fsanitize=fuzzer,address,undefined \
+              -fno-sanitize-recover=all $(INCLUDES) -Itests/fuzz -D_GNU_SOURCE
 
-$(FUZZ_CORE:%=build/fuzz/%): build/fuzz/%: tests/fuzz/%.c tests/fuzz/fuzz.h tests/support/dump.c $(HEADER)
+build/fuzz/response: tests/support/clock.c
+build/fuzz/response build/fuzz/notification: tests/fuzz/fuzz.h tests/support/dump.c
+
+build/fuzz/response build/fuzz/notification: build/fuzz/%: tests/fuzz/%.c $(HEADER)
 	@mkdir -p $(@D)
-	$(CLANG) -std=c99 -g -O1 -D_GNU_SOURCE -fsanitize=fuzzer,address,undefined \
-	    -fno-sanitize-recover=all $(INCLUDES) $< tests/support/dump.c tests/support/dump_result.c -o $@
+	$(CLANG) $(FUZZ_FLAGS) $(filter %.c,$^) -o $@
 
-.PHONY: fuzz fuzz-core $(FUZZ_CORE:%=fuzz-%)
-fuzz: fuzz-core ## every fuzz target for FUZZ_SECONDS
-fuzz-core: $(FUZZ_CORE:%=fuzz-%)
-$(FUZZ_CORE:%=fuzz-%): fuzz-%: build/fuzz/%
-	$(PYTHON) tests/fuzz/seed.py $* build/fuzz/seeds/$*
-	@mkdir -p build/fuzz/corpus/$*
-	ASAN_OPTIONS=detect_leaks=0 build/fuzz/$* -max_total_time=$(FUZZ_SECONDS) $(FUZZ_LENGTH) -verbosity=0 \
-	    -artifact_prefix=build/fuzz/$*- $(patsubst %,-dict=%,$(wildcard tests/fuzz/$*.dict)) \
-	    -print_final_stats=1 build/fuzz/corpus/$* build/fuzz/seeds/$*
+.PHONY: fuzz fuzz-programs
+fuzz-programs: $(FUZZ_PROGRAMS)
+test-programs: fuzz-programs
+
+fuzz: packages fuzz-programs ## every fuzz target for FUZZ_SECONDS (60), two at a time
+	@sh tests/fuzz/run.sh $(FUZZ_SECONDS) $(FUZZ_NAMES)
+
+build/fuzz/json: tests/fuzz/json.c tests/fuzz/json_portable.c tests/support/dump.c tests/fuzz/filter.h \
+                 tests/fuzz/fuzz.h $(HEADER)
+	@mkdir -p $(@D)
+	$(CLANG) $(FUZZ_FLAGS) $(filter %.c,$^) -o $@

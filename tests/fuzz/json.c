@@ -1,428 +1,694 @@
 /*
- * Any bytes as the body of an answer, through the element filter.
+ * Any bytes to the element filter and its decoder.
  *
- * The first byte chooses the model, the second how the rest is split and how much memory there is.
- * What must hold: the same result and the same model however the bytes are split; JSON is accepted
- * exactly if a plain recursive reader accepts it, so that what the filter leaves for jsmn is always
- * valid; strings are what that reader decodes; with any amount of memory either the same result or
- * AVITO_ERR_ARENA, naming a size that does.
+ *     input: which model, size of the memory (2 bytes), how the text is split, where texts are cut, flags;
+ *            text
+ *
+ * What must hold, beside what filter.h checks: the filter accepts exactly what the plain reader below
+ * accepts, a recursive one that shares nothing with it but the tables of the schemas and the reading of
+ * numbers, and gives the same model, byte for byte, or the same error; its short ways, its vectors and
+ * the splits of the text change nothing; memory that is too small is AVITO_ERR_ARENA, and the size
+ * that this names is enough.
  */
-#define AVITO_MESSENGER_IMPLEMENTATION
-#include "avito_messenger.h"
+#define AVITO_WITH_SHORTCUTS 1
+#include "filter.h"
 
-#include "fuzz/fuzz.h"
-#include "support/dump.h"
+void filter_portable(const struct filter_job *job, struct filter_result *result);
 
-/* ---- the plain reader: RFC 8259, UTF-8, 32 levels; gives the last string in `text` ---- */
+enum {
+    FLAG_STREAMS = 1,
+    FLAG_CUT = 2,
+    FLAG_WANT = 4 /* only half of what can be asked for */
+};
+
+/* ---- the plain reader ---- */
 
 struct reader {
     const uint8_t *p, *end;
+    const struct filter_job *job;
     unsigned depth;
-    bool deep;      /* refused for its depth alone */
-    char *text;     /* of the last string; as large as the input, and more for U+FFFD */
-    size_t len;
+    bool lenient; /* the root */
+    int error;    /* the first one */
 };
 
-static bool read_value(struct reader *r);
+static void fail(struct reader *r, int error)
+{
+    r->error = r->error == 0 ? error : r->error;
+}
+
+/* The byte that comes, 0 at the end. A NUL is no byte of JSON either. */
+static unsigned peek(const struct reader *r)
+{
+    return r->p < r->end ? *r->p : 0u;
+}
 
 static void blanks(struct reader *r)
 {
-    while (r->p < r->end && memchr(" \t\r\n", *r->p, 4) != NULL) {
+    while (peek(r) == ' ' || peek(r) == '\n' || peek(r) == '\r' || peek(r) == '\t') {
         r->p++;
     }
 }
 
-static bool take(struct reader *r, char c)
+static bool must_come(struct reader *r, char c)
 {
-    blanks(r);
-    if (r->p < r->end && *r->p == (uint8_t)c) {
-        r->p++;
-        return true;
+    if (r->error == 0 && peek(r) != (uint8_t)c) {
+        fail(r, AVITO_ERR_JSON);
     }
-    return false;
+    r->p += r->error == 0;
+    return r->error == 0;
 }
 
-static void put_point(struct reader *r, uint32_t c)
+static void encode(struct text *out, uint32_t c)
 {
-    unsigned n = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
-
-    if (n == 1) {
-        r->text[r->len++] = (char)c;
-        return;
-    }
-    r->text[r->len++] = (char)((0xf00u >> n & 0xffu) | c >> (6 * (n - 1)));
-    while (--n > 0) {
-        r->text[r->len++] = (char)(0x80u | (c >> (6 * (n - 1)) & 0x3fu));
-    }
-}
-
-static bool read_hex(const uint8_t *p, const uint8_t *end, uint32_t *out)
-{
-    *out = 0;
-    for (int i = 0; i < 4; i++) {
-        int c = p + i < end ? p[i] : 0;
-        int d = c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1;
-        if (d < 0) {
-            return false;
-        }
-        *out = *out * 16 + (uint32_t)d;
-    }
-    return true;
-}
-
-static bool read_escape(struct reader *r)
-{
-    static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
-    uint32_t a, b;
-
-    if (r->p == r->end) {
-        return false;
-    }
-    if (*r->p != 'u') {
-        const char *at = memchr(from, *r->p++, 8);
-        if (at == NULL) {
-            return false;
-        }
-        r->text[r->len++] = to[at - from];
-        return true;
-    }
-    if (!read_hex(r->p + 1, r->end, &a)) {
-        return false;
-    }
-    r->p += 5;
-    if (a >= 0xd800 && a < 0xdc00 && r->end - r->p >= 6 && r->p[0] == '\\' && r->p[1] == 'u' &&
-        read_hex(r->p + 2, r->end, &b) && b >= 0xdc00 && b < 0xe000) {
-        r->p += 6;
-        a = 0x10000 + ((a - 0xd800) << 10) + (b - 0xdc00);
-    }
-    put_point(r, a >= 0xd800 && a < 0xe000 ? 0xfffd : a);
-    return true;
-}
-
-static bool read_utf8(struct reader *r)
-{
-    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-    unsigned c = *r->p, n = c >> 5 == 6 ? 2 : c >> 4 == 14 ? 3 : c >> 3 == 30 ? 4 : 0;
-    uint32_t point = n != 0 ? c & (0x7fu >> n) : 0;
-
-    if (n == 0 || (size_t)(r->end - r->p) < n) {
-        return false;
-    }
-    for (unsigned i = 1; i < n; i++) {
-        if (r->p[i] >> 6 != 2) {
-            return false;
-        }
-        point = point << 6 | (r->p[i] & 0x3fu);
-    }
-    if (point < least[n] || point > 0x10ffff || (point >= 0xd800 && point < 0xe000)) {
-        return false;
-    }
-    memcpy(r->text + r->len, r->p, n);
-    r->len += n;
-    r->p += n;
-    return true;
-}
-
-static bool read_string(struct reader *r)
-{
-    r->len = 0;
-    if (!take(r, '"')) {
-        return false;
-    }
-    while (r->p < r->end && *r->p != '"') {
-        bool good = true;
-        if (*r->p == '\\') {
-            r->p++;
-            good = read_escape(r);
-        } else if (*r->p >= 0x80) {
-            good = read_utf8(r);
-        } else if (*r->p >= 0x20) {
-            r->text[r->len++] = (char)*r->p++;
-        } else {
-            good = false;
-        }
-        if (!good) {
-            return false;
-        }
-    }
-    return r->p < r->end && *r->p++ == '"';
-}
-
-static size_t digits(struct reader *r)
-{
+    char b[4];
     size_t n = 0;
 
-    while (r->p < r->end && *r->p >= '0' && *r->p <= '9') {
-        r->p++;
-        n++;
+    if (c < 0x80) {
+        b[n++] = (char)c;
+    } else if (c < 0x800) {
+        b[n++] = (char)(0xc0 + c / 64);
+        b[n++] = (char)(0x80 + c % 64);
+    } else if (c < 0x10000) {
+        b[n++] = (char)(0xe0 + c / 4096);
+        b[n++] = (char)(0x80 + c / 64 % 64);
+        b[n++] = (char)(0x80 + c % 64);
+    } else {
+        b[n++] = (char)(0xf0 + c / 262144);
+        b[n++] = (char)(0x80 + c / 4096 % 64);
+        b[n++] = (char)(0x80 + c / 64 % 64);
+        b[n++] = (char)(0x80 + c % 64);
     }
-    return n;
+    text_add_bytes(out, b, n);
 }
 
-static bool read_number(struct reader *r)
+/* Behind \u. */
+static uint32_t read_unit(struct reader *r)
 {
-    const uint8_t *first;
+    uint32_t unit = 0;
 
-    r->p += *r->p == '-' ? 1 : 0;
-    first = r->p;
-    if (digits(r) == 0 || (*first == '0' && r->p - first > 1)) {
-        return false;
-    }
-    if (r->p < r->end && *r->p == '.') {
+    for (int i = 0; i < 4; i++) {
+        const unsigned c = peek(r);
+        if (c >= '0' && c <= '9') {
+            unit = unit * 16 + (c - '0');
+        } else if ((c | 32u) >= 'a' && (c | 32u) <= 'f') {
+            unit = unit * 16 + ((c | 32u) - 'a' + 10);
+        } else {
+            fail(r, AVITO_ERR_JSON);
+            return 0;
+        }
         r->p++;
-        if (digits(r) == 0) {
-            return false;
+    }
+    return unit;
+}
+
+/* At a backslash. A half of a pair without the other is U+FFFD. */
+static void read_escape(struct reader *r, struct text *out)
+{
+    static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
+    const char *at;
+    uint32_t unit;
+
+    r->p++;
+    at = peek(r) != 0 ? strchr(from, (int)peek(r)) : NULL;
+    if (at != NULL) {
+        text_add_bytes(out, &to[at - from], 1);
+        r->p++;
+        return;
+    }
+    if (!must_come(r, 'u')) {
+        return;
+    }
+    unit = read_unit(r);
+    if (unit >= 0xd800 && unit < 0xdc00 && r->end - r->p >= 6 && r->p[0] == '\\' && r->p[1] == 'u') {
+        struct reader ahead = *r;
+        ahead.p += 2;
+        const uint32_t low = read_unit(&ahead);
+        if (ahead.error == 0 && low >= 0xdc00 && low < 0xe000) {
+            r->p = ahead.p;
+            encode(out, 0x10000 + (unit - 0xd800) * 0x400 + (low - 0xdc00));
+            return;
         }
     }
-    if (r->p < r->end && (*r->p | 32) == 'e') {
-        r->p++;
-        r->p += r->p < r->end && (*r->p == '+' || *r->p == '-') ? 1 : 0;
-        return digits(r) != 0;
-    }
-    return true;
+    encode(out, unit >= 0xd800 && unit < 0xe000 ? 0xfffd : unit);
 }
 
-static bool read_word(struct reader *r, const char *word)
+/* One character beyond ASCII: table 3-7 of the Unicode standard. */
+static void read_utf8(struct reader *r, struct text *out)
 {
-    size_t n = strlen(word);
+    static const uint8_t table[9][6] = {
+        /* first byte from, to; second from, to; how many more */
+        {0xc2, 0xdf, 0x80, 0xbf, 0, 0}, {0xe0, 0xe0, 0xa0, 0xbf, 1, 0}, {0xe1, 0xec, 0x80, 0xbf, 1, 0},
+        {0xed, 0xed, 0x80, 0x9f, 1, 0}, {0xee, 0xef, 0x80, 0xbf, 1, 0}, {0xf0, 0xf0, 0x90, 0xbf, 2, 0},
+        {0xf1, 0xf3, 0x80, 0xbf, 2, 0}, {0xf4, 0xf4, 0x80, 0x8f, 2, 0}, {0, 0xff, 0, 0, 0, 1}};
+    const uint8_t *start = r->p, *row = table[0];
 
-    if ((size_t)(r->end - r->p) < n || memcmp(r->p, word, n) != 0) {
-        return false;
-    }
-    r->p += n;
-    return true;
-}
-
-static bool read_container(struct reader *r, bool object)
-{
-    if (++r->depth > 32) {
-        r->deep = true;
-        return false;
+    while (*r->p < row[0] || *r->p > row[1]) {
+        row += 6;
     }
     r->p++;
-    if (!take(r, object ? '}' : ']')) {
-        do {
-            if (object && (!read_string(r) || !take(r, ':'))) {
-                return false;
-            }
-            if (!read_value(r)) {
-                return false;
-            }
-        } while (take(r, ','));
-        if (!take(r, object ? '}' : ']')) {
-            return false;
+    for (int i = 0; i <= row[4] && row[5] == 0; i++) {
+        if (r->p == r->end) {
+            fail(r, AVITO_ERR_JSON);
+            return;
         }
+        if (*r->p < (i == 0 ? row[2] : 0x80) || *r->p > (i == 0 ? row[3] : 0xbf)) {
+            fail(r, AVITO_ERR_JSON_UTF8);
+            return;
+        }
+        r->p++;
     }
-    r->depth--;
-    return true;
+    if (row[5] != 0) {
+        fail(r, AVITO_ERR_JSON_UTF8);
+    }
+    text_add_bytes(out, start, (size_t)(r->p - start));
 }
 
-static bool read_value(struct reader *r)
+/* At the opening quote. */
+static void read_string(struct reader *r, struct text *out)
 {
-    blanks(r);
+    text_clear(out);
+    r->p++;
+    while (r->error == 0 && peek(r) != '"') {
+        if (peek(r) == '\\') {
+            read_escape(r, out);
+        } else if (peek(r) >= 0x80) {
+            read_utf8(r, out);
+        } else if (peek(r) < ' ') {
+            fail(r, AVITO_ERR_JSON); /* also the end */
+        } else {
+            text_add_bytes(out, r->p++, 1);
+        }
+    }
+    r->p += r->error == 0;
+}
+
+static void digits(struct reader *r)
+{
+    if (peek(r) < '0' || peek(r) > '9') {
+        fail(r, AVITO_ERR_JSON);
+    }
+    while (r->error == 0 && peek(r) >= '0' && peek(r) <= '9') {
+        r->p++;
+    }
+}
+
+/* As much of it as the filter keeps of a number; *len counts no more than that. */
+static void read_number(struct reader *r, char word[AVITOI_WORD], size_t *len)
+{
+    const uint8_t *start = r->p, *point = NULL, *behind = NULL;
+
+    r->p += peek(r) == '-';
+    if (peek(r) == '0') {
+        r->p++;
+        if (peek(r) >= '0' && peek(r) <= '9') {
+            fail(r, AVITO_ERR_JSON);
+        }
+    } else {
+        digits(r);
+    }
+    if (r->error == 0 && peek(r) == '.') {
+        point = r->p++;
+        digits(r);
+        behind = r->p;
+    }
+    if (r->error == 0 && (peek(r) | 32u) == 'e') {
+        r->p++;
+        r->p += peek(r) == '+' || peek(r) == '-';
+        digits(r);
+    }
     if (r->p == r->end) {
-        return false;
+        fail(r, AVITO_ERR_JSON);
     }
-    switch (*r->p) {
-        case '{':
-        case '[':
-            return read_container(r, *r->p == '{');
-        case '"':
-            return read_string(r);
-        case 't':
-            return read_word(r, "true");
-        case 'f':
-            return read_word(r, "false");
-        case 'n':
-            return read_word(r, "null");
-        default:
-            return (*r->p == '-' || (*r->p >= '0' && *r->p <= '9')) && read_number(r);
+    *len = 0;
+    for (const uint8_t *p = start; p < r->p; p++) {
+        const bool fraction = point != NULL && p > point && p < behind;
+        if (*len < (fraction ? AVITOI_FRACTION_MAX : (size_t)AVITOI_WORD)) {
+            word[(*len)++] = (char)*p;
+        }
     }
 }
 
-static bool is_json(const uint8_t *data, size_t size, char *text)
+static void read_word(struct reader *r, const char *word)
 {
-    struct reader r = {data, data + size, 0, false, text, 0};
-
-    if (!read_value(&r)) {
-        return false;
+    for (; *word != '\0' && r->error == 0; word++) {
+        (void)must_come(r, *word);
     }
+}
+
+/* ---- the plain reader, with a schema ---- */
+
+static void read_value(struct reader *r, const struct avitoi_schema *in, const struct avitoi_field *field,
+                       struct text *out);
+
+/* Members or elements; `one` reads one of them. Depth counts here. */
+struct container {
+    const struct avitoi_schema *schema; /* NULL: only checked */
+    unsigned kind;
+    struct text values[26]; /* of an object, by row */
+    uint32_t seen;
+    size_t count;
+    struct text items; /* of a list */
+};
+
+static void cut_text(const struct reader *r, struct text *text)
+{
+    size_t n = r->job->cut_at;
+
+    if (n != 0 && text->len > n) {
+        while (n > 0 && ((uint8_t)text->data[n] & 0xc0) == 0x80) {
+            n--;
+        }
+        text->len = n;
+    }
+}
+
+static void read_member(struct reader *r, struct container *c, struct text *key)
+{
+    const struct avitoi_schema *schema = c->schema;
+    const struct avitoi_field *field = NULL;
+    struct text value = {NULL, 0, 0};
+    size_t row = 0;
+
+    if (schema != NULL && c->kind == AVITOI_OBJ) {
+        while (row < schema->count && (strlen(schema->fields[row].key) != key->len ||
+                                       memcmp(schema->fields[row].key, key->data, key->len) != 0)) {
+            row++;
+        }
+        if (row < schema->count) {
+            const bool again = (c->seen >> row & 1u) != 0;
+            field = &schema->fields[row];
+            if (again && !schema->lenient) {
+                fail(r, AVITO_ERR_DUPLICATE);
+            }
+            field = again || (field->want != 0 && (field->want & r->job->want) == 0) ? NULL : field;
+            c->seen |= 1u << row;
+        }
+    } else if (schema != NULL) {
+        field = &schema->fields[1];
+    }
+    blanks(r);
+    if (must_come(r, ':')) {
+        read_value(r, schema, field, &value);
+    }
+    if (value.data != NULL && c->kind == AVITOI_OBJ) {
+        /* The next row may be the same key in another form. */
+        if (schema->lenient && row + 1 < schema->count &&
+            strcmp(field->key, schema->fields[row + 1].key) == 0 && value.data[0] == '{') {
+            row++;
+        }
+        row = row_of(schema, row);
+        text_free(&c->values[row]);
+        c->values[row] = value;
+        return;
+    }
+    if (schema != NULL && c->kind == AVITOI_MAP && r->error == 0) {
+        text_add(&c->items, "{=");
+        show_bytes(&c->items, key->data, key->len);
+        text_add(&c->items, ";=%s", "");
+        if (value.data == NULL) {
+            text_add(&c->items, "%s", field->kind == AVITOI_MAP ? "[]" : "null");
+        } else {
+            text_add_bytes(&c->items, value.data, value.len);
+        }
+        text_add(&c->items, ";},");
+    }
+    text_free(&value);
+}
+
+static void read_element(struct reader *r, struct container *c)
+{
+    static const struct avitoi_field string = {NULL, NULL, 0, 0, 0, AVITOI_STR};
+    struct avitoi_field object = {NULL, c->schema, 0, 0, 0, AVITOI_OBJ};
+    const struct avitoi_field *field = NULL;
+    struct text value = {NULL, 0, 0};
+
+    if (c->kind == AVITOI_ARR && c->schema != NULL) {
+        field = &object;
+    } else if (c->kind == AVITOI_STRS || (c->kind == AVITOI_ONE && c->count == 0)) {
+        field = &string;
+    }
+    blanks(r);
+    if (field != NULL && peek(r) != (field == &object ? '{' : '"') && peek(r) != 0 &&
+        strchr("{[\"tfn-0123456789", (int)peek(r)) != NULL) {
+        if (!r->lenient) {
+            fail(r, AVITO_ERR_MODEL);
+        }
+        field = NULL;
+    }
+    read_value(r, NULL, field, &value);
+    if (value.data != NULL) {
+        c->count++;
+        text_add_bytes(&c->items, value.data, value.len);
+        text_add(&c->items, "%s", c->kind == AVITOI_ONE ? "" : ",");
+    }
+    text_free(&value);
+}
+
+static void read_all(struct reader *r, struct container *c, char close)
+{
+    struct text key = {NULL, 0, 0};
+    bool first = true;
+
+    if (r->depth == AVITOI_MAX_DEPTH) {
+        fail(r, AVITO_ERR_JSON_DEPTH);
+        return;
+    }
+    r->depth++;
+    r->p++;
+    blanks(r);
+    while (r->error == 0 && (!first || peek(r) != (uint8_t)close)) {
+        if (close == '}') {
+            blanks(r);
+            if (peek(r) != '"') {
+                fail(r, AVITO_ERR_JSON);
+                break;
+            }
+            read_string(r, &key);
+            if (r->error == 0) {
+                read_member(r, c, &key);
+            }
+        } else {
+            read_element(r, c);
+        }
+        blanks(r);
+        first = false;
+        if (r->error != 0 || peek(r) == (uint8_t)close) {
+            break;
+        }
+        (void)must_come(r, ',');
+    }
+    (void)must_come(r, close);
+    r->depth--;
+    text_free(&key);
+}
+
+static const char *nothing(const struct avitoi_field *field)
+{
+    switch ((int)field->kind) {
+        case AVITOI_INT:
+        case AVITOI_E7:
+            return "0";
+        case AVITOI_ARR:
+        case AVITOI_MAP:
+        case AVITOI_STRS:
+            return "[]";
+        default:
+            return "null";
+    }
+}
+
+static void show_container(struct text *out, struct container *c)
+{
+    if (c->kind != AVITOI_OBJ) {
+        text_add(out, "%s", c->kind == AVITOI_ONE ? "" : "[");
+        text_add_bytes(out, c->items.data != NULL ? c->items.data : "", c->items.len);
+        text_add(out, "%s", c->kind == AVITOI_ONE ? "" : "]");
+        return;
+    }
+    text_add(out, "{");
+    for (size_t i = 0; i < c->schema->count; i++) {
+        if (row_of(c->schema, i) == i) {
+            text_add(out, "%s=", c->schema->fields[i].key);
+            if (c->values[i].data != NULL) {
+                text_add_bytes(out, c->values[i].data, c->values[i].len);
+            } else {
+                text_add(out, "%s", nothing(&c->schema->fields[i]));
+            }
+            text_add(out, ";");
+        }
+    }
+    text_add(out, "}");
+}
+
+/* At the brace or bracket. `schema` of the object or the elements. `out` stays {0} if nothing is kept. */
+static void read_container(struct reader *r, unsigned kind, const struct avitoi_schema *schema,
+                           struct text *out)
+{
+    struct container c;
+
+    memset(&c, 0, sizeof c);
+    c.kind = kind;
+    c.schema = schema;
+    read_all(r, &c, peek(r) == '{' ? '}' : ']');
+    if (r->error == 0 && out != NULL && (kind != AVITOI_ONE || c.count > 0)) {
+        show_container(out, &c);
+    }
+    for (size_t i = 0; i < 26; i++) {
+        text_free(&c.values[i]);
+    }
+    text_free(&c.items);
+}
+
+static void keep_number(struct reader *r, const struct avitoi_schema *in, const struct avitoi_field *field,
+                        const char *word, size_t len, struct text *out)
+{
+    int64_t wide = 0;
+    int32_t e7 = 0;
+    bool good = r->error == 0 && len <= AVITOI_NUMBER_MAX;
+
+    if (field->kind == AVITOI_E7) {
+        good = good && avitoi_parse_e7(word, len, &e7);
+        wide = e7;
+    } else {
+        good = good && avitoi_parse_int(word, len, &wide);
+    }
+    if (good) {
+        text_add(out, "%lld", (long long)wide);
+    } else if (in == NULL || !in->lenient) {
+        fail(r, AVITO_ERR_MODEL);
+    }
+}
+
+static void read_text(struct reader *r, const struct avitoi_schema *in, const struct avitoi_field *field,
+                      struct text *out)
+{
+    struct text text = {NULL, 0, 0};
+
+    read_string(r, &text);
+    if (r->error == 0 && field != NULL && field->kind == AVITOI_INT) {
+        if (text.len > 0) {
+            keep_number(r, in, field, text.data, text.len, out);
+        }
+    } else if (r->error == 0 && field != NULL) {
+        if (field->kind == AVITOI_TEXT || r->lenient) {
+            cut_text(r, &text);
+        }
+        show_bytes(out, text.data, text.len);
+    }
+    text_free(&text);
+}
+
+static bool fits(const struct avitoi_field *field, unsigned c)
+{
+    switch ((int)field->kind) {
+        case AVITOI_INT:
+            return c == '"' || c == '-' || (c >= '0' && c <= '9') || c == 'n';
+        case AVITOI_E7:
+            return c == '-' || (c >= '0' && c <= '9') || c == 'n';
+        case AVITOI_BOOL:
+            return c == 't' || c == 'f' || c == 'n';
+        case AVITOI_OBJ:
+        case AVITOI_MAP:
+            return c == '{' || c == 'n';
+        case AVITOI_ARR:
+        case AVITOI_STRS:
+        case AVITOI_ONE:
+            return c == '[' || c == 'n';
+        default:
+            return c == '"' || c == 'n';
+    }
+}
+
+/* `in`: the object that it is a member of. `field` NULL: it is only checked. */
+static void read_value(struct reader *r, const struct avitoi_schema *in, const struct avitoi_field *field,
+                       struct text *out)
+{
+    char word[AVITOI_WORD];
+    size_t len;
+    unsigned c;
+
+    blanks(r);
+    c = peek(r);
+    if (c == 0 || strchr("{[\"tfn-0123456789", (int)c) == NULL) {
+        fail(r, AVITO_ERR_JSON);
+        return;
+    }
+    if (field != NULL && in != NULL && !fits(field, c) && in->lenient &&
+        field + 1 < in->fields + in->count && strcmp(field[0].key, field[1].key) == 0) {
+        field++;
+    }
+    if (field != NULL && !fits(field, c)) {
+        if (in == NULL || !in->lenient) {
+            fail(r, AVITO_ERR_MODEL);
+            return;
+        }
+        field = NULL;
+    }
+    if (c == '{' || c == '[') {
+        if (field != NULL) {
+            read_container(r, field->kind, field->child, out);
+        } else {
+            read_container(r, c == '{' ? AVITOI_MAP : AVITOI_ARR, NULL, NULL);
+        }
+    } else if (c == '"') {
+        read_text(r, in, field, out);
+    } else if (c == '-' || (c >= '0' && c <= '9')) {
+        read_number(r, word, &len);
+        if (r->error == 0 && field != NULL) {
+            keep_number(r, in, field, word, len, out);
+        }
+    } else {
+        read_word(r, c == 't' ? "true" : c == 'f' ? "false" : "null");
+        if (field != NULL && c != 'n' && r->error == 0) {
+            text_add(out, "%s", c == 't' ? "true" : "false");
+        }
+    }
+}
+
+static int read_root(const struct filter_job *job, struct text *out)
+{
+    const struct avitoi_schema *root = filter_roots[job->root];
+    struct reader r = {job->bytes, (const uint8_t *)job->bytes + job->len, job, 0, false, 0};
+    struct text list = {NULL, 0, 0};
+    unsigned c;
+
+    text_clear(out);
+    r.lenient = root != NULL && root->lenient;
     blanks(&r);
-    return r.p == r.end;
+    c = peek(&r);
+    if (r.p == r.end) {
+        return AVITO_ERR_EMPTY;
+    }
+    if (c != '{' && c != '[') {
+        return c != 0 && strchr("\"tfn-0123456789", (int)c) != NULL ? AVITO_ERR_MODEL : AVITO_ERR_JSON;
+    }
+    if (root == NULL) {
+        read_container(&r, c == '{' ? AVITOI_MAP : AVITOI_ARR, NULL, NULL);
+    } else if (root->bare && root->fields[0].kind == (c == '{' ? AVITOI_MAP : AVITOI_ARR)) {
+        read_container(&r, root->fields[0].kind, root->fields[0].child, &list);
+        text_add(out, "{");
+        for (size_t i = 0; i < root->count; i++) {
+            text_add(out, "%s=%s", root->fields[i].key, i == 0 ? "" : nothing(&root->fields[i]));
+            text_add_bytes(out, i == 0 && list.data != NULL ? list.data : "", i == 0 ? list.len : 0);
+            text_add(out, ";");
+        }
+        text_add(out, "}");
+    } else if (c == '{') {
+        read_container(&r, AVITOI_OBJ, root, out);
+    } else {
+        fail(&r, AVITO_ERR_MODEL);
+    }
+    text_free(&list);
+    blanks(&r);
+    if (r.p != r.end) {
+        fail(&r, AVITO_ERR_JSON);
+    }
+    return r.error;
 }
 
-/* The strings of a self that was accepted, compared with what the reader decodes. */
-static void compare_strings(const uint8_t *data, size_t size, char *text, const avito_self *self)
-{
-    struct reader r = {data, data + size, 0, false, text, 0};
+/* ---- comparing ---- */
 
-    MUST(take(&r, '{'));
-    r.depth = 1;
-    do {
-        avito_str s = {NULL, 0};
-        bool known = true;
-        if (!read_string(&r)) {
-            return; /* {} */
-        }
-        if (r.len == 4 && memcmp(text, "name", 4) == 0) {
-            s = self->name;
-        } else if (r.len == 5 && memcmp(text, "email", 5) == 0) {
-            s = self->email;
-        } else if (r.len == 5 && memcmp(text, "phone", 5) == 0) {
-            s = self->phone;
-        } else if (r.len == 11 && memcmp(text, "profile_url", 11) == 0) {
-            s = self->profile_url;
-        } else {
-            known = false;
-        }
-        MUST(take(&r, ':'));
-        blanks(&r);
-        if (known && *r.p == '"') {
-            MUST(read_string(&r));
-            MUST(s.ptr != NULL && s.len == r.len && memcmp(s.ptr, text, r.len) == 0);
-            MUST(s.ptr[s.len] == '\0');
-        } else {
-            MUST(!known || s.ptr == NULL);
-            MUST(read_value(&r));
-        }
-    } while (take(&r, ','));
+static bool equal(const struct text *a, const struct text *b)
+{
+    return a->len == b->len && memcmp(a->data, b->data, a->len) == 0;
 }
 
-/* ---- one run ---- */
-
-union model {
-    avito_self self;
-    avito_chat chat;
-    avito_message message;
-    struct avitoi_list list;
-    struct avitoi_envelope envelope;
-};
-
-static const struct avitoi_schema *const schemas[] = {
-    &avitoi_self_schema,   &avitoi_chat_schema,     &avitoi_message_schema,       &avitoi_chats_schema,
-    &avitoi_messages_schema, &avitoi_envelope_schema, &avitoi_subscriptions_schema, &avitoi_uploads_schema,
-    &avitoi_voices_schema,
-};
-enum { SELF, CHAT, MESSAGE, CHATS, MESSAGES, ENVELOPE, SUBSCRIPTIONS, UPLOADS, VOICES, SCHEMAS };
-
-static void dump(struct text *out, unsigned schema, const union model *m)
+static void must_equal(const char *what, const struct filter_result *a, const struct filter_result *b)
 {
-    avito_chats chats = {(avito_chat *)m->list.items.items, m->list.items.count, false};
-    avito_messages messages = {(avito_message *)m->list.items.items, m->list.items.count, false};
-    avito_subscriptions subs = {(avito_subscription *)m->list.items.items, m->list.items.count};
-    avito_voice_files voices = {(avito_voice_file *)m->list.items.items, m->list.items.count};
-
-    text_clear(out);
-    switch (schema) {
-        case SELF:
-            dump_self(out, "x", &m->self);
-            break;
-        case CHAT:
-            dump_chat(out, "x", &m->chat);
-            break;
-        case MESSAGE:
-            dump_message(out, "x", &m->message);
-            break;
-        case CHATS:
-            dump_chats(out, "x", &chats);
-            break;
-        case MESSAGES:
-            dump_messages(out, "x", &messages);
-            break;
-        case ENVELOPE:
-            if (m->envelope.payload != NULL && m->envelope.payload->message != NULL) {
-                dump_message(out, "x", m->envelope.payload->message);
-            }
-            break;
-        case SUBSCRIPTIONS:
-            dump_subscriptions(out, "x", &subs);
-            break;
-        case VOICES:
-            dump_voice_files(out, "x", &voices);
-            break;
-        default:
-            for (size_t i = 0; i < m->list.items.count; i++) {
-                dump_uploaded_image(out, "x", (avito_uploaded_image *)m->list.items.items + i);
-            }
-            break;
+    if (a->result != b->result || ((a->result == 0) && !equal(&a->text, &b->text))) {
+        fprintf(stderr, "%s: %d %d\n%s\n%s\n", what, a->result, b->result, a->text.data, b->text.data);
+        abort();
     }
 }
 
-static int run(unsigned schema, const uint8_t *data, size_t size, uint32_t seed, size_t room,
-               struct text *out, size_t *needed)
+static void check_against_reader(struct filter_job job, uint32_t cuts)
 {
-    static struct avitoi_json json;
-    char *memory = malloc(room + 8);
-    avito_arena arena = avito_arena_of(memory, room);
-    union model m;
-    size_t at = 0;
-    int rc = AVITO_AGAIN;
+    struct filter_result expected = {{NULL, 0, 0}, 0, 0}, got = {{NULL, 0, 0}, 0, 0};
 
-    avitoi_json_begin(&json, schemas[schema], &m);
-    avitoi_mem_shared(&json.mem, &arena);
-    while (at < size && rc == AVITO_AGAIN) {
-        size_t left = size - at, used = 0;
-        size_t n = seed == 0 ? left : 1 + fuzz_next(&seed) % (seed % 3 == 0 ? 3u : 40u);
-        char *piece;
-        n = n < left ? n : left;
-        piece = malloc(n);
-        memcpy(piece, data + at, n);
-        rc = avitoi_json_feed(&json, piece, n, &used);
-        MUST(used <= n && (rc != AVITO_AGAIN || used == n));
-        free(piece);
-        at += used;
-    }
-    rc = rc == AVITO_AGAIN ? avitoi_json_end(&json) : rc;
-    *needed = avitoi_align(json.mem.peak);
-    text_clear(out);
-    if (rc == AVITO_OK) {
-        MUST(json.mem.low <= arena.cap);
-        dump(out, schema, &m);
-        if (schema == SELF) {
-            char *text = malloc(size * 3 + 8);
-            compare_strings(data, size, text, &m.self);
-            free(text);
+    job.plain = true;
+    job.room = FILTER_AMPLE;
+    expected.result = read_root(&job, &expected.text);
+    filter_run(&job, &got);
+    must_equal("reader, filter", &expected, &got);
+    job.cuts = cuts;
+    filter_run(&job, &got);
+    must_equal("reader, filter in pieces", &expected, &got);
+    filter_portable(&job, &got);
+    must_equal("reader, portable filter in pieces", &expected, &got);
+    job.cuts = 0;
+    filter_portable(&job, &got);
+    must_equal("reader, portable filter", &expected, &got);
+    text_free(&expected.text);
+    text_free(&got.text);
+}
+
+/* In memory that may be too small, and in what it says would do. */
+static void check_memory(struct filter_job job, uint32_t cuts)
+{
+    struct filter_result ample = {{NULL, 0, 0}, 0, 0}, got = {{NULL, 0, 0}, 0, 0};
+    const size_t room = job.room;
+
+    job.room = FILTER_AMPLE;
+    filter_portable(&job, &ample);
+    for (int i = 0; i < 3; i++) {
+        job.room = room;
+        job.cuts = i == 0 ? 0 : cuts;
+        (i == 2 ? filter_portable : filter_run)(&job, &got);
+        if (got.result != AVITO_ERR_ARENA) {
+            must_equal("ample memory, less", &ample, &got);
+            continue;
         }
+        job.room = got.needed;
+        (i == 2 ? filter_portable : filter_run)(&job, &got);
+        must_equal("ample memory, as much as was named", &ample, &got);
     }
-    free(memory);
-    return rc;
+    text_free(&ample.text);
+    text_free(&got.text);
+}
+
+/* Element by element: errors of elements are part of the text. */
+static void check_streams(struct filter_job job, uint32_t cuts)
+{
+    struct filter_result whole = {{NULL, 0, 0}, 0, 0}, got = {{NULL, 0, 0}, 0, 0};
+
+    job.streams = true;
+    job.room = FILTER_AMPLE;
+    filter_run(&job, &whole);
+    job.cuts = cuts;
+    filter_run(&job, &got);
+    must_equal("elements, in pieces", &whole, &got);
+    MUST(equal(&whole.text, &got.text));
+    filter_portable(&job, &got);
+    must_equal("elements, portable", &whole, &got);
+    MUST(equal(&whole.text, &got.text));
+    text_free(&whole.text);
+    text_free(&got.text);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static struct text whole, split;
-    unsigned schema;
-    uint32_t seed;
-    size_t needed, room, ignored;
-    char *text;
-    bool valid;
-    int rc, again;
+    struct filter_job job;
+    uint32_t cuts;
 
-    if (size < 3) {
+    if (size < 6) {
         return 0;
     }
-    schema = data[0] % SCHEMAS;
-    seed = data[1] * 2654435761u | 1u;
-    data += 2;
-    size -= 2;
-    text = malloc(size * 3 + 8);
-    valid = is_json(data, size, text);
-    free(text);
-    rc = run(schema, data, size, 0, size * 16 + 4096, &whole, &needed);
-    MUST(rc != AVITO_ERR_ARENA && rc != AVITO_AGAIN);
-    MUST(rc != AVITO_OK || valid);
-    MUST(!(valid && (rc == AVITO_ERR_JSON || rc == AVITO_ERR_JSON_UTF8 || rc == AVITO_ERR_JSON_DEPTH ||
-                     rc == AVITO_ERR_EMPTY)));
-    again = run(schema, data, size, seed, size * 16 + 4096, &split, &ignored);
-    MUST(again == rc && strcmp(whole.data, split.data) == 0);
-    if (rc != AVITO_OK) {
-        return 0;
+    memset(&job, 0, sizeof job);
+    job.root = data[0] % FILTER_ROOTS;
+    job.room = data[1] + 256u * (data[2] & 31u);
+    cuts = 1u + data[3];
+    job.cut_at = (data[5] & FLAG_CUT) != 0 ? data[4] : 0;
+    job.want = (data[5] & FLAG_WANT) != 0 ? 0x55555555u : UINT32_MAX;
+    job.len = size - 6;
+    job.bytes = fuzz_copy(data + 6, job.len);
+    check_against_reader(job, cuts);
+    check_memory(job, cuts);
+    if (job.root == 1 || job.root == 2 || job.root == 6 || job.root == 7 || job.root == 8) {
+        job.plain = (data[5] & FLAG_STREAMS) != 0;
+        check_streams(job, cuts);
     }
-    again = run(schema, data, size, seed, needed, &split, &ignored);
-    MUST(again == AVITO_OK && strcmp(whole.data, split.data) == 0);
-    room = needed == 0 ? 0 : fuzz_next(&seed) % needed;
-    again = run(schema, data, size, seed, room, &split, &ignored);
-    MUST(again == AVITO_ERR_ARENA || (again == AVITO_OK && strcmp(whole.data, split.data) == 0));
-    MUST(again != AVITO_ERR_ARENA || ignored == needed);
+    job.root = FILTER_ROOTS - 1; /* only checked */
+    check_against_reader(job, cuts);
+    free((void *)(uintptr_t)job.bytes);
     return 0;
 }

@@ -1,64 +1,101 @@
 /*
- * Any bytes as the body of a notification, into any amount of memory: the same event as with plenty,
- * or AVITO_ERR_ARENA with a size that does. The first two bytes choose how much there is.
+ * Any bytes as the body of a notification, into memory of any size.
+ *
+ *     input: size of the memory (2 bytes), where it begins and what is in use of it, body
+ *
+ * What must hold: nothing outside of the memory is touched; the result depends on the body alone,
+ * except that memory that is too small is AVITO_ERR_ARENA; the size that this names is the least
+ * that does; after any error the arena is as it was; the event is the same wherever it is.
  */
+#include "fuzz.h"
+
 #define AVITO_MESSENGER_IMPLEMENTATION
 #include "avito_messenger.h"
-
-#include "fuzz/fuzz.h"
 #include "support/dump.h"
 
-static int parse(const uint8_t *data, size_t size, size_t room, struct text *out, size_t *needed)
-{
-    char *memory = malloc(room + 1);
-    avito_arena arena;
-    avito_event event;
-    int rc;
+#define AMPLE 65536u /* for 4 KB of anything */
 
-    memory = realloc(memory, room != 0 ? room : 1); /* exactly: ASan sees one byte more */
-    arena = avito_arena_of(memory, room);
-    rc = avito_parse_webhook(data, size, &arena, &event, needed);
-    text_clear(out);
-    if (rc == AVITO_OK) {
-        dump_event(out, "event", &event);
-        MUST(arena.used <= arena.cap && arena.peak <= arena.cap);
+struct outcome {
+    struct text text; /* of the event */
+    size_t used; /* of the arena, before */
+    size_t needed;
+    int result;
+};
+
+/* `skew`: how the memory is aligned. `used`: of the arena, by somebody else. */
+static struct outcome parse(const void *body, size_t len, size_t room, size_t skew, size_t used)
+{
+    struct outcome out = {{NULL, 0, 0}, 0, 1, 0};
+    char *memory = fuzz_memory(room + skew);
+    avito_arena arena = avito_arena_of(memory + skew, room);
+    avito_event event;
+
+    memset(&event, 0x5a, sizeof event);
+    arena.used = used < arena.cap ? used : arena.cap;
+    used = out.used = arena.used;
+    out.result = avito_parse_webhook(body, len, &arena, &event, &out.needed);
+    MUST(!arena.busy && arena.used <= arena.cap && arena.used >= used);
+    MUST((out.result == AVITO_ERR_ARENA) == (out.needed != 0));
+    text_clear(&out.text);
+    if (out.result == AVITO_OK) {
+        dump_event(&out.text, "event", &event);
     } else {
-        MUST(arena.used == 0);
+        MUST(arena.used == used);
     }
-    MUST(!arena.busy && (rc == AVITO_ERR_ARENA) == (*needed != 0));
-    MUST(rc == AVITO_OK || rc == AVITO_END || rc == AVITO_ERR_ARENA || (rc <= -411 && rc >= -416));
     free(memory);
-    return rc;
+    return out;
+}
+
+/* In memory of this size, the same. */
+static void compare(const struct outcome *expected, const void *body, size_t len, size_t room)
+{
+    struct outcome out = parse(body, len, room, 0, 0);
+
+    MUST(out.result == expected->result);
+    MUST(strcmp(out.text.data, expected->text.data) == 0);
+    text_free(&out.text);
+}
+
+static void compare_needed(const struct outcome *expected, const void *body, size_t len)
+{
+    struct outcome least = parse(body, len, 8, 0, 0);
+
+    if (least.result == AVITO_ERR_ARENA) {
+        MUST(expected->result != AVITO_ERR_ARENA);
+        compare(expected, body, len, least.needed);
+        struct outcome less = parse(body, len, least.needed - 8, 0, 0);
+        MUST(less.result == AVITO_ERR_ARENA && less.needed == least.needed);
+        text_free(&less.text);
+    } else {
+        MUST(least.result == expected->result);
+    }
+    text_free(&least.text);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static struct text plenty, little;
-    uint8_t *copy;
-    size_t needed = 0, room;
-    int rc, again;
-
-    if (size < 2) {
+    if (size < 3) {
         return 0;
     }
-    room = data[0] | (size_t)(data[1] & 15) << 8;
-    size -= 2;
-    copy = malloc(size + 1);
-    memcpy(copy, data + 2, size);
-    copy = realloc(copy, size != 0 ? size : 1);
-    rc = parse(copy, size, size * 16 + 4096, &plenty, &needed);
-    MUST(rc != AVITO_ERR_ARENA);
-    again = parse(copy, size, room, &little, &needed);
-    if (again == AVITO_ERR_ARENA) {
-        size_t enough = needed;
-        MUST(enough > (room & ~(size_t)7));
-        again = parse(copy, size, enough, &little, &needed);
-        if (again == AVITO_ERR_ARENA) { /* it was cut off before it was read to its end: once more */
-            MUST(rc != AVITO_OK && needed > enough);
-            again = rc;
-        }
+    const size_t room = data[0] + 256u * (data[1] & 15u);
+    const size_t skew = data[2] & 7u, used = data[2] >> 3;
+    const size_t len = size - 3;
+    char *body = fuzz_copy(data + 3, len);
+    struct outcome whole = parse(body, len, AMPLE, 0, 0);
+    struct outcome some = parse(body, len, room, skew, used);
+
+    MUST(whole.result != AVITO_ERR_ARENA && whole.result != AVITO_AGAIN);
+    MUST(some.result == whole.result || some.result == AVITO_ERR_ARENA);
+    if (some.result == AVITO_ERR_ARENA) {
+        struct outcome enough = parse(body, len, some.needed, 0, some.used);
+        MUST(enough.result == whole.result);
+        text_free(&enough.text);
+    } else {
+        MUST(strcmp(some.text.data, whole.text.data) == 0);
     }
-    MUST(again == rc && (rc != AVITO_OK || strcmp(plenty.data, little.data) == 0));
-    free(copy);
+    compare_needed(&whole, body, len);
+    text_free(&whole.text);
+    text_free(&some.text);
+    free(body);
     return 0;
 }

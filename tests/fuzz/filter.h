@@ -1,0 +1,338 @@
+/*
+ * One run of the element filter, and its models as text. Included by json.c and json_portable.c, which
+ * choose the macros of the implementation.
+ *
+ * What is checked here: each skeleton is one JSON array of numbers of rows and nothing else, jsmn
+ * accepts it in strict mode and finds a token for each of them; nothing outside of the memory is
+ * touched.
+ */
+#ifndef TESTS_FUZZ_FILTER_H
+#define TESTS_FUZZ_FILTER_H
+
+#include "fuzz.h"
+
+#define JSMN_STATIC
+#define JSMN_STRICT
+#define JSMN_PARENT_LINKS
+#include <jsmn.h>
+
+static int checked_jsmn_parse(jsmn_parser *parser, const char *text, size_t len, jsmntok_t *tokens,
+                              unsigned count);
+#define jsmn_parse checked_jsmn_parse
+#define AVITO_STATIC 1
+#define AVITO_MESSENGER_IMPLEMENTATION
+#include "avito_messenger.h"
+#undef jsmn_parse
+
+#include "support/dump.h"
+
+#define FILTER_AMPLE 131072u /* for 4 KB of anything; not of exact size, but cheap */
+
+struct filter_job {
+    unsigned root; /* of filter_roots */
+    const void *bytes;
+    size_t len, room;
+    uint32_t cuts; /* how the bytes are split; 0: not at all */
+    size_t cut_at;
+    uint32_t want;
+    bool plain;    /* without finish functions, shown by the schemas; else by dump.h */
+    bool streams;  /* element by element */
+};
+
+struct filter_result {
+    struct text text;
+    int result;
+    size_t needed;
+};
+
+static const struct avitoi_schema *const filter_roots[] = {
+    &avitoi_chat_schema,     &avitoi_chats_schema,         &avitoi_messages_schema,
+    &avitoi_message_schema,  &avitoi_self_schema,          &avitoi_token_schema,
+    &avitoi_uploads_schema,  &avitoi_voices_schema,        &avitoi_subscriptions_schema,
+    &avitoi_envelope_schema, &avitoi_other_envelope_schema, &avitoi_reply_schema,
+    NULL,
+};
+
+enum { FILTER_ROOTS = sizeof filter_roots / sizeof filter_roots[0] };
+
+/* ---- the skeletons ---- */
+
+static int checked_jsmn_parse(jsmn_parser *parser, const char *text, size_t len, jsmntok_t *tokens,
+                              unsigned count)
+{
+    unsigned values = 0;
+    size_t at = 1;
+    int found;
+
+    MUST(len >= 2 && text[0] == '[' && text[len - 1] == ']');
+    while (at < len - 1) {
+        const size_t n = strspn(text + at, "0123456789");
+        MUST(n > 0 && at + n <= len - 1 && (n == 1 || text[at] != '0'));
+        values++;
+        at += n;
+        MUST(at == len - 1 || (text[at] == ',' && at + 1 < len - 1));
+        at += at < len - 1;
+    }
+    found = jsmn_parse(parser, text, len, tokens, count);
+    MUST(found == (int)values + 1 && count == values + 1);
+    MUST(tokens[0].type == JSMN_ARRAY && tokens[0].size == (int)values);
+    return found;
+}
+
+/* ---- schemas without their finish functions ---- */
+
+static const struct avitoi_schema *plain_schema(const struct avitoi_schema *schema)
+{
+    static struct {
+        const struct avitoi_schema *from;
+        struct avitoi_schema copy;
+        struct avitoi_field fields[26];
+    } copies[64];
+    size_t i = 0;
+
+    if (schema == NULL || schema == &avitoi_pair_schema) { /* is known by its address */
+        return schema;
+    }
+    while (copies[i].from != NULL && copies[i].from != schema) {
+        i++;
+        MUST(i < 64);
+    }
+    if (copies[i].from == NULL) {
+        copies[i].from = schema;
+        copies[i].copy = *schema;
+        copies[i].copy.finish = NULL;
+        copies[i].copy.fields = copies[i].fields;
+        memcpy(copies[i].fields, schema->fields, schema->count * sizeof schema->fields[0]);
+        for (size_t k = 0; k < schema->count; k++) {
+            copies[i].fields[k].child = plain_schema(schema->fields[k].child);
+        }
+    }
+    return &copies[i].copy;
+}
+
+/* ---- a model by its schema ---- */
+
+static void show_bytes(struct text *out, const void *bytes, size_t len)
+{
+    text_add(out, "%zu:", len);
+    text_add_bytes(out, bytes, len);
+}
+
+static void show_str(struct text *out, avito_str s)
+{
+    if (s.ptr == NULL) {
+        MUST(s.len == 0);
+        text_add(out, "null");
+        return;
+    }
+    MUST(s.ptr[s.len] == '\0');
+    show_bytes(out, s.ptr, s.len);
+}
+
+/* Several rows may have one place: it belongs to the first. */
+static size_t row_of(const struct avitoi_schema *schema, size_t row)
+{
+    for (size_t i = 0; i < row; i++) {
+        if (schema->fields[i].offset == schema->fields[row].offset) {
+            return i;
+        }
+    }
+    return row;
+}
+
+static void show_model(struct text *out, const struct avitoi_schema *schema, const char *model);
+
+static void show_list(struct text *out, const struct avitoi_field *field, const char *at)
+{
+    const bool strings = field->kind == AVITOI_STRS;
+    const size_t size = strings ? sizeof(avito_str) : field->child->size;
+    struct avitoi_items list;
+
+    memcpy(&list, at, sizeof list);
+    MUST(list.count == 0 || list.items != NULL);
+    text_add(out, "[");
+    for (size_t i = 0; i < list.count; i++) {
+        const char *item = (const char *)list.items + i * size;
+        if (strings) {
+            avito_str s;
+            memcpy(&s, item, sizeof s);
+            show_str(out, s);
+        } else {
+            show_model(out, field->child, item);
+        }
+        text_add(out, ",");
+    }
+    text_add(out, "]");
+}
+
+static void show_field(struct text *out, const struct avitoi_field *field, const char *at)
+{
+    int64_t wide;
+    int32_t narrow;
+    avito_str s;
+    const char *child;
+
+    switch ((int)field->kind) {
+        case AVITOI_INT:
+            memcpy(&wide, at, sizeof wide);
+            text_add(out, "%lld", (long long)wide);
+            break;
+        case AVITOI_E7:
+            memcpy(&narrow, at, sizeof narrow);
+            text_add(out, "%ld", (long)narrow);
+            break;
+        case AVITOI_BOOL:
+            text_add(out, "%s", at[1] == 0 ? "null" : at[0] != 0 ? "true" : "false");
+            break;
+        case AVITOI_OBJ:
+            memcpy(&child, at, sizeof child);
+            if (child != NULL) {
+                show_model(out, field->child, child);
+            } else {
+                text_add(out, "null");
+            }
+            break;
+        case AVITOI_ARR:
+        case AVITOI_MAP:
+        case AVITOI_STRS:
+            show_list(out, field, at);
+            break;
+        default:
+            memcpy(&s, at, sizeof s);
+            show_str(out, s);
+            break;
+    }
+}
+
+static void show_model(struct text *out, const struct avitoi_schema *schema, const char *model)
+{
+    text_add(out, "{");
+    for (size_t i = 0; i < schema->count; i++) {
+        if (row_of(schema, i) == i) {
+            text_add(out, "%s=", schema->fields[i].key);
+            show_field(out, &schema->fields[i], model + schema->fields[i].offset);
+            text_add(out, ";");
+        }
+    }
+    text_add(out, "}");
+}
+
+/* By dump.h, where it knows the model. */
+static void dump_root(struct text *out, unsigned root, const void *model)
+{
+    const struct avitoi_items *list = model;
+
+    if (root == 0) {
+        dump_chat(out, "chat", model);
+    } else if (root == 3) {
+        dump_message(out, "message", model);
+    } else if (root == 1) {
+        for (size_t i = 0; i < list->count; i++) {
+            dump_chat(out, "chat", (const avito_chat *)list->items + i);
+        }
+    } else if (root == 2) {
+        for (size_t i = 0; i < list->count; i++) {
+            dump_message(out, "message", (const avito_message *)list->items + i);
+        }
+    }
+}
+
+/* ---- one run ---- */
+
+struct filter_run {
+    const struct filter_job *job;
+    const struct avitoi_schema *schema;
+    struct avitoi_json j;
+    char *out; /* the root's struct, or that of the element */
+    struct filter_result *result;
+};
+
+static void run_element(struct filter_run *r, int rc)
+{
+    struct text *text = &r->result->text;
+
+    if (rc == AVITO_OK) {
+        if (r->job->root == 1 && !r->job->plain) {
+            dump_chat(text, "chat", (const avito_chat *)(const void *)r->out);
+        } else if (r->job->root == 2 && !r->job->plain) {
+            dump_message(text, "message", (const avito_message *)(const void *)r->out);
+        } else if (r->job->plain) {
+            show_model(text, r->schema->fields[0].child, r->out);
+            text_add(text, ",");
+        }
+        return;
+    }
+    text_add(text, "(%d", rc);
+    if (rc == AVITO_ERR_ARENA) {
+        text_add(text, " ");
+        show_bytes(text, r->j.id.ptr, r->j.id.len);
+        text_add(text, " %zu", avitoi_align(r->j.mem.peak));
+    }
+    text_add(text, ")");
+}
+
+/* Gives one piece, which is memory of its own. */
+static int run_piece(struct filter_run *r, const char *bytes, size_t len)
+{
+    char *piece = fuzz_copy(bytes, len);
+    size_t at = 0, calls = 0;
+    int rc = AVITO_AGAIN;
+
+    while (at < len && r->j.state != AVITOI_S_BROKEN) {
+        size_t used = len + 1;
+        MUST(++calls <= 2 * len + 2);
+        rc = avitoi_json_feed(&r->j, piece + at, len - at, &used);
+        MUST(used <= len - at && (rc != AVITO_AGAIN || used == len - at));
+        at += used;
+        if (rc != AVITO_AGAIN && r->j.state != AVITOI_S_BROKEN) {
+            MUST(r->job->streams && (rc == AVITO_OK || rc < 0));
+            run_element(r, rc);
+        }
+    }
+    free(piece);
+    MUST(r->j.state != AVITOI_S_BROKEN || rc < 0);
+    return r->j.state == AVITOI_S_BROKEN ? rc : AVITO_AGAIN;
+}
+
+static void filter_run(const struct filter_job *job, struct filter_result *result)
+{
+    struct filter_run r;
+    static uint64_t ample[FILTER_AMPLE / 8];
+    char *memory = job->room < FILTER_AMPLE ? fuzz_memory(job->room) : (char *)ample;
+    avito_arena arena = avito_arena_of(memory, job->room);
+    uint32_t cuts = job->cuts;
+    int rc = AVITO_AGAIN;
+
+    memset(&r, 0, sizeof r);
+    r.job = job;
+    r.schema = job->plain ? plain_schema(filter_roots[job->root]) : filter_roots[job->root];
+    r.result = result;
+    if (r.schema != NULL) {
+        r.out = fuzz_memory(job->streams ? r.schema->fields[0].child->size : r.schema->size);
+    }
+    avitoi_json_begin(&r.j, r.schema, r.out);
+    avitoi_mem_shared(&r.j.mem, &arena);
+    r.j.streaming = job->streams;
+    r.j.cut_at = job->cut_at;
+    r.j.want = job->want;
+    text_clear(&result->text);
+    for (size_t at = 0; at < job->len && rc == AVITO_AGAIN;) {
+        const size_t n = fuzz_piece(&cuts, job->len - at);
+        rc = run_piece(&r, (const char *)job->bytes + at, n);
+        at += n;
+    }
+    rc = rc == AVITO_AGAIN ? avitoi_json_end(&r.j) : rc;
+    if (rc == AVITO_OK && !job->streams && r.schema != NULL && job->plain) {
+        show_model(&result->text, r.schema, r.out);
+    } else if (rc == AVITO_OK && !job->streams && r.schema != NULL) {
+        dump_root(&result->text, job->root, r.out);
+    }
+    result->result = rc;
+    result->needed = avitoi_align(r.j.mem.peak);
+    free(r.out);
+    if (job->room < FILTER_AMPLE) {
+        free(memory);
+    }
+}
+
+#endif
