@@ -5445,6 +5445,8 @@ static void avitoi_write_text(struct avitoi_writer *w, const char *text)
     avitoi_write(w, text, strlen(text));
 }
 
+#define AVITOI_WRITE(w, literal) avitoi_write(w, literal, sizeof(literal) - 1u)
+
 static void avitoi_write_int(struct avitoi_writer *w, int64_t value)
 {
     char digits[21];
@@ -5805,13 +5807,13 @@ static void avitoi_write_content_type(struct avitoi_writer *w, const avito_clien
 {
     const unsigned flags = c->priv.request->flags;
     if ((flags & AVITOI_JSON) != 0) {
-        avitoi_write_text(w, "Content-Type: application/json\r\n");
+        AVITOI_WRITE(w, "Content-Type: application/json\r\n");
     } else if ((flags & AVITOI_FORM) != 0) {
-        avitoi_write_text(w, "Content-Type: application/x-www-form-urlencoded\r\n");
+        AVITOI_WRITE(w, "Content-Type: application/x-www-form-urlencoded\r\n");
     } else if ((flags & AVITOI_PARTS) != 0) {
-        avitoi_write_text(w, "Content-Type: multipart/form-data; boundary=");
+        AVITOI_WRITE(w, "Content-Type: multipart/form-data; boundary=");
         avitoi_write_boundary(w, c);
-        avitoi_write(w, "\r\n", 2);
+        AVITOI_WRITE(w, "\r\n");
     }
 }
 
@@ -5822,24 +5824,24 @@ static void avitoi_write_head(struct avitoi_writer *w, const avito_client *c)
     const bool post = (c->priv.request->flags & AVITOI_POST) != 0;
     avitoi_write_text(w, post ? "POST " : "GET ");
     avitoi_write_path(w, c);
-    avitoi_write_text(w, " HTTP/1.1\r\nHost: ");
+    AVITOI_WRITE(w, " HTTP/1.1\r\nHost: ");
     avitoi_write_text(w, a->o.host);
     if (a->o.port != 443) {
-        avitoi_write(w, ":", 1);
+        AVITOI_WRITE(w, ":");
         avitoi_write_int(w, a->o.port);
     }
     if ((c->priv.request->flags & AVITOI_TOKEN) == 0) {
-        avitoi_write_text(w, "\r\nAuthorization: Bearer ");
+        AVITOI_WRITE(w, "\r\nAuthorization: Bearer ");
         avitoi_write(w, c->priv.access.ptr, c->priv.access.len);
     }
-    avitoi_write(w, "\r\n", 2);
+    AVITOI_WRITE(w, "\r\n");
     avitoi_write_content_type(w, c);
     if (post) {
-        avitoi_write_text(w, "Content-Length: ");
+        AVITOI_WRITE(w, "Content-Length: ");
         avitoi_write_int(w, (int64_t)c->priv.body_len);
-        avitoi_write(w, "\r\n", 2);
+        AVITOI_WRITE(w, "\r\n");
     }
-    avitoi_write(w, "\r\n", 2);
+    AVITOI_WRITE(w, "\r\n");
 }
 
 static void avitoi_write_request(struct avitoi_writer *w, const avito_client *c)
@@ -5899,7 +5901,7 @@ static bool avitoi_http_is_token(unsigned char c)
 {
     unsigned char lower = (unsigned char)(c | 0x20u);
 
-    return (lower >= 'a' && lower <= 'z') || (c >= '0' && c <= '9') ||
+    return (lower >= 'a' && lower <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
            memchr("!#$%&'*+-.^_`|~", c, 15) != NULL;
 }
 
@@ -6082,14 +6084,18 @@ static const struct {
                       AVITOI_HEADER("x-ratelimit-limit", LIMIT),
                       AVITOI_HEADER("x-ratelimit-remaining", REMAINING)};
 
-/* Which header has this name, in any case. */
+/* Which header has this name, in any case. There is no CR in it, which would pass for a dash. */
 static uint8_t avitoi_head_which(const char *p, size_t n)
 {
+    const uint32_t lengths = 1u << 4 | 1u << 10 | 1u << 11 | 1u << 14 | 1u << 17 | 1u << 21;
     size_t row, i;
+    if (n > 21u || (lengths >> n & 1u) == 0) {
+        return AVITOI_HEADER_OTHER;
+    }
     for (row = 0; row < AVITOI_COUNT(avitoi_headers); row++) {
         if (avitoi_headers[row].len == n) {
             const char *name = avitoi_headers[row].name;
-            for (i = 0; i < n && avitoi_lower(p[i]) == name[i]; i++) {
+            for (i = 0; i < n && (p[i] | 0x20) == name[i]; i++) {
             }
             if (i == n) {
                 return avitoi_headers[row].value;
@@ -6402,9 +6408,24 @@ static size_t avitoi_head_status_line(struct avitoi_head *h, const char *p, size
     return reason + 15u;
 }
 
+/* Not 0: one of the bytes is neither a letter nor a dash. No sum leaves its byte. */
+static size_t avitoi_no_name(size_t x)
+{
+    const size_t lower = (x | AVITOI_BYTES(0x20u)) & AVITOI_BYTES(0x7fu);
+    const size_t letter = (lower + AVITOI_BYTES(0x80u - 'a')) & ~(lower + AVITOI_BYTES(0x7fu - 'z'));
+    const size_t no_dash = ((x & AVITOI_BYTES(0x7fu)) ^ AVITOI_BYTES('-')) + AVITOI_BYTES(0x7fu);
+    return (x | (~letter & no_dash)) & AVITOI_BYTES(0x80u);
+}
+
 static bool avitoi_head_is_token(const char *p, size_t n)
 {
-    size_t i = 0;
+    size_t x, i;
+    for (i = 0; i + sizeof x <= n; i += sizeof x) {
+        memcpy(&x, p + i, sizeof x);
+        if (avitoi_no_name(x) != 0) {
+            break;
+        }
+    }
     while (i < n && avitoi_http_is_token(avitoi_byte(p[i]))) {
         i++;
     }
