@@ -6356,35 +6356,50 @@ static int avitoi_head_byte(struct avitoi_head *h, char *word, char c)
 
 #define AVITOI_BYTES(c) ((size_t)-1 / 255u * (c)) /* c in every byte of a word */
 
-/* Not 0: one of the bytes is a control byte. */
+/* The lowest bit set is the top one of the first control byte. */
 static size_t avitoi_no_text(size_t x)
 {
     const size_t rubout = x ^ AVITOI_BYTES(0x7fu);
-    return ((x - AVITOI_BYTES(0x20u)) & ~x) | ((rubout - AVITOI_BYTES(1u)) & ~rubout);
+    return (((x - AVITOI_BYTES(0x20u)) & ~x) | ((rubout - AVITOI_BYTES(1u)) & ~rubout)) &
+           AVITOI_BYTES(0x80u);
 }
 
-/* The length of the text that a CR LF ends, without tabs, or 0. */
-static size_t avitoi_head_text(const char *p, size_t n)
+/* The same for what is neither a letter nor a dash. No sum leaves its byte. */
+static size_t avitoi_no_name(size_t x)
 {
-    const char *cr = (const char *)memchr(p, '\r', n);
-    const size_t len = (cr == NULL) ? n : (size_t)(cr - p);
-    size_t x, at = 0, bad = 0;
-    if (n - len < 2 || cr[1] != '\n') {
-        return 0;
-    }
-    for (; at + sizeof x <= len; at += sizeof x) {
+    const size_t lower = (x | AVITOI_BYTES(0x20u)) & AVITOI_BYTES(0x7fu);
+    const size_t letter = (lower + AVITOI_BYTES(0x80u - 'a')) & ~(lower + AVITOI_BYTES(0x7fu - 'z'));
+    const size_t no_dash = ((x & AVITOI_BYTES(0x7fu)) ^ AVITOI_BYTES('-')) + AVITOI_BYTES(0x7fu);
+    return (x | (~letter & no_dash)) & AVITOI_BYTES(0x80u);
+}
+
+/* How many bytes of a name, or of text, are there. Fewer than there are is no mistake. */
+static size_t avitoi_head_run(const char *p, size_t n, bool name)
+{
+    size_t x, at = 0;
+    for (; at + sizeof x <= n; at += sizeof x) {
         memcpy(&x, p + at, sizeof x);
-        bad |= avitoi_no_text(x);
+        x = name ? avitoi_no_name(x) : avitoi_no_text(x);
+        if (x != 0) {
+#if defined(__GNUC__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+            return at + (size_t)__builtin_ctzll(x) / 8u;
+#else
+            break;
+#endif
+        }
     }
-    if (len >= sizeof x) { /* the last ones, some of them for the second time */
-        memcpy(&x, p + len - sizeof x, sizeof x);
-        bad |= avitoi_no_text(x);
-        at = len;
-    }
-    while (at < len && avitoi_byte(p[at]) >= ' ' && p[at] != 0x7f) {
+    while (at < n && (name ? avitoi_http_is_token(avitoi_byte(p[at]))
+                           : avitoi_byte(p[at]) >= ' ' && p[at] != 0x7f)) {
         at++;
     }
-    return (at == len && (bad & AVITOI_BYTES(0x80u)) == 0) ? len : 0;
+    return at;
+}
+
+/* The length of the text that a CR LF ends, or 0. */
+static size_t avitoi_head_text(const char *p, size_t n)
+{
+    const size_t len = avitoi_head_run(p, n, false);
+    return (n - len >= 2 && p[len] == '\r' && p[len + 1u] == '\n') ? len : 0u;
 }
 
 /* "HTTP/1.1 200 OK". Returns how many bytes it took, or 0. */
@@ -6406,30 +6421,6 @@ static size_t avitoi_head_status_line(struct avitoi_head *h, const char *p, size
     h->bytes += (uint32_t)reason + 15u;
     h->state = AVITOI_H_LINE;
     return reason + 15u;
-}
-
-/* Not 0: one of the bytes is neither a letter nor a dash. No sum leaves its byte. */
-static size_t avitoi_no_name(size_t x)
-{
-    const size_t lower = (x | AVITOI_BYTES(0x20u)) & AVITOI_BYTES(0x7fu);
-    const size_t letter = (lower + AVITOI_BYTES(0x80u - 'a')) & ~(lower + AVITOI_BYTES(0x7fu - 'z'));
-    const size_t no_dash = ((x & AVITOI_BYTES(0x7fu)) ^ AVITOI_BYTES('-')) + AVITOI_BYTES(0x7fu);
-    return (x | (~letter & no_dash)) & AVITOI_BYTES(0x80u);
-}
-
-static bool avitoi_head_is_token(const char *p, size_t n)
-{
-    size_t x, i;
-    for (i = 0; i + sizeof x <= n; i += sizeof x) {
-        memcpy(&x, p + i, sizeof x);
-        if (avitoi_no_name(x) != 0) {
-            break;
-        }
-    }
-    while (i < n && avitoi_http_is_token(avitoi_byte(p[i]))) {
-        i++;
-    }
-    return i == n;
 }
 
 /* The value of a header of interest. False: too long for the short way. */
@@ -6457,20 +6448,22 @@ static bool avitoi_head_short_value(struct avitoi_head *h, char *word, const cha
 /* A header line. Returns how many bytes it took, or 0; *rc as avitoi_head_byte(). */
 static size_t avitoi_head_line(struct avitoi_head *h, char *word, const char *p, size_t n, int *rc)
 {
-    const size_t len = avitoi_head_text(p, n);
-    const char *colon = (len > 0) ? (const char *)memchr(p, ':', len) : NULL;
-    const size_t name = (colon == NULL) ? 0 : (size_t)(colon - p);
-    if (name == 0 || len + 2u > AVITOI_HEAD_MAX - h->bytes) {
+    const size_t name = avitoi_head_run(p, n, true);
+    size_t len;
+    if (name == 0 || name == n || p[name] != ':') {
+        return 0;
+    }
+    len = avitoi_head_text(p + name + 1u, n - name - 1u);
+    if (len == 0 || name + len + 3u > AVITOI_HEAD_MAX - h->bytes) {
         return 0;
     }
     h->header = avitoi_head_which(p, name);
-    if (h->header == AVITOI_HEADER_OTHER
-            ? !avitoi_head_is_token(p, name)
-            : !avitoi_head_short_value(h, word, colon + 1, len - name - 1u, rc)) {
+    if (h->header != AVITOI_HEADER_OTHER &&
+        !avitoi_head_short_value(h, word, p + name + 1u, len, rc)) {
         return 0;
     }
-    h->bytes += (uint32_t)len + 2u;
-    return len + 2u;
+    h->bytes += (uint32_t)(name + len) + 3u;
+    return name + len + 3u;
 }
 #endif
 
