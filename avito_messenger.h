@@ -6351,10 +6351,13 @@ static int avitoi_head_byte(struct avitoi_head *h, char *word, char c)
     return avitoi_http_is_token(avitoi_byte(c)) ? AVITO_AGAIN : AVITO_ERR_HTTP;
 }
 
-#if AVITO_WITH_SHORTCUTS
-/* A short way for lines that are there as a whole and plain: does what the bytes one by one would. */
+#if AVITO_WITH_SHORTCUTS && defined(__GNUC__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+/* A short way for lines that are there as a whole and plain: does what the bytes one by one would, a
+ * word at a time. */
+#define AVITOI_HEAD_LINES 1
 
 #define AVITOI_BYTES(c) ((size_t)-1 / 255u * (c)) /* c in every byte of a word */
+#define AVITOI_FIRST(x) ((size_t)__builtin_ctzll(x) / 8u) /* the byte of the lowest bit */
 
 /* The lowest bit set is the top one of the first control byte. */
 static size_t avitoi_no_text(size_t x)
@@ -6373,24 +6376,29 @@ static size_t avitoi_no_name(size_t x)
     return (x | (~letter & no_dash)) & AVITOI_BYTES(0x80u);
 }
 
-/* How many bytes of a name, or of text, are there. Fewer than there are is no mistake. */
-static size_t avitoi_head_run(const char *p, size_t n, bool name)
+/* How many bytes of text are there. Fewer than there are is no mistake, here and below. */
+static size_t avitoi_text_run(const char *p, size_t n)
 {
     size_t x, at = 0;
     for (; at + sizeof x <= n; at += sizeof x) {
         memcpy(&x, p + at, sizeof x);
-        x = name ? avitoi_no_name(x) : avitoi_no_text(x);
+        x = avitoi_no_text(x);
         if (x != 0) {
-#if defined(__GNUC__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-            return at + (size_t)__builtin_ctzll(x) / 8u;
-#else
-            break;
-#endif
+            return at + AVITOI_FIRST(x);
         }
     }
-    while (at < n && (name ? avitoi_http_is_token(avitoi_byte(p[at]))
-                           : avitoi_byte(p[at]) >= ' ' && p[at] != 0x7f)) {
-        at++;
+    return at;
+}
+
+static size_t avitoi_name_run(const char *p, size_t n)
+{
+    size_t x, at = 0;
+    for (; at + sizeof x <= n; at += sizeof x) {
+        memcpy(&x, p + at, sizeof x);
+        x = avitoi_no_name(x);
+        if (x != 0) {
+            return at + AVITOI_FIRST(x);
+        }
     }
     return at;
 }
@@ -6398,7 +6406,7 @@ static size_t avitoi_head_run(const char *p, size_t n, bool name)
 /* The length of the text that a CR LF ends, or 0. */
 static size_t avitoi_head_text(const char *p, size_t n)
 {
-    const size_t len = avitoi_head_run(p, n, false);
+    const size_t len = avitoi_text_run(p, n);
     return (n - len >= 2 && p[len] == '\r' && p[len + 1u] == '\n') ? len : 0u;
 }
 
@@ -6448,7 +6456,7 @@ static bool avitoi_head_short_value(struct avitoi_head *h, char *word, const cha
 /* A header line. Returns how many bytes it took, or 0; *rc as avitoi_head_byte(). */
 static size_t avitoi_head_line(struct avitoi_head *h, char *word, const char *p, size_t n, int *rc)
 {
-    const size_t name = avitoi_head_run(p, n, true);
+    const size_t name = avitoi_name_run(p, n);
     size_t len;
     if (name == 0 || name == n || p[name] != ':') {
         return 0;
@@ -6465,6 +6473,8 @@ static size_t avitoi_head_line(struct avitoi_head *h, char *word, const char *p,
     h->bytes += (uint32_t)(name + len) + 3u;
     return name + len + 3u;
 }
+#else
+#define AVITOI_HEAD_LINES 0
 #endif
 
 /* How the body ends. AVITO_ERR_HTTP_LENGTH: two ways at once. */
@@ -7199,7 +7209,7 @@ static int avitoi_read_head(avito_client *c)
     int rc = AVITO_AGAIN;
     while (c->priv.pos < c->priv.len && rc == AVITO_AGAIN) {
         const char *p = (const char *)c->o.window + c->priv.pos;
-#if AVITO_WITH_SHORTCUTS
+#if AVITOI_HEAD_LINES
         const size_t left = c->priv.len - c->priv.pos;
         const size_t n = (h->state == AVITOI_H_LINE) ? avitoi_head_line(h, word, p, left, &rc)
                          : (h->state == AVITOI_H_VERSION) ? avitoi_head_status_line(h, p, left)
