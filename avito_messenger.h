@@ -9663,7 +9663,7 @@ AVITO_API int avito_webhook_status(const avito_webhook *webhook)
  *
  * State, little endian, as it is saved:
  *
- *     0 "AVI1"   4 sequence   8 crc32 of the rest   12 horizon   16 ids in the ring
+ *     0 "AVI1"   4 sequence   8 check: crc32 from 12 on, xor sequence   12 horizon   16 ids in the ring
  *     20 1: the first round of AVITO_START_UNREAD is not done   24..31 zero
  *     32 ids: 8 bytes hash, 4 bytes time of creation; the rest zero
  *
@@ -9815,7 +9815,7 @@ static int avitoi_state_save(avito_inbox *in)
     const size_t len = AVITOI_STATE_HEAD + (size_t)avitoi_ring_cap(in) * AVITOI_STATE_ID;
     int rc = AVITO_OK;
     avitoi_put32(s + 4, sequence);
-    avitoi_put32(s + 8, avitoi_crc32(s + 12, len - 12u));
+    avitoi_put32(s + 8, avitoi_crc32(s + 12, len - 12u) ^ sequence);
     if (in->o.save != NULL) {
         rc = in->o.save(in->o.ctx, (int)(sequence & 1u), s, len);
     }
@@ -9836,7 +9836,7 @@ static bool avitoi_state_read(avito_inbox *in, int slot)
         return false;
     }
     if (len < AVITOI_STATE_HEAD || len > in->o.state_cap || memcmp(s, "AVI1", 4) != 0 ||
-        avitoi_get32(s + 8) != avitoi_crc32(s + 12, len - 12u) ||
+        avitoi_get32(s + 8) != (avitoi_crc32(s + 12, len - 12u) ^ avitoi_get32(s + 4)) ||
         avitoi_get32(s + 16) > (len - AVITOI_STATE_HEAD) / AVITOI_STATE_ID) {
         in->priv.events |= AVITO_INBOX_STATE_LOST; /* unless the other slot is good */
         return false;

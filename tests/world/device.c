@@ -131,6 +131,9 @@ static int save_state(void *ctx, int slot, const void *data, size_t len)
         }
     }
     may_crash(w);
+    say(w, "        . saved in slot %d, sequence %u, horizon %u, %u ids", slot,
+        (unsigned)((const unsigned char *)data)[4], *(const uint32_t *)((const char *)data + 12),
+        (unsigned)((const unsigned char *)data)[16]);
     write_slot(w, slot, data, len);
     w->slot_len[slot] = len;
     if (!w->state_saved) {
@@ -683,8 +686,14 @@ static void note_inbox_error(world *w, int rc)
     say(w, "inbox: %s %d %s", avito_error_name(rc), e->http_status, e->text);
     check_secret(w, "error text", e->text);
     mix(w, (uint64_t)(uint32_t)rc);
-    if ((rc == AVITO_ERR_ARENA || rc == AVITO_ERR_MODEL || rc == AVITO_ERR_DUPLICATE) && n != NULL) {
-        n->reported = true;
+    if (rc == AVITO_ERR_ARENA || rc == AVITO_ERR_MODEL || rc == AVITO_ERR_DUPLICATE) {
+        for (size_t i = w->done_before; i < w->note_count && n == NULL; i++) {
+            note *one = &w->notes[i]; /* the text names the field: which message, only it knows */
+            n = sim_fnv1a(one->id, strlen(one->id)) == w->device.inbox.priv.pending ? one : NULL;
+        }
+        if (n != NULL) {
+            n->reported = true;
+        }
     }
     if (rc == AVITO_ERR_BUSY || rc == AVITO_ERR_ARGUMENT || rc == AVITO_ERR_IDLE) {
         fail(w, "error", "inbox: %s", avito_error_name(rc));

@@ -71,8 +71,8 @@ static const struct {
     const char *why;
 } impossible[] = {
     {F_CUT_UP, ONLY(SEND), "bytes of a request leave in SEND only"},
-    {F_CUT_DOWN, 1u << IDLE | 1u << ACCOUNT | 1u << CONNECT | 1u << SEND,
-     "bytes of an answer come after the request, until the call ends"},
+    {F_CUT_DOWN, 0xffu & ~(1u << HEAD | 1u << BODY | 1u << DRAIN),
+     "bytes of an answer are read in these three only"},
     {F_NO_CONNECT, ONLY(CONNECT), "a connection is made in CONNECT only"},
     {F_CORRUPT, ONLY(HEAD), "decided when the service has the whole request"},
     {F_CUT_ANSWER, ONLY(HEAD), "decided when the service has the whole request"},

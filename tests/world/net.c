@@ -434,6 +434,9 @@ static long on_recv(void *ctx, void *data, size_t cap)
             return AVITO_IO_AGAIN;
         }
         l->moved++;
+        if (k->cut_down) {
+            happened(w, F_CUT_DOWN, l->index);
+        }
         return k->end == 1 ? AVITO_IO_CLOSED : (long)AVITO_ERR_RECV;
     }
     n = n < cap ? n : cap;
@@ -528,7 +531,7 @@ static void collect(world *w, struct link *k)
         f->total += pass;
         w->progress++;
         if (pass < n) {
-            happened(w, F_CUT_DOWN, k->lane);
+            k->cut_down = true;
             say(w, "lane %d: answer cut on the way", k->lane);
             link_end(w, k, f->cut_reset);
         }

@@ -120,6 +120,7 @@ struct link {
     int64_t orphan_until;
     size_t thin;  /* not 0: only so many bytes at a time ... */
     uint32_t thin_ms; /* ... and so much time between them */
+    bool cut_down; /* the end came in the middle of an answer */
     bool blocked; /* no room for bytes to send */
     int64_t blocked_until;
     wire wire;
