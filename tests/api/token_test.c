@@ -212,7 +212,6 @@ static void test_second_refusal_is_the_callers(void **state)
     ask_self(&l.script, LANE_TOKEN, 403, EXPIRED);
     fetch(&l.script, 200, T1);
     ask_self(&l.script, "first-token-000000", 403, EXPIRED);
-    script_connect(&l.script);
     ask_self(&l.script, "first-token-000000", 401, "{}"); /* and it does not fetch one per call */
     expect(&l, AVITO_ERR_FORBIDDEN);
     assert_string_equal(avito_last_error(&l.client)->text, "access token expired");
@@ -355,7 +354,6 @@ static void test_save_that_fails(void **state)
     l.stored_refresh = "old";
     l.save_result = -77;
     refresh(&l.script, "old", 200, P1);
-    script_connect(&l.script);
     ask_self(&l.script, LANE_TOKEN, 200, ME);
     assert_int_equal(lane_run(&l, avito_refresh_token(&l.client, &token)), AVITO_ERR_HOOK);
     assert_int_equal(avito_last_error(&l.client)->detail, -77);

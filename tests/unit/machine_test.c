@@ -25,7 +25,7 @@ static const char *const table[AVITOI_STATES] = {
     /* HEAD    */ "-" "-" "-" "-" "5" "-" "-" "1" "-" "0",
     /* BODY    */ "-" "-" "-" "-" "-" "6" "-" "1" "7" "0",
     /* ROW     */ "-" "-" "-" "-" "-" "-" "5" "-" "7" "0",
-    /* DRAIN   */ "-" "-" "-" "-" "-" "-" "-" "-" "-" "0",
+    /* DRAIN   */ "-" "-" "-" "-" "-" "-" "-" "1" "-" "0",
 };
 
 static void test_every_state_with_every_event(void **state)
