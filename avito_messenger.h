@@ -5807,13 +5807,12 @@ static void avitoi_write_content_type(struct avitoi_writer *w, const avito_clien
 {
     const unsigned flags = c->priv.request->flags;
     if ((flags & AVITOI_JSON) != 0) {
-        AVITOI_WRITE(w, "Content-Type: application/json\r\n");
+        AVITOI_WRITE(w, "\r\nContent-Type: application/json");
     } else if ((flags & AVITOI_FORM) != 0) {
-        AVITOI_WRITE(w, "Content-Type: application/x-www-form-urlencoded\r\n");
+        AVITOI_WRITE(w, "\r\nContent-Type: application/x-www-form-urlencoded");
     } else if ((flags & AVITOI_PARTS) != 0) {
-        AVITOI_WRITE(w, "Content-Type: multipart/form-data; boundary=");
+        AVITOI_WRITE(w, "\r\nContent-Type: multipart/form-data; boundary=");
         avitoi_write_boundary(w, c);
-        AVITOI_WRITE(w, "\r\n");
     }
 }
 
@@ -5834,14 +5833,12 @@ static void avitoi_write_head(struct avitoi_writer *w, const avito_client *c)
         AVITOI_WRITE(w, "\r\nAuthorization: Bearer ");
         avitoi_write(w, c->priv.access.ptr, c->priv.access.len);
     }
-    AVITOI_WRITE(w, "\r\n");
     avitoi_write_content_type(w, c);
     if (post) {
-        AVITOI_WRITE(w, "Content-Length: ");
+        AVITOI_WRITE(w, "\r\nContent-Length: ");
         avitoi_write_int(w, (int64_t)c->priv.body_len);
-        AVITOI_WRITE(w, "\r\n");
     }
-    AVITOI_WRITE(w, "\r\n");
+    AVITOI_WRITE(w, "\r\n\r\n");
 }
 
 static void avitoi_write_request(struct avitoi_writer *w, const avito_client *c)
@@ -6076,11 +6073,11 @@ enum {
 static const struct {
     const char *name;
     uint8_t len, value;
-} avitoi_headers[] = {AVITOI_HEADER("content-length", LENGTH),
-                      AVITOI_HEADER("transfer-encoding", CODING),
+} avitoi_headers[] = {AVITOI_HEADER("date", DATE), /* those of every answer first */
+                      AVITOI_HEADER("content-length", LENGTH),
                       AVITOI_HEADER("connection", CONNECTION),
+                      AVITOI_HEADER("transfer-encoding", CODING),
                       AVITOI_HEADER("retry-after", RETRY_AFTER),
-                      AVITOI_HEADER("date", DATE),
                       AVITOI_HEADER("x-ratelimit-limit", LIMIT),
                       AVITOI_HEADER("x-ratelimit-remaining", REMAINING)};
 
@@ -6987,7 +6984,8 @@ static uint32_t avitoi_asked_pause(const avito_client *c)
 
 static int avitoi_gate_left(const avito_account *a)
 {
-    const uint32_t passed = avitoi_elapsed(avitoi_now(a), a->priv.gate_ms);
+    const uint32_t passed =
+        a->priv.gate_wait_ms > 0 ? avitoi_elapsed(avitoi_now(a), a->priv.gate_ms) : 0u;
     return passed >= a->priv.gate_wait_ms ? 0 : (int)(a->priv.gate_wait_ms - passed);
 }
 
@@ -7064,8 +7062,11 @@ static bool avitoi_try_again(avito_client *c, int code)
 
 static void avitoi_gate_pass(avito_account *a)
 {
-    a->priv.gate_ms = avitoi_now(a);
-    a->priv.gate_wait_ms = a->o.requests_per_minute > 0 ? 60000u / a->o.requests_per_minute : 0u;
+    a->priv.gate_wait_ms = 0;
+    if (a->o.requests_per_minute > 0) {
+        a->priv.gate_ms = avitoi_now(a);
+        a->priv.gate_wait_ms = 60000u / a->o.requests_per_minute;
+    }
 }
 
 /* Chooses what goes over the wire: the call itself, or first the token that it needs. */
