@@ -343,8 +343,8 @@
  *     idle_timeout_ms      30 s   since the last byte that moved
  *     total_timeout_ms    120 s   one call, its tries and pages; of a list: each avito_next_*()
  *
- * An error closes the connection unless the answer was read to its end, as that of a refusal is,
- * and unless it is one of a single element. avito_cancel() closes it always; it is legal in every
+ * An error closes the connection, but for refusals of the service (-5xx) whose answer was read to
+ * its end, and for errors of single elements. avito_cancel() closes it always; it is legal in every
  * state, ends in CANCELLED, and leaves the lane usable; close() of the transport is called once per
  * connect(), whatever happens.
  *
@@ -6822,10 +6822,11 @@ static void avitoi_disconnect(avito_client *c)
     }
 }
 
-/* After a failure the connection is of use only if the answer was read to its end. */
-static void avitoi_drop(avito_client *c)
+/* After a failure the connection is of use only if the answer was read to its end and the service
+ * itself refused: who breaks a protocol is not to be trusted with the next request. */
+static void avitoi_drop(avito_client *c, int code)
 {
-    if (!c->priv.answered) {
+    if (!c->priv.answered || code > AVITO_ERR_REDIRECT) {
         avitoi_disconnect(c);
     }
 }
@@ -6915,7 +6916,7 @@ static int avitoi_finish(avito_client *c, int code)
     c->error.http_status = (code < 0 && c->priv.settling) ? c->priv.cause_status : c->priv.head.status;
     c->error.outcome = avitoi_outcome(c, c->error.code);
     if (code < 0) {
-        avitoi_drop(c);
+        avitoi_drop(c, code);
         avitoi_utf8_mend(c->error.text);
         avitoi_mask_secrets(c);
     } else {
@@ -7045,7 +7046,7 @@ static bool avitoi_try_again(avito_client *c, int code)
     if (pause_ms >= c->priv.total_left_ms) {
         return false;
     }
-    avitoi_drop(c);
+    avitoi_drop(c, code);
     avitoi_resign(c);
     c->priv.probe = true;
     c->priv.tries++;
@@ -8760,7 +8761,9 @@ static int avitoi_settle(avito_client *c, int rc)
         avitoi_move(c, AVITOI_EV_REPEAT) != AVITOI_MOVED) {
         return c->priv.cause;
     }
-    avitoi_drop(c);
+    if (rc < 0) {
+        avitoi_drop(c, rc);
+    }
     avitoi_resign(c);
     query.age_s = avitoi_elapsed(c->priv.last_ms, c->priv.sent_ms) / 1000u;
     c->priv.probe = true;

@@ -63,9 +63,9 @@ static const struct row good[] = {
     {OK LEN "\r\n" BODY OK LEN "\r\n{\"id\":8}", AVITO_OK, CLOSED, false},
     {OK "Transfer-Encoding: chunked\r\n\r\n8\r\n" BODY "\r\n0\r\n\r\n!", AVITO_OK, CLOSED, false},
     /* a model is needed */
-    {"HTTP/1.1 204 No Content\r\n\r\n", AVITO_ERR_EMPTY, KEPT, false},
-    {OK "Content-Length: 0\r\n\r\n", AVITO_ERR_EMPTY, KEPT, false},
-    {OK "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", AVITO_ERR_EMPTY, KEPT, false},
+    {"HTTP/1.1 204 No Content\r\n\r\n", AVITO_ERR_EMPTY, CLOSED, false},
+    {OK "Content-Length: 0\r\n\r\n", AVITO_ERR_EMPTY, CLOSED, false},
+    {OK "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", AVITO_ERR_EMPTY, CLOSED, false},
     {OK "\r\n", AVITO_ERR_EMPTY, CLOSED, true},
     /* refusals */
     {"HTTP/1.1 302 Found\r\nLocation: https://example.org/\r\nContent-Length: 0\r\n\r\n",
