@@ -3929,7 +3929,20 @@ static int avitoi_close_object(struct avitoi_json *j)
     return AVITO_AGAIN;
 }
 
-/* The elements lie in reverse order at the high end: they move to the low end, in one array. */
+/* Elements of a list, which lie in reverse order up to `from`, to one array. */
+static void avitoi_reverse(char *items, const char *from, size_t count, size_t size)
+{
+    for (; count > 0; count--, items += size) {
+        from -= size;
+        if (size == sizeof(avito_image_size)) { /* most are pairs: without a call */
+            memcpy(items, from, sizeof(avito_image_size));
+        } else {
+            memcpy(items, from, size);
+        }
+    }
+}
+
+/* The elements move from the high end to the low end. */
 static void avitoi_close_list(struct avitoi_json *j)
 {
     struct avitoi_frame *f = avitoi_top(j);
@@ -3937,11 +3950,10 @@ static void avitoi_close_list(struct avitoi_json *j)
     const size_t size = strings ? sizeof(avito_str) : f->schema->size;
     const size_t count = f->seen;
     char *items = NULL;
-    size_t i;
     if (!(j->streaming && j->level == 2) && count > 0) {
         items = avitoi_low(j, count * size);
-        for (i = 0; items != NULL && i < count; i++) {
-            memcpy(items + i * size, j->mem.high_end - f->mark - (i + 1u) * size, size);
+        if (items != NULL) {
+            avitoi_reverse(items, j->mem.high_end - f->mark, count, size);
         }
     }
     j->mem.high = f->mark;
@@ -4390,13 +4402,18 @@ static inline uint64_t avitoi_load(const char *p)
 #if AVITO_WITH_SIMD
 #define AVITOI_BLOCK 16u
 
+/* 0xff for each byte that is a control character, " or \, or above ASCII, which is negative. With bit 1
+ * turned over, " is the space and the space is behind it. */
+static inline __m128i avitoi_special(__m128i v)
+{
+    return _mm_or_si128(_mm_cmplt_epi8(_mm_xor_si128(v, _mm_set1_epi8(2)), _mm_set1_epi8('"' - 1)),
+                        _mm_cmpeq_epi8(v, _mm_set1_epi8('\\')));
+}
+
 static inline unsigned avitoi_block_ascii(const char *p, char *copy)
 {
     const __m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
-    const __m128i special = _mm_or_si128(
-        _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('"')), _mm_cmpeq_epi8(v, _mm_set1_epi8('\\'))),
-        _mm_cmplt_epi8(v, _mm_set1_epi8(' '))); /* above ASCII is negative */
-    const unsigned stop = (unsigned)_mm_movemask_epi8(special);
+    const unsigned stop = (unsigned)_mm_movemask_epi8(avitoi_special(v));
     _mm_storeu_si128((__m128i *)(void *)copy, v);
     return (stop == 0) ? 16u : (unsigned)__builtin_ctz(stop);
 }
@@ -4406,9 +4423,6 @@ static inline unsigned avitoi_block_ascii(const char *p, char *copy)
 static inline unsigned avitoi_block_text(const char *p, char *copy)
 {
     const __m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
-    const __m128i special = _mm_or_si128(
-        _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('"')), _mm_cmpeq_epi8(v, _mm_set1_epi8('\\'))),
-        _mm_cmplt_epi8(v, _mm_set1_epi8(' ')));
     const __m128i two = _mm_and_si128(_mm_cmpgt_epi8(v, _mm_set1_epi8((char)-63)),
                                       _mm_cmplt_epi8(v, _mm_set1_epi8((char)-32)));
     const __m128i three = _mm_and_si128(_mm_cmpgt_epi8(v, _mm_set1_epi8((char)-32)),
@@ -4416,7 +4430,7 @@ static inline unsigned avitoi_block_text(const char *p, char *copy)
     const unsigned follows = (unsigned)_mm_movemask_epi8(_mm_cmplt_epi8(v, _mm_set1_epi8((char)-64)));
     const unsigned lead3 = (unsigned)_mm_movemask_epi8(three);
     const unsigned leads = (unsigned)_mm_movemask_epi8(two) | lead3;
-    const unsigned good = ~(unsigned)_mm_movemask_epi8(special) | leads | follows;
+    const unsigned good = ~(unsigned)_mm_movemask_epi8(avitoi_special(v)) | leads | follows;
     const unsigned bad = ~good | (follows ^ (leads << 1 | lead3 << 2)) | 0x10000u;
     const unsigned n = (unsigned)__builtin_ctz(bad);
     _mm_storeu_si128((__m128i *)(void *)copy, v);
@@ -4433,10 +4447,11 @@ static inline unsigned avitoi_first(uint64_t tops)
     return (tops == 0) ? 8u : (unsigned)(((tops & (0u - tops)) >> 7) * 0x0001020304050607u >> 56);
 }
 
-/* Top bits: a control character, " or \. Those behind the first may be false; and bytes above ASCII. */
+/* The top bit of each byte that is a control character, " or \; bits behind the first one, and those of
+ * bytes above ASCII, may be anything. With bit 1 turned over, " is the space and the space behind it. */
 static inline uint64_t avitoi_special(uint64_t v)
 {
-    return (v - AVITOI_ONES * ' ') | ((v ^ AVITOI_ONES * '"') - AVITOI_ONES) |
+    return ((v ^ AVITOI_ONES * 2u) - AVITOI_ONES * ('"' - 1u)) |
            ((v ^ AVITOI_ONES * '\\') - AVITOI_ONES);
 }
 
