@@ -3934,7 +3934,7 @@ static void avitoi_reverse(char *items, const char *from, size_t count, size_t s
 {
     for (; count > 0; count--, items += size) {
         from -= size;
-        if (size == sizeof(avito_image_size)) { /* most are pairs: without a call */
+        if (AVITO_WITH_SHORTCUTS && size == sizeof(avito_image_size)) { /* most: without a call */
             memcpy(items, from, sizeof(avito_image_size));
         } else {
             memcpy(items, from, size);
