@@ -5343,7 +5343,7 @@ static void avitoi_store(const struct avitoi_json *j, const struct avitoi_field 
                          const struct avitoi_ref *ref, char *model)
 {
     char *at = model + field->offset;
-    const char *low = j->mem.low_base + ref->at;
+    const char *low; /* of a value that is a place: numbers are none, and might leave the memory */
     switch ((int)field->kind) {
         case AVITOI_INT: {
             const int64_t value = (int64_t)((uint64_t)ref->len << 32 | ref->at);
@@ -5361,11 +5361,13 @@ static void avitoi_store(const struct avitoi_json *j, const struct avitoi_field 
             break;
         }
         case AVITOI_OBJ:
+            low = j->mem.low_base + ref->at;
             memcpy(at, &low, sizeof low);
             break;
         default: { /* a string, or the items and count of a list: both are a pointer and a number */
             const bool list = field->kind >= AVITOI_ARR && field->kind <= AVITOI_STRS;
             avito_str s;
+            low = j->mem.low_base + ref->at;
             s.ptr = (list && ref->len == 0) ? NULL : low;
             s.len = ref->len;
             memcpy(at, &s, sizeof s);
