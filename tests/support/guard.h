@@ -67,7 +67,7 @@ static inline struct guard guard_copy(const void *bytes, size_t size)
     if (size != 0) {
         memcpy(g.data, bytes, size);
     }
-    if (mprotect((char *)g.map + page, g.map_size - 2 * page, PROT_READ) != 0) {
+    if (size != 0 && mprotect((char *)g.map + page, g.map_size - 2 * page, PROT_READ) != 0) {
         abort();
     }
     return g;
