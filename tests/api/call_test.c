@@ -771,7 +771,7 @@ static void test_endless_answer(void **state)
     f = *l.client.o.transport.functions;
     f.recv = flood;
     l.client.o.transport.functions = &f;
-    l.clock.ms_per_call = 1;
+    l.clock.ms_per_call = 10;
     assert_int_equal(lane_run(&l, avito_step(&l.client)), AVITO_ERR_TIMEOUT_TOTAL);
     lane_free(&l);
 }
