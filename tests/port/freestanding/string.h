@@ -1,0 +1,19 @@
+/* All of the C library that the core may use: tests/port/mem_str.c has it, in plain C. */
+#ifndef TESTS_PORT_STRING_H
+#define TESTS_PORT_STRING_H
+
+#include <stddef.h>
+
+void *memcpy(void *restrict to, const void *restrict from, size_t len);
+void *memmove(void *to, const void *from, size_t len);
+void *memset(void *to, int byte, size_t len);
+int memcmp(const void *a, const void *b, size_t len);
+void *memchr(const void *bytes, int byte, size_t len);
+size_t strlen(const char *text);
+int strcmp(const char *a, const char *b);
+int strncmp(const char *a, const char *b, size_t len);
+char *strchr(const char *text, int c);
+size_t strcspn(const char *text, const char *stops);
+char *strpbrk(const char *text, const char *stops);
+
+#endif
