@@ -12034,6 +12034,10 @@ static long avitoi_tls_round(avito_tls *tls)
         return tls->priv.send_failure;
     }
     got = avitoi_tls_pull(tls);
+    if (got > 0 && tls->priv.head_len == 5 && tls->priv.ahead_pos < tls->priv.ahead_len) {
+        const long rest = avitoi_tls_pull(tls); /* a header's record is there already */
+        got = (rest < AVITOI_TLS_NOTHING) ? rest : got;
+    }
     if (got > 0 || (sent > 0 && (got == AVITOI_TLS_NOTHING || got == AVITO_IO_AGAIN))) {
         return AVITO_OK;
     }
