@@ -7137,6 +7137,7 @@ static int avitoi_on_account(avito_client *c)
     }
     avitoi_unlock(a);
     if (rc != AVITO_OK) {
+        c->priv.probe = true; /* the kept connection grows old meanwhile */
         return rc;
     }
     c->priv.waiting = false;
