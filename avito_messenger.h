@@ -10069,6 +10069,9 @@ static bool avitoi_next_page(avito_inbox *in)
 static int avitoi_start_over(avito_inbox *in)
 {
     const bool since = in->o.start == AVITO_START_SINCE;
+    if (in->priv.round_error < 0) {
+        return in->priv.round_error;
+    }
     in->priv.newest += (in->priv.newest == 0) ? 1u : 0u; /* no chat yet: a start all the same */
     in->priv.first_round = in->o.start == AVITO_START_UNREAD;
     avitoi_put32(avitoi_state(in) + 12, since ? avitoi_seconds(in->o.since) : in->priv.newest);
@@ -10228,6 +10231,16 @@ static void avitoi_fetch_row(avito_inbox *in, uint64_t hash)
     }
 }
 
+/* A row that could not be read in the list had its neighbour's time: only now it is known. */
+static void avitoi_fetch_time(avito_inbox *in, uint32_t created)
+{
+    if (in->priv.found && created < avitoi_horizon(in) && !in->priv.first_round) {
+        in->priv.found = false;
+        in->priv.then = AVITOI_THEN_AGAIN;
+    }
+    in->priv.oldest_created = created;
+}
+
 static int avitoi_fetch_over(avito_inbox *in, avito_message *out)
 {
     if (!in->priv.found) {
@@ -10322,6 +10335,12 @@ static int avitoi_leave(avito_inbox *in, avito_message *out)
     return avitoi_enter(in, avitoi_reads_chats(in) ? in->priv.phase : (unsigned)AVITOI_IN_LOOK);
 }
 
+/* Whether the answer held the list, be it empty or null. */
+static bool avitoi_list_came(const struct avitoi_json *j)
+{
+    return j->list_depth != 0 || (j->frames[0].seen & 1u) != 0;
+}
+
 /* A row without id or time tells nothing of the rows behind it: the horizon stays. */
 static bool avitoi_is_whole(avito_str id, int64_t time)
 {
@@ -10352,7 +10371,7 @@ static int avitoi_inbox_list(avito_inbox *in, avito_message *out)
         return AVITOI_MOVED;
     }
     if (rc == AVITO_END) {
-        if (in->client->priv.json.list_depth == 0) { /* the answer held no list at all */
+        if (!avitoi_list_came(&in->client->priv.json)) {
             in->priv.round_error = AVITO_ERR_MODEL;
         }
         return avitoi_next_page(in) ? (int)AVITOI_MOVED : avitoi_list_over(in, out);
@@ -10383,6 +10402,7 @@ static int avitoi_inbox_list(avito_inbox *in, avito_message *out)
             break;
         default:
             avitoi_fetch_row(in, avitoi_id_hash(out->id));
+            avitoi_fetch_time(in, avitoi_seconds(out->created));
             break;
     }
     return AVITOI_MOVED;

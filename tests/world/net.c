@@ -442,6 +442,9 @@ static long on_recv(void *ctx, void *data, size_t cap)
     n = n < cap ? n : cap;
     n = chance(w, 50) ? 1 + below(w, n) : n;
     memcpy(data, f->bytes + f->from, n);
+    if (w->trace && getenv("WORLD_BYTES") != NULL) {
+        say(w, "lane %d: < %.*s", l->index, (int)n, (const char *)data);
+    }
     flow_take(f, n);
     wire_received(w, k, data, n);
     l->moved++;
