@@ -269,7 +269,7 @@ static void fate(world *w)
     }
     if (w->plan.restarts && w->now >= w->next_crash) {
         if (w->device.up && w->next_crash > w->start + 1) {
-            w->crash_in_save = chance(w, 300);
+            w->crash_in_save = chance(w, w->plan.soak ? 600 : 300);
             w->crash_in = w->crash_in_save ? 0 : 1 + (unsigned)below(w, 40);
         }
         w->next_crash = later(w, w->plan.restart_s);
