@@ -18,7 +18,7 @@
  *
  * and only where the implementation is:
  *
- *     AVITO_WITH_SHORTCUTS  0: about 1 KB less code, but slower      (default 1; 0 with -Os)
+ *     AVITO_WITH_SHORTCUTS  0: some 4 KB less code, but slower       (default 1; 0 with -Os)
  *     AVITO_WITH_SIMD       0: no SSE2 intrinsics                    (default 1 where SSE2 is)
  *     AVITO_TLS_OWN_PROFILE 1: .configure chooses BearSSL's parts    (default 0)
  *
@@ -263,17 +263,16 @@
  * Where this differs from what one would write first, and why:
  *
  *   * jsmn does not see the answer. What the filter leaves of an object is its skeleton: an array
- *     of the forms of its values, in the order in which they came, such as ["",10,[],{}]. jsmn
- *     tokenises that when the object closes, and the decoder walks its tokens. Tokens of a whole
- *     chat would take more memory than its models.
+ *     of the rows of the schema that its values belong to, in the order in which they came, such as
+ *     [0,2,4,1]. jsmn tokenises that when the object closes, and the decoder walks its tokens.
+ *     Tokens of a whole chat would take more memory than its models.
  *   * The values stand beside the skeleton, eight bytes each: where a string lies and how long it
  *     is, the two halves of an integer, a finished child. So the room of an open object is known
- *     per schema, and no number is parsed twice. One more byte says which row of the schema a value
- *     belongs to: keys are not kept.
+ *     per schema, no number is parsed twice, and keys are not kept.
  *   * Members of a map (image sizes, voice files) are pairs of two strings and need no skeleton.
  *   * Members that need nothing special go a short way around the state machine, with the same
- *     result. AVITO_WITH_SHORTCUTS 0 leaves it out (the default with -Os), AVITO_WITH_SIMD 0 the
- *     SSE2 scan.
+ *     result: text in blocks of 16 bytes, or 8 in plain C, digits and escapes several at a time.
+ *     AVITO_WITH_SHORTCUTS 0 leaves it out (the default with -Os), AVITO_WITH_SIMD 0 the SSE2 scan.
  *   * Elements of an array are collected at the high end of the arena, since nobody knows their
  *     number before it closes; then they move down into one array. A list read whole is the list
  *     read element by element, collected.
@@ -2684,7 +2683,7 @@ AVITO_API int avito_anchors_load_file(avito_anchors *anchors, void *memory, size
 #include <emmintrin.h>
 #endif
 
-/* 1: members that need nothing special are read in one go, for speed; 0: saves about 1 KB of code. */
+/* 1: what needs nothing special is read in one go, for speed; 0: saves some 4 KB of code. */
 #ifndef AVITO_WITH_SHORTCUTS
 #if defined(__OPTIMIZE_SIZE__)
 #define AVITO_WITH_SHORTCUTS 0
@@ -3604,9 +3603,9 @@ AVITOI_SCHEMA(reply, AVITOI_REPLY_ROWS, NULL, false, true);
  * Reads JSON as it streams in, in pieces of any size, and checks all of it strictly (RFC 8259,
  * well-formed UTF-8, at most 32 levels, nothing behind the end; a lone surrogate escape becomes
  * U+FFFD). Members that nobody knows or wants are checked and dropped. A known string is decoded
- * once, to its final place in the arena; numbers are read. What is left of an open object is a list of
- * its values, eight bytes each, in the order in which they came, and its skeleton: the number of the
- * row of the table that each value belongs to,
+ * once, to its final place in the arena; numbers are read. What is left of an open object is a
+ * list of its values, eight bytes each, in the order in which they came, and its skeleton: the
+ * number of the row of the table that each value belongs to,
  *
  *     {"id":"u2i-x","created":1693820808,"users":[...],"context":{...}}     [0,2,4,1]
  *
@@ -3732,7 +3731,8 @@ static char *avitoi_skeleton(const struct avitoi_json *j, const struct avitoi_fr
 }
 
 /* Appends a member to the object on top: the value of the row f->field. */
-static void avitoi_add(const struct avitoi_json *j, struct avitoi_frame *f, uint32_t at, uint32_t len)
+static void avitoi_add(const struct avitoi_json *j, struct avitoi_frame *f, uint32_t at,
+                       uint32_t len)
 {
     if (!j->measuring) {
         struct avitoi_ref *ref = j->refs + f->members;
@@ -3820,8 +3820,8 @@ static void avitoi_element_begins(struct avitoi_json *j)
     j->was_cut = false;
 }
 
-/* A list keeps the structs of its elements at the high end. While a whole list is collected, the open
- * frames of the root and of the list itself lie behind them: they move down by one struct. */
+/* A list keeps the structs of its elements at the high end. While a whole list is collected, the
+ * open frames of the root and of the list itself lie behind them: they move down by one struct. */
 static void avitoi_collect(struct avitoi_json *j, const char *model, size_t size)
 {
     const size_t kept = j->frames[0].mark;
@@ -4224,7 +4224,10 @@ static int avitoi_key_found(struct avitoi_json *j, unsigned index)
     if ((f->seen & bit) != 0 && !f->schema->lenient) {
         return avitoi_bad(j, AVITO_ERR_DUPLICATE, field->key);
     }
-    f->field = ((f->seen & bit) == 0 && avitoi_wanted(j, field)) ? (uint8_t)index : (uint8_t)AVITOI_NO_FIELD;
+    f->field = AVITOI_NO_FIELD;
+    if ((f->seen & bit) == 0 && avitoi_wanted(j, field)) {
+        f->field = (uint8_t)index;
+    }
     f->seen |= bit;
     return AVITO_AGAIN;
 }
@@ -4347,8 +4350,8 @@ static int avitoi_string_done(struct avitoi_json *j)
     return avitoi_value_done(j);
 }
 
-/* No room for a code point: a text that may be cut ends here; a key or number is too long to be one;
- * anything else does not fit the arena and is only counted from here on. */
+/* No room for a code point: a text that may be cut ends here; a key or number is too long to be
+ * one; anything else does not fit the arena and is only counted from here on. */
 static void avitoi_no_room(struct avitoi_json *j, size_t n)
 {
     if (j->role == AVITOI_ROLE_KEEP && j->cutting && j->len + n > j->cut_at) {
@@ -4396,14 +4399,14 @@ static inline uint64_t avitoi_load(const char *p)
            (uint64_t)avitoi_byte(p[6]) << 48 | (uint64_t)avitoi_byte(p[7]) << 56;
 }
 
-/* A block of text at `p` is copied to `copy`; avitoi_block_ascii() tells how many of its bytes, from the
- * first one on, are printable ASCII but no " or \, avitoi_block_text() how many are that or sequences of
- * UTF-8 that it knows and that are whole. */
+/* A block of text at `p` is copied to `copy`; avitoi_block_ascii() tells how many of its bytes,
+ * from the first one on, are printable ASCII but no " or \, avitoi_block_text() how many are that
+ * or sequences of UTF-8 that it knows and that are whole. */
 #if AVITO_WITH_SIMD
 #define AVITOI_BLOCK 16u
 
-/* 0xff for each byte that is a control character, " or \, or above ASCII, which is negative. With bit 1
- * turned over, " is the space and the space is behind it. */
+/* 0xff for each byte that is a control character, " or \, or above ASCII, which is negative. With
+ * bit 1 turned over, " is the space and the space is behind it. */
 static inline __m128i avitoi_special(__m128i v)
 {
     return _mm_or_si128(_mm_cmplt_epi8(_mm_xor_si128(v, _mm_set1_epi8(2)), _mm_set1_epi8('"' - 1)),
@@ -4418,8 +4421,8 @@ static inline unsigned avitoi_block_ascii(const char *p, char *copy)
     return (stop == 0) ? 16u : (unsigned)__builtin_ctz(stop);
 }
 
-/* Sequences of two and three bytes, but those that begin with e0, ed, ee or ef. As signed bytes: 0xc2
- * is -62, 0xdf is -33, 0xe1 is -31, 0xec is -20, and 0x80..0xbf are below -64. */
+/* Sequences of two and three bytes, but those that begin with e0, ed, ee or ef. As signed bytes:
+ * 0xc2 is -62, 0xdf is -33, 0xe1 is -31, 0xec is -20, and 0x80..0xbf are below -64. */
 static inline unsigned avitoi_block_text(const char *p, char *copy)
 {
     const __m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
@@ -4427,7 +4430,8 @@ static inline unsigned avitoi_block_text(const char *p, char *copy)
                                       _mm_cmplt_epi8(v, _mm_set1_epi8((char)-32)));
     const __m128i three = _mm_and_si128(_mm_cmpgt_epi8(v, _mm_set1_epi8((char)-32)),
                                         _mm_cmplt_epi8(v, _mm_set1_epi8((char)-19)));
-    const unsigned follows = (unsigned)_mm_movemask_epi8(_mm_cmplt_epi8(v, _mm_set1_epi8((char)-64)));
+    const __m128i follow = _mm_cmplt_epi8(v, _mm_set1_epi8((char)-64));
+    const unsigned follows = (unsigned)_mm_movemask_epi8(follow);
     const unsigned lead3 = (unsigned)_mm_movemask_epi8(three);
     const unsigned leads = (unsigned)_mm_movemask_epi8(two) | lead3;
     const unsigned good = ~(unsigned)_mm_movemask_epi8(avitoi_special(v)) | leads | follows;
@@ -4447,8 +4451,9 @@ static inline unsigned avitoi_first(uint64_t tops)
     return (tops == 0) ? 8u : (unsigned)(((tops & (0u - tops)) >> 7) * 0x0001020304050607u >> 56);
 }
 
-/* The top bit of each byte that is a control character, " or \; bits behind the first one, and those of
- * bytes above ASCII, may be anything. With bit 1 turned over, " is the space and the space behind it. */
+/* The top bit of each byte that is a control character, " or \; bits behind the first one, and
+ * those of bytes above ASCII, may be anything. With bit 1 turned over, " is the space and the
+ * space behind it. */
 static inline uint64_t avitoi_special(uint64_t v)
 {
     return ((v ^ AVITOI_ONES * 2u) - AVITOI_ONES * ('"' - 1u)) |
@@ -4493,8 +4498,8 @@ static unsigned avitoi_sequence(const char *p, const char *end)
     return n;
 }
 
-/* Four hexadecimal digits at once, lowest byte first: each pair's value is in bytes 0 and 2. False: others
- * are among them. Letters have bit 6. */
+/* Four hexadecimal digits at once, lowest byte first: each pair's value is in bytes 0 and 2.
+ * False: others are among them. Letters have bit 6. */
 static inline bool avitoi_hex_pairs(uint32_t four, uint32_t *pairs)
 {
     const uint32_t letters = four >> 6 & 0x01010101u;
@@ -4512,9 +4517,11 @@ static uint32_t avitoi_unit_at(const char *p)
     return avitoi_hex_pairs(four, &pairs) ? (pairs << 8 & 0xff00u) | pairs >> 16 : UINT32_MAX;
 }
 
-/* Escapes in a row from one page of 256, two at a time: p[0..3] is what they begin with, \u01 to \u07,
- * so that each becomes two bytes, as in most alphabets but ours. Up to `last` four bytes have room. */
-static const char *avitoi_escapes_of_page(const char *p, const char *end, char **out, const char *last)
+/* Escapes in a row from one page of 256, two at a time: p[0..3] is what they begin with, \u01 to
+ * \u07, so that each becomes two bytes, as in most alphabets but ours. Up to `last` four bytes
+ * have room. */
+static const char *avitoi_escapes_of_page(const char *p, const char *end, char **out,
+                                          const char *last)
 {
     const char *const prefix = p;
     const uint32_t lead = 0xc0u | (uint32_t)(p[3] - '0') << 2;
@@ -4522,7 +4529,8 @@ static const char *avitoi_escapes_of_page(const char *p, const char *end, char *
     while (end - p >= 12 && to <= last && memcmp(p, prefix, 4) == 0) {
         const bool both = memcmp(p + 6, prefix, 4) == 0;
         const uint32_t one = avitoi_byte(p[4]) | (uint32_t)avitoi_byte(p[5]) << 8;
-        const uint32_t two = both ? avitoi_byte(p[10]) | (uint32_t)avitoi_byte(p[11]) << 8 : 0x3030u;
+        const uint32_t two =
+            both ? avitoi_byte(p[10]) | (uint32_t)avitoi_byte(p[11]) << 8 : 0x3030u;
         uint32_t pairs, utf8;
         if (!avitoi_hex_pairs(one | two << 16, &pairs)) {
             break;
@@ -4543,8 +4551,8 @@ static const char *avitoi_escapes_of_page(const char *p, const char *end, char *
     return p;
 }
 
-/* The code point of the escape at `p`, a surrogate pair included, and the bytes that it takes; 0: it is
- * cut, half of a pair, or none. */
+/* The code point of the escape at `p`, a surrogate pair included, and the bytes that it takes; 0:
+ * it is cut, half of a pair, or none. */
 static unsigned avitoi_escape_at(const char *p, const char *end, uint32_t *point)
 {
     static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
@@ -4571,7 +4579,8 @@ static unsigned avitoi_escape_at(const char *p, const char *end, uint32_t *point
 }
 
 /* Escapes in a row, decoded to `out`, which has `room` bytes; *len: how many were used. */
-static const char *avitoi_escapes(const char *p, const char *end, char *out, size_t room, size_t *len)
+static const char *avitoi_escapes(const char *p, const char *end, char *out, size_t room,
+                                  size_t *len)
 {
     char *const start = out;
     char *const last = out + (room >= 4u ? room - 4u : 0u); /* a code point may take four */
@@ -4596,9 +4605,9 @@ static const char *avitoi_escapes(const char *p, const char *end, char *out, siz
     return p;
 }
 
-/* Text inside a string, decoded to `out`, which has `room` bytes; *len: how many were used. It ends before
- * the quote, before anything that is wrong, cut or has no room, and at `end`. `out` NULL: it is only
- * checked, and counted. */
+/* Text inside a string, decoded to `out`, which has `room` bytes; *len: how many were used. It
+ * ends before the quote, before anything that is wrong, cut or has no room, and at `end`. `out`
+ * NULL: it is only checked, and counted. */
 static const char *avitoi_text(const char *p, const char *end, char *out, size_t room, size_t *len)
 {
     char sink[AVITOI_BLOCK];
@@ -4835,7 +4844,8 @@ static int avitoi_number(struct avitoi_json *j, const char **p, const char *end)
             next = avitoi_number_next(next, **p);
         }
         if (next == AVITOI_S_AFTER) {
-            return j->role == AVITOI_ROLE_DROP ? avitoi_value_done(j) : avitoi_number_done(j, j->word_len);
+            return j->role == AVITOI_ROLE_DROP ? avitoi_value_done(j)
+                                               : avitoi_number_done(j, j->word_len);
         }
         if (next == AVITOI_S_BROKEN) {
             return avitoi_broken(j, AVITO_ERR_JSON);
@@ -4859,9 +4869,10 @@ static int avitoi_literal(struct avitoi_json *j, char c)
 
 /* ---- the short way ----
  *
- * What lies in the window as a whole and is of the usual kind is read in one go. Each of these functions
- * takes such a piece and leaves the state that the machine above would be in behind it, or takes nothing:
- * whatever is cut, rare or wrong is left to the machine, which alone decides what is an error. */
+ * What lies in the window as a whole and is of the usual kind is read in one go. Each of these
+ * functions takes such a piece and leaves the state that the machine above would be in behind it,
+ * or takes nothing: whatever is cut, rare or wrong is left to the machine, which alone decides
+ * what is an error. */
 
 #if AVITO_WITH_SHORTCUTS
 
@@ -4872,8 +4883,8 @@ static inline size_t avitoi_gap(const struct avitoi_json *j)
 }
 
 /* The rest, from `p` on, of a string of which `len` bytes are at the low end. */
-static const char *avitoi_short_rest(struct avitoi_json *j, const char *p, const char *end, size_t len,
-                                     avito_str *s)
+static const char *avitoi_short_rest(struct avitoi_json *j, const char *p, const char *end,
+                                     size_t len, avito_str *s)
 {
     char *const out = j->mem.low_base + j->mem.low;
     const size_t room = avitoi_gap(j);
@@ -4890,9 +4901,11 @@ static const char *avitoi_short_rest(struct avitoi_json *j, const char *p, const
     return p + 1;
 }
 
-/* The string behind the opening quote before `p` is decoded to the low end. Most are short and ASCII.
- * Returns what is behind the closing quote; NULL: not all of it is here, or in order, or has room. */
-static const char *avitoi_short_keep(struct avitoi_json *j, const char *p, const char *end, avito_str *s)
+/* The string behind the opening quote before `p` is decoded to the low end. Most are short and
+ * ASCII. Returns what is behind the closing quote; NULL: not all of it is here, or in order, or
+ * has room. */
+static const char *avitoi_short_keep(struct avitoi_json *j, const char *p, const char *end,
+                                     avito_str *s)
 {
     char *const out = j->mem.low_base + j->mem.low;
     const size_t room = avitoi_gap(j);
@@ -4948,8 +4961,8 @@ static inline const char *avitoi_digits(const char *p, const char *end, uint64_t
     return p;
 }
 
-/* The end of a number without exponent; NULL: another one, or what ends it is not here. *point: the end
- * of its integer part, which is *value. */
+/* The end of a number without exponent; NULL: another one, or what ends it is not here. *point:
+ * the end of its integer part, which is *value. */
 static const char *avitoi_short_number(const char *p, const char *end, const char **point,
                                        uint64_t *value)
 {
@@ -4969,8 +4982,9 @@ static const char *avitoi_short_number(const char *p, const char *end, const cha
     return (p == end || (*p != ',' && *p != '}' && *p != ']')) ? NULL : p;
 }
 
-/* Members of a map of strings: pairs, straight to the elements of the list. For a moment the machine
- * takes room for an open object and a struct; so that the same ones fit, they must fit here, too. */
+/* Members of a map of strings: pairs, straight to the elements of the list. For a moment the
+ * machine takes room for an open object and a struct; so that the same ones fit, they must fit
+ * here, too. */
 static const char *avitoi_short_pairs(struct avitoi_json *j, const char *p, const char *end)
 {
     struct avitoi_frame *f = avitoi_top(j);
@@ -5007,17 +5021,22 @@ static const char *avitoi_short_pairs(struct avitoi_json *j, const char *p, cons
 static inline bool avitoi_same(const char *a, const char *b, size_t n)
 {
     if (n >= 8u && n <= 16u) {
-        return ((avitoi_load(a) ^ avitoi_load(b)) | (avitoi_load(a + n - 8) ^ avitoi_load(b + n - 8))) == 0;
+        const uint64_t first = avitoi_load(a) ^ avitoi_load(b);
+        return (first | (avitoi_load(a + n - 8) ^ avitoi_load(b + n - 8))) == 0;
     }
     if (n >= 4u && n < 8u) {
         return memcmp(a, b, 4) == 0 && memcmp(a + n - 4, b + n - 4, 4) == 0;
     }
-    return (n > 16u) ? memcmp(a, b, n) == 0 : a[n - 1u] == b[n - 1u] && a[n / 2u] == b[n / 2u] && *a == *b;
+    if (n > 16u) {
+        return memcmp(a, b, n) == 0;
+    }
+    return *a == *b && a[n / 2u] == b[n / 2u] && a[n - 1u] == b[n - 1u]; /* one to three */
 }
 
-/* The row of the key at `p`, with its quotes and colon; members mostly come in the order of the table.
- * AVITOI_NO_FIELD: another one, or cut. */
-static inline unsigned avitoi_short_key(const struct avitoi_frame *f, const char *p, const char *end)
+/* The row of the key at `p`, with its quotes and colon; members mostly come in the order of the
+ * table. AVITOI_NO_FIELD: another one, or cut. */
+static inline unsigned avitoi_short_key(const struct avitoi_frame *f, const char *p,
+                                        const char *end)
 {
     const struct avitoi_schema *schema = f->schema;
     unsigned row = f->next;
@@ -5070,7 +5089,8 @@ static const char *avitoi_short_scalar(struct avitoi_json *j, struct avitoi_fram
 
 /* The value of the member that has begun: a string, or what has no parts. */
 static const char *avitoi_short_value(struct avitoi_json *j, struct avitoi_frame *f,
-                                      const struct avitoi_field *field, const char *p, const char *end)
+                                      const struct avitoi_field *field, const char *p,
+                                      const char *end)
 {
     avito_str s;
     if (*p != '"') {
@@ -5145,7 +5165,8 @@ static const char *avitoi_short_skip(struct avitoi_json *j, const char *p, const
             break;
         }
         p = value + 1;
-        behind = (*p == '"') ? avitoi_short_pass(p + 1, end) : avitoi_short_number(p, end, &point, &number);
+        behind = (*p == '"') ? avitoi_short_pass(p + 1, end)
+                             : avitoi_short_number(p, end, &point, &number);
         j->state = AVITOI_S_VALUE;
         if (behind == NULL) {
             break;
@@ -5240,8 +5261,8 @@ static int avitoi_at_value(struct avitoi_json *j, const char **p, const char *en
 }
 
 /* Takes bytes of the body. AVITO_AGAIN: all taken, more may come. AVITO_OK: an element of the list
- * is in `out`. An error: of one element, and the list goes on - or, when the state is broken, of the
- * whole body. *used tells how many bytes were taken. */
+ * is in `out`. An error: of one element, and the list goes on - or, when the state is broken, of
+ * the whole body. *used tells how many bytes were taken. */
 static int avitoi_json_feed(struct avitoi_json *j, const char *data, size_t len, size_t *used)
 {
     const char *p = data;
