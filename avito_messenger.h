@@ -7214,6 +7214,7 @@ static int avitoi_on_connect(avito_client *c)
         avitoi_probe(c);
     }
     c->priv.probe = false;
+    c->priv.stale = false;
     if (!c->priv.connected || c->priv.connecting) {
         rc = avitoi_dial(c);
     }

@@ -354,6 +354,7 @@ static void test_save_that_fails(void **state)
     l.stored_refresh = "old";
     l.save_result = -77;
     refresh(&l.script, "old", 200, P1);
+    script_connect(&l.script);
     ask_self(&l.script, LANE_TOKEN, 200, ME);
     assert_int_equal(lane_run(&l, avito_refresh_token(&l.client, &token)), AVITO_ERR_HOOK);
     assert_int_equal(avito_last_error(&l.client)->detail, -77);
