@@ -249,11 +249,12 @@ void check_accepted(world *w, int index)
     }
 }
 
-/* "Mark as read" must not run ahead of the messages. */
+/* "Mark as read" must not run ahead of the messages. After an overrun the chat is not looked at from
+ * its beginning again: what is owed then is still checked at the end. */
 void check_marked(world *w, const char *chat)
 {
     const int64_t looked = look_time(w, chat);
-    for (size_t i = w->done_before; i < w->note_count; i++) {
+    for (size_t i = w->done_before; i < w->note_count && !w->overrun; i++) {
         const note *n = &w->notes[i];
         if (strcmp(n->chat, chat) == 0 && n->accepted == 0 && !n->reported && !n->own &&
             n->visible_ms < (looked == INT64_MIN ? w->now : looked) && owed(w, n)) {

@@ -778,7 +778,8 @@ static void one_turn(world *w, struct lane *l)
         hear_events(w);
     }
     l->idle_rounds = rc == AVITO_AGAIN && moved == l->moved && act == l->act &&
-                             state == impl_state(&l->client)
+                             state == impl_state(&l->client) &&
+                             avito_wants(&l->client) != AVITO_WANT_ACCOUNT
                          ? l->idle_rounds + 1
                          : 0;
     if (!impl_call(&l->client) || avito_wants(&l->client) != AVITO_WANT_ACCOUNT) {

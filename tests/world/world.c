@@ -192,7 +192,7 @@ static void soak_plan(world *w)
     p->restart_s = 1200;
     p->token_lifetime_s = 3000;
     p->retries = 2;
-    p->ring = 200;
+    p->ring = 1000;
     p->late_max_ms = 59000;
 }
 
