@@ -200,8 +200,8 @@ static int load_token(void *ctx, avito_token *token)
     struct wire *w = ctx;
 
     memset(token, 0, sizeof *token);
-    w->loaded = true;
     if ((w->control->flags & FLAG_NO_TOKEN) == 0) {
+        w->loaded = true;
         token->access_token.ptr = "stored-token";
         token->access_token.len = 12;
         token->expires_in = 86400;
