@@ -1734,14 +1734,12 @@ struct avitoi_ref {
     uint32_t at, len;
 };
 
-/* An open container whose schema is known. */
+/* An open container whose schema is known. Its schema, and where it lies in memory, follow from the
+ * frames below it. */
 struct avitoi_frame {
-    const struct avitoi_schema *schema; /* of the object, or of the elements */
-    size_t mark;                        /* mem.high before it was opened */
-    uint32_t seen;                      /* object: bit per field met; else: elements so far */
+    uint32_t seen;   /* object: bit per field met; else: elements so far */
     uint8_t kind;
-    uint8_t field;   /* object: the member being read */
-    uint8_t next;    /* object: the member expected next */
+    uint8_t field;   /* object: the row of the member being read, or the last one that was */
     uint8_t members; /* object: members in the skeleton */
     uint8_t text;    /* object: bytes of skeleton so far */
 };
@@ -1757,6 +1755,10 @@ struct avitoi_given {
 /* The element filter: a strict JSON reader that can stop at any byte. */
 struct avitoi_json {
     struct avitoi_mem mem;
+    const struct avitoi_schema *root;
+    const struct avitoi_schema *schema; /* on top: of the object, or of the elements */
+    size_t base;            /* mem.high before the root was opened */
+    size_t mark;            /* mem.high before the frame on top was opened */
     void *out;              /* the root's struct, or the current element's */
     struct avitoi_ref *refs; /* values of the object on top */
     const char *literal;    /* rest of true, false, null */
@@ -3646,7 +3648,8 @@ enum { AVITOI_ROLE_DROP, AVITOI_ROLE_KEEP, AVITOI_ROLE_KEY, AVITOI_ROLE_INT, AVI
 
 #define AVITOI_MAX_DEPTH 32u
 #define AVITOI_NO_KIND   31u
-#define AVITOI_NO_FIELD  31u
+#define AVITOI_LAST_FIELD 31u /* a row that no schema has: behind it comes row 0 */
+#define AVITOI_NO_FIELD   32u /* with it: the value is only checked */
 
 static int avitoi_value_done(struct avitoi_json *j);
 static int avitoi_string(struct avitoi_json *j, const char **pp, const char *end);
@@ -3717,17 +3720,42 @@ static char *avitoi_high(struct avitoi_json *j, size_t n)
 /* Finds the values of the object that is on top now. */
 static void avitoi_find_refs(struct avitoi_json *j)
 {
-    const struct avitoi_frame *f = avitoi_top(j);
-    if (f->kind <= AVITOI_FRAME_PAIR) {
-        j->refs = (struct avitoi_ref *)(void *)(j->mem.high_end - avitoi_align(f->mark) -
-                                                f->schema->room);
+    if (avitoi_top(j)->kind <= AVITOI_FRAME_PAIR) {
+        j->refs = (struct avitoi_ref *)(void *)(j->mem.high_end - avitoi_align(j->mark) -
+                                                j->schema->room);
+    }
+}
+
+/* The list whose elements are given one by one, or collected. */
+static bool avitoi_is_list(const struct avitoi_json *j, unsigned level)
+{
+    return j->streaming && level == 2;
+}
+
+/* Takes frames off: what is on top now? Found from the root upwards. */
+static void avitoi_close_to(struct avitoi_json *j, unsigned level)
+{
+    const struct avitoi_frame *f = j->frames;
+    j->level = (uint8_t)level;
+    j->schema = j->root;
+    j->mark = j->base;
+    for (; level > 1; level--, f++) {
+        if (f->kind <= AVITOI_FRAME_PAIR) {
+            j->mark = avitoi_align(j->mark) + j->schema->room;
+            j->schema = j->schema->fields[f->field].child;
+        } else if (!avitoi_is_list(j, (unsigned)(f - j->frames) + 1u)) {
+            j->mark += f->seen * (size_t)j->schema->size;
+        }
+    }
+    if (j->level > 0) {
+        avitoi_find_refs(j);
     }
 }
 
 /* The skeleton lies behind the values. */
-static char *avitoi_skeleton(const struct avitoi_json *j, const struct avitoi_frame *f)
+static char *avitoi_skeleton(const struct avitoi_json *j)
 {
-    return (char *)(j->refs + f->schema->count);
+    return (char *)(j->refs + j->schema->count);
 }
 
 /* Appends a member to the object on top: the value of the row f->field. */
@@ -3736,7 +3764,7 @@ static void avitoi_add(const struct avitoi_json *j, struct avitoi_frame *f, uint
 {
     if (!j->measuring) {
         struct avitoi_ref *ref = j->refs + f->members;
-        char *text = avitoi_skeleton(j, f) + f->text;
+        char *text = avitoi_skeleton(j) + f->text;
         unsigned row = f->field;
         ref->at = at;
         ref->len = len;
@@ -3769,12 +3797,11 @@ static int avitoi_open(struct avitoi_json *j, unsigned kind, const struct avitoi
         return avitoi_broken(j, AVITO_ERR_JSON_DEPTH);
     }
     j->level++;
-    f->schema = schema;
-    f->mark = j->mem.high;
+    j->schema = schema;
+    j->mark = j->mem.high;
     f->seen = 0;
     f->kind = (uint8_t)kind;
-    f->field = AVITOI_NO_FIELD;
-    f->next = 0;
+    f->field = AVITOI_NO_FIELD | AVITOI_LAST_FIELD;
     f->members = 0;
     f->text = 0;
     if (kind <= AVITOI_FRAME_PAIR) {
@@ -3799,8 +3826,11 @@ static int avitoi_bad(struct avitoi_json *j, int code, const char *culprit)
         return avitoi_broken(j, code);
     }
     j->bad = (int16_t)code;
-    j->mem.high = (j->level > 2) ? j->frames[2].mark : j->mem.high;
-    j->level = 2;
+    if (j->level > 2) {
+        avitoi_close_to(j, 3);
+        j->mem.high = j->mark;
+        avitoi_close_to(j, 2);
+    }
     j->skip = (uint8_t)(j->depth - j->list_depth);
     return AVITO_AGAIN;
 }
@@ -3824,10 +3854,10 @@ static void avitoi_element_begins(struct avitoi_json *j)
  * open frames of the root and of the list itself lie behind them: they move down by one struct. */
 static void avitoi_collect(struct avitoi_json *j, const char *model, size_t size)
 {
-    const size_t kept = j->frames[0].mark;
+    const size_t kept = j->base;
     char *frames = j->mem.high_end - j->mem.high;
-    j->frames[0].mark += size;
-    j->frames[1].mark += size;
+    j->base += size;
+    j->mark += size;
     if (avitoi_high(j, size) != NULL) {
         memmove(frames - size, frames, j->mem.high - size - kept);
         memcpy(j->mem.high_end - kept - size, model, size);
@@ -3865,14 +3895,13 @@ static void avitoi_deliver(struct avitoi_json *j, char *model, size_t low_before
         j->out = model;
         return;
     }
-    avitoi_find_refs(j);
     parent = avitoi_top(j);
     if (parent->kind <= AVITOI_FRAME_PAIR) {
         avitoi_add_ref(j, parent, model, 1);
         return;
     }
     parent->seen++;
-    if (!(j->streaming && j->level == 2)) {
+    if (!avitoi_is_list(j, j->level)) {
         char *slot = avitoi_high(j, size);
         if (slot != NULL) {
             memcpy(slot, model, size);
@@ -3902,7 +3931,7 @@ static int avitoi_fill(struct avitoi_json *j, const struct avitoi_frame *f, char
     if (tokens == NULL) {
         return AVITO_OK;
     }
-    memset(model, 0, f->schema->size);
+    memset(model, 0, j->schema->size);
     if (n == 0) {
         avitoi_decode_pair(j, f, model);
         return AVITO_OK;
@@ -3915,17 +3944,18 @@ static int avitoi_close_object(struct avitoi_json *j)
     struct avitoi_frame *f = avitoi_top(j);
     const size_t low_before = j->mem.low;
     const size_t high_before = j->mem.high;
+    const size_t size = j->schema->size;
     const bool to_caller = j->out != NULL && (j->level == 1 ? !j->streaming
                                               : (j->streaming && !j->collect && j->level == 3));
-    char *model = to_caller ? (char *)j->out : avitoi_low(j, f->schema->size);
+    char *model = to_caller ? (char *)j->out : avitoi_low(j, size);
     const int rc = avitoi_fill(j, f, model);
     if (rc != AVITO_OK) {
         j->mem.high = high_before;
         return avitoi_bad(j, rc, j->culprit);
     }
-    j->mem.high = f->mark;
-    j->level--;
-    avitoi_deliver(j, model, low_before, f->schema->size);
+    j->mem.high = j->mark;
+    avitoi_close_to(j, j->level - 1u);
+    avitoi_deliver(j, model, low_before, size);
     return AVITO_AGAIN;
 }
 
@@ -3947,18 +3977,17 @@ static void avitoi_close_list(struct avitoi_json *j)
 {
     struct avitoi_frame *f = avitoi_top(j);
     const bool strings = f->kind == AVITOI_FRAME_STRS || f->kind == AVITOI_FRAME_ONE;
-    const size_t size = strings ? sizeof(avito_str) : f->schema->size;
+    const size_t size = strings ? sizeof(avito_str) : j->schema->size;
     const size_t count = f->seen;
     char *items = NULL;
-    if (!(j->streaming && j->level == 2) && count > 0) {
+    if (!avitoi_is_list(j, j->level) && count > 0) {
         items = avitoi_low(j, count * size);
         if (items != NULL) {
-            avitoi_reverse(items, j->mem.high_end - f->mark, count, size);
+            avitoi_reverse(items, j->mem.high_end - j->mark, count, size);
         }
     }
-    j->mem.high = f->mark;
-    j->level--;
-    avitoi_find_refs(j);
+    j->mem.high = j->mark;
+    avitoi_close_to(j, j->level - 1u);
     if (f->kind != AVITOI_FRAME_ONE) {
         avitoi_add_ref(j, avitoi_top(j), items, count);
     } else if (items != NULL) {
@@ -4046,12 +4075,12 @@ static int avitoi_expect(struct avitoi_json *j, char c, unsigned *kind,
     }
     f = avitoi_top(j);
     if (f->kind <= AVITOI_FRAME_PAIR) {
-        const struct avitoi_field *field = &f->schema->fields[f->field];
-        if (f->field == AVITOI_NO_FIELD) {
+        const struct avitoi_field *field = &j->schema->fields[f->field];
+        if (f->field >= AVITOI_NO_FIELD) {
             return AVITO_AGAIN;
         }
-        if ((fitting >> field->kind & 1u) == 0 && f->schema->lenient &&
-            f->field + 1u < f->schema->count && strcmp(field[0].key, field[1].key) == 0) {
+        if ((fitting >> field->kind & 1u) == 0 && j->schema->lenient &&
+            f->field + 1u < j->schema->count && strcmp(field[0].key, field[1].key) == 0) {
             f->field++; /* the same key in another form */
             field++;
         }
@@ -4060,15 +4089,15 @@ static int avitoi_expect(struct avitoi_json *j, char c, unsigned *kind,
             *child = field->child;
             return AVITO_AGAIN;
         }
-        return f->schema->lenient ? AVITO_AGAIN : avitoi_bad(j, AVITO_ERR_MODEL, field->key);
+        return j->schema->lenient ? AVITO_AGAIN : avitoi_bad(j, AVITO_ERR_MODEL, field->key);
     }
-    if (j->streaming && j->level == 2) {
+    if (avitoi_is_list(j, j->level)) {
         avitoi_element_begins(j);
     }
     if (f->kind == AVITOI_FRAME_ONE && f->seen > 0) {
         return AVITO_AGAIN;
     }
-    *child = f->schema;
+    *child = j->schema;
     *kind = (f->kind == AVITOI_FRAME_ARR) ? AVITOI_OBJ : AVITOI_STR;
     if (c == (f->kind == AVITOI_FRAME_ARR ? '{' : '"')) {
         return AVITO_AGAIN;
@@ -4080,7 +4109,7 @@ static int avitoi_expect(struct avitoi_json *j, char c, unsigned *kind,
 static int avitoi_begin_container(struct avitoi_json *j, char c, unsigned kind,
                                   const struct avitoi_schema *child)
 {
-    const struct avitoi_schema *root = j->frames[0].schema;
+    const struct avitoi_schema *root = j->root;
     const bool at_root = j->depth == 0;
     int rc = AVITO_AGAIN;
     if (j->depth >= AVITOI_MAX_DEPTH) {
@@ -4091,6 +4120,7 @@ static int avitoi_begin_container(struct avitoi_json *j, char c, unsigned kind,
     j->state = (c == '{') ? AVITOI_S_KEY_OR_END : AVITOI_S_VALUE_OR_END;
     if (at_root && root != NULL) {
         const unsigned first = root->fields[0].kind;
+        j->base = j->mem.high;
         rc = avitoi_open(j, AVITOI_FRAME_OBJ, root);
         if (!(root->bare && first == (c == '{' ? (unsigned)AVITOI_MAP : (unsigned)AVITOI_ARR))) {
             return (c == '{') ? rc : avitoi_broken(j, AVITO_ERR_MODEL);
@@ -4114,7 +4144,7 @@ static int avitoi_begin_container(struct avitoi_json *j, char c, unsigned kind,
             j->skip++;
             return AVITO_AGAIN;
     }
-    if (j->streaming && j->level == 2) {
+    if (avitoi_is_list(j, j->level)) {
         j->list_depth = j->depth;
         j->low_mark = j->mem.low;
     }
@@ -4141,10 +4171,10 @@ static void avitoi_begin_string(struct avitoi_json *j, unsigned role, bool cutta
         } else {
             j->measuring = true; /* not even for the NUL of an empty string */
             if (avitoi_in_element(j) && j->level == 3 && avitoi_top(j)->field == 0 &&
-                j->low_mark + j->frames[2].mark < mem->low_cap) {
+                j->low_mark + j->mark < mem->low_cap) {
                 /* The id of an element that does not fit: over what was stored of it. */
                 j->dst = mem->low_base + j->low_mark;
-                j->room = mem->low_cap - j->frames[2].mark - j->low_mark - 1u;
+                j->room = mem->low_cap - j->mark - j->low_mark - 1u;
             }
         }
         if (j->cutting && j->cut_at < j->room) {
@@ -4218,13 +4248,13 @@ static bool avitoi_wanted(const struct avitoi_json *j, const struct avitoi_field
 static int avitoi_key_found(struct avitoi_json *j, unsigned index)
 {
     struct avitoi_frame *f = avitoi_top(j);
-    const struct avitoi_field *field = &f->schema->fields[index];
+    const struct avitoi_field *field = &j->schema->fields[index];
     const uint32_t bit = 1u << index;
     j->state = AVITOI_S_COLON;
-    if ((f->seen & bit) != 0 && !f->schema->lenient) {
+    if ((f->seen & bit) != 0 && !j->schema->lenient) {
         return avitoi_bad(j, AVITO_ERR_DUPLICATE, field->key);
     }
-    f->field = AVITOI_NO_FIELD;
+    f->field = (uint8_t)(index | AVITOI_NO_FIELD);
     if ((f->seen & bit) == 0 && avitoi_wanted(j, field)) {
         f->field = (uint8_t)index;
     }
@@ -4235,7 +4265,7 @@ static int avitoi_key_found(struct avitoi_json *j, unsigned index)
 /* The key in j->word. */
 static int avitoi_key_done(struct avitoi_json *j)
 {
-    const struct avitoi_schema *schema = avitoi_top(j)->schema;
+    const struct avitoi_schema *schema = j->schema;
     unsigned i;
     for (i = 0; i < schema->count; i++) {
         const struct avitoi_field *field = &schema->fields[i];
@@ -4243,7 +4273,7 @@ static int avitoi_key_done(struct avitoi_json *j)
             return avitoi_key_found(j, i);
         }
     }
-    avitoi_top(j)->field = AVITOI_NO_FIELD;
+    avitoi_top(j)->field |= AVITOI_NO_FIELD;
     j->state = AVITOI_S_COLON;
     return AVITO_AGAIN;
 }
@@ -4261,7 +4291,7 @@ static int avitoi_begin_key(struct avitoi_json *j, const char **p, const char *e
         if (j->streaming && j->level == 2) {
             avitoi_element_begins(j);
         }
-        rc = avitoi_open(j, AVITOI_FRAME_PAIR, avitoi_top(j)->schema);
+        rc = avitoi_open(j, AVITOI_FRAME_PAIR, j->schema);
         avitoi_top(j)->field = 0;
     }
     avitoi_begin_string(j, role, false);
@@ -4286,8 +4316,8 @@ static int avitoi_number_done(struct avitoi_json *j, size_t len)
     }
     if (good) {
         avitoi_add(j, f, (uint32_t)value, (uint32_t)((uint64_t)value >> 32));
-    } else if (!f->schema->lenient) {
-        const int rc = avitoi_bad(j, AVITO_ERR_MODEL, f->schema->fields[f->field].key);
+    } else if (!j->schema->lenient) {
+        const int rc = avitoi_bad(j, AVITO_ERR_MODEL, j->schema->fields[f->field].key);
         if (rc < 0) {
             return rc;
         }
@@ -5035,11 +5065,11 @@ static inline bool avitoi_same(const char *a, const char *b, size_t n)
 
 /* The row of the key at `p`, with its quotes and colon; members mostly come in the order of the
  * table. AVITOI_NO_FIELD: another one, or cut. */
-static inline unsigned avitoi_short_key(const struct avitoi_frame *f, const char *p,
-                                        const char *end)
+static inline unsigned avitoi_short_key(const struct avitoi_json *j, const struct avitoi_frame *f,
+                                        const char *p, const char *end)
 {
-    const struct avitoi_schema *schema = f->schema;
-    unsigned row = f->next;
+    const struct avitoi_schema *schema = j->schema;
+    unsigned row = (f->field + 1u) & AVITOI_LAST_FIELD;
     if (end - p < AVITOI_WORD + 3) {
         return AVITOI_NO_FIELD;
     }
@@ -5115,19 +5145,18 @@ static const char *avitoi_short_members(struct avitoi_json *j, const char *p, co
 {
     struct avitoi_frame *f = avitoi_top(j);
     while (p < end && *p == '"') {
-        const unsigned row = avitoi_short_key(f, p, end);
+        const unsigned row = avitoi_short_key(j, f, p, end);
         const struct avitoi_field *field;
         const char *behind;
         if (row == AVITOI_NO_FIELD || (f->seen >> row & 1u) != 0) {
             break;
         }
-        field = &f->schema->fields[row];
+        field = &j->schema->fields[row];
         p += field->key_len + 3;
         f->seen |= 1u << row;
-        f->next = (uint8_t)(row + 1u);
-        f->field = avitoi_wanted(j, field) ? (uint8_t)row : (uint8_t)AVITOI_NO_FIELD;
+        f->field = (uint8_t)(avitoi_wanted(j, field) ? row : row | AVITOI_NO_FIELD);
         j->state = AVITOI_S_VALUE;
-        if (f->field == AVITOI_NO_FIELD) {
+        if (f->field >= AVITOI_NO_FIELD) {
             break;
         }
         if (*p == '{' && field->kind == AVITOI_OBJ && j->depth < AVITOI_MAX_DEPTH) {
@@ -5196,7 +5225,7 @@ static const char *avitoi_short_way(struct avitoi_json *j, const char *p, const 
     if (f->kind == AVITOI_FRAME_OBJ) {
         return avitoi_short_members(j, p, end);
     }
-    return (f->schema == &avitoi_pair_schema && j->level > 2 && j->mem.shared)
+    return (j->schema == &avitoi_pair_schema && j->level > 2 && j->mem.shared)
                ? avitoi_short_pairs(j, p, end)
                : p;
 }
@@ -5349,7 +5378,7 @@ static void avitoi_json_begin(struct avitoi_json *j, const struct avitoi_schema 
 {
     memset(j, 0, offsetof(struct avitoi_json, frames));
     memset(&j->frames[0], 0, sizeof j->frames[0]);
-    j->frames[0].schema = root;
+    j->root = root;
     j->lenient = root != NULL && root->lenient;
     j->out = out;
     j->want = UINT32_MAX;
@@ -5402,7 +5431,7 @@ static void avitoi_decode_pair(const struct avitoi_json *j, const struct avitoi_
 {
     unsigned i;
     for (i = 0; i < f->members; i++) {
-        avitoi_store(j, &f->schema->fields[i], &j->refs[i], model);
+        avitoi_store(j, &j->schema->fields[i], &j->refs[i], model);
     }
 }
 
@@ -5410,9 +5439,9 @@ static void avitoi_decode_pair(const struct avitoi_json *j, const struct avitoi_
 static int avitoi_decode(struct avitoi_json *j, const struct avitoi_frame *f, jsmntok_t *tokens,
                          char *model)
 {
-    const struct avitoi_schema *schema = f->schema;
+    const struct avitoi_schema *schema = j->schema;
     const unsigned expected = 1u + f->members;
-    char *text = avitoi_skeleton(j, f);
+    char *text = avitoi_skeleton(j);
     size_t len = (f->text > 0) ? f->text : 1u;
     jsmn_parser parser;
     unsigned i;
