@@ -1201,7 +1201,7 @@ typedef struct avito_transport {
 
 /* Private: how far the body of an HTTP message has been read (>>48). */
 struct avitoi_body {
-    uint64_t left;     /* bytes still to come: of the body, or of the present chunk */
+    size_t left;       /* bytes still to come: of the body, or of the present chunk */
     uint32_t overhead; /* framing bytes that no body bytes have paid for yet */
     uint16_t line;     /* bytes of the present size line, or of all trailers */
     uint8_t mode;
@@ -1752,6 +1752,18 @@ struct avitoi_given {
     uint64_t hashes[AVITOI_GIVEN];
 };
 
+/* The response head reader. */
+struct avitoi_head {
+    size_t length;
+    uint32_t date, retry_date; /* unix seconds; 0: not given */
+    uint32_t bytes;
+    uint32_t retry_after_s;
+    uint32_t rate_limit;       /* requests per minute */
+    uint16_t status;
+    uint8_t state, header, word_len;
+    bool has_length, chunked, close, persistent, exhausted;
+};
+
 /* The element filter: a strict JSON reader that can stop at any byte. */
 struct avitoi_json {
     struct avitoi_mem mem;
@@ -1772,7 +1784,7 @@ struct avitoi_json {
     uint32_t rows;          /* list: elements given so far */
     uint32_t page_rows;     /* list: elements of this page, good, bad or given before */
     uint32_t is_object;     /* bit per open container */
-    uint32_t want;
+    uint16_t want;
     uint16_t hex;           /* \\uXXXX so far */
     uint16_t surrogate;     /* high half waiting for its low half */
     int16_t bad;            /* the element is passed over for this error */
@@ -1782,19 +1794,10 @@ struct avitoi_json {
     bool streaming, collect, measuring, cutting, frozen, was_cut, lenient, in_key, has_meta, has_more;
     char utf8[4];
     char word[AVITOI_WORD]; /* a key or number; while the head is read, a header's name or value */
-    struct avitoi_frame frames[AVITOI_LEVELS];
-};
-
-/* The response head reader. */
-struct avitoi_head {
-    uint64_t length;
-    int64_t date, retry_date; /* unix seconds; 0: not given */
-    uint32_t bytes;
-    uint32_t retry_after_s;
-    uint32_t rate_limit;      /* requests per minute */
-    uint16_t status;
-    uint8_t state, header, word_len;
-    bool has_length, chunked, close, persistent, exhausted;
+    union {
+        struct avitoi_frame frames[AVITOI_LEVELS];
+        struct avitoi_head head; /* read before the body */
+    } as;
 };
 
 /* What a call was asked to do: everything that the request is written from. */
@@ -1803,10 +1806,13 @@ struct avitoi_args {
     const char *chat_id;
     const char *text;   /* or message id, image id, URL, code */
     union {
-        avito_chats_query chats;
-        avito_messages_query messages;
         struct {
-            avito_messages_query page;
+            const int64_t *item_ids;
+            size_t item_ids_count;
+            unsigned chat_types;
+            bool repeat_item_ids, unread_only;
+        } chats;
+        struct {
             avito_sent_query query;
             avito_outcome *outcome;
         } confirm;
@@ -1832,9 +1838,9 @@ typedef struct avito_client {
         void *out;
         struct avitoi_args args;
         avito_str access;             /* the token of this request */
-        uint64_t sent;                /* bytes of the request that the transport took */
-        uint64_t total;               /* bytes of the request in all */
-        uint64_t body_len;
+        uint32_t sent;                /* bytes of the request that the transport took */
+        uint32_t total;               /* bytes of the request in all */
+        uint32_t body_len;
         size_t pos, len;              /* window: [pos, len) is to be sent, or to be read */
         size_t span;                  /* body bytes at pos */
         size_t raw_len;               /* of a refusal's body, in error_body */
@@ -1843,9 +1849,11 @@ typedef struct avito_client {
         uint32_t last_ms;             /* clock at the last look */
         uint32_t idle_left_ms, total_left_ms;
         uint32_t refusals;            /* of the account when the call began */
-        uint32_t limit, offset, page; /* list: rows asked for; first row; rows of the pages before */
-        uint32_t want;
-        struct avitoi_head head;
+        uint32_t date;                /* of the answer, in unix seconds; 0: not given */
+        uint16_t limit, offset, page; /* list: rows asked for; first row; rows of the pages before */
+        uint16_t want;
+        uint16_t status;              /* of the answer; 0: its head was not read to the end */
+        bool keep;                    /* the answer lets the connection be kept */
         struct avitoi_body body;
         struct avitoi_json json;
         int send_error;               /* sending failed with it; the server may have said why */
@@ -3660,7 +3668,7 @@ static void avitoi_decode_pair(const struct avitoi_json *j, const struct avitoi_
 
 static struct avitoi_frame *avitoi_top(struct avitoi_json *j)
 {
-    return &j->frames[j->level - 1u];
+    return &j->as.frames[j->level - 1u];
 }
 
 static int avitoi_broken(struct avitoi_json *j, int code)
@@ -3735,7 +3743,7 @@ static bool avitoi_is_list(const struct avitoi_json *j, unsigned level)
 /* Takes frames off: what is on top now? Found from the root upwards. */
 static void avitoi_close_to(struct avitoi_json *j, unsigned level)
 {
-    const struct avitoi_frame *f = j->frames;
+    const struct avitoi_frame *f = j->as.frames;
     j->level = (uint8_t)level;
     j->schema = j->root;
     j->mark = j->base;
@@ -3743,7 +3751,7 @@ static void avitoi_close_to(struct avitoi_json *j, unsigned level)
         if (f->kind <= AVITOI_FRAME_PAIR) {
             j->mark = avitoi_align(j->mark) + j->schema->room;
             j->schema = j->schema->fields[f->field].child;
-        } else if (!avitoi_is_list(j, (unsigned)(f - j->frames) + 1u)) {
+        } else if (!avitoi_is_list(j, (unsigned)(f - j->as.frames) + 1u)) {
             j->mark += f->seen * (size_t)j->schema->size;
         }
     }
@@ -3792,7 +3800,7 @@ static void avitoi_add_ref(const struct avitoi_json *j, struct avitoi_frame *f, 
 
 static int avitoi_open(struct avitoi_json *j, unsigned kind, const struct avitoi_schema *schema)
 {
-    struct avitoi_frame *f = &j->frames[j->level];
+    struct avitoi_frame *f = &j->as.frames[j->level];
     if (j->level >= AVITOI_LEVELS) {
         return avitoi_broken(j, AVITO_ERR_JSON_DEPTH);
     }
@@ -5376,12 +5384,12 @@ static int avitoi_json_end(struct avitoi_json *j)
 /* Begins a body. `root` NULL: it is only checked. */
 static void avitoi_json_begin(struct avitoi_json *j, const struct avitoi_schema *root, void *out)
 {
-    memset(j, 0, offsetof(struct avitoi_json, frames));
-    memset(&j->frames[0], 0, sizeof j->frames[0]);
+    memset(j, 0, offsetof(struct avitoi_json, as));
+    memset(&j->as.frames[0], 0, sizeof j->as.frames[0]);
     j->root = root;
     j->lenient = root != NULL && root->lenient;
     j->out = out;
-    j->want = UINT32_MAX;
+    j->want = UINT16_MAX;
 }
 
 /* ======================================================================= *
@@ -5477,15 +5485,15 @@ static int avitoi_decode(struct avitoi_json *j, const struct avitoi_frame *f, js
 struct avitoi_writer {
     char *out;
     size_t cap, len;
-    uint64_t skip;  /* bytes still to pass over */
-    uint64_t total; /* bytes of the whole */
+    uint32_t skip;  /* bytes still to pass over */
+    uint32_t total; /* bytes of the whole */
     bool failed;    /* the upload source did not deliver */
 };
 
 static void avitoi_write(struct avitoi_writer *w, const char *p, size_t n)
 {
     size_t take;
-    w->total += n;
+    w->total += (uint32_t)n;
     if (w->skip == 0 && n <= w->cap - w->len) {
         if (n > 0) {
             memcpy(w->out + w->len, p, n);
@@ -5494,11 +5502,11 @@ static void avitoi_write(struct avitoi_writer *w, const char *p, size_t n)
         return;
     }
     if (w->skip >= n) {
-        w->skip -= n;
+        w->skip -= (uint32_t)n;
         return;
     }
     p += w->skip;
-    n -= (size_t)w->skip;
+    n -= w->skip;
     w->skip = 0;
     take = (n < w->cap - w->len) ? n : w->cap - w->len;
     if (take > 0) {
@@ -5571,12 +5579,12 @@ static void avitoi_write_json(struct avitoi_writer *w, const char *text)
 static void avitoi_write_source(struct avitoi_writer *w, const avito_image_source *source)
 {
     size_t at;
-    w->total += source->size;
+    w->total += (uint32_t)source->size;
     if (w->skip >= source->size) {
-        w->skip -= source->size;
+        w->skip -= (uint32_t)source->size;
         return;
     }
-    at = (size_t)w->skip;
+    at = w->skip;
     w->skip = 0;
     while (at < source->size && w->len < w->cap) {
         const size_t left = source->size - at;
@@ -5632,12 +5640,11 @@ static void avitoi_write_name(struct avitoi_writer *w, char *mark, const char *n
     *mark = '&';
 }
 
-static void avitoi_query_page(struct avitoi_writer *w, const avito_client *c, char *mark, int limit,
-                              int offset)
+static void avitoi_query_page(struct avitoi_writer *w, const avito_client *c, char *mark)
 {
+    const int offset = c->priv.offset + c->priv.page;
     avitoi_write_name(w, mark, "limit");
-    avitoi_write_int(w, limit);
-    offset += (int)c->priv.page;
+    avitoi_write_int(w, c->priv.limit);
     if (offset > 0) {
         avitoi_write_name(w, mark, "offset");
         avitoi_write_int(w, offset);
@@ -5648,40 +5655,40 @@ static void avitoi_query_chats(struct avitoi_writer *w, const avito_client *c)
 {
     static const avito_chat_type types[] = {AVITO_CHAT_TYPE_U2I, AVITO_CHAT_TYPE_U2U,
                                             AVITO_CHAT_TYPE_A2U};
-    const avito_chats_query *q = &c->priv.args.as.chats;
+    const struct avitoi_args *args = &c->priv.args;
+    const unsigned chat_types = args->as.chats.chat_types;
     char mark = '?';
     size_t i;
-    for (i = 0; i < q->item_ids_count; i++) {
-        if (i == 0 || q->repeat_item_ids) {
+    for (i = 0; i < args->as.chats.item_ids_count; i++) {
+        if (i == 0 || args->as.chats.repeat_item_ids) {
             avitoi_write_name(w, &mark, "item_ids");
         } else {
             avitoi_write(w, ",", 1);
         }
-        avitoi_write_int(w, q->item_ids[i]);
+        avitoi_write_int(w, args->as.chats.item_ids[i]);
     }
-    if (q->unread_only) {
+    if (args->as.chats.unread_only) {
         avitoi_write_name(w, &mark, "unread_only");
         avitoi_write_text(w, "true");
     }
-    if (q->chat_types != 0) {
+    if (chat_types != 0) {
         const char *between = "";
         avitoi_write_name(w, &mark, "chat_types");
         for (i = 0; i < AVITOI_COUNT(types); i++) {
-            if ((q->chat_types & (unsigned)types[i]) != 0) {
+            if ((chat_types & (unsigned)types[i]) != 0) {
                 avitoi_write_text(w, between);
                 avitoi_write_text(w, avitoi_chat_types[i].word);
                 between = ",";
             }
         }
     }
-    avitoi_query_page(w, c, &mark, q->limit, q->offset);
+    avitoi_query_page(w, c, &mark);
 }
 
 static void avitoi_query_messages(struct avitoi_writer *w, const avito_client *c)
 {
-    const avito_messages_query *q = &c->priv.args.as.messages;
     char mark = '?';
-    avitoi_query_page(w, c, &mark, q->limit, q->offset);
+    avitoi_query_page(w, c, &mark);
 }
 
 /* Repeated: of the two ways that are in use, the one that a reader of either kind understands when
@@ -5986,7 +5993,7 @@ static unsigned avitoi_http_hex(unsigned char c)
 }
 
 /* `length` counts only for AVITOI_BODY_LENGTH. */
-static void avitoi_body_init(struct avitoi_body *b, int mode, uint64_t length)
+static void avitoi_body_init(struct avitoi_body *b, int mode, size_t length)
 {
     memset(b, 0, sizeof *b);
     b->mode = (uint8_t)mode;
@@ -5994,7 +6001,7 @@ static void avitoi_body_init(struct avitoi_body *b, int mode, uint64_t length)
         b->state = AVITOI_BODY_SIZE;
         return;
     }
-    b->left = mode == AVITOI_BODY_LENGTH ? length : UINT64_MAX;
+    b->left = mode == AVITOI_BODY_LENGTH ? length : SIZE_MAX;
     b->state = (uint8_t)(b->left > 0 ? AVITOI_BODY_DATA : AVITOI_BODY_DONE);
 }
 
@@ -6002,7 +6009,7 @@ static int avitoi_body_size_byte(struct avitoi_body *b, unsigned char c)
 {
     unsigned digit = avitoi_http_hex(c);
 
-    if (digit < 16 && b->line <= AVITOI_BODY_DIGITS_MAX) {
+    if (digit < 16 && b->line <= AVITOI_BODY_DIGITS_MAX && b->left <= SIZE_MAX >> 4) {
         b->left = b->left << 4 | digit;
         return AVITOI_BODY_SIZE;
     }
@@ -6078,7 +6085,7 @@ static int avitoi_body_feed(struct avitoi_body *b, const char *data, size_t len,
     }
     *start = at;
     if (b->state == AVITOI_BODY_DATA) {
-        n = len - at < b->left ? len - at : (size_t)b->left;
+        n = len - at < b->left ? len - at : b->left;
         b->left -= n;
         b->overhead -= n < b->overhead ? (uint32_t)n : b->overhead;
         if (b->left == 0) {
@@ -6207,11 +6214,11 @@ static int avitoi_head_length(struct avitoi_head *h, avito_str value)
 {
     int64_t length;
     if (value.len == 0 || value.ptr[0] == '-' || !avitoi_parse_int(value.ptr, value.len, &length) ||
-        (h->has_length && h->length != (uint64_t)length)) {
+        (uint64_t)length > SIZE_MAX || (h->has_length && h->length != (size_t)length)) {
         return AVITO_ERR_HTTP_LENGTH;
     }
     h->has_length = true;
-    h->length = (uint64_t)length;
+    h->length = (size_t)length;
     return AVITO_AGAIN;
 }
 
@@ -6251,11 +6258,10 @@ static unsigned avitoi_month(const char *p)
 }
 
 /* "Sun, 06 Nov 1994 08:49:37 GMT" as unix seconds, in any case; 0: anything else. */
-static int64_t avitoi_http_date(avito_str s)
+static uint32_t avitoi_http_date(avito_str s)
 {
-    unsigned day, month, year, hour, minute, second;
+    uint32_t day, month, year, hour, minute, second, days;
     const char *p = s.ptr;
-    int64_t days;
     if (s.len != 29 || avitoi_three_letters(p) == 0 || p[3] != ',' || p[4] != ' ' || p[7] != ' ' ||
         p[11] != ' ' || p[16] != ' ' || p[19] != ':' || p[22] != ':' || p[25] != ' ' ||
         avitoi_three_letters(p + 26) != 0x676d74u) {
@@ -6267,15 +6273,15 @@ static int64_t avitoi_http_date(avito_str s)
     hour = avitoi_two_digits(p + 17);
     minute = avitoi_two_digits(p + 20);
     second = avitoi_two_digits(p + 23);
-    if (month == 0 || day == 0 || year < 1970 || (day | year | hour | minute | second) >= 0x10000u) {
+    if (month == 0 || day == 0 || year < 1970 || year > 2105 ||
+        (day | hour | minute | second) >= 0x10000u) {
         return 0;
     }
     /* Years begin in March, so that the leap day is the last one (days from civil). */
     year -= (month < 3u) ? 1u : 0u;
     month = (month + 9u) % 12u;
-    days = (int64_t)year * 365 + year / 4u - year / 100u + year / 400u + (month * 153u + 2u) / 5u +
-           day - 719469;
-    return days * 86400 + (int64_t)hour * 3600 + (int64_t)minute * 60 + (int64_t)second;
+    days = year * 365u + year / 4u - year / 100u + year / 400u + (month * 153u + 2u) / 5u + day - 719469u;
+    return days * 86400u + hour * 3600u + minute * 60u + second;
 }
 
 /* A count of something, as far as it makes sense; 0: it does not. */
@@ -6870,9 +6876,9 @@ static void avitoi_trace(const avito_client *c, const char *what, const char *wh
         w.cap = sizeof line - 1u;
         avitoi_write_text(&w, what);
         avitoi_write_text(&w, which);
-        if (c->priv.head.status != 0) {
+        if (c->priv.status != 0) {
             avitoi_write(&w, " ", 1);
-            avitoi_write_int(&w, c->priv.head.status);
+            avitoi_write_int(&w, c->priv.status);
         }
         line[w.len] = '\0';
         a->o.trace(a->o.ctx, line);
@@ -6958,7 +6964,7 @@ static void avitoi_resign(avito_client *c)
 /* Promise 5. Of a token request nothing can be half done; of a refusal, these come before storing. */
 static avito_outcome avitoi_outcome(const avito_client *c, int code)
 {
-    const unsigned status = c->priv.head.status;
+    const unsigned status = c->priv.status;
     const bool is_call = c->priv.request == c->priv.call;
     if (code == AVITO_OK) {
         return AVITO_SENT;
@@ -6980,7 +6986,7 @@ static int avitoi_finish(avito_client *c, int code)
 {
     avito_arena *arena = c->priv.arena;
     c->error.code = code < 0 ? code : AVITO_OK;
-    c->error.http_status = (code < 0 && c->priv.settling) ? c->priv.cause_status : c->priv.head.status;
+    c->error.http_status = (code < 0 && c->priv.settling) ? c->priv.cause_status : c->priv.status;
     c->error.outcome = avitoi_outcome(c, c->error.code);
     if (code < 0) {
         avitoi_drop(c, code);
@@ -6993,7 +6999,7 @@ static int avitoi_finish(avito_client *c, int code)
         c->error.text[0] = '\0';
     }
     if (code < 0 && c->priv.request == &avitoi_ep_refresh_token && c->priv.written &&
-        c->priv.head.status == 0) {
+        c->priv.status == 0) {
         c->account->priv.refresh_in_doubt = true;
     }
     avitoi_resign(c);
@@ -7034,7 +7040,7 @@ static int avitoi_io_error(avito_client *c, long result, int otherwise)
  * clock, or from ours if the answer has none. */
 static uint32_t avitoi_asked_pause(const avito_client *c)
 {
-    const struct avitoi_head *h = &c->priv.head;
+    const struct avitoi_head *h = &c->priv.json.as.head;
     const avito_account *a = c->account;
     int64_t now = h->date;
     if (h->retry_date == 0) {
@@ -7062,7 +7068,7 @@ static int avitoi_gate_left(const avito_account *a)
 static void avitoi_heed_rate(avito_client *c)
 {
     avito_account *a = c->account;
-    const struct avitoi_head *h = &c->priv.head;
+    const struct avitoi_head *h = &c->priv.json.as.head;
     uint32_t wait_ms = (h->status == 429) ? c->error.retry_after_s * 1000u : 0u;
     if (h->exhausted && wait_ms == 0) {
         wait_ms = 60000u / (h->rate_limit > 0 ? h->rate_limit : 60u);
@@ -7122,7 +7128,7 @@ static bool avitoi_try_again(avito_client *c, int code)
     memset(&c->error, 0, sizeof c->error);
     (void)avitoi_move(c, AVITOI_EV_REPEAT);
     avitoi_trace(c, "again ", c->priv.call->name);
-    memset(&c->priv.head, 0, sizeof c->priv.head);
+    c->priv.status = 0;
     return true;
 }
 
@@ -7255,8 +7261,9 @@ static int avitoi_on_connect(avito_client *c)
         return avitoi_io_error(c, rc, AVITO_ERR_CONNECT);
     }
     avitoi_measure_body(c);
-    c->priv.total = UINT64_MAX; /* not known before it was written for the first time */
-    memset(&c->priv.head, 0, sizeof c->priv.head);
+    c->priv.total = UINT32_MAX; /* not known before it was written for the first time */
+    memset(&c->priv.json.as.head, 0, sizeof c->priv.json.as.head);
+    c->priv.status = 0;
     c->priv.sent = 0;
     c->priv.pos = 0;
     c->priv.len = 0;
@@ -7275,7 +7282,7 @@ static int avitoi_on_answer(avito_client *c);
 /* Feeds head bytes from the window. AVITO_END: a final head is complete. */
 static int avitoi_read_head(avito_client *c)
 {
-    struct avitoi_head *h = &c->priv.head;
+    struct avitoi_head *h = &c->priv.json.as.head;
     char *word = c->priv.json.word;
     int rc = AVITO_AGAIN;
     while (c->priv.pos < c->priv.len && rc == AVITO_AGAIN) {
@@ -7353,8 +7360,8 @@ static void avitoi_progress(avito_client *c)
     const avito_image_source *source = &c->priv.args.as.upload.source;
     c->priv.idle_left_ms = c->o.idle_timeout_ms;
     if (c->priv.request == &avitoi_ep_upload_image && source->progress != NULL) {
-        const uint64_t before = c->priv.total - c->priv.body_len; /* the head: close enough */
-        const uint64_t sent = c->priv.sent > before ? c->priv.sent - before : 0u;
+        const uint32_t before = c->priv.total - c->priv.body_len; /* the head: close enough */
+        const uint32_t sent = c->priv.sent > before ? c->priv.sent - before : 0u;
         source->progress(source->ctx, sent > source->size ? source->size : (size_t)sent,
                          source->size);
     }
@@ -7397,7 +7404,7 @@ static int avitoi_on_send(avito_client *c)
                            c->priv.sent + left < c->priv.total);
     if (n > 0) {
         c->priv.pos += (size_t)n;
-        c->priv.sent += (uint64_t)n;
+        c->priv.sent += (uint32_t)n;
         avitoi_progress(c);
         return AVITOI_MOVED;
     }
@@ -7445,7 +7452,7 @@ static int avitoi_on_head(avito_client *c)
 
 static bool avitoi_success(const avito_client *c)
 {
-    return c->priv.head.status >= 200 && c->priv.head.status < 300;
+    return c->priv.status >= 200 && c->priv.status < 300;
 }
 
 /* Small answers are decoded in the tail of the window; a token's strings go to their final place. */
@@ -7510,10 +7517,14 @@ static void avitoi_forget_raw(avito_client *c)
 static int avitoi_on_answer(avito_client *c)
 {
     const bool token = (c->priv.request->flags & AVITOI_TOKEN) != 0;
-    const int rc = avitoi_head_body(&c->priv.head, &c->priv.body);
+    const struct avitoi_head *h = &c->priv.json.as.head;
+    const int rc = avitoi_head_body(h, &c->priv.body);
     if (rc != AVITO_OK) {
         return rc;
     }
+    c->priv.status = h->status;
+    c->priv.date = h->date;
+    c->priv.keep = h->persistent && !h->close;
     avitoi_trace(c, "answer ", c->priv.request->name);
     c->priv.span = 0;
     avitoi_forget_raw(c);
@@ -7611,7 +7622,7 @@ static int avitoi_next_span(avito_client *c)
         rc = avitoi_receive(c, c->priv.model ? c->o.window_cap : c->o.window_cap - AVITOI_SCRATCH);
         if (rc == AVITO_END || rc == AVITO_ERR_CLOSED) {
             /* Without a length the end of the stream is the end of the body - if it is orderly. */
-            c->priv.head.close = true;
+            c->priv.keep = false;
             return rc == AVITO_END ? avitoi_body_at_close(&c->priv.body) : rc;
         }
         if (rc != AVITO_OK) {
@@ -7641,7 +7652,7 @@ static int avitoi_on_body(avito_client *c)
 /* The answer is complete: can another request follow on this connection? */
 static bool avitoi_may_be_kept(const avito_client *c)
 {
-    return !c->priv.head.close && c->priv.head.persistent && c->priv.written && !c->priv.early &&
+    return c->priv.keep && c->priv.written && !c->priv.early &&
            c->priv.pos == c->priv.len && c->priv.body.mode != AVITOI_BODY_UNTIL_CLOSE;
 }
 
@@ -7743,7 +7754,7 @@ static bool avitoi_speaks_of_permission(const char *text)
 
 static int avitoi_token_denied(avito_client *c)
 {
-    const unsigned status = c->priv.head.status;
+    const unsigned status = c->priv.status;
     const bool definite = avitoi_success(c) || (status >= 400 && status < 500 && status != 429);
     avitoi_lock(c->account);
     c->account->priv.refusals += definite ? 1u : 0u;
@@ -7757,7 +7768,7 @@ static int avitoi_token_denied(avito_client *c)
 
 static int avitoi_refused(avito_client *c)
 {
-    const int code = avitoi_status_error(c->priv.head.status);
+    const int code = avitoi_status_error(c->priv.status);
     avito_account *a = c->account;
     bool again;
     (void)avitoi_read_reply(c);
@@ -7839,14 +7850,14 @@ static int avitoi_token_came(avito_client *c)
 static bool avitoi_page_left(avito_client *c)
 {
     const struct avitoi_json *j = &c->priv.json;
-    const uint32_t limit = c->priv.limit;
+    const uint16_t limit = c->priv.limit;
     const bool full = limit > 0 && j->page_rows >= limit;
-    const uint32_t page = c->priv.page + limit - (limit > 2u * AVITOI_PAGE_OVERLAP ? AVITOI_PAGE_OVERLAP : 0u);
+    const uint32_t page = c->priv.page + (uint32_t)limit - (limit > 2u * AVITOI_PAGE_OVERLAP ? AVITOI_PAGE_OVERLAP : 0u);
     c->priv.has_more = j->has_meta ? j->has_more : full;
     if (!c->priv.has_more || !c->priv.all_pages || !full || c->priv.offset + page > 1000u) {
         return false;
     }
-    c->priv.page = page;
+    c->priv.page = (uint16_t)page;
     return true;
 }
 
@@ -8220,11 +8231,6 @@ static int avitoi_check_text(const char *text)
     return (visible == 0 || points > AVITO_TEXT_MAX) ? AVITO_ERR_TEXT : AVITO_OK;
 }
 
-static int avitoi_check_page(int limit, int offset)
-{
-    return (limit < 0 || limit > 100 || offset < 0 || offset > 1000) ? AVITO_ERR_ARGUMENT : AVITO_OK;
-}
-
 /* ---- the beginning of every call ---- */
 
 /* The call is refused before it begins: the lane's last error says so, and not what was before. */
@@ -8280,7 +8286,7 @@ static int avitoi_prepare(avito_client *c, const struct avitoi_endpoint *call, i
     c->priv.all_pages = false;
     c->priv.limit = 0;
     c->priv.offset = 0;
-    c->priv.want = UINT32_MAX;
+    c->priv.want = UINT16_MAX;
     c->priv.cut_at = 0;
     return AVITO_OK;
 }
@@ -8321,7 +8327,7 @@ static int avitoi_start(avito_client *c, const struct avitoi_endpoint *call, avi
     }
     memset(&c->error, 0, sizeof c->error);
     avitoi_forget_raw(c);
-    memset(&c->priv.head, 0, sizeof c->priv.head);
+    c->priv.status = 0;
     memset(&c->priv.json.mem, 0, sizeof c->priv.json.mem);
     c->priv.call = call;
     c->priv.request = call;
@@ -8436,66 +8442,64 @@ AVITO_API int avito_get_chat(avito_client *client, int64_t user_id, const char *
 }
 
 /* A group of mask bits of which none is set means the whole group; a part brings what it is in. */
-static uint32_t avitoi_want(uint32_t want)
+static uint16_t avitoi_want(uint32_t want)
 {
     want |= (want & AVITO_CHAT_AVATARS) != 0 ? AVITO_CHAT_PROFILES : 0u;
     want |= (want & AVITO_CHAT_PROFILES) != 0 ? AVITO_CHAT_USERS : 0u;
     want |= (want & AVITO_CHAT_ALL) == 0 ? AVITO_CHAT_ALL : 0u;
     want |= (want & (AVITO_MESSAGE_ALL | AVITO_MESSAGE_BARE)) == 0 ? AVITO_MESSAGE_ALL : 0u;
     want |= (want & AVITO_MESSAGE_IMAGES) != 0 ? AVITO_MESSAGE_CONTENTS : 0u;
-    return want;
+    return (uint16_t)want;
 }
 
-static void avitoi_page(avito_client *c, int limit, int offset, bool all_pages, uint32_t want,
-                        size_t cut_text_at)
+static int avitoi_page(avito_client *c, int limit, int offset, bool all_pages, uint32_t want,
+                       size_t cut_text_at)
 {
-    c->priv.limit = (uint32_t)limit;
-    c->priv.offset = (uint32_t)offset;
+    if (limit < 0 || limit > 100 || offset < 0 || offset > 1000) {
+        return avitoi_refuse(c, AVITO_ERR_ARGUMENT);
+    }
+    c->priv.limit = (uint16_t)(limit == 0 ? 100 : limit);
+    c->priv.offset = (uint16_t)offset;
     c->priv.all_pages = all_pages;
     c->priv.want = avitoi_want(want);
     c->priv.cut_at = cut_text_at;
+    return AVITO_OK;
 }
 
 static int avitoi_chats(avito_client *c, int64_t user_id, const avito_chats_query *query,
                         avito_arena *arena, void *out)
 {
-    avito_chats_query *q;
+    static const avito_chats_query all = {NULL, 0, false, false, 0, 0, 0, false, 0, 0};
+    const avito_chats_query *q = query != NULL ? query : &all;
+    struct avitoi_args *args;
     int rc = avitoi_prepare(c, &avitoi_ep_get_chats, user_id, NULL, NULL);
     if (rc != AVITO_OK) {
         return rc;
     }
-    q = &c->priv.args.as.chats;
-    if (query != NULL) {
-        *q = *query;
-    }
-    q->limit = q->limit == 0 ? 100 : q->limit;
-    rc = avitoi_check_page(q->limit, q->offset);
-    if (rc != AVITO_OK || q->chat_types > 7u || (q->item_ids == NULL && q->item_ids_count > 0)) {
+    if (q->chat_types > 7u || (q->item_ids == NULL && q->item_ids_count > 0)) {
         return avitoi_refuse(c, AVITO_ERR_ARGUMENT);
     }
-    avitoi_page(c, q->limit, q->offset, q->all_pages, q->want, q->cut_text_at);
-    return avitoi_get_list(c, &avitoi_ep_get_chats, arena, out);
+    args = &c->priv.args;
+    args->as.chats.item_ids = q->item_ids;
+    args->as.chats.item_ids_count = q->item_ids_count;
+    args->as.chats.chat_types = q->chat_types;
+    args->as.chats.repeat_item_ids = q->repeat_item_ids;
+    args->as.chats.unread_only = q->unread_only;
+    rc = avitoi_page(c, q->limit, q->offset, q->all_pages, q->want, q->cut_text_at);
+    return rc != AVITO_OK ? rc : avitoi_get_list(c, &avitoi_ep_get_chats, arena, out);
 }
 
 static int avitoi_messages(avito_client *c, int64_t user_id, const char *chat_id,
                            const avito_messages_query *query, avito_arena *arena, void *out)
 {
-    avito_messages_query *q;
+    static const avito_messages_query all = {0, 0, false, 0, 0};
+    const avito_messages_query *q = query != NULL ? query : &all;
     int rc = avitoi_prepare(c, &avitoi_ep_get_messages, user_id, chat_id, NULL);
     if (rc != AVITO_OK) {
         return rc;
     }
-    q = &c->priv.args.as.messages;
-    if (query != NULL) {
-        *q = *query;
-    }
-    q->limit = q->limit == 0 ? 100 : q->limit;
-    rc = avitoi_check_page(q->limit, q->offset);
-    if (rc != AVITO_OK) {
-        return avitoi_refuse(c, rc);
-    }
-    avitoi_page(c, q->limit, q->offset, q->all_pages, q->want, q->cut_text_at);
-    return avitoi_get_list(c, &avitoi_ep_get_messages, arena, out);
+    rc = avitoi_page(c, q->limit, q->offset, q->all_pages, q->want, q->cut_text_at);
+    return rc != AVITO_OK ? rc : avitoi_get_list(c, &avitoi_ep_get_messages, arena, out);
 }
 
 static int avitoi_voices(avito_client *c, int64_t user_id, const char *const *voice_ids,
@@ -8778,15 +8782,12 @@ static int avitoi_confirm(avito_client *c, int rc)
 /* Reads the chat back, looking for `query`. */
 static void avitoi_read_back(avito_client *c, const avito_sent_query *query, avito_outcome *outcome)
 {
-    avito_messages_query *page = &c->priv.args.as.confirm.page;
-    memset(page, 0, sizeof *page);
-    page->limit = 100;
     c->priv.args.as.confirm.query = *query;
     c->priv.args.as.confirm.outcome = outcome;
     c->priv.judge = avitoi_confirm;
     c->priv.covered = true;
     c->priv.list = true;
-    avitoi_page(c, 100, 0, true, AVITO_MESSAGE_CONTENTS, 0);
+    (void)avitoi_page(c, 100, 0, true, AVITO_MESSAGE_CONTENTS, 0);
 }
 
 #define AVITOI_SETTLE_PAUSE_MS 2000u
@@ -8804,7 +8805,7 @@ static bool avitoi_begin_settling(avito_client *c, int rc, avito_sent_query *que
     query->text = text ? c->priv.args.text : NULL;
     c->priv.settling = true;
     c->priv.cause = (int16_t)rc;
-    c->priv.cause_status = c->priv.head.status;
+    c->priv.cause_status = c->priv.status;
     c->priv.sent_ms = c->priv.last_ms;
     c->priv.verdict = AVITO_CANNOT_TELL;
     c->priv.call = &avitoi_ep_get_messages;
@@ -10166,7 +10167,7 @@ static void avitoi_scan_row(avito_inbox *in, const avito_chat *chat)
  * something moves, the first row of the chats is all that a round reads. */
 static void avitoi_round_begins(avito_inbox *in, bool peek)
 {
-    const int64_t date = in->client->priv.head.date;
+    const int64_t date = in->client->priv.date;
     in->priv.quiet = in->priv.quiet && in->priv.scan_newest == in->priv.newest;
     in->priv.newest = in->priv.scan_newest;
     if (!peek) {
@@ -10389,7 +10390,7 @@ static int avitoi_leave(avito_inbox *in, avito_message *out)
 /* Whether the answer held the list, be it empty or null. */
 static bool avitoi_list_came(const struct avitoi_json *j)
 {
-    return j->list_depth != 0 || (j->frames[0].seen & 1u) != 0;
+    return j->list_depth != 0 || (j->as.frames[0].seen & 1u) != 0;
 }
 
 /* A row without id or time tells nothing of the rows behind it: the horizon stays. */

@@ -51,7 +51,7 @@ static struct outcome read_in_pieces(const char *bytes, size_t len, size_t piece
         out.rc = avitoi_read_head(&c);
         at += c.priv.pos;
     } while (out.rc == AVITO_AGAIN && at < len);
-    out.head = c.priv.head;
+    out.head = c.priv.json.as.head;
     out.used = at;
     return out;
 }
