@@ -1721,11 +1721,10 @@ struct avitoi_endpoint;
  * tokens and small replies, in two pieces of memory. */
 struct avitoi_mem {
     char *low_base, *high_end;
-    size_t low_cap, high_cap;
+    size_t low_cap, high_cap; /* high_cap 0: both stacks are in one piece of memory */
     size_t low, high; /* bytes taken, also those that would have been if there were room */
     size_t peak;      /* most of both at once; list: of the current element */
     size_t most;      /* list: the largest peak of the elements before */
-    bool shared;      /* both stacks are in one piece of memory */
 };
 
 /* The value of a member: a string, a child's struct or the items of a list (where in the low end, and
@@ -1847,7 +1846,8 @@ typedef struct avito_client {
         size_t cut_at, drain_left;
         uint32_t epoch;               /* of the token used */
         uint32_t last_ms;             /* clock at the last look */
-        uint32_t idle_left_ms, total_left_ms;
+        uint32_t idle_left_ms;        /* until something has to happen; ACCOUNT: of the pause */
+        uint32_t total_left_ms;
         uint32_t refusals;            /* of the account when the call began */
         uint32_t date;                /* of the answer, in unix seconds; 0: not given */
         uint16_t limit, offset, page; /* list: rows asked for; first row; rows of the pages before */
@@ -1856,8 +1856,10 @@ typedef struct avito_client {
         bool keep;                    /* the answer lets the connection be kept */
         struct avitoi_body body;
         struct avitoi_json json;
-        int send_error;               /* sending failed with it; the server may have said why */
-        uint8_t state;
+        int16_t send_error;           /* sending failed with it; the server may have said why */
+        int16_t cause;                /* the error that a send ended in which is being confirmed */
+        uint16_t cause_status;
+        uint8_t state, tries;
         bool connected, connecting;
         bool probe, stale;            /* look at the kept connection before using it; it is too old */
         bool written, early;          /* the request left whole; the answer came before that */
@@ -1868,19 +1870,15 @@ typedef struct avito_client {
         bool waiting;                 /* for another lane that fetches the token */
         bool model;                   /* the answer goes into the caller's arena */
         bool list, collect, all_pages, has_more;
+        bool covered;                 /* all since the baseline was seen */
+        bool settling;                /* a send that cannot tell is being confirmed */
+        avito_outcome verdict;
         /* Set by the functions that need them, so that others do not link what they lead to: judges a
          * row, or the end, of a chat that is read back; and the end of a send. */
         int (*judge)(struct avito_client *c, int rc);
         int (*settle)(struct avito_client *c, int rc);
         const avito_sent_query *baseline; /* of settle */
-        bool covered;                 /* all since the baseline was seen */
-        bool settling;                /* a send that cannot tell is being confirmed */
-        int16_t cause;                /* the error that it ended in */
-        uint16_t cause_status;
-        uint32_t sent_ms;             /* clock at that moment */
-        avito_outcome verdict;
-        uint8_t tries;
-        uint32_t pause_ms;            /* before the next try */
+        uint32_t sent_ms;             /* clock when that send ended */
     } priv;
 } avito_client;
 
@@ -3685,8 +3683,11 @@ static void avitoi_mem_shared(struct avitoi_mem *mem, avito_arena *arena)
     mem->low_base = arena->base + arena->used;
     mem->low_cap = (arena->cap - arena->used) & ~(size_t)(AVITOI_ALIGN - 1u);
     mem->high_end = mem->low_base + mem->low_cap;
-    mem->high_cap = mem->low_cap;
-    mem->shared = true;
+}
+
+static bool avitoi_is_shared(const struct avitoi_mem *mem)
+{
+    return mem->high_cap == 0;
 }
 
 /* The most that was in use, over a whole list. What did not fit was only counted. */
@@ -3703,7 +3704,7 @@ static bool avitoi_fits(struct avitoi_json *j)
     if (sum > mem->peak) {
         mem->peak = sum;
     }
-    if (mem->shared ? sum > mem->low_cap : (mem->low > mem->low_cap || mem->high > mem->high_cap)) {
+    if (avitoi_is_shared(mem) ? sum > mem->low_cap : (mem->low > mem->low_cap || mem->high > mem->high_cap)) {
         j->measuring = true;
     }
     return !j->measuring;
@@ -4172,7 +4173,7 @@ static void avitoi_begin_string(struct avitoi_json *j, unsigned role, bool cutta
         j->dst = j->word;
         j->room = sizeof j->word;
     } else if (role == AVITOI_ROLE_KEEP) {
-        const size_t limit = mem->low_cap - (mem->shared ? mem->high : 0u);
+        const size_t limit = mem->low_cap - (avitoi_is_shared(mem) ? mem->high : 0u);
         if (!j->measuring && mem->low < limit) {
             j->dst = mem->low_base + mem->low;
             j->room = limit - mem->low - 1u;
@@ -4917,7 +4918,7 @@ static int avitoi_literal(struct avitoi_json *j, char c)
 /* Free bytes between the two stacks. */
 static inline size_t avitoi_gap(const struct avitoi_json *j)
 {
-    return j->mem.low_cap - j->mem.low - (j->mem.shared ? j->mem.high : 0u);
+    return j->mem.low_cap - j->mem.low - (avitoi_is_shared(&j->mem) ? j->mem.high : 0u);
 }
 
 /* The rest, from `p` on, of a string of which `len` bytes are at the low end. */
@@ -5233,7 +5234,7 @@ static const char *avitoi_short_way(struct avitoi_json *j, const char *p, const 
     if (f->kind == AVITOI_FRAME_OBJ) {
         return avitoi_short_members(j, p, end);
     }
-    return (j->schema == &avitoi_pair_schema && j->level > 2 && j->mem.shared)
+    return (j->schema == &avitoi_pair_schema && j->level > 2 && avitoi_is_shared(&j->mem))
                ? avitoi_short_pairs(j, p, end)
                : p;
 }
@@ -6865,6 +6866,13 @@ static int avitoi_move(avito_client *c, unsigned event)
     return AVITO_ERR_ARGUMENT;
 }
 
+/* Another request for the same call. */
+static int avitoi_repeat(avito_client *c, uint32_t pause_ms)
+{
+    c->priv.idle_left_ms = pause_ms;
+    return avitoi_move(c, AVITOI_EV_REPEAT);
+}
+
 static void avitoi_trace(const avito_client *c, const char *what, const char *which)
 {
     const avito_account *a = c->account;
@@ -7006,7 +7014,7 @@ static int avitoi_finish(avito_client *c, int code)
     avitoi_trace(c, code < 0 ? "failed " : "done ", c->priv.call->name);
     if (arena != NULL) {
         const size_t peak = arena->used + avitoi_most(&c->priv.json.mem);
-        if (c->priv.json.mem.shared && c->priv.json.mem.low_base == arena->base + arena->used) {
+        if (avitoi_is_shared(&c->priv.json.mem) && c->priv.json.mem.low_base == arena->base + arena->used) {
             arena->peak = (peak > arena->peak) ? peak : arena->peak;
             /* An element that did not fit was only counted. */
             arena->used += (code == AVITO_OK && !c->priv.json.measuring)
@@ -7123,10 +7131,9 @@ static bool avitoi_try_again(avito_client *c, int code)
     avitoi_resign(c);
     c->priv.probe = true;
     c->priv.tries++;
-    c->priv.pause_ms = pause_ms;
     c->priv.page = 0;
     memset(&c->error, 0, sizeof c->error);
-    (void)avitoi_move(c, AVITOI_EV_REPEAT);
+    (void)avitoi_repeat(c, pause_ms);
     avitoi_trace(c, "again ", c->priv.call->name);
     c->priv.status = 0;
     return true;
@@ -7183,7 +7190,7 @@ static int avitoi_on_account(avito_client *c)
 {
     avito_account *a = c->account;
     int rc;
-    if (c->priv.pause_ms > 0) {
+    if (c->priv.idle_left_ms > 0) {
         return AVITO_AGAIN;
     }
     avitoi_lock(a);
@@ -7342,7 +7349,7 @@ static int avitoi_refill(avito_client *c)
     if (c->account->priv.epoch - c->priv.epoch > 1u && c->priv.request == c->priv.call &&
         (c->priv.call->flags & AVITOI_TOKEN) == 0) {
         avitoi_disconnect(c);
-        return avitoi_move(c, AVITOI_EV_REPEAT);
+        return avitoi_repeat(c, 0);
     }
     memset(&w, 0, sizeof w);
     w.out = (char *)c->o.window;
@@ -7371,7 +7378,7 @@ static void avitoi_progress(avito_client *c)
 static int avitoi_last_words(avito_client *c)
 {
     const int rc = avitoi_early_answer(c);
-    return rc == AVITO_END ? c->priv.send_error : rc;
+    return rc == AVITO_END ? (int)c->priv.send_error : rc;
 }
 
 static int avitoi_on_send(avito_client *c)
@@ -7409,7 +7416,7 @@ static int avitoi_on_send(avito_client *c)
         return AVITOI_MOVED;
     }
     if (n < 0 && n != AVITO_IO_AGAIN) {
-        c->priv.send_error = avitoi_io_error(c, n, AVITO_ERR_SEND);
+        c->priv.send_error = (int16_t)avitoi_io_error(c, n, AVITO_ERR_SEND);
         return AVITOI_MOVED;
     }
     rc = (c->priv.total > c->o.window_cap) ? avitoi_early_answer(c) : AVITO_AGAIN;
@@ -7469,7 +7476,6 @@ static void avitoi_use_scratch(avito_client *c, bool token)
         j->out = tail.base;
         mem->high_cap = tail.cap - answer;
         mem->low_base = avitoi_spare_half(c->account, &mem->low_cap);
-        mem->shared = false;
     } else {
         j->cut_at = AVITO_ERROR_TEXT_CAP - 1u;
     }
@@ -7791,7 +7797,7 @@ static int avitoi_refused(avito_client *c)
     c->priv.retried = true;
     c->error.text[0] = '\0';
     c->error.api_code = 0;
-    return avitoi_move(c, AVITOI_EV_REPEAT);
+    return avitoi_repeat(c, 0);
 }
 
 /* A token has come: stored by the application first, then used. */
@@ -7832,7 +7838,7 @@ static int avitoi_token_came(avito_client *c)
     avitoi_trace(c, "token ", "renewed");
     if (c->priv.request != c->priv.call) {
         c->priv.fetched = true; /* to be used once, however short its life is */
-        return avitoi_move(c, AVITOI_EV_REPEAT);
+        return avitoi_repeat(c, 0);
     }
     if (c->priv.out != NULL) {
         memcpy(c->priv.out, &token, sizeof token);
@@ -7887,7 +7893,7 @@ static int avitoi_collected(avito_client *c)
 static int avitoi_on_list_end(avito_client *c)
 {
     if (avitoi_page_left(c)) {
-        return avitoi_move(c, AVITOI_EV_REPEAT);
+        return avitoi_repeat(c, 0);
     }
     return c->priv.collect ? avitoi_collected(c) : AVITO_END;
 }
@@ -7998,7 +8004,6 @@ static void avitoi_tick(avito_client *c)
     const uint32_t now = avitoi_now(c->account);
     const uint32_t passed = avitoi_elapsed(now, c->priv.last_ms);
     c->priv.last_ms = now;
-    c->priv.pause_ms = avitoi_less(c->priv.pause_ms, passed);
     c->priv.idle_left_ms = avitoi_less(c->priv.idle_left_ms, passed);
     c->priv.total_left_ms = avitoi_less(c->priv.total_left_ms, passed);
 }
@@ -8117,7 +8122,7 @@ AVITO_API uint32_t avito_deadline_ms(const avito_client *client)
     left = c->priv.total_left_ms;
     if (c->priv.state == AVITOI_ACCOUNT && !avitoi_waits_for_lane(c)) {
         const uint32_t gate = (uint32_t)avitoi_gate_left(c->account);
-        const uint32_t pause = avitoi_less(c->priv.pause_ms, passed);
+        const uint32_t pause = avitoi_less(c->priv.idle_left_ms, passed);
         const uint32_t wait = pause > gate ? pause : gate; /* 0: it is over, step now */
         left = avitoi_less(left, passed);
         return wait < left ? wait : left;
@@ -8339,7 +8344,6 @@ static int avitoi_start(avito_client *c, const struct avitoi_endpoint *call, avi
     }
     c->priv.page = 0;
     c->priv.tries = 0;
-    c->priv.pause_ms = 0;
     c->priv.has_more = false;
     c->priv.retried = false;
     c->priv.fetched = false;
@@ -8348,7 +8352,7 @@ static int avitoi_start(avito_client *c, const struct avitoi_endpoint *call, avi
     c->priv.refusals = c->account->priv.refusals;
     c->priv.last_ms = now;
     c->priv.total_left_ms = c->o.total_timeout_ms;
-    c->priv.idle_left_ms = c->o.connect_timeout_ms;
+    c->priv.idle_left_ms = 0;
     /* Looking for the end of a kept connection costs one recv(): a read that follows at once on the
      * answer before it can do without. */
     c->priv.stale = idle >= c->o.keep_alive_ms;
@@ -8809,7 +8813,6 @@ static bool avitoi_begin_settling(avito_client *c, int rc, avito_sent_query *que
     c->priv.sent_ms = c->priv.last_ms;
     c->priv.verdict = AVITO_CANNOT_TELL;
     c->priv.call = &avitoi_ep_get_messages;
-    c->priv.pause_ms = 0;
     return true;
 }
 
@@ -8818,17 +8821,17 @@ static bool avitoi_begin_settling(avito_client *c, int rc, avito_sent_query *que
 static int avitoi_settle(avito_client *c, int rc)
 {
     avito_sent_query query;
+    uint32_t pause_ms = 0;
     if (c->priv.settling) {
         if (c->priv.verdict != AVITO_CANNOT_TELL) {
             return c->priv.verdict == AVITO_SENT ? AVITO_OK : (int)c->priv.cause;
         }
         query = c->priv.args.as.confirm.query;
-        c->priv.pause_ms = AVITOI_SETTLE_PAUSE_MS;
+        pause_ms = AVITOI_SETTLE_PAUSE_MS;
     } else if (!avitoi_begin_settling(c, rc, &query)) {
         return rc;
     }
-    if (c->priv.pause_ms >= c->priv.total_left_ms ||
-        avitoi_move(c, AVITOI_EV_REPEAT) != AVITOI_MOVED) {
+    if (pause_ms >= c->priv.total_left_ms || avitoi_repeat(c, pause_ms) != AVITOI_MOVED) {
         return c->priv.cause;
     }
     if (rc < 0) {
