@@ -408,9 +408,9 @@
  *
  *     bytes of                                                  64-bit 32-bit
  *     avito_account                                                200    120
- *     avito_client                                                1184    864
+ *     avito_client                                                 888    656
  *     avito_arena                                                   40     20
- *     avito_webhook                                                184    152
+ *     avito_webhook                                                184    144
  *     avito_inbox                                                  296    272
  *     avito_tcp                                                    280    248
  *     avito_tls                                                   7368   6864
