@@ -3697,7 +3697,7 @@ static size_t avitoi_most(const struct avitoi_mem *mem)
 }
 
 /* Notes that the stacks have grown; from the first time that they do not fit, nothing is stored. */
-static bool avitoi_fits(struct avitoi_json *j)
+static inline bool avitoi_fits(struct avitoi_json *j)
 {
     struct avitoi_mem *mem = &j->mem;
     const size_t sum = mem->low + mem->high;
@@ -3711,14 +3711,14 @@ static bool avitoi_fits(struct avitoi_json *j)
 }
 
 /* Takes `n` aligned bytes at the low end; NULL when they are only counted. */
-static char *avitoi_low(struct avitoi_json *j, size_t n)
+static inline char *avitoi_low(struct avitoi_json *j, size_t n)
 {
     const size_t at = avitoi_align(j->mem.low);
     j->mem.low = at + n;
     return avitoi_fits(j) ? j->mem.low_base + at : NULL;
 }
 
-static char *avitoi_high(struct avitoi_json *j, size_t n)
+static inline char *avitoi_high(struct avitoi_json *j, size_t n)
 {
     j->mem.high += n;
     return avitoi_fits(j) ? j->mem.high_end - j->mem.high : NULL;
@@ -3768,7 +3768,7 @@ static char *avitoi_skeleton(const struct avitoi_json *j)
 }
 
 /* Appends a member to the object on top: the value of the row f->field. */
-static void avitoi_add(const struct avitoi_json *j, struct avitoi_frame *f, uint32_t at,
+static inline void avitoi_add(const struct avitoi_json *j, struct avitoi_frame *f, uint32_t at,
                        uint32_t len)
 {
     if (!j->measuring) {
@@ -4429,6 +4429,12 @@ static bool avitoi_is_plain(char c)
 
 #if AVITO_WITH_SHORTCUTS
 
+#if defined(__GNUC__)
+#define AVITOI_APART __attribute__((noinline))
+#else
+#define AVITOI_APART
+#endif
+
 /* Eight bytes as a number, the first one lowest. Compilers make one load of it. */
 static inline uint64_t avitoi_load(const char *p)
 {
@@ -4438,26 +4444,43 @@ static inline uint64_t avitoi_load(const char *p)
            (uint64_t)avitoi_byte(p[6]) << 48 | (uint64_t)avitoi_byte(p[7]) << 56;
 }
 
-/* A block of text at `p` is copied to `copy`; avitoi_block_ascii() tells how many of its bytes,
- * from the first one on, are printable ASCII but no " or \, avitoi_block_text() how many are that
+#define AVITOI_ONES (~(uint64_t)0 / 255u) /* 1 in each of eight bytes */
+
+/* The number of the lowest byte whose top bit is set: 1 << 8n times the constant has n on top. */
+static inline unsigned avitoi_first(uint64_t tops)
+{
+#if AVITO_WITH_SIMD
+    return (tops == 0) ? 8u : (unsigned)__builtin_ctzll(tops) >> 3;
+#else
+    return (tops == 0) ? 8u : (unsigned)(((tops & (0u - tops)) >> 7) * 0x0001020304050607u >> 56);
+#endif
+}
+
+/* A block of text at `p` is copied to `copy`. avitoi_block_ascii() tells whether there is anything in
+ * it but printable ASCII without " and \: 0, or what avitoi_block_stop() makes the number of the
+ * first such byte of. avitoi_block_text() tells how many of its bytes, from the first one on, are that
  * or sequences of UTF-8 that it knows and that are whole. */
 #if AVITO_WITH_SIMD
 #define AVITOI_BLOCK 16u
 
-/* 0xff for each byte that is a control character, " or \, or above ASCII, which is negative. With
- * bit 1 turned over, " is the space and the space is behind it. */
+/* The top bit of each byte that is a control character, " or \, or above ASCII, which is negative.
+ * With bit 1 turned over, " is the space and the space is behind it. */
 static inline __m128i avitoi_special(__m128i v)
 {
-    return _mm_or_si128(_mm_cmplt_epi8(_mm_xor_si128(v, _mm_set1_epi8(2)), _mm_set1_epi8('"' - 1)),
+    return _mm_or_si128(_mm_subs_epi8(_mm_xor_si128(v, _mm_set1_epi8(2)), _mm_set1_epi8('"' - 1)),
                         _mm_cmpeq_epi8(v, _mm_set1_epi8('\\')));
 }
 
-static inline unsigned avitoi_block_ascii(const char *p, char *copy)
+static inline uint64_t avitoi_block_ascii(const char *p, char *copy)
 {
     const __m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
-    const unsigned stop = (unsigned)_mm_movemask_epi8(avitoi_special(v));
     _mm_storeu_si128((__m128i *)(void *)copy, v);
-    return (stop == 0) ? 16u : (unsigned)__builtin_ctz(stop);
+    return (unsigned)_mm_movemask_epi8(avitoi_special(v));
+}
+
+static inline unsigned avitoi_block_stop(uint64_t stops)
+{
+    return (unsigned)__builtin_ctz((unsigned)stops);
 }
 
 /* Sequences of two and three bytes, but those that begin with e0, ed, ee or ef. As signed bytes:
@@ -4482,13 +4505,6 @@ static inline unsigned avitoi_block_text(const char *p, char *copy)
 }
 #else
 #define AVITOI_BLOCK 8u
-#define AVITOI_ONES  (~(uint64_t)0 / 255u)
-
-/* The number of the lowest byte whose top bit is set: 1 << 8n times the constant has n on top. */
-static inline unsigned avitoi_first(uint64_t tops)
-{
-    return (tops == 0) ? 8u : (unsigned)(((tops & (0u - tops)) >> 7) * 0x0001020304050607u >> 56);
-}
 
 /* The top bit of each byte that is a control character, " or \; bits behind the first one, and
  * those of bytes above ASCII, may be anything. With bit 1 turned over, " is the space and the
@@ -4499,11 +4515,16 @@ static inline uint64_t avitoi_special(uint64_t v)
            ((v ^ AVITOI_ONES * '\\') - AVITOI_ONES);
 }
 
-static inline unsigned avitoi_block_ascii(const char *p, char *copy)
+static inline uint64_t avitoi_block_ascii(const char *p, char *copy)
 {
     const uint64_t v = avitoi_load(p);
     memcpy(copy, p, 8);
-    return avitoi_first((v | avitoi_special(v)) & AVITOI_ONES << 7);
+    return (v | avitoi_special(v)) & AVITOI_ONES << 7;
+}
+
+static inline unsigned avitoi_block_stop(uint64_t stops)
+{
+    return avitoi_first(stops);
 }
 
 /* Sequences of two bytes: 110xxxxx but c0 and c1, and 10xxxxxx. */
@@ -4663,9 +4684,13 @@ static const char *avitoi_text(const char *p, const char *end, char *out, size_t
         } else if (left >= AVITOI_BLOCK && (size_t)(end - p) >= AVITOI_BLOCK) {
             n = avitoi_block_text(p, to);
             p += n;
+        } else {
+            for (; p < end && n < left && avitoi_is_plain(*p); p++) {
+                to[n++] = *p;
+            }
         }
         if (p == before) {
-            n = avitoi_byte(*p) >= 0x80 ? avitoi_sequence(p, end) : avitoi_is_plain(*p) ? 1u : 0u;
+            n = avitoi_sequence(p, end);
             if (n == 0 || n > left) {
                 break;
             }
@@ -4921,9 +4946,10 @@ static inline size_t avitoi_gap(const struct avitoi_json *j)
     return j->mem.low_cap - j->mem.low - (avitoi_is_shared(&j->mem) ? j->mem.high : 0u);
 }
 
-/* The rest, from `p` on, of a string of which `len` bytes are at the low end. */
-static const char *avitoi_short_rest(struct avitoi_json *j, const char *p, const char *end,
-                                     size_t len, avito_str *s)
+/* The rest, from `p` on, of a string of which `len` bytes are at the low end. Apart, so that the
+ * usual way needs no registers saved. */
+AVITOI_APART static const char *avitoi_short_rest(struct avitoi_json *j, const char *p,
+                                                  const char *end, size_t len)
 {
     char *const out = j->mem.low_base + j->mem.low;
     const size_t room = avitoi_gap(j);
@@ -4934,43 +4960,44 @@ static const char *avitoi_short_rest(struct avitoi_json *j, const char *p, const
         return NULL;
     }
     out[len] = '\0';
-    s->ptr = out;
-    s->len = len;
     j->mem.low += len + 1u;
     return p + 1;
 }
 
-/* The string behind the opening quote before `p` is decoded to the low end. Most are short and
- * ASCII. Returns what is behind the closing quote; NULL: not all of it is here, or in order, or
- * has room. */
-static const char *avitoi_short_keep(struct avitoi_json *j, const char *p, const char *end,
-                                     avito_str *s)
+/* The string behind the opening quote before `p` is decoded to the low end, which grows by it and a
+ * NUL. Most are short and ASCII. Returns what is behind the closing quote; NULL: not all of it is
+ * here, or in order, or has room. */
+static const char *avitoi_short_keep(struct avitoi_json *j, const char *p, const char *end)
 {
     char *const out = j->mem.low_base + j->mem.low;
     const size_t room = avitoi_gap(j);
     const size_t most = ((size_t)(end - p) < room) ? (size_t)(end - p) : room;
     size_t at = 0;
-    unsigned n = AVITOI_BLOCK;
-    for (; n == AVITOI_BLOCK && at + AVITOI_BLOCK <= most; at += n) {
-        n = avitoi_block_ascii(p + at, out + at);
+    for (; at + AVITOI_BLOCK <= most; at += AVITOI_BLOCK) {
+        const uint64_t stops = avitoi_block_ascii(p + at, out + at);
+        if (stops != 0) {
+            at += avitoi_block_stop(stops);
+            if (p[at] != '"') {
+                break;
+            }
+            out[at] = '\0';
+            j->mem.low += at + 1u;
+            return p + at + 1;
+        }
     }
-    if (at < most && p[at] == '"') {
-        out[at] = '\0';
-        s->ptr = out;
-        s->len = at;
-        j->mem.low += at + 1u;
-        return p + at + 1;
-    }
-    return avitoi_short_rest(j, p + at, end, at, s);
+    return avitoi_short_rest(j, p + at, end, at);
 }
 
 /* The same for a string that nobody wants. */
 static const char *avitoi_short_pass(const char *p, const char *end)
 {
     char sink[AVITOI_BLOCK];
-    unsigned n = AVITOI_BLOCK;
-    for (; n == AVITOI_BLOCK && (size_t)(end - p) >= AVITOI_BLOCK; p += n) {
-        n = avitoi_block_ascii(p, sink);
+    for (; (size_t)(end - p) >= AVITOI_BLOCK; p += AVITOI_BLOCK) {
+        const uint64_t stops = avitoi_block_ascii(p, sink);
+        if (stops != 0) {
+            p += avitoi_block_stop(stops);
+            break;
+        }
     }
     if (p == end || *p != '"') {
         size_t len;
@@ -4979,19 +5006,23 @@ static const char *avitoi_short_pass(const char *p, const char *end)
     return (p == end || *p != '"') ? NULL : p + 1;
 }
 
-/* The end of the digits at `p`; *value: the number that they are, if they are not too many. */
+/* The end of the digits at `p`; *value: the number that they are, if they are not too many. Up to
+ * eight at once: those of a shorter number move up, so that zeros stand before them. */
 static inline const char *avitoi_digits(const char *p, const char *end, uint64_t *value)
 {
     *value = 0;
     if (end - p >= 8) {
-        const uint64_t ones = ~(uint64_t)0 / 255u;
-        uint64_t v = avitoi_load(p);
-        const uint64_t halves = (v & ones * 0xf0u) | ((v + ones * 6u) & ones * 0xf0u) >> 4;
-        if (halves == ones * 0x33u) { /* all are digits: pairs, fours, eight */
-            v = (v & ones * 15u) * 2561u >> 8;
-            v = (v & 0x00ff00ff00ff00ffu) * 6553601u >> 16;
-            *value = (v & 0x0000ffff0000ffffu) * 42949672960001u >> 32;
-            p += 8;
+        uint64_t v = avitoi_load(p) ^ AVITOI_ONES * '0';
+        const unsigned n = avitoi_first((v | (v + AVITOI_ONES * 0x76u)) & AVITOI_ONES << 7);
+        if (n == 0) {
+            return p;
+        }
+        v = (v << (64u - 8u * n)) * 2561u >> 8 & 0x00ff00ff00ff00ffu; /* pairs, fours, eight */
+        v = v * 6553601u >> 16 & 0x0000ffff0000ffffu;
+        *value = v * 42949672960001u >> 32;
+        p += n;
+        if (n < 8u) {
+            return p;
         }
     }
     for (; p < end && (unsigned)(avitoi_byte(*p)) - '0' <= 9u; p++) {
@@ -5000,21 +5031,23 @@ static inline const char *avitoi_digits(const char *p, const char *end, uint64_t
     return p;
 }
 
-/* The end of a number without exponent; NULL: another one, or what ends it is not here. *point:
- * the end of its integer part, which is *value. */
-static const char *avitoi_short_number(const char *p, const char *end, const char **point,
-                                       uint64_t *value)
+struct avitoi_number {
+    uint64_t whole, fraction; /* if they have not too many digits */
+    const char *point;        /* the end of the whole part */
+};
+
+/* The end of a number without exponent; NULL: another one, or what ends it is not here. */
+static const char *avitoi_short_number(const char *p, const char *end, struct avitoi_number *n)
 {
     const char *const first = p + (*p == '-' ? 1 : 0);
-    uint64_t fraction;
-    p = avitoi_digits(first, end, value);
-    *point = p;
+    p = avitoi_digits(first, end, &n->whole);
+    n->point = p;
     if (p == first || (*first == '0' && p - first > 1)) {
         return NULL;
     }
     if (p < end && *p == '.') {
-        p = avitoi_digits(*point + 1, end, &fraction);
-        if (p == *point + 1) {
+        p = avitoi_digits(n->point + 1, end, &n->fraction);
+        if (p == n->point + 1) {
             return NULL;
         }
     }
@@ -5031,11 +5064,12 @@ static const char *avitoi_short_pairs(struct avitoi_json *j, const char *p, cons
     const size_t size = sizeof(avito_image_size);
     while (p < end && *p == '"') {
         const size_t low = mem->low;
-        avito_image_size pair;
-        size_t sum = 0;
-        const char *behind = avitoi_short_keep(j, p + 1, end, &pair.size);
+        const char *behind = avitoi_short_keep(j, p + 1, end);
+        const size_t middle = mem->low;
+        avito_image_size *pair;
+        size_t sum;
         behind = (behind != NULL && end - behind > 2 && behind[0] == ':' && behind[1] == '"')
-                     ? avitoi_short_keep(j, behind + 2, end, &pair.url) : NULL;
+                     ? avitoi_short_keep(j, behind + 2, end) : NULL;
         sum = avitoi_align(mem->low) + size + avitoi_align(mem->high) + avitoi_pair_schema.room;
         if (behind == NULL || sum > mem->low_cap) {
             mem->low = low;
@@ -5043,7 +5077,11 @@ static const char *avitoi_short_pairs(struct avitoi_json *j, const char *p, cons
         }
         mem->peak = (sum > mem->peak) ? sum : mem->peak;
         mem->high += size;
-        memcpy(mem->high_end - mem->high, &pair, size);
+        pair = (avito_image_size *)(void *)(mem->high_end - mem->high);
+        pair->size.ptr = mem->low_base + low;
+        pair->size.len = middle - low - 1u;
+        pair->url.ptr = mem->low_base + middle;
+        pair->url.len = mem->low - middle - 1u;
         f->seen++;
         p = behind;
         j->state = AVITOI_S_AFTER;
@@ -5072,20 +5110,19 @@ static inline bool avitoi_same(const char *a, const char *b, size_t n)
     return *a == *b && a[n / 2u] == b[n / 2u] && a[n - 1u] == b[n - 1u]; /* one to three */
 }
 
-/* The row of the key at `p`, with its quotes and colon; members mostly come in the order of the
- * table. AVITOI_NO_FIELD: another one, or cut. */
+#define AVITOI_KEY_MOST (AVITOI_WORD + 3) /* bytes of a key of the table, its quotes and colon */
+
+/* The row of the key at `p`, where AVITOI_KEY_MOST bytes are; members mostly come in the order of the
+ * table. AVITOI_NO_FIELD: another one. */
 static inline unsigned avitoi_short_key(const struct avitoi_json *j, const struct avitoi_frame *f,
-                                        const char *p, const char *end)
+                                        const char *p)
 {
     const struct avitoi_schema *schema = j->schema;
     unsigned row = (f->field + 1u) & AVITOI_LAST_FIELD;
-    if (end - p < AVITOI_WORD + 3) {
-        return AVITOI_NO_FIELD;
-    }
     for (; row < schema->count; row++) {
         const struct avitoi_field *field = &schema->fields[row];
         const size_t n = field->key_len;
-        if (p[1] == field->key[0] && p[n + 1u] == '"' && p[n + 2u] == ':' &&
+        if (p[1] == field->key[0] && memcmp(p + n + 1, "\":", 2) == 0 &&
             avitoi_same(p + 1, field->key, n)) {
             return row;
         }
@@ -5093,37 +5130,66 @@ static inline unsigned avitoi_short_key(const struct avitoi_json *j, const struc
     return AVITOI_NO_FIELD;
 }
 
-/* A number, true, false or null for the row `kind`; NULL: anything else. */
-static const char *avitoi_short_scalar(struct avitoi_json *j, struct avitoi_frame *f, unsigned kind,
-                                       const char *p, const char *end)
+/* Units of 1e-7 of the number from `p` to `behind`. False: out of range, or more places than that. */
+static bool avitoi_short_e7(const struct avitoi_number *n, const char *p, const char *behind,
+                            int32_t *e7)
 {
-    uint64_t value;
+    uint32_t value = (behind > n->point) ? (uint32_t)n->fraction : 0u;
+    ptrdiff_t places = (behind > n->point) ? behind - n->point - 1 : 0;
+    if (places > 7 || n->point - p > 4 || n->whole > 213u) {
+        return false;
+    }
+    for (; places < 7; places++) {
+        value *= 10u;
+    }
+    value += (uint32_t)n->whole * 10000000u;
+    *e7 = (*p == '-') ? -(int32_t)value : (int32_t)value;
+    return true;
+}
+
+/* A number for the row of `f` that has begun; NULL: another kind of number. */
+static const char *avitoi_short_numeric(const struct avitoi_json *j, struct avitoi_frame *f,
+                                        unsigned kind, const char *p, const char *end)
+{
+    struct avitoi_number n;
     int32_t e7;
-    const char *point, *behind;
+    const char *const behind = avitoi_short_number(p, end, &n);
+    if (behind == NULL) {
+        return NULL;
+    }
+    if (kind == AVITOI_INT && behind == n.point && behind - p <= 18) {
+        const uint64_t value = (*p == '-') ? 0u - n.whole : n.whole;
+        avitoi_add(j, f, (uint32_t)(value & UINT32_MAX), (uint32_t)(value >> 32));
+        return behind;
+    }
+    if (kind == AVITOI_E7 && avitoi_short_e7(&n, p, behind, &e7)) {
+        avitoi_add(j, f, (uint32_t)e7, 0);
+        return behind;
+    }
+    return NULL;
+}
+
+/* A number, true, false or null for the row `kind`; NULL: anything else. */
+static const char *avitoi_short_scalar(const struct avitoi_json *j, struct avitoi_frame *f,
+                                       unsigned kind, const char *p, const char *end)
+{
     if (end - p < 6) {
         return NULL;
     }
-    if (kind == AVITOI_INT || kind == AVITOI_E7) {
-        behind = avitoi_short_number(p, end, &point, &value);
-        if (behind != NULL && kind == AVITOI_INT && behind == point && behind - p <= 18) {
-            value = (*p == '-') ? 0u - value : value;
-            avitoi_add(j, f, (uint32_t)(value & UINT32_MAX), (uint32_t)(value >> 32));
-            return behind;
-        }
-        if (behind != NULL && kind == AVITOI_E7 && behind - p <= (int)AVITOI_FRACTION_MAX &&
-            avitoi_parse_e7(p, (size_t)(behind - p), &e7)) {
-            avitoi_add(j, f, (uint32_t)e7, 0);
-            return behind;
-        }
-    } else if (kind == AVITOI_BOOL && *p != 'n') {
-        const bool yes = memcmp(p, "true", 4) == 0;
-        if (!yes && memcmp(p, "false", 5) != 0) {
-            return NULL;
-        }
-        avitoi_add(j, f, yes ? 1u : 0u, 0);
-        return p + (yes ? 4 : 5);
+    if (*p == 'n') {
+        return (memcmp(p, "null", 4) == 0) ? p + 4 : NULL;
     }
-    return (memcmp(p, "null", 4) == 0) ? p + 4 : NULL;
+    if (kind == AVITOI_INT || kind == AVITOI_E7) {
+        return avitoi_short_numeric(j, f, kind, p, end);
+    }
+    if (kind == AVITOI_BOOL) {
+        const bool yes = memcmp(p, "true", 4) == 0;
+        if (yes || memcmp(p, "false", 5) == 0) {
+            avitoi_add(j, f, yes ? 1u : 0u, 0);
+            return p + (yes ? 4 : 5);
+        }
+    }
+    return NULL;
 }
 
 /* The value of the member that has begun: a string, or what has no parts. */
@@ -5131,21 +5197,22 @@ static const char *avitoi_short_value(struct avitoi_json *j, struct avitoi_frame
                                       const struct avitoi_field *field, const char *p,
                                       const char *end)
 {
-    avito_str s;
+    const size_t low = j->mem.low;
     if (*p != '"') {
         return avitoi_short_scalar(j, f, field->kind, p, end);
     }
     if (field->kind > AVITOI_TEXT || (field->kind == AVITOI_TEXT && j->cut_at > 0)) {
         return NULL;
     }
-    p = avitoi_short_keep(j, p + 1, end, &s);
+    p = avitoi_short_keep(j, p + 1, end);
     if (p == NULL) {
         return NULL;
     }
     if (j->level == 3 && j->streaming && f->field == 0) {
-        j->id = s;
+        j->id.ptr = j->mem.low_base + low;
+        j->id.len = j->mem.low - low - 1u;
     }
-    avitoi_add_ref(j, f, s.ptr, s.len);
+    avitoi_add(j, f, (uint32_t)low, (uint32_t)(j->mem.low - low - 1u));
     return p;
 }
 
@@ -5153,8 +5220,9 @@ static const char *avitoi_short_value(struct avitoi_json *j, struct avitoi_frame
 static const char *avitoi_short_members(struct avitoi_json *j, const char *p, const char *end)
 {
     struct avitoi_frame *f = avitoi_top(j);
-    while (p < end && *p == '"') {
-        const unsigned row = avitoi_short_key(j, f, p, end);
+    const char *const last = (end - p > AVITOI_KEY_MOST) ? end - AVITOI_KEY_MOST : p;
+    while (p < last && *p == '"') {
+        const unsigned row = avitoi_short_key(j, f, p);
         const struct avitoi_field *field;
         const char *behind;
         if (row == AVITOI_NO_FIELD || (f->seen >> row & 1u) != 0) {
@@ -5169,7 +5237,10 @@ static const char *avitoi_short_members(struct avitoi_json *j, const char *p, co
             break;
         }
         if (*p == '{' && field->kind == AVITOI_OBJ && j->depth < AVITOI_MAX_DEPTH) {
-            (void)avitoi_begin_container(j, '{', AVITOI_OBJ, field->child);
+            j->is_object |= 1u << j->depth;
+            j->depth++;
+            j->state = AVITOI_S_KEY_OR_END;
+            (void)avitoi_open(j, AVITOI_FRAME_OBJ, field->child);
             f = avitoi_top(j);
             p++;
             if (j->measuring) {
@@ -5197,14 +5268,14 @@ static const char *avitoi_short_skip(struct avitoi_json *j, const char *p, const
 {
     while (p < end && *p == '"') {
         const char *const value = avitoi_short_pass(p + 1, end);
-        const char *behind = NULL, *point;
-        uint64_t number;
+        struct avitoi_number number;
+        const char *behind;
         if (value == NULL || end - value < 2 || *value != ':') {
             break;
         }
         p = value + 1;
         behind = (*p == '"') ? avitoi_short_pass(p + 1, end)
-                             : avitoi_short_number(p, end, &point, &number);
+                             : avitoi_short_number(p, end, &number);
         j->state = AVITOI_S_VALUE;
         if (behind == NULL) {
             break;
@@ -5460,13 +5531,13 @@ static int avitoi_decode(struct avitoi_json *j, const struct avitoi_frame *f, js
     if (jsmn_parse(&parser, text, len, tokens, expected) != (int)expected) {
         return AVITO_ERR_JSON; /* cannot happen: the filter wrote it */
     }
-    for (i = 0; i < f->members; i++) {
-        const jsmntok_t *token = &tokens[i + 1u];
+    for (i = 1; i < expected; i++) {
+        const jsmntok_t *token = &tokens[i];
         int row = text[token->end - 1] - '0';
         if (token->end - token->start > 1) {
             row += (text[token->start] - '0') * 10;
         }
-        avitoi_store(j, &schema->fields[row], &j->refs[i], model);
+        avitoi_store(j, &schema->fields[row], &j->refs[i - 1u], model);
     }
     if (schema->finish != NULL) {
         schema->finish(j, model);
