@@ -853,23 +853,31 @@
  *
  * The order is accept, save, then mark as read: avito_inbox_next() gives a message, again and
  * again, until avito_inbox_accept() has written the state through your save(); only a chat without
- * unaccepted messages is marked.
+ * unaccepted messages is marked, and none in a round with an overrun.
  *
  * Not covered: messages deleted before a round saw them; rows that the API does not let be reached
  * (AVITO_INBOX_UNREACHABLE); with .unread_only, messages that a person read in the app before a
  * round saw them; messages that show up later than overlap_s after the time in them; chats whose id
  * has over 67 bytes (they have 26, seen). A message that does not fit the arena, or breaks the
- * model, is reported with its id and then passed over.
+ * model, twice in a row is reported with its id and then passed over.
  *
  * Flash writes: one per message accepted or passed over, at most one more per round that had
  * messages, and one or two at the very first start. Each writes AVITO_INBOX_STATE_SIZE(ids) bytes
  * into one of two slots in turn; sequence number and CRC tell which is the newest whole one. save()
  * must write a slot whole or not at all.
  *
- * Overlap and ring. A round ends with the horizon at overlap_s before the newest update, so that a
- * message that shows up a little late is still found; what lies behind the horizon is told apart by
- * the ring of ids. Give the ring what arrives within overlap_s at the worst. When it overflows, the
- * oldest id is forgotten: AVITO_INBOX_OVERRUN.
+ * Overlap and ring. A round ends with the horizon at overlap_s before the newest message that the
+ * round before had seen, so that one that shows up a little late is still found; what is not older
+ * than the horizon is told apart by the ring of ids. Give the ring what arrives within overlap_s
+ * and two rounds at the worst. When it overflows, the oldest id is forgotten: AVITO_INBOX_OVERRUN.
+ *
+ * Failures. After an error the round goes on where it was, poll_ms later. A chat that fails twice
+ * in a row is left out of the round: its messages stay pending, and the horizon stays where it is.
+ * Once eight rounds in a row had to leave something out, and the ring overflows, the horizon moves
+ * on all the same, or all else would be given again in each round: AVITO_INBOX_UNREACHABLE. Two
+ * rounds look for every message before the horizon passes it: a digit that changed on a line
+ * without TLS may make messages come in another order, but hides none for good, unless that round
+ * had an overrun.
  *
  * Requests: one per round, for one row, when nothing has moved for overlap_s; else one for the
  * newest chats and one for each chat that moved within the overlap; for each new message one more,
@@ -2213,13 +2221,10 @@ AVITO_API int avito_webhook_status(const avito_webhook *webhook);
  * How it polls: a round goes through the chats that moved since the horizon, the least recently
  * updated first, and in each through the messages that are not known yet, oldest first. Chats and
  * messages that slide to other rows meanwhile are noticed and read again. When a round found nothing
- * left, the horizon moves to `overlap_s` before the newest update: so much later than its
- * neighbours a message may show up and still be found. Ids within the overlap are kept in a ring.
- * Only server times move the horizon; an answer that cannot be understood ends the round.
- *
- * Not covered: messages deleted before any round saw them; rows beyond what the API lets be reached
- * (1100 chats, 1100 messages of a chat: AVITO_INBOX_UNREACHABLE). With unread_only: messages that a
- * person read in the app before a round saw them.
+ * left, the horizon moves to `overlap_s` before the newest message that the round before had seen: so
+ * much later than its neighbours a message may show up and still be found. Ids within the overlap are
+ * kept in a ring. Only server times move the horizon, and an answer that cannot be understood does
+ * not. More on all of this, and what is not covered: >>12.
  */
 
 /* Bytes of state for a ring of `ids` message ids. The ring should hold what arrives within
@@ -2228,7 +2233,8 @@ AVITO_API int avito_webhook_status(const avito_webhook *webhook);
 
 /* What happened on the way, as bits; avito_inbox_events() gives and clears them. */
 #define AVITO_INBOX_OVERRUN     1u /* the ring was too small: messages may have come twice */
-#define AVITO_INBOX_UNREACHABLE 2u /* more rows than the API lets be reached: some were not read */
+#define AVITO_INBOX_UNREACHABLE 2u /* rows were left behind unread: beyond the API's reach (1100 chats, \
+                                      1100 messages of a chat), or a chat failed for too long */
 #define AVITO_INBOX_STATE_LOST  4u /* no stored state was readable: began as on a first start */
 
 typedef enum avito_inbox_start {
@@ -2264,7 +2270,7 @@ typedef struct avito_inbox_options {
     avito_inbox_start start; /* only when nothing was saved */
     int64_t since;           /* AVITO_START_SINCE: unix seconds, by the server's clock */
     bool unread_only;        /* read only chats with unread messages: less traffic, a weaker promise */
-    bool mark_as_read;       /* when all messages of a chat were accepted */
+    bool mark_as_read;       /* when all messages of a chat were accepted; not in an overrun */
     uint32_t poll_ms;        /* between rounds; 0: 15000 */
     uint32_t slow_poll_ms;   /* while notifications come; 0: 300000 */
     uint32_t overlap_s;      /* 0: 300 */
@@ -2279,18 +2285,19 @@ typedef struct avito_inbox {
         uint64_t page_anchor; /* hash of the last row read */
         uint64_t anchor;      /* hash of the message of this chat accepted last; 0: none */
         uint64_t oldest;      /* hash of the message to be given next */
-        uint64_t pending;     /* hash of the message in the caller's hands; 0: none */
-        uint32_t oldest_created, oldest_row, pending_created, row_created, floor;
-        uint32_t newest, scan_newest;          /* server time of the newest update */
+        uint64_t pending;     /* hash of the message in the caller's hands, or not to be decoded once */
+        uint32_t oldest_created, pending_created, row_created, floor;
+        uint32_t updated;                      /* the newest chat as the round began */
+        uint32_t newest, seen;                 /* the newest message; the same, one round before */
         uint32_t known_until;                  /* start from now: what is not newer is known */
+        uint32_t failed;                       /* hash of the chat that failed last */
         uint32_t wait_from_ms, wait_ms;        /* until the next round */
         uint32_t heard_ms;                     /* the last notification */
-        uint32_t offset, rows;                 /* of the page in work */
-        uint32_t events;
+        uint16_t offset, rows, oldest_row;     /* of the page in work */
         int16_t round_error, row_error;
-        uint8_t phase, then, restarts;
+        uint8_t events, phase, then, restarts, failures;
         bool open, found, kept, given, marked, started, first_round, overrun, unsaved, settled, quiet;
-        bool peek, all_chats, heard, offered;
+        bool peek, all_chats, heard, offered, in_chat;
         char chat_id[68];
     } priv;
 } avito_inbox;
@@ -2310,7 +2317,7 @@ AVITO_API int avito_inbox_init(avito_inbox *inbox, avito_client *client,
  *   but not longer than until the next round.
  * AVITO_ERR_ARENA, MODEL, DUPLICATE: one message could not be taken (its id, or the field, is in
  *   avito_last_error()); it is passed over at the next call.
- * Any other error: this round failed; go on calling, the next round comes in time. */
+ * Any other error: this round failed; go on calling, it goes on in time. */
 AVITO_API int avito_inbox_next(avito_inbox *inbox, avito_message *out);
 
 /* The message from avito_inbox_next() or avito_inbox_offer() was handled: it will not come again.
@@ -9834,6 +9841,8 @@ enum {
 /* What follows when a list is left before its end. */
 enum { AVITOI_THEN_NOTHING, AVITOI_THEN_OVER, AVITOI_THEN_AGAIN };
 
+#define AVITOI_IN_PATIENCE 8u /* rounds with an error before the horizon moves on, if it must */
+
 /* ---- the state's bytes ---- */
 
 static uint32_t avitoi_get32(const uint8_t *p)
@@ -9926,8 +9935,15 @@ static uint32_t avitoi_ring_place(const avito_inbox *in, uint32_t created)
     return created < avitoi_get32(avitoi_ring_at(in, at) + 8) ? count : at;
 }
 
-/* What a full ring forgets, or does not learn, may be given again if it is still within the overlap:
- * an overrun. */
+/* What a full ring forgets, or does not learn, may be given again if it is still read: an overrun. */
+static void avitoi_ring_forgets(avito_inbox *in, uint32_t created)
+{
+    if (created >= avitoi_horizon(in) || in->priv.first_round) {
+        in->priv.events |= AVITO_INBOX_OVERRUN;
+        in->priv.overrun = true;
+    }
+}
+
 static void avitoi_ring_add(avito_inbox *in, uint64_t hash, uint32_t created)
 {
     const uint32_t count = avitoi_ring_count(in), at = avitoi_ring_place(in, created);
@@ -9936,12 +9952,7 @@ static void avitoi_ring_add(avito_inbox *in, uint64_t hash, uint32_t created)
         return;
     }
     if (count == avitoi_ring_cap(in)) {
-        const uint32_t forgotten =
-            at == count ? created : avitoi_get32(avitoi_ring_at(in, at) + 8);
-        if (forgotten >= avitoi_horizon(in) || in->priv.first_round) {
-            in->priv.events |= AVITO_INBOX_OVERRUN;
-            in->priv.overrun = true;
-        }
+        avitoi_ring_forgets(in, at == count ? created : avitoi_get32(avitoi_ring_at(in, at) + 8));
         if (at == count) {
             return;
         }
@@ -10002,11 +10013,11 @@ static void avitoi_state_load(avito_inbox *in)
         in->priv.first_round = avitoi_get32(avitoi_state(in) + 20) != 0;
         in->priv.started = true;
         in->priv.all_chats = true; /* a mark may have been underway when the power went */
-        /* A full ring may have forgotten something, and nobody was told. */
-        in->priv.overrun =
-            avitoi_ring_count(in) == avitoi_ring_cap(in) &&
-            avitoi_get32(avitoi_ring_at(in, avitoi_ring_oldest(in)) + 8) >= avitoi_horizon(in);
-        in->priv.events = in->priv.overrun ? AVITO_INBOX_OVERRUN : 0u;
+        in->priv.newest = avitoi_horizon(in);
+        in->priv.events = 0;
+        if (avitoi_ring_count(in) == avitoi_ring_cap(in)) { /* and nobody may have been told */
+            avitoi_ring_forgets(in, avitoi_get32(avitoi_ring_at(in, avitoi_ring_oldest(in)) + 8));
+        }
         return;
     }
     memset(avitoi_state(in), 0, in->o.state_cap);
@@ -10077,38 +10088,89 @@ static uint32_t avitoi_round_pause(const avito_inbox *in)
     return in->priv.heard && silent < in->o.slow_poll_ms ? in->o.slow_poll_ms : in->o.poll_ms;
 }
 
-static void avitoi_round_over(avito_inbox *in)
+static void avitoi_pause(avito_inbox *in, uint32_t ms)
 {
     (void)avitoi_enter(in, AVITOI_IN_WAIT);
-    in->priv.known_until = 0;
     in->priv.wait_from_ms = avitoi_now(in->client->account);
-    in->priv.wait_ms = avitoi_round_pause(in);
+    in->priv.wait_ms = ms;
 }
 
-/* Nothing was left: what is older than the overlap needs not be known any longer. After an overrun
- * the overlap is only as long as the ring remembers. */
+/* The next round begins at the first chat. */
+static void avitoi_round_over(avito_inbox *in)
+{
+    avitoi_pause(in, avitoi_round_pause(in));
+    in->priv.known_until = 0;
+    in->priv.last_key = 0;
+    in->priv.in_chat = false;
+    in->priv.round_error = AVITO_OK;
+}
+
+/* After a failure the round goes on where it was, so that it ends also where every tenth request
+ * fails. A chat that fails twice, with nothing accepted in between, is left out of the round. */
+static void avitoi_round_failed(avito_inbox *in, bool in_chat, int rc)
+{
+    const uint32_t chat = (uint32_t)in->priv.chat_key;
+    avito_cancel(in->client);
+    if (in_chat && in->priv.failed == chat) {
+        in->priv.last_key = in->priv.chat_key;
+        in->priv.round_error = (int16_t)rc;
+        in_chat = false;
+    } else if (in_chat) {
+        in->priv.failed = chat;
+    }
+    in->priv.in_chat = in_chat;
+    avitoi_pause(in, in->o.poll_ms);
+}
+
+/* True if what was not understood in this round keeps the horizon. So long as the ring knows what was
+ * given it may stay for ever; else others would come again and again, and it goes on in the end. */
+static bool avitoi_round_counts_not(avito_inbox *in, int error)
+{
+    if (error >= 0) {
+        in->priv.failures = 0;
+        return false;
+    }
+    if (in->priv.failures < AVITOI_IN_PATIENCE) {
+        in->priv.failures++;
+        return true;
+    }
+    if (!in->priv.overrun && !in->priv.first_round) {
+        return true;
+    }
+    in->priv.events |= AVITO_INBOX_UNREACHABLE;
+    return false;
+}
+
+/* Nothing was left: what is older than the overlap needs not be known any longer, once it was looked
+ * for in two rounds, for a digit that changed on the way hides a message from one. After an overrun the
+ * overlap is only as long as the ring remembers. */
 static int avitoi_round_complete(avito_inbox *in)
 {
-    const uint32_t newest = in->priv.newest;
-    uint32_t horizon = newest > in->o.overlap_s ? newest - in->o.overlap_s : 0u;
+    const uint32_t seen = in->priv.seen;
+    const int error = in->priv.round_error;
+    uint32_t horizon = seen > in->o.overlap_s ? seen - in->o.overlap_s : 0u;
     const bool begins = !in->priv.started; /* AVITO_START_NOW: what is there is known now */
     avitoi_round_over(in);
-    if (in->priv.round_error < 0) { /* not everything was understood: the horizon stays */
-        return in->priv.round_error;
+    if (!begins && avitoi_round_counts_not(in, error)) {
+        return error;
     }
+    in->priv.seen = in->priv.newest;
     if (in->priv.first_round) { /* from now on what is newer than the start */
+        in->priv.wait_ms = 0;
+        if (seen == 0 && !in->priv.overrun) {
+            return AVITO_AGAIN;
+        }
         in->priv.first_round = false;
         avitoi_put32(avitoi_state(in) + 20, 0);
-        in->priv.wait_ms = 0;
         return avitoi_state_save(in) == AVITO_OK ? AVITO_AGAIN : (int)AVITO_ERR_HOOK;
     }
     if (in->priv.overrun) {
-        const uint32_t known = avitoi_get32(avitoi_ring_at(in, avitoi_ring_oldest(in)) + 8) + 1u;
+        uint32_t known = avitoi_get32(avitoi_ring_at(in, avitoi_ring_oldest(in)) + 8) + 1u;
+        known = known > in->priv.updated ? in->priv.updated : known; /* more may come in that second */
         horizon = known > horizon ? known : horizon;
-        horizon = horizon > newest ? newest : horizon; /* more may come in that second */
     }
     in->priv.overrun = false;
-    in->priv.quiet = in->priv.settled;
+    in->priv.quiet = in->priv.settled && seen == in->priv.newest;
     in->priv.all_chats = false;
     if (horizon <= avitoi_horizon(in) && !begins) {
         return AVITO_AGAIN;
@@ -10182,7 +10244,7 @@ static bool avitoi_next_page(avito_inbox *in)
         in->priv.events |= AVITO_INBOX_UNREACHABLE;
         return false;
     }
-    in->priv.offset += in->priv.rows - 1u;
+    in->priv.offset = (uint16_t)(in->priv.offset + in->priv.rows - 1u);
     in->priv.rows = 0;
     in->priv.open = false;
     return true;
@@ -10191,12 +10253,15 @@ static bool avitoi_next_page(avito_inbox *in)
 /* ---- START: the time of what is there already ---- */
 
 /* AVITO_START_NOW: a round through what was updated in the newest second learns its messages; with
- * its end, when the state is saved first, the inbox has started. If it fails, all begins again. */
+ * its end, when the state is saved first, the inbox has started. What cannot be read is not learnt. */
 static int avitoi_start_over(avito_inbox *in)
 {
     const bool since = in->o.start == AVITO_START_SINCE;
     if (in->priv.round_error < 0) {
         return in->priv.round_error;
+    }
+    if (in->priv.found) { /* it is read until two answers say the same */
+        return avitoi_enter(in, AVITOI_IN_START);
     }
     in->priv.newest += (in->priv.newest == 0) ? 1u : 0u; /* no chat yet: a start all the same */
     in->priv.first_round = in->o.start == AVITO_START_UNREAD;
@@ -10222,8 +10287,9 @@ static void avitoi_scan_row(avito_inbox *in, const avito_chat *chat)
 {
     const uint32_t updated = avitoi_seconds(chat->updated);
     const uint64_t key = ((uint64_t)updated << 32) | (uint32_t)avitoi_id_hash(chat->id);
-    if (in->priv.rows == 1 && in->priv.offset == 0) {
-        in->priv.scan_newest = updated > in->priv.newest ? updated : in->priv.newest;
+    if (in->priv.rows == 1 && in->priv.offset == 0 && in->priv.last_key == 0) {
+        in->priv.quiet = in->priv.quiet && updated == in->priv.updated;
+        in->priv.updated = updated;
     }
     if (updated < avitoi_horizon(in) && !in->priv.first_round) {
         in->priv.then = AVITOI_THEN_OVER;
@@ -10236,25 +10302,15 @@ static void avitoi_scan_row(avito_inbox *in, const avito_chat *chat)
     }
 }
 
-/* At the first list of a round. What shows up during the round is not covered by it. An account is
- * quiet once a whole round began when nothing could be late any more, by the server's clock: until
- * something moves, the first row of the chats is all that a round reads. */
-static void avitoi_round_begins(avito_inbox *in, bool peek)
-{
-    const int64_t date = in->client->priv.date;
-    in->priv.quiet = in->priv.quiet && in->priv.scan_newest == in->priv.newest;
-    in->priv.newest = in->priv.scan_newest;
-    if (!peek) {
-        in->priv.settled = date > (int64_t)in->priv.newest + (int64_t)in->o.overlap_s;
-    }
-}
-
+/* An account is quiet once a whole round began when nothing could be late any more, by the server's
+ * clock: until something moves, the first row of the chats is all that a round reads. */
 static int avitoi_scan_over(avito_inbox *in)
 {
     const bool peek = in->priv.peek;
     in->priv.peek = false;
-    if (in->priv.last_key == 0) {
-        avitoi_round_begins(in, peek);
+    if (in->priv.last_key == 0 && !peek) {
+        in->priv.settled =
+            in->client->priv.date > (int64_t)in->priv.updated + (int64_t)in->o.overlap_s;
     }
     if (peek && !in->priv.quiet) {
         return avitoi_enter(in, AVITOI_IN_SCAN);
@@ -10292,6 +10348,11 @@ static void avitoi_look_row(avito_inbox *in, uint64_t hash, uint32_t created,
                             const avito_message *row)
 {
     const bool first = in->priv.first_round;
+    if (row != NULL && in->priv.rows == 1 && in->priv.offset == 0) { /* two answers speak of it */
+        const uint32_t updated = (uint32_t)(in->priv.chat_key >> 32);
+        const uint32_t moved = created < updated ? created : updated;
+        in->priv.newest = in->priv.newest < moved ? moved : in->priv.newest;
+    }
     if (hash == in->priv.anchor || (!first && created < avitoi_horizon(in))) {
         in->priv.then = AVITOI_THEN_OVER;
     } else if (first && avitoi_passes_over(in, created, row)) {
@@ -10305,21 +10366,20 @@ static void avitoi_look_row(avito_inbox *in, uint64_t hash, uint32_t created,
         in->priv.found = true;
         in->priv.oldest = hash;
         in->priv.oldest_created = created;
-        in->priv.oldest_row = in->priv.offset + in->priv.rows - 1u;
+        in->priv.oldest_row = (uint16_t)(in->priv.offset + in->priv.rows - 1u);
     }
     in->priv.row_created = created;
 }
 
 static int avitoi_look_over(avito_inbox *in)
 {
-    const uint32_t row = in->priv.oldest_row;
     if (in->priv.found) {
         (void)avitoi_enter(in, AVITOI_IN_FETCH);
-        in->priv.offset = row;
+        in->priv.offset = in->priv.oldest_row;
         return AVITOI_MOVED;
     }
-    if (!in->priv.marked && in->priv.given) {
-        if (in->priv.anchor != 0 && !in->priv.overrun) { /* what showed up late behind it? */
+    if (!in->priv.marked && in->priv.given && !in->priv.overrun) {
+        if (in->priv.anchor != 0) { /* what showed up late behind it? */
             in->priv.anchor = 0;
             return avitoi_enter(in, AVITOI_IN_LOOK);
         }
@@ -10347,24 +10407,14 @@ static int avitoi_inbox_mark(avito_inbox *in)
 
 /* ---- FETCH: that message, whole ---- */
 
-static void avitoi_fetch_row(avito_inbox *in, uint64_t hash)
+static void avitoi_fetch_row(avito_inbox *in, uint64_t hash, bool good)
 {
-    if (hash == in->priv.oldest) {
+    if (hash == in->priv.oldest && good) {
         in->priv.found = true;
         in->priv.then = AVITOI_THEN_OVER;
     } else {
-        in->priv.then = AVITOI_THEN_AGAIN; /* rows have slid: look again */
+        in->priv.then = AVITOI_THEN_AGAIN; /* rows have slid, or bytes are wrong: look again */
     }
-}
-
-/* A row that could not be read in the list had its neighbour's time: only now it is known. */
-static void avitoi_fetch_time(avito_inbox *in, uint32_t created)
-{
-    if (in->priv.found && created < avitoi_horizon(in) && !in->priv.first_round) {
-        in->priv.found = false;
-        in->priv.then = AVITOI_THEN_AGAIN;
-    }
-    in->priv.oldest_created = created;
 }
 
 static int avitoi_fetch_over(avito_inbox *in, avito_message *out)
@@ -10389,22 +10439,24 @@ static int avitoi_fetch_over(avito_inbox *in, avito_message *out)
 
 /* ---- one step of reading a list ---- */
 
-/* What can be said of a row that does not fit or breaks the model: its id, if that was reached. */
-static void avitoi_bad_row(avito_inbox *in, int rc)
+/* What can be said of a row that does not fit or breaks the model: its id, if that was reached. A
+ * message is passed over when it came so twice; without an id it keeps its chat waiting. */
+static int avitoi_bad_row(avito_inbox *in, int rc)
 {
     const uint64_t hash = avitoi_id_hash(in->client->priv.json.id);
     avitoi_row_place(in, hash);
     in->priv.row_error = (int16_t)rc;
-    if (in->priv.phase == AVITOI_IN_FETCH && hash != 0) {
-        avitoi_fetch_row(in, hash);
-    } else if (in->priv.phase == AVITOI_IN_LOOK && hash != 0) {
+    if (in->priv.phase == AVITOI_IN_FETCH) {
+        avitoi_fetch_row(in, hash, in->priv.pending == hash);
+        in->priv.pending = hash;
+        return hash != 0 ? (int)AVITOI_MOVED : rc;
+    }
+    if (in->priv.phase == AVITOI_IN_LOOK && hash != 0) {
         avitoi_look_row(in, hash, in->priv.row_created, NULL);
     } else {
         in->priv.round_error = (int16_t)rc;
-        if (in->priv.phase == AVITOI_IN_FETCH) {
-            in->priv.then = AVITOI_THEN_AGAIN;
-        }
     }
+    return AVITOI_MOVED;
 }
 
 static int avitoi_list_over(avito_inbox *in, avito_message *out)
@@ -10454,8 +10506,8 @@ static int avitoi_leave(avito_inbox *in, avito_message *out)
         return avitoi_list_over(in, out);
     }
     in->priv.restarts++;
-    if (in->priv.restarts > 100u) { /* more arrives than can be read: the next round goes on */
-        avitoi_round_over(in);
+    if (in->priv.restarts > 100u) { /* more arrives than can be read */
+        avitoi_round_failed(in, !avitoi_reads_chats(in), AVITO_ERR_MODEL);
         return AVITO_AGAIN;
     }
     return avitoi_enter(in, avitoi_reads_chats(in) ? in->priv.phase : (unsigned)AVITOI_IN_LOOK);
@@ -10493,8 +10545,7 @@ static int avitoi_inbox_list(avito_inbox *in, avito_message *out)
     }
     rc = chats ? avito_next_chat(in->client, &chat) : avito_next_message(in->client, out);
     if (rc < 0 && avito_list_open(in->client)) {
-        avitoi_bad_row(in, rc);
-        return AVITOI_MOVED;
+        return avitoi_bad_row(in, rc);
     }
     if (rc == AVITO_END) {
         if (!avitoi_list_came(&in->client->priv.json)) {
@@ -10517,6 +10568,7 @@ static int avitoi_inbox_list(avito_inbox *in, avito_message *out)
     }
     switch ((int)in->priv.phase) {
         case AVITOI_IN_START:
+            in->priv.found = in->priv.newest != avitoi_seconds(chat.updated);
             in->priv.newest = avitoi_seconds(chat.updated);
             in->priv.then = AVITOI_THEN_OVER;
             break;
@@ -10527,8 +10579,8 @@ static int avitoi_inbox_list(avito_inbox *in, avito_message *out)
             avitoi_look_row(in, avitoi_id_hash(out->id), avitoi_seconds(out->created), out);
             break;
         default:
-            avitoi_fetch_row(in, avitoi_id_hash(out->id));
-            avitoi_fetch_time(in, avitoi_seconds(out->created));
+            avitoi_fetch_row(in, avitoi_id_hash(out->id),
+                             avitoi_seconds(out->created) == in->priv.oldest_created);
             break;
     }
     return AVITOI_MOVED;
@@ -10548,11 +10600,13 @@ static int avitoi_inbox_wait(avito_inbox *in)
     if (avitoi_inbox_wait_left(in) > 0) {
         return AVITO_AGAIN;
     }
-    in->priv.last_key = 0;
     in->priv.restarts = 0;
-    in->priv.round_error = AVITO_OK;
-    in->priv.peek = in->priv.started && in->priv.quiet;
-    return avitoi_enter(in, in->priv.started ? AVITOI_IN_SCAN : AVITOI_IN_START);
+    if (in->priv.in_chat) {
+        return avitoi_enter(in, AVITOI_IN_LOOK);
+    }
+    in->priv.peek = in->priv.quiet && in->priv.last_key == 0;
+    return avitoi_enter(in, in->priv.started || in->priv.known_until != 0 ? AVITOI_IN_SCAN
+                                                                          : AVITOI_IN_START);
 }
 
 static int avitoi_inbox_handle(avito_inbox *in, avito_message *out)
@@ -10596,8 +10650,7 @@ AVITO_API int avito_inbox_next(avito_inbox *inbox, avito_message *out)
         }
     } while (rc == AVITOI_MOVED);
     if (rc < 0 && in->priv.phase != AVITOI_IN_HANDED && in->priv.phase != AVITOI_IN_WAIT) {
-        avito_cancel(in->client);
-        avitoi_round_over(in);
+        avitoi_round_failed(in, !avitoi_reads_chats(in), rc);
     }
     return rc;
 }
@@ -10645,6 +10698,7 @@ AVITO_API int avito_inbox_accept(avito_inbox *inbox)
         return AVITO_OK;
     }
     inbox->priv.anchor = inbox->priv.pending;
+    inbox->priv.failed = 0;
     inbox->priv.given = true;
     inbox->priv.pending = 0;
     (void)avitoi_enter(inbox, AVITOI_IN_LOOK);

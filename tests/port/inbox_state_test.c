@@ -283,6 +283,9 @@ static void test_saved(void **state)
     device_start(&d);
     round_of(&d, ids, sizeof ids);
     assert_string_equal(ids, "m1 m2 ");
+    clock_advance(&d.clock, 15000);
+    round_of(&d, ids, sizeof ids); /* which looks once more: then the horizon moves */
+    assert_string_equal(ids, "");
     assert_int_equal(offer(&d, "m3", 1754899999), AVITO_OK);
     assert_int_equal(avito_inbox_accept(&d.inbox), AVITO_OK);
     assert_golden(&d);

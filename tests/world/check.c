@@ -132,6 +132,14 @@ static bool was_there(const world *w, const note *n)
     return n->visible_ms <= w->start_list_ms;
 }
 
+/* The chat that cannot be read is not waited for when its messages would cost others their place. */
+static bool given_up(const world *w, const note *n)
+{
+    const bool said = (w->inbox_events & AVITO_INBOX_UNREACHABLE) != 0;
+    return w->plan.broken != 0 && (said || w->plan.broken_for_ever) &&
+           strcmp(n->chat, w->chats[0]) == 0;
+}
+
 /* Promise 7, and which messages it speaks of: see "INBOX" in the header. */
 static bool owed(const world *w, const note *n)
 {
@@ -152,7 +160,7 @@ static bool owed(const world *w, const note *n)
     if (o->unread_only) { /* the weaker promise: what a person read first may stay hidden */
         due = due && !n->own && !n->was_read;
     }
-    return due && n->visible_ms <= w->now && !(n->late && w->overrun);
+    return due && n->visible_ms <= w->now && !(n->late && w->overrun) && !given_up(w, n);
 }
 
 static bool forbidden(const world *w, const note *n)
@@ -187,25 +195,28 @@ void check_start_list(world *w)
     }
 }
 
-static int64_t look_time(const world *w, const char *chat)
+static const look *last_look(const world *w, const char *chat)
 {
+    static const look never = {"", INT64_MIN, false};
     for (size_t i = 0; i < w->look_count; i++) {
         if (strcmp(w->looks[i].chat, chat) == 0) {
-            return w->looks[i].ms;
+            return &w->looks[i];
         }
     }
-    return INT64_MIN;
+    return &never;
 }
 
 /* Oldest first within a chat: nothing older that could be seen was left out. What shows up late may
  * come after its neighbours. */
 static void check_order(world *w, const note *n)
 {
-    const int64_t looked = look_time(w, n->chat);
+    const look *l = last_look(w, n->chat);
     for (size_t i = w->done_before; i < w->note_count; i++) {
-        const note *o = &w->notes[i];
-        if (o->created < n->created && o->accepted == 0 && !o->reported && o->visible_ms < looked &&
-            !o->late && strcmp(o->chat, n->chat) == 0 && owed(w, o)) {
+        note *o = &w->notes[i];
+        const bool before = o->created < n->created && o->accepted == 0 && !o->reported &&
+                            o->visible_ms < l->ms && !o->late && strcmp(o->chat, n->chat) == 0;
+        o->passed = o->passed || (before && l->spoilt);
+        if (before && !o->passed && owed(w, o)) {
             fail(w, "order", "%s is given before %s, which is older", n->id, o->id);
             return;
         }
@@ -249,12 +260,11 @@ void check_accepted(world *w, int index)
     }
 }
 
-/* "Mark as read" must not run ahead of the messages. After an overrun the chat is not looked at from
- * its beginning again: what is owed then is still checked at the end. */
+/* "Mark as read" must not run ahead of the messages. */
 void check_marked(world *w, const char *chat)
 {
-    const int64_t looked = look_time(w, chat);
-    for (size_t i = w->done_before; i < w->note_count && !w->overrun; i++) {
+    const int64_t looked = last_look(w, chat)->ms;
+    for (size_t i = w->done_before; i < w->note_count; i++) {
         const note *n = &w->notes[i];
         if (strcmp(n->chat, chat) == 0 && n->accepted == 0 && !n->reported && !n->own &&
             n->visible_ms < (looked == INT64_MIN ? w->now : looked) && owed(w, n)) {

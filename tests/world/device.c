@@ -107,6 +107,16 @@ static void write_slot(world *w, int slot, const void *data, size_t len)
     w->slot_len[slot] = w->slot_len[slot] > len ? w->slot_len[slot] : len;
 }
 
+static bool a_lane_is_in(const world *w, unsigned state)
+{
+    for (unsigned i = 0; i < w->plan.lanes && state < STATES; i++) {
+        if (impl_state(&w->device.lanes[i].client) == state) {
+            return true;
+        }
+    }
+    return state == STATES;
+}
+
 static int save_state(void *ctx, int slot, const void *data, size_t len)
 {
     world *w = ctx;
@@ -114,7 +124,7 @@ static int save_state(void *ctx, int slot, const void *data, size_t len)
         happened(w, F_SAVE_FAILED, -1);
         return -1;
     }
-    if (w->crash_in_save) {
+    if (w->crash_in_save && a_lane_is_in(w, w->crash_state)) {
         w->crash_in_save = false;
         w->crash_in = 1 + (unsigned)below(w, 2);
     }
@@ -558,10 +568,23 @@ static void check_yes(world *w, const struct lane *l, const job *j)
     }
 }
 
+/* A message of the account was deleted since the baseline: who knows which it was. */
+static bool veiled(const world *w, const job *j)
+{
+    for (size_t i = 0; i < w->note_count; i++) {
+        const note *n = &w->notes[i];
+        if (n->deleted && n->own && n->created >= j->baseline_created &&
+            strcmp(n->chat, j->chat) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void confirm_over(world *w, struct lane *l, int rc)
 {
     job *j = &w->jobs[l->job];
-    if (rc == AVITO_OK && l->outcome == AVITO_CANNOT_TELL && j->veiled &&
+    if (rc == AVITO_OK && l->outcome == AVITO_CANNOT_TELL && veiled(w, j) &&
         w->now - j->ended_ms > 90000) { /* it may be the one that was deleted */
         job_over(w, l, JOB_GIVEN_UP_HALF, 0);
     } else if (rc != AVITO_OK || l->outcome == AVITO_CANNOT_TELL) {
@@ -682,18 +705,13 @@ static int lane_step(world *w, struct lane *l)
 static void note_inbox_error(world *w, int rc)
 {
     const avito_error *e = avito_last_error(&w->device.lanes[0].client);
-    note *n = check_find(w, e->text, strlen(e->text));
+    const uint64_t passed = impl_passed_over(&w->device.inbox);
     say(w, "inbox: %s %d %s", avito_error_name(rc), e->http_status, e->text);
     check_secret(w, "error text", e->text);
     mix(w, (uint64_t)(uint32_t)rc);
-    if (rc == AVITO_ERR_ARENA || rc == AVITO_ERR_MODEL || rc == AVITO_ERR_DUPLICATE) {
-        for (size_t i = w->done_before; i < w->note_count && n == NULL; i++) {
-            note *one = &w->notes[i]; /* the text names the field: which message, only it knows */
-            n = sim_fnv1a(one->id, strlen(one->id)) == w->device.inbox.priv.pending ? one : NULL;
-        }
-        if (n != NULL) {
-            n->reported = true;
-        }
+    for (size_t i = w->done_before; i < w->note_count && passed != 0; i++) {
+        note *n = &w->notes[i];
+        n->reported = n->reported || sim_fnv1a(n->id, strlen(n->id)) == passed;
     }
     if (rc == AVITO_ERR_BUSY || rc == AVITO_ERR_ARGUMENT || rc == AVITO_ERR_IDLE) {
         fail(w, "error", "inbox: %s", avito_error_name(rc));

@@ -7,6 +7,7 @@ unsigned impl_state(const avito_client *client);
 const char *impl_state_name(unsigned state);
 bool impl_fetches_token(const avito_client *client);
 bool impl_call(const avito_client *client);
+uint64_t impl_passed_over(const avito_inbox *inbox);
 
 AVITOI_ASSERT(world_knows_the_states, AVITOI_STATES == 8);
 
@@ -31,4 +32,9 @@ bool impl_fetches_token(const avito_client *client)
 bool impl_call(const avito_client *client)
 {
     return client->priv.call != NULL;
+}
+
+uint64_t impl_passed_over(const avito_inbox *inbox)
+{
+    return inbox->priv.phase == AVITOI_IN_HANDED ? inbox->priv.pending : 0;
 }

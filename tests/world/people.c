@@ -105,13 +105,10 @@ static void app_writes_same(world *w)
 static void delete_one(world *w)
 {
     if (w->note_count > 0) {
-        const note *n = &w->notes[w->note_count - 1 - below(w, w->note_count < 30 ? w->note_count : 30)];
+        note *n = &w->notes[w->note_count - 1 - below(w, w->note_count < 30 ? w->note_count : 30)];
         happened(w, F_DELETED, -1);
         say(w, "%s is deleted", n->id);
-        for (size_t i = 0; i < w->job_count; i++) {
-            w->jobs[i].veiled =
-                w->jobs[i].veiled || (n->own && strcmp(w->jobs[i].chat, n->chat) == 0);
-        }
+        n->deleted = true;
         (void)sim_delete(w->service, n->id);
     }
 }
@@ -309,8 +306,10 @@ static void note_request(world *w, const struct link *k, const sim_request_info 
     w->jobs[k->wire.job].requests++;
 }
 
-static void note_look(world *w, const sim_request_info *r)
+/* A look at a chat: its first page says when, and one byte changed in any spoils it. */
+static void note_look(world *w, const sim_request_info *r, bool spoilt)
 {
+    const bool first = strstr(r->target, "limit=20") != NULL;
     size_t i = 0;
     while (i < w->look_count && strcmp(w->looks[i].chat, r->chat_id) != 0) {
         i++;
@@ -323,7 +322,8 @@ static void note_look(world *w, const sim_request_info *r)
         w->look_count++;
         (void)snprintf(w->looks[i].chat, sizeof w->looks[i].chat, "%s", r->chat_id);
     }
-    w->looks[i].ms = w->now;
+    w->looks[i].ms = first ? w->now : w->looks[i].ms;
+    w->looks[i].spoilt = spoilt || (!first && w->looks[i].spoilt);
 }
 
 static void note_served(world *w, const sim_request_info *r, const struct link *k)
@@ -348,23 +348,21 @@ static void note_served(world *w, const sim_request_info *r, const struct link *
     if (r->op == SIM_CHATS && !w->state_saved && strcmp(strrchr(r->target, '='), "=1") == 0) {
         check_start_list(w); /* of one row: only the very start asks so before anything is saved */
     }
-    if (r->op == SIM_MESSAGES && strstr(r->target, "limit=1&") == NULL &&
-        strstr(r->target, "limit=20") != NULL) {
-        note_look(w, r);
-    }
     if (r->op == SIM_READ) {
         check_marked(w, r->chat_id);
     }
 }
 
-sim_fault people_fault(void *ctx, const sim_request_info *request)
+static sim_fault draw_fault(world *w, const sim_request_info *request, int lane)
 {
-    world *w = ctx;
     sim_fault f;
-    struct link *k = net_find(w, request->connection);
-    const int lane = k != NULL && k->lane >= 0 ? k->lane : (int)w->plan.lanes;
     memset(&f, 0, sizeof f);
-    note_served(w, request, k);
+    if (lane == 0 && request->op == SIM_MESSAGES && w->plan.broken != 0 &&
+        (!w->calm || w->plan.broken_for_ever) && strcmp(request->chat_id, w->chats[0]) == 0) {
+        happened(w, F_BROKEN, lane);
+        f.status = w->plan.broken;
+        return f;
+    }
     if (w->calm) {
         return f;
     }
@@ -373,6 +371,21 @@ sim_fault people_fault(void *ctx, const sim_request_info *request)
         refuse(w, &f, w->storm_status, lane);
     } else if (w->plan.answers && chance(w, w->plan.answer_rate)) {
         one_fault(w, &f, request, lane);
+    }
+    return f;
+}
+
+sim_fault people_fault(void *ctx, const sim_request_info *request)
+{
+    world *w = ctx;
+    struct link *k = net_find(w, request->connection);
+    const int lane = k != NULL && k->lane >= 0 ? k->lane : (int)w->plan.lanes;
+    sim_fault f;
+    note_served(w, request, k);
+    f = draw_fault(w, request, lane);
+    if (lane == 0 && request->op == SIM_MESSAGES && strstr(request->target, "limit=1&") == NULL &&
+        strcmp(strrchr(request->target, '='), "=1") != 0) {
+        note_look(w, request, f.corrupt);
     }
     return f;
 }

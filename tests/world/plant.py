@@ -19,13 +19,16 @@ BUGS = [
      "static bool avitoi_ring_has(const avito_inbox *in, uint64_t hash) {\n"
      "    if (in->client != NULL) { return false; }"),
     ("cursor-early", "the horizon moves up to the newest update, without the overlap",
-     "uint32_t horizon = newest > in->o.overlap_s ? newest - in->o.overlap_s : 0u;",
-     "uint32_t horizon = newest;"),
+     "uint32_t horizon = seen > in->o.overlap_s ? seen - in->o.overlap_s : 0u;",
+     "uint32_t horizon = seen;"),
+    ("one-round", "the horizon passes what one round alone has looked for",
+     "const uint32_t seen = in->priv.seen;",
+     "const uint32_t seen = in->priv.newest;"),
     ("cursor-before", "the horizon moves when a round begins, not when nothing was left",
-     "in->priv.newest = in->priv.scan_newest; if (!peek) {",
-     "in->priv.newest = in->priv.scan_newest;\n"
-     "    if (in->priv.newest > avitoi_horizon(in) + in->o.overlap_s && !in->priv.first_round) {\n"
-     "        avitoi_put32(avitoi_state(in) + 12, in->priv.newest - 1u);\n    }\n    if (!peek) {"),
+     "in->priv.updated = updated; }",
+     "in->priv.updated = updated;\n"
+     "        if (updated > avitoi_horizon(in) + in->o.overlap_s && !in->priv.first_round) {\n"
+     "            avitoi_put32(avitoi_state(in) + 12, updated - 1u);\n        }\n    }"),
     ("save-after-mark", "accept() does not save; the state is saved after the chat was marked",
      "avitoi_ring_add(in, in->priv.pending, in->priv.pending_created);"
      " if (avitoi_state_save(in) == AVITO_OK) {",
@@ -37,8 +40,11 @@ BUGS = [
      "in->priv.anchor = 0;\n    in->priv.marked = !in->o.mark_as_read;\n    in->priv.given = false;\n"
      "    return avitoi_enter(in, in->o.mark_as_read ? AVITOI_IN_MARK : AVITOI_IN_LOOK);"),
     ("no-anchor", "the row that is fetched is not compared with the one that was looked for",
-     "if (hash == in->priv.oldest) { in->priv.found = true;",
+     "if (hash == in->priv.oldest && good) { in->priv.found = true;",
      "if (hash != 0) {\n        in->priv.found = true;"),
+    ("starved", "a chat that fails holds up the ones behind it",
+     "if (in_chat && in->priv.failed == chat) {",
+     "if (in_chat && chat == 0) {"),
     ("write-repeated", "a write that may have been stored is tried again",
      "((c->priv.call->flags & AVITOI_CHANGES) != 0 && avitoi_outcome(c, code) != AVITO_NOT_SENT)",
      "false"),

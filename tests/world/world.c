@@ -156,6 +156,8 @@ static void draw_kinds(world *w)
     p->same_texts = chance(w, 250);
     p->trim = chance(w, 300);
     p->retry_headers = chance(w, 500);
+    p->broken = chance(w, 100) ? chance(w, 500) ? 404 : 500 : 0;
+    p->broken_for_ever = chance(w, 500);
 }
 
 static void draw_plan(world *w)
@@ -183,6 +185,7 @@ static void soak_plan(world *w)
     p->tokens = p->late = p->people = p->restarts = p->clocks = p->cancels = p->save_fails = true;
     p->hooks = p->same_texts = p->trim = p->retry_headers = p->soak = true;
     p->doorbell = chance(w, 500);
+    p->broken = chance(w, 300) ? 500 : 0;
     p->lanes = LANES_MAX;
     p->length_ms = (int64_t)86400000;
     p->fault_rate = 60;
@@ -271,6 +274,7 @@ static void fate(world *w)
         if (w->device.up && w->next_crash > w->start + 1) {
             w->crash_in_save = chance(w, w->plan.soak ? 600 : 300);
             w->crash_in = w->crash_in_save ? 0 : 1 + (unsigned)below(w, 40);
+            w->crash_state = w->plan.soak ? (unsigned)below(w, STATES) : STATES;
         }
         w->next_crash = later(w, w->plan.restart_s);
     }

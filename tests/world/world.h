@@ -62,7 +62,8 @@
     X(MS_JUMP, "millisecond clock jumps")                                                          \
     X(MS_WRAP, "millisecond clock wraps")                                                          \
     X(UNIX_JUMP, "wall clock jumps")                                                               \
-    X(CANCEL, "call cancelled")
+    X(CANCEL, "call cancelled")                                                                    \
+    X(BROKEN, "messages of a chat refused")
 
 typedef enum fault {
 #define FAULT_ENUM_(name, word) F_##name,
@@ -161,7 +162,6 @@ typedef struct job {
     unsigned stored;    /* messages that they left there */
     int served_status;  /* what the service answered last; 0: nothing */
     bool unsettled;     /* a request left whole and no refusal came */
-    bool veiled;        /* a message of the account was deleted in its chat: who knows which */
     bool rivalled;      /* a person of the account wrote the same text */
     char claimed[48];   /* id of the message that is its own */
     bool by_confirm;    /* known by avito_confirm_sent() */
@@ -233,6 +233,8 @@ typedef struct note {
     bool late;      /* visible later than stored */
     bool was_read;  /* read by a person, or by our mark, before it was given */
     bool read_at_start;
+    bool deleted;
+    bool passed;    /* a changed byte hid it when a newer one was given: it may come out of order */
     unsigned given; /* deliveries: the same one again until accepted counts once */
     unsigned accepted;
     bool reported; /* passed over with an error that names it */
@@ -249,6 +251,7 @@ typedef struct served {
 typedef struct look {
     char chat[64];
     int64_t ms; /* when the first page of its messages was last served to the inbox */
+    bool spoilt; /* with a byte changed: what is out of order then is nobody's fault */
 } look;
 
 /* ---------------------------------------------------------------- options of a run */
@@ -267,7 +270,8 @@ typedef struct plan {
     unsigned retries;
     unsigned ring;
     unsigned late_max_ms;
-    unsigned storm; /* operations that fail now: 0 none */
+    int broken; /* status that the messages of the first chat are refused with; 0: they are not */
+    bool broken_for_ever;
     bool soak;
 } plan;
 
@@ -294,7 +298,8 @@ typedef struct world {
     jmp_buf crash;
     bool in_device;
     unsigned crash_in; /* hook calls until the power goes; 0: not planned */
-    bool crash_in_save; /* it goes when the state is saved next */
+    bool crash_in_save; /* it goes when the state is saved next ... */
+    unsigned crash_state; /* ... while a lane is in this state; STATES: in whichever */
     /* storage that survives */
     unsigned char *slots[2];
     size_t slot_len[2];
@@ -345,6 +350,7 @@ unsigned impl_state(const avito_client *client); /* 0..STATES-1 */
 const char *impl_state_name(unsigned state);
 bool impl_fetches_token(const avito_client *client);
 bool impl_call(const avito_client *client); /* a call is in progress */
+uint64_t impl_passed_over(const avito_inbox *inbox); /* hash of the message that an error speaks of; 0 */
 
 /* ---- world.c */
 uint64_t draw(world *w);

@@ -1,0 +1,546 @@
+/*
+ * The inbox when things fail: a chat that is refused, bytes that change on the way, messages that
+ * break the model, a ring that is too small. A service in memory answers by what is asked.
+ */
+#include "support/clock.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "avito_messenger.h"
+
+#define USER 350000001
+#define T    1754890000 /* the first message; all times are counted from it */
+#define POLL 15000
+
+/* ---------------------------------------------------------------- the service */
+
+struct row {
+    const char *chat, *id;
+    uint32_t created;
+    bool read;
+};
+
+struct service {
+    struct row rows[40]; /* in the order of their creation */
+    unsigned count;
+    /* What goes wrong: looks at the request, may change status and body. */
+    void (*fault)(struct service *s, const char *request);
+    unsigned faults; /* counted by the faults themselves */
+    unsigned marks;
+    int status;
+    char request[1024], body[4096], answer[5000];
+    size_t len, at, size;
+};
+
+static unsigned number_behind(const char *request, const char *name, unsigned otherwise)
+{
+    const char *at = strstr(request, name);
+    return at != NULL ? (unsigned)strtoul(at + strlen(name), NULL, 10) : otherwise;
+}
+
+static bool newest_of_its_chat(const struct service *s, unsigned i)
+{
+    for (unsigned k = i + 1; k < s->count; k++) {
+        if (strcmp(s->rows[k].chat, s->rows[i].chat) == 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void add(struct service *s, const char *format, ...)
+{
+    const size_t len = strlen(s->body);
+    va_list args;
+    va_start(args, format);
+    assert_true((size_t)vsnprintf(s->body + len, sizeof s->body - len, format, args) <
+                sizeof s->body - len);
+    va_end(args);
+}
+
+static void add_row(struct service *s, const struct row *r, bool as_chat)
+{
+    add(s, "%s", s->body[strlen(s->body) - 1] == '}' ? "," : "");
+    if (as_chat) {
+        add(s, "{\"id\":\"%s\",\"created\":%u,\"updated\":%u}", r->chat, T, T + r->created);
+    } else {
+        add(s,
+            "{\"id\":\"%s\",\"author_id\":7,\"created\":%u,\"type\":\"text\",\"direction\":\"in\","
+            "\"content\":{\"text\":\"hello\"},\"is_read\":%s}",
+            r->id, T + r->created, r->read ? "true" : "false");
+    }
+}
+
+/* Both lists, the newest first. */
+static void write_list(struct service *s)
+{
+    const char *messages = strstr(s->request, "/messages/");
+    const unsigned limit = number_behind(s->request, "limit=", 100);
+    const unsigned offset = number_behind(s->request, "offset=", 0);
+    unsigned row = 0;
+    add(s, "{\"%s\":[", messages != NULL ? "messages" : "chats");
+    for (unsigned i = s->count; i > 0; i--) {
+        const struct row *r = &s->rows[i - 1];
+        char path[64];
+        (void)snprintf(path, sizeof path, "/chats/%s/", r->chat);
+        if (messages != NULL ? strstr(s->request, path) != NULL : newest_of_its_chat(s, i - 1)) {
+            if (row >= offset && row < offset + limit) {
+                add_row(s, r, messages == NULL);
+            }
+            row++;
+        }
+    }
+    add(s, "],\"meta\":{\"has_more\":%s}}", row > offset + limit ? "true" : "false");
+}
+
+static void serve(struct service *s)
+{
+    int n;
+    s->status = 200;
+    s->body[0] = '\0';
+    if (strncmp(s->request, "POST", 4) == 0) {
+        s->marks++;
+        add(s, "{\"ok\":true}");
+    } else {
+        write_list(s);
+    }
+    if (s->fault != NULL) {
+        s->fault(s, s->request);
+    }
+    n = snprintf(s->answer, sizeof s->answer, "HTTP/1.1 %d X\r\nContent-Length: %u\r\n\r\n%s",
+                 s->status, (unsigned)strlen(s->body), s->body);
+    s->at = 0;
+    s->size = (size_t)n;
+    s->len = 0;
+}
+
+static int service_connect(void *ctx, const avito_server *to)
+{
+    struct service *s = ctx;
+    (void)to;
+    s->len = s->at = s->size = 0;
+    return AVITO_OK;
+}
+
+static long service_send(void *ctx, const void *data, size_t len, int more)
+{
+    struct service *s = ctx;
+    (void)more;
+    assert_true(s->len + len < sizeof s->request);
+    memcpy(s->request + s->len, data, len);
+    s->len += len;
+    s->request[s->len] = '\0';
+    if (strstr(s->request, "\r\n\r\n") != NULL) {
+        serve(s);
+    }
+    return (long)len;
+}
+
+static long service_recv(void *ctx, void *data, size_t cap)
+{
+    struct service *s = ctx;
+    const size_t n = s->size - s->at < cap ? s->size - s->at : cap;
+    if (n == 0) {
+        return AVITO_IO_AGAIN;
+    }
+    memcpy(data, s->answer + s->at, n);
+    s->at += n;
+    return (long)n;
+}
+
+static int service_wants(void *ctx)
+{
+    (void)ctx;
+    return AVITO_WANT_READ;
+}
+
+static void service_close(void *ctx)
+{
+    (void)ctx;
+}
+
+static void write_message(struct service *s, const char *chat, const char *id, uint32_t created)
+{
+    struct row *r = &s->rows[s->count++];
+    assert_true(s->count <= sizeof s->rows / sizeof *s->rows);
+    r->chat = chat;
+    r->id = id;
+    r->created = created;
+    r->read = false;
+}
+
+/* ---------------------------------------------------------------- the device */
+
+struct device {
+    struct clock clock;
+    struct service service;
+    avito_account account;
+    avito_client client;
+    avito_arena arena;
+    avito_inbox inbox;
+    avito_inbox_options options;
+    unsigned char slots[2][AVITO_INBOX_STATE_SIZE(20)], state[AVITO_INBOX_STATE_SIZE(20)];
+    size_t full[2];
+    unsigned char window[AVITO_WINDOW_MIN], tokens[AVITO_TOKENS_SIZE(64)], room[4096];
+    unsigned events, errors;
+    char given[400]; /* ids, a blank behind each */
+};
+
+static const avito_transport_functions functions = {
+    service_connect, service_send, service_recv, service_wants, NULL, service_close, NULL};
+
+static int load_token(void *ctx, avito_token *token)
+{
+    (void)ctx;
+    token->access_token.ptr = "a-token";
+    token->access_token.len = 7;
+    token->expires_in = 86400;
+    return AVITO_OK;
+}
+
+static int save(void *ctx, int slot, const void *data, size_t len)
+{
+    struct device *d = ctx;
+    memcpy(d->slots[slot], data, len);
+    d->full[slot] = len;
+    return AVITO_OK;
+}
+
+static int load(void *ctx, int slot, void *data, size_t cap, size_t *len)
+{
+    struct device *d = ctx;
+    assert_true(d->full[slot] <= cap);
+    memcpy(data, d->slots[slot], d->full[slot]);
+    *len = d->full[slot];
+    return *len != 0 ? AVITO_OK : AVITO_END;
+}
+
+static void power_on(struct device *d)
+{
+    avito_account_options account = avito_account_options_default();
+    avito_client_options client = avito_client_options_default();
+    account.client_id = "an-id";
+    account.client_secret = "a-secret";
+    account.tokens = d->tokens;
+    account.tokens_cap = sizeof d->tokens;
+    account.ctx = &d->clock;
+    account.clock_ms = clock_ms;
+    account.unix_time = clock_unix_time;
+    account.load_token = load_token;
+    assert_int_equal(avito_account_init(&d->account, &account), AVITO_OK);
+    client.transport.functions = &functions;
+    client.transport.ctx = &d->service;
+    client.window = d->window;
+    client.window_cap = sizeof d->window;
+    assert_int_equal(avito_client_init(&d->client, &d->account, &client), AVITO_OK);
+    d->arena = avito_arena_of(d->room, sizeof d->room);
+    assert_int_equal(avito_inbox_init(&d->inbox, &d->client, &d->options), AVITO_OK);
+}
+
+static struct device *device_of(unsigned ring, avito_inbox_start start)
+{
+    static struct device d;
+    memset(&d, 0, sizeof d);
+    clock_init(&d.clock);
+    d.options = avito_inbox_options_default();
+    d.options.user_id = USER;
+    d.options.state = d.state;
+    d.options.state_cap = AVITO_INBOX_STATE_SIZE(ring);
+    d.options.arena = &d.arena;
+    d.options.ctx = &d;
+    d.options.save = save;
+    d.options.load = load;
+    d.options.start = start;
+    d.options.since = T;
+    d.options.poll_ms = POLL;
+    power_on(&d);
+    return &d;
+}
+
+/* Until the inbox waits for its next poll; what comes is accepted. */
+static const char *poll_of(struct device *d)
+{
+    d->given[0] = '\0';
+    clock_advance(&d->clock, POLL);
+    for (int i = 0; i < 2000; i++) {
+        avito_message m;
+        const int rc = avito_inbox_next(&d->inbox, &m);
+        if (rc == AVITO_OK) {
+            assert_true(strlen(d->given) + m.id.len + 2 < sizeof d->given);
+            strcat(strcat(d->given, m.id.ptr), " ");
+            assert_int_equal(avito_inbox_accept(&d->inbox), AVITO_OK);
+        }
+        d->errors += rc < 0;
+        d->events |= avito_inbox_events(&d->inbox);
+        if (avito_inbox_wants(&d->inbox) == AVITO_WANT_TIMER &&
+            avito_inbox_deadline_ms(&d->inbox) > 1000) {
+            return d->given;
+        }
+        if (rc == AVITO_AGAIN && avito_inbox_wants(&d->inbox) == AVITO_WANT_TIMER) {
+            clock_advance(&d->clock, avito_inbox_deadline_ms(&d->inbox));
+        }
+    }
+    fail_msg("a round without an end");
+    return NULL;
+}
+
+static void assert_polls(struct device *d, unsigned polls, const char *given)
+{
+    for (; polls > 0; polls--) {
+        assert_string_equal(poll_of(d), given);
+    }
+}
+
+/* ---------------------------------------------------------------- a chat that fails */
+
+static void refuse_a(struct service *s, const char *request)
+{
+    if (strstr(request, "/chats/a/messages") != NULL) {
+        s->status = 404;
+        s->faults++;
+    }
+}
+
+static void test_failing_chat(void **state)
+{
+    struct device *d = device_of(20, AVITO_START_SINCE);
+    (void)state;
+    write_message(&d->service, "a", "a1", 1);
+    write_message(&d->service, "b", "b1", 2);
+    d->service.fault = refuse_a;
+    assert_polls(d, 2, "");
+    assert_string_equal(poll_of(d), "b1 "); /* the third time it is left out */
+    write_message(&d->service, "b", "b2", 2000);
+    for (int i = 0; i < 30 && strcmp(poll_of(d), "b2 ") != 0; i++) {
+        assert_string_equal(d->given, "");
+    }
+    assert_polls(d, 30, "");
+    d->service.fault = NULL; /* and its message was only pending */
+    for (int i = 0; i < 3 && strcmp(poll_of(d), "a1 ") != 0; i++) {
+        assert_string_equal(d->given, "");
+    }
+    assert_string_equal(d->given, "a1 ");
+    assert_int_equal(d->events, 0);
+    assert_polls(d, 5, "");
+    avito_client_close(&d->client);
+}
+
+/* When the ring overflows meanwhile, the horizon moves on in the end, and that is said. */
+static void test_failing_for_too_long(void **state)
+{
+    static const char *const ids[] = {"b1", "b2", "b3", "b4", "b5", "b6", "b7", "b8"};
+    struct device *d = device_of(4, AVITO_START_SINCE);
+    (void)state;
+    write_message(&d->service, "a", "a1", 1);
+    for (uint32_t i = 0; i < 8; i++) {
+        write_message(&d->service, "b", ids[i], 2 + i);
+    }
+    d->service.fault = refuse_a;
+    for (int i = 0; i < 40 && (d->events & AVITO_INBOX_UNREACHABLE) == 0; i++) {
+        (void)poll_of(d);
+    }
+    assert_int_equal(d->events, AVITO_INBOX_UNREACHABLE | AVITO_INBOX_OVERRUN);
+    assert_polls(d, 10, "");
+    write_message(&d->service, "b", "b9", 100);
+    for (int i = 0; i < 3 && strcmp(poll_of(d), "b9 ") != 0; i++) {
+        assert_string_equal(d->given, "");
+    }
+    assert_string_equal(d->given, "b9 ");
+    avito_client_close(&d->client);
+}
+
+/* ---------------------------------------------------------------- failures on the way */
+
+static void fail_every_fifth(struct service *s, const char *request)
+{
+    (void)request;
+    if (++s->faults % 5 == 0) {
+        s->status = 400;
+    }
+}
+
+/* The round goes on where it failed, behind the message accepted last: even a ring of one does. */
+static void test_goes_on(void **state)
+{
+    static const char *const ids[] = {"a1", "a2", "a3", "a4", "a5", "a6", "a7", "a8"};
+    struct device *d = device_of(1, AVITO_START_SINCE);
+    char all[200] = "";
+    (void)state;
+    for (uint32_t i = 0; i < 8; i++) {
+        write_message(&d->service, "a", ids[i], 1 + i);
+    }
+    d->service.fault = fail_every_fifth;
+    for (int i = 0; i < 20; i++) {
+        strcat(all, poll_of(d));
+    }
+    assert_string_equal(all, "a1 a2 a3 a4 a5 a6 a7 a8 ");
+    avito_client_close(&d->client);
+}
+
+static void replace(struct service *s, const char *old, const char *with)
+{
+    char *at = strstr(s->body, old);
+    if (at != NULL) {
+        assert_int_equal(strlen(old), strlen(with));
+        memcpy(at, with, strlen(with));
+        s->faults++;
+    }
+}
+
+static void change_a_digit(struct service *s, const char *request)
+{
+    if (s->faults == 0 && strstr(request, "limit=20") != NULL) {
+        replace(s, "1754890001", " 754890001");
+    }
+}
+
+/* A message that one round does not see is given by the next, however old it is by then. */
+static void test_changed_digit(void **state)
+{
+    struct device *d = device_of(20, AVITO_START_SINCE);
+    (void)state;
+    write_message(&d->service, "a", "a1", 1);
+    write_message(&d->service, "b", "b1", 5000);
+    d->service.fault = change_a_digit;
+    assert_string_equal(poll_of(d), "b1 ");
+    assert_string_equal(poll_of(d), "a1 ");
+    assert_polls(d, 5, "");
+    assert_int_equal(d->errors + d->events, 0);
+    avito_client_close(&d->client);
+}
+
+static void year_2038(struct service *s, const char *request)
+{
+    if (s->faults == 0 && strstr(request, "/chats?") != NULL) {
+        replace(s, "updated\":1754890001", "updated\":2154890001");
+    }
+}
+
+/* One answer alone does not move the horizon, nor does it begin an inbox. */
+static void test_changed_year(void **state)
+{
+    struct device *d = device_of(20, AVITO_START_SINCE);
+    (void)state;
+    write_message(&d->service, "a", "a1", 1);
+    d->service.fault = year_2038;
+    assert_string_equal(poll_of(d), "a1 ");
+    assert_polls(d, 3, "");
+    write_message(&d->service, "a", "a2", 400);
+    assert_string_equal(poll_of(d), "a2 ");
+
+    d = device_of(20, AVITO_START_NOW);
+    write_message(&d->service, "a", "a1", 1);
+    d->service.fault = year_2038;
+    assert_string_equal(poll_of(d), "");
+    assert_int_equal(d->service.faults, 1);
+    write_message(&d->service, "a", "a2", 400);
+    assert_string_equal(poll_of(d), "a2 ");
+    avito_client_close(&d->client);
+}
+
+/* ---------------------------------------------------------------- messages that cannot be decoded */
+
+static void break_a1_once(struct service *s, const char *request)
+{
+    if (s->faults == 0 && number_behind(request, "limit=", 0) == 1) {
+        replace(s, "\"hello\"", "1234567");
+    }
+}
+
+static void break_a1(struct service *s, const char *request)
+{
+    (void)request;
+    if (strstr(s->body, "\"a1\"") != NULL) {
+        char *at = strstr(strstr(s->body, "\"a1\""), "\"hello\"");
+        if (at != NULL) {
+            memcpy(at, "1234567", 7);
+            s->faults++;
+        }
+    }
+}
+
+static void test_bad_message(void **state)
+{
+    struct device *d = device_of(20, AVITO_START_SINCE);
+    (void)state;
+    write_message(&d->service, "a", "a1", 1);
+    write_message(&d->service, "a", "a2", 2);
+    d->service.fault = break_a1_once; /* it was the line: nothing is passed over */
+    assert_string_equal(poll_of(d), "a1 a2 ");
+    assert_int_equal(d->service.faults, 1);
+    assert_int_equal(d->errors, 0);
+
+    d = device_of(20, AVITO_START_SINCE);
+    write_message(&d->service, "a", "a1", 1);
+    write_message(&d->service, "a", "a2", 2);
+    d->service.fault = break_a1; /* it is the message */
+    assert_string_equal(poll_of(d), "a2 ");
+    assert_int_equal(d->errors, 1);
+    assert_polls(d, 3, "");
+    assert_int_equal(d->errors, 1);
+    avito_client_close(&d->client);
+}
+
+/* ---------------------------------------------------------------- a ring that is too small */
+
+static void test_overrun_is_not_marked(void **state)
+{
+    struct device *d = device_of(2, AVITO_START_SINCE);
+    (void)state;
+    d->inbox.o.mark_as_read = true;
+    write_message(&d->service, "a", "a1", 1);
+    assert_string_equal(poll_of(d), "a1 ");
+    assert_int_equal(d->service.marks, 1);
+    write_message(&d->service, "a", "a2", 2);
+    write_message(&d->service, "a", "a3", 3);
+    assert_string_equal(poll_of(d), "a2 a3 ");
+    assert_int_equal(d->events, AVITO_INBOX_OVERRUN);
+    assert_int_equal(d->service.marks, 1); /* something may have shown up late behind a1 */
+    write_message(&d->service, "a", "a4", 400);
+    assert_string_equal(poll_of(d), "a4 ");
+    avito_client_close(&d->client);
+}
+
+/* The power may go before anybody asked for the event: it is said again. */
+static void test_overrun_is_said_after_a_restart(void **state)
+{
+    struct device *d = device_of(1, AVITO_START_UNREAD);
+    avito_message m;
+    (void)state;
+    write_message(&d->service, "a", "a1", 1);
+    write_message(&d->service, "a", "a2", 2);
+    write_message(&d->service, "b", "b1", 3);
+    for (int given = 0; given < 2;) {
+        const int rc = avito_inbox_next(&d->inbox, &m);
+        if (rc == AVITO_OK) {
+            assert_int_equal(avito_inbox_accept(&d->inbox), AVITO_OK);
+            given++;
+        }
+    }
+    avito_client_close(&d->client);
+    power_on(d);
+    assert_int_equal(avito_inbox_events(&d->inbox), AVITO_INBOX_OVERRUN);
+    avito_client_close(&d->client);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_failing_chat),
+        cmocka_unit_test(test_failing_for_too_long),
+        cmocka_unit_test(test_goes_on),
+        cmocka_unit_test(test_changed_digit),
+        cmocka_unit_test(test_changed_year),
+        cmocka_unit_test(test_bad_message),
+        cmocka_unit_test(test_overrun_is_not_marked),
+        cmocka_unit_test(test_overrun_is_said_after_a_restart),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
