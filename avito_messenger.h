@@ -408,11 +408,11 @@
  *
  *     bytes of                                                  64-bit 32-bit
  *     avito_account                                                200    120
- *     avito_client                                                 888    656
+ *     avito_client                                                 856    640
  *     avito_arena                                                   40     20
  *     avito_webhook                                                184    144
  *     avito_inbox                                                  296    272
- *     avito_tcp                                                    280    248
+ *     avito_tcp                                                    168    148
  *     avito_tls                                                   7368   6864
  *     avito_tls_session                                            112    112
  *     avito_anchors                                               1968   1836
@@ -1780,14 +1780,12 @@ struct avitoi_json {
     size_t mark;            /* mem.high before the frame on top was opened */
     void *out;              /* the root's struct, or the current element's */
     struct avitoi_ref *refs; /* values of the object on top */
-    const char *literal;    /* rest of true, false, null */
     const char *culprit;    /* the key that broke the model */
     char *dst;              /* string: where its next byte goes; NULL: it is dropped */
     size_t room, len;       /* string: bytes free at dst; decoded so far */
     size_t cut_at;          /* longest text to keep; 0: any */
     size_t low_mark;        /* list: mem.low when an element begins */
     avito_str id;           /* list: the current element's */
-    struct avitoi_given *given; /* list of many pages: which elements were given last */
     uint32_t rows;          /* list: elements given so far */
     uint32_t page_rows;     /* list: elements of this page, good, bad or given before */
     uint32_t is_object;     /* bit per open container */
@@ -1798,9 +1796,11 @@ struct avitoi_json {
     int16_t event;          /* what feed returns next; AVITO_END: an element is complete */
     uint8_t state, depth, level, skip, list_depth;
     uint8_t role, word_len, utf8_left, utf8_min, utf8_max, utf8_len, tariff;
-    bool streaming, collect, measuring, cutting, frozen, was_cut, lenient, in_key, has_meta, has_more;
+    bool remembers;         /* list of many pages: an avitoi_given begins the arena */
+    bool streaming, collect, measuring, cutting, frozen, was_cut, lenient, in_key;
+    int8_t more;            /* list: 1 the server says that there is more, -1 that there is not */
     char utf8[4];
-    char word[AVITOI_WORD]; /* a key or number; while the head is read, a header's name or value */
+    char word[AVITOI_WORD]; /* a key, number or literal; while the head is read, a header's name or value */
     union {
         struct avitoi_frame frames[AVITOI_LEVELS];
         struct avitoi_head head; /* read before the body */
@@ -1848,6 +1848,8 @@ typedef struct avito_client {
         uint32_t sent;                /* bytes of the request that the transport took */
         uint32_t total;               /* bytes of the request in all */
         uint32_t body_len;
+        int16_t send_error;           /* sending failed with it; the server may have said why */
+        int16_t cause;                /* the error that a send ended in which is being confirmed */
         size_t pos, len;              /* window: [pos, len) is to be sent, or to be read */
         size_t span;                  /* body bytes at pos */
         size_t raw_len;               /* of a refusal's body, in error_body */
@@ -1858,16 +1860,16 @@ typedef struct avito_client {
         uint32_t total_left_ms;
         uint32_t refusals;            /* of the account when the call began */
         uint32_t date;                /* of the answer, in unix seconds; 0: not given */
+        uint32_t sent_ms;             /* clock when the send ended that is being confirmed */
+        avito_outcome verdict;
         uint16_t limit, offset, page; /* list: rows asked for; first row; rows of the pages before */
         uint16_t want;
-        uint16_t status;              /* of the answer; 0: its head was not read to the end */
-        bool keep;                    /* the answer lets the connection be kept */
         struct avitoi_body body;
         struct avitoi_json json;
-        int16_t send_error;           /* sending failed with it; the server may have said why */
-        int16_t cause;                /* the error that a send ended in which is being confirmed */
+        uint16_t status;              /* of the answer; 0: its head was not read to the end */
         uint16_t cause_status;
         uint8_t state, tries;
+        bool keep;                    /* the answer lets the connection be kept */
         bool connected, connecting;
         bool probe, stale;            /* look at the kept connection before using it; it is too old */
         bool written, early;          /* the request left whole; the answer came before that */
@@ -1877,16 +1879,14 @@ typedef struct avito_client {
         bool retried;                 /* a refused token was replaced once */
         bool waiting;                 /* for another lane that fetches the token */
         bool model;                   /* the answer goes into the caller's arena */
-        bool list, collect, all_pages, has_more;
+        bool collect, all_pages, has_more;
         bool covered;                 /* all since the baseline was seen */
         bool settling;                /* a send that cannot tell is being confirmed */
-        avito_outcome verdict;
         /* Set by the functions that need them, so that others do not link what they lead to: judges a
          * row, or the end, of a chat that is read back; and the end of a send. */
         int (*judge)(struct avito_client *c, int rc);
         int (*settle)(struct avito_client *c, int rc);
         const avito_sent_query *baseline; /* of settle */
-        uint32_t sent_ms;             /* clock when that send ended */
     } priv;
 } avito_client;
 
@@ -2361,7 +2361,7 @@ typedef struct avito_tcp_address {
     uint32_t scope; /* IPv6 link-local only, else 0 */
 } avito_tcp_address;
 
-#define AVITO_TCP_ADDRESSES 8 /* tried per connect, at most */
+#define AVITO_TCP_ADDRESSES 4 /* tried per connect, at most */
 
 typedef struct avito_tcp_options {
     bool never_wait;     /* no wait(): lanes on it return AVITO_AGAIN */
@@ -2378,14 +2378,14 @@ typedef struct avito_tcp {
     struct {
         avito_tcp_address addresses[AVITO_TCP_ADDRESSES];
         const char *host;    /* to look up; good until connect is called again */
-        size_t count;        /* of addresses */
-        size_t next;         /* the one to try next */
         int fd;              /* -1: none */
         int error;           /* errno, or EAI_* of the look-up */
         int wants;
         uint32_t started_ms; /* when the connect to this address began */
         uint32_t recv_ms;    /* how long the next recv may wait; 0: not at all */
         uint32_t timeout_ms; /* the socket's own, for that */
+        uint8_t count;       /* of addresses */
+        uint8_t next;        /* the one to try next */
         uint8_t state;       /* AVITOI_TCP_* */
         bool sent_last;      /* the last I/O function called was send */
         bool too_early;      /* a request has just left */
@@ -3463,8 +3463,9 @@ struct avitoi_list {
 static void avitoi_finish_list(struct avitoi_json *json, void *model)
 {
     const struct avitoi_list *list = (const struct avitoi_list *)model;
-    json->has_meta = list->meta != NULL && list->meta->has_has_more;
-    json->has_more = json->has_meta && list->meta->has_more;
+    if (list->meta != NULL && list->meta->has_has_more) {
+        json->more = list->meta->has_more ? 1 : -1;
+    }
 }
 
 #define AVITOI_CHATS_ROWS(X)                                                                       \
@@ -3743,7 +3744,7 @@ static void avitoi_find_refs(struct avitoi_json *j)
 }
 
 /* The list whose elements are given one by one, or collected. */
-static bool avitoi_is_list(const struct avitoi_json *j, unsigned level)
+static bool avitoi_at_list(const struct avitoi_json *j, unsigned level)
 {
     return j->streaming && level == 2;
 }
@@ -3759,7 +3760,7 @@ static void avitoi_close_to(struct avitoi_json *j, unsigned level)
         if (f->kind <= AVITOI_FRAME_PAIR) {
             j->mark = avitoi_align(j->mark) + j->schema->room;
             j->schema = j->schema->fields[f->field].child;
-        } else if (!avitoi_is_list(j, (unsigned)(f - j->as.frames) + 1u)) {
+        } else if (!avitoi_at_list(j, (unsigned)(f - j->as.frames) + 1u)) {
             j->mark += f->seen * (size_t)j->schema->size;
         }
     }
@@ -3885,10 +3886,10 @@ static void avitoi_collect(struct avitoi_json *j, const char *model, size_t size
 /* Was the element that has just ended among the last that were given? It is from now on. */
 static bool avitoi_given_before(struct avitoi_json *j)
 {
-    struct avitoi_given *given = j->given;
+    struct avitoi_given *given = (struct avitoi_given *)(void *)j->mem.low_base;
     uint64_t hash;
     uint32_t i;
-    if (given == NULL || j->id.ptr == NULL) {
+    if (!j->remembers || j->id.ptr == NULL) {
         return false;
     }
     hash = avitoi_hash(j->id.ptr, j->id.len);
@@ -3917,7 +3918,7 @@ static void avitoi_deliver(struct avitoi_json *j, char *model, size_t low_before
         return;
     }
     parent->seen++;
-    if (!avitoi_is_list(j, j->level)) {
+    if (!avitoi_at_list(j, j->level)) {
         char *slot = avitoi_high(j, size);
         if (slot != NULL) {
             memcpy(slot, model, size);
@@ -3996,7 +3997,7 @@ static void avitoi_close_list(struct avitoi_json *j)
     const size_t size = strings ? sizeof(avito_str) : j->schema->size;
     const size_t count = f->seen;
     char *items = NULL;
-    if (!avitoi_is_list(j, j->level) && count > 0) {
+    if (!avitoi_at_list(j, j->level) && count > 0) {
         items = avitoi_low(j, count * size);
         if (items != NULL) {
             avitoi_reverse(items, j->mem.high_end - j->mark, count, size);
@@ -4107,7 +4108,7 @@ static int avitoi_expect(struct avitoi_json *j, char c, unsigned *kind,
         }
         return j->schema->lenient ? AVITO_AGAIN : avitoi_bad(j, AVITO_ERR_MODEL, field->key);
     }
-    if (avitoi_is_list(j, j->level)) {
+    if (avitoi_at_list(j, j->level)) {
         avitoi_element_begins(j);
     }
     if (f->kind == AVITOI_FRAME_ONE && f->seen > 0) {
@@ -4160,7 +4161,7 @@ static int avitoi_begin_container(struct avitoi_json *j, char c, unsigned kind,
             j->skip++;
             return AVITO_AGAIN;
     }
-    if (avitoi_is_list(j, j->level)) {
+    if (avitoi_at_list(j, j->level)) {
         j->list_depth = j->depth;
         j->low_mark = j->mem.low;
     }
@@ -4201,9 +4202,9 @@ static void avitoi_begin_string(struct avitoi_json *j, unsigned role, bool cutta
 
 static void avitoi_begin_literal(struct avitoi_json *j, char c, unsigned kind)
 {
-    const char *word = (c == 't') ? "true" : (c == 'f') ? "false" : "null";
     j->state = AVITOI_S_LITERAL;
-    j->literal = word + 1;
+    j->word[0] = c;
+    j->word_len = 1;
     if (kind == AVITOI_BOOL && c != 'n') {
         avitoi_add(j, avitoi_top(j), c == 't' ? 1u : 0u, 0);
     }
@@ -4931,11 +4932,12 @@ static int avitoi_number(struct avitoi_json *j, const char **p, const char *end)
 
 static int avitoi_literal(struct avitoi_json *j, char c)
 {
-    if (*j->literal != c) {
+    const char *word = (*j->word == 't') ? "true" : (*j->word == 'f') ? "false" : "null";
+    if (word[j->word_len] != c) {
         return avitoi_broken(j, AVITO_ERR_JSON);
     }
-    j->literal++;
-    return (*j->literal == '\0') ? avitoi_value_done(j) : AVITO_AGAIN;
+    j->word_len++;
+    return (word[j->word_len] == '\0') ? avitoi_value_done(j) : AVITO_AGAIN;
 }
 
 /* ---- the short way ----
@@ -6944,6 +6946,18 @@ static int avitoi_move(avito_client *c, unsigned event)
     return AVITO_ERR_ARGUMENT;
 }
 
+/* Is its answer a list? */
+static bool avitoi_is_list(const avito_client *c)
+{
+    return (c->priv.call->flags & AVITOI_STREAM) != 0;
+}
+
+/* A list that is given element by element. */
+static bool avitoi_streams(const avito_client *c)
+{
+    return avitoi_is_list(c) && !c->priv.collect;
+}
+
 /* Another request for the same call. */
 static int avitoi_repeat(avito_client *c, uint32_t pause_ms)
 {
@@ -7193,7 +7207,7 @@ static bool avitoi_is_passing(int code)
 /* After a failure: pauses and begins the same call again, if that can do no harm and there is time. */
 static bool avitoi_try_again(avito_client *c, int code)
 {
-    const bool rows_given = c->priv.list && !c->priv.collect && c->priv.json.rows > 0;
+    const bool rows_given = avitoi_streams(c) && c->priv.json.rows > 0;
     /* A code or refresh token that left may be spent: asking again would only be told so. */
     const bool spent = c->priv.written && (c->priv.request->flags & AVITOI_SPENDS) != 0;
     uint32_t pause_ms;
@@ -7565,22 +7579,19 @@ static void avitoi_use_arena(avito_client *c)
 {
     struct avitoi_json *j = &c->priv.json;
     const struct avitoi_mem mem = j->mem;
-    struct avitoi_given *given = j->given;
     const uint32_t rows = j->rows;
     const bool measuring = j->measuring;
     avitoi_json_begin(j, c->priv.call->answer, c->priv.collect ? NULL : c->priv.out);
     avitoi_mem_shared(&j->mem, c->priv.arena);
     j->mem.most = (c->priv.page > 0) ? avitoi_most(&mem) : 0u;
-    j->streaming = c->priv.list;
-    j->collect = c->priv.list && c->priv.collect;
+    j->streaming = avitoi_is_list(c);
+    j->collect = c->priv.collect;
     j->want = c->priv.want;
     j->cut_at = c->priv.cut_at;
-    if (c->priv.all_pages) {
-        j->given = (struct avitoi_given *)(void *)avitoi_low(j, sizeof *given);
-    }
+    j->remembers = c->priv.all_pages && avitoi_low(j, sizeof(struct avitoi_given)) != NULL;
     if (c->priv.page == 0) {
-        if (j->given != NULL) {
-            memset(j->given, 0, sizeof *j->given);
+        if (j->remembers) {
+            memset(j->mem.low_base, 0, sizeof(struct avitoi_given));
         }
     } else if (j->collect) {
         j->mem = mem;
@@ -7615,14 +7626,14 @@ static int avitoi_on_answer(avito_client *c)
     c->error.retry_after_s = avitoi_asked_pause(c);
     avitoi_heed_rate(c);
     c->priv.model = avitoi_success(c) && !token && c->priv.call->answer != NULL &&
-                    (c->priv.out != NULL || c->priv.list);
+                    (c->priv.out != NULL || avitoi_is_list(c));
     if (c->priv.model) {
         avitoi_use_arena(c);
     } else {
         avitoi_use_scratch(c, token && avitoi_success(c));
     }
     (void)avitoi_move(c, AVITOI_EV_ANSWER);
-    if (c->priv.model && c->priv.list && c->priv.out == NULL) {
+    if (c->priv.model && c->priv.out == NULL) {
         (void)avitoi_move(c, AVITOI_EV_ELEMENT); /* avito_list_*() ends here */
         return AVITO_OK;
     }
@@ -7937,7 +7948,7 @@ static bool avitoi_page_left(avito_client *c)
     const uint16_t limit = c->priv.limit;
     const bool full = limit > 0 && j->page_rows >= limit;
     const uint32_t page = c->priv.page + (uint32_t)limit - (limit > 2u * AVITOI_PAGE_OVERLAP ? AVITOI_PAGE_OVERLAP : 0u);
-    c->priv.has_more = j->has_meta ? j->has_more : full;
+    c->priv.has_more = j->more > 0 || (j->more == 0 && full);
     if (!c->priv.has_more || !c->priv.all_pages || !full || c->priv.offset + page > 1000u) {
         return false;
     }
@@ -8039,7 +8050,7 @@ static int avitoi_on_body_end(avito_client *c)
     if (!c->priv.model) {
         return avitoi_confirmed(c, rc);
     }
-    if (rc == AVITO_OK && c->priv.list) {
+    if (rc == AVITO_OK && avitoi_is_list(c)) {
         rc = avitoi_on_list_end(c);
     } else if (rc == AVITO_OK && c->priv.call == &avitoi_ep_upload_image) {
         rc = avitoi_uploaded(c);
@@ -8101,7 +8112,7 @@ static int avitoi_patience(const avito_client *c)
 /* An element or its error, and the list stays open. */
 static bool avitoi_list_goes_on(const avito_client *c)
 {
-    return c->priv.list && !c->priv.collect && c->priv.state == AVITOI_ROW;
+    return c->priv.state == AVITOI_ROW && avitoi_streams(c);
 }
 
 /* So many times a step may move on before it gives the other lanes a turn: nobody can keep it busy
@@ -8362,7 +8373,6 @@ static int avitoi_prepare(avito_client *c, const struct avitoi_endpoint *call, i
     c->priv.args.text = text;
     c->priv.arena = NULL;
     c->priv.out = NULL;
-    c->priv.list = false;
     c->priv.collect = false;
     c->priv.judge = NULL;
     c->priv.settling = false;
@@ -8505,7 +8515,6 @@ static int avitoi_get_list(avito_client *c, const struct avitoi_endpoint *call, 
     if (arena == NULL) {
         return avitoi_refuse(c, AVITO_ERR_ARGUMENT);
     }
-    c->priv.list = true;
     c->priv.collect = out != NULL;
     return avitoi_start(c, call, arena, out);
 }
@@ -8670,7 +8679,7 @@ AVITO_API int avito_list_subscriptions(avito_client *client, avito_arena *arena)
 
 AVITO_API bool avito_list_open(const avito_client *client)
 {
-    return client->priv.call != NULL && client->priv.list && !client->priv.collect;
+    return client->priv.call != NULL && avitoi_streams(client);
 }
 
 AVITO_API bool avito_list_has_more(const avito_client *client)
@@ -8868,7 +8877,6 @@ static void avitoi_read_back(avito_client *c, const avito_sent_query *query, avi
     c->priv.args.as.confirm.outcome = outcome;
     c->priv.judge = avitoi_confirm;
     c->priv.covered = true;
-    c->priv.list = true;
     (void)avitoi_page(c, 100, 0, true, AVITO_MESSAGE_CONTENTS, 0);
 }
 
@@ -10955,7 +10963,7 @@ static int avitoi_tcp_ask_hook(avito_tcp *tcp, const char *host)
     if (count == 0 || count > AVITO_TCP_ADDRESSES) {
         return AVITO_ERR_RESOLVE;
     }
-    tcp->priv.count = count;
+    tcp->priv.count = (uint8_t)count;
     tcp->priv.state = AVITOI_TCP_READY;
     return AVITO_OK;
 }
