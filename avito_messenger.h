@@ -953,8 +953,8 @@
  *
  * Limits, beside those above: ids 255 bytes; error text 95 bytes; an upload 24 MB (d); with
  * .all_pages, pages overlap by 4 rows and the last 30 ids are known (one that slid farther may come
- * twice or be missed); 8 addresses tried per connect; 8 certificates in a chain; 32-bit lengths
- * within an arena.
+ * twice or be missed); 4 addresses tried per connect; 8 certificates in a chain; 32-bit lengths
+ * within an arena; answers, and their chunks, of SIZE_MAX bytes.
  *
  * Versions. MAJOR.MINOR.PATCH in AVITO_VERSION. Until 1.0 a minor version may change the interface.
  * From then on, within one major version, programs that use the public names go on compiling;
@@ -3872,12 +3872,13 @@ static void avitoi_element_begins(struct avitoi_json *j)
 static void avitoi_collect(struct avitoi_json *j, const char *model, size_t size)
 {
     const size_t kept = j->base;
+    const size_t step = avitoi_align(size);
     char *frames = j->mem.high_end - j->mem.high;
-    j->base += size;
-    j->mark += size;
-    if (avitoi_high(j, size) != NULL) {
-        memmove(frames - size, frames, j->mem.high - size - kept);
-        memcpy(j->mem.high_end - kept - size, model, size);
+    j->base += step;
+    j->mark += step;
+    if (avitoi_high(j, step) != NULL) {
+        memmove(frames - step, frames, j->mem.high - step - kept);
+        memcpy(j->mem.high_end - kept - step, model, size);
     }
 }
 
@@ -7968,7 +7969,7 @@ static int avitoi_collected(avito_client *c)
         return AVITO_ERR_ARENA;
     }
     for (i = 0; i < j->rows; i++) {
-        memcpy(items + i * size, j->mem.high_end - (i + 1u) * size, size);
+        memcpy(items + i * size, j->mem.high_end - (i + 1u) * avitoi_align(size), size);
     }
     list.items = (j->rows > 0) ? items : NULL;
     list.count = j->rows;
