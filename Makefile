@@ -148,13 +148,16 @@ $(UNIT_TESTS): build/tests/%: build/obj/tests/unit/%.san.o $(SUPPORT)
 	@mkdir -p $(@D)
 	$(CC) $(SANITIZE) $(filter %.o,$^) $(filter %.a,$^) -o $@ -lcmocka -lbearssl $(LDLIBS)
 
-PORTABLE_TESTS := build/tests/decode_portable_test
-build/lib/avito_portable.san.o: $(HEADER)
+# Without intrinsics; without intrinsics and shortcuts.
+PORTABLE_TESTS := build/tests/decode_portable_test build/tests/decode_plain_test
+build/lib/avito_plain.san.o: TWIN_FLAGS := -DAVITO_WITH_SHORTCUTS=0
+build/lib/avito_portable.san.o build/lib/avito_plain.san.o: $(HEADER)
 	@mkdir -p $(@D)
-	$(CC) $(INCLUDES) $(CFLAGS_SAN) -DAVITO_WITH_SIMD=0 -DAVITO_MESSENGER_IMPLEMENTATION -x c \
-	    -c $(HEADER) -o $@
+	$(CC) $(INCLUDES) $(CFLAGS_SAN) -DAVITO_WITH_SIMD=0 $(TWIN_FLAGS) -DAVITO_MESSENGER_IMPLEMENTATION \
+	    -x c -c $(HEADER) -o $@
 
-$(PORTABLE_TESTS): build/tests/%: build/obj/tests/api/%.san.o build/lib/avito_portable.san.o $(SUPPORT)
+$(PORTABLE_TESTS): build/tests/decode_%_test: build/obj/tests/api/decode_%_test.san.o \
+                   build/lib/avito_%.san.o $(SUPPORT)
 	@mkdir -p $(@D)
 	$(CC) $(SANITIZE) $(filter %.o,$^) $(filter %.a,$^) -o $@ -lcmocka $(LDLIBS)
 

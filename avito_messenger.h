@@ -6311,19 +6311,11 @@ static unsigned avitoi_two_digits(const char *p)
     return (tens > 9u || ones > 9u) ? 0x10000u : tens * 10u + ones;
 }
 
-/* Three letters in lower case, as a number; 0: they are not letters. */
+/* Three letters in lower case, as a number. */
 static uint32_t avitoi_three_letters(const char *p)
 {
-    uint32_t all = 0;
-    size_t i;
-    for (i = 0; i < 3; i++) {
-        const unsigned lower = avitoi_byte(p[i]) | 0x20u;
-        if (lower < 'a' || lower > 'z') {
-            return 0;
-        }
-        all = all << 8 | lower;
-    }
-    return all;
+    return ((uint32_t)avitoi_byte(p[0]) << 16 | (uint32_t)avitoi_byte(p[1]) << 8 | avitoi_byte(p[2])) |
+           0x202020u;
 }
 
 /* 1..12; 0: none. */
@@ -6339,12 +6331,13 @@ static unsigned avitoi_month(const char *p)
     return month;
 }
 
-/* "Sun, 06 Nov 1994 08:49:37 GMT" as unix seconds, in any case; 0: anything else. */
+/* "Sun, 06 Nov 1994 08:49:37 GMT" as unix seconds, in any case; 0: anything else. Of which day it is
+ * nobody has to tell us. */
 static uint32_t avitoi_http_date(avito_str s)
 {
     uint32_t day, month, year, hour, minute, second, days;
     const char *p = s.ptr;
-    if (s.len != 29 || avitoi_three_letters(p) == 0 || p[3] != ',' || p[4] != ' ' || p[7] != ' ' ||
+    if (s.len != 29 || p[3] != ',' || p[4] != ' ' || p[7] != ' ' ||
         p[11] != ' ' || p[16] != ' ' || p[19] != ':' || p[22] != ':' || p[25] != ' ' ||
         avitoi_three_letters(p + 26) != 0x676d74u) {
         return 0;
@@ -6508,35 +6501,63 @@ static int avitoi_head_byte(struct avitoi_head *h, char *word, char c)
  * word at a time. */
 #define AVITOI_HEAD_LINES 1
 
-#define AVITOI_BYTES(c) ((size_t)-1 / 255u * (c)) /* c in every byte of a word */
-#define AVITOI_FIRST(x) ((size_t)__builtin_ctzll(x) / 8u) /* the byte of the lowest bit */
+/* A bit for each byte of a block that is a control byte, or that is neither a letter nor a dash, the
+ * lowest for the first. The one of the first such byte is always right. */
+#if AVITO_WITH_SIMD
+#define AVITOI_LINE_BLOCK 16u
+#define AVITOI_FIRST(stops) ((size_t)__builtin_ctz(stops))
+typedef unsigned avitoi_stops;
 
-/* The lowest bit set is the top one of the first control byte. */
-static size_t avitoi_no_text(size_t x)
+static inline avitoi_stops avitoi_no_text(const char *p)
 {
-    const size_t rubout = x ^ AVITOI_BYTES(0x7fu);
+    const __m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
+    const __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(v, _mm_set1_epi8(0x1f)), v);
+    return (unsigned)_mm_movemask_epi8(_mm_or_si128(control, _mm_cmpeq_epi8(v, _mm_set1_epi8(0x7f))));
+}
+
+static inline avitoi_stops avitoi_no_name(const char *p)
+{
+    const __m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
+    const __m128i from_a = _mm_sub_epi8(_mm_or_si128(v, _mm_set1_epi8(0x20)), _mm_set1_epi8('a'));
+    const __m128i letter = _mm_cmpeq_epi8(_mm_min_epu8(from_a, _mm_set1_epi8('z' - 'a')), from_a);
+    const __m128i dash = _mm_cmpeq_epi8(v, _mm_set1_epi8('-'));
+    return (unsigned)_mm_movemask_epi8(_mm_or_si128(letter, dash)) ^ 0xffffu;
+}
+#else
+#define AVITOI_LINE_BLOCK sizeof(size_t)
+#define AVITOI_FIRST(stops) ((size_t)__builtin_ctzll(stops) / 8u)
+#define AVITOI_BYTES(c) ((size_t)-1 / 255u * (c)) /* c in every byte of a word */
+typedef size_t avitoi_stops;
+
+static inline avitoi_stops avitoi_no_text(const char *p)
+{
+    size_t x, rubout;
+    memcpy(&x, p, sizeof x);
+    rubout = x ^ AVITOI_BYTES(0x7fu);
     return (((x - AVITOI_BYTES(0x20u)) & ~x) | ((rubout - AVITOI_BYTES(1u)) & ~rubout)) &
            AVITOI_BYTES(0x80u);
 }
 
-/* The same for what is neither a letter nor a dash. No sum leaves its byte. */
-static size_t avitoi_no_name(size_t x)
+/* No sum leaves its byte. */
+static inline avitoi_stops avitoi_no_name(const char *p)
 {
-    const size_t lower = (x | AVITOI_BYTES(0x20u)) & AVITOI_BYTES(0x7fu);
-    const size_t letter = (lower + AVITOI_BYTES(0x80u - 'a')) & ~(lower + AVITOI_BYTES(0x7fu - 'z'));
-    const size_t no_dash = ((x & AVITOI_BYTES(0x7fu)) ^ AVITOI_BYTES('-')) + AVITOI_BYTES(0x7fu);
+    size_t x, lower, letter, no_dash;
+    memcpy(&x, p, sizeof x);
+    lower = (x | AVITOI_BYTES(0x20u)) & AVITOI_BYTES(0x7fu);
+    letter = (lower + AVITOI_BYTES(0x80u - 'a')) & ~(lower + AVITOI_BYTES(0x7fu - 'z'));
+    no_dash = ((x & AVITOI_BYTES(0x7fu)) ^ AVITOI_BYTES('-')) + AVITOI_BYTES(0x7fu);
     return (x | (~letter & no_dash)) & AVITOI_BYTES(0x80u);
 }
+#endif
 
 /* How many bytes of text are there. Fewer than there are is no mistake, here and below. */
 static size_t avitoi_text_run(const char *p, size_t n)
 {
-    size_t x, at = 0;
-    for (; at + sizeof x <= n; at += sizeof x) {
-        memcpy(&x, p + at, sizeof x);
-        x = avitoi_no_text(x);
-        if (x != 0) {
-            return at + AVITOI_FIRST(x);
+    size_t at = 0;
+    for (; at + AVITOI_LINE_BLOCK <= n; at += AVITOI_LINE_BLOCK) {
+        const avitoi_stops stops = avitoi_no_text(p + at);
+        if (stops != 0) {
+            return at + AVITOI_FIRST(stops);
         }
     }
     return at;
@@ -6544,12 +6565,11 @@ static size_t avitoi_text_run(const char *p, size_t n)
 
 static size_t avitoi_name_run(const char *p, size_t n)
 {
-    size_t x, at = 0;
-    for (; at + sizeof x <= n; at += sizeof x) {
-        memcpy(&x, p + at, sizeof x);
-        x = avitoi_no_name(x);
-        if (x != 0) {
-            return at + AVITOI_FIRST(x);
+    size_t at = 0;
+    for (; at + AVITOI_LINE_BLOCK <= n; at += AVITOI_LINE_BLOCK) {
+        const avitoi_stops stops = avitoi_no_name(p + at);
+        if (stops != 0) {
+            return at + AVITOI_FIRST(stops);
         }
     }
     return at;
@@ -12236,14 +12256,14 @@ static long avitoi_tls_round(avito_tls *tls)
 {
     br_ssl_engine_context *eng = &tls->priv.ssl.eng;
     long sent = avitoi_tls_push(tls, 0);
-    long got;
-    if (br_ssl_engine_current_state(eng) == BR_SSL_CLOSED) {
+    const bool broken = tls->priv.state == AVITOI_TLS_HANDSHAKE && tls->priv.send_failure != 0;
+    long got = broken ? AVITOI_TLS_NOTHING : avitoi_tls_pull(tls);
+    if (got == AVITOI_TLS_NOTHING && br_ssl_engine_current_state(eng) == BR_SSL_CLOSED) {
         return AVITO_IO_CLOSED;
     }
-    if (tls->priv.state == AVITOI_TLS_HANDSHAKE && tls->priv.send_failure != 0) {
+    if (broken) {
         return tls->priv.send_failure;
     }
-    got = avitoi_tls_pull(tls);
     if (got > 0 && tls->priv.head_len == 5 && tls->priv.ahead_pos < tls->priv.ahead_len) {
         const long rest = avitoi_tls_pull(tls); /* a header's record is there already */
         got = (rest < AVITOI_TLS_NOTHING) ? rest : got;

@@ -12,3 +12,12 @@ build/obj/filter/%.o: tests/unit/filter_test.c
 $(FILTER_VARIANTS): build/tests/filter_%_test: build/obj/filter/%.o $(SUPPORT)
 	@mkdir -p $(@D)
 	$(CC) $(SANITIZE) $^ -o $@ -lcmocka -lbearssl
+
+# The head's lines again with words in place of intrinsics.
+TEST_PROGRAMS += build/tests/head_lines_portable_test
+build/obj/filter/head_lines.o: tests/unit/head_lines_test.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS_SAN) -DAVITO_WITH_SIMD=0 -c $< -o $@
+build/tests/head_lines_portable_test: build/obj/filter/head_lines.o $(SUPPORT)
+	@mkdir -p $(@D)
+	$(CC) $(SANITIZE) $^ -o $@ -lcmocka -lbearssl
