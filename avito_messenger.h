@@ -2710,6 +2710,13 @@ AVITO_API int avito_anchors_load_file(avito_anchors *anchors, void *memory, size
 #define AVITOI_ALIGN  8u /* of every model: int64_t is the widest member */
 #define AVITOI_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
+/* Not inlined: what it needs of the stack is not needed during what its caller does besides. */
+#if defined(__GNUC__)
+#define AVITOI_APART __attribute__((noinline))
+#else
+#define AVITOI_APART
+#endif
+
 /* Assumptions about the platform. */
 #define AVITOI_ASSERT(tag, condition) extern char avitoi_assert_##tag[(condition) ? 1 : -1]
 AVITOI_ASSERT(bytes_have_8_bits, (unsigned char)255 == 255 && sizeof(uint8_t) == 1);
@@ -3660,12 +3667,15 @@ enum {
 
 enum { AVITOI_ROLE_DROP, AVITOI_ROLE_KEEP, AVITOI_ROLE_KEY, AVITOI_ROLE_INT, AVITOI_ROLE_E7 };
 
+/* What the reader of a value returns at its end. avitoi_json_feed() does the rest: so the stack of the
+ * one is not below that of the other. */
+#define AVITOI_VALUE 4
+
 #define AVITOI_MAX_DEPTH 32u
 #define AVITOI_NO_KIND   31u
 #define AVITOI_LAST_FIELD 31u /* a row that no schema has: behind it comes row 0 */
 #define AVITOI_NO_FIELD   32u /* with it: the value is only checked */
 
-static int avitoi_value_done(struct avitoi_json *j);
 static int avitoi_string(struct avitoi_json *j, const char **pp, const char *end);
 static int avitoi_decode(struct avitoi_json *j, const struct avitoi_frame *f, jsmntok_t *tokens,
                          char *model);
@@ -3941,7 +3951,7 @@ static void avitoi_deliver(struct avitoi_json *j, char *model, size_t low_before
 }
 
 /* Fills the struct of the object on top. NULL tokens: it is only measured. */
-static int avitoi_fill(struct avitoi_json *j, const struct avitoi_frame *f, char *model)
+AVITOI_APART static int avitoi_fill(struct avitoi_json *j, const struct avitoi_frame *f, char *model)
 {
     const size_t n = (f->kind == AVITOI_FRAME_PAIR) ? 0u : 1u + (size_t)f->members;
     const size_t skew = avitoi_align(j->mem.high) - j->mem.high;
@@ -3970,6 +3980,9 @@ static int avitoi_close_object(struct avitoi_json *j)
     if (rc != AVITO_OK) {
         j->mem.high = high_before;
         return avitoi_bad(j, rc, j->culprit);
+    }
+    if (j->schema->finish != NULL && !j->measuring) {
+        j->schema->finish(j, model);
     }
     j->mem.high = j->mark;
     avitoi_close_to(j, j->level - 1u);
@@ -4025,7 +4038,7 @@ static int avitoi_close(struct avitoi_json *j, char c)
     j->depth--;
     if (j->skip > 0) {
         j->skip--;
-        return avitoi_value_done(j);
+        return AVITOI_VALUE;
     }
     if (avitoi_top(j)->kind == AVITOI_FRAME_OBJ) {
         rc = avitoi_close_object(j);
@@ -4035,7 +4048,7 @@ static int avitoi_close(struct avitoi_json *j, char c)
             rc = avitoi_close_object(j);
         }
     }
-    return rc < 0 ? rc : avitoi_value_done(j);
+    return rc < 0 ? rc : AVITOI_VALUE;
 }
 
 /* ---- the end of any value ---- */
@@ -4340,7 +4353,7 @@ static int avitoi_number_done(struct avitoi_json *j, size_t len)
             return rc;
         }
     }
-    return avitoi_value_done(j);
+    return AVITOI_VALUE;
 }
 
 /* A string that is kept: into the object, the pair or the list of strings on top. */
@@ -4395,7 +4408,7 @@ static int avitoi_string_done(struct avitoi_json *j)
     if (j->role == AVITOI_ROLE_INT && j->len > 0) { /* an empty one counts as null */
         return avitoi_number_done(j, j->len);
     }
-    return avitoi_value_done(j);
+    return AVITOI_VALUE;
 }
 
 /* No room for a code point: a text that may be cut ends here; a key or number is too long to be
@@ -4437,12 +4450,6 @@ static bool avitoi_is_plain(char c)
 }
 
 #if AVITO_WITH_SHORTCUTS
-
-#if defined(__GNUC__)
-#define AVITOI_APART __attribute__((noinline))
-#else
-#define AVITOI_APART
-#endif
 
 /* Eight bytes as a number, the first one lowest. Compilers make one load of it. */
 static inline uint64_t avitoi_load(const char *p)
@@ -4917,7 +4924,7 @@ static int avitoi_number(struct avitoi_json *j, const char **p, const char *end)
             next = avitoi_number_next(next, **p);
         }
         if (next == AVITOI_S_AFTER) {
-            return j->role == AVITOI_ROLE_DROP ? avitoi_value_done(j)
+            return j->role == AVITOI_ROLE_DROP ? AVITOI_VALUE
                                                : avitoi_number_done(j, j->word_len);
         }
         if (next == AVITOI_S_BROKEN) {
@@ -4938,7 +4945,7 @@ static int avitoi_literal(struct avitoi_json *j, char c)
         return avitoi_broken(j, AVITO_ERR_JSON);
     }
     j->word_len++;
-    return (word[j->word_len] == '\0') ? avitoi_value_done(j) : AVITO_AGAIN;
+    return (word[j->word_len] == '\0') ? AVITOI_VALUE : AVITO_AGAIN;
 }
 
 /* ---- the short way ----
@@ -5444,6 +5451,9 @@ static int avitoi_json_feed(struct avitoi_json *j, const char *data, size_t len,
                 rc = avitoi_blank(j, c);
                 break;
         }
+        if (rc == AVITOI_VALUE) {
+            rc = avitoi_value_done(j);
+        }
     }
     *used = (size_t)(p - data);
     if (rc == AVITO_AGAIN && j->event != 0) {
@@ -5548,9 +5558,6 @@ static int avitoi_decode(struct avitoi_json *j, const struct avitoi_frame *f, js
             row += (text[token->start] - '0') * 10;
         }
         avitoi_store(j, &schema->fields[row], &j->refs[i - 1u], model);
-    }
-    if (schema->finish != NULL) {
-        schema->finish(j, model);
     }
     return AVITO_OK;
 }
@@ -6006,7 +6013,7 @@ static void avitoi_write_request(struct avitoi_writer *w, const avito_client *c)
 }
 
 /* The pass that counts: the head tells the body's length before it. */
-static void avitoi_measure_body(avito_client *c)
+AVITOI_APART static void avitoi_measure_body(avito_client *c)
 {
     struct avitoi_writer w;
     memset(&w, 0, sizeof w);
@@ -7454,7 +7461,7 @@ static int avitoi_early_answer(avito_client *c)
 }
 
 /* Writes the next piece of the request into the window. */
-static int avitoi_refill(avito_client *c)
+AVITOI_APART static int avitoi_refill(avito_client *c)
 {
     const size_t most = c->o.window_cap - AVITOI_EARLY;
     struct avitoi_writer w;
@@ -7576,7 +7583,7 @@ static bool avitoi_success(const avito_client *c)
 }
 
 /* Small answers are decoded in the tail of the window; a token's strings go to their final place. */
-static void avitoi_use_scratch(avito_client *c, bool token)
+AVITOI_APART static void avitoi_use_scratch(avito_client *c, bool token)
 {
     struct avitoi_json *j = &c->priv.json;
     struct avitoi_mem *mem = &j->mem;
@@ -7596,7 +7603,7 @@ static void avitoi_use_scratch(avito_client *c, bool token)
 
 /* A model goes into the caller's arena. The pages of a list share what they gave; a list that is
  * collected also goes on where the page before ended. */
-static void avitoi_use_arena(avito_client *c)
+AVITOI_APART static void avitoi_use_arena(avito_client *c)
 {
     struct avitoi_json *j = &c->priv.json;
     const struct avitoi_mem mem = j->mem;
@@ -7911,7 +7918,7 @@ static int avitoi_refused(avito_client *c)
 }
 
 /* A token has come: stored by the application first, then used. */
-static int avitoi_token_came(avito_client *c)
+AVITOI_APART static int avitoi_token_came(avito_client *c)
 {
     avito_account *a = c->account;
     const struct avitoi_token_answer *answer = (const struct avitoi_token_answer *)c->priv.json.out;

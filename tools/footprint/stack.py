@@ -63,6 +63,7 @@ class Graph:
         self.problems = []
         self.unresolved = {}     # calls through pointers that no table names
         self.sizeless = set()    # frames whose size is only known at run time
+        self.tails = set()       # (caller, callee): only jumped to, when the caller's frame is gone
         self.worst = {}
 
     def read(self, path):
@@ -131,9 +132,14 @@ class Graph:
                                  "and no table tells what that is")
         if title not in self.frames:
             self.problems.append(f"{short(title)}: called, but nothing tells its stack use")
-        deepest = max((self.worst[c] for c in self.calls.get(title, ()) if c in self.worst),
-                      key=lambda entry: entry[0], default=(0, []))
-        self.worst[title] = (self.frames.get(title, 0) + deepest[0], [title] + deepest[1])
+        frame = self.frames.get(title, 0)
+        worst = (frame, [title])
+        for callee in self.calls.get(title, ()):
+            below, path = self.worst.get(callee, (0, []))
+            below += 0 if (title, callee) in self.tails else frame
+            if below > worst[0]:
+                worst = (below, [title] + path)
+        self.worst[title] = worst
 
 
 def member_at(place, cache={}):
@@ -171,6 +177,7 @@ STR_ARM = re.compile(r"\bstrd?(?:\.w)?\s+.*\[sp, #-(\d+)\]!")
 SUB_RISCV = re.compile(r"\baddi\s+sp,sp,-(\d+)")
 JUMP = re.compile(r"\b(?:bl|blx|b(?:eq|ne|cs|cc|mi|pl|hi|ls|ge|lt|gt|le)?(?:\.[nw])?|jal|j|call|tail|b\w+z?)"
                   r"\s+(?:\w+,\s*)*([0-9a-f]+) <")
+CALL = re.compile(r"\b(?:blx?|jal|call)\s")
 THROUGH = re.compile(r"\b(?:blx\s+r\d+|jalr\s+(?!zero)|jr\s+(?!ra\b))")
 
 
@@ -203,17 +210,19 @@ def read_symbols(elf, readelf):
 
 
 def read_instructions(graph, elf, objdump, functions):
-    """Frames of functions without .ci: the sum of all that they ever push, an upper bound."""
-    known = {}
+    """Frames of functions without .ci: the sum of all that they ever push, an upper bound. And of the
+    others, which calls are jumps at their end (only where a name stands for one function)."""
+    known, jumps = {}, {}
     for title in graph.frames:
-        known.setdefault(short(title), title)
-    names = []
+        known.setdefault(short(title), []).append(title)
+    names, caller = [], None
     text = subprocess.run([objdump, "-d", "--no-show-raw-insn", elf], check=True,
                           stdout=subprocess.PIPE, text=True).stdout
     for line in text.splitlines():
         header = re.match(r"^([0-9a-f]+) <[^>]+>:$", line)
         if header:
             names = functions.get(int(header.group(1), 16), [])
+            caller = next((name for name in names if len(known.get(name, ())) == 1), None)
             if any(name in known for name in names):
                 names = []
             for name in names:
@@ -225,11 +234,15 @@ def read_instructions(graph, elf, objdump, functions):
         size += sum(4 * registers(m.group(1)) for m in PUSH.finditer(line))
         jump = JUMP.search(line)
         targets = functions.get(int(jump.group(1), 16), []) if jump else []
+        for target in targets[:1] if caller else ():
+            jumps.setdefault((caller, target), set()).add(bool(CALL.search(line)))
         for name in names:
             graph.frames[name] += size
             graph.calls[name].update(t for t in targets[:1] if t not in names)
             if THROUGH.search(line):
                 graph.pointers.setdefault(name, set()).add("")
+    graph.tails = {(known[caller][0], known[callee][0]) for (caller, callee), calls in jumps.items()
+                   if calls == {False} and caller != callee and len(known.get(callee, ())) == 1}
 
 
 def link_names(graph):
