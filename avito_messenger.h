@@ -429,7 +429,7 @@
  *     the same by the formula                                     8913   8793
  *     the same with AVITO_MESSAGE_BARE                             400    400
  *     send_message(), answer of that size kept                    8712   8592
- *     parse_webhook(), that message                               9056   8856
+ *     parse_webhook(), that message                               9392   9104
  *
  * ======================================================================= *
  * >>6 YOUR OWN TRANSPORT
@@ -2076,7 +2076,8 @@ AVITO_API int avito_get_webhook_subscriptions(avito_client *client, avito_arena 
                                               avito_subscriptions *out);
 
 /* The body of a notification. Needs no client. AVITO_END: the probe `{}`. Else AVITO_OK, ARENA, or
- * a -4xx. `needed` (optional) gets the size for ARENA. */
+ * a -4xx. During the call the reader itself takes up to 400 bytes at the end of the arena. `needed`
+ * (optional) gets the size for ARENA, as far as the reader could tell: it may ask for more again. */
 AVITO_API int avito_parse_webhook(const void *body, size_t len, avito_arena *arena,
                                   avito_event *out, size_t *needed);
 
@@ -9115,12 +9116,41 @@ static int avitoi_read_envelope(struct avitoi_json *json, const struct avitoi_sc
     return (rc == AVITO_AGAIN) ? avitoi_json_end(json) : rc;
 }
 
+/* The reader needs more than a small stack has: it lies at the end of the arena for so long. NULL:
+ * there is no room for it. */
+static struct avitoi_json *avitoi_borrow_reader(avito_arena *arena)
+{
+    const size_t size = avitoi_align(sizeof(struct avitoi_json));
+    if (arena->cap < arena->used + size + AVITOI_ALIGN) {
+        return NULL;
+    }
+    arena->cap = (arena->cap - size) & ~(size_t)(AVITOI_ALIGN - 1u);
+    return (struct avitoi_json *)(void *)(arena->base + arena->cap);
+}
+
+/* A payload of another type may hold anything: only its type is looked at. */
+static int avitoi_read_event(struct avitoi_json *json, struct avitoi_envelope *out, const void *body,
+                             size_t len, avito_arena *arena)
+{
+    const int rc = avitoi_read_envelope(json, &avitoi_envelope_schema, out, body, len, arena);
+    int other;
+    bool is_message;
+    if (rc != AVITO_ERR_MODEL && rc != AVITO_ERR_DUPLICATE) {
+        return rc;
+    }
+    other = avitoi_read_envelope(json, &avitoi_other_envelope_schema, out, body, len, arena);
+    is_message = other == AVITO_OK &&
+                 (out->payload == NULL || avito_str_equal(out->payload->type, "message"));
+    return (other == AVITO_ERR_ARENA || (other == AVITO_OK && !is_message)) ? other : rc;
+}
+
 AVITO_API int avito_parse_webhook(const void *body, size_t len, avito_arena *arena,
                                   avito_event *out, size_t *needed)
 {
-    struct avitoi_json json;
     struct avitoi_envelope envelope;
-    size_t used;
+    struct avitoi_json *json;
+    avito_arena rest;
+    size_t peak;
     int rc;
     if (body == NULL || arena == NULL || arena->base == NULL || out == NULL) {
         return AVITO_ERR_ARGUMENT;
@@ -9128,32 +9158,24 @@ AVITO_API int avito_parse_webhook(const void *body, size_t len, avito_arena *are
     if (arena->busy) {
         return AVITO_ERR_BUSY;
     }
-    used = arena->used;
-    arena->used = avitoi_align(used);
-    rc = avitoi_read_envelope(&json, &avitoi_envelope_schema, &envelope, body, len, arena);
-    if (rc == AVITO_ERR_MODEL || rc == AVITO_ERR_DUPLICATE) {
-        const int other =
-            avitoi_read_envelope(&json, &avitoi_other_envelope_schema, &envelope, body, len, arena);
-        const bool is_message =
-            other == AVITO_OK &&
-            (envelope.payload == NULL || avito_str_equal(envelope.payload->type, "message"));
-        rc = (other == AVITO_ERR_ARENA || (other == AVITO_OK && !is_message)) ? other : rc;
-    }
+    rest = *arena;
+    rest.used = avitoi_align(rest.used);
+    json = avitoi_borrow_reader(&rest);
+    rc = (json != NULL) ? avitoi_read_event(json, &envelope, body, len, &rest) : AVITO_ERR_ARENA;
+    peak = rest.used + AVITOI_ALIGN + avitoi_align(sizeof *json) +
+           (json != NULL ? avitoi_align(json->mem.peak) : 0u);
     if (needed != NULL) {
-        *needed = (rc == AVITO_ERR_ARENA) ? arena->used + avitoi_align(json.mem.peak) : 0u;
-    }
-    if (rc == AVITO_OK) {
-        memset(out, 0, sizeof *out);
-        rc = (envelope.id.ptr == NULL && envelope.payload == NULL) ? AVITO_END : AVITO_OK;
+        *needed = (rc == AVITO_ERR_ARENA) ? peak : 0u;
     }
     if (rc != AVITO_OK) {
-        arena->used = used;
         return rc;
     }
-    if (arena->used + json.mem.peak > arena->peak) {
-        arena->peak = arena->used + json.mem.peak;
+    memset(out, 0, sizeof *out);
+    if (envelope.id.ptr == NULL && envelope.payload == NULL) {
+        return AVITO_END;
     }
-    arena->used += avitoi_align(json.mem.low);
+    arena->peak = (peak > arena->peak) ? peak : arena->peak;
+    arena->used = rest.used + avitoi_align(json->mem.low);
     out->id = envelope.id;
     out->version = envelope.version;
     out->timestamp = envelope.timestamp;
