@@ -10172,6 +10172,7 @@ static void avitoi_round_failed(avito_inbox *in, bool in_chat, int rc)
     if (in_chat && in->priv.failed == chat) {
         in->priv.last_key = in->priv.chat_key;
         in->priv.round_error = (int16_t)rc;
+        in->priv.all_chats = true; /* it may not count as unread any more */
         in_chat = false;
     } else if (in_chat) {
         in->priv.failed = chat;
@@ -10315,8 +10316,10 @@ static bool avitoi_next_page(avito_inbox *in)
 static int avitoi_start_over(avito_inbox *in)
 {
     const bool since = in->o.start == AVITO_START_SINCE;
-    if (in->priv.round_error < 0) {
-        return in->priv.round_error;
+    const int error = in->priv.round_error;
+    if (error < 0) {
+        avitoi_round_over(in);
+        return error;
     }
     if (in->priv.found) { /* it is read until two answers say the same */
         return avitoi_enter(in, AVITOI_IN_START);
@@ -10447,8 +10450,7 @@ static int avitoi_look_over(avito_inbox *in)
     return avitoi_enter(in, AVITOI_IN_SCAN);
 }
 
-/* After marking, the chat is looked at once more: what came in between would not be unread. If that is
- * not possible, the next round reads all chats. */
+/* After marking, the chat is looked at once more: what came in between would not be unread. */
 static int avitoi_inbox_mark(avito_inbox *in)
 {
     int rc = in->priv.open ? avito_step(in->client)
@@ -10458,7 +10460,6 @@ static int avitoi_inbox_mark(avito_inbox *in)
         return rc;
     }
     in->priv.marked = true;
-    in->priv.all_chats = in->priv.all_chats || rc != AVITO_OK;
     (void)avitoi_enter(in, AVITOI_IN_LOOK);
     return rc == AVITO_OK ? (int)AVITOI_MOVED : rc;
 }
@@ -10609,7 +10610,12 @@ static int avitoi_inbox_list(avito_inbox *in, avito_message *out)
         if (!avitoi_list_came(&in->client->priv.json)) {
             in->priv.round_error = AVITO_ERR_MODEL;
         }
-        return avitoi_next_page(in) ? (int)AVITOI_MOVED : avitoi_list_over(in, out);
+        if (in->priv.rows == 0) { /* not even the row that ended the page before */
+            avitoi_row_place(in, 0);
+        }
+        return in->priv.then != AVITOI_THEN_NOTHING || avitoi_next_page(in)
+                   ? (int)AVITOI_MOVED
+                   : avitoi_list_over(in, out);
     }
     if (rc != AVITO_OK) {
         return rc;

@@ -298,6 +298,16 @@ static void assert_polls(struct device *d, unsigned polls, const char *given)
     }
 }
 
+static void replace(struct service *s, const char *old, const char *with)
+{
+    char *at = strstr(s->body, old);
+    if (at != NULL) {
+        assert_int_equal(strlen(old), strlen(with));
+        memcpy(at, with, strlen(with));
+        s->faults++;
+    }
+}
+
 /* ---------------------------------------------------------------- a chat that fails */
 
 static void refuse_a(struct service *s, const char *request)
@@ -329,6 +339,58 @@ static void test_failing_chat(void **state)
     assert_string_equal(d->given, "a1 ");
     assert_int_equal(d->events, 0);
     assert_polls(d, 5, "");
+    avito_client_close(&d->client);
+}
+
+/* Just before the mark another message comes, which the mark takes for read; then two looks fail. */
+static void refuse_a_when_marked(struct service *s, const char *request)
+{
+    if (strncmp(request, "POST", 4) == 0 && s->count == 1) {
+        write_message(s, "a", "a2", 2);
+        s->faults = 2;
+    } else if (s->faults > 0 && strstr(request, "/chats/a/messages") != NULL) {
+        s->status = 404;
+        s->faults--;
+    } else if (s->marks > 0 && strstr(request, "unread_only=true") != NULL) {
+        s->body[0] = '\0';
+        add(s, "{\"chats\":[]}");
+    }
+}
+
+/* So the next round reads all chats. */
+static void test_failing_after_the_mark(void **state)
+{
+    struct device *d = device_of(20, AVITO_START_SINCE);
+    (void)state;
+    d->inbox.o.mark_as_read = true;
+    d->inbox.o.unread_only = true;
+    write_message(&d->service, "a", "a1", 1);
+    d->service.fault = refuse_a_when_marked;
+    assert_string_equal(poll_of(d), "a1 ");
+    for (int i = 0; i < 4 && strcmp(poll_of(d), "a2 ") != 0; i++) {
+        assert_string_equal(d->given, "");
+    }
+    assert_string_equal(d->given, "a2 ");
+    assert_int_equal(d->service.faults, 0);
+    avito_client_close(&d->client);
+}
+
+static void lists_break_once(struct service *s, const char *request)
+{
+    (void)request;
+    if (s->faults == 0) {
+        replace(s, "\"chats\":[", "\"chits\":[");
+    }
+}
+
+static void test_broken_start(void **state)
+{
+    struct device *d = device_of(20, AVITO_START_UNREAD);
+    (void)state;
+    write_message(&d->service, "a", "a1", 1);
+    d->service.fault = lists_break_once;
+    assert_polls(d, 1, "");
+    assert_string_equal(poll_of(d), "a1 ");
     avito_client_close(&d->client);
 }
 
@@ -382,16 +444,6 @@ static void test_goes_on(void **state)
     }
     assert_string_equal(all, "a1 a2 a3 a4 a5 a6 a7 a8 ");
     avito_client_close(&d->client);
-}
-
-static void replace(struct service *s, const char *old, const char *with)
-{
-    char *at = strstr(s->body, old);
-    if (at != NULL) {
-        assert_int_equal(strlen(old), strlen(with));
-        memcpy(at, with, strlen(with));
-        s->faults++;
-    }
 }
 
 static void change_a_digit(struct service *s, const char *request)
@@ -534,6 +586,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_failing_chat),
+        cmocka_unit_test(test_failing_after_the_mark),
+        cmocka_unit_test(test_broken_start),
         cmocka_unit_test(test_failing_for_too_long),
         cmocka_unit_test(test_goes_on),
         cmocka_unit_test(test_changed_digit),

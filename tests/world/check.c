@@ -160,7 +160,7 @@ static bool owed(const world *w, const note *n)
     if (o->unread_only) { /* the weaker promise: what a person read first may stay hidden */
         due = due && !n->own && !n->was_read;
     }
-    return due && n->visible_ms <= w->now && !(n->late && w->overrun) && !given_up(w, n);
+    return due && !n->gone && n->visible_ms <= w->now && !(n->late && w->overrun) && !given_up(w, n);
 }
 
 static bool forbidden(const world *w, const note *n)
@@ -213,10 +213,10 @@ static void check_order(world *w, const note *n)
     const look *l = last_look(w, n->chat);
     for (size_t i = w->done_before; i < w->note_count; i++) {
         note *o = &w->notes[i];
-        const bool before = o->created < n->created && o->accepted == 0 && !o->reported &&
+        const bool behind = o->created <= n->created && o->accepted == 0 && !o->reported &&
                             o->visible_ms < l->ms && !o->late && strcmp(o->chat, n->chat) == 0;
-        o->passed = o->passed || (before && l->spoilt);
-        if (before && !o->passed && owed(w, o)) {
+        o->passed = o->passed || (behind && l->spoilt);
+        if (behind && o->created < n->created && !o->passed && owed(w, o)) {
             fail(w, "order", "%s is given before %s, which is older", n->id, o->id);
             return;
         }
@@ -242,7 +242,7 @@ void check_given(world *w, const avito_message *m, bool polled)
     if (n->accepted > 0 && !w->overrun) {
         fail(w, "receiving", "%s is given again after it was accepted", n->id);
     }
-    if (polled && forbidden(w, n)) {
+    if (polled && forbidden(w, n) && !last_look(w, n->chat)->spoilt) {
         fail(w, "receiving", "%s is given, but was there before the start", n->id);
     }
     if (polled && !w->overrun) {
@@ -269,6 +269,18 @@ void check_marked(world *w, const char *chat)
         if (strcmp(n->chat, chat) == 0 && n->accepted == 0 && !n->reported && !n->own &&
             n->visible_ms < (looked == INT64_MIN ? w->now : looked) && owed(w, n)) {
             fail(w, "marking", "%s is marked as read before %s was accepted", chat, n->id);
+            return;
+        }
+    }
+}
+
+/* A round that ends without an error leaves nothing that could be seen when it began. */
+void check_round(world *w)
+{
+    for (size_t i = w->done_before; i < w->note_count; i++) {
+        const note *n = &w->notes[i];
+        if (n->accepted == 0 && !n->reported && n->visible_ms < w->device.round_ms && owed(w, n)) {
+            fail(w, "round", "%s is left behind by a round that ends well", n->id);
             return;
         }
     }
@@ -347,7 +359,7 @@ static void check_memory(world *w)
 {
     const device *d = &w->device;
     bool whole = room_whole(&d->tokens) && room_whole(&d->state) && room_whole(&d->inbox_room) &&
-                 room_whole(&d->hook_room);
+                 room_whole(&d->hook_room) && room_whole(&d->hook_buffer);
     for (unsigned i = 0; i < w->plan.lanes; i++) {
         whole = whole && room_whole(&d->lanes[i].window) && room_whole(&d->lanes[i].room);
     }

@@ -245,6 +245,7 @@ static void draw_device(world *w)
     d->state = room_make(AVITO_INBOX_STATE_SIZE(w->plan.ring));
     d->inbox_room = room_make(chance(w, 100) ? 3000 : 16384);
     d->hook_room = room_make(16384);
+    d->hook_buffer = room_make(AVITO_WEBHOOK_SIZE(16384));
     for (unsigned i = 0; i < w->plan.lanes; i++) {
         d->lanes[i].window = room_make(512 + below(w, 4) * 500);
         d->lanes[i].room = room_make(16384);
@@ -288,6 +289,7 @@ void device_boot(world *w)
     d->up = true;
     d->holding = false;
     boot_account(w);
+    hook_connect(w);
     for (unsigned i = 0; i < w->plan.lanes; i++) {
         boot_lane(w, i);
     }
@@ -318,6 +320,8 @@ void device_crash(world *w)
     forget(&d->state);
     forget(&d->inbox_room);
     forget(&d->hook_room);
+    forget(&d->hook_buffer);
+    memset(&d->hook, 0xdd, sizeof d->hook);
     for (unsigned i = 0; i < w->plan.lanes; i++) {
         struct lane *l = &d->lanes[i];
         forget(&l->window);
@@ -333,6 +337,7 @@ void device_crash(world *w)
         l->act = ACT_NONE;
     }
     memset(&d->inbox, 0xdd, sizeof d->inbox);
+    d->in_round = false;
     d->up = false;
     d->holding = false;
     d->up_at = w->now + 1 + (int64_t)around(w, 5000);
@@ -345,6 +350,7 @@ void device_free(world *w)
     room_free(&d->state);
     room_free(&d->inbox_room);
     room_free(&d->hook_room);
+    room_free(&d->hook_buffer);
     for (unsigned i = 0; i < w->plan.lanes; i++) {
         room_free(&d->lanes[i].window);
         room_free(&d->lanes[i].room);
@@ -407,16 +413,6 @@ static int next_job(const world *w)
         }
     }
     return -1;
-}
-
-static bool work_left(const world *w)
-{
-    for (size_t i = 0; i < w->job_count; i++) {
-        if (w->jobs[i].state < JOB_SENT) {
-            return true;
-        }
-    }
-    return false;
 }
 
 static int begin_baseline(world *w, struct lane *l)
@@ -745,25 +741,6 @@ static void given(world *w, const avito_message *m, bool polled)
     d->hold_until = w->now + (polled && chance(w, 300) ? (int64_t)around(w, 2000) : 0);
 }
 
-static int inbox_step(world *w)
-{
-    device *d = &w->device;
-    avito_message m;
-    int rc;
-    if (d->holding) {
-        accept_held(w);
-        return AVITO_OK;
-    }
-    memset(&m, 0xcc, sizeof m);
-    rc = avito_inbox_next(&d->inbox, &m);
-    if (rc == AVITO_OK) {
-        given(w, &m, true);
-    } else if (rc < 0) {
-        note_inbox_error(w, rc);
-    }
-    return rc;
-}
-
 static void hear_events(world *w)
 {
     const unsigned events = avito_inbox_events(&w->device.inbox);
@@ -775,6 +752,47 @@ static void hear_events(world *w)
     if ((events & AVITO_INBOX_STATE_LOST) != 0 && w->state_saved) {
         fail(w, "state", "a stored state was said to be lost");
     }
+}
+
+/* Around a call of avito_inbox_next(): does a round begin or end? */
+static void watch_round(world *w, bool between, int rc)
+{
+    device *d = &w->device;
+    const bool over = impl_between_rounds(&d->inbox);
+    if (between && !over) {
+        d->in_round = true;
+        d->spoilt = false;
+        d->round_ms = w->now;
+    }
+    if (over && d->in_round) {
+        d->in_round = false;
+        hear_events(w);
+        if (rc == AVITO_AGAIN && !d->spoilt) {
+            check_round(w);
+        }
+    }
+}
+
+static int inbox_step(world *w)
+{
+    device *d = &w->device;
+    avito_message m;
+    bool between;
+    int rc;
+    if (d->holding) {
+        accept_held(w);
+        return AVITO_OK;
+    }
+    memset(&m, 0xcc, sizeof m);
+    between = impl_between_rounds(&d->inbox);
+    rc = avito_inbox_next(&d->inbox, &m);
+    watch_round(w, between, rc);
+    if (rc == AVITO_OK) {
+        given(w, &m, true);
+    } else if (rc < 0) {
+        note_inbox_error(w, rc);
+    }
+    return rc;
 }
 
 static void one_turn(world *w, struct lane *l)
@@ -904,27 +922,41 @@ static void offered(world *w, const avito_message *m)
     }
 }
 
-void device_notify(world *w, const char *body, size_t len)
+static void handle_event(world *w)
 {
     device *d = &w->device;
     avito_arena arena = avito_arena_of(d->hook_room.memory, d->hook_room.size);
     avito_event e;
-    int rc;
+    const int rc = avito_webhook_event(&d->hook, &arena, &e, NULL);
+    if (rc != AVITO_OK) {
+        fail(w, "notification", "avito_webhook_event() returned %d", rc);
+    } else if (e.message != NULL) {
+        offered(w, e.message);
+    }
+}
+
+/* Acknowledged first, handled later: the power may go between. */
+bool device_notify(world *w, const char *body, size_t len)
+{
+    device *d = &w->device;
+    size_t waiting;
+    int status;
     if (setjmp(w->crash) != 0) {
         device_crash(w);
-        return;
+        return true;
     }
     may_crash(w);
+    status = hook_call(w, body, len);
+    may_crash(w);
+    if (avito_webhook_body(&d->hook, &waiting) == NULL) {
+        return status == 200;
+    }
     if (w->plan.doorbell) {
         avito_inbox_doorbell(&d->inbox);
-        return;
+    } else {
+        handle_event(w);
     }
-    rc = avito_parse_webhook(body, len, &arena, &e, NULL);
-    if (rc == AVITO_OK && e.message != NULL) {
-        offered(w, e.message);
-    } else if (rc != AVITO_END) {
-        fail(w, "notification", "avito_parse_webhook() returned %d", rc);
-    }
+    avito_webhook_done(&d->hook, device_ms(w));
     hear_events(w);
-    (void)work_left;
+    return true;
 }

@@ -8,6 +8,7 @@ const char *impl_state_name(unsigned state);
 bool impl_fetches_token(const avito_client *client);
 bool impl_call(const avito_client *client);
 uint64_t impl_passed_over(const avito_inbox *inbox);
+bool impl_between_rounds(const avito_inbox *inbox);
 
 AVITOI_ASSERT(world_knows_the_states, AVITOI_STATES == 8);
 
@@ -32,6 +33,12 @@ bool impl_fetches_token(const avito_client *client)
 bool impl_call(const avito_client *client)
 {
     return client->priv.call != NULL;
+}
+
+bool impl_between_rounds(const avito_inbox *inbox)
+{
+    return inbox->priv.phase == AVITOI_IN_WAIT && inbox->priv.started && !inbox->priv.first_round &&
+           inbox->priv.last_key == 0 && !inbox->priv.in_chat;
 }
 
 uint64_t impl_passed_over(const avito_inbox *inbox)

@@ -81,6 +81,7 @@ static const struct {
     {F_S403, ONLY(HEAD), "decided when the service has the whole request"},
     {F_S429, ONLY(HEAD), "decided when the service has the whole request"},
     {F_S5XX, ONLY(HEAD), "decided when the service has the whole request"},
+    {F_SLID, ONLY(HEAD), "decided when the service has the whole request"},
     {F_BROKEN, ONLY(HEAD), "decided when the service has the whole request"},
     {F_CANCEL, 1u << IDLE, "nothing is in progress that could be cancelled"},
 };

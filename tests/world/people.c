@@ -102,14 +102,41 @@ static void app_writes_same(world *w)
     (void)sim_app_writes(w->service, j->chat, j->text);
 }
 
+static void delete_note(world *w, note *n)
+{
+    say(w, "%s is deleted", n->id);
+    n->deleted = true;
+    n->gone = n->gone || (w->plan.vanish && !n->own && n->visible_ms <= w->now);
+    (void)sim_delete(w->service, n->id);
+}
+
 static void delete_one(world *w)
 {
     if (w->note_count > 0) {
-        note *n = &w->notes[w->note_count - 1 - below(w, w->note_count < 30 ? w->note_count : 30)];
         happened(w, F_DELETED, -1);
-        say(w, "%s is deleted", n->id);
-        n->deleted = true;
-        (void)sim_delete(w->service, n->id);
+        delete_note(w, &w->notes[w->note_count - 1 -
+                                 below(w, w->note_count < 30 ? w->note_count : 30)]);
+    }
+}
+
+/* Just when the second page is asked for, rows of the first one vanish and all others slide up. */
+static void rows_slide(world *w, const sim_request_info *r)
+{
+    sim_chat_info chat;
+    unsigned count = 2 + (unsigned)below(w, 3);
+    if (!chance(w, 200)) {
+        return;
+    }
+    happened(w, F_SLID, 0);
+    for (size_t i = 0; r->op == SIM_CHATS && i < count && sim_chat_at(w->service, i, &chat); i++) {
+        app_reads(w, chat.id);
+    }
+    for (size_t i = w->note_count; r->op == SIM_MESSAGES && i > 0 && count > 0; i--) {
+        note *n = &w->notes[i - 1];
+        if (!n->own && !n->deleted && n->visible_ms <= w->now && strcmp(n->chat, r->chat_id) == 0) {
+            delete_note(w, n);
+            count--;
+        }
     }
 }
 
@@ -282,6 +309,9 @@ static void one_fault(world *w, sim_fault *f, const sim_request_info *r, int lan
             if (w->plan.corrupt && !(w->plan.same_texts && r->op == SIM_SEND)) {
                 f->corrupt = true;
                 f->corrupt_at = below(w, 100000);
+                if (lane == 0 && (r->op == SIM_CHATS || r->op == SIM_MESSAGES)) {
+                    f->corrupt_bits = (unsigned char)(1u << below(w, 8)); /* one digit for another */
+                }
                 happened(w, F_CORRUPT, lane);
             }
             break;
@@ -382,7 +412,11 @@ sim_fault people_fault(void *ctx, const sim_request_info *request)
     const int lane = k != NULL && k->lane >= 0 ? k->lane : (int)w->plan.lanes;
     sim_fault f;
     note_served(w, request, k);
+    if (lane == 0 && !w->calm && w->plan.vanish && strstr(request->target, "&offset=") != NULL) {
+        rows_slide(w, request);
+    }
     f = draw_fault(w, request, lane);
+    w->device.spoilt = w->device.spoilt || (lane == 0 && f.corrupt);
     if (lane == 0 && request->op == SIM_MESSAGES && strstr(request->target, "limit=1&") == NULL &&
         strcmp(strrchr(request->target, '='), "=1") != 0) {
         note_look(w, request, f.corrupt);
@@ -415,8 +449,8 @@ static void due_events(world *w)
             continue;
         }
         w->events[i] = w->events[--w->event_count];
-        if (w->device.up) {
-            device_notify(w, e.body, e.len);
+        if (w->device.up && !device_notify(w, e.body, e.len)) { /* the service tries again */
+            later_event(w, e.body, e.len, w->now + 3000);
         }
         free(e.body);
     }
@@ -471,6 +505,7 @@ void people_begin(world *w)
     o->requests_per_connection = chance(w, 200) ? 1 + (uint32_t)below(w, 20) : 0;
     o->webhook_delay_ms = (uint32_t)below(w, 3000);
     o->webhook_probe = chance(w, 500);
+    o->deleted_vanish = w->plan.vanish;
     w->service = sim_create(o);
     for (; chats > 0; chats--) {
         new_chat(w);

@@ -42,6 +42,9 @@ BUGS = [
     ("no-anchor", "the row that is fetched is not compared with the one that was looked for",
      "if (hash == in->priv.oldest && good) { in->priv.found = true;",
      "if (hash != 0) {\n        in->priv.found = true;"),
+    ("no-overlap", "the row that two pages share is not compared",
+     "hash != in->priv.page_anchor) {",
+     "hash == 0) {"),
     ("starved", "a chat that fails holds up the ones behind it",
      "if (in_chat && in->priv.failed == chat) {",
      "if (in_chat && chat == 0) {"),
@@ -91,7 +94,7 @@ def main():
             seeds = args.pop(0)
         else:
             names.append(word)
-    parts = ["world", "net", "people", "device", "check", "main"]
+    parts = ["world", "net", "people", "hook", "device", "check", "main"]
     objects = ["build/obj/tests/world/%s.o" % part for part in parts] + ["build/libsimulator.a"]
     with open(HEADER, encoding="utf-8") as file:
         clean = file.read()

@@ -6,6 +6,7 @@
  *     world.c    the loop: whose turn it is, and when the clock goes on
  *     net.c      a transport in memory over the simulator's connections, with its faults
  *     people.c   buyers, a person in the app, notifications, what the service is told to do wrong
+ *     hook.c     the way of a notification to the device's receiver
  *     device.c   account, lanes, inbox, a bot that answers; power cuts and restarts
  *     check.c    what must hold, after every step and at the end
  *     impl.c     the implementation under test (a copy with a planted bug in the self-test)
@@ -49,12 +50,16 @@
     X(HOOK_LOST, "notification lost")                                                              \
     X(HOOK_LATE, "notification late")                                                              \
     X(HOOK_TWICE, "notification doubled")                                                          \
+    X(HOOK_CUT, "notification cut on its way")                                                     \
+    X(HOOK_SLOW, "notification too slow")                                                          \
+    X(STRANGER, "a stranger calls")                                                                \
     X(LATE, "message shows up late")                                                               \
     X(TRIMMED, "text trimmed by the service")                                                      \
     X(APP_READS, "a person reads in the app")                                                      \
     X(APP_WRITES, "a person answers in the app")                                                   \
     X(APP_SAME, "a person sends the same text")                                                    \
     X(DELETED, "message deleted")                                                                  \
+    X(SLID, "rows vanish between two pages")                                                       \
     X(BURST, "messages in one second")                                                             \
     X(RESTART, "power lost")                                                                       \
     X(TORN, "power lost while saving")                                                             \
@@ -213,9 +218,14 @@ typedef struct device {
     avito_inbox inbox;
     avito_inbox_options inbox_options;
     avito_client_options lane_options;
-    room tokens, state, inbox_room, hook_room, error_body;
+    room tokens, state, inbox_room, hook_room, hook_buffer;
+    avito_webhook hook;
+    bool hook_broken; /* its connection is of no use any more */
     avito_arena inbox_arena;
     struct lane lanes[LANES_MAX];
+    /* the inbox's round */
+    bool in_round, spoilt; /* spoilt: an answer had a byte changed */
+    int64_t round_ms;      /* when it began */
     /* the inbox's user */
     bool holding;
     int64_t hold_until;
@@ -234,6 +244,7 @@ typedef struct note {
     bool was_read;  /* read by a person, or by our mark, before it was given */
     bool read_at_start;
     bool deleted;
+    bool gone;      /* no row speaks of it any more */
     bool passed;    /* a changed byte hid it when a newer one was given: it may come out of order */
     unsigned given; /* deliveries: the same one again until accepted counts once */
     unsigned accepted;
@@ -263,7 +274,7 @@ typedef struct plan {
     unsigned strike_s;    /* mean seconds between faults that come at any moment; 0: none */
     unsigned answer_rate; /* per mille of requests with a fault of the service */
     bool cuts, stalls, slow, refusals, corrupt, answers, storms, tokens, late, people, restarts;
-    bool clocks, cancels, save_fails, hooks, doorbell, same_texts, trim, retry_headers;
+    bool clocks, cancels, save_fails, hooks, doorbell, same_texts, trim, retry_headers, vanish;
     unsigned people_s; /* mean seconds between actions */
     unsigned restart_s;
     unsigned token_lifetime_s;
@@ -350,6 +361,7 @@ unsigned impl_state(const avito_client *client); /* 0..STATES-1 */
 const char *impl_state_name(unsigned state);
 bool impl_fetches_token(const avito_client *client);
 bool impl_call(const avito_client *client); /* a call is in progress */
+bool impl_between_rounds(const avito_inbox *inbox);
 uint64_t impl_passed_over(const avito_inbox *inbox); /* hash of the message that an error speaks of; 0 */
 
 /* ---- world.c */
@@ -389,13 +401,17 @@ int64_t people_due(world *w);
 void people_notify(world *w);
 sim_fault people_fault(void *ctx, const sim_request_info *request);
 
+/* ---- hook.c */
+void hook_connect(world *w);
+int hook_call(world *w, const char *body, size_t len);
+
 /* ---- device.c */
 void device_boot(world *w);
 void device_crash(world *w);
 void device_free(world *w);
 bool device_turn(world *w); /* one step of one lane that is ready; false: none is ready */
 int64_t device_due(world *w);
-void device_notify(world *w, const char *body, size_t len);
+bool device_notify(world *w, const char *body, size_t len); /* false: it did not arrive */
 uint32_t device_ms(void *ctx);
 int64_t device_unix(void *ctx);
 
@@ -412,5 +428,6 @@ void check_first_save(world *w);
 void check_start_list(world *w);
 void check_request_begins(world *w, struct lane *l, struct link *k);
 void check_marked(world *w, const char *chat);
+void check_round(world *w);
 
 #endif

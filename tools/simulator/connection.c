@@ -251,7 +251,7 @@ static void put_answer(sim_conn *c, const simi_answer *a, const sim_fault *f)
         }
     }
     if (f->corrupt && c->out.len != 0) {
-        c->out.p[f->corrupt_at % c->out.len] ^= 0x11;
+        c->out.p[f->corrupt_at % c->out.len] ^= f->corrupt_bits != 0 ? f->corrupt_bits : 0x11;
     }
     if (f->cut && f->cut_at < c->out.len) {
         c->out.len = f->cut_at;

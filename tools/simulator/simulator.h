@@ -137,6 +137,7 @@ typedef struct sim_fault {
     size_t cut_at;
     bool corrupt; /* byte corrupt_at (modulo the answer's length) is changed */
     size_t corrupt_at;
+    unsigned char corrupt_bits; /* these of it; 0: 0x11 */
     bool close;          /* "Connection: close", and closed afterwards */
     bool close_silently; /* closed afterwards without having said so */
     bool reset;          /* whatever closes the connection does it with a reset */
@@ -217,6 +218,7 @@ typedef struct sim_options {
     /* messages */
     bool trim_text;            /* blanks around a sent text are not stored */
     uint32_t visible_after_ms; /* what the API stores is shown only so much later */
+    bool deleted_vanish;       /* what a buyer deletes is no row any more, not one of type "deleted" */
     /* HTTP */
     sim_framing framing; /* [Content-Length] */
     size_t chunk_size;

@@ -278,6 +278,11 @@ void simi_delete_message(sim *s, simi_message *m)
     if (m->visible && !m->no_webhook) {
         simi_queue_webhook(s, m);
     }
+    if (s->o.deleted_vanish && m->visible && m->author_id != s->o.user_id) {
+        m->visible = false;
+        m->chat->visible--;
+        m->chat->unread -= !m->is_read;
+    }
 }
 
 /* ---------------------------------------------------------------- people */
