@@ -3763,19 +3763,22 @@ static bool avitoi_at_list(const struct avitoi_json *j, unsigned level)
 /* Takes frames off: what is on top now? Found from the root upwards. */
 static void avitoi_close_to(struct avitoi_json *j, unsigned level)
 {
-    const struct avitoi_frame *f = j->as.frames;
-    j->level = (uint8_t)level;
-    j->schema = j->root;
-    j->mark = j->base;
-    for (; level > 1; level--, f++) {
+    const struct avitoi_schema *schema = j->root;
+    size_t mark = j->base;
+    unsigned i;
+    for (i = 1; i < level; i++) {
+        const struct avitoi_frame *f = &j->as.frames[i - 1u];
         if (f->kind <= AVITOI_FRAME_PAIR) {
-            j->mark = avitoi_align(j->mark) + j->schema->room;
-            j->schema = j->schema->fields[f->field].child;
-        } else if (!avitoi_at_list(j, (unsigned)(f - j->as.frames) + 1u)) {
-            j->mark += f->seen * (size_t)j->schema->size;
+            mark = avitoi_align(mark) + schema->room;
+            schema = schema->fields[f->field].child;
+        } else if (!avitoi_at_list(j, i)) {
+            mark += f->seen * (size_t)schema->size;
         }
     }
-    if (j->level > 0) {
+    j->level = (uint8_t)level;
+    j->schema = schema;
+    j->mark = mark;
+    if (level > 0) {
         avitoi_find_refs(j);
     }
 }
