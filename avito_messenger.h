@@ -4478,8 +4478,8 @@ static inline unsigned avitoi_first(uint64_t tops)
 
 /* A block of text at `p` is copied to `copy`. avitoi_block_ascii() tells whether there is anything in
  * it but printable ASCII without " and \: 0, or what avitoi_block_stop() makes the number of the
- * first such byte of. avitoi_block_text() tells how many of its bytes, from the first one on, are that
- * or sequences of UTF-8 that it knows and that are whole. */
+ * first such byte of. avitoi_block_text() also knows sequences of UTF-8; *due is what the block has to
+ * begin with for the one before it, and is then what it leaves to the next. */
 #if AVITO_WITH_SIMD
 #define AVITOI_BLOCK 16u
 
@@ -4505,7 +4505,7 @@ static inline unsigned avitoi_block_stop(uint64_t stops)
 
 /* Sequences of two and three bytes, but those that begin with e0, ed, ee or ef. As signed bytes:
  * 0xc2 is -62, 0xdf is -33, 0xe1 is -31, 0xec is -20, and 0x80..0xbf are below -64. */
-static inline unsigned avitoi_block_text(const char *p, char *copy)
+static inline uint64_t avitoi_block_text(const char *p, char *copy, uint64_t *due)
 {
     const __m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
     const __m128i two = _mm_and_si128(_mm_cmpgt_epi8(v, _mm_set1_epi8((char)-63)),
@@ -4516,12 +4516,11 @@ static inline unsigned avitoi_block_text(const char *p, char *copy)
     const unsigned follows = (unsigned)_mm_movemask_epi8(follow);
     const unsigned lead3 = (unsigned)_mm_movemask_epi8(three);
     const unsigned leads = (unsigned)_mm_movemask_epi8(two) | lead3;
-    const unsigned good = ~(unsigned)_mm_movemask_epi8(avitoi_special(v)) | leads | follows;
-    const unsigned bad = ~good | (follows ^ (leads << 1 | lead3 << 2)) | 0x10000u;
-    const unsigned n = (unsigned)__builtin_ctz(bad);
+    const unsigned special = (unsigned)_mm_movemask_epi8(avitoi_special(v)) & ~(leads | follows);
+    const unsigned need = leads << 1 | lead3 << 2 | (unsigned)*due;
     _mm_storeu_si128((__m128i *)(void *)copy, v);
-    /* A sequence that is not whole: back to its first byte. */
-    return n - (leads << 2 >> (n + 1u) & 1u) - (lead3 << 2 >> n & 1u) * 2u;
+    *due = need >> 16;
+    return (special | (follows ^ need)) & 0xffffu;
 }
 #else
 #define AVITOI_BLOCK 8u
@@ -4548,15 +4547,15 @@ static inline unsigned avitoi_block_stop(uint64_t stops)
 }
 
 /* Sequences of two bytes: 110xxxxx but c0 and c1, and 10xxxxxx. */
-static inline unsigned avitoi_block_text(const char *p, char *copy)
+static inline uint64_t avitoi_block_text(const char *p, char *copy, uint64_t *due)
 {
     const uint64_t v = avitoi_load(p), tops = AVITOI_ONES << 7;
     const uint64_t follows = v & ~(v << 1) & tops;
     const uint64_t leads = v & v << 1 & ~(v << 2) & (v << 3 | v << 4 | v << 5 | v << 6) & tops;
-    const uint64_t bad = (v & tops & ~(leads | follows)) | (follows ^ leads << 8);
-    const unsigned n = avitoi_first(bad | (avitoi_special(v) & ~v & tops));
+    const uint64_t bad = (v & tops & ~(leads | follows)) | (follows ^ (leads << 8 | *due));
     memcpy(copy, p, 8);
-    return (n > 0 && (leads >> (8u * n - 1u) & 1u) != 0) ? n - 1u : n;
+    *due = leads >> 56;
+    return bad | (avitoi_special(v) & ~v & tops);
 }
 #endif
 
@@ -4685,6 +4684,25 @@ static const char *avitoi_escapes(const char *p, const char *end, char *out, siz
     return p;
 }
 
+/* How many of `most` bytes of text at `p` are plain or sequences that are whole, as far as blocks go.
+ * They are copied to `out`; with `kept` 0 all blocks to one place. */
+static inline size_t avitoi_blocks(const char *p, size_t most, char *out, size_t kept)
+{
+    uint64_t due = 0;
+    size_t n = 0;
+    for (; n + AVITOI_BLOCK <= most; n += AVITOI_BLOCK) {
+        const uint64_t stops = avitoi_block_text(p + n, out + (n & kept), &due);
+        if (stops != 0) {
+            n += avitoi_block_stop(stops);
+            break;
+        }
+    }
+    if (n > 0 && avitoi_byte(p[n - 1u]) >= 0xc0) { /* back to the first byte of a sequence */
+        return n - 1u;
+    }
+    return (n > 1u && avitoi_byte(p[n - 1u]) >= 0x80 && avitoi_byte(p[n - 2u]) >= 0xe0) ? n - 2u : n;
+}
+
 /* Text inside a string, decoded to `out`, which has `room` bytes; *len: how many were used. It
  * ends before the quote, before anything that is wrong, cut or has no room, and at `end`. `out`
  * NULL: it is only checked, and counted. */
@@ -4696,13 +4714,14 @@ static const char *avitoi_text(const char *p, const char *end, char *out, size_t
     out = (out != NULL) ? out : sink;
     while (p < end && *p != '"') {
         const size_t left = (kept != 0) ? room - at : sizeof sink;
+        const size_t ahead = (size_t)(end - p);
         char *to = out + (at & kept);
         const char *const before = p;
         size_t n = 0;
         if (*p == '\\') {
             p = avitoi_escapes(p, end, to, left, &n);
-        } else if (left >= AVITOI_BLOCK && (size_t)(end - p) >= AVITOI_BLOCK) {
-            n = avitoi_block_text(p, to);
+        } else if (left >= AVITOI_BLOCK && ahead >= AVITOI_BLOCK) {
+            n = avitoi_blocks(p, (kept == 0 || ahead < left) ? ahead : left, to, kept);
             p += n;
         } else {
             for (; p < end && n < left && avitoi_is_plain(*p); p++) {
