@@ -20,11 +20,14 @@ BENCH_NET := $(BENCH_OUT)/net_curl $(BENCH_OUT)/net_bare
 BENCH_NET_OURS := $(BENCH_OUT)/net_ours
 BENCH_SHARED := $(BENCH_SRC)/bench.h $(BENCH_SRC)/slots.h avito_messenger.h
 
-.PHONY: bench bench-quick bench-peers bench-packages bench-net-packages
+.PHONY: bench bench-accept bench-quick bench-peers bench-packages bench-net-packages
 bench: bench-packages bench-net-packages ## speed, memory and network beside other libraries; fails when a gate is missed
 	@$(MAKE) --no-print-directory $(BENCH_DECODE) $(BENCH_DECODE_OURS) $(BENCH_NET) $(BENCH_NET_OURS)
 	@$(PYTHON) -B $(BENCH_SRC)/payloads.py $(BENCH_OUT)/data --long
-	@$(PYTHON) -B $(BENCH_SRC)/bench.py $(BENCH_OUT)
+	@$(PYTHON) -B $(BENCH_SRC)/bench.py $(BENCH_OUT) $(BENCH_FLAGS_MORE)
+
+bench-accept: BENCH_FLAGS_MORE := --accept
+bench-accept: bench ## the same, and write the plot to be committed, tools/bench/plot.svg
 
 bench-quick: bench-packages ## the same for decoding only, in less than a minute
 	@$(MAKE) --no-print-directory $(BENCH_DECODE) $(BENCH_DECODE_OURS)

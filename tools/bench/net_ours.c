@@ -1,6 +1,6 @@
 /* The header over sockets: one lane that waits, or many lanes on one epoll loop.
  *
- *   net_ours self|chats N PORT [CA]        one kept connection
+ *   net_ours self|chats|drop N PORT [CA]   one kept connection; drop: lists that nobody reads
  *   net_ours many N PORT CONNECTIONS [CA]  N requests for `self` on that many lanes, one thread
  *   net_ours sizes                         bytes of state of one lane
  */
@@ -135,20 +135,35 @@ static void chats_once(lane *l)
     check(r, "chats", &l->client);
 }
 
-static int single(bool self, unsigned long n, bool tls)
+/* What remains when nothing is decoded: the kernel, TLS, and the head. */
+static void drop_once(lane *l)
 {
+    int r;
+
+    avito_arena_reset(&l->arena);
+    r = avito_list_chats(&l->client, 94235311, NULL, &l->arena);
+    check(r, "chats", &l->client);
+    r = avito_list_end(&l->client, SIZE_MAX);
+    check(r, "end", &l->client);
+}
+
+static int single(const char *what, unsigned long n, bool tls)
+{
+    void (*const once)(lane *) = strcmp(what, "self") == 0   ? self_once
+                                 : strcmp(what, "drop") == 0 ? drop_once
+                                                             : chats_once;
     static lane l;
     net_region region;
     unsigned long i;
 
     lane_set_up(&l, ONE_WINDOW, ONE_ARENA, false, tls);
     for (i = 0; i < 3; i++) {
-        (self ? self_once : chats_once)(&l);
+        once(&l);
     }
     elements = 0;
     net_begin(&region);
     for (i = 0; i < n; i++) {
-        (self ? self_once : chats_once)(&l);
+        once(&l);
     }
     net_end(&region, n, elements);
     avito_client_close(&l.client);
@@ -247,7 +262,7 @@ int main(int argc, char **argv)
     }
     if (argc >= 4) {
         account_set_up(argv[3], argc > 4 ? argv[4] : NULL);
-        return single(strcmp(argv[1], "self") == 0, strtoul(argv[2], NULL, 10), argc > 4);
+        return single(argv[1], strtoul(argv[2], NULL, 10), argc > 4);
     }
     net_fail("usage", "see the head of the source");
     return 1;

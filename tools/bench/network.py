@@ -152,11 +152,13 @@ class Network:
         return (calls[1] - calls[0]) / (lot - few)
 
     def cpu(self, commands, rounds):
-        """{name: median CPU us per request}, and {name: median of the ratio to the first}."""
-        names, us = list(commands), {name: [] for name in commands}
+        """{name: (median CPU us per request, user part of it)}, and {name: median of the ratio to the
+        first}. The clients take turns, so that a machine that slows down for a while slows all."""
+        names, runs = list(commands), {name: [] for name in commands}
         for _ in range(rounds):
             for name in names:
-                us[name].append(self.run(commands[name])["cpu_us"])
-        first = us[names[0]]
-        ratio = {n: statistics.median(a / b for a, b in zip(us[n], first)) for n in names}
-        return {n: statistics.median(us[n]) for n in names}, ratio
+                runs[name].append(self.run(commands[name]))
+        us = {n: [r["cpu_us"] for r in runs[n]] for n in names}
+        user = {n: sum(r["user_us"] for r in runs[n]) / sum(us[n]) for n in names}
+        ratio = {n: statistics.median(a / b for a, b in zip(us[n], us[names[0]])) for n in names}
+        return {n: (statistics.median(us[n]), statistics.median(us[n]) * user[n]) for n in names}, ratio

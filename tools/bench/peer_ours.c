@@ -152,57 +152,70 @@ static void talk(int r)
     }
 }
 
-/* An element that is refused fails the run: the arena given must be enough. */
-static int chats(const char *body, size_t len, bench_sink *sink, size_t window_cap,
-                 size_t arena_cap, uint32_t want, size_t piece)
+static int next_chat(bench_sink *sink)
 {
-    avito_arena arena = avito_arena_of(room, arena_cap);
-    avito_chats_query query = {0};
     avito_chat chat;
-    int r = set_up(window_cap), bad = 0;
+    int r = avito_next_chat(&client, &chat);
 
-    answer_with(body, len, piece);
-    query.want = want;
-    r = r != AVITO_OK ? r : avito_list_chats(&client, 94235311, &query, &arena);
+    if (r == AVITO_OK) {
+        sink->chat(sink, &chat);
+    }
+    return r;
+}
+
+static int next_message(bench_sink *sink)
+{
+    avito_message message;
+    int r = avito_next_message(&client, &message);
+
+    if (r == AVITO_OK) {
+        sink->message(sink, &message);
+    }
+    return r;
+}
+
+/* The list that has begun with `r`. An element that is refused fails the run: the arena given must be
+ * enough. */
+static int all(int r, int (*next)(bench_sink *), bench_sink *sink, size_t given)
+{
+    int bad = 0;
+
     while (r == AVITO_OK) {
-        r = avito_next_chat(&client, &chat);
-        if (r == AVITO_OK) {
-            sink->chat(sink, &chat);
-        } else if (r < 0 && avito_list_open(&client)) {
+        r = next(sink);
+        if (r < 0 && avito_list_open(&client)) {
             talk(r);
             bad++;
             r = AVITO_OK;
         }
     }
     talk(r);
-    used = window_cap + arena_cap + sizeof client + sizeof account + sizeof tokens;
+    used = given + sizeof client + sizeof account + sizeof tokens;
     avito_client_close(&client);
     return r == AVITO_END && bad == 0 ? 0 : -1;
+}
+
+static int chats(const char *body, size_t len, bench_sink *sink, size_t window_cap,
+                 size_t arena_cap, uint32_t want, size_t piece)
+{
+    avito_arena arena = avito_arena_of(room, arena_cap);
+    avito_chats_query query = {0};
+    int r = set_up(window_cap);
+
+    answer_with(body, len, piece);
+    query.want = want;
+    r = r != AVITO_OK ? r : avito_list_chats(&client, 94235311, &query, &arena);
+    return all(r, next_chat, sink, window_cap + arena_cap);
 }
 
 static int messages(const char *body, size_t len, bench_sink *sink, size_t window_cap,
                     size_t arena_cap, size_t piece)
 {
     avito_arena arena = avito_arena_of(room, arena_cap);
-    avito_message message;
-    int r = set_up(window_cap), bad = 0;
+    int r = set_up(window_cap);
 
     answer_with(body, len, piece);
     r = r != AVITO_OK ? r : avito_list_messages(&client, 94235311, "u2i-a", NULL, &arena);
-    while (r == AVITO_OK) {
-        r = avito_next_message(&client, &message);
-        if (r == AVITO_OK) {
-            sink->message(sink, &message);
-        } else if (r < 0 && avito_list_open(&client)) {
-            talk(r);
-            bad++;
-            r = AVITO_OK;
-        }
-    }
-    talk(r);
-    used = window_cap + arena_cap + sizeof client + sizeof account + sizeof tokens;
-    avito_client_close(&client);
-    return r == AVITO_END && bad == 0 ? 0 : -1;
+    return all(r, next_message, sink, window_cap + arena_cap);
 }
 
 static int fast_chats(const char *body, size_t len, bench_sink *sink)
