@@ -2718,6 +2718,13 @@ AVITO_API int avito_anchors_load_file(avito_anchors *anchors, void *memory, size
 #define AVITOI_APART
 #endif
 
+/* The same, but where speed counts for more than the stack. */
+#if AVITO_WITH_SHORTCUTS
+#define AVITOI_APART_IF_SMALL
+#else
+#define AVITOI_APART_IF_SMALL AVITOI_APART
+#endif
+
 /* Assumptions about the platform. */
 #define AVITOI_ASSERT(tag, condition) extern char avitoi_assert_##tag[(condition) ? 1 : -1]
 AVITOI_ASSERT(bytes_have_8_bits, (unsigned char)255 == 255 && sizeof(uint8_t) == 1);
@@ -3955,7 +3962,8 @@ static void avitoi_deliver(struct avitoi_json *j, char *model, size_t low_before
 }
 
 /* Fills the struct of the object on top. NULL tokens: it is only measured. */
-AVITOI_APART static int avitoi_fill(struct avitoi_json *j, const struct avitoi_frame *f, char *model)
+AVITOI_APART_IF_SMALL static int avitoi_fill(struct avitoi_json *j, const struct avitoi_frame *f,
+                                             char *model)
 {
     const size_t n = (f->kind == AVITOI_FRAME_PAIR) ? 0u : 1u + (size_t)f->members;
     const size_t skew = avitoi_align(j->mem.high) - j->mem.high;
