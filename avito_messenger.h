@@ -1773,9 +1773,20 @@ struct avitoi_head {
 
 /* The element filter: a strict JSON reader that can stop at any byte. */
 struct avitoi_json {
-    struct avitoi_mem mem;
+    /* Small members first, here and in avito_client: short instructions reach them there. */
+    uint8_t state, depth, level, skip, list_depth;
+    uint8_t role, word_len, utf8_left, utf8_min, utf8_max, utf8_len, tariff;
+    bool streaming, collect, measuring, cutting, frozen, was_cut, lenient, in_key;
+    bool remembers;         /* list of many pages: an avitoi_given begins the arena */
+    int8_t more;            /* list: 1 the server says that there is more, -1 that there is not */
+    uint16_t want;
+    uint16_t hex;           /* \\uXXXX so far */
+    uint16_t surrogate;     /* high half waiting for its low half */
+    int16_t bad;            /* the element is passed over for this error */
+    int16_t event;          /* what feed returns next; AVITO_END: an element is complete */
     const struct avitoi_schema *root;
     const struct avitoi_schema *schema; /* on top: of the object, or of the elements */
+    struct avitoi_mem mem;
     size_t base;            /* mem.high before the root was opened */
     size_t mark;            /* mem.high before the frame on top was opened */
     void *out;              /* the root's struct, or the current element's */
@@ -1789,16 +1800,6 @@ struct avitoi_json {
     uint32_t rows;          /* list: elements given so far */
     uint32_t page_rows;     /* list: elements of this page, good, bad or given before */
     uint32_t is_object;     /* bit per open container */
-    uint16_t want;
-    uint16_t hex;           /* \\uXXXX so far */
-    uint16_t surrogate;     /* high half waiting for its low half */
-    int16_t bad;            /* the element is passed over for this error */
-    int16_t event;          /* what feed returns next; AVITO_END: an element is complete */
-    uint8_t state, depth, level, skip, list_depth;
-    uint8_t role, word_len, utf8_left, utf8_min, utf8_max, utf8_len, tariff;
-    bool remembers;         /* list of many pages: an avitoi_given begins the arena */
-    bool streaming, collect, measuring, cutting, frozen, was_cut, lenient, in_key;
-    int8_t more;            /* list: 1 the server says that there is more, -1 that there is not */
     char utf8[4];
     char word[AVITOI_WORD]; /* a key, number or literal; while the head is read, a header's name or value */
     union {
@@ -1835,39 +1836,8 @@ struct avitoi_args {
 };
 
 typedef struct avito_client {
-    avito_client_options o;
     avito_account *account;
-    avito_error error;
     struct {
-        const struct avitoi_endpoint *call;    /* what the caller asked for; NULL: idle */
-        const struct avitoi_endpoint *request; /* what is on the wire: call, or a token request */
-        avito_arena *arena;
-        void *out;
-        struct avitoi_args args;
-        avito_str access;             /* the token of this request */
-        uint32_t sent;                /* bytes of the request that the transport took */
-        uint32_t total;               /* bytes of the request in all */
-        uint32_t body_len;
-        int16_t send_error;           /* sending failed with it; the server may have said why */
-        int16_t cause;                /* the error that a send ended in which is being confirmed */
-        size_t pos, len;              /* window: [pos, len) is to be sent, or to be read */
-        size_t span;                  /* body bytes at pos */
-        size_t raw_len;               /* of a refusal's body, in error_body */
-        size_t cut_at, drain_left;
-        uint32_t epoch;               /* of the token used */
-        uint32_t last_ms;             /* clock at the last look */
-        uint32_t idle_left_ms;        /* until something has to happen; ACCOUNT: of the pause */
-        uint32_t total_left_ms;
-        uint32_t refusals;            /* of the account when the call began */
-        uint32_t date;                /* of the answer, in unix seconds; 0: not given */
-        uint32_t sent_ms;             /* clock when the send ended that is being confirmed */
-        avito_outcome verdict;
-        uint16_t limit, offset, page; /* list: rows asked for; first row; rows of the pages before */
-        uint16_t want;
-        struct avitoi_body body;
-        struct avitoi_json json;
-        uint16_t status;              /* of the answer; 0: its head was not read to the end */
-        uint16_t cause_status;
         uint8_t state, tries;
         bool keep;                    /* the answer lets the connection be kept */
         bool connected, connecting;
@@ -1882,12 +1852,43 @@ typedef struct avito_client {
         bool collect, all_pages, has_more;
         bool covered;                 /* all since the baseline was seen */
         bool settling;                /* a send that cannot tell is being confirmed */
+        uint16_t status;              /* of the answer; 0: its head was not read to the end */
+        uint16_t cause_status;
+        uint16_t limit, offset, page; /* list: rows asked for; first row; rows of the pages before */
+        uint16_t want;
+        int16_t send_error;           /* sending failed with it; the server may have said why */
+        int16_t cause;                /* the error that a send ended in which is being confirmed */
+        avito_outcome verdict;        /* of that */
+        const struct avitoi_endpoint *call;    /* what the caller asked for; NULL: idle */
+        const struct avitoi_endpoint *request; /* what is on the wire: call, or a token request */
+        size_t pos, len;              /* window: [pos, len) is to be sent, or to be read */
+        size_t span;                  /* body bytes at pos */
+        avito_arena *arena;
+        void *out;
+        uint32_t sent;                /* bytes of the request that the transport took */
+        uint32_t total;               /* bytes of the request in all */
+        uint32_t body_len;
+        uint32_t epoch;               /* of the token used */
+        uint32_t last_ms;             /* clock at the last look */
+        uint32_t idle_left_ms;        /* until something has to happen; ACCOUNT: of the pause */
+        uint32_t total_left_ms;
+        uint32_t refusals;            /* of the account when the call began */
+        uint32_t date;                /* of the answer, in unix seconds; 0: not given */
+        uint32_t sent_ms;             /* clock when the send ended that is being confirmed */
+        size_t raw_len;               /* of a refusal's body, in error_body */
+        size_t cut_at, drain_left;
+        avito_str access;             /* the token of this request */
+        struct avitoi_body body;
+        struct avitoi_json json;
+        struct avitoi_args args;
         /* Set by the functions that need them, so that others do not link what they lead to: judges a
          * row, or the end, of a chat that is read back; and the end of a send. */
         int (*judge)(struct avito_client *c, int rc);
         int (*settle)(struct avito_client *c, int rc);
         const avito_sent_query *baseline; /* of settle */
     } priv;
+    avito_client_options o;
+    avito_error error;
 } avito_client;
 
 AVITO_API avito_client_options avito_client_options_default(void);
@@ -7517,7 +7518,7 @@ static void avitoi_progress(avito_client *c)
 {
     const avito_image_source *source = &c->priv.args.as.upload.source;
     c->priv.idle_left_ms = c->o.idle_timeout_ms;
-    if (c->priv.request == &avitoi_ep_upload_image && source->progress != NULL) {
+    if ((c->priv.request->flags & AVITOI_PARTS) != 0 && source->progress != NULL) {
         const uint32_t before = c->priv.total - c->priv.body_len; /* the head: close enough */
         const uint32_t sent = c->priv.sent > before ? c->priv.sent - before : 0u;
         source->progress(source->ctx, sent > source->size ? source->size : (size_t)sent,
@@ -8111,7 +8112,7 @@ static int avitoi_on_body_end(avito_client *c)
     }
     if (rc == AVITO_OK && avitoi_is_list(c)) {
         rc = avitoi_on_list_end(c);
-    } else if (rc == AVITO_OK && c->priv.call == &avitoi_ep_upload_image) {
+    } else if (rc == AVITO_OK && (c->priv.call->flags & AVITOI_PARTS) != 0) {
         rc = avitoi_uploaded(c);
     }
     if (rc == AVITO_ERR_ARENA) {
@@ -8461,8 +8462,8 @@ static int avitoi_dry_run(avito_client *c)
     }
     avitoi_trace(c, "dry run ", c->priv.call->name);
     if (c->priv.out != NULL) {
-        memset(c->priv.out, 0, c->priv.call == &avitoi_ep_upload_image ? sizeof(avito_uploaded_image)
-                                                                       : sizeof(avito_message));
+        memset(c->priv.out, 0, (c->priv.call->flags & AVITOI_PARTS) != 0 ? sizeof(avito_uploaded_image)
+                                                                         : sizeof(avito_message));
     }
     (void)avitoi_finish(c, AVITO_OK);
     c->error.outcome = AVITO_NOT_SENT;
