@@ -408,7 +408,7 @@
  *
  *     bytes of                                                  64-bit 32-bit
  *     avito_account                                                200    120
- *     avito_client                                                 856    640
+ *     avito_client                                                 856    648
  *     avito_arena                                                   40     20
  *     avito_webhook                                                184    144
  *     avito_inbox                                                  296    272
@@ -3057,8 +3057,25 @@ struct avitoi_schema {
 /* A member takes one value and up to three bytes of skeleton: a comma, and the number of its row. */
 #define AVITOI_MEMBER 3u
 
+/* Each key is an array of its own: the linker keeps those that the linked schemas have. */
+#define AVITOI_KEYS(X)                                                                             \
+    X(access_token) X(author_id) X(avatar) X(call) X(chat_id) X(chat_type) X(chats) X(code)        \
+    X(content) X(context) X(count) X(created) X(default) X(delivered) X(description)               \
+    X(direction) X(domain) X(email) X(error) X(error_description) X(errors) X(expires_in)          \
+    X(flow_id) X(has_more) X(id) X(image) X(image_url) X(images) X(is_read) X(item) X(item_id)     \
+    X(item_url) X(kind) X(last_message) X(lat) X(link) X(location) X(lon) X(main) X(message)       \
+    X(messages) X(meta) X(name) X(ok) X(parsing_allowed) X(payload) X(phone) X(phones)             \
+    X(preview) X(price_string) X(profile_url) X(public_user_profile) X(published_at) X(quote)      \
+    X(read) X(refresh_token) X(result) X(scope) X(sizes) X(status) X(status_id) X(subscriptions)   \
+    X(target_user_id) X(text) X(timestamp) X(title) X(token_type) X(type) X(updated) X(url)        \
+    X(user_id) X(users) X(value) X(version) X(voice) X(voice_id) X(voices_urls)
+#define AVITOI_KEY_(key) static const char avitoi_key_##key[] = #key;
+AVITOI_KEYS(AVITOI_KEY_)
+static const char avitoi_key_[] = ""; /* in place of a map's own */
+
 #define AVITOI_ROW_(key, kind, member, want, child)                                                \
-    {key, child, (uint16_t)offsetof(AVITOI_MODEL, member), want, sizeof(key) - 1u, kind},
+    {avitoi_key_##key, child, (uint16_t)offsetof(AVITOI_MODEL, member), want,                      \
+     sizeof(avitoi_key_##key) - 1u, kind},
 #define AVITOI_ROW_COUNT_(key, kind, member, want, child) +1u
 #define AVITOI_ROWS(rows) (0u rows(AVITOI_ROW_COUNT_))
 #define AVITOI_ROOM(rows)                                                                          \
@@ -3079,8 +3096,8 @@ struct avitoi_schema {
 /* ---- words of the server and their constants ---- */
 
 struct avitoi_word {
-    const char *word;
-    int value;
+    char word[9];
+    uint8_t value;
 };
 
 /* 0 for no word, `unknown` for a new one. */
@@ -3144,16 +3161,16 @@ static avito_chat_type avitoi_chat_type(avito_str word)
 
 #define AVITOI_MODEL avito_image_size
 #define AVITOI_PAIR_ROWS(X)                                                                        \
-    X("", AVITOI_STR, size, 0, NULL)                                                               \
-    X("", AVITOI_STR, url, 0, NULL)
+    X(, AVITOI_STR, size, 0, NULL)                                                                 \
+    X(, AVITOI_STR, url, 0, NULL)
 AVITOI_SCHEMA(pair, AVITOI_PAIR_ROWS, NULL, false, false);
 #undef AVITOI_MODEL
 AVITOI_ASSERT(voice_file_is_pair, sizeof(avito_voice_file) == sizeof(avito_image_size));
 
 #define AVITOI_MODEL avito_uploaded_image
 #define AVITOI_UPLOADED_ROWS(X)                                                                    \
-    X("", AVITOI_STR, image_id, 0, NULL)                                                           \
-    X("", AVITOI_MAP, sizes, 0, &avitoi_pair_schema)
+    X(, AVITOI_STR, image_id, 0, NULL)                                                             \
+    X(, AVITOI_MAP, sizes, 0, &avitoi_pair_schema)
 AVITOI_SCHEMA(uploaded, AVITOI_UPLOADED_ROWS, NULL, false, false);
 #undef AVITOI_MODEL
 
@@ -3161,34 +3178,34 @@ AVITOI_SCHEMA(uploaded, AVITOI_UPLOADED_ROWS, NULL, false, false);
 
 #define AVITOI_MODEL avito_image
 #define AVITOI_IMAGE_ROWS(X)                                                                       \
-    X("sizes", AVITOI_MAP, sizes, AVITO_MESSAGE_IMAGES, &avitoi_pair_schema)
+    X(sizes, AVITOI_MAP, sizes, AVITO_MESSAGE_IMAGES, &avitoi_pair_schema)
 AVITOI_SCHEMA(image, AVITOI_IMAGE_ROWS, NULL, false, false);
 #undef AVITOI_MODEL
 
 #define AVITOI_MODEL avito_link_preview
 #define AVITOI_PREVIEW_ROWS(X)                                                                     \
-    X("description", AVITOI_TEXT, description, 0, NULL)                                            \
-    X("domain", AVITOI_STR, domain, 0, NULL)                                                       \
-    X("images", AVITOI_MAP, images, AVITO_MESSAGE_IMAGES, &avitoi_pair_schema)                     \
-    X("title", AVITOI_TEXT, title, 0, NULL)                                                        \
-    X("url", AVITOI_STR, url, 0, NULL)
+    X(description, AVITOI_TEXT, description, 0, NULL)                                              \
+    X(domain, AVITOI_STR, domain, 0, NULL)                                                         \
+    X(images, AVITOI_MAP, images, AVITO_MESSAGE_IMAGES, &avitoi_pair_schema)                       \
+    X(title, AVITOI_TEXT, title, 0, NULL)                                                          \
+    X(url, AVITOI_STR, url, 0, NULL)
 AVITOI_SCHEMA(preview, AVITOI_PREVIEW_ROWS, NULL, false, false);
 #undef AVITOI_MODEL
 
 #define AVITOI_MODEL avito_link
 #define AVITOI_LINK_ROWS(X)                                                                        \
-    X("text", AVITOI_TEXT, text, 0, NULL)                                                          \
-    X("url", AVITOI_STR, url, 0, NULL)                                                             \
-    X("preview", AVITOI_OBJ, preview, 0, &avitoi_preview_schema)
+    X(text, AVITOI_TEXT, text, 0, NULL)                                                            \
+    X(url, AVITOI_STR, url, 0, NULL)                                                               \
+    X(preview, AVITOI_OBJ, preview, 0, &avitoi_preview_schema)
 AVITOI_SCHEMA(link, AVITOI_LINK_ROWS, NULL, false, false);
 #undef AVITOI_MODEL
 
 #define AVITOI_MODEL avito_item_content
 #define AVITOI_ITEM_CONTENT_ROWS(X)                                                                \
-    X("image_url", AVITOI_STR, image_url, 0, NULL)                                                 \
-    X("item_url", AVITOI_STR, item_url, 0, NULL)                                                   \
-    X("price_string", AVITOI_STR, price_string, 0, NULL)                                           \
-    X("title", AVITOI_TEXT, title, 0, NULL)
+    X(image_url, AVITOI_STR, image_url, 0, NULL)                                                   \
+    X(item_url, AVITOI_STR, item_url, 0, NULL)                                                     \
+    X(price_string, AVITOI_STR, price_string, 0, NULL)                                             \
+    X(title, AVITOI_TEXT, title, 0, NULL)
 AVITOI_SCHEMA(item_content, AVITOI_ITEM_CONTENT_ROWS, NULL, false, false);
 #undef AVITOI_MODEL
 
@@ -3203,11 +3220,11 @@ static void avitoi_finish_location(struct avitoi_json *json, void *model)
 
 #define AVITOI_MODEL avito_location
 #define AVITOI_LOCATION_ROWS(X)                                                                    \
-    X("kind", AVITOI_STR, kind_word, 0, NULL)                                                      \
-    X("lat", AVITOI_E7, lat_e7, 0, NULL)                                                           \
-    X("lon", AVITOI_E7, lon_e7, 0, NULL)                                                           \
-    X("text", AVITOI_TEXT, text, 0, NULL)                                                          \
-    X("title", AVITOI_TEXT, title, 0, NULL)
+    X(kind, AVITOI_STR, kind_word, 0, NULL)                                                        \
+    X(lat, AVITOI_E7, lat_e7, 0, NULL)                                                             \
+    X(lon, AVITOI_E7, lon_e7, 0, NULL)                                                             \
+    X(text, AVITOI_TEXT, text, 0, NULL)                                                            \
+    X(title, AVITOI_TEXT, title, 0, NULL)
 AVITOI_SCHEMA(location, AVITOI_LOCATION_ROWS, avitoi_finish_location, false, false);
 #undef AVITOI_MODEL
 
@@ -3222,13 +3239,13 @@ static void avitoi_finish_call(struct avitoi_json *json, void *model)
 
 #define AVITOI_MODEL avito_call
 #define AVITOI_CALL_ROWS(X)                                                                        \
-    X("status", AVITOI_STR, status_word, 0, NULL)                                                  \
-    X("target_user_id", AVITOI_INT, target_user_id, 0, NULL)
+    X(status, AVITOI_STR, status_word, 0, NULL)                                                    \
+    X(target_user_id, AVITOI_INT, target_user_id, 0, NULL)
 AVITOI_SCHEMA(call, AVITOI_CALL_ROWS, avitoi_finish_call, false, false);
 #undef AVITOI_MODEL
 
 #define AVITOI_MODEL avito_voice
-#define AVITOI_VOICE_ROWS(X) X("voice_id", AVITOI_STR, voice_id, 0, NULL)
+#define AVITOI_VOICE_ROWS(X) X(voice_id, AVITOI_STR, voice_id, 0, NULL)
 AVITOI_SCHEMA(voice, AVITOI_VOICE_ROWS, NULL, false, false);
 #undef AVITOI_MODEL
 
@@ -3245,14 +3262,14 @@ struct avitoi_wide_content {
 
 #define AVITOI_MODEL struct avitoi_wide_content
 #define AVITOI_CONTENT_ROWS(X)                                                                     \
-    X("text", AVITOI_TEXT, text, 0, NULL)                                                          \
-    X("image", AVITOI_OBJ, image, 0, &avitoi_image_schema)                                         \
-    X("link", AVITOI_OBJ, link, 0, &avitoi_link_schema)                                            \
-    X("item", AVITOI_OBJ, item, 0, &avitoi_item_content_schema)                                    \
-    X("location", AVITOI_OBJ, location, 0, &avitoi_location_schema)                                \
-    X("call", AVITOI_OBJ, call, 0, &avitoi_call_schema)                                            \
-    X("voice", AVITOI_OBJ, voice, 0, &avitoi_voice_schema)                                         \
-    X("flow_id", AVITOI_STR, flow_id, 0, NULL)
+    X(text, AVITOI_TEXT, text, 0, NULL)                                                            \
+    X(image, AVITOI_OBJ, image, 0, &avitoi_image_schema)                                           \
+    X(link, AVITOI_OBJ, link, 0, &avitoi_link_schema)                                              \
+    X(item, AVITOI_OBJ, item, 0, &avitoi_item_content_schema)                                      \
+    X(location, AVITOI_OBJ, location, 0, &avitoi_location_schema)                                  \
+    X(call, AVITOI_OBJ, call, 0, &avitoi_call_schema)                                              \
+    X(voice, AVITOI_OBJ, voice, 0, &avitoi_voice_schema)                                           \
+    X(flow_id, AVITOI_STR, flow_id, 0, NULL)
 AVITOI_SCHEMA(content, AVITOI_CONTENT_ROWS, NULL, false, false);
 #undef AVITOI_MODEL
 
@@ -3314,11 +3331,11 @@ static void avitoi_finish_quote(struct avitoi_json *json, void *model)
 
 #define AVITOI_MODEL avito_quote
 #define AVITOI_QUOTE_ROWS(X)                                                                       \
-    X("id", AVITOI_STR, id, 0, NULL)                                                         \
-    X("author_id", AVITOI_INT, author_id, 0, NULL)                                           \
-    X("created", AVITOI_INT, created, 0, NULL)                                               \
-    X("type", AVITOI_STR, type_word, 0, NULL)                                                \
-    X("content", AVITOI_OBJ, content.as.wide, AVITO_MESSAGE_CONTENTS, &avitoi_content_schema)
+    X(id, AVITOI_STR, id, 0, NULL)                                                           \
+    X(author_id, AVITOI_INT, author_id, 0, NULL)                                             \
+    X(created, AVITOI_INT, created, 0, NULL)                                                 \
+    X(type, AVITOI_STR, type_word, 0, NULL)                                                  \
+    X(content, AVITOI_OBJ, content.as.wide, AVITO_MESSAGE_CONTENTS, &avitoi_content_schema)
 AVITOI_SCHEMA(quote, AVITOI_QUOTE_ROWS, avitoi_finish_quote, false, false);
 #undef AVITOI_MODEL
 
@@ -3351,21 +3368,21 @@ static void avitoi_finish_message(struct avitoi_json *json, void *model)
 
 #define AVITOI_MODEL avito_message
 #define AVITOI_MESSAGE_ROWS(X)                                                                     \
-    X("id", AVITOI_STR, id, 0, NULL)                                                       \
-    X("author_id", AVITOI_INT, author_id, 0, NULL)                                         \
-    X("created", AVITOI_INT, created, 0, NULL)                                             \
-    X("content", AVITOI_OBJ, content.as.wide, AVITO_MESSAGE_CONTENTS, &avitoi_content_schema)              \
-    X("type", AVITOI_STR, type_word, 0, NULL)                                              \
-    X("direction", AVITOI_STR, direction_word, 0, NULL)                                    \
-    X("delivered", AVITOI_INT, delivered, 0, NULL)                                         \
-    X("is_read", AVITOI_BOOL, is_read, 0, NULL)                                            \
-    X("read", AVITOI_INT, read, 0, NULL)                                                   \
-    X("quote", AVITOI_OBJ, quote, AVITO_MESSAGE_QUOTES, &avitoi_quote_schema)              \
-    X("chat_id", AVITOI_STR, chat_id, 0, NULL)                                             \
-    X("user_id", AVITOI_INT, user_id, 0, NULL)                                             \
-    X("chat_type", AVITOI_STR, chat_type_word, 0, NULL)                                    \
-    X("item_id", AVITOI_INT, item_id, 0, NULL)                                             \
-    X("published_at", AVITOI_STR, published_at, 0, NULL)
+    X(id, AVITOI_STR, id, 0, NULL)                                                         \
+    X(author_id, AVITOI_INT, author_id, 0, NULL)                                           \
+    X(created, AVITOI_INT, created, 0, NULL)                                               \
+    X(content, AVITOI_OBJ, content.as.wide, AVITO_MESSAGE_CONTENTS, &avitoi_content_schema)                \
+    X(type, AVITOI_STR, type_word, 0, NULL)                                                \
+    X(direction, AVITOI_STR, direction_word, 0, NULL)                                      \
+    X(delivered, AVITOI_INT, delivered, 0, NULL)                                           \
+    X(is_read, AVITOI_BOOL, is_read, 0, NULL)                                              \
+    X(read, AVITOI_INT, read, 0, NULL)                                                     \
+    X(quote, AVITOI_OBJ, quote, AVITO_MESSAGE_QUOTES, &avitoi_quote_schema)                \
+    X(chat_id, AVITOI_STR, chat_id, 0, NULL)                                               \
+    X(user_id, AVITOI_INT, user_id, 0, NULL)                                               \
+    X(chat_type, AVITOI_STR, chat_type_word, 0, NULL)                                      \
+    X(item_id, AVITOI_INT, item_id, 0, NULL)                                               \
+    X(published_at, AVITOI_STR, published_at, 0, NULL)
 AVITOI_SCHEMA(message, AVITOI_MESSAGE_ROWS, avitoi_finish_message, false, false);
 #undef AVITOI_MODEL
 
@@ -3373,55 +3390,55 @@ AVITOI_SCHEMA(message, AVITOI_MESSAGE_ROWS, avitoi_finish_message, false, false)
 
 #define AVITOI_MODEL avito_avatar
 #define AVITOI_AVATAR_ROWS(X)                                                                      \
-    X("default", AVITOI_STR, default_url, 0, NULL)                                                 \
-    X("images", AVITOI_MAP, images, 0, &avitoi_pair_schema)
+    X(default, AVITOI_STR, default_url, 0, NULL)                                                   \
+    X(images, AVITOI_MAP, images, 0, &avitoi_pair_schema)
 AVITOI_SCHEMA(avatar, AVITOI_AVATAR_ROWS, NULL, false, false);
 #undef AVITOI_MODEL
 
 #define AVITOI_MODEL avito_profile
 #define AVITOI_PROFILE_ROWS(X)                                                                     \
-    X("user_id", AVITOI_INT, user_id, 0, NULL)                                                     \
-    X("item_id", AVITOI_INT, item_id, 0, NULL)                                                     \
-    X("avatar", AVITOI_OBJ, avatar, AVITO_CHAT_AVATARS, &avitoi_avatar_schema)                     \
-    X("url", AVITOI_STR, url, 0, NULL)
+    X(user_id, AVITOI_INT, user_id, 0, NULL)                                                       \
+    X(item_id, AVITOI_INT, item_id, 0, NULL)                                                       \
+    X(avatar, AVITOI_OBJ, avatar, AVITO_CHAT_AVATARS, &avitoi_avatar_schema)                       \
+    X(url, AVITOI_STR, url, 0, NULL)
 AVITOI_SCHEMA(profile, AVITOI_PROFILE_ROWS, NULL, false, false);
 #undef AVITOI_MODEL
 
 #define AVITOI_MODEL avito_user
 #define AVITOI_USER_ROWS(X)                                                                        \
-    X("id", AVITOI_INT, id, 0, NULL)                                                               \
-    X("name", AVITOI_STR, name, 0, NULL)                                                           \
-    X("parsing_allowed", AVITOI_BOOL, parsing_allowed, 0, NULL)                                    \
-    X("public_user_profile", AVITOI_OBJ, public_user_profile, AVITO_CHAT_PROFILES,                 \
+    X(id, AVITOI_INT, id, 0, NULL)                                                                 \
+    X(name, AVITOI_STR, name, 0, NULL)                                                             \
+    X(parsing_allowed, AVITOI_BOOL, parsing_allowed, 0, NULL)                                      \
+    X(public_user_profile, AVITOI_OBJ, public_user_profile, AVITO_CHAT_PROFILES,                   \
       &avitoi_profile_schema)
 AVITOI_SCHEMA(user, AVITOI_USER_ROWS, NULL, false, false);
 #undef AVITOI_MODEL
 
 #define AVITOI_MODEL avito_item_location
 #define AVITOI_ITEM_LOCATION_ROWS(X)                                                               \
-    X("title", AVITOI_STR, title, 0, NULL)                                                         \
-    X("lat", AVITOI_E7, lat_e7, 0, NULL)                                                           \
-    X("lon", AVITOI_E7, lon_e7, 0, NULL)
+    X(title, AVITOI_STR, title, 0, NULL)                                                           \
+    X(lat, AVITOI_E7, lat_e7, 0, NULL)                                                             \
+    X(lon, AVITOI_E7, lon_e7, 0, NULL)
 AVITOI_SCHEMA(item_location, AVITOI_ITEM_LOCATION_ROWS, NULL, false, false);
 #undef AVITOI_MODEL
 
 #define AVITOI_MODEL avito_item_images
 #define AVITOI_ITEM_IMAGES_ROWS(X)                                                                 \
-    X("main", AVITOI_MAP, main, 0, &avitoi_pair_schema)                                            \
-    X("count", AVITOI_INT, count, 0, NULL)
+    X(main, AVITOI_MAP, main, 0, &avitoi_pair_schema)                                              \
+    X(count, AVITOI_INT, count, 0, NULL)
 AVITOI_SCHEMA(item_images, AVITOI_ITEM_IMAGES_ROWS, NULL, false, false);
 #undef AVITOI_MODEL
 
 #define AVITOI_MODEL avito_item
 #define AVITOI_ITEM_ROWS(X)                                                                        \
-    X("id", AVITOI_INT, id, 0, NULL)                                                               \
-    X("title", AVITOI_STR, title, 0, NULL)                                                         \
-    X("user_id", AVITOI_INT, user_id, 0, NULL)                                                     \
-    X("images", AVITOI_OBJ, images, 0, &avitoi_item_images_schema)                                 \
-    X("status_id", AVITOI_INT, status_id, 0, NULL)                                                 \
-    X("price_string", AVITOI_STR, price_string, 0, NULL)                                           \
-    X("url", AVITOI_STR, url, 0, NULL)                                                             \
-    X("location", AVITOI_OBJ, location, 0, &avitoi_item_location_schema)
+    X(id, AVITOI_INT, id, 0, NULL)                                                                 \
+    X(title, AVITOI_STR, title, 0, NULL)                                                           \
+    X(user_id, AVITOI_INT, user_id, 0, NULL)                                                       \
+    X(images, AVITOI_OBJ, images, 0, &avitoi_item_images_schema)                                   \
+    X(status_id, AVITOI_INT, status_id, 0, NULL)                                                   \
+    X(price_string, AVITOI_STR, price_string, 0, NULL)                                             \
+    X(url, AVITOI_STR, url, 0, NULL)                                                               \
+    X(location, AVITOI_OBJ, location, 0, &avitoi_item_location_schema)
 AVITOI_SCHEMA(item, AVITOI_ITEM_ROWS, NULL, false, false);
 #undef AVITOI_MODEL
 
@@ -3436,19 +3453,19 @@ static void avitoi_finish_context(struct avitoi_json *json, void *model)
 
 #define AVITOI_MODEL avito_context
 #define AVITOI_CONTEXT_ROWS(X)                                                                     \
-    X("type", AVITOI_STR, type, 0, NULL)                                                           \
-    X("value", AVITOI_OBJ, item, 0, &avitoi_item_schema)
+    X(type, AVITOI_STR, type, 0, NULL)                                                             \
+    X(value, AVITOI_OBJ, item, 0, &avitoi_item_schema)
 AVITOI_SCHEMA(context, AVITOI_CONTEXT_ROWS, avitoi_finish_context, false, false);
 #undef AVITOI_MODEL
 
 #define AVITOI_MODEL avito_chat
 #define AVITOI_CHAT_ROWS(X)                                                                        \
-    X("id", AVITOI_STR, id, 0, NULL)                                                               \
-    X("context", AVITOI_OBJ, context, AVITO_CHAT_CONTEXT, &avitoi_context_schema)                  \
-    X("created", AVITOI_INT, created, 0, NULL)                                                     \
-    X("updated", AVITOI_INT, updated, 0, NULL)                                                     \
-    X("users", AVITOI_ARR, users, AVITO_CHAT_USERS, &avitoi_user_schema)                           \
-    X("last_message", AVITOI_OBJ, last_message, AVITO_CHAT_LAST_MESSAGE, &avitoi_message_schema)
+    X(id, AVITOI_STR, id, 0, NULL)                                                                 \
+    X(context, AVITOI_OBJ, context, AVITO_CHAT_CONTEXT, &avitoi_context_schema)                    \
+    X(created, AVITOI_INT, created, 0, NULL)                                                       \
+    X(updated, AVITOI_INT, updated, 0, NULL)                                                       \
+    X(users, AVITOI_ARR, users, AVITO_CHAT_USERS, &avitoi_user_schema)                             \
+    X(last_message, AVITOI_OBJ, last_message, AVITO_CHAT_LAST_MESSAGE, &avitoi_message_schema)
 AVITOI_SCHEMA(chat, AVITOI_CHAT_ROWS, NULL, false, false);
 #undef AVITOI_MODEL
 
@@ -3459,7 +3476,7 @@ struct avitoi_meta {
 };
 
 #define AVITOI_MODEL struct avitoi_meta
-#define AVITOI_META_ROWS(X) X("has_more", AVITOI_BOOL, has_more, 0, NULL)
+#define AVITOI_META_ROWS(X) X(has_more, AVITOI_BOOL, has_more, 0, NULL)
 AVITOI_SCHEMA(meta, AVITOI_META_ROWS, NULL, false, false);
 #undef AVITOI_MODEL
 
@@ -3485,32 +3502,32 @@ static void avitoi_finish_list(struct avitoi_json *json, void *model)
 }
 
 #define AVITOI_CHATS_ROWS(X)                                                                       \
-    X("chats", AVITOI_ARR, items, 0, &avitoi_chat_schema)                                          \
-    X("meta", AVITOI_OBJ, meta, 0, &avitoi_meta_schema)
+    X(chats, AVITOI_ARR, items, 0, &avitoi_chat_schema)                                            \
+    X(meta, AVITOI_OBJ, meta, 0, &avitoi_meta_schema)
 AVITOI_SCHEMA(chats, AVITOI_CHATS_ROWS, avitoi_finish_list, false, false);
 
 #define AVITOI_MESSAGES_ROWS(X)                                                                    \
-    X("messages", AVITOI_ARR, items, 0, &avitoi_message_schema)                                    \
-    X("meta", AVITOI_OBJ, meta, 0, &avitoi_meta_schema)
+    X(messages, AVITOI_ARR, items, 0, &avitoi_message_schema)                                      \
+    X(meta, AVITOI_OBJ, meta, 0, &avitoi_meta_schema)
 AVITOI_SCHEMA(messages, AVITOI_MESSAGES_ROWS, avitoi_finish_list, true, false);
 
-#define AVITOI_UPLOADS_ROWS(X) X("", AVITOI_MAP, items, 0, &avitoi_uploaded_schema)
+#define AVITOI_UPLOADS_ROWS(X) X(, AVITOI_MAP, items, 0, &avitoi_uploaded_schema)
 AVITOI_SCHEMA(uploads, AVITOI_UPLOADS_ROWS, NULL, true, false);
 
-#define AVITOI_VOICES_ROWS(X) X("voices_urls", AVITOI_MAP, items, 0, &avitoi_pair_schema)
+#define AVITOI_VOICES_ROWS(X) X(voices_urls, AVITOI_MAP, items, 0, &avitoi_pair_schema)
 AVITOI_SCHEMA(voices, AVITOI_VOICES_ROWS, NULL, false, false);
 #undef AVITOI_MODEL
 
 #define AVITOI_MODEL avito_subscription
 #define AVITOI_SUBSCRIPTION_ROWS(X)                                                                \
-    X("url", AVITOI_STR, url, 0, NULL)                                                             \
-    X("version", AVITOI_STR, version, 0, NULL)
+    X(url, AVITOI_STR, url, 0, NULL)                                                               \
+    X(version, AVITOI_STR, version, 0, NULL)
 AVITOI_SCHEMA(subscription, AVITOI_SUBSCRIPTION_ROWS, NULL, false, false);
 #undef AVITOI_MODEL
 
 #define AVITOI_MODEL struct avitoi_list
 #define AVITOI_SUBSCRIPTIONS_ROWS(X)                                                               \
-    X("subscriptions", AVITOI_ARR, items, 0, &avitoi_subscription_schema)
+    X(subscriptions, AVITOI_ARR, items, 0, &avitoi_subscription_schema)
 AVITOI_SCHEMA(subscriptions, AVITOI_SUBSCRIPTIONS_ROWS, NULL, false, false);
 #undef AVITOI_MODEL
 
@@ -3518,12 +3535,12 @@ AVITOI_SCHEMA(subscriptions, AVITOI_SUBSCRIPTIONS_ROWS, NULL, false, false);
 
 #define AVITOI_MODEL avito_self
 #define AVITOI_SELF_ROWS(X)                                                                        \
-    X("email", AVITOI_STR, email, 0, NULL)                                                         \
-    X("id", AVITOI_INT, id, 0, NULL)                                                               \
-    X("name", AVITOI_STR, name, 0, NULL)                                                           \
-    X("phone", AVITOI_STR, phone, 0, NULL)                                                         \
-    X("phones", AVITOI_STRS, phones, 0, NULL)                                                      \
-    X("profile_url", AVITOI_STR, profile_url, 0, NULL)
+    X(email, AVITOI_STR, email, 0, NULL)                                                           \
+    X(id, AVITOI_INT, id, 0, NULL)                                                                 \
+    X(name, AVITOI_STR, name, 0, NULL)                                                             \
+    X(phone, AVITOI_STR, phone, 0, NULL)                                                           \
+    X(phones, AVITOI_STRS, phones, 0, NULL)                                                        \
+    X(profile_url, AVITOI_STR, profile_url, 0, NULL)
 AVITOI_SCHEMA(self, AVITOI_SELF_ROWS, NULL, false, false);
 #undef AVITOI_MODEL
 
@@ -3535,12 +3552,12 @@ struct avitoi_token_answer {
 
 #define AVITOI_MODEL struct avitoi_token_answer
 #define AVITOI_TOKEN_ROWS(X)                                                                       \
-    X("access_token", AVITOI_STR, token.access_token, 0, NULL)                                     \
-    X("expires_in", AVITOI_INT, token.expires_in, 0, NULL)                                         \
-    X("token_type", AVITOI_STR, token.token_type, 0, NULL)                                         \
-    X("refresh_token", AVITOI_STR, token.refresh_token, 0, NULL)                                   \
-    X("scope", AVITOI_STR, token.scope, 0, NULL)                                                   \
-    X("error", AVITOI_STR, error, 0, NULL)
+    X(access_token, AVITOI_STR, token.access_token, 0, NULL)                                       \
+    X(expires_in, AVITOI_INT, token.expires_in, 0, NULL)                                           \
+    X(token_type, AVITOI_STR, token.token_type, 0, NULL)                                           \
+    X(refresh_token, AVITOI_STR, token.refresh_token, 0, NULL)                                     \
+    X(scope, AVITOI_STR, token.scope, 0, NULL)                                                     \
+    X(error, AVITOI_STR, error, 0, NULL)
 AVITOI_SCHEMA(token, AVITOI_TOKEN_ROWS, NULL, false, false);
 #undef AVITOI_MODEL
 
@@ -3553,8 +3570,8 @@ struct avitoi_payload {
 
 #define AVITOI_MODEL struct avitoi_payload
 #define AVITOI_PAYLOAD_ROWS(X)                                                                     \
-    X("type", AVITOI_STR, type, 0, NULL)                                                           \
-    X("value", AVITOI_OBJ, message, 0, &avitoi_message_schema)
+    X(type, AVITOI_STR, type, 0, NULL)                                                             \
+    X(value, AVITOI_OBJ, message, 0, &avitoi_message_schema)
 AVITOI_SCHEMA(payload, AVITOI_PAYLOAD_ROWS, NULL, false, true);
 #undef AVITOI_MODEL
 
@@ -3566,25 +3583,25 @@ struct avitoi_envelope {
 
 #define AVITOI_MODEL struct avitoi_envelope
 #define AVITOI_ENVELOPE_ROWS(X)                                                                    \
-    X("id", AVITOI_STR, id, 0, NULL)                                                               \
-    X("version", AVITOI_STR, version, 0, NULL)                                                     \
-    X("timestamp", AVITOI_INT, timestamp, 0, NULL)                                                 \
-    X("payload", AVITOI_OBJ, payload, 0, &avitoi_payload_schema)
+    X(id, AVITOI_STR, id, 0, NULL)                                                                 \
+    X(version, AVITOI_STR, version, 0, NULL)                                                       \
+    X(timestamp, AVITOI_INT, timestamp, 0, NULL)                                                   \
+    X(payload, AVITOI_OBJ, payload, 0, &avitoi_payload_schema)
 AVITOI_SCHEMA(envelope, AVITOI_ENVELOPE_ROWS, NULL, false, false);
 #undef AVITOI_MODEL
 
 /* The same when only the type is looked at: a payload of another type may hold anything. */
 #define AVITOI_MODEL struct avitoi_payload
-#define AVITOI_OTHER_PAYLOAD_ROWS(X) X("type", AVITOI_STR, type, 0, NULL)
+#define AVITOI_OTHER_PAYLOAD_ROWS(X) X(type, AVITOI_STR, type, 0, NULL)
 AVITOI_SCHEMA(other_payload, AVITOI_OTHER_PAYLOAD_ROWS, NULL, false, true);
 #undef AVITOI_MODEL
 
 #define AVITOI_MODEL struct avitoi_envelope
 #define AVITOI_OTHER_ENVELOPE_ROWS(X)                                                              \
-    X("id", AVITOI_STR, id, 0, NULL)                                                               \
-    X("version", AVITOI_STR, version, 0, NULL)                                                     \
-    X("timestamp", AVITOI_INT, timestamp, 0, NULL)                                                 \
-    X("payload", AVITOI_OBJ, payload, 0, &avitoi_other_payload_schema)
+    X(id, AVITOI_STR, id, 0, NULL)                                                                 \
+    X(version, AVITOI_STR, version, 0, NULL)                                                       \
+    X(timestamp, AVITOI_INT, timestamp, 0, NULL)                                                   \
+    X(payload, AVITOI_OBJ, payload, 0, &avitoi_other_payload_schema)
 AVITOI_SCHEMA(other_envelope, AVITOI_OTHER_ENVELOPE_ROWS, NULL, false, false);
 #undef AVITOI_MODEL
 
@@ -3600,9 +3617,9 @@ struct avitoi_reason {
 
 #define AVITOI_MODEL struct avitoi_reason
 #define AVITOI_REASON_ROWS(X)                                                                      \
-    X("code", AVITOI_INT, code, 0, NULL)                                                           \
-    X("message", AVITOI_TEXT, message, 0, NULL)                                                    \
-    X("messages", AVITOI_ONE, message, 0, NULL)
+    X(code, AVITOI_INT, code, 0, NULL)                                                             \
+    X(message, AVITOI_TEXT, message, 0, NULL)                                                      \
+    X(messages, AVITOI_ONE, message, 0, NULL)
 AVITOI_SCHEMA(reason, AVITOI_REASON_ROWS, NULL, false, true);
 #undef AVITOI_MODEL
 
@@ -3616,15 +3633,15 @@ struct avitoi_reply {
 
 #define AVITOI_MODEL struct avitoi_reply
 #define AVITOI_REPLY_ROWS(X)                                                                       \
-    X("id", AVITOI_STR, id, 0, NULL)                                                               \
-    X("ok", AVITOI_BOOL, ok, 0, NULL)                                                              \
-    X("code", AVITOI_INT, code, 0, NULL)                                                           \
-    X("message", AVITOI_TEXT, message, 0, NULL)                                                    \
-    X("error", AVITOI_TEXT, error_word, 0, NULL)                                                   \
-    X("error", AVITOI_OBJ, error, 0, &avitoi_reason_schema)                                        \
-    X("error_description", AVITOI_TEXT, message, 0, NULL)                                          \
-    X("result", AVITOI_OBJ, result, 0, &avitoi_reason_schema)                                      \
-    X("errors", AVITOI_ONE, message, 0, NULL)
+    X(id, AVITOI_STR, id, 0, NULL)                                                                 \
+    X(ok, AVITOI_BOOL, ok, 0, NULL)                                                                \
+    X(code, AVITOI_INT, code, 0, NULL)                                                             \
+    X(message, AVITOI_TEXT, message, 0, NULL)                                                      \
+    X(error, AVITOI_TEXT, error_word, 0, NULL)                                                     \
+    X(error, AVITOI_OBJ, error, 0, &avitoi_reason_schema)                                          \
+    X(error_description, AVITOI_TEXT, message, 0, NULL)                                            \
+    X(result, AVITOI_OBJ, result, 0, &avitoi_reason_schema)                                        \
+    X(errors, AVITOI_ONE, message, 0, NULL)
 AVITOI_SCHEMA(reply, AVITOI_REPLY_ROWS, NULL, false, true);
 #undef AVITOI_MODEL
 
@@ -5747,8 +5764,12 @@ struct avitoi_endpoint {
     void (*query)(struct avitoi_writer *w, const avito_client *c);
     void (*body)(struct avitoi_writer *w, const avito_client *c);
     const struct avitoi_schema *answer; /* NULL: a reply that only confirms */
+    int (*end)(avito_client *c);        /* what is to be done when a model has come; NULL: nothing */
     unsigned flags;
 };
+
+static int avitoi_on_list_end(avito_client *c);
+static int avitoi_uploaded(avito_client *c);
 
 /* ---- queries ---- */
 
@@ -5931,48 +5952,50 @@ static void avitoi_body_upload(struct avitoi_writer *w, const avito_client *c)
 
 /* ---- the table ---- */
 
-#define AVITOI_ENDPOINT(name, path, query, body, answer, flags)                                    \
-    static const struct avitoi_endpoint avitoi_ep_##name = {#name, path, query, body, answer, flags}
+#define AVITOI_ENDPOINT(name, path, query, body, answer, end, flags)                               \
+    static const char avitoi_name_##name[] = #name, avitoi_path_##name[] = path;                   \
+    static const struct avitoi_endpoint avitoi_ep_##name = {                                       \
+        avitoi_name_##name, avitoi_path_##name, query, body, answer, end, flags}
 
 #define AVITOI_ACCOUNT_PATH "/accounts/{user_id}"
 #define AVITOI_CHAT_PATH    "/accounts/{user_id}/chats/{chat_id}"
 
 /* POST unless AVITOI_POST is missing. The paths are the description's, to the last slash. */
-AVITOI_ENDPOINT(get_token, "/token", NULL, avitoi_body_credentials, &avitoi_token_schema,
+AVITOI_ENDPOINT(get_token, "/token", NULL, avitoi_body_credentials, &avitoi_token_schema, NULL,
                 AVITOI_POST | AVITOI_TOKEN | AVITOI_FORM);
-AVITOI_ENDPOINT(exchange_code, "/token", NULL, avitoi_body_code, &avitoi_token_schema,
+AVITOI_ENDPOINT(exchange_code, "/token", NULL, avitoi_body_code, &avitoi_token_schema, NULL,
                 AVITOI_POST | AVITOI_TOKEN | AVITOI_FORM | AVITOI_SPENDS);
-AVITOI_ENDPOINT(refresh_token, "/token", NULL, avitoi_body_refresh, &avitoi_token_schema,
+AVITOI_ENDPOINT(refresh_token, "/token", NULL, avitoi_body_refresh, &avitoi_token_schema, NULL,
                 AVITOI_POST | AVITOI_TOKEN | AVITOI_FORM | AVITOI_SPENDS);
-AVITOI_ENDPOINT(get_self, "/core/v1/accounts/self", NULL, NULL, &avitoi_self_schema, 0u);
+AVITOI_ENDPOINT(get_self, "/core/v1/accounts/self", NULL, NULL, &avitoi_self_schema, NULL, 0u);
 AVITOI_ENDPOINT(get_chats, "/messenger/v2" AVITOI_ACCOUNT_PATH "/chats", avitoi_query_chats, NULL,
-                &avitoi_chats_schema, AVITOI_STREAM);
-AVITOI_ENDPOINT(get_chat, "/messenger/v2" AVITOI_CHAT_PATH, NULL, NULL, &avitoi_chat_schema, 0u);
+                &avitoi_chats_schema, avitoi_on_list_end, AVITOI_STREAM);
+AVITOI_ENDPOINT(get_chat, "/messenger/v2" AVITOI_CHAT_PATH, NULL, NULL, &avitoi_chat_schema, NULL, 0u);
 AVITOI_ENDPOINT(get_messages, "/messenger/v3" AVITOI_CHAT_PATH "/messages/", avitoi_query_messages,
-                NULL, &avitoi_messages_schema, AVITOI_STREAM);
+                NULL, &avitoi_messages_schema, avitoi_on_list_end, AVITOI_STREAM);
 AVITOI_ENDPOINT(send_message, "/messenger/v1" AVITOI_CHAT_PATH "/messages", NULL,
-                avitoi_body_message, &avitoi_message_schema,
+                avitoi_body_message, &avitoi_message_schema, NULL,
                 AVITOI_POST | AVITOI_CHANGES | AVITOI_JSON);
 AVITOI_ENDPOINT(upload_image, "/messenger/v1" AVITOI_ACCOUNT_PATH "/uploadImages", NULL,
-                avitoi_body_upload, &avitoi_uploads_schema,
+                avitoi_body_upload, &avitoi_uploads_schema, avitoi_uploaded,
                 AVITOI_POST | AVITOI_CHANGES | AVITOI_PARTS);
 AVITOI_ENDPOINT(send_image_message, "/messenger/v1" AVITOI_CHAT_PATH "/messages/image", NULL,
-                avitoi_body_image, &avitoi_message_schema,
+                avitoi_body_image, &avitoi_message_schema, NULL,
                 AVITOI_POST | AVITOI_CHANGES | AVITOI_JSON);
 AVITOI_ENDPOINT(delete_message, "/messenger/v1" AVITOI_CHAT_PATH "/messages/{message_id}", NULL,
-                NULL, NULL, AVITOI_POST | AVITOI_CHANGES);
-AVITOI_ENDPOINT(mark_chat_as_read, "/messenger/v1" AVITOI_CHAT_PATH "/read", NULL, NULL, NULL,
+                NULL, NULL, NULL, AVITOI_POST | AVITOI_CHANGES);
+AVITOI_ENDPOINT(mark_chat_as_read, "/messenger/v1" AVITOI_CHAT_PATH "/read", NULL, NULL, NULL, NULL,
                 AVITOI_POST | AVITOI_CHANGES);
 AVITOI_ENDPOINT(get_voice_files, "/messenger/v1" AVITOI_ACCOUNT_PATH "/getVoiceFiles",
-                avitoi_query_voices, NULL, &avitoi_voices_schema, AVITOI_STREAM);
-AVITOI_ENDPOINT(subscribe_webhook, "/messenger/v3/webhook", NULL, avitoi_body_url, NULL,
+                avitoi_query_voices, NULL, &avitoi_voices_schema, avitoi_on_list_end, AVITOI_STREAM);
+AVITOI_ENDPOINT(subscribe_webhook, "/messenger/v3/webhook", NULL, avitoi_body_url, NULL, NULL,
                 AVITOI_POST | AVITOI_CHANGES | AVITOI_JSON);
 AVITOI_ENDPOINT(unsubscribe_webhook, "/messenger/v1/webhook/unsubscribe", NULL, avitoi_body_url,
-                NULL, AVITOI_POST | AVITOI_CHANGES | AVITOI_JSON);
+                NULL, NULL, AVITOI_POST | AVITOI_CHANGES | AVITOI_JSON);
 AVITOI_ENDPOINT(get_webhook_subscriptions, "/messenger/v1/subscriptions", NULL, NULL,
-                &avitoi_subscriptions_schema, AVITOI_POST | AVITOI_STREAM);
+                &avitoi_subscriptions_schema, avitoi_on_list_end, AVITOI_POST | AVITOI_STREAM);
 AVITOI_ENDPOINT(add_to_blacklist, "/messenger/v2" AVITOI_ACCOUNT_PATH "/blacklist", NULL,
-                avitoi_body_blacklist, NULL, AVITOI_POST | AVITOI_CHANGES | AVITOI_JSON);
+                avitoi_body_blacklist, NULL, NULL, AVITOI_POST | AVITOI_CHANGES | AVITOI_JSON);
 
 /* ---- the request as a whole ---- */
 
@@ -6266,7 +6289,7 @@ enum {
 
 #define AVITOI_HEADER(name, value) {name, (uint8_t)(sizeof name - 1u), AVITOI_HEADER_##value}
 static const struct {
-    const char *name;
+    char name[22];
     uint8_t len, value;
 } avitoi_headers[] = {AVITOI_HEADER("date", DATE), /* those of every answer first */
                       AVITOI_HEADER("content-length", LENGTH),
@@ -8110,10 +8133,8 @@ static int avitoi_on_body_end(avito_client *c)
     if (!c->priv.model) {
         return avitoi_confirmed(c, rc);
     }
-    if (rc == AVITO_OK && avitoi_is_list(c)) {
-        rc = avitoi_on_list_end(c);
-    } else if (rc == AVITO_OK && (c->priv.call->flags & AVITOI_PARTS) != 0) {
-        rc = avitoi_uploaded(c);
+    if (rc == AVITO_OK && c->priv.call->end != NULL) {
+        rc = c->priv.call->end(c);
     }
     if (rc == AVITO_ERR_ARENA) {
         c->error.needed = c->priv.arena->used + avitoi_align(j->mem.peak);
