@@ -2077,8 +2077,8 @@ AVITO_API int avito_get_webhook_subscriptions(avito_client *client, avito_arena 
                                               avito_subscriptions *out);
 
 /* The body of a notification. Needs no client. AVITO_END: the probe `{}`. Else AVITO_OK, ARENA, or
- * a -4xx. During the call the reader itself takes up to 400 bytes at the end of the arena. `needed`
- * (optional) gets the size for ARENA, as far as the reader could tell: it may ask for more again. */
+ * a -4xx. During the call the reader lies at the end of the arena, with 250 to 350 bytes. `needed`
+ * (optional) gets the size for ARENA; where not even the reader fits, the size to ask again with. */
 AVITO_API int avito_parse_webhook(const void *body, size_t len, avito_arena *arena,
                                   avito_event *out, size_t *needed);
 
@@ -9173,7 +9173,7 @@ static int avitoi_read_envelope(struct avitoi_json *json, const struct avitoi_sc
 static struct avitoi_json *avitoi_borrow_reader(avito_arena *arena)
 {
     const size_t size = avitoi_align(sizeof(struct avitoi_json));
-    if (arena->cap < arena->used + size + AVITOI_ALIGN) {
+    if (arena->cap < arena->used + size) {
         return NULL;
     }
     arena->cap = (arena->cap - size) & ~(size_t)(AVITOI_ALIGN - 1u);
@@ -9214,7 +9214,7 @@ AVITO_API int avito_parse_webhook(const void *body, size_t len, avito_arena *are
     rest.used = avitoi_align(rest.used);
     json = avitoi_borrow_reader(&rest);
     rc = (json != NULL) ? avitoi_read_event(json, &envelope, body, len, &rest) : AVITO_ERR_ARENA;
-    peak = rest.used + AVITOI_ALIGN + avitoi_align(sizeof *json) +
+    peak = rest.used + avitoi_align(sizeof *json) +
            (json != NULL ? avitoi_align(json->mem.peak) : 0u);
     if (needed != NULL) {
         *needed = (rc == AVITO_ERR_ARENA) ? peak : 0u;
