@@ -3786,7 +3786,7 @@ static bool avitoi_at_list(const struct avitoi_json *j, unsigned level)
 }
 
 /* Takes frames off: what is on top now? Found from the root upwards. */
-static void avitoi_close_to(struct avitoi_json *j, unsigned level)
+static inline void avitoi_close_to(struct avitoi_json *j, unsigned level)
 {
     const struct avitoi_schema *schema = j->root;
     size_t mark = j->base;
@@ -3846,7 +3846,7 @@ static void avitoi_add_ref(const struct avitoi_json *j, struct avitoi_frame *f, 
 
 /* ---- frames ---- */
 
-static int avitoi_open(struct avitoi_json *j, unsigned kind, const struct avitoi_schema *schema)
+static inline int avitoi_open(struct avitoi_json *j, unsigned kind, const struct avitoi_schema *schema)
 {
     struct avitoi_frame *f = &j->as.frames[j->level];
     if (j->level >= AVITOI_LEVELS) {
@@ -5054,22 +5054,25 @@ static const char *avitoi_short_keep(struct avitoi_json *j, const char *p, const
     return avitoi_short_rest(j, p + at, end, at);
 }
 
-/* The same for a string that nobody wants. */
+/* The end of a string that nobody wants: the same from `p` on, and from its beginning. */
+AVITOI_APART static const char *avitoi_pass_rest(const char *p, const char *end)
+{
+    size_t len;
+    p = avitoi_text(p, end, NULL, 0, &len);
+    return (p == end || *p != '"') ? NULL : p + 1;
+}
+
 static const char *avitoi_short_pass(const char *p, const char *end)
 {
     char sink[AVITOI_BLOCK];
-    for (; (size_t)(end - p) >= AVITOI_BLOCK; p += AVITOI_BLOCK) {
+    for (; end - p >= (ptrdiff_t)AVITOI_BLOCK; p += AVITOI_BLOCK) {
         const uint64_t stops = avitoi_block_ascii(p, sink);
         if (stops != 0) {
             p += avitoi_block_stop(stops);
-            break;
+            return (*p == '"') ? p + 1 : avitoi_pass_rest(p, end);
         }
     }
-    if (p == end || *p != '"') {
-        size_t len;
-        p = avitoi_text(p, end, NULL, 0, &len);
-    }
-    return (p == end || *p != '"') ? NULL : p + 1;
+    return avitoi_pass_rest(p, end);
 }
 
 /* The end of the digits at `p`; *value: the number that they are, if they are not too many. Up to
@@ -5538,7 +5541,7 @@ static void avitoi_json_begin(struct avitoi_json *j, const struct avitoi_schema 
  * ======================================================================= */
 
 /* Puts one value into its place in the struct. */
-static void avitoi_store(const struct avitoi_json *j, const struct avitoi_field *field,
+static inline void avitoi_store(const struct avitoi_json *j, const struct avitoi_field *field,
                          const struct avitoi_ref *ref, char *model)
 {
     char *at = model + field->offset;
