@@ -81,14 +81,17 @@ class Simulator:
 def write_as_buyer(simulator, stop):
     """For the board that watches its inbox: once it polls, two buyers, the second after the answer to
     the first."""
+    chats = simulator.ask("chats")["chats"]
+
     def polls():
-        return simulator.ask("stats")["operations"]["get_chats"]["served"] >= 4
+        # Its first round learns what is there already, and looks at each chat of the newest second for
+        # it: at all of them, since they were made in one.
+        return simulator.ask("stats")["operations"]["get_chats"]["served"] >= 4 * len(chats)
 
     for ready in (polls, lambda: len(simulator.sent()) >= 2):
         while not ready():
             if stop.wait(0.05):
                 return
-        chats = simulator.ask("chats")["chats"]
         simulator.ask("message", {"chat_id": chats[-1]["id"], "author": "buyer", "text": QUESTION})
 
 
