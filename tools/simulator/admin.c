@@ -220,6 +220,7 @@ static bool show_stats(program *p, const cJSON *o)
                  {"unknown_parameters", t->unknown_parameters},
                  {"unofficial_paths", t->unofficial_paths},
                  {"unneeded_bodies", t->unneeded_bodies},
+                 {"largest_record", p->largest_record},
                  {"webhooks_queued", t->webhooks_queued},
                  {"webhooks_tried", t->webhooks_tried},
                  {"webhooks_done", t->webhooks_done},

@@ -106,7 +106,21 @@ static int listen_on(int *port)
     return fd;
 }
 
-static SSL_CTX *tls_context(const char *cert, const char *key)
+/* What the clients must have room for: the largest record that was sent, as its header says. */
+static void note_record(int sent, int version, int type, const void *data, size_t len, SSL *ssl,
+                        void *largest)
+{
+    const unsigned char *header = data;
+    (void)version;
+    (void)ssl;
+    if (sent && type == SSL3_RT_HEADER && len == SSL3_RT_HEADER_LENGTH) {
+        size_t size = (size_t)header[3] << 8 | header[4];
+        size_t *most = largest;
+        *most = size > *most ? size : *most;
+    }
+}
+
+static SSL_CTX *tls_context(const char *cert, const char *key, size_t *largest_record)
 {
     static const unsigned char session_context[] = "simulator";
     SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
@@ -119,6 +133,8 @@ static SSL_CTX *tls_context(const char *cert, const char *key)
     (void)SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION);
     (void)SSL_CTX_set_max_proto_version(ctx, TLS1_2_VERSION);
     (void)SSL_CTX_set_cipher_list(ctx, "ECDHE+AESGCM:ECDHE+CHACHA20");
+    SSL_CTX_set_msg_callback(ctx, note_record);
+    SSL_CTX_set_msg_callback_arg(ctx, largest_record);
     (void)SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_SERVER);
     (void)SSL_CTX_set_session_id_context(ctx, session_context, sizeof session_context - 1);
     (void)SSL_CTX_set_mode(ctx,
@@ -451,7 +467,7 @@ int main(int argc, char **argv)
     v.tcp = listen_on(&v.program.tcp_port);
     v.tls = -1;
     if (v.program.cert != NULL) {
-        v.ctx = tls_context(v.program.cert, v.program.key);
+        v.ctx = tls_context(v.program.cert, v.program.key, &v.program.largest_record);
         v.tls = listen_on(&v.program.tls_port);
     }
     write_ports(&v.program);

@@ -14,6 +14,7 @@ typedef struct program {
     size_t buyer_seen; /* messages of the store that he has looked at */
     unsigned buyer_lines;
     bool verbose;
+    size_t largest_record; /* of TLS, that was sent */
     simi_buf reply;
 } program;
 
