@@ -719,7 +719,7 @@
  *                use and the old one is spent (official guide): store it durably before you return
  *                AVITO_OK. An error from you keeps the old token, and the call ends in HOOK.
  *
- * If a refresh left and no answer came, the refresh token may be spent:
+ * If a refresh left and neither a pair nor a refusal came, the refresh token may be spent:
  * avito_account_refresh_in_doubt(). The next renewal tries it all the same and tells, by
  * REFRESH_TOKEN. Then a person has to authorize again (avito_authorize_url(),
  * avito_exchange_code()). A refresh token is good for a year, an access token for a day (official
@@ -1306,7 +1306,7 @@ AVITO_API int avito_authorize_url(const avito_account *account, const char *scop
  * sentence in place of messages). Cleared by the first call that shows otherwise. */
 AVITO_API bool avito_account_unpaid(const avito_account *account);
 
-/* True when a refresh left and no answer came: the refresh token may be spent. The next renewal tries
+/* True when a refresh left, but no pair and no 4xx came: the token may be spent. The next renewal tries
  * it all the same; if that ends in AVITO_ERR_REFRESH_TOKEN, a person has to authorize again. */
 AVITO_API bool avito_account_refresh_in_doubt(const avito_account *account);
 
@@ -7185,7 +7185,7 @@ static int avitoi_finish(avito_client *c, int code)
         c->error.text[0] = '\0';
     }
     if (code < 0 && c->priv.request == &avitoi_ep_refresh_token && c->priv.written &&
-        c->priv.status == 0) {
+        c->account->priv.renewer == c && c->priv.status / 100u != 4u) {
         c->account->priv.refresh_in_doubt = true;
     }
     avitoi_resign(c);
@@ -7324,7 +7324,7 @@ static void avitoi_gate_pass(avito_account *a)
     a->priv.gate_wait_ms = 0;
     if (a->o.requests_per_minute > 0) {
         a->priv.gate_ms = avitoi_now(a);
-        a->priv.gate_wait_ms = 60000u / a->o.requests_per_minute;
+        a->priv.gate_wait_ms = 59999u / a->o.requests_per_minute + 1u;
     }
 }
 
@@ -7383,6 +7383,7 @@ static int avitoi_on_account(avito_client *c)
     }
     c->priv.waiting = false;
     c->priv.answered = false;
+    c->priv.written = false;
     c->priv.idle_left_ms = c->o.connect_timeout_ms;
     return avitoi_move(c, AVITOI_EV_TOKEN);
 }
@@ -7452,7 +7453,6 @@ static int avitoi_on_connect(avito_client *c)
     c->priv.sent = 0;
     c->priv.pos = 0;
     c->priv.len = 0;
-    c->priv.written = false;
     c->priv.early = false;
     c->priv.send_error = AVITO_OK;
     c->priv.idle_left_ms = c->o.idle_timeout_ms;

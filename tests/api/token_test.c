@@ -394,6 +394,33 @@ static void test_refresh_without_a_refresh_token(void **state)
     lane_free(&l);
 }
 
+/* It may be spent when it left, and neither a pair nor a refusal came, be it for want of bytes. */
+static void test_refresh_in_doubt(void **state)
+{
+    static const struct {
+        const char *answer;
+        bool doubt;
+    } cases[] = {
+        {"", true},
+        {"HTTP/1.1 200 OK\r\nContent-Length: 200\r\n\r\n{\"access_token\":\"n", true},
+        {"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n", true},
+        {"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct lane l;
+        begin(&l, false);
+        l.stored_refresh = "old";
+        expect_post(&l.script, "grant_type=refresh_token&refresh_token=old");
+        script_answer(&l.script, SCRIPT_TEXT(cases[i].answer));
+        script_end(&l.script);
+        assert_true(lane_run(&l, avito_refresh_token(&l.client, NULL)) < 0);
+        assert_int_equal(avito_account_refresh_in_doubt(&l.account), cases[i].doubt);
+        lane_free(&l);
+    }
+}
+
 static void test_refused_refresh_token(void **state)
 {
     struct lane l;
@@ -759,6 +786,7 @@ int main(void)
         cmocka_unit_test(test_save_that_fails),
         cmocka_unit_test(test_exchange_code),
         cmocka_unit_test(test_refresh_without_a_refresh_token),
+        cmocka_unit_test(test_refresh_in_doubt),
         cmocka_unit_test(test_refused_refresh_token),
         cmocka_unit_test(test_long_token_through_a_small_window),
         cmocka_unit_test(test_every_size_of_the_token_buffer),

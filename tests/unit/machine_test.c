@@ -97,6 +97,22 @@ static int reach(struct lane *l, unsigned state)
     return rc;
 }
 
+/* The pause between two requests is rounded up. */
+static void test_rate_is_not_exceeded(void **state)
+{
+    static const uint32_t rates[] = {1, 7, 240, 900, 59999};
+    (void)state;
+    for (size_t i = 0; i < sizeof rates / sizeof *rates; i++) {
+        struct lane l;
+        begin(&l);
+        l.account.o.requests_per_minute = rates[i];
+        avitoi_gate_pass(&l.account);
+        assert_true(l.account.priv.gate_wait_ms * rates[i] >= 60000);
+        assert_true((l.account.priv.gate_wait_ms - 1) * rates[i] < 60000);
+        lane_free(&l);
+    }
+}
+
 static void test_what_a_lane_says_in_every_state(void **state)
 {
     (void)state;
@@ -194,6 +210,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_state_with_every_event),
+        cmocka_unit_test(test_rate_is_not_exceeded),
         cmocka_unit_test(test_what_a_lane_says_in_every_state),
         cmocka_unit_test(test_leaving_every_state),
         cmocka_unit_test(test_next_before_the_list_has_begun),

@@ -310,7 +310,7 @@ static void check_token_request(world *w, const struct lane *l)
             fail(w, "tokens", "lanes %d and %d fetch a token at once", other->index, l->index);
         }
     }
-    if (!old && !refused_before(w, hash_text(a->priv.access.ptr, a->priv.access.len))) {
+    if (l->act != ACT_EXCHANGE && !old && !refused_before(w, hash_text(a->priv.access.ptr, a->priv.access.len))) {
         fail(w, "tokens", "lane %d fetches a token although the present one was not refused",
              l->index);
     }
@@ -368,9 +368,28 @@ static void check_memory(world *w)
     }
 }
 
+/* A refresh token that may be spent is told as such, and no other. */
+static void check_doubt(world *w)
+{
+    const bool told = avito_account_refresh_in_doubt(&w->device.account);
+    bool fetching = false;
+    for (unsigned i = 0; i < w->plan.lanes; i++) {
+        fetching = fetching || impl_fetches_token(&w->device.lanes[i].client);
+    }
+    if (told && !w->was_in_doubt) {
+        happened(w, F_SPENT, -1);
+        say(w, "the refresh token is in doubt");
+    }
+    w->was_in_doubt = told;
+    if (!fetching && told != w->refresh_open && !(told && w->plan.corrupt)) {
+        fail(w, "tokens", "the refresh token is%s said to be in doubt", told ? "" : " not");
+    }
+}
+
 void check_step(world *w)
 {
     check_memory(w);
+    check_doubt(w);
     for (unsigned i = 0; i < w->plan.lanes; i++) {
         if (w->device.lanes[i].idle_rounds > 3) {
             fail(w, "progress", "lane %u: ready, but nothing moves in state %s", i,

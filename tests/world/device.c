@@ -56,6 +56,7 @@ static int save_token(void *ctx, const avito_token *token)
         happened(w, F_SAVE_FAILED, -1);
         return -1;
     }
+    w->refresh_open = false;
     keep(&w->stored_token[0], token->access_token);
     keep(&w->stored_token[1], token->refresh_token);
     w->token_expires_at = token->expires_at;
@@ -86,7 +87,9 @@ static void check_secret(world *w, const char *where, const char *text)
 {
     const avito_account *a = &w->device.account;
     const char *access = a->priv.access.ptr;
-    if (strstr(text, a->o.client_secret) != NULL || (access != NULL && strstr(text, access) != NULL)) {
+    const char *refresh = a->priv.refresh.ptr;
+    if (strstr(text, a->o.client_secret) != NULL || (access != NULL && strstr(text, access) != NULL) ||
+        (refresh != NULL && strstr(text, refresh) != NULL)) {
         fail(w, "secret", "%s shows a secret: %s", where, text);
     }
 }
@@ -183,7 +186,7 @@ static void boot_account(world *w)
     o.unix_time = w->seed % 4 != 0 ? device_unix : NULL;
     o.entropy = device_entropy;
     o.trace = on_trace;
-    if (w->seed % 3 == 0) {
+    if (w->seed % 3 == 0 || w->plan.pair) {
         o.save_token = save_token;
         o.load_token = load_token;
     }
@@ -290,6 +293,9 @@ void device_boot(world *w)
     d->holding = false;
     boot_account(w);
     hook_connect(w);
+    if (w->plan.pair && w->stored_token[1] == NULL) {
+        w->person_ms = w->now + 1;
+    }
     for (unsigned i = 0; i < w->plan.lanes; i++) {
         boot_lane(w, i);
     }
@@ -315,6 +321,8 @@ void device_crash(world *w)
     w->crash_in = 0;
     w->crash_in_save = false;
     w->rate_until = 0;
+    w->refresh_open = false; /* nobody remembers: it is tried, and then it is known */
+    w->was_in_doubt = false;
     net_drop_all(w);
     forget(&d->tokens);
     forget(&d->state);
@@ -471,9 +479,29 @@ static int begin_browse(world *w, struct lane *l)
     return avito_list_chats(&l->client, USER, &q, &l->arena);
 }
 
+/* A person has allowed the application in the browser. */
+static int begin_exchange(world *w, struct lane *l)
+{
+    say(w, "lane %d: a person allows the application", l->index);
+    w->person_ms = w->now + 20000; /* if this fails */
+    l->act = ACT_EXCHANGE;
+    return avito_exchange_code(&l->client, sim_grant_code(w->service, "messenger:read"), NULL);
+}
+
+/* The account's own tokens last; a pair needs a person when its refresh token is of no use. */
+static void call_a_person(world *w, int rc)
+{
+    if (rc == AVITO_ERR_REFRESH_TOKEN && w->person_ms == 0) {
+        w->person_ms = w->now + 1 + (int64_t)around(w, 20000);
+    }
+}
+
 static int begin_something(world *w, struct lane *l)
 {
     avito_arena_reset(&l->arena);
+    if (w->person_ms != 0 && w->now >= w->person_ms) {
+        return begin_exchange(w, l);
+    }
     l->job = l->index > 0 ? next_job(w) : -1;
     if (l->job >= 0) {
         return w->jobs[l->job].state == JOB_UNSURE ? begin_confirm(w, l) : begin_baseline(w, l);
@@ -626,6 +654,10 @@ static void browse_on(world *w, struct lane *l, int rc)
 
 static void call_over(world *w, struct lane *l, int rc)
 {
+    call_a_person(w, rc);
+    if (rc == AVITO_OK && l->act == ACT_EXCHANGE) {
+        w->person_ms = 0;
+    }
     if (rc < 0 && l->act != ACT_NONE) {
         say(w, "lane %d: %s %d %s", l->index, avito_error_name(rc),
             avito_last_error(&l->client)->http_status, avito_last_error(&l->client)->text);
@@ -704,6 +736,7 @@ static void note_inbox_error(world *w, int rc)
     const uint64_t passed = impl_passed_over(&w->device.inbox);
     say(w, "inbox: %s %d %s", avito_error_name(rc), e->http_status, e->text);
     check_secret(w, "error text", e->text);
+    call_a_person(w, rc);
     mix(w, (uint64_t)(uint32_t)rc);
     for (size_t i = w->done_before; i < w->note_count && passed != 0; i++) {
         note *n = &w->notes[i];

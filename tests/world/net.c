@@ -162,6 +162,17 @@ static void wire_head(world *w, struct lane *l, struct link *k)
     check_request_begins(w, l, k);
 }
 
+/* Does the body of a token request say that it spends a refresh token? */
+static void follow_word(wire *x, char c)
+{
+    static const char word[] = "grant_type=refresh_token&";
+    x->word = c == word[x->word] ? x->word + 1 : 0;
+    if (x->is_token && word[x->word] == '\0') {
+        x->is_refresh = true;
+        x->word = 0;
+    }
+}
+
 /* Follows the bytes that the client handed over. */
 static void wire_sent(world *w, struct lane *l, struct link *k, const unsigned char *p, size_t len)
 {
@@ -173,6 +184,7 @@ static void wire_sent(world *w, struct lane *l, struct link *k, const unsigned c
     }
     for (; len > 0; len--, p++) {
         if (x->in_body) {
+            follow_word(x, (char)*p);
             x->body_left -= x->body_left > 0;
         } else if (x->head_len < sizeof x->head - 1) {
             x->head[x->head_len++] = (char)*p;
@@ -189,6 +201,10 @@ static void wire_sent(world *w, struct lane *l, struct link *k, const unsigned c
     if (x->complete && x->job >= 0) {
         w->jobs[x->job].unsettled = true;
     }
+    if (x->complete && x->is_refresh) {
+        x->was_open = w->refresh_open;
+        w->refresh_open = true;
+    }
 }
 
 /* A whole head was given to the client: what it may now act upon. */
@@ -200,6 +216,9 @@ static void wire_answer(world *w, wire *x)
         x->answer_len = 0;
         x->status = 0;
         return;
+    }
+    if (x->is_refresh && x->status / 100 == 4) {
+        w->refresh_open = x->was_open; /* what was in doubt stays so until there is a pair */
     }
     if ((x->status == 401 || x->status == 403) && x->bearer != 0) {
         w->refused_bearer[w->refused_count++ % 64] = x->bearer;

@@ -124,7 +124,7 @@ static void rows_slide(world *w, const sim_request_info *r)
 {
     sim_chat_info chat;
     unsigned count = 2 + (unsigned)below(w, 3);
-    if (!chance(w, 200)) {
+    if (!(r->op == SIM_CHATS ? w->plan.people : w->plan.vanish) || !chance(w, 500)) {
         return;
     }
     happened(w, F_SLID, 0);
@@ -412,7 +412,7 @@ sim_fault people_fault(void *ctx, const sim_request_info *request)
     const int lane = k != NULL && k->lane >= 0 ? k->lane : (int)w->plan.lanes;
     sim_fault f;
     note_served(w, request, k);
-    if (lane == 0 && !w->calm && w->plan.vanish && strstr(request->target, "&offset=") != NULL) {
+    if (lane == 0 && !w->calm && strstr(request->target, "&offset=") != NULL) {
         rows_slide(w, request);
     }
     f = draw_fault(w, request, lane);

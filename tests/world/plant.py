@@ -44,7 +44,7 @@ BUGS = [
      "if (hash != 0) {\n        in->priv.found = true;"),
     ("no-overlap", "the row that two pages share is not compared",
      "hash != in->priv.page_anchor) {",
-     "hash == 0) {"),
+     "false) {"),
     ("starved", "a chat that fails holds up the ones behind it",
      "if (in_chat && in->priv.failed == chat) {",
      "if (in_chat && chat == 0) {"),

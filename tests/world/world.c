@@ -157,6 +157,7 @@ static void draw_kinds(world *w)
     p->trim = chance(w, 300);
     p->retry_headers = chance(w, 500);
     p->vanish = chance(w, 300);
+    p->pair = chance(w, 200);
     p->broken = chance(w, 100) ? chance(w, 500) ? 404 : 500 : 0;
     p->broken_for_ever = chance(w, 500);
 }
@@ -185,6 +186,7 @@ static void soak_plan(world *w)
     p->cuts = p->stalls = p->slow = p->refusals = p->corrupt = p->answers = p->storms = true;
     p->tokens = p->late = p->people = p->restarts = p->clocks = p->cancels = p->save_fails = true;
     p->hooks = p->same_texts = p->trim = p->retry_headers = p->vanish = p->soak = true;
+    p->pair = chance(w, 500);
     p->doorbell = chance(w, 500);
     p->broken = chance(w, 300) ? 500 : 0;
     p->lanes = LANES_MAX;

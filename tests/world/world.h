@@ -47,6 +47,7 @@
     X(S5XX, "5xx")                                                                                 \
     X(EXPIRED, "tokens expire")                                                                    \
     X(REVOKED, "tokens are revoked")                                                               \
+    X(SPENT, "refresh token in doubt")                                                             \
     X(HOOK_LOST, "notification lost")                                                              \
     X(HOOK_LATE, "notification late")                                                              \
     X(HOOK_TWICE, "notification doubled")                                                          \
@@ -103,7 +104,9 @@ typedef struct wire {
     char head[2048];
     size_t head_len;
     bool begun, in_body, complete;
-    bool is_token, is_write;
+    unsigned word; /* of the body: how far it is like what is looked for */
+    bool is_token, is_write, is_refresh;
+    bool was_open; /* world.refresh_open before it left */
     uint64_t body_left;
     uint64_t bearer; /* hash of the token used; 0: none */
     int job;         /* the send that it belongs to; -1: none */
@@ -179,6 +182,7 @@ typedef enum activity {
     ACT_CONFIRM,
     ACT_BROWSE,
     ACT_ENDING,
+    ACT_EXCHANGE,
     ACT_SUBSCRIBE,
     ACT_SELF
 } activity;
@@ -274,7 +278,7 @@ typedef struct plan {
     unsigned strike_s;    /* mean seconds between faults that come at any moment; 0: none */
     unsigned answer_rate; /* per mille of requests with a fault of the service */
     bool cuts, stalls, slow, refusals, corrupt, answers, storms, tokens, late, people, restarts;
-    bool clocks, cancels, save_fails, hooks, doorbell, same_texts, trim, retry_headers, vanish;
+    bool clocks, cancels, save_fails, hooks, doorbell, same_texts, trim, retry_headers, vanish, pair;
     unsigned people_s; /* mean seconds between actions */
     unsigned restart_s;
     unsigned token_lifetime_s;
@@ -317,6 +321,9 @@ typedef struct world {
     bool state_saved;
     char *stored_token[2];
     int64_t token_expires_at, token_expires_in;
+    int64_t person_ms;   /* when a person will allow the application again; 0: need not */
+    bool refresh_open;   /* a refresh left whole; neither a pair nor a refusal came */
+    bool was_in_doubt;
     /* knowledge */
     note *notes;
     size_t note_count, note_cap;
