@@ -5672,10 +5672,16 @@ static void avitoi_write_int(struct avitoi_writer *w, int64_t value)
     avitoi_write_text(w, avitoi_decimal(value < 0 ? 0u - (uint64_t)value : (uint64_t)value, digits));
 }
 
+static void avitoi_write_hex(struct avitoi_writer *w, uint8_t byte)
+{
+    static const char hex[] = "0123456789ABCDEF";
+    avitoi_write(w, &hex[byte >> 4], 1);
+    avitoi_write(w, &hex[byte & 15u], 1);
+}
+
 /* As one segment of a path, or one value of a query or form (RFC 3986: all but unreserved). */
 static void avitoi_write_percent(struct avitoi_writer *w, const char *text)
 {
-    static const char hex[] = "0123456789ABCDEF";
     for (; *text != '\0'; text++) {
         const uint8_t c = avitoi_byte(*text);
         const uint8_t lower = (uint8_t)(c | 0x20u);
@@ -5683,11 +5689,8 @@ static void avitoi_write_percent(struct avitoi_writer *w, const char *text)
             (c != '\0' && strchr("-._~", c) != NULL)) {
             avitoi_write(w, text, 1);
         } else {
-            char escaped[3];
-            escaped[0] = '%';
-            escaped[1] = hex[c >> 4];
-            escaped[2] = hex[c & 15u];
-            avitoi_write(w, escaped, 3);
+            avitoi_write(w, "%", 1);
+            avitoi_write_hex(w, c);
         }
     }
 }
@@ -5695,22 +5698,19 @@ static void avitoi_write_percent(struct avitoi_writer *w, const char *text)
 /* As a JSON string, quotes included. */
 static void avitoi_write_json(struct avitoi_writer *w, const char *text)
 {
-    static const char hex[] = "0123456789abcdef";
     avitoi_write(w, "\"", 1);
     while (*text != '\0') {
         const char *run = text;
-        char escaped[6] = {'\\', 'u', '0', '0', '0', '0'};
         while (avitoi_byte(*text) >= ' ' && *text != '"' && *text != '\\') {
             text++;
         }
         avitoi_write(w, run, (size_t)(text - run));
         if (*text == '"' || *text == '\\') {
-            escaped[1] = *text++;
-            avitoi_write(w, escaped, 2);
+            avitoi_write(w, "\\", 1);
+            avitoi_write(w, text++, 1);
         } else if (*text != '\0') {
-            escaped[4] = hex[avitoi_byte(*text) >> 4];
-            escaped[5] = hex[avitoi_byte(*text++) & 15u];
-            avitoi_write(w, escaped, 6);
+            avitoi_write(w, "\\u00", 4);
+            avitoi_write_hex(w, avitoi_byte(*text++));
         }
     }
     avitoi_write(w, "\"", 1);
@@ -5929,11 +5929,9 @@ static void avitoi_body_blacklist(struct avitoi_writer *w, const avito_client *c
 
 static void avitoi_write_boundary(struct avitoi_writer *w, const avito_client *c)
 {
-    static const char hex[] = "0123456789abcdef";
     size_t i;
     for (i = 0; i < sizeof c->priv.args.as.upload.boundary; i++) {
-        avitoi_write(w, &hex[c->priv.args.as.upload.boundary[i] >> 4], 1);
-        avitoi_write(w, &hex[c->priv.args.as.upload.boundary[i] & 15u], 1);
+        avitoi_write_hex(w, c->priv.args.as.upload.boundary[i]);
     }
 }
 
@@ -6129,16 +6127,6 @@ static bool avitoi_http_is_text(unsigned char c)
     return (c >= 0x20 && c != 0x7f) || c == '\t';
 }
 
-static unsigned avitoi_http_hex(unsigned char c)
-{
-    unsigned char lower = (unsigned char)(c | 0x20u);
-
-    if (c >= '0' && c <= '9') {
-        return (unsigned)c - '0';
-    }
-    return lower >= 'a' && lower <= 'f' ? (unsigned)lower - 'a' + 10u : 16u;
-}
-
 /* `length` counts only for AVITOI_BODY_LENGTH. */
 static void avitoi_body_init(struct avitoi_body *b, int mode, size_t length)
 {
@@ -6154,7 +6142,7 @@ static void avitoi_body_init(struct avitoi_body *b, int mode, size_t length)
 
 static int avitoi_body_size_byte(struct avitoi_body *b, unsigned char c)
 {
-    unsigned digit = avitoi_http_hex(c);
+    unsigned digit = avitoi_hex((char)c);
 
     if (digit < 16 && b->line <= AVITOI_BODY_DIGITS_MAX && b->left <= SIZE_MAX >> 4) {
         b->left = b->left << 4 | digit;

@@ -183,7 +183,7 @@ static const struct exchange {
     {"GET " MESSENGER("v3") "/chats/" CHAT "/messages/?limit=20&offset=40 " ALL "\r\n", get_messages,
      "[]"},
     {"POST " MESSENGER("v1") "/chats/" CHAT "/messages " ALL JSON "Content-Length: 77\r\n\r\n"
-     "{\"message\":{\"text\":\"a\\\"b\\\\c/\\u000a\\u0009\\u0001\\u001f \xd0\x96\xf0\x9f\x98\x80\x7f\"},"
+     "{\"message\":{\"text\":\"a\\\"b\\\\c/\\u000A\\u0009\\u0001\\u001F \xd0\x96\xf0\x9f\x98\x80\x7f\"},"
      "\"type\":\"text\"}", send_message, "{\"id\":\"m\"}"},
     {"POST " MESSENGER("v1") "/chats/" CHAT "/messages/image " ALL JSON "Content-Length: 24\r\n\r\n"
      "{\"image_id\":\"12345.abc\"}", send_image, "{\"id\":\"m\"}"},
@@ -230,7 +230,7 @@ static char *with_boundary(const char *expected, const char *sent)
                    mark != NULL ? strlen(strstr(sent, "\r\n\r\n") + 4) : (size_t)0);
     while (*expected != '\0') {
         if (mark != NULL && strncmp(expected, "BOUNDARY", 8) == 0) {
-            assert_int_equal(strspn(mark + 9, "0123456789abcdef"), 32);
+            assert_int_equal(strspn(mark + 9, "0123456789ABCDEF"), 32);
             strncat(out, mark + 9, 32);
             expected += 8;
         } else if (strncmp(expected, "LENGTH", 6) == 0) {
