@@ -262,10 +262,10 @@
  *
  * Where this differs from what one would write first, and why:
  *
- *   * jsmn does not see the answer. What the filter leaves of an object is its skeleton: an array
- *     of the rows of the schema that its values belong to, in the order in which they came, such as
- *     [0,2,4,1]. jsmn tokenises that when the object closes, and the decoder walks its tokens.
- *     Tokens of a whole chat would take more memory than its models.
+ *   * jsmn does not see the answer. What the filter leaves of an object is its skeleton: a string
+ *     with a letter for each value, the row of the schema that it belongs to, in the order in which
+ *     they came, such as "0241". jsmn tokenises that when the object closes, and the decoder walks
+ *     the letters. Tokens of a whole chat would take more memory than its models.
  *   * The values stand beside the skeleton, eight bytes each: where a string lies and how long it
  *     is, the two halves of an integer, a finished child. So the room of an open object is known
  *     per schema, no number is parsed twice, and keys are not kept.
@@ -416,20 +416,20 @@
  *     avito_tls                                                   7368   6864
  *     avito_tls_session                                            112    112
  *     avito_anchors                                               1968   1836
- *     open objects, of a chat at most                              648    648
- *     open objects, of a message at most                           576    576
+ *     open objects, of a chat at most                              432    432
+ *     open objects, of a message at most                           376    376
  *     a recorded chat, bytes on the wire                          2390   2390
- *     get_chat(), recorded chat, everything                       3128   2656
+ *     get_chat(), recorded chat, everything                       2928   2456
  *     what stays of it                                            2728   2256
- *     the same by the formula                                     3648   3048
- *     next_chat(), recorded chat, everything                      3152   2680
- *     next_chat(), recorded chat, without avatars                 1744   1504
- *     next_chat(), last message without content                    704    624
- *     the largest legal message, element by element               8736   8616
- *     the same by the formula                                     8913   8793
- *     the same with AVITO_MESSAGE_BARE                             400    400
- *     send_message(), answer of that size kept                    8712   8592
- *     parse_webhook(), that message                               9392   9104
+ *     the same by the formula                                     3432   2832
+ *     next_chat(), recorded chat, everything                      2952   2480
+ *     next_chat(), recorded chat, without avatars                 1544   1304
+ *     next_chat(), last message without content                    520    440
+ *     the largest legal message, element by element               8560   8464
+ *     the same by the formula                                     8713   8593
+ *     the same with AVITO_MESSAGE_BARE                             216    216
+ *     send_message(), answer of that size kept                    8536   8440
+ *     parse_webhook(), that message                               9160   8872
  *
  * ======================================================================= *
  * >>6 YOUR OWN TRANSPORT
@@ -1748,7 +1748,6 @@ struct avitoi_frame {
     uint8_t kind;
     uint8_t field;   /* object: the row of the member being read, or the last one that was */
     uint8_t members; /* object: members in the skeleton */
-    uint8_t text;    /* object: bytes of skeleton so far */
 };
 
 #define AVITOI_GIVEN 30u
@@ -3054,9 +3053,6 @@ struct avitoi_schema {
     bool lenient;     /* a member of another type is dropped instead of refused */
 };
 
-/* A member takes one value and up to three bytes of skeleton: a comma, and the number of its row. */
-#define AVITOI_MEMBER 3u
-
 /* Each key is an array of its own: the linker keeps those that the linked schemas have. */
 #define AVITOI_KEYS(X)                                                                             \
     X(access_token) X(author_id) X(avatar) X(call) X(chat_id) X(chat_type) X(chats) X(code)        \
@@ -3079,7 +3075,7 @@ static const char avitoi_key_[] = ""; /* in place of a map's own */
 #define AVITOI_ROW_COUNT_(key, kind, member, want, child) +1u
 #define AVITOI_ROWS(rows) (0u rows(AVITOI_ROW_COUNT_))
 #define AVITOI_ROOM(rows)                                                                          \
-    ((AVITOI_ROWS(rows) * (sizeof(struct avitoi_ref) + AVITOI_MEMBER) + 2u + 7u) & ~(size_t)7u)
+    ((AVITOI_ROWS(rows) * (sizeof(struct avitoi_ref) + 1u) + 2u + 7u) & ~(size_t)7u)
 
 /* Defines avitoi_<name>_fields and avitoi_<name>_schema from the row list `rows`. The struct is the
  * one that AVITOI_MODEL names where the macro is used. */
@@ -3653,10 +3649,10 @@ AVITOI_SCHEMA(reply, AVITOI_REPLY_ROWS, NULL, false, true);
  * well-formed UTF-8, at most 32 levels, nothing behind the end; a lone surrogate escape becomes
  * U+FFFD). Members that nobody knows or wants are checked and dropped. A known string is decoded
  * once, to its final place in the arena; numbers are read. What is left of an open object is a
- * list of its values, eight bytes each, in the order in which they came, and its skeleton: the
- * number of the row of the table that each value belongs to,
+ * list of its values, eight bytes each, in the order in which they came, and its skeleton: a letter
+ * for the row of the table that each value belongs to, from '0' on,
  *
- *     {"id":"u2i-x","created":1693820808,"users":[...],"context":{...}}     [0,2,4,1]
+ *     {"id":"u2i-x","created":1693820808,"users":[...],"context":{...}}     "0241"
  *
  * When the object closes, jsmn tokenises its skeleton, the decoder (>>45) fills the struct, and the
  * parent gets one value. A member of a map is a pair of two values and needs no skeleton.
@@ -3703,8 +3699,7 @@ enum { AVITOI_ROLE_DROP, AVITOI_ROLE_KEEP, AVITOI_ROLE_KEY, AVITOI_ROLE_INT, AVI
 #define AVITOI_NO_FIELD   32u /* with it: the value is only checked */
 
 static int avitoi_string(struct avitoi_json *j, const char **pp, const char *end);
-static int avitoi_decode(struct avitoi_json *j, const struct avitoi_frame *f, jsmntok_t *tokens,
-                         char *model);
+static int avitoi_decode(const struct avitoi_json *j, const struct avitoi_frame *f, char *model);
 static void avitoi_decode_pair(const struct avitoi_json *j, const struct avitoi_frame *f,
                                char *model);
 
@@ -3820,18 +3815,9 @@ static inline void avitoi_add(const struct avitoi_json *j, struct avitoi_frame *
 {
     if (!j->measuring) {
         struct avitoi_ref *ref = j->refs + f->members;
-        char *text = avitoi_skeleton(j) + f->text;
-        unsigned row = f->field;
         ref->at = at;
         ref->len = len;
-        *text++ = ',';
-        if (row >= 10u) {
-            *text++ = (char)('0' + (int)(row / 10u));
-            row %= 10u;
-            f->text++;
-        }
-        *text = (char)('0' + (int)row);
-        f->text = (uint8_t)(f->text + 2u);
+        avitoi_skeleton(j)[1u + f->members] = (char)('0' + f->field);
     }
     f->members++;
 }
@@ -3859,7 +3845,6 @@ static inline int avitoi_open(struct avitoi_json *j, unsigned kind, const struct
     f->kind = (uint8_t)kind;
     f->field = AVITOI_NO_FIELD | AVITOI_LAST_FIELD;
     f->members = 0;
-    f->text = 0;
     if (kind <= AVITOI_FRAME_PAIR) {
         (void)avitoi_high(j, avitoi_align(j->mem.high) - j->mem.high + schema->room);
         avitoi_find_refs(j);
@@ -3979,36 +3964,31 @@ static void avitoi_deliver(struct avitoi_json *j, char *model, size_t low_before
     }
 }
 
-/* Fills the struct of the object on top. NULL tokens: it is only measured. */
+/* Fills the struct of the object on top, unless it is only measured. */
 AVITOI_APART_IF_SMALL static int avitoi_fill(struct avitoi_json *j, const struct avitoi_frame *f,
                                              char *model)
 {
-    const size_t n = (f->kind == AVITOI_FRAME_PAIR) ? 0u : 1u + (size_t)f->members;
-    const size_t skew = avitoi_align(j->mem.high) - j->mem.high;
-    char *tokens = avitoi_high(j, skew + avitoi_align(n * sizeof(jsmntok_t)));
-    if (tokens == NULL) {
+    if (!avitoi_fits(j)) { /* its strings are counted by now */
         return AVITO_OK;
     }
     memset(model, 0, j->schema->size);
-    if (n == 0) {
+    if (f->kind == AVITOI_FRAME_PAIR) {
         avitoi_decode_pair(j, f, model);
         return AVITO_OK;
     }
-    return avitoi_decode(j, f, (jsmntok_t *)(void *)tokens, model);
+    return avitoi_decode(j, f, model);
 }
 
 static int avitoi_close_object(struct avitoi_json *j)
 {
     struct avitoi_frame *f = avitoi_top(j);
     const size_t low_before = j->mem.low;
-    const size_t high_before = j->mem.high;
     const size_t size = j->schema->size;
     const bool to_caller = j->out != NULL && (j->level == 1 ? !j->streaming
                                               : (j->streaming && !j->collect && j->level == 3));
     char *model = to_caller ? (char *)j->out : avitoi_low(j, size);
     const int rc = avitoi_fill(j, f, model);
     if (rc != AVITO_OK) {
-        j->mem.high = high_before;
         return avitoi_bad(j, rc, j->culprit);
     }
     if (j->schema->finish != NULL && !j->measuring) {
@@ -5588,28 +5568,23 @@ static void avitoi_decode_pair(const struct avitoi_json *j, const struct avitoi_
 }
 
 /* Fills `model` from the skeleton and the values of the object that has just closed. */
-static int avitoi_decode(struct avitoi_json *j, const struct avitoi_frame *f, jsmntok_t *tokens,
-                         char *model)
+static int avitoi_decode(const struct avitoi_json *j, const struct avitoi_frame *f, char *model)
 {
-    const struct avitoi_schema *schema = j->schema;
-    const unsigned expected = 1u + f->members;
     char *text = avitoi_skeleton(j);
-    size_t len = (f->text > 0) ? f->text : 1u;
+    const size_t len = f->members + 2u;
     jsmn_parser parser;
+    jsmntok_t token;
+    const char *row;
     unsigned i;
-    text[0] = '['; /* in place of the first comma */
-    text[len++] = ']';
+    text[0] = '"';
+    text[len - 1u] = '"';
     jsmn_init(&parser);
-    if (jsmn_parse(&parser, text, len, tokens, expected) != (int)expected) {
+    if (jsmn_parse(&parser, text, len, &token, 1) != 1) {
         return AVITO_ERR_JSON; /* cannot happen: the filter wrote it */
     }
-    for (i = 1; i < expected; i++) {
-        const jsmntok_t *token = &tokens[i];
-        int row = text[token->end - 1] - '0';
-        if (token->end - token->start > 1) {
-            row += (text[token->start] - '0') * 10;
-        }
-        avitoi_store(j, &schema->fields[row], &j->refs[i - 1u], model);
+    row = text + token.start;
+    for (i = 0; row + i < text + token.end; i++) {
+        avitoi_store(j, &j->schema->fields[row[i] - '0'], &j->refs[i], model);
     }
     return AVITO_OK;
 }
@@ -7747,6 +7722,9 @@ static int avitoi_element(avito_client *c, int rc)
         avitoi_error_text(c, j->id.ptr, j->id.len);
     } else if (rc < 0) {
         avitoi_error_text(c, j->culprit, strlen(j->culprit));
+    }
+    if (rc < 0) {
+        avitoi_mask_secrets(c); /* an id is whatever the service says */
     }
     return rc;
 }

@@ -294,10 +294,10 @@ static size_t smallest(const char *name, int which)
     return n;
 }
 
-/* The high end at its worst: an object of each level is open, and the innermost is tokenised. */
+/* The high end at its worst: an object of each level is open. */
 static size_t open_objects(const struct avitoi_schema *schema)
 {
-    size_t most = avitoi_align((1u + schema->count) * sizeof(jsmntok_t));
+    size_t most = 0;
     size_t i;
     if (schema == &avitoi_pair_schema) {
         return 0;
