@@ -132,6 +132,9 @@ static int single(int self, unsigned long n, const char *base, const char *ca)
     net_region region;
     unsigned long i;
 
+    if (!self) {
+        curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)NET_BUFFER);
+    }
     for (i = 0; i < 3; i++) {
         one(easy, &b, self);
     }

@@ -1,6 +1,7 @@
 /* The header over sockets: one lane that waits, or many lanes on one epoll loop.
  *
- *   net_ours self|chats|drop N PORT [CA]   one kept connection; drop: lists that nobody reads
+ *   net_ours self|chats|chats16|drop N PORT [CA]   one kept connection; chats16: in a window of 16 KB;
+ *                                          drop: lists that nobody reads
  *   net_ours many N PORT CONNECTIONS [CA]  N requests for `self` on that many lanes, one thread
  *   net_ours sizes                         bytes of state of one lane
  */
@@ -14,7 +15,7 @@
 
 #include "net.h"
 
-enum { ONE_WINDOW = 16 * 1024, ONE_ARENA = 26 * 1024, LANE_WINDOW = 1024, LANE_ARENA = 1024,
+enum { ONE_WINDOW = 16 * 1024, ONE_ARENA = 8 * 1024, LANE_WINDOW = 1024, LANE_ARENA = 1024,
        READ_AHEAD = 2048 };
 
 typedef struct lane {
@@ -156,7 +157,8 @@ static int single(const char *what, unsigned long n, bool tls)
     net_region region;
     unsigned long i;
 
-    lane_set_up(&l, ONE_WINDOW, ONE_ARENA, false, tls);
+    lane_set_up(&l, once == self_once || strcmp(what, "chats16") == 0 ? ONE_WINDOW : NET_BUFFER,
+                ONE_ARENA, false, tls);
     for (i = 0; i < 3; i++) {
         once(&l);
     }
