@@ -4602,33 +4602,44 @@ static uint32_t avitoi_unit_at(const char *p)
     return avitoi_hex_pairs(four, &pairs) ? (pairs << 8 & 0xff00u) | pairs >> 16 : UINT32_MAX;
 }
 
+/* Two code points of a page, from their lower halves in four digits, to four bytes. */
+static inline bool avitoi_page_pair(uint32_t digits, uint32_t leads, char *to)
+{
+    uint32_t pairs, utf8;
+    if (!avitoi_hex_pairs(digits, &pairs)) {
+        return false;
+    }
+    utf8 = leads | (pairs >> 6 & 0x00030003u) | (pairs & 0x003f003fu) << 8;
+    to[0] = (char)(utf8 & 0xffu);
+    to[1] = (char)(utf8 >> 8 & 0xffu);
+    to[2] = (char)(utf8 >> 16 & 0xffu);
+    to[3] = (char)(utf8 >> 24);
+    return true;
+}
+
 /* Escapes in a row from one page of 256, two at a time: p[0..3] is what they begin with, \u01 to
  * \u07, so that each becomes two bytes, as in most alphabets but ours. Up to `last` four bytes
- * have room. */
+ * have room; no more bytes come out than go in, so one border serves for both. */
 static const char *avitoi_escapes_of_page(const char *p, const char *end, char **out,
                                           const char *last)
 {
-    const char *const prefix = p;
+    const uint32_t prefix = (uint32_t)avitoi_load(p);
     const uint32_t lead = 0xc0u | (uint32_t)(p[3] - '0') << 2;
+    const uint32_t leads = 0x80008000u | lead << 16 | lead;
     char *to = *out;
-    while (end - p >= 12 && to <= last && memcmp(p, prefix, 4) == 0) {
-        const bool both = memcmp(p + 6, prefix, 4) == 0;
-        const uint32_t one = avitoi_byte(p[4]) | (uint32_t)avitoi_byte(p[5]) << 8;
-        const uint32_t two =
-            both ? avitoi_byte(p[10]) | (uint32_t)avitoi_byte(p[11]) << 8 : 0x3030u;
-        uint32_t pairs, utf8;
-        if (!avitoi_hex_pairs(one | two << 16, &pairs)) {
+    const ptrdiff_t most = (end - p < last - to) ? end - p : last - to;
+    const char *const stop = (most >= 14) ? p + most - 14 : p - 1;
+    while (p <= stop) {
+        const uint64_t first = avitoi_load(p), second = avitoi_load(p + 6);
+        const bool both = (uint32_t)second == prefix;
+        const uint32_t low = both ? (uint32_t)(second >> 32) << 16 : 0x30300000u;
+        if ((uint32_t)first != prefix ||
+            !avitoi_page_pair(((uint32_t)(first >> 32) & 0xffffu) | low, leads, to)) {
             break;
         }
-        utf8 = (0x80008000u | lead << 16 | lead) | (pairs >> 6 & 0x00030003u) |
-               (pairs & 0x003f003fu) << 8;
-        to[0] = (char)(utf8 & 0xffu);
-        to[1] = (char)(utf8 >> 8 & 0xffu);
-        to[2] = (char)(utf8 >> 16 & 0xffu);
-        to[3] = (char)(utf8 >> 24);
         to += both ? 4 : 2;
         p += both ? 12 : 6;
-        if (!both && *p == ' ' && p[1] == '\\' && to <= last) {
+        if (*p == ' ' && p[1] == '\\') { /* the next word */
             *to++ = *p++;
         }
     }
@@ -8169,16 +8180,12 @@ static bool avitoi_list_goes_on(const avito_client *c)
  * for ever. */
 #define AVITOI_ROUNDS 1024u
 
-AVITO_API int avito_step(avito_client *client)
+/* The clock was looked at just now. */
+static int avitoi_advance(avito_client *c)
 {
-    avito_client *c = client;
     unsigned rounds = 0;
     int rc;
-    if (c == NULL || c->priv.call == NULL || c->priv.state == AVITOI_ROW) {
-        return AVITO_ERR_IDLE;
-    }
     c->priv.eager = false;
-    avitoi_tick(c);
     do {
         rc = avitoi_handle(c);
         if (rc == AVITO_AGAIN) {
@@ -8208,11 +8215,20 @@ AVITO_API int avito_step(avito_client *client)
     return avitoi_finish(c, rc);
 }
 
-/* The only place that waits. */
+AVITO_API int avito_step(avito_client *client)
+{
+    if (client == NULL || client->priv.call == NULL || client->priv.state == AVITOI_ROW) {
+        return AVITO_ERR_IDLE;
+    }
+    avitoi_tick(client);
+    return avitoi_advance(client);
+}
+
+/* The only place that waits. The clock was looked at just now. */
 static int avitoi_run(avito_client *c)
 {
     const avito_transport *t = &c->o.transport;
-    int rc = avito_step(c);
+    int rc = avitoi_advance(c);
     while (rc == AVITO_AGAIN && avitoi_may_wait(c)) {
         const int wants = avito_wants(c) & (AVITO_WANT_READ | AVITO_WANT_WRITE);
         uint32_t ms = avito_deadline_ms(c);
@@ -8754,6 +8770,8 @@ static int avitoi_next(avito_client *c, const struct avitoi_endpoint *call, void
         c->priv.total_left_ms = c->o.total_timeout_ms;
         c->priv.idle_left_ms = c->o.idle_timeout_ms;
         (void)avitoi_move(c, AVITOI_EV_NEXT);
+    } else {
+        avitoi_tick(c);
     }
     return avitoi_run(c);
 }
@@ -8786,6 +8804,7 @@ AVITO_API int avito_list_end(avito_client *client, size_t drain_max)
     if (!avito_list_open(client)) {
         return AVITO_OK;
     }
+    avitoi_tick(client);
     if (client->priv.state == AVITOI_DRAIN) {
         return avitoi_run(client);
     }
