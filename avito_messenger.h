@@ -873,11 +873,13 @@
  *
  * Failures. After an error the round goes on where it was, poll_ms later. A chat that fails twice
  * in a row is left out of the round: its messages stay pending, and the horizon stays where it is.
- * Once eight rounds in a row had to leave something out, and the ring overflows, the horizon moves
- * on all the same, or all else would be given again in each round: AVITO_INBOX_UNREACHABLE. Two
- * rounds look for every message before the horizon passes it: a digit that changed on a line
- * without TLS may make messages come in another order, but hides none for good, unless that round
- * had an overrun.
+ * If the ring overflows then, messages come again: the next round is slow_poll_ms later, and once
+ * all rounds of twenty minutes had to leave something out, the horizon moves on all the same, as
+ * it does at the end of AVITO_START_UNREAD's first round: AVITO_INBOX_UNREACHABLE. A page that is
+ * empty where a row must be is read again once in a round; then the list ends there, and the round
+ * has left something out. Two rounds look for every message before the horizon passes it: a digit
+ * that changed on a line without TLS may make messages come in another order, but hides none for
+ * good, unless that round had an overrun.
  *
  * Requests: one per round, for one row, when nothing has moved for overlap_s; else one for the
  * newest chats and one for each chat that moved within the overlap; for each new message one more,
@@ -2292,13 +2294,14 @@ typedef struct avito_inbox {
         uint32_t newest, seen;                 /* the newest message; the same, one round before */
         uint32_t known_until;                  /* start from now: what is not newer is known */
         uint32_t failed;                       /* hash of the chat that failed last */
+        uint32_t failures_ms;                  /* when `failures` was counted up last */
         uint32_t wait_from_ms, wait_ms;        /* until the next round */
         uint32_t heard_ms;                     /* the last notification */
         uint16_t offset, rows, oldest_row;     /* of the page in work */
         int16_t round_error, row_error;
         uint8_t events, phase, then, restarts, failures;
         bool open, found, kept, given, marked, started, first_round, overrun, unsaved, settled, quiet;
-        bool peek, all_chats, heard, offered, in_chat;
+        bool peek, all_chats, heard, offered, in_chat, emptied;
         char chat_id[68];
     } priv;
 } avito_inbox;
@@ -9939,7 +9942,10 @@ enum {
 /* What follows when a list is left before its end. */
 enum { AVITOI_THEN_NOTHING, AVITOI_THEN_OVER, AVITOI_THEN_AGAIN };
 
-#define AVITOI_IN_PATIENCE 8u /* rounds with an error before the horizon moves on, if it must */
+/* Twenty minutes of rounds with an error, before the horizon moves on if it must: so many rounds, so
+ * far apart. A clock that jumps takes the place of one of them only, and one that wraps of none. */
+#define AVITOI_IN_PATIENCE    5u
+#define AVITOI_IN_PATIENCE_MS 300000u
 
 /* ---- the state's bytes ---- */
 
@@ -10200,7 +10206,17 @@ static void avitoi_round_over(avito_inbox *in)
     in->priv.known_until = 0;
     in->priv.last_key = 0;
     in->priv.in_chat = false;
+    in->priv.emptied = false;
     in->priv.round_error = AVITO_OK;
+}
+
+/* Something is left out of this round: it does not count, the chat in work is not marked, and it may
+ * not count as unread any more when it is looked for again. */
+static void avitoi_round_lacks(avito_inbox *in, int rc)
+{
+    in->priv.round_error = (int16_t)rc;
+    in->priv.marked = true;
+    in->priv.all_chats = true;
 }
 
 /* After a failure the round goes on where it was, so that it ends also where every tenth request
@@ -10211,8 +10227,7 @@ static void avitoi_round_failed(avito_inbox *in, bool in_chat, int rc)
     avito_cancel(in->client);
     if (in_chat && in->priv.failed == chat) {
         in->priv.last_key = in->priv.chat_key;
-        in->priv.round_error = (int16_t)rc;
-        in->priv.all_chats = true; /* it may not count as unread any more */
+        avitoi_round_lacks(in, rc);
         in_chat = false;
     } else if (in_chat) {
         in->priv.failed = chat;
@@ -10222,22 +10237,29 @@ static void avitoi_round_failed(avito_inbox *in, bool in_chat, int rc)
 }
 
 /* True if what was not understood in this round keeps the horizon. So long as the ring knows what was
- * given it may stay for ever; else others would come again and again, and it goes on in the end. */
+ * given it may stay for ever; else others come again, though not at every poll, and it goes on in the
+ * end. */
 static bool avitoi_round_counts_not(avito_inbox *in, int error)
 {
+    const uint32_t now = avitoi_now(in->client->account);
     if (error >= 0) {
         in->priv.failures = 0;
         return false;
     }
-    if (in->priv.failures < AVITOI_IN_PATIENCE) {
+    if (in->priv.failures < AVITOI_IN_PATIENCE &&
+        (in->priv.failures == 0 ||
+         avitoi_elapsed(now, in->priv.failures_ms) >= AVITOI_IN_PATIENCE_MS)) {
         in->priv.failures++;
-        return true;
+        in->priv.failures_ms = now;
     }
-    if (!in->priv.overrun && !in->priv.first_round) {
-        return true;
+    if (in->priv.failures == AVITOI_IN_PATIENCE && (in->priv.overrun || in->priv.first_round)) {
+        in->priv.events |= AVITO_INBOX_UNREACHABLE;
+        return false;
     }
-    in->priv.events |= AVITO_INBOX_UNREACHABLE;
-    return false;
+    if (in->priv.overrun) {
+        in->priv.wait_ms = in->o.slow_poll_ms;
+    }
+    return true;
 }
 
 /* Nothing was left: what is older than the overlap needs not be known any longer, once it was looked
@@ -10518,9 +10540,6 @@ static void avitoi_fetch_row(avito_inbox *in, uint64_t hash, bool good)
 
 static int avitoi_fetch_over(avito_inbox *in, avito_message *out)
 {
-    if (!in->priv.found) {
-        return avitoi_enter(in, AVITOI_IN_LOOK);
-    }
     in->priv.phase = AVITOI_IN_HANDED;
     in->priv.pending = in->priv.oldest;
     in->priv.pending_created = in->priv.oldest_created;
@@ -10553,7 +10572,7 @@ static int avitoi_bad_row(avito_inbox *in, int rc)
     if (in->priv.phase == AVITOI_IN_LOOK && hash != 0) {
         avitoi_look_row(in, hash, in->priv.row_created, NULL);
     } else {
-        in->priv.round_error = (int16_t)rc;
+        avitoi_round_lacks(in, rc);
     }
     return AVITOI_MOVED;
 }
@@ -10624,6 +10643,36 @@ static bool avitoi_is_whole(avito_str id, int64_t time)
     return id.len > 0 && time > 0;
 }
 
+/* Not even the row that ended the page before, or the one to be fetched, came: the list is read again,
+ * but only once in a round, for a service may say so for good. Then it ends here for this round. */
+static int avitoi_page_empty(avito_inbox *in)
+{
+    if (!in->priv.emptied) {
+        in->priv.emptied = true;
+        in->priv.then = AVITOI_THEN_AGAIN;
+        return AVITO_OK;
+    }
+    avitoi_round_lacks(in, AVITO_ERR_MODEL);
+    return in->priv.phase == AVITOI_IN_FETCH ? (int)AVITO_ERR_MODEL : (int)AVITO_OK;
+}
+
+static int avitoi_page_over(avito_inbox *in, avito_message *out)
+{
+    int rc = AVITO_OK;
+    if (!avitoi_list_came(&in->client->priv.json)) {
+        avitoi_round_lacks(in, AVITO_ERR_MODEL);
+    }
+    if (in->priv.rows == 0 && (in->priv.offset > 0 || in->priv.phase == AVITOI_IN_FETCH)) {
+        rc = avitoi_page_empty(in);
+    }
+    if (rc != AVITO_OK) {
+        return rc;
+    }
+    return in->priv.then != AVITOI_THEN_NOTHING || avitoi_next_page(in)
+               ? (int)AVITOI_MOVED
+               : avitoi_list_over(in, out);
+}
+
 static int avitoi_inbox_list(avito_inbox *in, avito_message *out)
 {
     const bool chats = avitoi_reads_chats(in);
@@ -10647,15 +10696,7 @@ static int avitoi_inbox_list(avito_inbox *in, avito_message *out)
         return avitoi_bad_row(in, rc);
     }
     if (rc == AVITO_END) {
-        if (!avitoi_list_came(&in->client->priv.json)) {
-            in->priv.round_error = AVITO_ERR_MODEL;
-        }
-        if (in->priv.rows == 0) { /* not even the row that ended the page before */
-            avitoi_row_place(in, 0);
-        }
-        return in->priv.then != AVITOI_THEN_NOTHING || avitoi_next_page(in)
-                   ? (int)AVITOI_MOVED
-                   : avitoi_list_over(in, out);
+        return avitoi_page_over(in, out);
     }
     if (rc != AVITO_OK) {
         return rc;
@@ -10664,7 +10705,7 @@ static int avitoi_inbox_list(avito_inbox *in, avito_message *out)
     avitoi_row_place(in, avitoi_id_hash(chats ? chat.id : out->id));
     if (in->priv.phase != AVITOI_IN_FETCH && !avitoi_is_whole(chats ? chat.id : out->id,
                                                               chats ? chat.updated : out->created)) {
-        in->priv.round_error = AVITO_ERR_MODEL;
+        avitoi_round_lacks(in, AVITO_ERR_MODEL);
         return AVITOI_MOVED;
     }
     if (in->priv.then != AVITOI_THEN_NOTHING) {

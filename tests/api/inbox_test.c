@@ -394,8 +394,37 @@ static void test_broken_start(void **state)
     avito_client_close(&d->client);
 }
 
-/* When the ring overflows meanwhile, the horizon moves on in the end, and that is said. */
+/* When the ring overflows meanwhile, the horizon moves on after twenty minutes, and that is said. */
 static void test_failing_for_too_long(void **state)
+{
+    static const char *const ids[] = {"b1", "b2", "b3", "b4", "b5", "b6", "b7", "b8"};
+    struct device *d = device_of(4, AVITO_START_SINCE);
+    unsigned again = 0;
+    int64_t begin;
+    (void)state;
+    write_message(&d->service, "a", "a1", 1);
+    for (uint32_t i = 0; i < 8; i++) {
+        write_message(&d->service, "b", ids[i], 2 + i);
+    }
+    d->service.fault = refuse_a;
+    begin = d->clock.unix_s;
+    for (int i = 0; i < 400 && (d->events & AVITO_INBOX_UNREACHABLE) == 0; i++) {
+        again += strstr(poll_of(d), "b1 ") != NULL;
+    }
+    assert_int_equal(d->events, AVITO_INBOX_UNREACHABLE | AVITO_INBOX_OVERRUN);
+    assert_in_range(d->clock.unix_s - begin, 1200, 1600);
+    assert_in_range(again, 2, 6); /* meanwhile not at every poll */
+    assert_polls(d, 10, "");
+    write_message(&d->service, "b", "b9", 100);
+    for (int i = 0; i < 3 && strcmp(poll_of(d), "b9 ") != 0; i++) {
+        assert_string_equal(d->given, "");
+    }
+    assert_string_equal(d->given, "b9 ");
+    avito_client_close(&d->client);
+}
+
+/* A storm of failures is no reason, nor is a clock that jumps meanwhile. */
+static void test_storm_with_a_small_ring(void **state)
 {
     static const char *const ids[] = {"b1", "b2", "b3", "b4", "b5", "b6", "b7", "b8"};
     struct device *d = device_of(4, AVITO_START_SINCE);
@@ -405,16 +434,114 @@ static void test_failing_for_too_long(void **state)
         write_message(&d->service, "b", ids[i], 2 + i);
     }
     d->service.fault = refuse_a;
-    for (int i = 0; i < 40 && (d->events & AVITO_INBOX_UNREACHABLE) == 0; i++) {
+    for (int i = 0; i < 50; i++) {
+        avito_inbox_doorbell(&d->inbox);
         (void)poll_of(d);
     }
-    assert_int_equal(d->events, AVITO_INBOX_UNREACHABLE | AVITO_INBOX_OVERRUN);
+    clock_advance(&d->clock, 6 * 3600 * 1000);
+    (void)poll_of(d);
+    d->service.fault = NULL;
+    for (int i = 0; i < 30 && strstr(poll_of(d), "a1 ") == NULL;) {
+        i++;
+    }
+    assert_non_null(strstr(d->given, "a1 "));
+    assert_int_equal(d->events, AVITO_INBOX_OVERRUN);
+    avito_client_close(&d->client);
+}
+
+/* ---------------------------------------------------------------- lists that change or end early */
+
+/* Two chats vanish between two pages, so the rows behind them move up. */
+static void two_chats_vanish(struct service *s, const char *request)
+{
+    if (strstr(request, "/chats?") != NULL && number_behind(request, "offset=", 0) == 3 &&
+        ++s->faults == 3) {
+        s->count -= 2;
+        s->body[0] = '\0';
+        write_list(s);
+    }
+}
+
+/* A chat that slid off the page is not left out of the round. */
+static void test_slid_page(void **state)
+{
+    static const char *const chats[] = {"a", "b", "c", "d", "e", "f", "g"};
+    static const char *const ids[] = {"a1", "b1", "c1", "d1", "e1", "f1", "g1"};
+    struct device *d = device_of(20, AVITO_START_SINCE);
+    (void)state;
+    for (uint32_t i = 0; i < 7; i++) {
+        write_message(&d->service, chats[i], ids[i], 1 + i);
+    }
+    d->service.fault = two_chats_vanish;
+    assert_string_equal(poll_of(d), "a1 b1 c1 d1 e1 ");
+    assert_true(d->service.faults >= 3);
+    assert_int_equal(d->errors + d->events, 0);
+    avito_client_close(&d->client);
+}
+
+static void only_the_first_page(struct service *s, const char *request)
+{
+    s->faults++;
+    if (number_behind(request, "offset=", 0) > 0 && number_behind(request, "limit=", 0) > 1) {
+        s->body[0] = '\0';
+        add(s, "{\"%s\":[]}", strstr(request, "/messages/") != NULL ? "messages" : "chats");
+    }
+}
+
+/* It is read again once, then what came is given. The horizon stays, and nothing is marked. */
+static void test_empty_page(void **state)
+{
+    static const char *const ids[] = {"a1", "a2", "a3", "a4", "a5", "a6", "a7", "a8",
+                                      "a9", "aa", "ab", "ac", "ad", "ae", "af", "ag",
+                                      "ah", "ai", "aj", "ak", "al", "am", "an", "ao"};
+    struct device *d = device_of(20, AVITO_START_SINCE);
+    (void)state;
+    d->inbox.o.mark_as_read = true;
+    for (uint32_t i = 0; i < 24; i++) {
+        write_message(&d->service, "a", ids[i], 1 + 100 * i);
+    }
+    d->service.fault = only_the_first_page;
+    assert_string_equal(poll_of(d),
+                        "a5 a6 a7 a8 a9 aa ab ac ad ae af ag ah ai aj ak al am an ao ");
+    assert_int_equal(d->errors, 1);
+    d->service.faults = 0;
     assert_polls(d, 10, "");
-    write_message(&d->service, "b", "b9", 100);
-    for (int i = 0; i < 3 && strcmp(poll_of(d), "b9 ") != 0; i++) {
+    assert_in_range(d->service.faults, 10, 60);
+    assert_int_equal(d->service.marks, 0);
+    d->service.fault = NULL;
+    assert_string_equal(poll_of(d), "a1 a2 a3 a4 ");
+    avito_client_close(&d->client);
+}
+
+static void fetch_is_empty(struct service *s, const char *request)
+{
+    s->faults++;
+    if (strstr(request, "/chats/a/messages/?") != NULL && number_behind(request, "limit=", 0) == 1) {
+        s->body[0] = '\0';
+        add(s, "{\"messages\":[]}");
+    }
+}
+
+/* A message that is listed, but never comes when it is asked for, ends no later. */
+static void test_empty_fetch(void **state)
+{
+    struct device *d = device_of(20, AVITO_START_SINCE);
+    (void)state;
+    write_message(&d->service, "a", "a1", 1);
+    write_message(&d->service, "b", "b1", 2);
+    d->service.fault = fetch_is_empty;
+    for (int i = 0; i < 4 && strcmp(poll_of(d), "b1 ") != 0; i++) {
         assert_string_equal(d->given, "");
     }
-    assert_string_equal(d->given, "b9 ");
+    assert_string_equal(d->given, "b1 ");
+    d->service.faults = 0;
+    assert_polls(d, 10, "");
+    assert_in_range(d->service.faults, 10, 60);
+    d->service.fault = NULL;
+    for (int i = 0; i < 3 && strcmp(poll_of(d), "a1 ") != 0; i++) {
+        assert_string_equal(d->given, "");
+    }
+    assert_string_equal(d->given, "a1 ");
     avito_client_close(&d->client);
 }
 
@@ -589,6 +716,10 @@ int main(void)
         cmocka_unit_test(test_failing_after_the_mark),
         cmocka_unit_test(test_broken_start),
         cmocka_unit_test(test_failing_for_too_long),
+        cmocka_unit_test(test_storm_with_a_small_ring),
+        cmocka_unit_test(test_slid_page),
+        cmocka_unit_test(test_empty_page),
+        cmocka_unit_test(test_empty_fetch),
         cmocka_unit_test(test_goes_on),
         cmocka_unit_test(test_changed_digit),
         cmocka_unit_test(test_changed_year),
