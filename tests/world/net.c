@@ -223,7 +223,7 @@ static void wire_answer(world *w, wire *x)
     if ((x->status == 401 || x->status == 403) && x->bearer != 0) {
         w->refused_bearer[w->refused_count++ % 64] = x->bearer;
     }
-    if (x->status == 429 && retry != NULL && atoi(retry + 15) > 0) {
+    if (x->status == 429 && !x->spoilt && retry != NULL && atoi(retry + 15) > 0) {
         int64_t until = w->now + (int64_t)atoi(retry + 15) * 1000;
         if (strchr(retry + 15, ',') == NULL || strchr(retry + 15, ',') > strchr(retry + 15, '\r')) {
             w->rate_until = until > w->rate_until ? until : w->rate_until;

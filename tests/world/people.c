@@ -417,6 +417,9 @@ sim_fault people_fault(void *ctx, const sim_request_info *request)
     }
     f = draw_fault(w, request, lane);
     w->device.spoilt = w->device.spoilt || (lane == 0 && f.corrupt);
+    if (k != NULL) {
+        k->wire.spoilt = f.corrupt;
+    }
     if (lane == 0 && request->op == SIM_MESSAGES && strstr(request->target, "limit=1&") == NULL &&
         strcmp(strrchr(request->target, '='), "=1") != 0) {
         note_look(w, request, f.corrupt);

@@ -107,6 +107,7 @@ typedef struct wire {
     unsigned word; /* of the body: how far it is like what is looked for */
     bool is_token, is_write, is_refresh;
     bool was_open; /* world.refresh_open before it left */
+    bool spoilt;   /* a byte of the answer is changed: its head may be none to the client */
     uint64_t body_left;
     uint64_t bearer; /* hash of the token used; 0: none */
     int job;         /* the send that it belongs to; -1: none */
