@@ -875,11 +875,11 @@
  * in a row is left out of the round: its messages stay pending, and the horizon stays where it is.
  * If the ring overflows then, messages come again: the next round is slow_poll_ms later, and once
  * all rounds of twenty minutes had to leave something out, the horizon moves on all the same, as
- * it does at the end of AVITO_START_UNREAD's first round: AVITO_INBOX_UNREACHABLE. A page that is
- * empty where a row must be is read again once in a round; then the list ends there, and the round
- * has left something out. Two rounds look for every message before the horizon passes it: a digit
- * that changed on a line without TLS may make messages come in another order, but hides none for
- * good, unless that round had an overrun.
+ * it does at the end of AVITO_START_UNREAD's first round: AVITO_INBOX_UNREACHABLE. Pages that are
+ * empty where a row must be are read again eight times in a round; then the list ends there, newer
+ * messages may come before older ones, and the round has left something out. Two rounds look for
+ * every message before the horizon passes it: a digit that changed on a line without TLS may make
+ * messages come in another order, but hides none for good, unless that round had an overrun.
  *
  * Requests: one per round, for one row, when nothing has moved for overlap_s; else one for the
  * newest chats and one for each chat that moved within the overlap; for each new message one more,
@@ -2299,9 +2299,9 @@ typedef struct avito_inbox {
         uint32_t heard_ms;                     /* the last notification */
         uint16_t offset, rows, oldest_row;     /* of the page in work */
         int16_t round_error, row_error;
-        uint8_t events, phase, then, restarts, failures;
+        uint8_t events, phase, then, restarts, failures, empty_pages;
         bool open, found, kept, given, marked, started, first_round, overrun, unsaved, settled, quiet;
-        bool peek, all_chats, heard, offered, in_chat, emptied;
+        bool peek, all_chats, heard, offered, in_chat;
         char chat_id[68];
     } priv;
 } avito_inbox;
@@ -9946,6 +9946,7 @@ enum { AVITOI_THEN_NOTHING, AVITOI_THEN_OVER, AVITOI_THEN_AGAIN };
  * far apart. A clock that jumps takes the place of one of them only, and one that wraps of none. */
 #define AVITOI_IN_PATIENCE    5u
 #define AVITOI_IN_PATIENCE_MS 300000u
+#define AVITOI_IN_EMPTY_PAGES 8u /* in a round, that are read again */
 
 /* ---- the state's bytes ---- */
 
@@ -10206,7 +10207,7 @@ static void avitoi_round_over(avito_inbox *in)
     in->priv.known_until = 0;
     in->priv.last_key = 0;
     in->priv.in_chat = false;
-    in->priv.emptied = false;
+    in->priv.empty_pages = 0;
     in->priv.round_error = AVITO_OK;
 }
 
@@ -10644,11 +10645,12 @@ static bool avitoi_is_whole(avito_str id, int64_t time)
 }
 
 /* Not even the row that ended the page before, or the one to be fetched, came: the list is read again,
- * but only once in a round, for a service may say so for good. Then it ends here for this round. */
+ * for rows may have slid; but not for ever, for a service may say so for good: then it ends here for
+ * this round. */
 static int avitoi_page_empty(avito_inbox *in)
 {
-    if (!in->priv.emptied) {
-        in->priv.emptied = true;
+    if (in->priv.empty_pages < AVITOI_IN_EMPTY_PAGES) {
+        in->priv.empty_pages++;
         in->priv.then = AVITOI_THEN_AGAIN;
         return AVITO_OK;
     }

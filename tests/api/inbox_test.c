@@ -488,7 +488,7 @@ static void only_the_first_page(struct service *s, const char *request)
     }
 }
 
-/* It is read again once, then what came is given. The horizon stays, and nothing is marked. */
+/* It is read again a few times, then what came is given. The horizon stays, and nothing is marked. */
 static void test_empty_page(void **state)
 {
     static const char *const ids[] = {"a1", "a2", "a3", "a4", "a5", "a6", "a7", "a8",
@@ -506,7 +506,7 @@ static void test_empty_page(void **state)
     assert_int_equal(d->errors, 1);
     d->service.faults = 0;
     assert_polls(d, 10, "");
-    assert_in_range(d->service.faults, 10, 60);
+    assert_in_range(d->service.faults, 10, 300);
     assert_int_equal(d->service.marks, 0);
     d->service.fault = NULL;
     assert_string_equal(poll_of(d), "a1 a2 a3 a4 ");
@@ -536,7 +536,7 @@ static void test_empty_fetch(void **state)
     assert_string_equal(d->given, "b1 ");
     d->service.faults = 0;
     assert_polls(d, 10, "");
-    assert_in_range(d->service.faults, 10, 60);
+    assert_in_range(d->service.faults, 10, 300);
     d->service.fault = NULL;
     for (int i = 0; i < 3 && strcmp(poll_of(d), "a1 ") != 0; i++) {
         assert_string_equal(d->given, "");
