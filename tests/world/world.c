@@ -313,9 +313,11 @@ static void turn(world *w)
     }
 }
 
+/* Until nothing is owed any more. A chat that fails for good may hold the rest up for twenty minutes,
+ * counted by whole rounds: an hour is the limit. */
 static void drain(world *w)
 {
-    const int64_t limit = w->now + (w->plan.soak ? 90000000 : 1500000);
+    const int64_t limit = w->now + (w->plan.soak ? 90000000 : 3600000);
     const int64_t least = w->now + 60000;
     w->calm = true;
     w->crash_in = 0;
