@@ -160,7 +160,8 @@ static bool owed(const world *w, const note *n)
     if (o->unread_only) { /* the weaker promise: what a person read first may stay hidden */
         due = due && !n->own && !n->was_read;
     }
-    return due && !n->gone && n->visible_ms <= w->now && !(n->late && w->overrun) && !given_up(w, n);
+    return due && !n->gone && !n->hidden && n->visible_ms <= w->now && !(n->late && w->overrun) &&
+           !given_up(w, n);
 }
 
 static bool forbidden(const world *w, const note *n)
@@ -283,6 +284,15 @@ void check_round(world *w)
             fail(w, "round", "%s is left behind by a round that ends well", n->id);
             return;
         }
+    }
+}
+
+/* A round with an overrun in which a byte was changed: what it did not give may be hidden for good. */
+void check_hidden(world *w)
+{
+    for (size_t i = w->done_before; i < w->note_count; i++) {
+        note *n = &w->notes[i];
+        n->hidden = n->hidden || (n->accepted == 0 && n->visible_ms < w->now);
     }
 }
 

@@ -782,6 +782,7 @@ static void hear_events(world *w)
     }
     w->inbox_events |= events;
     w->overrun = w->overrun || (events & AVITO_INBOX_OVERRUN) != 0;
+    w->device.overran = w->device.overran || (events & AVITO_INBOX_OVERRUN) != 0;
     if ((events & AVITO_INBOX_STATE_LOST) != 0 && w->state_saved) {
         fail(w, "state", "a stored state was said to be lost");
     }
@@ -802,7 +803,10 @@ static void watch_round(world *w, bool between, int rc)
         hear_events(w);
         if (rc == AVITO_AGAIN && !d->spoilt) {
             check_round(w);
+        } else if (rc == AVITO_AGAIN && d->overran) {
+            check_hidden(w);
         }
+        d->overran = d->overran && rc != AVITO_AGAIN;
     }
 }
 

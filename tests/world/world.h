@@ -230,6 +230,7 @@ typedef struct device {
     struct lane lanes[LANES_MAX];
     /* the inbox's round */
     bool in_round, spoilt; /* spoilt: an answer had a byte changed */
+    bool overran;          /* since the last round that ended well */
     int64_t round_ms;      /* when it began */
     /* the inbox's user */
     bool holding;
@@ -254,6 +255,7 @@ typedef struct note {
     unsigned given; /* deliveries: the same one again until accepted counts once */
     unsigned accepted;
     bool reported; /* passed over with an error that names it */
+    bool hidden;   /* by a changed byte in a round with an overrun: the manual's limit */
     uint64_t request;
     int job;
 } note;
@@ -437,5 +439,6 @@ void check_start_list(world *w);
 void check_request_begins(world *w, struct lane *l, struct link *k);
 void check_marked(world *w, const char *chat);
 void check_round(world *w);
+void check_hidden(world *w);
 
 #endif
