@@ -93,7 +93,8 @@ def noticed_by_test(name, text):
     program = build(name, text, "unit_test", [
         PINNED[name], "tests/support/clock.c", "-DAVITO_MESSENGER_IMPLEMENTATION", "-lcmocka"])
     run = subprocess.run([program], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                         errors="replace", check=False)
+                         errors="replace", check=False,
+                         env={**os.environ, "CMOCKA_MESSAGE_OUTPUT": "STDOUT"})
     failed = re.search(r"FAILED  \] (test_\w+)", run.stdout)
     return failed and "%s, %s" % (PINNED[name], failed[1])
 
