@@ -263,9 +263,9 @@
  * Where this differs from what one would write first, and why:
  *
  *   * jsmn does not see the answer. What the filter leaves of an object is its skeleton: a string
- *     with a letter for each value, the row of the schema that it belongs to, in the order in which
- *     they came, such as "0241". jsmn tokenises that when the object closes, and the decoder walks
- *     the letters. Tokens of a whole chat would take more memory than its models.
+ *     with one character for each value, the row of the schema that it belongs to, in the order in
+ *     which they came, such as "0241". jsmn tokenises that when the object closes, and the decoder
+ *     walks the token. Tokens of a whole chat would take more memory than its models.
  *   * The values stand beside the skeleton, eight bytes each: where a string lies and how long it
  *     is, the two halves of an integer, a finished child. So the room of an open object is known
  *     per schema, no number is parsed twice, and keys are not kept.
@@ -3652,8 +3652,8 @@ AVITOI_SCHEMA(reply, AVITOI_REPLY_ROWS, NULL, false, true);
  * well-formed UTF-8, at most 32 levels, nothing behind the end; a lone surrogate escape becomes
  * U+FFFD). Members that nobody knows or wants are checked and dropped. A known string is decoded
  * once, to its final place in the arena; numbers are read. What is left of an open object is a
- * list of its values, eight bytes each, in the order in which they came, and its skeleton: a letter
- * for the row of the table that each value belongs to, from '0' on,
+ * list of its values, eight bytes each, in the order in which they came, and its skeleton: one
+ * character for the row of the table that each value belongs to, from '0' on,
  *
  *     {"id":"u2i-x","created":1693820808,"users":[...],"context":{...}}     "0241"
  *
@@ -5117,6 +5117,14 @@ static const char *avitoi_short_number(const char *p, const char *end, struct av
     return (p == end || (*p != ',' && *p != '}' && *p != ']')) ? NULL : p;
 }
 
+/* Behind a member: is there a comma, so that the next one may begin behind it? */
+static inline bool avitoi_short_comma(struct avitoi_json *j, const char *p, const char *end)
+{
+    const bool more = p < end && *p == ',';
+    j->state = more ? AVITOI_S_KEY : AVITOI_S_AFTER;
+    return more;
+}
+
 /* Members of a map of strings: pairs, straight to the elements of the list. For a moment the
  * machine takes room for an open object and a struct; so that the same ones fit, they must fit
  * here, too. */
@@ -5147,11 +5155,9 @@ static const char *avitoi_short_pairs(struct avitoi_json *j, const char *p, cons
         pair->url.len = mem->low - middle - 1u;
         f->seen++;
         p = behind;
-        j->state = AVITOI_S_AFTER;
-        if (p == end || *p != ',') {
+        if (!avitoi_short_comma(j, p, end)) {
             break;
         }
-        j->state = AVITOI_S_KEY;
         p++;
     }
     return p;
@@ -5316,11 +5322,9 @@ static const char *avitoi_short_members(struct avitoi_json *j, const char *p, co
             break;
         }
         p = behind;
-        j->state = AVITOI_S_AFTER;
-        if (p == end || *p != ',') {
+        if (!avitoi_short_comma(j, p, end)) {
             break;
         }
-        j->state = AVITOI_S_KEY;
         p++;
     }
     return p;
@@ -5344,11 +5348,9 @@ static const char *avitoi_short_skip(struct avitoi_json *j, const char *p, const
             break;
         }
         p = behind;
-        j->state = AVITOI_S_AFTER;
-        if (p == end || *p != ',') {
+        if (!avitoi_short_comma(j, p, end)) {
             break;
         }
-        j->state = AVITOI_S_KEY;
         p++;
     }
     return p;

@@ -2,7 +2,7 @@
  * One run of the element filter, and its models as text. Included by json.c and json_portable.c, which
  * choose the macros of the implementation.
  *
- * What is checked here: each skeleton is one JSON string of letters of rows and nothing else, jsmn
+ * What is checked here: each skeleton is one JSON string, a row per character, nothing else, jsmn
  * accepts it in strict mode and finds all of them in one token; nothing outside of the memory is
  * touched.
  */
