@@ -12,10 +12,8 @@
 
 #include <cmocka.h>
 
-#include "avito_messenger.h"
-#include "support/clock.h"
+#include "support/device.h"
 
-#define USER  350000001
 #define IDS   4
 #define STATE AVITO_INBOX_STATE_SIZE(IDS)
 
@@ -31,16 +29,11 @@
 #define M2 MESSAGE("m2", "1754899980")
 #define M1 MESSAGE("m1", "1754899900")
 
-struct service {
-    char request[1024];
-    size_t len;
-    char answer[1024];
-    size_t at, size;
-};
-
 /* Lists of one row begin at the offset that was asked for. */
-static const char *body_for(const char *request)
+static const char *serve(void *service, const char *request, int *status)
 {
+    (void)service;
+    (void)status;
     if (strstr(request, "/messages") == NULL) {
         return CHAT;
     }
@@ -51,178 +44,27 @@ static const char *body_for(const char *request)
                                                : "{\"messages\":[" M2 "]}";
 }
 
-static int service_connect(void *ctx, const avito_server *to)
-{
-    (void)ctx;
-    (void)to;
-    return AVITO_OK;
-}
-
-static long service_send(void *ctx, const void *data, size_t len, int more)
-{
-    struct service *s = ctx;
-    int n;
-
-    (void)more;
-    assert_true(s->len + len < sizeof s->request);
-    memcpy(s->request + s->len, data, len);
-    s->len += len;
-    s->request[s->len] = '\0';
-    if (strstr(s->request, "\r\n\r\n") != NULL) {
-        const char *body = body_for(s->request);
-        n = snprintf(s->answer, sizeof s->answer, "HTTP/1.1 200 OK\r\nContent-Length: %u\r\n\r\n%s",
-                     (unsigned)strlen(body), body);
-        assert_true(n > 0 && (size_t)n < sizeof s->answer);
-        s->at = 0;
-        s->size = (size_t)n;
-        s->len = 0;
-    }
-    return (long)len;
-}
-
-static long service_recv(void *ctx, void *data, size_t cap)
-{
-    struct service *s = ctx;
-    size_t n = s->size - s->at < cap ? s->size - s->at : cap;
-
-    if (n == 0) {
-        return AVITO_IO_AGAIN;
-    }
-    memcpy(data, s->answer + s->at, n);
-    s->at += n;
-    return (long)n;
-}
-
-static int service_wants(void *ctx)
-{
-    (void)ctx;
-    return AVITO_WANT_READ;
-}
-
-static void service_close(void *ctx)
-{
-    struct service *s = ctx;
-
-    s->len = s->at = s->size = 0;
-}
-
 /* ---- an inbox with its two slots ---- */
 
-struct device {
-    struct clock clock;
-    struct service service;
-    avito_transport_functions functions;
-    avito_account account;
-    avito_client client;
-    avito_arena arena;
-    avito_inbox inbox;
-    unsigned char slots[2][STATE];
-    bool full[2];
-    unsigned saves;
-    unsigned char state[STATE];
-    unsigned char window[AVITO_WINDOW_MIN];
-    unsigned char tokens[AVITO_TOKENS_SIZE(64)];
-    unsigned char room[4096];
-};
+static struct device device;
 
-static int load_token(void *ctx, avito_token *token)
+static void begin(void)
 {
-    (void)ctx;
-    token->access_token.ptr = "a-token";
-    token->access_token.len = 7;
-    token->expires_in = 86400;
-    return AVITO_OK;
+    device_init(&device, IDS, serve, NULL);
+    device.options.start = AVITO_START_SINCE;
 }
 
-static int save(void *ctx, int slot, const void *data, size_t len)
+/* A round in which nothing fails and nothing has to be waited for. */
+static void assert_round(const char *given)
 {
-    struct device *d = ctx;
+    const uint32_t now = device.clock.ms;
 
-    assert_true(slot == 0 || slot == 1);
-    assert_int_equal(len, STATE);
-    memcpy(d->slots[slot], data, len);
-    d->full[slot] = true;
-    d->saves++;
-    return AVITO_OK;
+    assert_string_equal(device_round(&device), given);
+    assert_int_equal(device.errors + device.events, 0);
+    assert_int_equal(device.clock.ms, now);
 }
 
-static int load(void *ctx, int slot, void *data, size_t cap, size_t *len)
-{
-    struct device *d = ctx;
-
-    if (!d->full[slot]) {
-        return AVITO_END;
-    }
-    assert_int_equal(cap, STATE);
-    memcpy(data, d->slots[slot], cap);
-    *len = cap;
-    return AVITO_OK;
-}
-
-static void device_start(struct device *d)
-{
-    avito_account_options account = avito_account_options_default();
-    avito_client_options client = avito_client_options_default();
-    avito_inbox_options inbox = avito_inbox_options_default();
-
-    clock_init(&d->clock);
-    account.client_id = "an-id";
-    account.client_secret = "a-secret";
-    account.tokens = d->tokens;
-    account.tokens_cap = sizeof d->tokens;
-    account.ctx = &d->clock;
-    account.clock_ms = clock_ms;
-    account.unix_time = clock_unix_time;
-    account.load_token = load_token;
-    assert_int_equal(avito_account_init(&d->account, &account), AVITO_OK);
-
-    d->functions.connect = service_connect;
-    d->functions.send = service_send;
-    d->functions.recv = service_recv;
-    d->functions.wants = service_wants;
-    d->functions.close = service_close;
-    client.transport.functions = &d->functions;
-    client.transport.ctx = &d->service;
-    client.window = d->window;
-    client.window_cap = sizeof d->window;
-    assert_int_equal(avito_client_init(&d->client, &d->account, &client), AVITO_OK);
-
-    d->arena = avito_arena_of(d->room, sizeof d->room);
-    inbox.user_id = USER;
-    inbox.state = d->state;
-    inbox.state_cap = sizeof d->state;
-    inbox.arena = &d->arena;
-    inbox.ctx = d;
-    inbox.save = save;
-    inbox.load = load;
-    inbox.start = AVITO_START_SINCE;
-    inbox.since = 1754890000;
-    assert_int_equal(avito_inbox_init(&d->inbox, &d->client, &inbox), AVITO_OK);
-}
-
-/* One round: every message is accepted; their ids one behind the other. */
-static void round_of(struct device *d, char *ids, size_t cap)
-{
-    ids[0] = '\0';
-    for (int i = 0; i < 1000; i++) {
-        avito_message message;
-        int rc = avito_inbox_next(&d->inbox, &message);
-        if (rc == AVITO_OK) {
-            assert_true(strlen(ids) + message.id.len + 2 < cap);
-            strcat(strcat(ids, message.id.ptr), " ");
-            assert_int_equal(avito_inbox_accept(&d->inbox), AVITO_OK);
-            continue;
-        }
-        assert_int_equal(rc, AVITO_AGAIN);
-        if (avito_inbox_wants(&d->inbox) == AVITO_WANT_TIMER &&
-            avito_inbox_deadline_ms(&d->inbox) > 1000) {
-            return; /* until the next round */
-        }
-    }
-    fail_msg("a round without an end");
-}
-
-static int offer(struct device *d, const char *id, int64_t created)
+static int offer(const char *id, int64_t created)
 {
     avito_message message;
 
@@ -230,7 +72,7 @@ static int offer(struct device *d, const char *id, int64_t created)
     message.id.ptr = id;
     message.id.len = strlen(id);
     message.created = created;
-    return avito_inbox_offer(&d->inbox, &message);
+    return avito_inbox_offer(&device.inbox, &message);
 }
 
 /* ---- what was saved on a 64-bit little-endian machine ---- */
@@ -262,81 +104,71 @@ static void bytes_of(const char *hex, unsigned char *out)
     }
 }
 
-static void assert_golden(const struct device *d)
+static void assert_golden(void)
 {
     char hex[2 * STATE + 1];
 
     for (int slot = 0; slot < 2; slot++) {
-        assert_true(d->full[slot]);
-        hex_of(d->slots[slot], hex);
+        assert_int_equal(device.full[slot], STATE);
+        hex_of(device.slots[slot], hex);
         assert_string_equal(hex, golden[slot]);
     }
 }
 
 static void test_saved(void **state)
 {
-    static struct device d;
-    char ids[64];
-
     (void)state;
-    memset(&d, 0, sizeof d);
-    device_start(&d);
-    round_of(&d, ids, sizeof ids);
-    assert_string_equal(ids, "m1 m2 ");
-    clock_advance(&d.clock, 15000);
-    round_of(&d, ids, sizeof ids); /* which looks once more: then the horizon moves */
-    assert_string_equal(ids, "");
-    assert_int_equal(offer(&d, "m3", 1754899999), AVITO_OK);
-    assert_int_equal(avito_inbox_accept(&d.inbox), AVITO_OK);
-    assert_golden(&d);
-    avito_client_close(&d.client);
+    begin();
+    device_start(&device);
+    assert_round("m1 m2 ");
+    clock_advance(&device.clock, 15000);
+    assert_round(""); /* which looks once more: then the horizon moves */
+    assert_int_equal(offer("m3", 1754899999), AVITO_OK);
+    assert_int_equal(avito_inbox_accept(&device.inbox), AVITO_OK);
+    assert_golden();
+    avito_client_close(&device.client);
 }
 
-static void device_with_golden(struct device *d)
+static void begin_with_golden(void)
 {
-    memset(d, 0, sizeof *d);
+    begin();
     for (int slot = 0; slot < 2; slot++) {
-        bytes_of(golden[slot], d->slots[slot]);
-        d->full[slot] = true;
+        bytes_of(golden[slot], device.slots[slot]);
+        device.full[slot] = STATE;
     }
 }
 
 static void test_loaded(void **state)
 {
-    static struct device d;
-    char ids[64];
-
     (void)state;
-    device_with_golden(&d);
-    device_start(&d);
-    assert_int_equal(avito_inbox_events(&d.inbox), 0);
-    assert_int_equal(offer(&d, "m1", 1754899900), AVITO_END);
-    assert_int_equal(offer(&d, "m2", 1754899980), AVITO_END);
-    assert_int_equal(offer(&d, "m3", 1754899999), AVITO_END);
-    assert_int_equal(offer(&d, "m0", 1), AVITO_END); /* before the horizon */
-    round_of(&d, ids, sizeof ids);
-    assert_string_equal(ids, "");
-    assert_int_equal(offer(&d, "m4", 1754899999), AVITO_OK);
-    avito_client_close(&d.client);
+    begin_with_golden();
+    device_start(&device);
+    assert_int_equal(avito_inbox_events(&device.inbox), 0);
+    assert_int_equal(offer("m1", 1754899900), AVITO_END);
+    assert_int_equal(offer("m2", 1754899980), AVITO_END);
+    assert_int_equal(offer("m3", 1754899999), AVITO_END);
+    assert_int_equal(offer("m0", 1), AVITO_END); /* before the horizon */
+    assert_round("");
+    assert_int_equal(offer("m4", 1754899999), AVITO_OK);
+    avito_client_close(&device.client);
 }
 
 /* A slot with one wrong bit is none: the other one is what is known. */
 static void test_damaged(void **state)
 {
-    static struct device d;
     int newer;
 
     (void)state;
-    device_with_golden(&d);
-    newer = d.slots[1][4] > d.slots[0][4] ? 1 : 0; /* the sequence's low byte */
+    begin_with_golden();
+    newer = device.slots[1][4] > device.slots[0][4] ? 1 : 0; /* the sequence's low byte */
     for (size_t at = 0; at < STATE; at++) {
-        device_with_golden(&d);
-        d.slots[newer][at] ^= 0x10;
-        device_start(&d);
-        assert_int_equal(avito_inbox_events(&d.inbox), 0);
-        assert_int_equal(offer(&d, "m1", 1754899900), AVITO_END);
-        assert_int_equal(offer(&d, "m3", 1754899999), AVITO_OK);
-        avito_client_close(&d.client);
+        begin_with_golden();
+        device.slots[newer][at] ^= 0x10;
+        device_start(&device);
+        assert_int_equal(avito_inbox_events(&device.inbox), 0);
+        assert_int_equal(offer("m1", 1754899900), AVITO_END);
+        assert_int_equal(offer("m3", 1754899999), AVITO_OK);
+        avito_client_close(&device.client);
     }
 }
 
