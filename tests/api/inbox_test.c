@@ -370,7 +370,8 @@ static void test_empty_page(void **state)
 static void fetch_is_empty(struct service *s, const char *request)
 {
     s->faults++;
-    if (strstr(request, "/chats/a/messages/?") != NULL && number_behind(request, "limit=", 0) == 1) {
+    if (strstr(request, "/chats/a/messages/?") != NULL &&
+        number_behind(request, "limit=", 0) == 1) {
         s->body[0] = '\0';
         add(s, "{\"messages\":[]}");
     }

@@ -29,9 +29,9 @@ static long service_send(void *ctx, const void *data, size_t len, int more)
     if (strstr(d->request, "\r\n\r\n") != NULL) {
         int status = 200;
         const char *body = d->serve(d->service, d->request, &status);
-        const int n = snprintf(d->answer, sizeof d->answer,
-                               "HTTP/1.1 %d X\r\nContent-Length: %u\r\n\r\n%s", status,
-                               (unsigned)strlen(body), body);
+        const int n =
+            snprintf(d->answer, sizeof d->answer, "HTTP/1.1 %d X\r\nContent-Length: %u\r\n\r\n%s",
+                     status, (unsigned)strlen(body), body);
         assert_true(n > 0 && (size_t)n < sizeof d->answer);
         d->request_len = d->answer_at = 0;
         d->answer_len = (size_t)n;

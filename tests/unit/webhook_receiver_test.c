@@ -653,109 +653,123 @@ static void test_options(void **state)
 
 /* ---- the order of things ---- */
 
-static int receive(avito_webhook *w, const char *text, size_t *used, uint32_t now_ms)
+static avito_webhook hook; /* the connection of the tests from here on */
+static size_t taken;       /* of what was received last */
+
+static void begin(const avito_webhook_options *o, uint32_t now_ms)
 {
-    return avito_webhook_receive(w, text, strlen(text), used, now_ms);
+    memset(&hook, 0x5a, sizeof hook);
+    assert_int_equal(avito_webhook_init(&hook, o, now_ms), AVITO_OK);
+}
+
+/* 0: the time that is usual. */
+static void begin_with_times(uint32_t request_ms, uint32_t idle_ms, uint32_t now_ms)
+{
+    avito_webhook_options o = options_for_test();
+
+    o.request_timeout_ms = request_ms;
+    o.idle_timeout_ms = idle_ms;
+    begin(&o, now_ms);
+}
+
+static int receive_bytes(const char *data, size_t len, uint32_t now_ms)
+{
+    taken = 99999;
+    return avito_webhook_receive(&hook, data, len, &taken, now_ms);
+}
+
+static int receive(const char *text, uint32_t now_ms)
+{
+    return receive_bytes(text, strlen(text), now_ms);
 }
 
 /* The answer is there before the body is handled, the body stays until done(), and until then and
  * until the answer is out no further byte is taken. */
 static void test_acknowledge_first(void **state)
 {
-    avito_webhook_options o = options_for_test();
-    avito_webhook w;
-    size_t used, len;
+    size_t len;
 
     (void)state;
-    avito_webhook_init(&w, &o, 0);
-    assert_int_equal(receive(&w, GOOD GOOD, &used, 0), AVITO_OK);
-    assert_int_equal(used, strlen(GOOD));
-    assert_int_equal(avito_webhook_status(&w), 200);
-    const char *answer = avito_webhook_output(&w, &len);
+    begin_with_times(0, 0, 0);
+    assert_int_equal(receive(GOOD GOOD, 0), AVITO_OK);
+    assert_int_equal(taken, strlen(GOOD));
+    assert_int_equal(avito_webhook_status(&hook), 200);
+    const char *answer = avito_webhook_output(&hook, &len);
     assert_int_equal(len, strlen("HTTP/1.1 200 \r\nContent-Length: 0\r\n\r\n"));
     assert_memory_equal(answer, "HTTP/1.1 200 \r\nContent-Length: 0\r\n\r\n", len);
 
-    assert_int_equal(avito_webhook_wants(&w), AVITO_WANT_WRITE);
-    assert_int_equal(receive(&w, GOOD, &used, 0), AVITO_AGAIN);
-    assert_int_equal(used, 0);
-    avito_webhook_sent(&w, 10, 0);
-    assert_memory_equal(avito_webhook_output(&w, &len), "00 \r\n", 5);
-    avito_webhook_sent(&w, len, 0);
+    assert_int_equal(avito_webhook_wants(&hook), AVITO_WANT_WRITE);
+    assert_int_equal(receive(GOOD, 0), AVITO_AGAIN);
+    assert_int_equal(taken, 0);
+    avito_webhook_sent(&hook, 10, 0);
+    assert_memory_equal(avito_webhook_output(&hook, &len), "00 \r\n", 5);
+    avito_webhook_sent(&hook, len, 0);
 
-    assert_int_equal(avito_webhook_wants(&w), 0);
-    assert_false(avito_webhook_finished(&w));
-    assert_int_equal(avito_webhook_deadline_ms(&w, 999999), UINT32_MAX);
-    assert_int_equal(receive(&w, GOOD, &used, 999999), AVITO_AGAIN);
-    assert_int_equal(used, 0);
-    assert_memory_equal(avito_webhook_body(&w, &len), EVENT, strlen(EVENT));
+    assert_int_equal(avito_webhook_wants(&hook), 0);
+    assert_false(avito_webhook_finished(&hook));
+    assert_int_equal(avito_webhook_deadline_ms(&hook, 999999), UINT32_MAX);
+    assert_int_equal(receive(GOOD, 999999), AVITO_AGAIN);
+    assert_int_equal(taken, 0);
+    assert_memory_equal(avito_webhook_body(&hook, &len), EVENT, strlen(EVENT));
 
-    avito_webhook_done(&w, 999999);
-    assert_int_equal(avito_webhook_wants(&w), AVITO_WANT_READ);
-    assert_int_equal(receive(&w, GOOD, &used, 999999), AVITO_OK);
+    avito_webhook_done(&hook, 999999);
+    assert_int_equal(avito_webhook_wants(&hook), AVITO_WANT_READ);
+    assert_int_equal(receive(GOOD, 999999), AVITO_OK);
     /* done before the answer is out is fine too */
-    avito_webhook_done(&w, 999999);
-    assert_int_equal(receive(&w, GOOD, &used, 999999), AVITO_AGAIN);
-    assert_int_equal(used, 0);
+    avito_webhook_done(&hook, 999999);
+    assert_int_equal(receive(GOOD, 999999), AVITO_AGAIN);
+    assert_int_equal(taken, 0);
 }
 
 /* With Connection: close the event still waits after everything was sent. */
 static void test_event_outlives_the_connection(void **state)
 {
-    avito_webhook_options o = options_for_test();
-    avito_webhook w;
-    size_t used, len;
+    size_t len;
 
     (void)state;
-    avito_webhook_init(&w, &o, 0);
-    assert_int_equal(receive(&w, "POST " PATH " HTTP/1.0\r\n" LENGTH8 "\r\n" EVENT, &used, 0),
-                     AVITO_OK);
-    assert_false(avito_webhook_finished(&w));
-    avito_webhook_sent(&w, 1000, 0);
-    assert_true(avito_webhook_finished(&w));
-    assert_memory_equal(avito_webhook_body(&w, &len), EVENT, strlen(EVENT));
-    avito_webhook_done(&w, 0);
-    assert_true(avito_webhook_finished(&w));
-    assert_int_equal(receive(&w, GOOD, &used, 0), AVITO_AGAIN);
-    assert_int_equal(used, 0);
+    begin_with_times(0, 0, 0);
+    assert_int_equal(receive("POST " PATH " HTTP/1.0\r\n" LENGTH8 "\r\n" EVENT, 0), AVITO_OK);
+    assert_false(avito_webhook_finished(&hook));
+    avito_webhook_sent(&hook, 1000, 0);
+    assert_true(avito_webhook_finished(&hook));
+    assert_memory_equal(avito_webhook_body(&hook, &len), EVENT, strlen(EVENT));
+    avito_webhook_done(&hook, 0);
+    assert_true(avito_webhook_finished(&hook));
+    assert_int_equal(receive(GOOD, 0), AVITO_AGAIN);
+    assert_int_equal(taken, 0);
 }
 
 /* Done with the event before its answer is out: the answer gets no more time for that. */
 static void test_done_before_the_answer_is_out(void **state)
 {
-    avito_webhook_options o = options_for_test();
-    avito_webhook w;
-    size_t used, len;
+    size_t len;
 
     (void)state;
-    o.request_timeout_ms = 1000;
-    avito_webhook_init(&w, &o, 0);
-    assert_int_equal(receive(&w, GOOD, &used, 100), AVITO_OK);
-    avito_webhook_done(&w, 600);
-    assert_null(avito_webhook_body(&w, &len));
-    assert_int_equal(avito_webhook_deadline_ms(&w, 600), 500);
-    avito_webhook_sent(&w, 1000, 700);
-    assert_int_equal(avito_webhook_wants(&w), AVITO_WANT_READ);
+    begin_with_times(1000, 0, 0);
+    assert_int_equal(receive(GOOD, 100), AVITO_OK);
+    avito_webhook_done(&hook, 600);
+    assert_null(avito_webhook_body(&hook, &len));
+    assert_int_equal(avito_webhook_deadline_ms(&hook, 600), 500);
+    avito_webhook_sent(&hook, 1000, 700);
+    assert_int_equal(avito_webhook_wants(&hook), AVITO_WANT_READ);
 }
 
 /* 100 is no answer yet, and has no fields. */
 static void test_continue(void **state)
 {
-    avito_webhook_options o = options_for_test();
-    avito_webhook w;
-    size_t used, len;
+    size_t len;
 
     (void)state;
-    avito_webhook_init(&w, &o, 0);
-    assert_int_equal(receive(&w, POST "Expect: 100-continue\r\n" LENGTH8 "\r\n" EVENT, &used, 0),
-                     AVITO_AGAIN);
-    assert_int_equal(used, strlen(POST "Expect: 100-continue\r\n" LENGTH8 "\r\n"));
-    const char *answer = avito_webhook_output(&w, &len);
+    begin_with_times(0, 0, 0);
+    assert_int_equal(receive(POST "Expect: 100-continue\r\n" LENGTH8 "\r\n" EVENT, 0), AVITO_AGAIN);
+    assert_int_equal(taken, strlen(POST "Expect: 100-continue\r\n" LENGTH8 "\r\n"));
+    const char *answer = avito_webhook_output(&hook, &len);
     assert_int_equal(len, strlen("HTTP/1.1 100 \r\n\r\n"));
     assert_memory_equal(answer, "HTTP/1.1 100 \r\n\r\n", len);
-    assert_int_equal(avito_webhook_status(&w), 0);
-    avito_webhook_sent(&w, len, 0);
-    assert_int_equal(receive(&w, EVENT, &used, 0), AVITO_OK);
-    assert_int_equal(avito_webhook_status(&w), 200);
+    assert_int_equal(avito_webhook_status(&hook), 0);
+    avito_webhook_sent(&hook, len, 0);
+    assert_int_equal(receive(EVENT, 0), AVITO_OK);
+    assert_int_equal(avito_webhook_status(&hook), 200);
 }
 
 /* A NUL behind the braces makes a body that is no probe. */
@@ -774,31 +788,25 @@ static void test_longest_answer(void **state)
 {
     static const char wanted[] =
         "HTTP/1.1 405 \r\nContent-Length: 0\r\nAllow: POST\r\nConnection: close\r\n\r\n";
-    avito_webhook_options o = options_for_test();
-    avito_webhook w;
-    size_t used, len;
+    size_t len;
 
     (void)state;
-    avito_webhook_init(&w, &o, 0);
-    assert_int_equal(receive(&w, "GET " PATH " HTTP/1.0\r\n\r\n", &used, 0), AVITO_AGAIN);
-    const char *answer = avito_webhook_output(&w, &len);
-    assert_int_equal(len, sizeof w.priv.out);
+    begin_with_times(0, 0, 0);
+    assert_int_equal(receive("GET " PATH " HTTP/1.0\r\n\r\n", 0), AVITO_AGAIN);
+    const char *answer = avito_webhook_output(&hook, &len);
+    assert_int_equal(len, sizeof hook.priv.out);
     assert_int_equal(len, sizeof wanted - 1);
     assert_memory_equal(answer, wanted, len);
 }
 
 static void test_no_bytes_change_nothing(void **state)
 {
-    avito_webhook_options o = options_for_test();
-    avito_webhook w;
-    size_t used = 9;
-
     (void)state;
-    avito_webhook_init(&w, &o, 0);
+    begin_with_times(0, 0, 0);
     for (size_t i = 0; i < strlen(GOOD); i++) {
-        assert_int_equal(avito_webhook_receive(&w, NULL, 0, &used, 0), AVITO_AGAIN);
-        assert_int_equal(used, 0);
-        int result = avito_webhook_receive(&w, GOOD + i, 1, &used, 0);
+        assert_int_equal(receive_bytes(NULL, 0, 0), AVITO_AGAIN);
+        assert_int_equal(taken, 0);
+        int result = receive_bytes(GOOD + i, 1, 0);
         assert_int_equal(result, i + 1 < strlen(GOOD) ? AVITO_AGAIN : AVITO_OK);
     }
 }
@@ -807,125 +815,101 @@ static void test_no_bytes_change_nothing(void **state)
 
 static void test_idle_connection_is_closed(void **state)
 {
-    avito_webhook_options o = options_for_test();
-    avito_webhook w;
-    size_t used;
     const uint32_t start = UINT32_MAX - 500;
 
     (void)state;
-    o.idle_timeout_ms = 1000;
-    avito_webhook_init(&w, &o, start);
-    assert_int_equal(avito_webhook_deadline_ms(&w, start), 1000);
-    assert_int_equal(avito_webhook_deadline_ms(&w, start + 999), 1);
-    assert_int_equal(avito_webhook_receive(&w, NULL, 0, &used, start + 999), AVITO_AGAIN);
-    assert_int_equal(avito_webhook_deadline_ms(&w, start + 1000), 0);
-    assert_int_equal(avito_webhook_deadline_ms(&w, start + 5000), 0);
-    assert_int_equal(receive(&w, GOOD, &used, start + 1000), AVITO_ERR_TIMEOUT_IDLE);
-    assert_int_equal(used, 0);
-    assert_true(avito_webhook_finished(&w));
-    assert_int_equal(avito_webhook_wants(&w), 0);
-    assert_int_equal(avito_webhook_deadline_ms(&w, start + 1000), UINT32_MAX);
-    assert_int_equal(receive(&w, GOOD, &used, start + 1000), AVITO_ERR_TIMEOUT_IDLE);
+    begin_with_times(0, 1000, start);
+    assert_int_equal(avito_webhook_deadline_ms(&hook, start), 1000);
+    assert_int_equal(avito_webhook_deadline_ms(&hook, start + 999), 1);
+    assert_int_equal(receive_bytes(NULL, 0, start + 999), AVITO_AGAIN);
+    assert_int_equal(avito_webhook_deadline_ms(&hook, start + 1000), 0);
+    assert_int_equal(avito_webhook_deadline_ms(&hook, start + 5000), 0);
+    assert_int_equal(receive(GOOD, start + 1000), AVITO_ERR_TIMEOUT_IDLE);
+    assert_int_equal(taken, 0);
+    assert_true(avito_webhook_finished(&hook));
+    assert_int_equal(avito_webhook_wants(&hook), 0);
+    assert_int_equal(avito_webhook_deadline_ms(&hook, start + 1000), UINT32_MAX);
+    assert_int_equal(receive(GOOD, start + 1000), AVITO_ERR_TIMEOUT_IDLE);
 }
 
 /* A byte now and then does not help: the whole request has one deadline. */
 static void test_slow_sender(void **state)
 {
-    avito_webhook_options o = options_for_test();
-    avito_webhook w;
-    size_t used, len;
+    size_t len;
     const size_t body_at = strlen(GOOD) - strlen(EVENT);
 
     (void)state;
-    o.request_timeout_ms = 1000;
     for (size_t stop = 1; stop < strlen(GOOD); stop += stop < body_at ? 13 : 1) {
         uint32_t now = UINT32_MAX - 30;
 
-        avito_webhook_init(&w, &o, now);
+        begin_with_times(1000, 0, now);
         now += 500; /* waiting for the first byte does not count */
         for (size_t i = 0; i < stop; i++) {
-            assert_int_equal(avito_webhook_receive(&w, GOOD + i, 1, &used, now + (uint32_t)i),
-                             AVITO_AGAIN);
-            assert_int_equal(avito_webhook_deadline_ms(&w, now + (uint32_t)i), 1000 - i);
+            assert_int_equal(receive_bytes(GOOD + i, 1, now + (uint32_t)i), AVITO_AGAIN);
+            assert_int_equal(avito_webhook_deadline_ms(&hook, now + (uint32_t)i), 1000 - i);
         }
-        assert_int_equal(avito_webhook_deadline_ms(&w, now + 999), 1);
-        assert_int_equal(avito_webhook_receive(&w, "", 0, &used, now + 1000),
-                         AVITO_ERR_TIMEOUT_TOTAL);
-        assert_int_equal(avito_webhook_status(&w), 408);
-        assert_non_null(avito_webhook_output(&w, &len));
-        assert_int_equal(avito_webhook_deadline_ms(&w, now + 1000), 1000);
-        avito_webhook_sent(&w, len, now + 1001);
-        assert_true(avito_webhook_finished(&w));
+        assert_int_equal(avito_webhook_deadline_ms(&hook, now + 999), 1);
+        assert_int_equal(receive_bytes("", 0, now + 1000), AVITO_ERR_TIMEOUT_TOTAL);
+        assert_int_equal(avito_webhook_status(&hook), 408);
+        assert_non_null(avito_webhook_output(&hook, &len));
+        assert_int_equal(avito_webhook_deadline_ms(&hook, now + 1000), 1000);
+        avito_webhook_sent(&hook, len, now + 1001);
+        assert_true(avito_webhook_finished(&hook));
     }
 }
 
 /* An answer that nobody takes is dropped at its deadline; the event stays. */
 static void test_slow_reader(void **state)
 {
-    avito_webhook_options o = options_for_test();
-    avito_webhook w;
-    size_t used, len;
+    size_t len;
 
     (void)state;
-    o.request_timeout_ms = 1000;
-    avito_webhook_init(&w, &o, 0);
-    assert_int_equal(avito_webhook_receive(&w, GOOD, 20, &used, 100), AVITO_AGAIN);
-    assert_int_equal(receive(&w, &GOOD[20], &used, 600), AVITO_OK);
-    assert_int_equal(avito_webhook_deadline_ms(&w, 600), 1000); /* its own time */
-    avito_webhook_sent(&w, 1, 700);
-    assert_int_equal(avito_webhook_deadline_ms(&w, 700), 900);
-    avito_webhook_sent(&w, 4, 1500);
-    assert_int_equal(avito_webhook_deadline_ms(&w, 1500), 100);
-    assert_int_equal(avito_webhook_receive(&w, NULL, 0, &used, 1600), AVITO_ERR_TIMEOUT_TOTAL);
-    assert_null(avito_webhook_output(&w, &len));
-    assert_true(avito_webhook_finished(&w));
-    assert_non_null(avito_webhook_body(&w, &len));
-    avito_webhook_done(&w, 5000);
-    assert_true(avito_webhook_finished(&w));
+    begin_with_times(1000, 0, 0);
+    assert_int_equal(receive_bytes(GOOD, 20, 100), AVITO_AGAIN);
+    assert_int_equal(receive(&GOOD[20], 600), AVITO_OK);
+    assert_int_equal(avito_webhook_deadline_ms(&hook, 600), 1000); /* its own time */
+    avito_webhook_sent(&hook, 1, 700);
+    assert_int_equal(avito_webhook_deadline_ms(&hook, 700), 900);
+    avito_webhook_sent(&hook, 4, 1500);
+    assert_int_equal(avito_webhook_deadline_ms(&hook, 1500), 100);
+    assert_int_equal(receive_bytes(NULL, 0, 1600), AVITO_ERR_TIMEOUT_TOTAL);
+    assert_null(avito_webhook_output(&hook, &len));
+    assert_true(avito_webhook_finished(&hook));
+    assert_non_null(avito_webhook_body(&hook, &len));
+    avito_webhook_done(&hook, 5000);
+    assert_true(avito_webhook_finished(&hook));
 }
 
 /* A refused request whose refusal nobody reads keeps its own error. */
 static void test_slow_reader_of_a_refusal(void **state)
 {
-    avito_webhook_options o = options_for_test();
-    avito_webhook w;
-    size_t used;
-
     (void)state;
-    o.request_timeout_ms = 1000;
-    avito_webhook_init(&w, &o, 0);
-    assert_int_equal(receive(&w, "POST", &used, 5), AVITO_AGAIN);
-    assert_int_equal(receive(&w, "\n", &used, 705), AVITO_ERR_HTTP);
-    assert_int_equal(avito_webhook_deadline_ms(&w, 705), 1000);
-    assert_int_equal(avito_webhook_receive(&w, NULL, 0, &used, 1705), AVITO_ERR_HTTP);
-    assert_true(avito_webhook_finished(&w));
+    begin_with_times(1000, 0, 0);
+    assert_int_equal(receive("POST", 5), AVITO_AGAIN);
+    assert_int_equal(receive("\n", 705), AVITO_ERR_HTTP);
+    assert_int_equal(avito_webhook_deadline_ms(&hook, 705), 1000);
+    assert_int_equal(receive_bytes(NULL, 0, 1705), AVITO_ERR_HTTP);
+    assert_true(avito_webhook_finished(&hook));
 }
 
 static void test_idle_time_begins_anew(void **state)
 {
-    avito_webhook_options o = options_for_test();
-    avito_webhook w;
-    size_t used;
-
     (void)state;
-    o.idle_timeout_ms = 1000;
-    o.request_timeout_ms = 300;
-    avito_webhook_init(&w, &o, 0);
-    assert_int_equal(receive(&w, GOOD, &used, 900), AVITO_OK);
-    avito_webhook_sent(&w, 1000, 1000);
-    avito_webhook_done(&w, 70000); /* handling took its time */
-    assert_int_equal(avito_webhook_deadline_ms(&w, 70000), 1000);
-    assert_int_equal(receive(&w, POST "\r\n", &used, 70500), AVITO_AGAIN);
-    avito_webhook_sent(&w, 1000, 70700);
-    assert_int_equal(avito_webhook_deadline_ms(&w, 70700), 1000);
+    begin_with_times(300, 1000, 0);
+    assert_int_equal(receive(GOOD, 900), AVITO_OK);
+    avito_webhook_sent(&hook, 1000, 1000);
+    avito_webhook_done(&hook, 70000); /* handling took its time */
+    assert_int_equal(avito_webhook_deadline_ms(&hook, 70000), 1000);
+    assert_int_equal(receive(POST "\r\n", 70500), AVITO_AGAIN);
+    avito_webhook_sent(&hook, 1000, 70700);
+    assert_int_equal(avito_webhook_deadline_ms(&hook, 70700), 1000);
     /* 100-continue does not stretch the request's time */
-    assert_int_equal(receive(&w, POST "Expect: 100-continue\r\n" LENGTH8 "\r\n", &used, 71000),
-                     AVITO_AGAIN);
-    assert_int_equal(avito_webhook_deadline_ms(&w, 71100), 200);
-    avito_webhook_sent(&w, 1000, 71200);
-    assert_int_equal(avito_webhook_deadline_ms(&w, 71200), 100);
-    assert_int_equal(receive(&w, EVENT, &used, 71299), AVITO_OK);
-    assert_int_equal(avito_webhook_deadline_ms(&w, 71299), 300);
+    assert_int_equal(receive(POST "Expect: 100-continue\r\n" LENGTH8 "\r\n", 71000), AVITO_AGAIN);
+    assert_int_equal(avito_webhook_deadline_ms(&hook, 71100), 200);
+    avito_webhook_sent(&hook, 1000, 71200);
+    assert_int_equal(avito_webhook_deadline_ms(&hook, 71200), 100);
+    assert_int_equal(receive(EVENT, 71299), AVITO_OK);
+    assert_int_equal(avito_webhook_deadline_ms(&hook, 71299), 300);
 }
 
 /* ---- the verifier ---- */
@@ -965,11 +949,10 @@ static void test_verifier(void **state)
         assert_string_equal(out.events, "");
         assert_int_equal(out.result, AVITO_ERR_HOOK);
 
-        avito_webhook w;
-        size_t used, len;
-        avito_webhook_init(&w, &o, 0);
-        assert_int_equal(receive(&w, GOOD, &used, 0), AVITO_ERR_HOOK);
-        assert_null(avito_webhook_body(&w, &len));
+        size_t len;
+        begin(&o, 0);
+        assert_int_equal(receive(GOOD, 0), AVITO_ERR_HOOK);
+        assert_null(avito_webhook_body(&hook, &len));
     }
     /* not asked about what is no notification */
     v.calls = 0;
@@ -1000,32 +983,31 @@ static void test_event(void **state)
     avito_webhook_options o = options_for_test();
     avito_arena arena = avito_arena_of(memory, sizeof memory);
     avito_event event;
-    avito_webhook w;
-    size_t used, needed = 0;
+    size_t needed = 0;
 
     (void)state;
     o.buffer = body;
     o.buffer_cap = sizeof body;
-    avito_webhook_init(&w, &o, 0);
-    assert_int_equal(avito_webhook_event(&w, &arena, &event, &needed), AVITO_ERR_IDLE);
+    begin(&o, 0);
+    assert_int_equal(avito_webhook_event(&hook, &arena, &event, &needed), AVITO_ERR_IDLE);
     snprintf(head, sizeof head, POST "Content-Length: %zu\r\n\r\n", strlen(MESSAGE));
-    assert_int_equal(receive(&w, head, &used, 0), AVITO_AGAIN);
-    assert_int_equal(receive(&w, MESSAGE, &used, 0), AVITO_OK);
+    assert_int_equal(receive(head, 0), AVITO_AGAIN);
+    assert_int_equal(receive(MESSAGE, 0), AVITO_OK);
 
-    assert_int_equal(avito_webhook_event(&w, &arena, &event, &needed), AVITO_OK);
+    assert_int_equal(avito_webhook_event(&hook, &arena, &event, &needed), AVITO_OK);
     assert_non_null(event.message);
     assert_true(avito_str_equal(event.message->id, "m1"));
     assert_true(avito_str_equal(event.message->content.as.text, "hello"));
     memset(body, 'x', sizeof body); /* nothing points there */
     assert_true(avito_str_equal(event.message->chat_id, "u2i-a~b"));
     assert_int_equal(event.message->item_id, 7463793900);
-    avito_webhook_done(&w, 0);
-    assert_int_equal(avito_webhook_event(&w, &arena, &event, &needed), AVITO_ERR_IDLE);
+    avito_webhook_done(&hook, 0);
+    assert_int_equal(avito_webhook_event(&hook, &arena, &event, &needed), AVITO_ERR_IDLE);
 
     /* what is no JSON has been acknowledged all the same, and says so here */
-    avito_webhook_sent(&w, 1000, 0);
-    assert_int_equal(receive(&w, POST "Content-Length: 3\r\n\r\n{]}", &used, 0), AVITO_OK);
-    assert_int_equal(avito_webhook_event(&w, &arena, &event, &needed), AVITO_ERR_JSON);
+    avito_webhook_sent(&hook, 1000, 0);
+    assert_int_equal(receive(POST "Content-Length: 3\r\n\r\n{]}", 0), AVITO_OK);
+    assert_int_equal(avito_webhook_event(&hook, &arena, &event, &needed), AVITO_ERR_JSON);
 }
 
 int main(void)
