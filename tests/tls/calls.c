@@ -722,12 +722,6 @@ static const char *text_of(const cJSON *o, const char *name)
     return cJSON_IsString(v) ? v->valuestring : "";
 }
 
-static double number_of(const cJSON *o, const char *name)
-{
-    const cJSON *v = cJSON_GetObjectItemCaseSensitive(o, name);
-    return cJSON_IsNumber(v) ? v->valuedouble : -1.0;
-}
-
 /* How often the chat has this text from the API. */
 static int stored(const lane *l, const char *text)
 {
@@ -793,42 +787,61 @@ static void check_uploads(const lane *l)
     cJSON_Delete(uploads);
 }
 
+static int stat_of(int service, const char *name)
+{
+    cJSON *stats = service_ask(service, "stats", NULL);
+    const cJSON *v = cJSON_GetObjectItemCaseSensitive(stats, name);
+    const int count = cJSON_IsNumber(v) ? (int)v->valuedouble : -1;
+    cJSON_Delete(stats);
+    assert_true(count >= 0);
+    return count;
+}
+
 /* Nothing that the description does not have, and no bytes that are not HTTP. */
 static void check_manners(int service)
 {
-    cJSON *stats = service_ask(service, "stats", NULL);
-    assert_non_null(stats);
-    assert_int_equal((int)number_of(stats, "broken_requests"), 0);
-    assert_int_equal((int)number_of(stats, "unknown_parameters"), 0);
-    assert_int_equal((int)number_of(stats, "unofficial_paths"), 0);
-    cJSON_Delete(stats);
-}
-
-static double stat_of(int service, const char *name)
-{
-    cJSON *stats = service_ask(service, "stats", NULL);
-    const double value = number_of(stats, name);
-    cJSON_Delete(stats);
-    return value;
+    assert_int_equal(stat_of(service, "broken_requests"), 0);
+    assert_int_equal(stat_of(service, "unknown_parameters"), 0);
+    assert_int_equal(stat_of(service, "unofficial_paths"), 0);
 }
 
 static lane lanes[LANES];
 static shop shops[1];
+
+/* One call after the other, in the lane's own way. */
+static void play(lane *l, const step *steps, size_t count)
+{
+    if (l->polled) {
+        play_polled(l, 1, steps, count);
+    } else {
+        play_waiting(l, steps, count);
+    }
+}
+
+static void open_prepared(int number, const place *at, const shape *how, bool polled)
+{
+    open_lane(&lanes[number], shops, at, how, polled);
+    prepare(&lanes[number], number);
+}
+
+static void check_story(lane *l)
+{
+    check_messages(l);
+    check_uploads(l);
+    close_lane(l);
+    assert_int_equal(l->shop->saved, 1); /* one token for all */
+    check_manners(l->at->service);
+}
 
 static void test_waiting(void **state)
 {
     const place *at = *state;
     open_shop(shops, at);
     for (int i = 0; i < LANES; i++) {
-        open_lane(&lanes[i], shops, at, &shapes[i], false);
-        prepare(&lanes[i], i);
-        play_waiting(&lanes[i], story, COUNT(story));
-        check_messages(&lanes[i]);
-        check_uploads(&lanes[i]);
-        close_lane(&lanes[i]);
+        open_prepared(i, at, &shapes[i], false);
+        play(&lanes[i], story, COUNT(story));
+        check_story(&lanes[i]);
     }
-    assert_int_equal(shops->saved, 1); /* one token for all */
-    check_manners(at->service);
 }
 
 static void test_polled(void **state)
@@ -836,17 +849,12 @@ static void test_polled(void **state)
     const place *at = *state;
     open_shop(shops, at);
     for (int i = 0; i < LANES; i++) {
-        open_lane(&lanes[i], shops, at, &shapes[i], true);
-        prepare(&lanes[i], i);
+        open_prepared(i, at, &shapes[i], true);
     }
     play_polled(lanes, LANES, story, COUNT(story));
     for (int i = 0; i < LANES; i++) {
-        check_messages(&lanes[i]);
-        check_uploads(&lanes[i]);
-        close_lane(&lanes[i]);
+        check_story(&lanes[i]);
     }
-    assert_int_equal(shops->saved, 1);
-    check_manners(at->service);
 }
 
 /* ---- errors ---- */
@@ -860,15 +868,10 @@ static bool done_any(lane *l, int rc)
     return false;
 }
 
-/* One call, in the lane's own way. */
 static int play_one(lane *l, const char *name, int (*start)(lane *))
 {
     const step one = {name, start, done_any};
-    if (l->polled) {
-        play_polled(l, 1, &one, 1);
-    } else {
-        play_waiting(l, &one, 1);
-    }
+    play(l, &one, 1);
     l->step = NULL;
     return last_result;
 }
@@ -1032,8 +1035,7 @@ static void test_errors(void **state)
     for (int polled = 0; polled < 2; polled++) {
         lane *l = &lanes[0];
         open_shop(shops, at);
-        open_lane(l, shops, at, &shapes[polled], polled != 0);
-        prepare(l, 0);
+        open_prepared(0, at, &shapes[polled], polled != 0);
         EXPECT(l, play_one(l, "get_chat", start_chat) == AVITO_OK);
         check_refusals(l);
         check_renewal(l);
@@ -1055,8 +1057,7 @@ static void test_early(void **state)
     for (int i = 0; i < 2 * LANES; i++) {
         lane *l = &lanes[0];
         open_shop(shops, at);
-        open_lane(l, shops, at, &shapes[i % LANES], i >= LANES);
-        prepare(l, 0);
+        open_prepared(0, at, &shapes[i % LANES], i >= LANES);
         EXPECT(l, play_one(l, "get_chat", start_chat) == AVITO_OK);
         if (!at->nginx) { /* nginx has its own limit there */
             plan(l, "upload_image:status=413,early");
@@ -1081,8 +1082,7 @@ static void open_pair(const place *at)
 {
     open_shop(shops, at);
     for (int i = 0; i < 2; i++) {
-        open_lane(&lanes[i], shops, at, &shapes[i], i != 0);
-        prepare(&lanes[i], i);
+        open_prepared(i, at, &shapes[i], i != 0);
     }
 }
 
@@ -1167,18 +1167,13 @@ static void test_kept(void **state)
 {
     const place *at = *state;
     for (int polled = 0; polled < 2; polled++) {
-        const double before = stat_of(at->service, "connections");
+        const int before = stat_of(at->service, "connections");
         open_shop(shops, at);
-        open_lane(&lanes[0], shops, at, &shapes[polled], polled != 0);
-        prepare(&lanes[0], 0);
-        if (polled != 0) {
-            play_polled(lanes, 1, story, COUNT(story));
-        } else {
-            play_waiting(&lanes[0], story, COUNT(story));
-        }
+        open_prepared(0, at, &shapes[polled], polled != 0);
+        play(&lanes[0], story, COUNT(story));
         close_lane(&lanes[0]);
         /* four for the chat, one to ask */
-        assert_int_equal((int)(stat_of(at->service, "connections") - before), 3 + 4 + 1);
+        assert_int_equal(stat_of(at->service, "connections") - before, 3 + 4 + 1);
     }
 }
 
