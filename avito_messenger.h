@@ -1776,7 +1776,7 @@ struct avitoi_head {
 struct avitoi_json {
     /* Small members first, here and in avito_client: short instructions reach them there. */
     uint8_t state, depth, level, skip, list_depth;
-    uint8_t role, word_len, utf8_left, utf8_min, utf8_max, utf8_len, tariff;
+    uint8_t role, word_len, utf8_len, tariff;
     bool streaming, collect, measuring, cutting, frozen, was_cut, lenient, in_key;
     bool remembers;         /* list of many pages: an avitoi_given begins the arena */
     int8_t more;            /* list: 1 the server says that there is more, -1 that there is not */
@@ -2772,57 +2772,42 @@ static unsigned avitoi_hex(char c)
     return digit < 10u ? digit : letter < 6u ? letter + 10u : 16u;
 }
 
-/* What may follow the lead byte of a UTF-8 sequence (RFC 3629: no overlong form, no surrogate,
- * nothing above U+10FFFF): how many bytes, and the range of the first of them. False: not a lead. */
-struct avitoi_utf8 {
-    uint8_t left, min, max;
-};
-
-static bool avitoi_utf8_lead(uint8_t c, struct avitoi_utf8 *follow)
+/* How many bytes the UTF-8 sequence at `p` has (RFC 3629: no overlong form, no surrogate, nothing
+ * above U+10FFFF), of which `n`, at least one, are there: more than that if it is cut. 0: malformed. */
+static unsigned avitoi_utf8_length(const char *p, size_t n)
 {
-    follow->min = 0x80;
-    follow->max = 0xbf;
-    if (c >= 0xc2 && c <= 0xdf) {
-        follow->left = 1;
-        return true;
+    const uint8_t lead = avitoi_byte(*p);
+    const unsigned length = lead < 0x80 ? 1u : lead < 0xe0 ? 2u : lead < 0xf0 ? 3u : 4u;
+    uint8_t min = lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : 0x80;
+    uint8_t max = lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;
+    unsigned i;
+    if ((lead >= 0x80 && lead < 0xc2) || lead > 0xf4) {
+        return 0;
     }
-    if (c >= 0xe0 && c <= 0xef) {
-        follow->left = 2;
-        follow->min = (c == 0xe0) ? 0xa0 : 0x80;
-        follow->max = (c == 0xed) ? 0x9f : 0xbf;
-        return true;
+    for (i = 1; i < length && i < n; i++) {
+        if (avitoi_byte(p[i]) < min || avitoi_byte(p[i]) > max) {
+            return 0;
+        }
+        min = 0x80;
+        max = 0xbf;
     }
-    follow->left = 3;
-    follow->min = (c == 0xf0) ? 0x90 : 0x80;
-    follow->max = (c == 0xf4) ? 0x8f : 0xbf;
-    return c >= 0xf0 && c <= 0xf4;
+    return length;
 }
 
 /* Counts the code points of a NUL-terminated text, and those that are not white space.
  * False: not well-formed UTF-8. */
 static bool avitoi_utf8_count(const char *text, size_t *points, size_t *visible)
 {
-    struct avitoi_utf8 follow;
     *points = 0;
     *visible = 0;
-    for (; *text != '\0'; text++) {
-        const uint8_t c = avitoi_byte(*text);
-        *points += 1;
-        *visible += (c > ' ') ? 1u : 0u;
-        if (c < 0x80) {
-            continue;
-        }
-        if (!avitoi_utf8_lead(c, &follow)) {
+    while (*text != '\0') {
+        const unsigned n = avitoi_utf8_length(text, 4); /* a NUL in it ends it, as malformed */
+        if (n == 0) {
             return false;
         }
-        for (; follow.left > 0; follow.left--) {
-            const uint8_t next = avitoi_byte(*++text);
-            if (next < follow.min || next > follow.max) {
-                return false;
-            }
-            follow.min = 0x80;
-            follow.max = 0xbf;
-        }
+        *points += 1;
+        *visible += (avitoi_byte(*text) > ' ') ? 1u : 0u;
+        text += n;
     }
     return true;
 }
@@ -2830,29 +2815,19 @@ static bool avitoi_utf8_count(const char *text, size_t *points, size_t *visible)
 /* Makes a NUL-terminated text well-formed: what is not becomes '?', an unfinished end goes. */
 static void avitoi_utf8_mend(char *text)
 {
-    struct avitoi_utf8 follow;
-    size_t i, n;
-    for (i = 0; text[i] != '\0'; i += n) {
-        n = 1;
-        if (avitoi_byte(text[i]) < 0x80) {
-            continue;
+    size_t left = strlen(text);
+    while (left > 0) {
+        size_t n = avitoi_utf8_length(text, left);
+        if (n > left) {
+            *text = '\0';
+            return;
         }
-        if (avitoi_utf8_lead(avitoi_byte(text[i]), &follow)) {
-            for (; n <= follow.left && avitoi_byte(text[i + n]) >= follow.min &&
-                   avitoi_byte(text[i + n]) <= follow.max; n++) {
-                follow.min = 0x80;
-                follow.max = 0xbf;
-            }
-            if (n > follow.left) {
-                continue;
-            }
-            if (text[i + n] == '\0') {
-                text[i] = '\0';
-                return;
-            }
+        if (n == 0) {
+            *text = '?';
+            n = 1;
         }
-        text[i] = '?';
-        n = 1;
+        text += n;
+        left -= n;
     }
 }
 
@@ -3023,27 +2998,21 @@ static bool avitoi_parse_e7(const char *p, size_t len, int32_t *out)
 #define AVITOI_BOOL 3 /* true, false                   -> bool, and the bool after it: it was there */
 #define AVITOI_E7   4 /* number                        -> int32_t in 1e-7 */
 #define AVITOI_OBJ  5 /* object                        -> pointer to the child's struct */
-#define AVITOI_ARR  6 /* array of objects              -> items, count */
-#define AVITOI_MAP  7 /* object with any keys          -> items, count; each item is a pair */
-#define AVITOI_STRS 8 /* array of strings              -> items, count */
-#define AVITOI_ONE  9 /* array; its first string only  -> avito_str */
-/* kinds of frame, beside ARR, MAP and STRS */
-#define AVITOI_FRAME_OBJ  0u
-#define AVITOI_FRAME_PAIR 1u
-#define AVITOI_FRAME_ARR  2u
-#define AVITOI_FRAME_MAP  3u
-#define AVITOI_FRAME_STRS 4u
-#define AVITOI_FRAME_ONE  5u
+#define AVITOI_PAIR 6 /* no row has it: a member of a MAP while it is open */
+#define AVITOI_ARR  7 /* array of objects              -> items, count */
+#define AVITOI_MAP  8 /* object with any keys          -> items, count; each item is a pair */
+#define AVITOI_STRS 9 /* array of strings              -> items, count */
+#define AVITOI_ONE 10 /* array; its first string only  -> avito_str */
 
 #define AVITOI_NUMBER_MAX 24u /* bytes of a number that a known field may have */
 
 struct avitoi_field {
     const char *key;
     const struct avitoi_schema *child;
-    uint16_t offset;
-    uint16_t want;    /* mask bits of which one must be set; 0: always read */
-    uint8_t key_len;
-    uint8_t kind;
+    unsigned offset : 11;
+    unsigned want : 12;   /* mask bits of which one must be set; 0: always read */
+    unsigned key_len : 5;
+    unsigned kind : 4;
 };
 
 struct avitoi_schema {
@@ -3073,7 +3042,7 @@ AVITOI_KEYS(AVITOI_KEY_)
 static const char avitoi_key_[] = ""; /* in place of a map's own */
 
 #define AVITOI_ROW_(key, kind, member, want, child)                                                \
-    {avitoi_key_##key, child, (uint16_t)offsetof(AVITOI_MODEL, member), want,                      \
+    {avitoi_key_##key, child, offsetof(AVITOI_MODEL, member), want,                                \
      sizeof(avitoi_key_##key) - 1u, kind},
 #define AVITOI_ROW_COUNT_(key, kind, member, want, child) +1u
 #define AVITOI_ROWS(rows) (0u rows(AVITOI_ROW_COUNT_))
@@ -3251,23 +3220,19 @@ AVITOI_SCHEMA(voice, AVITOI_VOICE_ROWS, NULL, false, false);
 /* The content object as it comes; avitoi_narrow() makes the tagged union of it. */
 struct avitoi_wide_content {
     avito_str text, flow_id;
-    avito_image *image;
-    avito_link *link;
-    avito_item_content *item;
-    avito_location *location;
-    avito_call *call;
-    avito_voice *voice;
+    void *models[6]; /* of AVITO_MESSAGE_IMAGE to AVITO_MESSAGE_VOICE */
 };
+AVITOI_ASSERT(content_models, AVITO_MESSAGE_VOICE - AVITO_MESSAGE_IMAGE == 5);
 
 #define AVITOI_MODEL struct avitoi_wide_content
 #define AVITOI_CONTENT_ROWS(X)                                                                     \
     X(text, AVITOI_TEXT, text, 0, NULL)                                                            \
-    X(image, AVITOI_OBJ, image, 0, &avitoi_image_schema)                                           \
-    X(link, AVITOI_OBJ, link, 0, &avitoi_link_schema)                                              \
-    X(item, AVITOI_OBJ, item, 0, &avitoi_item_content_schema)                                      \
-    X(location, AVITOI_OBJ, location, 0, &avitoi_location_schema)                                  \
-    X(call, AVITOI_OBJ, call, 0, &avitoi_call_schema)                                              \
-    X(voice, AVITOI_OBJ, voice, 0, &avitoi_voice_schema)                                           \
+    X(image, AVITOI_OBJ, models[0], 0, &avitoi_image_schema)                                       \
+    X(link, AVITOI_OBJ, models[1], 0, &avitoi_link_schema)                                         \
+    X(item, AVITOI_OBJ, models[2], 0, &avitoi_item_content_schema)                                 \
+    X(location, AVITOI_OBJ, models[3], 0, &avitoi_location_schema)                                 \
+    X(call, AVITOI_OBJ, models[4], 0, &avitoi_call_schema)                                         \
+    X(voice, AVITOI_OBJ, models[5], 0, &avitoi_voice_schema)                                       \
     X(flow_id, AVITOI_STR, flow_id, 0, NULL)
 AVITOI_SCHEMA(content, AVITOI_CONTENT_ROWS, NULL, false, false);
 #undef AVITOI_MODEL
@@ -3277,29 +3242,19 @@ AVITOI_SCHEMA(content, AVITOI_CONTENT_ROWS, NULL, false, false);
 static void avitoi_narrow(avito_content *out, avito_message_type type)
 {
     const struct avitoi_wide_content *wide = (const struct avitoi_wide_content *)out->as.wide;
+    size_t i;
     memset(out, 0, sizeof *out);
     if (wide == NULL) {
         return;
     }
-    if (wide->image != NULL) {
-        out->kind = AVITO_MESSAGE_IMAGE;
-        out->as.image = wide->image;
-    } else if (wide->link != NULL) {
-        out->kind = AVITO_MESSAGE_LINK;
-        out->as.link = wide->link;
-    } else if (wide->item != NULL) {
-        out->kind = AVITO_MESSAGE_ITEM;
-        out->as.item = wide->item;
-    } else if (wide->location != NULL) {
-        out->kind = AVITO_MESSAGE_LOCATION;
-        out->as.location = wide->location;
-    } else if (wide->call != NULL) {
-        out->kind = AVITO_MESSAGE_CALL;
-        out->as.call = wide->call;
-    } else if (wide->voice != NULL) {
-        out->kind = AVITO_MESSAGE_VOICE;
-        out->as.voice = wide->voice;
-    } else if (wide->flow_id.ptr != NULL || (wide->text.ptr != NULL && type == AVITO_MESSAGE_SYSTEM)) {
+    for (i = 0; i < AVITOI_COUNT(wide->models); i++) {
+        if (wide->models[i] != NULL) {
+            out->kind = (avito_message_type)(AVITO_MESSAGE_IMAGE + (int)i);
+            memcpy(&out->as, &wide->models[i], sizeof wide->models[i]);
+            return;
+        }
+    }
+    if (wide->flow_id.ptr != NULL || (wide->text.ptr != NULL && type == AVITO_MESSAGE_SYSTEM)) {
         out->kind = AVITO_MESSAGE_SYSTEM;
         out->as.system.flow_id = wide->flow_id;
         out->as.system.text = wide->text;
@@ -3330,10 +3285,10 @@ static void avitoi_finish_quote(struct avitoi_json *json, void *model)
 
 #define AVITOI_MODEL avito_quote
 #define AVITOI_QUOTE_ROWS(X)                                                                       \
-    X(id, AVITOI_STR, id, 0, NULL)                                                           \
-    X(author_id, AVITOI_INT, author_id, 0, NULL)                                             \
-    X(created, AVITOI_INT, created, 0, NULL)                                                 \
-    X(type, AVITOI_STR, type_word, 0, NULL)                                                  \
+    X(id, AVITOI_STR, id, 0, NULL)                                                                 \
+    X(author_id, AVITOI_INT, author_id, 0, NULL)                                                   \
+    X(created, AVITOI_INT, created, 0, NULL)                                                       \
+    X(type, AVITOI_STR, type_word, 0, NULL)                                                        \
     X(content, AVITOI_OBJ, content.as.wide, AVITO_MESSAGE_CONTENTS, &avitoi_content_schema)
 AVITOI_SCHEMA(quote, AVITOI_QUOTE_ROWS, avitoi_finish_quote, false, false);
 #undef AVITOI_MODEL
@@ -3367,20 +3322,20 @@ static void avitoi_finish_message(struct avitoi_json *json, void *model)
 
 #define AVITOI_MODEL avito_message
 #define AVITOI_MESSAGE_ROWS(X)                                                                     \
-    X(id, AVITOI_STR, id, 0, NULL)                                                         \
-    X(author_id, AVITOI_INT, author_id, 0, NULL)                                           \
-    X(created, AVITOI_INT, created, 0, NULL)                                               \
-    X(content, AVITOI_OBJ, content.as.wide, AVITO_MESSAGE_CONTENTS, &avitoi_content_schema)                \
-    X(type, AVITOI_STR, type_word, 0, NULL)                                                \
-    X(direction, AVITOI_STR, direction_word, 0, NULL)                                      \
-    X(delivered, AVITOI_INT, delivered, 0, NULL)                                           \
-    X(is_read, AVITOI_BOOL, is_read, 0, NULL)                                              \
-    X(read, AVITOI_INT, read, 0, NULL)                                                     \
-    X(quote, AVITOI_OBJ, quote, AVITO_MESSAGE_QUOTES, &avitoi_quote_schema)                \
-    X(chat_id, AVITOI_STR, chat_id, 0, NULL)                                               \
-    X(user_id, AVITOI_INT, user_id, 0, NULL)                                               \
-    X(chat_type, AVITOI_STR, chat_type_word, 0, NULL)                                      \
-    X(item_id, AVITOI_INT, item_id, 0, NULL)                                               \
+    X(id, AVITOI_STR, id, 0, NULL)                                                                 \
+    X(author_id, AVITOI_INT, author_id, 0, NULL)                                                   \
+    X(created, AVITOI_INT, created, 0, NULL)                                                       \
+    X(content, AVITOI_OBJ, content.as.wide, AVITO_MESSAGE_CONTENTS, &avitoi_content_schema)        \
+    X(type, AVITOI_STR, type_word, 0, NULL)                                                        \
+    X(direction, AVITOI_STR, direction_word, 0, NULL)                                              \
+    X(delivered, AVITOI_INT, delivered, 0, NULL)                                                   \
+    X(is_read, AVITOI_BOOL, is_read, 0, NULL)                                                      \
+    X(read, AVITOI_INT, read, 0, NULL)                                                             \
+    X(quote, AVITOI_OBJ, quote, AVITO_MESSAGE_QUOTES, &avitoi_quote_schema)                        \
+    X(chat_id, AVITOI_STR, chat_id, 0, NULL)                                                       \
+    X(user_id, AVITOI_INT, user_id, 0, NULL)                                                       \
+    X(chat_type, AVITOI_STR, chat_type_word, 0, NULL)                                              \
+    X(item_id, AVITOI_INT, item_id, 0, NULL)                                                       \
     X(published_at, AVITOI_STR, published_at, 0, NULL)
 AVITOI_SCHEMA(message, AVITOI_MESSAGE_ROWS, avitoi_finish_message, false, false);
 #undef AVITOI_MODEL
@@ -3771,7 +3726,7 @@ static inline char *avitoi_high(struct avitoi_json *j, size_t n)
 /* Finds the values of the object that is on top now. */
 static void avitoi_find_refs(struct avitoi_json *j)
 {
-    if (avitoi_top(j)->kind <= AVITOI_FRAME_PAIR) {
+    if (avitoi_top(j)->kind <= AVITOI_PAIR) {
         j->refs = (struct avitoi_ref *)(void *)(j->mem.high_end - avitoi_align(j->mark) -
                                                 j->schema->room);
     }
@@ -3791,7 +3746,7 @@ static inline void avitoi_close_to(struct avitoi_json *j, unsigned level)
     unsigned i;
     for (i = 1; i < level; i++) {
         const struct avitoi_frame *f = &j->as.frames[i - 1u];
-        if (f->kind <= AVITOI_FRAME_PAIR) {
+        if (f->kind <= AVITOI_PAIR) {
             mark = avitoi_align(mark) + schema->room;
             schema = schema->fields[f->field].child;
         } else if (!avitoi_at_list(j, i)) {
@@ -3848,7 +3803,7 @@ static inline int avitoi_open(struct avitoi_json *j, unsigned kind, const struct
     f->kind = (uint8_t)kind;
     f->field = AVITOI_NO_FIELD | AVITOI_LAST_FIELD;
     f->members = 0;
-    if (kind <= AVITOI_FRAME_PAIR) {
+    if (kind <= AVITOI_PAIR) {
         (void)avitoi_high(j, avitoi_align(j->mem.high) - j->mem.high + schema->room);
         avitoi_find_refs(j);
     }
@@ -3941,7 +3896,7 @@ static void avitoi_deliver(struct avitoi_json *j, char *model, size_t low_before
         return;
     }
     parent = avitoi_top(j);
-    if (parent->kind <= AVITOI_FRAME_PAIR) {
+    if (parent->kind <= AVITOI_PAIR) {
         avitoi_add_ref(j, parent, model, 1);
         return;
     }
@@ -3975,7 +3930,7 @@ AVITOI_APART_IF_SMALL static int avitoi_fill(struct avitoi_json *j, const struct
         return AVITO_OK;
     }
     memset(model, 0, j->schema->size);
-    if (f->kind == AVITOI_FRAME_PAIR) {
+    if (f->kind == AVITOI_PAIR) {
         avitoi_decode_pair(j, f, model);
         return AVITO_OK;
     }
@@ -4020,7 +3975,7 @@ static void avitoi_reverse(char *items, const char *from, size_t count, size_t s
 static void avitoi_close_list(struct avitoi_json *j)
 {
     struct avitoi_frame *f = avitoi_top(j);
-    const bool strings = f->kind == AVITOI_FRAME_STRS || f->kind == AVITOI_FRAME_ONE;
+    const bool strings = f->kind == AVITOI_STRS || f->kind == AVITOI_ONE;
     const size_t size = strings ? sizeof(avito_str) : j->schema->size;
     const size_t count = f->seen;
     char *items = NULL;
@@ -4032,7 +3987,7 @@ static void avitoi_close_list(struct avitoi_json *j)
     }
     j->mem.high = j->mark;
     avitoi_close_to(j, j->level - 1u);
-    if (f->kind != AVITOI_FRAME_ONE) {
+    if (f->kind != AVITOI_ONE) {
         avitoi_add_ref(j, avitoi_top(j), items, count);
     } else if (items != NULL) {
         avito_str first;
@@ -4053,7 +4008,7 @@ static int avitoi_close(struct avitoi_json *j, char c)
         j->skip--;
         return AVITOI_VALUE;
     }
-    if (avitoi_top(j)->kind == AVITOI_FRAME_OBJ) {
+    if (avitoi_top(j)->kind == AVITOI_OBJ) {
         rc = avitoi_close_object(j);
     } else {
         avitoi_close_list(j);
@@ -4072,7 +4027,7 @@ static int avitoi_value_done(struct avitoi_json *j)
     if (j->skip > 0) {
         return AVITO_AGAIN;
     }
-    if (j->level > 0 && avitoi_top(j)->kind == AVITOI_FRAME_PAIR) { /* a member of a map, complete */
+    if (j->level > 0 && avitoi_top(j)->kind == AVITOI_PAIR) { /* a member of a map, complete */
         const int rc = avitoi_close_object(j);
         if (rc < 0) {
             return rc;
@@ -4118,7 +4073,7 @@ static int avitoi_expect(struct avitoi_json *j, char c, unsigned *kind,
         return AVITO_AGAIN;
     }
     f = avitoi_top(j);
-    if (f->kind <= AVITOI_FRAME_PAIR) {
+    if (f->kind <= AVITOI_PAIR) {
         const struct avitoi_field *field = &j->schema->fields[f->field];
         if (f->field >= AVITOI_NO_FIELD) {
             return AVITO_AGAIN;
@@ -4138,12 +4093,12 @@ static int avitoi_expect(struct avitoi_json *j, char c, unsigned *kind,
     if (avitoi_at_list(j, j->level)) {
         avitoi_element_begins(j);
     }
-    if (f->kind == AVITOI_FRAME_ONE && f->seen > 0) {
+    if (f->kind == AVITOI_ONE && f->seen > 0) {
         return AVITO_AGAIN;
     }
     *child = j->schema;
-    *kind = (f->kind == AVITOI_FRAME_ARR) ? AVITOI_OBJ : AVITOI_STR;
-    if (c == (f->kind == AVITOI_FRAME_ARR ? '{' : '"')) {
+    *kind = (f->kind == AVITOI_ARR) ? AVITOI_OBJ : AVITOI_STR;
+    if (c == (f->kind == AVITOI_ARR ? '{' : '"')) {
         return AVITO_AGAIN;
     }
     *kind = AVITOI_NO_KIND;
@@ -4155,7 +4110,7 @@ static int avitoi_begin_container(struct avitoi_json *j, char c, unsigned kind,
 {
     const struct avitoi_schema *root = j->root;
     const bool at_root = j->depth == 0;
-    int rc = AVITO_AGAIN;
+    int rc;
     if (j->depth >= AVITOI_MAX_DEPTH) {
         return avitoi_broken(j, AVITO_ERR_JSON_DEPTH);
     }
@@ -4165,7 +4120,7 @@ static int avitoi_begin_container(struct avitoi_json *j, char c, unsigned kind,
     if (at_root && root != NULL) {
         const unsigned first = root->fields[0].kind;
         j->base = j->mem.high;
-        rc = avitoi_open(j, AVITOI_FRAME_OBJ, root);
+        rc = avitoi_open(j, AVITOI_OBJ, root);
         if (!(root->bare && first == (c == '{' ? (unsigned)AVITOI_MAP : (unsigned)AVITOI_ARR))) {
             return (c == '{') ? rc : avitoi_broken(j, AVITO_ERR_MODEL);
         }
@@ -4173,22 +4128,12 @@ static int avitoi_begin_container(struct avitoi_json *j, char c, unsigned kind,
         kind = first;
         child = root->fields[0].child;
     }
-    switch ((int)kind) {
-        case AVITOI_OBJ:
-            return avitoi_open(j, AVITOI_FRAME_OBJ, child);
-        case AVITOI_ARR:
-        case AVITOI_MAP:
-            rc = avitoi_open(j, kind == AVITOI_ARR ? AVITOI_FRAME_ARR : AVITOI_FRAME_MAP, child);
-            break;
-        case AVITOI_STRS:
-            return avitoi_open(j, AVITOI_FRAME_STRS, NULL);
-        case AVITOI_ONE:
-            return avitoi_open(j, AVITOI_FRAME_ONE, NULL);
-        default:
-            j->skip++;
-            return AVITO_AGAIN;
+    if (kind == AVITOI_NO_KIND) {
+        j->skip++;
+        return AVITO_AGAIN;
     }
-    if (avitoi_at_list(j, j->level)) {
+    rc = avitoi_open(j, kind, child);
+    if (kind > AVITOI_PAIR && avitoi_at_list(j, j->level)) {
         j->list_depth = j->depth;
         j->low_mark = j->mem.low;
     }
@@ -4329,13 +4274,13 @@ static int avitoi_begin_key(struct avitoi_json *j, const char **p, const char *e
     int rc = AVITO_AGAIN;
     *p += 1;
     if (j->skip == 0 && j->level > 0) {
-        role = (avitoi_top(j)->kind == AVITOI_FRAME_MAP) ? AVITOI_ROLE_KEEP : AVITOI_ROLE_KEY;
+        role = (avitoi_top(j)->kind == AVITOI_MAP) ? AVITOI_ROLE_KEEP : AVITOI_ROLE_KEY;
     }
     if (role == AVITOI_ROLE_KEEP) {
         if (j->streaming && j->level == 2) {
             avitoi_element_begins(j);
         }
-        rc = avitoi_open(j, AVITOI_FRAME_PAIR, j->schema);
+        rc = avitoi_open(j, AVITOI_PAIR, j->schema);
         avitoi_top(j)->field = 0;
     }
     avitoi_begin_string(j, role, false);
@@ -4388,7 +4333,7 @@ static void avitoi_kept(struct avitoi_json *j)
         text = NULL;
     }
     j->mem.low += j->len + 1u;
-    if (f->kind <= AVITOI_FRAME_PAIR) {
+    if (f->kind <= AVITOI_PAIR) {
         avitoi_add_ref(j, f, text, j->len);
     } else {
         char *slot = avitoi_high(j, sizeof(avito_str));
@@ -4568,24 +4513,6 @@ static inline uint64_t avitoi_block_text(const char *p, char *copy, uint64_t *du
 }
 #endif
 
-/* Bytes of the well-formed sequence above ASCII at `p`; 0: it is cut, or there is none. */
-static unsigned avitoi_sequence(const char *p, const char *end)
-{
-    struct avitoi_utf8 follow;
-    unsigned n;
-    if (!avitoi_utf8_lead(avitoi_byte(*p), &follow) || end - p <= follow.left) {
-        return 0;
-    }
-    for (n = 1; n <= follow.left; n++) {
-        if (avitoi_byte(p[n]) < follow.min || avitoi_byte(p[n]) > follow.max) {
-            return 0;
-        }
-        follow.min = 0x80;
-        follow.max = 0xbf;
-    }
-    return n;
-}
-
 /* Four hexadecimal digits at once, lowest byte first: each pair's value is in bytes 0 and 2.
  * False: others are among them. Letters have bit 6. */
 static inline bool avitoi_hex_pairs(uint32_t four, uint32_t *pairs)
@@ -4749,8 +4676,8 @@ static const char *avitoi_text(const char *p, const char *end, char *out, size_t
             }
         }
         if (p == before) {
-            n = avitoi_sequence(p, end);
-            if (n == 0 || n > left) {
+            n = avitoi_byte(*p) < 0x80 ? 0u : avitoi_utf8_length(p, (size_t)(end - p));
+            if (n == 0 || n > left || n > (size_t)(end - p)) {
                 break;
             }
             memcpy(to, p, n);
@@ -4853,28 +4780,15 @@ static int avitoi_hex_digit(struct avitoi_json *j, char c)
 /* One byte of a sequence above ASCII. They are gathered, so that a cut never splits one. */
 static int avitoi_utf8_byte(struct avitoi_json *j, char c)
 {
-    const uint8_t byte = avitoi_byte(c);
-    struct avitoi_utf8 follow;
-    if (j->utf8_left == 0) {
-        if (!avitoi_utf8_lead(byte, &follow)) {
-            return avitoi_broken(j, AVITO_ERR_JSON_UTF8);
-        }
-        j->utf8_left = follow.left;
-        j->utf8_min = follow.min;
-        j->utf8_max = follow.max;
-        j->utf8[0] = c;
-        j->utf8_len = 1;
-        return AVITO_AGAIN;
-    }
-    if (byte < j->utf8_min || byte > j->utf8_max) {
+    unsigned length;
+    j->utf8[j->utf8_len++] = c;
+    length = avitoi_utf8_length(j->utf8, j->utf8_len);
+    if (length == 0) {
         return avitoi_broken(j, AVITO_ERR_JSON_UTF8);
     }
-    j->utf8_min = 0x80;
-    j->utf8_max = 0xbf;
-    j->utf8[j->utf8_len++] = c;
-    j->utf8_left--;
-    if (j->utf8_left == 0) {
-        avitoi_put(j, j->utf8, j->utf8_len);
+    if (length == j->utf8_len) {
+        avitoi_put(j, j->utf8, length);
+        j->utf8_len = 0;
     }
     return AVITO_AGAIN;
 }
@@ -4885,13 +4799,13 @@ static int avitoi_string(struct avitoi_json *j, const char **pp, const char *end
     const char *p = *pp;
     int rc = AVITO_AGAIN;
     while (p < end && rc == AVITO_AGAIN && j->state == AVITOI_S_STRING) {
-        if (j->utf8_left == 0) {
+        if (j->utf8_len == 0) {
             p = avitoi_plain(j, p, end);
             if (p == end) {
                 break;
             }
         }
-        if (j->utf8_left > 0 || avitoi_byte(*p) >= 0x80) {
+        if (j->utf8_len > 0 || avitoi_byte(*p) >= 0x80) {
             rc = avitoi_utf8_byte(j, *p++);
         } else if (avitoi_is_plain(*p)) { /* no room for it */
             avitoi_put(j, p++, 1);
@@ -5309,7 +5223,7 @@ static const char *avitoi_short_members(struct avitoi_json *j, const char *p, co
             j->is_object |= 1u << j->depth;
             j->depth++;
             j->state = AVITOI_S_KEY_OR_END;
-            (void)avitoi_open(j, AVITOI_FRAME_OBJ, field->child);
+            (void)avitoi_open(j, AVITOI_OBJ, field->child);
             f = avitoi_top(j);
             p++;
             if (j->measuring) {
@@ -5367,7 +5281,7 @@ static const char *avitoi_short_way(struct avitoi_json *j, const char *p, const 
         return p;
     }
     f = avitoi_top(j);
-    if (f->kind == AVITOI_FRAME_OBJ) {
+    if (f->kind == AVITOI_OBJ) {
         return avitoi_short_members(j, p, end);
     }
     return (j->schema == &avitoi_pair_schema && j->level > 2 && avitoi_is_shared(&j->mem))
@@ -5624,25 +5538,13 @@ struct avitoi_writer {
 
 static void avitoi_write(struct avitoi_writer *w, const char *p, size_t n)
 {
-    size_t take;
+    const size_t gone = w->skip < n ? w->skip : n;
+    const size_t room = w->cap - w->len;
+    const size_t take = n - gone < room ? n - gone : room;
     w->total += (uint32_t)n;
-    if (w->skip == 0 && n <= w->cap - w->len) {
-        if (n > 0) {
-            memcpy(w->out + w->len, p, n);
-            w->len += n;
-        }
-        return;
-    }
-    if (w->skip >= n) {
-        w->skip -= (uint32_t)n;
-        return;
-    }
-    p += w->skip;
-    n -= w->skip;
-    w->skip = 0;
-    take = (n < w->cap - w->len) ? n : w->cap - w->len;
+    w->skip -= (uint32_t)gone;
     if (take > 0) {
-        memcpy(w->out + w->len, p, take);
+        memcpy(w->out + w->len, p + gone, take);
         w->len += take;
     }
 }
@@ -5747,16 +5649,15 @@ static void avitoi_write_source(struct avitoi_writer *w, const avito_image_sourc
 #define AVITOI_CHANGES 0x02u /* has an effect: never repeated once it may have been stored */
 #define AVITOI_TOKEN   0x04u /* a request for a token: needs none, carries the secret */
 #define AVITOI_STREAM  0x08u /* the answer is a list that can be read element by element */
-#define AVITOI_JSON    0x10u /* how the body is coded */
-#define AVITOI_FORM    0x20u
-#define AVITOI_PARTS   0x40u
-#define AVITOI_SPENDS  0x80u /* carries what can be used once */
+#define AVITOI_SPENDS  0x10u /* carries what can be used once */
+#define AVITOI_PARTS   0x20u /* the body has parts, with a boundary between them */
 
 struct avitoi_endpoint {
     const char *name;
     const char *path;
     void (*query)(struct avitoi_writer *w, const avito_client *c);
     void (*body)(struct avitoi_writer *w, const avito_client *c);
+    const char *type;                   /* of the body */
     const struct avitoi_schema *answer; /* NULL: a reply that only confirms */
     int (*end)(avito_client *c);        /* what is to be done when a model has come; NULL: nothing */
     unsigned flags;
@@ -5944,50 +5845,57 @@ static void avitoi_body_upload(struct avitoi_writer *w, const avito_client *c)
 
 /* ---- the table ---- */
 
-#define AVITOI_ENDPOINT(name, path, query, body, answer, end, flags)                               \
+#define AVITOI_ENDPOINT(name, path, query, body, type, answer, end, flags)                         \
     static const char avitoi_name_##name[] = #name, avitoi_path_##name[] = path;                   \
     static const struct avitoi_endpoint avitoi_ep_##name = {                                       \
-        avitoi_name_##name, avitoi_path_##name, query, body, answer, end, flags}
+        avitoi_name_##name, avitoi_path_##name, query, body, type, answer, end, flags}
+
+static const char avitoi_json_type[] = "application/json";
+static const char avitoi_form_type[] = "application/x-www-form-urlencoded";
+static const char avitoi_parts_type[] = "multipart/form-data; boundary=";
 
 #define AVITOI_ACCOUNT_PATH "/accounts/{user_id}"
 #define AVITOI_CHAT_PATH    "/accounts/{user_id}/chats/{chat_id}"
 
 /* POST unless AVITOI_POST is missing. The paths are the description's, to the last slash. */
-AVITOI_ENDPOINT(get_token, "/token", NULL, avitoi_body_credentials, &avitoi_token_schema, NULL,
-                AVITOI_POST | AVITOI_TOKEN | AVITOI_FORM);
-AVITOI_ENDPOINT(exchange_code, "/token", NULL, avitoi_body_code, &avitoi_token_schema, NULL,
-                AVITOI_POST | AVITOI_TOKEN | AVITOI_FORM | AVITOI_SPENDS);
-AVITOI_ENDPOINT(refresh_token, "/token", NULL, avitoi_body_refresh, &avitoi_token_schema, NULL,
-                AVITOI_POST | AVITOI_TOKEN | AVITOI_FORM | AVITOI_SPENDS);
-AVITOI_ENDPOINT(get_self, "/core/v1/accounts/self", NULL, NULL, &avitoi_self_schema, NULL, 0u);
+AVITOI_ENDPOINT(get_token, "/token", NULL, avitoi_body_credentials, avitoi_form_type,
+                &avitoi_token_schema, NULL, AVITOI_POST | AVITOI_TOKEN);
+AVITOI_ENDPOINT(exchange_code, "/token", NULL, avitoi_body_code, avitoi_form_type,
+                &avitoi_token_schema, NULL, AVITOI_POST | AVITOI_TOKEN | AVITOI_SPENDS);
+AVITOI_ENDPOINT(refresh_token, "/token", NULL, avitoi_body_refresh, avitoi_form_type,
+                &avitoi_token_schema, NULL, AVITOI_POST | AVITOI_TOKEN | AVITOI_SPENDS);
+AVITOI_ENDPOINT(get_self, "/core/v1/accounts/self", NULL, NULL, NULL, &avitoi_self_schema, NULL,
+                0u);
 AVITOI_ENDPOINT(get_chats, "/messenger/v2" AVITOI_ACCOUNT_PATH "/chats", avitoi_query_chats, NULL,
-                &avitoi_chats_schema, avitoi_on_list_end, AVITOI_STREAM);
-AVITOI_ENDPOINT(get_chat, "/messenger/v2" AVITOI_CHAT_PATH, NULL, NULL, &avitoi_chat_schema, NULL, 0u);
+                NULL, &avitoi_chats_schema, avitoi_on_list_end, AVITOI_STREAM);
+AVITOI_ENDPOINT(get_chat, "/messenger/v2" AVITOI_CHAT_PATH, NULL, NULL, NULL, &avitoi_chat_schema,
+                NULL, 0u);
 AVITOI_ENDPOINT(get_messages, "/messenger/v3" AVITOI_CHAT_PATH "/messages/", avitoi_query_messages,
-                NULL, &avitoi_messages_schema, avitoi_on_list_end, AVITOI_STREAM);
+                NULL, NULL, &avitoi_messages_schema, avitoi_on_list_end, AVITOI_STREAM);
 AVITOI_ENDPOINT(send_message, "/messenger/v1" AVITOI_CHAT_PATH "/messages", NULL,
-                avitoi_body_message, &avitoi_message_schema, NULL,
-                AVITOI_POST | AVITOI_CHANGES | AVITOI_JSON);
+                avitoi_body_message, avitoi_json_type, &avitoi_message_schema, NULL,
+                AVITOI_POST | AVITOI_CHANGES);
 AVITOI_ENDPOINT(upload_image, "/messenger/v1" AVITOI_ACCOUNT_PATH "/uploadImages", NULL,
-                avitoi_body_upload, &avitoi_uploads_schema, avitoi_uploaded,
+                avitoi_body_upload, avitoi_parts_type, &avitoi_uploads_schema, avitoi_uploaded,
                 AVITOI_POST | AVITOI_CHANGES | AVITOI_PARTS);
 AVITOI_ENDPOINT(send_image_message, "/messenger/v1" AVITOI_CHAT_PATH "/messages/image", NULL,
-                avitoi_body_image, &avitoi_message_schema, NULL,
-                AVITOI_POST | AVITOI_CHANGES | AVITOI_JSON);
-AVITOI_ENDPOINT(delete_message, "/messenger/v1" AVITOI_CHAT_PATH "/messages/{message_id}", NULL,
-                NULL, NULL, NULL, AVITOI_POST | AVITOI_CHANGES);
-AVITOI_ENDPOINT(mark_chat_as_read, "/messenger/v1" AVITOI_CHAT_PATH "/read", NULL, NULL, NULL, NULL,
+                avitoi_body_image, avitoi_json_type, &avitoi_message_schema, NULL,
                 AVITOI_POST | AVITOI_CHANGES);
+AVITOI_ENDPOINT(delete_message, "/messenger/v1" AVITOI_CHAT_PATH "/messages/{message_id}", NULL,
+                NULL, NULL, NULL, NULL, AVITOI_POST | AVITOI_CHANGES);
+AVITOI_ENDPOINT(mark_chat_as_read, "/messenger/v1" AVITOI_CHAT_PATH "/read", NULL, NULL, NULL, NULL,
+                NULL, AVITOI_POST | AVITOI_CHANGES);
 AVITOI_ENDPOINT(get_voice_files, "/messenger/v1" AVITOI_ACCOUNT_PATH "/getVoiceFiles",
-                avitoi_query_voices, NULL, &avitoi_voices_schema, avitoi_on_list_end, AVITOI_STREAM);
-AVITOI_ENDPOINT(subscribe_webhook, "/messenger/v3/webhook", NULL, avitoi_body_url, NULL, NULL,
-                AVITOI_POST | AVITOI_CHANGES | AVITOI_JSON);
+                avitoi_query_voices, NULL, NULL, &avitoi_voices_schema, avitoi_on_list_end,
+                AVITOI_STREAM);
+AVITOI_ENDPOINT(subscribe_webhook, "/messenger/v3/webhook", NULL, avitoi_body_url, avitoi_json_type,
+                NULL, NULL, AVITOI_POST | AVITOI_CHANGES);
 AVITOI_ENDPOINT(unsubscribe_webhook, "/messenger/v1/webhook/unsubscribe", NULL, avitoi_body_url,
-                NULL, NULL, AVITOI_POST | AVITOI_CHANGES | AVITOI_JSON);
-AVITOI_ENDPOINT(get_webhook_subscriptions, "/messenger/v1/subscriptions", NULL, NULL,
+                avitoi_json_type, NULL, NULL, AVITOI_POST | AVITOI_CHANGES);
+AVITOI_ENDPOINT(get_webhook_subscriptions, "/messenger/v1/subscriptions", NULL, NULL, NULL,
                 &avitoi_subscriptions_schema, avitoi_on_list_end, AVITOI_POST | AVITOI_STREAM);
 AVITOI_ENDPOINT(add_to_blacklist, "/messenger/v2" AVITOI_ACCOUNT_PATH "/blacklist", NULL,
-                avitoi_body_blacklist, NULL, NULL, AVITOI_POST | AVITOI_CHANGES | AVITOI_JSON);
+                avitoi_body_blacklist, avitoi_json_type, NULL, NULL, AVITOI_POST | AVITOI_CHANGES);
 
 /* ---- the request as a whole ---- */
 
@@ -6013,19 +5921,6 @@ static void avitoi_write_path(struct avitoi_writer *w, const avito_client *c)
     }
 }
 
-static void avitoi_write_content_type(struct avitoi_writer *w, const avito_client *c)
-{
-    const unsigned flags = c->priv.request->flags;
-    if ((flags & AVITOI_JSON) != 0) {
-        AVITOI_WRITE(w, "\r\nContent-Type: application/json");
-    } else if ((flags & AVITOI_FORM) != 0) {
-        AVITOI_WRITE(w, "\r\nContent-Type: application/x-www-form-urlencoded");
-    } else if ((flags & AVITOI_PARTS) != 0) {
-        AVITOI_WRITE(w, "\r\nContent-Type: multipart/form-data; boundary=");
-        avitoi_write_boundary(w, c);
-    }
-}
-
 /* Nothing but what the API needs. Content-Length is priv.body_len, from an earlier pass. */
 static void avitoi_write_head(struct avitoi_writer *w, const avito_client *c)
 {
@@ -6043,7 +5938,13 @@ static void avitoi_write_head(struct avitoi_writer *w, const avito_client *c)
         AVITOI_WRITE(w, "\r\nAuthorization: Bearer ");
         avitoi_write(w, c->priv.access.ptr, c->priv.access.len);
     }
-    avitoi_write_content_type(w, c);
+    if (c->priv.request->type != NULL) {
+        AVITOI_WRITE(w, "\r\nContent-Type: ");
+        avitoi_write_text(w, c->priv.request->type);
+        if ((c->priv.request->flags & AVITOI_PARTS) != 0) {
+            avitoi_write_boundary(w, c);
+        }
+    }
     if (post) {
         AVITOI_WRITE(w, "\r\nContent-Length: ");
         avitoi_write_int(w, (int64_t)c->priv.body_len);
@@ -6348,59 +6249,42 @@ static int avitoi_head_length(struct avitoi_head *h, avito_str value)
     return AVITO_AGAIN;
 }
 
-/* Two digits, or a number that is far too large. */
-static unsigned avitoi_two_digits(const char *p)
-{
-    const unsigned tens = (unsigned)(avitoi_byte(p[0]) - '0'), ones = (unsigned)(avitoi_byte(p[1]) - '0');
-    return (tens > 9u || ones > 9u) ? 0x10000u : tens * 10u + ones;
-}
-
-/* Three letters in lower case, as a number. */
-static uint32_t avitoi_three_letters(const char *p)
-{
-    return ((uint32_t)avitoi_byte(p[0]) << 16 | (uint32_t)avitoi_byte(p[1]) << 8 | avitoi_byte(p[2])) |
-           0x202020u;
-}
-
-/* 1..12; 0: none. */
-static unsigned avitoi_month(const char *p)
-{
-    static const uint32_t months[] = {0x6a616e, 0x666562, 0x6d6172, 0x617072, 0x6d6179, 0x6a756e,
-                                      0x6a756c, 0x617567, 0x736570, 0x6f6374, 0x6e6f76, 0x646563};
-    const uint32_t wanted = avitoi_three_letters(p);
-    unsigned month = 12;
-    while (month > 0 && months[month - 1u] != wanted) {
-        month--;
-    }
-    return month;
-}
-
-/* "Sun, 06 Nov 1994 08:49:37 GMT" as unix seconds, in any case; 0: anything else. Of which day it is
- * nobody has to tell us. */
+/* "Sun, 06 Nov 1994 08:49:37 GMT" as unix seconds, in any case; 0: anything else. Which day of the
+ * week it is nobody has to tell us. */
 static uint32_t avitoi_http_date(avito_str s)
 {
-    uint32_t day, month, year, hour, minute, second, days;
-    const char *p = s.ptr;
-    if (s.len != 29 || p[3] != ',' || p[4] != ' ' || p[7] != ' ' ||
-        p[11] != ' ' || p[16] != ' ' || p[19] != ':' || p[22] != ':' || p[25] != ' ' ||
-        avitoi_three_letters(p + 26) != 0x676d74u) {
+    static const char form[] = "???, 00 *** 0000 00:00:00 gmt";
+    static const char months[] = "janfebmaraprmayjunjulaugsepoctnovdec";
+    uint32_t part[5] = {0, 0, 0, 0, 0}; /* day, year, hour, minute, second */
+    uint32_t month = 0, year, days;
+    char name[3] = {0, 0, 0};
+    size_t i, n = 0;
+    if (s.len != sizeof form - 1u) {
         return 0;
     }
-    day = avitoi_two_digits(p + 5);
-    month = avitoi_month(p + 8);
-    year = avitoi_two_digits(p + 12) * 100u + avitoi_two_digits(p + 14);
-    hour = avitoi_two_digits(p + 17);
-    minute = avitoi_two_digits(p + 20);
-    second = avitoi_two_digits(p + 23);
-    if (month == 0 || day == 0 || year < 1970 || year > 2105 ||
-        (day | hour | minute | second) >= 0x10000u) {
+    for (i = 0; i < s.len; i++) {
+        const char c = avitoi_lower(s.ptr[i]);
+        if (form[i] == '*') {
+            name[i - 8u] = c;
+        } else if (form[i] == '0' && c >= '0' && c <= '9') {
+            part[n] = part[n] * 10u + (uint32_t)(c - '0');
+            n += (form[i + 1u] != '0') ? 1u : 0u;
+        } else if (form[i] != c && form[i] != '?') {
+            return 0;
+        }
+    }
+    while (month < 12u && memcmp(months + 3u * month, name, 3) != 0) {
+        month++;
+    }
+    year = part[1];
+    if (month == 12u || part[0] == 0 || year < 1970 || year > 2105) {
         return 0;
     }
     /* Years begin in March, so that the leap day is the last one (days from civil). */
-    year -= (month < 3u) ? 1u : 0u;
-    month = (month + 9u) % 12u;
-    days = year * 365u + year / 4u - year / 100u + year / 400u + (month * 153u + 2u) / 5u + day - 719469u;
-    return days * 86400u + hour * 3600u + minute * 60u + second;
+    year -= (month < 2u) ? 1u : 0u;
+    month = (month + 10u) % 12u;
+    days = year * 365u + year / 4u - year / 100u + year / 400u + (month * 153u + 2u) / 5u + part[0] - 719469u;
+    return days * 86400u + part[2] * 3600u + part[3] * 60u + part[4];
 }
 
 /* A count of something, as far as it makes sense; 0: it does not. */
@@ -6629,19 +6513,24 @@ static size_t avitoi_head_text(const char *p, size_t n)
 /* "HTTP/1.1 200 OK". Returns how many bytes it took, or 0. */
 static size_t avitoi_head_status_line(struct avitoi_head *h, const char *p, size_t n)
 {
-    const unsigned high = n > 14u ? (unsigned)(avitoi_byte(p[9]) - '0') : 0u;
-    const unsigned low = n > 14u ? avitoi_two_digits(p + 10) : 100u;
-    size_t reason;
-    if (h->word_len > 0 || high - 1u > 8u || low > 99u || memcmp(p, "HTTP/1.1 ", 9) != 0 ||
-        p[12] != ' ') {
+    unsigned status = 0;
+    size_t reason, i;
+    if (n < 15u || h->word_len > 0 || p[9] == '0' || memcmp(p, "HTTP/1.1 ", 9) != 0 || p[12] != ' ') {
         return 0;
+    }
+    for (i = 9; i < 12u; i++) {
+        const unsigned digit = (unsigned)avitoi_byte(p[i]) - '0';
+        if (digit > 9u) {
+            return 0;
+        }
+        status = status * 10u + digit;
     }
     reason = avitoi_head_text(p + 13, n - 13u);
     if (reason == 0 || reason + 15u > AVITOI_HEAD_MAX - h->bytes) {
         return 0;
     }
     h->persistent = true;
-    h->status = (uint16_t)(high * 100u + low);
+    h->status = (uint16_t)status;
     h->bytes += (uint32_t)reason + 15u;
     h->state = AVITOI_H_LINE;
     return reason + 15u;
@@ -7023,6 +6912,11 @@ static bool avitoi_streams(const avito_client *c)
     return avitoi_is_list(c) && !c->priv.collect;
 }
 
+static bool avitoi_success(const avito_client *c)
+{
+    return c->priv.status / 100u == 2u;
+}
+
 /* Another request for the same call. */
 static int avitoi_repeat(avito_client *c, uint32_t pause_ms)
 {
@@ -7069,19 +6963,22 @@ static void avitoi_drop(avito_client *c, int code)
     }
 }
 
-/* Clips at a code point and takes control bytes out: it may be printed. */
+/* Adds to the error's text as much as it has room for, without control bytes: it may be printed. */
+static void avitoi_error_add(avito_client *c, const char *text, size_t len)
+{
+    size_t at = strlen(c->error.text);
+    for (; len > 0 && at < AVITO_ERROR_TEXT_CAP - 1u; len--, text++) {
+        const bool control = avitoi_byte(*text) < ' ' || *text == 0x7f;
+        c->error.text[at++] = control ? ' ' : *text;
+    }
+    c->error.text[at] = '\0';
+}
+
 static void avitoi_error_text(avito_client *c, const char *text, size_t len)
 {
-    size_t n = len < AVITO_ERROR_TEXT_CAP - 1u ? len : AVITO_ERROR_TEXT_CAP - 1u;
-    size_t i;
-    while (n > 0 && n < len && (avitoi_byte(text[n]) & 0xc0u) == 0x80u) {
-        n--;
-    }
-    for (i = 0; i < n; i++) {
-        const bool control = avitoi_byte(text[i]) < ' ' || text[i] == 0x7f;
-        c->error.text[i] = control ? ' ' : text[i];
-    }
-    c->error.text[n] = '\0';
+    c->error.text[0] = '\0';
+    avitoi_error_add(c, text, len);
+    avitoi_utf8_mend(c->error.text);
 }
 
 /* Masks every occurrence of `secret` in a text that has room for `cap` bytes and a NUL, also one that
@@ -7126,25 +7023,41 @@ static void avitoi_resign(avito_client *c)
     avitoi_unlock(c->account);
 }
 
-/* Promise 5. Of a token request nothing can be half done; of a refusal, these come before storing. */
+static int avitoi_status_error(unsigned status)
+{
+    static const struct {
+        uint16_t status;
+        int16_t code;
+    } known[] = {{400, AVITO_ERR_BAD_REQUEST}, {401, AVITO_ERR_UNAUTHORIZED}, {402, AVITO_ERR_PAYMENT},
+                 {403, AVITO_ERR_FORBIDDEN},   {404, AVITO_ERR_NOT_FOUND},    {409, AVITO_ERR_CONFLICT},
+                 {413, AVITO_ERR_TOO_LARGE},   {429, AVITO_ERR_RATE}};
+    size_t i;
+    for (i = 0; i < AVITOI_COUNT(known); i++) {
+        if (known[i].status == status) {
+            return known[i].code;
+        }
+    }
+    return status >= 500 ? AVITO_ERR_SERVER : status / 100u == 3u ? AVITO_ERR_REDIRECT : AVITO_ERR_STATUS;
+}
+
+/* Promise 5. Of a token request nothing can be half done; all refusals that have a name come before
+ * storing, but for the conflict. */
 static avito_outcome avitoi_outcome(const avito_client *c, int code)
 {
-    const unsigned status = c->priv.status;
-    const bool is_call = c->priv.request == c->priv.call;
+    const int refusal = avitoi_status_error(c->priv.status);
     if (code == AVITO_OK) {
         return AVITO_SENT;
     }
     if (c->priv.settling) {
         return c->priv.verdict;
     }
-    if (!is_call || (c->priv.call->flags & AVITOI_CHANGES) == 0 ||
-        !c->priv.written || status == 400 || status == 401 || status == 402 ||
-        status == 403 || status == 404 || status == 413 || status == 429) {
+    if (c->priv.request != c->priv.call || (c->priv.call->flags & AVITOI_CHANGES) == 0 ||
+        !c->priv.written || (refusal <= AVITO_ERR_BAD_REQUEST && refusal >= AVITO_ERR_RATE &&
+                             refusal != AVITO_ERR_CONFLICT)) {
         return AVITO_NOT_SENT;
     }
     /* The answer was whole and good, only the caller's memory was too small for it. */
-    return (code == AVITO_ERR_ARENA && status >= 200 && status < 300) ? AVITO_SENT
-                                                                      : AVITO_CANNOT_TELL;
+    return (code == AVITO_ERR_ARENA && avitoi_success(c)) ? AVITO_SENT : AVITO_CANNOT_TELL;
 }
 
 static int avitoi_finish(avito_client *c, int code)
@@ -7614,11 +7527,6 @@ static int avitoi_on_head(avito_client *c)
 
 /* ---- BODY ---- */
 
-static bool avitoi_success(const avito_client *c)
-{
-    return c->priv.status >= 200 && c->priv.status < 300;
-}
-
 /* Small answers are decoded in the tail of the window; a token's strings go to their final place. */
 AVITOI_APART static void avitoi_use_scratch(avito_client *c, bool token)
 {
@@ -7709,13 +7617,7 @@ static int avitoi_on_answer(avito_client *c)
  * better text. */
 static void avitoi_keep_raw(avito_client *c, const char *data, size_t len)
 {
-    size_t at = strlen(c->error.text);
-    size_t i;
-    for (i = 0; i < len && at < AVITO_ERROR_TEXT_CAP - 1u; i++) {
-        const bool control = avitoi_byte(data[i]) < ' ' || data[i] == 0x7f;
-        c->error.text[at++] = control ? ' ' : data[i];
-    }
-    c->error.text[at] = '\0';
+    avitoi_error_add(c, data, len);
     if (c->o.error_body_cap > 0) {
         const size_t room = c->o.error_body_cap - 1u - c->priv.raw_len;
         const size_t n = len < room ? len : room;
@@ -7838,32 +7740,6 @@ static int avitoi_on_drain(avito_client *c)
 }
 
 /* ---- the answer as a whole ---- */
-
-static int avitoi_status_error(unsigned status)
-{
-    switch ((int)status) {
-        case 400:
-            return AVITO_ERR_BAD_REQUEST;
-        case 401:
-            return AVITO_ERR_UNAUTHORIZED;
-        case 402:
-            return AVITO_ERR_PAYMENT;
-        case 403:
-            return AVITO_ERR_FORBIDDEN;
-        case 404:
-            return AVITO_ERR_NOT_FOUND;
-        case 409:
-            return AVITO_ERR_CONFLICT;
-        case 413:
-            return AVITO_ERR_TOO_LARGE;
-        case 429:
-            return AVITO_ERR_RATE;
-        default:
-            break;
-    }
-    return status >= 500 ? AVITO_ERR_SERVER : status >= 300 && status < 400 ? AVITO_ERR_REDIRECT
-                                                                            : AVITO_ERR_STATUS;
-}
 
 /* The message of a reply, wherever it stands. */
 static avito_str avitoi_reply_text(const struct avitoi_reply *reply)
