@@ -62,6 +62,7 @@ $(BENCH_OUT)/jsmn.so: $(BENCH_SRC)/peer_jsmn.c $(BENCH_SHARED) | $(BENCH_OUT)
 
 $(BENCH_OUT)/portable.so: $(BENCH_SRC)/peer_ours.c $(BENCH_SHARED) | $(BENCH_OUT)
 	$(CC) -std=gnu99 $(BENCH_PLUGIN) -DAVITO_WITH_SIMD=0 -o $@ $<
+$(BENCH_OUT)/ours.so $(BENCH_OUT)/portable.so: tools/recorded.h
 
 $(BENCH_OUT)/%.so: $(BENCH_SRC)/peer_%.c $(BENCH_SRC)/dom.h $(BENCH_SHARED) | $(BENCH_OUT)
 	$(CC) -std=gnu99 $(BENCH_PLUGIN) -o $@ $< $(BENCH_LIB_$*)

@@ -29,6 +29,8 @@ void sizes_of_transports(void)
     printf("macro | AVITO_TLS_BUFFER_FULL(16384) | %zu\n", (size_t)AVITO_TLS_BUFFER_FULL(16384));
 }
 #else
+#include "recorded.h"
+
 void sizes_of_transports(void);
 
 static void structs(void)
@@ -89,8 +91,8 @@ static void fail(const char *what, const char *why)
 
 /* ---- answers ---- */
 
-static char body[65536], answer[66000];
-static size_t body_len, answer_len, answer_at;
+static char body[65536];
+static size_t body_len;
 
 static void add(const char *text)
 {
@@ -142,48 +144,7 @@ static void add_message(void)
     add("\"}}}");
 }
 
-/* ---- a transport that has the answer already ---- */
-
-static bool asked;
-
-static int wire_connect(void *ctx, const avito_server *to)
-{
-    (void)ctx;
-    (void)to;
-    return AVITO_OK;
-}
-
-static long wire_send(void *ctx, const void *data, size_t len, int more)
-{
-    (void)ctx;
-    (void)data;
-    asked = !more;
-    return (long)len;
-}
-
-static long wire_recv(void *ctx, void *data, size_t cap)
-{
-    size_t n = answer_len - answer_at;
-    (void)ctx;
-    if (!asked || n == 0) {
-        return AVITO_IO_AGAIN;
-    }
-    n = n < cap ? n : cap;
-    memcpy(data, answer + answer_at, n);
-    answer_at += n;
-    return (long)n;
-}
-
-static int wire_wants(void *ctx)
-{
-    (void)ctx;
-    return AVITO_WANT_READ;
-}
-
-static void wire_close(void *ctx)
-{
-    (void)ctx;
-}
+/* ---- the client ---- */
 
 static uint32_t clock_ms(void *ctx)
 {
@@ -191,37 +152,16 @@ static uint32_t clock_ms(void *ctx)
     return 0;
 }
 
-static int load_token(void *ctx, avito_token *token)
-{
-    (void)ctx;
-    token->access_token.ptr = "0123456789012345678901234567890123456789";
-    token->access_token.len = 40;
-    return AVITO_OK;
-}
-
-static avito_account account;
-static avito_client client;
 static avito_arena arena;
 static uint64_t room[8192];
-static char tokens[AVITO_TOKENS_SIZE(40)], window[AVITO_WINDOW_MIN];
+static char window[AVITO_WINDOW_MIN];
 
 static void client_begin(void)
 {
-    static const avito_transport_functions functions = {
-        wire_connect, wire_send, wire_recv, wire_wants, NULL, wire_close, NULL};
     avito_account_options ao = avito_account_options_default();
-    avito_client_options co = avito_client_options_default();
-    ao.client_id = "id";
-    ao.client_secret = "secret";
-    ao.tokens = tokens;
-    ao.tokens_cap = sizeof tokens;
     ao.clock_ms = clock_ms;
-    ao.load_token = load_token;
-    co.transport.functions = &functions;
-    co.window = window;
-    co.window_cap = sizeof window;
-    if (avito_account_init(&account, &ao) != AVITO_OK ||
-        avito_client_init(&client, &account, &co) != AVITO_OK) {
+    ao.load_token = recorded_token;
+    if (recorded_open(ao, window, sizeof window, NULL) != AVITO_OK) {
         fail("client", "init");
     }
 }
@@ -265,13 +205,11 @@ static int call(int which)
 static int run(int which, size_t cap)
 {
     int result;
-    const int head =
-        snprintf(answer, sizeof answer, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n", body_len);
-    memcpy(answer + head, body, body_len);
-    answer_len = (size_t)head + body_len;
-    answer_at = 0;
-    asked = false;
+    char head[64];
+    const int head_len =
+        snprintf(head, sizeof head, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n", body_len);
     client_begin();
+    recorded_answer(head, (size_t)head_len, body, body_len);
     arena = avito_arena_of(room, cap);
     result = call(which);
     while (result == AVITO_AGAIN) {

@@ -4,12 +4,12 @@
 SIZES_FLAGS := -std=c99 -O1 -w -I. -D_POSIX_C_SOURCE=200809L
 SIZES_ALL := -DAVITO_WITH_POSIX=1 -DAVITO_WITH_BEARSSL=1
 
-build/sizes: tools/sizes.c $(HEADER)
+build/sizes: tools/sizes.c tools/recorded.h $(HEADER)
 	@mkdir -p build/obj/tools
 	$(CC) $(SIZES_FLAGS) $(SIZES_ALL) -c $< -o build/obj/tools/sizes_all.o
 	$(CC) $(SIZES_FLAGS) -DAVITO_MESSENGER_IMPLEMENTATION $< build/obj/tools/sizes_all.o -o $@
 
-build/sizes32: tools/sizes.c $(HEADER)
+build/sizes32: tools/sizes.c tools/recorded.h $(HEADER)
 	@mkdir -p build/obj/tools
 	$(CC) -m32 -malign-double $(SIZES_FLAGS) $(SIZES_ALL) -c $< -o build/obj/tools/sizes32_all.o
 	$(CC) -m32 -malign-double $(SIZES_FLAGS) -DAVITO_MESSENGER_IMPLEMENTATION $< \

@@ -2,7 +2,7 @@
  * is copied into the window as recv() would. Built twice: with intrinsics and without. */
 #define AVITO_STATIC 1
 #define AVITO_MESSENGER_IMPLEMENTATION
-#include "avito_messenger.h"
+#include "../recorded.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,64 +17,9 @@ enum {
     SMALL_ARENA = 6 * 1024
 };
 
-typedef struct answer {
-    char head[128];
-    size_t head_len, head_at;
-    const char *body;
-    size_t body_len, body_at;
-    size_t piece; /* at most so many bytes at a time */
-} answer;
-
-static avito_account account;
-static avito_client client;
-static answer wire;
-static char tokens[AVITO_TOKENS_SIZE(40)];
 static char window[FAST_WINDOW];
 static char room[FAST_ARENA];
 static size_t used; /* all memory that was given, lane and account included */
-
-static int wire_connect(void *ctx, const avito_server *to)
-{
-    (void)ctx;
-    (void)to;
-    return AVITO_OK;
-}
-
-static long wire_send(void *ctx, const void *data, size_t len, int more)
-{
-    (void)ctx;
-    (void)data;
-    (void)more;
-    return (long)len;
-}
-
-static long wire_recv(void *ctx, void *data, size_t cap)
-{
-    answer *a = ctx;
-    size_t n = a->head_len - a->head_at;
-    const char *from = a->head + a->head_at;
-    size_t *at = &a->head_at;
-
-    if (n == 0) {
-        n = a->body_len - a->body_at;
-        from = a->body + a->body_at;
-        at = &a->body_at;
-    }
-    if (n == 0) {
-        return AVITO_IO_AGAIN;
-    }
-    n = n > cap ? cap : n;
-    n = n > a->piece ? a->piece : n;
-    memcpy(data, from, n);
-    *at += n;
-    return (long)n;
-}
-
-static int wire_wants(void *ctx)
-{
-    (void)ctx;
-    return AVITO_WANT_READ;
-}
 
 static int wire_wait(void *ctx, int wants, uint32_t ms)
 {
@@ -82,11 +27,6 @@ static int wire_wait(void *ctx, int wants, uint32_t ms)
     (void)wants;
     (void)ms;
     return AVITO_OK;
-}
-
-static void wire_close(void *ctx)
-{
-    (void)ctx;
 }
 
 static uint32_t clock_ms(void *ctx)
@@ -97,48 +37,23 @@ static uint32_t clock_ms(void *ctx)
     return now += 1;
 }
 
-static int load_token(void *ctx, avito_token *token)
-{
-    (void)ctx;
-    token->access_token.ptr = "0123456789012345678901234567890123456789";
-    token->access_token.len = 40;
-    token->expires_in = 86400;
-    return AVITO_OK;
-}
-
 static int set_up(size_t window_cap)
 {
-    static const avito_transport_functions functions = {wire_connect, wire_send,  wire_recv, wire_wants,
-                                                        wire_wait,    wire_close, NULL};
     avito_account_options ao = avito_account_options_default();
-    avito_client_options co = avito_client_options_default();
-    int r;
 
-    ao.client_id = "id";
-    ao.client_secret = "secret";
-    ao.tokens = tokens;
-    ao.tokens_cap = sizeof tokens;
     ao.clock_ms = clock_ms;
-    ao.load_token = load_token;
-    co.transport.functions = &functions;
-    co.transport.ctx = &wire;
-    co.window = window;
-    co.window_cap = window_cap;
-    r = avito_account_init(&account, &ao);
-    return r != AVITO_OK ? r : avito_client_init(&client, &account, &co);
+    ao.load_token = recorded_token;
+    return recorded_open(ao, window, window_cap, wire_wait);
 }
 
 static void answer_with(const char *body, size_t len, size_t piece)
 {
-    int n = snprintf(wire.head, sizeof wire.head,
+    static char head[128];
+    int n = snprintf(head, sizeof head,
                      "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
                      "Content-Length: %zu\r\n\r\n", len);
 
-    wire.head_len = (size_t)n;
-    wire.head_at = 0;
-    wire.body = body;
-    wire.body_len = len;
-    wire.body_at = 0;
+    recorded_answer(head, (size_t)n, body, len);
     wire.piece = piece;
 }
 
@@ -220,28 +135,28 @@ static int messages(const char *body, size_t len, bench_sink *sink, size_t windo
 
 static int fast_chats(const char *body, size_t len, bench_sink *sink)
 {
-    return chats(body, len, sink, FAST_WINDOW, FAST_ARENA, 0, SIZE_MAX);
+    return chats(body, len, sink, FAST_WINDOW, FAST_ARENA, 0, 0);
 }
 
 static int fast_messages(const char *body, size_t len, bench_sink *sink)
 {
-    return messages(body, len, sink, FAST_WINDOW, FAST_ARENA, SIZE_MAX);
+    return messages(body, len, sink, FAST_WINDOW, FAST_ARENA, 0);
 }
 
 static int masked_chats(const char *body, size_t len, bench_sink *sink)
 {
     return chats(body, len, sink, FAST_WINDOW, FAST_ARENA, AVITO_CHAT_ALL & ~AVITO_CHAT_AVATARS,
-                 SIZE_MAX);
+                 0);
 }
 
 static int small_chats(const char *body, size_t len, bench_sink *sink)
 {
-    return chats(body, len, sink, SMALL_WINDOW, SMALL_ARENA, 0, SIZE_MAX);
+    return chats(body, len, sink, SMALL_WINDOW, SMALL_ARENA, 0, 0);
 }
 
 static int small_messages(const char *body, size_t len, bench_sink *sink)
 {
-    return messages(body, len, sink, SMALL_WINDOW, SMALL_ARENA, SIZE_MAX);
+    return messages(body, len, sink, SMALL_WINDOW, SMALL_ARENA, 0);
 }
 
 static int byte_chats(const char *body, size_t len, bench_sink *sink)

@@ -3,70 +3,14 @@
  * Prints a line for each: name, instructions, most of the arena ever used, bytes sent, bytes received.
  * footprint.py builds it with the board files of examples/firmware and runs it.
  */
-#include "avito_messenger.h"
-
-#include <string.h>
-
+#include "../recorded.h"
 #include "board.h"
 #include "probe_data.h" /* made by footprint.py: token_answer, chat_answer, ... */
 #include "say.h"
 
-static avito_account account;
-static avito_client client;
-static char tokens[AVITO_TOKENS_SIZE(40)], window[AVITO_WINDOW_MIN];
+static char window[AVITO_WINDOW_MIN];
 static uint64_t room[PROBE_ARENA / 8];
 static avito_arena arena;
-
-/* ---- a transport that has the answer already ---- */
-
-static struct {
-    const unsigned char *answer;
-    size_t len, at;
-    uint32_t sent, received;
-    bool asked; /* the request went out */
-} wire;
-
-static int wire_connect(void *ctx, const avito_server *to)
-{
-    (void)ctx;
-    (void)to;
-    return AVITO_OK;
-}
-
-static long wire_send(void *ctx, const void *data, size_t len, int more)
-{
-    (void)ctx;
-    (void)data;
-    wire.sent += (uint32_t)len;
-    wire.asked = !more;
-    return (long)len;
-}
-
-static long wire_recv(void *ctx, void *data, size_t cap)
-{
-    size_t n = wire.len - wire.at;
-
-    (void)ctx;
-    if (!wire.asked || n == 0) {
-        return AVITO_IO_AGAIN;
-    }
-    n = n < cap ? n : cap;
-    memcpy(data, wire.answer + wire.at, n);
-    wire.at += n;
-    wire.received += (uint32_t)n;
-    return (long)n;
-}
-
-static int wire_wants(void *ctx)
-{
-    (void)ctx;
-    return AVITO_WANT_READ;
-}
-
-static void wire_close(void *ctx)
-{
-    (void)ctx;
-}
 
 static int entropy(void *ctx, void *out, size_t len)
 {
@@ -81,11 +25,7 @@ static uint32_t began, instructions, peak, failed;
 
 static void begin(const unsigned char *answer, size_t len)
 {
-    wire.answer = answer;
-    wire.len = len;
-    wire.at = 0;
-    wire.sent = wire.received = 0;
-    wire.asked = false;
+    recorded_answer(NULL, 0, answer, len);
     peak = 0;
     avito_arena_reset(&arena);
     arena.peak = 0;
@@ -171,23 +111,12 @@ static void calls(void)
 
 int main(void)
 {
-    static const avito_transport_functions functions = {
-        wire_connect, wire_send, wire_recv, wire_wants, NULL, wire_close, NULL};
     avito_account_options ao = avito_account_options_default();
-    avito_client_options co = avito_client_options_default();
 
-    ao.client_id = "client-id-for-tests";
-    ao.client_secret = "client-secret-for-tests-0123456789abcdef";
-    ao.tokens = tokens;
-    ao.tokens_cap = sizeof tokens;
     ao.clock_ms = board_clock_ms;
     ao.entropy = entropy;
-    co.transport.functions = &functions;
-    co.window = window;
-    co.window_cap = sizeof window;
     arena = avito_arena_of(room, sizeof room);
-    if (avito_account_init(&account, &ao) != AVITO_OK ||
-        avito_client_init(&client, &account, &co) != AVITO_OK) {
+    if (recorded_open(ao, window, sizeof window, NULL) != AVITO_OK) {
         return 2;
     }
     calls();
