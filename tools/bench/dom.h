@@ -1,6 +1,9 @@
 /* Decoding from a tree: the same code for cJSON, jansson and json-c. The file that includes it says
- * how a tree is read:
+ * how a tree is made and read:
  *
+ *   PEER                     what it is called in the tables
+ *   tree_parse(body, len)    the root, or NULL
+ *   tree_free(root)
  *   NODE                     a value, or NULL
  *   node_get(object, "key")  NULL when missing or not an object
  *   node_str(n, s)           avito_str into *s, when n is a string
@@ -257,20 +260,33 @@ static void get_chat(NODE chat, bench_chat *room)
 static bench_chat chat_room;
 static bench_message message_room;
 
-static void walk_chats(NODE root, bench_sink *sink)
+static int chats(const char *body, size_t len, bench_sink *sink)
 {
+    NODE root = tree_parse(body, len);
+
     EACH_ELEMENT(node_get(root, "chats"), chat) {
         get_chat(chat, &chat_room);
         sink->chat(sink, &chat_room.chat);
     }
     END_ELEMENT
+    tree_free(root);
+    return root == NULL ? -1 : 0;
 }
 
-static void walk_messages(NODE root, bench_sink *sink)
+static int messages(const char *body, size_t len, bench_sink *sink)
 {
+    NODE root = tree_parse(body, len);
+
     EACH_ELEMENT(node_get(root, "messages"), message) {
         get_message(message, &message_room);
         sink->message(sink, &message_room.message);
     }
     END_ELEMENT
+    tree_free(root);
+    return root == NULL ? -1 : 0;
 }
+
+const bench_peer bench_peers[] = {
+    {PEER, chats, messages, NULL, true},
+    {NULL, NULL, NULL, NULL, false},
+};

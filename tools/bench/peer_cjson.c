@@ -4,7 +4,18 @@
 
 #include "bench.h"
 
+#define PEER "cJSON"
 typedef const cJSON *NODE;
+
+static inline NODE tree_parse(const char *body, size_t len)
+{
+    return cJSON_ParseWithLength(body, len);
+}
+
+static inline void tree_free(NODE root)
+{
+    cJSON_Delete((cJSON *)root);
+}
 
 static inline NODE node_get(NODE object, const char *key)
 {
@@ -59,26 +70,3 @@ static inline bool node_is_object(NODE n)
     }
 
 #include "dom.h"
-
-static int chats(const char *body, size_t len, bench_sink *sink)
-{
-    cJSON *root = cJSON_ParseWithLength(body, len);
-
-    walk_chats(root, sink);
-    cJSON_Delete(root);
-    return root == NULL ? -1 : 0;
-}
-
-static int messages(const char *body, size_t len, bench_sink *sink)
-{
-    cJSON *root = cJSON_ParseWithLength(body, len);
-
-    walk_messages(root, sink);
-    cJSON_Delete(root);
-    return root == NULL ? -1 : 0;
-}
-
-const bench_peer bench_peers[] = {
-    {"cJSON", chats, messages, NULL, true},
-    {NULL, NULL, NULL, NULL, false},
-};

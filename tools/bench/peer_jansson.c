@@ -4,7 +4,18 @@
 
 #include "bench.h"
 
+#define PEER "jansson"
 typedef json_t *NODE;
+
+static inline NODE tree_parse(const char *body, size_t len)
+{
+    return json_loadb(body, len, 0, NULL);
+}
+
+static inline void tree_free(NODE root)
+{
+    json_decref(root);
+}
 
 static inline NODE node_get(NODE object, const char *key)
 {
@@ -59,26 +70,3 @@ static inline bool node_is_object(NODE n)
     }
 
 #include "dom.h"
-
-static int chats(const char *body, size_t len, bench_sink *sink)
-{
-    json_t *root = json_loadb(body, len, 0, NULL);
-
-    walk_chats(root, sink);
-    json_decref(root);
-    return root == NULL ? -1 : 0;
-}
-
-static int messages(const char *body, size_t len, bench_sink *sink)
-{
-    json_t *root = json_loadb(body, len, 0, NULL);
-
-    walk_messages(root, sink);
-    json_decref(root);
-    return root == NULL ? -1 : 0;
-}
-
-const bench_peer bench_peers[] = {
-    {"jansson", chats, messages, NULL, true},
-    {NULL, NULL, NULL, NULL, false},
-};

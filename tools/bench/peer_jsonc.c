@@ -4,7 +4,22 @@
 
 #include "bench.h"
 
+#define PEER "json-c"
 typedef json_object *NODE;
+
+static inline NODE tree_parse(const char *body, size_t len)
+{
+    json_tokener *tokener = json_tokener_new();
+    json_object *root = json_tokener_parse_ex(tokener, body, (int)len);
+
+    json_tokener_free(tokener);
+    return root;
+}
+
+static inline void tree_free(NODE root)
+{
+    json_object_put(root);
+}
 
 static inline NODE node_get(NODE object, const char *key)
 {
@@ -63,35 +78,3 @@ static inline bool node_is_object(NODE n)
     }
 
 #include "dom.h"
-
-static json_object *parse(const char *body, size_t len)
-{
-    json_tokener *tokener = json_tokener_new();
-    json_object *root = json_tokener_parse_ex(tokener, body, (int)len);
-
-    json_tokener_free(tokener);
-    return root;
-}
-
-static int chats(const char *body, size_t len, bench_sink *sink)
-{
-    json_object *root = parse(body, len);
-
-    walk_chats(root, sink);
-    json_object_put(root);
-    return root == NULL ? -1 : 0;
-}
-
-static int messages(const char *body, size_t len, bench_sink *sink)
-{
-    json_object *root = parse(body, len);
-
-    walk_messages(root, sink);
-    json_object_put(root);
-    return root == NULL ? -1 : 0;
-}
-
-const bench_peer bench_peers[] = {
-    {"json-c", chats, messages, NULL, true},
-    {NULL, NULL, NULL, NULL, false},
-};
