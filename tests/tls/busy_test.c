@@ -148,8 +148,7 @@ static long talk(unsigned empty, bool alternate, bool full, size_t ahead)
     peer_free(&unused);
     side.options.transport.functions = &functions;
     side.options.transport.ctx = &server;
-    side.options.full_duplex = full;
-    side.options.buffer_cap = full ? AVITO_TLS_BUFFER_FULL(16384) : AVITO_TLS_BUFFER_HALF(16384);
+    side_records(&side, full, 16384);
     side.options.read_ahead = ahead > 0 ? side.ahead : NULL;
     side.options.read_ahead_cap = ahead;
     server.empty = empty;

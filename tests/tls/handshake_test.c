@@ -344,9 +344,7 @@ static void any_split(void **state)
             side_init(&side, &peer);
             peer.recv_piece = peer.send_piece = pieces[i];
             peer.again = mode & 1;
-            side.options.full_duplex = (mode & 2) != 0;
-            side.options.buffer_cap =
-                mode & 2 ? AVITO_TLS_BUFFER_FULL(16384) : AVITO_TLS_BUFFER_HALF(16384);
+            side_records(&side, (mode & 2) != 0, 16384);
             side.options.read_ahead = mode & 4 ? side.ahead : NULL;
             side.options.read_ahead_cap = mode & 4 ? 1 + i * 100 : 0;
             peer.connect_agains = i;
@@ -373,12 +371,11 @@ static void small_buffers(void **state)
     memset(answer, 'y', sizeof answer);
     for (full = 0; full < 2; full++) {
         for (i = 0; i < 4; i++) {
-            size_t cap =
-                full ? AVITO_TLS_BUFFER_FULL(fragments[i]) : AVITO_TLS_BUFFER_HALF(fragments[i]);
+            size_t cap;
             peer_init(&peer, "good-rsa");
             side_init(&side, &peer);
-            side.options.full_duplex = full;
-            side.options.buffer_cap = cap;
+            side_records(&side, full, fragments[i]);
+            cap = side.options.buffer_cap;
             side.buffer[cap] = 0x5a;
             peer.answer = answer;
             peer.answer_len = sizeof answer;

@@ -305,6 +305,13 @@ void side_init(struct side *side, struct peer *peer)
 
 #define PATIENCE 20000 /* calls in a row that may move nothing visible */
 
+void side_records(struct side *side, bool full_duplex, size_t fragment)
+{
+    side->options.full_duplex = full_duplex;
+    side->options.buffer_cap =
+        full_duplex ? AVITO_TLS_BUFFER_FULL(fragment) : AVITO_TLS_BUFFER_HALF(fragment);
+}
+
 int side_connect(struct side *side)
 {
     int turns = 0;

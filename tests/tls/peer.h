@@ -92,6 +92,9 @@ struct side {
 /* Options filled: half duplex with 16 KB records, the test roots, time and entropy. */
 void side_init(struct side *side, struct peer *peer);
 
+/* Records of so many bytes, in one direction at a time or in both. */
+void side_records(struct side *side, bool full_duplex, size_t fragment);
+
 /* connect until it is done. */
 int side_connect(struct side *side);
 

@@ -140,13 +140,11 @@ static void session_moves(void **state)
 
 /* ---- records ---- */
 
-/* A connection in one direction at a time or in both, with a record buffer of `cap` bytes. */
-static void open_side(size_t full, size_t cap)
+static void open_side(size_t full, size_t fragment)
 {
     peer_init(&peer, "good-ec");
     side_init(&side, &peer);
-    side.options.full_duplex = full;
-    side.options.buffer_cap = cap;
+    side_records(&side, full, fragment);
     assert_int_equal(side_open(&side), AVITO_OK);
 }
 
@@ -157,7 +155,7 @@ static void more_fills_records(void **state)
     int i;
     (void)state;
     for (full = 0; full < 2; full++) {
-        open_side(full, full ? AVITO_TLS_BUFFER_FULL(4096) : AVITO_TLS_BUFFER_HALF(4096));
+        open_side(full, 4096);
         before = peer.sent_bytes;
         for (i = 0; i < 9; i++) {
             assert_int_equal(send_some(piece, 100, 1), 100);
@@ -207,9 +205,7 @@ static void early_answer(void **state)
             long got = AVITO_IO_AGAIN;
             peer_init(&peer, "good-ec");
             side_init(&side, &peer);
-            side.options.full_duplex = full;
-            side.options.buffer_cap =
-                full ? AVITO_TLS_BUFFER_FULL(4096) : AVITO_TLS_BUFFER_HALF(4096);
+            side_records(&side, full, 4096);
             peer.answer_after = 5000;
             peer.ending = PEER_KEEP;
             peer.again = chunk == 1;
@@ -237,7 +233,7 @@ static void answer_after_a_failed_send(void **state)
     (void)state;
     for (full = 0; full < 2; full++) {
         long n = 0;
-        open_side(full, full ? AVITO_TLS_BUFFER_FULL(1024) : AVITO_TLS_BUFFER_HALF(1024));
+        open_side(full, 1024);
         peer.answer_after = 3000;
         peer.send_fails_after = peer.sent_bytes + 4200;
         peer.send_piece = 100;
@@ -299,7 +295,7 @@ static void answer_while_sending_is_stuck(void **state)
     (void)state;
     for (full = 0; full < 2; full++) {
         n = 0;
-        open_side(full, full ? sizeof side.buffer : AVITO_TLS_BUFFER_HALF(4096));
+        open_side(full, full ? 16384 : 4096);
         peer.answer_after = 10000;
         peer.ending = PEER_KEEP;
         peer.send_piece = 1000;
@@ -326,7 +322,7 @@ static void goodbye_while_sending_is_stuck(void **state)
     (void)state;
     for (full = 0; full < 2; full++) {
         long n = 0;
-        open_side(full, full ? AVITO_TLS_BUFFER_FULL(4096) : AVITO_TLS_BUFFER_HALF(4096));
+        open_side(full, 4096);
         peer.answer_after = 10000;
         peer.send_piece = 1000;
         peer.send_blocks_after = peer.sent_bytes + 20000;

@@ -315,4 +315,21 @@ static void world_end(world *w)
     sim_destroy(w->service);
 }
 
+/* A world for each test. */
+static int setup(void **state)
+{
+    world *w = malloc(sizeof *w);
+    sim_options o = sim_options_default();
+    (void)world_with(&o, w);
+    *state = w;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    world_end(*state);
+    free(*state);
+    return 0;
+}
+
 #endif

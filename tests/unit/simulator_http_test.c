@@ -2,22 +2,6 @@
  * it refuses to read, the framings of its answers, and everything that can go wrong on purpose. */
 #include "simulator_client.h"
 
-static int setup(void **state)
-{
-    world *w = malloc(sizeof *w);
-    sim_options o = sim_options_default();
-    (void)world_with(&o, w);
-    *state = w;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    world_end(*state);
-    free(*state);
-    return 0;
-}
-
 #define SELF      "/core/v1/accounts/self"
 #define SEND_BODY "{\"message\":{\"text\":\"привет\"},\"type\":\"text\"}"
 

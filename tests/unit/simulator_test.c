@@ -5,22 +5,6 @@
 
 #include <ctype.h>
 
-static int setup(void **state)
-{
-    world *w = malloc(sizeof *w);
-    sim_options o = sim_options_default();
-    (void)world_with(&o, w);
-    *state = w;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    world_end(*state);
-    free(*state);
-    return 0;
-}
-
 /* ---------------------------------------------------------------- shapes
  *
  * The shape of a JSON text: members in order with the types of their values. Keys of maps become

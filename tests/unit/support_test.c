@@ -364,15 +364,13 @@ static avito_str str(const char *text)
 
 static void test_dump_of_a_message(void **state)
 {
-    avito_message m;
+    avito_message m = {0};
     avito_image image;
     avito_image_size sizes[2] = {{{"32x32", 5}, {"https://a/\"b\"", 13}}, {{"1x1", 3}, {NULL, 0}}};
-    avito_quote q;
+    avito_quote q = {0};
     struct text out = {0};
 
     (void)state;
-    memset(&m, 0, sizeof m);
-    memset(&q, 0, sizeof q);
     image.sizes.items = sizes;
     image.sizes.count = 2;
     m.id = str("m1");
@@ -414,15 +412,12 @@ static void test_dump_of_a_message(void **state)
 
 static void test_dump_of_nothing_is_nothing(void **state)
 {
-    avito_chat chat;
-    avito_event event;
-    avito_self self;
+    avito_chat chat = {0};
+    avito_event event = {0};
+    avito_self self = {0};
     struct text out = {0};
 
     (void)state;
-    memset(&chat, 0, sizeof chat);
-    memset(&event, 0, sizeof event);
-    memset(&self, 0, sizeof self);
     text_clear(&out);
     dump_chat(&out, "chat", &chat);
     dump_event(&out, "event", &event);
@@ -433,25 +428,17 @@ static void test_dump_of_nothing_is_nothing(void **state)
 
 static void test_dump_of_a_chat(void **state)
 {
-    avito_chat chat;
-    avito_context context;
-    avito_item item;
-    avito_item_images images;
-    avito_item_location location;
-    avito_user users[1];
-    avito_profile profile;
-    avito_avatar avatar;
+    avito_chat chat = {0};
+    avito_context context = {0};
+    avito_item item = {0};
+    avito_item_images images = {0};
+    avito_item_location location = {0};
+    avito_user users[1] = {0};
+    avito_profile profile = {0};
+    avito_avatar avatar = {0};
     struct text out = {0};
 
     (void)state;
-    memset(&chat, 0, sizeof chat);
-    memset(&context, 0, sizeof context);
-    memset(&item, 0, sizeof item);
-    memset(&images, 0, sizeof images);
-    memset(&location, 0, sizeof location);
-    memset(users, 0, sizeof users);
-    memset(&profile, 0, sizeof profile);
-    memset(&avatar, 0, sizeof avatar);
     context.type = str("item");
     context.item = &item;
     item.images = &images;
