@@ -1,6 +1,6 @@
 # Fuzz targets: tests/fuzz/NAME.c becomes build/fuzz/NAME. Beside it may lie NAME.dict; inputs to
 # begin with are made of tests/data by tests/fuzz/seeds.py, and tests/fuzz/corpus/NAME keeps what was
-# found. webhook_request has its own rule in webhook.mk.
+# found.
 
 FUZZ_SECONDS ?= 60
 FUZZ_NAMES := webhook_request response json notification
@@ -9,11 +9,12 @@ FUZZ_FLAGS := -std=c99 -g -O1 -Wall -Wextra -Wno-unused-function -Werror -fsanit
               -fno-sanitize-recover=all $(INCLUDES) -Itests/fuzz -D_GNU_SOURCE
 
 build/fuzz/response: tests/support/clock.c
-build/fuzz/response build/fuzz/notification: tests/fuzz/fuzz.h tests/support/dump.c
+build/fuzz/json: tests/fuzz/json_portable.c tests/fuzz/filter.h
+build/fuzz/response build/fuzz/notification build/fuzz/json: tests/support/dump.c
 
-build/fuzz/response build/fuzz/notification: build/fuzz/%: tests/fuzz/%.c $(HEADER)
+$(FUZZ_PROGRAMS): build/fuzz/%: tests/fuzz/%.c tests/fuzz/fuzz.h $(HEADER)
 	@mkdir -p $(@D)
-	$(CLANG) $(FUZZ_FLAGS) $(filter %.c,$^) -o $@
+	$(CLANG) $(FUZZ_FLAGS) $(filter %.c,$^) $(FUZZ_LIBS) -o $@
 
 .PHONY: fuzz fuzz-programs
 fuzz-programs: $(FUZZ_PROGRAMS)
@@ -21,8 +22,3 @@ test-programs: fuzz-programs
 
 fuzz: packages fuzz-programs ## every fuzz target for FUZZ_SECONDS (60), two at a time
 	@sh tests/fuzz/run.sh $(FUZZ_SECONDS) $(FUZZ_NAMES)
-
-build/fuzz/json: tests/fuzz/json.c tests/fuzz/json_portable.c tests/support/dump.c tests/fuzz/filter.h \
-                 tests/fuzz/fuzz.h $(HEADER)
-	@mkdir -p $(@D)
-	$(CLANG) $(FUZZ_FLAGS) $(filter %.c,$^) -o $@

@@ -698,9 +698,7 @@ static void test_idle_timeout(void **state)
             uint32_t began;
             lane_init(&l, 512);
             l.clock.ms = UINT32_MAX - before;
-            script_connect(&l.script);
-            script_request(&l.script);
-            script_answer(&l.script, answer, n);
+            lane_exchange_raw(&l, answer, n);
             l.options.idle_timeout_ms = 900;
             lane_again(&l, 512);
             l.clock.ms = UINT32_MAX - before;
@@ -722,9 +720,7 @@ static void test_total_timeout(void **state)
 
     (void)state;
     lane_init(&l, 512);
-    script_connect(&l.script);
-    script_request(&l.script);
-    script_answer(&l.script, "HTTP/1.1 200 OK\r\nContent-Length: 2000\r\n\r\n{\"id\":1}        ", 57);
+    lane_exchange_raw(&l, "HTTP/1.1 200 OK\r\nContent-Length: 2000\r\n\r\n{\"id\":1}        ", 57);
     l.script.recv_piece = 1;
     l.script.again = true;
     l.options.total_timeout_ms = 3000;
@@ -756,9 +752,7 @@ static void test_endless_answer(void **state)
 
     (void)state;
     lane_init(&l, 512);
-    script_connect(&l.script);
-    script_request(&l.script);
-    script_answer(&l.script, "HTTP/1.1 200 OK\r\n\r\n", 19);
+    lane_exchange_raw(&l, "HTTP/1.1 200 OK\r\n\r\n", 19);
     l.options.total_timeout_ms = 5000;
     lane_again(&l, 512);
     l.script.recv_piece = 1;

@@ -154,13 +154,18 @@ static const struct row bad[] = {
     {OK LEN "\r\n{\"id\":7x", AVITO_ERR_JSON, CLOSED, false},
 };
 
+static int get_self(struct lane *l, avito_self *self)
+{
+    return lane_run(l, avito_get_self(&l->client, &l->arena, self));
+}
+
 static void play(struct lane *l, const struct row *row, const char *how, size_t at, size_t window)
 {
     avito_self self = {0};
     int rc;
 
     lane_again(l, window);
-    rc = lane_run(l, avito_get_self(&l->client, &l->arena, &self));
+    rc = get_self(l, &self);
     if (rc != row->result || avito_last_error(&l->client)->code != rc) {
         fail_msg("%s at %zu, window %zu: %s\n%s", how, at, window, dump_result_name(rc), row->answer);
     }
@@ -188,9 +193,7 @@ static void every_split(const struct row *row)
     struct lane l;
 
     lane_init(&l, 512);
-    script_connect(&l.script);
-    script_request(&l.script);
-    script_answer(&l.script, row->answer, len);
+    lane_exchange_raw(&l, row->answer, len);
     if (row->end) {
         script_end(&l.script);
     }
@@ -236,10 +239,8 @@ static void test_nul_in_the_head(void **state)
     for (int i = 0; i < 2; i++) {
         struct lane l;
         lane_init(&l, 512);
-        script_connect(&l.script);
-        script_request(&l.script);
-        script_answer(&l.script, i == 0 ? head : name, i == 0 ? sizeof head - 1 : sizeof name - 1);
-        assert_int_equal(lane_run(&l, avito_get_self(&l.client, &l.arena, &self)), AVITO_ERR_HTTP);
+        lane_exchange_raw(&l, i == 0 ? head : name, i == 0 ? sizeof head - 1 : sizeof name - 1);
+        assert_int_equal(get_self(&l, &self), AVITO_ERR_HTTP);
         assert_null(script_problem(&l.script));
         lane_free(&l);
     }
@@ -256,11 +257,9 @@ static void test_broken_connection(void **state)
     for (size_t i = 0; i < sizeof answers / sizeof answers[0]; i++) {
         struct lane l;
         lane_init(&l, 512);
-        script_connect(&l.script);
-        script_request(&l.script);
-        script_answer(&l.script, answers[i], strlen(answers[i]));
+        lane_exchange_raw(&l, answers[i], strlen(answers[i]));
         script_fail(&l.script, AVITO_ERR_RECV, 104);
-        assert_int_equal(lane_run(&l, avito_get_self(&l.client, &l.arena, &self)), AVITO_ERR_RECV);
+        assert_int_equal(get_self(&l, &self), AVITO_ERR_RECV);
         assert_int_equal(avito_last_error(&l.client)->detail, 104);
         assert_null(script_problem(&l.script));
         lane_free(&l);
@@ -306,10 +305,8 @@ static void test_long_heads(void **state)
             avito_self self = {0};
             int expected = len <= 65536 ? AVITO_OK : AVITO_ERR_HTTP_HEAD;
             lane_init(&l, 512);
-            script_connect(&l.script);
-            script_request(&l.script);
-            script_answer(&l.script, head, len + 8);
-            assert_int_equal(lane_run(&l, avito_get_self(&l.client, &l.arena, &self)), expected);
+            lane_exchange_raw(&l, head, len + 8);
+            assert_int_equal(get_self(&l, &self), expected);
             assert_int_equal(self.id, expected == AVITO_OK ? 7 : 0);
             assert_null(script_wrong(&l.script));
             lane_free(&l);
@@ -332,7 +329,7 @@ static void test_endless_interim_answers(void **state)
     for (size_t i = 0; i < 2000; i++) {
         script_answer(&l.script, interim, sizeof interim - 1);
     }
-    assert_int_equal(lane_run(&l, avito_get_self(&l.client, &l.arena, &self)), AVITO_ERR_HTTP_HEAD);
+    assert_int_equal(get_self(&l, &self), AVITO_ERR_HTTP_HEAD);
     assert_null(script_wrong(&l.script));
     lane_free(&l);
 }
@@ -349,14 +346,12 @@ static void test_bytes_left_over_are_not_the_next_answer(void **state)
         lane_init(&l, 512);
         l.script.splits = &split;
         l.script.split_count = 1;
-        script_connect(&l.script);
-        script_request(&l.script);
-        script_answer(&l.script, two, sizeof two - 1);
+        lane_exchange_raw(&l, two, sizeof two - 1);
         lane_exchange(&l, 200, "{\"id\":9}", 8);
-        assert_int_equal(lane_run(&l, avito_get_self(&l.client, &l.arena, &self)), AVITO_OK);
+        assert_int_equal(get_self(&l, &self), AVITO_OK);
         assert_int_equal(self.id, 7);
         clock_advance(&l.clock, 100);
-        assert_int_equal(lane_run(&l, avito_get_self(&l.client, &l.arena, &self)), AVITO_OK);
+        assert_int_equal(get_self(&l, &self), AVITO_OK);
         assert_int_equal(self.id, 9);
         assert_int_equal(l.script.connects, 2);
         assert_null(script_problem_open(&l.script, true));
@@ -383,7 +378,7 @@ static void test_every_status(void **state)
         avito_self self;
         lane_init(&l, 512);
         lane_exchange(&l, rows[i].status, "{}", 2);
-        assert_int_equal(lane_run(&l, avito_get_self(&l.client, &l.arena, &self)), rows[i].result);
+        assert_int_equal(get_self(&l, &self), rows[i].result);
         assert_int_equal(avito_last_error(&l.client)->http_status, rows[i].status);
         assert_null(script_problem_open(&l.script, true)); /* the answer was whole */
         lane_free(&l);
@@ -415,10 +410,8 @@ static void test_retry_after(void **state)
         (void)snprintf(answer, sizeof answer, "HTTP/1.1 429 Slow\r\n%sContent-Length: 0\r\n\r\n",
                        rows[i].header);
         lane_init(&l, 512);
-        script_connect(&l.script);
-        script_request(&l.script);
-        script_answer(&l.script, answer, strlen(answer));
-        assert_int_equal(lane_run(&l, avito_get_self(&l.client, &l.arena, &self)), AVITO_ERR_RATE);
+        lane_exchange_raw(&l, answer, strlen(answer));
+        assert_int_equal(get_self(&l, &self), AVITO_ERR_RATE);
         assert_int_equal(avito_last_error(&l.client)->retry_after_s, rows[i].seconds);
         lane_free(&l);
     }
@@ -443,9 +436,7 @@ static void test_drained_list_follows_the_head(void **state)
         struct lane l;
         avito_message m;
         lane_init(&l, 4096);
-        script_connect(&l.script);
-        script_request(&l.script);
-        script_answer(&l.script, rows[i].head, strlen(rows[i].head));
+        lane_exchange_raw(&l, rows[i].head, strlen(rows[i].head));
         script_answer(&l.script, body, 37);
         assert_int_equal(lane_run(&l, avito_list_messages(&l.client, 1, "c", NULL, &l.arena)), AVITO_OK);
         assert_int_equal(lane_run(&l, avito_next_message(&l.client, &m)), AVITO_OK);

@@ -1,32 +1,16 @@
 /*
  * Any bytes as requests to the webhook receiver.
  *
- *     clang -std=c99 -g -O1 -fsanitize=fuzzer,address,undefined -I. -Itests \
- *         tests/fuzz/webhook_request.c -lhttp_parser -o build/webhook_request
- *     build/webhook_request -dict=tests/fuzz/webhook_request.dict -max_len=2048 CORPUS
- *
  * What must hold: the outcome is the same however the bytes are split; nothing is written outside
  * the buffer; an error stays; an answer is whole; and every notification that we hand out is one
  * that http-parser, which others use for this, reads from the same bytes: we may only be stricter.
  */
-#define _POSIX_C_SOURCE 200809L
+#include "fuzz.h"
+
 #include <http_parser.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #define AVITO_MESSENGER_IMPLEMENTATION
 #include "avito_messenger.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define MUST(condition)                                                                            \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            fprintf(stderr, "line %d: %s\n", __LINE__, #condition);                                \
-            abort();                                                                               \
-        }                                                                                          \
-    } while (0)
 
 /* What one run shows, as a running hash, and where its requests began. */
 struct outcome {
@@ -88,11 +72,9 @@ static int on_complete(http_parser *parser)
 /* It refuses a tab behind a Content-Length, where RFC 9110 allows one: gets a space in the head. */
 static char *without_tabs(const uint8_t *request, size_t len)
 {
-    char *copy = (char *)malloc(len);
+    char *copy = (char *)fuzz_copy(request, len);
     size_t i = 0;
 
-    MUST(copy != NULL);
-    memcpy(copy, request, len);
     while (i < len && (copy[i] == '\r' || copy[i] == '\n')) {
         i++; /* empty lines before the request */
     }
@@ -171,11 +153,9 @@ static void take_event(struct run *r, size_t end)
 /* Gives data[from..to), which is copied to memory of its own so that reading on is noticed. */
 static bool feed(struct run *r, size_t from, size_t to)
 {
-    uint8_t *piece = (uint8_t *)malloc(to - from);
+    uint8_t *piece = (uint8_t *)fuzz_copy(r->data + from, to - from);
     size_t at = from;
 
-    MUST(piece != NULL);
-    memcpy(piece, r->data + from, to - from);
     while (at < to && !avito_webhook_finished(&r->w)) {
         size_t used;
         r->out.result = avito_webhook_receive(&r->w, piece + (at - from), to - at, &used, 0);
@@ -207,16 +187,11 @@ static struct outcome run(const uint8_t *data, size_t size, size_t room, uint32_
     r.check_parser = cuts == 0;
     o.path = "/h";
     o.buffer_cap = AVITO_WEBHOOK_SIZE(room);
-    o.buffer = malloc(o.buffer_cap);
+    o.buffer = fuzz_memory(o.buffer_cap);
     o.verify = verify;
-    MUST(o.buffer != NULL && avito_webhook_init(&r.w, &o, 0) == AVITO_OK);
+    MUST(avito_webhook_init(&r.w, &o, 0) == AVITO_OK);
     while (at < size) {
-        size_t n = size - at;
-        if (cuts != 0) {
-            cuts = cuts * 1664525u + 1013904223u;
-            n = 1 + (cuts >> 24) % ((cuts & 0x800) != 0 ? 4 : 64);
-            n = n < size - at ? n : size - at;
-        }
+        size_t n = fuzz_piece(&cuts, size - at);
         if (!feed(&r, at, at + n)) {
             break;
         }

@@ -111,6 +111,13 @@ void lane_exchange(struct lane *l, int status, const void *body, size_t len)
     script_answer_json(&l->script, status, body, len);
 }
 
+void lane_exchange_raw(struct lane *l, const void *answer, size_t len)
+{
+    script_connect(&l->script);
+    script_request(&l->script);
+    script_answer(&l->script, answer, len);
+}
+
 int lane_run(struct lane *l, int result)
 {
     return script_drive(&l->script, &l->client, result);

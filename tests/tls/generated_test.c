@@ -22,8 +22,7 @@ static void same_as_at_run_time(void **state)
 {
     size_t i;
     (void)state;
-    peer_init(&peer, "good-ec");
-    side_init(&side, &peer);
+    side_meet(&side, &peer, "good-ec");
     assert_int_equal(both_count, side.anchors.count);
     for (i = 0; i < both_count; i++) {
         const br_x509_trust_anchor *a = &both[i];
@@ -49,8 +48,7 @@ static void same_as_at_run_time(void **state)
 static int talk(const char *server, const br_x509_trust_anchor *anchors, size_t count)
 {
     int rc;
-    peer_init(&peer, server);
-    side_init(&side, &peer);
+    side_meet(&side, &peer, server);
     side.options.anchors = anchors;
     side.options.anchors_count = count;
     rc = side_talk(&side, &peer);

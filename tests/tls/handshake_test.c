@@ -55,8 +55,7 @@ static void server_certificates(void **state)
     for (i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         const avito_transport_functions *f;
         int rc;
-        peer_init(&peer, rows[i].name);
-        side_init(&side, &peer);
+        side_meet(&side, &peer, rows[i].name);
         rc = side_talk(&side, &peer);
         f = side.transport.functions;
         if (rc != rows[i].result ||
@@ -88,8 +87,7 @@ static void repeated_extension(void **state)
 static void validity(void **state)
 {
     (void)state;
-    peer_init(&peer, "good-ec");
-    side_init(&side, &peer);
+    side_meet(&side, &peer, "good-ec");
     side.now += (int64_t)20 * 365 * 86400;
     assert_int_equal(side_talk(&side, &peer), AVITO_ERR_TLS_TIME);
     side.now -= (int64_t)21 * 365 * 86400;
@@ -106,8 +104,7 @@ static void missing_options(void **state)
     avito_tls_options good, o;
     static unsigned char small[AVITO_TLS_BUFFER_HALF(512)];
     (void)state;
-    peer_init(&peer, "good-ec");
-    side_init(&side, &peer);
+    side_meet(&side, &peer, "good-ec");
     good = side.options;
     assert_int_equal(avito_tls_init(&tls, &good), AVITO_OK);
     o = avito_tls_options_default();
@@ -168,14 +165,12 @@ static void configure_cannot_loosen(void **state)
     static const char *const refused[] = {"sha1", "rsa1024", "eku-client"};
     size_t i;
     (void)state;
-    peer_init(&peer, "good-ec");
-    side_init(&side, &peer);
+    side_meet(&side, &peer, "good-ec");
     side.options.configure = weak_suites;
     assert_int_equal(avito_tls_init(&side.tls, &side.options), AVITO_ERR_ARGUMENT);
     peer_free(&peer);
     for (i = 0; i < 3; i++) {
-        peer_init(&peer, refused[i]);
-        side_init(&side, &peer);
+        side_meet(&side, &peer, refused[i]);
         side.options.configure = weak_checks;
         assert_int_equal(side_talk(&side, &peer), AVITO_ERR_TLS_CERT);
         peer_free(&peer);
@@ -192,8 +187,7 @@ static void configure_cannot_loosen(void **state)
 static void time_and_entropy(void **state)
 {
     (void)state;
-    peer_init(&peer, "good-ec");
-    side_init(&side, &peer);
+    side_meet(&side, &peer, "good-ec");
     side.now = 0;
     assert_int_equal(side_talk(&side, &peer), AVITO_ERR_OPTION_TIME);
     side.now = 1577836799;
@@ -220,8 +214,7 @@ static void host_names(void **state)
     char name[260];
     size_t i;
     (void)state;
-    peer_init(&peer, "good-ec");
-    side_init(&side, &peer);
+    side_meet(&side, &peer, "good-ec");
     for (i = 0; i < sizeof refused / sizeof refused[0]; i++) {
         side.to.host = refused[i];
         if (side_talk(&side, &peer) != AVITO_ERR_OPTION_HOST) {
@@ -265,8 +258,7 @@ static void client_hello(void **state)
     char *bytes = NULL;
     long len;
     (void)state;
-    peer_init(&peer, "good-ec");
-    side_init(&side, &peer);
+    side_meet(&side, &peer, "good-ec");
     peer.raw = (const unsigned char *)""; /* a server that says nothing */
     peer.ending = PEER_KEEP;
     assert_int_equal(side_open(&side), AVITO_AGAIN);
@@ -340,8 +332,7 @@ static void any_split(void **state)
     memset(answer, 'x', sizeof answer);
     for (mode = 0; mode < 16; mode++) {
         for (i = 0; i < sizeof pieces / sizeof pieces[0]; i++) {
-            peer_init(&peer, i % 2 ? "good-ec" : "good-rsa");
-            side_init(&side, &peer);
+            side_meet(&side, &peer, i % 2 ? "good-ec" : "good-rsa");
             peer.recv_piece = peer.send_piece = pieces[i];
             peer.again = mode & 1;
             side_records(&side, (mode & 2) != 0, 16384);
@@ -372,8 +363,7 @@ static void small_buffers(void **state)
     for (full = 0; full < 2; full++) {
         for (i = 0; i < 4; i++) {
             size_t cap;
-            peer_init(&peer, "good-rsa");
-            side_init(&side, &peer);
+            side_meet(&side, &peer, "good-rsa");
             side_records(&side, full, fragments[i]);
             cap = side.options.buffer_cap;
             side.buffer[cap] = 0x5a;
@@ -395,8 +385,7 @@ static void record_too_large(void **state)
     static char answer[3000];
     size_t needed;
     (void)state;
-    peer_init(&peer, "good-ec");
-    side_init(&side, &peer);
+    side_meet(&side, &peer, "good-ec");
     peer.answer = answer;
     peer.answer_len = sizeof answer;
     side.no_fragment = true;
@@ -425,8 +414,7 @@ static void endings(void **state)
     (void)state;
     for (ahead = 0; ahead < 2; ahead++) {
         for (i = 0; i < 4; i++) {
-            peer_init(&peer, "good-ec");
-            side_init(&side, &peer);
+            side_meet(&side, &peer, "good-ec");
             peer.ending = rows[i].ending;
             side.options.read_ahead = ahead ? side.ahead : NULL;
             side.options.read_ahead_cap = sizeof side.ahead;

@@ -21,8 +21,7 @@ static struct openssl tls;
 
 static int begin(const char *server)
 {
-    peer_init(&peer, server);
-    side_init(&side, &peer);
+    side_meet(&side, &peer, server);
     assert_int_equal(openssl_init(&tls, peer_transport(&peer), PEER_CERTS "roots.pem"), AVITO_OK);
     side.transport = openssl_transport(&tls);
     return AVITO_OK;

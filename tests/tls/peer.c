@@ -305,6 +305,12 @@ void side_init(struct side *side, struct peer *peer)
 
 #define PATIENCE 20000 /* calls in a row that may move nothing visible */
 
+void side_meet(struct side *side, struct peer *peer, const char *name)
+{
+    peer_init(peer, name);
+    side_init(side, peer);
+}
+
 void side_records(struct side *side, bool full_duplex, size_t fragment)
 {
     side->options.full_duplex = full_duplex;

@@ -92,6 +92,9 @@ struct side {
 /* Options filled: half duplex with 16 KB records, the test roots, time and entropy. */
 void side_init(struct side *side, struct peer *peer);
 
+/* peer_init() and side_init(). */
+void side_meet(struct side *side, struct peer *peer, const char *name);
+
 /* Records of so many bytes, in one direction at a time or in both. */
 void side_records(struct side *side, bool full_duplex, size_t fragment);
 

@@ -30,8 +30,7 @@ static void session_is_resumed(void **state)
 {
     size_t full;
     (void)state;
-    peer_init(&peer, "good-ec");
-    side_init(&side, &peer);
+    side_meet(&side, &peer, "good-ec");
     assert_int_equal(side_talk(&side, &peer), AVITO_OK);
     assert_false(avito_tls_resumed(&side.tls));
     full = peer.recv_bytes;
@@ -81,8 +80,7 @@ static void session_is_dropped_after_a_refusal(void **state)
 static void session_survives_a_broken_line(void **state)
 {
     (void)state;
-    peer_init(&peer, "good-ec");
-    side_init(&side, &peer);
+    side_meet(&side, &peer, "good-ec");
     assert_int_equal(side_talk(&side, &peer), AVITO_OK);
     peer_again(&peer);
     peer.send_fails_after = 1;
@@ -105,8 +103,7 @@ static void session_moves(void **state)
     static avito_tls_session session, broken;
     size_t i;
     (void)state;
-    peer_init(&peer, "good-ec");
-    side_init(&side, &peer);
+    side_meet(&side, &peer, "good-ec");
     assert_int_equal(avito_tls_init(&side.tls, &side.options), AVITO_OK);
     assert_int_equal(avito_tls_get_session(&side.tls, &session), AVITO_END);
     assert_int_equal(avito_tls_set_session(&side.tls, &session), AVITO_ERR_ARGUMENT);
@@ -142,8 +139,7 @@ static void session_moves(void **state)
 
 static void open_side(size_t full, size_t fragment)
 {
-    peer_init(&peer, "good-ec");
-    side_init(&side, &peer);
+    side_meet(&side, &peer, "good-ec");
     side_records(&side, full, fragment);
     assert_int_equal(side_open(&side), AVITO_OK);
 }
@@ -182,8 +178,7 @@ static void more_fills_records(void **state)
 static void held_back_is_not_forgotten(void **state)
 {
     (void)state;
-    peer_init(&peer, "good-ec");
-    side_init(&side, &peer);
+    side_meet(&side, &peer, "good-ec");
     assert_int_equal(side_open(&side), AVITO_OK);
     assert_int_equal(send_some("x\r\n\r\n", 5, 1), 5);
     assert_int_equal(recv_some(side.got, 10), AVITO_IO_AGAIN);
@@ -203,8 +198,7 @@ static void early_answer(void **state)
         for (chunk = 0; chunk < 3; chunk++) {
             size_t sent = 0;
             long got = AVITO_IO_AGAIN;
-            peer_init(&peer, "good-ec");
-            side_init(&side, &peer);
+            side_meet(&side, &peer, "good-ec");
             side_records(&side, full, 4096);
             peer.answer_after = 5000;
             peer.ending = PEER_KEEP;
@@ -260,8 +254,7 @@ static void early_answer_between_pieces(void **state)
     for (ahead = 0; ahead < 2; ahead++) {
         size_t sent = 0;
         long got = AVITO_IO_AGAIN;
-        peer_init(&peer, "good-ec");
-        side_init(&side, &peer);
+        side_meet(&side, &peer, "good-ec");
         side.options.read_ahead = ahead ? side.ahead : NULL;
         side.options.read_ahead_cap = sizeof side.ahead;
         peer.answer_after = 20000;
@@ -341,8 +334,7 @@ static void read_ahead_saves_calls(void **state)
 {
     size_t plain, ahead;
     (void)state;
-    peer_init(&peer, "good-ec");
-    side_init(&side, &peer);
+    side_meet(&side, &peer, "good-ec");
     peer.ending = PEER_KEEP;
     assert_int_equal(side_open(&side), AVITO_OK);
     assert_int_equal(side_send(&side, "x\r\n\r\n", 5), 5);
@@ -367,8 +359,7 @@ static void read_ahead_saves_calls(void **state)
 static void held_data_does_not_wait(void **state)
 {
     (void)state;
-    peer_init(&peer, "good-ec");
-    side_init(&side, &peer);
+    side_meet(&side, &peer, "good-ec");
     peer.ending = PEER_KEEP;
     assert_int_equal(side_open(&side), AVITO_OK);
     assert_int_equal(recv_some(side.got, 1), AVITO_IO_AGAIN);
@@ -399,8 +390,7 @@ static void not_tls(void **state)
     static const char http[] = "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n";
     size_t i;
     (void)state;
-    peer_init(&peer, "good-ec");
-    side_init(&side, &peer);
+    side_meet(&side, &peer, "good-ec");
     peer.raw = (const unsigned char *)http;
     peer.raw_len = strlen(http);
     assert_int_equal(side_talk(&side, &peer), AVITO_ERR_TLS);
@@ -475,8 +465,7 @@ static void every_byte_of_a_handshake_matters(void **state)
         recorder_connect, recorder_send, recorder_recv, recorder_wants, NULL, recorder_close, NULL};
     size_t total;
     (void)state;
-    peer_init(&peer, "good-ec");
-    side_init(&side, &peer);
+    side_meet(&side, &peer, "good-ec");
     recorder.peer = &peer;
     recorder.flip = (size_t)-1;
     side.options.transport.functions = &functions;
@@ -544,8 +533,7 @@ static void watchdog(void **state)
     (void)state;
     for (i = 0; i < 2; i++) {
         unsigned handshake;
-        peer_init(&peer, names[i]);
-        side_init(&side, &peer);
+        side_meet(&side, &peer, names[i]);
         side.options.buffer_cap = AVITO_TLS_BUFFER_HALF(512);
         side.options.watchdog = feed;
         side.options.configure = small_board;

@@ -295,24 +295,26 @@ static void names(void **state)
 
 /* ---- moving bytes ---- */
 
-static int accepted(int server)
+/* A connection: the other side's end of it. */
+static int connected(void)
 {
-    int fd = accept(server, NULL, NULL);
+    uint16_t port = 0;
+    int server = listen_on("127.0.0.1", &port);
+    int fd;
+    setup(NULL, "127.0.0.1", port);
+    assert_int_equal(connect_waiting(), AVITO_OK);
+    fd = accept(server, NULL, NULL);
     assert_true(fd >= 0);
+    close(server);
     return fd;
 }
 
 static void bytes_and_the_end(void **state)
 {
     char text[100];
-    uint16_t port = 0;
-    int server = listen_on("127.0.0.1", &port);
-    int fd;
+    int fd = connected();
     long n;
     (void)state;
-    setup(NULL, "127.0.0.1", port);
-    assert_int_equal(connect_waiting(), AVITO_OK);
-    fd = accepted(server);
     assert_int_equal(transport.functions->recv(transport.ctx, text, sizeof text), AVITO_IO_AGAIN);
     assert_int_equal(transport.functions->wants(transport.ctx), AVITO_WANT_READ);
     assert_int_equal(transport.functions->send(transport.ctx, "hello", 5, 1), 5);
@@ -341,7 +343,6 @@ static void bytes_and_the_end(void **state)
     assert_int_equal(transport.functions->recv(transport.ctx, text, sizeof text), AVITO_IO_CLOSED);
     finish();
     close(fd);
-    close(server);
 }
 
 /* A peer that resets: errors, and no SIGPIPE, whose default would end this program. */
@@ -349,16 +350,11 @@ static void reset(void **state)
 {
     struct linger hard = {1, 0};
     char text[100];
-    uint16_t port = 0;
-    int server = listen_on("127.0.0.1", &port);
-    int fd;
+    int fd = connected();
     int i;
     long n = 0;
     (void)state;
     signal(SIGPIPE, SIG_DFL);
-    setup(NULL, "127.0.0.1", port);
-    assert_int_equal(connect_waiting(), AVITO_OK);
-    fd = accepted(server);
     setsockopt(fd, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
     close(fd);
     assert_int_equal(transport.functions->wait(transport.ctx, AVITO_WANT_READ, 5000), AVITO_OK);
@@ -370,23 +366,17 @@ static void reset(void **state)
     assert_int_equal(n, AVITO_ERR_SEND);
     assert_int_equal(transport.functions->detail(transport.ctx), EPIPE);
     finish();
-    close(server);
 }
 
 static void a_full_pipe(void **state)
 {
     static char block[65536];
     static char text[65536];
-    uint16_t port = 0;
-    int server = listen_on("127.0.0.1", &port);
-    int fd;
+    int fd = connected();
     long n;
     size_t sent = 0;
     size_t got = 0;
     (void)state;
-    setup(NULL, "127.0.0.1", port);
-    assert_int_equal(connect_waiting(), AVITO_OK);
-    fd = accepted(server);
     while ((n = transport.functions->send(transport.ctx, block, sizeof block, 0)) > 0) {
         sent += (size_t)n;
     }
@@ -408,7 +398,6 @@ static void a_full_pipe(void **state)
     assert_true(transport.functions->send(transport.ctx, block, 1, 0) == 1);
     close(fd);
     finish();
-    close(server);
 }
 
 /* ---- waiting ---- */
@@ -426,15 +415,10 @@ static void waiting(void **state)
     struct sigaction action;
     struct itimerval timer;
     char text[10];
-    uint16_t port = 0;
-    int server = listen_on("127.0.0.1", &port);
     long start;
     long took;
-    int fd;
+    int fd = connected();
     (void)state;
-    setup(NULL, "127.0.0.1", port);
-    assert_int_equal(connect_waiting(), AVITO_OK);
-    fd = accepted(server);
     /* Waiting for bytes: wait() and the recv() behind it, together, for rather less than asked. */
     start = now_ms();
     assert_int_equal(transport.functions->wait(transport.ctx, AVITO_WANT_READ, 64), AVITO_OK);
@@ -480,7 +464,6 @@ static void waiting(void **state)
     assert_int_equal(transport.functions->wait(transport.ctx, AVITO_WANT_READ, 5000), AVITO_OK);
     assert_int_equal(transport.functions->recv(transport.ctx, text, 10), AVITO_ERR_RECV);
     finish();
-    close(server);
 }
 
 static void hooks(void **state)
@@ -555,8 +538,7 @@ static void tls_over_tcp(void **state)
     uint16_t port = 0;
     int i;
     (void)state;
-    peer_init(&peer, "good-ec");
-    side_init(&side, &peer);
+    side_meet(&side, &peer, "good-ec");
     memset(&server, 0, sizeof server);
     server.ctx = peer.ctx;
     server.listening = listen_on("127.0.0.1", &port);
