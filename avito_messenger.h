@@ -6917,9 +6917,10 @@ static bool avitoi_success(const avito_client *c)
     return c->priv.status / 100u == 2u;
 }
 
-/* Another request for the same call. */
+/* Another request for the same call, of which nothing has left yet. */
 static int avitoi_repeat(avito_client *c, uint32_t pause_ms)
 {
+    c->priv.written = false;
     c->priv.idle_left_ms = pause_ms;
     return avitoi_move(c, AVITOI_EV_REPEAT);
 }

@@ -1057,6 +1057,28 @@ static void test_outcome_of_statuses(void **state)
     }
 }
 
+/* The first try was refused, of the second nothing has left: whatever ends the pause, it is not sent. */
+static void test_outcome_between_two_tries(void **state)
+{
+    struct lane l;
+    int rc;
+
+    (void)state;
+    lane_init(&l, 512);
+    l.options.retries = 1;
+    lane_again(&l, 512);
+    lane_exchange(&l, 429, "", 0);
+    rc = avito_send_message(&l.client, USER, CHAT, "hi", NULL, NULL);
+    for (int i = 0; i < 100 && rc == AVITO_AGAIN && avito_wants(&l.client) != AVITO_WANT_TIMER; i++) {
+        rc = avito_step(&l.client);
+    }
+    assert_int_equal(rc, AVITO_AGAIN);
+    avito_cancel(&l.client);
+    assert_int_equal(avito_last_error(&l.client)->code, AVITO_ERR_CANCELLED);
+    assert_int_equal(avito_last_error(&l.client)->outcome, AVITO_NOT_SENT);
+    lane_free(&l);
+}
+
 /* Early answers: the request was never complete. */
 static void test_outcome_of_an_early_answer(void **state)
 {
@@ -1199,6 +1221,7 @@ int main(void)
         cmocka_unit_test(test_early_refusal_of_an_upload),
         cmocka_unit_test(test_outcome_at_every_byte),
         cmocka_unit_test(test_outcome_of_statuses),
+        cmocka_unit_test(test_outcome_between_two_tries),
         cmocka_unit_test(test_outcome_of_an_early_answer),
         cmocka_unit_test(test_outcome_without_room),
         cmocka_unit_test(test_send_without_a_model),
