@@ -6,7 +6,7 @@
 #   make world-selftest           planted bugs, one at a time: each must be noticed
 #   make soak                     thirty days in which everything goes wrong, and a table of it
 
-WORLD_PARTS   := world net people hook device check main
+WORLD_PARTS   := world net people hook device picture check main
 WORLD_OBJECTS := $(WORLD_PARTS:%=build/obj/tests/world/%.o)
 TEST_SCRIPTS  += tests/world/seeds.sh tests/world/checks.sh
 

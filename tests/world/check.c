@@ -56,8 +56,25 @@ static int job_of(const world *w, uint64_t request)
     return -1;
 }
 
+/* Promise 5: what a write says of itself, against what went over the wire. */
+void check_outcome(world *w, const struct lane *l, int rc)
+{
+    const job *j = &w->jobs[l->job];
+    const avito_outcome outcome = avito_last_error(&l->client)->outcome;
+    if ((rc == AVITO_OK) != (outcome == AVITO_SENT)) {
+        fail(w, "sending", "result %d with outcome %d", rc, (int)outcome);
+    }
+    if (outcome == AVITO_NOT_SENT && j->unsettled) {
+        fail(w, "sending", "job %d: not sent, but a request left whole and was not refused", l->job);
+    }
+    if (outcome == AVITO_CANNOT_TELL && (!j->left || j->refused)) {
+        fail(w, "sending", "job %d: cannot tell, but its request %s", l->job,
+             j->left ? "was refused" : "never left whole");
+    }
+}
+
 /* A message was stored through the API: by which send, and was that still allowed? */
-static void check_stored(world *w, note *n)
+static void check_stored(world *w, note *n, const sim_message_info *m)
 {
     job *j;
     n->job = job_of(w, n->request);
@@ -70,7 +87,11 @@ static void check_stored(world *w, note *n)
     if (j->stored > 1) {
         fail(w, "sending", "job %d is stored %u times", n->job, j->stored);
     }
-    if (j->state == JOB_NEW || j->state == JOB_BASELINE || j->state == JOB_GIVEN_UP) {
+    if (j->picture > 0 ? strcmp(m->image_id, j->image) != 0 : m->type != SIM_TEXT) {
+        fail(w, "sending", "job %d is stored as %s with picture %s", n->job, sim_type_name(m->type),
+             m->image_id);
+    }
+    if (j->state == JOB_NEW || j->state == JOB_UPLOADING || j->state == JOB_BASELINE || j->state == JOB_GIVEN_UP) {
         fail(w, "sending", "job %d is stored after it was declared not sent", n->job);
     }
     if (j->state == JOB_SENT && !j->rivalled) {
@@ -105,7 +126,7 @@ static void add_note(world *w, const sim_message_info *m)
         if (strcmp(m->text, m->sent_text) != 0) {
             happened(w, F_TRIMMED, -1);
         }
-        check_stored(w, n);
+        check_stored(w, n, m);
     }
 }
 
@@ -115,6 +136,7 @@ void check_sync(world *w)
     while (sim_message_at(w->service, w->note_count, &m)) {
         add_note(w, &m);
     }
+    picture_sync(w);
 }
 
 /* ---------------------------------------------------------------- what the inbox owes */

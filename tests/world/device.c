@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define USER 350000001
+#define USER        350000001
+#define PICTURE_MAX 32768
 
 /* ---------------------------------------------------------------- hooks of the account */
 
@@ -30,7 +31,7 @@ static int device_entropy(void *ctx, void *out, size_t len)
 }
 
 /* The power may go whenever the device calls out. */
-static void may_crash(world *w)
+void device_may_crash(world *w)
 {
     if (w->crash_in > 0 && --w->crash_in == 0) {
         longjmp(w->crash, 1);
@@ -51,7 +52,7 @@ static void keep(char **at, avito_str s)
 static int save_token(void *ctx, const avito_token *token)
 {
     world *w = ctx;
-    may_crash(w);
+    device_may_crash(w);
     if (w->plan.save_fails && !w->calm && chance(w, 50)) {
         happened(w, F_SAVE_FAILED, -1);
         return -1;
@@ -61,14 +62,14 @@ static int save_token(void *ctx, const avito_token *token)
     keep(&w->stored_token[1], token->refresh_token);
     w->token_expires_at = token->expires_at;
     w->token_expires_in = token->expires_in;
-    may_crash(w);
+    device_may_crash(w);
     return AVITO_OK;
 }
 
 static int load_token(void *ctx, avito_token *token)
 {
     world *w = ctx;
-    may_crash(w);
+    device_may_crash(w);
     if (w->stored_token[0] == NULL) {
         return AVITO_END;
     }
@@ -143,7 +144,7 @@ static int save_state(void *ctx, int slot, const void *data, size_t len)
             check_first_save(w);
         }
     }
-    may_crash(w);
+    device_may_crash(w);
     say(w, "        . saved in slot %d, sequence %u, horizon %u, %u ids", slot,
         (unsigned)((const unsigned char *)data)[4], *(const uint32_t *)((const char *)data + 12),
         (unsigned)((const unsigned char *)data)[16]);
@@ -155,14 +156,14 @@ static int save_state(void *ctx, int slot, const void *data, size_t len)
     if (w->crash_in == 1 && w->device.holding) {
         check_accepted(w, w->device.held); /* it is durable, though nobody is told */
     }
-    may_crash(w);
+    device_may_crash(w);
     return AVITO_OK;
 }
 
 static int load_state(void *ctx, int slot, void *data, size_t cap, size_t *len)
 {
     world *w = ctx;
-    may_crash(w);
+    device_may_crash(w);
     if (w->slot_len[slot] == 0) {
         return AVITO_END;
     }
@@ -252,6 +253,7 @@ static void draw_device(world *w)
     for (unsigned i = 0; i < w->plan.lanes; i++) {
         d->lanes[i].window = room_make(512 + below(w, 4) * 500);
         d->lanes[i].room = room_make(16384);
+        d->lanes[i].picture = room_make(PICTURE_MAX);
     }
     *c = avito_client_options_default();
     c->never_wait = true;
@@ -334,9 +336,11 @@ void device_crash(world *w)
         struct lane *l = &d->lanes[i];
         forget(&l->window);
         forget(&l->room);
+        forget(&l->picture);
         memset(&l->client, 0xdd, sizeof l->client);
         if (l->job >= 0) {
             job *j = &w->jobs[l->job];
+            j->unsettled = j->unsettled && j->state != JOB_UPLOADING; /* it is another picture then */
             j->state = j->state == JOB_SENDING || j->state == JOB_CONFIRMING ? JOB_UNSURE : JOB_NEW;
             j->ended_ms = w->now;
         }
@@ -362,6 +366,7 @@ void device_free(world *w)
     for (unsigned i = 0; i < w->plan.lanes; i++) {
         room_free(&d->lanes[i].window);
         room_free(&d->lanes[i].room);
+        room_free(&d->lanes[i].picture);
     }
 }
 
@@ -397,7 +402,9 @@ static void want_answer(world *w, const avito_message *m)
     j = &w->jobs[w->job_count++];
     memset(j, 0, sizeof *j);
     (void)snprintf(j->chat, sizeof j->chat, "%.*s", (int)m->chat_id.len, m->chat_id.ptr);
-    if (w->plan.same_texts) {
+    if (w->plan.pictures && chance(w, 300)) {
+        j->picture = 10 + below(w, (PICTURE_MAX - 9) >> below(w, 9));
+    } else if (w->plan.same_texts) {
         (void)snprintf(j->text, sizeof j->text, "%s",
                        chance(w, 500) ? "Здравствуйте! Да." : "  Продано.\r\n");
     } else {
@@ -437,12 +444,17 @@ static int begin_baseline(world *w, struct lane *l)
 static int begin_send(world *w, struct lane *l)
 {
     job *j = &w->jobs[l->job];
-    const bool wants_answer = w->plan.same_texts || chance(w, 700);
+    const bool wants_answer = w->plan.same_texts || j->picture > 0 || chance(w, 700);
     l->act = ACT_SEND;
     j->state = JOB_SENDING;
     j->attempts++;
+    j->left = false;
     memset(&l->message, 0, sizeof l->message);
     say(w, "lane %d: job %d: sends", l->index, l->job);
+    if (j->picture > 0) {
+        return avito_send_image_message(&l->client, USER, j->chat, j->image, &l->arena,
+                                        &l->message);
+    }
     return avito_send_message(&l->client, USER, j->chat, j->text, wants_answer ? &l->arena : NULL,
                               wants_answer ? &l->message : NULL);
 }
@@ -458,7 +470,7 @@ static int begin_confirm(world *w, struct lane *l)
         }
     }
     q.claimed = l->claimed;
-    q.text = j->text;
+    q.text = j->picture == 0 ? j->text : NULL;
     q.baseline_id = j->has_baseline ? j->baseline : NULL;
     q.baseline_created = j->baseline_created;
     q.age_s = (uint32_t)((w->now - j->ended_ms) / 1000);
@@ -485,7 +497,7 @@ static int begin_exchange(world *w, struct lane *l)
     say(w, "lane %d: a person allows the application", l->index);
     w->person_ms = w->now + 20000; /* if this fails */
     l->act = ACT_EXCHANGE;
-    return avito_exchange_code(&l->client, sim_grant_code(w->service, "messenger:read"), NULL);
+    return avito_exchange_code(&l->client, sim_grant_code(w->service, "messenger:read,messenger:write,user:read"), NULL);
 }
 
 /* The account's own tokens last; a pair needs a person when its refresh token is of no use. */
@@ -504,7 +516,10 @@ static int begin_something(world *w, struct lane *l)
     }
     l->job = l->index > 0 ? next_job(w) : -1;
     if (l->job >= 0) {
-        return w->jobs[l->job].state == JOB_UNSURE ? begin_confirm(w, l) : begin_baseline(w, l);
+        const job *j = &w->jobs[l->job];
+        return j->state == JOB_UNSURE                      ? begin_confirm(w, l)
+               : j->picture > 0 && j->image[0] == '\0' ? picture_begin(w, l)
+                                                           : begin_baseline(w, l);
     }
     if (w->plan.hooks && sim_subscription_at(w->service, 0) == NULL) {
         l->act = ACT_SUBSCRIBE;
@@ -555,9 +570,7 @@ static void send_over(world *w, struct lane *l, int rc)
 {
     job *j = &w->jobs[l->job];
     const avito_outcome outcome = avito_last_error(&l->client)->outcome;
-    if ((rc == AVITO_OK) != (outcome == AVITO_SENT)) {
-        fail(w, "sending", "result %d with outcome %d", rc, (int)outcome);
-    }
+    check_outcome(w, l, rc);
     if (outcome == AVITO_SENT) {
         w->sent++;
         if (l->message.id.ptr != NULL) {
@@ -568,9 +581,8 @@ static void send_over(world *w, struct lane *l, int rc)
         w->unsure++;
         job_over(w, l, JOB_UNSURE, 5000);
     } else {
-        if (j->unsettled) {
-            fail(w, "sending", "job %d: not sent, but a request left whole and was not refused",
-                 l->job);
+        if (rc == AVITO_ERR_BAD_REQUEST) { /* what it took for an id was none */
+            j->image[0] = '\0';
         }
         job_over(w, l, j->attempts > 8 ? JOB_GIVEN_UP : JOB_NEW, 4000);
     }
@@ -654,6 +666,7 @@ static void browse_on(world *w, struct lane *l, int rc)
 
 static void call_over(world *w, struct lane *l, int rc)
 {
+    job_state state;
     call_a_person(w, rc);
     if (rc == AVITO_OK && l->act == ACT_EXCHANGE) {
         w->person_ms = 0;
@@ -671,6 +684,14 @@ static void call_over(world *w, struct lane *l, int rc)
                     continue;
                 }
                 job_over(w, l, JOB_NEW, 4000);
+                break;
+            case ACT_UPLOAD:
+                state = picture_over(w, l, rc);
+                if (state == JOB_BASELINE) {
+                    rc = begin_baseline(w, l);
+                    continue;
+                }
+                job_over(w, l, state, 4000);
                 break;
             case ACT_SEND:
                 send_over(w, l, rc);
@@ -698,9 +719,28 @@ static void call_over(world *w, struct lane *l, int rc)
 
 /* ---------------------------------------------------------------- a lane's turn */
 
-static bool may_cancel(const world *w)
+static int cancel(world *w, struct lane *l)
 {
-    return w->plan.cancels && !w->calm;
+    happened(w, F_CANCEL, l->index);
+    say(w, "lane %d: cancelled", l->index);
+    if (l->link != NULL) {
+        l->link->broke = false;
+    }
+    avito_cancel(&l->client);
+    if (impl_call(&l->client) || l->link != NULL) {
+        fail(w, "cancel", "lane %d: still busy after a cancel", l->index);
+    }
+    l->at_row = false;
+    return AVITO_ERR_CANCELLED;
+}
+
+/* At any moment, also while a call only lets time pass. */
+void device_cancel(world *w)
+{
+    struct lane *l = &w->device.lanes[1 + below(w, w->plan.lanes - 1)];
+    if (w->device.up && impl_call(&l->client)) {
+        call_over(w, l, cancel(w, l));
+    }
 }
 
 static int lane_step(world *w, struct lane *l)
@@ -708,15 +748,8 @@ static int lane_step(world *w, struct lane *l)
     if (l->act == ACT_NONE) {
         return begin_something(w, l);
     }
-    if (may_cancel(w) && chance(w, 4)) {
-        happened(w, F_CANCEL, l->index);
-        say(w, "lane %d: cancelled", l->index);
-        avito_cancel(&l->client);
-        if (impl_call(&l->client) || l->link != NULL) {
-            fail(w, "cancel", "lane %d: still busy after a cancel", l->index);
-        }
-        l->at_row = false;
-        return AVITO_ERR_CANCELLED;
+    if (w->plan.cancels && !w->calm && chance(w, 4)) {
+        return cancel(w, l);
     }
     if (!l->at_row) {
         return avito_step(&l->client);
@@ -911,7 +944,7 @@ bool device_turn(world *w)
         device_crash(w);
         return true;
     }
-    may_crash(w);
+    device_may_crash(w);
     one_turn(w, &d->lanes[ready[below(w, count)]]);
     check_step(w);
     return true;
@@ -982,9 +1015,9 @@ bool device_notify(world *w, const char *body, size_t len)
         device_crash(w);
         return true;
     }
-    may_crash(w);
+    device_may_crash(w);
     status = hook_call(w, body, len);
-    may_crash(w);
+    device_may_crash(w);
     if (avito_webhook_body(&d->hook, &waiting) == NULL) {
         return status == 200;
     }

@@ -62,6 +62,7 @@ static bool run(const options *o, uint64_t seed, totals *t, uint64_t *hash)
 
 /* Cells that cannot exist, as bits of states, and why. */
 #define ONLY(state) (0xffu & ~(1u << (state)))
+#define ANSWERED    (0xffu & ~(1u << SEND | 1u << HEAD))
 
 enum { IDLE, ACCOUNT, CONNECT, SEND, HEAD, BODY, ROW, DRAIN };
 
@@ -74,13 +75,15 @@ static const struct {
     {F_CUT_DOWN, 0xffu & ~(1u << HEAD | 1u << BODY | 1u << DRAIN),
      "bytes of an answer are read in these three only"},
     {F_NO_CONNECT, ONLY(CONNECT), "a connection is made in CONNECT only"},
-    {F_CORRUPT, ONLY(HEAD), "decided when the service has the whole request"},
-    {F_CUT_ANSWER, ONLY(HEAD), "decided when the service has the whole request"},
-    {F_LOST_ANSWER, ONLY(HEAD), "decided when the service has the whole request"},
-    {F_S401, ONLY(HEAD), "decided when the service has the whole request"},
-    {F_S403, ONLY(HEAD), "decided when the service has the whole request"},
-    {F_S429, ONLY(HEAD), "decided when the service has the whole request"},
-    {F_S5XX, ONLY(HEAD), "decided when the service has the whole request"},
+    {F_CORRUPT, ANSWERED, "decided when the service has the whole request, or an upload's head"},
+    {F_CUT_ANSWER, ANSWERED, "likewise"},
+    {F_LOST_ANSWER, ANSWERED, "likewise"},
+    {F_EARLY, ANSWERED, "decided when the service has an upload's head"},
+    {F_SOURCE, ONLY(SEND), "a picture is read in SEND only"},
+    {F_S401, ANSWERED, "decided when the service has the whole request, or an upload's head"},
+    {F_S403, ANSWERED, "likewise"},
+    {F_S429, ANSWERED, "likewise"},
+    {F_S5XX, ANSWERED, "likewise"},
     {F_SLID, ONLY(HEAD), "decided when the service has the whole request"},
     {F_BROKEN, ONLY(HEAD), "decided when the service has the whole request"},
     {F_CANCEL, 1u << IDLE, "nothing is in progress that could be cancelled"},

@@ -154,9 +154,7 @@ static void wire_head(world *w, struct lane *l, struct link *k)
     x->is_token = strncmp(x->head, "POST /token", 11) == 0;
     x->is_write = strncmp(x->head, "POST ", 5) == 0 && !x->is_token;
     x->bearer = bearer != NULL ? hash_text(bearer, strcspn(bearer, "\r")) : 0;
-    x->job = strstr(x->head, "/messages HTTP") != NULL && l->act == ACT_SEND && x->is_write
-                 ? l->job
-                 : -1;
+    x->job = x->is_write && (l->act == ACT_UPLOAD || l->act == ACT_SEND) ? l->job : -1;
     w->requests++;
     say(w, "lane %d: %.*s", l->index, (int)strcspn(x->head, "\r"), x->head);
     check_request_begins(w, l, k);
@@ -170,6 +168,28 @@ static void follow_word(wire *x, char c)
     if (x->is_token && word[x->word] == '\0') {
         x->is_refresh = true;
         x->word = 0;
+    }
+}
+
+/* Does the status, which stands in the first twelve bytes, tell that nothing was stored? */
+static bool wire_refuses(const wire *x)
+{
+    const int status = x->answer_len >= 12 ? atoi(x->answer + 9) : 0;
+    return (status >= 400 && status < 405) || status == 413 || status == 429;
+}
+
+/* The last byte has left. */
+static void wire_complete(world *w, wire *x)
+{
+    x->complete = true;
+    if (x->job >= 0) {
+        w->jobs[x->job].left = true;
+        w->jobs[x->job].unsettled = !wire_refuses(x);
+        w->jobs[x->job].refused = false;
+    }
+    if (x->is_refresh) {
+        x->was_open = w->refresh_open;
+        w->refresh_open = true;
     }
 }
 
@@ -194,16 +214,9 @@ static void wire_sent(world *w, struct lane *l, struct link *k, const unsigned c
         } else {
             fail(w, "request", "lane %d: a request head of over 2 KB", l->index);
         }
-        if (x->in_body && x->body_left == 0 && len == 1) {
-            x->complete = true;
-        }
     }
-    if (x->complete && x->job >= 0) {
-        w->jobs[x->job].unsettled = true;
-    }
-    if (x->complete && x->is_refresh) {
-        x->was_open = w->refresh_open;
-        w->refresh_open = true;
+    if (x->in_body && x->body_left == 0) {
+        wire_complete(w, x);
     }
 }
 
@@ -220,6 +233,9 @@ static void wire_answer(world *w, wire *x)
     if (x->is_refresh && x->status / 100 == 4) {
         w->refresh_open = x->was_open; /* what was in doubt stays so until there is a pair */
     }
+    if (x->job >= 0 && !x->spoilt) {
+        w->jobs[x->job].refused = wire_refuses(x);
+    }
     if ((x->status == 401 || x->status == 403) && x->bearer != 0) {
         w->refused_bearer[w->refused_count++ % 64] = x->bearer;
     }
@@ -229,15 +245,6 @@ static void wire_answer(world *w, wire *x)
             w->rate_until = until > w->rate_until ? until : w->rate_until;
             w->rate_told = w->now;
         }
-    }
-}
-
-/* The status alone, which stands in the first twelve bytes, tells whether a write was refused. */
-static void wire_status(world *w, const wire *x)
-{
-    const int status = atoi(x->answer + 9);
-    if (x->job >= 0 && ((status >= 400 && status < 405) || status == 413 || status == 429)) {
-        w->jobs[x->job].unsettled = false;
     }
 }
 
@@ -252,8 +259,8 @@ static void wire_received(world *w, struct link *k, const unsigned char *p, size
         }
         x->answer[x->answer_len++] = (char)*p;
         x->answer[x->answer_len] = '\0';
-        if (x->answer_len == 12) {
-            wire_status(w, x);
+        if (x->answer_len == 12 && x->job >= 0 && wire_refuses(x)) {
+            w->jobs[x->job].unsettled = false;
         }
         if (x->answer_len > 15 && memcmp(x->answer + x->answer_len - 4, "\r\n\r\n", 4) == 0) {
             wire_answer(w, x);
@@ -272,13 +279,14 @@ static uint64_t some_bytes(world *w, unsigned log2)
 static void plan_request(world *w, struct link *k)
 {
     const plan *p = &w->plan;
+    const unsigned length = w->device.lanes[k->lane].act == ACT_UPLOAD ? 15 : 10;
     if (w->calm || !chance(w, p->fault_rate)) {
         return;
     }
     switch (below(w, 5)) {
         case 0:
             if (p->cuts) {
-                k->up.cut_at = k->up.total + some_bytes(w, 10);
+                k->up.cut_at = k->up.total + some_bytes(w, length);
                 k->up.cut_reset = chance(w, 500);
             }
             break;
@@ -290,7 +298,7 @@ static void plan_request(world *w, struct link *k)
             break;
         case 2:
             if (p->stalls) {
-                k->up.hold_at = k->up.total + some_bytes(w, 10);
+                k->up.hold_at = k->up.total + some_bytes(w, length);
                 k->up.hold_ms = (uint32_t)around(w, 6000);
             }
             break;
@@ -395,6 +403,15 @@ static int on_connect(void *ctx, const avito_server *to)
     return AVITO_OK;
 }
 
+/* An answer lies here: what is already in the client's window may leave, and no more. */
+static void check_deaf(world *w, const struct lane *l, struct link *k, size_t len)
+{
+    k->deaf = flow_ready(&k->down, w->now) > 0 ? k->deaf + len : 0;
+    if (k->deaf > l->window.size) {
+        fail(w, "early", "lane %d goes on sending although it was answered", l->index);
+    }
+}
+
 static long on_send(void *ctx, const void *data, size_t len, int more)
 {
     struct lane *l = ctx;
@@ -408,12 +425,16 @@ static long on_send(void *ctx, const void *data, size_t len, int more)
         plan_request(w, k);
     }
     if (k->end != 0 && (k->end == 2 || chance(w, 300))) {
+        k->blocked = false;
+        k->broke = true;
         return AVITO_ERR_SEND;
     }
-    if (w->now < k->blocked_until || chance(w, 15)) { /* no room in the buffers below */
+    if (k->end == 0 && (w->now < k->blocked_until || chance(w, l->act == ACT_UPLOAD ? 150 : 15))) {
+        /* no room in the buffers below */
         k->blocked_until = w->now < k->blocked_until ? k->blocked_until
                                                      : w->now + 1 + (int64_t)below(w, 50);
         k->blocked = true;
+        k->listens = false;
         return AVITO_IO_AGAIN;
     }
     k->blocked = false;
@@ -421,6 +442,7 @@ static long on_send(void *ctx, const void *data, size_t len, int more)
         n = n < k->thin ? n : k->thin;
         k->blocked_until = w->now + k->thin_ms;
     }
+    check_deaf(w, l, k, n);
     pass = f->total + n <= f->cut_at ? n : f->cut_at > f->total ? (size_t)(f->cut_at - f->total) : 0;
     if (pass < n) { /* the rest vanishes: known at once, or later */
         happened(w, F_CUT_UP, l->index);
@@ -447,8 +469,9 @@ static long on_recv(void *ctx, void *data, size_t cap)
     struct link *k = l->link;
     flow *f = &k->down;
     size_t n = flow_ready(f, w->now);
-    k->blocked = false;
+    k->blocked = k->blocked && n == 0;
     if (n == 0) {
+        k->listens = true;
         if (k->end == 0 || f->from != f->to || w->now < k->end_due) {
             return AVITO_IO_AGAIN;
         }
@@ -475,7 +498,11 @@ static int on_wants(void *ctx)
 {
     struct lane *l = ctx;
     const struct link *k = l->link;
-    return k == NULL || !k->connected || k->blocked ? AVITO_WANT_WRITE : AVITO_WANT_READ;
+    if (k == NULL || !k->connected) {
+        return AVITO_WANT_WRITE;
+    }
+    return !k->blocked ? AVITO_WANT_READ
+                       : AVITO_WANT_WRITE | (k->listens ? AVITO_WANT_READ : 0);
 }
 
 /* What was handed over is underway, and may arrive although nobody waits for the answer. */
@@ -487,6 +514,9 @@ static void on_close(void *ctx)
     if (k == NULL) {
         fail(w, "transport", "lane %d closes what was not open", l->index);
         return;
+    }
+    if (k->broke && k->wire.status == 0 && !k->wire.spoilt && flow_ready(&k->down, w->now) > 0) {
+        fail(w, "early", "lane %d hangs up although it was answered", l->index);
     }
     l->link = NULL;
     k->lane = -1;
@@ -503,6 +533,7 @@ void net_drop_all(world *w)
 {
     for (unsigned i = 0; i < w->plan.lanes; i++) {
         if (w->device.lanes[i].link != NULL) {
+            w->device.lanes[i].link->broke = false; /* nobody is there to read an answer */
             on_close(&w->device.lanes[i]);
         }
     }
@@ -515,7 +546,7 @@ bool net_readable(const struct lane *l)
     if (k == NULL || !k->connected) {
         return k == NULL || w->now >= k->ready_ms;
     }
-    if (k->blocked) {
+    if (k->blocked && (w->now >= k->blocked_until || !k->listens)) {
         return w->now >= k->blocked_until;
     }
     return flow_ready(&k->down, w->now) > 0 ||

@@ -86,20 +86,26 @@ static void app_reads(world *w, const char *chat)
 /* A person answers with the very text that the bot is about to send, or has just sent. */
 static void app_writes_same(world *w)
 {
+    sim_message_options o;
     job *j;
     if (w->job_count == 0) {
         return;
     }
     j = &w->jobs[below(w, w->job_count)];
+    memset(&o, 0, sizeof o);
+    o.author = SIM_APP;
+    o.type = j->picture > 0 ? SIM_IMAGE : SIM_TEXT; /* one picture looks like another */
+    o.text = j->text;
     for (size_t i = 0; i < w->job_count; i++) {
-        if (strcmp(w->jobs[i].chat, j->chat) == 0 && strcmp(w->jobs[i].text, j->text) == 0) {
+        if (strcmp(w->jobs[i].chat, j->chat) == 0 && strcmp(w->jobs[i].text, j->text) == 0 &&
+            (w->jobs[i].picture > 0) == (j->picture > 0)) {
             w->jobs[i].rivalled = true;
         }
     }
     happened(w, F_APP_SAME, -1);
-    say(w, "a person answers with the text of job %d", (int)(j - w->jobs));
+    say(w, "a person answers with the %s of job %d", j->picture > 0 ? "kind" : "text", (int)(j - w->jobs));
     app_reads(w, j->chat);
-    (void)sim_app_writes(w->service, j->chat, j->text);
+    (void)sim_write(w->service, j->chat, &o);
 }
 
 static void delete_note(world *w, note *n)
@@ -230,10 +236,14 @@ static const char *retry_after(world *w)
     return w->plan.soak && chance(w, 2) ? "99999999" : texts[below(w, 8)];
 }
 
-static void refuse(world *w, sim_fault *f, int status, int lane)
+static void refuse(world *w, sim_fault *f, const sim_request_info *r, int status, int lane)
 {
     f->status = status;
-    f->stored = status >= 500 && chance(w, 300);
+    f->early = r->op == SIM_UPLOAD && chance(w, 700);
+    f->stored = status >= 500 && !f->early && chance(w, 300);
+    if (f->early) {
+        happened(w, F_EARLY, lane);
+    }
     if (status == 403) {
         f->body = chance(w, 700) ? SIM_BODY_EXPIRED : SIM_BODY_FIREWALL;
     } else if (status == 429 && w->plan.retry_headers) {
@@ -282,13 +292,14 @@ static void lose(world *w, sim_fault *f, int lane)
 
 static void one_fault(world *w, sim_fault *f, const sim_request_info *r, int lane)
 {
-    static const int statuses[] = {401, 403, 429, 500, 503, 400};
+    static const int statuses[] = {401, 403, 429, 500, 503, 400, 413};
     switch (below(w, 7)) {
         case 0:
             lose(w, f, lane);
             break;
         case 1:
-            refuse(w, f, statuses[below(w, r->op == SIM_TOKEN ? 5 : 6)], lane);
+            refuse(w, f, r, statuses[below(w, r->op == SIM_TOKEN ? 5 : r->op == SIM_UPLOAD ? 7 : 6)],
+                   lane);
             break;
         case 2:
             f->cut = true;
@@ -306,7 +317,8 @@ static void one_fault(world *w, sim_fault *f, const sim_request_info *r, int lan
             happened(w, F_DELAY, lane);
             break;
         case 5:
-            if (w->plan.corrupt && !(w->plan.same_texts && r->op == SIM_SEND)) {
+            if (w->plan.corrupt && r->op != SIM_SEND_IMAGE &&
+                !(w->plan.same_texts && r->op == SIM_SEND)) { /* the id is needed */
                 f->corrupt = true;
                 f->corrupt_at = below(w, 100000);
                 if (lane == 0 && (r->op == SIM_CHATS || r->op == SIM_MESSAGES)) {
@@ -333,7 +345,6 @@ static void note_request(world *w, const struct link *k, const sim_request_info 
     }
     w->served[w->served_count].request = r->number;
     w->served[w->served_count++].job = k->wire.job;
-    w->jobs[k->wire.job].requests++;
 }
 
 /* A look at a chat: its first page says when, and one byte changed in any spoils it. */
@@ -360,7 +371,7 @@ static void note_served(world *w, const sim_request_info *r, const struct link *
 {
     const int lane = k != NULL ? k->lane : 99;
     mix(w, r->number * 31u + (uint64_t)r->op);
-    if (r->op == SIM_SEND && k != NULL) {
+    if ((r->op == SIM_SEND || r->op == SIM_SEND_IMAGE) && k != NULL) {
         note_request(w, k, r);
     }
     if (lane < 0 && r->op == SIM_READ) { /* the client gave it up long ago: nobody's promise */
@@ -398,7 +409,7 @@ static sim_fault draw_fault(world *w, const sim_request_info *request, int lane)
     }
     if (w->now < w->storm_until && chance(w, 900) &&
         (request->op != SIM_TOKEN || w->storm_status >= 429)) {
-        refuse(w, &f, w->storm_status, lane);
+        refuse(w, &f, request, w->storm_status, lane);
     } else if (w->plan.answers && chance(w, w->plan.answer_rate)) {
         one_fault(w, &f, request, lane);
     }
@@ -416,6 +427,9 @@ sim_fault people_fault(void *ctx, const sim_request_info *request)
         rows_slide(w, request);
     }
     f = draw_fault(w, request, lane);
+    if (request->refusal == 413) { /* by the length that its head announces */
+        happened(w, F_EARLY, lane);
+    }
     w->device.spoilt = w->device.spoilt || (lane == 0 && f.corrupt);
     if (k != NULL) {
         k->wire.spoilt = f.corrupt;
@@ -506,6 +520,7 @@ void people_begin(world *w)
     o->rate_headers = chance(w, 300);
     o->idle_close_ms = chance(w, 300) ? 1000 + (uint32_t)below(w, 60000) : 0;
     o->requests_per_connection = chance(w, 200) ? 1 + (uint32_t)below(w, 20) : 0;
+    o->upload_max = chance(w, 200) ? 3000 + below(w, 20000) : 0;
     o->webhook_delay_ms = (uint32_t)below(w, 3000);
     o->webhook_probe = chance(w, 500);
     o->deleted_vanish = w->plan.vanish;

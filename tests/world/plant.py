@@ -52,6 +52,29 @@ BUGS = [
     ("write-repeated", "a write that may have been stored is tried again",
      "((c->priv.call->flags & AVITOI_CHANGES) != 0 && avitoi_outcome(c, code) != AVITO_NOT_SENT)",
      "false"),
+    ("upload-repeated", "an upload that may have been stored is tried again",
+     "((c->priv.call->flags & AVITOI_CHANGES) != 0 && avitoi_outcome(c, code) != AVITO_NOT_SENT)",
+     "((c->priv.call->flags & (AVITOI_CHANGES | AVITOI_PARTS)) == AVITOI_CHANGES &&\n"
+     "         avitoi_outcome(c, code) != AVITO_NOT_SENT)"),
+    ("source-padded", "what the source of a picture does not give is sent as zeros",
+     "w->failed = true; return;",
+     "memset(w->out + w->len, 0, want);\n            got = (long)want;"),
+    ("source-short", "what the source gave at once is taken for all that it was asked for",
+     "w->len += (size_t)got; at += (size_t)got;",
+     "w->len += (size_t)got;\n        at += want;"),
+    ("source-unmoved", "a piece that was sent in part is read from the wrong place",
+     "at = w->skip; w->skip = 0; while (at < source->size && w->len < w->cap) {",
+     "at = w->skip & ~1u;\n    w->skip = 0;\n    while (at < source->size && w->len < w->cap) {"),
+    ("early-unread", "an answer to an upload is not looked for before all has left",
+     "rc = (c->priv.sent > 0) ? avitoi_early_answer(c) : AVITO_AGAIN;",
+     "rc = AVITO_AGAIN;"),
+    ("last-words", "when sending fails, what the service said before is not read",
+     "const int rc = avitoi_early_answer(c); return rc == AVITO_END ? (int)c->priv.send_error : rc;",
+     "return (int)c->priv.send_error;"),
+    ("never-sure", "a write that never left whole counts as cannot tell",
+     "!c->priv.written || status == 400", "status == 400"),
+    ("refusal-unsure", "a refusal because of its size counts as cannot tell",
+     "status == 403 || status == 404 || status == 413 ||", "status == 403 || status == 404 ||"),
     ("absence-is-no", "a message that is not there yet is taken for not sent at once",
      "const uint32_t grace = q->grace_s != 0 ? q->grace_s : 60u;",
      "const uint32_t grace = q->grace_s;"),
@@ -118,7 +141,7 @@ def main():
             seeds = args.pop(0)
         else:
             names.append(word)
-    parts = ["world", "net", "people", "hook", "device", "check", "main"]
+    parts = ["world", "net", "people", "hook", "device", "picture", "check", "main"]
     objects = ["build/obj/tests/world/%s.o" % part for part in parts] + ["build/libsimulator.a"]
     with open(HEADER, encoding="utf-8") as file:
         clean = file.read()

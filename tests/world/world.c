@@ -157,6 +157,7 @@ static void draw_kinds(world *w)
     p->trim = chance(w, 300);
     p->retry_headers = chance(w, 500);
     p->vanish = chance(w, 300);
+    p->pictures = chance(w, 400);
     p->pair = chance(w, 200);
     p->broken = chance(w, 100) ? chance(w, 500) ? 404 : 500 : 0;
     p->broken_for_ever = chance(w, 500);
@@ -185,7 +186,7 @@ static void soak_plan(world *w)
     plan *p = &w->plan;
     p->cuts = p->stalls = p->slow = p->refusals = p->corrupt = p->answers = p->storms = true;
     p->tokens = p->late = p->people = p->restarts = p->clocks = p->cancels = p->save_fails = true;
-    p->hooks = p->same_texts = p->trim = p->retry_headers = p->vanish = p->soak = true;
+    p->hooks = p->same_texts = p->trim = p->retry_headers = p->vanish = p->pictures = p->soak = true;
     p->pair = chance(w, 500);
     p->doorbell = chance(w, 500);
     p->broken = chance(w, 300) ? 500 : 0;
@@ -213,7 +214,7 @@ static void begin(world *w)
     w->ms_offset = chance(w, 300) ? 0u - (uint32_t)below(w, (uint64_t)w->plan.length_ms)
                                   : (uint32_t)draw(w);
     w->unix_offset = chance(w, 300) ? -(w->now / 1000) : 0; /* it believes that it is 1970 */
-    w->next_strike = w->next_clock = w->next_crash = w->now;
+    w->next_strike = w->next_cancel = w->next_clock = w->next_crash = w->now;
     *o = sim_options_default();
     people_begin(w);
     device_boot(w);
@@ -269,6 +270,10 @@ static void fate(world *w)
         net_strike(w);
         w->next_strike = later(w, w->plan.strike_s);
     }
+    if (w->plan.cancels && w->now >= w->next_cancel) {
+        device_cancel(w);
+        w->next_cancel = later(w, 20);
+    }
     if (w->plan.clocks && w->now >= w->next_clock) {
         clock_event(w);
         w->next_clock = later(w, w->plan.soak ? 1800 : 60);
@@ -290,6 +295,7 @@ static int64_t next_moment(world *w)
     at = earliest(at, people_due(w));
     if (!w->calm) {
         at = earliest(at, w->next_strike);
+        at = w->plan.cancels ? earliest(at, w->next_cancel) : at;
         at = w->plan.clocks ? earliest(at, w->next_clock) : at;
         at = w->plan.restarts ? earliest(at, w->next_crash) : at;
     }
@@ -363,6 +369,7 @@ void world_free(world *w)
     free(w->notes);
     free(w->index);
     free(w->served);
+    free(w->shots);
     free(w->looks);
     free(w->recent);
     free((void *)w->chats);

@@ -8,6 +8,7 @@
  *     people.c   buyers, a person in the app, notifications, what the service is told to do wrong
  *     hook.c     the way of a notification to the device's receiver
  *     device.c   account, lanes, inbox, a bot that answers; power cuts and restarts
+ *     picture.c  pictures of the bot: their source, which fails too, and their upload
  *     check.c    what must hold, after every step and at the end
  *     impl.c     the implementation under test (a copy with a planted bug in the self-test)
  *     main.c     the command line: many seeds, one seed with its trace, the soak and its table
@@ -41,6 +42,8 @@
     X(CORRUPT, "answer corrupted")                                                                 \
     X(CUT_ANSWER, "answer cut by the service")                                                     \
     X(LOST_ANSWER, "stored, then no answer")                                                       \
+    X(EARLY, "answered while it is sent")                                                          \
+    X(SOURCE, "picture's source fails")                                                            \
     X(S401, "401")                                                                                 \
     X(S403, "403")                                                                                 \
     X(S429, "429")                                                                                 \
@@ -131,8 +134,11 @@ struct link {
     size_t thin;  /* not 0: only so many bytes at a time ... */
     uint32_t thin_ms; /* ... and so much time between them */
     bool cut_down; /* the end came in the middle of an answer */
-    bool blocked; /* no room for bytes to send */
+    bool blocked; /* no room for bytes to send ... */
     int64_t blocked_until;
+    bool listens; /* ... and, asked since, none to receive */
+    bool broke;   /* the client was told so when it sent */
+    size_t deaf;  /* bytes sent while an answer lay here */
     wire wire;
 };
 
@@ -147,6 +153,7 @@ typedef struct room {
 
 typedef enum job_state {
     JOB_NEW = 0,  /* nothing was tried yet, or all that was tried is surely not sent */
+    JOB_UPLOADING,
     JOB_BASELINE, /* the chat's newest message is being read */
     JOB_SENDING,
     JOB_UNSURE, /* cannot tell: to be confirmed */
@@ -161,15 +168,18 @@ typedef struct job {
     int lane;
     char chat[64];
     char text[128];
+    size_t picture; /* bytes of the picture that it sends; 0: a text */
+    char image[64]; /* its id, when it was uploaded */
+    unsigned uploads;
     bool has_baseline;
     char baseline[48];
     int64_t baseline_created;
     int64_t ended_ms;   /* of the last attempt */
     int64_t retry_ms;   /* not before */
     unsigned attempts;  /* calls of avito_send_message() */
-    unsigned requests;  /* complete requests that reached the service */
     unsigned stored;    /* messages that they left there */
-    int served_status;  /* what the service answered last; 0: nothing */
+    bool left;          /* a request of this attempt left whole, ... */
+    bool refused;       /* ... and the head of a refusal came */
     bool unsettled;     /* a request left whole and no refusal came */
     bool rivalled;      /* a person of the account wrote the same text */
     char claimed[48];   /* id of the message that is its own */
@@ -178,6 +188,7 @@ typedef struct job {
 
 typedef enum activity {
     ACT_NONE = 0,
+    ACT_UPLOAD,
     ACT_BASELINE,
     ACT_SEND,
     ACT_CONFIRM,
@@ -192,17 +203,20 @@ struct lane {
     struct world *world;
     int index;
     avito_client client;
-    room window, room;
+    room window, room, picture;
     avito_arena arena;
     struct link *link;
     /* what it does */
     activity act;
     int job;
     bool at_row; /* a list is open and an element is with us */
+    size_t source_fails; /* from this byte of the picture on */
+    size_t shot;
     int rows_left;
     int64_t resume_ms;
     avito_messages messages;
     avito_message message;
+    avito_uploaded_image uploaded;
     avito_chat chat;
     avito_self self;
     avito_outcome outcome;
@@ -260,6 +274,15 @@ typedef struct note {
     int job;
 } note;
 
+/* One try to upload: no two pictures are alike. */
+typedef struct shot {
+    uint64_t fnv;
+    size_t size;
+    int job;
+    unsigned stored; /* how often the service has it */
+    bool not_sent;   /* and the client said that it has not */
+} shot;
+
 /* A request of the service and the send that it belongs to. */
 typedef struct served {
     uint64_t request;
@@ -282,6 +305,7 @@ typedef struct plan {
     unsigned answer_rate; /* per mille of requests with a fault of the service */
     bool cuts, stalls, slow, refusals, corrupt, answers, storms, tokens, late, people, restarts;
     bool clocks, cancels, save_fails, hooks, doorbell, same_texts, trim, retry_headers, vanish, pair;
+    bool pictures;
     unsigned people_s; /* mean seconds between actions */
     unsigned restart_s;
     unsigned token_lifetime_s;
@@ -332,6 +356,9 @@ typedef struct world {
     size_t note_count, note_cap;
     uint32_t *index; /* open hash of notes by id */
     size_t index_cap;
+    shot *shots;
+    size_t shot_count, shot_cap;
+    size_t upload_count; /* that the service was seen to have */
     served *served;
     size_t served_count, served_cap;
     look *looks;
@@ -343,7 +370,7 @@ typedef struct world {
     size_t chat_count, chat_cap;
     event *events;
     size_t event_count, event_cap;
-    int64_t next_person, next_strike, next_crash, next_clock, storm_until;
+    int64_t next_person, next_strike, next_cancel, next_crash, next_clock, storm_until;
     int storm_status;
     int64_t start_list_ms; /* when the list that decided the start was served */
     int64_t start_ms;      /* when the first state was saved */
@@ -404,6 +431,11 @@ void net_free(world *w);
 bool net_readable(const struct lane *l);
 struct link *net_find(world *w, uint64_t number);
 
+/* ---- picture.c */
+int picture_begin(world *w, struct lane *l);
+job_state picture_over(world *w, struct lane *l, int rc); /* JOB_BASELINE: the service has it */
+void picture_sync(world *w);                              /* new uploads of the service */
+
 /* ---- people.c */
 void people_begin(world *w);
 void people_act(world *w);
@@ -421,6 +453,8 @@ void device_crash(world *w);
 void device_free(world *w);
 bool device_turn(world *w); /* one step of one lane that is ready; false: none is ready */
 int64_t device_due(world *w);
+void device_may_crash(world *w);
+void device_cancel(world *w);
 bool device_notify(world *w, const char *body, size_t len); /* false: it did not arrive */
 uint32_t device_ms(void *ctx);
 int64_t device_unix(void *ctx);
@@ -440,5 +474,6 @@ void check_request_begins(world *w, struct lane *l, struct link *k);
 void check_marked(world *w, const char *chat);
 void check_round(world *w);
 void check_hidden(world *w);
+void check_outcome(world *w, const struct lane *l, int rc);
 
 #endif
