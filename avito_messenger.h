@@ -858,8 +858,11 @@
  * Not covered: messages deleted before a round saw them; rows that the API does not let be reached
  * (AVITO_INBOX_UNREACHABLE); with .unread_only, messages that a person read in the app before a
  * round saw them; messages that show up later than overlap_s after the time in them; chats whose id
- * has over 67 bytes (they have 26, seen). A message that does not fit the arena, or breaks the
- * model, twice in a row is reported with its id and then passed over.
+ * has over 67 bytes (they have 26, seen; UNREACHABLE says so). A message that does not fit the arena,
+ * or breaks the model, twice in a row is reported with its id and then passed over.
+ *
+ * AVITO_START_NOW gives nothing of what is there already. That is what is in the newest second found,
+ * or before it, until the first round ends: also what arrives in that second during that round.
  *
  * Flash writes: one per message accepted or passed over, at most one more per round that had
  * messages, and one or two at the very first start. Each writes AVITO_INBOX_STATE_SIZE(ids) bytes
@@ -2237,11 +2240,13 @@ AVITO_API int avito_webhook_status(const avito_webhook *webhook);
 /* What happened on the way, as bits; avito_inbox_events() gives and clears them. */
 #define AVITO_INBOX_OVERRUN     1u /* the ring was too small: messages may have come twice */
 #define AVITO_INBOX_UNREACHABLE 2u /* rows were left behind unread: beyond the API's reach (1100 chats, \
-                                      1100 messages of a chat), or a chat failed for too long */
+                                      1100 messages of a chat), a chat failed for too long, or its \
+                                      id has over 67 bytes */
 #define AVITO_INBOX_STATE_LOST  4u /* no stored state was readable: began as on a first start */
 
 typedef enum avito_inbox_start {
-    AVITO_START_NOW = 0, /* what is there already is not given */
+    AVITO_START_NOW = 0, /* what is there already is not given; what comes during the first round, in
+                            the newest second found, is there already */
     AVITO_START_UNREAD,  /* messages that were not read yet, then all new ones */
     AVITO_START_SINCE    /* messages created at `since` or later */
 } avito_inbox_start;
@@ -2301,7 +2306,7 @@ typedef struct avito_inbox {
         int16_t round_error, row_error;
         uint8_t events, phase, then, restarts, failures, empty_pages;
         bool open, found, kept, given, marked, started, first_round, overrun, unsaved, settled, quiet;
-        bool peek, all_chats, heard, offered, in_chat;
+        bool peek, all_chats, heard, offered, in_chat, eager;
         char chat_id[68];
     } priv;
 } avito_inbox;
@@ -2317,8 +2322,8 @@ AVITO_API int avito_inbox_init(avito_inbox *inbox, avito_client *client,
 /* The next message; *out and everything in it is good until the next call on the inbox or its
  * arena. chat_id of the message is always set.
  * AVITO_OK: a message. Until it is accepted the same one comes again.
- * AVITO_AGAIN: wait for avito_inbox_wants() or avito_inbox_deadline_ms(). A lane that may wait waits,
- *   but not longer than until the next round.
+ * AVITO_AGAIN: wait for avito_inbox_wants() or avito_inbox_deadline_ms(), which is 0 after very much
+ *   work. A lane that may wait waits, but not longer than until the next round.
  * AVITO_ERR_ARENA, MODEL, DUPLICATE: one message could not be taken (its id, or the field, is in
  *   avito_last_error()); it is passed over at the next call.
  * Any other error: this round failed; go on calling, it goes on in time. */
@@ -9825,7 +9830,8 @@ enum { AVITOI_THEN_NOTHING, AVITOI_THEN_OVER, AVITOI_THEN_AGAIN };
  * far apart. A clock that jumps takes the place of one of them only, and one that wraps of none. */
 #define AVITOI_IN_PATIENCE    5u
 #define AVITOI_IN_PATIENCE_MS 300000u
-#define AVITOI_IN_EMPTY_PAGES 8u /* in a round, that are read again */
+#define AVITOI_IN_EMPTY_PAGES 8u  /* in a round, that are read again */
+#define AVITOI_IN_STEPS       64u /* of one call on a lane that may not wait: a row is one */
 
 /* ---- the state's bytes ---- */
 
@@ -10296,8 +10302,9 @@ static void avitoi_scan_row(avito_inbox *in, const avito_chat *chat)
     }
     if (updated < avitoi_horizon(in) && !in->priv.first_round) {
         in->priv.then = AVITOI_THEN_OVER;
-    } else if (key > in->priv.last_key && (!in->priv.found || key < in->priv.chat_key) &&
-               chat->id.len < sizeof in->priv.chat_id) {
+    } else if (chat->id.len >= sizeof in->priv.chat_id) {
+        in->priv.events |= AVITO_INBOX_UNREACHABLE;
+    } else if (key > in->priv.last_key && (!in->priv.found || key < in->priv.chat_key)) {
         in->priv.found = true;
         in->priv.chat_key = key;
         memcpy(in->priv.chat_id, chat->id.ptr, chat->id.len);
@@ -10662,19 +10669,23 @@ static int avitoi_inbox_handle(avito_inbox *in, avito_message *out)
 AVITO_API int avito_inbox_next(avito_inbox *inbox, avito_message *out)
 {
     avito_inbox *in = inbox;
+    const avito_transport *t;
+    unsigned steps = 0;
+    bool waits;
     int rc;
     if (in == NULL || out == NULL) {
         return AVITO_ERR_ARGUMENT;
     }
+    t = &in->client->o.transport;
+    waits = avitoi_may_wait(in->client);
     do {
-        const avito_transport *t = &in->client->o.transport;
-        rc = avitoi_inbox_handle(in, out);
-        if (rc == AVITO_AGAIN && in->priv.phase == AVITOI_IN_WAIT && t->functions->wait != NULL &&
-            !in->client->o.never_wait && avitoi_inbox_wait_left(in) > 0) {
-            (void)t->functions->wait(t->ctx, 0, avitoi_inbox_wait_left(in));
-            return AVITO_AGAIN;
-        }
+        in->priv.eager = !waits && ++steps > AVITOI_IN_STEPS;
+        rc = in->priv.eager ? AVITO_AGAIN : avitoi_inbox_handle(in, out);
     } while (rc == AVITOI_MOVED);
+    if (rc == AVITO_AGAIN && in->priv.phase == AVITOI_IN_WAIT && waits &&
+        avitoi_inbox_wait_left(in) > 0) {
+        (void)t->functions->wait(t->ctx, 0, avitoi_inbox_wait_left(in));
+    }
     if (rc < 0 && in->priv.phase != AVITOI_IN_HANDED && in->priv.phase != AVITOI_IN_WAIT) {
         avitoi_round_failed(in, !avitoi_reads_chats(in), rc);
     }
@@ -10767,11 +10778,15 @@ AVITO_API void avito_inbox_doorbell(avito_inbox *inbox)
 
 AVITO_API int avito_inbox_wants(const avito_inbox *inbox)
 {
-    return inbox->client->priv.call != NULL ? avito_wants(inbox->client) : AVITO_WANT_TIMER;
+    const bool lane = inbox->client->priv.call != NULL && !inbox->priv.eager;
+    return lane ? avito_wants(inbox->client) : AVITO_WANT_TIMER;
 }
 
 AVITO_API uint32_t avito_inbox_deadline_ms(const avito_inbox *inbox)
 {
+    if (inbox->priv.eager) {
+        return 0;
+    }
     return inbox->client->priv.call != NULL ? avito_deadline_ms(inbox->client)
                                             : avitoi_inbox_wait_left(inbox);
 }

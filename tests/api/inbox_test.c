@@ -86,7 +86,7 @@ static void write_list(struct service *s)
     add(s, "{\"%s\":[", messages != NULL ? "messages" : "chats");
     for (unsigned i = s->count; i > 0; i--) {
         const struct row *r = &s->rows[i - 1];
-        char path[64];
+        char path[96];
         (void)snprintf(path, sizeof path, "/chats/%s/", r->chat);
         if (messages != NULL ? strstr(s->request, path) != NULL : newest_of_its_chat(s, i - 1)) {
             if (row >= offset && row < offset + limit) {
@@ -470,6 +470,64 @@ static void test_changed_year(void **state)
     avito_client_close(&d->client);
 }
 
+/* ---------------------------------------------------------------- what one call does */
+
+static void count_requests(struct service *s, const char *request)
+{
+    (void)request;
+    s->faults++;
+}
+
+/* Where the network answers at once, a long round still gives the program its turns. */
+static void test_turns(void **state)
+{
+    struct device *d = device_of(20, AVITO_START_NOW);
+    unsigned turns = 0, most = 0, all = 0;
+    char chats[19][4];
+    avito_message m;
+    (void)state;
+    for (unsigned i = 0; i < 19; i++) {
+        (void)snprintf(chats[i], sizeof chats[i], "c%u", i % 100u);
+        write_message(chats[i], chats[i], 1);
+    }
+    service.fault = count_requests;
+    do {
+        assert_int_equal(avito_inbox_next(&d->inbox, &m), AVITO_AGAIN);
+        most = service.faults > most ? service.faults : most;
+        all += service.faults;
+        service.faults = 0;
+        turns++;
+    } while (avito_inbox_deadline_ms(&d->inbox) == 0 && turns < 1000);
+    assert_in_range(all, 38, 150); /* of each chat: one that finds it, one for its messages */
+    assert_in_range(most, 1, 20);
+    assert_in_range(turns, 4, 50);
+    assert_int_equal(avito_inbox_wants(&d->inbox), AVITO_WANT_TIMER);
+    service.fault = NULL;
+    write_message("c7", "new", 2);
+    assert_within(d, 2, "new ");
+    avito_client_close(&d->client);
+}
+
+/* ---------------------------------------------------------------- ids that are too long */
+
+static void test_chat_with_a_long_id(void **state)
+{
+    static const char longest[] =
+        "a123456789b123456789c123456789d123456789e123456789f123456789g123456";
+    static const char too_long[] =
+        "a123456789b123456789c123456789d123456789e123456789f123456789g1234567";
+    struct device *d = device_of(20, AVITO_START_SINCE);
+    (void)state;
+    write_message(longest, "a1", 1);
+    assert_string_equal(poll_of(d), "a1 ");
+    assert_int_equal(d->events, 0);
+    write_message(too_long, "b1", 2);
+    write_message("c", "c1", 3);
+    assert_string_equal(poll_of(d), "c1 ");
+    assert_int_equal(d->events, AVITO_INBOX_UNREACHABLE);
+    avito_client_close(&d->client);
+}
+
 /* ---------------------------------------------------------------- messages that cannot be decoded */
 
 static void break_a1_once(struct service *s, const char *request)
@@ -569,6 +627,8 @@ int main(void)
         cmocka_unit_test(test_goes_on),
         cmocka_unit_test(test_changed_digit),
         cmocka_unit_test(test_changed_year),
+        cmocka_unit_test(test_turns),
+        cmocka_unit_test(test_chat_with_a_long_id),
         cmocka_unit_test(test_bad_message),
         cmocka_unit_test(test_overrun_is_not_marked),
         cmocka_unit_test(test_overrun_is_said_after_a_restart),
