@@ -411,7 +411,7 @@
  *     avito_client                                                 856    648
  *     avito_arena                                                   40     20
  *     avito_webhook                                                184    144
- *     avito_inbox                                                  296    272
+ *     avito_inbox                                                  304    280
  *     avito_tcp                                                    168    148
  *     avito_tls                                                   7368   6864
  *     avito_tls_session                                            112    112
@@ -625,31 +625,31 @@
  *     code name               from        what happened
  *     -101 ARGUMENT           args        an argument is missing or out of range
  *     -102 TEXT               send        the text is empty, blank or over 1000 code points
- *     -103 UTF8               send        the text is not well-formed UTF-8 or holds a NUL
- *     -104 ID                 args        an id is empty, '.', '..', too long or holds a forbidden
+ *     -103 UTF8               send        the text is not UTF-8 or holds a NUL
+ *     -104 ID                 args        an id is empty, '.', '..', too long or has a forbidden
  *                                         byte
- *     -105 BUSY               args        the lane has a call or a list open, or the arena serves
- *                                         another call
+ *     -105 BUSY               args        the lane has a call or list open, or the arena serves
+ *                                         another
  *     -106 IDLE               step, next  nothing is in progress on this lane
  *     -107 CANCELLED          cancel      the call was cancelled
  *     -108 SOURCE             upload      the upload source failed or ended early
  *     -109 HOOK               your hooks  one of your hooks returned an error
  *     -111 OPTION_CREDENTIALS init        client_id or client_secret is missing or has a control
  *                                         byte
- *     -112 OPTION_TOKENS      init        the token buffer is missing or too small
- *     -113 OPTION_HOST        init, call  the host name is not a name
- *     -114 OPTION_CLOCK       init        no millisecond clock
- *     -115 OPTION_ENTROPY     init, call  no source of random bytes, or it failed
- *     -116 OPTION_TIME        init, call  no wall clock, or it shows a date before 2020
- *     -117 OPTION_TRANSPORT   init        the transport is missing or lacks a function
- *     -118 OPTION_WINDOW      init        the window is missing or under AVITO_WINDOW_MIN
+ *     -112 OPTION_TOKENS      init        tokens is missing or under AVITO_TOKENS_SIZE(longest
+ *                                         token)
+ *     -113 OPTION_HOST        init, call  host is not a name; NULL is api.avito.ru
+ *     -114 OPTION_CLOCK       init        clock_ms is missing
+ *     -115 OPTION_ENTROPY     init, call  entropy is missing, or it failed
+ *     -116 OPTION_TIME        init, call  unix_time is missing, or shows a date before 2020
+ *     -117 OPTION_TRANSPORT   init        transport is missing or lacks a function
+ *     -118 OPTION_WINDOW      init        window is missing or under 512 bytes
  *     -119 OPTION_ANCHORS     init        no trust anchors, or the PEM text holds no certificate
- *     -120 OPTION_RESOLVE     init, call  a lane that may not wait cannot look up names
+ *     -120 OPTION_RESOLVE     init, call  a lane that may not wait needs a numeric host or resolve
  *     -201 ARENA              call, parse the arena is too small for this answer or element
- *     -202 TOKEN_ROOM         call        the token does not fit the account's token buffer
+ *     -202 TOKEN_ROOM         call        the token does not fit tokens
  *     -203 ROOM               any buffer  an output buffer is too small
- *     -204 TLS_ROOM           init, call  a TLS record or anchor is larger than the buffer given
- *                                         for it
+ *     -204 TLS_ROOM           init, call  a TLS record or anchor is larger than its buffer
  *     -301 RESOLVE            call        the host name could not be resolved
  *     -302 CONNECT            call        no address accepted a connection
  *     -303 SEND               call        the connection broke while sending
@@ -658,27 +658,23 @@
  *     -306 TIMEOUT_CONNECT    call        no connection within connect_timeout_ms
  *     -307 TIMEOUT_IDLE       call, whook no byte moved for idle_timeout_ms
  *     -308 TIMEOUT_TOTAL      call, whook the call took longer than total_timeout_ms
- *     -311 TLS                call        the TLS handshake or a record failed; error.detail is the
- *                                         backend's number
- *     -312 TLS_TRUST          call        the server's certificate chain leads to no trust anchor
- *     -313 TLS_NAME           call        the server's certificate is for another name
- *     -314 TLS_TIME           call        the server's certificate is expired or not valid yet
- *     -315 TLS_CERT           call        the server's certificate breaks a rule that this client
- *                                         insists on
+ *     -311 TLS                call        the TLS handshake or a record failed: error.detail
+ *     -312 TLS_TRUST          call        the certificates lead to no trust anchor
+ *     -313 TLS_NAME           call        the certificate is for another name
+ *     -314 TLS_TIME           call        the certificate is expired or not valid yet by our clock
+ *     -315 TLS_CERT           call        the certificate breaks a rule of this client
  *     -316 TLS_STALL          call        the TLS peer keeps us busy without progress
  *     -401 HTTP               call, whook the answer is not HTTP/1.1
  *     -402 HTTP_LENGTH        call, whook the answer's length is malformed or contradictory
  *     -403 HTTP_CHUNK         call, whook a chunk of the answer is malformed
  *     -404 HTTP_HEAD          call, whook the answer's head is over 64 KB
  *     -411 JSON               call, parse the answer is not valid JSON
- *     -412 JSON_UTF8          call, parse the answer holds bytes that are not UTF-8
+ *     -412 JSON_UTF8          call, parse the answer is not UTF-8
  *     -413 JSON_DEPTH         call, parse the answer is nested deeper than 32 levels
- *     -414 MODEL              call, parse a field of the answer has another type than known;
- *                                         error.text names it
+ *     -414 MODEL              call, parse a field (error.text) has another type than known
  *     -415 DUPLICATE          call, parse a known key stands twice in one object
  *     -416 EMPTY              call, parse the answer is empty where a body is needed
- *     -501 REDIRECT           call        the server answered with a redirect, which is never
- *                                         followed
+ *     -501 REDIRECT           call        a redirect, which is never followed
  *     -502 BAD_REQUEST        call        400: the server did not accept the request
  *     -503 UNAUTHORIZED       call        401: the token was refused, also after renewal
  *     -504 PAYMENT            call        402: the account's tariff does not include the Messenger
@@ -689,7 +685,7 @@
  *     -508 TOO_LARGE          call        413: the upload is too large
  *     -509 RATE               call        429: too many requests
  *     -510 SERVER             call        5xx: the server failed
- *     -511 STATUS             call        the server answered with an unexpected status
+ *     -511 STATUS             call        an unexpected status
  *     -512 REFUSED            call        a success status, but the body says that it failed
  *     -513 CREDENTIALS        call        the token request was refused
  *     -514 REFRESH_TOKEN      call        the refresh token was refused or may have been spent
@@ -858,11 +854,11 @@
  * Not covered: messages deleted before a round saw them; rows that the API does not let be reached
  * (AVITO_INBOX_UNREACHABLE); with .unread_only, messages that a person read in the app before a
  * round saw them; messages that show up later than overlap_s after the time in them; chats whose id
- * has over 67 bytes (they have 26, seen; UNREACHABLE says so). A message that does not fit the arena,
- * or breaks the model, twice in a row is reported with its id and then passed over.
+ * has over 67 bytes (they have 26, seen; UNREACHABLE says so). A message that does not fit the
+ * arena, or breaks the model, twice in a row is reported with its id and then passed over.
  *
- * AVITO_START_NOW gives nothing of what is there already. That is what is in the newest second found,
- * or before it, until the first round ends: also what arrives in that second during that round.
+ * AVITO_START_NOW gives nothing of what is there already: what the first round finds up to the
+ * newest second, with what arrives in that second while it goes on.
  *
  * Flash writes: one per message accepted or passed over, at most one more per round that had
  * messages, and one or two at the very first start. Each writes AVITO_INBOX_STATE_SIZE(ids) bytes
@@ -1021,87 +1017,82 @@ extern "C" {
 #define AVITO_AGAIN 1 /* not finished: wait for avito_wants(), then avito_step() */
 #define AVITO_END   2 /* avito_next_*(): the list is over */
 
-/* X(name, value, what happened, what to do). The only list of errors: the enum,
- * avito_error_name(), avito_error_text() and the manual's table come from it. */
+/* X(name, value, what happened, what to do; "": as above). The only list of errors: the enum,
+ * avito_error_name(), _text() and _remedy() and the manual's table come from it. */
 #define AVITO_ERRORS(X)                                                                            \
     X(ARGUMENT, -101, "an argument is missing or out of range", "see the function's comment")      \
-    X(TEXT, -102, "the text is empty, blank or over 1000 code points", "split or fill it")         \
-    X(UTF8, -103, "the text is not well-formed UTF-8 or holds a NUL", "send UTF-8")                \
-    X(ID, -104, "an id is empty, '.', '..', too long or holds a forbidden byte", "pass it as received") \
-    X(BUSY, -105, "the lane has a call or a list open, or the arena serves another call",          \
-      "finish, end or cancel it first, or use another lane")                                       \
+    X(TEXT, -102, "the text is empty, blank or over 1000 code points",                             \
+      "mend the text, or split it")                                                                \
+    X(UTF8, -103, "the text is not UTF-8 or holds a NUL", "")                                      \
+    X(ID, -104, "an id is empty, '.', '..', too long or has a forbidden byte",                     \
+      "pass it as received")                                                                       \
+    X(BUSY, -105, "the lane has a call or list open, or the arena serves another",          \
+      "end that first, or use another")                                                            \
     X(IDLE, -106, "nothing is in progress on this lane", "start a call first")                     \
     X(CANCELLED, -107, "the call was cancelled", "start it again if it is still wanted")           \
     X(SOURCE, -108, "the upload source failed or ended early", "give as many bytes as announced")  \
     X(HOOK, -109, "one of your hooks returned an error", "see error.detail for its result")        \
     X(OPTION_CREDENTIALS, -111, "client_id or client_secret is missing or has a control byte",     \
-      "take both from the developer page of the account")                                          \
-    X(OPTION_TOKENS, -112, "the token buffer is missing or too small",                             \
-      "give AVITO_TOKENS_SIZE(longest token) bytes")                                               \
-    X(OPTION_HOST, -113, "the host name is not a name", "leave it NULL for api.avito.ru")          \
-    X(OPTION_CLOCK, -114, "no millisecond clock", "set clock_ms")                                  \
-    X(OPTION_ENTROPY, -115, "no source of random bytes, or it failed", "set entropy")              \
-    X(OPTION_TIME, -116, "no wall clock, or it shows a date before 2020", "set unix_time; set the clock") \
-    X(OPTION_TRANSPORT, -117, "the transport is missing or lacks a function", "fill the table")    \
-    X(OPTION_WINDOW, -118, "the window is missing or under AVITO_WINDOW_MIN", "give 512 bytes or more") \
-    X(OPTION_ANCHORS, -119, "no trust anchors, or the PEM text holds no certificate",              \
-      "load the roots that sign the server")                                                       \
-    X(OPTION_RESOLVE, -120, "a lane that may not wait cannot look up names",                       \
-      "give a numeric address or a resolve hook")                                                  \
+      "set this option right")                                                                     \
+    X(OPTION_TOKENS, -112, "tokens is missing or under AVITO_TOKENS_SIZE(longest token)", "")      \
+    X(OPTION_HOST, -113, "host is not a name; NULL is api.avito.ru", "")                           \
+    X(OPTION_CLOCK, -114, "clock_ms is missing", "")                                               \
+    X(OPTION_ENTROPY, -115, "entropy is missing, or it failed", "")                                \
+    X(OPTION_TIME, -116, "unix_time is missing, or shows a date before 2020", "")                  \
+    X(OPTION_TRANSPORT, -117, "transport is missing or lacks a function", "")                      \
+    X(OPTION_WINDOW, -118, "window is missing or under 512 bytes", "")                             \
+    X(OPTION_ANCHORS, -119, "no trust anchors, or the PEM text holds no certificate", "")          \
+    X(OPTION_RESOLVE, -120, "a lane that may not wait needs a numeric host or resolve", "")        \
     X(ARENA, -201, "the arena is too small for this answer or element",                            \
       "give error.needed bytes, or ask for less with .want")                                       \
-    X(TOKEN_ROOM, -202, "the token does not fit the account's token buffer",                       \
-      "give AVITO_TOKENS_SIZE(error.needed)")                                                      \
+    X(TOKEN_ROOM, -202, "the token does not fit tokens",                                           \
+      "give AVITO_TOKENS_SIZE(error.needed) bytes")                                                \
     X(ROOM, -203, "an output buffer is too small", "give error.needed bytes")                      \
-    X(TLS_ROOM, -204, "a TLS record or anchor is larger than the buffer given for it",             \
-      "give a larger buffer: many servers send 16 KB records")                                     \
-    X(RESOLVE, -301, "the host name could not be resolved", "check DNS")                           \
-    X(CONNECT, -302, "no address accepted a connection", "check network and firewall")             \
+    X(TLS_ROOM, -204, "a TLS record or anchor is larger than its buffer",                          \
+      "give a larger one: many servers send 16 KB records")                                        \
+    X(RESOLVE, -301, "the host name could not be resolved", "check network, DNS and firewall")     \
+    X(CONNECT, -302, "no address accepted a connection", "")                                       \
     X(SEND, -303, "the connection broke while sending", "see error.outcome before trying again")   \
-    X(RECV, -304, "the connection broke while receiving", "see error.outcome before trying again") \
-    X(CLOSED, -305, "the server closed before the answer was complete",                            \
-      "see error.outcome before trying again")                                                     \
-    X(TIMEOUT_CONNECT, -306, "no connection within connect_timeout_ms", "check the network")       \
-    X(TIMEOUT_IDLE, -307, "no byte moved for idle_timeout_ms",                                     \
-      "see error.outcome before trying again")                                                     \
-    X(TIMEOUT_TOTAL, -308, "the call took longer than total_timeout_ms",                           \
-      "see error.outcome before trying again")                                                     \
-    X(TLS, -311, "the TLS handshake or a record failed; error.detail is the backend's number",     \
+    X(RECV, -304, "the connection broke while receiving", "")                                      \
+    X(CLOSED, -305, "the server closed before the answer was complete", "")                        \
+    X(TIMEOUT_CONNECT, -306, "no connection within connect_timeout_ms", "")                        \
+    X(TIMEOUT_IDLE, -307, "no byte moved for idle_timeout_ms", "")                                 \
+    X(TIMEOUT_TOTAL, -308, "the call took longer than total_timeout_ms", "")                       \
+    X(TLS, -311, "the TLS handshake or a record failed: error.detail",                             \
       "check that the server speaks TLS 1.2")                                                      \
-    X(TLS_TRUST, -312, "the server's certificate chain leads to no trust anchor",                  \
-      "add the right root, or somebody is in between")                                             \
-    X(TLS_NAME, -313, "the server's certificate is for another name", "check the host")            \
-    X(TLS_TIME, -314, "the server's certificate is expired or not valid yet",                      \
-      "check the device's clock first")                                                            \
-    X(TLS_CERT, -315, "the server's certificate breaks a rule that this client insists on",        \
-      "see the manual, chapter 7")                                                                 \
-    X(TLS_STALL, -316, "the TLS peer keeps us busy without progress", "treat the peer as hostile") \
+    X(TLS_TRUST, -312, "the certificates lead to no trust anchor",                        \
+      "check roots, host and clock (manual, 7); somebody may be in between")                       \
+    X(TLS_NAME, -313, "the certificate is for another name", "")                          \
+    X(TLS_TIME, -314, "the certificate is expired or not valid yet by our clock", "")    \
+    X(TLS_CERT, -315, "the certificate breaks a rule of this client", "")    \
+    X(TLS_STALL, -316, "the TLS peer keeps us busy without progress", "")                          \
     X(HTTP, -401, "the answer is not HTTP/1.1", "check host and port; a proxy may interfere")      \
-    X(HTTP_LENGTH, -402, "the answer's length is malformed or contradictory", "check for a proxy") \
-    X(HTTP_CHUNK, -403, "a chunk of the answer is malformed", "check for a proxy")                 \
-    X(HTTP_HEAD, -404, "the answer's head is over 64 KB", "check for a proxy")                     \
-    X(JSON, -411, "the answer is not valid JSON", "try again; report it if it stays")              \
-    X(JSON_UTF8, -412, "the answer holds bytes that are not UTF-8", "try again; report it if it stays") \
-    X(JSON_DEPTH, -413, "the answer is nested deeper than 32 levels", "report it")                 \
-    X(MODEL, -414, "a field of the answer has another type than known; error.text names it",       \
-      "report it: the API has changed")                                                            \
-    X(DUPLICATE, -415, "a known key stands twice in one object", "report it")                      \
-    X(EMPTY, -416, "the answer is empty where a body is needed", "try again")                      \
-    X(REDIRECT, -501, "the server answered with a redirect, which is never followed",              \
-      "check host and port")                                                                       \
+    X(HTTP_LENGTH, -402, "the answer's length is malformed or contradictory", "")                  \
+    X(HTTP_CHUNK, -403, "a chunk of the answer is malformed", "")                                  \
+    X(HTTP_HEAD, -404, "the answer's head is over 64 KB", "")                                      \
+    X(JSON, -411, "the answer is not valid JSON",                                                  \
+      "try again; report it if it stays: the API may have changed")                                \
+    X(JSON_UTF8, -412, "the answer is not UTF-8", "")                                              \
+    X(JSON_DEPTH, -413, "the answer is nested deeper than 32 levels", "")                          \
+    X(MODEL, -414, "a field (error.text) has another type than known", "")                         \
+    X(DUPLICATE, -415, "a known key stands twice in one object", "")                               \
+    X(EMPTY, -416, "the answer is empty where a body is needed", "")                               \
+    X(REDIRECT, -501, "a redirect, which is never followed", "check host and port")                \
     X(BAD_REQUEST, -502, "400: the server did not accept the request", "see error.text")           \
-    X(UNAUTHORIZED, -503, "401: the token was refused, also after renewal", "check the credentials") \
+    X(UNAUTHORIZED, -503, "401: the token was refused, also after renewal",                        \
+      "check the credentials")                                                                     \
     X(PAYMENT, -504, "402: the account's tariff does not include the Messenger API",               \
       "change the tariff; chats can still be listed")                                              \
     X(FORBIDDEN, -505, "403: no permission, also after renewal",                                   \
-      "check user id, scope and whose chat it is")                                                 \
-    X(NOT_FOUND, -506, "404: no such chat, message, user or path", "check the ids")                \
+      "check ids, scope and whose chat it is")                                                     \
+    X(NOT_FOUND, -506, "404: no such chat, message, user or path", "")                             \
     X(CONFLICT, -507, "409: the server sees a conflict", "see error.text")                         \
     X(TOO_LARGE, -508, "413: the upload is too large", "send at most 24 MB and 75 megapixels")     \
     X(RATE, -509, "429: too many requests", "wait error.retry_after_s, or a minute")               \
-    X(SERVER, -510, "5xx: the server failed", "see error.outcome before trying again")             \
-    X(STATUS, -511, "the server answered with an unexpected status", "see error.http_status")      \
-    X(REFUSED, -512, "a success status, but the body says that it failed", "see error.text")       \
+    X(SERVER, -510, "5xx: the server failed",                                                      \
+      "see error.http_status, .text, and .outcome before trying again")                            \
+    X(STATUS, -511, "an unexpected status", "")                                                    \
+    X(REFUSED, -512, "a success status, but the body says that it failed", "")                     \
     X(CREDENTIALS, -513, "the token request was refused", "check client_id and client_secret")     \
     X(REFRESH_TOKEN, -514, "the refresh token was refused or may have been spent",                 \
       "authorize again with avito_authorize_url()")
@@ -9152,20 +9143,22 @@ static const char avitoi_error_names[] =
 static const char avitoi_error_texts[] =
     AVITO_ERRORS(AVITOI_ERROR_TEXT_) "done\0not finished\0the list is over\0no error of this library";
 static const char avitoi_error_remedies[] = AVITO_ERRORS(AVITOI_ERROR_REMEDY_)
-    "go on\0wait for avito_wants(), then avito_step()\0go on\0look where the number comes from";
+    "go on\0wait for avito_wants(), then avito_step()\0go on\0look where it comes from";
 #undef AVITOI_ERROR_CODE_
 #undef AVITOI_ERROR_NAME_
 #undef AVITOI_ERROR_TEXT_
 #undef AVITOI_ERROR_REMEDY_
 
-/* The entry for `code`, or the last one. */
+/* The entry for `code`, or the last one; where it is empty, the last one before that is not. */
 static const char *avitoi_error_entry(const char *entries, int code)
 {
+    const char *entry = entries;
     size_t i;
     for (i = 0; i < AVITOI_COUNT(avitoi_error_codes) && avitoi_error_codes[i] != code; i++) {
         entries += strlen(entries) + 1;
+        entry = (*entries != '\0') ? entries : entry;
     }
-    return entries;
+    return entry;
 }
 
 AVITO_API const char *avito_error_name(int code)
