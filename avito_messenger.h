@@ -2710,6 +2710,13 @@ AVITO_API int avito_anchors_load_file(avito_anchors *anchors, void *memory, size
 #define AVITOI_ALIGN  8u /* of every model: int64_t is the widest member */
 #define AVITOI_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
+/* A struct of nothing, without a warning in either language. */
+#if defined(__cplusplus)
+#define AVITOI_ZERO {}
+#else
+#define AVITOI_ZERO {0}
+#endif
+
 /* Not inlined: what it needs of the stack is not needed during what its caller does besides. */
 #if defined(__GNUC__)
 #define AVITOI_APART __attribute__((noinline))
@@ -8188,8 +8195,7 @@ AVITO_API const avito_error *avito_last_error(const avito_client *client)
 
 AVITO_API avito_client_options avito_client_options_default(void)
 {
-    avito_client_options options;
-    memset(&options, 0, sizeof options);
+    avito_client_options options = AVITOI_ZERO;
     return options;
 }
 
@@ -8295,10 +8301,12 @@ static bool avitoi_path_has(const char *path, char letter)
     return false;
 }
 
-/* Notes what is asked for. The call's own arguments are set behind it, then avitoi_start(). */
+/* Notes what is asked for. The call's own arguments are set and checked behind it; avitoi_start() gets
+ * the result of that. */
 static int avitoi_prepare(avito_client *c, const struct avitoi_endpoint *call, int64_t user_id,
                           const char *chat_id, const char *text)
 {
+    int rc = AVITO_OK;
     if (c == NULL || c->account == NULL || c->o.window == NULL) {
         return AVITO_ERR_ARGUMENT;
     }
@@ -8306,15 +8314,19 @@ static int avitoi_prepare(avito_client *c, const struct avitoi_endpoint *call, i
         return AVITO_ERR_BUSY;
     }
     if (avitoi_path_has(call->path, 'u') && user_id <= 0) {
-        return avitoi_refuse(c, AVITO_ERR_ARGUMENT);
+        return AVITO_ERR_ARGUMENT;
     }
-    if (avitoi_path_has(call->path, 'c') && avitoi_check_id(chat_id) != AVITO_OK) {
-        return avitoi_refuse(c, avitoi_check_id(chat_id));
+    if (avitoi_path_has(call->path, 'c')) {
+        rc = avitoi_check_id(chat_id);
+    }
+    if (rc != AVITO_OK) {
+        return rc;
     }
     memset(&c->priv.args, 0, sizeof c->priv.args);
     c->priv.args.user_id = user_id;
     c->priv.args.chat_id = chat_id;
     c->priv.args.text = text;
+    c->priv.request = call;
     c->priv.arena = NULL;
     c->priv.out = NULL;
     c->priv.collect = false;
@@ -8354,20 +8366,25 @@ static int avitoi_dry_run(avito_client *c)
     return AVITO_OK;
 }
 
-static int avitoi_start(avito_client *c, const struct avitoi_endpoint *call, avito_arena *arena,
-                        void *out)
+/* Starts what was prepared with the result `rc`. */
+static int avitoi_start(avito_client *c, int rc, avito_arena *arena, void *out)
 {
-    const uint32_t now = avitoi_now(c->account);
-    const uint32_t idle = now - c->priv.last_ms; /* long if the clock went back: that is safe */
-    if (arena != NULL && (arena->busy || arena->base == NULL)) {
-        return avitoi_refuse(c, arena->busy ? AVITO_ERR_BUSY : AVITO_ERR_ARGUMENT);
+    const struct avitoi_endpoint *call;
+    uint32_t now, idle;
+    if (rc == AVITO_OK && arena != NULL && (arena->busy || arena->base == NULL)) {
+        rc = arena->busy ? AVITO_ERR_BUSY : AVITO_ERR_ARGUMENT;
     }
+    if (rc != AVITO_OK) {
+        return avitoi_refuse(c, rc);
+    }
+    call = c->priv.request;
+    now = avitoi_now(c->account);
+    idle = now - c->priv.last_ms; /* long if the clock went back: that is safe */
     memset(&c->error, 0, sizeof c->error);
     avitoi_forget_raw(c);
     c->priv.status = 0;
     memset(&c->priv.json.mem, 0, sizeof c->priv.json.mem);
     c->priv.call = call;
-    c->priv.request = call;
     c->priv.arena = arena;
     c->priv.out = out;
     if (arena != NULL) {
@@ -8401,79 +8418,65 @@ static int avitoi_start(avito_client *c, const struct avitoi_endpoint *call, avi
 AVITO_API int avito_get_token(avito_client *client, avito_token *out)
 {
     const int rc = avitoi_prepare(client, &avitoi_ep_get_token, 0, NULL, NULL);
-    if (rc != AVITO_OK) {
-        return rc;
+    if (rc == AVITO_OK && client->account->priv.refresh.ptr != NULL) {
+        client->priv.request = &avitoi_ep_refresh_token;
     }
-    return avitoi_start(client, client->account->priv.refresh.ptr != NULL ? &avitoi_ep_refresh_token
-                                                                          : &avitoi_ep_get_token,
-                        NULL, out);
+    return avitoi_start(client, rc, NULL, out);
 }
 
 AVITO_API int avito_exchange_code(avito_client *client, const char *code, avito_token *out)
 {
-    const int rc = avitoi_prepare(client, &avitoi_ep_exchange_code, 0, NULL, code);
-    if (rc != AVITO_OK) {
-        return rc;
+    int rc = avitoi_prepare(client, &avitoi_ep_exchange_code, 0, NULL, code);
+    if (rc == AVITO_OK && !avitoi_is_word(code)) {
+        rc = code == NULL ? AVITO_ERR_ARGUMENT : AVITO_ERR_ID;
     }
-    if (!avitoi_is_word(code)) {
-        return avitoi_refuse(client, code == NULL ? AVITO_ERR_ARGUMENT : AVITO_ERR_ID);
-    }
-    return avitoi_start(client, &avitoi_ep_exchange_code, NULL, out);
+    return avitoi_start(client, rc, NULL, out);
 }
 
 AVITO_API int avito_refresh_token(avito_client *client, avito_token *out)
 {
-    const int rc = avitoi_prepare(client, &avitoi_ep_refresh_token, 0, NULL, NULL);
-    if (rc != AVITO_OK) {
-        return rc;
+    int rc = avitoi_prepare(client, &avitoi_ep_refresh_token, 0, NULL, NULL);
+    if (rc == AVITO_OK && client->account->priv.epoch == 0) {
+        rc = avitoi_token_load(client->account);
+        rc = (rc < 0) ? rc : AVITO_OK;
     }
-    if (client->account->priv.epoch == 0) {
-        const int loaded = avitoi_token_load(client->account);
-        if (loaded < 0) {
-            return avitoi_refuse(client, loaded);
-        }
+    if (rc == AVITO_OK && client->account->priv.refresh.ptr == NULL) {
+        rc = AVITO_ERR_REFRESH_TOKEN;
     }
-    if (client->account->priv.refresh.ptr == NULL) {
-        return avitoi_refuse(client, AVITO_ERR_REFRESH_TOKEN);
-    }
-    return avitoi_start(client, &avitoi_ep_refresh_token, NULL, out);
+    return avitoi_start(client, rc, NULL, out);
 }
 
 /* ---- models into an arena ---- */
 
 /* A call whose answer is one model. */
-static int avitoi_get(avito_client *c, const struct avitoi_endpoint *call, avito_arena *arena,
-                      void *out, int rc)
+static int avitoi_get(avito_client *c, int rc, avito_arena *arena, void *out)
 {
-    if (rc != AVITO_OK) {
-        return rc;
+    if (rc == AVITO_OK && (arena == NULL || out == NULL)) {
+        rc = AVITO_ERR_ARGUMENT;
     }
-    return (arena == NULL || out == NULL) ? avitoi_refuse(c, AVITO_ERR_ARGUMENT)
-                                          : avitoi_start(c, call, arena, out);
+    return avitoi_start(c, rc, arena, out);
 }
 
 /* A call whose answer is a list: `out` NULL to read it element by element. */
-static int avitoi_get_list(avito_client *c, const struct avitoi_endpoint *call, avito_arena *arena,
-                           void *out)
+static int avitoi_get_list(avito_client *c, int rc, avito_arena *arena, void *out)
 {
-    if (arena == NULL) {
-        return avitoi_refuse(c, AVITO_ERR_ARGUMENT);
+    if (rc == AVITO_OK) {
+        rc = (arena == NULL) ? AVITO_ERR_ARGUMENT : AVITO_OK;
+        c->priv.collect = out != NULL;
     }
-    c->priv.collect = out != NULL;
-    return avitoi_start(c, call, arena, out);
+    return avitoi_start(c, rc, arena, out);
 }
 
 AVITO_API int avito_get_self(avito_client *client, avito_arena *arena, avito_self *out)
 {
-    const int rc = avitoi_prepare(client, &avitoi_ep_get_self, 0, NULL, NULL);
-    return avitoi_get(client, &avitoi_ep_get_self, arena, out, rc);
+    return avitoi_get(client, avitoi_prepare(client, &avitoi_ep_get_self, 0, NULL, NULL), arena, out);
 }
 
 AVITO_API int avito_get_chat(avito_client *client, int64_t user_id, const char *chat_id,
                              avito_arena *arena, avito_chat *out)
 {
     const int rc = avitoi_prepare(client, &avitoi_ep_get_chat, user_id, chat_id, NULL);
-    return avitoi_get(client, &avitoi_ep_get_chat, arena, out, rc);
+    return avitoi_get(client, rc, arena, out);
 }
 
 /* A group of mask bits of which none is set means the whole group; a part brings what it is in. */
@@ -8491,7 +8494,7 @@ static int avitoi_page(avito_client *c, int limit, int offset, bool all_pages, u
                        size_t cut_text_at)
 {
     if (limit < 0 || limit > 100 || offset < 0 || offset > 1000) {
-        return avitoi_refuse(c, AVITO_ERR_ARGUMENT);
+        return AVITO_ERR_ARGUMENT;
     }
     c->priv.limit = (uint16_t)(limit == 0 ? 100 : limit);
     c->priv.offset = (uint16_t)offset;
@@ -8508,20 +8511,19 @@ static int avitoi_chats(avito_client *c, int64_t user_id, const avito_chats_quer
     const avito_chats_query *q = query != NULL ? query : &all;
     struct avitoi_args *args;
     int rc = avitoi_prepare(c, &avitoi_ep_get_chats, user_id, NULL, NULL);
-    if (rc != AVITO_OK) {
-        return rc;
+    if (rc == AVITO_OK && (q->chat_types > 7u || (q->item_ids == NULL && q->item_ids_count > 0))) {
+        rc = AVITO_ERR_ARGUMENT;
     }
-    if (q->chat_types > 7u || (q->item_ids == NULL && q->item_ids_count > 0)) {
-        return avitoi_refuse(c, AVITO_ERR_ARGUMENT);
+    if (rc == AVITO_OK) {
+        args = &c->priv.args;
+        args->as.chats.item_ids = q->item_ids;
+        args->as.chats.item_ids_count = q->item_ids_count;
+        args->as.chats.chat_types = q->chat_types;
+        args->as.chats.repeat_item_ids = q->repeat_item_ids;
+        args->as.chats.unread_only = q->unread_only;
+        rc = avitoi_page(c, q->limit, q->offset, q->all_pages, q->want, q->cut_text_at);
     }
-    args = &c->priv.args;
-    args->as.chats.item_ids = q->item_ids;
-    args->as.chats.item_ids_count = q->item_ids_count;
-    args->as.chats.chat_types = q->chat_types;
-    args->as.chats.repeat_item_ids = q->repeat_item_ids;
-    args->as.chats.unread_only = q->unread_only;
-    rc = avitoi_page(c, q->limit, q->offset, q->all_pages, q->want, q->cut_text_at);
-    return rc != AVITO_OK ? rc : avitoi_get_list(c, &avitoi_ep_get_chats, arena, out);
+    return avitoi_get_list(c, rc, arena, out);
 }
 
 static int avitoi_messages(avito_client *c, int64_t user_id, const char *chat_id,
@@ -8530,39 +8532,32 @@ static int avitoi_messages(avito_client *c, int64_t user_id, const char *chat_id
     static const avito_messages_query all = {0, 0, false, 0, 0};
     const avito_messages_query *q = query != NULL ? query : &all;
     int rc = avitoi_prepare(c, &avitoi_ep_get_messages, user_id, chat_id, NULL);
-    if (rc != AVITO_OK) {
-        return rc;
+    if (rc == AVITO_OK) {
+        rc = avitoi_page(c, q->limit, q->offset, q->all_pages, q->want, q->cut_text_at);
     }
-    rc = avitoi_page(c, q->limit, q->offset, q->all_pages, q->want, q->cut_text_at);
-    return rc != AVITO_OK ? rc : avitoi_get_list(c, &avitoi_ep_get_messages, arena, out);
+    return avitoi_get_list(c, rc, arena, out);
 }
 
 static int avitoi_voices(avito_client *c, int64_t user_id, const char *const *voice_ids,
                          size_t count, avito_arena *arena, void *out)
 {
     size_t i;
-    const int rc = avitoi_prepare(c, &avitoi_ep_get_voice_files, user_id, NULL, NULL);
-    if (rc != AVITO_OK) {
-        return rc;
+    int rc = avitoi_prepare(c, &avitoi_ep_get_voice_files, user_id, NULL, NULL);
+    if (rc == AVITO_OK) {
+        rc = (voice_ids == NULL || count == 0) ? AVITO_ERR_ARGUMENT : AVITO_OK;
+        c->priv.args.as.many.items = voice_ids;
+        c->priv.args.as.many.count = count;
     }
-    if (voice_ids == NULL || count == 0) {
-        return avitoi_refuse(c, AVITO_ERR_ARGUMENT);
+    for (i = 0; rc == AVITO_OK && i < count; i++) {
+        rc = avitoi_check_id(voice_ids[i]) != AVITO_OK ? AVITO_ERR_ID : AVITO_OK;
     }
-    for (i = 0; i < count; i++) {
-        if (avitoi_check_id(voice_ids[i]) != AVITO_OK) {
-            return avitoi_refuse(c, AVITO_ERR_ID);
-        }
-    }
-    c->priv.args.as.many.items = voice_ids;
-    c->priv.args.as.many.count = count;
-    return avitoi_get_list(c, &avitoi_ep_get_voice_files, arena, out);
+    return avitoi_get_list(c, rc, arena, out);
 }
 
 static int avitoi_subscriptions(avito_client *c, avito_arena *arena, void *out)
 {
     const int rc = avitoi_prepare(c, &avitoi_ep_get_webhook_subscriptions, 0, NULL, NULL);
-    return rc != AVITO_OK ? rc
-                          : avitoi_get_list(c, &avitoi_ep_get_webhook_subscriptions, arena, out);
+    return avitoi_get_list(c, rc, arena, out);
 }
 
 AVITO_API int avito_get_chats(avito_client *client, int64_t user_id, const avito_chats_query *query,
@@ -8699,13 +8694,12 @@ AVITO_API int avito_list_end(avito_client *client, size_t drain_max)
 /* ---- sending ---- */
 
 /* A call that changes something: its answer is wanted as a model, or only as a confirmation. */
-static int avitoi_change(avito_client *c, const struct avitoi_endpoint *call, avito_arena *arena,
-                         void *out)
+static int avitoi_change(avito_client *c, int rc, avito_arena *arena, void *out)
 {
-    if (out != NULL && arena == NULL) {
-        return avitoi_refuse(c, AVITO_ERR_ARGUMENT);
+    if (rc == AVITO_OK && out != NULL && arena == NULL) {
+        rc = AVITO_ERR_ARGUMENT;
     }
-    return avitoi_start(c, call, out != NULL ? arena : NULL, out);
+    return avitoi_start(c, rc, out != NULL ? arena : NULL, out);
 }
 
 AVITO_API int avito_send_message(avito_client *client, int64_t user_id, const char *chat_id,
@@ -8713,8 +8707,7 @@ AVITO_API int avito_send_message(avito_client *client, int64_t user_id, const ch
 {
     int rc = avitoi_prepare(client, &avitoi_ep_send_message, user_id, chat_id, text);
     rc = (rc == AVITO_OK) ? avitoi_check_text(text) : rc;
-    return rc != AVITO_OK ? avitoi_refuse(client, rc)
-                          : avitoi_change(client, &avitoi_ep_send_message, arena, out);
+    return avitoi_change(client, rc, arena, out);
 }
 
 AVITO_API int avito_send_image_message(avito_client *client, int64_t user_id, const char *chat_id,
@@ -8723,48 +8716,51 @@ AVITO_API int avito_send_image_message(avito_client *client, int64_t user_id, co
 {
     int rc = avitoi_prepare(client, &avitoi_ep_send_image_message, user_id, chat_id, image_id);
     rc = (rc == AVITO_OK) ? avitoi_check_id(image_id) : rc;
-    return rc != AVITO_OK ? avitoi_refuse(client, rc)
-                          : avitoi_change(client, &avitoi_ep_send_image_message, arena, out);
+    return avitoi_change(client, rc, arena, out);
 }
 
 /* ---- was it sent? ---- */
 
-/* The text without blanks at its ends. */
-static avito_str avitoi_trim(const char *ptr, size_t len)
+/* Takes blanks off both ends. */
+static void avitoi_trim(avito_str *s)
 {
-    avito_str s;
-    while (len > 0 && avitoi_byte(*ptr) <= ' ') {
-        ptr++;
-        len--;
+    while (s->len > 0 && avitoi_byte(*s->ptr) <= ' ') {
+        s->ptr++;
+        s->len--;
     }
-    while (len > 0 && avitoi_byte(ptr[len - 1u]) <= ' ') {
-        len--;
+    while (s->len > 0 && avitoi_byte(s->ptr[s->len - 1u]) <= ' ') {
+        s->len--;
     }
-    s.ptr = ptr;
-    s.len = len;
-    return s;
+}
+
+/* Takes the next byte off that is not CR; -1: there is none. */
+static int avitoi_next_char(avito_str *s)
+{
+    while (s->len > 0) {
+        s->len--;
+        if (*s->ptr++ != '\r') {
+            return avitoi_byte(s->ptr[-1]);
+        }
+    }
+    return -1;
 }
 
 /* Equal but for blanks at the ends and CR: what a server may change without changing the text. */
 static bool avitoi_same_text(avito_str a, const char *text)
 {
-    avito_str x = avitoi_trim(a.ptr, a.len);
-    avito_str y = avitoi_trim(text, strlen(text));
-    size_t i = 0, k = 0;
-    for (;;) {
-        while (i < x.len && x.ptr[i] == '\r') {
-            i++;
-        }
-        while (k < y.len && y.ptr[k] == '\r') {
-            k++;
-        }
-        if (i == x.len || k == y.len) {
-            return i == x.len && k == y.len;
-        }
-        if (x.ptr[i++] != y.ptr[k++]) {
+    avito_str b;
+    int c;
+    b.ptr = text;
+    b.len = strlen(text);
+    avitoi_trim(&a);
+    avitoi_trim(&b);
+    do {
+        c = avitoi_next_char(&a);
+        if (c != avitoi_next_char(&b)) {
             return false;
         }
-    }
+    } while (c >= 0);
+    return true;
 }
 
 static bool avitoi_is_our_send(const avito_sent_query *q, const avito_message *m)
@@ -8792,35 +8788,37 @@ static int avitoi_confirm(avito_client *c, int rc)
     const avito_sent_query *q = &c->priv.args.as.confirm.query;
     const avito_message *m = (const avito_message *)c->priv.out;
     const uint32_t grace = q->grace_s != 0 ? q->grace_s : 60u;
-    if (c->priv.state != AVITOI_ROW) {
-        if (rc == AVITO_END && c->priv.covered && !c->priv.has_more && q->age_s >= grace) {
-            *c->priv.args.as.confirm.outcome = AVITO_NOT_SENT;
-        }
-        return rc == AVITO_END ? AVITO_OK : rc;
+    avito_outcome verdict = q->age_s >= grace ? AVITO_NOT_SENT : AVITO_CANNOT_TELL; /* if it is absent */
+    bool over = c->priv.state != AVITOI_ROW;
+    if (over && rc != AVITO_END) {
+        return rc;
     }
-    if (rc < 0) {
+    if (over) {
+        c->priv.covered = c->priv.covered && !c->priv.has_more;
+    } else if (rc < 0) {
         c->priv.covered = false; /* one row that nobody could read: it may be the one */
     } else if (m->created < q->baseline_created ||
                (q->baseline_id != NULL && avito_str_equal(m->id, q->baseline_id))) {
-        if (c->priv.covered && q->age_s >= grace) {
-            *c->priv.args.as.confirm.outcome = AVITO_NOT_SENT;
-        }
-        c->priv.drain_left = 0;
-        return avitoi_move(c, AVITOI_EV_DRAIN);
+        over = true;
     } else if (m->direction == AVITO_DIRECTION_OUT && m->type == AVITO_MESSAGE_DELETED) {
         c->priv.covered = false; /* deleted since: it may have been the one */
     } else if (avitoi_is_our_send(q, m)) {
-        *c->priv.args.as.confirm.outcome = AVITO_SENT;
-        c->priv.drain_left = 0;
-        return avitoi_move(c, AVITOI_EV_DRAIN);
+        over = c->priv.covered = true;
+        verdict = AVITO_SENT;
     }
-    return avitoi_move(c, AVITOI_EV_NEXT);
+    if (over && c->priv.covered) {
+        *c->priv.args.as.confirm.outcome = verdict;
+    }
+    if (rc == AVITO_END) {
+        return AVITO_OK;
+    }
+    c->priv.drain_left = 0;
+    return avitoi_move(c, over ? AVITOI_EV_DRAIN : AVITOI_EV_NEXT);
 }
 
-/* Reads the chat back, looking for `query`. */
-static void avitoi_read_back(avito_client *c, const avito_sent_query *query, avito_outcome *outcome)
+/* Reads the chat back, looking for what `args` say. */
+static void avitoi_read_back(avito_client *c, avito_outcome *outcome)
 {
-    c->priv.args.as.confirm.query = *query;
     c->priv.args.as.confirm.outcome = outcome;
     c->priv.judge = avitoi_confirm;
     c->priv.covered = true;
@@ -8830,7 +8828,7 @@ static void avitoi_read_back(avito_client *c, const avito_sent_query *query, avi
 #define AVITOI_SETTLE_PAUSE_MS 2000u
 
 /* A send that has just ended and cannot tell: what is to be looked for. */
-static bool avitoi_begin_settling(avito_client *c, int rc, avito_sent_query *query)
+static bool avitoi_begin_settling(avito_client *c, int rc)
 {
     const bool text = c->priv.call == &avitoi_ep_send_message;
     const bool image = c->priv.call == &avitoi_ep_send_image_message;
@@ -8838,8 +8836,8 @@ static bool avitoi_begin_settling(avito_client *c, int rc, avito_sent_query *que
         avitoi_outcome(c, rc) != AVITO_CANNOT_TELL) {
         return false;
     }
-    *query = *c->priv.baseline;
-    query->text = text ? c->priv.args.text : NULL;
+    c->priv.args.as.confirm.query = *c->priv.baseline;
+    c->priv.args.as.confirm.query.text = text ? c->priv.args.text : NULL;
     c->priv.settling = true;
     c->priv.cause = (int16_t)rc;
     c->priv.cause_status = c->priv.status;
@@ -8853,15 +8851,11 @@ static bool avitoi_begin_settling(avito_client *c, int rc, avito_sent_query *que
  * that tells or the time is over. */
 static int avitoi_settle(avito_client *c, int rc)
 {
-    avito_sent_query query;
-    uint32_t pause_ms = 0;
-    if (c->priv.settling) {
-        if (c->priv.verdict != AVITO_CANNOT_TELL) {
-            return c->priv.verdict == AVITO_SENT ? AVITO_OK : (int)c->priv.cause;
-        }
-        query = c->priv.args.as.confirm.query;
-        pause_ms = AVITOI_SETTLE_PAUSE_MS;
-    } else if (!avitoi_begin_settling(c, rc, &query)) {
+    const uint32_t pause_ms = c->priv.settling ? AVITOI_SETTLE_PAUSE_MS : 0u;
+    if (c->priv.settling && c->priv.verdict != AVITO_CANNOT_TELL) {
+        return c->priv.verdict == AVITO_SENT ? AVITO_OK : (int)c->priv.cause;
+    }
+    if (!c->priv.settling && !avitoi_begin_settling(c, rc)) {
         return rc;
     }
     if (pause_ms >= c->priv.total_left_ms || avitoi_repeat(c, pause_ms) != AVITOI_MOVED) {
@@ -8871,10 +8865,10 @@ static int avitoi_settle(avito_client *c, int rc)
         avitoi_drop(c, rc);
     }
     avitoi_resign(c);
-    query.age_s = avitoi_elapsed(c->priv.last_ms, c->priv.sent_ms) / 1000u;
+    c->priv.args.as.confirm.query.age_s = avitoi_elapsed(c->priv.last_ms, c->priv.sent_ms) / 1000u;
     c->priv.probe = true;
     c->priv.page = 0;
-    avitoi_read_back(c, &query, &c->priv.verdict);
+    avitoi_read_back(c, &c->priv.verdict);
     avitoi_trace(c, "settle ", c->priv.call->name);
     return AVITOI_MOVED;
 }
@@ -8897,30 +8891,30 @@ AVITO_API int avito_confirm_sent(avito_client *client, int64_t user_id, const ch
                                  const avito_sent_query *query, avito_arena *arena,
                                  avito_outcome *outcome, avito_message *found)
 {
-    const int rc = avitoi_prepare(client, &avitoi_ep_get_messages, user_id, chat_id, NULL);
-    if (rc != AVITO_OK) {
-        return rc;
+    int rc = avitoi_prepare(client, &avitoi_ep_get_messages, user_id, chat_id, NULL);
+    if (rc == AVITO_OK && (query == NULL || outcome == NULL ||
+                           (query->claimed == NULL && query->claimed_count > 0))) {
+        rc = AVITO_ERR_ARGUMENT;
     }
-    if (query == NULL || arena == NULL || outcome == NULL || found == NULL ||
-        (query->claimed == NULL && query->claimed_count > 0)) {
-        return avitoi_refuse(client, AVITO_ERR_ARGUMENT);
+    if (rc == AVITO_OK) {
+        *outcome = AVITO_CANNOT_TELL;
+        client->priv.args.as.confirm.query = *query;
+        avitoi_read_back(client, outcome);
     }
-    *outcome = AVITO_CANNOT_TELL;
-    avitoi_read_back(client, query, outcome);
-    return avitoi_start(client, &avitoi_ep_get_messages, arena, found);
+    return avitoi_get(client, rc, arena, found);
 }
 
-/* How good a border behind text[0..n) is: 4 paragraph, 3 line, 2 sentence, 1 word, 0 none. */
+/* How good a border behind text[0..n), of two or more, is: 4 paragraph, 3 line, 2 sentence, 1 word. */
 static unsigned avitoi_border(const char *text, size_t n)
 {
-    const char last = text[n - 1u];
+    const char last = text[n - 1u], before = text[n - 2u];
     if (last == '\n') {
-        return (n > 1 && text[n - 2u] == '\n') ? 4u : 3u;
+        return before == '\n' ? 4u : 3u;
     }
     if (last != ' ') {
         return 0;
     }
-    return (n > 1 && strchr(".!?", text[n - 2u]) != NULL) ? 2u : 1u;
+    return strchr(".!?", before) != NULL ? 2u : 1u;
 }
 
 AVITO_API size_t avito_split_text(const char *text)
@@ -8932,12 +8926,13 @@ AVITO_API size_t avito_split_text(const char *text)
             n++;
         } while ((avitoi_byte(text[n]) & 0xc0u) == 0x80u);
         points++;
-        if (points > AVITO_TEXT_MAX - AVITO_TEXT_MAX / 4u && avitoi_border(text, n) >= quality) {
-            quality = avitoi_border(text, n);
-            best = n;
+        if (points > AVITO_TEXT_MAX - AVITO_TEXT_MAX / 4u) {
+            const unsigned border = avitoi_border(text, n);
+            best = border >= quality ? n : best;
+            quality = border >= quality ? border : quality;
         }
     }
-    return (text[n] == '\0' || quality == 0) ? n : best;
+    return text[n] == '\0' ? n : best;
 }
 
 /* Stands in a header of the part: printable, and nothing that could end the quoted string. */
@@ -8946,46 +8941,43 @@ static bool avitoi_is_header_word(const char *text)
     return avitoi_is_word(text) && strpbrk(text, "\"\\") == NULL;
 }
 
-static int avitoi_check_source(const avito_image_source *source)
+static int avitoi_check_upload(const avito_account *a, struct avitoi_args *args)
 {
+    avito_image_source *source = &args->as.upload.source;
+    source->file_name = source->file_name != NULL ? source->file_name : "image";
+    source->content_type = source->content_type != NULL ? source->content_type : "image/jpeg";
     if (source->size == 0 || source->size > AVITO_IMAGE_MAX ||
         (source->data == NULL) == (source->read == NULL)) {
         return AVITO_ERR_ARGUMENT;
     }
-    return avitoi_is_header_word(source->file_name) && avitoi_is_header_word(source->content_type)
+    if (!avitoi_is_header_word(source->file_name) || !avitoi_is_header_word(source->content_type)) {
+        return AVITO_ERR_ID;
+    }
+    return a->o.entropy != NULL && a->o.entropy(a->o.ctx, args->as.upload.boundary,
+                                                sizeof args->as.upload.boundary) == AVITO_OK
                ? AVITO_OK
-               : (int)AVITO_ERR_ID;
+               : (int)AVITO_ERR_OPTION_ENTROPY;
 }
 
 AVITO_API int avito_upload_image(avito_client *client, int64_t user_id,
                                  const avito_image_source *source, avito_arena *arena,
                                  avito_uploaded_image *out)
 {
-    avito_image_source *copy;
     int rc = avitoi_prepare(client, &avitoi_ep_upload_image, user_id, NULL, NULL);
-    if (rc != AVITO_OK || source == NULL || arena == NULL || out == NULL) {
-        return rc != AVITO_OK ? rc : avitoi_refuse(client, AVITO_ERR_ARGUMENT);
+    if (rc == AVITO_OK && source == NULL) {
+        rc = AVITO_ERR_ARGUMENT;
     }
-    copy = &client->priv.args.as.upload.source;
-    *copy = *source;
-    copy->file_name = copy->file_name != NULL ? copy->file_name : "image";
-    copy->content_type = copy->content_type != NULL ? copy->content_type : "image/jpeg";
-    rc = avitoi_check_source(copy);
-    if (rc != AVITO_OK) {
-        return avitoi_refuse(client, rc);
+    if (rc == AVITO_OK) {
+        client->priv.args.as.upload.source = *source;
+        rc = avitoi_check_upload(client->account, &client->priv.args);
     }
-    if (client->account->o.entropy == NULL ||
-        client->account->o.entropy(client->account->o.ctx, client->priv.args.as.upload.boundary,
-                                   sizeof client->priv.args.as.upload.boundary) != AVITO_OK) {
-        return avitoi_refuse(client, AVITO_ERR_OPTION_ENTROPY);
-    }
-    return avitoi_start(client, &avitoi_ep_upload_image, arena, out);
+    return avitoi_get(client, rc, arena, out);
 }
 
 AVITO_API int avito_mark_chat_as_read(avito_client *client, int64_t user_id, const char *chat_id)
 {
     const int rc = avitoi_prepare(client, &avitoi_ep_mark_chat_as_read, user_id, chat_id, NULL);
-    return rc != AVITO_OK ? rc : avitoi_start(client, &avitoi_ep_mark_chat_as_read, NULL, NULL);
+    return avitoi_start(client, rc, NULL, NULL);
 }
 
 AVITO_API int avito_delete_message(avito_client *client, int64_t user_id, const char *chat_id,
@@ -8993,23 +8985,22 @@ AVITO_API int avito_delete_message(avito_client *client, int64_t user_id, const 
 {
     int rc = avitoi_prepare(client, &avitoi_ep_delete_message, user_id, chat_id, message_id);
     rc = (rc == AVITO_OK) ? avitoi_check_id(message_id) : rc;
-    return rc != AVITO_OK ? avitoi_refuse(client, rc)
-                          : avitoi_start(client, &avitoi_ep_delete_message, NULL, NULL);
+    return avitoi_start(client, rc, NULL, NULL);
 }
 
 /* ---- notifications ---- */
 
 static int avitoi_webhook_url(avito_client *c, const struct avitoi_endpoint *call, const char *url)
 {
-    const int rc = avitoi_prepare(c, call, 0, NULL, url);
-    if (rc != AVITO_OK || url == NULL) {
-        return rc != AVITO_OK ? rc : avitoi_refuse(c, AVITO_ERR_ARGUMENT);
+    int rc = avitoi_prepare(c, call, 0, NULL, url);
+    if (rc == AVITO_OK && url == NULL) {
+        rc = AVITO_ERR_ARGUMENT;
     }
-    if (!avitoi_is_word(url) ||
-        (strncmp(url, "https://", 8) != 0 && strncmp(url, "http://", 7) != 0)) {
-        return avitoi_refuse(c, AVITO_ERR_ID);
+    if (rc == AVITO_OK && (!avitoi_is_word(url) || (strncmp(url, "https://", 8) != 0 &&
+                                                    strncmp(url, "http://", 7) != 0))) {
+        rc = AVITO_ERR_ID;
     }
-    return avitoi_start(c, call, NULL, NULL);
+    return avitoi_start(c, rc, NULL, NULL);
 }
 
 AVITO_API int avito_subscribe_webhook(avito_client *client, const char *url)
@@ -9022,66 +9013,60 @@ AVITO_API int avito_unsubscribe_webhook(avito_client *client, const char *url)
     return avitoi_webhook_url(client, &avitoi_ep_unsubscribe_webhook, url);
 }
 
-static int avitoi_read_envelope(struct avitoi_json *json, const struct avitoi_schema *schema,
-                                struct avitoi_envelope *out, const void *body, size_t len,
-                                avito_arena *arena)
+/* The JSON reader needs more than a small stack has: it lies at the end of the arena for so long. */
+struct avitoi_event_reader {
+    struct avitoi_json *json;
+    struct avitoi_envelope envelope;
+    const char *body;
+    size_t len;
+    avito_arena rest; /* of the caller's arena */
+};
+
+static int avitoi_read_envelope(struct avitoi_event_reader *r, const struct avitoi_schema *schema)
 {
     size_t used = 0;
     int rc;
-    avitoi_json_begin(json, schema, out);
-    avitoi_mem_shared(&json->mem, arena);
-    rc = avitoi_json_feed(json, (const char *)body, len, &used);
-    return (rc == AVITO_AGAIN) ? avitoi_json_end(json) : rc;
+    avitoi_json_begin(r->json, schema, &r->envelope);
+    avitoi_mem_shared(&r->json->mem, &r->rest);
+    rc = avitoi_json_feed(r->json, r->body, r->len, &used);
+    return (rc == AVITO_AGAIN) ? avitoi_json_end(r->json) : rc;
 }
 
-/* The reader needs more than a small stack has: it lies at the end of the arena for so long. NULL:
- * there is no room for it. */
-static struct avitoi_json *avitoi_borrow_reader(avito_arena *arena)
+/* A payload of another type may hold anything, so its type is looked at first. */
+static int avitoi_read_event(struct avitoi_event_reader *r)
 {
-    const size_t size = avitoi_align(sizeof(struct avitoi_json));
-    if (arena->cap < arena->used + size) {
-        return NULL;
-    }
-    arena->cap = (arena->cap - size) & ~(size_t)(AVITOI_ALIGN - 1u);
-    return (struct avitoi_json *)(void *)(arena->base + arena->cap);
-}
-
-/* A payload of another type may hold anything: only its type is looked at. */
-static int avitoi_read_event(struct avitoi_json *json, struct avitoi_envelope *out, const void *body,
-                             size_t len, avito_arena *arena)
-{
-    const int rc = avitoi_read_envelope(json, &avitoi_envelope_schema, out, body, len, arena);
-    int other;
-    bool is_message;
-    if (rc != AVITO_ERR_MODEL && rc != AVITO_ERR_DUPLICATE) {
+    const int rc = avitoi_read_envelope(r, &avitoi_other_envelope_schema);
+    if (rc != AVITO_OK || r->envelope.payload == NULL ||
+        !avito_str_equal(r->envelope.payload->type, "message")) {
         return rc;
     }
-    other = avitoi_read_envelope(json, &avitoi_other_envelope_schema, out, body, len, arena);
-    is_message = other == AVITO_OK &&
-                 (out->payload == NULL || avito_str_equal(out->payload->type, "message"));
-    return (other == AVITO_ERR_ARENA || (other == AVITO_OK && !is_message)) ? other : rc;
+    return avitoi_read_envelope(r, &avitoi_envelope_schema);
 }
 
 AVITO_API int avito_parse_webhook(const void *body, size_t len, avito_arena *arena,
                                   avito_event *out, size_t *needed)
 {
-    struct avitoi_envelope envelope;
-    struct avitoi_json *json;
-    avito_arena rest;
+    const size_t size = avitoi_align(sizeof(struct avitoi_json));
+    struct avitoi_event_reader r;
     size_t peak;
-    int rc;
+    int rc = AVITO_ERR_ARENA;
     if (body == NULL || arena == NULL || arena->base == NULL || out == NULL) {
         return AVITO_ERR_ARGUMENT;
     }
     if (arena->busy) {
         return AVITO_ERR_BUSY;
     }
-    rest = *arena;
-    rest.used = avitoi_align(rest.used);
-    json = avitoi_borrow_reader(&rest);
-    rc = (json != NULL) ? avitoi_read_event(json, &envelope, body, len, &rest) : AVITO_ERR_ARENA;
-    peak = rest.used + avitoi_align(sizeof *json) +
-           (json != NULL ? avitoi_align(json->mem.peak) : 0u);
+    r.body = (const char *)body;
+    r.len = len;
+    r.rest = *arena;
+    r.rest.used = avitoi_align(r.rest.used);
+    peak = r.rest.used + size;
+    if (r.rest.cap >= peak) {
+        r.rest.cap = (r.rest.cap - size) & ~(size_t)(AVITOI_ALIGN - 1u);
+        r.json = (struct avitoi_json *)(void *)(r.rest.base + r.rest.cap);
+        rc = avitoi_read_event(&r);
+        peak += avitoi_align(r.json->mem.peak);
+    }
     if (needed != NULL) {
         *needed = (rc == AVITO_ERR_ARENA) ? peak : 0u;
     }
@@ -9089,17 +9074,17 @@ AVITO_API int avito_parse_webhook(const void *body, size_t len, avito_arena *are
         return rc;
     }
     memset(out, 0, sizeof *out);
-    if (envelope.id.ptr == NULL && envelope.payload == NULL) {
+    if (r.envelope.id.ptr == NULL && r.envelope.payload == NULL) {
         return AVITO_END;
     }
     arena->peak = (peak > arena->peak) ? peak : arena->peak;
-    arena->used = rest.used + avitoi_align(json->mem.low);
-    out->id = envelope.id;
-    out->version = envelope.version;
-    out->timestamp = envelope.timestamp;
-    if (envelope.payload != NULL) {
-        out->type = envelope.payload->type;
-        out->message = avito_str_equal(out->type, "message") ? envelope.payload->message : NULL;
+    arena->used = r.rest.used + avitoi_align(r.json->mem.low);
+    out->id = r.envelope.id;
+    out->version = r.envelope.version;
+    out->timestamp = r.envelope.timestamp;
+    if (r.envelope.payload != NULL) {
+        out->type = r.envelope.payload->type;
+        out->message = r.envelope.payload->message;
     }
     return AVITO_OK;
 }
@@ -9110,19 +9095,18 @@ AVITO_API int avito_add_to_blacklist(avito_client *client, int64_t user_id,
                                      const avito_blacklist_user *users, size_t count)
 {
     size_t i;
-    const int rc = avitoi_prepare(client, &avitoi_ep_add_to_blacklist, user_id, NULL, NULL);
-    if (rc != AVITO_OK || users == NULL || count == 0) {
-        return rc != AVITO_OK ? rc : avitoi_refuse(client, AVITO_ERR_ARGUMENT);
+    int rc = avitoi_prepare(client, &avitoi_ep_add_to_blacklist, user_id, NULL, NULL);
+    if (rc == AVITO_OK) {
+        rc = (users == NULL || count == 0) ? AVITO_ERR_ARGUMENT : AVITO_OK;
+        client->priv.args.as.many.items = users;
+        client->priv.args.as.many.count = count;
     }
-    for (i = 0; i < count; i++) {
-        if (users[i].user_id <= 0 || users[i].item_id < 0 || (int)users[i].reason < 1 ||
-            (int)users[i].reason > 4) {
-            return avitoi_refuse(client, AVITO_ERR_ARGUMENT);
-        }
+    for (i = 0; rc == AVITO_OK && i < count; i++) {
+        const unsigned reason = (unsigned)users[i].reason;
+        rc = (users[i].user_id <= 0 || users[i].item_id < 0 || reason - 1u > 3u) ? AVITO_ERR_ARGUMENT
+                                                                                 : AVITO_OK;
     }
-    client->priv.args.as.many.items = users;
-    client->priv.args.as.many.count = count;
-    return avitoi_start(client, &avitoi_ep_add_to_blacklist, NULL, NULL);
+    return avitoi_start(client, rc, NULL, NULL);
 }
 
 /* ======================================================================= *
@@ -9625,9 +9609,7 @@ static int avitoi_webhook_overdue(avito_webhook *w, uint32_t now_ms)
 
 AVITO_API avito_webhook_options avito_webhook_options_default(void)
 {
-    avito_webhook_options options;
-
-    memset(&options, 0, sizeof options);
+    avito_webhook_options options = AVITOI_ZERO;
     return options;
 }
 
@@ -10011,8 +9993,7 @@ static void avitoi_state_load(avito_inbox *in)
 
 AVITO_API avito_inbox_options avito_inbox_options_default(void)
 {
-    avito_inbox_options options;
-    memset(&options, 0, sizeof options);
+    avito_inbox_options options = AVITOI_ZERO;
     return options;
 }
 
