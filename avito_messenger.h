@@ -1277,6 +1277,7 @@ typedef struct avito_account {
         bool refresh_in_doubt;       /* a refresh left and no answer came: it may be spent */
         bool unpaid;                 /* the tariff lacks the API: 402 or placeholder seen last */
         uint8_t half;                /* which half of the token buffer is in use */
+        int16_t refusal;             /* the error that the last refusal was given as */
     } priv;
 } avito_account;
 
@@ -7251,7 +7252,7 @@ static int avitoi_choose_request(avito_client *c)
         return AVITO_AGAIN;
     }
     if (c->priv.waiting && a->priv.refusals != c->priv.refusals) {
-        return AVITO_ERR_CREDENTIALS; /* what the lane that we waited for was told holds for us */
+        return a->priv.refusal; /* what the lane that we waited for was told holds for us */
     }
     a->priv.renewer = c;
     c->priv.request = asks_token ? c->priv.call
@@ -7798,15 +7799,16 @@ static bool avitoi_speaks_of_permission(const char *text)
 static int avitoi_token_denied(avito_client *c)
 {
     const unsigned status = c->priv.status;
-    const bool definite = avitoi_success(c) || (status >= 400 && status < 500 && status != 429);
-    avitoi_lock(c->account);
-    c->account->priv.refusals += definite ? 1u : 0u;
-    avitoi_unlock(c->account);
-    if (!definite) {
-        return avitoi_status_error(status);
+    const int code = c->priv.request == &avitoi_ep_refresh_token ? AVITO_ERR_REFRESH_TOKEN
+                                                                 : AVITO_ERR_CREDENTIALS;
+    if (!avitoi_success(c) && (status / 100u != 4u || status == 429)) {
+        return avitoi_status_error(status); /* says nothing about the credentials */
     }
-    return c->priv.request == &avitoi_ep_refresh_token ? AVITO_ERR_REFRESH_TOKEN
-                                                       : AVITO_ERR_CREDENTIALS;
+    avitoi_lock(c->account);
+    c->account->priv.refusals++;
+    c->account->priv.refusal = (int16_t)code;
+    avitoi_unlock(c->account);
+    return code;
 }
 
 static int avitoi_refused(avito_client *c)

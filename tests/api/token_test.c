@@ -648,6 +648,25 @@ static void test_refused_credentials_are_asked_about_once(void **state)
     lanes_free(s);
 }
 
+static void test_a_refused_refresh_token_is_told_to_all(void **state)
+{
+    struct lanes *s = calloc(1, sizeof *s);
+
+    (void)state;
+    lanes_init(s, false);
+    s->l[0].stored_refresh = "spent";
+    for (int i = 0; i < LANES; i++) {
+        ask_self(&s->l[i].script, LANE_TOKEN, 403, EXPIRED);
+    }
+    refresh(&s->l[0].script, "spent", 400, "{\"error\":\"invalid_grant\"}");
+    lanes_start(s);
+    lanes_run(s);
+    for (int i = 0; i < LANES; i++) {
+        assert_int_equal(s->rc[i], AVITO_ERR_REFRESH_TOKEN);
+    }
+    lanes_free(s);
+}
+
 /* All lanes are refused with the old token: one renews, the others only try again. */
 static void test_refusals_of_an_older_token(void **state)
 {
@@ -794,6 +813,7 @@ int main(void)
         cmocka_unit_test(test_one_fetch_for_all_lanes),
         cmocka_unit_test(test_the_duty_is_handed_over),
         cmocka_unit_test(test_refused_credentials_are_asked_about_once),
+        cmocka_unit_test(test_a_refused_refresh_token_is_told_to_all),
         cmocka_unit_test(test_refusals_of_an_older_token),
         cmocka_unit_test(test_secrets_are_masked),
         cmocka_unit_test(test_trace_has_no_secrets),
