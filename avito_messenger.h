@@ -408,7 +408,7 @@
  *
  *     bytes of                                                  64-bit 32-bit
  *     avito_account                                                200    120
- *     avito_client                                                 856    648
+ *     avito_client                                                 864    640
  *     avito_arena                                                   40     20
  *     avito_webhook                                                184    144
  *     avito_inbox                                                  304    280
@@ -1834,10 +1834,17 @@ struct avitoi_args {
 typedef struct avito_client {
     avito_account *account;
     struct {
-        uint8_t state, tries;
-        bool keep;                    /* the answer lets the connection be kept */
+        /* Of the lane. The end of a send is set by the function that needs it, so that others do not
+         * link what it leads to; so is judge, below. */
+        int (*settle)(struct avito_client *c, int rc);
+        const avito_sent_query *baseline; /* of settle */
+        uint32_t last_ms;             /* clock at the last look */
+        uint8_t state;
         bool connected, connecting;
+        /* Of one call, from here to json: it begins with zeros. */
         bool probe, stale;            /* look at the kept connection before using it; it is too old */
+        uint8_t tries;
+        bool keep;                    /* the answer lets the connection be kept */
         bool written, early;          /* the request left whole; the answer came before that */
         bool eager;                   /* there is more to do at once */
         bool fetched;                 /* a token for this call, not used yet */
@@ -1854,7 +1861,6 @@ typedef struct avito_client {
         uint16_t want;
         int16_t send_error;           /* sending failed with it; the server may have said why */
         int16_t cause;                /* the error that a send ended in which is being confirmed */
-        avito_outcome verdict;        /* of that */
         const struct avitoi_endpoint *call;    /* what the caller asked for; NULL: idle */
         const struct avitoi_endpoint *request; /* what is on the wire: call, or a token request */
         size_t pos, len;              /* window: [pos, len) is to be sent, or to be read */
@@ -1865,23 +1871,19 @@ typedef struct avito_client {
         uint32_t total;               /* bytes of the request in all */
         uint32_t body_len;
         uint32_t epoch;               /* of the token used */
-        uint32_t last_ms;             /* clock at the last look */
         uint32_t idle_left_ms;        /* until something has to happen; ACCOUNT: of the pause */
         uint32_t total_left_ms;
         uint32_t refusals;            /* of the account when the call began */
         uint32_t date;                /* of the answer, in unix seconds; 0: not given */
         uint32_t sent_ms;             /* clock when the send ended that is being confirmed */
+        avito_outcome verdict;        /* of that send */
         size_t raw_len;               /* of a refusal's body, in error_body */
         size_t cut_at, drain_left;
         avito_str access;             /* the token of this request */
+        struct avitoi_args args;
+        int (*judge)(struct avito_client *c, int rc); /* a row, or the end, of a chat read back */
         struct avitoi_body body;
         struct avitoi_json json;
-        struct avitoi_args args;
-        /* Set by the functions that need them, so that others do not link what they lead to: judges a
-         * row, or the end, of a chat that is read back; and the end of a send. */
-        int (*judge)(struct avito_client *c, int rc);
-        int (*settle)(struct avito_client *c, int rc);
-        const avito_sent_query *baseline; /* of settle */
     } priv;
     avito_client_options o;
     avito_error error;
@@ -8308,6 +8310,7 @@ static bool avitoi_path_has(const char *path, char letter)
 static int avitoi_prepare(avito_client *c, const struct avitoi_endpoint *call, int64_t user_id,
                           const char *chat_id, const char *text)
 {
+    const size_t first = offsetof(avito_client, priv.probe); /* of what belongs to one call */
     int rc = AVITO_OK;
     if (c == NULL || c->account == NULL || c->o.window == NULL) {
         return AVITO_ERR_ARGUMENT;
@@ -8324,21 +8327,12 @@ static int avitoi_prepare(avito_client *c, const struct avitoi_endpoint *call, i
     if (rc != AVITO_OK) {
         return rc;
     }
-    memset(&c->priv.args, 0, sizeof c->priv.args);
+    memset((char *)c + first, 0, offsetof(avito_client, priv.json) - first);
     c->priv.args.user_id = user_id;
     c->priv.args.chat_id = chat_id;
     c->priv.args.text = text;
     c->priv.request = call;
-    c->priv.arena = NULL;
-    c->priv.out = NULL;
-    c->priv.collect = false;
-    c->priv.judge = NULL;
-    c->priv.settling = false;
-    c->priv.all_pages = false;
-    c->priv.limit = 0;
-    c->priv.offset = 0;
     c->priv.want = UINT16_MAX;
-    c->priv.cut_at = 0;
     return AVITO_OK;
 }
 
@@ -8384,7 +8378,6 @@ static int avitoi_start(avito_client *c, int rc, avito_arena *arena, void *out)
     idle = now - c->priv.last_ms; /* long if the clock went back: that is safe */
     memset(&c->error, 0, sizeof c->error);
     avitoi_forget_raw(c);
-    c->priv.status = 0;
     memset(&c->priv.json.mem, 0, sizeof c->priv.json.mem);
     c->priv.call = call;
     c->priv.arena = arena;
@@ -8393,17 +8386,9 @@ static int avitoi_start(avito_client *c, int rc, avito_arena *arena, void *out)
         arena->used = avitoi_align(arena->used);
         arena->busy = true;
     }
-    c->priv.page = 0;
-    c->priv.tries = 0;
-    c->priv.has_more = false;
-    c->priv.retried = false;
-    c->priv.fetched = false;
-    c->priv.waiting = false;
-    c->priv.written = false;
     c->priv.refusals = c->account->priv.refusals;
     c->priv.last_ms = now;
     c->priv.total_left_ms = c->o.total_timeout_ms;
-    c->priv.idle_left_ms = 0;
     /* Looking for the end of a kept connection costs one recv(): a read that follows at once on the
      * answer before it can do without. */
     c->priv.stale = idle >= c->o.keep_alive_ms;
