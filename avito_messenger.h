@@ -408,7 +408,7 @@
  *
  *     bytes of                                                  64-bit 32-bit
  *     avito_account                                                200    120
- *     avito_client                                                 864    640
+ *     avito_client                                                 856    640
  *     avito_arena                                                   40     20
  *     avito_webhook                                                184    144
  *     avito_inbox                                                  304    280
