@@ -2279,15 +2279,17 @@ typedef struct avito_inbox_options {
 } avito_inbox_options;
 
 typedef struct avito_inbox {
-    avito_inbox_options o;
     avito_client *client;
-    struct {                  /* private from here on */
-        uint64_t last_key;    /* round: the chat done last, as (updated, hash) */
-        uint64_t chat_key;    /* the chat in work, or the best candidate of a scan */
-        uint64_t page_anchor; /* hash of the last row read */
-        uint64_t anchor;      /* hash of the message of this chat accepted last; 0: none */
-        uint64_t oldest;      /* hash of the message to be given next */
-        uint64_t pending;     /* hash of the message in the caller's hands, or not to be decoded once */
+    struct { /* private; bytes first, where short instructions reach them */
+        uint8_t phase, events, restarts, failures;
+        uint8_t then;
+        bool open, found, kept;
+        bool given, marked, started, first_round, overrun, unsaved, settled, quiet;
+        bool peek, all_chats, heard, offered, in_chat, eager;
+        uint8_t empty_pages;
+        uint16_t offset, rows;                 /* of the page in work */
+        uint16_t oldest_row;
+        int16_t round_error, row_error;
         uint32_t oldest_created, pending_created, row_created, floor;
         uint32_t updated;                      /* the newest chat as the round began */
         uint32_t newest, seen;                 /* the newest message; the same, one round before */
@@ -2296,13 +2298,15 @@ typedef struct avito_inbox {
         uint32_t failures_ms;                  /* when `failures` was counted up last */
         uint32_t wait_from_ms, wait_ms;        /* until the next round */
         uint32_t heard_ms;                     /* the last notification */
-        uint16_t offset, rows, oldest_row;     /* of the page in work */
-        int16_t round_error, row_error;
-        uint8_t events, phase, then, restarts, failures, empty_pages;
-        bool open, found, kept, given, marked, started, first_round, overrun, unsaved, settled, quiet;
-        bool peek, all_chats, heard, offered, in_chat, eager;
+        uint64_t last_key;    /* round: the chat done last, as (updated, hash) */
+        uint64_t chat_key;    /* the chat in work, or the best candidate of a scan */
+        uint64_t page_anchor; /* hash of the last row read */
+        uint64_t anchor;      /* hash of the message of this chat accepted last; 0: none */
+        uint64_t oldest;      /* hash of the message to be given next */
+        uint64_t pending;     /* hash of the message in the caller's hands, or not to be decoded once */
         char chat_id[68];
     } priv;
+    avito_inbox_options o; /* resolved: what is really in force */
 } avito_inbox;
 
 AVITO_API avito_inbox_options avito_inbox_options_default(void);
@@ -9765,9 +9769,9 @@ AVITO_API int avito_webhook_status(const avito_webhook *webhook)
  *
  * State, little endian, as it is saved:
  *
- *     0 "AVI1"   4 sequence   8 check: crc32 from 12 on, xor sequence   12 horizon   16 ids in the ring
- *     20 1: the first round of AVITO_START_UNREAD is not done   24..31 zero
- *     32 ids: 8 bytes hash, 4 bytes time of creation; the rest zero
+ *     0 "AVI1"   4 sequence   8 check: crc32 from 12 on, xor sequence   12 horizon
+ *     20 1: the first round of AVITO_START_UNREAD is not done   16..19, 24..31 not used
+ *     32 the ring, in no order: 8 bytes hash, 4 bytes time of creation; empty: zero
  *
  * The slot is sequence & 1, so the slot that was good last is never the one being written.
  */
@@ -9833,64 +9837,48 @@ static uint32_t avitoi_horizon(const avito_inbox *in)
     return avitoi_get32(avitoi_state(in) + 12);
 }
 
-static uint32_t avitoi_ring_count(const avito_inbox *in)
-{
-    return avitoi_get32(avitoi_state(in) + 16);
-}
-
 static uint32_t avitoi_ring_cap(const avito_inbox *in)
 {
     return (uint32_t)((in->o.state_cap - AVITOI_STATE_HEAD) / AVITOI_STATE_ID);
 }
 
-static uint8_t *avitoi_ring_at(const avito_inbox *in, uint32_t i)
+static bool avitoi_ring_is(const uint8_t *p, uint64_t hash)
 {
-    return avitoi_state(in) + AVITOI_STATE_HEAD + (size_t)i * AVITOI_STATE_ID;
+    return avitoi_get32(p) == (uint32_t)hash && avitoi_get32(p + 4) == (uint32_t)(hash >> 32);
 }
 
-static bool avitoi_ring_has(const avito_inbox *in, uint64_t hash)
+/* The entry of a message; if there is none, an empty one; if there is none, that of the oldest. */
+static uint8_t *avitoi_ring_find(const avito_inbox *in, uint64_t hash)
 {
-    const uint32_t count = avitoi_ring_count(in);
-    uint32_t i;
-    for (i = 0; i < count; i++) {
-        const uint8_t *p = avitoi_ring_at(in, i);
-        if (avitoi_get32(p) == (uint32_t)hash && avitoi_get32(p + 4) == (uint32_t)(hash >> 32)) {
-            return true;
+    uint8_t *p = avitoi_state(in) + AVITOI_STATE_HEAD, *oldest = p;
+    uint32_t left = avitoi_ring_cap(in);
+    for (; left > 0; left--, p += AVITOI_STATE_ID) {
+        if (avitoi_ring_is(p, hash)) {
+            return p;
         }
-    }
-    return false;
-}
-
-/* The entry of the oldest message. */
-static uint32_t avitoi_ring_oldest(const avito_inbox *in)
-{
-    const uint32_t count = avitoi_ring_count(in);
-    uint32_t i, oldest = 0;
-    for (i = 1; i < count; i++) {
-        if (avitoi_get32(avitoi_ring_at(in, i) + 8) < avitoi_get32(avitoi_ring_at(in, oldest) + 8)) {
-            oldest = i;
+        if (avitoi_get32(p + 8) < avitoi_get32(oldest + 8)) {
+            oldest = p;
         }
     }
     return oldest;
 }
 
-/* Where the ring takes a new message: behind the last, or in place of the oldest. A full ring does not
- * learn a message that is older still: then it is the ring's size. */
-static uint32_t avitoi_ring_place(const avito_inbox *in, uint32_t created)
+static bool avitoi_ring_has(const avito_inbox *in, uint64_t hash)
 {
-    const uint32_t count = avitoi_ring_count(in);
-    uint32_t at;
-    if (count < avitoi_ring_cap(in)) {
-        return count;
-    }
-    at = avitoi_ring_oldest(in);
-    return created < avitoi_get32(avitoi_ring_at(in, at) + 8) ? count : at;
+    return avitoi_ring_is(avitoi_ring_find(in, hash), hash);
 }
 
-/* What a full ring forgets, or does not learn, may be given again if it is still read: an overrun. */
+/* Time of the oldest message; 0: the ring is not full. */
+static uint32_t avitoi_ring_oldest(const avito_inbox *in)
+{
+    return avitoi_get32(avitoi_ring_find(in, 0) + 8);
+}
+
+/* What a full ring forgets, or does not learn, may be given again if it is still read: an overrun. 0:
+ * it is not full. */
 static void avitoi_ring_forgets(avito_inbox *in, uint32_t created)
 {
-    if (created >= avitoi_horizon(in) || in->priv.first_round) {
+    if (created > 0 && (created >= avitoi_horizon(in) || in->priv.first_round)) {
         in->priv.events |= AVITO_INBOX_OVERRUN;
         in->priv.overrun = true;
     }
@@ -9898,23 +9886,17 @@ static void avitoi_ring_forgets(avito_inbox *in, uint32_t created)
 
 static void avitoi_ring_add(avito_inbox *in, uint64_t hash, uint32_t created)
 {
-    const uint32_t count = avitoi_ring_count(in), at = avitoi_ring_place(in, created);
-    uint8_t *p;
-    if (avitoi_ring_has(in, hash)) {
+    uint8_t *p = avitoi_ring_find(in, hash);
+    const uint32_t oldest = avitoi_get32(p + 8);
+    if (avitoi_ring_is(p, hash)) {
         return;
     }
-    if (count == avitoi_ring_cap(in)) {
-        avitoi_ring_forgets(in, at == count ? created : avitoi_get32(avitoi_ring_at(in, at) + 8));
-        if (at == count) {
-            return;
-        }
-    } else {
-        avitoi_put32(avitoi_state(in) + 16, count + 1u);
+    avitoi_ring_forgets(in, oldest < created ? oldest : created);
+    if (oldest <= created) {
+        avitoi_put32(p, (uint32_t)hash);
+        avitoi_put32(p + 4, (uint32_t)(hash >> 32));
+        avitoi_put32(p + 8, created);
     }
-    p = avitoi_ring_at(in, at);
-    avitoi_put32(p, (uint32_t)hash);
-    avitoi_put32(p + 4, (uint32_t)(hash >> 32));
-    avitoi_put32(p + 8, created);
 }
 
 /* ---- saving and loading ---- */
@@ -9947,8 +9929,7 @@ static bool avitoi_state_read(avito_inbox *in, int slot)
         return false;
     }
     if (len < AVITOI_STATE_HEAD || len > in->o.state_cap || memcmp(s, "AVI1", 4) != 0 ||
-        avitoi_get32(s + 8) != (avitoi_crc32(s + 12, len - 12u) ^ avitoi_get32(s + 4)) ||
-        avitoi_get32(s + 16) > (len - AVITOI_STATE_HEAD) / AVITOI_STATE_ID) {
+        avitoi_get32(s + 8) != (avitoi_crc32(s + 12, len - 12u) ^ avitoi_get32(s + 4))) {
         in->priv.events |= AVITO_INBOX_STATE_LOST; /* unless the other slot is good */
         return false;
     }
@@ -9960,20 +9941,19 @@ static void avitoi_state_load(avito_inbox *in)
     const bool first = avitoi_state_read(in, 0);
     const uint32_t sequence = avitoi_get32(avitoi_state(in) + 4);
     const bool second = avitoi_state_read(in, 1);
-    const bool newer = second && (!first || (int32_t)(avitoi_get32(avitoi_state(in) + 4) - sequence) > 0);
-    if (newer || (first && avitoi_state_read(in, 0))) {
-        in->priv.first_round = avitoi_get32(avitoi_state(in) + 20) != 0;
-        in->priv.started = true;
-        in->priv.all_chats = true; /* a mark may have been underway when the power went */
-        in->priv.newest = avitoi_horizon(in);
-        in->priv.events = 0;
-        if (avitoi_ring_count(in) == avitoi_ring_cap(in)) { /* and nobody may have been told */
-            avitoi_ring_forgets(in, avitoi_get32(avitoi_ring_at(in, avitoi_ring_oldest(in)) + 8));
-        }
+    const int32_t ahead = (int32_t)(avitoi_get32(avitoi_state(in) + 4) - sequence);
+    const bool newer = second && (!first || ahead > 0);
+    if (!newer && !(first && avitoi_state_read(in, 0))) {
+        memset(avitoi_state(in), 0, in->o.state_cap);
+        memcpy(avitoi_state(in), "AVI1", 4);
         return;
     }
-    memset(avitoi_state(in), 0, in->o.state_cap);
-    memcpy(avitoi_state(in), "AVI1", 4);
+    in->priv.first_round = avitoi_get32(avitoi_state(in) + 20) != 0;
+    in->priv.started = true;
+    in->priv.all_chats = true; /* a mark may have been underway when the power went */
+    in->priv.newest = avitoi_horizon(in);
+    in->priv.events = 0;
+    avitoi_ring_forgets(in, avitoi_ring_oldest(in)); /* nobody may have been told */
 }
 
 /* ---- options ---- */
@@ -10008,14 +9988,20 @@ AVITO_API int avito_inbox_init(avito_inbox *inbox, avito_client *client,
 
 /* ---- rounds ---- */
 
-static uint32_t avitoi_seconds(int64_t time)
+AVITOI_APART static uint32_t avitoi_seconds(int64_t time)
 {
     return time < 0 ? 0u : time > (int64_t)UINT32_MAX ? UINT32_MAX : (uint32_t)time;
 }
 
-static uint64_t avitoi_id_hash(avito_str id)
+/* 0: no id. */
+AVITOI_APART static uint64_t avitoi_id_hash(avito_str id)
 {
-    return id.ptr != NULL ? avitoi_hash(id.ptr, id.len) : 0u;
+    return id.len > 0 ? avitoi_hash(id.ptr, id.len) : 0u;
+}
+
+static bool avitoi_reads_chats(const avito_inbox *in)
+{
+    return in->priv.phase == AVITOI_IN_START || in->priv.phase == AVITOI_IN_SCAN;
 }
 
 /* Begins to read a list, or to wait. */
@@ -10059,7 +10045,7 @@ static void avitoi_round_over(avito_inbox *in)
 
 /* Something is left out of this round: it does not count, the chat in work is not marked, and it may
  * not count as unread any more when it is looked for again. */
-static void avitoi_round_lacks(avito_inbox *in, int rc)
+AVITOI_APART static void avitoi_round_lacks(avito_inbox *in, int rc)
 {
     in->priv.round_error = (int16_t)rc;
     in->priv.marked = true;
@@ -10068,9 +10054,10 @@ static void avitoi_round_lacks(avito_inbox *in, int rc)
 
 /* After a failure the round goes on where it was, so that it ends also where every tenth request
  * fails. A chat that fails twice, with nothing accepted in between, is left out of the round. */
-static void avitoi_round_failed(avito_inbox *in, bool in_chat, int rc)
+AVITOI_APART static void avitoi_round_failed(avito_inbox *in, int rc)
 {
     const uint32_t chat = (uint32_t)in->priv.chat_key;
+    bool in_chat = !avitoi_reads_chats(in);
     avito_cancel(in->client);
     if (in_chat && in->priv.failed == chat) {
         in->priv.last_key = in->priv.chat_key;
@@ -10133,18 +10120,17 @@ static int avitoi_round_complete(avito_inbox *in)
         return avitoi_state_save(in) == AVITO_OK ? AVITO_AGAIN : (int)AVITO_ERR_HOOK;
     }
     if (in->priv.overrun) {
-        uint32_t known = avitoi_get32(avitoi_ring_at(in, avitoi_ring_oldest(in)) + 8) + 1u;
+        uint32_t known = avitoi_ring_oldest(in) + 1u;
         known = known > in->priv.updated ? in->priv.updated : known; /* more may come in that second */
         horizon = known > horizon ? known : horizon;
     }
     in->priv.overrun = false;
     in->priv.quiet = in->priv.settled && seen == in->priv.newest;
     in->priv.all_chats = false;
-    if (horizon <= avitoi_horizon(in) && !begins) {
-        return AVITO_AGAIN;
-    }
     if (horizon > avitoi_horizon(in)) {
         avitoi_put32(avitoi_state(in) + 12, horizon);
+    } else if (!begins) {
+        return AVITO_AGAIN;
     }
     if (!in->priv.unsaved && !begins) {
         return AVITO_AGAIN; /* saved with the next message */
@@ -10153,41 +10139,39 @@ static int avitoi_round_complete(avito_inbox *in)
     if (avitoi_state_save(in) != AVITO_OK) {
         return AVITO_ERR_HOOK;
     }
-    if (begins) {
-        in->priv.started = true;
-        in->priv.wait_ms = 0;
-    }
+    in->priv.wait_ms = begins ? 0 : in->priv.wait_ms;
+    in->priv.started = true;
     return AVITO_AGAIN;
 }
 
 /* ---- lists of the server ---- */
 
-static int avitoi_open_chats(avito_inbox *in)
+/* Most rounds end in the first rows; of a quiet account the first one tells all. */
+static int avitoi_rows_wanted(const avito_inbox *in)
 {
-    avito_chats_query q;
-    memset(&q, 0, sizeof q);
-    q.unread_only = in->priv.phase == AVITOI_IN_SCAN && ((in->o.unread_only && !in->priv.all_chats) || in->priv.first_round);
-    /* Most rounds end in the first rows; of a quiet account the first one tells all. */
-    q.limit = in->priv.peek || in->priv.phase == AVITOI_IN_START ? 1 : in->priv.offset == 0 ? 4 : 50;
-    q.offset = (int)in->priv.offset;
-    q.want = AVITO_CHAT_LAST_MESSAGE | AVITO_MESSAGE_BARE;
-    return avito_list_chats(in->client, in->o.user_id, &q, in->o.arena);
+    if (in->priv.peek || in->priv.phase == AVITOI_IN_START || in->priv.phase == AVITOI_IN_FETCH) {
+        return 1;
+    }
+    if (in->priv.phase == AVITOI_IN_SCAN) {
+        return in->priv.offset == 0 ? 4 : 50;
+    }
+    return in->priv.offset == 0 ? 20 : 100;
 }
 
-static int avitoi_open_messages(avito_inbox *in)
+static int avitoi_open_list(avito_inbox *in)
 {
-    const bool fetch = in->priv.phase == AVITOI_IN_FETCH;
-    avito_messages_query q;
-    memset(&q, 0, sizeof q);
-    q.limit = fetch ? 1 : in->priv.offset == 0 ? 20 : 100;
-    q.offset = (int)in->priv.offset;
-    q.want = fetch ? 0u : AVITO_MESSAGE_BARE;
-    return avito_list_messages(in->client, in->o.user_id, in->priv.chat_id, &q, in->o.arena);
-}
-
-static bool avitoi_reads_chats(const avito_inbox *in)
-{
-    return in->priv.phase == AVITOI_IN_START || in->priv.phase == AVITOI_IN_SCAN;
+    avito_client *c = in->client;
+    const uint32_t bare = AVITO_CHAT_LAST_MESSAGE | AVITO_MESSAGE_BARE;
+    int rc = avitoi_prepare(c, avitoi_reads_chats(in) ? &avitoi_ep_get_chats : &avitoi_ep_get_messages,
+                            in->o.user_id, in->priv.chat_id, NULL);
+    if (rc == AVITO_OK) {
+        rc = avitoi_page(c, avitoi_rows_wanted(in), in->priv.offset, false,
+                         in->priv.phase == AVITOI_IN_FETCH ? 0u : bare, 0);
+        c->priv.args.as.chats.unread_only =
+            in->priv.phase == AVITOI_IN_SCAN &&
+            ((in->o.unread_only && !in->priv.all_chats) || in->priv.first_round);
+    }
+    return avitoi_get_list(c, rc, in->o.arena, NULL);
 }
 
 /* Pages overlap by one row. If that is not the row which ended the page before, rows have slid, and
@@ -10253,23 +10237,22 @@ static int avitoi_start_over(avito_inbox *in)
 
 /* Chats are done in the order of their last update, and by hash within a second. The key of a chat
  * only grows, so no chat slips by. */
-static void avitoi_scan_row(avito_inbox *in, const avito_chat *chat)
+static void avitoi_scan_row(avito_inbox *in, avito_str id, uint64_t hash, uint32_t updated)
 {
-    const uint32_t updated = avitoi_seconds(chat->updated);
-    const uint64_t key = ((uint64_t)updated << 32) | (uint32_t)avitoi_id_hash(chat->id);
+    const uint64_t key = ((uint64_t)updated << 32) | (uint32_t)hash;
     if (in->priv.rows == 1 && in->priv.offset == 0 && in->priv.last_key == 0) {
         in->priv.quiet = in->priv.quiet && updated == in->priv.updated;
         in->priv.updated = updated;
     }
     if (updated < avitoi_horizon(in) && !in->priv.first_round) {
         in->priv.then = AVITOI_THEN_OVER;
-    } else if (chat->id.len >= sizeof in->priv.chat_id) {
+    } else if (id.len >= sizeof in->priv.chat_id) {
         in->priv.events |= AVITO_INBOX_UNREACHABLE;
     } else if (key > in->priv.last_key && (!in->priv.found || key < in->priv.chat_key)) {
         in->priv.found = true;
         in->priv.chat_key = key;
-        memcpy(in->priv.chat_id, chat->id.ptr, chat->id.len);
-        in->priv.chat_id[chat->id.len] = '\0';
+        memcpy(in->priv.chat_id, id.ptr, id.len);
+        in->priv.chat_id[id.len] = '\0';
     }
 }
 
@@ -10319,6 +10302,7 @@ static void avitoi_look_row(avito_inbox *in, uint64_t hash, uint32_t created,
                             const avito_message *row)
 {
     const bool first = in->priv.first_round;
+    in->priv.row_created = created;
     if (row != NULL && in->priv.rows == 1 && in->priv.offset == 0) { /* two answers speak of it */
         const uint32_t updated = (uint32_t)(in->priv.chat_key >> 32);
         const uint32_t moved = created < updated ? created : updated;
@@ -10327,7 +10311,6 @@ static void avitoi_look_row(avito_inbox *in, uint64_t hash, uint32_t created,
     if (hash == in->priv.anchor || (!first && created < avitoi_horizon(in))) {
         in->priv.then = AVITOI_THEN_OVER;
     } else if (first && avitoi_passes_over(in, created, row)) {
-        in->priv.row_created = created;
         return;
     } else if (in->priv.known_until != 0) { /* newer ones are for the first real round */
         if (created <= in->priv.known_until) {
@@ -10339,7 +10322,6 @@ static void avitoi_look_row(avito_inbox *in, uint64_t hash, uint32_t created,
         in->priv.oldest_created = created;
         in->priv.oldest_row = (uint16_t)(in->priv.offset + in->priv.rows - 1u);
     }
-    in->priv.row_created = created;
 }
 
 static int avitoi_look_over(avito_inbox *in)
@@ -10405,26 +10387,6 @@ static int avitoi_fetch_over(avito_inbox *in, avito_message *out)
 
 /* ---- one step of reading a list ---- */
 
-/* What can be said of a row that does not fit or breaks the model: its id, if that was reached. A
- * message is passed over when it came so twice; without an id it keeps its chat waiting. */
-static int avitoi_bad_row(avito_inbox *in, int rc)
-{
-    const uint64_t hash = avitoi_id_hash(in->client->priv.json.id);
-    avitoi_row_place(in, hash);
-    in->priv.row_error = (int16_t)rc;
-    if (in->priv.phase == AVITOI_IN_FETCH) {
-        avitoi_fetch_row(in, hash, in->priv.pending == hash);
-        in->priv.pending = hash;
-        return hash != 0 ? (int)AVITOI_MOVED : rc;
-    }
-    if (in->priv.phase == AVITOI_IN_LOOK && hash != 0) {
-        avitoi_look_row(in, hash, in->priv.row_created, NULL);
-    } else {
-        avitoi_round_lacks(in, rc);
-    }
-    return AVITOI_MOVED;
-}
-
 static int avitoi_list_over(avito_inbox *in, avito_message *out)
 {
     in->priv.open = false;
@@ -10473,7 +10435,7 @@ static int avitoi_leave(avito_inbox *in, avito_message *out)
     }
     in->priv.restarts++;
     if (in->priv.restarts > 100u) { /* more arrives than can be read */
-        avitoi_round_failed(in, !avitoi_reads_chats(in), AVITO_ERR_MODEL);
+        avitoi_round_failed(in, AVITO_ERR_MODEL);
         return AVITO_AGAIN;
     }
     return avitoi_enter(in, avitoi_reads_chats(in) ? in->priv.phase : (unsigned)AVITOI_IN_LOOK);
@@ -10483,12 +10445,6 @@ static int avitoi_leave(avito_inbox *in, avito_message *out)
 static bool avitoi_list_came(const struct avitoi_json *j)
 {
     return j->list_depth != 0 || (j->as.frames[0].seen & 1u) != 0;
-}
-
-/* A row without id or time tells nothing of the rows behind it: the horizon stays. */
-static bool avitoi_is_whole(avito_str id, int64_t time)
-{
-    return id.len > 0 && time > 0;
 }
 
 /* Not even the row that ended the page before, or the one to be fetched, came: the list is read again,
@@ -10522,6 +10478,38 @@ static int avitoi_page_over(avito_inbox *in, avito_message *out)
                : avitoi_list_over(in, out);
 }
 
+/* What a row means to what is being looked for. `rc` < 0: it does not fit or breaks the model, and
+ * `id` is what was reached of it. A message is passed over when it came so twice; without an id it
+ * keeps its chat waiting. */
+static int avitoi_take_row(avito_inbox *in, avito_str id, uint32_t time,
+                           const avito_message *message, int rc)
+{
+    const uint64_t hash = avitoi_id_hash(id);
+    const unsigned phase = in->priv.phase;
+    avitoi_row_place(in, hash);
+    in->priv.row_error = (int16_t)rc;
+    if (phase == AVITOI_IN_FETCH) {
+        avitoi_fetch_row(in, hash, rc < 0 ? hash == in->priv.pending
+                                          : time == in->priv.oldest_created);
+        in->priv.pending = rc < 0 ? hash : in->priv.pending;
+        return hash == 0 && rc < 0 ? rc : (int)AVITOI_MOVED;
+    }
+    if (hash == 0 || time == 0 || (rc < 0 && phase != AVITOI_IN_LOOK)) {
+        avitoi_round_lacks(in, rc < 0 ? rc : (int)AVITO_ERR_MODEL); /* nor do we know what follows */
+    } else if (in->priv.then != AVITOI_THEN_NOTHING) {
+        return AVITOI_MOVED;
+    } else if (phase == AVITOI_IN_LOOK) {
+        avitoi_look_row(in, hash, time, message);
+    } else if (phase == AVITOI_IN_SCAN) {
+        avitoi_scan_row(in, id, hash, time);
+    } else {
+        in->priv.found = in->priv.newest != time;
+        in->priv.newest = time;
+        in->priv.then = AVITOI_THEN_OVER;
+    }
+    return AVITOI_MOVED;
+}
+
 static int avitoi_inbox_list(avito_inbox *in, avito_message *out)
 {
     const bool chats = avitoi_reads_chats(in);
@@ -10534,15 +10522,15 @@ static int avitoi_inbox_list(avito_inbox *in, avito_message *out)
         if (!in->o.arena->busy) {
             avito_arena_reset(in->o.arena);
         }
-        rc = chats ? avitoi_open_chats(in) : avitoi_open_messages(in);
+        rc = avitoi_open_list(in);
         if (rc != AVITO_OK && rc != AVITO_AGAIN) {
             return rc;
         }
         in->priv.open = true;
     }
-    rc = chats ? avito_next_chat(in->client, &chat) : avito_next_message(in->client, out);
+    rc = avitoi_next(in->client, in->client->priv.call, chats ? (void *)&chat : (void *)out);
     if (rc < 0 && avito_list_open(in->client)) {
-        return avitoi_bad_row(in, rc);
+        return avitoi_take_row(in, in->client->priv.json.id, in->priv.row_created, NULL, rc);
     }
     if (rc == AVITO_END) {
         return avitoi_page_over(in, out);
@@ -10550,34 +10538,8 @@ static int avitoi_inbox_list(avito_inbox *in, avito_message *out)
     if (rc != AVITO_OK) {
         return rc;
     }
-    in->priv.row_error = AVITO_OK;
-    avitoi_row_place(in, avitoi_id_hash(chats ? chat.id : out->id));
-    if (in->priv.phase != AVITOI_IN_FETCH && !avitoi_is_whole(chats ? chat.id : out->id,
-                                                              chats ? chat.updated : out->created)) {
-        avitoi_round_lacks(in, AVITO_ERR_MODEL);
-        return AVITOI_MOVED;
-    }
-    if (in->priv.then != AVITOI_THEN_NOTHING) {
-        return AVITOI_MOVED;
-    }
-    switch ((int)in->priv.phase) {
-        case AVITOI_IN_START:
-            in->priv.found = in->priv.newest != avitoi_seconds(chat.updated);
-            in->priv.newest = avitoi_seconds(chat.updated);
-            in->priv.then = AVITOI_THEN_OVER;
-            break;
-        case AVITOI_IN_SCAN:
-            avitoi_scan_row(in, &chat);
-            break;
-        case AVITOI_IN_LOOK:
-            avitoi_look_row(in, avitoi_id_hash(out->id), avitoi_seconds(out->created), out);
-            break;
-        default:
-            avitoi_fetch_row(in, avitoi_id_hash(out->id),
-                             avitoi_seconds(out->created) == in->priv.oldest_created);
-            break;
-    }
-    return AVITOI_MOVED;
+    return chats ? avitoi_take_row(in, chat.id, avitoi_seconds(chat.updated), NULL, AVITO_OK)
+                 : avitoi_take_row(in, out->id, avitoi_seconds(out->created), out, AVITO_OK);
 }
 
 /* ---- the inbox as a whole ---- */
@@ -10648,7 +10610,7 @@ AVITO_API int avito_inbox_next(avito_inbox *inbox, avito_message *out)
         (void)t->functions->wait(t->ctx, 0, avitoi_inbox_wait_left(in));
     }
     if (rc < 0 && in->priv.phase != AVITOI_IN_HANDED && in->priv.phase != AVITOI_IN_WAIT) {
-        avitoi_round_failed(in, !avitoi_reads_chats(in), rc);
+        avitoi_round_failed(in, rc);
     }
     return rc;
 }
@@ -10657,20 +10619,13 @@ AVITO_API int avito_inbox_next(avito_inbox *inbox, avito_message *out)
 static int avitoi_ring_keep(avito_inbox *in)
 {
     uint8_t former[AVITOI_STATE_ID];
-    const uint32_t count = avitoi_ring_count(in);
-    const uint32_t at = avitoi_ring_place(in, in->priv.pending_created);
-    const bool known = avitoi_ring_has(in, in->priv.pending);
-    if (at < avitoi_ring_cap(in)) {
-        memcpy(former, avitoi_ring_at(in, at), sizeof former);
-    }
+    uint8_t *place = avitoi_ring_find(in, in->priv.pending);
+    memcpy(former, place, sizeof former);
     avitoi_ring_add(in, in->priv.pending, in->priv.pending_created);
     if (avitoi_state_save(in) == AVITO_OK) {
         return AVITO_OK;
     }
-    if (!known && at < avitoi_ring_cap(in)) {
-        memcpy(avitoi_ring_at(in, at), former, sizeof former);
-        avitoi_put32(avitoi_state(in) + 16, count);
-    }
+    memcpy(place, former, sizeof former);
     return AVITO_ERR_HOOK;
 }
 
@@ -10689,17 +10644,14 @@ AVITO_API int avito_inbox_accept(avito_inbox *inbox)
     }
     inbox->priv.unsaved = true;
     inbox->priv.row_error = AVITO_OK;
-    if (inbox->priv.offered) { /* it did not come from the chat in work */
-        inbox->priv.offered = false;
-        inbox->priv.pending = 0;
-        (void)avitoi_enter(inbox, AVITOI_IN_WAIT);
-        return AVITO_OK;
+    if (!inbox->priv.offered) { /* else it did not come from the chat in work */
+        inbox->priv.anchor = inbox->priv.pending;
+        inbox->priv.failed = 0;
+        inbox->priv.given = true;
     }
-    inbox->priv.anchor = inbox->priv.pending;
-    inbox->priv.failed = 0;
-    inbox->priv.given = true;
+    (void)avitoi_enter(inbox, inbox->priv.offered ? AVITOI_IN_WAIT : AVITOI_IN_LOOK);
+    inbox->priv.offered = false;
     inbox->priv.pending = 0;
-    (void)avitoi_enter(inbox, AVITOI_IN_LOOK);
     return AVITO_OK;
 }
 

@@ -145,9 +145,8 @@ static int save_state(void *ctx, int slot, const void *data, size_t len)
         }
     }
     device_may_crash(w);
-    say(w, "        . saved in slot %d, sequence %u, horizon %u, %u ids", slot,
-        (unsigned)((const unsigned char *)data)[4], *(const uint32_t *)((const char *)data + 12),
-        (unsigned)((const unsigned char *)data)[16]);
+    say(w, "        . saved in slot %d, sequence %u, horizon %u", slot,
+        (unsigned)((const unsigned char *)data)[4], *(const uint32_t *)((const char *)data + 12));
     write_slot(w, slot, data, len);
     w->slot_len[slot] = len;
     if (!w->state_saved) {

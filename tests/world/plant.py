@@ -114,7 +114,7 @@ def build(name, text, program, arguments):
 def noticed_by_test(name, text):
     """The first test that fails with the bug in; None: none does."""
     program = build(name, text, "unit_test", [
-        PINNED[name], "tests/support/clock.c", "-DAVITO_MESSENGER_IMPLEMENTATION", "-lcmocka"])
+        PINNED[name], "tests/support/device.c", "tests/support/clock.c", "tests/world/impl.c", "-lcmocka"])
     run = subprocess.run([program], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                          errors="replace", check=False,
                          env={**os.environ, "CMOCKA_MESSAGE_OUTPUT": "STDOUT"})
