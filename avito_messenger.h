@@ -8073,14 +8073,13 @@ static bool avitoi_list_goes_on(const avito_client *c)
  * for ever. */
 #define AVITOI_ROUNDS 1024u
 
-/* The clock was looked at just now. */
-static int avitoi_advance(avito_client *c)
+/* The clock was looked at just now. `rc`: how waiting failed, or AVITOI_MOVED. */
+static int avitoi_advance(avito_client *c, int rc)
 {
     unsigned rounds = 0;
-    int rc;
     c->priv.eager = false;
     do {
-        rc = avitoi_handle(c);
+        rc = (rc == AVITOI_MOVED) ? avitoi_handle(c) : rc;
         if (rc == AVITO_AGAIN) {
             rc = avitoi_patience(c);
         }
@@ -8114,14 +8113,14 @@ AVITO_API int avito_step(avito_client *client)
         return AVITO_ERR_IDLE;
     }
     avitoi_tick(client);
-    return avitoi_advance(client);
+    return avitoi_advance(client, AVITOI_MOVED);
 }
 
 /* The only place that waits. The clock was looked at just now. */
 static int avitoi_run(avito_client *c)
 {
     const avito_transport *t = &c->o.transport;
-    int rc = avitoi_advance(c);
+    int rc = avitoi_advance(c, AVITOI_MOVED);
     while (rc == AVITO_AGAIN && avitoi_may_wait(c)) {
         const int wants = avito_wants(c) & (AVITO_WANT_READ | AVITO_WANT_WRITE);
         uint32_t ms = avito_deadline_ms(c);
@@ -8130,8 +8129,9 @@ static int avitoi_run(avito_client *c)
             ms = 20; /* another thread fetches the token: look again soon */
         }
         waited = t->functions->wait(t->ctx, wants, ms);
-        rc = (waited < 0) ? avitoi_finish(c, avitoi_io_error(c, waited, AVITO_ERR_RECV))
-                          : avito_step(c);
+        avitoi_tick(c);
+        rc = avitoi_advance(c, (waited < 0) ? avitoi_io_error(c, waited, AVITO_ERR_RECV)
+                                            : AVITOI_MOVED);
     }
     return rc;
 }

@@ -448,6 +448,39 @@ static void test_drained_list_follows_the_head(void **state)
     }
 }
 
+static int wait_fails(void *ctx, int wants, uint32_t ms)
+{
+    (void)ctx;
+    (void)wants;
+    (void)ms;
+    return -7;
+}
+
+/* Nobody waits for the rest of a list: a transport that fails then is closed, and that is all. */
+static void test_list_end_when_waiting_fails(void **state)
+{
+    static const char body[] = "{\"messages\":[{\"id\":\"1\"},{\"id\":\"2\"}]}";
+    avito_transport_functions broken;
+    struct lane l;
+    avito_message m;
+
+    (void)state;
+    lane_init(&l, 512);
+    lane_exchange(&l, 200, body, strlen(body));
+    l.script.recv_piece = 1;
+    l.script.again = true;
+    assert_int_equal(lane_run(&l, avito_list_messages(&l.client, 1, "c", NULL, &l.arena)), AVITO_OK);
+    assert_int_equal(lane_run(&l, avito_next_message(&l.client, &m)), AVITO_OK);
+    broken = *l.client.o.transport.functions;
+    broken.wait = wait_fails;
+    l.client.o.transport.functions = &broken;
+    l.client.o.never_wait = false;
+    assert_int_equal(avito_list_end(&l.client, 1000), AVITO_OK);
+    assert_false(l.script.open);
+    assert_false(avito_list_open(&l.client));
+    lane_free(&l);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -461,6 +494,7 @@ int main(void)
         cmocka_unit_test(test_every_status),
         cmocka_unit_test(test_retry_after),
         cmocka_unit_test(test_drained_list_follows_the_head),
+        cmocka_unit_test(test_list_end_when_waiting_fails),
     };
 
     return cmocka_run_group_tests_name("responses", tests, NULL, NULL);
