@@ -34,7 +34,7 @@ static int device_entropy(void *ctx, void *out, size_t len)
 void device_may_crash(world *w)
 {
     if (w->crash_in > 0 && --w->crash_in == 0) {
-        longjmp(w->crash, 1);
+        longjmp(*w->crash, 1);
     }
 }
 
@@ -204,6 +204,8 @@ static void boot_lane(world *w, unsigned i)
     avito_client_options o = d->lane_options;
     l->world = w;
     l->index = (int)i;
+    l->may_wait = w->plan.waits == (int)i;
+    l->asleep = false;
     l->job = -1;
     l->act = ACT_NONE;
     l->at_row = false;
@@ -213,6 +215,7 @@ static void boot_lane(world *w, unsigned i)
     l->arena = avito_arena_of(l->room.memory, l->room.size);
     o.transport.functions = &world_transport;
     o.transport.ctx = l;
+    o.never_wait = !l->may_wait;
     o.window = l->window.memory;
     o.window_cap = l->window.size;
     if (avito_client_init(&l->client, &d->account, &o) != AVITO_OK) {
@@ -255,7 +258,6 @@ static void draw_device(world *w)
         d->lanes[i].picture = room_make(PICTURE_MAX);
     }
     *c = avito_client_options_default();
-    c->never_wait = true;
     c->retries = (uint8_t)w->plan.retries;
     c->connect_timeout_ms = 3000 + (uint32_t)below(w, 12000);
     c->idle_timeout_ms = 4000 + (uint32_t)below(w, 20000);
@@ -278,6 +280,7 @@ static void draw_device(world *w)
 void device_boot(world *w)
 {
     device *d = &w->device;
+    jmp_buf here, *const outer = w->crash;
     if (d->tokens.memory == NULL) {
         draw_device(w);
         say(w, "inbox: start %d%s%s, ring %u, overlap %u s, poll %u ms", d->inbox_options.start,
@@ -300,11 +303,13 @@ void device_boot(world *w)
     for (unsigned i = 0; i < w->plan.lanes; i++) {
         boot_lane(w, i);
     }
-    if (setjmp(w->crash) != 0) {
+    w->crash = &here;
+    if (setjmp(here) == 0) {
+        boot_inbox(w);
+    } else {
         device_crash(w);
-        return;
     }
-    boot_inbox(w);
+    w->crash = outer;
 }
 
 static void forget(room *r)
@@ -316,6 +321,9 @@ static void forget(room *r)
 void device_crash(world *w)
 {
     device *d = &w->device;
+    if (!d->up) { /* it went while a lane slept, whose step ends now */
+        return;
+    }
     happened(w, F_RESTART, -1);
     say(w, "power off");
     w->crashes++;
@@ -436,6 +444,7 @@ static int begin_baseline(world *w, struct lane *l)
     q.limit = 1;
     q.want = AVITO_MESSAGE_BARE;
     l->act = ACT_BASELINE;
+    l->spoilt = false;
     w->jobs[l->job].state = JOB_BASELINE;
     return avito_get_messages(&l->client, USER, w->jobs[l->job].chat, &q, &l->arena, &l->messages);
 }
@@ -474,6 +483,7 @@ static int begin_confirm(world *w, struct lane *l)
     q.baseline_created = j->baseline_created;
     q.age_s = (uint32_t)((w->now - j->ended_ms) / 1000);
     l->act = ACT_CONFIRM;
+    l->spoilt = false;
     j->state = JOB_CONFIRMING;
     return avito_confirm_sent(&l->client, USER, j->chat, &q, &l->arena, &l->outcome, &l->message);
 }
@@ -556,6 +566,7 @@ static void job_over(world *w, struct lane *l, job_state state, unsigned pause_m
 static int baseline_came(world *w, struct lane *l)
 {
     job *j = &w->jobs[l->job];
+    j->misled = j->misled || l->spoilt;
     j->has_baseline = l->messages.count > 0 && l->messages.items[0].id.ptr != NULL;
     j->baseline_created = 0;
     if (j->has_baseline) {
@@ -587,7 +598,7 @@ static void send_over(world *w, struct lane *l, int rc)
     }
 }
 
-static void check_yes(world *w, const struct lane *l, const job *j)
+static void check_yes(world *w, const struct lane *l, job *j)
 {
     const note *n = check_find(w, l->message.id.ptr, l->message.id.len);
     bool good = n != NULL && n->own && n->created >= j->baseline_created &&
@@ -597,8 +608,9 @@ static void check_yes(world *w, const struct lane *l, const job *j)
     }
     if (n != NULL && n->job >= 0 && &w->jobs[n->job] != j) {
         good = false;
+        w->jobs[n->job].misled = w->jobs[n->job].misled || j->misled; /* its own is claimed */
     }
-    if (!good && !w->plan.corrupt) {
+    if (!good && !j->misled) {
         fail(w, "confirming", "job %d: yes, by a message that is not its own", (int)(j - w->jobs));
     }
 }
@@ -619,12 +631,14 @@ static bool veiled(const world *w, const job *j)
 static void confirm_over(world *w, struct lane *l, int rc)
 {
     job *j = &w->jobs[l->job];
+    j->misled = j->misled || l->spoilt;
     if (rc == AVITO_OK && l->outcome == AVITO_CANNOT_TELL && veiled(w, j) &&
         w->now - j->ended_ms > 90000) { /* it may be the one that was deleted */
         job_over(w, l, JOB_GIVEN_UP_HALF, 0);
     } else if (rc != AVITO_OK || l->outcome == AVITO_CANNOT_TELL) {
         job_over(w, l, JOB_UNSURE, 15000);
     } else if (l->outcome == AVITO_SENT) {
+        say(w, "lane %d: confirmed by %s", l->index, l->message.id.ptr);
         check_yes(w, l, j);
         w->confirmed_yes++;
         j->by_confirm = true;
@@ -737,7 +751,7 @@ static int cancel(world *w, struct lane *l)
 void device_cancel(world *w)
 {
     struct lane *l = &w->device.lanes[1 + below(w, w->plan.lanes - 1)];
-    if (w->device.up && impl_call(&l->client)) {
+    if (w->device.up && impl_call(&l->client) && !l->asleep) {
         call_over(w, l, cancel(w, l));
     }
 }
@@ -820,19 +834,14 @@ static void hear_events(world *w)
     }
 }
 
-/* Around a call of avito_inbox_next(): does a round begin or end? */
-static void watch_round(world *w, bool between, int rc)
+/* After a call of avito_inbox_next(): has a round begun in it, or ended, or both? */
+static void watch_round(world *w, bool between, bool moved, int rc)
 {
     device *d = &w->device;
     const bool over = impl_between_rounds(&d->inbox);
-    if (between && !over) {
-        d->in_round = true;
-        d->spoilt = false;
-        d->round_ms = w->now;
-    }
+    d->in_round = d->in_round || (between && (!over || moved));
     if (over && d->in_round) {
         d->in_round = false;
-        hear_events(w);
         if (rc == AVITO_AGAIN && !d->spoilt) {
             check_round(w);
         } else if (rc == AVITO_AGAIN && d->overran) {
@@ -846,6 +855,7 @@ static int inbox_step(world *w)
 {
     device *d = &w->device;
     avito_message m;
+    const uint64_t moved = d->lanes[0].moved;
     bool between;
     int rc;
     if (d->holding) {
@@ -854,8 +864,13 @@ static int inbox_step(world *w)
     }
     memset(&m, 0xcc, sizeof m);
     between = impl_between_rounds(&d->inbox);
+    if (between) { /* the next one begins now, or later */
+        d->spoilt = false;
+        d->round_ms = w->now;
+    }
     rc = avito_inbox_next(&d->inbox, &m);
-    watch_round(w, between, rc);
+    hear_events(w);
+    watch_round(w, between, moved != d->lanes[0].moved, rc);
     if (rc == AVITO_OK) {
         given(w, &m, true);
     } else if (rc < 0) {
@@ -871,12 +886,12 @@ static void one_turn(world *w, struct lane *l)
     const activity act = l->act;
     int rc;
     l->seen_steps = w->account_steps;
-    if (state <= 1 || state >= 6) { /* IDLE, ACCOUNT; or between two elements */
-        l->passed_ms = w->now;
-        l->passed_epoch = w->crashes;
-    }
+    check_gate(w, l);
     rc = l->index == 0 ? inbox_step(w) : lane_step(w, l);
     if (l->index > 0 && !(act == ACT_NONE && l->act == ACT_NONE)) {
+        if (rc == AVITO_AGAIN && l->may_wait) {
+            fail(w, "waiting", "lane %d is to wait, but did not", l->index);
+        }
         call_over(w, l, rc);
     }
     if (l->index == 0) {
@@ -909,6 +924,9 @@ static bool call_ready(const world *w, const struct lane *l, int wants, uint32_t
 static bool lane_ready(const world *w, const struct lane *l)
 {
     const device *d = &w->device;
+    if (l->asleep) {
+        return false;
+    }
     if (l->index == 0) {
         return d->holding ? w->now >= d->hold_until
                           : call_ready(w, l, avito_inbox_wants(&d->inbox),
@@ -923,6 +941,7 @@ static bool lane_ready(const world *w, const struct lane *l)
 bool device_turn(world *w)
 {
     device *d = &w->device;
+    jmp_buf here, *const outer = w->crash;
     unsigned ready[LANES_MAX], count = 0;
     if (!d->up) {
         if (w->now < d->up_at) {
@@ -939,13 +958,15 @@ bool device_turn(world *w)
     if (count == 0) {
         return false;
     }
-    if (setjmp(w->crash) != 0) {
+    w->crash = &here;
+    if (setjmp(here) == 0) {
+        device_may_crash(w);
+        one_turn(w, &d->lanes[ready[below(w, count)]]);
+        check_step(w);
+    } else {
         device_crash(w);
-        return true;
     }
-    device_may_crash(w);
-    one_turn(w, &d->lanes[ready[below(w, count)]]);
-    check_step(w);
+    w->crash = outer;
     return true;
 }
 
@@ -965,7 +986,7 @@ int64_t device_due(world *w)
             ms = avito_inbox_deadline_ms(&d->inbox);
         } else if (l->act == ACT_NONE || l->at_row) {
             due = earliest(due, l->resume_ms);
-        } else {
+        } else if (!l->asleep) {
             ms = avito_deadline_ms(&l->client);
         }
         due = ms != UINT32_MAX ? earliest(due, w->now + (int64_t)ms) : due;
@@ -1004,15 +1025,13 @@ static void handle_event(world *w)
     }
 }
 
-/* Acknowledged first, handled later: the power may go between. */
-bool device_notify(world *w, const char *body, size_t len)
+static bool take_notification(world *w, const char *body, size_t len)
 {
     device *d = &w->device;
     size_t waiting;
     int status;
-    if (setjmp(w->crash) != 0) {
-        device_crash(w);
-        return true;
+    if (d->lanes[0].asleep) { /* so is the inbox */
+        return false;
     }
     device_may_crash(w);
     status = hook_call(w, body, len);
@@ -1028,4 +1047,20 @@ bool device_notify(world *w, const char *body, size_t len)
     avito_webhook_done(&d->hook, device_ms(w));
     hear_events(w);
     return true;
+}
+
+/* Acknowledged first, handled later: the power may go between. */
+bool device_notify(world *w, const char *body, size_t len)
+{
+    jmp_buf here, *const outer = w->crash;
+    bool arrived;
+    w->crash = &here;
+    if (setjmp(here) == 0) {
+        arrived = take_notification(w, body, len);
+    } else {
+        device_crash(w);
+        arrived = true;
+    }
+    w->crash = outer;
+    return arrived;
 }

@@ -72,8 +72,8 @@ static const struct {
     const char *why;
 } impossible[] = {
     {F_CUT_UP, ONLY(SEND), "bytes of a request leave in SEND only"},
-    {F_CUT_DOWN, 0xffu & ~(1u << HEAD | 1u << BODY | 1u << DRAIN),
-     "bytes of an answer are read in these three only"},
+    {F_CUT_DOWN, 0xffu & ~(1u << SEND | 1u << HEAD | 1u << BODY | 1u << DRAIN),
+     "bytes of an answer are read in these four only"},
     {F_NO_CONNECT, ONLY(CONNECT), "a connection is made in CONNECT only"},
     {F_CORRUPT, ANSWERED, "decided when the service has the whole request, or an upload's head"},
     {F_CUT_ANSWER, ANSWERED, "likewise"},
@@ -86,6 +86,7 @@ static const struct {
     {F_S5XX, ANSWERED, "likewise"},
     {F_SLID, ONLY(HEAD), "decided when the service has the whole request"},
     {F_BROKEN, ONLY(HEAD), "decided when the service has the whole request"},
+    {F_SLEEP, 1u << ROW, "an element is with the caller: nothing is waited for"},
     {F_CANCEL, 1u << IDLE, "nothing is in progress that could be cancelled"},
 };
 

@@ -279,8 +279,9 @@ static uint64_t some_bytes(world *w, unsigned log2)
 static void plan_request(world *w, struct link *k)
 {
     const plan *p = &w->plan;
-    const unsigned length = w->device.lanes[k->lane].act == ACT_UPLOAD ? 15 : 10;
-    if (w->calm || !chance(w, p->fault_rate)) {
+    const bool uploads = w->device.lanes[k->lane].act == ACT_UPLOAD; /* longer, and less often */
+    const unsigned length = uploads ? 15 : 10;
+    if (w->calm || !chance(w, uploads ? p->fault_rate * 3 : p->fault_rate)) {
         return;
     }
     switch (below(w, 5)) {
@@ -526,8 +527,31 @@ static void on_close(void *ctx)
     }
 }
 
+static int on_wait(void *ctx, int wants, uint32_t ms)
+{
+    struct lane *l = ctx;
+    world *w = l->world;
+    const int waits_for = avito_wants(&l->client);
+    const uint32_t most = !impl_call(&l->client) ? w->device.inbox_options.slow_poll_ms
+                          : waits_for == AVITO_WANT_ACCOUNT ? 100 /* nobody will wake it */
+                                                            : l->client.o.total_timeout_ms;
+    if (!l->may_wait) {
+        fail(w, "waiting", "lane %d waits although it may not", l->index);
+    }
+    if (ms > most) {
+        fail(w, "waiting", "lane %d waits for %d, %u ms long", l->index, waits_for, (unsigned)ms);
+    }
+    happened(w, F_SLEEP, l->index);
+    w->account_steps += waits_for != AVITO_WANT_ACCOUNT; /* it has moved */
+    if (!w->calm && w->plan.cuts && chance(w, 2)) {
+        say(w, "lane %d: waiting fails", l->index);
+        return -7;
+    }
+    return world_sleep(w, l, wants, ms) ? AVITO_OK : AVITO_AGAIN;
+}
+
 const avito_transport_functions world_transport = {on_connect, on_send,  on_recv, on_wants,
-                                                   NULL,       on_close, NULL};
+                                                   on_wait,    on_close, NULL};
 
 void net_drop_all(world *w)
 {

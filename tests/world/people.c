@@ -410,7 +410,8 @@ static sim_fault draw_fault(world *w, const sim_request_info *request, int lane)
     if (w->now < w->storm_until && chance(w, 900) &&
         (request->op != SIM_TOKEN || w->storm_status >= 429)) {
         refuse(w, &f, request, w->storm_status, lane);
-    } else if (w->plan.answers && chance(w, w->plan.answer_rate)) {
+    } else if (w->plan.answers &&
+               chance(w, w->plan.answer_rate * (request->op == SIM_UPLOAD ? 2 : 1))) {
         one_fault(w, &f, request, lane);
     }
     return f;
@@ -433,6 +434,9 @@ sim_fault people_fault(void *ctx, const sim_request_info *request)
     w->device.spoilt = w->device.spoilt || (lane == 0 && f.corrupt);
     if (k != NULL) {
         k->wire.spoilt = f.corrupt;
+    }
+    if (k != NULL && k->lane >= 0 && f.corrupt) {
+        w->device.lanes[k->lane].spoilt = true;
     }
     if (lane == 0 && request->op == SIM_MESSAGES && strstr(request->target, "limit=1&") == NULL &&
         strcmp(strrchr(request->target, '='), "=1") != 0) {

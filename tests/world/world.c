@@ -158,6 +158,7 @@ static void draw_kinds(world *w)
     p->retry_headers = chance(w, 500);
     p->vanish = chance(w, 300);
     p->pictures = chance(w, 400);
+    p->waits = chance(w, 300) ? (int)below(w, 2) : -1;
     p->pair = chance(w, 200);
     p->broken = chance(w, 100) ? chance(w, 500) ? 404 : 500 : 0;
     p->broken_for_ever = chance(w, 500);
@@ -188,6 +189,7 @@ static void soak_plan(world *w)
     p->tokens = p->late = p->people = p->restarts = p->clocks = p->cancels = p->save_fails = true;
     p->hooks = p->same_texts = p->trim = p->retry_headers = p->vanish = p->pictures = p->soak = true;
     p->pair = chance(w, 500);
+    p->waits = (int)below(w, 3) - 1;
     p->doorbell = chance(w, 500);
     p->broken = chance(w, 300) ? 500 : 0;
     p->lanes = LANES_MAX;
@@ -317,6 +319,32 @@ static void turn(world *w)
             fail(w, "endless", "100000 steps without a moment of rest");
         }
     }
+}
+
+/* A lane sleeps in its transport, for `ms` at most: the other lanes and the world go on, as if it had a
+ * thread of its own. True: what it wants may be done. Does not return when the power goes. */
+bool world_sleep(world *w, struct lane *l, int wants, uint32_t ms)
+{
+    const int64_t until = w->now + (int64_t)ms;
+    const uint64_t life = w->crashes;
+    bool awake = false;
+    l->asleep = true;
+    while (!awake) {
+        turn(w);
+        if (w->check != NULL || w->crashes != life) {
+            longjmp(*w->crash, 1);
+        }
+        if (w->now >= until) {
+            break;
+        }
+        awake = (wants != 0 && net_readable(l)) || chance(w, 20);
+        if (!awake) {
+            advance(w, earliest(until, next_moment(w)));
+        }
+    }
+    l->asleep = false;
+    check_gate(w, l);
+    return awake;
 }
 
 /* Until nothing is owed any more. A chat that fails for good may hold the rest up for twenty minutes,

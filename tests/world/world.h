@@ -72,7 +72,8 @@
     X(MS_WRAP, "millisecond clock wraps")                                                          \
     X(UNIX_JUMP, "wall clock jumps")                                                               \
     X(CANCEL, "call cancelled")                                                                    \
-    X(BROKEN, "messages of a chat refused")
+    X(BROKEN, "messages of a chat refused")                                                        \
+    X(SLEEP, "a lane sleeps in its transport")
 
 typedef enum fault {
 #define FAULT_ENUM_(name, word) F_##name,
@@ -184,6 +185,7 @@ typedef struct job {
     bool rivalled;      /* a person of the account wrote the same text */
     char claimed[48];   /* id of the message that is its own */
     bool by_confirm;    /* known by avito_confirm_sent() */
+    bool misled;        /* a byte was changed in what it read of the chat */
 } job;
 
 typedef enum activity {
@@ -210,6 +212,9 @@ struct lane {
     activity act;
     int job;
     bool at_row; /* a list is open and an element is with us */
+    bool may_wait;
+    bool spoilt; /* an answer of this call had a byte changed */
+    bool asleep; /* in its transport's wait() */
     size_t source_fails; /* from this byte of the picture on */
     size_t shot;
     int rows_left;
@@ -306,6 +311,7 @@ typedef struct plan {
     bool cuts, stalls, slow, refusals, corrupt, answers, storms, tokens, late, people, restarts;
     bool clocks, cancels, save_fails, hooks, doorbell, same_texts, trim, retry_headers, vanish, pair;
     bool pictures;
+    int waits; /* the lane whose transport may wait; -1: none */
     unsigned people_s; /* mean seconds between actions */
     unsigned restart_s;
     unsigned token_lifetime_s;
@@ -337,7 +343,7 @@ typedef struct world {
     device device;
     uint64_t hash, steps, progress;
     uint64_t account_steps;
-    jmp_buf crash;
+    jmp_buf *crash; /* where the device goes on when its power goes */
     bool in_device;
     unsigned crash_in; /* hook calls until the power goes; 0: not planned */
     bool crash_in_save; /* it goes when the state is saved next ... */
@@ -414,6 +420,7 @@ void happened(world *w, fault f, int lane); /* lane -1: to all lanes */
 bool world_run(world *w);                   /* true: nothing was broken */
 void world_free(world *w);
 int64_t earliest(int64_t a, int64_t b);
+bool world_sleep(world *w, struct lane *l, int wants, uint32_t ms);
 uint64_t hash_text(const char *text, size_t len);
 
 room room_make(size_t size);
@@ -470,6 +477,7 @@ bool check_owing(world *w);
 void check_end(world *w);
 void check_first_save(world *w);
 void check_start_list(world *w);
+void check_gate(world *w, struct lane *l);
 void check_request_begins(world *w, struct lane *l, struct link *k);
 void check_marked(world *w, const char *chat);
 void check_round(world *w);
