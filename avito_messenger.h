@@ -624,40 +624,37 @@
  *
  *     code name               from        what happened
  *     -101 ARGUMENT           args        an argument is missing or out of range
- *     -102 TEXT               send        the text is empty, blank or over 1000 code points
+ *     -102 TEXT               send        the text is blank or over 1000 code points
  *     -103 UTF8               send        the text is not UTF-8 or holds a NUL
- *     -104 ID                 args        an id is empty, '.', '..', too long or has a forbidden
- *                                         byte
- *     -105 BUSY               args        the lane has a call or list open, or the arena serves
- *                                         another
+ *     -104 ID                 args        an id is empty, dots, too long or has a forbidden byte
+ *     -105 BUSY               args        lane or arena serves another call or list
  *     -106 IDLE               step, next  nothing is in progress on this lane
  *     -107 CANCELLED          cancel      the call was cancelled
  *     -108 SOURCE             upload      the upload source failed or ended early
  *     -109 HOOK               your hooks  one of your hooks returned an error
  *     -111 OPTION_CREDENTIALS init        client_id or client_secret is missing or has a control
  *                                         byte
- *     -112 OPTION_TOKENS      init        tokens is missing or under AVITO_TOKENS_SIZE(longest
- *                                         token)
+ *     -112 OPTION_TOKENS      init        tokens is missing or under AVITO_TOKENS_SIZE()
  *     -113 OPTION_HOST        init, call  host is not a name; NULL is api.avito.ru
  *     -114 OPTION_CLOCK       init        clock_ms is missing
  *     -115 OPTION_ENTROPY     init, call  entropy is missing, or it failed
- *     -116 OPTION_TIME        init, call  unix_time is missing, or shows a date before 2020
+ *     -116 OPTION_TIME        init, call  unix_time is missing or before 2020
  *     -117 OPTION_TRANSPORT   init        transport is missing or lacks a function
  *     -118 OPTION_WINDOW      init        window is missing or under 512 bytes
- *     -119 OPTION_ANCHORS     init        no trust anchors, or the PEM text holds no certificate
+ *     -119 OPTION_ANCHORS     init        no trust anchors, or none in the PEM text
  *     -120 OPTION_RESOLVE     init, call  a lane that may not wait needs a numeric host or resolve
- *     -201 ARENA              call, parse the arena is too small for this answer or element
+ *     -201 ARENA              call, parse the arena is too small for an answer or element
  *     -202 TOKEN_ROOM         call        the token does not fit tokens
  *     -203 ROOM               any buffer  an output buffer is too small
  *     -204 TLS_ROOM           init, call  a TLS record or anchor is larger than its buffer
- *     -301 RESOLVE            call        the host name could not be resolved
+ *     -301 RESOLVE            call        no address for the host name
  *     -302 CONNECT            call        no address accepted a connection
  *     -303 SEND               call        the connection broke while sending
  *     -304 RECV               call        the connection broke while receiving
- *     -305 CLOSED             call        the server closed before the answer was complete
+ *     -305 CLOSED             call        the server closed before its answer ended
  *     -306 TIMEOUT_CONNECT    call        no connection within connect_timeout_ms
  *     -307 TIMEOUT_IDLE       call, whook no byte moved for idle_timeout_ms
- *     -308 TIMEOUT_TOTAL      call, whook the call took longer than total_timeout_ms
+ *     -308 TIMEOUT_TOTAL      call, whook the call took over total_timeout_ms
  *     -311 TLS                call        the TLS handshake or a record failed: error.detail
  *     -312 TLS_TRUST          call        the certificates lead to no trust anchor
  *     -313 TLS_NAME           call        the certificate is for another name
@@ -673,12 +670,11 @@
  *     -413 JSON_DEPTH         call, parse the answer is nested deeper than 32 levels
  *     -414 MODEL              call, parse a field (error.text) has another type than known
  *     -415 DUPLICATE          call, parse a known key stands twice in one object
- *     -416 EMPTY              call, parse the answer is empty where a body is needed
+ *     -416 EMPTY              call, parse the answer has no body
  *     -501 REDIRECT           call        a redirect, which is never followed
- *     -502 BAD_REQUEST        call        400: the server did not accept the request
+ *     -502 BAD_REQUEST        call        400: the request was not accepted
  *     -503 UNAUTHORIZED       call        401: the token was refused, also after renewal
- *     -504 PAYMENT            call        402: the account's tariff does not include the Messenger
- *                                         API
+ *     -504 PAYMENT            call        402: the tariff lacks the Messenger API
  *     -505 FORBIDDEN          call        403: no permission, also after renewal
  *     -506 NOT_FOUND          call        404: no such chat, message, user or path
  *     -507 CONFLICT           call        409: the server sees a conflict
@@ -686,9 +682,9 @@
  *     -509 RATE               call        429: too many requests
  *     -510 SERVER             call        5xx: the server failed
  *     -511 STATUS             call        an unexpected status
- *     -512 REFUSED            call        a success status, but the body says that it failed
+ *     -512 REFUSED            call        a success status, but the body says no
  *     -513 CREDENTIALS        call        the token request was refused
- *     -514 REFRESH_TOKEN      call        the refresh token was refused or may have been spent
+ *     -514 REFRESH_TOKEN      call        the refresh token was refused or may be spent
  *
  * ======================================================================= *
  * >>9 TOKENS, RATE, TRIES
@@ -1021,50 +1017,47 @@ extern "C" {
  * avito_error_name(), _text() and _remedy() and the manual's table come from it. */
 #define AVITO_ERRORS(X)                                                                            \
     X(ARGUMENT, -101, "an argument is missing or out of range", "see the function's comment")      \
-    X(TEXT, -102, "the text is empty, blank or over 1000 code points",                             \
-      "mend the text, or split it")                                                                \
+    X(TEXT, -102, "the text is blank or over 1000 code points", "mend the text, or split it")      \
     X(UTF8, -103, "the text is not UTF-8 or holds a NUL", "")                                      \
-    X(ID, -104, "an id is empty, '.', '..', too long or has a forbidden byte",                     \
-      "pass it as received")                                                                       \
-    X(BUSY, -105, "the lane has a call or list open, or the arena serves another",          \
-      "end that first, or use another")                                                            \
+    X(ID, -104, "an id is empty, dots, too long or has a forbidden byte", "pass it as received")   \
+    X(BUSY, -105, "lane or arena serves another call or list", "end that first, or use another")   \
     X(IDLE, -106, "nothing is in progress on this lane", "start a call first")                     \
     X(CANCELLED, -107, "the call was cancelled", "start it again if it is still wanted")           \
     X(SOURCE, -108, "the upload source failed or ended early", "give as many bytes as announced")  \
     X(HOOK, -109, "one of your hooks returned an error", "see error.detail for its result")        \
     X(OPTION_CREDENTIALS, -111, "client_id or client_secret is missing or has a control byte",     \
       "set this option right")                                                                     \
-    X(OPTION_TOKENS, -112, "tokens is missing or under AVITO_TOKENS_SIZE(longest token)", "")      \
+    X(OPTION_TOKENS, -112, "tokens is missing or under AVITO_TOKENS_SIZE()", "")                   \
     X(OPTION_HOST, -113, "host is not a name; NULL is api.avito.ru", "")                           \
     X(OPTION_CLOCK, -114, "clock_ms is missing", "")                                               \
     X(OPTION_ENTROPY, -115, "entropy is missing, or it failed", "")                                \
-    X(OPTION_TIME, -116, "unix_time is missing, or shows a date before 2020", "")                  \
+    X(OPTION_TIME, -116, "unix_time is missing or before 2020", "")                                \
     X(OPTION_TRANSPORT, -117, "transport is missing or lacks a function", "")                      \
     X(OPTION_WINDOW, -118, "window is missing or under 512 bytes", "")                             \
-    X(OPTION_ANCHORS, -119, "no trust anchors, or the PEM text holds no certificate", "")          \
+    X(OPTION_ANCHORS, -119, "no trust anchors, or none in the PEM text", "")                       \
     X(OPTION_RESOLVE, -120, "a lane that may not wait needs a numeric host or resolve", "")        \
-    X(ARENA, -201, "the arena is too small for this answer or element",                            \
+    X(ARENA, -201, "the arena is too small for an answer or element",                              \
       "give error.needed bytes, or ask for less with .want")                                       \
     X(TOKEN_ROOM, -202, "the token does not fit tokens",                                           \
       "give AVITO_TOKENS_SIZE(error.needed) bytes")                                                \
     X(ROOM, -203, "an output buffer is too small", "give error.needed bytes")                      \
     X(TLS_ROOM, -204, "a TLS record or anchor is larger than its buffer",                          \
       "give a larger one: many servers send 16 KB records")                                        \
-    X(RESOLVE, -301, "the host name could not be resolved", "check network, DNS and firewall")     \
+    X(RESOLVE, -301, "no address for the host name", "check network, DNS and firewall")            \
     X(CONNECT, -302, "no address accepted a connection", "")                                       \
     X(SEND, -303, "the connection broke while sending", "see error.outcome before trying again")   \
     X(RECV, -304, "the connection broke while receiving", "")                                      \
-    X(CLOSED, -305, "the server closed before the answer was complete", "")                        \
+    X(CLOSED, -305, "the server closed before its answer ended", "")                               \
     X(TIMEOUT_CONNECT, -306, "no connection within connect_timeout_ms", "")                        \
     X(TIMEOUT_IDLE, -307, "no byte moved for idle_timeout_ms", "")                                 \
-    X(TIMEOUT_TOTAL, -308, "the call took longer than total_timeout_ms", "")                       \
+    X(TIMEOUT_TOTAL, -308, "the call took over total_timeout_ms", "")                              \
     X(TLS, -311, "the TLS handshake or a record failed: error.detail",                             \
       "check that the server speaks TLS 1.2")                                                      \
-    X(TLS_TRUST, -312, "the certificates lead to no trust anchor",                        \
+    X(TLS_TRUST, -312, "the certificates lead to no trust anchor",                                 \
       "check roots, host and clock (manual, 7); somebody may be in between")                       \
-    X(TLS_NAME, -313, "the certificate is for another name", "")                          \
-    X(TLS_TIME, -314, "the certificate is expired or not valid yet by our clock", "")    \
-    X(TLS_CERT, -315, "the certificate breaks a rule of this client", "")    \
+    X(TLS_NAME, -313, "the certificate is for another name", "")                                   \
+    X(TLS_TIME, -314, "the certificate is expired or not valid yet by our clock", "")              \
+    X(TLS_CERT, -315, "the certificate breaks a rule of this client", "")                          \
     X(TLS_STALL, -316, "the TLS peer keeps us busy without progress", "")                          \
     X(HTTP, -401, "the answer is not HTTP/1.1", "check host and port; a proxy may interfere")      \
     X(HTTP_LENGTH, -402, "the answer's length is malformed or contradictory", "")                  \
@@ -1076,12 +1069,12 @@ extern "C" {
     X(JSON_DEPTH, -413, "the answer is nested deeper than 32 levels", "")                          \
     X(MODEL, -414, "a field (error.text) has another type than known", "")                         \
     X(DUPLICATE, -415, "a known key stands twice in one object", "")                               \
-    X(EMPTY, -416, "the answer is empty where a body is needed", "")                               \
+    X(EMPTY, -416, "the answer has no body", "")                                                   \
     X(REDIRECT, -501, "a redirect, which is never followed", "check host and port")                \
-    X(BAD_REQUEST, -502, "400: the server did not accept the request", "see error.text")           \
+    X(BAD_REQUEST, -502, "400: the request was not accepted", "see error.text")                    \
     X(UNAUTHORIZED, -503, "401: the token was refused, also after renewal",                        \
       "check the credentials")                                                                     \
-    X(PAYMENT, -504, "402: the account's tariff does not include the Messenger API",               \
+    X(PAYMENT, -504, "402: the tariff lacks the Messenger API",                                    \
       "change the tariff; chats can still be listed")                                              \
     X(FORBIDDEN, -505, "403: no permission, also after renewal",                                   \
       "check ids, scope and whose chat it is")                                                     \
@@ -1092,9 +1085,9 @@ extern "C" {
     X(SERVER, -510, "5xx: the server failed",                                                      \
       "see error.http_status, .text, and .outcome before trying again")                            \
     X(STATUS, -511, "an unexpected status", "")                                                    \
-    X(REFUSED, -512, "a success status, but the body says that it failed", "")                     \
+    X(REFUSED, -512, "a success status, but the body says no", "")                                 \
     X(CREDENTIALS, -513, "the token request was refused", "check client_id and client_secret")     \
-    X(REFRESH_TOKEN, -514, "the refresh token was refused or may have been spent",                 \
+    X(REFRESH_TOKEN, -514, "the refresh token was refused or may be spent",                        \
       "authorize again with avito_authorize_url()")
 
 #define AVITO_ERROR_ENUM_(name, value, text, remedy) AVITO_ERR_##name = (value),
