@@ -2132,9 +2132,9 @@ typedef struct avito_webhook_options {
 typedef struct avito_webhook {
     struct { /* private; bytes that are used most come first, where code reaches them cheaply */
         uint8_t state;
-        uint8_t candidates; /* fields whose name the present one may still become, as bits */
+        uint8_t field;      /* whose value is being read, as a bit; 0: of no interest */
         uint8_t difference; /* 0: the target equals the path so far */
-        uint8_t gap;        /* white space was seen inside the value */
+        bool cut;           /* more of the name or value came than was kept */
         uint8_t signature_len;
         uint8_t out_at, out_len;
         uint16_t at;       /* position in the method, target, version, name or word */
@@ -2146,7 +2146,7 @@ typedef struct avito_webhook {
         uint32_t since_ms; /* when what is going on began */
         size_t length;     /* Content-Length */
         size_t body_len;
-        char out[68];
+        char out[68]; /* the answer; before: the name or value being read, in lower case */
         struct avitoi_body body;
     } priv;
     avito_webhook_options o; /* resolved: what is really in force */
@@ -9157,7 +9157,6 @@ AVITO_API const char *avito_error_remedy(int code)
 
 #define AVITOI_WEBHOOK_HEAD_MAX 8192u
 #define AVITOI_WEBHOOK_PATH_MAX 1024u
-#define AVITOI_WEBHOOK_OTHER    UINT16_MAX /* .at: not the word looked for */
 
 enum {
     AVITOI_WEBHOOK_START,
@@ -9180,7 +9179,6 @@ enum {
 #define AVITOI_WEBHOOK_LENGTH    0x0008u
 #define AVITOI_WEBHOOK_CODING    0x0010u
 #define AVITOI_WEBHOOK_SIGNATURE 0x0020u
-#define AVITOI_WEBHOOK_FIELDS    0x003fu
 #define AVITOI_WEBHOOK_ONCE      0x003cu /* fields that may come once only */
 #define AVITOI_WEBHOOK_NOT_POST  0x0040u
 #define AVITOI_WEBHOOK_HTTP10    0x0080u
@@ -9220,19 +9218,23 @@ static void avitoi_webhook_answer(avito_webhook *w, unsigned status)
     avitoi_webhook_add(w, "\r\n");
 }
 
-static int avitoi_webhook_fail(avito_webhook *w, int error)
+/* The request is over, one way or the other. */
+static void avitoi_webhook_end(avito_webhook *w, unsigned status)
 {
-    unsigned status = error == AVITO_ERR_HOOK            ? 403
-                      : error == AVITO_ERR_TIMEOUT_TOTAL ? 408
-                      : error == AVITO_ERR_ROOM          ? 413
-                      : error == AVITO_ERR_HTTP_HEAD     ? 431
-                                                         : 400;
-
-    w->priv.error = error;
-    w->priv.flags |= AVITOI_WEBHOOK_CLOSE;
     w->priv.state = AVITOI_WEBHOOK_START;
     w->priv.head_len = 0;
     avitoi_webhook_answer(w, status);
+}
+
+static int avitoi_webhook_fail(avito_webhook *w, int error)
+{
+    w->priv.error = error;
+    w->priv.flags |= AVITOI_WEBHOOK_CLOSE;
+    avitoi_webhook_end(w, error == AVITO_ERR_HOOK            ? 403
+                          : error == AVITO_ERR_TIMEOUT_TOTAL ? 408
+                          : error == AVITO_ERR_ROOM          ? 413
+                          : error == AVITO_ERR_HTTP_HEAD     ? 431
+                                                             : 400);
     return error;
 }
 
@@ -9247,19 +9249,18 @@ static int avitoi_webhook_go(avito_webhook *w, bool legal, int state)
 /* `{}` or nothing: somebody asks whether we are there. */
 static bool avitoi_webhook_is_probe(const char *body, size_t len)
 {
-    size_t i;
-    size_t seen = 0;
+    unsigned wanted = '{';
 
-    for (i = 0; i < len; i++) {
-        if (memchr(" \t\r\n", body[i], 4) != NULL) {
+    for (; len > 0; len--, body++) {
+        if (memchr(" \t\r\n", *body, 4) != NULL) {
             continue;
         }
-        if (seen >= 2 || body[i] != "{}"[seen]) {
+        if (avitoi_byte(*body) != wanted) {
             return false;
         }
-        seen++;
+        wanted = wanted == '{' ? '}' : 256u; /* which no byte is */
     }
-    return seen != 1;
+    return wanted != '}';
 }
 
 /* What the request line deserves. */
@@ -9276,21 +9277,19 @@ static int avitoi_webhook_complete(avito_webhook *w)
     const char *body = (const char *)w->o.buffer;
     size_t len = w->priv.body_len;
     unsigned status = avitoi_webhook_refusal(w);
+    int result = AVITO_AGAIN;
 
-    w->priv.state = AVITOI_WEBHOOK_START;
-    w->priv.head_len = 0;
-    if (status != 200 || avitoi_webhook_is_probe(body, len)) {
-        avitoi_webhook_answer(w, status);
-        return AVITO_AGAIN;
+    if (status == 200 && !avitoi_webhook_is_probe(body, len)) {
+        w->priv.flags |= AVITOI_WEBHOOK_EVENT;
+        result = AVITO_OK;
     }
-    w->priv.flags |= AVITOI_WEBHOOK_EVENT;
-    if (w->o.verify != NULL &&
+    if (result == AVITO_OK && w->o.verify != NULL &&
         w->o.verify(w->o.ctx, body, len, avito_webhook_signature(w)) != AVITO_OK) {
         w->priv.flags &= ~AVITOI_WEBHOOK_EVENT;
         return AVITO_ERR_HOOK;
     }
-    avitoi_webhook_answer(w, 200);
-    return AVITO_OK;
+    avitoi_webhook_end(w, status);
+    return result;
 }
 
 static int avitoi_webhook_body_bytes(avito_webhook *w, const char *data, size_t len, size_t *used)
@@ -9386,131 +9385,115 @@ static int avitoi_webhook_version_byte(avito_webhook *w, unsigned char c)
                              at == 8 ? AVITOI_WEBHOOK_LINE_LF : AVITOI_WEBHOOK_VERSION);
 }
 
+static void avitoi_webhook_gather(avito_webhook *w, char *to, size_t room, char c)
+{
+    w->priv.cut = w->priv.at == room;
+    if (!w->priv.cut) {
+        to[w->priv.at++] = c;
+    }
+}
+
+/* The name is in .out. */
+static int avitoi_webhook_name_end(avito_webhook *w)
+{
+    static const char names[] = "connection\0expect\0host\0content-length\0transfer-encoding\0"
+                                "x-avito-messenger-signature\0";
+    const char *name = names;
+    unsigned field = 1;
+
+    w->priv.out[w->priv.at] = '\0';
+    while (*name != '\0' && strcmp(name, w->priv.out) != 0) {
+        name += strlen(name) + 1;
+        field <<= 1;
+    }
+    if ((w->priv.flags & field & AVITOI_WEBHOOK_ONCE) != 0) {
+        return field == AVITOI_WEBHOOK_LENGTH || field == AVITOI_WEBHOOK_CODING
+                   ? AVITO_ERR_HTTP_LENGTH
+                   : AVITO_ERR_HTTP;
+    }
+    w->priv.flags |= field & AVITOI_WEBHOOK_ONCE;
+    w->priv.field = (uint8_t)field;
+    return avitoi_webhook_go(w, w->priv.at > 0, AVITOI_WEBHOOK_VALUE);
+}
+
 static int avitoi_webhook_name_byte(avito_webhook *w, unsigned char c)
 {
-    static const char *const names[] = {
-        "connection",        "expect", "host", "content-length",
-        "transfer-encoding", "x-avito-messenger-signature"};
-    unsigned at = w->priv.at++;
-    unsigned lower = c == ':' ? 0 : c | 0x20u; /* the name is over where the word is */
-    unsigned i, bit;
+    int result;
 
-    if (c == ':' ? at == 0 : !avitoi_http_is_token(c)) {
-        return AVITO_ERR_HTTP;
+    if (c != ':') { /* no CR becomes a dash: it is no token */
+        avitoi_webhook_gather(w, w->priv.out, sizeof w->priv.out - 1, (char)(c | 0x20u));
+        return avitoi_webhook_go(w, avitoi_http_is_token(c), AVITOI_WEBHOOK_NAME);
     }
-    for (i = 0; i < sizeof names / sizeof names[0]; i++) {
-        bit = 1u << i;
-        if ((w->priv.candidates & bit) != 0 && (unsigned char)names[i][at] != lower) {
-            w->priv.candidates = (uint8_t)(w->priv.candidates & ~bit);
-        }
-    }
-    if (c != ':') {
-        return AVITO_AGAIN;
-    }
-    bit = w->priv.candidates & AVITOI_WEBHOOK_ONCE; /* one, or none */
-    if ((w->priv.flags & bit) != 0) {
-        return bit == AVITOI_WEBHOOK_LENGTH || bit == AVITOI_WEBHOOK_CODING ? AVITO_ERR_HTTP_LENGTH
-                                                                            : AVITO_ERR_HTTP;
-    }
-    w->priv.flags |= bit;
+    result = avitoi_webhook_name_end(w);
     w->priv.at = 0;
-    w->priv.gap = 0;
-    w->priv.state = AVITOI_WEBHOOK_VALUE;
-    return AVITO_AGAIN;
+    w->priv.cut = false;
+    return result;
 }
 
-/* Follows a value, or each element of a list, along `word`. At its end: 1 if it is the word, -1 if
- * it is not. Before: 0. */
-static int avitoi_webhook_word(avito_webhook *w, const char *word, unsigned char c)
+/* Digits and nothing else. A number too large to count is as large as can be. */
+static int avitoi_webhook_length(avito_webhook *w, avito_str value)
 {
-    unsigned at = w->priv.at;
+    size_t i, n = w->priv.cut ? SIZE_MAX : 0;
 
-    if (c == '\r' || c == ',') {
-        w->priv.at = 0;
-        w->priv.gap = 0;
-        return at != AVITOI_WEBHOOK_OTHER && word[at] == '\0' ? 1 : -1;
-    }
-    if (c == ' ' || c == '\t') {
-        w->priv.gap = at > 0;
-    } else if (at == AVITOI_WEBHOOK_OTHER || w->priv.gap != 0 ||
-               (unsigned char)word[at] != (c | 0x20u)) {
-        w->priv.at = AVITOI_WEBHOOK_OTHER;
-    } else {
-        w->priv.at++;
-    }
-    return 0;
-}
-
-/* Digits with white space around them and nothing else. A number too large to count stays there. */
-static int avitoi_webhook_length_byte(avito_webhook *w, unsigned char c)
-{
-    size_t n = w->priv.length;
-
-    if (c == '\r') {
-        return w->priv.at > 0 ? AVITO_AGAIN : AVITO_ERR_HTTP_LENGTH;
-    }
-    if (c == ' ' || c == '\t') {
-        w->priv.gap = w->priv.at > 0;
-        return AVITO_AGAIN;
-    }
-    if (c < '0' || c > '9' || w->priv.gap != 0) {
-        return AVITO_ERR_HTTP_LENGTH;
-    }
-    w->priv.at++;
-    w->priv.length = n > (SIZE_MAX - 9) / 10 ? SIZE_MAX : n * 10 + (size_t)(c - '0');
-    return AVITO_AGAIN;
-}
-
-/* Keeps the value behind the room for the body, without white space around it. */
-static int avitoi_webhook_signature_byte(avito_webhook *w, unsigned char c)
-{
-    char *kept = (char *)w->o.buffer + w->o.buffer_cap - AVITO_WEBHOOK_SIGNATURE_ROOM;
-    unsigned len = w->priv.signature_len;
-
-    if (c == '\r') {
-        while (len > 0 && (kept[len - 1] == ' ' || kept[len - 1] == '\t')) {
-            len--;
+    for (i = 0; i < value.len; i++) {
+        unsigned digit = (unsigned)(avitoi_byte(value.ptr[i])) - '0';
+        if (digit > 9) {
+            return AVITO_ERR_HTTP_LENGTH;
         }
-        kept[len] = '\0';
-    } else if (len > 0 || (c != ' ' && c != '\t')) {
-        if (len == AVITO_WEBHOOK_SIGNATURE_ROOM - 1) {
-            return AVITO_ERR_HTTP_HEAD;
-        }
-        kept[len++] = (char)c;
+        n = n > (SIZE_MAX - 9) / 10 ? SIZE_MAX : n * 10 + digit;
     }
-    w->priv.signature_len = (uint8_t)len;
-    return AVITO_AGAIN;
+    w->priv.length = n;
+    return value.len > 0 ? AVITO_AGAIN : AVITO_ERR_HTTP_LENGTH;
 }
 
-static int avitoi_webhook_value_byte(avito_webhook *w, unsigned char c)
+static int avitoi_webhook_value_end(avito_webhook *w, char *ptr)
 {
-    unsigned field = w->priv.candidates;
-    int result = AVITO_AGAIN;
+    avito_str value;
 
-    switch ((int)field) {
+    value.ptr = ptr;
+    value.len = w->priv.at;
+    avitoi_trim(&value);
+    switch ((int)w->priv.field) {
         case (int)AVITOI_WEBHOOK_CLOSE:
+            if (w->priv.cut || avitoi_list_has(value, "close")) {
+                w->priv.flags |= AVITOI_WEBHOOK_CLOSE;
+            }
+            break;
         case (int)AVITOI_WEBHOOK_CONTINUE: /* other expectations need not be refused */
-            if (avitoi_webhook_word(
-                    w, field == AVITOI_WEBHOOK_CLOSE ? "close" : "100-continue", c) > 0) {
-                w->priv.flags |= field;
+            if (avitoi_list_has(value, "100-continue")) {
+                w->priv.flags |= AVITOI_WEBHOOK_CONTINUE;
             }
             break;
         case (int)AVITOI_WEBHOOK_LENGTH:
-            result = avitoi_webhook_length_byte(w, c);
-            break;
+            return avitoi_webhook_length(w, value);
         case (int)AVITOI_WEBHOOK_CODING: /* no list: another coding would hide the length */
-            if (avitoi_webhook_word(w, "chunked", c) < 0 || c == ',') {
-                result = AVITO_ERR_HTTP_LENGTH;
-            }
-            break;
+            return avito_str_equal(value, "chunked") && !w->priv.cut ? AVITO_AGAIN
+                                                                     : AVITO_ERR_HTTP_LENGTH;
         case (int)AVITOI_WEBHOOK_SIGNATURE:
-            result = avitoi_webhook_signature_byte(w, c);
-            break;
+            ptr[value.len] = '\0';
+            w->priv.signature_len = (uint8_t)value.len;
+            return w->priv.cut ? AVITO_ERR_HTTP_HEAD : AVITO_AGAIN;
         default:
             break;
     }
-    w->priv.state = c == '\r' ? AVITOI_WEBHOOK_LINE_LF : AVITOI_WEBHOOK_VALUE;
-    return result;
+    return AVITO_AGAIN;
+}
+
+/* The signature is kept behind the room for the body, as it is. */
+static int avitoi_webhook_value_byte(avito_webhook *w, unsigned char c)
+{
+    bool signature = w->priv.field == AVITOI_WEBHOOK_SIGNATURE;
+    size_t room = signature ? AVITO_WEBHOOK_SIGNATURE_ROOM : sizeof w->priv.out;
+    char *to = signature ? (char *)w->o.buffer + w->o.buffer_cap - room : w->priv.out;
+
+    if (c == '\r') {
+        w->priv.state = AVITOI_WEBHOOK_LINE_LF;
+        return avitoi_webhook_value_end(w, to);
+    }
+    if (w->priv.at > 0 || (c != ' ' && c != '\t')) {
+        avitoi_webhook_gather(w, to, room - 1, signature ? (char)c : avitoi_lower((char)c));
+    }
+    return avitoi_http_is_text(c) ? AVITO_AGAIN : AVITO_ERR_HTTP;
 }
 
 static int avitoi_webhook_first_byte(avito_webhook *w, unsigned char c)
@@ -9550,15 +9533,10 @@ static int avitoi_webhook_head_byte(avito_webhook *w, unsigned char c)
                 return avitoi_webhook_go(w, true, AVITOI_WEBHOOK_END_LF);
             }
             w->priv.at = 0;
-            w->priv.candidates = AVITOI_WEBHOOK_FIELDS;
-            w->priv.state = AVITOI_WEBHOOK_NAME;
             return avitoi_webhook_name_byte(w, c);
         case AVITOI_WEBHOOK_NAME:
             return avitoi_webhook_name_byte(w, c);
         case AVITOI_WEBHOOK_VALUE:
-            if (c != '\r' && !avitoi_http_is_text(c)) {
-                return AVITO_ERR_HTTP;
-            }
             return avitoi_webhook_value_byte(w, c);
         default: /* AVITOI_WEBHOOK_END_LF */
             if (c != '\n') {
@@ -9617,12 +9595,8 @@ AVITO_API int avito_webhook_init(avito_webhook *webhook, const avito_webhook_opt
     }
     memset(webhook, 0, sizeof *webhook);
     webhook->o = *options;
-    if (webhook->o.request_timeout_ms == 0) {
-        webhook->o.request_timeout_ms = 10000;
-    }
-    if (webhook->o.idle_timeout_ms == 0) {
-        webhook->o.idle_timeout_ms = 60000;
-    }
+    webhook->o.request_timeout_ms = avitoi_default(options->request_timeout_ms, 10000);
+    webhook->o.idle_timeout_ms = avitoi_default(options->idle_timeout_ms, 60000);
     webhook->priv.path_len = (uint16_t)len;
     webhook->priv.since_ms = now_ms;
     return AVITO_OK;
