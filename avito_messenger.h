@@ -623,14 +623,14 @@
  * else the functions of that name.
  *
  *     code name               from        what happened
- *     -101 ARGUMENT           args        an argument is missing or out of range
- *     -102 TEXT               send        the text is blank or over 1000 code points
- *     -103 UTF8               send        the text is not UTF-8 or holds a NUL
- *     -104 ID                 args        an id is empty, dots, too long or has a forbidden byte
+ *     -101 ARGUMENT           args        argument is missing or out of range
+ *     -102 TEXT               send        text is blank or over 1000 code points
+ *     -103 UTF8               send        text is not UTF-8 or holds a NUL
+ *     -104 ID                 args        id is empty, '.', '..', too long or has a forbidden byte
  *     -105 BUSY               args        lane or arena serves another call or list
  *     -106 IDLE               step, next  nothing is in progress on this lane
- *     -107 CANCELLED          cancel      the call was cancelled
- *     -108 SOURCE             upload      the upload source failed or ended early
+ *     -107 CANCELLED          cancel      call was cancelled
+ *     -108 SOURCE             upload      upload source failed or ended early
  *     -109 HOOK               your hooks  one of your hooks returned an error
  *     -111 OPTION_CREDENTIALS init        client_id or client_secret is missing or has a control
  *                                         byte
@@ -642,49 +642,49 @@
  *     -117 OPTION_TRANSPORT   init        transport is missing or lacks a function
  *     -118 OPTION_WINDOW      init        window is missing or under 512 bytes
  *     -119 OPTION_ANCHORS     init        no trust anchors, or none in the PEM text
- *     -120 OPTION_RESOLVE     init, call  a lane that may not wait needs a numeric host or resolve
- *     -201 ARENA              call, parse the arena is too small for an answer or element
- *     -202 TOKEN_ROOM         call        the token does not fit tokens
- *     -203 ROOM               any buffer  an output buffer is too small
- *     -204 TLS_ROOM           init, call  a TLS record or anchor is larger than its buffer
+ *     -120 OPTION_RESOLVE     init, call  lane that may not wait needs a numeric host or resolve
+ *     -201 ARENA              call, parse arena is too small for an answer or element
+ *     -202 TOKEN_ROOM         call        token does not fit the account's tokens
+ *     -203 ROOM               any buffer  output buffer is too small
+ *     -204 TLS_ROOM           init, call  TLS record or anchor is larger than its buffer
  *     -301 RESOLVE            call        no address for the host name
  *     -302 CONNECT            call        no address accepted a connection
- *     -303 SEND               call        the connection broke while sending
- *     -304 RECV               call        the connection broke while receiving
- *     -305 CLOSED             call        the server closed before its answer ended
+ *     -303 SEND               call        connection broke while sending
+ *     -304 RECV               call        connection broke while receiving
+ *     -305 CLOSED             call        server closed before its answer ended
  *     -306 TIMEOUT_CONNECT    call        no connection within connect_timeout_ms
  *     -307 TIMEOUT_IDLE       call, whook no byte moved for idle_timeout_ms
- *     -308 TIMEOUT_TOTAL      call, whook the call took over total_timeout_ms
- *     -311 TLS                call        the TLS handshake or a record failed: error.detail
- *     -312 TLS_TRUST          call        the certificates lead to no trust anchor
- *     -313 TLS_NAME           call        the certificate is for another name
- *     -314 TLS_TIME           call        the certificate is expired or not valid yet by our clock
- *     -315 TLS_CERT           call        the certificate breaks a rule of this client
- *     -316 TLS_STALL          call        the TLS peer keeps us busy without progress
- *     -401 HTTP               call, whook the answer is not HTTP/1.1
- *     -402 HTTP_LENGTH        call, whook the answer's length is malformed or contradictory
- *     -403 HTTP_CHUNK         call, whook a chunk of the answer is malformed
- *     -404 HTTP_HEAD          call, whook the answer's head is over 64 KB
- *     -411 JSON               call, parse the answer is not valid JSON
- *     -412 JSON_UTF8          call, parse the answer is not UTF-8
- *     -413 JSON_DEPTH         call, parse the answer is nested deeper than 32 levels
- *     -414 MODEL              call, parse a field (error.text) has another type than known
- *     -415 DUPLICATE          call, parse a known key stands twice in one object
- *     -416 EMPTY              call, parse the answer has no body
- *     -501 REDIRECT           call        a redirect, which is never followed
- *     -502 BAD_REQUEST        call        400: the request was not accepted
- *     -503 UNAUTHORIZED       call        401: the token was refused, also after renewal
- *     -504 PAYMENT            call        402: the tariff lacks the Messenger API
+ *     -308 TIMEOUT_TOTAL      call, whook call took over total_timeout_ms
+ *     -311 TLS                call        TLS handshake or a record failed: error.detail
+ *     -312 TLS_TRUST          call        certificates lead to no trust anchor
+ *     -313 TLS_NAME           call        certificate is for another name
+ *     -314 TLS_TIME           call        certificate is expired or not valid yet by our clock
+ *     -315 TLS_CERT           call        certificate breaks a rule of this client
+ *     -316 TLS_STALL          call        TLS peer keeps us busy without progress
+ *     -401 HTTP               call, whook answer is not HTTP/1.1
+ *     -402 HTTP_LENGTH        call, whook answer's length is malformed or contradictory
+ *     -403 HTTP_CHUNK         call, whook chunk of the answer is malformed
+ *     -404 HTTP_HEAD          call, whook answer's head is over 64 KB
+ *     -411 JSON               call, parse answer is not valid JSON
+ *     -412 JSON_UTF8          call, parse answer is not UTF-8
+ *     -413 JSON_DEPTH         call, parse answer is nested deeper than 32 levels
+ *     -414 MODEL              call, parse field (error.text) has another type than known
+ *     -415 DUPLICATE          call, parse known key stands twice in one object
+ *     -416 EMPTY              call, parse answer has no body
+ *     -501 REDIRECT           call        redirect, which is never followed
+ *     -502 BAD_REQUEST        call        400: request was not accepted
+ *     -503 UNAUTHORIZED       call        401: token was refused, also after renewal
+ *     -504 PAYMENT            call        402: tariff lacks the Messenger API
  *     -505 FORBIDDEN          call        403: no permission, also after renewal
  *     -506 NOT_FOUND          call        404: no such chat, message, user or path
- *     -507 CONFLICT           call        409: the server sees a conflict
- *     -508 TOO_LARGE          call        413: the upload is too large
+ *     -507 CONFLICT           call        409: server sees a conflict
+ *     -508 TOO_LARGE          call        413: upload is too large
  *     -509 RATE               call        429: too many requests
- *     -510 SERVER             call        5xx: the server failed
- *     -511 STATUS             call        an unexpected status
- *     -512 REFUSED            call        a success status, but the body says no
- *     -513 CREDENTIALS        call        the token request was refused
- *     -514 REFRESH_TOKEN      call        the refresh token was refused or may be spent
+ *     -510 SERVER             call        5xx: server failed
+ *     -511 STATUS             call        unexpected status
+ *     -512 REFUSED            call        success status, but the body says no
+ *     -513 CREDENTIALS        call        token request was refused
+ *     -514 REFRESH_TOKEN      call        refresh token was refused or may be spent
  *
  * ======================================================================= *
  * >>9 TOKENS, RATE, TRIES
@@ -1016,14 +1016,14 @@ extern "C" {
 /* X(name, value, what happened, what to do; "": as above). The only list of errors: the enum,
  * avito_error_name(), _text() and _remedy() and the manual's table come from it. */
 #define AVITO_ERRORS(X)                                                                            \
-    X(ARGUMENT, -101, "an argument is missing or out of range", "see the function's comment")      \
-    X(TEXT, -102, "the text is blank or over 1000 code points", "mend the text, or split it")      \
-    X(UTF8, -103, "the text is not UTF-8 or holds a NUL", "")                                      \
-    X(ID, -104, "an id is empty, dots, too long or has a forbidden byte", "pass it as received")   \
+    X(ARGUMENT, -101, "argument is missing or out of range", "see the function's comment")         \
+    X(TEXT, -102, "text is blank or over 1000 code points", "mend the text, or split it")          \
+    X(UTF8, -103, "text is not UTF-8 or holds a NUL", "")                                          \
+    X(ID, -104, "id is empty, '.', '..', too long or has a forbidden byte", "pass it as received") \
     X(BUSY, -105, "lane or arena serves another call or list", "end that first, or use another")   \
     X(IDLE, -106, "nothing is in progress on this lane", "start a call first")                     \
-    X(CANCELLED, -107, "the call was cancelled", "start it again if it is still wanted")           \
-    X(SOURCE, -108, "the upload source failed or ended early", "give as many bytes as announced")  \
+    X(CANCELLED, -107, "call was cancelled", "start it again if it is still wanted")               \
+    X(SOURCE, -108, "upload source failed or ended early", "give as many bytes as announced")      \
     X(HOOK, -109, "one of your hooks returned an error", "see error.detail for its result")        \
     X(OPTION_CREDENTIALS, -111, "client_id or client_secret is missing or has a control byte",     \
       "set this option right")                                                                     \
@@ -1035,59 +1035,58 @@ extern "C" {
     X(OPTION_TRANSPORT, -117, "transport is missing or lacks a function", "")                      \
     X(OPTION_WINDOW, -118, "window is missing or under 512 bytes", "")                             \
     X(OPTION_ANCHORS, -119, "no trust anchors, or none in the PEM text", "")                       \
-    X(OPTION_RESOLVE, -120, "a lane that may not wait needs a numeric host or resolve", "")        \
-    X(ARENA, -201, "the arena is too small for an answer or element",                              \
+    X(OPTION_RESOLVE, -120, "lane that may not wait needs a numeric host or resolve", "")          \
+    X(ARENA, -201, "arena is too small for an answer or element",                                  \
       "give error.needed bytes, or ask for less with .want")                                       \
-    X(TOKEN_ROOM, -202, "the token does not fit tokens",                                           \
+    X(TOKEN_ROOM, -202, "token does not fit the account's tokens",                                 \
       "give AVITO_TOKENS_SIZE(error.needed) bytes")                                                \
-    X(ROOM, -203, "an output buffer is too small", "give error.needed bytes")                      \
-    X(TLS_ROOM, -204, "a TLS record or anchor is larger than its buffer",                          \
+    X(ROOM, -203, "output buffer is too small", "give error.needed bytes")                         \
+    X(TLS_ROOM, -204, "TLS record or anchor is larger than its buffer",                            \
       "give a larger one: many servers send 16 KB records")                                        \
     X(RESOLVE, -301, "no address for the host name", "check network, DNS and firewall")            \
     X(CONNECT, -302, "no address accepted a connection", "")                                       \
-    X(SEND, -303, "the connection broke while sending", "see error.outcome before trying again")   \
-    X(RECV, -304, "the connection broke while receiving", "")                                      \
-    X(CLOSED, -305, "the server closed before its answer ended", "")                               \
+    X(SEND, -303, "connection broke while sending", "see error.outcome before trying again")       \
+    X(RECV, -304, "connection broke while receiving", "")                                          \
+    X(CLOSED, -305, "server closed before its answer ended", "")                                   \
     X(TIMEOUT_CONNECT, -306, "no connection within connect_timeout_ms", "")                        \
     X(TIMEOUT_IDLE, -307, "no byte moved for idle_timeout_ms", "")                                 \
-    X(TIMEOUT_TOTAL, -308, "the call took over total_timeout_ms", "")                              \
-    X(TLS, -311, "the TLS handshake or a record failed: error.detail",                             \
+    X(TIMEOUT_TOTAL, -308, "call took over total_timeout_ms", "")                                  \
+    X(TLS, -311, "TLS handshake or a record failed: error.detail",                                 \
       "check that the server speaks TLS 1.2")                                                      \
-    X(TLS_TRUST, -312, "the certificates lead to no trust anchor",                                 \
+    X(TLS_TRUST, -312, "certificates lead to no trust anchor",                                     \
       "check roots, host and clock (manual, 7); somebody may be in between")                       \
-    X(TLS_NAME, -313, "the certificate is for another name", "")                                   \
-    X(TLS_TIME, -314, "the certificate is expired or not valid yet by our clock", "")              \
-    X(TLS_CERT, -315, "the certificate breaks a rule of this client", "")                          \
-    X(TLS_STALL, -316, "the TLS peer keeps us busy without progress", "")                          \
-    X(HTTP, -401, "the answer is not HTTP/1.1", "check host and port; a proxy may interfere")      \
-    X(HTTP_LENGTH, -402, "the answer's length is malformed or contradictory", "")                  \
-    X(HTTP_CHUNK, -403, "a chunk of the answer is malformed", "")                                  \
-    X(HTTP_HEAD, -404, "the answer's head is over 64 KB", "")                                      \
-    X(JSON, -411, "the answer is not valid JSON",                                                  \
+    X(TLS_NAME, -313, "certificate is for another name", "")                                       \
+    X(TLS_TIME, -314, "certificate is expired or not valid yet by our clock", "")                  \
+    X(TLS_CERT, -315, "certificate breaks a rule of this client", "")                              \
+    X(TLS_STALL, -316, "TLS peer keeps us busy without progress", "")                              \
+    X(HTTP, -401, "answer is not HTTP/1.1", "check host and port; a proxy may interfere")          \
+    X(HTTP_LENGTH, -402, "answer's length is malformed or contradictory", "")                      \
+    X(HTTP_CHUNK, -403, "chunk of the answer is malformed", "")                                    \
+    X(HTTP_HEAD, -404, "answer's head is over 64 KB", "")                                          \
+    X(JSON, -411, "answer is not valid JSON",                                                      \
       "try again; report it if it stays: the API may have changed")                                \
-    X(JSON_UTF8, -412, "the answer is not UTF-8", "")                                              \
-    X(JSON_DEPTH, -413, "the answer is nested deeper than 32 levels", "")                          \
-    X(MODEL, -414, "a field (error.text) has another type than known", "")                         \
-    X(DUPLICATE, -415, "a known key stands twice in one object", "")                               \
-    X(EMPTY, -416, "the answer has no body", "")                                                   \
-    X(REDIRECT, -501, "a redirect, which is never followed", "check host and port")                \
-    X(BAD_REQUEST, -502, "400: the request was not accepted", "see error.text")                    \
-    X(UNAUTHORIZED, -503, "401: the token was refused, also after renewal",                        \
-      "check the credentials")                                                                     \
-    X(PAYMENT, -504, "402: the tariff lacks the Messenger API",                                    \
+    X(JSON_UTF8, -412, "answer is not UTF-8", "")                                                  \
+    X(JSON_DEPTH, -413, "answer is nested deeper than 32 levels", "")                              \
+    X(MODEL, -414, "field (error.text) has another type than known", "")                           \
+    X(DUPLICATE, -415, "known key stands twice in one object", "")                                 \
+    X(EMPTY, -416, "answer has no body", "")                                                       \
+    X(REDIRECT, -501, "redirect, which is never followed", "check host and port")                  \
+    X(BAD_REQUEST, -502, "400: request was not accepted", "see error.text")                        \
+    X(UNAUTHORIZED, -503, "401: token was refused, also after renewal", "check the credentials")   \
+    X(PAYMENT, -504, "402: tariff lacks the Messenger API",                                        \
       "change the tariff; chats can still be listed")                                              \
     X(FORBIDDEN, -505, "403: no permission, also after renewal",                                   \
       "check ids, scope and whose chat it is")                                                     \
     X(NOT_FOUND, -506, "404: no such chat, message, user or path", "")                             \
-    X(CONFLICT, -507, "409: the server sees a conflict", "see error.text")                         \
-    X(TOO_LARGE, -508, "413: the upload is too large", "send at most 24 MB and 75 megapixels")     \
+    X(CONFLICT, -507, "409: server sees a conflict", "see error.text")                             \
+    X(TOO_LARGE, -508, "413: upload is too large", "send at most 24 MB and 75 megapixels")         \
     X(RATE, -509, "429: too many requests", "wait error.retry_after_s, or a minute")               \
-    X(SERVER, -510, "5xx: the server failed",                                                      \
+    X(SERVER, -510, "5xx: server failed",                                                          \
       "see error.http_status, .text, and .outcome before trying again")                            \
-    X(STATUS, -511, "an unexpected status", "")                                                    \
-    X(REFUSED, -512, "a success status, but the body says no", "")                                 \
-    X(CREDENTIALS, -513, "the token request was refused", "check client_id and client_secret")     \
-    X(REFRESH_TOKEN, -514, "the refresh token was refused or may be spent",                        \
+    X(STATUS, -511, "unexpected status", "")                                                       \
+    X(REFUSED, -512, "success status, but the body says no", "")                                   \
+    X(CREDENTIALS, -513, "token request was refused", "check client_id and client_secret")         \
+    X(REFRESH_TOKEN, -514, "refresh token was refused or may be spent",                            \
       "authorize again with avito_authorize_url()")
 
 #define AVITO_ERROR_ENUM_(name, value, text, remedy) AVITO_ERR_##name = (value),
@@ -1117,7 +1116,7 @@ typedef struct avito_error {
                                         that was passed over; NUL-terminated UTF-8, clipped */
 } avito_error;
 
-/* "ARENA", "the arena is too small ...", "give error.needed ...". Never NULL; static. */
+/* "ARENA", "arena is too small ...", "give error.needed ...". Never NULL; static. */
 AVITO_API const char *avito_error_name(int code);
 AVITO_API const char *avito_error_text(int code);
 AVITO_API const char *avito_error_remedy(int code);
@@ -9034,6 +9033,9 @@ AVITO_API int avito_parse_webhook(const void *body, size_t len, avito_arena *are
     struct avitoi_event_reader r;
     size_t peak;
     int rc = AVITO_ERR_ARENA;
+    if (needed != NULL) {
+        *needed = 0;
+    }
     if (body == NULL || arena == NULL || arena->base == NULL || out == NULL) {
         return AVITO_ERR_ARGUMENT;
     }
@@ -9051,8 +9053,8 @@ AVITO_API int avito_parse_webhook(const void *body, size_t len, avito_arena *are
         rc = avitoi_read_event(&r);
         peak += avitoi_align(r.json->mem.peak);
     }
-    if (needed != NULL) {
-        *needed = (rc == AVITO_ERR_ARENA) ? peak : 0u;
+    if (rc == AVITO_ERR_ARENA && needed != NULL) {
+        *needed = peak;
     }
     if (rc != AVITO_OK) {
         return rc;
