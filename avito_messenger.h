@@ -8487,8 +8487,8 @@ static int avitoi_page(avito_client *c, int limit, int offset, bool all_pages, u
     return AVITO_OK;
 }
 
-static int avitoi_chats(avito_client *c, int64_t user_id, const avito_chats_query *query,
-                        avito_arena *arena, void *out)
+static int avitoi_chats(avito_client *c, void *out, int64_t user_id, const avito_chats_query *query,
+                        avito_arena *arena)
 {
     static const avito_chats_query all = {NULL, 0, false, false, 0, 0, 0, false, 0, 0};
     const avito_chats_query *q = query != NULL ? query : &all;
@@ -8509,8 +8509,8 @@ static int avitoi_chats(avito_client *c, int64_t user_id, const avito_chats_quer
     return avitoi_get_list(c, rc, arena, out);
 }
 
-static int avitoi_messages(avito_client *c, int64_t user_id, const char *chat_id,
-                           const avito_messages_query *query, avito_arena *arena, void *out)
+static int avitoi_messages(avito_client *c, void *out, int64_t user_id, const char *chat_id,
+                           const avito_messages_query *query, avito_arena *arena)
 {
     static const avito_messages_query all = {0, 0, false, 0, 0};
     const avito_messages_query *q = query != NULL ? query : &all;
@@ -8521,8 +8521,8 @@ static int avitoi_messages(avito_client *c, int64_t user_id, const char *chat_id
     return avitoi_get_list(c, rc, arena, out);
 }
 
-static int avitoi_voices(avito_client *c, int64_t user_id, const char *const *voice_ids,
-                         size_t count, avito_arena *arena, void *out)
+static int avitoi_voices(avito_client *c, void *out, int64_t user_id, const char *const *voice_ids,
+                         size_t count, avito_arena *arena)
 {
     size_t i;
     int rc = avitoi_prepare(c, &avitoi_ep_get_voice_files, user_id, NULL, NULL);
@@ -8547,7 +8547,7 @@ AVITO_API int avito_get_chats(avito_client *client, int64_t user_id, const avito
                               avito_arena *arena, avito_chats *out)
 {
     return out == NULL ? avitoi_refuse(client, AVITO_ERR_ARGUMENT)
-                       : avitoi_chats(client, user_id, query, arena, out);
+                       : avitoi_chats(client, out, user_id, query, arena);
 }
 
 AVITO_API int avito_get_messages(avito_client *client, int64_t user_id, const char *chat_id,
@@ -8555,7 +8555,7 @@ AVITO_API int avito_get_messages(avito_client *client, int64_t user_id, const ch
                                  avito_messages *out)
 {
     return out == NULL ? avitoi_refuse(client, AVITO_ERR_ARGUMENT)
-                       : avitoi_messages(client, user_id, chat_id, query, arena, out);
+                       : avitoi_messages(client, out, user_id, chat_id, query, arena);
 }
 
 AVITO_API int avito_get_voice_files(avito_client *client, int64_t user_id,
@@ -8563,7 +8563,7 @@ AVITO_API int avito_get_voice_files(avito_client *client, int64_t user_id,
                                     avito_arena *arena, avito_voice_files *out)
 {
     return out == NULL ? avitoi_refuse(client, AVITO_ERR_ARGUMENT)
-                       : avitoi_voices(client, user_id, voice_ids, count, arena, out);
+                       : avitoi_voices(client, out, user_id, voice_ids, count, arena);
 }
 
 AVITO_API int avito_get_webhook_subscriptions(avito_client *client, avito_arena *arena,
@@ -8578,20 +8578,20 @@ AVITO_API int avito_get_webhook_subscriptions(avito_client *client, avito_arena 
 AVITO_API int avito_list_chats(avito_client *client, int64_t user_id,
                                const avito_chats_query *query, avito_arena *arena)
 {
-    return avitoi_chats(client, user_id, query, arena, NULL);
+    return avitoi_chats(client, NULL, user_id, query, arena);
 }
 
 AVITO_API int avito_list_messages(avito_client *client, int64_t user_id, const char *chat_id,
                                   const avito_messages_query *query, avito_arena *arena)
 {
-    return avitoi_messages(client, user_id, chat_id, query, arena, NULL);
+    return avitoi_messages(client, NULL, user_id, chat_id, query, arena);
 }
 
 AVITO_API int avito_list_voice_files(avito_client *client, int64_t user_id,
                                      const char *const *voice_ids, size_t count,
                                      avito_arena *arena)
 {
-    return avitoi_voices(client, user_id, voice_ids, count, arena, NULL);
+    return avitoi_voices(client, NULL, user_id, voice_ids, count, arena);
 }
 
 AVITO_API int avito_list_subscriptions(avito_client *client, avito_arena *arena)
