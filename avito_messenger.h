@@ -408,7 +408,7 @@
  *
  *     bytes of                                                  64-bit 32-bit
  *     avito_account                                                200    120
- *     avito_client                                                 856    640
+ *     avito_client                                                 856    648
  *     avito_arena                                                   40     20
  *     avito_webhook                                                184    144
  *     avito_inbox                                                  304    280
@@ -705,11 +705,13 @@
  * with the newer. Whether a second token ends the first is not known, so one account per set of
  * credentials is the way to be safe: share it between lanes.
  *
- *   load_token   asked once, when the first token is needed; copied; expires_at counts if there is
- *                unix_time
+ *   load_token   asked when the first token is needed, until it has answered; copied; expires_at
+ *                counts if there is unix_time
  *   save_token   called with each new token before it is used. The refresh token changes with every
  *                use and the old one is spent (official guide): store it durably before you return
- *                AVITO_OK. An error from you keeps the old token, and the call ends in HOOK.
+ *                AVITO_OK. After an error from you the call ends in HOOK, and the token waits: each
+ *                further call hands it to you again, without type and scope, before anything is
+ *                sent.
  *
  * If a refresh left and neither a pair nor a refusal came, the refresh token may be spent:
  * avito_account_refresh_in_doubt(). The next renewal tries it all the same and tells, by
@@ -1237,10 +1239,11 @@ typedef struct avito_account_options {
     int64_t (*unix_time)(void *ctx);              /* optional; <= 0: not known yet */
     /* AVITO_OK or an error. For uploads, which need it, and the pauses between tries. */
     int (*entropy)(void *ctx, void *out, size_t len);
-    /* Called before a new pair is used; an error keeps the old one and ends the call (HOOK).
+    /* Called before a new pair is used; an error ends the call (HOOK), and the next call asks again.
      * The refresh token rotates: write it to disk before returning AVITO_OK. */
     int (*save_token)(void *ctx, const avito_token *token);
-    /* Called when the first token is needed; AVITO_END: nothing stored. Strings are copied. */
+    /* Called when the first token is needed; AVITO_END: nothing stored; an error ends the call (HOOK),
+     * and the next call asks again. Strings are copied. */
     int (*load_token)(void *ctx, avito_token *token);
     void (*lock)(void *ctx);                      /* optional, both or none */
     void (*unlock)(void *ctx);
@@ -1265,11 +1268,12 @@ typedef struct avito_account {
         uint32_t gate_wait_ms;       /* rate: how long the next one waits after it */
         bool valid;                  /* the token is believed to be good */
         bool proven;                 /* a call with the token of this epoch was accepted */
-        bool loaded;                 /* load_token() was asked */
+        bool loaded;                 /* load_token() has answered */
+        bool unsaved;                /* save_token() is still to take the token */
         bool refresh_in_doubt;       /* a refresh left and no answer came: it may be spent */
         bool unpaid;                 /* the tariff lacks the API: 402 or placeholder seen last */
         uint8_t half;                /* which half of the token buffer is in use */
-        int16_t refusal;             /* the error that the last refusal was given as */
+        bool refresh_refused;        /* the last refusal was of a refresh token */
     } priv;
 } avito_account;
 
@@ -1831,10 +1835,12 @@ typedef struct avito_client {
         int (*settle)(struct avito_client *c, int rc);
         const avito_sent_query *baseline; /* of settle */
         uint32_t last_ms;             /* clock at the last look */
+        uint32_t moved_ms;            /* clock when the connection last brought something */
         uint8_t state;
         bool connected, connecting;
+        bool filled;                  /* the last read got all that it had room for: more may be there */
         /* Of one call, from here to json: it begins with zeros. */
-        bool probe, stale;            /* look at the kept connection before using it; it is too old */
+        bool probe;                   /* look at the kept connection before using it */
         uint8_t tries;
         bool keep;                    /* the answer lets the connection be kept */
         bool written, early;          /* the request left whole; the answer came before that */
@@ -1853,6 +1859,7 @@ typedef struct avito_client {
         uint16_t want;
         int16_t send_error;           /* sending failed with it; the server may have said why */
         int16_t cause;                /* the error that a send ended in which is being confirmed */
+        uint32_t raw_len;             /* of a refusal's body, in error_body */
         const struct avitoi_endpoint *call;    /* what the caller asked for; NULL: idle */
         const struct avitoi_endpoint *request; /* what is on the wire: call, or a token request */
         size_t pos, len;              /* window: [pos, len) is to be sent, or to be read */
@@ -1869,7 +1876,6 @@ typedef struct avito_client {
         uint32_t date;                /* of the answer, in unix seconds; 0: not given */
         uint32_t sent_ms;             /* clock when the send ended that is being confirmed */
         avito_outcome verdict;        /* of that send */
-        size_t raw_len;               /* of a refusal's body, in error_body */
         size_t cut_at, drain_left;
         avito_str access;             /* the token of this request */
         struct avitoi_args args;
@@ -3512,7 +3518,7 @@ struct avitoi_token_answer {
     X(expires_in, AVITOI_INT, token.expires_in, 0, NULL)                                           \
     X(token_type, AVITOI_STR, token.token_type, 0, NULL)                                           \
     X(refresh_token, AVITOI_STR, token.refresh_token, 0, NULL)                                     \
-    X(scope, AVITOI_STR, token.scope, 0, NULL)                                                     \
+    X(scope, AVITOI_TEXT, token.scope, 0, NULL)                                                     \
     X(error, AVITOI_STR, error, 0, NULL)
 AVITOI_SCHEMA(token, AVITOI_TOKEN_ROWS, NULL, false, false);
 #undef AVITOI_MODEL
@@ -5652,7 +5658,8 @@ static void avitoi_write_source(struct avitoi_writer *w, const avito_image_sourc
 #define AVITOI_TOKEN   0x04u /* a request for a token: needs none, carries the secret */
 #define AVITOI_STREAM  0x08u /* the answer is a list that can be read element by element */
 #define AVITOI_SPENDS  0x10u /* carries what can be used once */
-#define AVITOI_PARTS   0x20u /* the body has parts, with a boundary between them */
+#define AVITOI_CODE    0x20u /* brings an account's first token: what is stored does not count */
+#define AVITOI_PARTS   0x40u /* the body has parts, with a boundary between them */
 
 struct avitoi_endpoint {
     const char *name;
@@ -5863,7 +5870,8 @@ static const char avitoi_parts_type[] = "multipart/form-data; boundary=";
 AVITOI_ENDPOINT(get_token, "/token", NULL, avitoi_body_credentials, avitoi_form_type,
                 &avitoi_token_schema, NULL, AVITOI_POST | AVITOI_TOKEN);
 AVITOI_ENDPOINT(exchange_code, "/token", NULL, avitoi_body_code, avitoi_form_type,
-                &avitoi_token_schema, NULL, AVITOI_POST | AVITOI_TOKEN | AVITOI_SPENDS);
+                &avitoi_token_schema, NULL,
+                AVITOI_POST | AVITOI_TOKEN | AVITOI_SPENDS | AVITOI_CODE);
 AVITOI_ENDPOINT(refresh_token, "/token", NULL, avitoi_body_refresh, avitoi_form_type,
                 &avitoi_token_schema, NULL, AVITOI_POST | AVITOI_TOKEN | AVITOI_SPENDS);
 AVITOI_ENDPOINT(get_self, "/core/v1/accounts/self", NULL, NULL, NULL, &avitoi_self_schema, NULL,
@@ -5928,10 +5936,13 @@ static void avitoi_write_head(struct avitoi_writer *w, const avito_client *c)
 {
     const avito_account *a = c->account;
     const bool post = (c->priv.request->flags & AVITOI_POST) != 0;
+    const bool v6 = strchr(a->o.host, ':') != NULL;
     avitoi_write_text(w, post ? "POST " : "GET ");
     avitoi_write_path(w, c);
     AVITOI_WRITE(w, " HTTP/1.1\r\nHost: ");
+    avitoi_write_text(w, v6 ? "[" : "");
     avitoi_write_text(w, a->o.host);
+    avitoi_write_text(w, v6 ? "]" : "");
     if (a->o.port != 443) {
         AVITOI_WRITE(w, ":");
         avitoi_write_int(w, a->o.port);
@@ -6243,7 +6254,7 @@ static int avitoi_head_length(struct avitoi_head *h, avito_str value)
 {
     int64_t length;
     if (value.len == 0 || value.ptr[0] == '-' || !avitoi_parse_int(value.ptr, value.len, &length) ||
-        (uint64_t)length > SIZE_MAX || (h->has_length && h->length != (size_t)length)) {
+        (uint64_t)length > SIZE_MAX || h->has_length) {
         return AVITO_ERR_HTTP_LENGTH;
     }
     h->has_length = true;
@@ -6625,7 +6636,9 @@ static uint32_t avitoi_now(const avito_account *a)
     return a->o.clock_ms(a->o.ctx);
 }
 
-/* Milliseconds from `then` to `now` on a clock that wraps; 0 if it seems to have gone back. */
+/* Milliseconds from `then` to `now` on a clock that wraps; 0 if it seems to have gone back. For
+ * deadlines; where a long time may have passed unseen, the plain difference is meant: a clock that goes
+ * back then counts as a long time. */
 static uint32_t avitoi_elapsed(uint32_t now, uint32_t then)
 {
     const uint32_t elapsed = now - then;
@@ -6769,7 +6782,13 @@ static bool avitoi_token_copy(avito_str *s, char **at, size_t *room)
     return true;
 }
 
-/* Asks the application for a stored token, once. */
+/* Nothing but what may stand in a header line. */
+static bool avitoi_is_token(avito_str s)
+{
+    return s.len == 0 || (avitoi_is_word(s.ptr) && strlen(s.ptr) == s.len);
+}
+
+/* Asks the application for a stored token, until it has answered. */
 static int avitoi_token_load(avito_account *a)
 {
     avito_token token;
@@ -6779,9 +6798,9 @@ static int avitoi_token_load(avito_account *a)
     if (a->priv.loaded || a->o.load_token == NULL) {
         return AVITO_END;
     }
-    a->priv.loaded = true;
     memset(&token, 0, sizeof token);
     rc = a->o.load_token(a->o.ctx, &token);
+    a->priv.loaded = rc == AVITO_END;
     if (rc != AVITO_OK) {
         return rc == AVITO_END ? AVITO_END : AVITO_ERR_HOOK;
     }
@@ -6789,15 +6808,19 @@ static int avitoi_token_load(avito_account *a)
         !avitoi_token_copy(&token.refresh_token, &at, &room)) {
         return AVITO_ERR_TOKEN_ROOM;
     }
+    if (!avitoi_is_token(token.access_token)) {
+        return AVITO_ERR_HOOK;
+    }
     avitoi_token_use(a, &token, true);
-    a->priv.valid = a->priv.valid && token.access_token.ptr != NULL;
+    a->priv.loaded = true;
+    a->priv.valid = a->priv.valid && token.access_token.len > 0;
     return AVITO_OK;
 }
 
 /* Seconds until the token expires. */
 static uint32_t avitoi_token_left(const avito_account *a)
 {
-    const uint32_t age = avitoi_elapsed(avitoi_now(a), a->priv.fetched_ms) / 1000u;
+    const uint32_t age = (avitoi_now(a) - a->priv.fetched_ms) / 1000u;
     return (!a->priv.valid || age >= a->priv.lifetime_s) ? 0u : a->priv.lifetime_s - age;
 }
 
@@ -6808,7 +6831,7 @@ static bool avitoi_token_refused(avito_account *a, uint32_t epoch)
     if (a->priv.epoch != epoch) {
         return true; /* there is a newer one already */
     }
-    if (!a->priv.proven && avitoi_elapsed(avitoi_now(a), a->priv.fetched_ms) < 60000u) {
+    if (!a->priv.proven && avitoi_now(a) - a->priv.fetched_ms < 60000u) {
         return false;
     }
     a->priv.valid = false;
@@ -7002,12 +7025,15 @@ static void avitoi_mask(char *text, size_t cap, avito_str secret)
 static void avitoi_mask_secrets(avito_client *c)
 {
     const avito_account *a = c->account;
-    avito_str secrets[3];
+    avito_str secrets[4];
     size_t i;
+    avitoi_lock(a);
     secrets[0] = a->priv.access;
     secrets[1] = a->priv.refresh;
-    secrets[2].ptr = a->o.client_secret;
-    secrets[2].len = strlen(a->o.client_secret);
+    avitoi_unlock(a);
+    secrets[2] = c->priv.access; /* maybe of an older epoch */
+    secrets[3].ptr = a->o.client_secret;
+    secrets[3].len = strlen(a->o.client_secret);
     for (i = 0; i < AVITOI_COUNT(secrets); i++) {
         avitoi_mask(c->error.text, AVITO_ERROR_TEXT_CAP - 1u, secrets[i]);
         if (c->o.error_body_cap > 0) {
@@ -7019,11 +7045,15 @@ static void avitoi_mask_secrets(avito_client *c)
 /* The duty to fetch a token goes to the next lane that wants one. */
 static void avitoi_resign(avito_client *c)
 {
-    avitoi_lock(c->account);
-    if (c->account->priv.renewer == c) {
-        c->account->priv.renewer = NULL;
+    avito_account *a = c->account;
+    avitoi_lock(a);
+    if (a->priv.renewer == c) {
+        a->priv.renewer = NULL;
+        /* It left, and neither a pair nor a refusal came. */
+        a->priv.refresh_in_doubt = a->priv.refresh_in_doubt ||
+            (c->priv.request == &avitoi_ep_refresh_token && c->priv.written && c->priv.status / 100u != 4u);
     }
-    avitoi_unlock(c->account);
+    avitoi_unlock(a);
 }
 
 static int avitoi_status_error(unsigned status)
@@ -7078,10 +7108,6 @@ static int avitoi_finish(avito_client *c, int code)
         c->error.detail = 0;
         c->error.needed = 0;
         c->error.text[0] = '\0';
-    }
-    if (code < 0 && c->priv.request == &avitoi_ep_refresh_token && c->priv.written &&
-        c->account->priv.renewer == c && c->priv.status / 100u != 4u) {
-        c->account->priv.refresh_in_doubt = true;
     }
     avitoi_resign(c);
     avitoi_trace(c, code < 0 ? "failed " : "done ", c->priv.call->name);
@@ -7139,9 +7165,18 @@ static uint32_t avitoi_asked_pause(const avito_client *c)
 
 static int avitoi_gate_left(const avito_account *a)
 {
-    const uint32_t passed =
-        a->priv.gate_wait_ms > 0 ? avitoi_elapsed(avitoi_now(a), a->priv.gate_ms) : 0u;
+    const uint32_t passed = a->priv.gate_wait_ms > 0 ? avitoi_now(a) - a->priv.gate_ms : 0u;
     return passed >= a->priv.gate_wait_ms ? 0 : (int)(a->priv.gate_wait_ms - passed);
+}
+
+/* The same for who does not hold the lock. */
+static uint32_t avitoi_gate_look(const avito_account *a)
+{
+    int left;
+    avitoi_lock(a);
+    left = avitoi_gate_left(a);
+    avitoi_unlock(a);
+    return (uint32_t)left;
 }
 
 /* Closes the account's gate for all lanes, after 429 or when no request is left in this minute. Never
@@ -7188,7 +7223,7 @@ static bool avitoi_is_passing(int code)
 /* After a failure: pauses and begins the same call again, if that can do no harm and there is time. */
 static bool avitoi_try_again(avito_client *c, int code)
 {
-    const bool rows_given = avitoi_streams(c) && c->priv.json.rows > 0;
+    const bool rows_given = avitoi_streams(c) && (c->priv.json.rows > 0 || c->priv.page > 0);
     /* A code or refresh token that left may be spent: asking again would only be told so. */
     const bool spent = c->priv.written && (c->priv.request->flags & AVITOI_SPENDS) != 0;
     uint32_t pause_ms;
@@ -7202,13 +7237,13 @@ static bool avitoi_try_again(avito_client *c, int code)
     }
     avitoi_drop(c, code);
     avitoi_resign(c);
-    c->priv.probe = true;
     c->priv.tries++;
     c->priv.page = 0;
     memset(&c->error, 0, sizeof c->error);
     (void)avitoi_repeat(c, pause_ms);
     avitoi_trace(c, "again ", c->priv.call->name);
     c->priv.status = 0;
+    c->priv.written = false;
     return true;
 }
 
@@ -7223,40 +7258,115 @@ static void avitoi_gate_pass(avito_account *a)
     }
 }
 
-/* Chooses what goes over the wire: the call itself, or first the token that it needs. */
-static int avitoi_choose_request(avito_client *c)
+/* The error of the last refusal. */
+static int avitoi_refusal(const avito_account *a)
+{
+    return a->priv.refresh_refused ? AVITO_ERR_REFRESH_TOKEN : AVITO_ERR_CREDENTIALS;
+}
+
+/* Waits for the lane that has the duty to fetch or save a token, or takes it. */
+static int avitoi_take_duty(avito_client *c)
+{
+    avito_account *a = c->account;
+    if (a->priv.renewer != NULL && a->priv.renewer != c) {
+        c->priv.refusals = c->priv.waiting ? c->priv.refusals : a->priv.refusals;
+        c->priv.waiting = true;
+        return AVITO_AGAIN;
+    }
+    if (c->priv.waiting && a->priv.refusals != c->priv.refusals &&
+        (c->priv.call->flags & AVITOI_TOKEN) == 0) {
+        return avitoi_refusal(a); /* what the lane that we waited for was told holds for us */
+    }
+    a->priv.renewer = c;
+    return AVITO_OK;
+}
+
+/* By the refresh token if there is one. */
+static int avitoi_choose_grant(avito_client *c)
+{
+    const avito_account *a = c->account;
+    const struct avitoi_endpoint *grant =
+        a->priv.refresh.ptr != NULL ? &avitoi_ep_refresh_token : &avitoi_ep_get_token;
+    if (c->priv.call == &avitoi_ep_get_token) {
+        c->priv.call = grant;
+    }
+    if (c->priv.call == &avitoi_ep_refresh_token && c->priv.call != grant) {
+        return AVITO_ERR_REFRESH_TOKEN;
+    }
+    c->priv.request = (c->priv.call->flags & AVITOI_TOKEN) != 0 ? c->priv.call : grant;
+    return AVITO_OK;
+}
+
+/* Chooses what goes over the wire: the call itself, or first the token that it needs. AVITO_END: a
+ * token waits to be saved. */
+AVITOI_APART static int avitoi_choose_request(avito_client *c)
 {
     avito_account *a = c->account;
     const bool asks_token = (c->priv.call->flags & AVITOI_TOKEN) != 0;
+    const bool busy = a->priv.renewer != NULL && a->priv.renewer != c;
     uint32_t left, margin;
-    int rc;
-    if (!asks_token && a->priv.epoch == 0) {
+    int rc = AVITO_OK;
+    if (a->priv.epoch == 0 && !busy && (c->priv.call->flags & AVITOI_CODE) == 0) {
         rc = avitoi_token_load(a);
-        if (rc < 0) {
-            return rc;
-        }
+    }
+    if (rc < 0) {
+        return rc;
     }
     left = avitoi_token_left(a);
     margin = a->priv.lifetime_s / 2u < a->o.renew_before_s ? a->priv.lifetime_s / 2u : a->o.renew_before_s;
-    if (!asks_token && (c->priv.fetched || (left > 0 && (left > margin || a->priv.renewer != NULL)))) {
+    if (!asks_token && !a->priv.unsaved && (c->priv.fetched || (left > 0 && (left > margin || busy)))) {
         c->priv.fetched = false;
         c->priv.request = c->priv.call;
         c->priv.access = a->priv.access;
         c->priv.epoch = a->priv.epoch;
         return AVITO_OK;
     }
-    if (a->priv.renewer != NULL && a->priv.renewer != c) {
-        c->priv.waiting = true;
-        return AVITO_AGAIN;
+    rc = avitoi_take_duty(c);
+    if (rc != AVITO_OK) {
+        return rc;
     }
-    if (c->priv.waiting && a->priv.refusals != c->priv.refusals) {
-        return a->priv.refusal; /* what the lane that we waited for was told holds for us */
+    return a->priv.unsaved ? (int)AVITO_END : avitoi_choose_grant(c);
+}
+
+/* Hands the token in use to the application, which may have failed to store it before. Until then
+ * nobody uses it. The duty is ours. */
+static int avitoi_token_save(avito_client *c, avito_token *token)
+{
+    avito_account *a = c->account;
+    const int64_t now = a->o.unix_time != NULL ? a->o.unix_time(a->o.ctx) : 0;
+    int rc = AVITO_OK;
+    token->access_token = a->priv.access;
+    token->refresh_token = a->priv.refresh;
+    token->expires_at = now > 0 ? now + (int64_t)avitoi_token_left(a) : 0;
+    if (a->o.save_token != NULL) {
+        rc = a->o.save_token(a->o.ctx, token);
+        c->error.detail = rc;
     }
-    a->priv.renewer = c;
-    c->priv.request = asks_token ? c->priv.call
-                      : a->priv.refresh.ptr != NULL ? &avitoi_ep_refresh_token
-                                                    : &avitoi_ep_get_token;
-    return AVITO_OK;
+    avitoi_lock(a);
+    a->priv.unsaved = rc != AVITO_OK;
+    a->priv.renewer = NULL;
+    avitoi_unlock(a);
+    return rc == AVITO_OK ? AVITOI_MOVED : (int)AVITO_ERR_HOOK;
+}
+
+AVITOI_APART static int avitoi_save_again(avito_client *c)
+{
+    avito_token token;
+    memset(&token, 0, sizeof token);
+    token.expires_in = avitoi_token_left(c->account);
+    return avitoi_token_save(c, &token);
+}
+
+/* A connection that has been kept for too long is not used again; another one is looked at before a
+ * POST, and after a while. That costs one recv(): a read that follows at once on the answer before it
+ * can do without. */
+static void avitoi_look_at_age(avito_client *c)
+{
+    const uint32_t idle = c->priv.last_ms - c->priv.moved_ms; /* long if the clock went back: safe */
+    c->priv.probe = c->priv.filled || idle >= 10u || (c->priv.request->flags & AVITOI_POST) != 0;
+    if (idle >= c->o.keep_alive_ms) {
+        avitoi_disconnect(c);
+    }
 }
 
 static int avitoi_on_account(avito_client *c)
@@ -7273,13 +7383,13 @@ static int avitoi_on_account(avito_client *c)
     }
     avitoi_unlock(a);
     if (rc != AVITO_OK) {
-        c->priv.probe = true; /* the kept connection grows old meanwhile */
-        return rc;
+        return rc == AVITO_END ? avitoi_save_again(c) : rc;
     }
     c->priv.waiting = false;
     c->priv.answered = false;
     c->priv.written = false;
     c->priv.idle_left_ms = c->o.connect_timeout_ms;
+    avitoi_look_at_age(c);
     return avitoi_move(c, AVITOI_EV_TOKEN);
 }
 
@@ -7293,8 +7403,7 @@ static void avitoi_probe(avito_client *c)
     if (!c->priv.connected || !c->priv.probe) {
         return;
     }
-    n = c->priv.stale ? AVITO_IO_CLOSED
-                      : c->o.transport.functions->recv(c->o.transport.ctx, c->o.window, 1);
+    n = c->o.transport.functions->recv(c->o.transport.ctx, c->o.window, 1);
     if (n != AVITO_IO_AGAIN) {
         avitoi_disconnect(c);
     }
@@ -7330,7 +7439,6 @@ static int avitoi_on_connect(avito_client *c)
         avitoi_probe(c);
     }
     c->priv.probe = false;
-    c->priv.stale = false;
     if (!c->priv.connected || c->priv.connecting) {
         rc = avitoi_dial(c);
     }
@@ -7413,14 +7521,22 @@ static int avitoi_early_answer(avito_client *c)
     return rc == AVITO_AGAIN ? AVITOI_MOVED : rc;
 }
 
+/* Two renewals later the memory of this request's token is used anew. */
+static bool avitoi_token_gone(const avito_client *c)
+{
+    uint32_t renewals;
+    avitoi_lock(c->account);
+    renewals = c->account->priv.epoch - c->priv.epoch;
+    avitoi_unlock(c->account);
+    return renewals > 1u && (c->priv.request->flags & AVITOI_TOKEN) == 0;
+}
+
 /* Writes the next piece of the request into the window. */
 AVITOI_APART static int avitoi_refill(avito_client *c)
 {
     const size_t most = c->o.window_cap - AVITOI_EARLY;
     struct avitoi_writer w;
-    /* Two renewals later the token's memory is used anew: begin again, nothing is complete yet. */
-    if (c->account->priv.epoch - c->priv.epoch > 1u && c->priv.request == c->priv.call &&
-        (c->priv.call->flags & AVITOI_TOKEN) == 0) {
+    if (avitoi_token_gone(c)) { /* begin again: nothing is complete yet */
         avitoi_disconnect(c);
         return avitoi_repeat(c, 0);
     }
@@ -7463,8 +7579,7 @@ static int avitoi_on_send(avito_client *c)
     if (c->priv.send_error != AVITO_OK) {
         return avitoi_last_words(c);
     }
-    if (c->priv.sent == c->priv.total) {
-        c->priv.written = true;
+    if (c->priv.written) {
         c->priv.pos = 0;
         c->priv.len = 0;
         return avitoi_move(c, AVITOI_EV_WRITTEN);
@@ -7485,6 +7600,7 @@ static int avitoi_on_send(avito_client *c)
     if (n > 0) {
         c->priv.pos += (size_t)n;
         c->priv.sent += (uint32_t)n;
+        c->priv.written = c->priv.sent == c->priv.total;
         avitoi_progress(c);
         return AVITOI_MOVED;
     }
@@ -7514,6 +7630,8 @@ static int avitoi_receive(avito_client *c, size_t cap)
     }
     c->priv.pos = 0;
     c->priv.len = (size_t)n;
+    c->priv.filled = c->priv.len == cap;
+    c->priv.moved_ms = c->priv.last_ms;
     c->priv.idle_left_ms = c->o.idle_timeout_ms;
     return AVITO_OK;
 }
@@ -7530,6 +7648,8 @@ static int avitoi_on_head(avito_client *c)
 
 /* ---- BODY ---- */
 
+#define AVITOI_SCOPE_MAX 48u /* bytes of a token's scope, for which AVITO_TOKENS_SIZE() has room */
+
 /* Small answers are decoded in the tail of the window; a token's strings go to their final place. */
 AVITOI_APART static void avitoi_use_scratch(avito_client *c, bool token)
 {
@@ -7537,11 +7657,15 @@ AVITOI_APART static void avitoi_use_scratch(avito_client *c, bool token)
     struct avitoi_mem *mem = &j->mem;
     avito_arena tail =
         avito_arena_of((char *)c->o.window + c->o.window_cap - AVITOI_SCRATCH, AVITOI_SCRATCH);
+    if (c->priv.collect) {
+        c->priv.page = 0; /* the reader's state of the pages before is gone: begin again */
+    }
     avitoi_json_begin(j, token ? &avitoi_token_schema : &avitoi_reply_schema, NULL);
     avitoi_mem_shared(mem, &tail);
     if (token) {
         const size_t answer = avitoi_align(sizeof(struct avitoi_token_answer));
         j->out = tail.base;
+        j->cut_at = AVITOI_SCOPE_MAX;
         mem->high_cap = tail.cap - answer;
         mem->low_base = avitoi_spare_half(c->account, &mem->low_cap);
     } else {
@@ -7625,7 +7749,7 @@ static void avitoi_keep_raw(avito_client *c, const char *data, size_t len)
         const size_t room = c->o.error_body_cap - 1u - c->priv.raw_len;
         const size_t n = len < room ? len : room;
         memcpy(c->o.error_body + c->priv.raw_len, data, n);
-        c->priv.raw_len += n;
+        c->priv.raw_len += (uint32_t)n;
         c->o.error_body[c->priv.raw_len] = '\0';
     }
 }
@@ -7727,7 +7851,7 @@ static bool avitoi_may_be_kept(const avito_client *c)
 static int avitoi_on_drain(avito_client *c)
 {
     const int rc = (c->priv.span > 0) ? AVITOI_MOVED : avitoi_next_span(c);
-    if (rc == AVITO_AGAIN) {
+    if (rc == AVITO_AGAIN && c->priv.drain_left > 0) {
         return rc;
     }
     if (rc != AVITOI_MOVED || c->priv.span > c->priv.drain_left) {
@@ -7797,16 +7921,15 @@ static bool avitoi_speaks_of_permission(const char *text)
 static int avitoi_token_denied(avito_client *c)
 {
     const unsigned status = c->priv.status;
-    const int code = c->priv.request == &avitoi_ep_refresh_token ? AVITO_ERR_REFRESH_TOKEN
-                                                                 : AVITO_ERR_CREDENTIALS;
+    avito_account *a = c->account;
     if (!avitoi_success(c) && (status / 100u != 4u || status == 429)) {
         return avitoi_status_error(status); /* says nothing about the credentials */
     }
-    avitoi_lock(c->account);
-    c->account->priv.refusals++;
-    c->account->priv.refusal = (int16_t)code;
-    avitoi_unlock(c->account);
-    return code;
+    avitoi_lock(a);
+    a->priv.refusals++;
+    a->priv.refresh_refused = c->priv.request == &avitoi_ep_refresh_token;
+    avitoi_unlock(a);
+    return avitoi_refusal(a);
 }
 
 static int avitoi_refused(avito_client *c)
@@ -7818,9 +7941,9 @@ static int avitoi_refused(avito_client *c)
     if ((c->priv.request->flags & AVITOI_TOKEN) != 0) {
         return avitoi_token_denied(c);
     }
-    if (code == AVITO_ERR_PAYMENT) {
-        a->priv.unpaid = true;
-    }
+    avitoi_lock(a);
+    a->priv.unpaid = a->priv.unpaid || code == AVITO_ERR_PAYMENT;
+    avitoi_unlock(a);
     if ((code != AVITO_ERR_UNAUTHORIZED && code != AVITO_ERR_FORBIDDEN) ||
         (code == AVITO_ERR_FORBIDDEN && avitoi_speaks_of_permission(c->error.text))) {
         return code;
@@ -7837,17 +7960,24 @@ static int avitoi_refused(avito_client *c)
     return avitoi_repeat(c, 0);
 }
 
-/* A token has come: stored by the application first, then used. */
+/* A token has come. */
 AVITOI_APART static int avitoi_token_came(avito_client *c)
 {
     avito_account *a = c->account;
     const struct avitoi_token_answer *answer = (const struct avitoi_token_answer *)c->priv.json.out;
     avito_token token = answer->token;
     const bool grant_refreshes = c->priv.request == &avitoi_ep_refresh_token;
-    int rc = AVITO_OK;
+    int rc;
     if (token.access_token.len == 0) {
         avitoi_error_text(c, answer->error.ptr, answer->error.len);
         return avitoi_token_denied(c);
+    }
+    if (!avitoi_is_token(token.access_token)) {
+        avitoi_error_text(c, avitoi_key_access_token, sizeof avitoi_key_access_token - 1u);
+        return AVITO_ERR_MODEL;
+    }
+    if (c->priv.json.was_cut) { /* nobody needs it, and there is no telling how long it is */
+        memset(&token.scope, 0, sizeof token.scope);
     }
     if (token.refresh_token.ptr == NULL && grant_refreshes) { /* the old one goes on */
         char *at = c->priv.json.mem.low_base + c->priv.json.mem.low;
@@ -7858,20 +7988,14 @@ AVITOI_APART static int avitoi_token_came(avito_client *c)
             return AVITO_ERR_TOKEN_ROOM;
         }
     }
-    if (a->o.unix_time != NULL && a->o.unix_time(a->o.ctx) > 0) {
-        token.expires_at = a->o.unix_time(a->o.ctx) + (int64_t)avitoi_lifetime(a, &token, false);
-    }
-    if (a->o.save_token != NULL) {
-        rc = a->o.save_token(a->o.ctx, &token);
-        c->error.detail = rc;
-    }
-    if (rc != AVITO_OK) {
-        return AVITO_ERR_HOOK;
-    }
     avitoi_lock(a);
     avitoi_token_use(a, &token, false);
-    a->priv.renewer = NULL;
+    a->priv.unsaved = true;
     avitoi_unlock(a);
+    rc = avitoi_token_save(c, &token);
+    if (rc < 0) {
+        return rc;
+    }
     avitoi_trace(c, "token ", "renewed");
     if (c->priv.request != c->priv.call) {
         c->priv.fetched = true; /* to be used once, however short its life is */
@@ -8065,28 +8189,36 @@ static bool avitoi_list_goes_on(const avito_client *c)
  * for ever. */
 #define AVITOI_ROUNDS 1024u
 
-/* The clock was looked at just now. `rc`: how waiting failed, or AVITOI_MOVED. */
+/* What a handler returned, or a failed wait: may the call go on in another way? */
+AVITOI_APART static int avitoi_weigh(avito_client *c, int rc)
+{
+    if (rc < 0 && c->priv.state == AVITOI_DRAIN) { /* nobody waits for the rest */
+        avitoi_disconnect(c);
+        rc = AVITO_OK;
+    }
+    if (c->priv.judge != NULL) {
+        rc = c->priv.judge(c, rc);
+    }
+    if (rc < 0 && !avitoi_list_goes_on(c) && avitoi_try_again(c, rc)) {
+        rc = AVITOI_MOVED;
+    }
+    return (c->priv.settle != NULL && rc != AVITOI_MOVED) ? c->priv.settle(c, rc) : rc;
+}
+
+/* Goes on from `rc`, AVITOI_MOVED or an error. The clock was looked at just now. */
 static int avitoi_advance(avito_client *c, int rc)
 {
     unsigned rounds = 0;
     c->priv.eager = false;
     do {
-        rc = (rc == AVITOI_MOVED) ? avitoi_handle(c) : rc;
+        if (rc == AVITOI_MOVED) {
+            rc = avitoi_handle(c);
+        }
         if (rc == AVITO_AGAIN) {
             rc = avitoi_patience(c);
         }
-        if (rc < 0 && c->priv.state == AVITOI_DRAIN) { /* nobody waits for the rest */
-            avitoi_disconnect(c);
-            rc = AVITO_OK;
-        }
-        if (c->priv.judge != NULL && rc != AVITOI_MOVED && rc != AVITO_AGAIN) {
-            rc = c->priv.judge(c, rc);
-        }
-        if (rc < 0 && !avitoi_list_goes_on(c) && avitoi_try_again(c, rc)) {
-            rc = AVITOI_MOVED;
-        }
-        if (c->priv.settle != NULL && rc != AVITOI_MOVED && rc != AVITO_AGAIN) {
-            rc = c->priv.settle(c, rc);
+        if (rc != AVITOI_MOVED && rc != AVITO_AGAIN) {
+            rc = avitoi_weigh(c, rc);
         }
         if (rc == AVITOI_MOVED && ++rounds == AVITOI_ROUNDS) { /* it sends faster than we read */
             c->priv.eager = true;
@@ -8122,8 +8254,7 @@ static int avitoi_run(avito_client *c)
         }
         waited = t->functions->wait(t->ctx, wants, ms);
         avitoi_tick(c);
-        rc = avitoi_advance(c, (waited < 0) ? avitoi_io_error(c, waited, AVITO_ERR_RECV)
-                                            : AVITOI_MOVED);
+        rc = avitoi_advance(c, waited < 0 ? avitoi_io_error(c, waited, AVITO_ERR_RECV) : AVITOI_MOVED);
     }
     return rc;
 }
@@ -8131,7 +8262,11 @@ static int avitoi_run(avito_client *c)
 /* Whether another lane has to move first. Once it has resigned, only the rate is left to wait for. */
 static bool avitoi_waits_for_lane(const avito_client *c)
 {
-    return c->priv.waiting && c->account->priv.renewer != NULL;
+    bool busy;
+    avitoi_lock(c->account);
+    busy = c->account->priv.renewer != NULL;
+    avitoi_unlock(c->account);
+    return c->priv.waiting && busy;
 }
 
 AVITO_API int avito_wants(const avito_client *client)
@@ -8161,7 +8296,7 @@ AVITO_API uint32_t avito_deadline_ms(const avito_client *client)
     passed = avitoi_elapsed(avitoi_now(c->account), c->priv.last_ms);
     left = c->priv.total_left_ms;
     if (c->priv.state == AVITOI_ACCOUNT && !avitoi_waits_for_lane(c)) {
-        const uint32_t gate = (uint32_t)avitoi_gate_left(c->account);
+        const uint32_t gate = avitoi_gate_look(c->account);
         const uint32_t pause = avitoi_less(c->priv.idle_left_ms, passed);
         const uint32_t wait = pause > gate ? pause : gate; /* 0: it is over, step now */
         left = avitoi_less(left, passed);
@@ -8361,36 +8496,26 @@ static int avitoi_dry_run(avito_client *c)
 /* Starts what was prepared with the result `rc`. */
 static int avitoi_start(avito_client *c, int rc, avito_arena *arena, void *out)
 {
-    const struct avitoi_endpoint *call;
-    uint32_t now, idle;
     if (rc == AVITO_OK && arena != NULL && (arena->busy || arena->base == NULL)) {
         rc = arena->busy ? AVITO_ERR_BUSY : AVITO_ERR_ARGUMENT;
     }
     if (rc != AVITO_OK) {
         return avitoi_refuse(c, rc);
     }
-    call = c->priv.request;
-    now = avitoi_now(c->account);
-    idle = now - c->priv.last_ms; /* long if the clock went back: that is safe */
     memset(&c->error, 0, sizeof c->error);
     avitoi_forget_raw(c);
     memset(&c->priv.json.mem, 0, sizeof c->priv.json.mem);
-    c->priv.call = call;
+    c->priv.call = c->priv.request;
     c->priv.arena = arena;
     c->priv.out = out;
     if (arena != NULL) {
         arena->used = avitoi_align(arena->used);
         arena->busy = true;
     }
-    c->priv.refusals = c->account->priv.refusals;
-    c->priv.last_ms = now;
+    c->priv.last_ms = avitoi_now(c->account);
     c->priv.total_left_ms = c->o.total_timeout_ms;
-    /* Looking for the end of a kept connection costs one recv(): a read that follows at once on the
-     * answer before it can do without. */
-    c->priv.stale = idle >= c->o.keep_alive_ms;
-    c->priv.probe = c->priv.stale || (call->flags & AVITOI_CHANGES) != 0 || idle >= 10u;
     (void)avitoi_move(c, AVITOI_EV_START);
-    if (c->o.dry_run && (call->flags & AVITOI_CHANGES) != 0) {
+    if (c->o.dry_run && (c->priv.call->flags & AVITOI_CHANGES) != 0) {
         return avitoi_dry_run(c);
     }
     return avitoi_run(c);
@@ -8400,11 +8525,7 @@ static int avitoi_start(avito_client *c, int rc, avito_arena *arena, void *out)
 
 AVITO_API int avito_get_token(avito_client *client, avito_token *out)
 {
-    const int rc = avitoi_prepare(client, &avitoi_ep_get_token, 0, NULL, NULL);
-    if (rc == AVITO_OK && client->account->priv.refresh.ptr != NULL) {
-        client->priv.request = &avitoi_ep_refresh_token;
-    }
-    return avitoi_start(client, rc, NULL, out);
+    return avitoi_start(client, avitoi_prepare(client, &avitoi_ep_get_token, 0, NULL, NULL), NULL, out);
 }
 
 AVITO_API int avito_exchange_code(avito_client *client, const char *code, avito_token *out)
@@ -8418,15 +8539,7 @@ AVITO_API int avito_exchange_code(avito_client *client, const char *code, avito_
 
 AVITO_API int avito_refresh_token(avito_client *client, avito_token *out)
 {
-    int rc = avitoi_prepare(client, &avitoi_ep_refresh_token, 0, NULL, NULL);
-    if (rc == AVITO_OK && client->account->priv.epoch == 0) {
-        rc = avitoi_token_load(client->account);
-        rc = (rc < 0) ? rc : AVITO_OK;
-    }
-    if (rc == AVITO_OK && client->account->priv.refresh.ptr == NULL) {
-        rc = AVITO_ERR_REFRESH_TOKEN;
-    }
-    return avitoi_start(client, rc, NULL, out);
+    return avitoi_start(client, avitoi_prepare(client, &avitoi_ep_refresh_token, 0, NULL, NULL), NULL, out);
 }
 
 /* ---- models into an arena ---- */
@@ -8849,7 +8962,6 @@ static int avitoi_settle(avito_client *c, int rc)
     }
     avitoi_resign(c);
     c->priv.args.as.confirm.query.age_s = avitoi_elapsed(c->priv.last_ms, c->priv.sent_ms) / 1000u;
-    c->priv.probe = true;
     c->priv.page = 0;
     avitoi_read_back(c, &c->priv.verdict);
     avitoi_trace(c, "settle ", c->priv.call->name);
@@ -12393,8 +12505,8 @@ static int avitoi_tls_handshake(avito_tls *tls)
             int result = avitoi_tls_engine_result(tls);
             return result != 0 ? result : avitoi_tls_fail(tls, AVITO_ERR_TLS, 0);
         }
-        if (rc == AVITO_IO_CLOSED) { /* many servers say no in this way */
-            return avitoi_tls_fail(tls, AVITO_ERR_TLS, BR_ERR_IO);
+        if (rc == AVITO_IO_CLOSED) { /* the line broke, or the server says no in this way */
+            return avitoi_tls_fail(tls, AVITO_ERR_CLOSED, BR_ERR_IO);
         }
         if (rc != AVITO_OK) {
             return avitoi_tls_fail(tls, (int)rc, tls->priv.detail);

@@ -33,7 +33,6 @@ static const struct row good[] = {
     {OK "content-length:8\r\n\r\n" BODY, AVITO_OK, KEPT, false},
     {OK "CONTENT-LENGTH: \t 8 \t \r\n\r\n" BODY, AVITO_OK, KEPT, false},
     {OK "Content-Length: 0000000000000000000008\r\n\r\n" BODY, AVITO_OK, KEPT, false},
-    {OK LEN LEN "\r\n" BODY, AVITO_OK, KEPT, false}, /* the same twice: RFC 9110, 8.6 lets it pass */
     {"HTTP/1.1 200\r\n" LEN "\r\n" BODY, AVITO_OK, KEPT, false},
     {"HTTP/1.1 200 \r\n" LEN "\r\n" BODY, AVITO_OK, KEPT, false},
     {"HTTP/1.1 200 all \xd0\x96 is\twell\r\n" LEN "\r\n" BODY, AVITO_OK, KEPT, false},
@@ -108,6 +107,7 @@ static const struct row bad[] = {
     {OK "A: \x7f\r\n", AVITO_ERR_HTTP, CLOSED, false},
     {"HTTP/1.1 200 O\x1bK\r\n", AVITO_ERR_HTTP, CLOSED, false},
     {OK "\xd0\x96: c\r\n", AVITO_ERR_HTTP, CLOSED, false},
+    {OK LEN LEN "\r\n" BODY, AVITO_ERR_HTTP_LENGTH, CLOSED, false},
     {OK LEN "Content-Length: 9\r\n\r\n" BODY, AVITO_ERR_HTTP_LENGTH, CLOSED, false},
     {OK "Content-Length: 8, 8\r\n\r\n" BODY, AVITO_ERR_HTTP_LENGTH, CLOSED, false},
     {OK "Content-Length: 8 8\r\n\r\n" BODY, AVITO_ERR_HTTP_LENGTH, CLOSED, false},

@@ -343,7 +343,7 @@ static void test_refresh_answer_without_refresh_token(void **state)
     all_played(&l);
 }
 
-/* The pair is saved before it is used; if that fails the old one stays. */
+/* The pair is saved before it is used; if that fails it waits, and is given to save_token again. */
 static void test_save_that_fails(void **state)
 {
     struct lane l;
@@ -355,11 +355,16 @@ static void test_save_that_fails(void **state)
     l.save_result = -77;
     refresh(&l.script, "old", 200, P1);
     script_connect(&l.script);
-    ask_self(&l.script, LANE_TOKEN, 200, ME);
+    ask_self(&l.script, "pair-token-222222", 200, ME);
     assert_int_equal(lane_run(&l, avito_refresh_token(&l.client, &token)), AVITO_ERR_HOOK);
     assert_int_equal(avito_last_error(&l.client)->detail, -77);
     assert_int_equal(l.saves, 1);
+    expect(&l, AVITO_ERR_HOOK);
+    assert_int_equal(l.saves, 2);
+    l.save_result = AVITO_OK;
     expect(&l, AVITO_OK);
+    assert_int_equal(l.saves, 3);
+    assert_string_equal(l.saved_refresh, "pair-refresh-3333");
     all_played(&l);
 }
 

@@ -396,7 +396,7 @@ static void not_tls(void **state)
     assert_int_equal(side_talk(&side, &peer), AVITO_ERR_TLS);
     assert_int_equal(side.transport.functions->detail(&side.tls), BR_ERR_UNSUPPORTED_VERSION);
     peer.raw_len = 0;
-    assert_int_equal(side_talk(&side, &peer), AVITO_ERR_TLS);
+    assert_int_equal(side_talk(&side, &peer), AVITO_ERR_CLOSED);
     assert_int_equal(side.transport.functions->detail(&side.tls), BR_ERR_IO);
     peer.ending = PEER_RESET;
     assert_int_equal(side_talk(&side, &peer), AVITO_ERR_RECV);

@@ -53,11 +53,11 @@ static int save_token(void *ctx, const avito_token *token)
 {
     world *w = ctx;
     device_may_crash(w);
+    w->refresh_open = false; /* the account has the pair, and asks again until it is saved */
     if (w->plan.save_fails && !w->calm && chance(w, 50)) {
         happened(w, F_SAVE_FAILED, -1);
         return -1;
     }
-    w->refresh_open = false;
     keep(&w->stored_token[0], token->access_token);
     keep(&w->stored_token[1], token->refresh_token);
     w->token_expires_at = token->expires_at;
