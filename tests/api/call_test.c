@@ -304,6 +304,34 @@ static void test_another_host_and_port(void **state)
     lane_free(&l);
 }
 
+/* The address of IPv6 stands in brackets, or its last colon would begin the port. */
+static void test_ipv6_host(void **state)
+{
+    static const struct {
+        const char *host;
+        uint16_t port;
+        const char *header;
+    } rows[] = {
+        {"::1", 8080, "\r\nHost: [::1]:8080\r\n"},
+        {"2001:db8::1", 443, "\r\nHost: [2001:db8::1]\r\n"},
+        {"fe80::1", 0, "\r\nHost: [fe80::1]\r\n"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct lane l;
+        lane_init(&l, 512);
+        lane_exchange(&l, 200, "{\"id\":1}", 8);
+        l.account_options.host = rows[i].host;
+        l.account_options.port = rows[i].port;
+        lane_again(&l, 512);
+        assert_int_equal(lane_run(&l, get_self(&l)), AVITO_OK);
+        assert_non_null(strstr((const char *)l.script.sent, rows[i].header));
+        assert_string_equal(l.script.host, rows[i].host); /* the transport gets it as it is */
+        lane_free(&l);
+    }
+}
+
 static char *repeat(const char *unit, size_t count)
 {
     size_t n = strlen(unit);
@@ -792,6 +820,9 @@ static void test_clock_that_goes_back(void **state)
 
 /* ---- kept connections ---- */
 
+#define DAY_MS  86400000u
+#define A_TOKEN "{\"access_token\":\"t\",\"expires_in\":86400}"
+
 static void test_kept_connection(void **state)
 {
     static const struct {
@@ -801,6 +832,7 @@ static void test_kept_connection(void **state)
     } rows[] = {
         {0, false, 1}, {5, false, 1}, {30000, false, 1}, {49999, false, 1}, {50000, false, 2},
         {86000000, false, 2}, /* almost as long as the token lives */
+        {3000000000u, false, 2}, /* more than half of what the clock counts */
         {100, true, 2}, /* the server closed it meanwhile */
     };
 
@@ -814,6 +846,10 @@ static void test_kept_connection(void **state)
         }
         if (rows[i].connects == 2) {
             script_connect(&l.script);
+        }
+        if (rows[i].idle_ms >= DAY_MS) {
+            script_request(&l.script);
+            script_answer_json(&l.script, 200, SCRIPT_TEXT(A_TOKEN));
         }
         script_request(&l.script);
         script_answer_json(&l.script, 200, "{\"id\":2}", 8);
@@ -845,6 +881,66 @@ static void test_closed_connection_before_a_write(void **state)
     assert_int_equal(l.script.connects, 2);
     assert_null(script_problem_open(&l.script, true));
     lane_free(&l);
+}
+
+/* A lane that waits at the rate gate has a connection that gets old meanwhile. */
+static void test_kept_connection_behind_the_gate(void **state)
+{
+    static const uint32_t keep[] = {30000, 59999, 60000, 60001, 90000};
+    int (*const calls[])(struct lane *) = {get_self, send_message};
+
+    (void)state;
+    for (size_t i = 0; i < 10; i++) {
+        const bool old = keep[i / 2] <= 60000;
+        struct lane l;
+        lane_init(&l, 512);
+        l.options.keep_alive_ms = keep[i / 2];
+        l.options.total_timeout_ms = 100000;
+        lane_again(&l, 512);
+        lane_exchange_raw(&l, SCRIPT_TEXT("HTTP/1.1 429 Slow\r\nRetry-After: 60\r\nContent-Length: 0\r\n\r\n"));
+        if (old) {
+            script_connect(&l.script);
+        }
+        script_request(&l.script);
+        script_answer_json(&l.script, 200, "{\"id\":\"1\"}", 10);
+        assert_int_equal(lane_run(&l, get_self(&l)), AVITO_ERR_RATE);
+        assert_true(l.script.open);
+        assert_int_equal(lane_run(&l, calls[i % 2](&l)), AVITO_OK);
+        assert_int_equal(l.script.connects, old ? 2 : 1);
+        assert_null(script_problem_open(&l.script, true));
+        lane_free(&l);
+    }
+}
+
+/* ---- a clock that nobody looked at for weeks ---- */
+
+/* The rate counts a minute, not the half of what the clock can count. */
+static void test_gate_after_quiet_weeks(void **state)
+{
+    (void)state;
+    for (uint32_t days = 1; days < 49; days += 5) {
+        for (int asked = 0; asked < 2; asked++) { /* by our own rate; by the server */
+            struct lane l;
+            int rc;
+            lane_init(&l, 512);
+            l.account_options.requests_per_minute = asked == 0 ? 60 : 0;
+            lane_again(&l, 512);
+            lane_exchange_raw(&l, SCRIPT_TEXT("HTTP/1.1 429 Slow\r\nRetry-After: 110\r\nContent-Length: 0\r\n\r\n"));
+            script_connect(&l.script);
+            script_request(&l.script); /* a token: the old one has expired */
+            script_answer_json(&l.script, 200, SCRIPT_TEXT(A_TOKEN));
+            script_request(&l.script);
+            script_answer_json(&l.script, 200, "{\"id\":1}", 8);
+            assert_int_equal(lane_run(&l, get_self(&l)), AVITO_ERR_RATE);
+            clock_advance(&l.clock, days * DAY_MS);
+            rc = get_self(&l);
+            assert_int_equal(rc, asked == 0 ? AVITO_AGAIN : AVITO_OK);
+            assert_int_equal(l.script.request_count, asked == 0 ? 2 : 3); /* it left at once */
+            assert_int_equal(lane_run(&l, rc), AVITO_OK);
+            assert_null(script_problem_open(&l.script, true));
+            lane_free(&l);
+        }
+    }
 }
 
 /* ---- uploads ---- */
@@ -1079,6 +1175,65 @@ static void test_outcome_between_two_tries(void **state)
     lane_free(&l);
 }
 
+/* The server says when: until then nothing of the next try has left, whoever closed the gate. */
+static void test_outcome_before_the_next_try(void **state)
+{
+    static const char *const pauses[] = {"Retry-After: 30\r\n", "", "X-RateLimit-Remaining: 0\r\n"};
+
+    (void)state;
+    for (size_t i = 0; i < 6; i++) {
+        struct lane l;
+        char answer[200];
+        int rc;
+        (void)snprintf(answer, sizeof answer, "HTTP/1.1 429 Slow\r\n%sContent-Length: 2\r\n\r\n{}", pauses[i / 2]);
+        lane_init(&l, 512);
+        l.options.retries = 3;
+        l.options.total_timeout_ms = 60000;
+        lane_again(&l, 512);
+        lane_exchange_raw(&l, answer, strlen(answer));
+        script_connect_with(&l.script, SCRIPT_NEVER, AVITO_OK); /* if it lives for so long */
+        rc = send_message(&l);
+        assert_int_equal(rc, AVITO_AGAIN);
+        assert_int_equal(l.script.request_count, 1);
+        if (i % 2 != 0) {
+            clock_advance(&l.clock, 60001);
+            rc = avito_step(&l.client);
+            assert_int_equal(rc, AVITO_ERR_TIMEOUT_TOTAL);
+        }
+        avito_cancel(&l.client);
+        assert_int_equal(avito_last_error(&l.client)->code, i % 2 != 0 ? rc : AVITO_ERR_CANCELLED);
+        assert_int_equal(avito_last_error(&l.client)->outcome, AVITO_NOT_SENT);
+        lane_free(&l);
+    }
+}
+
+/* One step ends after so many rounds, be the last byte taken in the very last one: what the transport
+ * took decides, not where the machine stands. */
+static void test_outcome_after_one_long_step(void **state)
+{
+    unsigned seen[3] = {0, 0, 0};
+    char text[1001];
+
+    (void)state;
+    for (size_t n = 1; n < sizeof text; n++) {
+        struct lane l;
+        avito_outcome outcome;
+        memset(text, 'a', n);
+        text[n] = '\0';
+        lane_init(&l, 512);
+        lane_exchange(&l, 200, MESSAGE, strlen(MESSAGE));
+        l.script.send_piece = 1;
+        l.script.again = true;
+        assert_int_equal(avito_send_message(&l.client, USER, CHAT, text, NULL, NULL), AVITO_AGAIN);
+        avito_cancel(&l.client);
+        outcome = avito_last_error(&l.client)->outcome;
+        assert_int_equal(outcome, l.script.request_count == 1 ? AVITO_CANNOT_TELL : AVITO_NOT_SENT);
+        seen[outcome]++;
+        lane_free(&l);
+    }
+    assert_true(seen[AVITO_CANNOT_TELL] > 100 && seen[AVITO_NOT_SENT] > 100);
+}
+
 /* Early answers: the request was never complete. */
 static void test_outcome_of_an_early_answer(void **state)
 {
@@ -1200,6 +1355,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_requests),
         cmocka_unit_test(test_another_host_and_port),
+        cmocka_unit_test(test_ipv6_host),
         cmocka_unit_test(test_longest_texts),
         cmocka_unit_test(test_ids),
         cmocka_unit_test(test_texts),
@@ -1216,12 +1372,16 @@ int main(void)
         cmocka_unit_test(test_clock_that_goes_back),
         cmocka_unit_test(test_kept_connection),
         cmocka_unit_test(test_closed_connection_before_a_write),
+        cmocka_unit_test(test_kept_connection_behind_the_gate),
+        cmocka_unit_test(test_gate_after_quiet_weeks),
         cmocka_unit_test(test_upload_in_pieces),
         cmocka_unit_test(test_upload_source_that_fails),
         cmocka_unit_test(test_early_refusal_of_an_upload),
         cmocka_unit_test(test_outcome_at_every_byte),
         cmocka_unit_test(test_outcome_of_statuses),
         cmocka_unit_test(test_outcome_between_two_tries),
+        cmocka_unit_test(test_outcome_before_the_next_try),
+        cmocka_unit_test(test_outcome_after_one_long_step),
         cmocka_unit_test(test_outcome_of_an_early_answer),
         cmocka_unit_test(test_outcome_without_room),
         cmocka_unit_test(test_send_without_a_model),

@@ -109,6 +109,8 @@ static const struct row bad[] = {
     {OK "\xd0\x96: c\r\n", AVITO_ERR_HTTP, CLOSED, false},
     {OK LEN LEN "\r\n" BODY, AVITO_ERR_HTTP_LENGTH, CLOSED, false},
     {OK LEN "Content-Length: 9\r\n\r\n" BODY, AVITO_ERR_HTTP_LENGTH, CLOSED, false},
+    {OK LEN "X: y\r\ncontent-length: 08\r\n\r\n" BODY, AVITO_ERR_HTTP_LENGTH, CLOSED, false},
+    {OK "Content-Length: 0\r\nContent-Length: 0\r\n\r\n", AVITO_ERR_HTTP_LENGTH, CLOSED, false},
     {OK "Content-Length: 8, 8\r\n\r\n" BODY, AVITO_ERR_HTTP_LENGTH, CLOSED, false},
     {OK "Content-Length: 8 8\r\n\r\n" BODY, AVITO_ERR_HTTP_LENGTH, CLOSED, false},
     {OK "Content-Length: +8\r\n\r\n" BODY, AVITO_ERR_HTTP_LENGTH, CLOSED, false},
@@ -359,6 +361,32 @@ static void test_bytes_left_over_are_not_the_next_answer(void **state)
     }
 }
 
+/* Nor if they did not fit into the window together, and the next call follows at once: an answer of any
+ * length, of which the last recv() may have got just as much as it had room for. */
+static void test_bytes_behind_a_full_window(void **state)
+{
+    static const size_t windows[] = {512, 513, 600};
+
+    (void)state;
+    for (size_t pad = 0; pad < 700; pad++) {
+        struct lane l;
+        avito_self self = {0};
+        char answer[1000];
+        int n = snprintf(answer, sizeof answer, OK LEN "X: %0*d\r\n\r\n" BODY, (int)pad, 0);
+        lane_init(&l, windows[pad % 3]);
+        lane_exchange_raw(&l, answer, (size_t)n);
+        script_answer(&l.script, SCRIPT_TEXT(OK LEN "\r\n{\"id\":8}"));
+        lane_exchange(&l, 200, "{\"id\":9}", 8);
+        assert_int_equal(get_self(&l, &self), AVITO_OK);
+        assert_int_equal(self.id, 7);
+        assert_int_equal(get_self(&l, &self), AVITO_OK);
+        assert_int_equal(self.id, 9);
+        assert_int_equal(l.script.connects, 2);
+        assert_null(script_problem_open(&l.script, true));
+        lane_free(&l);
+    }
+}
+
 /* The same bytes as refusals: the error is the status, whatever becomes of a good framing. */
 static void test_every_status(void **state)
 {
@@ -491,6 +519,7 @@ int main(void)
         cmocka_unit_test(test_long_heads),
         cmocka_unit_test(test_endless_interim_answers),
         cmocka_unit_test(test_bytes_left_over_are_not_the_next_answer),
+        cmocka_unit_test(test_bytes_behind_a_full_window),
         cmocka_unit_test(test_every_status),
         cmocka_unit_test(test_retry_after),
         cmocka_unit_test(test_drained_list_follows_the_head),

@@ -203,6 +203,30 @@ static void test_renewed_once_when_refused(void **state)
     }
 }
 
+/* A token of which nothing is known is given a minute, not half of what the clock can count. */
+static void test_unproven_token_after_quiet_weeks(void **state)
+{
+    static const char long_lived[] = "{\"access_token\":\"long\",\"expires_in\":2000000}";
+
+    (void)state;
+    for (uint32_t hours = 1; hours < 1100; hours += 31) {
+        const bool expired = hours * 3600u >= 2000000u - 300u;
+        struct lane l;
+        begin(&l, true);
+        fetch(&l.script, 200, long_lived);
+        script_connect(&l.script);
+        if (!expired) {
+            ask_self(&l.script, "long", 403, EXPIRED);
+        }
+        fetch(&l.script, 200, T1);
+        ask_self(&l.script, "first-token-000000", 200, ME);
+        assert_int_equal(lane_run(&l, avito_get_token(&l.client, NULL)), AVITO_OK);
+        clock_advance(&l.clock, hours * 3600000u);
+        expect(&l, AVITO_OK);
+        all_played(&l);
+    }
+}
+
 static void test_second_refusal_is_the_callers(void **state)
 {
     struct lane l;
@@ -256,6 +280,21 @@ static void test_refused_send_is_repeated(void **state)
     }
     script_answer_json(&l.script, 200, "{\"id\":\"m\"}", 10);
     assert_int_equal(lane_run(&l, avito_send_message(&l.client, 1, "c", "hi", &l.arena, &m)), AVITO_OK);
+    all_played(&l);
+}
+
+/* Before a write the end is looked for, also behind the answer with the token. */
+static void test_closed_with_the_tokens_answer(void **state)
+{
+    struct lane l;
+
+    (void)state;
+    begin(&l, true);
+    fetch(&l.script, 200, T1);
+    script_end(&l.script);
+    lane_exchange(&l, 200, "{\"id\":\"m\"}", 10);
+    assert_int_equal(lane_run(&l, avito_send_message(&l.client, 1, "c", "hi", NULL, NULL)), AVITO_OK);
+    assert_int_equal(l.script.connects, 2);
     all_played(&l);
 }
 
@@ -343,7 +382,8 @@ static void test_refresh_answer_without_refresh_token(void **state)
     all_played(&l);
 }
 
-/* The pair is saved before it is used; if that fails it waits, and is given to save_token again. */
+/* The pair is saved before it is used. If that fails it waits: the old refresh token is spent, so the
+ * new one is handed over again before anything else, by whatever call comes. */
 static void test_save_that_fails(void **state)
 {
     struct lane l;
@@ -359,13 +399,145 @@ static void test_save_that_fails(void **state)
     assert_int_equal(lane_run(&l, avito_refresh_token(&l.client, &token)), AVITO_ERR_HOOK);
     assert_int_equal(avito_last_error(&l.client)->detail, -77);
     assert_int_equal(l.saves, 1);
-    expect(&l, AVITO_ERR_HOOK);
-    assert_int_equal(l.saves, 2);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(lane_run(&l, avito_refresh_token(&l.client, &token)), AVITO_ERR_HOOK);
+        expect(&l, AVITO_ERR_HOOK);
+        assert_int_equal(avito_last_error(&l.client)->detail, -77);
+        assert_int_equal(avito_last_error(&l.client)->outcome, AVITO_NOT_SENT);
+        assert_int_equal(l.saves, 3 + 2 * i);
+        assert_string_equal(l.saved_access, "pair-token-222222");
+        assert_string_equal(l.saved_refresh, "pair-refresh-3333");
+        assert_int_equal(l.script.connects, 1);
+    }
     l.save_result = AVITO_OK;
     expect(&l, AVITO_OK);
-    assert_int_equal(l.saves, 3);
+    assert_int_equal(l.saves, 6);
     assert_string_equal(l.saved_refresh, "pair-refresh-3333");
     all_played(&l);
+}
+
+/* The same when a call fetched the token for itself; and the token that is good still is not used
+ * meanwhile, nor is the old refresh token sent again. */
+static void test_save_that_fails_on_the_way(void **state)
+{
+    struct lane l;
+
+    (void)state;
+    begin(&l, false);
+    l.stored_refresh = "old";
+    l.save_result = -77;
+    ask_self(&l.script, LANE_TOKEN, 403, EXPIRED);
+    refresh(&l.script, "old", 200, P1);
+    script_connect(&l.script);
+    refresh(&l.script, "pair-refresh-3333", 200, T2);
+    ask_self(&l.script, "second-token-11111", 200, ME);
+    expect(&l, AVITO_ERR_HOOK);
+    expect(&l, AVITO_ERR_HOOK);
+    assert_int_equal(l.saves, 2);
+    assert_int_equal(l.script.connects, 1);
+    l.save_result = AVITO_OK;
+    assert_int_equal(lane_run(&l, avito_refresh_token(&l.client, NULL)), AVITO_OK);
+    assert_int_equal(l.saves, 4);
+    assert_string_equal(l.saved_access, "second-token-11111");
+    assert_string_equal(l.saved_refresh, "pair-refresh-3333");
+    expect(&l, AVITO_OK);
+    all_played(&l);
+}
+
+/* ---- what is stored ---- */
+
+/* Whatever call comes first: what is stored is asked for, and a refresh token is not given away. */
+static void test_first_call_is_get_token(void **state)
+{
+    struct lane l;
+    avito_token token;
+
+    (void)state;
+    begin(&l, false);
+    l.stored_refresh = "stored";
+    refresh(&l.script, "stored", 200, P1);
+    ask_self(&l.script, "pair-token-222222", 200, ME);
+    assert_int_equal(lane_run(&l, avito_get_token(&l.client, &token)), AVITO_OK);
+    assert_int_equal(l.loads, 1);
+    assert_string_equal(token.refresh_token.ptr, "pair-refresh-3333");
+    assert_string_equal(l.saved_refresh, "pair-refresh-3333");
+    expect(&l, AVITO_OK);
+    all_played(&l);
+}
+
+/* A store that cannot be read now is not an empty one. */
+static void test_load_that_fails(void **state)
+{
+    struct lane l;
+
+    (void)state;
+    begin(&l, false);
+    l.stored_refresh = "stored";
+    l.load_result = -33;
+    ask_self(&l.script, LANE_TOKEN, 200, ME);
+    expect(&l, AVITO_ERR_HOOK);
+    assert_int_equal(lane_run(&l, avito_get_token(&l.client, NULL)), AVITO_ERR_HOOK);
+    assert_int_equal(lane_run(&l, avito_refresh_token(&l.client, NULL)), AVITO_ERR_HOOK);
+    assert_int_equal(l.loads, 3);
+    assert_int_equal(l.script.connects, 0);
+    l.load_result = AVITO_OK;
+    expect(&l, AVITO_OK);
+    assert_int_equal(l.loads, 4);
+    assert_int_equal(l.saves, 0);
+    all_played(&l);
+}
+
+/* What would end the line that it stands in is not a token. */
+static const struct {
+    const char *json, *bytes;
+    size_t len;
+} unfit[] = {
+    {"abc\\r\\nX-Evil: 1", "abc\r\nX-Evil: 1", 14},
+    {"abc def", "abc def", 7},
+    {"abc\\n", "abc\n", 4},
+    {"abc\\u0000def", "abc\0def", 7},
+    {" ", " ", 1},
+};
+
+static void test_unfit_token_of_the_server(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof unfit / sizeof unfit[0]; i++) {
+        struct lane l;
+        char answer[200];
+        (void)snprintf(answer, sizeof answer, "{\"access_token\":\"%s\",\"expires_in\":86400}", unfit[i].json);
+        begin(&l, true);
+        fetch(&l.script, 200, answer);
+        script_connect(&l.script);
+        fetch(&l.script, 200, T1);
+        ask_self(&l.script, "first-token-000000", 200, ME);
+        expect(&l, AVITO_ERR_MODEL);
+        assert_string_equal(avito_last_error(&l.client)->text, "access_token");
+        assert_int_equal(avito_last_error(&l.client)->outcome, AVITO_NOT_SENT);
+        assert_int_equal(l.saves, 0);
+        avito_client_close(&l.client);
+        expect(&l, AVITO_OK);
+        all_played(&l);
+    }
+}
+
+static void test_unfit_token_of_the_store(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof unfit / sizeof unfit[0]; i++) {
+        struct lane l;
+        begin(&l, false);
+        l.stored_access.ptr = unfit[i].bytes;
+        l.stored_access.len = unfit[i].len;
+        ask_self(&l.script, LANE_TOKEN, 200, ME);
+        expect(&l, AVITO_ERR_HOOK);
+        expect(&l, AVITO_ERR_HOOK);
+        assert_int_equal(l.loads, 2);
+        assert_int_equal(l.script.connects, 0);
+        l.stored_access.ptr = NULL; /* it was mended */
+        expect(&l, AVITO_OK);
+        all_played(&l);
+    }
 }
 
 static void test_exchange_code(void **state)
@@ -388,15 +560,22 @@ static void test_exchange_code(void **state)
     lane_free(&l);
 }
 
+/* Whether there is a token without one, or nothing at all. */
 static void test_refresh_without_a_refresh_token(void **state)
 {
-    struct lane l;
-
     (void)state;
-    begin(&l, false);
-    assert_int_equal(avito_refresh_token(&l.client, NULL), AVITO_ERR_REFRESH_TOKEN);
-    assert_int_equal(l.script.connects, 0);
-    lane_free(&l);
+    for (int i = 0; i < 2; i++) {
+        struct lane l;
+        begin(&l, i == 1);
+        fetch(&l.script, 200, T1);
+        assert_int_equal(lane_run(&l, avito_refresh_token(&l.client, NULL)), AVITO_ERR_REFRESH_TOKEN);
+        assert_int_equal(avito_last_error(&l.client)->outcome, AVITO_NOT_SENT);
+        assert_int_equal(l.script.connects, 0);
+        assert_int_equal(lane_run(&l, avito_get_token(&l.client, NULL)), AVITO_OK);
+        assert_int_equal(lane_run(&l, avito_refresh_token(&l.client, NULL)), AVITO_ERR_REFRESH_TOKEN);
+        assert_int_equal(l.loads, 1);
+        all_played(&l);
+    }
 }
 
 /* It may be spent when it left, and neither a pair nor a refusal came, be it for want of bytes. */
@@ -516,6 +695,40 @@ static void test_answer_with_every_member(void **state)
     assert_int_equal(lane_run(&l, avito_get_token(&l.client, &token)), AVITO_OK);
     assert_string_equal(token.scope.ptr, "s");
     lane_free(&l);
+}
+
+/* A scope may be of any length: it needs no room, and is given if it is short. */
+static void test_scopes(void **state)
+{
+    static const size_t lengths[] = {0, 1, 31, 40, 300, 3000};
+    static const char forty[] = "0123456789012345678901234567890123456789";
+
+    (void)state;
+    for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++) {
+        struct guard tokens = guard_end(AVITO_TOKENS_SIZE(40));
+        char scope[3001], answer[3200];
+        avito_token token;
+        struct lane l;
+        memset(scope, 's', lengths[i]);
+        scope[lengths[i]] = '\0';
+        (void)snprintf(answer, sizeof answer,
+                       "{\"scope\":\"%s\",\"access_token\":\"%s\",\"refresh_token\":\"%s\","
+                       "\"token_type\":\"Bearer\",\"expires_in\":86400}", scope, forty, forty);
+        lane_init(&l, 512);
+        l.no_token = true;
+        l.account_options.tokens = tokens.data;
+        l.account_options.tokens_cap = AVITO_TOKENS_SIZE(40);
+        lane_exchange(&l, 200, answer, strlen(answer));
+        lane_again(&l, 512);
+        assert_int_equal(lane_run(&l, avito_get_token(&l.client, &token)), AVITO_OK);
+        assert_string_equal(token.access_token.ptr, forty);
+        assert_string_equal(token.refresh_token.ptr, forty);
+        assert_string_equal(l.saved_refresh, forty);
+        assert_int_equal(token.scope.len, lengths[i] <= 40 ? lengths[i] : 0);
+        assert_true(token.scope.len == 0 || strcmp(token.scope.ptr, scope) == 0);
+        lane_free(&l);
+        guard_free(&tokens);
+    }
 }
 
 /* ---- several lanes ---- */
@@ -694,6 +907,167 @@ static void test_refusals_of_an_older_token(void **state)
     lanes_free(s);
 }
 
+/* The first `used` lanes, each for a call of its own. */
+static struct lanes *lanes_of(int used, bool no_token)
+{
+    struct lanes *s = calloc(1, sizeof *s);
+
+    lanes_init(s, no_token);
+    for (int i = 0; i < LANES; i++) {
+        assert_int_equal(avito_client_init(&s->l[i].client, &s->l[0].account, &s->l[i].options), AVITO_OK);
+        s->l[i].script.step = i < used ? 0 : s->l[i].script.step_count;
+    }
+    return s;
+}
+
+static void start_self(struct lanes *s, int i)
+{
+    s->rc[i] = avito_get_self(&s->l[i].client, &s->l[i].arena, &s->self[i]);
+    assert_int_equal(s->rc[i], AVITO_AGAIN);
+}
+
+static void step_until_received(struct lanes *s, int i, size_t bytes)
+{
+    while (s->l[i].script.recv_bytes < bytes) {
+        assert_int_equal(avito_step(&s->l[i].client), AVITO_AGAIN);
+    }
+}
+
+static void exchange(struct script *s, int status, const char *answer)
+{
+    expect_post(s, "grant_type=authorization_code&code=abc");
+    script_answer_json(s, status, answer, strlen(answer));
+}
+
+/* While an answer is being read into the account's memory nothing else is put there. */
+static void test_no_load_during_an_exchange(void **state)
+{
+    (void)state;
+    for (size_t half = 0; half < 200; half += 40) {
+        struct lanes *s = lanes_of(3, false);
+        s->l[0].stored_refresh = "stored";
+        s->l[0].script.recv_piece = 8;
+        exchange(&s->l[0].script, 200, P1);
+        ask_self(&s->l[1].script, "pair-token-222222", 200, ME);
+        refresh(&s->l[2].script, "pair-refresh-3333", 200, T2);
+        s->rc[0] = avito_exchange_code(&s->l[0].client, "abc", NULL);
+        step_until_received(s, 0, half);
+        start_self(s, 1);
+        assert_int_equal(avito_wants(&s->l[1].client), AVITO_WANT_ACCOUNT);
+        assert_int_equal(s->l[0].loads, 0);
+        while (s->rc[0] == AVITO_AGAIN) {
+            s->rc[0] = avito_step(&s->l[0].client);
+        }
+        assert_string_equal(s->l[0].saved_access, "pair-token-222222");
+        assert_string_equal(s->l[0].saved_refresh, "pair-refresh-3333");
+        lanes_run(s);
+        assert_int_equal(s->rc[0], AVITO_OK);
+        assert_int_equal(s->rc[1], AVITO_OK);
+        s->rc[2] = avito_refresh_token(&s->l[2].client, NULL);
+        lanes_run(s);
+        assert_int_equal(s->rc[2], AVITO_OK);
+        assert_int_equal(s->l[0].loads, 0);
+        lanes_free(s);
+    }
+}
+
+/* Whoever waited behind an exchange renews what it brought. */
+static void test_get_token_behind_an_exchange(void **state)
+{
+    struct lanes *s = lanes_of(2, true);
+
+    (void)state;
+    exchange(&s->l[0].script, 200, P1);
+    refresh(&s->l[1].script, "pair-refresh-3333", 200, T2);
+    s->rc[0] = avito_exchange_code(&s->l[0].client, "abc", NULL);
+    s->rc[1] = avito_get_token(&s->l[1].client, NULL);
+    assert_int_equal(avito_wants(&s->l[1].client), AVITO_WANT_ACCOUNT);
+    lanes_run(s);
+    assert_int_equal(s->rc[0], AVITO_OK);
+    assert_int_equal(s->rc[1], AVITO_OK);
+    assert_string_equal(s->l[0].saved_access, "second-token-11111");
+    assert_string_equal(s->l[0].saved_refresh, "pair-refresh-3333");
+    lanes_free(s);
+}
+
+/* A refusal of what stood for the credentials says nothing about a code. */
+static void test_exchange_behind_a_refusal(void **state)
+{
+    struct lanes *s = lanes_of(2, true);
+
+    (void)state;
+    fetch(&s->l[0].script, 400, "{\"error\":\"invalid_client\"}");
+    exchange(&s->l[1].script, 200, P1);
+    start_self(s, 0);
+    s->rc[1] = avito_exchange_code(&s->l[1].client, "abc", NULL);
+    assert_int_equal(avito_wants(&s->l[1].client), AVITO_WANT_ACCOUNT);
+    lanes_run(s);
+    assert_int_equal(s->rc[0], AVITO_ERR_CREDENTIALS);
+    assert_int_equal(s->rc[1], AVITO_OK);
+    assert_string_equal(s->l[0].saved_refresh, "pair-refresh-3333");
+    lanes_free(s);
+}
+
+/* What was refused before a lane began to wait is not about what it waits for: it takes the duty when
+ * the lane in front of it gives up. */
+static void test_refusals_before_the_wait(void **state)
+{
+    (void)state;
+    for (int cancelled = 0; cancelled < 2; cancelled++) {
+        struct lanes *s = lanes_of(3, false);
+        ask_self(&s->l[0].script, LANE_TOKEN, 403, EXPIRED);
+        fetch(&s->l[1].script, 400, "{\"error\":\"temporarily\"}");
+        fetch(&s->l[2].script, 200, T2);
+        if (cancelled == 1) {
+            fetch(&s->l[0].script, 200, T1);
+        }
+        ask_self(&s->l[0].script, cancelled == 1 ? "first-token-000000" : "second-token-11111", 200, ME);
+        start_self(s, 0);
+        s->rc[1] = avito_get_token(&s->l[1].client, NULL);
+        while (s->rc[1] == AVITO_AGAIN) {
+            s->rc[1] = avito_step(&s->l[1].client);
+        }
+        assert_int_equal(s->rc[1], AVITO_ERR_CREDENTIALS);
+        s->rc[2] = avito_get_token(&s->l[2].client, NULL);
+        while (avito_wants(&s->l[0].client) != AVITO_WANT_ACCOUNT) {
+            assert_int_equal(avito_step(&s->l[0].client), AVITO_AGAIN);
+        }
+        if (cancelled == 1) {
+            avito_cancel(&s->l[2].client);
+            s->rc[2] = AVITO_ERR_CANCELLED;
+            s->l[2].script.step = s->l[2].script.step_count;
+        }
+        lanes_run(s);
+        assert_int_equal(s->rc[0], AVITO_OK);
+        assert_int_equal(s->rc[2], cancelled == 1 ? AVITO_ERR_CANCELLED : AVITO_OK);
+        lanes_free(s);
+    }
+}
+
+/* A token that could not be stored is nobody's yet: another lane stores it first. */
+static void test_save_that_fails_for_another_lane(void **state)
+{
+    struct lanes *s = lanes_of(2, true);
+
+    (void)state;
+    fetch(&s->l[0].script, 200, T1);
+    ask_self(&s->l[1].script, "first-token-000000", 200, ME);
+    s->l[0].save_result = -5;
+    start_self(s, 0);
+    start_self(s, 1);
+    lanes_run(s);
+    assert_int_equal(s->rc[0], AVITO_ERR_HOOK);
+    assert_int_equal(s->rc[1], AVITO_ERR_HOOK);
+    assert_int_equal(s->l[0].saves, 2);
+    assert_int_equal(s->l[1].script.connects, 0);
+    s->l[0].save_result = AVITO_OK;
+    start_self(s, 1);
+    lanes_run(s);
+    assert_int_equal(s->rc[1], AVITO_OK);
+    assert_int_equal(s->l[0].saves, 3);
+    lanes_free(s);
+}
+
 /* ---- secrets ---- */
 
 static bool shows(const char *text, const char *secret)
@@ -743,6 +1117,33 @@ static void test_secrets_are_masked(void **state)
                 lane_free(&l);
             }
         }
+    }
+}
+
+/* The token of this request, though another lane has renewed since. */
+static void test_masked_after_a_renewal(void **state)
+{
+    static const char *const bodies[] = {"{\"error\":{\"message\":\"bad: Bearer " LANE_TOKEN "\"}}",
+                                         "bad header: Bearer " LANE_TOKEN};
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct lanes *s = lanes_of(2, false);
+        ask_self(&s->l[0].script, LANE_TOKEN, 500, bodies[i]);
+        fetch(&s->l[1].script, 200, T1);
+        start_self(s, 0);
+        s->rc[1] = avito_get_token(&s->l[1].client, NULL);
+        while (s->rc[1] == AVITO_AGAIN) {
+            s->rc[1] = avito_step(&s->l[1].client);
+        }
+        assert_int_equal(s->rc[1], AVITO_OK);
+        lanes_run(s);
+        assert_int_equal(s->rc[0], AVITO_ERR_SERVER);
+        assert_non_null(strstr(avito_last_error(&s->l[0].client)->text, "Bearer ***"));
+        assert_non_null(strstr(s->l[0].error_body, "Bearer ***"));
+        assert_false(shows(avito_last_error(&s->l[0].client)->text, LANE_TOKEN));
+        assert_false(shows(s->l[0].error_body, LANE_TOKEN));
+        lanes_free(s);
     }
 }
 
@@ -801,13 +1202,20 @@ int main(void)
         cmocka_unit_test(test_short_lives),
         cmocka_unit_test(test_life_shorter_than_a_call),
         cmocka_unit_test(test_renewed_once_when_refused),
+        cmocka_unit_test(test_unproven_token_after_quiet_weeks),
         cmocka_unit_test(test_second_refusal_is_the_callers),
         cmocka_unit_test(test_permission_is_not_a_matter_of_tokens),
         cmocka_unit_test(test_refused_send_is_repeated),
+        cmocka_unit_test(test_closed_with_the_tokens_answer),
         cmocka_unit_test(test_token_requests_that_fail),
         cmocka_unit_test(test_refresh_token_rotates),
         cmocka_unit_test(test_refresh_answer_without_refresh_token),
         cmocka_unit_test(test_save_that_fails),
+        cmocka_unit_test(test_save_that_fails_on_the_way),
+        cmocka_unit_test(test_first_call_is_get_token),
+        cmocka_unit_test(test_load_that_fails),
+        cmocka_unit_test(test_unfit_token_of_the_server),
+        cmocka_unit_test(test_unfit_token_of_the_store),
         cmocka_unit_test(test_exchange_code),
         cmocka_unit_test(test_refresh_without_a_refresh_token),
         cmocka_unit_test(test_refresh_in_doubt),
@@ -815,12 +1223,19 @@ int main(void)
         cmocka_unit_test(test_long_token_through_a_small_window),
         cmocka_unit_test(test_every_size_of_the_token_buffer),
         cmocka_unit_test(test_answer_with_every_member),
+        cmocka_unit_test(test_scopes),
         cmocka_unit_test(test_one_fetch_for_all_lanes),
         cmocka_unit_test(test_the_duty_is_handed_over),
         cmocka_unit_test(test_refused_credentials_are_asked_about_once),
         cmocka_unit_test(test_a_refused_refresh_token_is_told_to_all),
         cmocka_unit_test(test_refusals_of_an_older_token),
+        cmocka_unit_test(test_no_load_during_an_exchange),
+        cmocka_unit_test(test_get_token_behind_an_exchange),
+        cmocka_unit_test(test_exchange_behind_a_refusal),
+        cmocka_unit_test(test_refusals_before_the_wait),
+        cmocka_unit_test(test_save_that_fails_for_another_lane),
         cmocka_unit_test(test_secrets_are_masked),
+        cmocka_unit_test(test_masked_after_a_renewal),
         cmocka_unit_test(test_trace_has_no_secrets),
         cmocka_unit_test(test_authorize_url),
     };

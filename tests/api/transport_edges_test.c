@@ -138,6 +138,123 @@ static void test_hook_is_asked_again(void **state)
     lane_free(&l);
 }
 
+/* ---- waiting that fails ---- */
+
+static struct {
+    avito_transport_functions functions;
+    unsigned left; /* so many waits before one that fails */
+    bool failed;
+} waits;
+
+static int wait_that_fails(void *ctx, int wants, uint32_t ms)
+{
+    struct script *s = ctx;
+
+    clock_advance(s->clock, wants == 0 || !script_ready(s, wants) ? ms : 0);
+    s->wait_calls++;
+    if (waits.left-- == 0) {
+        waits.failed = true;
+        return AVITO_ERR_RECV;
+    }
+    return AVITO_OK;
+}
+
+/* A lane that may wait and does so before each piece; wait number `at` fails. */
+static void waiting_lane(struct lane *l, unsigned at, uint8_t retries)
+{
+    lane_init(l, 512);
+    l->script.may_wait = true;
+    l->script.again = l->script.send_again = true;
+    l->script.send_piece = 50;
+    l->options.never_wait = false;
+    l->options.retries = retries;
+    l->options.transport = script_transport(&l->script);
+    waits.functions = *l->options.transport.functions;
+    waits.functions.wait = wait_that_fails;
+    waits.left = at;
+    waits.failed = false;
+    l->options.transport.functions = &waits.functions;
+    assert_int_equal(avito_client_init(&l->client, &l->account, &l->options), AVITO_OK);
+}
+
+#define SENT "{\"id\":\"new\",\"author_id\":1,\"created\":101,\"content\":{\"text\":\"hi\"},\"type\":\"text\",\"direction\":\"out\"}"
+
+/* It is a failure of the transport like any other: what left decides about the outcome. */
+static void test_failed_wait_of_a_send(void **state)
+{
+    unsigned seen[3] = {0, 0, 0};
+
+    (void)state;
+    for (unsigned at = 0; at < 30; at++) {
+        struct lane l;
+        avito_outcome outcome;
+        int rc;
+        waiting_lane(&l, at, 0);
+        lane_exchange(&l, 200, SENT, strlen(SENT));
+        rc = avito_send_message(&l.client, USER, "u2i-chat", "hi", NULL, NULL);
+        outcome = avito_last_error(&l.client)->outcome;
+        assert_int_equal(rc, waits.failed ? AVITO_ERR_RECV : AVITO_OK);
+        assert_int_equal(outcome, rc == AVITO_OK                 ? AVITO_SENT
+                                  : l.script.request_count == 1 ? AVITO_CANNOT_TELL
+                                                                : AVITO_NOT_SENT);
+        assert_int_equal(l.script.open, rc == AVITO_OK);
+        seen[outcome]++;
+        lane_free(&l);
+    }
+    assert_true(seen[AVITO_NOT_SENT] > 2 && seen[AVITO_CANNOT_TELL] > 0 && seen[AVITO_SENT] > 0);
+}
+
+/* It is settled where that was asked for: nobody is told NOT_SENT of what is there. */
+static void test_failed_wait_is_settled(void **state)
+{
+    static const char list[] = "{\"messages\":[" SENT "],\"meta\":{\"has_more\":false}}";
+    static avito_sent_query baseline;
+    unsigned settled = 0;
+
+    (void)state;
+    baseline.baseline_created = 100;
+    for (unsigned at = 0; at < 30; at++) {
+        struct lane l;
+        avito_message m;
+        bool left;
+        int rc;
+        waiting_lane(&l, at, 0);
+        lane_exchange(&l, 200, SENT, strlen(SENT));
+        lane_exchange(&l, 200, list, sizeof list - 1);
+        assert_int_equal(avito_confirm_sends(&l.client, &baseline), AVITO_OK);
+        rc = avito_send_message(&l.client, USER, "u2i-chat", "hi", &l.arena, &m);
+        left = l.script.request_count > 0;
+        assert_int_equal(rc, left ? AVITO_OK : AVITO_ERR_RECV);
+        assert_int_equal(avito_last_error(&l.client)->outcome, left ? AVITO_SENT : AVITO_NOT_SENT);
+        settled += l.script.request_count == 2;
+        assert_null(script_wrong(&l.script));
+        lane_free(&l);
+    }
+    assert_true(settled > 0);
+}
+
+/* A read is tried again, and so is a send of which nothing is complete yet. */
+static void test_failed_wait_is_tried_again(void **state)
+{
+    unsigned again = 0;
+
+    (void)state;
+    for (unsigned at = 0; at < 30; at++) {
+        struct lane l;
+        avito_self self = {0};
+        waiting_lane(&l, at, 1);
+        lane_exchange(&l, 200, "{\"id\":7}", 8);
+        lane_exchange(&l, 200, "{\"id\":7}", 8);
+        assert_int_equal(avito_get_self(&l.client, &l.arena, &self), AVITO_OK);
+        assert_int_equal(self.id, 7);
+        assert_int_equal(l.script.connects, waits.failed ? 2 : 1);
+        again += waits.failed;
+        assert_null(script_wrong(&l.script));
+        lane_free(&l);
+    }
+    assert_in_range(again, 3, 29);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -146,6 +263,9 @@ int main(void)
         cmocka_unit_test(test_record_too_large),
         cmocka_unit_test(test_name_on_a_lane_that_never_waits),
         cmocka_unit_test(test_hook_is_asked_again),
+        cmocka_unit_test(test_failed_wait_of_a_send),
+        cmocka_unit_test(test_failed_wait_is_settled),
+        cmocka_unit_test(test_failed_wait_is_tried_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,11 +14,14 @@ static int load(void *ctx, avito_token *token)
     struct lane *l = lane_of(ctx);
 
     l->loads++;
-    if (l->no_token) {
-        return AVITO_END;
+    if (l->load_result != AVITO_OK || l->no_token) {
+        return l->load_result != AVITO_OK ? l->load_result : (int)AVITO_END;
     }
-    token->access_token.ptr = LANE_TOKEN;
-    token->access_token.len = strlen(LANE_TOKEN);
+    token->access_token = l->stored_access;
+    if (l->stored_access.ptr == NULL) {
+        token->access_token.ptr = LANE_TOKEN;
+        token->access_token.len = strlen(LANE_TOKEN);
+    }
     token->expires_in = 86400;
     if (l->stored_refresh != NULL) {
         token->refresh_token.ptr = l->stored_refresh;

@@ -32,6 +32,8 @@ struct lane {
     avito_arena arena;
     struct guard window;
     bool no_token;               /* nothing is stored */
+    int load_result;             /* if not 0: load_token() fails with it */
+    avito_str stored_access;     /* instead of LANE_TOKEN */
     const char *stored_refresh;  /* refresh token that is stored */
     unsigned loads, saves;       /* calls of the hooks */
     int save_result;

@@ -1,0 +1,382 @@
+/*
+ * Lists of several pages when something goes wrong between the pages: no row is lost, none comes
+ * twice, and what was collected is right. And lists that are ended early.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "support/dump.h"
+#include "support/lane.h"
+
+#define EXPIRED "{\"result\":{\"status\":false,\"message\":\"access token expired\"}}"
+#define T1      "{\"access_token\":\"first-token-000000\",\"expires_in\":86400}"
+#define LIMIT   20
+#define STEP    16 /* pages overlap by four rows */
+#define ROWS    (STEP + LIMIT)
+
+static avito_chats_query all_pages(void)
+{
+    avito_chats_query q;
+
+    memset(&q, 0, sizeof q);
+    q.limit = LIMIT;
+    q.all_pages = true;
+    return q;
+}
+
+/* ---- the service ---- */
+
+static void give_page(struct script *s, int from, bool more)
+{
+    char body[4000];
+    size_t n = 0;
+
+    script_request(s);
+    n += (size_t)snprintf(body + n, sizeof body - n, "{\"chats\":[");
+    for (int i = from; i < from + LIMIT; i++) {
+        n += (size_t)snprintf(body + n, sizeof body - n, "%s{\"id\":\"c%03d\",\"updated\":%d}",
+                              i == from ? "" : ",", i, 2000 - i);
+    }
+    n += (size_t)snprintf(body + n, sizeof body - n, "],\"meta\":{\"has_more\":%s}}", more ? "true" : "false");
+    script_answer_json(s, 200, body, n);
+}
+
+static void give(struct script *s, int status, const char *body)
+{
+    script_request(s);
+    script_answer_json(s, status, body, strlen(body));
+}
+
+/* The two pages that there are. */
+static void give_pages(struct script *s)
+{
+    give_page(s, 0, true);
+    give_page(s, STEP, false);
+}
+
+static bool asked_for(const struct script *s, size_t request, const char *what)
+{
+    char line[200] = "";
+    size_t len = s->requests[request].len < sizeof line ? s->requests[request].len : sizeof line - 1;
+
+    memcpy(line, s->sent + s->requests[request].at, len);
+    *strchr(line, '\r') = '\0';
+    return strstr(line, what) != NULL;
+}
+
+/* ---- collected ---- */
+
+static void assert_chats(const struct lane *l, const avito_chats *chats)
+{
+    assert_int_equal(chats->count, ROWS);
+    assert_false(chats->has_more);
+    for (int i = 0; i < ROWS; i++) {
+        const char *id = chats->items[i].id.ptr;
+        char expected[16];
+        (void)snprintf(expected, sizeof expected, "c%03d", i);
+        assert_true(id >= l->room && id < l->room + sizeof l->room);
+        assert_string_equal(id, expected);
+        assert_int_equal(chats->items[i].updated, 2000 - i);
+    }
+}
+
+/* The token dies while a page is asked for: all is read again, into the same memory. */
+static void test_collected_when_the_token_is_refused(void **state)
+{
+    static const struct {
+        int status;
+        const char *body;
+    } rows[] = {{403, EXPIRED}, {401, "{}"}, {403, ""}};
+    static const size_t windows[] = {512, 700, 4096};
+
+    (void)state;
+    for (size_t i = 0; i < 9; i++) {
+        const avito_chats_query q = all_pages();
+        avito_chats chats;
+        struct lane l;
+        int rc;
+        lane_init(&l, windows[i % 3]);
+        script_connect(&l.script);
+        give_page(&l.script, 0, true);
+        give(&l.script, rows[i / 3].status, rows[i / 3].body);
+        give(&l.script, 200, T1);
+        give_pages(&l.script);
+        rc = lane_run(&l, avito_get_chats(&l.client, 1, &q, &l.arena, &chats));
+        assert_string_equal(dump_result_name(rc), "OK");
+        assert_chats(&l, &chats);
+        assert_true(asked_for(&l.script, 1, "offset=16"));
+        assert_true(asked_for(&l.script, 2, "POST /token"));
+        assert_false(asked_for(&l.script, 3, "offset=16"));
+        assert_true(asked_for(&l.script, 4, "offset=16"));
+        assert_null(script_problem_open(&l.script, true));
+        lane_free(&l);
+    }
+}
+
+/* It runs out while the page before is received. */
+static void test_collected_when_the_token_runs_out(void **state)
+{
+    static const size_t windows[] = {512, 700, 4096};
+
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        const avito_chats_query q = all_pages();
+        avito_chats chats;
+        struct lane l;
+        int rc;
+        lane_init(&l, windows[i]);
+        l.no_token = true;
+        l.script.recv_piece = 100;
+        l.script.again = true;
+        script_connect(&l.script);
+        give(&l.script, 200, "{\"access_token\":\"short\",\"expires_in\":4}");
+        give_page(&l.script, 0, true);
+        give(&l.script, 200, T1);
+        give_pages(&l.script);
+        rc = avito_get_chats(&l.client, 1, &q, &l.arena, &chats);
+        while (l.script.recv_bytes < 500) {
+            assert_int_equal(rc, AVITO_AGAIN);
+            rc = avito_step(&l.client);
+        }
+        clock_advance(&l.clock, 3000);
+        assert_string_equal(dump_result_name(lane_run(&l, rc)), "OK");
+        assert_chats(&l, &chats);
+        assert_null(script_problem_open(&l.script, true));
+        lane_free(&l);
+    }
+}
+
+/* Memory for the list, and not for it twice. */
+static void test_collected_again_in_little_memory(void **state)
+{
+    const avito_chats_query q = all_pages();
+    avito_chats chats;
+    struct lane l;
+    size_t needed;
+
+    (void)state;
+    lane_init(&l, 512);
+    script_connect(&l.script);
+    give_pages(&l.script);
+    assert_int_equal(lane_run(&l, avito_get_chats(&l.client, 1, &q, &l.arena, &chats)), AVITO_OK);
+    needed = l.arena.peak;
+    lane_free(&l);
+    lane_init(&l, 512);
+    l.arena = avito_arena_of(l.room, needed);
+    script_connect(&l.script);
+    give_page(&l.script, 0, true);
+    give(&l.script, 403, EXPIRED);
+    give(&l.script, 200, T1);
+    give_pages(&l.script);
+    assert_int_equal(lane_run(&l, avito_get_chats(&l.client, 1, &q, &l.arena, &chats)), AVITO_OK);
+    assert_chats(&l, &chats);
+    lane_free(&l);
+}
+
+/* ---- streamed ---- */
+
+static int list_chats(struct lane *l)
+{
+    const avito_chats_query q = all_pages();
+
+    return lane_run(l, avito_list_chats(&l->client, 1, &q, &l->arena));
+}
+
+/* Every row until the end of the list: the next one each time. */
+static int next_chats(struct lane *l, int *rows)
+{
+    int rc = AVITO_OK;
+
+    for (*rows = 0; rc == AVITO_OK; *rows += rc == AVITO_OK) {
+        avito_chat chat;
+        rc = lane_run(l, avito_next_chat(&l->client, &chat));
+        if (rc == AVITO_OK) {
+            char expected[16];
+            (void)snprintf(expected, sizeof expected, "c%03d", *rows);
+            assert_string_equal(chat.id.ptr, expected);
+        }
+    }
+    return rc;
+}
+
+static void test_streamed_when_the_token_is_refused(void **state)
+{
+    struct lane l;
+    int rows;
+
+    (void)state;
+    lane_init(&l, 512);
+    script_connect(&l.script);
+    give_page(&l.script, 0, true);
+    give(&l.script, 403, EXPIRED);
+    give(&l.script, 200, T1);
+    give_page(&l.script, STEP, false);
+    assert_int_equal(list_chats(&l), AVITO_OK);
+    assert_int_equal(next_chats(&l, &rows), AVITO_END);
+    assert_int_equal(rows, ROWS);
+    assert_null(script_problem_open(&l.script, true));
+    lane_free(&l);
+}
+
+/* Tries are for lists of which no row was given: else a row would come twice. */
+static void test_streamed_is_not_tried_again(void **state)
+{
+    static const struct {
+        int status, result;
+        const char *body;
+    } bad[] = {
+        {503, AVITO_ERR_SERVER, "{}"}, {429, AVITO_ERR_RATE, "{}"}, {200, AVITO_ERR_EMPTY, ""},
+        {200, AVITO_ERR_JSON, "<html>"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        struct lane l;
+        int rows;
+        lane_init(&l, 512);
+        l.options.retries = 2;
+        lane_again(&l, 512);
+        script_connect(&l.script);
+        give_page(&l.script, 0, true);
+        give(&l.script, bad[i].status, bad[i].body);
+        assert_int_equal(list_chats(&l), AVITO_OK);
+        assert_int_equal(next_chats(&l, &rows), bad[i].result);
+        assert_int_equal(rows, LIMIT);
+        assert_false(avito_list_open(&l.client));
+        assert_false(l.arena.busy);
+        assert_null(script_problem_open(&l.script, true)); /* nothing more was asked for */
+        lane_free(&l);
+    }
+}
+
+/* Before the first row, and when all rows are collected, they are used. */
+static void test_tried_again_while_nothing_is_given(void **state)
+{
+    (void)state;
+    for (int collected = 0; collected < 2; collected++) {
+        const avito_chats_query q = all_pages();
+        avito_chats chats;
+        struct lane l;
+        int rows;
+        lane_init(&l, 512);
+        l.options.retries = 2;
+        lane_again(&l, 512);
+        script_connect(&l.script);
+        if (collected == 1) {
+            give_page(&l.script, 0, true);
+        }
+        give(&l.script, 503, "{}");
+        give_pages(&l.script);
+        if (collected == 1) {
+            assert_int_equal(lane_run(&l, avito_get_chats(&l.client, 1, &q, &l.arena, &chats)), AVITO_OK);
+            assert_chats(&l, &chats);
+        } else {
+            assert_int_equal(list_chats(&l), AVITO_OK);
+            assert_int_equal(next_chats(&l, &rows), AVITO_END);
+            assert_int_equal(rows, ROWS);
+        }
+        assert_null(script_problem_open(&l.script, true));
+        lane_free(&l);
+    }
+}
+
+/* ---- ended early ---- */
+
+#define TWO "{\"chats\":[{\"id\":\"c000\",\"updated\":2},{\"id\":\"c001\",\"updated\":1}],\"meta\":{}}"
+
+/* A list of which `there` bytes of the body come, the first `soon` at once; with the first row read. */
+static void open_list(struct lane *l, size_t announced, size_t there, size_t soon)
+{
+    static size_t split;
+    char head[100];
+    avito_chat chat;
+
+    split = soon + (size_t)snprintf(head, sizeof head, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n", announced);
+    lane_init(l, 4096);
+    lane_exchange_raw(l, head, strlen(head));
+    script_answer(&l->script, TWO, there);
+    l->script.splits = &split;
+    l->script.split_count = 1;
+    l->script.again = true;
+    assert_int_equal(lane_run(l, avito_list_chats(&l->client, 1, NULL, &l->arena)), AVITO_OK);
+    assert_int_equal(lane_run(l, avito_next_chat(&l->client, &chat)), AVITO_OK);
+    assert_string_equal(chat.id.ptr, "c000");
+}
+
+/* Who does not want to wait for the rest does not: whatever is missing. */
+static void test_end_does_not_wait_for_nothing(void **state)
+{
+    const size_t len = sizeof TWO - 1;
+
+    (void)state;
+    for (size_t there = 35; there < len; there++) {
+        struct lane l;
+        uint32_t before;
+        open_list(&l, there % 2 == 0 ? len : 50000, there, there);
+        before = l.clock.ms;
+        assert_int_equal(avito_list_end(&l.client, 0), AVITO_OK);
+        assert_int_equal(l.clock.ms, before);
+        assert_false(avito_list_open(&l.client));
+        assert_false(l.arena.busy);
+        assert_null(script_problem(&l.script)); /* closed */
+        lane_free(&l);
+    }
+}
+
+/* With something to drop it waits for as much. */
+static void test_end_waits_for_the_rest(void **state)
+{
+    const size_t len = sizeof TWO - 1;
+    struct lane l;
+
+    (void)state;
+    open_list(&l, len, len, 60);
+    assert_int_equal(avito_list_end(&l.client, 1000), AVITO_AGAIN);
+    assert_true(l.script.open);
+    assert_int_equal(lane_run(&l, AVITO_AGAIN), AVITO_OK);
+    assert_true(l.script.open);
+    assert_null(script_problem_open(&l.script, true));
+    lane_free(&l);
+}
+
+/* It drops as much as it was told to, in the window or not. */
+static void test_end_drops_so_many_bytes(void **state)
+{
+    const size_t len = sizeof TWO - 1;
+
+    (void)state;
+    for (size_t soon = 35; soon <= len; soon++) {
+        for (size_t less = 0; less < 2; less++) {
+            struct lane l;
+            open_list(&l, len, len, soon);
+            assert_int_equal(lane_run(&l, avito_list_end(&l.client, len - 35 - less)), AVITO_OK);
+            assert_int_equal(l.script.open, less == 0);
+            assert_null(script_wrong(&l.script));
+            lane_free(&l);
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_collected_when_the_token_is_refused),
+        cmocka_unit_test(test_collected_when_the_token_runs_out),
+        cmocka_unit_test(test_collected_again_in_little_memory),
+        cmocka_unit_test(test_streamed_when_the_token_is_refused),
+        cmocka_unit_test(test_streamed_is_not_tried_again),
+        cmocka_unit_test(test_tried_again_while_nothing_is_given),
+        cmocka_unit_test(test_end_does_not_wait_for_nothing),
+        cmocka_unit_test(test_end_waits_for_the_rest),
+        cmocka_unit_test(test_end_drops_so_many_bytes),
+    };
+
+    return cmocka_run_group_tests_name("lists", tests, NULL, NULL);
+}
