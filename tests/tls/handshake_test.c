@@ -435,6 +435,110 @@ static void endings(void **state)
     }
 }
 
+/* ---- a handshake that is cut short ---- */
+
+static void cut_handshake(void **state)
+{
+    static const unsigned char hello[] = "\x16\x03\x03\x00\x2c\x02\x00\x00\x28\x03\x03";
+    size_t len;
+    (void)state;
+    for (len = 0; len < sizeof hello; len++) {
+        side_meet(&side, &peer, "good-ec");
+        peer.raw = hello;
+        peer.raw_len = len;
+        peer.ending = PEER_CUT;
+        assert_int_equal(side_talk(&side, &peer), AVITO_ERR_CLOSED);
+        assert_int_equal(side.transport.functions->detail(&side.tls), BR_ERR_IO);
+        peer.ending = PEER_RESET;
+        assert_int_equal(side_talk(&side, &peer), AVITO_ERR_RECV);
+        assert_int_equal(side.transport.functions->detail(&side.tls), 104);
+        peer_free(&peer);
+    }
+}
+
+struct caller {
+    avito_account account;
+    avito_client client;
+    avito_arena arena;
+    uint32_t now;
+    unsigned char window[AVITO_WINDOW_MIN], tokens[AVITO_TOKENS_SIZE(64)], room[1024];
+};
+
+static uint32_t caller_clock(void *ctx)
+{
+    return ((struct caller *)ctx)->now;
+}
+
+static int caller_token(void *ctx, avito_token *token)
+{
+    (void)ctx;
+    token->access_token.ptr = "a-token";
+    token->access_token.len = 7;
+    token->expires_in = 86400;
+    return AVITO_OK;
+}
+
+static void caller_init(struct caller *c, uint8_t retries)
+{
+    avito_account_options a = avito_account_options_default();
+    avito_client_options o = avito_client_options_default();
+    memset(c, 0, sizeof *c);
+    a.client_id = "id";
+    a.client_secret = "secret";
+    a.host = PEER_HOST;
+    a.ctx = c;
+    a.clock_ms = caller_clock;
+    a.load_token = caller_token;
+    a.tokens = c->tokens;
+    a.tokens_cap = sizeof c->tokens;
+    assert_int_equal(avito_account_init(&c->account, &a), AVITO_OK);
+    o.transport = avito_tls_transport(&side.tls);
+    o.window = c->window;
+    o.window_cap = sizeof c->window;
+    o.never_wait = true;
+    o.retries = retries;
+    assert_int_equal(avito_client_init(&c->client, &c->account, &o), AVITO_OK);
+    c->arena = avito_arena_of(c->room, sizeof c->room);
+}
+
+/* It is a failure that may be over in a moment, like that of a connection. */
+static void cut_handshake_is_tried_again(void **state)
+{
+    static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n{\"id\":7}";
+    static struct caller caller;
+    uint8_t retries;
+    (void)state;
+    for (retries = 0; retries < 2; retries++) {
+        avito_self self;
+        int rc;
+        side_meet(&side, &peer, "good-ec");
+        assert_int_equal(avito_tls_init(&side.tls, &side.options), AVITO_OK);
+        peer.raw = (const unsigned char *)"\x16\x03";
+        peer.raw_len = 2;
+        peer.ending = PEER_CUT;
+        caller_init(&caller, retries);
+        rc = avito_get_self(&caller.client, &caller.arena, &self);
+        if (retries == 0) {
+            assert_int_equal(rc, AVITO_ERR_CLOSED);
+            assert_int_equal(avito_last_error(&caller.client)->detail, BR_ERR_IO);
+            assert_int_equal(avito_last_error(&caller.client)->outcome, AVITO_NOT_SENT);
+        } else {
+            assert_int_equal(rc, AVITO_AGAIN);
+            peer.raw = NULL; /* it is well again */
+            peer.ending = PEER_KEEP;
+            peer.answer = answer;
+            peer.answer_len = sizeof answer - 1;
+            caller.now += avito_deadline_ms(&caller.client);
+            assert_int_equal(avito_step(&caller.client), AVITO_OK);
+            assert_int_equal(self.id, 7);
+        }
+        avito_client_close(&caller.client);
+        assert_int_equal(peer.connects, retries + 1u);
+        assert_int_equal(peer.closes, retries + 1u);
+        peer_free(&peer);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -452,6 +556,8 @@ int main(void)
         cmocka_unit_test(small_buffers),
         cmocka_unit_test(record_too_large),
         cmocka_unit_test(endings),
+        cmocka_unit_test(cut_handshake),
+        cmocka_unit_test(cut_handshake_is_tried_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
