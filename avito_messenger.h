@@ -445,9 +445,12 @@
  *          more)
  *     recv(p, cap) while connected; during  > 0: put | AVITO_IO_AGAIN | error |  waits; returns 0
  *                  uploads; cap 1 to look   AVITO_IO_CLOSED at an orderly end    for the end
- *     wants()      while a call runs        AVITO_WANT_READ | AVITO_WANT_WRITE   has an effect
- *                                           | AVITO_WANT_TIMER while connecting:
- *                                           ask again soon, for no byte will tell
+ *     wants()      while a call runs        what the last calls could not do:    has an effect;
+ *                                           AVITO_WANT_WRITE from a send() that  asks the hardware
+ *                                           said AGAIN until one moves bytes;
+ *                                           AVITO_WANT_READ; AVITO_WANT_TIMER
+ *                                           until connect() says OK, where no
+ *                                           byte will tell: ask again soon
  *     wait(w, ms)  optional; w may be 0:    OK | AGAIN: time over | error        outlasts ms
  *                  only let the time pass
  *     close()      once per connect begun,  nothing                              waits, fails
@@ -461,15 +464,22 @@
  * unfinished one, no longer. Deadlines are the lane's: a transport has none of its own.
  *
  * A serial line, whole; the two functions at the top are your driver's and return what they moved
- * at once::
+ * at once. The other end must learn of connect and close, too: by DTR, AT commands, framing::
  *
  *     size_t uart_read(void *to, size_t cap);
  *     size_t uart_write(const void *from, size_t len);
  *
+ *     static bool line_full; // the last send() could not leave
+ *
  *     static int line_connect(void *ctx, const avito_server *to)
  *     {
+ *         char old[16];
+ *
  *         (void)ctx;
  *         (void)to; // a modem would dial, and say AVITO_AGAIN meanwhile
+ *         line_full = false;
+ *         while (uart_read(old, sizeof old) > 0) { // of the connection before
+ *         }
  *         return AVITO_OK;
  *     }
  *
@@ -479,6 +489,7 @@
  *
  *         (void)ctx;
  *         (void)more;
+ *         line_full = n == 0;
  *         return n > 0 ? (long)n : AVITO_IO_AGAIN;
  *     }
  *
@@ -493,7 +504,7 @@
  *     static int line_wants(void *ctx)
  *     {
  *         (void)ctx;
- *         return AVITO_WANT_READ;
+ *         return AVITO_WANT_READ | (line_full ? AVITO_WANT_WRITE : 0);
  *     }
  *
  *     static void line_close(void *ctx)
@@ -557,8 +568,9 @@
  *     known and met.
  *
  * Anchors: the roots that sign api.avito.ru, as C arrays in flash (make anchors; build/anchors
- * ROOTS.pem >roots.c), or read at run time from PEM in pieces (avito_anchors_*). Two roots are
- * better than one: a service changes its issuer without asking. Clock: a date before 2020 is
+ * ROOTS.pem >roots.c; compiled as C, it gives extern const br_x509_trust_anchor roots[] and size_t
+ * roots_count), or read at run time from PEM in pieces (avito_anchors_*). Two roots are better than
+ * one: a service changes its issuer without asking. Clock: a date before 2020 is
  * OPTION_TIME before a byte is sent; a device without a battery clock must ask somebody (its modem,
  * SNTP) first. Nothing falls back to the time of compilation. Entropy: 32 bytes per connection from
  * .entropy; if it fails or gives only zeros, OPTION_ENTROPY. A constant or a serial number there
@@ -574,7 +586,8 @@
  * across a reboot: it is a key.
  *
  * A server that has switched TLS 1.2 off cannot be reached by BearSSL: TLS (-311), detail 0x100 +
- * 70 = 326, the alert protocol_version. Then bring another TLS library as the transport. Watchdog:
+ * 70 = 326, the alert protocol_version; or it just hangs up, as a line that breaks does: CLOSED,
+ * detail 31 (BR_ERR_IO). Then bring another TLS library as the transport. Watchdog:
  * a handshake takes long on a small core; .watchdog is called before and after each piece of it,
  * AVITO_TLS_WATCHED_EC and _RSA (>>32) between single multiplications. `make firmware` prints the
  * longest single step of each board. TLS_STALL: over 64 KB of handshake, or more than 32 records in
@@ -606,7 +619,8 @@
  *   AVITO_NOT_SENT     the transport never took the request's last byte, or the answer is 400, 401,
  *                      402, 403, 404, 413 or 429, which precede storing (assumption, by their
  *                      meaning). Safe to try again.
- *   AVITO_SENT         success; also ARENA after a 2xx whose answer did not fit your arena
+ *   AVITO_SENT         success; also ARENA, after a 2xx whose answer did not fit your arena: do not
+ *                      send again
  *   AVITO_CANNOT_TELL  everything else: no answer, a cut or broken one, 409, 5xx, a success status
  *                      whose body says no. avito_confirm_sent() finds out for messages, and
  *                      avito_confirm_sends() does so at once (>>12).
@@ -628,20 +642,20 @@
  *     -103 UTF8               send        text is not UTF-8 or holds a NUL
  *     -104 ID                 args        id is empty, '.', '..', too long or has a forbidden byte
  *     -105 BUSY               args        lane or arena serves another call or list
- *     -106 IDLE               step, next  nothing is in progress on this lane
+ *     -106 IDLE               step, next  no call of this kind is in progress
  *     -107 CANCELLED          cancel      call was cancelled
  *     -108 SOURCE             upload      upload source failed or ended early
  *     -109 HOOK               your hooks  one of your hooks returned an error
  *     -111 OPTION_CREDENTIALS init        client_id or client_secret is missing or has a control
  *                                         byte
  *     -112 OPTION_TOKENS      init        tokens is missing or under AVITO_TOKENS_SIZE()
- *     -113 OPTION_HOST        init, call  host is not a name; NULL is api.avito.ru
+ *     -113 OPTION_HOST        init, call  host is not a bare name; NULL is api.avito.ru
  *     -114 OPTION_CLOCK       init        clock_ms is missing
- *     -115 OPTION_ENTROPY     init, call  entropy is missing, or it failed
+ *     -115 OPTION_ENTROPY     init, call  entropy is missing, or it failed: error.detail
  *     -116 OPTION_TIME        init, call  unix_time is missing or before 2020
  *     -117 OPTION_TRANSPORT   init        transport is missing or lacks a function
  *     -118 OPTION_WINDOW      init        window is missing or under 512 bytes
- *     -119 OPTION_ANCHORS     init        no trust anchors, or none in the PEM text
+ *     -119 OPTION_ANCHORS     init        no trust anchors, or no readable PEM file with some
  *     -120 OPTION_RESOLVE     init, call  lane that may not wait needs a numeric host or resolve
  *     -201 ARENA              call, parse arena is too small for an answer or element
  *     -202 TOKEN_ROOM         call        token does not fit the account's tokens
@@ -1023,23 +1037,23 @@ extern "C" {
     X(UTF8, -103, "text is not UTF-8 or holds a NUL", "")                                          \
     X(ID, -104, "id is empty, '.', '..', too long or has a forbidden byte", "pass it as received") \
     X(BUSY, -105, "lane or arena serves another call or list", "end that first, or use another")   \
-    X(IDLE, -106, "nothing is in progress on this lane", "start a call first")                     \
+    X(IDLE, -106, "no call of this kind is in progress", "start a call first")                     \
     X(CANCELLED, -107, "call was cancelled", "start it again if it is still wanted")               \
     X(SOURCE, -108, "upload source failed or ended early", "give as many bytes as announced")      \
     X(HOOK, -109, "one of your hooks returned an error", "see error.detail for its result")        \
     X(OPTION_CREDENTIALS, -111, "client_id or client_secret is missing or has a control byte",     \
       "set this option right")                                                                     \
     X(OPTION_TOKENS, -112, "tokens is missing or under AVITO_TOKENS_SIZE()", "")                   \
-    X(OPTION_HOST, -113, "host is not a name; NULL is api.avito.ru", "")                           \
+    X(OPTION_HOST, -113, "host is not a bare name; NULL is api.avito.ru", "")                      \
     X(OPTION_CLOCK, -114, "clock_ms is missing", "")                                               \
-    X(OPTION_ENTROPY, -115, "entropy is missing, or it failed", "")                                \
+    X(OPTION_ENTROPY, -115, "entropy is missing, or it failed: error.detail", "")                  \
     X(OPTION_TIME, -116, "unix_time is missing or before 2020", "")                                \
     X(OPTION_TRANSPORT, -117, "transport is missing or lacks a function", "")                      \
     X(OPTION_WINDOW, -118, "window is missing or under 512 bytes", "")                             \
-    X(OPTION_ANCHORS, -119, "no trust anchors, or none in the PEM text", "")                       \
+    X(OPTION_ANCHORS, -119, "no trust anchors, or no readable PEM file with some", "")             \
     X(OPTION_RESOLVE, -120, "lane that may not wait needs a numeric host or resolve", "")          \
     X(ARENA, -201, "arena is too small for an answer or element",                                  \
-      "give error.needed bytes, or ask for less with .want")                                       \
+      "give error.needed bytes, or ask for less by .want; a send: see error.outcome")              \
     X(TOKEN_ROOM, -202, "token does not fit the account's tokens",                                 \
       "give AVITO_TOKENS_SIZE(error.needed) bytes")                                                \
     X(ROOM, -203, "output buffer is too small", "give error.needed bytes")                         \
@@ -1186,7 +1200,7 @@ typedef struct avito_transport_functions {
     /* `more`: another piece follows at once, so a record may be held back until it is full. */
     long (*send)(void *ctx, const void *data, size_t len, int more);
     long (*recv)(void *ctx, void *data, size_t cap);
-    int (*wants)(void *ctx);                          /* AVITO_WANT_READ, _WRITE; _TIMER to connect */
+    int (*wants)(void *ctx);                        /* what the last calls could not do: >>6 */
     int (*wait)(void *ctx, int wants, uint32_t ms);   /* optional: NULL = may not wait */
     void (*close)(void *ctx);
     int (*detail)(void *ctx);                         /* optional: errno, BR_ERR_* of the last error */
@@ -1700,7 +1714,7 @@ typedef struct avito_client_options {
     bool never_wait;             /* return AVITO_AGAIN even if the transport could wait */
     bool dry_run;                /* calls that change something send nothing and succeed; what they
                                     would have sent is written to error_body, and traced */
-    uint8_t retries;             /* tries more after 429, 503, a dead connection or an answer that makes
+    uint8_t retries;             /* tries more after 429, 5xx, a dead connection or an answer that makes
                                     no sense: reads always, writes only when surely not sent; 0: none */
     uint32_t connect_timeout_ms; /* 0: 15000 */
     uint32_t idle_timeout_ms;    /* 0: 30000; no byte moved */
@@ -1851,7 +1865,7 @@ typedef struct avito_client {
         bool waiting;                 /* for another lane that fetches the token */
         bool model;                   /* the answer goes into the caller's arena */
         bool collect, all_pages, has_more;
-        bool covered;                 /* all since the baseline was seen */
+        bool covered;                 /* all since the baseline was seen, and none of it may be ours */
         bool settling;                /* a send that cannot tell is being confirmed */
         uint16_t status;              /* of the answer; 0: its head was not read to the end */
         uint16_t cause_status;
@@ -1915,7 +1929,8 @@ AVITO_API uint32_t avito_deadline_ms(const avito_client *client);
  * Does nothing on an idle lane. avito_last_error() then tells whether a send may have happened. */
 AVITO_API void avito_cancel(avito_client *client);
 
-/* Never NULL. Describes the last call that ended, or that was refused before it began. */
+/* Never NULL, as `client` must not be. Describes the last call that ended, or that was refused before
+ * it began. */
 AVITO_API const avito_error *avito_last_error(const avito_client *client);
 
 /* ======================================================================= *
@@ -2891,7 +2906,9 @@ AVITO_API avito_arena avito_arena_of(void *memory, size_t size)
 
 AVITO_API void avito_arena_reset(avito_arena *arena)
 {
-    arena->used = 0;
+    if (arena != NULL) {
+        arena->used = 0;
+    }
 }
 
 /* ======================================================================= *
@@ -8859,23 +8876,39 @@ static bool avitoi_same_text(avito_str a, const char *text)
     return true;
 }
 
-static bool avitoi_is_our_send(const avito_sent_query *q, const avito_message *m)
+static bool avitoi_is_claimed(const avito_sent_query *q, const avito_message *m)
 {
     size_t i;
-    if (m->direction != AVITO_DIRECTION_OUT) {
-        return false;
-    }
-    if (q->text == NULL ? m->type != AVITO_MESSAGE_IMAGE
-                        : (m->content.kind != AVITO_MESSAGE_TEXT ||
-                           !avitoi_same_text(m->content.as.text, q->text))) {
-        return false;
-    }
     for (i = 0; i < q->claimed_count; i++) {
         if (avito_str_equal(m->id, q->claimed[i])) {
-            return false;
+            return true;
         }
     }
-    return true;
+    return false;
+}
+
+/* Is this row what was sent? What shows too little to tell may be it. */
+static avito_outcome avitoi_is_our_send(const avito_sent_query *q, const avito_message *m)
+{
+    const avito_content *content = &m->content;
+    const avito_str text =
+        content->kind == AVITO_MESSAGE_LINK ? content->as.link->text : avitoi_content_text(content);
+    const bool unclear = m->type == AVITO_MESSAGE_NONE || m->type == AVITO_MESSAGE_UNKNOWN ||
+                         m->type == AVITO_MESSAGE_DELETED;
+    if (m->direction == AVITO_DIRECTION_IN || avitoi_is_claimed(q, m)) {
+        return AVITO_NOT_SENT;
+    }
+    if (m->direction != AVITO_DIRECTION_OUT || m->created == 0 || m->is_placeholder) {
+        return AVITO_CANNOT_TELL;
+    }
+    if (q->text == NULL ? m->type == AVITO_MESSAGE_IMAGE
+                        : (text.ptr != NULL && avitoi_same_text(text, q->text))) {
+        return AVITO_SENT;
+    }
+    return (unclear || (q->text != NULL && text.ptr == NULL &&
+                        (m->type == AVITO_MESSAGE_TEXT || m->type == AVITO_MESSAGE_LINK)))
+               ? AVITO_CANNOT_TELL
+               : AVITO_NOT_SENT;
 }
 
 /* One row, or the end, of the chat that is read back. */
@@ -8893,14 +8926,14 @@ static int avitoi_confirm(avito_client *c, int rc)
         c->priv.covered = c->priv.covered && !c->priv.has_more;
     } else if (rc < 0) {
         c->priv.covered = false; /* one row that nobody could read: it may be the one */
-    } else if (m->created < q->baseline_created ||
+    } else if ((m->created != 0 && m->created < q->baseline_created) ||
                (q->baseline_id != NULL && avito_str_equal(m->id, q->baseline_id))) {
         over = true;
-    } else if (m->direction == AVITO_DIRECTION_OUT && m->type == AVITO_MESSAGE_DELETED) {
-        c->priv.covered = false; /* deleted since: it may have been the one */
-    } else if (avitoi_is_our_send(q, m)) {
+    } else if (avitoi_is_our_send(q, m) == AVITO_SENT) {
         over = c->priv.covered = true;
         verdict = AVITO_SENT;
+    } else if (avitoi_is_our_send(q, m) == AVITO_CANNOT_TELL) {
+        c->priv.covered = false;
     }
     if (over && c->priv.covered) {
         *c->priv.args.as.confirm.outcome = verdict;

@@ -21,6 +21,7 @@ typedef struct uart_link {
     unsigned opened;     /* connections so far */
     unsigned char ahead; /* a byte that wait() has read to see that there is one */
     bool has_ahead;
+    bool full; /* the last send could not leave */
 } uart_link;
 
 static uart_link the_link;
@@ -38,6 +39,7 @@ static int link_connect(void *ctx, const avito_server *to)
     (void)to;
     link->opened++;
     link->has_ahead = false;
+    link->full = false;
     if (link->opened > LINK_PORTS) { /* what is left of the connection before */
         while (board_uart_read(port_of(link), stale, sizeof stale) > 0) {
         }
@@ -47,9 +49,11 @@ static int link_connect(void *ctx, const avito_server *to)
 
 static long link_send(void *ctx, const void *data, size_t len, int more)
 {
-    size_t sent = board_uart_write(port_of((uart_link *)ctx), data, len);
+    uart_link *link = (uart_link *)ctx;
+    size_t sent = board_uart_write(port_of(link), data, len);
 
     (void)more;
+    link->full = sent == 0;
     return sent > 0 ? (long)sent : AVITO_IO_AGAIN;
 }
 
@@ -69,8 +73,9 @@ static long link_recv(void *ctx, void *data, size_t cap)
 
 static int link_wants(void *ctx)
 {
-    (void)ctx;
-    return AVITO_WANT_READ;
+    const uart_link *link = (const uart_link *)ctx;
+
+    return AVITO_WANT_READ | (link->full ? AVITO_WANT_WRITE : 0);
 }
 
 /* A port that cannot take a byte now will in a moment, so only reading is worth waiting for. */
