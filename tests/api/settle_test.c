@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -124,12 +125,138 @@ static void test_no_way_to_tell(void **state)
     lane_free(&l);
 }
 
+/* ---- which rows stand for our message, and which for none ---- */
+
+#define TEXT "Hello https://a.b"
+#define ROW(members) "{\"id\":\"m\"," members "}"
+#define NEW  "\"created\":105,"
+#define OUT  "\"direction\":\"out\","
+#define IN   "\"direction\":\"in\","
+#define TARIFF "Перейдите на подписку с API мессенджера, чтобы получить доступ к чатам"
+
+struct found {
+    const char *row;
+    avito_outcome outcome;
+};
+
+/* Asks for `text`, or for an image, after the grace time, in a chat with this row. */
+static void confirm(const struct found *f, const char *text, uint32_t age_s)
+{
+    struct lane l;
+    avito_sent_query q = *baseline();
+    avito_outcome outcome = AVITO_NOT_SENT;
+    char list[1000];
+    int rc;
+    (void)snprintf(list, sizeof list, "{\"messages\":[%s," OLD "],\"meta\":{\"has_more\":false}}", f->row);
+    lane_init(&l, 512);
+    lane_exchange(&l, 200, list, strlen(list));
+    q.text = text;
+    q.age_s = age_s;
+    rc = lane_run(&l, avito_confirm_sent(&l.client, USER, CHAT, &q, &l.arena, &outcome, &message));
+    if (rc != AVITO_OK || outcome != f->outcome) {
+        fail_msg("%d, outcome %d and not %d: %s", rc, (int)outcome, (int)f->outcome, f->row);
+    }
+    assert_true(outcome != AVITO_SENT || strcmp(message.id.ptr, "m") == 0);
+    assert_null(script_problem_open(&l.script, true));
+    lane_free(&l);
+}
+
+static void test_rows_that_may_be_a_text(void **state)
+{
+    static const struct found rows[] = {
+        {ROW(NEW OUT "\"type\":\"text\",\"content\":{\"text\":\"" TEXT "\"}"), AVITO_SENT},
+        {ROW(NEW OUT "\"type\":\"link\",\"content\":{\"link\":{\"text\":\"" TEXT
+             "\",\"url\":\"https://a.b\"}}"), AVITO_SENT},
+        /* whatever it was, it cannot be read */
+        {ROW(NEW OUT "\"type\":\"text\",\"content\":{\"text\":\"" TARIFF "\"}"), AVITO_CANNOT_TELL},
+        {ROW(NEW OUT "\"type\":\"text\""), AVITO_CANNOT_TELL},
+        {ROW(NEW OUT "\"type\":\"text\",\"content\":null"), AVITO_CANNOT_TELL},
+        {ROW(NEW OUT "\"type\":\"text\",\"content\":{}"), AVITO_CANNOT_TELL},
+        {ROW(NEW OUT "\"type\":\"text\",\"content\":{\"text\":null}"), AVITO_CANNOT_TELL},
+        {ROW(NEW OUT "\"type\":\"link\",\"content\":{\"link\":null}"), AVITO_CANNOT_TELL},
+        {ROW(NEW OUT "\"type\":\"link\",\"content\":{\"link\":{\"url\":\"https://a.b\"}}"), AVITO_CANNOT_TELL},
+        {ROW(NEW OUT "\"type\":\"richtext\",\"content\":{\"rich\":{\"text\":\"" TEXT "\"}}"), AVITO_CANNOT_TELL},
+        {ROW(NEW OUT "\"content\":{}"), AVITO_CANNOT_TELL},
+        {ROW(NEW OUT "\"type\":\"deleted\",\"content\":{}"), AVITO_CANNOT_TELL},
+        {ROW(NEW "\"type\":\"text\",\"content\":{\"text\":\"" TEXT "\"}"), AVITO_CANNOT_TELL},
+        {ROW(OUT "\"type\":\"text\",\"content\":{\"text\":\"" TEXT "\"}"), AVITO_CANNOT_TELL},
+        {ROW("\"created\":0," OUT "\"type\":\"text\",\"content\":{\"text\":\"" TEXT "\"}"), AVITO_CANNOT_TELL},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        confirm(&rows[i], TEXT, 100);
+    }
+}
+
+/* What is certainly not our text is not in its way; but before the grace time nothing is certain. */
+static void test_rows_that_are_not_the_text(void **state)
+{
+    static const struct found rows[] = {
+        {ROW(NEW OUT "\"type\":\"text\",\"content\":{\"text\":\"another\"}"), AVITO_NOT_SENT},
+        {ROW(NEW OUT "\"type\":\"link\",\"content\":{\"link\":{\"text\":\"https://c.d\"}}"), AVITO_NOT_SENT},
+        {ROW(NEW OUT "\"type\":\"image\",\"content\":{\"image\":{\"sizes\":{\"1x1\":\"u\"}}}"), AVITO_NOT_SENT},
+        {ROW(NEW IN "\"type\":\"text\",\"content\":{\"text\":\"" TEXT "\"}"), AVITO_NOT_SENT},
+        {ROW(NEW IN "\"type\":\"text\",\"content\":{\"text\":\"" TARIFF "\"}"), AVITO_NOT_SENT},
+        {ROW(NEW IN "\"type\":\"text\",\"content\":null"), AVITO_NOT_SENT},
+        {ROW(NEW IN "\"type\":\"richtext\",\"content\":{}"), AVITO_NOT_SENT},
+        {ROW(NEW IN "\"type\":\"deleted\",\"content\":{}"), AVITO_NOT_SENT},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        const struct found early = {rows[i].row, AVITO_CANNOT_TELL};
+        confirm(&rows[i], TEXT, 100);
+        confirm(&early, TEXT, 9);
+    }
+}
+
+static void test_rows_that_may_be_an_image(void **state)
+{
+    static const struct found rows[] = {
+        {ROW(NEW OUT "\"type\":\"image\",\"content\":{\"image\":{\"sizes\":{\"1x1\":\"u\"}}}"), AVITO_SENT},
+        {ROW(NEW OUT "\"type\":\"text\",\"content\":{\"text\":\"another\"}"), AVITO_NOT_SENT},
+        {ROW(NEW OUT "\"type\":\"text\",\"content\":{\"text\":\"" TARIFF "\"}"), AVITO_CANNOT_TELL},
+        {ROW(NEW OUT "\"type\":\"picture\",\"content\":{}"), AVITO_CANNOT_TELL},
+        {ROW(NEW OUT "\"content\":{}"), AVITO_CANNOT_TELL},
+        {ROW(OUT "\"type\":\"image\",\"content\":{\"image\":{\"sizes\":{\"1x1\":\"u\"}}}"), AVITO_CANNOT_TELL},
+        {ROW(NEW "\"type\":\"image\",\"content\":{\"image\":{\"sizes\":{\"1x1\":\"u\"}}}"), AVITO_CANNOT_TELL},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        confirm(&rows[i], NULL, 100);
+    }
+}
+
+/* The same in a send that settles itself: what cannot be read stays in doubt when the time is over. */
+static void test_settled_by_what_cannot_be_read(void **state)
+{
+    static const char tariff[] =
+        LIST(ROW(NEW OUT "\"type\":\"text\",\"content\":{\"text\":\"" TARIFF "\"}") "," OLD);
+    struct lane l;
+    (void)state;
+    lost_send(&l);
+    for (int i = 0; i < 80; i++) {
+        read_back(&l, tariff, true);
+    }
+    assert_int_equal(send_it(&l), AVITO_ERR_CLOSED);
+    assert_int_equal(avito_last_error(&l.client)->outcome, AVITO_CANNOT_TELL);
+    assert_true(l.script.request_count > 7);
+    assert_null(script_wrong(&l.script));
+    lane_free(&l);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_found_at_once),     cmocka_unit_test(test_found_later),
         cmocka_unit_test(test_not_there),         cmocka_unit_test(test_nothing_to_settle),
         cmocka_unit_test(test_no_way_to_tell),
+        cmocka_unit_test(test_rows_that_may_be_a_text),
+        cmocka_unit_test(test_rows_that_are_not_the_text),
+        cmocka_unit_test(test_rows_that_may_be_an_image),
+        cmocka_unit_test(test_settled_by_what_cannot_be_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
