@@ -9884,7 +9884,7 @@ AVITO_API int avito_webhook_status(const avito_webhook *webhook)
  * State, little endian, as it is saved:
  *
  *     0 "AVI1"   4 sequence   8 check: crc32 from 12 on, xor sequence   12 horizon
- *     20 1: the first round of AVITO_START_UNREAD is not done   16..19, 24..31 not used
+ *     20 1: the first round of AVITO_START_UNREAD is not done   16..19, 21..31 not used
  *     32 the ring, in no order: 8 bytes hash, 4 bytes time of creation; empty: zero
  *
  * The slot is sequence & 1, so the slot that was good last is never the one being written.
@@ -10062,7 +10062,7 @@ static void avitoi_state_load(avito_inbox *in)
         memcpy(avitoi_state(in), "AVI1", 4);
         return;
     }
-    in->priv.first_round = avitoi_get32(avitoi_state(in) + 20) != 0;
+    in->priv.first_round = avitoi_state(in)[20] != 0;
     in->priv.started = true;
     in->priv.all_chats = true; /* a mark may have been underway when the power went */
     in->priv.newest = avitoi_horizon(in);
@@ -10219,6 +10219,7 @@ static int avitoi_round_complete(avito_inbox *in)
     const int error = in->priv.round_error;
     uint32_t horizon = seen > in->o.overlap_s ? seen - in->o.overlap_s : 0u;
     const bool begins = !in->priv.started; /* AVITO_START_NOW: what is there is known now */
+    bool save = begins;
     avitoi_round_over(in);
     if (!begins && avitoi_round_counts_not(in, error)) {
         return error;
@@ -10226,35 +10227,33 @@ static int avitoi_round_complete(avito_inbox *in)
     in->priv.seen = in->priv.newest;
     if (in->priv.first_round) { /* from now on what is newer than the start */
         in->priv.wait_ms = 0;
-        if (seen == 0 && !in->priv.overrun) {
-            return AVITO_AGAIN;
+        save = seen != 0 || in->priv.overrun;
+        in->priv.first_round = !save;
+        avitoi_state(in)[20] = in->priv.first_round;
+    } else {
+        if (in->priv.overrun) {
+            uint32_t known = avitoi_ring_oldest(in) + 1u;
+            known = known > in->priv.updated ? in->priv.updated : known; /* more may come then */
+            horizon = known > horizon ? known : horizon;
         }
-        in->priv.first_round = false;
-        avitoi_put32(avitoi_state(in) + 20, 0);
-        return avitoi_state_save(in) == AVITO_OK ? AVITO_AGAIN : (int)AVITO_ERR_HOOK;
+        in->priv.overrun = false;
+        in->priv.quiet = in->priv.settled && seen == in->priv.newest;
+        in->priv.all_chats = false;
+        if (horizon > avitoi_horizon(in)) {
+            avitoi_put32(avitoi_state(in) + 12, horizon);
+            save = save || in->priv.unsaved; /* else with the next message */
+        }
+        if (save) {
+            in->priv.unsaved = false;
+        }
     }
-    if (in->priv.overrun) {
-        uint32_t known = avitoi_ring_oldest(in) + 1u;
-        known = known > in->priv.updated ? in->priv.updated : known; /* more may come in that second */
-        horizon = known > horizon ? known : horizon;
-    }
-    in->priv.overrun = false;
-    in->priv.quiet = in->priv.settled && seen == in->priv.newest;
-    in->priv.all_chats = false;
-    if (horizon > avitoi_horizon(in)) {
-        avitoi_put32(avitoi_state(in) + 12, horizon);
-    } else if (!begins) {
-        return AVITO_AGAIN;
-    }
-    if (!in->priv.unsaved && !begins) {
-        return AVITO_AGAIN; /* saved with the next message */
-    }
-    in->priv.unsaved = false;
-    if (avitoi_state_save(in) != AVITO_OK) {
+    if (save && avitoi_state_save(in) != AVITO_OK) {
         return AVITO_ERR_HOOK;
     }
-    in->priv.wait_ms = begins ? 0 : in->priv.wait_ms;
-    in->priv.started = true;
+    if (begins) {
+        in->priv.started = true;
+        in->priv.wait_ms = 0;
+    }
     return AVITO_AGAIN;
 }
 
@@ -10334,16 +10333,15 @@ static int avitoi_start_over(avito_inbox *in)
     in->priv.newest += (in->priv.newest == 0) ? 1u : 0u; /* no chat yet: a start all the same */
     in->priv.first_round = in->o.start == AVITO_START_UNREAD;
     avitoi_put32(avitoi_state(in) + 12, since ? avitoi_seconds(in->o.since) : in->priv.newest);
-    avitoi_put32(avitoi_state(in) + 20, in->priv.first_round ? 1u : 0u);
+    avitoi_state(in)[20] = in->priv.first_round;
     if (in->o.start == AVITO_START_NOW) {
         in->priv.known_until = in->priv.newest;
-        return avitoi_enter(in, AVITOI_IN_SCAN);
-    }
-    if (avitoi_state_save(in) != AVITO_OK) {
+    } else if (avitoi_state_save(in) == AVITO_OK) {
+        in->priv.started = true;
+    } else {
         avitoi_round_over(in);
         return AVITO_ERR_HOOK;
     }
-    in->priv.started = true;
     return avitoi_enter(in, AVITOI_IN_SCAN);
 }
 
