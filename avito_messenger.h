@@ -2737,7 +2737,8 @@ AVITO_API int avito_anchors_load_file(avito_anchors *anchors, void *memory, size
 #define AVITOI_ZERO {0}
 #endif
 
-/* Not inlined: what it needs of the stack is not needed during what its caller does besides. */
+/* Not inlined: what it needs of the stack is not needed during what its caller does besides, or it
+ * would stand in several places. */
 #if defined(__GNUC__)
 #define AVITOI_APART __attribute__((noinline))
 #else
@@ -8946,7 +8947,7 @@ static int avitoi_confirm(avito_client *c, int rc)
 }
 
 /* Reads the chat back, looking for what `args` say. */
-static void avitoi_read_back(avito_client *c, avito_outcome *outcome)
+AVITOI_APART static void avitoi_read_back(avito_client *c, avito_outcome *outcome)
 {
     c->priv.args.as.confirm.outcome = outcome;
     c->priv.judge = avitoi_confirm;
@@ -9161,7 +9162,7 @@ static int avitoi_read_envelope(struct avitoi_event_reader *r, const struct avit
 }
 
 /* A payload of another type may hold anything, so its type is looked at first. */
-static int avitoi_read_event(struct avitoi_event_reader *r)
+AVITOI_APART static int avitoi_read_event(struct avitoi_event_reader *r)
 {
     const int rc = avitoi_read_envelope(r, &avitoi_other_envelope_schema);
     if (rc != AVITO_OK || r->envelope.payload == NULL ||
@@ -9373,7 +9374,7 @@ static void avitoi_webhook_end(avito_webhook *w, unsigned status)
     avitoi_webhook_answer(w, status);
 }
 
-static int avitoi_webhook_fail(avito_webhook *w, int error)
+AVITOI_APART static int avitoi_webhook_fail(avito_webhook *w, int error)
 {
     w->priv.error = error;
     w->priv.flags |= AVITOI_WEBHOOK_CLOSE;
@@ -9657,7 +9658,7 @@ static int avitoi_webhook_first_byte(avito_webhook *w, unsigned char c)
     return avitoi_webhook_method_byte(w, c);
 }
 
-static int avitoi_webhook_head_byte(avito_webhook *w, unsigned char c)
+AVITOI_APART static int avitoi_webhook_head_byte(avito_webhook *w, unsigned char c)
 {
     if (++w->priv.head_len > AVITOI_WEBHOOK_HEAD_MAX) {
         return AVITO_ERR_HTTP_HEAD;
@@ -10119,7 +10120,7 @@ static bool avitoi_reads_chats(const avito_inbox *in)
 }
 
 /* Begins to read a list, or to wait. */
-static int avitoi_enter(avito_inbox *in, unsigned phase)
+AVITOI_APART static int avitoi_enter(avito_inbox *in, unsigned phase)
 {
     in->priv.phase = (uint8_t)phase;
     in->priv.open = false;
@@ -10289,7 +10290,7 @@ static int avitoi_open_list(avito_inbox *in)
 
 /* Pages overlap by one row. If that is not the row which ended the page before, rows have slid, and
  * the list is read from its beginning. */
-static void avitoi_row_place(avito_inbox *in, uint64_t hash)
+AVITOI_APART static void avitoi_row_place(avito_inbox *in, uint64_t hash)
 {
     if (in->priv.offset > 0 && in->priv.rows == 0 && in->priv.phase != AVITOI_IN_FETCH &&
         hash != in->priv.page_anchor) {
