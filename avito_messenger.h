@@ -2274,13 +2274,16 @@ typedef struct avito_inbox_options {
     int64_t user_id;
     void *state;             /* AVITO_INBOX_STATE_SIZE(ids) bytes, kept by the inbox */
     size_t state_cap;
-    avito_arena *arena;      /* one message, or one chat without its texts, is decoded here */
+    avito_arena *arena;      /* one message, or one chat without its texts, is decoded here, and it is
+                                reset for each: nothing of yours may lie in it */
     void *ctx;               /* first argument of both hooks */
     /* Writes `len` bytes durably into slot 0 or 1, whole or not at all. One call per message accepted
      * or passed over, at most one per round that had messages, and one or two at the very first
      * start. AVITO_OK or an error. NULL, and load too: nothing is kept. */
     int (*save)(void *ctx, int slot, const void *data, size_t len);
-    /* Reads what was saved into a slot; AVITO_END: nothing there. Called once for each at start. */
+    /* Reads what was saved into a slot. AVITO_END: nothing there; an error: avito_inbox_init() fails,
+     * since nobody knows what is there. *len over cap: saved with a larger ring, it counts as lost
+     * (AVITO_INBOX_STATE_LOST). Called at start, once or twice for each slot. */
     int (*load)(void *ctx, int slot, void *data, size_t cap, size_t *len);
     avito_inbox_start start; /* only when nothing was saved */
     int64_t since;           /* AVITO_START_SINCE: unix seconds, by the server's clock */
@@ -2336,7 +2339,8 @@ AVITO_API int avito_inbox_init(avito_inbox *inbox, avito_client *client,
  * AVITO_AGAIN: wait for avito_inbox_wants() or avito_inbox_deadline_ms(), which is 0 after very much
  *   work. A lane that may wait waits, but not longer than until the next round.
  * AVITO_ERR_ARENA, MODEL, DUPLICATE: one message could not be taken (its id, or the field, is in
- *   avito_last_error()); it is passed over at the next call.
+ *   avito_last_error()); it is passed over at the next call. ARENA without an id: a chat does not
+ *   fit, and will not in the next round.
  * Any other error: this round failed; go on calling, it goes on in time. */
 AVITO_API int avito_inbox_next(avito_inbox *inbox, avito_message *out);
 
@@ -10029,39 +10033,48 @@ static int avitoi_state_save(avito_inbox *in)
     }
     if (rc != AVITO_OK) {
         avitoi_put32(s + 4, sequence - 1u); /* the same slot again */
+        in->client->error.detail = rc;
         return AVITO_ERR_HOOK;
     }
     return AVITO_OK;
 }
 
-/* True if slot `slot` held a good state, which is then in o.state. */
-static bool avitoi_state_read(avito_inbox *in, int slot)
+/* AVITO_OK: slot `slot` held a good state, which is now in o.state; AVITO_END: it did not; HOOK: nobody
+ * knows. */
+static int avitoi_state_read(avito_inbox *in, int slot)
 {
     uint8_t *s = avitoi_state(in);
     size_t len = 0;
+    int rc;
     memset(s, 0, in->o.state_cap);
-    if (in->o.load == NULL || in->o.load(in->o.ctx, slot, s, in->o.state_cap, &len) != AVITO_OK) {
-        return false;
+    rc = in->o.load != NULL ? in->o.load(in->o.ctx, slot, s, in->o.state_cap, &len) : (int)AVITO_END;
+    if (rc != AVITO_OK) {
+        return rc == AVITO_END ? AVITO_END : AVITO_ERR_HOOK;
     }
     if (len < AVITOI_STATE_HEAD || len > in->o.state_cap || memcmp(s, "AVI1", 4) != 0 ||
         avitoi_get32(s + 8) != (avitoi_crc32(s + 12, len - 12u) ^ avitoi_get32(s + 4))) {
         in->priv.events |= AVITO_INBOX_STATE_LOST; /* unless the other slot is good */
-        return false;
+        return AVITO_END;
     }
-    return true;
+    return AVITO_OK;
 }
 
-static void avitoi_state_load(avito_inbox *in)
+static int avitoi_state_load(avito_inbox *in)
 {
-    const bool first = avitoi_state_read(in, 0);
+    const int first = avitoi_state_read(in, 0);
     const uint32_t sequence = avitoi_get32(avitoi_state(in) + 4);
-    const bool second = avitoi_state_read(in, 1);
+    const int second = first < 0 ? first : avitoi_state_read(in, 1);
     const int32_t ahead = (int32_t)(avitoi_get32(avitoi_state(in) + 4) - sequence);
-    const bool newer = second && (!first || ahead > 0);
-    if (!newer && !(first && avitoi_state_read(in, 0))) {
+    if (second < 0) {
+        return second;
+    }
+    if (first == AVITO_END && second == AVITO_END) {
         memset(avitoi_state(in), 0, in->o.state_cap);
         memcpy(avitoi_state(in), "AVI1", 4);
-        return;
+        return AVITO_OK;
+    }
+    if (first == AVITO_OK && !(second == AVITO_OK && ahead > 0) && avitoi_state_read(in, 0) != AVITO_OK) {
+        return AVITO_ERR_HOOK;
     }
     in->priv.first_round = avitoi_state(in)[20] != 0;
     in->priv.started = true;
@@ -10069,6 +10082,7 @@ static void avitoi_state_load(avito_inbox *in)
     in->priv.newest = avitoi_horizon(in);
     in->priv.events = 0;
     avitoi_ring_forgets(in, avitoi_ring_oldest(in)); /* nobody may have been told */
+    return AVITO_OK;
 }
 
 /* ---- options ---- */
@@ -10097,8 +10111,7 @@ AVITO_API int avito_inbox_init(avito_inbox *inbox, avito_client *client,
     inbox->o.slow_poll_ms = avitoi_default(options->slow_poll_ms, 300000);
     inbox->o.overlap_s = avitoi_default(options->overlap_s, 300);
     inbox->priv.wait_from_ms = avitoi_now(client->account);
-    avitoi_state_load(inbox);
-    return AVITO_OK;
+    return avitoi_state_load(inbox);
 }
 
 /* ---- rounds ---- */
@@ -10136,7 +10149,7 @@ AVITOI_APART static int avitoi_enter(avito_inbox *in, unsigned phase)
 /* While notifications come, polling only makes sure. */
 static uint32_t avitoi_round_pause(const avito_inbox *in)
 {
-    const uint32_t silent = avitoi_elapsed(avitoi_now(in->client->account), in->priv.heard_ms);
+    const uint32_t silent = avitoi_now(in->client->account) - in->priv.heard_ms;
     return in->priv.heard && silent < in->o.slow_poll_ms ? in->o.slow_poll_ms : in->o.poll_ms;
 }
 

@@ -242,6 +242,49 @@ static void test_failing_after_the_mark(void **state)
     avito_client_close(&d->client);
 }
 
+/* Nobody knows what a slot holds that cannot be read: the inbox does not begin anew over it. */
+static void test_load_that_fails(void **state)
+{
+    struct device *d = device_of(20, AVITO_START_SINCE);
+    (void)state;
+    write_message("a", "a1", 1);
+    assert_within(d, 2, "a1 ");
+    write_message("a", "a2", 2);
+    d->loads = 0;
+    device_start(d);
+    for (unsigned last = d->loads; last > 0; last--) {
+        d->loads = 0;
+        d->failing_load = last;
+        assert_int_equal(avito_inbox_init(&d->inbox, &d->client, &d->options), AVITO_ERR_HOOK);
+    }
+    d->failing_load = 0;
+    device_start(d);
+    assert_within(d, 2, "a2 ");
+    assert_int_equal(d->events, 0);
+    avito_client_close(&d->client);
+}
+
+static void test_save_that_fails(void **state)
+{
+    struct device *d = device_of(20, AVITO_START_SINCE);
+    (void)state;
+    assert_polls(d, 1, "");
+    d->save_result = -7;
+    write_message("a", "a1", 1);
+    for (int i = 0; i < 3; i++) {
+        avito_message m;
+        while (avito_inbox_next(&d->inbox, &m) == AVITO_AGAIN) {
+            clock_advance(&d->clock, avito_inbox_deadline_ms(&d->inbox));
+        }
+        assert_true(avito_str_equal(m.id, "a1"));
+        assert_int_equal(avito_inbox_accept(&d->inbox), AVITO_ERR_HOOK);
+        assert_int_equal(avito_last_error(&d->client)->detail, -7);
+    }
+    d->save_result = AVITO_OK;
+    assert_string_equal(poll_of(d), "a1 ");
+    avito_client_close(&d->client);
+}
+
 static void lists_break_once(struct service *s, const char *request)
 {
     (void)request;
@@ -619,6 +662,8 @@ int main(void)
         cmocka_unit_test(test_failing_chat),
         cmocka_unit_test(test_failing_after_the_mark),
         cmocka_unit_test(test_broken_start),
+        cmocka_unit_test(test_load_that_fails),
+        cmocka_unit_test(test_save_that_fails),
         cmocka_unit_test(test_failing_for_too_long),
         cmocka_unit_test(test_storm_with_a_small_ring),
         cmocka_unit_test(test_slid_page),

@@ -82,6 +82,9 @@ static int save(void *ctx, int slot, const void *data, size_t len)
     struct device *d = ctx;
     assert_true(slot == 0 || slot == 1);
     assert_int_equal(len, d->options.state_cap);
+    if (d->save_result != AVITO_OK) {
+        return d->save_result;
+    }
     memcpy(d->slots[slot], data, len);
     d->full[slot] = len;
     return AVITO_OK;
@@ -93,6 +96,9 @@ static int load(void *ctx, int slot, void *data, size_t cap, size_t *len)
     assert_true(slot == 0 || slot == 1);
     assert_int_equal(cap, d->options.state_cap);
     assert_true(d->full[slot] <= cap);
+    if (++d->loads == d->failing_load) {
+        return -8;
+    }
     memcpy(data, d->slots[slot], d->full[slot]);
     *len = d->full[slot];
     return *len != 0 ? AVITO_OK : AVITO_END;

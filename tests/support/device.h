@@ -32,6 +32,8 @@ struct device {
     avito_inbox_options options; /* may be changed before device_start() */
     unsigned char slots[2][DEVICE_STATE], state[DEVICE_STATE];
     size_t full[2]; /* bytes in each slot */
+    unsigned loads, failing_load; /* how often load() was called; which of them fails, from 1 on */
+    int save_result;
     unsigned events, errors;
     char given[400]; /* the ids of the last round, a blank behind each */
     /* The rest is private. */
