@@ -90,9 +90,9 @@ BUGS = [
      "const uint32_t grace = q->grace_s != 0 ? q->grace_s : 60u;",
      "const uint32_t grace = q->grace_s;"),
     ("no-handover", "a renewer that is cancelled keeps the duty",
-     "if (c->account->priv.renewer == c) { c->account->priv.renewer = NULL; }",
-     "if (c->account->priv.renewer == c && c->error.code != AVITO_ERR_CANCELLED) {\n"
-     "        c->account->priv.renewer = NULL;\n    }"),
+     "if (a->priv.renewer == c) { a->priv.renewer = NULL;",
+     "if (a->priv.renewer == c && c->error.code != AVITO_ERR_CANCELLED) {\n"
+     "        a->priv.renewer = NULL;"),
     ("epoch-ignored", "a refusal of an older token counts against the present one",
      "if (a->priv.epoch != epoch) { return true; /* there is a newer one already */ }",
      "(void)epoch;"),
