@@ -153,30 +153,42 @@ static void test_collected_when_the_token_runs_out(void **state)
     }
 }
 
+static int collect_within(struct lane *l, size_t cap, bool refused, avito_chats *chats)
+{
+    const avito_chats_query q = all_pages();
+
+    lane_init(l, 512);
+    l->arena = avito_arena_of(l->room + (0u - (uintptr_t)l->room) % 8u, cap); /* all of it */
+    script_connect(&l->script);
+    if (refused) {
+        give_page(&l->script, 0, true);
+        give(&l->script, 403, EXPIRED);
+        give(&l->script, 200, T1);
+    }
+    give_pages(&l->script);
+    return lane_run(l, avito_get_chats(&l->client, 1, &q, &l->arena, chats));
+}
+
 /* Memory for the list, and not for it twice. */
 static void test_collected_again_in_little_memory(void **state)
 {
-    const avito_chats_query q = all_pages();
     avito_chats chats;
     struct lane l;
-    size_t needed;
+    size_t cap = 0;
+    int rc;
 
     (void)state;
-    lane_init(&l, 512);
-    script_connect(&l.script);
-    give_pages(&l.script);
-    assert_int_equal(lane_run(&l, avito_get_chats(&l.client, 1, &q, &l.arena, &chats)), AVITO_OK);
-    needed = l.arena.peak;
-    lane_free(&l);
-    lane_init(&l, 512);
-    l.arena = avito_arena_of(l.room, needed);
-    script_connect(&l.script);
-    give_page(&l.script, 0, true);
-    give(&l.script, 403, EXPIRED);
-    give(&l.script, 200, T1);
-    give_pages(&l.script);
-    assert_int_equal(lane_run(&l, avito_get_chats(&l.client, 1, &q, &l.arena, &chats)), AVITO_OK);
+    do {
+        cap += 8;
+        rc = collect_within(&l, cap, false, &chats);
+        lane_free(&l);
+    } while (rc == AVITO_ERR_ARENA && cap < sizeof l.room - 8);
+    assert_int_equal(rc, AVITO_OK);
+    assert_int_equal(collect_within(&l, cap, true, &chats), AVITO_OK);
     assert_chats(&l, &chats);
+    lane_free(&l);
+    assert_int_equal(collect_within(&l, cap - 8, true, &chats), AVITO_ERR_ARENA);
+    assert_true(avito_last_error(&l.client)->needed > cap - 8);
     lane_free(&l);
 }
 
