@@ -6669,8 +6669,7 @@ static uint32_t avitoi_elapsed(uint32_t now, uint32_t then)
 
 AVITO_API avito_account_options avito_account_options_default(void)
 {
-    avito_account_options options;
-    memset(&options, 0, sizeof options);
+    avito_account_options options = AVITOI_ZERO;
     return options;
 }
 

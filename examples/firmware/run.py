@@ -235,7 +235,7 @@ def main():
             print(f"{board}, {kind.upper()} certificate: {verdict} ({time.monotonic() - began:.1f} s)\n", flush=True)
         if len(transcripts) == 2:
             table.append(costs(args.directory, board, transcripts))
-    for missing, word in (("time", "no wall clock"), ("entropy", "no source of random bytes")):
+    for missing, word in (("time", "unix_time is missing"), ("entropy", "entropy is missing")):
         try:
             run_broken(args.directory, missing, word)
             print(f"without {missing}: refuses to start, ok")
