@@ -7775,6 +7775,16 @@ static void avitoi_keep_raw(avito_client *c, const char *data, size_t len)
     }
 }
 
+/* What the texts read so far show of the tariff: also of a list that is not read to its end. */
+static void avitoi_heed_tariff(const avito_client *c)
+{
+    if (c->priv.json.tariff != AVITOI_TARIFF_UNKNOWN) {
+        avitoi_lock(c->account);
+        c->account->priv.unpaid = c->priv.json.tariff == AVITOI_TARIFF_MISSING;
+        avitoi_unlock(c->account);
+    }
+}
+
 /* One element more, or an error that is only the element's. */
 static int avitoi_element(avito_client *c, int rc)
 {
@@ -7792,6 +7802,7 @@ static int avitoi_element(avito_client *c, int rc)
     if (rc < 0) {
         avitoi_mask_secrets(c); /* an id is whatever the service says */
     }
+    avitoi_heed_tariff(c);
     return rc;
 }
 
@@ -8136,10 +8147,8 @@ static int avitoi_on_body_end(avito_client *c)
     if (c->account->priv.epoch == c->priv.epoch) {
         c->account->priv.proven = true;
     }
-    if (j->tariff != AVITOI_TARIFF_UNKNOWN) {
-        c->account->priv.unpaid = j->tariff == AVITOI_TARIFF_MISSING;
-    }
     avitoi_unlock(c->account);
+    avitoi_heed_tariff(c);
     if (!c->priv.model) {
         return avitoi_confirmed(c, rc);
     }

@@ -476,6 +476,28 @@ static void test_drained_list_follows_the_head(void **state)
     }
 }
 
+/* The tariff is paid again: one text tells, although the list is not read to its end. */
+static void test_text_of_a_list_that_is_given_up(void **state)
+{
+    static const char body[] = "{\"messages\":[{\"id\":\"1\",\"type\":\"text\",\"content\":{\"text\":\"hi\"}},"
+                               "{\"id\":\"2\"}]}";
+    struct lane l;
+    avito_message m;
+
+    (void)state;
+    lane_init(&l, 512);
+    lane_exchange(&l, 402, "{}", 2);
+    script_request(&l.script);
+    script_answer_json(&l.script, 200, body, strlen(body));
+    assert_int_equal(lane_run(&l, avito_list_messages(&l.client, 1, "c", NULL, &l.arena)), AVITO_ERR_PAYMENT);
+    assert_true(avito_account_unpaid(&l.account));
+    assert_int_equal(lane_run(&l, avito_list_messages(&l.client, 1, "c", NULL, &l.arena)), AVITO_OK);
+    assert_int_equal(lane_run(&l, avito_next_message(&l.client, &m)), AVITO_OK);
+    assert_false(avito_account_unpaid(&l.account));
+    assert_int_equal(lane_run(&l, avito_list_end(&l.client, 0)), AVITO_OK);
+    lane_free(&l);
+}
+
 static int wait_fails(void *ctx, int wants, uint32_t ms)
 {
     (void)ctx;
@@ -523,6 +545,7 @@ int main(void)
         cmocka_unit_test(test_every_status),
         cmocka_unit_test(test_retry_after),
         cmocka_unit_test(test_drained_list_follows_the_head),
+        cmocka_unit_test(test_text_of_a_list_that_is_given_up),
         cmocka_unit_test(test_list_end_when_waiting_fails),
     };
 
