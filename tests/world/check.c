@@ -246,6 +246,33 @@ static void check_order(world *w, const note *n)
     }
 }
 
+/* The unpaid tariff: 402 says so, when it is the last answer. At the end of a round the inbox says once
+ * more what made it leave a chat out. */
+void check_refused(world *w, const avito_client *c, int rc)
+{
+    if (rc == AVITO_ERR_PAYMENT && avito_last_error(c)->http_status == 402 &&
+        !avito_account_unpaid(c->account)) {
+        fail(w, "tariff", "402, but the account is not said to be unpaid");
+    }
+}
+
+/* A text says so too, or that it is paid again, unless another lane has heard otherwise meanwhile. */
+static void check_tariff(world *w, const avito_message *m)
+{
+    const bool hidden = w->tariff_read != SIM_TARIFF_PAID;
+    if (m->type != AVITO_MESSAGE_TEXT || w->device.spoilt) {
+        return;
+    }
+    if (m->is_placeholder != hidden) {
+        fail(w, "tariff", "%s: a text that is%s hidden", m->id.ptr, hidden ? "" : " not");
+    }
+    if (w->others_told_ms < w->tariff_read_ms &&
+        avito_account_unpaid(&w->device.account) != hidden) {
+        fail(w, "tariff", "%s is%s hidden, but the account is said to be%s", m->id.ptr,
+             hidden ? "" : " not", hidden ? " paid" : " unpaid");
+    }
+}
+
 void check_given(world *w, const avito_message *m, bool polled)
 {
     note *n = check_find(w, m->id.ptr, m->id.len);
@@ -270,6 +297,9 @@ void check_given(world *w, const avito_message *m, bool polled)
     }
     if (polled && !w->overrun) {
         check_order(w, n);
+    }
+    if (polled && n->given == 1) {
+        check_tariff(w, m);
     }
 }
 

@@ -655,6 +655,7 @@ static void check_error(world *w, struct lane *l, int rc)
 {
     const avito_error *e = avito_last_error(&l->client);
     check_secret(w, "error text", e->text);
+    check_refused(w, &l->client, rc);
     if (rc < 0 && e->code != rc && rc != AVITO_ERR_BUSY && rc != AVITO_ERR_ARGUMENT) {
         fail(w, "error", "result %d, last error %d", rc, e->code);
     }
@@ -782,6 +783,7 @@ static void note_inbox_error(world *w, int rc)
     const uint64_t passed = impl_passed_over(&w->device.inbox);
     say(w, "inbox: %s %d %s", avito_error_name(rc), e->http_status, e->text);
     check_secret(w, "error text", e->text);
+    check_refused(w, &w->device.lanes[0].client, rc);
     call_a_person(w, rc);
     mix(w, (uint64_t)(uint32_t)rc);
     for (size_t i = w->done_before; i < w->note_count && passed != 0; i++) {

@@ -81,6 +81,7 @@ static const struct {
     {F_EARLY, ANSWERED, "decided when the service has an upload's head"},
     {F_SOURCE, ONLY(SEND), "a picture is read in SEND only"},
     {F_S401, ANSWERED, "decided when the service has the whole request, or an upload's head"},
+    {F_S402, ANSWERED, "likewise"},
     {F_S403, ANSWERED, "likewise"},
     {F_S429, ANSWERED, "likewise"},
     {F_S5XX, ANSWERED, "likewise"},

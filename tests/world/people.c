@@ -174,6 +174,13 @@ static void person(world *w)
 
 /* ---------------------------------------------------------------- the service's moods */
 
+static void unpaid(world *w, sim_tariff tariff, int64_t ms)
+{
+    sim_live(w->service)->tariff = tariff;
+    w->unpaid_until = w->now + ms;
+    say(w, "the tariff is not paid: %s", tariff == SIM_TARIFF_402 ? "402" : "texts are hidden");
+}
+
 static void moods(world *w)
 {
     static const int statuses[] = {401, 403, 429, 500, 502, 503};
@@ -188,6 +195,10 @@ static void moods(world *w)
         happened(w, revoked ? F_REVOKED : F_EXPIRED, -1);
         say(w, "tokens %s", revoked ? "are revoked" : "expire");
         revoked ? sim_revoke_tokens(w->service) : sim_expire_tokens(w->service);
+    }
+    if (w->plan.tariff && chance(w, 80)) {
+        unpaid(w, chance(w, 500) ? SIM_TARIFF_402 : SIM_TARIFF_PLACEHOLDER,
+               1 + (int64_t)around(w, w->plan.soak ? 8000 : 40000));
     }
     if (w->plan.trim) {
         o->trim_text = chance(w, 500);
@@ -208,6 +219,9 @@ int64_t people_due(world *w)
 
 void people_act(world *w)
 {
+    if (w->calm || w->now >= w->unpaid_until) {
+        sim_live(w->service)->tariff = SIM_TARIFF_PAID;
+    }
     if (w->calm) {
         sim_live(w->service)->visible_after_ms = 0;
         sim_live(w->service)->rate_per_minute = 0;
@@ -236,6 +250,15 @@ static const char *retry_after(world *w)
     return w->plan.soak && chance(w, 2) ? "99999999" : texts[below(w, 8)];
 }
 
+static fault fault_of(int status)
+{
+    return status == 401   ? F_S401
+           : status == 402 ? F_S402
+           : status == 403 ? F_S403
+           : status == 429 ? F_S429
+                           : F_S5XX;
+}
+
 static void refuse(world *w, sim_fault *f, const sim_request_info *r, int status, int lane)
 {
     f->status = status;
@@ -251,8 +274,7 @@ static void refuse(world *w, sim_fault *f, const sim_request_info *r, int status
     } else if (status >= 500 && chance(w, 300)) {
         f->body = SIM_BODY_CUT_JSON;
     }
-    happened(w, status == 401 ? F_S401 : status == 403 ? F_S403 : status == 429 ? F_S429 : F_S5XX,
-             lane);
+    happened(w, fault_of(status), lane);
 }
 
 static void strange_framing(world *w, sim_fault *f)
@@ -292,13 +314,16 @@ static void lose(world *w, sim_fault *f, int lane)
 
 static void one_fault(world *w, sim_fault *f, const sim_request_info *r, int lane)
 {
-    static const int statuses[] = {401, 403, 429, 500, 503, 400, 413};
+    static const int statuses[] = {401, 403, 429, 500, 503, 400, 402, 413};
     switch (below(w, 7)) {
         case 0:
             lose(w, f, lane);
+            if (r->op == SIM_SEND && w->plan.tariff && !w->plan.soak && chance(w, 700)) {
+                unpaid(w, SIM_TARIFF_PLACEHOLDER, 60000 + (int64_t)below(w, 60000));
+            }
             break;
         case 1:
-            refuse(w, f, r, statuses[below(w, r->op == SIM_TOKEN ? 5 : r->op == SIM_UPLOAD ? 7 : 6)],
+            refuse(w, f, r, statuses[below(w, r->op == SIM_TOKEN ? 5 : r->op == SIM_UPLOAD ? 8 : 7)],
                    lane);
             break;
         case 2:
@@ -386,6 +411,10 @@ static void note_served(world *w, const sim_request_info *r, const struct link *
     if (lane != 0) {
         return;
     }
+    if (r->op == SIM_MESSAGES) {
+        w->tariff_read = sim_live(w->service)->tariff;
+        w->tariff_read_ms = w->now;
+    }
     if (r->op == SIM_CHATS && !w->state_saved && strcmp(strrchr(r->target, '='), "=1") == 0) {
         check_start_list(w); /* of one row: only the very start asks so before anything is saved */
     }
@@ -430,6 +459,8 @@ sim_fault people_fault(void *ctx, const sim_request_info *request)
     f = draw_fault(w, request, lane);
     if (request->refusal == 413) { /* by the length that its head announces */
         happened(w, F_EARLY, lane);
+    } else if (request->refusal == 402) {
+        happened(w, F_S402, lane);
     }
     w->device.spoilt = w->device.spoilt || (lane == 0 && f.corrupt);
     if (k != NULL) {

@@ -158,6 +158,7 @@ static void draw_kinds(world *w)
     p->retry_headers = chance(w, 500);
     p->vanish = chance(w, 300);
     p->pictures = chance(w, 400);
+    p->tariff = chance(w, 250);
     p->waits = chance(w, 300) ? (int)below(w, 2) : -1;
     p->pair = chance(w, 200);
     p->broken = chance(w, 100) ? chance(w, 500) ? 404 : 500 : 0;
@@ -187,7 +188,7 @@ static void soak_plan(world *w)
     plan *p = &w->plan;
     p->cuts = p->stalls = p->slow = p->refusals = p->corrupt = p->answers = p->storms = true;
     p->tokens = p->late = p->people = p->restarts = p->clocks = p->cancels = p->save_fails = true;
-    p->hooks = p->same_texts = p->trim = p->retry_headers = p->vanish = p->pictures = p->soak = true;
+    p->hooks = p->same_texts = p->trim = p->retry_headers = p->vanish = p->pictures = p->tariff = p->soak = true;
     p->pair = chance(w, 500);
     p->waits = (int)below(w, 3) - 1;
     p->doorbell = chance(w, 500);

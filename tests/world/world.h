@@ -45,6 +45,7 @@
     X(EARLY, "answered while it is sent")                                                          \
     X(SOURCE, "picture's source fails")                                                            \
     X(S401, "401")                                                                                 \
+    X(S402, "402")                                                                                 \
     X(S403, "403")                                                                                 \
     X(S429, "429")                                                                                 \
     X(S5XX, "5xx")                                                                                 \
@@ -310,7 +311,7 @@ typedef struct plan {
     unsigned answer_rate; /* per mille of requests with a fault of the service */
     bool cuts, stalls, slow, refusals, corrupt, answers, storms, tokens, late, people, restarts;
     bool clocks, cancels, save_fails, hooks, doorbell, same_texts, trim, retry_headers, vanish, pair;
-    bool pictures;
+    bool pictures, tariff;
     int waits; /* the lane whose transport may wait; -1: none */
     unsigned people_s; /* mean seconds between actions */
     unsigned restart_s;
@@ -378,6 +379,10 @@ typedef struct world {
     size_t event_count, event_cap;
     int64_t next_person, next_strike, next_cancel, next_crash, next_clock, storm_until;
     int storm_status;
+    int64_t unpaid_until; /* the tariff lacks the API */
+    sim_tariff tariff_read;  /* in force when messages were last served to the inbox, ... */
+    int64_t tariff_read_ms;  /* ... which was then */
+    int64_t others_told_ms;  /* when another lane received last */
     int64_t start_list_ms; /* when the list that decided the start was served */
     int64_t start_ms;      /* when the first state was saved */
     int64_t start_newest;  /* its newest update */
@@ -482,6 +487,7 @@ void check_request_begins(world *w, struct lane *l, struct link *k);
 void check_marked(world *w, const char *chat);
 void check_round(world *w);
 void check_hidden(world *w);
+void check_refused(world *w, const avito_client *c, int rc);
 void check_outcome(world *w, const struct lane *l, int rc);
 
 #endif
