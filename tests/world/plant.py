@@ -110,7 +110,8 @@ BUGS = [
      "(void)epoch;"),
 ]
 
-PINNED = {"no-overlap": "tests/api/inbox_test.c"}
+# These need one row, or one digit, among thousands: a unit test sets that up.
+PINNED = {"no-overlap": "tests/api/inbox_test.c", "one-round": "tests/api/inbox_test.c"}
 
 
 def plant(text, old, new):
