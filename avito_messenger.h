@@ -2089,7 +2089,8 @@ AVITO_API int avito_get_webhook_subscriptions(avito_client *client, avito_arena 
 
 /* The body of a notification. Needs no client. AVITO_END: the probe `{}`. Else AVITO_OK, ARENA, or
  * a -4xx. During the call the reader lies at the end of the arena, with 250 to 350 bytes. `needed`
- * (optional) gets the size for ARENA; where not even the reader fits, the size to ask again with. */
+ * (optional) gets the size for ARENA; where not even the reader or the event's own id and type fit, the
+ * size to ask again with. */
 AVITO_API int avito_parse_webhook(const void *body, size_t len, avito_arena *arena,
                                   avito_event *out, size_t *needed);
 

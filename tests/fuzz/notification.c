@@ -56,11 +56,11 @@ static void compare(const struct outcome *expected, const void *body, size_t len
     text_free(&out.text);
 }
 
-/* What the call asks for when it has `room`. Where not even the reader fits, that is the reader, and
- * the second answer is the one. */
+/* What the call asks for when it has `room`: perhaps for the reader first, then for id and type, and
+ * then for all of it. */
 static size_t room_needed(const void *body, size_t len, size_t room, size_t used)
 {
-    for (int asked = 0; asked < 3; asked++) {
+    for (int asked = 0; asked < 4; asked++) {
         struct outcome out = parse(body, len, room, 0, used);
         text_free(&out.text);
         if (out.result != AVITO_ERR_ARENA) {
