@@ -6722,12 +6722,20 @@ AVITO_API int avito_account_init(avito_account *account, const avito_account_opt
 
 AVITO_API bool avito_account_unpaid(const avito_account *account)
 {
-    return account->priv.unpaid;
+    bool unpaid;
+    avitoi_lock(account);
+    unpaid = account->priv.unpaid;
+    avitoi_unlock(account);
+    return unpaid;
 }
 
 AVITO_API bool avito_account_refresh_in_doubt(const avito_account *account)
 {
-    return account->priv.refresh_in_doubt;
+    bool in_doubt;
+    avitoi_lock(account);
+    in_doubt = account->priv.refresh_in_doubt;
+    avitoi_unlock(account);
+    return in_doubt;
 }
 
 AVITO_API int avito_authorize_url(const avito_account *account, const char *scope,
@@ -7044,15 +7052,36 @@ static void avitoi_mask(char *text, size_t cap, avito_str secret)
     }
 }
 
+static void avitoi_forget_raw(avito_client *c)
+{
+    c->priv.raw_len = 0;
+    c->error.text[0] = '\0';
+    if (c->o.error_body_cap > 0) {
+        c->o.error_body[0] = '\0';
+    }
+}
+
+/* Under the lock: two renewals later, or while the second is read, the memory of this request's token is
+ * used anew. */
+static bool avitoi_token_gone(const avito_client *c)
+{
+    const avito_account *a = c->account;
+    const uint32_t renewals = a->priv.epoch - c->priv.epoch;
+    return (c->priv.request->flags & AVITOI_TOKEN) == 0 &&
+           renewals > (a->priv.renewer != NULL ? 0u : 1u);
+}
+
 static void avitoi_mask_secrets(avito_client *c)
 {
     const avito_account *a = c->account;
     avito_str secrets[4];
     size_t i;
     avitoi_lock(a);
+    if (avitoi_token_gone(c)) { /* nothing to compare with: it might be anywhere */
+        avitoi_forget_raw(c);
+    }
     secrets[0] = a->priv.access;
     secrets[1] = a->priv.refresh;
-    avitoi_unlock(a);
     secrets[2] = c->priv.access; /* maybe of an older epoch */
     secrets[3].ptr = a->o.client_secret;
     secrets[3].len = strlen(a->o.client_secret);
@@ -7062,6 +7091,7 @@ static void avitoi_mask_secrets(avito_client *c)
             avitoi_mask(c->o.error_body, c->o.error_body_cap - 1u, secrets[i]);
         }
     }
+    avitoi_unlock(a);
 }
 
 /* The duty to fetch a token goes to the next lane that wants one. */
@@ -7543,22 +7573,16 @@ static int avitoi_early_answer(avito_client *c)
     return rc == AVITO_AGAIN ? AVITOI_MOVED : rc;
 }
 
-/* Two renewals later the memory of this request's token is used anew. */
-static bool avitoi_token_gone(const avito_client *c)
-{
-    uint32_t renewals;
-    avitoi_lock(c->account);
-    renewals = c->account->priv.epoch - c->priv.epoch;
-    avitoi_unlock(c->account);
-    return renewals > 1u && (c->priv.request->flags & AVITOI_TOKEN) == 0;
-}
-
 /* Writes the next piece of the request into the window. */
 AVITOI_APART static int avitoi_refill(avito_client *c)
 {
     const size_t most = c->o.window_cap - AVITOI_EARLY;
     struct avitoi_writer w;
-    if (avitoi_token_gone(c)) { /* begin again: nothing is complete yet */
+    bool gone;
+    avitoi_lock(c->account);
+    gone = avitoi_token_gone(c);
+    avitoi_unlock(c->account);
+    if (gone) { /* begin again: nothing is complete yet */
         avitoi_disconnect(c);
         return avitoi_repeat(c, 0);
     }
@@ -7719,15 +7743,6 @@ AVITOI_APART static void avitoi_use_arena(avito_client *c)
         j->mem = mem;
         j->rows = rows;
         j->measuring = measuring;
-    }
-}
-
-static void avitoi_forget_raw(avito_client *c)
-{
-    c->priv.raw_len = 0;
-    c->error.text[0] = '\0';
-    if (c->o.error_body_cap > 0) {
-        c->o.error_body[0] = '\0';
     }
 }
 
@@ -10682,7 +10697,7 @@ static int avitoi_inbox_list(avito_inbox *in, avito_message *out)
 static uint32_t avitoi_inbox_wait_left(const avito_inbox *in)
 {
     const uint32_t passed =
-        avitoi_elapsed(avitoi_now(in->client->account), in->priv.wait_from_ms);
+        avitoi_now(in->client->account) - in->priv.wait_from_ms;
     return avitoi_less(in->priv.wait_ms, passed);
 }
 
