@@ -656,6 +656,39 @@ static void test_overrun_is_said_after_a_restart(void **state)
     avito_client_close(&d->client);
 }
 
+/* ---------------------------------------------------------------- silence */
+
+static void give_tokens(struct service *s, const char *request)
+{
+    if (strncmp(request, "POST /token", 11) == 0) {
+        s->body[0] = '\0';
+        add(s, "{\"access_token\":\"another\",\"expires_in\":86400}");
+    }
+}
+
+/* Notifications that came once do not keep it slow for ever, however long nobody asked it. */
+static void test_slow_only_while_notifications_come(void **state)
+{
+    static const uint32_t silence_s[] = {1, 250, 301, 100000, 20 * 86400, 26 * 86400, 40 * 86400};
+    (void)state;
+    for (size_t i = 0; i < sizeof silence_s / sizeof silence_s[0]; i++) {
+        struct device *d = device_of(20, AVITO_START_NOW);
+        service.fault = give_tokens;
+        assert_polls(d, 3, "");
+        avito_inbox_doorbell(&d->inbox);
+        assert_string_equal(device_round(d), "");
+        assert_in_range(avito_inbox_deadline_ms(&d->inbox), POLL + 1, 300000);
+        clock_advance(&d->clock, silence_s[i] * 1000u);
+        assert_string_equal(device_round(d), "");
+        if (silence_s[i] > 300) {
+            assert_in_range(avito_inbox_deadline_ms(&d->inbox), POLL / 2, POLL);
+        } else {
+            assert_in_range(avito_inbox_deadline_ms(&d->inbox), POLL + 1, 300000);
+        }
+        avito_client_close(&d->client);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -677,6 +710,7 @@ int main(void)
         cmocka_unit_test(test_bad_message),
         cmocka_unit_test(test_overrun_is_not_marked),
         cmocka_unit_test(test_overrun_is_said_after_a_restart),
+        cmocka_unit_test(test_slow_only_while_notifications_come),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
