@@ -1120,29 +1120,75 @@ static void test_secrets_are_masked(void **state)
     }
 }
 
-/* The token of this request, though another lane has renewed since. */
-static void test_masked_after_a_renewal(void **state)
+/* An answer that repeats the token of its request, though another lane has renewed it since; maybe twice:
+ * then nobody has it any more to compare with, but shown it is not. */
+static void echo_after(int renewals, const char *body)
 {
-    static const char *const bodies[] = {"{\"error\":{\"message\":\"bad: Bearer " LANE_TOKEN "\"}}",
-                                         "bad header: Bearer " LANE_TOKEN};
+    struct lanes *s = lanes_of(renewals > 0 ? 2 : 1, false);
 
-    (void)state;
-    for (size_t i = 0; i < 2; i++) {
-        struct lanes *s = lanes_of(2, false);
-        ask_self(&s->l[0].script, LANE_TOKEN, 500, bodies[i]);
-        fetch(&s->l[1].script, 200, T1);
-        start_self(s, 0);
+    ask_self(&s->l[0].script, LANE_TOKEN, 500, body);
+    start_self(s, 0);
+    for (int i = 0; i < renewals; i++) {
+        fetch(&s->l[1].script, 200, i % 2 == 0 ? T1 : T2);
+    }
+    for (int i = 0; i < renewals; i++) {
         s->rc[1] = avito_get_token(&s->l[1].client, NULL);
         while (s->rc[1] == AVITO_AGAIN) {
             s->rc[1] = avito_step(&s->l[1].client);
         }
         assert_int_equal(s->rc[1], AVITO_OK);
-        lanes_run(s);
-        assert_int_equal(s->rc[0], AVITO_ERR_SERVER);
+    }
+    lanes_run(s);
+    assert_int_equal(s->rc[0], AVITO_ERR_SERVER);
+    if (renewals < 2) {
         assert_non_null(strstr(avito_last_error(&s->l[0].client)->text, "Bearer ***"));
         assert_non_null(strstr(s->l[0].error_body, "Bearer ***"));
+    }
+    assert_false(shows(avito_last_error(&s->l[0].client)->text, LANE_TOKEN));
+    assert_false(shows(s->l[0].error_body, LANE_TOKEN));
+    lanes_free(s);
+}
+
+static void test_masked_after_renewals(void **state)
+{
+    static const char *const bodies[] = {"{\"error\":{\"message\":\"bad: Bearer " LANE_TOKEN "\"}}",
+                                         "bad header: Bearer " LANE_TOKEN};
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        for (int renewals = 0; renewals < 5; renewals++) {
+            echo_after(renewals, bodies[i]);
+        }
+    }
+}
+
+/* While the second renewal is being read its bytes take the place of that token. */
+static void test_masked_during_a_renewal(void **state)
+{
+    static const char body[] = "{\"error\":{\"message\":\"bad: Bearer " LANE_TOKEN "\"}}";
+
+    (void)state;
+    for (size_t bytes = 0; bytes < 150; bytes += 5) {
+        struct lanes *s = lanes_of(2, false);
+        ask_self(&s->l[0].script, LANE_TOKEN, 500, body);
+        fetch(&s->l[1].script, 200, T1);
+        fetch(&s->l[1].script, 200, T2);
+        start_self(s, 0);
+        s->rc[1] = avito_get_token(&s->l[1].client, NULL);
+        while (s->rc[1] == AVITO_AGAIN) {
+            s->rc[1] = avito_step(&s->l[1].client);
+        }
+        s->l[1].script.recv_piece = 5;
+        s->rc[1] = avito_get_token(&s->l[1].client, NULL);
+        step_until_received(s, 1, s->l[1].script.recv_bytes + bytes);
+        while (s->rc[0] == AVITO_AGAIN) {
+            s->rc[0] = avito_step(&s->l[0].client);
+        }
+        assert_int_equal(s->rc[0], AVITO_ERR_SERVER);
         assert_false(shows(avito_last_error(&s->l[0].client)->text, LANE_TOKEN));
         assert_false(shows(s->l[0].error_body, LANE_TOKEN));
+        lanes_run(s);
+        assert_int_equal(s->rc[1], AVITO_OK);
         lanes_free(s);
     }
 }
@@ -1235,7 +1281,8 @@ int main(void)
         cmocka_unit_test(test_refusals_before_the_wait),
         cmocka_unit_test(test_save_that_fails_for_another_lane),
         cmocka_unit_test(test_secrets_are_masked),
-        cmocka_unit_test(test_masked_after_a_renewal),
+        cmocka_unit_test(test_masked_after_renewals),
+        cmocka_unit_test(test_masked_during_a_renewal),
         cmocka_unit_test(test_trace_has_no_secrets),
         cmocka_unit_test(test_authorize_url),
     };
