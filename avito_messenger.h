@@ -311,10 +311,11 @@
  *            account's rate, or for the pause before another try (AVITO_WANT_TIMER). Then decides
  *            what goes over the wire: the call, or first a token request; after that it comes back
  *            here by REPEAT.
- *   CONNECT  A kept connection is used again, after a look whether the server has closed it (always
- *            before a call that changes something; before a read if 10 ms have passed; if unused
- *            for keep_alive_ms it is opened anew). Else connect() of the transport, TLS handshake
- *            included. Ends in RESOLVE, CONNECT, TLS_*, OPTION_*, TIMEOUT_CONNECT.
+ *   CONNECT  A kept connection is used again, after a look whether the server has closed it or said
+ *            something unasked (always before a POST; before a GET if 10 ms have passed, or if the
+ *            last read got all that it had room for; if unused for keep_alive_ms it is opened anew).
+ *            Else connect() of the transport, TLS handshake included. Ends in RESOLVE, CONNECT,
+ *            TLS_*, CLOSED, OPTION_*, TIMEOUT_CONNECT.
  *   SEND     Pieces of the request, as fast as the transport takes them. An early answer is looked
  *            for between the pieces of a request that is larger than the window, and when sending
  *            fails. Ends in SEND, SOURCE, TIMEOUT_IDLE.
