@@ -313,7 +313,7 @@
  *            here by REPEAT.
  *   CONNECT  A kept connection is used again, after a look whether the server has closed it or said
  *            something unasked (always before a POST; before a GET if 10 ms have passed, or if the
- *            last read got all that it had room for; if unused for keep_alive_ms it is opened anew).
+ *            last read got all that it had room for). Unused for keep_alive_ms, it is opened anew.
  *            Else connect() of the transport, TLS handshake included. Ends in RESOLVE, CONNECT,
  *            TLS_*, CLOSED, OPTION_*, TIMEOUT_CONNECT.
  *   SEND     Pieces of the request, as fast as the transport takes them. An early answer is looked
@@ -5883,20 +5883,20 @@ static void avitoi_body_upload(struct avitoi_writer *w, const avito_client *c)
     static const struct avitoi_endpoint avitoi_ep_##name = {                                       \
         avitoi_name_##name, avitoi_path_##name, query, body, type, answer, end, flags}
 
-static const char avitoi_json_type[] = "application/json";
-static const char avitoi_form_type[] = "application/x-www-form-urlencoded";
-static const char avitoi_parts_type[] = "multipart/form-data; boundary=";
+static const char avitoi_type_json[] = "application/json";
+static const char avitoi_type_form[] = "application/x-www-form-urlencoded";
+static const char avitoi_type_parts[] = "multipart/form-data; boundary=";
 
 #define AVITOI_ACCOUNT_PATH "/accounts/{user_id}"
 #define AVITOI_CHAT_PATH    "/accounts/{user_id}/chats/{chat_id}"
 
 /* POST unless AVITOI_POST is missing. The paths are the description's, to the last slash. */
-AVITOI_ENDPOINT(get_token, "/token", NULL, avitoi_body_credentials, avitoi_form_type,
+AVITOI_ENDPOINT(get_token, "/token", NULL, avitoi_body_credentials, avitoi_type_form,
                 &avitoi_token_schema, NULL, AVITOI_POST | AVITOI_TOKEN);
-AVITOI_ENDPOINT(exchange_code, "/token", NULL, avitoi_body_code, avitoi_form_type,
+AVITOI_ENDPOINT(exchange_code, "/token", NULL, avitoi_body_code, avitoi_type_form,
                 &avitoi_token_schema, NULL,
                 AVITOI_POST | AVITOI_TOKEN | AVITOI_SPENDS | AVITOI_CODE);
-AVITOI_ENDPOINT(refresh_token, "/token", NULL, avitoi_body_refresh, avitoi_form_type,
+AVITOI_ENDPOINT(refresh_token, "/token", NULL, avitoi_body_refresh, avitoi_type_form,
                 &avitoi_token_schema, NULL, AVITOI_POST | AVITOI_TOKEN | AVITOI_SPENDS);
 AVITOI_ENDPOINT(get_self, "/core/v1/accounts/self", NULL, NULL, NULL, &avitoi_self_schema, NULL,
                 0u);
@@ -5907,13 +5907,13 @@ AVITOI_ENDPOINT(get_chat, "/messenger/v2" AVITOI_CHAT_PATH, NULL, NULL, NULL, &a
 AVITOI_ENDPOINT(get_messages, "/messenger/v3" AVITOI_CHAT_PATH "/messages/", avitoi_query_messages,
                 NULL, NULL, &avitoi_messages_schema, avitoi_on_list_end, AVITOI_STREAM);
 AVITOI_ENDPOINT(send_message, "/messenger/v1" AVITOI_CHAT_PATH "/messages", NULL,
-                avitoi_body_message, avitoi_json_type, &avitoi_message_schema, NULL,
+                avitoi_body_message, avitoi_type_json, &avitoi_message_schema, NULL,
                 AVITOI_POST | AVITOI_CHANGES);
 AVITOI_ENDPOINT(upload_image, "/messenger/v1" AVITOI_ACCOUNT_PATH "/uploadImages", NULL,
-                avitoi_body_upload, avitoi_parts_type, &avitoi_uploads_schema, avitoi_uploaded,
+                avitoi_body_upload, avitoi_type_parts, &avitoi_uploads_schema, avitoi_uploaded,
                 AVITOI_POST | AVITOI_CHANGES | AVITOI_PARTS);
 AVITOI_ENDPOINT(send_image_message, "/messenger/v1" AVITOI_CHAT_PATH "/messages/image", NULL,
-                avitoi_body_image, avitoi_json_type, &avitoi_message_schema, NULL,
+                avitoi_body_image, avitoi_type_json, &avitoi_message_schema, NULL,
                 AVITOI_POST | AVITOI_CHANGES);
 AVITOI_ENDPOINT(delete_message, "/messenger/v1" AVITOI_CHAT_PATH "/messages/{message_id}", NULL,
                 NULL, NULL, NULL, NULL, AVITOI_POST | AVITOI_CHANGES);
@@ -5922,14 +5922,14 @@ AVITOI_ENDPOINT(mark_chat_as_read, "/messenger/v1" AVITOI_CHAT_PATH "/read", NUL
 AVITOI_ENDPOINT(get_voice_files, "/messenger/v1" AVITOI_ACCOUNT_PATH "/getVoiceFiles",
                 avitoi_query_voices, NULL, NULL, &avitoi_voices_schema, avitoi_on_list_end,
                 AVITOI_STREAM);
-AVITOI_ENDPOINT(subscribe_webhook, "/messenger/v3/webhook", NULL, avitoi_body_url, avitoi_json_type,
+AVITOI_ENDPOINT(subscribe_webhook, "/messenger/v3/webhook", NULL, avitoi_body_url, avitoi_type_json,
                 NULL, NULL, AVITOI_POST | AVITOI_CHANGES);
 AVITOI_ENDPOINT(unsubscribe_webhook, "/messenger/v1/webhook/unsubscribe", NULL, avitoi_body_url,
-                avitoi_json_type, NULL, NULL, AVITOI_POST | AVITOI_CHANGES);
+                avitoi_type_json, NULL, NULL, AVITOI_POST | AVITOI_CHANGES);
 AVITOI_ENDPOINT(get_webhook_subscriptions, "/messenger/v1/subscriptions", NULL, NULL, NULL,
                 &avitoi_subscriptions_schema, avitoi_on_list_end, AVITOI_POST | AVITOI_STREAM);
 AVITOI_ENDPOINT(add_to_blacklist, "/messenger/v2" AVITOI_ACCOUNT_PATH "/blacklist", NULL,
-                avitoi_body_blacklist, avitoi_json_type, NULL, NULL, AVITOI_POST | AVITOI_CHANGES);
+                avitoi_body_blacklist, avitoi_type_json, NULL, NULL, AVITOI_POST | AVITOI_CHANGES);
 
 /* ---- the request as a whole ---- */
 
