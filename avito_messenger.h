@@ -2248,8 +2248,8 @@ AVITO_API int avito_webhook_status(const avito_webhook *webhook);
 
 /* What happened on the way, as bits; avito_inbox_events() gives and clears them. */
 #define AVITO_INBOX_OVERRUN     1u /* the ring was too small: messages may have come twice */
-#define AVITO_INBOX_UNREACHABLE 2u /* rows were left behind unread: beyond the API's reach (1100 chats, \
-                                      1100 messages of a chat), a chat failed for too long, or its \
+#define AVITO_INBOX_UNREACHABLE 2u /* rows were left behind unread: beyond the API's reach (1001 chats, \
+                                      1001 messages of a chat), a chat failed for too long, or its \
                                       id has over 67 bytes */
 #define AVITO_INBOX_STATE_LOST  4u /* no stored state was readable: began as on a first start */
 
@@ -2303,7 +2303,7 @@ typedef struct avito_inbox {
         uint8_t then;
         bool open, found, kept;
         bool given, marked, started, first_round, overrun, unsaved, settled, quiet;
-        bool peek, all_chats, heard, offered, in_chat, eager;
+        bool peek, all_chats, heard, offered, in_chat, eager, rung;
         uint8_t empty_pages;
         uint16_t offset, rows;                 /* of the page in work */
         uint16_t oldest_row;
@@ -8269,7 +8269,7 @@ static int avitoi_advance(avito_client *c, int rc)
         }
         if (rc == AVITOI_MOVED && ++rounds == AVITOI_ROUNDS) { /* it sends faster than we read */
             c->priv.eager = true;
-            rc = (c->priv.total_left_ms == 0) ? (int)AVITO_ERR_TIMEOUT_TOTAL : AVITO_AGAIN;
+            rc = (c->priv.total_left_ms == 0) ? avitoi_weigh(c, AVITO_ERR_TIMEOUT_TOTAL) : AVITO_AGAIN;
         }
     } while (rc == AVITOI_MOVED);
     if (rc == AVITO_AGAIN || avitoi_list_goes_on(c)) {
@@ -8774,7 +8774,7 @@ static int avitoi_next(avito_client *c, const struct avitoi_endpoint *call, void
     if (c == NULL || out == NULL) {
         return AVITO_ERR_ARGUMENT;
     }
-    if (!avito_list_open(c) || c->priv.call != call) {
+    if (!avito_list_open(c) || c->priv.call != call || c->priv.state == AVITOI_DRAIN) {
         return AVITO_ERR_IDLE;
     }
     c->priv.out = out;
@@ -10168,6 +10168,7 @@ AVITOI_APART static int avitoi_enter(avito_inbox *in, unsigned phase)
     in->priv.floor = 0;
     in->priv.offset = 0;
     in->priv.rows = 0;
+    in->priv.row_created = (uint32_t)(in->priv.chat_key >> 32); /* of a first row that breaks the model */
     return AVITOI_MOVED;
 }
 
@@ -10194,6 +10195,8 @@ static void avitoi_round_over(avito_inbox *in)
     in->priv.in_chat = false;
     in->priv.empty_pages = 0;
     in->priv.round_error = AVITO_OK;
+    in->priv.wait_ms = in->priv.rung ? 0u : in->priv.wait_ms; /* a notification came meanwhile */
+    in->priv.rung = false;
 }
 
 /* Something is left out of this round: it does not count, the chat in work is not marked, and it may
@@ -10301,13 +10304,15 @@ static int avitoi_round_complete(avito_inbox *in)
 /* Most rounds end in the first rows; of a quiet account the first one tells all. */
 static int avitoi_rows_wanted(const avito_inbox *in)
 {
+    const int most = in->priv.phase == AVITOI_IN_SCAN ? 50 : 100;
+    const int left = 1001 - (int)in->priv.offset; /* each row may have to be read alone, by its offset */
     if (in->priv.peek || in->priv.phase == AVITOI_IN_START || in->priv.phase == AVITOI_IN_FETCH) {
         return 1;
     }
-    if (in->priv.phase == AVITOI_IN_SCAN) {
-        return in->priv.offset == 0 ? 4 : 50;
+    if (in->priv.offset == 0) {
+        return in->priv.phase == AVITOI_IN_SCAN ? 4 : 20;
     }
-    return in->priv.offset == 0 ? 20 : 100;
+    return left < most ? left : most;
 }
 
 static int avitoi_open_list(avito_inbox *in)
@@ -10344,7 +10349,7 @@ static bool avitoi_next_page(avito_inbox *in)
     if (in->priv.phase == AVITOI_IN_FETCH || !avito_list_has_more(in->client) || in->priv.rows < 2) {
         return false;
     }
-    if (in->priv.offset + in->priv.rows - 1u > 1000u) {
+    if (in->priv.offset + in->priv.rows > 1000u) {
         in->priv.events |= AVITO_INBOX_UNREACHABLE;
         return false;
     }
@@ -10417,7 +10422,7 @@ static int avitoi_scan_over(avito_inbox *in)
         in->priv.settled =
             in->client->priv.date > (int64_t)in->priv.updated + (int64_t)in->o.overlap_s;
     }
-    if (peek && !in->priv.quiet) {
+    if (peek && (!in->priv.quiet || in->priv.round_error < 0)) {
         return avitoi_enter(in, AVITOI_IN_SCAN);
     }
     if (peek || !in->priv.found) {
@@ -10521,6 +10526,9 @@ static void avitoi_fetch_row(avito_inbox *in, uint64_t hash, bool good)
 
 static int avitoi_fetch_over(avito_inbox *in, avito_message *out)
 {
+    if (in->priv.kept && in->client->error.code < 0) { /* cancelled meanwhile: it is not where it was */
+        return AVITO_ERR_CANCELLED;
+    }
     in->priv.phase = AVITOI_IN_HANDED;
     in->priv.pending = in->priv.oldest;
     in->priv.pending_created = in->priv.oldest_created;
@@ -10799,6 +10807,7 @@ AVITO_API int avito_inbox_accept(avito_inbox *inbox)
         inbox->priv.anchor = inbox->priv.pending;
         inbox->priv.failed = 0;
         inbox->priv.given = true;
+        inbox->priv.marked = false; /* it may have come around the mark */
     }
     (void)avitoi_enter(inbox, inbox->priv.offered ? AVITOI_IN_WAIT : AVITOI_IN_LOOK);
     inbox->priv.offered = false;
@@ -10821,6 +10830,7 @@ AVITO_API int avito_inbox_offer(avito_inbox *inbox, const avito_message *message
     /* Between rounds only: then no list is open, and the message in hand is this one alone. */
     if (inbox->priv.phase != AVITOI_IN_WAIT || !inbox->priv.started) {
         inbox->priv.wait_ms = 0;
+        inbox->priv.rung = inbox->priv.phase != AVITOI_IN_WAIT;
         return AVITO_ERR_BUSY;
     }
     inbox->priv.phase = AVITOI_IN_HANDED;
@@ -10838,6 +10848,7 @@ AVITO_API void avito_inbox_doorbell(avito_inbox *inbox)
     inbox->priv.wait_ms = 0;
     inbox->priv.settled = false;
     inbox->priv.quiet = false;
+    inbox->priv.rung = inbox->priv.phase != AVITOI_IN_WAIT;
 }
 
 AVITO_API int avito_inbox_wants(const avito_inbox *inbox)
