@@ -416,7 +416,7 @@
  *     avito_tcp                                                    168    148
  *     avito_tls                                                   7368   6864
  *     avito_tls_session                                            112    112
- *     avito_anchors                                               1968   1836
+ *     avito_anchors                                               1984   1844
  *     open objects, of a chat at most                              432    432
  *     open objects, of a message at most                           376    376
  *     a recorded chat, bytes on the wire                          2390   2390
@@ -445,7 +445,8 @@
  *     send(p, n,   while connected          > 0: taken | AVITO_IO_AGAIN | error  waits
  *          more)
  *     recv(p, cap) while connected; during  > 0: put | AVITO_IO_AGAIN | error |  waits; returns 0
- *                  uploads; cap 1 to look   AVITO_IO_CLOSED at an orderly end    for the end
+ *                  uploads; cap 1 only to   AVITO_IO_CLOSED at an orderly end    for the end
+ *                  look whether it is over
  *     wants()      while a call runs        what the last calls could not do:    has an effect;
  *                                           AVITO_WANT_WRITE from a send() that  asks the hardware
  *                                           said AGAIN until one moves bytes;
@@ -2606,6 +2607,9 @@ typedef struct avito_anchors {
         int failure;
         bool open;              /* inside a certificate */
         bool full;
+        size_t begins;          /* "-----BEGIN " seen, less those that began an object */
+        uint8_t dashes;         /* how much of it was seen last */
+        bool was_full;          /* before the certificate in progress */
     } priv;
 } avito_anchors;
 
@@ -7655,6 +7659,13 @@ static int avitoi_on_send(avito_client *c)
         c->priv.send_error = (int16_t)avitoi_io_error(c, n, AVITO_ERR_SEND);
         return AVITOI_MOVED;
     }
+    if (c->priv.sent == 0 && c->priv.total <= c->o.window_cap) { /* stuck before its first byte */
+        char one;
+        n = t->functions->recv(t->ctx, &one, 1);
+        if (n != 0 && n != AVITO_IO_AGAIN) {
+            return AVITO_ERR_CLOSED; /* not sent: something came unasked */
+        }
+    }
     rc = (c->priv.total > c->o.window_cap) ? avitoi_early_answer(c) : AVITO_AGAIN;
     return rc == AVITO_END ? AVITO_AGAIN : rc;
 }
@@ -12573,6 +12584,7 @@ static int avitoi_tls_handshake(avito_tls *tls)
     for (;;) {
         size_t room = 0;
         long rc;
+        (void)avitoi_tls_push(tls, 0); /* ours may be the last word of it */
         if (br_ssl_engine_sendapp_buf(eng, &room) != NULL) {
             avitoi_tls_keep_session(tls);
             tls->priv.state = AVITOI_TLS_OPEN;
@@ -12587,6 +12599,7 @@ static int avitoi_tls_handshake(avito_tls *tls)
             return result != 0 ? result : avitoi_tls_fail(tls, AVITO_ERR_TLS, 0);
         }
         if (rc == AVITO_IO_CLOSED) { /* the line broke, or the server says no in this way */
+            tls->priv.session_time = 0; /* perhaps to the session: not twice */
             return avitoi_tls_fail(tls, AVITO_ERR_CLOSED, BR_ERR_IO);
         }
         if (rc != AVITO_OK) {
@@ -12731,7 +12744,8 @@ static long avitoi_tls_recv(void *ctx, void *data, size_t cap)
             return avitoi_tls_ended(tls, br_ssl_engine_current_state(eng) == BR_SSL_CLOSED);
         }
         if (rc == AVITO_IO_AGAIN) {
-            return rc;
+            /* To who only looks, a record that has begun is something unasked. */
+            return (cap == 1 && tls->priv.head_len > 0) ? (long)AVITO_ERR_RECV : rc;
         }
         if (rc != AVITO_OK) {
             return avitoi_tls_fail(tls, (int)rc, tls->priv.detail);
@@ -12880,9 +12894,8 @@ static void avitoi_anchors_certificate_end(avito_anchors *a)
         avitoi_anchors_append(a, key);
         return;
     }
-    if (!a->priv.full) {
-        a->priv.low = a->priv.mark;
-    }
+    a->priv.low = a->priv.mark;
+    a->priv.full = a->priv.was_full; /* what is passed over takes no room */
     if (error == BR_ERR_X509_UNSUPPORTED || error == BR_ERR_X509_LIMIT_EXCEEDED) {
         a->skipped++;
     } else {
@@ -12902,8 +12915,10 @@ static void avitoi_anchors_event(avito_anchors *a, int event)
     const char *name = br_pem_decoder_name(&a->priv.pem);
     switch (event) {
         case BR_PEM_BEGIN_OBJ:
+            a->priv.begins--;
             a->priv.open = avitoi_anchors_is_certificate(name);
             a->priv.mark = a->priv.low;
+            a->priv.was_full = a->priv.full;
             a->priv.bytes = 0;
             br_x509_decoder_init(&a->priv.x509, avitoi_anchors_on_name, a);
             br_pem_decoder_setdest(&a->priv.pem, a->priv.open ? avitoi_anchors_on_der : NULL, a);
@@ -12914,7 +12929,10 @@ static void avitoi_anchors_event(avito_anchors *a, int event)
             }
             break;
         case BR_PEM_ERROR:
-            a->priv.failure = AVITO_ERR_OPTION_ANCHORS;
+            if (a->priv.open) {
+                a->priv.failure = AVITO_ERR_OPTION_ANCHORS;
+            }
+            br_pem_decoder_init(&a->priv.pem); /* else bytes of this object would go before the next one's */
             break;
         default:
             break;
@@ -12932,9 +12950,23 @@ AVITO_API void avito_anchors_begin(avito_anchors *anchors, void *memory, size_t 
     anchors->needed = AVITOI_ANCHOR_ALIGN - 1;
 }
 
+/* Counts "-----BEGIN " wherever it stands: behind a BOM, or an END on the same line, BearSSL passes it
+ * over. */
+static void avitoi_anchors_watch(avito_anchors *a, const char *p, size_t len)
+{
+    static const char begin[] = "-----BEGIN ";
+    for (; len > 0; len--, p++) {
+        uint8_t at = a->priv.dashes;
+        at = *p == begin[at] ? (uint8_t)(at + 1) : *p != '-' ? 0 : at == 5 ? 5 : 1;
+        a->priv.begins += begin[at] == '\0';
+        a->priv.dashes = begin[at] == '\0' ? 0 : at;
+    }
+}
+
 AVITO_API void avito_anchors_add_pem(avito_anchors *anchors, const void *text, size_t len)
 {
     const char *bytes = (const char *)text;
+    avitoi_anchors_watch(anchors, bytes, len);
     while (len > 0 && anchors->priv.failure == 0) {
         size_t n = br_pem_decoder_push(&anchors->priv.pem, bytes, len);
         avitoi_anchors_event(anchors, br_pem_decoder_event(&anchors->priv.pem));
@@ -12946,7 +12978,7 @@ AVITO_API void avito_anchors_add_pem(avito_anchors *anchors, const void *text, s
 AVITO_API int avito_anchors_end(avito_anchors *anchors)
 {
     avito_anchors_add_pem(anchors, "\n", 1); /* the last line may lack it */
-    if (anchors->priv.open) {
+    if (anchors->priv.open || anchors->priv.begins != 0) {
         anchors->priv.failure = AVITO_ERR_OPTION_ANCHORS;
     }
     if (anchors->priv.failure == 0 && anchors->priv.full) {
