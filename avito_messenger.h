@@ -6294,38 +6294,44 @@ static int avitoi_head_length(struct avitoi_head *h, avito_str value)
  * week it is nobody has to tell us. */
 static uint32_t avitoi_http_date(avito_str s)
 {
-    static const char form[] = "???, 00 *** 0000 00:00:00 gmt";
-    static const char months[] = "janfebmaraprmayjunjulaugsepoctnovdec";
-    uint32_t part[5] = {0, 0, 0, 0, 0}; /* day, year, hour, minute, second */
+    static const uint8_t mark_at[] = {3, 4, 7, 11, 16, 19, 22, 25, 26, 27, 28};
+    static const char marks[] = ",    :: gmt", months[] = "janfebmaraprmayjunjulaugsepoctnovdec";
+    static const uint8_t pair_at[] = {5, 12, 14, 17, 20, 23};
+    uint32_t pair[6]; /* day, century, year, hour, minute, second */
     uint32_t month = 0, year, days;
-    char name[3] = {0, 0, 0};
-    size_t i, n = 0;
-    if (s.len != sizeof form - 1u) {
+    char name[3];
+    size_t i;
+    if (s.len != 29) {
         return 0;
     }
-    for (i = 0; i < s.len; i++) {
-        const char c = avitoi_lower(s.ptr[i]);
-        if (form[i] == '*') {
-            name[i - 8u] = c;
-        } else if (form[i] == '0' && c >= '0' && c <= '9') {
-            part[n] = part[n] * 10u + (uint32_t)(c - '0');
-            n += (form[i + 1u] != '0') ? 1u : 0u;
-        } else if (form[i] != c && form[i] != '?') {
+    for (i = 0; i < sizeof mark_at; i++) {
+        if ((s.ptr[mark_at[i]] | 0x20) != marks[i]) { /* no control byte, which would pass for one */
             return 0;
         }
+    }
+    for (i = 0; i < sizeof pair_at; i++) {
+        const unsigned tens = (unsigned)avitoi_byte(s.ptr[pair_at[i]]) - '0';
+        const unsigned ones = (unsigned)avitoi_byte(s.ptr[pair_at[i] + 1u]) - '0';
+        if (tens > 9u || ones > 9u) {
+            return 0;
+        }
+        pair[i] = tens * 10u + ones;
+    }
+    for (i = 0; i < sizeof name; i++) {
+        name[i] = (char)(s.ptr[8u + i] | 0x20);
     }
     while (month < 12u && memcmp(months + 3u * month, name, 3) != 0) {
         month++;
     }
-    year = part[1];
-    if (month == 12u || part[0] == 0 || year < 1970 || year > 2105) {
+    year = pair[1] * 100u + pair[2];
+    if (month == 12u || pair[0] == 0 || year < 1970 || year > 2105) {
         return 0;
     }
     /* Years begin in March, so that the leap day is the last one (days from civil). */
     year -= (month < 2u) ? 1u : 0u;
     month = (month + 10u) % 12u;
-    days = year * 365u + year / 4u - year / 100u + year / 400u + (month * 153u + 2u) / 5u + part[0] - 719469u;
-    return days * 86400u + part[2] * 3600u + part[3] * 60u + part[4];
+    days = year * 365u + year / 4u - year / 100u + year / 400u + (month * 153u + 2u) / 5u + pair[0] - 719469u;
+    return days * 86400u + pair[3] * 3600u + pair[4] * 60u + pair[5];
 }
 
 /* A count of something, as far as it makes sense; 0: it does not. */
