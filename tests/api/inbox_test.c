@@ -304,6 +304,49 @@ static void test_broken_start(void **state)
     avito_client_close(&d->client);
 }
 
+static void y2_breaks_the_model(struct service *s, const char *request)
+{
+    (void)request;
+    replace(s, "\"id\":\"y2\",\"author_id\":7,\"created\"", "\"id\":\"y2\",\"author_id\":[],\"reated\"");
+}
+
+/* A first row that breaks the model does not end the look at its chat, as one that is old would. */
+static void test_first_row_breaks_the_model(void **state)
+{
+    struct device *d = device_of(20, AVITO_START_SINCE);
+    (void)state;
+    write_messages("x", "x0 x1 ", 1, 699);
+    assert_within(d, 2, "x0 x1 ");
+    assert_polls(d, 3, "");
+    write_messages("y", "y1 y2 ", 710, 1);
+    service.fault = y2_breaks_the_model;
+    assert_within(d, 4, "y1 ");
+    assert_true(d->errors > 0 && service.faults > 0);
+    avito_client_close(&d->client);
+}
+
+static struct device *belled;
+
+/* When the last list of chats of a round is under way: the message is not in it. */
+static void bell_rings_once(struct service *s, const char *request)
+{
+    if (strstr(request, "/messages/") == NULL && ++s->faults == 2) {
+        write_message("b", "b1", 700);
+        avito_inbox_doorbell(&belled->inbox);
+    }
+}
+
+static void test_bell_during_a_round(void **state)
+{
+    struct device *d = belled = device_of(20, AVITO_START_SINCE);
+    (void)state;
+    write_message("a", "a1", 690);
+    assert_within(d, 2, "a1 ");
+    service.fault = bell_rings_once;
+    assert_string_equal(poll_of(d), "b1 ");
+    avito_client_close(&d->client);
+}
+
 /* When the ring overflows meanwhile, the horizon moves on after twenty minutes, and that is said. */
 static void test_failing_for_too_long(void **state)
 {
@@ -695,6 +738,8 @@ int main(void)
         cmocka_unit_test(test_failing_chat),
         cmocka_unit_test(test_failing_after_the_mark),
         cmocka_unit_test(test_broken_start),
+        cmocka_unit_test(test_first_row_breaks_the_model),
+        cmocka_unit_test(test_bell_during_a_round),
         cmocka_unit_test(test_load_that_fails),
         cmocka_unit_test(test_save_that_fails),
         cmocka_unit_test(test_failing_for_too_long),

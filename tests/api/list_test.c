@@ -347,10 +347,12 @@ static void test_end_waits_for_the_rest(void **state)
 {
     const size_t len = sizeof TWO - 1;
     struct lane l;
+    avito_chat chat;
 
     (void)state;
     open_list(&l, len, len, 60);
     assert_int_equal(avito_list_end(&l.client, 1000), AVITO_AGAIN);
+    assert_int_equal(avito_next_chat(&l.client, &chat), AVITO_ERR_IDLE); /* the list is being left */
     assert_true(l.script.open);
     assert_int_equal(lane_run(&l, AVITO_AGAIN), AVITO_OK);
     assert_true(l.script.open);

@@ -190,6 +190,56 @@ static void other_keys_are_skipped(void **state)
     free(both);
 }
 
+/* What is passed over takes no room: the size that ROOM names is enough. */
+static void skipped_certificate_last(void **state)
+{
+    size_t len;
+    char *text = slurp(PEER_CERTS "root-ec.pem", &len);
+    char *other = slurp(PEER_CERTS "root-ed.pem", &len);
+    (void)state;
+    strcat(text, other);
+    len = strlen(text);
+    assert_int_equal(avito_anchors_load_pem(&anchors, NULL, 0, text, len), AVITO_ERR_ROOM);
+    assert_int_equal(avito_anchors_load_pem(&anchors, room, anchors.needed, text, len), AVITO_OK);
+    assert_int_equal(anchors.count, 1);
+    free(text);
+    free(other);
+}
+
+/* BearSSL's reader passes over a BEGIN that does not begin a line: that is said. */
+static void hidden_certificate(void **state)
+{
+    size_t len;
+    char *text = slurp(PEER_CERTS "root-ec.pem", &len);
+    char *two = malloc(2 * len + 10);
+    (void)state;
+    sprintf(two, "\xef\xbb\xbf%s%s", text, text);
+    assert_int_equal(load(two), AVITO_ERR_OPTION_ANCHORS);
+    sprintf(two, "%.*s%s", (int)len - 1, text, text); /* no line end between them */
+    assert_int_equal(load(two), AVITO_ERR_OPTION_ANCHORS);
+    sprintf(two, "%s%s", text, text);
+    assert_int_equal(load(two), AVITO_OK);
+    assert_int_equal(anchors.count, 2);
+    free(text);
+    free(two);
+}
+
+static void encrypted_key_between(void **state)
+{
+    size_t len;
+    char *text = slurp(PEER_CERTS "root-ec.pem", &len);
+    char *both = malloc(2 * len + 200);
+    (void)state;
+    sprintf(both,
+            "%s-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\n"
+            "AAAA\n-----END RSA PRIVATE KEY-----\n%s",
+            text, text);
+    assert_int_equal(load(both), AVITO_OK);
+    assert_int_equal(anchors.count, 2);
+    free(text);
+    free(both);
+}
+
 static void bad_pem(void **state)
 {
     static const char *const bad[] = {
@@ -245,6 +295,9 @@ int main(void)
         cmocka_unit_test(any_pieces),
         cmocka_unit_test(line_ends_and_junk),
         cmocka_unit_test(other_keys_are_skipped),
+        cmocka_unit_test(skipped_certificate_last),
+        cmocka_unit_test(hidden_certificate),
+        cmocka_unit_test(encrypted_key_between),
         cmocka_unit_test(bad_pem),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
