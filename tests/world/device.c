@@ -395,7 +395,8 @@ static void want_answer(world *w, const avito_message *m)
     job *j;
     if (w->job_count == JOBS_MAX && w->plan.soak) {
         for (size_t i = 0; i < w->job_count; i++) {
-            if (w->jobs[i].state < JOB_SENT) {
+            /* The ids of sends that may still show up are kept: a later one may have the same text. */
+            if (w->jobs[i].state < JOB_SENT || w->now - w->jobs[i].ended_ms < 600000) {
                 return;
             }
         }
