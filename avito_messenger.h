@@ -7963,7 +7963,6 @@ static const struct avitoi_reply *avitoi_read_reply(avito_client *c)
     if (text.ptr != NULL) {
         avitoi_error_text(c, text.ptr, text.len);
     }
-    avitoi_utf8_mend(c->error.text);
     c->error.api_code = (int)(reply->error != NULL && reply->error->code != 0 ? reply->error->code
                                                                               : reply->code);
     return reply;
@@ -8976,11 +8975,13 @@ static int avitoi_confirm(avito_client *c, int rc)
     } else if ((m->created != 0 && m->created < q->baseline_created) ||
                (q->baseline_id != NULL && avito_str_equal(m->id, q->baseline_id))) {
         over = true;
-    } else if (avitoi_is_our_send(q, m) == AVITO_SENT) {
-        over = c->priv.covered = true;
-        verdict = AVITO_SENT;
-    } else if (avitoi_is_our_send(q, m) == AVITO_CANNOT_TELL) {
-        c->priv.covered = false;
+    } else {
+        const avito_outcome ours = avitoi_is_our_send(q, m);
+        c->priv.covered = ours == AVITO_SENT || (c->priv.covered && ours == AVITO_NOT_SENT);
+        if (ours == AVITO_SENT) {
+            over = true;
+            verdict = AVITO_SENT;
+        }
     }
     if (over && c->priv.covered) {
         *c->priv.args.as.confirm.outcome = verdict;
@@ -10832,22 +10833,34 @@ AVITO_API int avito_inbox_accept(avito_inbox *inbox)
     return AVITO_OK;
 }
 
+/* A notification came: polls may be rare for a while. */
+static void avitoi_inbox_hear(avito_inbox *in)
+{
+    in->priv.heard = true;
+    in->priv.heard_ms = avitoi_now(in->client->account);
+}
+
+/* Polls at once, or as soon as the round that is going on is over. */
+static void avitoi_inbox_ring(avito_inbox *in)
+{
+    in->priv.wait_ms = 0;
+    in->priv.rung = in->priv.phase != AVITOI_IN_WAIT;
+}
+
 AVITO_API int avito_inbox_offer(avito_inbox *inbox, const avito_message *message)
 {
     uint64_t hash;
     if (inbox == NULL || message == NULL || message->id.ptr == NULL) {
         return AVITO_ERR_ARGUMENT;
     }
-    inbox->priv.heard = true;
-    inbox->priv.heard_ms = avitoi_now(inbox->client->account);
+    avitoi_inbox_hear(inbox);
     hash = avitoi_id_hash(message->id);
     if (avitoi_ring_has(inbox, hash) || avitoi_seconds(message->created) < avitoi_horizon(inbox)) {
         return AVITO_END;
     }
     /* Between rounds only: then no list is open, and the message in hand is this one alone. */
     if (inbox->priv.phase != AVITOI_IN_WAIT || !inbox->priv.started) {
-        inbox->priv.wait_ms = 0;
-        inbox->priv.rung = inbox->priv.phase != AVITOI_IN_WAIT;
+        avitoi_inbox_ring(inbox);
         return AVITO_ERR_BUSY;
     }
     inbox->priv.phase = AVITOI_IN_HANDED;
@@ -10860,12 +10873,10 @@ AVITO_API int avito_inbox_offer(avito_inbox *inbox, const avito_message *message
 
 AVITO_API void avito_inbox_doorbell(avito_inbox *inbox)
 {
-    inbox->priv.heard = true;
-    inbox->priv.heard_ms = avitoi_now(inbox->client->account);
-    inbox->priv.wait_ms = 0;
+    avitoi_inbox_hear(inbox);
+    avitoi_inbox_ring(inbox);
     inbox->priv.settled = false;
     inbox->priv.quiet = false;
-    inbox->priv.rung = inbox->priv.phase != AVITOI_IN_WAIT;
 }
 
 AVITO_API int avito_inbox_wants(const avito_inbox *inbox)
