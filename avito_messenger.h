@@ -7665,13 +7665,6 @@ static int avitoi_on_send(avito_client *c)
         c->priv.send_error = (int16_t)avitoi_io_error(c, n, AVITO_ERR_SEND);
         return AVITOI_MOVED;
     }
-    if (c->priv.sent == 0 && c->priv.total <= c->o.window_cap) { /* stuck before its first byte */
-        char one;
-        n = t->functions->recv(t->ctx, &one, 1);
-        if (n != 0 && n != AVITO_IO_AGAIN) {
-            return AVITO_ERR_CLOSED; /* not sent: something came unasked */
-        }
-    }
     rc = (c->priv.total > c->o.window_cap) ? avitoi_early_answer(c) : AVITO_AGAIN;
     return rc == AVITO_END ? AVITO_AGAIN : rc;
 }
