@@ -3877,6 +3877,7 @@ static void avitoi_element_begins(struct avitoi_json *j)
         j->mem.most = avitoi_most(&j->mem);
         j->mem.peak = j->mem.low + j->mem.high;
         j->measuring = false;
+        (void)avitoi_fits(j); /* not even the answer that the list stands in may fit */
     }
     j->low_mark = j->mem.low;
     j->page_rows++;

@@ -299,6 +299,44 @@ static void test_tried_again_while_nothing_is_given(void **state)
     }
 }
 
+/* ---- too little memory ---- */
+
+static int next_result(struct lane *l)
+{
+    avito_chat chat;
+
+    return lane_run(l, avito_next_chat(&l->client, &chat));
+}
+
+/* An arena in which not even the answer has room that the list stands in: nothing beside it is written,
+ * whatever stands in place of an element. */
+static void test_list_in_almost_no_memory(void **state)
+{
+    static const char body[] = "{\"chats\":[1,{\"id\":\"c000\"},null],\"meta\":{\"has_more\":true}}";
+    int fits = 0;
+
+    (void)state;
+    for (size_t cap = 0; cap < 1024; cap += sizeof(void *)) {
+        const avito_chats_query q = all_pages();
+        struct lane l;
+        lane_init(&l, 512);
+        memset(l.room, 0x5a, 2048);
+        l.arena = avito_arena_of(l.room + 1024, cap);
+        lane_exchange(&l, 200, body, sizeof body - 1);
+        assert_int_equal(lane_run(&l, avito_list_chats(&l.client, 1, cap % 16 != 0 ? &q : NULL, &l.arena)), AVITO_OK);
+        assert_int_equal(next_result(&l), AVITO_ERR_MODEL);
+        fits += next_result(&l) == AVITO_OK;
+        assert_int_equal(next_result(&l), AVITO_ERR_MODEL);
+        assert_int_equal(next_result(&l), AVITO_END);
+        for (size_t i = 0; i < 2048; i++) {
+            assert_true((i >= 1024 && i < 1024 + cap) || l.room[i] == 0x5a);
+        }
+        assert_null(script_problem_open(&l.script, true));
+        lane_free(&l);
+    }
+    assert_true(fits > 0 && fits < (int)(1024 / sizeof(void *))); /* it began where it does not, and ended where it does */
+}
+
 /* ---- ended early ---- */
 
 #define TWO "{\"chats\":[{\"id\":\"c000\",\"updated\":2},{\"id\":\"c001\",\"updated\":1}],\"meta\":{}}"
@@ -387,6 +425,7 @@ int main(void)
         cmocka_unit_test(test_streamed_when_the_token_is_refused),
         cmocka_unit_test(test_streamed_is_not_tried_again),
         cmocka_unit_test(test_tried_again_while_nothing_is_given),
+        cmocka_unit_test(test_list_in_almost_no_memory),
         cmocka_unit_test(test_end_does_not_wait_for_nothing),
         cmocka_unit_test(test_end_waits_for_the_rest),
         cmocka_unit_test(test_end_drops_so_many_bytes),
