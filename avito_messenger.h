@@ -6700,6 +6700,17 @@ static bool avitoi_is_word(const char *text)
     return true;
 }
 
+/* A name or a numeric address; one colon would stand before a port. */
+static bool avitoi_is_host(const char *host)
+{
+    const char *colon;
+    if (!avitoi_is_word(host) || strpbrk(host, "/@?#") != NULL) {
+        return false;
+    }
+    colon = strchr(host, ':');
+    return colon == NULL || strchr(colon + 1, ':') != NULL;
+}
+
 static int avitoi_account_check(const avito_account_options *o)
 {
     if (!avitoi_is_word(o->client_id) || !avitoi_is_word(o->client_secret)) {
@@ -6708,7 +6719,7 @@ static int avitoi_account_check(const avito_account_options *o)
     if (o->tokens == NULL || o->tokens_cap < AVITO_TOKENS_SIZE(1)) {
         return AVITO_ERR_OPTION_TOKENS;
     }
-    if (!avitoi_is_word(o->host) || strpbrk(o->host, "/@?#") != NULL) {
+    if (!avitoi_is_host(o->host)) {
         return AVITO_ERR_OPTION_HOST;
     }
     if ((o->lock == NULL) != (o->unlock == NULL)) {

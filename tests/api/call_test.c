@@ -589,6 +589,8 @@ static void test_options(void **state)
     ACCOUNT(host = "", AVITO_ERR_OPTION_HOST);
     ACCOUNT(host = "a/b", AVITO_ERR_OPTION_HOST);
     ACCOUNT(host = "user@host", AVITO_ERR_OPTION_HOST);
+    ACCOUNT(host = "api.avito.ru:443", AVITO_ERR_OPTION_HOST);
+    ACCOUNT(host = "::1", AVITO_OK);
     ACCOUNT(host = "a\r\nX: y", AVITO_ERR_OPTION_HOST);
     ACCOUNT(clock_ms = NULL, AVITO_ERR_OPTION_CLOCK);
     ACCOUNT(host = "example.org", AVITO_OK);
