@@ -2765,6 +2765,7 @@ AVITO_API int avito_anchors_load_file(avito_anchors *anchors, void *memory, size
 /* Assumptions about the platform. */
 #define AVITOI_ASSERT(tag, condition) extern char avitoi_assert_##tag[(condition) ? 1 : -1]
 AVITOI_ASSERT(bytes_have_8_bits, (unsigned char)255 == 255 && sizeof(uint8_t) == 1);
+AVITOI_ASSERT(int_has_32_bits, sizeof(int) >= 4);
 AVITOI_ASSERT(pointers_are_alike, sizeof(void *) == sizeof(char *));
 AVITOI_ASSERT(str_is_array, sizeof(avito_str) == sizeof(avito_strs));
 
