@@ -1,22 +1,37 @@
 #!/bin/sh
 # tests/fuzz/run.sh SECONDS NAME...: runs build/fuzz/NAME each for so long, two at a time. Prints "ok -
 # fuzz NAME: N runs" for each, or "not ok" and the finding. What was found lies in build/fuzz/NAME-*;
-# what the runs before learned is kept in build/fuzz/corpus/NAME.
+# what the runs before learned is kept in build/fuzz/corpus/NAME. With FUZZ_SEED set, and nothing
+# learned yet, two runs try the same inputs in the same order, as far as their time goes: libFuzzer learns
+# from what the program compares, so addresses must not vary either, nor what moves them.
 seconds=$1
 shift
 work=build/fuzz
+again=
+if [ -n "${FUZZ_SEED:-}" ]; then
+    again="-seed=$FUZZ_SEED -reload=0"
+fi
+
+# The program at fixed addresses, where the system lets us.
+fixed() {
+    if [ -n "$again" ] && setarch "$(uname -m)" -R true 2>/dev/null; then
+        env -i PATH=/usr/bin:/bin setarch "$(uname -m)" -R "$@"
+    else
+        "$@"
+    fi
+}
 
 one() {
     name=$1
     mkdir -p "$work/seeds/$name" "$work/corpus/$name"
     "${PYTHON:-python3}" tests/fuzz/seeds.py "$name" "$work/seeds/$name" || return 1
-    set -- "$work/corpus/$name" "$work/seeds/$name"
-    if [ -d "tests/fuzz/corpus/$name" ]; then
-        set -- "$@" "tests/fuzz/corpus/$name"
-    fi
-    "$work/$name" -max_total_time="$seconds" -max_len=4096 -timeout=20 -rss_limit_mb=2048 \
+    find "$work/seeds/$name" "tests/fuzz/corpus/$name" -type f 2>/dev/null | LC_ALL=C sort |
+        paste -sd, >"$work/$name.seeds"
+    # shellcheck disable=SC2086
+    fixed "$work/$name" $again -max_total_time="$seconds" -max_len=4096 -timeout=20 -rss_limit_mb=2048 \
         -print_final_stats=1 -artifact_prefix="$work/$name-" -dict="tests/fuzz/$name.dict" \
-        "$@" >"$work/$name.log" 2>&1
+        -seed_inputs="@$work/$name.seeds" \
+        "$work/corpus/$name" >"$work/$name.log" 2>&1
 }
 
 report() {
