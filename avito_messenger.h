@@ -7493,7 +7493,7 @@ static bool avitoi_may_wait(const avito_client *c)
 static int avitoi_dial(avito_client *c)
 {
     const avito_transport *t = &c->o.transport;
-    const bool first = !c->priv.connecting;
+    const bool first = !c->priv.connected;
     avito_server server;
     int rc;
     server.host = c->account->o.host;
@@ -8783,7 +8783,8 @@ AVITO_API int avito_list_subscriptions(avito_client *client, avito_arena *arena)
 
 AVITO_API bool avito_list_open(const avito_client *client)
 {
-    return client->priv.call != NULL && avitoi_streams(client);
+    /* A chat that is read back by the lane itself is nobody's list. */
+    return client->priv.call != NULL && avitoi_streams(client) && client->priv.judge == NULL;
 }
 
 AVITO_API bool avito_list_has_more(const avito_client *client)
@@ -9074,12 +9075,14 @@ AVITO_API int avito_confirm_sent(avito_client *client, int64_t user_id, const ch
                                  avito_outcome *outcome, avito_message *found)
 {
     int rc = avitoi_prepare(client, &avitoi_ep_get_messages, user_id, chat_id, NULL);
+    if (outcome != NULL) {
+        *outcome = AVITO_CANNOT_TELL;
+    }
     if (rc == AVITO_OK && (query == NULL || outcome == NULL ||
                            (query->claimed == NULL && query->claimed_count > 0))) {
         rc = AVITO_ERR_ARGUMENT;
     }
     if (rc == AVITO_OK) {
-        *outcome = AVITO_CANNOT_TELL;
         client->priv.args.as.confirm.query = *query;
         avitoi_read_back(client, outcome);
     }

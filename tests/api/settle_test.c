@@ -125,6 +125,84 @@ static void test_no_way_to_tell(void **state)
     lane_free(&l);
 }
 
+/* ---- what is called meanwhile ---- */
+
+/* A chat that is read back is no list of the caller's: he gets no row of it, and cannot end it. */
+static void be_curious(struct lane *l)
+{
+    avito_message other;
+    memset(&other, 0, sizeof other);
+    assert_false(avito_list_open(&l->client));
+    assert_int_equal(avito_next_message(&l->client, &other), AVITO_ERR_IDLE);
+    assert_int_equal(avito_list_end(&l->client, 1000), AVITO_OK);
+    assert_int_equal(avito_confirm_sends(&l->client, NULL), AVITO_ERR_BUSY);
+    assert_null(other.id.ptr);
+}
+
+static int run_curiously(struct lane *l, int rc)
+{
+    while (rc == AVITO_AGAIN) {
+        be_curious(l);
+        clock_advance(&l->clock, avito_wants(&l->client) == AVITO_WANT_TIMER ? 2000 : 1);
+        rc = avito_step(&l->client);
+    }
+    return rc;
+}
+
+static void test_nobody_takes_the_rows(void **state)
+{
+    (void)state;
+    for (size_t piece = 1; piece < 90; piece++) {
+        struct lane l;
+        avito_sent_query q = *baseline();
+        avito_outcome outcome = AVITO_NOT_SENT;
+        int rc;
+        q.text = "hi";
+        lost_send(&l);
+        read_back(&l, LIST(OLD), true);
+        read_back(&l, LIST(OURS "," OLD), true);
+        read_back(&l, LIST(OURS "," OLD), true);
+        l.script.again = true;
+        l.script.recv_piece = piece;
+        memset(&message, 0, sizeof message);
+        rc = avito_send_message(&l.client, USER, CHAT, "hi", &l.arena, &message);
+        assert_int_equal(run_curiously(&l, rc), AVITO_OK);
+        assert_string_equal(message.id.ptr, "new");
+        memset(&message, 0, sizeof message);
+        avito_client_close(&l.client);
+        rc = avito_confirm_sent(&l.client, USER, CHAT, &q, &l.arena, &outcome, &message);
+        assert_int_equal(run_curiously(&l, rc), AVITO_OK);
+        assert_int_equal(outcome, AVITO_SENT);
+        assert_string_equal(message.id.ptr, "new");
+        assert_null(script_wrong(&l.script));
+        lane_free(&l);
+    }
+}
+
+/* Who asks wrongly is not told "no" by what he had in his variable. */
+static void test_refused_confirmation_cannot_tell(void **state)
+{
+    struct lane l;
+    avito_outcome outcome;
+    (void)state;
+    lost_send(&l);
+    outcome = AVITO_NOT_SENT;
+    assert_int_equal(avito_confirm_sent(&l.client, USER, "", baseline(), &l.arena, &outcome, &message),
+                     AVITO_ERR_ID);
+    assert_int_equal(outcome, AVITO_CANNOT_TELL);
+    outcome = AVITO_NOT_SENT;
+    assert_int_equal(avito_confirm_sent(&l.client, USER, CHAT, NULL, &l.arena, &outcome, &message),
+                     AVITO_ERR_ARGUMENT);
+    assert_int_equal(outcome, AVITO_CANNOT_TELL);
+    l.script.again = true;
+    assert_int_equal(avito_send_message(&l.client, USER, CHAT, "hi", &l.arena, &message), AVITO_AGAIN);
+    outcome = AVITO_NOT_SENT;
+    assert_int_equal(avito_confirm_sent(&l.client, USER, CHAT, baseline(), &l.arena, &outcome, &message),
+                     AVITO_ERR_BUSY);
+    assert_int_equal(outcome, AVITO_CANNOT_TELL);
+    lane_free(&l);
+}
+
 /* ---- which rows stand for our message, and which for none ---- */
 
 #define TEXT "Hello https://a.b"
@@ -252,7 +330,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_found_at_once),     cmocka_unit_test(test_found_later),
         cmocka_unit_test(test_not_there),         cmocka_unit_test(test_nothing_to_settle),
-        cmocka_unit_test(test_no_way_to_tell),
+        cmocka_unit_test(test_no_way_to_tell),       cmocka_unit_test(test_nobody_takes_the_rows),
+        cmocka_unit_test(test_refused_confirmation_cannot_tell),
         cmocka_unit_test(test_rows_that_may_be_a_text),
         cmocka_unit_test(test_rows_that_are_not_the_text),
         cmocka_unit_test(test_rows_that_may_be_an_image),

@@ -128,6 +128,13 @@ static void test_hook_is_asked_again(void **state)
     lane_init(&l, 512);
     l.options.transport = avito_tcp_transport(&tcp);
     assert_int_equal(avito_client_init(&l.client, &l.account, &l.options), AVITO_OK);
+    for (int again = 0; again < 2; again++) { /* a call that was cancelled leaves nothing behind */
+        asked = 0;
+        assert_int_equal(avito_mark_chat_as_read(&l.client, USER, "chat"), AVITO_AGAIN);
+        assert_int_equal(asked, 2);
+        avito_cancel(&l.client);
+    }
+    asked = 0;
     rc = avito_mark_chat_as_read(&l.client, USER, "chat");
     for (int i = 0; i < 5 && rc == AVITO_AGAIN; i++) {
         assert_int_equal(avito_wants(&l.client), AVITO_WANT_TIMER);
