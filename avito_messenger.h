@@ -2344,6 +2344,7 @@ AVITO_API int avito_inbox_init(avito_inbox *inbox, avito_client *client,
  * AVITO_ERR_ARENA, MODEL, DUPLICATE: one message could not be taken (its id, or the field, is in
  *   avito_last_error()); it is passed over at the next call. ARENA without an id: a chat does not
  *   fit, and will not in the next round.
+ * AVITO_ERR_BUSY: a call of yours is under way on the client; end it first.
  * Any other error: this round failed; go on calling, it goes on in time. */
 AVITO_API int avito_inbox_next(avito_inbox *inbox, avito_message *out);
 
@@ -10301,9 +10302,14 @@ static int avitoi_round_complete(avito_inbox *in)
         avitoi_state(in)[20] = in->priv.first_round;
     } else {
         if (in->priv.overrun) {
+            /* In the newest second more may come, so long as it may be late. */
+            const uint32_t most = in->priv.updated + (in->priv.settled ? 1u : 0u);
             uint32_t known = avitoi_ring_oldest(in) + 1u;
-            known = known > in->priv.updated ? in->priv.updated : known; /* more may come then */
+            known = known > most ? most : known;
             horizon = known > horizon ? known : horizon;
+            if (horizon <= avitoi_horizon(in) && in->priv.wait_ms != 0) { /* all of it comes again */
+                in->priv.wait_ms = in->o.slow_poll_ms;
+            }
         }
         in->priv.overrun = false;
         in->priv.quiet = in->priv.settled && seen == in->priv.newest;
@@ -10504,6 +10510,8 @@ static void avitoi_look_row(avito_inbox *in, uint64_t hash, uint32_t created,
         in->priv.oldest = hash;
         in->priv.oldest_created = created;
         in->priv.oldest_row = (uint16_t)(in->priv.offset + in->priv.rows - 1u);
+    } else if (in->priv.all_chats && row != NULL && !row->is_own && row->has_is_read && !row->is_read) {
+        in->priv.given = true; /* its chat was not marked, for then the power went, say */
     }
 }
 
@@ -10525,16 +10533,19 @@ static int avitoi_look_over(avito_inbox *in)
     return avitoi_enter(in, AVITOI_IN_SCAN);
 }
 
-/* After marking, the chat is looked at once more: what came in between would not be unread. */
+/* After marking, the chat is looked at once more: what came in between would not be unread. A mark that
+ * fails and may do better later is tried once more after that; it is no reason to leave the chat out. */
 static int avitoi_inbox_mark(avito_inbox *in)
 {
+    const bool tried = in->priv.failed == (uint32_t)in->priv.chat_key;
     int rc = in->priv.open ? avito_step(in->client)
                            : avito_mark_chat_as_read(in->client, in->o.user_id, in->priv.chat_id);
     in->priv.open = rc == AVITO_AGAIN;
     if (rc == AVITO_AGAIN) {
         return rc;
     }
-    in->priv.marked = true;
+    in->priv.marked = tried || !avitoi_is_passing(rc);
+    in->priv.failed = tried ? 0u : in->priv.failed;
     (void)avitoi_enter(in, AVITOI_IN_LOOK);
     return rc == AVITO_OK ? (int)AVITOI_MOVED : rc;
 }
@@ -10785,10 +10796,14 @@ AVITO_API int avito_inbox_next(avito_inbox *inbox, avito_message *out)
     if (in == NULL || out == NULL) {
         return AVITO_ERR_ARGUMENT;
     }
+    if (in->client->priv.call != NULL && !in->priv.open) { /* a call that is not ours goes on */
+        return AVITO_ERR_BUSY;
+    }
     t = &in->client->o.transport;
     waits = avitoi_may_wait(in->client);
     do {
-        in->priv.eager = !waits && ++steps > AVITOI_IN_STEPS;
+        /* Not while a list is left: the message is in `out`, and the next call may bring another. */
+        in->priv.eager = !waits && ++steps > AVITOI_IN_STEPS && in->priv.then == AVITOI_THEN_NOTHING;
         rc = in->priv.eager ? AVITO_AGAIN : avitoi_inbox_handle(in, out);
     } while (rc == AVITOI_MOVED);
     if (rc == AVITO_AGAIN && in->priv.phase == AVITOI_IN_WAIT && waits &&
@@ -10830,6 +10845,7 @@ AVITO_API int avito_inbox_accept(avito_inbox *inbox)
     }
     inbox->priv.unsaved = true;
     inbox->priv.row_error = AVITO_OK;
+    inbox->priv.all_chats = inbox->priv.all_chats || inbox->priv.offered; /* its chat is to be marked */
     if (!inbox->priv.offered) { /* else it did not come from the chat in work */
         inbox->priv.anchor = inbox->priv.pending;
         inbox->priv.failed = 0;

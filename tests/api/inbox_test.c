@@ -98,6 +98,16 @@ static void write_list(struct service *s)
     add(s, "],\"meta\":{\"has_more\":%s}}", row > offset + limit ? "true" : "false");
 }
 
+/* All that is there in the chat of the request is read now. */
+static void mark(struct service *s)
+{
+    for (unsigned i = 0; i < s->count; i++) {
+        char path[96];
+        (void)snprintf(path, sizeof path, "/chats/%s/read", s->rows[i].chat);
+        s->rows[i].read = s->rows[i].read || strstr(s->request, path) != NULL;
+    }
+}
+
 static const char *serve(void *ctx, const char *request, int *status)
 {
     struct service *s = ctx;
@@ -112,6 +122,9 @@ static const char *serve(void *ctx, const char *request, int *status)
     }
     if (s->fault != NULL) {
         s->fault(s, request);
+    }
+    if (strncmp(request, "POST", 4) == 0 && s->status == 200) {
+        mark(s);
     }
     *status = s->status;
     return s->body;
@@ -239,6 +252,96 @@ static void test_failing_after_the_mark(void **state)
     assert_string_equal(poll_of(d), "a1 ");
     assert_within(d, 4, "a2 ");
     assert_int_equal(service.faults, 0);
+    avito_client_close(&d->client);
+}
+
+static void refuse_marks(struct service *s, const char *request)
+{
+    if (strncmp(request, "POST", 4) == 0 && s->faults > 0) {
+        s->faults--;
+        s->status = 503;
+    }
+}
+
+static void forbid_marks(struct service *s, const char *request)
+{
+    if (strncmp(request, "POST", 4) == 0) {
+        s->status = 402;
+    }
+}
+
+/* A mark that fails is tried once more. It holds up neither the horizon nor, for ever, other chats. */
+static void test_mark_that_fails(void **state)
+{
+    static const struct {
+        void (*fault)(struct service *s, const char *request);
+        unsigned faults, marks;
+    } cases[] = {{refuse_marks, 1, 2}, {refuse_marks, 1000, 2}, {forbid_marks, 0, 1}};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct device *d = device_of(20, AVITO_START_SINCE);
+        d->inbox.o.mark_as_read = true;
+        write_message("a", "a1", 1);
+        write_message("b", "b1", 2);
+        service.fault = cases[i].fault;
+        service.faults = cases[i].faults;
+        assert_string_equal(poll_of(d), "a1 ");
+        assert_within(d, 3, "b1 ");
+        assert_polls(d, 10, "");
+        assert_int_equal(service.rows[0].read, cases[i].faults == 1);
+        assert_int_equal(service.marks, cases[i].marks + (cases[i].faults == 1 ? 1 : cases[i].marks));
+        write_message("c", "c1", 2000);
+        assert_string_equal(poll_of(d), "c1 ");
+        assert_polls(d, 10, "");
+        write_message("a", "a2", 1000); /* a horizon that was held up would find it */
+        assert_polls(d, 10, "");
+        assert_int_equal(d->events, 0);
+        avito_client_close(&d->client);
+    }
+}
+
+/* The power goes when the last message was accepted. */
+static void test_marked_after_a_restart(void **state)
+{
+    struct device *d = device_of(20, AVITO_START_SINCE);
+    avito_message m;
+    (void)state;
+    d->options.mark_as_read = true;
+    device_start(d);
+    write_messages("a", "a1 a2 ", 1, 1);
+    for (int given = 0; given < 2;) {
+        given += avito_inbox_next(&d->inbox, &m) == AVITO_OK && avito_inbox_accept(&d->inbox) == AVITO_OK;
+    }
+    avito_client_close(&d->client);
+    assert_int_equal(service.marks, 0);
+    device_start(d);
+    assert_string_equal(poll_of(d), "");
+    assert_true(service.rows[1].read);
+    assert_polls(d, 5, "");
+    assert_int_equal(service.marks, 1);
+    avito_client_close(&d->client);
+}
+
+/* So is a chat whose message came as a notification. */
+static void test_marked_after_an_offer(void **state)
+{
+    struct device *d = device_of(20, AVITO_START_SINCE);
+    avito_message m;
+    (void)state;
+    d->options.mark_as_read = true;
+    d->options.unread_only = true;
+    device_start(d);
+    assert_polls(d, 2, "");
+    write_message("a", "a1", 1);
+    memset(&m, 0, sizeof m);
+    m.id.ptr = "a1";
+    m.id.len = 2;
+    m.created = T + 1;
+    assert_int_equal(avito_inbox_offer(&d->inbox, &m), AVITO_OK);
+    assert_int_equal(avito_inbox_accept(&d->inbox), AVITO_OK);
+    assert_polls(d, 5, "");
+    assert_int_equal(service.marks, 1);
+    assert_true(service.rows[0].read);
     avito_client_close(&d->client);
 }
 
@@ -594,6 +697,72 @@ static void test_turns(void **state)
     avito_client_close(&d->client);
 }
 
+/* Where a turn ends does not matter to the message that is given, nor that each call brings an `out` of
+ * its own. */
+static void test_turn_at_any_step(void **state)
+{
+    static const char *const chats[] = {"c0", "c1", "c2", "c3", "c4", "c5", "c6", "c7"};
+    (void)state;
+    for (unsigned n = 0; n < 8 * 12; n++) {
+        struct device *d = device_of(20, AVITO_START_SINCE);
+        avito_message out[2];
+        int rc = AVITO_AGAIN;
+        for (uint32_t i = 0; i < 12; i++) { /* so many steps until the new one is reached */
+            char id[8];
+            (void)snprintf(id, sizeof id, "x%u", i);
+            if (i <= n % 12) {
+                write_message("c0", id, 1);
+            }
+        }
+        for (uint32_t i = 1; i <= n / 12; i++) {
+            write_message(chats[i], chats[i], 1 + i);
+        }
+        assert_true(*poll_of(d) != '\0');
+        write_message("new", "new", 20);
+        clock_advance(&d->clock, POLL);
+        for (unsigned turns = 0; rc == AVITO_AGAIN; turns++) {
+            memset(out, 0x5a, sizeof out);
+            rc = avito_inbox_next(&d->inbox, &out[turns % 2]);
+            if (rc == AVITO_OK) {
+                assert_int_equal(out[turns % 2].author_id, 7);
+                assert_true(avito_str_equal(out[turns % 2].id, "new"));
+            }
+        }
+        assert_int_equal(rc, AVITO_OK);
+        avito_client_close(&d->client);
+    }
+}
+
+/* A call of the program's own that is under way is not ended by who asks the inbox too early. */
+static void test_lane_that_is_busy(void **state)
+{
+    struct device *d = device_of(20, AVITO_START_SINCE);
+    avito_message m;
+    int rc = AVITO_AGAIN;
+    (void)state;
+    write_message("a", "a1", 1);
+    assert_string_equal(poll_of(d), "a1 ");
+    write_message("a", "a2", 2);
+    clock_advance(&d->clock, POLL);
+    while (rc == AVITO_AGAIN) {
+        rc = avito_inbox_next(&d->inbox, &m);
+    }
+    assert_int_equal(rc, AVITO_OK);
+    assert_int_equal(avito_inbox_accept(&d->inbox), AVITO_OK);
+    d->silent = true;
+    assert_int_equal(avito_mark_chat_as_read(&d->client, d->options.user_id, "a"), AVITO_AGAIN);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(avito_inbox_next(&d->inbox, &m), AVITO_ERR_BUSY);
+        assert_int_equal(avito_step(&d->client), AVITO_AGAIN);
+    }
+    d->silent = false;
+    assert_int_equal(avito_step(&d->client), AVITO_OK);
+    write_message("b", "b1", 3);
+    assert_string_equal(device_round(d), "b1 ");
+    assert_int_equal(d->errors, 0);
+    avito_client_close(&d->client);
+}
+
 /* ---------------------------------------------------------------- ids that are too long */
 
 static void test_chat_with_a_long_id(void **state)
@@ -677,6 +846,48 @@ static void test_overrun_is_not_marked(void **state)
     avito_client_close(&d->client);
 }
 
+/* More messages in the newest second than the ring holds come again while more may come in that second,
+ * but neither at every poll nor for ever. */
+static void test_overrun_within_a_second(void **state)
+{
+    struct device *d = device_of(2, AVITO_START_SINCE);
+    unsigned again = 0;
+    (void)state;
+    d->dates = true;
+    d->clock.unix_s = T + 10;
+    write_messages("a", "a1 a2 a3 a4 ", 10, 0);
+    assert_string_equal(poll_of(d), "a1 a2 a3 a4 ");
+    assert_int_equal(d->events, AVITO_INBOX_OVERRUN);
+    while (d->clock.unix_s < T + 700) {
+        again += *poll_of(d) != '\0';
+    }
+    assert_in_range(again, 1, 3);
+    write_message("a", "a5", 800);
+    assert_string_equal(poll_of(d), "a5 ");
+    avito_inbox_doorbell(&d->inbox);
+    assert_polls(d, 30, "");
+    assert_int_equal(d->errors, 0);
+    avito_client_close(&d->client);
+}
+
+/* Nor do those wait that come meanwhile, when a notification says so. */
+static void test_bell_after_an_overrun(void **state)
+{
+    struct device *d = device_of(2, AVITO_START_SINCE);
+    (void)state;
+    d->dates = true;
+    d->clock.unix_s = T + 10;
+    write_messages("a", "a1 a2 a3 ", 10, 0);
+    assert_string_equal(poll_of(d), "a1 a2 a3 ");
+    assert_string_not_equal(poll_of(d), "");
+    assert_string_equal(poll_of(d), "");
+    write_message("a", "a4", 50);
+    avito_inbox_doorbell(&d->inbox);
+    assert_non_null(strstr(device_round(d), "a4 "));
+    assert_string_equal(device_round(d), "");
+    avito_client_close(&d->client);
+}
+
 /* The power may go before anybody asked for the event: it is said again. */
 static void test_overrun_is_said_after_a_restart(void **state)
 {
@@ -737,6 +948,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_failing_chat),
         cmocka_unit_test(test_failing_after_the_mark),
+        cmocka_unit_test(test_mark_that_fails),
+        cmocka_unit_test(test_marked_after_a_restart),
+        cmocka_unit_test(test_marked_after_an_offer),
         cmocka_unit_test(test_broken_start),
         cmocka_unit_test(test_first_row_breaks_the_model),
         cmocka_unit_test(test_bell_during_a_round),
@@ -751,9 +965,13 @@ int main(void)
         cmocka_unit_test(test_changed_digit),
         cmocka_unit_test(test_changed_year),
         cmocka_unit_test(test_turns),
+        cmocka_unit_test(test_turn_at_any_step),
+        cmocka_unit_test(test_lane_that_is_busy),
         cmocka_unit_test(test_chat_with_a_long_id),
         cmocka_unit_test(test_bad_message),
         cmocka_unit_test(test_overrun_is_not_marked),
+        cmocka_unit_test(test_overrun_within_a_second),
+        cmocka_unit_test(test_bell_after_an_overrun),
         cmocka_unit_test(test_overrun_is_said_after_a_restart),
         cmocka_unit_test(test_slow_only_while_notifications_come),
     };

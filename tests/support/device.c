@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -16,6 +17,17 @@ static int service_connect(void *ctx, const avito_server *to)
     (void)to;
     d->request_len = d->answer_at = d->answer_len = 0;
     return AVITO_OK;
+}
+
+static const char *date_line(const struct device *d)
+{
+    static char line[64];
+    const time_t now = (time_t)d->clock.unix_s;
+    line[0] = '\0';
+    if (d->dates) {
+        assert_true(strftime(line, sizeof line, "Date: %a, %d %b %Y %H:%M:%S GMT\r\n", gmtime(&now)) > 0);
+    }
+    return line;
 }
 
 static long service_send(void *ctx, const void *data, size_t len, int more)
@@ -30,8 +42,8 @@ static long service_send(void *ctx, const void *data, size_t len, int more)
         int status = 200;
         const char *body = d->serve(d->service, d->request, &status);
         const int n =
-            snprintf(d->answer, sizeof d->answer, "HTTP/1.1 %d X\r\nContent-Length: %u\r\n\r\n%s",
-                     status, (unsigned)strlen(body), body);
+            snprintf(d->answer, sizeof d->answer, "HTTP/1.1 %d X\r\n%sContent-Length: %u\r\n\r\n%s",
+                     status, date_line(d), (unsigned)strlen(body), body);
         assert_true(n > 0 && (size_t)n < sizeof d->answer);
         d->request_len = d->answer_at = 0;
         d->answer_len = (size_t)n;
@@ -44,7 +56,7 @@ static long service_recv(void *ctx, void *data, size_t cap)
     struct device *d = ctx;
     const size_t left = d->answer_len - d->answer_at;
     const size_t n = left < cap ? left : cap;
-    if (n == 0) {
+    if (n == 0 || d->silent) {
         return AVITO_IO_AGAIN;
     }
     memcpy(data, d->answer + d->answer_at, n);

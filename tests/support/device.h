@@ -34,6 +34,8 @@ struct device {
     size_t full[2]; /* bytes in each slot */
     unsigned loads, failing_load; /* how often load() was called; which of them fails, from 1 on */
     int save_result;
+    bool silent;    /* answers do not come for now */
+    bool dates;     /* answers say what time it is, by the clock */
     unsigned events, errors;
     char given[400]; /* the ids of the last round, a blank behind each */
     /* The rest is private. */
