@@ -2561,6 +2561,7 @@ typedef struct avito_tls {
         uint8_t head[5], head_len; /* of that record */
         uint8_t idle_records;      /* in a row without data */
         uint8_t held_back;         /* 1: an unfinished record of ours; 2: and recv was called since */
+        bool in_the_way;           /* send gave up for data that recv has not taken since */
         bool resumed;
     } priv;
 } avito_tls;
@@ -12588,6 +12589,7 @@ static int avitoi_tls_prepare(avito_tls *tls, const avito_server *to)
     tls->priv.handshake_bytes = 0;
     tls->priv.idle_records = 0;
     tls->priv.held_back = 0;
+    tls->priv.in_the_way = false;
     tls->priv.resumed = false;
     tls->priv.cert.started = false;
     if (!avitoi_tls_is_name(to->host)) {
@@ -12700,7 +12702,8 @@ static long avitoi_tls_ended(avito_tls *tls, bool engine_closed)
     return result != 0 ? result : AVITO_IO_CLOSED;
 }
 
-/* Half duplex, in the middle of a record from the server: it has to be taken in first. */
+/* Half duplex, in the middle of a record from the server: it has to be taken in first. Who sends on and
+ * does not take what is in it is told that this will not do: he would ask in vain until his time is over. */
 static long avitoi_tls_make_room(avito_tls *tls)
 {
     br_ssl_engine_context *eng = &tls->priv.ssl.eng;
@@ -12711,7 +12714,9 @@ static long avitoi_tls_make_room(avito_tls *tls)
             return AVITO_OK;
         }
         if (br_ssl_engine_recvapp_buf(eng, &room) != NULL) {
-            return AVITO_IO_AGAIN; /* the lane has to take the data first */
+            rc = tls->priv.in_the_way ? (long)AVITO_ERR_SEND : AVITO_IO_AGAIN;
+            tls->priv.in_the_way = true;
+            return rc;
         }
         rc = avitoi_tls_round(tls);
         if (rc == AVITO_IO_CLOSED) {
@@ -12773,6 +12778,7 @@ static long avitoi_tls_recv(void *ctx, void *data, size_t cap)
         const unsigned char *from = br_ssl_engine_recvapp_buf(eng, &len);
         long rc;
         if (from != NULL) {
+            tls->priv.in_the_way = false;
             len = len < cap ? len : cap;
             memcpy(data, from, len);
             br_ssl_engine_recvapp_ack(eng, len);

@@ -307,6 +307,38 @@ static void answer_while_sending_is_stuck(void **state)
     }
 }
 
+/* A lane that does not listen before its small request has left whole is told that it cannot leave, and
+ * does not ask again and again until its time is over. */
+static void answer_that_nobody_takes(void **state)
+{
+    static char piece[2000];
+    size_t full, mode;
+    (void)state;
+    for (full = 0; full < 2; full++) {
+        for (mode = 0; mode < 2; mode++) {
+            size_t sent = 0;
+            unsigned turns = 0;
+            long n = 0;
+            side_meet(&side, &peer, "good-ec");
+            side_records(&side, full, 512);
+            peer.answer_after = 100;
+            peer.ending = PEER_KEEP;
+            peer.again = mode == 0;
+            peer.send_piece = 13;
+            assert_int_equal(side_open(&side), AVITO_OK);
+            while (sent < sizeof piece && (n >= 0 || n == AVITO_IO_AGAIN) && turns++ < 1000) {
+                n = send_some(piece + sent, sizeof piece - sent, 0);
+                sent += n > 0 ? (size_t)n : 0;
+            }
+            assert_true(turns < 1000);
+            assert_true(sent == sizeof piece || n == AVITO_ERR_SEND);
+            assert_int_equal(recv_some(side.got, sizeof side.got), peer.answer_len);
+            side_close(&side);
+            peer_free(&peer);
+        }
+    }
+}
+
 /* The server says goodbye while a record of ours is stuck: that is an orderly end all the same. */
 static void goodbye_while_sending_is_stuck(void **state)
 {
@@ -567,6 +599,7 @@ int main(void)
         cmocka_unit_test(early_answer_between_pieces),
         cmocka_unit_test(answer_after_a_failed_send),
         cmocka_unit_test(answer_while_sending_is_stuck),
+        cmocka_unit_test(answer_that_nobody_takes),
         cmocka_unit_test(goodbye_while_sending_is_stuck),
         cmocka_unit_test(read_ahead_saves_calls),
         cmocka_unit_test(held_data_does_not_wait),
