@@ -409,7 +409,7 @@
  *
  *     bytes of                                                  64-bit 32-bit
  *     avito_account                                                200    120
- *     avito_client                                                 856    648
+ *     avito_client                                                 848    648
  *     avito_arena                                                   40     20
  *     avito_webhook                                                184    144
  *     avito_inbox                                                  304    280
@@ -430,7 +430,7 @@
  *     the same by the formula                                     8713   8593
  *     the same with AVITO_MESSAGE_BARE                             216    216
  *     send_message(), answer of that size kept                    8536   8440
- *     parse_webhook(), that message                               9160   8872
+ *     parse_webhook(), that message                               9152   8872
  *
  * ======================================================================= *
  * >>6 YOUR OWN TRANSPORT
@@ -1741,7 +1741,6 @@ struct avitoi_mem {
     size_t low_cap, high_cap; /* high_cap 0: both stacks are in one piece of memory */
     size_t low, high; /* bytes taken, also those that would have been if there were room */
     size_t peak;      /* most of both at once; list: of the current element */
-    size_t most;      /* list: the largest peak of the elements before */
 };
 
 /* The value of a member: a string, a child's struct or the items of a list (where in the low end, and
@@ -1805,7 +1804,7 @@ struct avitoi_json {
     size_t cut_at;          /* longest text to keep; 0: any */
     size_t low_mark;        /* list: mem.low when an element begins */
     avito_str id;           /* list: the current element's */
-    uint32_t rows;          /* list: elements given so far */
+    uint32_t rows;          /* list: elements given so far, and their errors */
     uint32_t page_rows;     /* list: elements of this page, good, bad or given before */
     uint32_t is_object;     /* bit per open container */
     char utf8[4];
@@ -3486,23 +3485,15 @@ struct avitoi_list {
 };
 
 #define AVITOI_MODEL struct avitoi_list
-static void avitoi_finish_list(struct avitoi_json *json, void *model)
-{
-    const struct avitoi_list *list = (const struct avitoi_list *)model;
-    if (list->meta != NULL && list->meta->has_has_more) {
-        json->more = list->meta->has_more ? 1 : -1;
-    }
-}
-
 #define AVITOI_CHATS_ROWS(X)                                                                       \
     X(chats, AVITOI_ARR, items, 0, &avitoi_chat_schema)                                            \
     X(meta, AVITOI_OBJ, meta, 0, &avitoi_meta_schema)
-AVITOI_SCHEMA(chats, AVITOI_CHATS_ROWS, avitoi_finish_list, false, false);
+AVITOI_SCHEMA(chats, AVITOI_CHATS_ROWS, NULL, false, false);
 
 #define AVITOI_MESSAGES_ROWS(X)                                                                    \
     X(messages, AVITOI_ARR, items, 0, &avitoi_message_schema)                                      \
     X(meta, AVITOI_OBJ, meta, 0, &avitoi_meta_schema)
-AVITOI_SCHEMA(messages, AVITOI_MESSAGES_ROWS, avitoi_finish_list, true, false);
+AVITOI_SCHEMA(messages, AVITOI_MESSAGES_ROWS, NULL, true, false);
 
 #define AVITOI_UPLOADS_ROWS(X) X(, AVITOI_MAP, items, 0, &avitoi_uploaded_schema)
 AVITOI_SCHEMA(uploads, AVITOI_UPLOADS_ROWS, NULL, true, false);
@@ -3726,12 +3717,6 @@ static bool avitoi_is_shared(const struct avitoi_mem *mem)
     return mem->high_cap == 0;
 }
 
-/* The most that was in use, over a whole list. What did not fit was only counted. */
-static size_t avitoi_most(const struct avitoi_mem *mem)
-{
-    return (mem->peak > mem->most && mem->peak <= mem->low_cap) ? mem->peak : mem->most;
-}
-
 /* Notes that the stacks have grown; from the first time that they do not fit, nothing is stored. */
 static inline bool avitoi_fits(struct avitoi_json *j)
 {
@@ -3819,6 +3804,16 @@ static inline void avitoi_add(const struct avitoi_json *j, struct avitoi_frame *
     f->members++;
 }
 
+/* true or false. The only one beside the elements of a list says whether the server has more of them:
+ * noted here, it needs no memory, for which the last element may have been too large. */
+static void avitoi_add_bool(struct avitoi_json *j, struct avitoi_frame *f, bool yes)
+{
+    if (j->streaming && j->level == 2) {
+        j->more = yes ? 1 : -1;
+    }
+    avitoi_add(j, f, yes ? 1u : 0u, 0);
+}
+
 /* `ptr`: in the low end, or NULL for an empty list. */
 static void avitoi_add_ref(const struct avitoi_json *j, struct avitoi_frame *f, const char *ptr,
                            size_t len)
@@ -3860,7 +3855,7 @@ static bool avitoi_in_element(const struct avitoi_json *j)
 static int avitoi_bad(struct avitoi_json *j, int code, const char *culprit)
 {
     j->culprit = culprit;
-    if (!j->streaming || j->collect || j->level < 2) {
+    if (!j->streaming || j->collect || j->level < 2 || j->as.frames[1].kind <= AVITOI_PAIR) {
         return avitoi_broken(j, code);
     }
     j->bad = (int16_t)code;
@@ -3877,8 +3872,7 @@ static void avitoi_element_begins(struct avitoi_json *j)
 {
     if (!j->collect) {
         j->mem.low = j->low_mark;
-        j->mem.most = avitoi_most(&j->mem);
-        j->mem.peak = j->mem.low + j->mem.high;
+        j->mem.peak = 0;
         j->measuring = false;
         (void)avitoi_fits(j); /* not even the answer that the list stands in may fit */
     }
@@ -3888,6 +3882,11 @@ static void avitoi_element_begins(struct avitoi_json *j)
     j->id.len = 0;
     j->was_cut = false;
 }
+
+/* So nothing may be stored of the answer after something of it was only counted: what needs more than
+ * anything that stands before the list is the struct that it ends in. */
+AVITOI_ASSERT(meta_before_list, AVITOI_ROOM(AVITOI_META_ROWS) + sizeof(struct avitoi_meta) <=
+                                    AVITOI_ALIGN + sizeof(struct avitoi_list));
 
 /* A list keeps the structs of its elements at the high end. While a whole list is collected, the
  * open frames of the root and of the list itself lie behind them: they move down by one struct. */
@@ -4076,6 +4075,7 @@ static int avitoi_value_done(struct avitoi_json *j)
     if (j->bad != 0) {
         j->event = j->bad;
         j->bad = 0;
+        j->rows++;
     }
     return AVITO_AGAIN;
 }
@@ -4218,7 +4218,7 @@ static void avitoi_begin_literal(struct avitoi_json *j, char c, unsigned kind)
     j->word[0] = c;
     j->word_len = 1;
     if (kind == AVITOI_BOOL && c != 'n') {
-        avitoi_add(j, avitoi_top(j), c == 't' ? 1u : 0u, 0);
+        avitoi_add_bool(j, avitoi_top(j), c == 't');
     }
 }
 
@@ -5193,8 +5193,8 @@ static const char *avitoi_short_numeric(const struct avitoi_json *j, struct avit
 }
 
 /* A number, true, false or null for the row `kind`; NULL: anything else. */
-static const char *avitoi_short_scalar(const struct avitoi_json *j, struct avitoi_frame *f,
-                                       unsigned kind, const char *p, const char *end)
+static const char *avitoi_short_scalar(struct avitoi_json *j, struct avitoi_frame *f, unsigned kind,
+                                       const char *p, const char *end)
 {
     if (end - p < 6) {
         return NULL;
@@ -5208,7 +5208,7 @@ static const char *avitoi_short_scalar(const struct avitoi_json *j, struct avito
     if (kind == AVITOI_BOOL) {
         const bool yes = memcmp(p, "true", 4) == 0;
         if (yes || memcmp(p, "false", 5) == 0) {
-            avitoi_add(j, f, yes ? 1u : 0u, 0);
+            avitoi_add_bool(j, f, yes);
             return p + (yes ? 4 : 5);
         }
     }
@@ -5472,7 +5472,7 @@ static int avitoi_json_end(struct avitoi_json *j)
         const bool nothing = j->state == AVITOI_S_VALUE && j->depth == 0;
         return avitoi_broken(j, nothing ? AVITO_ERR_EMPTY : AVITO_ERR_JSON);
     }
-    return (j->measuring && (!j->streaming || j->collect)) ? AVITO_ERR_ARENA : AVITO_OK;
+    return (j->measuring && !j->streaming) ? AVITO_ERR_ARENA : AVITO_OK;
 }
 
 /* Begins a body. `root` NULL: it is only checked. */
@@ -7171,6 +7171,16 @@ static avito_outcome avitoi_outcome(const avito_client *c, int code)
     return (code == AVITO_ERR_ARENA && avitoi_success(c)) ? AVITO_SENT : AVITO_CANNOT_TELL;
 }
 
+/* What did not fit was only counted. */
+static void avitoi_note_peak(avito_client *c)
+{
+    const struct avitoi_mem *mem = &c->priv.json.mem;
+    avito_arena *arena = c->priv.arena;
+    if (mem->peak <= mem->low_cap && arena->used + mem->peak > arena->peak) {
+        arena->peak = arena->used + mem->peak;
+    }
+}
+
 static int avitoi_finish(avito_client *c, int code)
 {
     avito_arena *arena = c->priv.arena;
@@ -7190,9 +7200,8 @@ static int avitoi_finish(avito_client *c, int code)
     avitoi_resign(c);
     avitoi_trace(c, code < 0 ? "failed " : "done ", c->priv.call->name);
     if (arena != NULL) {
-        const size_t peak = arena->used + avitoi_most(&c->priv.json.mem);
         if (avitoi_is_shared(&c->priv.json.mem) && c->priv.json.mem.low_base == arena->base + arena->used) {
-            arena->peak = (peak > arena->peak) ? peak : arena->peak;
+            avitoi_note_peak(c);
             /* An element that did not fit was only counted. */
             arena->used += (code == AVITO_OK && !c->priv.json.measuring)
                                ? avitoi_align(c->priv.json.mem.low)
@@ -7755,7 +7764,6 @@ AVITOI_APART static void avitoi_use_arena(avito_client *c)
     const bool measuring = j->measuring;
     avitoi_json_begin(j, c->priv.call->answer, c->priv.collect ? NULL : c->priv.out);
     avitoi_mem_shared(&j->mem, c->priv.arena);
-    j->mem.most = (c->priv.page > 0) ? avitoi_most(&mem) : 0u;
     j->streaming = avitoi_is_list(c);
     j->collect = c->priv.collect;
     j->want = c->priv.want;
@@ -7840,6 +7848,8 @@ static int avitoi_element(avito_client *c, int rc)
         avitoi_error_text(c, j->id.ptr, j->id.len);
     } else if (rc < 0) {
         avitoi_error_text(c, j->culprit, strlen(j->culprit));
+    } else {
+        avitoi_note_peak(c);
     }
     if (rc < 0) {
         avitoi_mask_secrets(c); /* an id is whatever the service says */
@@ -8576,6 +8586,7 @@ static int avitoi_start(avito_client *c, int rc, avito_arena *arena, void *out)
     memset(&c->error, 0, sizeof c->error);
     avitoi_forget_raw(c);
     memset(&c->priv.json.mem, 0, sizeof c->priv.json.mem);
+    c->priv.json.rows = 0; /* of the list before: nothing is given yet */
     c->priv.call = c->priv.request;
     c->priv.arena = arena;
     c->priv.out = out;

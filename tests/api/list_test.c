@@ -17,6 +17,7 @@
 
 #define EXPIRED "{\"result\":{\"status\":false,\"message\":\"access token expired\"}}"
 #define T1      "{\"access_token\":\"first-token-000000\",\"expires_in\":86400}"
+#define LONG100 "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz0123456789012345678901"
 #define LIMIT   20
 #define STEP    16 /* pages overlap by four rows */
 #define ROWS    (STEP + LIMIT)
@@ -201,6 +202,13 @@ static int list_chats(struct lane *l)
     return lane_run(l, avito_list_chats(&l->client, 1, &q, &l->arena));
 }
 
+static int next_result(struct lane *l)
+{
+    avito_chat chat;
+
+    return lane_run(l, avito_next_chat(&l->client, &chat));
+}
+
 /* Every row until the end of the list: the next one each time. */
 static int next_chats(struct lane *l, int *rows)
 {
@@ -235,6 +243,41 @@ static void test_streamed_when_the_token_is_refused(void **state)
     assert_int_equal(rows, ROWS);
     assert_null(script_problem_open(&l.script, true));
     lane_free(&l);
+}
+
+/* What the rows before took at most is not forgotten for the token, nor is the token counted as theirs. */
+static void test_peak_when_the_token_is_refused(void **state)
+{
+    static const char first[] = "{\"chats\":[{\"id\":\"a\",\"context\":{\"type\":\"" LONG100 LONG100 "\"}},{\"id\":\"b\"}],"
+                                "\"meta\":{\"has_more\":true}}";
+    static const char second[] = "{\"chats\":[{\"id\":\"c\"}],\"meta\":{\"has_more\":false}}";
+    static const char token[] = "{\"access_token\":\"" LONG100 LONG100 LONG100 LONG100 "\",\"expires_in\":86400}";
+    size_t peak = 0;
+
+    (void)state;
+    for (int refused = 0; refused < 4; refused++) {
+        avito_chats_query q = all_pages();
+        struct lane l;
+        q.limit = 2;
+        lane_init(&l, 512);
+        script_connect(&l.script);
+        give(&l.script, 200, first);
+        if (refused == 1 || refused == 2) {
+            give(&l.script, 403, EXPIRED);
+            give(&l.script, 200, refused == 1 ? T1 : token);
+        }
+        give(&l.script, refused == 3 ? 503 : 200, refused == 3 ? "{}" : second);
+        assert_int_equal(lane_run(&l, avito_list_chats(&l.client, 1, &q, &l.arena)), AVITO_OK);
+        for (int i = 0; i < (refused == 3 ? 2 : 3); i++) {
+            assert_int_equal(next_result(&l), AVITO_OK);
+        }
+        assert_int_equal(next_result(&l), refused == 3 ? AVITO_ERR_SERVER : AVITO_END);
+        peak = refused == 0 ? l.arena.peak : peak;
+        assert_true(peak > 2 * 100);
+        assert_int_equal(l.arena.peak, peak);
+        assert_null(script_problem_open(&l.script, true));
+        lane_free(&l);
+    }
 }
 
 /* Tries are for lists of which no row was given: else a row would come twice. */
@@ -299,13 +342,138 @@ static void test_tried_again_while_nothing_is_given(void **state)
     }
 }
 
+/* What the list before gave does not count, and a row that is an error does. */
+static void test_tries_of_the_second_list(void **state)
+{
+    static const char bad_row[] = "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{\"chats\":[1,";
+
+    (void)state;
+    for (int bad = 0; bad < 2; bad++) {
+        struct lane l;
+        int rows;
+        lane_init(&l, 512);
+        l.options.retries = 1;
+        lane_again(&l, 512);
+        script_connect(&l.script);
+        give_pages(&l.script);
+        script_request(&l.script);
+        if (bad == 1) {
+            script_answer(&l.script, bad_row, sizeof bad_row - 1);
+        }
+        script_end(&l.script);
+        if (bad == 0) {
+            script_connect(&l.script);
+            give_pages(&l.script);
+        }
+        assert_int_equal(list_chats(&l), AVITO_OK);
+        assert_int_equal(next_chats(&l, &rows), AVITO_END);
+        assert_int_equal(rows, ROWS);
+        if (bad == 1) {
+            assert_int_equal(list_chats(&l), AVITO_OK);
+            assert_int_equal(next_result(&l), AVITO_ERR_MODEL);
+            assert_int_equal(next_result(&l), AVITO_ERR_CLOSED);
+        } else {
+            assert_int_equal(list_chats(&l), AVITO_OK);
+            assert_int_equal(next_chats(&l, &rows), AVITO_END);
+            assert_int_equal(rows, ROWS);
+        }
+        assert_null(script_problem_open(&l.script, true));
+        lane_free(&l);
+    }
+}
+
+/* ---- what stands beside the list ---- */
+
+/* Whether there is more is known in memory of any size, also when the last row did not fit. */
+static void test_has_more_takes_no_memory(void **state)
+{
+    static const char *const bodies[] = {
+        "{\"chats\":[{\"id\":\"c000\"},{\"id\":\"c001\",\"context\":{\"type\":\"a longer one\"}}],\"meta\":{\"has_more\":%s}}",
+        "{\"meta\":{\"has_more\":%s},\"chats\":[{\"id\":\"c000\"},{\"id\":\"c001\",\"context\":{\"type\":\"a longer one\"}}]}",
+    };
+    int results[2] = {0, 0};
+
+    (void)state;
+    for (size_t i = 0; i < 4 * 64; i++) {
+        const bool more = i % 4 < 2;
+        char body[200];
+        struct lane l;
+        int rc;
+        lane_init(&l, 512);
+        l.arena = avito_arena_of(l.room, i / 4 * 8 + 8);
+        (void)snprintf(body, sizeof body, bodies[i % 2], more ? "true" : "false");
+        lane_exchange(&l, 200, body, strlen(body));
+        l.script.recv_piece = i % 3 == 0 ? 1 : 0;
+        assert_int_equal(lane_run(&l, avito_list_chats(&l.client, 1, NULL, &l.arena)), AVITO_OK);
+        (void)next_result(&l);
+        rc = next_result(&l);
+        assert_true(rc == AVITO_OK || rc == AVITO_ERR_ARENA);
+        results[rc == AVITO_OK]++;
+        assert_int_equal(next_result(&l), AVITO_END);
+        assert_int_equal(avito_list_has_more(&l.client), more);
+        lane_free(&l);
+    }
+    assert_true(results[0] > 0 && results[1] > 0);
+}
+
+/* What breaks the model beside the list is no row of it: it ends the list with its error, wherever it
+ * stands. It must not pass as a row that is bad, behind which there is nothing. */
+static void test_bad_beside_the_list(void **state)
+{
+    static const struct {
+        const char *meta;
+        int result;
+    } bad[] = {{"{\"has_more\":5}", AVITO_ERR_MODEL},
+               {"{\"has_more\":{\"x\":[]}}", AVITO_ERR_MODEL},
+               {"{\"has_more\":true,\"has_more\":false}", AVITO_ERR_DUPLICATE},
+               {"[]", AVITO_ERR_MODEL}};
+
+    (void)state;
+    for (size_t i = 0; i < 2 * sizeof bad / sizeof bad[0]; i++) {
+        const bool first = i % 2 == 0;
+        char body[200];
+        struct lane l;
+        lane_init(&l, 512);
+        (void)snprintf(body, sizeof body, first ? "{\"meta\":%s,\"chats\":[{\"id\":\"c000\"}]}"
+                                                : "{\"chats\":[{\"id\":\"c000\"}],\"meta\":%s}", bad[i / 2].meta);
+        lane_exchange(&l, 200, body, strlen(body));
+        assert_int_equal(lane_run(&l, avito_list_chats(&l.client, 1, NULL, &l.arena)), AVITO_OK);
+        if (!first) {
+            assert_int_equal(next_result(&l), AVITO_OK);
+        }
+        assert_int_equal(next_result(&l), bad[i / 2].result);
+        assert_false(avito_list_open(&l.client));
+        assert_true(l.arena.used == 0 && !l.arena.busy);
+        lane_free(&l);
+    }
+}
+
 /* ---- too little memory ---- */
 
-static int next_result(struct lane *l)
+/* However small the arena is, the error of a collected list names a size that is enough. */
+static void test_needed_of_a_collected_list(void **state)
 {
-    avito_chat chat;
+    size_t enough = 0;
 
-    return lane_run(l, avito_next_chat(&l->client, &chat));
+    (void)state;
+    for (size_t cap = 8; enough == 0; cap += 8) {
+        avito_chats chats;
+        struct lane l;
+        size_t needed;
+        int rc = collect_within(&l, cap, false, &chats);
+        needed = avito_last_error(&l.client)->needed;
+        if (rc == AVITO_OK) {
+            assert_chats(&l, &chats);
+            enough = cap;
+        } else {
+            assert_int_equal(rc, AVITO_ERR_ARENA);
+            assert_in_range(needed, cap + 1, sizeof l.room - 8);
+            lane_free(&l);
+            assert_int_equal(collect_within(&l, needed, false, &chats), AVITO_OK);
+            assert_chats(&l, &chats);
+        }
+        lane_free(&l);
+    }
 }
 
 /* An arena in which not even the answer has room that the list stands in: nothing beside it is written,
@@ -423,8 +591,13 @@ int main(void)
         cmocka_unit_test(test_collected_when_the_token_runs_out),
         cmocka_unit_test(test_collected_again_in_little_memory),
         cmocka_unit_test(test_streamed_when_the_token_is_refused),
+        cmocka_unit_test(test_peak_when_the_token_is_refused),
         cmocka_unit_test(test_streamed_is_not_tried_again),
         cmocka_unit_test(test_tried_again_while_nothing_is_given),
+        cmocka_unit_test(test_tries_of_the_second_list),
+        cmocka_unit_test(test_has_more_takes_no_memory),
+        cmocka_unit_test(test_bad_beside_the_list),
+        cmocka_unit_test(test_needed_of_a_collected_list),
         cmocka_unit_test(test_list_in_almost_no_memory),
         cmocka_unit_test(test_end_does_not_wait_for_nothing),
         cmocka_unit_test(test_end_waits_for_the_rest),
