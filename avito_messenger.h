@@ -11020,14 +11020,23 @@ AVITO_API int64_t avito_posix_unix_time(void *ctx)
     return (int64_t)time(NULL);
 }
 
-static int avitoi_posix_urandom(unsigned char *out, size_t len)
+/* To read; -1: errno says why. */
+static int avitoi_posix_open(const char *path)
 {
     int flags = O_RDONLY;
     int fd;
 #ifdef O_CLOEXEC
-    flags |= O_CLOEXEC;
+    flags |= O_CLOEXEC; /* no gap for a fork() on another thread */
 #endif
-    fd = open("/dev/urandom", flags);
+    do {
+        fd = open(path, flags);
+    } while (fd < 0 && errno == EINTR);
+    return fd;
+}
+
+static int avitoi_posix_urandom(unsigned char *out, size_t len)
+{
+    int fd = avitoi_posix_open("/dev/urandom");
     if (fd < 0) {
         return AVITO_ERR_OPTION_ENTROPY;
     }
@@ -12653,13 +12662,14 @@ static int avitoi_tls_handshake(avito_tls *tls)
             int result = avitoi_tls_engine_result(tls);
             return result != 0 ? result : avitoi_tls_fail(tls, AVITO_ERR_TLS, 0);
         }
-        if (rc == AVITO_IO_CLOSED) { /* the line broke, or the server says no in this way */
-            tls->priv.session_time = 0; /* perhaps to the session: not twice */
-            return avitoi_tls_fail(tls, AVITO_ERR_CLOSED, BR_ERR_IO);
+        if (rc == AVITO_OK) {
+            continue;
         }
-        if (rc != AVITO_OK) {
-            return avitoi_tls_fail(tls, (int)rc, tls->priv.detail);
+        if (tls->priv.send_failure == 0) { /* the line broke, or the server says no by hanging up */
+            tls->priv.session_time = 0;    /* perhaps to the session: not twice */
         }
+        return rc == AVITO_IO_CLOSED ? avitoi_tls_fail(tls, AVITO_ERR_CLOSED, BR_ERR_IO)
+                                     : avitoi_tls_fail(tls, (int)rc, tls->priv.detail);
     }
 }
 
@@ -13068,7 +13078,7 @@ AVITO_API int avito_anchors_load_file(avito_anchors *anchors, void *memory, size
                                       const char *path)
 {
     char piece[512];
-    int fd = open(path, O_RDONLY);
+    int fd = avitoi_posix_open(path);
     ssize_t n = -1;
     avito_anchors_begin(anchors, memory, cap);
     while (fd >= 0 && ((n = read(fd, piece, sizeof piece)) > 0 || (n < 0 && errno == EINTR))) {
@@ -13077,7 +13087,10 @@ AVITO_API int avito_anchors_load_file(avito_anchors *anchors, void *memory, size
     if (fd >= 0) {
         (void)close(fd);
     }
-    return n < 0 ? AVITO_ERR_OPTION_ANCHORS : avito_anchors_end(anchors);
+    if (n < 0) {
+        anchors->priv.failure = AVITO_ERR_OPTION_ANCHORS; /* half of them would look like all */
+    }
+    return avito_anchors_end(anchors);
 }
 #endif
 

@@ -6,9 +6,13 @@
 #include <stddef.h>
 
 #include <cmocka.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <openssl/evp.h>
 #include <openssl/pem.h>
@@ -287,6 +291,38 @@ static void bad_pem(void **state)
     free(text);
 }
 
+/* ---- a file that cannot be read to its end ---- */
+
+static int good_reads = -1; /* then a disk error; -1: none */
+static int read_flags;      /* of the descriptor that was read last */
+
+/* In place of the C library's, for avito_anchors_load_file(). */
+ssize_t read(int fd, void *data, size_t cap)
+{
+    read_flags = fcntl(fd, F_GETFD);
+    if (good_reads == 0) {
+        errno = EIO;
+        return -1;
+    }
+    good_reads -= good_reads > 0;
+    return (ssize_t)syscall(SYS_read, fd, data, cap);
+}
+
+static void read_error(void **state)
+{
+    int i;
+    (void)state;
+    for (i = 0; i < 20; i++) { /* the first certificates are complete by then */
+        good_reads = i;
+        assert_int_equal(avito_anchors_load_file(&anchors, room, sizeof room, DEBIAN),
+                         AVITO_ERR_OPTION_ANCHORS);
+        assert_int_equal(anchors.count, 0); /* else who goes by it follows NULL */
+        assert_null(anchors.items);
+        assert_int_equal(read_flags, FD_CLOEXEC); /* not for children of other threads */
+    }
+    good_reads = -1;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -299,6 +335,7 @@ int main(void)
         cmocka_unit_test(hidden_certificate),
         cmocka_unit_test(encrypted_key_between),
         cmocka_unit_test(bad_pem),
+        cmocka_unit_test(read_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

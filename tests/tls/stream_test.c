@@ -98,6 +98,30 @@ static void session_survives_a_broken_line(void **state)
     peer_free(&peer);
 }
 
+/* The server says no to the session by hanging up, in either way: not twice. Else a device would try it
+ * in vain for a day. */
+static void session_is_dropped_by_a_hang_up(void **state)
+{
+    static const enum peer_ending how[] = {PEER_CUT, PEER_RESET};
+    size_t i;
+    (void)state;
+    for (i = 0; i < 2; i++) {
+        side_meet(&side, &peer, "good-ec");
+        assert_int_equal(side_talk(&side, &peer), AVITO_OK);
+        peer_again(&peer);
+        peer.raw = (const unsigned char *)"";
+        peer.raw_len = 0;
+        peer.ending = how[i];
+        assert_int_equal(side_talk_again(&side, &peer),
+                         i == 0 ? AVITO_ERR_CLOSED : AVITO_ERR_RECV);
+        peer.raw = NULL;
+        peer.ending = PEER_NOTIFY;
+        assert_int_equal(side_talk_again(&side, &peer), AVITO_OK);
+        assert_false(peer.resumed);
+        peer_free(&peer);
+    }
+}
+
 static void session_moves(void **state)
 {
     static avito_tls_session session, broken;
@@ -592,6 +616,7 @@ int main(void)
         cmocka_unit_test(session_is_resumed),
         cmocka_unit_test(session_is_dropped_after_a_refusal),
         cmocka_unit_test(session_survives_a_broken_line),
+        cmocka_unit_test(session_is_dropped_by_a_hang_up),
         cmocka_unit_test(session_moves),
         cmocka_unit_test(more_fills_records),
         cmocka_unit_test(held_back_is_not_forgotten),
