@@ -13,6 +13,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static char tokens[AVITO_TOKENS_SIZE(128)], window[1024], room[2048];
@@ -90,9 +91,15 @@ static void command_close(void *ctx)
 {
     command *c = (command *)ctx;
 
-    (void)close(c->fd); /* the command sees the end of its input */
-    (void)kill(c->pid, SIGTERM);
+    if (c->fd >= 0) {
+        (void)close(c->fd);
+    }
+    if (c->pid > 0) { /* -1 would be everybody. Not every command ends at the end of its input. */
+        (void)kill(c->pid, SIGKILL);
+        (void)waitpid(c->pid, NULL, 0); /* until then nobody else gets its number */
+    }
     c->fd = -1;
+    c->pid = -1;
 }
 
 static const avito_transport_functions command_functions = {
@@ -120,7 +127,6 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: 08_own_transport COMMAND [ARGUMENT...]\n");
         return 2;
     }
-    (void)signal(SIGCHLD, SIG_IGN); /* nobody waits for the command */
     example_account(&account, tokens, sizeof tokens);
     example_client(&client, &account, transport, window, sizeof window);
     if ((result = avito_get_self(&client, &arena, &me)) != AVITO_OK) {

@@ -199,6 +199,19 @@ def own_transport():
         check(out == "account 350000001: Магазин\n", "08_own_transport shows the account", out)
         _, err = run(service, "08_own_transport", "false", code=1)
         check("CLOSED" in err or "RECV" in err or "SEND" in err, "08_own_transport: a command that ends is an error", err)
+    # Too few descriptors for a command: then there is nobody to be killed, and kill(-1) means everybody.
+    with open(f"{OUT}/kill.c", "w", encoding="ascii") as file:
+        file.write("#include <stdio.h>\n#include <sys/types.h>\nint not_kill(pid_t pid, int number);\n"
+                   "int not_kill(pid_t pid, int number)\n"
+                   "{\n    (void)printf(\"kill %d %d\\n\", (int)pid, number);\n    return 0;\n}\n")
+    done = subprocess.run([os.environ.get("CC", "gcc"), "-DAVITO_WITH_BEARSSL=0", "-Dkill=not_kill", "-I.",
+                           "examples/08_own_transport.c", f"{OUT}/kill.c", "-o", f"{OUT}/08_no_command"],
+                          check=False)
+    done = subprocess.run(["sh", "-c", f"ulimit -n 4; exec {OUT}/08_no_command cat"], stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, timeout=60, check=False, text=True,
+                          env={**os.environ, "AVITO_CLIENT_ID": "id", "AVITO_CLIENT_SECRET": "secret"})
+    check(done.returncode == 1 and "CONNECT" in done.stderr and done.stdout == "",
+          "08_own_transport kills nobody when it has started nobody", done.stdout, done.stderr)
 
 
 def notifications():
