@@ -23,16 +23,19 @@ static int find_waiting(avito_client *client, int64_t user_id, avito_arena *aren
 
     while (count < AT_ONCE && avito_list_open(client)) {
         result = avito_next_chat(client, &chat);
-        if (result == AVITO_ERR_ARENA) { /* this one is too large for us; the next may fit */
-            printf("passed over %s: it takes %zu bytes\n", avito_last_error(client)->text,
-                   avito_last_error(client)->needed);
-            continue;
-        }
-        if (result != AVITO_OK) {
+        if (result == AVITO_END) {
             break;
         }
+        if (result != AVITO_OK) { /* this one is too large for us, say; the next may do */
+            if (avito_list_open(client)) {
+                printf("passed over %s: %s (takes %zu bytes)\n", avito_last_error(client)->text,
+                       avito_error_text(result), avito_last_error(client)->needed);
+            }
+            continue;
+        }
         if (chat.last_message == NULL || chat.last_message->is_own ||
-            chat.last_message->is_system || chat.id.len >= sizeof waiting[0]) {
+            chat.last_message->is_system || chat.id.ptr == NULL ||
+            chat.id.len >= sizeof waiting[0]) {
             continue;
         }
         printf("%s: ", chat.id.ptr);
@@ -42,7 +45,7 @@ static int find_waiting(avito_client *client, int64_t user_id, avito_arena *aren
         printf("\n");
         memcpy(waiting[count++], chat.id.ptr, chat.id.len + 1);
     }
-    if (result < 0 && result != AVITO_ERR_ARENA) {
+    if (result < 0) {
         return result;
     }
     (void)avito_list_end(client, 4096); /* read on to keep the connection if little is left */

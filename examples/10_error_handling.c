@@ -73,7 +73,8 @@ static avito_outcome send_text(avito_client *client, int64_t user_id, const char
         explain(avito_last_error(client));
         return AVITO_NOT_SENT;
     }
-    if (before.count != 0 && before.items[0].id.len < sizeof baseline) {
+    if (before.count != 0 && before.items[0].id.ptr != NULL &&
+        before.items[0].id.len < sizeof baseline) {
         memcpy(baseline, before.items[0].id.ptr, before.items[0].id.len + 1);
         sent.baseline_id = baseline;
         sent.baseline_created = before.items[0].created;

@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -30,9 +31,11 @@ static int write_file(const char *name, const void *data, size_t len)
     bool good = fd >= 0 && write(fd, data, len) == (ssize_t)len && fsync(fd) == 0;
 
     good = (fd < 0 || close(fd) == 0) && good;
-    return good && renameat(folder, "new", folder, name) == 0 && fsync(folder) == 0
-               ? AVITO_OK
-               : AVITO_ERR_HOOK;
+    if (good && renameat(folder, "new", folder, name) == 0 && fsync(folder) == 0) {
+        return AVITO_OK;
+    }
+    perror("FOLDER cannot be written"); /* a full disk, say: the message in hand waits for it */
+    return AVITO_ERR_HOOK;
 }
 
 static int read_file(const char *name, void *data, size_t cap, size_t *len)
@@ -40,10 +43,15 @@ static int read_file(const char *name, void *data, size_t cap, size_t *len)
     int fd = openat(folder, name, O_RDONLY);
     ssize_t n = fd >= 0 ? read(fd, data, cap) : -1;
 
-    if (fd < 0) {
-        return errno == ENOENT ? AVITO_END : AVITO_ERR_HOOK;
+    if (fd < 0 && errno == ENOENT) {
+        return AVITO_END;
     }
-    (void)close(fd);
+    if (n < 0) {
+        perror(name);
+    }
+    if (fd >= 0) {
+        (void)close(fd);
+    }
     *len = n > 0 ? (size_t)n : 0;
     return n >= 0 ? AVITO_OK : AVITO_ERR_HOOK;
 }
@@ -85,7 +93,8 @@ static int look_for(avito_client *client, int64_t user_id, const char *text, not
         if (result != AVITO_OK) {
             continue; /* too large or of a new kind: not ours; else the list has ended */
         }
-        if (n->baseline_id[0] == '\0' && message.id.len < sizeof n->baseline_id) {
+        if (n->baseline_id[0] == '\0' && message.id.ptr != NULL &&
+            message.id.len < sizeof n->baseline_id) {
             memcpy(n->baseline_id, message.id.ptr, message.id.len + 1);
             n->baseline_created = message.created;
         }
@@ -189,11 +198,13 @@ static void handle(avito_inbox *inbox, avito_client *client, int64_t user_id,
             if (result == AVITO_ERR_NOT_FOUND || result == AVITO_ERR_BAD_REQUEST) {
                 break; /* no such chat any more, or not to be answered */
             }
+            if (result == AVITO_ERR_TEXT || result == AVITO_ERR_UTF8) {
+                exit(2); /* it never will be sent; the message comes again with a better one */
+            }
             (void)sleep(1);
         }
     }
     while (avito_inbox_accept(inbox) == AVITO_ERR_HOOK) {
-        fprintf(stderr, "the state cannot be written\n");
         (void)sleep(1);
     }
     if (buyer) { /* answer_once() has settled the note, whosever it was */
@@ -201,8 +212,45 @@ static void handle(avito_inbox *inbox, avito_client *client, int64_t user_id,
     }
 }
 
+/* As the service stores it: without blanks at the ends, and without CR. Else it would not be found
+ * again in the chat, and sent once more. */
+static const char *tidy(char *text)
+{
+    size_t len = 0, i;
+
+    while (*text != '\0' && (unsigned char)*text <= ' ') {
+        text++;
+    }
+    for (i = 0; text[i] != '\0'; i++) {
+        if (text[i] != '\r') {
+            text[len++] = text[i];
+        }
+    }
+    while (len > 0 && (unsigned char)text[len - 1] <= ' ') {
+        len--;
+    }
+    text[len] = '\0';
+    return text;
+}
+
+/* The folder, for this program alone: two of them would answer everybody twice. */
+static bool open_folder(const char *name)
+{
+    if ((mkdir(name, 0700) != 0 && errno != EEXIST) ||
+        (folder = open(name, O_RDONLY | O_DIRECTORY)) < 0) {
+        perror(name);
+        return false;
+    }
+    if (flock(folder, LOCK_EX | LOCK_NB) != 0) {
+        fprintf(stderr, "%s: another bot is at work there\n", name);
+        return false;
+    }
+    return true;
+}
+
 int main(int argc, char **argv)
 {
+    const char *text = argc == 3 ? tidy(argv[2]) : "";
     avito_arena arena = avito_arena_of(inbox_room, sizeof inbox_room);
     avito_client_options lane = {.window = window, .window_cap = sizeof window, .retries = 3};
     avito_inbox_options o = avito_inbox_options_default();
@@ -216,9 +264,11 @@ int main(int argc, char **argv)
     avito_self me;
     int result;
 
-    if (argc != 3 || (mkdir(argv[1], 0700) != 0 && errno != EEXIST) ||
-        (folder = open(argv[1], O_RDONLY | O_DIRECTORY)) < 0) {
-        fprintf(stderr, "usage: 11_auto_answer_bot FOLDER TEXT\n");
+    if (text[0] == '\0' || text[avito_split_text(text)] != '\0') {
+        fprintf(stderr, "usage: 11_auto_answer_bot FOLDER TEXT (of up to 1000 characters)\n");
+        return 2;
+    }
+    if (!open_folder(argv[1])) {
         return 2;
     }
     (void)setvbuf(stdout, NULL, _IOLBF, 0);
@@ -247,7 +297,7 @@ int main(int argc, char **argv)
     for (;;) {
         result = avito_inbox_next(&inbox, &message);
         if (result == AVITO_OK) {
-            handle(&inbox, &client, me.id, &message, argv[2]);
+            handle(&inbox, &client, me.id, &message, text);
         } else if (result < 0) { /* one message, or this round; the next one comes in time */
             (void)example_failed(&client, result);
         }

@@ -2,15 +2,20 @@
 against the simulator over TLS, and looks at what they print, how they end, and what the service
 then has in its store."""
 import glob
+import http.server
+import json
 import os
 import random
 import re
+import resource
 import shutil
 import socket
+import ssl
 import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import zlib
 
@@ -214,6 +219,74 @@ def own_transport():
           "08_own_transport kills nobody when it has started nobody", done.stdout, done.stderr)
 
 
+class Stub(http.server.BaseHTTPRequestHandler):
+    """A service whose answers nobody expects: rows without an id, ids that are numbers."""
+    protocol_version = "HTTP/1.1"
+    question = {"id": "m1", "author_id": 7, "created": 1700000000, "type": "text", "direction": "in",
+                "content": {"text": "Ещё продаётся?"}}
+    answers = {
+        "token": {"access_token": "a" * 40, "expires_in": 86400, "token_type": "Bearer"},
+        "self": {"id": 5, "name": "Магазин"},
+        "chats": {"chats": [{"last_message": question}, {"id": 7, "last_message": question},
+                            {"id": "u2i-a", "updated": 1700000000, "last_message": question}]},
+        "messages": {"messages": [{"type": "text", "content": {"text": "?"}}, question]}}
+    sent = []
+
+    def do_GET(self):
+        path, _, query = self.path.partition("?")
+        what = path.rstrip("/").split("/")[-1]
+        answer = self.answers.get(what, {"ok": True})
+        if what in answer:
+            asked = dict(part.split("=") for part in query.split("&") if "=" in part)
+            first = int(asked.get("offset", 0))
+            answer = {what: answer[what][first:first + int(asked.get("limit", 100))]}
+        self.reply(answer)
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if self.path.rstrip("/").endswith("/messages"):
+            self.sent.append(self.path.split("/")[-2])
+            self.reply({"id": "m2", "created": 1700000001, "type": "text",
+                        "content": json.loads(body)["message"]})
+        else:
+            self.do_GET()
+
+    def reply(self, answer):
+        data = json.dumps(answer).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, *_):
+        pass
+
+    @classmethod
+    def start(cls):
+        server = http.server.ThreadingHTTPServer(("localhost", 0), cls)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(f"{CERTS}/ec.crt", f"{CERTS}/ec.key")
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        service = Simulator()
+        service.ports = {"tls": str(server.server_port)}
+        return server, service
+
+
+def odd_answers():
+    server, service = Stub.start()
+    out, _ = run(service, "03_chats_and_reply", "Да")
+    check("answered 1 chats" in out and "passed over" in out and Stub.sent == ["u2i-a"],
+          "03_chats_and_reply passes over what it cannot take, and answers the others", out, Stub.sent)
+    out, err = run(service, "10_error_handling", "u2i-a", "Да")
+    check(out == "sent\n", "10_error_handling: the newest message has no id", out, err)
+    Stub.answers["chats"] = {"chats": Stub.answers["chats"]["chats"][2:]}
+    with tempfile.TemporaryDirectory() as folder, Bot(service, folder, "Да") as running:
+        wait_for(lambda: len(Stub.sent) == 3)
+    check(Stub.sent == ["u2i-a"] * 3, "11_auto_answer_bot: the newest message has no id", running.said)
+    server.shutdown()
+
+
 def notifications():
     for name, expected in (("webhook_text", "Ещё"), ("webhook_voice", "voice ")):
         for path in sorted(glob.glob(f"tests/data/*{name}*.txt"))[:1]:
@@ -254,6 +327,62 @@ def errors():
         check("AVITO_ERR_TEXT" in said and "outcome: not sent" in said, "10_error_handling: an empty text", said)
 
 
+def wait_for(condition, seconds=15):
+    end = time.monotonic() + seconds
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.05)
+    return condition()
+
+
+class Bot:
+    """with Bot(service, folder, text) as running: ... killed at the end; running.said is what it wrote."""
+
+    def __init__(self, service, folder, text, disk_full=False):
+        def fill_disk():
+            resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+
+        self.said = ""
+        self.process = subprocess.Popen(
+            [f"{OUT}/11_auto_answer_bot", f"{folder}/state", text], stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True, preexec_fn=fill_disk if disk_full else None,
+            restore_signals=False,  # Python ignores SIGXFSZ: a write over the limit fails then
+            env=service.environment(AVITO_BOT_POLL_MS="200", AVITO_BOT_GRACE_S="1"))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.said = self.process.communicate()[0]
+
+
+def bot_in_trouble():
+    with Simulator("--chats", "0") as service, tempfile.TemporaryDirectory() as folder:
+        for text in ("", " \r\n", "я" * 1001):
+            _, err = run(service, "11_auto_answer_bot", f"{folder}/none", text, code=2)
+            check("TEXT" in err, "11_auto_answer_bot refuses at once what cannot be sent", err)
+        _, err = run(service, "11_auto_answer_bot", "/dev/null/state", "Да", code=2)
+        check("Not a directory" in err, "11_auto_answer_bot says why it cannot use the folder", err)
+
+        service.door("option", {"trim_text": 1})
+        chat = service.door("chat", {})["chat_id"]
+        service.door("message", {"chat_id": chat, "text": "Ещё продаётся?"})
+        with Bot(service, folder, " Да,\r\nпродаётся \n", disk_full=True) as running:
+            time.sleep(2)
+        check("FOLDER cannot be written: File too large" in running.said and len(service.texts(chat)) == 1,
+              "11_auto_answer_bot on a full disk says so, and sends nothing", running.said)
+        with Bot(service, folder, " Да,\r\nпродаётся \n") as running:
+            wait_for(lambda: len(service.texts(chat)) == 2)
+            _, err = run(service, "11_auto_answer_bot", f"{folder}/state", "Да", code=2)
+            check("another bot" in err, "11_auto_answer_bot does not share its folder", err)
+            for number in range(2, 4):
+                service.door("message", {"chat_id": chat, "text": f"Ау {number}"})
+                time.sleep(1.5)
+        check(service.texts(chat) == ["Ещё продаётся?", "Да,\nпродаётся", "Ау 2", "Ау 3"],
+              "11_auto_answer_bot answers once, whatever blanks its text has", service.texts(chat),
+              running.said)
+
+
 def bot():
     """Killed again and again while buyers write, answers get lost, and messages show up late."""
     answer, random_ = "Да! Отвечу подробно через час.", random.Random(11)
@@ -286,7 +415,7 @@ def main():
     os.makedirs(OUT)
     for path in sorted(glob.glob("examples/[0-9][0-9]_*.c")):
         build(path)
-    for part in (readme, readme_commands, sending, chats, images, own_transport, notifications, errors, bot):
+    for part in (readme, readme_commands, sending, chats, images, own_transport, odd_answers, notifications, errors, bot_in_trouble, bot):
         part()
 
 
