@@ -53,11 +53,15 @@ static uint32_t now_ms(void)
     return (uint32_t)((uint64_t)t.tv_sec * 1000u + (uint64_t)t.tv_nsec / 1000000u);
 }
 
-/* Strangers write the text: control bytes would reach the terminal. */
+/* Strangers write the text: control characters would reach the terminal. */
 static void print_text(avito_str text)
 {
     for (size_t i = 0; i < text.len; i++) {
         unsigned char c = (unsigned char)text.ptr[i];
+        if (c == 0xc2 && i + 1 < text.len && (unsigned char)text.ptr[i + 1] < 0xa0) {
+            i++; /* U+0080 to U+009F */
+            c = 0;
+        }
         putchar(c < 0x20 || c == 0x7f ? ' ' : c);
     }
 }
@@ -74,15 +78,19 @@ static void handle(const avito_webhook *webhook)
         fprintf(stderr, "notification: %s (%zu bytes would do)\n", avito_error_text(result),
                 needed);
     } else if (event.message == NULL) {
-        printf("%s: not a message\n", event.type.ptr == NULL ? "?" : event.type.ptr);
+        print_text(event.type);
+        printf(": not a message\n");
     } else {
         const avito_message *m = event.message;
-        printf("%s %lld%s: ", m->chat_id.ptr == NULL ? "?" : m->chat_id.ptr,
-               (long long)m->author_id, m->is_own ? " (this account)" : "");
+        print_text(m->chat_id);
+        printf(" %lld%s: ", (long long)m->author_id, m->is_own ? " (this account)" : "");
         print_text(m->content.kind == AVITO_MESSAGE_TEXT ? m->content.as.text : m->type_word);
         putchar('\n');
     }
-    fflush(stdout);
+    if (fflush(stdout) != 0 || ferror(stdout)) { /* a full disk: acknowledge no more */
+        perror("the last notification is lost: standard output");
+        exit(1);
+    }
 }
 
 static void close_connection(struct connection *c)

@@ -59,12 +59,14 @@ def post(body, path=SECRET, more=b""):
 
 
 class Server:
-    def __init__(self, program, port):
+    def __init__(self, program, port, output=None):
         self.lines = []
         self.port = port
-        self.process = subprocess.Popen([program, str(port)], stdout=subprocess.PIPE,
+        self.process = subprocess.Popen([program, str(port)], stdout=output or subprocess.PIPE,
+                                        stderr=subprocess.PIPE if output else None,
                                         env={**os.environ, "AVITO_WEBHOOK_PATH": SECRET})
-        threading.Thread(target=self.read, daemon=True).start()
+        if not output:
+            threading.Thread(target=self.read, daemon=True).start()
         wait_for_port(port)
 
     def read(self):
@@ -150,8 +152,9 @@ def alone(server):
     check("100-continue", statuses(got) == [b"100", b"200"], got)
     got = talk(port, post(event("gone"))[:-10])[:0] + talk(port, post(event("here")), until=1)
     check("a peer that leaves in the middle harms nobody", statuses(got) == [b"200"], got)
-    got = talk(port, post(event("esc \x1b[31m\x07")), until=1)
-    check("control bytes do not reach the terminal", server.printed("esc  [31m ") == 1, server.lines[-1:])
+    got = talk(port, post(event("esc \x1b[31m\x07\x9b31m")), until=1)
+    check("control characters do not reach the terminal", server.printed("esc  [31m  31m") == 1,
+          server.lines[-1:])
 
     idle = [socket.create_connection(("127.0.0.1", port)) for _ in range(62)]
     for s in idle:
@@ -182,6 +185,20 @@ class SlowSender(threading.Thread):
                 except socket.timeout:
                     pass
             self.waited = time.monotonic() - started
+
+
+def full_disk(program):
+    """What cannot be written down is not acknowledged for long."""
+    with open("/dev/full", "wb") as disk:
+        server = Server(program, free_port(), output=disk)
+        got = talk(server.port, post(event("nobody sees it")), until=1)
+        try:
+            said = server.process.communicate(timeout=5)[1].decode()
+        except subprocess.TimeoutExpired:
+            server.process.kill()
+            said = "still runs"
+        check("a full disk ends the server, and it says so",
+              server.process.returncode == 1 and "No space left" in said, (got, said))
 
 
 NGINX = """
@@ -259,7 +276,9 @@ def behind_nginx(server, directory):
 
 def main():
     with tempfile.TemporaryDirectory() as directory:
-        server = Server(build(directory), free_port())
+        program = build(directory)
+        full_disk(program)
+        server = Server(program, free_port())
         try:
             slow = SlowSender(server.port)
             alone(server)
