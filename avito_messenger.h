@@ -10576,7 +10576,7 @@ static void avitoi_fetch_row(avito_inbox *in, uint64_t hash, bool good)
 
 static int avitoi_fetch_over(avito_inbox *in, avito_message *out)
 {
-    if (in->priv.kept && in->client->error.code < 0) { /* cancelled meanwhile: it is not where it was */
+    if (in->priv.kept && in->o.arena->used == 0) { /* cancelled meanwhile: it is not where it was */
         return AVITO_ERR_CANCELLED;
     }
     in->priv.phase = AVITOI_IN_HANDED;

@@ -763,6 +763,48 @@ static void test_lane_that_is_busy(void **state)
     avito_client_close(&d->client);
 }
 
+/* The program may cancel what the inbox is doing, and use the lane, at any moment: the round goes on in
+ * time, and gives what it was about to give. */
+static void test_lane_that_is_taken_away(void **state)
+{
+    bool over = false;
+    (void)state;
+    for (unsigned when = 1; !over; when++) {
+        struct device *d = device_of(20, AVITO_START_SINCE);
+        unsigned again = 0, given = 0;
+        d->piece = 7;
+        d->inbox.o.mark_as_read = true;
+        write_messages("a", "a1 a2 ", 1, 1);
+        over = true;
+        for (int i = 0; i < 4000 && (given < 2 || avito_inbox_deadline_ms(&d->inbox) < POLL); i++) {
+            avito_message m;
+            int rc;
+            memset(&m, 0x5a, sizeof m);
+            rc = avito_inbox_next(&d->inbox, &m);
+            if (rc == AVITO_OK) {
+                assert_true(given < 2 && avito_str_equal(m.id, given == 0 ? "a1" : "a2"));
+                assert_int_equal(m.author_id, 7);
+                assert_int_equal(avito_inbox_accept(&d->inbox), AVITO_OK);
+                given++;
+            }
+            if (rc == AVITO_AGAIN && ++again == when) {
+                over = false;
+                avito_cancel(&d->client);
+                rc = avito_mark_chat_as_read(&d->client, d->options.user_id, "z");
+                while (rc == AVITO_AGAIN) {
+                    rc = avito_step(&d->client);
+                }
+                assert_int_equal(rc, AVITO_OK);
+            }
+            if (avito_inbox_wants(&d->inbox) == AVITO_WANT_TIMER && given < 2) {
+                clock_advance(&d->clock, avito_inbox_deadline_ms(&d->inbox));
+            }
+        }
+        assert_int_equal(given, 2);
+        avito_client_close(&d->client);
+    }
+}
+
 /* ---------------------------------------------------------------- ids that are too long */
 
 static void test_chat_with_a_long_id(void **state)
@@ -967,6 +1009,7 @@ int main(void)
         cmocka_unit_test(test_turns),
         cmocka_unit_test(test_turn_at_any_step),
         cmocka_unit_test(test_lane_that_is_busy),
+        cmocka_unit_test(test_lane_that_is_taken_away),
         cmocka_unit_test(test_chat_with_a_long_id),
         cmocka_unit_test(test_bad_message),
         cmocka_unit_test(test_overrun_is_not_marked),

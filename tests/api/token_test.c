@@ -752,12 +752,20 @@ static void lanes_init(struct lanes *s, bool no_token)
     s->l[0].no_token = no_token;
 }
 
-static void lanes_start(struct lanes *s)
+/* All ask for themselves, or the first one begins a list. */
+static void lanes_begin(struct lanes *s, bool list)
 {
     for (int i = 0; i < LANES; i++) {
-        assert_int_equal(avito_client_init(&s->l[i].client, &s->l[0].account, &s->l[i].options), AVITO_OK);
-        s->rc[i] = avito_get_self(&s->l[i].client, &s->l[i].arena, &s->self[i]);
+        struct lane *l = &s->l[i];
+        assert_int_equal(avito_client_init(&l->client, &s->l[0].account, &l->options), AVITO_OK);
+        s->rc[i] = list && i == 0 ? avito_list_chats(&l->client, 7, NULL, &l->arena)
+                                  : avito_get_self(&l->client, &l->arena, &s->self[i]);
     }
+}
+
+static void lanes_start(struct lanes *s)
+{
+    lanes_begin(s, false);
 }
 
 static void lanes_run(struct lanes *s)
@@ -843,6 +851,53 @@ static void test_the_duty_is_handed_over(void **state)
         }
         s->l[0].script.step = s->l[0].script.step_count; /* it was not played to its end */
         lanes_free(s);
+    }
+}
+
+/* The same after any number of steps of whoever fetches it, and when he only ends his list. */
+static void test_the_duty_is_handed_over_at_every_step(void **state)
+{
+    (void)state;
+    for (int how = 0; how < 3; how++) {
+        bool fetching = true;
+        for (unsigned steps = 0; fetching; steps++) {
+            struct lanes *s = calloc(1, sizeof *s);
+            struct lane *first = &s->l[0];
+            lanes_init(s, true);
+            fetch(&first->script, 200, T2);
+            fetch(&s->l[1].script, 200, T1);
+            for (int i = 1; i < LANES; i++) {
+                ask_self(&s->l[i].script, "first-token-000000", 200, ME);
+            }
+            first->script.recv_piece = 7;
+            first->script.send_piece = 31;
+            lanes_begin(s, true);
+            for (unsigned i = 0; i < steps; i++) {
+                s->rc[0] = avito_step(&first->client);
+            }
+            fetching = first->account.priv.epoch == 0;
+            if (fetching && how == 0) {
+                avito_cancel(&first->client);
+            } else if (fetching && how == 1) {
+                avito_client_close(&first->client);
+            } else if (fetching) {
+                s->rc[0] = avito_list_end(&first->client, 4096);
+                lanes_run(s);
+            }
+            s->rc[0] = AVITO_OK;
+            assert_true(steps < 1000);
+            for (int i = 1; i < LANES && fetching; i++) {
+                lanes_run(s);
+                assert_int_equal(s->rc[i], AVITO_OK);
+                assert_int_equal(s->self[i].id, 7);
+            }
+            for (int i = 0; i < LANES; i++) { /* not all was played to its end */
+                assert_true(!fetching || script_wrong(&s->l[i].script) == NULL);
+                s->l[i].script.step = s->l[i].script.step_count;
+                lane_free(&s->l[i]);
+            }
+            free(s);
+        }
     }
 }
 
@@ -1272,6 +1327,7 @@ int main(void)
         cmocka_unit_test(test_scopes),
         cmocka_unit_test(test_one_fetch_for_all_lanes),
         cmocka_unit_test(test_the_duty_is_handed_over),
+        cmocka_unit_test(test_the_duty_is_handed_over_at_every_step),
         cmocka_unit_test(test_refused_credentials_are_asked_about_once),
         cmocka_unit_test(test_a_refused_refresh_token_is_told_to_all),
         cmocka_unit_test(test_refusals_of_an_older_token),

@@ -55,8 +55,10 @@ static long service_recv(void *ctx, void *data, size_t cap)
 {
     struct device *d = ctx;
     const size_t left = d->answer_len - d->answer_at;
-    const size_t n = left < cap ? left : cap;
-    if (n == 0 || d->silent) {
+    size_t n = left < cap ? left : cap;
+    n = d->piece > 0 && n > d->piece ? d->piece : n;
+    d->said_again = d->piece > 0 && !d->said_again;
+    if (n == 0 || d->silent || d->said_again) {
         return AVITO_IO_AGAIN;
     }
     memcpy(data, d->answer + d->answer_at, n);

@@ -35,6 +35,7 @@ struct device {
     unsigned loads, failing_load; /* how often load() was called; which of them fails, from 1 on */
     int save_result;
     bool silent;    /* answers do not come for now */
+    size_t piece;   /* answers come in pieces of so many bytes, with AVITO_IO_AGAIN between; 0: whole */
     bool dates;     /* answers say what time it is, by the clock */
     unsigned events, errors;
     char given[400]; /* the ids of the last round, a blank behind each */
@@ -42,6 +43,7 @@ struct device {
     unsigned char window[AVITO_WINDOW_MIN], tokens[AVITO_TOKENS_SIZE(64)], room[4096];
     char request[1024], answer[5000];
     size_t request_len, answer_at, answer_len;
+    bool said_again;
 };
 
 void device_init(struct device *d, unsigned ring, device_serve *serve, void *service);
