@@ -10416,9 +10416,6 @@ static int avitoi_start_over(avito_inbox *in)
         avitoi_round_over(in);
         return error;
     }
-    if (in->priv.found) { /* it is read until two answers say the same */
-        return avitoi_enter(in, AVITOI_IN_START);
-    }
     in->priv.newest += (in->priv.newest == 0) ? 1u : 0u; /* no chat yet: a start all the same */
     in->priv.first_round = in->o.start == AVITO_START_UNREAD;
     avitoi_put32(avitoi_state(in) + 12, since ? avitoi_seconds(in->o.since) : in->priv.newest);
@@ -10696,6 +10693,9 @@ static int avitoi_take_row(avito_inbox *in, avito_str id, uint32_t time,
     const uint64_t hash = avitoi_id_hash(id);
     const unsigned phase = in->priv.phase;
     avitoi_row_place(in, hash);
+    if (in->priv.rows > 1000u) { /* far more than were asked for: somebody wants to keep us busy */
+        return AVITO_ERR_MODEL;
+    }
     in->priv.row_error = (int16_t)rc;
     if (phase == AVITOI_IN_FETCH) {
         avitoi_fetch_row(in, hash, rc < 0 ? hash == in->priv.pending
@@ -10712,9 +10712,9 @@ static int avitoi_take_row(avito_inbox *in, avito_str id, uint32_t time,
     } else if (phase == AVITOI_IN_SCAN) {
         avitoi_scan_row(in, id, hash, time);
     } else {
-        in->priv.found = in->priv.newest != time;
+        /* It is read until two answers say the same. */
+        in->priv.then = in->priv.newest == time ? AVITOI_THEN_OVER : AVITOI_THEN_AGAIN;
         in->priv.newest = time;
-        in->priv.then = AVITOI_THEN_OVER;
     }
     return AVITOI_MOVED;
 }

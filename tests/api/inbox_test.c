@@ -34,7 +34,7 @@ static struct service {
     unsigned marks;
     int status;
     const char *request;
-    char body[4096];
+    char body[60000];
 } service;
 
 static unsigned number_behind(const char *request, const char *name, unsigned otherwise)
@@ -930,6 +930,62 @@ static void test_bell_after_an_overrun(void **state)
     avito_client_close(&d->client);
 }
 
+/* ---------------------------------------------------------------- a service that does not settle down */
+
+static void times_change(struct service *s, const char *request)
+{
+    char *at = strstr(request, "/messages/") == NULL ? strstr(s->body, "\"updated\":") : NULL;
+    if (at != NULL) {
+        at[strlen("\"updated\":1754890")] = (char)('0' + s->faults++ % 10);
+    }
+}
+
+/* At the very first start two answers have to say the same: that is asked a number of times, not for
+ * ever. */
+static void test_start_that_changes(void **state)
+{
+    struct device *d = device_of(20, AVITO_START_NOW);
+    (void)state;
+    write_message("a", "a1", 1);
+    service.fault = times_change;
+    assert_string_equal(poll_of(d), "");
+    assert_in_range(service.faults, 50, 150);
+    service.fault = NULL;
+    assert_polls(d, 2, "");
+    write_message("a", "a2", 2);
+    assert_within(d, 2, "a2 ");
+    avito_client_close(&d->client);
+}
+
+/* So many rows were not asked for. */
+static void far_too_many_rows(struct service *s, const char *request)
+{
+    const bool messages = strstr(request, "/messages/") != NULL;
+    s->body[0] = '\0';
+    add(s, "{\"%s\":[{}", messages ? "messages" : "chats");
+    for (unsigned i = 0; i < 1200; i++) {
+        add(s, ",{\"id\":\"x%u\",\"%s\":%u}", i, messages ? "created" : "updated", T + 2000 - i);
+    }
+    add(s, "]}");
+    s->faults++;
+}
+
+/* A list that does not end is not read for ever. */
+static void test_endless_list(void **state)
+{
+    struct device *d = device_of(20, AVITO_START_SINCE);
+    (void)state;
+    assert_polls(d, 2, "");
+    write_message("a", "a1", 1);
+    service.fault = far_too_many_rows;
+    assert_polls(d, 2, "");
+    assert_in_range(service.faults, 2, 2);
+    assert_int_equal(d->errors, 2);
+    service.fault = NULL;
+    assert_within(d, 2, "a1 ");
+    avito_client_close(&d->client);
+}
+
 /* The power may go before anybody asked for the event: it is said again. */
 static void test_overrun_is_said_after_a_restart(void **state)
 {
@@ -1016,6 +1072,8 @@ int main(void)
         cmocka_unit_test(test_overrun_within_a_second),
         cmocka_unit_test(test_bell_after_an_overrun),
         cmocka_unit_test(test_overrun_is_said_after_a_restart),
+        cmocka_unit_test(test_start_that_changes),
+        cmocka_unit_test(test_endless_list),
         cmocka_unit_test(test_slow_only_while_notifications_come),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -41,7 +41,7 @@ struct device {
     char given[400]; /* the ids of the last round, a blank behind each */
     /* The rest is private. */
     unsigned char window[AVITO_WINDOW_MIN], tokens[AVITO_TOKENS_SIZE(64)], room[4096];
-    char request[1024], answer[5000];
+    char request[1024], answer[60200];
     size_t request_len, answer_at, answer_len;
     bool said_again;
 };
