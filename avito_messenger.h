@@ -8942,11 +8942,11 @@ static bool avitoi_same_text(avito_str a, const char *text)
     return true;
 }
 
-static bool avitoi_is_claimed(const avito_sent_query *q, const avito_message *m)
+static bool avitoi_is_claimed(const avito_sent_query *q, avito_str id)
 {
     size_t i;
     for (i = 0; i < q->claimed_count; i++) {
-        if (avito_str_equal(m->id, q->claimed[i])) {
+        if (avito_str_equal(id, q->claimed[i])) {
             return true;
         }
     }
@@ -8961,7 +8961,7 @@ static avito_outcome avitoi_is_our_send(const avito_sent_query *q, const avito_m
         content->kind == AVITO_MESSAGE_LINK ? content->as.link->text : avitoi_content_text(content);
     const bool unclear = m->type == AVITO_MESSAGE_NONE || m->type == AVITO_MESSAGE_UNKNOWN ||
                          m->type == AVITO_MESSAGE_DELETED;
-    if (m->direction == AVITO_DIRECTION_IN || avitoi_is_claimed(q, m)) {
+    if (m->direction == AVITO_DIRECTION_IN || avitoi_is_claimed(q, m->id)) {
         return AVITO_NOT_SENT;
     }
     if (m->direction != AVITO_DIRECTION_OUT || m->created == 0 || m->is_placeholder) {
@@ -8990,11 +8990,11 @@ static int avitoi_confirm(avito_client *c, int rc)
     }
     if (over) {
         c->priv.covered = c->priv.covered && !c->priv.has_more;
-    } else if (rc < 0) {
-        c->priv.covered = false; /* one row that nobody could read: it may be the one */
-    } else if ((m->created != 0 && m->created < q->baseline_created) ||
-               (q->baseline_id != NULL && avito_str_equal(m->id, q->baseline_id))) {
-        over = true;
+    } else if ((q->baseline_id != NULL && avito_str_equal(c->priv.json.id, q->baseline_id)) ||
+               (rc == AVITO_OK && m->created != 0 && m->created < q->baseline_created)) {
+        over = true; /* the baseline itself need not fit the arena, nor what is claimed */
+    } else if (rc < 0) { /* one row that nobody could read: it may be the one */
+        c->priv.covered = c->priv.covered && avitoi_is_claimed(q, c->priv.json.id);
     } else {
         const avito_outcome ours = avitoi_is_our_send(q, m);
         c->priv.covered = ours == AVITO_SENT || (c->priv.covered && ours == AVITO_NOT_SENT);

@@ -505,6 +505,39 @@ static void test_list_in_almost_no_memory(void **state)
     assert_true(fits > 0 && fits < (int)(1024 / sizeof(void *))); /* it began where it does not, and ended where it does */
 }
 
+/* What was there before the send, and what is claimed, may be larger than the arena: the id is enough to
+ * know it by. What is older is not looked at, not even when it is of the same second and says the same. */
+static void test_confirm_knows_rows_by_their_ids(void **state)
+{
+    static const char body[] = "{\"messages\":["
+                               "{\"id\":\"new\",\"direction\":\"in\",\"type\":\"text\",\"created\":9,\"content\":{\"text\":\"text\"}},"
+                               "{\"id\":\"mine\",\"direction\":\"out\",\"type\":\"text\",\"created\":9,\"content\":{\"text\":\"text"
+                               LONG100 LONG100 LONG100 LONG100 LONG100 LONG100 LONG100 "\"}},"
+                               "{\"id\":\"base\",\"direction\":\"in\",\"type\":\"text\",\"created\":8,"
+                               "\"content\":{\"text\":\"" LONG100 LONG100 LONG100 LONG100 LONG100 LONG100 LONG100 "\"}},"
+                               "{\"id\":\"old\",\"direction\":\"out\",\"type\":\"text\",\"created\":8,\"content\":{\"text\":\"text\"}}]}";
+    static const char *const claimed[] = {"other", "mine"};
+    const avito_sent_query query = {.text = "text", .baseline_id = "base", .baseline_created = 8,
+                                    .claimed = claimed, .claimed_count = 2, .age_s = 100};
+    int told = 0;
+
+    (void)state;
+    for (size_t cap = 320; cap < 1600; cap += 8) {
+        avito_outcome outcome = AVITO_SENT;
+        avito_message found;
+        struct lane l;
+        lane_init(&l, 512);
+        l.arena = avito_arena_of(l.room, cap);
+        lane_exchange(&l, 200, body, sizeof body - 1);
+        assert_int_equal(lane_run(&l, avito_confirm_sent(&l.client, 1, "c", &query, &l.arena, &outcome, &found)),
+                         AVITO_OK);
+        assert_true(outcome == AVITO_NOT_SENT || (outcome == AVITO_CANNOT_TELL && told == 0));
+        told += outcome == AVITO_NOT_SENT;
+        lane_free(&l);
+    }
+    assert_true(told > 100); /* all but those in which not even the small row fits */
+}
+
 /* ---- ended early ---- */
 
 #define TWO "{\"chats\":[{\"id\":\"c000\",\"updated\":2},{\"id\":\"c001\",\"updated\":1}],\"meta\":{}}"
@@ -599,6 +632,7 @@ int main(void)
         cmocka_unit_test(test_bad_beside_the_list),
         cmocka_unit_test(test_needed_of_a_collected_list),
         cmocka_unit_test(test_list_in_almost_no_memory),
+        cmocka_unit_test(test_confirm_knows_rows_by_their_ids),
         cmocka_unit_test(test_end_does_not_wait_for_nothing),
         cmocka_unit_test(test_end_waits_for_the_rest),
         cmocka_unit_test(test_end_drops_so_many_bytes),
