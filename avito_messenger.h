@@ -2371,9 +2371,9 @@ AVITO_API unsigned avito_inbox_events(avito_inbox *inbox);
  * >>31 POSIX TCP (AVITO_WITH_POSIX)
  * ======================================================================= *
  *
- * Sockets as a transport: IPv4 and IPv6, every address of the name tried in turn, no SIGPIPE, no
- * heap of our own. The C library's getaddrinfo() waits, so it is called by wait() alone: a lane that
- * may not wait needs a numeric host, `address`, or `resolve`.
+ * Sockets as a transport: IPv4 and IPv6, four addresses of the name tried in turn (both kinds among
+ * them if there are), no SIGPIPE, no heap of our own. The C library's getaddrinfo() waits, so it is
+ * called by wait() alone: a lane that may not wait needs a numeric host, `address`, or `resolve`.
  *
  * A small call costs two system calls, send and recv: wait() for bytes leaves the waiting to the recv()
  * behind it, and a recv() right after the end of a request says AVITO_IO_AGAIN without asking the
@@ -11104,12 +11104,24 @@ static bool avitoi_tcp_from_sockaddr(const struct addrinfo *info, avito_tcp_addr
     return out->size != 0;
 }
 
+/* Where there are too many, the last place is for the other family: all of one may lead nowhere. */
+static void avitoi_tcp_add(avito_tcp *tcp, const avito_tcp_address *found)
+{
+    avito_tcp_address *last = &tcp->priv.addresses[AVITO_TCP_ADDRESSES - 1];
+    if (tcp->priv.count < AVITO_TCP_ADDRESSES) {
+        tcp->priv.addresses[tcp->priv.count++] = *found;
+    } else if (last->size == tcp->priv.addresses[0].size && last->size != found->size) {
+        *last = *found;
+    }
+}
+
 /* The only place that may wait without a limit of ours. */
 static void avitoi_tcp_getaddrinfo(avito_tcp *tcp)
 {
     struct addrinfo hints;
     struct addrinfo *list = NULL;
     struct addrinfo *info;
+    avito_tcp_address found;
     int rc;
 
     memset(&hints, 0, sizeof hints);
@@ -11118,9 +11130,8 @@ static void avitoi_tcp_getaddrinfo(avito_tcp *tcp)
     rc = getaddrinfo(tcp->priv.host, NULL, &hints, &list);
     tcp->priv.count = 0;
     for (info = rc == 0 ? list : NULL; info != NULL; info = info->ai_next) {
-        if (tcp->priv.count < AVITO_TCP_ADDRESSES &&
-            avitoi_tcp_from_sockaddr(info, &tcp->priv.addresses[tcp->priv.count])) {
-            tcp->priv.count++;
+        if (avitoi_tcp_from_sockaddr(info, &found)) {
+            avitoi_tcp_add(tcp, &found);
         }
     }
     if (rc == 0) {

@@ -122,6 +122,30 @@ static void session_is_dropped_by_a_hang_up(void **state)
     }
 }
 
+/* The server wants to negotiate anew: refused, and the answer still comes. It goes on wanting: it is
+ * not listened to for ever. */
+static void renegotiation(void **state)
+{
+    size_t full, times, i;
+    (void)state;
+    for (full = 0; full < 2; full++) {
+        for (times = 1; times < 80; times += 39) {
+            side_meet(&side, &peer, "good-ec");
+            side_records(&side, full, 16384);
+            assert_int_equal(side_open(&side), AVITO_OK);
+            for (i = 0; i < times; i++) {
+                assert_int_equal(SSL_renegotiate(peer.ssl), 1);
+                (void)SSL_do_handshake(peer.ssl);
+            }
+            assert_int_equal(side_send(&side, "x\r\n\r\n", 5), 5);
+            assert_int_equal(side_recv(&side), times == 1 ? AVITO_IO_CLOSED : AVITO_ERR_TLS_STALL);
+            assert_int_equal(side.got_len, times == 1 ? peer.answer_len : 0);
+            side_close(&side);
+            peer_free(&peer);
+        }
+    }
+}
+
 static void session_moves(void **state)
 {
     static avito_tls_session session, broken;
@@ -617,6 +641,7 @@ int main(void)
         cmocka_unit_test(session_is_dropped_after_a_refusal),
         cmocka_unit_test(session_survives_a_broken_line),
         cmocka_unit_test(session_is_dropped_by_a_hang_up),
+        cmocka_unit_test(renegotiation),
         cmocka_unit_test(session_moves),
         cmocka_unit_test(more_fills_records),
         cmocka_unit_test(held_back_is_not_forgotten),

@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include <cmocka.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -17,6 +18,7 @@
 #include <unistd.h>
 
 #include <arpa/inet.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -290,6 +292,56 @@ static void names(void **state)
     assert_int_equal(transport.functions->connect(transport.ctx, &to), AVITO_OK);
     finish();
     assert_int_equal(avito_tcp_init(NULL, NULL), AVITO_ERR_ARGUMENT);
+    close(server);
+}
+
+static struct addrinfo listed[AVITO_TCP_ADDRESSES + 9];
+
+/* In front of the C library's, for one name. */
+int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints,
+                struct addrinfo **out)
+{
+    int (*next)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+    if (strcmp(name, "many.addresses") == 0) {
+        *out = listed;
+        return 0;
+    }
+    *(void **)&next = dlsym(RTLD_NEXT, "getaddrinfo");
+    return next(name, service, hints, out);
+}
+
+void freeaddrinfo(struct addrinfo *list)
+{
+    void (*next)(struct addrinfo *);
+    if (list != listed) {
+        *(void **)&next = dlsym(RTLD_NEXT, "freeaddrinfo");
+        next(list);
+    }
+}
+
+/* Many addresses of one kind, where nobody listens, do not hide the only one of the other. */
+static void both_families(void **state)
+{
+    struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_addr = in6addr_loopback};
+    struct sockaddr_in four = {.sin_family = AF_INET};
+    uint16_t port = 0;
+    int server = listen_on("127.0.0.1", &port);
+    int many, i;
+    (void)state;
+    four.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    for (many = 0; many < AVITO_TCP_ADDRESSES + 9; many++) {
+        for (i = 0; i <= many; i++) {
+            listed[i].ai_family = i < many ? AF_INET6 : AF_INET;
+            listed[i].ai_addr =
+                i < many ? (struct sockaddr *)&six : (struct sockaddr *)&four;
+            listed[i].ai_addrlen = i < many ? sizeof six : sizeof four;
+            listed[i].ai_next = i < many ? &listed[i + 1] : NULL;
+        }
+        setup(NULL, "many.addresses", port);
+        assert_int_equal(connect_waiting(), AVITO_OK);
+        close(accept(server, NULL, NULL)); /* its queue is short */
+        finish();
+    }
     close(server);
 }
 
@@ -588,6 +640,7 @@ int main(void)
         cmocka_unit_test(ipv6),
         cmocka_unit_test(every_address_is_tried),
         cmocka_unit_test(names),
+        cmocka_unit_test(both_families),
         cmocka_unit_test(bytes_and_the_end),
         cmocka_unit_test(reset),
         cmocka_unit_test(a_full_pipe),
