@@ -12658,6 +12658,7 @@ static int avitoi_tls_handshake(avito_tls *tls)
     br_ssl_engine_context *eng = &tls->priv.ssl.eng;
     for (;;) {
         size_t room = 0;
+        bool closed;
         long rc;
         (void)avitoi_tls_push(tls, 0); /* ours may be the last word of it */
         if (br_ssl_engine_sendapp_buf(eng, &room) != NULL) {
@@ -12669,15 +12670,16 @@ static int avitoi_tls_handshake(avito_tls *tls)
         if (rc == AVITO_IO_AGAIN) {
             return AVITO_AGAIN;
         }
-        if (br_ssl_engine_current_state(eng) == BR_SSL_CLOSED) {
-            int result = avitoi_tls_engine_result(tls);
-            return result != 0 ? result : avitoi_tls_fail(tls, AVITO_ERR_TLS, 0);
-        }
-        if (rc == AVITO_OK) {
+        closed = br_ssl_engine_current_state(eng) == BR_SSL_CLOSED;
+        if (rc == AVITO_OK && !closed) {
             continue;
         }
         if (tls->priv.send_failure == 0) { /* the line broke, or the server says no by hanging up */
             tls->priv.session_time = 0;    /* perhaps to the session: not twice */
+        }
+        if (closed) {
+            int result = avitoi_tls_engine_result(tls);
+            return result != 0 ? result : avitoi_tls_fail(tls, AVITO_ERR_TLS, 0);
         }
         return rc == AVITO_IO_CLOSED ? avitoi_tls_fail(tls, AVITO_ERR_CLOSED, BR_ERR_IO)
                                      : avitoi_tls_fail(tls, (int)rc, tls->priv.detail);

@@ -98,22 +98,31 @@ static void session_survives_a_broken_line(void **state)
     peer_free(&peer);
 }
 
-/* The server says no to the session by hanging up, in either way: not twice. Else a device would try it
+/* The server says no to the session by hanging up, in any way: not twice. Else a device would try it
  * in vain for a day. */
 static void session_is_dropped_by_a_hang_up(void **state)
 {
-    static const enum peer_ending how[] = {PEER_CUT, PEER_RESET};
+    static const struct {
+        const char *says;
+        size_t len;
+        enum peer_ending ending;
+        int result;
+    } rows[] = {{"", 0, PEER_CUT, AVITO_ERR_CLOSED},
+                {"", 0, PEER_RESET, AVITO_ERR_RECV},
+                {"\x15\x03\x03\x00\x02\x01", 6, PEER_RESET, AVITO_ERR_RECV},
+                {"\x15\x03\x03\x00\x02\x01\x00", 7, PEER_CUT, AVITO_ERR_TLS}, /* close_notify */
+                {"\x15\x03\x03\x00\x02\x01\x00", 7, PEER_KEEP, AVITO_ERR_TLS},
+                {"\x15\x03\x03\x00\x02\x02\x28", 7, PEER_KEEP, AVITO_ERR_TLS}};
     size_t i;
     (void)state;
-    for (i = 0; i < 2; i++) {
+    for (i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         side_meet(&side, &peer, "good-ec");
         assert_int_equal(side_talk(&side, &peer), AVITO_OK);
         peer_again(&peer);
-        peer.raw = (const unsigned char *)"";
-        peer.raw_len = 0;
-        peer.ending = how[i];
-        assert_int_equal(side_talk_again(&side, &peer),
-                         i == 0 ? AVITO_ERR_CLOSED : AVITO_ERR_RECV);
+        peer.raw = (const unsigned char *)rows[i].says;
+        peer.raw_len = rows[i].len;
+        peer.ending = rows[i].ending;
+        assert_int_equal(side_talk_again(&side, &peer), rows[i].result);
         peer.raw = NULL;
         peer.ending = PEER_NOTIFY;
         assert_int_equal(side_talk_again(&side, &peer), AVITO_OK);
