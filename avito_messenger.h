@@ -2120,7 +2120,8 @@ AVITO_API int avito_add_to_blacklist(avito_client *client, int64_t user_id,
  * late. AVITO_OK from avito_webhook_receive() means that a notification is complete and that its
  * answer waits in the output: send it, then use the body, then avito_webhook_done(). The body stays
  * where it is until then, even when the connection is gone. A 200 cannot be taken back: where a
- * crash in between must not lose the message, save it before you send, or poll as well (>>30).
+ * crash in between must not lose the message, save it before you send (if that fails, close without
+ * sending: what was not answered comes again), or poll as well (>>30).
  *
  *     200  a notification; or a probe: the body is `{}` or nothing, which is no event
  *     404  another path, so a wrong secret too    403  your verifier refused

@@ -66,7 +66,8 @@ int main(int argc, char **argv)
     if (result == AVITO_OK) {
         printf("sent as %s\n", message.id.ptr);
     } else {
-        fprintf(stderr, "%s: %s\n", avito_error_text(result), avito_last_error(&client)->text);
+        fprintf(stderr, "%s; %s. %s\n", avito_error_text(result), avito_error_remedy(result),
+                avito_last_error(&client)->text);
     }
     avito_client_close(&client);
     return result == AVITO_OK ? 0 : 1;

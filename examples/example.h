@@ -36,11 +36,11 @@ static inline void example_must(int result, const char *what)
     }
 }
 
-/* Says why a call failed; 1, to be returned from main(). */
+/* Says why a call failed and what to do; 1, to be returned from main(). */
 static inline int example_failed(const avito_client *client, int result)
 {
-    fprintf(stderr, "%s: %s. %s\n", avito_error_name(result), avito_error_text(result),
-            avito_last_error(client)->text);
+    fprintf(stderr, "%s: %s; %s. %s\n", avito_error_name(result), avito_error_text(result),
+            avito_error_remedy(result), avito_last_error(client)->text);
     return 1;
 }
 

@@ -99,8 +99,11 @@ def sending():
                      AVITO_CA_FILE=f"{CERTS}/other-root.pem")
         check("trust anchor" in err, "01_send_text does not talk to a server that it does not know", err)
         _, err = run(service, "01_send_text", chat, "Привет", code=1, AVITO_CLIENT_SECRET="wrong")
-        check("client_secret" in err or "token request" in err,
-              "01_send_text says that the credentials are wrong", err)
+        check("token request was refused; check client_id and client_secret" in err,
+              "01_send_text says that the credentials are wrong, and what to do", err)
+        _, err = run(service, "02_send_text_event_loop", chat, "Привет", code=1, AVITO_PORT="1")
+        check("no address accepted a connection; check network, DNS and firewall" in err,
+              "02_send_text_event_loop says that nobody is there, and what to do", err)
         out, _ = run(service, "02_send_text_event_loop", chat, "Из цикла")
         turns = re.search(r"in (\d+) turns", out)
         check(service.texts(chat)[1:] == ["Из цикла"], "02_send_text_event_loop stored the text")
