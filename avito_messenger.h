@@ -372,7 +372,8 @@
  * behind it. A call that fails leaves `used` as it was. In a list each element begins again at the
  * same place: it is gone when you ask for the next one. When both ends meet, the filter goes on
  * without storing and counts: the error ARENA has the size of an arena that would have done in
- * error.needed. `arena.peak` is the most ever used.
+ * error.needed (a list read whole goes on to its last page for that). `arena.peak` is the most ever
+ * used.
  *
  *     buffer            given in   used until                size                        too small
  *     ----------------  ---------  ------------------------  --------------------------  ----------

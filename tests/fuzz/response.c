@@ -1,12 +1,13 @@
 /*
  * Any bytes as answers of the server, through a whole client.
  *
- *     input: which call, size of the window, size of the arena (2 bytes), how the bytes are cut, flags;
- *            then the answers, one per request, with ff ff between them
+ *     input: which call, size of the window (and, by 16, all pages of a list read whole), size of the arena
+ *            (2 bytes), how the bytes are cut, flags; then the answers, one per request, with ff ff between
  *
  * What must hold: nothing outside of window, arena and token buffer is touched; every call ends within
  * so many steps; the same bytes give the same result, model and error however they are cut; each
- * connect has one close; a call that fails leaves the arena as it was, and none leaves it busy.
+ * connect has one close; a call that fails leaves the arena as it was, and none leaves it busy; the size
+ * that a call names which needs more memory is enough.
  */
 #include "fuzz.h"
 
@@ -34,6 +35,7 @@ struct control {
     size_t window, room;
     uint32_t cuts;
     uint8_t flags;
+    bool pages;
 };
 
 /* ---- the server and the wire ---- */
@@ -321,14 +323,16 @@ static int start(struct lane *l, union model *m)
 {
     avito_client *c = &l->client;
     const uint8_t flags = l->wire.control->flags;
-    avito_chats_query chats = {.all_pages = l->wire.control->call % CALLS == 6};
-    avito_messages_query messages = {.all_pages = l->wire.control->call % CALLS == 8};
+    const unsigned call = l->wire.control->call % CALLS;
+    const bool whole = l->wire.control->pages;
+    avito_chats_query chats = {.all_pages = call == 6 || (call == 1 && whole)};
+    avito_messages_query messages = {.all_pages = call == 8 || (call == 3 && whole)};
     avito_image_source image = {.data = "not a picture", .size = 13};
     static const avito_blacklist_user user = {.user_id = 1, .reason = AVITO_REASON_SPAM};
 
     chats.limit = messages.limit = 2;
     chats.cut_text_at = messages.cut_text_at = (flags & FLAG_CUT) != 0 ? 9 : 0;
-    switch (l->wire.control->call % CALLS) {
+    switch (call) {
         case 0:
             return avito_get_self(c, &l->arena, &m->self);
         case 1:
@@ -470,8 +474,8 @@ static int confirm(struct lane *l, union model *m)
     return rc;
 }
 
-static void play(struct lane *l, const struct control *control, const uint8_t *data, size_t len,
-                 uint32_t cuts)
+static int play(struct lane *l, const struct control *control, const uint8_t *data, size_t len,
+                uint32_t cuts)
 {
     const unsigned call = control->call % CALLS;
     union model m;
@@ -492,6 +496,19 @@ static void play(struct lane *l, const struct control *control, const uint8_t *d
     text_add(&l->text, "body \"%s\"\n", avito_last_error(&l->client)->code < 0 ? l->body : "");
     MUST(!l->arena.busy && l->arena.used <= l->arena.cap && l->arena.peak <= l->arena.cap);
     MUST(avito_step(&l->client) == AVITO_ERR_IDLE && avito_wants(&l->client) == 0);
+    return rc;
+}
+
+/* The same with as much memory as the error asked for. */
+static void play_with(size_t needed, const struct control *control, const uint8_t *data, size_t len)
+{
+    struct control larger = *control;
+    struct lane l;
+
+    MUST(needed > control->room);
+    larger.room = needed;
+    MUST(play(&l, &larger, data, len, 0) != AVITO_ERR_ARENA);
+    lane_free(&l);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -506,9 +523,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     control.window = AVITO_WINDOW_MIN + 37u * (data[1] & 15u);
     control.room = data[2] + 256u * (data[3] & 63u);
     control.flags = data[5];
+    control.pages = (data[1] & 16) != 0;
     uint8_t *bytes = fuzz_copy(data + 6, size - 6);
-    play(&whole, &control, bytes, size - 6, 0);
-    play(&cut, &control, bytes, size - 6, 1u + data[4]);
+    if (play(&whole, &control, bytes, size - 6, 0) == AVITO_ERR_ARENA && (control.flags & FLAG_EARLY) == 0) {
+        play_with(avito_last_error(&whole.client)->needed, &control, bytes, size - 6);
+    }
+    (void)play(&cut, &control, bytes, size - 6, 1u + data[4]);
     if ((control.flags & FLAG_EARLY) == 0 && strcmp(whole.text.data, cut.text.data) != 0) {
         fprintf(stderr, "at once:\n%s\nin pieces:\n%s\n", whole.text.data, cut.text.data);
         abort();
