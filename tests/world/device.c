@@ -411,7 +411,7 @@ static void want_answer(world *w, const avito_message *m)
     memset(j, 0, sizeof *j);
     (void)snprintf(j->chat, sizeof j->chat, "%.*s", (int)m->chat_id.len, m->chat_id.ptr);
     if (w->plan.pictures && chance(w, 300)) {
-        j->picture = 10 + below(w, (PICTURE_MAX - 9) >> below(w, 9));
+        j->picture = PICTURE_MIN + below(w, (PICTURE_MAX - PICTURE_MIN) >> below(w, 9));
     } else if (w->plan.same_texts) {
         (void)snprintf(j->text, sizeof j->text, "%s",
                        chance(w, 500) ? "Здравствуйте! Да." : "  Продано.\r\n");

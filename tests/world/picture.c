@@ -115,7 +115,7 @@ static job_state upload_failed(world *w, const struct lane *l, int rc)
         fail(w, "upload", "job %d: the service has a picture that was not sent", l->job);
     }
     if (rc == AVITO_ERR_TOO_LARGE) {
-        j->picture = j->picture / 2 > 10 ? j->picture / 2 : 10;
+        j->picture = j->picture / 2 > PICTURE_MIN ? j->picture / 2 : PICTURE_MIN;
     }
     return j->uploads > 12 ? JOB_GIVEN_UP : JOB_NEW;
 }

@@ -280,6 +280,8 @@ typedef struct note {
     int job;
 } note;
 
+#define PICTURE_MIN 26 /* its head, and enough behind that for no two to be alike */
+
 /* One try to upload: no two pictures are alike. */
 typedef struct shot {
     uint64_t fnv;
