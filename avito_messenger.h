@@ -864,7 +864,8 @@
  *
  * The order is accept, save, then mark as read: avito_inbox_next() gives a message, again and
  * again, until avito_inbox_accept() has written the state through your save(); only a chat without
- * unaccepted messages is marked, and none in a round with an overrun.
+ * unaccepted messages is marked, and none in a round with an overrun. A mark that fails is tried
+ * once more; one that the power took, or that is owed for a notification, is made up for.
  *
  * Not covered: messages deleted before a round saw them; rows that the API does not let be reached
  * (AVITO_INBOX_UNREACHABLE); with .unread_only, messages that a person read in the app before a
@@ -884,6 +885,8 @@
  * round before had seen, so that one that shows up a little late is still found; what is not older
  * than the horizon is told apart by the ring of ids. Give the ring what arrives within overlap_s
  * and two rounds at the worst. When it overflows, the oldest id is forgotten: AVITO_INBOX_OVERRUN.
+ * More messages in the newest second than it holds come again after poll_ms, then each slow_poll_ms
+ * until overlap_s has passed by the server's Date.
  *
  * Failures. After an error the round goes on where it was, poll_ms later. A chat that fails twice
  * in a row is left out of the round: its messages stay pending, and the horizon stays where it is.
