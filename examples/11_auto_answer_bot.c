@@ -212,6 +212,17 @@ static void handle(avito_inbox *inbox, avito_client *client, int64_t user_id,
     }
 }
 
+/* What the inbox could not do, for somebody to look after. */
+static void tell(unsigned events)
+{
+    if ((events & AVITO_INBOX_UNREACHABLE) != 0) {
+        fprintf(stderr, "some messages could not be read: look into the app\n");
+    }
+    if ((events & AVITO_INBOX_STATE_LOST) != 0) {
+        fprintf(stderr, "the state in FOLDER is damaged: beginning with the unread messages\n");
+    }
+}
+
 /* As the service stores it: without blanks at the ends, and without CR. Else it would not be found
  * again in the chat, and sent once more. */
 static const char *tidy(char *text)
@@ -301,5 +312,6 @@ int main(int argc, char **argv)
         } else if (result < 0) { /* one message, or this round; the next one comes in time */
             (void)example_failed(&client, result);
         }
+        tell(avito_inbox_events(&inbox));
     }
 }

@@ -385,6 +385,15 @@ def bot_in_trouble():
               "11_auto_answer_bot answers once, whatever blanks its text has", service.texts(chat),
               running.said)
 
+        for slot in glob.glob(f"{folder}/state/inbox.*"):
+            with open(slot, "r+b") as file:
+                file.write(b"damaged")
+        service.door("message", {"chat_id": chat, "text": "Ау 4"})
+        with Bot(service, folder, " Да,\r\nпродаётся \n") as running:
+            time.sleep(2)
+        check("state in FOLDER is damaged" in running.said and service.texts(chat)[-1] == "Ау 4",
+              "11_auto_answer_bot tells that its state was lost, and repeats nothing", running.said)
+
 
 def bot():
     """Killed again and again while buyers write, answers get lost, and messages show up late."""
