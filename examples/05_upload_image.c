@@ -3,7 +3,10 @@
  * Sends a picture into a chat: 05_upload_image CHAT_ID FILE
  *
  * The file is read in pieces while it is sent, and never held in memory as a whole. */
+#define _GNU_SOURCE
 #include "example.h"
+
+#include <strings.h>
 
 static char roots[256 * 1024];
 static char records[AVITO_TLS_BUFFER_FULL(16384)]; /* an early refusal is seen at once */
@@ -37,11 +40,25 @@ static const char *type_of(const char *name)
     size_t i;
 
     for (i = 0; dot != NULL && i < sizeof types / sizeof *types; i++) {
-        if (strcmp(dot, types[i][0]) == 0) {
+        if (strcasecmp(dot, types[i][0]) == 0) {
             return types[i][1];
         }
     }
     return "image/jpeg";
+}
+
+/* The file's name stands in a header: blanks, quotes and letters that are not ASCII become '_'. */
+static const char *name_of(char *path)
+{
+    char *name = strrchr(path, '/') != NULL ? strrchr(path, '/') + 1 : path;
+    char *c;
+
+    for (c = name; *c != '\0'; c++) {
+        if (*c <= ' ' || *c > '~' || *c == '"' || *c == '\\') {
+            *c = '_';
+        }
+    }
+    return name;
 }
 
 static int send_picture(avito_client *client, const char *chat_id, const avito_image_source *source)
@@ -81,14 +98,15 @@ int main(int argc, char **argv)
     long size;
     int result;
 
-    if (file == NULL || fseek(file, 0, SEEK_END) != 0 || (size = ftell(file)) <= 0) {
-        fprintf(stderr, "usage: 05_upload_image CHAT_ID FILE\n");
+    if (file == NULL || fseek(file, 0, SEEK_END) != 0 || (size = ftell(file)) <= 0 ||
+        (unsigned long)size > AVITO_IMAGE_MAX) {
+        fprintf(stderr, "usage: 05_upload_image CHAT_ID FILE (of up to 24 MB)\n");
         return 2;
     }
     source.ctx = file;
     source.size = (size_t)size;
-    source.file_name = strrchr(argv[2], '/') != NULL ? strrchr(argv[2], '/') + 1 : argv[2];
-    source.content_type = type_of(argv[2]);
+    source.file_name = name_of(argv[2]);
+    source.content_type = type_of(source.file_name);
 
     example_must(avito_tcp_init(&tcp, NULL), "TCP");
     example_roots(&anchors, roots, sizeof roots);

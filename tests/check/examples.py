@@ -182,11 +182,15 @@ def chats():
 def images():
     with Simulator("--chats", "1") as service, tempfile.TemporaryDirectory() as folder:
         chat = service.door("chats")["chats"][0]["id"]
-        path = os.path.join(folder, "photo.png")
-        with open(path, "wb") as file:
-            file.write(picture())
+        for name, sent_as in (("Мой \"велосипед\".PNG", "_" * 27 + ".PNG"), ("photo.png", "photo.png")):
+            path = os.path.join(folder, name)
+            with open(path, "wb") as file:
+                file.write(picture())
+            run(service, "05_upload_image", chat, path)
+            check(service.door("uploads")["uploads"][-1]["file_name"] == sent_as,
+                  f"05_upload_image sends {name}", service.door("uploads"))
         _, err = run(service, "05_upload_image", chat, path)
-        (upload,) = service.door("uploads")["uploads"]
+        upload = service.door("uploads")["uploads"][-1]
         check(upload["fnv1a"] == fnv1a(picture()) and upload["file_name"] == "photo.png"
               and upload["format"] == "png", "05_upload_image: the picture arrived byte for byte", upload)
         check(service.door("store")["messages"][-1]["image_id"] == upload["image_id"],
@@ -194,6 +198,12 @@ def images():
         size = len(picture())
         check(f"{size} of {size} bytes" in err and err.count(" of ") > 5,
               "05_upload_image shows progress", err)
+        for wrong in (os.path.join(folder, "large.png"), folder):
+            if wrong != folder:
+                with open(wrong, "wb") as file:
+                    file.truncate(24 * 1024 * 1024 + 1)
+            _, err = run(service, "05_upload_image", chat, wrong, code=2)
+            check("24 MB" in err, "05_upload_image says how large a picture may be", err)
         service.door("fault", {"plan": "upload_image:status=413,early:1"})
         _, err = run(service, "05_upload_image", chat, path, code=1)
         check("TOO_LARGE" in err, "05_upload_image understands an early refusal", err)
