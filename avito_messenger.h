@@ -1682,7 +1682,7 @@ typedef struct avito_image_source {
     long (*read)(void *ctx, size_t offset, void *buf, size_t cap);
     void *ctx;
     size_t size;               /* total, 1..AVITO_IMAGE_MAX */
-    const char *file_name;     /* "photo.jpg": printable, no quotes; NULL: "image" */
+    const char *file_name;     /* "photo.jpg": ASCII, no blanks or quotes, else ID; NULL: "image" */
     const char *content_type;  /* "image/jpeg"; NULL: image/jpeg */
     void (*progress)(void *ctx, size_t sent, size_t size); /* optional */
 } avito_image_source;
