@@ -2334,9 +2334,9 @@ typedef struct avito_inbox {
 
 AVITO_API avito_inbox_options avito_inbox_options_default(void);
 
-/* Loads the stored state. AVITO_OK, ARGUMENT, ROOM (state_cap), HOOK. The client is used by the inbox
- * while avito_inbox_next() returns AVITO_AGAIN; whenever it returns something else, the client is
- * free for your own calls until the next one. */
+/* Loads the stored state. AVITO_OK, ARGUMENT, ROOM (state_cap), BUSY (a call is under way on the
+ * client), HOOK. The client is used by the inbox while avito_inbox_next() returns AVITO_AGAIN; whenever
+ * it returns something else, the client is free for your own calls until the next one. */
 AVITO_API int avito_inbox_init(avito_inbox *inbox, avito_client *client,
                                const avito_inbox_options *options);
 
@@ -9011,6 +9011,9 @@ static int avitoi_confirm(avito_client *c, int rc)
     if (over && c->priv.covered) {
         *c->priv.args.as.confirm.outcome = verdict;
     }
+    if (over && verdict != AVITO_SENT) { /* the arena keeps nothing but what was found */
+        c->priv.json.mem.low = 0;
+    }
     if (rc == AVITO_END) {
         return AVITO_OK;
     }
@@ -10173,6 +10176,9 @@ AVITO_API int avito_inbox_init(avito_inbox *inbox, avito_client *client,
     }
     if (options->state_cap < AVITO_INBOX_STATE_SIZE(1)) {
         return AVITO_ERR_ROOM;
+    }
+    if (client->priv.call != NULL) {
+        return AVITO_ERR_BUSY;
     }
     memset(inbox, 0, sizeof *inbox);
     inbox->o = *options;

@@ -751,6 +751,7 @@ static void test_lane_that_is_busy(void **state)
     assert_int_equal(avito_inbox_accept(&d->inbox), AVITO_OK);
     d->silent = true;
     assert_int_equal(avito_mark_chat_as_read(&d->client, d->options.user_id, "a"), AVITO_AGAIN);
+    assert_int_equal(avito_inbox_init(&d->inbox, &d->client, &d->options), AVITO_ERR_BUSY);
     for (int i = 0; i < 3; i++) {
         assert_int_equal(avito_inbox_next(&d->inbox, &m), AVITO_ERR_BUSY);
         assert_int_equal(avito_step(&d->client), AVITO_AGAIN);

@@ -13,6 +13,7 @@
 #define CHAT "u2i-x"
 #define OLD  "{\"id\":\"old\",\"author_id\":7,\"created\":100,\"content\":{\"text\":\"?\"},\"type\":\"text\",\"direction\":\"in\"}"
 #define OURS "{\"id\":\"new\",\"author_id\":94235311,\"created\":101,\"content\":{\"text\":\"hi\"},\"type\":\"text\",\"direction\":\"out\"}"
+#define ROW(members) "{\"id\":\"m\"," members "}"
 #define LIST(rows) "{\"messages\":[" rows "],\"meta\":{\"has_more\":false}}"
 
 static avito_message message;
@@ -179,6 +180,33 @@ static void test_nobody_takes_the_rows(void **state)
     }
 }
 
+/* Asked again and again, as it says, it does not use up the arena: only what was found stays there. */
+static void test_asked_again(void **state)
+{
+    struct lane l;
+    avito_sent_query q = *baseline();
+    avito_outcome outcome;
+    size_t used;
+    (void)state;
+    lane_init(&l, 512);
+    q.text = "hi";
+    read_back(&l, LIST(OLD), true); /* up to the baseline, and up to its end */
+    read_back(&l, LIST(ROW("\"created\":105,\"direction\":\"in\"")), true);
+    read_back(&l, LIST(OURS "," OLD), false);
+    for (int i = 0; i < 3; i++) {
+        q.age_s = i == 0 ? 0 : 100;
+        used = l.arena.used;
+        assert_int_equal(lane_run(&l, avito_confirm_sent(&l.client, USER, CHAT, &q, &l.arena, &outcome, &message)),
+                         AVITO_OK);
+        assert_int_equal(outcome, i == 0 ? AVITO_CANNOT_TELL : i == 1 ? AVITO_NOT_SENT : AVITO_SENT);
+        assert_int_equal(l.arena.used > used, i == 2);
+    }
+    assert_string_equal(message.id.ptr, "new");
+    assert_true(message.id.ptr > l.arena.base && message.id.ptr < l.arena.base + l.arena.used);
+    assert_null(script_problem_open(&l.script, true));
+    lane_free(&l);
+}
+
 /* Who asks wrongly is not told "no" by what he had in his variable. */
 static void test_refused_confirmation_cannot_tell(void **state)
 {
@@ -206,7 +234,6 @@ static void test_refused_confirmation_cannot_tell(void **state)
 /* ---- which rows stand for our message, and which for none ---- */
 
 #define TEXT "Hello https://a.b"
-#define ROW(members) "{\"id\":\"m\"," members "}"
 #define NEW  "\"created\":105,"
 #define OUT  "\"direction\":\"out\","
 #define IN   "\"direction\":\"in\","
@@ -331,7 +358,7 @@ int main(void)
         cmocka_unit_test(test_found_at_once),     cmocka_unit_test(test_found_later),
         cmocka_unit_test(test_not_there),         cmocka_unit_test(test_nothing_to_settle),
         cmocka_unit_test(test_no_way_to_tell),       cmocka_unit_test(test_nobody_takes_the_rows),
-        cmocka_unit_test(test_refused_confirmation_cannot_tell),
+        cmocka_unit_test(test_refused_confirmation_cannot_tell), cmocka_unit_test(test_asked_again),
         cmocka_unit_test(test_rows_that_may_be_a_text),
         cmocka_unit_test(test_rows_that_are_not_the_text),
         cmocka_unit_test(test_rows_that_may_be_an_image),
