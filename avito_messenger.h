@@ -7037,6 +7037,7 @@ static void avitoi_disconnect(avito_client *c)
 {
     if (c->priv.connected) {
         c->priv.connected = false;
+        c->priv.connecting = false;
         c->o.transport.functions->close(c->o.transport.ctx);
     }
 }
@@ -7509,7 +7510,7 @@ static bool avitoi_may_wait(const avito_client *c)
 static int avitoi_dial(avito_client *c)
 {
     const avito_transport *t = &c->o.transport;
-    const bool first = !c->priv.connected;
+    const bool first = !c->priv.connecting;
     avito_server server;
     int rc;
     server.host = c->account->o.host;
