@@ -72,7 +72,7 @@ static void seen_free(struct seen *s)
 static void begin(struct lane *l, char **room, size_t cap, size_t piece)
 {
     lane_again(l, 512);
-    *room = malloc(cap + 1);
+    *room = malloc(cap > 0 ? cap : 1);
     l->arena = avito_arena_of(*room, cap);
     l->script.recv_piece = piece;
 }
@@ -227,11 +227,30 @@ static void test_collected_in_every_size(void **state)
     every_list(collected);
 }
 
+/* Strings of which the last byte, or only the NUL, has no room, in one piece and byte by byte. */
+static void test_strings_that_just_fit(void **state)
+{
+    static const char text[] = "0123456789abcdefghijklmnop";
+
+    (void)state;
+    for (int i = 0; i < 26 * 9; i++) {
+        char body[200];
+        struct lane l;
+        (void)snprintf(body, sizeof body, "{\"messages\":[{\"id\":\"%.*s\",\"published_at\":\"%s%.*s\"}]}", i % 26, text,
+                       i / 26 % 2 == 0 ? "" : "\\u0430", i / 26, text);
+        lane_init(&l, 512);
+        lane_exchange(&l, 200, body, strlen(body));
+        streamed(&l, body);
+        lane_free(&l);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_streamed_in_every_size),
         cmocka_unit_test(test_collected_in_every_size),
+        cmocka_unit_test(test_strings_that_just_fit),
     };
 
     return cmocka_run_group_tests_name("list_memory", tests, NULL, NULL);

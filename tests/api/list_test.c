@@ -538,6 +538,30 @@ static void test_confirm_knows_rows_by_their_ids(void **state)
     assert_true(told > 100); /* all but those in which not even the small row fits */
 }
 
+/* A text that was cut in a row that is bad is not the next row's. */
+static void test_cut_in_a_bad_row(void **state)
+{
+    static const char body[] = "{\"messages\":[{\"id\":\"a\",\"content\":{\"text\":\"" LONG100 "\"},\"created\":[]},"
+                               "{\"id\":\"b\",\"content\":{\"text\":\"short\"},\"type\":\"text\"},"
+                               "{\"id\":\"c\",\"content\":{\"text\":\"" LONG100 "\"},\"type\":\"text\"}]}";
+    const avito_messages_query q = {.cut_text_at = 10};
+    avito_message m;
+    struct lane l;
+
+    (void)state;
+    lane_init(&l, 512);
+    lane_exchange(&l, 200, body, sizeof body - 1);
+    assert_int_equal(lane_run(&l, avito_list_messages(&l.client, 1, "c", &q, &l.arena)), AVITO_OK);
+    assert_int_equal(lane_run(&l, avito_next_message(&l.client, &m)), AVITO_ERR_MODEL);
+    assert_int_equal(lane_run(&l, avito_next_message(&l.client, &m)), AVITO_OK);
+    assert_string_equal(m.content.as.text.ptr, "short");
+    assert_false(m.is_cut);
+    assert_int_equal(lane_run(&l, avito_next_message(&l.client, &m)), AVITO_OK);
+    assert_int_equal(m.content.as.text.len, 10);
+    assert_true(m.is_cut);
+    lane_free(&l);
+}
+
 /* ---- ended early ---- */
 
 #define TWO "{\"chats\":[{\"id\":\"c000\",\"updated\":2},{\"id\":\"c001\",\"updated\":1}],\"meta\":{}}"
@@ -633,6 +657,7 @@ int main(void)
         cmocka_unit_test(test_needed_of_a_collected_list),
         cmocka_unit_test(test_list_in_almost_no_memory),
         cmocka_unit_test(test_confirm_knows_rows_by_their_ids),
+        cmocka_unit_test(test_cut_in_a_bad_row),
         cmocka_unit_test(test_end_does_not_wait_for_nothing),
         cmocka_unit_test(test_end_waits_for_the_rest),
         cmocka_unit_test(test_end_drops_so_many_bytes),
