@@ -448,8 +448,10 @@ static void check_doubt(world *w)
     for (unsigned i = 0; i < w->plan.lanes; i++) {
         fetching = fetching || impl_fetches_token(&w->device.lanes[i].client);
     }
-    if (told && !w->was_in_doubt) {
+    if (told) { /* it lasts: counted at every step, for few lanes are just sending when it begins */
         happened(w, F_SPENT, -1);
+    }
+    if (told && !w->was_in_doubt) {
         say(w, "the refresh token is in doubt");
     }
     w->was_in_doubt = told;
