@@ -252,7 +252,7 @@ static bool open_folder(const char *name)
         perror(name);
         return false;
     }
-    if (flock(folder, LOCK_EX | LOCK_NB) != 0) {
+    if (flock(folder, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
         fprintf(stderr, "%s: another bot is at work there\n", name);
         return false;
     }
