@@ -12807,7 +12807,10 @@ static long avitoi_tls_send(void *ctx, const void *data, size_t len, int more)
     tls->priv.held_back = more && len < room ? 1 : 0;
     if (tls->priv.held_back == 0) {
         br_ssl_engine_flush(eng, 0);
-        (void)avitoi_tls_push(tls, more); /* the bytes are ours now; the next call tells a failure */
+        (void)avitoi_tls_push(tls, more);
+        if (tls->priv.send_failure != 0) { /* nobody can open what left of this record */
+            return tls->priv.send_failure;
+        }
     }
     return (long)len;
 }

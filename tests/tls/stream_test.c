@@ -303,6 +303,27 @@ static void answer_after_a_failed_send(void **state)
 }
 
 /* A lane that listens only after each of its pieces, which are smaller than a record. */
+/* A request in one record that does not leave: told at once, by the call that had its last byte. Else
+ * the lane would wait for an answer, and could not tell whether it was sent. */
+static void failed_send_of_all(void **state)
+{
+    size_t full, part;
+    (void)state;
+    for (full = 0; full < 2; full++) {
+        for (part = 0; part < 34; part++) { /* the record has 34 bytes */
+            open_side(full, 1024);
+            peer.send_fails_after = peer.sent_bytes + part;
+            peer.send_piece = 1;
+            assert_int_equal(send_some("x\r\n\r\n", 5, 0), AVITO_ERR_SEND);
+            assert_int_equal(side.transport.functions->detail(&side.tls), 104);
+            assert_int_equal(peer.got_len, 0);
+            assert_int_equal(send_some("x\r\n\r\n", 5, 0), AVITO_ERR_SEND);
+            side_close(&side);
+            peer_free(&peer);
+        }
+    }
+}
+
 static void early_answer_between_pieces(void **state)
 {
     static char piece[448];
@@ -655,6 +676,7 @@ int main(void)
         cmocka_unit_test(more_fills_records),
         cmocka_unit_test(held_back_is_not_forgotten),
         cmocka_unit_test(early_answer),
+        cmocka_unit_test(failed_send_of_all),
         cmocka_unit_test(early_answer_between_pieces),
         cmocka_unit_test(answer_after_a_failed_send),
         cmocka_unit_test(answer_while_sending_is_stuck),
