@@ -539,6 +539,36 @@ static void cut_handshake_is_tried_again(void **state)
     }
 }
 
+/* A message whose record breaks off was not sent: nobody can open a part of a record. */
+static void unsent_record(void **state)
+{
+    static struct caller caller;
+    size_t handshake, part;
+    (void)state;
+    for (part = 0; part < 60; part++) {
+        int rc;
+        side_meet(&side, &peer, "good-ec");
+        assert_int_equal(side_open(&side), AVITO_OK);
+        handshake = peer.sent_bytes;
+        side_close(&side);
+        peer_again(&peer);
+        peer.send_fails_after = handshake + part;
+        peer.send_piece = 1;
+        assert_int_equal(avito_tls_init(&side.tls, &side.options), AVITO_OK);
+        caller_init(&caller, 0);
+        rc = avito_send_message(&caller.client, 5, "u2i-a", "Да", NULL, NULL);
+        while (rc == AVITO_AGAIN) { /* for last words, which do not come */
+            caller.now += avito_deadline_ms(&caller.client);
+            rc = avito_step(&caller.client);
+        }
+        assert_true(rc < 0);
+        assert_int_equal(avito_last_error(&caller.client)->outcome, AVITO_NOT_SENT);
+        assert_int_equal(peer.got_len, 0);
+        avito_client_close(&caller.client);
+        peer_free(&peer);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -558,6 +588,7 @@ int main(void)
         cmocka_unit_test(endings),
         cmocka_unit_test(cut_handshake),
         cmocka_unit_test(cut_handshake_is_tried_again),
+        cmocka_unit_test(unsent_record),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -303,8 +303,8 @@ static void answer_after_a_failed_send(void **state)
 }
 
 /* A lane that listens only after each of its pieces, which are smaller than a record. */
-/* A request in one record that does not leave: told at once, by the call that had its last byte. Else
- * the lane would wait for an answer, and could not tell whether it was sent. */
+/* A request in one record that does not leave: told by the call that had its last byte. Else the lane
+ * would take all of it for sent (handshake_test.c: unsent_record). */
 static void failed_send_of_all(void **state)
 {
     size_t full, part;
