@@ -295,6 +295,7 @@ void device_boot(world *w)
     }
     d->up = true;
     d->holding = false;
+    d->had_state = w->state_saved;
     boot_account(w);
     hook_connect(w);
     if (w->plan.pair && w->stored_token[1] == NULL) {
@@ -832,7 +833,7 @@ static void hear_events(world *w)
     w->inbox_events |= events;
     w->overrun = w->overrun || (events & AVITO_INBOX_OVERRUN) != 0;
     w->device.overran = w->device.overran || (events & AVITO_INBOX_OVERRUN) != 0;
-    if ((events & AVITO_INBOX_STATE_LOST) != 0 && w->state_saved) {
+    if ((events & AVITO_INBOX_STATE_LOST) != 0 && w->device.had_state) {
         fail(w, "state", "a stored state was said to be lost");
     }
 }

@@ -251,6 +251,7 @@ typedef struct device {
     /* the inbox's round */
     bool in_round, spoilt; /* spoilt: an answer had a byte changed */
     bool overran;          /* since the last round that ended well */
+    bool had_state;        /* one was stored when the power came */
     int64_t round_ms;      /* when it began */
     /* the inbox's user */
     bool holding;
