@@ -3,7 +3,6 @@
  * Sends a picture into a chat: 05_upload_image CHAT_ID FILE
  *
  * The file is read in pieces while it is sent, and never held in memory as a whole. */
-#define _GNU_SOURCE
 #include "example.h"
 
 #include <strings.h>
