@@ -2308,7 +2308,7 @@ typedef struct avito_inbox {
         uint8_t then;
         bool open, found, kept;
         bool given, marked, started, first_round, overrun, unsaved, settled, quiet;
-        bool peek, all_chats, heard, offered, in_chat, eager, rung;
+        bool mark_failed, peek, all_chats, heard, offered, in_chat, eager, rung;
         uint8_t empty_pages;
         uint16_t offset, rows;                 /* of the page in work */
         uint16_t oldest_row;
@@ -10482,6 +10482,7 @@ static int avitoi_scan_over(avito_inbox *in)
     if (peek || !in->priv.found) {
         return avitoi_round_complete(in);
     }
+    in->priv.mark_failed = false;
     in->priv.anchor = 0;
     in->priv.marked = !in->o.mark_as_read;
     in->priv.given = false;
@@ -10531,8 +10532,11 @@ static void avitoi_look_row(avito_inbox *in, uint64_t hash, uint32_t created,
         in->priv.oldest = hash;
         in->priv.oldest_created = created;
         in->priv.oldest_row = (uint16_t)(in->priv.offset + in->priv.rows - 1u);
-    } else if (in->priv.all_chats && row != NULL && !row->is_own && row->has_is_read && !row->is_read) {
-        in->priv.given = true; /* its chat was not marked, for then the power went, say */
+    } else if (in->priv.all_chats && created > avitoi_horizon(in) && row != NULL && !row->is_own &&
+               row->has_is_read && !row->is_read) {
+        /* Its chat was not marked, for then the power went, say. AVITO_START_NOW knows those of the
+         * horizon's second without giving them. */
+        in->priv.given = true;
     }
 }
 
@@ -10558,7 +10562,7 @@ static int avitoi_look_over(avito_inbox *in)
  * fails and may do better later is tried once more after that; it is no reason to leave the chat out. */
 static int avitoi_inbox_mark(avito_inbox *in)
 {
-    const bool tried = in->priv.failed == (uint32_t)in->priv.chat_key;
+    const bool tried = in->priv.mark_failed;
     int rc = in->priv.open ? avito_step(in->client)
                            : avito_mark_chat_as_read(in->client, in->o.user_id, in->priv.chat_id);
     in->priv.open = rc == AVITO_AGAIN;
@@ -10566,7 +10570,8 @@ static int avitoi_inbox_mark(avito_inbox *in)
         return rc;
     }
     in->priv.marked = tried || !avitoi_is_passing(rc);
-    in->priv.failed = tried ? 0u : in->priv.failed;
+    in->priv.mark_failed = !in->priv.marked;
+    in->priv.failed = in->priv.failed == (uint32_t)in->priv.chat_key ? 0u : in->priv.failed;
     (void)avitoi_enter(in, AVITOI_IN_LOOK);
     return rc == AVITO_OK ? (int)AVITOI_MOVED : rc;
 }
@@ -10869,12 +10874,15 @@ AVITO_API int avito_inbox_accept(avito_inbox *inbox)
     }
     inbox->priv.unsaved = true;
     inbox->priv.row_error = AVITO_OK;
-    inbox->priv.all_chats = inbox->priv.all_chats || inbox->priv.offered; /* its chat is to be marked */
+    if (inbox->priv.offered && inbox->o.mark_as_read) { /* its chat is looked for wherever it is */
+        inbox->priv.all_chats = true;
+    }
     if (!inbox->priv.offered) { /* else it did not come from the chat in work */
         inbox->priv.anchor = inbox->priv.pending;
         inbox->priv.failed = 0;
         inbox->priv.given = true;
-        inbox->priv.marked = false; /* it may have come around the mark */
+        inbox->priv.marked = !inbox->o.mark_as_read; /* it may have come around the mark */
+        inbox->priv.mark_failed = false;
     }
     (void)avitoi_enter(inbox, inbox->priv.offered ? AVITOI_IN_WAIT : AVITOI_IN_LOOK);
     inbox->priv.offered = false;

@@ -345,6 +345,102 @@ static void test_marked_after_an_offer(void **state)
     avito_client_close(&d->client);
 }
 
+/* Who did not ask for it wants no chat marked, whatever he accepts. */
+static void test_marks_only_if_asked(void **state)
+{
+    struct device *d = device_of(20, AVITO_START_SINCE);
+    (void)state;
+    write_messages("a", "a1 a2 ", 1, 1);
+    write_message("b", "b1", 3);
+    assert_string_equal(poll_of(d), "a1 a2 b1 ");
+    write_message("a", "a3", 4);
+    assert_within(d, 3, "a3 ");
+    avito_client_close(&d->client);
+    device_start(d);
+    assert_polls(d, 5, "");
+    assert_int_equal(service.marks, 0);
+    avito_client_close(&d->client);
+}
+
+/* What was there at the start is known, but nobody was given it: it stays unread, also when all chats
+ * are looked through for marks that are owed. */
+static void test_known_is_not_marked(void **state)
+{
+    struct device *d = device_of(20, AVITO_START_NOW);
+    (void)state;
+    d->options.mark_as_read = true;
+    device_start(d);
+    write_message("a", "a1", 1);
+    assert_polls(d, 3, "");
+    write_message("b", "b1", 3);
+    assert_string_equal(poll_of(d), "b1 ");
+    for (int restarts = 0; restarts < 3; restarts++) {
+        avito_client_close(&d->client);
+        device_start(d);
+        assert_polls(d, 3, "");
+    }
+    assert_int_equal(service.marks, 1);
+    assert_false(service.rows[0].read);
+    assert_true(service.rows[1].read);
+    avito_client_close(&d->client);
+}
+
+/* The look at the chat, after its message was accepted, and then the first mark. */
+static void look_and_mark_fail(struct service *s, const char *request)
+{
+    const bool look = s->faults == 2 && strstr(request, "limit=20") != NULL;
+    const bool marks = s->faults == 3 && strncmp(request, "POST", 4) == 0;
+    if (look || marks || (s->faults < 2 && strstr(request, "/messages/") != NULL)) {
+        s->faults++;
+        s->status = look || marks ? 503 : s->status;
+    }
+}
+
+/* A look that failed before does not count as a mark that did. */
+static void test_look_and_mark_that_fail(void **state)
+{
+    struct device *d = device_of(20, AVITO_START_SINCE);
+    (void)state;
+    d->inbox.o.mark_as_read = true;
+    write_message("a", "a1", 1);
+    service.fault = look_and_mark_fail;
+    assert_string_equal(poll_of(d), "a1 ");
+    assert_polls(d, 5, "");
+    assert_int_equal(service.faults, 4);
+    assert_int_equal(service.marks, 2);
+    assert_true(service.rows[0].read);
+    avito_client_close(&d->client);
+}
+
+static void count_requests(struct service *s, const char *request)
+{
+    (void)request;
+    s->faults++;
+}
+
+/* A quiet account costs a request in each round, also after a restart. */
+static void test_quiet_account(void **state)
+{
+    struct device *d = device_of(20, AVITO_START_SINCE);
+    (void)state;
+    d->dates = true;
+    d->options.mark_as_read = true;
+    device_start(d);
+    write_message("a", "a1", 1);
+    assert_string_equal(poll_of(d), "a1 ");
+    for (int restarts = 0; restarts < 2; restarts++) {
+        assert_polls(d, 30, "");
+        service.faults = 0;
+        service.fault = count_requests;
+        assert_polls(d, 10, "");
+        assert_int_equal(service.faults, 10);
+        avito_client_close(&d->client);
+        device_start(d);
+    }
+    assert_int_equal(service.marks, 1);
+    avito_client_close(&d->client);
+}
+
 /* Nobody knows what a slot holds that cannot be read: the inbox does not begin anew over it. */
 static void test_load_that_fails(void **state)
 {
@@ -660,12 +756,6 @@ static void test_changed_year(void **state)
 }
 
 /* ---------------------------------------------------------------- what one call does */
-
-static void count_requests(struct service *s, const char *request)
-{
-    (void)request;
-    s->faults++;
-}
 
 /* Where the network answers at once, a long round still gives the program its turns. */
 static void test_turns(void **state)
@@ -1050,6 +1140,10 @@ int main(void)
         cmocka_unit_test(test_mark_that_fails),
         cmocka_unit_test(test_marked_after_a_restart),
         cmocka_unit_test(test_marked_after_an_offer),
+        cmocka_unit_test(test_marks_only_if_asked),
+        cmocka_unit_test(test_known_is_not_marked),
+        cmocka_unit_test(test_look_and_mark_that_fail),
+        cmocka_unit_test(test_quiet_account),
         cmocka_unit_test(test_broken_start),
         cmocka_unit_test(test_first_row_breaks_the_model),
         cmocka_unit_test(test_bell_during_a_round),

@@ -317,6 +317,17 @@ void check_accepted(world *w, int index)
 void check_marked(world *w, const char *chat)
 {
     const int64_t looked = last_look(w, chat)->ms;
+    bool given = false;
+    if (!w->device.inbox_options.mark_as_read) {
+        fail(w, "marking", "%s is marked as read, which nobody asked for", chat);
+    }
+    for (size_t i = 0; i < w->note_count; i++) {
+        const note *n = &w->notes[i];
+        given = given || (strcmp(n->chat, chat) == 0 && (n->accepted > 0 || n->reported));
+    }
+    if (!given) {
+        fail(w, "marking", "%s is marked as read, of which nothing was given", chat);
+    }
     for (size_t i = w->done_before; i < w->note_count; i++) {
         const note *n = &w->notes[i];
         if (strcmp(n->chat, chat) == 0 && n->accepted == 0 && !n->reported && !n->own &&

@@ -40,6 +40,12 @@ BUGS = [
      " in->priv.given = false; return avitoi_enter(in, AVITOI_IN_LOOK);",
      "in->priv.anchor = 0;\n    in->priv.marked = !in->o.mark_as_read;\n    in->priv.given = false;\n"
      "    return avitoi_enter(in, in->o.mark_as_read ? AVITOI_IN_MARK : AVITOI_IN_LOOK);"),
+    ("mark-unasked", "a chat is marked as read for who did not ask for it",
+     "inbox->priv.marked = !inbox->o.mark_as_read; /* it may",
+     "inbox->priv.marked = false; /* it may"),
+    ("mark-known", "a chat of which nothing was given is marked as read after a restart",
+     "in->priv.all_chats && created > avitoi_horizon(in) && row != NULL",
+     "in->priv.all_chats && row != NULL"),
     ("no-anchor", "the row that is fetched is not compared with the one that was looked for",
      "if (hash == in->priv.oldest && good) { in->priv.found = true;",
      "if (hash != 0) {\n        in->priv.found = true;"),
