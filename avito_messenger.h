@@ -2308,7 +2308,7 @@ typedef struct avito_inbox {
         uint8_t then;
         bool open, found, kept;
         bool given, marked, started, first_round, overrun, unsaved, settled, quiet;
-        bool mark_failed, peek, all_chats, heard, offered, in_chat, eager, rung;
+        bool mark_failed, owes_marks, peek, all_chats, heard, offered, in_chat, eager, rung;
         uint8_t empty_pages;
         uint16_t offset, rows;                 /* of the page in work */
         uint16_t oldest_row;
@@ -10153,6 +10153,7 @@ static int avitoi_state_load(avito_inbox *in)
     in->priv.first_round = avitoi_state(in)[20] != 0;
     in->priv.started = true;
     in->priv.all_chats = true; /* a mark may have been underway when the power went */
+    in->priv.owes_marks = true;
     in->priv.newest = avitoi_horizon(in);
     in->priv.events = 0;
     avitoi_ring_forgets(in, avitoi_ring_oldest(in)); /* nobody may have been told */
@@ -10256,6 +10257,7 @@ static void avitoi_round_over(avito_inbox *in)
 AVITOI_APART static void avitoi_round_lacks(avito_inbox *in, int rc)
 {
     in->priv.round_error = (int16_t)rc;
+    in->priv.owes_marks = in->priv.owes_marks || (in->priv.given && !in->priv.marked);
     in->priv.marked = true;
     in->priv.all_chats = true;
 }
@@ -10338,6 +10340,7 @@ static int avitoi_round_complete(avito_inbox *in)
         in->priv.overrun = false;
         in->priv.quiet = in->priv.settled && seen == in->priv.newest;
         in->priv.all_chats = false;
+        in->priv.owes_marks = false;
         if (horizon > avitoi_horizon(in)) {
             avitoi_put32(avitoi_state(in) + 12, horizon);
             save = save || in->priv.unsaved; /* else with the next message */
@@ -10532,7 +10535,7 @@ static void avitoi_look_row(avito_inbox *in, uint64_t hash, uint32_t created,
         in->priv.oldest = hash;
         in->priv.oldest_created = created;
         in->priv.oldest_row = (uint16_t)(in->priv.offset + in->priv.rows - 1u);
-    } else if (in->priv.all_chats && created > avitoi_horizon(in) && row != NULL && !row->is_own &&
+    } else if (in->priv.owes_marks && created > avitoi_horizon(in) && row != NULL && !row->is_own &&
                row->has_is_read && !row->is_read) {
         /* Its chat was not marked, for then the power went, say. AVITO_START_NOW knows those of the
          * horizon's second without giving them. */
@@ -10559,7 +10562,8 @@ static int avitoi_look_over(avito_inbox *in)
 }
 
 /* After marking, the chat is looked at once more: what came in between would not be unread. A mark that
- * fails and may do better later is tried once more after that; it is no reason to leave the chat out. */
+ * fails and may do better later is tried once more after that; it is no reason to leave the chat out,
+ * nor to pause a second time: where marks always fail, the messages of other chats come all the same. */
 static int avitoi_inbox_mark(avito_inbox *in)
 {
     const bool tried = in->priv.mark_failed;
@@ -10571,9 +10575,10 @@ static int avitoi_inbox_mark(avito_inbox *in)
     }
     in->priv.marked = tried || !avitoi_is_passing(rc);
     in->priv.mark_failed = !in->priv.marked;
+    in->priv.owes_marks = in->priv.owes_marks && (rc >= 0 || avitoi_is_passing(rc));
     in->priv.failed = in->priv.failed == (uint32_t)in->priv.chat_key ? 0u : in->priv.failed;
     (void)avitoi_enter(in, AVITOI_IN_LOOK);
-    return rc == AVITO_OK ? (int)AVITOI_MOVED : rc;
+    return (rc == AVITO_OK || tried) ? (int)AVITOI_MOVED : rc;
 }
 
 /* ---- FETCH: that message, whole ---- */
@@ -10876,6 +10881,7 @@ AVITO_API int avito_inbox_accept(avito_inbox *inbox)
     inbox->priv.row_error = AVITO_OK;
     if (inbox->priv.offered && inbox->o.mark_as_read) { /* its chat is looked for wherever it is */
         inbox->priv.all_chats = true;
+        inbox->priv.owes_marks = true;
     }
     if (!inbox->priv.offered) { /* else it did not come from the chat in work */
         inbox->priv.anchor = inbox->priv.pending;
