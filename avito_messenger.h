@@ -6751,22 +6751,23 @@ AVITO_API int avito_account_init(avito_account *account, const avito_account_opt
     return avitoi_account_check(&account->o);
 }
 
+static bool avitoi_read_locked(const avito_account *a, const bool *flag)
+{
+    bool value;
+    avitoi_lock(a);
+    value = *flag;
+    avitoi_unlock(a);
+    return value;
+}
+
 AVITO_API bool avito_account_unpaid(const avito_account *account)
 {
-    bool unpaid;
-    avitoi_lock(account);
-    unpaid = account->priv.unpaid;
-    avitoi_unlock(account);
-    return unpaid;
+    return avitoi_read_locked(account, &account->priv.unpaid);
 }
 
 AVITO_API bool avito_account_refresh_in_doubt(const avito_account *account)
 {
-    bool in_doubt;
-    avitoi_lock(account);
-    in_doubt = account->priv.refresh_in_doubt;
-    avitoi_unlock(account);
-    return in_doubt;
+    return avitoi_read_locked(account, &account->priv.refresh_in_doubt);
 }
 
 AVITO_API int avito_authorize_url(const avito_account *account, const char *scope,

@@ -1162,9 +1162,7 @@ static void test_outcome_between_two_tries(void **state)
     int rc;
 
     (void)state;
-    lane_init(&l, 512);
-    l.options.retries = 1;
-    lane_again(&l, 512);
+    lane_init_retries(&l, 512, 1);
     lane_exchange(&l, 429, "", 0);
     rc = avito_send_message(&l.client, USER, CHAT, "hi", NULL, NULL);
     for (int i = 0; i < 100 && rc == AVITO_AGAIN && avito_wants(&l.client) != AVITO_WANT_TIMER; i++) {

@@ -295,9 +295,7 @@ static void test_streamed_is_not_tried_again(void **state)
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         struct lane l;
         int rows;
-        lane_init(&l, 512);
-        l.options.retries = 2;
-        lane_again(&l, 512);
+        lane_init_retries(&l, 512, 2);
         script_connect(&l.script);
         give_page(&l.script, 0, true);
         give(&l.script, bad[i].status, bad[i].body);
@@ -320,9 +318,7 @@ static void test_tried_again_while_nothing_is_given(void **state)
         avito_chats chats;
         struct lane l;
         int rows;
-        lane_init(&l, 512);
-        l.options.retries = 2;
-        lane_again(&l, 512);
+        lane_init_retries(&l, 512, 2);
         script_connect(&l.script);
         if (collected == 1) {
             give_page(&l.script, 0, true);
@@ -351,9 +347,7 @@ static void test_tries_of_the_second_list(void **state)
     for (int bad = 0; bad < 2; bad++) {
         struct lane l;
         int rows;
-        lane_init(&l, 512);
-        l.options.retries = 1;
-        lane_again(&l, 512);
+        lane_init_retries(&l, 512, 1);
         script_connect(&l.script);
         give_pages(&l.script);
         script_request(&l.script);
@@ -379,6 +373,31 @@ static void test_tries_of_the_second_list(void **state)
         assert_null(script_problem_open(&l.script, true));
         lane_free(&l);
     }
+}
+
+/* So also when no connection can be made for the second list. */
+static void test_list_behind_a_list(void **state)
+{
+    static const char list[] = "{\"chats\":[{\"id\":\"a\"},{\"id\":\"b\"}],\"meta\":{\"has_more\":false}}";
+    struct lane l;
+    avito_chat chat;
+
+    (void)state;
+    lane_init_retries(&l, 512, 1);
+    lane_exchange(&l, 200, list, sizeof list - 1);
+    script_end(&l.script);
+    script_connect_with(&l.script, 0, AVITO_ERR_CONNECT);
+    lane_exchange(&l, 200, list, sizeof list - 1);
+    for (int i = 0; i < 2; i++) {
+        clock_advance(&l.clock, 1000);
+        avito_arena_reset(&l.arena);
+        assert_int_equal(lane_run(&l, avito_list_chats(&l.client, 1, NULL, &l.arena)), AVITO_OK);
+        assert_int_equal(lane_run(&l, avito_next_chat(&l.client, &chat)), AVITO_OK);
+        assert_int_equal(lane_run(&l, avito_next_chat(&l.client, &chat)), AVITO_OK);
+        assert_int_equal(lane_run(&l, avito_next_chat(&l.client, &chat)), AVITO_END);
+    }
+    assert_null(script_problem_open(&l.script, true));
+    lane_free(&l);
 }
 
 /* ---- what stands beside the list ---- */
@@ -651,6 +670,7 @@ int main(void)
         cmocka_unit_test(test_streamed_is_not_tried_again),
         cmocka_unit_test(test_tried_again_while_nothing_is_given),
         cmocka_unit_test(test_tries_of_the_second_list),
+        cmocka_unit_test(test_list_behind_a_list),
         cmocka_unit_test(test_has_more_takes_no_memory),
         cmocka_unit_test(test_bad_beside_the_list),
         cmocka_unit_test(test_needed_of_a_collected_list),

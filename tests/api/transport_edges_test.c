@@ -262,35 +262,6 @@ static void test_failed_wait_is_tried_again(void **state)
     assert_in_range(again, 3, 29);
 }
 
-/* ---- tries of a list ---- */
-
-/* Rows of the list before are no rows of this one: it is tried again. */
-static void test_list_behind_a_list(void **state)
-{
-    static const char list[] = "{\"chats\":[{\"id\":\"a\"},{\"id\":\"b\"}],\"meta\":{\"has_more\":false}}";
-    struct lane l;
-    avito_chat chat;
-
-    (void)state;
-    lane_init(&l, 512);
-    l.options.retries = 1;
-    lane_again(&l, 512);
-    lane_exchange(&l, 200, list, sizeof list - 1);
-    script_end(&l.script);
-    script_connect_with(&l.script, 0, AVITO_ERR_CONNECT);
-    lane_exchange(&l, 200, list, sizeof list - 1);
-    for (int i = 0; i < 2; i++) {
-        clock_advance(&l.clock, 1000);
-        avito_arena_reset(&l.arena);
-        assert_int_equal(lane_run(&l, avito_list_chats(&l.client, USER, NULL, &l.arena)), AVITO_OK);
-        assert_int_equal(lane_run(&l, avito_next_chat(&l.client, &chat)), AVITO_OK);
-        assert_int_equal(lane_run(&l, avito_next_chat(&l.client, &chat)), AVITO_OK);
-        assert_int_equal(lane_run(&l, avito_next_chat(&l.client, &chat)), AVITO_END);
-    }
-    assert_null(script_problem_open(&l.script, true));
-    lane_free(&l);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -302,7 +273,6 @@ int main(void)
         cmocka_unit_test(test_failed_wait_of_a_send),
         cmocka_unit_test(test_failed_wait_is_settled),
         cmocka_unit_test(test_failed_wait_is_tried_again),
-        cmocka_unit_test(test_list_behind_a_list),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

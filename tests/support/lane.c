@@ -100,6 +100,13 @@ void lane_again(struct lane *l, size_t window)
     begin(l, window);
 }
 
+void lane_init_retries(struct lane *l, size_t window, uint8_t retries)
+{
+    lane_init(l, window);
+    l->options.retries = retries;
+    lane_again(l, window);
+}
+
 void lane_free(struct lane *l)
 {
     avito_client_close(&l->client);

@@ -45,6 +45,7 @@ struct lane {
 };
 
 void lane_init(struct lane *l, size_t window);
+void lane_init_retries(struct lane *l, size_t window, uint8_t retries);
 void lane_free(struct lane *l);
 
 /* New account, new client, window of another size, the script from its beginning. The connection of
