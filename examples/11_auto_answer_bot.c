@@ -2,10 +2,11 @@
  *
  * Answers each buyer once, and may be killed (kill -9) at any moment: 11_auto_answer_bot FOLDER TEXT
  *
- * Nothing is lost: the inbox gives a message until it is accepted, and it is accepted only when it is
- * answered. Nothing is sent twice: whether a buyer has his answer is read from the chat itself; and
- * for an answer that has just left and may not be in the chat yet, a note is written first. FOLDER
- * holds the inbox's two slots and that note.
+ * Nothing is lost: the inbox gives a message until it is accepted, and it is accepted only when its
+ * chat is answered, or stands in a list of answers that are owed. Nothing is sent twice: whether a
+ * buyer has his answer is read from the chat itself; and for an answer that has just left and may not
+ * be in the chat yet, the list has a note, written first. FOLDER holds the inbox's two slots and that
+ * list. What fails for one chat does not hold up the others; who got no answer is said on stderr.
  *
  * AVITO_BOT_POLL_MS: between two rounds; AVITO_BOT_GRACE_S: how late a message may show up. */
 #define _GNU_SOURCE
@@ -68,18 +69,72 @@ static int load_state(void *ctx, int slot, void *data, size_t cap, size_t *len)
     return read_file(slot == 0 ? "inbox.0" : "inbox.1", data, cap, len);
 }
 
+/* ---- the answers that are owed ---- */
+
+enum { ANSWERS = 32, LONGEST_PAUSE_S = 300, GIVE_UP_S = 24 * 60 * 60 };
+
+typedef struct answer {
+    char chat_id[68];
+    char baseline_id[68]; /* newest message of the chat before the answer left */
+    int64_t baseline_created;
+    int64_t left;    /* when it left, unix seconds; 0: it did not */
+    int64_t since;   /* when it was first wanted */
+    int64_t due;     /* when to go on with it */
+    int64_t pause_s; /* after the next failure */
+    int failure;     /* the one that was told */
+    bool sent;       /* a success was the reply; it may not be shown yet */
+} answer;
+
+static answer answers[ANSWERS];
+static size_t answers_count;
+
+static int save_answers(void)
+{
+    return write_file("answers", answers, answers_count * sizeof *answers);
+}
+
+static bool load_answers(void)
+{
+    size_t i, len = 0;
+    int result = read_file("answers", answers, sizeof answers, &len);
+
+    answers_count = len / sizeof *answers;
+    for (i = 0; i < answers_count; i++) {
+        answers[i].due = 0;
+    }
+    return result == AVITO_OK || result == AVITO_END;
+}
+
+/* That of this chat, maybe a new one. NULL: there is no room for one. */
+static answer *answer_for(const char *chat_id)
+{
+    answer *a = answers;
+
+    while (a < answers + answers_count && strcmp(a->chat_id, chat_id) != 0) {
+        a++;
+    }
+    if (a == answers + ANSWERS) {
+        return NULL;
+    }
+    if (a == answers + answers_count) {
+        memset(a, 0, sizeof *a);
+        (void)snprintf(a->chat_id, sizeof a->chat_id, "%s", chat_id);
+        a->since = avito_posix_unix_time(NULL);
+        answers_count++;
+    }
+    return a;
+}
+
+static void remove_answer(answer *a)
+{
+    *a = answers[--answers_count];
+    (void)save_answers(); /* if that fails: one that stands there still is seen in its chat */
+}
+
 /* ---- one buyer, one answer ---- */
 
-/* Written before an answer leaves. */
-typedef struct note {
-    char chat_id[68];
-    char baseline_id[68]; /* newest message of the chat before it */
-    int64_t baseline_created;
-    int64_t left; /* unix seconds */
-} note;
-
 /* Reads the chat, newest first: is our text among the messages? Also notes what is newest. */
-static int look_for(avito_client *client, int64_t user_id, const char *text, note *n, bool *found)
+static int look_for(avito_client *client, int64_t user_id, const char *text, answer *n, bool *found)
 {
     avito_arena arena = avito_arena_of(chat_room, sizeof chat_room);
     avito_messages_query query = {.all_pages = true, .want = AVITO_MESSAGE_CONTENTS};
@@ -108,7 +163,7 @@ static int look_for(avito_client *client, int64_t user_id, const char *text, not
 }
 
 /* An answer that may have left before we were killed, or whose reply was lost. */
-static int settle(avito_client *client, int64_t user_id, const char *text, const note *n,
+static int settle(avito_client *client, int64_t user_id, const char *text, const answer *n,
                   avito_outcome *outcome)
 {
     avito_arena arena = avito_arena_of(chat_room, sizeof chat_room);
@@ -123,92 +178,139 @@ static int settle(avito_client *client, int64_t user_id, const char *text, const
     return avito_confirm_sent(client, user_id, n->chat_id, &query, &arena, outcome, &found);
 }
 
-/* The service may show late what it has stored. A second message of the same buyer must find the answer
- * in the chat: wait for it. */
-static void wait_until_shown(avito_client *client, int64_t user_id, const char *text, const note *n)
+/* AVITO_OK: this buyer has his answer, and it can be seen. AVITO_AGAIN: that cannot be told yet. */
+static int answer_once(avito_client *client, int64_t user_id, const char *text, answer *a)
 {
-    avito_outcome outcome = AVITO_CANNOT_TELL;
-    int64_t grace = atoi(example_env("AVITO_BOT_GRACE_S", "60"));
-
-    while (settle(client, user_id, text, n, &outcome) != AVITO_OK || outcome == AVITO_CANNOT_TELL) {
-        if (avito_posix_unix_time(NULL) - n->left > grace) {
-            return;
-        }
-        (void)usleep(200000);
-    }
-}
-
-/* AVITO_OK: this buyer has his answer. AVITO_AGAIN: it cannot be told yet, or did not work: later. */
-static int answer_once(avito_client *client, int64_t user_id, const char *chat_id, const char *text)
-{
-    note n;
-    size_t len = 0;
     bool found = false;
     avito_outcome outcome = AVITO_NOT_SENT;
-    int result = read_file("note", &n, sizeof n, &len);
+    int result;
 
-    /* A note of another chat is settled too, before its place is taken: from then on the answer can be
-     * seen in that chat, or did not leave. */
-    if (result == AVITO_OK && len == sizeof n) {
-        result = settle(client, user_id, text, &n, &outcome);
-        if (result == AVITO_OK && outcome == AVITO_CANNOT_TELL) {
-            return AVITO_AGAIN;
+    if (a->left != 0) {
+        result = settle(client, user_id, text, a, &outcome);
+        if (result != AVITO_OK || outcome == AVITO_CANNOT_TELL) {
+            return result != AVITO_OK ? result : AVITO_AGAIN;
         }
-        if (result != AVITO_OK && result != AVITO_ERR_NOT_FOUND) { /* that chat may be gone */
-            return result;
+        if (outcome == AVITO_SENT && !a->sent) {
+            printf("%s: the answer had left before\n", a->chat_id);
         }
-        if (outcome == AVITO_SENT && strcmp(n.chat_id, chat_id) == 0) {
-            printf("%s: the answer had left before\n", chat_id);
+        if (outcome == AVITO_SENT || a->sent) {
             return AVITO_OK;
         }
     }
-    memset(&n, 0, sizeof n);
-    (void)snprintf(n.chat_id, sizeof n.chat_id, "%s", chat_id);
-    result = look_for(client, user_id, text, &n, &found);
+    result = look_for(client, user_id, text, a, &found);
     if (result != AVITO_OK || found) {
         return result;
     }
-    n.left = avito_posix_unix_time(NULL);
-    if (write_file("note", &n, sizeof n) != AVITO_OK) {
+    a->left = avito_posix_unix_time(NULL);
+    if (save_answers() != AVITO_OK) {
+        a->left = 0;
         return AVITO_ERR_HOOK;
     }
-    printf("%s: answering\n", chat_id);
-    result = avito_send_message(client, user_id, chat_id, text, NULL, NULL);
+    printf("%s: answering\n", a->chat_id);
+    result = avito_send_message(client, user_id, a->chat_id, text, NULL, NULL);
     if (result == AVITO_OK) {
-        printf("%s: answered\n", chat_id);
-        wait_until_shown(client, user_id, text, &n);
+        printf("%s: answered\n", a->chat_id);
+        a->sent = true;
+        return AVITO_AGAIN; /* until it is shown: a second message of the buyer must find it */
+    }
+    if (avito_last_error(client)->outcome == AVITO_NOT_SENT) {
+        a->left = 0;
     }
     return result;
 }
 
-/* Until the message in hand is dealt with and accepted. */
+/* Of this chat, and it stays however often one asks. */
+static bool is_final(int result)
+{
+    return result == AVITO_ERR_ID || result == AVITO_ERR_BAD_REQUEST ||
+           result == AVITO_ERR_FORBIDDEN || result == AVITO_ERR_NOT_FOUND;
+}
+
+/* Of all chats alike: FOLDER, the network, the account. Waiting for its end costs no other chat. */
+static bool is_common(int result)
+{
+    return result == AVITO_ERR_HOOK || result / 100 == -3 || result == AVITO_ERR_UNAUTHORIZED ||
+           result == AVITO_ERR_PAYMENT || result == AVITO_ERR_RATE || result == AVITO_ERR_CREDENTIALS;
+}
+
+/* For whoever looks after the bot: once for each kind of failure. */
+static void tell_failure(const avito_client *client, answer *a, int result, bool given_up)
+{
+    if (!given_up && (result >= 0 || result == a->failure)) {
+        return;
+    }
+    a->failure = result;
+    fprintf(stderr, "%s: %s, %s: ", a->chat_id,
+            a->sent        ? "answered, but not seen there yet"
+            : a->left != 0 ? "perhaps answered"
+                           : "not answered",
+            given_up ? "given up" : "tried again later");
+    (void)example_failed(client, result);
+}
+
+/* One try. AVITO_OK: this chat is done with, answered or given up; AVITO_AGAIN or an error: later. */
+static int try_answer(avito_client *client, int64_t user_id, const char *text, answer *a)
+{
+    int result = answer_once(client, user_id, text, a);
+    int64_t now = avito_posix_unix_time(NULL);
+    bool given_up = is_final(result) || (now - a->since >= GIVE_UP_S && !is_common(result));
+
+    if (result == AVITO_OK) {
+        return AVITO_OK;
+    }
+    if (result == AVITO_ERR_TEXT || result == AVITO_ERR_UTF8) {
+        (void)example_failed(client, result);
+        exit(2); /* it never will be sent; what is owed is tried again with a better one */
+    }
+    tell_failure(client, a, result, given_up);
+    if (result < 0) {
+        a->pause_s = a->pause_s == 0 ? 1 : a->pause_s * 2;
+        a->pause_s = a->pause_s < LONGEST_PAUSE_S ? a->pause_s : LONGEST_PAUSE_S;
+    }
+    a->due = now + (result < 0 ? a->pause_s : 1);
+    return given_up ? AVITO_OK : result;
+}
+
+/* The answers whose time has come, up to one that fails: the others may fail alike. */
+static void try_answers(avito_client *client, int64_t user_id, const char *text)
+{
+    size_t i = 0;
+    int result = AVITO_OK;
+
+    while (i < answers_count && result >= 0) {
+        result = AVITO_AGAIN;
+        if (answers[i].due <= avito_posix_unix_time(NULL)) {
+            result = try_answer(client, user_id, text, &answers[i]);
+        }
+        if (result == AVITO_OK) {
+            remove_answer(&answers[i]);
+        } else {
+            i++;
+        }
+    }
+}
+
+/* The message in hand: accepted when its chat is done with, or stands in the list. */
 static void handle(avito_inbox *inbox, avito_client *client, int64_t user_id,
                    const avito_message *message, const char *text)
 {
-    char chat_id[68];
-    bool buyer = avito_classify(message) == AVITO_CLASS_BUYER;
-    int result = AVITO_OK;
+    bool buyer = avito_classify(message) == AVITO_CLASS_BUYER, done = false;
+    answer *a = NULL;
 
     if (buyer) {
-        (void)snprintf(chat_id, sizeof chat_id, "%s", message->chat_id.ptr);
-        while ((result = answer_once(client, user_id, chat_id, text)) != AVITO_OK) {
-            if (result < 0) {
-                (void)example_failed(client, result);
-            }
-            if (result == AVITO_ERR_NOT_FOUND || result == AVITO_ERR_BAD_REQUEST) {
-                break; /* no such chat any more, or not to be answered */
-            }
-            if (result == AVITO_ERR_TEXT || result == AVITO_ERR_UTF8) {
-                exit(2); /* it never will be sent; the message comes again with a better one */
-            }
-            (void)sleep(1);
+        a = answer_for(message->chat_id.ptr);
+        done = a != NULL && a->due <= avito_posix_unix_time(NULL) &&
+               try_answer(client, user_id, text, a) == AVITO_OK;
+        if (a == NULL || (!done && save_answers() != AVITO_OK)) {
+            (void)sleep(1); /* no room in the list or on the disk: the message comes again */
+            return;
         }
     }
     while (avito_inbox_accept(inbox) == AVITO_ERR_HOOK) {
         (void)sleep(1);
     }
-    if (buyer) { /* answer_once() has settled the note, whosever it was */
-        (void)unlinkat(folder, "note", 0);
+    if (done) {
+        remove_answer(a);
     }
 }
 
@@ -279,7 +381,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: 11_auto_answer_bot FOLDER TEXT (of up to 1000 characters)\n");
         return 2;
     }
-    if (!open_folder(argv[1])) {
+    if (!open_folder(argv[1]) || !load_answers()) {
         return 2;
     }
     (void)setvbuf(stdout, NULL, _IOLBF, 0);
@@ -313,5 +415,6 @@ int main(int argc, char **argv)
             (void)example_failed(&client, result);
         }
         tell(avito_inbox_events(&inbox));
+        try_answers(&client, me.id, text); /* the lane is free: it waits, so nothing is under way */
     }
 }

@@ -68,7 +68,7 @@ void bot_kill(void)
 
 void bot_forget(void)
 {
-    static const char *const names[] = {"inbox.0", "inbox.1", "note", "new"};
+    static const char *const names[] = {"inbox.0", "inbox.1", "answers", "new"};
     char path[64];
     size_t i;
 

@@ -244,11 +244,15 @@ class Stub(http.server.BaseHTTPRequestHandler):
                             {"id": "u2i-a", "updated": 1700000000, "last_message": question}]},
         "messages": {"messages": [{"type": "text", "content": {"text": "?"}}, question]}}
     sent = []
+    refusals = None  # chat: status of an answer into it; each chat has its own message then
 
     def do_GET(self):
         path, _, query = self.path.partition("?")
         what = path.rstrip("/").split("/")[-1]
         answer = self.answers.get(what, {"ok": True})
+        if what == "messages" and self.refusals is not None:
+            chat = path.rstrip("/").split("/")[-2]
+            answer = {what: [c["last_message"] for c in self.answers["chats"]["chats"] if c["id"] == chat]}
         if what in answer:
             asked = dict(part.split("=") for part in query.split("&") if "=" in part)
             first = int(asked.get("offset", 0))
@@ -258,15 +262,19 @@ class Stub(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         if self.path.rstrip("/").endswith("/messages"):
-            self.sent.append(self.path.split("/")[-2])
+            chat = self.path.split("/")[-2]
+            if chat in (self.refusals or {}):
+                self.reply({"error": {"message": "no"}}, self.refusals[chat])
+                return
+            self.sent.append(chat)
             self.reply({"id": "m2", "created": 1700000001, "type": "text",
                         "content": json.loads(body)["message"]})
         else:
             self.do_GET()
 
-    def reply(self, answer):
+    def reply(self, answer, status=200):
         data = json.dumps(answer).encode()
-        self.send_response(200)
+        self.send_response(status)
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
         self.wfile.write(data)
@@ -297,6 +305,35 @@ def odd_answers():
     with tempfile.TemporaryDirectory() as folder, Bot(service, folder, "Да") as running:
         wait_for(lambda: len(Stub.sent) == 3)
     check(Stub.sent == ["u2i-a"] * 3, "11_auto_answer_bot: the newest message has no id", running.said)
+    server.shutdown()
+
+
+def one_chat_fails():
+    """Chat a never takes an answer, b not yet: c has its own all the same, and b when it can be."""
+    server, service = Stub.start()
+    Stub.answers["chats"] = {"chats": [
+        {"id": f"u2i-{name}", "updated": 1700000003 - i,
+         "last_message": {**Stub.question, "id": f"m-{name}", "created": 1700000003 - i}}
+        for i, name in enumerate("cba")]}
+    Stub.refusals = {"u2i-a": 403, "u2i-b": 500}
+    Stub.sent = []
+    with tempfile.TemporaryDirectory() as folder:
+        with Bot(service, folder, "Да") as running:
+            wait_for(lambda: Stub.sent)
+            time.sleep(2.5)
+        check(Stub.sent == ["u2i-c"], "11_auto_answer_bot: chats that fail do not hold up another",
+              Stub.sent, running.said)
+        check(running.said.count("u2i-a: not answered, given up: FORBIDDEN") == 1
+              and running.said.count("u2i-b: perhaps answered, tried again later: SERVER") == 1
+              and running.said.count("u2i-a: answering") == 1 and running.said.count("u2i-b: answering") > 1,
+              "11_auto_answer_bot says once who has no answer, and tries again what may pass", running.said)
+        Stub.refusals = {}
+        with Bot(service, folder, "Да") as running:
+            wait_for(lambda: len(Stub.sent) > 1)
+            time.sleep(2.5)
+        check(Stub.sent == ["u2i-c", "u2i-b"],
+              "11_auto_answer_bot: an answer that is owed is given after a restart", Stub.sent, running.said)
+    Stub.refusals = None
     server.shutdown()
 
 
@@ -437,7 +474,7 @@ def main():
     os.makedirs(OUT)
     for path in sorted(glob.glob("examples/[0-9][0-9]_*.c")):
         build(path)
-    for part in (readme, readme_commands, sending, chats, images, own_transport, odd_answers, notifications, errors, bot_in_trouble, bot):
+    for part in (readme, readme_commands, sending, chats, images, own_transport, odd_answers, one_chat_fails, notifications, errors, bot_in_trouble, bot):
         part()
 
 
