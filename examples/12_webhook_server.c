@@ -29,7 +29,8 @@
 #define AVITO_MESSENGER_IMPLEMENTATION
 #include "avito_messenger.h"
 
-enum { CONNECTIONS = 64, LONGEST_BODY = 16384, INPUT_SIZE = 1024, LINGER_MS = 1000 };
+enum { CONNECTIONS = 64, LONGEST_BODY = 16384, INPUT_SIZE = 1024, LINGER_MS = 1000,
+       FULL_MS = 1000 };
 
 struct connection {
     int fd; /* -1: free */
@@ -44,6 +45,8 @@ struct connection {
 
 static struct connection connections[CONNECTIONS];
 static char memory[32768]; /* for one decoded notification */
+static bool full;          /* the system has no descriptor left: one that ends, or FULL_MS, is awaited */
+static uint32_t full_since_ms;
 
 static uint32_t now_ms(void)
 {
@@ -97,6 +100,7 @@ static void close_connection(struct connection *c)
 {
     close(c->fd);
     c->fd = -1;
+    full = false;
 }
 
 /* Closing while the peer still sends would reset the connection, and our answer with it. */
@@ -223,6 +227,11 @@ static void accept_connection(int listener, const char *path)
     int fd = accept(listener, NULL, NULL);
 
     if (fd < 0) {
+        if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+            perror("accept");
+            full = true;
+            full_since_ms = now_ms();
+        }
         return;
     }
     while (c->fd >= 0) {
@@ -258,44 +267,59 @@ static int listen_on(uint16_t port)
     return fd;
 }
 
+/* Milliseconds until accept() is worth a try. */
+static uint32_t full_for(void)
+{
+    uint32_t passed = now_ms() - full_since_ms;
+
+    return full && passed < FULL_MS ? FULL_MS - passed : 0;
+}
+
+/* One connection whose time has come, or for which poll() has told something. */
+static void serve_ready(struct connection *c, short told)
+{
+    if (c->lingers) {
+        linger(c);
+        return;
+    }
+    if ((told & ~POLLOUT) != 0) {
+        read_input(c);
+    }
+    serve(c);
+}
+
 /* One round: waits for what the connections want, then serves those that are ready or due. */
 static void serve_all(int listener, const char *path)
 {
     struct pollfd fds[CONNECTIONS + 1];
-    uint32_t wait = 60000;
-    bool room = false;
+    struct connection *of[CONNECTIONS];
+    uint32_t wait = full_for() > 0 ? full_for() : 60000;
+    nfds_t used = 0, asked;
 
+    /* Without gaps: poll() refuses more entries than the process may have descriptors. */
     memset(fds, 0, sizeof fds);
-    for (int i = 0; i < CONNECTIONS; i++) {
-        const struct connection *c = &connections[i];
-        fds[i].fd = c->fd;
-        if (c->fd < 0) {
-            room = true;
-            continue;
+    for (struct connection *c = connections; c < connections + CONNECTIONS; c++) {
+        if (c->fd >= 0) {
+            fds[used].fd = c->fd;
+            fds[used].events = events_for(c);
+            of[used++] = c;
+            wait = due_in(c) < wait ? due_in(c) : wait;
         }
-        fds[i].events = events_for(c);
-        wait = due_in(c) < wait ? due_in(c) : wait;
     }
-    fds[CONNECTIONS].fd = room ? listener : -1; /* full: the kernel's queue waits */
-    fds[CONNECTIONS].events = POLLIN;
-    if (poll(fds, CONNECTIONS + 1, (int)wait) < 0) {
+    asked = used;
+    if (used < CONNECTIONS && full_for() == 0) { /* else the kernel's queue waits */
+        fds[asked].fd = listener;
+        fds[asked++].events = POLLIN;
+    }
+    if (poll(fds, asked, (int)wait) < 0) {
         return; /* a signal */
     }
-    for (int i = 0; i < CONNECTIONS; i++) {
-        struct connection *c = &connections[i];
-        if (c->fd < 0 || (fds[i].revents == 0 && due_in(c) > 0)) {
-            continue;
+    for (nfds_t i = 0; i < used; i++) {
+        if (fds[i].revents != 0 || due_in(of[i]) == 0) {
+            serve_ready(of[i], fds[i].revents);
         }
-        if (c->lingers) {
-            linger(c);
-            continue;
-        }
-        if ((fds[i].revents & ~POLLOUT) != 0) {
-            read_input(c);
-        }
-        serve(c);
     }
-    if (fds[CONNECTIONS].revents != 0) {
+    if (asked > used && fds[used].revents != 0) {
         accept_connection(listener, path);
     }
 }

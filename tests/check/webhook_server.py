@@ -59,11 +59,12 @@ def post(body, path=SECRET, more=b""):
 
 
 class Server:
-    def __init__(self, program, port, output=None):
+    def __init__(self, program, port, output=None, descriptors=None):
         self.lines = []
         self.port = port
-        self.process = subprocess.Popen([program, str(port)], stdout=output or subprocess.PIPE,
-                                        stderr=subprocess.PIPE if output else None,
+        limited = ["sh", "-c", f'ulimit -n {descriptors}; exec "$@"', "sh"] if descriptors else []
+        self.process = subprocess.Popen([*limited, program, str(port)], stdout=output or subprocess.PIPE,
+                                        stderr=subprocess.PIPE if output or descriptors else None,
                                         env={**os.environ, "AVITO_WEBHOOK_PATH": SECRET})
         if not output:
             threading.Thread(target=self.read, daemon=True).start()
@@ -72,6 +73,11 @@ class Server:
     def read(self):
         for line in self.process.stdout:
             self.lines.append(line.decode("utf-8", "replace").rstrip("\n"))
+
+    def cpu_seconds(self):
+        with open(f"/proc/{self.process.pid}/stat", encoding="ascii") as stat:
+            used = stat.read().rsplit(")", 1)[1].split()[11:13]
+        return sum(map(int, used)) / os.sysconf("SC_CLK_TCK")
 
     def printed(self, text):
         """Waits until a line with `text` was printed; how many there are."""
@@ -201,6 +207,30 @@ def full_disk(program):
               server.process.returncode == 1 and "No space left" in said, (got, said))
 
 
+def few_descriptors(program):
+    """More connections than the system gives descriptors for: those in the queue wait, and nothing spins."""
+    server = Server(program, free_port(), descriptors=12)
+    idle = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(20)]
+    waiting = socket.create_connection(("127.0.0.1", server.port), timeout=5)
+    waiting.sendall(post(event("from the queue")))
+    time.sleep(0.3)
+    before = server.cpu_seconds()
+    time.sleep(2)
+    spent = server.cpu_seconds() - before
+    check("without descriptors left, the server waits", spent < 0.2, f"{spent} s of 2 s")
+    for s in idle:
+        s.close()
+    try:
+        got = waiting.recv(1000)
+    except socket.timeout:
+        got = b"TIMEOUT"
+    check("who waited is served when others have ended", statuses(got) == [b"200"], got)
+    waiting.close()
+    server.process.terminate()
+    said = server.process.communicate()[1].decode()
+    check("and it says why it waited", "accept: Too many open files" in said and said.count("accept:") < 10, said)
+
+
 NGINX = """
 daemon off; worker_processes 1; pid {dir}/nginx.pid; error_log {dir}/error.log; user root;
 events {{ worker_connections 256; }}
@@ -278,6 +308,7 @@ def main():
     with tempfile.TemporaryDirectory() as directory:
         program = build(directory)
         full_disk(program)
+        few_descriptors(program)
         server = Server(program, free_port())
         try:
             slow = SlowSender(server.port)
