@@ -1092,33 +1092,120 @@ static void test_start_that_changes(void **state)
     avito_client_close(&d->client);
 }
 
-/* So many rows were not asked for. */
-static void far_too_many_rows(struct service *s, const char *request)
+/* ---------------------------------------------------------------- long lists */
+
+/* One list with so many rows, the newest first: chats, or messages of the only chat. */
+static struct far {
+    bool messages;
+    unsigned there;
+    unsigned at_once; /* more than were asked for; 0: as asked */
+} far;
+
+static void far_list(struct service *s, const char *request)
 {
     const bool messages = strstr(request, "/messages/") != NULL;
-    s->body[0] = '\0';
-    add(s, "{\"%s\":[{}", messages ? "messages" : "chats");
-    for (unsigned i = 0; i < 1200; i++) {
-        add(s, ",{\"id\":\"x%u\",\"%s\":%u}", i, messages ? "created" : "updated", T + 2000 - i);
+    const unsigned there = messages == far.messages ? far.there : 1;
+    const unsigned offset = number_behind(request, "offset=", 0);
+    unsigned limit = number_behind(request, "limit=", 100);
+    if (limit > 1 && offset == 0 && messages == far.messages && far.at_once > 0) {
+        limit = far.at_once;
     }
-    add(s, "]}");
+    s->body[0] = '\0';
+    add(s, "{\"%s\":[", messages ? "messages" : "chats");
+    for (unsigned i = offset; i < there && i < offset + limit; i++) {
+        add(s, "%s{\"id\":\"%c%u\",\"%s\":%u}", i > offset ? "," : "", messages ? 'm' : 'c', i,
+            messages ? "created" : "updated", T + 2000 - i);
+    }
+    add(s, "],\"meta\":{\"has_more\":%s}}", there > offset + limit ? "true" : "false");
     s->faults++;
 }
 
-/* A list that does not end is not read for ever. */
-static void test_endless_list(void **state)
+static struct device *far_device(bool messages, unsigned there, unsigned at_once)
 {
     struct device *d = device_of(20, AVITO_START_SINCE);
+    far.messages = messages;
+    far.there = there;
+    far.at_once = at_once;
+    service.fault = far_list;
+    return d;
+}
+
+/* The first message or error; NULL: the round ends with neither. */
+static const char *first_of_round(struct device *d, int *rc)
+{
+    static char first[80];
+    avito_message m;
+    memset(&m, 0, sizeof m);
+    clock_advance(&d->clock, POLL);
+    do {
+        *rc = avito_inbox_next(&d->inbox, &m);
+        d->events |= avito_inbox_events(&d->inbox);
+    } while (*rc == AVITO_AGAIN && avito_inbox_deadline_ms(&d->inbox) < POLL);
+    if (*rc != AVITO_OK) {
+        return NULL;
+    }
+    (void)snprintf(first, sizeof first, "%s %s", m.chat_id.ptr, m.id.ptr);
+    return first;
+}
+
+/* A thousand rows in one answer, whatever was asked for, are read to the last, which is the oldest and
+ * comes first. With one more somebody wants to keep us busy: it ends right there. */
+static void test_rows_in_one_answer(void **state)
+{
     (void)state;
-    assert_polls(d, 2, "");
-    write_message("a", "a1", 1);
-    service.fault = far_too_many_rows;
-    assert_polls(d, 2, "");
-    assert_in_range(service.faults, 2, 2);
-    assert_int_equal(d->errors, 2);
-    service.fault = NULL;
-    assert_within(d, 2, "a1 ");
-    avito_client_close(&d->client);
+    for (unsigned list = 0; list < 2; list++) {
+        const bool messages = list == 1;
+        const char *last = messages ? "\"m1000\"" : "\"c1000\"";
+        struct device *d = far_device(messages, 1000, 1000);
+        const char *first;
+        int rc;
+        assert_string_equal(first_of_round(d, &rc), messages ? "c0 m999" : "c999 m0");
+        assert_int_equal(d->events, 0);
+        avito_client_close(&d->client);
+
+        d = far_device(messages, 1001, 1001);
+        assert_null(first_of_round(d, &rc));
+        assert_int_equal(rc, AVITO_ERR_MODEL);
+        assert_int_equal(d->events, 0);
+        avito_client_close(&d->client);
+
+        d = far_device(messages, 1600, 1600);
+        assert_null(first_of_round(d, &rc));
+        assert_non_null(strstr(d->answer, last));
+        assert_in_range(d->answer_at, strstr(d->answer, last) - d->answer,
+                        strstr(d->answer, last) - d->answer + AVITO_WINDOW_MIN + 64);
+        service.faults = 0;
+        for (unsigned round = 0; round < 3; round++) {
+            assert_null(first_of_round(d, &rc));
+            assert_int_equal(rc, AVITO_ERR_MODEL);
+        }
+        assert_in_range(service.faults, 3, 9);
+        far.at_once = 0; /* the list is as it ought to be, and none of it was missed */
+        first = first_of_round(d, &rc);
+        first = first != NULL ? first : first_of_round(d, &rc);
+        assert_non_null(first);
+        assert_string_equal(first, messages ? "c0 m1000" : "c1000 m0");
+        avito_client_close(&d->client);
+    }
+}
+
+/* The API reaches row 1000, counted from 0: what lies behind it is left behind, and that is said. */
+static void test_rows_beyond_reach(void **state)
+{
+    (void)state;
+    for (unsigned list = 0; list < 2; list++) {
+        const bool messages = list == 1;
+        for (unsigned there = 1000; there <= 1003; there++) {
+            struct device *d = far_device(messages, there, 0);
+            const unsigned oldest = there > 1001 ? 1000 : there - 1;
+            char first[20];
+            int rc;
+            (void)snprintf(first, sizeof first, messages ? "c0 m%u" : "c%u m0", oldest);
+            assert_string_equal(first_of_round(d, &rc), first);
+            assert_int_equal(d->events, there > 1001 ? AVITO_INBOX_UNREACHABLE : 0);
+            avito_client_close(&d->client);
+        }
+    }
 }
 
 /* The power may go before anybody asked for the event: it is said again. */
@@ -1213,7 +1300,8 @@ int main(void)
         cmocka_unit_test(test_bell_after_an_overrun),
         cmocka_unit_test(test_overrun_is_said_after_a_restart),
         cmocka_unit_test(test_start_that_changes),
-        cmocka_unit_test(test_endless_list),
+        cmocka_unit_test(test_rows_in_one_answer),
+        cmocka_unit_test(test_rows_beyond_reach),
         cmocka_unit_test(test_slow_only_while_notifications_come),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -37,12 +37,14 @@ struct device {
     bool silent;    /* answers do not come for now */
     size_t piece;   /* answers come in pieces of so many bytes, with AVITO_IO_AGAIN between; 0: whole */
     bool dates;     /* answers say what time it is, by the clock */
+    char answer[60200]; /* the last one ... */
+    size_t answer_at;   /* ... and how much of it was taken */
     unsigned events, errors;
     char given[400]; /* the ids of the last round, a blank behind each */
     /* The rest is private. */
     unsigned char window[AVITO_WINDOW_MIN], tokens[AVITO_TOKENS_SIZE(64)], room[4096];
-    char request[1024], answer[60200];
-    size_t request_len, answer_at, answer_len;
+    char request[1024];
+    size_t request_len, answer_len;
     bool said_again;
 };
 
