@@ -445,8 +445,9 @@
  *                  AGAIN, with the same to
  *     send(p, n,   while connected          > 0: taken | AVITO_IO_AGAIN | error  waits
  *          more)
- *     recv(p, cap) while connected; during  > 0: put | AVITO_IO_AGAIN | error |  waits; returns 0
- *                  uploads; cap 1 only to   AVITO_IO_CLOSED at an orderly end    for the end
+ *     recv(p, cap) while connected, also    > 0: put | AVITO_IO_AGAIN | error |  waits; returns 0
+ *                  in the middle of a       AVITO_IO_CLOSED at an orderly end    for the end
+ *                  request; cap 1 only to
  *                  look whether it is over
  *     wants()      while a call runs        what the last calls could not do:    has an effect;
  *                                           AVITO_WANT_WRITE from a send() that  asks the hardware
@@ -7544,7 +7545,6 @@ static int avitoi_on_connect(avito_client *c)
         return avitoi_io_error(c, rc, AVITO_ERR_CONNECT);
     }
     avitoi_measure_body(c);
-    c->priv.total = UINT32_MAX; /* not known before it was written for the first time */
     memset(&c->priv.json.as.head, 0, sizeof c->priv.json.as.head);
     c->priv.status = 0;
     c->priv.sent = 0;
@@ -7590,15 +7590,21 @@ static int avitoi_read_head(avito_client *c)
 }
 
 /* A server may refuse a request before it has all of it. Its answer is read into the tail of the
- * window, then moved to the front. AVITO_AGAIN: nothing is there; AVITO_END: nothing will come. */
+ * window, then moved to the front. AVITO_AGAIN: nothing is there. Where none will come, the rest of the
+ * request is of no use. */
 static int avitoi_early_answer(avito_client *c)
 {
     char *tail = (char *)c->o.window + c->o.window_cap - AVITOI_EARLY;
     const size_t pos = c->priv.pos, len = c->priv.len;
     const long n = c->o.transport.functions->recv(c->o.transport.ctx, tail, AVITOI_EARLY);
     int rc;
-    if (n <= 0) {
-        return (n == 0 || n == AVITO_IO_AGAIN) ? AVITO_AGAIN : AVITO_END;
+    if (n == 0 || n == AVITO_IO_AGAIN) {
+        return AVITO_AGAIN;
+    }
+    if (n < 0) {
+        return c->priv.send_error != AVITO_OK ? (int)c->priv.send_error
+               : n == AVITO_IO_CLOSED         ? (int)AVITO_ERR_CLOSED
+                                              : avitoi_io_error(c, n, AVITO_ERR_RECV);
     }
     c->priv.pos = c->o.window_cap - AVITOI_EARLY;
     c->priv.len = c->priv.pos + (size_t)n;
@@ -7618,7 +7624,6 @@ static int avitoi_early_answer(avito_client *c)
 /* Writes the next piece of the request into the window. */
 AVITOI_APART static int avitoi_refill(avito_client *c)
 {
-    const size_t most = c->o.window_cap - AVITOI_EARLY;
     struct avitoi_writer w;
     bool gone;
     avitoi_lock(c->account);
@@ -7630,12 +7635,12 @@ AVITOI_APART static int avitoi_refill(avito_client *c)
     }
     memset(&w, 0, sizeof w);
     w.out = (char *)c->o.window;
-    w.cap = (c->priv.sent == 0 || c->priv.total <= c->o.window_cap) ? c->o.window_cap : most;
+    w.cap = c->o.window_cap - AVITOI_EARLY;
     w.skip = c->priv.sent;
     avitoi_write_request(&w, c);
     c->priv.total = w.total;
     c->priv.pos = 0;
-    c->priv.len = (w.total > c->o.window_cap && w.len > most) ? most : w.len;
+    c->priv.len = w.len;
     return (w.failed || w.len == 0) ? AVITO_ERR_SOURCE : AVITO_OK;
 }
 
@@ -7651,21 +7656,14 @@ static void avitoi_progress(avito_client *c)
     }
 }
 
-/* Sending is over, but perhaps the server said why before it closed. */
-static int avitoi_last_words(avito_client *c)
-{
-    const int rc = avitoi_early_answer(c);
-    return rc == AVITO_END ? (int)c->priv.send_error : rc;
-}
-
 static int avitoi_on_send(avito_client *c)
 {
     const avito_transport *t = &c->o.transport;
     size_t left;
     long n;
     int rc;
-    if (c->priv.send_error != AVITO_OK) {
-        return avitoi_last_words(c);
+    if (c->priv.send_error != AVITO_OK) { /* but perhaps the server said why before it closed */
+        return avitoi_early_answer(c);
     }
     if (c->priv.written) {
         c->priv.pos = 0;
@@ -7674,7 +7672,7 @@ static int avitoi_on_send(avito_client *c)
     }
     if (c->priv.pos == c->priv.len) {
         rc = (c->priv.sent > 0) ? avitoi_early_answer(c) : AVITO_AGAIN;
-        if (rc != AVITO_AGAIN && rc != AVITO_END) { /* if the connection is broken, send() says so */
+        if (rc != AVITO_AGAIN) {
             return rc;
         }
         rc = avitoi_refill(c);
@@ -7696,8 +7694,7 @@ static int avitoi_on_send(avito_client *c)
         c->priv.send_error = (int16_t)avitoi_io_error(c, n, AVITO_ERR_SEND);
         return AVITOI_MOVED;
     }
-    rc = (c->priv.total > c->o.window_cap) ? avitoi_early_answer(c) : AVITO_AGAIN;
-    return rc == AVITO_END ? AVITO_AGAIN : rc;
+    return avitoi_early_answer(c);
 }
 
 /* ---- HEAD ---- */

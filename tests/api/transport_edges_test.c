@@ -9,6 +9,13 @@
 
 #include <cmocka.h>
 
+#include <pthread.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
 #define AVITO_WITH_POSIX 1 /* as in the library that this is linked with */
 #include "support/lane.h"
 
@@ -262,6 +269,125 @@ static void test_failed_wait_is_tried_again(void **state)
     assert_in_range(again, 3, 29);
 }
 
+/* ---- a server that does not read on ---- */
+
+/* Over sockets: answers one request, then takes the head of the next and no more of it. */
+static struct {
+    int listening, stop[2];
+    const char *says; /* to the second; NULL: it only ends its side of the stream */
+} deaf;
+
+static void deaf_reads_head(int fd)
+{
+    uint32_t last = 0;
+    char byte;
+
+    while (last != 0x0d0a0d0a && recv(fd, &byte, 1, 0) == 1) {
+        last = last << 8 | (unsigned char)byte;
+    }
+}
+
+static void *deaf_server(void *arg)
+{
+    static const char self[] = "HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n{\"id\":7}";
+    const int fd = accept(deaf.listening, NULL, NULL);
+    char byte;
+
+    (void)arg;
+    deaf_reads_head(fd);
+    (void)!write(fd, self, sizeof self - 1);
+    deaf_reads_head(fd);
+    if (deaf.says != NULL) {
+        (void)!write(fd, deaf.says, strlen(deaf.says));
+    } else {
+        (void)shutdown(fd, SHUT_WR);
+    }
+    (void)!read(deaf.stop[0], &byte, 1);
+    close(fd);
+    return NULL;
+}
+
+static uint16_t deaf_start(pthread_t *thread, const char *says)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET};
+    socklen_t len = sizeof at;
+    const int room = 4096;
+
+    deaf.says = says;
+    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    deaf.listening = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(setsockopt(deaf.listening, SOL_SOCKET, SO_RCVBUF, &room, sizeof room), 0);
+    assert_int_equal(bind(deaf.listening, (struct sockaddr *)&at, len), 0);
+    assert_int_equal(listen(deaf.listening, 1), 0);
+    assert_int_equal(getsockname(deaf.listening, (struct sockaddr *)&at, &len), 0);
+    assert_int_equal(pipe(deaf.stop), 0);
+    assert_int_equal(pthread_create(thread, NULL, deaf_server, NULL), 0);
+    return ntohs(at.sin_port);
+}
+
+static void deaf_end(pthread_t thread)
+{
+    close(deaf.stop[1]);
+    pthread_join(thread, NULL);
+    close(deaf.stop[0]);
+    close(deaf.listening);
+}
+
+static long zeros(void *ctx, size_t offset, void *buf, size_t cap)
+{
+    (void)ctx, (void)offset;
+    memset(buf, 0, cap);
+    return (long)cap;
+}
+
+#define UPLOAD 3000000u
+
+/* The socket is full and the server answers, or ends its side: the lane hears it, whether the request
+ * fits its window or not, and neither waits for a time-out nor turns round and round. */
+static void test_server_that_does_not_read_on(void **state)
+{
+    static const struct {
+        const char *says;
+        int result, status;
+    } rows[] = {{"HTTP/1.1 413 Large\r\nContent-Length: 0\r\n\r\n", AVITO_ERR_TOO_LARGE, 413},
+                {NULL, AVITO_ERR_CLOSED, 0}};
+    static const size_t windows[] = {512, 4096, UPLOAD + 4096};
+
+    (void)state;
+    for (size_t i = 0; i < 6; i++) {
+        avito_image_source source = {.read = zeros, .size = UPLOAD};
+        avito_tcp_options o = avito_tcp_options_default();
+        const int room = 16384;
+        avito_uploaded_image image;
+        avito_self self;
+        pthread_t thread;
+        avito_tcp tcp;
+        struct lane l;
+        clock_t began;
+
+        lane_init(&l, windows[i / 2]);
+        o.address = "127.0.0.1";
+        assert_int_equal(avito_tcp_init(&tcp, &o), AVITO_OK);
+        l.account_options.port = deaf_start(&thread, rows[i % 2].says);
+        l.account_options.clock_ms = avito_posix_clock_ms;
+        assert_int_equal(avito_account_init(&l.account, &l.account_options), AVITO_OK);
+        l.options.transport = avito_tcp_transport(&tcp);
+        l.options.never_wait = false;
+        l.options.idle_timeout_ms = 3000;
+        assert_int_equal(avito_client_init(&l.client, &l.account, &l.options), AVITO_OK);
+        assert_int_equal(avito_get_self(&l.client, &l.arena, &self), AVITO_OK);
+        assert_int_equal(setsockopt(avito_tcp_fd(&tcp), SOL_SOCKET, SO_SNDBUF, &room, sizeof room), 0);
+        began = clock();
+        assert_int_equal(avito_upload_image(&l.client, USER, &source, &l.arena, &image),
+                         rows[i % 2].result);
+        assert_true(clock() - began < CLOCKS_PER_SEC); /* of the processor */
+        assert_int_equal(avito_last_error(&l.client)->http_status, rows[i % 2].status);
+        assert_int_equal(avito_last_error(&l.client)->outcome, AVITO_NOT_SENT);
+        deaf_end(thread);
+        lane_free(&l);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -273,6 +399,7 @@ int main(void)
         cmocka_unit_test(test_failed_wait_of_a_send),
         cmocka_unit_test(test_failed_wait_is_settled),
         cmocka_unit_test(test_failed_wait_is_tried_again),
+        cmocka_unit_test(test_server_that_does_not_read_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
