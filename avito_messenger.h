@@ -2029,8 +2029,9 @@ AVITO_API bool avito_list_has_more(const avito_client *client);
 
 #define AVITO_TEXT_MAX 1000u /* code points */
 
-/* Text of 1..AVITO_TEXT_MAX code points, not blank, else TEXT or UTF8. `out` optional: the message as
- * the service stored it; `arena` may be NULL if `out` is. */
+/* Text of 1..AVITO_TEXT_MAX code points, not blank, else TEXT or UTF8. `out` optional: the message as the
+ * service stored it, with what the description knows of it: id, author_id, created, type, direction, and
+ * the text or image; `arena` may be NULL if `out` is. */
 AVITO_API int avito_send_message(avito_client *client, int64_t user_id, const char *chat_id,
                                  const char *text, avito_arena *arena, avito_message *out);
 
@@ -2876,26 +2877,14 @@ static void avitoi_utf8_mend(char *text)
 /* Writes a code point as UTF-8; returns its length, 1..4. */
 static size_t avitoi_utf8_put(uint32_t point, char out[4])
 {
-    if (point < 0x80u) {
-        out[0] = (char)point;
-        return 1;
+    const size_t n = point < 0x80u ? 1u : point < 0x800u ? 2u : point < 0x10000u ? 3u : 4u;
+    size_t i;
+    for (i = n - 1u; i > 0; i--) {
+        out[i] = (char)(0x80u | (point & 0x3fu));
+        point >>= 6;
     }
-    if (point < 0x800u) {
-        out[0] = (char)(0xc0u | (point >> 6));
-        out[1] = (char)(0x80u | (point & 0x3fu));
-        return 2;
-    }
-    if (point < 0x10000u) {
-        out[0] = (char)(0xe0u | (point >> 12));
-        out[1] = (char)(0x80u | ((point >> 6) & 0x3fu));
-        out[2] = (char)(0x80u | (point & 0x3fu));
-        return 3;
-    }
-    out[0] = (char)(0xf0u | (point >> 18));
-    out[1] = (char)(0x80u | ((point >> 12) & 0x3fu));
-    out[2] = (char)(0x80u | ((point >> 6) & 0x3fu));
-    out[3] = (char)(0x80u | (point & 0x3fu));
-    return 4;
+    out[0] = (char)((n == 1u ? 0u : 0xf00u >> n & 0xffu) | point);
+    return n;
 }
 
 /* FNV-1a, never 0. */
@@ -2934,15 +2923,20 @@ AVITO_API void avito_arena_reset(avito_arena *arena)
  * >>42 NUMBERS
  * ======================================================================= */
 
-/* Decimal digits of a value at the end of `buf`; returns where they begin. */
+/* Decimal digits of a value at the end of `buf`; returns where they begin. Divides 16 bits at a time: a
+ * processor without a division of 64 bits would link 700 bytes for it. */
 static const char *avitoi_decimal(uint64_t value, char buf[21])
 {
+    uint32_t high = (uint32_t)(value >> 32), low = (uint32_t)value;
     char *p = buf + 20;
     *p = '\0';
     do {
-        *--p = (char)('0' + (int)(value % 10u));
-        value /= 10u;
-    } while (value != 0);
+        const uint32_t middle = (high % 10u) << 16 | low >> 16;
+        const uint32_t bottom = (middle % 10u) << 16 | (low & 0xffffu);
+        high /= 10u;
+        low = (middle / 10u) << 16 | bottom / 10u;
+        *--p = (char)('0' + (int)(bottom % 10u));
+    } while ((high | low) != 0);
     return p;
 }
 
@@ -2950,7 +2944,6 @@ static const char *avitoi_decimal(uint64_t value, char buf[21])
 static bool avitoi_parse_int(const char *p, size_t len, int64_t *out)
 {
     const bool negative = len > 0 && *p == '-';
-    const uint64_t limit = (uint64_t)INT64_MAX + (negative ? 1u : 0u);
     uint64_t value = 0;
     size_t i = negative ? 1 : 0;
     if (i == len) {
@@ -2958,10 +2951,13 @@ static bool avitoi_parse_int(const char *p, size_t len, int64_t *out)
     }
     for (; i < len; i++) {
         const unsigned digit = (unsigned)(avitoi_byte(p[i])) - '0';
-        if (digit > 9u || value > limit / 10u || (value == limit / 10u && digit > limit % 10u)) {
+        if (digit > 9u || value > (uint64_t)INT64_MAX / 10u) {
             return false;
         }
         value = value * 10u + digit;
+    }
+    if (value > (uint64_t)INT64_MAX + (negative ? 1u : 0u)) {
+        return false;
     }
     *out = negative ? (int64_t)(0u - value) : (int64_t)value;
     return true;
@@ -3107,66 +3103,36 @@ static const char avitoi_key_[] = ""; /* in place of a map's own */
 
 /* ---- words of the server and their constants ---- */
 
-struct avitoi_word {
-    char word[9];
-    uint8_t value;
-};
+/* Each list in the order of its enum, which begins with none and ends with unknown. */
+static const char avitoi_message_types[] =
+    "text\0image\0link\0item\0location\0call\0voice\0system\0deleted\0appCall\0file\0video\0";
+static const char avitoi_directions[] = "in\0out\0";
+static const char avitoi_chat_types[] = "u2i\0u2u\0a2u\0"; /* one bit each */
+static const char avitoi_call_statuses[] = "missed\0";
+static const char avitoi_location_kinds[] = "house\0street\0area\0";
 
-/* 0 for no word, `unknown` for a new one. */
-static int avitoi_word_value(const struct avitoi_word *words, size_t count, avito_str word, int unknown)
+static const char *avitoi_next_word(const char *words)
 {
-    size_t i;
+    return words + strlen(words) + 1u;
+}
+
+/* From 1 on; 0: there is no word; behind the last one: it is a new one. */
+static int avitoi_word_number(const char *words, avito_str word)
+{
+    int number = 1;
     if (word.ptr == NULL) {
         return 0;
     }
-    for (i = 0; i < count; i++) {
-        if (*word.ptr == *words[i].word && avito_str_equal(word, words[i].word)) {
-            return words[i].value;
-        }
+    for (; *words != '\0' && !avito_str_equal(word, words); words = avitoi_next_word(words)) {
+        number++;
     }
-    return unknown;
+    return number;
 }
-
-static const struct avitoi_word avitoi_message_types[] = {
-    {"text", AVITO_MESSAGE_TEXT},         {"image", AVITO_MESSAGE_IMAGE},
-    {"link", AVITO_MESSAGE_LINK},         {"item", AVITO_MESSAGE_ITEM},
-    {"location", AVITO_MESSAGE_LOCATION}, {"call", AVITO_MESSAGE_CALL},
-    {"voice", AVITO_MESSAGE_VOICE},       {"system", AVITO_MESSAGE_SYSTEM},
-    {"deleted", AVITO_MESSAGE_DELETED},   {"appCall", AVITO_MESSAGE_APP_CALL},
-    {"file", AVITO_MESSAGE_FILE},         {"video", AVITO_MESSAGE_VIDEO}};
-
-static const struct avitoi_word avitoi_directions[] = {{"in", AVITO_DIRECTION_IN},
-                                                       {"out", AVITO_DIRECTION_OUT}};
-
-static const struct avitoi_word avitoi_chat_types[] = {{"u2i", AVITO_CHAT_TYPE_U2I},
-                                                       {"u2u", AVITO_CHAT_TYPE_U2U},
-                                                       {"a2u", AVITO_CHAT_TYPE_A2U}};
-
-static const struct avitoi_word avitoi_call_statuses[] = {{"missed", AVITO_CALL_MISSED}};
-
-static const struct avitoi_word avitoi_location_kinds[] = {{"house", AVITO_LOCATION_HOUSE},
-                                                           {"street", AVITO_LOCATION_STREET},
-                                                           {"area", AVITO_LOCATION_AREA}};
 
 static avito_message_type avitoi_message_type(avito_str word)
 {
-    const int value = avitoi_word_value(avitoi_message_types, AVITOI_COUNT(avitoi_message_types),
-                                        word, AVITO_MESSAGE_UNKNOWN);
-    return (avito_message_type)value;
-}
-
-static avito_direction avitoi_direction(avito_str word)
-{
-    const int value = avitoi_word_value(avitoi_directions, AVITOI_COUNT(avitoi_directions), word,
-                                        AVITO_DIRECTION_UNKNOWN);
-    return (avito_direction)value;
-}
-
-static avito_chat_type avitoi_chat_type(avito_str word)
-{
-    const int value = avitoi_word_value(avitoi_chat_types, AVITOI_COUNT(avitoi_chat_types), word,
-                                        AVITO_CHAT_TYPE_UNKNOWN);
-    return (avito_chat_type)value;
+    const int number = avitoi_word_number(avitoi_message_types, word);
+    return (avito_message_type)number;
 }
 
 /* ---- maps: each member becomes a pair ---- */
@@ -3224,8 +3190,7 @@ AVITOI_SCHEMA(item_content, AVITOI_ITEM_CONTENT_ROWS, NULL, false, false);
 static void avitoi_finish_location(struct avitoi_json *json, void *model)
 {
     avito_location *location = (avito_location *)model;
-    const int kind = avitoi_word_value(avitoi_location_kinds, AVITOI_COUNT(avitoi_location_kinds),
-                                       location->kind_word, AVITO_LOCATION_UNKNOWN);
+    const int kind = avitoi_word_number(avitoi_location_kinds, location->kind_word);
     (void)json;
     location->kind = (avito_location_kind)kind;
 }
@@ -3243,8 +3208,7 @@ AVITOI_SCHEMA(location, AVITOI_LOCATION_ROWS, avitoi_finish_location, false, fal
 static void avitoi_finish_call(struct avitoi_json *json, void *model)
 {
     avito_call *call = (avito_call *)model;
-    const int status = avitoi_word_value(avitoi_call_statuses, AVITOI_COUNT(avitoi_call_statuses),
-                                         call->status_word, AVITO_CALL_UNKNOWN);
+    const int status = avitoi_word_number(avitoi_call_statuses, call->status_word);
     (void)json;
     call->status = (avito_call_status)status;
 }
@@ -3343,10 +3307,12 @@ enum { AVITOI_TARIFF_UNKNOWN, AVITOI_TARIFF_THERE, AVITOI_TARIFF_MISSING };
 static void avitoi_finish_message(struct avitoi_json *json, void *model)
 {
     avito_message *m = (avito_message *)model;
+    const int direction = avitoi_word_number(avitoi_directions, m->direction_word);
+    const int chat_type = avitoi_word_number(avitoi_chat_types, m->chat_type_word);
     avito_str text;
     m->type = avitoi_message_type(m->type_word);
-    m->direction = avitoi_direction(m->direction_word);
-    m->chat_type = avitoi_chat_type(m->chat_type_word);
+    m->direction = (avito_direction)direction;
+    m->chat_type = (avito_chat_type)((1 << chat_type) >> 1);
     avitoi_narrow(&m->content, m->type);
     text = avitoi_content_text(&m->content);
     m->is_own = m->direction == AVITO_DIRECTION_OUT ||
@@ -3382,6 +3348,25 @@ static void avitoi_finish_message(struct avitoi_json *json, void *model)
     X(item_id, AVITOI_INT, item_id, 0, NULL)                                                       \
     X(published_at, AVITOI_STR, published_at, 0, NULL)
 AVITOI_SCHEMA(message, AVITOI_MESSAGE_ROWS, avitoi_finish_message, false, false);
+#undef AVITOI_MODEL
+
+/* The answer to a send, which holds what can be sent: who sends only need not link the rest. */
+#define AVITOI_MODEL struct avitoi_wide_content
+#define AVITOI_SENT_CONTENT_ROWS(X)                                                                \
+    X(text, AVITOI_TEXT, text, 0, NULL)                                                            \
+    X(image, AVITOI_OBJ, models[0], 0, &avitoi_image_schema)
+AVITOI_SCHEMA(sent_content, AVITOI_SENT_CONTENT_ROWS, NULL, false, false);
+#undef AVITOI_MODEL
+
+#define AVITOI_MODEL avito_message
+#define AVITOI_SENT_ROWS(X)                                                                        \
+    X(id, AVITOI_STR, id, 0, NULL)                                                                 \
+    X(author_id, AVITOI_INT, author_id, 0, NULL)                                                   \
+    X(created, AVITOI_INT, created, 0, NULL)                                                       \
+    X(content, AVITOI_OBJ, content.as.wide, 0, &avitoi_sent_content_schema)                        \
+    X(type, AVITOI_STR, type_word, 0, NULL)                                                        \
+    X(direction, AVITOI_STR, direction_word, 0, NULL)
+AVITOI_SCHEMA(sent, AVITOI_SENT_ROWS, avitoi_finish_message, false, false);
 #undef AVITOI_MODEL
 
 /* ---- chats ---- */
@@ -5701,10 +5686,8 @@ static void avitoi_write_source(struct avitoi_writer *w, const avito_image_sourc
 
 struct avitoi_endpoint {
     const char *name;
-    const char *path;
-    void (*query)(struct avitoi_writer *w, const avito_client *c);
-    void (*body)(struct avitoi_writer *w, const avito_client *c);
-    const char *type;                   /* of the body */
+    const char *path, *type, *body;     /* patterns; type: of the body; NULL: none */
+    void (*write)(struct avitoi_writer *w, const avito_client *c); /* what a pattern cannot say */
     const struct avitoi_schema *answer; /* NULL: a reply that only confirms */
     int (*end)(avito_client *c);        /* what is to be done when a model has come; NULL: nothing */
     unsigned flags;
@@ -5737,8 +5720,6 @@ static void avitoi_query_page(struct avitoi_writer *w, const avito_client *c, ch
 
 static void avitoi_query_chats(struct avitoi_writer *w, const avito_client *c)
 {
-    static const avito_chat_type types[] = {AVITO_CHAT_TYPE_U2I, AVITO_CHAT_TYPE_U2U,
-                                            AVITO_CHAT_TYPE_A2U};
     const struct avitoi_args *args = &c->priv.args;
     const unsigned chat_types = args->as.chats.chat_types;
     char mark = '?';
@@ -5756,12 +5737,12 @@ static void avitoi_query_chats(struct avitoi_writer *w, const avito_client *c)
         avitoi_write_text(w, "true");
     }
     if (chat_types != 0) {
-        const char *between = "";
+        const char *between = "", *word = avitoi_chat_types;
         avitoi_write_name(w, &mark, "chat_types");
-        for (i = 0; i < AVITOI_COUNT(types); i++) {
-            if ((chat_types & (unsigned)types[i]) != 0) {
+        for (i = 0; *word != '\0'; i++, word = avitoi_next_word(word)) {
+            if ((chat_types >> i & 1u) != 0) {
                 avitoi_write_text(w, between);
-                avitoi_write_text(w, avitoi_chat_types[i].word);
+                avitoi_write_text(w, word);
                 between = ",";
             }
         }
@@ -5790,66 +5771,10 @@ static void avitoi_query_voices(struct avitoi_writer *w, const avito_client *c)
 
 /* ---- bodies ---- */
 
-static void avitoi_write_form(struct avitoi_writer *w, const char *name, const char *value)
-{
-    avitoi_write(w, "&", 1);
-    avitoi_write_text(w, name);
-    avitoi_write(w, "=", 1);
-    avitoi_write_percent(w, value);
-}
-
-static void avitoi_write_credentials(struct avitoi_writer *w, const avito_client *c)
-{
-    avitoi_write_form(w, "client_id", c->account->o.client_id);
-    avitoi_write_form(w, "client_secret", c->account->o.client_secret);
-}
-
-static void avitoi_body_credentials(struct avitoi_writer *w, const avito_client *c)
-{
-    avitoi_write_text(w, "grant_type=client_credentials");
-    avitoi_write_credentials(w, c);
-}
-
-static void avitoi_body_code(struct avitoi_writer *w, const avito_client *c)
-{
-    avitoi_write_text(w, "grant_type=authorization_code");
-    avitoi_write_form(w, "code", c->priv.args.text);
-    avitoi_write_credentials(w, c);
-}
-
-static void avitoi_body_refresh(struct avitoi_writer *w, const avito_client *c)
-{
-    avitoi_write_text(w, "grant_type=refresh_token");
-    avitoi_write_form(w, "refresh_token", c->account->priv.refresh.ptr);
-    avitoi_write_credentials(w, c);
-}
-
-static void avitoi_body_message(struct avitoi_writer *w, const avito_client *c)
-{
-    avitoi_write_text(w, "{\"message\":{\"text\":");
-    avitoi_write_json(w, c->priv.args.text);
-    avitoi_write_text(w, "},\"type\":\"text\"}");
-}
-
-static void avitoi_body_image(struct avitoi_writer *w, const avito_client *c)
-{
-    avitoi_write_text(w, "{\"image_id\":");
-    avitoi_write_json(w, c->priv.args.text);
-    avitoi_write(w, "}", 1);
-}
-
-static void avitoi_body_url(struct avitoi_writer *w, const avito_client *c)
-{
-    avitoi_write_text(w, "{\"url\":");
-    avitoi_write_json(w, c->priv.args.text);
-    avitoi_write(w, "}", 1);
-}
-
-static void avitoi_body_blacklist(struct avitoi_writer *w, const avito_client *c)
+static void avitoi_write_users(struct avitoi_writer *w, const avito_client *c)
 {
     const avito_blacklist_user *users = (const avito_blacklist_user *)c->priv.args.as.many.items;
     size_t i;
-    avitoi_write_text(w, "{\"users\":[");
     for (i = 0; i < c->priv.args.as.many.count; i++) {
         avitoi_write_text(w, i == 0 ? "{\"user_id\":" : ",{\"user_id\":");
         avitoi_write_int(w, users[i].user_id);
@@ -5863,7 +5788,98 @@ static void avitoi_body_blacklist(struct avitoi_writer *w, const avito_client *c
         avitoi_write_int(w, (int64_t)users[i].reason);
         avitoi_write_text(w, "}}");
     }
-    avitoi_write_text(w, "]}");
+}
+
+static void avitoi_write_part(struct avitoi_writer *w, const avito_client *c)
+{
+    const avito_image_source *source = &c->priv.args.as.upload.source;
+    avitoi_write_text(w, source->file_name);
+    avitoi_write_text(w, "\"\r\nContent-Type: ");
+    avitoi_write_text(w, source->content_type);
+    avitoi_write_text(w, "\r\n\r\n");
+    avitoi_write_source(w, source);
+}
+
+/* ---- the table ----
+ *
+ * Patterns stand for themselves, but for what begins with %: see avitoi_write_argument(). */
+
+#define AVITOI_ENDPOINT(name, path, type, body, write, answer, end, flags)                         \
+    static const char avitoi_name_##name[] = #name, avitoi_path_##name[] = path;                   \
+    static const struct avitoi_endpoint avitoi_ep_##name = {                                       \
+        avitoi_name_##name, avitoi_path_##name, type, body, write, answer, end, flags}
+
+static const char avitoi_type_json[] = "application/json";
+static const char avitoi_type_form[] = "application/x-www-form-urlencoded";
+static const char avitoi_type_parts[] = "multipart/form-data; boundary=%b";
+
+#define AVITOI_ACCOUNT_PATH "/accounts/%u"
+#define AVITOI_CHAT_PATH    "/accounts/%u/chats/%c"
+#define AVITOI_CREDENTIALS  "&client_id=%i&client_secret=%s"
+
+static const char avitoi_body_credentials[] = "grant_type=client_credentials" AVITOI_CREDENTIALS;
+static const char avitoi_body_code[] = "grant_type=authorization_code&code=%t" AVITOI_CREDENTIALS;
+static const char avitoi_body_refresh[] = "grant_type=refresh_token&refresh_token=%r" AVITOI_CREDENTIALS;
+static const char avitoi_body_message[] = "{\"message\":{\"text\":%j},\"type\":\"text\"}";
+static const char avitoi_body_image[] = "{\"image_id\":%j}";
+static const char avitoi_body_url[] = "{\"url\":%j}";
+static const char avitoi_body_users[] = "{\"users\":[%w]}";
+static const char avitoi_body_parts[] =
+    "--%b\r\nContent-Disposition: form-data; name=\"uploadfile[]\"; filename=\"%w\r\n--%b--\r\n";
+
+/* POST unless AVITOI_POST is missing. The paths are the description's, to the last slash. */
+AVITOI_ENDPOINT(get_token, "/token", avitoi_type_form, avitoi_body_credentials, NULL,
+                &avitoi_token_schema, NULL, AVITOI_POST | AVITOI_TOKEN);
+AVITOI_ENDPOINT(exchange_code, "/token", avitoi_type_form, avitoi_body_code, NULL,
+                &avitoi_token_schema, NULL,
+                AVITOI_POST | AVITOI_TOKEN | AVITOI_SPENDS | AVITOI_CODE);
+AVITOI_ENDPOINT(refresh_token, "/token", avitoi_type_form, avitoi_body_refresh, NULL,
+                &avitoi_token_schema, NULL, AVITOI_POST | AVITOI_TOKEN | AVITOI_SPENDS);
+AVITOI_ENDPOINT(get_self, "/core/v1/accounts/self", NULL, NULL, NULL, &avitoi_self_schema, NULL,
+                0u);
+AVITOI_ENDPOINT(get_chats, "/messenger/v2" AVITOI_ACCOUNT_PATH "/chats%w", NULL, NULL,
+                avitoi_query_chats, &avitoi_chats_schema, avitoi_on_list_end, AVITOI_STREAM);
+AVITOI_ENDPOINT(get_chat, "/messenger/v2" AVITOI_CHAT_PATH, NULL, NULL, NULL, &avitoi_chat_schema,
+                NULL, 0u);
+AVITOI_ENDPOINT(get_messages, "/messenger/v3" AVITOI_CHAT_PATH "/messages/%w", NULL, NULL,
+                avitoi_query_messages, &avitoi_messages_schema, avitoi_on_list_end, AVITOI_STREAM);
+AVITOI_ENDPOINT(send_message, "/messenger/v1" AVITOI_CHAT_PATH "/messages", avitoi_type_json,
+                avitoi_body_message, NULL, &avitoi_sent_schema, NULL,
+                AVITOI_POST | AVITOI_CHANGES);
+AVITOI_ENDPOINT(upload_image, "/messenger/v1" AVITOI_ACCOUNT_PATH "/uploadImages", avitoi_type_parts,
+                avitoi_body_parts, avitoi_write_part, &avitoi_uploads_schema, avitoi_uploaded,
+                AVITOI_POST | AVITOI_CHANGES | AVITOI_PARTS);
+AVITOI_ENDPOINT(send_image_message, "/messenger/v1" AVITOI_CHAT_PATH "/messages/image",
+                avitoi_type_json, avitoi_body_image, NULL, &avitoi_sent_schema, NULL,
+                AVITOI_POST | AVITOI_CHANGES);
+AVITOI_ENDPOINT(delete_message, "/messenger/v1" AVITOI_CHAT_PATH "/messages/%t", NULL, NULL, NULL,
+                NULL, NULL, AVITOI_POST | AVITOI_CHANGES);
+AVITOI_ENDPOINT(mark_chat_as_read, "/messenger/v1" AVITOI_CHAT_PATH "/read", NULL, NULL, NULL, NULL,
+                NULL, AVITOI_POST | AVITOI_CHANGES);
+AVITOI_ENDPOINT(get_voice_files, "/messenger/v1" AVITOI_ACCOUNT_PATH "/getVoiceFiles%w", NULL, NULL,
+                avitoi_query_voices, &avitoi_voices_schema, avitoi_on_list_end, AVITOI_STREAM);
+AVITOI_ENDPOINT(subscribe_webhook, "/messenger/v3/webhook", avitoi_type_json, avitoi_body_url, NULL,
+                NULL, NULL, AVITOI_POST | AVITOI_CHANGES);
+AVITOI_ENDPOINT(unsubscribe_webhook, "/messenger/v1/webhook/unsubscribe", avitoi_type_json,
+                avitoi_body_url, NULL, NULL, NULL, AVITOI_POST | AVITOI_CHANGES);
+AVITOI_ENDPOINT(get_webhook_subscriptions, "/messenger/v1/subscriptions", NULL, NULL, NULL,
+                &avitoi_subscriptions_schema, avitoi_on_list_end, AVITOI_POST | AVITOI_STREAM);
+AVITOI_ENDPOINT(add_to_blacklist, "/messenger/v2" AVITOI_ACCOUNT_PATH "/blacklist", avitoi_type_json,
+                avitoi_body_users, avitoi_write_users, NULL, NULL, AVITOI_POST | AVITOI_CHANGES);
+
+/* ---- the request as a whole ---- */
+
+/* The host, as a URL has it. */
+static void avitoi_write_host(struct avitoi_writer *w, const avito_account *a)
+{
+    const bool v6 = strchr(a->o.host, ':') != NULL;
+    avitoi_write_text(w, v6 ? "[" : "");
+    avitoi_write_text(w, a->o.host);
+    avitoi_write_text(w, v6 ? "]" : "");
+    if (a->o.port != 443) {
+        AVITOI_WRITE(w, ":");
+        avitoi_write_int(w, a->o.port);
+    }
 }
 
 static void avitoi_write_boundary(struct avitoi_writer *w, const avito_client *c)
@@ -5874,141 +5890,90 @@ static void avitoi_write_boundary(struct avitoi_writer *w, const avito_client *c
     }
 }
 
-static void avitoi_body_upload(struct avitoi_writer *w, const avito_client *c)
-{
-    const avito_image_source *source = &c->priv.args.as.upload.source;
-    avitoi_write(w, "--", 2);
-    avitoi_write_boundary(w, c);
-    avitoi_write_text(w, "\r\nContent-Disposition: form-data; name=\"uploadfile[]\"; filename=\"");
-    avitoi_write_text(w, source->file_name);
-    avitoi_write_text(w, "\"\r\nContent-Type: ");
-    avitoi_write_text(w, source->content_type);
-    avitoi_write_text(w, "\r\n\r\n");
-    avitoi_write_source(w, source);
-    avitoi_write_text(w, "\r\n--");
-    avitoi_write_boundary(w, c);
-    avitoi_write_text(w, "--\r\n");
-}
-
-/* ---- the table ---- */
-
-#define AVITOI_ENDPOINT(name, path, query, body, type, answer, end, flags)                         \
-    static const char avitoi_name_##name[] = #name, avitoi_path_##name[] = path;                   \
-    static const struct avitoi_endpoint avitoi_ep_##name = {                                       \
-        avitoi_name_##name, avitoi_path_##name, query, body, type, answer, end, flags}
-
-static const char avitoi_type_json[] = "application/json";
-static const char avitoi_type_form[] = "application/x-www-form-urlencoded";
-static const char avitoi_type_parts[] = "multipart/form-data; boundary=";
-
-#define AVITOI_ACCOUNT_PATH "/accounts/{user_id}"
-#define AVITOI_CHAT_PATH    "/accounts/{user_id}/chats/{chat_id}"
-
-/* POST unless AVITOI_POST is missing. The paths are the description's, to the last slash. */
-AVITOI_ENDPOINT(get_token, "/token", NULL, avitoi_body_credentials, avitoi_type_form,
-                &avitoi_token_schema, NULL, AVITOI_POST | AVITOI_TOKEN);
-AVITOI_ENDPOINT(exchange_code, "/token", NULL, avitoi_body_code, avitoi_type_form,
-                &avitoi_token_schema, NULL,
-                AVITOI_POST | AVITOI_TOKEN | AVITOI_SPENDS | AVITOI_CODE);
-AVITOI_ENDPOINT(refresh_token, "/token", NULL, avitoi_body_refresh, avitoi_type_form,
-                &avitoi_token_schema, NULL, AVITOI_POST | AVITOI_TOKEN | AVITOI_SPENDS);
-AVITOI_ENDPOINT(get_self, "/core/v1/accounts/self", NULL, NULL, NULL, &avitoi_self_schema, NULL,
-                0u);
-AVITOI_ENDPOINT(get_chats, "/messenger/v2" AVITOI_ACCOUNT_PATH "/chats", avitoi_query_chats, NULL,
-                NULL, &avitoi_chats_schema, avitoi_on_list_end, AVITOI_STREAM);
-AVITOI_ENDPOINT(get_chat, "/messenger/v2" AVITOI_CHAT_PATH, NULL, NULL, NULL, &avitoi_chat_schema,
-                NULL, 0u);
-AVITOI_ENDPOINT(get_messages, "/messenger/v3" AVITOI_CHAT_PATH "/messages/", avitoi_query_messages,
-                NULL, NULL, &avitoi_messages_schema, avitoi_on_list_end, AVITOI_STREAM);
-AVITOI_ENDPOINT(send_message, "/messenger/v1" AVITOI_CHAT_PATH "/messages", NULL,
-                avitoi_body_message, avitoi_type_json, &avitoi_message_schema, NULL,
-                AVITOI_POST | AVITOI_CHANGES);
-AVITOI_ENDPOINT(upload_image, "/messenger/v1" AVITOI_ACCOUNT_PATH "/uploadImages", NULL,
-                avitoi_body_upload, avitoi_type_parts, &avitoi_uploads_schema, avitoi_uploaded,
-                AVITOI_POST | AVITOI_CHANGES | AVITOI_PARTS);
-AVITOI_ENDPOINT(send_image_message, "/messenger/v1" AVITOI_CHAT_PATH "/messages/image", NULL,
-                avitoi_body_image, avitoi_type_json, &avitoi_message_schema, NULL,
-                AVITOI_POST | AVITOI_CHANGES);
-AVITOI_ENDPOINT(delete_message, "/messenger/v1" AVITOI_CHAT_PATH "/messages/{message_id}", NULL,
-                NULL, NULL, NULL, NULL, AVITOI_POST | AVITOI_CHANGES);
-AVITOI_ENDPOINT(mark_chat_as_read, "/messenger/v1" AVITOI_CHAT_PATH "/read", NULL, NULL, NULL, NULL,
-                NULL, AVITOI_POST | AVITOI_CHANGES);
-AVITOI_ENDPOINT(get_voice_files, "/messenger/v1" AVITOI_ACCOUNT_PATH "/getVoiceFiles",
-                avitoi_query_voices, NULL, NULL, &avitoi_voices_schema, avitoi_on_list_end,
-                AVITOI_STREAM);
-AVITOI_ENDPOINT(subscribe_webhook, "/messenger/v3/webhook", NULL, avitoi_body_url, avitoi_type_json,
-                NULL, NULL, AVITOI_POST | AVITOI_CHANGES);
-AVITOI_ENDPOINT(unsubscribe_webhook, "/messenger/v1/webhook/unsubscribe", NULL, avitoi_body_url,
-                avitoi_type_json, NULL, NULL, AVITOI_POST | AVITOI_CHANGES);
-AVITOI_ENDPOINT(get_webhook_subscriptions, "/messenger/v1/subscriptions", NULL, NULL, NULL,
-                &avitoi_subscriptions_schema, avitoi_on_list_end, AVITOI_POST | AVITOI_STREAM);
-AVITOI_ENDPOINT(add_to_blacklist, "/messenger/v2" AVITOI_ACCOUNT_PATH "/blacklist", NULL,
-                avitoi_body_blacklist, avitoi_type_json, NULL, NULL, AVITOI_POST | AVITOI_CHANGES);
-
-/* ---- the request as a whole ---- */
-
-static void avitoi_write_path(struct avitoi_writer *w, const avito_client *c)
-{
-    const char *p = c->priv.request->path;
-    while (*p != '\0') {
-        const size_t run = strcspn(p, "{");
-        avitoi_write(w, p, run);
-        p += run;
-        if (*p == '\0') {
-            break;
-        }
-        if (p[1] == 'u') {
-            avitoi_write_int(w, c->priv.args.user_id);
-        } else {
-            avitoi_write_percent(w, p[1] == 'c' ? c->priv.args.chat_id : c->priv.args.text);
-        }
-        p = strchr(p, '}') + 1;
-    }
-    if (c->priv.request->query != NULL) {
-        c->priv.request->query(w, c);
-    }
-}
-
-/* Nothing but what the API needs. Content-Length is priv.body_len, from an earlier pass. */
-static void avitoi_write_head(struct avitoi_writer *w, const avito_client *c)
+/* What %`which` in a pattern stands for. */
+static void avitoi_write_argument(struct avitoi_writer *w, const avito_client *c, char which)
 {
     const avito_account *a = c->account;
-    const bool post = (c->priv.request->flags & AVITOI_POST) != 0;
-    const bool v6 = strchr(a->o.host, ':') != NULL;
-    avitoi_write_text(w, post ? "POST " : "GET ");
-    avitoi_write_path(w, c);
-    AVITOI_WRITE(w, " HTTP/1.1\r\nHost: ");
-    avitoi_write_text(w, v6 ? "[" : "");
-    avitoi_write_text(w, a->o.host);
-    avitoi_write_text(w, v6 ? "]" : "");
-    if (a->o.port != 443) {
-        AVITOI_WRITE(w, ":");
-        avitoi_write_int(w, a->o.port);
-    }
-    if ((c->priv.request->flags & AVITOI_TOKEN) == 0) {
-        AVITOI_WRITE(w, "\r\nAuthorization: Bearer ");
-        avitoi_write(w, c->priv.access.ptr, c->priv.access.len);
-    }
-    if (c->priv.request->type != NULL) {
-        AVITOI_WRITE(w, "\r\nContent-Type: ");
-        avitoi_write_text(w, c->priv.request->type);
-        if ((c->priv.request->flags & AVITOI_PARTS) != 0) {
+    switch (which) {
+        case 'u': /* user_id */
+            avitoi_write_int(w, c->priv.args.user_id);
+            break;
+        case 'c': /* chat_id */
+            avitoi_write_percent(w, c->priv.args.chat_id);
+            break;
+        case 't': /* the call's text: of a URL or form */
+            avitoi_write_percent(w, c->priv.args.text);
+            break;
+        case 'j': /* the same, of JSON */
+            avitoi_write_json(w, c->priv.args.text);
+            break;
+        case 'i':
+            avitoi_write_percent(w, a->o.client_id);
+            break;
+        case 's':
+            avitoi_write_percent(w, a->o.client_secret);
+            break;
+        case 'r':
+            avitoi_write_percent(w, a->priv.refresh.ptr);
+            break;
+        case 'a': /* the access token */
+            avitoi_write(w, c->priv.access.ptr, c->priv.access.len);
+            break;
+        case 'h':
+            avitoi_write_host(w, a);
+            break;
+        case 'b':
             avitoi_write_boundary(w, c);
-        }
+            break;
+        case 'l': /* of the body, from an earlier pass */
+            avitoi_write_int(w, (int64_t)c->priv.body_len);
+            break;
+        default: /* 'w' */
+            c->priv.request->write(w, c);
+            break;
     }
-    if (post) {
-        AVITOI_WRITE(w, "\r\nContent-Length: ");
-        avitoi_write_int(w, (int64_t)c->priv.body_len);
-    }
-    AVITOI_WRITE(w, "\r\n\r\n");
 }
 
+static void avitoi_write_pattern(struct avitoi_writer *w, const avito_client *c, const char *pattern)
+{
+    for (;;) {
+        const size_t run = strcspn(pattern, "%");
+        avitoi_write(w, pattern, run);
+        if (pattern[run] == '\0') {
+            return;
+        }
+        avitoi_write_argument(w, c, pattern[run + 1u]);
+        pattern += run + 2u;
+    }
+}
+
+static void avitoi_write_body(struct avitoi_writer *w, const avito_client *c)
+{
+    if (c->priv.request->body != NULL) {
+        avitoi_write_pattern(w, c, c->priv.request->body);
+    }
+}
+
+/* Nothing but what the API needs. */
 static void avitoi_write_request(struct avitoi_writer *w, const avito_client *c)
 {
-    avitoi_write_head(w, c);
-    if (c->priv.request->body != NULL) {
-        c->priv.request->body(w, c);
+    const struct avitoi_endpoint *request = c->priv.request;
+    const bool post = (request->flags & AVITOI_POST) != 0;
+    avitoi_write_text(w, post ? "POST " : "GET ");
+    avitoi_write_pattern(w, c, request->path);
+    avitoi_write_pattern(w, c, " HTTP/1.1\r\nHost: %h");
+    if ((request->flags & AVITOI_TOKEN) == 0) {
+        avitoi_write_pattern(w, c, "\r\nAuthorization: Bearer %a");
     }
+    if (request->type != NULL) {
+        AVITOI_WRITE(w, "\r\nContent-Type: ");
+        avitoi_write_pattern(w, c, request->type);
+    }
+    if (post) {
+        avitoi_write_pattern(w, c, "\r\nContent-Length: %l");
+    }
+    AVITOI_WRITE(w, "\r\n\r\n");
+    avitoi_write_body(w, c);
 }
 
 /* The pass that counts: the head tells the body's length before it. */
@@ -6016,9 +5981,7 @@ AVITOI_APART static void avitoi_measure_body(avito_client *c)
 {
     struct avitoi_writer w;
     memset(&w, 0, sizeof w);
-    if (c->priv.request->body != NULL) {
-        c->priv.request->body(&w, c);
-    }
+    avitoi_write_body(&w, c);
     c->priv.body_len = w.total;
 }
 
@@ -6212,43 +6175,34 @@ enum {
 
 enum {
     AVITOI_HEADER_OTHER,
-    AVITOI_HEADER_LENGTH,
-    AVITOI_HEADER_CODING,
-    AVITOI_HEADER_CONNECTION,
-    AVITOI_HEADER_RETRY_AFTER,
     AVITOI_HEADER_DATE,
+    AVITOI_HEADER_LENGTH,
+    AVITOI_HEADER_CONNECTION,
+    AVITOI_HEADER_CODING,
+    AVITOI_HEADER_RETRY_AFTER,
     AVITOI_HEADER_LIMIT,
     AVITOI_HEADER_REMAINING
 };
 
-#define AVITOI_HEADER(name, value) {name, (uint8_t)(sizeof name - 1u), AVITOI_HEADER_##value}
-static const struct {
-    char name[22];
-    uint8_t len, value;
-} avitoi_headers[] = {AVITOI_HEADER("date", DATE), /* those of every answer first */
-                      AVITOI_HEADER("content-length", LENGTH),
-                      AVITOI_HEADER("connection", CONNECTION),
-                      AVITOI_HEADER("transfer-encoding", CODING),
-                      AVITOI_HEADER("retry-after", RETRY_AFTER),
-                      AVITOI_HEADER("x-ratelimit-limit", LIMIT),
-                      AVITOI_HEADER("x-ratelimit-remaining", REMAINING)};
+/* In the order of the enum. */
+static const char avitoi_headers[] = "date\0content-length\0connection\0transfer-encoding\0retry-after\0"
+                                     "x-ratelimit-limit\0x-ratelimit-remaining\0";
 
 /* Which header has this name, in any case. There is no CR in it, which would pass for a dash. */
 static uint8_t avitoi_head_which(const char *p, size_t n)
 {
     const uint32_t lengths = 1u << 4 | 1u << 10 | 1u << 11 | 1u << 14 | 1u << 17 | 1u << 21;
-    size_t row, i;
+    const char *name = avitoi_headers;
+    uint8_t number;
+    size_t i;
     if (n > 21u || (lengths >> n & 1u) == 0) {
         return AVITOI_HEADER_OTHER;
     }
-    for (row = 0; row < AVITOI_COUNT(avitoi_headers); row++) {
-        if (avitoi_headers[row].len == n) {
-            const char *name = avitoi_headers[row].name;
-            for (i = 0; i < n && (p[i] | 0x20) == name[i]; i++) {
-            }
-            if (i == n) {
-                return avitoi_headers[row].value;
-            }
+    for (number = AVITOI_HEADER_DATE; *name != '\0'; number++, name = avitoi_next_word(name)) {
+        for (i = 0; i < n && (p[i] | 0x20) == name[i]; i++) {
+        }
+        if (i == n && name[n] == '\0') {
+            return number;
         }
     }
     return AVITOI_HEADER_OTHER;
@@ -6304,28 +6258,25 @@ static int avitoi_head_length(struct avitoi_head *h, avito_str value)
  * week it is nobody has to tell us. */
 static uint32_t avitoi_http_date(avito_str s)
 {
-    static const uint8_t mark_at[] = {3, 4, 7, 11, 16, 19, 22, 25, 26, 27, 28};
-    static const char marks[] = ",    :: gmt", months[] = "janfebmaraprmayjunjulaugsepoctnovdec";
-    static const uint8_t pair_at[] = {5, 12, 14, 17, 20, 23};
-    uint32_t pair[6]; /* day, century, year, hour, minute, second */
+    static const char form[] = "***, 00 *** 0000 00:00:00 gmt", months[] = "janfebmaraprmayjunjulaugsepoctnovdec";
+    uint32_t numbers[5] = {0, 0, 0, 0, 0}; /* day, year, hour, minute, second */
     uint32_t month = 0, year, days;
     char name[3];
-    size_t i;
-    if (s.len != 29) {
+    size_t i, at = 0;
+    if (s.len != sizeof form - 1u) {
         return 0;
     }
-    for (i = 0; i < sizeof mark_at; i++) {
-        if ((s.ptr[mark_at[i]] | 0x20) != marks[i]) { /* no control byte, which would pass for one */
+    for (i = 0; i < s.len; i++) {
+        const char c = (char)(s.ptr[i] | 0x20); /* no control byte, which would pass for something */
+        if (form[i] == '0') {
+            if (c < '0' || c > '9') {
+                return 0;
+            }
+            numbers[at] = numbers[at] * 10u + (avitoi_byte(c) - '0');
+            at += (form[i + 1u] != '0') ? 1u : 0u;
+        } else if (form[i] != '*' && form[i] != c) {
             return 0;
         }
-    }
-    for (i = 0; i < sizeof pair_at; i++) {
-        const unsigned tens = (unsigned)avitoi_byte(s.ptr[pair_at[i]]) - '0';
-        const unsigned ones = (unsigned)avitoi_byte(s.ptr[pair_at[i] + 1u]) - '0';
-        if (tens > 9u || ones > 9u) {
-            return 0;
-        }
-        pair[i] = tens * 10u + ones;
     }
     for (i = 0; i < sizeof name; i++) {
         name[i] = (char)(s.ptr[8u + i] | 0x20);
@@ -6333,15 +6284,15 @@ static uint32_t avitoi_http_date(avito_str s)
     while (month < 12u && memcmp(months + 3u * month, name, 3) != 0) {
         month++;
     }
-    year = pair[1] * 100u + pair[2];
-    if (month == 12u || pair[0] == 0 || year < 1970 || year > 2105) {
+    year = numbers[1];
+    if (month == 12u || numbers[0] == 0 || year < 1970 || year > 2105) {
         return 0;
     }
-    /* Years begin in March, so that the leap day is the last one (days from civil). */
+    /* Years begin in March, so that the leap day is the last one; 2100 has none. */
     year -= (month < 2u) ? 1u : 0u;
     month = (month + 10u) % 12u;
-    days = year * 365u + year / 4u - year / 100u + year / 400u + (month * 153u + 2u) / 5u + pair[0] - 719469u;
-    return days * 86400u + pair[3] * 3600u + pair[4] * 60u + pair[5];
+    days = year * 365u + year / 4u - (year < 2100u ? 0u : 1u) + (month * 153u + 2u) / 5u + numbers[0] - 719484u;
+    return days * 86400u + numbers[2] * 3600u + numbers[3] * 60u + numbers[4];
 }
 
 /* A count of something, as far as it makes sense; 0: it does not. */
@@ -6783,9 +6734,11 @@ AVITO_API int avito_authorize_url(const avito_account *account, const char *scop
     w.cap = (cap > 0) ? cap - 1u : 0;
     avitoi_write_text(&w, "https://avito.ru/oauth?response_type=code&client_id=");
     avitoi_write_percent(&w, account->o.client_id);
-    avitoi_write_form(&w, "scope", scope);
+    avitoi_write_text(&w, "&scope=");
+    avitoi_write_percent(&w, scope);
     if (state != NULL) {
-        avitoi_write_form(&w, "state", state);
+        avitoi_write_text(&w, "&state=");
+        avitoi_write_percent(&w, state);
     }
     if (out_len != NULL) {
         *out_len = (size_t)w.total + (w.total < cap ? 0u : 1u);
@@ -8508,11 +8461,11 @@ static int avitoi_refuse(avito_client *c, int rc)
     return rc;
 }
 
-/* Whether a path has the placeholder that begins with this letter. Not strstr(): newlib's takes 1 KB
+/* Whether a path has this argument. Not strstr(): newlib's takes 1 KB
  * of stack. */
 static bool avitoi_path_has(const char *path, char letter)
 {
-    while ((path = strchr(path, '{')) != NULL) {
+    while ((path = strchr(path, '%')) != NULL) {
         path++;
         if (*path == letter) {
             return true;
@@ -8561,10 +8514,10 @@ static int avitoi_dry_run(avito_client *c)
         w.out = c->o.error_body;
         w.cap = c->o.error_body_cap - 1u;
         avitoi_write_text(&w, "POST ");
-        avitoi_write_path(&w, c);
+        avitoi_write_pattern(&w, c, c->priv.call->path);
         if (c->priv.call->body != NULL && (c->priv.call->flags & AVITOI_PARTS) == 0) {
             avitoi_write(&w, "\n", 1);
-            c->priv.call->body(&w, c);
+            avitoi_write_body(&w, c);
         }
         w.out[w.len] = '\0';
     }
