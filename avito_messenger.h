@@ -7024,17 +7024,28 @@ static void avitoi_error_text(avito_client *c, const char *text, size_t len)
     avitoi_utf8_mend(c->error.text);
 }
 
-/* Masks every occurrence of `secret` in a text that has room for `cap` bytes and a NUL, also one that
- * the end of a full text cuts off. */
+/* Masks every occurrence of `secret` in a text that has room for `cap` bytes and a NUL, also one that the
+ * end of a full text cuts off, and one with percent escapes, as in a form (but for those of a '%'). */
 static void avitoi_mask(char *text, size_t cap, avito_str secret)
 {
     const size_t len = strlen(text);
     const bool full = len + 4u > cap; /* a code point less may be there */
     size_t at;
     for (at = 0; at + 4u <= len && secret.len >= 4; at++) {
-        const size_t n = secret.len < len - at ? secret.len : len - at;
-        if ((n == secret.len || full) && memcmp(text + at, secret.ptr, n) == 0) {
-            memset(text + at, '*', n);
+        size_t i, n = at;
+        for (i = 0; i < secret.len && n < len; i++) {
+            const char *p = text + n;
+            if (*p == secret.ptr[i]) {
+                n++;
+            } else if (*p == '%' && (n + 2u >= len || (avitoi_hex(p[1]) << 4 | avitoi_hex(p[2])) ==
+                                                          avitoi_byte(secret.ptr[i]))) {
+                n = n + 3u < len ? n + 3u : len;
+            } else {
+                break;
+            }
+        }
+        if (i == secret.len || (full && n == len)) {
+            memset(text + at, '*', n - at);
         }
     }
 }
