@@ -2379,8 +2379,10 @@ AVITO_API unsigned avito_inbox_events(avito_inbox *inbox);
  * ======================================================================= *
  *
  * Sockets as a transport: IPv4 and IPv6, four addresses of the name tried in turn (both kinds among
- * them if there are), no SIGPIPE, no heap of our own. The C library's getaddrinfo() waits, so it is
- * called by wait() alone: a lane that may not wait needs a numeric host, `address`, or `resolve`.
+ * them if there are), no SIGPIPE, no heap of our own. 15 seconds are shared out
+ * among the look-up and the addresses; one that does not answer blocks the next for 1 to 4 of them. The C
+ * library's getaddrinfo() waits, so it is called by wait() alone: a lane that may not wait needs a numeric
+ * host, `address`, or `resolve`.
  *
  * A small call costs two system calls, send and recv: wait() for bytes leaves the waiting to the recv()
  * behind it, and a recv() right after the end of a request says AVITO_IO_AGAIN without asking the
@@ -2415,9 +2417,10 @@ typedef struct avito_tcp {
         int fd;              /* -1: none */
         int error;           /* errno, or EAI_* of the look-up */
         int wants;
-        uint32_t started_ms; /* when the connect to this address began */
+        uint32_t started_ms; /* when the connect to this address began, or the look-up */
         uint32_t recv_ms;    /* how long the next recv may wait; 0: not at all */
         uint32_t timeout_ms; /* the socket's own, for that */
+        uint16_t left_ms;    /* for this address and those behind it, from started_ms on */
         uint8_t count;       /* of addresses */
         uint8_t next;        /* the one to try next */
         uint8_t state;       /* AVITOI_TCP_* */
@@ -10989,8 +10992,10 @@ enum {
 #else
 #define AVITOI_TCP_DONTWAIT 0
 #endif
-#define AVITOI_TCP_RESOLVE_MS 20   /* how often the resolve hook is asked again */
-#define AVITOI_TCP_NEXT_MS    4000 /* a silent address blocks the next ones no longer than this */
+#define AVITOI_TCP_RESOLVE_MS 20    /* how often the resolve hook is asked again */
+#define AVITOI_TCP_ALL_MS     15000 /* for the look-up and all addresses: what a lane grants by default */
+#define AVITOI_TCP_NEXT_MS    4000  /* a silent address blocks the next ones no longer than this */
+#define AVITOI_TCP_LEAST_MS   1000  /* and is given no less */
 
 AVITO_API uint32_t avito_posix_clock_ms(void *ctx)
 {
@@ -11158,6 +11163,8 @@ static int avitoi_tcp_find(avito_tcp *tcp, const avito_server *to)
         case AVITOI_TCP_IDLE:
             tcp->priv.next = 0;
             tcp->priv.error = 0;
+            tcp->priv.left_ms = AVITOI_TCP_ALL_MS;
+            tcp->priv.started_ms = avito_posix_clock_ms(NULL);
             if (avitoi_tcp_numeric(host, &tcp->priv.addresses[0])) {
                 tcp->priv.count = 1;
                 tcp->priv.state = AVITOI_TCP_READY;
@@ -11249,6 +11256,9 @@ static int avitoi_tcp_socket(int family)
 static bool avitoi_tcp_try_next(avito_tcp *tcp, uint16_t port)
 {
     const avito_tcp_address *to = &tcp->priv.addresses[tcp->priv.next++];
+    const uint32_t now = avito_posix_clock_ms(NULL);
+    tcp->priv.left_ms = (uint16_t)avitoi_less(tcp->priv.left_ms, now - tcp->priv.started_ms);
+    tcp->priv.started_ms = now;
     tcp->priv.fd = avitoi_tcp_socket(to->size == 4 ? AF_INET : AF_INET6);
     if (tcp->priv.fd < 0 || !avitoi_tcp_prepare(tcp->priv.fd)) {
         tcp->priv.error = errno;
@@ -11260,13 +11270,22 @@ static bool avitoi_tcp_try_next(avito_tcp *tcp, uint16_t port)
         avitoi_tcp_drop(tcp);
         return false;
     }
-    tcp->priv.started_ms = avito_posix_clock_ms(NULL);
     tcp->priv.state = AVITOI_TCP_CONNECTING;
     tcp->priv.wants = AVITO_WANT_WRITE;
     if (tcp->priv.next < tcp->priv.count) {
         tcp->priv.wants |= AVITO_WANT_TIMER; /* the next address has its turn */
     }
     return true;
+}
+
+/* Has this address had its share of the time? The last one has what the lane grants. */
+static bool avitoi_tcp_is_over(const avito_tcp *tcp)
+{
+    const uint32_t others = (uint32_t)(tcp->priv.count - tcp->priv.next);
+    const uint32_t waited = avito_posix_clock_ms(NULL) - tcp->priv.started_ms;
+    const uint32_t share = tcp->priv.left_ms / (others + 1u);
+    return others > 0 && waited >= AVITOI_TCP_LEAST_MS &&
+           (waited >= share || waited >= AVITOI_TCP_NEXT_MS);
 }
 
 /* AVITO_OK: connected. AVITO_AGAIN: no answer yet. AVITO_ERR_CONNECT: this address failed. */
@@ -11280,9 +11299,7 @@ static int avitoi_tcp_check(avito_tcp *tcp)
     one.events = POLLOUT;
     one.revents = 0;
     if (poll(&one, 1, 0) <= 0) {
-        bool others = tcp->priv.next < tcp->priv.count;
-        uint32_t waited = avito_posix_clock_ms(NULL) - tcp->priv.started_ms;
-        if (!others || waited < AVITOI_TCP_NEXT_MS) {
+        if (!avitoi_tcp_is_over(tcp)) {
             return AVITO_AGAIN;
         }
         error = ETIMEDOUT;

@@ -295,7 +295,26 @@ static void names(void **state)
     close(server);
 }
 
+/* Time that passes without anybody waiting for it. */
+static uint32_t skipped_ms;
+
+int clock_gettime(clockid_t which, struct timespec *out)
+{
+    int (*next)(clockid_t, struct timespec *);
+    int rc;
+    *(void **)&next = dlsym(RTLD_NEXT, "clock_gettime");
+    rc = next(which, out);
+    out->tv_sec += (time_t)(skipped_ms / 1000);
+    out->tv_nsec += (long)(skipped_ms % 1000) * 1000000;
+    if (out->tv_nsec >= 1000000000) {
+        out->tv_nsec -= 1000000000;
+        out->tv_sec++;
+    }
+    return rc;
+}
+
 static struct addrinfo listed[AVITO_TCP_ADDRESSES + 9];
+static uint32_t lookup_ms;
 
 /* In front of the C library's, for one name. */
 int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints,
@@ -304,6 +323,7 @@ int getaddrinfo(const char *name, const char *service, const struct addrinfo *hi
     int (*next)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
     if (strcmp(name, "many.addresses") == 0) {
         *out = listed;
+        skipped_ms += lookup_ms;
         return 0;
     }
     *(void **)&next = dlsym(RTLD_NEXT, "getaddrinfo");
@@ -341,6 +361,82 @@ static void both_families(void **state)
         assert_int_equal(connect_waiting(), AVITO_OK);
         close(accept(server, NULL, NULL)); /* its queue is short */
         finish();
+    }
+    close(server);
+}
+
+/* Its queue is full: it answers no connect. */
+static int silent_on(const char *address, uint16_t port, int fill[2])
+{
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(port)};
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    int i;
+    assert_int_equal(inet_pton(AF_INET, address, &at.sin_addr), 1);
+    assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof at), 0);
+    assert_int_equal(listen(fd, 0), 0);
+    for (i = 0; i < 2; i++) {
+        fill[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+        (void)connect(fill[i], (struct sockaddr *)&at, sizeof at);
+    }
+    return fd;
+}
+
+/* Addresses that do not answer leave time for the last one, also after a slow look-up: the lane gives up
+ * 15 s after it began. But each has a second, and no more than four. */
+static void silent_addresses(void **state)
+{
+    static const struct {
+        uint32_t lookup_ms;
+        int silent;
+        uint32_t least, most; /* ms from the first connect on */
+    } rows[] = {{0, 1, 3900, 4200},     {0, 2, 7800, 8400},      {0, 3, 11000, 12200},
+                {7000, 3, 5800, 6700},  {7000, 1, 3900, 4200},   {10900, 3, 3000, 3900},
+                {40000, 3, 3000, 3600}, {4000000, 3, 3000, 3600}};
+    static const char *const names[] = {"127.0.0.2", "127.0.0.3", "127.0.0.4", "127.0.0.1"};
+    struct sockaddr_in at[4];
+    uint16_t port = 0;
+    int server = listen_on("127.0.0.1", &port);
+    int fill[3][2], deaf[3], i;
+    size_t row;
+    (void)state;
+    for (i = 0; i < 3; i++) {
+        deaf[i] = silent_on(names[i], port, fill[i]);
+    }
+    for (row = 0; row < sizeof rows / sizeof rows[0]; row++) {
+        const int from = 3 - rows[row].silent;
+        uint32_t began, turns = 0;
+        int rc;
+        for (i = from; i < 4; i++) {
+            memset(&at[i], 0, sizeof at[i]);
+            at[i].sin_family = AF_INET;
+            inet_pton(AF_INET, names[i], &at[i].sin_addr);
+            listed[i - from].ai_family = AF_INET;
+            listed[i - from].ai_addr = (struct sockaddr *)&at[i];
+            listed[i - from].ai_addrlen = sizeof at[i];
+            listed[i - from].ai_next = i < 3 ? &listed[i - from + 1] : NULL;
+        }
+        lookup_ms = rows[row].lookup_ms;
+        setup(NULL, "many.addresses", port);
+        assert_int_equal(transport.functions->connect(transport.ctx, &to), AVITO_AGAIN);
+        assert_int_equal(transport.functions->wait(transport.ctx, 0, 100), AVITO_OK);
+        lookup_ms = 0;
+        began = avito_posix_clock_ms(NULL);
+        while ((rc = transport.functions->connect(transport.ctx, &to)) == AVITO_AGAIN &&
+               ++turns < 200) {
+            const int wants = transport.functions->wants(transport.ctx);
+            if (transport.functions->wait(transport.ctx, wants, 0) == AVITO_AGAIN) {
+                skipped_ms += 100;
+            }
+        }
+        assert_int_equal(rc, AVITO_OK);
+        assert_in_range(avito_posix_clock_ms(NULL) - began, rows[row].least, rows[row].most);
+        close(accept(server, NULL, NULL));
+        finish();
+    }
+    for (i = 0; i < 3; i++) {
+        close(fill[i][0]);
+        close(fill[i][1]);
+        close(deaf[i]);
     }
     close(server);
 }
@@ -641,6 +737,7 @@ int main(void)
         cmocka_unit_test(every_address_is_tried),
         cmocka_unit_test(names),
         cmocka_unit_test(both_families),
+        cmocka_unit_test(silent_addresses),
         cmocka_unit_test(bytes_and_the_end),
         cmocka_unit_test(reset),
         cmocka_unit_test(a_full_pipe),
