@@ -2233,7 +2233,8 @@ AVITO_API int avito_webhook_status(const avito_webhook *webhook);
  * >>30 INBOX
  * ======================================================================= *
  *
- * Every new message of one account, once: polling and notifications as one stream.
+ * Every new message of one account, once, also those that it wrote itself (avito_classify()): polling
+ * and notifications as one stream.
  *
  *     avito_inbox_next() gives a message  ->  you handle it  ->  avito_inbox_accept()
  *
@@ -2337,8 +2338,9 @@ typedef struct avito_inbox {
 AVITO_API avito_inbox_options avito_inbox_options_default(void);
 
 /* Loads the stored state. AVITO_OK, ARGUMENT, ROOM (state_cap), BUSY (a call is under way on the
- * client), HOOK. The client is used by the inbox while avito_inbox_next() returns AVITO_AGAIN; whenever
- * it returns something else, the client is free for your own calls until the next one. */
+ * client), HOOK. In a round the client is used by the inbox while avito_inbox_next() returns AVITO_AGAIN: a
+ * call of yours is BUSY then. Between rounds, and whenever it returns something else, the client is free
+ * for your own calls until the next one. */
 AVITO_API int avito_inbox_init(avito_inbox *inbox, avito_client *client,
                                const avito_inbox_options *options);
 
