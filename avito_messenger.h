@@ -604,7 +604,8 @@
  * Every function that can fail returns int. Three results are normal: AVITO_OK, AVITO_AGAIN,
  * AVITO_END. What is negative is an error, and the hundreds tell whose:
  *
- *     -1xx  yours: arguments, options, hooks. Nothing was sent. Mend the program.
+ *     -1xx  yours: arguments, options, hooks. But for CANCELLED and SOURCE the call sent nothing.
+ *           Mend the program.
  *     -2xx  memory: the name says which, error.needed how much would do, where that is known
  *     -3xx  the way there: network, TLS. It passes, but for certificates, which need a person.
  *     -4xx  the peer broke HTTP, JSON or the known models: never data
@@ -650,8 +651,8 @@
  *     -107 CANCELLED          cancel      call was cancelled
  *     -108 SOURCE             upload      upload source failed or ended early
  *     -109 HOOK               your hooks  one of your hooks returned an error
- *     -111 OPTION_CREDENTIALS init        client_id or client_secret is missing or has a control
- *                                         byte
+ *     -111 OPTION_CREDENTIALS init        client_id or client_secret is missing or not visible
+ *                                         ASCII
  *     -112 OPTION_TOKENS      init        tokens is missing or under AVITO_TOKENS_SIZE()
  *     -113 OPTION_HOST        init, call  host is not a bare name; NULL is api.avito.ru
  *     -114 OPTION_CLOCK       init        clock_ms is missing
@@ -1048,7 +1049,7 @@ extern "C" {
     X(CANCELLED, -107, "call was cancelled", "start it again if it is still wanted")               \
     X(SOURCE, -108, "upload source failed or ended early", "give as many bytes as announced")      \
     X(HOOK, -109, "one of your hooks returned an error", "see error.detail for its result")        \
-    X(OPTION_CREDENTIALS, -111, "client_id or client_secret is missing or has a control byte",     \
+    X(OPTION_CREDENTIALS, -111, "client_id or client_secret is missing or not visible ASCII",      \
       "set this option right")                                                                     \
     X(OPTION_TOKENS, -112, "tokens is missing or under AVITO_TOKENS_SIZE()", "")                   \
     X(OPTION_HOST, -113, "host is not a bare name; NULL is api.avito.ru", "")                      \

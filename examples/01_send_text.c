@@ -27,11 +27,16 @@ int main(int argc, char **argv)
     avito_arena arena = avito_arena_of(room, sizeof room);
     avito_self me;
     avito_message message;
-    int result = avito_anchors_load_file(
-        &anchors, roots, sizeof roots, env("AVITO_CA_FILE", "/etc/ssl/certs/ca-certificates.crt"));
+    const char *ca_file = env("AVITO_CA_FILE", "/etc/ssl/certs/ca-certificates.crt");
+    int result;
 
-    if (argc != 3 || result != AVITO_OK || (result = avito_tcp_init(&tcp, NULL)) != AVITO_OK) {
-        fprintf(stderr, "usage: 01_send_text CHAT_ID TEXT (%s)\n", avito_error_text(result));
+    if (argc != 3) {
+        fprintf(stderr, "usage: 01_send_text CHAT_ID TEXT\n");
+        return 2;
+    }
+    if ((result = avito_anchors_load_file(&anchors, roots, sizeof roots, ca_file)) != AVITO_OK ||
+        (result = avito_tcp_init(&tcp, NULL)) != AVITO_OK) {
+        fprintf(stderr, "%s: %s: %s\n", ca_file, avito_error_text(result), avito_error_remedy(result));
         return 2;
     }
     avito_tls_options secure = {.transport = avito_tcp_transport(&tcp),
