@@ -9032,13 +9032,13 @@ static int avitoi_settle(avito_client *c, int rc)
     if (!c->priv.settling && !avitoi_begin_settling(c, rc)) {
         return rc;
     }
-    if (pause_ms >= c->priv.total_left_ms || avitoi_repeat(c, pause_ms) != AVITOI_MOVED) {
-        return c->priv.cause;
-    }
     if (rc < 0) {
         avitoi_drop(c, rc);
     }
     avitoi_resign(c);
+    if (pause_ms >= c->priv.total_left_ms || avitoi_repeat(c, pause_ms) != AVITOI_MOVED) {
+        return c->priv.cause;
+    }
     c->priv.args.as.confirm.query.age_s = avitoi_elapsed(c->priv.last_ms, c->priv.sent_ms) / 1000u;
     c->priv.page = 0;
     avitoi_read_back(c, &c->priv.verdict);

@@ -126,6 +126,27 @@ static void test_no_way_to_tell(void **state)
     lane_free(&l);
 }
 
+/* The token has to be renewed for it, and the refresh token leaves without an answer: that is told. */
+static void test_refresh_token_may_be_spent(void **state)
+{
+    struct lane l;
+    (void)state;
+    lost_send(&l);
+    l.stored_refresh = "old";
+    script_connect(&l.script);
+    script_request(&l.script);
+    script_answer_json(&l.script, 401, "{}", 2);
+    script_request(&l.script);
+    script_end(&l.script);
+    for (int i = 0; i < 70; i++) {
+        script_connect_with(&l.script, 0, AVITO_ERR_CONNECT);
+    }
+    assert_int_equal(send_it(&l), AVITO_ERR_CLOSED);
+    assert_int_equal(avito_last_error(&l.client)->outcome, AVITO_CANNOT_TELL);
+    assert_true(avito_account_refresh_in_doubt(&l.account));
+    lane_free(&l);
+}
+
 /* ---- what is called meanwhile ---- */
 
 /* A chat that is read back is no list of the caller's: he gets no row of it, and cannot end it. */
@@ -357,7 +378,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_found_at_once),     cmocka_unit_test(test_found_later),
         cmocka_unit_test(test_not_there),         cmocka_unit_test(test_nothing_to_settle),
-        cmocka_unit_test(test_no_way_to_tell),       cmocka_unit_test(test_nobody_takes_the_rows),
+        cmocka_unit_test(test_no_way_to_tell),    cmocka_unit_test(test_nobody_takes_the_rows),
+        cmocka_unit_test(test_refresh_token_may_be_spent),
         cmocka_unit_test(test_refused_confirmation_cannot_tell), cmocka_unit_test(test_asked_again),
         cmocka_unit_test(test_rows_that_may_be_a_text),
         cmocka_unit_test(test_rows_that_are_not_the_text),
