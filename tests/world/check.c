@@ -56,6 +56,27 @@ static int job_of(const world *w, uint64_t request)
     return -1;
 }
 
+/* A send reads the chat: does it have to? */
+void check_read_back(world *w, struct lane *l)
+{
+    job *j = &w->jobs[l->job];
+    if (!j->settles || !j->left) {
+        fail(w, "confirming", "job %d reads the chat back, %s", l->job,
+             j->settles ? "but its request never left whole" : "which nobody asked for");
+    }
+    l->spoilt = l->spoilt && j->read_back; /* what the send itself was answered does not matter */
+    j->read_back = true;
+}
+
+/* The bot is told that it was not sent, or soon will be. */
+void check_no(world *w, const job *j)
+{
+    check_sync(w);
+    if (j->stored > 0 && !j->misled) {
+        fail(w, "confirming", "job %d: no, but it is stored", (int)(j - w->jobs));
+    }
+}
+
 /* Promise 5: what a write says of itself, against what went over the wire. */
 void check_outcome(world *w, const struct lane *l, int rc)
 {
@@ -64,7 +85,7 @@ void check_outcome(world *w, const struct lane *l, int rc)
     if ((rc == AVITO_OK) != (outcome == AVITO_SENT)) {
         fail(w, "sending", "result %d with outcome %d", rc, (int)outcome);
     }
-    if (outcome == AVITO_NOT_SENT && j->unsettled) {
+    if (outcome == AVITO_NOT_SENT && j->unsettled && !j->read_back) {
         fail(w, "sending", "job %d: not sent, but a request left whole and was not refused", l->job);
     }
     if (outcome == AVITO_CANNOT_TELL && (!j->left || j->refused)) {

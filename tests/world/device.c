@@ -262,6 +262,7 @@ static void draw_device(world *w)
     c->connect_timeout_ms = 3000 + (uint32_t)below(w, 12000);
     c->idle_timeout_ms = 4000 + (uint32_t)below(w, 20000);
     c->total_timeout_ms = 20000 + (uint32_t)below(w, 60000);
+    c->total_timeout_ms += w->plan.at_once ? 70000 : 0; /* over the grace time */
     c->keep_alive_ms = chance(w, 300) ? 2000 + (uint32_t)below(w, 30000) : 0;
     *o = avito_inbox_options_default();
     o->user_id = USER;
@@ -410,6 +411,7 @@ static void want_answer(world *w, const avito_message *m)
     }
     j = &w->jobs[w->job_count++];
     memset(j, 0, sizeof *j);
+    j->way = w->plan.at_once ? (way)(below(w, 4) % 3) : WAY_LATER;
     (void)snprintf(j->chat, sizeof j->chat, "%.*s", (int)m->chat_id.len, m->chat_id.ptr);
     if (w->plan.pictures && chance(w, 300)) {
         j->picture = PICTURE_MIN + below(w, (PICTURE_MAX - PICTURE_MIN) >> below(w, 9));
@@ -451,6 +453,23 @@ static int begin_baseline(world *w, struct lane *l)
     return avito_get_messages(&l->client, USER, w->jobs[l->job].chat, &q, &l->arena, &l->messages);
 }
 
+/* What to look for, if it comes to that. */
+static avito_sent_query query_of(const world *w, struct lane *l)
+{
+    const job *j = &w->jobs[l->job];
+    avito_sent_query q;
+    memset(&q, 0, sizeof q);
+    for (size_t i = 0; i < w->job_count; i++) {
+        if (w->jobs[i].claimed[0] != '\0') {
+            l->claimed[q.claimed_count++] = w->jobs[i].claimed;
+        }
+    }
+    q.claimed = l->claimed;
+    q.baseline_id = j->has_baseline ? j->baseline : NULL;
+    q.baseline_created = j->baseline_created;
+    return q;
+}
+
 static int begin_send(world *w, struct lane *l)
 {
     job *j = &w->jobs[l->job];
@@ -459,6 +478,13 @@ static int begin_send(world *w, struct lane *l)
     j->state = JOB_SENDING;
     j->attempts++;
     j->left = false;
+    j->settles = j->way == WAY_LANE && wants_answer;
+    j->read_back = false;
+    l->began_ms = w->now;
+    l->baseline = query_of(w, l);
+    if (avito_confirm_sends(&l->client, j->way == WAY_LANE ? &l->baseline : NULL) != AVITO_OK) {
+        fail(w, "confirming", "avito_confirm_sends() is refused");
+    }
     memset(&l->message, 0, sizeof l->message);
     say(w, "lane %d: job %d: sends", l->index, l->job);
     if (j->picture > 0) {
@@ -472,17 +498,8 @@ static int begin_send(world *w, struct lane *l)
 static int begin_confirm(world *w, struct lane *l)
 {
     job *j = &w->jobs[l->job];
-    avito_sent_query q;
-    memset(&q, 0, sizeof q);
-    for (size_t i = 0; i < w->job_count; i++) {
-        if (w->jobs[i].claimed[0] != '\0') {
-            l->claimed[q.claimed_count++] = w->jobs[i].claimed;
-        }
-    }
-    q.claimed = l->claimed;
+    avito_sent_query q = query_of(w, l);
     q.text = j->picture == 0 ? j->text : NULL;
-    q.baseline_id = j->has_baseline ? j->baseline : NULL;
-    q.baseline_created = j->baseline_created;
     q.age_s = (uint32_t)((w->now - j->ended_ms) / 1000);
     l->act = ACT_CONFIRM;
     l->spoilt = false;
@@ -578,28 +595,6 @@ static int baseline_came(world *w, struct lane *l)
     return begin_send(w, l);
 }
 
-static void send_over(world *w, struct lane *l, int rc)
-{
-    job *j = &w->jobs[l->job];
-    const avito_outcome outcome = avito_last_error(&l->client)->outcome;
-    check_outcome(w, l, rc);
-    if (outcome == AVITO_SENT) {
-        w->sent++;
-        if (l->message.id.ptr != NULL) {
-            (void)snprintf(j->claimed, sizeof j->claimed, "%s", l->message.id.ptr);
-        }
-        job_over(w, l, JOB_SENT, 0);
-    } else if (outcome == AVITO_CANNOT_TELL) {
-        w->unsure++;
-        job_over(w, l, JOB_UNSURE, 5000);
-    } else {
-        if (rc == AVITO_ERR_BAD_REQUEST) { /* what it took for an id was none */
-            j->image[0] = '\0';
-        }
-        job_over(w, l, j->attempts > 8 ? JOB_GIVEN_UP : JOB_NEW, 4000);
-    }
-}
-
 static void check_yes(world *w, const struct lane *l, job *j)
 {
     const note *n = check_find(w, l->message.id.ptr, l->message.id.len);
@@ -615,6 +610,60 @@ static void check_yes(world *w, const struct lane *l, job *j)
     if (!good && !j->misled) {
         fail(w, "confirming", "job %d: yes, by a message that is not its own", (int)(j - w->jobs));
     }
+}
+
+/* Found: by which message, and it is no other's. */
+static void told_yes(world *w, struct lane *l, job *j)
+{
+    say(w, "lane %d: confirmed by %s", l->index, l->message.id.ptr);
+    check_yes(w, l, j);
+    w->confirmed_yes++;
+    j->by_confirm = true;
+    (void)snprintf(j->claimed, sizeof j->claimed, "%s", l->message.id.ptr);
+    job_over(w, l, JOB_SENT, 0);
+}
+
+static void told_no(world *w, struct lane *l, job *j)
+{
+    check_no(w, j);
+    w->confirmed_no++;
+    j->unsettled = false;
+    job_over(w, l, j->attempts > 8 ? JOB_GIVEN_UP : JOB_NEW, 4000);
+}
+
+/* True: it cannot tell, and the bot asks at once. */
+static bool send_over(world *w, struct lane *l, int rc)
+{
+    job *j = &w->jobs[l->job];
+    const avito_outcome outcome = avito_last_error(&l->client)->outcome;
+    check_outcome(w, l, rc);
+    if (!w->plan.clocks && w->now - l->began_ms > (int64_t)l->client.o.total_timeout_ms + 1000) {
+        fail(w, "sending", "job %d: %lld ms, over its time", l->job, (long long)(w->now - l->began_ms));
+    }
+    j->misled = j->misled || (j->read_back && l->spoilt);
+    w->unsure += j->read_back || outcome == AVITO_CANNOT_TELL;
+    if (outcome == AVITO_CANNOT_TELL && j->way == WAY_NOW) {
+        say(w, "lane %d: job %d: cannot tell, and asks", l->index, l->job);
+        j->ended_ms = w->now;
+        return true;
+    }
+    if (outcome == AVITO_CANNOT_TELL) {
+        job_over(w, l, JOB_UNSURE, 5000);
+    } else if (j->read_back) {
+        outcome == AVITO_SENT ? told_yes(w, l, j) : told_no(w, l, j);
+    } else if (outcome == AVITO_SENT) {
+        w->sent++;
+        if (l->message.id.ptr != NULL) {
+            (void)snprintf(j->claimed, sizeof j->claimed, "%s", l->message.id.ptr);
+        }
+        job_over(w, l, JOB_SENT, 0);
+    } else {
+        if (rc == AVITO_ERR_BAD_REQUEST) { /* what it took for an id was none */
+            j->image[0] = '\0';
+        }
+        job_over(w, l, j->attempts > 8 ? JOB_GIVEN_UP : JOB_NEW, 4000);
+    }
+    return false;
 }
 
 /* A message of the account was deleted since the baseline: who knows which it was. */
@@ -638,18 +687,11 @@ static void confirm_over(world *w, struct lane *l, int rc)
         w->now - j->ended_ms > 90000) { /* it may be the one that was deleted */
         job_over(w, l, JOB_GIVEN_UP_HALF, 0);
     } else if (rc != AVITO_OK || l->outcome == AVITO_CANNOT_TELL) {
-        job_over(w, l, JOB_UNSURE, 15000);
+        job_over(w, l, JOB_UNSURE, j->way == WAY_LATER ? 15000 : 3000);
     } else if (l->outcome == AVITO_SENT) {
-        say(w, "lane %d: confirmed by %s", l->index, l->message.id.ptr);
-        check_yes(w, l, j);
-        w->confirmed_yes++;
-        j->by_confirm = true;
-        (void)snprintf(j->claimed, sizeof j->claimed, "%s", l->message.id.ptr);
-        job_over(w, l, JOB_SENT, 0);
+        told_yes(w, l, j);
     } else {
-        w->confirmed_no++;
-        j->unsettled = false;
-        job_over(w, l, j->attempts > 8 ? JOB_GIVEN_UP : JOB_NEW, 4000);
+        told_no(w, l, j);
     }
 }
 
@@ -710,7 +752,10 @@ static void call_over(world *w, struct lane *l, int rc)
                 job_over(w, l, state, 4000);
                 break;
             case ACT_SEND:
-                send_over(w, l, rc);
+                if (send_over(w, l, rc)) {
+                    rc = begin_confirm(w, l);
+                    continue;
+                }
                 break;
             case ACT_CONFIRM:
                 confirm_over(w, l, rc);
@@ -756,6 +801,17 @@ void device_cancel(world *w)
     struct lane *l = &w->device.lanes[1 + below(w, w->plan.lanes - 1)];
     if (w->device.up && impl_call(&l->client) && !l->asleep) {
         call_over(w, l, cancel(w, l));
+    }
+}
+
+/* A send that measures its age by a clock that jumps says what it believes. */
+void device_ages(world *w)
+{
+    for (unsigned i = 1; w->device.up && i < w->plan.lanes; i++) {
+        const struct lane *l = &w->device.lanes[i];
+        if (l->act == ACT_SEND) {
+            w->jobs[l->job].misled = w->jobs[l->job].misled || w->jobs[l->job].settles;
+        }
     }
 }
 

@@ -13,8 +13,26 @@ typedef struct call {
     char bytes[20000];
     size_t len;
     char signature[65];
-    bool stranger, cut, slow;
+    bool stranger;     /* does not know the path, ... */
+    bool forges, bare; /* ... or does, and signs wrongly, or not at all */
+    bool cut, slow;
 } call;
+
+static void sign(char signature[65], const void *body, size_t len)
+{
+    (void)snprintf(signature, 65, "%016llx%048x", (unsigned long long)hash_text(body, len), 7u);
+}
+
+/* The receiver asks whether this is from the service. */
+static int verify(void *ctx, const void *body, size_t len, avito_str signature)
+{
+    world *w = ctx;
+    char right[65];
+    device_may_crash(w);
+    w->verified++;
+    sign(right, body, len);
+    return avito_str_equal(signature, right) ? AVITO_OK : -9;
+}
 
 /* A new connection. */
 void hook_connect(world *w)
@@ -24,6 +42,8 @@ void hook_connect(world *w)
     o.path = PATH;
     o.buffer = d->hook_buffer.memory;
     o.buffer_cap = d->hook_buffer.size;
+    o.verify = w->plan.verifies ? verify : NULL;
+    o.ctx = w;
     d->hook_broken = false;
     if (avito_webhook_init(&d->hook, &o, device_ms(w)) != AVITO_OK) {
         fail(w, "boot", "the receiver is refused");
@@ -60,12 +80,15 @@ static void put_chunks(world *w, call *c, const char *body, size_t len)
 static void write_call(world *w, call *c, const char *body, size_t len)
 {
     char head[300];
-    (void)snprintf(c->signature, sizeof c->signature, "%016llx%048x",
-                   (unsigned long long)hash_text(body, len), 7u);
-    (void)snprintf(head, sizeof head,
-                   "POST %s HTTP/1.1\r\nHost: example.com\r\nX-Avito-Messenger-Signature: %s\r\n",
-                   c->stranger ? STRANGER : PATH, c->signature);
+    sign(c->signature, body, len);
+    c->signature[20] ^= c->forges ? 1 : 0;
+    (void)snprintf(head, sizeof head, "POST %s HTTP/1.1\r\nHost: example.com\r\n",
+                   c->stranger && !c->forges && !c->bare ? STRANGER : PATH);
     put_text(c, head);
+    if (!c->bare) {
+        (void)snprintf(head, sizeof head, "X-Avito-Messenger-Signature: %s\r\n", c->signature);
+        put_text(c, head);
+    }
     if (chance(w, 300)) {
         put_chunks(w, c, body, len);
         return;
@@ -118,15 +141,20 @@ static bool is_same(const world *w, const call *c, const char *body, size_t len)
 static void check_call(world *w, const call *c, int rc, int status, const char *body, size_t len)
 {
     const bool probe = len == 2 && memcmp(body, "{}", 2) == 0;
+    const int refusal = !c->forges && !c->bare ? 404 : probe ? 200 : 403; /* nobody signs a probe */
     if (c->slow) {
         if (rc != AVITO_ERR_TIMEOUT_TOTAL && rc != AVITO_ERR_TIMEOUT_IDLE) {
             fail(w, "webhook", "a slow sender is waited for: %d", rc);
         }
-    } else if (!c->cut && status != (c->stranger ? 404 : 200)) {
+    } else if (!c->cut && status != (c->stranger ? refusal : 200)) {
         fail(w, "webhook", "answered with %d, result %d", status, rc);
     }
     if ((rc == AVITO_OK) != (!c->slow && !c->cut && !c->stranger && !probe)) {
         fail(w, "webhook", "result %d, answered with %d", rc, status);
+    }
+    if ((w->verified != 0) != (w->plan.verifies && !probe && (rc == AVITO_OK || rc == AVITO_ERR_HOOK)) ||
+        w->verified > 1) {
+        fail(w, "webhook", "result %d, verified %u times", rc, w->verified);
     }
     if (rc == AVITO_OK && !is_same(w, c, body, len)) {
         fail(w, "webhook", "the body or its signature is not what was sent");
@@ -153,6 +181,8 @@ int hook_call(world *w, const char *body, size_t len)
     memset(&c, 0, sizeof c);
     if (!w->calm) {
         c.stranger = chance(w, 50);
+        c.forges = c.stranger && w->plan.verifies && chance(w, 500);
+        c.bare = c.stranger && w->plan.verifies && !c.forges && chance(w, 300);
         c.cut = chance(w, 50);
         c.slow = !c.cut && chance(w, 50);
     }
@@ -160,6 +190,7 @@ int hook_call(world *w, const char *body, size_t len)
         avito_webhook_deadline_ms(&d->hook, device_ms(w)) == 0 || chance(w, 200)) {
         hook_connect(w);
     }
+    w->verified = 0;
     went_wrong(w, &c);
     write_call(w, &c, body, len);
     rc = feed(w, &c, c.cut || c.slow ? below(w, c.len) : c.len);

@@ -157,6 +157,9 @@ static void wire_head(world *w, struct lane *l, struct link *k)
     x->job = x->is_write && (l->act == ACT_UPLOAD || l->act == ACT_SEND) ? l->job : -1;
     w->requests++;
     say(w, "lane %d: %.*s", l->index, (int)strcspn(x->head, "\r"), x->head);
+    if (l->act == ACT_SEND && strncmp(x->head, "GET ", 4) == 0) {
+        check_read_back(w, l);
+    }
     check_request_begins(w, l, k);
 }
 

@@ -83,6 +83,19 @@ static void app_reads(world *w, const char *chat)
     (void)sim_app_reads(w->service, chat);
 }
 
+/* One that is on its way, or in doubt, if there is one. */
+static job *some_job(world *w)
+{
+    job *j = &w->jobs[below(w, w->job_count)];
+    for (size_t i = 0; w->plan.at_once && i < w->job_count; i++) {
+        const job_state state = w->jobs[i].state;
+        if ((state == JOB_SENDING || state == JOB_UNSURE || state == JOB_CONFIRMING) && chance(w, 500)) {
+            return &w->jobs[i];
+        }
+    }
+    return j;
+}
+
 /* A person answers with the very text that the bot is about to send, or has just sent. */
 static void app_writes_same(world *w)
 {
@@ -91,7 +104,7 @@ static void app_writes_same(world *w)
     if (w->job_count == 0) {
         return;
     }
-    j = &w->jobs[below(w, w->job_count)];
+    j = some_job(w);
     memset(&o, 0, sizeof o);
     o.author = SIM_APP;
     o.type = j->picture > 0 ? SIM_IMAGE : SIM_TEXT; /* one picture looks like another */

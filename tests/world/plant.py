@@ -107,6 +107,24 @@ BUGS = [
     ("absence-is-no", "a message that is not there yet is taken for not sent at once",
      "const uint32_t grace = q->grace_s != 0 ? q->grace_s : 60u;",
      "const uint32_t grace = q->grace_s;"),
+    ("settled-early", "a send that finds out by itself does not wait for what shows up late",
+     "avitoi_elapsed(c->priv.last_ms, c->priv.sent_ms) / 1000u;",
+     "avitoi_elapsed(c->priv.last_ms, c->priv.sent_ms) / 1000u + 60u;"),
+    ("settled-anyhow", "a send that finds out by itself that it was not sent is a success",
+     "return c->priv.verdict == AVITO_SENT ? AVITO_OK : (int)c->priv.cause;",
+     "return AVITO_OK;"),
+    ("settled-by-another", "a send that finds out by itself takes an older message for its own",
+     "c->priv.args.as.confirm.query = *c->priv.baseline;",
+     "c->priv.args.as.confirm.query = *c->priv.baseline;\n"
+     "    c->priv.args.as.confirm.query.baseline_id = NULL;\n"
+     "    c->priv.args.as.confirm.query.baseline_created = 0;\n"
+     "    c->priv.args.as.confirm.query.claimed_count = 0;"),
+    ("settled-needlessly", "a send that was refused is looked for in the chat",
+     "|| c->priv.out == NULL || avitoi_outcome(c, rc) != AVITO_CANNOT_TELL) {",
+     "|| c->priv.out == NULL) {"),
+    ("forged-taken", "a notification that the verifier refuses is taken",
+     "w->o.verify(w->o.ctx, body, len, avito_webhook_signature(w)) != AVITO_OK) {",
+     "w->o.verify(w->o.ctx, body, len, avito_webhook_signature(w)) == AVITO_AGAIN) {"),
     ("no-handover", "a renewer that is cancelled keeps the duty",
      "if (a->priv.renewer == c) { a->priv.renewer = NULL;",
      "if (a->priv.renewer == c && c->error.code != AVITO_ERR_CANCELLED) {\n"

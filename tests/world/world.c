@@ -180,6 +180,11 @@ static void draw_plan(world *w)
     p->retries = (unsigned)below(w, 4);
     p->ring = chance(w, 200) ? 1 + (unsigned)below(w, 12) : 100 + (unsigned)below(w, 100);
     p->late_max_ms = 1000 + (unsigned)below(w, 59000);
+    p->at_once = w->seed % 7 < 2;
+    if (p->at_once) { /* and there is something to look after */
+        p->answers = true;
+        p->answer_rate += 60;
+    }
 }
 
 /* Thirty days: everything goes wrong, but seldom enough that work is done in between. */
@@ -189,6 +194,7 @@ static void soak_plan(world *w)
     p->cuts = p->stalls = p->slow = p->refusals = p->corrupt = p->answers = p->storms = true;
     p->tokens = p->late = p->people = p->restarts = p->clocks = p->cancels = p->save_fails = true;
     p->hooks = p->same_texts = p->trim = p->retry_headers = p->vanish = p->pictures = p->tariff = p->soak = true;
+    p->at_once = true;
     p->pair = chance(w, 500);
     p->waits = (int)below(w, 3) - 1;
     p->doorbell = chance(w, 500);
@@ -217,6 +223,7 @@ static void begin(world *w)
     w->ms_offset = chance(w, 300) ? 0u - (uint32_t)below(w, (uint64_t)w->plan.length_ms)
                                   : (uint32_t)draw(w);
     w->unix_offset = chance(w, 300) ? -(w->now / 1000) : 0; /* it believes that it is 1970 */
+    w->plan.verifies = w->seed % 2 == 0;
     w->next_strike = w->next_cancel = w->next_clock = w->next_crash = w->now;
     *o = sim_options_default();
     people_begin(w);
@@ -232,6 +239,7 @@ static void clock_event(world *w)
         happened(w, F_MS_JUMP, -1);
         say(w, "millisecond clock jumps by %u", ms);
         w->ms_offset += ms;
+        device_ages(w);
     } else {
         happened(w, F_UNIX_JUMP, -1);
         w->unix_offset = chance(w, 400) ? 0

@@ -165,8 +165,16 @@ typedef enum job_state {
     JOB_GIVEN_UP_HALF /* cannot tell, to the end */
 } job_state;
 
+/* How the bot finds out what became of a send that cannot tell. */
+typedef enum way {
+    WAY_LANE,  /* avito_confirm_sends(): the send finds out by itself */
+    WAY_LATER, /* avito_confirm_sent(), when it comes to it */
+    WAY_NOW    /* the same, the moment that it cannot tell, and again soon */
+} way;
+
 typedef struct job {
     job_state state;
+    way way;
     int lane;
     char chat[64];
     char text[128];
@@ -183,10 +191,12 @@ typedef struct job {
     bool left;          /* a request of this attempt left whole, ... */
     bool refused;       /* ... and the head of a refusal came */
     bool unsettled;     /* a request left whole and no refusal came */
+    bool settles;       /* the attempt is to find out by itself ... */
+    bool read_back;     /* ... and has begun to */
     bool rivalled;      /* a person of the account wrote the same text */
     char claimed[48];   /* id of the message that is its own */
     bool by_confirm;    /* known by avito_confirm_sent() */
-    bool misled;        /* a byte was changed in what it read of the chat */
+    bool misled;        /* a byte was changed in what it read of the chat, or its age is wrong */
 } job;
 
 typedef enum activity {
@@ -227,6 +237,8 @@ struct lane {
     avito_self self;
     avito_outcome outcome;
     const char *claimed[JOBS_MAX];
+    avito_sent_query baseline; /* of avito_confirm_sends() */
+    int64_t began_ms;          /* when the send did */
     /* what is watched */
     uint32_t idle_rounds;
     uint64_t moved; /* bytes and results of this lane */
@@ -315,6 +327,8 @@ typedef struct plan {
     bool cuts, stalls, slow, refusals, corrupt, answers, storms, tokens, late, people, restarts;
     bool clocks, cancels, save_fails, hooks, doorbell, same_texts, trim, retry_headers, vanish, pair;
     bool pictures, tariff;
+    bool verifies; /* notifications are signed, and that is looked at */
+    bool at_once; /* sends that cannot tell are looked after at once, in all ways */
     int waits; /* the lane whose transport may wait; -1: none */
     unsigned people_s; /* mean seconds between actions */
     unsigned restart_s;
@@ -397,6 +411,7 @@ typedef struct world {
     size_t recent_from, recent_count, recent_cap;
     uint64_t refused_bearer[64];
     size_t refused_count;
+    unsigned verified; /* how often its verifier was asked about the notification that comes */
     char texts[64];
     uint64_t text_number;
     /* the verdict */
@@ -470,6 +485,7 @@ bool device_turn(world *w); /* one step of one lane that is ready; false: none i
 int64_t device_due(world *w);
 void device_may_crash(world *w);
 void device_cancel(world *w);
+void device_ages(world *w); /* its millisecond clock has jumped */
 bool device_notify(world *w, const char *body, size_t len); /* false: it did not arrive */
 uint32_t device_ms(void *ctx);
 int64_t device_unix(void *ctx);
@@ -492,5 +508,7 @@ void check_round(world *w);
 void check_hidden(world *w);
 void check_refused(world *w, const avito_client *c, int rc);
 void check_outcome(world *w, const struct lane *l, int rc);
+void check_read_back(world *w, struct lane *l);
+void check_no(world *w, const job *j);
 
 #endif
