@@ -75,8 +75,8 @@ BUGS = [
      "rc = (c->priv.sent > 0) ? avitoi_early_answer(c) : AVITO_AGAIN;",
      "rc = AVITO_AGAIN;"),
     ("last-words", "when sending fails, what the service said before is not read",
-     "const int rc = avitoi_early_answer(c); return rc == AVITO_END ? (int)c->priv.send_error : rc;",
-     "return (int)c->priv.send_error;"),
+     "c->priv.send_error = (int16_t)avitoi_io_error(c, n, AVITO_ERR_SEND);",
+     "return avitoi_io_error(c, n, AVITO_ERR_SEND);"),
     ("never-sure", "a write that never left whole counts as cannot tell",
      "!c->priv.written || (refusal", "(refusal"),
     ("refusal-unsure", "a refusal because of its size counts as cannot tell",
@@ -181,7 +181,7 @@ def noticed_by_world(name, text, objects, seeds):
 
 
 def main():
-    seeds, names = "2000", []
+    seeds, names = "5000", []
     args = sys.argv[1:]
     while args:
         word = args.pop(0)
