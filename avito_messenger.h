@@ -463,9 +463,13 @@
  *
  * Errors are AVITO_ERR_* of this file; a negative number above -101 becomes CONNECT, SEND or RECV.
  * `to` and its members are good during the call; the host name as long as the account. A transport
- * hands over all it holds before it says AVITO_IO_AGAIN: whoever waits, waits for the wire. `more`
- * means that another piece follows at once: what makes records or packets may hold back an
- * unfinished one, no longer. Deadlines are the lane's: a transport has none of its own.
+ * hands over all it holds before it says AVITO_IO_AGAIN: whoever waits, waits for the wire. Where a
+ * recv() gave less than there was room for and may still have left some, as the end of a record
+ * makes it, wants() shows AVITO_WANT_WRITE until the next one: then the lane looks for bytes that
+ * are nobody's answer before each request. `more` means that another piece follows at once: what
+ * makes records or packets may hold back an unfinished one, no longer. Deadlines are the lane's: a
+ * transport has none of its own. recv() is heard for .idle_timeout_ms after a send() that failed:
+ * on a line that is dead it says so, too.
  *
  * A serial line, whole; the two functions at the top are your driver's and return what they moved
  * at once. The other end must learn of connect and close, too: by DTR, AT commands, framing::
@@ -1859,7 +1863,7 @@ typedef struct avito_client {
         uint32_t moved_ms;            /* clock when the connection last brought something */
         uint8_t state;
         bool connected, connecting;
-        bool filled;                  /* the last read got all that it had room for: more may be there */
+        bool filled;                  /* the last read left something, or may have */
         /* Of one call, from here to json: it begins with zeros. */
         bool probe;                   /* look at the kept connection before using it */
         uint8_t tries;
@@ -2573,6 +2577,7 @@ typedef struct avito_tls {
         uint8_t head[5], head_len; /* of that record */
         uint8_t idle_records;      /* in a row without data */
         uint8_t held_back;         /* 1: an unfinished record of ours; 2: and recv was called since */
+        bool more_below;           /* the last recv below got all that it had room for */
         bool in_the_way;           /* send gave up for data that recv has not taken since */
         bool resumed;
     } priv;
@@ -7685,7 +7690,7 @@ static int avitoi_receive(avito_client *c, size_t cap)
     }
     c->priv.pos = 0;
     c->priv.len = (size_t)n;
-    c->priv.filled = c->priv.len == cap;
+    c->priv.filled = c->priv.len == cap || (t->functions->wants(t->ctx) & AVITO_WANT_WRITE) != 0;
     c->priv.moved_ms = c->priv.last_ms;
     c->priv.idle_left_ms = c->o.idle_timeout_ms;
     return AVITO_OK;
@@ -12295,15 +12300,22 @@ static long avitoi_tls_push(avito_tls *tls, int more)
     }
 }
 
+static long avitoi_tls_recv_below(avito_tls *tls, void *to, size_t room)
+{
+    const avito_transport *below = &tls->o.transport;
+    const long n = below->functions->recv(below->ctx, to, room);
+    tls->priv.more_below = n > 0 && (size_t)n == room;
+    return n;
+}
+
 /* Has anything come? Keeps what it finds, a few bytes if there is no read-ahead buffer. */
 static long avitoi_tls_peek(avito_tls *tls)
 {
-    const avito_transport *below = &tls->o.transport;
     bool large = tls->o.read_ahead_cap > 0;
     void *to = large ? tls->o.read_ahead : tls->priv.peeked;
     size_t cap = large ? tls->o.read_ahead_cap : sizeof tls->priv.peeked;
     if (tls->priv.ahead_pos == tls->priv.ahead_len) {
-        long n = below->functions->recv(below->ctx, to, cap);
+        long n = avitoi_tls_recv_below(tls, to, cap);
         if (n <= 0 || (size_t)n > cap) {
             return n;
         }
@@ -12316,7 +12328,6 @@ static long avitoi_tls_peek(avito_tls *tls)
 /* Reads from below into the engine's buffer, through the read-ahead buffer if there is one. */
 static long avitoi_tls_fetch(avito_tls *tls, unsigned char *to, size_t room)
 {
-    const avito_transport *below = &tls->o.transport;
     const uint8_t *ahead = tls->o.read_ahead_cap > 0 ? (const uint8_t *)tls->o.read_ahead
                                                      : tls->priv.peeked;
     size_t n;
@@ -12326,7 +12337,7 @@ static long avitoi_tls_fetch(avito_tls *tls, unsigned char *to, size_t room)
     }
     if (tls->priv.ahead_pos == tls->priv.ahead_len) {
         long got = tls->o.read_ahead_cap > 0 ? avitoi_tls_peek(tls)
-                                             : below->functions->recv(below->ctx, to, room);
+                                             : avitoi_tls_recv_below(tls, to, room);
         if (got <= 0 || tls->o.read_ahead_cap == 0) {
             return got;
         }
@@ -12856,7 +12867,8 @@ static int avitoi_tls_has_data(const avito_tls *tls)
 static int avitoi_tls_wants(void *ctx)
 {
     const avito_tls *tls = (const avito_tls *)ctx;
-    if (avitoi_tls_has_data(tls)) {
+    const bool left = tls->priv.more_below || tls->priv.ahead_pos < tls->priv.ahead_len;
+    if (avitoi_tls_has_data(tls) || (left && tls->priv.state == AVITOI_TLS_OPEN)) {
         return AVITO_WANT_READ | AVITO_WANT_WRITE; /* do not sleep: a socket can nearly always write */
     }
     return tls->o.transport.functions->wants(tls->o.transport.ctx);

@@ -27,6 +27,7 @@ struct openssl {
     long trouble;         /* what below said last, if it was not bytes or AGAIN */
     unsigned long reason; /* OpenSSL's own */
     bool begun, open, broken;
+    bool more;            /* bytes came: another record may be there behind them */
 };
 
 /* ---- from OpenSSL down to the transport ---- */
@@ -147,7 +148,7 @@ static int openssl_connect(void *ctx, const avito_server *to)
         if (rc != AVITO_OK) {
             return rc;
         }
-        o->open = o->broken = false;
+        o->open = o->broken = o->more = false;
         o->trouble = 0;
         o->reason = 0;
         rc = start(o, to->host);
@@ -187,14 +188,15 @@ static long openssl_recv(void *ctx, void *data, size_t cap)
     }
     ERR_clear_error();
     n = SSL_read(o->ssl, data, cap > INT_MAX ? INT_MAX : (int)cap);
+    o->more = n > 0;
     return n > 0 ? n : result(o, n);
 }
 
 static int openssl_wants(void *ctx)
 {
     struct openssl *o = ctx;
-    if (o->open && SSL_pending(o->ssl) > 0) {
-        return AVITO_WANT_READ | AVITO_WANT_WRITE; /* bytes that the socket no longer shows */
+    if (o->open && (SSL_pending(o->ssl) > 0 || o->more)) {
+        return AVITO_WANT_READ | AVITO_WANT_WRITE; /* bytes that the socket may not show */
     }
     return o->below.functions->wants(o->below.ctx);
 }

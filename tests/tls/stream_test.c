@@ -302,7 +302,6 @@ static void answer_after_a_failed_send(void **state)
     }
 }
 
-/* A lane that listens only after each of its pieces, which are smaller than a record. */
 /* A request in one record that does not leave: told by the call that had its last byte. Else the lane
  * would take all of it for sent (handshake_test.c: unsent_record). */
 static void failed_send_of_all(void **state)
@@ -324,6 +323,7 @@ static void failed_send_of_all(void **state)
     }
 }
 
+/* A lane that listens only after each of its pieces, which are smaller than a record. */
 static void early_answer_between_pieces(void **state)
 {
     static char piece[448];
@@ -664,6 +664,87 @@ static void watchdog(void **state)
     }
 }
 
+/* ---- a lane over it ---- */
+
+static uint32_t fixed_clock(void *ctx)
+{
+    (void)ctx;
+    return 1000;
+}
+
+static int stored_token(void *ctx, avito_token *token)
+{
+    (void)ctx;
+    token->access_token.ptr = "stored-token";
+    token->access_token.len = 12;
+    token->expires_in = 86400;
+    return AVITO_OK;
+}
+
+#define SELF(id) "HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n{\"id\":" id "}"
+
+/* Two calls without a pause. Whatever comes behind the first answer is nobody's answer, also if it is in
+ * a record of its own: the second call opens a connection. Where nothing does, it takes the first one,
+ * and with read-ahead does not even ask the transport. */
+static void unasked_second_answer(void **state)
+{
+    static const struct {
+        const char *says;
+        size_t records, connects;
+    } rows[] = {{SELF("7"), 1, 1}, {SELF("7") SELF("6"), 2, 2}, {SELF("7") SELF("6"), 1, 2}};
+    static const size_t aheads[] = {0, 100, 2048};
+    size_t i, ahead, full;
+    (void)state;
+    for (i = 0; i < 3; i++) {
+        for (ahead = 0; ahead < 3; ahead++) {
+            for (full = 0; full < 2; full++) {
+                avito_account_options account_options = avito_account_options_default();
+                avito_client_options options = avito_client_options_default();
+                static char window[2048], room[512], tokens[AVITO_TOKENS_SIZE(64)];
+                avito_arena arena = avito_arena_of(room, sizeof room);
+                static avito_account account;
+                static avito_client client;
+                avito_self self;
+                size_t calls;
+                int call;
+                side_meet(&side, &peer, "good-ec");
+                side_records(&side, full == 1, 4096);
+                side.options.read_ahead = aheads[ahead] > 0 ? side.ahead : NULL;
+                side.options.read_ahead_cap = aheads[ahead];
+                peer.answer = rows[i].says;
+                peer.answer_len = strlen(rows[i].says);
+                peer.answer_records = rows[i].records;
+                peer.ending = PEER_KEEP;
+                assert_int_equal(avito_tls_init(&side.tls, &side.options), AVITO_OK);
+                account_options.client_id = "id";
+                account_options.client_secret = "secret";
+                account_options.host = PEER_HOST;
+                account_options.tokens = tokens;
+                account_options.tokens_cap = sizeof tokens;
+                account_options.clock_ms = fixed_clock;
+                account_options.load_token = stored_token;
+                assert_int_equal(avito_account_init(&account, &account_options), AVITO_OK);
+                options.transport = avito_tls_transport(&side.tls);
+                options.window = window;
+                options.window_cap = sizeof window;
+                assert_int_equal(avito_client_init(&client, &account, &options), AVITO_OK);
+                for (call = 0; call < 2; call++) {
+                    calls = peer.recv_calls;
+                    peer.answered = false;
+                    assert_int_equal(avito_get_self(&client, &arena, &self), AVITO_OK);
+                    assert_int_equal(self.id, 7);
+                }
+                assert_int_equal(peer.connects, rows[i].connects);
+                if (i == 0 && aheads[ahead] == 2048) {
+                    assert_int_equal(peer.recv_calls, calls + 1);
+                }
+                avito_client_close(&client);
+                peer_free(&peer);
+            }
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -687,6 +768,7 @@ int main(void)
         cmocka_unit_test(not_tls),
         cmocka_unit_test(every_byte_of_a_handshake_matters),
         cmocka_unit_test(watchdog),
+        cmocka_unit_test(unasked_second_answer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
