@@ -430,7 +430,7 @@
  *     the largest legal message, element by element               8560   8464
  *     the same by the formula                                     8713   8593
  *     the same with AVITO_MESSAGE_BARE                             216    216
- *     send_message(), answer of that size kept                    8536   8440
+ *     send_message(), answer of that size kept                    4200   4160
  *     parse_webhook(), that message                               9152   8872
  *
  * ======================================================================= *

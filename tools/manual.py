@@ -67,6 +67,8 @@ def endpoints(text):
         path = re.match(r'(?:"[^"]*"|AVITOI_\w+|\s)+', rest).group(0)
         path = "".join(p[1:-1] if p[0] == '"' else defines[p]
                        for p in re.findall(r'"[^"]*"|AVITOI_\w+', path))
+        for argument, placeholder in (("%u", "{user_id}"), ("%c", "{chat_id}"), ("%t", "{message_id}"), ("%w", "")):
+            path = path.replace(argument, placeholder)
         method = "POST" if re.search(r"\bAVITOI_POST\b", rest) else "GET"
         rows.append(f"{name} {method} {path}")
     return rows
