@@ -544,8 +544,7 @@
  *            http/1.1 only, report an end without close_notify as AVITO_ERR_CLOSED and not as
  *            AVITO_IO_CLOSED, and hand over what the library has buffered before you say
  *            AVITO_IO_AGAIN.
- *   no libc  provide memchr, memcmp, memcpy, memmove, memset, strchr, strcmp, strcspn, strlen,
- *            strncmp, strpbrk.
+ *   no libc  provide memchr, memcmp, memcpy, memmove, memset, strchr, strcspn, strlen.
  *
  * Test it with what real networks do: one byte at a time in either direction, AVITO_IO_AGAIN
  * between any two, connect that says AGAIN many times, an end in the middle of each part of an
@@ -4121,7 +4120,7 @@ static int avitoi_expect(struct avitoi_json *j, char c, unsigned *kind,
             return AVITO_AGAIN;
         }
         if ((fitting >> field->kind & 1u) == 0 && j->schema->lenient &&
-            f->field + 1u < j->schema->count && strcmp(field[0].key, field[1].key) == 0) {
+            f->field + 1u < j->schema->count && field[0].key == field[1].key) {
             f->field++; /* the same key in another form */
             field++;
         }
@@ -6675,7 +6674,7 @@ static bool avitoi_is_word(const char *text)
 static bool avitoi_is_host(const char *host)
 {
     const char *colon;
-    if (!avitoi_is_word(host) || strpbrk(host, "/@?#") != NULL) {
+    if (!avitoi_is_word(host) || host[strcspn(host, "/@?#")] != '\0') {
         return false;
     }
     colon = strchr(host, ':');
@@ -8443,11 +8442,14 @@ AVITO_API void avito_client_close(avito_client *client)
 /* One segment of a path. */
 static int avitoi_check_id(const char *id)
 {
-    size_t i;
+    size_t i, dots = 0;
     if (id == NULL) {
         return AVITO_ERR_ARGUMENT;
     }
-    if (id[0] == '\0' || strcmp(id, ".") == 0 || strcmp(id, "..") == 0) {
+    while (id[dots] == '.') {
+        dots++;
+    }
+    if (id[dots] == '\0' && dots <= 2u) { /* nothing, this directory, the one above */
         return AVITO_ERR_ID;
     }
     for (i = 0; id[i] != '\0'; i++) {
@@ -9118,7 +9120,7 @@ AVITO_API size_t avito_split_text(const char *text)
 /* Stands in a header of the part: printable, and nothing that could end the quoted string. */
 static bool avitoi_is_header_word(const char *text)
 {
-    return avitoi_is_word(text) && strpbrk(text, "\"\\") == NULL;
+    return avitoi_is_word(text) && text[strcspn(text, "\"\\")] == '\0';
 }
 
 static int avitoi_check_upload(const avito_account *a, struct avitoi_args *args)
@@ -9170,14 +9172,24 @@ AVITO_API int avito_delete_message(avito_client *client, int64_t user_id, const 
 
 /* ---- notifications ---- */
 
+static bool avitoi_is_web_address(const char *text)
+{
+    avito_str s;
+    if (!avitoi_is_word(text)) {
+        return false;
+    }
+    s.ptr = text;
+    s.len = strlen(text);
+    return avitoi_starts_with(s, "https://") || avitoi_starts_with(s, "http://");
+}
+
 static int avitoi_webhook_url(avito_client *c, const struct avitoi_endpoint *call, const char *url)
 {
     int rc = avitoi_prepare(c, call, 0, NULL, url);
     if (rc == AVITO_OK && url == NULL) {
         rc = AVITO_ERR_ARGUMENT;
     }
-    if (rc == AVITO_OK && (!avitoi_is_word(url) || (strncmp(url, "https://", 8) != 0 &&
-                                                    strncmp(url, "http://", 7) != 0))) {
+    if (rc == AVITO_OK && !avitoi_is_web_address(url)) {
         rc = AVITO_ERR_ID;
     }
     return avitoi_start(c, rc, NULL, NULL);
@@ -9597,14 +9609,12 @@ static int avitoi_webhook_name_end(avito_webhook *w)
 {
     static const char names[] = "connection\0expect\0host\0content-length\0transfer-encoding\0"
                                 "x-avito-messenger-signature\0";
-    const char *name = names;
-    unsigned field = 1;
+    avito_str name;
+    unsigned field;
 
-    w->priv.out[w->priv.at] = '\0';
-    while (*name != '\0' && strcmp(name, w->priv.out) != 0) {
-        name += strlen(name) + 1;
-        field <<= 1;
-    }
+    name.ptr = w->priv.out;
+    name.len = w->priv.at;
+    field = 1u << avitoi_word_number(names, name) >> 1;
     if ((w->priv.flags & field & AVITOI_WEBHOOK_ONCE) != 0) {
         return field == AVITOI_WEBHOOK_LENGTH || field == AVITOI_WEBHOOK_CODING
                    ? AVITO_ERR_HTTP_LENGTH

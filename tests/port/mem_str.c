@@ -74,24 +74,6 @@ size_t strlen(const char *text)
     return len;
 }
 
-int strncmp(const char *a, const char *b, size_t len)
-{
-    for (; len > 0; len--, a++, b++) {
-        if (*a != *b) {
-            return (unsigned char)*a < (unsigned char)*b ? -1 : 1;
-        }
-        if (*a == '\0') {
-            break;
-        }
-    }
-    return 0;
-}
-
-int strcmp(const char *a, const char *b)
-{
-    return strncmp(a, b, (size_t)-1);
-}
-
 char *strchr(const char *text, int c)
 {
     for (;; text++) {
@@ -112,10 +94,4 @@ size_t strcspn(const char *text, const char *stops)
         len++;
     }
     return len;
-}
-
-char *strpbrk(const char *text, const char *stops)
-{
-    text += strcspn(text, stops);
-    return *text != '\0' ? (char *)text : NULL;
 }

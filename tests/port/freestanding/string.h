@@ -10,10 +10,7 @@ void *memset(void *to, int byte, size_t len);
 int memcmp(const void *a, const void *b, size_t len);
 void *memchr(const void *bytes, int byte, size_t len);
 size_t strlen(const char *text);
-int strcmp(const char *a, const char *b);
-int strncmp(const char *a, const char *b, size_t len);
 char *strchr(const char *text, int c);
 size_t strcspn(const char *text, const char *stops);
-char *strpbrk(const char *text, const char *stops);
 
 #endif
