@@ -2812,7 +2812,7 @@ static uint8_t avitoi_byte(char c)
     return (uint8_t)c;
 }
 
-static char avitoi_lower(char c)
+AVITOI_APART_IF_SMALL static char avitoi_lower(char c)
 {
     return (c >= 'A' && c <= 'Z') ? (char)(c + ('a' - 'A')) : c;
 }
@@ -2898,7 +2898,7 @@ static size_t avitoi_utf8_put(uint32_t point, char out[4])
 }
 
 /* FNV-1a, never 0. */
-static uint64_t avitoi_hash(const char *p, size_t len)
+AVITOI_APART_IF_SMALL static uint64_t avitoi_hash(const char *p, size_t len)
 {
     uint64_t hash = 0xcbf29ce484222325u;
     for (; len > 0; len--) {
@@ -3692,12 +3692,12 @@ static int avitoi_decode(const struct avitoi_json *j, const struct avitoi_frame 
 static void avitoi_decode_pair(const struct avitoi_json *j, const struct avitoi_frame *f,
                                char *model);
 
-static struct avitoi_frame *avitoi_top(struct avitoi_json *j)
+AVITOI_APART_IF_SMALL static struct avitoi_frame *avitoi_top(struct avitoi_json *j)
 {
     return &j->as.frames[j->level - 1u];
 }
 
-static int avitoi_broken(struct avitoi_json *j, int code)
+AVITOI_APART_IF_SMALL static int avitoi_broken(struct avitoi_json *j, int code)
 {
     j->state = AVITOI_S_BROKEN;
     return code;
@@ -3869,7 +3869,7 @@ static int avitoi_bad(struct avitoi_json *j, int code, const char *culprit)
     return AVITO_AGAIN;
 }
 
-static void avitoi_element_begins(struct avitoi_json *j)
+AVITOI_APART_IF_SMALL static void avitoi_element_begins(struct avitoi_json *j)
 {
     if (!j->collect) {
         j->mem.low = j->low_mark;
@@ -6393,7 +6393,7 @@ static int avitoi_head_status_byte(struct avitoi_head *h, char c)
 }
 
 /* AVITO_AGAIN, AVITO_END behind the empty line, or AVITO_ERR_HTTP*. */
-static int avitoi_head_byte(struct avitoi_head *h, char *word, char c)
+AVITOI_APART_IF_SMALL static int avitoi_head_byte(struct avitoi_head *h, char *word, char c)
 {
     if (++h->bytes > AVITOI_HEAD_MAX) {
         return AVITO_ERR_HTTP_HEAD;
@@ -7804,7 +7804,7 @@ static void avitoi_keep_raw(avito_client *c, const char *data, size_t len)
 }
 
 /* What the texts read so far show of the tariff: also of a list that is not read to its end. */
-static void avitoi_heed_tariff(const avito_client *c)
+AVITOI_APART_IF_SMALL static void avitoi_heed_tariff(const avito_client *c)
 {
     if (c->priv.json.tariff != AVITOI_TARIFF_UNKNOWN) {
         avitoi_lock(c->account);
@@ -8192,7 +8192,7 @@ static int avitoi_on_body_end(avito_client *c)
 
 /* ---- the machine ---- */
 
-static int avitoi_handle(avito_client *c)
+AVITOI_APART_IF_SMALL static int avitoi_handle(avito_client *c)
 {
     switch ((int)c->priv.state) {
         case AVITOI_ACCOUNT:
@@ -8923,7 +8923,7 @@ static bool avitoi_same_text(avito_str a, const char *text)
     return true;
 }
 
-static bool avitoi_is_claimed(const avito_sent_query *q, avito_str id)
+AVITOI_APART_IF_SMALL static bool avitoi_is_claimed(const avito_sent_query *q, avito_str id)
 {
     size_t i;
     for (i = 0; i < q->claimed_count; i++) {
