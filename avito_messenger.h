@@ -3661,8 +3661,6 @@ enum {
     AVITOI_S_STRING,
     AVITOI_S_ESCAPE,
     AVITOI_S_HEX,
-    AVITOI_S_LOW_ESCAPE, /* a high surrogate was read: \ and u and four digits may follow */
-    AVITOI_S_LOW_U,
     AVITOI_S_LITERAL,
     AVITOI_S_MINUS,
     AVITOI_S_ZERO,
@@ -4763,23 +4761,29 @@ static void avitoi_put_point(struct avitoi_json *j, uint32_t point)
     avitoi_put(j, utf8, avitoi_utf8_put(point, utf8));
 }
 
-/* A complete \uXXXX. Halves of a surrogate pair wait for each other; one alone is U+FFFD. */
+/* The low half of a pair does not follow. */
+static void avitoi_lone_surrogate(struct avitoi_json *j)
+{
+    if (j->surrogate != 0) {
+        j->surrogate = 0;
+        avitoi_put_point(j, 0xfffdu);
+    }
+}
+
+/* A complete \uXXXX. The high half of a pair waits for the low one. */
 static void avitoi_unit(struct avitoi_json *j, uint16_t unit)
 {
     const bool is_low = unit >= 0xdc00 && unit <= 0xdfff;
     j->state = AVITOI_S_STRING;
-    if (j->surrogate != 0) {
+    if (is_low && j->surrogate != 0) {
         const uint32_t high = j->surrogate;
         j->surrogate = 0;
-        if (is_low) {
-            avitoi_put_point(j, 0x10000u + ((high - 0xd800u) << 10) + (unit - 0xdc00u));
-            return;
-        }
-        avitoi_put_point(j, 0xfffdu);
+        avitoi_put_point(j, 0x10000u + ((high - 0xd800u) << 10) + (unit - 0xdc00u));
+        return;
     }
+    avitoi_lone_surrogate(j);
     if (unit >= 0xd800 && unit <= 0xdbff) {
         j->surrogate = unit;
-        j->state = AVITOI_S_LOW_ESCAPE;
         return;
     }
     avitoi_put_point(j, is_low ? 0xfffdu : unit);
@@ -4795,6 +4799,7 @@ static int avitoi_escape(struct avitoi_json *j, char c)
         j->word_len = 0;
         return AVITO_AGAIN;
     }
+    avitoi_lone_surrogate(j);
     at = (const char *)memchr(from, c, sizeof from - 1u);
     if (at == NULL) {
         return avitoi_broken(j, AVITO_ERR_JSON);
@@ -4840,7 +4845,10 @@ static int avitoi_string(struct avitoi_json *j, const char **pp, const char *end
     const char *p = *pp;
     int rc = AVITO_AGAIN;
     while (p < end && rc == AVITO_AGAIN && j->state == AVITOI_S_STRING) {
-        if (j->utf8_len == 0) {
+        if (*p != '\\') {
+            avitoi_lone_surrogate(j);
+        }
+        if (j->utf8_len == 0 && j->surrogate == 0) {
             p = avitoi_plain(j, p, end);
             if (p == end) {
                 break;
@@ -4864,54 +4872,31 @@ static int avitoi_string(struct avitoi_json *j, const char **pp, const char *end
     return rc;
 }
 
-/* Behind a high surrogate. Anything but \u leaves it alone. */
-static int avitoi_low_surrogate(struct avitoi_json *j, const char **p)
-{
-    if (j->state == AVITOI_S_LOW_ESCAPE && **p == '\\') {
-        *p += 1;
-        j->state = AVITOI_S_LOW_U;
-        return AVITO_AGAIN;
-    }
-    if (j->state == AVITOI_S_LOW_U && **p == 'u') {
-        *p += 1;
-        return avitoi_escape(j, 'u');
-    }
-    j->surrogate = 0;
-    avitoi_put_point(j, 0xfffdu);
-    j->state = (j->state == AVITOI_S_LOW_U) ? AVITOI_S_ESCAPE : AVITOI_S_STRING;
-    return AVITO_AGAIN;
-}
-
 /* ---- numbers and literals ---- */
 
 /* The state behind `c`; AVITOI_S_AFTER: `c` ends the number; AVITOI_S_BROKEN: it is none. */
 static unsigned avitoi_number_next(unsigned state, char c)
 {
-    const bool digit = c >= '0' && c <= '9';
-    const bool exponent = c == 'e' || c == 'E';
-    switch ((int)state) {
-        case AVITOI_S_MINUS:
-            return digit ? (c == '0' ? AVITOI_S_ZERO : AVITOI_S_INT) : AVITOI_S_BROKEN;
-        case AVITOI_S_ZERO:
-        case AVITOI_S_INT:
-            if (digit) {
-                return (state == AVITOI_S_INT) ? AVITOI_S_INT : AVITOI_S_BROKEN;
-            }
-            return (c == '.') ? AVITOI_S_POINT : exponent ? AVITOI_S_EXP : AVITOI_S_AFTER;
-        case AVITOI_S_POINT:
-            return digit ? AVITOI_S_FRACTION : AVITOI_S_BROKEN;
-        case AVITOI_S_FRACTION:
-            return digit ? AVITOI_S_FRACTION : exponent ? AVITOI_S_EXP : AVITOI_S_AFTER;
-        case AVITOI_S_EXP:
-            if (c == '+' || c == '-') {
-                return AVITOI_S_EXP_SIGN;
-            }
-            return digit ? AVITOI_S_EXP_DIGITS : AVITOI_S_BROKEN;
-        case AVITOI_S_EXP_SIGN:
-            return digit ? AVITOI_S_EXP_DIGITS : AVITOI_S_BROKEN;
-        default:
-            return digit ? AVITOI_S_EXP_DIGITS : AVITOI_S_AFTER;
-    }
+    enum { BROKEN = AVITOI_S_BROKEN, ZERO = AVITOI_S_ZERO, INT = AVITOI_S_INT, POINT = AVITOI_S_POINT,
+           DIGITS = AVITOI_S_FRACTION, EXP = AVITOI_S_EXP, SIGN = AVITOI_S_EXP_SIGN,
+           POWER = AVITOI_S_EXP_DIGITS, AFTER = AVITOI_S_AFTER };
+    static const uint8_t next[][6] = {
+        /* 0       1..9    .       e E     + -     others */
+        {ZERO,     INT,    BROKEN, BROKEN, BROKEN, BROKEN}, /* AVITOI_S_MINUS */
+        {BROKEN,   BROKEN, POINT,  EXP,    AFTER,  AFTER},  /* AVITOI_S_ZERO */
+        {INT,      INT,    POINT,  EXP,    AFTER,  AFTER},  /* AVITOI_S_INT */
+        {DIGITS,   DIGITS, BROKEN, BROKEN, BROKEN, BROKEN}, /* AVITOI_S_POINT */
+        {DIGITS,   DIGITS, AFTER,  EXP,    AFTER,  AFTER},  /* AVITOI_S_FRACTION */
+        {POWER,    POWER,  BROKEN, BROKEN, SIGN,   BROKEN}, /* AVITOI_S_EXP */
+        {POWER,    POWER,  BROKEN, BROKEN, BROKEN, BROKEN}, /* AVITOI_S_EXP_SIGN */
+        {POWER,    POWER,  AFTER,  AFTER,  AFTER,  AFTER}}; /* AVITOI_S_EXP_DIGITS */
+    const unsigned kind = c == '0'               ? 0u
+                          : c >= '1' && c <= '9' ? 1u
+                          : c == '.'             ? 2u
+                          : (c | 0x20) == 'e'    ? 3u
+                          : c == '+' || c == '-' ? 4u
+                                                 : 5u;
+    return next[state - AVITOI_S_MINUS][kind];
 }
 
 static int avitoi_number(struct avitoi_json *j, const char **p, const char *end)
@@ -5410,10 +5395,6 @@ static int avitoi_json_feed(struct avitoi_json *j, const char *data, size_t len,
             case AVITOI_S_HEX:
                 p++;
                 rc = avitoi_hex_digit(j, c);
-                break;
-            case AVITOI_S_LOW_ESCAPE:
-            case AVITOI_S_LOW_U:
-                rc = avitoi_low_surrogate(j, &p);
                 break;
             case AVITOI_S_LITERAL:
                 p++;
