@@ -5907,17 +5907,8 @@ static void avitoi_write_argument(struct avitoi_writer *w, const avito_client *c
         case 'r':
             avitoi_write_percent(w, a->priv.refresh.ptr);
             break;
-        case 'a': /* the access token */
-            avitoi_write(w, c->priv.access.ptr, c->priv.access.len);
-            break;
-        case 'h':
-            avitoi_write_host(w, a);
-            break;
         case 'b':
             avitoi_write_boundary(w, c);
-            break;
-        case 'l': /* of the body, from an earlier pass */
-            avitoi_write_int(w, (int64_t)c->priv.body_len);
             break;
         default: /* 'w' */
             c->priv.request->write(w, c);
@@ -5927,15 +5918,13 @@ static void avitoi_write_argument(struct avitoi_writer *w, const avito_client *c
 
 static void avitoi_write_pattern(struct avitoi_writer *w, const avito_client *c, const char *pattern)
 {
-    for (;;) {
-        const size_t run = strcspn(pattern, "%");
-        avitoi_write(w, pattern, run);
-        if (pattern[run] == '\0') {
-            return;
-        }
-        avitoi_write_argument(w, c, pattern[run + 1u]);
-        pattern += run + 2u;
+    const char *mark;
+    while ((mark = strchr(pattern, '%')) != NULL) {
+        avitoi_write(w, pattern, (size_t)(mark - pattern));
+        avitoi_write_argument(w, c, mark[1]);
+        pattern = mark + 2;
     }
+    avitoi_write_text(w, pattern);
 }
 
 static void avitoi_write_body(struct avitoi_writer *w, const avito_client *c)
@@ -5945,23 +5934,26 @@ static void avitoi_write_body(struct avitoi_writer *w, const avito_client *c)
     }
 }
 
-/* Nothing but what the API needs. */
+/* Nothing but what the API needs. Content-Length is priv.body_len, from an earlier pass. */
 static void avitoi_write_request(struct avitoi_writer *w, const avito_client *c)
 {
     const struct avitoi_endpoint *request = c->priv.request;
     const bool post = (request->flags & AVITOI_POST) != 0;
     avitoi_write_text(w, post ? "POST " : "GET ");
     avitoi_write_pattern(w, c, request->path);
-    avitoi_write_pattern(w, c, " HTTP/1.1\r\nHost: %h");
+    AVITOI_WRITE(w, " HTTP/1.1\r\nHost: ");
+    avitoi_write_host(w, c->account);
     if ((request->flags & AVITOI_TOKEN) == 0) {
-        avitoi_write_pattern(w, c, "\r\nAuthorization: Bearer %a");
+        AVITOI_WRITE(w, "\r\nAuthorization: Bearer ");
+        avitoi_write(w, c->priv.access.ptr, c->priv.access.len);
     }
     if (request->type != NULL) {
         AVITOI_WRITE(w, "\r\nContent-Type: ");
         avitoi_write_pattern(w, c, request->type);
     }
     if (post) {
-        avitoi_write_pattern(w, c, "\r\nContent-Length: %l");
+        AVITOI_WRITE(w, "\r\nContent-Length: ");
+        avitoi_write_int(w, (int64_t)c->priv.body_len);
     }
     AVITOI_WRITE(w, "\r\n\r\n");
     avitoi_write_body(w, c);
@@ -6164,36 +6156,34 @@ enum {
     AVITOI_H_LAST_LF
 };
 
-enum {
-    AVITOI_HEADER_OTHER,
-    AVITOI_HEADER_DATE,
-    AVITOI_HEADER_LENGTH,
-    AVITOI_HEADER_CONNECTION,
-    AVITOI_HEADER_CODING,
-    AVITOI_HEADER_RETRY_AFTER,
-    AVITOI_HEADER_LIMIT,
-    AVITOI_HEADER_REMAINING
-};
-
-/* In the order of the enum. */
-static const char avitoi_headers[] = "date\0content-length\0connection\0transfer-encoding\0retry-after\0"
-                                     "x-ratelimit-limit\0x-ratelimit-remaining\0";
+/* The headers of interest; those of every answer first. */
+#define AVITOI_HEADERS(X)                                                                          \
+    X("date", DATE) X("content-length", LENGTH) X("connection", CONNECTION)                        \
+    X("transfer-encoding", CODING) X("retry-after", RETRY_AFTER) X("x-ratelimit-limit", LIMIT)     \
+    X("x-ratelimit-remaining", REMAINING)
+#define AVITOI_HEADER_NUMBER_(name, value) , AVITOI_HEADER_##value
+#define AVITOI_HEADER_NAME_(name, value) name
+#define AVITOI_HEADER_LENGTH_(name, value) sizeof name - 1u,
+enum { AVITOI_HEADER_OTHER AVITOI_HEADERS(AVITOI_HEADER_NUMBER_) };
+static const char avitoi_header_names[] = AVITOI_HEADERS(AVITOI_HEADER_NAME_);
+static const uint8_t avitoi_header_lengths[] = {AVITOI_HEADERS(AVITOI_HEADER_LENGTH_)};
 
 /* Which header has this name, in any case. There is no CR in it, which would pass for a dash. */
 static uint8_t avitoi_head_which(const char *p, size_t n)
 {
     const uint32_t lengths = 1u << 4 | 1u << 10 | 1u << 11 | 1u << 14 | 1u << 17 | 1u << 21;
-    const char *name = avitoi_headers;
-    uint8_t number;
-    size_t i;
+    const char *name = avitoi_header_names;
+    size_t row, i;
     if (n > 21u || (lengths >> n & 1u) == 0) {
         return AVITOI_HEADER_OTHER;
     }
-    for (number = AVITOI_HEADER_DATE; *name != '\0'; number++, name = avitoi_next_word(name)) {
-        for (i = 0; i < n && (p[i] | 0x20) == name[i]; i++) {
-        }
-        if (i == n && name[n] == '\0') {
-            return number;
+    for (row = 0; row < sizeof avitoi_header_lengths; name += avitoi_header_lengths[row++]) {
+        if (avitoi_header_lengths[row] == n) {
+            for (i = 0; i < n && (p[i] | 0x20) == name[i]; i++) {
+            }
+            if (i == n) {
+                return (uint8_t)(row + 1u);
+            }
         }
     }
     return AVITOI_HEADER_OTHER;
@@ -6249,25 +6239,28 @@ static int avitoi_head_length(struct avitoi_head *h, avito_str value)
  * week it is nobody has to tell us. */
 static uint32_t avitoi_http_date(avito_str s)
 {
-    static const char form[] = "***, 00 *** 0000 00:00:00 gmt", months[] = "janfebmaraprmayjunjulaugsepoctnovdec";
-    uint32_t numbers[5] = {0, 0, 0, 0, 0}; /* day, year, hour, minute, second */
+    static const uint8_t mark_at[] = {3, 4, 7, 11, 16, 19, 22, 25, 26, 27, 28};
+    static const char marks[] = ",    :: gmt", months[] = "janfebmaraprmayjunjulaugsepoctnovdec";
+    static const uint8_t pair_at[] = {5, 12, 14, 17, 20, 23};
+    uint32_t pair[6]; /* day, century, year, hour, minute, second */
     uint32_t month = 0, year, days;
     char name[3];
-    size_t i, at = 0;
-    if (s.len != sizeof form - 1u) {
+    size_t i;
+    if (s.len != 29) {
         return 0;
     }
-    for (i = 0; i < s.len; i++) {
-        const char c = (char)(s.ptr[i] | 0x20); /* no control byte, which would pass for something */
-        if (form[i] == '0') {
-            if (c < '0' || c > '9') {
-                return 0;
-            }
-            numbers[at] = numbers[at] * 10u + (avitoi_byte(c) - '0');
-            at += (form[i + 1u] != '0') ? 1u : 0u;
-        } else if (form[i] != '*' && form[i] != c) {
+    for (i = 0; i < sizeof mark_at; i++) {
+        if ((s.ptr[mark_at[i]] | 0x20) != marks[i]) { /* no control byte, which would pass for one */
             return 0;
         }
+    }
+    for (i = 0; i < sizeof pair_at; i++) {
+        const unsigned tens = (unsigned)avitoi_byte(s.ptr[pair_at[i]]) - '0';
+        const unsigned ones = (unsigned)avitoi_byte(s.ptr[pair_at[i] + 1u]) - '0';
+        if (tens > 9u || ones > 9u) {
+            return 0;
+        }
+        pair[i] = tens * 10u + ones;
     }
     for (i = 0; i < sizeof name; i++) {
         name[i] = (char)(s.ptr[8u + i] | 0x20);
@@ -6275,15 +6268,15 @@ static uint32_t avitoi_http_date(avito_str s)
     while (month < 12u && memcmp(months + 3u * month, name, 3) != 0) {
         month++;
     }
-    year = numbers[1];
-    if (month == 12u || numbers[0] == 0 || year < 1970 || year > 2105) {
+    year = pair[1] * 100u + pair[2];
+    if (month == 12u || pair[0] == 0 || year < 1970 || year > 2105) {
         return 0;
     }
     /* Years begin in March, so that the leap day is the last one; 2100 has none. */
     year -= (month < 2u) ? 1u : 0u;
     month = (month + 10u) % 12u;
-    days = year * 365u + year / 4u - (year < 2100u ? 0u : 1u) + (month * 153u + 2u) / 5u + numbers[0] - 719484u;
-    return days * 86400u + numbers[2] * 3600u + numbers[3] * 60u + numbers[4];
+    days = year * 365u + year / 4u - (year < 2100u ? 0u : 1u) + (month * 153u + 2u) / 5u + pair[0] - 719484u;
+    return days * 86400u + pair[3] * 3600u + pair[4] * 60u + pair[5];
 }
 
 /* A count of something, as far as it makes sense; 0: it does not. */
