@@ -490,6 +490,10 @@ static bool read_command_line(program *p, settings *t, int argc, char **argv)
 {
     for (int i = 1; i < argc; i++) {
         const char *value = i + 1 < argc ? argv[i + 1] : "";
+        if (strcmp(argv[i], "--help") == 0) {
+            (void)fputs(usage, stdout);
+            exit(EXIT_SUCCESS);
+        }
         if (strcmp(argv[i], "--buyer") == 0) {
             p->buyer = true;
         } else if (strcmp(argv[i], "--bare-array") == 0) {
