@@ -3314,20 +3314,27 @@ AVITOI_SCHEMA(quote, AVITOI_QUOTE_ROWS, avitoi_finish_quote, false, false);
 /* What message texts have shown of the account's tariff. */
 enum { AVITOI_TARIFF_UNKNOWN, AVITOI_TARIFF_THERE, AVITOI_TARIFF_MISSING };
 
+/* What every message has. */
+static void avitoi_finish_any(struct avitoi_json *json, avito_message *m)
+{
+    const int direction = avitoi_word_number(avitoi_directions, m->direction_word);
+    m->type = avitoi_message_type(m->type_word);
+    m->direction = (avito_direction)direction;
+    avitoi_narrow(&m->content, m->type);
+    m->is_cut = json->was_cut;
+    json->was_cut = false;
+}
+
 static void avitoi_finish_message(struct avitoi_json *json, void *model)
 {
     avito_message *m = (avito_message *)model;
-    const int direction = avitoi_word_number(avitoi_directions, m->direction_word);
     const int chat_type = avitoi_word_number(avitoi_chat_types, m->chat_type_word);
     avito_str text;
-    m->type = avitoi_message_type(m->type_word);
-    m->direction = (avito_direction)direction;
+    avitoi_finish_any(json, m);
     m->chat_type = (avito_chat_type)((1 << chat_type) >> 1);
-    avitoi_narrow(&m->content, m->type);
     text = avitoi_content_text(&m->content);
     m->is_own = m->direction == AVITO_DIRECTION_OUT ||
                 (m->user_id != 0 && m->author_id == m->user_id);
-    /* The answer to a send names no author. */
     m->is_system = m->type == AVITO_MESSAGE_SYSTEM ||
                    ((m->author_id == 0 || m->author_id == 1) &&
                     m->direction != AVITO_DIRECTION_OUT) ||
@@ -3336,8 +3343,6 @@ static void avitoi_finish_message(struct avitoi_json *json, void *model)
     if (text.ptr != NULL) {
         json->tariff = m->is_placeholder ? AVITOI_TARIFF_MISSING : AVITOI_TARIFF_THERE;
     }
-    m->is_cut = json->was_cut;
-    json->was_cut = false;
 }
 
 #define AVITOI_MODEL avito_message
@@ -3368,6 +3373,17 @@ AVITOI_SCHEMA(message, AVITOI_MESSAGE_ROWS, avitoi_finish_message, false, false)
 AVITOI_SCHEMA(sent_content, AVITOI_SENT_CONTENT_ROWS, NULL, false, false);
 #undef AVITOI_MODEL
 
+/* The service names no author, and the description's sample says "in" of what was sent. */
+static void avitoi_finish_sent(struct avitoi_json *json, void *model)
+{
+    avito_message *m = (avito_message *)model;
+    avitoi_finish_any(json, m);
+    m->is_own = true;
+    if (m->id.ptr != NULL) { /* else it would have been refused */
+        json->tariff = AVITOI_TARIFF_THERE;
+    }
+}
+
 #define AVITOI_MODEL avito_message
 #define AVITOI_SENT_ROWS(X)                                                                        \
     X(id, AVITOI_STR, id, 0, NULL)                                                                 \
@@ -3376,7 +3392,7 @@ AVITOI_SCHEMA(sent_content, AVITOI_SENT_CONTENT_ROWS, NULL, false, false);
     X(content, AVITOI_OBJ, content.as.wide, 0, &avitoi_sent_content_schema)                        \
     X(type, AVITOI_STR, type_word, 0, NULL)                                                        \
     X(direction, AVITOI_STR, direction_word, 0, NULL)
-AVITOI_SCHEMA(sent, AVITOI_SENT_ROWS, avitoi_finish_message, false, false);
+AVITOI_SCHEMA(sent, AVITOI_SENT_ROWS, avitoi_finish_sent, false, false);
 #undef AVITOI_MODEL
 
 /* ---- chats ---- */
