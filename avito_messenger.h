@@ -8182,7 +8182,7 @@ static int avitoi_on_body_end(avito_client *c)
 
 /* ---- the machine ---- */
 
-AVITOI_APART_IF_SMALL static int avitoi_handle(avito_client *c)
+static int avitoi_handle(avito_client *c)
 {
     switch ((int)c->priv.state) {
         case AVITOI_ACCOUNT:
