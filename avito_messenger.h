@@ -5809,7 +5809,11 @@ static void avitoi_write_part(struct avitoi_writer *w, const avito_client *c)
 
 /* ---- the table ----
  *
- * Patterns stand for themselves, but for what begins with %: see avitoi_write_argument(). */
+ * A pattern stands for itself, but for
+ *
+ *     %u user_id   %c chat_id   %t the call's text, message id or code   %j the same in JSON
+ *     %i client_id   %s client_secret   %r refresh token   %b boundary   %w what `write` writes
+ */
 
 #define AVITOI_ENDPOINT(name, path, type, body, write, answer, end, flags)                         \
     static const char avitoi_name_##name[] = #name, avitoi_path_##name[] = path;                   \
@@ -5897,21 +5901,21 @@ static void avitoi_write_boundary(struct avitoi_writer *w, const avito_client *c
     }
 }
 
-/* What %`which` in a pattern stands for. */
+/* What % and `which` stand for in a pattern. */
 static void avitoi_write_argument(struct avitoi_writer *w, const avito_client *c, char which)
 {
     const avito_account *a = c->account;
     switch (which) {
-        case 'u': /* user_id */
+        case 'u':
             avitoi_write_int(w, c->priv.args.user_id);
             break;
-        case 'c': /* chat_id */
+        case 'c':
             avitoi_write_percent(w, c->priv.args.chat_id);
             break;
-        case 't': /* the call's text: of a URL or form */
+        case 't':
             avitoi_write_percent(w, c->priv.args.text);
             break;
-        case 'j': /* the same, of JSON */
+        case 'j':
             avitoi_write_json(w, c->priv.args.text);
             break;
         case 'i':
@@ -5926,7 +5930,7 @@ static void avitoi_write_argument(struct avitoi_writer *w, const avito_client *c
         case 'b':
             avitoi_write_boundary(w, c);
             break;
-        default: /* 'w' */
+        default:
             c->priv.request->write(w, c);
             break;
     }
