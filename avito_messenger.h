@@ -6255,12 +6255,11 @@ static int avitoi_head_length(struct avitoi_head *h, avito_str value)
     return AVITO_AGAIN;
 }
 
-/* "Sun, 06 Nov 1994 08:49:37 GMT" as unix seconds, in any case; 0: anything else. Which day of the
- * week it is nobody has to tell us. */
+/* "Sun, 06 Nov 1994 08:49:37 GMT" as unix seconds, in any case; 0: anything else. The numbers and the
+ * month tell all; what stands between them is not looked at. */
 static uint32_t avitoi_http_date(avito_str s)
 {
-    static const uint8_t mark_at[] = {3, 4, 7, 11, 16, 19, 22, 25, 26, 27, 28};
-    static const char marks[] = ",    :: gmt", months[] = "janfebmaraprmayjunjulaugsepoctnovdec";
+    static const char months[] = "janfebmaraprmayjunjulaugsepoctnovdec";
     static const uint8_t pair_at[] = {5, 12, 14, 17, 20, 23};
     uint32_t pair[6]; /* day, century, year, hour, minute, second */
     uint32_t month = 0, year, days;
@@ -6268,11 +6267,6 @@ static uint32_t avitoi_http_date(avito_str s)
     size_t i;
     if (s.len != 29) {
         return 0;
-    }
-    for (i = 0; i < sizeof mark_at; i++) {
-        if ((s.ptr[mark_at[i]] | 0x20) != marks[i]) { /* no control byte, which would pass for one */
-            return 0;
-        }
     }
     for (i = 0; i < sizeof pair_at; i++) {
         const unsigned tens = (unsigned)avitoi_byte(s.ptr[pair_at[i]]) - '0';
