@@ -24,6 +24,7 @@ typedef struct command {
     char **argv;
     int fd; /* -1: none */
     pid_t pid;
+    int wants; /* what the last send and recv could not do */
 } command;
 
 static int command_connect(void *ctx, const avito_server *to)
@@ -46,34 +47,40 @@ static int command_connect(void *ctx, const avito_server *to)
     }
     (void)close(ends[1]);
     c->fd = ends[0];
+    c->wants = 0;
     return c->pid > 0 ? AVITO_OK : AVITO_ERR_CONNECT; /* AVITO_AGAIN: call me again */
 }
 
-static long command_result(ssize_t n, int otherwise)
+static long command_result(command *c, int want, ssize_t n, int otherwise)
 {
-    return n > 0                                          ? (long)n
-           : n < 0 && (errno == EAGAIN || errno == EINTR) ? AVITO_IO_AGAIN
-                                                          : otherwise;
+    c->wants &= ~want;
+    if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+        c->wants |= want;
+        return AVITO_IO_AGAIN;
+    }
+    return n > 0 ? (long)n : otherwise;
 }
 
 static long command_send(void *ctx, const void *data, size_t len, int more)
 {
+    command *c = (command *)ctx;
+
     (void)more; /* only of use to what makes records or packets */
-    return command_result(send(((command *)ctx)->fd, data, len, MSG_NOSIGNAL | MSG_DONTWAIT),
+    return command_result(c, AVITO_WANT_WRITE, send(c->fd, data, len, MSG_NOSIGNAL | MSG_DONTWAIT),
                           AVITO_ERR_SEND);
 }
 
 static long command_recv(void *ctx, void *data, size_t cap)
 {
-    ssize_t n = recv(((command *)ctx)->fd, data, cap, MSG_DONTWAIT);
+    command *c = (command *)ctx;
+    ssize_t n = recv(c->fd, data, cap, MSG_DONTWAIT);
 
-    return n == 0 ? AVITO_IO_CLOSED : command_result(n, AVITO_ERR_RECV);
+    return command_result(c, AVITO_WANT_READ, n, n == 0 ? (int)AVITO_IO_CLOSED : AVITO_ERR_RECV);
 }
 
 static int command_wants(void *ctx)
 {
-    (void)ctx;
-    return AVITO_WANT_READ | AVITO_WANT_WRITE; /* the last one that said AGAIN would be enough */
+    return ((command *)ctx)->wants;
 }
 
 /* Optional: without it, every call returns AVITO_AGAIN and avito_step() carries it on. */
@@ -115,7 +122,7 @@ static const avito_transport_functions command_functions = {
 
 int main(int argc, char **argv)
 {
-    command c = {argv + 1, -1, -1};
+    command c = {argv + 1, -1, -1, 0};
     avito_transport transport = {&command_functions, &c};
     avito_arena arena = avito_arena_of(room, sizeof room);
     avito_account account;

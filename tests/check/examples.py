@@ -215,6 +215,11 @@ def own_transport():
                    f"{CERTS}/roots.pem", "-connect", f"localhost:{service.ports['tls']}"]
         out, _ = run(service, "08_own_transport", *command)
         check(out == "account 350000001: Магазин\n", "08_own_transport shows the account", out)
+        service.door("fault", {"plan": "get_self:delay=2000:1"})
+        before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+        run(service, "08_own_transport", *command)
+        spent = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before
+        check(spent < 0.3, "08_own_transport sleeps while it waits for an answer", spent)
         _, err = run(service, "08_own_transport", "false", code=1)
         check("CLOSED" in err or "RECV" in err or "SEND" in err, "08_own_transport: a command that ends is an error", err)
     # Too few descriptors for a command: then there is nobody to be killed, and kill(-1) means everybody.
