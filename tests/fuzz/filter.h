@@ -50,7 +50,7 @@ static const struct avitoi_schema *const filter_roots[] = {
     &avitoi_message_schema,  &avitoi_self_schema,          &avitoi_token_schema,
     &avitoi_uploads_schema,  &avitoi_voices_schema,        &avitoi_subscriptions_schema,
     &avitoi_envelope_schema, &avitoi_other_envelope_schema, &avitoi_reply_schema,
-    NULL,
+    &avitoi_sent_schema,     NULL,
 };
 
 enum { FILTER_ROOTS = sizeof filter_roots / sizeof filter_roots[0] };

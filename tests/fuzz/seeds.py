@@ -15,7 +15,7 @@ LONGEST = 4000
 CALLS = {"chat": [2], "chats": [1, 5, 6], "messages": [3, 7, 8, 16], "message": [9], "token": [13, 14],
          "self": [0], "subscriptions": [4, 10], "voices": [11, 12], "upload": [15], "ok": [17, 18],
          "error": [0, 6, 9, 13, 17]}
-ROOTS = {"chat": [0], "chats": [1], "messages": [2], "message": [3], "self": [4], "token": [5],
+ROOTS = {"chat": [0], "chats": [1], "messages": [2], "message": [3, 12], "self": [4], "token": [5],
          "upload": [6], "voices": [7], "subscriptions": [8], "event": [9, 10], "error": [11], "ok": [11]}
 STATUS = {"error": [400, 401, 403, 429, 503]}
 
