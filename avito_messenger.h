@@ -4893,19 +4893,19 @@ static int avitoi_string(struct avitoi_json *j, const char **pp, const char *end
 /* The state behind `c`; AVITOI_S_AFTER: `c` ends the number; AVITOI_S_BROKEN: it is none. */
 static unsigned avitoi_number_next(unsigned state, char c)
 {
-    enum { BROKEN = AVITOI_S_BROKEN, ZERO = AVITOI_S_ZERO, INT = AVITOI_S_INT, POINT = AVITOI_S_POINT,
-           DIGITS = AVITOI_S_FRACTION, EXP = AVITOI_S_EXP, SIGN = AVITOI_S_EXP_SIGN,
-           POWER = AVITOI_S_EXP_DIGITS, AFTER = AVITOI_S_AFTER };
+    enum { bad = AVITOI_S_BROKEN, zero = AVITOI_S_ZERO, whole = AVITOI_S_INT, point = AVITOI_S_POINT,
+           part = AVITOI_S_FRACTION, e = AVITOI_S_EXP, sign = AVITOI_S_EXP_SIGN,
+           power = AVITOI_S_EXP_DIGITS, after = AVITOI_S_AFTER };
     static const uint8_t next[][6] = {
-        /* 0       1..9    .       e E     + -     others */
-        {ZERO,     INT,    BROKEN, BROKEN, BROKEN, BROKEN}, /* AVITOI_S_MINUS */
-        {BROKEN,   BROKEN, POINT,  EXP,    AFTER,  AFTER},  /* AVITOI_S_ZERO */
-        {INT,      INT,    POINT,  EXP,    AFTER,  AFTER},  /* AVITOI_S_INT */
-        {DIGITS,   DIGITS, BROKEN, BROKEN, BROKEN, BROKEN}, /* AVITOI_S_POINT */
-        {DIGITS,   DIGITS, AFTER,  EXP,    AFTER,  AFTER},  /* AVITOI_S_FRACTION */
-        {POWER,    POWER,  BROKEN, BROKEN, SIGN,   BROKEN}, /* AVITOI_S_EXP */
-        {POWER,    POWER,  BROKEN, BROKEN, BROKEN, BROKEN}, /* AVITOI_S_EXP_SIGN */
-        {POWER,    POWER,  AFTER,  AFTER,  AFTER,  AFTER}}; /* AVITOI_S_EXP_DIGITS */
+        /* 0    1..9   .      e E    + -    others */
+        {zero,  whole, bad,   bad,   bad,   bad},   /* AVITOI_S_MINUS */
+        {bad,   bad,   point, e,     after, after}, /* AVITOI_S_ZERO */
+        {whole, whole, point, e,     after, after}, /* AVITOI_S_INT */
+        {part,  part,  bad,   bad,   bad,   bad},   /* AVITOI_S_POINT */
+        {part,  part,  after, e,     after, after}, /* AVITOI_S_FRACTION */
+        {power, power, bad,   bad,   sign,  bad},   /* AVITOI_S_EXP */
+        {power, power, bad,   bad,   bad,   bad},   /* AVITOI_S_EXP_SIGN */
+        {power, power, after, after, after, after}}; /* AVITOI_S_EXP_DIGITS */
     const unsigned kind = c == '0'               ? 0u
                           : c >= '1' && c <= '9' ? 1u
                           : c == '.'             ? 2u
@@ -13009,8 +13009,14 @@ static void avitoi_anchors_certificate_end(avito_anchors *a)
 /* BearSSL leaves the dashes on when the line ends with CR LF. */
 static bool avitoi_anchors_is_certificate(const char *name)
 {
-    name += strncmp(name, "X509 ", 5) == 0 ? 5 : 0;
-    return strncmp(name, "CERTIFICATE", 11) == 0 && (name[11] == '\0' || name[11] == '-');
+    avito_str s;
+    s.ptr = name;
+    s.len = strlen(name);
+    if (avitoi_starts_with(s, "X509 ")) {
+        s.ptr += 5;
+        s.len -= 5u;
+    }
+    return avitoi_starts_with(s, "CERTIFICATE") && (s.len == 11u || s.ptr[11] == '-');
 }
 
 static void avitoi_anchors_event(avito_anchors *a, int event)

@@ -1,6 +1,7 @@
 #!/bin/sh
 # What an object with the whole implementation needs and gives, by nm:
-#   without a backend it needs nothing but mem*, str* and helpers of the compiler; never malloc;
+#   without a backend it needs of libc what the header's ">>6" lists, no more, and helpers of the
+#   compiler; the same with BearSSL, whose own functions come with it; never malloc;
 #   every external symbol begins with avito_; nothing writable and static (no hidden state).
 # With the backends, the two last.
 set -eu
@@ -29,11 +30,18 @@ check() {
 }
 
 compile core
+compile bearssl -DAVITO_WITH_BEARSSL=1
 compile all -DAVITO_WITH_POSIX=1 -DAVITO_WITH_BEARSSL=1
 
-nm -u "$work/core.o" | awk '{ print $NF }' |
-    grep -v -E '^(mem[a-z]+|str[a-z]+|__[a-z0-9_]+|_GLOBAL_OFFSET_TABLE_)$' >"$work/needs" || true
-check "core needs only mem*, str* and compiler helpers" "$work/needs"
+libc=$(sed -n 's/^ \*   no libc  provide \(.*\)\.$/\1/p' avito_messenger.h | sed 's/, /|/g')
+[ -n "$libc" ] || echo "no line with 'no libc' in the header" >"$work/list"
+touch "$work/list"
+check "the header lists what to provide without a libc" "$work/list"
+for kind in core bearssl; do
+    nm -u "$work/$kind.o" | awk '{ print $NF }' |
+        grep -v -E "^($libc|br_[a-z0-9_]+|__[a-z0-9_]+|_GLOBAL_OFFSET_TABLE_)\$" >"$work/needs" || true
+    check "$kind needs no more than that and compiler helpers" "$work/needs"
+done
 
 for kind in core all; do
     nm -u "$work/$kind.o" | awk '{ print $NF }' |

@@ -29,6 +29,11 @@ POSIX_NAMES = ["-D_POSIX_C_SOURCE=200809L"]
 
 gcc, gxx = os.environ.get("CC", "gcc"), os.environ.get("CXX", "g++")
 clang, clangxx = os.environ.get("CLANG", "clang"), os.environ.get("CLANGXX", "clang++")
+# Names that a firmware's headers may have taken: nothing of ours begins without AVITO.
+MACROS = """AFTER AGAIN BROKEN BUSY COUNT DATE DIGITS DONE END ERROR EXP FAIL FALSE FIELD HEX IDLE INT KEY
+LENGTH LIMIT LITERAL MAX MIN MINUS NONE OBJ OK OPEN POINT POST POWER ROOM SIGN STATE STR STRING TEXT TIMER
+TRUE VALUE WORD WRITE ZERO""".split()
+
 COMPILERS = {
     "gcc c99": [gcc, "-std=c99", "-x", "c", *GCC_C],
     "g++ c++11": [gxx, "-std=c++11", "-x", "c++", *GCC],
@@ -120,6 +125,8 @@ def newer_languages(m):
             ("g++ c++20", [gxx, "-std=c++20", "-x", "c++", *GCC]),
             ("clang c17", [clang, "-std=c17", *CLANG]),
             ("gcc gnu99, 32-bit enums in one byte", [gcc, "-std=gnu99", "-fshort-enums", *GCC_C]),
+            ("gcc, words that a program has as macros",
+             [gcc, "-std=c99", *GCC_C] + [f"-D{word}=(" for word in MACROS]),
             ("gcc unsigned char", [gcc, "-std=c99", "-funsigned-char", *GCC_C]),
             ("gcc -Os", [gcc, "-std=c99", *GCC_C]),
             ("gcc -O3", [gcc, "-std=c99", *GCC_C])):

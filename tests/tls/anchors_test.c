@@ -244,6 +244,27 @@ static void encrypted_key_between(void **state)
     free(both);
 }
 
+/* The name is "CERTIFICATE", or "X509 CERTIFICATE" of old, and nothing else that begins so. */
+static void names_of_certificates(void **state)
+{
+    static const char *const names[] = {"X509 CERTIFICATE", "X509 CERTIFICATES", "CERTIFICATE REQUEST",
+                                        "X509 ", "TRUSTED CERTIFICATE", "CERTIFICAT"};
+    size_t len, i;
+    char *text = slurp(PEER_CERTS "root-ec.pem", &len);
+    char *named = malloc(len + 200);
+    (void)state;
+    for (i = 0; i < sizeof names / sizeof names[0]; i++) {
+        const char *body = strchr(text, '\n');
+        const char *end = strstr(text, "-----END");
+        sprintf(named, "-----BEGIN %s-----%.*s-----END %s-----\r\n", names[i], (int)(end - body), body,
+                names[i]);
+        assert_int_equal(load(named), i == 0 ? AVITO_OK : AVITO_ERR_OPTION_ANCHORS);
+        assert_int_equal(anchors.count, i == 0 ? 1 : 0);
+    }
+    free(text);
+    free(named);
+}
+
 static void bad_pem(void **state)
 {
     static const char *const bad[] = {
@@ -334,6 +355,7 @@ int main(void)
         cmocka_unit_test(skipped_certificate_last),
         cmocka_unit_test(hidden_certificate),
         cmocka_unit_test(encrypted_key_between),
+        cmocka_unit_test(names_of_certificates),
         cmocka_unit_test(bad_pem),
         cmocka_unit_test(read_error),
     };
