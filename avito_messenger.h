@@ -2385,10 +2385,10 @@ AVITO_API unsigned avito_inbox_events(avito_inbox *inbox);
  * ======================================================================= *
  *
  * Sockets as a transport: IPv4 and IPv6, four addresses of the name tried in turn (both kinds among
- * them if there are), no SIGPIPE, no heap of our own. 15 seconds are shared out
- * among the look-up and the addresses; one that does not answer blocks the next for 1 to 4 of them. The C
- * library's getaddrinfo() waits, so it is called by wait() alone: a lane that may not wait needs a numeric
- * host, `address`, or `resolve`.
+ * them if there are), no SIGPIPE, no heap of our own. 15 seconds are shared out among the look-up and
+ * the addresses; one that does not answer blocks the next for 1 to 4 of them. The C library's
+ * getaddrinfo() waits, so it is called by wait() alone: a lane that may not wait needs a numeric host,
+ * `address`, or `resolve`.
  *
  * A small call costs two system calls, send and recv: wait() for bytes leaves the waiting to the recv()
  * behind it, and a recv() right after the end of a request says AVITO_IO_AGAIN without asking the

@@ -28,8 +28,10 @@ RULES beside the plain mapping
   content      SYSTEM if flow_id is there, or if the message's type is system and text is there;
                else the member that is there; TEXT if only text is; NONE if nothing known is
   is_own       direction is out, or author_id equals user_id (notifications)
-  is_system    type system, or author_id is 0, 1 or missing on a message that is not outgoing (the
-               answer to a send has no author), or the text begins with SYSTEM_PREFIX
+  is_system    type system, or author_id is 0, 1 or missing on a message that is not outgoing, or the
+               text begins with SYSTEM_PREFIX
+  message_*    the answer to a send: only what the description knows of it is looked at, and it is this
+               account's own whatever it says
   is_placeholder   the text begins with PLACEHOLDER
 """
 import glob
@@ -262,12 +264,12 @@ PRINT = {"image": image, "link": link, "item": item_content, "location": locatio
          "voice": voice}
 
 
-def content(out, path, value, message_type):
+def content(out, path, value, message_type, known=("flow_id", *MEMBERS)):
     """Prints the content; returns its text, if it has one that counts."""
     if value is None:
         return None
     path += ".content"
-    f = must_be(Object, value).fields("text", "flow_id", *MEMBERS)
+    f = must_be(Object, value).fields("text", *known)
     members = [name for name in MEMBERS if name in f]
     for name in members:
         PRINT[name](Text(), "", f[name])  # checked even if another one is shown
@@ -329,6 +331,17 @@ def message(out, path, value):
     out.word(path + ".chat_type", f.get("chat_type"), CHAT_TYPES)
     out.number(path + ".item_id", f.get("item_id"))
     out.string(path + ".published_at", f.get("published_at"))
+
+
+def sent(out, path, value):
+    f = must_be(Object, value).fields("id", "author_id", "created", "type", "direction", "content")
+    out.string(path + ".id", f.get("id"))
+    out.number(path + ".author_id", f.get("author_id"))
+    out.number(path + ".created", f.get("created"))
+    out.word(path + ".type", f.get("type"), TYPES)
+    out.word(path + ".direction", f.get("direction"), DIRECTIONS)
+    content(out, path, f.get("content"), f.get("type"), ("image",))
+    out.flag(path + ".is_own", True)
 
 
 def has_more(out, path, meta):
@@ -535,7 +548,7 @@ def error_body(data):
 
 # ---- files ----
 
-ROOTS = {"chat": chat, "chats": chats, "messages": messages, "message": message, "event": event,
+ROOTS = {"chat": chat, "chats": chats, "messages": messages, "message": sent, "event": event,
          "token": token, "self": account, "subscriptions": subscriptions, "voices": voices,
          "upload": upload, "ok": plain_success}
 
