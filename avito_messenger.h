@@ -2796,6 +2796,14 @@ AVITO_API bool avito_str_equal(avito_str s, const char *word)
     return s.ptr != NULL && s.len == strlen(word) && memcmp(s.ptr, word, s.len) == 0;
 }
 
+static avito_str avitoi_str_of(const char *text)
+{
+    avito_str s;
+    s.ptr = text;
+    s.len = strlen(text);
+    return s;
+}
+
 static bool avitoi_starts_with(avito_str s, const char *prefix)
 {
     const size_t n = strlen(prefix);
@@ -6184,6 +6192,7 @@ enum {
 #define AVITOI_HEADER_NUMBER_(name, value) , AVITOI_HEADER_##value
 #define AVITOI_HEADER_NAME_(name, value) name
 #define AVITOI_HEADER_LENGTH_(name, value) sizeof name - 1u,
+#define AVITOI_HEADER_BIT_(name, value) | 1u << (sizeof name - 1u)
 enum { AVITOI_HEADER_OTHER AVITOI_HEADERS(AVITOI_HEADER_NUMBER_) };
 static const char avitoi_header_names[] = AVITOI_HEADERS(AVITOI_HEADER_NAME_);
 static const uint8_t avitoi_header_lengths[] = {AVITOI_HEADERS(AVITOI_HEADER_LENGTH_)};
@@ -6191,10 +6200,10 @@ static const uint8_t avitoi_header_lengths[] = {AVITOI_HEADERS(AVITOI_HEADER_LEN
 /* Which header has this name, in any case. There is no CR in it, which would pass for a dash. */
 static uint8_t avitoi_head_which(const char *p, size_t n)
 {
-    const uint32_t lengths = 1u << 4 | 1u << 10 | 1u << 11 | 1u << 14 | 1u << 17 | 1u << 21;
+    const uint32_t lengths = 0u AVITOI_HEADERS(AVITOI_HEADER_BIT_);
     const char *name = avitoi_header_names;
     size_t row, i;
-    if (n > 21u || (lengths >> n & 1u) == 0) {
+    if (n > 31u || (lengths >> n & 1u) == 0) {
         return AVITOI_HEADER_OTHER;
     }
     for (row = 0; row < sizeof avitoi_header_lengths; name += avitoi_header_lengths[row++]) {
@@ -6255,11 +6264,12 @@ static int avitoi_head_length(struct avitoi_head *h, avito_str value)
     return AVITO_AGAIN;
 }
 
-/* "Sun, 06 Nov 1994 08:49:37 GMT" as unix seconds, in any case; 0: anything else. The numbers and the
- * month tell all; what stands between them is not looked at. */
+/* "Sun, 06 Nov 1994 08:49:37 GMT" as unix seconds, in any case; 0: anything else. Which day of the
+ * week it is nobody has to tell us. */
 static uint32_t avitoi_http_date(avito_str s)
 {
-    static const char months[] = "janfebmaraprmayjunjulaugsepoctnovdec";
+    static const uint8_t mark_at[] = {3, 4, 7, 11, 16, 19, 22, 25, 26, 27, 28};
+    static const char marks[] = ",    :: gmt", months[] = "janfebmaraprmayjunjulaugsepoctnovdec";
     static const uint8_t pair_at[] = {5, 12, 14, 17, 20, 23};
     uint32_t pair[6]; /* day, century, year, hour, minute, second */
     uint32_t month = 0, year, days;
@@ -6267,6 +6277,11 @@ static uint32_t avitoi_http_date(avito_str s)
     size_t i;
     if (s.len != 29) {
         return 0;
+    }
+    for (i = 0; i < sizeof mark_at; i++) {
+        if ((s.ptr[mark_at[i]] | 0x20) != marks[i]) { /* no control byte, which would pass for one */
+            return 0;
+        }
     }
     for (i = 0; i < sizeof pair_at; i++) {
         const unsigned tens = (unsigned)avitoi_byte(s.ptr[pair_at[i]]) - '0';
@@ -7079,8 +7094,7 @@ static void avitoi_mask_secrets(avito_client *c)
     secrets[0] = a->priv.access;
     secrets[1] = a->priv.refresh;
     secrets[2] = c->priv.access; /* maybe of an older epoch */
-    secrets[3].ptr = a->o.client_secret;
-    secrets[3].len = strlen(a->o.client_secret);
+    secrets[3] = avitoi_str_of(a->o.client_secret);
     for (i = 0; i < AVITOI_COUNT(secrets); i++) {
         avitoi_mask(c->error.text, AVITO_ERROR_TEXT_CAP - 1u, secrets[i]);
         if (c->o.error_body_cap > 0) {
@@ -8896,10 +8910,8 @@ static int avitoi_next_char(avito_str *s)
 /* Equal but for blanks at the ends and CR: what a server may change without changing the text. */
 static bool avitoi_same_text(avito_str a, const char *text)
 {
-    avito_str b;
+    avito_str b = avitoi_str_of(text);
     int c;
-    b.ptr = text;
-    b.len = strlen(text);
     avitoi_trim(&a);
     avitoi_trim(&b);
     do {
@@ -9162,13 +9174,8 @@ AVITO_API int avito_delete_message(avito_client *client, int64_t user_id, const 
 
 static bool avitoi_is_web_address(const char *text)
 {
-    avito_str s;
-    if (!avitoi_is_word(text)) {
-        return false;
-    }
-    s.ptr = text;
-    s.len = strlen(text);
-    return avitoi_starts_with(s, "https://") || avitoi_starts_with(s, "http://");
+    return avitoi_is_word(text) && (avitoi_starts_with(avitoi_str_of(text), "https://") ||
+                                    avitoi_starts_with(avitoi_str_of(text), "http://"));
 }
 
 static int avitoi_webhook_url(avito_client *c, const struct avitoi_endpoint *call, const char *url)
@@ -10579,8 +10586,7 @@ static int avitoi_fetch_over(avito_inbox *in, avito_message *out)
     if (in->priv.kept) {
         memcpy(out, in->o.arena->base + in->o.arena->used, sizeof *out);
     }
-    out->chat_id.ptr = in->priv.chat_id;
-    out->chat_id.len = strlen(in->priv.chat_id);
+    out->chat_id = avitoi_str_of(in->priv.chat_id);
     return AVITO_OK;
 }
 
@@ -13009,9 +13015,7 @@ static void avitoi_anchors_certificate_end(avito_anchors *a)
 /* BearSSL leaves the dashes on when the line ends with CR LF. */
 static bool avitoi_anchors_is_certificate(const char *name)
 {
-    avito_str s;
-    s.ptr = name;
-    s.len = strlen(name);
+    avito_str s = avitoi_str_of(name);
     if (avitoi_starts_with(s, "X509 ")) {
         s.ptr += 5;
         s.len -= 5u;

@@ -427,6 +427,9 @@ static void test_retry_after(void **state)
         {"Retry-After: 99999999999999999999999999999999999999999999\r\n", 0},
         {"Date: Mon, 11 Aug 2025 12:00:00 GMT\r\nRetry-After: Mon, 11 Aug 2025 12:01:30 GMT\r\n", 90},
         {"Date: Mon, 11 Aug 2025 12:00:00 GMT\r\nRetry-After: Mon, 11 Aug 2025 11:00:00 GMT\r\n", 0},
+        {"Date: Mon, 11 Aug 2025 12:00:00 GMT\r\nRetry-After: Mon, 11 Aug 2025 12:01:30 EST\r\n", 0},
+        {"Date: Mon, 11 Aug 2025 12:00:00 GMT\r\nRetry-After: Mon, 11-Aug-2025 12:01:30 GMT\r\n", 0},
+        {"Date: Mon, 11 Aug 2025 12:00:00 GMT\r\nRetry-After: Mon, 11 Aug 2025 12.01.30 GMT\r\n", 0},
         {"", 0},
     };
 
