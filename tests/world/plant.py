@@ -181,7 +181,7 @@ def noticed_by_world(name, text, objects, seeds):
 
 
 def main():
-    seeds, names = "5000", []
+    seeds, names = "2000", []
     args = sys.argv[1:]
     while args:
         word = args.pop(0)
