@@ -58,7 +58,7 @@ LDLIBS   :=
 
 BASE_PACKAGES := build-essential clang libclang-rt-14-dev python3
 TEST_PACKAGES := libcmocka-dev libjsmn-dev libbearssl-dev gcc-mingw-w64-x86-64 gcc-12-multilib \
-                 libc6-dev-i386
+                 libc6-dev-i386 clang-tidy cppcheck
 
 UNIT_TESTS := $(patsubst tests/unit/%.c,build/tests/%,$(wildcard tests/unit/*_test.c))
 API_TESTS  := $(patsubst tests/api/%.c,build/tests/%,$(wildcard tests/api/*_test.c))
@@ -116,9 +116,9 @@ format: ## clang-format over tests, tools and examples (never the header)
 	@sh tools/need.sh clang-format
 	clang-format -i $(FORMAT_FILES)
 
-lint: ## clang-tidy and cppcheck over the header
-	@sh tools/need.sh clang-tidy cppcheck
-	@sh tools/lint.sh
+lint: ## gcc's analyser, clang-tidy and cppcheck over the header
+	@sh tools/need.sh libjsmn-dev libbearssl-dev clang-tidy cppcheck
+	@sh tests/check/lint.sh
 
 clean: ## remove what was built
 	rm -rf build $(CLEAN_FILES)

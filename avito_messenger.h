@@ -3565,7 +3565,7 @@ struct avitoi_token_answer {
     X(expires_in, AVITOI_INT, token.expires_in, 0, NULL)                                           \
     X(token_type, AVITOI_STR, token.token_type, 0, NULL)                                           \
     X(refresh_token, AVITOI_STR, token.refresh_token, 0, NULL)                                     \
-    X(scope, AVITOI_TEXT, token.scope, 0, NULL)                                                     \
+    X(scope, AVITOI_TEXT, token.scope, 0, NULL)                                                    \
     X(error, AVITOI_STR, error, 0, NULL)
 AVITOI_SCHEMA(token, AVITOI_TOKEN_ROWS, NULL, false, false);
 #undef AVITOI_MODEL
@@ -5589,7 +5589,7 @@ static void avitoi_write(struct avitoi_writer *w, const char *p, size_t n)
     const size_t take = n - gone < room ? n - gone : room;
     w->total += (uint32_t)n;
     w->skip -= (uint32_t)gone;
-    if (take > 0) {
+    if (w->out != NULL) { /* else there is no room */
         memcpy(w->out + w->len, p + gone, take);
         w->len += take;
     }
@@ -8451,7 +8451,7 @@ static int avitoi_check_id(const char *id)
     while (id[dots] == '.') {
         dots++;
     }
-    if (id[dots] == '\0' && dots <= 2u) { /* nothing, this directory, the one above */
+    if (dots <= 2u && id[dots] == '\0') { /* nothing, this directory, the one above */
         return AVITO_ERR_ID;
     }
     for (i = 0; id[i] != '\0'; i++) {
@@ -8487,8 +8487,7 @@ static int avitoi_refuse(avito_client *c, int rc)
     return rc;
 }
 
-/* Whether a path has this argument. Not strstr(): newlib's takes 1 KB
- * of stack. */
+/* Whether a path has this argument. Not strstr(): newlib's takes 1 KB of stack. */
 static bool avitoi_path_has(const char *path, char letter)
 {
     while ((path = strchr(path, '%')) != NULL) {

@@ -1,0 +1,38 @@
+#!/bin/sh
+# What compilers do not warn of: gcc's analyser, clang-tidy and cppcheck, with the checks that find bugs
+# and few of those that have opinions. The header is the file that they are given, not an included one,
+# whose functions clang's would pass over.
+set -u
+cd "$(dirname "$0")/../.."
+status=0
+config="-I. -Itests -DAVITO_MESSENGER_IMPLEMENTATION -DAVITO_WITH_POSIX=1 -DAVITO_WITH_BEARSSL=1"
+
+said()
+{
+    if [ "$2" -eq 0 ]; then
+        echo "ok - $1"
+    else
+        echo "not ok - $1"
+        status=1
+    fi
+}
+
+# Without warnings of the usual kind: tests/compile/matrix.py is for these.
+gcc -std=c99 -D_GNU_SOURCE -O2 -fanalyzer -Werror -Wno-unused-function $config -x c -c -o /dev/null \
+    avito_messenger.h
+said "gcc -fanalyzer" $?
+
+checks='-*,bugprone-*,misc-redundant-expression,readability-misleading-indentation'
+checks="$checks,-bugprone-easily-swappable-parameters,-bugprone-reserved-identifier"
+checks="$checks,-bugprone-not-null-terminated-result"
+checks="$checks,-bugprone-narrowing-conversions,-bugprone-implicit-widening-of-multiplication-result"
+checks="$checks,-bugprone-macro-parentheses,-bugprone-assignment-in-if-condition"
+clang-tidy --quiet --checks="$checks" --warnings-as-errors='*' avito_messenger.h -- \
+    -x c -std=c99 -D_GNU_SOURCE -Wno-unused-function $config 2>/dev/null
+said "clang-tidy" $?
+
+cppcheck --quiet --std=c99 --language=c --enable=warning,portability --inline-suppr --error-exitcode=1 \
+    --suppress=missingInclude --suppress=missingIncludeSystem -UAVITO_STATIC $config \
+    -D_POSIX_C_SOURCE=200809L -DAI_NUMERICHOST=4 -DMSG_NOSIGNAL=1 -DCLOCK_MONOTONIC=1 avito_messenger.h
+said "cppcheck" $?
+exit $status
