@@ -7038,21 +7038,27 @@ static void avitoi_error_text(avito_client *c, const char *text, size_t len)
 }
 
 /* Masks every occurrence of `secret` in a text that has room for `cap` bytes and a NUL, also one that the
- * end of a full text cuts off, and one with percent escapes, as in a form (but for those of a '%'). */
+ * end of a full text cuts off, and one with the escapes of a form, %2F, or of JSON, \/ and \u002f. */
 static void avitoi_mask(char *text, size_t cap, avito_str secret)
 {
     const size_t len = strlen(text);
     const bool full = len + 4u > cap; /* a code point less may be there */
     size_t at;
     for (at = 0; at + 4u <= len && secret.len >= 4; at++) {
-        size_t i, n = at;
-        for (i = 0; i < secret.len && n < len; i++) {
+        size_t i = 0, n = at;
+        while (i < secret.len && n < len) {
             const char *p = text + n;
-            if (*p == secret.ptr[i]) {
+            const size_t digits = *p == '%' ? n + 1u : n + 3u; /* of an escape; are they there? */
+            if (*p == secret.ptr[i] || (i > 0 && *p == '*')) { /* seen as the cut end of another one */
                 n++;
-            } else if (*p == '%' && (n + 2u >= len || (avitoi_hex(p[1]) << 4 | avitoi_hex(p[2])) ==
-                                                          avitoi_byte(secret.ptr[i]))) {
-                n = n + 3u < len ? n + 3u : len;
+                i++;
+            } else if (i > 0 && *p == '\\') {
+                n++;
+            } else if ((*p == '%' || *p == 'u') &&
+                       (digits + 1u >= len || (avitoi_hex(text[digits]) << 4 | avitoi_hex(text[digits + 1u])) ==
+                                                  avitoi_byte(secret.ptr[i]))) {
+                n = digits + 2u < len ? digits + 2u : len;
+                i++;
             } else {
                 break;
             }
