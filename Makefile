@@ -56,9 +56,11 @@ CFLAGS_SAN := -std=c99 -g -O1 $(WARN) $(SANITIZE)
 CFLAGS_OPT := -std=c99 -g -O2 $(WARN)
 LDLIBS   :=
 
-BASE_PACKAGES := build-essential clang libclang-rt-14-dev python3
-TEST_PACKAGES := libcmocka-dev libjsmn-dev libbearssl-dev gcc-mingw-w64-x86-64 gcc-12-multilib \
-                 libc6-dev-i386 clang-tidy cppcheck
+BASE_PACKAGES := build-essential clang libclang-rt-dev python3
+# gcc -m32 of Debian 13 or 12; plain gcc-multilib does not go with cross compilers.
+MULTILIB_PACKAGES := "gcc-14-multilib|gcc-12-multilib" libc6-dev-i386
+TEST_PACKAGES := libcmocka-dev libjsmn-dev libbearssl-dev gcc-mingw-w64-x86-64 $(MULTILIB_PACKAGES) \
+                 clang-tidy cppcheck
 
 UNIT_TESTS := $(patsubst tests/unit/%.c,build/tests/%,$(wildcard tests/unit/*_test.c))
 API_TESTS  := $(patsubst tests/api/%.c,build/tests/%,$(wildcard tests/api/*_test.c))

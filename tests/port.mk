@@ -17,7 +17,7 @@
 # A target is: its compiler, flags for the core, flags for linking. tests/port/run.sh runs the programs.
 
 PORT_TARGETS := x86_32 s390x mips musl tcc short_enums freestanding
-PORT_PACKAGES := gcc-12-multilib libc6-dev-i386 gcc-s390x-linux-gnu libc6-dev-s390x-cross \
+PORT_PACKAGES := $(MULTILIB_PACKAGES) gcc-s390x-linux-gnu libc6-dev-s390x-cross \
                  gcc-mips-linux-gnu libc6-dev-mips-cross qemu-user musl-tools tcc libjsmn-dev dpkg-dev
 TEST_PACKAGES += $(PORT_PACKAGES)
 

@@ -1,18 +1,28 @@
 #!/bin/sh
 # tools/need.sh PACKAGE... - make sure that these Debian packages are installed.
 #
+# PACKAGE|PACKAGE: one of them, the first that this release has.
+#
 # Installs only what dpkg says is missing, as root or through sudo. Says nothing and needs no network
 # when everything is there. Where it cannot install, it says what to install and returns 1.
 set -u
 
+installed() {
+    # Packages for several architectures ("libc6:i386") give one word per architecture.
+    case $(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null) in
+        *not-installed) return 1 ;;
+        *installed) return 0 ;;
+        *) return 1 ;;
+    esac
+}
+
 missing=
 for package in "$@"; do
-    state=$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null)
-    # Packages for several architectures ("libc6:i386") give one word per architecture.
-    case $state in
-        *installed) case $state in *not-installed) missing="$missing $package" ;; esac ;;
-        *) missing="$missing $package" ;;
-    esac
+    there=
+    for name in $(echo "$package" | tr '|' ' '); do
+        installed "$name" && there=yes
+    done
+    [ -n "$there" ] || missing="$missing $package"
 done
 [ -z "$missing" ] && exit 0
 
@@ -49,11 +59,19 @@ drop_policy() {
 trap drop_policy EXIT
 trap 'exit 1' HUP INT TERM
 
-# The lock wait serves two of these running at once. Word splitting of $missing is meant.
+# The first of the alternatives that apt knows of.
+choice() {
+    for name in $(echo "$1" | tr '|' ' '); do
+        apt-cache show "$name" >/dev/null 2>&1 && break
+    done
+    echo "$name"
+}
+
+# The lock wait serves two of these running at once. Word splitting is meant.
 install() {
-    # shellcheck disable=SC2086
+    # shellcheck disable=SC2046,SC2086
     $root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install -y -q \
-        --no-install-recommends $missing </dev/null
+        --no-install-recommends $(for package in $missing; do choice "$package"; done) </dev/null
 }
 
 echo "need.sh: installing$missing"

@@ -145,7 +145,7 @@ def other_targets(m):
         m.compile("clang -m32: implementation, core", [clang, "-m32", "-std=c99", *CLANG],
                   "impl.c", [])
     else:
-        print("not ok - gcc -m32 (packages gcc-12-multilib, libc6-dev-i386)")
+        print("not ok - gcc -m32 (packages gcc-12-multilib or gcc-14-multilib, libc6-dev-i386)")
         m.missing = True
     mingw = "x86_64-w64-mingw32-gcc"
     if shutil.which(mingw):

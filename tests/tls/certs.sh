@@ -108,9 +108,10 @@ cat good-ec.one ca-ec.pem >nine.pem
 for i in 3 4 5 6 7 8 9; do cat root-ec.pem >>nine.pem; done
 cp good-ec.key nine.key
 
-# Version 1: no extensions.
-openssl req -new -key ec.key -subj "/CN=$host" -out v1.csr
-openssl x509 -req -in v1.csr -CA ca-ec.pem -CAkey ca-ec.key -sha256 -days $days -set_serial 77 -out v1.one
+# Version 1, so without the extensions that the usual configuration adds.
+printf '[req]\ndistinguished_name=dn\n[dn]\n' >v1.ext
+openssl req -x509v1 -config v1.ext -new -key ec.key -subj "/CN=$host" -CA ca-ec.pem -CAkey ca-ec.key \
+    -sha256 -days $days -set_serial 77 -out v1.one
 cat v1.one ca-ec.pem >v1.pem
 cp ec.key v1.key
 
