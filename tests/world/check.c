@@ -251,15 +251,16 @@ static const look *last_look(const world *w, const char *chat)
 }
 
 /* Oldest first within a chat: nothing older that could be seen was left out. What shows up late may
- * come after its neighbours. */
+ * come after its neighbours, and so may what was on a page that came empty again and again. */
 static void check_order(world *w, const note *n)
 {
     const look *l = last_look(w, n->chat);
+    const bool excused = l->spoilt || impl_gave_pages_up(&w->device.inbox);
     for (size_t i = w->done_before; i < w->note_count; i++) {
         note *o = &w->notes[i];
         const bool behind = o->created <= n->created && o->accepted == 0 && !o->reported &&
                             o->visible_ms < l->ms && !o->late && strcmp(o->chat, n->chat) == 0;
-        o->passed = o->passed || (behind && l->spoilt);
+        o->passed = o->passed || (behind && excused);
         if (behind && o->created < n->created && !o->passed && owed(w, o)) {
             fail(w, "order", "%s is given before %s, which is older", n->id, o->id);
             return;

@@ -486,7 +486,8 @@ static int begin_send(world *w, struct lane *l)
         fail(w, "confirming", "avito_confirm_sends() is refused");
     }
     memset(&l->message, 0, sizeof l->message);
-    say(w, "lane %d: job %d: sends", l->index, l->job);
+    say(w, "lane %d: job %d: sends after %s at %lld: %s", l->index, l->job,
+        j->has_baseline ? j->baseline : "nothing", (long long)j->baseline_created, j->text);
     if (j->picture > 0) {
         return avito_send_image_message(&l->client, USER, j->chat, j->image, &l->arena,
                                         &l->message);
@@ -604,7 +605,8 @@ static void check_yes(world *w, const struct lane *l, job *j)
         good = good && strcmp(w->jobs[i].claimed, n->id) != 0;
     }
     if (n != NULL && n->job >= 0 && &w->jobs[n->job] != j) {
-        good = false;
+        good = good && w->jobs[n->job].rivalled; /* a person's was taken for it: its own was left */
+        j->rivalled = j->rivalled || good;
         w->jobs[n->job].misled = w->jobs[n->job].misled || j->misled; /* its own is claimed */
     }
     if (!good && !j->misled) {
@@ -832,6 +834,7 @@ static int lane_step(world *w, struct lane *l)
         return avito_list_end(&l->client, below(w, 20000));
     }
     avito_arena_reset(&l->arena);
+    w->others_told_ms = w->now; /* by bytes that came before */
     return avito_next_chat(&l->client, &l->chat);
 }
 

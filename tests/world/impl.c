@@ -9,6 +9,7 @@ bool impl_fetches_token(const avito_client *client);
 bool impl_call(const avito_client *client);
 uint64_t impl_passed_over(const avito_inbox *inbox);
 bool impl_between_rounds(const avito_inbox *inbox);
+bool impl_gave_pages_up(const avito_inbox *inbox);
 
 AVITOI_ASSERT(world_knows_the_states, AVITOI_STATES == 8);
 
@@ -39,6 +40,11 @@ bool impl_between_rounds(const avito_inbox *inbox)
 {
     return inbox->priv.phase == AVITOI_IN_WAIT && inbox->priv.started && !inbox->priv.first_round &&
            inbox->priv.last_key == 0 && !inbox->priv.in_chat;
+}
+
+bool impl_gave_pages_up(const avito_inbox *inbox)
+{
+    return inbox->priv.empty_pages == AVITOI_IN_EMPTY_PAGES;
 }
 
 uint64_t impl_passed_over(const avito_inbox *inbox)

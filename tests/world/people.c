@@ -356,6 +356,7 @@ static void one_fault(world *w, sim_fault *f, const sim_request_info *r, int lan
             break;
         case 5:
             if (w->plan.corrupt && r->op != SIM_SEND_IMAGE &&
+                r->refusal != 429 && /* how long it says to wait would be believed */
                 !(w->plan.same_texts && r->op == SIM_SEND)) { /* the id is needed */
                 f->corrupt = true;
                 f->corrupt_at = below(w, 100000);
@@ -474,6 +475,9 @@ sim_fault people_fault(void *ctx, const sim_request_info *request)
         happened(w, F_EARLY, lane);
     } else if (request->refusal == 402) {
         happened(w, F_S402, lane);
+    }
+    if (f.corrupt) {
+        say(w, "lane %d: a byte of the answer is changed", lane);
     }
     w->device.spoilt = w->device.spoilt || (lane == 0 && f.corrupt);
     if (k != NULL) {

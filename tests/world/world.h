@@ -428,6 +428,7 @@ const char *impl_state_name(unsigned state);
 bool impl_fetches_token(const avito_client *client);
 bool impl_call(const avito_client *client); /* a call is in progress */
 bool impl_between_rounds(const avito_inbox *inbox);
+bool impl_gave_pages_up(const avito_inbox *inbox); /* in this round: too many of them were empty */
 uint64_t impl_passed_over(const avito_inbox *inbox); /* hash of the message that an error speaks of; 0 */
 
 /* ---- world.c */
