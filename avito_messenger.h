@@ -410,7 +410,7 @@
  *
  *     bytes of                                                  64-bit 32-bit
  *     avito_account                                                200    120
- *     avito_client                                                 848    648
+ *     avito_client                                                 856    648
  *     avito_arena                                                   40     20
  *     avito_webhook                                                184    144
  *     avito_inbox                                                  304    280
@@ -925,7 +925,8 @@
  * Normalised: blanks at both ends and every CR do not count (the service trims: assumption). Take
  * the baseline with avito_get_messages(.limit = 1) before you send. Keep the ids of your own sends
  * as .claimed, or two equal texts sent on purpose count as one. A person who types the same text in
- * the app looks like you: nothing can tell you apart.
+ * the app looks like you: nothing can tell you apart. A text of the baseline's own second is newer
+ * if it stands above the baseline, which takes a second look; without the baseline nobody can tell.
  *
  * avito_split_text() cuts long texts at sensible borders, without a copy; a text in parts is
  * several messages, and each has its own outcome. .dry_run on a lane: calls that change something
@@ -1876,10 +1877,12 @@ typedef struct avito_client {
         bool model;                   /* the answer goes into the caller's arena */
         bool collect, all_pages, has_more;
         bool covered;                 /* all since the baseline was seen, and none of it may be ours */
+        bool same_second;             /* what may be ours is as old as the baseline */
         bool settling;                /* a send that cannot tell is being confirmed */
         uint16_t status;              /* of the answer; 0: its head was not read to the end */
         uint16_t cause_status;
-        uint16_t limit, offset, page; /* list: rows asked for; first row; rows of the pages before */
+        uint8_t limit;                /* list: rows asked for; below: first row, rows of the pages before */
+        uint16_t offset, page;
         uint16_t want;
         int16_t send_error;           /* sending failed with it; the server may have said why */
         int16_t cause;                /* the error that a send ended in which is being confirmed */
@@ -4782,7 +4785,8 @@ static const char *avitoi_plain(struct avitoi_json *j, const char *p, const char
 static void avitoi_put_point(struct avitoi_json *j, uint32_t point)
 {
     char utf8[4];
-    avitoi_put(j, utf8, avitoi_utf8_put(point, utf8));
+    const size_t n = avitoi_utf8_put(point, utf8);
+    avitoi_put(j, utf8, n);
 }
 
 /* The low half of a pair does not follow. */
@@ -8662,7 +8666,7 @@ static int avitoi_page(avito_client *c, int limit, int offset, bool all_pages, u
     if (limit < 0 || limit > 100 || offset < 0 || offset > 1000) {
         return AVITO_ERR_ARGUMENT;
     }
-    c->priv.limit = (uint16_t)(limit == 0 ? 100 : limit);
+    c->priv.limit = (uint8_t)(limit == 0 ? 100 : limit);
     c->priv.offset = (uint16_t)offset;
     c->priv.all_pages = all_pages;
     c->priv.want = avitoi_want(want);
@@ -8963,6 +8967,17 @@ static avito_outcome avitoi_is_our_send(const avito_sent_query *q, const avito_m
                : AVITO_NOT_SENT;
 }
 
+/* The baseline is still there, below a row of its second that may be ours: so that row is newer. The chat
+ * is read once more, with a baseline of one second less. */
+static int avitoi_confirm_again(avito_client *c)
+{
+    c->priv.same_second = false;
+    c->priv.covered = true;
+    c->priv.args.as.confirm.query.baseline_created--;
+    c->priv.page = 0;
+    return avitoi_repeat(c, 0);
+}
+
 /* One row, or the end, of the chat that is read back. */
 static int avitoi_confirm(avito_client *c, int rc)
 {
@@ -8970,25 +8985,31 @@ static int avitoi_confirm(avito_client *c, int rc)
     const avito_message *m = (const avito_message *)c->priv.out;
     const uint32_t grace = q->grace_s != 0 ? q->grace_s : 60u;
     avito_outcome verdict = q->age_s >= grace ? AVITO_NOT_SENT : AVITO_CANNOT_TELL; /* if it is absent */
-    bool over = c->priv.state != AVITOI_ROW;
+    bool over = c->priv.state != AVITOI_ROW, at_baseline = false;
     if (over && rc != AVITO_END) {
-        return rc;
+        return rc == AVITO_OK && c->priv.same_second ? avitoi_confirm_again(c) : rc;
     }
     if (over) {
         c->priv.covered = c->priv.covered && !c->priv.has_more;
-    } else if ((q->baseline_id != NULL && avito_str_equal(c->priv.json.id, q->baseline_id)) ||
-               (rc == AVITO_OK && m->created != 0 && m->created < q->baseline_created)) {
-        over = true; /* the baseline itself need not fit the arena, nor what is claimed */
+    } else if (q->baseline_id != NULL && avito_str_equal(c->priv.json.id, q->baseline_id)) {
+        over = at_baseline = true; /* it need not fit the arena, nor what is claimed */
+    } else if (rc == AVITO_OK && m->created != 0 && m->created < q->baseline_created) {
+        over = true;
     } else if (rc < 0) { /* one row that nobody could read: it may be the one */
         c->priv.covered = c->priv.covered && avitoi_is_claimed(q, c->priv.json.id);
     } else {
-        const avito_outcome ours = avitoi_is_our_send(q, m);
+        avito_outcome ours = avitoi_is_our_send(q, m);
+        if (ours == AVITO_SENT && q->baseline_id != NULL && m->created == q->baseline_created) {
+            c->priv.same_second = true;
+            ours = AVITO_CANNOT_TELL;
+        }
         c->priv.covered = ours == AVITO_SENT || (c->priv.covered && ours == AVITO_NOT_SENT);
         if (ours == AVITO_SENT) {
             over = true;
             verdict = AVITO_SENT;
         }
     }
+    c->priv.same_second = c->priv.same_second && (at_baseline || !over);
     if (over && c->priv.covered) {
         *c->priv.args.as.confirm.outcome = verdict;
     }
@@ -9051,6 +9072,7 @@ static int avitoi_settle(avito_client *c, int rc)
     if (pause_ms >= c->priv.total_left_ms || avitoi_repeat(c, pause_ms) != AVITOI_MOVED) {
         return c->priv.cause;
     }
+    c->priv.args.as.confirm.query.baseline_created = c->priv.baseline->baseline_created;
     c->priv.args.as.confirm.query.age_s = avitoi_elapsed(c->priv.last_ms, c->priv.sent_ms) / 1000u;
     c->priv.page = 0;
     avitoi_read_back(c, &c->priv.verdict);

@@ -228,6 +228,70 @@ static void test_asked_again(void **state)
     lane_free(&l);
 }
 
+/* Our text in the baseline's own second is newer if it stands above the baseline, which costs a second look.
+ * Without the baseline, which may have been deleted, it may be an older one. */
+static void test_second_of_the_baseline(void **state)
+{
+    static const char ours[] = "{\"id\":\"new\",\"author_id\":94235311,\"created\":100,\"content\":"
+                               "{\"text\":\"hi\"},\"type\":\"text\",\"direction\":\"out\"}";
+    static const struct {
+        const char *above, *below;
+        avito_outcome outcome;
+        int looks;
+    } chats[] = {
+        {ours, "," OLD, AVITO_SENT, 2},
+        {OURS, "," OLD, AVITO_SENT, 1},
+        {ours, "", AVITO_CANNOT_TELL, 1},
+        {ours, ",{\"id\":\"older\",\"created\":99,\"direction\":\"in\"}", AVITO_CANNOT_TELL, 1},
+        {"{\"id\":\"his\",\"created\":100,\"direction\":\"in\"}", "," OLD, AVITO_NOT_SENT, 1},
+        {"{\"id\":\"his\",\"created\":100,\"direction\":\"in\"}", "", AVITO_NOT_SENT, 1},
+        {OLD,
+         ",{\"id\":\"older\",\"created\":100,\"content\":{\"text\":\"hi\"},\"type\":\"text\","
+         "\"direction\":\"out\"}",
+         AVITO_NOT_SENT, 1}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof chats / sizeof chats[0]; i++) {
+        struct lane l;
+        avito_sent_query q = *baseline();
+        avito_outcome outcome;
+        char list[1000];
+        (void)snprintf(list, sizeof list, "{\"messages\":[%s%s],\"meta\":{\"has_more\":false}}",
+                       chats[i].above, chats[i].below);
+        lane_init(&l, 512);
+        q.text = "hi";
+        q.age_s = 100;
+        for (int look = 0; look < chats[i].looks; look++) {
+            read_back(&l, list, true);
+        }
+        assert_int_equal(lane_run(&l, avito_confirm_sent(&l.client, USER, CHAT, &q, &l.arena,
+                                                         &outcome, &message)),
+                         AVITO_OK);
+        assert_int_equal(outcome, chats[i].outcome);
+        assert_true(outcome != AVITO_SENT || strcmp(message.id.ptr, "new") == 0);
+        assert_null(script_problem_open(&l.script, true));
+        lane_free(&l);
+    }
+}
+
+/* A send that settles itself looks again in each of its rounds. */
+static void test_second_of_the_baseline_settled(void **state)
+{
+    static const char ours[] =
+        LIST("{\"id\":\"new\",\"author_id\":94235311,\"created\":100,\"content\":{\"text\":\"hi\"},"
+             "\"type\":\"text\",\"direction\":\"out\"}," OLD);
+    struct lane l;
+    (void)state;
+    lost_send(&l);
+    read_back(&l, LIST(OLD), true);
+    read_back(&l, ours, true);
+    read_back(&l, ours, true);
+    assert_int_equal(send_it(&l), AVITO_OK);
+    assert_string_equal(message.id.ptr, "new");
+    assert_null(script_wrong(&l.script));
+    lane_free(&l);
+}
+
 /* Who asks wrongly is not told "no" by what he had in his variable. */
 static void test_refused_confirmation_cannot_tell(void **state)
 {
@@ -381,6 +445,8 @@ int main(void)
         cmocka_unit_test(test_no_way_to_tell),    cmocka_unit_test(test_nobody_takes_the_rows),
         cmocka_unit_test(test_refresh_token_may_be_spent),
         cmocka_unit_test(test_refused_confirmation_cannot_tell), cmocka_unit_test(test_asked_again),
+        cmocka_unit_test(test_second_of_the_baseline),
+        cmocka_unit_test(test_second_of_the_baseline_settled),
         cmocka_unit_test(test_rows_that_may_be_a_text),
         cmocka_unit_test(test_rows_that_are_not_the_text),
         cmocka_unit_test(test_rows_that_may_be_an_image),

@@ -668,13 +668,14 @@ static bool send_over(world *w, struct lane *l, int rc)
     return false;
 }
 
-/* A message of the account was deleted since the baseline: who knows which it was. */
+/* A message of the account was deleted since the baseline, who knows which it was; or the baseline, and what
+ * has its second may be older. */
 static bool veiled(const world *w, const job *j)
 {
     for (size_t i = 0; i < w->note_count; i++) {
         const note *n = &w->notes[i];
-        if (n->deleted && n->own && n->created >= j->baseline_created &&
-            strcmp(n->chat, j->chat) == 0) {
+        if (n->deleted && n->created >= j->baseline_created && strcmp(n->chat, j->chat) == 0 &&
+            (n->own || strcmp(n->id, j->baseline) == 0)) {
             return true;
         }
     }
@@ -685,8 +686,8 @@ static void confirm_over(world *w, struct lane *l, int rc)
 {
     job *j = &w->jobs[l->job];
     j->misled = j->misled || l->spoilt;
-    if (rc == AVITO_OK && l->outcome == AVITO_CANNOT_TELL && veiled(w, j) &&
-        w->now - j->ended_ms > 90000) { /* it may be the one that was deleted */
+    if (rc == AVITO_OK && l->outcome == AVITO_CANNOT_TELL && (j->misled || veiled(w, j)) &&
+        w->now - j->ended_ms > 90000) { /* nobody can */
         job_over(w, l, JOB_GIVEN_UP_HALF, 0);
     } else if (rc != AVITO_OK || l->outcome == AVITO_CANNOT_TELL) {
         job_over(w, l, JOB_UNSURE, j->way == WAY_LATER ? 15000 : 3000);

@@ -114,8 +114,7 @@ BUGS = [
      "return c->priv.verdict == AVITO_SENT ? AVITO_OK : (int)c->priv.cause;",
      "return AVITO_OK;"),
     ("settled-by-another", "a send that finds out by itself takes an older message for its own",
-     "c->priv.args.as.confirm.query = *c->priv.baseline;",
-     "c->priv.args.as.confirm.query = *c->priv.baseline;\n"
+     "    c->priv.args.as.confirm.query.baseline_created = c->priv.baseline->baseline_created;",
      "    c->priv.args.as.confirm.query.baseline_id = NULL;\n"
      "    c->priv.args.as.confirm.query.baseline_created = 0;\n"
      "    c->priv.args.as.confirm.query.claimed_count = 0;"),
