@@ -84,7 +84,7 @@ class Target:
     def link(self, name, objects, keep=(), entry="use"):
         """Links what `entry` and `keep` reach. The hooks and options are not there: they cost nothing."""
         run([self.prefix + "gcc"] + self.flags + ["-nostartfiles", "-Wl,--gc-sections", "-Wl,-e," + entry,
-            "-Wl,--unresolved-symbols=ignore-all", "-Wl,--no-warn-mismatch",
+            "-Wl,--unresolved-symbols=ignore-all", "-Wl,--noinhibit-exec", "-Wl,--no-warn-mismatch",
             "-Wl,-Map," + self.path(name + ".map")] + ["-Wl,-u," + k for k in keep] +
             [self.path(o + ".o") for o in objects] + ["-o", self.path(name + ".elf")])
 
