@@ -410,7 +410,7 @@
  *
  *     bytes of                                                  64-bit 32-bit
  *     avito_account                                                200    120
- *     avito_client                                                 856    648
+ *     avito_client                                                 848    648
  *     avito_arena                                                   40     20
  *     avito_webhook                                                184    144
  *     avito_inbox                                                  304    280
@@ -1879,10 +1879,10 @@ typedef struct avito_client {
         bool covered;                 /* all since the baseline was seen, and none of it may be ours */
         bool same_second;             /* what may be ours is as old as the baseline */
         bool settling;                /* a send that cannot tell is being confirmed */
+        uint8_t limit;                /* list: rows asked for */
         uint16_t status;              /* of the answer; 0: its head was not read to the end */
         uint16_t cause_status;
-        uint8_t limit;                /* list: rows asked for; below: first row, rows of the pages before */
-        uint16_t offset, page;
+        uint16_t offset, page;        /* list: first row; rows of the pages before */
         uint16_t want;
         int16_t send_error;           /* sending failed with it; the server may have said why */
         int16_t cause;                /* the error that a send ended in which is being confirmed */
@@ -5593,7 +5593,7 @@ static void avitoi_write(struct avitoi_writer *w, const char *p, size_t n)
     const size_t take = n - gone < room ? n - gone : room;
     w->total += (uint32_t)n;
     w->skip -= (uint32_t)gone;
-    if (w->out != NULL) { /* else there is no room */
+    if (take > 0) {
         memcpy(w->out + w->len, p + gone, take);
         w->len += take;
     }
@@ -5996,6 +5996,7 @@ AVITOI_APART static void avitoi_measure_body(avito_client *c)
 {
     struct avitoi_writer w;
     memset(&w, 0, sizeof w);
+    w.out = (char *)c->o.window; /* for analysers: of no bytes, since w.cap is 0 */
     avitoi_write_body(&w, c);
     c->priv.body_len = w.total;
 }
@@ -12356,7 +12357,8 @@ static long avitoi_tls_peek(avito_tls *tls)
     return (long)(tls->priv.ahead_len - tls->priv.ahead_pos);
 }
 
-/* Reads from below into the engine's buffer, through the read-ahead buffer if there is one. */
+/* Reads from below into the engine's buffer, through the read-ahead buffer if that holds more: the head of a
+ * record brings what follows it, the rest of a large one comes straight. */
 static long avitoi_tls_fetch(avito_tls *tls, unsigned char *to, size_t room)
 {
     const uint8_t *ahead = tls->o.read_ahead_cap > 0 ? (const uint8_t *)tls->o.read_ahead
@@ -12367,9 +12369,9 @@ static long avitoi_tls_fetch(avito_tls *tls, unsigned char *to, size_t room)
         room = AVITOI_TLS_WATCHED_PIECE;
     }
     if (tls->priv.ahead_pos == tls->priv.ahead_len) {
-        long got = tls->o.read_ahead_cap > 0 ? avitoi_tls_peek(tls)
-                                             : avitoi_tls_recv_below(tls, to, room);
-        if (got <= 0 || tls->o.read_ahead_cap == 0) {
+        const bool straight = room >= tls->o.read_ahead_cap;
+        const long got = straight ? avitoi_tls_recv_below(tls, to, room) : avitoi_tls_peek(tls);
+        if (got <= 0 || straight) {
             return got;
         }
     }

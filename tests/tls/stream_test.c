@@ -464,6 +464,37 @@ static void read_ahead_saves_calls(void **state)
     peer_free(&peer);
 }
 
+/* Of a record that is larger than the read-ahead buffer the head and what comes with it go through that, and
+ * the rest goes straight to its place. */
+static void large_records_come_straight(void **state)
+{
+    static char answer[3 * 16384];
+    size_t got = 0;
+    (void)state;
+    side_meet(&side, &peer, "good-ec");
+    for (size_t i = 0; i < sizeof answer; i++) {
+        answer[i] = (char)('a' + i % 23);
+    }
+    peer.answer = answer;
+    peer.answer_len = sizeof answer;
+    peer.ending = PEER_KEEP;
+    side.options.read_ahead = side.ahead;
+    side.options.read_ahead_cap = sizeof side.ahead;
+    assert_int_equal(side_open(&side), AVITO_OK);
+    assert_int_equal(side_send(&side, "x\r\n\r\n", 5), 5);
+    peer.recv_calls = 0;
+    while (got < sizeof answer) {
+        const long n = recv_some(side.got + got, sizeof side.got - got);
+        assert_true(n > 0);
+        got += (size_t)n;
+    }
+    assert_int_equal(peer.recv_calls, 2 * 3);
+    assert_memory_equal(side.got, answer, sizeof answer);
+    assert_int_equal(recv_some(side.got, sizeof side.got), AVITO_IO_AGAIN);
+    side_close(&side);
+    peer_free(&peer);
+}
+
 /* Data that TLS holds is not waited for. */
 static void held_data_does_not_wait(void **state)
 {
@@ -763,6 +794,7 @@ int main(void)
         cmocka_unit_test(answer_that_nobody_takes),
         cmocka_unit_test(goodbye_while_sending_is_stuck),
         cmocka_unit_test(read_ahead_saves_calls),
+        cmocka_unit_test(large_records_come_straight),
         cmocka_unit_test(held_data_does_not_wait),
         cmocka_unit_test(not_tls),
         cmocka_unit_test(every_byte_of_a_handshake_matters),
