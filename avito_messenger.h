@@ -7043,7 +7043,8 @@ static void avitoi_error_text(avito_client *c, const char *text, size_t len)
 }
 
 /* Masks every occurrence of `secret` in a text that has room for `cap` bytes and a NUL, also one that the
- * end of a full text cuts off, and one with the escapes of a form, %2F, or of JSON, \/ and \u002f. */
+ * end of a full text cuts off, and one with the escapes of a form, %2F (but for that of a '%'), or of
+ * JSON, \/ and \u002f. */
 static void avitoi_mask(char *text, size_t cap, avito_str secret)
 {
     const size_t len = strlen(text);
