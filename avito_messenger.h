@@ -15,6 +15,7 @@
  *     AVITO_WITH_POSIX      1: declare and build the POSIX TCP transport     (default 0)
  *     AVITO_WITH_BEARSSL    1: declare and build the BearSSL TLS transport   (default 0)
  *     AVITO_STATIC          1: every function is static                      (default 0)
+ *     AVITO_BEARSSL_H       <where/bearssl.h> is, if it is nowhere below
  *
  * and only where the implementation is:
  *
@@ -24,8 +25,9 @@
  *
  * None of them changes a public struct.
  *
- * The implementation includes <jsmn.h> (Debian: libjsmn-dev), and <bearssl.h>
- * (libbearssl-dev, link with -lbearssl) when AVITO_WITH_BEARSSL is 1.
+ * The implementation includes jsmn.h, from beside this file or the include path
+ * (Debian: libjsmn-dev). With AVITO_WITH_BEARSSL this file includes bearssl.h or
+ * bearssl/bearssl.h (libbearssl-dev, link with -lbearssl), or AVITO_BEARSSL_H.
  * With -std=c99, AVITO_WITH_POSIX needs -D_POSIX_C_SOURCE=200809L.
  *
  * To read on: search for ">>1". Licence: at the end.
@@ -2486,7 +2488,18 @@ AVITO_API int avito_posix_entropy(void *ctx, void *out, size_t len);
 #pragma GCC diagnostic ignored "-Weverything"
 #endif
 #endif
+#if defined(AVITO_BEARSSL_H)
+#include AVITO_BEARSSL_H
+#elif !defined(__has_include)
 #include <bearssl.h>
+#elif __has_include("bearssl.h")
+#include "bearssl.h"
+#elif __has_include("bearssl/bearssl.h") /* Arduino's library */
+#include "bearssl/bearssl.h"
+#else
+#error "AVITO_WITH_BEARSSL: bearssl.h is not in the include path. Install BearSSL (Debian: libbearssl-dev), \
+add -I with its inc/, or name it: #define AVITO_BEARSSL_H <where/it/is/bearssl.h>"
+#endif
 #if defined(__GNUC__)
 #pragma GCC diagnostic pop
 #endif
@@ -2734,7 +2747,28 @@ AVITO_API int avito_anchors_load_file(avito_anchors *anchors, void *memory, size
 #define JSMN_STATIC
 #define JSMN_STRICT
 #define JSMN_PARENT_LINKS
-#include <jsmn.h>
+#if defined(__GNUC__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wconversion"
+#pragma GCC diagnostic ignored "-Wsign-conversion"
+#pragma GCC diagnostic ignored "-Wundef"
+#pragma GCC diagnostic ignored "-Wcast-qual"
+#pragma GCC diagnostic ignored "-Wshadow"
+#pragma GCC diagnostic ignored "-Wimplicit-fallthrough"
+#if defined(__clang__)
+#pragma GCC diagnostic ignored "-Weverything"
+#endif
+#endif
+#if defined(__has_include)
+#if !__has_include("jsmn.h")
+#error "jsmn.h is neither beside this file nor in the include path: put it there (Debian: libjsmn-dev; \
+else github.com/zserge/jsmn), or use the file that `make dist` writes, which has it inside"
+#endif
+#endif
+#include "jsmn.h"
+#if defined(__GNUC__)
+#pragma GCC diagnostic pop
+#endif
 #endif
 
 /* 1: scan text 16 bytes at a time where SSE2 is there; the portable twin gives the same results. */

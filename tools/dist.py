@@ -15,32 +15,9 @@ import csource  # noqa: E402
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 JSMN = "/usr/include/jsmn.h"
-INCLUDE = re.compile(r"^[ \t]*#[ \t]*include[ \t]*[<\"]jsmn\.h[>\"].*\n", re.M)
-
-# jsmn was not written for these warnings; the rest of this file is clean under them.
-BEFORE = """\
-/* ---- begin of jsmn, renamed ---- */
-#if defined(__clang__)
-#pragma clang diagnostic push
-#pragma clang diagnostic ignored "-Weverything"
-#elif defined(__GNUC__)
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wconversion"
-#pragma GCC diagnostic ignored "-Wsign-conversion"
-#pragma GCC diagnostic ignored "-Wundef"
-#pragma GCC diagnostic ignored "-Wcast-qual"
-#pragma GCC diagnostic ignored "-Wshadow"
-#pragma GCC diagnostic ignored "-Wimplicit-fallthrough"
-#endif
-"""
-AFTER = """\
-#if defined(__clang__)
-#pragma clang diagnostic pop
-#elif defined(__GNUC__)
-#pragma GCC diagnostic pop
-#endif
-/* ---- end of jsmn ---- */
-"""
+# The question whether it is there, and the inclusion.
+INCLUDE = re.compile(r"^#if defined\(__has_include\)\n#if !__has_include\(\"jsmn\.h\"\)\n"
+                     r"(?:.*\n){2}#endif\n#endif\n#include \"jsmn\.h\"\n", re.M)
 
 
 def private(name):
@@ -73,16 +50,21 @@ def main():
     with open(JSMN, encoding="utf-8") as file:
         jsmn = file.read()
     licence_end = jsmn.index("*/") + 2
-    inlined = (BEFORE + jsmn[:licence_end] + rename(jsmn[licence_end:], True).rstrip("\n") + "\n"
-               + AFTER)
+    inlined = ("/* ---- begin of jsmn, renamed ---- */\n" + jsmn[:licence_end]
+               + rename(jsmn[licence_end:], True).rstrip("\n")
+               + "\n/* ---- end of jsmn ---- */\n")
 
     includes = INCLUDE.findall(header)
     if len(includes) != 1:
         print(f"dist.py: the header includes jsmn.h {len(includes)} times, expected once")
         return 1
     before, after = INCLUDE.split(header)
-    before = before.replace("<jsmn.h> (Debian: libjsmn-dev)",
-                            "jsmn, inlined here under private names")
+    asked = ("The implementation includes jsmn.h, from beside this file or the include path\n"
+             " * (Debian: libjsmn-dev). With")
+    if asked not in before:
+        print("dist.py: the title page speaks otherwise of jsmn.h")
+        return 1
+    before = before.replace(asked, "jsmn is inside, under private names. With")
     text = rename(before, False) + inlined + rename(after, False)
     left = re.findall(r"\bjsmn\w*_\w+|\bJSMN\w*",
                       csource.blank_comments(text, strings=True))
