@@ -1,16 +1,19 @@
 # simulator.mk - the simulated Avito service: a library for tests, a server, and its certificates.
 #
-#   build/libsimulator.a        the core; link with $(SIMULATOR_LIBS)
+#   build/libsimulator.a        core and HTTP; link with $(SIMULATOR_LIBS)
 #   build/libsimulator.san.a    the same under the sanitizers
 #   build/simulator             the server: build/simulator --help
 #   build/certs                 certificates for tests
 
-SIMULATOR_CORE := text state models tokens webhooks api multipart answers faults simulator connection
+# Rooms, and in them files, in the order of who may call whom: tests/check/simulator_rooms.sh.
+SIMULATOR_CORE := $(addprefix core/,text names models webhooks state tokens)
+SIMULATOR_HTTP := $(addprefix http/,errors plans request multipart operations api service connection simulator)
+SIMULATOR_SERVER := $(addprefix server/,admin main)
 SIMULATOR_LIBS := -lhttp_parser -lcjson
 TEST_PACKAGES  += libhttp-parser-dev libcjson-dev libssl-dev openssl
 
-SIMULATOR_OBJECTS := $(SIMULATOR_CORE:%=build/obj/tools/simulator/%.o)
-SIMULATOR_SERVER  := $(patsubst %,build/obj/tools/simulator/%.o,main admin)
+SIMULATOR_OBJECTS := $(patsubst %,build/obj/tools/simulator/%.o,$(SIMULATOR_CORE) $(SIMULATOR_HTTP))
+SIMULATOR_PROGRAM := $(SIMULATOR_SERVER:%=build/obj/tools/simulator/%.o)
 
 build/libsimulator.a: $(SIMULATOR_OBJECTS)
 build/libsimulator.san.a: $(SIMULATOR_OBJECTS:.o=.san.o)
@@ -19,7 +22,7 @@ build/libsimulator.a build/libsimulator.san.a:
 	@rm -f $@
 	ar rcs $@ $^
 
-build/simulator: $(SIMULATOR_SERVER) build/libsimulator.a
+build/simulator: $(SIMULATOR_PROGRAM) build/libsimulator.a
 	$(CC) $^ -o $@ -lssl -lcrypto $(SIMULATOR_LIBS)
 
 build/certs: tools/simulator/certs.sh
@@ -28,6 +31,10 @@ build/certs: tools/simulator/certs.sh
 
 .PHONY: simulator
 simulator: build/simulator build/certs ## the simulated service as a server, and certificates for it
+
+.PHONY: simulator-rooms
+simulator-rooms:
+	@printf '%s\n' $(SIMULATOR_CORE) $(SIMULATOR_HTTP) $(SIMULATOR_SERVER)
 
 build/tests/simulator_test build/tests/simulator_http_test: build/libsimulator.san.a
 build/tests/simulator_test build/tests/simulator_http_test: LDLIBS += $(SIMULATOR_LIBS)

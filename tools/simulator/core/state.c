@@ -1,5 +1,5 @@
 /* state.c - what the simulated service knows: users, chats, messages; and what people do. */
-#include "internal.h"
+#include "core.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,19 +14,6 @@ static const char *const buyer_names[] = {"Анна",           "Дмитрий 
 static const char *const item_titles[] = {"Деталь 280x24 4 отв", "Велосипед детский, 20\"",
                                           "Mazda 3, 2008",       "Стол & стулья <дуб>",
                                           "Смартфон 128 ГБ",     "Зимняя куртка, р. 48"};
-
-const char *sim_type_name(sim_type type)
-{
-    static const char *const names[SIM_TYPE_COUNT] = {"text",     "image",   "link",  "item",
-                                                      "location", "call",    "voice", "system",
-                                                      "deleted",  "appCall", "file",  "video"};
-    return (int)type >= 0 && type < SIM_TYPE_COUNT ? names[type] : "unknown";
-}
-
-int64_t simi_now(sim *s)
-{
-    return s->o.clock_ms(s->o.ctx);
-}
 
 /* ---------------------------------------------------------------- chats */
 
@@ -427,6 +414,12 @@ bool sim_find_chat(sim *s, const char *chat_id, sim_chat_info *out)
         tell_chat(chat, out);
     }
     return chat != NULL;
+}
+
+bool sim_next_webhook(sim *s, sim_webhook *out)
+{
+    simi_settle(s);
+    return simi_take_webhook(s, out);
 }
 
 simi_upload *simi_find_upload(sim *s, const char *image_id)

@@ -1,5 +1,5 @@
 /* text.c - bytes, JSON text, UTF-8, chance and dates for the simulator. */
-#include "internal.h"
+#include "core.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* webhooks.c - notifications on their way: at least once, or given up after some tries. */
-#include "internal.h"
+#include "core.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -71,9 +71,8 @@ static void drop(sim *s, size_t i)
     memmove(s->hooks + i, s->hooks + i + 1, (s->hook_count - i) * sizeof *s->hooks);
 }
 
-bool sim_next_webhook(sim *s, sim_webhook *out)
+bool simi_take_webhook(sim *s, sim_webhook *out)
 {
-    simi_settle(s);
     int64_t now = simi_now(s);
     for (size_t i = 0; i < s->hook_count;) {
         simi_hook *h = &s->hooks[i];

@@ -2,7 +2,9 @@
 #ifndef SIMULATOR_SERVER_H
 #define SIMULATOR_SERVER_H
 
-#include "internal.h"
+#include "../core/core.h"
+
+#include <cjson/cJSON.h>
 
 typedef struct program {
     sim *service;

@@ -1,5 +1,5 @@
 /* tokens.c - access and refresh tokens, authorization codes, and how often somebody asks. */
-#include "internal.h"
+#include "core.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* models.c - what is in the store as JSON: members, order and density as in recorded answers. */
-#include "internal.h"
+#include "core.h"
 
 #include <stdio.h>
 #include <stdlib.h>

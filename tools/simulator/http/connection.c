@@ -1,6 +1,6 @@
 /* connection.c - HTTP/1.1: bytes into requests, answers into bytes, and everything that can be
  * told to go wrong on the way. http-parser reads; what it is lenient about is checked here. */
-#include "internal.h"
+#include "http.h"
 
 #include <stdlib.h>
 #include <string.h>

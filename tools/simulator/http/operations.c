@@ -1,5 +1,5 @@
 /* answers.c - what each operation of the table does, once the table's rules are met. */
-#include "internal.h"
+#include "http.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* multipart.c - the one part of an image upload, and what its first bytes say. */
-#include "internal.h"
+#include "http.h"
 
 #include <string.h>
 #include <strings.h>
