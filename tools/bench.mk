@@ -1,4 +1,6 @@
-# make bench: the header beside other libraries, in one run; make bench-quick: decoding only.
+# make bench: the header beside other libraries, in one run; make bench-quick: decoding only;
+# make bench-shapes: the header alone on every shape, SHAPE=emoji only on those, OURS=1 only as users
+# build it (some seconds).
 
 BENCH_OUT := build/bench
 BENCH_SRC := tools/bench
@@ -15,12 +17,12 @@ BENCH_LIB_jsonc := -ljson-c
 BENCH_LIB_simdjson := -lsimdjson
 
 BENCH_DECODE := $(BENCH_OUT)/host $(BENCH_OUT)/heap.so $(BENCH_PEERS:%=$(BENCH_OUT)/%.so)
-BENCH_DECODE_OURS := $(BENCH_OUT)/ours.so $(BENCH_OUT)/portable.so
+BENCH_DECODE_OURS := $(BENCH_OUT)/ours.so $(BENCH_OUT)/portable.so $(BENCH_OUT)/size.so
 BENCH_NET := $(BENCH_OUT)/net_curl $(BENCH_OUT)/net_bare
 BENCH_NET_OURS := $(BENCH_OUT)/net_ours
 BENCH_SHARED := $(BENCH_SRC)/bench.h $(BENCH_SRC)/slots.h avito_messenger.h
 
-.PHONY: bench bench-accept bench-quick bench-peers bench-packages bench-net-packages
+.PHONY: bench bench-accept bench-quick bench-shapes bench-peers bench-packages bench-net-packages
 bench: bench-packages bench-net-packages ## speed, memory and network beside other libraries; fails when a gate is missed
 	@$(MAKE) --no-print-directory $(BENCH_DECODE) $(BENCH_DECODE_OURS) $(BENCH_NET) $(BENCH_NET_OURS)
 	@$(PYTHON) -B $(BENCH_SRC)/payloads.py $(BENCH_OUT)/data --long
@@ -33,6 +35,12 @@ bench-quick: bench-packages ## the same for decoding only, in less than a minute
 	@$(MAKE) --no-print-directory $(BENCH_DECODE) $(BENCH_DECODE_OURS)
 	@$(PYTHON) -B $(BENCH_SRC)/payloads.py $(BENCH_OUT)/data
 	@$(PYTHON) -B $(BENCH_SRC)/bench.py $(BENCH_OUT) --quick
+
+bench-shapes: ## instructions a byte of the header alone on every shape; fails when a gate is missed
+	@sh tools/need.sh python3 gcc valgrind libjsmn-dev
+	@$(MAKE) --no-print-directory $(BENCH_OUT)/host $(if $(OURS),$(BENCH_OUT)/ours.so,$(BENCH_DECODE_OURS))
+	@$(PYTHON) -B $(BENCH_SRC)/payloads.py $(BENCH_OUT)/data --shapes
+	@$(PYTHON) -B $(BENCH_SRC)/shapes.py $(BENCH_OUT) $(if $(SHAPE),--only $(SHAPE)) $(if $(OURS),--ours)
 
 bench-peers: bench-packages bench-net-packages ## the bench without the header: checks the bench itself
 	@$(MAKE) --no-print-directory $(BENCH_DECODE) $(BENCH_NET)
@@ -61,8 +69,11 @@ $(BENCH_OUT)/jsmn.so: $(BENCH_SRC)/peer_jsmn.c $(BENCH_SHARED) | $(BENCH_OUT)
 	$(CC) -std=gnu99 $(BENCH_PLUGIN) -DJSMN_STATIC -o $@ $<
 
 $(BENCH_OUT)/portable.so: $(BENCH_SRC)/peer_ours.c $(BENCH_SHARED) | $(BENCH_OUT)
-	$(CC) -std=gnu99 $(BENCH_PLUGIN) -DAVITO_WITH_SIMD=0 -o $@ $<
-$(BENCH_OUT)/ours.so $(BENCH_OUT)/portable.so: tools/recorded.h
+	$(CC) -std=gnu99 $(BENCH_PLUGIN) -DAVITO_WITH_SIMD=0 -D'NAME="ours portable"' -o $@ $<
+
+$(BENCH_OUT)/size.so: $(BENCH_SRC)/peer_ours.c $(BENCH_SHARED) | $(BENCH_OUT)
+	$(CC) -std=gnu99 $(BENCH_PLUGIN) -Os -D'NAME="ours -Os"' -o $@ $<
+$(BENCH_DECODE_OURS): tools/recorded.h
 
 $(BENCH_OUT)/%.so: $(BENCH_SRC)/peer_%.c $(BENCH_SRC)/dom.h $(BENCH_SHARED) | $(BENCH_OUT)
 	$(CC) -std=gnu99 $(BENCH_PLUGIN) -o $@ $< $(BENCH_LIB_$*)

@@ -12,16 +12,18 @@ extern "C" {
 typedef struct bench_sink {
     void (*chat)(struct bench_sink *sink, const avito_chat *chat);
     void (*message)(struct bench_sink *sink, const avito_message *message);
+    void (*notification)(struct bench_sink *sink, const avito_event *event);
     uint64_t hash;
     uint64_t count;
 } bench_sink;
 
-/* One decoder. chats() and messages() take the whole body; 64 readable bytes follow it, the first
- * of them is NUL. They return 0, or -1 if the body is refused. */
+/* One decoder. Its functions take the whole body; 64 readable bytes follow it, the first of them is
+ * NUL. They return 0, or -1 if the body is refused. */
 typedef struct bench_peer {
     const char *name;
     int (*chats)(const char *body, size_t len, bench_sink *sink);
     int (*messages)(const char *body, size_t len, bench_sink *sink);
+    int (*notification)(const char *body, size_t len, bench_sink *sink);
     size_t (*memory)(void);  /* optional: static memory in use at most, the body apart */
     bool holds_body;         /* needs the whole body in memory */
 } bench_peer;
@@ -34,6 +36,7 @@ extern __attribute__((visibility("default"))) const bench_peer bench_peers[];
  * out too, so that a masked decode can be compared. */
 uint64_t bench_hash_chat(uint64_t hash, const avito_chat *chat, bool avatars);
 uint64_t bench_hash_message(uint64_t hash, const avito_message *message);
+uint64_t bench_hash_notification(uint64_t hash, const avito_event *event);
 
 #ifdef __cplusplus
 }

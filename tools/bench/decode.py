@@ -10,7 +10,7 @@ COUNTED = {"GLIBC_TUNABLES": "glibc.cpu.x86_rep_movsb_threshold=1000000000"}
 
 
 def kind_of(name):
-    return "messages" if name.startswith("messages") else "chats"
+    return next((k for k in ("messages", "notification") if name.startswith(k)), "chats")
 
 
 def lines(text):

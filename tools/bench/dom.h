@@ -13,6 +13,7 @@
  *   node_is_object(n)
  *   EACH_MEMBER(object, key, value) { ... } END_MEMBER     const char *key
  *   EACH_ELEMENT(array, value) { ... } END_ELEMENT         NULL array: nothing
+ *   PEERS_MORE               optional: rows of further decoders, each with a comma behind
  */
 #include "slots.h"
 
@@ -167,6 +168,33 @@ static void get_message(NODE message, bench_message *room)
     }
 }
 
+/* What only the message of a notification has. */
+static void get_notified(NODE value, avito_message *m)
+{
+    m->chat_id = get_str(value, "chat_id");
+    m->user_id = get_int(value, "user_id");
+    m->chat_type_word = get_str(value, "chat_type");
+    m->chat_type = bench_chat_type(m->chat_type_word);
+    m->item_id = get_int(value, "item_id");
+    m->published_at = get_str(value, "published_at");
+}
+
+static void get_event(NODE root, bench_message *room, avito_event *e)
+{
+    NODE payload = node_get(root, "payload"), value = node_get(payload, "value");
+
+    BENCH_CLEAR(e);
+    e->id = get_str(root, "id");
+    e->version = get_str(root, "version");
+    e->timestamp = get_int(root, "timestamp");
+    e->type = get_str(payload, "type");
+    if (node_is_object(value)) {
+        e->message = &room->message;
+        get_message(value, room);
+        get_notified(value, e->message);
+    }
+}
+
 static void get_profile(NODE profile, bench_user *room)
 {
     avito_profile *p = &room->profile;
@@ -286,7 +314,25 @@ static int messages(const char *body, size_t len, bench_sink *sink)
     return root == NULL ? -1 : 0;
 }
 
+static int notification(const char *body, size_t len, bench_sink *sink)
+{
+    NODE root = tree_parse(body, len);
+    avito_event event;
+
+    if (root != NULL) {
+        get_event(root, &message_room, &event);
+        sink->notification(sink, &event);
+    }
+    tree_free(root);
+    return root == NULL ? -1 : 0;
+}
+
+#ifndef PEERS_MORE
+#define PEERS_MORE
+#endif
+
 const bench_peer bench_peers[] = {
-    {PEER, chats, messages, NULL, true},
-    {NULL, NULL, NULL, NULL, false},
+    {PEER, chats, messages, notification, NULL, true},
+    PEERS_MORE
+    {NULL, NULL, NULL, NULL, NULL, false},
 };

@@ -93,6 +93,20 @@ uint64_t bench_hash_message(uint64_t hash, const avito_message *m)
     return number(number(hash, m->is_read), m->has_is_read);
 }
 
+uint64_t bench_hash_notification(uint64_t hash, const avito_event *e)
+{
+    const avito_message *m = e->message;
+
+    hash = number(string(string(hash, e->id), e->version), (uint64_t)e->timestamp);
+    hash = number(string(hash, e->type), m != NULL);
+    if (m != NULL) {
+        hash = number(string(bench_hash_message(hash, m), m->chat_id), (uint64_t)m->user_id);
+        hash = string(number(hash, (uint64_t)m->chat_type), m->chat_type_word);
+        hash = string(number(hash, (uint64_t)m->item_id), m->published_at);
+    }
+    return hash;
+}
+
 static uint64_t user(uint64_t hash, const avito_user *u, bool avatars)
 {
     const avito_profile *p = u->public_user_profile;

@@ -6,7 +6,7 @@
  *   host heap  PLUGIN KIND:FILE              with heap.so preloaded: calls and peak
  *   host probe PLUGIN FILE...                which faults are refused
  *
- * KIND is chats or messages. A plugin may hold several decoders; PLUGIN@NAME takes one of them.
+ * KIND is chats, messages or notification. A plugin may hold several decoders; PLUGIN@NAME takes one of them.
  * Prints one line of JSON per result.
  */
 #define _GNU_SOURCE
@@ -92,6 +92,12 @@ static void light_message(bench_sink *sink, const avito_message *message)
     sink->count++;
 }
 
+static void light_notification(bench_sink *sink, const avito_event *event)
+{
+    sink->hash += (uint64_t)event->timestamp;
+    sink->count++;
+}
+
 static void full_chat(bench_sink *sink, const avito_chat *chat)
 {
     sink->hash = bench_hash_chat(sink->hash, chat, true);
@@ -110,15 +116,23 @@ static void full_message(bench_sink *sink, const avito_message *message)
     sink->count++;
 }
 
+static void full_notification(bench_sink *sink, const avito_event *event)
+{
+    sink->hash = bench_hash_notification(sink->hash, event);
+    sink->count++;
+}
+
 static int run(const bench_peer *p, const char *kind, const char *body, size_t len,
                bench_sink *sink)
 {
-    return (strcmp(kind, "messages") == 0 ? p->messages : p->chats)(body, len, sink);
+    return strcmp(kind, "notification") == 0 ? p->notification(body, len, sink)
+           : strcmp(kind, "messages") == 0   ? p->messages(body, len, sink)
+                                             : p->chats(body, len, sink);
 }
 
 static bench_sink light(void)
 {
-    bench_sink sink = {light_chat, light_message, 0, 0};
+    bench_sink sink = {light_chat, light_message, light_notification, 0, 0};
 
     return sink;
 }
@@ -140,7 +154,8 @@ static int hash(int argc, char **argv)
         load(argv[i]);
     }
     for (i = 0; i < peer_count; i++) {
-        bench_sink full = {full_chat, full_message, 0, 0}, bare = {bare_chat, full_message, 0, 0};
+        bench_sink full = {full_chat, full_message, full_notification, 0, 0};
+        bench_sink bare = {bare_chat, full_message, full_notification, 0, 0};
         int result = run(peers[i], argv[2], body, len, &full);
 
         (void)run(peers[i], argv[2], body, len, &bare);

@@ -1,7 +1,10 @@
 #!/usr/bin/env python3
 """Writes the seeded payloads of the bench into a directory (build/bench/data).
 
-usage: payloads.py DIR [--long]
+usage: payloads.py DIR [--long | --shapes]
+
+--long    also lists for the plot
+--shapes  only the shapes of shapes.py
 
 Shapes: field order and keys as in chats and messages recorded from the service. The avatars of a
 user have either the six sizes that were recorded or the nine of the API description. An ampersand
@@ -277,10 +280,129 @@ def broken(writer):
         writer.index["broken-" + name]["what"] = what
 
 
-def main():
-    directory, long = sys.argv[1], "--long" in sys.argv[2:]
-    os.makedirs(directory, exist_ok=True)
-    writer = Writer(directory)
+SHAPES_SEED = 20261129
+MAPS = ("images", "sizes", "main")  # their members are entries, not fields
+
+
+def changed(value, members, key=None):
+    """The value with `members(list of pairs)` applied to every object that is no map."""
+    if isinstance(value, list):
+        return [changed(v, members) for v in value]
+    if not isinstance(value, dict):
+        return value
+    pairs = [(k, changed(v, members, k)) for k, v in value.items()]
+    is_map = key in MAPS and all(isinstance(v, str) for v in value.values())
+    return dict(pairs if is_map else members(pairs))
+
+
+class Shaper(Maker):
+    """What one shape is made of."""
+
+    def user(self, number, item):
+        out = super().user(number, item)
+        picture = "https://www.avito.st/stub_avatars/%s/%d_%%s.png" % (
+            self.r.choice("_ABEIKMOPST"), self.r.randint(1, 15))
+        out["public_user_profile"]["avatar"] = {
+            "default": picture % "256x256", "images": {s: picture % s for s in SIZES_SPEC}}
+        return out
+
+    def shuffle(self, pairs):
+        return self.r.sample(pairs, len(pairs))
+
+    def sprinkle(self, pairs):
+        """One or two members that no model knows, anywhere."""
+        for _ in range(self.r.randint(1, 2)):
+            pairs.insert(self.r.randint(0, len(pairs)), self.unknown())
+        return pairs
+
+    def unknown(self):
+        r, key = self.r, "x_" + self.word64(self.r.randint(2, 12)).lower()
+        return key, r.choice([
+            r.randint(0, 10**9), True, False, None, round(r.uniform(-90, 90), 4), self.hex(24),
+            self.text(2, 8), [r.randint(0, 99) for _ in range(r.randint(0, 5))],
+            {"kind": self.word64(6), "count": r.randint(0, 9), "flags": [True, False]}])
+
+    def text_message(self, text):
+        out = self.message()
+        while out["type"] != "text":
+            out = self.message()
+        out.pop("quote", None)
+        out["content"] = {"text": text}
+        return out
+
+    def tiny(self):
+        return self.text_message(self.text(3, 6))
+
+    def quoted(self):
+        """Every third word or so stands in quotation marks."""
+        words = self.text(6, 22).split(" ")
+        return self.text_message(" ".join('"%s"' % w if self.r.random() < 0.25 else w
+                                          for w in words))
+
+    def long_text(self):
+        letters, out = self.r.randint(150, 450), ""
+        while len(out) < letters:
+            out += self.text(4, 14) + " "
+        return out.strip()
+
+    def long(self):
+        return self.text_message(self.long_text())
+
+    def emoji(self):
+        faces = EMOJI + ["😀", "🎉", "🛻", "🪑", "✨"]
+        runs = [self.r.choice(WORDS) + " " + "".join(self.r.choices(faces, k=self.r.randint(3, 8)))
+                for _ in range(self.r.randint(4, 14))]
+        return self.text_message(" ".join(runs))
+
+    def notification(self, text):
+        h = self.hex(32)
+        return {"id": "-".join((h[:8], h[8:12], h[12:16], h[16:20], h[20:])), "version": "v3.0.0",
+                "timestamp": self.now + 3, "payload": {"type": "message", "value": {
+                    "id": self.hex(32), "chat_id": "u2i-" + self.word64(21) + "A",
+                    "user_id": 350000001, "author_id": 120000001, "created": self.now,
+                    "type": "text", "chat_type": "u2i", "content": {"text": text},
+                    "item_id": 7463793900, "published_at": "2025-08-11T12:44:44Z"}}}
+
+
+def written(value, escaped=False, **how):
+    out = json.dumps(value, ensure_ascii=escaped, **({"separators": (",", ":")} | how))
+    return out.replace("&", "\\u0026").encode()
+
+
+def put_list(writer, name, element, form=written, **how):
+    kind = name.partition("-")[0]
+    values = [element() for _ in range(100)]
+    number = 4 + sum(map(tokens, values))
+    writer.put(name, envelope(kind, [form(v, **how) for v in values]), 100, number, kind)
+
+
+def put_shapes(writer):
+    def maker(name):
+        return Shaper("%d %s" % (SHAPES_SEED, name.partition(".")[0]))
+
+    for name in ("chats-compact", "chats-indented", "chats-shuffled", "chats-unknown"):
+        m = Shaper("%d chats" % SHAPES_SEED)
+        element = {"chats-shuffled": lambda m=m: changed(m.chat(), m.shuffle),
+                   "chats-unknown": lambda m=m: changed(m.chat(), m.sprinkle)}.get(name, m.chat)
+        how = {"indent": 4, "separators": (",", ": ")} if name == "chats-indented" else {}
+        put_list(writer, name, element, **how)
+    for name, make, escaped in (("messages-mixed", Shaper.message, False),
+                                ("messages-tiny", Shaper.tiny, False),
+                                ("messages-quotes", Shaper.quoted, False),
+                                ("messages-long.raw", Shaper.long, False),
+                                ("messages-long.esc", Shaper.long, True),
+                                ("messages-emoji", Shaper.emoji, False)):
+        put_list(writer, name, lambda m=maker(name), make=make: make(m), escaped=escaped)
+    m = maker("notification")
+    one = m.notification("Здравствуйте! Ещё продаётся? Могу забрать завтра вечером у метро, после шести. 🚗")
+    long = m.notification(m.long_text())
+    for name, body in (("notification-one", written(one)),
+                       ("notification-long.esc", written(long, True)),
+                       ("notification-spaced", written(one, separators=(", ", ": ")))):
+        writer.put(name, body, 1, tokens(one), "notification")
+
+
+def put_lists(writer, long):
     for kind in ("chats", "messages"):
         writer.lists(kind, 100, "100", ("raw", "esc"))
         writer.lists(kind, 10000, "10000", ("raw",))
@@ -289,6 +411,15 @@ def main():
                 writer.lists(kind, count, str(count), ("raw",))
     hostile(writer)
     broken(writer)
+
+
+def main():
+    directory, long = sys.argv[1], "--long" in sys.argv[2:]
+    os.makedirs(directory, exist_ok=True)
+    writer = Writer(directory)
+    put_shapes(writer)
+    if "--shapes" not in sys.argv[2:]:
+        put_lists(writer, long)
     with open(os.path.join(directory, "index.json"), "w") as f:
         json.dump(writer.index, f, indent=1)
 

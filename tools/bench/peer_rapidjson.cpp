@@ -11,7 +11,7 @@ namespace
 
 enum Where {
     ROOT, CHATS, CHAT, CONTEXT, ITEM, IMAGES, PLACE, USERS, USER, PROFILE, AVATAR, SIZES, MESSAGES,
-    MESSAGE, CONTENT, IMAGE, LINK, PREVIEW, ITEM_CONTENT, LOCATION, CALL, VOICE, QUOTE
+    MESSAGE, CONTENT, IMAGE, LINK, PREVIEW, ITEM_CONTENT, LOCATION, CALL, VOICE, QUOTE, PAYLOAD
 };
 
 enum Form { NOTHING, STRING, INT, DEGREES, FLAG, CHILD };
@@ -33,6 +33,7 @@ struct Handler {
     Frame child;
     bench_chat chat;
     bench_message message;
+    avito_event event;
 
     explicit Handler(bench_sink *s) : sink(s), top(frames), skipped(0), form(NOTHING)
     {
@@ -155,7 +156,10 @@ struct Handler {
     bool profile_key(avito_str k, avito_profile *p);
     bool avatar_key(avito_str k, avito_avatar *a);
     bool sizes_key(avito_str k, avito_image_sizes *list);
+    bool root_key(avito_str k);
+    bool payload_key(avito_str k);
     bool message_key(avito_str k, bench_message *room);
+    bool notified_key(avito_str k, avito_message *m);
     bool quote_key(avito_str k, bench_message *room);
     bool content_key(avito_str k, avito_content *c, bench_content *room);
     bool link_key(avito_str k, bench_content *room);
@@ -217,7 +221,11 @@ void Handler::attach(const Frame &parent)
                 static_cast<avito_avatar *>(child.out);
             break;
         case MESSAGE:
-            BENCH_CLEAR(chat.chat.last_message = &chat.last.message);
+            if (parent.where == PAYLOAD) {
+                BENCH_CLEAR(event.message = &message.message);
+            } else {
+                BENCH_CLEAR(chat.chat.last_message = &chat.last.message);
+            }
             break;
         case QUOTE: {
             bench_message *room = static_cast<bench_message *>(child.out);
@@ -230,6 +238,7 @@ void Handler::attach(const Frame &parent)
             break;
         case CONTENT:
         case SIZES:
+        case PAYLOAD:
             break;
         default:
             attach_part(static_cast<avito_content *>(parent.out));
@@ -306,6 +315,7 @@ bool Handler::EndObject(rapidjson::SizeType)
         room->message.type = bench_type(room->message.type_word);
         room->message.direction = bench_direction(room->message.direction_word);
         bench_settle(&room->message.content, &room->content, room->message.type);
+        room->message.chat_type = bench_chat_type(room->message.chat_type_word);
         if (top->where == MESSAGES) {
             sink->message(sink, &room->message);
         }
@@ -334,9 +344,9 @@ bool Handler::Key(const char *s, rapidjson::SizeType len, bool)
     }
     switch (top->where) {
         case ROOT:
-            return BENCH_IS(k, "chats")      ? expect_child(CHATS, NULL, NULL)
-                   : BENCH_IS(k, "messages") ? expect_child(MESSAGES, NULL, NULL)
-                                             : none();
+            return root_key(k);
+        case PAYLOAD:
+            return payload_key(k);
         case CHAT:
             return chat_key(k);
         case CONTEXT:
@@ -384,6 +394,24 @@ bool Handler::Key(const char *s, rapidjson::SizeType len, bool)
         default:
             return none();
     }
+}
+
+bool Handler::root_key(avito_str k)
+{
+    return BENCH_IS(k, "chats")       ? expect_child(CHATS, NULL, NULL)
+           : BENCH_IS(k, "messages")  ? expect_child(MESSAGES, NULL, NULL)
+           : BENCH_IS(k, "id")        ? expect(STRING, &event.id)
+           : BENCH_IS(k, "version")   ? expect(STRING, &event.version)
+           : BENCH_IS(k, "timestamp") ? expect(INT, &event.timestamp)
+           : BENCH_IS(k, "payload")   ? expect_child(PAYLOAD, NULL, NULL)
+                                      : none();
+}
+
+bool Handler::payload_key(avito_str k)
+{
+    return BENCH_IS(k, "type")    ? expect(STRING, &event.type)
+           : BENCH_IS(k, "value") ? expect_child(MESSAGE, &message, NULL)
+                                  : none();
 }
 
 bool Handler::chat_key(avito_str k)
@@ -559,7 +587,18 @@ bool Handler::message_key(avito_str k, bench_message *room)
     if (BENCH_IS(k, "quote")) {
         return expect_child(QUOTE, room, NULL);
     }
-    return none();
+    return notified_key(k, m);
+}
+
+// What only the message of a notification has.
+bool Handler::notified_key(avito_str k, avito_message *m)
+{
+    return BENCH_IS(k, "chat_id")        ? expect(STRING, &m->chat_id)
+           : BENCH_IS(k, "user_id")      ? expect(INT, &m->user_id)
+           : BENCH_IS(k, "chat_type")    ? expect(STRING, &m->chat_type_word)
+           : BENCH_IS(k, "item_id")      ? expect(INT, &m->item_id)
+           : BENCH_IS(k, "published_at") ? expect(STRING, &m->published_at)
+                                         : none();
 }
 
 bool Handler::quote_key(avito_str k, bench_message *room)
@@ -667,9 +706,10 @@ bool Handler::call_key(avito_str k, avito_call *c)
 char *copy;
 size_t copy_cap;
 
+Handler handler(NULL);
+
 int decode(const char *body, size_t len, bench_sink *sink)
 {
-    static Handler handler(sink);
     rapidjson::Reader reader;
 
     if (copy_cap < len + 1) {
@@ -686,9 +726,21 @@ int decode(const char *body, size_t len, bench_sink *sink)
     return reader.Parse<rapidjson::kParseInsituFlag>(stream, handler).IsError() ? -1 : 0;
 }
 
+int notification(const char *body, size_t len, bench_sink *sink)
+{
+    int result;
+
+    BENCH_CLEAR(&handler.event);
+    result = decode(body, len, sink);
+    if (result == 0) {
+        sink->notification(sink, &handler.event);
+    }
+    return result;
+}
+
 } // namespace
 
 extern "C" const bench_peer bench_peers[] = {
-    {"RapidJSON", decode, decode, NULL, false},
-    {NULL, NULL, NULL, NULL, false},
+    {"RapidJSON", decode, decode, notification, NULL, false},
+    {NULL, NULL, NULL, NULL, NULL, false},
 };

@@ -287,7 +287,23 @@ void quote(ondemand::value v, bench_message *room)
     bench_settle(&q->content, &room->quoted, q->type);
 }
 
-void message(ondemand::object object, bench_message *room)
+// What only the message of a notification has.
+void notified(const char *key, ondemand::field &field, avito_message *m)
+{
+    if (KEY("chat_id")) {
+        str(field.value(), &m->chat_id);
+    } else if (KEY("user_id")) {
+        number(field.value(), &m->user_id);
+    } else if (KEY("chat_type")) {
+        str(field.value(), &m->chat_type_word);
+    } else if (KEY("item_id")) {
+        number(field.value(), &m->item_id);
+    } else if (KEY("published_at")) {
+        str(field.value(), &m->published_at);
+    }
+}
+
+template <bool in_notification> void message(ondemand::object object, bench_message *room)
 {
     avito_message *m = &room->message;
 
@@ -315,7 +331,12 @@ void message(ondemand::object object, bench_message *room)
             number(field.value(), &m->read);
         } else if (KEY("quote")) {
             quote(field.value(), room);
+        } else if (in_notification) {
+            notified(key, field, m);
         }
+    }
+    if (in_notification) {
+        m->chat_type = bench_chat_type(m->chat_type_word);
     }
     m->type = bench_type(m->type_word);
     m->direction = bench_direction(m->direction_word);
@@ -519,7 +540,7 @@ void chat(ondemand::object object, bench_chat *room)
         } else if (KEY("last_message")) {
             if (field.value().get_object().get(inner) == SUCCESS) {
                 c->last_message = &room->last.message;
-                message(inner, &room->last);
+                message<false>(inner, &room->last);
             }
         }
     }
@@ -549,7 +570,7 @@ try {
     for (ondemand::field field : doc.get_object()) {
         if (is(key_of(field), "messages\"")) {
             for (ondemand::value element : field.value().get_array()) {
-                message(element.get_object(), &message_room);
+                message<false>(element.get_object(), &message_room);
                 sink->message(sink, &message_room.message);
             }
         }
@@ -559,9 +580,50 @@ try {
     return -1;
 }
 
+void payload(ondemand::object object, avito_event *e, bench_message *room)
+{
+    ondemand::object inner;
+
+    for (ondemand::field field : object) {
+        const char *key = key_of(field);
+
+        if (KEY("type")) {
+            str(field.value(), &e->type);
+        } else if (KEY("value") && field.value().get_object().get(inner) == SUCCESS) {
+            e->message = &room->message;
+            message<true>(inner, room);
+        }
+    }
+}
+
+int notification(const char *body, size_t len, bench_sink *sink)
+try {
+    ondemand::document doc = parser.iterate(body, len, len + SIMDJSON_PADDING);
+    avito_event event;
+
+    BENCH_CLEAR(&event);
+    for (ondemand::field field : doc.get_object()) {
+        const char *key = key_of(field);
+
+        if (KEY("id")) {
+            str(field.value(), &event.id);
+        } else if (KEY("version")) {
+            str(field.value(), &event.version);
+        } else if (KEY("timestamp")) {
+            number(field.value(), &event.timestamp);
+        } else if (KEY("payload")) {
+            payload(field.value().get_object(), &event, &message_room);
+        }
+    }
+    sink->notification(sink, &event);
+    return 0;
+} catch (const simdjson_error &) {
+    return -1;
+}
+
 } // namespace
 
 extern "C" const bench_peer bench_peers[] = {
-    {"simdjson", chats, messages, NULL, true},
-    {NULL, NULL, NULL, NULL, false},
+    {"simdjson", chats, messages, notification, NULL, true},
+    {NULL, NULL, NULL, NULL, NULL, false},
 };

@@ -94,6 +94,15 @@ static inline avito_message_type bench_type(avito_str w)
     }
 }
 
+static inline avito_chat_type bench_chat_type(avito_str w)
+{
+    return w.ptr == NULL         ? AVITO_CHAT_TYPE_NONE
+           : BENCH_IS(w, "u2i") ? AVITO_CHAT_TYPE_U2I
+           : BENCH_IS(w, "u2u") ? AVITO_CHAT_TYPE_U2U
+           : BENCH_IS(w, "a2u") ? AVITO_CHAT_TYPE_A2U
+                                : AVITO_CHAT_TYPE_UNKNOWN;
+}
+
 static inline avito_direction bench_direction(avito_str w)
 {
     return w.ptr == NULL         ? AVITO_DIRECTION_NONE
