@@ -1,0 +1,13 @@
+# Tests of the program (tools/avito), room by room. They are linked with the room that they test.
+AVITO_TESTS := $(patsubst tests/avito/%.c,build/tests/%,$(wildcard tests/avito/*_test.c))
+TEST_PROGRAMS += $(AVITO_TESTS)
+$(AVITO_TESTS): build/tests/%_test: build/obj/tests/avito/%_test.san.o build/obj/tools/avito/%.san.o $(LIBRARY)
+	@mkdir -p $(@D)
+	$(CC) $(SANITIZE) $(filter %.o,$^) -o $@ -lcmocka -lbearssl $(LDLIBS)
+
+# The MQTT client against mosquitto and aedes.
+TEST_SCRIPTS  += tests/avito/mqtt_brokers.sh
+TEST_PACKAGES += mosquitto
+build/mqtt_talk: $(patsubst %,build/obj/%.san.o,tests/avito/mqtt_talk tools/avito/mqtt tools/avito/mqtt_link)
+	$(CC) $(SANITIZE) $^ -o $@
+test-programs: build/mqtt_talk
