@@ -67,8 +67,7 @@
  *     >>41 BYTES AND TEXT
  *     >>42 NUMBERS
  *     >>43 SCHEMAS
- *     >>44 ELEMENT FILTER
- *     >>45 DECODER
+ *     >>44 JSON MACHINE
  *     >>46 REQUEST WRITER
  *     >>47 ENDPOINTS
  *     >>48 HTTP BODY FRAMING
@@ -246,7 +245,7 @@
  *
  *     arguments > endpoint > request writer > transport.send > (TLS) > wire
  *                                                                        |
- *     model < decoder < jsmn < element filter < response reader < transport.recv
+ *     model < schemas < JSON machine < response reader < transport.recv
  *
  *   endpoint (>>47)          what differs between calls: method, path, query, body, schema of the
  *                            answer
@@ -254,24 +253,20 @@
  *                            running it again and passing over what has left, so any window serves
  *                            any request, and a first run without memory counts Content-Length
  *   response reader (>>48, >>49)   byte by byte; no line of a head has to fit anywhere
- *   element filter (>>44)    checks all of the JSON, drops what was not asked for before it takes
+ *   JSON machine (>>44)      checks all of the JSON, drops what was not asked for before it takes
  *                            memory, decodes each string once, to its final place in your arena
- *   jsmn, decoder (>>43, >>45)     when an object closes, turn what the filter left of it into a
- *                                  struct
+ *   schemas (>>43)           say which member goes where in which struct
  *   call machine (>>51)      moves all of this; the only state that you see is AVITO_AGAIN
  *   transports (>>60, >>61)  and yours; of all functions in this file only a transport's wait()
  *                            waits
  *
  * Where this differs from what one would write first, and why:
  *
- *   * jsmn does not see the answer. What the filter leaves of an object is its skeleton: a string
- *     with one character for each value, the row of the schema that it belongs to, in the order in
- *     which they came, such as "0241". jsmn tokenises that when the object closes, and the decoder
- *     walks the token. Tokens of a whole chat would take more memory than its models.
- *   * The values stand beside the skeleton, eight bytes each: where a string lies and how long it
- *     is, the two halves of an integer, a finished child. So the room of an open object is known
- *     per schema, no number is parsed twice, and keys are not kept.
- *   * Members of a map (image sizes, voice files) are pairs of two strings and need no skeleton.
+ *   * No tokens. Those of a whole chat would take more memory than its models. A value goes
+ *     straight into the struct of the object that is open, to the place that the row of its key
+ *     names; nothing of it is kept in between, and no number is parsed twice.
+ *   * An object that is a member is made where it stays: at the low end, when it opens; its strings
+ *     come after it. Elements of a list and the answer's own struct are made at the high end.
  *   * Members that need nothing special go a short way around the state machine, with the same
  *     result: text in blocks of 16 bytes, or 8 in plain C, digits and escapes several at a time.
  *     AVITO_WITH_SHORTCUTS 0 leaves it out (the default with -Os), AVITO_WITH_SIMD 0 the SSE2 scan.
@@ -366,13 +361,13 @@
  * The arena while an object streams in:
  *
  *     base       used                                                        base + cap
- *     | yours,   | strings and finished structs >   ...   < open objects, elements of |
- *     | from     |                                          lists that are open       |
- *     | before   | low end, grows up                        high end, grows down      |
+ *     | yours,   | objects and their strings >         ...       < the answer's own struct,   |
+ *     | from     |                                                 elements of open lists     |
+ *     | before   | low end, grows up                        high end, grows down              |
  *
  * What is decoded stays between `used` and the low end; at the end of the call `used` moves up
  * behind it. A call that fails leaves `used` as it was. In a list each element begins again at the
- * same place: it is gone when you ask for the next one. When both ends meet, the filter goes on
+ * same place: it is gone when you ask for the next one. When both ends meet, the machine goes on
  * without storing and counts: the error ARENA has the size of an arena that would have done in
  * error.needed (a list read whole goes on to its last page for that). `arena.peak` is the most ever
  * used.
@@ -396,13 +391,14 @@
  * error: it is for your log.
  *
  * How large an arena? What an element leaves behind, the items of its open lists once more, and the
- * open objects. Written out:
+ * struct that you get. Written out:
  *
  *     each string that you asked for       bytes of UTF-8 + 1
- *     each object inside the element       sizeof its struct, rounded up to 8; the element is yours
+ *     each object inside the element       sizeof its struct + 7; the element is yours
  *     content of a message, of a quote     8 pointers and strings: 80 bytes (32-bit: 40) each
  *     items of the lists that are open     sizeof the item x count, once more
- *     open objects                         the constant in the table, for a chat or a message
+ *     the struct that you get              sizeof, once, while it is read; of a list: 24 bytes more
+ *     the sum                              rounded up to 8
  *     .all_pages                           248 bytes for the whole list
  *
  * A list read whole takes that for its largest element, and the sum of what all elements leave
@@ -412,7 +408,7 @@
  *
  *     bytes of                                                  64-bit 32-bit
  *     avito_account                                                200    120
- *     avito_client                                                 848    648
+ *     avito_client                                                 984    712
  *     avito_arena                                                   40     20
  *     avito_webhook                                                184    144
  *     avito_inbox                                                  304    280
@@ -420,20 +416,18 @@
  *     avito_tls                                                   7368   6864
  *     avito_tls_session                                            112    112
  *     avito_anchors                                               1984   1844
- *     open objects, of a chat at most                              432    432
- *     open objects, of a message at most                           376    376
  *     a recorded chat, bytes on the wire                          2390   2390
- *     get_chat(), recorded chat, everything                       2928   2456
- *     what stays of it                                            2728   2256
- *     the same by the formula                                     3432   2832
- *     next_chat(), recorded chat, everything                      2952   2480
- *     next_chat(), recorded chat, without avatars                 1544   1304
- *     next_chat(), last message without content                    520    440
- *     the largest legal message, element by element               8560   8464
- *     the same by the formula                                     8713   8593
- *     the same with AVITO_MESSAGE_BARE                             216    216
- *     send_message(), answer of that size kept                    4200   4160
- *     parse_webhook(), that message                               9152   8872
+ *     get_chat(), recorded chat, everything                       2816   2328
+ *     what stays of it                                            2752   2288
+ *     the same by the formula                                     3088   2472
+ *     next_chat(), recorded chat, everything                      2840   2336
+ *     next_chat(), recorded chat, without avatars                 1432   1152
+ *     next_chat(), last message without content                    392    272
+ *     the largest legal message, element by element               8608   8392
+ *     the same by the formula                                     8608   8400
+ *     the same with AVITO_MESSAGE_BARE                             296    200
+ *     send_message(), answer of that size kept                    4360   4240
+ *     parse_webhook(), that message                               9176   8800
  *
  * ======================================================================= *
  * >>6 YOUR OWN TRANSPORT
@@ -1755,19 +1749,17 @@ struct avitoi_mem {
     size_t peak;      /* most of both at once; list: of the current element */
 };
 
-/* The value of a member: a string, a child's struct or the items of a list (where in the low end, and
- * how many), or the low and the high half of a number. */
-struct avitoi_ref {
-    uint32_t at, len;
-};
-
-/* An open container whose schema is known. Its schema, and where it lies in memory, follow from the
- * frames below it. */
+/* An open container whose schema is known. */
 struct avitoi_frame {
+    const struct avitoi_schema *schema; /* of the object, or of the elements */
+    union {
+        char *model; /* object: its struct; NULL while it is only counted */
+        size_t mark; /* list: mem.high before it was opened */
+    } at;
     uint32_t seen;   /* object: bit per field met; else: elements so far */
     uint8_t kind;
     uint8_t field;   /* object: the row of the member being read, or the last one that was */
-    uint8_t members; /* object: members in the skeleton */
+    bool high;       /* object: its struct is at the high end until it is complete */
 };
 
 #define AVITOI_GIVEN 30u
@@ -1790,7 +1782,7 @@ struct avitoi_head {
     bool has_length, chunked, close, persistent, exhausted;
 };
 
-/* The element filter: a strict JSON reader that can stop at any byte. */
+/* The JSON machine: a strict reader that can stop at any byte. */
 struct avitoi_json {
     /* Small members first, here and in avito_client: short instructions reach them there. */
     uint8_t state, depth, level, skip, list_depth;
@@ -1806,10 +1798,7 @@ struct avitoi_json {
     const struct avitoi_schema *root;
     const struct avitoi_schema *schema; /* on top: of the object, or of the elements */
     struct avitoi_mem mem;
-    size_t base;            /* mem.high before the root was opened */
-    size_t mark;            /* mem.high before the frame on top was opened */
     void *out;              /* the root's struct, or the current element's */
-    struct avitoi_ref *refs; /* values of the object on top */
     const char *culprit;    /* the key that broke the model */
     char *dst;              /* string: where its next byte goes; NULL: it is dropped */
     size_t room, len;       /* string: bytes free at dst; decoded so far */
@@ -3081,8 +3070,8 @@ static bool avitoi_parse_e7(const char *p, size_t len, int32_t *out)
  * >>43 SCHEMAS
  * ======================================================================= *
  *
- * What is known of each JSON object: one row per key. The filter, the decoder, the field mask and
- * the room that an open object needs all come from these rows.
+ * What is known of each JSON object: one row per key. The JSON machine and the field mask live by
+ * these rows.
  *
  * X(key, kind, struct member, mask bits, child schema). The kinds say which JSON values fit:
  */
@@ -3114,7 +3103,6 @@ struct avitoi_schema {
     const struct avitoi_field *fields;
     void (*finish)(struct avitoi_json *json, void *model); /* what a row cannot say */
     uint16_t size;    /* of the struct */
-    uint16_t room;    /* of an open object: values, then skeleton */
     uint8_t count;
     bool bare;        /* as root: the value may be that of the first field alone */
     bool lenient;     /* a member of another type is dropped instead of refused */
@@ -3141,8 +3129,6 @@ static const char avitoi_key_[] = ""; /* in place of a map's own */
      sizeof(avitoi_key_##key) - 1u, kind},
 #define AVITOI_ROW_COUNT_(key, kind, member, want, child) +1u
 #define AVITOI_ROWS(rows) (0u rows(AVITOI_ROW_COUNT_))
-#define AVITOI_ROOM(rows)                                                                          \
-    ((AVITOI_ROWS(rows) * (sizeof(struct avitoi_ref) + 1u) + 2u + 7u) & ~(size_t)7u)
 
 /* Defines avitoi_<name>_fields and avitoi_<name>_schema from the row list `rows`. The struct is the
  * one that AVITOI_MODEL names where the macro is used. */
@@ -3151,7 +3137,7 @@ static const char avitoi_key_[] = ""; /* in place of a map's own */
     static const struct avitoi_field avitoi_##name##_fields[] = {rows(AVITOI_ROW_)};               \
     static const struct avitoi_schema avitoi_##name##_schema = {                                   \
         avitoi_##name##_fields,      finish, (uint16_t)sizeof(AVITOI_MODEL),                       \
-        (uint16_t)AVITOI_ROOM(rows), (uint8_t)AVITOI_ROWS(rows), bare, lenient}
+        (uint8_t)AVITOI_ROWS(rows), bare, lenient}
 
 #define AVITOI_SYSTEM_PREFIX "[Системное сообщение]"
 #define AVITOI_PLACEHOLDER   "Перейдите на подписку с API мессенджера"
@@ -3207,6 +3193,19 @@ AVITOI_ASSERT(voice_file_is_pair, sizeof(avito_voice_file) == sizeof(avito_image
 AVITOI_SCHEMA(uploaded, AVITOI_UPLOADED_ROWS, NULL, false, false);
 #undef AVITOI_MODEL
 
+/* ---- coordinates ---- */
+
+/* Has no rows: a number whose reader only those schemas link that have such a number. It is in
+ * json->word; when it cannot be read, word_len becomes 0. */
+static void avitoi_finish_degrees(struct avitoi_json *json, void *model)
+{
+    if (!avitoi_parse_e7(json->word, json->word_len, (int32_t *)model)) {
+        json->word_len = 0;
+    }
+}
+static const struct avitoi_schema avitoi_degrees_schema = {
+    NULL, avitoi_finish_degrees, sizeof(int32_t), 0, false, false};
+
 /* ---- content of a message ---- */
 
 #define AVITOI_MODEL avito_image
@@ -3253,8 +3252,8 @@ static void avitoi_finish_location(struct avitoi_json *json, void *model)
 #define AVITOI_MODEL avito_location
 #define AVITOI_LOCATION_ROWS(X)                                                                    \
     X(kind, AVITOI_STR, kind_word, 0, NULL)                                                        \
-    X(lat, AVITOI_E7, lat_e7, 0, NULL)                                                             \
-    X(lon, AVITOI_E7, lon_e7, 0, NULL)                                                             \
+    X(lat, AVITOI_E7, lat_e7, 0, &avitoi_degrees_schema)                                           \
+    X(lon, AVITOI_E7, lon_e7, 0, &avitoi_degrees_schema)                                           \
     X(text, AVITOI_TEXT, text, 0, NULL)                                                            \
     X(title, AVITOI_TEXT, title, 0, NULL)
 AVITOI_SCHEMA(location, AVITOI_LOCATION_ROWS, avitoi_finish_location, false, false);
@@ -3471,8 +3470,8 @@ AVITOI_SCHEMA(user, AVITOI_USER_ROWS, NULL, false, false);
 #define AVITOI_MODEL avito_item_location
 #define AVITOI_ITEM_LOCATION_ROWS(X)                                                               \
     X(title, AVITOI_STR, title, 0, NULL)                                                           \
-    X(lat, AVITOI_E7, lat_e7, 0, NULL)                                                             \
-    X(lon, AVITOI_E7, lon_e7, 0, NULL)
+    X(lat, AVITOI_E7, lat_e7, 0, &avitoi_degrees_schema)                                           \
+    X(lon, AVITOI_E7, lon_e7, 0, &avitoi_degrees_schema)
 AVITOI_SCHEMA(item_location, AVITOI_ITEM_LOCATION_ROWS, NULL, false, false);
 #undef AVITOI_MODEL
 
@@ -3692,24 +3691,21 @@ AVITOI_SCHEMA(reply, AVITOI_REPLY_ROWS, NULL, false, true);
 #undef AVITOI_MODEL
 
 /* ======================================================================= *
- * >>44 ELEMENT FILTER
+ * >>44 JSON MACHINE
  * ======================================================================= *
  *
  * Reads JSON as it streams in, in pieces of any size, and checks all of it strictly (RFC 8259,
- * well-formed UTF-8, at most 32 levels, nothing behind the end; a lone surrogate escape becomes
+ * well-formed UTF-8, at most 32 levels, nothing after the end; a lone surrogate escape becomes
  * U+FFFD). Members that nobody knows or wants are checked and dropped. A known string is decoded
- * once, to its final place in the arena; numbers are read. What is left of an open object is a
- * list of its values, eight bytes each, in the order in which they came, and its skeleton: one
- * character for the row of the table that each value belongs to, from '0' on,
+ * once, to its final place in the arena. Each value goes straight into the struct of the object on
+ * top, to the place that the row of its key names (>>43).
  *
- *     {"id":"u2i-x","created":1693820808,"users":[...],"context":{...}}     "0241"
- *
- * When the object closes, jsmn tokenises its skeleton, the decoder (>>45) fills the struct, and the
- * parent gets one value. A member of a map is a pair of two values and needs no skeleton.
- *
- * Memory: strings and finished structs grow from the low end, open objects and the elements of open
- * lists are a stack at the high end. When both meet, the filter goes on without storing and counts
- * (`measuring`): so the error can tell the size that would have done.
+ * Memory: an object that is a member is made at the low end when it opens, and stays there; its
+ * strings follow it. Elements of open lists, pairs, and a root that the caller has a struct for are a
+ * stack at the high end: elements stay there until their list closes, the root and the element of a
+ * list that streams are copied to the caller's struct when they are complete. When both ends meet, the
+ * machine goes on without storing and counts (`measuring`): so the error can tell the size that would
+ * have done.
  */
 
 enum {
@@ -3747,9 +3743,6 @@ enum { AVITOI_ROLE_DROP, AVITOI_ROLE_KEEP, AVITOI_ROLE_KEY, AVITOI_ROLE_INT, AVI
 #define AVITOI_NO_FIELD   32u /* with it: the value is only checked */
 
 static int avitoi_string(struct avitoi_json *j, const char **pp, const char *end);
-static int avitoi_decode(const struct avitoi_json *j, const struct avitoi_frame *f, char *model);
-static void avitoi_decode_pair(const struct avitoi_json *j, const struct avitoi_frame *f,
-                               char *model);
 
 AVITOI_APART_IF_SMALL static struct avitoi_frame *avitoi_top(struct avitoi_json *j)
 {
@@ -3805,16 +3798,7 @@ static inline char *avitoi_high(struct avitoi_json *j, size_t n)
     return avitoi_fits(j) ? j->mem.high_end - j->mem.high : NULL;
 }
 
-/* ---- skeleton of the object on top ---- */
-
-/* Finds the values of the object that is on top now. */
-static void avitoi_find_refs(struct avitoi_json *j)
-{
-    if (avitoi_top(j)->kind <= AVITOI_PAIR) {
-        j->refs = (struct avitoi_ref *)(void *)(j->mem.high_end - avitoi_align(j->mark) -
-                                                j->schema->room);
-    }
-}
+/* ---- the object on top ---- */
 
 /* The list whose elements are given one by one, or collected. */
 static bool avitoi_at_list(const struct avitoi_json *j, unsigned level)
@@ -3822,64 +3806,43 @@ static bool avitoi_at_list(const struct avitoi_json *j, unsigned level)
     return j->streaming && level == 2;
 }
 
-/* Takes frames off: what is on top now? Found from the root upwards. */
+/* Takes frames off. */
 static inline void avitoi_close_to(struct avitoi_json *j, unsigned level)
 {
-    const struct avitoi_schema *schema = j->root;
-    size_t mark = j->base;
-    unsigned i;
-    for (i = 1; i < level; i++) {
-        const struct avitoi_frame *f = &j->as.frames[i - 1u];
-        if (f->kind <= AVITOI_PAIR) {
-            mark = avitoi_align(mark) + schema->room;
-            schema = schema->fields[f->field].child;
-        } else if (!avitoi_at_list(j, i)) {
-            mark += f->seen * (size_t)schema->size;
-        }
-    }
     j->level = (uint8_t)level;
-    j->schema = schema;
-    j->mark = mark;
     if (level > 0) {
-        avitoi_find_refs(j);
+        j->schema = avitoi_top(j)->schema;
     }
 }
 
-/* The skeleton lies behind the values. */
-static char *avitoi_skeleton(const struct avitoi_json *j)
-{
-    return (char *)(j->refs + j->schema->count);
-}
-
-/* Appends a member to the object on top: the value of the row f->field. */
-static inline void avitoi_add(const struct avitoi_json *j, struct avitoi_frame *f, uint32_t at,
-                       uint32_t len)
+/* Puts a value into the object of the frame `f`: that of the row f->field. */
+static inline void avitoi_json_store(const struct avitoi_json *j, const struct avitoi_frame *f,
+                                     const void *value, size_t size)
 {
     if (!j->measuring) {
-        struct avitoi_ref *ref = j->refs + f->members;
-        ref->at = at;
-        ref->len = len;
-        avitoi_skeleton(j)[1u + f->members] = (char)('0' + f->field);
+        memcpy(f->at.model + f->schema->fields[f->field].offset, value, size);
     }
-    f->members++;
 }
 
 /* true or false. The only one beside the elements of a list says whether the server has more of them:
  * noted here, it needs no memory, for which the last element may have been too large. */
-static void avitoi_add_bool(struct avitoi_json *j, struct avitoi_frame *f, bool yes)
+static void avitoi_add_bool(struct avitoi_json *j, const struct avitoi_frame *f, bool yes)
 {
+    const bool pair[2] = {yes, true};
     if (j->streaming && j->level == 2) {
         j->more = yes ? 1 : -1;
     }
-    avitoi_add(j, f, yes ? 1u : 0u, 0);
+    avitoi_json_store(j, f, pair, sizeof pair);
 }
 
-/* `ptr`: in the low end, or NULL for an empty list. */
-static void avitoi_add_ref(const struct avitoi_json *j, struct avitoi_frame *f, const char *ptr,
-                           size_t len)
+/* A string, or the items and the count of a list: both are a pointer and a number. */
+static void avitoi_add_ref(const struct avitoi_json *j, const struct avitoi_frame *f,
+                           const char *ptr, size_t len)
 {
-    const size_t at = (ptr == NULL) ? 0 : (size_t)(ptr - j->mem.low_base);
-    avitoi_add(j, f, (uint32_t)at, (uint32_t)len);
+    avito_str s;
+    s.ptr = ptr;
+    s.len = len;
+    avitoi_json_store(j, f, &s, sizeof s);
 }
 
 /* ---- frames ---- */
@@ -3892,14 +3855,18 @@ static inline int avitoi_open(struct avitoi_json *j, unsigned kind, const struct
     }
     j->level++;
     j->schema = schema;
-    j->mark = j->mem.high;
+    f->schema = schema;
     f->seen = 0;
     f->kind = (uint8_t)kind;
     f->field = AVITOI_NO_FIELD | AVITOI_LAST_FIELD;
-    f->members = 0;
-    if (kind <= AVITOI_PAIR) {
-        (void)avitoi_high(j, avitoi_align(j->mem.high) - j->mem.high + schema->room);
-        avitoi_find_refs(j);
+    if (kind > AVITOI_PAIR) {
+        f->at.mark = j->mem.high;
+        return AVITO_AGAIN;
+    }
+    f->high = (j->level == 1) ? j->out != NULL && !j->streaming : f[-1].kind > AVITOI_PAIR;
+    f->at.model = f->high ? avitoi_high(j, avitoi_align(schema->size)) : avitoi_low(j, schema->size);
+    if (f->at.model != NULL) {
+        memset(f->at.model, 0, schema->size);
     }
     return AVITO_AGAIN;
 }
@@ -3920,9 +3887,8 @@ static int avitoi_bad(struct avitoi_json *j, int code, const char *culprit)
     }
     j->bad = (int16_t)code;
     if (j->level > 2) {
-        avitoi_close_to(j, 3);
-        j->mem.high = j->mark;
         avitoi_close_to(j, 2);
+        j->mem.high = avitoi_top(j)->at.mark;
     }
     j->skip = (uint8_t)(j->depth - j->list_depth);
     return AVITO_AGAIN;
@@ -3941,26 +3907,6 @@ AVITOI_APART_IF_SMALL static void avitoi_element_begins(struct avitoi_json *j)
     j->id.ptr = NULL;
     j->id.len = 0;
     j->was_cut = false;
-}
-
-/* So nothing may be stored of the answer after something of it was only counted: what needs more than
- * anything that stands before the list is the struct that it ends in. */
-AVITOI_ASSERT(meta_before_list, AVITOI_ROOM(AVITOI_META_ROWS) + sizeof(struct avitoi_meta) <=
-                                    AVITOI_ALIGN + sizeof(struct avitoi_list));
-
-/* A list keeps the structs of its elements at the high end. While a whole list is collected, the
- * open frames of the root and of the list itself lie behind them: they move down by one struct. */
-static void avitoi_collect(struct avitoi_json *j, const char *model, size_t size)
-{
-    const size_t kept = j->base;
-    const size_t step = avitoi_align(size);
-    char *frames = j->mem.high_end - j->mem.high;
-    j->base += step;
-    j->mark += step;
-    if (avitoi_high(j, step) != NULL) {
-        memmove(frames - step, frames, j->mem.high - step - kept);
-        memcpy(j->mem.high_end - kept - step, model, size);
-    }
 }
 
 /* ---- the end of containers ---- */
@@ -3986,82 +3932,71 @@ static bool avitoi_given_before(struct avitoi_json *j)
     return false;
 }
 
-/* Hands a finished struct to the container that it stands in. */
-static void avitoi_deliver(struct avitoi_json *j, char *model, size_t low_before, size_t size)
+/* The root is complete. */
+static void avitoi_json_root_done(struct avitoi_json *j, const struct avitoi_frame *f)
 {
+    if (!f->high) {
+        j->out = f->at.model;
+        return;
+    }
+    if (!j->measuring) {
+        memcpy(j->out, f->at.model, f->schema->size);
+    }
+    j->mem.high -= avitoi_align(f->schema->size);
+}
+
+/* An element of the list that streams is complete. It goes to the caller, unless all are collected: then
+ * it stays where it is. */
+static void avitoi_json_element_done(struct avitoi_json *j, const struct avitoi_frame *f)
+{
+    const bool again = avitoi_given_before(j);
+    if (again) {
+        j->mem.low = j->low_mark;
+    } else {
+        j->rows++;
+    }
+    if (j->collect && !again) {
+        return;
+    }
+    j->mem.high -= avitoi_align(f->schema->size);
+    if (again) {
+        return;
+    }
+    if (!j->measuring) {
+        memcpy(j->out, f->at.model, f->schema->size);
+    }
+    j->event = (int16_t)(j->measuring ? AVITO_ERR_ARENA : AVITO_END);
+}
+
+/* The object on top is complete: its container gets it. */
+static void avitoi_close_object(struct avitoi_json *j)
+{
+    const struct avitoi_frame *f = avitoi_top(j);
     struct avitoi_frame *parent;
+    if (avitoi_fits(j) && f->schema->finish != NULL) { /* its strings are counted by now */
+        f->schema->finish(j, f->at.model);
+    }
+    avitoi_close_to(j, j->level - 1u);
     if (j->level == 0) {
-        j->out = model;
+        avitoi_json_root_done(j, f);
         return;
     }
     parent = avitoi_top(j);
     if (parent->kind <= AVITOI_PAIR) {
-        avitoi_add_ref(j, parent, model, 1);
+        avitoi_json_store(j, parent, &f->at.model, sizeof f->at.model);
         return;
     }
     parent->seen++;
-    if (!avitoi_at_list(j, j->level)) {
-        char *slot = avitoi_high(j, size);
-        if (slot != NULL) {
-            memcpy(slot, model, size);
-        }
-        j->mem.low = low_before;
-        return;
+    if (avitoi_at_list(j, j->level)) {
+        avitoi_json_element_done(j, f);
     }
-    if (avitoi_given_before(j)) {
-        j->mem.low = j->low_mark;
-        return;
-    }
-    j->rows++;
-    if (j->collect) {
-        avitoi_collect(j, model, size);
-        j->mem.low = low_before;
-    } else {
-        j->event = (int16_t)(j->measuring ? AVITO_ERR_ARENA : AVITO_END);
-    }
-}
-
-/* Fills the struct of the object on top, unless it is only measured. */
-AVITOI_APART_IF_SMALL static int avitoi_fill(struct avitoi_json *j, const struct avitoi_frame *f,
-                                             char *model)
-{
-    if (!avitoi_fits(j)) { /* its strings are counted by now */
-        return AVITO_OK;
-    }
-    memset(model, 0, j->schema->size);
-    if (f->kind == AVITOI_PAIR) {
-        avitoi_decode_pair(j, f, model);
-        return AVITO_OK;
-    }
-    return avitoi_decode(j, f, model);
-}
-
-static int avitoi_close_object(struct avitoi_json *j)
-{
-    struct avitoi_frame *f = avitoi_top(j);
-    const size_t low_before = j->mem.low;
-    const size_t size = j->schema->size;
-    const bool to_caller = j->out != NULL && (j->level == 1 ? !j->streaming
-                                              : (j->streaming && !j->collect && j->level == 3));
-    char *model = to_caller ? (char *)j->out : avitoi_low(j, size);
-    const int rc = avitoi_fill(j, f, model);
-    if (rc != AVITO_OK) {
-        return avitoi_bad(j, rc, j->culprit);
-    }
-    if (j->schema->finish != NULL && !j->measuring) {
-        j->schema->finish(j, model);
-    }
-    j->mem.high = j->mark;
-    avitoi_close_to(j, j->level - 1u);
-    avitoi_deliver(j, model, low_before, size);
-    return AVITO_AGAIN;
 }
 
 /* Elements of a list, which lie in reverse order up to `from`, to one array. */
 static void avitoi_reverse(char *items, const char *from, size_t count, size_t size)
 {
     for (; count > 0; count--, items += size) {
-        from -= size;
+        from -= avitoi_align(size);
         if (AVITO_WITH_SHORTCUTS && size == sizeof(avito_image_size)) { /* most: without a call */
             memcpy(items, from, sizeof(avito_image_size));
         } else {
@@ -4070,21 +4005,22 @@ static void avitoi_reverse(char *items, const char *from, size_t count, size_t s
     }
 }
 
-/* The elements move from the high end to the low end. */
+/* The elements move from the high end to the low end; those of the list that streams are not there,
+ * or stay. */
 static void avitoi_close_list(struct avitoi_json *j)
 {
-    struct avitoi_frame *f = avitoi_top(j);
+    const struct avitoi_frame *f = avitoi_top(j);
     const bool strings = f->kind == AVITOI_STRS || f->kind == AVITOI_ONE;
-    const size_t size = strings ? sizeof(avito_str) : j->schema->size;
+    const size_t size = strings ? sizeof(avito_str) : f->schema->size;
     const size_t count = f->seen;
     char *items = NULL;
-    if (!avitoi_at_list(j, j->level) && count > 0) {
-        items = avitoi_low(j, count * size);
+    if (!avitoi_at_list(j, j->level)) {
+        items = (count > 0) ? avitoi_low(j, count * size) : NULL;
         if (items != NULL) {
-            avitoi_reverse(items, j->mem.high_end - j->mark, count, size);
+            avitoi_reverse(items, j->mem.high_end - f->at.mark, count, size);
         }
+        j->mem.high = f->at.mark;
     }
-    j->mem.high = j->mark;
     avitoi_close_to(j, j->level - 1u);
     if (f->kind != AVITOI_ONE) {
         avitoi_add_ref(j, avitoi_top(j), items, count);
@@ -4098,7 +4034,6 @@ static void avitoi_close_list(struct avitoi_json *j)
 static int avitoi_close(struct avitoi_json *j, char c)
 {
     const bool is_object = ((j->is_object >> (j->depth - 1u)) & 1u) != 0;
-    int rc = AVITO_AGAIN;
     if (is_object != (c == '}')) {
         return avitoi_broken(j, AVITO_ERR_JSON);
     }
@@ -4108,36 +4043,32 @@ static int avitoi_close(struct avitoi_json *j, char c)
         return AVITOI_VALUE;
     }
     if (avitoi_top(j)->kind == AVITOI_OBJ) {
-        rc = avitoi_close_object(j);
+        avitoi_close_object(j);
     } else {
         avitoi_close_list(j);
         if (j->depth == 0 && j->level == 1) { /* the list stood alone, without its root object */
-            rc = avitoi_close_object(j);
+            avitoi_close_object(j);
         }
     }
-    return rc < 0 ? rc : AVITOI_VALUE;
+    return AVITOI_VALUE;
 }
 
 /* ---- the end of any value ---- */
 
-static int avitoi_value_done(struct avitoi_json *j)
+static void avitoi_value_done(struct avitoi_json *j)
 {
     j->state = (j->depth > 0) ? AVITOI_S_AFTER : AVITOI_S_DONE;
     if (j->skip > 0) {
-        return AVITO_AGAIN;
+        return;
     }
     if (j->level > 0 && avitoi_top(j)->kind == AVITOI_PAIR) { /* a member of a map, complete */
-        const int rc = avitoi_close_object(j);
-        if (rc < 0) {
-            return rc;
-        }
+        avitoi_close_object(j);
     }
     if (j->bad != 0) {
         j->event = j->bad;
         j->bad = 0;
         j->rows++;
     }
-    return AVITO_AGAIN;
 }
 
 /* ---- the beginning of values ---- */
@@ -4219,7 +4150,6 @@ static int avitoi_begin_container(struct avitoi_json *j, char c, unsigned kind,
     j->state = (c == '{') ? AVITOI_S_KEY_OR_END : AVITOI_S_VALUE_OR_END;
     if (at_root && root != NULL) {
         const unsigned first = root->fields[0].kind;
-        j->base = j->mem.high;
         rc = avitoi_open(j, AVITOI_OBJ, root);
         if (!(root->bare && first == (c == '{' ? (unsigned)AVITOI_MAP : (unsigned)AVITOI_ARR))) {
             return (c == '{') ? rc : avitoi_broken(j, AVITO_ERR_MODEL);
@@ -4260,10 +4190,10 @@ static void avitoi_begin_string(struct avitoi_json *j, unsigned role, bool cutta
         } else {
             j->measuring = true; /* not even for the NUL of an empty string */
             if (avitoi_in_element(j) && j->level == 3 && avitoi_top(j)->field == 0 &&
-                j->low_mark + j->mark < mem->low_cap) {
+                j->low_mark + j->as.frames[1].at.mark < mem->low_cap) {
                 /* The id of an element that does not fit: over what was stored of it. */
                 j->dst = mem->low_base + j->low_mark;
-                j->room = mem->low_cap - j->mark - j->low_mark - 1u;
+                j->room = mem->low_cap - j->as.frames[1].at.mark - j->low_mark - 1u;
             }
         }
         if (j->cutting && j->cut_at < j->room) {
@@ -4390,22 +4320,33 @@ static int avitoi_begin_key(struct avitoi_json *j, const char **p, const char *e
 
 /* ---- strings ---- */
 
+/* Reads the number in j->word, `len` bytes, and stores it. False: it is none for this row. */
+static bool avitoi_json_number(struct avitoi_json *j, const struct avitoi_frame *f, size_t len)
+{
+    int64_t value;
+    int32_t e7;
+    if (len > AVITOI_NUMBER_MAX) {
+        return false;
+    }
+    if (j->role == AVITOI_ROLE_E7) {
+        j->schema->fields[f->field].child->finish(j, &e7);
+        if (j->word_len > 0) {
+            avitoi_json_store(j, f, &e7, sizeof e7);
+        }
+        return j->word_len > 0;
+    }
+    if (!avitoi_parse_int(j->word, len, &value)) {
+        return false;
+    }
+    avitoi_json_store(j, f, &value, sizeof value);
+    return true;
+}
+
 /* A number, or a string where a number belongs, is complete in j->word. */
 static int avitoi_number_done(struct avitoi_json *j, size_t len)
 {
-    struct avitoi_frame *f = avitoi_top(j);
-    int64_t value = 0;
-    int32_t e7 = 0;
-    bool good = len <= AVITOI_NUMBER_MAX;
-    if (j->role == AVITOI_ROLE_E7) {
-        good = good && avitoi_parse_e7(j->word, len, &e7);
-        value = e7;
-    } else {
-        good = good && avitoi_parse_int(j->word, len, &value);
-    }
-    if (good) {
-        avitoi_add(j, f, (uint32_t)value, (uint32_t)((uint64_t)value >> 32));
-    } else if (!j->schema->lenient) {
+    const struct avitoi_frame *f = avitoi_top(j);
+    if (!avitoi_json_number(j, f, len) && !j->schema->lenient) {
         const int rc = avitoi_bad(j, AVITO_ERR_MODEL, j->schema->fields[f->field].key);
         if (rc < 0) {
             return rc;
@@ -5127,9 +5068,7 @@ static inline bool avitoi_short_comma(struct avitoi_json *j, const char *p, cons
     return more;
 }
 
-/* Members of a map of strings: pairs, straight to the elements of the list. For a moment the
- * machine takes room for an open object and a struct; so that the same ones fit, they must fit
- * here, too. */
+/* Members of a map of strings: pairs, straight to the elements of the list. */
 static const char *avitoi_short_pairs(struct avitoi_json *j, const char *p, const char *end)
 {
     struct avitoi_frame *f = avitoi_top(j);
@@ -5143,7 +5082,7 @@ static const char *avitoi_short_pairs(struct avitoi_json *j, const char *p, cons
         size_t sum;
         behind = (behind != NULL && end - behind > 2 && behind[0] == ':' && behind[1] == '"')
                      ? avitoi_short_keep(j, behind + 2, end) : NULL;
-        sum = avitoi_align(mem->low) + size + avitoi_align(mem->high) + avitoi_pair_schema.room;
+        sum = mem->low + mem->high + size;
         if (behind == NULL || sum > mem->low_cap) {
             mem->low = low;
             break;
@@ -5230,11 +5169,11 @@ static const char *avitoi_short_numeric(const struct avitoi_json *j, struct avit
     }
     if (kind == AVITOI_INT && behind == n.point && behind - p <= 18) {
         const uint64_t value = (*p == '-') ? 0u - n.whole : n.whole;
-        avitoi_add(j, f, (uint32_t)(value & UINT32_MAX), (uint32_t)(value >> 32));
+        avitoi_json_store(j, f, &value, sizeof value);
         return behind;
     }
     if (kind == AVITOI_E7 && avitoi_short_e7(&n, p, behind, &e7)) {
-        avitoi_add(j, f, (uint32_t)e7, 0);
+        avitoi_json_store(j, f, &e7, sizeof e7);
         return behind;
     }
     return NULL;
@@ -5283,7 +5222,7 @@ static const char *avitoi_short_value(struct avitoi_json *j, struct avitoi_frame
         j->id.ptr = j->mem.low_base + low;
         j->id.len = j->mem.low - low - 1u;
     }
-    avitoi_add(j, f, (uint32_t)low, (uint32_t)(j->mem.low - low - 1u));
+    avitoi_add_ref(j, f, j->mem.low_base + low, j->mem.low - low - 1u);
     return p;
 }
 
@@ -5498,7 +5437,8 @@ static int avitoi_json_feed(struct avitoi_json *j, const char *data, size_t len,
                 break;
         }
         if (rc == AVITOI_VALUE) {
-            rc = avitoi_value_done(j);
+            avitoi_value_done(j);
+            rc = AVITO_AGAIN;
         }
     }
     *used = (size_t)(p - data);
@@ -5528,79 +5468,6 @@ static void avitoi_json_begin(struct avitoi_json *j, const struct avitoi_schema 
     j->lenient = root != NULL && root->lenient;
     j->out = out;
     j->want = UINT16_MAX;
-}
-
-/* ======================================================================= *
- * >>45 DECODER
- * ======================================================================= */
-
-/* Puts one value into its place in the struct. */
-static inline void avitoi_store(const struct avitoi_json *j, const struct avitoi_field *field,
-                         const struct avitoi_ref *ref, char *model)
-{
-    char *at = model + field->offset;
-    const char *low; /* of a value that is a place: numbers are none, and might leave the memory */
-    switch ((int)field->kind) {
-        case AVITOI_INT: {
-            const int64_t value = (int64_t)((uint64_t)ref->len << 32 | ref->at);
-            memcpy(at, &value, sizeof value);
-            break;
-        }
-        case AVITOI_E7: {
-            const int32_t value = (int32_t)ref->at;
-            memcpy(at, &value, sizeof value);
-            break;
-        }
-        case AVITOI_BOOL: {
-            const bool pair[2] = {ref->at != 0, true};
-            memcpy(at, pair, sizeof pair);
-            break;
-        }
-        case AVITOI_OBJ:
-            low = j->mem.low_base + ref->at;
-            memcpy(at, &low, sizeof low);
-            break;
-        default: { /* a string, or the items and count of a list: both are a pointer and a number */
-            const bool list = field->kind >= AVITOI_ARR && field->kind <= AVITOI_STRS;
-            avito_str s;
-            low = j->mem.low_base + ref->at;
-            s.ptr = (list && ref->len == 0) ? NULL : low;
-            s.len = ref->len;
-            memcpy(at, &s, sizeof s);
-            break;
-        }
-    }
-}
-
-static void avitoi_decode_pair(const struct avitoi_json *j, const struct avitoi_frame *f,
-                               char *model)
-{
-    unsigned i;
-    for (i = 0; i < f->members; i++) {
-        avitoi_store(j, &j->schema->fields[i], &j->refs[i], model);
-    }
-}
-
-/* Fills `model` from the skeleton and the values of the object that has just closed. */
-static int avitoi_decode(const struct avitoi_json *j, const struct avitoi_frame *f, char *model)
-{
-    char *text = avitoi_skeleton(j);
-    const size_t len = f->members + 2u;
-    jsmn_parser parser;
-    jsmntok_t token;
-    const char *row;
-    unsigned i;
-    text[0] = '"';
-    text[len - 1u] = '"';
-    jsmn_init(&parser);
-    if (jsmn_parse(&parser, text, len, &token, 1) != 1) {
-        return AVITO_ERR_JSON; /* cannot happen: the filter wrote it */
-    }
-    row = text + token.start;
-    for (i = 0; row + i < text + token.end; i++) {
-        avitoi_store(j, &j->schema->fields[row[i] - '0'], &j->refs[i], model);
-    }
-    return AVITO_OK;
 }
 
 /* ======================================================================= *
@@ -6204,7 +6071,7 @@ static int avitoi_body_at_close(const struct avitoi_body *b)
  * ======================================================================= *
  *
  * Byte by byte: a state wherever input can end, so no line has to fit anywhere. Names and values of
- * interest are gathered in the filter's word, which is free until the body begins.
+ * interest are gathered in the JSON machine's word, which is free until the body begins.
  */
 
 #define AVITOI_RETRY_MAX_S 86400u /* what a server asks for beyond a day is taken for a day */
@@ -7884,7 +7751,7 @@ static int avitoi_element(avito_client *c, int rc)
     return rc;
 }
 
-/* Gives body bytes to the filter. AVITO_AGAIN: all of the span is used. */
+/* Gives body bytes to the JSON machine. AVITO_AGAIN: all of the span is used. */
 static int avitoi_feed(avito_client *c)
 {
     struct avitoi_json *j = &c->priv.json;

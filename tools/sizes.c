@@ -232,30 +232,13 @@ static size_t smallest(const char *name, int which)
     return n;
 }
 
-/* The high end at its worst: an object of each level is open. */
-static size_t open_objects(const struct avitoi_schema *schema)
-{
-    size_t most = 0;
-    size_t i;
-    if (schema == &avitoi_pair_schema) {
-        return 0;
-    }
-    for (i = 0; i < schema->count; i++) {
-        if (schema->fields[i].child != NULL) {
-            const size_t child = open_objects(schema->fields[i].child);
-            most = child > most ? child : most;
-        }
-    }
-    return avitoi_align(schema->room) + most;
-}
-
 /* The manual's formula for one element: what stays of it, the items of the lists that are open at once
- * (here: users, and one of them with all its images) once more, and the open objects. */
+ * (here: users, and one of them with all its images) once more, and the chat's own struct. */
 static void recorded_chat(size_t measured)
 {
     const size_t stays = arena.used;
     const size_t lists = 2u * sizeof(avito_user) + 6u * sizeof(avito_image_size);
-    const size_t formula = stays + lists + open_objects(&avitoi_chats_schema);
+    const size_t formula = stays + lists + sizeof(avito_chat);
     printf("arena | what stays of it | %zu\n", stays);
     printf("arena | the same by the formula | %zu\n", formula);
     if (formula < measured) {
@@ -271,8 +254,9 @@ static void largest_message(void)
     add_message();
     add("]}");
     measured = smallest("the largest legal message, element by element", MESSAGES);
-    formula = 2u * (4001u + 33u + 5u) + 3u + sizeof(avito_quote) +
-              2u * sizeof(struct avitoi_wide_content) + open_objects(&avitoi_messages_schema);
+    formula = avitoi_align(2u * (4001u + 33u + 5u) + 3u + sizeof(avito_quote) + 3u * 7u +
+                           2u * sizeof(struct avitoi_wide_content) + sizeof(avito_message) +
+                           sizeof(struct avitoi_list));
     printf("arena | the same by the formula | %zu\n", formula);
     if (formula < measured) {
         fail("formula", "less than what is needed");
@@ -297,9 +281,6 @@ int main(int argc, char **argv)
         fail("usage", "sizes DATA");
     }
     structs();
-    printf("arena | open objects, of a chat at most | %zu\n", open_objects(&avitoi_chats_schema));
-    printf("arena | open objects, of a message at most | %zu\n",
-           open_objects(&avitoi_messages_schema));
     body_len = 0;
     add_file(argv[1], "chat_wire.json");
     printf("arena | a recorded chat, bytes on the wire | %zu\n", body_len);
