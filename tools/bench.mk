@@ -6,17 +6,23 @@ BENCH_OUT := build/bench
 BENCH_SRC := tools/bench
 BENCH_FLAGS := -O2 -g -Wall -Wextra -Wno-unused-function -I. -I$(BENCH_SRC)
 BENCH_PLUGIN := $(BENCH_FLAGS) -fPIC -fvisibility=hidden -shared
-BENCH_PACKAGES := python3 gcc g++ valgrind libjsmn-dev libcjson-dev libjansson-dev libjson-c-dev \
-	rapidjson-dev libsimdjson-dev
+BENCH_PACKAGES = python3 gcc g++ valgrind libjsmn-dev libcjson-dev libjansson-dev libjson-c-dev \
+	rapidjson-dev libsimdjson-dev \
+	$(shell apt-cache show libyyjson-dev >/dev/null 2>&1 && echo libyyjson-dev)
 BENCH_NET_PACKAGES := libcurl4-openssl-dev libbearssl-dev nginx-light openssl strace
 
-BENCH_PEERS := cjson jansson jsonc rapidjson simdjson jsmn jsmnlinks
+# yyjson where the release packages it (Debian 13 does): asked when a recipe runs, as the packages
+# are installed by then.
+BENCH_YYJSON := /usr/include/yyjson.h
+BENCH_PEERS = cjson jansson jsonc rapidjson simdjson jsmn jsmnlinks \
+	$(shell test -e $(BENCH_YYJSON) && echo yyjson)
 BENCH_LIB_cjson := -lcjson
 BENCH_LIB_jansson := -ljansson
 BENCH_LIB_jsonc := -ljson-c
 BENCH_LIB_simdjson := -lsimdjson
+BENCH_LIB_yyjson := -lyyjson
 
-BENCH_DECODE := $(BENCH_OUT)/host $(BENCH_OUT)/heap.so $(BENCH_PEERS:%=$(BENCH_OUT)/%.so)
+BENCH_DECODE = $(BENCH_OUT)/host $(BENCH_OUT)/heap.so $(BENCH_PEERS:%=$(BENCH_OUT)/%.so)
 BENCH_DECODE_OURS := $(BENCH_OUT)/ours.so $(BENCH_OUT)/portable.so $(BENCH_OUT)/size.so
 BENCH_NET := $(BENCH_OUT)/net_curl $(BENCH_OUT)/net_bare
 BENCH_NET_OURS := $(BENCH_OUT)/net_ours

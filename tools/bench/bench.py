@@ -18,6 +18,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import plot
+import shapes
 from decode import Decode
 from network import Network
 
@@ -25,11 +26,13 @@ KB = 1024
 LISTS = ["chats100.raw", "chats100.esc", "messages100.raw", "messages100.esc"]
 HOSTILE = {"deep": "nests of 24 arrays", "empty": "empty chats", "inner": "empty objects",
            "long": "one long string", "keys": "unknown keys in one object", "flat": "a long array"}
-PEERS = {"cjson": "libcjson-dev", "jansson": "libjansson-dev", "jsonc": "libjson-c-dev",
-         "rapidjson": "rapidjson-dev", "simdjson": "libsimdjson-dev"}
+PACKAGES = ["libcjson-dev", "libjansson-dev", "libjson-c-dev", "rapidjson-dev", "libsimdjson-dev",
+            "libyyjson-dev", "libcurl4-openssl-dev", "libbearssl-dev", "libjsmn-dev", "nginx-light",
+            "gcc"]
 TREES = ["cjson", "simdjson", "rapidjson", "jsonc", "jansson"]
 FAST, SMALL = (16 * KB, 8 * KB), (512, 6 * KB)  # window and arena, as in peer_ours.c
-OURS, PORTABLE = "ours", "ours portable"
+OURS, PORTABLE = shapes.OURS, shapes.PORTABLE
+YYJSON = "yyjson"  # Debian 13 has it, Debian 12 does not
 
 
 class Report:
@@ -73,7 +76,7 @@ class Report:
 
 def agree(decode, report, plugins):
     """All decoders must give one hash over all fields of every list."""
-    names = LISTS + ["chats10000.raw", "messages10000.raw"]
+    names = LISTS + ["chats10000.raw", "messages10000.raw"] + shapes.names_of(shapes.SHAPES)
     rows, good = [], True
     for name in names:
         found = decode.hashes(name, plugins)
@@ -329,23 +332,59 @@ def figures(decode, times, path):
     plot.draw(path, series, sorted(bars, key=lambda b: -b[1]))
 
 
+def shape_times(decode, peers, ours):
+    """{file: {decoder: median ratio of its time to that of the first peer}}"""
+    plugins = peers + (["ours@" + OURS] if ours else [])
+    return {name: {peer: row["ratio"] for peer, row in decode.times(name, 21, plugins).items()}
+            for name in shapes.names_of(shapes.SHAPES)}
+
+
+def shape_part(report, decode, peers, ours):
+    """Instructions are gates, times are only told."""
+    own = list(shapes.PLUGINS) if ours else []
+    counts, refused = shapes.count(decode, [shapes.PLUGINS[d] for d in own] + peers, shapes.SHAPES)
+    report.row("no shape refused", "", "0 refused", ", ".join(refused) or "0", not refused)
+    times, rows = shape_times(decode, [p for p in peers if p != "jsmnlinks"], ours), []
+    theirs = sorted({peer for peer, _ in counts if not peer.startswith(OURS)})
+    for s in shapes.SHAPES:
+        anchor = ", ".join("%s %.1f" % (p, counts[p, s.name]) for p in ("yyjson", "simdjson")
+                           if (p, s.name) in counts)
+        for words, value, most in shapes.gates(counts, s, own):
+            unit = "x" if most == shapes.FAMILY else ""
+            report.at_most(words + ("" if unit else ": instructions/byte"), anchor, value, most,
+                           None, "%.2f", unit)
+            anchor = ""
+        rows.append((s.words, "{:,}".format(decode.index[s.name]["bytes"]),
+                     *("%.1f" % counts[p + s.asked, s.name] for p in own),
+                     *("%.1f" % counts[p, s.name] for p in theirs),
+                     ", ".join("%s %.2f" % (p, 1 / t) for p, t in times[s.name].items())))
+    report.head("Shapes: instructions per byte")
+    report.table(("shape", "bytes", *own, *theirs, "speed, %s = 1" % next(iter(times[s.name]))),
+                 rows)
+    report.say("yyjson's parser alone makes a tree and decodes nothing; jsmn makes tokens only. Speed is "
+               "the median of paired rounds, in CPU time.")
+
+
 def decode_part(report, out, quick, ours):
     decode = Decode(out)
-    plugins = (["ours", "portable"] if ours else []) + TREES
+    trees = TREES + [YYJSON + "@" + YYJSON] * os.path.exists(os.path.join(out, YYJSON + ".so"))
+    plugins = (["ours", "portable", "size"] if ours else []) + trees
     agree(decode, report, plugins)
+    shape_part(report, decode, [t.partition("@")[0] for t in trees if t not in ("jsonc", "jansson")]
+               + ["jsmnlinks"], ours)
     # The decoders that gates compare take turns among themselves: the slow ones, which turn the
     # whole heap over, run apart.
     mine = ["ours@" + OURS, "ours@" + OURS + ", no avatars", "portable@" + PORTABLE]
     small = ["ours@" + OURS + ", small"]
     times = decode.times("chats100.raw", 41 if quick else 101,
-                         ["cjson", *(mine if ours else []), "simdjson", "rapidjson"])
+                         ["cjson", *(mine if ours else []), "simdjson", "rapidjson", *trees[len(TREES):]])
     times.update({peer: row for peer, row in decode.times(
         "chats100.raw", 11 if quick else 41,
         ["cjson", *(small if ours else []), "jsonc", "jansson", "jsmnlinks"]).items()
         if peer != "cJSON"})
     hostile = [shape + s for shape in HOSTILE for s in (".1x", ".10x")]
     jobs = [("cjson", LISTS), ("simdjson", LISTS), ("rapidjson", LISTS), ("jsmn", LISTS[:1]),
-            ("jsmnlinks", LISTS)]
+            ("jsmnlinks", LISTS), *((t, LISTS) for t in trees[len(TREES):])]
     if ours:
         jobs = [("ours@" + OURS, LISTS + ["chats10000.raw", "messages10000.raw"] + hostile),
                 ("ours@" + OURS + ", 1-byte pieces", hostile), ("portable", LISTS),
@@ -379,8 +418,7 @@ def main():
             small_call(net, report, ours)
             long_list(net, report, ours)
             connections(net, report, ours)
-        versions(report, [*PEERS.values(), "libcurl4-openssl-dev", "libbearssl-dev",
-                          "libjsmn-dev", "nginx-light", "gcc"])
+        versions(report, PACKAGES)
     details, report.text = report.text, []
     report.text += ["# Bench of avito_messenger.h", "",
                     "Made by `make bench%s`." % ("-quick" if quick else ""), ""]

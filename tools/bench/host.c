@@ -19,7 +19,7 @@
 
 #include "bench.h"
 
-enum { PEERS_MAX = 32, ROUNDS_MAX = 1000, PAD = 64, TURN = 4 };
+enum { PEERS_MAX = 32, ROUNDS_MAX = 1000, PAD = 64, TURN = 4, TURN_BYTES = 64 * 1024 };
 
 void bench_heap_reset(void) __attribute__((weak));
 void bench_heap_read(uint64_t *calls, uint64_t *peak) __attribute__((weak));
@@ -180,19 +180,21 @@ static double median(double *values, size_t n)
     return values[n / 2];
 }
 
-/* One turn of a decoder: once to warm caches and branch predictors after the others, then timed. */
+/* One turn of a decoder: once to warm caches and branch predictors after the others, then timed, a
+ * small body as often as the clock needs. */
 static double turn(const bench_peer *p, const char *kind, const char *body, size_t len)
 {
+    const int times = TURN + (int)(TURN_BYTES / (len + 1));
     bench_sink sink = light();
     double start;
     int i;
 
     (void)run(p, kind, body, len, &sink);
     start = now_ns();
-    for (i = 0; i < TURN; i++) {
+    for (i = 0; i < times; i++) {
         (void)run(p, kind, body, len, &sink);
     }
-    return (now_ns() - start) / TURN;
+    return (now_ns() - start) / times;
 }
 
 /* The ratio is taken inside each round, to the first decoder, and its median over the rounds is
