@@ -81,13 +81,35 @@ include $(wildcard tests/*.mk tools/*.mk examples/*.mk examples/*/*.mk)
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | sort -u | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
 
-test: packages ## build and run every test; the last line counts them
+# What `make test` takes where it has not run before.
+TEST_EXPECT := Count with an hour on two cores: the simulated world and the ports are most of it.
+test: test-plan packages ## build and run every test; the last line counts them
 	@mkdir -p build/logs
 	@$(MAKE) --no-print-directory -k -j$(JOBS) test-programs >build/logs/build.txt 2>&1; \
 	    echo $$? >build/logs/build.status
 	@$(PYTHON) tools/run_tests.py --jobs $(JOBS) --seconds $(TEST_SECONDS) \
 	    --build-log build/logs/build.txt --build-status "$$(cat build/logs/build.status)" \
 	    --programs $(sort $(TEST_PROGRAMS)) --scripts $(sort $(TEST_SCRIPTS))
+
+.PHONY: test-plan check
+test-plan: ## say what `make test` would install, how large that is, and how long it takes
+	@sh tools/need.sh --plan $(BASE_PACKAGES) $(sort $(TEST_PACKAGES))
+	@$(PYTHON) tools/run_tests.py --plan --jobs $(JOBS) --expect "$(TEST_EXPECT)" \
+	    --programs $(sort $(TEST_PROGRAMS)) --scripts $(sort $(TEST_SCRIPTS))
+
+# The part of the tests that needs no cross compiler and no server: the answer within minutes.
+CHECK_PACKAGES := $(BASE_PACKAGES) $(MULTILIB_PACKAGES) libcmocka-dev libjsmn-dev libbearssl-dev \
+                  libhttp-parser-dev libcjson-dev
+CHECK_PROGRAMS := $(UNIT_TESTS) $(API_TESTS)
+CHECK_SCRIPTS  := $(addprefix tests/check/,docs.sh expect.sh manual.sh style.sh)
+check: ## the tests that need no cross compiler and no server, in less than three minutes on two cores
+	@sh tools/need.sh $(sort $(CHECK_PACKAGES))
+	@mkdir -p build/logs
+	@$(MAKE) --no-print-directory -k -j$(JOBS) $(CHECK_PROGRAMS) build/sizes build/sizes32 \
+	    >build/logs/build.txt 2>&1; echo $$? >build/logs/build.status
+	@$(PYTHON) tools/run_tests.py --brief --jobs $(JOBS) --seconds $(TEST_SECONDS) \
+	    --build-log build/logs/build.txt --build-status "$$(cat build/logs/build.status)" \
+	    --programs $(sort $(CHECK_PROGRAMS)) --scripts $(sort $(CHECK_SCRIPTS))
 
 test-programs: $(TEST_PROGRAMS) ## only build the tests
 

@@ -1,5 +1,6 @@
 #!/bin/sh
 # tools/need.sh PACKAGE... - make sure that these Debian packages are installed.
+# tools/need.sh --plan PACKAGE... - only say which are missing, and how large they are.
 #
 # PACKAGE|PACKAGE: one of them, the first that this release has.
 #
@@ -16,6 +17,20 @@ installed() {
     esac
 }
 
+plan=
+if [ "${1:-}" = --plan ]; then
+    plan=yes
+    shift
+fi
+
+# The first of the alternatives that apt knows of.
+choice() {
+    for name in $(echo "$1" | tr '|' ' '); do
+        apt-cache show "$name" >/dev/null 2>&1 && break
+    done
+    echo "$name"
+}
+
 missing=
 for package in "$@"; do
     there=
@@ -24,11 +39,30 @@ for package in "$@"; do
     done
     [ -n "$there" ] || missing="$missing $package"
 done
-[ -z "$missing" ] && exit 0
+if [ -z "$missing" ]; then
+    [ -z "$plan" ] || echo "need.sh: all $# Debian packages are installed"
+    exit 0
+fi
+
+names() {
+    for package in $missing; do choice "$package"; done | tr '\n' ' '
+}
+
+# What apt would do, in its own words; nothing where the package lists have not been fetched yet.
+size() {
+    # shellcheck disable=SC2046
+    LC_ALL=C apt-get install --assume-no --no-install-recommends $(names) 2>/dev/null </dev/null |
+        sed -n 's/^\(Need to get .*\|After this operation, .*\)$/need.sh: \1/p'
+}
+if [ -n "$plan" ]; then
+    echo "need.sh: to be installed: $(names)"
+    [ -z "$(command -v apt-get)" ] || size
+    exit 0
+fi
 
 give_up() {
     echo "need.sh: $1" >&2
-    echo "need.sh: please install these Debian packages:$missing" >&2
+    echo "need.sh: please install these Debian packages: $(names)" >&2
     exit 1
 }
 
@@ -59,26 +93,20 @@ drop_policy() {
 trap drop_policy EXIT
 trap 'exit 1' HUP INT TERM
 
-# The first of the alternatives that apt knows of.
-choice() {
-    for name in $(echo "$1" | tr '|' ' '); do
-        apt-cache show "$name" >/dev/null 2>&1 && break
-    done
-    echo "$name"
-}
-
-# The lock wait serves two of these running at once. Word splitting is meant.
+# Two of these may run at once: each waits for the lock. Word splitting is meant.
 install() {
-    # shellcheck disable=SC2046,SC2086
+    # shellcheck disable=SC2046
     $root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install -y -q \
-        --no-install-recommends $(for package in $missing; do choice "$package"; done) </dev/null
+        --no-install-recommends $(names) </dev/null
 }
 
-echo "need.sh: installing$missing"
+echo "need.sh: installing $(names)"
+size
 log=$(mktemp)
 if ! install >"$log" 2>&1; then
     # The package lists may be missing (fresh container) or old: fetch them once and try again.
     $root apt-get -o DPkg::Lock::Timeout=300 update -q >"$log" 2>&1 </dev/null
+    size
     if ! install >>"$log" 2>&1; then
         tail -n 15 "$log" >&2
         rm -f "$log"
