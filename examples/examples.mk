@@ -1,4 +1,31 @@
 # The examples are built by the line in their first comment; tests/check/examples.sh does it with all.
 
-TEST_PACKAGES += openssl
+# nginx stands in front of examples/12_webhook_server.c and of the simulator.
+TEST_PACKAGES += openssl nginx-light
 test-programs: build/simulator build/certs
+
+# make demo: every call of the library in one story, against the simulator over TLS.
+
+DEMO_PACKAGES := build-essential libjsmn-dev libbearssl-dev libcjson-dev libhttp-parser-dev \
+    libssl-dev openssl
+DEMO_OBJECTS := $(patsubst %,build/obj/examples/demo/%.o,demo say people listener bot)
+
+$(DEMO_OBJECTS): CFLAGS_EXTRA += -DAVITO_WITH_POSIX=1 -DAVITO_WITH_BEARSSL=1
+
+build/demo/demo: $(DEMO_OBJECTS)
+	@mkdir -p $(@D)
+	$(CC) $^ -o $@ -lbearssl -lcjson
+
+# The bot of the last scene is the example, as it stands.
+build/demo/bot: examples/11_auto_answer_bot.c examples/example.h $(HEADER)
+	@mkdir -p $(@D)
+	$(CC) -O2 $(WARN) -I. $< -o $@ -lbearssl
+
+.PHONY: demo
+demo: ## a story with every call, against the simulator over TLS, as a transcript
+	@sh tools/need.sh $(DEMO_PACKAGES)
+	@mkdir -p build && { $(MAKE) --no-print-directory build/demo/demo build/demo/bot build/simulator build/certs \
+	    >build/demo.txt 2>&1 || { cat build/demo.txt; exit 1; }; }
+	@sh examples/demo/run.sh
+
+test-programs: build/demo/demo build/demo/bot

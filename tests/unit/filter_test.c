@@ -1,7 +1,7 @@
 /*
  * The element filter by itself: which JSON it takes, what becomes of strings and numbers, and lists
  * that are read element by element: what is passed over, masked, cut. Built three times: with
- * everything, without intrinsics, and without the shortcuts either (tests/filter.mk).
+ * everything, without intrinsics, and without the shortcuts either (tests/programs.mk).
  */
 #define AVITO_MESSENGER_IMPLEMENTATION
 #include "avito_messenger.h"

@@ -1,0 +1,93 @@
+# Test programs that are not found by their name alone, and what they are linked with.
+
+# The filter's test three times: with everything, without intrinsics, and without the shortcuts either.
+# The results must not differ.
+
+FILTER_VARIANTS := build/tests/filter_portable_test build/tests/filter_plain_test
+TEST_PROGRAMS += $(FILTER_VARIANTS)
+
+build/obj/filter/portable.o: FILTER_FLAGS := -DAVITO_WITH_SIMD=0 -DAVITO_WITH_SHORTCUTS=1
+build/obj/filter/plain.o: FILTER_FLAGS := -DAVITO_WITH_SIMD=0 -DAVITO_WITH_SHORTCUTS=0
+build/obj/filter/%.o: tests/unit/filter_test.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS_SAN) $(FILTER_FLAGS) -c $< -o $@
+$(FILTER_VARIANTS): build/tests/filter_%_test: build/obj/filter/%.o $(SUPPORT)
+	@mkdir -p $(@D)
+	$(CC) $(SANITIZE) $^ -o $@ -lcmocka -lbearssl
+
+# The head's lines again with words in place of intrinsics.
+TEST_PROGRAMS += build/tests/head_lines_portable_test
+build/obj/filter/head_lines.o: tests/unit/head_lines_test.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS_SAN) -DAVITO_WITH_SIMD=0 -c $< -o $@
+build/tests/head_lines_portable_test: build/obj/filter/head_lines.o $(SUPPORT)
+	@mkdir -p $(@D)
+	$(CC) $(SANITIZE) $^ -o $@ -lcmocka -lbearssl
+
+# Many lanes against the simulator's core in the same process.
+build/tests/lanes_test: build/libsimulator.san.a
+build/tests/lanes_test: LDLIBS += $(SIMULATOR_LIBS)
+
+# Lanes of one account on several threads, under ThreadSanitizer, which does not go together with the
+# other sanitizers. A script, because it may have to be started in another way: see there.
+TEST_SCRIPTS += tests/threads/run.sh
+
+build/threads_test: tests/threads/threads_test.c $(HEADER)
+	@mkdir -p $(@D)
+	$(CC) $(INCLUDES) -D_GNU_SOURCE -std=c99 -g -O1 $(WARN) -fsanitize=thread $< -o $@ -lcmocka -lpthread
+test-programs: build/threads_test
+
+# Every call over real TLS: against the simulator, and against nginx in front of it.
+TEST_PACKAGES += nginx-light libcjson-dev
+TEST_PROGRAMS += build/tests/calls_test
+
+CALLS_OBJECTS := $(patsubst %,build/obj/tests/tls/%.san.o,calls service transports)
+build/obj/tests/tls/calls.san.o: CFLAGS_EXTRA += -DAVITO_WITH_POSIX=1 -DAVITO_WITH_BEARSSL=1
+
+build/tests/calls_test: $(CALLS_OBJECTS) build/simulator build/certs
+	@mkdir -p $(@D)
+	$(CC) $(SANITIZE) $(CALLS_OBJECTS) -o $@ -lcmocka -lbearssl -lcjson
+
+# Tests of the bundled transports: TCP by POSIX sockets, TLS by BearSSL. They need the whole
+# implementation (build/obj/...) and certificates, which tests/tls/certs.sh makes.
+
+TEST_PACKAGES += libssl-dev openssl ca-certificates
+
+TLS_TESTS := $(patsubst tests/tls/%.c,build/tests/%,$(wildcard tests/tls/*_test.c))
+TEST_PROGRAMS += $(TLS_TESTS)
+TEST_SCRIPTS += tests/tls/links.sh
+# These include the implementation themselves:
+TLS_UNIT_TESTS := build/tests/cert_test build/tests/openssl_transport_test
+
+# The two transports alone do not need the rest of the client: tests/tls/transports.c holds the
+# implementation with both of them.
+TLS_OBJECTS := build/obj/tests/tls/peer.san.o build/obj/tests/tls/transports.san.o
+$(filter-out $(TLS_UNIT_TESTS),$(TLS_TESTS)): $(TLS_OBJECTS)
+$(TLS_TESTS): build/tests/%: build/obj/tests/tls/%.san.o build/tls/done
+	@mkdir -p $(@D)
+	$(CC) $(SANITIZE) $(filter %.o,$^) -o $@ -lcmocka -lbearssl -lssl -lcrypto -lpthread
+
+$(patsubst build/tests/%,build/obj/tests/tls/%.san.o,$(TLS_TESTS)) $(TLS_OBJECTS): \
+    CFLAGS_EXTRA += -DAVITO_WITH_POSIX=1 -DAVITO_WITH_BEARSSL=1
+
+build/tls/done: tests/tls/certs.sh
+	@mkdir -p $(@D)
+	sh tests/tls/certs.sh build/tls >build/tls/log.txt 2>&1 || { cat build/tls/log.txt; exit 1; }
+
+# Anchors made by the tool, compiled under strict warnings: that is how users get them.
+build/tests/generated_test: build/tls/both.o build/tls/one.o
+build/tls/both.c: build/anchors build/tls/done
+	build/anchors -n both build/tls/roots.pem >$@
+build/tls/one.c: build/anchors build/tls/done
+	build/anchors -n one -s "Root rsa" build/tls/roots.pem >$@
+build/tls/%.o: build/tls/%.c
+	$(CC) -std=c99 -pedantic -Wall -Wextra -Wconversion -Wcast-qual -Wmissing-prototypes -Werror -c $< -o $@
+
+build/tests/openssl_transport_test: build/obj/tests/tls/peer.san.o
+
+# examples/07_openssl_transport.c: built here, tested by tests/tls/openssl_transport_test.c.
+TEST_PACKAGES += libssl-dev
+build/examples/07_openssl_transport: build/obj/examples/07_openssl_transport.o
+	@mkdir -p $(@D)
+	$(CC) $< -o $@ -lssl -lcrypto
+build/tests/openssl_transport_test: build/examples/07_openssl_transport
