@@ -353,7 +353,7 @@
  *
  *     request          [ the piece that is due, as large as fits          | early answer: 64 ]
  *     head, small body [ bytes received, not yet read       | decoded: 448                    ]
- *     model            [ bytes received, not yet read                                         ]
+ *     model            [ its beginning, till known to be one | bytes received, not yet read   ]
  *
  * (A request that fits the window whole uses all of it and is not interrupted.) Nothing in the
  * window outlives the call. More than 512 bytes means fewer and larger reads and nothing else.
@@ -407,8 +407,8 @@
  * int64_t aligned to 8; "arena" is the smallest that worked, with a window of 512 bytes:
  *
  *     bytes of                                                  64-bit 32-bit
- *     avito_account                                                200    120
- *     avito_client                                                 984    712
+ *     avito_account                                                224    140
+ *     avito_client                                                 992    712
  *     avito_arena                                                   40     20
  *     avito_webhook                                                184    144
  *     avito_inbox                                                  304    280
@@ -613,9 +613,18 @@
  * avito_last_error() describes the lane's last call, also a good one: HTTP status, API code, the
  * server's text (clipped at a code point, control bytes made blanks, token and secret masked with
  * *), the wait that it asked for, the backend's own number. It is overwritten by the next call.
- * What the server says in an error body is looked for in eight shapes: error.message, error as
- * text, error_description, result.message, result.messages[0], errors[0], message, and the
- * beginning of what is not JSON (description, and live use).
+ * What the server says in an error body is looked for in nine shapes: error.message, error as text,
+ * error_description, result.error, result.message, result.messages[0], errors[0], message, and the
+ * beginning of what is not JSON (description, and live use). What looks like the answer to a token
+ * request is never quoted, whatever its status.
+ *
+ * Every answer is judged in the same order, whatever its status and the call. With a success
+ * status, what the call must have makes it a success: the id of a message, chat or account, the
+ * list of a list call (null is an empty one; of subscriptions also {"ok":true}). Then any of these
+ * shapes makes it a refusal: the error of the status, or REFUSED. What is left is MODEL, never an
+ * empty success. Calls that only confirm take any answer that is no refusal. (A refusal with a
+ * success status is known by as much of the body as the window holds, less 64 bytes; a longer one
+ * is MODEL.)
  *
  * A call that changes something (send, upload, mark, delete, subscribe, unsubscribe, blacklist)
  * also has an outcome in error.outcome:
@@ -626,8 +635,8 @@
  *   AVITO_SENT         success; also ARENA, after a 2xx whose answer did not fit your arena: do not
  *                      send again
  *   AVITO_CANNOT_TELL  everything else: no answer, a cut or broken one, 409, 5xx, a success status
- *                      whose body says no. avito_confirm_sent() finds out for messages, and
- *                      avito_confirm_sends() does so at once (>>12).
+ *                      whose body says no, for the status alone decides. avito_confirm_sent() finds
+ *                      out for messages, and avito_confirm_sends() does so at once (>>12).
  *
  * Errors of elements. In a list that is read element by element, ARENA, MODEL and DUPLICATE are
  * about one element: its id, or the field at fault, is in error.text, the next call gives the next
@@ -710,11 +719,16 @@
  *
  * A token is fetched when a call needs one: by the refresh token if the account has one, else by
  * the client credentials. It is renewed ahead of its end (.renew_before_s, 300, but not in the
- * first half of its life), and once per call when the service refuses it: 401, or 403 whose text
- * does not speak of permission. (An expired token gives 403 by the official guide and in live use;
- * permission is also 403.) A second refusal is your result. A token younger than a minute that no
- * call has been accepted with is not renewed again: a refusal that no token can cure would fetch
- * one per call.
+ * first half of its life), and once per call when the service refuses it: 401, "token" and
+ * "expired" in the text of any status, or 403 whose text does not speak of permission. (An expired
+ * token gives 403 by the official guide and in live use; permission is also 403.) A second refusal
+ * is your result. A write is made again only where the status proves that nothing was stored.
+ *
+ * What no token can cure, such as a chat that is not yours, must not fetch one per call. So a token
+ * that nothing was accepted with in its first minute is not renewed; between two renewals lies a
+ * minute, and twice as long after each one that did not help, up to 64; and while other calls are
+ * accepted between its refusals, a 403 renews once and no more. 401 and "expired" are counted apart
+ * from 403: a token that is revoked is noticed at once, however many chats are not yours.
  *
  * One request for a token is in flight per account. The first lane that needs a token fetches it on
  * its own connection before its call; the others want AVITO_WANT_ACCOUNT. When that lane fails, is
@@ -815,8 +829,9 @@
  *   * With unread_only a chat leaves the list when it is marked as read: begin at offset 0 again,
  *     do not page on.
  *   * A success without a body is fine where the call has no model to give (s). null in place of a
- *     list or object is an empty one (a). Fields may be missing (s). Unknown members are dropped,
- *     unknown words of enums kept (a).
+ *     list or object is an empty one (a). Fields may be missing (s), except those by which an
+ *     answer is known for what was asked (>>8). Unknown members are dropped, unknown words of enums
+ *     kept (a).
  *   * A message is sent into a chat that exists: there is no call that opens one (d).
  *   * Texts have at most 1000 characters (d); which kind is not said. Here: code points. Text
  *     beyond U+FFFF may be refused earlier by a service that counts UTF-16 units.
@@ -916,7 +931,8 @@
  *   Promise. Yes = the account has an outgoing message with the same normalised text, newer than
  *   the baseline taken before sending and not claimed by another send; it says that the account
  *   sent it. No = the request was never completed, or nothing of the kind appears after the grace
- *   time (60 s) in rows that cover the period. Otherwise cannot tell: ask again later.
+ *   time (60 s) in rows that cover the period: down to the baseline, or to a row as old, or all
+ *   rows of a chat that was empty. Otherwise cannot tell: ask again later.
  *
  * Normalised: blanks at both ends and every CR do not count (the service trims: assumption). Take
  * the baseline with avito_get_messages(.limit = 1) before you send. Keep the ids of your own sends
@@ -1288,8 +1304,13 @@ typedef struct avito_account {
         uint32_t refusals;           /* definite refusals of token requests so far */
         uint32_t gate_ms;            /* rate: clock of the last request let through */
         uint32_t gate_wait_ms;       /* rate: how long the next one waits after it */
+        struct {                     /* renewals after a refusal, by what it was: 401, 403 */
+            uint32_t ms;             /* clock of the last one */
+            uint8_t vain;            /* 0: there was none; 1: it helped; more: so many did not, plus 1 */
+        } renewed[2];
         bool valid;                  /* the token is believed to be good */
         bool proven;                 /* a call with the token of this epoch was accepted */
+        bool accepted;               /* a call was accepted since the last refusal */
         bool loaded;                 /* load_token() has answered */
         bool unsaved;                /* save_token() is still to take the token */
         bool refresh_in_doubt;       /* a refresh left and no answer came: it may be spent */
@@ -1868,6 +1889,7 @@ typedef struct avito_client {
         bool model;                   /* the answer goes into the caller's arena */
         bool collect, all_pages, has_more;
         bool covered;                 /* all since the baseline was seen, and none of it may be ours */
+        bool reached;                 /* a row as old as the baseline was seen */
         bool same_second;             /* what may be ours is as old as the baseline */
         bool settling;                /* a send that cannot tell is being confirmed */
         uint8_t limit;                /* list: rows asked for */
@@ -1877,7 +1899,7 @@ typedef struct avito_client {
         uint16_t want;
         int16_t send_error;           /* sending failed with it; the server may have said why */
         int16_t cause;                /* the error that a send ended in which is being confirmed */
-        uint32_t raw_len;             /* of a refusal's body, in error_body */
+        uint32_t raw_len;             /* of a refusal's body, in error_body; of a model's, in the window */
         const struct avitoi_endpoint *call;    /* what the caller asked for; NULL: idle */
         const struct avitoi_endpoint *request; /* what is on the wire: call, or a token request */
         size_t pos, len;              /* window: [pos, len) is to be sent, or to be read */
@@ -2047,7 +2069,8 @@ AVITO_API size_t avito_split_text(const char *text);
 /* Was it sent? Looks through the chat for an outgoing message with the same text (blanks at the ends
  * and CR do not count), newer than the baseline and not claimed by another send: then *outcome is
  * AVITO_SENT, *found that message, and its id is to be remembered as claimed. AVITO_NOT_SENT: no such
- * message, the grace time is over, and everything since the baseline was seen. Otherwise
+ * message, the grace time is over, and everything since the baseline was seen, down to it or to a row
+ * as old. Otherwise
  * AVITO_CANNOT_TELL: ask again later. It tells that the account sent it, not who pressed the key.
  * `found` and `outcome` are required; on an error *outcome is AVITO_CANNOT_TELL. The arena takes one
  * message at a time. */
@@ -3580,8 +3603,8 @@ AVITOI_SCHEMA(subscriptions, AVITOI_SUBSCRIPTIONS_ROWS, NULL, false, false);
 
 #define AVITOI_MODEL avito_self
 #define AVITOI_SELF_ROWS(X)                                                                        \
-    X(email, AVITOI_STR, email, 0, NULL)                                                           \
     X(id, AVITOI_INT, id, 0, NULL)                                                                 \
+    X(email, AVITOI_STR, email, 0, NULL)                                                           \
     X(name, AVITOI_STR, name, 0, NULL)                                                             \
     X(phone, AVITOI_STR, phone, 0, NULL)                                                           \
     X(phones, AVITOI_STRS, phones, 0, NULL)                                                        \
@@ -3668,12 +3691,31 @@ struct avitoi_reason {
 AVITOI_SCHEMA(reason, AVITOI_REASON_ROWS, NULL, false, true);
 #undef AVITOI_MODEL
 
+struct avitoi_result {
+    int64_t code;
+    avito_str message;
+    struct avitoi_reason *error;
+    bool status, has_status;
+};
+
+#define AVITOI_MODEL struct avitoi_result
+#define AVITOI_RESULT_ROWS(X)                                                                      \
+    X(code, AVITOI_INT, code, 0, NULL)                                                             \
+    X(message, AVITOI_TEXT, message, 0, NULL)                                                      \
+    X(messages, AVITOI_ONE, message, 0, NULL)                                                      \
+    X(error, AVITOI_TEXT, message, 0, NULL)                                                        \
+    X(error, AVITOI_OBJ, error, 0, &avitoi_reason_schema)                                          \
+    X(status, AVITOI_BOOL, status, 0, NULL)
+AVITOI_SCHEMA(result, AVITOI_RESULT_ROWS, NULL, false, true);
+#undef AVITOI_MODEL
+
 struct avitoi_reply {
     avito_str id;
     bool ok, has_ok;
     int64_t code;
     avito_str error_word, message;
-    struct avitoi_reason *error, *result;
+    struct avitoi_reason *error;
+    struct avitoi_result *result;
 };
 
 #define AVITOI_MODEL struct avitoi_reply
@@ -3685,8 +3727,8 @@ struct avitoi_reply {
     X(error, AVITOI_TEXT, error_word, 0, NULL)                                                     \
     X(error, AVITOI_OBJ, error, 0, &avitoi_reason_schema)                                          \
     X(error_description, AVITOI_TEXT, message, 0, NULL)                                            \
-    X(result, AVITOI_OBJ, result, 0, &avitoi_reason_schema)                                        \
-    X(errors, AVITOI_ONE, message, 0, NULL)
+    X(result, AVITOI_OBJ, result, 0, &avitoi_result_schema)                                        \
+    X(errors, AVITOI_ONE, error_word, 0, NULL)
 AVITOI_SCHEMA(reply, AVITOI_REPLY_ROWS, NULL, false, true);
 #undef AVITOI_MODEL
 
@@ -5603,6 +5645,7 @@ static void avitoi_write_source(struct avitoi_writer *w, const avito_image_sourc
 #define AVITOI_SPENDS  0x10u /* carries what can be used once */
 #define AVITOI_CODE    0x20u /* brings an account's first token: what is stored does not count */
 #define AVITOI_PARTS   0x40u /* the body has parts, with a boundary between them */
+#define AVITOI_OK      0x80u /* {"ok":true} is an empty list (the description's own example) */
 
 struct avitoi_endpoint {
     const char *name;
@@ -5615,6 +5658,8 @@ struct avitoi_endpoint {
 
 static int avitoi_on_list_end(avito_client *c);
 static int avitoi_uploaded(avito_client *c);
+static int avitoi_answer_id(avito_client *c);
+static int avitoi_answer_self(avito_client *c);
 
 /* ---- queries ---- */
 
@@ -5759,22 +5804,22 @@ AVITOI_ENDPOINT(exchange_code, "/token", avitoi_type_form, avitoi_body_code, NUL
                 AVITOI_POST | AVITOI_TOKEN | AVITOI_SPENDS | AVITOI_CODE);
 AVITOI_ENDPOINT(refresh_token, "/token", avitoi_type_form, avitoi_body_refresh, NULL,
                 &avitoi_token_schema, NULL, AVITOI_POST | AVITOI_TOKEN | AVITOI_SPENDS);
-AVITOI_ENDPOINT(get_self, "/core/v1/accounts/self", NULL, NULL, NULL, &avitoi_self_schema, NULL,
-                0u);
+AVITOI_ENDPOINT(get_self, "/core/v1/accounts/self", NULL, NULL, NULL, &avitoi_self_schema,
+                avitoi_answer_self, 0u);
 AVITOI_ENDPOINT(get_chats, "/messenger/v2" AVITOI_ACCOUNT_PATH "/chats%w", NULL, NULL,
                 avitoi_query_chats, &avitoi_chats_schema, avitoi_on_list_end, AVITOI_STREAM);
 AVITOI_ENDPOINT(get_chat, "/messenger/v2" AVITOI_CHAT_PATH, NULL, NULL, NULL, &avitoi_chat_schema,
-                NULL, 0u);
+                avitoi_answer_id, 0u);
 AVITOI_ENDPOINT(get_messages, "/messenger/v3" AVITOI_CHAT_PATH "/messages/%w", NULL, NULL,
                 avitoi_query_messages, &avitoi_messages_schema, avitoi_on_list_end, AVITOI_STREAM);
 AVITOI_ENDPOINT(send_message, "/messenger/v1" AVITOI_CHAT_PATH "/messages", avitoi_type_json,
-                avitoi_body_message, NULL, &avitoi_sent_schema, NULL,
+                avitoi_body_message, NULL, &avitoi_sent_schema, avitoi_answer_id,
                 AVITOI_POST | AVITOI_CHANGES);
 AVITOI_ENDPOINT(upload_image, "/messenger/v1" AVITOI_ACCOUNT_PATH "/uploadImages", avitoi_type_parts,
                 avitoi_body_parts, avitoi_write_part, &avitoi_uploads_schema, avitoi_uploaded,
                 AVITOI_POST | AVITOI_CHANGES | AVITOI_PARTS);
 AVITOI_ENDPOINT(send_image_message, "/messenger/v1" AVITOI_CHAT_PATH "/messages/image",
-                avitoi_type_json, avitoi_body_image, NULL, &avitoi_sent_schema, NULL,
+                avitoi_type_json, avitoi_body_image, NULL, &avitoi_sent_schema, avitoi_answer_id,
                 AVITOI_POST | AVITOI_CHANGES);
 AVITOI_ENDPOINT(delete_message, "/messenger/v1" AVITOI_CHAT_PATH "/messages/%t", NULL, NULL, NULL,
                 NULL, NULL, AVITOI_POST | AVITOI_CHANGES);
@@ -5787,7 +5832,8 @@ AVITOI_ENDPOINT(subscribe_webhook, "/messenger/v3/webhook", avitoi_type_json, av
 AVITOI_ENDPOINT(unsubscribe_webhook, "/messenger/v1/webhook/unsubscribe", avitoi_type_json,
                 avitoi_body_url, NULL, NULL, NULL, AVITOI_POST | AVITOI_CHANGES);
 AVITOI_ENDPOINT(get_webhook_subscriptions, "/messenger/v1/subscriptions", NULL, NULL, NULL,
-                &avitoi_subscriptions_schema, avitoi_on_list_end, AVITOI_POST | AVITOI_STREAM);
+                &avitoi_subscriptions_schema, avitoi_on_list_end,
+                AVITOI_POST | AVITOI_STREAM | AVITOI_OK);
 AVITOI_ENDPOINT(add_to_blacklist, "/messenger/v2" AVITOI_ACCOUNT_PATH "/blacklist", avitoi_type_json,
                 avitoi_body_users, avitoi_write_users, NULL, NULL, AVITOI_POST | AVITOI_CHANGES);
 
@@ -6759,18 +6805,45 @@ static uint32_t avitoi_token_left(const avito_account *a)
     return (!a->priv.valid || age >= a->priv.lifetime_s) ? 0u : a->priv.lifetime_s - age;
 }
 
-/* After 401 or 403 for a token of `epoch`: is a new one worth a request? A token that was never
- * accepted is not renewed at once, or a refusal that no token can cure would fetch one per call. */
-static bool avitoi_token_refused(avito_account *a, uint32_t epoch)
+/* What a refusal says of the token: it is not good (401, or "expired" in the text); it may be, or what
+ * was asked for is somebody else's (403); nothing. */
+enum { AVITOI_DOUBT_TOKEN, AVITOI_DOUBT_ANY, AVITOI_DOUBTS };
+
+#define AVITOI_TOKEN_VAIN_MAX 8u /* 64 minutes */
+
+/* After a refusal for a token of `epoch`: is a new one worth a request? `again`: a token fetched for this
+ * call was refused, too. A token that nothing was accepted with in its first minute is not renewed. Between
+ * two renewals lies a minute, and twice as long after each one that did not help: what no token can cure
+ * would fetch one per call. While other calls are accepted, a 403 is not the token's fault. */
+static bool avitoi_token_refused(avito_account *a, uint32_t epoch, unsigned doubt, bool again)
 {
-    if (a->priv.epoch != epoch) {
-        return true; /* there is a newer one already */
+    const uint32_t now = avitoi_now(a);
+    const unsigned vain = a->priv.renewed[doubt].vain;
+    const bool others_accepted = a->priv.accepted;
+    a->priv.accepted = false;
+    if (a->priv.epoch != epoch || !a->priv.valid) {
+        return true; /* there is a newer one already, or will be */
     }
-    if (!a->priv.proven && avitoi_now(a) - a->priv.fetched_ms < 60000u) {
+    if (again || (!a->priv.proven && now - a->priv.fetched_ms < 60000u) ||
+        (vain > 0 && now - a->priv.renewed[doubt].ms < 60000u << (vain > 1u ? vain - 2u : 0u)) ||
+        (vain > 1u && doubt == AVITOI_DOUBT_ANY && others_accepted)) {
         return false;
     }
+    a->priv.renewed[doubt].ms = now;
+    a->priv.renewed[doubt].vain = (uint8_t)(vain == 0 ? 2u : vain < AVITOI_TOKEN_VAIN_MAX ? vain + 1u : vain);
     a->priv.valid = false;
     return true;
+}
+
+/* A call was accepted with the token of `epoch`; `helped`: after it was refused with the one before. */
+static void avitoi_token_accepted(avito_account *a, uint32_t epoch, bool helped)
+{
+    size_t i;
+    a->priv.accepted = true;
+    a->priv.proven = a->priv.proven || a->priv.epoch == epoch;
+    for (i = 0; helped && i < AVITOI_COUNT(a->priv.renewed); i++) {
+        a->priv.renewed[i].vain = a->priv.renewed[i].vain > 0 ? 1u : 0u;
+    }
 }
 
 /* ======================================================================= *
@@ -6995,14 +7068,44 @@ static bool avitoi_token_gone(const avito_client *c)
            renewals > (a->priv.renewer != NULL ? 0u : 1u);
 }
 
+/* What follows the first `word` in a text; NULL: it is not there. ASCII, without regard to case. */
+static const char *avitoi_text_after(const char *text, const char *word)
+{
+    size_t i;
+    for (; *text != '\0'; text++) {
+        for (i = 0; word[i] != '\0' && avitoi_lower(text[i]) == word[i]; i++) {
+        }
+        if (word[i] == '\0') {
+            return text + i;
+        }
+    }
+    return NULL;
+}
+
+/* "..._token" as a name before a value: an answer to a token request, or a form. */
+static bool avitoi_holds_token(const char *text)
+{
+    while ((text = avitoi_text_after(text, "_token")) != NULL) {
+        const char *p = text;
+        while (*p != '\0' && strchr("\\\"' ", *p) != NULL) {
+            p++;
+        }
+        if (*p == ':' || *p == '=') {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void avitoi_mask_secrets(avito_client *c)
 {
     const avito_account *a = c->account;
     avito_str secrets[4];
     size_t i;
     avitoi_lock(a);
-    if (avitoi_token_gone(c)) { /* nothing to compare with: it might be anywhere */
-        avitoi_forget_raw(c);
+    if (avitoi_token_gone(c) || avitoi_holds_token(c->error.text) ||
+        (c->o.error_body_cap > 0 && avitoi_holds_token(c->o.error_body))) {
+        avitoi_forget_raw(c); /* of tokens that nobody knows yet, or any more */
     }
     secrets[0] = a->priv.access;
     secrets[1] = a->priv.refresh;
@@ -7588,11 +7691,12 @@ static int avitoi_on_send(avito_client *c)
 
 /* ---- HEAD ---- */
 
-/* More bytes into the empty window. AVITO_OK, AVITO_AGAIN, AVITO_END at the orderly end, error. */
-static int avitoi_receive(avito_client *c, size_t cap)
+/* More bytes into the window, which holds nothing but `kept` bytes at its beginning. AVITO_OK, AVITO_AGAIN,
+ * AVITO_END at the orderly end, error. */
+static int avitoi_receive(avito_client *c, size_t kept, size_t cap)
 {
     const avito_transport *t = &c->o.transport;
-    const long n = t->functions->recv(t->ctx, c->o.window, cap);
+    const long n = t->functions->recv(t->ctx, (char *)c->o.window + kept, cap);
     if (n == 0 || n == AVITO_IO_AGAIN) {
         return AVITO_AGAIN;
     }
@@ -7602,9 +7706,9 @@ static int avitoi_receive(avito_client *c, size_t cap)
     if (n < 0) {
         return avitoi_io_error(c, n, AVITO_ERR_RECV);
     }
-    c->priv.pos = 0;
-    c->priv.len = (size_t)n;
-    c->priv.filled = c->priv.len == cap || (t->functions->wants(t->ctx) & AVITO_WANT_WRITE) != 0;
+    c->priv.pos = kept;
+    c->priv.len = kept + (size_t)n;
+    c->priv.filled = (size_t)n == cap || (t->functions->wants(t->ctx) & AVITO_WANT_WRITE) != 0;
     c->priv.moved_ms = c->priv.last_ms;
     c->priv.idle_left_ms = c->o.idle_timeout_ms;
     return AVITO_OK;
@@ -7614,7 +7718,7 @@ static int avitoi_on_head(avito_client *c)
 {
     int rc = avitoi_read_head(c);
     if (rc == AVITO_AGAIN) {
-        rc = avitoi_receive(c, c->o.window_cap - AVITOI_SCRATCH);
+        rc = avitoi_receive(c, 0, c->o.window_cap - AVITOI_SCRATCH);
         return rc == AVITO_OK ? AVITOI_MOVED : rc == AVITO_END ? (int)AVITO_ERR_CLOSED : rc;
     }
     return rc == AVITO_END ? avitoi_on_answer(c) : rc;
@@ -7751,23 +7855,73 @@ static int avitoi_element(avito_client *c, int rc)
     return rc;
 }
 
+#define AVITOI_ANSWER_LOST UINT32_MAX
+
+/* Whether the list of a list call, or the first member of any other model, has come. */
+static bool avitoi_answer_came(const struct avitoi_json *j)
+{
+    return j->list_depth != 0 || (j->as.frames[0].seen & 1u) != 0;
+}
+
+/* The token was accepted with what was asked. */
+static void avitoi_answer_accepted(avito_client *c)
+{
+    avito_account *a = c->account;
+    avitoi_lock(a);
+    avitoi_token_accepted(a, c->priv.epoch, c->priv.retried);
+    avitoi_unlock(a);
+}
+
+/* Until a model has what it must have, it may be a refusal: the body so far stays at the window's
+ * beginning, as long as there is room to receive more. */
+static void avitoi_answer_keep(avito_client *c, const char *data, size_t len)
+{
+    const size_t room = c->o.window_cap - AVITOI_EARLY;
+    if (c->priv.raw_len == AVITOI_ANSWER_LOST) {
+        return;
+    }
+    if (avitoi_answer_came(&c->priv.json)) {
+        avitoi_answer_accepted(c);
+        c->priv.raw_len = AVITOI_ANSWER_LOST;
+    } else if (len > room - c->priv.raw_len) {
+        c->priv.raw_len = AVITOI_ANSWER_LOST;
+    } else {
+        memmove((char *)c->o.window + c->priv.raw_len, data, len);
+        c->priv.raw_len += (uint32_t)len;
+    }
+}
+
+/* Bytes at the window's beginning that the next ones must not cover. */
+static size_t avitoi_answer_kept(const avito_client *c)
+{
+    return c->priv.model && c->priv.raw_len != AVITOI_ANSWER_LOST ? c->priv.raw_len : 0u;
+}
+
 /* Gives body bytes to the JSON machine. AVITO_AGAIN: all of the span is used. */
 static int avitoi_feed(avito_client *c)
 {
     struct avitoi_json *j = &c->priv.json;
     const char *data = (const char *)c->o.window + c->priv.pos;
     size_t used = c->priv.span;
-    int rc = AVITO_AGAIN;
+    int rc = AVITO_ERR_MODEL;
     if (!avitoi_success(c)) {
         avitoi_keep_raw(c, data, used);
     }
     if (j->state != AVITOI_S_BROKEN) {
         rc = avitoi_json_feed(j, data, c->priv.span, &used);
     }
+    if (c->priv.model) {
+        used = (j->state == AVITOI_S_BROKEN) ? c->priv.span : used;
+        avitoi_answer_keep(c, data, used);
+    }
     c->priv.pos += used;
     c->priv.span -= used;
     if (j->state != AVITOI_S_BROKEN) {
         return rc == AVITO_AGAIN ? rc : avitoi_element(c, rc);
+    }
+    if (rc == AVITO_ERR_MODEL && c->priv.model && c->priv.raw_len != AVITOI_ANSWER_LOST) {
+        c->error.code = rc; /* unless it turns out to be a refusal */
+        return AVITO_AGAIN;
     }
     if (!avitoi_success(c)) { /* a refusal that is not JSON is a refusal all the same */
         c->priv.pos += c->priv.span;
@@ -7788,7 +7942,8 @@ static int avitoi_next_span(avito_client *c)
     size_t start = 0, used = 0;
     int rc;
     if (c->priv.pos == c->priv.len && c->priv.body.state != AVITOI_BODY_DONE) {
-        rc = avitoi_receive(c, c->priv.model ? c->o.window_cap : c->o.window_cap - AVITOI_SCRATCH);
+        const size_t kept = avitoi_answer_kept(c);
+        rc = avitoi_receive(c, kept, c->o.window_cap - (c->priv.model ? kept : AVITOI_SCRATCH));
         if (rc == AVITO_END || rc == AVITO_ERR_CLOSED) {
             /* Without a length the end of the stream is the end of the body - if it is orderly. */
             c->priv.keep = false;
@@ -7854,10 +8009,26 @@ static avito_str avitoi_reply_text(const struct avitoi_reply *reply)
     if (reply->error_word.ptr != NULL && reply->message.ptr == NULL) {
         return reply->error_word;
     }
+    if (reply->result != NULL && reply->result->error != NULL && reply->result->error->message.ptr != NULL) {
+        return reply->result->error->message;
+    }
     if (reply->result != NULL && reply->result->message.ptr != NULL) {
         return reply->result->message;
     }
     return reply->message;
+}
+
+/* Its code, likewise. */
+static int64_t avitoi_reply_code(const struct avitoi_reply *reply)
+{
+    const struct avitoi_result *result = reply->result;
+    if (reply->error != NULL && reply->error->code != 0) {
+        return reply->error->code;
+    }
+    if (reply->code == 0 && result != NULL) {
+        return result->error != NULL && result->error->code != 0 ? result->error->code : result->code;
+    }
+    return reply->code;
 }
 
 /* Text and code of a reply into the error. */
@@ -7874,24 +8045,8 @@ static const struct avitoi_reply *avitoi_read_reply(avito_client *c)
     if (text.ptr != NULL) {
         avitoi_error_text(c, text.ptr, text.len);
     }
-    c->error.api_code = (int)(reply->error != NULL && reply->error->code != 0 ? reply->error->code
-                                                                              : reply->code);
+    c->error.api_code = (int)avitoi_reply_code(reply);
     return reply;
-}
-
-/* Does the refusal speak of permission? ASCII, without regard to case. */
-static bool avitoi_speaks_of_permission(const char *text)
-{
-    static const char word[] = "permission";
-    size_t i;
-    for (; *text != '\0'; text++) {
-        for (i = 0; word[i] != '\0' && avitoi_lower(text[i]) == word[i]; i++) {
-        }
-        if (word[i] == '\0') {
-            return true;
-        }
-    }
-    return false;
 }
 
 static int avitoi_token_denied(avito_client *c)
@@ -7906,34 +8061,6 @@ static int avitoi_token_denied(avito_client *c)
     a->priv.refresh_refused = c->priv.request == &avitoi_ep_refresh_token;
     avitoi_unlock(a);
     return avitoi_refusal(a);
-}
-
-static int avitoi_refused(avito_client *c)
-{
-    const int code = avitoi_status_error(c->priv.status);
-    avito_account *a = c->account;
-    bool again;
-    (void)avitoi_read_reply(c);
-    if ((c->priv.request->flags & AVITOI_TOKEN) != 0) {
-        return avitoi_token_denied(c);
-    }
-    avitoi_lock(a);
-    a->priv.unpaid = a->priv.unpaid || code == AVITO_ERR_PAYMENT;
-    avitoi_unlock(a);
-    if ((code != AVITO_ERR_UNAUTHORIZED && code != AVITO_ERR_FORBIDDEN) ||
-        (code == AVITO_ERR_FORBIDDEN && avitoi_speaks_of_permission(c->error.text))) {
-        return code;
-    }
-    avitoi_lock(a);
-    again = avitoi_token_refused(a, c->priv.epoch) && !c->priv.retried;
-    avitoi_unlock(a);
-    if (!again) {
-        return code;
-    }
-    c->priv.retried = true;
-    c->error.text[0] = '\0';
-    c->error.api_code = 0;
-    return avitoi_repeat(c, 0);
 }
 
 /* A token has come. */
@@ -8029,6 +8156,9 @@ static int avitoi_collected(avito_client *c)
 
 static int avitoi_on_list_end(avito_client *c)
 {
+    if (!avitoi_answer_came(&c->priv.json)) {
+        return AVITO_ERR_MODEL;
+    }
     if (avitoi_page_left(c)) {
         return avitoi_repeat(c, 0);
     }
@@ -8037,33 +8167,167 @@ static int avitoi_on_list_end(avito_client *c)
 
 /* ---- success ---- */
 
-/* An answer without a model: only what says that it failed counts. An empty one is fine, unless the
- * call is to have an answer. */
-static int avitoi_confirmed(avito_client *c, int rc)
+/* Any word may be an image's id, except those that a refusal begins with. */
+static int avitoi_uploaded(avito_client *c)
 {
+    struct avitoi_list list;
+    size_t i;
+    memcpy(&list, c->priv.out, sizeof list);
+    if (list.items.count == 0) {
+        return AVITO_ERR_MODEL;
+    }
+    memcpy(c->priv.out, list.items.items, sizeof(avito_uploaded_image));
+    for (i = 0; i < avitoi_reply_schema.count; i++) {
+        if (avito_str_equal(((const avito_uploaded_image *)c->priv.out)->image_id,
+                            avitoi_reply_schema.fields[i].key)) {
+            return AVITO_ERR_MODEL;
+        }
+    }
+    return AVITO_OK;
+}
+
+/* ---- judging answers ----
+ *
+ * Every answer, of any status and call, is judged here, once its body has come to its end:
+ *
+ *     1  a success status, and what the call must have (an id, the list, a confirmation): success
+ *     2  any shape of refusal, also with a success status: the error of the status, or REFUSED
+ *     3  a success status, and neither: MODEL
+ *
+ * The body names the error. What it means for a write, the status alone says (avitoi_outcome()). */
+
+/* Whether the token may be to blame, and how surely. AVITOI_DOUBTS: it is not. */
+static unsigned avitoi_answer_doubt(const avito_client *c, int code)
+{
+    if (code == AVITO_ERR_UNAUTHORIZED ||
+        (avitoi_text_after(c->error.text, "token") != NULL && avitoi_text_after(c->error.text, "expired") != NULL)) {
+        return AVITOI_DOUBT_TOKEN;
+    }
+    return code == AVITO_ERR_FORBIDDEN && avitoi_text_after(c->error.text, "permission") == NULL
+               ? AVITOI_DOUBT_ANY
+               : AVITOI_DOUBTS;
+}
+
+/* The service refused with `code`: it stays, or the same call is made again with a new token. */
+static int avitoi_answer_refused(avito_client *c, int code)
+{
+    avito_account *a = c->account;
+    const unsigned doubt = avitoi_answer_doubt(c, code);
+    bool again;
+    avitoi_lock(a);
+    a->priv.unpaid = a->priv.unpaid || code == AVITO_ERR_PAYMENT;
+    again = doubt != AVITOI_DOUBTS && avitoi_token_refused(a, c->priv.epoch, doubt, c->priv.retried);
+    avitoi_unlock(a);
+    if (!again || c->priv.retried ||
+        ((c->priv.call->flags & AVITOI_CHANGES) != 0 && avitoi_outcome(c, code) != AVITO_NOT_SENT)) {
+        return code;
+    }
+    c->priv.retried = true;
+    c->error.text[0] = '\0';
+    c->error.api_code = 0;
+    return avitoi_repeat(c, 0);
+}
+
+/* Does a reply say no? `alone`: also if it holds nothing but a message. */
+static bool avitoi_answer_says_no(const struct avitoi_reply *reply, bool alone)
+{
+    const struct avitoi_result *result = reply->result;
+    if (reply->has_ok && !reply->ok) {
+        return true;
+    }
+    if (result != NULL && (result->error != NULL || (result->has_status ? !result->status
+                                                                        : result->message.ptr != NULL))) {
+        return true;
+    }
+    return reply->error != NULL || reply->error_word.len > 0 || avitoi_reply_code(reply) != 0 ||
+           (alone && reply->message.ptr != NULL);
+}
+
+/* An answer without a model. An empty one is fine, unless the call is to have an answer; for that an id
+ * is enough. */
+static int avitoi_answer_confirms(avito_client *c, int rc)
+{
+    const bool wants_id = c->priv.call->answer != NULL;
     const struct avitoi_reply *reply;
-    if (rc == AVITO_ERR_EMPTY && c->priv.call->answer == NULL) {
+    if (rc == AVITO_ERR_EMPTY && !wants_id) {
         return AVITO_OK;
     }
     if (rc < 0 && rc != AVITO_ERR_ARENA) {
         return rc;
     }
     reply = avitoi_read_reply(c);
-    return (reply->has_ok && !reply->ok) || reply->error != NULL || reply->error_word.ptr != NULL
-               ? AVITO_ERR_REFUSED
-               : AVITO_OK;
+    if (!(wants_id ? reply->id.ptr != NULL || (rc < 0 && avitoi_answer_came(&c->priv.json)) : reply->ok)) {
+        if (avitoi_answer_says_no(reply, wants_id)) {
+            return avitoi_answer_refused(c, AVITO_ERR_REFUSED);
+        }
+        if (wants_id) {
+            avitoi_error_text(c, avitoi_key_id, sizeof avitoi_key_id - 1u);
+            return AVITO_ERR_MODEL;
+        }
+    }
+    avitoi_answer_accepted(c);
+    return AVITO_OK;
 }
 
-static int avitoi_uploaded(avito_client *c)
+/* The answer is not the model of the call: perhaps it is a refusal. Its arena is free now, but for the
+ * rows of a list that were given. */
+AVITOI_APART static int avitoi_answer_is_other(avito_client *c)
 {
-    struct avitoi_list list;
-    memcpy(&list, c->priv.out, sizeof list);
-    if (list.items.count == 0) {
-        c->error.text[0] = '\0';
-        return AVITO_ERR_EMPTY;
+    struct avitoi_json *j = &c->priv.json;
+    avito_arena rest = *c->priv.arena;
+    const struct avitoi_reply *reply;
+    size_t used;
+    const char *missing = j->culprit != NULL ? j->culprit : c->priv.call->answer->fields[0].key;
+    avitoi_error_text(c, missing, strlen(missing));
+    if (c->priv.raw_len == AVITOI_ANSWER_LOST) {
+        return AVITO_ERR_MODEL;
     }
-    memcpy(c->priv.out, list.items.items, sizeof(avito_uploaded_image));
-    return AVITO_OK;
+    rest.used += j->remembers ? avitoi_align(sizeof(struct avitoi_given)) : 0u;
+    c->priv.page = c->priv.collect ? (uint16_t)0 : c->priv.page; /* its rows are gone: begin again */
+    avitoi_json_begin(j, &avitoi_reply_schema, NULL);
+    avitoi_mem_shared(&j->mem, &rest);
+    j->cut_at = AVITO_ERROR_TEXT_CAP - 1u;
+    (void)avitoi_json_feed(j, (const char *)c->o.window, c->priv.raw_len, &used);
+    reply = avitoi_read_reply(c);
+    if (reply->ok && (c->priv.call->flags & AVITOI_OK) != 0) {
+        j->list_depth = 1; /* the list counts as come */
+        return c->priv.call->end(c);
+    }
+    return avitoi_answer_says_no(reply, true) ? avitoi_answer_refused(c, AVITO_ERR_REFUSED)
+                                              : (int)AVITO_ERR_MODEL;
+}
+
+/* What a model must have. */
+static int avitoi_answer_id(avito_client *c)
+{
+    return ((const avito_str *)c->priv.out)->ptr != NULL ? AVITO_OK : AVITO_ERR_MODEL;
+}
+
+static int avitoi_answer_self(avito_client *c)
+{
+    return ((const avito_self *)c->priv.out)->id != 0 ? AVITO_OK : AVITO_ERR_MODEL;
+}
+
+static int avitoi_answer_models(avito_client *c, int rc)
+{
+    if (c->error.code == AVITO_ERR_MODEL && c->priv.raw_len != AVITOI_ANSWER_LOST) {
+        rc = AVITO_ERR_MODEL; /* found earlier */
+    } else if (rc == AVITO_OK) {
+        rc = c->priv.call->end(c);
+        if (rc != AVITO_ERR_MODEL) {
+            avitoi_answer_accepted(c);
+        }
+    } else if (rc == AVITO_ERR_ARENA && !avitoi_answer_came(&c->priv.json) &&
+               (c->priv.call->flags & AVITOI_PARTS) == 0) {
+        rc = AVITO_ERR_MODEL; /* larger than the arena, and yet no model */
+    }
+    if (rc == AVITO_ERR_MODEL) {
+        rc = avitoi_answer_is_other(c);
+    }
+    if (rc == AVITO_ERR_ARENA) {
+        c->error.needed = c->priv.arena->used + avitoi_align(c->priv.json.mem.peak);
+    }
+    return rc;
 }
 
 static int avitoi_on_body_end(avito_client *c)
@@ -8076,7 +8340,9 @@ static int avitoi_on_body_end(avito_client *c)
         avitoi_disconnect(c);
     }
     if (!avitoi_success(c)) {
-        return avitoi_refused(c);
+        (void)avitoi_read_reply(c);
+        return token ? avitoi_token_denied(c)
+                     : avitoi_answer_refused(c, avitoi_status_error(c->priv.status));
     }
     rc = avitoi_json_end(j);
     if (token) {
@@ -8087,21 +8353,8 @@ static int avitoi_on_body_end(avito_client *c)
         }
         return rc < 0 ? rc : avitoi_token_came(c);
     }
-    avitoi_lock(c->account);
-    if (c->account->priv.epoch == c->priv.epoch) {
-        c->account->priv.proven = true;
-    }
-    avitoi_unlock(c->account);
+    rc = c->priv.model ? avitoi_answer_models(c, rc) : avitoi_answer_confirms(c, rc);
     avitoi_heed_tariff(c);
-    if (!c->priv.model) {
-        return avitoi_confirmed(c, rc);
-    }
-    if (rc == AVITO_OK && c->priv.call->end != NULL) {
-        rc = c->priv.call->end(c);
-    }
-    if (rc == AVITO_ERR_ARENA) {
-        c->error.needed = c->priv.arena->used + avitoi_align(j->mem.peak);
-    }
     return rc;
 }
 
@@ -8876,6 +9129,7 @@ static int avitoi_confirm_again(avito_client *c)
 {
     c->priv.same_second = false;
     c->priv.covered = true;
+    c->priv.reached = false;
     c->priv.args.as.confirm.query.baseline_created--;
     c->priv.page = 0;
     return avitoi_repeat(c, 0);
@@ -8892,8 +9146,11 @@ static int avitoi_confirm(avito_client *c, int rc)
     if (over && rc != AVITO_END) {
         return rc == AVITO_OK && c->priv.same_second ? avitoi_confirm_again(c) : rc;
     }
-    if (over) {
-        c->priv.covered = c->priv.covered && !c->priv.has_more;
+    c->priv.reached = c->priv.reached || (rc == AVITO_OK && !over && m->created != 0 &&
+                                          m->created <= q->baseline_created);
+    if (over) { /* rows that are all newer than the baseline cover nothing, unless the chat was empty */
+        c->priv.covered = c->priv.covered && !c->priv.has_more &&
+                          (c->priv.reached || q->baseline_id == NULL);
     } else if (q->baseline_id != NULL && avito_str_equal(c->priv.json.id, q->baseline_id)) {
         over = at_baseline = true; /* it need not fit the arena, nor what is claimed */
     } else if (rc == AVITO_OK && m->created != 0 && m->created < q->baseline_created) {
@@ -8932,6 +9189,7 @@ AVITOI_APART static void avitoi_read_back(avito_client *c, avito_outcome *outcom
     c->priv.args.as.confirm.outcome = outcome;
     c->priv.judge = avitoi_confirm;
     c->priv.covered = true;
+    c->priv.reached = false;
     (void)avitoi_page(c, 100, 0, true, AVITO_MESSAGE_CONTENTS, 0);
 }
 

@@ -27,6 +27,9 @@ RULES beside the plain mapping
   depth        more than 32 open containers is JSON_DEPTH, wherever they are
   content      SYSTEM if flow_id is there, or if the message's type is system and text is there;
                else the member that is there; TEXT if only text is; NONE if nothing known is
+  answers      what the call must have (an id; the list, null is an empty one) makes it a success; else a
+               known shape of a refusal is REFUSED, else it is MODEL. {"ok":true} is an empty list of
+               subscriptions. A call without a model is confirmed by anything that is no refusal.
   is_own       direction is out, or author_id equals user_id (notifications)
   is_system    type system, or author_id is 0, 1 or missing on a message that is not outgoing, or the
                text begins with SYSTEM_PREFIX
@@ -50,6 +53,18 @@ DEPTH = 32
 
 class Fault(Exception):
     """An answer that must be refused; its text is the error's name."""
+
+
+class Missing(Fault):
+    """An answer without what the call must have: perhaps it is a refusal."""
+
+    def __init__(self):
+        super().__init__("MODEL")
+
+
+def must_have(found, key):
+    if found.get(key) is None:
+        raise Missing()
 
 
 # ---- reading ----
@@ -335,6 +350,7 @@ def message(out, path, value):
 
 def sent(out, path, value):
     f = must_be(Object, value).fields("id", "author_id", "created", "type", "direction", "content")
+    must_have(f, "id")
     out.string(path + ".id", f.get("id"))
     out.number(path + ".author_id", f.get("author_id"))
     out.number(path + ".created", f.get("created"))
@@ -350,9 +366,16 @@ def has_more(out, path, meta):
         out.flag(path + ".has_more", more is not None and boolean(more))
 
 
+def listed(value, key, *more):
+    """The members of a list's answer; without the list it is none."""
+    if key not in [name for name, _ in must_be(Object, value)]:
+        raise Missing()
+    return value.fields(key, *more)
+
+
 def messages(out, path, value):
     if isinstance(value, Object):
-        f = value.fields("messages", "meta")
+        f = listed(value, "messages", "meta")
         out.items(path, objects(f.get("messages")), message)
         has_more(out, path, f.get("meta"))
     else:
@@ -422,8 +445,13 @@ def chat(out, path, value):
         message(out, path + ".last_message", f["last_message"])
 
 
+def one_chat(out, path, value):
+    chat(out, path, value)
+    must_have(value.fields("id"), "id")
+
+
 def chats(out, path, value):
-    f = must_be(Object, value).fields("chats", "meta")
+    f = listed(value, "chats", "meta")
     out.items(path, objects(f.get("chats")), chat)
     has_more(out, path, f.get("meta"))
 
@@ -454,6 +482,7 @@ def token(out, path, value):
 
 def account(out, path, value):
     f = must_be(Object, value).fields("id", "name", "email", "phone", "phones", "profile_url")
+    must_have(f, "id")
     out.number(path + ".id", f.get("id"))
     for name in ("name", "email", "phone"):
         out.string(f"{path}.{name}", f.get(name))
@@ -468,7 +497,9 @@ def subscription(out, path, value):
 
 
 def subscriptions(out, path, value):
-    f = must_be(Object, value).fields("subscriptions")
+    if isinstance(value, Object) and dict(value).get("ok") is True and "subscriptions" not in dict(value):
+        return
+    f = listed(value, "subscriptions")
     out.items(path, objects(f.get("subscriptions")), subscription)
 
 
@@ -478,20 +509,47 @@ def voice_file(out, path, pair):
 
 
 def voices(out, path, value):
-    f = must_be(Object, value).fields("voices_urls")
+    f = listed(value, "voices_urls")
     out.items(path, must_be(Object, f.get("voices_urls", Object())), voice_file)
 
 
 def upload(out, path, value):
     pairs = must_be(Object, value)
-    if not pairs:
-        raise Fault("MODEL")
+    if not pairs or pairs[0][0] in ("id", "ok", "code", "message", "error", "error_description",
+                                    "result", "errors"):
+        raise Missing()
     out.string(path + ".image_id", pairs[0][0])
     size_map(out, path + ".sizes", pairs[0][1])
 
 
+def refuses(root, alone):
+    """Whether an answer with a success status says no. `alone`: also by nothing but a message."""
+    if not isinstance(root, Object):
+        return False
+    top = dict(root)
+    if isinstance(top.get("ok"), bool):
+        if not top["ok"]:
+            return True
+        if not alone:
+            return False
+    done = dict(top["result"]) if isinstance(top.get("result"), Object) else {}
+    if isinstance(done.get("error"), Object):
+        return True
+    if isinstance(done.get("status"), bool):
+        if not done["status"]:
+            return True
+    elif any(isinstance(one, str) for one in (done.get("message"), first(done.get("messages")),
+                                              done.get("error"))):
+        return True
+    error = top.get("error")
+    if isinstance(error, Object) or (isinstance(error, str) and error) or first(top.get("errors")):
+        return True
+    said = isinstance(top.get("message"), str) or isinstance(top.get("error_description"), str)
+    return error_body_code(top, done) != 0 or (alone and said)
+
+
 def plain_success(_out, _path, value):
-    if must_be(Object, value).fields("ok").get("ok") is False:
+    if refuses(must_be(Object, value), False):
         raise Fault("REFUSED")
 
 
@@ -522,6 +580,16 @@ def first(value):
     return value[0] if isinstance(value, list) and value and isinstance(value[0], str) else None
 
 
+def error_body_code(top, done):
+    inner = [dict(one) if isinstance(one, Object) else {} for one in (top.get("error"), done.get("error"))]
+    for code in (inner[0].get("code"), top.get("code"), inner[1].get("code"), done.get("code")):
+        if isinstance(code, str) and re.fullmatch("-?[0-9]+", code):
+            code = int(code)
+        if isinstance(code, int) and not isinstance(code, bool) and code != 0:
+            return code
+    return 0
+
+
 def error_body(data):
     """(code, message) by the order of precedence of the known shapes. A body without any of them is
     its own message."""
@@ -535,20 +603,20 @@ def error_body(data):
     error, result = top.get("error"), top.get("result")
     inner = dict(error) if isinstance(error, Object) else {}
     done = dict(result) if isinstance(result, Object) else {}
-    code = inner.get("code", top.get("code"))
+    deep = dict(done["error"]) if isinstance(done.get("error"), Object) else {}
     found = inner.get("message")
     if found is None and isinstance(error, str):
         found = top.get("error_description", error)
-    for other in (done.get("message"), first(done.get("messages")), first(top.get("errors")),
-                  top.get("message")):
+    word = done.get("error") if isinstance(done.get("error"), str) else None
+    for other in (deep.get("message"), done.get("message"), first(done.get("messages")), word,
+                  top.get("message"), first(top.get("errors"))):
         found = other if found is None else found
-    return code if isinstance(code, int) else 0, (found.encode("utf-8")
-                                                  if isinstance(found, str) else data)
+    return error_body_code(top, done), (found.encode("utf-8") if isinstance(found, str) else data)
 
 
 # ---- files ----
 
-ROOTS = {"chat": chat, "chats": chats, "messages": messages, "message": sent, "event": event,
+ROOTS = {"chat": one_chat, "chats": chats, "messages": messages, "message": sent, "event": event,
          "token": token, "self": account, "subscriptions": subscriptions, "voices": voices,
          "upload": upload, "ok": plain_success}
 
@@ -573,6 +641,8 @@ def expectation(path):
         if kind == "event" and isinstance(value, Object) and not value:
             return "result = END\n"
         ROOTS[kind](out, kind, value)
+    except Missing:
+        return f"result = {'REFUSED' if refuses(value, True) else 'MODEL'}\n"
     except Fault as fault:
         return f"result = {fault}\n"
     return "result = OK\n" + "".join(line + "\n" for line in out.lines)

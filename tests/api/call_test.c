@@ -1132,7 +1132,9 @@ static void test_outcome_of_statuses(void **state)
         avito_outcome outcome;
     } rows[] = {
         {200, MESSAGE, AVITO_SENT},         {201, MESSAGE, AVITO_SENT},
-        {200, "{}", AVITO_SENT},            {200, "{\"id\":5}", AVITO_CANNOT_TELL},
+        {200, "{}", AVITO_CANNOT_TELL},     {200, "{\"id\":5}", AVITO_CANNOT_TELL},
+        {200, "{\"ok\":false}", AVITO_CANNOT_TELL},
+        {200, "{\"error\":{\"code\":400,\"message\":\"no\"}}", AVITO_CANNOT_TELL},
         {200, "<html>", AVITO_CANNOT_TELL}, {200, "", AVITO_CANNOT_TELL},
         {302, "", AVITO_CANNOT_TELL},       {400, "{}", AVITO_NOT_SENT},
         {402, "{}", AVITO_NOT_SENT},        {403, "{\"message\":\"permission\"}", AVITO_NOT_SENT},
@@ -1280,7 +1282,7 @@ static void test_send_without_a_model(void **state)
         const char *body;
         int result;
     } rows[] = {
-        {MESSAGE, AVITO_OK}, {"{}", AVITO_OK}, {"{\"ok\":true}", AVITO_OK},
+        {MESSAGE, AVITO_OK}, {"{}", AVITO_ERR_MODEL}, {"{\"ok\":true}", AVITO_ERR_MODEL},
         {"{\"ok\":false}", AVITO_ERR_REFUSED},
         {"{\"error\":{\"message\":\"no\"}}", AVITO_ERR_REFUSED},
         {"{\"error\":\"no\"}", AVITO_ERR_REFUSED},

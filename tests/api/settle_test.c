@@ -211,9 +211,9 @@ static void test_asked_again(void **state)
     (void)state;
     lane_init(&l, 512);
     q.text = "hi";
-    read_back(&l, LIST(OLD), true); /* up to the baseline, and up to its end */
-    read_back(&l, LIST(ROW("\"created\":105,\"direction\":\"in\"")), true);
-    read_back(&l, LIST(OURS "," OLD), false);
+    read_back(&l, LIST(OLD), true); /* up to the baseline, and up to an older row */
+    read_back(&l, LIST(ROW("\"created\":99,\"direction\":\"in\"")), true);
+    read_back(&l, LIST(OURS "," OLD), true);
     for (int i = 0; i < 3; i++) {
         q.age_s = i == 0 ? 0 : 100;
         used = l.arena.used;
