@@ -43,8 +43,8 @@ static cJSON *ask(const char *method, const char *room, const cJSON *question)
     char *body = question != NULL ? cJSON_PrintUnformatted(question) : NULL;
     size_t body_len = body != NULL ? strlen(body) : 0, got = 0;
     int n = snprintf(head, sizeof head,
-                     "%s /_sim/%s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
-                     "Content-Length: %zu\r\n\r\n",
+                     "%s /%s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+                     "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n",
                      method, room, body_len);
     const char *start;
     ssize_t more;

@@ -1,5 +1,5 @@
 /* people.h - the other side of the demo: buyers, who speak through the simulator's door for tests
- * (tools/simulator/admin.c). The real service has no such door. */
+ * (tools/simulator/control/door.c). The real service has no such door. */
 #ifndef DEMO_PEOPLE_H
 #define DEMO_PEOPLE_H
 

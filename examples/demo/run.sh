@@ -26,7 +26,7 @@ done
 . "$work/ports"
 
 # shellcheck disable=SC2086,SC2154
-AVITO_HOST=localhost AVITO_PORT=$tls AVITO_CA_FILE=build/certs/roots.pem AVITO_DEMO_DOOR=$tcp \
+AVITO_HOST=localhost AVITO_PORT=$tls AVITO_CA_FILE=build/certs/roots.pem AVITO_DEMO_DOOR=$control \
     AVITO_CLIENT_ID=client-id-for-tests \
     AVITO_CLIENT_SECRET=client-secret-for-tests-0123456789abcdef \
     build/demo/demo ${DEMO_OPTIONS:-}

@@ -39,10 +39,11 @@ class Simulator:
         self.folder.cleanup()
 
     def door(self, what, body=None):
-        """Asks the door for tests (tools/simulator/admin.c)."""
+        """Asks the control side (tools/simulator/control/door.c)."""
         data = None if body is None else json.dumps(body).encode()
-        url = f"http://127.0.0.1:{self.ports['tcp']}/_sim/{what}"
-        with urllib.request.urlopen(urllib.request.Request(url, data), timeout=10) as answer:
+        url = f"http://127.0.0.1:{self.ports['control']}/{what}"
+        request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=10) as answer:
             return json.load(answer)
 
     def texts(self, chat_id):

@@ -28,7 +28,7 @@ place places[PLACES] = {{"simulator, P-256", SERVICE_EC, false, 0},
 
 static const char *const kinds[SERVICES] = {"ec", "rsa"};
 static pid_t simulators[SERVICES], nginx;
-static uint16_t doors[SERVICES];
+static uint16_t tcp_ports[SERVICES], doors[SERVICES];
 
 static void rest(void)
 {
@@ -89,7 +89,7 @@ static pid_t spawn(const char *const *argv)
 static int start_simulator(int service)
 {
     char cert[64], key[64], ports[64];
-    int tcp = 0, tls = 0;
+    int tcp = 0, tls = 0, control = 0;
     (void)snprintf(cert, sizeof cert, "build/certs/%s.crt", kinds[service]);
     (void)snprintf(key, sizeof key, "build/certs/%s.key", kinds[service]);
     (void)snprintf(ports, sizeof ports, FOLDER "/%s.ports", kinds[service]);
@@ -99,12 +99,13 @@ static int start_simulator(int service)
     simulators[service] = spawn(argv);
     for (int i = 0; i < 500; i++) {
         FILE *f = fopen(ports, "r");
-        const int got = f != NULL ? fscanf(f, "tcp=%d tls=%d", &tcp, &tls) : 0;
+        const int got = f != NULL ? fscanf(f, "tcp=%d tls=%d control=%d", &tcp, &tls, &control) : 0;
         if (f != NULL) {
             (void)fclose(f);
         }
-        if (got == 2) {
-            doors[service] = (uint16_t)tcp;
+        if (got == 3) {
+            tcp_ports[service] = (uint16_t)tcp;
+            doors[service] = (uint16_t)control;
             places[service == SERVICE_EC ? DIRECT_EC : DIRECT_RSA].port = (uint16_t)tls;
             return 0;
         }
@@ -154,8 +155,8 @@ static int start_nginx(void)
     (void)fputs(http, f);
     for (int i = 0; i < SERVICES; i++) {
         (void)fprintf(f, "    upstream %s { server 127.0.0.1:%u; keepalive 8; }\n", kinds[i],
-                      doors[i]);
-        (void)snprintf(one[i], sizeof one[i], "proxy_pass http://127.0.0.1:%u;", doors[i]);
+                      tcp_ports[i]);
+        (void)snprintf(one[i], sizeof one[i], "proxy_pass http://127.0.0.1:%u;", tcp_ports[i]);
     }
     write_server(f, NGINX_EC, kept[SERVICE_EC], "");
     write_server(f, NGINX_RSA, kept[SERVICE_RSA], "");
@@ -216,7 +217,8 @@ cJSON *service_ask(int service, const char *what, const char *body)
     const int fd = dial(doors[service]);
     const size_t body_len = body != NULL ? strlen(body) : 0;
     const int head_len = snprintf(head, sizeof head,
-                                  "%s /_sim/%s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+                                  "%s /%s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+                                  "Content-Type: application/json\r\n"
                                   "Content-Length: %zu\r\n\r\n",
                                   body != NULL ? "POST" : "GET", what, body_len);
     if (fd < 0 || send(fd, head, (size_t)head_len, MSG_NOSIGNAL) != head_len ||

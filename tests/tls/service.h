@@ -37,7 +37,7 @@ extern place places[PLACES];
 int service_start(void); /* 0: all processes listen */
 void service_stop(void);
 
-/* Asks the door for tests of a simulator (tools/simulator/admin.c): `body` is JSON, NULL for GET.
+/* Asks the door for tests of a simulator (tools/simulator/control/door.c): `body` is JSON, NULL for GET.
  * The answer is to be deleted; NULL: the door refused. */
 cJSON *service_ask(int service, const char *what, const char *body);
 /* The same for what only confirms, and for what answers one text. False: refused. */

@@ -614,27 +614,112 @@ static void test_hook(void **state)
     assert_int_equal(sim_get_stats(w->service)->faults, 1);
 }
 
-static bool door(void *ctx, const sim_request_info *request, sim_reply *out)
+typedef struct told {
+    unsigned kinds[SIM_EVENT_SUBSCRIPTIONS + 1], steps[SIM_WEBHOOK_GIVEN_UP + 1];
+    int status;
+    bool fault;
+    uint32_t delay_ms;
+    char target[128], answer[64], message[40];
+} told;
+
+static void see(void *ctx, const sim_event *e)
 {
-    (void)ctx;
-    out->status = 200;
-    out->body = request->body_len != 0 ? "[1]" : "[0]";
-    out->body_len = 3;
-    return strcmp(request->target, "/_sim/door") == 0;
+    told *s = ctx;
+    s->kinds[e->kind]++;
+    if (e->kind == SIM_EVENT_WEBHOOK) {
+        s->steps[e->step]++;
+    }
+    if (e->kind == SIM_EVENT_MESSAGE) {
+        (void)snprintf(s->message, sizeof s->message, "%s", e->message_id);
+    }
+    if (e->kind == SIM_EVENT_REQUEST) {
+        s->status = e->status;
+        s->fault = e->fault;
+        s->delay_ms = e->delay_ms;
+        (void)snprintf(s->target, sizeof s->target, "%s",
+                       e->request != NULL ? e->request->target : "");
+        (void)snprintf(s->answer, sizeof s->answer, "%.*s", (int)e->answer_len, e->answer);
+    }
 }
 
-static void test_door(void **state)
+static void test_events(void **state)
 {
     world *w = *state;
-    expect(get(w, "/_sim/door"), 404, NULL); /* there is none unless one is given */
-    sim_live(w->service)->door = door;
-    uint64_t before = sim_get_stats(w->service)->requests;
-    reply r = post(w, "/_sim/door", "{}");
-    assert_status(r, 200);
-    assert_string_equal(r.body, "[1]");
-    reply_free(&r);
-    assert_int_equal(sim_get_stats(w->service)->requests, before); /* not the service's business */
-    expect(get(w, "/_sim/other"), 404, NULL);
+    told s;
+    sim_webhook hook;
+    memset(&s, 0, sizeof s);
+    sim_live(w->service)->event = see;
+    sim_live(w->service)->ctx = &s;
+    sim_live(w->service)->webhook_copies = 2;
+    expect(get(w, SELF), 200, NULL);
+    assert_int_equal(s.status, 200);
+    assert_string_equal(s.target, SELF);
+    assert_false(s.fault);
+    assert_true(sim_plan_fault(w->service, "get_self:status=429:2"));
+    expect(get(w, SELF), 429, NULL);
+    assert_true(s.fault && s.status == 429);
+    assert_string_equal(s.answer, "{\"message\":\"API rate limit exceeded\"}");
+    sim_plan_info plan;
+    assert_true(sim_plan_at(w->service, 0, &plan) && plan.left == 1 && !plan.forever);
+    assert_string_equal(plan.plan, "get_self:status=429:2");
+    assert_false(sim_plan_at(w->service, 1, &plan));
+    sim_clear_faults(w->service);
+
+    expect(post(w, "/messenger/v3/webhook", "{\"url\":\"http://127.0.0.1:9/hook\"}"), 200, NULL);
+    assert_int_equal(s.kinds[SIM_EVENT_SUBSCRIPTIONS], 1);
+    memset(&s, 0, sizeof s);
+    const char *id = sim_buyer_writes(w->service, w->chat, "Добрый день");
+    assert_string_equal(s.message, id);
+    assert_int_equal(s.kinds[SIM_EVENT_MESSAGE], 1);
+    assert_int_equal(s.steps[SIM_WEBHOOK_QUEUED], 2);
+    assert_true(sim_next_webhook(w->service, &hook));
+    sim_webhook_answered(w->service, hook.id, 500);
+    assert_true(sim_next_webhook(w->service, &hook));
+    sim_webhook_answered(w->service, hook.id, 204);
+    assert_true(s.steps[SIM_WEBHOOK_TRIED] == 2 && s.steps[SIM_WEBHOOK_FAILED] == 1 &&
+                s.steps[SIM_WEBHOOK_DONE] == 1);
+    assert_true(sim_app_reads(w->service, w->chat));
+    assert_true(sim_delete(w->service, id));
+    assert_true(s.kinds[SIM_EVENT_MESSAGE] >= 3);
+    assert_non_null(sim_add_chat(w->service, NULL));
+    assert_int_equal(s.kinds[SIM_EVENT_CHAT], 1);
+    sim_expire_tokens(w->service);
+    assert_int_equal(s.kinds[SIM_EVENT_TOKENS], 1);
+    sim_token_info token;
+    assert_true(sim_token_at(w->service, 0, &token));
+    assert_true(token.uses >= 3 && token.expires_ms == 0 && !token.revoked);
+}
+
+static void test_media(void **state)
+{
+    static const unsigned char png[40] = {0x89, 'P', 'N', 'G', 13, 10, 26, 10, 0, 0, 0, 13,
+                                          'I',  'H', 'D', 'R', 0,  0,  0,  2,  0, 0, 0, 3};
+    static const char wav[16] = "RIFF\x08\0\0\0WAVEfmt";
+    world *w = *state;
+    sim_media_info media;
+    sim_message_info m;
+    sim_message_options o;
+    assert_null(sim_add_media(w->service, "no picture at all", 17));
+    sim_live(w->service)->media_keep = 60;
+    sim_live(w->service)->media_url = "http://127.0.0.1:1/media";
+    const char *picture = sim_add_media(w->service, png, sizeof png);
+    const char *sound = sim_add_media(w->service, wav, sizeof wav);
+    assert_true(sim_find_media(w->service, picture, &media) && media.len == sizeof png);
+    assert_memory_equal(media.bytes, png, sizeof png);
+    memset(&o, 0, sizeof o);
+    o.type = SIM_IMAGE;
+    o.media_id = picture;
+    assert_true(sim_find_message(w->service, sim_write(w->service, w->chat, &o), &m));
+    assert_string_equal(m.image_id, picture);
+    assert_non_null(strstr(m.content, "\"http://127.0.0.1:1/media/"));
+    o.type = SIM_VOICE_MESSAGE;
+    o.media_id = sound;
+    assert_true(sim_find_message(w->service, sim_write(w->service, w->chat, &o), &m));
+    assert_string_equal(m.voice_id, sound);
+    (void)sim_add_media(w->service, png, sizeof png); /* the oldest makes room */
+    assert_false(sim_find_media(w->service, picture, &media));
+    assert_true(sim_find_media(w->service, sound, &media));
+    assert_string_equal(media.type, "audio/wav");
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -664,7 +749,8 @@ int main(void)
         TEST(test_early_answer),
         TEST(test_plans),
         TEST(test_hook),
-        TEST(test_door),
+        TEST(test_events),
+        TEST(test_media),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

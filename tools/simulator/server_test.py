@@ -40,7 +40,7 @@ class Server:
             time.sleep(0.01)
         with open(ports, encoding="ascii") as file:
             values = dict(line.strip().split("=") for line in file)
-        self.tcp, self.tls = int(values["tcp"]), int(values["tls"])
+        self.tcp, self.tls, self.control = (int(values[k]) for k in ("tcp", "tls", "control"))
 
     def __enter__(self):
         return self
@@ -53,9 +53,10 @@ class Server:
         return http.client.HTTPConnection("127.0.0.1", self.tcp, timeout=10)
 
     def door(self, path, body=None):
-        connection = self.plain()
-        connection.request("POST" if body is not None else "GET", "/_sim/" + path,
-                           json.dumps(body) if body is not None else None)
+        connection = http.client.HTTPConnection("127.0.0.1", self.control, timeout=10)
+        connection.request("POST" if body is not None else "GET", "/" + path,
+                           json.dumps(body) if body is not None else None,
+                           {"Content-Type": "application/json"})
         answer = connection.getresponse()
         return answer.status, json.loads(answer.read())
 

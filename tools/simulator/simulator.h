@@ -4,9 +4,9 @@
  * The core has no socket, no thread, no global and no clock or random numbers of its own: bytes of
  * a connection go in, bytes come out, time is what your clock says, chance comes from the seed. The
  * same seed, the same clock readings and the same calls give the same bytes. The server program
- * (main.c) and the tests use the same core.
+ * (server/) and the tests use the same core.
  *
- * What it accepts and refuses is one table, in api.c, to be read beside the official description.
+ * What it accepts and refuses is one table, in http/api.c, to be read beside the official description.
  *
  *     sim_options o = sim_options_default();
  *     o.clock_ms = my_clock;                                   // unix time in milliseconds
@@ -138,9 +138,9 @@ typedef struct sim_fault {
     bool corrupt; /* byte corrupt_at (modulo the answer's length) is changed */
     size_t corrupt_at;
     unsigned char corrupt_bits; /* these of it; 0: 0x11 */
-    bool close;          /* "Connection: close", and closed afterwards */
-    bool close_silently; /* closed afterwards without having said so */
-    bool reset;          /* whatever closes the connection does it with a reset */
+    bool close;                 /* "Connection: close", and closed afterwards */
+    bool close_silently;        /* closed afterwards without having said so */
+    bool reset;                 /* whatever closes the connection does it with a reset */
 } sim_fault;
 
 /* A request as it is about to be served. Pointers are good during the hook only. For upload_image
@@ -174,20 +174,44 @@ typedef enum sim_retry_after {
     SIM_RETRY_AFTER_DATE
 } sim_retry_after;
 
-/* An answer of the door, see sim_options.door. */
-typedef struct sim_reply {
-    int status;
-    const char *body; /* good until the next call of the door */
-    size_t body_len;
-} sim_reply;
+/* What has happened, for who wants to watch. Pointers are good during the hook only. */
+typedef enum sim_event_kind {
+    SIM_EVENT_CHAT,         /* there is a new one */
+    SIM_EVENT_MESSAGE,      /* stored, became visible, was read, was deleted; its chat with it */
+    SIM_EVENT_REQUEST,      /* was answered, or will not be */
+    SIM_EVENT_TOKENS,       /* given, used up, expired, revoked */
+    SIM_EVENT_WEBHOOK,      /* a notification: see `step` */
+    SIM_EVENT_SUBSCRIPTIONS /* one more, one less */
+} sim_event_kind;
+
+typedef enum sim_webhook_step {
+    SIM_WEBHOOK_QUEUED,
+    SIM_WEBHOOK_TRIED,
+    SIM_WEBHOOK_DONE,
+    SIM_WEBHOOK_FAILED, /* this try; `status` says how */
+    SIM_WEBHOOK_GIVEN_UP
+} sim_webhook_step;
+
+typedef struct sim_event {
+    sim_event_kind kind;
+    const char *chat_id, *message_id;       /* CHAT (chat_id only), MESSAGE */
+    const struct sim_request_info *request; /* REQUEST; NULL: it was not HTTP */
+    const char *answer; /* REQUEST: the body, before what goes wrong on the way */
+    size_t answer_len;
+    int status;        /* REQUEST, WEBHOOK: of the answer; 0: there is none */
+    bool fault;        /* REQUEST: something was made to go wrong */
+    uint32_t delay_ms; /* REQUEST: before the first byte of the answer */
+    const struct sim_webhook *webhook;
+    sim_webhook_step step;
+} sim_event;
 
 /* Zero means the default in brackets. */
 typedef struct sim_options {
     uint64_t seed;
     int64_t (*clock_ms)(void *ctx); /* required: unix time in ms; must not run backwards */
     sim_fault (*fault)(void *ctx, const sim_request_info *request); /* optional */
-    /* Optional: asked first about every path that begins with "/_sim/"; true if answered. */
-    bool (*door)(void *ctx, const sim_request_info *request, sim_reply *reply);
+    /* Optional: told what happens. It may look inside, and must change nothing. */
+    void (*event)(void *ctx, const sim_event *event);
     void *ctx; /* first argument of the hooks above */
     /* the account */
     const char *client_id;     /* ["client-id-for-tests"] */
@@ -218,7 +242,10 @@ typedef struct sim_options {
     /* messages */
     bool trim_text;            /* blanks around a sent text are not stored */
     uint32_t visible_after_ms; /* what the API stores is shown only so much later */
-    bool deleted_vanish;       /* what a buyer deletes is no row any more, not one of type "deleted" */
+    /* Bytes of pictures and voice messages to keep at most, the oldest are dropped [0: none]. */
+    size_t media_keep;
+    const char *media_url; /* not NULL: what is kept has addresses "MEDIA_URL/ID", else Avito's */
+    bool deleted_vanish;   /* what a buyer deletes is no row any more, not one of type "deleted" */
     /* HTTP */
     sim_framing framing; /* [Content-Length] */
     size_t chunk_size;
@@ -231,6 +258,7 @@ typedef struct sim_options {
     uint32_t webhook_timeout_ms;  /* [2000] no answer for so long counts as a failure */
     uint32_t webhook_tries;       /* [5] then the notification is given up */
     uint32_t webhook_retry_ms;    /* [3000] between tries */
+    uint32_t webhook_copies;      /* [1] each notification comes so often */
     bool webhook_probe;           /* "{}" is sent on subscribing */
     bool webhook_no_published_at; /* as recorded in 2023 and 2024 */
 } sim_options;
@@ -278,6 +306,16 @@ int64_t sim_next_event_ms(sim *s);
  *
  * The hook, if there is one, is asked first; a plan is used when the hook finds nothing wrong. */
 bool sim_plan_fault(sim *s, const char *plan); /* false: not understood, nothing was added */
+
+typedef struct sim_plan_info {
+    const char *plan; /* as it was given */
+    unsigned left;    /* requests that it is still for; 0 with `forever` */
+    unsigned skip;    /* requests that go well before */
+    bool forever;
+} sim_plan_info;
+
+/* The plans that are not used up, i = 0... False: there are no more. */
+bool sim_plan_at(sim *s, size_t i, sim_plan_info *out);
 void sim_clear_faults(sim *s);
 
 /* ---------------------------------------------------------------- people */
@@ -334,6 +372,7 @@ typedef struct sim_message_options {
     const char *content_json;  /* not NULL: the content object as it shall be sent */
     const char *type_word;     /* not NULL: the type as it shall be sent */
     const char *quote_id;      /* a message of the same chat */
+    const char *media_id;      /* of sim_add_media(), for an image or a voice message */
     int64_t created_ms;        /* [now]; may lie in the past */
     uint32_t visible_after_ms; /* shown in lists and notified only so much later */
     bool no_webhook;
@@ -348,7 +387,11 @@ typedef struct sim_message_info {
     sim_type type;         /* as written; see `deleted` */
     const char *text;      /* as stored; "" if the type has none */
     const char *sent_text; /* as the request had it (they differ with trim_text) */
-    const char *image_id;  /* of an image sent through the API; else "" */
+    const char *type_word; /* as the API says it; "deleted" if it was */
+    const char *content;   /* JSON, as stored */
+    const char *quote_id;  /* "" if it has none */
+    const char *image_id;  /* of an image that was uploaded; else "" */
+    const char *voice_id;  /* of a voice message; else "" */
     int64_t created;       /* unix seconds, as the API shows it */
     int64_t stored_ms;     /* when it was stored */
     int64_t visible_ms;    /* from when on it is shown */
@@ -356,14 +399,19 @@ typedef struct sim_message_info {
     bool is_read;          /* by the account */
     int64_t read_by_peer;  /* unix seconds; 0: not yet */
     bool deleted;
+    bool visible; /* the API shows it */
 } sim_message_info;
 
 typedef struct sim_chat_info {
     const char *id;
     sim_chat_type type;
     int64_t buyer_id;
-    int64_t item_id;
-    int64_t created; /* unix seconds */
+    const char *buyer_name;
+    int64_t item_id;        /* 0: no listing; then no title and no price */
+    const char *item_title; /* "" if there is none */
+    const char *price_string;
+    const char *last_message_id; /* the newest visible one; "" if there is none */
+    int64_t created;             /* unix seconds */
     int64_t updated;
     size_t messages; /* visible */
     size_t unread;   /* visible, incoming, not read by the account */
@@ -380,6 +428,10 @@ bool sim_buyer_reads(sim *s, const char *chat_id);
 /* By whoever wrote it, in the app. No hour limit here. */
 bool sim_delete(sim *s, const char *message_id);
 
+/* Keeps a picture (JPEG, PNG, GIF, BMP, HEIC) or a sound (WAV, Ogg, WebM, MP4), so that a person can send
+ * it. Its id; NULL: neither. See sim_options.media_keep. */
+const char *sim_add_media(sim *s, const void *bytes, size_t len);
+
 /* An authorization code, as the browser would bring it back. Good once, for ten minutes. */
 const char *sim_grant_code(sim *s, const char *scope);
 /* Every access token given so far becomes unknown (401) or expired (403). */
@@ -394,6 +446,28 @@ bool sim_find_message(sim *s, const char *message_id, sim_message_info *out);
 /* All chats in the order of the list: most recently updated first. */
 bool sim_chat_at(sim *s, size_t i, sim_chat_info *out);
 bool sim_find_chat(sim *s, const char *chat_id, sim_chat_info *out);
+
+/* The messages of a chat, oldest first. False: no such chat, or no more. */
+bool sim_chat_message_at(sim *s, const char *chat_id, size_t i, sim_message_info *out);
+
+typedef struct sim_token_info {
+    int64_t issued_ms, expires_ms; /* of the access token; 0: made to expire */
+    const char *scope;             /* "" for everything */
+    bool has_refresh, revoked;
+    uint64_t uses; /* requests that came with it */
+} sim_token_info;
+
+/* All tokens in the order in which they were given. Never the token itself. */
+bool sim_token_at(sim *s, size_t i, sim_token_info *out);
+
+typedef struct sim_media_info {
+    const char *type; /* "image/png", "audio/wav", ... */
+    const void *bytes;
+    size_t len;
+} sim_media_info;
+
+/* A picture or a sound that is still kept. The bytes live until the next call that may add one. */
+bool sim_find_media(sim *s, const char *id, sim_media_info *out);
 
 typedef struct sim_upload_info {
     const char *image_id;

@@ -1,6 +1,6 @@
 /* core.h - what the service knows and does, without HTTP. Users include simulator.h.
  *
- * The files of this room, each of which calls only those before it: text names models webhooks state
+ * The files of this room, each of which calls only those before it: text names media models webhooks state
  * tokens. The room calls no other, and has no socket, clock, global or chance of its own
  * (tests/check/simulator_rooms.sh). */
 #ifndef SIMULATOR_CORE_H
@@ -64,8 +64,8 @@ typedef struct simi_message {
     sim_type type;
     const char *type_word;
     const char *text, *sent_text, *image_id;
-    const char *content; /* JSON */
-    const char *voice_id;
+    const char *content;  /* JSON */
+    const char *voice_id; /* NULL if it is none */
     struct simi_message *quote;
     int64_t created_ms, stored_ms, visible_ms;
     int64_t read_by_peer;
@@ -90,7 +90,8 @@ typedef struct simi_chat {
 typedef struct simi_token {
     char *access, *refresh; /* refresh: NULL if there is none */
     const char *scope;      /* NULL: everything */
-    int64_t expires_ms, refresh_expires_ms;
+    int64_t issued_ms, expires_ms, refresh_expires_ms;
+    uint64_t uses;
     bool dead; /* killed: unknown from now on */
     bool refresh_spent;
 } simi_token;
@@ -105,6 +106,12 @@ typedef struct simi_code {
 typedef struct simi_upload {
     sim_upload_info info;
 } simi_upload;
+
+typedef struct simi_media {
+    char *id, *bytes; /* bytes: NULL once dropped */
+    const char *type;
+    size_t len;
+} simi_media;
 
 typedef struct simi_hook {
     uint64_t id;
@@ -132,6 +139,8 @@ struct sim {
     size_t code_count, code_cap;
     simi_upload *uploads;
     size_t upload_count, upload_cap;
+    simi_media *media;
+    size_t media_count, media_cap, media_bytes, media_first; /* the oldest that is kept */
     sim_blocked_info *blocked;
     size_t blocked_count, blocked_cap;
     char **subscriptions;
@@ -162,6 +171,22 @@ static inline int64_t simi_now(const sim *s)
     return s->o.clock_ms(s->o.ctx);
 }
 
+static inline void simi_tell(sim *s, const sim_event *event)
+{
+    if (s->o.event != NULL) {
+        s->o.event(s->o.ctx, event);
+    }
+}
+
+/* media.c */
+/* What the first bytes say: format, and the size where it is known. */
+bool simi_recognise(const void *bytes, size_t len, sim_upload_info *out);
+void simi_draw_image_id(sim *s, char out[40]);
+void simi_draw_uuid(sim *s, char out[37]);
+void simi_keep_media(sim *s, const char *id, const char *type, const void *bytes, size_t len);
+/* "URL/ID" if it is kept and has an address here; false: nothing was put. */
+bool simi_put_media_url(sim *s, simi_buf *b, const char *id);
+
 /* state.c */
 void simi_settle(sim *s); /* lets time pass: messages become visible */
 simi_chat *simi_find_chat(sim *s, const char *id);
@@ -180,7 +205,7 @@ typedef enum simi_token_state {
     SIMI_TOKEN_GOOD
 } simi_token_state;
 
-simi_token_state simi_check_token(sim *s, const char *access, const simi_token **out);
+simi_token_state simi_check_token(sim *s, const char *access, simi_token **out);
 const simi_token *simi_issue_token(sim *s, const char *scope, bool with_refresh);
 simi_token *simi_find_refresh(sim *s, const char *refresh);
 simi_code *simi_find_code(sim *s, const char *code);
@@ -193,7 +218,7 @@ const char *simi_content(sim *s, sim_type type, const char *text, const char *vo
 void simi_put_id(sim *s, simi_buf *b, int64_t id);
 void simi_put_chat(sim *s, simi_buf *b, simi_chat *chat);
 void simi_put_message(sim *s, simi_buf *b, const simi_message *m);
-void simi_put_image_sizes(simi_buf *b, const char *image_id, bool in_message);
+void simi_put_image_sizes(sim *s, simi_buf *b, const char *image_id, bool in_message);
 void simi_put_notification(sim *s, simi_buf *b, const simi_message *m);
 
 /* webhooks.c */

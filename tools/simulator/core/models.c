@@ -17,14 +17,17 @@ void simi_put_id(sim *s, simi_buf *b, int64_t id)
     simi_puts(b, quote);
 }
 
-void simi_put_image_sizes(simi_buf *b, const char *image_id, bool in_message)
+void simi_put_image_sizes(sim *s, simi_buf *b, const char *image_id, bool in_message)
 {
     static const char *const sizes[] = {"1280x960", "140x105", "32x32", "640x480"};
     size_t count = in_message ? 4 : 3; /* the upload's example has three, a message's four */
     simi_puts(b, "{");
     for (size_t i = 0; i < count; i++) {
-        simi_putf(b, "%s\"%s\":\"https://img.k.avito.ru/chat/%s/%s.jpg\"", i == 0 ? "" : ",",
-                  sizes[i], sizes[i], image_id);
+        simi_putf(b, "%s\"%s\":\"", i == 0 ? "" : ",", sizes[i]);
+        if (!simi_put_media_url(s, b, image_id)) {
+            simi_putf(b, "https://img.k.avito.ru/chat/%s/%s.jpg", sizes[i], image_id);
+        }
+        simi_puts(b, "\"");
     }
     simi_puts(b, "}");
 }
@@ -39,11 +42,11 @@ static void put_image(sim *s, simi_buf *b, const char *image_id)
         image_id = drawn;
     }
     simi_puts(b, "{\"image\":{\"sizes\":");
-    simi_put_image_sizes(b, image_id, true);
+    simi_put_image_sizes(s, b, image_id, true);
     simi_puts(b, "}}");
 }
 
-static void put_link(simi_buf *b, const char *text)
+static void put_link(sim *s, simi_buf *b, const char *text)
 {
     bool preview = strstr(text, "nopreview") == NULL;
     simi_puts(b, "{\"link\":{\"text\":");
@@ -58,7 +61,7 @@ static void put_link(simi_buf *b, const char *text)
               ",\"preview\":{\"title\":\"Заголовок страницы\",\"description\":\"О чём страница\","
               "\"domain\":\"example.com\",\"url\":\"https://example.com/?a=1\\u0026b=2\","
               "\"images\":");
-    simi_put_image_sizes(b, "5083650001.preview", true);
+    simi_put_image_sizes(s, b, "5083650001.preview", true);
     simi_puts(b, "}}}");
 }
 
@@ -109,7 +112,7 @@ static void put_content(sim *s, simi_buf *b, sim_type type, const char *text, co
             put_image(s, b, image_id);
             break;
         case SIM_LINK:
-            put_link(b, given ? text : "example.com");
+            put_link(s, b, given ? text : "example.com");
             break;
         case SIM_ITEM:
             put_item(b, given ? text : "Объявление", given);

@@ -104,6 +104,7 @@ const char *sim_add_chat(sim *s, const sim_chat_options *options)
     chat->no_profiles = o->no_profiles;
     chat->own_first = simi_below(r, 4) == 0; /* readers must not count on the order */
     place_chat(s, chat);
+    simi_tell(s, &(sim_event){.kind = SIM_EVENT_CHAT, .chat_id = chat->id});
     return chat->id;
 }
 
@@ -119,6 +120,12 @@ simi_message *simi_find_message(sim *s, const char *id)
     return NULL;
 }
 
+static void tell(sim *s, const simi_message *m)
+{
+    simi_tell(s,
+              &(sim_event){.kind = SIM_EVENT_MESSAGE, .chat_id = m->chat->id, .message_id = m->id});
+}
+
 static void show(sim *s, simi_message *m)
 {
     simi_chat *chat = m->chat;
@@ -131,6 +138,7 @@ static void show(sim *s, simi_message *m)
         chat->updated_ms = m->created_ms > chat->created_ms ? m->created_ms : chat->created_ms;
     }
     place_chat(s, chat);
+    tell(s, m);
     if (!m->no_webhook) {
         simi_queue_webhook(s, m);
     }
@@ -180,20 +188,12 @@ static const char *trimmed(sim *s, const char *text)
     return kept;
 }
 
-static void draw_uuid(sim *s, char out[37])
-{
-    simi_random_text(&s->random, "0123456789abcdef", out, 36);
-    out[8] = out[13] = out[18] = out[23] = '-';
-    out[14] = '4';
-    out[19] = "89ab"[simi_below(&s->random, 4)];
-}
-
 static void fill_content(sim *s, simi_message *m, const sim_message_options *o)
 {
     if (m->type == SIM_VOICE_MESSAGE) {
         char voice[37];
-        draw_uuid(s, voice);
-        m->voice_id = simi_keep_text(&s->arena, voice);
+        simi_draw_uuid(s, voice);
+        m->voice_id = simi_keep_text(&s->arena, o->media_id != NULL ? o->media_id : voice);
     }
     m->content = o->content_json != NULL
                      ? simi_keep_text(&s->arena, o->content_json)
@@ -241,17 +241,18 @@ simi_message *simi_store(sim *s, simi_chat *chat, const sim_message_options *o, 
     } else {
         SIMI_GROW(s->hidden, s->hidden_count, s->hidden_cap);
         s->hidden[s->hidden_count++] = m;
+        tell(s, m);
     }
     return m;
 }
 
 void simi_read_chat(sim *s, simi_chat *chat)
 {
-    (void)s;
     for (size_t i = 0; i < chat->count && chat->unread != 0; i++) {
         if (chat->messages[i]->visible && !chat->messages[i]->is_read) {
             chat->messages[i]->is_read = true;
             chat->unread--;
+            tell(s, chat->messages[i]);
         }
     }
 }
@@ -270,6 +271,7 @@ void simi_delete_message(sim *s, simi_message *m)
         m->chat->visible--;
         m->chat->unread -= !m->is_read;
     }
+    tell(s, m);
 }
 
 /* ---------------------------------------------------------------- people */
@@ -288,7 +290,9 @@ const char *sim_write(sim *s, const char *chat_id, const sim_message_options *op
         }
     }
     sim_author author = options->type == SIM_SYSTEM ? SIM_AVITO : options->author;
-    return simi_store(s, chat, options, author, options->text, NULL, 0)->id;
+    return simi_store(s, chat, options, author, options->text,
+                      options->type == SIM_IMAGE ? options->media_id : NULL, 0)
+        ->id;
 }
 
 static const char *write_text(sim *s, const char *chat_id, sim_author author, const char *text)
@@ -328,6 +332,7 @@ bool sim_buyer_reads(sim *s, const char *chat_id)
         simi_message *m = chat->messages[i];
         if (m->visible && m->author_id == s->o.user_id && m->read_by_peer == 0) {
             m->read_by_peer = simi_now(s) / 1000;
+            tell(s, m);
         }
     }
     return chat != NULL;
@@ -345,7 +350,7 @@ bool sim_delete(sim *s, const char *message_id)
 
 /* ---------------------------------------------------------------- looking inside */
 
-static void tell_message(const simi_message *m, sim_message_info *out)
+static void describe_message(const simi_message *m, sim_message_info *out)
 {
     out->id = m->id;
     out->chat_id = m->chat->id;
@@ -354,7 +359,11 @@ static void tell_message(const simi_message *m, sim_message_info *out)
     out->type = m->type;
     out->text = m->text;
     out->sent_text = m->sent_text;
+    out->type_word = m->deleted ? sim_type_name(SIM_DELETED) : m->type_word;
+    out->content = m->content;
+    out->quote_id = m->quote != NULL ? m->quote->id : "";
     out->image_id = m->image_id;
+    out->voice_id = m->voice_id != NULL ? m->voice_id : "";
     out->created = m->created_ms / 1000;
     out->stored_ms = m->stored_ms;
     out->visible_ms = m->visible_ms;
@@ -362,6 +371,7 @@ static void tell_message(const simi_message *m, sim_message_info *out)
     out->is_read = m->is_read;
     out->read_by_peer = m->read_by_peer;
     out->deleted = m->deleted;
+    out->visible = m->visible;
 }
 
 bool sim_message_at(sim *s, size_t i, sim_message_info *out)
@@ -370,7 +380,7 @@ bool sim_message_at(sim *s, size_t i, sim_message_info *out)
     if (i >= s->log_count) {
         return false;
     }
-    tell_message(s->log[i], out);
+    describe_message(s->log[i], out);
     return true;
 }
 
@@ -379,17 +389,24 @@ bool sim_find_message(sim *s, const char *message_id, sim_message_info *out)
     simi_settle(s);
     const simi_message *m = simi_find_message(s, message_id);
     if (m != NULL) {
-        tell_message(m, out);
+        describe_message(m, out);
     }
     return m != NULL;
 }
 
-static void tell_chat(const simi_chat *chat, sim_chat_info *out)
+static void describe_chat(const simi_chat *chat, sim_chat_info *out)
 {
     out->id = chat->id;
     out->type = chat->type;
     out->buyer_id = chat->peer.id;
+    out->buyer_name = chat->peer.name;
     out->item_id = chat->item_id;
+    out->item_title = chat->title != NULL ? chat->title : "";
+    out->price_string = chat->price != NULL ? chat->price : "";
+    out->last_message_id = "";
+    for (size_t i = chat->count; i > 0 && out->last_message_id[0] == '\0'; i--) {
+        out->last_message_id = chat->messages[i - 1]->visible ? chat->messages[i - 1]->id : "";
+    }
     out->created = chat->created_ms / 1000;
     out->updated = chat->updated_ms / 1000;
     out->messages = chat->visible;
@@ -402,7 +419,7 @@ bool sim_chat_at(sim *s, size_t i, sim_chat_info *out)
     if (i >= s->chat_count) {
         return false;
     }
-    tell_chat(s->chats[i], out);
+    describe_chat(s->chats[i], out);
     return true;
 }
 
@@ -411,9 +428,20 @@ bool sim_find_chat(sim *s, const char *chat_id, sim_chat_info *out)
     simi_settle(s);
     const simi_chat *chat = simi_find_chat(s, chat_id);
     if (chat != NULL) {
-        tell_chat(chat, out);
+        describe_chat(chat, out);
     }
     return chat != NULL;
+}
+
+bool sim_chat_message_at(sim *s, const char *chat_id, size_t i, sim_message_info *out)
+{
+    simi_settle(s);
+    const simi_chat *chat = simi_find_chat(s, chat_id);
+    if (chat == NULL || i >= chat->count) {
+        return false;
+    }
+    describe_message(chat->messages[i], out);
+    return true;
 }
 
 bool sim_next_webhook(sim *s, sim_webhook *out)
@@ -474,4 +502,8 @@ void simi_free_store(sim *s)
         free(s->hooks[i].body);
     }
     free(s->hooks);
+    for (size_t i = 0; i < s->media_count; i++) {
+        free(s->media[i].bytes);
+    }
+    free(s->media);
 }

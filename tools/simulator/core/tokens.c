@@ -6,10 +6,10 @@
 
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-simi_token_state simi_check_token(sim *s, const char *access, const simi_token **out)
+simi_token_state simi_check_token(sim *s, const char *access, simi_token **out)
 {
     for (size_t i = s->token_count; i > 0; i--) {
-        const simi_token *t = &s->tokens[i - 1];
+        simi_token *t = &s->tokens[i - 1];
         if (strcmp(t->access, access) == 0) {
             *out = t;
             return t->dead                        ? SIMI_TOKEN_UNKNOWN
@@ -39,7 +39,9 @@ const simi_token *simi_issue_token(sim *s, const char *scope, bool with_refresh)
         simi_random_text(&s->random, alphabet, t->refresh, length);
         t->refresh_expires_ms = now + (int64_t)s->o.refresh_lifetime_s * 1000;
     }
+    t->issued_ms = now;
     s->stats.tokens_issued++;
+    simi_tell(s, &(sim_event){.kind = SIM_EVENT_TOKENS});
     return t;
 }
 
@@ -82,6 +84,7 @@ void sim_revoke_tokens(sim *s)
     for (size_t i = 0; i < s->token_count; i++) {
         s->tokens[i].dead = true;
     }
+    simi_tell(s, &(sim_event){.kind = SIM_EVENT_TOKENS});
 }
 
 void sim_expire_tokens(sim *s)
@@ -89,6 +92,22 @@ void sim_expire_tokens(sim *s)
     for (size_t i = 0; i < s->token_count; i++) {
         s->tokens[i].expires_ms = 0;
     }
+    simi_tell(s, &(sim_event){.kind = SIM_EVENT_TOKENS});
+}
+
+bool sim_token_at(sim *s, size_t i, sim_token_info *out)
+{
+    if (i >= s->token_count) {
+        return false;
+    }
+    const simi_token *t = &s->tokens[i];
+    out->issued_ms = t->issued_ms;
+    out->expires_ms = t->expires_ms;
+    out->scope = t->scope != NULL ? t->scope : "";
+    out->has_refresh = t->refresh != NULL && !t->refresh_spent;
+    out->revoked = t->dead;
+    out->uses = t->uses;
+    return true;
 }
 
 /* ---------------------------------------------------------------- rates */

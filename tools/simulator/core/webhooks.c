@@ -19,6 +19,14 @@ static void sign(sim *s, const char *body, size_t len, char out[65])
     simi_random_text(&state, "0123456789abcdef", out, 64);
 }
 
+static void tell(sim *s, const simi_hook *h, sim_webhook_step step, int status)
+{
+    sim_webhook hook = {h->id,        h->url,        h->body,   h->body_len,
+                        h->signature, h->message_id, h->attempt};
+    simi_tell(s, &(sim_event){
+                     .kind = SIM_EVENT_WEBHOOK, .webhook = &hook, .step = step, .status = status});
+}
+
 static void queue(sim *s, const char *url, const char *body, size_t len, const char *message_id)
 {
     SIMI_GROW(s->hooks, s->hook_count, s->hook_cap);
@@ -34,6 +42,7 @@ static void queue(sim *s, const char *url, const char *body, size_t len, const c
                                    ? 0
                                    : (int64_t)simi_below(&s->random, s->o.webhook_delay_ms + 1u));
     s->stats.webhooks_queued++;
+    tell(s, h, SIM_WEBHOOK_QUEUED, 0);
 }
 
 void simi_queue_webhook(sim *s, const simi_message *m)
@@ -44,7 +53,9 @@ void simi_queue_webhook(sim *s, const simi_message *m)
     simi_buf body = {0};
     simi_put_notification(s, &body, m);
     for (size_t i = 0; i < s->subscription_count; i++) {
-        queue(s, s->subscriptions[i], body.p, body.len, m->id);
+        for (uint32_t copies = s->o.webhook_copies; copies > 0; copies--) {
+            queue(s, s->subscriptions[i], body.p, body.len, m->id);
+        }
     }
     simi_free(&body);
 }
@@ -82,12 +93,14 @@ bool simi_take_webhook(sim *s, sim_webhook *out)
         }
         if (h->attempt >= s->o.webhook_tries) {
             s->stats.webhooks_given_up++;
+            tell(s, h, SIM_WEBHOOK_GIVEN_UP, 0);
             drop(s, i);
             continue;
         }
         h->attempt++;
         h->due_ms = now + s->o.webhook_timeout_ms + s->o.webhook_retry_ms;
         s->stats.webhooks_tried++;
+        tell(s, h, SIM_WEBHOOK_TRIED, 0);
         out->id = h->id;
         out->url = h->url;
         out->body = h->body;
@@ -109,8 +122,10 @@ void sim_webhook_answered(sim *s, uint64_t id, int status)
         }
         if (status >= 200 && status < 300) {
             s->stats.webhooks_done++;
+            tell(s, h, SIM_WEBHOOK_DONE, status);
             drop(s, i);
         } else {
+            tell(s, h, SIM_WEBHOOK_FAILED, status);
             h->due_ms = simi_now(s) + s->o.webhook_retry_ms;
         }
         return;

@@ -21,7 +21,7 @@ struct sim_conn {
     size_t head_bytes;
     char before; /* the byte before the current piece */
     bool in_message, head_done, complete;
-    bool fault_known;
+    bool fault_known, faulty; /* faulty: there is one */
     sim_fault fault;
     bool deaf; /* answered early: what still comes is thrown away */
     /* out */
@@ -283,6 +283,7 @@ static void refuse_http(sim_conn *c, int status)
     c->deaf = c->close_after = true;
     c->in_message = false;
     none.framing = SIM_FRAMING_LENGTH;
+    simi_tell(c->s, &(sim_event){.kind = SIM_EVENT_REQUEST, .answer = "", .status = status});
     put_answer(c, &a, &none);
     simi_free(&a.body);
 }
@@ -306,20 +307,13 @@ static sim_request_info info_of(sim_conn *c, int refusal)
     return info;
 }
 
-static bool ask_door(sim_conn *c, simi_answer *a)
+static void ask_fault(sim_conn *c, int refusal)
 {
-    sim *s = c->s;
-    sim_reply reply = {0, "", 0};
-    if (s->o.door == NULL || strncmp(c->r.target.p, "/_sim/", 6) != 0) {
-        return false;
-    }
-    sim_request_info info = info_of(c, 0);
-    if (!s->o.door(s->o.ctx, &info, &reply)) {
-        return false;
-    }
-    a->status = reply.status;
-    simi_put(&a->body, reply.body, reply.body_len);
-    return true;
+    sim_request_info info = info_of(c, refusal);
+    uint64_t before = c->s->stats.faults;
+    c->fault = simi_fault_for(c->s, &info);
+    c->faulty = c->s->stats.faults != before;
+    c->fault_known = true;
 }
 
 /* Fills `a` as the fault wants it. False: there is no answer at all. */
@@ -340,15 +334,31 @@ static bool apply_fault(sim_conn *c, simi_answer *a, const sim_fault *f, bool ac
     return !lost;
 }
 
-static void give_answer(sim_conn *c, simi_answer *a, const sim_fault *f, bool accepted)
+static void tell(sim_conn *c, const sim_request_info *info, const simi_answer *a, int status,
+                 const sim_fault *f)
+{
+    simi_tell(c->s, &(sim_event){.kind = SIM_EVENT_REQUEST,
+                                 .request = info,
+                                 .answer = a->body.len != 0 && status != 0 ? a->body.p : "",
+                                 .answer_len = status != 0 ? a->body.len : 0,
+                                 .status = status,
+                                 .fault = c->faulty,
+                                 .delay_ms = f->delay_ms});
+}
+
+static void give_answer(sim_conn *c, simi_answer *a, bool accepted)
 {
     sim *s = c->s;
+    const sim_fault *f = &c->fault;
+    sim_request_info info = info_of(c, accepted ? 0 : a->status);
     c->reset_after = f->reset;
-    if (!apply_fault(c, a, f, accepted)) {
-        s->stats.by_status[0]++;
+    bool answered = apply_fault(c, a, f, accepted);
+    int status = answered ? a->status : 0;
+    s->stats.by_status[status < 600 ? status : 599]++;
+    tell(c, &info, a, status, f);
+    if (!answered) {
         return;
     }
-    s->stats.by_status[a->status < 600 ? a->status : 599]++;
     put_answer(c, a, f);
     c->not_before = simi_now(s) + f->delay_ms;
     c->pause_at = f->pause_at;
@@ -368,22 +378,15 @@ static void serve(sim_conn *c, bool early, bool too_large)
     c->close_after =
         early || !http_should_keep_alive(&c->parser) ||
         (s->o.requests_per_connection != 0 && c->requests >= s->o.requests_per_connection);
-    if (ask_door(c, &a)) {
-        sim_fault none;
-        memset(&none, 0, sizeof none);
-        put_answer(c, &a, &none);
-    } else {
-        s->stats.requests++;
-        bool accepted = !too_large && simi_check(s, &c->r, &a);
-        if (too_large) {
-            (void)simi_refuse_head(s, &c->r, c->parser.content_length, &a);
-        }
-        if (!c->fault_known) {
-            sim_request_info info = info_of(c, accepted ? 0 : a.status);
-            c->fault = simi_fault_for(s, &info);
-        }
-        give_answer(c, &a, &c->fault, accepted);
+    s->stats.requests++;
+    bool accepted = !too_large && simi_check(s, &c->r, &a);
+    if (too_large) {
+        (void)simi_refuse_head(s, &c->r, c->parser.content_length, &a);
     }
+    if (!c->fault_known) {
+        ask_fault(c, accepted ? 0 : a.status);
+    }
+    give_answer(c, &a, accepted);
     simi_free(&a.body);
     bool deaf = c->deaf;
     begin_request(c);
@@ -412,9 +415,6 @@ static bool judge_head(sim_conn *c)
         refuse_http(c, 411);
         return true;
     }
-    if (s->o.door != NULL && strncmp(r->target.p, "/_sim/", 6) == 0) {
-        return false; /* no business of the service */
-    }
     simi_route(s, r);
     r->number = ++s->request_number;
     simi_count_request(s, r->row != NULL ? r->row->op : SIM_NO_OPERATION, simi_now(s));
@@ -422,9 +422,7 @@ static bool judge_head(sim_conn *c)
     bool too_large = has_length && simi_refuse_head(s, r, c->parser.content_length, &unused);
     simi_free(&unused.body);
     if (r->row != NULL && r->row->op == SIM_UPLOAD) { /* early answers matter for large bodies */
-        sim_request_info info = info_of(c, too_large ? 413 : 0);
-        c->fault = simi_fault_for(s, &info);
-        c->fault_known = true;
+        ask_fault(c, too_large ? 413 : 0);
     }
     if (too_large || (c->fault_known && c->fault.early)) {
         serve(c, true, too_large);

@@ -10,6 +10,7 @@
 #include <http_parser.h>
 
 typedef struct simi_plan {
+    const char *text;
     sim_operation op; /* SIM_NO_OPERATION: any */
     sim_fault fault;
     unsigned left; /* 0 with `forever` */
@@ -110,7 +111,8 @@ bool simi_check_fields(sim *s, simi_request *r, simi_answer *a);
 bool simi_parse_json(simi_request *r);
 
 /* multipart.c: true if the body is one well-formed part; else the refusal is in `a`. */
-bool simi_take_upload(sim *s, simi_request *r, simi_answer *a, sim_upload_info *out);
+bool simi_take_upload(sim *s, simi_request *r, simi_answer *a, sim_upload_info *out,
+                      const char **bytes);
 
 /* operations.c */
 void simi_serve_token(sim *s, simi_request *r, simi_answer *a);

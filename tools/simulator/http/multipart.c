@@ -1,4 +1,4 @@
-/* multipart.c - the one part of an image upload, and what its first bytes say. */
+/* multipart.c - the one part of an image upload. */
 #include "http.h"
 
 #include <string.h>
@@ -53,67 +53,6 @@ static bool boundary_of(const simi_request *r, char *out)
     }
     memcpy(out, at, len);
     out[len] = '\0';
-    return true;
-}
-
-static uint32_t big(const unsigned char *p, size_t n)
-{
-    uint32_t v = 0;
-    for (size_t i = 0; i < n; i++) {
-        v = v << 8 | p[i];
-    }
-    return v;
-}
-
-static uint32_t little(const unsigned char *p, size_t n)
-{
-    uint32_t v = 0;
-    for (size_t i = n; i > 0; i--) {
-        v = v << 8 | p[i - 1];
-    }
-    return v;
-}
-
-/* The frame header of a JPEG says how large the picture is. */
-static void jpeg_size(const unsigned char *p, size_t len, sim_upload_info *out)
-{
-    size_t i = 2;
-    while (i + 9 < len && p[i] == 0xFF) {
-        unsigned marker = p[i + 1];
-        if (marker >= 0xC0 && marker <= 0xCF && marker != 0xC4 && marker != 0xC8 &&
-            marker != 0xCC) {
-            out->height = big(p + i + 5, 2);
-            out->width = big(p + i + 7, 2);
-            return;
-        }
-        i += 2 + big(p + i + 2, 2);
-    }
-}
-
-static bool recognise(const unsigned char *p, size_t len, sim_upload_info *out)
-{
-    if (len >= 3 && memcmp(p, "\xFF\xD8\xFF", 3) == 0) {
-        out->format = "jpeg";
-        jpeg_size(p, len, out);
-    } else if (len >= 24 && memcmp(p, "\x89PNG\r\n\x1A\n", 8) == 0) {
-        out->format = "png";
-        out->width = big(p + 16, 4);
-        out->height = big(p + 20, 4);
-    } else if (len >= 10 && (memcmp(p, "GIF87a", 6) == 0 || memcmp(p, "GIF89a", 6) == 0)) {
-        out->format = "gif";
-        out->width = little(p + 6, 2);
-        out->height = little(p + 8, 2);
-    } else if (len >= 26 && memcmp(p, "BM", 2) == 0) {
-        out->format = "bmp";
-        out->width = little(p + 18, 4);
-        out->height = little(p + 22, 4);
-    } else if (len >= 12 && memcmp(p + 4, "ftyp", 4) == 0 &&
-               (memcmp(p + 8, "hei", 3) == 0 || memcmp(p + 8, "hev", 3) == 0 ||
-                memcmp(p + 8, "mif1", 4) == 0 || memcmp(p + 8, "msf1", 4) == 0)) {
-        out->format = "heic";
-    } else {
-        return false;
-    }
     return true;
 }
 
@@ -173,7 +112,8 @@ static bool take_apart(const simi_request *r, part *out)
     return (rest == 2 || rest == 4) && memcmp(end + n, "--\r\n", rest) == 0;
 }
 
-bool simi_take_upload(sim *s, simi_request *r, simi_answer *a, sim_upload_info *out)
+bool simi_take_upload(sim *s, simi_request *r, simi_answer *a, sim_upload_info *out,
+                      const char **bytes)
 {
     part p;
     memset(&p, 0, sizeof p);
@@ -190,8 +130,7 @@ bool simi_take_upload(sim *s, simi_request *r, simi_answer *a, sim_upload_info *
         simi_error_text(a, 413, "File is too large");
         return false;
     }
-    if (!recognise((const unsigned char *)p.data, p.len, out) ||
-        strncmp(p.type, "image/", 6) != 0) {
+    if (!simi_recognise(p.data, p.len, out) || strncmp(p.type, "image/", 6) != 0) {
         simi_field_error(a, "uploadfile[]", "must be JPEG, HEIC, GIF, BMP or PNG");
         return false;
     }
@@ -199,6 +138,7 @@ bool simi_take_upload(sim *s, simi_request *r, simi_answer *a, sim_upload_info *
         simi_field_error(a, "uploadfile[]", "must have at most 75 megapixels");
         return false;
     }
+    *bytes = p.data;
     out->size = p.len;
     out->fnv1a = sim_fnv1a(p.data, p.len);
     out->file_name = simi_keep_text(&s->arena, p.file);

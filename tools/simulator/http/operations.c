@@ -269,18 +269,17 @@ void simi_serve_upload(sim *s, simi_request *r, simi_answer *a)
 {
     sim_upload_info info;
     char id[40];
-    if (!simi_take_upload(s, r, a, &info)) {
+    const char *bytes = NULL;
+    if (!simi_take_upload(s, r, a, &info, &bytes)) {
         return;
     }
-    simi_random_text(&s->random, "0123456789", id, 10);
-    id[0] = (char)('1' + simi_below(&s->random, 9));
-    id[10] = '.';
-    simi_random_text(&s->random, "0123456789abcdefghijklmnopqrstuvwxyz", id + 11, 21);
+    simi_draw_image_id(s, id);
     info.image_id = simi_keep_text(&s->arena, id);
     SIMI_GROW(s->uploads, s->upload_count, s->upload_cap);
     s->uploads[s->upload_count++].info = info;
+    simi_keep_media(s, id, info.format, bytes, info.size);
     simi_putf(&a->body, "{\"%s\":", id);
-    simi_put_image_sizes(&a->body, id, false);
+    simi_put_image_sizes(s, &a->body, id, false);
     simi_puts(&a->body, "}");
 }
 
@@ -319,11 +318,13 @@ void simi_serve_read(sim *s, simi_request *r, simi_answer *a)
 
 static void put_voice(sim *s, simi_buf *b, const simi_message *m, bool first)
 {
-    simi_putf(b,
-              "%s\"%s\":\"https://voice.k.avito.ru/files/%s.mp4?expires=%lld\\u0026sign=%016llx\"",
-              first ? "" : ",", m->voice_id, m->voice_id,
-              (long long)(simi_now(s) / 1000 + 3600), /* good for one hour */
-              (unsigned long long)sim_fnv1a(m->voice_id, strlen(m->voice_id)));
+    simi_putf(b, "%s\"%s\":\"", first ? "" : ",", m->voice_id);
+    if (!simi_put_media_url(s, b, m->voice_id)) {
+        simi_putf(b, "https://voice.k.avito.ru/files/%s.mp4?expires=%lld\\u0026sign=%016llx",
+                  m->voice_id, (long long)(simi_now(s) / 1000 + 3600), /* good for one hour */
+                  (unsigned long long)sim_fnv1a(m->voice_id, strlen(m->voice_id)));
+    }
+    simi_puts(b, "\"");
 }
 
 void simi_serve_voice(sim *s, simi_request *r, simi_answer *a)
@@ -386,6 +387,7 @@ void simi_serve_subscribe(sim *s, simi_request *r, simi_answer *a)
         if (s->o.webhook_probe) {
             simi_queue_probe(s, url);
         }
+        simi_tell(s, &(sim_event){.kind = SIM_EVENT_SUBSCRIPTIONS});
     }
     say_ok(a);
 }
@@ -398,6 +400,7 @@ void simi_serve_unsubscribe(sim *s, simi_request *r, simi_answer *a)
         s->subscription_count--;
         memmove(s->subscriptions + i, s->subscriptions + i + 1,
                 (s->subscription_count - i) * sizeof *s->subscriptions);
+        simi_tell(s, &(sim_event){.kind = SIM_EVENT_SUBSCRIPTIONS});
     }
     say_ok(a);
 }

@@ -187,12 +187,29 @@ bool sim_plan_fault(sim *s, const char *plan)
         }
         word = comma;
     }
+    p.text = simi_keep_text(&s->arena, plan);
     p.left = counts[0];
     p.forever = counts[0] == 0;
     p.skip = counts[1];
     SIMI_GROW(s->plans, s->plan_count, s->plan_cap);
     s->plans[s->plan_count++] = p;
     return true;
+}
+
+bool sim_plan_at(sim *s, size_t i, sim_plan_info *out)
+{
+    for (size_t at = 0; at < s->plan_count; at++) {
+        const simi_plan *p = &s->plans[at];
+        if ((p->left == 0 && !p->forever) || i-- != 0) {
+            continue;
+        }
+        out->plan = p->text;
+        out->left = p->left;
+        out->skip = p->skip;
+        out->forever = p->forever;
+        return true;
+    }
+    return false;
 }
 
 void sim_clear_faults(sim *s)

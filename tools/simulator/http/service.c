@@ -20,10 +20,13 @@ static bool allows(const char *scope, const char *needed)
 
 static bool check_token(sim *s, simi_request *r, simi_answer *a)
 {
-    const simi_token *token = NULL;
+    simi_token *token = NULL;
     simi_token_state state = SIMI_TOKEN_UNKNOWN;
     if (r->authorization_count == 1 && strncmp(r->authorization, "Bearer ", 7) == 0) {
         state = simi_check_token(s, r->authorization + 7, &token);
+    }
+    if (token != NULL) {
+        token->uses++;
     }
     if (state == SIMI_TOKEN_UNKNOWN) {
         simi_error(a, 401, SIM_BODY_SPEC);

@@ -38,6 +38,8 @@ sim *sim_create(const sim_options *options)
     o->token_length = or_default(o->token_length, 40);
     o->page_limit_max = or_default(o->page_limit_max, 100);
     o->offset_max = or_default(o->offset_max, 1000);
+    o->media_url = text_or(s, o->media_url, NULL);
+    o->webhook_copies = or_default(o->webhook_copies, 1);
     o->upload_max = o->upload_max != 0 ? o->upload_max : 24u * 1024u * 1024u;
     o->webhook_timeout_ms = or_default(o->webhook_timeout_ms, 2000);
     o->webhook_tries = or_default(o->webhook_tries, 5);
