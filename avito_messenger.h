@@ -755,7 +755,9 @@
  * complaint (seen). .requests_per_minute spaces all requests of the account evenly. A 429 with
  * Retry-After closes the account's gate for all lanes for so long (seconds or a date; at most a
  * day); X-RateLimit-Remaining: 0 closes it for one request's share of X-RateLimit-Limit. (None of
- * these headers was recorded with these calls so far.) Waiting lanes want AVITO_WANT_TIMER.
+ * these headers was recorded with these calls so far.) Waiting lanes want AVITO_WANT_TIMER. A call
+ * that the gate cannot let through within its total_timeout_ms ends in RATE at once, with what is
+ * left in error.retry_after_s. avito_account_open_gate() opens it.
  *
  * Tries. .retries is 0: nothing is tried again. Otherwise, after 429, 5xx, -301..-307, -401..-412
  * and EMPTY, up to so many times within total_timeout_ms, after the pause that the server asked
@@ -1346,6 +1348,11 @@ AVITO_API bool avito_account_unpaid(const avito_account *account);
  * it all the same; if that ends in AVITO_ERR_REFRESH_TOKEN, a person has to authorize again. */
 AVITO_API bool avito_account_refresh_in_doubt(const avito_account *account);
 
+/* Forgets how long the service asked to wait (Retry-After, at most a day): the next request goes out at
+ * once. For a person who knows better; calls until then end in RATE if the wait cannot fit their
+ * total_timeout_ms. ARGUMENT without an account. */
+AVITO_API int avito_account_open_gate(avito_account *account);
+
 /* ======================================================================= *
  * >>25 MODELS
  * ======================================================================= *
@@ -1800,7 +1807,7 @@ struct avitoi_head {
     uint32_t rate_limit;       /* requests per minute */
     uint16_t status;
     uint8_t state, header, word_len;
-    bool has_length, chunked, close, persistent, exhausted;
+    bool has_length, chunked, close, persistent, exhausted, http10;
 };
 
 /* The JSON machine: a strict reader that can stop at any byte. */
@@ -5956,6 +5963,7 @@ AVITOI_APART static void avitoi_measure_body(avito_client *c)
  * Strict: two readers of one stream that differ about a length can be made to take one person's
  * bytes for another's message. A chunk has 1 to 15 hex digits, lines end with CR LF and nothing
  * else, extensions and trailers are checked and dropped. Every state is a place where input can end.
+ * Only an answer may have blanks after a chunk's size (RFC 9112, 7.1.1: servers send them).
  */
 
 #define AVITOI_BODY_LINE_MAX     256u   /* one size line with its extensions */
@@ -5963,10 +5971,11 @@ AVITOI_APART static void avitoi_measure_body(avito_client *c)
 #define AVITOI_BODY_OVERHEAD_MAX 65536u /* framing beyond what as many body bytes pay for */
 #define AVITOI_BODY_DIGITS_MAX   15u
 
-enum { AVITOI_BODY_LENGTH, AVITOI_BODY_CHUNKED, AVITOI_BODY_UNTIL_CLOSE };
+enum { AVITOI_BODY_LENGTH, AVITOI_BODY_UNTIL_CLOSE, AVITOI_BODY_CHUNKED, AVITOI_BODY_CHUNKED_BLANKS };
 
 enum {
     AVITOI_BODY_SIZE, /* hex digits; from here to END_LF: framing */
+    AVITOI_BODY_BLANKS,
     AVITOI_BODY_EXTENSION,
     AVITOI_BODY_SIZE_LF,
     AVITOI_BODY_DATA_CR,
@@ -6001,12 +6010,20 @@ static void avitoi_body_init(struct avitoi_body *b, int mode, size_t length)
 {
     memset(b, 0, sizeof *b);
     b->mode = (uint8_t)mode;
-    if (mode == AVITOI_BODY_CHUNKED) {
+    if (mode >= AVITOI_BODY_CHUNKED) {
         b->state = AVITOI_BODY_SIZE;
         return;
     }
     b->left = mode == AVITOI_BODY_LENGTH ? length : SIZE_MAX;
     b->state = (uint8_t)(b->left > 0 ? AVITOI_BODY_DATA : AVITOI_BODY_DONE);
+}
+
+static int avitoi_body_after_size(const struct avitoi_body *b, unsigned char c)
+{
+    if (b->mode == AVITOI_BODY_CHUNKED_BLANKS && (c == ' ' || c == '\t')) {
+        return AVITOI_BODY_BLANKS;
+    }
+    return c == ';' ? AVITOI_BODY_EXTENSION : c == '\r' ? AVITOI_BODY_SIZE_LF : AVITOI_BODY_BAD;
 }
 
 static int avitoi_body_size_byte(struct avitoi_body *b, unsigned char c)
@@ -6020,7 +6037,7 @@ static int avitoi_body_size_byte(struct avitoi_body *b, unsigned char c)
     if (b->line < 2) {
         return AVITOI_BODY_BAD;
     }
-    return c == ';' ? AVITOI_BODY_EXTENSION : c == '\r' ? AVITOI_BODY_SIZE_LF : AVITOI_BODY_BAD;
+    return avitoi_body_after_size(b, c);
 }
 
 /* Takes one byte of framing and returns the state that follows. */
@@ -6029,6 +6046,8 @@ static int avitoi_body_framing(struct avitoi_body *b, unsigned char c)
     switch ((int)b->state) {
         case AVITOI_BODY_SIZE:
             return avitoi_body_size_byte(b, c);
+        case AVITOI_BODY_BLANKS:
+            return avitoi_body_after_size(b, c);
         case AVITOI_BODY_EXTENSION:
             return c == '\r'                ? AVITOI_BODY_SIZE_LF
                    : avitoi_http_is_text(c) ? AVITOI_BODY_EXTENSION
@@ -6093,7 +6112,7 @@ static int avitoi_body_feed(struct avitoi_body *b, const char *data, size_t len,
         b->left -= n;
         b->overhead -= n < b->overhead ? (uint32_t)n : b->overhead;
         if (b->left == 0) {
-            b->state = (uint8_t)(b->mode == AVITOI_BODY_CHUNKED ? AVITOI_BODY_DATA_CR
+            b->state = (uint8_t)(b->mode >= AVITOI_BODY_CHUNKED ? AVITOI_BODY_DATA_CR
                                                                 : AVITOI_BODY_DONE);
         }
     }
@@ -6286,7 +6305,7 @@ static int avitoi_head_value(struct avitoi_head *h, avito_str value, bool whole)
             h->chunked = true;
             return AVITO_AGAIN;
         case AVITOI_HEADER_CONNECTION:
-            h->close = h->close || avitoi_list_has(value, "close");
+            h->close = h->close || !whole || avitoi_list_has(value, "close");
             h->persistent = h->persistent || avitoi_list_has(value, "keep-alive");
             return AVITO_AGAIN;
         case AVITOI_HEADER_RETRY_AFTER:
@@ -6331,7 +6350,8 @@ static int avitoi_head_status_byte(struct avitoi_head *h, char c)
             h->state = (version[h->word_len] == '\0') ? AVITOI_H_MINOR : AVITOI_H_VERSION;
             return AVITO_AGAIN;
         case AVITOI_H_MINOR:
-            h->persistent = c == '1'; /* 1.0 closes unless it says otherwise */
+            h->http10 = c == '0';
+            h->persistent = !h->http10; /* 1.0 closes unless it says otherwise */
             h->state = AVITOI_H_SPACE;
             return (c == '0' || c == '1') ? AVITO_AGAIN : AVITO_ERR_HTTP;
         case AVITOI_H_SPACE:
@@ -6564,7 +6584,7 @@ static int avitoi_head_body(const struct avitoi_head *h, struct avitoi_body *bod
     if (h->status == 204 || h->status == 304) {
         avitoi_body_init(body, AVITOI_BODY_LENGTH, 0);
     } else if (h->chunked) {
-        avitoi_body_init(body, AVITOI_BODY_CHUNKED, 0);
+        avitoi_body_init(body, AVITOI_BODY_CHUNKED_BLANKS, 0);
     } else if (h->has_length) {
         avitoi_body_init(body, AVITOI_BODY_LENGTH, h->length);
     } else {
@@ -6685,6 +6705,17 @@ AVITO_API bool avito_account_unpaid(const avito_account *account)
 AVITO_API bool avito_account_refresh_in_doubt(const avito_account *account)
 {
     return avitoi_read_locked(account, &account->priv.refresh_in_doubt);
+}
+
+AVITO_API int avito_account_open_gate(avito_account *account)
+{
+    if (account == NULL) {
+        return AVITO_ERR_ARGUMENT;
+    }
+    avitoi_lock(account);
+    account->priv.gate_wait_ms = 0;
+    avitoi_unlock(account);
+    return AVITO_OK;
 }
 
 AVITO_API int avito_authorize_url(const avito_account *account, const char *scope,
@@ -7459,16 +7490,23 @@ static void avitoi_look_at_age(avito_client *c)
 static int avitoi_on_account(avito_client *c)
 {
     avito_account *a = c->account;
+    uint32_t gate_ms;
     int rc;
     if (c->priv.idle_left_ms > 0) {
         return AVITO_AGAIN;
     }
     avitoi_lock(a);
-    rc = (avitoi_gate_left(a) > 0) ? AVITO_AGAIN : avitoi_choose_request(c);
+    gate_ms = (uint32_t)avitoi_gate_left(a);
+    rc = (gate_ms > 0) ? AVITO_AGAIN : avitoi_choose_request(c);
     if (rc == AVITO_OK) {
         avitoi_gate_pass(a);
     }
     avitoi_unlock(a);
+    if (gate_ms >= c->priv.total_left_ms && gate_ms > 0) { /* it cannot be in time: say so now */
+        c->error.retry_after_s = (gate_ms + 999u) / 1000u;
+        c->priv.answered = true; /* the connection is idle, and may be kept */
+        return AVITO_ERR_RATE;
+    }
     if (rc != AVITO_OK) {
         return rc == AVITO_END ? avitoi_save_again(c) : rc;
     }
@@ -7787,7 +7825,7 @@ static int avitoi_on_answer(avito_client *c)
     }
     c->priv.status = h->status;
     c->priv.date = h->date;
-    c->priv.keep = h->persistent && !h->close;
+    c->priv.keep = h->persistent && !h->close && !(h->http10 && h->chunked); /* RFC 9112, 6.1 */
     avitoi_trace(c, "answer ", c->priv.request->name);
     c->priv.span = 0;
     avitoi_forget_raw(c);
@@ -9740,12 +9778,13 @@ static int avitoi_webhook_head_end(avito_webhook *w)
 static int avitoi_webhook_method_byte(avito_webhook *w, unsigned char c)
 {
     bool end = c == ' ';
+    size_t at = w->priv.at;
 
     if (w->priv.at > 4 || (unsigned char)"POST "[w->priv.at] != c) {
         w->priv.flags |= AVITOI_WEBHOOK_NOT_POST;
     }
     w->priv.at = (uint16_t)(end ? 0 : w->priv.at + 1);
-    return avitoi_webhook_go(w, end || avitoi_http_is_token(c),
+    return avitoi_webhook_go(w, end ? at > 0 : avitoi_http_is_token(c),
                              end ? AVITOI_WEBHOOK_TARGET : AVITOI_WEBHOOK_METHOD);
 }
 
@@ -9871,6 +9910,23 @@ static int avitoi_webhook_value_end(avito_webhook *w, char *ptr)
     return AVITO_AGAIN;
 }
 
+/* A host and a port (RFC 9110, 7.2), blanks around it. It is not kept: .at says where we are. */
+static int avitoi_webhook_host_byte(avito_webhook *w, unsigned char c)
+{
+    const unsigned char lower = (unsigned char)(c | 0x20u);
+
+    if (c == ' ' || c == '\t') {
+        w->priv.at = (uint16_t)(w->priv.at > 0 ? 2u : 0u);
+        return AVITO_AGAIN;
+    }
+    if (w->priv.at == 2 || ((lower < 'a' || lower > 'z') && (c < '0' || c > '9') &&
+                            memchr("-._~!$&'()*+;=%[]:", c, 18) == NULL)) {
+        return AVITO_ERR_HTTP;
+    }
+    w->priv.at = 1;
+    return AVITO_AGAIN;
+}
+
 /* The signature is kept behind the room for the body, as it is. */
 static int avitoi_webhook_value_byte(avito_webhook *w, unsigned char c)
 {
@@ -9881,6 +9937,9 @@ static int avitoi_webhook_value_byte(avito_webhook *w, unsigned char c)
     if (c == '\r') {
         w->priv.state = AVITOI_WEBHOOK_LINE_LF;
         return avitoi_webhook_value_end(w, to);
+    }
+    if (w->priv.field == AVITOI_WEBHOOK_HOST) {
+        return avitoi_webhook_host_byte(w, c);
     }
     if (w->priv.at > 0 || (c != ' ' && c != '\t')) {
         avitoi_webhook_gather(w, to, room - 1, signature ? (char)c : avitoi_lower((char)c));

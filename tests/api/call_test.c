@@ -945,6 +945,31 @@ static void test_gate_after_quiet_weeks(void **state)
     }
 }
 
+/* A wait that cannot fit the deadline is told at once, with what is left of it, and opened by a call. */
+static void test_gate_beyond_the_deadline(void **state)
+{
+    struct lane l;
+
+    (void)state;
+    lane_init(&l, 512);
+    lane_exchange_raw(&l, SCRIPT_TEXT("HTTP/1.1 429 Slow\r\nRetry-After: 86400\r\nContent-Length: 0\r\n\r\n"));
+    script_request(&l.script);
+    script_answer_json(&l.script, 200, "{\"id\":1}", 8);
+    assert_int_equal(lane_run(&l, get_self(&l)), AVITO_ERR_RATE);
+    assert_int_equal(avito_last_error(&l.client)->retry_after_s, 86400);
+    clock_advance(&l.clock, 10000);
+    assert_int_equal(get_self(&l), AVITO_ERR_RATE);
+    assert_int_equal(avito_last_error(&l.client)->retry_after_s, 86390);
+    assert_int_equal(avito_last_error(&l.client)->http_status, 0);
+    assert_int_equal(avito_last_error(&l.client)->outcome, AVITO_NOT_SENT);
+    assert_int_equal(l.script.request_count, 1);
+    assert_int_equal(avito_account_open_gate(NULL), AVITO_ERR_ARGUMENT);
+    assert_int_equal(avito_account_open_gate(&l.account), AVITO_OK);
+    assert_int_equal(lane_run(&l, get_self(&l)), AVITO_OK); /* on the connection that was kept */
+    assert_null(script_problem_open(&l.script, true));
+    lane_free(&l);
+}
+
 /* ---- uploads ---- */
 
 struct source {
@@ -1376,6 +1401,7 @@ int main(void)
         cmocka_unit_test(test_closed_connection_before_a_write),
         cmocka_unit_test(test_kept_connection_behind_the_gate),
         cmocka_unit_test(test_gate_after_quiet_weeks),
+        cmocka_unit_test(test_gate_beyond_the_deadline),
         cmocka_unit_test(test_upload_in_pieces),
         cmocka_unit_test(test_upload_source_that_fails),
         cmocka_unit_test(test_early_refusal_of_an_upload),

@@ -61,6 +61,15 @@ static const struct row good[] = {
     {OK LEN "\r\n" BODY "x", AVITO_OK, CLOSED, false},
     {OK LEN "\r\n" BODY OK LEN "\r\n{\"id\":8}", AVITO_OK, CLOSED, false},
     {OK "Transfer-Encoding: chunked\r\n\r\n8\r\n" BODY "\r\n0\r\n\r\n!", AVITO_OK, CLOSED, false},
+    /* what was cut of Connection may have been a close */
+    {OK "Connection: keep-alive, Upgrade, HTTP2-Settings, close\r\n" LEN "\r\n" BODY, AVITO_OK, CLOSED, false},
+    {OK "Connection: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n" LEN "\r\n" BODY, AVITO_OK, CLOSED,
+     false},
+    {OK "Connection: keep-alive, Upgrade\r\n" LEN "\r\n" BODY, AVITO_OK, KEPT, false},
+    /* HTTP/1.0 has no chunks: whoever sends them may not know where the answer ends */
+    {"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n8\r\n" BODY "\r\n0\r\n\r\n",
+     AVITO_OK, CLOSED, false},
+    {OK "Transfer-Encoding: chunked\r\n\r\n8  \r\n" BODY "\r\n0 ;a=b\r\n\r\n", AVITO_OK, KEPT, false},
     /* a model is needed */
     {"HTTP/1.1 204 No Content\r\n\r\n", AVITO_ERR_EMPTY, CLOSED, false},
     {OK "Content-Length: 0\r\n\r\n", AVITO_ERR_EMPTY, CLOSED, false},

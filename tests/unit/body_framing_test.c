@@ -15,6 +15,7 @@
 #include "avito_messenger.h"
 
 #define CHUNKED AVITOI_BODY_CHUNKED, 0
+#define ANSWER  AVITOI_BODY_CHUNKED_BLANKS, 0
 
 #define INPUT_MAX 8192
 
@@ -229,6 +230,31 @@ static void test_chunks_that_are_broken(void **state)
     expect(CHUNKED, "0\r\nX:\0a", 7, "", 0, AVITO_ERR_HTTP_CHUNK);
 }
 
+/* Answers may have blanks after a size, and differ in nothing else. */
+static void test_blanks_after_a_size(void **state)
+{
+    static const struct row good[] = {
+        {"5 \r\nhello\r\n0\r\n\r\n", "hello", AVITO_END, 0},
+        {"5  \t \r\nhello\r\n0 \r\n\r\nz", "hello", AVITO_END, 1},
+        {"5 ;a=b\r\nhello\r\n0\t;x\r\n\r\n", "hello", AVITO_END, 0},
+    };
+    static const char *const bad[] = {" 5\r\nhello\r\n", "5 5\r\nhello\r\n", "5 x\r\nhello\r\n", " \r\n",
+                                      "5\r \nhello", "5 \nhello\r\n"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        expect(ANSWER, good[i].input, strlen(good[i].input), good[i].body, good[i].left, good[i].result);
+        expect(CHUNKED, good[i].input, strlen(good[i].input), "", 0, AVITO_ERR_HTTP_CHUNK);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        expect(ANSWER, bad[i], strlen(bad[i]), "", 0, AVITO_ERR_HTTP_CHUNK);
+    }
+    for (size_t i = 0; i < sizeof good_chunks / sizeof good_chunks[0]; i++) {
+        const struct row *r = &good_chunks[i];
+        expect(ANSWER, r->input, strlen(r->input), r->body, r->left, r->result);
+    }
+}
+
 static void test_every_byte_in_every_place(void **state)
 {
     static const char token_marks[] = "!#$%&'*+-.^_`|~";
@@ -369,6 +395,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_chunks_that_are_right),
         cmocka_unit_test(test_chunks_that_are_broken),
+        cmocka_unit_test(test_blanks_after_a_size),
         cmocka_unit_test(test_every_byte_in_every_place),
         cmocka_unit_test(test_largest_chunk),
         cmocka_unit_test(test_line_and_trailer_limits),

@@ -258,6 +258,8 @@ static const struct row good[] = {
      AVITO_AGAIN},
     {POST "Content-Length: 0000000000000000000000008\r\n\r\n" EVENT, "<" EVENT ">", "200 ",
      AVITO_AGAIN},
+    {LINE "Host: \t[2001:db8::1]:8080\t \r\n" LENGTH8 "\r\n" EVENT, "<" EVENT ">", "200 ", AVITO_AGAIN},
+    {LINE "Host: a-b_c.example:443\r\n" LENGTH8 "\r\n" EVENT, "<" EVENT ">", "200 ", AVITO_AGAIN},
     /* names that only begin like, or go on behind, those that matter */
     {POST
      "Content-Lengt: 1\r\nContent-Lengthy: 2\r\nHos: a\r\nHosts: b\r\nTransfer-Encodings: x\r\n"
@@ -388,6 +390,7 @@ static const struct row bad[] = {
     {"\n" GOOD, "", "400- ", AVITO_ERR_HTTP},
     {"\rP", "", "400- ", AVITO_ERR_HTTP},
     {" POST / HTTP/1.1\r\n", "", "400- ", AVITO_ERR_HTTP},
+    {" " PATH " HTTP/1.1\r\n" HOST LENGTH8 "\r\n" EVENT, "", "400- ", AVITO_ERR_HTTP},
     {"PO\x01T ", "", "400- ", AVITO_ERR_HTTP},
     {"POST\t" PATH, "", "400- ", AVITO_ERR_HTTP},
     {"(POST) ", "", "400- ", AVITO_ERR_HTTP},
@@ -422,6 +425,13 @@ static const struct row bad[] = {
     {LINE "Host: x\ry\r\n", "", "400- ", AVITO_ERR_HTTP},
     {LINE "Host: x\r\r\n", "", "400- ", AVITO_ERR_HTTP},
     {LINE "Host: x\x01\r\n", "", "400- ", AVITO_ERR_HTTP},
+    {LINE "Host: a b/c@\r\n", "", "400- ", AVITO_ERR_HTTP},
+    {LINE "Host: a b\r\n", "", "400- ", AVITO_ERR_HTTP},
+    {LINE "Host: a/b\r\n", "", "400- ", AVITO_ERR_HTTP},
+    {LINE "Host: u@h\r\n", "", "400- ", AVITO_ERR_HTTP},
+    {LINE "Host: a,b\r\n", "", "400- ", AVITO_ERR_HTTP},
+    {LINE "Host: a?b\r\n", "", "400- ", AVITO_ERR_HTTP},
+    {LINE "Host: \xd1\x85\r\n", "", "400- ", AVITO_ERR_HTTP},
     {LINE "Host: x\x7f\r\n", "", "400- ", AVITO_ERR_HTTP},
     {POST "A: b\r\n c\r\n\r\n", "", "400- ", AVITO_ERR_HTTP},
     {POST "A: b\r\n\tc\r\n\r\n", "", "400- ", AVITO_ERR_HTTP},
