@@ -337,8 +337,16 @@
  * Deadlines are the lane's, counted by the account's clock_ms, which may wrap:
  *
  *     connect_timeout_ms   15 s   from the choice of the request to the end of the TLS handshake
- *     idle_timeout_ms      30 s   since the last byte that moved
+ *     idle_timeout_ms      30 s   since the last byte that moved on the wire, either way
  *     total_timeout_ms    120 s   one call, its tries and pages; of a list: each avito_next_*()
+ *
+ * Progress is bytes on the wire, also those that nobody sees: parts of a TLS record, and what the
+ * socket still holds of an upload (where the system tells: Linux, macOS). For that the transport is
+ * asked by moved(), eight times in the idle time, so TIMEOUT_IDLE comes up to an eighth late. The
+ * slowest line on which a first call works by default moves 170 bytes a second, where the handshake
+ * has 2.4 KB, for that has 15 s; certificates of twice the size need twice the speed, or a larger
+ * connect_timeout_ms (tests/tls/slow_test.c). Afterwards any line works that moves a byte in 26 s,
+ * until total_timeout_ms.
  *
  * An error closes the connection, but for refusals of the service (-5xx) whose answer was read to
  * its end, and for errors of single elements. avito_cancel() closes it always; it is legal in every
@@ -408,12 +416,12 @@
  *
  *     bytes of                                                  64-bit 32-bit
  *     avito_account                                                224    140
- *     avito_client                                                 992    712
+ *     avito_client                                                1000    720
  *     avito_arena                                                   40     20
  *     avito_webhook                                                184    144
  *     avito_inbox                                                  304    280
- *     avito_tcp                                                    168    148
- *     avito_tls                                                   7368   6864
+ *     avito_tcp                                                    176    152
+ *     avito_tls                                                   7376   6872
  *     avito_tls_session                                            112    112
  *     avito_anchors                                               1984   1844
  *     a recorded chat, bytes on the wire                          2390   2390
@@ -433,7 +441,7 @@
  * >>6 YOUR OWN TRANSPORT
  * ======================================================================= *
  *
- * Five functions, two optional ones, and a context. The five rules of >>23, as a table:
+ * Five functions, three optional ones, and a context. The five rules of >>23, as a table:
  *
  *     function     when                     returns                              never
  *     -----------  -----------------------  -----------------------------------  -----------------
@@ -456,8 +464,11 @@
  *     close()      once per connect begun,  nothing                              waits, fails
  *                  also after its failure
  *     detail()     optional; after errors   your own number, for error.detail
+ *     moved()      optional; while bytes    a number that changes when bytes    has an effect
+ *                  are waited for           move on the wire, either way
  *
- * Errors are AVITO_ERR_* of this file; a negative number above -101 becomes CONNECT, SEND or RECV.
+ * Errors are -301 to -316, TLS_ROOM or OPTION_* of this file. Any other negative number, such as a
+ * raw errno, becomes CONNECT, SEND or RECV, with the number in error.detail if detail() has none.
  * `to` and its members are good during the call; the host name as long as the account. A transport
  * hands over all it holds before it says AVITO_IO_AGAIN: whoever waits, waits for the wire. Where a
  * recv() gave less than there was room for and may still have left some, as the end of a record
@@ -517,7 +528,7 @@
  *     }
  *
  *     static const avito_transport_functions line = {
- *         line_connect, line_send, line_recv, line_wants, NULL, line_close, NULL};
+ *         line_connect, line_send, line_recv, line_wants, NULL, line_close, NULL, NULL};
  *
  * It goes below TLS: avito_tls_options.transport. Porting, by what you have:
  *
@@ -659,17 +670,17 @@
  *     -107 CANCELLED          cancel      call was cancelled
  *     -108 SOURCE             upload      upload source failed or ended early
  *     -109 HOOK               your hooks  one of your hooks returned an error
- *     -111 OPTION_CREDENTIALS init        client_id or client_secret is missing or not visible
+ *     -151 OPTION_CREDENTIALS init        client_id or client_secret is missing or not visible
  *                                         ASCII
- *     -112 OPTION_TOKENS      init        tokens is missing or under AVITO_TOKENS_SIZE()
- *     -113 OPTION_HOST        init, call  host is not a bare name; NULL is api.avito.ru
- *     -114 OPTION_CLOCK       init        clock_ms is missing
- *     -115 OPTION_ENTROPY     init, call  entropy is missing, or it failed: error.detail
- *     -116 OPTION_TIME        init, call  unix_time is missing or before 2020
- *     -117 OPTION_TRANSPORT   init        transport is missing or lacks a function
- *     -118 OPTION_WINDOW      init        window is missing or under 512 bytes
- *     -119 OPTION_ANCHORS     init        no trust anchors, or no readable PEM file with some
- *     -120 OPTION_RESOLVE     init, call  lane that may not wait needs a numeric host or resolve
+ *     -152 OPTION_TOKENS      init        tokens is missing or under AVITO_TOKENS_SIZE()
+ *     -153 OPTION_HOST        init, call  host is not a bare name; NULL is api.avito.ru
+ *     -154 OPTION_CLOCK       init        clock_ms is missing
+ *     -155 OPTION_ENTROPY     init, call  entropy is missing, or it failed: error.detail
+ *     -156 OPTION_TIME        init, call  unix_time is missing or before 2020
+ *     -157 OPTION_TRANSPORT   init        transport is missing or lacks a function
+ *     -158 OPTION_WINDOW      init        window is missing or under 512 bytes
+ *     -159 OPTION_ANCHORS     init        no trust anchors, or no readable PEM file with some
+ *     -160 OPTION_RESOLVE     init, call  lane that may not wait needs a numeric host or resolve
  *     -201 ARENA              call, parse arena is too small for an answer or element
  *     -202 TOKEN_ROOM         call        token does not fit the account's tokens
  *     -203 ROOM               any buffer  output buffer is too small
@@ -728,7 +739,8 @@
  * that nothing was accepted with in its first minute is not renewed; between two renewals lies a
  * minute, and twice as long after each one that did not help, up to 64; and while other calls are
  * accepted between its refusals, a 403 renews once and no more. 401 and "expired" are counted apart
- * from 403: a token that is revoked is noticed at once, however many chats are not yours.
+ * from 403, and may have five at once, and one more each minute while they help: a token that is
+ * revoked is noticed at once, however many chats are not yours.
  *
  * One request for a token is in flight per account. The first lane that needs a token fetches it on
  * its own connection before its call; the others want AVITO_WANT_ACCOUNT. When that lane fails, is
@@ -1067,17 +1079,17 @@ extern "C" {
     X(CANCELLED, -107, "call was cancelled", "start it again if it is still wanted")               \
     X(SOURCE, -108, "upload source failed or ended early", "give as many bytes as announced")      \
     X(HOOK, -109, "one of your hooks returned an error", "see error.detail for its result")        \
-    X(OPTION_CREDENTIALS, -111, "client_id or client_secret is missing or not visible ASCII",      \
+    X(OPTION_CREDENTIALS, -151, "client_id or client_secret is missing or not visible ASCII",      \
       "set this option right")                                                                     \
-    X(OPTION_TOKENS, -112, "tokens is missing or under AVITO_TOKENS_SIZE()", "")                   \
-    X(OPTION_HOST, -113, "host is not a bare name; NULL is api.avito.ru", "")                      \
-    X(OPTION_CLOCK, -114, "clock_ms is missing", "")                                               \
-    X(OPTION_ENTROPY, -115, "entropy is missing, or it failed: error.detail", "")                  \
-    X(OPTION_TIME, -116, "unix_time is missing or before 2020", "")                                \
-    X(OPTION_TRANSPORT, -117, "transport is missing or lacks a function", "")                      \
-    X(OPTION_WINDOW, -118, "window is missing or under 512 bytes", "")                             \
-    X(OPTION_ANCHORS, -119, "no trust anchors, or no readable PEM file with some", "")             \
-    X(OPTION_RESOLVE, -120, "lane that may not wait needs a numeric host or resolve", "")          \
+    X(OPTION_TOKENS, -152, "tokens is missing or under AVITO_TOKENS_SIZE()", "")                   \
+    X(OPTION_HOST, -153, "host is not a bare name; NULL is api.avito.ru", "")                      \
+    X(OPTION_CLOCK, -154, "clock_ms is missing", "")                                               \
+    X(OPTION_ENTROPY, -155, "entropy is missing, or it failed: error.detail", "")                  \
+    X(OPTION_TIME, -156, "unix_time is missing or before 2020", "")                                \
+    X(OPTION_TRANSPORT, -157, "transport is missing or lacks a function", "")                      \
+    X(OPTION_WINDOW, -158, "window is missing or under 512 bytes", "")                             \
+    X(OPTION_ANCHORS, -159, "no trust anchors, or no readable PEM file with some", "")             \
+    X(OPTION_RESOLVE, -160, "lane that may not wait needs a numeric host or resolve", "")          \
     X(ARENA, -201, "arena is too small for an answer or element",                                  \
       "give error.needed bytes, or ask for less by .want; a send: see error.outcome")              \
     X(TOKEN_ROOM, -202, "token does not fit the account's tokens",                                 \
@@ -1199,7 +1211,8 @@ AVITO_API bool avito_str_equal(avito_str s, const char *word);
  *
  * What moves bytes: a table of functions and a context. Five rules:
  *   1. send and recv return > 0 bytes moved, AVITO_IO_AGAIN, AVITO_IO_CLOSED (orderly end of the
- *      stream, recv only) or any other negative AVITO_ERR_*. Zero never means the end.
+ *      stream, recv only) or another negative number: an AVITO_ERR_* of -3xx, TLS_ROOM, OPTION_*, or
+ *      your own. Zero never means the end.
  *   2. Nothing but wait() waits. A connect that cannot finish now returns AVITO_AGAIN and is
  *      called again, until AVITO_OK or an error.
  *   3. recv hands over all that the transport holds before it says AVITO_IO_AGAIN.
@@ -1230,6 +1243,7 @@ typedef struct avito_transport_functions {
     int (*wait)(void *ctx, int wants, uint32_t ms);   /* optional: NULL = may not wait */
     void (*close)(void *ctx);
     int (*detail)(void *ctx);                         /* optional: errno, BR_ERR_* of the last error */
+    uint32_t (*moved)(void *ctx); /* optional: bytes on the wire so far, both ways; wraps: >>6 */
 } avito_transport_functions;
 
 typedef struct avito_transport {
@@ -1309,6 +1323,7 @@ typedef struct avito_account {
         struct {                     /* renewals after a refusal, by what it was: 401, 403 */
             uint32_t ms;             /* clock of the last one */
             uint8_t vain;            /* 0: there was none; 1: it helped; more: so many did not, plus 1 */
+            uint8_t burst;           /* so many, less one for each minute since, while they help */
         } renewed[2];
         bool valid;                  /* the token is believed to be good */
         bool proven;                 /* a call with the token of this epoch was accepted */
@@ -1918,6 +1933,8 @@ typedef struct avito_client {
         uint32_t body_len;
         uint32_t epoch;               /* of the token used */
         uint32_t idle_left_ms;        /* until something has to happen; ACCOUNT: of the pause */
+        uint32_t look_ms;             /* when so much of it is left, the wire is looked at */
+        uint32_t wire;                /* moved() at the last look */
         uint32_t total_left_ms;
         uint32_t refusals;            /* of the account when the call began */
         uint32_t date;                /* of the answer, in unix seconds; 0: not given */
@@ -2450,6 +2467,7 @@ typedef struct avito_tcp {
         uint32_t started_ms; /* when the connect to this address began, or the look-up */
         uint32_t recv_ms;    /* how long the next recv may wait; 0: not at all */
         uint32_t timeout_ms; /* the socket's own, for that */
+        uint32_t moved;      /* bytes that the socket took or gave */
         uint16_t left_ms;    /* for this address and those behind it, from started_ms on */
         uint8_t count;       /* of addresses */
         uint8_t next;        /* the one to try next */
@@ -2612,6 +2630,7 @@ typedef struct avito_tls {
         uint8_t idle_records;      /* in a row without data */
         uint8_t held_back;         /* 1: an unfinished record of ours; 2: and recv was called since */
         bool more_below;           /* the last recv below got all that it had room for */
+        uint32_t moved;            /* bytes of records, both ways */
         bool in_the_way;           /* send gave up for data that recv has not taken since */
         bool resumed;
     } priv;
@@ -5625,7 +5644,7 @@ static void avitoi_write_source(struct avitoi_writer *w, const avito_image_sourc
         const size_t want = left < w->cap - w->len ? left : w->cap - w->len;
         long got = (long)want;
         if (source->read != NULL) {
-            got = source->read(source->ctx, at, w->out + w->len, want);
+            got = (source->read)(source->ctx, at, w->out + w->len, want);
         } else {
             memcpy(w->out + w->len, (const char *)source->data + at, want);
         }
@@ -5897,7 +5916,7 @@ static void avitoi_write_argument(struct avitoi_writer *w, const avito_client *c
             avitoi_write_boundary(w, c);
             break;
         default:
-            c->priv.request->write(w, c);
+            (c->priv.request->write)(w, c);
             break;
     }
 }
@@ -6840,28 +6859,39 @@ static uint32_t avitoi_token_left(const avito_account *a)
  * was asked for is somebody else's (403); nothing. */
 enum { AVITOI_DOUBT_TOKEN, AVITOI_DOUBT_ANY, AVITOI_DOUBTS };
 
+static uint32_t avitoi_less(uint32_t value, uint32_t by)
+{
+    return value > by ? value - by : 0u;
+}
+
 #define AVITOI_TOKEN_VAIN_MAX 8u /* 64 minutes */
+#define AVITOI_TOKEN_BURST    5u
 
 /* After a refusal for a token of `epoch`: is a new one worth a request? `again`: a token fetched for this
  * call was refused, too. A token that nothing was accepted with in its first minute is not renewed. Between
  * two renewals lies a minute, and twice as long after each one that did not help: what no token can cure
- * would fetch one per call. While other calls are accepted, a 403 is not the token's fault. */
+ * would fetch one per call. A token that is surely refused may have a few at once. While other calls are
+ * accepted, a 403 is not the token's fault. */
 static bool avitoi_token_refused(avito_account *a, uint32_t epoch, unsigned doubt, bool again)
 {
     const uint32_t now = avitoi_now(a);
+    const uint32_t passed = now - a->priv.renewed[doubt].ms;
     const unsigned vain = a->priv.renewed[doubt].vain;
+    const uint32_t burst = avitoi_less(a->priv.renewed[doubt].burst, vain > 1u ? 0u : passed / 60000u);
+    const bool at_once = vain == 0 || (doubt == AVITOI_DOUBT_TOKEN && burst < AVITOI_TOKEN_BURST);
     const bool others_accepted = a->priv.accepted;
     a->priv.accepted = false;
     if (a->priv.epoch != epoch || !a->priv.valid) {
         return true; /* there is a newer one already, or will be */
     }
     if (again || (!a->priv.proven && now - a->priv.fetched_ms < 60000u) ||
-        (vain > 0 && now - a->priv.renewed[doubt].ms < 60000u << (vain > 1u ? vain - 2u : 0u)) ||
+        (!at_once && passed < 60000u << (vain > 1u ? vain - 2u : 0u)) ||
         (vain > 1u && doubt == AVITOI_DOUBT_ANY && others_accepted)) {
         return false;
     }
     a->priv.renewed[doubt].ms = now;
     a->priv.renewed[doubt].vain = (uint8_t)(vain == 0 ? 2u : vain < AVITOI_TOKEN_VAIN_MAX ? vain + 1u : vain);
+    a->priv.renewed[doubt].burst = (uint8_t)(burst < UINT8_MAX ? burst + 1u : burst);
     a->priv.valid = false;
     return true;
 }
@@ -7016,7 +7046,7 @@ static void avitoi_disconnect(avito_client *c)
     if (c->priv.connected) {
         c->priv.connected = false;
         c->priv.connecting = false;
-        c->o.transport.functions->close(c->o.transport.ctx);
+        (c->o.transport.functions->close)(c->o.transport.ctx);
     }
 }
 
@@ -7246,15 +7276,27 @@ static int avitoi_finish(avito_client *c, int code)
     return code;
 }
 
-/* An error of the transport, with its own number. */
+/* The error that a transport gave, and its detail. Only codes that a transport may give are taken; any
+ * other number, such as a raw errno, is its own: the detail of `otherwise`. */
+static int avitoi_transport_error(const avito_transport *t, long result, int otherwise, int *detail)
+{
+    const bool known = (result <= AVITO_ERR_RESOLVE && result >= AVITO_ERR_TLS_STALL) ||
+                       (result <= AVITO_ERR_OPTION_CREDENTIALS && result >= AVITO_ERR_OPTION_RESOLVE) ||
+                       result == AVITO_ERR_TLS_ROOM;
+    *detail = t->functions->detail != NULL ? (t->functions->detail)(t->ctx) : 0;
+    if (!known && *detail == 0) {
+        *detail = (int)result;
+    }
+    return known ? (int)result : otherwise;
+}
+
 static int avitoi_io_error(avito_client *c, long result, int otherwise)
 {
-    const avito_transport *t = &c->o.transport;
-    c->error.detail = t->functions->detail != NULL ? t->functions->detail(t->ctx) : 0;
-    if (result == AVITO_ERR_TLS_ROOM && c->error.detail > 0) {
+    const int code = avitoi_transport_error(&c->o.transport, result, otherwise, &c->error.detail);
+    if (code == AVITO_ERR_TLS_ROOM && c->error.detail > 0) {
         c->error.needed = (size_t)c->error.detail;
     }
-    return (result <= AVITO_ERR_ARGUMENT) ? (int)result : otherwise;
+    return code;
 }
 
 /* ---- what the server says about its rate; tries after a failure ---- */
@@ -7520,6 +7562,13 @@ static int avitoi_on_account(avito_client *c)
 
 /* ---- CONNECT ---- */
 
+/* Something moved. How often the wire is looked at meanwhile: eight times before the idle time is over. */
+static void avitoi_alive(avito_client *c)
+{
+    c->priv.idle_left_ms = c->o.idle_timeout_ms;
+    c->priv.look_ms = c->priv.idle_left_ms - c->priv.idle_left_ms / 8u;
+}
+
 /* A kept connection that the server has closed, or on which something comes unasked, is of no use:
  * found out before anything is written. */
 static void avitoi_probe(avito_client *c)
@@ -7528,7 +7577,7 @@ static void avitoi_probe(avito_client *c)
     if (!c->priv.connected || !c->priv.probe) {
         return;
     }
-    n = c->o.transport.functions->recv(c->o.transport.ctx, c->o.window, 1);
+    n = (c->o.transport.functions->recv)(c->o.transport.ctx, c->o.window, 1);
     if (n != AVITO_IO_AGAIN) {
         avitoi_disconnect(c);
     }
@@ -7549,10 +7598,10 @@ static int avitoi_dial(avito_client *c)
     server.port = c->account->o.port;
     c->priv.connected = true;
     c->priv.connecting = true;
-    rc = t->functions->connect(t->ctx, &server);
+    rc = (t->functions->connect)(t->ctx, &server);
     if (rc == AVITO_AGAIN && first && !avitoi_may_wait(c) &&
-        t->functions->wants(t->ctx) == AVITO_WANT_TIMER) {
-        rc = t->functions->connect(t->ctx, &server); /* what only wait() can do fails now, not later */
+        (t->functions->wants)(t->ctx) == AVITO_WANT_TIMER) {
+        rc = (t->functions->connect)(t->ctx, &server); /* what only wait() can do fails now, not later */
     }
     return rc;
 }
@@ -7582,7 +7631,7 @@ static int avitoi_on_connect(avito_client *c)
     c->priv.len = 0;
     c->priv.early = false;
     c->priv.send_error = AVITO_OK;
-    c->priv.idle_left_ms = c->o.idle_timeout_ms;
+    avitoi_alive(c);
     avitoi_trace(c, "request ", c->priv.request->name);
     return avitoi_move(c, AVITOI_EV_CONNECTED);
 }
@@ -7626,7 +7675,7 @@ static int avitoi_early_answer(avito_client *c)
 {
     char *tail = (char *)c->o.window + c->o.window_cap - AVITOI_EARLY;
     const size_t pos = c->priv.pos, len = c->priv.len;
-    const long n = c->o.transport.functions->recv(c->o.transport.ctx, tail, AVITOI_EARLY);
+    const long n = (c->o.transport.functions->recv)(c->o.transport.ctx, tail, AVITOI_EARLY);
     int rc;
     if (n == 0 || n == AVITO_IO_AGAIN) {
         return AVITO_AGAIN;
@@ -7677,7 +7726,7 @@ AVITOI_APART static int avitoi_refill(avito_client *c)
 static void avitoi_progress(avito_client *c)
 {
     const avito_image_source *source = &c->priv.args.as.upload.source;
-    c->priv.idle_left_ms = c->o.idle_timeout_ms;
+    avitoi_alive(c);
     if ((c->priv.request->flags & AVITOI_PARTS) != 0 && source->progress != NULL) {
         const uint32_t before = c->priv.total - c->priv.body_len; /* the head: close enough */
         const uint32_t sent = c->priv.sent > before ? c->priv.sent - before : 0u;
@@ -7711,7 +7760,7 @@ static int avitoi_on_send(avito_client *c)
         }
     }
     left = c->priv.len - c->priv.pos;
-    n = t->functions->send(t->ctx, (const char *)c->o.window + c->priv.pos, left,
+    n = (t->functions->send)(t->ctx, (const char *)c->o.window + c->priv.pos, left,
                            c->priv.sent + left < c->priv.total);
     if (n > 0) {
         c->priv.pos += (size_t)n;
@@ -7734,7 +7783,7 @@ static int avitoi_on_send(avito_client *c)
 static int avitoi_receive(avito_client *c, size_t kept, size_t cap)
 {
     const avito_transport *t = &c->o.transport;
-    const long n = t->functions->recv(t->ctx, (char *)c->o.window + kept, cap);
+    const long n = (t->functions->recv)(t->ctx, (char *)c->o.window + kept, cap);
     if (n == 0 || n == AVITO_IO_AGAIN) {
         return AVITO_AGAIN;
     }
@@ -7748,7 +7797,7 @@ static int avitoi_receive(avito_client *c, size_t kept, size_t cap)
     c->priv.len = kept + (size_t)n;
     c->priv.filled = (size_t)n == cap || (t->functions->wants(t->ctx) & AVITO_WANT_WRITE) != 0;
     c->priv.moved_ms = c->priv.last_ms;
-    c->priv.idle_left_ms = c->o.idle_timeout_ms;
+    avitoi_alive(c);
     return AVITO_OK;
 }
 
@@ -8418,11 +8467,6 @@ static int avitoi_handle(avito_client *c)
     }
 }
 
-static uint32_t avitoi_less(uint32_t value, uint32_t by)
-{
-    return value > by ? value - by : 0u;
-}
-
 static void avitoi_tick(avito_client *c)
 {
     const uint32_t now = avitoi_now(c->account);
@@ -8432,14 +8476,39 @@ static void avitoi_tick(avito_client *c)
     c->priv.total_left_ms = avitoi_less(c->priv.total_left_ms, passed);
 }
 
+static bool avitoi_looks_at_wire(const avito_client *c)
+{
+    return c->o.transport.functions->moved != NULL && c->priv.state > AVITOI_CONNECT;
+}
+
+/* Nothing came to us; but perhaps bytes move below: parts of a record, or what a socket still holds. */
+static void avitoi_look_at_wire(avito_client *c)
+{
+    uint32_t moved;
+    if (!avitoi_looks_at_wire(c) || c->priv.idle_left_ms > c->priv.look_ms) {
+        return;
+    }
+    moved = (c->o.transport.functions->moved)(c->o.transport.ctx);
+    if (moved != c->priv.wire) {
+        c->priv.wire = moved;
+        avitoi_alive(c);
+    } else {
+        c->priv.look_ms = avitoi_less(c->priv.idle_left_ms, c->o.idle_timeout_ms / 8u);
+    }
+}
+
 /* Nothing moved: is there time left to wait? */
-static int avitoi_patience(const avito_client *c)
+static int avitoi_patience(avito_client *c)
 {
     if (c->priv.total_left_ms == 0) {
         return AVITO_ERR_TIMEOUT_TOTAL;
     }
+    avitoi_look_at_wire(c);
     if (c->priv.idle_left_ms > 0 || c->priv.state == AVITOI_ACCOUNT) {
         return AVITO_AGAIN;
+    }
+    if (c->priv.state == AVITOI_SEND && c->priv.send_error != AVITO_OK) {
+        return c->priv.send_error; /* the server said nothing more */
     }
     return c->priv.state == AVITOI_CONNECT ? AVITO_ERR_TIMEOUT_CONNECT : AVITO_ERR_TIMEOUT_IDLE;
 }
@@ -8517,7 +8586,7 @@ static int avitoi_run(avito_client *c)
         if (c->priv.waiting && ms > 20u) {
             ms = 20; /* another thread fetches the token: look again soon */
         }
-        waited = t->functions->wait(t->ctx, wants, ms);
+        waited = (t->functions->wait)(t->ctx, wants, ms);
         avitoi_tick(c);
         rc = avitoi_advance(c, waited < 0 ? avitoi_io_error(c, waited, AVITO_ERR_RECV) : AVITOI_MOVED);
     }
@@ -8543,7 +8612,7 @@ AVITO_API int avito_wants(const avito_client *client)
     if (client->priv.state == AVITOI_ACCOUNT) {
         return avitoi_waits_for_lane(client) ? AVITO_WANT_ACCOUNT : AVITO_WANT_TIMER;
     }
-    return t->functions->wants(t->ctx);
+    return (t->functions->wants)(t->ctx);
 }
 
 #define AVITOI_LOOK_MS 100u /* how often a connect is looked after that waits for no bytes */
@@ -8569,6 +8638,9 @@ AVITO_API uint32_t avito_deadline_ms(const avito_client *client)
     }
     if (c->priv.state != AVITOI_ACCOUNT && c->priv.idle_left_ms < left) {
         left = c->priv.idle_left_ms;
+    }
+    if (avitoi_looks_at_wire(c) && avitoi_less(c->priv.idle_left_ms, c->priv.look_ms) < left) {
+        left = avitoi_less(c->priv.idle_left_ms, c->priv.look_ms);
     }
     if (c->priv.connecting && (avito_wants(c) & AVITO_WANT_TIMER) != 0 && left > AVITOI_LOOK_MS) {
         left = AVITOI_LOOK_MS;
@@ -9006,7 +9078,7 @@ static int avitoi_next(avito_client *c, const struct avitoi_endpoint *call, void
     if (c->priv.state == AVITOI_ROW) {
         c->priv.last_ms = avitoi_now(c->account);
         c->priv.total_left_ms = c->o.total_timeout_ms;
-        c->priv.idle_left_ms = c->o.idle_timeout_ms;
+        avitoi_alive(c);
         (void)avitoi_move(c, AVITOI_EV_NEXT);
     } else {
         avitoi_tick(c);
@@ -11066,7 +11138,7 @@ AVITO_API int avito_inbox_next(avito_inbox *inbox, avito_message *out)
     } while (rc == AVITOI_MOVED);
     if (rc == AVITO_AGAIN && in->priv.phase == AVITOI_IN_WAIT && waits &&
         avitoi_inbox_wait_left(in) > 0) {
-        (void)t->functions->wait(t->ctx, 0, avitoi_inbox_wait_left(in));
+        (void)(t->functions->wait)(t->ctx, 0, avitoi_inbox_wait_left(in));
     }
     if (rc < 0 && in->priv.phase != AVITOI_IN_HANDED && in->priv.phase != AVITOI_IN_WAIT) {
         avitoi_round_failed(in, rc);
@@ -11225,6 +11297,7 @@ AVITO_API avito_message_class avito_classify(const avito_message *message)
 #include <unistd.h>
 #include <arpa/inet.h>
 #if defined(__linux__)
+#include <sys/ioctl.h>
 #include <sys/random.h>
 #endif
 
@@ -11233,6 +11306,17 @@ AVITO_API avito_message_class avito_classify(const avito_message *message)
 #endif
 #if !defined(MSG_NOSIGNAL) && !defined(SO_NOSIGPIPE)
 #error "AVITO_WITH_POSIX: this system can keep SIGPIPE away neither per call nor per socket"
+#endif
+
+/* lwIP can be built without. */
+#if !defined(AVITO_WITH_IPV6)
+#if defined(LWIP_IPV6)
+#define AVITO_WITH_IPV6 LWIP_IPV6
+#elif defined(AF_INET6)
+#define AVITO_WITH_IPV6 1
+#else
+#define AVITO_WITH_IPV6 0
+#endif
 #endif
 
 enum {
@@ -11332,9 +11416,12 @@ static bool avitoi_tcp_numeric(const char *text, avito_tcp_address *out)
     memset(out, 0, sizeof *out);
     if (inet_pton(AF_INET, text, out->bytes) == 1) {
         out->size = 4;
-    } else if (inet_pton(AF_INET6, text, out->bytes) == 1) {
+    }
+#if AVITO_WITH_IPV6
+    if (out->size == 0 && inet_pton(AF_INET6, text, out->bytes) == 1) {
         out->size = 16;
     }
+#endif
     return out->size != 0;
 }
 
@@ -11346,13 +11433,16 @@ static bool avitoi_tcp_from_sockaddr(const struct addrinfo *info, avito_tcp_addr
         memcpy(&in4, info->ai_addr, sizeof in4);
         memcpy(out->bytes, &in4.sin_addr, 4);
         out->size = 4;
-    } else if (info->ai_family == AF_INET6 && info->ai_addrlen >= sizeof(struct sockaddr_in6)) {
+    }
+#if AVITO_WITH_IPV6
+    if (info->ai_family == AF_INET6 && info->ai_addrlen >= sizeof(struct sockaddr_in6)) {
         struct sockaddr_in6 in6;
         memcpy(&in6, info->ai_addr, sizeof in6);
         memcpy(out->bytes, &in6.sin6_addr, 16);
         out->size = 16;
         out->scope = in6.sin6_scope_id;
     }
+#endif
     return out->size != 0;
 }
 
@@ -11464,15 +11554,17 @@ static void avitoi_tcp_drop(avito_tcp *tcp)
     }
 }
 
-/* Options that a socket must have, and one (NODELAY) that it had better have. */
+/* Options that a socket must have, and two (CLOEXEC, NODELAY) that it had better have. */
 static bool avitoi_tcp_prepare(int fd)
 {
     int on = 1;
     int flags = fcntl(fd, F_GETFL);
-    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0 ||
-        fcntl(fd, F_SETFD, FD_CLOEXEC) != 0) {
+    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0) {
         return false;
     }
+#ifdef FD_CLOEXEC
+    (void)fcntl(fd, F_SETFD, FD_CLOEXEC); /* where there is no exec() there may be no such flag */
+#endif
 #ifndef MSG_NOSIGNAL
     if (setsockopt(fd, SOL_SOCKET, SO_NOSIGPIPE, &on, sizeof on) != 0) {
         return false;
@@ -11482,24 +11574,36 @@ static bool avitoi_tcp_prepare(int fd)
     return true;
 }
 
+#if AVITO_WITH_IPV6
+#define AVITOI_TCP_FAMILY(address) ((address)->size == 4 ? AF_INET : AF_INET6)
+
+static int avitoi_tcp_dial6(int fd, const avito_tcp_address *to, uint16_t port)
+{
+    struct sockaddr_in6 in6;
+    memset(&in6, 0, sizeof in6);
+    in6.sin6_family = AF_INET6;
+    in6.sin6_port = htons(port);
+    in6.sin6_scope_id = to->scope;
+    memcpy(&in6.sin6_addr, to->bytes, 16);
+    return connect(fd, (const struct sockaddr *)(const void *)&in6, (socklen_t)sizeof in6);
+}
+#else
+#define AVITOI_TCP_FAMILY(address) AF_INET
+#endif
+
 static int avitoi_tcp_dial(int fd, const avito_tcp_address *to, uint16_t port)
 {
-    if (to->size == 4) {
-        struct sockaddr_in in4;
-        memset(&in4, 0, sizeof in4);
-        in4.sin_family = AF_INET;
-        in4.sin_port = htons(port);
-        memcpy(&in4.sin_addr, to->bytes, 4);
-        return connect(fd, (const struct sockaddr *)(const void *)&in4, (socklen_t)sizeof in4);
-    } else {
-        struct sockaddr_in6 in6;
-        memset(&in6, 0, sizeof in6);
-        in6.sin6_family = AF_INET6;
-        in6.sin6_port = htons(port);
-        in6.sin6_scope_id = to->scope;
-        memcpy(&in6.sin6_addr, to->bytes, 16);
-        return connect(fd, (const struct sockaddr *)(const void *)&in6, (socklen_t)sizeof in6);
+    struct sockaddr_in in4;
+#if AVITO_WITH_IPV6
+    if (to->size != 4) {
+        return avitoi_tcp_dial6(fd, to, port);
     }
+#endif
+    memset(&in4, 0, sizeof in4);
+    in4.sin_family = AF_INET;
+    in4.sin_port = htons(port);
+    memcpy(&in4.sin_addr, to->bytes, 4);
+    return connect(fd, (const struct sockaddr *)(const void *)&in4, (socklen_t)sizeof in4);
 }
 
 static int avitoi_tcp_socket(int family)
@@ -11518,7 +11622,7 @@ static bool avitoi_tcp_try_next(avito_tcp *tcp, uint16_t port)
     const uint32_t now = avito_posix_clock_ms(NULL);
     tcp->priv.left_ms = (uint16_t)avitoi_less(tcp->priv.left_ms, now - tcp->priv.started_ms);
     tcp->priv.started_ms = now;
-    tcp->priv.fd = avitoi_tcp_socket(to->size == 4 ? AF_INET : AF_INET6);
+    tcp->priv.fd = avitoi_tcp_socket(AVITOI_TCP_FAMILY(to));
     if (tcp->priv.fd < 0 || !avitoi_tcp_prepare(tcp->priv.fd)) {
         tcp->priv.error = errno;
         avitoi_tcp_drop(tcp);
@@ -11652,6 +11756,7 @@ static long avitoi_tcp_send(void *ctx, const void *data, size_t len, int more)
     } while (n < 0 && errno == EINTR);
     if (n > 0) {
         tcp->priv.wants &= ~AVITO_WANT_WRITE;
+        tcp->priv.moved += (uint32_t)n;
         tcp->priv.sent_last = true;
         tcp->priv.too_early = !more && (size_t)n == len;
         return (long)n;
@@ -11714,6 +11819,7 @@ static long avitoi_tcp_recv(void *ctx, void *data, size_t cap)
     } while (n < 0 && errno == EINTR && !waits); /* a signal ends the waiting */
     if (n > 0) {
         tcp->priv.wants &= ~AVITO_WANT_READ;
+        tcp->priv.moved += (uint32_t)n;
         tcp->priv.sent_last = false;
         return (long)n;
     }
@@ -11786,12 +11892,31 @@ static int avitoi_tcp_detail(void *ctx)
     return ((const avito_tcp *)ctx)->priv.error;
 }
 
+/* What the socket still holds has not moved yet: it leaves when the peer acknowledges it. */
+static uint32_t avitoi_tcp_moved(void *ctx)
+{
+    const avito_tcp *tcp = (const avito_tcp *)ctx;
+    int held = 0;
+#if defined(__linux__) && defined(TIOCOUTQ) /* SIOCOUTQ by its other name */
+    if (tcp->priv.state != AVITOI_TCP_OPEN || ioctl(tcp->priv.fd, TIOCOUTQ, &held) != 0) {
+        held = 0;
+    }
+#elif defined(SO_NWRITE)
+    socklen_t len = (socklen_t)sizeof held;
+    if (tcp->priv.state != AVITOI_TCP_OPEN ||
+        getsockopt(tcp->priv.fd, SOL_SOCKET, SO_NWRITE, &held, &len) != 0) {
+        held = 0;
+    }
+#endif
+    return tcp->priv.moved - (uint32_t)held;
+}
+
 static const avito_transport_functions avitoi_tcp_functions = {
     avitoi_tcp_connect, avitoi_tcp_send,  avitoi_tcp_recv,  avitoi_tcp_wants,
-    avitoi_tcp_wait,    avitoi_tcp_close, avitoi_tcp_detail};
+    avitoi_tcp_wait,    avitoi_tcp_close, avitoi_tcp_detail, avitoi_tcp_moved};
 static const avito_transport_functions avitoi_tcp_functions_never_wait = {
-    avitoi_tcp_connect, avitoi_tcp_send,  avitoi_tcp_recv,  avitoi_tcp_wants,
-    NULL,               avitoi_tcp_close, avitoi_tcp_detail};
+    avitoi_tcp_connect, avitoi_tcp_send,  avitoi_tcp_recv,   avitoi_tcp_wants,
+    NULL,               avitoi_tcp_close, avitoi_tcp_detail, avitoi_tcp_moved};
 
 AVITO_API avito_tcp_options avito_tcp_options_default(void)
 {
@@ -12496,10 +12621,7 @@ static int avitoi_tls_engine_result(avito_tls *tls)
 /* An error of the transport below. */
 static int avitoi_tls_inner_result(avito_tls *tls, long result, int fallback)
 {
-    const avito_transport *below = &tls->o.transport;
-    int detail = below->functions->detail != NULL ? below->functions->detail(below->ctx) : 0;
-    tls->priv.detail = detail;
-    return result < -100 && result > -600 ? (int)result : fallback;
+    return avitoi_transport_error(&tls->o.transport, result, fallback, &tls->priv.detail);
 }
 
 /* ---- records ---- */
@@ -12535,7 +12657,7 @@ static long avitoi_tls_push(avito_tls *tls, int more)
         if (tls->priv.send_failure != 0) {
             n = (long)len;
         } else {
-            n = below->functions->send(below->ctx, record, len, more);
+            n = (below->functions->send)(below->ctx, record, len, more);
         }
         if (n == 0 || n == AVITO_IO_AGAIN) {
             return moved > 0 ? moved : AVITO_IO_AGAIN;
@@ -12544,6 +12666,7 @@ static long avitoi_tls_push(avito_tls *tls, int more)
             tls->priv.send_failure = avitoi_tls_inner_result(tls, n, AVITO_ERR_SEND);
             continue;
         }
+        tls->priv.moved += (uint32_t)n;
         avitoi_tls_watch(tls);
         br_ssl_engine_sendrec_ack(eng, (size_t)n);
         avitoi_tls_watch(tls);
@@ -12554,8 +12677,9 @@ static long avitoi_tls_push(avito_tls *tls, int more)
 static long avitoi_tls_recv_below(avito_tls *tls, void *to, size_t room)
 {
     const avito_transport *below = &tls->o.transport;
-    const long n = below->functions->recv(below->ctx, to, room);
+    const long n = (below->functions->recv)(below->ctx, to, room);
     tls->priv.more_below = n > 0 && (size_t)n == room;
+    tls->priv.moved += n > 0 ? (uint32_t)n : 0u;
     return n;
 }
 
@@ -12969,7 +13093,7 @@ static int avitoi_tls_connect_on(avito_tls *tls, const avito_server *to)
         tls->priv.state = AVITOI_TLS_BELOW;
     }
     if (tls->priv.state == AVITOI_TLS_BELOW) {
-        rc = below->functions->connect(below->ctx, to);
+        rc = (below->functions->connect)(below->ctx, to);
         if (rc == AVITO_AGAIN) {
             return AVITO_AGAIN;
         }
@@ -13123,7 +13247,7 @@ static int avitoi_tls_wants(void *ctx)
     if (avitoi_tls_has_data(tls) || (left && tls->priv.state == AVITOI_TLS_OPEN)) {
         return AVITO_WANT_READ | AVITO_WANT_WRITE; /* do not sleep: a socket can nearly always write */
     }
-    return tls->o.transport.functions->wants(tls->o.transport.ctx);
+    return (tls->o.transport.functions->wants)(tls->o.transport.ctx);
 }
 
 static int avitoi_tls_wait(void *ctx, int wants, uint32_t ms)
@@ -13132,7 +13256,7 @@ static int avitoi_tls_wait(void *ctx, int wants, uint32_t ms)
     if (avitoi_tls_has_data(tls)) {
         return AVITO_OK;
     }
-    return tls->o.transport.functions->wait(tls->o.transport.ctx, wants, ms);
+    return (tls->o.transport.functions->wait)(tls->o.transport.ctx, wants, ms);
 }
 
 /* Says goodbye if that goes without waiting. The server's goodbye is not waited for. */
@@ -13151,7 +13275,7 @@ static void avitoi_tls_close(void *ctx)
         }
     }
     if (tls->priv.state != AVITOI_TLS_IDLE) {
-        tls->o.transport.functions->close(tls->o.transport.ctx);
+        (tls->o.transport.functions->close)(tls->o.transport.ctx);
     }
     tls->priv.state = AVITOI_TLS_IDLE;
 }
@@ -13161,12 +13285,20 @@ static int avitoi_tls_detail(void *ctx)
     return ((const avito_tls *)ctx)->priv.detail;
 }
 
+/* The bytes of records: of what comes, a part of one is nothing yet to who waits for its contents. */
+static uint32_t avitoi_tls_moved(void *ctx)
+{
+    const avito_tls *tls = (const avito_tls *)ctx;
+    const avito_transport *below = &tls->o.transport;
+    return below->functions->moved != NULL ? (below->functions->moved)(below->ctx) : tls->priv.moved;
+}
+
 static const avito_transport_functions avitoi_tls_functions = {
     avitoi_tls_connect, avitoi_tls_send,  avitoi_tls_recv,  avitoi_tls_wants,
-    avitoi_tls_wait,    avitoi_tls_close, avitoi_tls_detail};
+    avitoi_tls_wait,    avitoi_tls_close, avitoi_tls_detail, avitoi_tls_moved};
 static const avito_transport_functions avitoi_tls_functions_never_wait = {
-    avitoi_tls_connect, avitoi_tls_send,  avitoi_tls_recv,  avitoi_tls_wants,
-    NULL,               avitoi_tls_close, avitoi_tls_detail};
+    avitoi_tls_connect, avitoi_tls_send,  avitoi_tls_recv,   avitoi_tls_wants,
+    NULL,               avitoi_tls_close, avitoi_tls_detail, avitoi_tls_moved};
 
 AVITO_API avito_transport avito_tls_transport(avito_tls *tls)
 {

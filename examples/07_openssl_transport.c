@@ -269,10 +269,10 @@ static avito_transport openssl_transport(struct openssl *o)
 {
     static const avito_transport_functions waits = {openssl_connect, openssl_send, openssl_recv,
                                                     openssl_wants,   openssl_wait, openssl_close,
-                                                    openssl_detail};
+                                                    openssl_detail, NULL};
     static const avito_transport_functions never = {openssl_connect, openssl_send, openssl_recv,
                                                     openssl_wants,   NULL,         openssl_close,
-                                                    openssl_detail};
+                                                    openssl_detail, NULL};
     avito_transport transport;
     transport.functions = o->below.functions->wait != NULL ? &waits : &never;
     transport.ctx = o;

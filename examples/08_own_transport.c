@@ -115,8 +115,7 @@ static const avito_transport_functions command_functions = {
     .recv = command_recv,
     .wants = command_wants,
     .wait = command_wait,
-    .close = command_close,
-};
+    .close = command_close,, NULL};
 
 /* ---- the program ---- */
 

@@ -84,6 +84,7 @@ build/tls/%.o: build/tls/%.c
 	$(CC) -std=c99 -pedantic -Wall -Wextra -Wconversion -Wcast-qual -Wmissing-prototypes -Werror -c $< -o $@
 
 build/tests/openssl_transport_test: build/obj/tests/tls/peer.san.o
+build/tests/slow_test: build/obj/tests/support/clock.san.o
 
 # examples/07_openssl_transport.c: built here, tested by tests/tls/openssl_transport_test.c.
 TEST_PACKAGES += libssl-dev

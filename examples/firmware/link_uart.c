@@ -100,7 +100,7 @@ static void link_close(void *ctx)
 avito_transport link_transport(void)
 {
     static const avito_transport_functions functions = {
-        link_connect, link_send, link_recv, link_wants, link_wait, link_close, NULL};
+        link_connect, link_send, link_recv, link_wants, link_wait, link_close, NULL, NULL};
     avito_transport transport;
 
     transport.functions = &functions;

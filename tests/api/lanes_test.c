@@ -123,7 +123,7 @@ static void wire_close(void *ctx)
 }
 
 static const avito_transport_functions wire_functions = {wire_connect, wire_send, wire_recv, wire_wants,
-                                                         NULL,         wire_close, NULL};
+                                                         NULL,         wire_close, NULL, NULL};
 
 /* ---- the world ---- */
 

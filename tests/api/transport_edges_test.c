@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #define AVITO_WITH_POSIX 1 /* as in the library that this is linked with */
@@ -388,6 +389,151 @@ static void test_server_that_does_not_read_on(void **state)
     }
 }
 
+/* ---- a slow line, behind a socket that takes all at once ---- */
+
+static struct {
+    int listening;
+    size_t read;
+} slow;
+
+/* Takes 4 KB of the upload each 30 ms, then answers. */
+static void *slow_server(void *arg)
+{
+    static const char image[] = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{\"a\":{}} ";
+    const struct timespec pause = {0, 30000000};
+    const int fd = accept(slow.listening, NULL, NULL);
+    char bytes[4096];
+
+    (void)arg;
+    while (slow.read < 399000) {
+        const ssize_t n = read(fd, bytes, sizeof bytes);
+        if (n <= 0) {
+            break;
+        }
+        slow.read += (size_t)n;
+        (void)nanosleep(&pause, NULL);
+    }
+    (void)!write(fd, image, sizeof image - 1);
+    close(fd);
+    return NULL;
+}
+
+/* The socket has taken the whole upload, and the line still drains it for several times the idle time. */
+static void test_upload_that_the_socket_still_holds(void **state)
+{
+    avito_image_source source = {.read = zeros, .size = 399000};
+    avito_tcp_options o = avito_tcp_options_default();
+    struct sockaddr_in at = {.sin_family = AF_INET};
+    socklen_t len = sizeof at;
+    const int small = 16384, large = 600000, segment = 1000;
+    avito_uploaded_image image;
+    pthread_t thread;
+    avito_tcp tcp;
+    struct lane l;
+
+    (void)state;
+    memset(&slow, 0, sizeof slow);
+    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    slow.listening = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(setsockopt(slow.listening, SOL_SOCKET, SO_RCVBUF, &small, sizeof small), 0);
+    assert_int_equal(setsockopt(slow.listening, IPPROTO_TCP, TCP_MAXSEG, &segment, sizeof segment), 0);
+    assert_int_equal(bind(slow.listening, (struct sockaddr *)&at, len), 0);
+    assert_int_equal(listen(slow.listening, 1), 0);
+    assert_int_equal(getsockname(slow.listening, (struct sockaddr *)&at, &len), 0);
+    assert_int_equal(pthread_create(&thread, NULL, slow_server, NULL), 0);
+    lane_init(&l, 512);
+    o.address = "127.0.0.1";
+    assert_int_equal(avito_tcp_init(&tcp, &o), AVITO_OK);
+    l.account_options.port = ntohs(at.sin_port);
+    l.account_options.clock_ms = avito_posix_clock_ms;
+    assert_int_equal(avito_account_init(&l.account, &l.account_options), AVITO_OK);
+    l.options.transport = avito_tcp_transport(&tcp);
+    l.options.idle_timeout_ms = 800;
+    assert_int_equal(avito_client_init(&l.client, &l.account, &l.options), AVITO_OK);
+    int rc = avito_upload_image(&l.client, USER, &source, &l.arena, &image);
+    while (rc == AVITO_AGAIN) {
+        const struct timespec pause = {0, 1000000};
+        if (avito_tcp_fd(&tcp) >= 0) {
+            (void)setsockopt(avito_tcp_fd(&tcp), SOL_SOCKET, SO_SNDBUF, &large, sizeof large);
+        }
+        (void)nanosleep(&pause, NULL);
+        rc = avito_step(&l.client);
+    }
+    assert_int_equal(rc, AVITO_OK);
+    assert_string_equal(image.image_id.ptr, "a");
+    pthread_join(thread, NULL);
+    close(slow.listening);
+    lane_free(&l);
+}
+
+/* ---- what a transport may return ---- */
+
+static struct {
+    avito_transport_functions functions;
+    long result;
+    int detail, where;
+} odd;
+
+static int odd_connect(void *ctx, const avito_server *to)
+{
+    (void)script_transport(ctx).functions->connect(ctx, to);
+    return odd.where == 0 ? (int)odd.result : AVITO_OK;
+}
+
+static long odd_send(void *ctx, const void *data, size_t len, int more)
+{
+    return odd.where == 1 ? odd.result : script_transport(ctx).functions->send(ctx, data, len, more);
+}
+
+static long odd_recv(void *ctx, void *data, size_t cap)
+{
+    return odd.where == 2 ? odd.result : script_transport(ctx).functions->recv(ctx, data, cap);
+}
+
+static int odd_detail(void *ctx)
+{
+    (void)ctx;
+    return odd.detail;
+}
+
+/* Only codes that a transport may give are taken for ours: a raw errno is not. */
+static void test_numbers_of_a_transport(void **state)
+{
+    static const int ours[] = {AVITO_ERR_CONNECT, AVITO_ERR_SEND, AVITO_ERR_RECV};
+    static const struct {
+        long result;
+        bool known;
+    } rows[] = {{-111, false}, {-113, false}, {-115, false}, {-116, false}, {-104, false}, {-9, false},
+                {-140, false}, {-65536, false}, {-1000000, false}, {-509, false}, {-202, false}, {-402, false},
+                {AVITO_ERR_RESOLVE, true}, {AVITO_ERR_CLOSED, true}, {AVITO_ERR_TLS_STALL, true},
+                {AVITO_ERR_TLS_ROOM, true}, {AVITO_ERR_OPTION_TIME, true}, {AVITO_ERR_OPTION_RESOLVE, true}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        for (odd.where = 0; odd.where < 3; odd.where++) {
+            for (odd.detail = 0; odd.detail < 14; odd.detail += 13) {
+                struct lane l;
+                lane_init(&l, 512);
+                script_connect(&l.script);
+                script_request(&l.script);
+                odd.functions = *l.options.transport.functions;
+                odd.functions.connect = odd_connect;
+                odd.functions.send = odd_send;
+                odd.functions.recv = odd_recv;
+                odd.functions.detail = odd_detail;
+                odd.result = rows[i].result;
+                l.options.transport.functions = &odd.functions;
+                assert_int_equal(avito_client_init(&l.client, &l.account, &l.options), AVITO_OK);
+                const int rc = send_hi(&l);
+                assert_int_equal(rc, rows[i].known ? rows[i].result : ours[odd.where]);
+                assert_int_equal(avito_last_error(&l.client)->detail,
+                                 odd.detail != 0 || rows[i].known ? odd.detail : (int)rows[i].result);
+                lane_free(&l);
+            }
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -400,6 +546,8 @@ int main(void)
         cmocka_unit_test(test_failed_wait_is_settled),
         cmocka_unit_test(test_failed_wait_is_tried_again),
         cmocka_unit_test(test_server_that_does_not_read_on),
+        cmocka_unit_test(test_upload_that_the_socket_still_holds),
+        cmocka_unit_test(test_numbers_of_a_transport),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

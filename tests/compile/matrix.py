@@ -134,6 +134,15 @@ def newer_languages(m):
                   optimise=name.split()[1] if " -O" in name else None)
 
 
+def beside_lwip(m):
+    """Macros of lwIP's sockets; and lwIP without IPv6, where there is no struct sockaddr_in6."""
+    for cname in ("gcc c99", "g++ c++11"):
+        m.compile(f"{cname}: send, recv, close ... are macros, core and TLS", COMPILERS[cname], "lwip_names.c",
+                  BACKENDS["bearssl"])
+        m.compile(f"{cname}: sockets without IPv6", COMPILERS[cname], "impl.c",
+                  BACKENDS["posix"] + POSIX_NAMES + ["-DLWIP_IPV6=0", "-Dsockaddr_in6=no_such_struct"])
+
+
 def other_targets(m):
     if subprocess.run([gcc, "-m32", "-x", "c", "-", "-o", os.path.join(m.work, "m32")],
                       input=b"#include <stdlib.h>\nint main(void) { return abs(0); }",
@@ -222,6 +231,7 @@ def main():
     m.missing = not refuses_other_jsmn(m)
     compilers_and_backends(m)
     newer_languages(m)
+    beside_lwip(m)
     other_targets(m)
     whole_programs(m)
     failed = m.run()

@@ -78,7 +78,7 @@ static void service_close(void *ctx)
 }
 
 static const avito_transport_functions functions = {
-    service_connect, service_send, service_recv, service_wants, NULL, service_close, NULL};
+    service_connect, service_send, service_recv, service_wants, NULL, service_close, NULL, NULL};
 
 /* ---- the device ---- */
 

@@ -527,11 +527,11 @@ avito_transport script_transport(struct script *s)
 {
     static const avito_transport_functions waiting = {
         script_connect_call, script_send,  script_recv,   script_wants,
-        script_wait,         script_close, script_detail,
+        script_wait,         script_close, script_detail, NULL,
     };
     static const avito_transport_functions stepping = {
         script_connect_call, script_send,   script_recv, script_wants, NULL,
-        script_close,        script_detail,
+        script_close,        script_detail, NULL,
     };
     avito_transport transport;
 

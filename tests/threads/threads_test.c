@@ -174,7 +174,7 @@ static void wire_close(void *ctx)
 }
 
 static const avito_transport_functions functions = {wire_connect, wire_send, wire_recv, wire_wants,
-                                                    wire_wait, wire_close, NULL};
+                                                    wire_wait, wire_close, NULL, NULL};
 
 /* ---- account and lanes ---- */
 

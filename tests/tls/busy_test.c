@@ -138,7 +138,7 @@ static void server_close(void *ctx)
 }
 
 static const avito_transport_functions functions = {
-    server_connect, server_send, server_recv, server_wants, NULL, server_close, NULL};
+    server_connect, server_send, server_recv, server_wants, NULL, server_close, NULL, NULL};
 
 static long talk(unsigned empty, bool alternate, bool full, size_t ahead)
 {

@@ -261,9 +261,9 @@ static int peer_detail(void *ctx)
 avito_transport peer_transport(struct peer *peer)
 {
     static const avito_transport_functions functions = {
-        peer_connect, peer_send, peer_recv, peer_wants, peer_wait, peer_close, peer_detail};
+        peer_connect, peer_send, peer_recv, peer_wants, peer_wait, peer_close, peer_detail, NULL};
     static const avito_transport_functions never_wait = {
-        peer_connect, peer_send, peer_recv, peer_wants, NULL, peer_close, peer_detail};
+        peer_connect, peer_send, peer_recv, peer_wants, NULL, peer_close, peer_detail, NULL};
     avito_transport transport = {peer->never_wait ? &never_wait : &functions, peer};
     return transport;
 }

@@ -602,7 +602,7 @@ static void recorder_close(void *ctx)
 static void every_byte_of_a_handshake_matters(void **state)
 {
     static const avito_transport_functions functions = {
-        recorder_connect, recorder_send, recorder_recv, recorder_wants, NULL, recorder_close, NULL};
+        recorder_connect, recorder_send, recorder_recv, recorder_wants, NULL, recorder_close, NULL, NULL};
     size_t total;
     (void)state;
     side_meet(&side, &peer, "good-ec");

@@ -555,7 +555,7 @@ static int on_wait(void *ctx, int wants, uint32_t ms)
 }
 
 const avito_transport_functions world_transport = {on_connect, on_send,  on_recv, on_wants,
-                                                   on_wait,    on_close, NULL};
+                                                   on_wait,    on_close, NULL, NULL};
 
 void net_drop_all(world *w)
 {

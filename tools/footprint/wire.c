@@ -75,7 +75,7 @@ static void tap_close(void *ctx)
 }
 
 static const avito_transport_functions tap_functions = {tap_connect, tap_send,  tap_recv, tap_wants,
-                                                        tap_wait,    tap_close, NULL};
+                                                        tap_wait,    tap_close, NULL, NULL};
 
 /* ---- situations ---- */
 
