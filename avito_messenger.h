@@ -19,7 +19,9 @@
  *
  * and only where the implementation is:
  *
- *     AVITO_WITH_SHORTCUTS  0: some 4 KB less code, but slower       (default 1; 0 with -Os)
+ *     AVITO_TINY            1: for boards; what few programs need is linked by
+ *                           avito_enable_*() only (>>24)             (default 0)
+ *     AVITO_WITH_SHORTCUTS  0: some 4 KB less code, but slower       (default 1; 0 with -Os, TINY)
  *     AVITO_WITH_SIMD       0: no SSE2 intrinsics                    (default 1 where SSE2 is)
  *     AVITO_TLS_OWN_PROFILE 1: .configure chooses BearSSL's parts    (default 0)
  *
@@ -415,8 +417,8 @@
  * int64_t aligned to 8; "arena" is the smallest that worked, with a window of 512 bytes:
  *
  *     bytes of                                                  64-bit 32-bit
- *     avito_account                                                224    140
- *     avito_client                                                1000    720
+ *     avito_account                                                224    136
+ *     avito_client                                                 992    704
  *     avito_arena                                                   40     20
  *     avito_webhook                                                184    144
  *     avito_inbox                                                  304    280
@@ -681,6 +683,11 @@
  *     -158 OPTION_WINDOW      init        window is missing or under 512 bytes
  *     -159 OPTION_ANCHORS     init        no trust anchors, or no readable PEM file with some
  *     -160 OPTION_RESOLVE     init, call  lane that may not wait needs a numeric host or resolve
+ *     -161 OPTION_TOKEN_STORE init        avito_enable_token_store() is missing
+ *     -162 OPTION_DIAGNOSTICS init        avito_enable_diagnostics() is missing
+ *     -163 OPTION_LANES       init, args  avito_enable_lanes() is missing
+ *     -164 OPTION_RETRIES     init        avito_enable_retries() is missing
+ *     -165 OPTION_DRY_RUN     init, args  avito_enable_dry_run() is missing
  *     -201 ARENA              call, parse arena is too small for an answer or element
  *     -202 TOKEN_ROOM         call        token does not fit the account's tokens
  *     -203 ROOM               any buffer  output buffer is too small
@@ -1090,6 +1097,12 @@ extern "C" {
     X(OPTION_WINDOW, -158, "window is missing or under 512 bytes", "")                             \
     X(OPTION_ANCHORS, -159, "no trust anchors, or no readable PEM file with some", "")             \
     X(OPTION_RESOLVE, -160, "lane that may not wait needs a numeric host or resolve", "")          \
+    X(OPTION_TOKEN_STORE, -161, "avito_enable_token_store() is missing",                           \
+      "call it on the options before init (AVITO_TINY)")                                           \
+    X(OPTION_DIAGNOSTICS, -162, "avito_enable_diagnostics() is missing", "")                       \
+    X(OPTION_LANES, -163, "avito_enable_lanes() is missing", "")                                   \
+    X(OPTION_RETRIES, -164, "avito_enable_retries() is missing", "")                               \
+    X(OPTION_DRY_RUN, -165, "avito_enable_dry_run() is missing", "")                               \
     X(ARENA, -201, "arena is too small for an answer or element",                                  \
       "give error.needed bytes, or ask for less by .want; a send: see error.outcome")              \
     X(TOKEN_ROOM, -202, "token does not fit the account's tokens",                                 \
@@ -1306,47 +1319,69 @@ typedef struct avito_account_options {
     void (*trace)(void *ctx, const char *line);
     uint32_t renew_before_s;      /* renew so long before expiry, at most half its life; 0: 300 */
     uint32_t requests_per_minute; /* 0: no limit of our own */
+    struct {                      /* private: what avito_enable_*() has linked */
+        const struct avitoi_token_store *store;
+        const struct avitoi_diagnostics *diagnostics;
+        const struct avitoi_lanes *lanes;
+    } priv;
 } avito_account_options;
 
 typedef struct avito_account {
     avito_account_options o;         /* resolved: what is really in force */
     struct {                         /* everything from here on is private */
-        struct avito_client *renewer; /* the lane that is fetching a token, or NULL */
-        avito_str access;            /* both in the half of the token buffer that is in use */
-        avito_str refresh;
+        struct avito_client *renewer; /* the lane that is fetching a token, or NULL; where lanes are not
+                                         enabled, the only one */
+        const struct avitoi_endpoint *renewal; /* what refresh tokens are for; NULL: not linked */
+        const char *access;          /* both in the half of the token buffer that is in use */
+        const char *refresh;
         uint32_t epoch;              /* counts tokens; 0: none yet */
         uint32_t fetched_ms;         /* clock when the token came */
-        uint32_t lifetime_s;
-        uint32_t refusals;           /* definite refusals of token requests so far */
+        uint32_t lifetime_s;         /* 0: the token is not believed to be good */
         uint32_t gate_ms;            /* rate: clock of the last request let through */
         uint32_t gate_wait_ms;       /* rate: how long the next one waits after it */
-        struct {                     /* renewals after a refusal, by what it was: 401, 403 */
-            uint32_t ms;             /* clock of the last one */
-            uint8_t vain;            /* 0: there was none; 1: it helped; more: so many did not, plus 1 */
-            uint8_t burst;           /* so many, less one for each minute since, while they help */
-        } renewed[2];
-        bool valid;                  /* the token is believed to be good */
+        uint32_t renewed_ms[2];      /* clock of the last renewal after a refusal, of 401 and of 403 */
+        uint8_t vain[2];             /* 0: there was none; 1: it helped; more: so many did not, plus 1 */
+        uint8_t burst[2];            /* so many, less one for each minute since, while they help */
+        uint8_t refusals;            /* definite refusals of token requests so far, modulo 256 */
         bool proven;                 /* a call with the token of this epoch was accepted */
         bool accepted;               /* a call was accepted since the last refusal */
-        bool loaded;                 /* load_token() has answered */
-        bool unsaved;                /* save_token() is still to take the token */
         bool refresh_in_doubt;       /* a refresh left and no answer came: it may be spent */
         bool unpaid;                 /* the tariff lacks the API: 402 or placeholder seen last */
-        uint8_t half;                /* which half of the token buffer is in use */
-        bool refresh_refused;        /* the last refusal was of a refresh token */
+        bool loaded : 1;             /* load_token() has answered */
+        bool unsaved : 1;            /* save_token() is still to take the token */
+        bool half : 1;               /* which half of the token buffer is in use */
+        bool refresh_refused : 1;    /* the last refusal was of a refresh token */
     } priv;
 } avito_account;
 
 AVITO_API avito_account_options avito_account_options_default(void);
 
-/* AVITO_OK, OPTION_CREDENTIALS, _TOKENS, _HOST, _CLOCK, or ARGUMENT (lock without unlock). Copies the
- * options, not what they point to; nothing to release. */
+/* Parts. With AVITO_TINY 1 the linker takes what few programs need only for those that call for it, on
+ * the options, before init: an option without its call is an error of init that names the call, never
+ * ignored. Without AVITO_TINY init makes all of these calls itself: nobody has to, and none does harm.
+ *
+ *   token_store   .load_token and .save_token
+ *   diagnostics   .trace, and .error_body of its lanes; and what the server says in avito_error.text,
+ *                 with secrets masked (else that text is only ever a field of ours, or empty)
+ *   lanes         more than one lane, .lock and .unlock, and two copies of the token. Without it a
+ *                 lane has the account to itself until avito_client_close(), and needs one copy.
+ */
+AVITO_API void avito_enable_token_store(avito_account_options *options);
+AVITO_API void avito_enable_diagnostics(avito_account_options *options);
+AVITO_API void avito_enable_lanes(avito_account_options *options);
+
+/* AVITO_OK, OPTION_CREDENTIALS, _TOKENS, _HOST, _CLOCK, with AVITO_TINY _TOKEN_STORE, _DIAGNOSTICS,
+ * _LANES, or ARGUMENT (lock without unlock). Copies the options, not what they point to; nothing to
+ * release. */
 AVITO_API int avito_account_init(avito_account *account, const avito_account_options *options);
 
 /* Bytes for a token buffer that takes tokens of up to `longest` bytes (Avito's have 40 today). Two
  * halves, so that a lane in the middle of a request keeps the token it began with; each holds an
  * access token, a refresh token, and the words for type and scope. */
 #define AVITO_TOKENS_SIZE(longest) (2u * (2u * ((size_t)(longest) + 1u) + 64u))
+
+/* One copy: enough where AVITO_TINY is 1, lanes are not enabled, and there is no refresh token. */
+#define AVITO_TOKENS_SIZE_ONE_LANE(longest) (2u * ((size_t)(longest) + 1u) + 64u)
 
 /* The browser address at which a person allows the application (authorization code flow). Writes a
  * NUL-terminated URL; *out_len (optional) gets its length. AVITO_ERR_ROOM if `cap` is too small,
@@ -1773,6 +1808,10 @@ typedef struct avito_client_options {
     uint32_t keep_alive_ms;      /* 0: 50000; a connection unused for longer is opened anew */
     char *error_body;            /* optional: gets the raw body of a refusal, NUL-terminated */
     size_t error_body_cap;
+    struct {                     /* private: what avito_enable_*() has linked */
+        const struct avitoi_tries *tries;
+        int (*dry_run)(struct avito_client *c);
+    } priv;
 } avito_client_options;
 
 /* ---- private from here to avito_client: visible only so that you can reserve the memory ---- */
@@ -1815,6 +1854,7 @@ struct avitoi_given {
 
 /* The response head reader. */
 struct avitoi_head {
+    uint32_t (*read_date)(avito_str s); /* NULL: not linked */
     size_t length;
     uint32_t date, retry_date; /* unix seconds; 0: not given */
     uint32_t bytes;
@@ -1855,7 +1895,10 @@ struct avitoi_json {
     char word[AVITOI_WORD]; /* a key, number or literal; while the head is read, a header's name or value */
     union {
         struct avitoi_frame frames[AVITOI_LEVELS];
-        struct avitoi_head head; /* read before the body */
+        struct {
+            struct avitoi_head head; /* read before the body */
+            uint8_t boundary[16];    /* of the request's parts */
+        } before;
     } as;
 };
 
@@ -1874,11 +1917,9 @@ struct avitoi_args {
         struct {
             avito_sent_query query;
             avito_outcome *outcome;
+            uint32_t sent_ms; /* clock when the send ended that is being confirmed */
         } confirm;
-        struct {
-            avito_image_source source;
-            uint8_t boundary[16];
-        } upload;
+        avito_image_source upload;
         struct {
             const void *items; /* voice ids or blacklist users */
             size_t count;
@@ -1888,13 +1929,11 @@ struct avitoi_args {
 
 typedef struct avito_client {
     avito_account *account;
+    /* Private, too: the end of a send, set by the function that needs it, so that others do not link what
+     * it leads to; so is priv.judge. */
+    int (*settle)(struct avito_client *c, int rc);
     struct {
-        /* Of the lane. The end of a send is set by the function that needs it, so that others do not
-         * link what it leads to; so is judge, below. */
-        int (*settle)(struct avito_client *c, int rc);
-        const avito_sent_query *baseline; /* of settle */
-        uint32_t last_ms;             /* clock at the last look */
-        uint32_t moved_ms;            /* clock when the connection last brought something */
+        /* What is small and often needed comes first: short instructions reach it there. Of the lane: */
         uint8_t state;
         bool connected, connecting;
         bool filled;                  /* the last read left something, or may have */
@@ -1915,37 +1954,39 @@ typedef struct avito_client {
         bool same_second;             /* what may be ours is as old as the baseline */
         bool settling;                /* a send that cannot tell is being confirmed */
         uint8_t limit;                /* list: rows asked for */
+        uint8_t refusals;             /* of the account when the call began to wait */
+        avito_outcome verdict;        /* of the send that is being confirmed */
+        bool quoted;                  /* the error's text is the server's */
         uint16_t status;              /* of the answer; 0: its head was not read to the end */
         uint16_t cause_status;
         uint16_t offset, page;        /* list: first row; rows of the pages before */
         uint16_t want;
         int16_t send_error;           /* sending failed with it; the server may have said why */
         int16_t cause;                /* the error that a send ended in which is being confirmed */
-        uint32_t raw_len;             /* of a refusal's body, in error_body; of a model's, in the window */
         const struct avitoi_endpoint *call;    /* what the caller asked for; NULL: idle */
         const struct avitoi_endpoint *request; /* what is on the wire: call, or a token request */
         size_t pos, len;              /* window: [pos, len) is to be sent, or to be read */
         size_t span;                  /* body bytes at pos */
-        avito_arena *arena;
         void *out;
+        uint32_t idle_left_ms;        /* until something has to happen; ACCOUNT: of the pause */
+        uint32_t total_left_ms;
+        avito_arena *arena;
         uint32_t sent;                /* bytes of the request that the transport took */
         uint32_t total;               /* bytes of the request in all */
-        uint32_t body_len;
+        uint32_t raw_len;             /* of a refusal's body, in error_body; of a model's, in the window */
         uint32_t epoch;               /* of the token used */
-        uint32_t idle_left_ms;        /* until something has to happen; ACCOUNT: of the pause */
         uint32_t look_ms;             /* when so much of it is left, the wire is looked at */
         uint32_t wire;                /* moved() at the last look */
-        uint32_t total_left_ms;
-        uint32_t refusals;            /* of the account when the call began */
-        uint32_t date;                /* of the answer, in unix seconds; 0: not given */
-        uint32_t sent_ms;             /* clock when the send ended that is being confirmed */
-        avito_outcome verdict;        /* of that send */
-        size_t cut_at, drain_left;
         avito_str access;             /* the token of this request */
-        struct avitoi_args args;
         int (*judge)(struct avito_client *c, int rc); /* a row, or the end, of a chat read back */
+        uint32_t date;                /* of the answer, in unix seconds; 0: not given */
+        size_t cut_at;                /* bytes of a text to keep; DRAIN: bytes that may still be read */
+        struct avitoi_args args;
         struct avitoi_body body;
         struct avitoi_json json;
+        const avito_sent_query *baseline; /* of the lane: of settle */
+        uint32_t last_ms;             /* clock at the last look */
+        uint32_t moved_ms;            /* clock when the connection last brought something */
     } priv;
     avito_client_options o;
     avito_error error;
@@ -1953,8 +1994,14 @@ typedef struct avito_client {
 
 AVITO_API avito_client_options avito_client_options_default(void);
 
-/* AVITO_OK, OPTION_TRANSPORT, OPTION_WINDOW, or ARGUMENT (error_body). Copies the options. The account,
- * the transport and the window must outlive the lane. Sends nothing: the first call connects. */
+/* Parts, as those of the account (>>24): .retries, with a Retry-After that is a date (without it only
+ * seconds are heeded); .dry_run. */
+AVITO_API void avito_enable_retries(avito_client_options *options);
+AVITO_API void avito_enable_dry_run(avito_client_options *options);
+
+/* AVITO_OK, OPTION_TRANSPORT, OPTION_WINDOW, with AVITO_TINY OPTION_RETRIES, _DRY_RUN, _DIAGNOSTICS,
+ * _LANES, or ARGUMENT (error_body). Copies the options. The account, the transport and the window must
+ * outlive the lane. Sends nothing: the first call connects. */
 AVITO_API int avito_client_init(avito_client *client, avito_account *account,
                                 const avito_client_options *options);
 
@@ -2821,9 +2868,14 @@ else github.com/zserge/jsmn), or use the file that `make dist` writes, which has
 #include <emmintrin.h>
 #endif
 
+/* 1: what few programs need is linked by avito_enable_*() only (>>24). */
+#ifndef AVITO_TINY
+#define AVITO_TINY 0
+#endif
+
 /* 1: what needs nothing special is read in one go, for speed; 0: saves some 4 KB of code. */
 #ifndef AVITO_WITH_SHORTCUTS
-#if defined(__OPTIMIZE_SIZE__)
+#if defined(__OPTIMIZE_SIZE__) || AVITO_TINY
 #define AVITO_WITH_SHORTCUTS 0
 #else
 #define AVITO_WITH_SHORTCUTS 1
@@ -2877,6 +2929,12 @@ static avito_str avitoi_str_of(const char *text)
     s.ptr = text;
     s.len = strlen(text);
     return s;
+}
+
+static avito_str avitoi_str_or_none(const char *text)
+{
+    static const avito_str none = {NULL, 0};
+    return text != NULL ? avitoi_str_of(text) : none;
 }
 
 static bool avitoi_starts_with(avito_str s, const char *prefix)
@@ -5676,16 +5734,33 @@ static void avitoi_write_source(struct avitoi_writer *w, const avito_image_sourc
 struct avitoi_endpoint {
     const char *name;
     const char *path, *type, *body;     /* patterns; type: of the body; NULL: none */
-    void (*write)(struct avitoi_writer *w, const avito_client *c); /* what a pattern cannot say */
+    void (*write)(struct avitoi_writer *w, const avito_client *c, char which); /* what a pattern cannot say */
     const struct avitoi_schema *answer; /* NULL: a reply that only confirms */
     int (*end)(avito_client *c);        /* what is to be done when a model has come; NULL: nothing */
+    const struct avitoi_special *special; /* NULL: as most */
     unsigned flags;
 };
 
+/* What only lists, or only uploads, need of the machine: by their endpoints, so that programs without
+ * them do not link it. NULL: nothing is to be done. */
+struct avitoi_special {
+    int (*element)(avito_client *c, int rc); /* list: an element has come */
+    int (*drain)(avito_client *c);          /* list: state DRAIN */
+    int (*begin)(avito_client *c);          /* upload: a request will be written */
+    void (*sent)(avito_client *c);          /* upload: some of it has left */
+};
+
 static int avitoi_on_list_end(avito_client *c);
+static int avitoi_element(avito_client *c, int rc);
+static int avitoi_on_drain(avito_client *c);
 static int avitoi_uploaded(avito_client *c);
 static int avitoi_answer_id(avito_client *c);
 static int avitoi_answer_self(avito_client *c);
+static int avitoi_upload_begin(avito_client *c);
+static void avitoi_progress(avito_client *c);
+
+static const struct avitoi_special avitoi_list_special = {avitoi_element, avitoi_on_drain, NULL, NULL};
+static const struct avitoi_special avitoi_upload_special = {NULL, NULL, avitoi_upload_begin, avitoi_progress};
 
 /* ---- queries ---- */
 
@@ -5709,12 +5784,13 @@ static void avitoi_query_page(struct avitoi_writer *w, const avito_client *c, ch
     }
 }
 
-static void avitoi_query_chats(struct avitoi_writer *w, const avito_client *c)
+static void avitoi_query_chats(struct avitoi_writer *w, const avito_client *c, char which)
 {
     const struct avitoi_args *args = &c->priv.args;
     const unsigned chat_types = args->as.chats.chat_types;
     char mark = '?';
     size_t i;
+    (void)which;
     for (i = 0; i < args->as.chats.item_ids_count; i++) {
         if (i == 0 || args->as.chats.repeat_item_ids) {
             avitoi_write_name(w, &mark, "item_ids");
@@ -5741,19 +5817,21 @@ static void avitoi_query_chats(struct avitoi_writer *w, const avito_client *c)
     avitoi_query_page(w, c, &mark);
 }
 
-static void avitoi_query_messages(struct avitoi_writer *w, const avito_client *c)
+static void avitoi_query_messages(struct avitoi_writer *w, const avito_client *c, char which)
 {
     char mark = '?';
+    (void)which;
     avitoi_query_page(w, c, &mark);
 }
 
 /* Repeated: of the two ways that are in use, the one that a reader of either kind understands when
  * there is only one id. */
-static void avitoi_query_voices(struct avitoi_writer *w, const avito_client *c)
+static void avitoi_query_voices(struct avitoi_writer *w, const avito_client *c, char which)
 {
     const char *const *ids = (const char *const *)c->priv.args.as.many.items;
     char mark = '?';
     size_t i;
+    (void)which;
     for (i = 0; i < c->priv.args.as.many.count; i++) {
         avitoi_write_name(w, &mark, "voice_ids");
         avitoi_write_percent(w, ids[i]);
@@ -5762,10 +5840,11 @@ static void avitoi_query_voices(struct avitoi_writer *w, const avito_client *c)
 
 /* ---- bodies ---- */
 
-static void avitoi_write_users(struct avitoi_writer *w, const avito_client *c)
+static void avitoi_write_users(struct avitoi_writer *w, const avito_client *c, char which)
 {
     const avito_blacklist_user *users = (const avito_blacklist_user *)c->priv.args.as.many.items;
     size_t i;
+    (void)which;
     for (i = 0; i < c->priv.args.as.many.count; i++) {
         avitoi_write_text(w, i == 0 ? "{\"user_id\":" : ",{\"user_id\":");
         avitoi_write_int(w, users[i].user_id);
@@ -5781,9 +5860,21 @@ static void avitoi_write_users(struct avitoi_writer *w, const avito_client *c)
     }
 }
 
-static void avitoi_write_part(struct avitoi_writer *w, const avito_client *c)
+static void avitoi_write_boundary(struct avitoi_writer *w, const avito_client *c)
 {
-    const avito_image_source *source = &c->priv.args.as.upload.source;
+    size_t i;
+    for (i = 0; i < sizeof c->priv.json.as.before.boundary; i++) {
+        avitoi_write_hex(w, c->priv.json.as.before.boundary[i]);
+    }
+}
+
+static void avitoi_write_part(struct avitoi_writer *w, const avito_client *c, char which)
+{
+    const avito_image_source *source = &c->priv.args.as.upload;
+    if (which == 'b') {
+        avitoi_write_boundary(w, c);
+        return;
+    }
     avitoi_write_text(w, source->file_name);
     avitoi_write_text(w, "\"\r\nContent-Type: ");
     avitoi_write_text(w, source->content_type);
@@ -5796,13 +5887,13 @@ static void avitoi_write_part(struct avitoi_writer *w, const avito_client *c)
  * A pattern stands for itself, but for
  *
  *     %u user_id   %c chat_id   %t the call's text, message id or code   %j the same in JSON
- *     %i client_id   %s client_secret   %r refresh token   %b boundary   %w what `write` writes
+ *     %i client_id   %s client_secret   %r refresh token   %b boundary, %w more: what `write` writes
  */
 
-#define AVITOI_ENDPOINT(name, path, type, body, write, answer, end, flags)                         \
+#define AVITOI_ENDPOINT(name, path, type, body, write, answer, end, special, flags)                         \
     static const char avitoi_name_##name[] = #name, avitoi_path_##name[] = path;                   \
     static const struct avitoi_endpoint avitoi_ep_##name = {                                       \
-        avitoi_name_##name, avitoi_path_##name, type, body, write, answer, end, flags}
+        avitoi_name_##name, avitoi_path_##name, type, body, write, answer, end, special, flags}
 
 static const char avitoi_type_json[] = "application/json";
 static const char avitoi_type_form[] = "application/x-www-form-urlencoded";
@@ -5824,44 +5915,47 @@ static const char avitoi_body_parts[] =
 
 /* POST unless AVITOI_POST is missing. The paths are the description's, to the last slash. */
 AVITOI_ENDPOINT(get_token, "/token", avitoi_type_form, avitoi_body_credentials, NULL,
-                &avitoi_token_schema, NULL, AVITOI_POST | AVITOI_TOKEN);
+                &avitoi_token_schema, NULL, NULL, AVITOI_POST | AVITOI_TOKEN);
 AVITOI_ENDPOINT(exchange_code, "/token", avitoi_type_form, avitoi_body_code, NULL,
-                &avitoi_token_schema, NULL,
+                &avitoi_token_schema, NULL, NULL,
                 AVITOI_POST | AVITOI_TOKEN | AVITOI_SPENDS | AVITOI_CODE);
 AVITOI_ENDPOINT(refresh_token, "/token", avitoi_type_form, avitoi_body_refresh, NULL,
-                &avitoi_token_schema, NULL, AVITOI_POST | AVITOI_TOKEN | AVITOI_SPENDS);
+                &avitoi_token_schema, NULL, NULL, AVITOI_POST | AVITOI_TOKEN | AVITOI_SPENDS);
 AVITOI_ENDPOINT(get_self, "/core/v1/accounts/self", NULL, NULL, NULL, &avitoi_self_schema,
-                avitoi_answer_self, 0u);
+                avitoi_answer_self, NULL, 0u);
 AVITOI_ENDPOINT(get_chats, "/messenger/v2" AVITOI_ACCOUNT_PATH "/chats%w", NULL, NULL,
-                avitoi_query_chats, &avitoi_chats_schema, avitoi_on_list_end, AVITOI_STREAM);
+                avitoi_query_chats, &avitoi_chats_schema, avitoi_on_list_end,
+                &avitoi_list_special, AVITOI_STREAM);
 AVITOI_ENDPOINT(get_chat, "/messenger/v2" AVITOI_CHAT_PATH, NULL, NULL, NULL, &avitoi_chat_schema,
-                avitoi_answer_id, 0u);
+                avitoi_answer_id, NULL, 0u);
 AVITOI_ENDPOINT(get_messages, "/messenger/v3" AVITOI_CHAT_PATH "/messages/%w", NULL, NULL,
-                avitoi_query_messages, &avitoi_messages_schema, avitoi_on_list_end, AVITOI_STREAM);
+                avitoi_query_messages, &avitoi_messages_schema, avitoi_on_list_end,
+                &avitoi_list_special, AVITOI_STREAM);
 AVITOI_ENDPOINT(send_message, "/messenger/v1" AVITOI_CHAT_PATH "/messages", avitoi_type_json,
-                avitoi_body_message, NULL, &avitoi_sent_schema, avitoi_answer_id,
+                avitoi_body_message, NULL, &avitoi_sent_schema, avitoi_answer_id, NULL,
                 AVITOI_POST | AVITOI_CHANGES);
 AVITOI_ENDPOINT(upload_image, "/messenger/v1" AVITOI_ACCOUNT_PATH "/uploadImages", avitoi_type_parts,
                 avitoi_body_parts, avitoi_write_part, &avitoi_uploads_schema, avitoi_uploaded,
-                AVITOI_POST | AVITOI_CHANGES | AVITOI_PARTS);
+                &avitoi_upload_special, AVITOI_POST | AVITOI_CHANGES | AVITOI_PARTS);
 AVITOI_ENDPOINT(send_image_message, "/messenger/v1" AVITOI_CHAT_PATH "/messages/image",
-                avitoi_type_json, avitoi_body_image, NULL, &avitoi_sent_schema, avitoi_answer_id,
+                avitoi_type_json, avitoi_body_image, NULL, &avitoi_sent_schema, avitoi_answer_id, NULL,
                 AVITOI_POST | AVITOI_CHANGES);
 AVITOI_ENDPOINT(delete_message, "/messenger/v1" AVITOI_CHAT_PATH "/messages/%t", NULL, NULL, NULL,
-                NULL, NULL, AVITOI_POST | AVITOI_CHANGES);
+                NULL, NULL, NULL, AVITOI_POST | AVITOI_CHANGES);
 AVITOI_ENDPOINT(mark_chat_as_read, "/messenger/v1" AVITOI_CHAT_PATH "/read", NULL, NULL, NULL, NULL,
-                NULL, AVITOI_POST | AVITOI_CHANGES);
-AVITOI_ENDPOINT(get_voice_files, "/messenger/v1" AVITOI_ACCOUNT_PATH "/getVoiceFiles%w", NULL, NULL,
-                avitoi_query_voices, &avitoi_voices_schema, avitoi_on_list_end, AVITOI_STREAM);
-AVITOI_ENDPOINT(subscribe_webhook, "/messenger/v3/webhook", avitoi_type_json, avitoi_body_url, NULL,
                 NULL, NULL, AVITOI_POST | AVITOI_CHANGES);
+AVITOI_ENDPOINT(get_voice_files, "/messenger/v1" AVITOI_ACCOUNT_PATH "/getVoiceFiles%w", NULL, NULL,
+                avitoi_query_voices, &avitoi_voices_schema, avitoi_on_list_end,
+                &avitoi_list_special, AVITOI_STREAM);
+AVITOI_ENDPOINT(subscribe_webhook, "/messenger/v3/webhook", avitoi_type_json, avitoi_body_url, NULL,
+                NULL, NULL, NULL, AVITOI_POST | AVITOI_CHANGES);
 AVITOI_ENDPOINT(unsubscribe_webhook, "/messenger/v1/webhook/unsubscribe", avitoi_type_json,
-                avitoi_body_url, NULL, NULL, NULL, AVITOI_POST | AVITOI_CHANGES);
+                avitoi_body_url, NULL, NULL, NULL, NULL, AVITOI_POST | AVITOI_CHANGES);
 AVITOI_ENDPOINT(get_webhook_subscriptions, "/messenger/v1/subscriptions", NULL, NULL, NULL,
-                &avitoi_subscriptions_schema, avitoi_on_list_end,
+                &avitoi_subscriptions_schema, avitoi_on_list_end, &avitoi_list_special,
                 AVITOI_POST | AVITOI_STREAM | AVITOI_OK);
 AVITOI_ENDPOINT(add_to_blacklist, "/messenger/v2" AVITOI_ACCOUNT_PATH "/blacklist", avitoi_type_json,
-                avitoi_body_users, avitoi_write_users, NULL, NULL, AVITOI_POST | AVITOI_CHANGES);
+                avitoi_body_users, avitoi_write_users, NULL, NULL, NULL, AVITOI_POST | AVITOI_CHANGES);
 
 /* ---- the request as a whole ---- */
 
@@ -5875,14 +5969,6 @@ static void avitoi_write_host(struct avitoi_writer *w, const avito_account *a)
     if (a->o.port != 443) {
         AVITOI_WRITE(w, ":");
         avitoi_write_int(w, a->o.port);
-    }
-}
-
-static void avitoi_write_boundary(struct avitoi_writer *w, const avito_client *c)
-{
-    size_t i;
-    for (i = 0; i < sizeof c->priv.args.as.upload.boundary; i++) {
-        avitoi_write_hex(w, c->priv.args.as.upload.boundary[i]);
     }
 }
 
@@ -5910,13 +5996,10 @@ static void avitoi_write_argument(struct avitoi_writer *w, const avito_client *c
             avitoi_write_percent(w, a->o.client_secret);
             break;
         case 'r':
-            avitoi_write_percent(w, a->priv.refresh.ptr);
-            break;
-        case 'b':
-            avitoi_write_boundary(w, c);
+            avitoi_write_percent(w, a->priv.refresh);
             break;
         default:
-            (c->priv.request->write)(w, c);
+            (c->priv.request->write)(w, c, which);
             break;
     }
 }
@@ -5939,7 +6022,17 @@ static void avitoi_write_body(struct avitoi_writer *w, const avito_client *c)
     }
 }
 
-/* Nothing but what the API needs. Content-Length is priv.body_len, from an earlier pass. */
+/* The pass that counts: the head tells the body's length before it. */
+AVITOI_APART static uint32_t avitoi_measure_body(const avito_client *c)
+{
+    struct avitoi_writer w;
+    memset(&w, 0, sizeof w);
+    w.out = (char *)c->o.window; /* for analysers: of no bytes, since w.cap is 0 */
+    avitoi_write_body(&w, c);
+    return w.total;
+}
+
+/* Nothing but what the API needs. */
 static void avitoi_write_request(struct avitoi_writer *w, const avito_client *c)
 {
     const struct avitoi_endpoint *request = c->priv.request;
@@ -5958,20 +6051,10 @@ static void avitoi_write_request(struct avitoi_writer *w, const avito_client *c)
     }
     if (post) {
         AVITOI_WRITE(w, "\r\nContent-Length: ");
-        avitoi_write_int(w, (int64_t)c->priv.body_len);
+        avitoi_write_int(w, (int64_t)avitoi_measure_body(c));
     }
     AVITOI_WRITE(w, "\r\n\r\n");
     avitoi_write_body(w, c);
-}
-
-/* The pass that counts: the head tells the body's length before it. */
-AVITOI_APART static void avitoi_measure_body(avito_client *c)
-{
-    struct avitoi_writer w;
-    memset(&w, 0, sizeof w);
-    w.out = (char *)c->o.window; /* for analysers: of no bytes, since w.cap is 0 */
-    avitoi_write_body(&w, c);
-    c->priv.body_len = w.total;
 }
 
 /* ======================================================================= *
@@ -6210,9 +6293,10 @@ static uint8_t avitoi_head_which(const char *p, size_t n)
 
 static void avitoi_head_begin(struct avitoi_head *h)
 {
-    const uint32_t bytes = h->bytes;
+    const struct avitoi_head before = *h;
     memset(h, 0, sizeof *h);
-    h->bytes = bytes;
+    h->bytes = before.bytes;
+    h->read_date = before.read_date;
 }
 
 static void avitoi_head_gather(struct avitoi_head *h, char *word, char c)
@@ -6329,10 +6413,10 @@ static int avitoi_head_value(struct avitoi_head *h, avito_str value, bool whole)
             return AVITO_AGAIN;
         case AVITOI_HEADER_RETRY_AFTER:
             h->retry_after_s = avitoi_head_count(value);
-            h->retry_date = avitoi_http_date(value);
+            h->retry_date = h->read_date != NULL ? h->read_date(value) : 0;
             return AVITO_AGAIN;
         case AVITOI_HEADER_DATE:
-            h->date = avitoi_http_date(value);
+            h->date = h->read_date != NULL ? h->read_date(value) : 0;
             return AVITO_AGAIN;
         case AVITOI_HEADER_LIMIT:
             h->rate_limit = avitoi_head_count(value);
@@ -6675,12 +6759,32 @@ static bool avitoi_is_host(const char *host)
     return colon == NULL || strchr(colon + 1, ':') != NULL;
 }
 
-static int avitoi_account_check(const avito_account_options *o)
+/* An option whose part is not linked. */
+AVITOI_APART static int avitoi_account_parts(const avito_account_options *o)
 {
+    if (o->priv.store == NULL && (o->load_token != NULL || o->save_token != NULL)) {
+        return AVITO_ERR_OPTION_TOKEN_STORE;
+    }
+    if (o->priv.diagnostics == NULL && o->trace != NULL) {
+        return AVITO_ERR_OPTION_DIAGNOSTICS;
+    }
+    return (o->priv.lanes == NULL && o->lock != NULL) ? AVITO_ERR_OPTION_LANES : AVITO_OK;
+}
+
+/* One lane has no use for two copies of the token. */
+static bool avitoi_one_copy(const avito_account *a)
+{
+    return AVITO_TINY && a->o.priv.lanes == NULL;
+}
+
+static int avitoi_account_check(const avito_account *a)
+{
+    const avito_account_options *o = &a->o;
     if (!avitoi_is_word(o->client_id) || !avitoi_is_word(o->client_secret)) {
         return AVITO_ERR_OPTION_CREDENTIALS;
     }
-    if (o->tokens == NULL || o->tokens_cap < AVITO_TOKENS_SIZE(1)) {
+    if (o->tokens == NULL || o->tokens_cap < (avitoi_one_copy(a) ? AVITO_TOKENS_SIZE_ONE_LANE(1)
+                                                                 : AVITO_TOKENS_SIZE(1))) {
         return AVITO_ERR_OPTION_TOKENS;
     }
     if (!avitoi_is_host(o->host)) {
@@ -6689,7 +6793,7 @@ static int avitoi_account_check(const avito_account_options *o)
     if ((o->lock == NULL) != (o->unlock == NULL)) {
         return AVITO_ERR_ARGUMENT;
     }
-    return (o->clock_ms == NULL) ? AVITO_ERR_OPTION_CLOCK : AVITO_OK;
+    return (o->clock_ms == NULL) ? AVITO_ERR_OPTION_CLOCK : avitoi_account_parts(o);
 }
 
 AVITO_API int avito_account_init(avito_account *account, const avito_account_options *options)
@@ -6704,7 +6808,13 @@ AVITO_API int avito_account_init(avito_account *account, const avito_account_opt
     }
     account->o.port = (uint16_t)(account->o.port != 0 ? account->o.port : 443);
     account->o.renew_before_s = account->o.renew_before_s != 0 ? account->o.renew_before_s : 300u;
-    return avitoi_account_check(&account->o);
+#if !AVITO_TINY
+    avito_enable_token_store(&account->o);
+    avito_enable_diagnostics(&account->o);
+    avito_enable_lanes(&account->o);
+    account->priv.renewal = &avitoi_ep_refresh_token;
+#endif
+    return avitoi_account_check(account);
 }
 
 static bool avitoi_read_locked(const avito_account *a, const bool *flag)
@@ -6767,11 +6877,27 @@ AVITO_API int avito_authorize_url(const avito_account *account, const char *scop
 
 /* ---- the token ---- */
 
-/* The half of the token buffer that is not in use. */
-static char *avitoi_spare_half(const avito_account *a, size_t *cap)
+/* Where a new token goes: the half of the token buffer that is not in use. One lane that has only an
+ * access token has no use for the old one any more when the new one comes: that goes over it. */
+static char *avitoi_token_room(avito_account *a, size_t *cap)
 {
+    char *tokens = (char *)a->o.tokens;
     *cap = a->o.tokens_cap / 2u;
-    return (char *)a->o.tokens + (a->priv.half == 0 ? *cap : 0u);
+    if (avitoi_one_copy(a) && a->priv.refresh == NULL) {
+        *cap = a->o.tokens_cap;
+        a->priv.half = true;
+        a->priv.lifetime_s = 0;
+        a->priv.access = NULL;
+        return tokens;
+    }
+    if (a->priv.half) {
+        return tokens;
+    }
+    tokens += *cap;
+    if (a->priv.refresh != NULL && a->priv.refresh + strlen(a->priv.refresh) >= tokens) {
+        *cap = 0; /* it came when there was no other, and took more than a half */
+    }
+    return tokens;
 }
 
 /* Seconds for which a new token is good. With a wall clock its own expiry counts, if it was loaded
@@ -6789,13 +6915,14 @@ static uint32_t avitoi_lifetime(const avito_account *a, const avito_token *token
 /* Puts a token, whose strings are in the spare half, into use. */
 static void avitoi_token_use(avito_account *a, const avito_token *token, bool loaded)
 {
-    a->priv.access = token->access_token;
-    a->priv.refresh = token->refresh_token;
-    a->priv.half = (uint8_t)(a->priv.half ^ 1u);
+    a->priv.access = token->access_token.ptr;
+    if (a->priv.renewal != NULL) {
+        a->priv.refresh = token->refresh_token.ptr;
+    }
+    a->priv.half = !a->priv.half;
     a->priv.epoch++;
     a->priv.fetched_ms = avitoi_now(a);
     a->priv.lifetime_s = avitoi_lifetime(a, token, loaded);
-    a->priv.valid = a->priv.lifetime_s > 0;
     a->priv.proven = loaded;
     a->priv.refresh_in_doubt = false;
 }
@@ -6819,17 +6946,24 @@ static bool avitoi_is_token(avito_str s)
     return s.len == 0 || (avitoi_is_word(s.ptr) && strlen(s.ptr) == s.len);
 }
 
+struct avitoi_token_store {
+    int (*load)(avito_account *a);
+    int (*save)(avito_client *c, const avito_token *token); /* the hook */
+    int (*again)(avito_client *c);
+};
+
 /* Asks the application for a stored token, until it has answered. */
 static int avitoi_token_load(avito_account *a)
 {
     avito_token token;
     size_t room;
-    char *at = avitoi_spare_half(a, &room);
+    char *at = avitoi_token_room(a, &room);
     int rc;
     if (a->priv.loaded || a->o.load_token == NULL) {
         return AVITO_END;
     }
     memset(&token, 0, sizeof token);
+    a->priv.renewal = &avitoi_ep_refresh_token;
     rc = a->o.load_token(a->o.ctx, &token);
     a->priv.loaded = rc == AVITO_END;
     if (rc != AVITO_OK) {
@@ -6844,7 +6978,7 @@ static int avitoi_token_load(avito_account *a)
     }
     avitoi_token_use(a, &token, true);
     a->priv.loaded = true;
-    a->priv.valid = a->priv.valid && token.access_token.len > 0;
+    a->priv.lifetime_s = token.access_token.len > 0 ? a->priv.lifetime_s : 0;
     return AVITO_OK;
 }
 
@@ -6852,7 +6986,7 @@ static int avitoi_token_load(avito_account *a)
 static uint32_t avitoi_token_left(const avito_account *a)
 {
     const uint32_t age = (avitoi_now(a) - a->priv.fetched_ms) / 1000u;
-    return (!a->priv.valid || age >= a->priv.lifetime_s) ? 0u : a->priv.lifetime_s - age;
+    return age >= a->priv.lifetime_s ? 0u : a->priv.lifetime_s - age;
 }
 
 /* What a refusal says of the token: it is not good (401, or "expired" in the text); it may be, or what
@@ -6875,13 +7009,13 @@ static uint32_t avitoi_less(uint32_t value, uint32_t by)
 static bool avitoi_token_refused(avito_account *a, uint32_t epoch, unsigned doubt, bool again)
 {
     const uint32_t now = avitoi_now(a);
-    const uint32_t passed = now - a->priv.renewed[doubt].ms;
-    const unsigned vain = a->priv.renewed[doubt].vain;
-    const uint32_t burst = avitoi_less(a->priv.renewed[doubt].burst, vain > 1u ? 0u : passed / 60000u);
+    const uint32_t passed = now - a->priv.renewed_ms[doubt];
+    const unsigned vain = a->priv.vain[doubt];
+    const uint32_t burst = avitoi_less(a->priv.burst[doubt], vain > 1u ? 0u : passed / 60000u);
     const bool at_once = vain == 0 || (doubt == AVITOI_DOUBT_TOKEN && burst < AVITOI_TOKEN_BURST);
     const bool others_accepted = a->priv.accepted;
     a->priv.accepted = false;
-    if (a->priv.epoch != epoch || !a->priv.valid) {
+    if (a->priv.epoch != epoch || a->priv.lifetime_s == 0) {
         return true; /* there is a newer one already, or will be */
     }
     if (again || (!a->priv.proven && now - a->priv.fetched_ms < 60000u) ||
@@ -6889,10 +7023,10 @@ static bool avitoi_token_refused(avito_account *a, uint32_t epoch, unsigned doub
         (vain > 1u && doubt == AVITOI_DOUBT_ANY && others_accepted)) {
         return false;
     }
-    a->priv.renewed[doubt].ms = now;
-    a->priv.renewed[doubt].vain = (uint8_t)(vain == 0 ? 2u : vain < AVITOI_TOKEN_VAIN_MAX ? vain + 1u : vain);
-    a->priv.renewed[doubt].burst = (uint8_t)(burst < UINT8_MAX ? burst + 1u : burst);
-    a->priv.valid = false;
+    a->priv.renewed_ms[doubt] = now;
+    a->priv.vain[doubt] = (uint8_t)(vain == 0 ? 2u : vain < AVITOI_TOKEN_VAIN_MAX ? vain + 1u : vain);
+    a->priv.burst[doubt] = (uint8_t)(burst < UINT8_MAX ? burst + 1u : burst);
+    a->priv.lifetime_s = 0;
     return true;
 }
 
@@ -6902,8 +7036,8 @@ static void avitoi_token_accepted(avito_account *a, uint32_t epoch, bool helped)
     size_t i;
     a->priv.accepted = true;
     a->priv.proven = a->priv.proven || a->priv.epoch == epoch;
-    for (i = 0; helped && i < AVITOI_COUNT(a->priv.renewed); i++) {
-        a->priv.renewed[i].vain = a->priv.renewed[i].vain > 0 ? 1u : 0u;
+    for (i = 0; helped && i < AVITOI_COUNT(a->priv.vain); i++) {
+        a->priv.vain[i] = a->priv.vain[i] > 0 ? 1u : 0u;
     }
 }
 
@@ -7019,16 +7153,41 @@ static int avitoi_repeat(avito_client *c, uint32_t pause_ms)
     return avitoi_move(c, AVITOI_EV_REPEAT);
 }
 
-static void avitoi_trace(const avito_client *c, const char *what, const char *which)
+/* What is traced, as words of a list. */
+#define AVITOI_TRACES(X)                                                                           \
+    X(REQUEST, "request ") X(ANSWER, "answer ") X(TOKEN, "token ") X(AGAIN, "again ")              \
+    X(DRY_RUN, "dry run ") X(SETTLE, "settle ") X(DONE, "done ") X(FAILED, "failed ")
+#define AVITOI_TRACE_NUMBER_(name, word) AVITOI_TRACE_##name,
+#define AVITOI_TRACE_WORD_(name, word) word "\0"
+enum { AVITOI_TRACES(AVITOI_TRACE_NUMBER_) AVITOI_TRACE_WORDS };
+
+struct avitoi_diagnostics {
+    void (*trace)(const avito_client *c, unsigned what, const char *which);
+    void (*mask)(avito_client *c);
+};
+
+static void avitoi_trace(const avito_client *c, unsigned what, const char *which)
 {
+    if (c->account->o.priv.diagnostics != NULL) {
+        c->account->o.priv.diagnostics->trace(c, what, which);
+    }
+}
+
+static void avitoi_trace_line(const avito_client *c, unsigned what, const char *which)
+{
+    static const char words[] = AVITOI_TRACES(AVITOI_TRACE_WORD_);
     const avito_account *a = c->account;
+    const char *word = words;
     if (a->o.trace != NULL) {
         char line[64];
         struct avitoi_writer w;
         memset(&w, 0, sizeof w);
         w.out = line;
         w.cap = sizeof line - 1u;
-        avitoi_write_text(&w, what);
+        for (; what > 0; what--) {
+            word = avitoi_next_word(word);
+        }
+        avitoi_write_text(&w, word);
         avitoi_write_text(&w, which);
         if (c->priv.status != 0) {
             avitoi_write(&w, " ", 1);
@@ -7073,8 +7232,16 @@ static void avitoi_error_add(avito_client *c, const char *text, size_t len)
 static void avitoi_error_text(avito_client *c, const char *text, size_t len)
 {
     c->error.text[0] = '\0';
+    c->priv.quoted = false;
     avitoi_error_add(c, text, len);
     avitoi_utf8_mend(c->error.text);
+}
+
+/* The same in words that are not ours. */
+static void avitoi_error_quote(avito_client *c, avito_str words)
+{
+    avitoi_error_text(c, words.ptr, words.len);
+    c->priv.quoted = true;
 }
 
 /* Masks every occurrence of `secret` in a text that has room for `cap` bytes and a NUL, also one that the
@@ -7119,9 +7286,15 @@ static void avitoi_forget_raw(avito_client *c)
     }
 }
 
+struct avitoi_lanes {
+    int (*duty)(avito_client *c);         /* see avitoi_take_duty() */
+    bool (*waits)(const avito_client *c); /* does another lane have to move first? */
+    bool (*gone)(const avito_client *c);  /* see avitoi_token_gone() */
+};
+
 /* Under the lock: two renewals later, or while the second is read, the memory of this request's token is
  * used anew. */
-static bool avitoi_token_gone(const avito_client *c)
+static bool avitoi_token_replaced(const avito_client *c)
 {
     const avito_account *a = c->account;
     const uint32_t renewals = a->priv.epoch - c->priv.epoch;
@@ -7158,6 +7331,12 @@ static bool avitoi_holds_token(const char *text)
     return false;
 }
 
+static bool avitoi_token_gone(const avito_client *c)
+{
+    const struct avitoi_lanes *lanes = c->account->o.priv.lanes;
+    return lanes != NULL && lanes->gone(c);
+}
+
 static void avitoi_mask_secrets(avito_client *c)
 {
     const avito_account *a = c->account;
@@ -7165,11 +7344,12 @@ static void avitoi_mask_secrets(avito_client *c)
     size_t i;
     avitoi_lock(a);
     if (avitoi_token_gone(c) || avitoi_holds_token(c->error.text) ||
+        (avitoi_one_copy(a) && a->priv.epoch > 0 && a->priv.access == NULL) ||
         (c->o.error_body_cap > 0 && avitoi_holds_token(c->o.error_body))) {
         avitoi_forget_raw(c); /* of tokens that nobody knows yet, or any more */
     }
-    secrets[0] = a->priv.access;
-    secrets[1] = a->priv.refresh;
+    secrets[0] = avitoi_str_or_none(a->priv.access);
+    secrets[1] = avitoi_str_or_none(a->priv.refresh);
     secrets[2] = c->priv.access; /* maybe of an older epoch */
     secrets[3] = avitoi_str_of(a->o.client_secret);
     for (i = 0; i < AVITOI_COUNT(secrets); i++) {
@@ -7181,16 +7361,34 @@ static void avitoi_mask_secrets(avito_client *c)
     avitoi_unlock(a);
 }
 
+static const struct avitoi_diagnostics avitoi_diagnostics_part = {avitoi_trace_line, avitoi_mask_secrets};
+
+AVITO_API void avito_enable_diagnostics(avito_account_options *options)
+{
+    options->priv.diagnostics = &avitoi_diagnostics_part;
+}
+
+/* Of an error: without the part that masks, words of the server do not stay. */
+static void avitoi_hide_secrets(avito_client *c)
+{
+    const struct avitoi_diagnostics *diagnostics = c->account->o.priv.diagnostics;
+    if (diagnostics != NULL) {
+        diagnostics->mask(c);
+    } else if (c->priv.quoted) {
+        c->error.text[0] = '\0';
+    }
+}
+
 /* The duty to fetch a token goes to the next lane that wants one. */
 static void avitoi_resign(avito_client *c)
 {
     avito_account *a = c->account;
     avitoi_lock(a);
-    if (a->priv.renewer == c) {
+    /* A refresh left, and neither a pair nor a refusal came. */
+    a->priv.refresh_in_doubt = a->priv.refresh_in_doubt ||
+        (c->priv.request == a->priv.renewal && c->priv.written && c->priv.status / 100u != 4u);
+    if (a->o.priv.lanes != NULL && a->priv.renewer == c) {
         a->priv.renewer = NULL;
-        /* It left, and neither a pair nor a refusal came. */
-        a->priv.refresh_in_doubt = a->priv.refresh_in_doubt ||
-            (c->priv.request == &avitoi_ep_refresh_token && c->priv.written && c->priv.status / 100u != 4u);
     }
     avitoi_unlock(a);
 }
@@ -7251,7 +7449,7 @@ static int avitoi_finish(avito_client *c, int code)
     if (code < 0) {
         avitoi_drop(c, code);
         avitoi_utf8_mend(c->error.text);
-        avitoi_mask_secrets(c);
+        avitoi_hide_secrets(c);
     } else {
         c->error.api_code = 0;
         c->error.detail = 0;
@@ -7259,7 +7457,7 @@ static int avitoi_finish(avito_client *c, int code)
         c->error.text[0] = '\0';
     }
     avitoi_resign(c);
-    avitoi_trace(c, code < 0 ? "failed " : "done ", c->priv.call->name);
+    avitoi_trace(c, AVITOI_TRACE_DONE + (code < 0 ? 1u : 0u), c->priv.call->name);
     if (arena != NULL) {
         if (avitoi_is_shared(&c->priv.json.mem) && c->priv.json.mem.low_base == arena->base + arena->used) {
             avitoi_note_peak(c);
@@ -7307,7 +7505,7 @@ static int avitoi_io_error(avito_client *c, long result, int otherwise)
  * clock, or from ours if the answer has none. */
 static uint32_t avitoi_asked_pause(const avito_client *c)
 {
-    const struct avitoi_head *h = &c->priv.json.as.head;
+    const struct avitoi_head *h = &c->priv.json.as.before.head;
     const avito_account *a = c->account;
     int64_t now = h->date;
     if (h->retry_date == 0) {
@@ -7344,7 +7542,7 @@ static uint32_t avitoi_gate_look(const avito_account *a)
 static void avitoi_heed_rate(avito_client *c)
 {
     avito_account *a = c->account;
-    const struct avitoi_head *h = &c->priv.json.as.head;
+    const struct avitoi_head *h = &c->priv.json.as.before.head;
     uint32_t wait_ms = (h->status == 429) ? c->error.retry_after_s * 1000u : 0u;
     if (h->exhausted && wait_ms == 0) {
         wait_ms = 60000u / (h->rate_limit > 0 ? h->rate_limit : 60u);
@@ -7380,6 +7578,11 @@ static bool avitoi_is_passing(int code)
            (code <= AVITO_ERR_HTTP && code >= AVITO_ERR_JSON_UTF8) || code == AVITO_ERR_EMPTY;
 }
 
+struct avitoi_tries {
+    bool (*again)(avito_client *c, int code); /* NULL: only dates are needed */
+    uint32_t (*read_date)(avito_str s);
+};
+
 /* After a failure: pauses and begins the same call again, if that can do no harm and there is time. */
 static bool avitoi_try_again(avito_client *c, int code)
 {
@@ -7401,10 +7604,17 @@ static bool avitoi_try_again(avito_client *c, int code)
     c->priv.page = 0;
     memset(&c->error, 0, sizeof c->error);
     (void)avitoi_repeat(c, pause_ms);
-    avitoi_trace(c, "again ", c->priv.call->name);
+    avitoi_trace(c, AVITOI_TRACE_AGAIN, c->priv.call->name);
     c->priv.status = 0;
     c->priv.written = false;
     return true;
+}
+
+static const struct avitoi_tries avitoi_tries_part = {avitoi_try_again, avitoi_http_date};
+
+AVITO_API void avito_enable_retries(avito_client_options *options)
+{
+    options->priv.tries = &avitoi_tries_part;
 }
 
 /* ---- ACCOUNT ---- */
@@ -7424,10 +7634,10 @@ static int avitoi_refusal(const avito_account *a)
     return a->priv.refresh_refused ? AVITO_ERR_REFRESH_TOKEN : AVITO_ERR_CREDENTIALS;
 }
 
-/* Waits for the lane that has the duty to fetch or save a token, or takes it. */
-static int avitoi_take_duty(avito_client *c)
+/* Waits for the lane that has the duty to fetch or save a token, unless nobody has it. */
+static int avitoi_wait_for_duty(avito_client *c)
 {
-    avito_account *a = c->account;
+    const avito_account *a = c->account;
     if (a->priv.renewer != NULL && a->priv.renewer != c) {
         c->priv.refusals = c->priv.waiting ? c->priv.refusals : a->priv.refusals;
         c->priv.waiting = true;
@@ -7437,8 +7647,18 @@ static int avitoi_take_duty(avito_client *c)
         (c->priv.call->flags & AVITOI_TOKEN) == 0) {
         return avitoi_refusal(a); /* what the lane that we waited for was told holds for us */
     }
-    a->priv.renewer = c;
     return AVITO_OK;
+}
+
+/* Takes the duty if it is free. */
+static int avitoi_take_duty(avito_client *c)
+{
+    avito_account *a = c->account;
+    const int rc = a->o.priv.lanes != NULL ? a->o.priv.lanes->duty(c) : AVITO_OK;
+    if (rc == AVITO_OK) {
+        a->priv.renewer = c;
+    }
+    return rc;
 }
 
 /* By the refresh token if there is one. */
@@ -7446,11 +7666,11 @@ static int avitoi_choose_grant(avito_client *c)
 {
     const avito_account *a = c->account;
     const struct avitoi_endpoint *grant =
-        a->priv.refresh.ptr != NULL ? &avitoi_ep_refresh_token : &avitoi_ep_get_token;
+        a->priv.refresh != NULL ? a->priv.renewal : &avitoi_ep_get_token;
     if (c->priv.call == &avitoi_ep_get_token) {
         c->priv.call = grant;
     }
-    if (c->priv.call == &avitoi_ep_refresh_token && c->priv.call != grant) {
+    if (c->priv.call == a->priv.renewal && c->priv.call != grant) {
         return AVITO_ERR_REFRESH_TOKEN;
     }
     c->priv.request = (c->priv.call->flags & AVITOI_TOKEN) != 0 ? c->priv.call : grant;
@@ -7466,8 +7686,9 @@ AVITOI_APART static int avitoi_choose_request(avito_client *c)
     const bool busy = a->priv.renewer != NULL && a->priv.renewer != c;
     uint32_t left, margin;
     int rc = AVITO_OK;
-    if (a->priv.epoch == 0 && !busy && (c->priv.call->flags & AVITOI_CODE) == 0) {
-        rc = avitoi_token_load(a);
+    if (a->priv.epoch == 0 && !busy && a->o.priv.store != NULL &&
+        (c->priv.call->flags & AVITOI_CODE) == 0) {
+        rc = a->o.priv.store->load(a);
     }
     if (rc < 0) {
         return rc;
@@ -7477,7 +7698,7 @@ AVITOI_APART static int avitoi_choose_request(avito_client *c)
     if (!asks_token && !a->priv.unsaved && (c->priv.fetched || (left > 0 && (left > margin || busy)))) {
         c->priv.fetched = false;
         c->priv.request = c->priv.call;
-        c->priv.access = a->priv.access;
+        c->priv.access = avitoi_str_of(a->priv.access);
         c->priv.epoch = a->priv.epoch;
         return AVITO_OK;
     }
@@ -7488,6 +7709,14 @@ AVITOI_APART static int avitoi_choose_request(avito_client *c)
     return a->priv.unsaved ? (int)AVITO_END : avitoi_choose_grant(c);
 }
 
+/* The hook, if it is set. */
+static int avitoi_token_hand_over(avito_client *c, const avito_token *token)
+{
+    const avito_account *a = c->account;
+    c->error.detail = a->o.save_token != NULL ? a->o.save_token(a->o.ctx, token) : AVITO_OK;
+    return c->error.detail;
+}
+
 /* Hands the token in use to the application, which may have failed to store it before. Until then
  * nobody uses it. The duty is ours. */
 static int avitoi_token_save(avito_client *c, avito_token *token)
@@ -7495,17 +7724,16 @@ static int avitoi_token_save(avito_client *c, avito_token *token)
     avito_account *a = c->account;
     const int64_t now = a->o.unix_time != NULL ? a->o.unix_time(a->o.ctx) : 0;
     int rc = AVITO_OK;
-    token->access_token = a->priv.access;
-    token->refresh_token = a->priv.refresh;
+    token->access_token = avitoi_str_or_none(a->priv.access);
+    token->refresh_token = avitoi_str_or_none(a->priv.refresh);
     token->expires_at = now > 0 ? now + (int64_t)avitoi_token_left(a) : 0;
-    if (a->o.save_token != NULL) {
-        rc = a->o.save_token(a->o.ctx, token);
-        c->error.detail = rc;
+    if (a->o.priv.store != NULL) {
+        rc = a->o.priv.store->save(c, token);
     }
     avitoi_lock(a);
     a->priv.unsaved = rc != AVITO_OK;
-    a->priv.renewer = NULL;
     avitoi_unlock(a);
+    avitoi_resign(c);
     return rc == AVITO_OK ? AVITOI_MOVED : (int)AVITO_ERR_HOOK;
 }
 
@@ -7515,6 +7743,14 @@ AVITOI_APART static int avitoi_save_again(avito_client *c)
     memset(&token, 0, sizeof token);
     token.expires_in = avitoi_token_left(c->account);
     return avitoi_token_save(c, &token);
+}
+
+static const struct avitoi_token_store avitoi_token_store_part = {avitoi_token_load, avitoi_token_hand_over,
+                                                                  avitoi_save_again};
+
+AVITO_API void avito_enable_token_store(avito_account_options *options)
+{
+    options->priv.store = &avitoi_token_store_part;
 }
 
 /* A connection that has been kept for too long is not used again; another one is looked at before a
@@ -7529,8 +7765,18 @@ static void avitoi_look_at_age(avito_client *c)
     }
 }
 
+/* The boundary of an upload's parts. */
+static int avitoi_upload_begin(avito_client *c)
+{
+    const avito_account *a = c->account;
+    uint8_t *boundary = c->priv.json.as.before.boundary;
+    c->error.detail = a->o.entropy(a->o.ctx, boundary, sizeof c->priv.json.as.before.boundary);
+    return c->error.detail == AVITO_OK ? AVITO_OK : (int)AVITO_ERR_OPTION_ENTROPY;
+}
+
 static int avitoi_on_account(avito_client *c)
 {
+    const struct avitoi_special *special;
     avito_account *a = c->account;
     uint32_t gate_ms;
     int rc;
@@ -7550,14 +7796,16 @@ static int avitoi_on_account(avito_client *c)
         return AVITO_ERR_RATE;
     }
     if (rc != AVITO_OK) {
-        return rc == AVITO_END ? avitoi_save_again(c) : rc;
+        return rc == AVITO_END ? a->o.priv.store->again(c) : rc;
     }
     c->priv.waiting = false;
     c->priv.answered = false;
     c->priv.written = false;
     c->priv.idle_left_ms = c->o.connect_timeout_ms;
     avitoi_look_at_age(c);
-    return avitoi_move(c, AVITOI_EV_TOKEN);
+    special = c->priv.request->special;
+    rc = special != NULL && special->begin != NULL ? special->begin(c) : AVITO_OK;
+    return rc == AVITO_OK ? avitoi_move(c, AVITOI_EV_TOKEN) : rc;
 }
 
 /* ---- CONNECT ---- */
@@ -7623,8 +7871,10 @@ static int avitoi_on_connect(avito_client *c)
     if (rc != AVITO_OK) {
         return avitoi_io_error(c, rc, AVITO_ERR_CONNECT);
     }
-    avitoi_measure_body(c);
-    memset(&c->priv.json.as.head, 0, sizeof c->priv.json.as.head);
+    memset(&c->priv.json.as.before.head, 0, sizeof c->priv.json.as.before.head);
+    if (c->o.priv.tries != NULL) {
+        c->priv.json.as.before.head.read_date = c->o.priv.tries->read_date;
+    }
     c->priv.status = 0;
     c->priv.sent = 0;
     c->priv.pos = 0;
@@ -7632,7 +7882,7 @@ static int avitoi_on_connect(avito_client *c)
     c->priv.early = false;
     c->priv.send_error = AVITO_OK;
     avitoi_alive(c);
-    avitoi_trace(c, "request ", c->priv.request->name);
+    avitoi_trace(c, AVITOI_TRACE_REQUEST, c->priv.request->name);
     return avitoi_move(c, AVITOI_EV_CONNECTED);
 }
 
@@ -7643,7 +7893,7 @@ static int avitoi_on_answer(avito_client *c);
 /* Feeds head bytes from the window. AVITO_END: a final head is complete. */
 static int avitoi_read_head(avito_client *c)
 {
-    struct avitoi_head *h = &c->priv.json.as.head;
+    struct avitoi_head *h = &c->priv.json.as.before.head;
     char *word = c->priv.json.word;
     int rc = AVITO_AGAIN;
     while (c->priv.pos < c->priv.len && rc == AVITO_AGAIN) {
@@ -7725,10 +7975,9 @@ AVITOI_APART static int avitoi_refill(avito_client *c)
 
 static void avitoi_progress(avito_client *c)
 {
-    const avito_image_source *source = &c->priv.args.as.upload.source;
-    avitoi_alive(c);
-    if ((c->priv.request->flags & AVITOI_PARTS) != 0 && source->progress != NULL) {
-        const uint32_t before = c->priv.total - c->priv.body_len; /* the head: close enough */
+    const avito_image_source *source = &c->priv.args.as.upload;
+    if (source->progress != NULL) {
+        const uint32_t before = c->priv.total - (uint32_t)source->size; /* all of it before: close enough */
         const uint32_t sent = c->priv.sent > before ? c->priv.sent - before : 0u;
         source->progress(source->ctx, sent > source->size ? source->size : (size_t)sent,
                          source->size);
@@ -7766,7 +8015,10 @@ static int avitoi_on_send(avito_client *c)
         c->priv.pos += (size_t)n;
         c->priv.sent += (uint32_t)n;
         c->priv.written = c->priv.sent == c->priv.total;
-        avitoi_progress(c);
+        avitoi_alive(c);
+        if (c->priv.request->special != NULL && c->priv.request->special->sent != NULL) {
+            c->priv.request->special->sent(c);
+        }
         return AVITOI_MOVED;
     }
     if (n < 0 && n != AVITO_IO_AGAIN) {
@@ -7832,7 +8084,7 @@ AVITOI_APART static void avitoi_use_scratch(avito_client *c, bool token)
         j->out = tail.base;
         j->cut_at = AVITOI_SCOPE_MAX;
         mem->high_cap = tail.cap - answer;
-        mem->low_base = avitoi_spare_half(c->account, &mem->low_cap);
+        mem->low_base = avitoi_token_room(c->account, &mem->low_cap);
     } else {
         j->cut_at = AVITO_ERROR_TEXT_CAP - 1u;
     }
@@ -7867,7 +8119,7 @@ AVITOI_APART static void avitoi_use_arena(avito_client *c)
 static int avitoi_on_answer(avito_client *c)
 {
     const bool token = (c->priv.request->flags & AVITOI_TOKEN) != 0;
-    const struct avitoi_head *h = &c->priv.json.as.head;
+    const struct avitoi_head *h = &c->priv.json.as.before.head;
     const int rc = avitoi_head_body(h, &c->priv.body);
     if (rc != AVITO_OK) {
         return rc;
@@ -7875,7 +8127,7 @@ static int avitoi_on_answer(avito_client *c)
     c->priv.status = h->status;
     c->priv.date = h->date;
     c->priv.keep = h->persistent && !h->close && !(h->http10 && h->chunked); /* RFC 9112, 6.1 */
-    avitoi_trace(c, "answer ", c->priv.request->name);
+    avitoi_trace(c, AVITOI_TRACE_ANSWER, c->priv.request->name);
     c->priv.span = 0;
     avitoi_forget_raw(c);
     c->error.retry_after_s = avitoi_asked_pause(c);
@@ -7900,6 +8152,7 @@ static int avitoi_on_answer(avito_client *c)
 static void avitoi_keep_raw(avito_client *c, const char *data, size_t len)
 {
     avitoi_error_add(c, data, len);
+    c->priv.quoted = true;
     if (c->o.error_body_cap > 0) {
         const size_t room = c->o.error_body_cap - 1u - c->priv.raw_len;
         const size_t n = len < room ? len : room;
@@ -7929,14 +8182,14 @@ static int avitoi_element(avito_client *c, int rc)
     c->error.text[0] = '\0';
     if (rc == AVITO_ERR_ARENA) {
         c->error.needed = c->priv.arena->used + avitoi_align(j->mem.peak);
-        avitoi_error_text(c, j->id.ptr, j->id.len);
+        avitoi_error_quote(c, j->id);
     } else if (rc < 0) {
         avitoi_error_text(c, j->culprit, strlen(j->culprit));
     } else {
         avitoi_note_peak(c);
     }
     if (rc < 0) {
-        avitoi_mask_secrets(c); /* an id is whatever the service says */
+        avitoi_hide_secrets(c); /* an id is whatever the service says */
     }
     avitoi_heed_tariff(c);
     return rc;
@@ -8004,7 +8257,7 @@ static int avitoi_feed(avito_client *c)
     c->priv.pos += used;
     c->priv.span -= used;
     if (j->state != AVITOI_S_BROKEN) {
-        return rc == AVITO_AGAIN ? rc : avitoi_element(c, rc);
+        return rc == AVITO_AGAIN ? rc : c->priv.call->special->element(c, rc);
     }
     if (rc == AVITO_ERR_MODEL && c->priv.model && c->priv.raw_len != AVITOI_ANSWER_LOST) {
         c->error.code = rc; /* unless it turns out to be a refusal */
@@ -8070,16 +8323,16 @@ static bool avitoi_may_be_kept(const avito_client *c)
 static int avitoi_on_drain(avito_client *c)
 {
     const int rc = (c->priv.span > 0) ? AVITOI_MOVED : avitoi_next_span(c);
-    if (rc == AVITO_AGAIN && c->priv.drain_left > 0) {
+    if (rc == AVITO_AGAIN && c->priv.cut_at > 0) {
         return rc;
     }
-    if (rc != AVITOI_MOVED || c->priv.span > c->priv.drain_left) {
+    if (rc != AVITOI_MOVED || c->priv.span > c->priv.cut_at) {
         if (rc != AVITO_END || !avitoi_may_be_kept(c)) {
             avitoi_disconnect(c);
         }
         return AVITO_OK;
     }
-    c->priv.drain_left -= c->priv.span;
+    c->priv.cut_at -= c->priv.span;
     c->priv.pos += c->priv.span;
     c->priv.span = 0;
     return AVITOI_MOVED;
@@ -8130,7 +8383,7 @@ static const struct avitoi_reply *avitoi_read_reply(avito_client *c)
     }
     text = avitoi_reply_text(reply);
     if (text.ptr != NULL) {
-        avitoi_error_text(c, text.ptr, text.len);
+        avitoi_error_quote(c, text);
     }
     c->error.api_code = (int)avitoi_reply_code(reply);
     return reply;
@@ -8145,7 +8398,7 @@ static int avitoi_token_denied(avito_client *c)
     }
     avitoi_lock(a);
     a->priv.refusals++;
-    a->priv.refresh_refused = c->priv.request == &avitoi_ep_refresh_token;
+    a->priv.refresh_refused = c->priv.request == a->priv.renewal;
     avitoi_unlock(a);
     return avitoi_refusal(a);
 }
@@ -8156,10 +8409,10 @@ AVITOI_APART static int avitoi_token_came(avito_client *c)
     avito_account *a = c->account;
     const struct avitoi_token_answer *answer = (const struct avitoi_token_answer *)c->priv.json.out;
     avito_token token = answer->token;
-    const bool grant_refreshes = c->priv.request == &avitoi_ep_refresh_token;
+    const bool grant_refreshes = c->priv.request == a->priv.renewal;
     int rc;
     if (token.access_token.len == 0) {
-        avitoi_error_text(c, answer->error.ptr, answer->error.len);
+        avitoi_error_quote(c, answer->error);
         return avitoi_token_denied(c);
     }
     if (!avitoi_is_token(token.access_token)) {
@@ -8172,7 +8425,7 @@ AVITOI_APART static int avitoi_token_came(avito_client *c)
     if (token.refresh_token.ptr == NULL && grant_refreshes) { /* the old one goes on */
         char *at = c->priv.json.mem.low_base + c->priv.json.mem.low;
         size_t room = c->priv.json.mem.low_cap - c->priv.json.mem.low;
-        token.refresh_token = a->priv.refresh;
+        token.refresh_token = avitoi_str_of(a->priv.refresh);
         if (!avitoi_token_copy(&token.refresh_token, &at, &room)) {
             c->error.needed = token.refresh_token.len;
             return AVITO_ERR_TOKEN_ROOM;
@@ -8181,12 +8434,13 @@ AVITOI_APART static int avitoi_token_came(avito_client *c)
     avitoi_lock(a);
     avitoi_token_use(a, &token, false);
     a->priv.unsaved = true;
+    c->priv.written = false; /* nothing of the request is in doubt */
     avitoi_unlock(a);
     rc = avitoi_token_save(c, &token);
     if (rc < 0) {
         return rc;
     }
-    avitoi_trace(c, "token ", "renewed");
+    avitoi_trace(c, AVITOI_TRACE_TOKEN, "renewed");
     if (c->priv.request != c->priv.call) {
         c->priv.fetched = true; /* to be used once, however short its life is */
         return avitoi_repeat(c, 0);
@@ -8461,7 +8715,7 @@ static int avitoi_handle(avito_client *c)
         case AVITOI_BODY:
             return avitoi_on_body(c);
         case AVITOI_DRAIN:
-            return avitoi_on_drain(c);
+            return c->priv.call->special->drain(c);
         default:
             return AVITO_ERR_IDLE;
     }
@@ -8526,6 +8780,7 @@ static bool avitoi_list_goes_on(const avito_client *c)
 /* What a handler returned, or a failed wait: may the call go on in another way? */
 AVITOI_APART static int avitoi_weigh(avito_client *c, int rc)
 {
+    const struct avitoi_tries *tries = c->o.priv.tries;
     if (rc < 0 && c->priv.state == AVITOI_DRAIN) { /* nobody waits for the rest */
         avitoi_disconnect(c);
         rc = AVITO_OK;
@@ -8533,10 +8788,10 @@ AVITOI_APART static int avitoi_weigh(avito_client *c, int rc)
     if (c->priv.judge != NULL) {
         rc = c->priv.judge(c, rc);
     }
-    if (rc < 0 && !avitoi_list_goes_on(c) && avitoi_try_again(c, rc)) {
+    if (rc < 0 && tries != NULL && tries->again != NULL && !avitoi_list_goes_on(c) && tries->again(c, rc)) {
         rc = AVITOI_MOVED;
     }
-    return (c->priv.settle != NULL && rc != AVITOI_MOVED) ? c->priv.settle(c, rc) : rc;
+    return (c->settle != NULL && rc != AVITOI_MOVED) ? c->settle(c, rc) : rc;
 }
 
 /* Goes on from `rc`, AVITOI_MOVED or an error. The clock was looked at just now. */
@@ -8594,13 +8849,40 @@ static int avitoi_run(avito_client *c)
 }
 
 /* Whether another lane has to move first. Once it has resigned, only the rate is left to wait for. */
-static bool avitoi_waits_for_lane(const avito_client *c)
+static bool avitoi_lane_waits(const avito_client *c)
 {
     bool busy;
     avitoi_lock(c->account);
     busy = c->account->priv.renewer != NULL;
     avitoi_unlock(c->account);
     return c->priv.waiting && busy;
+}
+
+static const struct avitoi_lanes avitoi_lanes_part = {avitoi_wait_for_duty, avitoi_lane_waits,
+                                                      avitoi_token_replaced};
+
+AVITO_API void avito_enable_lanes(avito_account_options *options)
+{
+    options->priv.lanes = &avitoi_lanes_part;
+}
+
+static bool avitoi_waits_for_lane(const avito_client *c)
+{
+    const struct avitoi_lanes *lanes = c->account->o.priv.lanes;
+    return lanes != NULL && lanes->waits(c);
+}
+
+/* An account whose lanes are not enabled serves the first one, until that is closed. */
+static int avitoi_lane_join(avito_client *c)
+{
+    avito_account *a = c->account;
+    if (a->o.priv.lanes == NULL) {
+        if (a->priv.renewer != NULL && a->priv.renewer != c) {
+            return AVITO_ERR_OPTION_LANES;
+        }
+        a->priv.renewer = c;
+    }
+    return AVITO_OK;
 }
 
 AVITO_API int avito_wants(const avito_client *client)
@@ -8671,7 +8953,19 @@ AVITO_API avito_client_options avito_client_options_default(void)
     return options;
 }
 
-static int avitoi_client_check(const avito_client_options *o)
+/* An option whose part is not linked. */
+AVITOI_APART static int avitoi_client_parts(const avito_account *a, const avito_client_options *o)
+{
+    if (o->retries > 0 && (o->priv.tries == NULL || o->priv.tries->again == NULL)) {
+        return AVITO_ERR_OPTION_RETRIES;
+    }
+    if (o->dry_run && o->priv.dry_run == NULL) {
+        return AVITO_ERR_OPTION_DRY_RUN;
+    }
+    return o->error_body_cap > 0 && a->o.priv.diagnostics == NULL ? AVITO_ERR_OPTION_DIAGNOSTICS : AVITO_OK;
+}
+
+static int avitoi_client_check(const avito_account *a, const avito_client_options *o)
 {
     const avito_transport_functions *f = o->transport.functions;
     if (f == NULL || f->connect == NULL || f->send == NULL || f->recv == NULL || f->wants == NULL ||
@@ -8681,7 +8975,7 @@ static int avitoi_client_check(const avito_client_options *o)
     if (o->window == NULL || o->window_cap < AVITO_WINDOW_MIN) {
         return AVITO_ERR_OPTION_WINDOW;
     }
-    return (o->error_body_cap > 0 && o->error_body == NULL) ? AVITO_ERR_ARGUMENT : AVITO_OK;
+    return (o->error_body_cap > 0 && o->error_body == NULL) ? AVITO_ERR_ARGUMENT : avitoi_client_parts(a, o);
 }
 
 static uint32_t avitoi_default(uint32_t value, uint32_t otherwise)
@@ -8702,7 +8996,14 @@ AVITO_API int avito_client_init(avito_client *client, avito_account *account,
     client->o.idle_timeout_ms = avitoi_default(options->idle_timeout_ms, 30000);
     client->o.total_timeout_ms = avitoi_default(options->total_timeout_ms, 120000);
     client->o.keep_alive_ms = avitoi_default(options->keep_alive_ms, 50000);
-    client->error.code = avitoi_client_check(&client->o);
+#if !AVITO_TINY
+    avito_enable_retries(&client->o);
+    avito_enable_dry_run(&client->o);
+#endif
+    client->error.code = avitoi_client_check(account, &client->o);
+    if (client->error.code == AVITO_OK) {
+        client->error.code = avitoi_lane_join(client);
+    }
     return client->error.code;
 }
 
@@ -8713,6 +9014,9 @@ AVITO_API void avito_client_close(avito_client *client)
     }
     avito_cancel(client);
     avitoi_disconnect(client);
+    if (client->account->o.priv.lanes == NULL && client->account->priv.renewer == client) {
+        client->account->priv.renewer = NULL;
+    }
 }
 
 /* ---- arguments ---- */
@@ -8794,6 +9098,9 @@ static int avitoi_prepare(avito_client *c, const struct avitoi_endpoint *call, i
     if (avitoi_path_has(call->path, 'c')) {
         rc = avitoi_check_id(chat_id);
     }
+    if (rc == AVITO_OK) {
+        rc = avitoi_lane_join(c);
+    }
     if (rc != AVITO_OK) {
         return rc;
     }
@@ -8822,7 +9129,7 @@ static int avitoi_dry_run(avito_client *c)
         }
         w.out[w.len] = '\0';
     }
-    avitoi_trace(c, "dry run ", c->priv.call->name);
+    avitoi_trace(c, AVITOI_TRACE_DRY_RUN, c->priv.call->name);
     if (c->priv.out != NULL) {
         memset(c->priv.out, 0, (c->priv.call->flags & AVITOI_PARTS) != 0 ? sizeof(avito_uploaded_image)
                                                                          : sizeof(avito_message));
@@ -8832,11 +9139,19 @@ static int avitoi_dry_run(avito_client *c)
     return AVITO_OK;
 }
 
+AVITO_API void avito_enable_dry_run(avito_client_options *options)
+{
+    options->priv.dry_run = avitoi_dry_run;
+}
+
 /* Starts what was prepared with the result `rc`. */
 static int avitoi_start(avito_client *c, int rc, avito_arena *arena, void *out)
 {
     if (rc == AVITO_OK && arena != NULL && (arena->busy || arena->base == NULL)) {
         rc = arena->busy ? AVITO_ERR_BUSY : AVITO_ERR_ARGUMENT;
+    }
+    if (rc == AVITO_OK && c->o.dry_run && c->o.priv.dry_run == NULL) {
+        rc = AVITO_ERR_OPTION_DRY_RUN; /* set since init: whatever happens, it must not be sent */
     }
     if (rc != AVITO_OK) {
         return avitoi_refuse(c, rc);
@@ -8856,7 +9171,7 @@ static int avitoi_start(avito_client *c, int rc, avito_arena *arena, void *out)
     c->priv.total_left_ms = c->o.total_timeout_ms;
     (void)avitoi_move(c, AVITOI_EV_START);
     if (c->o.dry_run && (c->priv.call->flags & AVITOI_CHANGES) != 0) {
-        return avitoi_dry_run(c);
+        return c->o.priv.dry_run(c);
     }
     return avitoi_run(c);
 }
@@ -8874,12 +9189,19 @@ AVITO_API int avito_exchange_code(avito_client *client, const char *code, avito_
     if (rc == AVITO_OK && !avitoi_is_word(code)) {
         rc = code == NULL ? AVITO_ERR_ARGUMENT : AVITO_ERR_ID;
     }
+    if (rc == AVITO_OK) {
+        client->account->priv.renewal = &avitoi_ep_refresh_token;
+    }
     return avitoi_start(client, rc, NULL, out);
 }
 
 AVITO_API int avito_refresh_token(avito_client *client, avito_token *out)
 {
-    return avitoi_start(client, avitoi_prepare(client, &avitoi_ep_refresh_token, 0, NULL, NULL), NULL, out);
+    const int rc = avitoi_prepare(client, &avitoi_ep_refresh_token, 0, NULL, NULL);
+    if (rc == AVITO_OK) {
+        client->account->priv.renewal = &avitoi_ep_refresh_token;
+    }
+    return avitoi_start(client, rc, NULL, out);
 }
 
 /* ---- models into an arena ---- */
@@ -9123,7 +9445,7 @@ AVITO_API int avito_list_end(avito_client *client, size_t drain_max)
         client->error.code = AVITO_OK;
         return AVITO_OK;
     }
-    client->priv.drain_left = drain_max;
+    client->priv.cut_at = drain_max;
     (void)avitoi_move(client, AVITOI_EV_DRAIN);
     return avitoi_run(client);
 }
@@ -9289,7 +9611,7 @@ static int avitoi_confirm(avito_client *c, int rc)
     if (rc == AVITO_END) {
         return AVITO_OK;
     }
-    c->priv.drain_left = 0;
+    c->priv.cut_at = 0;
     return avitoi_move(c, over ? AVITOI_EV_DRAIN : AVITOI_EV_NEXT);
 }
 
@@ -9319,7 +9641,7 @@ static bool avitoi_begin_settling(avito_client *c, int rc)
     c->priv.settling = true;
     c->priv.cause = (int16_t)rc;
     c->priv.cause_status = c->priv.status;
-    c->priv.sent_ms = c->priv.last_ms;
+    c->priv.args.as.confirm.sent_ms = c->priv.last_ms;
     c->priv.verdict = AVITO_CANNOT_TELL;
     c->priv.call = &avitoi_ep_get_messages;
     return true;
@@ -9344,10 +9666,10 @@ static int avitoi_settle(avito_client *c, int rc)
         return c->priv.cause;
     }
     c->priv.args.as.confirm.query.baseline_created = c->priv.baseline->baseline_created;
-    c->priv.args.as.confirm.query.age_s = avitoi_elapsed(c->priv.last_ms, c->priv.sent_ms) / 1000u;
+    c->priv.args.as.confirm.query.age_s = avitoi_elapsed(c->priv.last_ms, c->priv.args.as.confirm.sent_ms) / 1000u;
     c->priv.page = 0;
     avitoi_read_back(c, &c->priv.verdict);
-    avitoi_trace(c, "settle ", c->priv.call->name);
+    avitoi_trace(c, AVITOI_TRACE_SETTLE, c->priv.call->name);
     return AVITOI_MOVED;
 }
 
@@ -9361,7 +9683,7 @@ AVITO_API int avito_confirm_sends(avito_client *client, const avito_sent_query *
         return AVITO_ERR_BUSY;
     }
     client->priv.baseline = baseline;
-    client->priv.settle = baseline != NULL ? avitoi_settle : NULL;
+    client->settle = baseline != NULL ? avitoi_settle : NULL;
     return AVITO_OK;
 }
 
@@ -9423,7 +9745,7 @@ static bool avitoi_is_header_word(const char *text)
 
 static int avitoi_check_upload(const avito_account *a, struct avitoi_args *args)
 {
-    avito_image_source *source = &args->as.upload.source;
+    avito_image_source *source = &args->as.upload;
     source->file_name = source->file_name != NULL ? source->file_name : "image";
     source->content_type = source->content_type != NULL ? source->content_type : "image/jpeg";
     if (source->size == 0 || source->size > AVITO_IMAGE_MAX ||
@@ -9433,10 +9755,7 @@ static int avitoi_check_upload(const avito_account *a, struct avitoi_args *args)
     if (!avitoi_is_header_word(source->file_name) || !avitoi_is_header_word(source->content_type)) {
         return AVITO_ERR_ID;
     }
-    return a->o.entropy != NULL && a->o.entropy(a->o.ctx, args->as.upload.boundary,
-                                                sizeof args->as.upload.boundary) == AVITO_OK
-               ? AVITO_OK
-               : (int)AVITO_ERR_OPTION_ENTROPY;
+    return a->o.entropy != NULL ? AVITO_OK : (int)AVITO_ERR_OPTION_ENTROPY;
 }
 
 AVITO_API int avito_upload_image(avito_client *client, int64_t user_id,
@@ -9448,7 +9767,7 @@ AVITO_API int avito_upload_image(avito_client *client, int64_t user_id,
         rc = AVITO_ERR_ARGUMENT;
     }
     if (rc == AVITO_OK) {
-        client->priv.args.as.upload.source = *source;
+        client->priv.args.as.upload = *source;
         rc = avitoi_check_upload(client->account, &client->priv.args);
     }
     return avitoi_get(client, rc, arena, out);
@@ -10465,6 +10784,8 @@ AVITO_API avito_inbox_options avito_inbox_options_default(void)
     return options;
 }
 
+static const struct avitoi_tries avitoi_dates_part = {NULL, avitoi_http_date};
+
 AVITO_API int avito_inbox_init(avito_inbox *inbox, avito_client *client,
                                const avito_inbox_options *options)
 {
@@ -10482,6 +10803,9 @@ AVITO_API int avito_inbox_init(avito_inbox *inbox, avito_client *client,
     memset(inbox, 0, sizeof *inbox);
     inbox->o = *options;
     inbox->client = client;
+    if (client->o.priv.tries == NULL) {
+        client->o.priv.tries = &avitoi_dates_part;
+    }
     inbox->o.poll_ms = avitoi_default(options->poll_ms, 15000);
     inbox->o.slow_poll_ms = avitoi_default(options->slow_poll_ms, 300000);
     inbox->o.overlap_s = avitoi_default(options->overlap_s, 300);

@@ -155,6 +155,7 @@ static struct world *world_open(uint32_t seed)
     ao.tokens_cap = sizeof w->tokens;
     ao.clock_ms = world_clock;
     ao.ctx = w;
+    avito_enable_lanes(&ao);
     assert_int_equal(avito_account_init(&w->account, &ao), AVITO_OK);
     for (int i = 0; i < LANES; i++) {
         struct lane *l = &w->lanes[i];

@@ -148,6 +148,7 @@ void device_start(struct device *d)
     account.clock_ms = clock_ms;
     account.unix_time = clock_unix_time;
     account.load_token = load_token;
+    avito_enable_token_store(&account);
     assert_int_equal(avito_account_init(&d->account, &account), AVITO_OK);
     client.transport.functions = &functions;
     client.transport.ctx = d;

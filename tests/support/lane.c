@@ -88,6 +88,11 @@ void lane_init(struct lane *l, size_t window)
     l->account_options.load_token = load;
     l->account_options.save_token = save;
     l->account_options.trace = trace;
+    avito_enable_token_store(&l->account_options);
+    avito_enable_diagnostics(&l->account_options);
+    avito_enable_lanes(&l->account_options);
+    avito_enable_retries(&l->options);
+    avito_enable_dry_run(&l->options);
     l->options.never_wait = true;
     l->options.error_body = l->error_body;
     l->options.error_body_cap = sizeof l->error_body;

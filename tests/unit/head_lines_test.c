@@ -43,6 +43,7 @@ static struct outcome read_in_pieces(const char *bytes, size_t len, size_t piece
     memset(&c, 0, sizeof c);
     memset(&out, 0, sizeof out);
     c.o.window = window;
+    c.priv.json.as.before.head.read_date = avitoi_http_date;
     do {
         const size_t n = len - at < piece ? len - at : piece;
         memcpy(window, bytes + at, n);
@@ -51,7 +52,7 @@ static struct outcome read_in_pieces(const char *bytes, size_t len, size_t piece
         out.rc = avitoi_read_head(&c);
         at += c.priv.pos;
     } while (out.rc == AVITO_AGAIN && at < len);
-    out.head = c.priv.json.as.head;
+    out.head = c.priv.json.as.before.head;
     out.used = at;
     return out;
 }

@@ -405,7 +405,7 @@ static void check_token_request(world *w, const struct lane *l)
             fail(w, "tokens", "lanes %d and %d fetch a token at once", other->index, l->index);
         }
     }
-    if (l->act != ACT_EXCHANGE && !old && !refused_before(w, hash_text(a->priv.access.ptr, a->priv.access.len))) {
+    if (l->act != ACT_EXCHANGE && !old && !refused_before(w, hash_text(a->priv.access, strlen(a->priv.access)))) {
         fail(w, "tokens", "lane %d fetches a token although the present one was not refused",
              l->index);
     }

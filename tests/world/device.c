@@ -87,8 +87,8 @@ static int load_token(void *ctx, avito_token *token)
 static void check_secret(world *w, const char *where, const char *text)
 {
     const avito_account *a = &w->device.account;
-    const char *access = a->priv.access.ptr;
-    const char *refresh = a->priv.refresh.ptr;
+    const char *access = a->priv.access;
+    const char *refresh = a->priv.refresh;
     if (strstr(text, a->o.client_secret) != NULL || (access != NULL && strstr(text, access) != NULL) ||
         (refresh != NULL && strstr(text, refresh) != NULL)) {
         fail(w, "secret", "%s shows a secret: %s", where, text);
