@@ -65,6 +65,7 @@
  *     >>30 INBOX
  *     >>31 POSIX TCP (AVITO_WITH_POSIX)
  *     >>32 TLS BY BEARSSL (AVITO_WITH_BEARSSL)
+ *     >>33 RAW JSON
  *     >>40 PROLOGUE
  *     >>41 BYTES AND TEXT
  *     >>42 NUMBERS
@@ -78,6 +79,7 @@
  *     >>51 CALL MACHINE
  *     >>52 CLIENT AND CALLS
  *     >>53 ERROR TEXTS
+ *     >>54 RAW JSON
  *     >>58 WEBHOOK RECEIVER
  *     >>59 INBOX
  *     >>60 POSIX TCP
@@ -248,6 +250,7 @@
  *     arguments > endpoint > request writer > transport.send > (TLS) > wire
  *                                                                        |
  *     model < schemas < JSON machine < response reader < transport.recv
+ *     raw JSON > JSON machine > jsmn > tokens in your memory
  *
  *   endpoint (>>47)          what differs between calls: method, path, query, body, schema of the
  *                            answer
@@ -258,6 +261,8 @@
  *   JSON machine (>>44)      checks all of the JSON, drops what was not asked for before it takes
  *                            memory, decodes each string once, to its final place in your arena
  *   schemas (>>43)           say which member goes where in which struct
+ *   jsmn (>>54)              tokenises what no model knows and what lies whole in memory, after the
+ *                            machine has proven it valid
  *   call machine (>>51)      moves all of this; the only state that you see is AVITO_AGAIN
  *   transports (>>60, >>61)  and yours; of all functions in this file only a transport's wait()
  *                            waits
@@ -874,6 +879,17 @@
  *   avito_parse_webhook()  a body into avito_event. AVITO_END: {}, which the description recommends
  *                          as a test of reachability: answer 200. A payload of another type:
  *                          AVITO_OK with message NULL.
+ *
+ * What no model knows, such as a payload of another type, is still there as text: avito_json_*
+ * (>>33) reads it by key, in tokens of your memory::
+ *
+ *     char tokens[AVITO_JSON_TOKENS_SIZE(64)];
+ *     avito_json json;
+ *     int64_t pack = 0;
+ *     result = avito_json_parse(&json, text, strlen(text), tokens, sizeof tokens);
+ *     if (result == AVITO_OK) {
+ *         result = avito_json_int(avito_json_get(avito_json_root(&json), "pack_id"), &pack);
+ *     }
  *
  * Drop repeats by message->id, not by the envelope's id: each delivery may have another (a). Order
  * is not promised. The account's own messages come too, also those written in the app (s): is_own.
@@ -2809,6 +2825,101 @@ AVITO_API int avito_anchors_load_file(avito_anchors *anchors, void *memory, size
     }
 
 #endif /* AVITO_WITH_BEARSSL */
+
+/* ======================================================================= *
+ * >>33 RAW JSON
+ * ======================================================================= *
+ *
+ * For JSON that no model knows and that lies whole in memory: the raw content of a message of a new
+ * type, the payload of a notification of another kind, a command that a program received. The text is
+ * checked as strictly as an answer is (RFC 8259, UTF-8, at most 32 levels) and tokenised into memory of
+ * yours; then it is walked by value. Nothing is copied: text and tokens must outlive the values::
+ *
+ *     char tokens[AVITO_JSON_TOKENS_SIZE(64)];
+ *     avito_json json;
+ *     avito_json_value sticker;
+ *     int64_t pack = 0;
+ *     if (avito_json_parse(&json, text, strlen(text), tokens, sizeof tokens) == AVITO_OK) {
+ *         sticker = avito_json_get(avito_json_root(&json), "sticker");
+ *         result = avito_json_int(avito_json_get(sticker, "pack_id"), &pack);
+ *     }
+ *
+ * What is not there is a value of type NONE, which every function takes: a chain of them needs one look at
+ * the end. examples/13_unknown_type.c reads a message of a type that does not exist yet.
+ */
+
+typedef enum avito_json_type {
+    AVITO_JSON_NONE = 0, /* not there */
+    AVITO_JSON_NULL,
+    AVITO_JSON_BOOL,
+    AVITO_JSON_NUMBER,
+    AVITO_JSON_STRING,
+    AVITO_JSON_ARRAY,
+    AVITO_JSON_OBJECT
+} avito_json_type;
+
+/* Bytes for the tokens of a text with `n` of them: one for each object, array, key and value. A text of
+ * `len` bytes has at most len / 2 + 1. Good for a static array; the memory may begin anywhere. */
+#define AVITO_JSON_TOKENS_SIZE(n)                                                                  \
+    (((size_t)(n) * 20u > sizeof(struct avitoi_json) ? (size_t)(n) * 20u                           \
+                                                     : sizeof(struct avitoi_json)) + 7u)
+
+typedef struct avito_json {
+    size_t needed; /* after ROOM: bytes of memory that will do; else 0 */
+    struct {
+        const char *text;
+        const void *tokens;
+        size_t count;
+    } priv;
+} avito_json;
+
+/* A value of the text: an object, an array, a key or what they hold. Zeroed, it is none. */
+typedef struct avito_json_value {
+    const avito_json *json;
+    size_t token;
+} avito_json_value;
+
+/* Checks and tokenises `len` bytes of `text`. AVITO_OK; ROOM: give json->needed bytes; JSON, JSON_UTF8,
+ * JSON_DEPTH; EMPTY: blanks only; ARGUMENT, also for a text over 2 GB. After an error the root is NONE. */
+AVITO_API int avito_json_parse(avito_json *json, const void *text, size_t len, void *memory,
+                               size_t memory_size);
+
+/* The whole text's value. */
+AVITO_API avito_json_value avito_json_root(const avito_json *json);
+
+AVITO_API avito_json_type avito_json_type_of(avito_json_value value);
+
+/* Members of an object, elements of an array; else 0. */
+AVITO_API size_t avito_json_count(avito_json_value value);
+
+/* The value of the first member with this key; NONE: there is none, or `object` is no object. */
+AVITO_API avito_json_value avito_json_get(avito_json_value object, const char *key);
+
+/* The value at `index`, from 0, of an array's elements or an object's members. */
+AVITO_API avito_json_value avito_json_at(avito_json_value value, size_t index);
+
+/* All of them in order: from first() by next() until the type is NONE. Linear; at() begins anew each
+ * time. key() is the string before a member's value; NONE for others. */
+AVITO_API avito_json_value avito_json_first(avito_json_value value);
+AVITO_API avito_json_value avito_json_next(avito_json_value value);
+AVITO_API avito_json_value avito_json_key(avito_json_value value);
+
+/* The value as it stands in the text, quotes and blanks within included; ptr NULL: NONE. Unlike other
+ * avito_str its end has no NUL. */
+AVITO_API avito_str avito_json_raw(avito_json_value value);
+
+/* True for a string that is `word`, escapes decoded. */
+AVITO_API bool avito_json_is(avito_json_value value, const char *word);
+
+/* Decodes a string into the arena (a lone surrogate becomes U+FFFD). AVITO_OK; AVITO_END: NONE or null,
+ * `out` is a missing string; MODEL: no string; ARENA: *needed (optional) bytes will do; ARGUMENT, BUSY. */
+AVITO_API int avito_json_string(avito_json_value value, avito_arena *arena, avito_str *out,
+                                size_t *needed);
+
+/* A whole number in the range of int64_t; true or false. AVITO_OK; AVITO_END: NONE or null, `out` is
+ * unchanged, so set your default before; MODEL: something else; ARGUMENT. */
+AVITO_API int avito_json_int(avito_json_value value, int64_t *out);
+AVITO_API int avito_json_bool(avito_json_value value, bool *out);
 
 #ifdef __cplusplus
 }
@@ -9965,6 +10076,436 @@ AVITO_API const char *avito_error_text(int code)
 AVITO_API const char *avito_error_remedy(int code)
 {
     return avitoi_error_entry(avitoi_error_remedies, code);
+}
+
+/* ======================================================================= *
+ * >>54 RAW JSON
+ * ======================================================================= *
+ *
+ * The JSON machine proves that a text is valid, without a schema; only then jsmn tokenises it, which
+ * alone takes much that is no JSON, and needs quadratic time in depth. The machine lies in the memory of
+ * the tokens until these are written. The accessors walk tokens, never text beyond a token's end.
+ */
+
+AVITOI_ASSERT(json_tokens_have_20_bytes, sizeof(jsmntok_t) == 20);
+
+static bool avitoi_raw_is_blank(char c)
+{
+    return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
+
+static avito_str avitoi_raw_trimmed(const char *text, size_t len)
+{
+    avito_str s;
+    for (; len > 0 && avitoi_raw_is_blank(*text); len--) {
+        text++;
+    }
+    for (; len > 0 && avitoi_raw_is_blank(text[len - 1u]); len--) {
+    }
+    s.ptr = text;
+    s.len = len;
+    return s;
+}
+
+static bool avitoi_raw_is_container(avito_str s)
+{
+    return s.len > 0 && (*s.ptr == '{' || *s.ptr == '[');
+}
+
+/* Where the string, number or word at the beginning of `s` ends. */
+static size_t avitoi_raw_scalar(avito_str s)
+{
+    size_t i = 1;
+    if (*s.ptr == '"') {
+        for (; i < s.len && s.ptr[i] != '"'; i++) {
+            i += (s.ptr[i] == '\\') ? 1u : 0u;
+        }
+        return i + 1u;
+    }
+    for (; i < s.len && strchr(",:]}", s.ptr[i]) == NULL && !avitoi_raw_is_blank(s.ptr[i]); i++) {
+    }
+    return i;
+}
+
+/* Valid JSON? The machine reads no value that stands alone: it gets one as the only element of a
+ * list. */
+static int avitoi_raw_check(struct avitoi_json *j, avito_str s)
+{
+    const bool alone = !avitoi_raw_is_container(s);
+    size_t used;
+    int rc = AVITO_AGAIN;
+    if (s.len == 0) {
+        return AVITO_ERR_EMPTY;
+    }
+    if (alone && avitoi_raw_scalar(s) != s.len) {
+        return AVITO_ERR_JSON;
+    }
+    avitoi_json_begin(j, NULL, NULL);
+    if (alone) {
+        rc = avitoi_json_feed(j, "[", 1, &used);
+    }
+    rc = (rc == AVITO_AGAIN) ? avitoi_json_feed(j, s.ptr, s.len, &used) : rc;
+    if (alone && rc == AVITO_AGAIN) {
+        rc = avitoi_json_feed(j, "]", 1, &used);
+    }
+    return (rc == AVITO_AGAIN) ? avitoi_json_end(j) : rc;
+}
+
+/* The tokens of a valid text, of which `room` fit; returns how many it has. Outside of a container jsmn
+ * takes no number or word: the token of such a text is written here. */
+static int avitoi_raw_tokenise(avito_str s, jsmntok_t *tokens, size_t room)
+{
+    const bool quoted = *s.ptr == '"';
+    jsmn_parser parser;
+    int count;
+    if (!avitoi_raw_is_container(s)) {
+        tokens->type = quoted ? JSMN_STRING : JSMN_PRIMITIVE;
+        tokens->start = quoted ? 1 : 0;
+        tokens->end = (int)s.len - (quoted ? 1 : 0);
+        tokens->size = 0;
+        tokens->parent = -1;
+        return 1;
+    }
+    jsmn_init(&parser);
+    count = jsmn_parse(&parser, s.ptr, s.len, tokens, (unsigned)(room < INT32_MAX ? room : INT32_MAX));
+    if (count < 0) { /* they do not fit: only counted */
+        jsmn_init(&parser);
+        count = jsmn_parse(&parser, s.ptr, s.len, NULL, 0);
+    }
+    return count;
+}
+
+AVITO_API int avito_json_parse(avito_json *json, const void *text, size_t len, void *memory,
+                               size_t memory_size)
+{
+    const size_t skew = (0u - (size_t)(uintptr_t)memory) & 7u;
+    const size_t size = memory_size > skew ? memory_size - skew : 0u;
+    char *const room = (char *)memory + skew;
+    avito_str s;
+    size_t count;
+    int rc;
+    if (json == NULL) {
+        return AVITO_ERR_ARGUMENT;
+    }
+    memset(json, 0, sizeof *json);
+    if (text == NULL || memory == NULL || len > INT32_MAX) {
+        return AVITO_ERR_ARGUMENT;
+    }
+    if (size < sizeof(struct avitoi_json)) {
+        json->needed = AVITO_JSON_TOKENS_SIZE(0);
+        return AVITO_ERR_ROOM;
+    }
+    s = avitoi_raw_trimmed((const char *)text, len);
+    rc = avitoi_raw_check((struct avitoi_json *)(void *)room, s);
+    if (rc != AVITO_OK) {
+        return rc;
+    }
+    count = (size_t)avitoi_raw_tokenise(s, (jsmntok_t *)(void *)room, size / sizeof(jsmntok_t));
+    if (count > size / sizeof(jsmntok_t)) {
+        json->needed = AVITO_JSON_TOKENS_SIZE(count);
+        return AVITO_ERR_ROOM;
+    }
+    json->priv.text = s.ptr;
+    json->priv.tokens = room;
+    json->priv.count = count;
+    return AVITO_OK;
+}
+
+/* ---- walking ---- */
+
+static const jsmntok_t *avitoi_raw_tokens(const avito_json *json)
+{
+    return (const jsmntok_t *)json->priv.tokens;
+}
+
+/* NULL: none. */
+static const jsmntok_t *avitoi_raw_token(avito_json_value value)
+{
+    const bool there = value.json != NULL && value.token < value.json->priv.count;
+    return there ? avitoi_raw_tokens(value.json) + value.token : NULL;
+}
+
+static avito_json_value avitoi_raw_value(const avito_json *json, size_t token)
+{
+    avito_json_value value;
+    value.json = json;
+    value.token = token;
+    return value;
+}
+
+static avito_json_value avitoi_raw_none(void)
+{
+    return avitoi_raw_value(NULL, 0);
+}
+
+AVITO_API avito_json_value avito_json_root(const avito_json *json)
+{
+    return avitoi_raw_value(json, 0);
+}
+
+AVITO_API avito_json_type avito_json_type_of(avito_json_value value)
+{
+    const jsmntok_t *t = avitoi_raw_token(value);
+    char first;
+    if (t == NULL) {
+        return AVITO_JSON_NONE;
+    }
+    if (t->type != JSMN_PRIMITIVE) {
+        return t->type == JSMN_OBJECT  ? AVITO_JSON_OBJECT
+               : t->type == JSMN_ARRAY ? AVITO_JSON_ARRAY
+                                       : AVITO_JSON_STRING;
+    }
+    first = value.json->priv.text[t->start];
+    return first == 'n'                   ? AVITO_JSON_NULL
+           : first == 't' || first == 'f' ? AVITO_JSON_BOOL
+                                          : AVITO_JSON_NUMBER;
+}
+
+AVITO_API size_t avito_json_count(avito_json_value value)
+{
+    const avito_json_type type = avito_json_type_of(value);
+    return type >= AVITO_JSON_ARRAY ? (size_t)avitoi_raw_token(value)->size : 0u;
+}
+
+AVITO_API avito_json_value avito_json_first(avito_json_value value)
+{
+    if (avito_json_count(value) == 0) {
+        return avitoi_raw_none();
+    }
+    return avitoi_raw_value(value.json, value.token +
+                            (avito_json_type_of(value) == AVITO_JSON_OBJECT ? 2u : 1u));
+}
+
+AVITO_API avito_json_value avito_json_key(avito_json_value value)
+{
+    const jsmntok_t *t = avitoi_raw_token(value);
+    if (t == NULL || t->parent < 0 ||
+        avitoi_raw_tokens(value.json)[t->parent].type != JSMN_STRING) {
+        return avitoi_raw_none();
+    }
+    return avitoi_raw_value(value.json, (size_t)t->parent);
+}
+
+AVITO_API avito_json_value avito_json_next(avito_json_value value)
+{
+    const avito_json_value key = avito_json_key(value);
+    const jsmntok_t *t = avitoi_raw_token(value);
+    const jsmntok_t *tokens;
+    size_t i = value.token + 1u;
+    int container;
+    if (t == NULL || t->parent < 0) {
+        return avitoi_raw_none();
+    }
+    tokens = avitoi_raw_tokens(value.json);
+    container = (key.json != NULL) ? tokens[key.token].parent : t->parent;
+    while (i < value.json->priv.count && tokens[i].start < t->end) { /* what is inside of it */
+        i++;
+    }
+    if (i >= value.json->priv.count || tokens[i].parent != container) {
+        return avitoi_raw_none();
+    }
+    return avitoi_raw_value(value.json, key.json != NULL ? i + 1u : i);
+}
+
+AVITO_API avito_json_value avito_json_at(avito_json_value value, size_t index)
+{
+    avito_json_value at = avito_json_first(value);
+    for (; index > 0 && at.json != NULL; index--) {
+        at = avito_json_next(at);
+    }
+    return at;
+}
+
+/* ---- values ---- */
+
+AVITO_API avito_str avito_json_raw(avito_json_value value)
+{
+    const jsmntok_t *t = avitoi_raw_token(value);
+    avito_str s = {NULL, 0};
+    if (t != NULL) {
+        const int quote = (t->type == JSMN_STRING) ? 1 : 0;
+        s.ptr = value.json->priv.text + t->start - quote;
+        s.len = (size_t)(t->end - t->start) + 2u * (size_t)quote;
+    }
+    return s;
+}
+
+/* The four digits at `p`. */
+static uint32_t avitoi_raw_unit(const char *p)
+{
+    return avitoi_hex(p[0]) << 12 | avitoi_hex(p[1]) << 8 | avitoi_hex(p[2]) << 4 | avitoi_hex(p[3]);
+}
+
+/* The code point of the \u at *p, of a valid string, which goes on behind it. */
+static uint32_t avitoi_raw_point(const char **p, const char *end)
+{
+    const uint32_t unit = avitoi_raw_unit(*p + 2);
+    *p += 6;
+    if (unit < 0xd800u || unit > 0xdfffu) {
+        return unit;
+    }
+    if (unit < 0xdc00u && end - *p >= 6 && (*p)[0] == '\\' && (*p)[1] == 'u') {
+        const uint32_t low = avitoi_raw_unit(*p + 2);
+        if (low >= 0xdc00u && low <= 0xdfffu) {
+            *p += 6;
+            return 0x10000u + ((unit - 0xd800u) << 10) + (low - 0xdc00u);
+        }
+    }
+    return 0xfffdu;
+}
+
+/* The next byte, or the next escape decoded, of a valid string; returns how many bytes that are. */
+static size_t avitoi_raw_next(const char **p, const char *end, char out[4])
+{
+    static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
+    if (**p == '\\' && (*p)[1] == 'u') {
+        return avitoi_utf8_put(avitoi_raw_point(p, end), out);
+    }
+    if (**p == '\\') {
+        const char *at = (const char *)memchr(from, (*p)[1], sizeof from - 1u);
+        *out = to[at - from];
+        *p += 2;
+        return 1;
+    }
+    *out = *(*p)++;
+    return 1;
+}
+
+/* What is between the quotes of a string. */
+static avito_str avitoi_raw_inside(avito_json_value value)
+{
+    avito_str s = avito_json_raw(value);
+    s.ptr++;
+    s.len -= 2u;
+    return s;
+}
+
+AVITO_API bool avito_json_is(avito_json_value value, const char *word)
+{
+    avito_str s;
+    const char *end;
+    size_t left;
+    if (avito_json_type_of(value) != AVITO_JSON_STRING || word == NULL) {
+        return false;
+    }
+    s = avitoi_raw_inside(value);
+    end = s.ptr + s.len;
+    left = strlen(word);
+    while (s.ptr < end) {
+        char bytes[4];
+        const size_t n = avitoi_raw_next(&s.ptr, end, bytes);
+        if (n > left || memcmp(word, bytes, n) != 0) {
+            return false;
+        }
+        word += n;
+        left -= n;
+    }
+    return left == 0;
+}
+
+AVITO_API avito_json_value avito_json_get(avito_json_value object, const char *key)
+{
+    avito_json_value at = avitoi_raw_none();
+    if (avito_json_type_of(object) == AVITO_JSON_OBJECT && key != NULL) {
+        at = avito_json_first(object);
+        while (at.json != NULL && !avito_json_is(avito_json_key(at), key)) {
+            at = avito_json_next(at);
+        }
+    }
+    return at;
+}
+
+/* Decodes to `out`, unless that is NULL; returns the length. */
+static size_t avitoi_raw_decode(avito_str s, char *out)
+{
+    const char *const end = s.ptr + s.len;
+    size_t len = 0;
+    while (s.ptr < end) {
+        char bytes[4];
+        const size_t n = avitoi_raw_next(&s.ptr, end, bytes);
+        if (out != NULL) {
+            memcpy(out + len, bytes, n);
+        }
+        len += n;
+    }
+    return len;
+}
+
+/* What reading a value of another type gives; AVITO_OK: it has this type. */
+static int avitoi_raw_expect(avito_json_value value, avito_json_type type)
+{
+    const avito_json_type is = avito_json_type_of(value);
+    return is == type ? AVITO_OK : is <= AVITO_JSON_NULL ? AVITO_END : AVITO_ERR_MODEL;
+}
+
+AVITO_API int avito_json_string(avito_json_value value, avito_arena *arena, avito_str *out,
+                                size_t *needed)
+{
+    const int rc = avitoi_raw_expect(value, AVITO_JSON_STRING);
+    avito_str s;
+    char *to;
+    size_t len, end;
+    if (needed != NULL) {
+        *needed = 0;
+    }
+    if (arena == NULL || arena->base == NULL || out == NULL) {
+        return AVITO_ERR_ARGUMENT;
+    }
+    if (arena->busy) {
+        return AVITO_ERR_BUSY;
+    }
+    memset(out, 0, sizeof *out);
+    if (rc != AVITO_OK) {
+        return rc;
+    }
+    s = avitoi_raw_inside(value);
+    len = avitoi_raw_decode(s, NULL);
+    end = avitoi_align(arena->used + len + 1u);
+    if (end > arena->cap) {
+        if (needed != NULL) {
+            *needed = end;
+        }
+        return AVITO_ERR_ARENA;
+    }
+    to = arena->base + arena->used;
+    (void)avitoi_raw_decode(s, to);
+    to[len] = '\0';
+    out->ptr = to;
+    out->len = len;
+    arena->used = end;
+    arena->peak = (end > arena->peak) ? end : arena->peak;
+    return AVITO_OK;
+}
+
+AVITO_API int avito_json_int(avito_json_value value, int64_t *out)
+{
+    const int rc = avitoi_raw_expect(value, AVITO_JSON_NUMBER);
+    avito_str s;
+    int64_t number;
+    if (out == NULL) {
+        return AVITO_ERR_ARGUMENT;
+    }
+    if (rc != AVITO_OK) {
+        return rc;
+    }
+    s = avito_json_raw(value);
+    if (!avitoi_parse_int(s.ptr, s.len, &number)) {
+        return AVITO_ERR_MODEL;
+    }
+    *out = number;
+    return AVITO_OK;
+}
+
+AVITO_API int avito_json_bool(avito_json_value value, bool *out)
+{
+    const int rc = avitoi_raw_expect(value, AVITO_JSON_BOOL);
+    if (out == NULL) {
+        return AVITO_ERR_ARGUMENT;
+    }
+    if (rc == AVITO_OK) {
+        *out = *avito_json_raw(value).ptr == 't';
+    }
+    return rc;
 }
 
 /* ======================================================================= *

@@ -3,14 +3,14 @@
 # found.
 
 FUZZ_SECONDS ?= 60
-FUZZ_NAMES := webhook_request response json notification
+FUZZ_NAMES := webhook_request response json notification raw_json
 FUZZ_PROGRAMS := $(FUZZ_NAMES:%=build/fuzz/%)
 FUZZ_FLAGS := -std=c99 -g -O1 -Wall -Wextra -Wno-unused-function -Werror -fsanitize=fuzzer,address,undefined \
               -fno-sanitize-recover=all $(INCLUDES) -Itests/fuzz -D_GNU_SOURCE
 
 build/fuzz/response: tests/support/clock.c
 build/fuzz/json: tests/fuzz/json_portable.c tests/fuzz/filter.h
-build/fuzz/response build/fuzz/notification build/fuzz/json: tests/support/dump.c
+build/fuzz/response build/fuzz/notification build/fuzz/json build/fuzz/raw_json: tests/support/dump.c
 
 $(FUZZ_PROGRAMS): build/fuzz/%: tests/fuzz/%.c tests/fuzz/fuzz.h $(HEADER)
 	@mkdir -p $(@D)

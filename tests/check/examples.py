@@ -357,6 +357,19 @@ def notifications():
     check(out == "a probe: {}\n", "06_parse_webhook knows the probe", out)
     _, err = run(None, "06_parse_webhook", stdin=body[:-1].encode(), code=1)
     check(err.startswith("JSON"), "06_parse_webhook refuses half a body", err)
+    unknown()
+
+
+def unknown():
+    body = ('{"payload":{"type":"message","value":{"id":"m1","type":"%s","content":{"%s":{"pack_id":7,'
+            '"title":"\\u041a\\u043e\\u0442 \\u001b[2J","tags":["cat","wave"]}}}}}')
+    out, _ = run(None, "13_unknown_type", stdin=(body % ("sticker", "sticker")).encode())
+    check(out == "sticker of pack 7: Кот  [2J #cat #wave\n", "13_unknown_type shows the sticker", out)
+    out, _ = run(None, "13_unknown_type", stdin=(body % ("dance", "dance")).encode())
+    check(out == 'unknown content: {"dance":{"pack_id":7,"title":"\\u041a\\u043e\\u0442 \\u001b[2J",'
+          '"tags":["cat","wave"]}}\n', "13_unknown_type shows what it does not know as it came", out)
+    _, err = run(None, "13_unknown_type", stdin=body[:-1].encode(), code=1)
+    check(err.startswith("JSON"), "13_unknown_type refuses half a body", err)
 
 
 def errors():

@@ -68,6 +68,11 @@ def notification():
             yield name, b"\xff\x0f\x00" + body
 
 
+def raw_json():
+    for name, _, body in bodies():
+        yield name, b"\xff\x0f\x00" + body
+
+
 def webhook_request():
     for name, kind, body in bodies():
         if kind == "event" and len(body) < 900:
@@ -78,7 +83,7 @@ def webhook_request():
 def main():
     target, directory = sys.argv[1], pathlib.Path(sys.argv[2])
     make = {"response": response, "json": filters, "notification": notification,
-            "webhook_request": webhook_request}[target]
+            "raw_json": raw_json, "webhook_request": webhook_request}[target]
     count = 0
     for name, data in make():
         if len(data) <= LONGEST:
