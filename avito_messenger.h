@@ -66,6 +66,7 @@
  *     >>31 POSIX TCP (AVITO_WITH_POSIX)
  *     >>32 TLS BY BEARSSL (AVITO_WITH_BEARSSL)
  *     >>33 RAW JSON
+ *     >>34 SHOW
  *     >>40 PROLOGUE
  *     >>41 BYTES AND TEXT
  *     >>42 NUMBERS
@@ -80,6 +81,7 @@
  *     >>52 CLIENT AND CALLS
  *     >>53 ERROR TEXTS
  *     >>54 RAW JSON
+ *     >>55 SHOW
  *     >>58 WEBHOOK RECEIVER
  *     >>59 INBOX
  *     >>60 POSIX TCP
@@ -899,6 +901,8 @@
  * report); key and algorithm are published nowhere, and no public code verifies it. The receiver
  * hands body and header to .verify if you find out. Until then a long random path is the
  * authentication: 32 hex digits or more, kept out of logs.
+ *
+ * avito_message_preview() and avito_message_json() (>>34) show a message to a person or a program.
  *
  * A 200 cannot be taken back. If a crash between the 200 and your store must not lose the message,
  * let the inbox poll as well, and use the notification as a doorbell (avito_inbox_doorbell(): no
@@ -2921,6 +2925,46 @@ AVITO_API int avito_json_string(avito_json_value value, avito_arena *arena, avit
 AVITO_API int avito_json_int(avito_json_value value, int64_t *out);
 AVITO_API int avito_json_bool(avito_json_value value, bool *out);
 
+/* ======================================================================= *
+ * >>34 SHOW
+ * ======================================================================= *
+ *
+ * A message as one line for a person, and as one line of JSON for a program. Both take any message that
+ * was decoded, whatever it holds.
+ */
+
+typedef enum avito_language {
+    AVITO_RUSSIAN = 0,
+    AVITO_ENGLISH
+} avito_language;
+
+/* One line of what a message holds: its text, or in brackets what it is, and what names it: "[фото]",
+ * "[объявление] Диван, 4 391 ₽", "[sticker]" for a type that is not known. The words are of `language`.
+ * Blanks and line ends are one blank each; control characters, and those that turn the direction of
+ * writing, are left out, so that a terminal can show it. What is longer than `cap` is cut between two
+ * characters as a person sees them (an emoji of several code points is one) and ends in "…", as does a
+ * text that .cut_text_at has cut. Always NUL-terminated; returns its length, at most cap - 1. Without a
+ * message, or a `cap` of 0, 0. */
+AVITO_API size_t avito_message_preview(const avito_message *message, avito_language language,
+                                       char *out, size_t cap);
+
+/* One line of JSON (RFC 8259, UTF-8, no line end in it), NUL-terminated. The members have the names and
+ * forms of the service, so that what was decoded from it decodes to the same message again; what was
+ * missing is left out, author_id and content excepted. What this library adds is in one member, `avito`:
+ *
+ *     class            avito_message_class_word()
+ *     is_own, is_system, is_placeholder, is_cut    as in avito_message
+ *     author_name, item_title    from `chat`
+ *
+ * `chat` is the chat of the message, or NULL; it also gives chat_id where the message has none.
+ * AVITO_OK; ROOM: nothing was written but a NUL, give *needed bytes; ARGUMENT. `needed` (optional) is the
+ * size with the NUL, also after AVITO_OK. `out` may be NULL if `cap` is 0: only to ask for the size. */
+AVITO_API int avito_message_json(const avito_message *message, const avito_chat *chat, char *out,
+                                 size_t cap, size_t *needed);
+
+/* "buyer", "own", "system", "placeholder", "deleted", "unsupported". */
+AVITO_API const char *avito_message_class_word(avito_message_class message_class);
+
 #ifdef __cplusplus
 }
 #endif
@@ -3146,6 +3190,86 @@ static size_t avitoi_utf8_put(uint32_t point, char out[4])
         point >>= 6;
     }
     out[0] = (char)((n == 1u ? 0u : 0xf00u >> n & 0xffu) | point);
+    return n;
+}
+
+/* The code point of a well-formed sequence of `n` bytes. */
+static uint32_t avitoi_text_point(const char *p, unsigned n)
+{
+    uint32_t point = (n == 1u) ? avitoi_byte(*p) : avitoi_byte(*p) & (0x7fu >> n);
+    unsigned i;
+    for (i = 1; i < n; i++) {
+        point = point << 6 | (avitoi_byte(p[i]) & 0x3fu);
+    }
+    return point;
+}
+
+/* Does this code point only change the one before it? Combining marks of the scripts that are met here
+ * (Unicode 15, categories Mn, Me and Mc), variation selectors, joiners, skin tones, tags. */
+static bool avitoi_text_is_mark(uint32_t point)
+{
+    static const uint16_t ranges[][2] = {
+        {0x0300, 0x036f}, {0x0483, 0x0489}, {0x0591, 0x05bd}, {0x05bf, 0x05bf}, {0x05c1, 0x05c2},
+        {0x05c4, 0x05c5}, {0x05c7, 0x05c7}, {0x0610, 0x061a}, {0x064b, 0x065f}, {0x0670, 0x0670},
+        {0x06d6, 0x06dc}, {0x06df, 0x06e4}, {0x06e7, 0x06e8}, {0x06ea, 0x06ed}, {0x0900, 0x0903},
+        {0x093a, 0x093c}, {0x093e, 0x094f}, {0x0951, 0x0957}, {0x0962, 0x0963}, {0x0e31, 0x0e31},
+        {0x0e34, 0x0e3a}, {0x0e47, 0x0e4e}, {0x1160, 0x11ff}, {0x1ab0, 0x1ace}, {0x1dc0, 0x1dff},
+        {0x200c, 0x200d}, {0x20d0, 0x20f0}, {0x2de0, 0x2dff}, {0x302a, 0x302f}, {0x3099, 0x309a},
+        {0xa66f, 0xa672}, {0xa674, 0xa67d}, {0xa69e, 0xa69f}, {0xfe00, 0xfe0f}, {0xfe20, 0xfe2f}};
+    size_t i;
+    if (point > 0xffffu) {
+        return (point >= 0x1f3fbu && point <= 0x1f3ffu) || (point >= 0xe0020u && point <= 0xe01efu);
+    }
+    for (i = 0; i < AVITOI_COUNT(ranges) && point >= ranges[i][0]; i++) {
+        if (point <= ranges[i][1]) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A regional indicator: two of them are a flag. */
+static bool avitoi_text_is_flag(uint32_t point)
+{
+    return point >= 0x1f1e6u && point <= 0x1f1ffu;
+}
+
+/* Is `point` part of the same character as what stands before it? */
+static bool avitoi_text_continues(uint32_t before, uint32_t point)
+{
+    if (before < ' ' || before == 0x7fu) {
+        return before == '\r' && point == '\n';
+    }
+    return avitoi_text_is_mark(point) ||
+           (before == 0x200du && (point >= 0x1f000u || (point >= 0x2190u && point <= 0x3299u)));
+}
+
+/* The bytes of the first character of `len`, at least one, as a person sees it: a letter with its
+ * accents, a flag, a family of emoji (a part of Unicode's UAX 29). What is malformed is one byte. */
+static size_t avitoi_text_grapheme(const char *p, size_t len)
+{
+    size_t n = avitoi_utf8_length(p, len);
+    uint32_t before;
+    bool half_a_flag;
+    if (n == 0 || n > len) {
+        return 1;
+    }
+    before = avitoi_text_point(p, (unsigned)n);
+    half_a_flag = avitoi_text_is_flag(before);
+    while (n < len) {
+        const unsigned more = avitoi_utf8_length(p + n, len - n);
+        uint32_t point;
+        if (more == 0 || more > len - n) {
+            break;
+        }
+        point = avitoi_text_point(p + n, more);
+        if (!(half_a_flag && avitoi_text_is_flag(point)) && !avitoi_text_continues(before, point)) {
+            break;
+        }
+        half_a_flag = false;
+        before = point;
+        n += more;
+    }
     return n;
 }
 
@@ -5777,21 +5901,22 @@ static void avitoi_write_percent(struct avitoi_writer *w, const char *text)
 }
 
 /* As a JSON string, quotes included. */
-static void avitoi_write_json(struct avitoi_writer *w, const char *text)
+static void avitoi_write_json(struct avitoi_writer *w, avito_str s)
 {
+    const char *p = s.ptr, *const end = p + s.len;
     avitoi_write(w, "\"", 1);
-    while (*text != '\0') {
-        const char *run = text;
-        while (avitoi_byte(*text) >= ' ' && *text != '"' && *text != '\\') {
-            text++;
+    while (p < end) {
+        const char *run = p;
+        while (p < end && avitoi_byte(*p) >= ' ' && *p != '"' && *p != '\\') {
+            p++;
         }
-        avitoi_write(w, run, (size_t)(text - run));
-        if (*text == '"' || *text == '\\') {
+        avitoi_write(w, run, (size_t)(p - run));
+        if (p < end && avitoi_byte(*p) >= ' ') {
             avitoi_write(w, "\\", 1);
-            avitoi_write(w, text++, 1);
-        } else if (*text != '\0') {
+            avitoi_write(w, p++, 1);
+        } else if (p < end) {
             avitoi_write(w, "\\u00", 4);
-            avitoi_write_hex(w, avitoi_byte(*text++));
+            avitoi_write_hex(w, avitoi_byte(*p++));
         }
     }
     avitoi_write(w, "\"", 1);
@@ -6098,7 +6223,7 @@ static void avitoi_write_argument(struct avitoi_writer *w, const avito_client *c
             avitoi_write_percent(w, c->priv.args.text);
             break;
         case 'j':
-            avitoi_write_json(w, c->priv.args.text);
+            avitoi_write_json(w, avitoi_str_of(c->priv.args.text));
             break;
         case 'i':
             avitoi_write_percent(w, a->o.client_id);
@@ -10509,6 +10634,501 @@ AVITO_API int avito_json_bool(avito_json_value value, bool *out)
 }
 
 /* ======================================================================= *
+ * >>55 SHOW
+ * ======================================================================= *
+ *
+ * A message as a line for a person, and as JSON. The line drops what does not fit; the JSON is written
+ * by the request writer (>>46), which counts what does not.
+ */
+
+AVITO_API avito_message_class avito_classify(const avito_message *message)
+{
+    if (message->is_placeholder) {
+        return AVITO_CLASS_PLACEHOLDER;
+    }
+    if (message->type == AVITO_MESSAGE_DELETED) {
+        return AVITO_CLASS_DELETED;
+    }
+    if (message->is_own) {
+        return AVITO_CLASS_OWN;
+    }
+    if (message->is_system) {
+        return AVITO_CLASS_SYSTEM;
+    }
+    return message->content.kind == AVITO_MESSAGE_NONE ? AVITO_CLASS_UNSUPPORTED
+                                                       : AVITO_CLASS_BUYER;
+}
+
+AVITO_API const char *avito_message_class_word(avito_message_class message_class)
+{
+    switch (message_class) {
+        case AVITO_CLASS_BUYER:
+            return "buyer";
+        case AVITO_CLASS_OWN:
+            return "own";
+        case AVITO_CLASS_SYSTEM:
+            return "system";
+        case AVITO_CLASS_PLACEHOLDER:
+            return "placeholder";
+        case AVITO_CLASS_DELETED:
+            return "deleted";
+        default:
+            return "unsupported";
+    }
+}
+
+/* ---- a line for a person ---- */
+
+#define AVITOI_SHOW_ELLIPSIS "…"
+
+struct avitoi_show_line {
+    char *out;
+    size_t cap, len;
+    size_t kept;  /* of len: with an ellipsis behind it, it fits */
+    bool blank;   /* one is due before the next character */
+    bool cut;
+};
+
+static void avitoi_show_character(struct avitoi_show_line *line, const char *p, size_t n)
+{
+    const size_t blank = line->blank ? 1u : 0u;
+    if (line->cut || n + blank >= line->cap - line->len) {
+        line->cut = true;
+        return;
+    }
+    if (line->blank) {
+        line->out[line->len++] = ' ';
+        line->blank = false;
+    }
+    memcpy(line->out + line->len, p, n);
+    line->len += n;
+    if (line->cap - line->len >= sizeof AVITOI_SHOW_ELLIPSIS) {
+        line->kept = line->len;
+    }
+}
+
+/* Blanks of any kind, and what ends a line. */
+static bool avitoi_show_is_blank(uint32_t point)
+{
+    return point == ' ' || (point >= '\t' && point <= '\r') || point == 0x85u || point == 0x2028u ||
+           point == 0x2029u;
+}
+
+/* Control characters, and those that turn the direction of writing. */
+static bool avitoi_show_is_hidden(uint32_t point)
+{
+    return point < ' ' || (point >= 0x7fu && point < 0xa0u) || (point >= 0x202au && point <= 0x202eu) ||
+           (point >= 0x2066u && point <= 0x2069u) || point == 0xfeffu;
+}
+
+static void avitoi_show_text(struct avitoi_show_line *line, avito_str s)
+{
+    while (s.len > 0 && !line->cut) {
+        const size_t n = avitoi_text_grapheme(s.ptr, s.len);
+        const unsigned first = avitoi_utf8_length(s.ptr, s.len);
+        const bool good = first > 0 && first <= s.len;
+        const uint32_t point = good ? avitoi_text_point(s.ptr, first) : '?';
+        if (avitoi_show_is_blank(point)) {
+            line->blank = line->len > 0;
+        } else if (!avitoi_show_is_hidden(point)) {
+            avitoi_show_character(line, good ? s.ptr : "?", n);
+        }
+        s.ptr += n;
+        s.len -= n;
+    }
+}
+
+static void avitoi_show_words(struct avitoi_show_line *line, const char *words)
+{
+    avitoi_show_text(line, avitoi_str_of(words));
+}
+
+/* "[word] " */
+static void avitoi_show_label(struct avitoi_show_line *line, avito_str word)
+{
+    avitoi_show_words(line, "[");
+    avitoi_show_text(line, word);
+    avitoi_show_words(line, "] ");
+}
+
+/* X(type, in Russian, in English): what a message of that type is called. */
+#define AVITOI_SHOW_TYPES(X)                                                                       \
+    X(IMAGE, "фото", "photo")                                                                      \
+    X(LINK, "ссылка", "link")                                                                      \
+    X(ITEM, "объявление", "listing")                                                               \
+    X(LOCATION, "место", "location")                                                               \
+    X(CALL, "звонок", "call")                                                                      \
+    X(VOICE, "голосовое сообщение", "voice message")                                               \
+    X(SYSTEM, "системное сообщение", "system message")                                             \
+    X(DELETED, "сообщение удалено", "message deleted")                                             \
+    X(APP_CALL, "звонок в приложении", "call in the app")                                          \
+    X(FILE, "файл", "file")                                                                        \
+    X(VIDEO, "видео", "video")                                                                     \
+    X(NONE, "сообщение", "message")
+
+/* NULL: it has no name here. */
+static const char *avitoi_show_type(avito_message_type type, avito_language language)
+{
+    switch ((int)type) {
+#define AVITOI_SHOW_TYPE_(name, russian, english)                                                  \
+    case AVITO_MESSAGE_##name:                                                                     \
+        return language == AVITO_ENGLISH ? (english) : (russian);
+        AVITOI_SHOW_TYPES(AVITOI_SHOW_TYPE_)
+#undef AVITOI_SHOW_TYPE_
+        default:
+            return NULL;
+    }
+}
+
+/* The first of the two that says something. */
+static avito_str avitoi_show_either(avito_str first, avito_str second)
+{
+    return first.len > 0 ? first : second;
+}
+
+/* What names the content, after its label. */
+static void avitoi_show_content(struct avitoi_show_line *line, const avito_content *c)
+{
+    switch ((int)c->kind) {
+        case AVITO_MESSAGE_LINK:
+            avitoi_show_text(line, avitoi_show_either(c->as.link->text, c->as.link->url));
+            break;
+        case AVITO_MESSAGE_ITEM:
+            avitoi_show_text(line, c->as.item->title);
+            if (c->as.item->title.len > 0 && c->as.item->price_string.len > 0) {
+                avitoi_show_words(line, ", ");
+            }
+            avitoi_show_text(line, c->as.item->price_string);
+            break;
+        case AVITO_MESSAGE_LOCATION:
+            avitoi_show_text(line, avitoi_show_either(c->as.location->title, c->as.location->text));
+            break;
+        default:
+            break;
+    }
+}
+
+/* A call that nobody took is called by its own name. */
+static avito_str avitoi_show_name_of(const avito_message *m, avito_language language)
+{
+    const avito_content *c = &m->content;
+    const avito_message_type type = c->kind != AVITO_MESSAGE_NONE ? c->kind : m->type;
+    const char *name = avitoi_show_type(type, language);
+    if (c->kind == AVITO_MESSAGE_CALL && c->as.call->status == AVITO_CALL_MISSED) {
+        name = language == AVITO_ENGLISH ? "missed call" : "пропущенный звонок";
+    }
+    if (name == NULL && m->type_word.len > 0) {
+        return m->type_word;
+    }
+    return avitoi_str_of(name != NULL ? name : avitoi_show_type(AVITO_MESSAGE_NONE, language));
+}
+
+AVITO_API size_t avito_message_preview(const avito_message *message, avito_language language,
+                                       char *out, size_t cap)
+{
+    struct avitoi_show_line line = AVITOI_ZERO;
+    avito_str text;
+    if (out == NULL || cap == 0) {
+        return 0;
+    }
+    *out = '\0';
+    if (message == NULL) {
+        return 0;
+    }
+    line.out = out;
+    line.cap = cap;
+    text = avitoi_content_text(&message->content);
+    if (text.ptr != NULL) {
+        avitoi_show_text(&line, text);
+    } else {
+        avitoi_show_label(&line, avitoi_show_name_of(message, language));
+        avitoi_show_content(&line, &message->content);
+    }
+    if ((line.cut || message->is_cut) && cap >= sizeof AVITOI_SHOW_ELLIPSIS) {
+        memcpy(out + line.kept, AVITOI_SHOW_ELLIPSIS, sizeof AVITOI_SHOW_ELLIPSIS - 1u);
+        line.len = line.kept + sizeof AVITOI_SHOW_ELLIPSIS - 1u;
+    }
+    out[line.len] = '\0';
+    return line.len;
+}
+
+/* ---- JSON for a program ---- */
+
+struct avitoi_show {
+    struct avitoi_writer w;
+    bool comma; /* the next member needs one */
+};
+
+static void avitoi_show_key(struct avitoi_show *s, avito_str key)
+{
+    if (s->comma) {
+        avitoi_write(&s->w, ",", 1);
+    }
+    s->comma = true;
+    avitoi_write_json(&s->w, key);
+    avitoi_write(&s->w, ":", 1);
+}
+
+static void avitoi_show_str(struct avitoi_show *s, const char *name, avito_str value)
+{
+    if (value.ptr != NULL) {
+        avitoi_show_key(s, avitoi_str_of(name));
+        avitoi_write_json(&s->w, value);
+    }
+}
+
+static void avitoi_show_number(struct avitoi_show *s, const char *name, int64_t value)
+{
+    avitoi_show_key(s, avitoi_str_of(name));
+    avitoi_write_int(&s->w, value);
+}
+
+/* 0 is what a missing number was decoded to. */
+static void avitoi_show_int(struct avitoi_show *s, const char *name, int64_t value)
+{
+    if (value != 0) {
+        avitoi_show_number(s, name, value);
+    }
+}
+
+static void avitoi_show_bool(struct avitoi_show *s, const char *name, bool value)
+{
+    avitoi_show_key(s, avitoi_str_of(name));
+    avitoi_write_text(&s->w, value ? "true" : "false");
+}
+
+/* From units of 1e-7 degree: 557512000 is 55.7512. */
+static void avitoi_show_degrees(struct avitoi_show *s, const char *name, int32_t e7)
+{
+    const uint32_t value = e7 < 0 ? 0u - (uint32_t)e7 : (uint32_t)e7;
+    uint32_t part = value % 10000000u;
+    char digits[7];
+    size_t i, n = sizeof digits;
+    avitoi_show_key(s, avitoi_str_of(name));
+    if (e7 < 0) {
+        avitoi_write(&s->w, "-", 1);
+    }
+    avitoi_write_int(&s->w, value / 10000000u);
+    for (i = n; i > 0; i--, part /= 10u) {
+        digits[i - 1u] = (char)('0' + (int)(part % 10u));
+    }
+    for (; n > 0 && digits[n - 1u] == '0'; n--) {
+    }
+    if (n > 0) {
+        avitoi_write(&s->w, ".", 1);
+        avitoi_write(&s->w, digits, n);
+    }
+}
+
+static void avitoi_show_open(struct avitoi_show *s, const char *name)
+{
+    if (name != NULL) {
+        avitoi_show_key(s, avitoi_str_of(name));
+    }
+    avitoi_write(&s->w, "{", 1);
+    s->comma = false;
+}
+
+static void avitoi_show_close(struct avitoi_show *s)
+{
+    avitoi_write(&s->w, "}", 1);
+    s->comma = true;
+}
+
+static void avitoi_show_sizes(struct avitoi_show *s, const char *name, avito_image_sizes sizes)
+{
+    size_t i;
+    if (sizes.count == 0) {
+        return;
+    }
+    avitoi_show_open(s, name);
+    for (i = 0; i < sizes.count; i++) {
+        avitoi_show_key(s, sizes.items[i].size);
+        avitoi_write_json(&s->w, sizes.items[i].url);
+    }
+    avitoi_show_close(s);
+}
+
+static void avitoi_show_link(struct avitoi_show *s, const avito_link *link)
+{
+    const avito_link_preview *preview = link->preview;
+    avitoi_show_open(s, "link");
+    avitoi_show_str(s, "text", link->text);
+    avitoi_show_str(s, "url", link->url);
+    if (preview != NULL) {
+        avitoi_show_open(s, "preview");
+        avitoi_show_str(s, "title", preview->title);
+        avitoi_show_str(s, "description", preview->description);
+        avitoi_show_str(s, "domain", preview->domain);
+        avitoi_show_str(s, "url", preview->url);
+        avitoi_show_sizes(s, "images", preview->images);
+        avitoi_show_close(s);
+    }
+    avitoi_show_close(s);
+}
+
+static void avitoi_show_item(struct avitoi_show *s, const avito_item_content *item)
+{
+    avitoi_show_open(s, "item");
+    avitoi_show_str(s, "title", item->title);
+    avitoi_show_str(s, "item_url", item->item_url);
+    avitoi_show_str(s, "image_url", item->image_url);
+    avitoi_show_str(s, "price_string", item->price_string);
+    avitoi_show_close(s);
+}
+
+static void avitoi_show_location(struct avitoi_show *s, const avito_location *location)
+{
+    avitoi_show_open(s, "location");
+    avitoi_show_str(s, "kind", location->kind_word);
+    if (location->lat_e7 != 0 || location->lon_e7 != 0) {
+        avitoi_show_degrees(s, "lat", location->lat_e7);
+        avitoi_show_degrees(s, "lon", location->lon_e7);
+    }
+    avitoi_show_str(s, "title", location->title);
+    avitoi_show_str(s, "text", location->text);
+    avitoi_show_close(s);
+}
+
+static void avitoi_show_call(struct avitoi_show *s, const avito_call *call)
+{
+    avitoi_show_open(s, "call");
+    avitoi_show_str(s, "status", call->status_word);
+    avitoi_show_int(s, "target_user_id", call->target_user_id);
+    avitoi_show_close(s);
+}
+
+static void avitoi_show_value(struct avitoi_show *s, const avito_content *c)
+{
+    avitoi_show_open(s, "content");
+    avitoi_show_str(s, "text", avitoi_content_text(c));
+    switch ((int)c->kind) {
+        case AVITO_MESSAGE_SYSTEM:
+            avitoi_show_str(s, "flow_id", c->as.system.flow_id);
+            break;
+        case AVITO_MESSAGE_IMAGE:
+            avitoi_show_open(s, "image");
+            avitoi_show_sizes(s, "sizes", c->as.image->sizes);
+            avitoi_show_close(s);
+            break;
+        case AVITO_MESSAGE_LINK:
+            avitoi_show_link(s, c->as.link);
+            break;
+        case AVITO_MESSAGE_ITEM:
+            avitoi_show_item(s, c->as.item);
+            break;
+        case AVITO_MESSAGE_LOCATION:
+            avitoi_show_location(s, c->as.location);
+            break;
+        case AVITO_MESSAGE_CALL:
+            avitoi_show_call(s, c->as.call);
+            break;
+        case AVITO_MESSAGE_VOICE:
+            avitoi_show_open(s, "voice");
+            avitoi_show_str(s, "voice_id", c->as.voice->voice_id);
+            avitoi_show_close(s);
+            break;
+        default:
+            break;
+    }
+    avitoi_show_close(s);
+}
+
+static void avitoi_show_quote(struct avitoi_show *s, const avito_quote *quote)
+{
+    avitoi_show_open(s, "quote");
+    avitoi_show_str(s, "id", quote->id);
+    avitoi_show_number(s, "author_id", quote->author_id);
+    avitoi_show_int(s, "created", quote->created);
+    avitoi_show_str(s, "type", quote->type_word);
+    avitoi_show_value(s, &quote->content);
+    avitoi_show_close(s);
+}
+
+/* What a notification has beside the message. */
+static void avitoi_show_notified(struct avitoi_show *s, const avito_message *m,
+                                 const avito_chat *chat)
+{
+    const bool from_chat = m->chat_id.ptr == NULL && chat != NULL;
+    avitoi_show_str(s, "chat_id", from_chat ? chat->id : m->chat_id);
+    avitoi_show_int(s, "user_id", m->user_id);
+    avitoi_show_str(s, "chat_type", m->chat_type_word);
+    avitoi_show_int(s, "item_id", m->item_id);
+    avitoi_show_str(s, "published_at", m->published_at);
+}
+
+/* What is not the service's. */
+static void avitoi_show_ours(struct avitoi_show *s, const avito_message *m, const avito_chat *chat)
+{
+    size_t i;
+    avitoi_show_open(s, "avito");
+    avitoi_show_str(s, "class", avitoi_str_of(avito_message_class_word(avito_classify(m))));
+    avitoi_show_bool(s, "is_own", m->is_own);
+    avitoi_show_bool(s, "is_system", m->is_system);
+    avitoi_show_bool(s, "is_placeholder", m->is_placeholder);
+    avitoi_show_bool(s, "is_cut", m->is_cut);
+    for (i = 0; chat != NULL && i < chat->users.count; i++) {
+        if (chat->users.items[i].id == m->author_id) {
+            avitoi_show_str(s, "author_name", chat->users.items[i].name);
+            break;
+        }
+    }
+    if (chat != NULL && chat->context != NULL && chat->context->item != NULL) {
+        avitoi_show_str(s, "item_title", chat->context->item->title);
+    }
+    avitoi_show_close(s);
+}
+
+static void avitoi_show_message(struct avitoi_show *s, const avito_message *m,
+                                const avito_chat *chat)
+{
+    avitoi_show_open(s, NULL);
+    avitoi_show_str(s, "id", m->id);
+    avitoi_show_number(s, "author_id", m->author_id);
+    avitoi_show_int(s, "created", m->created);
+    avitoi_show_str(s, "type", m->type_word);
+    avitoi_show_str(s, "direction", m->direction_word);
+    avitoi_show_value(s, &m->content);
+    if (m->quote != NULL) {
+        avitoi_show_quote(s, m->quote);
+    }
+    if (m->has_is_read) {
+        avitoi_show_bool(s, "is_read", m->is_read);
+    }
+    avitoi_show_int(s, "read", m->read);
+    avitoi_show_int(s, "delivered", m->delivered);
+    avitoi_show_notified(s, m, chat);
+    avitoi_show_ours(s, m, chat);
+    avitoi_show_close(s);
+}
+
+AVITO_API int avito_message_json(const avito_message *message, const avito_chat *chat, char *out,
+                                 size_t cap, size_t *needed)
+{
+    struct avitoi_show s = AVITOI_ZERO;
+    if (needed != NULL) {
+        *needed = 0;
+    }
+    if (message == NULL || (out == NULL && cap > 0)) {
+        return AVITO_ERR_ARGUMENT;
+    }
+    s.w.out = out;
+    s.w.cap = cap;
+    avitoi_show_message(&s, message, chat);
+    if (needed != NULL) {
+        *needed = (size_t)s.w.total + 1u;
+    }
+    if (s.w.total < cap) {
+        out[s.w.total] = '\0';
+        return AVITO_OK;
+    }
+    if (cap > 0) {
+        *out = '\0';
+    }
+    return AVITO_ERR_ROOM;
+}
+
+/* ======================================================================= *
  * >>58 WEBHOOK RECEIVER
  * ======================================================================= *
  *
@@ -12123,24 +12743,6 @@ AVITO_API unsigned avito_inbox_events(avito_inbox *inbox)
     const uint32_t events = inbox->priv.events;
     inbox->priv.events = 0;
     return events;
-}
-
-AVITO_API avito_message_class avito_classify(const avito_message *message)
-{
-    if (message->is_placeholder) {
-        return AVITO_CLASS_PLACEHOLDER;
-    }
-    if (message->type == AVITO_MESSAGE_DELETED) {
-        return AVITO_CLASS_DELETED;
-    }
-    if (message->is_own) {
-        return AVITO_CLASS_OWN;
-    }
-    if (message->is_system) {
-        return AVITO_CLASS_SYSTEM;
-    }
-    return message->content.kind == AVITO_MESSAGE_NONE ? AVITO_CLASS_UNSUPPORTED
-                                                       : AVITO_CLASS_BUYER;
 }
 
 /* ======================================================================= *

@@ -5,7 +5,8 @@
  *
  * What must hold: nothing outside of the memory is touched; the result depends on the body alone,
  * except that memory that is too small is AVITO_ERR_ARENA; the size that this names is the least
- * that does; after any error the arena is as it was; the event is the same wherever it is.
+ * that does; after any error the arena is as it was; the event is the same wherever it is. Its message as
+ * JSON decodes to the same message; as a line it is UTF-8 without control characters, of any length.
  */
 #include "fuzz.h"
 
@@ -17,7 +18,7 @@
 
 struct outcome {
     struct text text; /* of the event */
-    size_t used; /* of the arena, before */
+    size_t used;      /* of the arena, before */
     size_t needed;
     int result;
 };
@@ -84,6 +85,66 @@ static void compare_needed(const struct outcome *expected, const void *body, siz
     text_free(&less.text);
 }
 
+/* The message as JSON, of the very size that it asked for, and decoded again. */
+static void check_json(const avito_message *message)
+{
+    static const char head[] = "{\"id\":\"e\",\"payload\":{\"type\":\"message\",\"value\":",
+                      tail[] = "}}";
+    struct text before = {NULL, 0, 0}, after = {NULL, 0, 0}, body = {NULL, 0, 0};
+    char *memory = fuzz_memory(AMPLE), *out;
+    avito_arena arena = avito_arena_of(memory, AMPLE);
+    avito_event event;
+    size_t needed;
+
+    MUST(avito_message_json(message, NULL, NULL, 0, &needed) == AVITO_ERR_ROOM);
+    out = fuzz_memory(needed);
+    MUST(avito_message_json(message, NULL, out, needed - 1, NULL) == AVITO_ERR_ROOM &&
+         *out == '\0');
+    MUST(avito_message_json(message, NULL, out, needed, NULL) == AVITO_OK &&
+         strlen(out) == needed - 1);
+    text_add_bytes(&body, head, sizeof head - 1);
+    text_add_bytes(&body, out, needed - 1);
+    text_add_bytes(&body, tail, sizeof tail - 1);
+    MUST(avito_parse_webhook(body.data, body.len, &arena, &event, NULL) == AVITO_OK);
+    dump_message(&before, "message", message);
+    dump_message(&after, "message", event.message);
+    MUST(strcmp(before.data, after.data) == 0);
+    text_free(&before);
+    text_free(&after);
+    text_free(&body);
+    free(memory);
+    free(out);
+}
+
+static void check_line(const avito_message *message, size_t cap)
+{
+    char *out = fuzz_memory(cap);
+    const size_t len =
+        avito_message_preview(message, cap & 1 ? AVITO_ENGLISH : AVITO_RUSSIAN, out, cap);
+    size_t points, visible;
+
+    MUST(cap == 0 ? len == 0 : len == strlen(out) && len < cap);
+    MUST(cap == 0 || avitoi_utf8_count(out, &points, &visible));
+    for (size_t i = 0; i < len; i++) {
+        MUST((uint8_t)out[i] >= ' ' && out[i] != 0x7f);
+    }
+    free(out);
+}
+
+static void check_shown(const void *body, size_t len, size_t cap)
+{
+    char *memory = fuzz_memory(AMPLE);
+    avito_arena arena = avito_arena_of(memory, AMPLE);
+    avito_event event;
+
+    if (avito_parse_webhook(body, len, &arena, &event, NULL) == AVITO_OK && event.message != NULL) {
+        check_json(event.message);
+        check_line(event.message, cap);
+        check_line(event.message, AMPLE);
+    }
+    free(memory);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size < 3) {
@@ -107,6 +168,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         MUST(strcmp(some.text.data, whole.text.data) == 0);
     }
     compare_needed(&whole, body, len);
+    check_shown(body, len, data[0]);
     text_free(&whole.text);
     text_free(&some.text);
     free(body);
