@@ -10,7 +10,9 @@ What ran out of time is run once more, alone, and that counts: two at a time on 
 take a script over its limit. With --plan nothing is run: it says how much there is to do and how long
 that took here before.
 
-The last line printed is "N passed, N failed"; the exit status is 0 only if none failed.
+A script that cannot run here prints "not run - why": it counts neither way, and is named at the end.
+
+The last line printed is "N passed, N failed", with ", N not run" if there are such; the exit status is 0 only if none failed.
 """
 import argparse
 import concurrent.futures
@@ -24,6 +26,7 @@ import time
 PLAN = re.compile(r"^1\.\.(\d+)\s*$")
 PASS = re.compile(r"^ok\b")
 FAIL = re.compile(r"^not ok\b")
+NOT_RUN = re.compile(r"^not run - (.*)")
 TOOK = "took.txt"
 
 
@@ -66,12 +69,18 @@ def count(output, status):
         elif FAIL.match(line):
             failed += 1
     if planned == 0 and passed == 0 and failed == 0:
+        if status == 0 and not_run(output):
+            return 0, 0, "not run"
         return (1, 0, "") if status == 0 else (0, 1, f"exit status {status}")
     if planned > passed + failed:
         return passed, failed + planned - passed - failed, f"ended early, status {status}"
     if status != 0 and failed == 0:
         return passed, 1, f"exit status {status} although no check failed"
     return passed, failed, ""
+
+
+def not_run(output):
+    return [match.group(1) for match in map(NOT_RUN.match, output.splitlines()) if match]
 
 
 def job(path, script, seconds):
@@ -131,6 +140,7 @@ def main():
         return 0
     begin = time.monotonic()
     total_passed = total_failed = 0
+    left_out = []
     if args.build_status.strip() != "0":
         print("not everything could be built:")
         with open(args.build_log, encoding="utf-8", errors="replace") as log:
@@ -141,10 +151,11 @@ def main():
     for path, output, passed, failed, remark, taken in results(todo, args):
         total_passed += passed
         total_failed += failed
+        left_out += not_run(output)
         name = re.sub(r"[^A-Za-z0-9_.-]", "_", os.path.relpath(path).replace("build/tests/", ""))
         with open(os.path.join(args.logs, name + ".txt"), "w", encoding="utf-8") as log:
             log.write(output)
-        mark = "ok  " if failed == 0 else "FAIL"
+        mark = "FAIL" if failed else "----" if passed == 0 else "ok  "
         print(f"{mark} {path}: {passed} passed, {failed} failed ({taken:.1f} s)"
               + (f" - {remark}" if remark else ""), flush=True)
         if failed:
@@ -154,7 +165,9 @@ def main():
     if not args.brief:
         with open(os.path.join(args.logs, TOOK), "w", encoding="utf-8") as file:
             file.write(f"{time.monotonic() - begin:.0f}\n")
-    print(f"{total_passed} passed, {total_failed} failed")
+    for why in left_out:
+        print(f"not run: {why}")
+    print(f"{total_passed} passed, {total_failed} failed" + (f", {len(left_out)} not run" if left_out else ""))
     return 0 if total_failed == 0 and total_passed > 0 else 1
 
 

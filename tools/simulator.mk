@@ -41,6 +41,27 @@ build/certs: tools/simulator/certs.sh
 .PHONY: simulator
 simulator: build/simulator build/certs ## the simulated service as a server, and certificates for it
 
+# The page's own ports, if nobody else has them.
+PLAY_PACKAGES := build-essential libhttp-parser-dev libcjson-dev libssl-dev openssl python3
+PLAY_OPTIONS ?=
+.PHONY: play
+play: ## a page on this machine: you are the buyer, your program is the shop
+	@sh tools/need.sh $(PLAY_PACKAGES)
+	@mkdir -p build && { $(MAKE) --no-print-directory build/simulator build/certs >build/play.txt 2>&1 || \
+	    { cat build/play.txt; exit 1; }; }
+	@exec build/simulator --play --tcp-port 8080 --tls-port 8443 --control-port 8090 \
+	    --cert build/certs/ec.crt --key build/certs/ec.key $(PLAY_OPTIONS)
+
+.PHONY: picture
+picture: build/simulator build/certs build/page/03_chats_and_reply ## the README's picture of that page, by a headless browser
+	PAGE_PICTURE=tools/simulator/web/page.png sh tests/check/page.sh picture
+
+# What a person's first visit is answered by (tests/page).
+build/page/03_chats_and_reply: examples/03_chats_and_reply.c examples/example.h $(HEADER)
+	@mkdir -p $(@D)
+	$(CC) -O1 $(WARN) -I. $< -o $@ -lbearssl
+test-programs: build/page/03_chats_and_reply build/demo/bot
+
 .PHONY: simulator-rooms
 simulator-rooms:
 	@printf '%s\n' $(SIMULATOR_CORE) $(SIMULATOR_HTTP) $(SIMULATOR_SERVER)

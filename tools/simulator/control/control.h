@@ -61,7 +61,7 @@ bool feed_place(const feed *f, const char *id, uint64_t *number);
 const feed_event *feed_at(const feed *f, uint64_t number);
 
 void feed_put_chat(feed *f, simi_buf *b, const sim_chat_info *chat);
-void feed_put_message(simi_buf *b, const sim_message_info *m);
+void feed_put_message(feed *f, simi_buf *b, const sim_message_info *m);
 void feed_put_requests(const feed *f, simi_buf *b);
 void feed_put_hooks(const feed *f, simi_buf *b);
 void feed_put_subscriptions(feed *f, simi_buf *b);
@@ -119,6 +119,7 @@ typedef struct control {
     sim *service;
     int64_t (*clock_ms)(void *ctx);
     int tcp_port, tls_port, port;
+    const char *connect;                     /* what to export for programs; NULL: nobody plays */
     size_t largest_record;                   /* of TLS, that was sent */
     bool (*reset)(void *ctx, int64_t chats); /* -1: as many as at the start */
     void *ctx;                               /* of reset */

@@ -423,7 +423,7 @@ static bool show_store(control *c, cJSON *o)
     simi_puts(&c->reply, "{\"messages\":[");
     for (size_t i = 0; sim_message_at(c->service, i, &m); i++) {
         simi_puts(&c->reply, i == 0 ? "" : ",");
-        feed_put_message(&c->reply, &m);
+        feed_put_message(&c->feed, &c->reply, &m);
     }
     simi_puts(&c->reply, "]}");
     return true;
@@ -470,7 +470,7 @@ static bool show_messages(control *c, cJSON *o)
     simi_putf(&c->reply, "{\"earlier\":%zu,\"messages\":[", first);
     for (size_t i = first; sim_chat_message_at(c->service, chat, i, &m); i++) {
         simi_puts(&c->reply, i == first ? "" : ",");
-        feed_put_message(&c->reply, &m);
+        feed_put_message(&c->feed, &c->reply, &m);
     }
     simi_puts(&c->reply, "]}");
     return true;
@@ -504,6 +504,9 @@ static bool show_state(control *c, cJSON *o)
               (long long)options->user_id);
     simi_put_json(b, options->user_name);
     simi_putf(b, ",\"tcp_port\":%d,\"tls_port\":%d,", c->tcp_port, c->tls_port);
+    simi_puts(b, "\"connect\":");
+    simi_put_json(b, c->connect != NULL ? c->connect : "");
+    simi_puts(b, ",");
     put_chats(c, b);
     simi_puts(b, ",\"requests\":");
     feed_put_requests(&c->feed, b);

@@ -74,9 +74,11 @@ static void put_content(simi_buf *b, const char *content)
     cJSON_Delete(parsed);
 }
 
-void feed_put_message(simi_buf *b, const sim_message_info *m)
+void feed_put_message(feed *f, simi_buf *b, const sim_message_info *m)
 {
     static const char *const authors[] = {"buyer", "app", "avito", "api"};
+    const char *media_id = m->image_id[0] != '\0' ? m->image_id : m->voice_id;
+    sim_media_info unused;
     simi_putf(b, "{\"id\":\"%s\",\"chat_id\":", m->id);
     simi_put_json(b, m->chat_id);
     simi_putf(b, ",\"author_id\":%lld,\"author\":\"%s\",\"type\":", (long long)m->author_id,
@@ -90,6 +92,8 @@ void feed_put_message(simi_buf *b, const sim_message_info *m)
               bool_word(m->is_read), bool_word(m->read_by_peer != 0), bool_word(m->deleted),
               bool_word(m->visible), m->image_id, m->voice_id, m->quote_id);
     simi_put_json(b, m->text);
+    simi_putf(b, ",\"media_id\":\"%s\"", /* only what is still kept */
+              sim_find_media(f->service, media_id, &unused) ? media_id : "");
     simi_puts(b, ",\"content\":");
     put_content(b, m->content);
     simi_puts(b, "}");
@@ -112,7 +116,7 @@ void feed_put_chat(feed *f, simi_buf *b, const sim_chat_info *c)
               ",\"updated\":%lld,\"messages\":%zu,\"unread\":%zu,\"last\":", (long long)c->updated,
               c->messages, c->unread);
     if (sim_find_message(f->service, c->last_message_id, &last)) {
-        feed_put_message(b, &last);
+        feed_put_message(f, b, &last);
     } else {
         simi_puts(b, "null");
     }
@@ -227,7 +231,7 @@ static void take_chat(feed *f, const sim_event *e)
     feed_put_chat(f, b, &chat);
     if (e->message_id != NULL && sim_find_message(f->service, e->message_id, &m)) {
         simi_puts(b, ",\"message\":");
-        feed_put_message(b, &m);
+        feed_put_message(f, b, &m);
     }
     simi_puts(b, "}");
 }

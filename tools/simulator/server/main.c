@@ -22,6 +22,7 @@ typedef struct server {
     clients clients;
     deliveries deliveries;
     char media_url[64];
+    simi_buf connect;
     uint64_t runs;
 } server;
 
@@ -44,7 +45,8 @@ static void on_event(void *ctx, const sim_event *event)
 static void begin_service(server *v)
 {
     sim_options o = v->program.options;
-    o.seed += v->runs++; /* other ids than before: programs remember those */
+    /* Other ids than before, since programs remember those; for people also after a restart. */
+    o.seed += v->runs++ + (v->program.play && o.seed == 0 ? (uint64_t)net_clock_ms(NULL) : 0);
     o.clock_ms = net_clock_ms;
     o.event = on_event;
     o.ctx = v;
@@ -167,25 +169,17 @@ static void write_ports(const server *v)
     simi_free(&name);
 }
 
-static const char *or_text(const char *text, const char *otherwise)
+/* What programs need to be told, as lines for a shell. */
+static void make_connect(server *v)
 {
-    return text != NULL ? text : otherwise;
-}
-
-static void say_how_to_play(const server *v)
-{
-    const control *c = &v->control;
-    const sim_options *o = sim_live(c->service);
+    const sim_options *o = sim_live(v->control.service);
     char *here = getcwd(NULL, 0);
-    const char *certs = getenv("AVITO_CA_FILE");
-    (void)printf("\n  You are the buyer:      http://localhost:%d/page/\n"
-                 "  What scripts can do:    http://localhost:%d/\n\n"
-                 "  In another terminal, for any program that uses the library:\n\n"
-                 "export AVITO_HOST=localhost AVITO_PORT=%d AVITO_CA_FILE=%s%s\n"
-                 "export AVITO_CLIENT_ID=%s AVITO_CLIENT_SECRET=%s\n\n"
-                 "  Ctrl-C ends it.\n",
-                 c->port, c->port, c->tls_port, certs != NULL ? "" : or_text(here, ""),
-                 or_text(certs, "/build/certs/roots.pem"), o->client_id, o->client_secret);
+    simi_putf(&v->connect,
+              "export AVITO_HOST=localhost AVITO_PORT=%d\n"
+              "export AVITO_CA_FILE=%s/build/certs/roots.pem\n"
+              "export AVITO_CLIENT_ID=%s\nexport AVITO_CLIENT_SECRET=%s\n",
+              v->control.tls_port, here != NULL ? here : ".", o->client_id, o->client_secret);
+    v->control.connect = v->connect.p;
     free(here);
 }
 
@@ -193,7 +187,11 @@ static void say_ports(const server *v)
 {
     const control *c = &v->control;
     if (v->program.play) {
-        say_how_to_play(v);
+        (void)printf("\n  You are the buyer:     http://localhost:%d/page/\n"
+                     "  What scripts can do:   http://localhost:%d/\n\n"
+                     "  In another terminal, for any program that uses the library:\n\n%s\n"
+                     "  Ctrl-C ends it.\n",
+                     c->port, c->port, c->connect);
     } else {
         (void)printf("tcp %d\ntls %d\ncontrol %d\nuser_id %lld\n", c->tcp_port, c->tls_port,
                      c->port, (long long)sim_live(c->service)->user_id);
@@ -218,6 +216,9 @@ int main(int argc, char **argv)
     v.control.reset = reset;
     v.control.ctx = &v;
     begin_service(&v);
+    if (v.program.play) {
+        make_connect(&v);
+    }
     bool good = program_begin(&v.program, &v.control, -1);
     if (good) {
         write_ports(&v);
@@ -228,5 +229,6 @@ int main(int argc, char **argv)
     web_close(&v.web);
     clients_close(&v.clients);
     simi_free(&v.control.reply);
+    simi_free(&v.connect);
     return good ? 0 : 2;
 }

@@ -1,0 +1,78 @@
+// many.mjs - five hundred chats, and names that are meant to do harm.
+import { Browser, Simulator, check, until } from "./support.mjs";
+
+const HOSTILE = ["<script>globalThis.pwned = 1</script>", "<img src=x onerror='globalThis.pwned = 2'>",
+  "\"><svg onload=globalThis.pwned=3>", "javascript:globalThis.pwned=4", "\u202Eгоризонталь\u202D", "\u0000\u0007\u001B[31mред".replace("\u0000", ""),
+  "А".repeat(200), "W".repeat(190), "‮‮‮", "🙂".repeat(60), " ", "\u200B", "../../page/", "{{7*7}}", "&lt;b&gt;", "‏مرحبا"];
+
+async function many(sim, page) {
+  check((await page.$$("#chat-list li")).length === 500, "five hundred chats are listed");
+  const took = await page.evaluate(() => {
+    const search = document.querySelector("#search"), begin = performance.now();
+    search.value = "велосипед";
+    search.dispatchEvent(new Event("input"));
+    document.querySelector("#chat-list").getBoundingClientRect();
+    return performance.now() - begin;
+  });
+  const found = await page.$$eval("#chat-list li:not([hidden])", (all) => all.every((e) => /велосипед/i.test(e.textContent)) && all.length);
+  check(found > 10 && found < 500 && took < 2000, "they can be searched", { found, took });
+  await page.fill("#search", "");
+  const { chats } = await sim.ask("chats");
+  const from = Date.now();
+  await sim.ask("message", { chat_id: chats[400].id, text: "Снизу наверх" });
+  check(await until(() => page.$eval("#chat-list li:first-child", (e) => e.textContent.includes("Снизу наверх")), 1000),
+    "the newest comes first, within a second", Date.now() - from);
+  for (let i = 0; i < 300; i++) await sim.ask("message", { chat_id: chats[0].id, text: `№ ${i}` });
+  await page.click(`#chat-list li[data-id="${chats[0].id}"] button`);
+  check(await until(() => page.isVisible("#earlier")), "of a long chat the newest messages are shown, and how many are not");
+  check(await page.$eval("#log", (e) => e.scrollTop + e.clientHeight >= e.scrollHeight - 2), "and the end is what one sees");
+}
+
+async function hostile(sim, browser) {
+  await sim.ask("reset", { chats: 0 });
+  for (const name of HOSTILE) {
+    const { chat_id } = await sim.ask("chat", { buyer_name: name, item_title: name, price_string: name.slice(0, 60) });
+    await sim.ask("message", { chat_id, text: name });
+    await sim.send(chat_id, name.trim() || "x");
+    await sim.ask("message", { chat_id, type: "location", text: name });
+    await sim.ask("message", { chat_id, type: "item", content: { item: { title: { a: 1 }, price_string: [name] } } });
+    await sim.ask("message", { chat_id, type: "image", text: name });
+    await sim.ask("message", { chat_id, type: "location", content: { location: "none" } });
+  }
+  for (const width of [360, 1320]) {
+    const context = await browser.person({ viewport: { width, height: 720 } });
+    const page = await browser.window(context, sim.page);
+    const rows = await page.$$("#chat-list li");
+    check(rows.length === HOSTILE.length, `all hostile names are listed at ${width} px`, rows.length);
+    let wide = [];
+    for (const row of rows) {
+      await row.$eval("button", (e) => e.click());
+      await page.waitForFunction(() => document.querySelectorAll("#messages li").length === 6);
+      if (!await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth && document.querySelector("#log").scrollWidth <= document.querySelector("#log").clientWidth)) {
+        wide.push(await page.textContent("#talk-title"));
+      }
+      if (width === 360) await page.click("#back");
+    }
+    check(wide.length === 0, `none makes the page wider than ${width} px`, wide);
+    check(await page.evaluate(() => globalThis.pwned === undefined && document.querySelectorAll("#chat-list script, #messages script, #messages [onerror], #app [onload]").length === 0),
+      "and none is more than text");
+    const shown = await page.$$eval("#chat-list .first bdi", (all) => all.map((e) => e.textContent));
+    check(HOSTILE.every((name) => shown.includes(name)), "each is shown as it is");
+    await context.close();
+  }
+}
+
+export async function main() {
+  const sim = await Simulator.start("--chats", "500");
+  const browser = await Browser.start();
+  const page = await browser.window(await browser.person(), sim.page);
+  await many(sim, page);
+  await page.close();
+  sim.token = undefined;
+  delete sim.token;
+  await hostile(sim, browser);
+  check(browser.troubles.length === 0, "nothing went wrong in the page", browser.troubles);
+  check(browser.outside.length === 0, "nothing was asked for outside of this machine", browser.outside);
+  await browser.end();
+  await sim.end();
+}
