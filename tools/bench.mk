@@ -24,7 +24,7 @@ BENCH_LIB_yyjson := -lyyjson
 
 BENCH_DECODE = $(BENCH_OUT)/host $(BENCH_OUT)/heap.so $(BENCH_PEERS:%=$(BENCH_OUT)/%.so)
 BENCH_DECODE_OURS := $(BENCH_OUT)/ours.so $(BENCH_OUT)/portable.so $(BENCH_OUT)/size.so
-BENCH_NET := $(BENCH_OUT)/net_curl $(BENCH_OUT)/net_bare
+BENCH_NET := $(BENCH_OUT)/net_curl $(BENCH_OUT)/net_fast $(BENCH_OUT)/net_bare
 BENCH_NET_OURS := $(BENCH_OUT)/net_ours
 BENCH_SHARED := $(BENCH_SRC)/bench.h $(BENCH_SRC)/slots.h avito_messenger.h
 
@@ -87,8 +87,20 @@ $(BENCH_OUT)/%.so: $(BENCH_SRC)/peer_%.c $(BENCH_SRC)/dom.h $(BENCH_SHARED) | $(
 $(BENCH_OUT)/%.so: $(BENCH_SRC)/peer_%.cpp $(BENCH_SHARED) | $(BENCH_OUT)
 	$(CXX) -std=c++17 $(BENCH_PLUGIN) -o $@ $< $(BENCH_LIB_$*)
 
-$(BENCH_OUT)/net_curl: $(BENCH_SRC)/net_curl.c $(BENCH_SRC)/peer_cjson.c $(BENCH_SRC)/dom.h $(BENCH_SRC)/net.h $(BENCH_SHARED) | $(BENCH_OUT)
+# libcurl with cJSON, and with the fastest decoder at hand.
+BENCH_FASTEST = $(if $(filter yyjson,$(BENCH_PEERS)),yyjson,simdjson)
+$(BENCH_OUT)/net_curl.o: $(BENCH_SRC)/net_curl.c $(BENCH_SRC)/net.h $(BENCH_SHARED) | $(BENCH_OUT)
+	$(CC) -std=gnu99 $(BENCH_FLAGS) -c -o $@ $<
+
+$(BENCH_OUT)/net_curl: $(BENCH_OUT)/net_curl.o $(BENCH_SRC)/peer_cjson.c $(BENCH_SRC)/dom.h
 	$(CC) -std=gnu99 $(BENCH_FLAGS) -o $@ $< $(BENCH_SRC)/peer_cjson.c -lcurl -lcjson
+
+$(BENCH_OUT)/net_fast: $(BENCH_OUT)/net_curl.o $(wildcard $(BENCH_SRC)/peer_*) $(BENCH_SRC)/dom.h
+ifeq ($(BENCH_FASTEST),yyjson)
+	$(CC) -std=gnu99 $(BENCH_FLAGS) -o $@ $< $(BENCH_SRC)/peer_yyjson.c -lcurl -lyyjson
+else
+	$(CXX) -std=c++17 $(BENCH_FLAGS) -o $@ $< $(BENCH_SRC)/peer_simdjson.cpp -lcurl -lsimdjson
+endif
 
 $(BENCH_OUT)/net_bare: $(BENCH_SRC)/net_bare.c $(BENCH_SRC)/net.h $(BENCH_SHARED) | $(BENCH_OUT)
 	$(CC) -std=gnu99 $(BENCH_FLAGS) -o $@ $<

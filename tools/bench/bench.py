@@ -227,6 +227,11 @@ def checks_table(decode, report, plugins):
                  rows)
 
 
+def fastest(net):
+    """Which decoder net_fast is linked with (bench.mk)."""
+    return YYJSON if os.path.exists(os.path.join(net.out, YYJSON + ".so")) else "simdjson"
+
+
 def small_call(net, report, ours):
     rows = []
     for tls, limit, anchor in ((False, 9000, "86.9 k"), (True, 16000, "101 k")):
@@ -245,12 +250,31 @@ def small_call(net, report, ours):
                    "%.2f" % mine[1], mine[1] <= 2.02)
     report.head("Small call (300 B of JSON) on a kept connection, user space")
     report.table(("client", "instructions per request", "system calls"), rows)
+    if ours:
+        small_call_cpu(net, report)
+
+
+def small_call_cpu(net, report):
+    """The whole of it, kernel included, beside libcurl with the fastest decoder: aims."""
+    theirs, rows = "libcurl + " + fastest(net), []
+    for tls, aim in ((False, 1.6), (True, 1.8)):
+        words = ", TLS" if tls else ""
+        us, ratio = net.cpu({theirs: net.command("fast", "self", 4000, tls),
+                             "ours": net.command("ours", "self", 4000, tls)}, 9)
+        less = 1 / ratio["ours"]
+        report.row("small call, kept connection%s: CPU" % words, theirs, "aim ≥ %gx less" % aim,
+                   "%.2fx" % less, less >= aim, False)
+        rows += [(n + words, "%.1f" % us[n][0], "%.1f" % us[n][1], "%.2fx" % (1 / ratio[n]))
+                 for n in us]
+    report.table(("client", "CPU us per request", "user", "less than libcurl"), rows)
 
 
 def long_list(net, report, ours):
     rows = []
+    fast = "libcurl + " + fastest(net)
     for tls, limit in ((False, 5), (True, 3.5)):
-        commands = {"libcurl + cJSON": net.command("curl", "chats", 200, tls)}
+        commands = {"libcurl + cJSON": net.command("curl", "chats", 200, tls),
+                    fast: net.command("fast", "chats", 200, tls)}
         if ours:
             commands["ours"] = net.command("ours", "chats", 200, tls)
             commands["ours, window of 16 KB"] = net.command("ours", "chats16", 200, tls)
@@ -259,9 +283,11 @@ def long_list(net, report, ours):
         rows += [(n + (", TLS (AES-GCM)" if tls else ""), "%.0f" % us[n][0], "%.0f" % us[n][1],
                   "%.0f" % (us[n][0] - us[n][1]), "%.1fx" % (1 / ratio[n])) for n in commands]
         if ours:
-            report.at_least("list of 100 chats end to end over nginx%s: CPU" %
-                            (", TLS (AES-GCM)" if tls else ""), "libcurl + cJSON",
-                            1 / ratio["ours"], limit)
+            words = "list of 100 chats end to end over nginx%s: CPU" % (
+                ", TLS (AES-GCM)" if tls else "")
+            report.at_least(words, "libcurl + cJSON", 1 / ratio["ours"], limit)
+            less = ratio[fast] / ratio["ours"]
+            report.row(words, fast, "aim ≥ 1.5x less", "%.2fx" % less, less >= 1.5, False)
     report.head("100 chats end to end over nginx, one kept connection")
     report.table(("client", "CPU us per list", "user", "system", "less than libcurl + cJSON"), rows)
     report.say("Median of 9 rounds of 200 lists, the clients in turn. User and system are as the "
@@ -271,28 +297,38 @@ def long_list(net, report, ours):
                "gain.")
 
 
-def connections(net, report, ours):
+def connections(net, report, ours, count, requests):
+    """{client: (CPU us, user)} and ratios to a bare client, on so many connections of one thread."""
     clients = {"bare epoll + jsmn": ("bare", ""), "libcurl multi + cJSON": ("curl", "many")}
     if ours:
         clients["ours"] = ("ours", "many")
-    bare, curl, *mine = [(n, net.command(*c, 15000, connections=1000)) for n, c in clients.items()]
+    bare, curl, *mine = [(n, net.command(*c, requests, connections=count)) for n, c in clients.items()]
     us, ratio = net.cpu(dict([bare, curl]), 3)
     if mine:
         for kept, new in zip((us, ratio), net.cpu(dict([bare, *mine]), 11)):
             kept.update(new)
-    calls = {n: net.syscalls(*c, few=2000, lot=6000, connections=1000) for n, c in clients.items()}
-    report.head("1,000 connections on one thread, 300 B each")
+    calls = {n: net.syscalls(*c, few=2000, lot=6000, connections=count) for n, c in clients.items()}
+    report.head("%s connections on one thread, 300 B each" % "{:,}".format(count))
     report.table(("client", "CPU us per request", "user", "system", "system calls",
                   "against the bare client"),
                  [(n, "%.1f" % us[n][0], "%.1f" % us[n][1], "%.1f" % (us[n][0] - us[n][1]),
                    "%.2f" % calls[n], "%.2fx" % ratio[n]) for n in clients])
-    report.say("Median of the ratios of paired runs of 15,000 requests, the bare client and the other "
-               "in turn, 11 times (libcurl: 3).")
+    report.say("Median of the ratios of paired runs of %s requests, the bare client and the other "
+               "in turn, 11 times (libcurl: 3)." % "{:,}".format(requests))
+    return ratio
+
+
+def many_connections(net, report, ours):
+    ratio = connections(net, report, ours, 1000, 15000)
+    most = connections(net, report, ours, 5000, 25000)
     if not ours:
         return
+    anchor = "libcurl multi %.2fx"
     report.at_most("1,000 connections on one thread: CPU against a bare epoll client",
-                   "libcurl multi %.2fx" % ratio["libcurl multi + cJSON"], ratio["ours"], 1.15,
-                   None, "%.2f", "x")
+                   anchor % ratio["libcurl multi + cJSON"], ratio["ours"], 1.15, None, "%.2f", "x")
+    report.row("5,000 lanes on one thread: CPU against a bare epoll client",
+               anchor % most["libcurl multi + cJSON"], "aim ≤ 1.15x", "%.2fx" % most["ours"],
+               most["ours"] <= 1.15, False)
     s = net.run([net.out + "/net_ours", "sizes"])
     own = s["client"] + s["tcp"]
     report.row("own state per lane beside its window", "libcurl 20 KB", "≤ 1,024 B",
@@ -417,7 +453,7 @@ def main():
         with Network(out) as net:
             small_call(net, report, ours)
             long_list(net, report, ours)
-            connections(net, report, ours)
+            many_connections(net, report, ours)
         versions(report, PACKAGES)
     details, report.text = report.text, []
     report.text += ["# Bench of avito_messenger.h", "",

@@ -1,13 +1,15 @@
-/* libcurl and cJSON: one easy handle that is used again, or the multi interface.
+/* libcurl and a decoder of the decode bench: one easy handle that is used again, or the multi
+ * interface.
  *
  *   net_curl self|chats N BASE [CA]          one kept connection
  *   net_curl many N BASE CONNECTIONS [CA]    N requests for `self` on that many connections
  */
-#include <cjson/cJSON.h>
 #include <curl/curl.h>
 
 #include "net.h"
 #include "slots.h"
+
+enum { PAD = 64 }; /* readable bytes that a decoder may have behind the body */
 
 typedef struct body {
     char *data;
@@ -15,7 +17,7 @@ typedef struct body {
     unsigned long number; /* of requests done with this handle */
 } body;
 
-/* cJSON's tree decoder of the decode bench. */
+/* Of the decoder that this is linked with. */
 extern const bench_peer bench_peers[];
 
 static unsigned long elements;
@@ -25,8 +27,8 @@ static size_t collect(char *data, size_t size, size_t n, void *ctx)
     body *b = ctx;
 
     n *= size;
-    if (b->len + n + 1 > b->cap) {
-        b->cap = b->len + n + 1 > 2 * b->cap ? b->len + n + 1 : 2 * b->cap;
+    if (b->len + n + PAD > b->cap) {
+        b->cap = b->len + n + PAD > 2 * b->cap ? b->len + n + PAD : 2 * b->cap;
         b->data = realloc(b->data, b->cap);
     }
     memcpy(b->data + b->len, data, n);
@@ -35,40 +37,15 @@ static size_t collect(char *data, size_t size, size_t n, void *ctx)
     return n;
 }
 
-static avito_str member(const cJSON *root, const char *key)
-{
-    const cJSON *n = cJSON_GetObjectItemCaseSensitive(root, key);
-
-    return cJSON_IsString(n) ? bench_str(n->valuestring, strlen(n->valuestring))
-                             : bench_str(NULL, 0);
-}
-
 static void decode_self(const body *b)
 {
-    cJSON *root = cJSON_ParseWithLength(b->data, b->len);
-    const cJSON *id = cJSON_GetObjectItemCaseSensitive(root, "id"), *phone;
-    avito_str phones[8];
     avito_self self;
-    size_t n = 0;
 
-    self.id = cJSON_IsNumber(id) ? (int64_t)id->valuedouble : 0;
-    self.name = member(root, "name");
-    self.email = member(root, "email");
-    self.phone = member(root, "phone");
-    self.profile_url = member(root, "profile_url");
-    cJSON_ArrayForEach(phone, cJSON_GetObjectItemCaseSensitive(root, "phones"))
-    {
-        if (cJSON_IsString(phone) && n < 8) {
-            phones[n++] = bench_str(phone->valuestring, strlen(phone->valuestring));
-        }
-    }
-    self.phones.items = NULL;
-    self.phones.count = n;
-    if (self.id == 0 || self.profile_url.len == 0 || n == 0 || phones[0].len == 0) {
+    if (bench_peers[0].self(b->data, b->len, &self) != 0 || self.id == 0 || self.profile_url.len == 0 ||
+        self.phones.count == 0 || self.phones.items[0].len == 0) {
         net_fail("self", "not decoded");
     }
     elements++;
-    cJSON_Delete(root);
 }
 
 static void on_chat(bench_sink *sink, const avito_chat *chat)
@@ -79,7 +56,7 @@ static void on_chat(bench_sink *sink, const avito_chat *chat)
 
 static void decode_chats(const body *b)
 {
-    bench_sink sink = {on_chat, NULL, 0, 0};
+    bench_sink sink = {on_chat, NULL, NULL, 0, 0};
 
     if (bench_peers[0].chats(b->data, b->len, &sink) != 0) {
         net_fail("chats", "not decoded");

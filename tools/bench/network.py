@@ -20,8 +20,8 @@ CONF = """daemon off;
 master_process off;
 error_log {out}/nginx.log;
 pid {out}/nginx.pid;
-worker_rlimit_nofile 8192;
-events {{ worker_connections 4096; }}
+worker_rlimit_nofile 16384;
+events {{ worker_connections 8192; }}
 http {{
     access_log off;
     sendfile on;
@@ -109,21 +109,21 @@ class Network:
         self.server.wait(10)
 
     def command(self, client, what, n, tls=False, connections=0):
-        """The command line of a client: ours, curl or bare."""
+        """The command line of a client: ours, curl, fast (libcurl with the fastest decoder) or bare."""
         port = self.tls if tls else self.plain
         host = "localhost" if tls else "127.0.0.1"
         where = "%s://%s:%d" % ("https" if tls else "http", host, port)
         args = [self.out + "/net_" + client]
         if client != "bare":
             args.append(what)
-        args += [str(n), where if client == "curl" else str(port)]
+        args += [str(n), where if client in ("curl", "fast") else str(port)]
         if connections:
             args.append(str(connections))
         return args + ([self.out + "/ca.pem"] if tls else [])
 
     def run(self, command, before=(), env=None):
         done = subprocess.run([*before, *command], stdout=subprocess.PIPE, text=True, check=True,
-                              timeout=120, env={**os.environ, **(env or {})},
+                              timeout=900, env={**os.environ, **(env or {})},
                               preexec_fn=lambda: os.sched_setaffinity(0, {self.cores[0]}))
         return lines(done.stdout)[0]
 

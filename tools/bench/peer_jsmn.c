@@ -26,9 +26,9 @@ static int tokenise(const char *body, size_t len, bench_sink *sink)
 
 const bench_peer bench_peers[] = {
 #ifdef JSMN_PARENT_LINKS
-    {"jsmn strict+links, tokens only", tokenise, tokenise, tokenise, NULL, true},
+    {"jsmn strict+links, tokens only", tokenise, tokenise, tokenise, NULL, NULL, true},
 #else
-    {"jsmn, tokens only", tokenise, tokenise, tokenise, NULL, true},
+    {"jsmn, tokens only", tokenise, tokenise, tokenise, NULL, NULL, true},
 #endif
-    {NULL, NULL, NULL, NULL, NULL, false},
+    {NULL, NULL, NULL, NULL, NULL, NULL, false},
 };

@@ -192,9 +192,9 @@ static size_t memory(void)
 #endif
 
 const bench_peer bench_peers[] = {
-    {NAME, fast_chats, fast_messages, notification, memory, false},
-    {NAME ", no avatars", masked_chats, fast_messages, notification, memory, false},
-    {NAME ", small", small_chats, small_messages, notification, memory, false},
-    {NAME ", 1-byte pieces", byte_chats, byte_messages, notification, memory, false},
-    {NULL, NULL, NULL, NULL, NULL, false},
+    {NAME, fast_chats, fast_messages, notification, NULL, memory, false},
+    {NAME ", no avatars", masked_chats, fast_messages, notification, NULL, memory, false},
+    {NAME ", small", small_chats, small_messages, notification, NULL, memory, false},
+    {NAME ", 1-byte pieces", byte_chats, byte_messages, notification, NULL, memory, false},
+    {NULL, NULL, NULL, NULL, NULL, NULL, false},
 };

@@ -741,6 +741,6 @@ int notification(const char *body, size_t len, bench_sink *sink)
 } // namespace
 
 extern "C" const bench_peer bench_peers[] = {
-    {"RapidJSON", decode, decode, notification, NULL, false},
-    {NULL, NULL, NULL, NULL, NULL, false},
+    {"RapidJSON", decode, decode, notification, NULL, NULL, false},
+    {NULL, NULL, NULL, NULL, NULL, NULL, false},
 };

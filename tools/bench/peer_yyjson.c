@@ -36,7 +36,7 @@ static int parse_only(const char *body, size_t len, bench_sink *sink)
     sink->count++;
     return tree_parse(body, len) == NULL ? -1 : 0;
 }
-#define PEERS_MORE {"yyjson, parse only", parse_only, parse_only, parse_only, NULL, true},
+#define PEERS_MORE {"yyjson, parse only", parse_only, parse_only, parse_only, NULL, NULL, true},
 
 static inline void tree_free(NODE root)
 {

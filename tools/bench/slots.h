@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-enum { BENCH_USERS = 8, BENCH_SIZES = 32 };
+enum { BENCH_USERS = 8, BENCH_SIZES = 32, BENCH_PHONES = 8 };
 
 typedef struct bench_content {
     avito_image image;
