@@ -28,8 +28,8 @@ build/tests/head_lines_portable_test: build/obj/filter/head_lines.o $(SUPPORT)
 build/tests/lanes_test: build/libsimulator.san.a
 build/tests/lanes_test: LDLIBS += $(SIMULATOR_LIBS)
 
-# Raw JSON, and messages as JSON, beside cJSON.
-build/tests/raw_json_test build/tests/show_test: LDLIBS += -lcjson
+# JSON beside cJSON.
+build/tests/beside_cjson_test: LDLIBS += -lcjson
 
 # Lanes of one account on several threads, under ThreadSanitizer, which does not go together with the
 # other sanitizers. A script, because it may have to be started in another way: see there.

@@ -1,6 +1,5 @@
 /*
- * Raw JSON: which texts are taken, into how much memory, and that the walk finds what is there. Beside
- * every body of tests/data: cJSON finds the same tree.
+ * Raw JSON: which texts are taken, into how much memory, and that the walk finds what is there.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <cjson/cJSON.h>
 #include <cmocka.h>
 
 #include "avito_messenger.h"
@@ -383,88 +381,6 @@ static void test_bools(void **state)
 
 /* ---- beside others ---- */
 
-static void assert_same(avito_json_value ours, const cJSON *theirs);
-
-static void assert_same_children(avito_json_value ours, const cJSON *theirs)
-{
-    const cJSON *child;
-    avito_json_value at = avito_json_first(ours);
-
-    assert_int_equal(avito_json_count(ours), cJSON_GetArraySize(theirs));
-    cJSON_ArrayForEach(child, theirs)
-    {
-        assert_int_equal(avito_json_type_of(avito_json_key(at)),
-                         cJSON_IsObject(theirs) ? AVITO_JSON_STRING : AVITO_JSON_NONE);
-        if (cJSON_IsObject(theirs)) {
-            assert_string(avito_json_key(at), child->string);
-        }
-        assert_same(at, child);
-        at = avito_json_next(at);
-    }
-    assert_int_equal(avito_json_type_of(at), AVITO_JSON_NONE);
-}
-
-static void assert_same(avito_json_value ours, const cJSON *theirs)
-{
-    bool flag = false;
-    int64_t number;
-
-    switch (avito_json_type_of(ours)) {
-        case AVITO_JSON_OBJECT:
-            assert_true(cJSON_IsObject(theirs));
-            assert_same_children(ours, theirs);
-            break;
-        case AVITO_JSON_ARRAY:
-            assert_true(cJSON_IsArray(theirs));
-            assert_same_children(ours, theirs);
-            break;
-        case AVITO_JSON_STRING:
-            assert_true(cJSON_IsString(theirs));
-            assert_string(ours, theirs->valuestring);
-            break;
-        case AVITO_JSON_NUMBER:
-            assert_true(cJSON_IsNumber(theirs));
-            if (avito_json_int(ours, &number) == AVITO_OK) {
-                assert_true((double)number == theirs->valuedouble);
-            }
-            break;
-        case AVITO_JSON_BOOL:
-            assert_int_equal(avito_json_bool(ours, &flag), AVITO_OK);
-            assert_int_equal(flag, cJSON_IsTrue(theirs));
-            assert_true(cJSON_IsBool(theirs));
-            break;
-        default:
-            assert_int_equal(avito_json_type_of(ours), AVITO_JSON_NULL);
-            assert_true(cJSON_IsNull(theirs));
-            break;
-    }
-}
-
-/* Every body: the same tree as cJSON's. Those that break a model are JSON all the same. */
-static void test_bodies(void **state)
-{
-    struct fixtures all = fixtures_load("");
-    size_t trees = 0, refused = 0;
-
-    (void)state;
-    for (size_t i = 0; i < all.count; i++) {
-        const struct fixture *f = &all.items[i];
-        avito_json json;
-        const int rc = avito_json_parse(&json, f->body, f->body_len, ample, sizeof ample);
-        cJSON *theirs = cJSON_ParseWithLength(f->body, f->body_len);
-
-        if (rc == AVITO_OK && theirs != NULL) { /* cJSON refuses lone surrogates */
-            assert_same(avito_json_root(&json), theirs);
-            trees++;
-        }
-        refused += rc != AVITO_OK;
-        cJSON_Delete(theirs);
-    }
-    assert_true(trees > 150);
-    assert_true(refused > 60);
-    fixtures_free(&all);
-}
-
 /* What avito_parse_webhook() refuses as JSON is refused here, with the same result; what it refuses for
  * its model is not. */
 static void test_events(void **state)
@@ -498,7 +414,7 @@ int main(void)
         cmocka_unit_test(test_raw),     cmocka_unit_test(test_strings),
         cmocka_unit_test(test_is),      cmocka_unit_test(test_string_errors),
         cmocka_unit_test(test_numbers), cmocka_unit_test(test_bools),
-        cmocka_unit_test(test_bodies),  cmocka_unit_test(test_events),
+        cmocka_unit_test(test_events),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
