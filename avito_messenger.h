@@ -394,6 +394,7 @@
  *     window            client     the call ends             AVITO_WINDOW_MIN or more    OPTION_...
  *     tokens            account    the account's end         AVITO_TOKENS_SIZE(longest)  TOKEN_ROOM
  *     arena             each call  you need no result of it  below                       ARENA
+ *     avito_tls_arena() each call  the next connect          3 KB                        BUSY
  *     error_body        client     the next call             any                         it is cut
  *     TLS .buffer       tls        close                     AVITO_TLS_BUFFER_HALF(f)    TLS_ROOM
  *                                                            or AVITO_TLS_BUFFER_FULL
@@ -430,7 +431,7 @@
  *     avito_webhook                                                184    144
  *     avito_inbox                                                  304    280
  *     avito_tcp                                                    176    152
- *     avito_tls                                                   7376   6872
+ *     avito_tls                                                   7480   6952
  *     avito_tls_session                                            112    112
  *     avito_anchors                                               1984   1844
  *     a recorded chat, bytes on the wire                          2390   2390
@@ -604,6 +605,14 @@
  * TLS_ROOM, with the size of the record in error.detail. Half duplex is enough: HTTP/1.1 as used
  * here speaks in turns.
  *
+ * Memory: of avito_tls, the check of certificates takes 3 KB that nothing needs between handshakes;
+ * on a small board they can be the arena: avito_tls_arena(). Any call may have to open the
+ * connection anew, also in its middle: after the request for a token, a refused token, another
+ * try. None of these has anything in the arena yet, so the handshake may have it. Where something
+ * is in it, the connect fails with BUSY before a byte is sent, and nothing is lost: results of
+ * earlier calls, since you did not reset it; the pages before, where a list with .all_pages goes on
+ * to its next page; a call of another lane. So reset it before each call, and copy what you keep.
+ *
  * Sessions: the last one is kept in avito_tls and tried at the next connect, for a day; any failure
  * drops it. It saves the certificates and the long arithmetic. avito_tls_get_session() takes it
  * across a reboot: it is a key.
@@ -674,7 +683,7 @@
  *     -102 TEXT               send        text is blank or over 1000 code points
  *     -103 UTF8               send        text is not UTF-8 or holds a NUL
  *     -104 ID                 args        id is empty, '.', '..', too long or has a forbidden byte
- *     -105 BUSY               args        lane or arena serves another call or list
+ *     -105 BUSY               args, call  lane or arena serves another call or list
  *     -106 IDLE               step, next  no call of this kind is in progress
  *     -107 CANCELLED          cancel      call was cancelled
  *     -108 SOURCE             upload      upload source failed or ended early
@@ -1227,6 +1236,7 @@ typedef struct avito_arena {
     size_t used;      /* bytes taken; 0 after reset */
     size_t peak;      /* the most that was ever in use at once, working space included */
     bool busy;        /* a call is filling it */
+    bool lent;        /* by avito_tls_arena(): a connect takes it back */
 } avito_arena;
 
 /* Over `size` bytes that must outlive it; up to 7 at each end are lost to alignment. */
@@ -2677,8 +2687,11 @@ typedef struct avito_tls {
     avito_tls_options o;
     struct {
         br_ssl_client_context ssl;
-        br_x509_minimal_context x509;
-        avitoi_cert cert;
+        struct {                   /* needed during a handshake: else avito_tls_arena() may have it */
+            br_x509_minimal_context x509;
+            avitoi_cert cert;
+        } check;
+        avito_arena arena;         /* over check; base NULL: not lent */
         const char *alpn[1];
         br_ssl_session_parameters session; /* kept from an earlier handshake */
         uint8_t session_key[16];   /* hash of the anchors, host and port that it is for */
@@ -2694,12 +2707,16 @@ typedef struct avito_tls {
         int send_failure;          /* sending is over, receiving may go on */
         uint8_t state;             /* AVITOI_TLS_* */
         uint8_t head[5], head_len; /* of that record */
+        uint8_t flight[64];        /* the end of a handshake, which leaves with the request */
+        uint8_t flight_len;        /* bytes of it that have not left */
+        uint8_t shift;             /* bytes by which it pushed the record behind it up in the buffer */
         uint8_t idle_records;      /* in a row without data */
         uint8_t held_back;         /* 1: an unfinished record of ours; 2: and recv was called since */
         bool more_below;           /* the last recv below got all that it had room for */
         uint32_t moved;            /* bytes of records, both ways */
         bool in_the_way;           /* send gave up for data that recv has not taken since */
         bool resumed;
+        bool checking;             /* check is in use */
     } priv;
 } avito_tls;
 
@@ -2711,6 +2728,12 @@ AVITO_API int avito_tls_init(avito_tls *tls, const avito_tls_options *options);
 
 /* The transport to give to a client. `tls` must outlive it, must not move, and serves one lane. */
 AVITO_API avito_transport avito_tls_transport(avito_tls *tls);
+
+/* An arena in memory of `tls` that only the check of certificates needs, some 3 KB: for boards, after
+ * init. Each handshake takes it back. Nothing in it is lost by that: while anything is, a connect is
+ * AVITO_ERR_BUSY, so reset it before each call; so is one in the middle of a list that goes on to its
+ * next page (.all_pages). .configure is called for each connection then. Never NULL. */
+AVITO_API avito_arena *avito_tls_arena(avito_tls *tls);
 
 /* The default choice of implementations: the fastest that the machine has, all curves. */
 AVITO_API void avito_tls_profile(br_ssl_client_context *ssl, br_x509_minimal_context *x509);
@@ -7716,7 +7739,7 @@ static int avitoi_transport_error(const avito_transport *t, long result, int oth
 {
     const bool known = (result <= AVITO_ERR_RESOLVE && result >= AVITO_ERR_TLS_STALL) ||
                        (result <= AVITO_ERR_OPTION_CREDENTIALS && result >= AVITO_ERR_OPTION_RESOLVE) ||
-                       result == AVITO_ERR_TLS_ROOM;
+                       result == AVITO_ERR_TLS_ROOM || result == AVITO_ERR_BUSY;
     *detail = t->functions->detail != NULL ? (t->functions->detail)(t->ctx) : 0;
     if (!known && *detail == 0) {
         *detail = (int)result;
@@ -8076,16 +8099,26 @@ static int avitoi_dial(avito_client *c)
 {
     const avito_transport *t = &c->o.transport;
     const bool first = !c->priv.connecting;
+    const bool lent = c->priv.arena != NULL && c->priv.arena->lent;
     avito_server server;
     int rc;
     server.host = c->account->o.host;
     server.port = c->account->o.port;
+    if (first && lent && c->priv.page > 0) {
+        return AVITO_ERR_BUSY; /* the pages before would go */
+    }
+    if (first && lent) {
+        c->priv.arena->busy = false; /* the handshake may have it */
+    }
     c->priv.connected = true;
     c->priv.connecting = true;
     rc = (t->functions->connect)(t->ctx, &server);
     if (rc == AVITO_AGAIN && first && !avitoi_may_wait(c) &&
         (t->functions->wants)(t->ctx) == AVITO_WANT_TIMER) {
         rc = (t->functions->connect)(t->ctx, &server); /* what only wait() can do fails now, not later */
+    }
+    if (lent) {
+        c->priv.arena->busy = true;
     }
     return rc;
 }
@@ -13882,13 +13915,13 @@ AVITO_API void avito_tls_profile(br_ssl_client_context *ssl, br_x509_minimal_con
 static int avitoi_tls_choose(avito_tls *tls)
 {
     if (tls->o.configure != NULL) {
-        tls->o.configure(tls->o.ctx, &tls->priv.ssl, &tls->priv.x509);
+        tls->o.configure(tls->o.ctx, &tls->priv.ssl, &tls->priv.check.x509);
         return AVITO_OK;
     }
 #if AVITO_TLS_OWN_PROFILE
     return AVITO_ERR_ARGUMENT;
 #else
-    avito_tls_profile(&tls->priv.ssl, &tls->priv.x509);
+    avito_tls_profile(&tls->priv.ssl, &tls->priv.check.x509);
     return AVITO_OK;
 #endif
 }
@@ -13897,7 +13930,7 @@ static int avitoi_tls_choose(avito_tls *tls)
 static int avitoi_tls_insist(avito_tls *tls)
 {
     br_ssl_engine_context *eng = &tls->priv.ssl.eng;
-    br_x509_minimal_context *x509 = &tls->priv.x509;
+    br_x509_minimal_context *x509 = &tls->priv.check.x509;
     unsigned i, k;
     for (i = 0; i < eng->suites_num; i++) {
         for (k = 0; k < 6 && eng->suites_buf[i] != avitoi_suites_gcm_first[k]; k++) {
@@ -13918,10 +13951,53 @@ static int avitoi_tls_insist(avito_tls *tls)
         br_x509_minimal_set_hash(x509, (int)i, NULL);
     }
     br_x509_minimal_set_minrsa(x509, 256);
-    tls->priv.cert.vtable = &avitoi_x509_class;
-    tls->priv.cert.inner = x509;
-    br_ssl_engine_set_x509(eng, &tls->priv.cert.vtable);
+    tls->priv.check.cert.vtable = &avitoi_x509_class;
+    tls->priv.check.cert.inner = x509;
+    br_ssl_engine_set_x509(eng, &tls->priv.check.cert.vtable);
     return AVITO_OK;
+}
+
+/* The check of certificates, and what engine and check are made of. */
+static int avitoi_tls_set_up(avito_tls *tls)
+{
+    int rc;
+    memset(&tls->priv.check, 0, sizeof tls->priv.check);
+    br_x509_minimal_init(&tls->priv.check.x509, &br_sha256_vtable, tls->o.anchors,
+                         tls->o.anchors_count);
+    rc = avitoi_tls_choose(tls);
+    return rc == AVITO_OK ? avitoi_tls_insist(tls) : rc;
+}
+
+AVITO_API avito_arena *avito_tls_arena(avito_tls *tls)
+{
+    if (tls->priv.arena.base == NULL) {
+        tls->priv.arena = avito_arena_of(&tls->priv.check, sizeof tls->priv.check);
+        tls->priv.arena.lent = true;
+    }
+    return &tls->priv.arena;
+}
+
+/* Before a handshake: the memory of the check comes back, unless results lie in it. */
+static int avitoi_tls_take_back(avito_tls *tls)
+{
+    avito_arena *arena = &tls->priv.arena;
+    if (arena->base == NULL) {
+        return AVITO_OK;
+    }
+    if (arena->busy || arena->used > 0) {
+        return AVITO_ERR_BUSY;
+    }
+    arena->busy = true;
+    tls->priv.checking = true;
+    return avitoi_tls_set_up(tls);
+}
+
+static void avitoi_tls_lend(avito_tls *tls)
+{
+    if (tls->priv.checking) {
+        tls->priv.checking = false;
+        tls->priv.arena.busy = false;
+    }
 }
 
 #define AVITOI_TLS_FRAGMENT_MAX 16384u
@@ -14015,12 +14091,7 @@ AVITO_API int avito_tls_init(avito_tls *tls, const avito_tls_options *options)
         return rc;
     }
     br_ssl_client_zero(&tls->priv.ssl);
-    br_x509_minimal_init(&tls->priv.x509, &br_sha256_vtable, tls->o.anchors,
-                         tls->o.anchors_count);
-    rc = avitoi_tls_choose(tls);
-    if (rc == AVITO_OK) {
-        rc = avitoi_tls_insist(tls);
-    }
+    rc = avitoi_tls_set_up(tls);
     if (rc == AVITO_OK) {
         rc = avitoi_tls_set_buffers(tls);
     }
@@ -14098,6 +14169,7 @@ enum { AVITOI_TLS_IDLE, AVITOI_TLS_BELOW, AVITOI_TLS_HANDSHAKE, AVITOI_TLS_OPEN 
 #define AVITOI_TLS_NOTHING       (-3L) /* beside AVITO_IO_*: the engine takes no input now */
 #define AVITOI_TLS_HANDSHAKE_MAX 65536u
 #define AVITOI_TLS_IDLE_MAX      32
+#define AVITOI_TLS_CHANGE_CIPHER 20 /* the type of that record */
 #define AVITOI_TLS_WATCHED_PIECE 64u /* so that one piece holds the end of one message at most */
 
 static void avitoi_tls_watch(avito_tls *tls)
@@ -14107,36 +14179,90 @@ static void avitoi_tls_watch(avito_tls *tls)
     }
 }
 
+/* The last two records of a handshake, the change of the cipher and what is called Finished, are kept:
+ * in a resumed one the request leaves with them. */
+static void avitoi_tls_gather(avito_tls *tls)
+{
+    br_ssl_engine_context *eng = &tls->priv.ssl.eng;
+    for (;;) {
+        size_t len = 0;
+        const unsigned char *record = br_ssl_engine_sendrec_buf(eng, &len);
+        if (record == NULL || len > sizeof tls->priv.flight - tls->priv.flight_len ||
+            (tls->priv.flight_len == 0 && record[0] != AVITOI_TLS_CHANGE_CIPHER)) {
+            return;
+        }
+        memcpy(tls->priv.flight + tls->priv.flight_len, record, len);
+        tls->priv.flight_len = (uint8_t)(tls->priv.flight_len + len);
+        br_ssl_engine_sendrec_ack(eng, len);
+    }
+}
+
+/* Puts the flight before the record, which the engine only counts from now on. It needs room behind it. */
+static void avitoi_tls_join(avito_tls *tls, unsigned char *record, size_t len)
+{
+    const size_t flight = tls->priv.flight_len;
+    const size_t end = (size_t)(record - (unsigned char *)tls->o.buffer) + len;
+    if (flight > 0 && tls->priv.shift == 0 && end + flight <= tls->o.buffer_cap) {
+        memmove(record + flight, record, len);
+        memcpy(record, tls->priv.flight, flight);
+        tls->priv.shift = (uint8_t)flight;
+    }
+}
+
+/* `n` bytes of the flight, then of a record of `len` bytes, have left. */
+static void avitoi_tls_left(avito_tls *tls, size_t n, size_t len)
+{
+    const size_t flight = n < tls->priv.flight_len ? n : tls->priv.flight_len;
+    tls->priv.flight_len = (uint8_t)(tls->priv.flight_len - flight);
+    if (tls->priv.shift == 0) {
+        memmove(tls->priv.flight, tls->priv.flight + flight, tls->priv.flight_len);
+    }
+    if (n - flight == len) {
+        tls->priv.shift = 0;
+    }
+    if (n > flight) {
+        avitoi_tls_watch(tls);
+        br_ssl_engine_sendrec_ack(&tls->priv.ssl.eng, n - flight);
+        avitoi_tls_watch(tls);
+    }
+}
+
 /* Sends finished records. > 0: some bytes left; 0: there were none; AVITO_IO_AGAIN. After a failure
  * below, records are dropped, so that what the server said before can still be read. */
 static long avitoi_tls_push(avito_tls *tls, int more)
 {
-    br_ssl_engine_context *eng = &tls->priv.ssl.eng;
     const avito_transport *below = &tls->o.transport;
     long moved = 0;
     for (;;) {
         size_t len = 0;
-        const unsigned char *record = br_ssl_engine_sendrec_buf(eng, &len);
+        unsigned char *record = br_ssl_engine_sendrec_buf(&tls->priv.ssl.eng, &len);
+        const unsigned char *from = tls->priv.flight;
+        size_t due = tls->priv.flight_len;
         long n;
-        if (record == NULL) {
+        if (record != NULL) {
+            avitoi_tls_join(tls, record, len);
+            if (due == 0 || tls->priv.shift > 0) {
+                from = record + tls->priv.shift - due;
+                due += len;
+            }
+        }
+        if (due == 0) {
             return moved;
         }
         if (tls->priv.send_failure != 0) {
-            n = (long)len;
+            n = (long)due;
         } else {
-            n = (below->functions->send)(below->ctx, record, len, more);
+            n = (below->functions->send)(below->ctx, from, due, more);
         }
         if (n == 0 || n == AVITO_IO_AGAIN) {
             return moved > 0 ? moved : AVITO_IO_AGAIN;
         }
-        if (n < 0 || (size_t)n > len) {
+        if (n < 0 || (size_t)n > due) {
             tls->priv.send_failure = avitoi_tls_inner_result(tls, n, AVITO_ERR_SEND);
             continue;
         }
         tls->priv.moved += (uint32_t)n;
-        avitoi_tls_watch(tls);
-        br_ssl_engine_sendrec_ack(eng, (size_t)n);
-        avitoi_tls_watch(tls);
+        avitoi_tls_left(tls, (size_t)n, len);
         moved = 1;
     }
 }
@@ -14352,7 +14478,7 @@ static void avitoi_tls_use_session(avito_tls *tls, const avito_server *to)
 
 static void avitoi_tls_keep_session(avito_tls *tls)
 {
-    tls->priv.resumed = !tls->priv.cert.started;
+    tls->priv.resumed = !tls->priv.check.cert.started;
     if (tls->priv.resumed) {
         return;
     }
@@ -14484,7 +14610,13 @@ static int avitoi_tls_prepare(avito_tls *tls, const avito_server *to)
     tls->priv.held_back = 0;
     tls->priv.in_the_way = false;
     tls->priv.resumed = false;
-    tls->priv.cert.started = false;
+    tls->priv.flight_len = 0;
+    tls->priv.shift = 0;
+    rc = avitoi_tls_take_back(tls);
+    if (rc != AVITO_OK) {
+        return avitoi_tls_fail(tls, rc, 0);
+    }
+    tls->priv.check.cert.started = false;
     if (!avitoi_tls_is_name(to->host)) {
         return avitoi_tls_fail(tls, AVITO_ERR_OPTION_HOST, 0);
     }
@@ -14503,7 +14635,7 @@ static int avitoi_tls_prepare(avito_tls *tls, const avito_server *to)
 static int avitoi_tls_start(avito_tls *tls, const avito_server *to)
 {
     /* BearSSL counts days from the year 0. */
-    br_x509_minimal_set_time(&tls->priv.x509, (uint32_t)(tls->priv.now / 86400 + 719528),
+    br_x509_minimal_set_time(&tls->priv.check.x509, (uint32_t)(tls->priv.now / 86400 + 719528),
                              (uint32_t)(tls->priv.now % 86400));
     avitoi_tls_use_session(tls, to);
     tls->priv.state = AVITOI_TLS_HANDSHAKE;
@@ -14522,9 +14654,10 @@ static int avitoi_tls_handshake(avito_tls *tls)
         size_t room = 0;
         bool closed;
         long rc;
-        (void)avitoi_tls_push(tls, 0); /* ours may be the last word of it */
+        avitoi_tls_gather(tls); /* ours may be the last word of it */
         if (br_ssl_engine_sendapp_buf(eng, &room) != NULL) {
             avitoi_tls_keep_session(tls);
+            avitoi_tls_lend(tls);
             tls->priv.state = AVITOI_TLS_OPEN;
             return AVITO_OK;
         }
@@ -14744,6 +14877,7 @@ static void avitoi_tls_close(void *ctx)
     if (tls->priv.state != AVITOI_TLS_IDLE) {
         (tls->o.transport.functions->close)(tls->o.transport.ctx);
     }
+    avitoi_tls_lend(tls);
     tls->priv.state = AVITOI_TLS_IDLE;
 }
 

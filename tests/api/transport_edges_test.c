@@ -534,9 +534,93 @@ static void test_numbers_of_a_transport(void **state)
     }
 }
 
+/* ---- an arena that a handshake may take (avito_tls_arena()) ---- */
+
+static bool connect_busy;
+static struct lane *connect_lane;
+
+static int connect_and_look(void *ctx, const avito_server *to)
+{
+    const avito_transport script = script_transport(ctx);
+
+    connect_busy = connect_lane->arena.busy;
+    return script.functions->connect(ctx, to);
+}
+
+static void test_lent_arena_is_free_at_connect(void **state)
+{
+    static avito_transport_functions functions;
+    static const char token[] = "{\"access_token\":\"a-token-of-some-length\",\"expires_in\":86400}";
+    static const char me[] = "{\"id\":7}";
+    struct lane l;
+    avito_self self;
+
+    (void)state;
+    for (int lent = 0; lent < 2; lent++) {
+        lane_init_retries(&l, 512, 1);
+        connect_lane = &l;
+        functions = *l.options.transport.functions;
+        functions.connect = connect_and_look;
+        l.client.o.transport.functions = &functions;
+        l.no_token = true;
+        l.arena.lent = lent != 0;
+        script_connect_with(&l.script, 2, AVITO_OK);
+        script_request(&l.script);
+        script_answer_json(&l.script, 200, token, strlen(token));
+        script_request(&l.script);
+        script_end(&l.script); /* in the middle of the call; it is tried again */
+        script_connect(&l.script);
+        script_request(&l.script);
+        script_answer_json(&l.script, 200, me, strlen(me));
+        assert_int_equal(avito_get_self(&l.client, &l.arena, &self), AVITO_AGAIN);
+        assert_int_equal(connect_busy, !lent);
+        assert_true(l.arena.busy); /* not for anybody else */
+        connect_busy = true;
+        assert_int_equal(lane_run(&l, AVITO_AGAIN), AVITO_OK);
+        assert_int_equal(connect_busy, !lent);
+        assert_false(l.arena.busy);
+        assert_int_equal(l.script.connects, 2);
+        assert_null(script_problem_open(&l.script, true));
+        lane_free(&l);
+    }
+}
+
+/* Between two pages the rows before lie in it. */
+static void test_lent_arena_with_pages(void **state)
+{
+    struct lane l;
+    avito_chats chats;
+    avito_chats_query query;
+
+    (void)state;
+    memset(&query, 0, sizeof query);
+    query.limit = 1;
+    query.all_pages = true;
+    for (int lent = 0; lent < 2; lent++) {
+        lane_init(&l, 512);
+        l.arena.lent = lent != 0;
+        lane_exchange_raw(&l, SCRIPT_TEXT("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 48\r\n\r\n"
+                                          "{\"chats\":[{\"id\":\"c1\"}],\"meta\":{\"has_more\":true}}"));
+        if (!lent) {
+            lane_exchange(&l, 200, SCRIPT_TEXT("{\"chats\":[{\"id\":\"c2\"}]}"));
+            script_request(&l.script);
+            script_answer_json(&l.script, 200, SCRIPT_TEXT("{\"chats\":[]}"));
+        }
+        assert_int_equal(lane_run(&l, avito_get_chats(&l.client, 1, &query, &l.arena, &chats)),
+                         lent ? AVITO_ERR_BUSY : AVITO_OK);
+        assert_int_equal(l.script.connects, lent ? 1 : 2);
+        assert_int_equal(l.arena.used > 0, !lent);
+        assert_false(l.arena.busy);
+        avito_client_close(&l.client);
+        lane_free(&l);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_lent_arena_is_free_at_connect),
+        cmocka_unit_test(test_lent_arena_with_pages),
         cmocka_unit_test(test_answer_behind_a_failed_send),
         cmocka_unit_test(test_failed_send),
         cmocka_unit_test(test_record_too_large),

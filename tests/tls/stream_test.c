@@ -56,6 +56,136 @@ static void session_is_resumed(void **state)
     peer_free(&peer);
 }
 
+/* The last records of a resumed handshake and the request leave in one send, in any piece, whatever the
+ * buffer; a full one needs no more sends than it has turns. */
+static void resumed_handshake_sends_with_the_request(void **state)
+{
+    static const char request[] = "GET / HTTP/1.1\r\n\r\n";
+    static const size_t pieces[] = {0, 1, 5, 6, 7, 50, 51, 52, 60};
+    (void)state;
+    for (size_t i = 0; i < 3 * sizeof pieces / sizeof pieces[0]; i++) {
+        const bool full_duplex = i % 3 == 1;
+        long rc;
+
+        peer_init(&peer, "good-ec");
+        side_init(&side, &peer);
+        side_records(&side, full_duplex, i % 3 == 2 ? 512 : 16384);
+        assert_int_equal(side_talk(&side, &peer), AVITO_OK);
+        peer_again(&peer);
+        peer.send_piece = pieces[i / 3];
+        assert_int_equal(side_connect(&side), AVITO_OK);
+        assert_true(avito_tls_resumed(&side.tls));
+        if (peer.send_piece == 0) {
+            assert_int_equal(peer.sends, 1); /* the client's hello */
+        }
+        side.got_len = 0;
+        rc = side_send(&side, request, sizeof request - 1);
+        assert_int_equal(rc, sizeof request - 1);
+        if (peer.send_piece == 0) {
+            assert_int_equal(peer.sends, 2);
+        }
+        assert_true(side_recv(&side) < 0);
+        assert_true(peer.resumed);
+        assert_int_equal(peer.got_len, sizeof request - 1);
+        assert_memory_equal(peer.got, request, sizeof request - 1);
+        assert_int_equal(side.got_len, peer.answer_len);
+        side_close(&side);
+        peer_free(&peer);
+    }
+}
+
+/* Who only listens after a resumed handshake must not wait for the server, which waits for its end. */
+static void resumed_handshake_ends_without_a_request(void **state)
+{
+    (void)state;
+    side_meet(&side, &peer, "good-ec");
+    assert_int_equal(side_talk(&side, &peer), AVITO_OK);
+    peer_again(&peer);
+    assert_int_equal(side_connect(&side), AVITO_OK);
+    assert_int_equal(peer.sends, 1);
+    assert_int_equal(side_recv(&side), AVITO_IO_AGAIN);
+    assert_int_equal(peer.sends, 2);
+    assert_true(peer.resumed);
+    side_close(&side);
+    assert_true(peer.got_notify);
+    peer_free(&peer);
+}
+
+/* ---- memory of the check ---- */
+
+static void *bytes_of_check(struct side *s, size_t *size)
+{
+    avito_arena *arena = avito_tls_arena(&s->tls);
+    *size = arena->cap;
+    return arena->base;
+}
+
+/* The memory is an arena between handshakes, and none of what is in it is needed by the connection. */
+static void memory_of_the_check_is_lent(void **state)
+{
+    avito_arena *arena;
+    size_t size;
+    void *bytes;
+    (void)state;
+    side_meet(&side, &peer, "good-ec");
+    assert_int_equal(avito_tls_init(&side.tls, &side.options), AVITO_OK);
+    side.transport = avito_tls_transport(&side.tls);
+    bytes = bytes_of_check(&side, &size);
+    arena = avito_tls_arena(&side.tls);
+    assert_ptr_equal(arena, &side.tls.priv.arena);
+    assert_true(size >= 3000 && arena->lent && !arena->busy);
+    for (int i = 0; i < 4; i++) { /* the second and fourth continue a session */
+        memset(bytes, 0xa5, size);
+        if (i == 2) {
+            side.to.port = 8443;
+        }
+        peer_again(&peer);
+        assert_int_equal(side_connect(&side), AVITO_OK);
+        assert_int_equal(avito_tls_resumed(&side.tls), i % 2);
+        assert_false(arena->busy);
+        memset(bytes, 0x5a, size);
+        side.got_len = 0;
+        assert_true(side_send(&side, "GET / HTTP/1.1\r\n\r\n", 18) > 0);
+        assert_true(side_recv(&side) < 0);
+        assert_int_equal(side.got_len, peer.answer_len);
+        side_close(&side);
+    }
+    peer_free(&peer);
+}
+
+/* Results in it, or a call that fills it, and a connect that needs it: an error, and nothing is lost. */
+static void memory_of_the_check_is_in_use(void **state)
+{
+    avito_arena *arena;
+    (void)state;
+    side_meet(&side, &peer, "good-ec");
+    assert_int_equal(avito_tls_init(&side.tls, &side.options), AVITO_OK);
+    side.transport = avito_tls_transport(&side.tls);
+    arena = avito_tls_arena(&side.tls);
+    memset(arena->base, 0xa5, arena->cap);
+    arena->used = 8;
+    assert_int_equal(side_connect(&side), AVITO_ERR_BUSY);
+    side_close(&side);
+    arena->used = 0;
+    arena->busy = true;
+    assert_int_equal(side_connect(&side), AVITO_ERR_BUSY);
+    side_close(&side);
+    assert_true(arena->busy);
+    for (size_t i = 0; i < arena->cap; i++) {
+        assert_int_equal((unsigned char)arena->base[i], 0xa5);
+    }
+    arena->busy = false;
+    assert_int_equal(peer.connects, 0);
+    peer.connect_agains = 1;
+    assert_int_equal(side.transport.functions->connect(side.transport.ctx, &side.to), AVITO_AGAIN);
+    assert_true(arena->busy); /* while the handshake goes on */
+    side_close(&side);        /* given up */
+    assert_false(arena->busy);
+    assert_int_equal(side_connect(&side), AVITO_OK);
+    side_close(&side);
+    peer_free(&peer);
+}
+
 static void session_is_dropped_after_a_refusal(void **state)
 {
     static const char *const bad[] = {"unknown-root", "eku-client"}; /* BearSSL's objection, ours */
@@ -779,6 +909,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(session_is_resumed),
+        cmocka_unit_test(resumed_handshake_sends_with_the_request),
+        cmocka_unit_test(resumed_handshake_ends_without_a_request),
+        cmocka_unit_test(memory_of_the_check_is_lent),
+        cmocka_unit_test(memory_of_the_check_is_in_use),
         cmocka_unit_test(session_is_dropped_after_a_refusal),
         cmocka_unit_test(session_survives_a_broken_line),
         cmocka_unit_test(session_is_dropped_by_a_hang_up),
