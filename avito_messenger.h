@@ -10105,15 +10105,25 @@ static int avitoi_read_envelope(struct avitoi_event_reader *r, const struct avit
     return (rc == AVITO_AGAIN) ? avitoi_json_end(r->json) : rc;
 }
 
-/* A payload of another type may hold anything, so its type is looked at first. */
+/* Has the envelope that was read a message, or no payload at all? */
+static bool avitoi_event_is_message(const struct avitoi_event_reader *r)
+{
+    return r->envelope.payload == NULL || avito_str_equal(r->envelope.payload->type, "message");
+}
+
+/* Most payloads are messages: read at once as what they are. One of another type may hold anything, so
+ * whatever else comes of it is read again, for its type only, before it counts. */
 AVITOI_APART static int avitoi_read_event(struct avitoi_event_reader *r)
 {
-    const int rc = avitoi_read_envelope(r, &avitoi_other_envelope_schema);
-    if (rc != AVITO_OK || r->envelope.payload == NULL ||
-        !avito_str_equal(r->envelope.payload->type, "message")) {
+    int rc = avitoi_read_envelope(r, &avitoi_envelope_schema);
+    if (rc == AVITO_OK && avitoi_event_is_message(r)) {
+        return AVITO_OK;
+    }
+    rc = avitoi_read_envelope(r, &avitoi_other_envelope_schema);
+    if (rc != AVITO_OK || !avitoi_event_is_message(r)) {
         return rc;
     }
-    return avitoi_read_envelope(r, &avitoi_envelope_schema);
+    return avitoi_read_envelope(r, &avitoi_envelope_schema); /* for its error */
 }
 
 AVITO_API int avito_parse_webhook(const void *body, size_t len, avito_arena *arena,
