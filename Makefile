@@ -125,7 +125,7 @@ check-expect: ## are tests/data/*.expect what the independent decoder says?
 compile: packages ## the header in every configuration, warnings as errors
 	@$(PYTHON) tests/compile/matrix.py
 
-stack: ## worst stack of every public function (gcc -Os on this machine)
+stack: ## worst stack of every public function (gcc -Os -DAVITO_WITH_SHORTCUTS=0 on this machine)
 	@$(PYTHON) tools/callgraph.py --stack
 
 docs: ## compile the code in the README and the manual

@@ -21,7 +21,8 @@
  *
  *     AVITO_TINY            1: for boards; what few programs need is linked by
  *                           avito_enable_*() only (>>24)             (default 0)
- *     AVITO_WITH_SHORTCUTS  0: some 4 KB less code, but slower       (default 1; 0 with -Os, TINY)
+ *     AVITO_WITH_SHORTCUTS  0: some 20 KB less code and tables, but several times slower (default:
+ *                           0 with AVITO_TINY, or with -Os where there is no operating system)
  *     AVITO_WITH_SIMD       0: no SSE2 intrinsics                    (default 1 where SSE2 is)
  *     AVITO_TLS_OWN_PROFILE 1: .configure chooses BearSSL's parts    (default 0)
  *
@@ -72,6 +73,7 @@
  *     >>42 NUMBERS
  *     >>43 SCHEMAS
  *     >>44 JSON MACHINE
+ *     >>45 SHORT WAY
  *     >>46 REQUEST WRITER
  *     >>47 ENDPOINTS
  *     >>48 HTTP BODY FRAMING
@@ -276,9 +278,10 @@
  *     names; nothing of it is kept in between, and no number is parsed twice.
  *   * An object that is a member is made where it stays: at the low end, when it opens; its strings
  *     come after it. Elements of a list and the answer's own struct are made at the high end.
- *   * Members that need nothing special go a short way around the state machine, with the same
- *     result: text in blocks of 16 bytes, or 8 in plain C, digits and escapes several at a time.
- *     AVITO_WITH_SHORTCUTS 0 leaves it out (the default with -Os), AVITO_WITH_SIMD 0 the SSE2 scan.
+ *   * Members that need nothing special go a short way around the state machine (>>45), with the
+ *     same result: keys compared as they are written, text in blocks of 16 bytes, or 8 in plain C,
+ *     digits and escapes several at a time. AVITO_TINY 1 or AVITO_WITH_SHORTCUTS 0 leaves it out,
+ *     AVITO_WITH_SIMD 0 the SSE2 scan.
  *   * Elements of an array are collected at the high end of the arena, since nobody knows their
  *     number before it closes; then they move down into one array. A list read whole is the list
  *     read element by element, collected.
@@ -3051,12 +3054,13 @@ else github.com/zserge/jsmn), or use the file that `make dist` writes, which has
 #define AVITO_TINY 0
 #endif
 
-/* 1: what needs nothing special is read in one go, for speed; 0: saves some 4 KB of code. */
+/* 1: what needs nothing special is read in one go, for speed; 0: saves some 20 KB. With -Os only
+ * where there is no operating system: elsewhere its speed is worth more than its size. */
 #ifndef AVITO_WITH_SHORTCUTS
-#if defined(__OPTIMIZE_SIZE__) || AVITO_TINY
-#define AVITO_WITH_SHORTCUTS 0
+#if defined(__unix__) || defined(__APPLE__) || defined(_WIN32) || !defined(__OPTIMIZE_SIZE__)
+#define AVITO_WITH_SHORTCUTS !AVITO_TINY
 #else
-#define AVITO_WITH_SHORTCUTS 1
+#define AVITO_WITH_SHORTCUTS 0
 #endif
 #endif
 
@@ -3078,7 +3082,14 @@ else github.com/zserge/jsmn), or use the file that `make dist` writes, which has
 #define AVITOI_APART
 #endif
 
-/* The same, but where speed counts for more than the stack. */
+/* Inlined whatever it is compiled for: one loop is made of many small functions. */
+#if defined(__GNUC__)
+#define AVITOI_INLINE inline __attribute__((always_inline))
+#else
+#define AVITOI_INLINE inline
+#endif
+
+/* Not inlined, unless speed counts for more than the stack. */
 #if AVITO_WITH_SHORTCUTS
 #define AVITOI_APART_IF_SMALL
 #else
@@ -3306,6 +3317,466 @@ AVITOI_APART_IF_SMALL static uint64_t avitoi_hash(const char *p, size_t len)
     return hash != 0 ? hash : 1u;
 }
 
+/* Of a string in JSON: it stands for itself. */
+static bool avitoi_is_plain(char c)
+{
+    return c != '"' && c != '\\' && avitoi_byte(c) >= ' ' && avitoi_byte(c) < 0x80;
+}
+
+/* ---- text, many bytes at a time ----
+ *
+ * What follows buys speed only: the JSON machine (>>44) reads the same byte by byte. */
+
+#if AVITO_WITH_SHORTCUTS
+
+/* Two, four, eight bytes as a number, the first one lowest. Compilers make one load of it. */
+static AVITOI_INLINE unsigned avitoi_text_two(const char *p)
+{
+    return (unsigned)avitoi_byte(p[0]) | (unsigned)avitoi_byte(p[1]) << 8;
+}
+
+static AVITOI_INLINE uint32_t avitoi_text_four(const char *p)
+{
+    return (uint32_t)avitoi_byte(p[0]) | (uint32_t)avitoi_byte(p[1]) << 8 |
+           (uint32_t)avitoi_byte(p[2]) << 16 | (uint32_t)avitoi_byte(p[3]) << 24;
+}
+
+static AVITOI_INLINE uint64_t avitoi_text_eight(const char *p)
+{
+    return (uint64_t)avitoi_byte(p[0]) | (uint64_t)avitoi_byte(p[1]) << 8 |
+           (uint64_t)avitoi_byte(p[2]) << 16 | (uint64_t)avitoi_byte(p[3]) << 24 |
+           (uint64_t)avitoi_byte(p[4]) << 32 | (uint64_t)avitoi_byte(p[5]) << 40 |
+           (uint64_t)avitoi_byte(p[6]) << 48 | (uint64_t)avitoi_byte(p[7]) << 56;
+}
+
+#define AVITOI_TEXT_ONES (~(uint64_t)0 / 255u)   /* 1 in each of eight bytes */
+#define AVITOI_TEXT_TOPS (AVITOI_TEXT_ONES << 7) /* the top bit of each */
+
+/* The number of the lowest byte whose top bit is set: 1 << 8n times the constant has n on top. */
+static AVITOI_INLINE unsigned avitoi_text_first(uint64_t tops)
+{
+#if AVITO_WITH_SIMD
+    return (tops == 0) ? 8u : (unsigned)__builtin_ctzll(tops) >> 3;
+#else
+    return (tops == 0) ? 8u : (unsigned)(((tops & (0u - tops)) >> 7) * 0x0001020304050607u >> 56);
+#endif
+}
+
+/* A block of text at `p` is copied to `copy`. avitoi_text_ascii() returns how many bytes at its
+ * beginning are printable ASCII without " and \. avitoi_text_block() also knows sequences of UTF-8; it
+ * returns 0, or what avitoi_text_stop() makes the number of the first other byte of. *due is what the
+ * block has to begin with for the one before it, and is then what it leaves to the next one. */
+#if AVITO_WITH_SIMD
+#define AVITOI_TEXT_BLOCK 16u
+
+static AVITOI_INLINE __m128i avitoi_text_load(const char *p)
+{
+    return _mm_loadu_si128((const __m128i *)(const void *)p);
+}
+
+static AVITOI_INLINE void avitoi_text_save(char *p, __m128i v)
+{
+    _mm_storeu_si128((__m128i *)(void *)p, v);
+}
+
+/* A bit per byte, from its top bit; per byte that is greater as a signed number; per byte that is c. */
+static AVITOI_INLINE unsigned avitoi_text_bits(__m128i v)
+{
+    return (unsigned)_mm_movemask_epi8(v);
+}
+
+static AVITOI_INLINE unsigned avitoi_text_above(__m128i v, int than)
+{
+    return avitoi_text_bits(_mm_cmpgt_epi8(v, _mm_set1_epi8((char)than)));
+}
+
+static AVITOI_INLINE unsigned avitoi_text_is(__m128i v, int c)
+{
+    return avitoi_text_bits(_mm_cmpeq_epi8(v, _mm_set1_epi8((char)c)));
+}
+
+/* A bit per byte that is a control character, " or \, or above ASCII, which is negative. With bit 1
+ * turned over, " is the space and the space is after it. */
+static AVITOI_INLINE unsigned avitoi_text_special(__m128i v)
+{
+    const __m128i low = _mm_subs_epi8(_mm_xor_si128(v, _mm_set1_epi8(2)), _mm_set1_epi8('"' - 1));
+    return avitoi_text_bits(_mm_or_si128(low, _mm_cmpeq_epi8(v, _mm_set1_epi8('\\'))));
+}
+
+static AVITOI_INLINE unsigned avitoi_text_stop(uint64_t stops)
+{
+    return (unsigned)__builtin_ctz((unsigned)stops);
+}
+
+static AVITOI_INLINE size_t avitoi_text_ascii(const char *p, char *copy)
+{
+    const __m128i v = avitoi_text_load(p);
+    const unsigned stops = avitoi_text_special(v);
+    avitoi_text_save(copy, v);
+    return stops != 0 ? avitoi_text_stop(stops) : AVITOI_TEXT_BLOCK;
+}
+
+/* The same for the two blocks after one at `p` that is all ASCII; from 16 to 48. */
+static AVITOI_INLINE size_t avitoi_text_ascii_on(const char *p, char *copy)
+{
+    const __m128i a = avitoi_text_load(p + 16), b = avitoi_text_load(p + 32);
+    const unsigned stops = avitoi_text_special(a) | avitoi_text_special(b) << 16;
+    avitoi_text_save(copy + 16, a);
+    avitoi_text_save(copy + 32, b);
+    return 16u + (stops != 0 ? avitoi_text_stop(stops) : 32u);
+}
+
+/* Sequences of four bytes: only those that begin with f0 and have their second byte, 90 at least, in
+ * the same block. `leads`: what is f0 or above. Returns what stops. */
+static AVITOI_INLINE unsigned avitoi_text_four_bytes(__m128i v, unsigned leads)
+{
+    const unsigned f0 = avitoi_text_is(v, 0xf0);
+    const unsigned fit = avitoi_text_above(v, 0x8f - 256);
+    return (leads ^ f0) | (f0 & ~(fit >> 1));
+}
+
+/* Not those sequences that begin with e0, ed, or f1 and above. As signed bytes: 0xc2 is -62, 0xe0 is
+ * -32, 0xf0 is -16, and 0x80..0xbf are below -64. */
+static AVITOI_INLINE uint64_t avitoi_text_block(const char *p, char *copy, uint64_t *due)
+{
+    const __m128i v = avitoi_text_load(p);
+    const unsigned high = avitoi_text_bits(v);
+    const unsigned follows = high & ~avitoi_text_above(v, -65);
+    const unsigned leads = high & avitoi_text_above(v, -63);
+    const unsigned lead3 = high & avitoi_text_above(v, -33);
+    unsigned need = leads << 1 | (unsigned)*due;
+    unsigned stops = avitoi_text_special(v) ^ follows ^ leads;
+    avitoi_text_save(copy, v);
+    if (lead3 != 0) {
+        const unsigned lead4 = high & avitoi_text_above(v, -17);
+        need |= lead3 << 2 | lead4 << 3;
+        stops |= avitoi_text_is(v, 0xe0) | avitoi_text_is(v, 0xed);
+        if (lead4 != 0) {
+            stops |= avitoi_text_four_bytes(v, lead4);
+        }
+    }
+    *due = need >> 16;
+    return (stops | (follows ^ need)) & 0xffffu;
+}
+#else
+#define AVITOI_TEXT_BLOCK 8u
+
+/* The top bit of each byte that is a control character, " or \; bits after the first one, and those
+ * of bytes above ASCII, may be anything. With bit 1 turned over, " is the space and the space after it. */
+static AVITOI_INLINE uint64_t avitoi_text_special(uint64_t v)
+{
+    return ((v ^ AVITOI_TEXT_ONES * 2u) - AVITOI_TEXT_ONES * ('"' - 1u)) |
+           ((v ^ AVITOI_TEXT_ONES * '\\') - AVITOI_TEXT_ONES);
+}
+
+static AVITOI_INLINE unsigned avitoi_text_stop(uint64_t stops)
+{
+    return avitoi_text_first(stops);
+}
+
+static AVITOI_INLINE size_t avitoi_text_ascii(const char *p, char *copy)
+{
+    const uint64_t v = avitoi_text_eight(p);
+    memcpy(copy, p, 8);
+    return avitoi_text_first((v | avitoi_text_special(v)) & AVITOI_TEXT_TOPS);
+}
+
+/* Of the leads of three bytes and more: what stops, as above. A shift by n has bit 7 - n on top. */
+static AVITOI_INLINE uint64_t avitoi_text_long_leads(uint64_t v, uint64_t lead3, uint64_t lead4)
+{
+    const uint64_t e0 = ~(v << 4 | v << 5 | v << 6 | v << 7);
+    const uint64_t ed = v << 4 & v << 5 & ~(v << 6) & v << 7;
+    const uint64_t above = v << 4 | v << 5 | v << 6 | v << 7;           /* f0 */
+    const uint64_t fit = ((v << 2 | v << 3) & AVITOI_TEXT_TOPS) >> 8; /* 90 at least comes next */
+    return (lead3 & ~lead4 & (e0 | ed)) | (lead4 & (above | ~fit));
+}
+
+/* Sequences of two to four bytes: 110xxxxx except c0 and c1, 1110xxxx, 11110000, and 10xxxxxx. */
+static AVITOI_INLINE uint64_t avitoi_text_block(const char *p, char *copy, uint64_t *due)
+{
+    const uint64_t v = avitoi_text_eight(p), tops = AVITOI_TEXT_TOPS;
+    const uint64_t follows = v & ~(v << 1) & tops, leads = v & v << 1 & tops;
+    const uint64_t lead3 = leads & v << 2;
+    const uint64_t low = v << 3 | v << 4 | v << 5 | v << 6; /* not c0, c1 */
+    uint64_t need = leads << 8 | *due, stops = leads & ~(v << 2 | low);
+    memcpy(copy, p, 8);
+    *due = leads >> 56;
+    if (lead3 != 0) {
+        const uint64_t lead4 = lead3 & v << 3;
+        need |= lead3 << 16 | lead4 << 24;
+        *due |= lead3 >> 48 | lead4 >> 40;
+        stops |= avitoi_text_long_leads(v, lead3, lead4);
+    }
+    return stops | (follows ^ need) | (avitoi_text_special(v) & ~v & tops);
+}
+#endif
+
+/* Four hexadecimal digits at once, lowest byte first: each pair's value is in bytes 0 and 2.
+ * False: others are among them. Letters have bit 6. */
+static AVITOI_INLINE bool avitoi_text_hex_pairs(uint32_t four, uint32_t *pairs)
+{
+    const uint32_t letters = four >> 6 & 0x01010101u;
+    const uint32_t digits = (four | letters << 5) - 0x30303030u - letters * 0x27u;
+    *pairs = (digits << 4 | digits >> 8) & 0x00ff00ffu;
+    return ((digits & 0xf0f0f0f0u) | (((digits + 0x06060606u) >> 4 & 0x01010101u) ^ letters)) == 0;
+}
+
+/* More than 16 bits: it is not four digits. */
+static uint32_t avitoi_text_unit(const char *p)
+{
+    uint32_t pairs;
+    return avitoi_text_hex_pairs(avitoi_text_four(p), &pairs) ? (pairs << 8 & 0xff00u) | pairs >> 16
+                                                              : UINT32_MAX;
+}
+
+/* Two code points of a page, from their lower halves in four digits, to four bytes. */
+static AVITOI_INLINE bool avitoi_text_page_pair(uint32_t digits, uint32_t leads, char *to)
+{
+    uint32_t pairs, utf8;
+    if (!avitoi_text_hex_pairs(digits, &pairs)) {
+        return false;
+    }
+    utf8 = leads | (pairs >> 6 & 0x00030003u) | (pairs & 0x003f003fu) << 8;
+    to[0] = (char)(utf8 & 0xffu);
+    to[1] = (char)(utf8 >> 8 & 0xffu);
+    to[2] = (char)(utf8 >> 16 & 0xffu);
+    to[3] = (char)(utf8 >> 24);
+    return true;
+}
+
+/* Escapes in a row from one page of 256, two at a time: p[0..3] is what they begin with, \u01 to
+ * \u07, so that each becomes two bytes, as in most alphabets but ours. Up to `last` four bytes
+ * have room; no more bytes come out than go in, so one border serves for both. */
+static const char *avitoi_text_page(const char *p, const char *end, char **out, const char *last)
+{
+    const uint32_t prefix = avitoi_text_four(p);
+    const uint32_t lead = 0xc0u | (uint32_t)(p[3] - '0') << 2;
+    const uint32_t leads = 0x80008000u | lead << 16 | lead;
+    char *to = *out;
+    const ptrdiff_t most = (end - p < last - to) ? end - p : last - to;
+    const char *const stop = (most >= 14) ? p + most - 14 : p - 1;
+    while (p <= stop) {
+        const uint64_t first = avitoi_text_eight(p), second = avitoi_text_eight(p + 6);
+        const bool both = (uint32_t)second == prefix;
+        const uint32_t low = both ? (uint32_t)(second >> 32) << 16 : 0x30300000u;
+        if ((uint32_t)first != prefix ||
+            !avitoi_text_page_pair(((uint32_t)(first >> 32) & 0xffffu) | low, leads, to)) {
+            break;
+        }
+        to += both ? 4 : 2;
+        p += both ? 12 : 6;
+        if (*p == ' ' && p[1] == '\\') { /* the next word */
+            *to++ = *p++;
+        }
+    }
+    *out = to;
+    return p;
+}
+
+/* The code point of the \u at `p`, a surrogate pair included, and the bytes that it takes; 0: it is
+ * cut, half of a pair, or none. */
+static unsigned avitoi_text_escaped(const char *p, const char *end, uint32_t *point)
+{
+    uint32_t low;
+    if (end - p < 6) {
+        return 0;
+    }
+    *point = avitoi_text_unit(p + 2);
+    if (*point < 0xd800u || (*point > 0xdfffu && *point <= 0xffffu)) {
+        return 6;
+    }
+    if (*point > 0xdbffu || end - p < 12 || p[6] != '\\' || p[7] != 'u') {
+        return 0;
+    }
+    low = avitoi_text_unit(p + 8);
+    *point = 0x10000u + ((*point - 0xd800u) << 10) + (low - 0xdc00u);
+    return (low >= 0xdc00u && low <= 0xdfffu) ? 12 : 0;
+}
+
+/* What the escape \c means; 0: there is none. */
+static AVITOI_INLINE char avitoi_text_escape(char c)
+{
+    switch (c) {
+        case 'n': return '\n';
+        case '"':
+        case '\\':
+        case '/': return c;
+        case 't': return '\t';
+        case 'r': return '\r';
+        case 'b': return '\b';
+        case 'f': return '\f';
+        default: return '\0';
+    }
+}
+
+/* Text inside a string that is being decoded. */
+struct avitoi_text_run {
+    const char *p, *end;
+    char *out, *top; /* where it goes; what is only checked goes to one place */
+    size_t checked;  /* bytes of it, if it is only checked */
+    bool keep;
+};
+
+static AVITOI_INLINE void avitoi_text_took(struct avitoi_text_run *r, size_t in, size_t out)
+{
+    r->p += in;
+    if (r->keep) {
+        r->out += out;
+    } else {
+        r->checked += out;
+    }
+}
+
+/* The bytes before `p`, at most `n`, that begin a sequence and are not all of it. */
+static AVITOI_INLINE size_t avitoi_text_begun(const char *p, size_t n)
+{
+    if (n == 0 || avitoi_byte(p[-1]) < 0x80) {
+        return 0;
+    }
+    if (avitoi_byte(p[-1]) >= 0xc0) {
+        return 1;
+    }
+    if (n > 1 && avitoi_byte(p[-2]) >= 0xe0) {
+        return 2;
+    }
+    return (n > 2 && avitoi_byte(p[-3]) >= 0xf0) ? 3 : 0;
+}
+
+/* Whole blocks, up to what needs a closer look. False: no more blocks have a place. */
+static AVITOI_INLINE bool avitoi_text_blocks(struct avitoi_text_run *r)
+{
+    const ptrdiff_t ahead = r->end - r->p, room = r->top - r->out;
+    const ptrdiff_t last = ((r->keep && room < ahead) ? room : ahead) - (ptrdiff_t)AVITOI_TEXT_BLOCK;
+    uint64_t due = 0, stops = 0;
+    ptrdiff_t n = 0;
+    while (n <= last) {
+        stops = avitoi_text_block(r->p + n, r->keep ? r->out + n : r->out, &due);
+        if (stops != 0) {
+            n += (ptrdiff_t)avitoi_text_stop(stops);
+            break;
+        }
+        n += (ptrdiff_t)AVITOI_TEXT_BLOCK;
+    }
+    n -= (ptrdiff_t)avitoi_text_begun(r->p + n, (size_t)n);
+    avitoi_text_took(r, (size_t)n, (size_t)n);
+    return stops != 0;
+}
+
+/* Single bytes, where a block has no place. */
+static AVITOI_INLINE void avitoi_text_bytes(struct avitoi_text_run *r)
+{
+    while (r->p < r->end && r->out < r->top && avitoi_is_plain(*r->p)) {
+        *r->out = *r->p;
+        avitoi_text_took(r, 1, 1);
+    }
+}
+
+/* One \uXXXX, or a pair of them, or many from one page. False: cut, wrong, or no room. */
+static bool avitoi_text_units(const char **p, const char *end, char **out, const char *top)
+{
+    uint32_t point;
+    unsigned n;
+    const char *const before = *p;
+    if (top - *out < 4) { /* a code point may take four bytes */
+        return false;
+    }
+    if (end - before >= 12 && before[2] == '0' && before[3] >= '1' && before[3] <= '7') {
+        *p = avitoi_text_page(before, end, out, top - 4);
+        if (*p > before) {
+            return true;
+        }
+    }
+    n = avitoi_text_escaped(before, end, &point);
+    if (n > 0) {
+        *out += avitoi_utf8_put(point, *out);
+        *p += n;
+    }
+    return n > 0;
+}
+
+/* At a backslash. False: the escape is cut, wrong, or has no room. */
+static AVITOI_INLINE bool avitoi_text_unescape(struct avitoi_text_run *r)
+{
+    const char *p = r->p;
+    char *out = r->out;
+    if (r->end - p < 2) {
+        return false;
+    }
+    if (p[1] != 'u') {
+        const char c = avitoi_text_escape(p[1]);
+        if (c == '\0' || out == r->top) {
+            return false;
+        }
+        *out = c;
+        avitoi_text_took(r, 2, 1);
+        return true;
+    }
+    if (!avitoi_text_units(&p, r->end, &out, r->top)) {
+        return false;
+    }
+    avitoi_text_took(r, (size_t)(p - r->p), (size_t)(out - r->out));
+    return true;
+}
+
+/* A sequence by itself. False: wrong, cut, or no room. */
+static AVITOI_INLINE bool avitoi_text_sequence(struct avitoi_text_run *r)
+{
+    const size_t ahead = (size_t)(r->end - r->p), room = (size_t)(r->top - r->out);
+    const size_t n = avitoi_byte(*r->p) < 0x80 ? 0u : avitoi_utf8_length(r->p, ahead);
+    if (n == 0 || n > ahead || n > room) {
+        return false;
+    }
+    memcpy(r->out, r->p, n);
+    avitoi_text_took(r, n, n);
+    return true;
+}
+
+/* Up to the quote, to anything that is wrong, cut or has no room, or to the end. */
+static AVITOI_INLINE void avitoi_text_read(struct avitoi_text_run *r)
+{
+    bool more = true;
+    while (more) {
+        if (!avitoi_text_blocks(r)) {
+            avitoi_text_bytes(r);
+        }
+        more = r->p < r->end && *r->p != '"' &&
+               (*r->p == '\\' ? avitoi_text_unescape(r) : avitoi_text_sequence(r));
+    }
+}
+
+/* Text inside a string is decoded to `out`, which has `room` bytes; *len: how many were used. Returns
+ * where it ends: before the quote, before what is wrong, cut or has no room, or at `end`. */
+static const char *avitoi_text_keep(const char *p, const char *end, char *out, size_t room,
+                                    size_t *len)
+{
+    struct avitoi_text_run r;
+    r.p = p;
+    r.end = end;
+    r.out = out;
+    r.top = out + room;
+    r.keep = true;
+    avitoi_text_read(&r);
+    *len = (size_t)(r.out - out);
+    return r.p;
+}
+
+/* The same for text that is only checked, and counted. */
+static const char *avitoi_text_check(const char *p, const char *end, size_t *len)
+{
+    char sink[AVITOI_TEXT_BLOCK];
+    struct avitoi_text_run r;
+    r.p = p;
+    r.end = end;
+    r.out = sink;
+    r.top = sink + sizeof sink;
+    r.checked = 0;
+    r.keep = false;
+    avitoi_text_read(&r);
+    *len = r.checked;
+    return r.p;
+}
+#endif
+
 /* ---- arena ---- */
 
 AVITO_API avito_arena avito_arena_of(void *memory, size_t size)
@@ -3372,6 +3843,11 @@ static bool avitoi_parse_int(const char *p, size_t len, int64_t *out)
     return true;
 }
 
+static inline bool avitoi_is_digit(char c)
+{
+    return (unsigned)avitoi_byte(c) - (unsigned)'0' <= 9u;
+}
+
 #define AVITOI_FRACTION_MAX 14u /* bytes of a number up to which digits behind the point are kept */
 
 /* The exponent of a JSON number, behind its e. */
@@ -3386,6 +3862,8 @@ static bool avitoi_parse_exponent(const char *p, size_t len, int *out)
     *out = negative ? -value : value;
     return value < 100;
 }
+
+#define AVITOI_E7_WHOLE_MAX 213u /* with any fraction it is in range: INT32_MAX is 214.7 of them */
 
 /* A JSON number as units of 1e-7, rounded half away from zero. Of a long fraction only the first
  * AVITOI_FRACTION_MAX bytes are here, which is enough unless the exponent moves the point to the
@@ -3458,11 +3936,20 @@ static bool avitoi_parse_e7(const char *p, size_t len, int32_t *out)
 struct avitoi_field {
     const char *key;
     const struct avitoi_schema *child;
-    unsigned offset : 11;
-    unsigned want : 12;   /* mask bits of which one must be set; 0: always read */
+#if AVITO_WITH_SHORTCUTS
+    char form[24]; /* the key as it is written: with its closing quote and the colon */
+    uint32_t mask; /* of the first 16 bytes of form, a bit for each that counts */
+    uint16_t offset;
+    uint16_t want; /* mask bits of which one must be set */
+    uint8_t key_len, form_len, kind;
+#else
+    unsigned offset : 10;
+    unsigned want : 13;
     unsigned key_len : 5;
     unsigned kind : 4;
+#endif
 };
+#define AVITOI_ALWAYS 0x1000u /* in `want` of a row, and of every reader */
 
 struct avitoi_schema {
     const struct avitoi_field *fields;
@@ -3488,10 +3975,24 @@ struct avitoi_schema {
 #define AVITOI_KEY_(key) static const char avitoi_key_##key[] = #key;
 AVITOI_KEYS(AVITOI_KEY_)
 static const char avitoi_key_[] = ""; /* in place of a map's own */
+#if AVITO_WITH_SHORTCUTS
+#define AVITOI_KEY_FITS_(key) AVITOI_ASSERT(key_##key##_fits, sizeof(#key) >= 3 && sizeof(#key) < 22);
+AVITOI_KEYS(AVITOI_KEY_FITS_)
+#endif
 
+#define AVITOI_WANT_(want) ((want) != 0 ? (want) : AVITOI_ALWAYS)
+#if AVITO_WITH_SHORTCUTS
+#define AVITOI_FORM_MASK_(len) ((1u << ((len) < 16u ? (len) : 16u)) - 1u)
 #define AVITOI_ROW_(key, kind, member, want, child)                                                \
-    {avitoi_key_##key, child, offsetof(AVITOI_MODEL, member), want,                                \
+    {avitoi_key_##key, child, #key "\":", AVITOI_FORM_MASK_(sizeof(#key) + 1u),                    \
+     offsetof(AVITOI_MODEL, member), AVITOI_WANT_(want), sizeof(#key) - 1u, sizeof(#key) + 1u, kind},
+#define AVITOI_ROW_LAST_ {NULL, NULL, "", 1u << 31, 0, 0, 0, 0, 0} /* matches no key: no end to test for */
+#else
+#define AVITOI_ROW_(key, kind, member, want, child)                                                \
+    {avitoi_key_##key, child, offsetof(AVITOI_MODEL, member), AVITOI_WANT_(want),                  \
      sizeof(avitoi_key_##key) - 1u, kind},
+#define AVITOI_ROW_LAST_
+#endif
 #define AVITOI_ROW_COUNT_(key, kind, member, want, child) +1u
 #define AVITOI_ROWS(rows) (0u rows(AVITOI_ROW_COUNT_))
 
@@ -3499,7 +4000,8 @@ static const char avitoi_key_[] = ""; /* in place of a map's own */
  * one that AVITOI_MODEL names where the macro is used. */
 #define AVITOI_SCHEMA(name, rows, finish, bare, lenient)                                           \
     AVITOI_ASSERT(name##_rows, AVITOI_ROWS(rows) <= 31u);                                          \
-    static const struct avitoi_field avitoi_##name##_fields[] = {rows(AVITOI_ROW_)};               \
+    static const struct avitoi_field avitoi_##name##_fields[] = {rows(AVITOI_ROW_)                 \
+                                                                 AVITOI_ROW_LAST_};                \
     static const struct avitoi_schema avitoi_##name##_schema = {                                   \
         avitoi_##name##_fields,      finish, (uint16_t)sizeof(AVITOI_MODEL),                       \
         (uint8_t)AVITOI_ROWS(rows), bare, lenient}
@@ -3509,17 +4011,19 @@ static const char avitoi_key_[] = ""; /* in place of a map's own */
 
 /* ---- words of the server and their constants ---- */
 
-/* Each list in the order of its enum, which begins with none and ends with unknown. */
+/* Each list in the order of its enum, which begins with none and ends with unknown. Each word has its
+ * length before it and a NUL after it. */
 static const char avitoi_message_types[] =
-    "text\0image\0link\0item\0location\0call\0voice\0system\0deleted\0appCall\0file\0video\0";
-static const char avitoi_directions[] = "in\0out\0";
-static const char avitoi_chat_types[] = "u2i\0u2u\0a2u\0"; /* one bit each */
-static const char avitoi_call_statuses[] = "missed\0";
-static const char avitoi_location_kinds[] = "house\0street\0area\0";
+    "\4text\0\5image\0\4link\0\4item\0\10location\0\4call\0\5voice\0\6system\0\7deleted\0"
+    "\7appCall\0\4file\0\5video\0";
+static const char avitoi_directions[] = "\2in\0\3out\0";
+static const char avitoi_chat_types[] = "\3u2i\0\3u2u\0\3a2u\0"; /* one bit each */
+static const char avitoi_call_statuses[] = "\6missed\0";
+static const char avitoi_location_kinds[] = "\5house\0\6street\0\4area\0";
 
 static const char *avitoi_next_word(const char *words)
 {
-    return words + strlen(words) + 1u;
+    return words + *words + 2;
 }
 
 /* From 1 on; 0: there is no word; behind the last one: it is a new one. */
@@ -3529,7 +4033,10 @@ static int avitoi_word_number(const char *words, avito_str word)
     if (word.ptr == NULL) {
         return 0;
     }
-    for (; *words != '\0' && !avito_str_equal(word, words); words = avitoi_next_word(words)) {
+    for (; *words != '\0'; words = avitoi_next_word(words)) {
+        if ((size_t)*words == word.len && memcmp(words + 1, word.ptr, word.len) == 0) {
+            break;
+        }
         number++;
     }
     return number;
@@ -4645,7 +5152,7 @@ static int avitoi_begin_value(struct avitoi_json *j, const char **p, const char 
 
 static bool avitoi_wanted(const struct avitoi_json *j, const struct avitoi_field *field)
 {
-    return field->want == 0 || (field->want & j->want) != 0;
+    return (field->want & j->want) != 0;
 }
 
 static int avitoi_key_found(struct avitoi_json *j, unsigned index)
@@ -4827,319 +5334,31 @@ static void avitoi_put(struct avitoi_json *j, const char *p, size_t n)
     }
 }
 
-static bool avitoi_is_plain(char c)
-{
-    return c != '"' && c != '\\' && avitoi_byte(c) >= ' ' && avitoi_byte(c) < 0x80;
-}
-
-#if AVITO_WITH_SHORTCUTS
-
-/* Eight bytes as a number, the first one lowest. Compilers make one load of it. */
-static inline uint64_t avitoi_load(const char *p)
-{
-    return (uint64_t)avitoi_byte(p[0]) | (uint64_t)avitoi_byte(p[1]) << 8 |
-           (uint64_t)avitoi_byte(p[2]) << 16 | (uint64_t)avitoi_byte(p[3]) << 24 |
-           (uint64_t)avitoi_byte(p[4]) << 32 | (uint64_t)avitoi_byte(p[5]) << 40 |
-           (uint64_t)avitoi_byte(p[6]) << 48 | (uint64_t)avitoi_byte(p[7]) << 56;
-}
-
-#define AVITOI_ONES (~(uint64_t)0 / 255u) /* 1 in each of eight bytes */
-
-/* The number of the lowest byte whose top bit is set: 1 << 8n times the constant has n on top. */
-static inline unsigned avitoi_first(uint64_t tops)
-{
-#if AVITO_WITH_SIMD
-    return (tops == 0) ? 8u : (unsigned)__builtin_ctzll(tops) >> 3;
-#else
-    return (tops == 0) ? 8u : (unsigned)(((tops & (0u - tops)) >> 7) * 0x0001020304050607u >> 56);
-#endif
-}
-
-/* A block of text at `p` is copied to `copy`. avitoi_block_ascii() tells whether there is anything in
- * it but printable ASCII without " and \: 0, or what avitoi_block_stop() makes the number of the
- * first such byte of. avitoi_block_text() also knows sequences of UTF-8; *due is what the block has to
- * begin with for the one before it, and is then what it leaves to the next. */
-#if AVITO_WITH_SIMD
-#define AVITOI_BLOCK 16u
-
-/* The top bit of each byte that is a control character, " or \, or above ASCII, which is negative.
- * With bit 1 turned over, " is the space and the space is behind it. */
-static inline __m128i avitoi_special(__m128i v)
-{
-    return _mm_or_si128(_mm_subs_epi8(_mm_xor_si128(v, _mm_set1_epi8(2)), _mm_set1_epi8('"' - 1)),
-                        _mm_cmpeq_epi8(v, _mm_set1_epi8('\\')));
-}
-
-static inline uint64_t avitoi_block_ascii(const char *p, char *copy)
-{
-    const __m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
-    _mm_storeu_si128((__m128i *)(void *)copy, v);
-    return (unsigned)_mm_movemask_epi8(avitoi_special(v));
-}
-
-static inline unsigned avitoi_block_stop(uint64_t stops)
-{
-    return (unsigned)__builtin_ctz((unsigned)stops);
-}
-
-/* Sequences of two and three bytes, but those that begin with e0, ed, ee or ef. As signed bytes:
- * 0xc2 is -62, 0xdf is -33, 0xe1 is -31, 0xec is -20, and 0x80..0xbf are below -64. */
-static inline uint64_t avitoi_block_text(const char *p, char *copy, uint64_t *due)
-{
-    const __m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
-    const __m128i two = _mm_and_si128(_mm_cmpgt_epi8(v, _mm_set1_epi8((char)-63)),
-                                      _mm_cmplt_epi8(v, _mm_set1_epi8((char)-32)));
-    const __m128i three = _mm_and_si128(_mm_cmpgt_epi8(v, _mm_set1_epi8((char)-32)),
-                                        _mm_cmplt_epi8(v, _mm_set1_epi8((char)-19)));
-    const __m128i follow = _mm_cmplt_epi8(v, _mm_set1_epi8((char)-64));
-    const unsigned follows = (unsigned)_mm_movemask_epi8(follow);
-    const unsigned lead3 = (unsigned)_mm_movemask_epi8(three);
-    const unsigned leads = (unsigned)_mm_movemask_epi8(two) | lead3;
-    const unsigned special = (unsigned)_mm_movemask_epi8(avitoi_special(v)) & ~(leads | follows);
-    const unsigned need = leads << 1 | lead3 << 2 | (unsigned)*due;
-    _mm_storeu_si128((__m128i *)(void *)copy, v);
-    *due = need >> 16;
-    return (special | (follows ^ need)) & 0xffffu;
-}
-#else
-#define AVITOI_BLOCK 8u
-
-/* The top bit of each byte that is a control character, " or \; bits behind the first one, and
- * those of bytes above ASCII, may be anything. With bit 1 turned over, " is the space and the
- * space behind it. */
-static inline uint64_t avitoi_special(uint64_t v)
-{
-    return ((v ^ AVITOI_ONES * 2u) - AVITOI_ONES * ('"' - 1u)) |
-           ((v ^ AVITOI_ONES * '\\') - AVITOI_ONES);
-}
-
-static inline uint64_t avitoi_block_ascii(const char *p, char *copy)
-{
-    const uint64_t v = avitoi_load(p);
-    memcpy(copy, p, 8);
-    return (v | avitoi_special(v)) & AVITOI_ONES << 7;
-}
-
-static inline unsigned avitoi_block_stop(uint64_t stops)
-{
-    return avitoi_first(stops);
-}
-
-/* Sequences of two bytes: 110xxxxx but c0 and c1, and 10xxxxxx. */
-static inline uint64_t avitoi_block_text(const char *p, char *copy, uint64_t *due)
-{
-    const uint64_t v = avitoi_load(p), tops = AVITOI_ONES << 7;
-    const uint64_t follows = v & ~(v << 1) & tops;
-    const uint64_t leads = v & v << 1 & ~(v << 2) & (v << 3 | v << 4 | v << 5 | v << 6) & tops;
-    const uint64_t bad = (v & tops & ~(leads | follows)) | (follows ^ (leads << 8 | *due));
-    memcpy(copy, p, 8);
-    *due = leads >> 56;
-    return bad | (avitoi_special(v) & ~v & tops);
-}
-#endif
-
-/* Four hexadecimal digits at once, lowest byte first: each pair's value is in bytes 0 and 2.
- * False: others are among them. Letters have bit 6. */
-static inline bool avitoi_hex_pairs(uint32_t four, uint32_t *pairs)
-{
-    const uint32_t letters = four >> 6 & 0x01010101u;
-    const uint32_t digits = (four | letters << 5) - 0x30303030u - letters * 0x27u;
-    *pairs = (digits << 4 | digits >> 8) & 0x00ff00ffu;
-    return ((digits & 0xf0f0f0f0u) | (((digits + 0x06060606u) >> 4 & 0x01010101u) ^ letters)) == 0;
-}
-
-/* More than 16 bits: it is not four digits. */
-static uint32_t avitoi_unit_at(const char *p)
-{
-    uint32_t pairs;
-    const uint32_t four = avitoi_byte(p[0]) | (uint32_t)avitoi_byte(p[1]) << 8 |
-                          (uint32_t)avitoi_byte(p[2]) << 16 | (uint32_t)avitoi_byte(p[3]) << 24;
-    return avitoi_hex_pairs(four, &pairs) ? (pairs << 8 & 0xff00u) | pairs >> 16 : UINT32_MAX;
-}
-
-/* Two code points of a page, from their lower halves in four digits, to four bytes. */
-static inline bool avitoi_page_pair(uint32_t digits, uint32_t leads, char *to)
-{
-    uint32_t pairs, utf8;
-    if (!avitoi_hex_pairs(digits, &pairs)) {
-        return false;
-    }
-    utf8 = leads | (pairs >> 6 & 0x00030003u) | (pairs & 0x003f003fu) << 8;
-    to[0] = (char)(utf8 & 0xffu);
-    to[1] = (char)(utf8 >> 8 & 0xffu);
-    to[2] = (char)(utf8 >> 16 & 0xffu);
-    to[3] = (char)(utf8 >> 24);
-    return true;
-}
-
-/* Escapes in a row from one page of 256, two at a time: p[0..3] is what they begin with, \u01 to
- * \u07, so that each becomes two bytes, as in most alphabets but ours. Up to `last` four bytes
- * have room; no more bytes come out than go in, so one border serves for both. */
-static const char *avitoi_escapes_of_page(const char *p, const char *end, char **out,
-                                          const char *last)
-{
-    const uint32_t prefix = (uint32_t)avitoi_load(p);
-    const uint32_t lead = 0xc0u | (uint32_t)(p[3] - '0') << 2;
-    const uint32_t leads = 0x80008000u | lead << 16 | lead;
-    char *to = *out;
-    const ptrdiff_t most = (end - p < last - to) ? end - p : last - to;
-    const char *const stop = (most >= 14) ? p + most - 14 : p - 1;
-    while (p <= stop) {
-        const uint64_t first = avitoi_load(p), second = avitoi_load(p + 6);
-        const bool both = (uint32_t)second == prefix;
-        const uint32_t low = both ? (uint32_t)(second >> 32) << 16 : 0x30300000u;
-        if ((uint32_t)first != prefix ||
-            !avitoi_page_pair(((uint32_t)(first >> 32) & 0xffffu) | low, leads, to)) {
-            break;
-        }
-        to += both ? 4 : 2;
-        p += both ? 12 : 6;
-        if (*p == ' ' && p[1] == '\\') { /* the next word */
-            *to++ = *p++;
-        }
-    }
-    *out = to;
-    return p;
-}
-
-/* The code point of the escape at `p`, a surrogate pair included, and the bytes that it takes; 0:
- * it is cut, half of a pair, or none. */
-static unsigned avitoi_escape_at(const char *p, const char *end, uint32_t *point)
-{
-    static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
-    uint32_t low;
-    const char *at;
-    if (end - p < 6) {
-        return 0;
-    }
-    if (p[1] != 'u') {
-        at = (const char *)memchr(from, p[1], sizeof from - 1u);
-        *point = (at == NULL) ? 0u : avitoi_byte(to[at - from]);
-        return (at == NULL) ? 0u : 2u;
-    }
-    *point = avitoi_unit_at(p + 2);
-    if (*point < 0xd800u || (*point > 0xdfffu && *point <= 0xffffu)) {
-        return 6;
-    }
-    if (*point > 0xdbffu || end - p < 12 || p[6] != '\\' || p[7] != 'u') {
-        return 0;
-    }
-    low = avitoi_unit_at(p + 8);
-    *point = 0x10000u + ((*point - 0xd800u) << 10) + (low - 0xdc00u);
-    return (low >= 0xdc00u && low <= 0xdfffu) ? 12 : 0;
-}
-
-/* Escapes in a row, decoded to `out`, which has `room` bytes; *len: how many were used. */
-static const char *avitoi_escapes(const char *p, const char *end, char *out, size_t room,
-                                  size_t *len)
-{
-    char *const start = out;
-    char *const last = out + (room >= 4u ? room - 4u : 0u); /* a code point may take four */
-    while (p < end && *p == '\\' && room >= 4u && out <= last) {
-        uint32_t point;
-        unsigned n;
-        if (end - p >= 12 && p[1] == 'u' && p[2] == '0' && p[3] >= '1' && p[3] <= '7') {
-            const char *const before = p;
-            p = avitoi_escapes_of_page(p, end, &out, last);
-            if (p > before) {
-                continue;
-            }
-        }
-        n = avitoi_escape_at(p, end, &point);
-        if (n == 0) {
-            break;
-        }
-        out += avitoi_utf8_put(point, out);
-        p += n;
-    }
-    *len = (size_t)(out - start);
-    return p;
-}
-
-/* How many of `most` bytes of text at `p` are plain or sequences that are whole, as far as blocks go.
- * They are copied to `out`; with `kept` 0 all blocks to one place. */
-static inline size_t avitoi_blocks(const char *p, size_t most, char *out, size_t kept)
-{
-    uint64_t due = 0;
-    size_t n = 0;
-    for (; n + AVITOI_BLOCK <= most; n += AVITOI_BLOCK) {
-        const uint64_t stops = avitoi_block_text(p + n, out + (n & kept), &due);
-        if (stops != 0) {
-            n += avitoi_block_stop(stops);
-            break;
-        }
-    }
-    if (n > 0 && avitoi_byte(p[n - 1u]) >= 0xc0) { /* back to the first byte of a sequence */
-        return n - 1u;
-    }
-    return (n > 1u && avitoi_byte(p[n - 1u]) >= 0x80 && avitoi_byte(p[n - 2u]) >= 0xe0) ? n - 2u : n;
-}
-
-/* Text inside a string, decoded to `out`, which has `room` bytes; *len: how many were used. It
- * ends before the quote, before anything that is wrong, cut or has no room, and at `end`. `out`
- * NULL: it is only checked, and counted. */
-static const char *avitoi_text(const char *p, const char *end, char *out, size_t room, size_t *len)
-{
-    char sink[AVITOI_BLOCK];
-    const size_t kept = (out != NULL) ? SIZE_MAX : 0; /* what is not kept goes to one place */
-    size_t at = 0;
-    out = (out != NULL) ? out : sink;
-    while (p < end && *p != '"') {
-        const size_t left = (kept != 0) ? room - at : sizeof sink;
-        const size_t ahead = (size_t)(end - p);
-        char *to = out + (at & kept);
-        const char *const before = p;
-        size_t n = 0;
-        if (*p == '\\') {
-            p = avitoi_escapes(p, end, to, left, &n);
-        } else if (left >= AVITOI_BLOCK && ahead >= AVITOI_BLOCK) {
-            n = avitoi_blocks(p, (kept == 0 || ahead < left) ? ahead : left, to, kept);
-            p += n;
-        } else {
-            for (; p < end && n < left && avitoi_is_plain(*p); p++) {
-                to[n++] = *p;
-            }
-        }
-        if (p == before) {
-            n = avitoi_byte(*p) < 0x80 ? 0u : avitoi_utf8_length(p, (size_t)(end - p));
-            if (n == 0 || n > left || n > (size_t)(end - p)) {
-                break;
-            }
-            memcpy(to, p, n);
-            p += n;
-        }
-        at += n;
-    }
-    *len = at;
-    return p;
-}
-
 /* Takes what is plain, as far as there is room for it. */
 static const char *avitoi_plain(struct avitoi_json *j, const char *p, const char *end)
 {
+#if AVITO_WITH_SHORTCUTS
     size_t n;
-    p = avitoi_text(p, end, j->frozen ? NULL : j->dst, j->room, &n);
-    if (!j->frozen) {
-        j->len += n;
-        if (j->dst != NULL) {
-            j->dst += n;
-            j->room -= n;
-        }
+    if (j->frozen) {
+        return avitoi_text_check(p, end, &n);
     }
-    return p;
-}
+    p = (j->dst == NULL) ? avitoi_text_check(p, end, &n)
+                         : avitoi_text_keep(p, end, j->dst, j->room, &n);
+    j->len += n;
+    if (j->dst != NULL) {
+        j->dst += n;
+        j->room -= n;
+    }
 #else
-static const char *avitoi_plain(struct avitoi_json *j, const char *p, const char *end)
-{
     const char *const start = p;
     const char *const limit = (j->dst != NULL && (size_t)(end - p) > j->room) ? p + j->room : end;
     while (p < limit && avitoi_is_plain(*p)) {
         p++;
     }
     avitoi_put(j, start, (size_t)(p - start));
+#endif
     return p;
 }
-#endif
 
 static void avitoi_put_point(struct avitoi_json *j, uint32_t point)
 {
@@ -5318,392 +5537,1117 @@ static int avitoi_literal(struct avitoi_json *j, char c)
     return (word[j->word_len] == '\0') ? AVITOI_VALUE : AVITO_AGAIN;
 }
 
-/* ---- the short way ----
+/* ======================================================================= *
+ * >>45 SHORT WAY
+ * ======================================================================= *
  *
- * What lies in the window as a whole and is of the usual kind is read in one go. Each of these
- * functions takes such a piece and leaves the state that the machine above would be in behind it,
- * or takes nothing: whatever is cut, rare or wrong is left to the machine, which alone decides
- * what is an error. */
+ * What lies in the window as a whole and is of the usual kind is read in one go, many members at a
+ * time. The short way starts where a member or an element may begin, takes whole members, and leaves
+ * exactly the state in which the machine (>>44) would be after them. It raises no error: what is
+ * cut, rare or wrong it leaves to the machine, from the member's beginning, and the machine decides.
+ *
+ * Two borders serve for all of it: `near`, AVITOI_FAST_AHEAD bytes before the end of the window, where
+ * a member may still begin; and `lim`, a block and a NUL before the end of the room. The last bytes of a window
+ * are read from a copy with AVITOI_FAST_AHEAD bytes after it that no JSON has.
+ */
 
 #if AVITO_WITH_SHORTCUTS
 
-/* Free bytes between the two stacks. */
-static inline size_t avitoi_gap(const struct avitoi_json *j)
+#define AVITOI_FAST_AHEAD 24 /* more than a key with its quotes and colon, or a number, needs */
+#define AVITOI_FAST_TAIL  64 /* bytes of the copy, with those after it */
+#define AVITOI_FAST_ROOM  (AVITOI_TEXT_BLOCK + 1u) /* a block and a NUL */
+
+AVITOI_ASSERT(form_is_short, sizeof(((struct avitoi_field *)NULL)->form) <= AVITOI_FAST_AHEAD);
+
+/* ---- blanks ---- */
+
+static AVITOI_INLINE bool avitoi_fast_is_blank(char c)
 {
-    return j->mem.low_cap - j->mem.low - (avitoi_is_shared(&j->mem) ? j->mem.high : 0u);
+    return c == ' ' || c == '\n' || c == '\r' || c == '\t';
 }
 
-/* The rest, from `p` on, of a string of which `len` bytes are at the low end. Apart, so that the
- * usual way needs no registers saved. */
-AVITOI_APART static const char *avitoi_short_rest(struct avitoi_json *j, const char *p,
-                                                  const char *end, size_t len)
+/* After the spaces at `p`, as far as many at a time go. */
+static AVITOI_INLINE const char *avitoi_fast_spaces(const char *p, const char *end)
 {
-    char *const out = j->mem.low_base + j->mem.low;
-    const size_t room = avitoi_gap(j);
-    size_t more;
-    p = avitoi_text(p, end, out + len, room - len, &more);
-    len += more;
-    if (p == end || *p != '"' || len >= room) {
-        return NULL;
-    }
-    out[len] = '\0';
-    j->mem.low += len + 1u;
-    return p + 1;
-}
-
-/* The string behind the opening quote before `p` is decoded to the low end, which grows by it and a
- * NUL. Most are short and ASCII. Returns what is behind the closing quote; NULL: not all of it is
- * here, or in order, or has room. */
-static const char *avitoi_short_keep(struct avitoi_json *j, const char *p, const char *end)
-{
-    char *const out = j->mem.low_base + j->mem.low;
-    const size_t room = avitoi_gap(j);
-    const size_t most = ((size_t)(end - p) < room) ? (size_t)(end - p) : room;
-    size_t at = 0;
-    for (; at + AVITOI_BLOCK <= most; at += AVITOI_BLOCK) {
-        const uint64_t stops = avitoi_block_ascii(p + at, out + at);
-        if (stops != 0) {
-            at += avitoi_block_stop(stops);
-            if (p[at] != '"') {
-                break;
-            }
-            out[at] = '\0';
-            j->mem.low += at + 1u;
-            return p + at + 1;
+#if AVITO_WITH_SIMD
+    while (end - p >= 16) {
+        const unsigned other = 0xffffu ^ avitoi_text_is(avitoi_text_load(p), ' ');
+        if (other != 0) {
+            return p + avitoi_text_stop(other);
         }
+        p += 16;
     }
-    return avitoi_short_rest(j, p + at, end, at);
+#else
+    while (end - p >= 8) {
+        const uint64_t v = avitoi_text_eight(p) ^ AVITOI_TEXT_ONES * ' ';
+        const uint64_t other = (v | ((v & ~AVITOI_TEXT_TOPS) + ~AVITOI_TEXT_TOPS)) & AVITOI_TEXT_TOPS;
+        if (other != 0) {
+            return p + avitoi_text_first(other);
+        }
+        p += 8;
+    }
+#endif
+    return p;
 }
 
-/* The end of a string that nobody wants: the same from `p` on, and from its beginning. */
-AVITOI_APART static const char *avitoi_pass_rest(const char *p, const char *end)
+/* After the blanks at `p`: most are a line break and spaces. */
+AVITOI_APART static const char *avitoi_fast_blanks_on(const char *p, const char *end)
+{
+    if (p < end && avitoi_fast_is_blank(*p)) {
+        p = avitoi_fast_spaces(p + 1, end);
+    }
+    while (p < end && avitoi_fast_is_blank(*p)) {
+        p++;
+    }
+    return p;
+}
+
+/* The same where mostly there are none. */
+static AVITOI_INLINE const char *avitoi_fast_blanks(const char *p, const char *end)
+{
+    return (p < end && avitoi_byte(*p) <= ' ') ? avitoi_fast_blanks_on(p, end) : p;
+}
+
+/* ---- values that are only checked ---- */
+
+/* The end of a string, from inside it; NULL: cut or wrong. */
+AVITOI_APART static const char *avitoi_fast_pass_text(const char *p, const char *end)
 {
     size_t len;
-    p = avitoi_text(p, end, NULL, 0, &len);
+    p = avitoi_text_check(p, end, &len);
     return (p == end || *p != '"') ? NULL : p + 1;
 }
 
-static const char *avitoi_short_pass(const char *p, const char *end)
+static const char *avitoi_fast_pass_string(const char *p, const char *end)
 {
-    char sink[AVITOI_BLOCK];
-    for (; end - p >= (ptrdiff_t)AVITOI_BLOCK; p += AVITOI_BLOCK) {
-        const uint64_t stops = avitoi_block_ascii(p, sink);
-        if (stops != 0) {
-            p += avitoi_block_stop(stops);
-            return (*p == '"') ? p + 1 : avitoi_pass_rest(p, end);
+    char sink[AVITOI_TEXT_BLOCK];
+    while (end - p >= (ptrdiff_t)AVITOI_TEXT_BLOCK) {
+        const size_t n = avitoi_text_ascii(p, sink);
+        p += n;
+        if (n < AVITOI_TEXT_BLOCK) {
+            return (*p == '"') ? p + 1 : avitoi_fast_pass_text(p, end);
         }
     }
-    return avitoi_pass_rest(p, end);
+    return avitoi_fast_pass_text(p, end);
 }
 
-/* The end of the digits at `p`; *value: the number that they are, if they are not too many. Up to
- * eight at once: those of a shorter number move up, so that zeros stand before them. */
-static inline const char *avitoi_digits(const char *p, const char *end, uint64_t *value)
+/* Up to eight digits at once: how many there are, and their value. Those of a shorter number move up,
+ * so that zeros stand before them; then pairs, fours and eight are put together. */
+static AVITOI_INLINE unsigned avitoi_fast_eight(const char *p, uint64_t *value)
+{
+    uint64_t v = avitoi_text_eight(p) ^ AVITOI_TEXT_ONES * '0';
+    const unsigned n = avitoi_text_first((v | (v + AVITOI_TEXT_ONES * 0x76u)) & AVITOI_TEXT_TOPS);
+    v = (n == 0) ? 0 : v << (64u - 8u * n);
+    v = v * 2561u >> 8 & 0x00ff00ff00ff00ffu;    /* 10 << 8 | 1 */
+    v = v * 6553601u >> 16 & 0x0000ffff0000ffffu; /* 100 << 16 | 1 */
+    *value = v * 42949672960001u >> 32;          /* 10000 << 32 | 1 */
+    return n;
+}
+
+/* The end of the digits at `p`; *value: the number that they are, if they are not too many. */
+static AVITOI_INLINE const char *avitoi_fast_digits(const char *p, const char *end, uint64_t *value)
 {
     *value = 0;
     if (end - p >= 8) {
-        uint64_t v = avitoi_load(p) ^ AVITOI_ONES * '0';
-        const unsigned n = avitoi_first((v | (v + AVITOI_ONES * 0x76u)) & AVITOI_ONES << 7);
-        if (n == 0) {
-            return p;
-        }
-        v = (v << (64u - 8u * n)) * 2561u >> 8 & 0x00ff00ff00ff00ffu; /* pairs, fours, eight */
-        v = v * 6553601u >> 16 & 0x0000ffff0000ffffu;
-        *value = v * 42949672960001u >> 32;
+        const unsigned n = avitoi_fast_eight(p, value);
         p += n;
         if (n < 8u) {
             return p;
         }
     }
-    for (; p < end && (unsigned)(avitoi_byte(*p)) - '0' <= 9u; p++) {
-        *value = *value * 10u + (avitoi_byte(*p) - '0');
+    for (; p < end && avitoi_is_digit(*p); p++) {
+        *value = *value * 10u + (avitoi_byte(*p) - (unsigned)'0');
     }
     return p;
 }
 
-struct avitoi_number {
-    uint64_t whole, fraction; /* if they have not too many digits */
-    const char *point;        /* the end of the whole part */
-};
-
-/* The end of a number without exponent; NULL: another one, or what ends it is not here. */
-static const char *avitoi_short_number(const char *p, const char *end, struct avitoi_number *n)
+/* The end of the whole part of a number, after its sign; NULL: there is none. */
+static AVITOI_INLINE const char *avitoi_fast_whole(const char *p, const char *end, uint64_t *value)
 {
-    const char *const first = p + (*p == '-' ? 1 : 0);
-    p = avitoi_digits(first, end, &n->whole);
-    n->point = p;
-    if (p == first || (*first == '0' && p - first > 1)) {
-        return NULL;
-    }
-    if (p < end && *p == '.') {
-        p = avitoi_digits(n->point + 1, end, &n->fraction);
-        if (p == n->point + 1) {
-            return NULL;
-        }
-    }
-    return (p == end || (*p != ',' && *p != '}' && *p != ']')) ? NULL : p;
+    const char *const behind = avitoi_fast_digits(p, end, value);
+    return (behind == p || (*p == '0' && behind - p > 1)) ? NULL : behind;
 }
 
-/* Behind a member: is there a comma, so that the next one may begin behind it? */
-static inline bool avitoi_short_comma(struct avitoi_json *j, const char *p, const char *end)
+/* What may end a number? Blanks, and what is none, are looked at later. */
+static AVITOI_INLINE bool avitoi_fast_ends_number(char c)
 {
-    const bool more = p < end && *p == ',';
-    j->state = more ? AVITOI_S_KEY : AVITOI_S_AFTER;
-    return more;
+    return c == ',' || c == '}' || c == ']' || avitoi_byte(c) <= ' ';
 }
 
-/* Members of a map of strings: pairs, straight to the elements of the list. */
-static const char *avitoi_short_pairs(struct avitoi_json *j, const char *p, const char *end)
+/* After the `c` of a number and the digits that must follow, if there is one. NULL: no digits. */
+static const char *avitoi_fast_pass_part(const char *p, const char *end, char c)
 {
-    struct avitoi_frame *f = avitoi_top(j);
-    struct avitoi_mem *mem = &j->mem;
-    const size_t size = sizeof(avito_image_size);
-    while (p < end && *p == '"') {
-        const size_t low = mem->low;
-        const char *behind = avitoi_short_keep(j, p + 1, end);
-        const size_t middle = mem->low;
-        avito_image_size *pair;
-        size_t sum;
-        behind = (behind != NULL && end - behind > 2 && behind[0] == ':' && behind[1] == '"')
-                     ? avitoi_short_keep(j, behind + 2, end) : NULL;
-        sum = mem->low + mem->high + size;
-        if (behind == NULL || sum > mem->low_cap) {
-            mem->low = low;
-            break;
-        }
-        mem->peak = (sum > mem->peak) ? sum : mem->peak;
-        mem->high += size;
-        pair = (avito_image_size *)(void *)(mem->high_end - mem->high);
-        pair->size.ptr = mem->low_base + low;
-        pair->size.len = middle - low - 1u;
-        pair->url.ptr = mem->low_base + middle;
-        pair->url.len = mem->low - middle - 1u;
-        f->seen++;
-        p = behind;
-        if (!avitoi_short_comma(j, p, end)) {
-            break;
-        }
-        p++;
+    const char *first;
+    uint64_t value;
+    if (p == NULL || p == end || (*p | 0x20) != c) { /* a point has that bit, too */
+        return p;
     }
-    return p;
+    first = p + 1;
+    if (c == 'e' && first < end && (*first == '+' || *first == '-')) {
+        first++;
+    }
+    p = avitoi_fast_digits(first, end, &value);
+    return (p == first) ? NULL : p;
 }
 
-/* Same bytes? Without a call, for the lengths that most keys have. */
-static inline bool avitoi_same(const char *a, const char *b, size_t n)
+/* The end of a number; NULL: cut or none. */
+static const char *avitoi_fast_pass_number(const char *p, const char *end)
 {
-    if (n >= 8u && n <= 16u) {
-        const uint64_t first = avitoi_load(a) ^ avitoi_load(b);
-        return (first | (avitoi_load(a + n - 8) ^ avitoi_load(b + n - 8))) == 0;
-    }
-    if (n >= 4u && n < 8u) {
-        return memcmp(a, b, 4) == 0 && memcmp(a + n - 4, b + n - 4, 4) == 0;
-    }
-    if (n > 16u) {
-        return memcmp(a, b, n) == 0;
-    }
-    return *a == *b && a[n / 2u] == b[n / 2u] && a[n - 1u] == b[n - 1u]; /* one to three */
+    uint64_t value;
+    p = avitoi_fast_whole(p + (*p == '-' ? 1 : 0), end, &value);
+    p = avitoi_fast_pass_part(p, end, '.');
+    p = avitoi_fast_pass_part(p, end, 'e');
+    return (p != NULL && p < end && avitoi_fast_ends_number(*p)) ? p : NULL;
 }
 
-#define AVITOI_KEY_MOST (AVITOI_WORD + 3) /* bytes of a key of the table, its quotes and colon */
-
-/* The row of the key at `p`, where AVITOI_KEY_MOST bytes are; members mostly come in the order of the
- * table. AVITOI_NO_FIELD: another one. */
-static inline unsigned avitoi_short_key(const struct avitoi_json *j, const struct avitoi_frame *f,
-                                        const char *p)
-{
-    const struct avitoi_schema *schema = j->schema;
-    unsigned row = (f->field + 1u) & AVITOI_LAST_FIELD;
-    for (; row < schema->count; row++) {
-        const struct avitoi_field *field = &schema->fields[row];
-        const size_t n = field->key_len;
-        if (p[1] == field->key[0] && memcmp(p + n + 1, "\":", 2) == 0 &&
-            avitoi_same(p + 1, field->key, n)) {
-            return row;
-        }
-    }
-    return AVITOI_NO_FIELD;
-}
-
-/* Units of 1e-7 of the number from `p` to `behind`. False: out of range, or more places than that. */
-static bool avitoi_short_e7(const struct avitoi_number *n, const char *p, const char *behind,
-                            int32_t *e7)
-{
-    uint32_t value = (behind > n->point) ? (uint32_t)n->fraction : 0u;
-    ptrdiff_t places = (behind > n->point) ? behind - n->point - 1 : 0;
-    if (places > 7 || n->point - p > 4 || n->whole > 213u) {
-        return false;
-    }
-    for (; places < 7; places++) {
-        value *= 10u;
-    }
-    value += (uint32_t)n->whole * 10000000u;
-    *e7 = (*p == '-') ? -(int32_t)value : (int32_t)value;
-    return true;
-}
-
-/* A number for the row of `f` that has begun; NULL: another kind of number. */
-static const char *avitoi_short_numeric(const struct avitoi_json *j, struct avitoi_frame *f,
-                                        unsigned kind, const char *p, const char *end)
-{
-    struct avitoi_number n;
-    int32_t e7;
-    const char *const behind = avitoi_short_number(p, end, &n);
-    if (behind == NULL) {
-        return NULL;
-    }
-    if (kind == AVITOI_INT && behind == n.point && behind - p <= 18) {
-        const uint64_t value = (*p == '-') ? 0u - n.whole : n.whole;
-        avitoi_json_store(j, f, &value, sizeof value);
-        return behind;
-    }
-    if (kind == AVITOI_E7 && avitoi_short_e7(&n, p, behind, &e7)) {
-        avitoi_json_store(j, f, &e7, sizeof e7);
-        return behind;
-    }
-    return NULL;
-}
-
-/* A number, true, false or null for the row `kind`; NULL: anything else. */
-static const char *avitoi_short_scalar(struct avitoi_json *j, struct avitoi_frame *f, unsigned kind,
-                                       const char *p, const char *end)
+/* The end of a value without parts; NULL: cut, or none. */
+static const char *avitoi_fast_pass_scalar(const char *p, const char *end)
 {
     if (end - p < 6) {
         return NULL;
     }
-    if (*p == 'n') {
-        return (memcmp(p, "null", 4) == 0) ? p + 4 : NULL;
+    switch (*p) {
+        case '"':
+            return avitoi_fast_pass_string(p + 1, end);
+        case 't':
+            return (memcmp(p, "true", 4) == 0) ? p + 4 : NULL;
+        case 'n':
+            return (memcmp(p, "null", 4) == 0) ? p + 4 : NULL;
+        case 'f':
+            return (memcmp(p, "false", 5) == 0) ? p + 5 : NULL;
+        default:
+            return avitoi_fast_pass_number(p, end);
     }
-    if (kind == AVITOI_INT || kind == AVITOI_E7) {
-        return avitoi_short_numeric(j, f, kind, p, end);
+}
+
+/* A value with parts that is only checked. */
+struct avitoi_fast_pass {
+    const char *p, *end;
+    uint32_t objects; /* a bit per open container, the innermost lowest */
+    unsigned depth, most;
+};
+
+enum { AVITOI_PASS_VALUE, AVITOI_PASS_KEY, AVITOI_PASS_AFTER, AVITOI_PASS_WRONG };
+
+static AVITOI_INLINE unsigned avitoi_fast_pass_close(struct avitoi_fast_pass *r)
+{
+    r->p++;
+    r->objects >>= 1;
+    r->depth--;
+    return AVITOI_PASS_AFTER;
+}
+
+static AVITOI_INLINE unsigned avitoi_fast_pass_open(struct avitoi_fast_pass *r)
+{
+    const bool object = *r->p == '{';
+    if (r->depth == r->most) {
+        return AVITOI_PASS_WRONG;
     }
-    if (kind == AVITOI_BOOL) {
-        const bool yes = memcmp(p, "true", 4) == 0;
-        if (yes || memcmp(p, "false", 5) == 0) {
-            avitoi_add_bool(j, f, yes);
-            return p + (yes ? 4 : 5);
+    r->objects = r->objects << 1 | (object ? 1u : 0u);
+    r->depth++;
+    r->p = avitoi_fast_blanks(r->p + 1, r->end);
+    if (r->p < r->end && *r->p == (object ? '}' : ']')) {
+        return avitoi_fast_pass_close(r);
+    }
+    return object ? AVITOI_PASS_KEY : AVITOI_PASS_VALUE;
+}
+
+static AVITOI_INLINE unsigned avitoi_fast_pass_value(struct avitoi_fast_pass *r)
+{
+    const char *behind;
+    if (r->p < r->end && (*r->p == '{' || *r->p == '[')) {
+        return avitoi_fast_pass_open(r);
+    }
+    behind = avitoi_fast_pass_scalar(r->p, r->end);
+    r->p = behind;
+    return behind == NULL ? AVITOI_PASS_WRONG : AVITOI_PASS_AFTER;
+}
+
+static AVITOI_INLINE unsigned avitoi_fast_pass_key(struct avitoi_fast_pass *r)
+{
+    const char *p = r->p;
+    if (p == r->end || *p != '"') {
+        return AVITOI_PASS_WRONG;
+    }
+    p = avitoi_fast_pass_string(p + 1, r->end);
+    if (p == NULL) {
+        return AVITOI_PASS_WRONG;
+    }
+    p = avitoi_fast_blanks(p, r->end);
+    if (p == r->end || *p != ':') {
+        return AVITOI_PASS_WRONG;
+    }
+    r->p = avitoi_fast_blanks(p + 1, r->end);
+    return AVITOI_PASS_VALUE;
+}
+
+static AVITOI_INLINE unsigned avitoi_fast_pass_after(struct avitoi_fast_pass *r)
+{
+    const bool object = (r->objects & 1u) != 0;
+    r->p = avitoi_fast_blanks(r->p, r->end);
+    if (r->p == r->end) {
+        return AVITOI_PASS_WRONG;
+    }
+    if (*r->p == (object ? '}' : ']')) {
+        return avitoi_fast_pass_close(r);
+    }
+    if (*r->p != ',') {
+        return AVITOI_PASS_WRONG;
+    }
+    r->p = avitoi_fast_blanks(r->p + 1, r->end);
+    return object ? AVITOI_PASS_KEY : AVITOI_PASS_VALUE;
+}
+
+/* The end of any value in so many containers; NULL: it is cut, wrong, or too deep. */
+AVITOI_APART static const char *avitoi_fast_pass_any(const char *p, const char *end, unsigned depth)
+{
+    struct avitoi_fast_pass r;
+    unsigned at;
+    r.p = p;
+    r.end = end;
+    r.objects = 0;
+    r.depth = 0;
+    r.most = AVITOI_MAX_DEPTH - depth;
+    at = avitoi_fast_pass_value(&r);
+    while (r.depth > 0 && at != AVITOI_PASS_WRONG) {
+        if (at == AVITOI_PASS_VALUE) {
+            at = avitoi_fast_pass_value(&r);
+        } else if (at == AVITOI_PASS_KEY) {
+            at = avitoi_fast_pass_key(&r);
+        } else {
+            at = avitoi_fast_pass_after(&r);
+        }
+    }
+    return at == AVITOI_PASS_WRONG ? NULL : r.p;
+}
+
+/* The end of a member that nobody knows, from its key's quote; NULL: cut or wrong. Blanks before the
+ * colon, or an escape in the key, may hide a key that somebody does know. */
+AVITOI_APART static const char *avitoi_fast_pass_member(const char *p, const char *end, unsigned depth)
+{
+    const char *const start = p;
+    p = avitoi_fast_pass_string(p + 1, end);
+    if (p == NULL || p == end || *p != ':' || memchr(start, '\\', (size_t)(p - start)) != NULL) {
+        return NULL;
+    }
+    return avitoi_fast_pass_any(avitoi_fast_blanks(p + 1, end), end, depth);
+}
+
+/* Members of an object of which nothing is wanted. */
+static const char *avitoi_fast_skip(struct avitoi_json *j, const char *p, const char *end)
+{
+    bool more = true;
+    while (more && p < end && *p == '"') {
+        const char *const behind = avitoi_fast_pass_member(p, end, j->depth);
+        if (behind == NULL) {
+            break;
+        }
+        p = avitoi_fast_blanks(behind, end);
+        more = p < end && *p == ',';
+        j->state = more ? AVITOI_S_KEY : AVITOI_S_AFTER;
+        p = more ? avitoi_fast_blanks(p + 1, end) : p;
+    }
+    return p;
+}
+
+/* ---- the run ---- */
+
+/* What the short way keeps at hand. Its functions are inlined into one, so that most of this lives in
+ * registers. */
+struct avitoi_fast {
+    struct avitoi_json *j;
+    struct avitoi_frame *f; /* on top, with its schema and its struct */
+    const struct avitoi_schema *schema;
+    char *model;
+    const struct avitoi_field *row; /* the one that is expected, or is being read */
+    uint32_t seen, bit;             /* of the frame; of the row */
+    const char *p, *near, *start;   /* here; the border; the member's beginning */
+    char *low, *lim;                /* the low end; the border */
+    unsigned floor;                 /* up to this level the machine closes objects */
+};
+
+/* Where it goes on. */
+enum {
+    AVITOI_FAST_MEMBER,   /* at the quote of a key, not after the border */
+    AVITOI_FAST_AFTER,    /* after a member */
+    AVITOI_FAST_PAIR,     /* at the quote of a key of a map of strings */
+    AVITOI_FAST_LIST_END, /* at the last character of a list */
+    AVITOI_FAST_ELEMENT,  /* where an element of a list of objects begins */
+    AVITOI_FAST_LEAVE     /* with the machine, whose state is set */
+};
+
+static AVITOI_INLINE unsigned avitoi_fast_leave(struct avitoi_fast *r, unsigned state)
+{
+    r->j->state = (uint8_t)state;
+    return AVITOI_FAST_LEAVE;
+}
+
+/* The same between members: the row before this one was the last. */
+static AVITOI_INLINE unsigned avitoi_fast_between(struct avitoi_fast *r, unsigned state)
+{
+    const unsigned row = (unsigned)(r->row - r->schema->fields);
+    r->f->field = (uint8_t)((row - 1u) & AVITOI_LAST_FIELD);
+    return avitoi_fast_leave(r, state);
+}
+
+/* The machine reads this member, from its beginning. */
+static AVITOI_INLINE unsigned avitoi_fast_undo(struct avitoi_fast *r)
+{
+    r->p = r->start;
+    return avitoi_fast_leave(r, AVITOI_S_KEY);
+}
+
+static AVITOI_INLINE const char *avitoi_fast_end(const struct avitoi_fast *r)
+{
+    return r->near + AVITOI_FAST_AHEAD;
+}
+
+/* The end of the room: where the high end begins. */
+static AVITOI_INLINE char *avitoi_fast_top(const struct avitoi_fast *r)
+{
+    return r->lim + AVITOI_FAST_ROOM;
+}
+
+static AVITOI_INLINE bool avitoi_fast_fits(const struct avitoi_fast *r, const char *at, size_t n)
+{
+    return avitoi_fast_top(r) - at >= (ptrdiff_t)n;
+}
+
+/* An aligned place at the low end. */
+static AVITOI_INLINE char *avitoi_fast_aligned(const struct avitoi_fast *r)
+{
+    char *const base = r->j->mem.low_base;
+    return base + avitoi_align((size_t)(r->low - base));
+}
+
+/* Before the high end goes down: as avitoi_fits(). */
+static AVITOI_INLINE void avitoi_fast_peak(struct avitoi_fast *r)
+{
+    struct avitoi_mem *mem = &r->j->mem;
+    const size_t high = (size_t)(mem->high_end - avitoi_fast_top(r));
+    const size_t sum = (size_t)(r->low - mem->low_base) + high;
+    mem->peak = (sum > mem->peak) ? sum : mem->peak;
+}
+
+/* No more containers fit. */
+static AVITOI_INLINE bool avitoi_fast_deep(const struct avitoi_fast *r)
+{
+    return r->j->depth >= AVITOI_MAX_DEPTH || r->j->level >= AVITOI_LEVELS;
+}
+
+static AVITOI_INLINE void avitoi_fast_expect(struct avitoi_fast *r, unsigned row)
+{
+    r->row = r->schema->fields + row;
+    r->bit = 1u << row;
+}
+
+/* The member's value is in its place; the next row is expected. */
+static AVITOI_INLINE unsigned avitoi_fast_taken(struct avitoi_fast *r)
+{
+    r->seen |= r->bit;
+    r->bit += r->bit;
+    r->row++;
+    return AVITOI_FAST_AFTER;
+}
+
+static AVITOI_INLINE void avitoi_fast_store(struct avitoi_fast *r, const void *value, size_t size)
+{
+    memcpy(r->model + r->row->offset, value, size);
+}
+
+/* ---- keys ---- */
+
+/* Is the form of the row at `p`? AVITOI_FAST_AHEAD bytes can be read there. */
+static AVITOI_INLINE bool avitoi_fast_key_is(const struct avitoi_field *row, const char *p)
+{
+    const size_t n = row->form_len;
+#if AVITO_WITH_SIMD
+    const __m128i same = _mm_cmpeq_epi8(avitoi_text_load(p), avitoi_text_load(row->form));
+    return (avitoi_text_bits(same) & row->mask) == row->mask &&
+           (n <= 16u || avitoi_text_eight(p + n - 8) == avitoi_text_eight(row->form + n - 8));
+#else
+    const uint64_t first = avitoi_text_eight(p) ^ avitoi_text_eight(row->form);
+    if (n <= 8u) {
+        return n != 0 && first << (64u - 8u * n) == 0;
+    }
+    return first == 0 && avitoi_text_eight(p + n - 8) == avitoi_text_eight(row->form + n - 8) &&
+           (n <= 16u || avitoi_text_eight(p + 8) == avitoi_text_eight(row->form + 8));
+#endif
+}
+
+/* The row from `row` up to `last` whose form is at `p`; no form has less than four bytes. */
+static AVITOI_INLINE const struct avitoi_field *avitoi_fast_key_among(const struct avitoi_field *row,
+                                                                      const struct avitoi_field *last,
+                                                                      const char *p)
+{
+    const uint32_t four = avitoi_text_four(p);
+    for (; row < last; row++) {
+        if (avitoi_text_four(row->form) == four && avitoi_fast_key_is(row, p)) {
+            return row;
         }
     }
     return NULL;
 }
 
-/* The value of the member that has begun: a string, or what has no parts. */
-static const char *avitoi_short_value(struct avitoi_json *j, struct avitoi_frame *f,
-                                      const struct avitoi_field *field, const char *p,
-                                      const char *end)
+/* Finds the row of the key at r->p: mostly the expected one, else one of those after it, else before. */
+static AVITOI_INLINE bool avitoi_fast_key(struct avitoi_fast *r)
 {
-    const size_t low = j->mem.low;
-    if (*p != '"') {
-        return avitoi_short_scalar(j, f, field->kind, p, end);
+    const struct avitoi_field *const fields = r->schema->fields, *found;
+    const char *const p = r->p + 1;
+    if (avitoi_fast_key_is(r->row, p)) {
+        return true;
     }
-    if (field->kind > AVITOI_TEXT || (field->kind == AVITOI_TEXT && j->cut_at > 0)) {
+    found = avitoi_fast_key_among(r->row, fields + r->schema->count, p);
+    found = (found != NULL) ? found : avitoi_fast_key_among(fields, r->row, p);
+    if (found != NULL) {
+        avitoi_fast_expect(r, (unsigned)(found - fields));
+    }
+    return found != NULL;
+}
+
+/* ---- values ---- */
+
+/* null, which any row may have. */
+static AVITOI_INLINE unsigned avitoi_fast_null(struct avitoi_fast *r)
+{
+    if (r->p > r->near || memcmp(r->p, "null", 4) != 0) {
+        return avitoi_fast_undo(r);
+    }
+    r->p += 4;
+    return avitoi_fast_taken(r);
+}
+
+/* The rest of a string, from `p`; what came before goes from `low` to `out`. */
+AVITOI_APART static const char *avitoi_fast_keep_on(const char *p, const char *end, const char *low,
+                                                    char *out, char *top, size_t *len,
+                                                    const char **stop)
+{
+    size_t more;
+    p = avitoi_text_keep(p, end, out, (size_t)(top - out), &more);
+    out += more;
+    *len = (size_t)(out - low);
+    *stop = p;
+    if (p == end || *p != '"' || out >= top) {
         return NULL;
     }
-    p = avitoi_short_keep(j, p + 1, end);
+    *out = '\0';
+    return p + 1;
+}
+
+/* The string after an opening quote, and a NUL, go to `low`; *len tells how many bytes it has. Returns
+ * what is after the closing quote. NULL: it is cut, wrong, or has no room; then *stop tells how far it
+ * was read. */
+static AVITOI_INLINE const char *avitoi_fast_keep(const struct avitoi_fast *r, const char *p, char *low,
+                                                  size_t *len, const char **stop)
+{
+    char *out = low;
+    while (p <= r->near && out <= r->lim) {
+        size_t n = avitoi_text_ascii(p, out);
+#if AVITO_WITH_SIMD
+        if (n == AVITOI_TEXT_BLOCK && r->near - p >= 40 && r->lim - out >= 48) {
+            n = avitoi_text_ascii_on(p, out);
+        }
+#endif
+        p += n;
+        out += n;
+        if (*p == '"') {
+            *out = '\0';
+            *len = (size_t)(out - low);
+            return p + 1;
+        }
+        if (n < AVITOI_TEXT_BLOCK) {
+            break;
+        }
+    }
+    return avitoi_fast_keep_on(p, avitoi_fast_end(r), low, out, avitoi_fast_top(r), len, stop);
+}
+
+/* A string that goes on in the next window: the machine reads on where it ends here, or from the
+ * member's beginning if that is not what stopped it. */
+static AVITOI_INLINE unsigned avitoi_fast_cut(struct avitoi_fast *r, size_t len, const char *stop)
+{
+    struct avitoi_json *j = r->j;
+    char *const dst = r->low + len;
+    if (avitoi_fast_end(r) - stop >= 12 || !avitoi_fast_fits(r, dst, 16) ||
+        (r->row->kind == AVITOI_TEXT && j->cut_at > 0)) {
+        return avitoi_fast_undo(r);
+    }
+    r->seen |= r->bit;
+    r->f->field = (uint8_t)(r->row - r->schema->fields);
+    j->role = AVITOI_ROLE_KEEP;
+    j->frozen = false;
+    j->cutting = false;
+    j->len = len;
+    j->dst = dst;
+    j->room = (size_t)(avitoi_fast_top(r) - dst) - 1u;
+    r->p = stop;
+    return avitoi_fast_leave(r, AVITOI_S_STRING);
+}
+
+static AVITOI_INLINE unsigned avitoi_fast_string(struct avitoi_fast *r)
+{
+    const char *stop, *p = r->p + 1;
+    avito_str s;
+    if (*r->p != '"') {
+        return avitoi_fast_null(r);
+    }
+    s.ptr = r->low;
+    p = (p > r->near || avitoi_byte(*p) >= 0x80)
+            ? avitoi_fast_keep_on(p, avitoi_fast_end(r), r->low, r->low, avitoi_fast_top(r), &s.len, &stop)
+            : avitoi_fast_keep(r, p, r->low, &s.len, &stop);
     if (p == NULL) {
+        return avitoi_fast_cut(r, s.len, stop);
+    }
+    if (r->row->kind == AVITOI_TEXT && r->j->cut_at > 0 && s.len > r->j->cut_at) {
+        return avitoi_fast_undo(r);
+    }
+    r->p = p;
+    r->low += s.len + 1u;
+    avitoi_fast_store(r, &s, sizeof s);
+    if (r->bit == 1u && r->j->level == 3 && r->j->streaming) {
+        r->j->id = s;
+    }
+    return avitoi_fast_taken(r);
+}
+
+static AVITOI_INLINE unsigned avitoi_fast_int(struct avitoi_fast *r)
+{
+    const char *const first = r->p + (*r->p == '-' ? 1 : 0);
+    const char *p = first;
+    uint64_t value;
+    if (r->p > r->near || *p == 'n') {
+        return avitoi_fast_null(r);
+    }
+    p += avitoi_fast_eight(p, &value);
+    if (p == first + 8) {
+        for (; avitoi_is_digit(*p) && p - first < 18; p++) {
+            value = value * 10u + (avitoi_byte(*p) - (unsigned)'0');
+        }
+    }
+    if (p == first || (*first == '0' && p > first + 1) || !avitoi_fast_ends_number(*p)) {
+        return avitoi_fast_undo(r);
+    }
+    value = (first != r->p) ? 0u - value : value;
+    r->p = p;
+    avitoi_fast_store(r, &value, sizeof value);
+    return avitoi_fast_taken(r);
+}
+
+static AVITOI_INLINE unsigned avitoi_fast_bool(struct avitoi_fast *r)
+{
+    const bool yes = *r->p == 't';
+    const bool two[2] = {yes, true};
+    if (!(yes ? memcmp(r->p, "true", 4) == 0 : memcmp(r->p, "false", 5) == 0)) {
+        return avitoi_fast_null(r);
+    }
+    if (r->j->streaming && r->j->level == 2) {
+        r->j->more = yes ? 1 : -1;
+    }
+    r->p += yes ? 4 : 5;
+    avitoi_fast_store(r, two, sizeof two);
+    return avitoi_fast_taken(r);
+}
+
+/* Units of 1e-7. NULL: an exponent, more than seven places, out of range, or cut. */
+AVITOI_APART static const char *avitoi_fast_read_e7(const char *p, const char *end, int32_t *e7)
+{
+    const bool negative = *p == '-';
+    uint64_t whole, fraction = 0;
+    uint32_t value;
+    ptrdiff_t places = 0;
+    const char *const point = avitoi_fast_whole(p + (negative ? 1 : 0), end, &whole);
+    if (point == NULL || point - p > 4 || whole > AVITOI_E7_WHOLE_MAX) {
         return NULL;
     }
-    if (j->level == 3 && j->streaming && f->field == 0) {
-        j->id.ptr = j->mem.low_base + low;
-        j->id.len = j->mem.low - low - 1u;
+    p = point;
+    if (p < end && *p == '.') {
+        p = avitoi_fast_digits(point + 1, end, &fraction);
+        places = p - point - 1;
     }
-    avitoi_add_ref(j, f, j->mem.low_base + low, j->mem.low - low - 1u);
+    if (places > 7 || (places == 0 && p > point) || p == end || !avitoi_fast_ends_number(*p)) {
+        return NULL;
+    }
+    for (value = (uint32_t)fraction; places < 7; places++) {
+        value *= 10u;
+    }
+    value += (uint32_t)whole * 10000000u;
+    *e7 = negative ? -(int32_t)value : (int32_t)value;
     return p;
 }
 
-/* Members of an object, and of those that begin in it. A container that has a row is opened. */
-static const char *avitoi_short_members(struct avitoi_json *j, const char *p, const char *end)
+static AVITOI_INLINE unsigned avitoi_fast_e7(struct avitoi_fast *r)
+{
+    int32_t e7;
+    const char *const behind =
+        (*r->p == 'n') ? NULL : avitoi_fast_read_e7(r->p, avitoi_fast_end(r), &e7);
+    if (behind == NULL) {
+        return avitoi_fast_null(r);
+    }
+    r->p = behind;
+    avitoi_fast_store(r, &e7, sizeof e7);
+    return avitoi_fast_taken(r);
+}
+
+/* ---- objects and lists ---- */
+
+/* Before another frame comes on top. */
+static AVITOI_INLINE void avitoi_fast_push(struct avitoi_fast *r, unsigned kind)
+{
+    struct avitoi_json *j = r->j;
+    const uint32_t bit = 1u << j->depth;
+    r->f->seen = r->seen;
+    r->f++;
+    r->f->kind = (uint8_t)kind;
+    r->f->schema = r->schema;
+    r->f->field = AVITOI_NO_FIELD | AVITOI_LAST_FIELD;
+    r->seen = 0;
+    avitoi_fast_expect(r, 0);
+    j->level++;
+    j->is_object = (kind == AVITOI_ARR) ? j->is_object & ~bit : j->is_object | bit;
+    j->depth++;
+    r->p++;
+}
+
+/* The frame below comes on top. */
+static AVITOI_INLINE void avitoi_fast_pop(struct avitoi_fast *r)
+{
+    r->j->level--;
+    r->j->depth--;
+    r->f--;
+    r->schema = r->f->schema;
+    r->seen = r->f->seen;
+    r->p++;
+}
+
+/* The row that is being read gets a frame on top. */
+static AVITOI_INLINE void avitoi_fast_begin(struct avitoi_fast *r)
+{
+    r->seen |= r->bit;
+    r->f->field = (uint8_t)(r->row - r->schema->fields);
+    r->schema = r->row->child;
+}
+
+/* At the brace of an object whose struct is r->model. */
+static AVITOI_INLINE unsigned avitoi_fast_open(struct avitoi_fast *r, bool high)
+{
+    memset(r->model, 0, r->schema->size);
+    avitoi_fast_push(r, AVITOI_OBJ);
+    r->f->high = high;
+    r->f->at.model = r->model;
+    r->p = avitoi_fast_blanks(r->p, r->near);
+    return (r->p <= r->near && *r->p == '"') ? (unsigned)AVITOI_FAST_MEMBER
+                                             : avitoi_fast_leave(r, AVITOI_S_KEY_OR_END);
+}
+
+static AVITOI_INLINE unsigned avitoi_fast_object(struct avitoi_fast *r)
+{
+    const size_t size = r->row->child->size;
+    char *const at = avitoi_fast_aligned(r);
+    if (*r->p != '{') {
+        return avitoi_fast_null(r);
+    }
+    if (avitoi_fast_deep(r) || !avitoi_fast_fits(r, at, size)) {
+        return avitoi_fast_undo(r);
+    }
+    avitoi_fast_begin(r);
+    r->model = at;
+    r->low = at + size;
+    return avitoi_fast_open(r, false);
+}
+
+/* An element of a list of objects, which is made at the high end. The machine's state is set. */
+static AVITOI_INLINE unsigned avitoi_fast_element(struct avitoi_fast *r)
+{
+    const size_t size = avitoi_align(r->schema->size);
+    if (r->p > r->near || *r->p != '{' || avitoi_fast_deep(r) || !avitoi_fast_fits(r, r->low, size)) {
+        return AVITOI_FAST_LEAVE;
+    }
+    r->lim -= size;
+    r->model = avitoi_fast_top(r);
+    return avitoi_fast_open(r, true);
+}
+
+/* After the bracket of a list of objects, or the brace of a map. */
+static AVITOI_INLINE unsigned avitoi_fast_list_begins(struct avitoi_fast *r, unsigned kind)
+{
+    const bool map = kind == AVITOI_MAP;
+    r->p = avitoi_fast_blanks(r->p, r->near);
+    r->j->state = map ? AVITOI_S_KEY_OR_END : AVITOI_S_VALUE_OR_END;
+    if (r->p > r->near) {
+        return AVITOI_FAST_LEAVE;
+    }
+    if (*r->p == (map ? '}' : ']')) {
+        return AVITOI_FAST_LIST_END;
+    }
+    return !map ? AVITOI_FAST_ELEMENT : *r->p == '"' ? AVITOI_FAST_PAIR : AVITOI_FAST_LEAVE;
+}
+
+/* A list of objects, or a map of strings. Of the list that streams the machine makes the frame. */
+static AVITOI_INLINE unsigned avitoi_fast_list(struct avitoi_fast *r)
+{
+    const unsigned kind = r->row->kind;
+    if (*r->p != (kind == AVITOI_ARR ? '[' : '{')) {
+        return avitoi_fast_null(r);
+    }
+    if (avitoi_fast_deep(r) || (r->j->streaming && r->j->level == 1) ||
+        (kind == AVITOI_MAP && r->row->child != &avitoi_pair_schema)) {
+        return avitoi_fast_undo(r);
+    }
+    avitoi_fast_begin(r);
+    avitoi_fast_push(r, kind);
+    r->f->at.mark = (size_t)(r->j->mem.high_end - avitoi_fast_top(r));
+    return avitoi_fast_list_begins(r, kind);
+}
+
+/* At the last character of a list: its elements move to the low end, and its parent gets them. A list
+ * that stands alone is ended by the machine. */
+static AVITOI_INLINE unsigned avitoi_fast_list_end(struct avitoi_fast *r)
+{
+    const size_t size = r->schema->size;
+    char *const at = avitoi_fast_aligned(r);
+    char *const mark = r->j->mem.high_end - r->f->at.mark;
+    avito_str list;
+    list.ptr = (r->seen > 0) ? at : NULL;
+    list.len = r->seen;
+    if (r->j->depth == 1 || !avitoi_fast_fits(r, at, r->seen * size)) {
+        return avitoi_fast_leave(r, AVITOI_S_AFTER);
+    }
+    if (r->seen > 0) {
+        r->low = at + r->seen * size;
+        avitoi_reverse(at, mark, r->seen, size);
+        avitoi_fast_peak(r);
+        r->lim = mark - AVITOI_FAST_ROOM;
+    }
+    avitoi_fast_pop(r);
+    r->model = r->f->at.model;
+    avitoi_fast_expect(r, r->f->field);
+    avitoi_fast_store(r, &list, sizeof list);
+    return avitoi_fast_taken(r);
+}
+
+/* ---- maps of strings ---- */
+
+/* From the key's end to the inside of the string that is the value; NULL: something else. */
+static AVITOI_INLINE const char *avitoi_fast_colon(const struct avitoi_fast *r, const char *p)
+{
+    const char *const end = avitoi_fast_end(r);
+    if (p == NULL || end - p < 2 || *p != ':') {
+        return NULL;
+    }
+    p++;
+    if (*p != '"') {
+        p = avitoi_fast_blanks(p, end);
+    }
+    return (p == end || *p != '"') ? NULL : p + 1;
+}
+
+/* After a pair. */
+static AVITOI_INLINE unsigned avitoi_fast_pair_ends(struct avitoi_fast *r)
+{
+    const char *const end = avitoi_fast_end(r);
+    if (r->p <= r->near && avitoi_text_two(r->p) == (',' | '"' << 8)) {
+        r->p++;
+        return AVITOI_FAST_PAIR;
+    }
+    r->p = avitoi_fast_blanks(r->p, end);
+    if (r->p < end && *r->p == ',') {
+        r->p = avitoi_fast_blanks(r->p + 1, end);
+        return (r->p < end && *r->p == '"') ? (unsigned)AVITOI_FAST_PAIR
+                                            : avitoi_fast_leave(r, AVITOI_S_KEY);
+    }
+    return (r->p < end && *r->p == '}' && r->f[-1].kind == AVITOI_OBJ)
+               ? (unsigned)AVITOI_FAST_LIST_END
+               : avitoi_fast_leave(r, AVITOI_S_AFTER);
+}
+
+static AVITOI_INLINE unsigned avitoi_fast_pair(struct avitoi_fast *r)
+{
+    char *const low = r->low, *const slot = avitoi_fast_top(r) - sizeof(avito_image_size);
+    const char *stop, *p;
+    avito_image_size pair;
+    size_t used;
+    r->start = r->p;
+    pair.size.ptr = low;
+    p = avitoi_fast_colon(r, avitoi_fast_keep(r, r->p + 1, low, &pair.size.len, &stop));
+    if (p == NULL) {
+        return avitoi_fast_undo(r);
+    }
+    used = pair.size.len + 1u;
+    pair.url.ptr = low + used;
+    p = avitoi_fast_keep(r, p, low + used, &pair.url.len, &stop);
+    used += pair.url.len + 1u;
+    if (p == NULL || low + used > slot) {
+        return avitoi_fast_undo(r);
+    }
+    r->p = p;
+    r->low = low + used;
+    r->lim -= sizeof pair;
+    memcpy(slot, &pair, sizeof pair);
+    r->seen++;
+    return avitoi_fast_pair_ends(r);
+}
+
+/* ---- members ---- */
+
+static AVITOI_INLINE unsigned avitoi_fast_value(struct avitoi_fast *r)
+{
+    const unsigned kind = r->row->kind;
+    if (kind <= AVITOI_TEXT) {
+        return avitoi_fast_string(r);
+    }
+    if (kind == AVITOI_INT) {
+        return avitoi_fast_int(r);
+    }
+    if (r->p > r->near) {
+        return avitoi_fast_undo(r);
+    }
+    switch (kind) {
+        case AVITOI_BOOL:
+            return avitoi_fast_bool(r);
+        case AVITOI_E7:
+            return avitoi_fast_e7(r);
+        case AVITOI_OBJ:
+            return avitoi_fast_object(r);
+        case AVITOI_ARR:
+        case AVITOI_MAP:
+            return avitoi_fast_list(r);
+        default:
+            return avitoi_fast_null(r);
+    }
+}
+
+/* A member whose value is only checked: of a row that nobody wants, or without one. */
+static AVITOI_INLINE unsigned avitoi_fast_pass_over(struct avitoi_fast *r, const char *behind)
+{
+    if (behind == NULL) {
+        return avitoi_fast_undo(r);
+    }
+    r->p = behind;
+    return AVITOI_FAST_AFTER;
+}
+
+static AVITOI_INLINE unsigned avitoi_fast_member(struct avitoi_fast *r)
+{
+    const char *const end = avitoi_fast_end(r);
+    r->start = r->p;
+    if (!avitoi_fast_key(r)) {
+        return avitoi_fast_pass_over(r, avitoi_fast_pass_member(r->p, end, r->j->depth));
+    }
+    if ((r->seen & r->bit) != 0) {
+        return avitoi_fast_undo(r);
+    }
+    r->p += r->row->form_len + 1u;
+    if (avitoi_byte(*r->p) <= ' ') {
+        r->p = (*r->p == ' ' && avitoi_byte(r->p[1]) > ' ') ? r->p + 1 : avitoi_fast_blanks(r->p, end);
+        if (r->p == end) {
+            return avitoi_fast_undo(r);
+        }
+    }
+    if ((r->row->want & r->j->want) == 0) {
+        const unsigned at = avitoi_fast_pass_over(r, avitoi_fast_pass_any(r->p, end, r->j->depth));
+        return at == AVITOI_FAST_AFTER ? avitoi_fast_taken(r) : at;
+    }
+    return avitoi_fast_value(r);
+}
+
+/* The element of the list that streams is complete. */
+static AVITOI_INLINE unsigned avitoi_fast_give(struct avitoi_fast *r)
+{
+    struct avitoi_json *j = r->j;
+    memcpy(j->out, r->model, r->schema->size);
+    avitoi_fast_peak(r);
+    r->lim += avitoi_align(r->schema->size);
+    avitoi_fast_pop(r);
+    r->seen++;
+    j->rows++;
+    j->event = AVITO_END;
+    return avitoi_fast_leave(r, AVITOI_S_AFTER);
+}
+
+/* An element of another list is complete: it stays where it is. */
+static AVITOI_INLINE unsigned avitoi_fast_element_ends(struct avitoi_fast *r)
+{
+    r->seen++;
+    if (r->p > r->near) {
+        return avitoi_fast_leave(r, AVITOI_S_AFTER);
+    }
+    r->p = avitoi_fast_blanks(r->p, r->near);
+    if (*r->p == ']') {
+        return AVITOI_FAST_LIST_END;
+    }
+    if (*r->p != ',') {
+        return avitoi_fast_leave(r, AVITOI_S_AFTER);
+    }
+    r->p = avitoi_fast_blanks(r->p + 1, r->near);
+    r->j->state = AVITOI_S_VALUE;
+    return AVITOI_FAST_ELEMENT;
+}
+
+/* The object on top is complete: its container gets it. */
+static AVITOI_INLINE unsigned avitoi_fast_close(struct avitoi_fast *r)
+{
+    char *const model = r->model;
+    if (r->schema->finish != NULL) {
+        r->schema->finish(r->j, model);
+    }
+    if (r->j->streaming && r->j->level == 3) {
+        return avitoi_fast_give(r);
+    }
+    avitoi_fast_pop(r);
+    if (r->f->kind != AVITOI_OBJ) {
+        return avitoi_fast_element_ends(r);
+    }
+    avitoi_fast_expect(r, r->f->field);
+    r->model = r->f->at.model;
+    avitoi_fast_store(r, &model, sizeof model);
+    return avitoi_fast_taken(r);
+}
+
+static AVITOI_INLINE unsigned avitoi_fast_after(struct avitoi_fast *r)
+{
+    const char *const end = avitoi_fast_end(r);
+    if (r->p < r->near && avitoi_text_two(r->p) == (',' | '"' << 8)) {
+        r->p++;
+        return AVITOI_FAST_MEMBER;
+    }
+    if (r->p + 1 < r->near && avitoi_text_two(r->p) == (',' | ' ' << 8) && r->p[2] == '"') {
+        r->p += 2;
+        return AVITOI_FAST_MEMBER;
+    }
+    r->p = avitoi_fast_blanks(r->p, end);
+    if (r->p < end && *r->p == ',') {
+        r->p = avitoi_fast_blanks(r->p + 1, end);
+        return (r->p <= r->near && *r->p == '"') ? (unsigned)AVITOI_FAST_MEMBER
+                                                 : avitoi_fast_between(r, AVITOI_S_KEY);
+    }
+    if (r->p == end || *r->p != '}' || r->j->level <= r->floor || r->f[-1].kind == AVITOI_PAIR) {
+        return avitoi_fast_between(r, AVITOI_S_AFTER);
+    }
+    return avitoi_fast_close(r);
+}
+
+/* ---- beginning and end of the run ---- */
+
+/* After the comma after an element of the list that streams. False: the machine goes on. An element begins
+ * once: what may fail is looked at before. */
+static AVITOI_INLINE bool avitoi_fast_next_element(struct avitoi_fast *r)
+{
+    struct avitoi_json *j = r->j;
+    r->low = j->mem.low_base + j->low_mark;
+    if (!j->streaming || j->level != 2 || r->f->kind != AVITOI_ARR || j->collect || *r->p != '{' ||
+        r->p > r->near || !avitoi_fast_fits(r, r->low, avitoi_align(r->schema->size))) {
+        return false;
+    }
+    avitoi_element_begins(j);
+    j->state = AVITOI_S_VALUE;
+    return true;
+}
+
+/* Where the run begins, if it does. */
+static AVITOI_INLINE unsigned avitoi_fast_starts(struct avitoi_fast *r)
+{
+    const struct avitoi_json *const j = r->j;
+    if (*r->p == ',') {
+        r->p = avitoi_fast_blanks(r->p + 1, r->near);
+        if (r->f->kind == AVITOI_OBJ) {
+            return (r->p <= r->near && *r->p == '"') ? AVITOI_FAST_MEMBER : AVITOI_FAST_LEAVE;
+        }
+        return avitoi_fast_next_element(r) ? AVITOI_FAST_ELEMENT : AVITOI_FAST_LEAVE;
+    }
+    if (r->f->kind == AVITOI_OBJ) {
+        return AVITOI_FAST_MEMBER;
+    }
+    return r->f->kind == AVITOI_MAP && r->schema == &avitoi_pair_schema && !(j->streaming && j->level <= 2)
+               ? AVITOI_FAST_PAIR
+               : AVITOI_FAST_LEAVE;
+}
+
+static AVITOI_INLINE void avitoi_fast_load(struct avitoi_fast *r, struct avitoi_json *j, const char *p,
+                                           const char *end)
 {
     struct avitoi_frame *f = avitoi_top(j);
-    const char *const last = (end - p > AVITOI_KEY_MOST) ? end - AVITOI_KEY_MOST : p;
-    while (p < last && *p == '"') {
-        const unsigned row = avitoi_short_key(j, f, p);
-        const struct avitoi_field *field;
-        const char *behind;
-        if (row == AVITOI_NO_FIELD || (f->seen >> row & 1u) != 0) {
-            break;
-        }
-        field = &j->schema->fields[row];
-        p += field->key_len + 3;
-        f->seen |= 1u << row;
-        f->field = (uint8_t)(avitoi_wanted(j, field) ? row : row | AVITOI_NO_FIELD);
-        j->state = AVITOI_S_VALUE;
-        if (f->field >= AVITOI_NO_FIELD) {
-            break;
-        }
-        if (*p == '{' && field->kind == AVITOI_OBJ && j->depth < AVITOI_MAX_DEPTH) {
-            j->is_object |= 1u << j->depth;
-            j->depth++;
-            j->state = AVITOI_S_KEY_OR_END;
-            (void)avitoi_open(j, AVITOI_OBJ, field->child);
-            f = avitoi_top(j);
-            p++;
-            if (j->measuring) {
-                break;
-            }
-            continue;
-        }
-        behind = avitoi_short_value(j, f, field, p, end);
-        if (behind == NULL) {
-            break;
-        }
-        p = behind;
-        if (!avitoi_short_comma(j, p, end)) {
-            break;
-        }
-        p++;
-    }
-    return p;
+    r->j = j;
+    r->f = f;
+    r->schema = j->schema;
+    r->model = (f->kind <= AVITOI_PAIR) ? f->at.model : NULL;
+    r->seen = f->seen;
+    avitoi_fast_expect(r, (f->kind == AVITOI_OBJ) ? (f->field + 1u) & AVITOI_LAST_FIELD : 0u);
+    r->p = p;
+    r->near = end - AVITOI_FAST_AHEAD;
+    r->start = p;
+    r->low = j->mem.low_base + j->mem.low;
+    r->lim = j->mem.high_end - j->mem.high - AVITOI_FAST_ROOM;
+    r->floor = !j->streaming ? 1u : (j->collect || j->remembers) ? 3u : 2u;
 }
 
-/* Members of an object of which nothing is wanted. */
-static const char *avitoi_short_skip(struct avitoi_json *j, const char *p, const char *end)
+static AVITOI_INLINE const char *avitoi_fast_save(struct avitoi_fast *r)
 {
-    while (p < end && *p == '"') {
-        const char *const value = avitoi_short_pass(p + 1, end);
-        struct avitoi_number number;
-        const char *behind;
-        if (value == NULL || end - value < 2 || *value != ':') {
-            break;
-        }
-        p = value + 1;
-        behind = (*p == '"') ? avitoi_short_pass(p + 1, end)
-                             : avitoi_short_number(p, end, &number);
-        j->state = AVITOI_S_VALUE;
-        if (behind == NULL) {
-            break;
-        }
-        p = behind;
-        if (!avitoi_short_comma(j, p, end)) {
-            break;
-        }
-        p++;
-    }
-    return p;
+    struct avitoi_mem *mem = &r->j->mem;
+    r->f->seen = r->seen;
+    r->j->schema = r->schema;
+    mem->low = (size_t)(r->low - mem->low_base);
+    mem->high = (size_t)(mem->high_end - avitoi_fast_top(r));
+    (void)avitoi_fits(r->j);
+    return r->p;
 }
 
-/* At a place where a member may begin: takes as many as go the short way. */
-static const char *avitoi_short_way(struct avitoi_json *j, const char *p, const char *end)
+/* At a quote where a member may begin, or at a comma: takes as many members as go the short way, and the
+ * objects and lists that begin and end among them. At least AVITOI_FAST_AHEAD bytes are there. Written as
+ * a chain that comes back to the member, not as a switch, because compilers then see that a member
+ * mostly follows another. */
+static const char *avitoi_fast_run(struct avitoi_json *j, const char *p, const char *end)
 {
-    const struct avitoi_frame *f;
-    if (j->skip > 0 || j->level == 0) {
-        return avitoi_short_skip(j, p, end);
-    }
-    if (j->measuring || j->lenient) {
+    struct avitoi_fast r;
+    unsigned at;
+    if (j->measuring || j->lenient || !avitoi_is_shared(&j->mem) || j->schema == NULL) {
         return p;
     }
-    f = avitoi_top(j);
-    if (f->kind == AVITOI_OBJ) {
-        return avitoi_short_members(j, p, end);
+    avitoi_fast_load(&r, j, p, end);
+    at = avitoi_fast_starts(&r);
+    if (at == AVITOI_FAST_LEAVE) {
+        return p;
     }
-    return (j->schema == &avitoi_pair_schema && j->level > 2 && avitoi_is_shared(&j->mem))
-               ? avitoi_short_pairs(j, p, end)
-               : p;
+    for (;;) {
+        if (at == AVITOI_FAST_MEMBER) {
+            at = avitoi_fast_member(&r);
+        }
+        if (at == AVITOI_FAST_AFTER) {
+            at = avitoi_fast_after(&r);
+        } else if (at == AVITOI_FAST_PAIR) {
+            at = avitoi_fast_pair(&r);
+        } else if (at == AVITOI_FAST_LIST_END) {
+            at = avitoi_fast_list_end(&r);
+        } else if (at == AVITOI_FAST_ELEMENT) {
+            at = avitoi_fast_element(&r);
+        } else if (at == AVITOI_FAST_LEAVE) {
+            return avitoi_fast_save(&r);
+        }
+    }
 }
-#else
-static const char *avitoi_short_way(struct avitoi_json *j, const char *p, const char *end)
+
+/* The last bytes of the window, from a copy. */
+AVITOI_APART static const char *avitoi_fast_tail(struct avitoi_json *j, const char *p, const char *end)
 {
-    (void)j;
-    (void)end;
+    char tail[AVITOI_FAST_TAIL];
+    const size_t n = (size_t)(end - p);
+    memcpy(tail, p, n);
+    memset(tail + n, 0xff, AVITOI_FAST_AHEAD);
+    return p + (avitoi_fast_run(j, tail, tail + n + AVITOI_FAST_AHEAD) - tail);
+}
+
+/* At a quote where a member may begin, or at a comma after a value. Returns how far it came. */
+static const char *avitoi_fast_way(struct avitoi_json *j, const char *p, const char *end)
+{
+    if (j->skip > 0 || j->level == 0) {
+        return *p == '"' ? avitoi_fast_skip(j, p, end) : p;
+    }
+    if (end - p >= AVITOI_FAST_AHEAD) {
+        p = avitoi_fast_run(j, p, end);
+    }
+    if (p < end && end - p <= AVITOI_FAST_TAIL - AVITOI_FAST_AHEAD && *p == '"' && j->event == 0 &&
+        (j->state == AVITOI_S_KEY || j->state == AVITOI_S_KEY_OR_END)) {
+        p = avitoi_fast_tail(j, p, end);
+    }
     return p;
 }
 #endif
@@ -5717,30 +6661,45 @@ static int avitoi_blank(struct avitoi_json *j, char c)
     return blank ? (int)AVITO_AGAIN : avitoi_broken(j, AVITO_ERR_JSON);
 }
 
+/* Goes the short way from *p on, if there is one. False: it took nothing. */
+static bool avitoi_json_short(struct avitoi_json *j, const char **p, const char *end)
+{
+#if AVITO_WITH_SHORTCUTS
+    const char *const before = *p;
+    *p = avitoi_fast_way(j, before, end);
+    return *p != before;
+#else
+    (void)j;
+    (void)p;
+    (void)end;
+    return false;
+#endif
+}
+
 /* Where a member may begin, or the object may end. */
 static int avitoi_at_key(struct avitoi_json *j, const char **p, const char *end)
 {
     const char c = **p;
     if (c == '"') {
-        const char *behind = avitoi_short_way(j, *p, end);
-        if (behind == *p) {
-            return avitoi_begin_key(j, p, end);
-        }
-        *p = behind;
-        return AVITO_AGAIN;
+        return avitoi_json_short(j, p, end) ? (int)AVITO_AGAIN : avitoi_begin_key(j, p, end);
     }
     *p += 1;
     return (c == '}' && j->state == AVITOI_S_KEY_OR_END) ? avitoi_close(j, c) : avitoi_blank(j, c);
 }
 
-/* Behind a value. */
-static int avitoi_at_end(struct avitoi_json *j, char c)
+/* After a value. */
+static int avitoi_at_end(struct avitoi_json *j, const char **p, const char *end)
 {
+    const char c = **p;
     if (c == ',') {
-        const bool is_object = ((j->is_object >> (j->depth - 1u)) & 1u) != 0;
-        j->state = is_object ? AVITOI_S_KEY : AVITOI_S_VALUE;
+        if (!avitoi_json_short(j, p, end)) {
+            const bool is_object = ((j->is_object >> (j->depth - 1u)) & 1u) != 0;
+            j->state = is_object ? AVITOI_S_KEY : AVITOI_S_VALUE;
+            *p += 1;
+        }
         return AVITO_AGAIN;
     }
+    *p += 1;
     return (c == '}' || c == ']') ? avitoi_close(j, c) : avitoi_blank(j, c);
 }
 
@@ -5759,6 +6718,24 @@ static int avitoi_at_value(struct avitoi_json *j, const char **p, const char *en
     return avitoi_blank(j, c);
 }
 
+/* Takes blanks at *p, if they may stand there. False: it took nothing. */
+static inline bool avitoi_json_blanks(const struct avitoi_json *j, const char **p, const char *end)
+{
+#if AVITO_WITH_SHORTCUTS
+    const char *const before = *p;
+    if (avitoi_byte(*before) > ' ' || (j->state > AVITOI_S_AFTER && j->state != AVITOI_S_DONE)) {
+        return false;
+    }
+    *p = avitoi_fast_blanks_on(before, end);
+    return *p != before;
+#else
+    (void)j;
+    (void)p;
+    (void)end;
+    return false;
+#endif
+}
+
 /* Takes bytes of the body. AVITO_AGAIN: all taken, more may come. AVITO_OK: an element of the list
  * is in `out`. An error: of one element, and the list goes on - or, when the state is broken, of
  * the whole body. *used tells how many bytes were taken. */
@@ -5769,6 +6746,9 @@ static int avitoi_json_feed(struct avitoi_json *j, const char *data, size_t len,
     int rc = AVITO_AGAIN;
     while (p < end && rc == AVITO_AGAIN && j->event == 0) {
         const char c = *p;
+        if (avitoi_json_blanks(j, &p, end)) {
+            continue;
+        }
         switch ((int)j->state) {
             case AVITOI_S_STRING:
                 rc = avitoi_string(j, &p, end);
@@ -5812,8 +6792,7 @@ static int avitoi_json_feed(struct avitoi_json *j, const char *data, size_t len,
                 rc = avitoi_at_value(j, &p, end);
                 break;
             case AVITOI_S_AFTER:
-                p++;
-                rc = avitoi_at_end(j, c);
+                rc = avitoi_at_end(j, &p, end);
                 break;
             default: /* behind the end, or broken */
                 p++;
@@ -6068,7 +7047,7 @@ static void avitoi_query_chats(struct avitoi_writer *w, const avito_client *c, c
         for (i = 0; *word != '\0'; i++, word = avitoi_next_word(word)) {
             if ((chat_types >> i & 1u) != 0) {
                 avitoi_write_text(w, between);
-                avitoi_write_text(w, word);
+                avitoi_write_text(w, word + 1);
                 between = ",";
             }
         }
@@ -7373,13 +8352,17 @@ static const struct avitoi_edge avitoi_edges[] = {
 #define AVITOI_SCRATCH 448u
 AVITOI_ASSERT(window_holds_scratch, AVITO_WINDOW_MIN >= AVITOI_SCRATCH + AVITOI_EARLY);
 
-/* An event that the state does not know is a defect of this file: the lane stays where it is. The
- * edges are in the order of their states, two or more for each: no need to look at them all. */
+/* The first edge of each state, in the order of the states; then the number of edges. */
+static const uint8_t avitoi_first_edges[] = {0, 2, 4, 7, 11, 14, 18, 21, 23};
+AVITOI_ASSERT(all_edges_counted, AVITOI_COUNT(avitoi_edges) == 23);
+
+/* An event that the state does not know is a defect of this file: the lane stays where it is. */
 static int avitoi_move(avito_client *c, unsigned event)
 {
     size_t i;
-    for (i = 2u * c->priv.state; i < AVITOI_COUNT(avitoi_edges); i++) {
-        if (avitoi_edges[i].state == c->priv.state && avitoi_edges[i].event == event) {
+    const size_t end = avitoi_first_edges[c->priv.state + 1u];
+    for (i = avitoi_first_edges[c->priv.state]; i < end; i++) {
+        if (avitoi_edges[i].event == event) {
             c->priv.state = avitoi_edges[i].next;
             return AVITOI_MOVED;
         }
@@ -7444,7 +8427,7 @@ static void avitoi_trace_line(const avito_client *c, unsigned what, const char *
         w.out = line;
         w.cap = sizeof line - 1u;
         for (; what > 0; what--) {
-            word = avitoi_next_word(word);
+            word += strlen(word) + 1u;
         }
         avitoi_write_text(&w, word);
         avitoi_write_text(&w, which);
@@ -8371,7 +9354,7 @@ AVITOI_APART static void avitoi_use_arena(avito_client *c)
     avitoi_mem_shared(&j->mem, c->priv.arena);
     j->streaming = avitoi_is_list(c);
     j->collect = c->priv.collect;
-    j->want = c->priv.want;
+    j->want = (uint16_t)(c->priv.want | AVITOI_ALWAYS);
     j->cut_at = c->priv.cut_at;
     j->remembers = c->priv.all_pages && avitoi_low(j, sizeof(struct avitoi_given)) != NULL;
     if (c->priv.page == 0) {
@@ -11424,8 +12407,8 @@ static void avitoi_webhook_gather(avito_webhook *w, char *to, size_t room, char 
 /* The name is in .out. */
 static int avitoi_webhook_name_end(avito_webhook *w)
 {
-    static const char names[] = "connection\0expect\0host\0content-length\0transfer-encoding\0"
-                                "x-avito-messenger-signature\0";
+    static const char names[] = "\12connection\0\6expect\0\4host\0\16content-length\0"
+                                "\21transfer-encoding\0\33x-avito-messenger-signature\0";
     avito_str name;
     unsigned field;
 

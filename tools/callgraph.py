@@ -179,7 +179,7 @@ def print_stack(title, graph):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--cc", default=os.environ.get("CC", "gcc"))
-    parser.add_argument("--flags", default="-Os")
+    parser.add_argument("--flags", default="-Os -DAVITO_WITH_SHORTCUTS=0")
     parser.add_argument("--core", action="store_true", help="without the bundled transports")
     parser.add_argument("--stack", action="store_true")
     parser.add_argument("--frame-max", type=int, default=320)

@@ -67,7 +67,7 @@ static const struct avitoi_schema *plain_schema(const struct avitoi_schema *sche
         copies[i].copy = *schema;
         copies[i].copy.finish = NULL;
         copies[i].copy.fields = copies[i].fields;
-        memcpy(copies[i].fields, schema->fields, schema->count * sizeof schema->fields[0]);
+        memcpy(copies[i].fields, schema->fields, (schema->count + (size_t)AVITO_WITH_SHORTCUTS) * sizeof schema->fields[0]);
         for (size_t k = 0; k < schema->count; k++) {
             copies[i].fields[k].child = plain_schema(schema->fields[k].child);
         }
@@ -279,7 +279,7 @@ static void filter_run(const struct filter_job *job, struct filter_result *resul
     avitoi_mem_shared(&r.j.mem, &arena);
     r.j.streaming = job->streams;
     r.j.cut_at = job->cut_at;
-    r.j.want = job->want;
+    r.j.want = job->want | AVITOI_ALWAYS;
     text_clear(&result->text);
     for (size_t at = 0; at < job->len && rc == AVITO_AGAIN;) {
         const size_t n = fuzz_piece(&cuts, job->len - at);

@@ -280,7 +280,7 @@ static void read_member(struct reader *r, struct container *c, struct text *key)
             if (again && !schema->lenient) {
                 fail(r, AVITO_ERR_DUPLICATE);
             }
-            field = again || (field->want != 0 && (field->want & r->job->want) == 0) ? NULL : field;
+            field = again || (field->want & (r->job->want | AVITOI_ALWAYS)) == 0 ? NULL : field;
             c->seen |= 1u << row;
         }
     } else if (schema != NULL) {
@@ -317,8 +317,8 @@ static void read_member(struct reader *r, struct container *c, struct text *key)
 
 static void read_element(struct reader *r, struct container *c)
 {
-    static const struct avitoi_field string = {NULL, NULL, 0, 0, 0, AVITOI_STR};
-    struct avitoi_field object = {NULL, c->schema, 0, 0, 0, AVITOI_OBJ};
+    static const struct avitoi_field string = {.kind = AVITOI_STR};
+    struct avitoi_field object = {.child = c->schema, .kind = AVITOI_OBJ};
     const struct avitoi_field *field = NULL;
     struct text value = {NULL, 0, 0};
 
