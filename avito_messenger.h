@@ -429,11 +429,11 @@
  *
  *     bytes of                                                  64-bit 32-bit
  *     avito_account                                                224    136
- *     avito_client                                                 992    704
+ *     avito_client                                                1000    704
  *     avito_arena                                                   40     20
  *     avito_webhook                                                184    144
- *     avito_inbox                                                  304    280
- *     avito_tcp                                                    176    152
+ *     avito_inbox                                                  352    320
+ *     avito_tcp                                                    184    156
  *     avito_tls                                                   7480   6952
  *     avito_tls_session                                            112    112
  *     avito_anchors                                               1984   1844
@@ -707,6 +707,7 @@
  *     -163 OPTION_LANES       init, args  avito_enable_lanes() is missing
  *     -164 OPTION_RETRIES     init        avito_enable_retries() is missing
  *     -165 OPTION_DRY_RUN     init, args  avito_enable_dry_run() is missing
+ *     -166 OPTION_STATE       inbox init  stored inbox state is another account's
  *     -201 ARENA              call, parse arena is too small for an answer or element
  *     -202 TOKEN_ROOM         call        token does not fit the account's tokens
  *     -203 ROOM               any buffer  output buffer is too small
@@ -934,43 +935,104 @@
  * The order is accept, save, then mark as read: avito_inbox_next() gives a message, again and
  * again, until avito_inbox_accept() has written the state through your save(); only a chat without
  * unaccepted messages is marked, and none in a round with an overrun. A mark that fails is tried
- * once more; one that the power took, or that is owed for a notification, is made up for.
+ * once more; one that the power took, or that is owed for a notification, is made up for. Messages
+ * of a chat come oldest first. Chats of a page come the least recently updated first.
+ *
+ * How it works. A round reads the first page of chats and queues those that are due: their row is
+ * not as it was before the last look, or their late look is due (an unchanged chat is read once
+ * more, overlap_s after it moved: by then nothing in it can be late). It reads each of them, keeps
+ * the new messages in the arena, and hands them over. A round that is whole goes on to the end of
+ * the list: at the start, every sweep_ms twice in a row, and when something was left out or the
+ * ring is three quarters full.
+ *
+ *         PAGE          OVER          CHAT          OVER          HAND
+ *     WAIT -----> SCAN ------> NEXT ------> READ ------> GIVE ------> HANDED
+ *      ^           ^            | ^          ^            | ^            |
+ *      |           |    PAGE    | |          |    CHAT    | |    OVER    |
+ *      |           +------------+ |          +------------+ +------------+
+ *      |                  | OVER  |          |            |
+ *      |  REST            |       +----------|------------+ MARK
+ *      +------------------+                  +--- MARK <--+
+ *                                             CHAT
+ *
+ * This table is the code's (avitoi_inbox_edges, >>59); `make manual-check` compares.
+ *
+ *     phase    PAGE CHAT OVER HAND   OFFER   MARK REST
+ *     WAIT     SCAN READ NEXT .      OFFERED .    WAIT
+ *     SCAN     SCAN .    NEXT .      .       .    WAIT
+ *     NEXT     SCAN READ .    .      .       .    WAIT
+ *     READ     .    READ GIVE .      .       .    WAIT
+ *     GIVE     .    READ NEXT HANDED .       MARK WAIT
+ *     HANDED   .    .    GIVE .      .       .    .
+ *     OFFERED  .    .    WAIT .      .       .    .
+ *     MARK     .    READ .    .      .       MARK WAIT
+ *
+ *   WAIT     For the next round, or for poll_ms to pass after a failure. Then the round goes on
+ *            where it was: with the list of chats, the chat that failed (READ), or the next (NEXT).
+ *   SCAN     Reads a page of chats, and queues the ids of those that are due in the arena.
+ *   NEXT     No request: the next chat of the queue, the next page, or the end of the round.
+ *   READ     Reads messages of one chat: from the newest down to the horizon, or to what was
+ *            accepted last; or so many rows that end at a known one. The oldest new ones are kept.
+ *   GIVE     No request: hands over what is kept; else reads on; else the chat is done.
+ *   HANDED   A message, or the error of one, is yours. OFFERED: the same of a notification.
+ *   MARK     Marks the chat, and reads it once more: what came in between is not unread any more.
+ *
+ * No order, no clock. The order of rows only lets polls stop early; and it is believed that
+ * nothing in a page is missing. The horizon, before which nothing is looked for, moves when two
+ * whole rounds lacked nothing: to the Date at the beginning of the first of them, less overlap_s,
+ * and not past a chat that waits for its late look. Of the last two answers the smaller Date
+ * counts, so that one wrong digit on a line without TLS moves nothing. Rows that stand still, are
+ * foreign, or out of order cost requests and time, up to sweep_ms, but no message. A time more
+ * than 300 seconds ahead of the Date, or beyond 32 bits (milliseconds), is not believed: such a
+ * message is given once and its id is remembered for as long as it is listed; a stored horizon
+ * ahead of the Date goes back (AVITO_INBOX_TIME). A row without an id or a time is reported once,
+ * with its id or that of its chat, and passed over. Without Date in the answers there are no late
+ * looks: every chat within the overlap is read in each round, and the newest message takes the
+ * place of the Date.
+ *
+ * Requests. A quiet poll costs one. Beside it: one for each chat that moved, or whose late look is
+ * due (at most 20 of those in a poll, the rest waits); pages of up to 100 chats when more moved,
+ * or the round is whole; for more new messages of a chat than fit in the arena, one for each arena
+ * full and one for each 100 down to the oldest. .chats gives room for records of chats. A chat
+ * without a record is read in each round until the horizon has passed it. `make bench` prints
+ * counts.
  *
  * Not covered: messages deleted before a round saw them; rows that the API does not let be reached
  * (AVITO_INBOX_UNREACHABLE); with .unread_only, messages that a person read in the app before a
- * round saw them; messages that show up later than overlap_s after the time in them; chats whose id
- * has over 67 bytes (they have 26, seen; UNREACHABLE says so). A message that does not fit the
- * arena, or breaks the model, twice in a row is reported with its id and then passed over.
+ * round saw them; messages that show up later than overlap_s after the time in them; chats whose
+ * id has over 67 bytes (they have 26, seen; UNREACHABLE says so). A message that does not fit the
+ * arena, or breaks the model, twice in a row is reported with its id and then passed over. What a
+ * digit that changed on a line without TLS hides is found by the next look at its chat; if it is
+ * in an id, the message may come twice, once under a wrong one.
  *
- * AVITO_START_NOW gives nothing of what is there already: what the first round finds up to the
- * newest second, with what arrives in that second while it goes on.
+ * AVITO_START_NOW gives nothing of what is there already: all of the list is read for its newest
+ * time, and what the first round finds in that second is known, with what arrives in it meanwhile.
  *
  * Flash writes: one per message accepted or passed over, at most one more per round that had
  * messages, and one or two at the very first start. Each writes AVITO_INBOX_STATE_SIZE(ids) bytes
- * into one of two slots in turn; sequence number and CRC tell which is the newest whole one. save()
- * must write a slot whole or not at all.
+ * into one of two slots in turn; sequence number and CRC tell which is the newest whole one.
+ * save() must write a slot whole or not at all. The state names its account, and another's is
+ * refused. Two programs must not share it: who stores it holds a lock for as long as the inbox
+ * lives.
  *
- * Overlap and ring. A round ends with the horizon at overlap_s before the newest message that the
- * round before had seen, so that one that shows up a little late is still found; what is not older
- * than the horizon is told apart by the ring of ids. Give the ring what arrives within overlap_s
- * and two rounds at the worst. When it overflows, the oldest id is forgotten: AVITO_INBOX_OVERRUN.
- * More messages in the newest second than it holds come again after poll_ms, then each slow_poll_ms
- * until overlap_s has passed by the server's Date.
+ * Ring. What is not older than the horizon is told apart by the ring of ids. Give it what arrives
+ * within overlap_s and two sweeps; with less, whole rounds come as often as the ring fills. When
+ * it overflows, the oldest id is forgotten: AVITO_INBOX_OVERRUN. More messages in the newest
+ * second than it holds come again after poll_ms, then each slow_poll_ms until overlap_s has
+ * passed.
  *
  * Failures. After an error the round goes on where it was, poll_ms later. A chat that fails twice
  * in a row is left out of the round: its messages stay pending, and the horizon stays where it is.
- * If the ring overflows then, messages come again: the next round is slow_poll_ms later, and once
- * all rounds of twenty minutes had to leave something out, the horizon moves on all the same, as
- * it does at the end of AVITO_START_UNREAD's first round: AVITO_INBOX_UNREACHABLE. Pages that are
+ * One that is refused by 403 or 404 is asked for again when it moves, or overlap_s later. If the
+ * ring overflows then, messages come again: the next round is slow_poll_ms later, and once all
+ * rounds of twenty minutes had to leave something out, the horizon moves on all the same, as it
+ * does at the end of AVITO_START_UNREAD's first round: AVITO_INBOX_UNREACHABLE. Pages that are
  * empty where a row must be are read again eight times in a round; then the list ends there, newer
- * messages may come before older ones, and the round has left something out. Two rounds look for
- * every message before the horizon passes it: a digit that changed on a line without TLS may make
- * messages come in another order, but hides none for good, unless that round had an overrun.
+ * messages may come before older ones, and the round has left something out.
  *
- * Requests: one per round, for one row, when nothing has moved for overlap_s; else one for the
- * newest chats and one for each chat that moved within the overlap; for each new message one more,
- * for it alone, so that the arena needs room for one message only, and another look at its chat.
- *
+ * One call takes at most 64 steps (a row is one, a request four), and begins none after
+ * total_timeout_ms, also on a lane that may wait; there it sleeps between rounds, for nap_ms at
+ * most. Another thread ends that sleep through avito_tcp_options.wake_fd. *
  * Sending. avito_send_message() ends in one of three outcomes (>>8).
  *
  *   Promise. Not sent = the transport never accepted the request's last byte, or the server
@@ -1135,6 +1197,8 @@ extern "C" {
     X(OPTION_LANES, -163, "avito_enable_lanes() is missing", "")                                   \
     X(OPTION_RETRIES, -164, "avito_enable_retries() is missing", "")                               \
     X(OPTION_DRY_RUN, -165, "avito_enable_dry_run() is missing", "")                               \
+    X(OPTION_STATE, -166, "stored inbox state is another account's",                               \
+      "give each account storage of its own")                                                      \
     X(ARENA, -201, "arena is too small for an answer or element",                                  \
       "give error.needed bytes, or ask for less by .want; a send: see error.outcome")              \
     X(TOKEN_ROOM, -202, "token does not fit the account's tokens",                                 \
@@ -2012,6 +2076,7 @@ typedef struct avito_client {
         uint32_t wire;                /* moved() at the last look */
         avito_str access;             /* the token of this request */
         int (*judge)(struct avito_client *c, int rc); /* a row, or the end, of a chat read back */
+        const void *owner;            /* the inbox whose call this is, between its own calls */
         uint32_t date;                /* of the answer, in unix seconds; 0: not given */
         size_t cut_at;                /* bytes of a text to keep; DRAIN: bytes that may still be read */
         struct avitoi_args args;
@@ -2364,27 +2429,32 @@ AVITO_API int avito_webhook_status(const avito_webhook *webhook);
  *     avito_inbox_next() gives a message  ->  you handle it  ->  avito_inbox_accept()
  *
  * accept() writes the state through your save() before anything is marked as read: after a crash the
- * stream goes on behind the last message that was accepted, and the one in your hands comes again.
+ * stream goes on after the last message that was accepted, and the one in your hands comes again.
  *
- * How it polls: a round goes through the chats that moved since the horizon, the least recently
- * updated first, and in each through the messages that are not known yet, oldest first. Chats and
- * messages that slide to other rows meanwhile are noticed and read again. When a round found nothing
- * left, the horizon moves to `overlap_s` before the newest message that the round before had seen: so
- * much later than its neighbours a message may show up and still be found. Ids within the overlap are
- * kept in a ring. Only server times move the horizon, and an answer that cannot be understood does
- * not. More on all of this, and what is not covered: >>12.
+ * A poll reads the first chats of the list, and the messages of those that have changed. An unchanged
+ * chat is read once more when `overlap_s` have passed: so much later than its neighbours a message
+ * may show up and still be found. Every `sweep_ms` all of the list is read twice. How it works, what
+ * a poll costs, and what is not covered: >>12.
  */
 
 /* Bytes of state for a ring of `ids` message ids. The ring should hold what arrives within
- * overlap_s; beyond that messages may come twice, and AVITO_INBOX_OVERRUN says so. */
+ * overlap_s and two sweeps; beyond that messages may come twice, and AVITO_INBOX_OVERRUN says so. */
 #define AVITO_INBOX_STATE_SIZE(ids) (32u + 12u * (size_t)(ids))
 
-/* What happened on the way, as bits; avito_inbox_events() gives and clears them. */
+/* Bytes of records for `chats` chats that move within overlap_s. */
+#define AVITO_INBOX_CHATS_SIZE(chats) (20u * (size_t)(chats) + 7u)
+
+/* What happened on the way, as bits; avito_inbox_events() gives and clears them. A call that meets one
+ * ends with it, and avito_inbox_about() names the chat. */
 #define AVITO_INBOX_OVERRUN     1u /* the ring was too small: messages may have come twice */
 #define AVITO_INBOX_UNREACHABLE 2u /* rows were left behind unread: beyond the API's reach (1001 chats, \
                                       1001 messages of a chat), a chat failed for too long, or its \
                                       id has over 67 bytes */
 #define AVITO_INBOX_STATE_LOST  4u /* no stored state was readable: began as on a first start */
+#define AVITO_INBOX_DISORDER    8u /* rows were not in the order of their times, the newest first: what \
+                                      is new may come later, by up to sweep_ms. Said once per init */
+#define AVITO_INBOX_TIME       16u /* a time ahead of the service's Date was not believed: a message's, \
+                                      or the stored one, which went back: messages may come twice */
 
 typedef enum avito_inbox_start {
     AVITO_START_NOW = 0, /* what is there already is not given; what comes during the first round, in
@@ -2409,8 +2479,13 @@ typedef struct avito_inbox_options {
     int64_t user_id;
     void *state;             /* AVITO_INBOX_STATE_SIZE(ids) bytes, kept by the inbox */
     size_t state_cap;
-    avito_arena *arena;      /* one message, or one chat without its texts, is decoded here, and it is
-                                reset for each: nothing of yours may lie in it */
+    avito_arena *arena;      /* 512 bytes or more, of which seven eighths hold your largest message;
+                                what else there is room for saves requests. Nothing of yours may lie in
+                                it. Used in between, it costs a few requests more */
+    void *chats;             /* optional: AVITO_INBOX_CHATS_SIZE(n) bytes for records of chats. Without
+                                room for all that moved within overlap_s, the others are read in each
+                                poll. What lies in it is of no use after a restart */
+    size_t chats_cap;
     void *ctx;               /* first argument of both hooks */
     /* Writes `len` bytes durably into slot 0 or 1, whole or not at all. One call per message accepted
      * or passed over, at most one per round that had messages, and one or two at the very first
@@ -2427,34 +2502,81 @@ typedef struct avito_inbox_options {
     uint32_t poll_ms;        /* between rounds; 0: 15000 */
     uint32_t slow_poll_ms;   /* while notifications come; 0: 300000 */
     uint32_t overlap_s;      /* 0: 300 */
+    uint32_t sweep_ms;       /* between reads of all of the list; 0: 900000 */
+    uint32_t nap_ms;         /* a lane that may wait sleeps so long between rounds before the call
+                                returns AVITO_AGAIN; 0: until the next round */
 } avito_inbox_options;
 
 typedef struct avito_inbox {
     avito_client *client;
-    struct { /* private; bytes first, where short instructions reach them */
-        uint8_t phase, events, restarts, failures;
-        uint8_t then;
-        bool open, found, kept;
-        bool given, marked, started, first_round, overrun, unsaved, settled, quiet;
-        bool mark_failed, owes_marks, peek, all_chats, heard, offered, in_chat, eager, rung;
+    struct { /* private; small ones first, where short instructions reach them */
+        uint8_t phase;      /* AVITOI_INBOX_WAIT ... */
+        uint8_t resume;     /* the phase that follows a pause; WAIT: a new round */
+        uint8_t stage;      /* AVITOI_INBOX_NEW ... */
+        uint8_t events;     /* AVITO_INBOX_* that nobody asked for yet */
+        uint8_t failures;   /* of rounds, five minutes apart */
+        /* Of the inbox. */
+        bool open;          /* a call of ours is in progress on the lane */
+        bool eager;         /* there is more to do at once */
+        bool raised;        /* an event, in this call */
+        bool overrun;       /* since the last round that counted */
+        bool unsaved;       /* something was accepted since the horizon was saved */
+        bool owes_marks;    /* chats may have been given and not marked */
+        bool all_chats;     /* not only the unread ones are to be read */
+        bool rung;          /* a notification came during the round */
+        bool spilled;       /* a chat that is due in each round has no record */
+        bool disorder;      /* that was said */
+        uint8_t wholes;     /* so many whole rounds are to come */
+        /* Of the round. */
+        bool whole;         /* it reads all of the list */
+        bool at_end;        /* it did */
+        bool more;          /* another page follows the queue */
+        bool looked;        /* chats were read in this pass */
+        bool missed;        /* a chat may have slipped by, or was not asked for since it was refused */
+        uint8_t extra;      /* passes more */
+        uint8_t late_left;  /* late looks that it may still take */
+        uint8_t restarts;   /* of lists since the last pause */
         uint8_t empty_pages;
-        uint16_t offset, rows;                 /* of the page in work */
-        uint16_t oldest_row;
+        /* Of the list. */
+        uint8_t then;       /* AVITOI_INBOX_THEN_ON ... */
+        bool anchored;      /* the row was met that it begins or ends at */
+        bool turn;          /* its last row says that the next page matters */
+        bool full;          /* the queue is */
+        bool found;         /* the oldest new message is not kept */
+        bool dropped;       /* newer ones are not */
+        uint8_t limit;      /* rows of a window; 0: from the newest message on */
+        /* Of the chat in work. */
+        bool failed;        /* it did once */
+        uint8_t mark;       /* AVITOI_INBOX_MARK_NONE ... */
+        uint8_t flaws;      /* AVITOI_INBOX_CUT ..., of the look */
+        uint8_t fit;        /* messages that fit in the arena; 0: not known */
+        uint8_t kept_count;
+        uint16_t offset, rows;           /* of the page in work */
+        uint16_t scan_offset, scan_rows; /* where the next page of chats begins; rows handled */
+        uint16_t queue_end;              /* bytes of the queue */
+        uint16_t above;                  /* the window that is next ends at this row */
+        uint16_t key_row;                /* row of the new message met last */
+        uint16_t low_begin;              /* where the list's elements begin, by 8 bytes */
         int16_t round_error, row_error;
-        uint32_t oldest_created, pending_created, row_created, floor;
-        uint32_t updated;                      /* the newest chat as the round began */
-        uint32_t newest, seen;                 /* the newest message; the same, one round before */
-        uint32_t known_until;                  /* start from now: what is not newer is known */
-        uint32_t failed;                       /* hash of the chat that failed last */
-        uint32_t failures_ms;                  /* when `failures` was counted up last */
-        uint32_t wait_from_ms, wait_ms;        /* until the next round */
-        uint32_t heard_ms;                     /* the last notification */
-        uint64_t last_key;    /* round: the chat done last, as (updated, hash) */
-        uint64_t chat_key;    /* the chat in work, or the best candidate of a scan */
-        uint64_t page_anchor; /* hash of the last row read */
-        uint64_t anchor;      /* hash of the message of this chat accepted last; 0: none */
-        uint64_t oldest;      /* hash of the message to be given next */
-        uint64_t pending;     /* hash of the message in the caller's hands, or not to be decoded once */
+        uint32_t kept;                   /* the oldest message kept, in the arena; 0: none */
+        uint32_t first, edge;            /* hashes: the row `above`; the last one of the window; 0: none */
+        uint32_t page_anchor, scan_anchor; /* of the last row read; of the last chat handled */
+        uint32_t anchor;                 /* of the message of the chat accepted last; 0: none */
+        uint32_t date, before;           /* of the last answer; of the one before */
+        uint32_t look;                   /* the look at the chat began then */
+        uint32_t sure;                   /* the horizon may go so far, less the overlap */
+        uint32_t former;                 /* so far by the whole round before; 0: there was none */
+        uint32_t updated;                /* the newest chat as the round began */
+        uint32_t newest;                 /* the newest message */
+        uint32_t row_created;            /* of the row before */
+        uint32_t floor;                  /* START_UNREAD: nothing unread is expected below */
+        uint32_t chat, chat_row, chat_updated; /* the chat in work: hash of its id; its row before the look */
+        uint32_t created;                /* of `key` */
+        uint32_t whole_ms;               /* the last whole round ended */
+        uint32_t failures_ms;            /* `failures` was counted up last */
+        uint32_t wait_from_ms, wait_ms;  /* until the next round */
+        uint32_t heard_ms;               /* the last notification; 0: none */
+        uint32_t key[2];                 /* hash of the message in the caller's hands, or met last */
         char chat_id[68];
     } priv;
     avito_inbox_options o; /* resolved: what is really in force */
@@ -2462,10 +2584,12 @@ typedef struct avito_inbox {
 
 AVITO_API avito_inbox_options avito_inbox_options_default(void);
 
-/* Loads the stored state. AVITO_OK, ARGUMENT, ROOM (state_cap), BUSY (a call is under way on the
- * client), HOOK. In a round the client is used by the inbox while avito_inbox_next() returns AVITO_AGAIN: a
- * call of yours is BUSY then. Between rounds, and whenever it returns something else, the client is free
- * for your own calls until the next one. */
+/* Loads the stored state. AVITO_OK, ARGUMENT, ROOM (state_cap, or an arena under 512 bytes), BUSY (a
+ * call is under way on the client), HOOK, OPTION_STATE (what is stored is another account's; it is
+ * left as it is). In a round the client is used by the inbox while avito_inbox_next() returns
+ * AVITO_AGAIN: a call of yours is BUSY then. Between rounds, and whenever it returns something else
+ * than AVITO_AGAIN or an error of one row, the client is free for your own calls until the next one.
+ * avito_cancel() is legal at any moment. */
 AVITO_API int avito_inbox_init(avito_inbox *inbox, avito_client *client,
                                const avito_inbox_options *options);
 
@@ -2473,12 +2597,12 @@ AVITO_API int avito_inbox_init(avito_inbox *inbox, avito_client *client,
  * arena. chat_id of the message is always set.
  * AVITO_OK: a message. Until it is accepted the same one comes again.
  * AVITO_AGAIN: wait for avito_inbox_wants() or avito_inbox_deadline_ms(), which is 0 after very much
- *   work. A lane that may wait waits, but not longer than until the next round.
- * AVITO_ERR_ARENA, MODEL, DUPLICATE: one message could not be taken (its id, or the field, is in
- *   avito_last_error()); it is passed over at the next call. ARENA without an id: a chat does not
- *   fit, and will not in the next round.
+ *   work or an event. A lane that may wait waits, but not longer than until the next round, or nap_ms.
+ * AVITO_ERR_ARENA, MODEL, DUPLICATE with an id in avito_last_error()->text, and the field: one message
+ *   or one row of the list of chats could not be taken. It is said once, and passed over.
  * AVITO_ERR_BUSY: a call of yours is under way on the client; end it first.
- * Any other error: this round failed; go on calling, it goes on in time. */
+ * Any other error: this round failed; go on calling, it goes on in time.
+ * avito_inbox_about() names the chat. */
 AVITO_API int avito_inbox_next(avito_inbox *inbox, avito_message *out);
 
 /* The message from avito_inbox_next() or avito_inbox_offer() was handled: it will not come again.
@@ -2487,7 +2611,7 @@ AVITO_API int avito_inbox_accept(avito_inbox *inbox);
 
 /* A notification, parsed by avito_parse_webhook(): AVITO_OK: it is new, handle it and accept it now.
  * AVITO_END: it was given before. BUSY: a round is going on or a message is in your hands; nothing is
- * lost, the next round brings it. */
+ * lost, the next round brings it. ARGUMENT: it is another account's (user_id). */
 AVITO_API int avito_inbox_offer(avito_inbox *inbox, const avito_message *message);
 
 /* A notification came, whatever was in it: poll now. */
@@ -2500,6 +2624,10 @@ AVITO_API uint32_t avito_inbox_deadline_ms(const avito_inbox *inbox);
 
 /* AVITO_INBOX_* bits since you asked last. */
 AVITO_API unsigned avito_inbox_events(avito_inbox *inbox);
+
+/* Id of the chat that the last result or event of avito_inbox_next() is about, cut at 67 bytes; "" when
+ * it is about none. Good until the next call on the inbox. */
+AVITO_API const char *avito_inbox_about(const avito_inbox *inbox);
 
 /* ======================================================================= *
  * >>31 POSIX TCP (AVITO_WITH_POSIX)
@@ -2529,6 +2657,8 @@ typedef struct avito_tcp_address {
 typedef struct avito_tcp_options {
     bool never_wait;     /* no wait(): lanes on it return AVITO_AGAIN */
     const char *address; /* connect to this numeric address whatever the host is called; or NULL */
+    int wake_fd;         /* a pipe, socket or eventfd: while it is readable, avito_inbox_next() does not
+                            sleep between rounds. It is yours to read; 0: none */
     /* Optional: looks names up instead of getaddrinfo(). Puts up to `cap` addresses into `out` and
      * their number, > 0, into *count. AVITO_OK; AVITO_AGAIN (called again later, must not wait on a
      * never_wait lane); AVITO_ERR_RESOLVE or another error. */
@@ -4256,7 +4386,7 @@ static void avitoi_finish_message(struct avitoi_json *json, void *model)
                     m->direction != AVITO_DIRECTION_OUT) ||
                    avitoi_starts_with(text, AVITOI_SYSTEM_PREFIX);
     m->is_placeholder = avitoi_starts_with(text, AVITOI_PLACEHOLDER);
-    if (text.ptr != NULL) {
+    if (text.ptr != NULL && json->tariff != AVITOI_TARIFF_MISSING) { /* one of a page will do */
         json->tariff = m->is_placeholder ? AVITOI_TARIFF_MISSING : AVITOI_TARIFF_THERE;
     }
 }
@@ -10074,7 +10204,8 @@ static int avitoi_advance(avito_client *c, int rc)
 
 AVITO_API int avito_step(avito_client *client)
 {
-    if (client == NULL || client->priv.call == NULL || client->priv.state == AVITOI_ROW) {
+    if (client == NULL || client->priv.call == NULL || client->priv.state == AVITOI_ROW ||
+        client->priv.owner != NULL) {
         return AVITO_ERR_IDLE;
     }
     avitoi_tick(client);
@@ -10628,8 +10759,9 @@ AVITO_API int avito_list_subscriptions(avito_client *client, avito_arena *arena)
 
 AVITO_API bool avito_list_open(const avito_client *client)
 {
-    /* A chat that is read back by the lane itself is nobody's list. */
-    return client->priv.call != NULL && avitoi_streams(client) && client->priv.judge == NULL;
+    /* A chat that is read back by the lane itself is nobody's list, and the inbox's is its own. */
+    return client->priv.call != NULL && avitoi_streams(client) && client->priv.judge == NULL &&
+           client->priv.owner == NULL;
 }
 
 AVITO_API bool avito_list_has_more(const avito_client *client)
@@ -12763,46 +12895,172 @@ AVITO_API int avito_webhook_status(const avito_webhook *webhook)
  * >>59 INBOX
  * ======================================================================= *
  *
- * State, little endian, as it is saved:
+ * avito_inbox_next() runs the handler of the present phase until one of them has something for the
+ * caller, has to wait, or has done much. All changes of phase are in the table below and go through
+ * avitoi_inbox_move(); what each phase is for stands in the manual (>>12), beside that table.
  *
- *     0 "AVI1"   4 sequence   8 check: crc32 from 12 on, xor sequence   12 horizon
- *     20 1: the first round of AVITO_START_UNREAD is not done   16..19, 21..31 not used
- *     32 the ring, in no order: 8 bytes hash, 4 bytes time of creation; empty: zero
+ * A round goes through the chats that may hold something new:
  *
- * The slot is sequence & 1, so the slot that was good last is never the one being written.
+ *   SCAN reads a page of chats, compares each row with the record of its chat, and queues the chats
+ *   that are due at the low end of the arena. NEXT takes one chat off the queue. READ reads its
+ *   messages, newest first, and keeps those that are new behind the queue. GIVE hands them to the
+ *   caller, oldest first.
+ *
+ * What is kept is always the oldest end of what is new: when the arena is full, all that is kept
+ * makes room for what is older. So a chat with more than fits is read upwards afterwards, in windows
+ * that end at the newest row that needs no more reading (`above`, `first`). A window of one row
+ * fetches a message that did not fit beside others.
  */
 
-#define AVITOI_STATE_HEAD 32u
-#define AVITOI_STATE_ID   12u
+/* ---- phases ---- */
 
 enum {
-    AVITOI_IN_WAIT,   /* for the next round */
-    AVITOI_IN_START,  /* very first: how new is what is there */
-    AVITOI_IN_SCAN,   /* through the chats: which is next */
-    AVITOI_IN_LOOK,   /* through the messages of one: which is the oldest that is new */
-    AVITOI_IN_FETCH,  /* that one, whole */
-    AVITOI_IN_HANDED, /* with the caller */
-    AVITOI_IN_MARK
+    AVITOI_INBOX_WAIT,
+    AVITOI_INBOX_SCAN,
+    AVITOI_INBOX_NEXT,
+    AVITOI_INBOX_READ,
+    AVITOI_INBOX_GIVE,
+    AVITOI_INBOX_HANDED,
+    AVITOI_INBOX_OFFERED,
+    AVITOI_INBOX_MARK,
+    AVITOI_INBOX_PHASES
+};
+
+enum {
+    AVITOI_INBOX_EV_PAGE,  /* a page of chats is wanted */
+    AVITOI_INBOX_EV_CHAT,  /* messages of the chat in work are wanted */
+    AVITOI_INBOX_EV_OVER,  /* what was to be done here is done */
+    AVITOI_INBOX_EV_HAND,  /* a message of the chat, or its error, goes to the caller */
+    AVITOI_INBOX_EV_OFFER, /* a notification goes to the caller */
+    AVITOI_INBOX_EV_MARK,  /* the chat is to be marked as read */
+    AVITOI_INBOX_EV_REST,  /* the round is over, or pauses after a failure */
+    AVITOI_INBOX_EVENTS
+};
+
+static const struct avitoi_edge avitoi_inbox_edges[] = {
+    {AVITOI_INBOX_WAIT, AVITOI_INBOX_EV_PAGE, AVITOI_INBOX_SCAN},
+    {AVITOI_INBOX_WAIT, AVITOI_INBOX_EV_CHAT, AVITOI_INBOX_READ},
+    {AVITOI_INBOX_WAIT, AVITOI_INBOX_EV_OVER, AVITOI_INBOX_NEXT},
+    {AVITOI_INBOX_WAIT, AVITOI_INBOX_EV_OFFER, AVITOI_INBOX_OFFERED},
+    {AVITOI_INBOX_WAIT, AVITOI_INBOX_EV_REST, AVITOI_INBOX_WAIT},
+    {AVITOI_INBOX_SCAN, AVITOI_INBOX_EV_PAGE, AVITOI_INBOX_SCAN},
+    {AVITOI_INBOX_SCAN, AVITOI_INBOX_EV_OVER, AVITOI_INBOX_NEXT},
+    {AVITOI_INBOX_SCAN, AVITOI_INBOX_EV_REST, AVITOI_INBOX_WAIT},
+    {AVITOI_INBOX_NEXT, AVITOI_INBOX_EV_PAGE, AVITOI_INBOX_SCAN},
+    {AVITOI_INBOX_NEXT, AVITOI_INBOX_EV_CHAT, AVITOI_INBOX_READ},
+    {AVITOI_INBOX_NEXT, AVITOI_INBOX_EV_REST, AVITOI_INBOX_WAIT},
+    {AVITOI_INBOX_READ, AVITOI_INBOX_EV_CHAT, AVITOI_INBOX_READ},
+    {AVITOI_INBOX_READ, AVITOI_INBOX_EV_OVER, AVITOI_INBOX_GIVE},
+    {AVITOI_INBOX_READ, AVITOI_INBOX_EV_REST, AVITOI_INBOX_WAIT},
+    {AVITOI_INBOX_GIVE, AVITOI_INBOX_EV_CHAT, AVITOI_INBOX_READ},
+    {AVITOI_INBOX_GIVE, AVITOI_INBOX_EV_OVER, AVITOI_INBOX_NEXT},
+    {AVITOI_INBOX_GIVE, AVITOI_INBOX_EV_HAND, AVITOI_INBOX_HANDED},
+    {AVITOI_INBOX_GIVE, AVITOI_INBOX_EV_MARK, AVITOI_INBOX_MARK},
+    {AVITOI_INBOX_GIVE, AVITOI_INBOX_EV_REST, AVITOI_INBOX_WAIT},
+    {AVITOI_INBOX_HANDED, AVITOI_INBOX_EV_OVER, AVITOI_INBOX_GIVE},
+    {AVITOI_INBOX_OFFERED, AVITOI_INBOX_EV_OVER, AVITOI_INBOX_WAIT},
+    {AVITOI_INBOX_MARK, AVITOI_INBOX_EV_CHAT, AVITOI_INBOX_READ},
+    {AVITOI_INBOX_MARK, AVITOI_INBOX_EV_MARK, AVITOI_INBOX_MARK},
+    {AVITOI_INBOX_MARK, AVITOI_INBOX_EV_REST, AVITOI_INBOX_WAIT}};
+
+/* How far the inbox has come. */
+enum {
+    AVITOI_INBOX_NEW,    /* nothing was ever saved: how new is what is there? */
+    AVITOI_INBOX_LEARNS, /* AVITO_START_NOW: a round learns what is there in the newest second */
+    AVITOI_INBOX_UNREAD, /* AVITO_START_UNREAD: the first round */
+    AVITOI_INBOX_RUNS
 };
 
 /* What follows when a list is left before its end. */
-enum { AVITOI_THEN_NOTHING, AVITOI_THEN_OVER, AVITOI_THEN_AGAIN };
+enum { AVITOI_INBOX_THEN_ON, AVITOI_INBOX_THEN_OVER, AVITOI_INBOX_THEN_AGAIN };
+
+/* The mark of the chat in work. */
+enum {
+    AVITOI_INBOX_MARK_NONE, /* nothing was given that is not marked */
+    AVITOI_INBOX_MARK_OWED,
+    AVITOI_INBOX_MARK_RETRY, /* it failed once, and may do better */
+    AVITOI_INBOX_MARK_DONE   /* it was, or it will not be in this round */
+};
+
+/* What keeps a look at a chat from being the last word on it. */
+#define AVITOI_INBOX_CUT       1u /* it ended at the message that was accepted last */
+#define AVITOI_INBOX_FRESH     2u /* it found something new */
+#define AVITOI_INBOX_ODD       4u /* a message has a time that is not believed */
+#define AVITOI_INBOX_LACKS     8u /* something could not be read */
+#define AVITOI_INBOX_SCATTERED 16u /* its rows are not in the order of their times: all are read */
 
 /* Twenty minutes of rounds with an error, before the horizon moves on if it must: so many rounds, so
  * far apart. A clock that jumps takes the place of one of them only, and one that wraps of none. */
-#define AVITOI_IN_PATIENCE    5u
-#define AVITOI_IN_PATIENCE_MS 300000u
-#define AVITOI_IN_EMPTY_PAGES 8u  /* in a round, that are read again */
-#define AVITOI_IN_STEPS       64u /* of one call on a lane that may not wait: a row is one */
+#define AVITOI_INBOX_PATIENCE    5u
+#define AVITOI_INBOX_PATIENCE_MS 300000u
+#define AVITOI_INBOX_EMPTY_PAGES 8u   /* in a round, that are read again */
+#define AVITOI_INBOX_RESTARTS    100u /* of lists, from one pause to the next */
+#define AVITOI_INBOX_EXTRA       8u   /* passes for chats that moved up meanwhile */
+#define AVITOI_INBOX_LATE        20u  /* late looks in a round */
+#define AVITOI_INBOX_STEPS       64u  /* of one call: a row is one, a request is four */
+#define AVITOI_INBOX_SLACK_S     300u /* so far ahead of the service's Date a time is believed */
+#define AVITOI_INBOX_RESERVE     320u /* free behind what is kept: for the id of the next row */
+#define AVITOI_INBOX_QUEUE_MIN   (72u + sizeof(struct avitoi_inbox_queued)) /* holds any chat */
+#define AVITOI_INBOX_QUEUE_MAX   4800u
+#define AVITOI_INBOX_ARENA_MIN   512u
 
-/* ---- the state's bytes ---- */
+/* What a handler returns when the lane's last error tells of one row, and the list goes on. */
+#define AVITOI_INBOX_SAYS 5
 
-static uint32_t avitoi_get32(const uint8_t *p)
+/* An event that the phase does not know is a defect of this file: the inbox stays where it is. */
+static int avitoi_inbox_move(avito_inbox *in, unsigned event)
+{
+    const struct avitoi_edge *edge = avitoi_inbox_edges;
+    size_t left = AVITOI_COUNT(avitoi_inbox_edges);
+    for (; left > 0; left--, edge++) {
+        if (edge->state == in->priv.phase && edge->event == event) {
+            in->priv.phase = edge->next;
+            in->priv.open = false;
+            in->priv.then = AVITOI_INBOX_THEN_ON;
+            in->priv.rows = 0;
+            return AVITOI_MOVED;
+        }
+    }
+    return AVITO_ERR_ARGUMENT;
+}
+
+/* The call ends with the step that raises an event, so that avito_inbox_about() fits it. */
+AVITOI_APART static void avitoi_inbox_raise(avito_inbox *in, unsigned event)
+{
+    in->priv.events = (uint8_t)(in->priv.events | event);
+    in->priv.raised = true;
+}
+
+/* ---- the stored state ---- */
+
+/* Little endian on every machine. Behind it comes the ring, in no order. The slot is sequence & 1, so
+ * the slot that was good last is never the one being written. */
+struct avitoi_inbox_state {
+    uint8_t magic[4]; /* "AVI1" */
+    uint8_t sequence[4];
+    uint8_t check[4]; /* crc32 from `horizon` on, xor sequence */
+    uint8_t horizon[4];
+    uint8_t unused[4];
+    uint8_t first_round; /* 1: the first round of AVITO_START_UNREAD is not done */
+    uint8_t unused_too[3];
+    uint8_t account[8]; /* user_id; 0: saved by version 0.1.0 */
+};
+
+/* An id that was accepted. All zero: empty. */
+struct avitoi_inbox_entry {
+    uint8_t hash[8];
+    uint8_t created[4];
+};
+
+AVITOI_ASSERT(inbox_state_size, AVITO_INBOX_STATE_SIZE(1) == sizeof(struct avitoi_inbox_state) +
+                                                                 sizeof(struct avitoi_inbox_entry));
+
+static uint32_t avitoi_inbox_get(const uint8_t *p)
 {
     return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
 }
 
-static void avitoi_put32(uint8_t *p, uint32_t value)
+static void avitoi_inbox_put(uint8_t *p, uint32_t value)
 {
     p[0] = (uint8_t)value;
     p[1] = (uint8_t)(value >> 8);
@@ -12810,7 +13068,7 @@ static void avitoi_put32(uint8_t *p, uint32_t value)
     p[3] = (uint8_t)(value >> 24);
 }
 
-static uint32_t avitoi_crc32(const uint8_t *p, size_t len)
+static uint32_t avitoi_inbox_crc32(const uint8_t *p, size_t len)
 {
     uint32_t crc = ~(uint32_t)0;
     unsigned bit;
@@ -12823,289 +13081,1403 @@ static uint32_t avitoi_crc32(const uint8_t *p, size_t len)
     return ~crc;
 }
 
-static uint8_t *avitoi_state(const avito_inbox *in)
+static struct avitoi_inbox_state *avitoi_inbox_state_of(const avito_inbox *in)
 {
-    return (uint8_t *)in->o.state;
+    return (struct avitoi_inbox_state *)in->o.state;
 }
 
-static uint32_t avitoi_horizon(const avito_inbox *in)
+static uint32_t avitoi_inbox_horizon(const avito_inbox *in)
 {
-    return avitoi_get32(avitoi_state(in) + 12);
+    return avitoi_inbox_get(avitoi_inbox_state_of(in)->horizon);
 }
 
-static uint32_t avitoi_ring_cap(const avito_inbox *in)
+static struct avitoi_inbox_entry *avitoi_inbox_ring(const avito_inbox *in)
 {
-    return (uint32_t)((in->o.state_cap - AVITOI_STATE_HEAD) / AVITOI_STATE_ID);
+    return (struct avitoi_inbox_entry *)(void *)(avitoi_inbox_state_of(in) + 1);
 }
 
-static bool avitoi_ring_is(const uint8_t *p, uint64_t hash)
+static uint32_t avitoi_inbox_ring_count(const avito_inbox *in)
 {
-    return avitoi_get32(p) == (uint32_t)hash && avitoi_get32(p + 4) == (uint32_t)(hash >> 32);
+    return (uint32_t)((in->o.state_cap - sizeof(struct avitoi_inbox_state)) /
+                      sizeof(struct avitoi_inbox_entry));
+}
+
+static bool avitoi_inbox_ring_is(const struct avitoi_inbox_entry *p, uint64_t hash)
+{
+    return avitoi_inbox_get(p->hash) == (uint32_t)hash &&
+           avitoi_inbox_get(p->hash + 4) == (uint32_t)(hash >> 32);
 }
 
 /* The entry of a message; if there is none, an empty one; if there is none, that of the oldest. */
-static uint8_t *avitoi_ring_find(const avito_inbox *in, uint64_t hash)
+static struct avitoi_inbox_entry *avitoi_inbox_ring_find(const avito_inbox *in, uint64_t hash)
 {
-    uint8_t *p = avitoi_state(in) + AVITOI_STATE_HEAD, *oldest = p;
-    uint32_t left = avitoi_ring_cap(in);
-    for (; left > 0; left--, p += AVITOI_STATE_ID) {
-        if (avitoi_ring_is(p, hash)) {
+    struct avitoi_inbox_entry *p = avitoi_inbox_ring(in), *oldest = p;
+    uint32_t left = avitoi_inbox_ring_count(in);
+    for (; left > 0; left--, p++) {
+        if (avitoi_inbox_ring_is(p, hash)) {
             return p;
         }
-        if (avitoi_get32(p + 8) < avitoi_get32(oldest + 8)) {
+        if (avitoi_inbox_get(p->created) < avitoi_inbox_get(oldest->created)) {
             oldest = p;
         }
     }
     return oldest;
 }
 
-static bool avitoi_ring_has(const avito_inbox *in, uint64_t hash)
+static bool avitoi_inbox_ring_has(const avito_inbox *in, uint64_t hash)
 {
-    return avitoi_ring_is(avitoi_ring_find(in, hash), hash);
+    return avitoi_inbox_ring_is(avitoi_inbox_ring_find(in, hash), hash);
 }
 
 /* Time of the oldest message; 0: the ring is not full. */
-static uint32_t avitoi_ring_oldest(const avito_inbox *in)
+static uint32_t avitoi_inbox_ring_oldest(const avito_inbox *in)
 {
-    return avitoi_get32(avitoi_ring_find(in, 0) + 8);
+    return avitoi_inbox_get(avitoi_inbox_ring_find(in, 0)->created);
+}
+
+/* More than three quarters of the ring are needed: the horizon must move. */
+static bool avitoi_inbox_ring_pressed(const avito_inbox *in)
+{
+    const struct avitoi_inbox_entry *p = avitoi_inbox_ring(in);
+    const uint32_t count = avitoi_inbox_ring_count(in), horizon = avitoi_inbox_horizon(in);
+    uint32_t left = count, needed = 0;
+    for (; left > 0; left--, p++) {
+        const uint32_t created = avitoi_inbox_get(p->created);
+        needed += (created != 0 && created >= horizon) ? 1u : 0u;
+    }
+    return needed > count - count / 4u;
 }
 
 /* What a full ring forgets, or does not learn, may be given again if it is still read: an overrun. 0:
  * it is not full. */
-static void avitoi_ring_forgets(avito_inbox *in, uint32_t created)
+static void avitoi_inbox_ring_forgets(avito_inbox *in, uint32_t created)
 {
-    if (created > 0 && (created >= avitoi_horizon(in) || in->priv.first_round)) {
+    if (created > 0 &&
+        (created >= avitoi_inbox_horizon(in) || in->priv.stage == AVITOI_INBOX_UNREAD)) {
         in->priv.events |= AVITO_INBOX_OVERRUN;
+        in->priv.raised = in->priv.raised || !in->priv.overrun; /* the first of a round will do */
         in->priv.overrun = true;
     }
 }
 
-static void avitoi_ring_add(avito_inbox *in, uint64_t hash, uint32_t created)
+static void avitoi_inbox_ring_add(avito_inbox *in, uint64_t hash, uint32_t created)
 {
-    uint8_t *p = avitoi_ring_find(in, hash);
-    const uint32_t oldest = avitoi_get32(p + 8);
-    if (avitoi_ring_is(p, hash)) {
+    struct avitoi_inbox_entry *p = avitoi_inbox_ring_find(in, hash);
+    const uint32_t oldest = avitoi_inbox_get(p->created);
+    if (avitoi_inbox_ring_is(p, hash)) {
         return;
     }
-    avitoi_ring_forgets(in, oldest < created ? oldest : created);
+    avitoi_inbox_ring_forgets(in, oldest < created ? oldest : created);
     if (oldest <= created) {
-        avitoi_put32(p, (uint32_t)hash);
-        avitoi_put32(p + 4, (uint32_t)(hash >> 32));
-        avitoi_put32(p + 8, created);
+        avitoi_inbox_put(p->hash, (uint32_t)hash);
+        avitoi_inbox_put(p->hash + 4, (uint32_t)(hash >> 32));
+        avitoi_inbox_put(p->created, created);
     }
 }
 
-/* ---- saving and loading ---- */
-
-static int avitoi_state_save(avito_inbox *in)
+static int avitoi_inbox_save(avito_inbox *in)
 {
-    uint8_t *s = avitoi_state(in);
-    const uint32_t sequence = avitoi_get32(s + 4) + 1u;
-    const size_t len = AVITOI_STATE_HEAD + (size_t)avitoi_ring_cap(in) * AVITOI_STATE_ID;
+    struct avitoi_inbox_state *s = avitoi_inbox_state_of(in);
+    const uint32_t sequence = avitoi_inbox_get(s->sequence) + 1u;
+    const size_t from = offsetof(struct avitoi_inbox_state, horizon);
+    const size_t len = AVITO_INBOX_STATE_SIZE(avitoi_inbox_ring_count(in));
     int rc = AVITO_OK;
-    avitoi_put32(s + 4, sequence);
-    avitoi_put32(s + 8, avitoi_crc32(s + 12, len - 12u) ^ sequence);
+    avitoi_inbox_put(s->sequence, sequence);
+    avitoi_inbox_put(s->check, avitoi_inbox_crc32(s->magic + from, len - from) ^ sequence);
     if (in->o.save != NULL) {
         rc = in->o.save(in->o.ctx, (int)(sequence & 1u), s, len);
     }
     if (rc != AVITO_OK) {
-        avitoi_put32(s + 4, sequence - 1u); /* the same slot again */
+        avitoi_inbox_put(s->sequence, sequence - 1u); /* the same slot again */
         in->client->error.detail = rc;
         return AVITO_ERR_HOOK;
     }
     return AVITO_OK;
 }
 
-/* AVITO_OK: slot `slot` held a good state, which is now in o.state; AVITO_END: it did not; HOOK: nobody
- * knows. */
-static int avitoi_state_read(avito_inbox *in, int slot)
+/* AVITO_OK: slot `slot` held a good state, which is now in o.state; AVITO_END: it did not; HOOK:
+ * nobody knows. */
+static int avitoi_inbox_load_slot(avito_inbox *in, int slot)
 {
-    uint8_t *s = avitoi_state(in);
+    struct avitoi_inbox_state *s = avitoi_inbox_state_of(in);
+    const size_t from = offsetof(struct avitoi_inbox_state, horizon);
     size_t len = 0;
-    int rc;
+    int rc = AVITO_END;
     memset(s, 0, in->o.state_cap);
-    rc = in->o.load != NULL ? in->o.load(in->o.ctx, slot, s, in->o.state_cap, &len) : (int)AVITO_END;
+    if (in->o.load != NULL) {
+        rc = in->o.load(in->o.ctx, slot, s, in->o.state_cap, &len);
+    }
     if (rc != AVITO_OK) {
         return rc == AVITO_END ? AVITO_END : AVITO_ERR_HOOK;
     }
-    if (len < AVITOI_STATE_HEAD || len > in->o.state_cap || memcmp(s, "AVI1", 4) != 0 ||
-        avitoi_get32(s + 8) != (avitoi_crc32(s + 12, len - 12u) ^ avitoi_get32(s + 4))) {
+    if (len < sizeof *s || len > in->o.state_cap || memcmp(s->magic, "AVI1", 4) != 0 ||
+        avitoi_inbox_get(s->check) !=
+            (avitoi_inbox_crc32(s->magic + from, len - from) ^ avitoi_inbox_get(s->sequence))) {
         in->priv.events |= AVITO_INBOX_STATE_LOST; /* unless the other slot is good */
         return AVITO_END;
     }
     return AVITO_OK;
 }
 
-static int avitoi_state_load(avito_inbox *in)
+/* The newer of the two slots; AVITO_END: neither is good. */
+static int avitoi_inbox_load_newest(avito_inbox *in)
 {
-    const int first = avitoi_state_read(in, 0);
-    const uint32_t sequence = avitoi_get32(avitoi_state(in) + 4);
-    const int second = first < 0 ? first : avitoi_state_read(in, 1);
-    const int32_t ahead = (int32_t)(avitoi_get32(avitoi_state(in) + 4) - sequence);
-    if (second < 0) {
+    struct avitoi_inbox_state *s = avitoi_inbox_state_of(in);
+    const int first = avitoi_inbox_load_slot(in, 0);
+    const uint32_t sequence = avitoi_inbox_get(s->sequence);
+    const int second = first < 0 ? first : avitoi_inbox_load_slot(in, 1);
+    const int32_t ahead = (int32_t)(avitoi_inbox_get(s->sequence) - sequence);
+    if (second < 0 || (second == AVITO_OK && (first == AVITO_END || ahead > 0))) {
         return second;
     }
-    if (first == AVITO_END && second == AVITO_END) {
-        memset(avitoi_state(in), 0, in->o.state_cap);
-        memcpy(avitoi_state(in), "AVI1", 4);
-        return AVITO_OK;
+    if (first == AVITO_END) {
+        return AVITO_END;
     }
-    if (first == AVITO_OK && !(second == AVITO_OK && ahead > 0) && avitoi_state_read(in, 0) != AVITO_OK) {
-        return AVITO_ERR_HOOK;
+    return avitoi_inbox_load_slot(in, 0) == AVITO_OK ? AVITO_OK : AVITO_ERR_HOOK;
+}
+
+static int avitoi_inbox_load(avito_inbox *in)
+{
+    struct avitoi_inbox_state *s = avitoi_inbox_state_of(in);
+    const uint32_t id[2] = {(uint32_t)in->o.user_id, (uint32_t)((uint64_t)in->o.user_id >> 32)};
+    const int rc = avitoi_inbox_load_newest(in);
+    uint32_t low, high;
+    if (rc < 0) {
+        return rc;
     }
-    in->priv.first_round = avitoi_state(in)[20] != 0;
-    in->priv.started = true;
-    in->priv.all_chats = true; /* a mark may have been underway when the power went */
-    in->priv.owes_marks = true;
-    in->priv.newest = avitoi_horizon(in);
-    in->priv.events = 0;
-    avitoi_ring_forgets(in, avitoi_ring_oldest(in)); /* nobody may have been told */
+    if (rc == AVITO_END) {
+        memset(s, 0, in->o.state_cap);
+        memcpy(s->magic, "AVI1", 4);
+    }
+    low = avitoi_inbox_get(s->account);
+    high = avitoi_inbox_get(s->account + 4);
+    if ((low | high) != 0 && (low != id[0] || high != id[1])) {
+        return AVITO_ERR_OPTION_STATE;
+    }
+    avitoi_inbox_put(s->account, id[0]);
+    avitoi_inbox_put(s->account + 4, id[1]);
+    if (rc == AVITO_OK) {
+        in->priv.stage = s->first_round != 0 ? AVITOI_INBOX_UNREAD : AVITOI_INBOX_RUNS;
+        in->priv.all_chats = true; /* a mark may have been underway when the power went */
+        in->priv.owes_marks = true;
+        in->priv.events = 0;
+        avitoi_inbox_ring_forgets(in, avitoi_inbox_ring_oldest(in)); /* nobody may have been told */
+    }
     return AVITO_OK;
 }
 
-/* ---- options ---- */
+/* ---- time, as the service has it ---- */
 
-AVITO_API avito_inbox_options avito_inbox_options_default(void)
-{
-    avito_inbox_options options = AVITOI_ZERO;
-    return options;
-}
-
-static const struct avitoi_tries avitoi_dates_part = {NULL, avitoi_http_date};
-
-AVITO_API int avito_inbox_init(avito_inbox *inbox, avito_client *client,
-                               const avito_inbox_options *options)
-{
-    if (inbox == NULL || client == NULL || options == NULL || options->user_id <= 0 ||
-        options->state == NULL || options->arena == NULL || options->arena->base == NULL ||
-        (options->save == NULL) != (options->load == NULL)) {
-        return AVITO_ERR_ARGUMENT;
-    }
-    if (options->state_cap < AVITO_INBOX_STATE_SIZE(1)) {
-        return AVITO_ERR_ROOM;
-    }
-    if (client->priv.call != NULL) {
-        return AVITO_ERR_BUSY;
-    }
-    memset(inbox, 0, sizeof *inbox);
-    inbox->o = *options;
-    inbox->client = client;
-    if (client->o.priv.tries == NULL) {
-        client->o.priv.tries = &avitoi_dates_part;
-    }
-    inbox->o.poll_ms = avitoi_default(options->poll_ms, 15000);
-    inbox->o.slow_poll_ms = avitoi_default(options->slow_poll_ms, 300000);
-    inbox->o.overlap_s = avitoi_default(options->overlap_s, 300);
-    inbox->priv.wait_from_ms = avitoi_now(client->account);
-    return avitoi_state_load(inbox);
-}
-
-/* ---- rounds ---- */
-
-AVITOI_APART static uint32_t avitoi_seconds(int64_t time)
+AVITOI_APART static uint32_t avitoi_inbox_seconds(int64_t time)
 {
     return time < 0 ? 0u : time > (int64_t)UINT32_MAX ? UINT32_MAX : (uint32_t)time;
 }
 
-/* 0: no id. */
-AVITOI_APART static uint64_t avitoi_id_hash(avito_str id)
+/* The smaller Date of the last two answers, so that one wrong digit takes nothing with it; 0: not
+ * known. */
+static uint32_t avitoi_inbox_now(const avito_inbox *in)
 {
-    return id.len > 0 ? avitoi_hash(id.ptr, id.len) : 0u;
+    return in->priv.date < in->priv.before ? in->priv.date : in->priv.before;
 }
 
-static bool avitoi_reads_chats(const avito_inbox *in)
+/* The last time that is believed: slack counts from the larger Date of the two. What does not fit 32
+ * bits, as milliseconds do not, is never believed. */
+static uint32_t avitoi_inbox_ceiling(const avito_inbox *in)
 {
-    return in->priv.phase == AVITOI_IN_START || in->priv.phase == AVITOI_IN_SCAN;
+    const uint32_t late = in->priv.date > in->priv.before ? in->priv.date : in->priv.before;
+    return (avitoi_inbox_now(in) == 0 || late > UINT32_MAX - 1u - AVITOI_INBOX_SLACK_S)
+               ? UINT32_MAX - 1u
+               : late + AVITOI_INBOX_SLACK_S;
 }
 
-/* Begins to read a list, or to wait. */
-AVITOI_APART static int avitoi_enter(avito_inbox *in, unsigned phase)
+AVITOI_APART static bool avitoi_inbox_is_odd(const avito_inbox *in, uint32_t time)
 {
-    in->priv.phase = (uint8_t)phase;
-    in->priv.open = false;
-    in->priv.then = AVITOI_THEN_NOTHING;
-    in->priv.found = false;
-    in->priv.kept = false;
-    in->priv.floor = 0;
-    in->priv.offset = 0;
-    in->priv.rows = 0;
-    in->priv.row_created = (uint32_t)(in->priv.chat_key >> 32); /* of a first row that breaks the model */
-    return AVITOI_MOVED;
+    return time == 0 || time > avitoi_inbox_ceiling(in);
 }
+
+/* In place of a time that is not believed. */
+static uint32_t avitoi_inbox_present(const avito_inbox *in)
+{
+    const uint32_t now = avitoi_inbox_now(in);
+    return now != 0 ? now : in->priv.newest + (in->priv.newest == 0 ? 1u : 0u);
+}
+
+AVITOI_APART static uint32_t avitoi_inbox_time(const avito_inbox *in, uint32_t time)
+{
+    return avitoi_inbox_is_odd(in, time) ? avitoi_inbox_present(in) : time;
+}
+
+static uint32_t avitoi_inbox_minus_overlap(const avito_inbox *in, uint32_t time)
+{
+    return time > in->o.overlap_s ? time - in->o.overlap_s : 0u;
+}
+
+/* Times that were stored before anybody knew better go back: an id in the ring to the present, a
+ * horizon that hides what comes to where it would be without it. */
+static void avitoi_inbox_set_back(avito_inbox *in)
+{
+    const uint32_t ceiling = avitoi_inbox_ceiling(in), now = avitoi_inbox_now(in);
+    struct avitoi_inbox_entry *p = avitoi_inbox_ring(in);
+    uint32_t left = avitoi_inbox_ring_count(in);
+    for (; left > 0; left--, p++) {
+        if (avitoi_inbox_get(p->created) > ceiling) {
+            avitoi_inbox_put(p->created, now);
+        }
+    }
+    if (avitoi_inbox_horizon(in) > ceiling) {
+        avitoi_inbox_put(avitoi_inbox_state_of(in)->horizon, avitoi_inbox_minus_overlap(in, now));
+        in->priv.unsaved = true;
+        avitoi_inbox_raise(in, AVITO_INBOX_TIME);
+    }
+}
+
+/* An answer has begun. */
+static void avitoi_inbox_answered(avito_inbox *in)
+{
+    uint32_t now;
+    in->priv.before = in->priv.date;
+    in->priv.date = in->client->priv.date;
+    now = avitoi_inbox_now(in);
+    if (in->priv.phase == AVITOI_INBOX_READ && in->priv.offset == 0 && in->priv.edge == 0) {
+        in->priv.look = now;
+    }
+    if (in->priv.phase == AVITOI_INBOX_SCAN && in->priv.sure == 0) {
+        in->priv.sure = now != 0 ? now : 1u;
+        avitoi_inbox_set_back(in);
+    }
+}
+
+/* ---- records of chats, in the caller's memory ---- */
+
+/* Every chat that moved is read once more when nothing in it can be late any more: the late look. */
+struct avitoi_inbox_record {
+    uint32_t chat;         /* hash of its id; 0: empty */
+    uint32_t row, updated; /* its row as it was before the last look: avitoi_inbox_row_hash(), 0: doubted,
+                              with AVITOI_INBOX_REFUSED: that look was refused; and the row's time */
+    uint32_t moved;        /* when it changed, never ahead of the service's clock */
+    uint32_t until;        /* the late look is due then; 0: it was had */
+};
+
+#define AVITOI_INBOX_WEAK    1u /* the row does not name its last message */
+#define AVITOI_INBOX_REFUSED 2u
+#define AVITOI_INBOX_ROW     4u /* set in every row */
+
+AVITOI_ASSERT(inbox_record_size,
+              AVITO_INBOX_CHATS_SIZE(2) - AVITO_INBOX_CHATS_SIZE(1) == sizeof(struct avitoi_inbox_record));
+
+#define AVITOI_INBOX_RECORDS(in) ((struct avitoi_inbox_record *)(in)->o.chats)
+
+static struct avitoi_inbox_record *avitoi_inbox_record_find(const avito_inbox *in, uint32_t chat)
+{
+    struct avitoi_inbox_record *r = AVITOI_INBOX_RECORDS(in);
+    size_t left = in->o.chats_cap;
+    for (; left > 0; left--, r++) {
+        if (r->chat == chat) {
+            return r;
+        }
+    }
+    return NULL;
+}
+
+/* What of it is needed: a late look is to come, or the horizon has not passed it. */
+static bool avitoi_inbox_record_counts(const avito_inbox *in, const struct avitoi_inbox_record *r)
+{
+    return r->until != 0 || r->moved >= avitoi_inbox_horizon(in);
+}
+
+static unsigned avitoi_inbox_records_count(const avito_inbox *in)
+{
+    const struct avitoi_inbox_record *r = AVITOI_INBOX_RECORDS(in);
+    size_t left = in->o.chats_cap;
+    unsigned count = 0;
+    for (; left > 0; left--, r++) {
+        count += (r->chat != 0 && avitoi_inbox_record_counts(in, r)) ? 1u : 0u;
+    }
+    return count;
+}
+
+static void avitoi_inbox_records_doubt(const avito_inbox *in)
+{
+    struct avitoi_inbox_record *r = AVITOI_INBOX_RECORDS(in);
+    size_t left = in->o.chats_cap;
+    for (; left > 0; left--, r++) {
+        r->row = 0;
+    }
+}
+
+/* Room for a new one: empty, or the one that moved longest ago; NULL: all are needed. */
+static struct avitoi_inbox_record *avitoi_inbox_record_new(avito_inbox *in)
+{
+    struct avitoi_inbox_record *r = AVITOI_INBOX_RECORDS(in), *oldest = r;
+    size_t left = in->o.chats_cap;
+    for (; left > 0 && oldest->chat != 0; left--, r++) {
+        oldest = r->chat == 0 || r->moved < oldest->moved ? r : oldest;
+    }
+    if (in->o.chats_cap == 0 || (oldest->chat != 0 && avitoi_inbox_record_counts(in, oldest))) {
+        in->priv.spilled = true;
+        return NULL;
+    }
+    return oldest;
+}
+
+/* Of the chat in work, if there is room. */
+static void avitoi_inbox_record_put(avito_inbox *in, uint32_t row, uint32_t moved, uint32_t until)
+{
+    struct avitoi_inbox_record *r = avitoi_inbox_record_find(in, in->priv.chat);
+    r = r != NULL ? r : avitoi_inbox_record_new(in);
+    if (r != NULL) {
+        r->chat = in->priv.chat;
+        r->row = row;
+        r->updated = in->priv.chat_updated;
+        r->moved = moved;
+        r->until = until > in->priv.look ? until : in->priv.look + 1u;
+    }
+}
+
+/* The look at the chat in work is over; its row was as `chat_row` says before it began. */
+static void avitoi_inbox_record_look(avito_inbox *in)
+{
+    struct avitoi_inbox_record *r = avitoi_inbox_record_find(in, in->priv.chat);
+    const uint32_t look = in->priv.look;
+    const bool flawed = (in->priv.flaws & (AVITOI_INBOX_CUT | AVITOI_INBOX_ODD)) != 0;
+    uint32_t moved = avitoi_inbox_time(in, in->priv.chat_updated);
+    if (look == 0 || (in->priv.flaws & AVITOI_INBOX_LACKS) != 0 ||
+        in->priv.stage == AVITOI_INBOX_LEARNS) {
+        if (r != NULL) {
+            r->row = 0;
+        }
+        return;
+    }
+    if (r != NULL && r->row == in->priv.chat_row && r->updated == in->priv.chat_updated && !flawed) {
+        r->until = look >= r->until ? 0u : r->until;
+        return;
+    }
+    moved = moved > look || (in->priv.flaws & AVITOI_INBOX_ODD) != 0 ? look : moved;
+    avitoi_inbox_record_put(in, in->priv.chat_row, moved,
+                            (flawed ? look : moved) + in->o.overlap_s);
+}
+
+/* The service says that the chat is not there, or not ours. It is asked for again when it moves, or the
+ * overlap has passed; till then the horizon stays. */
+static void avitoi_inbox_record_refused(avito_inbox *in)
+{
+    if (avitoi_inbox_now(in) != 0) {
+        in->priv.look = avitoi_inbox_now(in);
+        avitoi_inbox_record_put(in, in->priv.chat_row | AVITOI_INBOX_REFUSED,
+                                avitoi_inbox_horizon(in) + in->o.overlap_s,
+                                in->priv.look + in->o.overlap_s);
+    }
+}
+
+/* ---- the arena: the queue of chats, behind it what is kept of one ---- */
+
+/* Behind the id of the chat. The last one in is the first one out: so of a page, the chat that was
+ * updated least recently. */
+struct avitoi_inbox_queued {
+    uint32_t chat, row, updated;
+    uint32_t id_size; /* aligned, with its NUL */
+};
+
+/* A message that waits for its turn behind its strings. */
+struct avitoi_inbox_kept {
+    avito_message message;
+    uint64_t hash;
+    uint32_t created;
+    uint32_t newer; /* where the next one lies; 0: none */
+};
+
+/* An eighth of the arena. */
+static size_t avitoi_inbox_queue_room(const avito_inbox *in)
+{
+    const size_t share = in->o.arena->cap / 8u & ~(size_t)(AVITOI_ALIGN - 1u);
+    return share < AVITOI_INBOX_QUEUE_MIN   ? AVITOI_INBOX_QUEUE_MIN
+           : share < AVITOI_INBOX_QUEUE_MAX ? share
+                                            : AVITOI_INBOX_QUEUE_MAX;
+}
+
+/* Bytes of the arena that are in use between two lists. */
+static size_t avitoi_inbox_held(const avito_inbox *in)
+{
+    return in->priv.kept != 0 ? in->priv.kept + sizeof(struct avitoi_inbox_kept)
+                              : in->priv.queue_end;
+}
+
+/* Is what lies in them still ours? */
+static bool avitoi_inbox_arena_ours(const avito_inbox *in)
+{
+    return in->o.arena->used == avitoi_inbox_held(in) && !in->o.arena->busy;
+}
+
+/* Gives up what lies behind the first `held` bytes. */
+static void avitoi_inbox_arena_hold(avito_inbox *in, size_t held)
+{
+    if (!in->o.arena->busy) {
+        in->o.arena->used = held;
+    }
+}
+
+/* The chats in it are found again, from the first page on. */
+static void avitoi_inbox_queue_lose(avito_inbox *in)
+{
+    in->priv.queue_end = 0;
+    in->priv.scan_offset = 0;
+    in->priv.more = true;
+}
+
+/* Kept messages are gone with this, and the queue if the program has used the arena. */
+static void avitoi_inbox_arena_to_queue(avito_inbox *in)
+{
+    if (in->priv.queue_end > 0 && in->o.arena->used < in->priv.queue_end) {
+        avitoi_inbox_queue_lose(in);
+    }
+    in->priv.kept = 0;
+    avitoi_inbox_arena_hold(in, in->priv.queue_end);
+}
+
+/* ---- rows ---- */
+
+/* A chat or a message of a list, or what was reached of it. */
+struct avitoi_inbox_row {
+    avito_str id;
+    uint64_t key;  /* what the ring knows it by: the hash of its id, or of what else there is */
+    uint32_t time; /* of the last update, or of creation; 0: it does not say */
+    int rc;        /* < 0: it does not fit or breaks the model */
+    const avito_message *message; /* or NULL */
+    const avito_chat *chat;
+};
+
+/* Where a row is only compared with one that was seen before. 0 is none. */
+static uint32_t avitoi_inbox_short(uint64_t key)
+{
+    return (uint32_t)key | 1u;
+}
+
+static uint64_t avitoi_inbox_key(const avito_inbox *in)
+{
+    return ((uint64_t)in->priv.key[1] << 32) | in->priv.key[0];
+}
+
+static void avitoi_inbox_key_put(avito_inbox *in, uint64_t key)
+{
+    in->priv.key[0] = (uint32_t)key;
+    in->priv.key[1] = (uint32_t)(key >> 32);
+}
+
+/* The lane's last error tells of this row. */
+static int avitoi_inbox_says(avito_inbox *in, int rc, avito_str id, const char *field)
+{
+    avito_client *c = in->client;
+    memset(&c->error, 0, sizeof c->error);
+    c->error.code = rc;
+    avitoi_error_quote(c, id);
+    if (rc == AVITO_ERR_ARENA) {
+        c->error.needed = in->o.arena->used + avitoi_align(c->priv.json.mem.peak);
+    } else {
+        avitoi_error_add(c, ": ", 2);
+        avitoi_error_add(c, field, strlen(field));
+    }
+    avitoi_hide_secrets(c); /* an id is whatever the service says */
+    return rc;
+}
+
+/* Which field of the row is wrong. */
+static const char *avitoi_inbox_culprit(const avito_inbox *in, const struct avitoi_inbox_row *row,
+                                        const char *time)
+{
+    return row->rc < 0 ? in->client->priv.json.culprit : row->id.len == 0 ? "id" : time;
+}
+
+/* True when a row is met that nobody was told of. The ring remembers it for as long as it is listed. */
+static bool avitoi_inbox_first_met(avito_inbox *in, uint64_t key)
+{
+    struct avitoi_inbox_entry *p = avitoi_inbox_ring_find(in, key);
+    if (avitoi_inbox_ring_is(p, key)) {
+        avitoi_inbox_put(p->created, avitoi_inbox_present(in));
+        return false;
+    }
+    avitoi_inbox_ring_add(in, key, avitoi_inbox_present(in));
+    in->priv.unsaved = true;
+    return true;
+}
+
+/* Rows of one answer are to be in the order of their times, the newest first. That is said once. */
+static bool avitoi_inbox_out_of_order(avito_inbox *in, uint32_t time)
+{
+    if (time <= in->priv.row_created || in->priv.rows <= 1u) {
+        return false;
+    }
+    if (!in->priv.disorder) {
+        in->priv.disorder = true;
+        avitoi_inbox_raise(in, AVITO_INBOX_DISORDER);
+    }
+    return true;
+}
+
+/* ---- pauses and failures ---- */
 
 /* While notifications come, polling only makes sure. */
-static uint32_t avitoi_round_pause(const avito_inbox *in)
+static uint32_t avitoi_inbox_round_pause(const avito_inbox *in)
 {
     const uint32_t silent = avitoi_now(in->client->account) - in->priv.heard_ms;
-    return in->priv.heard && silent < in->o.slow_poll_ms ? in->o.slow_poll_ms : in->o.poll_ms;
+    return in->priv.heard_ms != 0 && silent < in->o.slow_poll_ms ? in->o.slow_poll_ms
+                                                                 : in->o.poll_ms;
 }
 
-static void avitoi_pause(avito_inbox *in, uint32_t ms)
+/* Waits, and goes on with the phase `resume`; WAIT: with a new round. */
+static void avitoi_inbox_rest(avito_inbox *in, uint32_t ms, unsigned resume)
 {
-    (void)avitoi_enter(in, AVITOI_IN_WAIT);
+    (void)avitoi_inbox_move(in, AVITOI_INBOX_EV_REST);
     in->priv.wait_from_ms = avitoi_now(in->client->account);
     in->priv.wait_ms = ms;
-}
-
-/* The next round begins at the first chat. */
-static void avitoi_round_over(avito_inbox *in)
-{
-    avitoi_pause(in, avitoi_round_pause(in));
-    in->priv.known_until = 0;
-    in->priv.last_key = 0;
-    in->priv.in_chat = false;
-    in->priv.empty_pages = 0;
-    in->priv.round_error = AVITO_OK;
-    in->priv.wait_ms = in->priv.rung ? 0u : in->priv.wait_ms; /* a notification came meanwhile */
-    in->priv.rung = false;
+    in->priv.resume = (uint8_t)resume;
 }
 
 /* Something is left out of this round: it does not count, the chat in work is not marked, and it may
  * not count as unread any more when it is looked for again. */
-AVITOI_APART static void avitoi_round_lacks(avito_inbox *in, int rc)
+AVITOI_APART static void avitoi_inbox_round_lacks(avito_inbox *in, int rc)
 {
     in->priv.round_error = (int16_t)rc;
-    in->priv.owes_marks = in->priv.owes_marks || (in->priv.given && !in->priv.marked);
-    in->priv.marked = true;
+    in->priv.owes_marks = in->priv.owes_marks || in->priv.mark == AVITOI_INBOX_MARK_OWED ||
+                          in->priv.mark == AVITOI_INBOX_MARK_RETRY;
+    in->priv.mark = AVITOI_INBOX_MARK_DONE;
     in->priv.all_chats = true;
+    in->priv.flaws |= AVITOI_INBOX_LACKS;
+}
+
+/* A chat that failed twice, with nothing accepted in between, is left out of the round. One that the
+ * service refuses for good is asked for again only when the overlap has passed. */
+static void avitoi_inbox_leave_out(avito_inbox *in, int rc)
+{
+    if ((rc == AVITO_ERR_NOT_FOUND || rc == AVITO_ERR_FORBIDDEN) &&
+        in->priv.stage == AVITOI_INBOX_RUNS) {
+        avitoi_inbox_record_refused(in);
+    }
+    avitoi_inbox_round_lacks(in, rc);
 }
 
 /* After a failure the round goes on where it was, so that it ends also where every tenth request
- * fails. A chat that fails twice, with nothing accepted in between, is left out of the round. */
-AVITOI_APART static void avitoi_round_failed(avito_inbox *in, int rc)
+ * fails. */
+AVITOI_APART static int avitoi_inbox_failed(avito_inbox *in, int rc)
 {
-    const uint32_t chat = (uint32_t)in->priv.chat_key;
-    bool in_chat = !avitoi_reads_chats(in);
+    const bool in_chat = in->priv.phase >= AVITOI_INBOX_READ;
+    unsigned resume = AVITOI_INBOX_SCAN;
     avito_cancel(in->client);
-    if (in_chat && in->priv.failed == chat) {
-        in->priv.last_key = in->priv.chat_key;
-        avitoi_round_lacks(in, rc);
-        in_chat = false;
-    } else if (in_chat) {
-        in->priv.failed = chat;
+    if (in_chat) {
+        resume = in->priv.failed ? AVITOI_INBOX_NEXT : AVITOI_INBOX_READ;
+        in->priv.failed = true;
+    } else {
+        avitoi_inbox_queue_lose(in);
     }
-    in->priv.in_chat = in_chat;
-    avitoi_pause(in, in->o.poll_ms);
+    if (resume == AVITOI_INBOX_NEXT) {
+        avitoi_inbox_leave_out(in, rc);
+    }
+    avitoi_inbox_arena_to_queue(in);
+    avitoi_inbox_rest(in, in->o.poll_ms, resume);
+    return rc;
+}
+
+/* ---- the beginning of lists ---- */
+
+/* A page of chats, into the arena behind the queue that it makes. */
+static int avitoi_inbox_scan(avito_inbox *in)
+{
+    (void)avitoi_inbox_move(in, AVITOI_INBOX_EV_PAGE);
+    in->priv.queue_end = 0;
+    in->priv.kept = 0;
+    in->priv.full = false;
+    in->priv.turn = false;
+    in->priv.offset = in->priv.scan_offset;
+    in->priv.scan_rows = 0;
+    in->priv.anchored = in->priv.scan_offset == 0;
+    in->priv.chat_id[0] = '\0';
+    in->priv.chat = 0;
+    avitoi_inbox_arena_hold(in, avitoi_inbox_queue_room(in));
+    return AVITOI_MOVED;
+}
+
+static int avitoi_inbox_read(avito_inbox *in, uint32_t created)
+{
+    (void)avitoi_inbox_move(in, AVITOI_INBOX_EV_CHAT);
+    avitoi_inbox_arena_to_queue(in);
+    in->priv.found = false;
+    in->priv.dropped = false;
+    in->priv.turn = false;
+    in->priv.row_created = created;
+    return AVITOI_MOVED;
+}
+
+/* The chat in work, from its newest message on. */
+static int avitoi_inbox_read_top(avito_inbox *in)
+{
+    in->priv.offset = 0;
+    in->priv.limit = 0;
+    in->priv.edge = 0;
+    in->priv.anchored = true;
+    in->priv.flaws = 0;
+    in->priv.floor = 0;
+    return avitoi_inbox_read(in, in->priv.chat_updated);
+}
+
+/* So many rows of it that end at row `last`, which is known by `edge`. */
+static int avitoi_inbox_read_window(avito_inbox *in, unsigned last, unsigned rows, uint32_t edge)
+{
+    in->priv.offset = (uint16_t)(last + 1u - rows);
+    in->priv.limit = (uint8_t)rows;
+    in->priv.edge = edge;
+    in->priv.anchored = false;
+    return avitoi_inbox_read(in, in->priv.created);
+}
+
+static bool avitoi_inbox_in_window(const avito_inbox *in)
+{
+    return in->priv.phase == AVITOI_INBOX_READ && in->priv.edge != 0;
+}
+
+/* The list in work from its beginning, for rows have slid. */
+static int avitoi_inbox_again(avito_inbox *in)
+{
+    in->priv.restarts++;
+    if (in->priv.restarts > AVITOI_INBOX_RESTARTS) { /* more arrives than can be read */
+        (void)avitoi_inbox_failed(in, AVITO_ERR_MODEL);
+        return AVITO_AGAIN;
+    }
+    if (in->priv.phase <= AVITOI_INBOX_NEXT) {
+        in->priv.scan_offset = 0;
+        return avitoi_inbox_scan(in);
+    }
+    return avitoi_inbox_read_top(in);
+}
+
+/* A poll reads what moved within the overlap, and a few rows more. Each row may have to be read alone,
+ * by its offset, which ends at 1000. */
+static int avitoi_inbox_rows_wanted(const avito_inbox *in)
+{
+    unsigned rows = 1001u - in->priv.offset;
+    if (avitoi_inbox_in_window(in)) {
+        return in->priv.limit;
+    }
+    if (in->priv.offset == 0 && in->priv.phase == AVITOI_INBOX_READ) {
+        rows = 20;
+    }
+    if (in->priv.offset == 0 && in->priv.phase == AVITOI_INBOX_SCAN && !in->priv.whole) {
+        rows = avitoi_inbox_records_count(in) + 4u;
+    }
+    return rows < 100u ? (int)rows : 100;
+}
+
+static int avitoi_inbox_open(avito_inbox *in)
+{
+    avito_client *c = in->client;
+    const bool reads = in->priv.phase == AVITOI_INBOX_READ;
+    const uint32_t bare = AVITO_CHAT_LAST_MESSAGE | AVITO_MESSAGE_BARE;
+    int rc = avitoi_prepare(c, reads ? &avitoi_ep_get_messages : &avitoi_ep_get_chats,
+                            in->o.user_id, in->priv.chat_id, NULL);
+    if (rc == AVITO_OK) {
+        rc = avitoi_page(c, avitoi_inbox_rows_wanted(in), in->priv.offset, false,
+                         reads && in->priv.stage != AVITOI_INBOX_LEARNS ? 0u : bare, 0);
+        c->priv.args.as.chats.unread_only =
+            in->priv.stage == AVITOI_INBOX_UNREAD ||
+            (in->o.unread_only && !in->priv.all_chats && in->priv.stage != AVITOI_INBOX_NEW);
+    }
+    return avitoi_get_list(c, rc, in->o.arena, NULL);
+}
+
+/* After the last row of a page: is there another one that can be reached? */
+static bool avitoi_inbox_more_rows(avito_inbox *in)
+{
+    if (!avito_list_has_more(in->client) || in->priv.rows < 2u) {
+        return false;
+    }
+    if (in->priv.offset + in->priv.rows > 1000u) {
+        avitoi_inbox_raise(in, AVITO_INBOX_UNREACHABLE);
+        return false;
+    }
+    return true;
+}
+
+/* Pages overlap by one row. */
+static int avitoi_inbox_turn_page(avito_inbox *in)
+{
+    in->priv.offset = (uint16_t)(in->priv.offset + in->priv.rows - 1u);
+    in->priv.rows = 0;
+    in->priv.open = false;
+    return AVITOI_MOVED;
+}
+
+/* ---- SCAN: a page of chats; those that are due are queued ---- */
+
+/* What changes with every message, beside the row's time. */
+static uint32_t avitoi_inbox_row_hash(const struct avitoi_inbox_row *row)
+{
+    const avito_message *last = row->chat != NULL ? row->chat->last_message : NULL;
+    uint32_t hash;
+    if (last == NULL || last->id.len == 0) {
+        return AVITOI_INBOX_ROW | AVITOI_INBOX_WEAK;
+    }
+    hash = (uint32_t)avitoi_hash(last->id.ptr, last->id.len) + (uint32_t)last->created;
+    return (hash | AVITOI_INBOX_ROW) & ~(AVITOI_INBOX_WEAK | AVITOI_INBOX_REFUSED);
+}
+
+/* The record speaks of the row as it is. What waits for its late look holds the horizon. */
+static bool avitoi_inbox_late_due(avito_inbox *in, const struct avitoi_inbox_record *r)
+{
+    if (avitoi_inbox_now(in) >= r->until && in->priv.extra == 0 && in->priv.late_left > 0) {
+        in->priv.late_left--;
+        return true;
+    }
+    in->priv.sure = in->priv.sure < r->moved ? in->priv.sure : r->moved;
+    in->priv.missed = in->priv.missed || (r->row & AVITOI_INBOX_REFUSED) != 0;
+    return false;
+}
+
+/* A row that is as it was before the last look speaks of nothing new but what shows up late. */
+static bool avitoi_inbox_due(avito_inbox *in, const struct avitoi_inbox_row *row, uint32_t hash)
+{
+    const struct avitoi_inbox_record *r = avitoi_inbox_record_find(in, (uint32_t)row->key);
+    const bool odd = avitoi_inbox_is_odd(in, row->time), unsettled = r != NULL && r->until != 0;
+    const bool weak = (hash & AVITOI_INBOX_WEAK) != 0;
+    if (!odd && row->time < avitoi_inbox_horizon(in) && !unsettled &&
+        in->priv.stage != AVITOI_INBOX_UNREAD) {
+        return false;
+    }
+    if (in->priv.extra > 0 && !odd &&
+        ((r == NULL && in->priv.spilled) || avitoi_inbox_now(in) == 0)) {
+        return row->time > in->priv.updated; /* nobody remembers it */
+    }
+    if (avitoi_inbox_now(in) == 0 || r == NULL || r->updated != row->time ||
+        (r->row & ~AVITOI_INBOX_REFUSED) != hash || (weak && (unsettled || row->time == 0))) {
+        return true;
+    }
+    return unsettled && avitoi_inbox_late_due(in, r);
+}
+
+static void avitoi_inbox_queue_put(avito_inbox *in, const struct avitoi_inbox_row *row, uint32_t hash)
+{
+    char *at = in->o.arena->base + in->priv.queue_end;
+    struct avitoi_inbox_queued q;
+    q.chat = (uint32_t)row->key;
+    q.row = hash;
+    q.updated = row->time;
+    q.id_size = (uint32_t)avitoi_align(row->id.len + 1u);
+    if (in->priv.queue_end + q.id_size + sizeof q > avitoi_inbox_queue_room(in)) {
+        in->priv.full = true;
+        return;
+    }
+    memcpy(at, row->id.ptr, row->id.len);
+    at[row->id.len] = '\0';
+    memcpy(at + q.id_size, &q, sizeof q);
+    in->priv.queue_end = (uint16_t)(in->priv.queue_end + q.id_size + sizeof q);
+}
+
+/* Names the chat that an event or an error is about, as far as there is room. */
+static void avitoi_inbox_name(avito_inbox *in, avito_str id)
+{
+    const size_t len = id.len < sizeof in->priv.chat_id ? id.len : sizeof in->priv.chat_id - 1u;
+    memcpy(in->priv.chat_id, len > 0 ? id.ptr : "", len);
+    in->priv.chat_id[len] = '\0';
+}
+
+/* A chat without an id, without a time, or that does not fit: reported once. */
+static int avitoi_inbox_unreadable(avito_inbox *in, const struct avitoi_inbox_row *row)
+{
+    if (!avitoi_inbox_first_met(in, ~row->key)) {
+        return AVITOI_MOVED;
+    }
+    avitoi_inbox_round_lacks(in, row->rc < 0 ? row->rc : (int)AVITO_ERR_MODEL);
+    avitoi_inbox_name(in, row->id);
+    (void)avitoi_inbox_says(in, in->priv.round_error, row->id,
+                            avitoi_inbox_culprit(in, row, "updated"));
+    return AVITOI_INBOX_SAYS;
+}
+
+/* A new row of the list. */
+static int avitoi_inbox_scan_chat(avito_inbox *in, const struct avitoi_inbox_row *row)
+{
+    const uint32_t hash = avitoi_inbox_row_hash(row);
+    const bool odd = avitoi_inbox_is_odd(in, row->time);
+    in->priv.turn = in->priv.spilled && row->time >= avitoi_inbox_horizon(in);
+    if (!odd) {
+        (void)avitoi_inbox_out_of_order(in, row->time);
+        in->priv.row_created = row->time;
+        if (row->time > in->priv.updated && in->priv.extra == 0 &&
+            (in->priv.offset == 0 || in->priv.stage == AVITOI_INBOX_NEW)) {
+            in->priv.updated = row->time;
+        }
+    }
+    if (in->priv.stage == AVITOI_INBOX_NEW) { /* only how new it is */
+        return AVITOI_MOVED;
+    }
+    if (row->id.len >= sizeof in->priv.chat_id) {
+        if (avitoi_inbox_first_met(in, ~row->key)) {
+            avitoi_inbox_name(in, row->id);
+            avitoi_inbox_raise(in, AVITO_INBOX_UNREACHABLE);
+        }
+        return AVITOI_MOVED;
+    }
+    if (row->id.len > 0 && avitoi_inbox_due(in, row, hash)) {
+        in->priv.turn = true;
+        avitoi_inbox_queue_put(in, row, hash);
+    }
+    return row->rc < 0 || row->id.len == 0 || row->time == 0 ? avitoi_inbox_unreadable(in, row)
+                                                            : AVITOI_MOVED;
+}
+
+/* A page begins with the row that ended the one before, unless rows have moved down meanwhile: those
+ * before it are looked at again. */
+static int avitoi_inbox_scan_row(avito_inbox *in, const struct avitoi_inbox_row *row)
+{
+    const uint32_t key = avitoi_inbox_short(row->key);
+    int rc = AVITOI_MOVED;
+    if (in->priv.full) {
+        return rc;
+    }
+    if (!in->priv.anchored && key == in->priv.scan_anchor) {
+        in->priv.anchored = true;
+        in->priv.missed = in->priv.missed || (in->priv.spilled && in->priv.rows > 1u);
+    } else {
+        rc = avitoi_inbox_scan_chat(in, row);
+    }
+    if (!in->priv.full) {
+        in->priv.page_anchor = key;
+        in->priv.scan_rows = in->priv.rows;
+    }
+    return rc;
+}
+
+/* Chats that moved up past the page in work while others were read are found by one pass more from the
+ * first page on, until such a pass finds none. */
+static void avitoi_inbox_pass_more(avito_inbox *in)
+{
+    if (!in->priv.looked || in->priv.offset == 0) {
+        return;
+    }
+    if (in->priv.extra == AVITOI_INBOX_EXTRA) {
+        avitoi_inbox_round_lacks(in, AVITO_ERR_MODEL); /* more moves than can be read */
+        return;
+    }
+    in->priv.extra++;
+    in->priv.looked = false;
+    in->priv.more = true;
+    in->priv.scan_offset = 0;
+}
+
+static int avitoi_inbox_scan_over(avito_inbox *in)
+{
+    const bool rest = avitoi_inbox_more_rows(in);
+    if (!in->priv.anchored && !in->priv.full) { /* rows have moved up */
+        in->priv.missed = in->priv.missed || in->priv.spilled;
+        return avitoi_inbox_again(in);
+    }
+    in->priv.more = in->priv.full ||
+                    (rest && (in->priv.turn || (in->priv.whole && in->priv.extra == 0)));
+    in->priv.at_end = in->priv.at_end || (!in->priv.full && !rest);
+    in->priv.looked = in->priv.looked || in->priv.queue_end > 0;
+    if (!in->priv.more) {
+        avitoi_inbox_pass_more(in);
+    } else if (in->priv.scan_rows > 0) {
+        in->priv.scan_offset = (uint16_t)(in->priv.offset + in->priv.scan_rows - 1u);
+        in->priv.scan_anchor = in->priv.page_anchor;
+    }
+    avitoi_inbox_arena_hold(in, in->priv.queue_end);
+    return avitoi_inbox_move(in, AVITOI_INBOX_EV_OVER);
+}
+
+/* ---- NEXT: the next chat of the queue, the next page, or the end of the round ---- */
+
+static int avitoi_inbox_queue_take(avito_inbox *in)
+{
+    struct avitoi_inbox_queued q;
+    memcpy(&q, in->o.arena->base + in->priv.queue_end - sizeof q, sizeof q);
+    in->priv.queue_end = (uint16_t)(in->priv.queue_end - sizeof q - q.id_size);
+    memcpy(in->priv.chat_id, in->o.arena->base + in->priv.queue_end,
+           q.id_size < sizeof in->priv.chat_id ? q.id_size : sizeof in->priv.chat_id);
+    avitoi_inbox_arena_hold(in, in->priv.queue_end);
+    in->priv.chat = q.chat;
+    in->priv.chat_row = q.row;
+    in->priv.chat_updated = q.updated;
+    in->priv.mark = AVITOI_INBOX_MARK_NONE;
+    in->priv.failed = false;
+    in->priv.anchor = 0;
+    in->priv.fit = 0;
+    return avitoi_inbox_read_top(in);
+}
+
+static int avitoi_inbox_round_over(avito_inbox *in);
+
+static int avitoi_inbox_on_next(avito_inbox *in)
+{
+    if (in->priv.queue_end > 0) {
+        return avitoi_inbox_arena_ours(in) ? avitoi_inbox_queue_take(in) : avitoi_inbox_again(in);
+    }
+    return in->priv.more ? avitoi_inbox_scan(in) : avitoi_inbox_round_over(in);
+}
+
+/* ---- READ: the messages of a chat ---- */
+
+/* Of what was there at the start, the first round of START_UNREAD passes over what this account wrote
+ * and what was read; `overlap_s` below a message that was read nothing unread is expected. */
+static bool avitoi_inbox_passes_over(avito_inbox *in, uint32_t created, const avito_message *m)
+{
+    const bool own = m != NULL && m->is_own;
+    const bool read = m != NULL && !own && m->has_is_read && m->is_read;
+    if (created >= avitoi_inbox_horizon(in)) {
+        return false;
+    }
+    if (read && in->priv.floor == 0) {
+        in->priv.floor = avitoi_inbox_minus_overlap(in, created) | 1u;
+    }
+    if (created < in->priv.floor) {
+        in->priv.then = AVITOI_INBOX_THEN_OVER;
+    }
+    return own || read || created < in->priv.floor;
+}
+
+/* The newest of what is kept is where the next window ends, unless all above it is kept too. */
+static void avitoi_inbox_keeps_first(avito_inbox *in, uint64_t key)
+{
+    in->priv.kept_count = 0;
+    if (in->priv.dropped) {
+        in->priv.first = avitoi_inbox_short(key);
+        in->priv.above = (uint16_t)(in->priv.offset + in->priv.rows - 1u);
+    }
+}
+
+/* The message stays in the arena, and the next row is decoded behind it. False: there is no room. */
+static bool avitoi_inbox_keep(avito_inbox *in, const struct avitoi_inbox_row *row)
+{
+    struct avitoi_json *j = &in->client->priv.json;
+    const size_t at = avitoi_align(j->mem.low), end = at + sizeof(struct avitoi_inbox_kept);
+    const size_t spare = in->priv.limit == 1u ? 0u : AVITOI_INBOX_RESERVE;
+    struct avitoi_inbox_kept *k;
+    if (end + j->mem.high + spare > j->mem.low_cap) {
+        return false;
+    }
+    if (in->priv.kept == 0) {
+        avitoi_inbox_keeps_first(in, row->key);
+    }
+    k = (struct avitoi_inbox_kept *)(void *)(j->mem.low_base + at);
+    k->message = *row->message;
+    k->hash = row->key;
+    k->created = in->priv.created;
+    k->newer = in->priv.kept;
+    in->priv.kept = (uint32_t)((size_t)(j->mem.low_base - in->o.arena->base) + at);
+    in->priv.kept_count = (uint8_t)(in->priv.kept_count + (in->priv.kept_count < 99u ? 1u : 0u));
+    j->mem.low = end;
+    j->low_mark = end;
+    return true;
+}
+
+/* What is kept makes room, for something older was not. */
+static void avitoi_inbox_drop(avito_inbox *in, int rc)
+{
+    if (rc == AVITO_ERR_ARENA) {
+        in->priv.fit = in->priv.kept != 0 ? in->priv.kept_count : 1u;
+    }
+    in->priv.kept = 0;
+    in->priv.dropped = true;
+    in->priv.found = true;
+}
+
+/* A new one. One that says no time, or does not fit, is read once more, alone. */
+static void avitoi_inbox_read_new(avito_inbox *in, const struct avitoi_inbox_row *row)
+{
+    struct avitoi_json *j = &in->client->priv.json;
+    const int rc = row->rc < 0 ? row->rc
+                   : row->id.len == 0 || row->time == 0 ? AVITO_ERR_MODEL : AVITO_OK;
+    in->priv.flaws |= AVITOI_INBOX_FRESH;
+    avitoi_inbox_key_put(in, row->key);
+    in->priv.key_row = (uint16_t)(in->priv.offset + in->priv.rows - 1u);
+    in->priv.row_error = (int16_t)rc;
+    if (rc == AVITO_OK && avitoi_inbox_keep(in, row)) {
+        in->priv.found = false;
+        return;
+    }
+    in->priv.row_error = (int16_t)(rc < 0 ? rc : (int)AVITO_ERR_ARENA);
+    avitoi_inbox_drop(in, in->priv.row_error);
+    j->low_mark = (size_t)in->priv.low_begin * AVITOI_ALIGN;
+    if (in->priv.limit == 1u) { /* its id lies there until the error was given */
+        memmove(j->mem.low_base + j->low_mark, row->id.len > 0 ? row->id.ptr : "", row->id.len + 1u);
+    }
+}
+
+/* It was given before, or was there when the inbox began. */
+static void avitoi_inbox_read_known(avito_inbox *in, const struct avitoi_inbox_row *row, bool odd)
+{
+    const avito_message *m = row->message;
+    if (odd) { /* its time says nothing, so it is remembered for as long as it is listed */
+        (void)avitoi_inbox_first_met(in, row->key);
+    }
+    if (in->priv.owes_marks && row->time > avitoi_inbox_horizon(in) && m != NULL &&
+        !m->is_own && m->has_is_read && !m->is_read && in->o.mark_as_read &&
+        in->priv.mark == AVITOI_INBOX_MARK_NONE) {
+        /* Its chat was not marked, for then the power went, say. AVITO_START_NOW knows those of the
+         * horizon's second without giving them. */
+        in->priv.mark = AVITOI_INBOX_MARK_OWED;
+    }
+}
+
+/* What the first row says of its chat: two answers speak of it. */
+static void avitoi_inbox_read_first(avito_inbox *in, const struct avitoi_inbox_row *row)
+{
+    const uint32_t moved = row->time < in->priv.chat_updated ? row->time : in->priv.chat_updated;
+    if (!avitoi_inbox_is_odd(in, moved) && moved > in->priv.newest) {
+        in->priv.newest = moved;
+    }
+}
+
+/* Is it new, known, or old? */
+static int avitoi_inbox_read_judge(avito_inbox *in, const struct avitoi_inbox_row *row)
+{
+    const bool odd = avitoi_inbox_is_odd(in, row->time);
+    const uint32_t created = avitoi_inbox_time(in, row->time);
+    const bool old = !odd && created < avitoi_inbox_horizon(in) &&
+                     in->priv.stage != AVITOI_INBOX_UNREAD;
+    if (!odd && avitoi_inbox_out_of_order(in, created)) {
+        in->priv.flaws |= AVITOI_INBOX_SCATTERED;
+    }
+    in->priv.row_created = odd ? in->priv.row_created : created;
+    in->priv.flaws |= odd ? AVITOI_INBOX_ODD : 0u;
+    in->priv.turn = !old || (in->priv.flaws & AVITOI_INBOX_SCATTERED) != 0;
+    if (old || (in->priv.stage == AVITOI_INBOX_UNREAD && !odd &&
+                avitoi_inbox_passes_over(in, created, row->message))) {
+        return AVITOI_MOVED;
+    }
+    if (avitoi_inbox_ring_has(in, row->key)) {
+        avitoi_inbox_read_known(in, row, odd);
+    } else if (in->priv.stage == AVITOI_INBOX_LEARNS) {
+        if (odd || created <= avitoi_inbox_horizon(in)) { /* newer ones are for the next round */
+            avitoi_inbox_ring_add(in, row->key, created);
+        }
+    } else {
+        if (odd && row->time != 0) {
+            avitoi_inbox_raise(in, AVITO_INBOX_TIME);
+        }
+        in->priv.created = created;
+        avitoi_inbox_read_new(in, row);
+    }
+    return AVITOI_MOVED;
+}
+
+/* The first row of a list of messages. True: it ended the page before, and was looked at. */
+static bool avitoi_inbox_read_shared(avito_inbox *in, const struct avitoi_inbox_row *row)
+{
+    const uint32_t key = avitoi_inbox_short(row->key);
+    in->priv.low_begin =
+        (uint16_t)(avitoi_align(in->client->priv.json.low_mark) / AVITOI_ALIGN);
+    if (in->priv.edge == 0 && in->priv.offset > 0) {
+        if (key != in->priv.page_anchor) {
+            in->priv.then = AVITOI_INBOX_THEN_AGAIN;
+        }
+        return true;
+    }
+    in->priv.first = key;
+    in->priv.above = in->priv.offset;
+    if (in->priv.edge == 0 && row->rc == AVITO_OK) {
+        avitoi_inbox_read_first(in, row);
+    }
+    return false;
+}
+
+static int avitoi_inbox_read_row(avito_inbox *in, const struct avitoi_inbox_row *row)
+{
+    const uint32_t key = avitoi_inbox_short(row->key);
+    const bool shared = in->priv.rows == 1u && avitoi_inbox_read_shared(in, row);
+    in->priv.page_anchor = key;
+    if (shared) {
+        return AVITOI_MOVED;
+    }
+    if (in->priv.edge != 0 && key == in->priv.edge) {
+        in->priv.anchored = true;
+        if (in->priv.limit > 1u) { /* what is older was given */
+            in->priv.then = AVITOI_INBOX_THEN_OVER;
+            return AVITOI_MOVED;
+        }
+    } else if (key == in->priv.anchor) {
+        in->priv.flaws |= AVITOI_INBOX_CUT;
+        in->priv.then = AVITOI_INBOX_THEN_OVER;
+        return AVITOI_MOVED;
+    }
+    return avitoi_inbox_read_judge(in, row);
+}
+
+static int avitoi_inbox_read_over(avito_inbox *in)
+{
+    const bool stopped = in->priv.then == AVITOI_INBOX_THEN_OVER;
+    if (!in->priv.anchored) {
+        return avitoi_inbox_again(in);
+    }
+    if (!stopped && in->priv.edge == 0 && in->priv.turn && avitoi_inbox_more_rows(in)) {
+        if (in->priv.kept != 0) { /* what is older comes first */
+            avitoi_inbox_drop(in, AVITO_OK);
+        }
+        avitoi_inbox_arena_to_queue(in);
+        return avitoi_inbox_turn_page(in);
+    }
+    avitoi_inbox_arena_hold(in, avitoi_inbox_held(in));
+    return avitoi_inbox_move(in, AVITOI_INBOX_EV_OVER);
+}
+
+/* ---- GIVE: what is kept, the oldest first ---- */
+
+static struct avitoi_inbox_kept *avitoi_inbox_kept_oldest(const avito_inbox *in)
+{
+    return (struct avitoi_inbox_kept *)(void *)(in->o.arena->base + in->priv.kept);
+}
+
+static int avitoi_inbox_hand(avito_inbox *in, avito_message *out)
+{
+    const struct avitoi_inbox_kept *k = avitoi_inbox_kept_oldest(in);
+    *out = k->message;
+    out->chat_id = avitoi_str_of(in->priv.chat_id);
+    in->priv.row_error = AVITO_OK;
+    avitoi_inbox_key_put(in, k->hash);
+    in->priv.created = k->created;
+    (void)avitoi_inbox_move(in, AVITOI_INBOX_EV_HAND);
+    return AVITO_OK;
+}
+
+/* The oldest new one could not be kept: it is read alone, and then it is the caller's to know that it
+ * cannot be taken. */
+static int avitoi_inbox_give_alone(avito_inbox *in)
+{
+    const char *id = in->o.arena->base + in->priv.queue_end + (size_t)in->priv.low_begin * AVITOI_ALIGN;
+    const bool alone = in->priv.limit == 1u;
+    const int rc = in->priv.row_error;
+    if (alone) {
+        (void)avitoi_inbox_move(in, AVITOI_INBOX_EV_HAND);
+        return avitoi_inbox_says(in, rc, avitoi_str_of(id),
+                                 in->client->priv.json.culprit != NULL
+                                     ? in->client->priv.json.culprit
+                                     : "created");
+    }
+    return avitoi_inbox_read_window(in, in->priv.key_row, 1, avitoi_inbox_short(avitoi_inbox_key(in)));
+}
+
+/* Nothing of the chat is left. It is marked once a look from its newest message down to the horizon
+ * found nothing new: what shows up late lies behind what was accepted last. */
+static int avitoi_inbox_chat_over(avito_inbox *in)
+{
+    const bool owed = in->priv.mark == AVITOI_INBOX_MARK_OWED ||
+                      in->priv.mark == AVITOI_INBOX_MARK_RETRY;
+    if (owed && !in->priv.overrun) {
+        in->priv.anchor = 0;
+        return (in->priv.flaws & (AVITOI_INBOX_CUT | AVITOI_INBOX_FRESH)) != 0
+                   ? avitoi_inbox_read_top(in)
+                   : avitoi_inbox_move(in, AVITOI_INBOX_EV_MARK);
+    }
+    avitoi_inbox_record_look(in);
+    return avitoi_inbox_move(in, AVITOI_INBOX_EV_OVER);
+}
+
+static int avitoi_inbox_on_give(avito_inbox *in, avito_message *out)
+{
+    unsigned rows = in->priv.fit != 0 ? in->priv.fit + 1u : 100u;
+    if (in->priv.kept != 0 && !avitoi_inbox_arena_ours(in)) { /* the program has used it */
+        return avitoi_inbox_again(in);
+    }
+    while (in->priv.kept != 0) {
+        const struct avitoi_inbox_kept *k = avitoi_inbox_kept_oldest(in);
+        if (!avitoi_inbox_ring_has(in, k->hash)) {
+            return avitoi_inbox_hand(in, out);
+        }
+        in->priv.kept = k->newer; /* a notification was quicker */
+        avitoi_inbox_arena_hold(in, avitoi_inbox_held(in));
+    }
+    if (in->priv.found) {
+        return avitoi_inbox_give_alone(in);
+    }
+    avitoi_inbox_arena_to_queue(in);
+    if (in->priv.above > 0) { /* newer ones */
+        rows = rows < 100u ? rows : 100u;
+        rows = rows < in->priv.above + 1u ? rows : in->priv.above + 1u;
+        return avitoi_inbox_read_window(in, in->priv.above, rows, in->priv.first);
+    }
+    return avitoi_inbox_chat_over(in);
+}
+
+/* ---- MARK ---- */
+
+/* After marking, the chat is looked at once more: what came in between would not be unread. A mark that
+ * fails and may do better later is tried once more after that; it is no reason to leave the chat out,
+ * nor to pause a second time: where marks always fail, the messages of other chats come all the same. */
+static int avitoi_inbox_on_mark(avito_inbox *in)
+{
+    const bool second = in->priv.mark == AVITOI_INBOX_MARK_RETRY;
+    const int rc = in->priv.open
+                       ? avito_step(in->client)
+                       : avito_mark_chat_as_read(in->client, in->o.user_id, in->priv.chat_id);
+    in->priv.open = rc == AVITO_AGAIN;
+    if (rc == AVITO_AGAIN) {
+        return rc;
+    }
+    in->priv.mark = second || !avitoi_is_passing(rc) ? AVITOI_INBOX_MARK_DONE
+                                                     : AVITOI_INBOX_MARK_RETRY;
+    in->priv.owes_marks = in->priv.owes_marks && (rc >= 0 || avitoi_is_passing(rc));
+    in->priv.failed = false;
+    (void)avitoi_inbox_read_top(in);
+    return rc == AVITO_OK || second ? (int)AVITOI_MOVED : rc;
+}
+
+/* ---- one step of reading a list ---- */
+
+static int avitoi_inbox_list_over(avito_inbox *in)
+{
+    in->priv.open = false;
+    return in->priv.phase == AVITOI_INBOX_SCAN ? avitoi_inbox_scan_over(in)
+                                               : avitoi_inbox_read_over(in);
+}
+
+/* Leaves a list of which enough was seen, or which has to be read again. */
+static int avitoi_inbox_leave(avito_inbox *in)
+{
+    const int rc = avito_list_end(in->client, 65536);
+    if (rc == AVITO_AGAIN) {
+        return rc;
+    }
+    return in->priv.then == AVITOI_INBOX_THEN_OVER ? avitoi_inbox_list_over(in)
+                                                   : avitoi_inbox_again(in);
+}
+
+/* Not even the row that ended the page before, or the last one of the window, came: the list is read
+ * again, for rows may have slid; but not for ever, for a service may say so for good: then it ends
+ * here for this round. */
+static int avitoi_inbox_page_empty(avito_inbox *in)
+{
+    if (in->priv.empty_pages < AVITOI_INBOX_EMPTY_PAGES) {
+        in->priv.empty_pages++;
+        return avitoi_inbox_again(in);
+    }
+    if (avitoi_inbox_in_window(in)) {
+        return AVITO_ERR_MODEL;
+    }
+    in->priv.anchored = true;
+    avitoi_inbox_round_lacks(in, AVITO_ERR_MODEL);
+    return avitoi_inbox_list_over(in);
+}
+
+/* The last row was read, or there was none. */
+static int avitoi_inbox_page_over(avito_inbox *in)
+{
+    const struct avitoi_json *j = &in->client->priv.json;
+    const bool listed = j->list_depth != 0 || (j->as.frames[0].seen & 1u) != 0; /* be it null */
+    if (in->priv.rows == 0) {
+        avitoi_inbox_answered(in);
+    }
+    if (!listed) {
+        avitoi_inbox_round_lacks(in, AVITO_ERR_MODEL);
+    }
+    if (in->priv.rows == 0 && (in->priv.offset > 0 || avitoi_inbox_in_window(in))) {
+        return avitoi_inbox_page_empty(in);
+    }
+    return in->priv.then == AVITOI_INBOX_THEN_AGAIN ? avitoi_inbox_again(in)
+                                                    : avitoi_inbox_list_over(in);
+}
+
+/* What a row means to what is being looked for. */
+static int avitoi_inbox_take(avito_inbox *in, struct avitoi_inbox_row *row)
+{
+    if (in->priv.rows == 0) {
+        avitoi_inbox_answered(in);
+    }
+    in->priv.rows++;
+    if (in->priv.rows > 1000u) { /* far more than were asked for: somebody wants to keep us busy */
+        return AVITO_ERR_MODEL;
+    }
+    row->key = row->id.len > 0 ? avitoi_hash(row->id.ptr, row->id.len)
+                               : (((uint64_t)in->priv.chat << 32) | row->time) + 1u;
+    return in->priv.phase == AVITOI_INBOX_SCAN ? avitoi_inbox_scan_row(in, row)
+                                               : avitoi_inbox_read_row(in, row);
+}
+
+/* The next row of the open list. */
+static int avitoi_inbox_next_row(avito_inbox *in, avito_message *out)
+{
+    const bool reads = in->priv.phase == AVITOI_INBOX_READ;
+    avito_chat chat;
+    struct avitoi_inbox_row row;
+    int rc = avitoi_next(in->client, in->client->priv.call, reads ? (void *)out : (void *)&chat);
+    memset(&row, 0, sizeof row);
+    if (rc == AVITO_END) {
+        return avitoi_inbox_page_over(in);
+    }
+    if (rc < 0 && avito_list_open(in->client)) {
+        row.rc = rc;
+        row.id = in->client->priv.json.id;
+        row.time = reads ? in->priv.row_created : 0u;
+    } else if (rc != AVITO_OK) {
+        return rc;
+    } else if (reads) {
+        row.id = out->id;
+        row.time = avitoi_inbox_seconds(out->created);
+        row.message = out;
+    } else {
+        row.id = chat.id;
+        row.time = avitoi_inbox_seconds(chat.updated);
+        row.chat = &chat;
+    }
+    return avitoi_inbox_take(in, &row);
+}
+
+static int avitoi_inbox_on_list(avito_inbox *in, avito_message *out)
+{
+    if (in->priv.then != AVITOI_INBOX_THEN_ON) {
+        return avitoi_inbox_leave(in);
+    }
+    if (!in->priv.open) {
+        const int rc = avitoi_inbox_open(in);
+        if (rc != AVITO_OK && rc != AVITO_AGAIN) {
+            return rc;
+        }
+        in->priv.open = true;
+    }
+    return avitoi_inbox_next_row(in, out);
+}
+
+/* ---- rounds ---- */
+
+static int avitoi_inbox_round(avito_inbox *in)
+{
+    const bool pressed = in->priv.overrun || avitoi_inbox_ring_pressed(in);
+    const bool sweeps = avitoi_elapsed(avitoi_now(in->client->account), in->priv.whole_ms) >=
+                        in->o.sweep_ms;
+    if (pressed || in->priv.owes_marks) {
+        avitoi_inbox_records_doubt(in);
+    }
+    in->priv.wholes = sweeps ? 2u : in->priv.wholes;
+    in->priv.whole = pressed || in->priv.all_chats || in->priv.wholes > 0 ||
+                     in->priv.stage != AVITOI_INBOX_RUNS;
+    in->priv.spilled = in->o.chats_cap == 0 ||
+                       (in->priv.spilled && avitoi_inbox_records_count(in) >= in->o.chats_cap);
+    in->priv.at_end = false;
+    in->priv.looked = false;
+    in->priv.missed = false;
+    in->priv.extra = 0;
+    in->priv.late_left = AVITOI_INBOX_LATE;
+    in->priv.sure = 0;
+    in->priv.updated = 0;
+    in->priv.scan_offset = 0;
+    return avitoi_inbox_scan(in);
 }
 
 /* True if what was not understood in this round keeps the horizon. So long as the ring knows what was
  * given it may stay for ever; else others come again, though not at every poll, and it goes on in the
  * end. */
-static bool avitoi_round_counts_not(avito_inbox *in, int error)
+static bool avitoi_inbox_held_up(avito_inbox *in, int error)
 {
     const uint32_t now = avitoi_now(in->client->account);
     if (error >= 0) {
         in->priv.failures = 0;
         return false;
     }
-    if (in->priv.failures < AVITOI_IN_PATIENCE &&
+    if (in->priv.failures < AVITOI_INBOX_PATIENCE &&
         (in->priv.failures == 0 ||
-         avitoi_elapsed(now, in->priv.failures_ms) >= AVITOI_IN_PATIENCE_MS)) {
+         avitoi_elapsed(now, in->priv.failures_ms) >= AVITOI_INBOX_PATIENCE_MS)) {
         in->priv.failures++;
         in->priv.failures_ms = now;
     }
-    if (in->priv.failures == AVITOI_IN_PATIENCE && (in->priv.overrun || in->priv.first_round)) {
-        in->priv.events |= AVITO_INBOX_UNREACHABLE;
+    if (in->priv.failures == AVITOI_INBOX_PATIENCE &&
+        (in->priv.overrun || in->priv.stage == AVITOI_INBOX_UNREAD)) {
+        avitoi_inbox_raise(in, AVITO_INBOX_UNREACHABLE);
         return false;
     }
     if (in->priv.overrun) {
@@ -13114,639 +14486,371 @@ static bool avitoi_round_counts_not(avito_inbox *in, int error)
     return true;
 }
 
-/* Nothing was left: what is older than the overlap needs not be known any longer, once it was looked
- * for in two rounds, for a digit that changed on the way hides a message from one. After an overrun the
- * overlap is only as long as the ring remembers. */
-static int avitoi_round_complete(avito_inbox *in)
+static int avitoi_inbox_start_save(avito_inbox *in, unsigned stage)
 {
-    const uint32_t seen = in->priv.seen;
-    const int error = in->priv.round_error;
-    uint32_t horizon = seen > in->o.overlap_s ? seen - in->o.overlap_s : 0u;
-    const bool begins = !in->priv.started; /* AVITO_START_NOW: what is there is known now */
-    bool save = begins;
-    avitoi_round_over(in);
-    if (!begins && avitoi_round_counts_not(in, error)) {
-        return error;
-    }
-    in->priv.seen = in->priv.newest;
-    if (in->priv.first_round) { /* from now on what is newer than the start */
-        in->priv.wait_ms = 0;
-        save = seen != 0 || in->priv.overrun;
-        in->priv.first_round = !save;
-        avitoi_state(in)[20] = in->priv.first_round;
-    } else {
-        if (in->priv.overrun) {
-            /* In the newest second more may come, so long as it may be late. */
-            const uint32_t most = in->priv.updated + (in->priv.settled ? 1u : 0u);
-            uint32_t known = avitoi_ring_oldest(in) + 1u;
-            known = known > most ? most : known;
-            horizon = known > horizon ? known : horizon;
-            if (horizon <= avitoi_horizon(in) && in->priv.wait_ms != 0) { /* all of it comes again */
-                in->priv.wait_ms = in->o.slow_poll_ms;
-            }
-        }
-        in->priv.overrun = false;
-        in->priv.quiet = in->priv.settled && seen == in->priv.newest;
-        in->priv.all_chats = false;
-        in->priv.owes_marks = false;
-        if (horizon > avitoi_horizon(in)) {
-            avitoi_put32(avitoi_state(in) + 12, horizon);
-            save = save || in->priv.unsaved; /* else with the next message */
-        }
-        if (save) {
-            in->priv.unsaved = false;
-        }
-    }
-    if (save && avitoi_state_save(in) != AVITO_OK) {
-        return AVITO_ERR_HOOK;
-    }
-    if (begins) {
-        in->priv.started = true;
-        in->priv.wait_ms = 0;
-    }
-    return AVITO_AGAIN;
-}
-
-/* ---- lists of the server ---- */
-
-/* Most rounds end in the first rows; of a quiet account the first one tells all. */
-static int avitoi_rows_wanted(const avito_inbox *in)
-{
-    const int most = in->priv.phase == AVITOI_IN_SCAN ? 50 : 100;
-    const int left = 1001 - (int)in->priv.offset; /* each row may have to be read alone, by its offset */
-    if (in->priv.peek || in->priv.phase == AVITOI_IN_START || in->priv.phase == AVITOI_IN_FETCH) {
-        return 1;
-    }
-    if (in->priv.offset == 0) {
-        return in->priv.phase == AVITOI_IN_SCAN ? 4 : 20;
-    }
-    return left < most ? left : most;
-}
-
-static int avitoi_open_list(avito_inbox *in)
-{
-    avito_client *c = in->client;
-    const uint32_t bare = AVITO_CHAT_LAST_MESSAGE | AVITO_MESSAGE_BARE;
-    int rc = avitoi_prepare(c, avitoi_reads_chats(in) ? &avitoi_ep_get_chats : &avitoi_ep_get_messages,
-                            in->o.user_id, in->priv.chat_id, NULL);
-    if (rc == AVITO_OK) {
-        rc = avitoi_page(c, avitoi_rows_wanted(in), in->priv.offset, false,
-                         in->priv.phase == AVITOI_IN_FETCH ? 0u : bare, 0);
-        c->priv.args.as.chats.unread_only =
-            in->priv.phase == AVITOI_IN_SCAN &&
-            ((in->o.unread_only && !in->priv.all_chats) || in->priv.first_round);
-    }
-    return avitoi_get_list(c, rc, in->o.arena, NULL);
-}
-
-/* Pages overlap by one row. If that is not the row which ended the page before, rows have slid, and
- * the list is read from its beginning. */
-AVITOI_APART static void avitoi_row_place(avito_inbox *in, uint64_t hash)
-{
-    if (in->priv.offset > 0 && in->priv.rows == 0 && in->priv.phase != AVITOI_IN_FETCH &&
-        hash != in->priv.page_anchor) {
-        in->priv.then = AVITOI_THEN_AGAIN;
-    }
-    in->priv.page_anchor = hash;
-    in->priv.rows++;
-}
-
-/* After the last row of a page: is there another one? */
-static bool avitoi_next_page(avito_inbox *in)
-{
-    if (in->priv.phase == AVITOI_IN_FETCH || !avito_list_has_more(in->client) || in->priv.rows < 2) {
-        return false;
-    }
-    if (in->priv.offset + in->priv.rows > 1000u) {
-        in->priv.events |= AVITO_INBOX_UNREACHABLE;
-        return false;
-    }
-    in->priv.offset = (uint16_t)(in->priv.offset + in->priv.rows - 1u);
-    in->priv.rows = 0;
-    in->priv.open = false;
-    return true;
-}
-
-/* ---- START: the time of what is there already ---- */
-
-/* AVITO_START_NOW: a round through what was updated in the newest second learns its messages; with
- * its end, when the state is saved first, the inbox has started. What cannot be read is not learnt. */
-static int avitoi_start_over(avito_inbox *in)
-{
-    const bool since = in->o.start == AVITO_START_SINCE;
-    const int error = in->priv.round_error;
-    if (error < 0) {
-        avitoi_round_over(in);
-        return error;
-    }
-    in->priv.newest += (in->priv.newest == 0) ? 1u : 0u; /* no chat yet: a start all the same */
-    in->priv.first_round = in->o.start == AVITO_START_UNREAD;
-    avitoi_put32(avitoi_state(in) + 12, since ? avitoi_seconds(in->o.since) : in->priv.newest);
-    avitoi_state(in)[20] = in->priv.first_round;
-    if (in->o.start == AVITO_START_NOW) {
-        in->priv.known_until = in->priv.newest;
-    } else if (avitoi_state_save(in) == AVITO_OK) {
-        in->priv.started = true;
-    } else {
-        avitoi_round_over(in);
-        return AVITO_ERR_HOOK;
-    }
-    return avitoi_enter(in, AVITOI_IN_SCAN);
-}
-
-/* ---- SCAN: the least recently updated chat that was not done in this round ---- */
-
-/* Chats are done in the order of their last update, and by hash within a second. The key of a chat
- * only grows, so no chat slips by. */
-static void avitoi_scan_row(avito_inbox *in, avito_str id, uint64_t hash, uint32_t updated)
-{
-    const uint64_t key = ((uint64_t)updated << 32) | (uint32_t)hash;
-    if (in->priv.rows == 1 && in->priv.offset == 0 && in->priv.last_key == 0) {
-        in->priv.quiet = in->priv.quiet && updated == in->priv.updated;
-        in->priv.updated = updated;
-    }
-    if (updated < avitoi_horizon(in) && !in->priv.first_round) {
-        in->priv.then = AVITOI_THEN_OVER;
-    } else if (id.len >= sizeof in->priv.chat_id) {
-        in->priv.events |= AVITO_INBOX_UNREACHABLE;
-    } else if (key > in->priv.last_key && (!in->priv.found || key < in->priv.chat_key)) {
-        in->priv.found = true;
-        in->priv.chat_key = key;
-        memcpy(in->priv.chat_id, id.ptr, id.len);
-        in->priv.chat_id[id.len] = '\0';
-    }
-}
-
-/* An account is quiet once a whole round began when nothing could be late any more, by the server's
- * clock: until something moves, the first row of the chats is all that a round reads. */
-static int avitoi_scan_over(avito_inbox *in)
-{
-    const bool peek = in->priv.peek;
-    in->priv.peek = false;
-    if (in->priv.last_key == 0 && !peek) {
-        in->priv.settled =
-            in->client->priv.date > (int64_t)in->priv.updated + (int64_t)in->o.overlap_s;
-    }
-    if (peek && (!in->priv.quiet || in->priv.round_error < 0)) {
-        return avitoi_enter(in, AVITOI_IN_SCAN);
-    }
-    if (peek || !in->priv.found) {
-        return avitoi_round_complete(in);
-    }
-    in->priv.mark_failed = false;
-    in->priv.anchor = 0;
-    in->priv.marked = !in->o.mark_as_read;
-    in->priv.given = false;
-    return avitoi_enter(in, AVITOI_IN_LOOK);
-}
-
-/* ---- LOOK: the oldest message of the chat that was not given yet ---- */
-
-/* Of what was there at the start, the first round of START_UNREAD passes over what this account wrote
- * and what was read; `overlap_s` below a message that was read nothing unread is expected. */
-static bool avitoi_passes_over(avito_inbox *in, uint32_t created, const avito_message *row)
-{
-    const bool own = row != NULL && row->is_own;
-    const bool read = row != NULL && !own && row->has_is_read && row->is_read;
-    if (created >= avitoi_horizon(in)) {
-        return false;
-    }
-    if (read && in->priv.floor == 0) {
-        in->priv.floor = created > in->o.overlap_s ? created - in->o.overlap_s : 1u;
-    }
-    if (created < in->priv.floor) {
-        in->priv.then = AVITOI_THEN_OVER;
-    }
-    return own || read || created < in->priv.floor;
-}
-
-static void avitoi_look_row(avito_inbox *in, uint64_t hash, uint32_t created,
-                            const avito_message *row)
-{
-    const bool first = in->priv.first_round;
-    in->priv.row_created = created;
-    if (row != NULL && in->priv.rows == 1 && in->priv.offset == 0) { /* two answers speak of it */
-        const uint32_t updated = (uint32_t)(in->priv.chat_key >> 32);
-        const uint32_t moved = created < updated ? created : updated;
-        in->priv.newest = in->priv.newest < moved ? moved : in->priv.newest;
-    }
-    if (hash == in->priv.anchor || (!first && created < avitoi_horizon(in))) {
-        in->priv.then = AVITOI_THEN_OVER;
-    } else if (first && avitoi_passes_over(in, created, row)) {
-        return;
-    } else if (in->priv.known_until != 0) { /* newer ones are for the first real round */
-        if (created <= in->priv.known_until) {
-            avitoi_ring_add(in, hash, created);
-        }
-    } else if (!avitoi_ring_has(in, hash)) {
-        in->priv.found = true;
-        in->priv.oldest = hash;
-        in->priv.oldest_created = created;
-        in->priv.oldest_row = (uint16_t)(in->priv.offset + in->priv.rows - 1u);
-    } else if (in->priv.owes_marks && created > avitoi_horizon(in) && row != NULL && !row->is_own &&
-               row->has_is_read && !row->is_read) {
-        /* Its chat was not marked, for then the power went, say. AVITO_START_NOW knows those of the
-         * horizon's second without giving them. */
-        in->priv.given = true;
-    }
-}
-
-static int avitoi_look_over(avito_inbox *in)
-{
-    if (in->priv.found) {
-        (void)avitoi_enter(in, AVITOI_IN_FETCH);
-        in->priv.offset = in->priv.oldest_row;
-        return AVITOI_MOVED;
-    }
-    if (!in->priv.marked && in->priv.given && !in->priv.overrun) {
-        if (in->priv.anchor != 0) { /* what showed up late behind it? */
-            in->priv.anchor = 0;
-            return avitoi_enter(in, AVITOI_IN_LOOK);
-        }
-        return avitoi_enter(in, AVITOI_IN_MARK);
-    }
-    in->priv.last_key = in->priv.chat_key;
-    return avitoi_enter(in, AVITOI_IN_SCAN);
-}
-
-/* After marking, the chat is looked at once more: what came in between would not be unread. A mark that
- * fails and may do better later is tried once more after that; it is no reason to leave the chat out,
- * nor to pause a second time: where marks always fail, the messages of other chats come all the same. */
-static int avitoi_inbox_mark(avito_inbox *in)
-{
-    const bool tried = in->priv.mark_failed;
-    int rc = in->priv.open ? avito_step(in->client)
-                           : avito_mark_chat_as_read(in->client, in->o.user_id, in->priv.chat_id);
-    in->priv.open = rc == AVITO_AGAIN;
-    if (rc == AVITO_AGAIN) {
-        return rc;
-    }
-    in->priv.marked = tried || !avitoi_is_passing(rc);
-    in->priv.mark_failed = !in->priv.marked;
-    in->priv.owes_marks = in->priv.owes_marks && (rc >= 0 || avitoi_is_passing(rc));
-    in->priv.failed = in->priv.failed == (uint32_t)in->priv.chat_key ? 0u : in->priv.failed;
-    (void)avitoi_enter(in, AVITOI_IN_LOOK);
-    return (rc == AVITO_OK || tried) ? (int)AVITOI_MOVED : rc;
-}
-
-/* ---- FETCH: that message, whole ---- */
-
-static void avitoi_fetch_row(avito_inbox *in, uint64_t hash, bool good)
-{
-    if (hash == in->priv.oldest && good) {
-        in->priv.found = true;
-        in->priv.then = AVITOI_THEN_OVER;
-    } else {
-        in->priv.then = AVITOI_THEN_AGAIN; /* rows have slid, or bytes are wrong: look again */
-    }
-}
-
-static int avitoi_fetch_over(avito_inbox *in, avito_message *out)
-{
-    if (in->priv.kept && in->o.arena->used == 0) { /* cancelled meanwhile: it is not where it was */
-        return AVITO_ERR_CANCELLED;
-    }
-    in->priv.phase = AVITOI_IN_HANDED;
-    in->priv.pending = in->priv.oldest;
-    in->priv.pending_created = in->priv.oldest_created;
-    in->priv.open = false;
-    if (in->priv.row_error < 0) {
-        return in->priv.row_error;
-    }
-    if (in->priv.kept) {
-        memcpy(out, in->o.arena->base + in->o.arena->used, sizeof *out);
-    }
-    out->chat_id = avitoi_str_of(in->priv.chat_id);
-    return AVITO_OK;
-}
-
-/* ---- one step of reading a list ---- */
-
-static int avitoi_list_over(avito_inbox *in, avito_message *out)
-{
-    in->priv.open = false;
-    switch ((int)in->priv.phase) {
-        case AVITOI_IN_START:
-            return avitoi_start_over(in);
-        case AVITOI_IN_SCAN:
-            return avitoi_scan_over(in);
-        case AVITOI_IN_LOOK:
-            return avitoi_look_over(in);
-        default:
-            return avitoi_fetch_over(in, out);
-    }
-}
-
-/* The message is complete before its list is: while the rest comes, it waits behind its own strings,
- * for the caller may bring another `out`. Without room the rest is not waited for. */
-static int avitoi_keep_row(avito_inbox *in, const avito_message *out)
-{
-    const avito_arena *a = in->o.arena;
-    const size_t at = a->used + avitoi_align(in->client->priv.json.mem.low);
-    if (at + sizeof *out > a->cap) {
-        avito_cancel(in->client);
+    in->priv.stage = (uint8_t)stage;
+    avitoi_inbox_state_of(in)->first_round = stage == AVITOI_INBOX_UNREAD;
+    if (stage == AVITOI_INBOX_LEARNS || avitoi_inbox_save(in) == AVITO_OK) {
         return AVITO_OK;
     }
-    memcpy(a->base + at, out, sizeof *out);
-    in->priv.kept = true;
-    return AVITO_AGAIN;
+    in->priv.stage = AVITOI_INBOX_NEW;
+    return AVITO_ERR_HOOK;
 }
 
-/* Leaves a list of which enough was seen, or which has to be read again. */
-static int avitoi_leave(avito_inbox *in, avito_message *out)
+/* The whole list was read, since no order of its rows is believed. Two passes have to say the same; by
+ * the service's clock the larger one is right if rows have moved meanwhile. */
+static int avitoi_inbox_start_over(avito_inbox *in)
 {
-    const bool over = in->priv.then == AVITOI_THEN_OVER;
-    int rc = avito_list_end(in->client, 65536);
-    if (rc == AVITO_AGAIN && over && in->priv.phase == AVITOI_IN_FETCH && !in->priv.kept &&
-        in->priv.row_error >= 0) {
-        rc = avitoi_keep_row(in, out);
+    const uint32_t before = in->priv.newest, found = in->priv.updated;
+    int rc = in->priv.round_error;
+    in->priv.newest = found;
+    if (rc >= 0 && (in->priv.former == 0 || (before != found && avitoi_inbox_now(in) == 0))) {
+        in->priv.former = 1;
+        in->priv.updated = 0;
+        return avitoi_inbox_again(in);
     }
-    if (rc == AVITO_AGAIN) {
-        return rc;
+    in->priv.former = 0;
+    in->priv.newest = found > before ? found : before;
+    in->priv.newest += in->priv.newest == 0 ? 1u : 0u; /* no chat yet: a start all the same */
+    avitoi_inbox_put(avitoi_inbox_state_of(in)->horizon, in->priv.newest);
+    if (rc >= 0) {
+        rc = avitoi_inbox_start_save(in, in->o.start == AVITO_START_NOW ? AVITOI_INBOX_LEARNS
+                                                                        : AVITOI_INBOX_UNREAD);
     }
-    in->priv.then = AVITOI_THEN_NOTHING;
-    if (over) {
-        return avitoi_list_over(in, out);
+    if (rc >= 0) {
+        return avitoi_inbox_round(in);
     }
-    in->priv.restarts++;
-    if (in->priv.restarts > 100u) { /* more arrives than can be read */
-        avitoi_round_failed(in, AVITO_ERR_MODEL);
+    in->priv.round_error = AVITO_OK;
+    avitoi_inbox_rest(in, in->o.poll_ms, AVITOI_INBOX_WAIT);
+    return rc;
+}
+
+/* What AVITO_START_NOW found is known now: with this the inbox has started. */
+static int avitoi_inbox_round_learnt(avito_inbox *in)
+{
+    const int rc = avitoi_inbox_start_save(in, AVITOI_INBOX_RUNS);
+    in->priv.wait_ms = rc == AVITO_OK ? 0u : in->priv.wait_ms;
+    return rc == AVITO_OK ? (int)AVITO_AGAIN : rc;
+}
+
+/* From now on what is newer than the start, once two rounds have looked. */
+static int avitoi_inbox_round_first(avito_inbox *in, uint32_t former)
+{
+    in->priv.wait_ms = 0;
+    if (former == 0 && !in->priv.overrun) {
         return AVITO_AGAIN;
     }
-    return avitoi_enter(in, avitoi_reads_chats(in) ? in->priv.phase : (unsigned)AVITOI_IN_LOOK);
+    in->priv.stage = AVITOI_INBOX_RUNS;
+    avitoi_inbox_state_of(in)->first_round = 0;
+    return avitoi_inbox_save(in) == AVITO_OK ? AVITO_AGAIN : AVITO_ERR_HOOK;
 }
 
-/* Whether the answer held the list, be it empty or null. */
-static bool avitoi_list_came(const struct avitoi_json *j)
+/* After an overrun the overlap is only as long as the ring remembers. In the newest second more may
+ * come, so long as it may be late; and nothing is known of a chat that was refused, or that nobody
+ * remembers and may have slipped by. */
+static uint32_t avitoi_inbox_overran(avito_inbox *in, uint32_t horizon)
 {
-    return j->list_depth != 0 || (j->as.frames[0].seen & 1u) != 0;
+    const bool settled = in->priv.sure > in->priv.updated + in->o.overlap_s;
+    const uint32_t most = in->priv.updated + (settled ? 1u : 0u);
+    uint32_t known = avitoi_inbox_ring_oldest(in) + 1u;
+    known = known > most ? most : known;
+    known = in->priv.missed ? 0u : known;
+    horizon = known > horizon ? known : horizon;
+    if (horizon <= avitoi_inbox_horizon(in) && in->priv.wait_ms != 0) { /* all of it comes again */
+        in->priv.wait_ms = in->o.slow_poll_ms;
+    }
+    in->priv.overrun = false;
+    return horizon;
 }
 
-/* Not even the row that ended the page before, or the one to be fetched, came: the list is read again,
- * for rows may have slid; but not for ever, for a service may say so for good: then it ends here for
- * this round. */
-static int avitoi_page_empty(avito_inbox *in)
+/* Nothing was left: what is older than the overlap needs not be known any longer, once two whole
+ * rounds have looked for it, for a digit that changed on the way hides a message from one. */
+static int avitoi_inbox_round_counts(avito_inbox *in)
 {
-    if (in->priv.empty_pages < AVITOI_IN_EMPTY_PAGES) {
-        in->priv.empty_pages++;
-        in->priv.then = AVITOI_THEN_AGAIN;
-        return AVITO_OK;
+    const uint32_t former = in->priv.former;
+    const bool dated = avitoi_inbox_now(in) != 0;
+    uint32_t horizon = avitoi_inbox_minus_overlap(
+        in, dated && in->priv.sure < former ? in->priv.sure : former);
+    in->priv.former = dated ? in->priv.sure : in->priv.newest;
+    if (in->priv.stage == AVITOI_INBOX_UNREAD) {
+        return avitoi_inbox_round_first(in, former);
     }
-    avitoi_round_lacks(in, AVITO_ERR_MODEL);
-    return in->priv.phase == AVITOI_IN_FETCH ? (int)AVITO_ERR_MODEL : (int)AVITO_OK;
+    if (in->priv.overrun) {
+        horizon = avitoi_inbox_overran(in, horizon);
+    }
+    in->priv.all_chats = false;
+    in->priv.owes_marks = false;
+    if (horizon <= avitoi_inbox_horizon(in)) {
+        return AVITO_AGAIN;
+    }
+    avitoi_inbox_put(avitoi_inbox_state_of(in)->horizon, horizon);
+    if (!in->priv.unsaved) { /* with the next message */
+        return AVITO_AGAIN;
+    }
+    in->priv.unsaved = false;
+    return avitoi_inbox_save(in) == AVITO_OK ? AVITO_AGAIN : AVITO_ERR_HOOK;
 }
 
-static int avitoi_page_over(avito_inbox *in, avito_message *out)
+/* Only a round that reached the end of the list, and lacks nothing, counts. */
+static int avitoi_inbox_round_over(avito_inbox *in)
 {
-    int rc = AVITO_OK;
-    if (!avitoi_list_came(&in->client->priv.json)) {
-        avitoi_round_lacks(in, AVITO_ERR_MODEL);
+    const int error = in->priv.round_error;
+    if (in->priv.stage == AVITOI_INBOX_NEW) {
+        return avitoi_inbox_start_over(in);
     }
-    if (in->priv.rows == 0 && (in->priv.offset > 0 || in->priv.phase == AVITOI_IN_FETCH)) {
-        rc = avitoi_page_empty(in);
+    avitoi_inbox_rest(in, in->priv.rung ? 0u : avitoi_inbox_round_pause(in), AVITOI_INBOX_WAIT);
+    in->priv.rung = false;
+    in->priv.empty_pages = 0;
+    in->priv.round_error = AVITO_OK;
+    in->priv.chat_id[0] = '\0';
+    if (in->priv.whole && in->priv.at_end) {
+        in->priv.whole_ms = avitoi_now(in->client->account);
+        in->priv.wholes = (uint8_t)(in->priv.wholes - (in->priv.wholes > 0 ? 1u : 0u));
     }
-    if (rc != AVITO_OK) {
-        return rc;
+    if (in->priv.late_left == 0 && in->priv.wholes == 0) { /* some wait for the next one */
+        in->priv.wholes = 1;
     }
-    return in->priv.then != AVITOI_THEN_NOTHING || avitoi_next_page(in)
-               ? (int)AVITOI_MOVED
-               : avitoi_list_over(in, out);
-}
-
-/* What a row means to what is being looked for. `rc` < 0: it does not fit or breaks the model, and
- * `id` is what was reached of it. A message is passed over when it came so twice; without an id it
- * keeps its chat waiting. */
-static int avitoi_take_row(avito_inbox *in, avito_str id, uint32_t time,
-                           const avito_message *message, int rc)
-{
-    const uint64_t hash = avitoi_id_hash(id);
-    const unsigned phase = in->priv.phase;
-    avitoi_row_place(in, hash);
-    if (in->priv.rows > 1000u) { /* far more than were asked for: somebody wants to keep us busy */
-        return AVITO_ERR_MODEL;
+    if (in->priv.stage == AVITOI_INBOX_LEARNS) {
+        return avitoi_inbox_round_learnt(in);
     }
-    in->priv.row_error = (int16_t)rc;
-    if (phase == AVITOI_IN_FETCH) {
-        avitoi_fetch_row(in, hash, rc < 0 ? hash == in->priv.pending
-                                          : time == in->priv.oldest_created);
-        in->priv.pending = rc < 0 ? hash : in->priv.pending;
-        return hash == 0 && rc < 0 ? rc : (int)AVITOI_MOVED;
+    if (avitoi_inbox_held_up(in, error)) {
+        in->priv.former = 0;
+        return error;
     }
-    if (hash == 0 || time == 0 || (rc < 0 && phase != AVITOI_IN_LOOK)) {
-        avitoi_round_lacks(in, rc < 0 ? rc : (int)AVITO_ERR_MODEL); /* nor do we know what follows */
-    } else if (in->priv.then != AVITOI_THEN_NOTHING) {
-        return AVITOI_MOVED;
-    } else if (phase == AVITOI_IN_LOOK) {
-        avitoi_look_row(in, hash, time, message);
-    } else if (phase == AVITOI_IN_SCAN) {
-        avitoi_scan_row(in, id, hash, time);
-    } else {
-        /* It is read until two answers say the same. */
-        in->priv.then = in->priv.newest == time ? AVITOI_THEN_OVER : AVITOI_THEN_AGAIN;
-        in->priv.newest = time;
-    }
-    return AVITOI_MOVED;
-}
-
-static int avitoi_inbox_list(avito_inbox *in, avito_message *out)
-{
-    const bool chats = avitoi_reads_chats(in);
-    avito_chat chat;
-    int rc = AVITO_OK;
-    if (in->priv.then != AVITOI_THEN_NOTHING) {
-        return avitoi_leave(in, out);
-    }
-    if (!in->priv.open) {
-        if (!in->o.arena->busy) {
-            avito_arena_reset(in->o.arena);
-        }
-        rc = avitoi_open_list(in);
-        if (rc != AVITO_OK && rc != AVITO_AGAIN) {
-            return rc;
-        }
-        in->priv.open = true;
-    }
-    rc = avitoi_next(in->client, in->client->priv.call, chats ? (void *)&chat : (void *)out);
-    if (rc < 0 && avito_list_open(in->client)) {
-        return avitoi_take_row(in, in->client->priv.json.id, in->priv.row_created, NULL, rc);
-    }
-    if (rc == AVITO_END) {
-        return avitoi_page_over(in, out);
-    }
-    if (rc != AVITO_OK) {
-        return rc;
-    }
-    return chats ? avitoi_take_row(in, chat.id, avitoi_seconds(chat.updated), NULL, AVITO_OK)
-                 : avitoi_take_row(in, out->id, avitoi_seconds(out->created), out, AVITO_OK);
+    return in->priv.at_end ? avitoi_inbox_round_counts(in) : (int)AVITO_AGAIN;
 }
 
 /* ---- the inbox as a whole ---- */
 
 static uint32_t avitoi_inbox_wait_left(const avito_inbox *in)
 {
-    const uint32_t passed =
-        avitoi_now(in->client->account) - in->priv.wait_from_ms;
+    const uint32_t passed = avitoi_now(in->client->account) - in->priv.wait_from_ms;
     return avitoi_less(in->priv.wait_ms, passed);
 }
 
-static int avitoi_inbox_wait(avito_inbox *in)
+static int avitoi_inbox_on_wait(avito_inbox *in)
 {
     if (avitoi_inbox_wait_left(in) > 0) {
         return AVITO_AGAIN;
     }
     in->priv.restarts = 0;
-    if (in->priv.in_chat) {
-        return avitoi_enter(in, AVITOI_IN_LOOK);
+    if (in->priv.resume == AVITOI_INBOX_READ) {
+        return avitoi_inbox_read_top(in);
     }
-    in->priv.peek = in->priv.quiet && in->priv.last_key == 0;
-    return avitoi_enter(in, in->priv.started || in->priv.known_until != 0 ? AVITOI_IN_SCAN
-                                                                          : AVITOI_IN_START);
+    if (in->priv.resume == AVITOI_INBOX_NEXT) {
+        return avitoi_inbox_move(in, AVITOI_INBOX_EV_OVER);
+    }
+    if (in->priv.resume == AVITOI_INBOX_SCAN) {
+        return avitoi_inbox_scan(in);
+    }
+    if (in->priv.stage == AVITOI_INBOX_NEW && in->o.start == AVITO_START_SINCE) {
+        avitoi_inbox_put(avitoi_inbox_state_of(in)->horizon, avitoi_inbox_seconds(in->o.since));
+        if (avitoi_inbox_start_save(in, AVITOI_INBOX_RUNS) < 0) {
+            avitoi_inbox_rest(in, in->o.poll_ms, AVITOI_INBOX_WAIT);
+            return AVITO_ERR_HOOK;
+        }
+    }
+    in->priv.former = in->priv.stage == AVITOI_INBOX_NEW ? 0u : in->priv.former;
+    return avitoi_inbox_round(in);
+}
+
+/* Not accepted: the same again, or past what nobody can take. */
+static int avitoi_inbox_on_handed(avito_inbox *in)
+{
+    if (in->priv.row_error < 0) {
+        const int rc = avito_inbox_accept(in);
+        return rc == AVITO_OK ? (int)AVITOI_MOVED : rc;
+    }
+    if (in->priv.phase == AVITOI_INBOX_OFFERED) { /* a round will find it */
+        in->priv.wait_ms = 0;
+    }
+    return avitoi_inbox_move(in, AVITOI_INBOX_EV_OVER);
 }
 
 static int avitoi_inbox_handle(avito_inbox *in, avito_message *out)
 {
     switch ((int)in->priv.phase) {
-        case AVITOI_IN_WAIT:
-            return avitoi_inbox_wait(in);
-        case AVITOI_IN_HANDED: /* not accepted: the same again, or past what nobody can take */
-            if (in->priv.row_error < 0) {
-                const int rc = avito_inbox_accept(in);
-                return rc == AVITO_OK ? (int)AVITOI_MOVED : rc;
-            }
-            in->priv.pending = 0;
-            if (!in->priv.offered) {
-                return avitoi_enter(in, AVITOI_IN_LOOK);
-            }
-            in->priv.offered = false; /* a round will find it */
-            in->priv.wait_ms = 0;
-            return avitoi_enter(in, AVITOI_IN_WAIT);
-        case AVITOI_IN_MARK:
-            return avitoi_inbox_mark(in);
+        case AVITOI_INBOX_WAIT:
+            return avitoi_inbox_on_wait(in);
+        case AVITOI_INBOX_NEXT:
+            return avitoi_inbox_on_next(in);
+        case AVITOI_INBOX_GIVE:
+            return avitoi_inbox_on_give(in, out);
+        case AVITOI_INBOX_HANDED:
+        case AVITOI_INBOX_OFFERED:
+            return avitoi_inbox_on_handed(in);
+        case AVITOI_INBOX_MARK:
+            return avitoi_inbox_on_mark(in);
         default:
-            return avitoi_inbox_list(in, out);
+            return avitoi_inbox_on_list(in, out);
     }
 }
 
+/* What the program has cancelled is begun again. */
+static int avitoi_inbox_enter(avito_inbox *in)
+{
+    in->client->priv.owner = NULL;
+    if (in->client->priv.call != NULL || !in->priv.open) {
+        return AVITOI_MOVED;
+    }
+    in->priv.open = false;
+    return in->priv.phase == AVITOI_INBOX_MARK ? avitoi_inbox_move(in, AVITOI_INBOX_EV_MARK)
+                                               : avitoi_inbox_again(in);
+}
+
+/* Steps until there is something for the caller, or enough was done for one call. */
+static int avitoi_inbox_run(avito_inbox *in, avito_message *out)
+{
+    const uint32_t began = avitoi_now(in->client->account);
+    unsigned steps = 0;
+    int rc = avitoi_inbox_enter(in);
+    in->priv.raised = false;
+    in->priv.eager = false;
+    while (rc == AVITOI_MOVED && !in->priv.eager) {
+        steps += in->priv.open ? 1u : 4u;
+        rc = avitoi_inbox_handle(in, out);
+        if (rc < 0 && in->priv.phase != AVITOI_INBOX_HANDED && in->priv.phase != AVITOI_INBOX_WAIT) {
+            rc = avitoi_inbox_failed(in, rc);
+        }
+        in->priv.eager = in->priv.raised || steps > AVITOI_INBOX_STEPS ||
+                         avitoi_elapsed(avitoi_now(in->client->account), began) >
+                             in->client->o.total_timeout_ms;
+    }
+    in->priv.eager = rc == AVITOI_MOVED || rc == AVITOI_INBOX_SAYS ||
+                     (rc == AVITO_AGAIN && in->priv.raised);
+    return rc == AVITOI_MOVED ? (int)AVITO_AGAIN
+                              : rc == AVITOI_INBOX_SAYS ? in->client->error.code : rc;
+}
+
+/* Between rounds, on a lane that may wait. */
+static void avitoi_inbox_nap(const avito_inbox *in)
+{
+    const avito_transport *t = &in->client->o.transport;
+    const uint32_t left = avitoi_inbox_wait_left(in);
+    const uint32_t ms = in->o.nap_ms != 0 && in->o.nap_ms < left ? in->o.nap_ms : left;
+    if (ms > 0) {
+        (void)(t->functions->wait)(t->ctx, AVITO_WANT_TIMER, ms);
+    }
+}
+
+/* The lane is the inbox's if it is idle, or does what the inbox asked for: every other call zeroes
+ * `owner`. */
 AVITO_API int avito_inbox_next(avito_inbox *inbox, avito_message *out)
 {
-    avito_inbox *in = inbox;
-    const avito_transport *t;
-    unsigned steps = 0;
-    bool waits;
+    avito_client *c;
     int rc;
-    if (in == NULL || out == NULL) {
+    if (inbox == NULL || inbox->client == NULL || out == NULL) {
         return AVITO_ERR_ARGUMENT;
     }
-    if (in->client->priv.call != NULL && !in->priv.open) { /* a call that is not ours goes on */
+    c = inbox->client;
+    if (c->priv.call != NULL && c->priv.owner != inbox) {
         return AVITO_ERR_BUSY;
     }
-    t = &in->client->o.transport;
-    waits = avitoi_may_wait(in->client);
-    do {
-        /* Not while a list is left: the message is in `out`, and the next call may bring another. */
-        in->priv.eager = !waits && ++steps > AVITOI_IN_STEPS && in->priv.then == AVITOI_THEN_NOTHING;
-        rc = in->priv.eager ? AVITO_AGAIN : avitoi_inbox_handle(in, out);
-    } while (rc == AVITOI_MOVED);
-    if (rc == AVITO_AGAIN && in->priv.phase == AVITOI_IN_WAIT && waits &&
-        avitoi_inbox_wait_left(in) > 0) {
-        (void)(t->functions->wait)(t->ctx, 0, avitoi_inbox_wait_left(in));
-    }
-    if (rc < 0 && in->priv.phase != AVITOI_IN_HANDED && in->priv.phase != AVITOI_IN_WAIT) {
-        avitoi_round_failed(in, rc);
+    rc = avitoi_inbox_run(inbox, out);
+    c->priv.owner = c->priv.call != NULL ? inbox : NULL;
+    if (rc == AVITO_AGAIN && inbox->priv.phase == AVITOI_INBOX_WAIT && !inbox->priv.eager &&
+        avitoi_may_wait(c)) {
+        avitoi_inbox_nap(inbox);
     }
     return rc;
 }
 
 /* Takes the message in the caller's hands into the ring and saves; if that fails, all is as before. */
-static int avitoi_ring_keep(avito_inbox *in)
+static int avitoi_inbox_ring_keep(avito_inbox *in)
 {
-    uint8_t former[AVITOI_STATE_ID];
-    uint8_t *place = avitoi_ring_find(in, in->priv.pending);
-    memcpy(former, place, sizeof former);
-    avitoi_ring_add(in, in->priv.pending, in->priv.pending_created);
-    if (avitoi_state_save(in) == AVITO_OK) {
+    struct avitoi_inbox_entry *place = avitoi_inbox_ring_find(in, avitoi_inbox_key(in));
+    const struct avitoi_inbox_entry former = *place;
+    avitoi_inbox_ring_add(in, avitoi_inbox_key(in), in->priv.created);
+    if (avitoi_inbox_save(in) == AVITO_OK) {
         return AVITO_OK;
     }
-    memcpy(place, former, sizeof former);
+    *place = former;
     return AVITO_ERR_HOOK;
+}
+
+/* A message of the chat in work. It may have come around the mark. */
+static void avitoi_inbox_accept_handed(avito_inbox *in)
+{
+    in->priv.anchor = avitoi_inbox_short(avitoi_inbox_key(in));
+    in->priv.failed = false;
+    in->priv.found = false;
+    in->priv.mark = in->o.mark_as_read ? AVITOI_INBOX_MARK_OWED : AVITOI_INBOX_MARK_NONE;
+    if (in->priv.kept != 0 && avitoi_inbox_arena_ours(in)) {
+        in->priv.kept = avitoi_inbox_kept_oldest(in)->newer;
+        avitoi_inbox_arena_hold(in, avitoi_inbox_held(in));
+    }
 }
 
 AVITO_API int avito_inbox_accept(avito_inbox *inbox)
 {
     int rc;
-    if (inbox == NULL) {
+    if (inbox == NULL || inbox->client == NULL) {
         return AVITO_ERR_ARGUMENT;
     }
-    if (inbox->priv.phase != AVITOI_IN_HANDED || inbox->priv.pending == 0) {
+    if (inbox->priv.phase != AVITOI_INBOX_HANDED && inbox->priv.phase != AVITOI_INBOX_OFFERED) {
         return AVITO_ERR_IDLE;
     }
-    rc = avitoi_ring_keep(inbox);
+    rc = avitoi_inbox_ring_keep(inbox);
     if (rc != AVITO_OK) {
         return rc;
     }
     inbox->priv.unsaved = true;
     inbox->priv.row_error = AVITO_OK;
-    if (inbox->priv.offered && inbox->o.mark_as_read) { /* its chat is looked for wherever it is */
+    if (inbox->priv.phase == AVITOI_INBOX_HANDED) {
+        avitoi_inbox_accept_handed(inbox);
+    } else if (inbox->o.mark_as_read) { /* its chat is looked for wherever it is */
         inbox->priv.all_chats = true;
         inbox->priv.owes_marks = true;
     }
-    if (!inbox->priv.offered) { /* else it did not come from the chat in work */
-        inbox->priv.anchor = inbox->priv.pending;
-        inbox->priv.failed = 0;
-        inbox->priv.given = true;
-        inbox->priv.marked = !inbox->o.mark_as_read; /* it may have come around the mark */
-        inbox->priv.mark_failed = false;
-    }
-    (void)avitoi_enter(inbox, inbox->priv.offered ? AVITOI_IN_WAIT : AVITOI_IN_LOOK);
-    inbox->priv.offered = false;
-    inbox->priv.pending = 0;
+    (void)avitoi_inbox_move(inbox, AVITOI_INBOX_EV_OVER);
     return AVITO_OK;
 }
 
 /* A notification came: polls may be rare for a while. */
 static void avitoi_inbox_hear(avito_inbox *in)
 {
-    in->priv.heard = true;
-    in->priv.heard_ms = avitoi_now(in->client->account);
+    in->priv.heard_ms = avitoi_now(in->client->account) | 1u; /* 0: none yet */
 }
 
 /* Polls at once, or as soon as the round that is going on is over. */
-static void avitoi_inbox_ring(avito_inbox *in)
+static void avitoi_inbox_ring_bell(avito_inbox *in)
 {
     in->priv.wait_ms = 0;
-    in->priv.rung = in->priv.phase != AVITOI_IN_WAIT;
+    in->priv.rung = in->priv.phase != AVITOI_INBOX_WAIT;
 }
 
 AVITO_API int avito_inbox_offer(avito_inbox *inbox, const avito_message *message)
 {
     uint64_t hash;
-    if (inbox == NULL || message == NULL || message->id.ptr == NULL) {
+    uint32_t created;
+    if (inbox == NULL || inbox->client == NULL || message == NULL || message->id.ptr == NULL ||
+        (message->user_id != 0 && message->user_id != inbox->o.user_id)) {
         return AVITO_ERR_ARGUMENT;
     }
     avitoi_inbox_hear(inbox);
-    hash = avitoi_id_hash(message->id);
-    if (avitoi_ring_has(inbox, hash) || avitoi_seconds(message->created) < avitoi_horizon(inbox)) {
+    hash = avitoi_hash(message->id.ptr, message->id.len);
+    created = avitoi_inbox_time(inbox, avitoi_inbox_seconds(message->created));
+    if (avitoi_inbox_ring_has(inbox, hash) || created < avitoi_inbox_horizon(inbox)) {
         return AVITO_END;
     }
     /* Between rounds only: then no list is open, and the message in hand is this one alone. */
-    if (inbox->priv.phase != AVITOI_IN_WAIT || !inbox->priv.started) {
-        avitoi_inbox_ring(inbox);
+    if (inbox->priv.phase != AVITOI_INBOX_WAIT || inbox->priv.stage < AVITOI_INBOX_UNREAD) {
+        avitoi_inbox_ring_bell(inbox);
         return AVITO_ERR_BUSY;
     }
-    inbox->priv.phase = AVITOI_IN_HANDED;
-    inbox->priv.pending = hash;
-    inbox->priv.pending_created = avitoi_seconds(message->created);
-    inbox->priv.offered = true;
+    (void)avitoi_inbox_move(inbox, AVITOI_INBOX_EV_OFFER);
+    avitoi_inbox_key_put(inbox, hash);
+    inbox->priv.created = created;
     inbox->priv.row_error = AVITO_OK;
     return AVITO_OK;
 }
 
 AVITO_API void avito_inbox_doorbell(avito_inbox *inbox)
 {
-    avitoi_inbox_hear(inbox);
-    avitoi_inbox_ring(inbox);
-    inbox->priv.settled = false;
-    inbox->priv.quiet = false;
+    if (inbox != NULL && inbox->client != NULL) {
+        avitoi_inbox_hear(inbox);
+        avitoi_inbox_ring_bell(inbox);
+    }
 }
 
 AVITO_API int avito_inbox_wants(const avito_inbox *inbox)
@@ -13766,9 +14870,73 @@ AVITO_API uint32_t avito_inbox_deadline_ms(const avito_inbox *inbox)
 
 AVITO_API unsigned avito_inbox_events(avito_inbox *inbox)
 {
-    const uint32_t events = inbox->priv.events;
+    const unsigned events = inbox->priv.events;
     inbox->priv.events = 0;
     return events;
+}
+
+AVITO_API const char *avito_inbox_about(const avito_inbox *inbox)
+{
+    return inbox->priv.chat_id;
+}
+
+/* ---- options ---- */
+
+AVITO_API avito_inbox_options avito_inbox_options_default(void)
+{
+    avito_inbox_options options = AVITOI_ZERO;
+    return options;
+}
+
+/* Aligned, and counted in records from here on. */
+static void avitoi_inbox_records_begin(avito_inbox *in)
+{
+    const size_t skew = (0u - (size_t)(uintptr_t)in->o.chats) & (AVITOI_ALIGN - 1u);
+    const size_t cap = in->o.chats != NULL && in->o.chats_cap > skew ? in->o.chats_cap - skew : 0u;
+    in->o.chats_cap = cap / sizeof(struct avitoi_inbox_record);
+    if (in->o.chats_cap > 0) {
+        in->o.chats = (char *)in->o.chats + skew;
+        memset(in->o.chats, 0, in->o.chats_cap * sizeof(struct avitoi_inbox_record));
+    }
+}
+
+static const struct avitoi_tries avitoi_dates_part = {NULL, avitoi_http_date};
+
+AVITO_API int avito_inbox_init(avito_inbox *inbox, avito_client *client,
+                               const avito_inbox_options *options)
+{
+    int rc;
+    if (inbox == NULL) {
+        return AVITO_ERR_ARGUMENT;
+    }
+    memset(inbox, 0, sizeof *inbox);
+    if (client == NULL || client->account == NULL || options == NULL || options->user_id <= 0 ||
+        options->state == NULL || options->arena == NULL || options->arena->base == NULL ||
+        (options->save == NULL) != (options->load == NULL)) {
+        return AVITO_ERR_ARGUMENT;
+    }
+    if (options->state_cap < AVITO_INBOX_STATE_SIZE(1) ||
+        options->arena->cap < AVITOI_INBOX_ARENA_MIN) {
+        return AVITO_ERR_ROOM;
+    }
+    if (client->priv.call != NULL) {
+        return AVITO_ERR_BUSY;
+    }
+    inbox->o = *options;
+    inbox->client = client;
+    if (client->o.priv.tries == NULL) {
+        client->o.priv.tries = &avitoi_dates_part;
+    }
+    inbox->o.poll_ms = avitoi_default(options->poll_ms, 15000);
+    inbox->o.slow_poll_ms = avitoi_default(options->slow_poll_ms, 300000);
+    inbox->o.overlap_s = avitoi_default(options->overlap_s, 300);
+    inbox->o.sweep_ms = avitoi_default(options->sweep_ms, 900000);
+    avitoi_inbox_records_begin(inbox);
+    inbox->priv.wholes = 2;
+    inbox->priv.wait_from_ms = avitoi_now(client->account);
+    rc = avitoi_inbox_load(inbox);
+    inbox->client = rc < 0 ? NULL : client;
+    return rc;
 }
 
 /* ======================================================================= *
@@ -14362,6 +15530,10 @@ static int avitoi_tcp_wait(void *ctx, int wants, uint32_t ms)
     one.revents = 0;
     if (one.events == 0) {
         one.fd = -1; /* else a hang-up would end every wait at once */
+    }
+    if (wants == AVITO_WANT_TIMER && tcp->o.wake_fd > 0) { /* the inbox naps */
+        one.fd = tcp->o.wake_fd;
+        one.events = POLLIN;
     }
     rc = poll(&one, 1, ms > INT_MAX ? INT_MAX : (int)ms);
     if (rc < 0 && errno != EINTR) {

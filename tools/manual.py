@@ -10,6 +10,7 @@ A table begins below its heading, a line of the manual that starts with one of H
 before the first empty line of the comment. What each is made from:
 
     states       avitoi_edges in the call machine
+    phases       avitoi_inbox_edges in the inbox
     errors       AVITO_ERRORS; the column "from" is written by hand and kept
     endpoints    AVITOI_ENDPOINT: the first line of each
     sizes        tools/sizes.c, compiled as 64-bit and as 32-bit code
@@ -23,7 +24,7 @@ import textwrap
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 HEADER = os.path.join(TOP, "avito_messenger.h")
 WIDTH = 100
-HEADINGS = {"states": " *     state    ", "errors": " *     code name", "sizes": " *     bytes of "}
+HEADINGS = {"states": " *     state    ", "phases": " *     phase    ", "errors": " *     code name", "sizes": " *     bytes of "}
 
 
 def words(text):
@@ -32,15 +33,18 @@ def words(text):
             for s in re.findall(r'"(?:[^"\\]|\\.)*"(?:\s*(?:\\\n)?\s*"(?:[^"\\]|\\.)*")*', text)]
 
 
-def states(text):
-    events = re.findall(r"AVITOI_EV_(\w+),", text[text.index("    AVITOI_EV_START,"):
-                                                  text.index("    AVITOI_EVENTS\n")])
-    edges = re.findall(r"\{AVITOI_(\w+), AVITOI_EV_(\w+), AVITOI_(\w+)\}", text)
+def machine(text, prefix, last, title):
+    """A table of edges {PREFIX_STATE, PREFIX_EV_EVENT, PREFIX_STATE}: a row for each state, a column for
+    each event."""
+    event = prefix + r"EV_(\w+)"
+    part = text[:text.index("    %s\n" % last)]
+    events = re.findall(event + r",", part[part.rindex("enum {"):])
+    edges = re.findall(r"\{%s(\w+), %s, %s(\w+)\}" % (prefix, event, prefix), text)
     names = list(dict.fromkeys(edge[0] for edge in edges))
     to = {(state, event): after for state, event, after in edges}
     width = {e: max([len(e)] + [len(a) for (_, event), a in to.items() if event == e])
              for e in events}
-    rows = [f"{'state':8} " + " ".join(f"{e:{width[e]}}" for e in events)]
+    rows = [f"{title:8} " + " ".join(f"{e:{width[e]}}" for e in events)]
     for state in names:
         rows.append(f"{state:8} " + " ".join(f"{to.get((state, e), '.'):{width[e]}}"
                                              for e in events))
@@ -134,7 +138,9 @@ def main():
     for name, heading in HEADINGS.items():
         first, end = region(lines, heading)
         if name == "states":
-            rows = states(text)
+            rows = machine(text, "AVITOI_", "AVITOI_EVENTS", "state")
+        elif name == "phases":
+            rows = machine(text, "AVITOI_INBOX_", "AVITOI_INBOX_EVENTS", "phase")
         elif name == "errors":
             rows = errors(text, lines[first:end])
         else:

@@ -77,9 +77,19 @@ static int offer(const char *id, int64_t created)
 
 /* ---- what was saved on a 64-bit little-endian machine ---- */
 
-/* The two slots after the story of test_saved: magic, sequence, checksum, horizon, twelve
- * that are spare; then the ring. */
+/* The two slots after the story of test_saved: magic, sequence, checksum, horizon, eight bytes of which
+ * one says whether a first round goes on, account; then the ring. */
 static const char *const golden[2] = {
+    "4156493104000000bb3a1b93e0a4996800000000000000008193dc1400000000"
+    "6b9b50b5078ba908bca599681e9d50b5078ca9080ca69968"
+    "000000000000000000000000000000000000000000000000",
+    "41564931050000008b6ff2d3e0a4996800000000000000008193dc1400000000"
+    "6b9b50b5078ba908bca599681e9d50b5078ca9080ca69968"
+    "d19e50b5078da9081fa69968000000000000000000000000",
+};
+
+/* The same as version 0.1.0 saved it, which left the account empty. */
+static const char *const golden_0_1_0[2] = {
     "415649310400000015d6f2bee0a4996800000000000000000000000000000000"
     "6b9b50b5078ba908bca599681e9d50b5078ca9080ca69968"
     "000000000000000000000000000000000000000000000000",
@@ -129,19 +139,18 @@ static void test_saved(void **state)
     avito_client_close(&device.client);
 }
 
-static void begin_with_golden(void)
+static void begin_with(const char *const *saved)
 {
     begin();
     for (int slot = 0; slot < 2; slot++) {
-        bytes_of(golden[slot], device.slots[slot]);
+        bytes_of(saved[slot], device.slots[slot]);
         device.full[slot] = STATE;
     }
 }
 
-static void test_loaded(void **state)
+static void assert_loads(const char *const *saved)
 {
-    (void)state;
-    begin_with_golden();
+    begin_with(saved);
     device_start(&device);
     assert_int_equal(avito_inbox_events(&device.inbox), 0);
     assert_int_equal(offer("m1", 1754899900), AVITO_END);
@@ -153,16 +162,38 @@ static void test_loaded(void **state)
     avito_client_close(&device.client);
 }
 
+static void test_loaded(void **state)
+{
+    (void)state;
+    assert_loads(golden);
+    assert_loads(golden_0_1_0);
+}
+
+/* Nobody reads on where another account was, nor writes over it. */
+static void test_another_account(void **state)
+{
+    avito_message m;
+
+    (void)state;
+    begin_with(golden);
+    device_start(&device);
+    device.options.user_id++;
+    assert_int_equal(avito_inbox_init(&device.inbox, &device.client, &device.options), AVITO_ERR_OPTION_STATE);
+    assert_int_equal(avito_inbox_next(&device.inbox, &m), AVITO_ERR_ARGUMENT);
+    assert_golden();
+    avito_client_close(&device.client);
+}
+
 /* A slot with one wrong bit is none: the other one is what is known. */
 static void test_damaged(void **state)
 {
     int newer;
 
     (void)state;
-    begin_with_golden();
+    begin_with(golden);
     newer = device.slots[1][4] > device.slots[0][4] ? 1 : 0; /* the sequence's low byte */
     for (size_t at = 0; at < STATE; at++) {
-        begin_with_golden();
+        begin_with(golden);
         device.slots[newer][at] ^= 0x10;
         device_start(&device);
         assert_int_equal(avito_inbox_events(&device.inbox), 0);
@@ -177,6 +208,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_saved),
         cmocka_unit_test(test_loaded),
+        cmocka_unit_test(test_another_account),
         cmocka_unit_test(test_damaged),
     };
     return cmocka_run_group_tests_name("inbox_state", tests, NULL, NULL);

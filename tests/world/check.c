@@ -241,7 +241,7 @@ void check_start_list(world *w)
 
 static const look *last_look(const world *w, const char *chat)
 {
-    static const look never = {"", INT64_MIN, false};
+    static const look never = {"", INT64_MIN, false, 0};
     for (size_t i = 0; i < w->look_count; i++) {
         if (strcmp(w->looks[i].chat, chat) == 0) {
             return &w->looks[i];
@@ -300,6 +300,10 @@ void check_given(world *w, const avito_message *m, bool polled)
     note *n = check_find(w, m->id.ptr, m->id.len);
     device *d = &w->device;
     w->given++;
+    if (n == NULL && d->spoilt) { /* a byte of its id was changed: it comes again under the right one */
+        d->held = -1;
+        return;
+    }
     if (n == NULL) {
         fail(w, "receiving", "a message is given that does not exist");
         return;
@@ -327,7 +331,11 @@ void check_given(world *w, const avito_message *m, bool polled)
 
 void check_accepted(world *w, int index)
 {
-    note *n = &w->notes[index];
+    note *n;
+    if (index < 0) {
+        return;
+    }
+    n = &w->notes[index];
     n->accepted++;
     say(w, "accepted: %s", n->id);
     while (w->done_before < w->note_count && w->notes[w->done_before].accepted > 0) {
@@ -347,7 +355,7 @@ void check_marked(world *w, const char *chat)
         const note *n = &w->notes[i];
         given = given || (strcmp(n->chat, chat) == 0 && (n->accepted > 0 || n->reported));
     }
-    if (!given) {
+    if (!given && !w->device.spoilt) {
         fail(w, "marking", "%s is marked as read, of which nothing was given", chat);
     }
     for (size_t i = w->done_before; i < w->note_count; i++) {
@@ -360,12 +368,26 @@ void check_marked(world *w, const char *chat)
     }
 }
 
-/* A round that ends without an error leaves nothing that could be seen when it began. */
+/* What shows up late behind a newer message is found by the late look at its chat, when the overlap has
+ * passed, or by the next that is whole. So is what there is in a chat that was refused. */
+static bool may_wait(const world *w, const note *n)
+{
+    const avito_inbox_options *o = &w->device.inbox.o;
+    const int64_t refused = last_look(w, n->chat)->refused_ms;
+    const int64_t from = n->late && n->visible_ms > refused ? n->visible_ms : refused;
+    return w->device.round_ms < from + 2000 * (int64_t)o->overlap_s + 2 * (int64_t)o->sweep_ms;
+}
+
+/* A round that ends without an error leaves nothing that could be seen when it began; where there is no
+ * room to remember all chats, when the one before it began: a chat may move past the page in work. A
+ * changed byte hides a message until the next look at its chat. */
 void check_round(world *w)
 {
+    const int64_t begin = w->plan.records < 64 ? w->device.before_ms : w->device.round_ms;
     for (size_t i = w->done_before; i < w->note_count; i++) {
         const note *n = &w->notes[i];
-        if (n->accepted == 0 && !n->reported && n->visible_ms < w->device.round_ms && owed(w, n)) {
+        if (n->accepted == 0 && !n->reported && n->visible_ms < begin && owed(w, n) &&
+            !last_look(w, n->chat)->spoilt && !may_wait(w, n)) {
             fail(w, "round", "%s is left behind by a round that ends well", n->id);
             return;
         }

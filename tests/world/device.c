@@ -232,6 +232,8 @@ static void boot_inbox(world *w)
     o.state = d->state.memory;
     o.state_cap = d->state.size;
     o.arena = &d->inbox_arena;
+    o.chats = d->records.memory;
+    o.chats_cap = d->records.size;
     o.ctx = w;
     o.save = save_state;
     o.load = load_state;
@@ -244,12 +246,14 @@ static void boot_inbox(world *w)
 /* What lasts over restarts: sizes and options. */
 static void draw_device(world *w)
 {
+    static const unsigned arenas[] = {16384, 1500, 16384, 4000};
     device *d = &w->device;
     avito_client_options *c = &d->lane_options;
     avito_inbox_options *o = &d->inbox_options;
     d->tokens = room_make(AVITO_TOKENS_SIZE(40));
     d->state = room_make(AVITO_INBOX_STATE_SIZE(w->plan.ring));
-    d->inbox_room = room_make(chance(w, 100) ? 3000 : 16384);
+    d->records = room_make(AVITO_INBOX_CHATS_SIZE(w->plan.records));
+    d->inbox_room = room_make(chance(w, 100) ? 3000 : arenas[w->seed / 5 % 4]);
     d->hook_room = room_make(16384);
     d->hook_buffer = room_make(AVITO_WEBHOOK_SIZE(16384));
     for (unsigned i = 0; i < w->plan.lanes; i++) {
@@ -273,6 +277,7 @@ static void draw_device(world *w)
     o->poll_ms = w->plan.soak ? 15000 : 1000 + (uint32_t)below(w, 10000);
     o->slow_poll_ms = o->poll_ms * (1 + (uint32_t)below(w, 4));
     o->overlap_s = 60 + (uint32_t)below(w, 200);
+    o->sweep_ms = w->plan.soak ? 0 : o->poll_ms * (3 + (uint32_t)below(w, 10));
     for (int i = 0; i < 2; i++) {
         w->slots[i] = calloc(1, d->state.size);
     }
@@ -337,6 +342,7 @@ void device_crash(world *w)
     net_drop_all(w);
     forget(&d->tokens);
     forget(&d->state);
+    forget(&d->records);
     forget(&d->inbox_room);
     forget(&d->hook_room);
     forget(&d->hook_buffer);
@@ -369,6 +375,7 @@ void device_free(world *w)
     device *d = &w->device;
     room_free(&d->tokens);
     room_free(&d->state);
+    room_free(&d->records);
     room_free(&d->inbox_room);
     room_free(&d->hook_room);
     room_free(&d->hook_buffer);
@@ -839,13 +846,16 @@ static int lane_step(world *w, struct lane *l)
     return avito_next_chat(&l->client, &l->chat);
 }
 
-static void note_inbox_error(world *w, int rc)
+/* At the end of a round the inbox says once more what made it leave a chat out: without a request. */
+static void note_inbox_error(world *w, int rc, bool moved)
 {
     const avito_error *e = avito_last_error(&w->device.lanes[0].client);
     const uint64_t passed = impl_passed_over(&w->device.inbox);
     say(w, "inbox: %s %d %s", avito_error_name(rc), e->http_status, e->text);
     check_secret(w, "error text", e->text);
-    check_refused(w, &w->device.lanes[0].client, rc);
+    if (moved) {
+        check_refused(w, &w->device.lanes[0].client, rc);
+    }
     call_a_person(w, rc);
     mix(w, (uint64_t)(uint32_t)rc);
     for (size_t i = w->done_before; i < w->note_count && passed != 0; i++) {
@@ -911,6 +921,7 @@ static void watch_round(world *w, bool between, bool moved, int rc)
         } else if (rc == AVITO_AGAIN && d->overran) {
             check_hidden(w);
         }
+        d->before_ms = rc == AVITO_AGAIN ? d->round_ms : d->before_ms;
         d->overran = d->overran && rc != AVITO_AGAIN;
     }
 }
@@ -938,7 +949,7 @@ static int inbox_step(world *w)
     if (rc == AVITO_OK) {
         given(w, &m, true);
     } else if (rc < 0) {
-        note_inbox_error(w, rc);
+        note_inbox_error(w, rc, moved != d->lanes[0].moved);
     }
     return rc;
 }

@@ -10,6 +10,7 @@ bool impl_call(const avito_client *client);
 uint64_t impl_passed_over(const avito_inbox *inbox);
 bool impl_between_rounds(const avito_inbox *inbox);
 bool impl_gave_pages_up(const avito_inbox *inbox);
+bool impl_starts(const avito_inbox *inbox);
 
 AVITOI_ASSERT(world_knows_the_states, AVITOI_STATES == 8);
 
@@ -38,16 +39,23 @@ bool impl_call(const avito_client *client)
 
 bool impl_between_rounds(const avito_inbox *inbox)
 {
-    return inbox->priv.phase == AVITOI_IN_WAIT && inbox->priv.started && !inbox->priv.first_round &&
-           inbox->priv.last_key == 0 && !inbox->priv.in_chat;
+    return inbox->priv.phase == AVITOI_INBOX_WAIT && inbox->priv.stage == AVITOI_INBOX_RUNS &&
+           inbox->priv.resume == AVITOI_INBOX_WAIT;
 }
 
 bool impl_gave_pages_up(const avito_inbox *inbox)
 {
-    return inbox->priv.empty_pages == AVITOI_IN_EMPTY_PAGES;
+    return inbox->priv.empty_pages == AVITOI_INBOX_EMPTY_PAGES;
+}
+
+bool impl_starts(const avito_inbox *inbox)
+{
+    return inbox->priv.phase == AVITOI_INBOX_SCAN && inbox->priv.stage == AVITOI_INBOX_NEW;
 }
 
 uint64_t impl_passed_over(const avito_inbox *inbox)
 {
-    return inbox->priv.phase == AVITOI_IN_HANDED ? inbox->priv.pending : 0;
+    return inbox->priv.phase == AVITOI_INBOX_HANDED && inbox->priv.row_error < 0
+               ? avitoi_inbox_key(inbox)
+               : 0;
 }

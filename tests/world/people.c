@@ -387,9 +387,9 @@ static void note_request(world *w, const struct link *k, const sim_request_info 
 }
 
 /* A look at a chat: its first page says when, and one byte changed in any spoils it. */
-static void note_look(world *w, const sim_request_info *r, bool spoilt)
+static void note_look(world *w, const sim_request_info *r, const sim_fault *f)
 {
-    const bool first = strstr(r->target, "limit=20") != NULL;
+    const bool first = strstr(r->target, "limit=20") != NULL && strstr(r->target, "offset=") == NULL;
     size_t i = 0;
     while (i < w->look_count && strcmp(w->looks[i].chat, r->chat_id) != 0) {
         i++;
@@ -399,11 +399,14 @@ static void note_look(world *w, const sim_request_info *r, bool spoilt)
             w->look_cap = w->look_cap * 2 + 16;
             w->looks = realloc(w->looks, w->look_cap * sizeof *w->looks);
         }
-        w->look_count++;
+        memset(&w->looks[w->look_count++], 0, sizeof *w->looks);
         (void)snprintf(w->looks[i].chat, sizeof w->looks[i].chat, "%s", r->chat_id);
     }
     w->looks[i].ms = first ? w->now : w->looks[i].ms;
-    w->looks[i].spoilt = spoilt || (!first && w->looks[i].spoilt);
+    w->looks[i].spoilt = f->corrupt || (!first && w->looks[i].spoilt);
+    if (f->status == 403 || f->status == 404 || r->refusal == 403 || r->refusal == 404) {
+        w->looks[i].refused_ms = w->now;
+    }
 }
 
 static void note_served(world *w, const sim_request_info *r, const struct link *k)
@@ -429,8 +432,9 @@ static void note_served(world *w, const sim_request_info *r, const struct link *
         w->tariff_read = sim_live(w->service)->tariff;
         w->tariff_read_ms = w->now;
     }
-    if (r->op == SIM_CHATS && !w->state_saved && strcmp(strrchr(r->target, '='), "=1") == 0) {
-        check_start_list(w); /* of one row: only the very start asks so before anything is saved */
+    if (r->op == SIM_CHATS && !w->state_saved && impl_starts(&w->device.inbox) &&
+        strstr(r->target, "offset=") == NULL) {
+        check_start_list(w);
     }
     if (r->op == SIM_READ) {
         check_marked(w, r->chat_id);
@@ -488,7 +492,7 @@ sim_fault people_fault(void *ctx, const sim_request_info *request)
     }
     if (lane == 0 && request->op == SIM_MESSAGES && strstr(request->target, "limit=1&") == NULL &&
         strcmp(strrchr(request->target, '='), "=1") != 0) {
-        note_look(w, request, f.corrupt);
+        note_look(w, request, &f);
     }
     return f;
 }

@@ -167,6 +167,7 @@ static void draw_kinds(world *w)
 
 static void draw_plan(world *w)
 {
+    static const unsigned records[] = {0, 2, 64, 64, 8};
     plan *p = &w->plan;
     draw_kinds(w);
     p->lanes = 2 + (unsigned)below(w, LANES_MAX - 1);
@@ -180,6 +181,7 @@ static void draw_plan(world *w)
     p->retries = (unsigned)below(w, 4);
     p->ring = chance(w, 200) ? 1 + (unsigned)below(w, 12) : 100 + (unsigned)below(w, 100);
     p->late_max_ms = 1000 + (unsigned)below(w, 59000);
+    p->records = records[w->seed % 5];
     p->at_once = w->seed % 7 < 2;
     if (p->at_once) { /* and there is something to look after */
         p->answers = true;
@@ -209,6 +211,7 @@ static void soak_plan(world *w)
     p->token_lifetime_s = 3000;
     p->retries = 2;
     p->ring = 1000;
+    p->records = 64;
     p->late_max_ms = 59000;
 }
 

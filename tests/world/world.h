@@ -255,7 +255,7 @@ typedef struct device {
     avito_inbox inbox;
     avito_inbox_options inbox_options;
     avito_client_options lane_options;
-    room tokens, state, inbox_room, hook_room, hook_buffer;
+    room tokens, state, records, inbox_room, hook_room, hook_buffer;
     avito_webhook hook;
     bool hook_broken; /* its connection is of no use any more */
     avito_arena inbox_arena;
@@ -265,6 +265,7 @@ typedef struct device {
     bool overran;          /* since the last round that ended well */
     bool had_state;        /* one was stored when the power came */
     int64_t round_ms;      /* when it began */
+    int64_t before_ms;     /* when the one before did that ended well */
     /* the inbox's user */
     bool holding;
     int64_t hold_until;
@@ -314,6 +315,7 @@ typedef struct look {
     char chat[64];
     int64_t ms; /* when the first page of its messages was last served to the inbox */
     bool spoilt; /* with a byte changed: what is out of order then is nobody's fault */
+    int64_t refused_ms; /* when they were refused as those of a chat that is not there, or not ours */
 } look;
 
 /* ---------------------------------------------------------------- options of a run */
@@ -335,6 +337,7 @@ typedef struct plan {
     unsigned token_lifetime_s;
     unsigned retries;
     unsigned ring;
+    unsigned records; /* chats that the inbox has room to remember */
     unsigned late_max_ms;
     int broken; /* status that the messages of the first chat are refused with; 0: they are not */
     bool broken_for_ever;
@@ -429,6 +432,7 @@ bool impl_fetches_token(const avito_client *client);
 bool impl_call(const avito_client *client); /* a call is in progress */
 bool impl_between_rounds(const avito_inbox *inbox);
 bool impl_gave_pages_up(const avito_inbox *inbox); /* in this round: too many of them were empty */
+bool impl_starts(const avito_inbox *inbox); /* it reads the list that decides what is new */
 uint64_t impl_passed_over(const avito_inbox *inbox); /* hash of the message that an error speaks of; 0 */
 
 /* ---- world.c */
