@@ -13,7 +13,8 @@
 #                            BearSSL on). Quicker to build: prefer it.
 #                            (PORTABLE_TESTS and PLAIN_TESTS below are linked with other objects.)
 #   tests/check/NAME.sh      a script. Prints lines "ok - what" and "not ok - what", or nothing: then
-#                            its exit status counts as one check.
+#                            its exit status counts as one check. "not run - why" where it cannot
+#                            run: counted neither way.
 #
 #   Both kinds of programs run under ASan and UBSan, are linked with build/lib/support.a
 #   (tests/support/*.c) and may #include "support/...", "avito_messenger.h" and files of tests/.

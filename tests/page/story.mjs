@@ -7,7 +7,7 @@ import { Browser, Simulator, check, hasAnswer, newBuyer, pause, say, until } fro
 
 const PNG = Buffer.from("iVBORw0KGgoAAAANSUhEUgAAAAIAAAACCAIAAAD91JpzAAAAEUlEQVR4nGMwmBBgMCGAAUIBAByQA8FSnH7QAAAAAElFTkSuQmCC", "base64");
 
-async function firstAnswer(sim, page) {
+async function firstAnswer(sim, page, browser) {
   check(await page.isVisible("#no-chats"), "without a chat the page says what to do");
   await newBuyer(page, "Анна", "Велосипед детский, 20\"", "4 500 ₽");
   await say(page, "Здравствуйте! Ещё продаётся?");
@@ -15,8 +15,8 @@ async function firstAnswer(sim, page) {
   check(await page.isVisible("#messages .mine .marks:not(.read)"), "it is not read yet");
   const run = await sim.run("build/page/03_chats_and_reply", ["Здравствуйте! Да, велосипед на месте."]);
   check(run.status === 0, "example 03 runs with what the page says to export", run.output);
-  check(await until(() => hasAnswer(page, "Здравствуйте! Да, велосипед на месте."), 1000), "its answer appears within a second");
-  check(await until(() => page.isVisible("#messages .mine .marks.read"), 1000), "and so does that it has read the question");
+  check(await until(() => hasAnswer(page, "Здравствуйте! Да, велосипед на месте."), browser.second), "its answer appears within a second");
+  check(await until(() => page.isVisible("#messages .mine .marks.read"), browser.second), "and so does that it has read the question");
   const rows = await page.$$eval("#request-list .what", (all) => all.map((e) => e.textContent).reverse());
   check(rows.join() === "token,get_self,get_chats,send_message,mark_chat_as_read", "each of its requests stands in the log", rows);
   check((await page.$$eval("#request-list .status", (all) => all.map((e) => e.textContent))).every((s) => s === "200"), "with its status");
@@ -168,7 +168,7 @@ export async function main() {
   const sim = await Simulator.start("--chats", "0");
   const browser = await Browser.start();
   const page = await browser.window(await browser.person(), sim.page);
-  await firstAnswer(sim, page);
+  await firstAnswer(sim, page, browser);
   await everyKind(sim, page);
   await theBot(sim, page);
   await webhooks(sim, page);

@@ -9,11 +9,11 @@ async function two(sim, context, browser) {
   const second = await browser.window(context, sim.page);
   await newBuyer(first, "Анна", "Стол");
   await say(first, "Из первого окна");
-  check(await until(() => listHas(second, "Из первого окна"), 1000), "what one window writes the other shows within a second");
+  check(await until(() => listHas(second, "Из первого окна"), browser.second), "what one window writes the other shows within a second");
   await second.click("#chat-list li:first-child button");
   await second.waitForSelector("#messages .mine");
   await say(second, "Из второго");
-  check(await until(() => first.evaluate(() => document.querySelectorAll("#messages .mine").length === 2), 1000), "and the other way round");
+  check(await until(() => first.evaluate(() => document.querySelectorAll("#messages .mine").length === 2), browser.second), "and the other way round");
   const stranger = await browser.window(await browser.person(), sim.page);
   check(await listHas(stranger, "Из второго"), "another person's browser sees the same");
   await stranger.context().close();
@@ -24,7 +24,7 @@ async function two(sim, context, browser) {
 async function ten(sim, context, browser, pages) {
   while (pages.length < 10) pages.push(await browser.window(context, sim.page));
   const [chat] = (await sim.ask("chats")).chats;
-  const everywhere = (text) => until(async () => (await Promise.all(pages.map((p) => listHas(p, text)))).every(Boolean), 1500);
+  const everywhere = (text) => until(async () => (await Promise.all(pages.map((p) => listHas(p, text)))).every(Boolean), browser.second);
   await sim.ask("message", { chat_id: chat.id, text: "Всем десяти" });
   check(await everywhere("Всем десяти"), "ten pages of one browser are told");
   await pages.shift().close();
@@ -33,7 +33,7 @@ async function ten(sim, context, browser, pages) {
   while (pages.length > 1) await pages.pop().close();
 }
 
-async function restart(sim, page) {
+async function restart(sim, page, browser) {
   await sim.stop();
   check(await linkIs(page, "lost"), "a service that is gone is noticed");
   await page.fill("#text", "В никуда");
@@ -46,7 +46,7 @@ async function restart(sim, page) {
   await say(page, "Снова здесь");
   const [chat] = (await sim.ask("chats")).chats;
   await sim.send(chat.id, "И я");
-  check(await until(() => hasAnswer(page, "И я"), 1000), "and everything works");
+  check(await until(() => hasAnswer(page, "И я"), browser.second), "and everything works");
 }
 
 async function withoutEvents(sim, browser) {
@@ -57,7 +57,7 @@ async function withoutEvents(sim, browser) {
   const [chat] = (await sim.ask("chats")).chats;
   await page.click("#chat-list li button");
   await sim.send(chat.id, "Спрошенное");
-  check(await until(() => hasAnswer(page, "Спрошенное"), 2500), "and is told as well");
+  check(await until(() => hasAnswer(page, "Спрошенное"), 2 * browser.second), "and is told as well");
   await context.close();
 }
 
@@ -70,7 +70,7 @@ export async function main() {
   sim.options = ["--chats", "1"];
   const ports = sim.ports;
   sim.options.push("--control-port", ports.control, "--tcp-port", ports.tcp, "--tls-port", ports.tls);
-  await restart(sim, pages[0]);
+  await restart(sim, pages[0], browser);
   await withoutEvents(sim, browser);
   const unexpected = browser.troubles.filter((t) => !/ERR_CONNECTION|ERR_FAILED|net::ERR|Failed to load/.test(t));
   check(unexpected.length === 0, "nothing went wrong in the pages", unexpected);

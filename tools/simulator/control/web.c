@@ -18,6 +18,7 @@
 
 #define BODY_MAX   (64u * 1024u * 1024u) /* a story with pictures */
 #define BEHIND_MAX (8u * 1024u * 1024u)  /* of events; who is so far behind comes again */
+#define SILENT_MS  60000                 /* so long may a connection ask nothing */
 #define BEAT_MS    15000                 /* between comments to who listens */
 #define TEXT_MAX   1024
 
@@ -42,6 +43,7 @@ struct web_visitor {
     bool streams, over;
     bool close_after; /* this answer is the last */
     bool finished;    /* it was given: what still comes is thrown away */
+    int64_t last_ms;  /* when it said something */
     uint64_t next;    /* event that a stream gets next */
     char run[24];
 };
@@ -217,7 +219,7 @@ static void answer_request(web_visitor *v)
         simi_puts(&v->out, "Location: /page/\r\nContent-Length: 0\r\n\r\n");
     } else if (get && strncmp(target, "/page/", 6) == 0) {
         answer_file(v, target + 6, path - 6);
-    } else if (get && path == 7 && strncmp(target, "/events", 7) == 0) {
+    } else if (v->parser.method == HTTP_GET && path == 7 && strncmp(target, "/events", 7) == 0) {
         begin_stream(v);
     } else {
         control_answer a = control_ask(c, get ? "GET" : "POST", target,
@@ -236,6 +238,9 @@ static web_visitor *of(http_parser *p)
 static int on_begin(http_parser *p)
 {
     web_visitor *v = of(p);
+    if (v->streams || v->finished) {
+        return -1;
+    }
     v->target.len = v->name.len = v->body.len = v->value_len = 0;
     memset(v->values, 0, sizeof v->values);
     memset(v->seen, 0, sizeof v->seen);
@@ -350,12 +355,13 @@ static void receive(web_visitor *v)
             v->over = true;
             return;
         }
+        v->last_ms = net_clock_ms(NULL);
         if (v->streams || v->finished) {
             continue;
         }
         size_t done = http_parser_execute(&v->parser, &settings, bytes, (size_t)n);
         if (done != (size_t)n || HTTP_PARSER_ERRNO(&v->parser) != HPE_OK) {
-            if (!v->finished) {
+            if (!v->finished && !v->streams) {
                 refuse(v, 400, "this is not HTTP");
             }
         }
@@ -397,6 +403,7 @@ static void let_in(web *w)
         memset(v, 0, sizeof *v);
         v->w = w;
         v->fd = fd;
+        v->last_ms = net_clock_ms(NULL);
         http_parser_init(&v->parser, HTTP_REQUEST);
         v->parser.data = v;
         w->visitors[w->visitor_count++] = v;
@@ -460,6 +467,7 @@ void web_move(web *w)
             simi_puts(&v->out, beat ? ": still here\n\n" : "");
         }
         transmit(v);
+        v->over = v->over || (!v->streams && v->out.len == 0 && now - v->last_ms > SILENT_MS);
         if (v->over) {
             drop(w, i - 1);
         }

@@ -251,7 +251,10 @@ export async function openChat(id, byPerson) {
   messages.clear();
   for (const m of answer.messages) messages.set(m.id, { message: m });
   for (const entry of messages.values()) entry.element = bubbleOf(entry.message);
+  const log = by("messages").parentNode; // all at once is nothing to read out
+  log.setAttribute("aria-live", "off");
   by("messages").replaceChildren(...[...messages.values()].map((entry) => entry.element));
+  setTimeout(() => log.removeAttribute("aria-live"), 500);
   by("earlier").hidden = answer.earlier === 0;
   by("earlier").textContent = say("earlier", { n: answer.earlier });
   scrollDown();

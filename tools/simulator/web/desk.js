@@ -228,6 +228,7 @@ export function startDesk() {
   by("story-file").onchange = openStory;
   by("reset").onclick = () => attempt(post("/reset"));
   by("copy").onclick = async () => {
+    if (!navigator.clipboard) return getSelection().selectAllChildren(by("exports")); // no secure context
     await attempt(navigator.clipboard.writeText(by("exports").textContent));
     by("copy").textContent = say("copied");
     setTimeout(() => { by("copy").textContent = say("copy"); }, 2000);
