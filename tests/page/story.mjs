@@ -24,7 +24,7 @@ async function firstAnswer(sim, page, browser) {
   await page.click("#request-list li:nth-child(2) summary");
   await page.waitForSelector("#request-list .bodies");
   const bodies = await page.$$eval("#request-list .bodies pre", (all) => all.map((e) => e.textContent));
-  check(bodies[0].includes("велосипед на месте") && bodies[1].includes('"direction":"out"'), "and what was said", bodies);
+  check(bodies[0].includes("велосипед на месте") && bodies[1].includes("\"direction\": \"out\""), "and what was said", bodies);
   const [chat] = (await sim.ask("chats")).chats;
   const seen = (await sim.ask("store")).messages.filter((m) => m.author === "api");
   check(seen.every((m) => m.read_by_buyer) && chat.unread === 0, "the buyer has read what he sees");
@@ -95,6 +95,10 @@ async function theBot(sim, page) {
   const [chat] = (await sim.ask("chats")).chats.filter((c) => c.buyer_name === "Вера");
   const sent = (await sim.ask(`messages?chat_id=${chat.id}`)).messages.filter((m) => m.author === "api");
   check(sent.length === 1 && await hasAnswer(page, "Скоро ответим!"), "the bot did not answer twice", sent);
+  const recorded = JSON.parse(readFileSync("tests/page/asks_and_is_answered.json", "utf8"));
+  await sim.ask("story", recorded);
+  check(await until(async () => (await sim.ask("state")).story.state !== "playing", 15000) &&
+    (await sim.ask("state")).story.state === "done", "a story that was kept is played with the bot as the shop", (await sim.ask("state")).story);
   bot.child.kill("SIGTERM");
   await bot;
   rmSync(folder, { recursive: true, force: true });

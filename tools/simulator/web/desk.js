@@ -26,13 +26,22 @@ function requestRow(r) {
   return make("li", { data: { number: r.number } }, details);
 }
 
+// JSON in lines that one can read, with letters in place of escapes; anything else as it is.
+function readable(text) {
+  try {
+    return JSON.stringify(JSON.parse(text), null, 1);
+  } catch {
+    return text || say("empty");
+  }
+}
+
 async function showBodies(details, number) {
   if (details.children.length > 1) return;
   const both = await attempt(get("/request", { number }));
   if (both === null) return;
   details.append(make("div.bodies", {},
-    make("h3", {}, say("request")), make("pre", { tabIndex: 0 }, both.request || say("empty")),
-    make("h3", {}, say("answer")), make("pre", { tabIndex: 0 }, both.answer || say("empty")),
+    make("h3", {}, say("request")), make("pre", { tabIndex: 0 }, readable(both.request)),
+    make("h3", {}, say("answer")), make("pre", { tabIndex: 0 }, readable(both.answer)),
     both.cut ? make("p", {}, say("cut")) : null));
 }
 
