@@ -3212,7 +3212,8 @@ else github.com/zserge/jsmn), or use the file that `make dist` writes, which has
 #define AVITOI_APART
 #endif
 
-/* Inlined whatever it is compiled for: one loop is made of many small functions. */
+/* Inlined whatever it is compiled for: one loop is made of many small functions, or what every program
+ * links must not pay for what few call. */
 #if defined(__GNUC__)
 #define AVITOI_INLINE inline __attribute__((always_inline))
 #else
@@ -3345,7 +3346,7 @@ static void avitoi_utf8_mend(char *text)
 }
 
 /* Writes a code point as UTF-8; returns its length, 1..4. */
-static size_t avitoi_utf8_put(uint32_t point, char out[4])
+static AVITOI_INLINE size_t avitoi_utf8_put(uint32_t point, char out[4])
 {
     const size_t n = point < 0x80u ? 1u : point < 0x800u ? 2u : point < 0x10000u ? 3u : 4u;
     size_t i;
@@ -4328,7 +4329,7 @@ static void avitoi_narrow(avito_content *out, avito_message_type type)
     }
 }
 
-static avito_str avitoi_content_text(const avito_content *content)
+static AVITOI_INLINE avito_str avitoi_content_text(const avito_content *content)
 {
     static const avito_str none = {NULL, 0};
     if (content->kind == AVITO_MESSAGE_TEXT) {
@@ -7033,7 +7034,7 @@ static void avitoi_write_percent(struct avitoi_writer *w, const char *text)
 }
 
 /* As a JSON string, quotes included. */
-static void avitoi_write_json(struct avitoi_writer *w, avito_str s)
+static AVITOI_INLINE void avitoi_write_json(struct avitoi_writer *w, avito_str s)
 {
     const char *p = s.ptr, *const end = p + s.len;
     avitoi_write(w, "\"", 1);
@@ -12017,27 +12018,39 @@ struct avitoi_show {
     bool comma; /* the next member needs one */
 };
 
-static void avitoi_show_key(struct avitoi_show *s, avito_str key)
+/* As it is written: no other part of the header has these literals, so none keeps them in a program. */
+#define AVITOI_SHOW_NAME(name) "\"" #name "\":"
+
+static void avitoi_show_comma(struct avitoi_show *s)
 {
     if (s->comma) {
         avitoi_write(&s->w, ",", 1);
     }
     s->comma = true;
-    avitoi_write_json(&s->w, key);
-    avitoi_write(&s->w, ":", 1);
+}
+
+static void avitoi_show_name(struct avitoi_show *s, const char *name)
+{
+    avitoi_show_comma(s);
+    avitoi_write_text(&s->w, name);
+}
+
+static void avitoi_show_string(struct avitoi_show *s, avito_str value)
+{
+    avitoi_write_json(&s->w, value);
 }
 
 static void avitoi_show_str(struct avitoi_show *s, const char *name, avito_str value)
 {
     if (value.ptr != NULL) {
-        avitoi_show_key(s, avitoi_str_of(name));
-        avitoi_write_json(&s->w, value);
+        avitoi_show_name(s, name);
+        avitoi_show_string(s, value);
     }
 }
 
 static void avitoi_show_number(struct avitoi_show *s, const char *name, int64_t value)
 {
-    avitoi_show_key(s, avitoi_str_of(name));
+    avitoi_show_name(s, name);
     avitoi_write_int(&s->w, value);
 }
 
@@ -12051,7 +12064,7 @@ static void avitoi_show_int(struct avitoi_show *s, const char *name, int64_t val
 
 static void avitoi_show_bool(struct avitoi_show *s, const char *name, bool value)
 {
-    avitoi_show_key(s, avitoi_str_of(name));
+    avitoi_show_name(s, name);
     avitoi_write_text(&s->w, value ? "true" : "false");
 }
 
@@ -12062,7 +12075,7 @@ static void avitoi_show_degrees(struct avitoi_show *s, const char *name, int32_t
     uint32_t part = value % 10000000u;
     char digits[7];
     size_t i, n = sizeof digits;
-    avitoi_show_key(s, avitoi_str_of(name));
+    avitoi_show_name(s, name);
     if (e7 < 0) {
         avitoi_write(&s->w, "-", 1);
     }
@@ -12081,7 +12094,7 @@ static void avitoi_show_degrees(struct avitoi_show *s, const char *name, int32_t
 static void avitoi_show_open(struct avitoi_show *s, const char *name)
 {
     if (name != NULL) {
-        avitoi_show_key(s, avitoi_str_of(name));
+        avitoi_show_name(s, name);
     }
     avitoi_write(&s->w, "{", 1);
     s->comma = false;
@@ -12101,8 +12114,10 @@ static void avitoi_show_sizes(struct avitoi_show *s, const char *name, avito_ima
     }
     avitoi_show_open(s, name);
     for (i = 0; i < sizes.count; i++) {
-        avitoi_show_key(s, sizes.items[i].size);
-        avitoi_write_json(&s->w, sizes.items[i].url);
+        avitoi_show_comma(s);
+        avitoi_show_string(s, sizes.items[i].size);
+        avitoi_write(&s->w, ":", 1);
+        avitoi_show_string(s, sizes.items[i].url);
     }
     avitoi_show_close(s);
 }
@@ -12110,16 +12125,16 @@ static void avitoi_show_sizes(struct avitoi_show *s, const char *name, avito_ima
 static void avitoi_show_link(struct avitoi_show *s, const avito_link *link)
 {
     const avito_link_preview *preview = link->preview;
-    avitoi_show_open(s, "link");
-    avitoi_show_str(s, "text", link->text);
-    avitoi_show_str(s, "url", link->url);
+    avitoi_show_open(s, AVITOI_SHOW_NAME(link));
+    avitoi_show_str(s, AVITOI_SHOW_NAME(text), link->text);
+    avitoi_show_str(s, AVITOI_SHOW_NAME(url), link->url);
     if (preview != NULL) {
-        avitoi_show_open(s, "preview");
-        avitoi_show_str(s, "title", preview->title);
-        avitoi_show_str(s, "description", preview->description);
-        avitoi_show_str(s, "domain", preview->domain);
-        avitoi_show_str(s, "url", preview->url);
-        avitoi_show_sizes(s, "images", preview->images);
+        avitoi_show_open(s, AVITOI_SHOW_NAME(preview));
+        avitoi_show_str(s, AVITOI_SHOW_NAME(title), preview->title);
+        avitoi_show_str(s, AVITOI_SHOW_NAME(description), preview->description);
+        avitoi_show_str(s, AVITOI_SHOW_NAME(domain), preview->domain);
+        avitoi_show_str(s, AVITOI_SHOW_NAME(url), preview->url);
+        avitoi_show_sizes(s, AVITOI_SHOW_NAME(images), preview->images);
         avitoi_show_close(s);
     }
     avitoi_show_close(s);
@@ -12127,46 +12142,46 @@ static void avitoi_show_link(struct avitoi_show *s, const avito_link *link)
 
 static void avitoi_show_item(struct avitoi_show *s, const avito_item_content *item)
 {
-    avitoi_show_open(s, "item");
-    avitoi_show_str(s, "title", item->title);
-    avitoi_show_str(s, "item_url", item->item_url);
-    avitoi_show_str(s, "image_url", item->image_url);
-    avitoi_show_str(s, "price_string", item->price_string);
+    avitoi_show_open(s, AVITOI_SHOW_NAME(item));
+    avitoi_show_str(s, AVITOI_SHOW_NAME(title), item->title);
+    avitoi_show_str(s, AVITOI_SHOW_NAME(item_url), item->item_url);
+    avitoi_show_str(s, AVITOI_SHOW_NAME(image_url), item->image_url);
+    avitoi_show_str(s, AVITOI_SHOW_NAME(price_string), item->price_string);
     avitoi_show_close(s);
 }
 
 static void avitoi_show_location(struct avitoi_show *s, const avito_location *location)
 {
-    avitoi_show_open(s, "location");
-    avitoi_show_str(s, "kind", location->kind_word);
+    avitoi_show_open(s, AVITOI_SHOW_NAME(location));
+    avitoi_show_str(s, AVITOI_SHOW_NAME(kind), location->kind_word);
     if (location->lat_e7 != 0 || location->lon_e7 != 0) {
-        avitoi_show_degrees(s, "lat", location->lat_e7);
-        avitoi_show_degrees(s, "lon", location->lon_e7);
+        avitoi_show_degrees(s, AVITOI_SHOW_NAME(lat), location->lat_e7);
+        avitoi_show_degrees(s, AVITOI_SHOW_NAME(lon), location->lon_e7);
     }
-    avitoi_show_str(s, "title", location->title);
-    avitoi_show_str(s, "text", location->text);
+    avitoi_show_str(s, AVITOI_SHOW_NAME(title), location->title);
+    avitoi_show_str(s, AVITOI_SHOW_NAME(text), location->text);
     avitoi_show_close(s);
 }
 
 static void avitoi_show_call(struct avitoi_show *s, const avito_call *call)
 {
-    avitoi_show_open(s, "call");
-    avitoi_show_str(s, "status", call->status_word);
-    avitoi_show_int(s, "target_user_id", call->target_user_id);
+    avitoi_show_open(s, AVITOI_SHOW_NAME(call));
+    avitoi_show_str(s, AVITOI_SHOW_NAME(status), call->status_word);
+    avitoi_show_int(s, AVITOI_SHOW_NAME(target_user_id), call->target_user_id);
     avitoi_show_close(s);
 }
 
 static void avitoi_show_value(struct avitoi_show *s, const avito_content *c)
 {
-    avitoi_show_open(s, "content");
-    avitoi_show_str(s, "text", avitoi_content_text(c));
+    avitoi_show_open(s, AVITOI_SHOW_NAME(content));
+    avitoi_show_str(s, AVITOI_SHOW_NAME(text), avitoi_content_text(c));
     switch ((int)c->kind) {
         case AVITO_MESSAGE_SYSTEM:
-            avitoi_show_str(s, "flow_id", c->as.system.flow_id);
+            avitoi_show_str(s, AVITOI_SHOW_NAME(flow_id), c->as.system.flow_id);
             break;
         case AVITO_MESSAGE_IMAGE:
-            avitoi_show_open(s, "image");
-            avitoi_show_sizes(s, "sizes", c->as.image->sizes);
+            avitoi_show_open(s, AVITOI_SHOW_NAME(image));
+            avitoi_show_sizes(s, AVITOI_SHOW_NAME(sizes), c->as.image->sizes);
             avitoi_show_close(s);
             break;
         case AVITO_MESSAGE_LINK:
@@ -12182,8 +12197,8 @@ static void avitoi_show_value(struct avitoi_show *s, const avito_content *c)
             avitoi_show_call(s, c->as.call);
             break;
         case AVITO_MESSAGE_VOICE:
-            avitoi_show_open(s, "voice");
-            avitoi_show_str(s, "voice_id", c->as.voice->voice_id);
+            avitoi_show_open(s, AVITOI_SHOW_NAME(voice));
+            avitoi_show_str(s, AVITOI_SHOW_NAME(voice_id), c->as.voice->voice_id);
             avitoi_show_close(s);
             break;
         default:
@@ -12194,11 +12209,11 @@ static void avitoi_show_value(struct avitoi_show *s, const avito_content *c)
 
 static void avitoi_show_quote(struct avitoi_show *s, const avito_quote *quote)
 {
-    avitoi_show_open(s, "quote");
-    avitoi_show_str(s, "id", quote->id);
-    avitoi_show_number(s, "author_id", quote->author_id);
-    avitoi_show_int(s, "created", quote->created);
-    avitoi_show_str(s, "type", quote->type_word);
+    avitoi_show_open(s, AVITOI_SHOW_NAME(quote));
+    avitoi_show_str(s, AVITOI_SHOW_NAME(id), quote->id);
+    avitoi_show_number(s, AVITOI_SHOW_NAME(author_id), quote->author_id);
+    avitoi_show_int(s, AVITOI_SHOW_NAME(created), quote->created);
+    avitoi_show_str(s, AVITOI_SHOW_NAME(type), quote->type_word);
     avitoi_show_value(s, &quote->content);
     avitoi_show_close(s);
 }
@@ -12208,31 +12223,32 @@ static void avitoi_show_notified(struct avitoi_show *s, const avito_message *m,
                                  const avito_chat *chat)
 {
     const bool from_chat = m->chat_id.ptr == NULL && chat != NULL;
-    avitoi_show_str(s, "chat_id", from_chat ? chat->id : m->chat_id);
-    avitoi_show_int(s, "user_id", m->user_id);
-    avitoi_show_str(s, "chat_type", m->chat_type_word);
-    avitoi_show_int(s, "item_id", m->item_id);
-    avitoi_show_str(s, "published_at", m->published_at);
+    avitoi_show_str(s, AVITOI_SHOW_NAME(chat_id), from_chat ? chat->id : m->chat_id);
+    avitoi_show_int(s, AVITOI_SHOW_NAME(user_id), m->user_id);
+    avitoi_show_str(s, AVITOI_SHOW_NAME(chat_type), m->chat_type_word);
+    avitoi_show_int(s, AVITOI_SHOW_NAME(item_id), m->item_id);
+    avitoi_show_str(s, AVITOI_SHOW_NAME(published_at), m->published_at);
 }
 
 /* What is not the service's. */
 static void avitoi_show_ours(struct avitoi_show *s, const avito_message *m, const avito_chat *chat)
 {
+    const char *word = avito_message_class_word(avito_classify(m));
     size_t i;
-    avitoi_show_open(s, "avito");
-    avitoi_show_str(s, "class", avitoi_str_of(avito_message_class_word(avito_classify(m))));
-    avitoi_show_bool(s, "is_own", m->is_own);
-    avitoi_show_bool(s, "is_system", m->is_system);
-    avitoi_show_bool(s, "is_placeholder", m->is_placeholder);
-    avitoi_show_bool(s, "is_cut", m->is_cut);
+    avitoi_show_open(s, AVITOI_SHOW_NAME(avito));
+    avitoi_show_str(s, AVITOI_SHOW_NAME(class), avitoi_str_of(word));
+    avitoi_show_bool(s, AVITOI_SHOW_NAME(is_own), m->is_own);
+    avitoi_show_bool(s, AVITOI_SHOW_NAME(is_system), m->is_system);
+    avitoi_show_bool(s, AVITOI_SHOW_NAME(is_placeholder), m->is_placeholder);
+    avitoi_show_bool(s, AVITOI_SHOW_NAME(is_cut), m->is_cut);
     for (i = 0; chat != NULL && i < chat->users.count; i++) {
         if (chat->users.items[i].id == m->author_id) {
-            avitoi_show_str(s, "author_name", chat->users.items[i].name);
+            avitoi_show_str(s, AVITOI_SHOW_NAME(author_name), chat->users.items[i].name);
             break;
         }
     }
     if (chat != NULL && chat->context != NULL && chat->context->item != NULL) {
-        avitoi_show_str(s, "item_title", chat->context->item->title);
+        avitoi_show_str(s, AVITOI_SHOW_NAME(item_title), chat->context->item->title);
     }
     avitoi_show_close(s);
 }
@@ -12241,20 +12257,20 @@ static void avitoi_show_message(struct avitoi_show *s, const avito_message *m,
                                 const avito_chat *chat)
 {
     avitoi_show_open(s, NULL);
-    avitoi_show_str(s, "id", m->id);
-    avitoi_show_number(s, "author_id", m->author_id);
-    avitoi_show_int(s, "created", m->created);
-    avitoi_show_str(s, "type", m->type_word);
-    avitoi_show_str(s, "direction", m->direction_word);
+    avitoi_show_str(s, AVITOI_SHOW_NAME(id), m->id);
+    avitoi_show_number(s, AVITOI_SHOW_NAME(author_id), m->author_id);
+    avitoi_show_int(s, AVITOI_SHOW_NAME(created), m->created);
+    avitoi_show_str(s, AVITOI_SHOW_NAME(type), m->type_word);
+    avitoi_show_str(s, AVITOI_SHOW_NAME(direction), m->direction_word);
     avitoi_show_value(s, &m->content);
     if (m->quote != NULL) {
         avitoi_show_quote(s, m->quote);
     }
     if (m->has_is_read) {
-        avitoi_show_bool(s, "is_read", m->is_read);
+        avitoi_show_bool(s, AVITOI_SHOW_NAME(is_read), m->is_read);
     }
-    avitoi_show_int(s, "read", m->read);
-    avitoi_show_int(s, "delivered", m->delivered);
+    avitoi_show_int(s, AVITOI_SHOW_NAME(read), m->read);
+    avitoi_show_int(s, AVITOI_SHOW_NAME(delivered), m->delivered);
     avitoi_show_notified(s, m, chat);
     avitoi_show_ours(s, m, chat);
     avitoi_show_close(s);
