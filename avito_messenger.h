@@ -20,7 +20,7 @@
  * and only where the implementation is:
  *
  *     AVITO_TINY            1: for boards; what few programs need is linked by
- *                           avito_enable_*() only (>>24)             (default 0)
+ *                           avito_enable_*() only (>>18)             (default 0)
  *     AVITO_WITH_SHORTCUTS  0: some 20 KB less code and tables, but several times slower (default:
  *                           0 with AVITO_TINY, or with -Os where there is no operating system)
  *     AVITO_WITH_SIMD       0: no SSE2 intrinsics                    (default 1 where SSE2 is)
@@ -40,54 +40,86 @@
  * the implementation, bottom-up. To go to a chapter, search for its mark. Code in this comment is
  * compiled by `make docs`; tables that repeat the code are compared with it by `make manual-check`.
  *
- *     >>1 WHAT IT IS, WHAT IT IS NOT
- *     >>2 FIVE MINUTES
- *     >>3 HOW IT IS BUILT
- *     >>4 LIFE OF A CALL
- *     >>5 MEMORY
- *     >>6 YOUR OWN TRANSPORT
- *     >>7 TLS
- *     >>8 WHEN IT FAILS
- *     >>9 TOKENS, RATE, TRIES
- *     >>10 THE API, CALL BY CALL
- *     >>11 WEBHOOKS
- *     >>12 INBOX AND SENDING
- *     >>13 THREADS, SECURITY, POLICIES, VERSIONS
- *     >>20 VERSION AND COMPILER
- *     >>21 RESULTS AND ERRORS
- *     >>22 STRINGS AND ARENA
- *     >>23 TRANSPORT
- *     >>24 ACCOUNT
- *     >>25 MODELS
- *     >>26 OPTIONS OF CALLS
- *     >>27 CLIENT
- *     >>28 CALLS
- *     >>29 WEBHOOK RECEIVER
- *     >>30 INBOX
- *     >>31 POSIX TCP (AVITO_WITH_POSIX)
- *     >>32 TLS BY BEARSSL (AVITO_WITH_BEARSSL)
- *     >>33 RAW JSON
- *     >>34 SHOW
- *     >>40 PROLOGUE
- *     >>41 BYTES AND TEXT
- *     >>42 NUMBERS
- *     >>43 SCHEMAS
- *     >>44 JSON MACHINE
- *     >>45 SHORT WAY
- *     >>46 REQUEST WRITER
- *     >>47 ENDPOINTS
- *     >>48 HTTP BODY FRAMING
- *     >>49 RESPONSE HEAD
- *     >>50 ACCOUNT
- *     >>51 CALL MACHINE
- *     >>52 CLIENT AND CALLS
- *     >>53 ERROR TEXTS
- *     >>54 RAW JSON
- *     >>55 SHOW
- *     >>58 WEBHOOK RECEIVER
- *     >>59 INBOX
- *     >>60 POSIX TCP
- *     >>61 TLS BY BEARSSL
+ *     MANUAL
+ *       >>1 WHAT IT IS, WHAT IT IS NOT
+ *       >>2 FIVE MINUTES
+ *       >>3 HOW IT IS BUILT
+ *       >>4 LIFE OF A CALL
+ *       >>5 MEMORY
+ *       >>6 YOUR OWN TRANSPORT
+ *       >>7 TLS
+ *       >>8 WHEN IT FAILS
+ *       >>9 TOKENS, RATE, TRIES
+ *       >>10 THE API, CALL BY CALL
+ *       >>11 WEBHOOKS
+ *       >>12 INBOX AND SENDING
+ *       >>13 THREADS, SECURITY, POLICIES, VERSIONS
+ *     INTERFACE OF THE CORE
+ *       >>14 VERSION AND COMPILER
+ *       >>15 RESULTS AND ERRORS
+ *       >>16 STRINGS AND ARENA
+ *       >>17 TRANSPORT
+ *       >>18 ACCOUNT
+ *       >>19 MODELS
+ *       >>20 OPTIONS OF CALLS
+ *       >>21 CLIENT
+ *       >>22 CALLS
+ *     THE CORE, BOTTOM-UP
+ *       >>23 PROLOGUE
+ *       >>24 TEXT
+ *       >>25 ARENA
+ *       >>26 NUMBERS
+ *       >>27 SCHEMAS
+ *       >>28 JSON: WHAT IS OPEN
+ *       >>29 JSON: STRINGS
+ *       >>30 JSON: THE MACHINE
+ *       >>31 WRITER
+ *       >>32 ENDPOINTS
+ *       >>33 REQUEST
+ *       >>34 HTTP BODY FRAMING
+ *       >>35 RESPONSE HEAD
+ *       >>36 ACCOUNT
+ *       >>37 CALL
+ *       >>38 ERRORS
+ *       >>39 TOKENS
+ *       >>40 RATE
+ *       >>41 ANSWERS
+ *       >>42 EXCHANGE
+ *       >>43 CALL MACHINE
+ *       >>44 CLIENT AND CALLS
+ *       >>45 LISTS
+ *     SPEED
+ *       >>46 SPEED: HEAD LINES
+ *       >>47 SPEED: TEXT
+ *       >>48 SPEED: MEMBERS
+ *       >>49 SPEED: OBJECTS AND LISTS
+ *     INTERFACE OF THE PARTS
+ *       >>50 WEBHOOK RECEIVER
+ *       >>51 INBOX
+ *       >>52 POSIX TCP (AVITO_WITH_POSIX)
+ *       >>53 TLS BY BEARSSL (AVITO_WITH_BEARSSL)
+ *       >>54 RAW JSON
+ *       >>55 SHOW
+ *     THE PARTS
+ *       >>56 SEVERAL LANES
+ *       >>57 TOKEN STORE
+ *       >>58 RETRIES
+ *       >>59 DIAGNOSTICS
+ *       >>60 WEBHOOK RECEIVER
+ *       >>61 INBOX: WHAT IT REMEMBERS
+ *       >>62 INBOX: LISTS
+ *       >>63 INBOX: PHASES
+ *       >>64 INBOX: ROUNDS
+ *       >>65 SENDING AND OTHER CHANGES
+ *       >>66 CONFIRMING
+ *       >>67 RAW JSON
+ *       >>68 SHOW
+ *       >>69 POSIX TCP
+ *       >>70 TLS: CERTIFICATES
+ *       >>71 TLS: SET-UP
+ *       >>72 TLS: RECORDS
+ *       >>73 TLS: CONNECTIONS
+ *       >>74 TLS: TRUST ANCHORS
  *
  * ======================================================================= *
  * >>1 WHAT IT IS, WHAT IT IS NOT
@@ -201,7 +233,7 @@
  *
  * The same without waiting, in a loop of yours. Two things change. The lane must not wait and so
  * cannot look names up: give the TCP transport .never_wait and an .address or a .resolve hook
- * (>>31). And a call may say AVITO_AGAIN: then you carry it on. Here with poll(); with select(),
+ * (>>52). And a call may say AVITO_AGAIN: then you carry it on. Here with poll(); with select(),
  * epoll, an event group of an RTOS, or a bare loop that only calls avito_step(), it is the same::
  *
  *     #include <poll.h>
@@ -256,19 +288,19 @@
  *     model < schemas < JSON machine < response reader < transport.recv
  *     raw JSON > JSON machine > jsmn > tokens in your memory
  *
- *   endpoint (>>47)          what differs between calls: method, path, query, body, schema of the
+ *   endpoint (>>32)          what differs between calls: method, path, query, body, schema of the
  *                            answer
- *   request writer (>>46)    a pure function of the arguments. Whatever piece is due is written by
+ *   request writer (>>31)    a pure function of the arguments. Whatever piece is due is written by
  *                            running it again and passing over what has left, so any window serves
  *                            any request, and a first run without memory counts Content-Length
- *   response reader (>>48, >>49)   byte by byte; no line of a head has to fit anywhere
- *   JSON machine (>>44)      checks all of the JSON, drops what was not asked for before it takes
+ *   response reader (>>34, >>35)   byte by byte; no line of a head has to fit anywhere
+ *   JSON machine (>>30)      checks all of the JSON, drops what was not asked for before it takes
  *                            memory, decodes each string once, to its final place in your arena
- *   schemas (>>43)           say which member goes where in which struct
- *   jsmn (>>54)              tokenises what no model knows and what lies whole in memory, after the
+ *   schemas (>>27)           say which member goes where in which struct
+ *   jsmn (>>67)              tokenises what no model knows and what lies whole in memory, after the
  *                            machine has proven it valid
- *   call machine (>>51)      moves all of this; the only state that you see is AVITO_AGAIN
- *   transports (>>60, >>61)  and yours; of all functions in this file only a transport's wait()
+ *   call machine (>>43)      moves all of this; the only state that you see is AVITO_AGAIN
+ *   transports (>>69, >>71)  and yours; of all functions in this file only a transport's wait()
  *                            waits
  *
  * Where this differs from what one would write first, and why:
@@ -278,7 +310,7 @@
  *     names; nothing of it is kept in between, and no number is parsed twice.
  *   * An object that is a member is made where it stays: at the low end, when it opens; its strings
  *     come after it. Elements of a list and the answer's own struct are made at the high end.
- *   * Members that need nothing special go a short way around the state machine (>>45), with the
+ *   * Members that need nothing special go a short way around the state machine (>>30), with the
  *     same result: keys compared as they are written, text in blocks of 16 bytes, or 8 in plain C,
  *     digits and escapes several at a time. AVITO_TINY 1 or AVITO_WITH_SHORTCUTS 0 leaves it out,
  *     AVITO_WITH_SIMD 0 the SSE2 scan.
@@ -303,7 +335,7 @@
  *      |  END, from every state                      ANSWER before WRITTEN    v            |
  *      +-------------------------------------------------------------------- DRAIN <-------+
  *
- * This table is the code's (avitoi_edges, >>51); `make manual-check` compares. "." cannot happen.
+ * This table is the code's (avitoi_call_edges, >>43; `make manual-check`). "." cannot happen.
  *
  *     state    START   TOKEN   CONNECTED WRITTEN ANSWER ELEMENT NEXT REPEAT  DRAIN END
  *     IDLE     ACCOUNT .       .         .       .      .       .    .       .     IDLE
@@ -454,7 +486,7 @@
  * >>6 YOUR OWN TRANSPORT
  * ======================================================================= *
  *
- * Five functions, three optional ones, and a context. The five rules of >>23, as a table:
+ * Five functions, three optional ones, and a context. The five rules of >>17, as a table:
  *
  *     function     when                     returns                              never
  *     -----------  -----------------------  -----------------------------------  -----------------
@@ -545,7 +577,7 @@
  *
  * It goes below TLS: avito_tls_options.transport. Porting, by what you have:
  *
- *   POSIX    avito_tcp (>>31). With -std=c99 define _POSIX_C_SOURCE 200809L before the first
+ *   POSIX    avito_tcp (>>52). With -std=c99 define _POSIX_C_SOURCE 200809L before the first
  *            #include.
  *   lwIP     examples/firmware/link_lwip.c: raw API, no OS; whatever lwIP has to do is done in a
  *            poll that each function calls first. recv copies from the pbuf chain and calls
@@ -624,7 +656,7 @@
  * 70 = 326, the alert protocol_version; or it just hangs up, as a line that breaks does: CLOSED,
  * detail 31 (BR_ERR_IO). Then bring another TLS library as the transport. Watchdog:
  * a handshake takes long on a small core; .watchdog is called before and after each piece of it,
- * AVITO_TLS_WATCHED_EC and _RSA (>>32) between single multiplications. `make firmware` prints the
+ * AVITO_TLS_WATCHED_EC and _RSA (>>53) between single multiplications. `make firmware` prints the
  * longest single step of each board. TLS_STALL: over 64 KB of handshake, or more than 32 records in
  * a row without data.
  *
@@ -676,7 +708,7 @@
  * no such place: one bad element fails the call. Where one bad row must not hide the others, read
  * element by element.
  *
- * All errors, as AVITO_ERRORS (>>21) has them; what to do about each is in avito_error_remedy().
+ * All errors, as AVITO_ERRORS (>>15) has them; what to do about each is in avito_error_remedy().
  * "From": init, the function that takes the options; args, any call, before a byte is sent; call,
  * any call once it runs; parse, also avito_parse_webhook(); whook, also avito_webhook_receive();
  * else the functions of that name.
@@ -816,7 +848,7 @@
  * Base https://api.avito.ru, Authorization: Bearer on all but /token. Paths are the description's
  * to the last slash: a redirect could turn POST into GET, so none is followed. "d": official
  * description (OpenAPI, of the month in AVITO_API_DESCRIPTION_DATE), "s": seen in public live use
- * or recordings, "a": our assumption. First lines are the code's table (>>47), compared by `make
+ * or recordings, "a": our assumption. First lines are the code's table (>>32), compared by `make
  * manual-check`.
  *
  *     get_token POST /token
@@ -887,7 +919,7 @@
  * (s). It waits two seconds (d) and delivers again what was answered late (s); how often, and when
  * it gives up, is not known. So: acknowledge first, work later.
  *
- *   avito_webhook_*        the receiving side without I/O (>>29): feed it bytes, send what it
+ *   avito_webhook_*        the receiving side without I/O (>>50): feed it bytes, send what it
  *                          gives; strict HTTP/1.1, the secret in the path compared in constant
  *                          time, deadlines for slow senders. Made to stand behind a proxy that ends
  *                          TLS: examples/12_webhook_server.c.
@@ -896,7 +928,7 @@
  *                          AVITO_OK with message NULL.
  *
  * What no model knows, such as a payload of another type, is still there as text: avito_json_*
- * (>>33) reads it by key, in tokens of your memory::
+ * (>>54) reads it by key, in tokens of your memory::
  *
  *     char tokens[AVITO_JSON_TOKENS_SIZE(64)];
  *     avito_json json;
@@ -915,7 +947,7 @@
  * hands body and header to .verify if you find out. Until then a long random path is the
  * authentication: 32 hex digits or more, kept out of logs.
  *
- * avito_message_preview() and avito_message_json() (>>34) show a message to a person or a program.
+ * avito_message_preview() and avito_message_json() (>>55) show a message to a person or a program.
  *
  * A 200 cannot be taken back. If a crash between the 200 and your store must not lose the message,
  * let the inbox poll as well, and use the notification as a doorbell (avito_inbox_doorbell(): no
@@ -925,7 +957,7 @@
  * >>12 INBOX AND SENDING
  * ======================================================================= *
  *
- * The inbox (>>30) gives every new message of an account once, from polls and notifications alike.
+ * The inbox (>>51) gives every new message of an account once, from polls and notifications alike.
  *
  *   Promise. Every message that the API shows within the reachable rows is handed over at least
  *   once; exactly once, if no crash falls between hand-over and the durable save, and at most as
@@ -955,7 +987,7 @@
  *      +------------------+                  +--- MARK <--+
  *                                             CHAT
  *
- * This table is the code's (avitoi_inbox_edges, >>59); `make manual-check` compares.
+ * This table is the code's (avitoi_inbox_edges, >>61); `make manual-check` compares.
  *
  *     phase    PAGE CHAT OVER HAND   OFFER   MARK REST
  *     WAIT     SCAN READ NEXT .      OFFERED .    WAIT
@@ -1118,7 +1150,7 @@
 #define AVITO_MESSENGER_H
 
 /* ======================================================================= *
- * >>20 VERSION AND COMPILER
+ * >>14 VERSION AND COMPILER
  * ======================================================================= */
 
 #include <stdbool.h>
@@ -1155,7 +1187,7 @@ extern "C" {
 #endif
 
 /* ======================================================================= *
- * >>21 RESULTS AND ERRORS
+ * >>15 RESULTS AND ERRORS
  * ======================================================================= *
  *
  * Every function that can fail returns int: one of the three normal results,
@@ -1285,7 +1317,7 @@ AVITO_API const char *avito_error_text(int code);
 AVITO_API const char *avito_error_remedy(int code);
 
 /* ======================================================================= *
- * >>22 STRINGS AND ARENA
+ * >>16 STRINGS AND ARENA
  * ======================================================================= */
 
 /* Decoded text: UTF-8, len bytes, and ptr[len] is NUL. May hold NUL bytes inside. A field that was
@@ -1316,7 +1348,7 @@ AVITO_API void avito_arena_reset(avito_arena *arena);
 AVITO_API bool avito_str_equal(avito_str s, const char *word);
 
 /* ======================================================================= *
- * >>23 TRANSPORT
+ * >>17 TRANSPORT
  * ======================================================================= *
  *
  * What moves bytes: a table of functions and a context. Five rules:
@@ -1361,7 +1393,7 @@ typedef struct avito_transport {
     void *ctx;
 } avito_transport;
 
-/* Private: how far the body of an HTTP message has been read (>>48). */
+/* Private: how far the body of an HTTP message has been read (>>34). */
 struct avitoi_body {
     size_t left;       /* bytes still to come: of the body, or of the present chunk */
     uint32_t overhead; /* framing bytes that no body bytes have paid for yet */
@@ -1371,7 +1403,7 @@ struct avitoi_body {
 };
 
 /* ======================================================================= *
- * >>24 ACCOUNT
+ * >>18 ACCOUNT
  * ======================================================================= *
  *
  * One set of credentials, shared by any number of lanes. Everything that the options point to must
@@ -1418,8 +1450,8 @@ typedef struct avito_account_options {
     uint32_t requests_per_minute; /* 0: no limit of our own */
     struct {                      /* private: what avito_enable_*() has linked */
         const struct avitoi_token_store *store;
-        const struct avitoi_diagnostics *diagnostics;
-        const struct avitoi_lanes *lanes;
+        const struct avitoi_call_diagnostics *diagnostics;
+        const struct avitoi_call_lanes *lanes;
     } priv;
 } avito_account_options;
 
@@ -1501,7 +1533,7 @@ AVITO_API bool avito_account_refresh_in_doubt(const avito_account *account);
 AVITO_API int avito_account_open_gate(avito_account *account);
 
 /* ======================================================================= *
- * >>25 MODELS
+ * >>19 MODELS
  * ======================================================================= *
  *
  * All pointers and strings point into the arena of the call. A pointer to a model is NULL, a string
@@ -1802,8 +1834,20 @@ typedef struct avito_event {
     avito_message *message;
 } avito_event;
 
+typedef enum avito_message_class {
+    AVITO_CLASS_BUYER = 0,   /* the other side wrote it */
+    AVITO_CLASS_OWN,         /* this account wrote it: you, through the API, or a person in the app */
+    AVITO_CLASS_SYSTEM,      /* Avito wrote it */
+    AVITO_CLASS_PLACEHOLDER, /* hidden, because the tariff lacks the API */
+    AVITO_CLASS_DELETED,
+    AVITO_CLASS_UNSUPPORTED  /* a type that the API shows no content of, or a new one */
+} avito_message_class;
+
+/* The first that fits of: placeholder, deleted, own, system, unsupported, buyer. */
+AVITO_API avito_message_class avito_classify(const avito_message *message);
+
 /* ======================================================================= *
- * >>26 OPTIONS OF CALLS
+ * >>20 OPTIONS OF CALLS
  * ======================================================================= *
  *
  * Zero means the default in every member. They are copied by the call; what they point to is
@@ -1882,7 +1926,7 @@ typedef struct avito_blacklist_user {
 } avito_blacklist_user;
 
 /* ======================================================================= *
- * >>27 CLIENT
+ * >>21 CLIENT
  * ======================================================================= *
  *
  * A lane: one connection, one call at a time. Many lanes on one thread are the asynchronous client.
@@ -1906,22 +1950,22 @@ typedef struct avito_client_options {
     char *error_body;            /* optional: gets the raw body of a refusal, NUL-terminated */
     size_t error_body_cap;
     struct {                     /* private: what avito_enable_*() has linked */
-        const struct avitoi_tries *tries;
+        const struct avitoi_call_retries *tries;
         int (*dry_run)(struct avito_client *c);
     } priv;
 } avito_client_options;
 
 /* ---- private from here to avito_client: visible only so that you can reserve the memory ---- */
 
-#define AVITOI_LEVELS 10  /* nested models: list, chat, last message, content, link, preview, sizes */
-#define AVITOI_WORD   32  /* longest known key or number, header name or value of interest */
+#define AVITOI_JSON_LEVELS 10  /* nested models: list, chat, last message, content, link, preview, sizes */
+#define AVITOI_JSON_WORD   32  /* longest known key or number, header name or value of interest */
 
 struct avitoi_schema;
 struct avitoi_endpoint;
 
 /* Where an answer is decoded to: two stacks that grow towards each other in one arena, or, for
  * tokens and small replies, in two pieces of memory. */
-struct avitoi_mem {
+struct avitoi_arena_ends {
     char *low_base, *high_end;
     size_t low_cap, high_cap; /* high_cap 0: both stacks are in one piece of memory */
     size_t low, high; /* bytes taken, also those that would have been if there were room */
@@ -1929,7 +1973,7 @@ struct avitoi_mem {
 };
 
 /* An open container whose schema is known. */
-struct avitoi_frame {
+struct avitoi_json_frame {
     const struct avitoi_schema *schema; /* of the object, or of the elements */
     union {
         char *model; /* object: its struct; NULL while it is only counted */
@@ -1941,12 +1985,12 @@ struct avitoi_frame {
     bool high;       /* object: its struct is at the high end until it is complete */
 };
 
-#define AVITOI_GIVEN 30u
+#define AVITOI_JSON_GIVEN 30u
 
 /* Hashes of the last elements of a list, in the caller's arena: rows slide between pages. */
-struct avitoi_given {
+struct avitoi_json_given {
     uint32_t next, count;
-    uint64_t hashes[AVITOI_GIVEN];
+    uint64_t hashes[AVITOI_JSON_GIVEN];
 };
 
 /* The response head reader. */
@@ -1968,7 +2012,7 @@ struct avitoi_json {
     uint8_t state, depth, level, skip, list_depth;
     uint8_t role, word_len, utf8_len, tariff;
     bool streaming, collect, measuring, cutting, frozen, was_cut, lenient, in_key;
-    bool remembers;         /* list of many pages: an avitoi_given begins the arena */
+    bool remembers;         /* list of many pages: an avitoi_json_given begins the arena */
     int8_t more;            /* list: 1 the server says that there is more, -1 that there is not */
     uint16_t want;
     uint16_t hex;           /* \\uXXXX so far */
@@ -1977,7 +2021,7 @@ struct avitoi_json {
     int16_t event;          /* what feed returns next; AVITO_END: an element is complete */
     const struct avitoi_schema *root;
     const struct avitoi_schema *schema; /* on top: of the object, or of the elements */
-    struct avitoi_mem mem;
+    struct avitoi_arena_ends mem;
     void *out;              /* the root's struct, or the current element's */
     const char *culprit;    /* the key that broke the model */
     char *dst;              /* string: where its next byte goes; NULL: it is dropped */
@@ -1989,9 +2033,9 @@ struct avitoi_json {
     uint32_t page_rows;     /* list: elements of this page, good, bad or given before */
     uint32_t is_object;     /* bit per open container */
     char utf8[4];
-    char word[AVITOI_WORD]; /* a key, number or literal; while the head is read, a header's name or value */
+    char word[AVITOI_JSON_WORD]; /* a key, number or literal; while the head is read, a header's name or value */
     union {
-        struct avitoi_frame frames[AVITOI_LEVELS];
+        struct avitoi_json_frame frames[AVITOI_JSON_LEVELS];
         struct {
             struct avitoi_head head; /* read before the body */
             uint8_t boundary[16];    /* of the request's parts */
@@ -2000,7 +2044,7 @@ struct avitoi_json {
 };
 
 /* What a call was asked to do: everything that the request is written from. */
-struct avitoi_args {
+struct avitoi_client_args {
     int64_t user_id;
     const char *chat_id;
     const char *text;   /* or message id, image id, URL, code */
@@ -2079,7 +2123,7 @@ typedef struct avito_client {
         const void *owner;            /* the inbox whose call this is, between its own calls */
         uint32_t date;                /* of the answer, in unix seconds; 0: not given */
         size_t cut_at;                /* bytes of a text to keep; DRAIN: bytes that may still be read */
-        struct avitoi_args args;
+        struct avitoi_client_args args;
         struct avitoi_body body;
         struct avitoi_json json;
         const avito_sent_query *baseline; /* of the lane: of settle */
@@ -2092,7 +2136,7 @@ typedef struct avito_client {
 
 AVITO_API avito_client_options avito_client_options_default(void);
 
-/* Parts, as those of the account (>>24): .retries, with a Retry-After that is a date (without it only
+/* Parts, as those of the account (>>18): .retries, with a Retry-After that is a date (without it only
  * seconds are heeded); .dry_run. */
 AVITO_API void avito_enable_retries(avito_client_options *options);
 AVITO_API void avito_enable_dry_run(avito_client_options *options);
@@ -2129,7 +2173,7 @@ AVITO_API void avito_cancel(avito_client *client);
 AVITO_API const avito_error *avito_last_error(const avito_client *client);
 
 /* ======================================================================= *
- * >>28 CALLS
+ * >>22 CALLS
  * ======================================================================= *
  *
  * Every call works both ways. On a lane that may wait (the transport has wait(), never_wait is
@@ -2278,7 +2322,7 @@ AVITO_API int avito_get_voice_files(avito_client *client, int64_t user_id,
 /* ---- notifications ---- */
 
 /* `url`: https:// (or http://) and printable ASCII without blanks, else ID; it should hold a long
- * secret (>>29). The server may answer CONFLICT to one that it has already. */
+ * secret (>>50). The server may answer CONFLICT to one that it has already. */
 AVITO_API int avito_subscribe_webhook(avito_client *client, const char *url);
 AVITO_API int avito_unsubscribe_webhook(avito_client *client, const char *url);
 AVITO_API int avito_get_webhook_subscriptions(avito_client *client, avito_arena *arena,
@@ -2298,8 +2342,7737 @@ AVITO_API int avito_parse_webhook(const void *body, size_t len, avito_arena *are
 AVITO_API int avito_add_to_blacklist(avito_client *client, int64_t user_id,
                                      const avito_blacklist_user *users, size_t count);
 
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* AVITO_MESSENGER_H: end of the core's interface */
+
+#if defined(AVITO_MESSENGER_IMPLEMENTATION) && !defined(AVITO_MESSENGER_IMPLEMENTED)
+
 /* ======================================================================= *
- * >>29 WEBHOOK RECEIVER
+ * >>23 PROLOGUE
+ * ======================================================================= */
+
+#include <string.h>
+
+#if defined(JSMN_H) && !(defined(JSMN_STRICT) && defined(JSMN_PARENT_LINKS))
+#error "jsmn.h was included before with another configuration: include avito_messenger.h first"
+#endif
+#ifndef JSMN_H
+#define JSMN_STATIC
+#define JSMN_STRICT
+#define JSMN_PARENT_LINKS
+#if defined(__GNUC__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wconversion"
+#pragma GCC diagnostic ignored "-Wsign-conversion"
+#pragma GCC diagnostic ignored "-Wundef"
+#pragma GCC diagnostic ignored "-Wcast-qual"
+#pragma GCC diagnostic ignored "-Wshadow"
+#pragma GCC diagnostic ignored "-Wimplicit-fallthrough"
+#if defined(__clang__)
+#pragma GCC diagnostic ignored "-Weverything"
+#endif
+#endif
+#if defined(__has_include)
+#if !__has_include("jsmn.h")
+#error "jsmn.h is neither beside this file nor in the include path: put it there (Debian: libjsmn-dev; \
+else github.com/zserge/jsmn), or use the file that `make dist` writes, which has it inside"
+#endif
+#endif
+#include "jsmn.h"
+#if defined(__GNUC__)
+#pragma GCC diagnostic pop
+#endif
+#endif
+
+/* 1: scan text 16 bytes at a time where SSE2 is there; the portable twin gives the same results. */
+#ifndef AVITO_WITH_SIMD
+#if defined(__SSE2__)
+#define AVITO_WITH_SIMD 1
+#else
+#define AVITO_WITH_SIMD 0
+#endif
+#endif
+#if AVITO_WITH_SIMD
+#include <emmintrin.h>
+#endif
+
+/* 1: what few programs need is linked by avito_enable_*() only (>>18). */
+#ifndef AVITO_TINY
+#define AVITO_TINY 0
+#endif
+
+/* 1: what needs nothing special is read in one go, for speed; 0: saves some 20 KB. With -Os only
+ * where there is no operating system: elsewhere its speed is worth more than its size. */
+#ifndef AVITO_WITH_SHORTCUTS
+#if defined(__unix__) || defined(__APPLE__) || defined(_WIN32) || !defined(__OPTIMIZE_SIZE__)
+#define AVITO_WITH_SHORTCUTS !AVITO_TINY
+#else
+#define AVITO_WITH_SHORTCUTS 0
+#endif
+#endif
+
+#define AVITOI_COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* A struct of nothing, without a warning in either language. */
+#if defined(__cplusplus)
+#define AVITOI_ZERO {}
+#else
+#define AVITOI_ZERO {0}
+#endif
+
+/* Not inlined: what it needs of the stack is not needed during what its caller does besides, or it
+ * would stand in several places. */
+#if defined(__GNUC__)
+#define AVITOI_APART __attribute__((noinline))
+#else
+#define AVITOI_APART
+#endif
+
+/* Inlined whatever it is compiled for: one loop is made of many small functions, or what every program
+ * links must not pay for what few call. */
+#if defined(__GNUC__)
+#define AVITOI_INLINE inline __attribute__((always_inline))
+#else
+#define AVITOI_INLINE inline
+#endif
+
+/* Not inlined, unless speed counts for more than the stack. */
+#if AVITO_WITH_SHORTCUTS
+#define AVITOI_APART_IF_SMALL
+#else
+#define AVITOI_APART_IF_SMALL AVITOI_APART
+#endif
+
+/* Assumptions about the platform. */
+#define AVITOI_ASSERT(tag, condition) extern char avitoi_assert_##tag[(condition) ? 1 : -1]
+AVITOI_ASSERT(bytes_have_8_bits, (unsigned char)255 == 255 && sizeof(uint8_t) == 1);
+AVITOI_ASSERT(int_has_32_bits, sizeof(int) >= 4);
+AVITOI_ASSERT(pointers_are_alike, sizeof(void *) == sizeof(char *));
+AVITOI_ASSERT(str_is_array, sizeof(avito_str) == sizeof(avito_strs));
+
+/* ======================================================================= *
+ * >>24 TEXT
+ * ======================================================================= *
+ *
+ * Bytes and words: no state, no memory but the caller's. Characters are bytes here; what looks at code
+ * points says utf8 in its name.
+ */
+
+AVITO_API bool avito_str_equal(avito_str s, const char *word)
+{
+    return s.ptr != NULL && s.len == strlen(word) && memcmp(s.ptr, word, s.len) == 0;
+}
+
+static avito_str avitoi_text_of(const char *text)
+{
+    avito_str s;
+    s.ptr = text;
+    s.len = strlen(text);
+    return s;
+}
+
+static avito_str avitoi_text_or_none(const char *text)
+{
+    static const avito_str none = {NULL, 0};
+    return text != NULL ? avitoi_text_of(text) : none;
+}
+
+static bool avitoi_text_starts(avito_str s, const char *prefix)
+{
+    const size_t n = strlen(prefix);
+    return s.len >= n && memcmp(s.ptr, prefix, n) == 0;
+}
+
+static uint8_t avitoi_text_byte(char c)
+{
+    return (uint8_t)c;
+}
+
+AVITOI_APART_IF_SMALL static char avitoi_text_lower(char c)
+{
+    return (c >= 'A' && c <= 'Z') ? (char)(c + ('a' - 'A')) : c;
+}
+
+/* The value of a hex digit, or 16. */
+static unsigned avitoi_text_hex_digit(char c)
+{
+    const unsigned digit = (unsigned)avitoi_text_byte(c) - '0';
+    const unsigned letter = ((unsigned)avitoi_text_byte(c) | 0x20u) - 'a';
+    return digit < 10u ? digit : letter < 6u ? letter + 10u : 16u;
+}
+
+/* FNV-1a, never 0. */
+AVITOI_APART_IF_SMALL static uint64_t avitoi_text_hash(const char *p, size_t len)
+{
+    uint64_t hash = 0xcbf29ce484222325u;
+    for (; len > 0; len--) {
+        hash = (hash ^ avitoi_text_byte(*p++)) * 0x100000001b3u;
+    }
+    return hash != 0 ? hash : 1u;
+}
+
+/* Of a string in JSON: it stands for itself. */
+static bool avitoi_text_is_plain(char c)
+{
+    return c != '"' && c != '\\' && avitoi_text_byte(c) >= ' ' && avitoi_text_byte(c) < 0x80;
+}
+
+/* Takes blanks off both ends. */
+static void avitoi_text_trim(avito_str *s)
+{
+    while (s->len > 0 && avitoi_text_byte(*s->ptr) <= ' ') {
+        s->ptr++;
+        s->len--;
+    }
+    while (s->len > 0 && avitoi_text_byte(s->ptr[s->len - 1u]) <= ' ') {
+        s->len--;
+    }
+}
+
+/* Printable ASCII without blanks, not empty. */
+static bool avitoi_text_is_word(const char *text)
+{
+    if (text == NULL || *text == '\0') {
+        return false;
+    }
+    for (; *text != '\0'; text++) {
+        if (*text <= ' ' || *text > '~') {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* What follows the first `word` in a text; NULL: it is not there. ASCII, without regard to case. */
+static const char *avitoi_text_after(const char *text, const char *word)
+{
+    size_t i;
+    for (; *text != '\0'; text++) {
+        for (i = 0; word[i] != '\0' && avitoi_text_lower(text[i]) == word[i]; i++) {
+        }
+        if (word[i] == '\0') {
+            return text + i;
+        }
+    }
+    return NULL;
+}
+
+/* ---- words ---- */
+
+static const char *avitoi_text_next_word(const char *words)
+{
+    return words + *words + 2;
+}
+
+/* From 1 on; 0: there is no word; behind the last one: it is a new one. */
+static int avitoi_text_word_number(const char *words, avito_str word)
+{
+    int number = 1;
+    if (word.ptr == NULL) {
+        return 0;
+    }
+    for (; *words != '\0'; words = avitoi_text_next_word(words)) {
+        if ((size_t)*words == word.len && memcmp(words + 1, word.ptr, word.len) == 0) {
+            break;
+        }
+        number++;
+    }
+    return number;
+}
+
+/* Is `token` one of the words of a comma list? */
+static bool avitoi_text_list_has(avito_str list, const char *token)
+{
+    const size_t n = strlen(token);
+    size_t at, end;
+    for (at = 0; at < list.len; at = end + 1u) {
+        while (at < list.len && (list.ptr[at] == ' ' || list.ptr[at] == '\t')) {
+            at++;
+        }
+        for (end = at; end < list.len && list.ptr[end] != ','; end++) {
+        }
+        if (end - at >= n && memcmp(list.ptr + at, token, n) == 0 &&
+            (end - at == n || list.ptr[at + n] == ' ' || list.ptr[at + n] == '\t')) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- HTTP ---- */
+
+/* RFC 9110, 5.6.2: what names of fields, methods and the like are made of. */
+static bool avitoi_text_is_http_token(unsigned char c)
+{
+    unsigned char lower = (unsigned char)(c | 0x20u);
+
+    return (lower >= 'a' && lower <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
+           memchr("!#$%&'*+-.^_`|~", c, 15) != NULL;
+}
+
+/* What may stand in the value of a field: no control bytes but the tab. */
+static bool avitoi_text_is_http_text(unsigned char c)
+{
+    return (c >= 0x20 && c != 0x7f) || c == '\t';
+}
+
+/* ---- UTF-8 ---- */
+
+/* How many bytes the UTF-8 sequence at `p` has (RFC 3629: no overlong form, no surrogate, nothing
+ * above U+10FFFF), of which `n`, at least one, are there: more than that if it is cut. 0: malformed. */
+static unsigned avitoi_text_utf8_length(const char *p, size_t n)
+{
+    const uint8_t lead = avitoi_text_byte(*p);
+    const unsigned length = lead < 0x80 ? 1u : lead < 0xe0 ? 2u : lead < 0xf0 ? 3u : 4u;
+    uint8_t min = lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : 0x80;
+    uint8_t max = lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;
+    unsigned i;
+    if ((lead >= 0x80 && lead < 0xc2) || lead > 0xf4) {
+        return 0;
+    }
+    for (i = 1; i < length && i < n; i++) {
+        if (avitoi_text_byte(p[i]) < min || avitoi_text_byte(p[i]) > max) {
+            return 0;
+        }
+        min = 0x80;
+        max = 0xbf;
+    }
+    return length;
+}
+
+/* Counts the code points of a NUL-terminated text, and those that are not white space.
+ * False: not well-formed UTF-8. */
+static bool avitoi_text_utf8_count(const char *text, size_t *points, size_t *visible)
+{
+    *points = 0;
+    *visible = 0;
+    while (*text != '\0') {
+        const unsigned n = avitoi_text_utf8_length(text, 4); /* a NUL in it ends it, as malformed */
+        if (n == 0) {
+            return false;
+        }
+        *points += 1;
+        *visible += (avitoi_text_byte(*text) > ' ') ? 1u : 0u;
+        text += n;
+    }
+    return true;
+}
+
+/* Makes a NUL-terminated text well-formed: what is not becomes '?', an unfinished end goes. */
+static void avitoi_text_utf8_mend(char *text)
+{
+    size_t left = strlen(text);
+    while (left > 0) {
+        size_t n = avitoi_text_utf8_length(text, left);
+        if (n > left) {
+            *text = '\0';
+            return;
+        }
+        if (n == 0) {
+            *text = '?';
+            n = 1;
+        }
+        text += n;
+        left -= n;
+    }
+}
+
+/* Writes a code point as UTF-8; returns its length, 1..4. */
+static AVITOI_INLINE size_t avitoi_text_utf8_put(uint32_t point, char out[4])
+{
+    const size_t n = point < 0x80u ? 1u : point < 0x800u ? 2u : point < 0x10000u ? 3u : 4u;
+    size_t i;
+    for (i = n - 1u; i > 0; i--) {
+        out[i] = (char)(0x80u | (point & 0x3fu));
+        point >>= 6;
+    }
+    out[0] = (char)((n == 1u ? 0u : 0xf00u >> n & 0xffu) | point);
+    return n;
+}
+
+/* The code point of a well-formed sequence of `n` bytes. */
+static uint32_t avitoi_text_point(const char *p, unsigned n)
+{
+    uint32_t point = (n == 1u) ? avitoi_text_byte(*p) : avitoi_text_byte(*p) & (0x7fu >> n);
+    unsigned i;
+    for (i = 1; i < n; i++) {
+        point = point << 6 | (avitoi_text_byte(p[i]) & 0x3fu);
+    }
+    return point;
+}
+
+/* Does this code point only change the one before it? Combining marks of the scripts that are met here
+ * (Unicode 15, categories Mn, Me and Mc), variation selectors, joiners, skin tones, tags. */
+static bool avitoi_text_is_mark(uint32_t point)
+{
+    static const uint16_t ranges[][2] = {
+        {0x0300, 0x036f}, {0x0483, 0x0489}, {0x0591, 0x05bd}, {0x05bf, 0x05bf}, {0x05c1, 0x05c2},
+        {0x05c4, 0x05c5}, {0x05c7, 0x05c7}, {0x0610, 0x061a}, {0x064b, 0x065f}, {0x0670, 0x0670},
+        {0x06d6, 0x06dc}, {0x06df, 0x06e4}, {0x06e7, 0x06e8}, {0x06ea, 0x06ed}, {0x0900, 0x0903},
+        {0x093a, 0x093c}, {0x093e, 0x094f}, {0x0951, 0x0957}, {0x0962, 0x0963}, {0x0e31, 0x0e31},
+        {0x0e34, 0x0e3a}, {0x0e47, 0x0e4e}, {0x1160, 0x11ff}, {0x1ab0, 0x1ace}, {0x1dc0, 0x1dff},
+        {0x200c, 0x200d}, {0x20d0, 0x20f0}, {0x2de0, 0x2dff}, {0x302a, 0x302f}, {0x3099, 0x309a},
+        {0xa66f, 0xa672}, {0xa674, 0xa67d}, {0xa69e, 0xa69f}, {0xfe00, 0xfe0f}, {0xfe20, 0xfe2f}};
+    size_t i;
+    if (point > 0xffffu) {
+        return (point >= 0x1f3fbu && point <= 0x1f3ffu) || (point >= 0xe0020u && point <= 0xe01efu);
+    }
+    for (i = 0; i < AVITOI_COUNT(ranges) && point >= ranges[i][0]; i++) {
+        if (point <= ranges[i][1]) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A regional indicator: two of them are a flag. */
+static bool avitoi_text_is_flag(uint32_t point)
+{
+    return point >= 0x1f1e6u && point <= 0x1f1ffu;
+}
+
+/* Is `point` part of the same character as what stands before it? */
+static bool avitoi_text_continues(uint32_t before, uint32_t point)
+{
+    if (before < ' ' || before == 0x7fu) {
+        return before == '\r' && point == '\n';
+    }
+    return avitoi_text_is_mark(point) ||
+           (before == 0x200du && (point >= 0x1f000u || (point >= 0x2190u && point <= 0x3299u)));
+}
+
+/* The bytes of the first character of `len`, at least one, as a person sees it: a letter with its
+ * accents, a flag, a family of emoji (a part of Unicode's UAX 29). What is malformed is one byte. */
+static size_t avitoi_text_grapheme(const char *p, size_t len)
+{
+    size_t n = avitoi_text_utf8_length(p, len);
+    uint32_t before;
+    bool half_a_flag;
+    if (n == 0 || n > len) {
+        return 1;
+    }
+    before = avitoi_text_point(p, (unsigned)n);
+    half_a_flag = avitoi_text_is_flag(before);
+    while (n < len) {
+        const unsigned more = avitoi_text_utf8_length(p + n, len - n);
+        uint32_t point;
+        if (more == 0 || more > len - n) {
+            break;
+        }
+        point = avitoi_text_point(p + n, more);
+        if (!(half_a_flag && avitoi_text_is_flag(point)) && !avitoi_text_continues(before, point)) {
+            break;
+        }
+        half_a_flag = false;
+        before = point;
+        n += more;
+    }
+    return n;
+}
+
+/* ======================================================================= *
+ * >>25 ARENA
+ * ======================================================================= *
+ *
+ * The caller's memory, from which models are taken. Comes in: the caller's block. Goes out: offsets and
+ * sizes that are multiples of AVITOI_ARENA_ALIGN. Nothing is ever given back but by a reset.
+ */
+
+#define AVITOI_ARENA_ALIGN  8u /* of every model: int64_t is the widest member */
+
+static size_t avitoi_arena_align(size_t n)
+{
+    return (n + (AVITOI_ARENA_ALIGN - 1u)) & ~(size_t)(AVITOI_ARENA_ALIGN - 1u);
+}
+
+AVITO_API avito_arena avito_arena_of(void *memory, size_t size)
+{
+    avito_arena arena;
+    const size_t skew =
+        (memory == NULL) ? 0 : (0u - (size_t)(uintptr_t)memory) & (AVITOI_ARENA_ALIGN - 1u);
+    memset(&arena, 0, sizeof arena);
+    arena.base = (char *)memory;
+    if (memory != NULL && size > skew) {
+        arena.base += skew;
+        arena.cap = (size - skew) & ~(size_t)(AVITOI_ARENA_ALIGN - 1u);
+    }
+    return arena;
+}
+
+AVITO_API void avito_arena_reset(avito_arena *arena)
+{
+    if (arena != NULL) {
+        arena->used = 0;
+    }
+}
+
+/* ---- memory ---- */
+
+static void avitoi_arena_share(struct avitoi_arena_ends *mem, avito_arena *arena)
+{
+    memset(mem, 0, sizeof *mem);
+    mem->low_base = arena->base + arena->used;
+    mem->low_cap = (arena->cap - arena->used) & ~(size_t)(AVITOI_ARENA_ALIGN - 1u);
+    mem->high_end = mem->low_base + mem->low_cap;
+}
+
+static bool avitoi_arena_is_shared(const struct avitoi_arena_ends *mem)
+{
+    return mem->high_cap == 0;
+}
+
+/* ======================================================================= *
+ * >>26 NUMBERS
+ * ======================================================================= *
+ *
+ * Numbers out of text, into text, and against a clock that wraps. No floating point, and no division of
+ * 64 bits: neither is there on every processor.
+ */
+
+static uint32_t avitoi_number_minus(uint32_t value, uint32_t by)
+{
+    return value > by ? value - by : 0u;
+}
+
+static uint32_t avitoi_number_or(uint32_t value, uint32_t otherwise)
+{
+    return value != 0 ? value : otherwise;
+}
+
+/* Milliseconds from `then` to `now` on a clock that wraps; 0 if it seems to have gone back. For
+ * deadlines; where a long time may have passed unseen, the plain difference is meant: a clock that goes
+ * back then counts as a long time. */
+static uint32_t avitoi_number_elapsed(uint32_t now, uint32_t then)
+{
+    const uint32_t elapsed = now - then;
+    return (elapsed > (uint32_t)INT32_MAX) ? 0u : elapsed;
+}
+
+/* ---- text into numbers and back ---- */
+
+/* Decimal digits of a value at the end of `buf`; returns where they begin. Divides 16 bits at a time: a
+ * processor without a division of 64 bits would link 700 bytes for it. */
+static const char *avitoi_number_decimal(uint64_t value, char buf[21])
+{
+    uint32_t high = (uint32_t)(value >> 32), low = (uint32_t)value;
+    char *p = buf + 20;
+    *p = '\0';
+    do {
+        const uint32_t middle = (high % 10u) << 16 | low >> 16;
+        const uint32_t bottom = (middle % 10u) << 16 | (low & 0xffffu);
+        high /= 10u;
+        low = (middle / 10u) << 16 | bottom / 10u;
+        *--p = (char)('0' + (int)(bottom % 10u));
+    } while ((high | low) != 0);
+    return p;
+}
+
+/* -?digits, the whole of it, in the range of int64_t. */
+static bool avitoi_number_parse_int(const char *p, size_t len, int64_t *out)
+{
+    const bool negative = len > 0 && *p == '-';
+    uint64_t value = 0;
+    size_t i = negative ? 1 : 0;
+    if (i == len) {
+        return false;
+    }
+    for (; i < len; i++) {
+        const unsigned digit = (unsigned)(avitoi_text_byte(p[i])) - '0';
+        if (digit > 9u || value > (uint64_t)INT64_MAX / 10u) {
+            return false;
+        }
+        value = value * 10u + digit;
+    }
+    if (value > (uint64_t)INT64_MAX + (negative ? 1u : 0u)) {
+        return false;
+    }
+    *out = negative ? (int64_t)(0u - value) : (int64_t)value;
+    return true;
+}
+
+static inline bool avitoi_number_is_digit(char c)
+{
+    return (unsigned)avitoi_text_byte(c) - (unsigned)'0' <= 9u;
+}
+
+#define AVITOI_NUMBER_FRACTION_MAX 14u /* bytes of a number up to which digits behind the point are kept */
+
+/* The exponent of a JSON number, behind its e. */
+static bool avitoi_number_parse_exponent(const char *p, size_t len, int *out)
+{
+    const bool negative = len > 0 && *p == '-';
+    int value = 0;
+    size_t i;
+    for (i = (len > 0 && (*p == '-' || *p == '+')) ? 1 : 0; i < len; i++) {
+        value = (value < 100) ? value * 10 + (p[i] - '0') : value;
+    }
+    *out = negative ? -value : value;
+    return value < 100;
+}
+
+#define AVITOI_NUMBER_E7_WHOLE_MAX 213u /* with any fraction it is in range: INT32_MAX is 214.7 of them */
+
+/* A JSON number as units of 1e-7, rounded half away from zero. Of a long fraction only the first
+ * AVITOI_NUMBER_FRACTION_MAX bytes are here, which is enough unless the exponent moves the point to the
+ * right. False: that, a silly exponent, or outside of +-214 degrees. */
+static bool avitoi_number_parse_e7(const char *p, size_t len, int32_t *out)
+{
+    const bool negative = len > 0 && *p == '-';
+    const size_t first = negative ? 1 : 0;
+    uint32_t value = 0;
+    int power = 0; /* of ten, in units of 1e-7, of the place that the next digit has */
+    size_t end, point, i;
+    for (end = first; end < len && p[end] != 'e' && p[end] != 'E'; end++) {
+    }
+    for (point = first; point < end && p[point] != '.'; point++) {
+    }
+    if (end < len && (!avitoi_number_parse_exponent(p + end + 1, len - end - 1, &power) ||
+                      (power > 0 && end >= AVITOI_NUMBER_FRACTION_MAX))) {
+        return false;
+    }
+    power += 7 + (int)(point - first);
+    for (i = first; i < end; i++) {
+        const unsigned digit = (unsigned)(avitoi_text_byte(p[i])) - '0';
+        if (i == point) {
+            continue;
+        }
+        power--;
+        if (power >= 0) {
+            if (value > 214000000u) {
+                return false;
+            }
+            value = value * 10u + digit;
+        } else if (power == -1) { /* only rounds; the others are dropped */
+            value += (digit >= 5u) ? 1u : 0u;
+        }
+    }
+    for (; power > 0 && value != 0; power--) {
+        if (value > 214000000u) {
+            return false;
+        }
+        value *= 10u;
+    }
+    *out = negative ? -(int32_t)value : (int32_t)value;
+    return true;
+}
+
+/* ======================================================================= *
+ * >>27 SCHEMAS
+ * ======================================================================= *
+ *
+ * What is known of each JSON object: one row per key. The JSON machine and the field mask live by
+ * these rows.
+ *
+ * X(key, kind, struct member, mask bits, child schema). The kinds say which JSON values fit:
+ */
+
+#define AVITOI_SCHEMA_STR  0 /* string                        -> avito_str */
+#define AVITOI_SCHEMA_TEXT 1 /* string that may be cut        -> avito_str */
+#define AVITOI_SCHEMA_INT  2 /* integer, or string of one     -> int64_t */
+#define AVITOI_SCHEMA_BOOL 3 /* true, false                   -> bool, and the bool after it: it was there */
+#define AVITOI_SCHEMA_E7   4 /* number                        -> int32_t in 1e-7 */
+#define AVITOI_SCHEMA_OBJ  5 /* object                        -> pointer to the child's struct */
+#define AVITOI_SCHEMA_PAIR 6 /* no row has it: a member of a MAP while it is open */
+#define AVITOI_SCHEMA_ARR  7 /* array of objects              -> items, count */
+#define AVITOI_SCHEMA_MAP  8 /* object with any keys          -> items, count; each item is a pair */
+#define AVITOI_SCHEMA_STRS 9 /* array of strings              -> items, count */
+#define AVITOI_SCHEMA_ONE 10 /* array; its first string only  -> avito_str */
+
+#define AVITOI_SCHEMA_NUMBER_MAX 24u /* bytes of a number that a known field may have */
+
+struct avitoi_schema_field {
+    const char *key;
+    const struct avitoi_schema *child;
+#if AVITO_WITH_SHORTCUTS
+    char form[24]; /* the key as it is written: with its closing quote and the colon */
+    uint32_t mask; /* of the first 16 bytes of form, a bit for each that counts */
+    uint16_t offset;
+    uint16_t want; /* mask bits of which one must be set */
+    uint8_t key_len, form_len, kind;
+#else
+    unsigned offset : 10;
+    unsigned want : 13;
+    unsigned key_len : 5;
+    unsigned kind : 4;
+#endif
+};
+#define AVITOI_SCHEMA_ALWAYS 0x1000u /* in `want` of a row, and of every reader */
+
+struct avitoi_schema {
+    const struct avitoi_schema_field *fields;
+    void (*finish)(struct avitoi_json *json, void *model); /* what a row cannot say */
+    uint16_t size;    /* of the struct */
+    uint8_t count;
+    bool bare;        /* as root: the value may be that of the first field alone */
+    bool lenient;     /* a member of another type is dropped instead of refused */
+};
+
+/* Each key is an array of its own: the linker keeps those that the linked schemas have. */
+#define AVITOI_SCHEMA_KEYS(X)                                                                      \
+    X(access_token) X(author_id) X(avatar) X(call) X(chat_id) X(chat_type) X(chats) X(code)        \
+    X(content) X(context) X(count) X(created) X(default) X(delivered) X(description)               \
+    X(direction) X(domain) X(email) X(error) X(error_description) X(errors) X(expires_in)          \
+    X(flow_id) X(has_more) X(id) X(image) X(image_url) X(images) X(is_read) X(item) X(item_id)     \
+    X(item_url) X(kind) X(last_message) X(lat) X(link) X(location) X(lon) X(main) X(message)       \
+    X(messages) X(meta) X(name) X(ok) X(parsing_allowed) X(payload) X(phone) X(phones)             \
+    X(preview) X(price_string) X(profile_url) X(public_user_profile) X(published_at) X(quote)      \
+    X(read) X(refresh_token) X(result) X(scope) X(sizes) X(status) X(status_id) X(subscriptions)   \
+    X(target_user_id) X(text) X(timestamp) X(title) X(token_type) X(type) X(updated) X(url)        \
+    X(user_id) X(users) X(value) X(version) X(voice) X(voice_id) X(voices_urls)
+#define AVITOI_SCHEMA_KEY_(key) static const char avitoi_schema_key_##key[] = #key;
+AVITOI_SCHEMA_KEYS(AVITOI_SCHEMA_KEY_)
+static const char avitoi_schema_key_[] = ""; /* in place of a map's own */
+#if AVITO_WITH_SHORTCUTS
+#define AVITOI_SCHEMA_KEY_FITS_(key) AVITOI_ASSERT(key_##key##_fits, sizeof(#key) >= 3 && sizeof(#key) < 22);
+AVITOI_SCHEMA_KEYS(AVITOI_SCHEMA_KEY_FITS_)
+#endif
+
+#define AVITOI_SCHEMA_WANT_(want) ((want) != 0 ? (want) : AVITOI_SCHEMA_ALWAYS)
+#if AVITO_WITH_SHORTCUTS
+#define AVITOI_SCHEMA_FORM_MASK_(len) ((1u << ((len) < 16u ? (len) : 16u)) - 1u)
+#define AVITOI_SCHEMA_ROW_(key, kind, member, want, child)                                         \
+    {avitoi_schema_key_##key, child, #key "\":", AVITOI_SCHEMA_FORM_MASK_(sizeof(#key) + 1u),      \
+     offsetof(AVITOI_SCHEMA_MODEL, member), AVITOI_SCHEMA_WANT_(want), sizeof(#key) - 1u, sizeof(#key) + 1u, kind},
+#define AVITOI_SCHEMA_ROW_LAST_ {NULL, NULL, "", 1u << 31, 0, 0, 0, 0, 0} /* matches no key: no end to test for */
+#else
+#define AVITOI_SCHEMA_ROW_(key, kind, member, want, child)                                         \
+    {avitoi_schema_key_##key, child, offsetof(AVITOI_SCHEMA_MODEL, member), AVITOI_SCHEMA_WANT_(want), \
+     sizeof(avitoi_schema_key_##key) - 1u, kind},
+#define AVITOI_SCHEMA_ROW_LAST_
+#endif
+#define AVITOI_SCHEMA_ROW_COUNT_(key, kind, member, want, child) +1u
+#define AVITOI_SCHEMA_ROWS(rows) (0u rows(AVITOI_SCHEMA_ROW_COUNT_))
+
+/* Defines avitoi_<name>_fields and avitoi_<name>_schema from the row list `rows`. The struct is the
+ * one that AVITOI_SCHEMA_MODEL names where the macro is used. */
+#define AVITOI_SCHEMA(name, rows, finish, bare, lenient)                                           \
+    AVITOI_ASSERT(name##_rows, AVITOI_SCHEMA_ROWS(rows) <= 31u);                                   \
+    static const struct avitoi_schema_field avitoi_schema_##name##_fields[] = {rows(AVITOI_SCHEMA_ROW_) \
+                                                                 AVITOI_SCHEMA_ROW_LAST_};         \
+    static const struct avitoi_schema avitoi_schema_##name = {                                     \
+        avitoi_schema_##name##_fields,      finish, (uint16_t)sizeof(AVITOI_SCHEMA_MODEL),         \
+        (uint8_t)AVITOI_SCHEMA_ROWS(rows), bare, lenient}
+
+#define AVITOI_SCHEMA_SYSTEM_PREFIX "[Системное сообщение]"
+#define AVITOI_SCHEMA_PLACEHOLDER   "Перейдите на подписку с API мессенджера"
+
+/* ---- words of the server and their constants ---- */
+
+/* Each list in the order of its enum, which begins with none and ends with unknown. Each word has its
+ * length before it and a NUL after it. */
+static const char avitoi_schema_message_types[] =
+    "\4text\0\5image\0\4link\0\4item\0\10location\0\4call\0\5voice\0\6system\0\7deleted\0"
+    "\7appCall\0\4file\0\5video\0";
+static const char avitoi_schema_directions[] = "\2in\0\3out\0";
+static const char avitoi_schema_chat_types[] = "\3u2i\0\3u2u\0\3a2u\0"; /* one bit each */
+static const char avitoi_schema_call_statuses[] = "\6missed\0";
+static const char avitoi_schema_location_kinds[] = "\5house\0\6street\0\4area\0";
+
+static avito_message_type avitoi_schema_message_type(avito_str word)
+{
+    const int number = avitoi_text_word_number(avitoi_schema_message_types, word);
+    return (avito_message_type)number;
+}
+
+/* ---- maps: each member becomes a pair ---- */
+
+#define AVITOI_SCHEMA_MODEL avito_image_size
+#define AVITOI_SCHEMA_PAIR_ROWS(X)                                                                 \
+    X(, AVITOI_SCHEMA_STR, size, 0, NULL)                                                          \
+    X(, AVITOI_SCHEMA_STR, url, 0, NULL)
+AVITOI_SCHEMA(pair, AVITOI_SCHEMA_PAIR_ROWS, NULL, false, false);
+#undef AVITOI_SCHEMA_MODEL
+AVITOI_ASSERT(voice_file_is_pair, sizeof(avito_voice_file) == sizeof(avito_image_size));
+
+#define AVITOI_SCHEMA_MODEL avito_uploaded_image
+#define AVITOI_SCHEMA_UPLOADED_ROWS(X)                                                             \
+    X(, AVITOI_SCHEMA_STR, image_id, 0, NULL)                                                      \
+    X(, AVITOI_SCHEMA_MAP, sizes, 0, &avitoi_schema_pair)
+AVITOI_SCHEMA(uploaded, AVITOI_SCHEMA_UPLOADED_ROWS, NULL, false, false);
+#undef AVITOI_SCHEMA_MODEL
+
+/* ---- coordinates ---- */
+
+/* Has no rows: a number whose reader only those schemas link that have such a number. It is in
+ * json->word; when it cannot be read, word_len becomes 0. */
+static void avitoi_schema_finish_degrees(struct avitoi_json *json, void *model)
+{
+    if (!avitoi_number_parse_e7(json->word, json->word_len, (int32_t *)model)) {
+        json->word_len = 0;
+    }
+}
+static const struct avitoi_schema avitoi_schema_degrees = {
+    NULL, avitoi_schema_finish_degrees, sizeof(int32_t), 0, false, false};
+
+/* ---- content of a message ---- */
+
+#define AVITOI_SCHEMA_MODEL avito_image
+#define AVITOI_SCHEMA_IMAGE_ROWS(X)                                                                \
+    X(sizes, AVITOI_SCHEMA_MAP, sizes, AVITO_MESSAGE_IMAGES, &avitoi_schema_pair)
+AVITOI_SCHEMA(image, AVITOI_SCHEMA_IMAGE_ROWS, NULL, false, false);
+#undef AVITOI_SCHEMA_MODEL
+
+#define AVITOI_SCHEMA_MODEL avito_link_preview
+#define AVITOI_SCHEMA_PREVIEW_ROWS(X)                                                              \
+    X(description, AVITOI_SCHEMA_TEXT, description, 0, NULL)                                       \
+    X(domain, AVITOI_SCHEMA_STR, domain, 0, NULL)                                                  \
+    X(images, AVITOI_SCHEMA_MAP, images, AVITO_MESSAGE_IMAGES, &avitoi_schema_pair)                \
+    X(title, AVITOI_SCHEMA_TEXT, title, 0, NULL)                                                   \
+    X(url, AVITOI_SCHEMA_STR, url, 0, NULL)
+AVITOI_SCHEMA(preview, AVITOI_SCHEMA_PREVIEW_ROWS, NULL, false, false);
+#undef AVITOI_SCHEMA_MODEL
+
+#define AVITOI_SCHEMA_MODEL avito_link
+#define AVITOI_SCHEMA_LINK_ROWS(X)                                                                 \
+    X(text, AVITOI_SCHEMA_TEXT, text, 0, NULL)                                                     \
+    X(url, AVITOI_SCHEMA_STR, url, 0, NULL)                                                        \
+    X(preview, AVITOI_SCHEMA_OBJ, preview, 0, &avitoi_schema_preview)
+AVITOI_SCHEMA(link, AVITOI_SCHEMA_LINK_ROWS, NULL, false, false);
+#undef AVITOI_SCHEMA_MODEL
+
+#define AVITOI_SCHEMA_MODEL avito_item_content
+#define AVITOI_SCHEMA_ITEM_CONTENT_ROWS(X)                                                         \
+    X(image_url, AVITOI_SCHEMA_STR, image_url, 0, NULL)                                            \
+    X(item_url, AVITOI_SCHEMA_STR, item_url, 0, NULL)                                              \
+    X(price_string, AVITOI_SCHEMA_STR, price_string, 0, NULL)                                      \
+    X(title, AVITOI_SCHEMA_TEXT, title, 0, NULL)
+AVITOI_SCHEMA(item_content, AVITOI_SCHEMA_ITEM_CONTENT_ROWS, NULL, false, false);
+#undef AVITOI_SCHEMA_MODEL
+
+static void avitoi_schema_finish_location(struct avitoi_json *json, void *model)
+{
+    avito_location *location = (avito_location *)model;
+    const int kind = avitoi_text_word_number(avitoi_schema_location_kinds, location->kind_word);
+    (void)json;
+    location->kind = (avito_location_kind)kind;
+}
+
+#define AVITOI_SCHEMA_MODEL avito_location
+#define AVITOI_SCHEMA_LOCATION_ROWS(X)                                                             \
+    X(kind, AVITOI_SCHEMA_STR, kind_word, 0, NULL)                                                 \
+    X(lat, AVITOI_SCHEMA_E7, lat_e7, 0, &avitoi_schema_degrees)                                    \
+    X(lon, AVITOI_SCHEMA_E7, lon_e7, 0, &avitoi_schema_degrees)                                    \
+    X(text, AVITOI_SCHEMA_TEXT, text, 0, NULL)                                                     \
+    X(title, AVITOI_SCHEMA_TEXT, title, 0, NULL)
+AVITOI_SCHEMA(location, AVITOI_SCHEMA_LOCATION_ROWS, avitoi_schema_finish_location, false, false);
+#undef AVITOI_SCHEMA_MODEL
+
+static void avitoi_schema_finish_call(struct avitoi_json *json, void *model)
+{
+    avito_call *call = (avito_call *)model;
+    const int status = avitoi_text_word_number(avitoi_schema_call_statuses, call->status_word);
+    (void)json;
+    call->status = (avito_call_status)status;
+}
+
+#define AVITOI_SCHEMA_MODEL avito_call
+#define AVITOI_SCHEMA_CALL_ROWS(X)                                                                 \
+    X(status, AVITOI_SCHEMA_STR, status_word, 0, NULL)                                             \
+    X(target_user_id, AVITOI_SCHEMA_INT, target_user_id, 0, NULL)
+AVITOI_SCHEMA(call, AVITOI_SCHEMA_CALL_ROWS, avitoi_schema_finish_call, false, false);
+#undef AVITOI_SCHEMA_MODEL
+
+#define AVITOI_SCHEMA_MODEL avito_voice
+#define AVITOI_SCHEMA_VOICE_ROWS(X) X(voice_id, AVITOI_SCHEMA_STR, voice_id, 0, NULL)
+AVITOI_SCHEMA(voice, AVITOI_SCHEMA_VOICE_ROWS, NULL, false, false);
+#undef AVITOI_SCHEMA_MODEL
+
+/* The content object as it comes; avitoi_schema_narrow() makes the tagged union of it. */
+struct avitoi_schema_wide_content {
+    avito_str text, flow_id;
+    void *models[6]; /* of AVITO_MESSAGE_IMAGE to AVITO_MESSAGE_VOICE */
+};
+AVITOI_ASSERT(content_models, AVITO_MESSAGE_VOICE - AVITO_MESSAGE_IMAGE == 5);
+
+#define AVITOI_SCHEMA_MODEL struct avitoi_schema_wide_content
+#define AVITOI_SCHEMA_CONTENT_ROWS(X)                                                              \
+    X(text, AVITOI_SCHEMA_TEXT, text, 0, NULL)                                                     \
+    X(image, AVITOI_SCHEMA_OBJ, models[0], 0, &avitoi_schema_image)                                \
+    X(link, AVITOI_SCHEMA_OBJ, models[1], 0, &avitoi_schema_link)                                  \
+    X(item, AVITOI_SCHEMA_OBJ, models[2], 0, &avitoi_schema_item_content)                          \
+    X(location, AVITOI_SCHEMA_OBJ, models[3], 0, &avitoi_schema_location)                          \
+    X(call, AVITOI_SCHEMA_OBJ, models[4], 0, &avitoi_schema_call)                                  \
+    X(voice, AVITOI_SCHEMA_OBJ, models[5], 0, &avitoi_schema_voice)                                \
+    X(flow_id, AVITOI_SCHEMA_STR, flow_id, 0, NULL)
+AVITOI_SCHEMA(content, AVITOI_SCHEMA_CONTENT_ROWS, NULL, false, false);
+#undef AVITOI_SCHEMA_MODEL
+
+/* From as.wide to the member that is there; the message's type only tells a system text from a
+ * person's. */
+static void avitoi_schema_narrow(avito_content *out, avito_message_type type)
+{
+    const struct avitoi_schema_wide_content *wide =
+        (const struct avitoi_schema_wide_content *)out->as.wide;
+    size_t i;
+    memset(out, 0, sizeof *out);
+    if (wide == NULL) {
+        return;
+    }
+    for (i = 0; i < AVITOI_COUNT(wide->models); i++) {
+        if (wide->models[i] != NULL) {
+            out->kind = (avito_message_type)(AVITO_MESSAGE_IMAGE + (int)i);
+            memcpy(&out->as, &wide->models[i], sizeof wide->models[i]);
+            return;
+        }
+    }
+    if (wide->flow_id.ptr != NULL || (wide->text.ptr != NULL && type == AVITO_MESSAGE_SYSTEM)) {
+        out->kind = AVITO_MESSAGE_SYSTEM;
+        out->as.system.flow_id = wide->flow_id;
+        out->as.system.text = wide->text;
+    } else if (wide->text.ptr != NULL) {
+        out->kind = AVITO_MESSAGE_TEXT;
+        out->as.text = wide->text;
+    }
+}
+
+static AVITOI_INLINE avito_str avitoi_schema_content_text(const avito_content *content)
+{
+    static const avito_str none = {NULL, 0};
+    if (content->kind == AVITO_MESSAGE_TEXT) {
+        return content->as.text;
+    }
+    return content->kind == AVITO_MESSAGE_SYSTEM ? content->as.system.text : none;
+}
+
+/* ---- messages ---- */
+
+static void avitoi_schema_finish_quote(struct avitoi_json *json, void *model)
+{
+    avito_quote *quote = (avito_quote *)model;
+    (void)json;
+    quote->type = avitoi_schema_message_type(quote->type_word);
+    avitoi_schema_narrow(&quote->content, quote->type);
+}
+
+#define AVITOI_SCHEMA_MODEL avito_quote
+#define AVITOI_SCHEMA_QUOTE_ROWS(X)                                                                \
+    X(id, AVITOI_SCHEMA_STR, id, 0, NULL)                                                          \
+    X(author_id, AVITOI_SCHEMA_INT, author_id, 0, NULL)                                            \
+    X(created, AVITOI_SCHEMA_INT, created, 0, NULL)                                                \
+    X(type, AVITOI_SCHEMA_STR, type_word, 0, NULL)                                                 \
+    X(content, AVITOI_SCHEMA_OBJ, content.as.wide, AVITO_MESSAGE_CONTENTS, &avitoi_schema_content)
+AVITOI_SCHEMA(quote, AVITOI_SCHEMA_QUOTE_ROWS, avitoi_schema_finish_quote, false, false);
+#undef AVITOI_SCHEMA_MODEL
+
+/* What message texts have shown of the account's tariff. */
+enum { AVITOI_SCHEMA_TARIFF_UNKNOWN, AVITOI_SCHEMA_TARIFF_THERE, AVITOI_SCHEMA_TARIFF_MISSING };
+
+/* What every message has. */
+static void avitoi_schema_finish_any(struct avitoi_json *json, avito_message *m)
+{
+    const int direction = avitoi_text_word_number(avitoi_schema_directions, m->direction_word);
+    m->type = avitoi_schema_message_type(m->type_word);
+    m->direction = (avito_direction)direction;
+    avitoi_schema_narrow(&m->content, m->type);
+    m->is_cut = json->was_cut;
+    json->was_cut = false;
+}
+
+static void avitoi_schema_finish_message(struct avitoi_json *json, void *model)
+{
+    avito_message *m = (avito_message *)model;
+    const int chat_type = avitoi_text_word_number(avitoi_schema_chat_types, m->chat_type_word);
+    avito_str text;
+    avitoi_schema_finish_any(json, m);
+    m->chat_type = (avito_chat_type)((1 << chat_type) >> 1);
+    text = avitoi_schema_content_text(&m->content);
+    m->is_own =
+        m->direction == AVITO_DIRECTION_OUT || (m->user_id != 0 && m->author_id == m->user_id);
+    m->is_system =
+        m->type == AVITO_MESSAGE_SYSTEM ||
+        ((m->author_id == 0 || m->author_id == 1) && m->direction != AVITO_DIRECTION_OUT) ||
+        avitoi_text_starts(text, AVITOI_SCHEMA_SYSTEM_PREFIX);
+    m->is_placeholder = avitoi_text_starts(text, AVITOI_SCHEMA_PLACEHOLDER);
+    if (text.ptr != NULL &&
+        json->tariff != AVITOI_SCHEMA_TARIFF_MISSING) { /* one of a page will do */
+        json->tariff =
+            m->is_placeholder ? AVITOI_SCHEMA_TARIFF_MISSING : AVITOI_SCHEMA_TARIFF_THERE;
+    }
+}
+
+AVITO_API avito_message_class avito_classify(const avito_message *message)
+{
+    if (message->is_placeholder) {
+        return AVITO_CLASS_PLACEHOLDER;
+    }
+    if (message->type == AVITO_MESSAGE_DELETED) {
+        return AVITO_CLASS_DELETED;
+    }
+    if (message->is_own) {
+        return AVITO_CLASS_OWN;
+    }
+    if (message->is_system) {
+        return AVITO_CLASS_SYSTEM;
+    }
+    return message->content.kind == AVITO_MESSAGE_NONE ? AVITO_CLASS_UNSUPPORTED
+                                                       : AVITO_CLASS_BUYER;
+}
+
+#define AVITOI_SCHEMA_MODEL avito_message
+#define AVITOI_SCHEMA_MESSAGE_ROWS(X)                                                              \
+    X(id, AVITOI_SCHEMA_STR, id, 0, NULL)                                                          \
+    X(author_id, AVITOI_SCHEMA_INT, author_id, 0, NULL)                                            \
+    X(created, AVITOI_SCHEMA_INT, created, 0, NULL)                                                \
+    X(content, AVITOI_SCHEMA_OBJ, content.as.wide, AVITO_MESSAGE_CONTENTS, &avitoi_schema_content) \
+    X(type, AVITOI_SCHEMA_STR, type_word, 0, NULL)                                                 \
+    X(direction, AVITOI_SCHEMA_STR, direction_word, 0, NULL)                                       \
+    X(delivered, AVITOI_SCHEMA_INT, delivered, 0, NULL)                                            \
+    X(is_read, AVITOI_SCHEMA_BOOL, is_read, 0, NULL)                                               \
+    X(read, AVITOI_SCHEMA_INT, read, 0, NULL)                                                      \
+    X(quote, AVITOI_SCHEMA_OBJ, quote, AVITO_MESSAGE_QUOTES, &avitoi_schema_quote)                 \
+    X(chat_id, AVITOI_SCHEMA_STR, chat_id, 0, NULL)                                                \
+    X(user_id, AVITOI_SCHEMA_INT, user_id, 0, NULL)                                                \
+    X(chat_type, AVITOI_SCHEMA_STR, chat_type_word, 0, NULL)                                       \
+    X(item_id, AVITOI_SCHEMA_INT, item_id, 0, NULL)                                                \
+    X(published_at, AVITOI_SCHEMA_STR, published_at, 0, NULL)
+AVITOI_SCHEMA(message, AVITOI_SCHEMA_MESSAGE_ROWS, avitoi_schema_finish_message, false, false);
+#undef AVITOI_SCHEMA_MODEL
+
+/* The answer to a send, which holds what can be sent: who sends only need not link the rest. */
+#define AVITOI_SCHEMA_MODEL struct avitoi_schema_wide_content
+#define AVITOI_SCHEMA_SENT_CONTENT_ROWS(X)                                                         \
+    X(text, AVITOI_SCHEMA_TEXT, text, 0, NULL)                                                     \
+    X(image, AVITOI_SCHEMA_OBJ, models[0], 0, &avitoi_schema_image)
+AVITOI_SCHEMA(sent_content, AVITOI_SCHEMA_SENT_CONTENT_ROWS, NULL, false, false);
+#undef AVITOI_SCHEMA_MODEL
+
+/* The service names no author, and the description's sample says "in" of what was sent. */
+static void avitoi_schema_finish_sent(struct avitoi_json *json, void *model)
+{
+    avito_message *m = (avito_message *)model;
+    avitoi_schema_finish_any(json, m);
+    m->is_own = true;
+    if (m->id.ptr != NULL) { /* else it would have been refused */
+        json->tariff = AVITOI_SCHEMA_TARIFF_THERE;
+    }
+}
+
+#define AVITOI_SCHEMA_MODEL avito_message
+#define AVITOI_SCHEMA_SENT_ROWS(X)                                                                 \
+    X(id, AVITOI_SCHEMA_STR, id, 0, NULL)                                                          \
+    X(author_id, AVITOI_SCHEMA_INT, author_id, 0, NULL)                                            \
+    X(created, AVITOI_SCHEMA_INT, created, 0, NULL)                                                \
+    X(content, AVITOI_SCHEMA_OBJ, content.as.wide, 0, &avitoi_schema_sent_content)                 \
+    X(type, AVITOI_SCHEMA_STR, type_word, 0, NULL)                                                 \
+    X(direction, AVITOI_SCHEMA_STR, direction_word, 0, NULL)
+AVITOI_SCHEMA(sent, AVITOI_SCHEMA_SENT_ROWS, avitoi_schema_finish_sent, false, false);
+#undef AVITOI_SCHEMA_MODEL
+
+/* ---- chats ---- */
+
+#define AVITOI_SCHEMA_MODEL avito_avatar
+#define AVITOI_SCHEMA_AVATAR_ROWS(X)                                                               \
+    X(default, AVITOI_SCHEMA_STR, default_url, 0, NULL)                                            \
+    X(images, AVITOI_SCHEMA_MAP, images, 0, &avitoi_schema_pair)
+AVITOI_SCHEMA(avatar, AVITOI_SCHEMA_AVATAR_ROWS, NULL, false, false);
+#undef AVITOI_SCHEMA_MODEL
+
+#define AVITOI_SCHEMA_MODEL avito_profile
+#define AVITOI_SCHEMA_PROFILE_ROWS(X)                                                              \
+    X(user_id, AVITOI_SCHEMA_INT, user_id, 0, NULL)                                                \
+    X(item_id, AVITOI_SCHEMA_INT, item_id, 0, NULL)                                                \
+    X(avatar, AVITOI_SCHEMA_OBJ, avatar, AVITO_CHAT_AVATARS, &avitoi_schema_avatar)                \
+    X(url, AVITOI_SCHEMA_STR, url, 0, NULL)
+AVITOI_SCHEMA(profile, AVITOI_SCHEMA_PROFILE_ROWS, NULL, false, false);
+#undef AVITOI_SCHEMA_MODEL
+
+#define AVITOI_SCHEMA_MODEL avito_user
+#define AVITOI_SCHEMA_USER_ROWS(X)                                                                 \
+    X(id, AVITOI_SCHEMA_INT, id, 0, NULL)                                                          \
+    X(name, AVITOI_SCHEMA_STR, name, 0, NULL)                                                      \
+    X(parsing_allowed, AVITOI_SCHEMA_BOOL, parsing_allowed, 0, NULL)                               \
+    X(public_user_profile, AVITOI_SCHEMA_OBJ, public_user_profile, AVITO_CHAT_PROFILES,            \
+      &avitoi_schema_profile)
+AVITOI_SCHEMA(user, AVITOI_SCHEMA_USER_ROWS, NULL, false, false);
+#undef AVITOI_SCHEMA_MODEL
+
+#define AVITOI_SCHEMA_MODEL avito_item_location
+#define AVITOI_SCHEMA_ITEM_LOCATION_ROWS(X)                                                        \
+    X(title, AVITOI_SCHEMA_STR, title, 0, NULL)                                                    \
+    X(lat, AVITOI_SCHEMA_E7, lat_e7, 0, &avitoi_schema_degrees)                                    \
+    X(lon, AVITOI_SCHEMA_E7, lon_e7, 0, &avitoi_schema_degrees)
+AVITOI_SCHEMA(item_location, AVITOI_SCHEMA_ITEM_LOCATION_ROWS, NULL, false, false);
+#undef AVITOI_SCHEMA_MODEL
+
+#define AVITOI_SCHEMA_MODEL avito_item_images
+#define AVITOI_SCHEMA_ITEM_IMAGES_ROWS(X)                                                          \
+    X(main, AVITOI_SCHEMA_MAP, main, 0, &avitoi_schema_pair)                                       \
+    X(count, AVITOI_SCHEMA_INT, count, 0, NULL)
+AVITOI_SCHEMA(item_images, AVITOI_SCHEMA_ITEM_IMAGES_ROWS, NULL, false, false);
+#undef AVITOI_SCHEMA_MODEL
+
+#define AVITOI_SCHEMA_MODEL avito_item
+#define AVITOI_SCHEMA_ITEM_ROWS(X)                                                                 \
+    X(id, AVITOI_SCHEMA_INT, id, 0, NULL)                                                          \
+    X(title, AVITOI_SCHEMA_STR, title, 0, NULL)                                                    \
+    X(user_id, AVITOI_SCHEMA_INT, user_id, 0, NULL)                                                \
+    X(images, AVITOI_SCHEMA_OBJ, images, 0, &avitoi_schema_item_images)                            \
+    X(status_id, AVITOI_SCHEMA_INT, status_id, 0, NULL)                                            \
+    X(price_string, AVITOI_SCHEMA_STR, price_string, 0, NULL)                                      \
+    X(url, AVITOI_SCHEMA_STR, url, 0, NULL)                                                        \
+    X(location, AVITOI_SCHEMA_OBJ, location, 0, &avitoi_schema_item_location)
+AVITOI_SCHEMA(item, AVITOI_SCHEMA_ITEM_ROWS, NULL, false, false);
+#undef AVITOI_SCHEMA_MODEL
+
+static void avitoi_schema_finish_context(struct avitoi_json *json, void *model)
+{
+    avito_context *context = (avito_context *)model;
+    (void)json;
+    if (!avito_str_equal(context->type, "item")) {
+        context->item = NULL;
+    }
+}
+
+#define AVITOI_SCHEMA_MODEL avito_context
+#define AVITOI_SCHEMA_CONTEXT_ROWS(X)                                                              \
+    X(type, AVITOI_SCHEMA_STR, type, 0, NULL)                                                      \
+    X(value, AVITOI_SCHEMA_OBJ, item, 0, &avitoi_schema_item)
+AVITOI_SCHEMA(context, AVITOI_SCHEMA_CONTEXT_ROWS, avitoi_schema_finish_context, false, false);
+#undef AVITOI_SCHEMA_MODEL
+
+#define AVITOI_SCHEMA_MODEL avito_chat
+#define AVITOI_SCHEMA_CHAT_ROWS(X)                                                                 \
+    X(id, AVITOI_SCHEMA_STR, id, 0, NULL)                                                          \
+    X(context, AVITOI_SCHEMA_OBJ, context, AVITO_CHAT_CONTEXT, &avitoi_schema_context)             \
+    X(created, AVITOI_SCHEMA_INT, created, 0, NULL)                                                \
+    X(updated, AVITOI_SCHEMA_INT, updated, 0, NULL)                                                \
+    X(users, AVITOI_SCHEMA_ARR, users, AVITO_CHAT_USERS, &avitoi_schema_user)                      \
+    X(last_message, AVITOI_SCHEMA_OBJ, last_message, AVITO_CHAT_LAST_MESSAGE, &avitoi_schema_message)
+AVITOI_SCHEMA(chat, AVITOI_SCHEMA_CHAT_ROWS, NULL, false, false);
+#undef AVITOI_SCHEMA_MODEL
+
+/* ---- lists: the first row is the list itself ---- */
+
+struct avitoi_schema_meta {
+    bool has_more, has_has_more;
+};
+
+#define AVITOI_SCHEMA_MODEL struct avitoi_schema_meta
+#define AVITOI_SCHEMA_META_ROWS(X) X(has_more, AVITOI_SCHEMA_BOOL, has_more, 0, NULL)
+AVITOI_SCHEMA(meta, AVITOI_SCHEMA_META_ROWS, NULL, false, false);
+#undef AVITOI_SCHEMA_MODEL
+
+/* Any items and count of the interface. */
+struct avitoi_schema_items {
+    void *items;
+    size_t count;
+};
+
+/* The root of every list. `items` is not filled while the list streams. */
+struct avitoi_schema_list {
+    struct avitoi_schema_items items;
+    struct avitoi_schema_meta *meta;
+};
+
+#define AVITOI_SCHEMA_MODEL struct avitoi_schema_list
+#define AVITOI_SCHEMA_CHATS_ROWS(X)                                                                \
+    X(chats, AVITOI_SCHEMA_ARR, items, 0, &avitoi_schema_chat)                                     \
+    X(meta, AVITOI_SCHEMA_OBJ, meta, 0, &avitoi_schema_meta)
+AVITOI_SCHEMA(chats, AVITOI_SCHEMA_CHATS_ROWS, NULL, false, false);
+
+#define AVITOI_SCHEMA_MESSAGES_ROWS(X)                                                             \
+    X(messages, AVITOI_SCHEMA_ARR, items, 0, &avitoi_schema_message)                               \
+    X(meta, AVITOI_SCHEMA_OBJ, meta, 0, &avitoi_schema_meta)
+AVITOI_SCHEMA(messages, AVITOI_SCHEMA_MESSAGES_ROWS, NULL, true, false);
+
+#define AVITOI_SCHEMA_UPLOADS_ROWS(X) X(, AVITOI_SCHEMA_MAP, items, 0, &avitoi_schema_uploaded)
+AVITOI_SCHEMA(uploads, AVITOI_SCHEMA_UPLOADS_ROWS, NULL, true, false);
+
+#define AVITOI_SCHEMA_VOICES_ROWS(X) X(voices_urls, AVITOI_SCHEMA_MAP, items, 0, &avitoi_schema_pair)
+AVITOI_SCHEMA(voices, AVITOI_SCHEMA_VOICES_ROWS, NULL, false, false);
+#undef AVITOI_SCHEMA_MODEL
+
+#define AVITOI_SCHEMA_MODEL avito_subscription
+#define AVITOI_SCHEMA_SUBSCRIPTION_ROWS(X)                                                         \
+    X(url, AVITOI_SCHEMA_STR, url, 0, NULL)                                                        \
+    X(version, AVITOI_SCHEMA_STR, version, 0, NULL)
+AVITOI_SCHEMA(subscription, AVITOI_SCHEMA_SUBSCRIPTION_ROWS, NULL, false, false);
+#undef AVITOI_SCHEMA_MODEL
+
+#define AVITOI_SCHEMA_MODEL struct avitoi_schema_list
+#define AVITOI_SCHEMA_SUBSCRIPTIONS_ROWS(X)                                                        \
+    X(subscriptions, AVITOI_SCHEMA_ARR, items, 0, &avitoi_schema_subscription)
+AVITOI_SCHEMA(subscriptions, AVITOI_SCHEMA_SUBSCRIPTIONS_ROWS, NULL, false, false);
+#undef AVITOI_SCHEMA_MODEL
+
+/* ---- account, token ---- */
+
+#define AVITOI_SCHEMA_MODEL avito_self
+#define AVITOI_SCHEMA_SELF_ROWS(X)                                                                 \
+    X(id, AVITOI_SCHEMA_INT, id, 0, NULL)                                                          \
+    X(email, AVITOI_SCHEMA_STR, email, 0, NULL)                                                    \
+    X(name, AVITOI_SCHEMA_STR, name, 0, NULL)                                                      \
+    X(phone, AVITOI_SCHEMA_STR, phone, 0, NULL)                                                    \
+    X(phones, AVITOI_SCHEMA_STRS, phones, 0, NULL)                                                 \
+    X(profile_url, AVITOI_SCHEMA_STR, profile_url, 0, NULL)
+AVITOI_SCHEMA(self, AVITOI_SCHEMA_SELF_ROWS, NULL, false, false);
+#undef AVITOI_SCHEMA_MODEL
+
+/* Some refusals of the token service come with status 200. */
+struct avitoi_schema_token_answer {
+    avito_token token;
+    avito_str error;
+};
+
+#define AVITOI_SCHEMA_MODEL struct avitoi_schema_token_answer
+#define AVITOI_SCHEMA_TOKEN_ROWS(X)                                                                \
+    X(access_token, AVITOI_SCHEMA_STR, token.access_token, 0, NULL)                                \
+    X(expires_in, AVITOI_SCHEMA_INT, token.expires_in, 0, NULL)                                    \
+    X(token_type, AVITOI_SCHEMA_STR, token.token_type, 0, NULL)                                    \
+    X(refresh_token, AVITOI_SCHEMA_STR, token.refresh_token, 0, NULL)                              \
+    X(scope, AVITOI_SCHEMA_TEXT, token.scope, 0, NULL)                                             \
+    X(error, AVITOI_SCHEMA_STR, error, 0, NULL)
+AVITOI_SCHEMA(token, AVITOI_SCHEMA_TOKEN_ROWS, NULL, false, false);
+#undef AVITOI_SCHEMA_MODEL
+
+/* ---- notifications ---- */
+
+struct avitoi_schema_payload {
+    avito_str type;
+    avito_message *message;
+};
+
+#define AVITOI_SCHEMA_MODEL struct avitoi_schema_payload
+#define AVITOI_SCHEMA_PAYLOAD_ROWS(X)                                                              \
+    X(type, AVITOI_SCHEMA_STR, type, 0, NULL)                                                      \
+    X(value, AVITOI_SCHEMA_OBJ, message, 0, &avitoi_schema_message)
+AVITOI_SCHEMA(payload, AVITOI_SCHEMA_PAYLOAD_ROWS, NULL, false, true);
+#undef AVITOI_SCHEMA_MODEL
+
+struct avitoi_schema_envelope {
+    avito_str id, version;
+    int64_t timestamp;
+    struct avitoi_schema_payload *payload;
+};
+
+#define AVITOI_SCHEMA_MODEL struct avitoi_schema_envelope
+#define AVITOI_SCHEMA_ENVELOPE_ROWS(X)                                                             \
+    X(id, AVITOI_SCHEMA_STR, id, 0, NULL)                                                          \
+    X(version, AVITOI_SCHEMA_STR, version, 0, NULL)                                                \
+    X(timestamp, AVITOI_SCHEMA_INT, timestamp, 0, NULL)                                            \
+    X(payload, AVITOI_SCHEMA_OBJ, payload, 0, &avitoi_schema_payload)
+AVITOI_SCHEMA(envelope, AVITOI_SCHEMA_ENVELOPE_ROWS, NULL, false, false);
+#undef AVITOI_SCHEMA_MODEL
+
+/* The same when only the type is looked at: a payload of another type may hold anything. */
+#define AVITOI_SCHEMA_MODEL struct avitoi_schema_payload
+#define AVITOI_SCHEMA_OTHER_PAYLOAD_ROWS(X) X(type, AVITOI_SCHEMA_STR, type, 0, NULL)
+AVITOI_SCHEMA(other_payload, AVITOI_SCHEMA_OTHER_PAYLOAD_ROWS, NULL, false, true);
+#undef AVITOI_SCHEMA_MODEL
+
+#define AVITOI_SCHEMA_MODEL struct avitoi_schema_envelope
+#define AVITOI_SCHEMA_OTHER_ENVELOPE_ROWS(X)                                                       \
+    X(id, AVITOI_SCHEMA_STR, id, 0, NULL)                                                          \
+    X(version, AVITOI_SCHEMA_STR, version, 0, NULL)                                                \
+    X(timestamp, AVITOI_SCHEMA_INT, timestamp, 0, NULL)                                            \
+    X(payload, AVITOI_SCHEMA_OBJ, payload, 0, &avitoi_schema_other_payload)
+AVITOI_SCHEMA(other_envelope, AVITOI_SCHEMA_OTHER_ENVELOPE_ROWS, NULL, false, false);
+#undef AVITOI_SCHEMA_MODEL
+
+/* ---- replies: what a refusal says, and the answers that only confirm ----
+ *
+ * One lenient schema for all the forms that a refusal has been seen in, for {"ok":true}, and for the
+ * id of a message that was sent. */
+
+struct avitoi_schema_reason {
+    int64_t code;
+    avito_str message;
+};
+
+#define AVITOI_SCHEMA_MODEL struct avitoi_schema_reason
+#define AVITOI_SCHEMA_REASON_ROWS(X)                                                               \
+    X(code, AVITOI_SCHEMA_INT, code, 0, NULL)                                                      \
+    X(message, AVITOI_SCHEMA_TEXT, message, 0, NULL)                                               \
+    X(messages, AVITOI_SCHEMA_ONE, message, 0, NULL)
+AVITOI_SCHEMA(reason, AVITOI_SCHEMA_REASON_ROWS, NULL, false, true);
+#undef AVITOI_SCHEMA_MODEL
+
+struct avitoi_schema_result {
+    int64_t code;
+    avito_str message;
+    struct avitoi_schema_reason *error;
+    bool status, has_status;
+};
+
+#define AVITOI_SCHEMA_MODEL struct avitoi_schema_result
+#define AVITOI_SCHEMA_RESULT_ROWS(X)                                                               \
+    X(code, AVITOI_SCHEMA_INT, code, 0, NULL)                                                      \
+    X(message, AVITOI_SCHEMA_TEXT, message, 0, NULL)                                               \
+    X(messages, AVITOI_SCHEMA_ONE, message, 0, NULL)                                               \
+    X(error, AVITOI_SCHEMA_TEXT, message, 0, NULL)                                                 \
+    X(error, AVITOI_SCHEMA_OBJ, error, 0, &avitoi_schema_reason)                                   \
+    X(status, AVITOI_SCHEMA_BOOL, status, 0, NULL)
+AVITOI_SCHEMA(result, AVITOI_SCHEMA_RESULT_ROWS, NULL, false, true);
+#undef AVITOI_SCHEMA_MODEL
+
+struct avitoi_schema_reply {
+    avito_str id;
+    bool ok, has_ok;
+    int64_t code;
+    avito_str error_word, message;
+    struct avitoi_schema_reason *error;
+    struct avitoi_schema_result *result;
+};
+
+#define AVITOI_SCHEMA_MODEL struct avitoi_schema_reply
+#define AVITOI_SCHEMA_REPLY_ROWS(X)                                                                \
+    X(id, AVITOI_SCHEMA_STR, id, 0, NULL)                                                          \
+    X(ok, AVITOI_SCHEMA_BOOL, ok, 0, NULL)                                                         \
+    X(code, AVITOI_SCHEMA_INT, code, 0, NULL)                                                      \
+    X(message, AVITOI_SCHEMA_TEXT, message, 0, NULL)                                               \
+    X(error, AVITOI_SCHEMA_TEXT, error_word, 0, NULL)                                              \
+    X(error, AVITOI_SCHEMA_OBJ, error, 0, &avitoi_schema_reason)                                   \
+    X(error_description, AVITOI_SCHEMA_TEXT, message, 0, NULL)                                     \
+    X(result, AVITOI_SCHEMA_OBJ, result, 0, &avitoi_schema_result)                                 \
+    X(errors, AVITOI_SCHEMA_ONE, error_word, 0, NULL)
+AVITOI_SCHEMA(reply, AVITOI_SCHEMA_REPLY_ROWS, NULL, false, true);
+#undef AVITOI_SCHEMA_MODEL
+
+/* ======================================================================= *
+ * >>28 JSON: WHAT IS OPEN
+ * ======================================================================= *
+ *
+ * Memory, frames and places: where a value goes that has been read, and what happens when an object, a list
+ * or an element ends. Knows nothing of bytes.
+ */
+
+enum {
+    AVITOI_JSON_AT_VALUE,
+    AVITOI_JSON_AT_VALUE_OR_END,
+    AVITOI_JSON_AT_KEY,
+    AVITOI_JSON_AT_KEY_OR_END,
+    AVITOI_JSON_AT_COLON,
+    AVITOI_JSON_AT_AFTER,
+    AVITOI_JSON_AT_STRING,
+    AVITOI_JSON_AT_ESCAPE,
+    AVITOI_JSON_AT_HEX,
+    AVITOI_JSON_AT_LITERAL,
+    AVITOI_JSON_AT_MINUS,
+    AVITOI_JSON_AT_ZERO,
+    AVITOI_JSON_AT_INT,
+    AVITOI_JSON_AT_POINT,
+    AVITOI_JSON_AT_FRACTION,
+    AVITOI_JSON_AT_EXP,
+    AVITOI_JSON_AT_EXP_SIGN,
+    AVITOI_JSON_AT_EXP_DIGITS,
+    AVITOI_JSON_AT_DONE,
+    AVITOI_JSON_AT_BROKEN
+};
+
+enum { AVITOI_JSON_ROLE_DROP, AVITOI_JSON_ROLE_KEEP, AVITOI_JSON_ROLE_KEY, AVITOI_JSON_ROLE_INT, AVITOI_JSON_ROLE_E7 };
+
+/* What the reader of a value returns at its end. avitoi_json_feed() does the rest: so the stack of the
+ * one is not below that of the other. */
+#define AVITOI_JSON_VALUE 4
+
+#define AVITOI_JSON_MAX_DEPTH 32u
+#define AVITOI_JSON_NO_KIND   31u
+#define AVITOI_JSON_LAST_FIELD 31u /* a row that no schema has: behind it comes row 0 */
+#define AVITOI_JSON_NO_FIELD   32u /* with it: the value is only checked */
+
+AVITOI_APART_IF_SMALL static struct avitoi_json_frame *avitoi_json_top(struct avitoi_json *j)
+{
+    return &j->as.frames[j->level - 1u];
+}
+
+AVITOI_APART_IF_SMALL static int avitoi_json_broken(struct avitoi_json *j, int code)
+{
+    j->state = AVITOI_JSON_AT_BROKEN;
+    return code;
+}
+
+/* Notes that the stacks have grown; from the first time that they do not fit, nothing is stored. */
+static inline bool avitoi_json_fits(struct avitoi_json *j)
+{
+    struct avitoi_arena_ends *mem = &j->mem;
+    const size_t sum = mem->low + mem->high;
+    if (sum > mem->peak) {
+        mem->peak = sum;
+    }
+    if (avitoi_arena_is_shared(mem) ? sum > mem->low_cap
+                                    : (mem->low > mem->low_cap || mem->high > mem->high_cap)) {
+        j->measuring = true;
+    }
+    return !j->measuring;
+}
+
+/* Takes `n` aligned bytes at the low end; NULL when they are only counted. */
+static inline char *avitoi_json_low(struct avitoi_json *j, size_t n)
+{
+    const size_t at = avitoi_arena_align(j->mem.low);
+    j->mem.low = at + n;
+    return avitoi_json_fits(j) ? j->mem.low_base + at : NULL;
+}
+
+static inline char *avitoi_json_high(struct avitoi_json *j, size_t n)
+{
+    j->mem.high += n;
+    return avitoi_json_fits(j) ? j->mem.high_end - j->mem.high : NULL;
+}
+
+/* ---- the object on top ---- */
+
+/* The list whose elements are given one by one, or collected. */
+static bool avitoi_json_at_list(const struct avitoi_json *j, unsigned level)
+{
+    return j->streaming && level == 2;
+}
+
+/* Takes frames off. */
+static inline void avitoi_json_close_to(struct avitoi_json *j, unsigned level)
+{
+    j->level = (uint8_t)level;
+    if (level > 0) {
+        j->schema = avitoi_json_top(j)->schema;
+    }
+}
+
+/* Puts a value into the object of the frame `f`: that of the row f->field. */
+static inline void avitoi_json_store(const struct avitoi_json *j, const struct avitoi_json_frame *f,
+                                     const void *value, size_t size)
+{
+    if (!j->measuring) {
+        memcpy(f->at.model + f->schema->fields[f->field].offset, value, size);
+    }
+}
+
+/* true or false. The only one beside the elements of a list says whether the server has more of them:
+ * noted here, it needs no memory, for which the last element may have been too large. */
+static void avitoi_json_add_bool(struct avitoi_json *j, const struct avitoi_json_frame *f, bool yes)
+{
+    const bool pair[2] = {yes, true};
+    if (j->streaming && j->level == 2) {
+        j->more = yes ? 1 : -1;
+    }
+    avitoi_json_store(j, f, pair, sizeof pair);
+}
+
+/* A string, or the items and the count of a list: both are a pointer and a number. */
+static void avitoi_json_add_ref(const struct avitoi_json *j, const struct avitoi_json_frame *f,
+                                const char *ptr, size_t len)
+{
+    avito_str s;
+    s.ptr = ptr;
+    s.len = len;
+    avitoi_json_store(j, f, &s, sizeof s);
+}
+
+/* ---- frames ---- */
+
+static inline int avitoi_json_open(struct avitoi_json *j, unsigned kind,
+                                   const struct avitoi_schema *schema)
+{
+    struct avitoi_json_frame *f = &j->as.frames[j->level];
+    if (j->level >= AVITOI_JSON_LEVELS) {
+        return avitoi_json_broken(j, AVITO_ERR_JSON_DEPTH);
+    }
+    j->level++;
+    j->schema = schema;
+    f->schema = schema;
+    f->seen = 0;
+    f->kind = (uint8_t)kind;
+    f->field = AVITOI_JSON_NO_FIELD | AVITOI_JSON_LAST_FIELD;
+    if (kind > AVITOI_SCHEMA_PAIR) {
+        f->at.mark = j->mem.high;
+        return AVITO_AGAIN;
+    }
+    f->high = (j->level == 1) ? j->out != NULL && !j->streaming : f[-1].kind > AVITOI_SCHEMA_PAIR;
+    f->at.model = f->high ? avitoi_json_high(j, avitoi_arena_align(schema->size))
+                          : avitoi_json_low(j, schema->size);
+    if (f->at.model != NULL) {
+        memset(f->at.model, 0, schema->size);
+    }
+    return AVITO_AGAIN;
+}
+
+/* Inside an element of the list that streams. */
+static bool avitoi_json_in_element(const struct avitoi_json *j)
+{
+    return j->streaming && j->level > 2;
+}
+
+/* The element (or, outside of a list, the answer) breaks the model. What is left of it is only
+ * checked; the list goes on behind it. */
+static int avitoi_json_bad(struct avitoi_json *j, int code, const char *culprit)
+{
+    j->culprit = culprit;
+    if (!j->streaming || j->collect || j->level < 2 || j->as.frames[1].kind <= AVITOI_SCHEMA_PAIR) {
+        return avitoi_json_broken(j, code);
+    }
+    j->bad = (int16_t)code;
+    if (j->level > 2) {
+        avitoi_json_close_to(j, 2);
+        j->mem.high = avitoi_json_top(j)->at.mark;
+    }
+    j->skip = (uint8_t)(j->depth - j->list_depth);
+    return AVITO_AGAIN;
+}
+
+AVITOI_APART_IF_SMALL static void avitoi_json_element_begins(struct avitoi_json *j)
+{
+    if (!j->collect) {
+        j->mem.low = j->low_mark;
+        j->mem.peak = 0;
+        j->measuring = false;
+        (void)avitoi_json_fits(j); /* not even the answer that the list stands in may fit */
+    }
+    j->low_mark = j->mem.low;
+    j->page_rows++;
+    j->id.ptr = NULL;
+    j->id.len = 0;
+    j->was_cut = false;
+}
+
+/* ---- the end of containers ---- */
+
+/* Was the element that has just ended among the last that were given? It is from now on. */
+static bool avitoi_json_given_before(struct avitoi_json *j)
+{
+    struct avitoi_json_given *given = (struct avitoi_json_given *)(void *)j->mem.low_base;
+    uint64_t hash;
+    uint32_t i;
+    if (!j->remembers || j->id.ptr == NULL) {
+        return false;
+    }
+    hash = avitoi_text_hash(j->id.ptr, j->id.len);
+    for (i = 0; i < given->count; i++) {
+        if (given->hashes[i] == hash) {
+            return true;
+        }
+    }
+    given->hashes[given->next] = hash;
+    given->next = (given->next + 1u) % AVITOI_JSON_GIVEN;
+    given->count += (given->count < AVITOI_JSON_GIVEN) ? 1u : 0u;
+    return false;
+}
+
+/* The root is complete. */
+static void avitoi_json_root_done(struct avitoi_json *j, const struct avitoi_json_frame *f)
+{
+    if (!f->high) {
+        j->out = f->at.model;
+        return;
+    }
+    if (!j->measuring) {
+        memcpy(j->out, f->at.model, f->schema->size);
+    }
+    j->mem.high -= avitoi_arena_align(f->schema->size);
+}
+
+/* An element of the list that streams is complete. It goes to the caller, unless all are collected: then
+ * it stays where it is. */
+static void avitoi_json_element_done(struct avitoi_json *j, const struct avitoi_json_frame *f)
+{
+    const bool again = avitoi_json_given_before(j);
+    if (again) {
+        j->mem.low = j->low_mark;
+    } else {
+        j->rows++;
+    }
+    if (j->collect && !again) {
+        return;
+    }
+    j->mem.high -= avitoi_arena_align(f->schema->size);
+    if (again) {
+        return;
+    }
+    if (!j->measuring) {
+        memcpy(j->out, f->at.model, f->schema->size);
+    }
+    j->event = (int16_t)(j->measuring ? AVITO_ERR_ARENA : AVITO_END);
+}
+
+/* The object on top is complete: its container gets it. */
+static void avitoi_json_close_object(struct avitoi_json *j)
+{
+    const struct avitoi_json_frame *f = avitoi_json_top(j);
+    struct avitoi_json_frame *parent;
+    if (avitoi_json_fits(j) && f->schema->finish != NULL) { /* its strings are counted by now */
+        f->schema->finish(j, f->at.model);
+    }
+    avitoi_json_close_to(j, j->level - 1u);
+    if (j->level == 0) {
+        avitoi_json_root_done(j, f);
+        return;
+    }
+    parent = avitoi_json_top(j);
+    if (parent->kind <= AVITOI_SCHEMA_PAIR) {
+        avitoi_json_store(j, parent, &f->at.model, sizeof f->at.model);
+        return;
+    }
+    parent->seen++;
+    if (avitoi_json_at_list(j, j->level)) {
+        avitoi_json_element_done(j, f);
+    }
+}
+
+/* Elements of a list, which lie in reverse order up to `from`, to one array. */
+static void avitoi_json_reverse(char *items, const char *from, size_t count, size_t size)
+{
+    for (; count > 0; count--, items += size) {
+        from -= avitoi_arena_align(size);
+        if (AVITO_WITH_SHORTCUTS && size == sizeof(avito_image_size)) { /* most: without a call */
+            memcpy(items, from, sizeof(avito_image_size));
+        } else {
+            memcpy(items, from, size);
+        }
+    }
+}
+
+/* The elements move from the high end to the low end; those of the list that streams are not there,
+ * or stay. */
+static void avitoi_json_close_list(struct avitoi_json *j)
+{
+    const struct avitoi_json_frame *f = avitoi_json_top(j);
+    const bool strings = f->kind == AVITOI_SCHEMA_STRS || f->kind == AVITOI_SCHEMA_ONE;
+    const size_t size = strings ? sizeof(avito_str) : f->schema->size;
+    const size_t count = f->seen;
+    char *items = NULL;
+    if (!avitoi_json_at_list(j, j->level)) {
+        items = (count > 0) ? avitoi_json_low(j, count * size) : NULL;
+        if (items != NULL) {
+            avitoi_json_reverse(items, j->mem.high_end - f->at.mark, count, size);
+        }
+        j->mem.high = f->at.mark;
+    }
+    avitoi_json_close_to(j, j->level - 1u);
+    if (f->kind != AVITOI_SCHEMA_ONE) {
+        avitoi_json_add_ref(j, avitoi_json_top(j), items, count);
+    } else if (items != NULL) {
+        avito_str first;
+        memcpy(&first, items, sizeof first);
+        avitoi_json_add_ref(j, avitoi_json_top(j), first.ptr, first.len);
+    }
+}
+
+static int avitoi_json_close(struct avitoi_json *j, char c)
+{
+    const bool is_object = ((j->is_object >> (j->depth - 1u)) & 1u) != 0;
+    if (is_object != (c == '}')) {
+        return avitoi_json_broken(j, AVITO_ERR_JSON);
+    }
+    j->depth--;
+    if (j->skip > 0) {
+        j->skip--;
+        return AVITOI_JSON_VALUE;
+    }
+    if (avitoi_json_top(j)->kind == AVITOI_SCHEMA_OBJ) {
+        avitoi_json_close_object(j);
+    } else {
+        avitoi_json_close_list(j);
+        if (j->depth == 0 && j->level == 1) { /* the list stood alone, without its root object */
+            avitoi_json_close_object(j);
+        }
+    }
+    return AVITOI_JSON_VALUE;
+}
+
+/* ---- the end of any value ---- */
+
+static void avitoi_json_value_done(struct avitoi_json *j)
+{
+    j->state = (j->depth > 0) ? AVITOI_JSON_AT_AFTER : AVITOI_JSON_AT_DONE;
+    if (j->skip > 0) {
+        return;
+    }
+    if (j->level > 0 &&
+        avitoi_json_top(j)->kind == AVITOI_SCHEMA_PAIR) { /* a member of a map, complete */
+        avitoi_json_close_object(j);
+    }
+    if (j->bad != 0) {
+        j->event = j->bad;
+        j->bad = 0;
+        j->rows++;
+    }
+}
+
+/* ---- keys ---- */
+
+static bool avitoi_json_wanted(const struct avitoi_json *j, const struct avitoi_schema_field *field)
+{
+    return (field->want & j->want) != 0;
+}
+
+static int avitoi_json_key_found(struct avitoi_json *j, unsigned index)
+{
+    struct avitoi_json_frame *f = avitoi_json_top(j);
+    const struct avitoi_schema_field *field = &j->schema->fields[index];
+    const uint32_t bit = 1u << index;
+    j->state = AVITOI_JSON_AT_COLON;
+    if ((f->seen & bit) != 0 && !j->schema->lenient) {
+        return avitoi_json_bad(j, AVITO_ERR_DUPLICATE, field->key);
+    }
+    f->field = (uint8_t)(index | AVITOI_JSON_NO_FIELD);
+    if ((f->seen & bit) == 0 && avitoi_json_wanted(j, field)) {
+        f->field = (uint8_t)index;
+    }
+    f->seen |= bit;
+    return AVITO_AGAIN;
+}
+
+/* The key in j->word. */
+static int avitoi_json_key_done(struct avitoi_json *j)
+{
+    const struct avitoi_schema *schema = j->schema;
+    unsigned i;
+    for (i = 0; i < schema->count; i++) {
+        const struct avitoi_schema_field *field = &schema->fields[i];
+        if (field->key_len == j->len && memcmp(field->key, j->word, j->len) == 0) {
+            return avitoi_json_key_found(j, i);
+        }
+    }
+    avitoi_json_top(j)->field |= AVITOI_JSON_NO_FIELD;
+    j->state = AVITOI_JSON_AT_COLON;
+    return AVITO_AGAIN;
+}
+
+/* ---- strings ---- */
+
+/* Reads the number in j->word, `len` bytes, and stores it. False: it is none for this row. */
+static bool avitoi_json_number(struct avitoi_json *j, const struct avitoi_json_frame *f, size_t len)
+{
+    int64_t value;
+    int32_t e7;
+    if (len > AVITOI_SCHEMA_NUMBER_MAX) {
+        return false;
+    }
+    if (j->role == AVITOI_JSON_ROLE_E7) {
+        j->schema->fields[f->field].child->finish(j, &e7);
+        if (j->word_len > 0) {
+            avitoi_json_store(j, f, &e7, sizeof e7);
+        }
+        return j->word_len > 0;
+    }
+    if (!avitoi_number_parse_int(j->word, len, &value)) {
+        return false;
+    }
+    avitoi_json_store(j, f, &value, sizeof value);
+    return true;
+}
+
+/* A number, or a string where a number belongs, is complete in j->word. */
+static int avitoi_json_number_done(struct avitoi_json *j, size_t len)
+{
+    const struct avitoi_json_frame *f = avitoi_json_top(j);
+    if (!avitoi_json_number(j, f, len) && !j->schema->lenient) {
+        const int rc = avitoi_json_bad(j, AVITO_ERR_MODEL, j->schema->fields[f->field].key);
+        if (rc < 0) {
+            return rc;
+        }
+    }
+    return AVITOI_JSON_VALUE;
+}
+
+/* A string that is kept: into the object, the pair or the list of strings on top. */
+static void avitoi_json_kept(struct avitoi_json *j)
+{
+    struct avitoi_json_frame *f = avitoi_json_top(j);
+    const char *text = j->mem.low_base + j->mem.low;
+    if (f->field == 0 && j->level == 3 && j->streaming && j->dst != NULL) {
+        j->id.ptr = j->dst - j->len;
+        j->id.len = j->len;
+    }
+    if (j->dst != NULL) {
+        *j->dst = '\0';
+    }
+    if (j->measuring) {
+        if (j->cutting && j->len > j->cut_at) {
+            j->len = j->cut_at; /* what a cut text would have taken */
+        }
+        text = NULL;
+    }
+    j->mem.low += j->len + 1u;
+    if (f->kind <= AVITOI_SCHEMA_PAIR) {
+        avitoi_json_add_ref(j, f, text, j->len);
+    } else {
+        char *slot = avitoi_json_high(j, sizeof(avito_str));
+        f->seen++;
+        if (slot != NULL) {
+            avito_str element;
+            element.ptr = text;
+            element.len = j->len;
+            memcpy(slot, &element, sizeof element);
+        }
+    }
+}
+
+static int avitoi_json_string_done(struct avitoi_json *j)
+{
+    if (j->role == AVITOI_JSON_ROLE_KEEP) {
+        avitoi_json_kept(j);
+    }
+    if (j->in_key) {
+        j->in_key = false;
+        j->state = AVITOI_JSON_AT_COLON;
+        if (j->role == AVITOI_JSON_ROLE_KEY) {
+            return avitoi_json_key_done(j);
+        }
+        if (j->role == AVITOI_JSON_ROLE_KEEP) { /* of a map: the value is the pair's second field */
+            avitoi_json_top(j)->field = 1;
+        }
+        return AVITO_AGAIN;
+    }
+    if (j->role == AVITOI_JSON_ROLE_INT && j->len > 0) { /* an empty one counts as null */
+        return avitoi_json_number_done(j, j->len);
+    }
+    return AVITOI_JSON_VALUE;
+}
+
+/* ======================================================================= *
+ * >>29 JSON: STRINGS
+ * ======================================================================= *
+ *
+ * Strings, from the byte after the opening quote on: escapes, UTF-8, and text as it is, to the place where
+ * it stays. Comes in: bytes, in pieces of any size. Goes out: a complete string, to the room before.
+ */
+
+/* Twins, which read what is plain and there as a whole (>>46 and after). */
+#if AVITO_WITH_SHORTCUTS
+static const char *avitoi_fast_text_check(const char *p, const char *end, size_t *len);
+static const char *avitoi_fast_text_keep(const char *p, const char *end, char *out, size_t room,
+                                         size_t *len);
+#endif
+
+/* No room for a code point: a text that may be cut ends here; a key or number is too long to be
+ * one; anything else does not fit the arena and is only counted from here on. */
+static void avitoi_json_no_room(struct avitoi_json *j, size_t n)
+{
+    if (j->role == AVITOI_JSON_ROLE_KEEP && j->cutting && j->len + n > j->cut_at) {
+        j->was_cut = true;
+        j->frozen = true;
+        return;
+    }
+    j->measuring = j->measuring || j->role == AVITOI_JSON_ROLE_KEEP;
+    j->dst = NULL;
+    j->len += n;
+}
+
+/* One decoded code point of a string. */
+static void avitoi_json_put(struct avitoi_json *j, const char *p, size_t n)
+{
+    if (j->frozen) {
+        return;
+    }
+    if (j->dst != NULL && n > j->room) {
+        avitoi_json_no_room(j, n);
+        return;
+    }
+    j->len += n;
+    if (j->dst != NULL) {
+        j->room -= n;
+        for (; n > 0; n--) {
+            *j->dst++ = *p++;
+        }
+    }
+}
+
+/* Takes what is plain, as far as there is room for it. */
+static const char *avitoi_json_plain(struct avitoi_json *j, const char *p, const char *end)
+{
+#if AVITO_WITH_SHORTCUTS
+    size_t n;
+    if (j->frozen) {
+        return avitoi_fast_text_check(p, end, &n);
+    }
+    p = (j->dst == NULL) ? avitoi_fast_text_check(p, end, &n)
+                         : avitoi_fast_text_keep(p, end, j->dst, j->room, &n);
+    j->len += n;
+    if (j->dst != NULL) {
+        j->dst += n;
+        j->room -= n;
+    }
+#else
+    const char *const start = p;
+    const char *const limit = (j->dst != NULL && (size_t)(end - p) > j->room) ? p + j->room : end;
+    while (p < limit && avitoi_text_is_plain(*p)) {
+        p++;
+    }
+    avitoi_json_put(j, start, (size_t)(p - start));
+#endif
+    return p;
+}
+
+static void avitoi_json_put_point(struct avitoi_json *j, uint32_t point)
+{
+    char utf8[4];
+    const size_t n = avitoi_text_utf8_put(point, utf8);
+    avitoi_json_put(j, utf8, n);
+}
+
+/* The low half of a pair does not follow. */
+static void avitoi_json_lone_surrogate(struct avitoi_json *j)
+{
+    if (j->surrogate != 0) {
+        j->surrogate = 0;
+        avitoi_json_put_point(j, 0xfffdu);
+    }
+}
+
+/* A complete \uXXXX. The high half of a pair waits for the low one. */
+static void avitoi_json_unit(struct avitoi_json *j, uint16_t unit)
+{
+    const bool is_low = unit >= 0xdc00 && unit <= 0xdfff;
+    j->state = AVITOI_JSON_AT_STRING;
+    if (is_low && j->surrogate != 0) {
+        const uint32_t high = j->surrogate;
+        j->surrogate = 0;
+        avitoi_json_put_point(j, 0x10000u + ((high - 0xd800u) << 10) + (unit - 0xdc00u));
+        return;
+    }
+    avitoi_json_lone_surrogate(j);
+    if (unit >= 0xd800 && unit <= 0xdbff) {
+        j->surrogate = unit;
+        return;
+    }
+    avitoi_json_put_point(j, is_low ? 0xfffdu : unit);
+}
+
+static int avitoi_json_escape(struct avitoi_json *j, char c)
+{
+    static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
+    const char *at;
+    if (c == 'u') {
+        j->state = AVITOI_JSON_AT_HEX;
+        j->hex = 0;
+        j->word_len = 0;
+        return AVITO_AGAIN;
+    }
+    avitoi_json_lone_surrogate(j);
+    at = (const char *)memchr(from, c, sizeof from - 1u);
+    if (at == NULL) {
+        return avitoi_json_broken(j, AVITO_ERR_JSON);
+    }
+    j->state = AVITOI_JSON_AT_STRING;
+    avitoi_json_put(j, &to[at - from], 1);
+    return AVITO_AGAIN;
+}
+
+static int avitoi_json_hex_digit(struct avitoi_json *j, char c)
+{
+    const unsigned digit = avitoi_text_hex_digit(c);
+    if (digit > 15u) {
+        return avitoi_json_broken(j, AVITO_ERR_JSON);
+    }
+    j->hex = (uint16_t)(((unsigned)j->hex << 4) | digit);
+    j->word_len++;
+    if (j->word_len == 4) {
+        avitoi_json_unit(j, j->hex);
+    }
+    return AVITO_AGAIN;
+}
+
+/* One byte of a sequence above ASCII. They are gathered, so that a cut never splits one. */
+static int avitoi_json_utf8_byte(struct avitoi_json *j, char c)
+{
+    unsigned length;
+    j->utf8[j->utf8_len++] = c;
+    length = avitoi_text_utf8_length(j->utf8, j->utf8_len);
+    if (length == 0) {
+        return avitoi_json_broken(j, AVITO_ERR_JSON_UTF8);
+    }
+    if (length == j->utf8_len) {
+        avitoi_json_put(j, j->utf8, length);
+        j->utf8_len = 0;
+    }
+    return AVITO_AGAIN;
+}
+
+/* Inside a string: as far as the bytes go, or to its end, or to an escape that is not complete. */
+static int avitoi_json_string(struct avitoi_json *j, const char **pp, const char *end)
+{
+    const char *p = *pp;
+    int rc = AVITO_AGAIN;
+    while (p < end && rc == AVITO_AGAIN && j->state == AVITOI_JSON_AT_STRING) {
+        if (*p != '\\') {
+            avitoi_json_lone_surrogate(j);
+        }
+        if (j->utf8_len == 0 && j->surrogate == 0) {
+            p = avitoi_json_plain(j, p, end);
+            if (p == end) {
+                break;
+            }
+        }
+        if (j->utf8_len > 0 || avitoi_text_byte(*p) >= 0x80) {
+            rc = avitoi_json_utf8_byte(j, *p++);
+        } else if (avitoi_text_is_plain(*p)) { /* no room for it */
+            avitoi_json_put(j, p++, 1);
+        } else if (*p == '"') {
+            *pp = p + 1;
+            return avitoi_json_string_done(j);
+        } else if (*p != '\\') {
+            rc = avitoi_json_broken(j, AVITO_ERR_JSON);
+        } else {
+            j->state = AVITOI_JSON_AT_ESCAPE;
+            p++;
+        }
+    }
+    *pp = p;
+    return rc;
+}
+
+/* ======================================================================= *
+ * >>30 JSON: THE MACHINE
+ * ======================================================================= *
+ *
+ * Reads JSON as it streams in, in pieces of any size, and checks all of it strictly (RFC 8259,
+ * well-formed UTF-8, at most 32 levels, nothing after the end; a lone surrogate escape becomes
+ * U+FFFD). Members that nobody knows or wants are checked and dropped. A known string is decoded
+ * once, to its final place in the arena. Each value goes straight into the struct of the object on
+ * top, to the place that the row of its key names (>>27).
+ *
+ * Memory: an object that is a member is made at the low end when it opens, and stays there; its
+ * strings follow it. Elements of open lists, pairs, and a root that the caller has a struct for are a
+ * stack at the high end: elements stay there until their list closes, the root and the element of a
+ * list that streams are copied to the caller's struct when they are complete. When both ends meet, the
+ * machine goes on without storing and counts (`measuring`): so the error can tell the size that would
+ * have done.
+ */
+
+/* Twins, which read what is plain and there as a whole (>>46 and after). */
+#if AVITO_WITH_SHORTCUTS
+static const char *avitoi_fast_way(struct avitoi_json *j, const char *p, const char *end);
+static const char *avitoi_fast_blanks_on(const char *p, const char *end);
+#endif
+
+/* ---- the beginning of values ---- */
+
+/* The kinds that a value may have which begins with `c`, as bits; 0: no value begins so. */
+static unsigned avitoi_json_kinds(char c)
+{
+    switch (c) {
+        case '"':
+            return 1u << AVITOI_SCHEMA_STR | 1u << AVITOI_SCHEMA_TEXT | 1u << AVITOI_SCHEMA_INT;
+        case '{':
+            return 1u << AVITOI_SCHEMA_OBJ | 1u << AVITOI_SCHEMA_MAP;
+        case '[':
+            return 1u << AVITOI_SCHEMA_ARR | 1u << AVITOI_SCHEMA_STRS | 1u << AVITOI_SCHEMA_ONE;
+        case 't':
+        case 'f':
+            return 1u << AVITOI_SCHEMA_BOOL;
+        case 'n':
+            return ~0u;
+        default:
+            return (c == '-' || (c >= '0' && c <= '9'))
+                       ? 1u << AVITOI_SCHEMA_INT | 1u << AVITOI_SCHEMA_E7
+                       : 0u;
+    }
+}
+
+/* What the value that begins with `c` is for. AVITOI_JSON_NO_KIND: it is only checked. */
+static int avitoi_json_expect(struct avitoi_json *j, char c, unsigned *kind,
+                              const struct avitoi_schema **child)
+{
+    const unsigned fitting = avitoi_json_kinds(c);
+    struct avitoi_json_frame *f;
+    *kind = AVITOI_JSON_NO_KIND;
+    if (j->skip > 0 || j->level == 0) {
+        return AVITO_AGAIN;
+    }
+    f = avitoi_json_top(j);
+    if (f->kind <= AVITOI_SCHEMA_PAIR) {
+        const struct avitoi_schema_field *field = &j->schema->fields[f->field];
+        if (f->field >= AVITOI_JSON_NO_FIELD) {
+            return AVITO_AGAIN;
+        }
+        if ((fitting >> field->kind & 1u) == 0 && j->schema->lenient &&
+            f->field + 1u < j->schema->count && field[0].key == field[1].key) {
+            f->field++; /* the same key in another form */
+            field++;
+        }
+        if ((fitting >> field->kind & 1u) != 0) {
+            *kind = field->kind;
+            *child = field->child;
+            return AVITO_AGAIN;
+        }
+        return j->schema->lenient ? AVITO_AGAIN : avitoi_json_bad(j, AVITO_ERR_MODEL, field->key);
+    }
+    if (avitoi_json_at_list(j, j->level)) {
+        avitoi_json_element_begins(j);
+    }
+    if (f->kind == AVITOI_SCHEMA_ONE && f->seen > 0) {
+        return AVITO_AGAIN;
+    }
+    *child = j->schema;
+    *kind = (f->kind == AVITOI_SCHEMA_ARR) ? AVITOI_SCHEMA_OBJ : AVITOI_SCHEMA_STR;
+    if (c == (f->kind == AVITOI_SCHEMA_ARR ? '{' : '"')) {
+        return AVITO_AGAIN;
+    }
+    *kind = AVITOI_JSON_NO_KIND;
+    return j->lenient ? AVITO_AGAIN : avitoi_json_bad(j, AVITO_ERR_MODEL, "element");
+}
+
+static int avitoi_json_begin_container(struct avitoi_json *j, char c, unsigned kind,
+                                       const struct avitoi_schema *child)
+{
+    const struct avitoi_schema *root = j->root;
+    const bool at_root = j->depth == 0;
+    int rc;
+    if (j->depth >= AVITOI_JSON_MAX_DEPTH) {
+        return avitoi_json_broken(j, AVITO_ERR_JSON_DEPTH);
+    }
+    j->is_object = (j->is_object & ~(1u << j->depth)) | ((c == '{' ? 1u : 0u) << j->depth);
+    j->depth++;
+    j->state = (c == '{') ? AVITOI_JSON_AT_KEY_OR_END : AVITOI_JSON_AT_VALUE_OR_END;
+    if (at_root && root != NULL) {
+        const unsigned first = root->fields[0].kind;
+        rc = avitoi_json_open(j, AVITOI_SCHEMA_OBJ, root);
+        if (!(root->bare &&
+              first == (c == '{' ? (unsigned)AVITOI_SCHEMA_MAP : (unsigned)AVITOI_SCHEMA_ARR))) {
+            return (c == '{') ? rc : avitoi_json_broken(j, AVITO_ERR_MODEL);
+        }
+        avitoi_json_top(j)->field = 0;
+        kind = first;
+        child = root->fields[0].child;
+    }
+    if (kind == AVITOI_JSON_NO_KIND) {
+        j->skip++;
+        return AVITO_AGAIN;
+    }
+    rc = avitoi_json_open(j, kind, child);
+    if (kind > AVITOI_SCHEMA_PAIR && avitoi_json_at_list(j, j->level)) {
+        j->list_depth = j->depth;
+        j->low_mark = j->mem.low;
+    }
+    return rc;
+}
+
+static void avitoi_json_begin_string(struct avitoi_json *j, unsigned role, bool cuttable)
+{
+    const struct avitoi_arena_ends *mem = &j->mem;
+    j->state = AVITOI_JSON_AT_STRING;
+    j->role = (uint8_t)role;
+    j->len = 0;
+    j->dst = NULL;
+    j->frozen = false;
+    j->cutting = cuttable && j->cut_at > 0;
+    if (role == AVITOI_JSON_ROLE_KEY || role == AVITOI_JSON_ROLE_INT) {
+        j->dst = j->word;
+        j->room = sizeof j->word;
+    } else if (role == AVITOI_JSON_ROLE_KEEP) {
+        const size_t limit = mem->low_cap - (avitoi_arena_is_shared(mem) ? mem->high : 0u);
+        if (!j->measuring && mem->low < limit) {
+            j->dst = mem->low_base + mem->low;
+            j->room = limit - mem->low - 1u;
+        } else {
+            j->measuring = true; /* not even for the NUL of an empty string */
+            if (avitoi_json_in_element(j) && j->level == 3 && avitoi_json_top(j)->field == 0 &&
+                j->low_mark + j->as.frames[1].at.mark < mem->low_cap) {
+                /* The id of an element that does not fit: over what was stored of it. */
+                j->dst = mem->low_base + j->low_mark;
+                j->room = mem->low_cap - j->as.frames[1].at.mark - j->low_mark - 1u;
+            }
+        }
+        if (j->cutting && j->cut_at < j->room) {
+            j->room = j->cut_at;
+        }
+    }
+}
+
+static void avitoi_json_begin_literal(struct avitoi_json *j, char c, unsigned kind)
+{
+    j->state = AVITOI_JSON_AT_LITERAL;
+    j->word[0] = c;
+    j->word_len = 1;
+    if (kind == AVITOI_SCHEMA_BOOL && c != 'n') {
+        avitoi_json_add_bool(j, avitoi_json_top(j), c == 't');
+    }
+}
+
+static void avitoi_json_begin_number(struct avitoi_json *j, char c, unsigned kind)
+{
+    j->state = (c == '-')   ? AVITOI_JSON_AT_MINUS
+               : (c == '0') ? AVITOI_JSON_AT_ZERO
+                            : AVITOI_JSON_AT_INT;
+    j->role = (uint8_t)(kind == AVITOI_SCHEMA_INT  ? AVITOI_JSON_ROLE_INT
+                        : kind == AVITOI_SCHEMA_E7 ? AVITOI_JSON_ROLE_E7
+                                                   : AVITOI_JSON_ROLE_DROP);
+    j->word[0] = c;
+    j->word_len = 1;
+}
+
+/* At the first byte of a value. As much of it as is there is read at once. */
+static int avitoi_json_begin_value(struct avitoi_json *j, const char **p, const char *end)
+{
+    const char c = **p;
+    const struct avitoi_schema *child = NULL;
+    unsigned kind;
+    const int rc = avitoi_json_expect(j, c, &kind, &child);
+    if (rc < 0) {
+        return rc;
+    }
+    *p += 1;
+    switch (c) {
+        case '{':
+        case '[':
+            return avitoi_json_begin_container(j, c, kind, child);
+        case '"':
+            if (j->depth == 0) {
+                return avitoi_json_broken(j, AVITO_ERR_MODEL);
+            }
+            avitoi_json_begin_string(j,
+                                     kind == AVITOI_JSON_NO_KIND ? AVITOI_JSON_ROLE_DROP
+                                     : kind == AVITOI_SCHEMA_INT ? AVITOI_JSON_ROLE_INT
+                                                                 : AVITOI_JSON_ROLE_KEEP,
+                                     kind == AVITOI_SCHEMA_TEXT || j->lenient);
+            return avitoi_json_string(j, p, end);
+        case 't':
+        case 'f':
+        case 'n':
+            avitoi_json_begin_literal(j, c, kind);
+            break;
+        default:
+            avitoi_json_begin_number(j, c, kind);
+            break;
+    }
+    return (j->depth == 0) ? avitoi_json_broken(j, AVITO_ERR_MODEL) : AVITO_AGAIN;
+}
+
+/* At the opening quote `*p` of a key. */
+static int avitoi_json_begin_key(struct avitoi_json *j, const char **p, const char *end)
+{
+    unsigned role = AVITOI_JSON_ROLE_DROP;
+    int rc = AVITO_AGAIN;
+    *p += 1;
+    if (j->skip == 0 && j->level > 0) {
+        role = (avitoi_json_top(j)->kind == AVITOI_SCHEMA_MAP) ? AVITOI_JSON_ROLE_KEEP
+                                                               : AVITOI_JSON_ROLE_KEY;
+    }
+    if (role == AVITOI_JSON_ROLE_KEEP) {
+        if (j->streaming && j->level == 2) {
+            avitoi_json_element_begins(j);
+        }
+        rc = avitoi_json_open(j, AVITOI_SCHEMA_PAIR, j->schema);
+        avitoi_json_top(j)->field = 0;
+    }
+    avitoi_json_begin_string(j, role, false);
+    j->in_key = true;
+    return rc < 0 ? rc : avitoi_json_string(j, p, end);
+}
+
+/* ---- numbers and literals ---- */
+
+/* The state behind `c`; AVITOI_JSON_AT_AFTER: `c` ends the number; AVITOI_JSON_AT_BROKEN: it is none. */
+static unsigned avitoi_json_number_next(unsigned state, char c)
+{
+    enum {
+        bad = AVITOI_JSON_AT_BROKEN,
+        zero = AVITOI_JSON_AT_ZERO,
+        whole = AVITOI_JSON_AT_INT,
+        point = AVITOI_JSON_AT_POINT,
+        part = AVITOI_JSON_AT_FRACTION,
+        e = AVITOI_JSON_AT_EXP,
+        sign = AVITOI_JSON_AT_EXP_SIGN,
+        power = AVITOI_JSON_AT_EXP_DIGITS,
+        after = AVITOI_JSON_AT_AFTER
+    };
+    static const uint8_t next[][6] = {
+        /* 0    1..9   .      e E    + -    others */
+        {zero, whole, bad, bad, bad, bad},           /* AVITOI_JSON_AT_MINUS */
+        {bad, bad, point, e, after, after},          /* AVITOI_JSON_AT_ZERO */
+        {whole, whole, point, e, after, after},      /* AVITOI_JSON_AT_INT */
+        {part, part, bad, bad, bad, bad},            /* AVITOI_JSON_AT_POINT */
+        {part, part, after, e, after, after},        /* AVITOI_JSON_AT_FRACTION */
+        {power, power, bad, bad, sign, bad},         /* AVITOI_JSON_AT_EXP */
+        {power, power, bad, bad, bad, bad},          /* AVITOI_JSON_AT_EXP_SIGN */
+        {power, power, after, after, after, after}}; /* AVITOI_JSON_AT_EXP_DIGITS */
+    const unsigned kind = c == '0'               ? 0u
+                          : c >= '1' && c <= '9' ? 1u
+                          : c == '.'             ? 2u
+                          : (c | 0x20) == 'e'    ? 3u
+                          : c == '+' || c == '-' ? 4u
+                                                 : 5u;
+    return next[state - AVITOI_JSON_AT_MINUS][kind];
+}
+
+static int avitoi_json_number_bytes(struct avitoi_json *j, const char **p, const char *end)
+{
+    for (; *p < end; *p += 1) {
+        unsigned next = j->state;
+        if (next != AVITOI_JSON_AT_INT || **p < '0' || **p > '9') {
+            next = avitoi_json_number_next(next, **p);
+        }
+        if (next == AVITOI_JSON_AT_AFTER) {
+            return j->role == AVITOI_JSON_ROLE_DROP ? AVITOI_JSON_VALUE
+                                                    : avitoi_json_number_done(j, j->word_len);
+        }
+        if (next == AVITOI_JSON_AT_BROKEN) {
+            return avitoi_json_broken(j, AVITO_ERR_JSON);
+        }
+        j->state = (uint8_t)next;
+        if (j->word_len <
+            (next == AVITOI_JSON_AT_FRACTION ? AVITOI_NUMBER_FRACTION_MAX : sizeof j->word)) {
+            j->word[j->word_len++] = **p;
+        }
+    }
+    return AVITO_AGAIN;
+}
+
+static int avitoi_json_literal(struct avitoi_json *j, char c)
+{
+    const char *word = (*j->word == 't') ? "true" : (*j->word == 'f') ? "false" : "null";
+    if (word[j->word_len] != c) {
+        return avitoi_json_broken(j, AVITO_ERR_JSON);
+    }
+    j->word_len++;
+    return (word[j->word_len] == '\0') ? AVITOI_JSON_VALUE : AVITO_AGAIN;
+}
+
+/* ---- feed ---- */
+
+/* A byte between values that is none of those that may stand there: white space, or an error. */
+static int avitoi_json_blank(struct avitoi_json *j, char c)
+{
+    const bool blank = c == ' ' || c == '\n' || c == '\r' || c == '\t';
+    return blank ? (int)AVITO_AGAIN : avitoi_json_broken(j, AVITO_ERR_JSON);
+}
+
+/* Goes the short way from *p on, if there is one. False: it took nothing. */
+static bool avitoi_json_short(struct avitoi_json *j, const char **p, const char *end)
+{
+#if AVITO_WITH_SHORTCUTS
+    const char *const before = *p;
+    *p = avitoi_fast_way(j, before, end);
+    return *p != before;
+#else
+    (void)j;
+    (void)p;
+    (void)end;
+    return false;
+#endif
+}
+
+/* Where a member may begin, or the object may end. */
+static int avitoi_json_at_key(struct avitoi_json *j, const char **p, const char *end)
+{
+    const char c = **p;
+    if (c == '"') {
+        return avitoi_json_short(j, p, end) ? (int)AVITO_AGAIN : avitoi_json_begin_key(j, p, end);
+    }
+    *p += 1;
+    return (c == '}' && j->state == AVITOI_JSON_AT_KEY_OR_END) ? avitoi_json_close(j, c)
+                                                               : avitoi_json_blank(j, c);
+}
+
+/* After a value. */
+static int avitoi_json_at_end(struct avitoi_json *j, const char **p, const char *end)
+{
+    const char c = **p;
+    if (c == ',') {
+        if (!avitoi_json_short(j, p, end)) {
+            const bool is_object = ((j->is_object >> (j->depth - 1u)) & 1u) != 0;
+            j->state = is_object ? AVITOI_JSON_AT_KEY : AVITOI_JSON_AT_VALUE;
+            *p += 1;
+        }
+        return AVITO_AGAIN;
+    }
+    *p += 1;
+    return (c == '}' || c == ']') ? avitoi_json_close(j, c) : avitoi_json_blank(j, c);
+}
+
+/* Where a value may begin, or the list may end. */
+static int avitoi_json_at_value(struct avitoi_json *j, const char **p, const char *end)
+{
+    const char c = **p;
+    if (c == ']' && j->state == AVITOI_JSON_AT_VALUE_OR_END) {
+        *p += 1;
+        return avitoi_json_close(j, c);
+    }
+    if (avitoi_json_kinds(c) != 0) {
+        return avitoi_json_begin_value(j, p, end);
+    }
+    *p += 1;
+    return avitoi_json_blank(j, c);
+}
+
+/* Takes blanks at *p, if they may stand there. False: it took nothing. */
+static inline bool avitoi_json_blanks(const struct avitoi_json *j, const char **p, const char *end)
+{
+#if AVITO_WITH_SHORTCUTS
+    const char *const before = *p;
+    if (avitoi_text_byte(*before) > ' ' ||
+        (j->state > AVITOI_JSON_AT_AFTER && j->state != AVITOI_JSON_AT_DONE)) {
+        return false;
+    }
+    *p = avitoi_fast_blanks_on(before, end);
+    return *p != before;
+#else
+    (void)j;
+    (void)p;
+    (void)end;
+    return false;
+#endif
+}
+
+/* Takes bytes of the body. AVITO_AGAIN: all taken, more may come. AVITO_OK: an element of the list
+ * is in `out`. An error: of one element, and the list goes on - or, when the state is broken, of
+ * the whole body. *used tells how many bytes were taken. */
+static int avitoi_json_feed(struct avitoi_json *j, const char *data, size_t len, size_t *used)
+{
+    const char *p = data;
+    const char *end = data + len;
+    int rc = AVITO_AGAIN;
+    while (p < end && rc == AVITO_AGAIN && j->event == 0) {
+        const char c = *p;
+        if (avitoi_json_blanks(j, &p, end)) {
+            continue;
+        }
+        switch ((int)j->state) {
+            case AVITOI_JSON_AT_STRING:
+                rc = avitoi_json_string(j, &p, end);
+                break;
+            case AVITOI_JSON_AT_ESCAPE:
+                p++;
+                rc = avitoi_json_escape(j, c);
+                break;
+            case AVITOI_JSON_AT_HEX:
+                p++;
+                rc = avitoi_json_hex_digit(j, c);
+                break;
+            case AVITOI_JSON_AT_LITERAL:
+                p++;
+                rc = avitoi_json_literal(j, c);
+                break;
+            case AVITOI_JSON_AT_MINUS:
+            case AVITOI_JSON_AT_ZERO:
+            case AVITOI_JSON_AT_INT:
+            case AVITOI_JSON_AT_POINT:
+            case AVITOI_JSON_AT_FRACTION:
+            case AVITOI_JSON_AT_EXP:
+            case AVITOI_JSON_AT_EXP_SIGN:
+            case AVITOI_JSON_AT_EXP_DIGITS:
+                rc = avitoi_json_number_bytes(j, &p, end);
+                break;
+            case AVITOI_JSON_AT_KEY:
+            case AVITOI_JSON_AT_KEY_OR_END:
+                rc = avitoi_json_at_key(j, &p, end);
+                break;
+            case AVITOI_JSON_AT_COLON:
+                p++;
+                if (c == ':') {
+                    j->state = AVITOI_JSON_AT_VALUE;
+                } else {
+                    rc = avitoi_json_blank(j, c);
+                }
+                break;
+            case AVITOI_JSON_AT_VALUE:
+            case AVITOI_JSON_AT_VALUE_OR_END:
+                rc = avitoi_json_at_value(j, &p, end);
+                break;
+            case AVITOI_JSON_AT_AFTER:
+                rc = avitoi_json_at_end(j, &p, end);
+                break;
+            default: /* behind the end, or broken */
+                p++;
+                rc = avitoi_json_blank(j, c);
+                break;
+        }
+        if (rc == AVITOI_JSON_VALUE) {
+            avitoi_json_value_done(j);
+            rc = AVITO_AGAIN;
+        }
+    }
+    *used = (size_t)(p - data);
+    if (rc == AVITO_AGAIN && j->event != 0) {
+        rc = (j->event == AVITO_END) ? AVITO_OK : j->event;
+        j->event = 0;
+    }
+    return rc;
+}
+
+/* After the last byte of the body. */
+static int avitoi_json_end(struct avitoi_json *j)
+{
+    if (j->state != AVITOI_JSON_AT_DONE) {
+        const bool nothing = j->state == AVITOI_JSON_AT_VALUE && j->depth == 0;
+        return avitoi_json_broken(j, nothing ? AVITO_ERR_EMPTY : AVITO_ERR_JSON);
+    }
+    return (j->measuring && !j->streaming) ? AVITO_ERR_ARENA : AVITO_OK;
+}
+
+/* Begins a body. `root` NULL: it is only checked. */
+static void avitoi_json_begin(struct avitoi_json *j, const struct avitoi_schema *root, void *out)
+{
+    memset(j, 0, offsetof(struct avitoi_json, as));
+    memset(&j->as.frames[0], 0, sizeof j->as.frames[0]);
+    j->root = root;
+    j->lenient = root != NULL && root->lenient;
+    j->out = out;
+    j->want = UINT16_MAX;
+}
+
+/* ======================================================================= *
+ * >>31 WRITER
+ * ======================================================================= *
+ *
+ * A request is a pure function of the call's arguments: it is written from its beginning each time,
+ * and the writer keeps only the bytes that are due. So a window of any size serves a request of any
+ * size, and the same pass without memory counts its length.
+ */
+
+struct avitoi_writer {
+    char *out;
+    size_t cap, len;
+    uint32_t skip;  /* bytes still to pass over */
+    uint32_t total; /* bytes of the whole */
+    bool failed;    /* the upload source did not deliver */
+};
+
+static void avitoi_write(struct avitoi_writer *w, const char *p, size_t n)
+{
+    const size_t gone = w->skip < n ? w->skip : n;
+    const size_t room = w->cap - w->len;
+    const size_t take = n - gone < room ? n - gone : room;
+    w->total += (uint32_t)n;
+    w->skip -= (uint32_t)gone;
+    if (take > 0) {
+        memcpy(w->out + w->len, p + gone, take);
+        w->len += take;
+    }
+}
+
+static void avitoi_write_text(struct avitoi_writer *w, const char *text)
+{
+    avitoi_write(w, text, strlen(text));
+}
+
+#define AVITOI_WRITE(w, literal) avitoi_write(w, literal, sizeof(literal) - 1u)
+
+static void avitoi_write_int(struct avitoi_writer *w, int64_t value)
+{
+    char digits[21];
+    if (value < 0) {
+        avitoi_write(w, "-", 1);
+    }
+    avitoi_write_text(
+        w, avitoi_number_decimal(value < 0 ? 0u - (uint64_t)value : (uint64_t)value, digits));
+}
+
+static void avitoi_write_hex(struct avitoi_writer *w, uint8_t byte)
+{
+    static const char hex[] = "0123456789ABCDEF";
+    avitoi_write(w, &hex[byte >> 4], 1);
+    avitoi_write(w, &hex[byte & 15u], 1);
+}
+
+/* As one segment of a path, or one value of a query or form (RFC 3986: all but unreserved). */
+static void avitoi_write_percent(struct avitoi_writer *w, const char *text)
+{
+    for (; *text != '\0'; text++) {
+        const uint8_t c = avitoi_text_byte(*text);
+        const uint8_t lower = (uint8_t)(c | 0x20u);
+        if ((lower >= 'a' && lower <= 'z') || (c >= '0' && c <= '9') ||
+            (c != '\0' && strchr("-._~", c) != NULL)) {
+            avitoi_write(w, text, 1);
+        } else {
+            avitoi_write(w, "%", 1);
+            avitoi_write_hex(w, c);
+        }
+    }
+}
+
+/* As a JSON string, quotes included. */
+static AVITOI_INLINE void avitoi_write_json(struct avitoi_writer *w, avito_str s)
+{
+    const char *p = s.ptr, *const end = p + s.len;
+    avitoi_write(w, "\"", 1);
+    while (p < end) {
+        const char *run = p;
+        while (p < end && avitoi_text_byte(*p) >= ' ' && *p != '"' && *p != '\\') {
+            p++;
+        }
+        avitoi_write(w, run, (size_t)(p - run));
+        if (p < end && avitoi_text_byte(*p) >= ' ') {
+            avitoi_write(w, "\\", 1);
+            avitoi_write(w, p++, 1);
+        } else if (p < end) {
+            avitoi_write(w, "\\u00", 4);
+            avitoi_write_hex(w, avitoi_text_byte(*p++));
+        }
+    }
+    avitoi_write(w, "\"", 1);
+}
+
+/* The bytes of an upload: only those that are due are asked for. */
+static void avitoi_write_source(struct avitoi_writer *w, const avito_image_source *source)
+{
+    size_t at;
+    w->total += (uint32_t)source->size;
+    if (w->skip >= source->size) {
+        w->skip -= (uint32_t)source->size;
+        return;
+    }
+    at = w->skip;
+    w->skip = 0;
+    while (at < source->size && w->len < w->cap) {
+        const size_t left = source->size - at;
+        const size_t want = left < w->cap - w->len ? left : w->cap - w->len;
+        long got = (long)want;
+        if (source->read != NULL) {
+            got = (source->read)(source->ctx, at, w->out + w->len, want);
+        } else {
+            memcpy(w->out + w->len, (const char *)source->data + at, want);
+        }
+        if (got <= 0 || (size_t)got > want) {
+            w->failed = true;
+            return;
+        }
+        w->len += (size_t)got;
+        at += (size_t)got;
+    }
+}
+
+/* ======================================================================= *
+ * >>32 ENDPOINTS
+ * ======================================================================= *
+ *
+ * What differs between the calls, and nothing else. The table is at the end of the chapter.
+ */
+
+#define AVITOI_ENDPOINT_POST    0x01u
+#define AVITOI_ENDPOINT_CHANGES 0x02u /* has an effect: never repeated once it may have been stored */
+#define AVITOI_ENDPOINT_TOKEN   0x04u /* a request for a token: needs none, carries the secret */
+#define AVITOI_ENDPOINT_STREAM  0x08u /* the answer is a list that can be read element by element */
+#define AVITOI_ENDPOINT_SPENDS  0x10u /* carries what can be used once */
+#define AVITOI_ENDPOINT_CODE    0x20u /* brings an account's first token: what is stored does not count */
+#define AVITOI_ENDPOINT_PARTS   0x40u /* the body has parts, with a boundary between them */
+#define AVITOI_ENDPOINT_OK      0x80u /* {"ok":true} is an empty list (the description's own example) */
+
+struct avitoi_endpoint {
+    const char *name;
+    const char *path, *type, *body;     /* patterns; type: of the body; NULL: none */
+    void (*write)(struct avitoi_writer *w, const avito_client *c, char which); /* what a pattern cannot say */
+    const struct avitoi_schema *answer; /* NULL: a reply that only confirms */
+    int (*end)(avito_client *c);        /* what is to be done when a model has come; NULL: nothing */
+    const struct avitoi_json_special *special; /* NULL: as most */
+    unsigned flags;
+};
+
+/* What only lists, or only uploads, need of the machine: by their endpoints, so that programs without
+ * them do not link it. NULL: nothing is to be done. */
+struct avitoi_json_special {
+    int (*element)(avito_client *c, int rc); /* list: an element has come */
+    int (*drain)(avito_client *c);          /* list: state DRAIN */
+    int (*begin)(avito_client *c);          /* upload: a request will be written */
+    void (*sent)(avito_client *c);          /* upload: some of it has left */
+};
+
+static int avitoi_answer_list_end(avito_client *c);
+static int avitoi_answer_element(avito_client *c, int rc);
+static int avitoi_exchange_on_drain(avito_client *c);
+static int avitoi_answer_uploaded(avito_client *c);
+static int avitoi_answer_id(avito_client *c);
+static int avitoi_answer_self(avito_client *c);
+static int avitoi_send_upload_begin(avito_client *c);
+static void avitoi_send_upload_progress(avito_client *c);
+
+static const struct avitoi_json_special avitoi_endpoint_list_special = {avitoi_answer_element, avitoi_exchange_on_drain, NULL, NULL};
+static const struct avitoi_json_special avitoi_endpoint_upload_special = {NULL, NULL, avitoi_send_upload_begin, avitoi_send_upload_progress};
+
+/* ---- queries ---- */
+
+/* Writes ?name= the first time and &name= from then on. */
+static void avitoi_endpoint_query_name(struct avitoi_writer *w, char *mark, const char *name)
+{
+    avitoi_write(w, mark, 1);
+    avitoi_write_text(w, name);
+    avitoi_write(w, "=", 1);
+    *mark = '&';
+}
+
+static void avitoi_endpoint_query_page(struct avitoi_writer *w, const avito_client *c, char *mark)
+{
+    const int offset = c->priv.offset + c->priv.page;
+    avitoi_endpoint_query_name(w, mark, "limit");
+    avitoi_write_int(w, c->priv.limit);
+    if (offset > 0) {
+        avitoi_endpoint_query_name(w, mark, "offset");
+        avitoi_write_int(w, offset);
+    }
+}
+
+static void avitoi_endpoint_query_chats(struct avitoi_writer *w, const avito_client *c, char which)
+{
+    const struct avitoi_client_args *args = &c->priv.args;
+    const unsigned chat_types = args->as.chats.chat_types;
+    char mark = '?';
+    size_t i;
+    (void)which;
+    for (i = 0; i < args->as.chats.item_ids_count; i++) {
+        if (i == 0 || args->as.chats.repeat_item_ids) {
+            avitoi_endpoint_query_name(w, &mark, "item_ids");
+        } else {
+            avitoi_write(w, ",", 1);
+        }
+        avitoi_write_int(w, args->as.chats.item_ids[i]);
+    }
+    if (args->as.chats.unread_only) {
+        avitoi_endpoint_query_name(w, &mark, "unread_only");
+        avitoi_write_text(w, "true");
+    }
+    if (chat_types != 0) {
+        const char *between = "", *word = avitoi_schema_chat_types;
+        avitoi_endpoint_query_name(w, &mark, "chat_types");
+        for (i = 0; *word != '\0'; i++, word = avitoi_text_next_word(word)) {
+            if ((chat_types >> i & 1u) != 0) {
+                avitoi_write_text(w, between);
+                avitoi_write_text(w, word + 1);
+                between = ",";
+            }
+        }
+    }
+    avitoi_endpoint_query_page(w, c, &mark);
+}
+
+static void avitoi_endpoint_query_messages(struct avitoi_writer *w, const avito_client *c,
+                                           char which)
+{
+    char mark = '?';
+    (void)which;
+    avitoi_endpoint_query_page(w, c, &mark);
+}
+
+/* Repeated: of the two ways that are in use, the one that a reader of either kind understands when
+ * there is only one id. */
+static void avitoi_endpoint_query_voices(struct avitoi_writer *w, const avito_client *c, char which)
+{
+    const char *const *ids = (const char *const *)c->priv.args.as.many.items;
+    char mark = '?';
+    size_t i;
+    (void)which;
+    for (i = 0; i < c->priv.args.as.many.count; i++) {
+        avitoi_endpoint_query_name(w, &mark, "voice_ids");
+        avitoi_write_percent(w, ids[i]);
+    }
+}
+
+/* ---- bodies ---- */
+
+static void avitoi_endpoint_write_users(struct avitoi_writer *w, const avito_client *c, char which)
+{
+    const avito_blacklist_user *users = (const avito_blacklist_user *)c->priv.args.as.many.items;
+    size_t i;
+    (void)which;
+    for (i = 0; i < c->priv.args.as.many.count; i++) {
+        avitoi_write_text(w, i == 0 ? "{\"user_id\":" : ",{\"user_id\":");
+        avitoi_write_int(w, users[i].user_id);
+        avitoi_write_text(w, ",\"context\":{");
+        if (users[i].item_id != 0) {
+            avitoi_write_text(w, "\"item_id\":");
+            avitoi_write_int(w, users[i].item_id);
+            avitoi_write(w, ",", 1);
+        }
+        avitoi_write_text(w, "\"reason_id\":");
+        avitoi_write_int(w, (int64_t)users[i].reason);
+        avitoi_write_text(w, "}}");
+    }
+}
+
+static void avitoi_endpoint_write_boundary(struct avitoi_writer *w, const avito_client *c)
+{
+    size_t i;
+    for (i = 0; i < sizeof c->priv.json.as.before.boundary; i++) {
+        avitoi_write_hex(w, c->priv.json.as.before.boundary[i]);
+    }
+}
+
+static void avitoi_endpoint_write_part(struct avitoi_writer *w, const avito_client *c, char which)
+{
+    const avito_image_source *source = &c->priv.args.as.upload;
+    if (which == 'b') {
+        avitoi_endpoint_write_boundary(w, c);
+        return;
+    }
+    avitoi_write_text(w, source->file_name);
+    avitoi_write_text(w, "\"\r\nContent-Type: ");
+    avitoi_write_text(w, source->content_type);
+    avitoi_write_text(w, "\r\n\r\n");
+    avitoi_write_source(w, source);
+}
+
+/* ---- the table ----
+ *
+ * A pattern stands for itself, but for
+ *
+ *     %u user_id   %c chat_id   %t the call's text, message id or code   %j the same in JSON
+ *     %i client_id   %s client_secret   %r refresh token   %b boundary, %w more: what `write` writes
+ */
+
+#define AVITOI_ENDPOINT(name, path, type, body, write, answer, end, special, flags)                \
+    static const char avitoi_endpoint_name_##name[] = #name, avitoi_endpoint_path_##name[] = path; \
+    static const struct avitoi_endpoint avitoi_endpoint_##name = {                                 \
+        avitoi_endpoint_name_##name, avitoi_endpoint_path_##name, type, body, write, answer, end, special, flags}
+
+static const char avitoi_endpoint_type_json[] = "application/json";
+static const char avitoi_endpoint_type_form[] = "application/x-www-form-urlencoded";
+static const char avitoi_endpoint_type_parts[] = "multipart/form-data; boundary=%b";
+
+#define AVITOI_ENDPOINT_ACCOUNT_PATH "/accounts/%u"
+#define AVITOI_ENDPOINT_CHAT_PATH    "/accounts/%u/chats/%c"
+#define AVITOI_ENDPOINT_CREDENTIALS  "&client_id=%i&client_secret=%s"
+
+static const char avitoi_endpoint_body_credentials[] = "grant_type=client_credentials" AVITOI_ENDPOINT_CREDENTIALS;
+static const char avitoi_endpoint_body_code[] = "grant_type=authorization_code&code=%t" AVITOI_ENDPOINT_CREDENTIALS;
+static const char avitoi_endpoint_body_refresh[] = "grant_type=refresh_token&refresh_token=%r" AVITOI_ENDPOINT_CREDENTIALS;
+static const char avitoi_endpoint_body_message[] = "{\"message\":{\"text\":%j},\"type\":\"text\"}";
+static const char avitoi_endpoint_body_image[] = "{\"image_id\":%j}";
+static const char avitoi_endpoint_body_url[] = "{\"url\":%j}";
+static const char avitoi_endpoint_body_users[] = "{\"users\":[%w]}";
+static const char avitoi_endpoint_body_parts[] =
+    "--%b\r\nContent-Disposition: form-data; name=\"uploadfile[]\"; filename=\"%w\r\n--%b--\r\n";
+
+/* POST unless AVITOI_ENDPOINT_POST is missing. The paths are the description's, to the last slash. */
+AVITOI_ENDPOINT(get_token, "/token", avitoi_endpoint_type_form, avitoi_endpoint_body_credentials, NULL,
+                &avitoi_schema_token, NULL, NULL, AVITOI_ENDPOINT_POST | AVITOI_ENDPOINT_TOKEN);
+AVITOI_ENDPOINT(exchange_code, "/token", avitoi_endpoint_type_form, avitoi_endpoint_body_code, NULL,
+                &avitoi_schema_token, NULL, NULL,
+                AVITOI_ENDPOINT_POST | AVITOI_ENDPOINT_TOKEN | AVITOI_ENDPOINT_SPENDS | AVITOI_ENDPOINT_CODE);
+AVITOI_ENDPOINT(refresh_token, "/token", avitoi_endpoint_type_form, avitoi_endpoint_body_refresh, NULL,
+                &avitoi_schema_token, NULL, NULL, AVITOI_ENDPOINT_POST | AVITOI_ENDPOINT_TOKEN | AVITOI_ENDPOINT_SPENDS);
+AVITOI_ENDPOINT(get_self, "/core/v1/accounts/self", NULL, NULL, NULL, &avitoi_schema_self,
+                avitoi_answer_self, NULL, 0u);
+AVITOI_ENDPOINT(get_chats, "/messenger/v2" AVITOI_ENDPOINT_ACCOUNT_PATH "/chats%w", NULL, NULL,
+                avitoi_endpoint_query_chats, &avitoi_schema_chats, avitoi_answer_list_end,
+                &avitoi_endpoint_list_special, AVITOI_ENDPOINT_STREAM);
+AVITOI_ENDPOINT(get_chat, "/messenger/v2" AVITOI_ENDPOINT_CHAT_PATH, NULL, NULL, NULL, &avitoi_schema_chat,
+                avitoi_answer_id, NULL, 0u);
+AVITOI_ENDPOINT(get_messages, "/messenger/v3" AVITOI_ENDPOINT_CHAT_PATH "/messages/%w", NULL, NULL,
+                avitoi_endpoint_query_messages, &avitoi_schema_messages, avitoi_answer_list_end,
+                &avitoi_endpoint_list_special, AVITOI_ENDPOINT_STREAM);
+AVITOI_ENDPOINT(send_message, "/messenger/v1" AVITOI_ENDPOINT_CHAT_PATH "/messages", avitoi_endpoint_type_json,
+                avitoi_endpoint_body_message, NULL, &avitoi_schema_sent, avitoi_answer_id, NULL,
+                AVITOI_ENDPOINT_POST | AVITOI_ENDPOINT_CHANGES);
+AVITOI_ENDPOINT(upload_image, "/messenger/v1" AVITOI_ENDPOINT_ACCOUNT_PATH "/uploadImages", avitoi_endpoint_type_parts,
+                avitoi_endpoint_body_parts, avitoi_endpoint_write_part, &avitoi_schema_uploads, avitoi_answer_uploaded,
+                &avitoi_endpoint_upload_special, AVITOI_ENDPOINT_POST | AVITOI_ENDPOINT_CHANGES | AVITOI_ENDPOINT_PARTS);
+AVITOI_ENDPOINT(send_image_message, "/messenger/v1" AVITOI_ENDPOINT_CHAT_PATH "/messages/image",
+                avitoi_endpoint_type_json, avitoi_endpoint_body_image, NULL, &avitoi_schema_sent, avitoi_answer_id, NULL,
+                AVITOI_ENDPOINT_POST | AVITOI_ENDPOINT_CHANGES);
+AVITOI_ENDPOINT(delete_message, "/messenger/v1" AVITOI_ENDPOINT_CHAT_PATH "/messages/%t", NULL, NULL, NULL,
+                NULL, NULL, NULL, AVITOI_ENDPOINT_POST | AVITOI_ENDPOINT_CHANGES);
+AVITOI_ENDPOINT(mark_chat_as_read, "/messenger/v1" AVITOI_ENDPOINT_CHAT_PATH "/read", NULL, NULL, NULL, NULL,
+                NULL, NULL, AVITOI_ENDPOINT_POST | AVITOI_ENDPOINT_CHANGES);
+AVITOI_ENDPOINT(get_voice_files, "/messenger/v1" AVITOI_ENDPOINT_ACCOUNT_PATH "/getVoiceFiles%w", NULL, NULL,
+                avitoi_endpoint_query_voices, &avitoi_schema_voices, avitoi_answer_list_end,
+                &avitoi_endpoint_list_special, AVITOI_ENDPOINT_STREAM);
+AVITOI_ENDPOINT(subscribe_webhook, "/messenger/v3/webhook", avitoi_endpoint_type_json, avitoi_endpoint_body_url, NULL,
+                NULL, NULL, NULL, AVITOI_ENDPOINT_POST | AVITOI_ENDPOINT_CHANGES);
+AVITOI_ENDPOINT(unsubscribe_webhook, "/messenger/v1/webhook/unsubscribe", avitoi_endpoint_type_json,
+                avitoi_endpoint_body_url, NULL, NULL, NULL, NULL, AVITOI_ENDPOINT_POST | AVITOI_ENDPOINT_CHANGES);
+AVITOI_ENDPOINT(get_webhook_subscriptions, "/messenger/v1/subscriptions", NULL, NULL, NULL,
+                &avitoi_schema_subscriptions, avitoi_answer_list_end, &avitoi_endpoint_list_special,
+                AVITOI_ENDPOINT_POST | AVITOI_ENDPOINT_STREAM | AVITOI_ENDPOINT_OK);
+AVITOI_ENDPOINT(add_to_blacklist, "/messenger/v2" AVITOI_ENDPOINT_ACCOUNT_PATH "/blacklist", avitoi_endpoint_type_json,
+                avitoi_endpoint_body_users, avitoi_endpoint_write_users, NULL, NULL, NULL, AVITOI_ENDPOINT_POST | AVITOI_ENDPOINT_CHANGES);
+
+/* ======================================================================= *
+ * >>33 REQUEST
+ * ======================================================================= *
+ *
+ * The request as a whole, out of an endpoint's patterns and the arguments of the call. Comes in: a lane
+ * whose priv.request, args and token are set. Goes out: the bytes that the writer has room for. Changes
+ * nothing in the lane but body_len, by the pass that counts.
+ */
+
+/* ---- the request as a whole ---- */
+
+/* The host, as a URL has it. */
+static void avitoi_request_host(struct avitoi_writer *w, const avito_account *a)
+{
+    const bool v6 = strchr(a->o.host, ':') != NULL;
+    avitoi_write_text(w, v6 ? "[" : "");
+    avitoi_write_text(w, a->o.host);
+    avitoi_write_text(w, v6 ? "]" : "");
+    if (a->o.port != 443) {
+        AVITOI_WRITE(w, ":");
+        avitoi_write_int(w, a->o.port);
+    }
+}
+
+/* What % and `which` stand for in a pattern. */
+static void avitoi_request_argument(struct avitoi_writer *w, const avito_client *c, char which)
+{
+    const avito_account *a = c->account;
+    switch (which) {
+        case 'u':
+            avitoi_write_int(w, c->priv.args.user_id);
+            break;
+        case 'c':
+            avitoi_write_percent(w, c->priv.args.chat_id);
+            break;
+        case 't':
+            avitoi_write_percent(w, c->priv.args.text);
+            break;
+        case 'j':
+            avitoi_write_json(w, avitoi_text_of(c->priv.args.text));
+            break;
+        case 'i':
+            avitoi_write_percent(w, a->o.client_id);
+            break;
+        case 's':
+            avitoi_write_percent(w, a->o.client_secret);
+            break;
+        case 'r':
+            avitoi_write_percent(w, a->priv.refresh);
+            break;
+        default:
+            (c->priv.request->write)(w, c, which);
+            break;
+    }
+}
+
+static void avitoi_request_pattern(struct avitoi_writer *w, const avito_client *c,
+                                   const char *pattern)
+{
+    const char *mark;
+    while ((mark = strchr(pattern, '%')) != NULL) {
+        avitoi_write(w, pattern, (size_t)(mark - pattern));
+        avitoi_request_argument(w, c, mark[1]);
+        pattern = mark + 2;
+    }
+    avitoi_write_text(w, pattern);
+}
+
+static void avitoi_request_body(struct avitoi_writer *w, const avito_client *c)
+{
+    if (c->priv.request->body != NULL) {
+        avitoi_request_pattern(w, c, c->priv.request->body);
+    }
+}
+
+/* The pass that counts: the head tells the body's length before it. */
+AVITOI_APART static uint32_t avitoi_request_measure_body(const avito_client *c)
+{
+    struct avitoi_writer w;
+    memset(&w, 0, sizeof w);
+    w.out = (char *)c->o.window; /* for analysers: of no bytes, since w.cap is 0 */
+    avitoi_request_body(&w, c);
+    return w.total;
+}
+
+/* Nothing but what the API needs. */
+static void avitoi_request_write(struct avitoi_writer *w, const avito_client *c)
+{
+    const struct avitoi_endpoint *request = c->priv.request;
+    const bool post = (request->flags & AVITOI_ENDPOINT_POST) != 0;
+    avitoi_write_text(w, post ? "POST " : "GET ");
+    avitoi_request_pattern(w, c, request->path);
+    AVITOI_WRITE(w, " HTTP/1.1\r\nHost: ");
+    avitoi_request_host(w, c->account);
+    if ((request->flags & AVITOI_ENDPOINT_TOKEN) == 0) {
+        AVITOI_WRITE(w, "\r\nAuthorization: Bearer ");
+        avitoi_write(w, c->priv.access.ptr, c->priv.access.len);
+    }
+    if (request->type != NULL) {
+        AVITOI_WRITE(w, "\r\nContent-Type: ");
+        avitoi_request_pattern(w, c, request->type);
+    }
+    if (post) {
+        AVITOI_WRITE(w, "\r\nContent-Length: ");
+        avitoi_write_int(w, (int64_t)avitoi_request_measure_body(c));
+    }
+    AVITOI_WRITE(w, "\r\n\r\n");
+    avitoi_request_body(w, c);
+}
+
+/* ======================================================================= *
+ * >>34 HTTP BODY FRAMING
+ * ======================================================================= *
+ *
+ * Where a body ends, for requests and answers alike: by its length, by chunks, or with the stream.
+ * Strict: two readers of one stream that differ about a length can be made to take one person's
+ * bytes for another's message. A chunk has 1 to 15 hex digits, lines end with CR LF and nothing
+ * else, extensions and trailers are checked and dropped. Every state is a place where input can end.
+ * Only an answer may have blanks after a chunk's size (RFC 9112, 7.1.1: servers send them).
+ */
+
+#define AVITOI_BODY_LINE_MAX     256u   /* one size line with its extensions */
+#define AVITOI_BODY_TRAILER_MAX  4096u  /* all trailers together */
+#define AVITOI_BODY_OVERHEAD_MAX 65536u /* framing beyond what as many body bytes pay for */
+#define AVITOI_BODY_DIGITS_MAX   15u
+
+enum { AVITOI_BODY_LENGTH, AVITOI_BODY_UNTIL_CLOSE, AVITOI_BODY_CHUNKED, AVITOI_BODY_CHUNKED_BLANKS };
+
+enum {
+    AVITOI_BODY_SIZE, /* hex digits; from here to END_LF: framing */
+    AVITOI_BODY_BLANKS,
+    AVITOI_BODY_EXTENSION,
+    AVITOI_BODY_SIZE_LF,
+    AVITOI_BODY_DATA_CR,
+    AVITOI_BODY_DATA_LF,
+    AVITOI_BODY_TRAILER, /* at the start of a line */
+    AVITOI_BODY_TRAILER_NAME,
+    AVITOI_BODY_TRAILER_VALUE,
+    AVITOI_BODY_TRAILER_LF,
+    AVITOI_BODY_END_LF,
+    AVITOI_BODY_DATA,
+    AVITOI_BODY_DONE,
+    AVITOI_BODY_BAD
+};
+
+/* `length` counts only for AVITOI_BODY_LENGTH. */
+static void avitoi_body_init(struct avitoi_body *b, int mode, size_t length)
+{
+    memset(b, 0, sizeof *b);
+    b->mode = (uint8_t)mode;
+    if (mode >= AVITOI_BODY_CHUNKED) {
+        b->state = AVITOI_BODY_SIZE;
+        return;
+    }
+    b->left = mode == AVITOI_BODY_LENGTH ? length : SIZE_MAX;
+    b->state = (uint8_t)(b->left > 0 ? AVITOI_BODY_DATA : AVITOI_BODY_DONE);
+}
+
+static int avitoi_body_after_size(const struct avitoi_body *b, unsigned char c)
+{
+    if (b->mode == AVITOI_BODY_CHUNKED_BLANKS && (c == ' ' || c == '\t')) {
+        return AVITOI_BODY_BLANKS;
+    }
+    return c == ';' ? AVITOI_BODY_EXTENSION : c == '\r' ? AVITOI_BODY_SIZE_LF : AVITOI_BODY_BAD;
+}
+
+static int avitoi_body_size_byte(struct avitoi_body *b, unsigned char c)
+{
+    unsigned digit = avitoi_text_hex_digit((char)c);
+
+    if (digit < 16 && b->line <= AVITOI_BODY_DIGITS_MAX && b->left <= SIZE_MAX >> 4) {
+        b->left = b->left << 4 | digit;
+        return AVITOI_BODY_SIZE;
+    }
+    if (b->line < 2) {
+        return AVITOI_BODY_BAD;
+    }
+    return avitoi_body_after_size(b, c);
+}
+
+/* Takes one byte of framing and returns the state that follows. */
+static int avitoi_body_framing(struct avitoi_body *b, unsigned char c)
+{
+    switch ((int)b->state) {
+        case AVITOI_BODY_SIZE:
+            return avitoi_body_size_byte(b, c);
+        case AVITOI_BODY_BLANKS:
+            return avitoi_body_after_size(b, c);
+        case AVITOI_BODY_EXTENSION:
+            return c == '\r'                     ? AVITOI_BODY_SIZE_LF
+                   : avitoi_text_is_http_text(c) ? AVITOI_BODY_EXTENSION
+                                                 : AVITOI_BODY_BAD;
+        case AVITOI_BODY_SIZE_LF:
+            b->line = 0;
+            return c != '\n'     ? AVITOI_BODY_BAD
+                   : b->left > 0 ? AVITOI_BODY_DATA
+                                 : AVITOI_BODY_TRAILER;
+        case AVITOI_BODY_DATA_CR:
+            return c == '\r' ? AVITOI_BODY_DATA_LF : AVITOI_BODY_BAD;
+        case AVITOI_BODY_DATA_LF:
+            b->line = 0;
+            return c == '\n' ? AVITOI_BODY_SIZE : AVITOI_BODY_BAD;
+        case AVITOI_BODY_TRAILER:
+            return c == '\r'                      ? AVITOI_BODY_END_LF
+                   : avitoi_text_is_http_token(c) ? AVITOI_BODY_TRAILER_NAME
+                                                  : AVITOI_BODY_BAD;
+        case AVITOI_BODY_TRAILER_NAME:
+            return c == ':'                       ? AVITOI_BODY_TRAILER_VALUE
+                   : avitoi_text_is_http_token(c) ? AVITOI_BODY_TRAILER_NAME
+                                                  : AVITOI_BODY_BAD;
+        case AVITOI_BODY_TRAILER_VALUE:
+            return c == '\r'                     ? AVITOI_BODY_TRAILER_LF
+                   : avitoi_text_is_http_text(c) ? AVITOI_BODY_TRAILER_VALUE
+                                                 : AVITOI_BODY_BAD;
+        case AVITOI_BODY_TRAILER_LF:
+            return c == '\n' ? AVITOI_BODY_TRAILER : AVITOI_BODY_BAD;
+        default: /* AVITOI_BODY_END_LF */
+            return c == '\n' ? AVITOI_BODY_DONE : AVITOI_BODY_BAD;
+    }
+}
+
+static void avitoi_body_framing_byte(struct avitoi_body *b, unsigned char c)
+{
+    unsigned limit =
+        b->state >= AVITOI_BODY_TRAILER ? AVITOI_BODY_TRAILER_MAX : AVITOI_BODY_LINE_MAX;
+
+    b->line++;
+    b->overhead++;
+    if (b->line > limit || b->overhead > AVITOI_BODY_OVERHEAD_MAX) {
+        b->state = AVITOI_BODY_BAD;
+        return;
+    }
+    b->state = (uint8_t)avitoi_body_framing(b, c);
+}
+
+/* Finds the next run of body bytes in data[0..len): data[*start .. *start + *body_len), maybe empty.
+ * Takes *used bytes. AVITO_AGAIN: the body goes on, call again with the bytes after *used (at least
+ * one was taken if len > 0). AVITO_END: it is complete; what follows *used is not part of it.
+ * AVITO_ERR_HTTP_CHUNK, which stays. With len 0 it tells whether the body is complete. */
+static int avitoi_body_feed(struct avitoi_body *b, const char *data, size_t len, size_t *start,
+                            size_t *body_len, size_t *used)
+{
+    size_t at = 0;
+    size_t n = 0;
+
+    while (at < len && b->state < AVITOI_BODY_DATA) {
+        avitoi_body_framing_byte(b, (unsigned char)data[at++]);
+    }
+    *start = at;
+    if (b->state == AVITOI_BODY_DATA) {
+        n = len - at < b->left ? len - at : b->left;
+        b->left -= n;
+        b->overhead -= n < b->overhead ? (uint32_t)n : b->overhead;
+        if (b->left == 0) {
+            b->state =
+                (uint8_t)(b->mode >= AVITOI_BODY_CHUNKED ? AVITOI_BODY_DATA_CR : AVITOI_BODY_DONE);
+        }
+    }
+    *body_len = n;
+    *used = at + n;
+    if (b->state == AVITOI_BODY_BAD) {
+        return AVITO_ERR_HTTP_CHUNK;
+    }
+    return b->state == AVITOI_BODY_DONE ? AVITO_END : AVITO_AGAIN;
+}
+
+/* The result when the stream has ended: AVITO_END if the body is complete, else CLOSED. */
+static int avitoi_body_at_close(const struct avitoi_body *b)
+{
+    return b->state == AVITOI_BODY_DONE || b->mode == AVITOI_BODY_UNTIL_CLOSE ? AVITO_END
+                                                                              : AVITO_ERR_CLOSED;
+}
+
+/* ======================================================================= *
+ * >>35 RESPONSE HEAD
+ * ======================================================================= *
+ *
+ * Byte by byte: a state wherever input can end, so no line has to fit anywhere. Names and values of
+ * interest are gathered in the JSON machine's word, which is free until the body begins.
+ */
+
+#define AVITOI_HEAD_RETRY_MAX_S 86400u /* what a server asks for beyond a day is taken for a day */
+#define AVITOI_HEAD_MAX 65536u /* bytes, from all answers before the final one too */
+
+enum {
+    AVITOI_HEAD_VERSION, /* "HTTP/1." */
+    AVITOI_HEAD_MINOR,
+    AVITOI_HEAD_SPACE,
+    AVITOI_HEAD_STATUS, /* three digits */
+    AVITOI_HEAD_REASON,
+    AVITOI_HEAD_LINE, /* the first byte of a header line */
+    AVITOI_HEAD_NAME,
+    AVITOI_HEAD_VALUE,
+    AVITOI_HEAD_LF,
+    AVITOI_HEAD_LAST_LF
+};
+
+/* The headers of interest; those of every answer first. */
+#define AVITOI_HEAD_FIELDS(X)                                                                      \
+    X("date", DATE) X("content-length", LENGTH) X("connection", CONNECTION)                        \
+    X("transfer-encoding", CODING) X("retry-after", RETRY_AFTER) X("x-ratelimit-limit", LIMIT)     \
+    X("x-ratelimit-remaining", REMAINING)
+#define AVITOI_HEAD_FIELD_NUMBER_(name, value) , AVITOI_HEAD_FIELD_##value
+#define AVITOI_HEAD_FIELD_NAME_(name, value) name
+#define AVITOI_HEAD_FIELD_LENGTH_(name, value) sizeof name - 1u,
+#define AVITOI_HEAD_FIELD_BIT_(name, value) | 1u << (sizeof name - 1u)
+enum { AVITOI_HEAD_FIELD_OTHER AVITOI_HEAD_FIELDS(AVITOI_HEAD_FIELD_NUMBER_) };
+static const char avitoi_head_field_names[] = AVITOI_HEAD_FIELDS(AVITOI_HEAD_FIELD_NAME_);
+static const uint8_t avitoi_head_field_lengths[] = {AVITOI_HEAD_FIELDS(AVITOI_HEAD_FIELD_LENGTH_)};
+
+/* Which header has this name, in any case. There is no CR in it, which would pass for a dash. */
+static uint8_t avitoi_head_field_of(const char *p, size_t n)
+{
+    const uint32_t lengths = 0u AVITOI_HEAD_FIELDS(AVITOI_HEAD_FIELD_BIT_);
+    const char *name = avitoi_head_field_names;
+    size_t row, i;
+    if (n > 31u || (lengths >> n & 1u) == 0) {
+        return AVITOI_HEAD_FIELD_OTHER;
+    }
+    for (row = 0; row < sizeof avitoi_head_field_lengths;
+         name += avitoi_head_field_lengths[row++]) {
+        if (avitoi_head_field_lengths[row] == n) {
+            for (i = 0; i < n && (p[i] | 0x20) == name[i]; i++) {
+            }
+            if (i == n) {
+                return (uint8_t)(row + 1u);
+            }
+        }
+    }
+    return AVITOI_HEAD_FIELD_OTHER;
+}
+
+static void avitoi_head_begin(struct avitoi_head *h)
+{
+    const struct avitoi_head before = *h;
+    memset(h, 0, sizeof *h);
+    h->bytes = before.bytes;
+    h->read_date = before.read_date;
+}
+
+static void avitoi_head_gather(struct avitoi_head *h, char *word, char c)
+{
+    if (h->word_len < AVITOI_JSON_WORD) {
+        word[h->word_len] = avitoi_text_lower(c);
+    }
+    h->word_len = (uint8_t)(h->word_len + (h->word_len < 255u ? 1u : 0u));
+}
+
+static int avitoi_head_length(struct avitoi_head *h, avito_str value)
+{
+    int64_t length;
+    if (value.len == 0 || value.ptr[0] == '-' ||
+        !avitoi_number_parse_int(value.ptr, value.len, &length) || (uint64_t)length > SIZE_MAX ||
+        h->has_length) {
+        return AVITO_ERR_HTTP_LENGTH;
+    }
+    h->has_length = true;
+    h->length = (size_t)length;
+    return AVITO_AGAIN;
+}
+
+/* A count of something, as far as it makes sense; 0: it does not. */
+static uint32_t avitoi_head_count(avito_str value)
+{
+    int64_t count;
+    if (!avitoi_number_parse_int(value.ptr, value.len, &count) || count < 0) {
+        return 0;
+    }
+    return count > AVITOI_HEAD_RETRY_MAX_S ? AVITOI_HEAD_RETRY_MAX_S : (uint32_t)count;
+}
+
+/* `value` is in lower case where case does not count; not `whole`: more of it was not kept. */
+static int avitoi_head_value(struct avitoi_head *h, avito_str value, bool whole)
+{
+    while (value.len > 0 &&
+           (value.ptr[value.len - 1u] == ' ' || value.ptr[value.len - 1u] == '\t')) {
+        value.len--;
+    }
+    switch ((int)h->header) {
+        case AVITOI_HEAD_FIELD_LENGTH:
+            return whole ? avitoi_head_length(h, value) : AVITO_ERR_HTTP_LENGTH;
+        case AVITOI_HEAD_FIELD_CODING:
+            if (!whole || h->chunked || !avito_str_equal(value, "chunked")) {
+                return AVITO_ERR_HTTP_LENGTH;
+            }
+            h->chunked = true;
+            return AVITO_AGAIN;
+        case AVITOI_HEAD_FIELD_CONNECTION:
+            h->close = h->close || !whole || avitoi_text_list_has(value, "close");
+            h->persistent = h->persistent || avitoi_text_list_has(value, "keep-alive");
+            return AVITO_AGAIN;
+        case AVITOI_HEAD_FIELD_RETRY_AFTER:
+            h->retry_after_s = avitoi_head_count(value);
+            h->retry_date = h->read_date != NULL ? h->read_date(value) : 0;
+            return AVITO_AGAIN;
+        case AVITOI_HEAD_FIELD_DATE:
+            h->date = h->read_date != NULL ? h->read_date(value) : 0;
+            return AVITO_AGAIN;
+        case AVITOI_HEAD_FIELD_LIMIT:
+            h->rate_limit = avitoi_head_count(value);
+            return AVITO_AGAIN;
+        case AVITOI_HEAD_FIELD_REMAINING:
+            h->exhausted = avito_str_equal(value, "0");
+            return AVITO_AGAIN;
+        default:
+            return AVITO_AGAIN;
+    }
+}
+
+static int avitoi_head_name(struct avitoi_head *h, const char *word)
+{
+    if (h->word_len == 0) {
+        return AVITO_ERR_HTTP;
+    }
+    h->header = avitoi_head_field_of(word, h->word_len);
+    h->word_len = 0;
+    h->state = AVITOI_HEAD_VALUE;
+    return AVITO_AGAIN;
+}
+
+static int avitoi_head_status_byte(struct avitoi_head *h, char c)
+{
+    static const char version[] = "HTTP/1.";
+    const bool digit = c >= '0' && c <= '9';
+    switch ((int)h->state) {
+        case AVITOI_HEAD_VERSION:
+            if (c != version[h->word_len]) {
+                return AVITO_ERR_HTTP;
+            }
+            h->word_len++;
+            h->state = (version[h->word_len] == '\0') ? AVITOI_HEAD_MINOR : AVITOI_HEAD_VERSION;
+            return AVITO_AGAIN;
+        case AVITOI_HEAD_MINOR:
+            h->http10 = c == '0';
+            h->persistent = !h->http10; /* 1.0 closes unless it says otherwise */
+            h->state = AVITOI_HEAD_SPACE;
+            return (c == '0' || c == '1') ? AVITO_AGAIN : AVITO_ERR_HTTP;
+        case AVITOI_HEAD_SPACE:
+            h->state = AVITOI_HEAD_STATUS;
+            return (c == ' ') ? AVITO_AGAIN : AVITO_ERR_HTTP;
+        default: /* AVITOI_HEAD_STATUS */
+            if (h->status >= 100) {
+                h->state = (c == '\r') ? AVITOI_HEAD_LF : AVITOI_HEAD_REASON;
+                return (c == ' ' || c == '\r') ? AVITO_AGAIN : AVITO_ERR_HTTP;
+            }
+            h->status = (uint16_t)(h->status * 10u + (unsigned)(c - '0'));
+            return (digit && h->status > 0) ? AVITO_AGAIN : AVITO_ERR_HTTP;
+    }
+}
+
+/* AVITO_AGAIN, AVITO_END behind the empty line, or AVITO_ERR_HTTP*. */
+AVITOI_APART_IF_SMALL static int avitoi_head_byte(struct avitoi_head *h, char *word, char c)
+{
+    if (++h->bytes > AVITOI_HEAD_MAX) {
+        return AVITO_ERR_HTTP_HEAD;
+    }
+    switch ((int)h->state) {
+        case AVITOI_HEAD_REASON:
+        case AVITOI_HEAD_VALUE:
+            if (c == '\r') {
+                const bool whole = h->word_len <= AVITOI_JSON_WORD;
+                avito_str value;
+                value.ptr = word;
+                value.len = whole ? h->word_len : AVITOI_JSON_WORD;
+                h->state = AVITOI_HEAD_LF;
+                return avitoi_head_value(h, value, whole);
+            }
+            if (!avitoi_text_is_http_text(avitoi_text_byte(c))) {
+                return AVITO_ERR_HTTP;
+            }
+            if (h->header != AVITOI_HEAD_FIELD_OTHER &&
+                (h->word_len > 0 || (c != ' ' && c != '\t'))) {
+                avitoi_head_gather(h, word, c);
+            }
+            return AVITO_AGAIN;
+        case AVITOI_HEAD_LF:
+            h->state = AVITOI_HEAD_LINE;
+            h->word_len = 0;
+            return (c == '\n') ? AVITO_AGAIN : AVITO_ERR_HTTP;
+        case AVITOI_HEAD_LAST_LF:
+            return (c == '\n') ? AVITO_END : AVITO_ERR_HTTP;
+        case AVITOI_HEAD_LINE:
+            if (c == '\r') {
+                h->state = AVITOI_HEAD_LAST_LF;
+                return AVITO_AGAIN;
+            }
+            h->state = AVITOI_HEAD_NAME;
+            break;
+        case AVITOI_HEAD_NAME:
+            break;
+        default:
+            return avitoi_head_status_byte(h, c);
+    }
+    if (c == ':') {
+        return avitoi_head_name(h, word);
+    }
+    avitoi_head_gather(h, word, c);
+    return avitoi_text_is_http_token(avitoi_text_byte(c)) ? AVITO_AGAIN : AVITO_ERR_HTTP;
+}
+
+/* Lines that are there as a whole and plain have a twin that reads a word at a time (>>46). */
+#if AVITO_WITH_SHORTCUTS && defined(__GNUC__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define AVITOI_FAST_HEAD 1
+static size_t avitoi_fast_status_line(struct avitoi_head *h, const char *p, size_t n);
+static size_t avitoi_fast_head_line(struct avitoi_head *h, char *word, const char *p, size_t n, int *rc);
+#else
+#define AVITOI_FAST_HEAD 0
+#endif
+
+/* How the body ends. AVITO_ERR_HTTP_LENGTH: two ways at once. */
+static int avitoi_head_framing(const struct avitoi_head *h, struct avitoi_body *body)
+{
+    if (h->chunked && h->has_length) {
+        return AVITO_ERR_HTTP_LENGTH;
+    }
+    if (h->status == 204 || h->status == 304) {
+        avitoi_body_init(body, AVITOI_BODY_LENGTH, 0);
+    } else if (h->chunked) {
+        avitoi_body_init(body, AVITOI_BODY_CHUNKED_BLANKS, 0);
+    } else if (h->has_length) {
+        avitoi_body_init(body, AVITOI_BODY_LENGTH, h->length);
+    } else {
+        avitoi_body_init(body, AVITOI_BODY_UNTIL_CLOSE, 0);
+    }
+    return AVITO_OK;
+}
+
+/* ======================================================================= *
+ * >>36 ACCOUNT
+ * ======================================================================= *
+ *
+ * What lanes share: credentials, hooks, and whatever stands in account.priv, which is read and written
+ * under the lock. Comes in: the application's options. Knows nothing of calls.
+ */
+
+static void avitoi_account_lock(const avito_account *a)
+{
+    if (a->o.lock != NULL) {
+        a->o.lock(a->o.ctx);
+    }
+}
+
+static void avitoi_account_unlock(const avito_account *a)
+{
+    if (a->o.unlock != NULL) {
+        a->o.unlock(a->o.ctx);
+    }
+}
+
+static uint32_t avitoi_account_now(const avito_account *a)
+{
+    return a->o.clock_ms(a->o.ctx);
+}
+
+AVITO_API avito_account_options avito_account_options_default(void)
+{
+    avito_account_options options = AVITOI_ZERO;
+    return options;
+}
+
+/* A name or a numeric address; one colon would stand before a port. */
+static bool avitoi_account_is_host(const char *host)
+{
+    const char *colon;
+    if (!avitoi_text_is_word(host) || host[strcspn(host, "/@?#")] != '\0') {
+        return false;
+    }
+    colon = strchr(host, ':');
+    return colon == NULL || strchr(colon + 1, ':') != NULL;
+}
+
+/* An option whose part is not linked. */
+AVITOI_APART static int avitoi_account_parts(const avito_account_options *o)
+{
+    if (o->priv.store == NULL && (o->load_token != NULL || o->save_token != NULL)) {
+        return AVITO_ERR_OPTION_TOKEN_STORE;
+    }
+    if (o->priv.diagnostics == NULL && o->trace != NULL) {
+        return AVITO_ERR_OPTION_DIAGNOSTICS;
+    }
+    return (o->priv.lanes == NULL && o->lock != NULL) ? AVITO_ERR_OPTION_LANES : AVITO_OK;
+}
+
+/* One lane has no use for two copies of the token. */
+static bool avitoi_account_one_copy(const avito_account *a)
+{
+    return AVITO_TINY && a->o.priv.lanes == NULL;
+}
+
+static int avitoi_account_check(const avito_account *a)
+{
+    const avito_account_options *o = &a->o;
+    if (!avitoi_text_is_word(o->client_id) || !avitoi_text_is_word(o->client_secret)) {
+        return AVITO_ERR_OPTION_CREDENTIALS;
+    }
+    if (o->tokens == NULL ||
+        o->tokens_cap <
+            (avitoi_account_one_copy(a) ? AVITO_TOKENS_SIZE_ONE_LANE(1) : AVITO_TOKENS_SIZE(1))) {
+        return AVITO_ERR_OPTION_TOKENS;
+    }
+    if (!avitoi_account_is_host(o->host)) {
+        return AVITO_ERR_OPTION_HOST;
+    }
+    if ((o->lock == NULL) != (o->unlock == NULL)) {
+        return AVITO_ERR_ARGUMENT;
+    }
+    return (o->clock_ms == NULL) ? AVITO_ERR_OPTION_CLOCK : avitoi_account_parts(o);
+}
+
+AVITO_API int avito_account_init(avito_account *account, const avito_account_options *options)
+{
+    if (account == NULL || options == NULL) {
+        return AVITO_ERR_ARGUMENT;
+    }
+    memset(account, 0, sizeof *account);
+    account->o = *options;
+    if (account->o.host == NULL) {
+        account->o.host = "api.avito.ru";
+    }
+    account->o.port = (uint16_t)(account->o.port != 0 ? account->o.port : 443);
+    account->o.renew_before_s = account->o.renew_before_s != 0 ? account->o.renew_before_s : 300u;
+#if !AVITO_TINY
+    avito_enable_token_store(&account->o);
+    avito_enable_diagnostics(&account->o);
+    avito_enable_lanes(&account->o);
+    account->priv.renewal = &avitoi_endpoint_refresh_token;
+#endif
+    return avitoi_account_check(account);
+}
+
+static bool avitoi_account_flag(const avito_account *a, const bool *flag)
+{
+    bool value;
+    avitoi_account_lock(a);
+    value = *flag;
+    avitoi_account_unlock(a);
+    return value;
+}
+
+AVITO_API bool avito_account_unpaid(const avito_account *account)
+{
+    return avitoi_account_flag(account, &account->priv.unpaid);
+}
+
+AVITO_API bool avito_account_refresh_in_doubt(const avito_account *account)
+{
+    return avitoi_account_flag(account, &account->priv.refresh_in_doubt);
+}
+
+AVITO_API int avito_account_open_gate(avito_account *account)
+{
+    if (account == NULL) {
+        return AVITO_ERR_ARGUMENT;
+    }
+    avitoi_account_lock(account);
+    account->priv.gate_wait_ms = 0;
+    avitoi_account_unlock(account);
+    return AVITO_OK;
+}
+
+AVITO_API int avito_authorize_url(const avito_account *account, const char *scope,
+                                  const char *state, char *out, size_t cap, size_t *out_len)
+{
+    struct avitoi_writer w;
+    memset(&w, 0, sizeof w);
+    if (account == NULL || scope == NULL || (out == NULL && cap > 0)) {
+        return AVITO_ERR_ARGUMENT;
+    }
+    w.out = out;
+    w.cap = (cap > 0) ? cap - 1u : 0;
+    avitoi_write_text(&w, "https://avito.ru/oauth?response_type=code&client_id=");
+    avitoi_write_percent(&w, account->o.client_id);
+    avitoi_write_text(&w, "&scope=");
+    avitoi_write_percent(&w, scope);
+    if (state != NULL) {
+        avitoi_write_text(&w, "&state=");
+        avitoi_write_percent(&w, state);
+    }
+    if (out_len != NULL) {
+        *out_len = (size_t)w.total + (w.total < cap ? 0u : 1u);
+    }
+    if (w.total >= cap) {
+        return AVITO_ERR_ROOM;
+    }
+    out[w.len] = '\0';
+    return AVITO_OK;
+}
+
+/* ======================================================================= *
+ * >>37 CALL
+ * ======================================================================= *
+ *
+ * The states of a call, the table of their changes, and what the rooms above need to know of the call that
+ * a lane is in. Every change of state goes through avitoi_call_move(), which knows only that table. May not
+ * read bytes of an answer, and decides nothing.
+ */
+
+enum {
+    AVITOI_CALL_IDLE,
+    AVITOI_CALL_ACCOUNT, /* waits for a token, or for the account's rate */
+    AVITOI_CALL_CONNECT,
+    AVITOI_CALL_SEND,
+    AVITOI_CALL_HEAD,
+    AVITOI_CALL_BODY,
+    AVITOI_CALL_ROW,     /* list: an element is with the caller */
+    AVITOI_CALL_DRAIN,   /* list: the rest is read and dropped */
+    AVITOI_CALL_STATES
+};
+
+enum {
+    AVITOI_CALL_EV_START,
+    AVITOI_CALL_EV_TOKEN,     /* there is a token, or this lane shall fetch it */
+    AVITOI_CALL_EV_CONNECTED,
+    AVITOI_CALL_EV_WRITTEN,   /* the transport took the last byte */
+    AVITOI_CALL_EV_ANSWER,    /* a final head was read, perhaps before the last byte was sent */
+    AVITOI_CALL_EV_ELEMENT,
+    AVITOI_CALL_EV_NEXT,
+    AVITOI_CALL_EV_REPEAT,    /* another request for the same call: after a token, for the next page, or
+                            because the first one failed */
+    AVITOI_CALL_EV_DRAIN,
+    AVITOI_CALL_EV_END,
+    AVITOI_CALL_EVENTS
+};
+
+struct avitoi_call_edge {
+    uint8_t state, event, next;
+};
+
+static const struct avitoi_call_edge avitoi_call_edges[] = {
+    {AVITOI_CALL_IDLE, AVITOI_CALL_EV_START, AVITOI_CALL_ACCOUNT},
+    {AVITOI_CALL_IDLE, AVITOI_CALL_EV_END, AVITOI_CALL_IDLE},
+    {AVITOI_CALL_ACCOUNT, AVITOI_CALL_EV_TOKEN, AVITOI_CALL_CONNECT},
+    {AVITOI_CALL_ACCOUNT, AVITOI_CALL_EV_END, AVITOI_CALL_IDLE},
+    {AVITOI_CALL_CONNECT, AVITOI_CALL_EV_CONNECTED, AVITOI_CALL_SEND},
+    {AVITOI_CALL_CONNECT, AVITOI_CALL_EV_REPEAT, AVITOI_CALL_ACCOUNT},
+    {AVITOI_CALL_CONNECT, AVITOI_CALL_EV_END, AVITOI_CALL_IDLE},
+    {AVITOI_CALL_SEND, AVITOI_CALL_EV_WRITTEN, AVITOI_CALL_HEAD},
+    {AVITOI_CALL_SEND, AVITOI_CALL_EV_ANSWER, AVITOI_CALL_BODY},
+    {AVITOI_CALL_SEND, AVITOI_CALL_EV_REPEAT, AVITOI_CALL_ACCOUNT},
+    {AVITOI_CALL_SEND, AVITOI_CALL_EV_END, AVITOI_CALL_IDLE},
+    {AVITOI_CALL_HEAD, AVITOI_CALL_EV_ANSWER, AVITOI_CALL_BODY},
+    {AVITOI_CALL_HEAD, AVITOI_CALL_EV_REPEAT, AVITOI_CALL_ACCOUNT},
+    {AVITOI_CALL_HEAD, AVITOI_CALL_EV_END, AVITOI_CALL_IDLE},
+    {AVITOI_CALL_BODY, AVITOI_CALL_EV_ELEMENT, AVITOI_CALL_ROW},
+    {AVITOI_CALL_BODY, AVITOI_CALL_EV_REPEAT, AVITOI_CALL_ACCOUNT},
+    {AVITOI_CALL_BODY, AVITOI_CALL_EV_DRAIN, AVITOI_CALL_DRAIN},
+    {AVITOI_CALL_BODY, AVITOI_CALL_EV_END, AVITOI_CALL_IDLE},
+    {AVITOI_CALL_ROW, AVITOI_CALL_EV_NEXT, AVITOI_CALL_BODY},
+    {AVITOI_CALL_ROW, AVITOI_CALL_EV_DRAIN, AVITOI_CALL_DRAIN},
+    {AVITOI_CALL_ROW, AVITOI_CALL_EV_END, AVITOI_CALL_IDLE},
+    {AVITOI_CALL_DRAIN, AVITOI_CALL_EV_REPEAT, AVITOI_CALL_ACCOUNT},
+    {AVITOI_CALL_DRAIN, AVITOI_CALL_EV_END, AVITOI_CALL_IDLE}};
+
+/* The first edge of each state, in the order of the states; then the number of edges. */
+static const uint8_t avitoi_call_first_edges[] = {0, 2, 4, 7, 11, 14, 18, 21, 23};
+AVITOI_ASSERT(all_edges_counted, AVITOI_COUNT(avitoi_call_edges) == 23);
+
+/* What a handler returns to go on with the next state at once. */
+#define AVITOI_CALL_MOVED 3
+
+/* An event that the state does not know is a defect of this file: the lane stays where it is. */
+static int avitoi_call_move(avito_client *c, unsigned event)
+{
+    size_t i;
+    const size_t end = avitoi_call_first_edges[c->priv.state + 1u];
+    for (i = avitoi_call_first_edges[c->priv.state]; i < end; i++) {
+        if (avitoi_call_edges[i].event == event) {
+            c->priv.state = avitoi_call_edges[i].next;
+            return AVITOI_CALL_MOVED;
+        }
+    }
+    return AVITO_ERR_ARGUMENT;
+}
+
+/* ---- what it may be linked with ---- */
+
+struct avitoi_call_diagnostics {
+    void (*trace)(const avito_client *c, unsigned what, const char *which);
+    void (*mask)(avito_client *c);
+};
+
+struct avitoi_call_lanes {
+    int (*duty)(avito_client *c);         /* see avitoi_token_take_duty() */
+    bool (*waits)(const avito_client *c); /* does another lane have to move first? */
+    bool (*gone)(const avito_client *c);  /* see avitoi_call_token_gone() */
+};
+
+struct avitoi_call_retries {
+    bool (*again)(avito_client *c, int code); /* NULL: only dates are needed */
+    uint32_t (*read_date)(avito_str s);
+};
+
+/* ---- what a call is ---- */
+
+/* Is its answer a list? */
+static bool avitoi_call_is_list(const avito_client *c)
+{
+    return (c->priv.call->flags & AVITOI_ENDPOINT_STREAM) != 0;
+}
+
+/* A list that is given element by element. */
+static bool avitoi_call_streams(const avito_client *c)
+{
+    return avitoi_call_is_list(c) && !c->priv.collect;
+}
+
+static bool avitoi_call_succeeded(const avito_client *c)
+{
+    return c->priv.status / 100u == 2u;
+}
+
+static bool avitoi_call_token_gone(const avito_client *c)
+{
+    const struct avitoi_call_lanes *lanes = c->account->o.priv.lanes;
+    return lanes != NULL && lanes->gone(c);
+}
+
+static bool avitoi_call_may_wait(const avito_client *c)
+{
+    return c->o.transport.functions->wait != NULL && !c->o.never_wait;
+}
+
+/* ---- what every room above does with it ---- */
+
+/* Another request for the same call, of which nothing has left yet. */
+static int avitoi_call_repeat(avito_client *c, uint32_t pause_ms)
+{
+    c->priv.written = false;
+    c->priv.idle_left_ms = pause_ms;
+    return avitoi_call_move(c, AVITOI_CALL_EV_REPEAT);
+}
+
+/* What is traced, as words of a list. */
+#define AVITOI_CALL_TRACES(X)                                                                      \
+    X(REQUEST, "request ") X(ANSWER, "answer ") X(TOKEN, "token ") X(AGAIN, "again ")              \
+    X(DRY_RUN, "dry run ") X(SETTLE, "settle ") X(DONE, "done ") X(FAILED, "failed ")
+#define AVITOI_CALL_TRACE_NUMBER_(name, word) AVITOI_CALL_TRACE_##name,
+#define AVITOI_CALL_TRACE_WORD_(name, word) word "\0"
+enum { AVITOI_CALL_TRACES(AVITOI_CALL_TRACE_NUMBER_) AVITOI_CALL_TRACE_WORDS };
+
+static void avitoi_call_trace(const avito_client *c, unsigned what, const char *which)
+{
+    if (c->account->o.priv.diagnostics != NULL) {
+        c->account->o.priv.diagnostics->trace(c, what, which);
+    }
+}
+
+static void avitoi_call_disconnect(avito_client *c)
+{
+    if (c->priv.connected) {
+        c->priv.connected = false;
+        c->priv.connecting = false;
+        (c->o.transport.functions->close)(c->o.transport.ctx);
+    }
+}
+
+/* After a failure the connection is of use only if the answer was read to its end and the service
+ * itself refused: who breaks a protocol is not to be trusted with the next request. */
+static void avitoi_call_drop(avito_client *c, int code)
+{
+    if (!c->priv.answered || code > AVITO_ERR_REDIRECT) {
+        avitoi_call_disconnect(c);
+    }
+}
+
+/* ======================================================================= *
+ * >>38 ERRORS
+ * ======================================================================= *
+ *
+ * Numbers, names and remedies of errors; and what a failed call leaves in client.error: its code, whether
+ * it was sent, and its text. Comes in: a status, a result of the transport, bytes of a refusal. Nothing
+ * that leaves here holds a secret or a control byte.
+ */
+
+/* One array per kind of text, each entry ended by its NUL: what a program never asks for is not
+ * linked (string literals share one section, which the linker keeps whole), and no pointers are kept.
+ * Each array stays under the 4095 bytes that C99 promises for a string literal. */
+#define AVITOI_ERROR_CODE_(name, value, text, remedy)   (value),
+#define AVITOI_ERROR_NAME_(name, value, text, remedy)   #name "\0"
+#define AVITOI_ERROR_TEXT_(name, value, text, remedy)   text "\0"
+#define AVITOI_ERROR_REMEDY_(name, value, text, remedy) remedy "\0"
+static const int16_t avitoi_error_codes[] = {AVITO_ERRORS(AVITOI_ERROR_CODE_) AVITO_OK, AVITO_AGAIN,
+                                             AVITO_END};
+static const char avitoi_error_names[] =
+    AVITO_ERRORS(AVITOI_ERROR_NAME_) "OK\0AGAIN\0END\0UNKNOWN";
+static const char avitoi_error_texts[] =
+    AVITO_ERRORS(AVITOI_ERROR_TEXT_) "done\0not finished\0the list is over\0no error of this library";
+static const char avitoi_error_remedies[] = AVITO_ERRORS(AVITOI_ERROR_REMEDY_)
+    "go on\0wait for avito_wants(), then avito_step()\0go on\0look where it comes from";
+#undef AVITOI_ERROR_CODE_
+#undef AVITOI_ERROR_NAME_
+#undef AVITOI_ERROR_TEXT_
+#undef AVITOI_ERROR_REMEDY_
+
+/* The entry for `code`, or the last one; where it is empty, the last one before that is not. */
+static const char *avitoi_error_entry(const char *entries, int code)
+{
+    const char *entry = entries;
+    size_t i;
+    for (i = 0; i < AVITOI_COUNT(avitoi_error_codes) && avitoi_error_codes[i] != code; i++) {
+        entries += strlen(entries) + 1;
+        entry = (*entries != '\0') ? entries : entry;
+    }
+    return entry;
+}
+
+AVITO_API const char *avito_error_name(int code)
+{
+    return avitoi_error_entry(avitoi_error_names, code);
+}
+
+AVITO_API const char *avito_error_text(int code)
+{
+    return avitoi_error_entry(avitoi_error_texts, code);
+}
+
+AVITO_API const char *avito_error_remedy(int code)
+{
+    return avitoi_error_entry(avitoi_error_remedies, code);
+}
+
+/* ---- the error of a lane ---- */
+
+static int avitoi_error_of_status(unsigned status)
+{
+    static const struct {
+        uint16_t status;
+        int16_t code;
+    } known[] = {{400, AVITO_ERR_BAD_REQUEST}, {401, AVITO_ERR_UNAUTHORIZED},
+                 {402, AVITO_ERR_PAYMENT},     {403, AVITO_ERR_FORBIDDEN},
+                 {404, AVITO_ERR_NOT_FOUND},   {409, AVITO_ERR_CONFLICT},
+                 {413, AVITO_ERR_TOO_LARGE},   {429, AVITO_ERR_RATE}};
+    size_t i;
+    for (i = 0; i < AVITOI_COUNT(known); i++) {
+        if (known[i].status == status) {
+            return known[i].code;
+        }
+    }
+    return status >= 500         ? AVITO_ERR_SERVER
+           : status / 100u == 3u ? AVITO_ERR_REDIRECT
+                                 : AVITO_ERR_STATUS;
+}
+
+/* The error that a transport gave, and its detail. Only codes that a transport may give are taken; any
+ * other number, such as a raw errno, is its own: the detail of `otherwise`. */
+static int avitoi_error_from_transport(const avito_transport *t, long result, int otherwise,
+                                       int *detail)
+{
+    const bool known =
+        (result <= AVITO_ERR_RESOLVE && result >= AVITO_ERR_TLS_STALL) ||
+        (result <= AVITO_ERR_OPTION_CREDENTIALS && result >= AVITO_ERR_OPTION_RESOLVE) ||
+        result == AVITO_ERR_TLS_ROOM || result == AVITO_ERR_BUSY;
+    *detail = t->functions->detail != NULL ? (t->functions->detail)(t->ctx) : 0;
+    if (!known && *detail == 0) {
+        *detail = (int)result;
+    }
+    return known ? (int)result : otherwise;
+}
+
+static int avitoi_error_of_transport(avito_client *c, long result, int otherwise)
+{
+    const int code =
+        avitoi_error_from_transport(&c->o.transport, result, otherwise, &c->error.detail);
+    if (code == AVITO_ERR_TLS_ROOM && c->error.detail > 0) {
+        c->error.needed = (size_t)c->error.detail;
+    }
+    return code;
+}
+
+/* Promise 5. Of a token request nothing can be half done; all refusals that have a name come before
+ * storing, but for the conflict. */
+static avito_outcome avitoi_error_outcome(const avito_client *c, int code)
+{
+    const int refusal = avitoi_error_of_status(c->priv.status);
+    if (code == AVITO_OK) {
+        return AVITO_SENT;
+    }
+    if (c->priv.settling) {
+        return c->priv.verdict;
+    }
+    if (c->priv.request != c->priv.call || (c->priv.call->flags & AVITOI_ENDPOINT_CHANGES) == 0 ||
+        !c->priv.written ||
+        (refusal <= AVITO_ERR_BAD_REQUEST && refusal >= AVITO_ERR_RATE &&
+         refusal != AVITO_ERR_CONFLICT)) {
+        return AVITO_NOT_SENT;
+    }
+    /* The answer was whole and good, only the caller's memory was too small for it. */
+    return (code == AVITO_ERR_ARENA && avitoi_call_succeeded(c)) ? AVITO_SENT : AVITO_CANNOT_TELL;
+}
+
+/* Adds to the error's text as much as it has room for, without control bytes: it may be printed. */
+static void avitoi_error_add(avito_client *c, const char *text, size_t len)
+{
+    size_t at = strlen(c->error.text);
+    for (; len > 0 && at < AVITO_ERROR_TEXT_CAP - 1u; len--, text++) {
+        const bool control = avitoi_text_byte(*text) < ' ' || *text == 0x7f;
+        c->error.text[at++] = control ? ' ' : *text;
+    }
+    c->error.text[at] = '\0';
+}
+
+static void avitoi_error_set_text(avito_client *c, const char *text, size_t len)
+{
+    c->error.text[0] = '\0';
+    c->priv.quoted = false;
+    avitoi_error_add(c, text, len);
+    avitoi_text_utf8_mend(c->error.text);
+}
+
+/* The same in words that are not ours. */
+static void avitoi_error_quote(avito_client *c, avito_str words)
+{
+    avitoi_error_set_text(c, words.ptr, words.len);
+    c->priv.quoted = true;
+}
+
+/* ---- what a refusal said, without secrets ---- */
+
+/* A refusal's body, as it is: for the caller who asked for it, and its beginning for want of a
+ * better text. */
+static void avitoi_error_keep_body(avito_client *c, const char *data, size_t len)
+{
+    avitoi_error_add(c, data, len);
+    c->priv.quoted = true;
+    if (c->o.error_body_cap > 0) {
+        const size_t room = c->o.error_body_cap - 1u - c->priv.raw_len;
+        const size_t n = len < room ? len : room;
+        memcpy(c->o.error_body + c->priv.raw_len, data, n);
+        c->priv.raw_len += (uint32_t)n;
+        c->o.error_body[c->priv.raw_len] = '\0';
+    }
+}
+
+static void avitoi_error_forget_body(avito_client *c)
+{
+    c->priv.raw_len = 0;
+    c->error.text[0] = '\0';
+    if (c->o.error_body_cap > 0) {
+        c->o.error_body[0] = '\0';
+    }
+}
+
+/* Of an error: without the part that masks, words of the server do not stay. */
+static void avitoi_error_hide_secrets(avito_client *c)
+{
+    const struct avitoi_call_diagnostics *diagnostics = c->account->o.priv.diagnostics;
+    if (diagnostics != NULL) {
+        diagnostics->mask(c);
+    } else if (c->priv.quoted) {
+        c->error.text[0] = '\0';
+    }
+}
+
+/* ======================================================================= *
+ * >>39 TOKENS
+ * ======================================================================= *
+ *
+ * How an account gets its token, keeps it, renews it and loses it. One lane at a time has the duty to fetch
+ * it (account.priv.renewer); the others wait. Two halves of the caller's buffer: a new token is read into
+ * the one that is not in use. May not touch the connection.
+ */
+
+/* Where a new token goes: the half of the token buffer that is not in use. One lane that has only an
+ * access token has no use for the old one any more when the new one comes: that goes over it. */
+static char *avitoi_token_room(avito_account *a, size_t *cap)
+{
+    char *tokens = (char *)a->o.tokens;
+    *cap = a->o.tokens_cap / 2u;
+    if (avitoi_account_one_copy(a) && a->priv.refresh == NULL) {
+        *cap = a->o.tokens_cap;
+        a->priv.half = true;
+        a->priv.lifetime_s = 0;
+        a->priv.access = NULL;
+        return tokens;
+    }
+    if (a->priv.half) {
+        return tokens;
+    }
+    tokens += *cap;
+    if (a->priv.refresh != NULL && a->priv.refresh + strlen(a->priv.refresh) >= tokens) {
+        *cap = 0; /* it came when there was no other, and took more than a half */
+    }
+    return tokens;
+}
+
+/* ---- the token in use ---- */
+
+/* Seconds for which a new token is good. With a wall clock its own expiry counts, if it was loaded
+ * from storage; without, the server's refusal will tell. */
+static uint32_t avitoi_token_lifetime(const avito_account *a, const avito_token *token, bool loaded)
+{
+    int64_t left = token->expires_in > 0 ? token->expires_in : 86400;
+    if (loaded && token->expires_at > 0 && a->o.unix_time != NULL) {
+        const int64_t now = a->o.unix_time(a->o.ctx);
+        left = (now > 0) ? token->expires_at - now : left;
+    }
+    return left < 0 ? 0u : left > 2000000 ? 2000000u : (uint32_t)left;
+}
+
+/* Puts a token, whose strings are in the spare half, into use. */
+static void avitoi_token_use(avito_account *a, const avito_token *token, bool loaded)
+{
+    a->priv.access = token->access_token.ptr;
+    if (a->priv.renewal != NULL) {
+        a->priv.refresh = token->refresh_token.ptr;
+    }
+    a->priv.half = !a->priv.half;
+    a->priv.epoch++;
+    a->priv.fetched_ms = avitoi_account_now(a);
+    a->priv.lifetime_s = avitoi_token_lifetime(a, token, loaded);
+    a->priv.proven = loaded;
+    a->priv.refresh_in_doubt = false;
+}
+
+static bool avitoi_token_copy(avito_str *s, char **at, size_t *room)
+{
+    if (s->ptr == NULL || s->len >= *room) {
+        return s->ptr == NULL;
+    }
+    memcpy(*at, s->ptr, s->len);
+    s->ptr = *at;
+    (*at)[s->len] = '\0';
+    *at += s->len + 1u;
+    *room -= s->len + 1u;
+    return true;
+}
+
+/* Nothing but what may stand in a header line. */
+static bool avitoi_token_is_legal(avito_str s)
+{
+    return s.len == 0 || (avitoi_text_is_word(s.ptr) && strlen(s.ptr) == s.len);
+}
+
+struct avitoi_token_store {
+    int (*load)(avito_account *a);
+    int (*save)(avito_client *c, const avito_token *token); /* the hook */
+    int (*again)(avito_client *c);
+};
+
+/* Seconds until the token expires. */
+static uint32_t avitoi_token_left(const avito_account *a)
+{
+    const uint32_t age = (avitoi_account_now(a) - a->priv.fetched_ms) / 1000u;
+    return age >= a->priv.lifetime_s ? 0u : a->priv.lifetime_s - age;
+}
+
+/* What a refusal says of the token: it is not good (401, or "expired" in the text); it may be, or what
+ * was asked for is somebody else's (403); nothing. */
+enum { AVITOI_TOKEN_DOUBT_REFUSED, AVITOI_TOKEN_DOUBT_ANY, AVITOI_TOKEN_DOUBTS };
+
+#define AVITOI_TOKEN_VAIN_MAX 8u /* 64 minutes */
+#define AVITOI_TOKEN_BURST    5u
+
+/* After a refusal for a token of `epoch`: is a new one worth a request? `again`: a token fetched for this
+ * call was refused, too. A token that nothing was accepted with in its first minute is not renewed. Between
+ * two renewals lies a minute, and twice as long after each one that did not help: what no token can cure
+ * would fetch one per call. A token that is surely refused may have a few at once. While other calls are
+ * accepted, a 403 is not the token's fault. */
+static bool avitoi_token_refused(avito_account *a, uint32_t epoch, unsigned doubt, bool again)
+{
+    const uint32_t now = avitoi_account_now(a);
+    const uint32_t passed = now - a->priv.renewed_ms[doubt];
+    const unsigned vain = a->priv.vain[doubt];
+    const uint32_t burst =
+        avitoi_number_minus(a->priv.burst[doubt], vain > 1u ? 0u : passed / 60000u);
+    const bool at_once =
+        vain == 0 || (doubt == AVITOI_TOKEN_DOUBT_REFUSED && burst < AVITOI_TOKEN_BURST);
+    const bool others_accepted = a->priv.accepted;
+    a->priv.accepted = false;
+    if (a->priv.epoch != epoch || a->priv.lifetime_s == 0) {
+        return true; /* there is a newer one already, or will be */
+    }
+    if (again || (!a->priv.proven && now - a->priv.fetched_ms < 60000u) ||
+        (!at_once && passed < 60000u << (vain > 1u ? vain - 2u : 0u)) ||
+        (vain > 1u && doubt == AVITOI_TOKEN_DOUBT_ANY && others_accepted)) {
+        return false;
+    }
+    a->priv.renewed_ms[doubt] = now;
+    a->priv.vain[doubt] = (uint8_t)(vain == 0                      ? 2u
+                                    : vain < AVITOI_TOKEN_VAIN_MAX ? vain + 1u
+                                                                   : vain);
+    a->priv.burst[doubt] = (uint8_t)(burst < UINT8_MAX ? burst + 1u : burst);
+    a->priv.lifetime_s = 0;
+    return true;
+}
+
+/* A call was accepted with the token of `epoch`; `helped`: after it was refused with the one before. */
+static void avitoi_token_accepted(avito_account *a, uint32_t epoch, bool helped)
+{
+    size_t i;
+    a->priv.accepted = true;
+    a->priv.proven = a->priv.proven || a->priv.epoch == epoch;
+    for (i = 0; helped && i < AVITOI_COUNT(a->priv.vain); i++) {
+        a->priv.vain[i] = a->priv.vain[i] > 0 ? 1u : 0u;
+    }
+}
+
+/* ---- one lane fetches it for all ---- */
+
+/* The duty to fetch a token goes to the next lane that wants one. */
+static void avitoi_token_resign(avito_client *c)
+{
+    avito_account *a = c->account;
+    avitoi_account_lock(a);
+    /* A refresh left, and neither a pair nor a refusal came. */
+    a->priv.refresh_in_doubt =
+        a->priv.refresh_in_doubt ||
+        (c->priv.request == a->priv.renewal && c->priv.written && c->priv.status / 100u != 4u);
+    if (a->o.priv.lanes != NULL && a->priv.renewer == c) {
+        a->priv.renewer = NULL;
+    }
+    avitoi_account_unlock(a);
+}
+
+/* The error of the last refusal. */
+static int avitoi_token_refusal(const avito_account *a)
+{
+    return a->priv.refresh_refused ? AVITO_ERR_REFRESH_TOKEN : AVITO_ERR_CREDENTIALS;
+}
+
+/* Takes the duty if it is free. */
+static int avitoi_token_take_duty(avito_client *c)
+{
+    avito_account *a = c->account;
+    const int rc = a->o.priv.lanes != NULL ? a->o.priv.lanes->duty(c) : AVITO_OK;
+    if (rc == AVITO_OK) {
+        a->priv.renewer = c;
+    }
+    return rc;
+}
+
+/* By the refresh token if there is one. */
+static int avitoi_token_choose_grant(avito_client *c)
+{
+    const avito_account *a = c->account;
+    const struct avitoi_endpoint *grant =
+        a->priv.refresh != NULL ? a->priv.renewal : &avitoi_endpoint_get_token;
+    if (c->priv.call == &avitoi_endpoint_get_token) {
+        c->priv.call = grant;
+    }
+    if (c->priv.call == a->priv.renewal && c->priv.call != grant) {
+        return AVITO_ERR_REFRESH_TOKEN;
+    }
+    c->priv.request = (c->priv.call->flags & AVITOI_ENDPOINT_TOKEN) != 0 ? c->priv.call : grant;
+    return AVITO_OK;
+}
+
+/* Chooses what goes over the wire: the call itself, or first the token that it needs. AVITO_END: a
+ * token waits to be saved. */
+AVITOI_APART static int avitoi_token_choose_request(avito_client *c)
+{
+    avito_account *a = c->account;
+    const bool asks_token = (c->priv.call->flags & AVITOI_ENDPOINT_TOKEN) != 0;
+    const bool busy = a->priv.renewer != NULL && a->priv.renewer != c;
+    uint32_t left, margin;
+    int rc = AVITO_OK;
+    if (a->priv.epoch == 0 && !busy && a->o.priv.store != NULL &&
+        (c->priv.call->flags & AVITOI_ENDPOINT_CODE) == 0) {
+        rc = a->o.priv.store->load(a);
+    }
+    if (rc < 0) {
+        return rc;
+    }
+    left = avitoi_token_left(a);
+    margin = a->priv.lifetime_s / 2u < a->o.renew_before_s ? a->priv.lifetime_s / 2u
+                                                           : a->o.renew_before_s;
+    if (!asks_token && !a->priv.unsaved &&
+        (c->priv.fetched || (left > 0 && (left > margin || busy)))) {
+        c->priv.fetched = false;
+        c->priv.request = c->priv.call;
+        c->priv.access = avitoi_text_of(a->priv.access);
+        c->priv.epoch = a->priv.epoch;
+        return AVITO_OK;
+    }
+    rc = avitoi_token_take_duty(c);
+    if (rc != AVITO_OK) {
+        return rc;
+    }
+    return a->priv.unsaved ? (int)AVITO_END : avitoi_token_choose_grant(c);
+}
+
+/* ---- after its answer ---- */
+
+#define AVITOI_TOKEN_SCOPE_MAX 48u /* bytes of a token's scope, for which AVITO_TOKENS_SIZE() has room */
+
+/* Hands the token in use to the application, which may have failed to store it before. Until then
+ * nobody uses it. The duty is ours. */
+static int avitoi_token_save(avito_client *c, avito_token *token)
+{
+    avito_account *a = c->account;
+    const int64_t now = a->o.unix_time != NULL ? a->o.unix_time(a->o.ctx) : 0;
+    int rc = AVITO_OK;
+    token->access_token = avitoi_text_or_none(a->priv.access);
+    token->refresh_token = avitoi_text_or_none(a->priv.refresh);
+    token->expires_at = now > 0 ? now + (int64_t)avitoi_token_left(a) : 0;
+    if (a->o.priv.store != NULL) {
+        rc = a->o.priv.store->save(c, token);
+    }
+    avitoi_account_lock(a);
+    a->priv.unsaved = rc != AVITO_OK;
+    avitoi_account_unlock(a);
+    avitoi_token_resign(c);
+    return rc == AVITO_OK ? AVITOI_CALL_MOVED : (int)AVITO_ERR_HOOK;
+}
+
+static int avitoi_token_denied(avito_client *c)
+{
+    const unsigned status = c->priv.status;
+    avito_account *a = c->account;
+    if (!avitoi_call_succeeded(c) && (status / 100u != 4u || status == 429)) {
+        return avitoi_error_of_status(status); /* says nothing about the credentials */
+    }
+    avitoi_account_lock(a);
+    a->priv.refusals++;
+    a->priv.refresh_refused = c->priv.request == a->priv.renewal;
+    avitoi_account_unlock(a);
+    return avitoi_token_refusal(a);
+}
+
+/* A token has come. */
+AVITOI_APART static int avitoi_token_received(avito_client *c)
+{
+    avito_account *a = c->account;
+    const struct avitoi_schema_token_answer *answer =
+        (const struct avitoi_schema_token_answer *)c->priv.json.out;
+    avito_token token = answer->token;
+    const bool grant_refreshes = c->priv.request == a->priv.renewal;
+    int rc;
+    if (token.access_token.len == 0) {
+        avitoi_error_quote(c, answer->error);
+        return avitoi_token_denied(c);
+    }
+    if (!avitoi_token_is_legal(token.access_token)) {
+        avitoi_error_set_text(c, avitoi_schema_key_access_token,
+                              sizeof avitoi_schema_key_access_token - 1u);
+        return AVITO_ERR_MODEL;
+    }
+    if (c->priv.json.was_cut) { /* nobody needs it, and there is no telling how long it is */
+        memset(&token.scope, 0, sizeof token.scope);
+    }
+    if (token.refresh_token.ptr == NULL && grant_refreshes) { /* the old one goes on */
+        char *at = c->priv.json.mem.low_base + c->priv.json.mem.low;
+        size_t room = c->priv.json.mem.low_cap - c->priv.json.mem.low;
+        token.refresh_token = avitoi_text_of(a->priv.refresh);
+        if (!avitoi_token_copy(&token.refresh_token, &at, &room)) {
+            c->error.needed = token.refresh_token.len;
+            return AVITO_ERR_TOKEN_ROOM;
+        }
+    }
+    avitoi_account_lock(a);
+    avitoi_token_use(a, &token, false);
+    a->priv.unsaved = true;
+    c->priv.written = false; /* nothing of the request is in doubt */
+    avitoi_account_unlock(a);
+    rc = avitoi_token_save(c, &token);
+    if (rc < 0) {
+        return rc;
+    }
+    avitoi_call_trace(c, AVITOI_CALL_TRACE_TOKEN, "renewed");
+    if (c->priv.request != c->priv.call) {
+        c->priv.fetched = true; /* to be used once, however short its life is */
+        return avitoi_call_repeat(c, 0);
+    }
+    if (c->priv.out != NULL) {
+        memcpy(c->priv.out, &token, sizeof token);
+    }
+    return AVITO_OK;
+}
+
+/* ======================================================================= *
+ * >>40 RATE
+ * ======================================================================= *
+ *
+ * When the next request may go: the account's gate, what the server asked for, and the pause before a
+ * failed call is begun again. Comes in: a response head, the clock. Goes out: milliseconds.
+ */
+
+/* Seconds that the server wants us to wait; 0: it does not say. A date counts from the server's own
+ * clock, or from ours if the answer has none. */
+static uint32_t avitoi_rate_asked_pause(const avito_client *c)
+{
+    const struct avitoi_head *h = &c->priv.json.as.before.head;
+    const avito_account *a = c->account;
+    int64_t now = h->date;
+    if (h->retry_date == 0) {
+        return h->retry_after_s;
+    }
+    if (now == 0 && a->o.unix_time != NULL) {
+        now = a->o.unix_time(a->o.ctx);
+    }
+    if (now <= 0 || h->retry_date <= now) {
+        return 0;
+    }
+    return (h->retry_date - now > AVITOI_HEAD_RETRY_MAX_S) ? AVITOI_HEAD_RETRY_MAX_S
+                                                           : (uint32_t)(h->retry_date - now);
+}
+
+static int avitoi_rate_gate_left(const avito_account *a)
+{
+    const uint32_t passed = a->priv.gate_wait_ms > 0 ? avitoi_account_now(a) - a->priv.gate_ms : 0u;
+    return passed >= a->priv.gate_wait_ms ? 0 : (int)(a->priv.gate_wait_ms - passed);
+}
+
+/* The same for who does not hold the lock. */
+static uint32_t avitoi_rate_gate_look(const avito_account *a)
+{
+    int left;
+    avitoi_account_lock(a);
+    left = avitoi_rate_gate_left(a);
+    avitoi_account_unlock(a);
+    return (uint32_t)left;
+}
+
+static void avitoi_rate_gate_pass(avito_account *a)
+{
+    a->priv.gate_wait_ms = 0;
+    if (a->o.requests_per_minute > 0) {
+        a->priv.gate_ms = avitoi_account_now(a);
+        a->priv.gate_wait_ms = 59999u / a->o.requests_per_minute + 1u;
+    }
+}
+
+/* Closes the account's gate for all lanes, after 429 or when no request is left in this minute. Never
+ * opens it earlier than an answer to another lane asked for. */
+static void avitoi_rate_heed(avito_client *c)
+{
+    avito_account *a = c->account;
+    const struct avitoi_head *h = &c->priv.json.as.before.head;
+    uint32_t wait_ms = (h->status == 429) ? c->error.retry_after_s * 1000u : 0u;
+    if (h->exhausted && wait_ms == 0) {
+        wait_ms = 60000u / (h->rate_limit > 0 ? h->rate_limit : 60u);
+    }
+    avitoi_account_lock(a);
+    if (wait_ms > (uint32_t)avitoi_rate_gate_left(a)) {
+        a->priv.gate_ms = avitoi_account_now(a);
+        a->priv.gate_wait_ms = wait_ms;
+    }
+    avitoi_account_unlock(a);
+}
+
+/* ======================================================================= *
+ * >>41 ANSWERS
+ * ======================================================================= *
+ *
+ * What an answer means. Comes in: a complete head, then spans of body bytes, then the body's end. Goes out:
+ * elements, a model, the next page of a list, or an error. May not read from the transport.
+ */
+
+/* The tail of the window: during a request for an answer that comes early, during an answer for
+ * what small replies and tokens are decoded in. */
+#define AVITOI_ANSWER_EARLY   64u
+#define AVITOI_ANSWER_SCRATCH 448u
+AVITOI_ASSERT(window_holds_scratch, AVITO_WINDOW_MIN >= AVITOI_ANSWER_SCRATCH + AVITOI_ANSWER_EARLY);
+
+/* What did not fit was only counted. */
+static void avitoi_answer_note_peak(avito_client *c)
+{
+    const struct avitoi_arena_ends *mem = &c->priv.json.mem;
+    avito_arena *arena = c->priv.arena;
+    if (mem->peak <= mem->low_cap && arena->used + mem->peak > arena->peak) {
+        arena->peak = arena->used + mem->peak;
+    }
+}
+
+/* Small answers are decoded in the tail of the window; a token's strings go to their final place. */
+AVITOI_APART static void avitoi_answer_use_scratch(avito_client *c, bool token)
+{
+    struct avitoi_json *j = &c->priv.json;
+    struct avitoi_arena_ends *mem = &j->mem;
+    avito_arena tail = avito_arena_of((char *)c->o.window + c->o.window_cap - AVITOI_ANSWER_SCRATCH,
+                                      AVITOI_ANSWER_SCRATCH);
+    if (c->priv.collect) {
+        c->priv.page = 0; /* the reader's state of the pages before is gone: begin again */
+    }
+    avitoi_json_begin(j, token ? &avitoi_schema_token : &avitoi_schema_reply, NULL);
+    avitoi_arena_share(mem, &tail);
+    if (token) {
+        const size_t answer = avitoi_arena_align(sizeof(struct avitoi_schema_token_answer));
+        j->out = tail.base;
+        j->cut_at = AVITOI_TOKEN_SCOPE_MAX;
+        mem->high_cap = tail.cap - answer;
+        mem->low_base = avitoi_token_room(c->account, &mem->low_cap);
+    } else {
+        j->cut_at = AVITO_ERROR_TEXT_CAP - 1u;
+    }
+}
+
+/* A model goes into the caller's arena. The pages of a list share what they gave; a list that is
+ * collected also goes on where the page before ended. */
+AVITOI_APART static void avitoi_answer_use_arena(avito_client *c)
+{
+    struct avitoi_json *j = &c->priv.json;
+    const struct avitoi_arena_ends mem = j->mem;
+    const uint32_t rows = j->rows;
+    const bool measuring = j->measuring;
+    avitoi_json_begin(j, c->priv.call->answer, c->priv.collect ? NULL : c->priv.out);
+    avitoi_arena_share(&j->mem, c->priv.arena);
+    j->streaming = avitoi_call_is_list(c);
+    j->collect = c->priv.collect;
+    j->want = (uint16_t)(c->priv.want | AVITOI_SCHEMA_ALWAYS);
+    j->cut_at = c->priv.cut_at;
+    j->remembers =
+        c->priv.all_pages && avitoi_json_low(j, sizeof(struct avitoi_json_given)) != NULL;
+    if (c->priv.page == 0) {
+        if (j->remembers) {
+            memset(j->mem.low_base, 0, sizeof(struct avitoi_json_given));
+        }
+    } else if (j->collect) {
+        j->mem = mem;
+        j->rows = rows;
+        j->measuring = measuring;
+    }
+}
+
+static int avitoi_answer_begin(avito_client *c)
+{
+    const bool token = (c->priv.request->flags & AVITOI_ENDPOINT_TOKEN) != 0;
+    const struct avitoi_head *h = &c->priv.json.as.before.head;
+    const int rc = avitoi_head_framing(h, &c->priv.body);
+    if (rc != AVITO_OK) {
+        return rc;
+    }
+    c->priv.status = h->status;
+    c->priv.date = h->date;
+    c->priv.keep = h->persistent && !h->close && !(h->http10 && h->chunked); /* RFC 9112, 6.1 */
+    avitoi_call_trace(c, AVITOI_CALL_TRACE_ANSWER, c->priv.request->name);
+    c->priv.span = 0;
+    avitoi_error_forget_body(c);
+    c->error.retry_after_s = avitoi_rate_asked_pause(c);
+    avitoi_rate_heed(c);
+    c->priv.model = avitoi_call_succeeded(c) && !token && c->priv.call->answer != NULL &&
+                    (c->priv.out != NULL || avitoi_call_is_list(c));
+    if (c->priv.model) {
+        avitoi_answer_use_arena(c);
+    } else {
+        avitoi_answer_use_scratch(c, token && avitoi_call_succeeded(c));
+    }
+    (void)avitoi_call_move(c, AVITOI_CALL_EV_ANSWER);
+    if (c->priv.model && c->priv.out == NULL) {
+        (void)avitoi_call_move(c, AVITOI_CALL_EV_ELEMENT); /* avito_list_*() ends here */
+        return AVITO_OK;
+    }
+    return AVITOI_CALL_MOVED;
+}
+
+/* What the texts read so far show of the tariff: also of a list that is not read to its end. */
+AVITOI_APART_IF_SMALL static void avitoi_answer_heed_tariff(const avito_client *c)
+{
+    if (c->priv.json.tariff != AVITOI_SCHEMA_TARIFF_UNKNOWN) {
+        avitoi_account_lock(c->account);
+        c->account->priv.unpaid = c->priv.json.tariff == AVITOI_SCHEMA_TARIFF_MISSING;
+        avitoi_account_unlock(c->account);
+    }
+}
+
+/* One element more, or an error that is only the element's. */
+static int avitoi_answer_element(avito_client *c, int rc)
+{
+    struct avitoi_json *j = &c->priv.json;
+    (void)avitoi_call_move(c, AVITOI_CALL_EV_ELEMENT);
+    c->error.code = rc;
+    c->error.needed = 0;
+    c->error.text[0] = '\0';
+    if (rc == AVITO_ERR_ARENA) {
+        c->error.needed = c->priv.arena->used + avitoi_arena_align(j->mem.peak);
+        avitoi_error_quote(c, j->id);
+    } else if (rc < 0) {
+        avitoi_error_set_text(c, j->culprit, strlen(j->culprit));
+    } else {
+        avitoi_answer_note_peak(c);
+    }
+    if (rc < 0) {
+        avitoi_error_hide_secrets(c); /* an id is whatever the service says */
+    }
+    avitoi_answer_heed_tariff(c);
+    return rc;
+}
+
+#define AVITOI_ANSWER_LOST UINT32_MAX
+
+/* Whether the list of a list call, or the first member of any other model, has come. */
+static bool avitoi_answer_came(const struct avitoi_json *j)
+{
+    return j->list_depth != 0 || (j->as.frames[0].seen & 1u) != 0;
+}
+
+/* The token was accepted with what was asked. */
+static void avitoi_answer_accepted(avito_client *c)
+{
+    avito_account *a = c->account;
+    avitoi_account_lock(a);
+    avitoi_token_accepted(a, c->priv.epoch, c->priv.retried);
+    avitoi_account_unlock(a);
+}
+
+/* Until a model has what it must have, it may be a refusal: the body so far stays at the window's
+ * beginning, as long as there is room to receive more. */
+static void avitoi_answer_keep(avito_client *c, const char *data, size_t len)
+{
+    const size_t room = c->o.window_cap - AVITOI_ANSWER_EARLY;
+    if (c->priv.raw_len == AVITOI_ANSWER_LOST) {
+        return;
+    }
+    if (avitoi_answer_came(&c->priv.json)) {
+        avitoi_answer_accepted(c);
+        c->priv.raw_len = AVITOI_ANSWER_LOST;
+    } else if (len > room - c->priv.raw_len) {
+        c->priv.raw_len = AVITOI_ANSWER_LOST;
+    } else {
+        memmove((char *)c->o.window + c->priv.raw_len, data, len);
+        c->priv.raw_len += (uint32_t)len;
+    }
+}
+
+/* Bytes at the window's beginning that the next ones must not cover. */
+static size_t avitoi_answer_kept(const avito_client *c)
+{
+    return c->priv.model && c->priv.raw_len != AVITOI_ANSWER_LOST ? c->priv.raw_len : 0u;
+}
+
+/* Gives body bytes to the JSON machine. AVITO_AGAIN: all of the span is used. */
+static int avitoi_answer_feed(avito_client *c)
+{
+    struct avitoi_json *j = &c->priv.json;
+    const char *data = (const char *)c->o.window + c->priv.pos;
+    size_t used = c->priv.span;
+    int rc = AVITO_ERR_MODEL;
+    if (!avitoi_call_succeeded(c)) {
+        avitoi_error_keep_body(c, data, used);
+    }
+    if (j->state != AVITOI_JSON_AT_BROKEN) {
+        rc = avitoi_json_feed(j, data, c->priv.span, &used);
+    }
+    if (c->priv.model) {
+        used = (j->state == AVITOI_JSON_AT_BROKEN) ? c->priv.span : used;
+        avitoi_answer_keep(c, data, used);
+    }
+    c->priv.pos += used;
+    c->priv.span -= used;
+    if (j->state != AVITOI_JSON_AT_BROKEN) {
+        return rc == AVITO_AGAIN ? rc : c->priv.call->special->element(c, rc);
+    }
+    if (rc == AVITO_ERR_MODEL && c->priv.model && c->priv.raw_len != AVITOI_ANSWER_LOST) {
+        c->error.code = rc; /* unless it turns out to be a refusal */
+        return AVITO_AGAIN;
+    }
+    if (!avitoi_call_succeeded(c)) { /* a refusal that is not JSON is a refusal all the same */
+        c->priv.pos += c->priv.span;
+        c->priv.span = 0;
+        return AVITO_AGAIN;
+    }
+    if (j->culprit != NULL) {
+        avitoi_error_set_text(c, j->culprit, strlen(j->culprit));
+    }
+    return rc;
+}
+
+/* The answer is complete: can another request follow on this connection? */
+static bool avitoi_answer_keeps_connection(const avito_client *c)
+{
+    return c->priv.keep && c->priv.written && !c->priv.early && c->priv.pos == c->priv.len &&
+           c->priv.body.mode != AVITOI_BODY_UNTIL_CLOSE;
+}
+
+/* ---- the answer as a whole ---- */
+
+/* The message of a reply, wherever it stands. */
+static avito_str avitoi_answer_reply_text(const struct avitoi_schema_reply *reply)
+{
+    if (reply->error != NULL && reply->error->message.ptr != NULL) {
+        return reply->error->message;
+    }
+    if (reply->error_word.ptr != NULL && reply->message.ptr == NULL) {
+        return reply->error_word;
+    }
+    if (reply->result != NULL && reply->result->error != NULL &&
+        reply->result->error->message.ptr != NULL) {
+        return reply->result->error->message;
+    }
+    if (reply->result != NULL && reply->result->message.ptr != NULL) {
+        return reply->result->message;
+    }
+    return reply->message;
+}
+
+/* Its code, likewise. */
+static int64_t avitoi_answer_reply_code(const struct avitoi_schema_reply *reply)
+{
+    const struct avitoi_schema_result *result = reply->result;
+    if (reply->error != NULL && reply->error->code != 0) {
+        return reply->error->code;
+    }
+    if (reply->code == 0 && result != NULL) {
+        return result->error != NULL && result->error->code != 0 ? result->error->code
+                                                                 : result->code;
+    }
+    return reply->code;
+}
+
+/* Text and code of a reply into the error. */
+static const struct avitoi_schema_reply *avitoi_answer_read_reply(avito_client *c)
+{
+    static const struct avitoi_schema_reply empty = {{NULL, 0}, false,     false, 0,
+                                                     {NULL, 0}, {NULL, 0}, NULL,  NULL};
+    struct avitoi_json *j = &c->priv.json;
+    const struct avitoi_schema_reply *reply = &empty;
+    avito_str text;
+    if (j->state == AVITOI_JSON_AT_DONE && !j->measuring && j->out != NULL) {
+        reply = (const struct avitoi_schema_reply *)j->out;
+    }
+    text = avitoi_answer_reply_text(reply);
+    if (text.ptr != NULL) {
+        avitoi_error_quote(c, text);
+    }
+    c->error.api_code = (int)avitoi_answer_reply_code(reply);
+    return reply;
+}
+
+/* ---- lists ---- */
+
+/* Pages overlap by so many rows: what is removed meanwhile moves later rows up. */
+#define AVITOI_ANSWER_PAGE_OVERLAP 4u
+
+/* Whether another page is to be read: the server says so, or it was full and the server says
+ * nothing; and the API lets it be reached. */
+static bool avitoi_answer_page_follows(avito_client *c)
+{
+    const struct avitoi_json *j = &c->priv.json;
+    const uint16_t limit = c->priv.limit;
+    const bool full = limit > 0 && j->page_rows >= limit;
+    const uint32_t page =
+        c->priv.page + (uint32_t)limit -
+        (limit > 2u * AVITOI_ANSWER_PAGE_OVERLAP ? AVITOI_ANSWER_PAGE_OVERLAP : 0u);
+    c->priv.has_more = j->more > 0 || (j->more == 0 && full);
+    if (!c->priv.has_more || !c->priv.all_pages || !full || c->priv.offset + page > 1000u) {
+        return false;
+    }
+    c->priv.page = (uint16_t)page;
+    return true;
+}
+
+/* The elements of a collected list lie in reverse order at the high end: one array at the low end. */
+static int avitoi_answer_collect(avito_client *c)
+{
+    struct avitoi_json *j = &c->priv.json;
+    const size_t size = c->priv.call->answer->fields[0].child->size;
+    struct avitoi_schema_items list;
+    char *items = avitoi_json_low(j, j->rows * size);
+    size_t i;
+    if (items == NULL) {
+        return AVITO_ERR_ARENA;
+    }
+    for (i = 0; i < j->rows; i++) {
+        memcpy(items + i * size, j->mem.high_end - (i + 1u) * avitoi_arena_align(size), size);
+    }
+    list.items = (j->rows > 0) ? items : NULL;
+    list.count = j->rows;
+    memcpy(c->priv.out, &list, sizeof list);
+    if (c->priv.call->answer->count > 1) { /* the lists that have pages */
+        memcpy((char *)c->priv.out + sizeof list, &c->priv.has_more, sizeof c->priv.has_more);
+    }
+    return AVITO_OK;
+}
+
+static int avitoi_answer_list_end(avito_client *c)
+{
+    if (!avitoi_answer_came(&c->priv.json)) {
+        return AVITO_ERR_MODEL;
+    }
+    if (avitoi_answer_page_follows(c)) {
+        return avitoi_call_repeat(c, 0);
+    }
+    return c->priv.collect ? avitoi_answer_collect(c) : AVITO_END;
+}
+
+/* ---- success ---- */
+
+/* Any word may be an image's id, except those that a refusal begins with. */
+static int avitoi_answer_uploaded(avito_client *c)
+{
+    struct avitoi_schema_list list;
+    size_t i;
+    memcpy(&list, c->priv.out, sizeof list);
+    if (list.items.count == 0) {
+        return AVITO_ERR_MODEL;
+    }
+    memcpy(c->priv.out, list.items.items, sizeof(avito_uploaded_image));
+    for (i = 0; i < avitoi_schema_reply.count; i++) {
+        if (avito_str_equal(((const avito_uploaded_image *)c->priv.out)->image_id,
+                            avitoi_schema_reply.fields[i].key)) {
+            return AVITO_ERR_MODEL;
+        }
+    }
+    return AVITO_OK;
+}
+
+/* ---- judging answers ----
+ *
+ * Every answer, of any status and call, is judged here, once its body has come to its end:
+ *
+ *     1  a success status, and what the call must have (an id, the list, a confirmation): success
+ *     2  any shape of refusal, also with a success status: the error of the status, or REFUSED
+ *     3  a success status, and neither: MODEL
+ *
+ * The body names the error. What it means for a write, the status alone says (avitoi_error_outcome()). */
+
+/* Whether the token may be to blame, and how surely. AVITOI_TOKEN_DOUBTS: it is not. */
+static unsigned avitoi_answer_doubt(const avito_client *c, int code)
+{
+    if (code == AVITO_ERR_UNAUTHORIZED || (avitoi_text_after(c->error.text, "token") != NULL &&
+                                           avitoi_text_after(c->error.text, "expired") != NULL)) {
+        return AVITOI_TOKEN_DOUBT_REFUSED;
+    }
+    return code == AVITO_ERR_FORBIDDEN && avitoi_text_after(c->error.text, "permission") == NULL
+               ? AVITOI_TOKEN_DOUBT_ANY
+               : AVITOI_TOKEN_DOUBTS;
+}
+
+/* The service refused with `code`: it stays, or the same call is made again with a new token. */
+static int avitoi_answer_refused(avito_client *c, int code)
+{
+    avito_account *a = c->account;
+    const unsigned doubt = avitoi_answer_doubt(c, code);
+    bool again;
+    avitoi_account_lock(a);
+    a->priv.unpaid = a->priv.unpaid || code == AVITO_ERR_PAYMENT;
+    again = doubt != AVITOI_TOKEN_DOUBTS &&
+            avitoi_token_refused(a, c->priv.epoch, doubt, c->priv.retried);
+    avitoi_account_unlock(a);
+    if (!again || c->priv.retried ||
+        ((c->priv.call->flags & AVITOI_ENDPOINT_CHANGES) != 0 &&
+         avitoi_error_outcome(c, code) != AVITO_NOT_SENT)) {
+        return code;
+    }
+    c->priv.retried = true;
+    c->error.text[0] = '\0';
+    c->error.api_code = 0;
+    return avitoi_call_repeat(c, 0);
+}
+
+/* Does a reply say no? `alone`: also if it holds nothing but a message. */
+static bool avitoi_answer_says_no(const struct avitoi_schema_reply *reply, bool alone)
+{
+    const struct avitoi_schema_result *result = reply->result;
+    if (reply->has_ok && !reply->ok) {
+        return true;
+    }
+    if (result != NULL && (result->error != NULL ||
+                           (result->has_status ? !result->status : result->message.ptr != NULL))) {
+        return true;
+    }
+    return reply->error != NULL || reply->error_word.len > 0 ||
+           avitoi_answer_reply_code(reply) != 0 || (alone && reply->message.ptr != NULL);
+}
+
+/* An answer without a model. An empty one is fine, unless the call is to have an answer; for that an id
+ * is enough. */
+static int avitoi_answer_confirms(avito_client *c, int rc)
+{
+    const bool wants_id = c->priv.call->answer != NULL;
+    const struct avitoi_schema_reply *reply;
+    if (rc == AVITO_ERR_EMPTY && !wants_id) {
+        return AVITO_OK;
+    }
+    if (rc < 0 && rc != AVITO_ERR_ARENA) {
+        return rc;
+    }
+    reply = avitoi_answer_read_reply(c);
+    if (!(wants_id ? reply->id.ptr != NULL || (rc < 0 && avitoi_answer_came(&c->priv.json))
+                   : reply->ok)) {
+        if (avitoi_answer_says_no(reply, wants_id)) {
+            return avitoi_answer_refused(c, AVITO_ERR_REFUSED);
+        }
+        if (wants_id) {
+            avitoi_error_set_text(c, avitoi_schema_key_id, sizeof avitoi_schema_key_id - 1u);
+            return AVITO_ERR_MODEL;
+        }
+    }
+    avitoi_answer_accepted(c);
+    return AVITO_OK;
+}
+
+/* The answer is not the model of the call: perhaps it is a refusal. Its arena is free now, but for the
+ * rows of a list that were given. */
+AVITOI_APART static int avitoi_answer_is_other(avito_client *c)
+{
+    struct avitoi_json *j = &c->priv.json;
+    avito_arena rest = *c->priv.arena;
+    const struct avitoi_schema_reply *reply;
+    size_t used;
+    const char *missing = j->culprit != NULL ? j->culprit : c->priv.call->answer->fields[0].key;
+    avitoi_error_set_text(c, missing, strlen(missing));
+    if (c->priv.raw_len == AVITOI_ANSWER_LOST) {
+        return AVITO_ERR_MODEL;
+    }
+    rest.used += j->remembers ? avitoi_arena_align(sizeof(struct avitoi_json_given)) : 0u;
+    c->priv.page =
+        c->priv.collect ? (uint16_t)0 : c->priv.page; /* its rows are gone: begin again */
+    avitoi_json_begin(j, &avitoi_schema_reply, NULL);
+    avitoi_arena_share(&j->mem, &rest);
+    j->cut_at = AVITO_ERROR_TEXT_CAP - 1u;
+    (void)avitoi_json_feed(j, (const char *)c->o.window, c->priv.raw_len, &used);
+    reply = avitoi_answer_read_reply(c);
+    if (reply->ok && (c->priv.call->flags & AVITOI_ENDPOINT_OK) != 0) {
+        j->list_depth = 1; /* the list counts as come */
+        return c->priv.call->end(c);
+    }
+    return avitoi_answer_says_no(reply, true) ? avitoi_answer_refused(c, AVITO_ERR_REFUSED)
+                                              : (int)AVITO_ERR_MODEL;
+}
+
+/* What a model must have. */
+static int avitoi_answer_id(avito_client *c)
+{
+    return ((const avito_str *)c->priv.out)->ptr != NULL ? AVITO_OK : AVITO_ERR_MODEL;
+}
+
+static int avitoi_answer_self(avito_client *c)
+{
+    return ((const avito_self *)c->priv.out)->id != 0 ? AVITO_OK : AVITO_ERR_MODEL;
+}
+
+static int avitoi_answer_models(avito_client *c, int rc)
+{
+    if (c->error.code == AVITO_ERR_MODEL && c->priv.raw_len != AVITOI_ANSWER_LOST) {
+        rc = AVITO_ERR_MODEL; /* found earlier */
+    } else if (rc == AVITO_OK) {
+        rc = c->priv.call->end(c);
+        if (rc != AVITO_ERR_MODEL) {
+            avitoi_answer_accepted(c);
+        }
+    } else if (rc == AVITO_ERR_ARENA && !avitoi_answer_came(&c->priv.json) &&
+               (c->priv.call->flags & AVITOI_ENDPOINT_PARTS) == 0) {
+        rc = AVITO_ERR_MODEL; /* larger than the arena, and yet no model */
+    }
+    if (rc == AVITO_ERR_MODEL) {
+        rc = avitoi_answer_is_other(c);
+    }
+    if (rc == AVITO_ERR_ARENA) {
+        c->error.needed = c->priv.arena->used + avitoi_arena_align(c->priv.json.mem.peak);
+    }
+    return rc;
+}
+
+static int avitoi_answer_end(avito_client *c)
+{
+    struct avitoi_json *j = &c->priv.json;
+    const bool token = (c->priv.request->flags & AVITOI_ENDPOINT_TOKEN) != 0;
+    int rc;
+    c->priv.answered = true;
+    if (!avitoi_answer_keeps_connection(c)) {
+        avitoi_call_disconnect(c);
+    }
+    if (!avitoi_call_succeeded(c)) {
+        (void)avitoi_answer_read_reply(c);
+        return token ? avitoi_token_denied(c)
+                     : avitoi_answer_refused(c, avitoi_error_of_status(c->priv.status));
+    }
+    rc = avitoi_json_end(j);
+    if (token) {
+        if (rc == AVITO_ERR_ARENA) {
+            /* AVITO_TOKENS_SIZE() of this, halved, holds it. */
+            c->error.needed = j->mem.low > 66u ? (j->mem.low - 65u) / 2u : 1u;
+            return AVITO_ERR_TOKEN_ROOM;
+        }
+        return rc < 0 ? rc : avitoi_token_received(c);
+    }
+    rc = c->priv.model ? avitoi_answer_models(c, rc) : avitoi_answer_confirms(c, rc);
+    avitoi_answer_heed_tariff(c);
+    return rc;
+}
+
+/* ======================================================================= *
+ * >>42 EXCHANGE
+ * ======================================================================= *
+ *
+ * One request and its answer over the transport: a handler for each state. Each does what it can without
+ * waiting and returns AVITOI_CALL_MOVED, AVITO_AGAIN, or the call's result. Only this room sends and
+ * receives; what an answer means is for the room before.
+ */
+
+/* ---- ACCOUNT ---- */
+
+/* A connection that has been kept for too long is not used again; another one is looked at before a
+ * POST, and after a while. That costs one recv(): a read that follows at once on the answer before it
+ * can do without. */
+static void avitoi_exchange_check_age(avito_client *c)
+{
+    const uint32_t idle =
+        c->priv.last_ms - c->priv.moved_ms; /* long if the clock went back: safe */
+    c->priv.probe =
+        c->priv.filled || idle >= 10u || (c->priv.request->flags & AVITOI_ENDPOINT_POST) != 0;
+    if (idle >= c->o.keep_alive_ms) {
+        avitoi_call_disconnect(c);
+    }
+}
+
+static int avitoi_exchange_on_account(avito_client *c)
+{
+    const struct avitoi_json_special *special;
+    avito_account *a = c->account;
+    uint32_t gate_ms;
+    int rc;
+    if (c->priv.idle_left_ms > 0) {
+        return AVITO_AGAIN;
+    }
+    avitoi_account_lock(a);
+    gate_ms = (uint32_t)avitoi_rate_gate_left(a);
+    rc = (gate_ms > 0) ? AVITO_AGAIN : avitoi_token_choose_request(c);
+    if (rc == AVITO_OK) {
+        avitoi_rate_gate_pass(a);
+    }
+    avitoi_account_unlock(a);
+    if (gate_ms >= c->priv.total_left_ms && gate_ms > 0) { /* it cannot be in time: say so now */
+        c->error.retry_after_s = (gate_ms + 999u) / 1000u;
+        c->priv.answered = true; /* the connection is idle, and may be kept */
+        return AVITO_ERR_RATE;
+    }
+    if (rc != AVITO_OK) {
+        return rc == AVITO_END ? a->o.priv.store->again(c) : rc;
+    }
+    c->priv.waiting = false;
+    c->priv.answered = false;
+    c->priv.written = false;
+    c->priv.idle_left_ms = c->o.connect_timeout_ms;
+    avitoi_exchange_check_age(c);
+    special = c->priv.request->special;
+    rc = special != NULL && special->begin != NULL ? special->begin(c) : AVITO_OK;
+    return rc == AVITO_OK ? avitoi_call_move(c, AVITOI_CALL_EV_TOKEN) : rc;
+}
+
+/* Something moved. How often the wire is looked at meanwhile: eight times before the idle time is over. */
+static void avitoi_exchange_alive(avito_client *c)
+{
+    c->priv.idle_left_ms = c->o.idle_timeout_ms;
+    c->priv.look_ms = c->priv.idle_left_ms - c->priv.idle_left_ms / 8u;
+}
+
+/* ---- CONNECT ---- */
+
+/* A kept connection that the server has closed, or on which something comes unasked, is of no use:
+ * found out before anything is written. */
+static void avitoi_exchange_probe(avito_client *c)
+{
+    long n;
+    if (!c->priv.connected || !c->priv.probe) {
+        return;
+    }
+    n = (c->o.transport.functions->recv)(c->o.transport.ctx, c->o.window, 1);
+    if (n != AVITO_IO_AGAIN) {
+        avitoi_call_disconnect(c);
+    }
+}
+
+static int avitoi_exchange_dial(avito_client *c)
+{
+    const avito_transport *t = &c->o.transport;
+    const bool first = !c->priv.connecting;
+    const bool lent = c->priv.arena != NULL && c->priv.arena->lent;
+    avito_server server;
+    int rc;
+    server.host = c->account->o.host;
+    server.port = c->account->o.port;
+    if (first && lent && c->priv.page > 0) {
+        return AVITO_ERR_BUSY; /* the pages before would go */
+    }
+    if (first && lent) {
+        c->priv.arena->busy = false; /* the handshake may have it */
+    }
+    c->priv.connected = true;
+    c->priv.connecting = true;
+    rc = (t->functions->connect)(t->ctx, &server);
+    if (rc == AVITO_AGAIN && first && !avitoi_call_may_wait(c) &&
+        (t->functions->wants)(t->ctx) == AVITO_WANT_TIMER) {
+        rc = (t->functions->connect)(t->ctx,
+                                     &server); /* what only wait() can do fails now, not later */
+    }
+    if (lent) {
+        c->priv.arena->busy = true;
+    }
+    return rc;
+}
+
+static int avitoi_exchange_on_connect(avito_client *c)
+{
+    int rc = AVITO_OK;
+    if (!c->priv.connecting) {
+        avitoi_exchange_probe(c);
+    }
+    c->priv.probe = false;
+    if (!c->priv.connected || c->priv.connecting) {
+        rc = avitoi_exchange_dial(c);
+    }
+    if (rc == AVITO_AGAIN) {
+        return AVITO_AGAIN;
+    }
+    c->priv.connecting = false;
+    if (rc != AVITO_OK) {
+        return avitoi_error_of_transport(c, rc, AVITO_ERR_CONNECT);
+    }
+    memset(&c->priv.json.as.before.head, 0, sizeof c->priv.json.as.before.head);
+    if (c->o.priv.tries != NULL) {
+        c->priv.json.as.before.head.read_date = c->o.priv.tries->read_date;
+    }
+    c->priv.status = 0;
+    c->priv.sent = 0;
+    c->priv.pos = 0;
+    c->priv.len = 0;
+    c->priv.early = false;
+    c->priv.send_error = AVITO_OK;
+    avitoi_exchange_alive(c);
+    avitoi_call_trace(c, AVITOI_CALL_TRACE_REQUEST, c->priv.request->name);
+    return avitoi_call_move(c, AVITOI_CALL_EV_CONNECTED);
+}
+
+/* ---- SEND ---- */
+
+/* Feeds head bytes from the window. AVITO_END: a final head is complete. */
+static int avitoi_exchange_read_head(avito_client *c)
+{
+    struct avitoi_head *h = &c->priv.json.as.before.head;
+    char *word = c->priv.json.word;
+    int rc = AVITO_AGAIN;
+    while (c->priv.pos < c->priv.len && rc == AVITO_AGAIN) {
+        const char *p = (const char *)c->o.window + c->priv.pos;
+#if AVITOI_FAST_HEAD
+        const size_t left = c->priv.len - c->priv.pos;
+        const size_t n = (h->state == AVITOI_HEAD_LINE)
+                             ? avitoi_fast_head_line(h, word, p, left, &rc)
+                         : (h->state == AVITOI_HEAD_VERSION) ? avitoi_fast_status_line(h, p, left)
+                                                             : 0u;
+        c->priv.pos += n;
+        if (n > 0) {
+            continue;
+        }
+#endif
+        c->priv.pos++;
+        rc = avitoi_head_byte(h, word, *p);
+        if (rc == AVITO_END && h->status < 200) { /* 100 Continue and its like */
+            avitoi_head_begin(h);
+            rc = AVITO_AGAIN;
+        }
+    }
+    return rc;
+}
+
+/* A server may refuse a request before it has all of it. Its answer is read into the tail of the
+ * window, then moved to the front. AVITO_AGAIN: nothing is there. Where none will come, the rest of the
+ * request is of no use. */
+static int avitoi_exchange_early_answer(avito_client *c)
+{
+    char *tail = (char *)c->o.window + c->o.window_cap - AVITOI_ANSWER_EARLY;
+    const size_t pos = c->priv.pos, len = c->priv.len;
+    const long n = (c->o.transport.functions->recv)(c->o.transport.ctx, tail, AVITOI_ANSWER_EARLY);
+    int rc;
+    if (n == 0 || n == AVITO_IO_AGAIN) {
+        return AVITO_AGAIN;
+    }
+    if (n < 0) {
+        return c->priv.send_error != AVITO_OK ? (int)c->priv.send_error
+               : n == AVITO_IO_CLOSED         ? (int)AVITO_ERR_CLOSED
+                                              : avitoi_error_of_transport(c, n, AVITO_ERR_RECV);
+    }
+    c->priv.pos = c->o.window_cap - AVITOI_ANSWER_EARLY;
+    c->priv.len = c->priv.pos + (size_t)n;
+    rc = avitoi_exchange_read_head(c);
+    if (rc == AVITO_END) {
+        c->priv.len -= c->priv.pos;
+        memmove(c->o.window, (char *)c->o.window + c->priv.pos, c->priv.len);
+        c->priv.pos = 0;
+        c->priv.early = true;
+        return avitoi_answer_begin(c);
+    }
+    c->priv.pos = pos;
+    c->priv.len = len;
+    return rc == AVITO_AGAIN ? AVITOI_CALL_MOVED : rc;
+}
+
+/* Writes the next piece of the request into the window. */
+AVITOI_APART static int avitoi_exchange_refill(avito_client *c)
+{
+    struct avitoi_writer w;
+    bool gone;
+    avitoi_account_lock(c->account);
+    gone = avitoi_call_token_gone(c);
+    avitoi_account_unlock(c->account);
+    if (gone) { /* begin again: nothing is complete yet */
+        avitoi_call_disconnect(c);
+        return avitoi_call_repeat(c, 0);
+    }
+    memset(&w, 0, sizeof w);
+    w.out = (char *)c->o.window;
+    w.cap = c->o.window_cap - AVITOI_ANSWER_EARLY;
+    w.skip = c->priv.sent;
+    avitoi_request_write(&w, c);
+    c->priv.total = w.total;
+    c->priv.pos = 0;
+    c->priv.len = w.len;
+    return (w.failed || w.len == 0) ? AVITO_ERR_SOURCE : AVITO_OK;
+}
+
+static int avitoi_exchange_on_send(avito_client *c)
+{
+    const avito_transport *t = &c->o.transport;
+    size_t left;
+    long n;
+    int rc;
+    if (c->priv.send_error != AVITO_OK) { /* but perhaps the server said why before it closed */
+        return avitoi_exchange_early_answer(c);
+    }
+    if (c->priv.written) {
+        c->priv.pos = 0;
+        c->priv.len = 0;
+        return avitoi_call_move(c, AVITOI_CALL_EV_WRITTEN);
+    }
+    if (c->priv.pos == c->priv.len) {
+        rc = (c->priv.sent > 0) ? avitoi_exchange_early_answer(c) : AVITO_AGAIN;
+        if (rc != AVITO_AGAIN) {
+            return rc;
+        }
+        rc = avitoi_exchange_refill(c);
+        if (rc != AVITO_OK) {
+            return rc;
+        }
+    }
+    left = c->priv.len - c->priv.pos;
+    n = (t->functions->send)(t->ctx, (const char *)c->o.window + c->priv.pos, left,
+                             c->priv.sent + left < c->priv.total);
+    if (n > 0) {
+        c->priv.pos += (size_t)n;
+        c->priv.sent += (uint32_t)n;
+        c->priv.written = c->priv.sent == c->priv.total;
+        avitoi_exchange_alive(c);
+        if (c->priv.request->special != NULL && c->priv.request->special->sent != NULL) {
+            c->priv.request->special->sent(c);
+        }
+        return AVITOI_CALL_MOVED;
+    }
+    if (n < 0 && n != AVITO_IO_AGAIN) {
+        c->priv.send_error = (int16_t)avitoi_error_of_transport(c, n, AVITO_ERR_SEND);
+        return AVITOI_CALL_MOVED;
+    }
+    return avitoi_exchange_early_answer(c);
+}
+
+/* ---- HEAD ---- */
+
+/* More bytes into the window, which holds nothing but `kept` bytes at its beginning. AVITO_OK, AVITO_AGAIN,
+ * AVITO_END at the orderly end, error. */
+static int avitoi_exchange_receive(avito_client *c, size_t kept, size_t cap)
+{
+    const avito_transport *t = &c->o.transport;
+    const long n = (t->functions->recv)(t->ctx, (char *)c->o.window + kept, cap);
+    if (n == 0 || n == AVITO_IO_AGAIN) {
+        return AVITO_AGAIN;
+    }
+    if (n == AVITO_IO_CLOSED) {
+        return AVITO_END;
+    }
+    if (n < 0) {
+        return avitoi_error_of_transport(c, n, AVITO_ERR_RECV);
+    }
+    c->priv.pos = kept;
+    c->priv.len = kept + (size_t)n;
+    c->priv.filled = (size_t)n == cap || (t->functions->wants(t->ctx) & AVITO_WANT_WRITE) != 0;
+    c->priv.moved_ms = c->priv.last_ms;
+    avitoi_exchange_alive(c);
+    return AVITO_OK;
+}
+
+static int avitoi_exchange_on_head(avito_client *c)
+{
+    int rc = avitoi_exchange_read_head(c);
+    if (rc == AVITO_AGAIN) {
+        rc = avitoi_exchange_receive(c, 0, c->o.window_cap - AVITOI_ANSWER_SCRATCH);
+        return rc == AVITO_OK ? AVITOI_CALL_MOVED : rc == AVITO_END ? (int)AVITO_ERR_CLOSED : rc;
+    }
+    return rc == AVITO_END ? avitoi_answer_begin(c) : rc;
+}
+
+/* ---- BODY, DRAIN ---- */
+
+/* The next span of body bytes into the window. AVITO_END: the body is complete. */
+static int avitoi_exchange_next_span(avito_client *c)
+{
+    size_t start = 0, used = 0;
+    int rc;
+    if (c->priv.pos == c->priv.len && c->priv.body.state != AVITOI_BODY_DONE) {
+        const size_t kept = avitoi_answer_kept(c);
+        rc = avitoi_exchange_receive(
+            c, kept, c->o.window_cap - (c->priv.model ? kept : AVITOI_ANSWER_SCRATCH));
+        if (rc == AVITO_END || rc == AVITO_ERR_CLOSED) {
+            /* Without a length the end of the stream is the end of the body - if it is orderly. */
+            c->priv.keep = false;
+            return rc == AVITO_END ? avitoi_body_at_close(&c->priv.body) : rc;
+        }
+        if (rc != AVITO_OK) {
+            return rc;
+        }
+    }
+    rc = avitoi_body_feed(&c->priv.body, (const char *)c->o.window + c->priv.pos,
+                          c->priv.len - c->priv.pos, &start, &c->priv.span, &used);
+    c->priv.pos += start;
+    if (rc < 0 || (rc == AVITO_END && c->priv.span == 0)) {
+        return rc;
+    }
+    return AVITOI_CALL_MOVED;
+}
+
+static int avitoi_exchange_on_body(avito_client *c)
+{
+    int rc;
+    if (c->priv.span > 0) {
+        rc = avitoi_answer_feed(c);
+        return rc == AVITO_AGAIN ? AVITOI_CALL_MOVED : rc;
+    }
+    rc = avitoi_exchange_next_span(c);
+    return rc == AVITO_END ? avitoi_answer_end(c) : rc;
+}
+
+static int avitoi_exchange_on_drain(avito_client *c)
+{
+    const int rc = (c->priv.span > 0) ? AVITOI_CALL_MOVED : avitoi_exchange_next_span(c);
+    if (rc == AVITO_AGAIN && c->priv.cut_at > 0) {
+        return rc;
+    }
+    if (rc != AVITOI_CALL_MOVED || c->priv.span > c->priv.cut_at) {
+        if (rc != AVITO_END || !avitoi_answer_keeps_connection(c)) {
+            avitoi_call_disconnect(c);
+        }
+        return AVITO_OK;
+    }
+    c->priv.cut_at -= c->priv.span;
+    c->priv.pos += c->priv.span;
+    c->priv.span = 0;
+    return AVITOI_CALL_MOVED;
+}
+
+/* ======================================================================= *
+ * >>43 CALL MACHINE
+ * ======================================================================= *
+ *
+ * avito_step() runs the handler of the present state until one of them has to wait or the call ends. Here a
+ * call ends, is tried again, or waits; nowhere else.
+ */
+
+static int avitoi_machine_handle(avito_client *c)
+{
+    switch ((int)c->priv.state) {
+        case AVITOI_CALL_ACCOUNT:
+            return avitoi_exchange_on_account(c);
+        case AVITOI_CALL_CONNECT:
+            return avitoi_exchange_on_connect(c);
+        case AVITOI_CALL_SEND:
+            return avitoi_exchange_on_send(c);
+        case AVITOI_CALL_HEAD:
+            return avitoi_exchange_on_head(c);
+        case AVITOI_CALL_BODY:
+            return avitoi_exchange_on_body(c);
+        case AVITOI_CALL_DRAIN:
+            return c->priv.call->special->drain(c);
+        default:
+            return AVITO_ERR_IDLE;
+    }
+}
+
+static void avitoi_machine_tick(avito_client *c)
+{
+    const uint32_t now = avitoi_account_now(c->account);
+    const uint32_t passed = avitoi_number_elapsed(now, c->priv.last_ms);
+    c->priv.last_ms = now;
+    c->priv.idle_left_ms = avitoi_number_minus(c->priv.idle_left_ms, passed);
+    c->priv.total_left_ms = avitoi_number_minus(c->priv.total_left_ms, passed);
+}
+
+static bool avitoi_machine_looks_at_wire(const avito_client *c)
+{
+    return c->o.transport.functions->moved != NULL && c->priv.state > AVITOI_CALL_CONNECT;
+}
+
+/* Nothing came to us; but perhaps bytes move below: parts of a record, or what a socket still holds. */
+static void avitoi_machine_look_at_wire(avito_client *c)
+{
+    uint32_t moved;
+    if (!avitoi_machine_looks_at_wire(c) || c->priv.idle_left_ms > c->priv.look_ms) {
+        return;
+    }
+    moved = (c->o.transport.functions->moved)(c->o.transport.ctx);
+    if (moved != c->priv.wire) {
+        c->priv.wire = moved;
+        avitoi_exchange_alive(c);
+    } else {
+        c->priv.look_ms = avitoi_number_minus(c->priv.idle_left_ms, c->o.idle_timeout_ms / 8u);
+    }
+}
+
+/* Nothing moved: is there time left to wait? */
+static int avitoi_machine_patience(avito_client *c)
+{
+    if (c->priv.total_left_ms == 0) {
+        return AVITO_ERR_TIMEOUT_TOTAL;
+    }
+    avitoi_machine_look_at_wire(c);
+    if (c->priv.idle_left_ms > 0 || c->priv.state == AVITOI_CALL_ACCOUNT) {
+        return AVITO_AGAIN;
+    }
+    if (c->priv.state == AVITOI_CALL_SEND && c->priv.send_error != AVITO_OK) {
+        return c->priv.send_error; /* the server said nothing more */
+    }
+    return c->priv.state == AVITOI_CALL_CONNECT ? AVITO_ERR_TIMEOUT_CONNECT
+                                                : AVITO_ERR_TIMEOUT_IDLE;
+}
+
+/* An element or its error, and the list stays open. */
+static bool avitoi_machine_list_goes_on(const avito_client *c)
+{
+    return c->priv.state == AVITOI_CALL_ROW && avitoi_call_streams(c);
+}
+
+/* ---- the end of a call, or another beginning ---- */
+
+static int avitoi_machine_finish(avito_client *c, int code)
+{
+    avito_arena *arena = c->priv.arena;
+    c->error.code = code < 0 ? code : AVITO_OK;
+    c->error.http_status = (code < 0 && c->priv.settling) ? c->priv.cause_status : c->priv.status;
+    c->error.outcome = avitoi_error_outcome(c, c->error.code);
+    if (code < 0) {
+        avitoi_call_drop(c, code);
+        avitoi_text_utf8_mend(c->error.text);
+        avitoi_error_hide_secrets(c);
+    } else {
+        c->error.api_code = 0;
+        c->error.detail = 0;
+        c->error.needed = 0;
+        c->error.text[0] = '\0';
+    }
+    avitoi_token_resign(c);
+    avitoi_call_trace(c, AVITOI_CALL_TRACE_DONE + (code < 0 ? 1u : 0u), c->priv.call->name);
+    if (arena != NULL) {
+        if (avitoi_arena_is_shared(&c->priv.json.mem) &&
+            c->priv.json.mem.low_base == arena->base + arena->used) {
+            avitoi_answer_note_peak(c);
+            /* An element that did not fit was only counted. */
+            arena->used += (code == AVITO_OK && !c->priv.json.measuring)
+                               ? avitoi_arena_align(c->priv.json.mem.low)
+                               : 0u;
+        }
+        arena->busy = false;
+    }
+    c->priv.call = NULL;
+    c->priv.arena = NULL;
+    (void)avitoi_call_move(c, AVITOI_CALL_EV_END);
+    return code;
+}
+
+/* What a handler returned, or a failed wait: may the call go on in another way? */
+AVITOI_APART static int avitoi_machine_weigh(avito_client *c, int rc)
+{
+    const struct avitoi_call_retries *tries = c->o.priv.tries;
+    if (rc < 0 && c->priv.state == AVITOI_CALL_DRAIN) { /* nobody waits for the rest */
+        avitoi_call_disconnect(c);
+        rc = AVITO_OK;
+    }
+    if (c->priv.judge != NULL) {
+        rc = c->priv.judge(c, rc);
+    }
+    if (rc < 0 && tries != NULL && tries->again != NULL && !avitoi_machine_list_goes_on(c) &&
+        tries->again(c, rc)) {
+        rc = AVITOI_CALL_MOVED;
+    }
+    return (c->settle != NULL && rc != AVITOI_CALL_MOVED) ? c->settle(c, rc) : rc;
+}
+
+/* ---- the loop ---- */
+
+/* So many times a step may move on before it gives the other lanes a turn: nobody can keep it busy
+ * for ever. */
+#define AVITOI_MACHINE_ROUNDS 1024u
+
+/* Goes on from `rc`, AVITOI_CALL_MOVED or an error. The clock was looked at just now. */
+static int avitoi_machine_advance(avito_client *c, int rc)
+{
+    unsigned rounds = 0;
+    c->priv.eager = false;
+    do {
+        if (rc == AVITOI_CALL_MOVED) {
+            rc = avitoi_machine_handle(c);
+        }
+        if (rc == AVITO_AGAIN) {
+            rc = avitoi_machine_patience(c);
+        }
+        if (rc != AVITOI_CALL_MOVED && rc != AVITO_AGAIN) {
+            rc = avitoi_machine_weigh(c, rc);
+        }
+        if (rc == AVITOI_CALL_MOVED &&
+            ++rounds == AVITOI_MACHINE_ROUNDS) { /* it sends faster than we read */
+            c->priv.eager = true;
+            rc = (c->priv.total_left_ms == 0) ? avitoi_machine_weigh(c, AVITO_ERR_TIMEOUT_TOTAL)
+                                              : AVITO_AGAIN;
+        }
+    } while (rc == AVITOI_CALL_MOVED);
+    if (rc == AVITO_AGAIN || avitoi_machine_list_goes_on(c)) {
+        return rc;
+    }
+    return avitoi_machine_finish(c, rc);
+}
+
+AVITO_API int avito_step(avito_client *client)
+{
+    if (client == NULL || client->priv.call == NULL || client->priv.state == AVITOI_CALL_ROW ||
+        client->priv.owner != NULL) {
+        return AVITO_ERR_IDLE;
+    }
+    avitoi_machine_tick(client);
+    return avitoi_machine_advance(client, AVITOI_CALL_MOVED);
+}
+
+/* The only place that waits. The clock was looked at just now. */
+static int avitoi_machine_run(avito_client *c)
+{
+    const avito_transport *t = &c->o.transport;
+    int rc = avitoi_machine_advance(c, AVITOI_CALL_MOVED);
+    while (rc == AVITO_AGAIN && avitoi_call_may_wait(c)) {
+        const int wants = avito_wants(c) & (AVITO_WANT_READ | AVITO_WANT_WRITE);
+        uint32_t ms = avito_deadline_ms(c);
+        int waited;
+        if (c->priv.waiting && ms > 20u) {
+            ms = 20; /* another thread fetches the token: look again soon */
+        }
+        waited = (t->functions->wait)(t->ctx, wants, ms);
+        avitoi_machine_tick(c);
+        rc = avitoi_machine_advance(c, waited < 0
+                                           ? avitoi_error_of_transport(c, waited, AVITO_ERR_RECV)
+                                           : AVITOI_CALL_MOVED);
+    }
+    return rc;
+}
+
+static bool avitoi_machine_waits_for_lane(const avito_client *c)
+{
+    const struct avitoi_call_lanes *lanes = c->account->o.priv.lanes;
+    return lanes != NULL && lanes->waits(c);
+}
+
+AVITO_API int avito_wants(const avito_client *client)
+{
+    const avito_transport *t = &client->o.transport;
+    if (client->priv.call == NULL || client->priv.state == AVITOI_CALL_ROW) {
+        return 0;
+    }
+    if (client->priv.state == AVITOI_CALL_ACCOUNT) {
+        return avitoi_machine_waits_for_lane(client) ? AVITO_WANT_ACCOUNT : AVITO_WANT_TIMER;
+    }
+    return (t->functions->wants)(t->ctx);
+}
+
+#define AVITOI_MACHINE_LOOK_MS 100u /* how often a connect is looked after that waits for no bytes */
+
+AVITO_API uint32_t avito_deadline_ms(const avito_client *client)
+{
+    const avito_client *c = client;
+    uint32_t left, passed;
+    if (c->priv.call == NULL || c->priv.state == AVITOI_CALL_ROW) {
+        return UINT32_MAX;
+    }
+    if (c->priv.eager) {
+        return 0;
+    }
+    passed = avitoi_number_elapsed(avitoi_account_now(c->account), c->priv.last_ms);
+    left = c->priv.total_left_ms;
+    if (c->priv.state == AVITOI_CALL_ACCOUNT && !avitoi_machine_waits_for_lane(c)) {
+        const uint32_t gate = avitoi_rate_gate_look(c->account);
+        const uint32_t pause = avitoi_number_minus(c->priv.idle_left_ms, passed);
+        const uint32_t wait = pause > gate ? pause : gate; /* 0: it is over, step now */
+        left = avitoi_number_minus(left, passed);
+        return wait < left ? wait : left;
+    }
+    if (c->priv.state != AVITOI_CALL_ACCOUNT && c->priv.idle_left_ms < left) {
+        left = c->priv.idle_left_ms;
+    }
+    if (avitoi_machine_looks_at_wire(c) &&
+        avitoi_number_minus(c->priv.idle_left_ms, c->priv.look_ms) < left) {
+        left = avitoi_number_minus(c->priv.idle_left_ms, c->priv.look_ms);
+    }
+    if (c->priv.connecting && (avito_wants(c) & AVITO_WANT_TIMER) != 0 &&
+        left > AVITOI_MACHINE_LOOK_MS) {
+        left = AVITOI_MACHINE_LOOK_MS;
+    }
+    return avitoi_number_minus(left, passed);
+}
+
+AVITO_API void avito_cancel(avito_client *client)
+{
+    if (client != NULL && client->priv.call != NULL) {
+        client->priv.answered = false;
+        (void)avitoi_machine_finish(client, AVITO_ERR_CANCELLED);
+    }
+}
+
+AVITO_API const avito_error *avito_last_error(const avito_client *client)
+{
+    return &client->error;
+}
+
+/* ======================================================================= *
+ * >>44 CLIENT AND CALLS
+ * ======================================================================= *
+ *
+ * A lane's options, and calls: each checks its arguments, notes them (prepare) and starts. Comes in: whatever
+ * the application gives. Goes out: a result, or AVITO_AGAIN. No call touches the lane before its arguments
+ * are known to be good.
+ */
+
+/* An account whose lanes are not enabled serves the first one, until that is closed. */
+static int avitoi_client_join_account(avito_client *c)
+{
+    avito_account *a = c->account;
+    if (a->o.priv.lanes == NULL) {
+        if (a->priv.renewer != NULL && a->priv.renewer != c) {
+            return AVITO_ERR_OPTION_LANES;
+        }
+        a->priv.renewer = c;
+    }
+    return AVITO_OK;
+}
+
+AVITO_API avito_client_options avito_client_options_default(void)
+{
+    avito_client_options options = AVITOI_ZERO;
+    return options;
+}
+
+/* An option whose part is not linked. */
+AVITOI_APART static int avitoi_client_parts(const avito_account *a, const avito_client_options *o)
+{
+    if (o->retries > 0 && (o->priv.tries == NULL || o->priv.tries->again == NULL)) {
+        return AVITO_ERR_OPTION_RETRIES;
+    }
+    if (o->dry_run && o->priv.dry_run == NULL) {
+        return AVITO_ERR_OPTION_DRY_RUN;
+    }
+    return o->error_body_cap > 0 && a->o.priv.diagnostics == NULL ? AVITO_ERR_OPTION_DIAGNOSTICS
+                                                                  : AVITO_OK;
+}
+
+static int avitoi_client_check(const avito_account *a, const avito_client_options *o)
+{
+    const avito_transport_functions *f = o->transport.functions;
+    if (f == NULL || f->connect == NULL || f->send == NULL || f->recv == NULL || f->wants == NULL ||
+        f->close == NULL) {
+        return AVITO_ERR_OPTION_TRANSPORT;
+    }
+    if (o->window == NULL || o->window_cap < AVITO_WINDOW_MIN) {
+        return AVITO_ERR_OPTION_WINDOW;
+    }
+    return (o->error_body_cap > 0 && o->error_body == NULL) ? AVITO_ERR_ARGUMENT
+                                                            : avitoi_client_parts(a, o);
+}
+
+AVITO_API int avito_client_init(avito_client *client, avito_account *account,
+                                const avito_client_options *options)
+{
+    if (client == NULL || account == NULL || options == NULL) {
+        return AVITO_ERR_ARGUMENT;
+    }
+    memset(client, 0, sizeof *client);
+    client->account = account;
+    client->o = *options;
+    client->o.connect_timeout_ms = avitoi_number_or(options->connect_timeout_ms, 15000);
+    client->o.idle_timeout_ms = avitoi_number_or(options->idle_timeout_ms, 30000);
+    client->o.total_timeout_ms = avitoi_number_or(options->total_timeout_ms, 120000);
+    client->o.keep_alive_ms = avitoi_number_or(options->keep_alive_ms, 50000);
+#if !AVITO_TINY
+    avito_enable_retries(&client->o);
+    avito_enable_dry_run(&client->o);
+#endif
+    client->error.code = avitoi_client_check(account, &client->o);
+    if (client->error.code == AVITO_OK) {
+        client->error.code = avitoi_client_join_account(client);
+    }
+    return client->error.code;
+}
+
+AVITO_API void avito_client_close(avito_client *client)
+{
+    if (client == NULL || client->account == NULL) {
+        return;
+    }
+    avito_cancel(client);
+    avitoi_call_disconnect(client);
+    if (client->account->o.priv.lanes == NULL && client->account->priv.renewer == client) {
+        client->account->priv.renewer = NULL;
+    }
+}
+
+/* ---- arguments ---- */
+
+/* One segment of a path. */
+static int avitoi_client_check_id(const char *id)
+{
+    size_t i, dots = 0;
+    if (id == NULL) {
+        return AVITO_ERR_ARGUMENT;
+    }
+    while (id[dots] == '.') {
+        dots++;
+    }
+    if (dots <= 2u && id[dots] == '\0') { /* nothing, this directory, the one above */
+        return AVITO_ERR_ID;
+    }
+    for (i = 0; id[i] != '\0'; i++) {
+        if (avitoi_text_byte(id[i]) <= ' ' || id[i] == 0x7f || id[i] == '/' || i >= 255u) {
+            return AVITO_ERR_ID;
+        }
+    }
+    return AVITO_OK;
+}
+
+static int avitoi_client_check_text(const char *text)
+{
+    size_t points, visible;
+    if (text == NULL) {
+        return AVITO_ERR_ARGUMENT;
+    }
+    if (!avitoi_text_utf8_count(text, &points, &visible)) {
+        return AVITO_ERR_UTF8;
+    }
+    return (visible == 0 || points > AVITO_TEXT_MAX) ? AVITO_ERR_TEXT : AVITO_OK;
+}
+
+/* Whether a path has this argument. Not strstr(): newlib's takes 1 KB of stack. */
+static bool avitoi_client_path_has(const char *path, char letter)
+{
+    while ((path = strchr(path, '%')) != NULL) {
+        path++;
+        if (*path == letter) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- the beginning of every call ---- */
+
+/* The call is refused before it begins: the lane's last error says so, and not what was before. */
+static int avitoi_client_refuse(avito_client *c, int rc)
+{
+    if (c != NULL && c->priv.call == NULL) {
+        memset(&c->error, 0, sizeof c->error);
+        avitoi_error_forget_body(c);
+        c->error.code = rc;
+    }
+    return rc;
+}
+
+/* Notes what is asked for. The call's own arguments are set and checked behind it; avitoi_client_start() gets
+ * the result of that. */
+static int avitoi_client_prepare(avito_client *c, const struct avitoi_endpoint *call,
+                                 int64_t user_id, const char *chat_id, const char *text)
+{
+    const size_t first = offsetof(avito_client, priv.probe); /* of what belongs to one call */
+    int rc = AVITO_OK;
+    if (c == NULL || c->account == NULL || c->o.window == NULL) {
+        return AVITO_ERR_ARGUMENT;
+    }
+    if (c->priv.call != NULL) {
+        return AVITO_ERR_BUSY;
+    }
+    if (avitoi_client_path_has(call->path, 'u') && user_id <= 0) {
+        return AVITO_ERR_ARGUMENT;
+    }
+    if (avitoi_client_path_has(call->path, 'c')) {
+        rc = avitoi_client_check_id(chat_id);
+    }
+    if (rc == AVITO_OK) {
+        rc = avitoi_client_join_account(c);
+    }
+    if (rc != AVITO_OK) {
+        return rc;
+    }
+    memset((char *)c + first, 0, offsetof(avito_client, priv.json) - first);
+    c->priv.args.user_id = user_id;
+    c->priv.args.chat_id = chat_id;
+    c->priv.args.text = text;
+    c->priv.request = call;
+    c->priv.want = UINT16_MAX;
+    return AVITO_OK;
+}
+
+/* Starts what was prepared with the result `rc`. */
+static int avitoi_client_start(avito_client *c, int rc, avito_arena *arena, void *out)
+{
+    if (rc == AVITO_OK && arena != NULL && (arena->busy || arena->base == NULL)) {
+        rc = arena->busy ? AVITO_ERR_BUSY : AVITO_ERR_ARGUMENT;
+    }
+    if (rc == AVITO_OK && c->o.dry_run && c->o.priv.dry_run == NULL) {
+        rc = AVITO_ERR_OPTION_DRY_RUN; /* set since init: whatever happens, it must not be sent */
+    }
+    if (rc != AVITO_OK) {
+        return avitoi_client_refuse(c, rc);
+    }
+    memset(&c->error, 0, sizeof c->error);
+    avitoi_error_forget_body(c);
+    memset(&c->priv.json.mem, 0, sizeof c->priv.json.mem);
+    c->priv.json.rows = 0; /* of the list before: nothing is given yet */
+    c->priv.call = c->priv.request;
+    c->priv.arena = arena;
+    c->priv.out = out;
+    if (arena != NULL) {
+        arena->used = avitoi_arena_align(arena->used);
+        arena->busy = true;
+    }
+    c->priv.last_ms = avitoi_account_now(c->account);
+    c->priv.total_left_ms = c->o.total_timeout_ms;
+    (void)avitoi_call_move(c, AVITOI_CALL_EV_START);
+    if (c->o.dry_run && (c->priv.call->flags & AVITOI_ENDPOINT_CHANGES) != 0) {
+        return c->o.priv.dry_run(c);
+    }
+    return avitoi_machine_run(c);
+}
+
+/* A call whose answer is one model. */
+static int avitoi_client_get(avito_client *c, int rc, avito_arena *arena, void *out)
+{
+    if (rc == AVITO_OK && (arena == NULL || out == NULL)) {
+        rc = AVITO_ERR_ARGUMENT;
+    }
+    return avitoi_client_start(c, rc, arena, out);
+}
+
+/* ---- tokens, the account, a chat ---- */
+
+AVITO_API int avito_get_token(avito_client *client, avito_token *out)
+{
+    return avitoi_client_start(
+        client, avitoi_client_prepare(client, &avitoi_endpoint_get_token, 0, NULL, NULL), NULL,
+        out);
+}
+
+AVITO_API int avito_exchange_code(avito_client *client, const char *code, avito_token *out)
+{
+    int rc = avitoi_client_prepare(client, &avitoi_endpoint_exchange_code, 0, NULL, code);
+    if (rc == AVITO_OK && !avitoi_text_is_word(code)) {
+        rc = code == NULL ? AVITO_ERR_ARGUMENT : AVITO_ERR_ID;
+    }
+    if (rc == AVITO_OK) {
+        client->account->priv.renewal = &avitoi_endpoint_refresh_token;
+    }
+    return avitoi_client_start(client, rc, NULL, out);
+}
+
+AVITO_API int avito_refresh_token(avito_client *client, avito_token *out)
+{
+    const int rc = avitoi_client_prepare(client, &avitoi_endpoint_refresh_token, 0, NULL, NULL);
+    if (rc == AVITO_OK) {
+        client->account->priv.renewal = &avitoi_endpoint_refresh_token;
+    }
+    return avitoi_client_start(client, rc, NULL, out);
+}
+
+AVITO_API int avito_get_self(avito_client *client, avito_arena *arena, avito_self *out)
+{
+    return avitoi_client_get(
+        client, avitoi_client_prepare(client, &avitoi_endpoint_get_self, 0, NULL, NULL), arena,
+        out);
+}
+
+AVITO_API int avito_get_chat(avito_client *client, int64_t user_id, const char *chat_id,
+                             avito_arena *arena, avito_chat *out)
+{
+    const int rc = avitoi_client_prepare(client, &avitoi_endpoint_get_chat, user_id, chat_id, NULL);
+    return avitoi_client_get(client, rc, arena, out);
+}
+
+/* ======================================================================= *
+ * >>45 LISTS
+ * ======================================================================= *
+ *
+ * Calls whose answer is a list: as a whole into the arena, or element by element while it arrives. Both are
+ * the same call; the difference is in `collect`.
+ */
+
+/* A call whose answer is a list: `out` NULL to read it element by element. */
+static int avitoi_list_get(avito_client *c, int rc, avito_arena *arena, void *out)
+{
+    if (rc == AVITO_OK) {
+        rc = (arena == NULL) ? AVITO_ERR_ARGUMENT : AVITO_OK;
+        c->priv.collect = out != NULL;
+    }
+    return avitoi_client_start(c, rc, arena, out);
+}
+
+/* A group of mask bits of which none is set means the whole group; a part brings what it is in. */
+static uint16_t avitoi_list_want(uint32_t want)
+{
+    want |= (want & AVITO_CHAT_AVATARS) != 0 ? AVITO_CHAT_PROFILES : 0u;
+    want |= (want & AVITO_CHAT_PROFILES) != 0 ? AVITO_CHAT_USERS : 0u;
+    want |= (want & AVITO_CHAT_ALL) == 0 ? AVITO_CHAT_ALL : 0u;
+    want |= (want & (AVITO_MESSAGE_ALL | AVITO_MESSAGE_BARE)) == 0 ? AVITO_MESSAGE_ALL : 0u;
+    want |= (want & AVITO_MESSAGE_IMAGES) != 0 ? AVITO_MESSAGE_CONTENTS : 0u;
+    return (uint16_t)want;
+}
+
+static int avitoi_list_page(avito_client *c, int limit, int offset, bool all_pages, uint32_t want,
+                            size_t cut_text_at)
+{
+    if (limit < 0 || limit > 100 || offset < 0 || offset > 1000) {
+        return AVITO_ERR_ARGUMENT;
+    }
+    c->priv.limit = (uint8_t)(limit == 0 ? 100 : limit);
+    c->priv.offset = (uint16_t)offset;
+    c->priv.all_pages = all_pages;
+    c->priv.want = avitoi_list_want(want);
+    c->priv.cut_at = cut_text_at;
+    return AVITO_OK;
+}
+
+static int avitoi_list_of_chats(avito_client *c, void *out, int64_t user_id,
+                                const avito_chats_query *query, avito_arena *arena)
+{
+    static const avito_chats_query all = {NULL, 0, false, false, 0, 0, 0, false, 0, 0};
+    const avito_chats_query *q = query != NULL ? query : &all;
+    struct avitoi_client_args *args;
+    int rc = avitoi_client_prepare(c, &avitoi_endpoint_get_chats, user_id, NULL, NULL);
+    if (rc == AVITO_OK && (q->chat_types > 7u || (q->item_ids == NULL && q->item_ids_count > 0))) {
+        rc = AVITO_ERR_ARGUMENT;
+    }
+    if (rc == AVITO_OK) {
+        args = &c->priv.args;
+        args->as.chats.item_ids = q->item_ids;
+        args->as.chats.item_ids_count = q->item_ids_count;
+        args->as.chats.chat_types = q->chat_types;
+        args->as.chats.repeat_item_ids = q->repeat_item_ids;
+        args->as.chats.unread_only = q->unread_only;
+        rc = avitoi_list_page(c, q->limit, q->offset, q->all_pages, q->want, q->cut_text_at);
+    }
+    return avitoi_list_get(c, rc, arena, out);
+}
+
+static int avitoi_list_of_messages(avito_client *c, void *out, int64_t user_id, const char *chat_id,
+                                   const avito_messages_query *query, avito_arena *arena)
+{
+    static const avito_messages_query all = {0, 0, false, 0, 0};
+    const avito_messages_query *q = query != NULL ? query : &all;
+    int rc = avitoi_client_prepare(c, &avitoi_endpoint_get_messages, user_id, chat_id, NULL);
+    if (rc == AVITO_OK) {
+        rc = avitoi_list_page(c, q->limit, q->offset, q->all_pages, q->want, q->cut_text_at);
+    }
+    return avitoi_list_get(c, rc, arena, out);
+}
+
+static int avitoi_list_of_voices(avito_client *c, void *out, int64_t user_id,
+                                 const char *const *voice_ids, size_t count, avito_arena *arena)
+{
+    size_t i;
+    int rc = avitoi_client_prepare(c, &avitoi_endpoint_get_voice_files, user_id, NULL, NULL);
+    if (rc == AVITO_OK) {
+        rc = (voice_ids == NULL || count == 0) ? AVITO_ERR_ARGUMENT : AVITO_OK;
+        c->priv.args.as.many.items = voice_ids;
+        c->priv.args.as.many.count = count;
+    }
+    for (i = 0; rc == AVITO_OK && i < count; i++) {
+        rc = avitoi_client_check_id(voice_ids[i]) != AVITO_OK ? AVITO_ERR_ID : AVITO_OK;
+    }
+    return avitoi_list_get(c, rc, arena, out);
+}
+
+static int avitoi_list_of_subscriptions(avito_client *c, avito_arena *arena, void *out)
+{
+    const int rc =
+        avitoi_client_prepare(c, &avitoi_endpoint_get_webhook_subscriptions, 0, NULL, NULL);
+    return avitoi_list_get(c, rc, arena, out);
+}
+
+/* ---- as a whole ---- */
+
+AVITO_API int avito_get_chats(avito_client *client, int64_t user_id, const avito_chats_query *query,
+                              avito_arena *arena, avito_chats *out)
+{
+    return out == NULL ? avitoi_client_refuse(client, AVITO_ERR_ARGUMENT)
+                       : avitoi_list_of_chats(client, out, user_id, query, arena);
+}
+
+AVITO_API int avito_get_messages(avito_client *client, int64_t user_id, const char *chat_id,
+                                 const avito_messages_query *query, avito_arena *arena,
+                                 avito_messages *out)
+{
+    return out == NULL ? avitoi_client_refuse(client, AVITO_ERR_ARGUMENT)
+                       : avitoi_list_of_messages(client, out, user_id, chat_id, query, arena);
+}
+
+AVITO_API int avito_get_voice_files(avito_client *client, int64_t user_id,
+                                    const char *const *voice_ids, size_t count, avito_arena *arena,
+                                    avito_voice_files *out)
+{
+    return out == NULL ? avitoi_client_refuse(client, AVITO_ERR_ARGUMENT)
+                       : avitoi_list_of_voices(client, out, user_id, voice_ids, count, arena);
+}
+
+AVITO_API int avito_get_webhook_subscriptions(avito_client *client, avito_arena *arena,
+                                              avito_subscriptions *out)
+{
+    return out == NULL ? avitoi_client_refuse(client, AVITO_ERR_ARGUMENT)
+                       : avitoi_list_of_subscriptions(client, arena, out);
+}
+
+/* ---- element by element ---- */
+
+AVITO_API int avito_list_chats(avito_client *client, int64_t user_id,
+                               const avito_chats_query *query, avito_arena *arena)
+{
+    return avitoi_list_of_chats(client, NULL, user_id, query, arena);
+}
+
+AVITO_API int avito_list_messages(avito_client *client, int64_t user_id, const char *chat_id,
+                                  const avito_messages_query *query, avito_arena *arena)
+{
+    return avitoi_list_of_messages(client, NULL, user_id, chat_id, query, arena);
+}
+
+AVITO_API int avito_list_voice_files(avito_client *client, int64_t user_id,
+                                     const char *const *voice_ids, size_t count, avito_arena *arena)
+{
+    return avitoi_list_of_voices(client, NULL, user_id, voice_ids, count, arena);
+}
+
+AVITO_API int avito_list_subscriptions(avito_client *client, avito_arena *arena)
+{
+    return avitoi_list_of_subscriptions(client, arena, NULL);
+}
+
+AVITO_API bool avito_list_open(const avito_client *client)
+{
+    /* A chat that is read back by the lane itself is nobody's list, and the inbox's is its own. */
+    return client->priv.call != NULL && avitoi_call_streams(client) && client->priv.judge == NULL &&
+           client->priv.owner == NULL;
+}
+
+AVITO_API bool avito_list_has_more(const avito_client *client)
+{
+    return client->priv.has_more;
+}
+
+static int avitoi_list_next(avito_client *c, const struct avitoi_endpoint *call, void *out)
+{
+    if (c == NULL || out == NULL) {
+        return AVITO_ERR_ARGUMENT;
+    }
+    if (!avito_list_open(c) || c->priv.call != call || c->priv.state == AVITOI_CALL_DRAIN) {
+        return AVITO_ERR_IDLE;
+    }
+    c->priv.out = out;
+    if (c->priv.state >= AVITOI_CALL_BODY &&
+        c->priv.model) { /* not while a refusal or a token is read */
+        c->priv.json.out = out;
+    }
+    if (c->priv.state == AVITOI_CALL_ROW) {
+        c->priv.last_ms = avitoi_account_now(c->account);
+        c->priv.total_left_ms = c->o.total_timeout_ms;
+        avitoi_exchange_alive(c);
+        (void)avitoi_call_move(c, AVITOI_CALL_EV_NEXT);
+    } else {
+        avitoi_machine_tick(c);
+    }
+    return avitoi_machine_run(c);
+}
+
+AVITO_API int avito_next_chat(avito_client *client, avito_chat *out)
+{
+    return avitoi_list_next(client, &avitoi_endpoint_get_chats, out);
+}
+
+AVITO_API int avito_next_message(avito_client *client, avito_message *out)
+{
+    return avitoi_list_next(client, &avitoi_endpoint_get_messages, out);
+}
+
+AVITO_API int avito_next_voice_file(avito_client *client, avito_voice_file *out)
+{
+    return avitoi_list_next(client, &avitoi_endpoint_get_voice_files, out);
+}
+
+AVITO_API int avito_next_subscription(avito_client *client, avito_subscription *out)
+{
+    return avitoi_list_next(client, &avitoi_endpoint_get_webhook_subscriptions, out);
+}
+
+AVITO_API int avito_list_end(avito_client *client, size_t drain_max)
+{
+    if (client == NULL) {
+        return AVITO_ERR_ARGUMENT;
+    }
+    if (!avito_list_open(client)) {
+        return AVITO_OK;
+    }
+    avitoi_machine_tick(client);
+    if (client->priv.state == AVITOI_CALL_DRAIN) {
+        return avitoi_machine_run(client);
+    }
+    if (client->priv.state != AVITOI_CALL_ROW && client->priv.state != AVITOI_CALL_BODY) {
+        avito_cancel(client); /* its answer has not begun */
+        client->error.code = AVITO_OK;
+        return AVITO_OK;
+    }
+    client->priv.cut_at = drain_max;
+    (void)avitoi_call_move(client, AVITOI_CALL_EV_DRAIN);
+    return avitoi_machine_run(client);
+}
+
+/* ======================================================================= *
+ *
+ * YOU MAY STOP HERE. This was the core: whatever every program needs. What follows makes it quicker
+ * (>>46), or is a part that a program may leave out: first their interfaces, then their rooms.
+ *
+ * ======================================================================= */
+
+/* ======================================================================= *
+ * >>46 SPEED: HEAD LINES
+ * ======================================================================= *
+ *
+ * Lines of a response head, a word or a block at a time.
+ */
+
+#if AVITOI_FAST_HEAD
+/* A bit for each byte of a block that is a control byte, or that is neither a letter nor a dash, the
+ * lowest for the first. The one of the first such byte is always right. */
+#if AVITO_WITH_SIMD
+#define AVITOI_FAST_LINE_BLOCK 16u
+#define AVITOI_FAST_LINE_FIRST(stops) ((size_t)__builtin_ctz(stops))
+typedef unsigned avitoi_fast_line_stops;
+
+static inline avitoi_fast_line_stops avitoi_fast_line_no_text(const char *p)
+{
+    const __m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
+    const __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(v, _mm_set1_epi8(0x1f)), v);
+    return (unsigned)_mm_movemask_epi8(
+        _mm_or_si128(control, _mm_cmpeq_epi8(v, _mm_set1_epi8(0x7f))));
+}
+
+static inline avitoi_fast_line_stops avitoi_fast_line_no_name(const char *p)
+{
+    const __m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
+    const __m128i from_a = _mm_sub_epi8(_mm_or_si128(v, _mm_set1_epi8(0x20)), _mm_set1_epi8('a'));
+    const __m128i letter = _mm_cmpeq_epi8(_mm_min_epu8(from_a, _mm_set1_epi8('z' - 'a')), from_a);
+    const __m128i dash = _mm_cmpeq_epi8(v, _mm_set1_epi8('-'));
+    return (unsigned)_mm_movemask_epi8(_mm_or_si128(letter, dash)) ^ 0xffffu;
+}
+#else
+#define AVITOI_FAST_LINE_BLOCK sizeof(size_t)
+#define AVITOI_FAST_LINE_FIRST(stops) ((size_t)__builtin_ctzll(stops) / 8u)
+#define AVITOI_FAST_LINE_BYTES(c) ((size_t)-1 / 255u * (c)) /* c in every byte of a word */
+typedef size_t avitoi_fast_line_stops;
+
+static inline avitoi_fast_line_stops avitoi_fast_line_no_text(const char *p)
+{
+    size_t x, rubout;
+    memcpy(&x, p, sizeof x);
+    rubout = x ^ AVITOI_FAST_LINE_BYTES(0x7fu);
+    return (((x - AVITOI_FAST_LINE_BYTES(0x20u)) & ~x) |
+            ((rubout - AVITOI_FAST_LINE_BYTES(1u)) & ~rubout)) &
+           AVITOI_FAST_LINE_BYTES(0x80u);
+}
+
+/* No sum leaves its byte. */
+static inline avitoi_fast_line_stops avitoi_fast_line_no_name(const char *p)
+{
+    size_t x, lower, letter, no_dash;
+    memcpy(&x, p, sizeof x);
+    lower = (x | AVITOI_FAST_LINE_BYTES(0x20u)) & AVITOI_FAST_LINE_BYTES(0x7fu);
+    letter = (lower + AVITOI_FAST_LINE_BYTES(0x80u - 'a')) &
+             ~(lower + AVITOI_FAST_LINE_BYTES(0x7fu - 'z'));
+    no_dash = ((x & AVITOI_FAST_LINE_BYTES(0x7fu)) ^ AVITOI_FAST_LINE_BYTES('-')) +
+              AVITOI_FAST_LINE_BYTES(0x7fu);
+    return (x | (~letter & no_dash)) & AVITOI_FAST_LINE_BYTES(0x80u);
+}
+#endif
+
+/* How many bytes of text are there. Fewer than there are is no mistake, here and below. */
+static size_t avitoi_fast_text_run(const char *p, size_t n)
+{
+    size_t at = 0;
+    for (; at + AVITOI_FAST_LINE_BLOCK <= n; at += AVITOI_FAST_LINE_BLOCK) {
+        const avitoi_fast_line_stops stops = avitoi_fast_line_no_text(p + at);
+        if (stops != 0) {
+            return at + AVITOI_FAST_LINE_FIRST(stops);
+        }
+    }
+    return at;
+}
+
+static size_t avitoi_fast_line_name_run(const char *p, size_t n)
+{
+    size_t at = 0;
+    for (; at + AVITOI_FAST_LINE_BLOCK <= n; at += AVITOI_FAST_LINE_BLOCK) {
+        const avitoi_fast_line_stops stops = avitoi_fast_line_no_name(p + at);
+        if (stops != 0) {
+            return at + AVITOI_FAST_LINE_FIRST(stops);
+        }
+    }
+    return at;
+}
+
+/* The length of the text that a CR LF ends, or 0. */
+static size_t avitoi_fast_line_text(const char *p, size_t n)
+{
+    const size_t len = avitoi_fast_text_run(p, n);
+    return (n - len >= 2 && p[len] == '\r' && p[len + 1u] == '\n') ? len : 0u;
+}
+
+/* "HTTP/1.1 200 OK". Returns how many bytes it took, or 0. */
+static size_t avitoi_fast_status_line(struct avitoi_head *h, const char *p, size_t n)
+{
+    unsigned status = 0;
+    size_t reason, i;
+    if (n < 15u || h->word_len > 0 || p[9] == '0' || memcmp(p, "HTTP/1.1 ", 9) != 0 ||
+        p[12] != ' ') {
+        return 0;
+    }
+    for (i = 9; i < 12u; i++) {
+        const unsigned digit = (unsigned)avitoi_text_byte(p[i]) - '0';
+        if (digit > 9u) {
+            return 0;
+        }
+        status = status * 10u + digit;
+    }
+    reason = avitoi_fast_line_text(p + 13, n - 13u);
+    if (reason == 0 || reason + 15u > AVITOI_HEAD_MAX - h->bytes) {
+        return 0;
+    }
+    h->persistent = true;
+    h->status = (uint16_t)status;
+    h->bytes += (uint32_t)reason + 15u;
+    h->state = AVITOI_HEAD_LINE;
+    return reason + 15u;
+}
+
+/* The value of a header of interest. False: too long for the short way. */
+static bool avitoi_fast_line_value(struct avitoi_head *h, char *word, const char *p, size_t len,
+                                   int *rc)
+{
+    avito_str value;
+    for (; len > 0 && *p == ' '; len--) {
+        p++;
+    }
+    value.ptr = p;
+    value.len = len;
+    if (len > AVITOI_JSON_WORD) {
+        return false;
+    }
+    if (h->header == AVITOI_HEAD_FIELD_CODING || h->header == AVITOI_HEAD_FIELD_CONNECTION) {
+        value.ptr = word;
+        while (len-- > 0) {
+            word[len] = avitoi_text_lower(p[len]);
+        }
+    }
+    *rc = avitoi_head_value(h, value, true);
+    return true;
+}
+
+/* A header line. Returns how many bytes it took, or 0; *rc as avitoi_head_byte(). */
+static size_t avitoi_fast_head_line(struct avitoi_head *h, char *word, const char *p, size_t n,
+                                    int *rc)
+{
+    const size_t name = avitoi_fast_line_name_run(p, n);
+    size_t len;
+    if (name == 0 || name == n || p[name] != ':') {
+        return 0;
+    }
+    len = avitoi_fast_line_text(p + name + 1u, n - name - 1u);
+    if (len == 0 || name + len + 3u > AVITOI_HEAD_MAX - h->bytes) {
+        return 0;
+    }
+    h->header = avitoi_head_field_of(p, name);
+    if (h->header != AVITOI_HEAD_FIELD_OTHER &&
+        !avitoi_fast_line_value(h, word, p + name + 1u, len, rc)) {
+        return 0;
+    }
+    h->bytes += (uint32_t)(name + len) + 3u;
+    return name + len + 3u;
+}
+#endif
+
+/* ======================================================================= *
+ * >>47 SPEED: TEXT
+ * ======================================================================= *
+ *
+ *
+ * What follows buys speed only: the JSON machine (>>30) reads the same byte by byte.
+ */
+
+#if AVITO_WITH_SHORTCUTS
+
+/* Two, four, eight bytes as a number, the first one lowest. Compilers make one load of it. */
+static AVITOI_INLINE unsigned avitoi_fast_text_two(const char *p)
+{
+    return (unsigned)avitoi_text_byte(p[0]) | (unsigned)avitoi_text_byte(p[1]) << 8;
+}
+
+static AVITOI_INLINE uint32_t avitoi_fast_text_four(const char *p)
+{
+    return (uint32_t)avitoi_text_byte(p[0]) | (uint32_t)avitoi_text_byte(p[1]) << 8 |
+           (uint32_t)avitoi_text_byte(p[2]) << 16 | (uint32_t)avitoi_text_byte(p[3]) << 24;
+}
+
+static AVITOI_INLINE uint64_t avitoi_fast_text_eight(const char *p)
+{
+    return (uint64_t)avitoi_text_byte(p[0]) | (uint64_t)avitoi_text_byte(p[1]) << 8 |
+           (uint64_t)avitoi_text_byte(p[2]) << 16 | (uint64_t)avitoi_text_byte(p[3]) << 24 |
+           (uint64_t)avitoi_text_byte(p[4]) << 32 | (uint64_t)avitoi_text_byte(p[5]) << 40 |
+           (uint64_t)avitoi_text_byte(p[6]) << 48 | (uint64_t)avitoi_text_byte(p[7]) << 56;
+}
+
+#define AVITOI_FAST_TEXT_ONES (~(uint64_t)0 / 255u)   /* 1 in each of eight bytes */
+#define AVITOI_FAST_TEXT_TOPS (AVITOI_FAST_TEXT_ONES << 7) /* the top bit of each */
+
+/* The number of the lowest byte whose top bit is set: 1 << 8n times the constant has n on top. */
+static AVITOI_INLINE unsigned avitoi_fast_text_first(uint64_t tops)
+{
+#if AVITO_WITH_SIMD
+    return (tops == 0) ? 8u : (unsigned)__builtin_ctzll(tops) >> 3;
+#else
+    return (tops == 0) ? 8u : (unsigned)(((tops & (0u - tops)) >> 7) * 0x0001020304050607u >> 56);
+#endif
+}
+
+/* A block of text at `p` is copied to `copy`. avitoi_fast_text_ascii() returns how many bytes at its
+ * beginning are printable ASCII without " and \. avitoi_fast_text_block() also knows sequences of UTF-8; it
+ * returns 0, or what avitoi_fast_text_stop() makes the number of the first other byte of. *due is what the
+ * block has to begin with for the one before it, and is then what it leaves to the next one. */
+#if AVITO_WITH_SIMD
+#define AVITOI_FAST_TEXT_BLOCK 16u
+
+static AVITOI_INLINE __m128i avitoi_fast_text_load(const char *p)
+{
+    return _mm_loadu_si128((const __m128i *)(const void *)p);
+}
+
+static AVITOI_INLINE void avitoi_fast_text_save(char *p, __m128i v)
+{
+    _mm_storeu_si128((__m128i *)(void *)p, v);
+}
+
+/* A bit per byte, from its top bit; per byte that is greater as a signed number; per byte that is c. */
+static AVITOI_INLINE unsigned avitoi_fast_text_bits(__m128i v)
+{
+    return (unsigned)_mm_movemask_epi8(v);
+}
+
+static AVITOI_INLINE unsigned avitoi_fast_text_above(__m128i v, int than)
+{
+    return avitoi_fast_text_bits(_mm_cmpgt_epi8(v, _mm_set1_epi8((char)than)));
+}
+
+static AVITOI_INLINE unsigned avitoi_fast_text_is(__m128i v, int c)
+{
+    return avitoi_fast_text_bits(_mm_cmpeq_epi8(v, _mm_set1_epi8((char)c)));
+}
+
+/* A bit per byte that is a control character, " or \, or above ASCII, which is negative. With bit 1
+ * turned over, " is the space and the space is after it. */
+static AVITOI_INLINE unsigned avitoi_fast_text_special(__m128i v)
+{
+    const __m128i low = _mm_subs_epi8(_mm_xor_si128(v, _mm_set1_epi8(2)), _mm_set1_epi8('"' - 1));
+    return avitoi_fast_text_bits(_mm_or_si128(low, _mm_cmpeq_epi8(v, _mm_set1_epi8('\\'))));
+}
+
+static AVITOI_INLINE unsigned avitoi_fast_text_stop(uint64_t stops)
+{
+    return (unsigned)__builtin_ctz((unsigned)stops);
+}
+
+static AVITOI_INLINE size_t avitoi_fast_text_ascii(const char *p, char *copy)
+{
+    const __m128i v = avitoi_fast_text_load(p);
+    const unsigned stops = avitoi_fast_text_special(v);
+    avitoi_fast_text_save(copy, v);
+    return stops != 0 ? avitoi_fast_text_stop(stops) : AVITOI_FAST_TEXT_BLOCK;
+}
+
+/* The same for the two blocks after one at `p` that is all ASCII; from 16 to 48. */
+static AVITOI_INLINE size_t avitoi_fast_text_ascii_on(const char *p, char *copy)
+{
+    const __m128i a = avitoi_fast_text_load(p + 16), b = avitoi_fast_text_load(p + 32);
+    const unsigned stops = avitoi_fast_text_special(a) | avitoi_fast_text_special(b) << 16;
+    avitoi_fast_text_save(copy + 16, a);
+    avitoi_fast_text_save(copy + 32, b);
+    return 16u + (stops != 0 ? avitoi_fast_text_stop(stops) : 32u);
+}
+
+/* Sequences of four bytes: only those that begin with f0 and have their second byte, 90 at least, in
+ * the same block. `leads`: what is f0 or above. Returns what stops. */
+static AVITOI_INLINE unsigned avitoi_fast_text_four_bytes(__m128i v, unsigned leads)
+{
+    const unsigned f0 = avitoi_fast_text_is(v, 0xf0);
+    const unsigned fit = avitoi_fast_text_above(v, 0x8f - 256);
+    return (leads ^ f0) | (f0 & ~(fit >> 1));
+}
+
+/* Not those sequences that begin with e0, ed, or f1 and above. As signed bytes: 0xc2 is -62, 0xe0 is
+ * -32, 0xf0 is -16, and 0x80..0xbf are below -64. */
+static AVITOI_INLINE uint64_t avitoi_fast_text_block(const char *p, char *copy, uint64_t *due)
+{
+    const __m128i v = avitoi_fast_text_load(p);
+    const unsigned high = avitoi_fast_text_bits(v);
+    const unsigned follows = high & ~avitoi_fast_text_above(v, -65);
+    const unsigned leads = high & avitoi_fast_text_above(v, -63);
+    const unsigned lead3 = high & avitoi_fast_text_above(v, -33);
+    unsigned need = leads << 1 | (unsigned)*due;
+    unsigned stops = avitoi_fast_text_special(v) ^ follows ^ leads;
+    avitoi_fast_text_save(copy, v);
+    if (lead3 != 0) {
+        const unsigned lead4 = high & avitoi_fast_text_above(v, -17);
+        need |= lead3 << 2 | lead4 << 3;
+        stops |= avitoi_fast_text_is(v, 0xe0) | avitoi_fast_text_is(v, 0xed);
+        if (lead4 != 0) {
+            stops |= avitoi_fast_text_four_bytes(v, lead4);
+        }
+    }
+    *due = need >> 16;
+    return (stops | (follows ^ need)) & 0xffffu;
+}
+#else
+#define AVITOI_FAST_TEXT_BLOCK 8u
+
+/* The top bit of each byte that is a control character, " or \; bits after the first one, and those
+ * of bytes above ASCII, may be anything. With bit 1 turned over, " is the space and the space after it. */
+static AVITOI_INLINE uint64_t avitoi_fast_text_special(uint64_t v)
+{
+    return ((v ^ AVITOI_FAST_TEXT_ONES * 2u) - AVITOI_FAST_TEXT_ONES * ('"' - 1u)) |
+           ((v ^ AVITOI_FAST_TEXT_ONES * '\\') - AVITOI_FAST_TEXT_ONES);
+}
+
+static AVITOI_INLINE unsigned avitoi_fast_text_stop(uint64_t stops)
+{
+    return avitoi_fast_text_first(stops);
+}
+
+static AVITOI_INLINE size_t avitoi_fast_text_ascii(const char *p, char *copy)
+{
+    const uint64_t v = avitoi_fast_text_eight(p);
+    memcpy(copy, p, 8);
+    return avitoi_fast_text_first((v | avitoi_fast_text_special(v)) & AVITOI_FAST_TEXT_TOPS);
+}
+
+/* Of the leads of three bytes and more: what stops, as above. A shift by n has bit 7 - n on top. */
+static AVITOI_INLINE uint64_t avitoi_fast_text_long_leads(uint64_t v, uint64_t lead3,
+                                                          uint64_t lead4)
+{
+    const uint64_t e0 = ~(v << 4 | v << 5 | v << 6 | v << 7);
+    const uint64_t ed = v << 4 & v << 5 & ~(v << 6) & v << 7;
+    const uint64_t above = v << 4 | v << 5 | v << 6 | v << 7; /* f0 */
+    const uint64_t fit =
+        ((v << 2 | v << 3) & AVITOI_FAST_TEXT_TOPS) >> 8; /* 90 at least comes next */
+    return (lead3 & ~lead4 & (e0 | ed)) | (lead4 & (above | ~fit));
+}
+
+/* Sequences of two to four bytes: 110xxxxx except c0 and c1, 1110xxxx, 11110000, and 10xxxxxx. */
+static AVITOI_INLINE uint64_t avitoi_fast_text_block(const char *p, char *copy, uint64_t *due)
+{
+    const uint64_t v = avitoi_fast_text_eight(p), tops = AVITOI_FAST_TEXT_TOPS;
+    const uint64_t follows = v & ~(v << 1) & tops, leads = v & v << 1 & tops;
+    const uint64_t lead3 = leads & v << 2;
+    const uint64_t low = v << 3 | v << 4 | v << 5 | v << 6; /* not c0, c1 */
+    uint64_t need = leads << 8 | *due, stops = leads & ~(v << 2 | low);
+    memcpy(copy, p, 8);
+    *due = leads >> 56;
+    if (lead3 != 0) {
+        const uint64_t lead4 = lead3 & v << 3;
+        need |= lead3 << 16 | lead4 << 24;
+        *due |= lead3 >> 48 | lead4 >> 40;
+        stops |= avitoi_fast_text_long_leads(v, lead3, lead4);
+    }
+    return stops | (follows ^ need) | (avitoi_fast_text_special(v) & ~v & tops);
+}
+#endif
+
+/* Four hexadecimal digits at once, lowest byte first: each pair's value is in bytes 0 and 2.
+ * False: others are among them. Letters have bit 6. */
+static AVITOI_INLINE bool avitoi_fast_text_hex_pairs(uint32_t four, uint32_t *pairs)
+{
+    const uint32_t letters = four >> 6 & 0x01010101u;
+    const uint32_t digits = (four | letters << 5) - 0x30303030u - letters * 0x27u;
+    *pairs = (digits << 4 | digits >> 8) & 0x00ff00ffu;
+    return ((digits & 0xf0f0f0f0u) | (((digits + 0x06060606u) >> 4 & 0x01010101u) ^ letters)) == 0;
+}
+
+/* More than 16 bits: it is not four digits. */
+static uint32_t avitoi_fast_text_unit(const char *p)
+{
+    uint32_t pairs;
+    return avitoi_fast_text_hex_pairs(avitoi_fast_text_four(p), &pairs)
+               ? (pairs << 8 & 0xff00u) | pairs >> 16
+               : UINT32_MAX;
+}
+
+/* Two code points of a page, from their lower halves in four digits, to four bytes. */
+static AVITOI_INLINE bool avitoi_fast_text_page_pair(uint32_t digits, uint32_t leads, char *to)
+{
+    uint32_t pairs, utf8;
+    if (!avitoi_fast_text_hex_pairs(digits, &pairs)) {
+        return false;
+    }
+    utf8 = leads | (pairs >> 6 & 0x00030003u) | (pairs & 0x003f003fu) << 8;
+    to[0] = (char)(utf8 & 0xffu);
+    to[1] = (char)(utf8 >> 8 & 0xffu);
+    to[2] = (char)(utf8 >> 16 & 0xffu);
+    to[3] = (char)(utf8 >> 24);
+    return true;
+}
+
+/* Escapes in a row from one page of 256, two at a time: p[0..3] is what they begin with, \u01 to
+ * \u07, so that each becomes two bytes, as in most alphabets but ours. Up to `last` four bytes
+ * have room; no more bytes come out than go in, so one border serves for both. */
+static const char *avitoi_fast_text_page(const char *p, const char *end, char **out,
+                                         const char *last)
+{
+    const uint32_t prefix = avitoi_fast_text_four(p);
+    const uint32_t lead = 0xc0u | (uint32_t)(p[3] - '0') << 2;
+    const uint32_t leads = 0x80008000u | lead << 16 | lead;
+    char *to = *out;
+    const ptrdiff_t most = (end - p < last - to) ? end - p : last - to;
+    const char *const stop = (most >= 14) ? p + most - 14 : p - 1;
+    while (p <= stop) {
+        const uint64_t first = avitoi_fast_text_eight(p), second = avitoi_fast_text_eight(p + 6);
+        const bool both = (uint32_t)second == prefix;
+        const uint32_t low = both ? (uint32_t)(second >> 32) << 16 : 0x30300000u;
+        if ((uint32_t)first != prefix ||
+            !avitoi_fast_text_page_pair(((uint32_t)(first >> 32) & 0xffffu) | low, leads, to)) {
+            break;
+        }
+        to += both ? 4 : 2;
+        p += both ? 12 : 6;
+        if (*p == ' ' && p[1] == '\\') { /* the next word */
+            *to++ = *p++;
+        }
+    }
+    *out = to;
+    return p;
+}
+
+/* The code point of the \u at `p`, a surrogate pair included, and the bytes that it takes; 0: it is
+ * cut, half of a pair, or none. */
+static unsigned avitoi_fast_text_escaped(const char *p, const char *end, uint32_t *point)
+{
+    uint32_t low;
+    if (end - p < 6) {
+        return 0;
+    }
+    *point = avitoi_fast_text_unit(p + 2);
+    if (*point < 0xd800u || (*point > 0xdfffu && *point <= 0xffffu)) {
+        return 6;
+    }
+    if (*point > 0xdbffu || end - p < 12 || p[6] != '\\' || p[7] != 'u') {
+        return 0;
+    }
+    low = avitoi_fast_text_unit(p + 8);
+    *point = 0x10000u + ((*point - 0xd800u) << 10) + (low - 0xdc00u);
+    return (low >= 0xdc00u && low <= 0xdfffu) ? 12 : 0;
+}
+
+/* What the escape \c means; 0: there is none. */
+static AVITOI_INLINE char avitoi_fast_text_escape(char c)
+{
+    switch (c) {
+        case 'n':
+            return '\n';
+        case '"':
+        case '\\':
+        case '/':
+            return c;
+        case 't':
+            return '\t';
+        case 'r':
+            return '\r';
+        case 'b':
+            return '\b';
+        case 'f':
+            return '\f';
+        default:
+            return '\0';
+    }
+}
+
+/* Text inside a string that is being decoded. */
+struct avitoi_fast_text_run {
+    const char *p, *end;
+    char *out, *top; /* where it goes; what is only checked goes to one place */
+    size_t checked;  /* bytes of it, if it is only checked */
+    bool keep;
+};
+
+static AVITOI_INLINE void avitoi_fast_text_took(struct avitoi_fast_text_run *r, size_t in,
+                                                size_t out)
+{
+    r->p += in;
+    if (r->keep) {
+        r->out += out;
+    } else {
+        r->checked += out;
+    }
+}
+
+/* The bytes before `p`, at most `n`, that begin a sequence and are not all of it. */
+static AVITOI_INLINE size_t avitoi_fast_text_begun(const char *p, size_t n)
+{
+    if (n == 0 || avitoi_text_byte(p[-1]) < 0x80) {
+        return 0;
+    }
+    if (avitoi_text_byte(p[-1]) >= 0xc0) {
+        return 1;
+    }
+    if (n > 1 && avitoi_text_byte(p[-2]) >= 0xe0) {
+        return 2;
+    }
+    return (n > 2 && avitoi_text_byte(p[-3]) >= 0xf0) ? 3 : 0;
+}
+
+/* Whole blocks, up to what needs a closer look. False: no more blocks have a place. */
+static AVITOI_INLINE bool avitoi_fast_text_blocks(struct avitoi_fast_text_run *r)
+{
+    const ptrdiff_t ahead = r->end - r->p, room = r->top - r->out;
+    const ptrdiff_t last =
+        ((r->keep && room < ahead) ? room : ahead) - (ptrdiff_t)AVITOI_FAST_TEXT_BLOCK;
+    uint64_t due = 0, stops = 0;
+    ptrdiff_t n = 0;
+    while (n <= last) {
+        stops = avitoi_fast_text_block(r->p + n, r->keep ? r->out + n : r->out, &due);
+        if (stops != 0) {
+            n += (ptrdiff_t)avitoi_fast_text_stop(stops);
+            break;
+        }
+        n += (ptrdiff_t)AVITOI_FAST_TEXT_BLOCK;
+    }
+    n -= (ptrdiff_t)avitoi_fast_text_begun(r->p + n, (size_t)n);
+    avitoi_fast_text_took(r, (size_t)n, (size_t)n);
+    return stops != 0;
+}
+
+/* Single bytes, where a block has no place. */
+static AVITOI_INLINE void avitoi_fast_text_bytes(struct avitoi_fast_text_run *r)
+{
+    while (r->p < r->end && r->out < r->top && avitoi_text_is_plain(*r->p)) {
+        *r->out = *r->p;
+        avitoi_fast_text_took(r, 1, 1);
+    }
+}
+
+/* One \uXXXX, or a pair of them, or many from one page. False: cut, wrong, or no room. */
+static bool avitoi_fast_text_units(const char **p, const char *end, char **out, const char *top)
+{
+    uint32_t point;
+    unsigned n;
+    const char *const before = *p;
+    if (top - *out < 4) { /* a code point may take four bytes */
+        return false;
+    }
+    if (end - before >= 12 && before[2] == '0' && before[3] >= '1' && before[3] <= '7') {
+        *p = avitoi_fast_text_page(before, end, out, top - 4);
+        if (*p > before) {
+            return true;
+        }
+    }
+    n = avitoi_fast_text_escaped(before, end, &point);
+    if (n > 0) {
+        *out += avitoi_text_utf8_put(point, *out);
+        *p += n;
+    }
+    return n > 0;
+}
+
+/* At a backslash. False: the escape is cut, wrong, or has no room. */
+static AVITOI_INLINE bool avitoi_fast_text_unescape(struct avitoi_fast_text_run *r)
+{
+    const char *p = r->p;
+    char *out = r->out;
+    if (r->end - p < 2) {
+        return false;
+    }
+    if (p[1] != 'u') {
+        const char c = avitoi_fast_text_escape(p[1]);
+        if (c == '\0' || out == r->top) {
+            return false;
+        }
+        *out = c;
+        avitoi_fast_text_took(r, 2, 1);
+        return true;
+    }
+    if (!avitoi_fast_text_units(&p, r->end, &out, r->top)) {
+        return false;
+    }
+    avitoi_fast_text_took(r, (size_t)(p - r->p), (size_t)(out - r->out));
+    return true;
+}
+
+/* A sequence by itself. False: wrong, cut, or no room. */
+static AVITOI_INLINE bool avitoi_fast_text_sequence(struct avitoi_fast_text_run *r)
+{
+    const size_t ahead = (size_t)(r->end - r->p), room = (size_t)(r->top - r->out);
+    const size_t n = avitoi_text_byte(*r->p) < 0x80 ? 0u : avitoi_text_utf8_length(r->p, ahead);
+    if (n == 0 || n > ahead || n > room) {
+        return false;
+    }
+    memcpy(r->out, r->p, n);
+    avitoi_fast_text_took(r, n, n);
+    return true;
+}
+
+/* Up to the quote, to anything that is wrong, cut or has no room, or to the end. */
+static AVITOI_INLINE void avitoi_fast_text_read(struct avitoi_fast_text_run *r)
+{
+    bool more = true;
+    while (more) {
+        if (!avitoi_fast_text_blocks(r)) {
+            avitoi_fast_text_bytes(r);
+        }
+        more = r->p < r->end && *r->p != '"' &&
+               (*r->p == '\\' ? avitoi_fast_text_unescape(r) : avitoi_fast_text_sequence(r));
+    }
+}
+
+/* Text inside a string is decoded to `out`, which has `room` bytes; *len: how many were used. Returns
+ * where it ends: before the quote, before what is wrong, cut or has no room, or at `end`. */
+static const char *avitoi_fast_text_keep(const char *p, const char *end, char *out, size_t room,
+                                         size_t *len)
+{
+    struct avitoi_fast_text_run r;
+    r.p = p;
+    r.end = end;
+    r.out = out;
+    r.top = out + room;
+    r.keep = true;
+    avitoi_fast_text_read(&r);
+    *len = (size_t)(r.out - out);
+    return r.p;
+}
+
+/* The same for text that is only checked, and counted. */
+static const char *avitoi_fast_text_check(const char *p, const char *end, size_t *len)
+{
+    char sink[AVITOI_FAST_TEXT_BLOCK];
+    struct avitoi_fast_text_run r;
+    r.p = p;
+    r.end = end;
+    r.out = sink;
+    r.top = sink + sizeof sink;
+    r.checked = 0;
+    r.keep = false;
+    avitoi_fast_text_read(&r);
+    *len = r.checked;
+    return r.p;
+}
+#endif
+
+/* ======================================================================= *
+ * >>48 SPEED: MEMBERS
+ * ======================================================================= *
+ *
+ * What lies in the window as a whole and is of the usual kind is read in one go, many members at a
+ * time. The short way starts where a member or an element may begin, takes whole members, and leaves
+ * exactly the state in which the machine (>>30) would be after them. It raises no error: what is
+ * cut, rare or wrong it leaves to the machine, from the member's beginning, and the machine decides.
+ *
+ * Two borders serve for all of it: `near`, AVITOI_FAST_AHEAD bytes before the end of the window, where
+ * a member may still begin; and `lim`, a block and a NUL before the end of the room. The last bytes of a window
+ * are read from a copy with AVITOI_FAST_AHEAD bytes after it that no JSON has.
+ */
+
+#if AVITO_WITH_SHORTCUTS
+
+#define AVITOI_FAST_AHEAD 24 /* more than a key with its quotes and colon, or a number, needs */
+#define AVITOI_FAST_TAIL  64 /* bytes of the copy, with those after it */
+#define AVITOI_FAST_ROOM  (AVITOI_FAST_TEXT_BLOCK + 1u) /* a block and a NUL */
+
+AVITOI_ASSERT(form_is_short, sizeof(((struct avitoi_schema_field *)NULL)->form) <= AVITOI_FAST_AHEAD);
+
+/* ---- blanks ---- */
+
+static AVITOI_INLINE bool avitoi_fast_is_blank(char c)
+{
+    return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
+
+/* After the spaces at `p`, as far as many at a time go. */
+static AVITOI_INLINE const char *avitoi_fast_spaces(const char *p, const char *end)
+{
+#if AVITO_WITH_SIMD
+    while (end - p >= 16) {
+        const unsigned other = 0xffffu ^ avitoi_fast_text_is(avitoi_fast_text_load(p), ' ');
+        if (other != 0) {
+            return p + avitoi_fast_text_stop(other);
+        }
+        p += 16;
+    }
+#else
+    while (end - p >= 8) {
+        const uint64_t v = avitoi_fast_text_eight(p) ^ AVITOI_FAST_TEXT_ONES * ' ';
+        const uint64_t other =
+            (v | ((v & ~AVITOI_FAST_TEXT_TOPS) + ~AVITOI_FAST_TEXT_TOPS)) & AVITOI_FAST_TEXT_TOPS;
+        if (other != 0) {
+            return p + avitoi_fast_text_first(other);
+        }
+        p += 8;
+    }
+#endif
+    return p;
+}
+
+/* After the blanks at `p`: most are a line break and spaces. */
+AVITOI_APART static const char *avitoi_fast_blanks_on(const char *p, const char *end)
+{
+    if (p < end && avitoi_fast_is_blank(*p)) {
+        p = avitoi_fast_spaces(p + 1, end);
+    }
+    while (p < end && avitoi_fast_is_blank(*p)) {
+        p++;
+    }
+    return p;
+}
+
+/* The same where mostly there are none. */
+static AVITOI_INLINE const char *avitoi_fast_blanks(const char *p, const char *end)
+{
+    return (p < end && avitoi_text_byte(*p) <= ' ') ? avitoi_fast_blanks_on(p, end) : p;
+}
+
+/* ---- values that are only checked ---- */
+
+/* The end of a string, from inside it; NULL: cut or wrong. */
+AVITOI_APART static const char *avitoi_fast_pass_text(const char *p, const char *end)
+{
+    size_t len;
+    p = avitoi_fast_text_check(p, end, &len);
+    return (p == end || *p != '"') ? NULL : p + 1;
+}
+
+static const char *avitoi_fast_pass_string(const char *p, const char *end)
+{
+    char sink[AVITOI_FAST_TEXT_BLOCK];
+    while (end - p >= (ptrdiff_t)AVITOI_FAST_TEXT_BLOCK) {
+        const size_t n = avitoi_fast_text_ascii(p, sink);
+        p += n;
+        if (n < AVITOI_FAST_TEXT_BLOCK) {
+            return (*p == '"') ? p + 1 : avitoi_fast_pass_text(p, end);
+        }
+    }
+    return avitoi_fast_pass_text(p, end);
+}
+
+/* Up to eight digits at once: how many there are, and their value. Those of a shorter number move up,
+ * so that zeros stand before them; then pairs, fours and eight are put together. */
+static AVITOI_INLINE unsigned avitoi_fast_eight(const char *p, uint64_t *value)
+{
+    uint64_t v = avitoi_fast_text_eight(p) ^ AVITOI_FAST_TEXT_ONES * '0';
+    const unsigned n =
+        avitoi_fast_text_first((v | (v + AVITOI_FAST_TEXT_ONES * 0x76u)) & AVITOI_FAST_TEXT_TOPS);
+    v = (n == 0) ? 0 : v << (64u - 8u * n);
+    v = v * 2561u >> 8 & 0x00ff00ff00ff00ffu;     /* 10 << 8 | 1 */
+    v = v * 6553601u >> 16 & 0x0000ffff0000ffffu; /* 100 << 16 | 1 */
+    *value = v * 42949672960001u >> 32;           /* 10000 << 32 | 1 */
+    return n;
+}
+
+/* The end of the digits at `p`; *value: the number that they are, if they are not too many. */
+static AVITOI_INLINE const char *avitoi_fast_digits(const char *p, const char *end, uint64_t *value)
+{
+    *value = 0;
+    if (end - p >= 8) {
+        const unsigned n = avitoi_fast_eight(p, value);
+        p += n;
+        if (n < 8u) {
+            return p;
+        }
+    }
+    for (; p < end && avitoi_number_is_digit(*p); p++) {
+        *value = *value * 10u + (avitoi_text_byte(*p) - (unsigned)'0');
+    }
+    return p;
+}
+
+/* The end of the whole part of a number, after its sign; NULL: there is none. */
+static AVITOI_INLINE const char *avitoi_fast_whole(const char *p, const char *end, uint64_t *value)
+{
+    const char *const behind = avitoi_fast_digits(p, end, value);
+    return (behind == p || (*p == '0' && behind - p > 1)) ? NULL : behind;
+}
+
+/* What may end a number? Blanks, and what is none, are looked at later. */
+static AVITOI_INLINE bool avitoi_fast_ends_number(char c)
+{
+    return c == ',' || c == '}' || c == ']' || avitoi_text_byte(c) <= ' ';
+}
+
+/* After the `c` of a number and the digits that must follow, if there is one. NULL: no digits. */
+static const char *avitoi_fast_pass_part(const char *p, const char *end, char c)
+{
+    const char *first;
+    uint64_t value;
+    if (p == NULL || p == end || (*p | 0x20) != c) { /* a point has that bit, too */
+        return p;
+    }
+    first = p + 1;
+    if (c == 'e' && first < end && (*first == '+' || *first == '-')) {
+        first++;
+    }
+    p = avitoi_fast_digits(first, end, &value);
+    return (p == first) ? NULL : p;
+}
+
+/* The end of a number; NULL: cut or none. */
+static const char *avitoi_fast_pass_number(const char *p, const char *end)
+{
+    uint64_t value;
+    p = avitoi_fast_whole(p + (*p == '-' ? 1 : 0), end, &value);
+    p = avitoi_fast_pass_part(p, end, '.');
+    p = avitoi_fast_pass_part(p, end, 'e');
+    return (p != NULL && p < end && avitoi_fast_ends_number(*p)) ? p : NULL;
+}
+
+/* The end of a value without parts; NULL: cut, or none. */
+static const char *avitoi_fast_pass_scalar(const char *p, const char *end)
+{
+    if (end - p < 6) {
+        return NULL;
+    }
+    switch (*p) {
+        case '"':
+            return avitoi_fast_pass_string(p + 1, end);
+        case 't':
+            return (memcmp(p, "true", 4) == 0) ? p + 4 : NULL;
+        case 'n':
+            return (memcmp(p, "null", 4) == 0) ? p + 4 : NULL;
+        case 'f':
+            return (memcmp(p, "false", 5) == 0) ? p + 5 : NULL;
+        default:
+            return avitoi_fast_pass_number(p, end);
+    }
+}
+
+/* A value with parts that is only checked. */
+struct avitoi_fast_pass {
+    const char *p, *end;
+    uint32_t objects; /* a bit per open container, the innermost lowest */
+    unsigned depth, most;
+};
+
+enum { AVITOI_FAST_PASS_VALUE, AVITOI_FAST_PASS_KEY, AVITOI_FAST_PASS_AFTER, AVITOI_FAST_PASS_WRONG };
+
+static AVITOI_INLINE unsigned avitoi_fast_pass_close(struct avitoi_fast_pass *r)
+{
+    r->p++;
+    r->objects >>= 1;
+    r->depth--;
+    return AVITOI_FAST_PASS_AFTER;
+}
+
+static AVITOI_INLINE unsigned avitoi_fast_pass_open(struct avitoi_fast_pass *r)
+{
+    const bool object = *r->p == '{';
+    if (r->depth == r->most) {
+        return AVITOI_FAST_PASS_WRONG;
+    }
+    r->objects = r->objects << 1 | (object ? 1u : 0u);
+    r->depth++;
+    r->p = avitoi_fast_blanks(r->p + 1, r->end);
+    if (r->p < r->end && *r->p == (object ? '}' : ']')) {
+        return avitoi_fast_pass_close(r);
+    }
+    return object ? AVITOI_FAST_PASS_KEY : AVITOI_FAST_PASS_VALUE;
+}
+
+static AVITOI_INLINE unsigned avitoi_fast_pass_value(struct avitoi_fast_pass *r)
+{
+    const char *behind;
+    if (r->p < r->end && (*r->p == '{' || *r->p == '[')) {
+        return avitoi_fast_pass_open(r);
+    }
+    behind = avitoi_fast_pass_scalar(r->p, r->end);
+    r->p = behind;
+    return behind == NULL ? AVITOI_FAST_PASS_WRONG : AVITOI_FAST_PASS_AFTER;
+}
+
+static AVITOI_INLINE unsigned avitoi_fast_pass_key(struct avitoi_fast_pass *r)
+{
+    const char *p = r->p;
+    if (p == r->end || *p != '"') {
+        return AVITOI_FAST_PASS_WRONG;
+    }
+    p = avitoi_fast_pass_string(p + 1, r->end);
+    if (p == NULL) {
+        return AVITOI_FAST_PASS_WRONG;
+    }
+    p = avitoi_fast_blanks(p, r->end);
+    if (p == r->end || *p != ':') {
+        return AVITOI_FAST_PASS_WRONG;
+    }
+    r->p = avitoi_fast_blanks(p + 1, r->end);
+    return AVITOI_FAST_PASS_VALUE;
+}
+
+static AVITOI_INLINE unsigned avitoi_fast_pass_after(struct avitoi_fast_pass *r)
+{
+    const bool object = (r->objects & 1u) != 0;
+    r->p = avitoi_fast_blanks(r->p, r->end);
+    if (r->p == r->end) {
+        return AVITOI_FAST_PASS_WRONG;
+    }
+    if (*r->p == (object ? '}' : ']')) {
+        return avitoi_fast_pass_close(r);
+    }
+    if (*r->p != ',') {
+        return AVITOI_FAST_PASS_WRONG;
+    }
+    r->p = avitoi_fast_blanks(r->p + 1, r->end);
+    return object ? AVITOI_FAST_PASS_KEY : AVITOI_FAST_PASS_VALUE;
+}
+
+/* The end of any value in so many containers; NULL: it is cut, wrong, or too deep. */
+AVITOI_APART static const char *avitoi_fast_pass_any(const char *p, const char *end, unsigned depth)
+{
+    struct avitoi_fast_pass r;
+    unsigned at;
+    r.p = p;
+    r.end = end;
+    r.objects = 0;
+    r.depth = 0;
+    r.most = AVITOI_JSON_MAX_DEPTH - depth;
+    at = avitoi_fast_pass_value(&r);
+    while (r.depth > 0 && at != AVITOI_FAST_PASS_WRONG) {
+        if (at == AVITOI_FAST_PASS_VALUE) {
+            at = avitoi_fast_pass_value(&r);
+        } else if (at == AVITOI_FAST_PASS_KEY) {
+            at = avitoi_fast_pass_key(&r);
+        } else {
+            at = avitoi_fast_pass_after(&r);
+        }
+    }
+    return at == AVITOI_FAST_PASS_WRONG ? NULL : r.p;
+}
+
+/* The end of a member that nobody knows, from its key's quote; NULL: cut or wrong. Blanks before the
+ * colon, or an escape in the key, may hide a key that somebody does know. */
+AVITOI_APART static const char *avitoi_fast_pass_member(const char *p, const char *end,
+                                                        unsigned depth)
+{
+    const char *const start = p;
+    p = avitoi_fast_pass_string(p + 1, end);
+    if (p == NULL || p == end || *p != ':' || memchr(start, '\\', (size_t)(p - start)) != NULL) {
+        return NULL;
+    }
+    return avitoi_fast_pass_any(avitoi_fast_blanks(p + 1, end), end, depth);
+}
+
+/* Members of an object of which nothing is wanted. */
+static const char *avitoi_fast_skip(struct avitoi_json *j, const char *p, const char *end)
+{
+    bool more = true;
+    while (more && p < end && *p == '"') {
+        const char *const behind = avitoi_fast_pass_member(p, end, j->depth);
+        if (behind == NULL) {
+            break;
+        }
+        p = avitoi_fast_blanks(behind, end);
+        more = p < end && *p == ',';
+        j->state = more ? AVITOI_JSON_AT_KEY : AVITOI_JSON_AT_AFTER;
+        p = more ? avitoi_fast_blanks(p + 1, end) : p;
+    }
+    return p;
+}
+
+/* ---- the run ---- */
+
+/* What the short way keeps at hand. Its functions are inlined into one, so that most of this lives in
+ * registers. */
+struct avitoi_fast {
+    struct avitoi_json *j;
+    struct avitoi_json_frame *f; /* on top, with its schema and its struct */
+    const struct avitoi_schema *schema;
+    char *model;
+    const struct avitoi_schema_field *row; /* the one that is expected, or is being read */
+    uint32_t seen, bit;             /* of the frame; of the row */
+    const char *p, *near, *start;   /* here; the border; the member's beginning */
+    char *low, *lim;                /* the low end; the border */
+    unsigned floor;                 /* up to this level the machine closes objects */
+};
+
+/* Where it goes on. */
+enum {
+    AVITOI_FAST_MEMBER,   /* at the quote of a key, not after the border */
+    AVITOI_FAST_AFTER,    /* after a member */
+    AVITOI_FAST_PAIR,     /* at the quote of a key of a map of strings */
+    AVITOI_FAST_LIST_END, /* at the last character of a list */
+    AVITOI_FAST_ELEMENT,  /* where an element of a list of objects begins */
+    AVITOI_FAST_LEAVE     /* with the machine, whose state is set */
+};
+
+static AVITOI_INLINE unsigned avitoi_fast_leave(struct avitoi_fast *r, unsigned state)
+{
+    r->j->state = (uint8_t)state;
+    return AVITOI_FAST_LEAVE;
+}
+
+/* The same between members: the row before this one was the last. */
+static AVITOI_INLINE unsigned avitoi_fast_between(struct avitoi_fast *r, unsigned state)
+{
+    const unsigned row = (unsigned)(r->row - r->schema->fields);
+    r->f->field = (uint8_t)((row - 1u) & AVITOI_JSON_LAST_FIELD);
+    return avitoi_fast_leave(r, state);
+}
+
+/* The machine reads this member, from its beginning. */
+static AVITOI_INLINE unsigned avitoi_fast_undo(struct avitoi_fast *r)
+{
+    r->p = r->start;
+    return avitoi_fast_leave(r, AVITOI_JSON_AT_KEY);
+}
+
+static AVITOI_INLINE const char *avitoi_fast_end(const struct avitoi_fast *r)
+{
+    return r->near + AVITOI_FAST_AHEAD;
+}
+
+/* The end of the room: where the high end begins. */
+static AVITOI_INLINE char *avitoi_fast_top(const struct avitoi_fast *r)
+{
+    return r->lim + AVITOI_FAST_ROOM;
+}
+
+static AVITOI_INLINE bool avitoi_fast_fits(const struct avitoi_fast *r, const char *at, size_t n)
+{
+    return avitoi_fast_top(r) - at >= (ptrdiff_t)n;
+}
+
+/* An aligned place at the low end. */
+static AVITOI_INLINE char *avitoi_fast_aligned(const struct avitoi_fast *r)
+{
+    char *const base = r->j->mem.low_base;
+    return base + avitoi_arena_align((size_t)(r->low - base));
+}
+
+/* Before the high end goes down: as avitoi_json_fits(). */
+static AVITOI_INLINE void avitoi_fast_peak(struct avitoi_fast *r)
+{
+    struct avitoi_arena_ends *mem = &r->j->mem;
+    const size_t high = (size_t)(mem->high_end - avitoi_fast_top(r));
+    const size_t sum = (size_t)(r->low - mem->low_base) + high;
+    mem->peak = (sum > mem->peak) ? sum : mem->peak;
+}
+
+/* No more containers fit. */
+static AVITOI_INLINE bool avitoi_fast_deep(const struct avitoi_fast *r)
+{
+    return r->j->depth >= AVITOI_JSON_MAX_DEPTH || r->j->level >= AVITOI_JSON_LEVELS;
+}
+
+static AVITOI_INLINE void avitoi_fast_expect(struct avitoi_fast *r, unsigned row)
+{
+    r->row = r->schema->fields + row;
+    r->bit = 1u << row;
+}
+
+/* The member's value is in its place; the next row is expected. */
+static AVITOI_INLINE unsigned avitoi_fast_taken(struct avitoi_fast *r)
+{
+    r->seen |= r->bit;
+    r->bit += r->bit;
+    r->row++;
+    return AVITOI_FAST_AFTER;
+}
+
+static AVITOI_INLINE void avitoi_fast_store(struct avitoi_fast *r, const void *value, size_t size)
+{
+    memcpy(r->model + r->row->offset, value, size);
+}
+
+/* ---- keys ---- */
+
+/* Is the form of the row at `p`? AVITOI_FAST_AHEAD bytes can be read there. */
+static AVITOI_INLINE bool avitoi_fast_key_is(const struct avitoi_schema_field *row, const char *p)
+{
+    const size_t n = row->form_len;
+#if AVITO_WITH_SIMD
+    const __m128i same = _mm_cmpeq_epi8(avitoi_fast_text_load(p), avitoi_fast_text_load(row->form));
+    return (avitoi_fast_text_bits(same) & row->mask) == row->mask &&
+           (n <= 16u ||
+            avitoi_fast_text_eight(p + n - 8) == avitoi_fast_text_eight(row->form + n - 8));
+#else
+    const uint64_t first = avitoi_fast_text_eight(p) ^ avitoi_fast_text_eight(row->form);
+    if (n <= 8u) {
+        return n != 0 && first << (64u - 8u * n) == 0;
+    }
+    return first == 0 &&
+           avitoi_fast_text_eight(p + n - 8) == avitoi_fast_text_eight(row->form + n - 8) &&
+           (n <= 16u || avitoi_fast_text_eight(p + 8) == avitoi_fast_text_eight(row->form + 8));
+#endif
+}
+
+/* The row from `row` up to `last` whose form is at `p`; no form has less than four bytes. */
+static AVITOI_INLINE const struct avitoi_schema_field *
+avitoi_fast_key_among(const struct avitoi_schema_field *row, const struct avitoi_schema_field *last,
+                      const char *p)
+{
+    const uint32_t four = avitoi_fast_text_four(p);
+    for (; row < last; row++) {
+        if (avitoi_fast_text_four(row->form) == four && avitoi_fast_key_is(row, p)) {
+            return row;
+        }
+    }
+    return NULL;
+}
+
+/* Finds the row of the key at r->p: mostly the expected one, else one of those after it, else before. */
+static AVITOI_INLINE bool avitoi_fast_key(struct avitoi_fast *r)
+{
+    const struct avitoi_schema_field *const fields = r->schema->fields, *found;
+    const char *const p = r->p + 1;
+    if (avitoi_fast_key_is(r->row, p)) {
+        return true;
+    }
+    found = avitoi_fast_key_among(r->row, fields + r->schema->count, p);
+    found = (found != NULL) ? found : avitoi_fast_key_among(fields, r->row, p);
+    if (found != NULL) {
+        avitoi_fast_expect(r, (unsigned)(found - fields));
+    }
+    return found != NULL;
+}
+
+/* ---- values ---- */
+
+/* null, which any row may have. */
+static AVITOI_INLINE unsigned avitoi_fast_null(struct avitoi_fast *r)
+{
+    if (r->p > r->near || memcmp(r->p, "null", 4) != 0) {
+        return avitoi_fast_undo(r);
+    }
+    r->p += 4;
+    return avitoi_fast_taken(r);
+}
+
+/* The rest of a string, from `p`; what came before goes from `low` to `out`. */
+AVITOI_APART static const char *avitoi_fast_keep_on(const char *p, const char *end, const char *low,
+                                                    char *out, char *top, size_t *len,
+                                                    const char **stop)
+{
+    size_t more;
+    p = avitoi_fast_text_keep(p, end, out, (size_t)(top - out), &more);
+    out += more;
+    *len = (size_t)(out - low);
+    *stop = p;
+    if (p == end || *p != '"' || out >= top) {
+        return NULL;
+    }
+    *out = '\0';
+    return p + 1;
+}
+
+/* The string after an opening quote, and a NUL, go to `low`; *len tells how many bytes it has. Returns
+ * what is after the closing quote. NULL: it is cut, wrong, or has no room; then *stop tells how far it
+ * was read. */
+static AVITOI_INLINE const char *avitoi_fast_keep(const struct avitoi_fast *r, const char *p,
+                                                  char *low, size_t *len, const char **stop)
+{
+    char *out = low;
+    while (p <= r->near && out <= r->lim) {
+        size_t n = avitoi_fast_text_ascii(p, out);
+#if AVITO_WITH_SIMD
+        if (n == AVITOI_FAST_TEXT_BLOCK && r->near - p >= 40 && r->lim - out >= 48) {
+            n = avitoi_fast_text_ascii_on(p, out);
+        }
+#endif
+        p += n;
+        out += n;
+        if (*p == '"') {
+            *out = '\0';
+            *len = (size_t)(out - low);
+            return p + 1;
+        }
+        if (n < AVITOI_FAST_TEXT_BLOCK) {
+            break;
+        }
+    }
+    return avitoi_fast_keep_on(p, avitoi_fast_end(r), low, out, avitoi_fast_top(r), len, stop);
+}
+
+/* A string that goes on in the next window: the machine reads on where it ends here, or from the
+ * member's beginning if that is not what stopped it. */
+static AVITOI_INLINE unsigned avitoi_fast_cut(struct avitoi_fast *r, size_t len, const char *stop)
+{
+    struct avitoi_json *j = r->j;
+    char *const dst = r->low + len;
+    if (avitoi_fast_end(r) - stop >= 12 || !avitoi_fast_fits(r, dst, 16) ||
+        (r->row->kind == AVITOI_SCHEMA_TEXT && j->cut_at > 0)) {
+        return avitoi_fast_undo(r);
+    }
+    r->seen |= r->bit;
+    r->f->field = (uint8_t)(r->row - r->schema->fields);
+    j->role = AVITOI_JSON_ROLE_KEEP;
+    j->frozen = false;
+    j->cutting = false;
+    j->len = len;
+    j->dst = dst;
+    j->room = (size_t)(avitoi_fast_top(r) - dst) - 1u;
+    r->p = stop;
+    return avitoi_fast_leave(r, AVITOI_JSON_AT_STRING);
+}
+
+static AVITOI_INLINE unsigned avitoi_fast_string(struct avitoi_fast *r)
+{
+    const char *stop, *p = r->p + 1;
+    avito_str s;
+    if (*r->p != '"') {
+        return avitoi_fast_null(r);
+    }
+    s.ptr = r->low;
+    p = (p > r->near || avitoi_text_byte(*p) >= 0x80)
+            ? avitoi_fast_keep_on(p, avitoi_fast_end(r), r->low, r->low, avitoi_fast_top(r), &s.len,
+                                  &stop)
+            : avitoi_fast_keep(r, p, r->low, &s.len, &stop);
+    if (p == NULL) {
+        return avitoi_fast_cut(r, s.len, stop);
+    }
+    if (r->row->kind == AVITOI_SCHEMA_TEXT && r->j->cut_at > 0 && s.len > r->j->cut_at) {
+        return avitoi_fast_undo(r);
+    }
+    r->p = p;
+    r->low += s.len + 1u;
+    avitoi_fast_store(r, &s, sizeof s);
+    if (r->bit == 1u && r->j->level == 3 && r->j->streaming) {
+        r->j->id = s;
+    }
+    return avitoi_fast_taken(r);
+}
+
+static AVITOI_INLINE unsigned avitoi_fast_int(struct avitoi_fast *r)
+{
+    const char *const first = r->p + (*r->p == '-' ? 1 : 0);
+    const char *p = first;
+    uint64_t value;
+    if (r->p > r->near || *p == 'n') {
+        return avitoi_fast_null(r);
+    }
+    p += avitoi_fast_eight(p, &value);
+    if (p == first + 8) {
+        for (; avitoi_number_is_digit(*p) && p - first < 18; p++) {
+            value = value * 10u + (avitoi_text_byte(*p) - (unsigned)'0');
+        }
+    }
+    if (p == first || (*first == '0' && p > first + 1) || !avitoi_fast_ends_number(*p)) {
+        return avitoi_fast_undo(r);
+    }
+    value = (first != r->p) ? 0u - value : value;
+    r->p = p;
+    avitoi_fast_store(r, &value, sizeof value);
+    return avitoi_fast_taken(r);
+}
+
+static AVITOI_INLINE unsigned avitoi_fast_bool(struct avitoi_fast *r)
+{
+    const bool yes = *r->p == 't';
+    const bool two[2] = {yes, true};
+    if (!(yes ? memcmp(r->p, "true", 4) == 0 : memcmp(r->p, "false", 5) == 0)) {
+        return avitoi_fast_null(r);
+    }
+    if (r->j->streaming && r->j->level == 2) {
+        r->j->more = yes ? 1 : -1;
+    }
+    r->p += yes ? 4 : 5;
+    avitoi_fast_store(r, two, sizeof two);
+    return avitoi_fast_taken(r);
+}
+
+/* Units of 1e-7. NULL: an exponent, more than seven places, out of range, or cut. */
+AVITOI_APART static const char *avitoi_fast_read_e7(const char *p, const char *end, int32_t *e7)
+{
+    const bool negative = *p == '-';
+    uint64_t whole, fraction = 0;
+    uint32_t value;
+    ptrdiff_t places = 0;
+    const char *const point = avitoi_fast_whole(p + (negative ? 1 : 0), end, &whole);
+    if (point == NULL || point - p > 4 || whole > AVITOI_NUMBER_E7_WHOLE_MAX) {
+        return NULL;
+    }
+    p = point;
+    if (p < end && *p == '.') {
+        p = avitoi_fast_digits(point + 1, end, &fraction);
+        places = p - point - 1;
+    }
+    if (places > 7 || (places == 0 && p > point) || p == end || !avitoi_fast_ends_number(*p)) {
+        return NULL;
+    }
+    for (value = (uint32_t)fraction; places < 7; places++) {
+        value *= 10u;
+    }
+    value += (uint32_t)whole * 10000000u;
+    *e7 = negative ? -(int32_t)value : (int32_t)value;
+    return p;
+}
+
+static AVITOI_INLINE unsigned avitoi_fast_e7(struct avitoi_fast *r)
+{
+    int32_t e7;
+    const char *const behind =
+        (*r->p == 'n') ? NULL : avitoi_fast_read_e7(r->p, avitoi_fast_end(r), &e7);
+    if (behind == NULL) {
+        return avitoi_fast_null(r);
+    }
+    r->p = behind;
+    avitoi_fast_store(r, &e7, sizeof e7);
+    return avitoi_fast_taken(r);
+}
+
+#endif
+
+/* ======================================================================= *
+ * >>49 SPEED: OBJECTS AND LISTS
+ * ======================================================================= *
+ *
+ * Twins of what the core does byte by byte: each takes what is plain and there as a whole, and leaves the
+ * rest to the core. What they take they take exactly as the core would, they raise no error, and what they
+ * do not understand they do not touch. AVITO_WITH_SHORTCUTS 0 leaves the room empty.
+ */
+
+#if AVITO_WITH_SHORTCUTS
+
+/* ---- objects and lists ---- */
+
+/* Before another frame comes on top. */
+static AVITOI_INLINE void avitoi_fast_push(struct avitoi_fast *r, unsigned kind)
+{
+    struct avitoi_json *j = r->j;
+    const uint32_t bit = 1u << j->depth;
+    r->f->seen = r->seen;
+    r->f++;
+    r->f->kind = (uint8_t)kind;
+    r->f->schema = r->schema;
+    r->f->field = AVITOI_JSON_NO_FIELD | AVITOI_JSON_LAST_FIELD;
+    r->seen = 0;
+    avitoi_fast_expect(r, 0);
+    j->level++;
+    j->is_object = (kind == AVITOI_SCHEMA_ARR) ? j->is_object & ~bit : j->is_object | bit;
+    j->depth++;
+    r->p++;
+}
+
+/* The frame below comes on top. */
+static AVITOI_INLINE void avitoi_fast_pop(struct avitoi_fast *r)
+{
+    r->j->level--;
+    r->j->depth--;
+    r->f--;
+    r->schema = r->f->schema;
+    r->seen = r->f->seen;
+    r->p++;
+}
+
+/* The row that is being read gets a frame on top. */
+static AVITOI_INLINE void avitoi_fast_begin(struct avitoi_fast *r)
+{
+    r->seen |= r->bit;
+    r->f->field = (uint8_t)(r->row - r->schema->fields);
+    r->schema = r->row->child;
+}
+
+/* At the brace of an object whose struct is r->model. */
+static AVITOI_INLINE unsigned avitoi_fast_open(struct avitoi_fast *r, bool high)
+{
+    memset(r->model, 0, r->schema->size);
+    avitoi_fast_push(r, AVITOI_SCHEMA_OBJ);
+    r->f->high = high;
+    r->f->at.model = r->model;
+    r->p = avitoi_fast_blanks(r->p, r->near);
+    return (r->p <= r->near && *r->p == '"') ? (unsigned)AVITOI_FAST_MEMBER
+                                             : avitoi_fast_leave(r, AVITOI_JSON_AT_KEY_OR_END);
+}
+
+static AVITOI_INLINE unsigned avitoi_fast_object(struct avitoi_fast *r)
+{
+    const size_t size = r->row->child->size;
+    char *const at = avitoi_fast_aligned(r);
+    if (*r->p != '{') {
+        return avitoi_fast_null(r);
+    }
+    if (avitoi_fast_deep(r) || !avitoi_fast_fits(r, at, size)) {
+        return avitoi_fast_undo(r);
+    }
+    avitoi_fast_begin(r);
+    r->model = at;
+    r->low = at + size;
+    return avitoi_fast_open(r, false);
+}
+
+/* An element of a list of objects, which is made at the high end. The machine's state is set. */
+static AVITOI_INLINE unsigned avitoi_fast_element(struct avitoi_fast *r)
+{
+    const size_t size = avitoi_arena_align(r->schema->size);
+    if (r->p > r->near || *r->p != '{' || avitoi_fast_deep(r) ||
+        !avitoi_fast_fits(r, r->low, size)) {
+        return AVITOI_FAST_LEAVE;
+    }
+    r->lim -= size;
+    r->model = avitoi_fast_top(r);
+    return avitoi_fast_open(r, true);
+}
+
+/* After the bracket of a list of objects, or the brace of a map. */
+static AVITOI_INLINE unsigned avitoi_fast_list_begins(struct avitoi_fast *r, unsigned kind)
+{
+    const bool map = kind == AVITOI_SCHEMA_MAP;
+    r->p = avitoi_fast_blanks(r->p, r->near);
+    r->j->state = map ? AVITOI_JSON_AT_KEY_OR_END : AVITOI_JSON_AT_VALUE_OR_END;
+    if (r->p > r->near) {
+        return AVITOI_FAST_LEAVE;
+    }
+    if (*r->p == (map ? '}' : ']')) {
+        return AVITOI_FAST_LIST_END;
+    }
+    return !map ? AVITOI_FAST_ELEMENT : *r->p == '"' ? AVITOI_FAST_PAIR : AVITOI_FAST_LEAVE;
+}
+
+/* A list of objects, or a map of strings. Of the list that streams the machine makes the frame. */
+static AVITOI_INLINE unsigned avitoi_fast_list(struct avitoi_fast *r)
+{
+    const unsigned kind = r->row->kind;
+    if (*r->p != (kind == AVITOI_SCHEMA_ARR ? '[' : '{')) {
+        return avitoi_fast_null(r);
+    }
+    if (avitoi_fast_deep(r) || (r->j->streaming && r->j->level == 1) ||
+        (kind == AVITOI_SCHEMA_MAP && r->row->child != &avitoi_schema_pair)) {
+        return avitoi_fast_undo(r);
+    }
+    avitoi_fast_begin(r);
+    avitoi_fast_push(r, kind);
+    r->f->at.mark = (size_t)(r->j->mem.high_end - avitoi_fast_top(r));
+    return avitoi_fast_list_begins(r, kind);
+}
+
+/* At the last character of a list: its elements move to the low end, and its parent gets them. A list
+ * that stands alone is ended by the machine. */
+static AVITOI_INLINE unsigned avitoi_fast_list_end(struct avitoi_fast *r)
+{
+    const size_t size = r->schema->size;
+    char *const at = avitoi_fast_aligned(r);
+    char *const mark = r->j->mem.high_end - r->f->at.mark;
+    avito_str list;
+    list.ptr = (r->seen > 0) ? at : NULL;
+    list.len = r->seen;
+    if (r->j->depth == 1 || !avitoi_fast_fits(r, at, r->seen * size)) {
+        return avitoi_fast_leave(r, AVITOI_JSON_AT_AFTER);
+    }
+    if (r->seen > 0) {
+        r->low = at + r->seen * size;
+        avitoi_json_reverse(at, mark, r->seen, size);
+        avitoi_fast_peak(r);
+        r->lim = mark - AVITOI_FAST_ROOM;
+    }
+    avitoi_fast_pop(r);
+    r->model = r->f->at.model;
+    avitoi_fast_expect(r, r->f->field);
+    avitoi_fast_store(r, &list, sizeof list);
+    return avitoi_fast_taken(r);
+}
+
+/* ---- maps of strings ---- */
+
+/* From the key's end to the inside of the string that is the value; NULL: something else. */
+static AVITOI_INLINE const char *avitoi_fast_colon(const struct avitoi_fast *r, const char *p)
+{
+    const char *const end = avitoi_fast_end(r);
+    if (p == NULL || end - p < 2 || *p != ':') {
+        return NULL;
+    }
+    p++;
+    if (*p != '"') {
+        p = avitoi_fast_blanks(p, end);
+    }
+    return (p == end || *p != '"') ? NULL : p + 1;
+}
+
+/* After a pair. */
+static AVITOI_INLINE unsigned avitoi_fast_pair_ends(struct avitoi_fast *r)
+{
+    const char *const end = avitoi_fast_end(r);
+    if (r->p <= r->near && avitoi_fast_text_two(r->p) == (',' | '"' << 8)) {
+        r->p++;
+        return AVITOI_FAST_PAIR;
+    }
+    r->p = avitoi_fast_blanks(r->p, end);
+    if (r->p < end && *r->p == ',') {
+        r->p = avitoi_fast_blanks(r->p + 1, end);
+        return (r->p < end && *r->p == '"') ? (unsigned)AVITOI_FAST_PAIR
+                                            : avitoi_fast_leave(r, AVITOI_JSON_AT_KEY);
+    }
+    return (r->p < end && *r->p == '}' && r->f[-1].kind == AVITOI_SCHEMA_OBJ)
+               ? (unsigned)AVITOI_FAST_LIST_END
+               : avitoi_fast_leave(r, AVITOI_JSON_AT_AFTER);
+}
+
+static AVITOI_INLINE unsigned avitoi_fast_pair(struct avitoi_fast *r)
+{
+    char *const low = r->low, *const slot = avitoi_fast_top(r) - sizeof(avito_image_size);
+    const char *stop, *p;
+    avito_image_size pair;
+    size_t used;
+    r->start = r->p;
+    pair.size.ptr = low;
+    p = avitoi_fast_colon(r, avitoi_fast_keep(r, r->p + 1, low, &pair.size.len, &stop));
+    if (p == NULL) {
+        return avitoi_fast_undo(r);
+    }
+    used = pair.size.len + 1u;
+    pair.url.ptr = low + used;
+    p = avitoi_fast_keep(r, p, low + used, &pair.url.len, &stop);
+    used += pair.url.len + 1u;
+    if (p == NULL || low + used > slot) {
+        return avitoi_fast_undo(r);
+    }
+    r->p = p;
+    r->low = low + used;
+    r->lim -= sizeof pair;
+    memcpy(slot, &pair, sizeof pair);
+    r->seen++;
+    return avitoi_fast_pair_ends(r);
+}
+
+/* ---- members ---- */
+
+static AVITOI_INLINE unsigned avitoi_fast_value(struct avitoi_fast *r)
+{
+    const unsigned kind = r->row->kind;
+    if (kind <= AVITOI_SCHEMA_TEXT) {
+        return avitoi_fast_string(r);
+    }
+    if (kind == AVITOI_SCHEMA_INT) {
+        return avitoi_fast_int(r);
+    }
+    if (r->p > r->near) {
+        return avitoi_fast_undo(r);
+    }
+    switch (kind) {
+        case AVITOI_SCHEMA_BOOL:
+            return avitoi_fast_bool(r);
+        case AVITOI_SCHEMA_E7:
+            return avitoi_fast_e7(r);
+        case AVITOI_SCHEMA_OBJ:
+            return avitoi_fast_object(r);
+        case AVITOI_SCHEMA_ARR:
+        case AVITOI_SCHEMA_MAP:
+            return avitoi_fast_list(r);
+        default:
+            return avitoi_fast_null(r);
+    }
+}
+
+/* A member whose value is only checked: of a row that nobody wants, or without one. */
+static AVITOI_INLINE unsigned avitoi_fast_pass_over(struct avitoi_fast *r, const char *behind)
+{
+    if (behind == NULL) {
+        return avitoi_fast_undo(r);
+    }
+    r->p = behind;
+    return AVITOI_FAST_AFTER;
+}
+
+static AVITOI_INLINE unsigned avitoi_fast_member(struct avitoi_fast *r)
+{
+    const char *const end = avitoi_fast_end(r);
+    r->start = r->p;
+    if (!avitoi_fast_key(r)) {
+        return avitoi_fast_pass_over(r, avitoi_fast_pass_member(r->p, end, r->j->depth));
+    }
+    if ((r->seen & r->bit) != 0) {
+        return avitoi_fast_undo(r);
+    }
+    r->p += r->row->form_len + 1u;
+    if (avitoi_text_byte(*r->p) <= ' ') {
+        r->p = (*r->p == ' ' && avitoi_text_byte(r->p[1]) > ' ') ? r->p + 1
+                                                                 : avitoi_fast_blanks(r->p, end);
+        if (r->p == end) {
+            return avitoi_fast_undo(r);
+        }
+    }
+    if ((r->row->want & r->j->want) == 0) {
+        const unsigned at = avitoi_fast_pass_over(r, avitoi_fast_pass_any(r->p, end, r->j->depth));
+        return at == AVITOI_FAST_AFTER ? avitoi_fast_taken(r) : at;
+    }
+    return avitoi_fast_value(r);
+}
+
+/* The element of the list that streams is complete. */
+static AVITOI_INLINE unsigned avitoi_fast_give(struct avitoi_fast *r)
+{
+    struct avitoi_json *j = r->j;
+    memcpy(j->out, r->model, r->schema->size);
+    avitoi_fast_peak(r);
+    r->lim += avitoi_arena_align(r->schema->size);
+    avitoi_fast_pop(r);
+    r->seen++;
+    j->rows++;
+    j->event = AVITO_END;
+    return avitoi_fast_leave(r, AVITOI_JSON_AT_AFTER);
+}
+
+/* An element of another list is complete: it stays where it is. */
+static AVITOI_INLINE unsigned avitoi_fast_element_ends(struct avitoi_fast *r)
+{
+    r->seen++;
+    if (r->p > r->near) {
+        return avitoi_fast_leave(r, AVITOI_JSON_AT_AFTER);
+    }
+    r->p = avitoi_fast_blanks(r->p, r->near);
+    if (*r->p == ']') {
+        return AVITOI_FAST_LIST_END;
+    }
+    if (*r->p != ',') {
+        return avitoi_fast_leave(r, AVITOI_JSON_AT_AFTER);
+    }
+    r->p = avitoi_fast_blanks(r->p + 1, r->near);
+    r->j->state = AVITOI_JSON_AT_VALUE;
+    return AVITOI_FAST_ELEMENT;
+}
+
+/* The object on top is complete: its container gets it. */
+static AVITOI_INLINE unsigned avitoi_fast_close(struct avitoi_fast *r)
+{
+    char *const model = r->model;
+    if (r->schema->finish != NULL) {
+        r->schema->finish(r->j, model);
+    }
+    if (r->j->streaming && r->j->level == 3) {
+        return avitoi_fast_give(r);
+    }
+    avitoi_fast_pop(r);
+    if (r->f->kind != AVITOI_SCHEMA_OBJ) {
+        return avitoi_fast_element_ends(r);
+    }
+    avitoi_fast_expect(r, r->f->field);
+    r->model = r->f->at.model;
+    avitoi_fast_store(r, &model, sizeof model);
+    return avitoi_fast_taken(r);
+}
+
+static AVITOI_INLINE unsigned avitoi_fast_after(struct avitoi_fast *r)
+{
+    const char *const end = avitoi_fast_end(r);
+    if (r->p < r->near && avitoi_fast_text_two(r->p) == (',' | '"' << 8)) {
+        r->p++;
+        return AVITOI_FAST_MEMBER;
+    }
+    if (r->p + 1 < r->near && avitoi_fast_text_two(r->p) == (',' | ' ' << 8) && r->p[2] == '"') {
+        r->p += 2;
+        return AVITOI_FAST_MEMBER;
+    }
+    r->p = avitoi_fast_blanks(r->p, end);
+    if (r->p < end && *r->p == ',') {
+        r->p = avitoi_fast_blanks(r->p + 1, end);
+        return (r->p <= r->near && *r->p == '"') ? (unsigned)AVITOI_FAST_MEMBER
+                                                 : avitoi_fast_between(r, AVITOI_JSON_AT_KEY);
+    }
+    if (r->p == end || *r->p != '}' || r->j->level <= r->floor ||
+        r->f[-1].kind == AVITOI_SCHEMA_PAIR) {
+        return avitoi_fast_between(r, AVITOI_JSON_AT_AFTER);
+    }
+    return avitoi_fast_close(r);
+}
+
+/* ---- beginning and end of the run ---- */
+
+/* After the comma after an element of the list that streams. False: the machine goes on. An element begins
+ * once: what may fail is looked at before. */
+static AVITOI_INLINE bool avitoi_fast_next_element(struct avitoi_fast *r)
+{
+    struct avitoi_json *j = r->j;
+    r->low = j->mem.low_base + j->low_mark;
+    if (!j->streaming || j->level != 2 || r->f->kind != AVITOI_SCHEMA_ARR || j->collect ||
+        *r->p != '{' || r->p > r->near ||
+        !avitoi_fast_fits(r, r->low, avitoi_arena_align(r->schema->size))) {
+        return false;
+    }
+    avitoi_json_element_begins(j);
+    j->state = AVITOI_JSON_AT_VALUE;
+    return true;
+}
+
+/* Where the run begins, if it does. */
+static AVITOI_INLINE unsigned avitoi_fast_starts(struct avitoi_fast *r)
+{
+    const struct avitoi_json *const j = r->j;
+    if (*r->p == ',') {
+        r->p = avitoi_fast_blanks(r->p + 1, r->near);
+        if (r->f->kind == AVITOI_SCHEMA_OBJ) {
+            return (r->p <= r->near && *r->p == '"') ? AVITOI_FAST_MEMBER : AVITOI_FAST_LEAVE;
+        }
+        return avitoi_fast_next_element(r) ? AVITOI_FAST_ELEMENT : AVITOI_FAST_LEAVE;
+    }
+    if (r->f->kind == AVITOI_SCHEMA_OBJ) {
+        return AVITOI_FAST_MEMBER;
+    }
+    return r->f->kind == AVITOI_SCHEMA_MAP && r->schema == &avitoi_schema_pair &&
+                   !(j->streaming && j->level <= 2)
+               ? AVITOI_FAST_PAIR
+               : AVITOI_FAST_LEAVE;
+}
+
+static AVITOI_INLINE void avitoi_fast_load(struct avitoi_fast *r, struct avitoi_json *j,
+                                           const char *p, const char *end)
+{
+    struct avitoi_json_frame *f = avitoi_json_top(j);
+    r->j = j;
+    r->f = f;
+    r->schema = j->schema;
+    r->model = (f->kind <= AVITOI_SCHEMA_PAIR) ? f->at.model : NULL;
+    r->seen = f->seen;
+    avitoi_fast_expect(r, (f->kind == AVITOI_SCHEMA_OBJ) ? (f->field + 1u) & AVITOI_JSON_LAST_FIELD
+                                                         : 0u);
+    r->p = p;
+    r->near = end - AVITOI_FAST_AHEAD;
+    r->start = p;
+    r->low = j->mem.low_base + j->mem.low;
+    r->lim = j->mem.high_end - j->mem.high - AVITOI_FAST_ROOM;
+    r->floor = !j->streaming ? 1u : (j->collect || j->remembers) ? 3u : 2u;
+}
+
+static AVITOI_INLINE const char *avitoi_fast_save(struct avitoi_fast *r)
+{
+    struct avitoi_arena_ends *mem = &r->j->mem;
+    r->f->seen = r->seen;
+    r->j->schema = r->schema;
+    mem->low = (size_t)(r->low - mem->low_base);
+    mem->high = (size_t)(mem->high_end - avitoi_fast_top(r));
+    (void)avitoi_json_fits(r->j);
+    return r->p;
+}
+
+/* At a quote where a member may begin, or at a comma: takes as many members as go the short way, and the
+ * objects and lists that begin and end among them. At least AVITOI_FAST_AHEAD bytes are there. Written as
+ * a chain that comes back to the member, not as a switch, because compilers then see that a member
+ * mostly follows another. */
+static const char *avitoi_fast_run(struct avitoi_json *j, const char *p, const char *end)
+{
+    struct avitoi_fast r;
+    unsigned at;
+    if (j->measuring || j->lenient || !avitoi_arena_is_shared(&j->mem) || j->schema == NULL) {
+        return p;
+    }
+    avitoi_fast_load(&r, j, p, end);
+    at = avitoi_fast_starts(&r);
+    if (at == AVITOI_FAST_LEAVE) {
+        return p;
+    }
+    for (;;) {
+        if (at == AVITOI_FAST_MEMBER) {
+            at = avitoi_fast_member(&r);
+        }
+        if (at == AVITOI_FAST_AFTER) {
+            at = avitoi_fast_after(&r);
+        } else if (at == AVITOI_FAST_PAIR) {
+            at = avitoi_fast_pair(&r);
+        } else if (at == AVITOI_FAST_LIST_END) {
+            at = avitoi_fast_list_end(&r);
+        } else if (at == AVITOI_FAST_ELEMENT) {
+            at = avitoi_fast_element(&r);
+        } else if (at == AVITOI_FAST_LEAVE) {
+            return avitoi_fast_save(&r);
+        }
+    }
+}
+
+/* The last bytes of the window, from a copy. */
+AVITOI_APART static const char *avitoi_fast_tail(struct avitoi_json *j, const char *p,
+                                                 const char *end)
+{
+    char tail[AVITOI_FAST_TAIL];
+    const size_t n = (size_t)(end - p);
+    memcpy(tail, p, n);
+    memset(tail + n, 0xff, AVITOI_FAST_AHEAD);
+    return p + (avitoi_fast_run(j, tail, tail + n + AVITOI_FAST_AHEAD) - tail);
+}
+
+/* At a quote where a member may begin, or at a comma after a value. Returns how far it came. */
+static const char *avitoi_fast_way(struct avitoi_json *j, const char *p, const char *end)
+{
+    if (j->skip > 0 || j->level == 0) {
+        return *p == '"' ? avitoi_fast_skip(j, p, end) : p;
+    }
+    if (end - p >= AVITOI_FAST_AHEAD) {
+        p = avitoi_fast_run(j, p, end);
+    }
+    if (p < end && end - p <= AVITOI_FAST_TAIL - AVITOI_FAST_AHEAD && *p == '"' && j->event == 0 &&
+        (j->state == AVITOI_JSON_AT_KEY || j->state == AVITOI_JSON_AT_KEY_OR_END)) {
+        p = avitoi_fast_tail(j, p, end);
+    }
+    return p;
+}
+#endif
+
+#endif /* AVITO_MESSENGER_IMPLEMENTATION: end of the core */
+
+#ifndef AVITO_MESSENGER_PARTS_H
+#define AVITO_MESSENGER_PARTS_H
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ======================================================================= *
+ * >>50 WEBHOOK RECEIVER
  * ======================================================================= *
  *
  * The server side of one connection, without I/O: bytes of requests go in, notifications and bytes
@@ -2317,7 +10090,7 @@ AVITO_API int avito_add_to_blacklist(avito_client *client, int64_t user_id,
  * answer waits in the output: send it, then use the body, then avito_webhook_done(). The body stays
  * where it is until then, even when the connection is gone. A 200 cannot be taken back: where a
  * crash in between must not lose the message, save it before you send (if that fails, close without
- * sending: what was not answered comes again), or poll as well (>>30).
+ * sending: what was not answered comes again), or poll as well (>>51).
  *
  *     200  a notification; or a probe: the body is `{}` or nothing, which is no event
  *     404  another path, so a wrong secret too    403  your verifier refused
@@ -2420,7 +10193,7 @@ AVITO_API bool avito_webhook_finished(const avito_webhook *webhook);
 AVITO_API int avito_webhook_status(const avito_webhook *webhook);
 
 /* ======================================================================= *
- * >>30 INBOX
+ * >>51 INBOX
  * ======================================================================= *
  *
  * Every new message of one account, once, also those that it wrote itself (avito_classify()): polling
@@ -2462,18 +10235,6 @@ typedef enum avito_inbox_start {
     AVITO_START_UNREAD,  /* messages that were not read yet, then all new ones */
     AVITO_START_SINCE    /* messages created at `since` or later */
 } avito_inbox_start;
-
-typedef enum avito_message_class {
-    AVITO_CLASS_BUYER = 0,   /* the other side wrote it */
-    AVITO_CLASS_OWN,         /* this account wrote it: you, through the API, or a person in the app */
-    AVITO_CLASS_SYSTEM,      /* Avito wrote it */
-    AVITO_CLASS_PLACEHOLDER, /* hidden, because the tariff lacks the API */
-    AVITO_CLASS_DELETED,
-    AVITO_CLASS_UNSUPPORTED  /* a type that the API shows no content of, or a new one */
-} avito_message_class;
-
-/* The first that fits of: placeholder, deleted, own, system, unsupported, buyer. */
-AVITO_API avito_message_class avito_classify(const avito_message *message);
 
 typedef struct avito_inbox_options {
     int64_t user_id;
@@ -2630,7 +10391,7 @@ AVITO_API unsigned avito_inbox_events(avito_inbox *inbox);
 AVITO_API const char *avito_inbox_about(const avito_inbox *inbox);
 
 /* ======================================================================= *
- * >>31 POSIX TCP (AVITO_WITH_POSIX)
+ * >>52 POSIX TCP (AVITO_WITH_POSIX)
  * ======================================================================= *
  *
  * Sockets as a transport: IPv4 and IPv6, four addresses of the name tried in turn (both kinds among
@@ -2709,7 +10470,7 @@ AVITO_API int avito_posix_entropy(void *ctx, void *out, size_t len);
 #endif /* AVITO_WITH_POSIX */
 
 /* ======================================================================= *
- * >>32 TLS BY BEARSSL (AVITO_WITH_BEARSSL)
+ * >>53 TLS BY BEARSSL (AVITO_WITH_BEARSSL)
  * ======================================================================= *
  *
  * TLS 1.2 as a transport over any transport: sockets, lwIP, a modem's UART. You give the context, the
@@ -2987,7 +10748,7 @@ AVITO_API int avito_anchors_load_file(avito_anchors *anchors, void *memory, size
 #endif /* AVITO_WITH_BEARSSL */
 
 /* ======================================================================= *
- * >>33 RAW JSON
+ * >>54 RAW JSON
  * ======================================================================= *
  *
  * For JSON that no model knows and that lies whole in memory: the raw content of a message of a new
@@ -3082,7 +10843,7 @@ AVITO_API int avito_json_int(avito_json_value value, int64_t *out);
 AVITO_API int avito_json_bool(avito_json_value value, bool *out);
 
 /* ======================================================================= *
- * >>34 SHOW
+ * >>55 SHOW
  * ======================================================================= *
  *
  * A message as one line for a person, and as one line of JSON for a program. Both take any message that
@@ -3125,4591 +10886,191 @@ AVITO_API const char *avito_message_class_word(avito_message_class message_class
 }
 #endif
 
-#endif /* AVITO_MESSENGER_H: end of the interface */
+#endif /* AVITO_MESSENGER_PARTS_H: end of the interface of the parts */
 
 #if defined(AVITO_MESSENGER_IMPLEMENTATION) && !defined(AVITO_MESSENGER_IMPLEMENTED)
 #define AVITO_MESSENGER_IMPLEMENTED
 
 /* ======================================================================= *
- * >>40 PROLOGUE
- * ======================================================================= */
-
-#include <string.h>
-
-#if defined(JSMN_H) && !(defined(JSMN_STRICT) && defined(JSMN_PARENT_LINKS))
-#error "jsmn.h was included before with another configuration: include avito_messenger.h first"
-#endif
-#ifndef JSMN_H
-#define JSMN_STATIC
-#define JSMN_STRICT
-#define JSMN_PARENT_LINKS
-#if defined(__GNUC__)
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wconversion"
-#pragma GCC diagnostic ignored "-Wsign-conversion"
-#pragma GCC diagnostic ignored "-Wundef"
-#pragma GCC diagnostic ignored "-Wcast-qual"
-#pragma GCC diagnostic ignored "-Wshadow"
-#pragma GCC diagnostic ignored "-Wimplicit-fallthrough"
-#if defined(__clang__)
-#pragma GCC diagnostic ignored "-Weverything"
-#endif
-#endif
-#if defined(__has_include)
-#if !__has_include("jsmn.h")
-#error "jsmn.h is neither beside this file nor in the include path: put it there (Debian: libjsmn-dev; \
-else github.com/zserge/jsmn), or use the file that `make dist` writes, which has it inside"
-#endif
-#endif
-#include "jsmn.h"
-#if defined(__GNUC__)
-#pragma GCC diagnostic pop
-#endif
-#endif
-
-/* 1: scan text 16 bytes at a time where SSE2 is there; the portable twin gives the same results. */
-#ifndef AVITO_WITH_SIMD
-#if defined(__SSE2__)
-#define AVITO_WITH_SIMD 1
-#else
-#define AVITO_WITH_SIMD 0
-#endif
-#endif
-#if AVITO_WITH_SIMD
-#include <emmintrin.h>
-#endif
-
-/* 1: what few programs need is linked by avito_enable_*() only (>>24). */
-#ifndef AVITO_TINY
-#define AVITO_TINY 0
-#endif
-
-/* 1: what needs nothing special is read in one go, for speed; 0: saves some 20 KB. With -Os only
- * where there is no operating system: elsewhere its speed is worth more than its size. */
-#ifndef AVITO_WITH_SHORTCUTS
-#if defined(__unix__) || defined(__APPLE__) || defined(_WIN32) || !defined(__OPTIMIZE_SIZE__)
-#define AVITO_WITH_SHORTCUTS !AVITO_TINY
-#else
-#define AVITO_WITH_SHORTCUTS 0
-#endif
-#endif
-
-#define AVITOI_ALIGN  8u /* of every model: int64_t is the widest member */
-#define AVITOI_COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
-/* A struct of nothing, without a warning in either language. */
-#if defined(__cplusplus)
-#define AVITOI_ZERO {}
-#else
-#define AVITOI_ZERO {0}
-#endif
-
-/* Not inlined: what it needs of the stack is not needed during what its caller does besides, or it
- * would stand in several places. */
-#if defined(__GNUC__)
-#define AVITOI_APART __attribute__((noinline))
-#else
-#define AVITOI_APART
-#endif
-
-/* Inlined whatever it is compiled for: one loop is made of many small functions, or what every program
- * links must not pay for what few call. */
-#if defined(__GNUC__)
-#define AVITOI_INLINE inline __attribute__((always_inline))
-#else
-#define AVITOI_INLINE inline
-#endif
-
-/* Not inlined, unless speed counts for more than the stack. */
-#if AVITO_WITH_SHORTCUTS
-#define AVITOI_APART_IF_SMALL
-#else
-#define AVITOI_APART_IF_SMALL AVITOI_APART
-#endif
-
-/* Assumptions about the platform. */
-#define AVITOI_ASSERT(tag, condition) extern char avitoi_assert_##tag[(condition) ? 1 : -1]
-AVITOI_ASSERT(bytes_have_8_bits, (unsigned char)255 == 255 && sizeof(uint8_t) == 1);
-AVITOI_ASSERT(int_has_32_bits, sizeof(int) >= 4);
-AVITOI_ASSERT(pointers_are_alike, sizeof(void *) == sizeof(char *));
-AVITOI_ASSERT(str_is_array, sizeof(avito_str) == sizeof(avito_strs));
-
-/* ======================================================================= *
- * >>41 BYTES AND TEXT
- * ======================================================================= */
-
-AVITO_API bool avito_str_equal(avito_str s, const char *word)
-{
-    return s.ptr != NULL && s.len == strlen(word) && memcmp(s.ptr, word, s.len) == 0;
-}
-
-static avito_str avitoi_str_of(const char *text)
-{
-    avito_str s;
-    s.ptr = text;
-    s.len = strlen(text);
-    return s;
-}
-
-static avito_str avitoi_str_or_none(const char *text)
-{
-    static const avito_str none = {NULL, 0};
-    return text != NULL ? avitoi_str_of(text) : none;
-}
-
-static bool avitoi_starts_with(avito_str s, const char *prefix)
-{
-    const size_t n = strlen(prefix);
-    return s.len >= n && memcmp(s.ptr, prefix, n) == 0;
-}
-
-static size_t avitoi_align(size_t n)
-{
-    return (n + (AVITOI_ALIGN - 1u)) & ~(size_t)(AVITOI_ALIGN - 1u);
-}
-
-static uint8_t avitoi_byte(char c)
-{
-    return (uint8_t)c;
-}
-
-AVITOI_APART_IF_SMALL static char avitoi_lower(char c)
-{
-    return (c >= 'A' && c <= 'Z') ? (char)(c + ('a' - 'A')) : c;
-}
-
-/* The value of a hex digit, or 16. */
-static unsigned avitoi_hex(char c)
-{
-    const unsigned digit = (unsigned)avitoi_byte(c) - '0';
-    const unsigned letter = ((unsigned)avitoi_byte(c) | 0x20u) - 'a';
-    return digit < 10u ? digit : letter < 6u ? letter + 10u : 16u;
-}
-
-/* How many bytes the UTF-8 sequence at `p` has (RFC 3629: no overlong form, no surrogate, nothing
- * above U+10FFFF), of which `n`, at least one, are there: more than that if it is cut. 0: malformed. */
-static unsigned avitoi_utf8_length(const char *p, size_t n)
-{
-    const uint8_t lead = avitoi_byte(*p);
-    const unsigned length = lead < 0x80 ? 1u : lead < 0xe0 ? 2u : lead < 0xf0 ? 3u : 4u;
-    uint8_t min = lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : 0x80;
-    uint8_t max = lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;
-    unsigned i;
-    if ((lead >= 0x80 && lead < 0xc2) || lead > 0xf4) {
-        return 0;
-    }
-    for (i = 1; i < length && i < n; i++) {
-        if (avitoi_byte(p[i]) < min || avitoi_byte(p[i]) > max) {
-            return 0;
-        }
-        min = 0x80;
-        max = 0xbf;
-    }
-    return length;
-}
-
-/* Counts the code points of a NUL-terminated text, and those that are not white space.
- * False: not well-formed UTF-8. */
-static bool avitoi_utf8_count(const char *text, size_t *points, size_t *visible)
-{
-    *points = 0;
-    *visible = 0;
-    while (*text != '\0') {
-        const unsigned n = avitoi_utf8_length(text, 4); /* a NUL in it ends it, as malformed */
-        if (n == 0) {
-            return false;
-        }
-        *points += 1;
-        *visible += (avitoi_byte(*text) > ' ') ? 1u : 0u;
-        text += n;
-    }
-    return true;
-}
-
-/* Makes a NUL-terminated text well-formed: what is not becomes '?', an unfinished end goes. */
-static void avitoi_utf8_mend(char *text)
-{
-    size_t left = strlen(text);
-    while (left > 0) {
-        size_t n = avitoi_utf8_length(text, left);
-        if (n > left) {
-            *text = '\0';
-            return;
-        }
-        if (n == 0) {
-            *text = '?';
-            n = 1;
-        }
-        text += n;
-        left -= n;
-    }
-}
-
-/* Writes a code point as UTF-8; returns its length, 1..4. */
-static AVITOI_INLINE size_t avitoi_utf8_put(uint32_t point, char out[4])
-{
-    const size_t n = point < 0x80u ? 1u : point < 0x800u ? 2u : point < 0x10000u ? 3u : 4u;
-    size_t i;
-    for (i = n - 1u; i > 0; i--) {
-        out[i] = (char)(0x80u | (point & 0x3fu));
-        point >>= 6;
-    }
-    out[0] = (char)((n == 1u ? 0u : 0xf00u >> n & 0xffu) | point);
-    return n;
-}
-
-/* The code point of a well-formed sequence of `n` bytes. */
-static uint32_t avitoi_text_point(const char *p, unsigned n)
-{
-    uint32_t point = (n == 1u) ? avitoi_byte(*p) : avitoi_byte(*p) & (0x7fu >> n);
-    unsigned i;
-    for (i = 1; i < n; i++) {
-        point = point << 6 | (avitoi_byte(p[i]) & 0x3fu);
-    }
-    return point;
-}
-
-/* Does this code point only change the one before it? Combining marks of the scripts that are met here
- * (Unicode 15, categories Mn, Me and Mc), variation selectors, joiners, skin tones, tags. */
-static bool avitoi_text_is_mark(uint32_t point)
-{
-    static const uint16_t ranges[][2] = {
-        {0x0300, 0x036f}, {0x0483, 0x0489}, {0x0591, 0x05bd}, {0x05bf, 0x05bf}, {0x05c1, 0x05c2},
-        {0x05c4, 0x05c5}, {0x05c7, 0x05c7}, {0x0610, 0x061a}, {0x064b, 0x065f}, {0x0670, 0x0670},
-        {0x06d6, 0x06dc}, {0x06df, 0x06e4}, {0x06e7, 0x06e8}, {0x06ea, 0x06ed}, {0x0900, 0x0903},
-        {0x093a, 0x093c}, {0x093e, 0x094f}, {0x0951, 0x0957}, {0x0962, 0x0963}, {0x0e31, 0x0e31},
-        {0x0e34, 0x0e3a}, {0x0e47, 0x0e4e}, {0x1160, 0x11ff}, {0x1ab0, 0x1ace}, {0x1dc0, 0x1dff},
-        {0x200c, 0x200d}, {0x20d0, 0x20f0}, {0x2de0, 0x2dff}, {0x302a, 0x302f}, {0x3099, 0x309a},
-        {0xa66f, 0xa672}, {0xa674, 0xa67d}, {0xa69e, 0xa69f}, {0xfe00, 0xfe0f}, {0xfe20, 0xfe2f}};
-    size_t i;
-    if (point > 0xffffu) {
-        return (point >= 0x1f3fbu && point <= 0x1f3ffu) || (point >= 0xe0020u && point <= 0xe01efu);
-    }
-    for (i = 0; i < AVITOI_COUNT(ranges) && point >= ranges[i][0]; i++) {
-        if (point <= ranges[i][1]) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* A regional indicator: two of them are a flag. */
-static bool avitoi_text_is_flag(uint32_t point)
-{
-    return point >= 0x1f1e6u && point <= 0x1f1ffu;
-}
-
-/* Is `point` part of the same character as what stands before it? */
-static bool avitoi_text_continues(uint32_t before, uint32_t point)
-{
-    if (before < ' ' || before == 0x7fu) {
-        return before == '\r' && point == '\n';
-    }
-    return avitoi_text_is_mark(point) ||
-           (before == 0x200du && (point >= 0x1f000u || (point >= 0x2190u && point <= 0x3299u)));
-}
-
-/* The bytes of the first character of `len`, at least one, as a person sees it: a letter with its
- * accents, a flag, a family of emoji (a part of Unicode's UAX 29). What is malformed is one byte. */
-static size_t avitoi_text_grapheme(const char *p, size_t len)
-{
-    size_t n = avitoi_utf8_length(p, len);
-    uint32_t before;
-    bool half_a_flag;
-    if (n == 0 || n > len) {
-        return 1;
-    }
-    before = avitoi_text_point(p, (unsigned)n);
-    half_a_flag = avitoi_text_is_flag(before);
-    while (n < len) {
-        const unsigned more = avitoi_utf8_length(p + n, len - n);
-        uint32_t point;
-        if (more == 0 || more > len - n) {
-            break;
-        }
-        point = avitoi_text_point(p + n, more);
-        if (!(half_a_flag && avitoi_text_is_flag(point)) && !avitoi_text_continues(before, point)) {
-            break;
-        }
-        half_a_flag = false;
-        before = point;
-        n += more;
-    }
-    return n;
-}
-
-/* FNV-1a, never 0. */
-AVITOI_APART_IF_SMALL static uint64_t avitoi_hash(const char *p, size_t len)
-{
-    uint64_t hash = 0xcbf29ce484222325u;
-    for (; len > 0; len--) {
-        hash = (hash ^ avitoi_byte(*p++)) * 0x100000001b3u;
-    }
-    return hash != 0 ? hash : 1u;
-}
-
-/* Of a string in JSON: it stands for itself. */
-static bool avitoi_is_plain(char c)
-{
-    return c != '"' && c != '\\' && avitoi_byte(c) >= ' ' && avitoi_byte(c) < 0x80;
-}
-
-/* ---- text, many bytes at a time ----
- *
- * What follows buys speed only: the JSON machine (>>44) reads the same byte by byte. */
-
-#if AVITO_WITH_SHORTCUTS
-
-/* Two, four, eight bytes as a number, the first one lowest. Compilers make one load of it. */
-static AVITOI_INLINE unsigned avitoi_text_two(const char *p)
-{
-    return (unsigned)avitoi_byte(p[0]) | (unsigned)avitoi_byte(p[1]) << 8;
-}
-
-static AVITOI_INLINE uint32_t avitoi_text_four(const char *p)
-{
-    return (uint32_t)avitoi_byte(p[0]) | (uint32_t)avitoi_byte(p[1]) << 8 |
-           (uint32_t)avitoi_byte(p[2]) << 16 | (uint32_t)avitoi_byte(p[3]) << 24;
-}
-
-static AVITOI_INLINE uint64_t avitoi_text_eight(const char *p)
-{
-    return (uint64_t)avitoi_byte(p[0]) | (uint64_t)avitoi_byte(p[1]) << 8 |
-           (uint64_t)avitoi_byte(p[2]) << 16 | (uint64_t)avitoi_byte(p[3]) << 24 |
-           (uint64_t)avitoi_byte(p[4]) << 32 | (uint64_t)avitoi_byte(p[5]) << 40 |
-           (uint64_t)avitoi_byte(p[6]) << 48 | (uint64_t)avitoi_byte(p[7]) << 56;
-}
-
-#define AVITOI_TEXT_ONES (~(uint64_t)0 / 255u)   /* 1 in each of eight bytes */
-#define AVITOI_TEXT_TOPS (AVITOI_TEXT_ONES << 7) /* the top bit of each */
-
-/* The number of the lowest byte whose top bit is set: 1 << 8n times the constant has n on top. */
-static AVITOI_INLINE unsigned avitoi_text_first(uint64_t tops)
-{
-#if AVITO_WITH_SIMD
-    return (tops == 0) ? 8u : (unsigned)__builtin_ctzll(tops) >> 3;
-#else
-    return (tops == 0) ? 8u : (unsigned)(((tops & (0u - tops)) >> 7) * 0x0001020304050607u >> 56);
-#endif
-}
-
-/* A block of text at `p` is copied to `copy`. avitoi_text_ascii() returns how many bytes at its
- * beginning are printable ASCII without " and \. avitoi_text_block() also knows sequences of UTF-8; it
- * returns 0, or what avitoi_text_stop() makes the number of the first other byte of. *due is what the
- * block has to begin with for the one before it, and is then what it leaves to the next one. */
-#if AVITO_WITH_SIMD
-#define AVITOI_TEXT_BLOCK 16u
-
-static AVITOI_INLINE __m128i avitoi_text_load(const char *p)
-{
-    return _mm_loadu_si128((const __m128i *)(const void *)p);
-}
-
-static AVITOI_INLINE void avitoi_text_save(char *p, __m128i v)
-{
-    _mm_storeu_si128((__m128i *)(void *)p, v);
-}
-
-/* A bit per byte, from its top bit; per byte that is greater as a signed number; per byte that is c. */
-static AVITOI_INLINE unsigned avitoi_text_bits(__m128i v)
-{
-    return (unsigned)_mm_movemask_epi8(v);
-}
-
-static AVITOI_INLINE unsigned avitoi_text_above(__m128i v, int than)
-{
-    return avitoi_text_bits(_mm_cmpgt_epi8(v, _mm_set1_epi8((char)than)));
-}
-
-static AVITOI_INLINE unsigned avitoi_text_is(__m128i v, int c)
-{
-    return avitoi_text_bits(_mm_cmpeq_epi8(v, _mm_set1_epi8((char)c)));
-}
-
-/* A bit per byte that is a control character, " or \, or above ASCII, which is negative. With bit 1
- * turned over, " is the space and the space is after it. */
-static AVITOI_INLINE unsigned avitoi_text_special(__m128i v)
-{
-    const __m128i low = _mm_subs_epi8(_mm_xor_si128(v, _mm_set1_epi8(2)), _mm_set1_epi8('"' - 1));
-    return avitoi_text_bits(_mm_or_si128(low, _mm_cmpeq_epi8(v, _mm_set1_epi8('\\'))));
-}
-
-static AVITOI_INLINE unsigned avitoi_text_stop(uint64_t stops)
-{
-    return (unsigned)__builtin_ctz((unsigned)stops);
-}
-
-static AVITOI_INLINE size_t avitoi_text_ascii(const char *p, char *copy)
-{
-    const __m128i v = avitoi_text_load(p);
-    const unsigned stops = avitoi_text_special(v);
-    avitoi_text_save(copy, v);
-    return stops != 0 ? avitoi_text_stop(stops) : AVITOI_TEXT_BLOCK;
-}
-
-/* The same for the two blocks after one at `p` that is all ASCII; from 16 to 48. */
-static AVITOI_INLINE size_t avitoi_text_ascii_on(const char *p, char *copy)
-{
-    const __m128i a = avitoi_text_load(p + 16), b = avitoi_text_load(p + 32);
-    const unsigned stops = avitoi_text_special(a) | avitoi_text_special(b) << 16;
-    avitoi_text_save(copy + 16, a);
-    avitoi_text_save(copy + 32, b);
-    return 16u + (stops != 0 ? avitoi_text_stop(stops) : 32u);
-}
-
-/* Sequences of four bytes: only those that begin with f0 and have their second byte, 90 at least, in
- * the same block. `leads`: what is f0 or above. Returns what stops. */
-static AVITOI_INLINE unsigned avitoi_text_four_bytes(__m128i v, unsigned leads)
-{
-    const unsigned f0 = avitoi_text_is(v, 0xf0);
-    const unsigned fit = avitoi_text_above(v, 0x8f - 256);
-    return (leads ^ f0) | (f0 & ~(fit >> 1));
-}
-
-/* Not those sequences that begin with e0, ed, or f1 and above. As signed bytes: 0xc2 is -62, 0xe0 is
- * -32, 0xf0 is -16, and 0x80..0xbf are below -64. */
-static AVITOI_INLINE uint64_t avitoi_text_block(const char *p, char *copy, uint64_t *due)
-{
-    const __m128i v = avitoi_text_load(p);
-    const unsigned high = avitoi_text_bits(v);
-    const unsigned follows = high & ~avitoi_text_above(v, -65);
-    const unsigned leads = high & avitoi_text_above(v, -63);
-    const unsigned lead3 = high & avitoi_text_above(v, -33);
-    unsigned need = leads << 1 | (unsigned)*due;
-    unsigned stops = avitoi_text_special(v) ^ follows ^ leads;
-    avitoi_text_save(copy, v);
-    if (lead3 != 0) {
-        const unsigned lead4 = high & avitoi_text_above(v, -17);
-        need |= lead3 << 2 | lead4 << 3;
-        stops |= avitoi_text_is(v, 0xe0) | avitoi_text_is(v, 0xed);
-        if (lead4 != 0) {
-            stops |= avitoi_text_four_bytes(v, lead4);
-        }
-    }
-    *due = need >> 16;
-    return (stops | (follows ^ need)) & 0xffffu;
-}
-#else
-#define AVITOI_TEXT_BLOCK 8u
-
-/* The top bit of each byte that is a control character, " or \; bits after the first one, and those
- * of bytes above ASCII, may be anything. With bit 1 turned over, " is the space and the space after it. */
-static AVITOI_INLINE uint64_t avitoi_text_special(uint64_t v)
-{
-    return ((v ^ AVITOI_TEXT_ONES * 2u) - AVITOI_TEXT_ONES * ('"' - 1u)) |
-           ((v ^ AVITOI_TEXT_ONES * '\\') - AVITOI_TEXT_ONES);
-}
-
-static AVITOI_INLINE unsigned avitoi_text_stop(uint64_t stops)
-{
-    return avitoi_text_first(stops);
-}
-
-static AVITOI_INLINE size_t avitoi_text_ascii(const char *p, char *copy)
-{
-    const uint64_t v = avitoi_text_eight(p);
-    memcpy(copy, p, 8);
-    return avitoi_text_first((v | avitoi_text_special(v)) & AVITOI_TEXT_TOPS);
-}
-
-/* Of the leads of three bytes and more: what stops, as above. A shift by n has bit 7 - n on top. */
-static AVITOI_INLINE uint64_t avitoi_text_long_leads(uint64_t v, uint64_t lead3, uint64_t lead4)
-{
-    const uint64_t e0 = ~(v << 4 | v << 5 | v << 6 | v << 7);
-    const uint64_t ed = v << 4 & v << 5 & ~(v << 6) & v << 7;
-    const uint64_t above = v << 4 | v << 5 | v << 6 | v << 7;           /* f0 */
-    const uint64_t fit = ((v << 2 | v << 3) & AVITOI_TEXT_TOPS) >> 8; /* 90 at least comes next */
-    return (lead3 & ~lead4 & (e0 | ed)) | (lead4 & (above | ~fit));
-}
-
-/* Sequences of two to four bytes: 110xxxxx except c0 and c1, 1110xxxx, 11110000, and 10xxxxxx. */
-static AVITOI_INLINE uint64_t avitoi_text_block(const char *p, char *copy, uint64_t *due)
-{
-    const uint64_t v = avitoi_text_eight(p), tops = AVITOI_TEXT_TOPS;
-    const uint64_t follows = v & ~(v << 1) & tops, leads = v & v << 1 & tops;
-    const uint64_t lead3 = leads & v << 2;
-    const uint64_t low = v << 3 | v << 4 | v << 5 | v << 6; /* not c0, c1 */
-    uint64_t need = leads << 8 | *due, stops = leads & ~(v << 2 | low);
-    memcpy(copy, p, 8);
-    *due = leads >> 56;
-    if (lead3 != 0) {
-        const uint64_t lead4 = lead3 & v << 3;
-        need |= lead3 << 16 | lead4 << 24;
-        *due |= lead3 >> 48 | lead4 >> 40;
-        stops |= avitoi_text_long_leads(v, lead3, lead4);
-    }
-    return stops | (follows ^ need) | (avitoi_text_special(v) & ~v & tops);
-}
-#endif
-
-/* Four hexadecimal digits at once, lowest byte first: each pair's value is in bytes 0 and 2.
- * False: others are among them. Letters have bit 6. */
-static AVITOI_INLINE bool avitoi_text_hex_pairs(uint32_t four, uint32_t *pairs)
-{
-    const uint32_t letters = four >> 6 & 0x01010101u;
-    const uint32_t digits = (four | letters << 5) - 0x30303030u - letters * 0x27u;
-    *pairs = (digits << 4 | digits >> 8) & 0x00ff00ffu;
-    return ((digits & 0xf0f0f0f0u) | (((digits + 0x06060606u) >> 4 & 0x01010101u) ^ letters)) == 0;
-}
-
-/* More than 16 bits: it is not four digits. */
-static uint32_t avitoi_text_unit(const char *p)
-{
-    uint32_t pairs;
-    return avitoi_text_hex_pairs(avitoi_text_four(p), &pairs) ? (pairs << 8 & 0xff00u) | pairs >> 16
-                                                              : UINT32_MAX;
-}
-
-/* Two code points of a page, from their lower halves in four digits, to four bytes. */
-static AVITOI_INLINE bool avitoi_text_page_pair(uint32_t digits, uint32_t leads, char *to)
-{
-    uint32_t pairs, utf8;
-    if (!avitoi_text_hex_pairs(digits, &pairs)) {
-        return false;
-    }
-    utf8 = leads | (pairs >> 6 & 0x00030003u) | (pairs & 0x003f003fu) << 8;
-    to[0] = (char)(utf8 & 0xffu);
-    to[1] = (char)(utf8 >> 8 & 0xffu);
-    to[2] = (char)(utf8 >> 16 & 0xffu);
-    to[3] = (char)(utf8 >> 24);
-    return true;
-}
-
-/* Escapes in a row from one page of 256, two at a time: p[0..3] is what they begin with, \u01 to
- * \u07, so that each becomes two bytes, as in most alphabets but ours. Up to `last` four bytes
- * have room; no more bytes come out than go in, so one border serves for both. */
-static const char *avitoi_text_page(const char *p, const char *end, char **out, const char *last)
-{
-    const uint32_t prefix = avitoi_text_four(p);
-    const uint32_t lead = 0xc0u | (uint32_t)(p[3] - '0') << 2;
-    const uint32_t leads = 0x80008000u | lead << 16 | lead;
-    char *to = *out;
-    const ptrdiff_t most = (end - p < last - to) ? end - p : last - to;
-    const char *const stop = (most >= 14) ? p + most - 14 : p - 1;
-    while (p <= stop) {
-        const uint64_t first = avitoi_text_eight(p), second = avitoi_text_eight(p + 6);
-        const bool both = (uint32_t)second == prefix;
-        const uint32_t low = both ? (uint32_t)(second >> 32) << 16 : 0x30300000u;
-        if ((uint32_t)first != prefix ||
-            !avitoi_text_page_pair(((uint32_t)(first >> 32) & 0xffffu) | low, leads, to)) {
-            break;
-        }
-        to += both ? 4 : 2;
-        p += both ? 12 : 6;
-        if (*p == ' ' && p[1] == '\\') { /* the next word */
-            *to++ = *p++;
-        }
-    }
-    *out = to;
-    return p;
-}
-
-/* The code point of the \u at `p`, a surrogate pair included, and the bytes that it takes; 0: it is
- * cut, half of a pair, or none. */
-static unsigned avitoi_text_escaped(const char *p, const char *end, uint32_t *point)
-{
-    uint32_t low;
-    if (end - p < 6) {
-        return 0;
-    }
-    *point = avitoi_text_unit(p + 2);
-    if (*point < 0xd800u || (*point > 0xdfffu && *point <= 0xffffu)) {
-        return 6;
-    }
-    if (*point > 0xdbffu || end - p < 12 || p[6] != '\\' || p[7] != 'u') {
-        return 0;
-    }
-    low = avitoi_text_unit(p + 8);
-    *point = 0x10000u + ((*point - 0xd800u) << 10) + (low - 0xdc00u);
-    return (low >= 0xdc00u && low <= 0xdfffu) ? 12 : 0;
-}
-
-/* What the escape \c means; 0: there is none. */
-static AVITOI_INLINE char avitoi_text_escape(char c)
-{
-    switch (c) {
-        case 'n': return '\n';
-        case '"':
-        case '\\':
-        case '/': return c;
-        case 't': return '\t';
-        case 'r': return '\r';
-        case 'b': return '\b';
-        case 'f': return '\f';
-        default: return '\0';
-    }
-}
-
-/* Text inside a string that is being decoded. */
-struct avitoi_text_run {
-    const char *p, *end;
-    char *out, *top; /* where it goes; what is only checked goes to one place */
-    size_t checked;  /* bytes of it, if it is only checked */
-    bool keep;
-};
-
-static AVITOI_INLINE void avitoi_text_took(struct avitoi_text_run *r, size_t in, size_t out)
-{
-    r->p += in;
-    if (r->keep) {
-        r->out += out;
-    } else {
-        r->checked += out;
-    }
-}
-
-/* The bytes before `p`, at most `n`, that begin a sequence and are not all of it. */
-static AVITOI_INLINE size_t avitoi_text_begun(const char *p, size_t n)
-{
-    if (n == 0 || avitoi_byte(p[-1]) < 0x80) {
-        return 0;
-    }
-    if (avitoi_byte(p[-1]) >= 0xc0) {
-        return 1;
-    }
-    if (n > 1 && avitoi_byte(p[-2]) >= 0xe0) {
-        return 2;
-    }
-    return (n > 2 && avitoi_byte(p[-3]) >= 0xf0) ? 3 : 0;
-}
-
-/* Whole blocks, up to what needs a closer look. False: no more blocks have a place. */
-static AVITOI_INLINE bool avitoi_text_blocks(struct avitoi_text_run *r)
-{
-    const ptrdiff_t ahead = r->end - r->p, room = r->top - r->out;
-    const ptrdiff_t last = ((r->keep && room < ahead) ? room : ahead) - (ptrdiff_t)AVITOI_TEXT_BLOCK;
-    uint64_t due = 0, stops = 0;
-    ptrdiff_t n = 0;
-    while (n <= last) {
-        stops = avitoi_text_block(r->p + n, r->keep ? r->out + n : r->out, &due);
-        if (stops != 0) {
-            n += (ptrdiff_t)avitoi_text_stop(stops);
-            break;
-        }
-        n += (ptrdiff_t)AVITOI_TEXT_BLOCK;
-    }
-    n -= (ptrdiff_t)avitoi_text_begun(r->p + n, (size_t)n);
-    avitoi_text_took(r, (size_t)n, (size_t)n);
-    return stops != 0;
-}
-
-/* Single bytes, where a block has no place. */
-static AVITOI_INLINE void avitoi_text_bytes(struct avitoi_text_run *r)
-{
-    while (r->p < r->end && r->out < r->top && avitoi_is_plain(*r->p)) {
-        *r->out = *r->p;
-        avitoi_text_took(r, 1, 1);
-    }
-}
-
-/* One \uXXXX, or a pair of them, or many from one page. False: cut, wrong, or no room. */
-static bool avitoi_text_units(const char **p, const char *end, char **out, const char *top)
-{
-    uint32_t point;
-    unsigned n;
-    const char *const before = *p;
-    if (top - *out < 4) { /* a code point may take four bytes */
-        return false;
-    }
-    if (end - before >= 12 && before[2] == '0' && before[3] >= '1' && before[3] <= '7') {
-        *p = avitoi_text_page(before, end, out, top - 4);
-        if (*p > before) {
-            return true;
-        }
-    }
-    n = avitoi_text_escaped(before, end, &point);
-    if (n > 0) {
-        *out += avitoi_utf8_put(point, *out);
-        *p += n;
-    }
-    return n > 0;
-}
-
-/* At a backslash. False: the escape is cut, wrong, or has no room. */
-static AVITOI_INLINE bool avitoi_text_unescape(struct avitoi_text_run *r)
-{
-    const char *p = r->p;
-    char *out = r->out;
-    if (r->end - p < 2) {
-        return false;
-    }
-    if (p[1] != 'u') {
-        const char c = avitoi_text_escape(p[1]);
-        if (c == '\0' || out == r->top) {
-            return false;
-        }
-        *out = c;
-        avitoi_text_took(r, 2, 1);
-        return true;
-    }
-    if (!avitoi_text_units(&p, r->end, &out, r->top)) {
-        return false;
-    }
-    avitoi_text_took(r, (size_t)(p - r->p), (size_t)(out - r->out));
-    return true;
-}
-
-/* A sequence by itself. False: wrong, cut, or no room. */
-static AVITOI_INLINE bool avitoi_text_sequence(struct avitoi_text_run *r)
-{
-    const size_t ahead = (size_t)(r->end - r->p), room = (size_t)(r->top - r->out);
-    const size_t n = avitoi_byte(*r->p) < 0x80 ? 0u : avitoi_utf8_length(r->p, ahead);
-    if (n == 0 || n > ahead || n > room) {
-        return false;
-    }
-    memcpy(r->out, r->p, n);
-    avitoi_text_took(r, n, n);
-    return true;
-}
-
-/* Up to the quote, to anything that is wrong, cut or has no room, or to the end. */
-static AVITOI_INLINE void avitoi_text_read(struct avitoi_text_run *r)
-{
-    bool more = true;
-    while (more) {
-        if (!avitoi_text_blocks(r)) {
-            avitoi_text_bytes(r);
-        }
-        more = r->p < r->end && *r->p != '"' &&
-               (*r->p == '\\' ? avitoi_text_unescape(r) : avitoi_text_sequence(r));
-    }
-}
-
-/* Text inside a string is decoded to `out`, which has `room` bytes; *len: how many were used. Returns
- * where it ends: before the quote, before what is wrong, cut or has no room, or at `end`. */
-static const char *avitoi_text_keep(const char *p, const char *end, char *out, size_t room,
-                                    size_t *len)
-{
-    struct avitoi_text_run r;
-    r.p = p;
-    r.end = end;
-    r.out = out;
-    r.top = out + room;
-    r.keep = true;
-    avitoi_text_read(&r);
-    *len = (size_t)(r.out - out);
-    return r.p;
-}
-
-/* The same for text that is only checked, and counted. */
-static const char *avitoi_text_check(const char *p, const char *end, size_t *len)
-{
-    char sink[AVITOI_TEXT_BLOCK];
-    struct avitoi_text_run r;
-    r.p = p;
-    r.end = end;
-    r.out = sink;
-    r.top = sink + sizeof sink;
-    r.checked = 0;
-    r.keep = false;
-    avitoi_text_read(&r);
-    *len = r.checked;
-    return r.p;
-}
-#endif
-
-/* ---- arena ---- */
-
-AVITO_API avito_arena avito_arena_of(void *memory, size_t size)
-{
-    avito_arena arena;
-    const size_t skew = (memory == NULL) ? 0 : (0u - (size_t)(uintptr_t)memory) & (AVITOI_ALIGN - 1u);
-    memset(&arena, 0, sizeof arena);
-    arena.base = (char *)memory;
-    if (memory != NULL && size > skew) {
-        arena.base += skew;
-        arena.cap = (size - skew) & ~(size_t)(AVITOI_ALIGN - 1u);
-    }
-    return arena;
-}
-
-AVITO_API void avito_arena_reset(avito_arena *arena)
-{
-    if (arena != NULL) {
-        arena->used = 0;
-    }
-}
-
-/* ======================================================================= *
- * >>42 NUMBERS
- * ======================================================================= */
-
-/* Decimal digits of a value at the end of `buf`; returns where they begin. Divides 16 bits at a time: a
- * processor without a division of 64 bits would link 700 bytes for it. */
-static const char *avitoi_decimal(uint64_t value, char buf[21])
-{
-    uint32_t high = (uint32_t)(value >> 32), low = (uint32_t)value;
-    char *p = buf + 20;
-    *p = '\0';
-    do {
-        const uint32_t middle = (high % 10u) << 16 | low >> 16;
-        const uint32_t bottom = (middle % 10u) << 16 | (low & 0xffffu);
-        high /= 10u;
-        low = (middle / 10u) << 16 | bottom / 10u;
-        *--p = (char)('0' + (int)(bottom % 10u));
-    } while ((high | low) != 0);
-    return p;
-}
-
-/* -?digits, the whole of it, in the range of int64_t. */
-static bool avitoi_parse_int(const char *p, size_t len, int64_t *out)
-{
-    const bool negative = len > 0 && *p == '-';
-    uint64_t value = 0;
-    size_t i = negative ? 1 : 0;
-    if (i == len) {
-        return false;
-    }
-    for (; i < len; i++) {
-        const unsigned digit = (unsigned)(avitoi_byte(p[i])) - '0';
-        if (digit > 9u || value > (uint64_t)INT64_MAX / 10u) {
-            return false;
-        }
-        value = value * 10u + digit;
-    }
-    if (value > (uint64_t)INT64_MAX + (negative ? 1u : 0u)) {
-        return false;
-    }
-    *out = negative ? (int64_t)(0u - value) : (int64_t)value;
-    return true;
-}
-
-static inline bool avitoi_is_digit(char c)
-{
-    return (unsigned)avitoi_byte(c) - (unsigned)'0' <= 9u;
-}
-
-#define AVITOI_FRACTION_MAX 14u /* bytes of a number up to which digits behind the point are kept */
-
-/* The exponent of a JSON number, behind its e. */
-static bool avitoi_parse_exponent(const char *p, size_t len, int *out)
-{
-    const bool negative = len > 0 && *p == '-';
-    int value = 0;
-    size_t i;
-    for (i = (len > 0 && (*p == '-' || *p == '+')) ? 1 : 0; i < len; i++) {
-        value = (value < 100) ? value * 10 + (p[i] - '0') : value;
-    }
-    *out = negative ? -value : value;
-    return value < 100;
-}
-
-#define AVITOI_E7_WHOLE_MAX 213u /* with any fraction it is in range: INT32_MAX is 214.7 of them */
-
-/* A JSON number as units of 1e-7, rounded half away from zero. Of a long fraction only the first
- * AVITOI_FRACTION_MAX bytes are here, which is enough unless the exponent moves the point to the
- * right. False: that, a silly exponent, or outside of +-214 degrees. */
-static bool avitoi_parse_e7(const char *p, size_t len, int32_t *out)
-{
-    const bool negative = len > 0 && *p == '-';
-    const size_t first = negative ? 1 : 0;
-    uint32_t value = 0;
-    int power = 0; /* of ten, in units of 1e-7, of the place that the next digit has */
-    size_t end, point, i;
-    for (end = first; end < len && p[end] != 'e' && p[end] != 'E'; end++) {
-    }
-    for (point = first; point < end && p[point] != '.'; point++) {
-    }
-    if (end < len && (!avitoi_parse_exponent(p + end + 1, len - end - 1, &power) ||
-                      (power > 0 && end >= AVITOI_FRACTION_MAX))) {
-        return false;
-    }
-    power += 7 + (int)(point - first);
-    for (i = first; i < end; i++) {
-        const unsigned digit = (unsigned)(avitoi_byte(p[i])) - '0';
-        if (i == point) {
-            continue;
-        }
-        power--;
-        if (power >= 0) {
-            if (value > 214000000u) {
-                return false;
-            }
-            value = value * 10u + digit;
-        } else if (power == -1) { /* only rounds; the others are dropped */
-            value += (digit >= 5u) ? 1u : 0u;
-        }
-    }
-    for (; power > 0 && value != 0; power--) {
-        if (value > 214000000u) {
-            return false;
-        }
-        value *= 10u;
-    }
-    *out = negative ? -(int32_t)value : (int32_t)value;
-    return true;
-}
-
-/* ======================================================================= *
- * >>43 SCHEMAS
+ * >>56 SEVERAL LANES
  * ======================================================================= *
  *
- * What is known of each JSON object: one row per key. The JSON machine and the field mask live by
- * these rows.
- *
- * X(key, kind, struct member, mask bits, child schema). The kinds say which JSON values fit:
+ * Lanes that share an account: one fetches the token, the others wait for it, and memory of a token that
+ * was replaced twice is not read. The core reaches all of this through account.o.priv.lanes.
  */
 
-#define AVITOI_STR  0 /* string                        -> avito_str */
-#define AVITOI_TEXT 1 /* string that may be cut        -> avito_str */
-#define AVITOI_INT  2 /* integer, or string of one     -> int64_t */
-#define AVITOI_BOOL 3 /* true, false                   -> bool, and the bool after it: it was there */
-#define AVITOI_E7   4 /* number                        -> int32_t in 1e-7 */
-#define AVITOI_OBJ  5 /* object                        -> pointer to the child's struct */
-#define AVITOI_PAIR 6 /* no row has it: a member of a MAP while it is open */
-#define AVITOI_ARR  7 /* array of objects              -> items, count */
-#define AVITOI_MAP  8 /* object with any keys          -> items, count; each item is a pair */
-#define AVITOI_STRS 9 /* array of strings              -> items, count */
-#define AVITOI_ONE 10 /* array; its first string only  -> avito_str */
-
-#define AVITOI_NUMBER_MAX 24u /* bytes of a number that a known field may have */
-
-struct avitoi_field {
-    const char *key;
-    const struct avitoi_schema *child;
-#if AVITO_WITH_SHORTCUTS
-    char form[24]; /* the key as it is written: with its closing quote and the colon */
-    uint32_t mask; /* of the first 16 bytes of form, a bit for each that counts */
-    uint16_t offset;
-    uint16_t want; /* mask bits of which one must be set */
-    uint8_t key_len, form_len, kind;
-#else
-    unsigned offset : 10;
-    unsigned want : 13;
-    unsigned key_len : 5;
-    unsigned kind : 4;
-#endif
-};
-#define AVITOI_ALWAYS 0x1000u /* in `want` of a row, and of every reader */
-
-struct avitoi_schema {
-    const struct avitoi_field *fields;
-    void (*finish)(struct avitoi_json *json, void *model); /* what a row cannot say */
-    uint16_t size;    /* of the struct */
-    uint8_t count;
-    bool bare;        /* as root: the value may be that of the first field alone */
-    bool lenient;     /* a member of another type is dropped instead of refused */
-};
-
-/* Each key is an array of its own: the linker keeps those that the linked schemas have. */
-#define AVITOI_KEYS(X)                                                                             \
-    X(access_token) X(author_id) X(avatar) X(call) X(chat_id) X(chat_type) X(chats) X(code)        \
-    X(content) X(context) X(count) X(created) X(default) X(delivered) X(description)               \
-    X(direction) X(domain) X(email) X(error) X(error_description) X(errors) X(expires_in)          \
-    X(flow_id) X(has_more) X(id) X(image) X(image_url) X(images) X(is_read) X(item) X(item_id)     \
-    X(item_url) X(kind) X(last_message) X(lat) X(link) X(location) X(lon) X(main) X(message)       \
-    X(messages) X(meta) X(name) X(ok) X(parsing_allowed) X(payload) X(phone) X(phones)             \
-    X(preview) X(price_string) X(profile_url) X(public_user_profile) X(published_at) X(quote)      \
-    X(read) X(refresh_token) X(result) X(scope) X(sizes) X(status) X(status_id) X(subscriptions)   \
-    X(target_user_id) X(text) X(timestamp) X(title) X(token_type) X(type) X(updated) X(url)        \
-    X(user_id) X(users) X(value) X(version) X(voice) X(voice_id) X(voices_urls)
-#define AVITOI_KEY_(key) static const char avitoi_key_##key[] = #key;
-AVITOI_KEYS(AVITOI_KEY_)
-static const char avitoi_key_[] = ""; /* in place of a map's own */
-#if AVITO_WITH_SHORTCUTS
-#define AVITOI_KEY_FITS_(key) AVITOI_ASSERT(key_##key##_fits, sizeof(#key) >= 3 && sizeof(#key) < 22);
-AVITOI_KEYS(AVITOI_KEY_FITS_)
-#endif
-
-#define AVITOI_WANT_(want) ((want) != 0 ? (want) : AVITOI_ALWAYS)
-#if AVITO_WITH_SHORTCUTS
-#define AVITOI_FORM_MASK_(len) ((1u << ((len) < 16u ? (len) : 16u)) - 1u)
-#define AVITOI_ROW_(key, kind, member, want, child)                                                \
-    {avitoi_key_##key, child, #key "\":", AVITOI_FORM_MASK_(sizeof(#key) + 1u),                    \
-     offsetof(AVITOI_MODEL, member), AVITOI_WANT_(want), sizeof(#key) - 1u, sizeof(#key) + 1u, kind},
-#define AVITOI_ROW_LAST_ {NULL, NULL, "", 1u << 31, 0, 0, 0, 0, 0} /* matches no key: no end to test for */
-#else
-#define AVITOI_ROW_(key, kind, member, want, child)                                                \
-    {avitoi_key_##key, child, offsetof(AVITOI_MODEL, member), AVITOI_WANT_(want),                  \
-     sizeof(avitoi_key_##key) - 1u, kind},
-#define AVITOI_ROW_LAST_
-#endif
-#define AVITOI_ROW_COUNT_(key, kind, member, want, child) +1u
-#define AVITOI_ROWS(rows) (0u rows(AVITOI_ROW_COUNT_))
-
-/* Defines avitoi_<name>_fields and avitoi_<name>_schema from the row list `rows`. The struct is the
- * one that AVITOI_MODEL names where the macro is used. */
-#define AVITOI_SCHEMA(name, rows, finish, bare, lenient)                                           \
-    AVITOI_ASSERT(name##_rows, AVITOI_ROWS(rows) <= 31u);                                          \
-    static const struct avitoi_field avitoi_##name##_fields[] = {rows(AVITOI_ROW_)                 \
-                                                                 AVITOI_ROW_LAST_};                \
-    static const struct avitoi_schema avitoi_##name##_schema = {                                   \
-        avitoi_##name##_fields,      finish, (uint16_t)sizeof(AVITOI_MODEL),                       \
-        (uint8_t)AVITOI_ROWS(rows), bare, lenient}
-
-#define AVITOI_SYSTEM_PREFIX "[Системное сообщение]"
-#define AVITOI_PLACEHOLDER   "Перейдите на подписку с API мессенджера"
-
-/* ---- words of the server and their constants ---- */
-
-/* Each list in the order of its enum, which begins with none and ends with unknown. Each word has its
- * length before it and a NUL after it. */
-static const char avitoi_message_types[] =
-    "\4text\0\5image\0\4link\0\4item\0\10location\0\4call\0\5voice\0\6system\0\7deleted\0"
-    "\7appCall\0\4file\0\5video\0";
-static const char avitoi_directions[] = "\2in\0\3out\0";
-static const char avitoi_chat_types[] = "\3u2i\0\3u2u\0\3a2u\0"; /* one bit each */
-static const char avitoi_call_statuses[] = "\6missed\0";
-static const char avitoi_location_kinds[] = "\5house\0\6street\0\4area\0";
-
-static const char *avitoi_next_word(const char *words)
-{
-    return words + *words + 2;
-}
-
-/* From 1 on; 0: there is no word; behind the last one: it is a new one. */
-static int avitoi_word_number(const char *words, avito_str word)
-{
-    int number = 1;
-    if (word.ptr == NULL) {
-        return 0;
-    }
-    for (; *words != '\0'; words = avitoi_next_word(words)) {
-        if ((size_t)*words == word.len && memcmp(words + 1, word.ptr, word.len) == 0) {
-            break;
-        }
-        number++;
-    }
-    return number;
-}
-
-static avito_message_type avitoi_message_type(avito_str word)
-{
-    const int number = avitoi_word_number(avitoi_message_types, word);
-    return (avito_message_type)number;
-}
-
-/* ---- maps: each member becomes a pair ---- */
-
-#define AVITOI_MODEL avito_image_size
-#define AVITOI_PAIR_ROWS(X)                                                                        \
-    X(, AVITOI_STR, size, 0, NULL)                                                                 \
-    X(, AVITOI_STR, url, 0, NULL)
-AVITOI_SCHEMA(pair, AVITOI_PAIR_ROWS, NULL, false, false);
-#undef AVITOI_MODEL
-AVITOI_ASSERT(voice_file_is_pair, sizeof(avito_voice_file) == sizeof(avito_image_size));
-
-#define AVITOI_MODEL avito_uploaded_image
-#define AVITOI_UPLOADED_ROWS(X)                                                                    \
-    X(, AVITOI_STR, image_id, 0, NULL)                                                             \
-    X(, AVITOI_MAP, sizes, 0, &avitoi_pair_schema)
-AVITOI_SCHEMA(uploaded, AVITOI_UPLOADED_ROWS, NULL, false, false);
-#undef AVITOI_MODEL
-
-/* ---- coordinates ---- */
-
-/* Has no rows: a number whose reader only those schemas link that have such a number. It is in
- * json->word; when it cannot be read, word_len becomes 0. */
-static void avitoi_finish_degrees(struct avitoi_json *json, void *model)
-{
-    if (!avitoi_parse_e7(json->word, json->word_len, (int32_t *)model)) {
-        json->word_len = 0;
-    }
-}
-static const struct avitoi_schema avitoi_degrees_schema = {
-    NULL, avitoi_finish_degrees, sizeof(int32_t), 0, false, false};
-
-/* ---- content of a message ---- */
-
-#define AVITOI_MODEL avito_image
-#define AVITOI_IMAGE_ROWS(X)                                                                       \
-    X(sizes, AVITOI_MAP, sizes, AVITO_MESSAGE_IMAGES, &avitoi_pair_schema)
-AVITOI_SCHEMA(image, AVITOI_IMAGE_ROWS, NULL, false, false);
-#undef AVITOI_MODEL
-
-#define AVITOI_MODEL avito_link_preview
-#define AVITOI_PREVIEW_ROWS(X)                                                                     \
-    X(description, AVITOI_TEXT, description, 0, NULL)                                              \
-    X(domain, AVITOI_STR, domain, 0, NULL)                                                         \
-    X(images, AVITOI_MAP, images, AVITO_MESSAGE_IMAGES, &avitoi_pair_schema)                       \
-    X(title, AVITOI_TEXT, title, 0, NULL)                                                          \
-    X(url, AVITOI_STR, url, 0, NULL)
-AVITOI_SCHEMA(preview, AVITOI_PREVIEW_ROWS, NULL, false, false);
-#undef AVITOI_MODEL
-
-#define AVITOI_MODEL avito_link
-#define AVITOI_LINK_ROWS(X)                                                                        \
-    X(text, AVITOI_TEXT, text, 0, NULL)                                                            \
-    X(url, AVITOI_STR, url, 0, NULL)                                                               \
-    X(preview, AVITOI_OBJ, preview, 0, &avitoi_preview_schema)
-AVITOI_SCHEMA(link, AVITOI_LINK_ROWS, NULL, false, false);
-#undef AVITOI_MODEL
-
-#define AVITOI_MODEL avito_item_content
-#define AVITOI_ITEM_CONTENT_ROWS(X)                                                                \
-    X(image_url, AVITOI_STR, image_url, 0, NULL)                                                   \
-    X(item_url, AVITOI_STR, item_url, 0, NULL)                                                     \
-    X(price_string, AVITOI_STR, price_string, 0, NULL)                                             \
-    X(title, AVITOI_TEXT, title, 0, NULL)
-AVITOI_SCHEMA(item_content, AVITOI_ITEM_CONTENT_ROWS, NULL, false, false);
-#undef AVITOI_MODEL
-
-static void avitoi_finish_location(struct avitoi_json *json, void *model)
-{
-    avito_location *location = (avito_location *)model;
-    const int kind = avitoi_word_number(avitoi_location_kinds, location->kind_word);
-    (void)json;
-    location->kind = (avito_location_kind)kind;
-}
-
-#define AVITOI_MODEL avito_location
-#define AVITOI_LOCATION_ROWS(X)                                                                    \
-    X(kind, AVITOI_STR, kind_word, 0, NULL)                                                        \
-    X(lat, AVITOI_E7, lat_e7, 0, &avitoi_degrees_schema)                                           \
-    X(lon, AVITOI_E7, lon_e7, 0, &avitoi_degrees_schema)                                           \
-    X(text, AVITOI_TEXT, text, 0, NULL)                                                            \
-    X(title, AVITOI_TEXT, title, 0, NULL)
-AVITOI_SCHEMA(location, AVITOI_LOCATION_ROWS, avitoi_finish_location, false, false);
-#undef AVITOI_MODEL
-
-static void avitoi_finish_call(struct avitoi_json *json, void *model)
-{
-    avito_call *call = (avito_call *)model;
-    const int status = avitoi_word_number(avitoi_call_statuses, call->status_word);
-    (void)json;
-    call->status = (avito_call_status)status;
-}
-
-#define AVITOI_MODEL avito_call
-#define AVITOI_CALL_ROWS(X)                                                                        \
-    X(status, AVITOI_STR, status_word, 0, NULL)                                                    \
-    X(target_user_id, AVITOI_INT, target_user_id, 0, NULL)
-AVITOI_SCHEMA(call, AVITOI_CALL_ROWS, avitoi_finish_call, false, false);
-#undef AVITOI_MODEL
-
-#define AVITOI_MODEL avito_voice
-#define AVITOI_VOICE_ROWS(X) X(voice_id, AVITOI_STR, voice_id, 0, NULL)
-AVITOI_SCHEMA(voice, AVITOI_VOICE_ROWS, NULL, false, false);
-#undef AVITOI_MODEL
-
-/* The content object as it comes; avitoi_narrow() makes the tagged union of it. */
-struct avitoi_wide_content {
-    avito_str text, flow_id;
-    void *models[6]; /* of AVITO_MESSAGE_IMAGE to AVITO_MESSAGE_VOICE */
-};
-AVITOI_ASSERT(content_models, AVITO_MESSAGE_VOICE - AVITO_MESSAGE_IMAGE == 5);
-
-#define AVITOI_MODEL struct avitoi_wide_content
-#define AVITOI_CONTENT_ROWS(X)                                                                     \
-    X(text, AVITOI_TEXT, text, 0, NULL)                                                            \
-    X(image, AVITOI_OBJ, models[0], 0, &avitoi_image_schema)                                       \
-    X(link, AVITOI_OBJ, models[1], 0, &avitoi_link_schema)                                         \
-    X(item, AVITOI_OBJ, models[2], 0, &avitoi_item_content_schema)                                 \
-    X(location, AVITOI_OBJ, models[3], 0, &avitoi_location_schema)                                 \
-    X(call, AVITOI_OBJ, models[4], 0, &avitoi_call_schema)                                         \
-    X(voice, AVITOI_OBJ, models[5], 0, &avitoi_voice_schema)                                       \
-    X(flow_id, AVITOI_STR, flow_id, 0, NULL)
-AVITOI_SCHEMA(content, AVITOI_CONTENT_ROWS, NULL, false, false);
-#undef AVITOI_MODEL
-
-/* From as.wide to the member that is there; the message's type only tells a system text from a
- * person's. */
-static void avitoi_narrow(avito_content *out, avito_message_type type)
-{
-    const struct avitoi_wide_content *wide = (const struct avitoi_wide_content *)out->as.wide;
-    size_t i;
-    memset(out, 0, sizeof *out);
-    if (wide == NULL) {
-        return;
-    }
-    for (i = 0; i < AVITOI_COUNT(wide->models); i++) {
-        if (wide->models[i] != NULL) {
-            out->kind = (avito_message_type)(AVITO_MESSAGE_IMAGE + (int)i);
-            memcpy(&out->as, &wide->models[i], sizeof wide->models[i]);
-            return;
-        }
-    }
-    if (wide->flow_id.ptr != NULL || (wide->text.ptr != NULL && type == AVITO_MESSAGE_SYSTEM)) {
-        out->kind = AVITO_MESSAGE_SYSTEM;
-        out->as.system.flow_id = wide->flow_id;
-        out->as.system.text = wide->text;
-    } else if (wide->text.ptr != NULL) {
-        out->kind = AVITO_MESSAGE_TEXT;
-        out->as.text = wide->text;
-    }
-}
-
-static AVITOI_INLINE avito_str avitoi_content_text(const avito_content *content)
-{
-    static const avito_str none = {NULL, 0};
-    if (content->kind == AVITO_MESSAGE_TEXT) {
-        return content->as.text;
-    }
-    return content->kind == AVITO_MESSAGE_SYSTEM ? content->as.system.text : none;
-}
-
-/* ---- messages ---- */
-
-static void avitoi_finish_quote(struct avitoi_json *json, void *model)
-{
-    avito_quote *quote = (avito_quote *)model;
-    (void)json;
-    quote->type = avitoi_message_type(quote->type_word);
-    avitoi_narrow(&quote->content, quote->type);
-}
-
-#define AVITOI_MODEL avito_quote
-#define AVITOI_QUOTE_ROWS(X)                                                                       \
-    X(id, AVITOI_STR, id, 0, NULL)                                                                 \
-    X(author_id, AVITOI_INT, author_id, 0, NULL)                                                   \
-    X(created, AVITOI_INT, created, 0, NULL)                                                       \
-    X(type, AVITOI_STR, type_word, 0, NULL)                                                        \
-    X(content, AVITOI_OBJ, content.as.wide, AVITO_MESSAGE_CONTENTS, &avitoi_content_schema)
-AVITOI_SCHEMA(quote, AVITOI_QUOTE_ROWS, avitoi_finish_quote, false, false);
-#undef AVITOI_MODEL
-
-/* What message texts have shown of the account's tariff. */
-enum { AVITOI_TARIFF_UNKNOWN, AVITOI_TARIFF_THERE, AVITOI_TARIFF_MISSING };
-
-/* What every message has. */
-static void avitoi_finish_any(struct avitoi_json *json, avito_message *m)
-{
-    const int direction = avitoi_word_number(avitoi_directions, m->direction_word);
-    m->type = avitoi_message_type(m->type_word);
-    m->direction = (avito_direction)direction;
-    avitoi_narrow(&m->content, m->type);
-    m->is_cut = json->was_cut;
-    json->was_cut = false;
-}
-
-static void avitoi_finish_message(struct avitoi_json *json, void *model)
-{
-    avito_message *m = (avito_message *)model;
-    const int chat_type = avitoi_word_number(avitoi_chat_types, m->chat_type_word);
-    avito_str text;
-    avitoi_finish_any(json, m);
-    m->chat_type = (avito_chat_type)((1 << chat_type) >> 1);
-    text = avitoi_content_text(&m->content);
-    m->is_own = m->direction == AVITO_DIRECTION_OUT ||
-                (m->user_id != 0 && m->author_id == m->user_id);
-    m->is_system = m->type == AVITO_MESSAGE_SYSTEM ||
-                   ((m->author_id == 0 || m->author_id == 1) &&
-                    m->direction != AVITO_DIRECTION_OUT) ||
-                   avitoi_starts_with(text, AVITOI_SYSTEM_PREFIX);
-    m->is_placeholder = avitoi_starts_with(text, AVITOI_PLACEHOLDER);
-    if (text.ptr != NULL && json->tariff != AVITOI_TARIFF_MISSING) { /* one of a page will do */
-        json->tariff = m->is_placeholder ? AVITOI_TARIFF_MISSING : AVITOI_TARIFF_THERE;
-    }
-}
-
-#define AVITOI_MODEL avito_message
-#define AVITOI_MESSAGE_ROWS(X)                                                                     \
-    X(id, AVITOI_STR, id, 0, NULL)                                                                 \
-    X(author_id, AVITOI_INT, author_id, 0, NULL)                                                   \
-    X(created, AVITOI_INT, created, 0, NULL)                                                       \
-    X(content, AVITOI_OBJ, content.as.wide, AVITO_MESSAGE_CONTENTS, &avitoi_content_schema)        \
-    X(type, AVITOI_STR, type_word, 0, NULL)                                                        \
-    X(direction, AVITOI_STR, direction_word, 0, NULL)                                              \
-    X(delivered, AVITOI_INT, delivered, 0, NULL)                                                   \
-    X(is_read, AVITOI_BOOL, is_read, 0, NULL)                                                      \
-    X(read, AVITOI_INT, read, 0, NULL)                                                             \
-    X(quote, AVITOI_OBJ, quote, AVITO_MESSAGE_QUOTES, &avitoi_quote_schema)                        \
-    X(chat_id, AVITOI_STR, chat_id, 0, NULL)                                                       \
-    X(user_id, AVITOI_INT, user_id, 0, NULL)                                                       \
-    X(chat_type, AVITOI_STR, chat_type_word, 0, NULL)                                              \
-    X(item_id, AVITOI_INT, item_id, 0, NULL)                                                       \
-    X(published_at, AVITOI_STR, published_at, 0, NULL)
-AVITOI_SCHEMA(message, AVITOI_MESSAGE_ROWS, avitoi_finish_message, false, false);
-#undef AVITOI_MODEL
-
-/* The answer to a send, which holds what can be sent: who sends only need not link the rest. */
-#define AVITOI_MODEL struct avitoi_wide_content
-#define AVITOI_SENT_CONTENT_ROWS(X)                                                                \
-    X(text, AVITOI_TEXT, text, 0, NULL)                                                            \
-    X(image, AVITOI_OBJ, models[0], 0, &avitoi_image_schema)
-AVITOI_SCHEMA(sent_content, AVITOI_SENT_CONTENT_ROWS, NULL, false, false);
-#undef AVITOI_MODEL
-
-/* The service names no author, and the description's sample says "in" of what was sent. */
-static void avitoi_finish_sent(struct avitoi_json *json, void *model)
-{
-    avito_message *m = (avito_message *)model;
-    avitoi_finish_any(json, m);
-    m->is_own = true;
-    if (m->id.ptr != NULL) { /* else it would have been refused */
-        json->tariff = AVITOI_TARIFF_THERE;
-    }
-}
-
-#define AVITOI_MODEL avito_message
-#define AVITOI_SENT_ROWS(X)                                                                        \
-    X(id, AVITOI_STR, id, 0, NULL)                                                                 \
-    X(author_id, AVITOI_INT, author_id, 0, NULL)                                                   \
-    X(created, AVITOI_INT, created, 0, NULL)                                                       \
-    X(content, AVITOI_OBJ, content.as.wide, 0, &avitoi_sent_content_schema)                        \
-    X(type, AVITOI_STR, type_word, 0, NULL)                                                        \
-    X(direction, AVITOI_STR, direction_word, 0, NULL)
-AVITOI_SCHEMA(sent, AVITOI_SENT_ROWS, avitoi_finish_sent, false, false);
-#undef AVITOI_MODEL
-
-/* ---- chats ---- */
-
-#define AVITOI_MODEL avito_avatar
-#define AVITOI_AVATAR_ROWS(X)                                                                      \
-    X(default, AVITOI_STR, default_url, 0, NULL)                                                   \
-    X(images, AVITOI_MAP, images, 0, &avitoi_pair_schema)
-AVITOI_SCHEMA(avatar, AVITOI_AVATAR_ROWS, NULL, false, false);
-#undef AVITOI_MODEL
-
-#define AVITOI_MODEL avito_profile
-#define AVITOI_PROFILE_ROWS(X)                                                                     \
-    X(user_id, AVITOI_INT, user_id, 0, NULL)                                                       \
-    X(item_id, AVITOI_INT, item_id, 0, NULL)                                                       \
-    X(avatar, AVITOI_OBJ, avatar, AVITO_CHAT_AVATARS, &avitoi_avatar_schema)                       \
-    X(url, AVITOI_STR, url, 0, NULL)
-AVITOI_SCHEMA(profile, AVITOI_PROFILE_ROWS, NULL, false, false);
-#undef AVITOI_MODEL
-
-#define AVITOI_MODEL avito_user
-#define AVITOI_USER_ROWS(X)                                                                        \
-    X(id, AVITOI_INT, id, 0, NULL)                                                                 \
-    X(name, AVITOI_STR, name, 0, NULL)                                                             \
-    X(parsing_allowed, AVITOI_BOOL, parsing_allowed, 0, NULL)                                      \
-    X(public_user_profile, AVITOI_OBJ, public_user_profile, AVITO_CHAT_PROFILES,                   \
-      &avitoi_profile_schema)
-AVITOI_SCHEMA(user, AVITOI_USER_ROWS, NULL, false, false);
-#undef AVITOI_MODEL
-
-#define AVITOI_MODEL avito_item_location
-#define AVITOI_ITEM_LOCATION_ROWS(X)                                                               \
-    X(title, AVITOI_STR, title, 0, NULL)                                                           \
-    X(lat, AVITOI_E7, lat_e7, 0, &avitoi_degrees_schema)                                           \
-    X(lon, AVITOI_E7, lon_e7, 0, &avitoi_degrees_schema)
-AVITOI_SCHEMA(item_location, AVITOI_ITEM_LOCATION_ROWS, NULL, false, false);
-#undef AVITOI_MODEL
-
-#define AVITOI_MODEL avito_item_images
-#define AVITOI_ITEM_IMAGES_ROWS(X)                                                                 \
-    X(main, AVITOI_MAP, main, 0, &avitoi_pair_schema)                                              \
-    X(count, AVITOI_INT, count, 0, NULL)
-AVITOI_SCHEMA(item_images, AVITOI_ITEM_IMAGES_ROWS, NULL, false, false);
-#undef AVITOI_MODEL
-
-#define AVITOI_MODEL avito_item
-#define AVITOI_ITEM_ROWS(X)                                                                        \
-    X(id, AVITOI_INT, id, 0, NULL)                                                                 \
-    X(title, AVITOI_STR, title, 0, NULL)                                                           \
-    X(user_id, AVITOI_INT, user_id, 0, NULL)                                                       \
-    X(images, AVITOI_OBJ, images, 0, &avitoi_item_images_schema)                                   \
-    X(status_id, AVITOI_INT, status_id, 0, NULL)                                                   \
-    X(price_string, AVITOI_STR, price_string, 0, NULL)                                             \
-    X(url, AVITOI_STR, url, 0, NULL)                                                               \
-    X(location, AVITOI_OBJ, location, 0, &avitoi_item_location_schema)
-AVITOI_SCHEMA(item, AVITOI_ITEM_ROWS, NULL, false, false);
-#undef AVITOI_MODEL
-
-static void avitoi_finish_context(struct avitoi_json *json, void *model)
-{
-    avito_context *context = (avito_context *)model;
-    (void)json;
-    if (!avito_str_equal(context->type, "item")) {
-        context->item = NULL;
-    }
-}
-
-#define AVITOI_MODEL avito_context
-#define AVITOI_CONTEXT_ROWS(X)                                                                     \
-    X(type, AVITOI_STR, type, 0, NULL)                                                             \
-    X(value, AVITOI_OBJ, item, 0, &avitoi_item_schema)
-AVITOI_SCHEMA(context, AVITOI_CONTEXT_ROWS, avitoi_finish_context, false, false);
-#undef AVITOI_MODEL
-
-#define AVITOI_MODEL avito_chat
-#define AVITOI_CHAT_ROWS(X)                                                                        \
-    X(id, AVITOI_STR, id, 0, NULL)                                                                 \
-    X(context, AVITOI_OBJ, context, AVITO_CHAT_CONTEXT, &avitoi_context_schema)                    \
-    X(created, AVITOI_INT, created, 0, NULL)                                                       \
-    X(updated, AVITOI_INT, updated, 0, NULL)                                                       \
-    X(users, AVITOI_ARR, users, AVITO_CHAT_USERS, &avitoi_user_schema)                             \
-    X(last_message, AVITOI_OBJ, last_message, AVITO_CHAT_LAST_MESSAGE, &avitoi_message_schema)
-AVITOI_SCHEMA(chat, AVITOI_CHAT_ROWS, NULL, false, false);
-#undef AVITOI_MODEL
-
-/* ---- lists: the first row is the list itself ---- */
-
-struct avitoi_meta {
-    bool has_more, has_has_more;
-};
-
-#define AVITOI_MODEL struct avitoi_meta
-#define AVITOI_META_ROWS(X) X(has_more, AVITOI_BOOL, has_more, 0, NULL)
-AVITOI_SCHEMA(meta, AVITOI_META_ROWS, NULL, false, false);
-#undef AVITOI_MODEL
-
-/* Any items and count of the interface. */
-struct avitoi_items {
-    void *items;
-    size_t count;
-};
-
-/* The root of every list. `items` is not filled while the list streams. */
-struct avitoi_list {
-    struct avitoi_items items;
-    struct avitoi_meta *meta;
-};
-
-#define AVITOI_MODEL struct avitoi_list
-#define AVITOI_CHATS_ROWS(X)                                                                       \
-    X(chats, AVITOI_ARR, items, 0, &avitoi_chat_schema)                                            \
-    X(meta, AVITOI_OBJ, meta, 0, &avitoi_meta_schema)
-AVITOI_SCHEMA(chats, AVITOI_CHATS_ROWS, NULL, false, false);
-
-#define AVITOI_MESSAGES_ROWS(X)                                                                    \
-    X(messages, AVITOI_ARR, items, 0, &avitoi_message_schema)                                      \
-    X(meta, AVITOI_OBJ, meta, 0, &avitoi_meta_schema)
-AVITOI_SCHEMA(messages, AVITOI_MESSAGES_ROWS, NULL, true, false);
-
-#define AVITOI_UPLOADS_ROWS(X) X(, AVITOI_MAP, items, 0, &avitoi_uploaded_schema)
-AVITOI_SCHEMA(uploads, AVITOI_UPLOADS_ROWS, NULL, true, false);
-
-#define AVITOI_VOICES_ROWS(X) X(voices_urls, AVITOI_MAP, items, 0, &avitoi_pair_schema)
-AVITOI_SCHEMA(voices, AVITOI_VOICES_ROWS, NULL, false, false);
-#undef AVITOI_MODEL
-
-#define AVITOI_MODEL avito_subscription
-#define AVITOI_SUBSCRIPTION_ROWS(X)                                                                \
-    X(url, AVITOI_STR, url, 0, NULL)                                                               \
-    X(version, AVITOI_STR, version, 0, NULL)
-AVITOI_SCHEMA(subscription, AVITOI_SUBSCRIPTION_ROWS, NULL, false, false);
-#undef AVITOI_MODEL
-
-#define AVITOI_MODEL struct avitoi_list
-#define AVITOI_SUBSCRIPTIONS_ROWS(X)                                                               \
-    X(subscriptions, AVITOI_ARR, items, 0, &avitoi_subscription_schema)
-AVITOI_SCHEMA(subscriptions, AVITOI_SUBSCRIPTIONS_ROWS, NULL, false, false);
-#undef AVITOI_MODEL
-
-/* ---- account, token ---- */
-
-#define AVITOI_MODEL avito_self
-#define AVITOI_SELF_ROWS(X)                                                                        \
-    X(id, AVITOI_INT, id, 0, NULL)                                                                 \
-    X(email, AVITOI_STR, email, 0, NULL)                                                           \
-    X(name, AVITOI_STR, name, 0, NULL)                                                             \
-    X(phone, AVITOI_STR, phone, 0, NULL)                                                           \
-    X(phones, AVITOI_STRS, phones, 0, NULL)                                                        \
-    X(profile_url, AVITOI_STR, profile_url, 0, NULL)
-AVITOI_SCHEMA(self, AVITOI_SELF_ROWS, NULL, false, false);
-#undef AVITOI_MODEL
-
-/* Some refusals of the token service come with status 200. */
-struct avitoi_token_answer {
-    avito_token token;
-    avito_str error;
-};
-
-#define AVITOI_MODEL struct avitoi_token_answer
-#define AVITOI_TOKEN_ROWS(X)                                                                       \
-    X(access_token, AVITOI_STR, token.access_token, 0, NULL)                                       \
-    X(expires_in, AVITOI_INT, token.expires_in, 0, NULL)                                           \
-    X(token_type, AVITOI_STR, token.token_type, 0, NULL)                                           \
-    X(refresh_token, AVITOI_STR, token.refresh_token, 0, NULL)                                     \
-    X(scope, AVITOI_TEXT, token.scope, 0, NULL)                                                    \
-    X(error, AVITOI_STR, error, 0, NULL)
-AVITOI_SCHEMA(token, AVITOI_TOKEN_ROWS, NULL, false, false);
-#undef AVITOI_MODEL
-
-/* ---- notifications ---- */
-
-struct avitoi_payload {
-    avito_str type;
-    avito_message *message;
-};
-
-#define AVITOI_MODEL struct avitoi_payload
-#define AVITOI_PAYLOAD_ROWS(X)                                                                     \
-    X(type, AVITOI_STR, type, 0, NULL)                                                             \
-    X(value, AVITOI_OBJ, message, 0, &avitoi_message_schema)
-AVITOI_SCHEMA(payload, AVITOI_PAYLOAD_ROWS, NULL, false, true);
-#undef AVITOI_MODEL
-
-struct avitoi_envelope {
-    avito_str id, version;
-    int64_t timestamp;
-    struct avitoi_payload *payload;
-};
-
-#define AVITOI_MODEL struct avitoi_envelope
-#define AVITOI_ENVELOPE_ROWS(X)                                                                    \
-    X(id, AVITOI_STR, id, 0, NULL)                                                                 \
-    X(version, AVITOI_STR, version, 0, NULL)                                                       \
-    X(timestamp, AVITOI_INT, timestamp, 0, NULL)                                                   \
-    X(payload, AVITOI_OBJ, payload, 0, &avitoi_payload_schema)
-AVITOI_SCHEMA(envelope, AVITOI_ENVELOPE_ROWS, NULL, false, false);
-#undef AVITOI_MODEL
-
-/* The same when only the type is looked at: a payload of another type may hold anything. */
-#define AVITOI_MODEL struct avitoi_payload
-#define AVITOI_OTHER_PAYLOAD_ROWS(X) X(type, AVITOI_STR, type, 0, NULL)
-AVITOI_SCHEMA(other_payload, AVITOI_OTHER_PAYLOAD_ROWS, NULL, false, true);
-#undef AVITOI_MODEL
-
-#define AVITOI_MODEL struct avitoi_envelope
-#define AVITOI_OTHER_ENVELOPE_ROWS(X)                                                              \
-    X(id, AVITOI_STR, id, 0, NULL)                                                                 \
-    X(version, AVITOI_STR, version, 0, NULL)                                                       \
-    X(timestamp, AVITOI_INT, timestamp, 0, NULL)                                                   \
-    X(payload, AVITOI_OBJ, payload, 0, &avitoi_other_payload_schema)
-AVITOI_SCHEMA(other_envelope, AVITOI_OTHER_ENVELOPE_ROWS, NULL, false, false);
-#undef AVITOI_MODEL
-
-/* ---- replies: what a refusal says, and the answers that only confirm ----
- *
- * One lenient schema for all the forms that a refusal has been seen in, for {"ok":true}, and for the
- * id of a message that was sent. */
-
-struct avitoi_reason {
-    int64_t code;
-    avito_str message;
-};
-
-#define AVITOI_MODEL struct avitoi_reason
-#define AVITOI_REASON_ROWS(X)                                                                      \
-    X(code, AVITOI_INT, code, 0, NULL)                                                             \
-    X(message, AVITOI_TEXT, message, 0, NULL)                                                      \
-    X(messages, AVITOI_ONE, message, 0, NULL)
-AVITOI_SCHEMA(reason, AVITOI_REASON_ROWS, NULL, false, true);
-#undef AVITOI_MODEL
-
-struct avitoi_result {
-    int64_t code;
-    avito_str message;
-    struct avitoi_reason *error;
-    bool status, has_status;
-};
-
-#define AVITOI_MODEL struct avitoi_result
-#define AVITOI_RESULT_ROWS(X)                                                                      \
-    X(code, AVITOI_INT, code, 0, NULL)                                                             \
-    X(message, AVITOI_TEXT, message, 0, NULL)                                                      \
-    X(messages, AVITOI_ONE, message, 0, NULL)                                                      \
-    X(error, AVITOI_TEXT, message, 0, NULL)                                                        \
-    X(error, AVITOI_OBJ, error, 0, &avitoi_reason_schema)                                          \
-    X(status, AVITOI_BOOL, status, 0, NULL)
-AVITOI_SCHEMA(result, AVITOI_RESULT_ROWS, NULL, false, true);
-#undef AVITOI_MODEL
-
-struct avitoi_reply {
-    avito_str id;
-    bool ok, has_ok;
-    int64_t code;
-    avito_str error_word, message;
-    struct avitoi_reason *error;
-    struct avitoi_result *result;
-};
-
-#define AVITOI_MODEL struct avitoi_reply
-#define AVITOI_REPLY_ROWS(X)                                                                       \
-    X(id, AVITOI_STR, id, 0, NULL)                                                                 \
-    X(ok, AVITOI_BOOL, ok, 0, NULL)                                                                \
-    X(code, AVITOI_INT, code, 0, NULL)                                                             \
-    X(message, AVITOI_TEXT, message, 0, NULL)                                                      \
-    X(error, AVITOI_TEXT, error_word, 0, NULL)                                                     \
-    X(error, AVITOI_OBJ, error, 0, &avitoi_reason_schema)                                          \
-    X(error_description, AVITOI_TEXT, message, 0, NULL)                                            \
-    X(result, AVITOI_OBJ, result, 0, &avitoi_result_schema)                                        \
-    X(errors, AVITOI_ONE, error_word, 0, NULL)
-AVITOI_SCHEMA(reply, AVITOI_REPLY_ROWS, NULL, false, true);
-#undef AVITOI_MODEL
-
-/* ======================================================================= *
- * >>44 JSON MACHINE
- * ======================================================================= *
- *
- * Reads JSON as it streams in, in pieces of any size, and checks all of it strictly (RFC 8259,
- * well-formed UTF-8, at most 32 levels, nothing after the end; a lone surrogate escape becomes
- * U+FFFD). Members that nobody knows or wants are checked and dropped. A known string is decoded
- * once, to its final place in the arena. Each value goes straight into the struct of the object on
- * top, to the place that the row of its key names (>>43).
- *
- * Memory: an object that is a member is made at the low end when it opens, and stays there; its
- * strings follow it. Elements of open lists, pairs, and a root that the caller has a struct for are a
- * stack at the high end: elements stay there until their list closes, the root and the element of a
- * list that streams are copied to the caller's struct when they are complete. When both ends meet, the
- * machine goes on without storing and counts (`measuring`): so the error can tell the size that would
- * have done.
- */
-
-enum {
-    AVITOI_S_VALUE,
-    AVITOI_S_VALUE_OR_END,
-    AVITOI_S_KEY,
-    AVITOI_S_KEY_OR_END,
-    AVITOI_S_COLON,
-    AVITOI_S_AFTER,
-    AVITOI_S_STRING,
-    AVITOI_S_ESCAPE,
-    AVITOI_S_HEX,
-    AVITOI_S_LITERAL,
-    AVITOI_S_MINUS,
-    AVITOI_S_ZERO,
-    AVITOI_S_INT,
-    AVITOI_S_POINT,
-    AVITOI_S_FRACTION,
-    AVITOI_S_EXP,
-    AVITOI_S_EXP_SIGN,
-    AVITOI_S_EXP_DIGITS,
-    AVITOI_S_DONE,
-    AVITOI_S_BROKEN
-};
-
-enum { AVITOI_ROLE_DROP, AVITOI_ROLE_KEEP, AVITOI_ROLE_KEY, AVITOI_ROLE_INT, AVITOI_ROLE_E7 };
-
-/* What the reader of a value returns at its end. avitoi_json_feed() does the rest: so the stack of the
- * one is not below that of the other. */
-#define AVITOI_VALUE 4
-
-#define AVITOI_MAX_DEPTH 32u
-#define AVITOI_NO_KIND   31u
-#define AVITOI_LAST_FIELD 31u /* a row that no schema has: behind it comes row 0 */
-#define AVITOI_NO_FIELD   32u /* with it: the value is only checked */
-
-static int avitoi_string(struct avitoi_json *j, const char **pp, const char *end);
-
-AVITOI_APART_IF_SMALL static struct avitoi_frame *avitoi_top(struct avitoi_json *j)
-{
-    return &j->as.frames[j->level - 1u];
-}
-
-AVITOI_APART_IF_SMALL static int avitoi_broken(struct avitoi_json *j, int code)
-{
-    j->state = AVITOI_S_BROKEN;
-    return code;
-}
-
-/* ---- memory ---- */
-
-static void avitoi_mem_shared(struct avitoi_mem *mem, avito_arena *arena)
-{
-    memset(mem, 0, sizeof *mem);
-    mem->low_base = arena->base + arena->used;
-    mem->low_cap = (arena->cap - arena->used) & ~(size_t)(AVITOI_ALIGN - 1u);
-    mem->high_end = mem->low_base + mem->low_cap;
-}
-
-static bool avitoi_is_shared(const struct avitoi_mem *mem)
-{
-    return mem->high_cap == 0;
-}
-
-/* Notes that the stacks have grown; from the first time that they do not fit, nothing is stored. */
-static inline bool avitoi_fits(struct avitoi_json *j)
-{
-    struct avitoi_mem *mem = &j->mem;
-    const size_t sum = mem->low + mem->high;
-    if (sum > mem->peak) {
-        mem->peak = sum;
-    }
-    if (avitoi_is_shared(mem) ? sum > mem->low_cap : (mem->low > mem->low_cap || mem->high > mem->high_cap)) {
-        j->measuring = true;
-    }
-    return !j->measuring;
-}
-
-/* Takes `n` aligned bytes at the low end; NULL when they are only counted. */
-static inline char *avitoi_low(struct avitoi_json *j, size_t n)
-{
-    const size_t at = avitoi_align(j->mem.low);
-    j->mem.low = at + n;
-    return avitoi_fits(j) ? j->mem.low_base + at : NULL;
-}
-
-static inline char *avitoi_high(struct avitoi_json *j, size_t n)
-{
-    j->mem.high += n;
-    return avitoi_fits(j) ? j->mem.high_end - j->mem.high : NULL;
-}
-
-/* ---- the object on top ---- */
-
-/* The list whose elements are given one by one, or collected. */
-static bool avitoi_at_list(const struct avitoi_json *j, unsigned level)
-{
-    return j->streaming && level == 2;
-}
-
-/* Takes frames off. */
-static inline void avitoi_close_to(struct avitoi_json *j, unsigned level)
-{
-    j->level = (uint8_t)level;
-    if (level > 0) {
-        j->schema = avitoi_top(j)->schema;
-    }
-}
-
-/* Puts a value into the object of the frame `f`: that of the row f->field. */
-static inline void avitoi_json_store(const struct avitoi_json *j, const struct avitoi_frame *f,
-                                     const void *value, size_t size)
-{
-    if (!j->measuring) {
-        memcpy(f->at.model + f->schema->fields[f->field].offset, value, size);
-    }
-}
-
-/* true or false. The only one beside the elements of a list says whether the server has more of them:
- * noted here, it needs no memory, for which the last element may have been too large. */
-static void avitoi_add_bool(struct avitoi_json *j, const struct avitoi_frame *f, bool yes)
-{
-    const bool pair[2] = {yes, true};
-    if (j->streaming && j->level == 2) {
-        j->more = yes ? 1 : -1;
-    }
-    avitoi_json_store(j, f, pair, sizeof pair);
-}
-
-/* A string, or the items and the count of a list: both are a pointer and a number. */
-static void avitoi_add_ref(const struct avitoi_json *j, const struct avitoi_frame *f,
-                           const char *ptr, size_t len)
-{
-    avito_str s;
-    s.ptr = ptr;
-    s.len = len;
-    avitoi_json_store(j, f, &s, sizeof s);
-}
-
-/* ---- frames ---- */
-
-static inline int avitoi_open(struct avitoi_json *j, unsigned kind, const struct avitoi_schema *schema)
-{
-    struct avitoi_frame *f = &j->as.frames[j->level];
-    if (j->level >= AVITOI_LEVELS) {
-        return avitoi_broken(j, AVITO_ERR_JSON_DEPTH);
-    }
-    j->level++;
-    j->schema = schema;
-    f->schema = schema;
-    f->seen = 0;
-    f->kind = (uint8_t)kind;
-    f->field = AVITOI_NO_FIELD | AVITOI_LAST_FIELD;
-    if (kind > AVITOI_PAIR) {
-        f->at.mark = j->mem.high;
-        return AVITO_AGAIN;
-    }
-    f->high = (j->level == 1) ? j->out != NULL && !j->streaming : f[-1].kind > AVITOI_PAIR;
-    f->at.model = f->high ? avitoi_high(j, avitoi_align(schema->size)) : avitoi_low(j, schema->size);
-    if (f->at.model != NULL) {
-        memset(f->at.model, 0, schema->size);
-    }
-    return AVITO_AGAIN;
-}
-
-/* Inside an element of the list that streams. */
-static bool avitoi_in_element(const struct avitoi_json *j)
-{
-    return j->streaming && j->level > 2;
-}
-
-/* The element (or, outside of a list, the answer) breaks the model. What is left of it is only
- * checked; the list goes on behind it. */
-static int avitoi_bad(struct avitoi_json *j, int code, const char *culprit)
-{
-    j->culprit = culprit;
-    if (!j->streaming || j->collect || j->level < 2 || j->as.frames[1].kind <= AVITOI_PAIR) {
-        return avitoi_broken(j, code);
-    }
-    j->bad = (int16_t)code;
-    if (j->level > 2) {
-        avitoi_close_to(j, 2);
-        j->mem.high = avitoi_top(j)->at.mark;
-    }
-    j->skip = (uint8_t)(j->depth - j->list_depth);
-    return AVITO_AGAIN;
-}
-
-AVITOI_APART_IF_SMALL static void avitoi_element_begins(struct avitoi_json *j)
-{
-    if (!j->collect) {
-        j->mem.low = j->low_mark;
-        j->mem.peak = 0;
-        j->measuring = false;
-        (void)avitoi_fits(j); /* not even the answer that the list stands in may fit */
-    }
-    j->low_mark = j->mem.low;
-    j->page_rows++;
-    j->id.ptr = NULL;
-    j->id.len = 0;
-    j->was_cut = false;
-}
-
-/* ---- the end of containers ---- */
-
-/* Was the element that has just ended among the last that were given? It is from now on. */
-static bool avitoi_given_before(struct avitoi_json *j)
-{
-    struct avitoi_given *given = (struct avitoi_given *)(void *)j->mem.low_base;
-    uint64_t hash;
-    uint32_t i;
-    if (!j->remembers || j->id.ptr == NULL) {
-        return false;
-    }
-    hash = avitoi_hash(j->id.ptr, j->id.len);
-    for (i = 0; i < given->count; i++) {
-        if (given->hashes[i] == hash) {
-            return true;
-        }
-    }
-    given->hashes[given->next] = hash;
-    given->next = (given->next + 1u) % AVITOI_GIVEN;
-    given->count += (given->count < AVITOI_GIVEN) ? 1u : 0u;
-    return false;
-}
-
-/* The root is complete. */
-static void avitoi_json_root_done(struct avitoi_json *j, const struct avitoi_frame *f)
-{
-    if (!f->high) {
-        j->out = f->at.model;
-        return;
-    }
-    if (!j->measuring) {
-        memcpy(j->out, f->at.model, f->schema->size);
-    }
-    j->mem.high -= avitoi_align(f->schema->size);
-}
-
-/* An element of the list that streams is complete. It goes to the caller, unless all are collected: then
- * it stays where it is. */
-static void avitoi_json_element_done(struct avitoi_json *j, const struct avitoi_frame *f)
-{
-    const bool again = avitoi_given_before(j);
-    if (again) {
-        j->mem.low = j->low_mark;
-    } else {
-        j->rows++;
-    }
-    if (j->collect && !again) {
-        return;
-    }
-    j->mem.high -= avitoi_align(f->schema->size);
-    if (again) {
-        return;
-    }
-    if (!j->measuring) {
-        memcpy(j->out, f->at.model, f->schema->size);
-    }
-    j->event = (int16_t)(j->measuring ? AVITO_ERR_ARENA : AVITO_END);
-}
-
-/* The object on top is complete: its container gets it. */
-static void avitoi_close_object(struct avitoi_json *j)
-{
-    const struct avitoi_frame *f = avitoi_top(j);
-    struct avitoi_frame *parent;
-    if (avitoi_fits(j) && f->schema->finish != NULL) { /* its strings are counted by now */
-        f->schema->finish(j, f->at.model);
-    }
-    avitoi_close_to(j, j->level - 1u);
-    if (j->level == 0) {
-        avitoi_json_root_done(j, f);
-        return;
-    }
-    parent = avitoi_top(j);
-    if (parent->kind <= AVITOI_PAIR) {
-        avitoi_json_store(j, parent, &f->at.model, sizeof f->at.model);
-        return;
-    }
-    parent->seen++;
-    if (avitoi_at_list(j, j->level)) {
-        avitoi_json_element_done(j, f);
-    }
-}
-
-/* Elements of a list, which lie in reverse order up to `from`, to one array. */
-static void avitoi_reverse(char *items, const char *from, size_t count, size_t size)
-{
-    for (; count > 0; count--, items += size) {
-        from -= avitoi_align(size);
-        if (AVITO_WITH_SHORTCUTS && size == sizeof(avito_image_size)) { /* most: without a call */
-            memcpy(items, from, sizeof(avito_image_size));
-        } else {
-            memcpy(items, from, size);
-        }
-    }
-}
-
-/* The elements move from the high end to the low end; those of the list that streams are not there,
- * or stay. */
-static void avitoi_close_list(struct avitoi_json *j)
-{
-    const struct avitoi_frame *f = avitoi_top(j);
-    const bool strings = f->kind == AVITOI_STRS || f->kind == AVITOI_ONE;
-    const size_t size = strings ? sizeof(avito_str) : f->schema->size;
-    const size_t count = f->seen;
-    char *items = NULL;
-    if (!avitoi_at_list(j, j->level)) {
-        items = (count > 0) ? avitoi_low(j, count * size) : NULL;
-        if (items != NULL) {
-            avitoi_reverse(items, j->mem.high_end - f->at.mark, count, size);
-        }
-        j->mem.high = f->at.mark;
-    }
-    avitoi_close_to(j, j->level - 1u);
-    if (f->kind != AVITOI_ONE) {
-        avitoi_add_ref(j, avitoi_top(j), items, count);
-    } else if (items != NULL) {
-        avito_str first;
-        memcpy(&first, items, sizeof first);
-        avitoi_add_ref(j, avitoi_top(j), first.ptr, first.len);
-    }
-}
-
-static int avitoi_close(struct avitoi_json *j, char c)
-{
-    const bool is_object = ((j->is_object >> (j->depth - 1u)) & 1u) != 0;
-    if (is_object != (c == '}')) {
-        return avitoi_broken(j, AVITO_ERR_JSON);
-    }
-    j->depth--;
-    if (j->skip > 0) {
-        j->skip--;
-        return AVITOI_VALUE;
-    }
-    if (avitoi_top(j)->kind == AVITOI_OBJ) {
-        avitoi_close_object(j);
-    } else {
-        avitoi_close_list(j);
-        if (j->depth == 0 && j->level == 1) { /* the list stood alone, without its root object */
-            avitoi_close_object(j);
-        }
-    }
-    return AVITOI_VALUE;
-}
-
-/* ---- the end of any value ---- */
-
-static void avitoi_value_done(struct avitoi_json *j)
-{
-    j->state = (j->depth > 0) ? AVITOI_S_AFTER : AVITOI_S_DONE;
-    if (j->skip > 0) {
-        return;
-    }
-    if (j->level > 0 && avitoi_top(j)->kind == AVITOI_PAIR) { /* a member of a map, complete */
-        avitoi_close_object(j);
-    }
-    if (j->bad != 0) {
-        j->event = j->bad;
-        j->bad = 0;
-        j->rows++;
-    }
-}
-
-/* ---- the beginning of values ---- */
-
-/* The kinds that a value may have which begins with `c`, as bits; 0: no value begins so. */
-static unsigned avitoi_kinds(char c)
-{
-    switch (c) {
-        case '"':
-            return 1u << AVITOI_STR | 1u << AVITOI_TEXT | 1u << AVITOI_INT;
-        case '{':
-            return 1u << AVITOI_OBJ | 1u << AVITOI_MAP;
-        case '[':
-            return 1u << AVITOI_ARR | 1u << AVITOI_STRS | 1u << AVITOI_ONE;
-        case 't':
-        case 'f':
-            return 1u << AVITOI_BOOL;
-        case 'n':
-            return ~0u;
-        default:
-            return (c == '-' || (c >= '0' && c <= '9')) ? 1u << AVITOI_INT | 1u << AVITOI_E7 : 0u;
-    }
-}
-
-/* What the value that begins with `c` is for. AVITOI_NO_KIND: it is only checked. */
-static int avitoi_expect(struct avitoi_json *j, char c, unsigned *kind,
-                         const struct avitoi_schema **child)
-{
-    const unsigned fitting = avitoi_kinds(c);
-    struct avitoi_frame *f;
-    *kind = AVITOI_NO_KIND;
-    if (j->skip > 0 || j->level == 0) {
-        return AVITO_AGAIN;
-    }
-    f = avitoi_top(j);
-    if (f->kind <= AVITOI_PAIR) {
-        const struct avitoi_field *field = &j->schema->fields[f->field];
-        if (f->field >= AVITOI_NO_FIELD) {
-            return AVITO_AGAIN;
-        }
-        if ((fitting >> field->kind & 1u) == 0 && j->schema->lenient &&
-            f->field + 1u < j->schema->count && field[0].key == field[1].key) {
-            f->field++; /* the same key in another form */
-            field++;
-        }
-        if ((fitting >> field->kind & 1u) != 0) {
-            *kind = field->kind;
-            *child = field->child;
-            return AVITO_AGAIN;
-        }
-        return j->schema->lenient ? AVITO_AGAIN : avitoi_bad(j, AVITO_ERR_MODEL, field->key);
-    }
-    if (avitoi_at_list(j, j->level)) {
-        avitoi_element_begins(j);
-    }
-    if (f->kind == AVITOI_ONE && f->seen > 0) {
-        return AVITO_AGAIN;
-    }
-    *child = j->schema;
-    *kind = (f->kind == AVITOI_ARR) ? AVITOI_OBJ : AVITOI_STR;
-    if (c == (f->kind == AVITOI_ARR ? '{' : '"')) {
-        return AVITO_AGAIN;
-    }
-    *kind = AVITOI_NO_KIND;
-    return j->lenient ? AVITO_AGAIN : avitoi_bad(j, AVITO_ERR_MODEL, "element");
-}
-
-static int avitoi_begin_container(struct avitoi_json *j, char c, unsigned kind,
-                                  const struct avitoi_schema *child)
-{
-    const struct avitoi_schema *root = j->root;
-    const bool at_root = j->depth == 0;
-    int rc;
-    if (j->depth >= AVITOI_MAX_DEPTH) {
-        return avitoi_broken(j, AVITO_ERR_JSON_DEPTH);
-    }
-    j->is_object = (j->is_object & ~(1u << j->depth)) | ((c == '{' ? 1u : 0u) << j->depth);
-    j->depth++;
-    j->state = (c == '{') ? AVITOI_S_KEY_OR_END : AVITOI_S_VALUE_OR_END;
-    if (at_root && root != NULL) {
-        const unsigned first = root->fields[0].kind;
-        rc = avitoi_open(j, AVITOI_OBJ, root);
-        if (!(root->bare && first == (c == '{' ? (unsigned)AVITOI_MAP : (unsigned)AVITOI_ARR))) {
-            return (c == '{') ? rc : avitoi_broken(j, AVITO_ERR_MODEL);
-        }
-        avitoi_top(j)->field = 0;
-        kind = first;
-        child = root->fields[0].child;
-    }
-    if (kind == AVITOI_NO_KIND) {
-        j->skip++;
-        return AVITO_AGAIN;
-    }
-    rc = avitoi_open(j, kind, child);
-    if (kind > AVITOI_PAIR && avitoi_at_list(j, j->level)) {
-        j->list_depth = j->depth;
-        j->low_mark = j->mem.low;
-    }
-    return rc;
-}
-
-static void avitoi_begin_string(struct avitoi_json *j, unsigned role, bool cuttable)
-{
-    const struct avitoi_mem *mem = &j->mem;
-    j->state = AVITOI_S_STRING;
-    j->role = (uint8_t)role;
-    j->len = 0;
-    j->dst = NULL;
-    j->frozen = false;
-    j->cutting = cuttable && j->cut_at > 0;
-    if (role == AVITOI_ROLE_KEY || role == AVITOI_ROLE_INT) {
-        j->dst = j->word;
-        j->room = sizeof j->word;
-    } else if (role == AVITOI_ROLE_KEEP) {
-        const size_t limit = mem->low_cap - (avitoi_is_shared(mem) ? mem->high : 0u);
-        if (!j->measuring && mem->low < limit) {
-            j->dst = mem->low_base + mem->low;
-            j->room = limit - mem->low - 1u;
-        } else {
-            j->measuring = true; /* not even for the NUL of an empty string */
-            if (avitoi_in_element(j) && j->level == 3 && avitoi_top(j)->field == 0 &&
-                j->low_mark + j->as.frames[1].at.mark < mem->low_cap) {
-                /* The id of an element that does not fit: over what was stored of it. */
-                j->dst = mem->low_base + j->low_mark;
-                j->room = mem->low_cap - j->as.frames[1].at.mark - j->low_mark - 1u;
-            }
-        }
-        if (j->cutting && j->cut_at < j->room) {
-            j->room = j->cut_at;
-        }
-    }
-}
-
-static void avitoi_begin_literal(struct avitoi_json *j, char c, unsigned kind)
-{
-    j->state = AVITOI_S_LITERAL;
-    j->word[0] = c;
-    j->word_len = 1;
-    if (kind == AVITOI_BOOL && c != 'n') {
-        avitoi_add_bool(j, avitoi_top(j), c == 't');
-    }
-}
-
-static void avitoi_begin_number(struct avitoi_json *j, char c, unsigned kind)
-{
-    j->state = (c == '-') ? AVITOI_S_MINUS : (c == '0') ? AVITOI_S_ZERO : AVITOI_S_INT;
-    j->role = (uint8_t)(kind == AVITOI_INT  ? AVITOI_ROLE_INT
-                        : kind == AVITOI_E7 ? AVITOI_ROLE_E7
-                                            : AVITOI_ROLE_DROP);
-    j->word[0] = c;
-    j->word_len = 1;
-}
-
-/* At the first byte of a value. As much of it as is there is read at once. */
-static int avitoi_begin_value(struct avitoi_json *j, const char **p, const char *end)
-{
-    const char c = **p;
-    const struct avitoi_schema *child = NULL;
-    unsigned kind;
-    const int rc = avitoi_expect(j, c, &kind, &child);
-    if (rc < 0) {
-        return rc;
-    }
-    *p += 1;
-    switch (c) {
-        case '{':
-        case '[':
-            return avitoi_begin_container(j, c, kind, child);
-        case '"':
-            if (j->depth == 0) {
-                return avitoi_broken(j, AVITO_ERR_MODEL);
-            }
-            avitoi_begin_string(j, kind == AVITOI_NO_KIND ? AVITOI_ROLE_DROP
-                                   : kind == AVITOI_INT ? AVITOI_ROLE_INT : AVITOI_ROLE_KEEP,
-                                kind == AVITOI_TEXT || j->lenient);
-            return avitoi_string(j, p, end);
-        case 't':
-        case 'f':
-        case 'n':
-            avitoi_begin_literal(j, c, kind);
-            break;
-        default:
-            avitoi_begin_number(j, c, kind);
-            break;
-    }
-    return (j->depth == 0) ? avitoi_broken(j, AVITO_ERR_MODEL) : AVITO_AGAIN;
-}
-
-/* ---- keys ---- */
-
-static bool avitoi_wanted(const struct avitoi_json *j, const struct avitoi_field *field)
-{
-    return (field->want & j->want) != 0;
-}
-
-static int avitoi_key_found(struct avitoi_json *j, unsigned index)
-{
-    struct avitoi_frame *f = avitoi_top(j);
-    const struct avitoi_field *field = &j->schema->fields[index];
-    const uint32_t bit = 1u << index;
-    j->state = AVITOI_S_COLON;
-    if ((f->seen & bit) != 0 && !j->schema->lenient) {
-        return avitoi_bad(j, AVITO_ERR_DUPLICATE, field->key);
-    }
-    f->field = (uint8_t)(index | AVITOI_NO_FIELD);
-    if ((f->seen & bit) == 0 && avitoi_wanted(j, field)) {
-        f->field = (uint8_t)index;
-    }
-    f->seen |= bit;
-    return AVITO_AGAIN;
-}
-
-/* The key in j->word. */
-static int avitoi_key_done(struct avitoi_json *j)
-{
-    const struct avitoi_schema *schema = j->schema;
-    unsigned i;
-    for (i = 0; i < schema->count; i++) {
-        const struct avitoi_field *field = &schema->fields[i];
-        if (field->key_len == j->len && memcmp(field->key, j->word, j->len) == 0) {
-            return avitoi_key_found(j, i);
-        }
-    }
-    avitoi_top(j)->field |= AVITOI_NO_FIELD;
-    j->state = AVITOI_S_COLON;
-    return AVITO_AGAIN;
-}
-
-/* At the opening quote `*p` of a key. */
-static int avitoi_begin_key(struct avitoi_json *j, const char **p, const char *end)
-{
-    unsigned role = AVITOI_ROLE_DROP;
-    int rc = AVITO_AGAIN;
-    *p += 1;
-    if (j->skip == 0 && j->level > 0) {
-        role = (avitoi_top(j)->kind == AVITOI_MAP) ? AVITOI_ROLE_KEEP : AVITOI_ROLE_KEY;
-    }
-    if (role == AVITOI_ROLE_KEEP) {
-        if (j->streaming && j->level == 2) {
-            avitoi_element_begins(j);
-        }
-        rc = avitoi_open(j, AVITOI_PAIR, j->schema);
-        avitoi_top(j)->field = 0;
-    }
-    avitoi_begin_string(j, role, false);
-    j->in_key = true;
-    return rc < 0 ? rc : avitoi_string(j, p, end);
-}
-
-/* ---- strings ---- */
-
-/* Reads the number in j->word, `len` bytes, and stores it. False: it is none for this row. */
-static bool avitoi_json_number(struct avitoi_json *j, const struct avitoi_frame *f, size_t len)
-{
-    int64_t value;
-    int32_t e7;
-    if (len > AVITOI_NUMBER_MAX) {
-        return false;
-    }
-    if (j->role == AVITOI_ROLE_E7) {
-        j->schema->fields[f->field].child->finish(j, &e7);
-        if (j->word_len > 0) {
-            avitoi_json_store(j, f, &e7, sizeof e7);
-        }
-        return j->word_len > 0;
-    }
-    if (!avitoi_parse_int(j->word, len, &value)) {
-        return false;
-    }
-    avitoi_json_store(j, f, &value, sizeof value);
-    return true;
-}
-
-/* A number, or a string where a number belongs, is complete in j->word. */
-static int avitoi_number_done(struct avitoi_json *j, size_t len)
-{
-    const struct avitoi_frame *f = avitoi_top(j);
-    if (!avitoi_json_number(j, f, len) && !j->schema->lenient) {
-        const int rc = avitoi_bad(j, AVITO_ERR_MODEL, j->schema->fields[f->field].key);
-        if (rc < 0) {
-            return rc;
-        }
-    }
-    return AVITOI_VALUE;
-}
-
-/* A string that is kept: into the object, the pair or the list of strings on top. */
-static void avitoi_kept(struct avitoi_json *j)
-{
-    struct avitoi_frame *f = avitoi_top(j);
-    const char *text = j->mem.low_base + j->mem.low;
-    if (f->field == 0 && j->level == 3 && j->streaming && j->dst != NULL) {
-        j->id.ptr = j->dst - j->len;
-        j->id.len = j->len;
-    }
-    if (j->dst != NULL) {
-        *j->dst = '\0';
-    }
-    if (j->measuring) {
-        if (j->cutting && j->len > j->cut_at) {
-            j->len = j->cut_at; /* what a cut text would have taken */
-        }
-        text = NULL;
-    }
-    j->mem.low += j->len + 1u;
-    if (f->kind <= AVITOI_PAIR) {
-        avitoi_add_ref(j, f, text, j->len);
-    } else {
-        char *slot = avitoi_high(j, sizeof(avito_str));
-        f->seen++;
-        if (slot != NULL) {
-            avito_str element;
-            element.ptr = text;
-            element.len = j->len;
-            memcpy(slot, &element, sizeof element);
-        }
-    }
-}
-
-static int avitoi_string_done(struct avitoi_json *j)
-{
-    if (j->role == AVITOI_ROLE_KEEP) {
-        avitoi_kept(j);
-    }
-    if (j->in_key) {
-        j->in_key = false;
-        j->state = AVITOI_S_COLON;
-        if (j->role == AVITOI_ROLE_KEY) {
-            return avitoi_key_done(j);
-        }
-        if (j->role == AVITOI_ROLE_KEEP) { /* of a map: the value is the pair's second field */
-            avitoi_top(j)->field = 1;
-        }
-        return AVITO_AGAIN;
-    }
-    if (j->role == AVITOI_ROLE_INT && j->len > 0) { /* an empty one counts as null */
-        return avitoi_number_done(j, j->len);
-    }
-    return AVITOI_VALUE;
-}
-
-/* No room for a code point: a text that may be cut ends here; a key or number is too long to be
- * one; anything else does not fit the arena and is only counted from here on. */
-static void avitoi_no_room(struct avitoi_json *j, size_t n)
-{
-    if (j->role == AVITOI_ROLE_KEEP && j->cutting && j->len + n > j->cut_at) {
-        j->was_cut = true;
-        j->frozen = true;
-        return;
-    }
-    j->measuring = j->measuring || j->role == AVITOI_ROLE_KEEP;
-    j->dst = NULL;
-    j->len += n;
-}
-
-/* One decoded code point of a string. */
-static void avitoi_put(struct avitoi_json *j, const char *p, size_t n)
-{
-    if (j->frozen) {
-        return;
-    }
-    if (j->dst != NULL && n > j->room) {
-        avitoi_no_room(j, n);
-        return;
-    }
-    j->len += n;
-    if (j->dst != NULL) {
-        j->room -= n;
-        for (; n > 0; n--) {
-            *j->dst++ = *p++;
-        }
-    }
-}
-
-/* Takes what is plain, as far as there is room for it. */
-static const char *avitoi_plain(struct avitoi_json *j, const char *p, const char *end)
-{
-#if AVITO_WITH_SHORTCUTS
-    size_t n;
-    if (j->frozen) {
-        return avitoi_text_check(p, end, &n);
-    }
-    p = (j->dst == NULL) ? avitoi_text_check(p, end, &n)
-                         : avitoi_text_keep(p, end, j->dst, j->room, &n);
-    j->len += n;
-    if (j->dst != NULL) {
-        j->dst += n;
-        j->room -= n;
-    }
-#else
-    const char *const start = p;
-    const char *const limit = (j->dst != NULL && (size_t)(end - p) > j->room) ? p + j->room : end;
-    while (p < limit && avitoi_is_plain(*p)) {
-        p++;
-    }
-    avitoi_put(j, start, (size_t)(p - start));
-#endif
-    return p;
-}
-
-static void avitoi_put_point(struct avitoi_json *j, uint32_t point)
-{
-    char utf8[4];
-    const size_t n = avitoi_utf8_put(point, utf8);
-    avitoi_put(j, utf8, n);
-}
-
-/* The low half of a pair does not follow. */
-static void avitoi_lone_surrogate(struct avitoi_json *j)
-{
-    if (j->surrogate != 0) {
-        j->surrogate = 0;
-        avitoi_put_point(j, 0xfffdu);
-    }
-}
-
-/* A complete \uXXXX. The high half of a pair waits for the low one. */
-static void avitoi_unit(struct avitoi_json *j, uint16_t unit)
-{
-    const bool is_low = unit >= 0xdc00 && unit <= 0xdfff;
-    j->state = AVITOI_S_STRING;
-    if (is_low && j->surrogate != 0) {
-        const uint32_t high = j->surrogate;
-        j->surrogate = 0;
-        avitoi_put_point(j, 0x10000u + ((high - 0xd800u) << 10) + (unit - 0xdc00u));
-        return;
-    }
-    avitoi_lone_surrogate(j);
-    if (unit >= 0xd800 && unit <= 0xdbff) {
-        j->surrogate = unit;
-        return;
-    }
-    avitoi_put_point(j, is_low ? 0xfffdu : unit);
-}
-
-static int avitoi_escape(struct avitoi_json *j, char c)
-{
-    static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
-    const char *at;
-    if (c == 'u') {
-        j->state = AVITOI_S_HEX;
-        j->hex = 0;
-        j->word_len = 0;
-        return AVITO_AGAIN;
-    }
-    avitoi_lone_surrogate(j);
-    at = (const char *)memchr(from, c, sizeof from - 1u);
-    if (at == NULL) {
-        return avitoi_broken(j, AVITO_ERR_JSON);
-    }
-    j->state = AVITOI_S_STRING;
-    avitoi_put(j, &to[at - from], 1);
-    return AVITO_AGAIN;
-}
-
-static int avitoi_hex_digit(struct avitoi_json *j, char c)
-{
-    const unsigned digit = avitoi_hex(c);
-    if (digit > 15u) {
-        return avitoi_broken(j, AVITO_ERR_JSON);
-    }
-    j->hex = (uint16_t)(((unsigned)j->hex << 4) | digit);
-    j->word_len++;
-    if (j->word_len == 4) {
-        avitoi_unit(j, j->hex);
-    }
-    return AVITO_AGAIN;
-}
-
-/* One byte of a sequence above ASCII. They are gathered, so that a cut never splits one. */
-static int avitoi_utf8_byte(struct avitoi_json *j, char c)
-{
-    unsigned length;
-    j->utf8[j->utf8_len++] = c;
-    length = avitoi_utf8_length(j->utf8, j->utf8_len);
-    if (length == 0) {
-        return avitoi_broken(j, AVITO_ERR_JSON_UTF8);
-    }
-    if (length == j->utf8_len) {
-        avitoi_put(j, j->utf8, length);
-        j->utf8_len = 0;
-    }
-    return AVITO_AGAIN;
-}
-
-/* Inside a string: as far as the bytes go, or to its end, or to an escape that is not complete. */
-static int avitoi_string(struct avitoi_json *j, const char **pp, const char *end)
-{
-    const char *p = *pp;
-    int rc = AVITO_AGAIN;
-    while (p < end && rc == AVITO_AGAIN && j->state == AVITOI_S_STRING) {
-        if (*p != '\\') {
-            avitoi_lone_surrogate(j);
-        }
-        if (j->utf8_len == 0 && j->surrogate == 0) {
-            p = avitoi_plain(j, p, end);
-            if (p == end) {
-                break;
-            }
-        }
-        if (j->utf8_len > 0 || avitoi_byte(*p) >= 0x80) {
-            rc = avitoi_utf8_byte(j, *p++);
-        } else if (avitoi_is_plain(*p)) { /* no room for it */
-            avitoi_put(j, p++, 1);
-        } else if (*p == '"') {
-            *pp = p + 1;
-            return avitoi_string_done(j);
-        } else if (*p != '\\') {
-            rc = avitoi_broken(j, AVITO_ERR_JSON);
-        } else {
-            j->state = AVITOI_S_ESCAPE;
-            p++;
-        }
-    }
-    *pp = p;
-    return rc;
-}
-
-/* ---- numbers and literals ---- */
-
-/* The state behind `c`; AVITOI_S_AFTER: `c` ends the number; AVITOI_S_BROKEN: it is none. */
-static unsigned avitoi_number_next(unsigned state, char c)
-{
-    enum { bad = AVITOI_S_BROKEN, zero = AVITOI_S_ZERO, whole = AVITOI_S_INT, point = AVITOI_S_POINT,
-           part = AVITOI_S_FRACTION, e = AVITOI_S_EXP, sign = AVITOI_S_EXP_SIGN,
-           power = AVITOI_S_EXP_DIGITS, after = AVITOI_S_AFTER };
-    static const uint8_t next[][6] = {
-        /* 0    1..9   .      e E    + -    others */
-        {zero,  whole, bad,   bad,   bad,   bad},   /* AVITOI_S_MINUS */
-        {bad,   bad,   point, e,     after, after}, /* AVITOI_S_ZERO */
-        {whole, whole, point, e,     after, after}, /* AVITOI_S_INT */
-        {part,  part,  bad,   bad,   bad,   bad},   /* AVITOI_S_POINT */
-        {part,  part,  after, e,     after, after}, /* AVITOI_S_FRACTION */
-        {power, power, bad,   bad,   sign,  bad},   /* AVITOI_S_EXP */
-        {power, power, bad,   bad,   bad,   bad},   /* AVITOI_S_EXP_SIGN */
-        {power, power, after, after, after, after}}; /* AVITOI_S_EXP_DIGITS */
-    const unsigned kind = c == '0'               ? 0u
-                          : c >= '1' && c <= '9' ? 1u
-                          : c == '.'             ? 2u
-                          : (c | 0x20) == 'e'    ? 3u
-                          : c == '+' || c == '-' ? 4u
-                                                 : 5u;
-    return next[state - AVITOI_S_MINUS][kind];
-}
-
-static int avitoi_number(struct avitoi_json *j, const char **p, const char *end)
-{
-    for (; *p < end; *p += 1) {
-        unsigned next = j->state;
-        if (next != AVITOI_S_INT || **p < '0' || **p > '9') {
-            next = avitoi_number_next(next, **p);
-        }
-        if (next == AVITOI_S_AFTER) {
-            return j->role == AVITOI_ROLE_DROP ? AVITOI_VALUE
-                                               : avitoi_number_done(j, j->word_len);
-        }
-        if (next == AVITOI_S_BROKEN) {
-            return avitoi_broken(j, AVITO_ERR_JSON);
-        }
-        j->state = (uint8_t)next;
-        if (j->word_len < (next == AVITOI_S_FRACTION ? AVITOI_FRACTION_MAX : sizeof j->word)) {
-            j->word[j->word_len++] = **p;
-        }
-    }
-    return AVITO_AGAIN;
-}
-
-static int avitoi_literal(struct avitoi_json *j, char c)
-{
-    const char *word = (*j->word == 't') ? "true" : (*j->word == 'f') ? "false" : "null";
-    if (word[j->word_len] != c) {
-        return avitoi_broken(j, AVITO_ERR_JSON);
-    }
-    j->word_len++;
-    return (word[j->word_len] == '\0') ? AVITOI_VALUE : AVITO_AGAIN;
-}
-
-/* ======================================================================= *
- * >>45 SHORT WAY
- * ======================================================================= *
- *
- * What lies in the window as a whole and is of the usual kind is read in one go, many members at a
- * time. The short way starts where a member or an element may begin, takes whole members, and leaves
- * exactly the state in which the machine (>>44) would be after them. It raises no error: what is
- * cut, rare or wrong it leaves to the machine, from the member's beginning, and the machine decides.
- *
- * Two borders serve for all of it: `near`, AVITOI_FAST_AHEAD bytes before the end of the window, where
- * a member may still begin; and `lim`, a block and a NUL before the end of the room. The last bytes of a window
- * are read from a copy with AVITOI_FAST_AHEAD bytes after it that no JSON has.
- */
-
-#if AVITO_WITH_SHORTCUTS
-
-#define AVITOI_FAST_AHEAD 24 /* more than a key with its quotes and colon, or a number, needs */
-#define AVITOI_FAST_TAIL  64 /* bytes of the copy, with those after it */
-#define AVITOI_FAST_ROOM  (AVITOI_TEXT_BLOCK + 1u) /* a block and a NUL */
-
-AVITOI_ASSERT(form_is_short, sizeof(((struct avitoi_field *)NULL)->form) <= AVITOI_FAST_AHEAD);
-
-/* ---- blanks ---- */
-
-static AVITOI_INLINE bool avitoi_fast_is_blank(char c)
-{
-    return c == ' ' || c == '\n' || c == '\r' || c == '\t';
-}
-
-/* After the spaces at `p`, as far as many at a time go. */
-static AVITOI_INLINE const char *avitoi_fast_spaces(const char *p, const char *end)
-{
-#if AVITO_WITH_SIMD
-    while (end - p >= 16) {
-        const unsigned other = 0xffffu ^ avitoi_text_is(avitoi_text_load(p), ' ');
-        if (other != 0) {
-            return p + avitoi_text_stop(other);
-        }
-        p += 16;
-    }
-#else
-    while (end - p >= 8) {
-        const uint64_t v = avitoi_text_eight(p) ^ AVITOI_TEXT_ONES * ' ';
-        const uint64_t other = (v | ((v & ~AVITOI_TEXT_TOPS) + ~AVITOI_TEXT_TOPS)) & AVITOI_TEXT_TOPS;
-        if (other != 0) {
-            return p + avitoi_text_first(other);
-        }
-        p += 8;
-    }
-#endif
-    return p;
-}
-
-/* After the blanks at `p`: most are a line break and spaces. */
-AVITOI_APART static const char *avitoi_fast_blanks_on(const char *p, const char *end)
-{
-    if (p < end && avitoi_fast_is_blank(*p)) {
-        p = avitoi_fast_spaces(p + 1, end);
-    }
-    while (p < end && avitoi_fast_is_blank(*p)) {
-        p++;
-    }
-    return p;
-}
-
-/* The same where mostly there are none. */
-static AVITOI_INLINE const char *avitoi_fast_blanks(const char *p, const char *end)
-{
-    return (p < end && avitoi_byte(*p) <= ' ') ? avitoi_fast_blanks_on(p, end) : p;
-}
-
-/* ---- values that are only checked ---- */
-
-/* The end of a string, from inside it; NULL: cut or wrong. */
-AVITOI_APART static const char *avitoi_fast_pass_text(const char *p, const char *end)
-{
-    size_t len;
-    p = avitoi_text_check(p, end, &len);
-    return (p == end || *p != '"') ? NULL : p + 1;
-}
-
-static const char *avitoi_fast_pass_string(const char *p, const char *end)
-{
-    char sink[AVITOI_TEXT_BLOCK];
-    while (end - p >= (ptrdiff_t)AVITOI_TEXT_BLOCK) {
-        const size_t n = avitoi_text_ascii(p, sink);
-        p += n;
-        if (n < AVITOI_TEXT_BLOCK) {
-            return (*p == '"') ? p + 1 : avitoi_fast_pass_text(p, end);
-        }
-    }
-    return avitoi_fast_pass_text(p, end);
-}
-
-/* Up to eight digits at once: how many there are, and their value. Those of a shorter number move up,
- * so that zeros stand before them; then pairs, fours and eight are put together. */
-static AVITOI_INLINE unsigned avitoi_fast_eight(const char *p, uint64_t *value)
-{
-    uint64_t v = avitoi_text_eight(p) ^ AVITOI_TEXT_ONES * '0';
-    const unsigned n = avitoi_text_first((v | (v + AVITOI_TEXT_ONES * 0x76u)) & AVITOI_TEXT_TOPS);
-    v = (n == 0) ? 0 : v << (64u - 8u * n);
-    v = v * 2561u >> 8 & 0x00ff00ff00ff00ffu;    /* 10 << 8 | 1 */
-    v = v * 6553601u >> 16 & 0x0000ffff0000ffffu; /* 100 << 16 | 1 */
-    *value = v * 42949672960001u >> 32;          /* 10000 << 32 | 1 */
-    return n;
-}
-
-/* The end of the digits at `p`; *value: the number that they are, if they are not too many. */
-static AVITOI_INLINE const char *avitoi_fast_digits(const char *p, const char *end, uint64_t *value)
-{
-    *value = 0;
-    if (end - p >= 8) {
-        const unsigned n = avitoi_fast_eight(p, value);
-        p += n;
-        if (n < 8u) {
-            return p;
-        }
-    }
-    for (; p < end && avitoi_is_digit(*p); p++) {
-        *value = *value * 10u + (avitoi_byte(*p) - (unsigned)'0');
-    }
-    return p;
-}
-
-/* The end of the whole part of a number, after its sign; NULL: there is none. */
-static AVITOI_INLINE const char *avitoi_fast_whole(const char *p, const char *end, uint64_t *value)
-{
-    const char *const behind = avitoi_fast_digits(p, end, value);
-    return (behind == p || (*p == '0' && behind - p > 1)) ? NULL : behind;
-}
-
-/* What may end a number? Blanks, and what is none, are looked at later. */
-static AVITOI_INLINE bool avitoi_fast_ends_number(char c)
-{
-    return c == ',' || c == '}' || c == ']' || avitoi_byte(c) <= ' ';
-}
-
-/* After the `c` of a number and the digits that must follow, if there is one. NULL: no digits. */
-static const char *avitoi_fast_pass_part(const char *p, const char *end, char c)
-{
-    const char *first;
-    uint64_t value;
-    if (p == NULL || p == end || (*p | 0x20) != c) { /* a point has that bit, too */
-        return p;
-    }
-    first = p + 1;
-    if (c == 'e' && first < end && (*first == '+' || *first == '-')) {
-        first++;
-    }
-    p = avitoi_fast_digits(first, end, &value);
-    return (p == first) ? NULL : p;
-}
-
-/* The end of a number; NULL: cut or none. */
-static const char *avitoi_fast_pass_number(const char *p, const char *end)
-{
-    uint64_t value;
-    p = avitoi_fast_whole(p + (*p == '-' ? 1 : 0), end, &value);
-    p = avitoi_fast_pass_part(p, end, '.');
-    p = avitoi_fast_pass_part(p, end, 'e');
-    return (p != NULL && p < end && avitoi_fast_ends_number(*p)) ? p : NULL;
-}
-
-/* The end of a value without parts; NULL: cut, or none. */
-static const char *avitoi_fast_pass_scalar(const char *p, const char *end)
-{
-    if (end - p < 6) {
-        return NULL;
-    }
-    switch (*p) {
-        case '"':
-            return avitoi_fast_pass_string(p + 1, end);
-        case 't':
-            return (memcmp(p, "true", 4) == 0) ? p + 4 : NULL;
-        case 'n':
-            return (memcmp(p, "null", 4) == 0) ? p + 4 : NULL;
-        case 'f':
-            return (memcmp(p, "false", 5) == 0) ? p + 5 : NULL;
-        default:
-            return avitoi_fast_pass_number(p, end);
-    }
-}
-
-/* A value with parts that is only checked. */
-struct avitoi_fast_pass {
-    const char *p, *end;
-    uint32_t objects; /* a bit per open container, the innermost lowest */
-    unsigned depth, most;
-};
-
-enum { AVITOI_PASS_VALUE, AVITOI_PASS_KEY, AVITOI_PASS_AFTER, AVITOI_PASS_WRONG };
-
-static AVITOI_INLINE unsigned avitoi_fast_pass_close(struct avitoi_fast_pass *r)
-{
-    r->p++;
-    r->objects >>= 1;
-    r->depth--;
-    return AVITOI_PASS_AFTER;
-}
-
-static AVITOI_INLINE unsigned avitoi_fast_pass_open(struct avitoi_fast_pass *r)
-{
-    const bool object = *r->p == '{';
-    if (r->depth == r->most) {
-        return AVITOI_PASS_WRONG;
-    }
-    r->objects = r->objects << 1 | (object ? 1u : 0u);
-    r->depth++;
-    r->p = avitoi_fast_blanks(r->p + 1, r->end);
-    if (r->p < r->end && *r->p == (object ? '}' : ']')) {
-        return avitoi_fast_pass_close(r);
-    }
-    return object ? AVITOI_PASS_KEY : AVITOI_PASS_VALUE;
-}
-
-static AVITOI_INLINE unsigned avitoi_fast_pass_value(struct avitoi_fast_pass *r)
-{
-    const char *behind;
-    if (r->p < r->end && (*r->p == '{' || *r->p == '[')) {
-        return avitoi_fast_pass_open(r);
-    }
-    behind = avitoi_fast_pass_scalar(r->p, r->end);
-    r->p = behind;
-    return behind == NULL ? AVITOI_PASS_WRONG : AVITOI_PASS_AFTER;
-}
-
-static AVITOI_INLINE unsigned avitoi_fast_pass_key(struct avitoi_fast_pass *r)
-{
-    const char *p = r->p;
-    if (p == r->end || *p != '"') {
-        return AVITOI_PASS_WRONG;
-    }
-    p = avitoi_fast_pass_string(p + 1, r->end);
-    if (p == NULL) {
-        return AVITOI_PASS_WRONG;
-    }
-    p = avitoi_fast_blanks(p, r->end);
-    if (p == r->end || *p != ':') {
-        return AVITOI_PASS_WRONG;
-    }
-    r->p = avitoi_fast_blanks(p + 1, r->end);
-    return AVITOI_PASS_VALUE;
-}
-
-static AVITOI_INLINE unsigned avitoi_fast_pass_after(struct avitoi_fast_pass *r)
-{
-    const bool object = (r->objects & 1u) != 0;
-    r->p = avitoi_fast_blanks(r->p, r->end);
-    if (r->p == r->end) {
-        return AVITOI_PASS_WRONG;
-    }
-    if (*r->p == (object ? '}' : ']')) {
-        return avitoi_fast_pass_close(r);
-    }
-    if (*r->p != ',') {
-        return AVITOI_PASS_WRONG;
-    }
-    r->p = avitoi_fast_blanks(r->p + 1, r->end);
-    return object ? AVITOI_PASS_KEY : AVITOI_PASS_VALUE;
-}
-
-/* The end of any value in so many containers; NULL: it is cut, wrong, or too deep. */
-AVITOI_APART static const char *avitoi_fast_pass_any(const char *p, const char *end, unsigned depth)
-{
-    struct avitoi_fast_pass r;
-    unsigned at;
-    r.p = p;
-    r.end = end;
-    r.objects = 0;
-    r.depth = 0;
-    r.most = AVITOI_MAX_DEPTH - depth;
-    at = avitoi_fast_pass_value(&r);
-    while (r.depth > 0 && at != AVITOI_PASS_WRONG) {
-        if (at == AVITOI_PASS_VALUE) {
-            at = avitoi_fast_pass_value(&r);
-        } else if (at == AVITOI_PASS_KEY) {
-            at = avitoi_fast_pass_key(&r);
-        } else {
-            at = avitoi_fast_pass_after(&r);
-        }
-    }
-    return at == AVITOI_PASS_WRONG ? NULL : r.p;
-}
-
-/* The end of a member that nobody knows, from its key's quote; NULL: cut or wrong. Blanks before the
- * colon, or an escape in the key, may hide a key that somebody does know. */
-AVITOI_APART static const char *avitoi_fast_pass_member(const char *p, const char *end, unsigned depth)
-{
-    const char *const start = p;
-    p = avitoi_fast_pass_string(p + 1, end);
-    if (p == NULL || p == end || *p != ':' || memchr(start, '\\', (size_t)(p - start)) != NULL) {
-        return NULL;
-    }
-    return avitoi_fast_pass_any(avitoi_fast_blanks(p + 1, end), end, depth);
-}
-
-/* Members of an object of which nothing is wanted. */
-static const char *avitoi_fast_skip(struct avitoi_json *j, const char *p, const char *end)
-{
-    bool more = true;
-    while (more && p < end && *p == '"') {
-        const char *const behind = avitoi_fast_pass_member(p, end, j->depth);
-        if (behind == NULL) {
-            break;
-        }
-        p = avitoi_fast_blanks(behind, end);
-        more = p < end && *p == ',';
-        j->state = more ? AVITOI_S_KEY : AVITOI_S_AFTER;
-        p = more ? avitoi_fast_blanks(p + 1, end) : p;
-    }
-    return p;
-}
-
-/* ---- the run ---- */
-
-/* What the short way keeps at hand. Its functions are inlined into one, so that most of this lives in
- * registers. */
-struct avitoi_fast {
-    struct avitoi_json *j;
-    struct avitoi_frame *f; /* on top, with its schema and its struct */
-    const struct avitoi_schema *schema;
-    char *model;
-    const struct avitoi_field *row; /* the one that is expected, or is being read */
-    uint32_t seen, bit;             /* of the frame; of the row */
-    const char *p, *near, *start;   /* here; the border; the member's beginning */
-    char *low, *lim;                /* the low end; the border */
-    unsigned floor;                 /* up to this level the machine closes objects */
-};
-
-/* Where it goes on. */
-enum {
-    AVITOI_FAST_MEMBER,   /* at the quote of a key, not after the border */
-    AVITOI_FAST_AFTER,    /* after a member */
-    AVITOI_FAST_PAIR,     /* at the quote of a key of a map of strings */
-    AVITOI_FAST_LIST_END, /* at the last character of a list */
-    AVITOI_FAST_ELEMENT,  /* where an element of a list of objects begins */
-    AVITOI_FAST_LEAVE     /* with the machine, whose state is set */
-};
-
-static AVITOI_INLINE unsigned avitoi_fast_leave(struct avitoi_fast *r, unsigned state)
-{
-    r->j->state = (uint8_t)state;
-    return AVITOI_FAST_LEAVE;
-}
-
-/* The same between members: the row before this one was the last. */
-static AVITOI_INLINE unsigned avitoi_fast_between(struct avitoi_fast *r, unsigned state)
-{
-    const unsigned row = (unsigned)(r->row - r->schema->fields);
-    r->f->field = (uint8_t)((row - 1u) & AVITOI_LAST_FIELD);
-    return avitoi_fast_leave(r, state);
-}
-
-/* The machine reads this member, from its beginning. */
-static AVITOI_INLINE unsigned avitoi_fast_undo(struct avitoi_fast *r)
-{
-    r->p = r->start;
-    return avitoi_fast_leave(r, AVITOI_S_KEY);
-}
-
-static AVITOI_INLINE const char *avitoi_fast_end(const struct avitoi_fast *r)
-{
-    return r->near + AVITOI_FAST_AHEAD;
-}
-
-/* The end of the room: where the high end begins. */
-static AVITOI_INLINE char *avitoi_fast_top(const struct avitoi_fast *r)
-{
-    return r->lim + AVITOI_FAST_ROOM;
-}
-
-static AVITOI_INLINE bool avitoi_fast_fits(const struct avitoi_fast *r, const char *at, size_t n)
-{
-    return avitoi_fast_top(r) - at >= (ptrdiff_t)n;
-}
-
-/* An aligned place at the low end. */
-static AVITOI_INLINE char *avitoi_fast_aligned(const struct avitoi_fast *r)
-{
-    char *const base = r->j->mem.low_base;
-    return base + avitoi_align((size_t)(r->low - base));
-}
-
-/* Before the high end goes down: as avitoi_fits(). */
-static AVITOI_INLINE void avitoi_fast_peak(struct avitoi_fast *r)
-{
-    struct avitoi_mem *mem = &r->j->mem;
-    const size_t high = (size_t)(mem->high_end - avitoi_fast_top(r));
-    const size_t sum = (size_t)(r->low - mem->low_base) + high;
-    mem->peak = (sum > mem->peak) ? sum : mem->peak;
-}
-
-/* No more containers fit. */
-static AVITOI_INLINE bool avitoi_fast_deep(const struct avitoi_fast *r)
-{
-    return r->j->depth >= AVITOI_MAX_DEPTH || r->j->level >= AVITOI_LEVELS;
-}
-
-static AVITOI_INLINE void avitoi_fast_expect(struct avitoi_fast *r, unsigned row)
-{
-    r->row = r->schema->fields + row;
-    r->bit = 1u << row;
-}
-
-/* The member's value is in its place; the next row is expected. */
-static AVITOI_INLINE unsigned avitoi_fast_taken(struct avitoi_fast *r)
-{
-    r->seen |= r->bit;
-    r->bit += r->bit;
-    r->row++;
-    return AVITOI_FAST_AFTER;
-}
-
-static AVITOI_INLINE void avitoi_fast_store(struct avitoi_fast *r, const void *value, size_t size)
-{
-    memcpy(r->model + r->row->offset, value, size);
-}
-
-/* ---- keys ---- */
-
-/* Is the form of the row at `p`? AVITOI_FAST_AHEAD bytes can be read there. */
-static AVITOI_INLINE bool avitoi_fast_key_is(const struct avitoi_field *row, const char *p)
-{
-    const size_t n = row->form_len;
-#if AVITO_WITH_SIMD
-    const __m128i same = _mm_cmpeq_epi8(avitoi_text_load(p), avitoi_text_load(row->form));
-    return (avitoi_text_bits(same) & row->mask) == row->mask &&
-           (n <= 16u || avitoi_text_eight(p + n - 8) == avitoi_text_eight(row->form + n - 8));
-#else
-    const uint64_t first = avitoi_text_eight(p) ^ avitoi_text_eight(row->form);
-    if (n <= 8u) {
-        return n != 0 && first << (64u - 8u * n) == 0;
-    }
-    return first == 0 && avitoi_text_eight(p + n - 8) == avitoi_text_eight(row->form + n - 8) &&
-           (n <= 16u || avitoi_text_eight(p + 8) == avitoi_text_eight(row->form + 8));
-#endif
-}
-
-/* The row from `row` up to `last` whose form is at `p`; no form has less than four bytes. */
-static AVITOI_INLINE const struct avitoi_field *avitoi_fast_key_among(const struct avitoi_field *row,
-                                                                      const struct avitoi_field *last,
-                                                                      const char *p)
-{
-    const uint32_t four = avitoi_text_four(p);
-    for (; row < last; row++) {
-        if (avitoi_text_four(row->form) == four && avitoi_fast_key_is(row, p)) {
-            return row;
-        }
-    }
-    return NULL;
-}
-
-/* Finds the row of the key at r->p: mostly the expected one, else one of those after it, else before. */
-static AVITOI_INLINE bool avitoi_fast_key(struct avitoi_fast *r)
-{
-    const struct avitoi_field *const fields = r->schema->fields, *found;
-    const char *const p = r->p + 1;
-    if (avitoi_fast_key_is(r->row, p)) {
-        return true;
-    }
-    found = avitoi_fast_key_among(r->row, fields + r->schema->count, p);
-    found = (found != NULL) ? found : avitoi_fast_key_among(fields, r->row, p);
-    if (found != NULL) {
-        avitoi_fast_expect(r, (unsigned)(found - fields));
-    }
-    return found != NULL;
-}
-
-/* ---- values ---- */
-
-/* null, which any row may have. */
-static AVITOI_INLINE unsigned avitoi_fast_null(struct avitoi_fast *r)
-{
-    if (r->p > r->near || memcmp(r->p, "null", 4) != 0) {
-        return avitoi_fast_undo(r);
-    }
-    r->p += 4;
-    return avitoi_fast_taken(r);
-}
-
-/* The rest of a string, from `p`; what came before goes from `low` to `out`. */
-AVITOI_APART static const char *avitoi_fast_keep_on(const char *p, const char *end, const char *low,
-                                                    char *out, char *top, size_t *len,
-                                                    const char **stop)
-{
-    size_t more;
-    p = avitoi_text_keep(p, end, out, (size_t)(top - out), &more);
-    out += more;
-    *len = (size_t)(out - low);
-    *stop = p;
-    if (p == end || *p != '"' || out >= top) {
-        return NULL;
-    }
-    *out = '\0';
-    return p + 1;
-}
-
-/* The string after an opening quote, and a NUL, go to `low`; *len tells how many bytes it has. Returns
- * what is after the closing quote. NULL: it is cut, wrong, or has no room; then *stop tells how far it
- * was read. */
-static AVITOI_INLINE const char *avitoi_fast_keep(const struct avitoi_fast *r, const char *p, char *low,
-                                                  size_t *len, const char **stop)
-{
-    char *out = low;
-    while (p <= r->near && out <= r->lim) {
-        size_t n = avitoi_text_ascii(p, out);
-#if AVITO_WITH_SIMD
-        if (n == AVITOI_TEXT_BLOCK && r->near - p >= 40 && r->lim - out >= 48) {
-            n = avitoi_text_ascii_on(p, out);
-        }
-#endif
-        p += n;
-        out += n;
-        if (*p == '"') {
-            *out = '\0';
-            *len = (size_t)(out - low);
-            return p + 1;
-        }
-        if (n < AVITOI_TEXT_BLOCK) {
-            break;
-        }
-    }
-    return avitoi_fast_keep_on(p, avitoi_fast_end(r), low, out, avitoi_fast_top(r), len, stop);
-}
-
-/* A string that goes on in the next window: the machine reads on where it ends here, or from the
- * member's beginning if that is not what stopped it. */
-static AVITOI_INLINE unsigned avitoi_fast_cut(struct avitoi_fast *r, size_t len, const char *stop)
-{
-    struct avitoi_json *j = r->j;
-    char *const dst = r->low + len;
-    if (avitoi_fast_end(r) - stop >= 12 || !avitoi_fast_fits(r, dst, 16) ||
-        (r->row->kind == AVITOI_TEXT && j->cut_at > 0)) {
-        return avitoi_fast_undo(r);
-    }
-    r->seen |= r->bit;
-    r->f->field = (uint8_t)(r->row - r->schema->fields);
-    j->role = AVITOI_ROLE_KEEP;
-    j->frozen = false;
-    j->cutting = false;
-    j->len = len;
-    j->dst = dst;
-    j->room = (size_t)(avitoi_fast_top(r) - dst) - 1u;
-    r->p = stop;
-    return avitoi_fast_leave(r, AVITOI_S_STRING);
-}
-
-static AVITOI_INLINE unsigned avitoi_fast_string(struct avitoi_fast *r)
-{
-    const char *stop, *p = r->p + 1;
-    avito_str s;
-    if (*r->p != '"') {
-        return avitoi_fast_null(r);
-    }
-    s.ptr = r->low;
-    p = (p > r->near || avitoi_byte(*p) >= 0x80)
-            ? avitoi_fast_keep_on(p, avitoi_fast_end(r), r->low, r->low, avitoi_fast_top(r), &s.len, &stop)
-            : avitoi_fast_keep(r, p, r->low, &s.len, &stop);
-    if (p == NULL) {
-        return avitoi_fast_cut(r, s.len, stop);
-    }
-    if (r->row->kind == AVITOI_TEXT && r->j->cut_at > 0 && s.len > r->j->cut_at) {
-        return avitoi_fast_undo(r);
-    }
-    r->p = p;
-    r->low += s.len + 1u;
-    avitoi_fast_store(r, &s, sizeof s);
-    if (r->bit == 1u && r->j->level == 3 && r->j->streaming) {
-        r->j->id = s;
-    }
-    return avitoi_fast_taken(r);
-}
-
-static AVITOI_INLINE unsigned avitoi_fast_int(struct avitoi_fast *r)
-{
-    const char *const first = r->p + (*r->p == '-' ? 1 : 0);
-    const char *p = first;
-    uint64_t value;
-    if (r->p > r->near || *p == 'n') {
-        return avitoi_fast_null(r);
-    }
-    p += avitoi_fast_eight(p, &value);
-    if (p == first + 8) {
-        for (; avitoi_is_digit(*p) && p - first < 18; p++) {
-            value = value * 10u + (avitoi_byte(*p) - (unsigned)'0');
-        }
-    }
-    if (p == first || (*first == '0' && p > first + 1) || !avitoi_fast_ends_number(*p)) {
-        return avitoi_fast_undo(r);
-    }
-    value = (first != r->p) ? 0u - value : value;
-    r->p = p;
-    avitoi_fast_store(r, &value, sizeof value);
-    return avitoi_fast_taken(r);
-}
-
-static AVITOI_INLINE unsigned avitoi_fast_bool(struct avitoi_fast *r)
-{
-    const bool yes = *r->p == 't';
-    const bool two[2] = {yes, true};
-    if (!(yes ? memcmp(r->p, "true", 4) == 0 : memcmp(r->p, "false", 5) == 0)) {
-        return avitoi_fast_null(r);
-    }
-    if (r->j->streaming && r->j->level == 2) {
-        r->j->more = yes ? 1 : -1;
-    }
-    r->p += yes ? 4 : 5;
-    avitoi_fast_store(r, two, sizeof two);
-    return avitoi_fast_taken(r);
-}
-
-/* Units of 1e-7. NULL: an exponent, more than seven places, out of range, or cut. */
-AVITOI_APART static const char *avitoi_fast_read_e7(const char *p, const char *end, int32_t *e7)
-{
-    const bool negative = *p == '-';
-    uint64_t whole, fraction = 0;
-    uint32_t value;
-    ptrdiff_t places = 0;
-    const char *const point = avitoi_fast_whole(p + (negative ? 1 : 0), end, &whole);
-    if (point == NULL || point - p > 4 || whole > AVITOI_E7_WHOLE_MAX) {
-        return NULL;
-    }
-    p = point;
-    if (p < end && *p == '.') {
-        p = avitoi_fast_digits(point + 1, end, &fraction);
-        places = p - point - 1;
-    }
-    if (places > 7 || (places == 0 && p > point) || p == end || !avitoi_fast_ends_number(*p)) {
-        return NULL;
-    }
-    for (value = (uint32_t)fraction; places < 7; places++) {
-        value *= 10u;
-    }
-    value += (uint32_t)whole * 10000000u;
-    *e7 = negative ? -(int32_t)value : (int32_t)value;
-    return p;
-}
-
-static AVITOI_INLINE unsigned avitoi_fast_e7(struct avitoi_fast *r)
-{
-    int32_t e7;
-    const char *const behind =
-        (*r->p == 'n') ? NULL : avitoi_fast_read_e7(r->p, avitoi_fast_end(r), &e7);
-    if (behind == NULL) {
-        return avitoi_fast_null(r);
-    }
-    r->p = behind;
-    avitoi_fast_store(r, &e7, sizeof e7);
-    return avitoi_fast_taken(r);
-}
-
-/* ---- objects and lists ---- */
-
-/* Before another frame comes on top. */
-static AVITOI_INLINE void avitoi_fast_push(struct avitoi_fast *r, unsigned kind)
-{
-    struct avitoi_json *j = r->j;
-    const uint32_t bit = 1u << j->depth;
-    r->f->seen = r->seen;
-    r->f++;
-    r->f->kind = (uint8_t)kind;
-    r->f->schema = r->schema;
-    r->f->field = AVITOI_NO_FIELD | AVITOI_LAST_FIELD;
-    r->seen = 0;
-    avitoi_fast_expect(r, 0);
-    j->level++;
-    j->is_object = (kind == AVITOI_ARR) ? j->is_object & ~bit : j->is_object | bit;
-    j->depth++;
-    r->p++;
-}
-
-/* The frame below comes on top. */
-static AVITOI_INLINE void avitoi_fast_pop(struct avitoi_fast *r)
-{
-    r->j->level--;
-    r->j->depth--;
-    r->f--;
-    r->schema = r->f->schema;
-    r->seen = r->f->seen;
-    r->p++;
-}
-
-/* The row that is being read gets a frame on top. */
-static AVITOI_INLINE void avitoi_fast_begin(struct avitoi_fast *r)
-{
-    r->seen |= r->bit;
-    r->f->field = (uint8_t)(r->row - r->schema->fields);
-    r->schema = r->row->child;
-}
-
-/* At the brace of an object whose struct is r->model. */
-static AVITOI_INLINE unsigned avitoi_fast_open(struct avitoi_fast *r, bool high)
-{
-    memset(r->model, 0, r->schema->size);
-    avitoi_fast_push(r, AVITOI_OBJ);
-    r->f->high = high;
-    r->f->at.model = r->model;
-    r->p = avitoi_fast_blanks(r->p, r->near);
-    return (r->p <= r->near && *r->p == '"') ? (unsigned)AVITOI_FAST_MEMBER
-                                             : avitoi_fast_leave(r, AVITOI_S_KEY_OR_END);
-}
-
-static AVITOI_INLINE unsigned avitoi_fast_object(struct avitoi_fast *r)
-{
-    const size_t size = r->row->child->size;
-    char *const at = avitoi_fast_aligned(r);
-    if (*r->p != '{') {
-        return avitoi_fast_null(r);
-    }
-    if (avitoi_fast_deep(r) || !avitoi_fast_fits(r, at, size)) {
-        return avitoi_fast_undo(r);
-    }
-    avitoi_fast_begin(r);
-    r->model = at;
-    r->low = at + size;
-    return avitoi_fast_open(r, false);
-}
-
-/* An element of a list of objects, which is made at the high end. The machine's state is set. */
-static AVITOI_INLINE unsigned avitoi_fast_element(struct avitoi_fast *r)
-{
-    const size_t size = avitoi_align(r->schema->size);
-    if (r->p > r->near || *r->p != '{' || avitoi_fast_deep(r) || !avitoi_fast_fits(r, r->low, size)) {
-        return AVITOI_FAST_LEAVE;
-    }
-    r->lim -= size;
-    r->model = avitoi_fast_top(r);
-    return avitoi_fast_open(r, true);
-}
-
-/* After the bracket of a list of objects, or the brace of a map. */
-static AVITOI_INLINE unsigned avitoi_fast_list_begins(struct avitoi_fast *r, unsigned kind)
-{
-    const bool map = kind == AVITOI_MAP;
-    r->p = avitoi_fast_blanks(r->p, r->near);
-    r->j->state = map ? AVITOI_S_KEY_OR_END : AVITOI_S_VALUE_OR_END;
-    if (r->p > r->near) {
-        return AVITOI_FAST_LEAVE;
-    }
-    if (*r->p == (map ? '}' : ']')) {
-        return AVITOI_FAST_LIST_END;
-    }
-    return !map ? AVITOI_FAST_ELEMENT : *r->p == '"' ? AVITOI_FAST_PAIR : AVITOI_FAST_LEAVE;
-}
-
-/* A list of objects, or a map of strings. Of the list that streams the machine makes the frame. */
-static AVITOI_INLINE unsigned avitoi_fast_list(struct avitoi_fast *r)
-{
-    const unsigned kind = r->row->kind;
-    if (*r->p != (kind == AVITOI_ARR ? '[' : '{')) {
-        return avitoi_fast_null(r);
-    }
-    if (avitoi_fast_deep(r) || (r->j->streaming && r->j->level == 1) ||
-        (kind == AVITOI_MAP && r->row->child != &avitoi_pair_schema)) {
-        return avitoi_fast_undo(r);
-    }
-    avitoi_fast_begin(r);
-    avitoi_fast_push(r, kind);
-    r->f->at.mark = (size_t)(r->j->mem.high_end - avitoi_fast_top(r));
-    return avitoi_fast_list_begins(r, kind);
-}
-
-/* At the last character of a list: its elements move to the low end, and its parent gets them. A list
- * that stands alone is ended by the machine. */
-static AVITOI_INLINE unsigned avitoi_fast_list_end(struct avitoi_fast *r)
-{
-    const size_t size = r->schema->size;
-    char *const at = avitoi_fast_aligned(r);
-    char *const mark = r->j->mem.high_end - r->f->at.mark;
-    avito_str list;
-    list.ptr = (r->seen > 0) ? at : NULL;
-    list.len = r->seen;
-    if (r->j->depth == 1 || !avitoi_fast_fits(r, at, r->seen * size)) {
-        return avitoi_fast_leave(r, AVITOI_S_AFTER);
-    }
-    if (r->seen > 0) {
-        r->low = at + r->seen * size;
-        avitoi_reverse(at, mark, r->seen, size);
-        avitoi_fast_peak(r);
-        r->lim = mark - AVITOI_FAST_ROOM;
-    }
-    avitoi_fast_pop(r);
-    r->model = r->f->at.model;
-    avitoi_fast_expect(r, r->f->field);
-    avitoi_fast_store(r, &list, sizeof list);
-    return avitoi_fast_taken(r);
-}
-
-/* ---- maps of strings ---- */
-
-/* From the key's end to the inside of the string that is the value; NULL: something else. */
-static AVITOI_INLINE const char *avitoi_fast_colon(const struct avitoi_fast *r, const char *p)
-{
-    const char *const end = avitoi_fast_end(r);
-    if (p == NULL || end - p < 2 || *p != ':') {
-        return NULL;
-    }
-    p++;
-    if (*p != '"') {
-        p = avitoi_fast_blanks(p, end);
-    }
-    return (p == end || *p != '"') ? NULL : p + 1;
-}
-
-/* After a pair. */
-static AVITOI_INLINE unsigned avitoi_fast_pair_ends(struct avitoi_fast *r)
-{
-    const char *const end = avitoi_fast_end(r);
-    if (r->p <= r->near && avitoi_text_two(r->p) == (',' | '"' << 8)) {
-        r->p++;
-        return AVITOI_FAST_PAIR;
-    }
-    r->p = avitoi_fast_blanks(r->p, end);
-    if (r->p < end && *r->p == ',') {
-        r->p = avitoi_fast_blanks(r->p + 1, end);
-        return (r->p < end && *r->p == '"') ? (unsigned)AVITOI_FAST_PAIR
-                                            : avitoi_fast_leave(r, AVITOI_S_KEY);
-    }
-    return (r->p < end && *r->p == '}' && r->f[-1].kind == AVITOI_OBJ)
-               ? (unsigned)AVITOI_FAST_LIST_END
-               : avitoi_fast_leave(r, AVITOI_S_AFTER);
-}
-
-static AVITOI_INLINE unsigned avitoi_fast_pair(struct avitoi_fast *r)
-{
-    char *const low = r->low, *const slot = avitoi_fast_top(r) - sizeof(avito_image_size);
-    const char *stop, *p;
-    avito_image_size pair;
-    size_t used;
-    r->start = r->p;
-    pair.size.ptr = low;
-    p = avitoi_fast_colon(r, avitoi_fast_keep(r, r->p + 1, low, &pair.size.len, &stop));
-    if (p == NULL) {
-        return avitoi_fast_undo(r);
-    }
-    used = pair.size.len + 1u;
-    pair.url.ptr = low + used;
-    p = avitoi_fast_keep(r, p, low + used, &pair.url.len, &stop);
-    used += pair.url.len + 1u;
-    if (p == NULL || low + used > slot) {
-        return avitoi_fast_undo(r);
-    }
-    r->p = p;
-    r->low = low + used;
-    r->lim -= sizeof pair;
-    memcpy(slot, &pair, sizeof pair);
-    r->seen++;
-    return avitoi_fast_pair_ends(r);
-}
-
-/* ---- members ---- */
-
-static AVITOI_INLINE unsigned avitoi_fast_value(struct avitoi_fast *r)
-{
-    const unsigned kind = r->row->kind;
-    if (kind <= AVITOI_TEXT) {
-        return avitoi_fast_string(r);
-    }
-    if (kind == AVITOI_INT) {
-        return avitoi_fast_int(r);
-    }
-    if (r->p > r->near) {
-        return avitoi_fast_undo(r);
-    }
-    switch (kind) {
-        case AVITOI_BOOL:
-            return avitoi_fast_bool(r);
-        case AVITOI_E7:
-            return avitoi_fast_e7(r);
-        case AVITOI_OBJ:
-            return avitoi_fast_object(r);
-        case AVITOI_ARR:
-        case AVITOI_MAP:
-            return avitoi_fast_list(r);
-        default:
-            return avitoi_fast_null(r);
-    }
-}
-
-/* A member whose value is only checked: of a row that nobody wants, or without one. */
-static AVITOI_INLINE unsigned avitoi_fast_pass_over(struct avitoi_fast *r, const char *behind)
-{
-    if (behind == NULL) {
-        return avitoi_fast_undo(r);
-    }
-    r->p = behind;
-    return AVITOI_FAST_AFTER;
-}
-
-static AVITOI_INLINE unsigned avitoi_fast_member(struct avitoi_fast *r)
-{
-    const char *const end = avitoi_fast_end(r);
-    r->start = r->p;
-    if (!avitoi_fast_key(r)) {
-        return avitoi_fast_pass_over(r, avitoi_fast_pass_member(r->p, end, r->j->depth));
-    }
-    if ((r->seen & r->bit) != 0) {
-        return avitoi_fast_undo(r);
-    }
-    r->p += r->row->form_len + 1u;
-    if (avitoi_byte(*r->p) <= ' ') {
-        r->p = (*r->p == ' ' && avitoi_byte(r->p[1]) > ' ') ? r->p + 1 : avitoi_fast_blanks(r->p, end);
-        if (r->p == end) {
-            return avitoi_fast_undo(r);
-        }
-    }
-    if ((r->row->want & r->j->want) == 0) {
-        const unsigned at = avitoi_fast_pass_over(r, avitoi_fast_pass_any(r->p, end, r->j->depth));
-        return at == AVITOI_FAST_AFTER ? avitoi_fast_taken(r) : at;
-    }
-    return avitoi_fast_value(r);
-}
-
-/* The element of the list that streams is complete. */
-static AVITOI_INLINE unsigned avitoi_fast_give(struct avitoi_fast *r)
-{
-    struct avitoi_json *j = r->j;
-    memcpy(j->out, r->model, r->schema->size);
-    avitoi_fast_peak(r);
-    r->lim += avitoi_align(r->schema->size);
-    avitoi_fast_pop(r);
-    r->seen++;
-    j->rows++;
-    j->event = AVITO_END;
-    return avitoi_fast_leave(r, AVITOI_S_AFTER);
-}
-
-/* An element of another list is complete: it stays where it is. */
-static AVITOI_INLINE unsigned avitoi_fast_element_ends(struct avitoi_fast *r)
-{
-    r->seen++;
-    if (r->p > r->near) {
-        return avitoi_fast_leave(r, AVITOI_S_AFTER);
-    }
-    r->p = avitoi_fast_blanks(r->p, r->near);
-    if (*r->p == ']') {
-        return AVITOI_FAST_LIST_END;
-    }
-    if (*r->p != ',') {
-        return avitoi_fast_leave(r, AVITOI_S_AFTER);
-    }
-    r->p = avitoi_fast_blanks(r->p + 1, r->near);
-    r->j->state = AVITOI_S_VALUE;
-    return AVITOI_FAST_ELEMENT;
-}
-
-/* The object on top is complete: its container gets it. */
-static AVITOI_INLINE unsigned avitoi_fast_close(struct avitoi_fast *r)
-{
-    char *const model = r->model;
-    if (r->schema->finish != NULL) {
-        r->schema->finish(r->j, model);
-    }
-    if (r->j->streaming && r->j->level == 3) {
-        return avitoi_fast_give(r);
-    }
-    avitoi_fast_pop(r);
-    if (r->f->kind != AVITOI_OBJ) {
-        return avitoi_fast_element_ends(r);
-    }
-    avitoi_fast_expect(r, r->f->field);
-    r->model = r->f->at.model;
-    avitoi_fast_store(r, &model, sizeof model);
-    return avitoi_fast_taken(r);
-}
-
-static AVITOI_INLINE unsigned avitoi_fast_after(struct avitoi_fast *r)
-{
-    const char *const end = avitoi_fast_end(r);
-    if (r->p < r->near && avitoi_text_two(r->p) == (',' | '"' << 8)) {
-        r->p++;
-        return AVITOI_FAST_MEMBER;
-    }
-    if (r->p + 1 < r->near && avitoi_text_two(r->p) == (',' | ' ' << 8) && r->p[2] == '"') {
-        r->p += 2;
-        return AVITOI_FAST_MEMBER;
-    }
-    r->p = avitoi_fast_blanks(r->p, end);
-    if (r->p < end && *r->p == ',') {
-        r->p = avitoi_fast_blanks(r->p + 1, end);
-        return (r->p <= r->near && *r->p == '"') ? (unsigned)AVITOI_FAST_MEMBER
-                                                 : avitoi_fast_between(r, AVITOI_S_KEY);
-    }
-    if (r->p == end || *r->p != '}' || r->j->level <= r->floor || r->f[-1].kind == AVITOI_PAIR) {
-        return avitoi_fast_between(r, AVITOI_S_AFTER);
-    }
-    return avitoi_fast_close(r);
-}
-
-/* ---- beginning and end of the run ---- */
-
-/* After the comma after an element of the list that streams. False: the machine goes on. An element begins
- * once: what may fail is looked at before. */
-static AVITOI_INLINE bool avitoi_fast_next_element(struct avitoi_fast *r)
-{
-    struct avitoi_json *j = r->j;
-    r->low = j->mem.low_base + j->low_mark;
-    if (!j->streaming || j->level != 2 || r->f->kind != AVITOI_ARR || j->collect || *r->p != '{' ||
-        r->p > r->near || !avitoi_fast_fits(r, r->low, avitoi_align(r->schema->size))) {
-        return false;
-    }
-    avitoi_element_begins(j);
-    j->state = AVITOI_S_VALUE;
-    return true;
-}
-
-/* Where the run begins, if it does. */
-static AVITOI_INLINE unsigned avitoi_fast_starts(struct avitoi_fast *r)
-{
-    const struct avitoi_json *const j = r->j;
-    if (*r->p == ',') {
-        r->p = avitoi_fast_blanks(r->p + 1, r->near);
-        if (r->f->kind == AVITOI_OBJ) {
-            return (r->p <= r->near && *r->p == '"') ? AVITOI_FAST_MEMBER : AVITOI_FAST_LEAVE;
-        }
-        return avitoi_fast_next_element(r) ? AVITOI_FAST_ELEMENT : AVITOI_FAST_LEAVE;
-    }
-    if (r->f->kind == AVITOI_OBJ) {
-        return AVITOI_FAST_MEMBER;
-    }
-    return r->f->kind == AVITOI_MAP && r->schema == &avitoi_pair_schema && !(j->streaming && j->level <= 2)
-               ? AVITOI_FAST_PAIR
-               : AVITOI_FAST_LEAVE;
-}
-
-static AVITOI_INLINE void avitoi_fast_load(struct avitoi_fast *r, struct avitoi_json *j, const char *p,
-                                           const char *end)
-{
-    struct avitoi_frame *f = avitoi_top(j);
-    r->j = j;
-    r->f = f;
-    r->schema = j->schema;
-    r->model = (f->kind <= AVITOI_PAIR) ? f->at.model : NULL;
-    r->seen = f->seen;
-    avitoi_fast_expect(r, (f->kind == AVITOI_OBJ) ? (f->field + 1u) & AVITOI_LAST_FIELD : 0u);
-    r->p = p;
-    r->near = end - AVITOI_FAST_AHEAD;
-    r->start = p;
-    r->low = j->mem.low_base + j->mem.low;
-    r->lim = j->mem.high_end - j->mem.high - AVITOI_FAST_ROOM;
-    r->floor = !j->streaming ? 1u : (j->collect || j->remembers) ? 3u : 2u;
-}
-
-static AVITOI_INLINE const char *avitoi_fast_save(struct avitoi_fast *r)
-{
-    struct avitoi_mem *mem = &r->j->mem;
-    r->f->seen = r->seen;
-    r->j->schema = r->schema;
-    mem->low = (size_t)(r->low - mem->low_base);
-    mem->high = (size_t)(mem->high_end - avitoi_fast_top(r));
-    (void)avitoi_fits(r->j);
-    return r->p;
-}
-
-/* At a quote where a member may begin, or at a comma: takes as many members as go the short way, and the
- * objects and lists that begin and end among them. At least AVITOI_FAST_AHEAD bytes are there. Written as
- * a chain that comes back to the member, not as a switch, because compilers then see that a member
- * mostly follows another. */
-static const char *avitoi_fast_run(struct avitoi_json *j, const char *p, const char *end)
-{
-    struct avitoi_fast r;
-    unsigned at;
-    if (j->measuring || j->lenient || !avitoi_is_shared(&j->mem) || j->schema == NULL) {
-        return p;
-    }
-    avitoi_fast_load(&r, j, p, end);
-    at = avitoi_fast_starts(&r);
-    if (at == AVITOI_FAST_LEAVE) {
-        return p;
-    }
-    for (;;) {
-        if (at == AVITOI_FAST_MEMBER) {
-            at = avitoi_fast_member(&r);
-        }
-        if (at == AVITOI_FAST_AFTER) {
-            at = avitoi_fast_after(&r);
-        } else if (at == AVITOI_FAST_PAIR) {
-            at = avitoi_fast_pair(&r);
-        } else if (at == AVITOI_FAST_LIST_END) {
-            at = avitoi_fast_list_end(&r);
-        } else if (at == AVITOI_FAST_ELEMENT) {
-            at = avitoi_fast_element(&r);
-        } else if (at == AVITOI_FAST_LEAVE) {
-            return avitoi_fast_save(&r);
-        }
-    }
-}
-
-/* The last bytes of the window, from a copy. */
-AVITOI_APART static const char *avitoi_fast_tail(struct avitoi_json *j, const char *p, const char *end)
-{
-    char tail[AVITOI_FAST_TAIL];
-    const size_t n = (size_t)(end - p);
-    memcpy(tail, p, n);
-    memset(tail + n, 0xff, AVITOI_FAST_AHEAD);
-    return p + (avitoi_fast_run(j, tail, tail + n + AVITOI_FAST_AHEAD) - tail);
-}
-
-/* At a quote where a member may begin, or at a comma after a value. Returns how far it came. */
-static const char *avitoi_fast_way(struct avitoi_json *j, const char *p, const char *end)
-{
-    if (j->skip > 0 || j->level == 0) {
-        return *p == '"' ? avitoi_fast_skip(j, p, end) : p;
-    }
-    if (end - p >= AVITOI_FAST_AHEAD) {
-        p = avitoi_fast_run(j, p, end);
-    }
-    if (p < end && end - p <= AVITOI_FAST_TAIL - AVITOI_FAST_AHEAD && *p == '"' && j->event == 0 &&
-        (j->state == AVITOI_S_KEY || j->state == AVITOI_S_KEY_OR_END)) {
-        p = avitoi_fast_tail(j, p, end);
-    }
-    return p;
-}
-#endif
-
-/* ---- feed ---- */
-
-/* A byte between values that is none of those that may stand there: white space, or an error. */
-static int avitoi_blank(struct avitoi_json *j, char c)
-{
-    const bool blank = c == ' ' || c == '\n' || c == '\r' || c == '\t';
-    return blank ? (int)AVITO_AGAIN : avitoi_broken(j, AVITO_ERR_JSON);
-}
-
-/* Goes the short way from *p on, if there is one. False: it took nothing. */
-static bool avitoi_json_short(struct avitoi_json *j, const char **p, const char *end)
-{
-#if AVITO_WITH_SHORTCUTS
-    const char *const before = *p;
-    *p = avitoi_fast_way(j, before, end);
-    return *p != before;
-#else
-    (void)j;
-    (void)p;
-    (void)end;
-    return false;
-#endif
-}
-
-/* Where a member may begin, or the object may end. */
-static int avitoi_at_key(struct avitoi_json *j, const char **p, const char *end)
-{
-    const char c = **p;
-    if (c == '"') {
-        return avitoi_json_short(j, p, end) ? (int)AVITO_AGAIN : avitoi_begin_key(j, p, end);
-    }
-    *p += 1;
-    return (c == '}' && j->state == AVITOI_S_KEY_OR_END) ? avitoi_close(j, c) : avitoi_blank(j, c);
-}
-
-/* After a value. */
-static int avitoi_at_end(struct avitoi_json *j, const char **p, const char *end)
-{
-    const char c = **p;
-    if (c == ',') {
-        if (!avitoi_json_short(j, p, end)) {
-            const bool is_object = ((j->is_object >> (j->depth - 1u)) & 1u) != 0;
-            j->state = is_object ? AVITOI_S_KEY : AVITOI_S_VALUE;
-            *p += 1;
-        }
-        return AVITO_AGAIN;
-    }
-    *p += 1;
-    return (c == '}' || c == ']') ? avitoi_close(j, c) : avitoi_blank(j, c);
-}
-
-/* Where a value may begin, or the list may end. */
-static int avitoi_at_value(struct avitoi_json *j, const char **p, const char *end)
-{
-    const char c = **p;
-    if (c == ']' && j->state == AVITOI_S_VALUE_OR_END) {
-        *p += 1;
-        return avitoi_close(j, c);
-    }
-    if (avitoi_kinds(c) != 0) {
-        return avitoi_begin_value(j, p, end);
-    }
-    *p += 1;
-    return avitoi_blank(j, c);
-}
-
-/* Takes blanks at *p, if they may stand there. False: it took nothing. */
-static inline bool avitoi_json_blanks(const struct avitoi_json *j, const char **p, const char *end)
-{
-#if AVITO_WITH_SHORTCUTS
-    const char *const before = *p;
-    if (avitoi_byte(*before) > ' ' || (j->state > AVITOI_S_AFTER && j->state != AVITOI_S_DONE)) {
-        return false;
-    }
-    *p = avitoi_fast_blanks_on(before, end);
-    return *p != before;
-#else
-    (void)j;
-    (void)p;
-    (void)end;
-    return false;
-#endif
-}
-
-/* Takes bytes of the body. AVITO_AGAIN: all taken, more may come. AVITO_OK: an element of the list
- * is in `out`. An error: of one element, and the list goes on - or, when the state is broken, of
- * the whole body. *used tells how many bytes were taken. */
-static int avitoi_json_feed(struct avitoi_json *j, const char *data, size_t len, size_t *used)
-{
-    const char *p = data;
-    const char *end = data + len;
-    int rc = AVITO_AGAIN;
-    while (p < end && rc == AVITO_AGAIN && j->event == 0) {
-        const char c = *p;
-        if (avitoi_json_blanks(j, &p, end)) {
-            continue;
-        }
-        switch ((int)j->state) {
-            case AVITOI_S_STRING:
-                rc = avitoi_string(j, &p, end);
-                break;
-            case AVITOI_S_ESCAPE:
-                p++;
-                rc = avitoi_escape(j, c);
-                break;
-            case AVITOI_S_HEX:
-                p++;
-                rc = avitoi_hex_digit(j, c);
-                break;
-            case AVITOI_S_LITERAL:
-                p++;
-                rc = avitoi_literal(j, c);
-                break;
-            case AVITOI_S_MINUS:
-            case AVITOI_S_ZERO:
-            case AVITOI_S_INT:
-            case AVITOI_S_POINT:
-            case AVITOI_S_FRACTION:
-            case AVITOI_S_EXP:
-            case AVITOI_S_EXP_SIGN:
-            case AVITOI_S_EXP_DIGITS:
-                rc = avitoi_number(j, &p, end);
-                break;
-            case AVITOI_S_KEY:
-            case AVITOI_S_KEY_OR_END:
-                rc = avitoi_at_key(j, &p, end);
-                break;
-            case AVITOI_S_COLON:
-                p++;
-                if (c == ':') {
-                    j->state = AVITOI_S_VALUE;
-                } else {
-                    rc = avitoi_blank(j, c);
-                }
-                break;
-            case AVITOI_S_VALUE:
-            case AVITOI_S_VALUE_OR_END:
-                rc = avitoi_at_value(j, &p, end);
-                break;
-            case AVITOI_S_AFTER:
-                rc = avitoi_at_end(j, &p, end);
-                break;
-            default: /* behind the end, or broken */
-                p++;
-                rc = avitoi_blank(j, c);
-                break;
-        }
-        if (rc == AVITOI_VALUE) {
-            avitoi_value_done(j);
-            rc = AVITO_AGAIN;
-        }
-    }
-    *used = (size_t)(p - data);
-    if (rc == AVITO_AGAIN && j->event != 0) {
-        rc = (j->event == AVITO_END) ? AVITO_OK : j->event;
-        j->event = 0;
-    }
-    return rc;
-}
-
-/* After the last byte of the body. */
-static int avitoi_json_end(struct avitoi_json *j)
-{
-    if (j->state != AVITOI_S_DONE) {
-        const bool nothing = j->state == AVITOI_S_VALUE && j->depth == 0;
-        return avitoi_broken(j, nothing ? AVITO_ERR_EMPTY : AVITO_ERR_JSON);
-    }
-    return (j->measuring && !j->streaming) ? AVITO_ERR_ARENA : AVITO_OK;
-}
-
-/* Begins a body. `root` NULL: it is only checked. */
-static void avitoi_json_begin(struct avitoi_json *j, const struct avitoi_schema *root, void *out)
-{
-    memset(j, 0, offsetof(struct avitoi_json, as));
-    memset(&j->as.frames[0], 0, sizeof j->as.frames[0]);
-    j->root = root;
-    j->lenient = root != NULL && root->lenient;
-    j->out = out;
-    j->want = UINT16_MAX;
-}
-
-/* ======================================================================= *
- * >>46 REQUEST WRITER
- * ======================================================================= *
- *
- * A request is a pure function of the call's arguments: it is written from its beginning each time,
- * and the writer keeps only the bytes that are due. So a window of any size serves a request of any
- * size, and the same pass without memory counts its length.
- */
-
-struct avitoi_writer {
-    char *out;
-    size_t cap, len;
-    uint32_t skip;  /* bytes still to pass over */
-    uint32_t total; /* bytes of the whole */
-    bool failed;    /* the upload source did not deliver */
-};
-
-static void avitoi_write(struct avitoi_writer *w, const char *p, size_t n)
-{
-    const size_t gone = w->skip < n ? w->skip : n;
-    const size_t room = w->cap - w->len;
-    const size_t take = n - gone < room ? n - gone : room;
-    w->total += (uint32_t)n;
-    w->skip -= (uint32_t)gone;
-    if (take > 0) {
-        memcpy(w->out + w->len, p + gone, take);
-        w->len += take;
-    }
-}
-
-static void avitoi_write_text(struct avitoi_writer *w, const char *text)
-{
-    avitoi_write(w, text, strlen(text));
-}
-
-#define AVITOI_WRITE(w, literal) avitoi_write(w, literal, sizeof(literal) - 1u)
-
-static void avitoi_write_int(struct avitoi_writer *w, int64_t value)
-{
-    char digits[21];
-    if (value < 0) {
-        avitoi_write(w, "-", 1);
-    }
-    avitoi_write_text(w, avitoi_decimal(value < 0 ? 0u - (uint64_t)value : (uint64_t)value, digits));
-}
-
-static void avitoi_write_hex(struct avitoi_writer *w, uint8_t byte)
-{
-    static const char hex[] = "0123456789ABCDEF";
-    avitoi_write(w, &hex[byte >> 4], 1);
-    avitoi_write(w, &hex[byte & 15u], 1);
-}
-
-/* As one segment of a path, or one value of a query or form (RFC 3986: all but unreserved). */
-static void avitoi_write_percent(struct avitoi_writer *w, const char *text)
-{
-    for (; *text != '\0'; text++) {
-        const uint8_t c = avitoi_byte(*text);
-        const uint8_t lower = (uint8_t)(c | 0x20u);
-        if ((lower >= 'a' && lower <= 'z') || (c >= '0' && c <= '9') ||
-            (c != '\0' && strchr("-._~", c) != NULL)) {
-            avitoi_write(w, text, 1);
-        } else {
-            avitoi_write(w, "%", 1);
-            avitoi_write_hex(w, c);
-        }
-    }
-}
-
-/* As a JSON string, quotes included. */
-static AVITOI_INLINE void avitoi_write_json(struct avitoi_writer *w, avito_str s)
-{
-    const char *p = s.ptr, *const end = p + s.len;
-    avitoi_write(w, "\"", 1);
-    while (p < end) {
-        const char *run = p;
-        while (p < end && avitoi_byte(*p) >= ' ' && *p != '"' && *p != '\\') {
-            p++;
-        }
-        avitoi_write(w, run, (size_t)(p - run));
-        if (p < end && avitoi_byte(*p) >= ' ') {
-            avitoi_write(w, "\\", 1);
-            avitoi_write(w, p++, 1);
-        } else if (p < end) {
-            avitoi_write(w, "\\u00", 4);
-            avitoi_write_hex(w, avitoi_byte(*p++));
-        }
-    }
-    avitoi_write(w, "\"", 1);
-}
-
-/* The bytes of an upload: only those that are due are asked for. */
-static void avitoi_write_source(struct avitoi_writer *w, const avito_image_source *source)
-{
-    size_t at;
-    w->total += (uint32_t)source->size;
-    if (w->skip >= source->size) {
-        w->skip -= (uint32_t)source->size;
-        return;
-    }
-    at = w->skip;
-    w->skip = 0;
-    while (at < source->size && w->len < w->cap) {
-        const size_t left = source->size - at;
-        const size_t want = left < w->cap - w->len ? left : w->cap - w->len;
-        long got = (long)want;
-        if (source->read != NULL) {
-            got = (source->read)(source->ctx, at, w->out + w->len, want);
-        } else {
-            memcpy(w->out + w->len, (const char *)source->data + at, want);
-        }
-        if (got <= 0 || (size_t)got > want) {
-            w->failed = true;
-            return;
-        }
-        w->len += (size_t)got;
-        at += (size_t)got;
-    }
-}
-
-/* ======================================================================= *
- * >>47 ENDPOINTS
- * ======================================================================= *
- *
- * What differs between the calls, and nothing else. The table is at the end of the chapter.
- */
-
-#define AVITOI_POST    0x01u
-#define AVITOI_CHANGES 0x02u /* has an effect: never repeated once it may have been stored */
-#define AVITOI_TOKEN   0x04u /* a request for a token: needs none, carries the secret */
-#define AVITOI_STREAM  0x08u /* the answer is a list that can be read element by element */
-#define AVITOI_SPENDS  0x10u /* carries what can be used once */
-#define AVITOI_CODE    0x20u /* brings an account's first token: what is stored does not count */
-#define AVITOI_PARTS   0x40u /* the body has parts, with a boundary between them */
-#define AVITOI_OK      0x80u /* {"ok":true} is an empty list (the description's own example) */
-
-struct avitoi_endpoint {
-    const char *name;
-    const char *path, *type, *body;     /* patterns; type: of the body; NULL: none */
-    void (*write)(struct avitoi_writer *w, const avito_client *c, char which); /* what a pattern cannot say */
-    const struct avitoi_schema *answer; /* NULL: a reply that only confirms */
-    int (*end)(avito_client *c);        /* what is to be done when a model has come; NULL: nothing */
-    const struct avitoi_special *special; /* NULL: as most */
-    unsigned flags;
-};
-
-/* What only lists, or only uploads, need of the machine: by their endpoints, so that programs without
- * them do not link it. NULL: nothing is to be done. */
-struct avitoi_special {
-    int (*element)(avito_client *c, int rc); /* list: an element has come */
-    int (*drain)(avito_client *c);          /* list: state DRAIN */
-    int (*begin)(avito_client *c);          /* upload: a request will be written */
-    void (*sent)(avito_client *c);          /* upload: some of it has left */
-};
-
-static int avitoi_on_list_end(avito_client *c);
-static int avitoi_element(avito_client *c, int rc);
-static int avitoi_on_drain(avito_client *c);
-static int avitoi_uploaded(avito_client *c);
-static int avitoi_answer_id(avito_client *c);
-static int avitoi_answer_self(avito_client *c);
-static int avitoi_upload_begin(avito_client *c);
-static void avitoi_progress(avito_client *c);
-
-static const struct avitoi_special avitoi_list_special = {avitoi_element, avitoi_on_drain, NULL, NULL};
-static const struct avitoi_special avitoi_upload_special = {NULL, NULL, avitoi_upload_begin, avitoi_progress};
-
-/* ---- queries ---- */
-
-/* Writes ?name= the first time and &name= from then on. */
-static void avitoi_write_name(struct avitoi_writer *w, char *mark, const char *name)
-{
-    avitoi_write(w, mark, 1);
-    avitoi_write_text(w, name);
-    avitoi_write(w, "=", 1);
-    *mark = '&';
-}
-
-static void avitoi_query_page(struct avitoi_writer *w, const avito_client *c, char *mark)
-{
-    const int offset = c->priv.offset + c->priv.page;
-    avitoi_write_name(w, mark, "limit");
-    avitoi_write_int(w, c->priv.limit);
-    if (offset > 0) {
-        avitoi_write_name(w, mark, "offset");
-        avitoi_write_int(w, offset);
-    }
-}
-
-static void avitoi_query_chats(struct avitoi_writer *w, const avito_client *c, char which)
-{
-    const struct avitoi_args *args = &c->priv.args;
-    const unsigned chat_types = args->as.chats.chat_types;
-    char mark = '?';
-    size_t i;
-    (void)which;
-    for (i = 0; i < args->as.chats.item_ids_count; i++) {
-        if (i == 0 || args->as.chats.repeat_item_ids) {
-            avitoi_write_name(w, &mark, "item_ids");
-        } else {
-            avitoi_write(w, ",", 1);
-        }
-        avitoi_write_int(w, args->as.chats.item_ids[i]);
-    }
-    if (args->as.chats.unread_only) {
-        avitoi_write_name(w, &mark, "unread_only");
-        avitoi_write_text(w, "true");
-    }
-    if (chat_types != 0) {
-        const char *between = "", *word = avitoi_chat_types;
-        avitoi_write_name(w, &mark, "chat_types");
-        for (i = 0; *word != '\0'; i++, word = avitoi_next_word(word)) {
-            if ((chat_types >> i & 1u) != 0) {
-                avitoi_write_text(w, between);
-                avitoi_write_text(w, word + 1);
-                between = ",";
-            }
-        }
-    }
-    avitoi_query_page(w, c, &mark);
-}
-
-static void avitoi_query_messages(struct avitoi_writer *w, const avito_client *c, char which)
-{
-    char mark = '?';
-    (void)which;
-    avitoi_query_page(w, c, &mark);
-}
-
-/* Repeated: of the two ways that are in use, the one that a reader of either kind understands when
- * there is only one id. */
-static void avitoi_query_voices(struct avitoi_writer *w, const avito_client *c, char which)
-{
-    const char *const *ids = (const char *const *)c->priv.args.as.many.items;
-    char mark = '?';
-    size_t i;
-    (void)which;
-    for (i = 0; i < c->priv.args.as.many.count; i++) {
-        avitoi_write_name(w, &mark, "voice_ids");
-        avitoi_write_percent(w, ids[i]);
-    }
-}
-
-/* ---- bodies ---- */
-
-static void avitoi_write_users(struct avitoi_writer *w, const avito_client *c, char which)
-{
-    const avito_blacklist_user *users = (const avito_blacklist_user *)c->priv.args.as.many.items;
-    size_t i;
-    (void)which;
-    for (i = 0; i < c->priv.args.as.many.count; i++) {
-        avitoi_write_text(w, i == 0 ? "{\"user_id\":" : ",{\"user_id\":");
-        avitoi_write_int(w, users[i].user_id);
-        avitoi_write_text(w, ",\"context\":{");
-        if (users[i].item_id != 0) {
-            avitoi_write_text(w, "\"item_id\":");
-            avitoi_write_int(w, users[i].item_id);
-            avitoi_write(w, ",", 1);
-        }
-        avitoi_write_text(w, "\"reason_id\":");
-        avitoi_write_int(w, (int64_t)users[i].reason);
-        avitoi_write_text(w, "}}");
-    }
-}
-
-static void avitoi_write_boundary(struct avitoi_writer *w, const avito_client *c)
-{
-    size_t i;
-    for (i = 0; i < sizeof c->priv.json.as.before.boundary; i++) {
-        avitoi_write_hex(w, c->priv.json.as.before.boundary[i]);
-    }
-}
-
-static void avitoi_write_part(struct avitoi_writer *w, const avito_client *c, char which)
-{
-    const avito_image_source *source = &c->priv.args.as.upload;
-    if (which == 'b') {
-        avitoi_write_boundary(w, c);
-        return;
-    }
-    avitoi_write_text(w, source->file_name);
-    avitoi_write_text(w, "\"\r\nContent-Type: ");
-    avitoi_write_text(w, source->content_type);
-    avitoi_write_text(w, "\r\n\r\n");
-    avitoi_write_source(w, source);
-}
-
-/* ---- the table ----
- *
- * A pattern stands for itself, but for
- *
- *     %u user_id   %c chat_id   %t the call's text, message id or code   %j the same in JSON
- *     %i client_id   %s client_secret   %r refresh token   %b boundary, %w more: what `write` writes
- */
-
-#define AVITOI_ENDPOINT(name, path, type, body, write, answer, end, special, flags)                         \
-    static const char avitoi_name_##name[] = #name, avitoi_path_##name[] = path;                   \
-    static const struct avitoi_endpoint avitoi_ep_##name = {                                       \
-        avitoi_name_##name, avitoi_path_##name, type, body, write, answer, end, special, flags}
-
-static const char avitoi_type_json[] = "application/json";
-static const char avitoi_type_form[] = "application/x-www-form-urlencoded";
-static const char avitoi_type_parts[] = "multipart/form-data; boundary=%b";
-
-#define AVITOI_ACCOUNT_PATH "/accounts/%u"
-#define AVITOI_CHAT_PATH    "/accounts/%u/chats/%c"
-#define AVITOI_CREDENTIALS  "&client_id=%i&client_secret=%s"
-
-static const char avitoi_body_credentials[] = "grant_type=client_credentials" AVITOI_CREDENTIALS;
-static const char avitoi_body_code[] = "grant_type=authorization_code&code=%t" AVITOI_CREDENTIALS;
-static const char avitoi_body_refresh[] = "grant_type=refresh_token&refresh_token=%r" AVITOI_CREDENTIALS;
-static const char avitoi_body_message[] = "{\"message\":{\"text\":%j},\"type\":\"text\"}";
-static const char avitoi_body_image[] = "{\"image_id\":%j}";
-static const char avitoi_body_url[] = "{\"url\":%j}";
-static const char avitoi_body_users[] = "{\"users\":[%w]}";
-static const char avitoi_body_parts[] =
-    "--%b\r\nContent-Disposition: form-data; name=\"uploadfile[]\"; filename=\"%w\r\n--%b--\r\n";
-
-/* POST unless AVITOI_POST is missing. The paths are the description's, to the last slash. */
-AVITOI_ENDPOINT(get_token, "/token", avitoi_type_form, avitoi_body_credentials, NULL,
-                &avitoi_token_schema, NULL, NULL, AVITOI_POST | AVITOI_TOKEN);
-AVITOI_ENDPOINT(exchange_code, "/token", avitoi_type_form, avitoi_body_code, NULL,
-                &avitoi_token_schema, NULL, NULL,
-                AVITOI_POST | AVITOI_TOKEN | AVITOI_SPENDS | AVITOI_CODE);
-AVITOI_ENDPOINT(refresh_token, "/token", avitoi_type_form, avitoi_body_refresh, NULL,
-                &avitoi_token_schema, NULL, NULL, AVITOI_POST | AVITOI_TOKEN | AVITOI_SPENDS);
-AVITOI_ENDPOINT(get_self, "/core/v1/accounts/self", NULL, NULL, NULL, &avitoi_self_schema,
-                avitoi_answer_self, NULL, 0u);
-AVITOI_ENDPOINT(get_chats, "/messenger/v2" AVITOI_ACCOUNT_PATH "/chats%w", NULL, NULL,
-                avitoi_query_chats, &avitoi_chats_schema, avitoi_on_list_end,
-                &avitoi_list_special, AVITOI_STREAM);
-AVITOI_ENDPOINT(get_chat, "/messenger/v2" AVITOI_CHAT_PATH, NULL, NULL, NULL, &avitoi_chat_schema,
-                avitoi_answer_id, NULL, 0u);
-AVITOI_ENDPOINT(get_messages, "/messenger/v3" AVITOI_CHAT_PATH "/messages/%w", NULL, NULL,
-                avitoi_query_messages, &avitoi_messages_schema, avitoi_on_list_end,
-                &avitoi_list_special, AVITOI_STREAM);
-AVITOI_ENDPOINT(send_message, "/messenger/v1" AVITOI_CHAT_PATH "/messages", avitoi_type_json,
-                avitoi_body_message, NULL, &avitoi_sent_schema, avitoi_answer_id, NULL,
-                AVITOI_POST | AVITOI_CHANGES);
-AVITOI_ENDPOINT(upload_image, "/messenger/v1" AVITOI_ACCOUNT_PATH "/uploadImages", avitoi_type_parts,
-                avitoi_body_parts, avitoi_write_part, &avitoi_uploads_schema, avitoi_uploaded,
-                &avitoi_upload_special, AVITOI_POST | AVITOI_CHANGES | AVITOI_PARTS);
-AVITOI_ENDPOINT(send_image_message, "/messenger/v1" AVITOI_CHAT_PATH "/messages/image",
-                avitoi_type_json, avitoi_body_image, NULL, &avitoi_sent_schema, avitoi_answer_id, NULL,
-                AVITOI_POST | AVITOI_CHANGES);
-AVITOI_ENDPOINT(delete_message, "/messenger/v1" AVITOI_CHAT_PATH "/messages/%t", NULL, NULL, NULL,
-                NULL, NULL, NULL, AVITOI_POST | AVITOI_CHANGES);
-AVITOI_ENDPOINT(mark_chat_as_read, "/messenger/v1" AVITOI_CHAT_PATH "/read", NULL, NULL, NULL, NULL,
-                NULL, NULL, AVITOI_POST | AVITOI_CHANGES);
-AVITOI_ENDPOINT(get_voice_files, "/messenger/v1" AVITOI_ACCOUNT_PATH "/getVoiceFiles%w", NULL, NULL,
-                avitoi_query_voices, &avitoi_voices_schema, avitoi_on_list_end,
-                &avitoi_list_special, AVITOI_STREAM);
-AVITOI_ENDPOINT(subscribe_webhook, "/messenger/v3/webhook", avitoi_type_json, avitoi_body_url, NULL,
-                NULL, NULL, NULL, AVITOI_POST | AVITOI_CHANGES);
-AVITOI_ENDPOINT(unsubscribe_webhook, "/messenger/v1/webhook/unsubscribe", avitoi_type_json,
-                avitoi_body_url, NULL, NULL, NULL, NULL, AVITOI_POST | AVITOI_CHANGES);
-AVITOI_ENDPOINT(get_webhook_subscriptions, "/messenger/v1/subscriptions", NULL, NULL, NULL,
-                &avitoi_subscriptions_schema, avitoi_on_list_end, &avitoi_list_special,
-                AVITOI_POST | AVITOI_STREAM | AVITOI_OK);
-AVITOI_ENDPOINT(add_to_blacklist, "/messenger/v2" AVITOI_ACCOUNT_PATH "/blacklist", avitoi_type_json,
-                avitoi_body_users, avitoi_write_users, NULL, NULL, NULL, AVITOI_POST | AVITOI_CHANGES);
-
-/* ---- the request as a whole ---- */
-
-/* The host, as a URL has it. */
-static void avitoi_write_host(struct avitoi_writer *w, const avito_account *a)
-{
-    const bool v6 = strchr(a->o.host, ':') != NULL;
-    avitoi_write_text(w, v6 ? "[" : "");
-    avitoi_write_text(w, a->o.host);
-    avitoi_write_text(w, v6 ? "]" : "");
-    if (a->o.port != 443) {
-        AVITOI_WRITE(w, ":");
-        avitoi_write_int(w, a->o.port);
-    }
-}
-
-/* What % and `which` stand for in a pattern. */
-static void avitoi_write_argument(struct avitoi_writer *w, const avito_client *c, char which)
+/* Waits for the lane that has the duty to fetch or save a token, unless nobody has it. */
+static int avitoi_lanes_wait_for_duty(avito_client *c)
 {
     const avito_account *a = c->account;
-    switch (which) {
-        case 'u':
-            avitoi_write_int(w, c->priv.args.user_id);
-            break;
-        case 'c':
-            avitoi_write_percent(w, c->priv.args.chat_id);
-            break;
-        case 't':
-            avitoi_write_percent(w, c->priv.args.text);
-            break;
-        case 'j':
-            avitoi_write_json(w, avitoi_str_of(c->priv.args.text));
-            break;
-        case 'i':
-            avitoi_write_percent(w, a->o.client_id);
-            break;
-        case 's':
-            avitoi_write_percent(w, a->o.client_secret);
-            break;
-        case 'r':
-            avitoi_write_percent(w, a->priv.refresh);
-            break;
-        default:
-            (c->priv.request->write)(w, c, which);
-            break;
+    if (a->priv.renewer != NULL && a->priv.renewer != c) {
+        c->priv.refusals = c->priv.waiting ? c->priv.refusals : a->priv.refusals;
+        c->priv.waiting = true;
+        return AVITO_AGAIN;
     }
+    if (c->priv.waiting && a->priv.refusals != c->priv.refusals &&
+        (c->priv.call->flags & AVITOI_ENDPOINT_TOKEN) == 0) {
+        return avitoi_token_refusal(a); /* what the lane that we waited for was told holds for us */
+    }
+    return AVITO_OK;
 }
 
-static void avitoi_write_pattern(struct avitoi_writer *w, const avito_client *c, const char *pattern)
+/* Whether another lane has to move first. Once it has resigned, only the rate is left to wait for. */
+static bool avitoi_lanes_waits(const avito_client *c)
 {
-    const char *mark;
-    while ((mark = strchr(pattern, '%')) != NULL) {
-        avitoi_write(w, pattern, (size_t)(mark - pattern));
-        avitoi_write_argument(w, c, mark[1]);
-        pattern = mark + 2;
-    }
-    avitoi_write_text(w, pattern);
+    bool busy;
+    avitoi_account_lock(c->account);
+    busy = c->account->priv.renewer != NULL;
+    avitoi_account_unlock(c->account);
+    return c->priv.waiting && busy;
 }
 
-static void avitoi_write_body(struct avitoi_writer *w, const avito_client *c)
+/* Under the lock: two renewals later, or while the second is read, the memory of this request's token is
+ * used anew. */
+static bool avitoi_lanes_token_replaced(const avito_client *c)
 {
-    if (c->priv.request->body != NULL) {
-        avitoi_write_pattern(w, c, c->priv.request->body);
-    }
+    const avito_account *a = c->account;
+    const uint32_t renewals = a->priv.epoch - c->priv.epoch;
+    return (c->priv.request->flags & AVITOI_ENDPOINT_TOKEN) == 0 &&
+           renewals > (a->priv.renewer != NULL ? 0u : 1u);
 }
 
-/* The pass that counts: the head tells the body's length before it. */
-AVITOI_APART static uint32_t avitoi_measure_body(const avito_client *c)
-{
-    struct avitoi_writer w;
-    memset(&w, 0, sizeof w);
-    w.out = (char *)c->o.window; /* for analysers: of no bytes, since w.cap is 0 */
-    avitoi_write_body(&w, c);
-    return w.total;
-}
+static const struct avitoi_call_lanes avitoi_lanes_part = {avitoi_lanes_wait_for_duty, avitoi_lanes_waits,
+                                                      avitoi_lanes_token_replaced};
 
-/* Nothing but what the API needs. */
-static void avitoi_write_request(struct avitoi_writer *w, const avito_client *c)
+AVITO_API void avito_enable_lanes(avito_account_options *options)
 {
-    const struct avitoi_endpoint *request = c->priv.request;
-    const bool post = (request->flags & AVITOI_POST) != 0;
-    avitoi_write_text(w, post ? "POST " : "GET ");
-    avitoi_write_pattern(w, c, request->path);
-    AVITOI_WRITE(w, " HTTP/1.1\r\nHost: ");
-    avitoi_write_host(w, c->account);
-    if ((request->flags & AVITOI_TOKEN) == 0) {
-        AVITOI_WRITE(w, "\r\nAuthorization: Bearer ");
-        avitoi_write(w, c->priv.access.ptr, c->priv.access.len);
-    }
-    if (request->type != NULL) {
-        AVITOI_WRITE(w, "\r\nContent-Type: ");
-        avitoi_write_pattern(w, c, request->type);
-    }
-    if (post) {
-        AVITOI_WRITE(w, "\r\nContent-Length: ");
-        avitoi_write_int(w, (int64_t)avitoi_measure_body(c));
-    }
-    AVITOI_WRITE(w, "\r\n\r\n");
-    avitoi_write_body(w, c);
+    options->priv.lanes = &avitoi_lanes_part;
 }
 
 /* ======================================================================= *
- * >>48 HTTP BODY FRAMING
+ * >>57 TOKEN STORE
  * ======================================================================= *
  *
- * Where a body ends, for requests and answers alike: by its length, by chunks, or with the stream.
- * Strict: two readers of one stream that differ about a length can be made to take one person's
- * bytes for another's message. A chunk has 1 to 15 hex digits, lines end with CR LF and nothing
- * else, extensions and trailers are checked and dropped. Every state is a place where input can end.
- * Only an answer may have blanks after a chunk's size (RFC 9112, 7.1.1: servers send them).
+ * Tokens from and to the application: .load_token once, before the first request; .save_token before a new
+ * token is used, and again until it has worked.
  */
 
-#define AVITOI_BODY_LINE_MAX     256u   /* one size line with its extensions */
-#define AVITOI_BODY_TRAILER_MAX  4096u  /* all trailers together */
-#define AVITOI_BODY_OVERHEAD_MAX 65536u /* framing beyond what as many body bytes pay for */
-#define AVITOI_BODY_DIGITS_MAX   15u
-
-enum { AVITOI_BODY_LENGTH, AVITOI_BODY_UNTIL_CLOSE, AVITOI_BODY_CHUNKED, AVITOI_BODY_CHUNKED_BLANKS };
-
-enum {
-    AVITOI_BODY_SIZE, /* hex digits; from here to END_LF: framing */
-    AVITOI_BODY_BLANKS,
-    AVITOI_BODY_EXTENSION,
-    AVITOI_BODY_SIZE_LF,
-    AVITOI_BODY_DATA_CR,
-    AVITOI_BODY_DATA_LF,
-    AVITOI_BODY_TRAILER, /* at the start of a line */
-    AVITOI_BODY_TRAILER_NAME,
-    AVITOI_BODY_TRAILER_VALUE,
-    AVITOI_BODY_TRAILER_LF,
-    AVITOI_BODY_END_LF,
-    AVITOI_BODY_DATA,
-    AVITOI_BODY_DONE,
-    AVITOI_BODY_BAD
-};
-
-/* RFC 9110, 5.6.2: what names of fields, methods and the like are made of. */
-static bool avitoi_http_is_token(unsigned char c)
+/* Asks the application for a stored token, until it has answered. */
+static int avitoi_token_store_load(avito_account *a)
 {
-    unsigned char lower = (unsigned char)(c | 0x20u);
-
-    return (lower >= 'a' && lower <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
-           memchr("!#$%&'*+-.^_`|~", c, 15) != NULL;
+    avito_token token;
+    size_t room;
+    char *at = avitoi_token_room(a, &room);
+    int rc;
+    if (a->priv.loaded || a->o.load_token == NULL) {
+        return AVITO_END;
+    }
+    memset(&token, 0, sizeof token);
+    a->priv.renewal = &avitoi_endpoint_refresh_token;
+    rc = a->o.load_token(a->o.ctx, &token);
+    a->priv.loaded = rc == AVITO_END;
+    if (rc != AVITO_OK) {
+        return rc == AVITO_END ? AVITO_END : AVITO_ERR_HOOK;
+    }
+    if (!avitoi_token_copy(&token.access_token, &at, &room) ||
+        !avitoi_token_copy(&token.refresh_token, &at, &room)) {
+        return AVITO_ERR_TOKEN_ROOM;
+    }
+    if (!avitoi_token_is_legal(token.access_token)) {
+        return AVITO_ERR_HOOK;
+    }
+    avitoi_token_use(a, &token, true);
+    a->priv.loaded = true;
+    a->priv.lifetime_s = token.access_token.len > 0 ? a->priv.lifetime_s : 0;
+    return AVITO_OK;
 }
 
-/* What may stand in the value of a field: no control bytes but the tab. */
-static bool avitoi_http_is_text(unsigned char c)
+/* The hook, if it is set. */
+static int avitoi_token_store_hand_over(avito_client *c, const avito_token *token)
 {
-    return (c >= 0x20 && c != 0x7f) || c == '\t';
+    const avito_account *a = c->account;
+    c->error.detail = a->o.save_token != NULL ? a->o.save_token(a->o.ctx, token) : AVITO_OK;
+    return c->error.detail;
 }
 
-/* `length` counts only for AVITOI_BODY_LENGTH. */
-static void avitoi_body_init(struct avitoi_body *b, int mode, size_t length)
+AVITOI_APART static int avitoi_token_store_save_again(avito_client *c)
 {
-    memset(b, 0, sizeof *b);
-    b->mode = (uint8_t)mode;
-    if (mode >= AVITOI_BODY_CHUNKED) {
-        b->state = AVITOI_BODY_SIZE;
-        return;
-    }
-    b->left = mode == AVITOI_BODY_LENGTH ? length : SIZE_MAX;
-    b->state = (uint8_t)(b->left > 0 ? AVITOI_BODY_DATA : AVITOI_BODY_DONE);
+    avito_token token;
+    memset(&token, 0, sizeof token);
+    token.expires_in = avitoi_token_left(c->account);
+    return avitoi_token_save(c, &token);
 }
 
-static int avitoi_body_after_size(const struct avitoi_body *b, unsigned char c)
+static const struct avitoi_token_store avitoi_token_store_part = {avitoi_token_store_load, avitoi_token_store_hand_over,
+                                                                  avitoi_token_store_save_again};
+
+AVITO_API void avito_enable_token_store(avito_account_options *options)
 {
-    if (b->mode == AVITOI_BODY_CHUNKED_BLANKS && (c == ' ' || c == '\t')) {
-        return AVITOI_BODY_BLANKS;
-    }
-    return c == ';' ? AVITOI_BODY_EXTENSION : c == '\r' ? AVITOI_BODY_SIZE_LF : AVITOI_BODY_BAD;
-}
-
-static int avitoi_body_size_byte(struct avitoi_body *b, unsigned char c)
-{
-    unsigned digit = avitoi_hex((char)c);
-
-    if (digit < 16 && b->line <= AVITOI_BODY_DIGITS_MAX && b->left <= SIZE_MAX >> 4) {
-        b->left = b->left << 4 | digit;
-        return AVITOI_BODY_SIZE;
-    }
-    if (b->line < 2) {
-        return AVITOI_BODY_BAD;
-    }
-    return avitoi_body_after_size(b, c);
-}
-
-/* Takes one byte of framing and returns the state that follows. */
-static int avitoi_body_framing(struct avitoi_body *b, unsigned char c)
-{
-    switch ((int)b->state) {
-        case AVITOI_BODY_SIZE:
-            return avitoi_body_size_byte(b, c);
-        case AVITOI_BODY_BLANKS:
-            return avitoi_body_after_size(b, c);
-        case AVITOI_BODY_EXTENSION:
-            return c == '\r'                ? AVITOI_BODY_SIZE_LF
-                   : avitoi_http_is_text(c) ? AVITOI_BODY_EXTENSION
-                                            : AVITOI_BODY_BAD;
-        case AVITOI_BODY_SIZE_LF:
-            b->line = 0;
-            return c != '\n' ? AVITOI_BODY_BAD : b->left > 0 ? AVITOI_BODY_DATA : AVITOI_BODY_TRAILER;
-        case AVITOI_BODY_DATA_CR:
-            return c == '\r' ? AVITOI_BODY_DATA_LF : AVITOI_BODY_BAD;
-        case AVITOI_BODY_DATA_LF:
-            b->line = 0;
-            return c == '\n' ? AVITOI_BODY_SIZE : AVITOI_BODY_BAD;
-        case AVITOI_BODY_TRAILER:
-            return c == '\r'                 ? AVITOI_BODY_END_LF
-                   : avitoi_http_is_token(c) ? AVITOI_BODY_TRAILER_NAME
-                                             : AVITOI_BODY_BAD;
-        case AVITOI_BODY_TRAILER_NAME:
-            return c == ':'                  ? AVITOI_BODY_TRAILER_VALUE
-                   : avitoi_http_is_token(c) ? AVITOI_BODY_TRAILER_NAME
-                                             : AVITOI_BODY_BAD;
-        case AVITOI_BODY_TRAILER_VALUE:
-            return c == '\r'                ? AVITOI_BODY_TRAILER_LF
-                   : avitoi_http_is_text(c) ? AVITOI_BODY_TRAILER_VALUE
-                                            : AVITOI_BODY_BAD;
-        case AVITOI_BODY_TRAILER_LF:
-            return c == '\n' ? AVITOI_BODY_TRAILER : AVITOI_BODY_BAD;
-        default: /* AVITOI_BODY_END_LF */
-            return c == '\n' ? AVITOI_BODY_DONE : AVITOI_BODY_BAD;
-    }
-}
-
-static void avitoi_body_framing_byte(struct avitoi_body *b, unsigned char c)
-{
-    unsigned limit =
-        b->state >= AVITOI_BODY_TRAILER ? AVITOI_BODY_TRAILER_MAX : AVITOI_BODY_LINE_MAX;
-
-    b->line++;
-    b->overhead++;
-    if (b->line > limit || b->overhead > AVITOI_BODY_OVERHEAD_MAX) {
-        b->state = AVITOI_BODY_BAD;
-        return;
-    }
-    b->state = (uint8_t)avitoi_body_framing(b, c);
-}
-
-/* Finds the next run of body bytes in data[0..len): data[*start .. *start + *body_len), maybe empty.
- * Takes *used bytes. AVITO_AGAIN: the body goes on, call again with the bytes after *used (at least
- * one was taken if len > 0). AVITO_END: it is complete; what follows *used is not part of it.
- * AVITO_ERR_HTTP_CHUNK, which stays. With len 0 it tells whether the body is complete. */
-static int avitoi_body_feed(struct avitoi_body *b, const char *data, size_t len,
-                                   size_t *start, size_t *body_len, size_t *used)
-{
-    size_t at = 0;
-    size_t n = 0;
-
-    while (at < len && b->state < AVITOI_BODY_DATA) {
-        avitoi_body_framing_byte(b, (unsigned char)data[at++]);
-    }
-    *start = at;
-    if (b->state == AVITOI_BODY_DATA) {
-        n = len - at < b->left ? len - at : b->left;
-        b->left -= n;
-        b->overhead -= n < b->overhead ? (uint32_t)n : b->overhead;
-        if (b->left == 0) {
-            b->state = (uint8_t)(b->mode >= AVITOI_BODY_CHUNKED ? AVITOI_BODY_DATA_CR
-                                                                : AVITOI_BODY_DONE);
-        }
-    }
-    *body_len = n;
-    *used = at + n;
-    if (b->state == AVITOI_BODY_BAD) {
-        return AVITO_ERR_HTTP_CHUNK;
-    }
-    return b->state == AVITOI_BODY_DONE ? AVITO_END : AVITO_AGAIN;
-}
-
-/* The result when the stream has ended: AVITO_END if the body is complete, else CLOSED. */
-static int avitoi_body_at_close(const struct avitoi_body *b)
-{
-    return b->state == AVITOI_BODY_DONE || b->mode == AVITOI_BODY_UNTIL_CLOSE ? AVITO_END
-                                                                             : AVITO_ERR_CLOSED;
+    options->priv.store = &avitoi_token_store_part;
 }
 
 /* ======================================================================= *
- * >>49 RESPONSE HEAD
+ * >>58 RETRIES
  * ======================================================================= *
  *
- * Byte by byte: a state wherever input can end, so no line has to fit anywhere. Names and values of
- * interest are gathered in the JSON machine's word, which is free until the body begins.
+ * A failed call is begun again where that can do no harm and there is time, after a pause. Comes in: the
+ * error. Goes out: true, and the call is in its first state; or false, and it fails. A Retry-After that is
+ * a date is read here, too.
  */
 
-#define AVITOI_RETRY_MAX_S 86400u /* what a server asks for beyond a day is taken for a day */
-#define AVITOI_HEAD_MAX 65536u /* bytes, from all answers before the final one too */
+#define AVITOI_RETRIES_PAUSE_MAX_S 60u /* the longest pause that nobody asked for */
 
-enum {
-    AVITOI_H_VERSION, /* "HTTP/1." */
-    AVITOI_H_MINOR,
-    AVITOI_H_SPACE,
-    AVITOI_H_STATUS, /* three digits */
-    AVITOI_H_REASON,
-    AVITOI_H_LINE, /* the first byte of a header line */
-    AVITOI_H_NAME,
-    AVITOI_H_VALUE,
-    AVITOI_H_LF,
-    AVITOI_H_LAST_LF
-};
-
-/* The headers of interest; those of every answer first. */
-#define AVITOI_HEADERS(X)                                                                          \
-    X("date", DATE) X("content-length", LENGTH) X("connection", CONNECTION)                        \
-    X("transfer-encoding", CODING) X("retry-after", RETRY_AFTER) X("x-ratelimit-limit", LIMIT)     \
-    X("x-ratelimit-remaining", REMAINING)
-#define AVITOI_HEADER_NUMBER_(name, value) , AVITOI_HEADER_##value
-#define AVITOI_HEADER_NAME_(name, value) name
-#define AVITOI_HEADER_LENGTH_(name, value) sizeof name - 1u,
-#define AVITOI_HEADER_BIT_(name, value) | 1u << (sizeof name - 1u)
-enum { AVITOI_HEADER_OTHER AVITOI_HEADERS(AVITOI_HEADER_NUMBER_) };
-static const char avitoi_header_names[] = AVITOI_HEADERS(AVITOI_HEADER_NAME_);
-static const uint8_t avitoi_header_lengths[] = {AVITOI_HEADERS(AVITOI_HEADER_LENGTH_)};
-
-/* Which header has this name, in any case. There is no CR in it, which would pass for a dash. */
-static uint8_t avitoi_head_which(const char *p, size_t n)
+/* 1, 2, 4 ... seconds, less a random part of up to a half, so that many devices do not come back
+ * at the same moment. */
+static uint32_t avitoi_retries_backoff(const avito_client *c)
 {
-    const uint32_t lengths = 0u AVITOI_HEADERS(AVITOI_HEADER_BIT_);
-    const char *name = avitoi_header_names;
-    size_t row, i;
-    if (n > 31u || (lengths >> n & 1u) == 0) {
-        return AVITOI_HEADER_OTHER;
+    const avito_account *a = c->account;
+    const unsigned doublings = c->priv.tries < 6 ? c->priv.tries : 6u;
+    uint32_t ms = 1000u << doublings;
+    uint16_t random = (uint16_t)(avitoi_account_now(a) * 40503u);
+    if (a->o.entropy != NULL) {
+        (void)a->o.entropy(a->o.ctx, &random, sizeof random);
     }
-    for (row = 0; row < sizeof avitoi_header_lengths; name += avitoi_header_lengths[row++]) {
-        if (avitoi_header_lengths[row] == n) {
-            for (i = 0; i < n && (p[i] | 0x20) == name[i]; i++) {
-            }
-            if (i == n) {
-                return (uint8_t)(row + 1u);
-            }
-        }
-    }
-    return AVITOI_HEADER_OTHER;
+    ms = ms > AVITOI_RETRIES_PAUSE_MAX_S * 1000u ? AVITOI_RETRIES_PAUSE_MAX_S * 1000u : ms;
+    return ms - (uint32_t)(((uint64_t)(ms / 2u) * random) >> 16);
 }
 
-static void avitoi_head_begin(struct avitoi_head *h)
+/* Is this a failure that may be over in a moment? */
+static bool avitoi_retries_is_passing(int code)
 {
-    const struct avitoi_head before = *h;
-    memset(h, 0, sizeof *h);
-    h->bytes = before.bytes;
-    h->read_date = before.read_date;
+    return code == AVITO_ERR_RATE || code == AVITO_ERR_SERVER ||
+           (code <= AVITO_ERR_RESOLVE && code >= AVITO_ERR_TIMEOUT_IDLE) ||
+           (code <= AVITO_ERR_HTTP && code >= AVITO_ERR_JSON_UTF8) || code == AVITO_ERR_EMPTY;
 }
 
-static void avitoi_head_gather(struct avitoi_head *h, char *word, char c)
+/* After a failure: pauses and begins the same call again, if that can do no harm and there is time. */
+static bool avitoi_retries_again(avito_client *c, int code)
 {
-    if (h->word_len < AVITOI_WORD) {
-        word[h->word_len] = avitoi_lower(c);
+    const bool rows_given = avitoi_call_streams(c) && (c->priv.json.rows > 0 || c->priv.page > 0);
+    /* A code or refresh token that left may be spent: asking again would only be told so. */
+    const bool spent = c->priv.written && (c->priv.request->flags & AVITOI_ENDPOINT_SPENDS) != 0;
+    uint32_t pause_ms;
+    if (c->priv.tries >= c->o.retries || !avitoi_retries_is_passing(code) || rows_given || spent ||
+        ((c->priv.call->flags & AVITOI_ENDPOINT_CHANGES) != 0 &&
+         avitoi_error_outcome(c, code) != AVITO_NOT_SENT)) {
+        return false;
     }
-    h->word_len = (uint8_t)(h->word_len + (h->word_len < 255u ? 1u : 0u));
-}
-
-/* Is `token` one of the words of a comma list? */
-static bool avitoi_list_has(avito_str list, const char *token)
-{
-    const size_t n = strlen(token);
-    size_t at, end;
-    for (at = 0; at < list.len; at = end + 1u) {
-        while (at < list.len && (list.ptr[at] == ' ' || list.ptr[at] == '\t')) {
-            at++;
-        }
-        for (end = at; end < list.len && list.ptr[end] != ','; end++) {
-        }
-        if (end - at >= n && memcmp(list.ptr + at, token, n) == 0 &&
-            (end - at == n || list.ptr[at + n] == ' ' || list.ptr[at + n] == '\t')) {
-            return true;
-        }
+    pause_ms =
+        c->error.retry_after_s > 0 ? c->error.retry_after_s * 1000u : avitoi_retries_backoff(c);
+    if (pause_ms >= c->priv.total_left_ms) {
+        return false;
     }
-    return false;
-}
-
-static int avitoi_head_length(struct avitoi_head *h, avito_str value)
-{
-    int64_t length;
-    if (value.len == 0 || value.ptr[0] == '-' || !avitoi_parse_int(value.ptr, value.len, &length) ||
-        (uint64_t)length > SIZE_MAX || h->has_length) {
-        return AVITO_ERR_HTTP_LENGTH;
-    }
-    h->has_length = true;
-    h->length = (size_t)length;
-    return AVITO_AGAIN;
+    avitoi_call_drop(c, code);
+    avitoi_token_resign(c);
+    c->priv.tries++;
+    c->priv.page = 0;
+    memset(&c->error, 0, sizeof c->error);
+    (void)avitoi_call_repeat(c, pause_ms);
+    avitoi_call_trace(c, AVITOI_CALL_TRACE_AGAIN, c->priv.call->name);
+    c->priv.status = 0;
+    c->priv.written = false;
+    return true;
 }
 
 /* "Sun, 06 Nov 1994 08:49:37 GMT" as unix seconds, in any case; 0: anything else. Which day of the
  * week it is nobody has to tell us. */
-static uint32_t avitoi_http_date(avito_str s)
+static uint32_t avitoi_retries_read_date(avito_str s)
 {
     static const uint8_t mark_at[] = {3, 4, 7, 11, 16, 19, 22, 25, 26, 27, 28};
     static const char marks[] = ",    :: gmt", months[] = "janfebmaraprmayjunjulaugsepoctnovdec";
@@ -7722,13 +11083,14 @@ static uint32_t avitoi_http_date(avito_str s)
         return 0;
     }
     for (i = 0; i < sizeof mark_at; i++) {
-        if ((s.ptr[mark_at[i]] | 0x20) != marks[i]) { /* no control byte, which would pass for one */
+        if ((s.ptr[mark_at[i]] | 0x20) !=
+            marks[i]) { /* no control byte, which would pass for one */
             return 0;
         }
     }
     for (i = 0; i < sizeof pair_at; i++) {
-        const unsigned tens = (unsigned)avitoi_byte(s.ptr[pair_at[i]]) - '0';
-        const unsigned ones = (unsigned)avitoi_byte(s.ptr[pair_at[i] + 1u]) - '0';
+        const unsigned tens = (unsigned)avitoi_text_byte(s.ptr[pair_at[i]]) - '0';
+        const unsigned ones = (unsigned)avitoi_text_byte(s.ptr[pair_at[i] + 1u]) - '0';
         if (tens > 9u || ones > 9u) {
             return 0;
         }
@@ -7747,808 +11109,33 @@ static uint32_t avitoi_http_date(avito_str s)
     /* Years begin in March, so that the leap day is the last one; 2100 has none. */
     year -= (month < 2u) ? 1u : 0u;
     month = (month + 10u) % 12u;
-    days = year * 365u + year / 4u - (year < 2100u ? 0u : 1u) + (month * 153u + 2u) / 5u + pair[0] - 719484u;
+    days = year * 365u + year / 4u - (year < 2100u ? 0u : 1u) + (month * 153u + 2u) / 5u + pair[0] -
+           719484u;
     return days * 86400u + pair[3] * 3600u + pair[4] * 60u + pair[5];
 }
 
-/* A count of something, as far as it makes sense; 0: it does not. */
-static uint32_t avitoi_head_count(avito_str value)
+static const struct avitoi_call_retries avitoi_retries_part = {avitoi_retries_again, avitoi_retries_read_date};
+
+AVITO_API void avito_enable_retries(avito_client_options *options)
 {
-    int64_t count;
-    if (!avitoi_parse_int(value.ptr, value.len, &count) || count < 0) {
-        return 0;
-    }
-    return count > AVITOI_RETRY_MAX_S ? AVITOI_RETRY_MAX_S : (uint32_t)count;
+    options->priv.tries = &avitoi_retries_part;
 }
 
-/* `value` is in lower case where case does not count; not `whole`: more of it was not kept. */
-static int avitoi_head_value(struct avitoi_head *h, avito_str value, bool whole)
-{
-    while (value.len > 0 && (value.ptr[value.len - 1u] == ' ' || value.ptr[value.len - 1u] == '\t')) {
-        value.len--;
-    }
-    switch ((int)h->header) {
-        case AVITOI_HEADER_LENGTH:
-            return whole ? avitoi_head_length(h, value) : AVITO_ERR_HTTP_LENGTH;
-        case AVITOI_HEADER_CODING:
-            if (!whole || h->chunked || !avito_str_equal(value, "chunked")) {
-                return AVITO_ERR_HTTP_LENGTH;
-            }
-            h->chunked = true;
-            return AVITO_AGAIN;
-        case AVITOI_HEADER_CONNECTION:
-            h->close = h->close || !whole || avitoi_list_has(value, "close");
-            h->persistent = h->persistent || avitoi_list_has(value, "keep-alive");
-            return AVITO_AGAIN;
-        case AVITOI_HEADER_RETRY_AFTER:
-            h->retry_after_s = avitoi_head_count(value);
-            h->retry_date = h->read_date != NULL ? h->read_date(value) : 0;
-            return AVITO_AGAIN;
-        case AVITOI_HEADER_DATE:
-            h->date = h->read_date != NULL ? h->read_date(value) : 0;
-            return AVITO_AGAIN;
-        case AVITOI_HEADER_LIMIT:
-            h->rate_limit = avitoi_head_count(value);
-            return AVITO_AGAIN;
-        case AVITOI_HEADER_REMAINING:
-            h->exhausted = avito_str_equal(value, "0");
-            return AVITO_AGAIN;
-        default:
-            return AVITO_AGAIN;
-    }
-}
+/* ---- dates ---- */
 
-static int avitoi_head_name(struct avitoi_head *h, const char *word)
-{
-    if (h->word_len == 0) {
-        return AVITO_ERR_HTTP;
-    }
-    h->header = avitoi_head_which(word, h->word_len);
-    h->word_len = 0;
-    h->state = AVITOI_H_VALUE;
-    return AVITO_AGAIN;
-}
-
-static int avitoi_head_status_byte(struct avitoi_head *h, char c)
-{
-    static const char version[] = "HTTP/1.";
-    const bool digit = c >= '0' && c <= '9';
-    switch ((int)h->state) {
-        case AVITOI_H_VERSION:
-            if (c != version[h->word_len]) {
-                return AVITO_ERR_HTTP;
-            }
-            h->word_len++;
-            h->state = (version[h->word_len] == '\0') ? AVITOI_H_MINOR : AVITOI_H_VERSION;
-            return AVITO_AGAIN;
-        case AVITOI_H_MINOR:
-            h->http10 = c == '0';
-            h->persistent = !h->http10; /* 1.0 closes unless it says otherwise */
-            h->state = AVITOI_H_SPACE;
-            return (c == '0' || c == '1') ? AVITO_AGAIN : AVITO_ERR_HTTP;
-        case AVITOI_H_SPACE:
-            h->state = AVITOI_H_STATUS;
-            return (c == ' ') ? AVITO_AGAIN : AVITO_ERR_HTTP;
-        default: /* AVITOI_H_STATUS */
-            if (h->status >= 100) {
-                h->state = (c == '\r') ? AVITOI_H_LF : AVITOI_H_REASON;
-                return (c == ' ' || c == '\r') ? AVITO_AGAIN : AVITO_ERR_HTTP;
-            }
-            h->status = (uint16_t)(h->status * 10u + (unsigned)(c - '0'));
-            return (digit && h->status > 0) ? AVITO_AGAIN : AVITO_ERR_HTTP;
-    }
-}
-
-/* AVITO_AGAIN, AVITO_END behind the empty line, or AVITO_ERR_HTTP*. */
-AVITOI_APART_IF_SMALL static int avitoi_head_byte(struct avitoi_head *h, char *word, char c)
-{
-    if (++h->bytes > AVITOI_HEAD_MAX) {
-        return AVITO_ERR_HTTP_HEAD;
-    }
-    switch ((int)h->state) {
-        case AVITOI_H_REASON:
-        case AVITOI_H_VALUE:
-            if (c == '\r') {
-                const bool whole = h->word_len <= AVITOI_WORD;
-                avito_str value;
-                value.ptr = word;
-                value.len = whole ? h->word_len : AVITOI_WORD;
-                h->state = AVITOI_H_LF;
-                return avitoi_head_value(h, value, whole);
-            }
-            if (!avitoi_http_is_text(avitoi_byte(c))) {
-                return AVITO_ERR_HTTP;
-            }
-            if (h->header != AVITOI_HEADER_OTHER &&
-                (h->word_len > 0 || (c != ' ' && c != '\t'))) {
-                avitoi_head_gather(h, word, c);
-            }
-            return AVITO_AGAIN;
-        case AVITOI_H_LF:
-            h->state = AVITOI_H_LINE;
-            h->word_len = 0;
-            return (c == '\n') ? AVITO_AGAIN : AVITO_ERR_HTTP;
-        case AVITOI_H_LAST_LF:
-            return (c == '\n') ? AVITO_END : AVITO_ERR_HTTP;
-        case AVITOI_H_LINE:
-            if (c == '\r') {
-                h->state = AVITOI_H_LAST_LF;
-                return AVITO_AGAIN;
-            }
-            h->state = AVITOI_H_NAME;
-            break;
-        case AVITOI_H_NAME:
-            break;
-        default:
-            return avitoi_head_status_byte(h, c);
-    }
-    if (c == ':') {
-        return avitoi_head_name(h, word);
-    }
-    avitoi_head_gather(h, word, c);
-    return avitoi_http_is_token(avitoi_byte(c)) ? AVITO_AGAIN : AVITO_ERR_HTTP;
-}
-
-#if AVITO_WITH_SHORTCUTS && defined(__GNUC__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-/* A short way for lines that are there as a whole and plain: does what the bytes one by one would, a
- * word at a time. */
-#define AVITOI_HEAD_LINES 1
-
-/* A bit for each byte of a block that is a control byte, or that is neither a letter nor a dash, the
- * lowest for the first. The one of the first such byte is always right. */
-#if AVITO_WITH_SIMD
-#define AVITOI_LINE_BLOCK 16u
-#define AVITOI_FIRST(stops) ((size_t)__builtin_ctz(stops))
-typedef unsigned avitoi_stops;
-
-static inline avitoi_stops avitoi_no_text(const char *p)
-{
-    const __m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
-    const __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(v, _mm_set1_epi8(0x1f)), v);
-    return (unsigned)_mm_movemask_epi8(_mm_or_si128(control, _mm_cmpeq_epi8(v, _mm_set1_epi8(0x7f))));
-}
-
-static inline avitoi_stops avitoi_no_name(const char *p)
-{
-    const __m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
-    const __m128i from_a = _mm_sub_epi8(_mm_or_si128(v, _mm_set1_epi8(0x20)), _mm_set1_epi8('a'));
-    const __m128i letter = _mm_cmpeq_epi8(_mm_min_epu8(from_a, _mm_set1_epi8('z' - 'a')), from_a);
-    const __m128i dash = _mm_cmpeq_epi8(v, _mm_set1_epi8('-'));
-    return (unsigned)_mm_movemask_epi8(_mm_or_si128(letter, dash)) ^ 0xffffu;
-}
-#else
-#define AVITOI_LINE_BLOCK sizeof(size_t)
-#define AVITOI_FIRST(stops) ((size_t)__builtin_ctzll(stops) / 8u)
-#define AVITOI_BYTES(c) ((size_t)-1 / 255u * (c)) /* c in every byte of a word */
-typedef size_t avitoi_stops;
-
-static inline avitoi_stops avitoi_no_text(const char *p)
-{
-    size_t x, rubout;
-    memcpy(&x, p, sizeof x);
-    rubout = x ^ AVITOI_BYTES(0x7fu);
-    return (((x - AVITOI_BYTES(0x20u)) & ~x) | ((rubout - AVITOI_BYTES(1u)) & ~rubout)) &
-           AVITOI_BYTES(0x80u);
-}
-
-/* No sum leaves its byte. */
-static inline avitoi_stops avitoi_no_name(const char *p)
-{
-    size_t x, lower, letter, no_dash;
-    memcpy(&x, p, sizeof x);
-    lower = (x | AVITOI_BYTES(0x20u)) & AVITOI_BYTES(0x7fu);
-    letter = (lower + AVITOI_BYTES(0x80u - 'a')) & ~(lower + AVITOI_BYTES(0x7fu - 'z'));
-    no_dash = ((x & AVITOI_BYTES(0x7fu)) ^ AVITOI_BYTES('-')) + AVITOI_BYTES(0x7fu);
-    return (x | (~letter & no_dash)) & AVITOI_BYTES(0x80u);
-}
-#endif
-
-/* How many bytes of text are there. Fewer than there are is no mistake, here and below. */
-static size_t avitoi_text_run(const char *p, size_t n)
-{
-    size_t at = 0;
-    for (; at + AVITOI_LINE_BLOCK <= n; at += AVITOI_LINE_BLOCK) {
-        const avitoi_stops stops = avitoi_no_text(p + at);
-        if (stops != 0) {
-            return at + AVITOI_FIRST(stops);
-        }
-    }
-    return at;
-}
-
-static size_t avitoi_name_run(const char *p, size_t n)
-{
-    size_t at = 0;
-    for (; at + AVITOI_LINE_BLOCK <= n; at += AVITOI_LINE_BLOCK) {
-        const avitoi_stops stops = avitoi_no_name(p + at);
-        if (stops != 0) {
-            return at + AVITOI_FIRST(stops);
-        }
-    }
-    return at;
-}
-
-/* The length of the text that a CR LF ends, or 0. */
-static size_t avitoi_head_text(const char *p, size_t n)
-{
-    const size_t len = avitoi_text_run(p, n);
-    return (n - len >= 2 && p[len] == '\r' && p[len + 1u] == '\n') ? len : 0u;
-}
-
-/* "HTTP/1.1 200 OK". Returns how many bytes it took, or 0. */
-static size_t avitoi_head_status_line(struct avitoi_head *h, const char *p, size_t n)
-{
-    unsigned status = 0;
-    size_t reason, i;
-    if (n < 15u || h->word_len > 0 || p[9] == '0' || memcmp(p, "HTTP/1.1 ", 9) != 0 || p[12] != ' ') {
-        return 0;
-    }
-    for (i = 9; i < 12u; i++) {
-        const unsigned digit = (unsigned)avitoi_byte(p[i]) - '0';
-        if (digit > 9u) {
-            return 0;
-        }
-        status = status * 10u + digit;
-    }
-    reason = avitoi_head_text(p + 13, n - 13u);
-    if (reason == 0 || reason + 15u > AVITOI_HEAD_MAX - h->bytes) {
-        return 0;
-    }
-    h->persistent = true;
-    h->status = (uint16_t)status;
-    h->bytes += (uint32_t)reason + 15u;
-    h->state = AVITOI_H_LINE;
-    return reason + 15u;
-}
-
-/* The value of a header of interest. False: too long for the short way. */
-static bool avitoi_head_short_value(struct avitoi_head *h, char *word, const char *p, size_t len, int *rc)
-{
-    avito_str value;
-    for (; len > 0 && *p == ' '; len--) {
-        p++;
-    }
-    value.ptr = p;
-    value.len = len;
-    if (len > AVITOI_WORD) {
-        return false;
-    }
-    if (h->header == AVITOI_HEADER_CODING || h->header == AVITOI_HEADER_CONNECTION) {
-        value.ptr = word;
-        while (len-- > 0) {
-            word[len] = avitoi_lower(p[len]);
-        }
-    }
-    *rc = avitoi_head_value(h, value, true);
-    return true;
-}
-
-/* A header line. Returns how many bytes it took, or 0; *rc as avitoi_head_byte(). */
-static size_t avitoi_head_line(struct avitoi_head *h, char *word, const char *p, size_t n, int *rc)
-{
-    const size_t name = avitoi_name_run(p, n);
-    size_t len;
-    if (name == 0 || name == n || p[name] != ':') {
-        return 0;
-    }
-    len = avitoi_head_text(p + name + 1u, n - name - 1u);
-    if (len == 0 || name + len + 3u > AVITOI_HEAD_MAX - h->bytes) {
-        return 0;
-    }
-    h->header = avitoi_head_which(p, name);
-    if (h->header != AVITOI_HEADER_OTHER &&
-        !avitoi_head_short_value(h, word, p + name + 1u, len, rc)) {
-        return 0;
-    }
-    h->bytes += (uint32_t)(name + len) + 3u;
-    return name + len + 3u;
-}
-#else
-#define AVITOI_HEAD_LINES 0
-#endif
-
-/* How the body ends. AVITO_ERR_HTTP_LENGTH: two ways at once. */
-static int avitoi_head_body(const struct avitoi_head *h, struct avitoi_body *body)
-{
-    if (h->chunked && h->has_length) {
-        return AVITO_ERR_HTTP_LENGTH;
-    }
-    if (h->status == 204 || h->status == 304) {
-        avitoi_body_init(body, AVITOI_BODY_LENGTH, 0);
-    } else if (h->chunked) {
-        avitoi_body_init(body, AVITOI_BODY_CHUNKED_BLANKS, 0);
-    } else if (h->has_length) {
-        avitoi_body_init(body, AVITOI_BODY_LENGTH, h->length);
-    } else {
-        avitoi_body_init(body, AVITOI_BODY_UNTIL_CLOSE, 0);
-    }
-    return AVITO_OK;
-}
+static const struct avitoi_call_retries avitoi_retries_dates_part = {NULL, avitoi_retries_read_date};
 
 /* ======================================================================= *
- * >>50 ACCOUNT
- * ======================================================================= */
-
-static void avitoi_lock(const avito_account *a)
-{
-    if (a->o.lock != NULL) {
-        a->o.lock(a->o.ctx);
-    }
-}
-
-static void avitoi_unlock(const avito_account *a)
-{
-    if (a->o.unlock != NULL) {
-        a->o.unlock(a->o.ctx);
-    }
-}
-
-static uint32_t avitoi_now(const avito_account *a)
-{
-    return a->o.clock_ms(a->o.ctx);
-}
-
-/* Milliseconds from `then` to `now` on a clock that wraps; 0 if it seems to have gone back. For
- * deadlines; where a long time may have passed unseen, the plain difference is meant: a clock that goes
- * back then counts as a long time. */
-static uint32_t avitoi_elapsed(uint32_t now, uint32_t then)
-{
-    const uint32_t elapsed = now - then;
-    return (elapsed > (uint32_t)INT32_MAX) ? 0u : elapsed;
-}
-
-AVITO_API avito_account_options avito_account_options_default(void)
-{
-    avito_account_options options = AVITOI_ZERO;
-    return options;
-}
-
-/* Printable ASCII without blanks, not empty. */
-static bool avitoi_is_word(const char *text)
-{
-    if (text == NULL || *text == '\0') {
-        return false;
-    }
-    for (; *text != '\0'; text++) {
-        if (*text <= ' ' || *text > '~') {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* A name or a numeric address; one colon would stand before a port. */
-static bool avitoi_is_host(const char *host)
-{
-    const char *colon;
-    if (!avitoi_is_word(host) || host[strcspn(host, "/@?#")] != '\0') {
-        return false;
-    }
-    colon = strchr(host, ':');
-    return colon == NULL || strchr(colon + 1, ':') != NULL;
-}
-
-/* An option whose part is not linked. */
-AVITOI_APART static int avitoi_account_parts(const avito_account_options *o)
-{
-    if (o->priv.store == NULL && (o->load_token != NULL || o->save_token != NULL)) {
-        return AVITO_ERR_OPTION_TOKEN_STORE;
-    }
-    if (o->priv.diagnostics == NULL && o->trace != NULL) {
-        return AVITO_ERR_OPTION_DIAGNOSTICS;
-    }
-    return (o->priv.lanes == NULL && o->lock != NULL) ? AVITO_ERR_OPTION_LANES : AVITO_OK;
-}
-
-/* One lane has no use for two copies of the token. */
-static bool avitoi_one_copy(const avito_account *a)
-{
-    return AVITO_TINY && a->o.priv.lanes == NULL;
-}
-
-static int avitoi_account_check(const avito_account *a)
-{
-    const avito_account_options *o = &a->o;
-    if (!avitoi_is_word(o->client_id) || !avitoi_is_word(o->client_secret)) {
-        return AVITO_ERR_OPTION_CREDENTIALS;
-    }
-    if (o->tokens == NULL || o->tokens_cap < (avitoi_one_copy(a) ? AVITO_TOKENS_SIZE_ONE_LANE(1)
-                                                                 : AVITO_TOKENS_SIZE(1))) {
-        return AVITO_ERR_OPTION_TOKENS;
-    }
-    if (!avitoi_is_host(o->host)) {
-        return AVITO_ERR_OPTION_HOST;
-    }
-    if ((o->lock == NULL) != (o->unlock == NULL)) {
-        return AVITO_ERR_ARGUMENT;
-    }
-    return (o->clock_ms == NULL) ? AVITO_ERR_OPTION_CLOCK : avitoi_account_parts(o);
-}
-
-AVITO_API int avito_account_init(avito_account *account, const avito_account_options *options)
-{
-    if (account == NULL || options == NULL) {
-        return AVITO_ERR_ARGUMENT;
-    }
-    memset(account, 0, sizeof *account);
-    account->o = *options;
-    if (account->o.host == NULL) {
-        account->o.host = "api.avito.ru";
-    }
-    account->o.port = (uint16_t)(account->o.port != 0 ? account->o.port : 443);
-    account->o.renew_before_s = account->o.renew_before_s != 0 ? account->o.renew_before_s : 300u;
-#if !AVITO_TINY
-    avito_enable_token_store(&account->o);
-    avito_enable_diagnostics(&account->o);
-    avito_enable_lanes(&account->o);
-    account->priv.renewal = &avitoi_ep_refresh_token;
-#endif
-    return avitoi_account_check(account);
-}
-
-static bool avitoi_read_locked(const avito_account *a, const bool *flag)
-{
-    bool value;
-    avitoi_lock(a);
-    value = *flag;
-    avitoi_unlock(a);
-    return value;
-}
-
-AVITO_API bool avito_account_unpaid(const avito_account *account)
-{
-    return avitoi_read_locked(account, &account->priv.unpaid);
-}
-
-AVITO_API bool avito_account_refresh_in_doubt(const avito_account *account)
-{
-    return avitoi_read_locked(account, &account->priv.refresh_in_doubt);
-}
-
-AVITO_API int avito_account_open_gate(avito_account *account)
-{
-    if (account == NULL) {
-        return AVITO_ERR_ARGUMENT;
-    }
-    avitoi_lock(account);
-    account->priv.gate_wait_ms = 0;
-    avitoi_unlock(account);
-    return AVITO_OK;
-}
-
-AVITO_API int avito_authorize_url(const avito_account *account, const char *scope,
-                                  const char *state, char *out, size_t cap, size_t *out_len)
-{
-    struct avitoi_writer w;
-    memset(&w, 0, sizeof w);
-    if (account == NULL || scope == NULL || (out == NULL && cap > 0)) {
-        return AVITO_ERR_ARGUMENT;
-    }
-    w.out = out;
-    w.cap = (cap > 0) ? cap - 1u : 0;
-    avitoi_write_text(&w, "https://avito.ru/oauth?response_type=code&client_id=");
-    avitoi_write_percent(&w, account->o.client_id);
-    avitoi_write_text(&w, "&scope=");
-    avitoi_write_percent(&w, scope);
-    if (state != NULL) {
-        avitoi_write_text(&w, "&state=");
-        avitoi_write_percent(&w, state);
-    }
-    if (out_len != NULL) {
-        *out_len = (size_t)w.total + (w.total < cap ? 0u : 1u);
-    }
-    if (w.total >= cap) {
-        return AVITO_ERR_ROOM;
-    }
-    out[w.len] = '\0';
-    return AVITO_OK;
-}
-
-/* ---- the token ---- */
-
-/* Where a new token goes: the half of the token buffer that is not in use. One lane that has only an
- * access token has no use for the old one any more when the new one comes: that goes over it. */
-static char *avitoi_token_room(avito_account *a, size_t *cap)
-{
-    char *tokens = (char *)a->o.tokens;
-    *cap = a->o.tokens_cap / 2u;
-    if (avitoi_one_copy(a) && a->priv.refresh == NULL) {
-        *cap = a->o.tokens_cap;
-        a->priv.half = true;
-        a->priv.lifetime_s = 0;
-        a->priv.access = NULL;
-        return tokens;
-    }
-    if (a->priv.half) {
-        return tokens;
-    }
-    tokens += *cap;
-    if (a->priv.refresh != NULL && a->priv.refresh + strlen(a->priv.refresh) >= tokens) {
-        *cap = 0; /* it came when there was no other, and took more than a half */
-    }
-    return tokens;
-}
-
-/* Seconds for which a new token is good. With a wall clock its own expiry counts, if it was loaded
- * from storage; without, the server's refusal will tell. */
-static uint32_t avitoi_lifetime(const avito_account *a, const avito_token *token, bool loaded)
-{
-    int64_t left = token->expires_in > 0 ? token->expires_in : 86400;
-    if (loaded && token->expires_at > 0 && a->o.unix_time != NULL) {
-        const int64_t now = a->o.unix_time(a->o.ctx);
-        left = (now > 0) ? token->expires_at - now : left;
-    }
-    return left < 0 ? 0u : left > 2000000 ? 2000000u : (uint32_t)left;
-}
-
-/* Puts a token, whose strings are in the spare half, into use. */
-static void avitoi_token_use(avito_account *a, const avito_token *token, bool loaded)
-{
-    a->priv.access = token->access_token.ptr;
-    if (a->priv.renewal != NULL) {
-        a->priv.refresh = token->refresh_token.ptr;
-    }
-    a->priv.half = !a->priv.half;
-    a->priv.epoch++;
-    a->priv.fetched_ms = avitoi_now(a);
-    a->priv.lifetime_s = avitoi_lifetime(a, token, loaded);
-    a->priv.proven = loaded;
-    a->priv.refresh_in_doubt = false;
-}
-
-static bool avitoi_token_copy(avito_str *s, char **at, size_t *room)
-{
-    if (s->ptr == NULL || s->len >= *room) {
-        return s->ptr == NULL;
-    }
-    memcpy(*at, s->ptr, s->len);
-    s->ptr = *at;
-    (*at)[s->len] = '\0';
-    *at += s->len + 1u;
-    *room -= s->len + 1u;
-    return true;
-}
-
-/* Nothing but what may stand in a header line. */
-static bool avitoi_is_token(avito_str s)
-{
-    return s.len == 0 || (avitoi_is_word(s.ptr) && strlen(s.ptr) == s.len);
-}
-
-struct avitoi_token_store {
-    int (*load)(avito_account *a);
-    int (*save)(avito_client *c, const avito_token *token); /* the hook */
-    int (*again)(avito_client *c);
-};
-
-/* Asks the application for a stored token, until it has answered. */
-static int avitoi_token_load(avito_account *a)
-{
-    avito_token token;
-    size_t room;
-    char *at = avitoi_token_room(a, &room);
-    int rc;
-    if (a->priv.loaded || a->o.load_token == NULL) {
-        return AVITO_END;
-    }
-    memset(&token, 0, sizeof token);
-    a->priv.renewal = &avitoi_ep_refresh_token;
-    rc = a->o.load_token(a->o.ctx, &token);
-    a->priv.loaded = rc == AVITO_END;
-    if (rc != AVITO_OK) {
-        return rc == AVITO_END ? AVITO_END : AVITO_ERR_HOOK;
-    }
-    if (!avitoi_token_copy(&token.access_token, &at, &room) ||
-        !avitoi_token_copy(&token.refresh_token, &at, &room)) {
-        return AVITO_ERR_TOKEN_ROOM;
-    }
-    if (!avitoi_is_token(token.access_token)) {
-        return AVITO_ERR_HOOK;
-    }
-    avitoi_token_use(a, &token, true);
-    a->priv.loaded = true;
-    a->priv.lifetime_s = token.access_token.len > 0 ? a->priv.lifetime_s : 0;
-    return AVITO_OK;
-}
-
-/* Seconds until the token expires. */
-static uint32_t avitoi_token_left(const avito_account *a)
-{
-    const uint32_t age = (avitoi_now(a) - a->priv.fetched_ms) / 1000u;
-    return age >= a->priv.lifetime_s ? 0u : a->priv.lifetime_s - age;
-}
-
-/* What a refusal says of the token: it is not good (401, or "expired" in the text); it may be, or what
- * was asked for is somebody else's (403); nothing. */
-enum { AVITOI_DOUBT_TOKEN, AVITOI_DOUBT_ANY, AVITOI_DOUBTS };
-
-static uint32_t avitoi_less(uint32_t value, uint32_t by)
-{
-    return value > by ? value - by : 0u;
-}
-
-#define AVITOI_TOKEN_VAIN_MAX 8u /* 64 minutes */
-#define AVITOI_TOKEN_BURST    5u
-
-/* After a refusal for a token of `epoch`: is a new one worth a request? `again`: a token fetched for this
- * call was refused, too. A token that nothing was accepted with in its first minute is not renewed. Between
- * two renewals lies a minute, and twice as long after each one that did not help: what no token can cure
- * would fetch one per call. A token that is surely refused may have a few at once. While other calls are
- * accepted, a 403 is not the token's fault. */
-static bool avitoi_token_refused(avito_account *a, uint32_t epoch, unsigned doubt, bool again)
-{
-    const uint32_t now = avitoi_now(a);
-    const uint32_t passed = now - a->priv.renewed_ms[doubt];
-    const unsigned vain = a->priv.vain[doubt];
-    const uint32_t burst = avitoi_less(a->priv.burst[doubt], vain > 1u ? 0u : passed / 60000u);
-    const bool at_once = vain == 0 || (doubt == AVITOI_DOUBT_TOKEN && burst < AVITOI_TOKEN_BURST);
-    const bool others_accepted = a->priv.accepted;
-    a->priv.accepted = false;
-    if (a->priv.epoch != epoch || a->priv.lifetime_s == 0) {
-        return true; /* there is a newer one already, or will be */
-    }
-    if (again || (!a->priv.proven && now - a->priv.fetched_ms < 60000u) ||
-        (!at_once && passed < 60000u << (vain > 1u ? vain - 2u : 0u)) ||
-        (vain > 1u && doubt == AVITOI_DOUBT_ANY && others_accepted)) {
-        return false;
-    }
-    a->priv.renewed_ms[doubt] = now;
-    a->priv.vain[doubt] = (uint8_t)(vain == 0 ? 2u : vain < AVITOI_TOKEN_VAIN_MAX ? vain + 1u : vain);
-    a->priv.burst[doubt] = (uint8_t)(burst < UINT8_MAX ? burst + 1u : burst);
-    a->priv.lifetime_s = 0;
-    return true;
-}
-
-/* A call was accepted with the token of `epoch`; `helped`: after it was refused with the one before. */
-static void avitoi_token_accepted(avito_account *a, uint32_t epoch, bool helped)
-{
-    size_t i;
-    a->priv.accepted = true;
-    a->priv.proven = a->priv.proven || a->priv.epoch == epoch;
-    for (i = 0; helped && i < AVITOI_COUNT(a->priv.vain); i++) {
-        a->priv.vain[i] = a->priv.vain[i] > 0 ? 1u : 0u;
-    }
-}
-
-/* ======================================================================= *
- * >>51 CALL MACHINE
+ * >>59 DIAGNOSTICS
  * ======================================================================= *
  *
- * avito_step() runs the handler of the present state until one of them has to wait or the call
- * ends. All changes of state are in the table, and go through avitoi_move().
+ * What is told to people: lines of a trace, and the server's own words in an error, after every secret in
+ * them has been masked.
  */
 
-enum {
-    AVITOI_IDLE,
-    AVITOI_ACCOUNT, /* waits for a token, or for the account's rate */
-    AVITOI_CONNECT,
-    AVITOI_SEND,
-    AVITOI_HEAD,
-    AVITOI_BODY,
-    AVITOI_ROW,     /* list: an element is with the caller */
-    AVITOI_DRAIN,   /* list: the rest is read and dropped */
-    AVITOI_STATES
-};
-
-enum {
-    AVITOI_EV_START,
-    AVITOI_EV_TOKEN,     /* there is a token, or this lane shall fetch it */
-    AVITOI_EV_CONNECTED,
-    AVITOI_EV_WRITTEN,   /* the transport took the last byte */
-    AVITOI_EV_ANSWER,    /* a final head was read, perhaps before the last byte was sent */
-    AVITOI_EV_ELEMENT,
-    AVITOI_EV_NEXT,
-    AVITOI_EV_REPEAT,    /* another request for the same call: after a token, for the next page, or
-                            because the first one failed */
-    AVITOI_EV_DRAIN,
-    AVITOI_EV_END,
-    AVITOI_EVENTS
-};
-
-struct avitoi_edge {
-    uint8_t state, event, next;
-};
-
-static const struct avitoi_edge avitoi_edges[] = {
-    {AVITOI_IDLE, AVITOI_EV_START, AVITOI_ACCOUNT},
-    {AVITOI_IDLE, AVITOI_EV_END, AVITOI_IDLE},
-    {AVITOI_ACCOUNT, AVITOI_EV_TOKEN, AVITOI_CONNECT},
-    {AVITOI_ACCOUNT, AVITOI_EV_END, AVITOI_IDLE},
-    {AVITOI_CONNECT, AVITOI_EV_CONNECTED, AVITOI_SEND},
-    {AVITOI_CONNECT, AVITOI_EV_REPEAT, AVITOI_ACCOUNT},
-    {AVITOI_CONNECT, AVITOI_EV_END, AVITOI_IDLE},
-    {AVITOI_SEND, AVITOI_EV_WRITTEN, AVITOI_HEAD},
-    {AVITOI_SEND, AVITOI_EV_ANSWER, AVITOI_BODY},
-    {AVITOI_SEND, AVITOI_EV_REPEAT, AVITOI_ACCOUNT},
-    {AVITOI_SEND, AVITOI_EV_END, AVITOI_IDLE},
-    {AVITOI_HEAD, AVITOI_EV_ANSWER, AVITOI_BODY},
-    {AVITOI_HEAD, AVITOI_EV_REPEAT, AVITOI_ACCOUNT},
-    {AVITOI_HEAD, AVITOI_EV_END, AVITOI_IDLE},
-    {AVITOI_BODY, AVITOI_EV_ELEMENT, AVITOI_ROW},
-    {AVITOI_BODY, AVITOI_EV_REPEAT, AVITOI_ACCOUNT},
-    {AVITOI_BODY, AVITOI_EV_DRAIN, AVITOI_DRAIN},
-    {AVITOI_BODY, AVITOI_EV_END, AVITOI_IDLE},
-    {AVITOI_ROW, AVITOI_EV_NEXT, AVITOI_BODY},
-    {AVITOI_ROW, AVITOI_EV_DRAIN, AVITOI_DRAIN},
-    {AVITOI_ROW, AVITOI_EV_END, AVITOI_IDLE},
-    {AVITOI_DRAIN, AVITOI_EV_REPEAT, AVITOI_ACCOUNT},
-    {AVITOI_DRAIN, AVITOI_EV_END, AVITOI_IDLE}};
-
-/* What a handler returns to go on with the next state at once. */
-#define AVITOI_MOVED 3
-
-/* The tail of the window: during a request for an answer that comes early, during an answer for
- * what small replies and tokens are decoded in. */
-#define AVITOI_EARLY   64u
-#define AVITOI_SCRATCH 448u
-AVITOI_ASSERT(window_holds_scratch, AVITO_WINDOW_MIN >= AVITOI_SCRATCH + AVITOI_EARLY);
-
-/* The first edge of each state, in the order of the states; then the number of edges. */
-static const uint8_t avitoi_first_edges[] = {0, 2, 4, 7, 11, 14, 18, 21, 23};
-AVITOI_ASSERT(all_edges_counted, AVITOI_COUNT(avitoi_edges) == 23);
-
-/* An event that the state does not know is a defect of this file: the lane stays where it is. */
-static int avitoi_move(avito_client *c, unsigned event)
+static void avitoi_diagnostics_trace(const avito_client *c, unsigned what, const char *which)
 {
-    size_t i;
-    const size_t end = avitoi_first_edges[c->priv.state + 1u];
-    for (i = avitoi_first_edges[c->priv.state]; i < end; i++) {
-        if (avitoi_edges[i].event == event) {
-            c->priv.state = avitoi_edges[i].next;
-            return AVITOI_MOVED;
-        }
-    }
-    return AVITO_ERR_ARGUMENT;
-}
-
-/* Is its answer a list? */
-static bool avitoi_is_list(const avito_client *c)
-{
-    return (c->priv.call->flags & AVITOI_STREAM) != 0;
-}
-
-/* A list that is given element by element. */
-static bool avitoi_streams(const avito_client *c)
-{
-    return avitoi_is_list(c) && !c->priv.collect;
-}
-
-static bool avitoi_success(const avito_client *c)
-{
-    return c->priv.status / 100u == 2u;
-}
-
-/* Another request for the same call, of which nothing has left yet. */
-static int avitoi_repeat(avito_client *c, uint32_t pause_ms)
-{
-    c->priv.written = false;
-    c->priv.idle_left_ms = pause_ms;
-    return avitoi_move(c, AVITOI_EV_REPEAT);
-}
-
-/* What is traced, as words of a list. */
-#define AVITOI_TRACES(X)                                                                           \
-    X(REQUEST, "request ") X(ANSWER, "answer ") X(TOKEN, "token ") X(AGAIN, "again ")              \
-    X(DRY_RUN, "dry run ") X(SETTLE, "settle ") X(DONE, "done ") X(FAILED, "failed ")
-#define AVITOI_TRACE_NUMBER_(name, word) AVITOI_TRACE_##name,
-#define AVITOI_TRACE_WORD_(name, word) word "\0"
-enum { AVITOI_TRACES(AVITOI_TRACE_NUMBER_) AVITOI_TRACE_WORDS };
-
-struct avitoi_diagnostics {
-    void (*trace)(const avito_client *c, unsigned what, const char *which);
-    void (*mask)(avito_client *c);
-};
-
-static void avitoi_trace(const avito_client *c, unsigned what, const char *which)
-{
-    if (c->account->o.priv.diagnostics != NULL) {
-        c->account->o.priv.diagnostics->trace(c, what, which);
-    }
-}
-
-static void avitoi_trace_line(const avito_client *c, unsigned what, const char *which)
-{
-    static const char words[] = AVITOI_TRACES(AVITOI_TRACE_WORD_);
+    static const char words[] = AVITOI_CALL_TRACES(AVITOI_CALL_TRACE_WORD_);
     const avito_account *a = c->account;
     const char *word = words;
     if (a->o.trace != NULL) {
@@ -8571,56 +11158,12 @@ static void avitoi_trace_line(const avito_client *c, unsigned what, const char *
     }
 }
 
-/* ---- the end of a call ---- */
-
-static void avitoi_disconnect(avito_client *c)
-{
-    if (c->priv.connected) {
-        c->priv.connected = false;
-        c->priv.connecting = false;
-        (c->o.transport.functions->close)(c->o.transport.ctx);
-    }
-}
-
-/* After a failure the connection is of use only if the answer was read to its end and the service
- * itself refused: who breaks a protocol is not to be trusted with the next request. */
-static void avitoi_drop(avito_client *c, int code)
-{
-    if (!c->priv.answered || code > AVITO_ERR_REDIRECT) {
-        avitoi_disconnect(c);
-    }
-}
-
-/* Adds to the error's text as much as it has room for, without control bytes: it may be printed. */
-static void avitoi_error_add(avito_client *c, const char *text, size_t len)
-{
-    size_t at = strlen(c->error.text);
-    for (; len > 0 && at < AVITO_ERROR_TEXT_CAP - 1u; len--, text++) {
-        const bool control = avitoi_byte(*text) < ' ' || *text == 0x7f;
-        c->error.text[at++] = control ? ' ' : *text;
-    }
-    c->error.text[at] = '\0';
-}
-
-static void avitoi_error_text(avito_client *c, const char *text, size_t len)
-{
-    c->error.text[0] = '\0';
-    c->priv.quoted = false;
-    avitoi_error_add(c, text, len);
-    avitoi_utf8_mend(c->error.text);
-}
-
-/* The same in words that are not ours. */
-static void avitoi_error_quote(avito_client *c, avito_str words)
-{
-    avitoi_error_text(c, words.ptr, words.len);
-    c->priv.quoted = true;
-}
+/* ---- no secret leaves ---- */
 
 /* Masks every occurrence of `secret` in a text that has room for `cap` bytes and a NUL, also one that the
  * end of a full text cuts off, and one with the escapes of a form, %2F (but for that of a '%'), or of
  * JSON, \/ and \u002f. */
-static void avitoi_mask(char *text, size_t cap, avito_str secret)
+static void avitoi_diagnostics_mask(char *text, size_t cap, avito_str secret)
 {
     const size_t len = strlen(text);
     const bool full = len + 4u > cap; /* a code point less may be there */
@@ -8630,14 +11173,16 @@ static void avitoi_mask(char *text, size_t cap, avito_str secret)
         while (i < secret.len && n < len) {
             const char *p = text + n;
             const size_t digits = *p == '%' ? n + 1u : n + 3u; /* of an escape; are they there? */
-            if (*p == secret.ptr[i] || (i > 0 && *p == '*')) { /* seen as the cut end of another one */
+            if (*p == secret.ptr[i] ||
+                (i > 0 && *p == '*')) { /* seen as the cut end of another one */
                 n++;
                 i++;
             } else if (i > 0 && *p == '\\') {
                 n++;
             } else if ((*p == '%' || *p == 'u') &&
-                       (digits + 1u >= len || (avitoi_hex(text[digits]) << 4 | avitoi_hex(text[digits + 1u])) ==
-                                                  avitoi_byte(secret.ptr[i]))) {
+                       (digits + 1u >= len || (avitoi_text_hex_digit(text[digits]) << 4 |
+                                               avitoi_text_hex_digit(text[digits + 1u])) ==
+                                                  avitoi_text_byte(secret.ptr[i]))) {
                 n = digits + 2u < len ? digits + 2u : len;
                 i++;
             } else {
@@ -8650,47 +11195,8 @@ static void avitoi_mask(char *text, size_t cap, avito_str secret)
     }
 }
 
-static void avitoi_forget_raw(avito_client *c)
-{
-    c->priv.raw_len = 0;
-    c->error.text[0] = '\0';
-    if (c->o.error_body_cap > 0) {
-        c->o.error_body[0] = '\0';
-    }
-}
-
-struct avitoi_lanes {
-    int (*duty)(avito_client *c);         /* see avitoi_take_duty() */
-    bool (*waits)(const avito_client *c); /* does another lane have to move first? */
-    bool (*gone)(const avito_client *c);  /* see avitoi_token_gone() */
-};
-
-/* Under the lock: two renewals later, or while the second is read, the memory of this request's token is
- * used anew. */
-static bool avitoi_token_replaced(const avito_client *c)
-{
-    const avito_account *a = c->account;
-    const uint32_t renewals = a->priv.epoch - c->priv.epoch;
-    return (c->priv.request->flags & AVITOI_TOKEN) == 0 &&
-           renewals > (a->priv.renewer != NULL ? 0u : 1u);
-}
-
-/* What follows the first `word` in a text; NULL: it is not there. ASCII, without regard to case. */
-static const char *avitoi_text_after(const char *text, const char *word)
-{
-    size_t i;
-    for (; *text != '\0'; text++) {
-        for (i = 0; word[i] != '\0' && avitoi_lower(text[i]) == word[i]; i++) {
-        }
-        if (word[i] == '\0') {
-            return text + i;
-        }
-    }
-    return NULL;
-}
-
 /* "..._token" as a name before a value: an answer to a token request, or a form. */
-static bool avitoi_holds_token(const char *text)
+static bool avitoi_diagnostics_holds_token(const char *text)
 {
     while ((text = avitoi_text_after(text, "_token")) != NULL) {
         const char *p = text;
@@ -8704,2549 +11210,94 @@ static bool avitoi_holds_token(const char *text)
     return false;
 }
 
-static bool avitoi_token_gone(const avito_client *c)
-{
-    const struct avitoi_lanes *lanes = c->account->o.priv.lanes;
-    return lanes != NULL && lanes->gone(c);
-}
-
-static void avitoi_mask_secrets(avito_client *c)
+static void avitoi_diagnostics_mask_secrets(avito_client *c)
 {
     const avito_account *a = c->account;
     avito_str secrets[4];
     size_t i;
-    avitoi_lock(a);
-    if (avitoi_token_gone(c) || avitoi_holds_token(c->error.text) ||
-        (avitoi_one_copy(a) && a->priv.epoch > 0 && a->priv.access == NULL) ||
-        (c->o.error_body_cap > 0 && avitoi_holds_token(c->o.error_body))) {
-        avitoi_forget_raw(c); /* of tokens that nobody knows yet, or any more */
+    avitoi_account_lock(a);
+    if (avitoi_call_token_gone(c) || avitoi_diagnostics_holds_token(c->error.text) ||
+        (avitoi_account_one_copy(a) && a->priv.epoch > 0 && a->priv.access == NULL) ||
+        (c->o.error_body_cap > 0 && avitoi_diagnostics_holds_token(c->o.error_body))) {
+        avitoi_error_forget_body(c); /* of tokens that nobody knows yet, or any more */
     }
-    secrets[0] = avitoi_str_or_none(a->priv.access);
-    secrets[1] = avitoi_str_or_none(a->priv.refresh);
+    secrets[0] = avitoi_text_or_none(a->priv.access);
+    secrets[1] = avitoi_text_or_none(a->priv.refresh);
     secrets[2] = c->priv.access; /* maybe of an older epoch */
-    secrets[3] = avitoi_str_of(a->o.client_secret);
+    secrets[3] = avitoi_text_of(a->o.client_secret);
     for (i = 0; i < AVITOI_COUNT(secrets); i++) {
-        avitoi_mask(c->error.text, AVITO_ERROR_TEXT_CAP - 1u, secrets[i]);
+        avitoi_diagnostics_mask(c->error.text, AVITO_ERROR_TEXT_CAP - 1u, secrets[i]);
         if (c->o.error_body_cap > 0) {
-            avitoi_mask(c->o.error_body, c->o.error_body_cap - 1u, secrets[i]);
+            avitoi_diagnostics_mask(c->o.error_body, c->o.error_body_cap - 1u, secrets[i]);
         }
     }
-    avitoi_unlock(a);
+    avitoi_account_unlock(a);
 }
 
-static const struct avitoi_diagnostics avitoi_diagnostics_part = {avitoi_trace_line, avitoi_mask_secrets};
+static const struct avitoi_call_diagnostics avitoi_diagnostics_part = {avitoi_diagnostics_trace, avitoi_diagnostics_mask_secrets};
 
 AVITO_API void avito_enable_diagnostics(avito_account_options *options)
 {
     options->priv.diagnostics = &avitoi_diagnostics_part;
 }
 
-/* Of an error: without the part that masks, words of the server do not stay. */
-static void avitoi_hide_secrets(avito_client *c)
-{
-    const struct avitoi_diagnostics *diagnostics = c->account->o.priv.diagnostics;
-    if (diagnostics != NULL) {
-        diagnostics->mask(c);
-    } else if (c->priv.quoted) {
-        c->error.text[0] = '\0';
-    }
-}
-
-/* The duty to fetch a token goes to the next lane that wants one. */
-static void avitoi_resign(avito_client *c)
-{
-    avito_account *a = c->account;
-    avitoi_lock(a);
-    /* A refresh left, and neither a pair nor a refusal came. */
-    a->priv.refresh_in_doubt = a->priv.refresh_in_doubt ||
-        (c->priv.request == a->priv.renewal && c->priv.written && c->priv.status / 100u != 4u);
-    if (a->o.priv.lanes != NULL && a->priv.renewer == c) {
-        a->priv.renewer = NULL;
-    }
-    avitoi_unlock(a);
-}
-
-static int avitoi_status_error(unsigned status)
-{
-    static const struct {
-        uint16_t status;
-        int16_t code;
-    } known[] = {{400, AVITO_ERR_BAD_REQUEST}, {401, AVITO_ERR_UNAUTHORIZED}, {402, AVITO_ERR_PAYMENT},
-                 {403, AVITO_ERR_FORBIDDEN},   {404, AVITO_ERR_NOT_FOUND},    {409, AVITO_ERR_CONFLICT},
-                 {413, AVITO_ERR_TOO_LARGE},   {429, AVITO_ERR_RATE}};
-    size_t i;
-    for (i = 0; i < AVITOI_COUNT(known); i++) {
-        if (known[i].status == status) {
-            return known[i].code;
-        }
-    }
-    return status >= 500 ? AVITO_ERR_SERVER : status / 100u == 3u ? AVITO_ERR_REDIRECT : AVITO_ERR_STATUS;
-}
-
-/* Promise 5. Of a token request nothing can be half done; all refusals that have a name come before
- * storing, but for the conflict. */
-static avito_outcome avitoi_outcome(const avito_client *c, int code)
-{
-    const int refusal = avitoi_status_error(c->priv.status);
-    if (code == AVITO_OK) {
-        return AVITO_SENT;
-    }
-    if (c->priv.settling) {
-        return c->priv.verdict;
-    }
-    if (c->priv.request != c->priv.call || (c->priv.call->flags & AVITOI_CHANGES) == 0 ||
-        !c->priv.written || (refusal <= AVITO_ERR_BAD_REQUEST && refusal >= AVITO_ERR_RATE &&
-                             refusal != AVITO_ERR_CONFLICT)) {
-        return AVITO_NOT_SENT;
-    }
-    /* The answer was whole and good, only the caller's memory was too small for it. */
-    return (code == AVITO_ERR_ARENA && avitoi_success(c)) ? AVITO_SENT : AVITO_CANNOT_TELL;
-}
-
-/* What did not fit was only counted. */
-static void avitoi_note_peak(avito_client *c)
-{
-    const struct avitoi_mem *mem = &c->priv.json.mem;
-    avito_arena *arena = c->priv.arena;
-    if (mem->peak <= mem->low_cap && arena->used + mem->peak > arena->peak) {
-        arena->peak = arena->used + mem->peak;
-    }
-}
-
-static int avitoi_finish(avito_client *c, int code)
-{
-    avito_arena *arena = c->priv.arena;
-    c->error.code = code < 0 ? code : AVITO_OK;
-    c->error.http_status = (code < 0 && c->priv.settling) ? c->priv.cause_status : c->priv.status;
-    c->error.outcome = avitoi_outcome(c, c->error.code);
-    if (code < 0) {
-        avitoi_drop(c, code);
-        avitoi_utf8_mend(c->error.text);
-        avitoi_hide_secrets(c);
-    } else {
-        c->error.api_code = 0;
-        c->error.detail = 0;
-        c->error.needed = 0;
-        c->error.text[0] = '\0';
-    }
-    avitoi_resign(c);
-    avitoi_trace(c, AVITOI_TRACE_DONE + (code < 0 ? 1u : 0u), c->priv.call->name);
-    if (arena != NULL) {
-        if (avitoi_is_shared(&c->priv.json.mem) && c->priv.json.mem.low_base == arena->base + arena->used) {
-            avitoi_note_peak(c);
-            /* An element that did not fit was only counted. */
-            arena->used += (code == AVITO_OK && !c->priv.json.measuring)
-                               ? avitoi_align(c->priv.json.mem.low)
-                               : 0u;
-        }
-        arena->busy = false;
-    }
-    c->priv.call = NULL;
-    c->priv.arena = NULL;
-    (void)avitoi_move(c, AVITOI_EV_END);
-    return code;
-}
-
-/* The error that a transport gave, and its detail. Only codes that a transport may give are taken; any
- * other number, such as a raw errno, is its own: the detail of `otherwise`. */
-static int avitoi_transport_error(const avito_transport *t, long result, int otherwise, int *detail)
-{
-    const bool known = (result <= AVITO_ERR_RESOLVE && result >= AVITO_ERR_TLS_STALL) ||
-                       (result <= AVITO_ERR_OPTION_CREDENTIALS && result >= AVITO_ERR_OPTION_RESOLVE) ||
-                       result == AVITO_ERR_TLS_ROOM || result == AVITO_ERR_BUSY;
-    *detail = t->functions->detail != NULL ? (t->functions->detail)(t->ctx) : 0;
-    if (!known && *detail == 0) {
-        *detail = (int)result;
-    }
-    return known ? (int)result : otherwise;
-}
-
-static int avitoi_io_error(avito_client *c, long result, int otherwise)
-{
-    const int code = avitoi_transport_error(&c->o.transport, result, otherwise, &c->error.detail);
-    if (code == AVITO_ERR_TLS_ROOM && c->error.detail > 0) {
-        c->error.needed = (size_t)c->error.detail;
-    }
-    return code;
-}
-
-/* ---- what the server says about its rate; tries after a failure ---- */
-
-#define AVITOI_PAUSE_MAX_S 60u /* the longest pause that nobody asked for */
-
-/* Seconds that the server wants us to wait; 0: it does not say. A date counts from the server's own
- * clock, or from ours if the answer has none. */
-static uint32_t avitoi_asked_pause(const avito_client *c)
-{
-    const struct avitoi_head *h = &c->priv.json.as.before.head;
-    const avito_account *a = c->account;
-    int64_t now = h->date;
-    if (h->retry_date == 0) {
-        return h->retry_after_s;
-    }
-    if (now == 0 && a->o.unix_time != NULL) {
-        now = a->o.unix_time(a->o.ctx);
-    }
-    if (now <= 0 || h->retry_date <= now) {
-        return 0;
-    }
-    return (h->retry_date - now > AVITOI_RETRY_MAX_S) ? AVITOI_RETRY_MAX_S
-                                                      : (uint32_t)(h->retry_date - now);
-}
-
-static int avitoi_gate_left(const avito_account *a)
-{
-    const uint32_t passed = a->priv.gate_wait_ms > 0 ? avitoi_now(a) - a->priv.gate_ms : 0u;
-    return passed >= a->priv.gate_wait_ms ? 0 : (int)(a->priv.gate_wait_ms - passed);
-}
-
-/* The same for who does not hold the lock. */
-static uint32_t avitoi_gate_look(const avito_account *a)
-{
-    int left;
-    avitoi_lock(a);
-    left = avitoi_gate_left(a);
-    avitoi_unlock(a);
-    return (uint32_t)left;
-}
-
-/* Closes the account's gate for all lanes, after 429 or when no request is left in this minute. Never
- * opens it earlier than an answer to another lane asked for. */
-static void avitoi_heed_rate(avito_client *c)
-{
-    avito_account *a = c->account;
-    const struct avitoi_head *h = &c->priv.json.as.before.head;
-    uint32_t wait_ms = (h->status == 429) ? c->error.retry_after_s * 1000u : 0u;
-    if (h->exhausted && wait_ms == 0) {
-        wait_ms = 60000u / (h->rate_limit > 0 ? h->rate_limit : 60u);
-    }
-    avitoi_lock(a);
-    if (wait_ms > (uint32_t)avitoi_gate_left(a)) {
-        a->priv.gate_ms = avitoi_now(a);
-        a->priv.gate_wait_ms = wait_ms;
-    }
-    avitoi_unlock(a);
-}
-
-/* 1, 2, 4 ... seconds, less a random part of up to a half, so that many devices do not come back
- * at the same moment. */
-static uint32_t avitoi_backoff(const avito_client *c)
-{
-    const avito_account *a = c->account;
-    const unsigned doublings = c->priv.tries < 6 ? c->priv.tries : 6u;
-    uint32_t ms = 1000u << doublings;
-    uint16_t random = (uint16_t)(avitoi_now(a) * 40503u);
-    if (a->o.entropy != NULL) {
-        (void)a->o.entropy(a->o.ctx, &random, sizeof random);
-    }
-    ms = ms > AVITOI_PAUSE_MAX_S * 1000u ? AVITOI_PAUSE_MAX_S * 1000u : ms;
-    return ms - (uint32_t)(((uint64_t)(ms / 2u) * random) >> 16);
-}
-
-/* Is this a failure that may be over in a moment? */
-static bool avitoi_is_passing(int code)
-{
-    return code == AVITO_ERR_RATE || code == AVITO_ERR_SERVER ||
-           (code <= AVITO_ERR_RESOLVE && code >= AVITO_ERR_TIMEOUT_IDLE) ||
-           (code <= AVITO_ERR_HTTP && code >= AVITO_ERR_JSON_UTF8) || code == AVITO_ERR_EMPTY;
-}
-
-struct avitoi_tries {
-    bool (*again)(avito_client *c, int code); /* NULL: only dates are needed */
-    uint32_t (*read_date)(avito_str s);
-};
-
-/* After a failure: pauses and begins the same call again, if that can do no harm and there is time. */
-static bool avitoi_try_again(avito_client *c, int code)
-{
-    const bool rows_given = avitoi_streams(c) && (c->priv.json.rows > 0 || c->priv.page > 0);
-    /* A code or refresh token that left may be spent: asking again would only be told so. */
-    const bool spent = c->priv.written && (c->priv.request->flags & AVITOI_SPENDS) != 0;
-    uint32_t pause_ms;
-    if (c->priv.tries >= c->o.retries || !avitoi_is_passing(code) || rows_given || spent ||
-        ((c->priv.call->flags & AVITOI_CHANGES) != 0 && avitoi_outcome(c, code) != AVITO_NOT_SENT)) {
-        return false;
-    }
-    pause_ms = c->error.retry_after_s > 0 ? c->error.retry_after_s * 1000u : avitoi_backoff(c);
-    if (pause_ms >= c->priv.total_left_ms) {
-        return false;
-    }
-    avitoi_drop(c, code);
-    avitoi_resign(c);
-    c->priv.tries++;
-    c->priv.page = 0;
-    memset(&c->error, 0, sizeof c->error);
-    (void)avitoi_repeat(c, pause_ms);
-    avitoi_trace(c, AVITOI_TRACE_AGAIN, c->priv.call->name);
-    c->priv.status = 0;
-    c->priv.written = false;
-    return true;
-}
-
-static const struct avitoi_tries avitoi_tries_part = {avitoi_try_again, avitoi_http_date};
-
-AVITO_API void avito_enable_retries(avito_client_options *options)
-{
-    options->priv.tries = &avitoi_tries_part;
-}
-
-/* ---- ACCOUNT ---- */
-
-static void avitoi_gate_pass(avito_account *a)
-{
-    a->priv.gate_wait_ms = 0;
-    if (a->o.requests_per_minute > 0) {
-        a->priv.gate_ms = avitoi_now(a);
-        a->priv.gate_wait_ms = 59999u / a->o.requests_per_minute + 1u;
-    }
-}
-
-/* The error of the last refusal. */
-static int avitoi_refusal(const avito_account *a)
-{
-    return a->priv.refresh_refused ? AVITO_ERR_REFRESH_TOKEN : AVITO_ERR_CREDENTIALS;
-}
-
-/* Waits for the lane that has the duty to fetch or save a token, unless nobody has it. */
-static int avitoi_wait_for_duty(avito_client *c)
-{
-    const avito_account *a = c->account;
-    if (a->priv.renewer != NULL && a->priv.renewer != c) {
-        c->priv.refusals = c->priv.waiting ? c->priv.refusals : a->priv.refusals;
-        c->priv.waiting = true;
-        return AVITO_AGAIN;
-    }
-    if (c->priv.waiting && a->priv.refusals != c->priv.refusals &&
-        (c->priv.call->flags & AVITOI_TOKEN) == 0) {
-        return avitoi_refusal(a); /* what the lane that we waited for was told holds for us */
-    }
-    return AVITO_OK;
-}
-
-/* Takes the duty if it is free. */
-static int avitoi_take_duty(avito_client *c)
-{
-    avito_account *a = c->account;
-    const int rc = a->o.priv.lanes != NULL ? a->o.priv.lanes->duty(c) : AVITO_OK;
-    if (rc == AVITO_OK) {
-        a->priv.renewer = c;
-    }
-    return rc;
-}
-
-/* By the refresh token if there is one. */
-static int avitoi_choose_grant(avito_client *c)
-{
-    const avito_account *a = c->account;
-    const struct avitoi_endpoint *grant =
-        a->priv.refresh != NULL ? a->priv.renewal : &avitoi_ep_get_token;
-    if (c->priv.call == &avitoi_ep_get_token) {
-        c->priv.call = grant;
-    }
-    if (c->priv.call == a->priv.renewal && c->priv.call != grant) {
-        return AVITO_ERR_REFRESH_TOKEN;
-    }
-    c->priv.request = (c->priv.call->flags & AVITOI_TOKEN) != 0 ? c->priv.call : grant;
-    return AVITO_OK;
-}
-
-/* Chooses what goes over the wire: the call itself, or first the token that it needs. AVITO_END: a
- * token waits to be saved. */
-AVITOI_APART static int avitoi_choose_request(avito_client *c)
-{
-    avito_account *a = c->account;
-    const bool asks_token = (c->priv.call->flags & AVITOI_TOKEN) != 0;
-    const bool busy = a->priv.renewer != NULL && a->priv.renewer != c;
-    uint32_t left, margin;
-    int rc = AVITO_OK;
-    if (a->priv.epoch == 0 && !busy && a->o.priv.store != NULL &&
-        (c->priv.call->flags & AVITOI_CODE) == 0) {
-        rc = a->o.priv.store->load(a);
-    }
-    if (rc < 0) {
-        return rc;
-    }
-    left = avitoi_token_left(a);
-    margin = a->priv.lifetime_s / 2u < a->o.renew_before_s ? a->priv.lifetime_s / 2u : a->o.renew_before_s;
-    if (!asks_token && !a->priv.unsaved && (c->priv.fetched || (left > 0 && (left > margin || busy)))) {
-        c->priv.fetched = false;
-        c->priv.request = c->priv.call;
-        c->priv.access = avitoi_str_of(a->priv.access);
-        c->priv.epoch = a->priv.epoch;
-        return AVITO_OK;
-    }
-    rc = avitoi_take_duty(c);
-    if (rc != AVITO_OK) {
-        return rc;
-    }
-    return a->priv.unsaved ? (int)AVITO_END : avitoi_choose_grant(c);
-}
-
-/* The hook, if it is set. */
-static int avitoi_token_hand_over(avito_client *c, const avito_token *token)
-{
-    const avito_account *a = c->account;
-    c->error.detail = a->o.save_token != NULL ? a->o.save_token(a->o.ctx, token) : AVITO_OK;
-    return c->error.detail;
-}
-
-/* Hands the token in use to the application, which may have failed to store it before. Until then
- * nobody uses it. The duty is ours. */
-static int avitoi_token_save(avito_client *c, avito_token *token)
-{
-    avito_account *a = c->account;
-    const int64_t now = a->o.unix_time != NULL ? a->o.unix_time(a->o.ctx) : 0;
-    int rc = AVITO_OK;
-    token->access_token = avitoi_str_or_none(a->priv.access);
-    token->refresh_token = avitoi_str_or_none(a->priv.refresh);
-    token->expires_at = now > 0 ? now + (int64_t)avitoi_token_left(a) : 0;
-    if (a->o.priv.store != NULL) {
-        rc = a->o.priv.store->save(c, token);
-    }
-    avitoi_lock(a);
-    a->priv.unsaved = rc != AVITO_OK;
-    avitoi_unlock(a);
-    avitoi_resign(c);
-    return rc == AVITO_OK ? AVITOI_MOVED : (int)AVITO_ERR_HOOK;
-}
-
-AVITOI_APART static int avitoi_save_again(avito_client *c)
-{
-    avito_token token;
-    memset(&token, 0, sizeof token);
-    token.expires_in = avitoi_token_left(c->account);
-    return avitoi_token_save(c, &token);
-}
-
-static const struct avitoi_token_store avitoi_token_store_part = {avitoi_token_load, avitoi_token_hand_over,
-                                                                  avitoi_save_again};
-
-AVITO_API void avito_enable_token_store(avito_account_options *options)
-{
-    options->priv.store = &avitoi_token_store_part;
-}
-
-/* A connection that has been kept for too long is not used again; another one is looked at before a
- * POST, and after a while. That costs one recv(): a read that follows at once on the answer before it
- * can do without. */
-static void avitoi_look_at_age(avito_client *c)
-{
-    const uint32_t idle = c->priv.last_ms - c->priv.moved_ms; /* long if the clock went back: safe */
-    c->priv.probe = c->priv.filled || idle >= 10u || (c->priv.request->flags & AVITOI_POST) != 0;
-    if (idle >= c->o.keep_alive_ms) {
-        avitoi_disconnect(c);
-    }
-}
-
-/* The boundary of an upload's parts. */
-static int avitoi_upload_begin(avito_client *c)
-{
-    const avito_account *a = c->account;
-    uint8_t *boundary = c->priv.json.as.before.boundary;
-    c->error.detail = a->o.entropy(a->o.ctx, boundary, sizeof c->priv.json.as.before.boundary);
-    return c->error.detail == AVITO_OK ? AVITO_OK : (int)AVITO_ERR_OPTION_ENTROPY;
-}
-
-static int avitoi_on_account(avito_client *c)
-{
-    const struct avitoi_special *special;
-    avito_account *a = c->account;
-    uint32_t gate_ms;
-    int rc;
-    if (c->priv.idle_left_ms > 0) {
-        return AVITO_AGAIN;
-    }
-    avitoi_lock(a);
-    gate_ms = (uint32_t)avitoi_gate_left(a);
-    rc = (gate_ms > 0) ? AVITO_AGAIN : avitoi_choose_request(c);
-    if (rc == AVITO_OK) {
-        avitoi_gate_pass(a);
-    }
-    avitoi_unlock(a);
-    if (gate_ms >= c->priv.total_left_ms && gate_ms > 0) { /* it cannot be in time: say so now */
-        c->error.retry_after_s = (gate_ms + 999u) / 1000u;
-        c->priv.answered = true; /* the connection is idle, and may be kept */
-        return AVITO_ERR_RATE;
-    }
-    if (rc != AVITO_OK) {
-        return rc == AVITO_END ? a->o.priv.store->again(c) : rc;
-    }
-    c->priv.waiting = false;
-    c->priv.answered = false;
-    c->priv.written = false;
-    c->priv.idle_left_ms = c->o.connect_timeout_ms;
-    avitoi_look_at_age(c);
-    special = c->priv.request->special;
-    rc = special != NULL && special->begin != NULL ? special->begin(c) : AVITO_OK;
-    return rc == AVITO_OK ? avitoi_move(c, AVITOI_EV_TOKEN) : rc;
-}
-
-/* ---- CONNECT ---- */
-
-/* Something moved. How often the wire is looked at meanwhile: eight times before the idle time is over. */
-static void avitoi_alive(avito_client *c)
-{
-    c->priv.idle_left_ms = c->o.idle_timeout_ms;
-    c->priv.look_ms = c->priv.idle_left_ms - c->priv.idle_left_ms / 8u;
-}
-
-/* A kept connection that the server has closed, or on which something comes unasked, is of no use:
- * found out before anything is written. */
-static void avitoi_probe(avito_client *c)
-{
-    long n;
-    if (!c->priv.connected || !c->priv.probe) {
-        return;
-    }
-    n = (c->o.transport.functions->recv)(c->o.transport.ctx, c->o.window, 1);
-    if (n != AVITO_IO_AGAIN) {
-        avitoi_disconnect(c);
-    }
-}
-
-static bool avitoi_may_wait(const avito_client *c)
-{
-    return c->o.transport.functions->wait != NULL && !c->o.never_wait;
-}
-
-static int avitoi_dial(avito_client *c)
-{
-    const avito_transport *t = &c->o.transport;
-    const bool first = !c->priv.connecting;
-    const bool lent = c->priv.arena != NULL && c->priv.arena->lent;
-    avito_server server;
-    int rc;
-    server.host = c->account->o.host;
-    server.port = c->account->o.port;
-    if (first && lent && c->priv.page > 0) {
-        return AVITO_ERR_BUSY; /* the pages before would go */
-    }
-    if (first && lent) {
-        c->priv.arena->busy = false; /* the handshake may have it */
-    }
-    c->priv.connected = true;
-    c->priv.connecting = true;
-    rc = (t->functions->connect)(t->ctx, &server);
-    if (rc == AVITO_AGAIN && first && !avitoi_may_wait(c) &&
-        (t->functions->wants)(t->ctx) == AVITO_WANT_TIMER) {
-        rc = (t->functions->connect)(t->ctx, &server); /* what only wait() can do fails now, not later */
-    }
-    if (lent) {
-        c->priv.arena->busy = true;
-    }
-    return rc;
-}
-
-static int avitoi_on_connect(avito_client *c)
-{
-    int rc = AVITO_OK;
-    if (!c->priv.connecting) {
-        avitoi_probe(c);
-    }
-    c->priv.probe = false;
-    if (!c->priv.connected || c->priv.connecting) {
-        rc = avitoi_dial(c);
-    }
-    if (rc == AVITO_AGAIN) {
-        return AVITO_AGAIN;
-    }
-    c->priv.connecting = false;
-    if (rc != AVITO_OK) {
-        return avitoi_io_error(c, rc, AVITO_ERR_CONNECT);
-    }
-    memset(&c->priv.json.as.before.head, 0, sizeof c->priv.json.as.before.head);
-    if (c->o.priv.tries != NULL) {
-        c->priv.json.as.before.head.read_date = c->o.priv.tries->read_date;
-    }
-    c->priv.status = 0;
-    c->priv.sent = 0;
-    c->priv.pos = 0;
-    c->priv.len = 0;
-    c->priv.early = false;
-    c->priv.send_error = AVITO_OK;
-    avitoi_alive(c);
-    avitoi_trace(c, AVITOI_TRACE_REQUEST, c->priv.request->name);
-    return avitoi_move(c, AVITOI_EV_CONNECTED);
-}
-
-/* ---- SEND ---- */
-
-static int avitoi_on_answer(avito_client *c);
-
-/* Feeds head bytes from the window. AVITO_END: a final head is complete. */
-static int avitoi_read_head(avito_client *c)
-{
-    struct avitoi_head *h = &c->priv.json.as.before.head;
-    char *word = c->priv.json.word;
-    int rc = AVITO_AGAIN;
-    while (c->priv.pos < c->priv.len && rc == AVITO_AGAIN) {
-        const char *p = (const char *)c->o.window + c->priv.pos;
-#if AVITOI_HEAD_LINES
-        const size_t left = c->priv.len - c->priv.pos;
-        const size_t n = (h->state == AVITOI_H_LINE) ? avitoi_head_line(h, word, p, left, &rc)
-                         : (h->state == AVITOI_H_VERSION) ? avitoi_head_status_line(h, p, left)
-                                                          : 0u;
-        c->priv.pos += n;
-        if (n > 0) {
-            continue;
-        }
-#endif
-        c->priv.pos++;
-        rc = avitoi_head_byte(h, word, *p);
-        if (rc == AVITO_END && h->status < 200) { /* 100 Continue and its like */
-            avitoi_head_begin(h);
-            rc = AVITO_AGAIN;
-        }
-    }
-    return rc;
-}
-
-/* A server may refuse a request before it has all of it. Its answer is read into the tail of the
- * window, then moved to the front. AVITO_AGAIN: nothing is there. Where none will come, the rest of the
- * request is of no use. */
-static int avitoi_early_answer(avito_client *c)
-{
-    char *tail = (char *)c->o.window + c->o.window_cap - AVITOI_EARLY;
-    const size_t pos = c->priv.pos, len = c->priv.len;
-    const long n = (c->o.transport.functions->recv)(c->o.transport.ctx, tail, AVITOI_EARLY);
-    int rc;
-    if (n == 0 || n == AVITO_IO_AGAIN) {
-        return AVITO_AGAIN;
-    }
-    if (n < 0) {
-        return c->priv.send_error != AVITO_OK ? (int)c->priv.send_error
-               : n == AVITO_IO_CLOSED         ? (int)AVITO_ERR_CLOSED
-                                              : avitoi_io_error(c, n, AVITO_ERR_RECV);
-    }
-    c->priv.pos = c->o.window_cap - AVITOI_EARLY;
-    c->priv.len = c->priv.pos + (size_t)n;
-    rc = avitoi_read_head(c);
-    if (rc == AVITO_END) {
-        c->priv.len -= c->priv.pos;
-        memmove(c->o.window, (char *)c->o.window + c->priv.pos, c->priv.len);
-        c->priv.pos = 0;
-        c->priv.early = true;
-        return avitoi_on_answer(c);
-    }
-    c->priv.pos = pos;
-    c->priv.len = len;
-    return rc == AVITO_AGAIN ? AVITOI_MOVED : rc;
-}
-
-/* Writes the next piece of the request into the window. */
-AVITOI_APART static int avitoi_refill(avito_client *c)
-{
-    struct avitoi_writer w;
-    bool gone;
-    avitoi_lock(c->account);
-    gone = avitoi_token_gone(c);
-    avitoi_unlock(c->account);
-    if (gone) { /* begin again: nothing is complete yet */
-        avitoi_disconnect(c);
-        return avitoi_repeat(c, 0);
-    }
-    memset(&w, 0, sizeof w);
-    w.out = (char *)c->o.window;
-    w.cap = c->o.window_cap - AVITOI_EARLY;
-    w.skip = c->priv.sent;
-    avitoi_write_request(&w, c);
-    c->priv.total = w.total;
-    c->priv.pos = 0;
-    c->priv.len = w.len;
-    return (w.failed || w.len == 0) ? AVITO_ERR_SOURCE : AVITO_OK;
-}
-
-static void avitoi_progress(avito_client *c)
-{
-    const avito_image_source *source = &c->priv.args.as.upload;
-    if (source->progress != NULL) {
-        const uint32_t before = c->priv.total - (uint32_t)source->size; /* all of it before: close enough */
-        const uint32_t sent = c->priv.sent > before ? c->priv.sent - before : 0u;
-        source->progress(source->ctx, sent > source->size ? source->size : (size_t)sent,
-                         source->size);
-    }
-}
-
-static int avitoi_on_send(avito_client *c)
-{
-    const avito_transport *t = &c->o.transport;
-    size_t left;
-    long n;
-    int rc;
-    if (c->priv.send_error != AVITO_OK) { /* but perhaps the server said why before it closed */
-        return avitoi_early_answer(c);
-    }
-    if (c->priv.written) {
-        c->priv.pos = 0;
-        c->priv.len = 0;
-        return avitoi_move(c, AVITOI_EV_WRITTEN);
-    }
-    if (c->priv.pos == c->priv.len) {
-        rc = (c->priv.sent > 0) ? avitoi_early_answer(c) : AVITO_AGAIN;
-        if (rc != AVITO_AGAIN) {
-            return rc;
-        }
-        rc = avitoi_refill(c);
-        if (rc != AVITO_OK) {
-            return rc;
-        }
-    }
-    left = c->priv.len - c->priv.pos;
-    n = (t->functions->send)(t->ctx, (const char *)c->o.window + c->priv.pos, left,
-                           c->priv.sent + left < c->priv.total);
-    if (n > 0) {
-        c->priv.pos += (size_t)n;
-        c->priv.sent += (uint32_t)n;
-        c->priv.written = c->priv.sent == c->priv.total;
-        avitoi_alive(c);
-        if (c->priv.request->special != NULL && c->priv.request->special->sent != NULL) {
-            c->priv.request->special->sent(c);
-        }
-        return AVITOI_MOVED;
-    }
-    if (n < 0 && n != AVITO_IO_AGAIN) {
-        c->priv.send_error = (int16_t)avitoi_io_error(c, n, AVITO_ERR_SEND);
-        return AVITOI_MOVED;
-    }
-    return avitoi_early_answer(c);
-}
-
-/* ---- HEAD ---- */
-
-/* More bytes into the window, which holds nothing but `kept` bytes at its beginning. AVITO_OK, AVITO_AGAIN,
- * AVITO_END at the orderly end, error. */
-static int avitoi_receive(avito_client *c, size_t kept, size_t cap)
-{
-    const avito_transport *t = &c->o.transport;
-    const long n = (t->functions->recv)(t->ctx, (char *)c->o.window + kept, cap);
-    if (n == 0 || n == AVITO_IO_AGAIN) {
-        return AVITO_AGAIN;
-    }
-    if (n == AVITO_IO_CLOSED) {
-        return AVITO_END;
-    }
-    if (n < 0) {
-        return avitoi_io_error(c, n, AVITO_ERR_RECV);
-    }
-    c->priv.pos = kept;
-    c->priv.len = kept + (size_t)n;
-    c->priv.filled = (size_t)n == cap || (t->functions->wants(t->ctx) & AVITO_WANT_WRITE) != 0;
-    c->priv.moved_ms = c->priv.last_ms;
-    avitoi_alive(c);
-    return AVITO_OK;
-}
-
-static int avitoi_on_head(avito_client *c)
-{
-    int rc = avitoi_read_head(c);
-    if (rc == AVITO_AGAIN) {
-        rc = avitoi_receive(c, 0, c->o.window_cap - AVITOI_SCRATCH);
-        return rc == AVITO_OK ? AVITOI_MOVED : rc == AVITO_END ? (int)AVITO_ERR_CLOSED : rc;
-    }
-    return rc == AVITO_END ? avitoi_on_answer(c) : rc;
-}
-
-/* ---- BODY ---- */
-
-#define AVITOI_SCOPE_MAX 48u /* bytes of a token's scope, for which AVITO_TOKENS_SIZE() has room */
-
-/* Small answers are decoded in the tail of the window; a token's strings go to their final place. */
-AVITOI_APART static void avitoi_use_scratch(avito_client *c, bool token)
-{
-    struct avitoi_json *j = &c->priv.json;
-    struct avitoi_mem *mem = &j->mem;
-    avito_arena tail =
-        avito_arena_of((char *)c->o.window + c->o.window_cap - AVITOI_SCRATCH, AVITOI_SCRATCH);
-    if (c->priv.collect) {
-        c->priv.page = 0; /* the reader's state of the pages before is gone: begin again */
-    }
-    avitoi_json_begin(j, token ? &avitoi_token_schema : &avitoi_reply_schema, NULL);
-    avitoi_mem_shared(mem, &tail);
-    if (token) {
-        const size_t answer = avitoi_align(sizeof(struct avitoi_token_answer));
-        j->out = tail.base;
-        j->cut_at = AVITOI_SCOPE_MAX;
-        mem->high_cap = tail.cap - answer;
-        mem->low_base = avitoi_token_room(c->account, &mem->low_cap);
-    } else {
-        j->cut_at = AVITO_ERROR_TEXT_CAP - 1u;
-    }
-}
-
-/* A model goes into the caller's arena. The pages of a list share what they gave; a list that is
- * collected also goes on where the page before ended. */
-AVITOI_APART static void avitoi_use_arena(avito_client *c)
-{
-    struct avitoi_json *j = &c->priv.json;
-    const struct avitoi_mem mem = j->mem;
-    const uint32_t rows = j->rows;
-    const bool measuring = j->measuring;
-    avitoi_json_begin(j, c->priv.call->answer, c->priv.collect ? NULL : c->priv.out);
-    avitoi_mem_shared(&j->mem, c->priv.arena);
-    j->streaming = avitoi_is_list(c);
-    j->collect = c->priv.collect;
-    j->want = (uint16_t)(c->priv.want | AVITOI_ALWAYS);
-    j->cut_at = c->priv.cut_at;
-    j->remembers = c->priv.all_pages && avitoi_low(j, sizeof(struct avitoi_given)) != NULL;
-    if (c->priv.page == 0) {
-        if (j->remembers) {
-            memset(j->mem.low_base, 0, sizeof(struct avitoi_given));
-        }
-    } else if (j->collect) {
-        j->mem = mem;
-        j->rows = rows;
-        j->measuring = measuring;
-    }
-}
-
-static int avitoi_on_answer(avito_client *c)
-{
-    const bool token = (c->priv.request->flags & AVITOI_TOKEN) != 0;
-    const struct avitoi_head *h = &c->priv.json.as.before.head;
-    const int rc = avitoi_head_body(h, &c->priv.body);
-    if (rc != AVITO_OK) {
-        return rc;
-    }
-    c->priv.status = h->status;
-    c->priv.date = h->date;
-    c->priv.keep = h->persistent && !h->close && !(h->http10 && h->chunked); /* RFC 9112, 6.1 */
-    avitoi_trace(c, AVITOI_TRACE_ANSWER, c->priv.request->name);
-    c->priv.span = 0;
-    avitoi_forget_raw(c);
-    c->error.retry_after_s = avitoi_asked_pause(c);
-    avitoi_heed_rate(c);
-    c->priv.model = avitoi_success(c) && !token && c->priv.call->answer != NULL &&
-                    (c->priv.out != NULL || avitoi_is_list(c));
-    if (c->priv.model) {
-        avitoi_use_arena(c);
-    } else {
-        avitoi_use_scratch(c, token && avitoi_success(c));
-    }
-    (void)avitoi_move(c, AVITOI_EV_ANSWER);
-    if (c->priv.model && c->priv.out == NULL) {
-        (void)avitoi_move(c, AVITOI_EV_ELEMENT); /* avito_list_*() ends here */
-        return AVITO_OK;
-    }
-    return AVITOI_MOVED;
-}
-
-/* A refusal's body, as it is: for the caller who asked for it, and its beginning for want of a
- * better text. */
-static void avitoi_keep_raw(avito_client *c, const char *data, size_t len)
-{
-    avitoi_error_add(c, data, len);
-    c->priv.quoted = true;
-    if (c->o.error_body_cap > 0) {
-        const size_t room = c->o.error_body_cap - 1u - c->priv.raw_len;
-        const size_t n = len < room ? len : room;
-        memcpy(c->o.error_body + c->priv.raw_len, data, n);
-        c->priv.raw_len += (uint32_t)n;
-        c->o.error_body[c->priv.raw_len] = '\0';
-    }
-}
-
-/* What the texts read so far show of the tariff: also of a list that is not read to its end. */
-AVITOI_APART_IF_SMALL static void avitoi_heed_tariff(const avito_client *c)
-{
-    if (c->priv.json.tariff != AVITOI_TARIFF_UNKNOWN) {
-        avitoi_lock(c->account);
-        c->account->priv.unpaid = c->priv.json.tariff == AVITOI_TARIFF_MISSING;
-        avitoi_unlock(c->account);
-    }
-}
-
-/* One element more, or an error that is only the element's. */
-static int avitoi_element(avito_client *c, int rc)
-{
-    struct avitoi_json *j = &c->priv.json;
-    (void)avitoi_move(c, AVITOI_EV_ELEMENT);
-    c->error.code = rc;
-    c->error.needed = 0;
-    c->error.text[0] = '\0';
-    if (rc == AVITO_ERR_ARENA) {
-        c->error.needed = c->priv.arena->used + avitoi_align(j->mem.peak);
-        avitoi_error_quote(c, j->id);
-    } else if (rc < 0) {
-        avitoi_error_text(c, j->culprit, strlen(j->culprit));
-    } else {
-        avitoi_note_peak(c);
-    }
-    if (rc < 0) {
-        avitoi_hide_secrets(c); /* an id is whatever the service says */
-    }
-    avitoi_heed_tariff(c);
-    return rc;
-}
-
-#define AVITOI_ANSWER_LOST UINT32_MAX
-
-/* Whether the list of a list call, or the first member of any other model, has come. */
-static bool avitoi_answer_came(const struct avitoi_json *j)
-{
-    return j->list_depth != 0 || (j->as.frames[0].seen & 1u) != 0;
-}
-
-/* The token was accepted with what was asked. */
-static void avitoi_answer_accepted(avito_client *c)
-{
-    avito_account *a = c->account;
-    avitoi_lock(a);
-    avitoi_token_accepted(a, c->priv.epoch, c->priv.retried);
-    avitoi_unlock(a);
-}
-
-/* Until a model has what it must have, it may be a refusal: the body so far stays at the window's
- * beginning, as long as there is room to receive more. */
-static void avitoi_answer_keep(avito_client *c, const char *data, size_t len)
-{
-    const size_t room = c->o.window_cap - AVITOI_EARLY;
-    if (c->priv.raw_len == AVITOI_ANSWER_LOST) {
-        return;
-    }
-    if (avitoi_answer_came(&c->priv.json)) {
-        avitoi_answer_accepted(c);
-        c->priv.raw_len = AVITOI_ANSWER_LOST;
-    } else if (len > room - c->priv.raw_len) {
-        c->priv.raw_len = AVITOI_ANSWER_LOST;
-    } else {
-        memmove((char *)c->o.window + c->priv.raw_len, data, len);
-        c->priv.raw_len += (uint32_t)len;
-    }
-}
-
-/* Bytes at the window's beginning that the next ones must not cover. */
-static size_t avitoi_answer_kept(const avito_client *c)
-{
-    return c->priv.model && c->priv.raw_len != AVITOI_ANSWER_LOST ? c->priv.raw_len : 0u;
-}
-
-/* Gives body bytes to the JSON machine. AVITO_AGAIN: all of the span is used. */
-static int avitoi_feed(avito_client *c)
-{
-    struct avitoi_json *j = &c->priv.json;
-    const char *data = (const char *)c->o.window + c->priv.pos;
-    size_t used = c->priv.span;
-    int rc = AVITO_ERR_MODEL;
-    if (!avitoi_success(c)) {
-        avitoi_keep_raw(c, data, used);
-    }
-    if (j->state != AVITOI_S_BROKEN) {
-        rc = avitoi_json_feed(j, data, c->priv.span, &used);
-    }
-    if (c->priv.model) {
-        used = (j->state == AVITOI_S_BROKEN) ? c->priv.span : used;
-        avitoi_answer_keep(c, data, used);
-    }
-    c->priv.pos += used;
-    c->priv.span -= used;
-    if (j->state != AVITOI_S_BROKEN) {
-        return rc == AVITO_AGAIN ? rc : c->priv.call->special->element(c, rc);
-    }
-    if (rc == AVITO_ERR_MODEL && c->priv.model && c->priv.raw_len != AVITOI_ANSWER_LOST) {
-        c->error.code = rc; /* unless it turns out to be a refusal */
-        return AVITO_AGAIN;
-    }
-    if (!avitoi_success(c)) { /* a refusal that is not JSON is a refusal all the same */
-        c->priv.pos += c->priv.span;
-        c->priv.span = 0;
-        return AVITO_AGAIN;
-    }
-    if (j->culprit != NULL) {
-        avitoi_error_text(c, j->culprit, strlen(j->culprit));
-    }
-    return rc;
-}
-
-static int avitoi_on_body_end(avito_client *c);
-
-/* The next span of body bytes into the window. AVITO_END: the body is complete. */
-static int avitoi_next_span(avito_client *c)
-{
-    size_t start = 0, used = 0;
-    int rc;
-    if (c->priv.pos == c->priv.len && c->priv.body.state != AVITOI_BODY_DONE) {
-        const size_t kept = avitoi_answer_kept(c);
-        rc = avitoi_receive(c, kept, c->o.window_cap - (c->priv.model ? kept : AVITOI_SCRATCH));
-        if (rc == AVITO_END || rc == AVITO_ERR_CLOSED) {
-            /* Without a length the end of the stream is the end of the body - if it is orderly. */
-            c->priv.keep = false;
-            return rc == AVITO_END ? avitoi_body_at_close(&c->priv.body) : rc;
-        }
-        if (rc != AVITO_OK) {
-            return rc;
-        }
-    }
-    rc = avitoi_body_feed(&c->priv.body, (const char *)c->o.window + c->priv.pos,
-                          c->priv.len - c->priv.pos, &start, &c->priv.span, &used);
-    c->priv.pos += start;
-    if (rc < 0 || (rc == AVITO_END && c->priv.span == 0)) {
-        return rc;
-    }
-    return AVITOI_MOVED;
-}
-
-static int avitoi_on_body(avito_client *c)
-{
-    int rc;
-    if (c->priv.span > 0) {
-        rc = avitoi_feed(c);
-        return rc == AVITO_AGAIN ? AVITOI_MOVED : rc;
-    }
-    rc = avitoi_next_span(c);
-    return rc == AVITO_END ? avitoi_on_body_end(c) : rc;
-}
-
-/* The answer is complete: can another request follow on this connection? */
-static bool avitoi_may_be_kept(const avito_client *c)
-{
-    return c->priv.keep && c->priv.written && !c->priv.early &&
-           c->priv.pos == c->priv.len && c->priv.body.mode != AVITOI_BODY_UNTIL_CLOSE;
-}
-
-static int avitoi_on_drain(avito_client *c)
-{
-    const int rc = (c->priv.span > 0) ? AVITOI_MOVED : avitoi_next_span(c);
-    if (rc == AVITO_AGAIN && c->priv.cut_at > 0) {
-        return rc;
-    }
-    if (rc != AVITOI_MOVED || c->priv.span > c->priv.cut_at) {
-        if (rc != AVITO_END || !avitoi_may_be_kept(c)) {
-            avitoi_disconnect(c);
-        }
-        return AVITO_OK;
-    }
-    c->priv.cut_at -= c->priv.span;
-    c->priv.pos += c->priv.span;
-    c->priv.span = 0;
-    return AVITOI_MOVED;
-}
-
-/* ---- the answer as a whole ---- */
-
-/* The message of a reply, wherever it stands. */
-static avito_str avitoi_reply_text(const struct avitoi_reply *reply)
-{
-    if (reply->error != NULL && reply->error->message.ptr != NULL) {
-        return reply->error->message;
-    }
-    if (reply->error_word.ptr != NULL && reply->message.ptr == NULL) {
-        return reply->error_word;
-    }
-    if (reply->result != NULL && reply->result->error != NULL && reply->result->error->message.ptr != NULL) {
-        return reply->result->error->message;
-    }
-    if (reply->result != NULL && reply->result->message.ptr != NULL) {
-        return reply->result->message;
-    }
-    return reply->message;
-}
-
-/* Its code, likewise. */
-static int64_t avitoi_reply_code(const struct avitoi_reply *reply)
-{
-    const struct avitoi_result *result = reply->result;
-    if (reply->error != NULL && reply->error->code != 0) {
-        return reply->error->code;
-    }
-    if (reply->code == 0 && result != NULL) {
-        return result->error != NULL && result->error->code != 0 ? result->error->code : result->code;
-    }
-    return reply->code;
-}
-
-/* Text and code of a reply into the error. */
-static const struct avitoi_reply *avitoi_read_reply(avito_client *c)
-{
-    static const struct avitoi_reply empty = {{NULL, 0}, false, false, 0, {NULL, 0}, {NULL, 0}, NULL, NULL};
-    struct avitoi_json *j = &c->priv.json;
-    const struct avitoi_reply *reply = &empty;
-    avito_str text;
-    if (j->state == AVITOI_S_DONE && !j->measuring && j->out != NULL) {
-        reply = (const struct avitoi_reply *)j->out;
-    }
-    text = avitoi_reply_text(reply);
-    if (text.ptr != NULL) {
-        avitoi_error_quote(c, text);
-    }
-    c->error.api_code = (int)avitoi_reply_code(reply);
-    return reply;
-}
-
-static int avitoi_token_denied(avito_client *c)
-{
-    const unsigned status = c->priv.status;
-    avito_account *a = c->account;
-    if (!avitoi_success(c) && (status / 100u != 4u || status == 429)) {
-        return avitoi_status_error(status); /* says nothing about the credentials */
-    }
-    avitoi_lock(a);
-    a->priv.refusals++;
-    a->priv.refresh_refused = c->priv.request == a->priv.renewal;
-    avitoi_unlock(a);
-    return avitoi_refusal(a);
-}
-
-/* A token has come. */
-AVITOI_APART static int avitoi_token_came(avito_client *c)
-{
-    avito_account *a = c->account;
-    const struct avitoi_token_answer *answer = (const struct avitoi_token_answer *)c->priv.json.out;
-    avito_token token = answer->token;
-    const bool grant_refreshes = c->priv.request == a->priv.renewal;
-    int rc;
-    if (token.access_token.len == 0) {
-        avitoi_error_quote(c, answer->error);
-        return avitoi_token_denied(c);
-    }
-    if (!avitoi_is_token(token.access_token)) {
-        avitoi_error_text(c, avitoi_key_access_token, sizeof avitoi_key_access_token - 1u);
-        return AVITO_ERR_MODEL;
-    }
-    if (c->priv.json.was_cut) { /* nobody needs it, and there is no telling how long it is */
-        memset(&token.scope, 0, sizeof token.scope);
-    }
-    if (token.refresh_token.ptr == NULL && grant_refreshes) { /* the old one goes on */
-        char *at = c->priv.json.mem.low_base + c->priv.json.mem.low;
-        size_t room = c->priv.json.mem.low_cap - c->priv.json.mem.low;
-        token.refresh_token = avitoi_str_of(a->priv.refresh);
-        if (!avitoi_token_copy(&token.refresh_token, &at, &room)) {
-            c->error.needed = token.refresh_token.len;
-            return AVITO_ERR_TOKEN_ROOM;
-        }
-    }
-    avitoi_lock(a);
-    avitoi_token_use(a, &token, false);
-    a->priv.unsaved = true;
-    c->priv.written = false; /* nothing of the request is in doubt */
-    avitoi_unlock(a);
-    rc = avitoi_token_save(c, &token);
-    if (rc < 0) {
-        return rc;
-    }
-    avitoi_trace(c, AVITOI_TRACE_TOKEN, "renewed");
-    if (c->priv.request != c->priv.call) {
-        c->priv.fetched = true; /* to be used once, however short its life is */
-        return avitoi_repeat(c, 0);
-    }
-    if (c->priv.out != NULL) {
-        memcpy(c->priv.out, &token, sizeof token);
-    }
-    return AVITO_OK;
-}
-
-/* ---- lists ---- */
-
-/* Pages overlap by so many rows: what is removed meanwhile moves later rows up. */
-#define AVITOI_PAGE_OVERLAP 4u
-
-/* Whether another page is to be read: the server says so, or it was full and the server says
- * nothing; and the API lets it be reached. */
-static bool avitoi_page_left(avito_client *c)
-{
-    const struct avitoi_json *j = &c->priv.json;
-    const uint16_t limit = c->priv.limit;
-    const bool full = limit > 0 && j->page_rows >= limit;
-    const uint32_t page = c->priv.page + (uint32_t)limit - (limit > 2u * AVITOI_PAGE_OVERLAP ? AVITOI_PAGE_OVERLAP : 0u);
-    c->priv.has_more = j->more > 0 || (j->more == 0 && full);
-    if (!c->priv.has_more || !c->priv.all_pages || !full || c->priv.offset + page > 1000u) {
-        return false;
-    }
-    c->priv.page = (uint16_t)page;
-    return true;
-}
-
-/* The elements of a collected list lie in reverse order at the high end: one array at the low end. */
-static int avitoi_collected(avito_client *c)
-{
-    struct avitoi_json *j = &c->priv.json;
-    const size_t size = c->priv.call->answer->fields[0].child->size;
-    struct avitoi_items list;
-    char *items = avitoi_low(j, j->rows * size);
-    size_t i;
-    if (items == NULL) {
-        return AVITO_ERR_ARENA;
-    }
-    for (i = 0; i < j->rows; i++) {
-        memcpy(items + i * size, j->mem.high_end - (i + 1u) * avitoi_align(size), size);
-    }
-    list.items = (j->rows > 0) ? items : NULL;
-    list.count = j->rows;
-    memcpy(c->priv.out, &list, sizeof list);
-    if (c->priv.call->answer->count > 1) { /* the lists that have pages */
-        memcpy((char *)c->priv.out + sizeof list, &c->priv.has_more, sizeof c->priv.has_more);
-    }
-    return AVITO_OK;
-}
-
-static int avitoi_on_list_end(avito_client *c)
-{
-    if (!avitoi_answer_came(&c->priv.json)) {
-        return AVITO_ERR_MODEL;
-    }
-    if (avitoi_page_left(c)) {
-        return avitoi_repeat(c, 0);
-    }
-    return c->priv.collect ? avitoi_collected(c) : AVITO_END;
-}
-
-/* ---- success ---- */
-
-/* Any word may be an image's id, except those that a refusal begins with. */
-static int avitoi_uploaded(avito_client *c)
-{
-    struct avitoi_list list;
-    size_t i;
-    memcpy(&list, c->priv.out, sizeof list);
-    if (list.items.count == 0) {
-        return AVITO_ERR_MODEL;
-    }
-    memcpy(c->priv.out, list.items.items, sizeof(avito_uploaded_image));
-    for (i = 0; i < avitoi_reply_schema.count; i++) {
-        if (avito_str_equal(((const avito_uploaded_image *)c->priv.out)->image_id,
-                            avitoi_reply_schema.fields[i].key)) {
-            return AVITO_ERR_MODEL;
-        }
-    }
-    return AVITO_OK;
-}
-
-/* ---- judging answers ----
- *
- * Every answer, of any status and call, is judged here, once its body has come to its end:
- *
- *     1  a success status, and what the call must have (an id, the list, a confirmation): success
- *     2  any shape of refusal, also with a success status: the error of the status, or REFUSED
- *     3  a success status, and neither: MODEL
- *
- * The body names the error. What it means for a write, the status alone says (avitoi_outcome()). */
-
-/* Whether the token may be to blame, and how surely. AVITOI_DOUBTS: it is not. */
-static unsigned avitoi_answer_doubt(const avito_client *c, int code)
-{
-    if (code == AVITO_ERR_UNAUTHORIZED ||
-        (avitoi_text_after(c->error.text, "token") != NULL && avitoi_text_after(c->error.text, "expired") != NULL)) {
-        return AVITOI_DOUBT_TOKEN;
-    }
-    return code == AVITO_ERR_FORBIDDEN && avitoi_text_after(c->error.text, "permission") == NULL
-               ? AVITOI_DOUBT_ANY
-               : AVITOI_DOUBTS;
-}
-
-/* The service refused with `code`: it stays, or the same call is made again with a new token. */
-static int avitoi_answer_refused(avito_client *c, int code)
-{
-    avito_account *a = c->account;
-    const unsigned doubt = avitoi_answer_doubt(c, code);
-    bool again;
-    avitoi_lock(a);
-    a->priv.unpaid = a->priv.unpaid || code == AVITO_ERR_PAYMENT;
-    again = doubt != AVITOI_DOUBTS && avitoi_token_refused(a, c->priv.epoch, doubt, c->priv.retried);
-    avitoi_unlock(a);
-    if (!again || c->priv.retried ||
-        ((c->priv.call->flags & AVITOI_CHANGES) != 0 && avitoi_outcome(c, code) != AVITO_NOT_SENT)) {
-        return code;
-    }
-    c->priv.retried = true;
-    c->error.text[0] = '\0';
-    c->error.api_code = 0;
-    return avitoi_repeat(c, 0);
-}
-
-/* Does a reply say no? `alone`: also if it holds nothing but a message. */
-static bool avitoi_answer_says_no(const struct avitoi_reply *reply, bool alone)
-{
-    const struct avitoi_result *result = reply->result;
-    if (reply->has_ok && !reply->ok) {
-        return true;
-    }
-    if (result != NULL && (result->error != NULL || (result->has_status ? !result->status
-                                                                        : result->message.ptr != NULL))) {
-        return true;
-    }
-    return reply->error != NULL || reply->error_word.len > 0 || avitoi_reply_code(reply) != 0 ||
-           (alone && reply->message.ptr != NULL);
-}
-
-/* An answer without a model. An empty one is fine, unless the call is to have an answer; for that an id
- * is enough. */
-static int avitoi_answer_confirms(avito_client *c, int rc)
-{
-    const bool wants_id = c->priv.call->answer != NULL;
-    const struct avitoi_reply *reply;
-    if (rc == AVITO_ERR_EMPTY && !wants_id) {
-        return AVITO_OK;
-    }
-    if (rc < 0 && rc != AVITO_ERR_ARENA) {
-        return rc;
-    }
-    reply = avitoi_read_reply(c);
-    if (!(wants_id ? reply->id.ptr != NULL || (rc < 0 && avitoi_answer_came(&c->priv.json)) : reply->ok)) {
-        if (avitoi_answer_says_no(reply, wants_id)) {
-            return avitoi_answer_refused(c, AVITO_ERR_REFUSED);
-        }
-        if (wants_id) {
-            avitoi_error_text(c, avitoi_key_id, sizeof avitoi_key_id - 1u);
-            return AVITO_ERR_MODEL;
-        }
-    }
-    avitoi_answer_accepted(c);
-    return AVITO_OK;
-}
-
-/* The answer is not the model of the call: perhaps it is a refusal. Its arena is free now, but for the
- * rows of a list that were given. */
-AVITOI_APART static int avitoi_answer_is_other(avito_client *c)
-{
-    struct avitoi_json *j = &c->priv.json;
-    avito_arena rest = *c->priv.arena;
-    const struct avitoi_reply *reply;
-    size_t used;
-    const char *missing = j->culprit != NULL ? j->culprit : c->priv.call->answer->fields[0].key;
-    avitoi_error_text(c, missing, strlen(missing));
-    if (c->priv.raw_len == AVITOI_ANSWER_LOST) {
-        return AVITO_ERR_MODEL;
-    }
-    rest.used += j->remembers ? avitoi_align(sizeof(struct avitoi_given)) : 0u;
-    c->priv.page = c->priv.collect ? (uint16_t)0 : c->priv.page; /* its rows are gone: begin again */
-    avitoi_json_begin(j, &avitoi_reply_schema, NULL);
-    avitoi_mem_shared(&j->mem, &rest);
-    j->cut_at = AVITO_ERROR_TEXT_CAP - 1u;
-    (void)avitoi_json_feed(j, (const char *)c->o.window, c->priv.raw_len, &used);
-    reply = avitoi_read_reply(c);
-    if (reply->ok && (c->priv.call->flags & AVITOI_OK) != 0) {
-        j->list_depth = 1; /* the list counts as come */
-        return c->priv.call->end(c);
-    }
-    return avitoi_answer_says_no(reply, true) ? avitoi_answer_refused(c, AVITO_ERR_REFUSED)
-                                              : (int)AVITO_ERR_MODEL;
-}
-
-/* What a model must have. */
-static int avitoi_answer_id(avito_client *c)
-{
-    return ((const avito_str *)c->priv.out)->ptr != NULL ? AVITO_OK : AVITO_ERR_MODEL;
-}
-
-static int avitoi_answer_self(avito_client *c)
-{
-    return ((const avito_self *)c->priv.out)->id != 0 ? AVITO_OK : AVITO_ERR_MODEL;
-}
-
-static int avitoi_answer_models(avito_client *c, int rc)
-{
-    if (c->error.code == AVITO_ERR_MODEL && c->priv.raw_len != AVITOI_ANSWER_LOST) {
-        rc = AVITO_ERR_MODEL; /* found earlier */
-    } else if (rc == AVITO_OK) {
-        rc = c->priv.call->end(c);
-        if (rc != AVITO_ERR_MODEL) {
-            avitoi_answer_accepted(c);
-        }
-    } else if (rc == AVITO_ERR_ARENA && !avitoi_answer_came(&c->priv.json) &&
-               (c->priv.call->flags & AVITOI_PARTS) == 0) {
-        rc = AVITO_ERR_MODEL; /* larger than the arena, and yet no model */
-    }
-    if (rc == AVITO_ERR_MODEL) {
-        rc = avitoi_answer_is_other(c);
-    }
-    if (rc == AVITO_ERR_ARENA) {
-        c->error.needed = c->priv.arena->used + avitoi_align(c->priv.json.mem.peak);
-    }
-    return rc;
-}
-
-static int avitoi_on_body_end(avito_client *c)
-{
-    struct avitoi_json *j = &c->priv.json;
-    const bool token = (c->priv.request->flags & AVITOI_TOKEN) != 0;
-    int rc;
-    c->priv.answered = true;
-    if (!avitoi_may_be_kept(c)) {
-        avitoi_disconnect(c);
-    }
-    if (!avitoi_success(c)) {
-        (void)avitoi_read_reply(c);
-        return token ? avitoi_token_denied(c)
-                     : avitoi_answer_refused(c, avitoi_status_error(c->priv.status));
-    }
-    rc = avitoi_json_end(j);
-    if (token) {
-        if (rc == AVITO_ERR_ARENA) {
-            /* AVITO_TOKENS_SIZE() of this, halved, holds it. */
-            c->error.needed = j->mem.low > 66u ? (j->mem.low - 65u) / 2u : 1u;
-            return AVITO_ERR_TOKEN_ROOM;
-        }
-        return rc < 0 ? rc : avitoi_token_came(c);
-    }
-    rc = c->priv.model ? avitoi_answer_models(c, rc) : avitoi_answer_confirms(c, rc);
-    avitoi_heed_tariff(c);
-    return rc;
-}
-
-/* ---- the machine ---- */
-
-static int avitoi_handle(avito_client *c)
-{
-    switch ((int)c->priv.state) {
-        case AVITOI_ACCOUNT:
-            return avitoi_on_account(c);
-        case AVITOI_CONNECT:
-            return avitoi_on_connect(c);
-        case AVITOI_SEND:
-            return avitoi_on_send(c);
-        case AVITOI_HEAD:
-            return avitoi_on_head(c);
-        case AVITOI_BODY:
-            return avitoi_on_body(c);
-        case AVITOI_DRAIN:
-            return c->priv.call->special->drain(c);
-        default:
-            return AVITO_ERR_IDLE;
-    }
-}
-
-static void avitoi_tick(avito_client *c)
-{
-    const uint32_t now = avitoi_now(c->account);
-    const uint32_t passed = avitoi_elapsed(now, c->priv.last_ms);
-    c->priv.last_ms = now;
-    c->priv.idle_left_ms = avitoi_less(c->priv.idle_left_ms, passed);
-    c->priv.total_left_ms = avitoi_less(c->priv.total_left_ms, passed);
-}
-
-static bool avitoi_looks_at_wire(const avito_client *c)
-{
-    return c->o.transport.functions->moved != NULL && c->priv.state > AVITOI_CONNECT;
-}
-
-/* Nothing came to us; but perhaps bytes move below: parts of a record, or what a socket still holds. */
-static void avitoi_look_at_wire(avito_client *c)
-{
-    uint32_t moved;
-    if (!avitoi_looks_at_wire(c) || c->priv.idle_left_ms > c->priv.look_ms) {
-        return;
-    }
-    moved = (c->o.transport.functions->moved)(c->o.transport.ctx);
-    if (moved != c->priv.wire) {
-        c->priv.wire = moved;
-        avitoi_alive(c);
-    } else {
-        c->priv.look_ms = avitoi_less(c->priv.idle_left_ms, c->o.idle_timeout_ms / 8u);
-    }
-}
-
-/* Nothing moved: is there time left to wait? */
-static int avitoi_patience(avito_client *c)
-{
-    if (c->priv.total_left_ms == 0) {
-        return AVITO_ERR_TIMEOUT_TOTAL;
-    }
-    avitoi_look_at_wire(c);
-    if (c->priv.idle_left_ms > 0 || c->priv.state == AVITOI_ACCOUNT) {
-        return AVITO_AGAIN;
-    }
-    if (c->priv.state == AVITOI_SEND && c->priv.send_error != AVITO_OK) {
-        return c->priv.send_error; /* the server said nothing more */
-    }
-    return c->priv.state == AVITOI_CONNECT ? AVITO_ERR_TIMEOUT_CONNECT : AVITO_ERR_TIMEOUT_IDLE;
-}
-
-/* An element or its error, and the list stays open. */
-static bool avitoi_list_goes_on(const avito_client *c)
-{
-    return c->priv.state == AVITOI_ROW && avitoi_streams(c);
-}
-
-/* So many times a step may move on before it gives the other lanes a turn: nobody can keep it busy
- * for ever. */
-#define AVITOI_ROUNDS 1024u
-
-/* What a handler returned, or a failed wait: may the call go on in another way? */
-AVITOI_APART static int avitoi_weigh(avito_client *c, int rc)
-{
-    const struct avitoi_tries *tries = c->o.priv.tries;
-    if (rc < 0 && c->priv.state == AVITOI_DRAIN) { /* nobody waits for the rest */
-        avitoi_disconnect(c);
-        rc = AVITO_OK;
-    }
-    if (c->priv.judge != NULL) {
-        rc = c->priv.judge(c, rc);
-    }
-    if (rc < 0 && tries != NULL && tries->again != NULL && !avitoi_list_goes_on(c) && tries->again(c, rc)) {
-        rc = AVITOI_MOVED;
-    }
-    return (c->settle != NULL && rc != AVITOI_MOVED) ? c->settle(c, rc) : rc;
-}
-
-/* Goes on from `rc`, AVITOI_MOVED or an error. The clock was looked at just now. */
-static int avitoi_advance(avito_client *c, int rc)
-{
-    unsigned rounds = 0;
-    c->priv.eager = false;
-    do {
-        if (rc == AVITOI_MOVED) {
-            rc = avitoi_handle(c);
-        }
-        if (rc == AVITO_AGAIN) {
-            rc = avitoi_patience(c);
-        }
-        if (rc != AVITOI_MOVED && rc != AVITO_AGAIN) {
-            rc = avitoi_weigh(c, rc);
-        }
-        if (rc == AVITOI_MOVED && ++rounds == AVITOI_ROUNDS) { /* it sends faster than we read */
-            c->priv.eager = true;
-            rc = (c->priv.total_left_ms == 0) ? avitoi_weigh(c, AVITO_ERR_TIMEOUT_TOTAL) : AVITO_AGAIN;
-        }
-    } while (rc == AVITOI_MOVED);
-    if (rc == AVITO_AGAIN || avitoi_list_goes_on(c)) {
-        return rc;
-    }
-    return avitoi_finish(c, rc);
-}
-
-AVITO_API int avito_step(avito_client *client)
-{
-    if (client == NULL || client->priv.call == NULL || client->priv.state == AVITOI_ROW ||
-        client->priv.owner != NULL) {
-        return AVITO_ERR_IDLE;
-    }
-    avitoi_tick(client);
-    return avitoi_advance(client, AVITOI_MOVED);
-}
-
-/* The only place that waits. The clock was looked at just now. */
-static int avitoi_run(avito_client *c)
-{
-    const avito_transport *t = &c->o.transport;
-    int rc = avitoi_advance(c, AVITOI_MOVED);
-    while (rc == AVITO_AGAIN && avitoi_may_wait(c)) {
-        const int wants = avito_wants(c) & (AVITO_WANT_READ | AVITO_WANT_WRITE);
-        uint32_t ms = avito_deadline_ms(c);
-        int waited;
-        if (c->priv.waiting && ms > 20u) {
-            ms = 20; /* another thread fetches the token: look again soon */
-        }
-        waited = (t->functions->wait)(t->ctx, wants, ms);
-        avitoi_tick(c);
-        rc = avitoi_advance(c, waited < 0 ? avitoi_io_error(c, waited, AVITO_ERR_RECV) : AVITOI_MOVED);
-    }
-    return rc;
-}
-
-/* Whether another lane has to move first. Once it has resigned, only the rate is left to wait for. */
-static bool avitoi_lane_waits(const avito_client *c)
-{
-    bool busy;
-    avitoi_lock(c->account);
-    busy = c->account->priv.renewer != NULL;
-    avitoi_unlock(c->account);
-    return c->priv.waiting && busy;
-}
-
-static const struct avitoi_lanes avitoi_lanes_part = {avitoi_wait_for_duty, avitoi_lane_waits,
-                                                      avitoi_token_replaced};
-
-AVITO_API void avito_enable_lanes(avito_account_options *options)
-{
-    options->priv.lanes = &avitoi_lanes_part;
-}
-
-static bool avitoi_waits_for_lane(const avito_client *c)
-{
-    const struct avitoi_lanes *lanes = c->account->o.priv.lanes;
-    return lanes != NULL && lanes->waits(c);
-}
-
-/* An account whose lanes are not enabled serves the first one, until that is closed. */
-static int avitoi_lane_join(avito_client *c)
-{
-    avito_account *a = c->account;
-    if (a->o.priv.lanes == NULL) {
-        if (a->priv.renewer != NULL && a->priv.renewer != c) {
-            return AVITO_ERR_OPTION_LANES;
-        }
-        a->priv.renewer = c;
-    }
-    return AVITO_OK;
-}
-
-AVITO_API int avito_wants(const avito_client *client)
-{
-    const avito_transport *t = &client->o.transport;
-    if (client->priv.call == NULL || client->priv.state == AVITOI_ROW) {
-        return 0;
-    }
-    if (client->priv.state == AVITOI_ACCOUNT) {
-        return avitoi_waits_for_lane(client) ? AVITO_WANT_ACCOUNT : AVITO_WANT_TIMER;
-    }
-    return (t->functions->wants)(t->ctx);
-}
-
-#define AVITOI_LOOK_MS 100u /* how often a connect is looked after that waits for no bytes */
-
-AVITO_API uint32_t avito_deadline_ms(const avito_client *client)
-{
-    const avito_client *c = client;
-    uint32_t left, passed;
-    if (c->priv.call == NULL || c->priv.state == AVITOI_ROW) {
-        return UINT32_MAX;
-    }
-    if (c->priv.eager) {
-        return 0;
-    }
-    passed = avitoi_elapsed(avitoi_now(c->account), c->priv.last_ms);
-    left = c->priv.total_left_ms;
-    if (c->priv.state == AVITOI_ACCOUNT && !avitoi_waits_for_lane(c)) {
-        const uint32_t gate = avitoi_gate_look(c->account);
-        const uint32_t pause = avitoi_less(c->priv.idle_left_ms, passed);
-        const uint32_t wait = pause > gate ? pause : gate; /* 0: it is over, step now */
-        left = avitoi_less(left, passed);
-        return wait < left ? wait : left;
-    }
-    if (c->priv.state != AVITOI_ACCOUNT && c->priv.idle_left_ms < left) {
-        left = c->priv.idle_left_ms;
-    }
-    if (avitoi_looks_at_wire(c) && avitoi_less(c->priv.idle_left_ms, c->priv.look_ms) < left) {
-        left = avitoi_less(c->priv.idle_left_ms, c->priv.look_ms);
-    }
-    if (c->priv.connecting && (avito_wants(c) & AVITO_WANT_TIMER) != 0 && left > AVITOI_LOOK_MS) {
-        left = AVITOI_LOOK_MS;
-    }
-    return avitoi_less(left, passed);
-}
-
-AVITO_API void avito_cancel(avito_client *client)
-{
-    if (client != NULL && client->priv.call != NULL) {
-        client->priv.answered = false;
-        (void)avitoi_finish(client, AVITO_ERR_CANCELLED);
-    }
-}
-
-AVITO_API const avito_error *avito_last_error(const avito_client *client)
-{
-    return &client->error;
-}
-
 /* ======================================================================= *
- * >>52 CLIENT AND CALLS
- * ======================================================================= */
-
-AVITO_API avito_client_options avito_client_options_default(void)
-{
-    avito_client_options options = AVITOI_ZERO;
-    return options;
-}
-
-/* An option whose part is not linked. */
-AVITOI_APART static int avitoi_client_parts(const avito_account *a, const avito_client_options *o)
-{
-    if (o->retries > 0 && (o->priv.tries == NULL || o->priv.tries->again == NULL)) {
-        return AVITO_ERR_OPTION_RETRIES;
-    }
-    if (o->dry_run && o->priv.dry_run == NULL) {
-        return AVITO_ERR_OPTION_DRY_RUN;
-    }
-    return o->error_body_cap > 0 && a->o.priv.diagnostics == NULL ? AVITO_ERR_OPTION_DIAGNOSTICS : AVITO_OK;
-}
-
-static int avitoi_client_check(const avito_account *a, const avito_client_options *o)
-{
-    const avito_transport_functions *f = o->transport.functions;
-    if (f == NULL || f->connect == NULL || f->send == NULL || f->recv == NULL || f->wants == NULL ||
-        f->close == NULL) {
-        return AVITO_ERR_OPTION_TRANSPORT;
-    }
-    if (o->window == NULL || o->window_cap < AVITO_WINDOW_MIN) {
-        return AVITO_ERR_OPTION_WINDOW;
-    }
-    return (o->error_body_cap > 0 && o->error_body == NULL) ? AVITO_ERR_ARGUMENT : avitoi_client_parts(a, o);
-}
-
-static uint32_t avitoi_default(uint32_t value, uint32_t otherwise)
-{
-    return value != 0 ? value : otherwise;
-}
-
-AVITO_API int avito_client_init(avito_client *client, avito_account *account,
-                                const avito_client_options *options)
-{
-    if (client == NULL || account == NULL || options == NULL) {
-        return AVITO_ERR_ARGUMENT;
-    }
-    memset(client, 0, sizeof *client);
-    client->account = account;
-    client->o = *options;
-    client->o.connect_timeout_ms = avitoi_default(options->connect_timeout_ms, 15000);
-    client->o.idle_timeout_ms = avitoi_default(options->idle_timeout_ms, 30000);
-    client->o.total_timeout_ms = avitoi_default(options->total_timeout_ms, 120000);
-    client->o.keep_alive_ms = avitoi_default(options->keep_alive_ms, 50000);
-#if !AVITO_TINY
-    avito_enable_retries(&client->o);
-    avito_enable_dry_run(&client->o);
-#endif
-    client->error.code = avitoi_client_check(account, &client->o);
-    if (client->error.code == AVITO_OK) {
-        client->error.code = avitoi_lane_join(client);
-    }
-    return client->error.code;
-}
-
-AVITO_API void avito_client_close(avito_client *client)
-{
-    if (client == NULL || client->account == NULL) {
-        return;
-    }
-    avito_cancel(client);
-    avitoi_disconnect(client);
-    if (client->account->o.priv.lanes == NULL && client->account->priv.renewer == client) {
-        client->account->priv.renewer = NULL;
-    }
-}
-
-/* ---- arguments ---- */
-
-/* One segment of a path. */
-static int avitoi_check_id(const char *id)
-{
-    size_t i, dots = 0;
-    if (id == NULL) {
-        return AVITO_ERR_ARGUMENT;
-    }
-    while (id[dots] == '.') {
-        dots++;
-    }
-    if (dots <= 2u && id[dots] == '\0') { /* nothing, this directory, the one above */
-        return AVITO_ERR_ID;
-    }
-    for (i = 0; id[i] != '\0'; i++) {
-        if (avitoi_byte(id[i]) <= ' ' || id[i] == 0x7f || id[i] == '/' || i >= 255u) {
-            return AVITO_ERR_ID;
-        }
-    }
-    return AVITO_OK;
-}
-
-static int avitoi_check_text(const char *text)
-{
-    size_t points, visible;
-    if (text == NULL) {
-        return AVITO_ERR_ARGUMENT;
-    }
-    if (!avitoi_utf8_count(text, &points, &visible)) {
-        return AVITO_ERR_UTF8;
-    }
-    return (visible == 0 || points > AVITO_TEXT_MAX) ? AVITO_ERR_TEXT : AVITO_OK;
-}
-
-/* ---- the beginning of every call ---- */
-
-/* The call is refused before it begins: the lane's last error says so, and not what was before. */
-static int avitoi_refuse(avito_client *c, int rc)
-{
-    if (c != NULL && c->priv.call == NULL) {
-        memset(&c->error, 0, sizeof c->error);
-        avitoi_forget_raw(c);
-        c->error.code = rc;
-    }
-    return rc;
-}
-
-/* Whether a path has this argument. Not strstr(): newlib's takes 1 KB of stack. */
-static bool avitoi_path_has(const char *path, char letter)
-{
-    while ((path = strchr(path, '%')) != NULL) {
-        path++;
-        if (*path == letter) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Notes what is asked for. The call's own arguments are set and checked behind it; avitoi_start() gets
- * the result of that. */
-static int avitoi_prepare(avito_client *c, const struct avitoi_endpoint *call, int64_t user_id,
-                          const char *chat_id, const char *text)
-{
-    const size_t first = offsetof(avito_client, priv.probe); /* of what belongs to one call */
-    int rc = AVITO_OK;
-    if (c == NULL || c->account == NULL || c->o.window == NULL) {
-        return AVITO_ERR_ARGUMENT;
-    }
-    if (c->priv.call != NULL) {
-        return AVITO_ERR_BUSY;
-    }
-    if (avitoi_path_has(call->path, 'u') && user_id <= 0) {
-        return AVITO_ERR_ARGUMENT;
-    }
-    if (avitoi_path_has(call->path, 'c')) {
-        rc = avitoi_check_id(chat_id);
-    }
-    if (rc == AVITO_OK) {
-        rc = avitoi_lane_join(c);
-    }
-    if (rc != AVITO_OK) {
-        return rc;
-    }
-    memset((char *)c + first, 0, offsetof(avito_client, priv.json) - first);
-    c->priv.args.user_id = user_id;
-    c->priv.args.chat_id = chat_id;
-    c->priv.args.text = text;
-    c->priv.request = call;
-    c->priv.want = UINT16_MAX;
-    return AVITO_OK;
-}
-
-/* Says what it would have sent: path and body, clipped, without the token. */
-static int avitoi_dry_run(avito_client *c)
-{
-    struct avitoi_writer w;
-    memset(&w, 0, sizeof w);
-    if (c->o.error_body_cap > 0) {
-        w.out = c->o.error_body;
-        w.cap = c->o.error_body_cap - 1u;
-        avitoi_write_text(&w, "POST ");
-        avitoi_write_pattern(&w, c, c->priv.call->path);
-        if (c->priv.call->body != NULL && (c->priv.call->flags & AVITOI_PARTS) == 0) {
-            avitoi_write(&w, "\n", 1);
-            avitoi_write_body(&w, c);
-        }
-        w.out[w.len] = '\0';
-    }
-    avitoi_trace(c, AVITOI_TRACE_DRY_RUN, c->priv.call->name);
-    if (c->priv.out != NULL) {
-        memset(c->priv.out, 0, (c->priv.call->flags & AVITOI_PARTS) != 0 ? sizeof(avito_uploaded_image)
-                                                                         : sizeof(avito_message));
-    }
-    (void)avitoi_finish(c, AVITO_OK);
-    c->error.outcome = AVITO_NOT_SENT;
-    return AVITO_OK;
-}
-
-AVITO_API void avito_enable_dry_run(avito_client_options *options)
-{
-    options->priv.dry_run = avitoi_dry_run;
-}
-
-/* Starts what was prepared with the result `rc`. */
-static int avitoi_start(avito_client *c, int rc, avito_arena *arena, void *out)
-{
-    if (rc == AVITO_OK && arena != NULL && (arena->busy || arena->base == NULL)) {
-        rc = arena->busy ? AVITO_ERR_BUSY : AVITO_ERR_ARGUMENT;
-    }
-    if (rc == AVITO_OK && c->o.dry_run && c->o.priv.dry_run == NULL) {
-        rc = AVITO_ERR_OPTION_DRY_RUN; /* set since init: whatever happens, it must not be sent */
-    }
-    if (rc != AVITO_OK) {
-        return avitoi_refuse(c, rc);
-    }
-    memset(&c->error, 0, sizeof c->error);
-    avitoi_forget_raw(c);
-    memset(&c->priv.json.mem, 0, sizeof c->priv.json.mem);
-    c->priv.json.rows = 0; /* of the list before: nothing is given yet */
-    c->priv.call = c->priv.request;
-    c->priv.arena = arena;
-    c->priv.out = out;
-    if (arena != NULL) {
-        arena->used = avitoi_align(arena->used);
-        arena->busy = true;
-    }
-    c->priv.last_ms = avitoi_now(c->account);
-    c->priv.total_left_ms = c->o.total_timeout_ms;
-    (void)avitoi_move(c, AVITOI_EV_START);
-    if (c->o.dry_run && (c->priv.call->flags & AVITOI_CHANGES) != 0) {
-        return c->o.priv.dry_run(c);
-    }
-    return avitoi_run(c);
-}
-
-/* ---- tokens ---- */
-
-AVITO_API int avito_get_token(avito_client *client, avito_token *out)
-{
-    return avitoi_start(client, avitoi_prepare(client, &avitoi_ep_get_token, 0, NULL, NULL), NULL, out);
-}
-
-AVITO_API int avito_exchange_code(avito_client *client, const char *code, avito_token *out)
-{
-    int rc = avitoi_prepare(client, &avitoi_ep_exchange_code, 0, NULL, code);
-    if (rc == AVITO_OK && !avitoi_is_word(code)) {
-        rc = code == NULL ? AVITO_ERR_ARGUMENT : AVITO_ERR_ID;
-    }
-    if (rc == AVITO_OK) {
-        client->account->priv.renewal = &avitoi_ep_refresh_token;
-    }
-    return avitoi_start(client, rc, NULL, out);
-}
-
-AVITO_API int avito_refresh_token(avito_client *client, avito_token *out)
-{
-    const int rc = avitoi_prepare(client, &avitoi_ep_refresh_token, 0, NULL, NULL);
-    if (rc == AVITO_OK) {
-        client->account->priv.renewal = &avitoi_ep_refresh_token;
-    }
-    return avitoi_start(client, rc, NULL, out);
-}
-
-/* ---- models into an arena ---- */
-
-/* A call whose answer is one model. */
-static int avitoi_get(avito_client *c, int rc, avito_arena *arena, void *out)
-{
-    if (rc == AVITO_OK && (arena == NULL || out == NULL)) {
-        rc = AVITO_ERR_ARGUMENT;
-    }
-    return avitoi_start(c, rc, arena, out);
-}
-
-/* A call whose answer is a list: `out` NULL to read it element by element. */
-static int avitoi_get_list(avito_client *c, int rc, avito_arena *arena, void *out)
-{
-    if (rc == AVITO_OK) {
-        rc = (arena == NULL) ? AVITO_ERR_ARGUMENT : AVITO_OK;
-        c->priv.collect = out != NULL;
-    }
-    return avitoi_start(c, rc, arena, out);
-}
-
-AVITO_API int avito_get_self(avito_client *client, avito_arena *arena, avito_self *out)
-{
-    return avitoi_get(client, avitoi_prepare(client, &avitoi_ep_get_self, 0, NULL, NULL), arena, out);
-}
-
-AVITO_API int avito_get_chat(avito_client *client, int64_t user_id, const char *chat_id,
-                             avito_arena *arena, avito_chat *out)
-{
-    const int rc = avitoi_prepare(client, &avitoi_ep_get_chat, user_id, chat_id, NULL);
-    return avitoi_get(client, rc, arena, out);
-}
-
-/* A group of mask bits of which none is set means the whole group; a part brings what it is in. */
-static uint16_t avitoi_want(uint32_t want)
-{
-    want |= (want & AVITO_CHAT_AVATARS) != 0 ? AVITO_CHAT_PROFILES : 0u;
-    want |= (want & AVITO_CHAT_PROFILES) != 0 ? AVITO_CHAT_USERS : 0u;
-    want |= (want & AVITO_CHAT_ALL) == 0 ? AVITO_CHAT_ALL : 0u;
-    want |= (want & (AVITO_MESSAGE_ALL | AVITO_MESSAGE_BARE)) == 0 ? AVITO_MESSAGE_ALL : 0u;
-    want |= (want & AVITO_MESSAGE_IMAGES) != 0 ? AVITO_MESSAGE_CONTENTS : 0u;
-    return (uint16_t)want;
-}
-
-static int avitoi_page(avito_client *c, int limit, int offset, bool all_pages, uint32_t want,
-                       size_t cut_text_at)
-{
-    if (limit < 0 || limit > 100 || offset < 0 || offset > 1000) {
-        return AVITO_ERR_ARGUMENT;
-    }
-    c->priv.limit = (uint8_t)(limit == 0 ? 100 : limit);
-    c->priv.offset = (uint16_t)offset;
-    c->priv.all_pages = all_pages;
-    c->priv.want = avitoi_want(want);
-    c->priv.cut_at = cut_text_at;
-    return AVITO_OK;
-}
-
-static int avitoi_chats(avito_client *c, void *out, int64_t user_id, const avito_chats_query *query,
-                        avito_arena *arena)
-{
-    static const avito_chats_query all = {NULL, 0, false, false, 0, 0, 0, false, 0, 0};
-    const avito_chats_query *q = query != NULL ? query : &all;
-    struct avitoi_args *args;
-    int rc = avitoi_prepare(c, &avitoi_ep_get_chats, user_id, NULL, NULL);
-    if (rc == AVITO_OK && (q->chat_types > 7u || (q->item_ids == NULL && q->item_ids_count > 0))) {
-        rc = AVITO_ERR_ARGUMENT;
-    }
-    if (rc == AVITO_OK) {
-        args = &c->priv.args;
-        args->as.chats.item_ids = q->item_ids;
-        args->as.chats.item_ids_count = q->item_ids_count;
-        args->as.chats.chat_types = q->chat_types;
-        args->as.chats.repeat_item_ids = q->repeat_item_ids;
-        args->as.chats.unread_only = q->unread_only;
-        rc = avitoi_page(c, q->limit, q->offset, q->all_pages, q->want, q->cut_text_at);
-    }
-    return avitoi_get_list(c, rc, arena, out);
-}
-
-static int avitoi_messages(avito_client *c, void *out, int64_t user_id, const char *chat_id,
-                           const avito_messages_query *query, avito_arena *arena)
-{
-    static const avito_messages_query all = {0, 0, false, 0, 0};
-    const avito_messages_query *q = query != NULL ? query : &all;
-    int rc = avitoi_prepare(c, &avitoi_ep_get_messages, user_id, chat_id, NULL);
-    if (rc == AVITO_OK) {
-        rc = avitoi_page(c, q->limit, q->offset, q->all_pages, q->want, q->cut_text_at);
-    }
-    return avitoi_get_list(c, rc, arena, out);
-}
-
-static int avitoi_voices(avito_client *c, void *out, int64_t user_id, const char *const *voice_ids,
-                         size_t count, avito_arena *arena)
-{
-    size_t i;
-    int rc = avitoi_prepare(c, &avitoi_ep_get_voice_files, user_id, NULL, NULL);
-    if (rc == AVITO_OK) {
-        rc = (voice_ids == NULL || count == 0) ? AVITO_ERR_ARGUMENT : AVITO_OK;
-        c->priv.args.as.many.items = voice_ids;
-        c->priv.args.as.many.count = count;
-    }
-    for (i = 0; rc == AVITO_OK && i < count; i++) {
-        rc = avitoi_check_id(voice_ids[i]) != AVITO_OK ? AVITO_ERR_ID : AVITO_OK;
-    }
-    return avitoi_get_list(c, rc, arena, out);
-}
-
-static int avitoi_subscriptions(avito_client *c, avito_arena *arena, void *out)
-{
-    const int rc = avitoi_prepare(c, &avitoi_ep_get_webhook_subscriptions, 0, NULL, NULL);
-    return avitoi_get_list(c, rc, arena, out);
-}
-
-AVITO_API int avito_get_chats(avito_client *client, int64_t user_id, const avito_chats_query *query,
-                              avito_arena *arena, avito_chats *out)
-{
-    return out == NULL ? avitoi_refuse(client, AVITO_ERR_ARGUMENT)
-                       : avitoi_chats(client, out, user_id, query, arena);
-}
-
-AVITO_API int avito_get_messages(avito_client *client, int64_t user_id, const char *chat_id,
-                                 const avito_messages_query *query, avito_arena *arena,
-                                 avito_messages *out)
-{
-    return out == NULL ? avitoi_refuse(client, AVITO_ERR_ARGUMENT)
-                       : avitoi_messages(client, out, user_id, chat_id, query, arena);
-}
-
-AVITO_API int avito_get_voice_files(avito_client *client, int64_t user_id,
-                                    const char *const *voice_ids, size_t count,
-                                    avito_arena *arena, avito_voice_files *out)
-{
-    return out == NULL ? avitoi_refuse(client, AVITO_ERR_ARGUMENT)
-                       : avitoi_voices(client, out, user_id, voice_ids, count, arena);
-}
-
-AVITO_API int avito_get_webhook_subscriptions(avito_client *client, avito_arena *arena,
-                                              avito_subscriptions *out)
-{
-    return out == NULL ? avitoi_refuse(client, AVITO_ERR_ARGUMENT)
-                       : avitoi_subscriptions(client, arena, out);
-}
-
-/* ---- lists, element by element ---- */
-
-AVITO_API int avito_list_chats(avito_client *client, int64_t user_id,
-                               const avito_chats_query *query, avito_arena *arena)
-{
-    return avitoi_chats(client, NULL, user_id, query, arena);
-}
-
-AVITO_API int avito_list_messages(avito_client *client, int64_t user_id, const char *chat_id,
-                                  const avito_messages_query *query, avito_arena *arena)
-{
-    return avitoi_messages(client, NULL, user_id, chat_id, query, arena);
-}
-
-AVITO_API int avito_list_voice_files(avito_client *client, int64_t user_id,
-                                     const char *const *voice_ids, size_t count,
-                                     avito_arena *arena)
-{
-    return avitoi_voices(client, NULL, user_id, voice_ids, count, arena);
-}
-
-AVITO_API int avito_list_subscriptions(avito_client *client, avito_arena *arena)
-{
-    return avitoi_subscriptions(client, arena, NULL);
-}
-
-AVITO_API bool avito_list_open(const avito_client *client)
-{
-    /* A chat that is read back by the lane itself is nobody's list, and the inbox's is its own. */
-    return client->priv.call != NULL && avitoi_streams(client) && client->priv.judge == NULL &&
-           client->priv.owner == NULL;
-}
-
-AVITO_API bool avito_list_has_more(const avito_client *client)
-{
-    return client->priv.has_more;
-}
-
-static int avitoi_next(avito_client *c, const struct avitoi_endpoint *call, void *out)
-{
-    if (c == NULL || out == NULL) {
-        return AVITO_ERR_ARGUMENT;
-    }
-    if (!avito_list_open(c) || c->priv.call != call || c->priv.state == AVITOI_DRAIN) {
-        return AVITO_ERR_IDLE;
-    }
-    c->priv.out = out;
-    if (c->priv.state >= AVITOI_BODY && c->priv.model) { /* not while a refusal or a token is read */
-        c->priv.json.out = out;
-    }
-    if (c->priv.state == AVITOI_ROW) {
-        c->priv.last_ms = avitoi_now(c->account);
-        c->priv.total_left_ms = c->o.total_timeout_ms;
-        avitoi_alive(c);
-        (void)avitoi_move(c, AVITOI_EV_NEXT);
-    } else {
-        avitoi_tick(c);
-    }
-    return avitoi_run(c);
-}
-
-AVITO_API int avito_next_chat(avito_client *client, avito_chat *out)
-{
-    return avitoi_next(client, &avitoi_ep_get_chats, out);
-}
-
-AVITO_API int avito_next_message(avito_client *client, avito_message *out)
-{
-    return avitoi_next(client, &avitoi_ep_get_messages, out);
-}
-
-AVITO_API int avito_next_voice_file(avito_client *client, avito_voice_file *out)
-{
-    return avitoi_next(client, &avitoi_ep_get_voice_files, out);
-}
-
-AVITO_API int avito_next_subscription(avito_client *client, avito_subscription *out)
-{
-    return avitoi_next(client, &avitoi_ep_get_webhook_subscriptions, out);
-}
-
-AVITO_API int avito_list_end(avito_client *client, size_t drain_max)
-{
-    if (client == NULL) {
-        return AVITO_ERR_ARGUMENT;
-    }
-    if (!avito_list_open(client)) {
-        return AVITO_OK;
-    }
-    avitoi_tick(client);
-    if (client->priv.state == AVITOI_DRAIN) {
-        return avitoi_run(client);
-    }
-    if (client->priv.state != AVITOI_ROW && client->priv.state != AVITOI_BODY) {
-        avito_cancel(client); /* its answer has not begun */
-        client->error.code = AVITO_OK;
-        return AVITO_OK;
-    }
-    client->priv.cut_at = drain_max;
-    (void)avitoi_move(client, AVITOI_EV_DRAIN);
-    return avitoi_run(client);
-}
-
-/* ---- sending ---- */
-
-/* A call that changes something: its answer is wanted as a model, or only as a confirmation. */
-static int avitoi_change(avito_client *c, int rc, avito_arena *arena, void *out)
-{
-    if (rc == AVITO_OK && out != NULL && arena == NULL) {
-        rc = AVITO_ERR_ARGUMENT;
-    }
-    return avitoi_start(c, rc, out != NULL ? arena : NULL, out);
-}
-
-AVITO_API int avito_send_message(avito_client *client, int64_t user_id, const char *chat_id,
-                                 const char *text, avito_arena *arena, avito_message *out)
-{
-    int rc = avitoi_prepare(client, &avitoi_ep_send_message, user_id, chat_id, text);
-    rc = (rc == AVITO_OK) ? avitoi_check_text(text) : rc;
-    return avitoi_change(client, rc, arena, out);
-}
-
-AVITO_API int avito_send_image_message(avito_client *client, int64_t user_id, const char *chat_id,
-                                       const char *image_id, avito_arena *arena,
-                                       avito_message *out)
-{
-    int rc = avitoi_prepare(client, &avitoi_ep_send_image_message, user_id, chat_id, image_id);
-    rc = (rc == AVITO_OK) ? avitoi_check_id(image_id) : rc;
-    return avitoi_change(client, rc, arena, out);
-}
-
-/* ---- was it sent? ---- */
-
-/* Takes blanks off both ends. */
-static void avitoi_trim(avito_str *s)
-{
-    while (s->len > 0 && avitoi_byte(*s->ptr) <= ' ') {
-        s->ptr++;
-        s->len--;
-    }
-    while (s->len > 0 && avitoi_byte(s->ptr[s->len - 1u]) <= ' ') {
-        s->len--;
-    }
-}
-
-/* Takes the next byte off that is not CR; -1: there is none. */
-static int avitoi_next_char(avito_str *s)
-{
-    while (s->len > 0) {
-        s->len--;
-        if (*s->ptr++ != '\r') {
-            return avitoi_byte(s->ptr[-1]);
-        }
-    }
-    return -1;
-}
-
-/* Equal but for blanks at the ends and CR: what a server may change without changing the text. */
-static bool avitoi_same_text(avito_str a, const char *text)
-{
-    avito_str b = avitoi_str_of(text);
-    int c;
-    avitoi_trim(&a);
-    avitoi_trim(&b);
-    do {
-        c = avitoi_next_char(&a);
-        if (c != avitoi_next_char(&b)) {
-            return false;
-        }
-    } while (c >= 0);
-    return true;
-}
-
-AVITOI_APART_IF_SMALL static bool avitoi_is_claimed(const avito_sent_query *q, avito_str id)
-{
-    size_t i;
-    for (i = 0; i < q->claimed_count; i++) {
-        if (avito_str_equal(id, q->claimed[i])) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Is this row what was sent? What shows too little to tell may be it. */
-static avito_outcome avitoi_is_our_send(const avito_sent_query *q, const avito_message *m)
-{
-    const avito_content *content = &m->content;
-    const avito_str text =
-        content->kind == AVITO_MESSAGE_LINK ? content->as.link->text : avitoi_content_text(content);
-    const bool unclear = m->type == AVITO_MESSAGE_NONE || m->type == AVITO_MESSAGE_UNKNOWN ||
-                         m->type == AVITO_MESSAGE_DELETED;
-    if (m->direction == AVITO_DIRECTION_IN || avitoi_is_claimed(q, m->id)) {
-        return AVITO_NOT_SENT;
-    }
-    if (m->direction != AVITO_DIRECTION_OUT || m->created == 0 || m->is_placeholder) {
-        return AVITO_CANNOT_TELL;
-    }
-    if (q->text == NULL ? m->type == AVITO_MESSAGE_IMAGE
-                        : (text.ptr != NULL && avitoi_same_text(text, q->text))) {
-        return AVITO_SENT;
-    }
-    return (unclear || (q->text != NULL && text.ptr == NULL &&
-                        (m->type == AVITO_MESSAGE_TEXT || m->type == AVITO_MESSAGE_LINK)))
-               ? AVITO_CANNOT_TELL
-               : AVITO_NOT_SENT;
-}
-
-/* The baseline is still there, below a row of its second that may be ours: so that row is newer. The chat
- * is read once more, with a baseline of one second less. */
-static int avitoi_confirm_again(avito_client *c)
-{
-    c->priv.same_second = false;
-    c->priv.covered = true;
-    c->priv.reached = false;
-    c->priv.args.as.confirm.query.baseline_created--;
-    c->priv.page = 0;
-    return avitoi_repeat(c, 0);
-}
-
-/* One row, or the end, of the chat that is read back. */
-static int avitoi_confirm(avito_client *c, int rc)
-{
-    const avito_sent_query *q = &c->priv.args.as.confirm.query;
-    const avito_message *m = (const avito_message *)c->priv.out;
-    const uint32_t grace = q->grace_s != 0 ? q->grace_s : 60u;
-    avito_outcome verdict = q->age_s >= grace ? AVITO_NOT_SENT : AVITO_CANNOT_TELL; /* if it is absent */
-    bool over = c->priv.state != AVITOI_ROW, at_baseline = false;
-    if (over && rc != AVITO_END) {
-        return rc == AVITO_OK && c->priv.same_second ? avitoi_confirm_again(c) : rc;
-    }
-    c->priv.reached = c->priv.reached || (rc == AVITO_OK && !over && m->created != 0 &&
-                                          m->created <= q->baseline_created);
-    if (over) { /* rows that are all newer than the baseline cover nothing, unless the chat was empty */
-        c->priv.covered = c->priv.covered && !c->priv.has_more &&
-                          (c->priv.reached || q->baseline_id == NULL);
-    } else if (q->baseline_id != NULL && avito_str_equal(c->priv.json.id, q->baseline_id)) {
-        over = at_baseline = true; /* it need not fit the arena, nor what is claimed */
-    } else if (rc == AVITO_OK && m->created != 0 && m->created < q->baseline_created) {
-        over = true;
-    } else if (rc < 0) { /* one row that nobody could read: it may be the one */
-        c->priv.covered = c->priv.covered && avitoi_is_claimed(q, c->priv.json.id);
-    } else {
-        avito_outcome ours = avitoi_is_our_send(q, m);
-        if (ours == AVITO_SENT && q->baseline_id != NULL && m->created == q->baseline_created) {
-            c->priv.same_second = true;
-            ours = AVITO_CANNOT_TELL;
-        }
-        c->priv.covered = ours == AVITO_SENT || (c->priv.covered && ours == AVITO_NOT_SENT);
-        if (ours == AVITO_SENT) {
-            over = true;
-            verdict = AVITO_SENT;
-        }
-    }
-    c->priv.same_second = c->priv.same_second && (at_baseline || !over);
-    if (over && c->priv.covered) {
-        *c->priv.args.as.confirm.outcome = verdict;
-    }
-    if (over && verdict != AVITO_SENT) { /* the arena keeps nothing but what was found */
-        c->priv.json.mem.low = 0;
-    }
-    if (rc == AVITO_END) {
-        return AVITO_OK;
-    }
-    c->priv.cut_at = 0;
-    return avitoi_move(c, over ? AVITOI_EV_DRAIN : AVITOI_EV_NEXT);
-}
-
-/* Reads the chat back, looking for what `args` say. */
-AVITOI_APART static void avitoi_read_back(avito_client *c, avito_outcome *outcome)
-{
-    c->priv.args.as.confirm.outcome = outcome;
-    c->priv.judge = avitoi_confirm;
-    c->priv.covered = true;
-    c->priv.reached = false;
-    (void)avitoi_page(c, 100, 0, true, AVITO_MESSAGE_CONTENTS, 0);
-}
-
-#define AVITOI_SETTLE_PAUSE_MS 2000u
-
-/* A send that has just ended and cannot tell: what is to be looked for. */
-static bool avitoi_begin_settling(avito_client *c, int rc)
-{
-    const bool text = c->priv.call == &avitoi_ep_send_message;
-    const bool image = c->priv.call == &avitoi_ep_send_image_message;
-    if (rc >= 0 || !(text || image) || c->priv.out == NULL ||
-        avitoi_outcome(c, rc) != AVITO_CANNOT_TELL) {
-        return false;
-    }
-    c->priv.args.as.confirm.query = *c->priv.baseline;
-    c->priv.args.as.confirm.query.text = text ? c->priv.args.text : NULL;
-    c->priv.settling = true;
-    c->priv.cause = (int16_t)rc;
-    c->priv.cause_status = c->priv.status;
-    c->priv.args.as.confirm.sent_ms = c->priv.last_ms;
-    c->priv.verdict = AVITO_CANNOT_TELL;
-    c->priv.call = &avitoi_ep_get_messages;
-    return true;
-}
-
-/* The end of a call. A send that cannot tell goes on with reading the chat back, again and again, until
- * that tells or the time is over. */
-static int avitoi_settle(avito_client *c, int rc)
-{
-    const uint32_t pause_ms = c->priv.settling ? AVITOI_SETTLE_PAUSE_MS : 0u;
-    if (c->priv.settling && c->priv.verdict != AVITO_CANNOT_TELL) {
-        return c->priv.verdict == AVITO_SENT ? AVITO_OK : (int)c->priv.cause;
-    }
-    if (!c->priv.settling && !avitoi_begin_settling(c, rc)) {
-        return rc;
-    }
-    if (rc < 0) {
-        avitoi_drop(c, rc);
-    }
-    avitoi_resign(c);
-    if (pause_ms >= c->priv.total_left_ms || avitoi_repeat(c, pause_ms) != AVITOI_MOVED) {
-        return c->priv.cause;
-    }
-    c->priv.args.as.confirm.query.baseline_created = c->priv.baseline->baseline_created;
-    c->priv.args.as.confirm.query.age_s = avitoi_elapsed(c->priv.last_ms, c->priv.args.as.confirm.sent_ms) / 1000u;
-    c->priv.page = 0;
-    avitoi_read_back(c, &c->priv.verdict);
-    avitoi_trace(c, AVITOI_TRACE_SETTLE, c->priv.call->name);
-    return AVITOI_MOVED;
-}
-
-AVITO_API int avito_confirm_sends(avito_client *client, const avito_sent_query *baseline)
-{
-    if (client == NULL || client->account == NULL ||
-        (baseline != NULL && baseline->claimed == NULL && baseline->claimed_count > 0)) {
-        return AVITO_ERR_ARGUMENT;
-    }
-    if (client->priv.call != NULL) {
-        return AVITO_ERR_BUSY;
-    }
-    client->priv.baseline = baseline;
-    client->settle = baseline != NULL ? avitoi_settle : NULL;
-    return AVITO_OK;
-}
-
-AVITO_API int avito_confirm_sent(avito_client *client, int64_t user_id, const char *chat_id,
-                                 const avito_sent_query *query, avito_arena *arena,
-                                 avito_outcome *outcome, avito_message *found)
-{
-    int rc = avitoi_prepare(client, &avitoi_ep_get_messages, user_id, chat_id, NULL);
-    if (outcome != NULL) {
-        *outcome = AVITO_CANNOT_TELL;
-    }
-    if (rc == AVITO_OK && (query == NULL || outcome == NULL ||
-                           (query->claimed == NULL && query->claimed_count > 0))) {
-        rc = AVITO_ERR_ARGUMENT;
-    }
-    if (rc == AVITO_OK) {
-        client->priv.args.as.confirm.query = *query;
-        avitoi_read_back(client, outcome);
-    }
-    return avitoi_get(client, rc, arena, found);
-}
-
-/* How good a border behind text[0..n), of two or more, is: 4 paragraph, 3 line, 2 sentence, 1 word. */
-static unsigned avitoi_border(const char *text, size_t n)
-{
-    const char last = text[n - 1u], before = text[n - 2u];
-    if (last == '\n') {
-        return before == '\n' ? 4u : 3u;
-    }
-    if (last != ' ') {
-        return 0;
-    }
-    return strchr(".!?", before) != NULL ? 2u : 1u;
-}
-
-AVITO_API size_t avito_split_text(const char *text)
-{
-    size_t n = 0, points = 0, best = 0;
-    unsigned quality = 0;
-    while (text[n] != '\0' && points < AVITO_TEXT_MAX) {
-        do {
-            n++;
-        } while ((avitoi_byte(text[n]) & 0xc0u) == 0x80u);
-        points++;
-        if (points > AVITO_TEXT_MAX - AVITO_TEXT_MAX / 4u) {
-            const unsigned border = avitoi_border(text, n);
-            best = border >= quality ? n : best;
-            quality = border >= quality ? border : quality;
-        }
-    }
-    return text[n] == '\0' ? n : best;
-}
-
-/* Stands in a header of the part: printable, and nothing that could end the quoted string. */
-static bool avitoi_is_header_word(const char *text)
-{
-    return avitoi_is_word(text) && text[strcspn(text, "\"\\")] == '\0';
-}
-
-static int avitoi_check_upload(const avito_account *a, struct avitoi_args *args)
-{
-    avito_image_source *source = &args->as.upload;
-    source->file_name = source->file_name != NULL ? source->file_name : "image";
-    source->content_type = source->content_type != NULL ? source->content_type : "image/jpeg";
-    if (source->size == 0 || source->size > AVITO_IMAGE_MAX ||
-        (source->data == NULL) == (source->read == NULL)) {
-        return AVITO_ERR_ARGUMENT;
-    }
-    if (!avitoi_is_header_word(source->file_name) || !avitoi_is_header_word(source->content_type)) {
-        return AVITO_ERR_ID;
-    }
-    return a->o.entropy != NULL ? AVITO_OK : (int)AVITO_ERR_OPTION_ENTROPY;
-}
-
-AVITO_API int avito_upload_image(avito_client *client, int64_t user_id,
-                                 const avito_image_source *source, avito_arena *arena,
-                                 avito_uploaded_image *out)
-{
-    int rc = avitoi_prepare(client, &avitoi_ep_upload_image, user_id, NULL, NULL);
-    if (rc == AVITO_OK && source == NULL) {
-        rc = AVITO_ERR_ARGUMENT;
-    }
-    if (rc == AVITO_OK) {
-        client->priv.args.as.upload = *source;
-        rc = avitoi_check_upload(client->account, &client->priv.args);
-    }
-    return avitoi_get(client, rc, arena, out);
-}
-
-AVITO_API int avito_mark_chat_as_read(avito_client *client, int64_t user_id, const char *chat_id)
-{
-    const int rc = avitoi_prepare(client, &avitoi_ep_mark_chat_as_read, user_id, chat_id, NULL);
-    return avitoi_start(client, rc, NULL, NULL);
-}
-
-AVITO_API int avito_delete_message(avito_client *client, int64_t user_id, const char *chat_id,
-                                   const char *message_id)
-{
-    int rc = avitoi_prepare(client, &avitoi_ep_delete_message, user_id, chat_id, message_id);
-    rc = (rc == AVITO_OK) ? avitoi_check_id(message_id) : rc;
-    return avitoi_start(client, rc, NULL, NULL);
-}
-
-/* ---- notifications ---- */
-
-static bool avitoi_is_web_address(const char *text)
-{
-    return avitoi_is_word(text) && (avitoi_starts_with(avitoi_str_of(text), "https://") ||
-                                    avitoi_starts_with(avitoi_str_of(text), "http://"));
-}
-
-static int avitoi_webhook_url(avito_client *c, const struct avitoi_endpoint *call, const char *url)
-{
-    int rc = avitoi_prepare(c, call, 0, NULL, url);
-    if (rc == AVITO_OK && url == NULL) {
-        rc = AVITO_ERR_ARGUMENT;
-    }
-    if (rc == AVITO_OK && !avitoi_is_web_address(url)) {
-        rc = AVITO_ERR_ID;
-    }
-    return avitoi_start(c, rc, NULL, NULL);
-}
-
-AVITO_API int avito_subscribe_webhook(avito_client *client, const char *url)
-{
-    return avitoi_webhook_url(client, &avitoi_ep_subscribe_webhook, url);
-}
-
-AVITO_API int avito_unsubscribe_webhook(avito_client *client, const char *url)
-{
-    return avitoi_webhook_url(client, &avitoi_ep_unsubscribe_webhook, url);
-}
+ * >>60 WEBHOOK RECEIVER
+ * ======================================================================= *
+ *
+ * A request is read byte by byte; every state is a place where input can end, and nothing is looked
+ * at twice. No input is taken while an answer is going out or a notification waits.
+ *
+ *     START > METHOD > TARGET > VERSION > LINE_LF > FIELD > NAME > VALUE > LINE_LF > FIELD ...
+ *                                                   FIELD > END_LF > BODY > START
+ */
 
 /* The JSON reader needs more than a small stack has: it lies at the end of the arena for so long. */
-struct avitoi_event_reader {
+struct avitoi_webhook_reader {
     struct avitoi_json *json;
-    struct avitoi_envelope envelope;
+    struct avitoi_schema_envelope envelope;
     const char *body;
     size_t len;
     avito_arena rest; /* of the caller's arena */
 };
 
-static int avitoi_read_envelope(struct avitoi_event_reader *r, const struct avitoi_schema *schema)
+static int avitoi_webhook_read_envelope(struct avitoi_webhook_reader *r,
+                                        const struct avitoi_schema *schema)
 {
     size_t used = 0;
     int rc;
     avitoi_json_begin(r->json, schema, &r->envelope);
-    avitoi_mem_shared(&r->json->mem, &r->rest);
+    avitoi_arena_share(&r->json->mem, &r->rest);
     rc = avitoi_json_feed(r->json, r->body, r->len, &used);
     return (rc == AVITO_AGAIN) ? avitoi_json_end(r->json) : rc;
 }
 
 /* Has the envelope that was read a message, or no payload at all? */
-static bool avitoi_event_is_message(const struct avitoi_event_reader *r)
+static bool avitoi_webhook_is_message(const struct avitoi_webhook_reader *r)
 {
     return r->envelope.payload == NULL || avito_str_equal(r->envelope.payload->type, "message");
 }
 
 /* Most payloads are messages: read at once as what they are. One of another type may hold anything, so
  * whatever else comes of it is read again, for its type only, before it counts. */
-AVITOI_APART static int avitoi_read_event(struct avitoi_event_reader *r)
+AVITOI_APART static int avitoi_webhook_read_event(struct avitoi_webhook_reader *r)
 {
-    int rc = avitoi_read_envelope(r, &avitoi_envelope_schema);
-    if (rc == AVITO_OK && avitoi_event_is_message(r)) {
+    int rc = avitoi_webhook_read_envelope(r, &avitoi_schema_envelope);
+    if (rc == AVITO_OK && avitoi_webhook_is_message(r)) {
         return AVITO_OK;
     }
-    rc = avitoi_read_envelope(r, &avitoi_other_envelope_schema);
-    if (rc != AVITO_OK || !avitoi_event_is_message(r)) {
+    rc = avitoi_webhook_read_envelope(r, &avitoi_schema_other_envelope);
+    if (rc != AVITO_OK || !avitoi_webhook_is_message(r)) {
         return rc;
     }
-    return avitoi_read_envelope(r, &avitoi_envelope_schema); /* for its error */
+    return avitoi_webhook_read_envelope(r, &avitoi_schema_envelope); /* for its error */
 }
 
 AVITO_API int avito_parse_webhook(const void *body, size_t len, avito_arena *arena,
                                   avito_event *out, size_t *needed)
 {
-    const size_t size = avitoi_align(sizeof(struct avitoi_json));
-    struct avitoi_event_reader r;
+    const size_t size = avitoi_arena_align(sizeof(struct avitoi_json));
+    struct avitoi_webhook_reader r;
     size_t peak;
     int rc = AVITO_ERR_ARENA;
     if (needed != NULL) {
@@ -11261,13 +11312,13 @@ AVITO_API int avito_parse_webhook(const void *body, size_t len, avito_arena *are
     r.body = (const char *)body;
     r.len = len;
     r.rest = *arena;
-    r.rest.used = avitoi_align(r.rest.used);
+    r.rest.used = avitoi_arena_align(r.rest.used);
     peak = r.rest.used + size;
     if (r.rest.cap >= peak) {
-        r.rest.cap = (r.rest.cap - size) & ~(size_t)(AVITOI_ALIGN - 1u);
+        r.rest.cap = (r.rest.cap - size) & ~(size_t)(AVITOI_ARENA_ALIGN - 1u);
         r.json = (struct avitoi_json *)(void *)(r.rest.base + r.rest.cap);
-        rc = avitoi_read_event(&r);
-        peak += avitoi_align(r.json->mem.peak);
+        rc = avitoi_webhook_read_event(&r);
+        peak += avitoi_arena_align(r.json->mem.peak);
     }
     if (rc == AVITO_ERR_ARENA && needed != NULL) {
         *needed = peak;
@@ -11280,7 +11331,7 @@ AVITO_API int avito_parse_webhook(const void *body, size_t len, avito_arena *are
         return AVITO_END;
     }
     arena->peak = (peak > arena->peak) ? peak : arena->peak;
-    arena->used = r.rest.used + avitoi_align(r.json->mem.low);
+    arena->used = r.rest.used + avitoi_arena_align(r.json->mem.low);
     out->id = r.envelope.id;
     out->version = r.envelope.version;
     out->timestamp = r.envelope.timestamp;
@@ -11290,1028 +11341,6 @@ AVITO_API int avito_parse_webhook(const void *body, size_t len, avito_arena *are
     }
     return AVITO_OK;
 }
-
-/* ---- blacklist ---- */
-
-AVITO_API int avito_add_to_blacklist(avito_client *client, int64_t user_id,
-                                     const avito_blacklist_user *users, size_t count)
-{
-    size_t i;
-    int rc = avitoi_prepare(client, &avitoi_ep_add_to_blacklist, user_id, NULL, NULL);
-    if (rc == AVITO_OK) {
-        rc = (users == NULL || count == 0) ? AVITO_ERR_ARGUMENT : AVITO_OK;
-        client->priv.args.as.many.items = users;
-        client->priv.args.as.many.count = count;
-    }
-    for (i = 0; rc == AVITO_OK && i < count; i++) {
-        const unsigned reason = (unsigned)users[i].reason;
-        rc = (users[i].user_id <= 0 || users[i].item_id < 0 || reason - 1u > 3u) ? AVITO_ERR_ARGUMENT
-                                                                                 : AVITO_OK;
-    }
-    return avitoi_start(client, rc, NULL, NULL);
-}
-
-/* ======================================================================= *
- * >>53 ERROR TEXTS
- * ======================================================================= */
-
-/* One array per kind of text, each entry ended by its NUL: what a program never asks for is not
- * linked (string literals share one section, which the linker keeps whole), and no pointers are kept.
- * Each array stays under the 4095 bytes that C99 promises for a string literal. */
-#define AVITOI_ERROR_CODE_(name, value, text, remedy)   (value),
-#define AVITOI_ERROR_NAME_(name, value, text, remedy)   #name "\0"
-#define AVITOI_ERROR_TEXT_(name, value, text, remedy)   text "\0"
-#define AVITOI_ERROR_REMEDY_(name, value, text, remedy) remedy "\0"
-static const int16_t avitoi_error_codes[] = {AVITO_ERRORS(AVITOI_ERROR_CODE_) AVITO_OK, AVITO_AGAIN,
-                                             AVITO_END};
-static const char avitoi_error_names[] =
-    AVITO_ERRORS(AVITOI_ERROR_NAME_) "OK\0AGAIN\0END\0UNKNOWN";
-static const char avitoi_error_texts[] =
-    AVITO_ERRORS(AVITOI_ERROR_TEXT_) "done\0not finished\0the list is over\0no error of this library";
-static const char avitoi_error_remedies[] = AVITO_ERRORS(AVITOI_ERROR_REMEDY_)
-    "go on\0wait for avito_wants(), then avito_step()\0go on\0look where it comes from";
-#undef AVITOI_ERROR_CODE_
-#undef AVITOI_ERROR_NAME_
-#undef AVITOI_ERROR_TEXT_
-#undef AVITOI_ERROR_REMEDY_
-
-/* The entry for `code`, or the last one; where it is empty, the last one before that is not. */
-static const char *avitoi_error_entry(const char *entries, int code)
-{
-    const char *entry = entries;
-    size_t i;
-    for (i = 0; i < AVITOI_COUNT(avitoi_error_codes) && avitoi_error_codes[i] != code; i++) {
-        entries += strlen(entries) + 1;
-        entry = (*entries != '\0') ? entries : entry;
-    }
-    return entry;
-}
-
-AVITO_API const char *avito_error_name(int code)
-{
-    return avitoi_error_entry(avitoi_error_names, code);
-}
-
-AVITO_API const char *avito_error_text(int code)
-{
-    return avitoi_error_entry(avitoi_error_texts, code);
-}
-
-AVITO_API const char *avito_error_remedy(int code)
-{
-    return avitoi_error_entry(avitoi_error_remedies, code);
-}
-
-/* ======================================================================= *
- * >>54 RAW JSON
- * ======================================================================= *
- *
- * The JSON machine proves that a text is valid, without a schema; only then jsmn tokenises it, which
- * alone takes much that is no JSON, and needs quadratic time in depth. The machine lies in the memory of
- * the tokens until these are written. The accessors walk tokens, never text beyond a token's end.
- */
-
-AVITOI_ASSERT(json_tokens_have_20_bytes, sizeof(jsmntok_t) == 20);
-
-static bool avitoi_raw_is_blank(char c)
-{
-    return c == ' ' || c == '\n' || c == '\r' || c == '\t';
-}
-
-static avito_str avitoi_raw_trimmed(const char *text, size_t len)
-{
-    avito_str s;
-    for (; len > 0 && avitoi_raw_is_blank(*text); len--) {
-        text++;
-    }
-    for (; len > 0 && avitoi_raw_is_blank(text[len - 1u]); len--) {
-    }
-    s.ptr = text;
-    s.len = len;
-    return s;
-}
-
-static bool avitoi_raw_is_container(avito_str s)
-{
-    return s.len > 0 && (*s.ptr == '{' || *s.ptr == '[');
-}
-
-/* Where the string, number or word at the beginning of `s` ends. */
-static size_t avitoi_raw_scalar(avito_str s)
-{
-    size_t i = 1;
-    if (*s.ptr == '"') {
-        for (; i < s.len && s.ptr[i] != '"'; i++) {
-            i += (s.ptr[i] == '\\') ? 1u : 0u;
-        }
-        return i + 1u;
-    }
-    for (; i < s.len && strchr(",:]}", s.ptr[i]) == NULL && !avitoi_raw_is_blank(s.ptr[i]); i++) {
-    }
-    return i;
-}
-
-/* Valid JSON? The machine reads no value that stands alone: it gets one as the only element of a
- * list. */
-static int avitoi_raw_check(struct avitoi_json *j, avito_str s)
-{
-    const bool alone = !avitoi_raw_is_container(s);
-    size_t used;
-    int rc = AVITO_AGAIN;
-    if (s.len == 0) {
-        return AVITO_ERR_EMPTY;
-    }
-    if (alone && avitoi_raw_scalar(s) != s.len) {
-        return AVITO_ERR_JSON;
-    }
-    avitoi_json_begin(j, NULL, NULL);
-    if (alone) {
-        rc = avitoi_json_feed(j, "[", 1, &used);
-    }
-    rc = (rc == AVITO_AGAIN) ? avitoi_json_feed(j, s.ptr, s.len, &used) : rc;
-    if (alone && rc == AVITO_AGAIN) {
-        rc = avitoi_json_feed(j, "]", 1, &used);
-    }
-    return (rc == AVITO_AGAIN) ? avitoi_json_end(j) : rc;
-}
-
-/* The tokens of a valid text, of which `room` fit; returns how many it has. Outside of a container jsmn
- * takes no number or word: the token of such a text is written here. */
-static int avitoi_raw_tokenise(avito_str s, jsmntok_t *tokens, size_t room)
-{
-    const bool quoted = *s.ptr == '"';
-    jsmn_parser parser;
-    int count;
-    if (!avitoi_raw_is_container(s)) {
-        tokens->type = quoted ? JSMN_STRING : JSMN_PRIMITIVE;
-        tokens->start = quoted ? 1 : 0;
-        tokens->end = (int)s.len - (quoted ? 1 : 0);
-        tokens->size = 0;
-        tokens->parent = -1;
-        return 1;
-    }
-    jsmn_init(&parser);
-    count = jsmn_parse(&parser, s.ptr, s.len, tokens, (unsigned)(room < INT32_MAX ? room : INT32_MAX));
-    if (count < 0) { /* they do not fit: only counted */
-        jsmn_init(&parser);
-        count = jsmn_parse(&parser, s.ptr, s.len, NULL, 0);
-    }
-    return count;
-}
-
-AVITO_API int avito_json_parse(avito_json *json, const void *text, size_t len, void *memory,
-                               size_t memory_size)
-{
-    const size_t skew = (0u - (size_t)(uintptr_t)memory) & 7u;
-    const size_t size = memory_size > skew ? memory_size - skew : 0u;
-    char *const room = (char *)memory + skew;
-    avito_str s;
-    size_t count;
-    int rc;
-    if (json == NULL) {
-        return AVITO_ERR_ARGUMENT;
-    }
-    memset(json, 0, sizeof *json);
-    if (text == NULL || memory == NULL || len > INT32_MAX) {
-        return AVITO_ERR_ARGUMENT;
-    }
-    if (size < sizeof(struct avitoi_json)) {
-        json->needed = AVITO_JSON_TOKENS_SIZE(0);
-        return AVITO_ERR_ROOM;
-    }
-    s = avitoi_raw_trimmed((const char *)text, len);
-    rc = avitoi_raw_check((struct avitoi_json *)(void *)room, s);
-    if (rc != AVITO_OK) {
-        return rc;
-    }
-    count = (size_t)avitoi_raw_tokenise(s, (jsmntok_t *)(void *)room, size / sizeof(jsmntok_t));
-    if (count > size / sizeof(jsmntok_t)) {
-        json->needed = AVITO_JSON_TOKENS_SIZE(count);
-        return AVITO_ERR_ROOM;
-    }
-    json->priv.text = s.ptr;
-    json->priv.tokens = room;
-    json->priv.count = count;
-    return AVITO_OK;
-}
-
-/* ---- walking ---- */
-
-static const jsmntok_t *avitoi_raw_tokens(const avito_json *json)
-{
-    return (const jsmntok_t *)json->priv.tokens;
-}
-
-/* NULL: none. */
-static const jsmntok_t *avitoi_raw_token(avito_json_value value)
-{
-    const bool there = value.json != NULL && value.token < value.json->priv.count;
-    return there ? avitoi_raw_tokens(value.json) + value.token : NULL;
-}
-
-static avito_json_value avitoi_raw_value(const avito_json *json, size_t token)
-{
-    avito_json_value value;
-    value.json = json;
-    value.token = token;
-    return value;
-}
-
-static avito_json_value avitoi_raw_none(void)
-{
-    return avitoi_raw_value(NULL, 0);
-}
-
-AVITO_API avito_json_value avito_json_root(const avito_json *json)
-{
-    return avitoi_raw_value(json, 0);
-}
-
-AVITO_API avito_json_type avito_json_type_of(avito_json_value value)
-{
-    const jsmntok_t *t = avitoi_raw_token(value);
-    char first;
-    if (t == NULL) {
-        return AVITO_JSON_NONE;
-    }
-    if (t->type != JSMN_PRIMITIVE) {
-        return t->type == JSMN_OBJECT  ? AVITO_JSON_OBJECT
-               : t->type == JSMN_ARRAY ? AVITO_JSON_ARRAY
-                                       : AVITO_JSON_STRING;
-    }
-    first = value.json->priv.text[t->start];
-    return first == 'n'                   ? AVITO_JSON_NULL
-           : first == 't' || first == 'f' ? AVITO_JSON_BOOL
-                                          : AVITO_JSON_NUMBER;
-}
-
-AVITO_API size_t avito_json_count(avito_json_value value)
-{
-    const avito_json_type type = avito_json_type_of(value);
-    return type >= AVITO_JSON_ARRAY ? (size_t)avitoi_raw_token(value)->size : 0u;
-}
-
-AVITO_API avito_json_value avito_json_first(avito_json_value value)
-{
-    if (avito_json_count(value) == 0) {
-        return avitoi_raw_none();
-    }
-    return avitoi_raw_value(value.json, value.token +
-                            (avito_json_type_of(value) == AVITO_JSON_OBJECT ? 2u : 1u));
-}
-
-AVITO_API avito_json_value avito_json_key(avito_json_value value)
-{
-    const jsmntok_t *t = avitoi_raw_token(value);
-    if (t == NULL || t->parent < 0 ||
-        avitoi_raw_tokens(value.json)[t->parent].type != JSMN_STRING) {
-        return avitoi_raw_none();
-    }
-    return avitoi_raw_value(value.json, (size_t)t->parent);
-}
-
-AVITO_API avito_json_value avito_json_next(avito_json_value value)
-{
-    const avito_json_value key = avito_json_key(value);
-    const jsmntok_t *t = avitoi_raw_token(value);
-    const jsmntok_t *tokens;
-    size_t i = value.token + 1u;
-    int container;
-    if (t == NULL || t->parent < 0) {
-        return avitoi_raw_none();
-    }
-    tokens = avitoi_raw_tokens(value.json);
-    container = (key.json != NULL) ? tokens[key.token].parent : t->parent;
-    while (i < value.json->priv.count && tokens[i].start < t->end) { /* what is inside of it */
-        i++;
-    }
-    if (i >= value.json->priv.count || tokens[i].parent != container) {
-        return avitoi_raw_none();
-    }
-    return avitoi_raw_value(value.json, key.json != NULL ? i + 1u : i);
-}
-
-AVITO_API avito_json_value avito_json_at(avito_json_value value, size_t index)
-{
-    avito_json_value at = avito_json_first(value);
-    for (; index > 0 && at.json != NULL; index--) {
-        at = avito_json_next(at);
-    }
-    return at;
-}
-
-/* ---- values ---- */
-
-AVITO_API avito_str avito_json_raw(avito_json_value value)
-{
-    const jsmntok_t *t = avitoi_raw_token(value);
-    avito_str s = {NULL, 0};
-    if (t != NULL) {
-        const int quote = (t->type == JSMN_STRING) ? 1 : 0;
-        s.ptr = value.json->priv.text + t->start - quote;
-        s.len = (size_t)(t->end - t->start) + 2u * (size_t)quote;
-    }
-    return s;
-}
-
-/* The four digits at `p`. */
-static uint32_t avitoi_raw_unit(const char *p)
-{
-    return avitoi_hex(p[0]) << 12 | avitoi_hex(p[1]) << 8 | avitoi_hex(p[2]) << 4 | avitoi_hex(p[3]);
-}
-
-/* The code point of the \u at *p, of a valid string, which goes on behind it. */
-static uint32_t avitoi_raw_point(const char **p, const char *end)
-{
-    const uint32_t unit = avitoi_raw_unit(*p + 2);
-    *p += 6;
-    if (unit < 0xd800u || unit > 0xdfffu) {
-        return unit;
-    }
-    if (unit < 0xdc00u && end - *p >= 6 && (*p)[0] == '\\' && (*p)[1] == 'u') {
-        const uint32_t low = avitoi_raw_unit(*p + 2);
-        if (low >= 0xdc00u && low <= 0xdfffu) {
-            *p += 6;
-            return 0x10000u + ((unit - 0xd800u) << 10) + (low - 0xdc00u);
-        }
-    }
-    return 0xfffdu;
-}
-
-/* The next byte, or the next escape decoded, of a valid string; returns how many bytes that are. */
-static size_t avitoi_raw_next(const char **p, const char *end, char out[4])
-{
-    static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
-    if (**p == '\\' && (*p)[1] == 'u') {
-        return avitoi_utf8_put(avitoi_raw_point(p, end), out);
-    }
-    if (**p == '\\') {
-        const char *at = (const char *)memchr(from, (*p)[1], sizeof from - 1u);
-        *out = to[at - from];
-        *p += 2;
-        return 1;
-    }
-    *out = *(*p)++;
-    return 1;
-}
-
-/* What is between the quotes of a string. */
-static avito_str avitoi_raw_inside(avito_json_value value)
-{
-    avito_str s = avito_json_raw(value);
-    s.ptr++;
-    s.len -= 2u;
-    return s;
-}
-
-AVITO_API bool avito_json_is(avito_json_value value, const char *word)
-{
-    avito_str s;
-    const char *end;
-    size_t left;
-    if (avito_json_type_of(value) != AVITO_JSON_STRING || word == NULL) {
-        return false;
-    }
-    s = avitoi_raw_inside(value);
-    end = s.ptr + s.len;
-    left = strlen(word);
-    while (s.ptr < end) {
-        char bytes[4];
-        const size_t n = avitoi_raw_next(&s.ptr, end, bytes);
-        if (n > left || memcmp(word, bytes, n) != 0) {
-            return false;
-        }
-        word += n;
-        left -= n;
-    }
-    return left == 0;
-}
-
-AVITO_API avito_json_value avito_json_get(avito_json_value object, const char *key)
-{
-    avito_json_value at = avitoi_raw_none();
-    if (avito_json_type_of(object) == AVITO_JSON_OBJECT && key != NULL) {
-        at = avito_json_first(object);
-        while (at.json != NULL && !avito_json_is(avito_json_key(at), key)) {
-            at = avito_json_next(at);
-        }
-    }
-    return at;
-}
-
-/* Decodes to `out`, unless that is NULL; returns the length. */
-static size_t avitoi_raw_decode(avito_str s, char *out)
-{
-    const char *const end = s.ptr + s.len;
-    size_t len = 0;
-    while (s.ptr < end) {
-        char bytes[4];
-        const size_t n = avitoi_raw_next(&s.ptr, end, bytes);
-        if (out != NULL) {
-            memcpy(out + len, bytes, n);
-        }
-        len += n;
-    }
-    return len;
-}
-
-/* What reading a value of another type gives; AVITO_OK: it has this type. */
-static int avitoi_raw_expect(avito_json_value value, avito_json_type type)
-{
-    const avito_json_type is = avito_json_type_of(value);
-    return is == type ? AVITO_OK : is <= AVITO_JSON_NULL ? AVITO_END : AVITO_ERR_MODEL;
-}
-
-AVITO_API int avito_json_string(avito_json_value value, avito_arena *arena, avito_str *out,
-                                size_t *needed)
-{
-    const int rc = avitoi_raw_expect(value, AVITO_JSON_STRING);
-    avito_str s;
-    char *to;
-    size_t len, end;
-    if (needed != NULL) {
-        *needed = 0;
-    }
-    if (arena == NULL || arena->base == NULL || out == NULL) {
-        return AVITO_ERR_ARGUMENT;
-    }
-    if (arena->busy) {
-        return AVITO_ERR_BUSY;
-    }
-    memset(out, 0, sizeof *out);
-    if (rc != AVITO_OK) {
-        return rc;
-    }
-    s = avitoi_raw_inside(value);
-    len = avitoi_raw_decode(s, NULL);
-    end = avitoi_align(arena->used + len + 1u);
-    if (end > arena->cap) {
-        if (needed != NULL) {
-            *needed = end;
-        }
-        return AVITO_ERR_ARENA;
-    }
-    to = arena->base + arena->used;
-    (void)avitoi_raw_decode(s, to);
-    to[len] = '\0';
-    out->ptr = to;
-    out->len = len;
-    arena->used = end;
-    arena->peak = (end > arena->peak) ? end : arena->peak;
-    return AVITO_OK;
-}
-
-AVITO_API int avito_json_int(avito_json_value value, int64_t *out)
-{
-    const int rc = avitoi_raw_expect(value, AVITO_JSON_NUMBER);
-    avito_str s;
-    int64_t number;
-    if (out == NULL) {
-        return AVITO_ERR_ARGUMENT;
-    }
-    if (rc != AVITO_OK) {
-        return rc;
-    }
-    s = avito_json_raw(value);
-    if (!avitoi_parse_int(s.ptr, s.len, &number)) {
-        return AVITO_ERR_MODEL;
-    }
-    *out = number;
-    return AVITO_OK;
-}
-
-AVITO_API int avito_json_bool(avito_json_value value, bool *out)
-{
-    const int rc = avitoi_raw_expect(value, AVITO_JSON_BOOL);
-    if (out == NULL) {
-        return AVITO_ERR_ARGUMENT;
-    }
-    if (rc == AVITO_OK) {
-        *out = *avito_json_raw(value).ptr == 't';
-    }
-    return rc;
-}
-
-/* ======================================================================= *
- * >>55 SHOW
- * ======================================================================= *
- *
- * A message as a line for a person, and as JSON. The line drops what does not fit; the JSON is written
- * by the request writer (>>46), which counts what does not.
- */
-
-AVITO_API avito_message_class avito_classify(const avito_message *message)
-{
-    if (message->is_placeholder) {
-        return AVITO_CLASS_PLACEHOLDER;
-    }
-    if (message->type == AVITO_MESSAGE_DELETED) {
-        return AVITO_CLASS_DELETED;
-    }
-    if (message->is_own) {
-        return AVITO_CLASS_OWN;
-    }
-    if (message->is_system) {
-        return AVITO_CLASS_SYSTEM;
-    }
-    return message->content.kind == AVITO_MESSAGE_NONE ? AVITO_CLASS_UNSUPPORTED
-                                                       : AVITO_CLASS_BUYER;
-}
-
-AVITO_API const char *avito_message_class_word(avito_message_class message_class)
-{
-    switch (message_class) {
-        case AVITO_CLASS_BUYER:
-            return "buyer";
-        case AVITO_CLASS_OWN:
-            return "own";
-        case AVITO_CLASS_SYSTEM:
-            return "system";
-        case AVITO_CLASS_PLACEHOLDER:
-            return "placeholder";
-        case AVITO_CLASS_DELETED:
-            return "deleted";
-        default:
-            return "unsupported";
-    }
-}
-
-/* ---- a line for a person ---- */
-
-#define AVITOI_SHOW_ELLIPSIS "…"
-
-struct avitoi_show_line {
-    char *out;
-    size_t cap, len;
-    size_t kept;  /* of len: with an ellipsis behind it, it fits */
-    bool blank;   /* one is due before the next character */
-    bool cut;
-};
-
-static void avitoi_show_character(struct avitoi_show_line *line, const char *p, size_t n)
-{
-    const size_t blank = line->blank ? 1u : 0u;
-    if (line->cut || n + blank >= line->cap - line->len) {
-        line->cut = true;
-        return;
-    }
-    if (line->blank) {
-        line->out[line->len++] = ' ';
-        line->blank = false;
-    }
-    memcpy(line->out + line->len, p, n);
-    line->len += n;
-    if (line->cap - line->len >= sizeof AVITOI_SHOW_ELLIPSIS) {
-        line->kept = line->len;
-    }
-}
-
-/* Blanks of any kind, and what ends a line. */
-static bool avitoi_show_is_blank(uint32_t point)
-{
-    return point == ' ' || (point >= '\t' && point <= '\r') || point == 0x85u || point == 0x2028u ||
-           point == 0x2029u;
-}
-
-/* Control characters, and those that turn the direction of writing. */
-static bool avitoi_show_is_hidden(uint32_t point)
-{
-    return point < ' ' || (point >= 0x7fu && point < 0xa0u) || (point >= 0x202au && point <= 0x202eu) ||
-           (point >= 0x2066u && point <= 0x2069u) || point == 0xfeffu;
-}
-
-static void avitoi_show_text(struct avitoi_show_line *line, avito_str s)
-{
-    while (s.len > 0 && !line->cut) {
-        const size_t n = avitoi_text_grapheme(s.ptr, s.len);
-        const unsigned first = avitoi_utf8_length(s.ptr, s.len);
-        const bool good = first > 0 && first <= s.len;
-        const uint32_t point = good ? avitoi_text_point(s.ptr, first) : '?';
-        if (avitoi_show_is_blank(point)) {
-            line->blank = line->len > 0;
-        } else if (!avitoi_show_is_hidden(point)) {
-            avitoi_show_character(line, good ? s.ptr : "?", n);
-        }
-        s.ptr += n;
-        s.len -= n;
-    }
-}
-
-static void avitoi_show_words(struct avitoi_show_line *line, const char *words)
-{
-    avitoi_show_text(line, avitoi_str_of(words));
-}
-
-/* "[word] " */
-static void avitoi_show_label(struct avitoi_show_line *line, avito_str word)
-{
-    avitoi_show_words(line, "[");
-    avitoi_show_text(line, word);
-    avitoi_show_words(line, "] ");
-}
-
-/* X(type, in Russian, in English): what a message of that type is called. */
-#define AVITOI_SHOW_TYPES(X)                                                                       \
-    X(IMAGE, "фото", "photo")                                                                      \
-    X(LINK, "ссылка", "link")                                                                      \
-    X(ITEM, "объявление", "listing")                                                               \
-    X(LOCATION, "место", "location")                                                               \
-    X(CALL, "звонок", "call")                                                                      \
-    X(VOICE, "голосовое сообщение", "voice message")                                               \
-    X(SYSTEM, "системное сообщение", "system message")                                             \
-    X(DELETED, "сообщение удалено", "message deleted")                                             \
-    X(APP_CALL, "звонок в приложении", "call in the app")                                          \
-    X(FILE, "файл", "file")                                                                        \
-    X(VIDEO, "видео", "video")                                                                     \
-    X(NONE, "сообщение", "message")
-
-/* NULL: it has no name here. */
-static const char *avitoi_show_type(avito_message_type type, avito_language language)
-{
-    switch ((int)type) {
-#define AVITOI_SHOW_TYPE_(name, russian, english)                                                  \
-    case AVITO_MESSAGE_##name:                                                                     \
-        return language == AVITO_ENGLISH ? (english) : (russian);
-        AVITOI_SHOW_TYPES(AVITOI_SHOW_TYPE_)
-#undef AVITOI_SHOW_TYPE_
-        default:
-            return NULL;
-    }
-}
-
-/* The first of the two that says something. */
-static avito_str avitoi_show_either(avito_str first, avito_str second)
-{
-    return first.len > 0 ? first : second;
-}
-
-/* What names the content, after its label. */
-static void avitoi_show_content(struct avitoi_show_line *line, const avito_content *c)
-{
-    switch ((int)c->kind) {
-        case AVITO_MESSAGE_LINK:
-            avitoi_show_text(line, avitoi_show_either(c->as.link->text, c->as.link->url));
-            break;
-        case AVITO_MESSAGE_ITEM:
-            avitoi_show_text(line, c->as.item->title);
-            if (c->as.item->title.len > 0 && c->as.item->price_string.len > 0) {
-                avitoi_show_words(line, ", ");
-            }
-            avitoi_show_text(line, c->as.item->price_string);
-            break;
-        case AVITO_MESSAGE_LOCATION:
-            avitoi_show_text(line, avitoi_show_either(c->as.location->title, c->as.location->text));
-            break;
-        default:
-            break;
-    }
-}
-
-/* A call that nobody took is called by its own name. */
-static avito_str avitoi_show_name_of(const avito_message *m, avito_language language)
-{
-    const avito_content *c = &m->content;
-    const avito_message_type type = c->kind != AVITO_MESSAGE_NONE ? c->kind : m->type;
-    const char *name = avitoi_show_type(type, language);
-    if (c->kind == AVITO_MESSAGE_CALL && c->as.call->status == AVITO_CALL_MISSED) {
-        name = language == AVITO_ENGLISH ? "missed call" : "пропущенный звонок";
-    }
-    if (name == NULL && m->type_word.len > 0) {
-        return m->type_word;
-    }
-    return avitoi_str_of(name != NULL ? name : avitoi_show_type(AVITO_MESSAGE_NONE, language));
-}
-
-AVITO_API size_t avito_message_preview(const avito_message *message, avito_language language,
-                                       char *out, size_t cap)
-{
-    struct avitoi_show_line line = AVITOI_ZERO;
-    avito_str text;
-    if (out == NULL || cap == 0) {
-        return 0;
-    }
-    *out = '\0';
-    if (message == NULL) {
-        return 0;
-    }
-    line.out = out;
-    line.cap = cap;
-    text = avitoi_content_text(&message->content);
-    if (text.ptr != NULL) {
-        avitoi_show_text(&line, text);
-    } else {
-        avitoi_show_label(&line, avitoi_show_name_of(message, language));
-        avitoi_show_content(&line, &message->content);
-    }
-    if ((line.cut || message->is_cut) && cap >= sizeof AVITOI_SHOW_ELLIPSIS) {
-        memcpy(out + line.kept, AVITOI_SHOW_ELLIPSIS, sizeof AVITOI_SHOW_ELLIPSIS - 1u);
-        line.len = line.kept + sizeof AVITOI_SHOW_ELLIPSIS - 1u;
-    }
-    out[line.len] = '\0';
-    return line.len;
-}
-
-/* ---- JSON for a program ---- */
-
-struct avitoi_show {
-    struct avitoi_writer w;
-    bool comma; /* the next member needs one */
-};
-
-/* As it is written: no other part of the header has these literals, so none keeps them in a program. */
-#define AVITOI_SHOW_NAME(name) "\"" #name "\":"
-
-static void avitoi_show_comma(struct avitoi_show *s)
-{
-    if (s->comma) {
-        avitoi_write(&s->w, ",", 1);
-    }
-    s->comma = true;
-}
-
-static void avitoi_show_name(struct avitoi_show *s, const char *name)
-{
-    avitoi_show_comma(s);
-    avitoi_write_text(&s->w, name);
-}
-
-static void avitoi_show_string(struct avitoi_show *s, avito_str value)
-{
-    avitoi_write_json(&s->w, value);
-}
-
-static void avitoi_show_str(struct avitoi_show *s, const char *name, avito_str value)
-{
-    if (value.ptr != NULL) {
-        avitoi_show_name(s, name);
-        avitoi_show_string(s, value);
-    }
-}
-
-static void avitoi_show_number(struct avitoi_show *s, const char *name, int64_t value)
-{
-    avitoi_show_name(s, name);
-    avitoi_write_int(&s->w, value);
-}
-
-/* 0 is what a missing number was decoded to. */
-static void avitoi_show_int(struct avitoi_show *s, const char *name, int64_t value)
-{
-    if (value != 0) {
-        avitoi_show_number(s, name, value);
-    }
-}
-
-static void avitoi_show_bool(struct avitoi_show *s, const char *name, bool value)
-{
-    avitoi_show_name(s, name);
-    avitoi_write_text(&s->w, value ? "true" : "false");
-}
-
-/* From units of 1e-7 degree: 557512000 is 55.7512. */
-static void avitoi_show_degrees(struct avitoi_show *s, const char *name, int32_t e7)
-{
-    const uint32_t value = e7 < 0 ? 0u - (uint32_t)e7 : (uint32_t)e7;
-    uint32_t part = value % 10000000u;
-    char digits[7];
-    size_t i, n = sizeof digits;
-    avitoi_show_name(s, name);
-    if (e7 < 0) {
-        avitoi_write(&s->w, "-", 1);
-    }
-    avitoi_write_int(&s->w, value / 10000000u);
-    for (i = n; i > 0; i--, part /= 10u) {
-        digits[i - 1u] = (char)('0' + (int)(part % 10u));
-    }
-    for (; n > 0 && digits[n - 1u] == '0'; n--) {
-    }
-    if (n > 0) {
-        avitoi_write(&s->w, ".", 1);
-        avitoi_write(&s->w, digits, n);
-    }
-}
-
-static void avitoi_show_open(struct avitoi_show *s, const char *name)
-{
-    if (name != NULL) {
-        avitoi_show_name(s, name);
-    }
-    avitoi_write(&s->w, "{", 1);
-    s->comma = false;
-}
-
-static void avitoi_show_close(struct avitoi_show *s)
-{
-    avitoi_write(&s->w, "}", 1);
-    s->comma = true;
-}
-
-static void avitoi_show_sizes(struct avitoi_show *s, const char *name, avito_image_sizes sizes)
-{
-    size_t i;
-    if (sizes.count == 0) {
-        return;
-    }
-    avitoi_show_open(s, name);
-    for (i = 0; i < sizes.count; i++) {
-        avitoi_show_comma(s);
-        avitoi_show_string(s, sizes.items[i].size);
-        avitoi_write(&s->w, ":", 1);
-        avitoi_show_string(s, sizes.items[i].url);
-    }
-    avitoi_show_close(s);
-}
-
-static void avitoi_show_link(struct avitoi_show *s, const avito_link *link)
-{
-    const avito_link_preview *preview = link->preview;
-    avitoi_show_open(s, AVITOI_SHOW_NAME(link));
-    avitoi_show_str(s, AVITOI_SHOW_NAME(text), link->text);
-    avitoi_show_str(s, AVITOI_SHOW_NAME(url), link->url);
-    if (preview != NULL) {
-        avitoi_show_open(s, AVITOI_SHOW_NAME(preview));
-        avitoi_show_str(s, AVITOI_SHOW_NAME(title), preview->title);
-        avitoi_show_str(s, AVITOI_SHOW_NAME(description), preview->description);
-        avitoi_show_str(s, AVITOI_SHOW_NAME(domain), preview->domain);
-        avitoi_show_str(s, AVITOI_SHOW_NAME(url), preview->url);
-        avitoi_show_sizes(s, AVITOI_SHOW_NAME(images), preview->images);
-        avitoi_show_close(s);
-    }
-    avitoi_show_close(s);
-}
-
-static void avitoi_show_item(struct avitoi_show *s, const avito_item_content *item)
-{
-    avitoi_show_open(s, AVITOI_SHOW_NAME(item));
-    avitoi_show_str(s, AVITOI_SHOW_NAME(title), item->title);
-    avitoi_show_str(s, AVITOI_SHOW_NAME(item_url), item->item_url);
-    avitoi_show_str(s, AVITOI_SHOW_NAME(image_url), item->image_url);
-    avitoi_show_str(s, AVITOI_SHOW_NAME(price_string), item->price_string);
-    avitoi_show_close(s);
-}
-
-static void avitoi_show_location(struct avitoi_show *s, const avito_location *location)
-{
-    avitoi_show_open(s, AVITOI_SHOW_NAME(location));
-    avitoi_show_str(s, AVITOI_SHOW_NAME(kind), location->kind_word);
-    if (location->lat_e7 != 0 || location->lon_e7 != 0) {
-        avitoi_show_degrees(s, AVITOI_SHOW_NAME(lat), location->lat_e7);
-        avitoi_show_degrees(s, AVITOI_SHOW_NAME(lon), location->lon_e7);
-    }
-    avitoi_show_str(s, AVITOI_SHOW_NAME(title), location->title);
-    avitoi_show_str(s, AVITOI_SHOW_NAME(text), location->text);
-    avitoi_show_close(s);
-}
-
-static void avitoi_show_call(struct avitoi_show *s, const avito_call *call)
-{
-    avitoi_show_open(s, AVITOI_SHOW_NAME(call));
-    avitoi_show_str(s, AVITOI_SHOW_NAME(status), call->status_word);
-    avitoi_show_int(s, AVITOI_SHOW_NAME(target_user_id), call->target_user_id);
-    avitoi_show_close(s);
-}
-
-static void avitoi_show_value(struct avitoi_show *s, const avito_content *c)
-{
-    avitoi_show_open(s, AVITOI_SHOW_NAME(content));
-    avitoi_show_str(s, AVITOI_SHOW_NAME(text), avitoi_content_text(c));
-    switch ((int)c->kind) {
-        case AVITO_MESSAGE_SYSTEM:
-            avitoi_show_str(s, AVITOI_SHOW_NAME(flow_id), c->as.system.flow_id);
-            break;
-        case AVITO_MESSAGE_IMAGE:
-            avitoi_show_open(s, AVITOI_SHOW_NAME(image));
-            avitoi_show_sizes(s, AVITOI_SHOW_NAME(sizes), c->as.image->sizes);
-            avitoi_show_close(s);
-            break;
-        case AVITO_MESSAGE_LINK:
-            avitoi_show_link(s, c->as.link);
-            break;
-        case AVITO_MESSAGE_ITEM:
-            avitoi_show_item(s, c->as.item);
-            break;
-        case AVITO_MESSAGE_LOCATION:
-            avitoi_show_location(s, c->as.location);
-            break;
-        case AVITO_MESSAGE_CALL:
-            avitoi_show_call(s, c->as.call);
-            break;
-        case AVITO_MESSAGE_VOICE:
-            avitoi_show_open(s, AVITOI_SHOW_NAME(voice));
-            avitoi_show_str(s, AVITOI_SHOW_NAME(voice_id), c->as.voice->voice_id);
-            avitoi_show_close(s);
-            break;
-        default:
-            break;
-    }
-    avitoi_show_close(s);
-}
-
-static void avitoi_show_quote(struct avitoi_show *s, const avito_quote *quote)
-{
-    avitoi_show_open(s, AVITOI_SHOW_NAME(quote));
-    avitoi_show_str(s, AVITOI_SHOW_NAME(id), quote->id);
-    avitoi_show_number(s, AVITOI_SHOW_NAME(author_id), quote->author_id);
-    avitoi_show_int(s, AVITOI_SHOW_NAME(created), quote->created);
-    avitoi_show_str(s, AVITOI_SHOW_NAME(type), quote->type_word);
-    avitoi_show_value(s, &quote->content);
-    avitoi_show_close(s);
-}
-
-/* What a notification has beside the message. */
-static void avitoi_show_notified(struct avitoi_show *s, const avito_message *m,
-                                 const avito_chat *chat)
-{
-    const bool from_chat = m->chat_id.ptr == NULL && chat != NULL;
-    avitoi_show_str(s, AVITOI_SHOW_NAME(chat_id), from_chat ? chat->id : m->chat_id);
-    avitoi_show_int(s, AVITOI_SHOW_NAME(user_id), m->user_id);
-    avitoi_show_str(s, AVITOI_SHOW_NAME(chat_type), m->chat_type_word);
-    avitoi_show_int(s, AVITOI_SHOW_NAME(item_id), m->item_id);
-    avitoi_show_str(s, AVITOI_SHOW_NAME(published_at), m->published_at);
-}
-
-/* What is not the service's. */
-static void avitoi_show_ours(struct avitoi_show *s, const avito_message *m, const avito_chat *chat)
-{
-    const char *word = avito_message_class_word(avito_classify(m));
-    size_t i;
-    avitoi_show_open(s, AVITOI_SHOW_NAME(avito));
-    avitoi_show_str(s, AVITOI_SHOW_NAME(class), avitoi_str_of(word));
-    avitoi_show_bool(s, AVITOI_SHOW_NAME(is_own), m->is_own);
-    avitoi_show_bool(s, AVITOI_SHOW_NAME(is_system), m->is_system);
-    avitoi_show_bool(s, AVITOI_SHOW_NAME(is_placeholder), m->is_placeholder);
-    avitoi_show_bool(s, AVITOI_SHOW_NAME(is_cut), m->is_cut);
-    for (i = 0; chat != NULL && i < chat->users.count; i++) {
-        if (chat->users.items[i].id == m->author_id) {
-            avitoi_show_str(s, AVITOI_SHOW_NAME(author_name), chat->users.items[i].name);
-            break;
-        }
-    }
-    if (chat != NULL && chat->context != NULL && chat->context->item != NULL) {
-        avitoi_show_str(s, AVITOI_SHOW_NAME(item_title), chat->context->item->title);
-    }
-    avitoi_show_close(s);
-}
-
-static void avitoi_show_message(struct avitoi_show *s, const avito_message *m,
-                                const avito_chat *chat)
-{
-    avitoi_show_open(s, NULL);
-    avitoi_show_str(s, AVITOI_SHOW_NAME(id), m->id);
-    avitoi_show_number(s, AVITOI_SHOW_NAME(author_id), m->author_id);
-    avitoi_show_int(s, AVITOI_SHOW_NAME(created), m->created);
-    avitoi_show_str(s, AVITOI_SHOW_NAME(type), m->type_word);
-    avitoi_show_str(s, AVITOI_SHOW_NAME(direction), m->direction_word);
-    avitoi_show_value(s, &m->content);
-    if (m->quote != NULL) {
-        avitoi_show_quote(s, m->quote);
-    }
-    if (m->has_is_read) {
-        avitoi_show_bool(s, AVITOI_SHOW_NAME(is_read), m->is_read);
-    }
-    avitoi_show_int(s, AVITOI_SHOW_NAME(read), m->read);
-    avitoi_show_int(s, AVITOI_SHOW_NAME(delivered), m->delivered);
-    avitoi_show_notified(s, m, chat);
-    avitoi_show_ours(s, m, chat);
-    avitoi_show_close(s);
-}
-
-AVITO_API int avito_message_json(const avito_message *message, const avito_chat *chat, char *out,
-                                 size_t cap, size_t *needed)
-{
-    struct avitoi_show s = AVITOI_ZERO;
-    if (needed != NULL) {
-        *needed = 0;
-    }
-    if (message == NULL || (out == NULL && cap > 0)) {
-        return AVITO_ERR_ARGUMENT;
-    }
-    s.w.out = out;
-    s.w.cap = cap;
-    avitoi_show_message(&s, message, chat);
-    if (needed != NULL) {
-        *needed = (size_t)s.w.total + 1u;
-    }
-    if (s.w.total < cap) {
-        out[s.w.total] = '\0';
-        return AVITO_OK;
-    }
-    if (cap > 0) {
-        *out = '\0';
-    }
-    return AVITO_ERR_ROOM;
-}
-
-/* ======================================================================= *
- * >>58 WEBHOOK RECEIVER
- * ======================================================================= *
- *
- * A request is read byte by byte; every state is a place where input can end, and nothing is looked
- * at twice. No input is taken while an answer is going out or a notification waits.
- *
- *     START > METHOD > TARGET > VERSION > LINE_LF > FIELD > NAME > VALUE > LINE_LF > FIELD ...
- *                                                   FIELD > END_LF > BODY > START
- */
 
 #define AVITOI_WEBHOOK_HEAD_MAX 8192u
 #define AVITOI_WEBHOOK_PATH_MAX 1024u
@@ -12413,7 +11442,7 @@ static bool avitoi_webhook_is_probe(const char *body, size_t len)
         if (memchr(" \t\r\n", *body, 4) != NULL) {
             continue;
         }
-        if (avitoi_byte(*body) != wanted) {
+        if (avitoi_text_byte(*body) != wanted) {
             return false;
         }
         wanted = wanted == '{' ? '}' : 256u; /* which no byte is */
@@ -12510,7 +11539,7 @@ static int avitoi_webhook_method_byte(avito_webhook *w, unsigned char c)
         w->priv.flags |= AVITOI_WEBHOOK_NOT_POST;
     }
     w->priv.at = (uint16_t)(end ? 0 : w->priv.at + 1);
-    return avitoi_webhook_go(w, end ? at > 0 : avitoi_http_is_token(c),
+    return avitoi_webhook_go(w, end ? at > 0 : avitoi_text_is_http_token(c),
                              end ? AVITOI_WEBHOOK_TARGET : AVITOI_WEBHOOK_METHOD);
 }
 
@@ -12562,7 +11591,7 @@ static int avitoi_webhook_name_end(avito_webhook *w)
 
     name.ptr = w->priv.out;
     name.len = w->priv.at;
-    field = 1u << avitoi_word_number(names, name) >> 1;
+    field = 1u << avitoi_text_word_number(names, name) >> 1;
     if ((w->priv.flags & field & AVITOI_WEBHOOK_ONCE) != 0) {
         return field == AVITOI_WEBHOOK_LENGTH || field == AVITOI_WEBHOOK_CODING
                    ? AVITO_ERR_HTTP_LENGTH
@@ -12579,7 +11608,7 @@ static int avitoi_webhook_name_byte(avito_webhook *w, unsigned char c)
 
     if (c != ':') { /* no CR becomes a dash: it is no token */
         avitoi_webhook_gather(w, w->priv.out, sizeof w->priv.out - 1, (char)(c | 0x20u));
-        return avitoi_webhook_go(w, avitoi_http_is_token(c), AVITOI_WEBHOOK_NAME);
+        return avitoi_webhook_go(w, avitoi_text_is_http_token(c), AVITOI_WEBHOOK_NAME);
     }
     result = avitoi_webhook_name_end(w);
     w->priv.at = 0;
@@ -12593,7 +11622,7 @@ static int avitoi_webhook_length(avito_webhook *w, avito_str value)
     size_t i, n = w->priv.cut ? SIZE_MAX : 0;
 
     for (i = 0; i < value.len; i++) {
-        unsigned digit = (unsigned)(avitoi_byte(value.ptr[i])) - '0';
+        unsigned digit = (unsigned)(avitoi_text_byte(value.ptr[i])) - '0';
         if (digit > 9) {
             return AVITO_ERR_HTTP_LENGTH;
         }
@@ -12609,15 +11638,15 @@ static int avitoi_webhook_value_end(avito_webhook *w, char *ptr)
 
     value.ptr = ptr;
     value.len = w->priv.at;
-    avitoi_trim(&value);
+    avitoi_text_trim(&value);
     switch ((int)w->priv.field) {
         case (int)AVITOI_WEBHOOK_CLOSE:
-            if (w->priv.cut || avitoi_list_has(value, "close")) {
+            if (w->priv.cut || avitoi_text_list_has(value, "close")) {
                 w->priv.flags |= AVITOI_WEBHOOK_CLOSE;
             }
             break;
         case (int)AVITOI_WEBHOOK_CONTINUE: /* other expectations need not be refused */
-            if (avitoi_list_has(value, "100-continue")) {
+            if (avitoi_text_list_has(value, "100-continue")) {
                 w->priv.flags |= AVITOI_WEBHOOK_CONTINUE;
             }
             break;
@@ -12668,9 +11697,9 @@ static int avitoi_webhook_value_byte(avito_webhook *w, unsigned char c)
         return avitoi_webhook_host_byte(w, c);
     }
     if (w->priv.at > 0 || (c != ' ' && c != '\t')) {
-        avitoi_webhook_gather(w, to, room - 1, signature ? (char)c : avitoi_lower((char)c));
+        avitoi_webhook_gather(w, to, room - 1, signature ? (char)c : avitoi_text_lower((char)c));
     }
-    return avitoi_http_is_text(c) ? AVITO_AGAIN : AVITO_ERR_HTTP;
+    return avitoi_text_is_http_text(c) ? AVITO_AGAIN : AVITO_ERR_HTTP;
 }
 
 static int avitoi_webhook_first_byte(avito_webhook *w, unsigned char c)
@@ -12772,8 +11801,8 @@ AVITO_API int avito_webhook_init(avito_webhook *webhook, const avito_webhook_opt
     }
     memset(webhook, 0, sizeof *webhook);
     webhook->o = *options;
-    webhook->o.request_timeout_ms = avitoi_default(options->request_timeout_ms, 10000);
-    webhook->o.idle_timeout_ms = avitoi_default(options->idle_timeout_ms, 60000);
+    webhook->o.request_timeout_ms = avitoi_number_or(options->request_timeout_ms, 10000);
+    webhook->o.idle_timeout_ms = avitoi_number_or(options->idle_timeout_ms, 60000);
     webhook->priv.path_len = (uint16_t)len;
     webhook->priv.since_ms = now_ms;
     return AVITO_OK;
@@ -12882,8 +11911,8 @@ AVITO_API avito_str avito_webhook_signature(const avito_webhook *webhook)
     avito_str signature = {NULL, 0};
 
     if ((webhook->priv.flags & needed) == needed) {
-        signature.ptr = (const char *)webhook->o.buffer + webhook->o.buffer_cap -
-                        AVITO_WEBHOOK_SIGNATURE_ROOM;
+        signature.ptr =
+            (const char *)webhook->o.buffer + webhook->o.buffer_cap - AVITO_WEBHOOK_SIGNATURE_ROOM;
         signature.len = webhook->priv.signature_len;
     }
     return signature;
@@ -12908,7 +11937,7 @@ AVITO_API int avito_webhook_status(const avito_webhook *webhook)
 }
 
 /* ======================================================================= *
- * >>59 INBOX
+ * >>61 INBOX: WHAT IT REMEMBERS
  * ======================================================================= *
  *
  * avito_inbox_next() runs the handler of the present phase until one of them has something for the
@@ -12953,7 +11982,7 @@ enum {
     AVITOI_INBOX_EVENTS
 };
 
-static const struct avitoi_edge avitoi_inbox_edges[] = {
+static const struct avitoi_call_edge avitoi_inbox_edges[] = {
     {AVITOI_INBOX_WAIT, AVITOI_INBOX_EV_PAGE, AVITOI_INBOX_SCAN},
     {AVITOI_INBOX_WAIT, AVITOI_INBOX_EV_CHAT, AVITOI_INBOX_READ},
     {AVITOI_INBOX_WAIT, AVITOI_INBOX_EV_OVER, AVITOI_INBOX_NEXT},
@@ -13026,7 +12055,7 @@ enum {
 /* An event that the phase does not know is a defect of this file: the inbox stays where it is. */
 static int avitoi_inbox_move(avito_inbox *in, unsigned event)
 {
-    const struct avitoi_edge *edge = avitoi_inbox_edges;
+    const struct avitoi_call_edge *edge = avitoi_inbox_edges;
     size_t left = AVITOI_COUNT(avitoi_inbox_edges);
     for (; left > 0; left--, edge++) {
         if (edge->state == in->priv.phase && edge->event == event) {
@@ -13034,7 +12063,7 @@ static int avitoi_inbox_move(avito_inbox *in, unsigned event)
             in->priv.open = false;
             in->priv.then = AVITOI_INBOX_THEN_ON;
             in->priv.rows = 0;
-            return AVITOI_MOVED;
+            return AVITOI_CALL_MOVED;
         }
     }
     return AVITO_ERR_ARGUMENT;
@@ -13464,7 +12493,8 @@ static void avitoi_inbox_record_look(avito_inbox *in)
         }
         return;
     }
-    if (r != NULL && r->row == in->priv.chat_row && r->updated == in->priv.chat_updated && !flawed) {
+    if (r != NULL && r->row == in->priv.chat_row && r->updated == in->priv.chat_updated &&
+        !flawed) {
         r->until = look >= r->until ? 0u : r->until;
         return;
     }
@@ -13484,6 +12514,14 @@ static void avitoi_inbox_record_refused(avito_inbox *in)
                                 in->priv.look + in->o.overlap_s);
     }
 }
+
+/* ======================================================================= *
+ * >>62 INBOX: LISTS
+ * ======================================================================= *
+ *
+ * What one poll keeps in the arena, and how a list of chats or of messages is begun. Comes in: rows. Goes
+ * out: a queue of chats that are due, and the oldest new messages of one chat.
+ */
 
 /* ---- the arena: the queue of chats, behind it what is kept of one ---- */
 
@@ -13505,7 +12543,7 @@ struct avitoi_inbox_kept {
 /* An eighth of the arena. */
 static size_t avitoi_inbox_queue_room(const avito_inbox *in)
 {
-    const size_t share = in->o.arena->cap / 8u & ~(size_t)(AVITOI_ALIGN - 1u);
+    const size_t share = in->o.arena->cap / 8u & ~(size_t)(AVITOI_ARENA_ALIGN - 1u);
     return share < AVITOI_INBOX_QUEUE_MIN   ? AVITOI_INBOX_QUEUE_MIN
            : share < AVITOI_INBOX_QUEUE_MAX ? share
                                             : AVITOI_INBOX_QUEUE_MAX;
@@ -13587,12 +12625,12 @@ static int avitoi_inbox_says(avito_inbox *in, int rc, avito_str id, const char *
     c->error.code = rc;
     avitoi_error_quote(c, id);
     if (rc == AVITO_ERR_ARENA) {
-        c->error.needed = in->o.arena->used + avitoi_align(c->priv.json.mem.peak);
+        c->error.needed = in->o.arena->used + avitoi_arena_align(c->priv.json.mem.peak);
     } else {
         avitoi_error_add(c, ": ", 2);
         avitoi_error_add(c, field, strlen(field));
     }
-    avitoi_hide_secrets(c); /* an id is whatever the service says */
+    avitoi_error_hide_secrets(c); /* an id is whatever the service says */
     return rc;
 }
 
@@ -13634,7 +12672,7 @@ static bool avitoi_inbox_out_of_order(avito_inbox *in, uint32_t time)
 /* While notifications come, polling only makes sure. */
 static uint32_t avitoi_inbox_round_pause(const avito_inbox *in)
 {
-    const uint32_t silent = avitoi_now(in->client->account) - in->priv.heard_ms;
+    const uint32_t silent = avitoi_account_now(in->client->account) - in->priv.heard_ms;
     return in->priv.heard_ms != 0 && silent < in->o.slow_poll_ms ? in->o.slow_poll_ms
                                                                  : in->o.poll_ms;
 }
@@ -13643,7 +12681,7 @@ static uint32_t avitoi_inbox_round_pause(const avito_inbox *in)
 static void avitoi_inbox_rest(avito_inbox *in, uint32_t ms, unsigned resume)
 {
     (void)avitoi_inbox_move(in, AVITOI_INBOX_EV_REST);
-    in->priv.wait_from_ms = avitoi_now(in->client->account);
+    in->priv.wait_from_ms = avitoi_account_now(in->client->account);
     in->priv.wait_ms = ms;
     in->priv.resume = (uint8_t)resume;
 }
@@ -13708,7 +12746,7 @@ static int avitoi_inbox_scan(avito_inbox *in)
     in->priv.chat_id[0] = '\0';
     in->priv.chat = 0;
     avitoi_inbox_arena_hold(in, avitoi_inbox_queue_room(in));
-    return AVITOI_MOVED;
+    return AVITOI_CALL_MOVED;
 }
 
 static int avitoi_inbox_read(avito_inbox *in, uint32_t created)
@@ -13719,7 +12757,7 @@ static int avitoi_inbox_read(avito_inbox *in, uint32_t created)
     in->priv.dropped = false;
     in->priv.turn = false;
     in->priv.row_created = created;
-    return AVITOI_MOVED;
+    return AVITOI_CALL_MOVED;
 }
 
 /* The chat in work, from its newest message on. */
@@ -13786,16 +12824,17 @@ static int avitoi_inbox_open(avito_inbox *in)
     avito_client *c = in->client;
     const bool reads = in->priv.phase == AVITOI_INBOX_READ;
     const uint32_t bare = AVITO_CHAT_LAST_MESSAGE | AVITO_MESSAGE_BARE;
-    int rc = avitoi_prepare(c, reads ? &avitoi_ep_get_messages : &avitoi_ep_get_chats,
-                            in->o.user_id, in->priv.chat_id, NULL);
+    int rc =
+        avitoi_client_prepare(c, reads ? &avitoi_endpoint_get_messages : &avitoi_endpoint_get_chats,
+                              in->o.user_id, in->priv.chat_id, NULL);
     if (rc == AVITO_OK) {
-        rc = avitoi_page(c, avitoi_inbox_rows_wanted(in), in->priv.offset, false,
-                         reads && in->priv.stage != AVITOI_INBOX_LEARNS ? 0u : bare, 0);
+        rc = avitoi_list_page(c, avitoi_inbox_rows_wanted(in), in->priv.offset, false,
+                              reads && in->priv.stage != AVITOI_INBOX_LEARNS ? 0u : bare, 0);
         c->priv.args.as.chats.unread_only =
             in->priv.stage == AVITOI_INBOX_UNREAD ||
             (in->o.unread_only && !in->priv.all_chats && in->priv.stage != AVITOI_INBOX_NEW);
     }
-    return avitoi_get_list(c, rc, in->o.arena, NULL);
+    return avitoi_list_get(c, rc, in->o.arena, NULL);
 }
 
 /* After the last row of a page: is there another one that can be reached? */
@@ -13817,8 +12856,16 @@ static int avitoi_inbox_turn_page(avito_inbox *in)
     in->priv.offset = (uint16_t)(in->priv.offset + in->priv.rows - 1u);
     in->priv.rows = 0;
     in->priv.open = false;
-    return AVITOI_MOVED;
+    return AVITOI_CALL_MOVED;
 }
+
+/* ======================================================================= *
+ * >>63 INBOX: PHASES
+ * ======================================================================= *
+ *
+ * A handler for each phase that reads rows or gives messages. Comes in: a row, the end of a list, or an
+ * error. Goes out: the next phase, by avitoi_inbox_move().
+ */
 
 /* ---- SCAN: a page of chats; those that are due are queued ---- */
 
@@ -13830,7 +12877,7 @@ static uint32_t avitoi_inbox_row_hash(const struct avitoi_inbox_row *row)
     if (last == NULL || last->id.len == 0) {
         return AVITOI_INBOX_ROW | AVITOI_INBOX_WEAK;
     }
-    hash = (uint32_t)avitoi_hash(last->id.ptr, last->id.len) + (uint32_t)last->created;
+    hash = (uint32_t)avitoi_text_hash(last->id.ptr, last->id.len) + (uint32_t)last->created;
     return (hash | AVITOI_INBOX_ROW) & ~(AVITOI_INBOX_WEAK | AVITOI_INBOX_REFUSED);
 }
 
@@ -13867,14 +12914,15 @@ static bool avitoi_inbox_due(avito_inbox *in, const struct avitoi_inbox_row *row
     return unsettled && avitoi_inbox_late_due(in, r);
 }
 
-static void avitoi_inbox_queue_put(avito_inbox *in, const struct avitoi_inbox_row *row, uint32_t hash)
+static void avitoi_inbox_queue_put(avito_inbox *in, const struct avitoi_inbox_row *row,
+                                   uint32_t hash)
 {
     char *at = in->o.arena->base + in->priv.queue_end;
     struct avitoi_inbox_queued q;
     q.chat = (uint32_t)row->key;
     q.row = hash;
     q.updated = row->time;
-    q.id_size = (uint32_t)avitoi_align(row->id.len + 1u);
+    q.id_size = (uint32_t)avitoi_arena_align(row->id.len + 1u);
     if (in->priv.queue_end + q.id_size + sizeof q > avitoi_inbox_queue_room(in)) {
         in->priv.full = true;
         return;
@@ -13897,7 +12945,7 @@ static void avitoi_inbox_name(avito_inbox *in, avito_str id)
 static int avitoi_inbox_unreadable(avito_inbox *in, const struct avitoi_inbox_row *row)
 {
     if (!avitoi_inbox_first_met(in, ~row->key)) {
-        return AVITOI_MOVED;
+        return AVITOI_CALL_MOVED;
     }
     avitoi_inbox_round_lacks(in, row->rc < 0 ? row->rc : (int)AVITO_ERR_MODEL);
     avitoi_inbox_name(in, row->id);
@@ -13921,21 +12969,21 @@ static int avitoi_inbox_scan_chat(avito_inbox *in, const struct avitoi_inbox_row
         }
     }
     if (in->priv.stage == AVITOI_INBOX_NEW) { /* only how new it is */
-        return AVITOI_MOVED;
+        return AVITOI_CALL_MOVED;
     }
     if (row->id.len >= sizeof in->priv.chat_id) {
         if (avitoi_inbox_first_met(in, ~row->key)) {
             avitoi_inbox_name(in, row->id);
             avitoi_inbox_raise(in, AVITO_INBOX_UNREACHABLE);
         }
-        return AVITOI_MOVED;
+        return AVITOI_CALL_MOVED;
     }
     if (row->id.len > 0 && avitoi_inbox_due(in, row, hash)) {
         in->priv.turn = true;
         avitoi_inbox_queue_put(in, row, hash);
     }
     return row->rc < 0 || row->id.len == 0 || row->time == 0 ? avitoi_inbox_unreadable(in, row)
-                                                            : AVITOI_MOVED;
+                                                             : AVITOI_CALL_MOVED;
 }
 
 /* A page begins with the row that ended the one before, unless rows have moved down meanwhile: those
@@ -13943,7 +12991,7 @@ static int avitoi_inbox_scan_chat(avito_inbox *in, const struct avitoi_inbox_row
 static int avitoi_inbox_scan_row(avito_inbox *in, const struct avitoi_inbox_row *row)
 {
     const uint32_t key = avitoi_inbox_short(row->key);
-    int rc = AVITOI_MOVED;
+    int rc = AVITOI_CALL_MOVED;
     if (in->priv.full) {
         return rc;
     }
@@ -13984,8 +13032,8 @@ static int avitoi_inbox_scan_over(avito_inbox *in)
         in->priv.missed = in->priv.missed || in->priv.spilled;
         return avitoi_inbox_again(in);
     }
-    in->priv.more = in->priv.full ||
-                    (rest && (in->priv.turn || (in->priv.whole && in->priv.extra == 0)));
+    in->priv.more =
+        in->priv.full || (rest && (in->priv.turn || (in->priv.whole && in->priv.extra == 0)));
     in->priv.at_end = in->priv.at_end || (!in->priv.full && !rest);
     in->priv.looked = in->priv.looked || in->priv.queue_end > 0;
     if (!in->priv.more) {
@@ -14062,7 +13110,7 @@ static void avitoi_inbox_keeps_first(avito_inbox *in, uint64_t key)
 static bool avitoi_inbox_keep(avito_inbox *in, const struct avitoi_inbox_row *row)
 {
     struct avitoi_json *j = &in->client->priv.json;
-    const size_t at = avitoi_align(j->mem.low), end = at + sizeof(struct avitoi_inbox_kept);
+    const size_t at = avitoi_arena_align(j->mem.low), end = at + sizeof(struct avitoi_inbox_kept);
     const size_t spare = in->priv.limit == 1u ? 0u : AVITOI_INBOX_RESERVE;
     struct avitoi_inbox_kept *k;
     if (end + j->mem.high + spare > j->mem.low_cap) {
@@ -14098,8 +13146,9 @@ static void avitoi_inbox_drop(avito_inbox *in, int rc)
 static void avitoi_inbox_read_new(avito_inbox *in, const struct avitoi_inbox_row *row)
 {
     struct avitoi_json *j = &in->client->priv.json;
-    const int rc = row->rc < 0 ? row->rc
-                   : row->id.len == 0 || row->time == 0 ? AVITO_ERR_MODEL : AVITO_OK;
+    const int rc = row->rc < 0                          ? row->rc
+                   : row->id.len == 0 || row->time == 0 ? AVITO_ERR_MODEL
+                                                        : AVITO_OK;
     in->priv.flaws |= AVITOI_INBOX_FRESH;
     avitoi_inbox_key_put(in, row->key);
     in->priv.key_row = (uint16_t)(in->priv.offset + in->priv.rows - 1u);
@@ -14110,9 +13159,10 @@ static void avitoi_inbox_read_new(avito_inbox *in, const struct avitoi_inbox_row
     }
     in->priv.row_error = (int16_t)(rc < 0 ? rc : (int)AVITO_ERR_ARENA);
     avitoi_inbox_drop(in, in->priv.row_error);
-    j->low_mark = (size_t)in->priv.low_begin * AVITOI_ALIGN;
+    j->low_mark = (size_t)in->priv.low_begin * AVITOI_ARENA_ALIGN;
     if (in->priv.limit == 1u) { /* its id lies there until the error was given */
-        memmove(j->mem.low_base + j->low_mark, row->id.len > 0 ? row->id.ptr : "", row->id.len + 1u);
+        memmove(j->mem.low_base + j->low_mark, row->id.len > 0 ? row->id.ptr : "",
+                row->id.len + 1u);
     }
 }
 
@@ -14123,8 +13173,8 @@ static void avitoi_inbox_read_known(avito_inbox *in, const struct avitoi_inbox_r
     if (odd) { /* its time says nothing, so it is remembered for as long as it is listed */
         (void)avitoi_inbox_first_met(in, row->key);
     }
-    if (in->priv.owes_marks && row->time > avitoi_inbox_horizon(in) && m != NULL &&
-        !m->is_own && m->has_is_read && !m->is_read && in->o.mark_as_read &&
+    if (in->priv.owes_marks && row->time > avitoi_inbox_horizon(in) && m != NULL && !m->is_own &&
+        m->has_is_read && !m->is_read && in->o.mark_as_read &&
         in->priv.mark == AVITOI_INBOX_MARK_NONE) {
         /* Its chat was not marked, for then the power went, say. AVITO_START_NOW knows those of the
          * horizon's second without giving them. */
@@ -14146,8 +13196,8 @@ static int avitoi_inbox_read_judge(avito_inbox *in, const struct avitoi_inbox_ro
 {
     const bool odd = avitoi_inbox_is_odd(in, row->time);
     const uint32_t created = avitoi_inbox_time(in, row->time);
-    const bool old = !odd && created < avitoi_inbox_horizon(in) &&
-                     in->priv.stage != AVITOI_INBOX_UNREAD;
+    const bool old =
+        !odd && created < avitoi_inbox_horizon(in) && in->priv.stage != AVITOI_INBOX_UNREAD;
     if (!odd && avitoi_inbox_out_of_order(in, created)) {
         in->priv.flaws |= AVITOI_INBOX_SCATTERED;
     }
@@ -14156,7 +13206,7 @@ static int avitoi_inbox_read_judge(avito_inbox *in, const struct avitoi_inbox_ro
     in->priv.turn = !old || (in->priv.flaws & AVITOI_INBOX_SCATTERED) != 0;
     if (old || (in->priv.stage == AVITOI_INBOX_UNREAD && !odd &&
                 avitoi_inbox_passes_over(in, created, row->message))) {
-        return AVITOI_MOVED;
+        return AVITOI_CALL_MOVED;
     }
     if (avitoi_inbox_ring_has(in, row->key)) {
         avitoi_inbox_read_known(in, row, odd);
@@ -14171,7 +13221,7 @@ static int avitoi_inbox_read_judge(avito_inbox *in, const struct avitoi_inbox_ro
         in->priv.created = created;
         avitoi_inbox_read_new(in, row);
     }
-    return AVITOI_MOVED;
+    return AVITOI_CALL_MOVED;
 }
 
 /* The first row of a list of messages. True: it ended the page before, and was looked at. */
@@ -14179,7 +13229,7 @@ static bool avitoi_inbox_read_shared(avito_inbox *in, const struct avitoi_inbox_
 {
     const uint32_t key = avitoi_inbox_short(row->key);
     in->priv.low_begin =
-        (uint16_t)(avitoi_align(in->client->priv.json.low_mark) / AVITOI_ALIGN);
+        (uint16_t)(avitoi_arena_align(in->client->priv.json.low_mark) / AVITOI_ARENA_ALIGN);
     if (in->priv.edge == 0 && in->priv.offset > 0) {
         if (key != in->priv.page_anchor) {
             in->priv.then = AVITOI_INBOX_THEN_AGAIN;
@@ -14200,18 +13250,18 @@ static int avitoi_inbox_read_row(avito_inbox *in, const struct avitoi_inbox_row 
     const bool shared = in->priv.rows == 1u && avitoi_inbox_read_shared(in, row);
     in->priv.page_anchor = key;
     if (shared) {
-        return AVITOI_MOVED;
+        return AVITOI_CALL_MOVED;
     }
     if (in->priv.edge != 0 && key == in->priv.edge) {
         in->priv.anchored = true;
         if (in->priv.limit > 1u) { /* what is older was given */
             in->priv.then = AVITOI_INBOX_THEN_OVER;
-            return AVITOI_MOVED;
+            return AVITOI_CALL_MOVED;
         }
     } else if (key == in->priv.anchor) {
         in->priv.flaws |= AVITOI_INBOX_CUT;
         in->priv.then = AVITOI_INBOX_THEN_OVER;
-        return AVITOI_MOVED;
+        return AVITOI_CALL_MOVED;
     }
     return avitoi_inbox_read_judge(in, row);
 }
@@ -14244,7 +13294,7 @@ static int avitoi_inbox_hand(avito_inbox *in, avito_message *out)
 {
     const struct avitoi_inbox_kept *k = avitoi_inbox_kept_oldest(in);
     *out = k->message;
-    out->chat_id = avitoi_str_of(in->priv.chat_id);
+    out->chat_id = avitoi_text_of(in->priv.chat_id);
     in->priv.row_error = AVITO_OK;
     avitoi_inbox_key_put(in, k->hash);
     in->priv.created = k->created;
@@ -14256,25 +13306,26 @@ static int avitoi_inbox_hand(avito_inbox *in, avito_message *out)
  * cannot be taken. */
 static int avitoi_inbox_give_alone(avito_inbox *in)
 {
-    const char *id = in->o.arena->base + in->priv.queue_end + (size_t)in->priv.low_begin * AVITOI_ALIGN;
+    const char *id =
+        in->o.arena->base + in->priv.queue_end + (size_t)in->priv.low_begin * AVITOI_ARENA_ALIGN;
     const bool alone = in->priv.limit == 1u;
     const int rc = in->priv.row_error;
     if (alone) {
         (void)avitoi_inbox_move(in, AVITOI_INBOX_EV_HAND);
-        return avitoi_inbox_says(in, rc, avitoi_str_of(id),
-                                 in->client->priv.json.culprit != NULL
-                                     ? in->client->priv.json.culprit
-                                     : "created");
+        return avitoi_inbox_says(
+            in, rc, avitoi_text_of(id),
+            in->client->priv.json.culprit != NULL ? in->client->priv.json.culprit : "created");
     }
-    return avitoi_inbox_read_window(in, in->priv.key_row, 1, avitoi_inbox_short(avitoi_inbox_key(in)));
+    return avitoi_inbox_read_window(in, in->priv.key_row, 1,
+                                    avitoi_inbox_short(avitoi_inbox_key(in)));
 }
 
 /* Nothing of the chat is left. It is marked once a look from its newest message down to the horizon
  * found nothing new: what shows up late lies behind what was accepted last. */
 static int avitoi_inbox_chat_over(avito_inbox *in)
 {
-    const bool owed = in->priv.mark == AVITOI_INBOX_MARK_OWED ||
-                      in->priv.mark == AVITOI_INBOX_MARK_RETRY;
+    const bool owed =
+        in->priv.mark == AVITOI_INBOX_MARK_OWED || in->priv.mark == AVITOI_INBOX_MARK_RETRY;
     if (owed && !in->priv.overrun) {
         in->priv.anchor = 0;
         return (in->priv.flaws & (AVITOI_INBOX_CUT | AVITOI_INBOX_FRESH)) != 0
@@ -14326,12 +13377,12 @@ static int avitoi_inbox_on_mark(avito_inbox *in)
     if (rc == AVITO_AGAIN) {
         return rc;
     }
-    in->priv.mark = second || !avitoi_is_passing(rc) ? AVITOI_INBOX_MARK_DONE
-                                                     : AVITOI_INBOX_MARK_RETRY;
-    in->priv.owes_marks = in->priv.owes_marks && (rc >= 0 || avitoi_is_passing(rc));
+    in->priv.mark =
+        second || !avitoi_retries_is_passing(rc) ? AVITOI_INBOX_MARK_DONE : AVITOI_INBOX_MARK_RETRY;
+    in->priv.owes_marks = in->priv.owes_marks && (rc >= 0 || avitoi_retries_is_passing(rc));
     in->priv.failed = false;
     (void)avitoi_inbox_read_top(in);
-    return rc == AVITO_OK || second ? (int)AVITOI_MOVED : rc;
+    return rc == AVITO_OK || second ? (int)AVITOI_CALL_MOVED : rc;
 }
 
 /* ---- one step of reading a list ---- */
@@ -14399,7 +13450,7 @@ static int avitoi_inbox_take(avito_inbox *in, struct avitoi_inbox_row *row)
     if (in->priv.rows > 1000u) { /* far more than were asked for: somebody wants to keep us busy */
         return AVITO_ERR_MODEL;
     }
-    row->key = row->id.len > 0 ? avitoi_hash(row->id.ptr, row->id.len)
+    row->key = row->id.len > 0 ? avitoi_text_hash(row->id.ptr, row->id.len)
                                : (((uint64_t)in->priv.chat << 32) | row->time) + 1u;
     return in->priv.phase == AVITOI_INBOX_SCAN ? avitoi_inbox_scan_row(in, row)
                                                : avitoi_inbox_read_row(in, row);
@@ -14411,7 +13462,8 @@ static int avitoi_inbox_next_row(avito_inbox *in, avito_message *out)
     const bool reads = in->priv.phase == AVITOI_INBOX_READ;
     avito_chat chat;
     struct avitoi_inbox_row row;
-    int rc = avitoi_next(in->client, in->client->priv.call, reads ? (void *)out : (void *)&chat);
+    int rc =
+        avitoi_list_next(in->client, in->client->priv.call, reads ? (void *)out : (void *)&chat);
     memset(&row, 0, sizeof row);
     if (rc == AVITO_END) {
         return avitoi_inbox_page_over(in);
@@ -14449,19 +13501,26 @@ static int avitoi_inbox_on_list(avito_inbox *in, avito_message *out)
     return avitoi_inbox_next_row(in, out);
 }
 
+/* ======================================================================= *
+ * >>64 INBOX: ROUNDS
+ * ======================================================================= *
+ *
+ * Where a round begins and ends, what its end allows to forget, and the inbox's public functions.
+ */
+
 /* ---- rounds ---- */
 
 static int avitoi_inbox_round(avito_inbox *in)
 {
     const bool pressed = in->priv.overrun || avitoi_inbox_ring_pressed(in);
-    const bool sweeps = avitoi_elapsed(avitoi_now(in->client->account), in->priv.whole_ms) >=
-                        in->o.sweep_ms;
+    const bool sweeps = avitoi_number_elapsed(avitoi_account_now(in->client->account),
+                                              in->priv.whole_ms) >= in->o.sweep_ms;
     if (pressed || in->priv.owes_marks) {
         avitoi_inbox_records_doubt(in);
     }
     in->priv.wholes = sweeps ? 2u : in->priv.wholes;
-    in->priv.whole = pressed || in->priv.all_chats || in->priv.wholes > 0 ||
-                     in->priv.stage != AVITOI_INBOX_RUNS;
+    in->priv.whole =
+        pressed || in->priv.all_chats || in->priv.wholes > 0 || in->priv.stage != AVITOI_INBOX_RUNS;
     in->priv.spilled = in->o.chats_cap == 0 ||
                        (in->priv.spilled && avitoi_inbox_records_count(in) >= in->o.chats_cap);
     in->priv.at_end = false;
@@ -14480,14 +13539,14 @@ static int avitoi_inbox_round(avito_inbox *in)
  * end. */
 static bool avitoi_inbox_held_up(avito_inbox *in, int error)
 {
-    const uint32_t now = avitoi_now(in->client->account);
+    const uint32_t now = avitoi_account_now(in->client->account);
     if (error >= 0) {
         in->priv.failures = 0;
         return false;
     }
     if (in->priv.failures < AVITOI_INBOX_PATIENCE &&
         (in->priv.failures == 0 ||
-         avitoi_elapsed(now, in->priv.failures_ms) >= AVITOI_INBOX_PATIENCE_MS)) {
+         avitoi_number_elapsed(now, in->priv.failures_ms) >= AVITOI_INBOX_PATIENCE_MS)) {
         in->priv.failures++;
         in->priv.failures_ms = now;
     }
@@ -14585,8 +13644,8 @@ static int avitoi_inbox_round_counts(avito_inbox *in)
 {
     const uint32_t former = in->priv.former;
     const bool dated = avitoi_inbox_now(in) != 0;
-    uint32_t horizon = avitoi_inbox_minus_overlap(
-        in, dated && in->priv.sure < former ? in->priv.sure : former);
+    uint32_t horizon =
+        avitoi_inbox_minus_overlap(in, dated && in->priv.sure < former ? in->priv.sure : former);
     in->priv.former = dated ? in->priv.sure : in->priv.newest;
     if (in->priv.stage == AVITOI_INBOX_UNREAD) {
         return avitoi_inbox_round_first(in, former);
@@ -14620,7 +13679,7 @@ static int avitoi_inbox_round_over(avito_inbox *in)
     in->priv.round_error = AVITO_OK;
     in->priv.chat_id[0] = '\0';
     if (in->priv.whole && in->priv.at_end) {
-        in->priv.whole_ms = avitoi_now(in->client->account);
+        in->priv.whole_ms = avitoi_account_now(in->client->account);
         in->priv.wholes = (uint8_t)(in->priv.wholes - (in->priv.wholes > 0 ? 1u : 0u));
     }
     if (in->priv.late_left == 0 && in->priv.wholes == 0) { /* some wait for the next one */
@@ -14640,8 +13699,8 @@ static int avitoi_inbox_round_over(avito_inbox *in)
 
 static uint32_t avitoi_inbox_wait_left(const avito_inbox *in)
 {
-    const uint32_t passed = avitoi_now(in->client->account) - in->priv.wait_from_ms;
-    return avitoi_less(in->priv.wait_ms, passed);
+    const uint32_t passed = avitoi_account_now(in->client->account) - in->priv.wait_from_ms;
+    return avitoi_number_minus(in->priv.wait_ms, passed);
 }
 
 static int avitoi_inbox_on_wait(avito_inbox *in)
@@ -14675,7 +13734,7 @@ static int avitoi_inbox_on_handed(avito_inbox *in)
 {
     if (in->priv.row_error < 0) {
         const int rc = avito_inbox_accept(in);
-        return rc == AVITO_OK ? (int)AVITOI_MOVED : rc;
+        return rc == AVITO_OK ? (int)AVITOI_CALL_MOVED : rc;
     }
     if (in->priv.phase == AVITOI_INBOX_OFFERED) { /* a round will find it */
         in->priv.wait_ms = 0;
@@ -14707,7 +13766,7 @@ static int avitoi_inbox_enter(avito_inbox *in)
 {
     in->client->priv.owner = NULL;
     if (in->client->priv.call != NULL || !in->priv.open) {
-        return AVITOI_MOVED;
+        return AVITOI_CALL_MOVED;
     }
     in->priv.open = false;
     return in->priv.phase == AVITOI_INBOX_MARK ? avitoi_inbox_move(in, AVITOI_INBOX_EV_MARK)
@@ -14717,25 +13776,27 @@ static int avitoi_inbox_enter(avito_inbox *in)
 /* Steps until there is something for the caller, or enough was done for one call. */
 static int avitoi_inbox_run(avito_inbox *in, avito_message *out)
 {
-    const uint32_t began = avitoi_now(in->client->account);
+    const uint32_t began = avitoi_account_now(in->client->account);
     unsigned steps = 0;
     int rc = avitoi_inbox_enter(in);
     in->priv.raised = false;
     in->priv.eager = false;
-    while (rc == AVITOI_MOVED && !in->priv.eager) {
+    while (rc == AVITOI_CALL_MOVED && !in->priv.eager) {
         steps += in->priv.open ? 1u : 4u;
         rc = avitoi_inbox_handle(in, out);
-        if (rc < 0 && in->priv.phase != AVITOI_INBOX_HANDED && in->priv.phase != AVITOI_INBOX_WAIT) {
+        if (rc < 0 && in->priv.phase != AVITOI_INBOX_HANDED &&
+            in->priv.phase != AVITOI_INBOX_WAIT) {
             rc = avitoi_inbox_failed(in, rc);
         }
         in->priv.eager = in->priv.raised || steps > AVITOI_INBOX_STEPS ||
-                         avitoi_elapsed(avitoi_now(in->client->account), began) >
+                         avitoi_number_elapsed(avitoi_account_now(in->client->account), began) >
                              in->client->o.total_timeout_ms;
     }
-    in->priv.eager = rc == AVITOI_MOVED || rc == AVITOI_INBOX_SAYS ||
+    in->priv.eager = rc == AVITOI_CALL_MOVED || rc == AVITOI_INBOX_SAYS ||
                      (rc == AVITO_AGAIN && in->priv.raised);
-    return rc == AVITOI_MOVED ? (int)AVITO_AGAIN
-                              : rc == AVITOI_INBOX_SAYS ? in->client->error.code : rc;
+    return rc == AVITOI_CALL_MOVED   ? (int)AVITO_AGAIN
+           : rc == AVITOI_INBOX_SAYS ? in->client->error.code
+                                     : rc;
 }
 
 /* Between rounds, on a lane that may wait. */
@@ -14765,7 +13826,7 @@ AVITO_API int avito_inbox_next(avito_inbox *inbox, avito_message *out)
     rc = avitoi_inbox_run(inbox, out);
     c->priv.owner = c->priv.call != NULL ? inbox : NULL;
     if (rc == AVITO_AGAIN && inbox->priv.phase == AVITOI_INBOX_WAIT && !inbox->priv.eager &&
-        avitoi_may_wait(c)) {
+        avitoi_call_may_wait(c)) {
         avitoi_inbox_nap(inbox);
     }
     return rc;
@@ -14825,7 +13886,7 @@ AVITO_API int avito_inbox_accept(avito_inbox *inbox)
 /* A notification came: polls may be rare for a while. */
 static void avitoi_inbox_hear(avito_inbox *in)
 {
-    in->priv.heard_ms = avitoi_now(in->client->account) | 1u; /* 0: none yet */
+    in->priv.heard_ms = avitoi_account_now(in->client->account) | 1u; /* 0: none yet */
 }
 
 /* Polls at once, or as soon as the round that is going on is over. */
@@ -14844,7 +13905,7 @@ AVITO_API int avito_inbox_offer(avito_inbox *inbox, const avito_message *message
         return AVITO_ERR_ARGUMENT;
     }
     avitoi_inbox_hear(inbox);
-    hash = avitoi_hash(message->id.ptr, message->id.len);
+    hash = avitoi_text_hash(message->id.ptr, message->id.len);
     created = avitoi_inbox_time(inbox, avitoi_inbox_seconds(message->created));
     if (avitoi_inbox_ring_has(inbox, hash) || created < avitoi_inbox_horizon(inbox)) {
         return AVITO_END;
@@ -14907,7 +13968,7 @@ AVITO_API avito_inbox_options avito_inbox_options_default(void)
 /* Aligned, and counted in records from here on. */
 static void avitoi_inbox_records_begin(avito_inbox *in)
 {
-    const size_t skew = (0u - (size_t)(uintptr_t)in->o.chats) & (AVITOI_ALIGN - 1u);
+    const size_t skew = (0u - (size_t)(uintptr_t)in->o.chats) & (AVITOI_ARENA_ALIGN - 1u);
     const size_t cap = in->o.chats != NULL && in->o.chats_cap > skew ? in->o.chats_cap - skew : 0u;
     in->o.chats_cap = cap / sizeof(struct avitoi_inbox_record);
     if (in->o.chats_cap > 0) {
@@ -14915,8 +13976,6 @@ static void avitoi_inbox_records_begin(avito_inbox *in)
         memset(in->o.chats, 0, in->o.chats_cap * sizeof(struct avitoi_inbox_record));
     }
 }
-
-static const struct avitoi_tries avitoi_dates_part = {NULL, avitoi_http_date};
 
 AVITO_API int avito_inbox_init(avito_inbox *inbox, avito_client *client,
                                const avito_inbox_options *options)
@@ -14941,23 +14000,1407 @@ AVITO_API int avito_inbox_init(avito_inbox *inbox, avito_client *client,
     inbox->o = *options;
     inbox->client = client;
     if (client->o.priv.tries == NULL) {
-        client->o.priv.tries = &avitoi_dates_part;
+        client->o.priv.tries = &avitoi_retries_dates_part;
     }
-    inbox->o.poll_ms = avitoi_default(options->poll_ms, 15000);
-    inbox->o.slow_poll_ms = avitoi_default(options->slow_poll_ms, 300000);
-    inbox->o.overlap_s = avitoi_default(options->overlap_s, 300);
-    inbox->o.sweep_ms = avitoi_default(options->sweep_ms, 900000);
+    inbox->o.poll_ms = avitoi_number_or(options->poll_ms, 15000);
+    inbox->o.slow_poll_ms = avitoi_number_or(options->slow_poll_ms, 300000);
+    inbox->o.overlap_s = avitoi_number_or(options->overlap_s, 300);
+    inbox->o.sweep_ms = avitoi_number_or(options->sweep_ms, 900000);
     avitoi_inbox_records_begin(inbox);
     inbox->priv.wholes = 2;
-    inbox->priv.wait_from_ms = avitoi_now(client->account);
+    inbox->priv.wait_from_ms = avitoi_account_now(client->account);
     rc = avitoi_inbox_load(inbox);
     inbox->client = rc < 0 ? NULL : client;
     return rc;
 }
 
 /* ======================================================================= *
- * >>60 POSIX TCP
+ * >>65 SENDING AND OTHER CHANGES
+ * ======================================================================= *
+ *
+ * Calls that change something. Each ends in one of three outcomes (>>8); which one it is, the room of errors
+ * decides. Comes in: texts, images, ids, which are checked here. Goes out: a call that has begun.
+ */
+
+/* A call that changes something: its answer is wanted as a model, or only as a confirmation. */
+static int avitoi_send_start(avito_client *c, int rc, avito_arena *arena, void *out)
+{
+    if (rc == AVITO_OK && out != NULL && arena == NULL) {
+        rc = AVITO_ERR_ARGUMENT;
+    }
+    return avitoi_client_start(c, rc, out != NULL ? arena : NULL, out);
+}
+
+AVITO_API int avito_send_message(avito_client *client, int64_t user_id, const char *chat_id,
+                                 const char *text, avito_arena *arena, avito_message *out)
+{
+    int rc = avitoi_client_prepare(client, &avitoi_endpoint_send_message, user_id, chat_id, text);
+    rc = (rc == AVITO_OK) ? avitoi_client_check_text(text) : rc;
+    return avitoi_send_start(client, rc, arena, out);
+}
+
+AVITO_API int avito_send_image_message(avito_client *client, int64_t user_id, const char *chat_id,
+                                       const char *image_id, avito_arena *arena, avito_message *out)
+{
+    int rc = avitoi_client_prepare(client, &avitoi_endpoint_send_image_message, user_id, chat_id,
+                                   image_id);
+    rc = (rc == AVITO_OK) ? avitoi_client_check_id(image_id) : rc;
+    return avitoi_send_start(client, rc, arena, out);
+}
+
+/* ---- long texts ---- */
+
+/* How good a border behind text[0..n), of two or more, is: 4 paragraph, 3 line, 2 sentence, 1 word. */
+static unsigned avitoi_send_border(const char *text, size_t n)
+{
+    const char last = text[n - 1u], before = text[n - 2u];
+    if (last == '\n') {
+        return before == '\n' ? 4u : 3u;
+    }
+    if (last != ' ') {
+        return 0;
+    }
+    return strchr(".!?", before) != NULL ? 2u : 1u;
+}
+
+AVITO_API size_t avito_split_text(const char *text)
+{
+    size_t n = 0, points = 0, best = 0;
+    unsigned quality = 0;
+    while (text[n] != '\0' && points < AVITO_TEXT_MAX) {
+        do {
+            n++;
+        } while ((avitoi_text_byte(text[n]) & 0xc0u) == 0x80u);
+        points++;
+        if (points > AVITO_TEXT_MAX - AVITO_TEXT_MAX / 4u) {
+            const unsigned border = avitoi_send_border(text, n);
+            best = border >= quality ? n : best;
+            quality = border >= quality ? border : quality;
+        }
+    }
+    return text[n] == '\0' ? n : best;
+}
+
+/* ---- images ---- */
+
+/* The boundary of an upload's parts. */
+static int avitoi_send_upload_begin(avito_client *c)
+{
+    const avito_account *a = c->account;
+    uint8_t *boundary = c->priv.json.as.before.boundary;
+    c->error.detail = a->o.entropy(a->o.ctx, boundary, sizeof c->priv.json.as.before.boundary);
+    return c->error.detail == AVITO_OK ? AVITO_OK : (int)AVITO_ERR_OPTION_ENTROPY;
+}
+
+static void avitoi_send_upload_progress(avito_client *c)
+{
+    const avito_image_source *source = &c->priv.args.as.upload;
+    if (source->progress != NULL) {
+        const uint32_t before =
+            c->priv.total - (uint32_t)source->size; /* all of it before: close enough */
+        const uint32_t sent = c->priv.sent > before ? c->priv.sent - before : 0u;
+        source->progress(source->ctx, sent > source->size ? source->size : (size_t)sent,
+                         source->size);
+    }
+}
+
+/* Stands in a header of the part: printable, and nothing that could end the quoted string. */
+static bool avitoi_send_is_header_word(const char *text)
+{
+    return avitoi_text_is_word(text) && text[strcspn(text, "\"\\")] == '\0';
+}
+
+static int avitoi_send_check_upload(const avito_account *a, struct avitoi_client_args *args)
+{
+    avito_image_source *source = &args->as.upload;
+    source->file_name = source->file_name != NULL ? source->file_name : "image";
+    source->content_type = source->content_type != NULL ? source->content_type : "image/jpeg";
+    if (source->size == 0 || source->size > AVITO_IMAGE_MAX ||
+        (source->data == NULL) == (source->read == NULL)) {
+        return AVITO_ERR_ARGUMENT;
+    }
+    if (!avitoi_send_is_header_word(source->file_name) ||
+        !avitoi_send_is_header_word(source->content_type)) {
+        return AVITO_ERR_ID;
+    }
+    return a->o.entropy != NULL ? AVITO_OK : (int)AVITO_ERR_OPTION_ENTROPY;
+}
+
+AVITO_API int avito_upload_image(avito_client *client, int64_t user_id,
+                                 const avito_image_source *source, avito_arena *arena,
+                                 avito_uploaded_image *out)
+{
+    int rc = avitoi_client_prepare(client, &avitoi_endpoint_upload_image, user_id, NULL, NULL);
+    if (rc == AVITO_OK && source == NULL) {
+        rc = AVITO_ERR_ARGUMENT;
+    }
+    if (rc == AVITO_OK) {
+        client->priv.args.as.upload = *source;
+        rc = avitoi_send_check_upload(client->account, &client->priv.args);
+    }
+    return avitoi_client_get(client, rc, arena, out);
+}
+
+/* ---- other changes ---- */
+
+AVITO_API int avito_mark_chat_as_read(avito_client *client, int64_t user_id, const char *chat_id)
+{
+    const int rc =
+        avitoi_client_prepare(client, &avitoi_endpoint_mark_chat_as_read, user_id, chat_id, NULL);
+    return avitoi_client_start(client, rc, NULL, NULL);
+}
+
+AVITO_API int avito_delete_message(avito_client *client, int64_t user_id, const char *chat_id,
+                                   const char *message_id)
+{
+    int rc = avitoi_client_prepare(client, &avitoi_endpoint_delete_message, user_id, chat_id,
+                                   message_id);
+    rc = (rc == AVITO_OK) ? avitoi_client_check_id(message_id) : rc;
+    return avitoi_client_start(client, rc, NULL, NULL);
+}
+
+AVITO_API int avito_add_to_blacklist(avito_client *client, int64_t user_id,
+                                     const avito_blacklist_user *users, size_t count)
+{
+    size_t i;
+    int rc = avitoi_client_prepare(client, &avitoi_endpoint_add_to_blacklist, user_id, NULL, NULL);
+    if (rc == AVITO_OK) {
+        rc = (users == NULL || count == 0) ? AVITO_ERR_ARGUMENT : AVITO_OK;
+        client->priv.args.as.many.items = users;
+        client->priv.args.as.many.count = count;
+    }
+    for (i = 0; rc == AVITO_OK && i < count; i++) {
+        const unsigned reason = (unsigned)users[i].reason;
+        rc = (users[i].user_id <= 0 || users[i].item_id < 0 || reason - 1u > 3u)
+                 ? AVITO_ERR_ARGUMENT
+                 : AVITO_OK;
+    }
+    return avitoi_client_start(client, rc, NULL, NULL);
+}
+
+static bool avitoi_send_is_web_address(const char *text)
+{
+    return avitoi_text_is_word(text) && (avitoi_text_starts(avitoi_text_of(text), "https://") ||
+                                         avitoi_text_starts(avitoi_text_of(text), "http://"));
+}
+
+static int avitoi_send_webhook_url(avito_client *c, const struct avitoi_endpoint *call,
+                                   const char *url)
+{
+    int rc = avitoi_client_prepare(c, call, 0, NULL, url);
+    if (rc == AVITO_OK && url == NULL) {
+        rc = AVITO_ERR_ARGUMENT;
+    }
+    if (rc == AVITO_OK && !avitoi_send_is_web_address(url)) {
+        rc = AVITO_ERR_ID;
+    }
+    return avitoi_client_start(c, rc, NULL, NULL);
+}
+
+AVITO_API int avito_subscribe_webhook(avito_client *client, const char *url)
+{
+    return avitoi_send_webhook_url(client, &avitoi_endpoint_subscribe_webhook, url);
+}
+
+AVITO_API int avito_unsubscribe_webhook(avito_client *client, const char *url)
+{
+    return avitoi_send_webhook_url(client, &avitoi_endpoint_unsubscribe_webhook, url);
+}
+
+/* ---- without sending ---- */
+
+/* Says what it would have sent: path and body, clipped, without the token. */
+static int avitoi_send_dry_run(avito_client *c)
+{
+    struct avitoi_writer w;
+    memset(&w, 0, sizeof w);
+    if (c->o.error_body_cap > 0) {
+        w.out = c->o.error_body;
+        w.cap = c->o.error_body_cap - 1u;
+        avitoi_write_text(&w, "POST ");
+        avitoi_request_pattern(&w, c, c->priv.call->path);
+        if (c->priv.call->body != NULL && (c->priv.call->flags & AVITOI_ENDPOINT_PARTS) == 0) {
+            avitoi_write(&w, "\n", 1);
+            avitoi_request_body(&w, c);
+        }
+        w.out[w.len] = '\0';
+    }
+    avitoi_call_trace(c, AVITOI_CALL_TRACE_DRY_RUN, c->priv.call->name);
+    if (c->priv.out != NULL) {
+        memset(c->priv.out, 0,
+               (c->priv.call->flags & AVITOI_ENDPOINT_PARTS) != 0 ? sizeof(avito_uploaded_image)
+                                                                  : sizeof(avito_message));
+    }
+    (void)avitoi_machine_finish(c, AVITO_OK);
+    c->error.outcome = AVITO_NOT_SENT;
+    return AVITO_OK;
+}
+
+AVITO_API void avito_enable_dry_run(avito_client_options *options)
+{
+    options->priv.dry_run = avitoi_send_dry_run;
+}
+
+/* ======================================================================= *
+ * >>66 CONFIRMING
+ * ======================================================================= *
+ *
+ * Was it sent? The chat is read back from its newest message to the baseline, row by row, until that tells.
+ * Comes in: a query and rows. Goes out: an outcome. Sends nothing, ever.
+ */
+
+/* ---- is this row what was sent? ---- */
+
+/* Takes the next byte off that is not CR; -1: there is none. */
+static int avitoi_confirm_next_char(avito_str *s)
+{
+    while (s->len > 0) {
+        s->len--;
+        if (*s->ptr++ != '\r') {
+            return avitoi_text_byte(s->ptr[-1]);
+        }
+    }
+    return -1;
+}
+
+/* Equal but for blanks at the ends and CR: what a server may change without changing the text. */
+static bool avitoi_confirm_same_text(avito_str a, const char *text)
+{
+    avito_str b = avitoi_text_of(text);
+    int c;
+    avitoi_text_trim(&a);
+    avitoi_text_trim(&b);
+    do {
+        c = avitoi_confirm_next_char(&a);
+        if (c != avitoi_confirm_next_char(&b)) {
+            return false;
+        }
+    } while (c >= 0);
+    return true;
+}
+
+AVITOI_APART_IF_SMALL static bool avitoi_confirm_is_claimed(const avito_sent_query *q, avito_str id)
+{
+    size_t i;
+    for (i = 0; i < q->claimed_count; i++) {
+        if (avito_str_equal(id, q->claimed[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Is this row what was sent? What shows too little to tell may be it. */
+static avito_outcome avitoi_confirm_is_ours(const avito_sent_query *q, const avito_message *m)
+{
+    const avito_content *content = &m->content;
+    const avito_str text = content->kind == AVITO_MESSAGE_LINK
+                               ? content->as.link->text
+                               : avitoi_schema_content_text(content);
+    const bool unclear = m->type == AVITO_MESSAGE_NONE || m->type == AVITO_MESSAGE_UNKNOWN ||
+                         m->type == AVITO_MESSAGE_DELETED;
+    if (m->direction == AVITO_DIRECTION_IN || avitoi_confirm_is_claimed(q, m->id)) {
+        return AVITO_NOT_SENT;
+    }
+    if (m->direction != AVITO_DIRECTION_OUT || m->created == 0 || m->is_placeholder) {
+        return AVITO_CANNOT_TELL;
+    }
+    if (q->text == NULL ? m->type == AVITO_MESSAGE_IMAGE
+                        : (text.ptr != NULL && avitoi_confirm_same_text(text, q->text))) {
+        return AVITO_SENT;
+    }
+    return (unclear || (q->text != NULL && text.ptr == NULL &&
+                        (m->type == AVITO_MESSAGE_TEXT || m->type == AVITO_MESSAGE_LINK)))
+               ? AVITO_CANNOT_TELL
+               : AVITO_NOT_SENT;
+}
+
+/* ---- the chat is read back ---- */
+
+/* The baseline is still there, below a row of its second that may be ours: so that row is newer. The chat
+ * is read once more, with a baseline of one second less. */
+static int avitoi_confirm_again(avito_client *c)
+{
+    c->priv.same_second = false;
+    c->priv.covered = true;
+    c->priv.reached = false;
+    c->priv.args.as.confirm.query.baseline_created--;
+    c->priv.page = 0;
+    return avitoi_call_repeat(c, 0);
+}
+
+/* One row, or the end, of the chat that is read back. */
+static int avitoi_confirm_row(avito_client *c, int rc)
+{
+    const avito_sent_query *q = &c->priv.args.as.confirm.query;
+    const avito_message *m = (const avito_message *)c->priv.out;
+    const uint32_t grace = q->grace_s != 0 ? q->grace_s : 60u;
+    avito_outcome verdict =
+        q->age_s >= grace ? AVITO_NOT_SENT : AVITO_CANNOT_TELL; /* if it is absent */
+    bool over = c->priv.state != AVITOI_CALL_ROW, at_baseline = false;
+    if (over && rc != AVITO_END) {
+        return rc == AVITO_OK && c->priv.same_second ? avitoi_confirm_again(c) : rc;
+    }
+    c->priv.reached = c->priv.reached || (rc == AVITO_OK && !over && m->created != 0 &&
+                                          m->created <= q->baseline_created);
+    if (over) { /* rows that are all newer than the baseline cover nothing, unless the chat was empty */
+        c->priv.covered =
+            c->priv.covered && !c->priv.has_more && (c->priv.reached || q->baseline_id == NULL);
+    } else if (q->baseline_id != NULL && avito_str_equal(c->priv.json.id, q->baseline_id)) {
+        over = at_baseline = true; /* it need not fit the arena, nor what is claimed */
+    } else if (rc == AVITO_OK && m->created != 0 && m->created < q->baseline_created) {
+        over = true;
+    } else if (rc < 0) { /* one row that nobody could read: it may be the one */
+        c->priv.covered = c->priv.covered && avitoi_confirm_is_claimed(q, c->priv.json.id);
+    } else {
+        avito_outcome ours = avitoi_confirm_is_ours(q, m);
+        if (ours == AVITO_SENT && q->baseline_id != NULL && m->created == q->baseline_created) {
+            c->priv.same_second = true;
+            ours = AVITO_CANNOT_TELL;
+        }
+        c->priv.covered = ours == AVITO_SENT || (c->priv.covered && ours == AVITO_NOT_SENT);
+        if (ours == AVITO_SENT) {
+            over = true;
+            verdict = AVITO_SENT;
+        }
+    }
+    c->priv.same_second = c->priv.same_second && (at_baseline || !over);
+    if (over && c->priv.covered) {
+        *c->priv.args.as.confirm.outcome = verdict;
+    }
+    if (over && verdict != AVITO_SENT) { /* the arena keeps nothing but what was found */
+        c->priv.json.mem.low = 0;
+    }
+    if (rc == AVITO_END) {
+        return AVITO_OK;
+    }
+    c->priv.cut_at = 0;
+    return avitoi_call_move(c, over ? AVITOI_CALL_EV_DRAIN : AVITOI_CALL_EV_NEXT);
+}
+
+/* Reads the chat back, looking for what `args` say. */
+AVITOI_APART static void avitoi_confirm_read_back(avito_client *c, avito_outcome *outcome)
+{
+    c->priv.args.as.confirm.outcome = outcome;
+    c->priv.judge = avitoi_confirm_row;
+    c->priv.covered = true;
+    c->priv.reached = false;
+    (void)avitoi_list_page(c, 100, 0, true, AVITO_MESSAGE_CONTENTS, 0);
+}
+
+AVITO_API int avito_confirm_sent(avito_client *client, int64_t user_id, const char *chat_id,
+                                 const avito_sent_query *query, avito_arena *arena,
+                                 avito_outcome *outcome, avito_message *found)
+{
+    int rc = avitoi_client_prepare(client, &avitoi_endpoint_get_messages, user_id, chat_id, NULL);
+    if (outcome != NULL) {
+        *outcome = AVITO_CANNOT_TELL;
+    }
+    if (rc == AVITO_OK && (query == NULL || outcome == NULL ||
+                           (query->claimed == NULL && query->claimed_count > 0))) {
+        rc = AVITO_ERR_ARGUMENT;
+    }
+    if (rc == AVITO_OK) {
+        client->priv.args.as.confirm.query = *query;
+        avitoi_confirm_read_back(client, outcome);
+    }
+    return avitoi_client_get(client, rc, arena, found);
+}
+
+/* ---- sends that settle themselves ---- */
+
+#define AVITOI_CONFIRM_PAUSE_MS 2000u
+
+/* A send that has just ended and cannot tell: what is to be looked for. */
+static bool avitoi_confirm_begin_settling(avito_client *c, int rc)
+{
+    const bool text = c->priv.call == &avitoi_endpoint_send_message;
+    const bool image = c->priv.call == &avitoi_endpoint_send_image_message;
+    if (rc >= 0 || !(text || image) || c->priv.out == NULL ||
+        avitoi_error_outcome(c, rc) != AVITO_CANNOT_TELL) {
+        return false;
+    }
+    c->priv.args.as.confirm.query = *c->priv.baseline;
+    c->priv.args.as.confirm.query.text = text ? c->priv.args.text : NULL;
+    c->priv.settling = true;
+    c->priv.cause = (int16_t)rc;
+    c->priv.cause_status = c->priv.status;
+    c->priv.args.as.confirm.sent_ms = c->priv.last_ms;
+    c->priv.verdict = AVITO_CANNOT_TELL;
+    c->priv.call = &avitoi_endpoint_get_messages;
+    return true;
+}
+
+/* The end of a call. A send that cannot tell goes on with reading the chat back, again and again, until
+ * that tells or the time is over. */
+static int avitoi_confirm_settle(avito_client *c, int rc)
+{
+    const uint32_t pause_ms = c->priv.settling ? AVITOI_CONFIRM_PAUSE_MS : 0u;
+    if (c->priv.settling && c->priv.verdict != AVITO_CANNOT_TELL) {
+        return c->priv.verdict == AVITO_SENT ? AVITO_OK : (int)c->priv.cause;
+    }
+    if (!c->priv.settling && !avitoi_confirm_begin_settling(c, rc)) {
+        return rc;
+    }
+    if (rc < 0) {
+        avitoi_call_drop(c, rc);
+    }
+    avitoi_token_resign(c);
+    if (pause_ms >= c->priv.total_left_ms || avitoi_call_repeat(c, pause_ms) != AVITOI_CALL_MOVED) {
+        return c->priv.cause;
+    }
+    c->priv.args.as.confirm.query.baseline_created = c->priv.baseline->baseline_created;
+    c->priv.args.as.confirm.query.age_s =
+        avitoi_number_elapsed(c->priv.last_ms, c->priv.args.as.confirm.sent_ms) / 1000u;
+    c->priv.page = 0;
+    avitoi_confirm_read_back(c, &c->priv.verdict);
+    avitoi_call_trace(c, AVITOI_CALL_TRACE_SETTLE, c->priv.call->name);
+    return AVITOI_CALL_MOVED;
+}
+
+AVITO_API int avito_confirm_sends(avito_client *client, const avito_sent_query *baseline)
+{
+    if (client == NULL || client->account == NULL ||
+        (baseline != NULL && baseline->claimed == NULL && baseline->claimed_count > 0)) {
+        return AVITO_ERR_ARGUMENT;
+    }
+    if (client->priv.call != NULL) {
+        return AVITO_ERR_BUSY;
+    }
+    client->priv.baseline = baseline;
+    client->settle = baseline != NULL ? avitoi_confirm_settle : NULL;
+    return AVITO_OK;
+}
+
+/* ======================================================================= *
+ * >>67 RAW JSON
+ * ======================================================================= *
+ *
+ * The JSON machine proves that a text is valid, without a schema; only then jsmn tokenises it, which
+ * alone takes much that is no JSON, and needs quadratic time in depth. The machine lies in the memory of
+ * the tokens until these are written. The accessors walk tokens, never text beyond a token's end.
+ */
+
+AVITOI_ASSERT(json_tokens_have_20_bytes, sizeof(jsmntok_t) == 20);
+
+static bool avitoi_raw_is_blank(char c)
+{
+    return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
+
+static avito_str avitoi_raw_trimmed(const char *text, size_t len)
+{
+    avito_str s;
+    for (; len > 0 && avitoi_raw_is_blank(*text); len--) {
+        text++;
+    }
+    for (; len > 0 && avitoi_raw_is_blank(text[len - 1u]); len--) {
+    }
+    s.ptr = text;
+    s.len = len;
+    return s;
+}
+
+static bool avitoi_raw_is_container(avito_str s)
+{
+    return s.len > 0 && (*s.ptr == '{' || *s.ptr == '[');
+}
+
+/* Where the string, number or word at the beginning of `s` ends. */
+static size_t avitoi_raw_scalar(avito_str s)
+{
+    size_t i = 1;
+    if (*s.ptr == '"') {
+        for (; i < s.len && s.ptr[i] != '"'; i++) {
+            i += (s.ptr[i] == '\\') ? 1u : 0u;
+        }
+        return i + 1u;
+    }
+    for (; i < s.len && strchr(",:]}", s.ptr[i]) == NULL && !avitoi_raw_is_blank(s.ptr[i]); i++) {
+    }
+    return i;
+}
+
+/* Valid JSON? The machine reads no value that stands alone: it gets one as the only element of a
+ * list. */
+static int avitoi_raw_check(struct avitoi_json *j, avito_str s)
+{
+    const bool alone = !avitoi_raw_is_container(s);
+    size_t used;
+    int rc = AVITO_AGAIN;
+    if (s.len == 0) {
+        return AVITO_ERR_EMPTY;
+    }
+    if (alone && avitoi_raw_scalar(s) != s.len) {
+        return AVITO_ERR_JSON;
+    }
+    avitoi_json_begin(j, NULL, NULL);
+    if (alone) {
+        rc = avitoi_json_feed(j, "[", 1, &used);
+    }
+    rc = (rc == AVITO_AGAIN) ? avitoi_json_feed(j, s.ptr, s.len, &used) : rc;
+    if (alone && rc == AVITO_AGAIN) {
+        rc = avitoi_json_feed(j, "]", 1, &used);
+    }
+    return (rc == AVITO_AGAIN) ? avitoi_json_end(j) : rc;
+}
+
+/* The tokens of a valid text, of which `room` fit; returns how many it has. Outside of a container jsmn
+ * takes no number or word: the token of such a text is written here. */
+static int avitoi_raw_tokenise(avito_str s, jsmntok_t *tokens, size_t room)
+{
+    const bool quoted = *s.ptr == '"';
+    jsmn_parser parser;
+    int count;
+    if (!avitoi_raw_is_container(s)) {
+        tokens->type = quoted ? JSMN_STRING : JSMN_PRIMITIVE;
+        tokens->start = quoted ? 1 : 0;
+        tokens->end = (int)s.len - (quoted ? 1 : 0);
+        tokens->size = 0;
+        tokens->parent = -1;
+        return 1;
+    }
+    jsmn_init(&parser);
+    count =
+        jsmn_parse(&parser, s.ptr, s.len, tokens, (unsigned)(room < INT32_MAX ? room : INT32_MAX));
+    if (count < 0) { /* they do not fit: only counted */
+        jsmn_init(&parser);
+        count = jsmn_parse(&parser, s.ptr, s.len, NULL, 0);
+    }
+    return count;
+}
+
+AVITO_API int avito_json_parse(avito_json *json, const void *text, size_t len, void *memory,
+                               size_t memory_size)
+{
+    const size_t skew = (0u - (size_t)(uintptr_t)memory) & 7u;
+    const size_t size = memory_size > skew ? memory_size - skew : 0u;
+    char *const room = (char *)memory + skew;
+    avito_str s;
+    size_t count;
+    int rc;
+    if (json == NULL) {
+        return AVITO_ERR_ARGUMENT;
+    }
+    memset(json, 0, sizeof *json);
+    if (text == NULL || memory == NULL || len > INT32_MAX) {
+        return AVITO_ERR_ARGUMENT;
+    }
+    if (size < sizeof(struct avitoi_json)) {
+        json->needed = AVITO_JSON_TOKENS_SIZE(0);
+        return AVITO_ERR_ROOM;
+    }
+    s = avitoi_raw_trimmed((const char *)text, len);
+    rc = avitoi_raw_check((struct avitoi_json *)(void *)room, s);
+    if (rc != AVITO_OK) {
+        return rc;
+    }
+    count = (size_t)avitoi_raw_tokenise(s, (jsmntok_t *)(void *)room, size / sizeof(jsmntok_t));
+    if (count > size / sizeof(jsmntok_t)) {
+        json->needed = AVITO_JSON_TOKENS_SIZE(count);
+        return AVITO_ERR_ROOM;
+    }
+    json->priv.text = s.ptr;
+    json->priv.tokens = room;
+    json->priv.count = count;
+    return AVITO_OK;
+}
+
+/* ---- walking ---- */
+
+static const jsmntok_t *avitoi_raw_tokens(const avito_json *json)
+{
+    return (const jsmntok_t *)json->priv.tokens;
+}
+
+/* NULL: none. */
+static const jsmntok_t *avitoi_raw_token(avito_json_value value)
+{
+    const bool there = value.json != NULL && value.token < value.json->priv.count;
+    return there ? avitoi_raw_tokens(value.json) + value.token : NULL;
+}
+
+static avito_json_value avitoi_raw_value(const avito_json *json, size_t token)
+{
+    avito_json_value value;
+    value.json = json;
+    value.token = token;
+    return value;
+}
+
+static avito_json_value avitoi_raw_none(void)
+{
+    return avitoi_raw_value(NULL, 0);
+}
+
+AVITO_API avito_json_value avito_json_root(const avito_json *json)
+{
+    return avitoi_raw_value(json, 0);
+}
+
+AVITO_API avito_json_type avito_json_type_of(avito_json_value value)
+{
+    const jsmntok_t *t = avitoi_raw_token(value);
+    char first;
+    if (t == NULL) {
+        return AVITO_JSON_NONE;
+    }
+    if (t->type != JSMN_PRIMITIVE) {
+        return t->type == JSMN_OBJECT  ? AVITO_JSON_OBJECT
+               : t->type == JSMN_ARRAY ? AVITO_JSON_ARRAY
+                                       : AVITO_JSON_STRING;
+    }
+    first = value.json->priv.text[t->start];
+    return first == 'n'                   ? AVITO_JSON_NULL
+           : first == 't' || first == 'f' ? AVITO_JSON_BOOL
+                                          : AVITO_JSON_NUMBER;
+}
+
+AVITO_API size_t avito_json_count(avito_json_value value)
+{
+    const avito_json_type type = avito_json_type_of(value);
+    return type >= AVITO_JSON_ARRAY ? (size_t)avitoi_raw_token(value)->size : 0u;
+}
+
+AVITO_API avito_json_value avito_json_first(avito_json_value value)
+{
+    if (avito_json_count(value) == 0) {
+        return avitoi_raw_none();
+    }
+    return avitoi_raw_value(
+        value.json, value.token + (avito_json_type_of(value) == AVITO_JSON_OBJECT ? 2u : 1u));
+}
+
+AVITO_API avito_json_value avito_json_key(avito_json_value value)
+{
+    const jsmntok_t *t = avitoi_raw_token(value);
+    if (t == NULL || t->parent < 0 ||
+        avitoi_raw_tokens(value.json)[t->parent].type != JSMN_STRING) {
+        return avitoi_raw_none();
+    }
+    return avitoi_raw_value(value.json, (size_t)t->parent);
+}
+
+AVITO_API avito_json_value avito_json_next(avito_json_value value)
+{
+    const avito_json_value key = avito_json_key(value);
+    const jsmntok_t *t = avitoi_raw_token(value);
+    const jsmntok_t *tokens;
+    size_t i = value.token + 1u;
+    int container;
+    if (t == NULL || t->parent < 0) {
+        return avitoi_raw_none();
+    }
+    tokens = avitoi_raw_tokens(value.json);
+    container = (key.json != NULL) ? tokens[key.token].parent : t->parent;
+    while (i < value.json->priv.count && tokens[i].start < t->end) { /* what is inside of it */
+        i++;
+    }
+    if (i >= value.json->priv.count || tokens[i].parent != container) {
+        return avitoi_raw_none();
+    }
+    return avitoi_raw_value(value.json, key.json != NULL ? i + 1u : i);
+}
+
+AVITO_API avito_json_value avito_json_at(avito_json_value value, size_t index)
+{
+    avito_json_value at = avito_json_first(value);
+    for (; index > 0 && at.json != NULL; index--) {
+        at = avito_json_next(at);
+    }
+    return at;
+}
+
+/* ---- values ---- */
+
+AVITO_API avito_str avito_json_raw(avito_json_value value)
+{
+    const jsmntok_t *t = avitoi_raw_token(value);
+    avito_str s = {NULL, 0};
+    if (t != NULL) {
+        const int quote = (t->type == JSMN_STRING) ? 1 : 0;
+        s.ptr = value.json->priv.text + t->start - quote;
+        s.len = (size_t)(t->end - t->start) + 2u * (size_t)quote;
+    }
+    return s;
+}
+
+/* The four digits at `p`. */
+static uint32_t avitoi_raw_unit(const char *p)
+{
+    return avitoi_text_hex_digit(p[0]) << 12 | avitoi_text_hex_digit(p[1]) << 8 |
+           avitoi_text_hex_digit(p[2]) << 4 | avitoi_text_hex_digit(p[3]);
+}
+
+/* The code point of the \u at *p, of a valid string, which goes on behind it. */
+static uint32_t avitoi_raw_point(const char **p, const char *end)
+{
+    const uint32_t unit = avitoi_raw_unit(*p + 2);
+    *p += 6;
+    if (unit < 0xd800u || unit > 0xdfffu) {
+        return unit;
+    }
+    if (unit < 0xdc00u && end - *p >= 6 && (*p)[0] == '\\' && (*p)[1] == 'u') {
+        const uint32_t low = avitoi_raw_unit(*p + 2);
+        if (low >= 0xdc00u && low <= 0xdfffu) {
+            *p += 6;
+            return 0x10000u + ((unit - 0xd800u) << 10) + (low - 0xdc00u);
+        }
+    }
+    return 0xfffdu;
+}
+
+/* The next byte, or the next escape decoded, of a valid string; returns how many bytes that are. */
+static size_t avitoi_raw_next(const char **p, const char *end, char out[4])
+{
+    static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
+    if (**p == '\\' && (*p)[1] == 'u') {
+        return avitoi_text_utf8_put(avitoi_raw_point(p, end), out);
+    }
+    if (**p == '\\') {
+        const char *at = (const char *)memchr(from, (*p)[1], sizeof from - 1u);
+        *out = to[at - from];
+        *p += 2;
+        return 1;
+    }
+    *out = *(*p)++;
+    return 1;
+}
+
+/* What is between the quotes of a string. */
+static avito_str avitoi_raw_inside(avito_json_value value)
+{
+    avito_str s = avito_json_raw(value);
+    s.ptr++;
+    s.len -= 2u;
+    return s;
+}
+
+AVITO_API bool avito_json_is(avito_json_value value, const char *word)
+{
+    avito_str s;
+    const char *end;
+    size_t left;
+    if (avito_json_type_of(value) != AVITO_JSON_STRING || word == NULL) {
+        return false;
+    }
+    s = avitoi_raw_inside(value);
+    end = s.ptr + s.len;
+    left = strlen(word);
+    while (s.ptr < end) {
+        char bytes[4];
+        const size_t n = avitoi_raw_next(&s.ptr, end, bytes);
+        if (n > left || memcmp(word, bytes, n) != 0) {
+            return false;
+        }
+        word += n;
+        left -= n;
+    }
+    return left == 0;
+}
+
+AVITO_API avito_json_value avito_json_get(avito_json_value object, const char *key)
+{
+    avito_json_value at = avitoi_raw_none();
+    if (avito_json_type_of(object) == AVITO_JSON_OBJECT && key != NULL) {
+        at = avito_json_first(object);
+        while (at.json != NULL && !avito_json_is(avito_json_key(at), key)) {
+            at = avito_json_next(at);
+        }
+    }
+    return at;
+}
+
+/* Decodes to `out`, unless that is NULL; returns the length. */
+static size_t avitoi_raw_decode(avito_str s, char *out)
+{
+    const char *const end = s.ptr + s.len;
+    size_t len = 0;
+    while (s.ptr < end) {
+        char bytes[4];
+        const size_t n = avitoi_raw_next(&s.ptr, end, bytes);
+        if (out != NULL) {
+            memcpy(out + len, bytes, n);
+        }
+        len += n;
+    }
+    return len;
+}
+
+/* What reading a value of another type gives; AVITO_OK: it has this type. */
+static int avitoi_raw_expect(avito_json_value value, avito_json_type type)
+{
+    const avito_json_type is = avito_json_type_of(value);
+    return is == type ? AVITO_OK : is <= AVITO_JSON_NULL ? AVITO_END : AVITO_ERR_MODEL;
+}
+
+AVITO_API int avito_json_string(avito_json_value value, avito_arena *arena, avito_str *out,
+                                size_t *needed)
+{
+    const int rc = avitoi_raw_expect(value, AVITO_JSON_STRING);
+    avito_str s;
+    char *to;
+    size_t len, end;
+    if (needed != NULL) {
+        *needed = 0;
+    }
+    if (arena == NULL || arena->base == NULL || out == NULL) {
+        return AVITO_ERR_ARGUMENT;
+    }
+    if (arena->busy) {
+        return AVITO_ERR_BUSY;
+    }
+    memset(out, 0, sizeof *out);
+    if (rc != AVITO_OK) {
+        return rc;
+    }
+    s = avitoi_raw_inside(value);
+    len = avitoi_raw_decode(s, NULL);
+    end = avitoi_arena_align(arena->used + len + 1u);
+    if (end > arena->cap) {
+        if (needed != NULL) {
+            *needed = end;
+        }
+        return AVITO_ERR_ARENA;
+    }
+    to = arena->base + arena->used;
+    (void)avitoi_raw_decode(s, to);
+    to[len] = '\0';
+    out->ptr = to;
+    out->len = len;
+    arena->used = end;
+    arena->peak = (end > arena->peak) ? end : arena->peak;
+    return AVITO_OK;
+}
+
+AVITO_API int avito_json_int(avito_json_value value, int64_t *out)
+{
+    const int rc = avitoi_raw_expect(value, AVITO_JSON_NUMBER);
+    avito_str s;
+    int64_t number;
+    if (out == NULL) {
+        return AVITO_ERR_ARGUMENT;
+    }
+    if (rc != AVITO_OK) {
+        return rc;
+    }
+    s = avito_json_raw(value);
+    if (!avitoi_number_parse_int(s.ptr, s.len, &number)) {
+        return AVITO_ERR_MODEL;
+    }
+    *out = number;
+    return AVITO_OK;
+}
+
+AVITO_API int avito_json_bool(avito_json_value value, bool *out)
+{
+    const int rc = avitoi_raw_expect(value, AVITO_JSON_BOOL);
+    if (out == NULL) {
+        return AVITO_ERR_ARGUMENT;
+    }
+    if (rc == AVITO_OK) {
+        *out = *avito_json_raw(value).ptr == 't';
+    }
+    return rc;
+}
+
+/* ======================================================================= *
+ * >>68 SHOW
+ * ======================================================================= *
+ *
+ * A message as a line for a person, and as JSON. The line drops what does not fit; the JSON is written
+ * by the request writer (>>31), which counts what does not.
+ */
+
+AVITO_API const char *avito_message_class_word(avito_message_class message_class)
+{
+    switch (message_class) {
+        case AVITO_CLASS_BUYER:
+            return "buyer";
+        case AVITO_CLASS_OWN:
+            return "own";
+        case AVITO_CLASS_SYSTEM:
+            return "system";
+        case AVITO_CLASS_PLACEHOLDER:
+            return "placeholder";
+        case AVITO_CLASS_DELETED:
+            return "deleted";
+        default:
+            return "unsupported";
+    }
+}
+
+/* ---- a line for a person ---- */
+
+#define AVITOI_SHOW_ELLIPSIS "…"
+
+struct avitoi_show_line {
+    char *out;
+    size_t cap, len;
+    size_t kept;  /* of len: with an ellipsis behind it, it fits */
+    bool blank;   /* one is due before the next character */
+    bool cut;
+};
+
+static void avitoi_show_character(struct avitoi_show_line *line, const char *p, size_t n)
+{
+    const size_t blank = line->blank ? 1u : 0u;
+    if (line->cut || n + blank >= line->cap - line->len) {
+        line->cut = true;
+        return;
+    }
+    if (line->blank) {
+        line->out[line->len++] = ' ';
+        line->blank = false;
+    }
+    memcpy(line->out + line->len, p, n);
+    line->len += n;
+    if (line->cap - line->len >= sizeof AVITOI_SHOW_ELLIPSIS) {
+        line->kept = line->len;
+    }
+}
+
+/* Blanks of any kind, and what ends a line. */
+static bool avitoi_show_is_blank(uint32_t point)
+{
+    return point == ' ' || (point >= '\t' && point <= '\r') || point == 0x85u || point == 0x2028u ||
+           point == 0x2029u;
+}
+
+/* Control characters, and those that turn the direction of writing. */
+static bool avitoi_show_is_hidden(uint32_t point)
+{
+    return point < ' ' || (point >= 0x7fu && point < 0xa0u) ||
+           (point >= 0x202au && point <= 0x202eu) || (point >= 0x2066u && point <= 0x2069u) ||
+           point == 0xfeffu;
+}
+
+static void avitoi_show_text(struct avitoi_show_line *line, avito_str s)
+{
+    while (s.len > 0 && !line->cut) {
+        const size_t n = avitoi_text_grapheme(s.ptr, s.len);
+        const unsigned first = avitoi_text_utf8_length(s.ptr, s.len);
+        const bool good = first > 0 && first <= s.len;
+        const uint32_t point = good ? avitoi_text_point(s.ptr, first) : '?';
+        if (avitoi_show_is_blank(point)) {
+            line->blank = line->len > 0;
+        } else if (!avitoi_show_is_hidden(point)) {
+            avitoi_show_character(line, good ? s.ptr : "?", n);
+        }
+        s.ptr += n;
+        s.len -= n;
+    }
+}
+
+static void avitoi_show_words(struct avitoi_show_line *line, const char *words)
+{
+    avitoi_show_text(line, avitoi_text_of(words));
+}
+
+/* "[word] " */
+static void avitoi_show_label(struct avitoi_show_line *line, avito_str word)
+{
+    avitoi_show_words(line, "[");
+    avitoi_show_text(line, word);
+    avitoi_show_words(line, "] ");
+}
+
+/* X(type, in Russian, in English): what a message of that type is called. */
+#define AVITOI_SHOW_TYPES(X)                                                                       \
+    X(IMAGE, "фото", "photo")                                                                      \
+    X(LINK, "ссылка", "link")                                                                      \
+    X(ITEM, "объявление", "listing")                                                               \
+    X(LOCATION, "место", "location")                                                               \
+    X(CALL, "звонок", "call")                                                                      \
+    X(VOICE, "голосовое сообщение", "voice message")                                               \
+    X(SYSTEM, "системное сообщение", "system message")                                             \
+    X(DELETED, "сообщение удалено", "message deleted")                                             \
+    X(APP_CALL, "звонок в приложении", "call in the app")                                          \
+    X(FILE, "файл", "file")                                                                        \
+    X(VIDEO, "видео", "video")                                                                     \
+    X(NONE, "сообщение", "message")
+
+/* NULL: it has no name here. */
+static const char *avitoi_show_type(avito_message_type type, avito_language language)
+{
+    switch ((int)type) {
+#define AVITOI_SHOW_TYPE_(name, russian, english)                                                  \
+    case AVITO_MESSAGE_##name:                                                                     \
+        return language == AVITO_ENGLISH ? (english) : (russian);
+        AVITOI_SHOW_TYPES(AVITOI_SHOW_TYPE_)
+#undef AVITOI_SHOW_TYPE_
+        default:
+            return NULL;
+    }
+}
+
+/* The first of the two that says something. */
+static avito_str avitoi_show_either(avito_str first, avito_str second)
+{
+    return first.len > 0 ? first : second;
+}
+
+/* What names the content, after its label. */
+static void avitoi_show_content(struct avitoi_show_line *line, const avito_content *c)
+{
+    switch ((int)c->kind) {
+        case AVITO_MESSAGE_LINK:
+            avitoi_show_text(line, avitoi_show_either(c->as.link->text, c->as.link->url));
+            break;
+        case AVITO_MESSAGE_ITEM:
+            avitoi_show_text(line, c->as.item->title);
+            if (c->as.item->title.len > 0 && c->as.item->price_string.len > 0) {
+                avitoi_show_words(line, ", ");
+            }
+            avitoi_show_text(line, c->as.item->price_string);
+            break;
+        case AVITO_MESSAGE_LOCATION:
+            avitoi_show_text(line, avitoi_show_either(c->as.location->title, c->as.location->text));
+            break;
+        default:
+            break;
+    }
+}
+
+/* A call that nobody took is called by its own name. */
+static avito_str avitoi_show_name_of(const avito_message *m, avito_language language)
+{
+    const avito_content *c = &m->content;
+    const avito_message_type type = c->kind != AVITO_MESSAGE_NONE ? c->kind : m->type;
+    const char *name = avitoi_show_type(type, language);
+    if (c->kind == AVITO_MESSAGE_CALL && c->as.call->status == AVITO_CALL_MISSED) {
+        name = language == AVITO_ENGLISH ? "missed call" : "пропущенный звонок";
+    }
+    if (name == NULL && m->type_word.len > 0) {
+        return m->type_word;
+    }
+    return avitoi_text_of(name != NULL ? name : avitoi_show_type(AVITO_MESSAGE_NONE, language));
+}
+
+AVITO_API size_t avito_message_preview(const avito_message *message, avito_language language,
+                                       char *out, size_t cap)
+{
+    struct avitoi_show_line line = AVITOI_ZERO;
+    avito_str text;
+    if (out == NULL || cap == 0) {
+        return 0;
+    }
+    *out = '\0';
+    if (message == NULL) {
+        return 0;
+    }
+    line.out = out;
+    line.cap = cap;
+    text = avitoi_schema_content_text(&message->content);
+    if (text.ptr != NULL) {
+        avitoi_show_text(&line, text);
+    } else {
+        avitoi_show_label(&line, avitoi_show_name_of(message, language));
+        avitoi_show_content(&line, &message->content);
+    }
+    if ((line.cut || message->is_cut) && cap >= sizeof AVITOI_SHOW_ELLIPSIS) {
+        memcpy(out + line.kept, AVITOI_SHOW_ELLIPSIS, sizeof AVITOI_SHOW_ELLIPSIS - 1u);
+        line.len = line.kept + sizeof AVITOI_SHOW_ELLIPSIS - 1u;
+    }
+    out[line.len] = '\0';
+    return line.len;
+}
+
+/* ---- JSON for a program ---- */
+
+struct avitoi_show {
+    struct avitoi_writer w;
+    bool comma; /* the next member needs one */
+};
+
+/* As it is written: no other part of the header has these literals, so none keeps them in a program. */
+#define AVITOI_SHOW_NAME(name) "\"" #name "\":"
+
+static void avitoi_show_comma(struct avitoi_show *s)
+{
+    if (s->comma) {
+        avitoi_write(&s->w, ",", 1);
+    }
+    s->comma = true;
+}
+
+static void avitoi_show_name(struct avitoi_show *s, const char *name)
+{
+    avitoi_show_comma(s);
+    avitoi_write_text(&s->w, name);
+}
+
+static void avitoi_show_string(struct avitoi_show *s, avito_str value)
+{
+    avitoi_write_json(&s->w, value);
+}
+
+static void avitoi_show_str(struct avitoi_show *s, const char *name, avito_str value)
+{
+    if (value.ptr != NULL) {
+        avitoi_show_name(s, name);
+        avitoi_show_string(s, value);
+    }
+}
+
+static void avitoi_show_number(struct avitoi_show *s, const char *name, int64_t value)
+{
+    avitoi_show_name(s, name);
+    avitoi_write_int(&s->w, value);
+}
+
+/* 0 is what a missing number was decoded to. */
+static void avitoi_show_int(struct avitoi_show *s, const char *name, int64_t value)
+{
+    if (value != 0) {
+        avitoi_show_number(s, name, value);
+    }
+}
+
+static void avitoi_show_bool(struct avitoi_show *s, const char *name, bool value)
+{
+    avitoi_show_name(s, name);
+    avitoi_write_text(&s->w, value ? "true" : "false");
+}
+
+/* From units of 1e-7 degree: 557512000 is 55.7512. */
+static void avitoi_show_degrees(struct avitoi_show *s, const char *name, int32_t e7)
+{
+    const uint32_t value = e7 < 0 ? 0u - (uint32_t)e7 : (uint32_t)e7;
+    uint32_t part = value % 10000000u;
+    char digits[7];
+    size_t i, n = sizeof digits;
+    avitoi_show_name(s, name);
+    if (e7 < 0) {
+        avitoi_write(&s->w, "-", 1);
+    }
+    avitoi_write_int(&s->w, value / 10000000u);
+    for (i = n; i > 0; i--, part /= 10u) {
+        digits[i - 1u] = (char)('0' + (int)(part % 10u));
+    }
+    for (; n > 0 && digits[n - 1u] == '0'; n--) {
+    }
+    if (n > 0) {
+        avitoi_write(&s->w, ".", 1);
+        avitoi_write(&s->w, digits, n);
+    }
+}
+
+static void avitoi_show_open(struct avitoi_show *s, const char *name)
+{
+    if (name != NULL) {
+        avitoi_show_name(s, name);
+    }
+    avitoi_write(&s->w, "{", 1);
+    s->comma = false;
+}
+
+static void avitoi_show_close(struct avitoi_show *s)
+{
+    avitoi_write(&s->w, "}", 1);
+    s->comma = true;
+}
+
+static void avitoi_show_sizes(struct avitoi_show *s, const char *name, avito_image_sizes sizes)
+{
+    size_t i;
+    if (sizes.count == 0) {
+        return;
+    }
+    avitoi_show_open(s, name);
+    for (i = 0; i < sizes.count; i++) {
+        avitoi_show_comma(s);
+        avitoi_show_string(s, sizes.items[i].size);
+        avitoi_write(&s->w, ":", 1);
+        avitoi_show_string(s, sizes.items[i].url);
+    }
+    avitoi_show_close(s);
+}
+
+static void avitoi_show_link(struct avitoi_show *s, const avito_link *link)
+{
+    const avito_link_preview *preview = link->preview;
+    avitoi_show_open(s, AVITOI_SHOW_NAME(link));
+    avitoi_show_str(s, AVITOI_SHOW_NAME(text), link->text);
+    avitoi_show_str(s, AVITOI_SHOW_NAME(url), link->url);
+    if (preview != NULL) {
+        avitoi_show_open(s, AVITOI_SHOW_NAME(preview));
+        avitoi_show_str(s, AVITOI_SHOW_NAME(title), preview->title);
+        avitoi_show_str(s, AVITOI_SHOW_NAME(description), preview->description);
+        avitoi_show_str(s, AVITOI_SHOW_NAME(domain), preview->domain);
+        avitoi_show_str(s, AVITOI_SHOW_NAME(url), preview->url);
+        avitoi_show_sizes(s, AVITOI_SHOW_NAME(images), preview->images);
+        avitoi_show_close(s);
+    }
+    avitoi_show_close(s);
+}
+
+static void avitoi_show_item(struct avitoi_show *s, const avito_item_content *item)
+{
+    avitoi_show_open(s, AVITOI_SHOW_NAME(item));
+    avitoi_show_str(s, AVITOI_SHOW_NAME(title), item->title);
+    avitoi_show_str(s, AVITOI_SHOW_NAME(item_url), item->item_url);
+    avitoi_show_str(s, AVITOI_SHOW_NAME(image_url), item->image_url);
+    avitoi_show_str(s, AVITOI_SHOW_NAME(price_string), item->price_string);
+    avitoi_show_close(s);
+}
+
+static void avitoi_show_location(struct avitoi_show *s, const avito_location *location)
+{
+    avitoi_show_open(s, AVITOI_SHOW_NAME(location));
+    avitoi_show_str(s, AVITOI_SHOW_NAME(kind), location->kind_word);
+    if (location->lat_e7 != 0 || location->lon_e7 != 0) {
+        avitoi_show_degrees(s, AVITOI_SHOW_NAME(lat), location->lat_e7);
+        avitoi_show_degrees(s, AVITOI_SHOW_NAME(lon), location->lon_e7);
+    }
+    avitoi_show_str(s, AVITOI_SHOW_NAME(title), location->title);
+    avitoi_show_str(s, AVITOI_SHOW_NAME(text), location->text);
+    avitoi_show_close(s);
+}
+
+static void avitoi_show_call(struct avitoi_show *s, const avito_call *call)
+{
+    avitoi_show_open(s, AVITOI_SHOW_NAME(call));
+    avitoi_show_str(s, AVITOI_SHOW_NAME(status), call->status_word);
+    avitoi_show_int(s, AVITOI_SHOW_NAME(target_user_id), call->target_user_id);
+    avitoi_show_close(s);
+}
+
+static void avitoi_show_value(struct avitoi_show *s, const avito_content *c)
+{
+    avitoi_show_open(s, AVITOI_SHOW_NAME(content));
+    avitoi_show_str(s, AVITOI_SHOW_NAME(text), avitoi_schema_content_text(c));
+    switch ((int)c->kind) {
+        case AVITO_MESSAGE_SYSTEM:
+            avitoi_show_str(s, AVITOI_SHOW_NAME(flow_id), c->as.system.flow_id);
+            break;
+        case AVITO_MESSAGE_IMAGE:
+            avitoi_show_open(s, AVITOI_SHOW_NAME(image));
+            avitoi_show_sizes(s, AVITOI_SHOW_NAME(sizes), c->as.image->sizes);
+            avitoi_show_close(s);
+            break;
+        case AVITO_MESSAGE_LINK:
+            avitoi_show_link(s, c->as.link);
+            break;
+        case AVITO_MESSAGE_ITEM:
+            avitoi_show_item(s, c->as.item);
+            break;
+        case AVITO_MESSAGE_LOCATION:
+            avitoi_show_location(s, c->as.location);
+            break;
+        case AVITO_MESSAGE_CALL:
+            avitoi_show_call(s, c->as.call);
+            break;
+        case AVITO_MESSAGE_VOICE:
+            avitoi_show_open(s, AVITOI_SHOW_NAME(voice));
+            avitoi_show_str(s, AVITOI_SHOW_NAME(voice_id), c->as.voice->voice_id);
+            avitoi_show_close(s);
+            break;
+        default:
+            break;
+    }
+    avitoi_show_close(s);
+}
+
+static void avitoi_show_quote(struct avitoi_show *s, const avito_quote *quote)
+{
+    avitoi_show_open(s, AVITOI_SHOW_NAME(quote));
+    avitoi_show_str(s, AVITOI_SHOW_NAME(id), quote->id);
+    avitoi_show_number(s, AVITOI_SHOW_NAME(author_id), quote->author_id);
+    avitoi_show_int(s, AVITOI_SHOW_NAME(created), quote->created);
+    avitoi_show_str(s, AVITOI_SHOW_NAME(type), quote->type_word);
+    avitoi_show_value(s, &quote->content);
+    avitoi_show_close(s);
+}
+
+/* What a notification has beside the message. */
+static void avitoi_show_notified(struct avitoi_show *s, const avito_message *m,
+                                 const avito_chat *chat)
+{
+    const bool from_chat = m->chat_id.ptr == NULL && chat != NULL;
+    avitoi_show_str(s, AVITOI_SHOW_NAME(chat_id), from_chat ? chat->id : m->chat_id);
+    avitoi_show_int(s, AVITOI_SHOW_NAME(user_id), m->user_id);
+    avitoi_show_str(s, AVITOI_SHOW_NAME(chat_type), m->chat_type_word);
+    avitoi_show_int(s, AVITOI_SHOW_NAME(item_id), m->item_id);
+    avitoi_show_str(s, AVITOI_SHOW_NAME(published_at), m->published_at);
+}
+
+/* What is not the service's. */
+static void avitoi_show_ours(struct avitoi_show *s, const avito_message *m, const avito_chat *chat)
+{
+    const char *word = avito_message_class_word(avito_classify(m));
+    size_t i;
+    avitoi_show_open(s, AVITOI_SHOW_NAME(avito));
+    avitoi_show_str(s, AVITOI_SHOW_NAME(class), avitoi_text_of(word));
+    avitoi_show_bool(s, AVITOI_SHOW_NAME(is_own), m->is_own);
+    avitoi_show_bool(s, AVITOI_SHOW_NAME(is_system), m->is_system);
+    avitoi_show_bool(s, AVITOI_SHOW_NAME(is_placeholder), m->is_placeholder);
+    avitoi_show_bool(s, AVITOI_SHOW_NAME(is_cut), m->is_cut);
+    for (i = 0; chat != NULL && i < chat->users.count; i++) {
+        if (chat->users.items[i].id == m->author_id) {
+            avitoi_show_str(s, AVITOI_SHOW_NAME(author_name), chat->users.items[i].name);
+            break;
+        }
+    }
+    if (chat != NULL && chat->context != NULL && chat->context->item != NULL) {
+        avitoi_show_str(s, AVITOI_SHOW_NAME(item_title), chat->context->item->title);
+    }
+    avitoi_show_close(s);
+}
+
+static void avitoi_show_message(struct avitoi_show *s, const avito_message *m,
+                                const avito_chat *chat)
+{
+    avitoi_show_open(s, NULL);
+    avitoi_show_str(s, AVITOI_SHOW_NAME(id), m->id);
+    avitoi_show_number(s, AVITOI_SHOW_NAME(author_id), m->author_id);
+    avitoi_show_int(s, AVITOI_SHOW_NAME(created), m->created);
+    avitoi_show_str(s, AVITOI_SHOW_NAME(type), m->type_word);
+    avitoi_show_str(s, AVITOI_SHOW_NAME(direction), m->direction_word);
+    avitoi_show_value(s, &m->content);
+    if (m->quote != NULL) {
+        avitoi_show_quote(s, m->quote);
+    }
+    if (m->has_is_read) {
+        avitoi_show_bool(s, AVITOI_SHOW_NAME(is_read), m->is_read);
+    }
+    avitoi_show_int(s, AVITOI_SHOW_NAME(read), m->read);
+    avitoi_show_int(s, AVITOI_SHOW_NAME(delivered), m->delivered);
+    avitoi_show_notified(s, m, chat);
+    avitoi_show_ours(s, m, chat);
+    avitoi_show_close(s);
+}
+
+AVITO_API int avito_message_json(const avito_message *message, const avito_chat *chat, char *out,
+                                 size_t cap, size_t *needed)
+{
+    struct avitoi_show s = AVITOI_ZERO;
+    if (needed != NULL) {
+        *needed = 0;
+    }
+    if (message == NULL || (out == NULL && cap > 0)) {
+        return AVITO_ERR_ARGUMENT;
+    }
+    s.w.out = out;
+    s.w.cap = cap;
+    avitoi_show_message(&s, message, chat);
+    if (needed != NULL) {
+        *needed = (size_t)s.w.total + 1u;
+    }
+    if (s.w.total < cap) {
+        out[s.w.total] = '\0';
+        return AVITO_OK;
+    }
+    if (cap > 0) {
+        *out = '\0';
+    }
+    return AVITO_ERR_ROOM;
+}
+
+/* ======================================================================= *
+ * >>69 POSIX TCP
  * ======================================================================= */
+
 #if AVITO_WITH_POSIX
 
 #include <errno.h>
@@ -15297,7 +15740,8 @@ static bool avitoi_tcp_try_next(avito_tcp *tcp, uint16_t port)
 {
     const avito_tcp_address *to = &tcp->priv.addresses[tcp->priv.next++];
     const uint32_t now = avito_posix_clock_ms(NULL);
-    tcp->priv.left_ms = (uint16_t)avitoi_less(tcp->priv.left_ms, now - tcp->priv.started_ms);
+    tcp->priv.left_ms =
+        (uint16_t)avitoi_number_minus(tcp->priv.left_ms, now - tcp->priv.started_ms);
     tcp->priv.started_ms = now;
     tcp->priv.fd = avitoi_tcp_socket(AVITOI_TCP_FAMILY(to));
     if (tcp->priv.fd < 0 || !avitoi_tcp_prepare(tcp->priv.fd)) {
@@ -15541,8 +15985,8 @@ static int avitoi_tcp_wait(void *ctx, int wants, uint32_t ms)
         ms = AVITOI_TCP_NEXT_MS;
     }
     one.fd = tcp->priv.fd; /* poll() passes over -1 */
-    one.events = (short)((wants & AVITO_WANT_READ ? POLLIN : 0) |
-                         (wants & AVITO_WANT_WRITE ? POLLOUT : 0));
+    one.events =
+        (short)((wants & AVITO_WANT_READ ? POLLIN : 0) | (wants & AVITO_WANT_WRITE ? POLLOUT : 0));
     one.revents = 0;
     if (one.events == 0) {
         one.fd = -1; /* else a hang-up would end every wait at once */
@@ -15641,8 +16085,9 @@ AVITO_API int avito_tcp_fd(const avito_tcp *tcp)
 #endif /* AVITO_WITH_POSIX */
 
 /* ======================================================================= *
- * >>61 TLS BY BEARSSL
+ * >>70 TLS: CERTIFICATES
  * ======================================================================= */
+
 #if AVITO_WITH_BEARSSL
 
 /* 1: avito_tls_profile() is not referred to, so it takes no flash; .configure is required. */
@@ -15665,17 +16110,17 @@ AVITO_API int avito_tcp_fd(const avito_tcp *tcp)
  */
 
 enum { AVITOI_CERT_TAG, AVITOI_CERT_LEN, AVITOI_CERT_LEN_MORE, AVITOI_CERT_SKIP, AVITOI_CERT_HOLD };
-enum { AVITOI_EXT_OTHER, AVITOI_EXT_NAMES, AVITOI_EXT_USAGE, AVITOI_EXT_BASIC };
+enum { AVITOI_CERT_EXT_OTHER, AVITOI_CERT_EXT_NAMES, AVITOI_CERT_EXT_USAGE, AVITOI_CERT_EXT_BASIC };
 enum { /* avitoi_cert.found */
-    AVITOI_FOUND_VERSION = 1,
-    AVITOI_FOUND_EXTENSIONS = 2,
-    AVITOI_FOUND_NAME = 4,
-    AVITOI_FOUND_USAGE = 8,
-    AVITOI_FOUND_SERVER = 16
+    AVITOI_CERT_FOUND_VERSION = 1,
+    AVITOI_CERT_FOUND_EXTENSIONS = 2,
+    AVITOI_CERT_FOUND_NAME = 4,
+    AVITOI_CERT_FOUND_USAGE = 8,
+    AVITOI_CERT_FOUND_SERVER = 16
 };
 
 #define AVITOI_CERT_CHAIN_MAX 8
-#define AVITOI_OID_MAX        64u
+#define AVITOI_CERT_OID_MAX        64u
 
 static void avitoi_cert_fail(avitoi_cert *c, int why)
 {
@@ -15726,23 +16171,23 @@ static void avitoi_cert_extension(avitoi_cert *c)
         return;
     }
     c->seen[c->seen_len++] = c->hash;
-    c->extension = AVITOI_EXT_OTHER;
+    c->extension = AVITOI_CERT_EXT_OTHER;
     if (c->held_len != 3 || c->held[0] != 0x55 || c->held[1] != 0x1d) {
         return;
     }
     switch ((int)c->held[2]) {
         case 17:
-            c->extension = AVITOI_EXT_NAMES;
+            c->extension = AVITOI_CERT_EXT_NAMES;
             break;
         case 19:
-            c->extension = AVITOI_EXT_BASIC;
+            c->extension = AVITOI_CERT_EXT_BASIC;
             break;
         case 30:
             avitoi_cert_fail(c, AVITO_TLS_CERT_CONSTRAINTS);
             break;
         case 37:
-            c->extension = AVITOI_EXT_USAGE;
-            c->found |= AVITOI_FOUND_USAGE;
+            c->extension = AVITOI_CERT_EXT_USAGE;
+            c->found |= AVITOI_CERT_FOUND_USAGE;
             break;
         default:
             break;
@@ -15754,15 +16199,15 @@ static void avitoi_cert_held(avitoi_cert *c)
 {
     static const uint8_t server[8] = {0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, 0x01};
     if (c->depth == 3) {
-        c->found |= AVITOI_FOUND_VERSION;
+        c->found |= AVITOI_CERT_FOUND_VERSION;
         if (c->held[0] != 2) {
             avitoi_cert_fail(c, AVITO_TLS_CERT_VERSION);
         }
     } else if (c->depth == 5) {
         avitoi_cert_extension(c);
-    } else if (c->extension == AVITOI_EXT_USAGE) {
+    } else if (c->extension == AVITOI_CERT_EXT_USAGE) {
         if (c->held_len == sizeof server && memcmp(c->held, server, sizeof server) == 0) {
-            c->found |= AVITOI_FOUND_SERVER;
+            c->found |= AVITOI_CERT_FOUND_SERVER;
         }
     } else if (c->certs == 0 && c->held[0] != 0) { /* basic constraints: cA */
         avitoi_cert_fail(c, AVITO_TLS_CERT_CA);
@@ -15772,7 +16217,7 @@ static void avitoi_cert_held(avitoi_cert *c)
 /* One of SEQUENCE { name, critical BOOLEAN OPTIONAL, value OCTET STRING }. */
 static void avitoi_cert_extension_part(avitoi_cert *c, uint32_t len)
 {
-    if (c->tag == 0x06 && c->part == 0 && len > 0 && len <= AVITOI_OID_MAX) {
+    if (c->tag == 0x06 && c->part == 0 && len > 0 && len <= AVITOI_CERT_OID_MAX) {
         c->part = 1;
         avitoi_cert_take(c, len, AVITOI_CERT_HOLD);
     } else if (c->tag == 0x01 && c->part == 1 && len == 1) {
@@ -15780,7 +16225,7 @@ static void avitoi_cert_extension_part(avitoi_cert *c, uint32_t len)
         avitoi_cert_take(c, len, AVITOI_CERT_SKIP);
     } else if (c->tag == 0x04 && (c->part == 1 || c->part == 2)) {
         c->part = 3;
-        if (c->extension == AVITOI_EXT_OTHER) {
+        if (c->extension == AVITOI_CERT_EXT_OTHER) {
             avitoi_cert_take(c, len, AVITOI_CERT_SKIP);
         } else if (len > 0) {
             avitoi_cert_enter(c, len);
@@ -15796,15 +16241,15 @@ static void avitoi_cert_extension_part(avitoi_cert *c, uint32_t len)
 static void avitoi_cert_value_part(avitoi_cert *c, uint32_t len)
 {
     int step = AVITOI_CERT_SKIP;
-    if (c->extension == AVITOI_EXT_NAMES) {
+    if (c->extension == AVITOI_CERT_EXT_NAMES) {
         if (c->tag == 0x82 && len > 0) {
-            c->found |= AVITOI_FOUND_NAME;
+            c->found |= AVITOI_CERT_FOUND_NAME;
         } else if ((c->tag & 0xc0u) != 0x80u || (c->tag & 0x1fu) > 8) {
             avitoi_cert_fail(c, AVITO_TLS_CERT_DER);
         }
-    } else if (c->extension == AVITOI_EXT_USAGE) {
+    } else if (c->extension == AVITOI_CERT_EXT_USAGE) {
         step = AVITOI_CERT_HOLD;
-        if (c->tag != 0x06 || len == 0 || len > AVITOI_OID_MAX) {
+        if (c->tag != 0x06 || len == 0 || len > AVITOI_CERT_OID_MAX) {
             avitoi_cert_fail(c, AVITO_TLS_CERT_DER);
         }
     } else if (c->tag == 0x01) { /* basic constraints: cA, then perhaps the length of the path */
@@ -15823,8 +16268,8 @@ static void avitoi_cert_signed_part(avitoi_cert *c, uint32_t len)
     c->field = (uint8_t)(c->field < 255 ? c->field + 1 : 255);
     if (first && c->tag != 0xa0) {
         avitoi_cert_fail(c, AVITO_TLS_CERT_VERSION); /* v1: the version is left out */
-    } else if (first || (c->tag == 0xa3 && (c->found & AVITOI_FOUND_EXTENSIONS) == 0)) {
-        c->found |= first ? 0 : AVITOI_FOUND_EXTENSIONS;
+    } else if (first || (c->tag == 0xa3 && (c->found & AVITOI_CERT_FOUND_EXTENSIONS) == 0)) {
+        c->found |= first ? 0 : AVITOI_CERT_FOUND_EXTENSIONS;
         avitoi_cert_enter(c, len);
     } else if (c->tag == 0xa3) {
         avitoi_cert_fail(c, AVITO_TLS_CERT_REPEATED);
@@ -15852,7 +16297,7 @@ static void avitoi_cert_element(avitoi_cert *c, uint32_t len)
             avitoi_cert_signed_part(c, len);
             return;
         case 3:
-            if ((c->found & AVITOI_FOUND_EXTENSIONS) == 0) {
+            if ((c->found & AVITOI_CERT_FOUND_EXTENSIONS) == 0) {
                 sequence = false;
                 if (c->tag == 0x02 && len == 1) {
                     avitoi_cert_take(c, len, AVITOI_CERT_HOLD);
@@ -15973,7 +16418,7 @@ static void avitoi_cert_begin(avitoi_cert *c, uint32_t len)
     c->field = 0;
     c->found = 0;
     c->seen_len = 0;
-    c->extension = AVITOI_EXT_OTHER;
+    c->extension = AVITOI_CERT_EXT_OTHER;
     if (c->certs >= AVITOI_CERT_CHAIN_MAX) {
         avitoi_cert_fail(c, AVITO_TLS_CERT_CHAIN);
     }
@@ -15984,13 +16429,13 @@ static void avitoi_cert_finish(avitoi_cert *c)
     if (c->pos != c->end[0] || c->pos == 0 || c->depth != 0 || c->step != AVITOI_CERT_TAG) {
         avitoi_cert_fail(c, AVITO_TLS_CERT_DER);
     }
-    if ((c->found & AVITOI_FOUND_VERSION) == 0) {
+    if ((c->found & AVITOI_CERT_FOUND_VERSION) == 0) {
         avitoi_cert_fail(c, AVITO_TLS_CERT_VERSION);
     }
-    if ((c->found & AVITOI_FOUND_USAGE) != 0 && (c->found & AVITOI_FOUND_SERVER) == 0) {
+    if ((c->found & AVITOI_CERT_FOUND_USAGE) != 0 && (c->found & AVITOI_CERT_FOUND_SERVER) == 0) {
         avitoi_cert_fail(c, AVITO_TLS_CERT_USAGE);
     }
-    if (c->certs == 0 && (c->found & AVITOI_FOUND_NAME) == 0) {
+    if (c->certs == 0 && (c->found & AVITOI_CERT_FOUND_NAME) == 0) {
         avitoi_cert_fail(c, AVITO_TLS_CERT_NO_NAME);
     }
     c->certs = (uint8_t)(c->certs < 255 ? c->certs + 1 : 255);
@@ -15998,69 +16443,77 @@ static void avitoi_cert_finish(avitoi_cert *c)
 
 /* The class: every function does its part and passes the call on. */
 
-static avitoi_cert *avitoi_x509_self(const br_x509_class **ctx)
+static avitoi_cert *avitoi_cert_class_self(const br_x509_class **ctx)
 {
     return (avitoi_cert *)(void *)ctx;
 }
 
-static void avitoi_x509_start_chain(const br_x509_class **ctx, const char *server_name)
+static void avitoi_cert_class_start_chain(const br_x509_class **ctx, const char *server_name)
 {
-    avitoi_cert *c = avitoi_x509_self(ctx);
+    avitoi_cert *c = avitoi_cert_class_self(ctx);
     c->started = true;
     c->certs = 0;
     c->failure = 0;
     c->inner->vtable->start_chain(&c->inner->vtable, server_name);
 }
 
-static void avitoi_x509_start_cert(const br_x509_class **ctx, uint32_t len)
+static void avitoi_cert_class_start_cert(const br_x509_class **ctx, uint32_t len)
 {
-    avitoi_cert *c = avitoi_x509_self(ctx);
+    avitoi_cert *c = avitoi_cert_class_self(ctx);
     avitoi_cert_begin(c, len);
     c->inner->vtable->start_cert(&c->inner->vtable, len);
 }
 
-static void avitoi_x509_append(const br_x509_class **ctx, const unsigned char *data, size_t len)
+static void avitoi_cert_class_append(const br_x509_class **ctx, const unsigned char *data,
+                                     size_t len)
 {
-    avitoi_cert *c = avitoi_x509_self(ctx);
+    avitoi_cert *c = avitoi_cert_class_self(ctx);
     avitoi_cert_eat(c, data, len);
     c->inner->vtable->append(&c->inner->vtable, data, len);
 }
 
-static void avitoi_x509_end_cert(const br_x509_class **ctx)
+static void avitoi_cert_class_end_cert(const br_x509_class **ctx)
 {
-    avitoi_cert *c = avitoi_x509_self(ctx);
+    avitoi_cert *c = avitoi_cert_class_self(ctx);
     avitoi_cert_finish(c);
     c->inner->vtable->end_cert(&c->inner->vtable);
 }
 
-static unsigned avitoi_x509_end_chain(const br_x509_class **ctx)
+static unsigned avitoi_cert_class_end_chain(const br_x509_class **ctx)
 {
-    avitoi_cert *c = avitoi_x509_self(ctx);
+    avitoi_cert *c = avitoi_cert_class_self(ctx);
     unsigned result = c->inner->vtable->end_chain(&c->inner->vtable);
     return result != 0 ? result : c->failure;
 }
 
-static const br_x509_pkey *avitoi_x509_get_pkey(const br_x509_class *const *ctx, unsigned *usages)
+static const br_x509_pkey *avitoi_cert_class_get_pkey(const br_x509_class *const *ctx,
+                                                      unsigned *usages)
 {
     const avitoi_cert *c = (const avitoi_cert *)(const void *)ctx;
     return c->inner->vtable->get_pkey((const br_x509_class *const *)&c->inner->vtable, usages);
 }
 
-static const br_x509_class avitoi_x509_class = {
-    sizeof(avitoi_cert),  avitoi_x509_start_chain, avitoi_x509_start_cert, avitoi_x509_append,
-    avitoi_x509_end_cert, avitoi_x509_end_chain,   avitoi_x509_get_pkey};
+static const br_x509_class avitoi_cert_class = {
+    sizeof(avitoi_cert),  avitoi_cert_class_start_chain, avitoi_cert_class_start_cert, avitoi_cert_class_append,
+    avitoi_cert_class_end_cert, avitoi_cert_class_end_chain,   avitoi_cert_class_get_pkey};
 
-/* ---- the client's profile ---- */
+/* ======================================================================= *
+ * >>71 TLS: SET-UP
+ * ======================================================================= *
+ *
+ * A profile of BearSSL's client, and what no profile may loosen: version, suites, hashes, key sizes. Comes
+ * in: options, anchors, a buffer. Goes out: a context that is ready to connect, and BearSSL's errors as ours.
+ */
 
 /* Where the machine multiplies and encrypts in hardware GCM is ten times as fast as ChaCha20, else
  * it is the other way round. */
-static const uint16_t avitoi_suites_gcm_first[6] = {
+static const uint16_t avitoi_tls_suites_gcm_first[6] = {
     BR_TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,       BR_TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
     BR_TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, BR_TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
     BR_TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,       BR_TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384};
 
 #if !AVITO_TLS_OWN_PROFILE
-static const uint16_t avitoi_suites_chacha_first[6] = {
+static const uint16_t avitoi_tls_suites_chacha_first[6] = {
     BR_TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, BR_TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
     BR_TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,       BR_TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
     BR_TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,       BR_TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384};
@@ -16072,7 +16525,7 @@ AVITO_API void avito_tls_profile(br_ssl_client_context *ssl, br_x509_minimal_con
     br_poly1305_run poly = br_poly1305_ctmulq_get();
 
     br_ssl_engine_set_suites(
-        eng, hardware ? avitoi_suites_gcm_first : avitoi_suites_chacha_first, 6);
+        eng, hardware ? avitoi_tls_suites_gcm_first : avitoi_tls_suites_chacha_first, 6);
     br_ssl_engine_set_default_rsavrfy(eng);
     br_ssl_engine_set_default_ecdsa(eng);
     br_x509_minimal_set_rsa(x509, br_ssl_engine_get_rsavrfy(eng));
@@ -16114,7 +16567,7 @@ static int avitoi_tls_insist(avito_tls *tls)
     br_x509_minimal_context *x509 = &tls->priv.check.x509;
     unsigned i, k;
     for (i = 0; i < eng->suites_num; i++) {
-        for (k = 0; k < 6 && eng->suites_buf[i] != avitoi_suites_gcm_first[k]; k++) {
+        for (k = 0; k < 6 && eng->suites_buf[i] != avitoi_tls_suites_gcm_first[k]; k++) {
         }
         if (k == 6) {
             return AVITO_ERR_ARGUMENT;
@@ -16132,7 +16585,7 @@ static int avitoi_tls_insist(avito_tls *tls)
         br_x509_minimal_set_hash(x509, (int)i, NULL);
     }
     br_x509_minimal_set_minrsa(x509, 256);
-    tls->priv.check.cert.vtable = &avitoi_x509_class;
+    tls->priv.check.cert.vtable = &avitoi_cert_class;
     tls->priv.check.cert.inner = x509;
     br_ssl_engine_set_x509(eng, &tls->priv.check.cert.vtable);
     return AVITO_OK;
@@ -16240,8 +16693,8 @@ AVITO_API avito_tls_options avito_tls_options_default(void)
 static int avitoi_tls_check_options(const avito_tls_options *o)
 {
     const avito_transport_functions *f = o->transport.functions;
-    if (f == NULL || f->connect == NULL || f->send == NULL || f->recv == NULL ||
-        f->wants == NULL || f->close == NULL) {
+    if (f == NULL || f->connect == NULL || f->send == NULL || f->recv == NULL || f->wants == NULL ||
+        f->close == NULL) {
         return AVITO_ERR_OPTION_TRANSPORT;
     }
     if (o->anchors == NULL || o->anchors_count == 0) {
@@ -16340,10 +16793,16 @@ static int avitoi_tls_engine_result(avito_tls *tls)
 /* An error of the transport below. */
 static int avitoi_tls_inner_result(avito_tls *tls, long result, int fallback)
 {
-    return avitoi_transport_error(&tls->o.transport, result, fallback, &tls->priv.detail);
+    return avitoi_error_from_transport(&tls->o.transport, result, fallback, &tls->priv.detail);
 }
 
-/* ---- records ---- */
+/* ======================================================================= *
+ * >>72 TLS: RECORDS
+ * ======================================================================= *
+ *
+ * Bytes between BearSSL's engine and the transport below, without waiting: sends finished records, takes
+ * what has come, and sees that each round moves a byte. Knows nothing of hosts and sessions.
+ */
 
 enum { AVITOI_TLS_IDLE, AVITOI_TLS_BELOW, AVITOI_TLS_HANDSHAKE, AVITOI_TLS_OPEN };
 
@@ -16478,8 +16937,8 @@ static long avitoi_tls_peek(avito_tls *tls)
  * record brings what follows it, the rest of a large one comes straight. */
 static long avitoi_tls_fetch(avito_tls *tls, unsigned char *to, size_t room)
 {
-    const uint8_t *ahead = tls->o.read_ahead_cap > 0 ? (const uint8_t *)tls->o.read_ahead
-                                                     : tls->priv.peeked;
+    const uint8_t *ahead =
+        tls->o.read_ahead_cap > 0 ? (const uint8_t *)tls->o.read_ahead : tls->priv.peeked;
     size_t n;
     if (tls->o.watchdog != NULL && tls->priv.state != AVITOI_TLS_OPEN &&
         room > AVITOI_TLS_WATCHED_PIECE) {
@@ -16621,7 +17080,12 @@ static long avitoi_tls_round(avito_tls *tls)
     return avitoi_tls_in_the_way(tls, sent == AVITO_IO_AGAIN);
 }
 
-/* ---- sessions ---- */
+/* ======================================================================= *
+ * >>73 TLS: CONNECTIONS
+ * ======================================================================= *
+ *
+ * The transport's functions: connect with a handshake or a kept session, send, recv, wants, wait, close.
+ */
 
 #define AVITOI_TLS_SESSION_AGE 86400 /* seconds; certificates are looked at again after that */
 
@@ -16709,8 +17173,8 @@ AVITO_API int avito_tls_set_session(avito_tls *tls, const avito_tls_session *ses
     const uint8_t *b = session->bytes;
     uint64_t when = 0;
     unsigned i;
-    if (b[0] != 1 || b[25] != 3 || b[26] != 3 || b[29] == 0 || b[29] > 32 ||
-        (b[17] & 0x80u) != 0 || tls->priv.state != AVITOI_TLS_IDLE) {
+    if (b[0] != 1 || b[25] != 3 || b[26] != 3 || b[29] == 0 || b[29] > 32 || (b[17] & 0x80u) != 0 ||
+        tls->priv.state != AVITOI_TLS_IDLE) {
         return AVITO_ERR_ARGUMENT;
     }
     for (i = 0; i < 8; i++) {
@@ -17026,7 +17490,8 @@ static int avitoi_tls_wants(void *ctx)
     const avito_tls *tls = (const avito_tls *)ctx;
     const bool left = tls->priv.more_below || tls->priv.ahead_pos < tls->priv.ahead_len;
     if (avitoi_tls_has_data(tls) || (left && tls->priv.state == AVITOI_TLS_OPEN)) {
-        return AVITO_WANT_READ | AVITO_WANT_WRITE; /* do not sleep: a socket can nearly always write */
+        return AVITO_WANT_READ |
+               AVITO_WANT_WRITE; /* do not sleep: a socket can nearly always write */
     }
     return (tls->o.transport.functions->wants)(tls->o.transport.ctx);
 }
@@ -17072,7 +17537,8 @@ static uint32_t avitoi_tls_moved(void *ctx)
 {
     const avito_tls *tls = (const avito_tls *)ctx;
     const avito_transport *below = &tls->o.transport;
-    return below->functions->moved != NULL ? (below->functions->moved)(below->ctx) : tls->priv.moved;
+    return below->functions->moved != NULL ? (below->functions->moved)(below->ctx)
+                                           : tls->priv.moved;
 }
 
 static const avito_transport_functions avitoi_tls_functions = {
@@ -17092,9 +17558,15 @@ AVITO_API avito_transport avito_tls_transport(avito_tls *tls)
     return transport;
 }
 
-/* ---- trust anchors from PEM ---- */
+/* ======================================================================= *
+ * >>74 TLS: TRUST ANCHORS
+ * ======================================================================= *
+ *
+ * Certificates in PEM become BearSSL's trust anchors: names and keys from the low end of the caller's
+ * memory, anchors from its high end.
+ */
 
-#define AVITOI_ANCHOR_ALIGN sizeof(void *)
+#define AVITOI_ANCHORS_ALIGN sizeof(void *)
 
 static void avitoi_anchors_store(avito_anchors *a, const void *bytes, size_t len)
 {
@@ -17177,12 +17649,12 @@ static void avitoi_anchors_certificate_end(avito_anchors *a)
 /* BearSSL leaves the dashes on when the line ends with CR LF. */
 static bool avitoi_anchors_is_certificate(const char *name)
 {
-    avito_str s = avitoi_str_of(name);
-    if (avitoi_starts_with(s, "X509 ")) {
+    avito_str s = avitoi_text_of(name);
+    if (avitoi_text_starts(s, "X509 ")) {
         s.ptr += 5;
         s.len -= 5u;
     }
-    return avitoi_starts_with(s, "CERTIFICATE") && (s.len == 11u || s.ptr[11] == '-');
+    return avitoi_text_starts(s, "CERTIFICATE") && (s.len == 11u || s.ptr[11] == '-');
 }
 
 static void avitoi_anchors_event(avito_anchors *a, int event)
@@ -17207,7 +17679,8 @@ static void avitoi_anchors_event(avito_anchors *a, int event)
             if (a->priv.open) {
                 a->priv.failure = AVITO_ERR_OPTION_ANCHORS;
             }
-            br_pem_decoder_init(&a->priv.pem); /* else bytes of this object would go before the next one's */
+            br_pem_decoder_init(
+                &a->priv.pem); /* else bytes of this object would go before the next one's */
             break;
         default:
             break;
@@ -17220,9 +17693,9 @@ AVITO_API void avito_anchors_begin(avito_anchors *anchors, void *memory, size_t 
     memset(anchors, 0, sizeof *anchors);
     br_pem_decoder_init(&anchors->priv.pem);
     anchors->priv.memory = memory != NULL ? (char *)memory : (char *)anchors;
-    odd = (size_t)(((uintptr_t)memory + cap) % AVITOI_ANCHOR_ALIGN);
+    odd = (size_t)(((uintptr_t)memory + cap) % AVITOI_ANCHORS_ALIGN);
     anchors->priv.high = memory == NULL || cap < odd ? 0 : cap - odd;
-    anchors->needed = AVITOI_ANCHOR_ALIGN - 1;
+    anchors->needed = AVITOI_ANCHORS_ALIGN - 1;
 }
 
 /* Counts "-----BEGIN " wherever it stands: behind a BOM, or an END on the same line, BearSSL passes it

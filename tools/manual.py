@@ -9,7 +9,7 @@
 A table begins below its heading, a line of the manual that starts with one of HEADINGS, and ends
 before the first empty line of the comment. What each is made from:
 
-    states       avitoi_edges in the call machine
+    states       avitoi_call_edges in the call machine
     phases       avitoi_inbox_edges in the inbox
     errors       AVITO_ERRORS; the column "from" is written by hand and kept
     endpoints    AVITOI_ENDPOINT: the first line of each
@@ -73,7 +73,7 @@ def endpoints(text):
                        for p in re.findall(r'"[^"]*"|AVITOI_\w+', path))
         for argument, placeholder in (("%u", "{user_id}"), ("%c", "{chat_id}"), ("%t", "{message_id}"), ("%w", "")):
             path = path.replace(argument, placeholder)
-        method = "POST" if re.search(r"\bAVITOI_POST\b", rest) else "GET"
+        method = "POST" if re.search(r"\bAVITOI_ENDPOINT_POST\b", rest) else "GET"
         rows.append(f"{name} {method} {path}")
     return rows
 
@@ -138,7 +138,7 @@ def main():
     for name, heading in HEADINGS.items():
         first, end = region(lines, heading)
         if name == "states":
-            rows = machine(text, "AVITOI_", "AVITOI_EVENTS", "state")
+            rows = machine(text, "AVITOI_CALL_", "AVITOI_CALL_EVENTS", "state")
         elif name == "phases":
             rows = machine(text, "AVITOI_INBOX_", "AVITOI_INBOX_EVENTS", "phase")
         elif name == "errors":

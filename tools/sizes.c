@@ -254,9 +254,9 @@ static void largest_message(void)
     add_message();
     add("]}");
     measured = smallest("the largest legal message, element by element", MESSAGES);
-    formula = avitoi_align(2u * (4001u + 33u + 5u) + 3u + sizeof(avito_quote) + 3u * 7u +
-                           2u * sizeof(struct avitoi_wide_content) + sizeof(avito_message) +
-                           sizeof(struct avitoi_list));
+    formula = avitoi_arena_align(2u * (4001u + 33u + 5u) + 3u + sizeof(avito_quote) + 3u * 7u +
+                           2u * sizeof(struct avitoi_schema_wide_content) + sizeof(avito_message) +
+                           sizeof(struct avitoi_schema_list));
     printf("arena | the same by the formula | %zu\n", formula);
     if (formula < measured) {
         fail("formula", "less than what is needed");

@@ -35,11 +35,11 @@ struct filter_result {
 };
 
 static const struct avitoi_schema *const filter_roots[] = {
-    &avitoi_chat_schema,     &avitoi_chats_schema,         &avitoi_messages_schema,
-    &avitoi_message_schema,  &avitoi_self_schema,          &avitoi_token_schema,
-    &avitoi_uploads_schema,  &avitoi_voices_schema,        &avitoi_subscriptions_schema,
-    &avitoi_envelope_schema, &avitoi_other_envelope_schema, &avitoi_reply_schema,
-    &avitoi_sent_schema,     NULL,
+    &avitoi_schema_chat,     &avitoi_schema_chats,         &avitoi_schema_messages,
+    &avitoi_schema_message,  &avitoi_schema_self,          &avitoi_schema_token,
+    &avitoi_schema_uploads,  &avitoi_schema_voices,        &avitoi_schema_subscriptions,
+    &avitoi_schema_envelope, &avitoi_schema_other_envelope, &avitoi_schema_reply,
+    &avitoi_schema_sent,     NULL,
 };
 
 enum { FILTER_ROOTS = sizeof filter_roots / sizeof filter_roots[0] };
@@ -51,11 +51,11 @@ static const struct avitoi_schema *plain_schema(const struct avitoi_schema *sche
     static struct {
         const struct avitoi_schema *from;
         struct avitoi_schema copy;
-        struct avitoi_field fields[26];
+        struct avitoi_schema_field fields[26];
     } copies[64];
     size_t i = 0;
 
-    if (schema == NULL || schema->fields == NULL || schema == &avitoi_pair_schema) { /* known by its address */
+    if (schema == NULL || schema->fields == NULL || schema == &avitoi_schema_pair) { /* known by its address */
         return schema;
     }
     while (copies[i].from != NULL && copies[i].from != schema) {
@@ -107,11 +107,11 @@ static size_t row_of(const struct avitoi_schema *schema, size_t row)
 
 static void show_model(struct text *out, const struct avitoi_schema *schema, const char *model);
 
-static void show_list(struct text *out, const struct avitoi_field *field, const char *at)
+static void show_list(struct text *out, const struct avitoi_schema_field *field, const char *at)
 {
-    const bool strings = field->kind == AVITOI_STRS;
+    const bool strings = field->kind == AVITOI_SCHEMA_STRS;
     const size_t size = strings ? sizeof(avito_str) : field->child->size;
-    struct avitoi_items list;
+    struct avitoi_schema_items list;
 
     memcpy(&list, at, sizeof list);
     MUST(list.count == 0 || list.items != NULL);
@@ -130,7 +130,7 @@ static void show_list(struct text *out, const struct avitoi_field *field, const 
     text_add(out, "]");
 }
 
-static void show_field(struct text *out, const struct avitoi_field *field, const char *at)
+static void show_field(struct text *out, const struct avitoi_schema_field *field, const char *at)
 {
     int64_t wide;
     int32_t narrow;
@@ -138,18 +138,18 @@ static void show_field(struct text *out, const struct avitoi_field *field, const
     const char *child;
 
     switch ((int)field->kind) {
-        case AVITOI_INT:
+        case AVITOI_SCHEMA_INT:
             memcpy(&wide, at, sizeof wide);
             text_add(out, "%lld", (long long)wide);
             break;
-        case AVITOI_E7:
+        case AVITOI_SCHEMA_E7:
             memcpy(&narrow, at, sizeof narrow);
             text_add(out, "%ld", (long)narrow);
             break;
-        case AVITOI_BOOL:
+        case AVITOI_SCHEMA_BOOL:
             text_add(out, "%s", at[1] == 0 ? "null" : at[0] != 0 ? "true" : "false");
             break;
-        case AVITOI_OBJ:
+        case AVITOI_SCHEMA_OBJ:
             memcpy(&child, at, sizeof child);
             if (child != NULL) {
                 show_model(out, field->child, child);
@@ -157,9 +157,9 @@ static void show_field(struct text *out, const struct avitoi_field *field, const
                 text_add(out, "null");
             }
             break;
-        case AVITOI_ARR:
-        case AVITOI_MAP:
-        case AVITOI_STRS:
+        case AVITOI_SCHEMA_ARR:
+        case AVITOI_SCHEMA_MAP:
+        case AVITOI_SCHEMA_STRS:
             show_list(out, field, at);
             break;
         default:
@@ -185,7 +185,7 @@ static void show_model(struct text *out, const struct avitoi_schema *schema, con
 /* By dump.h, where it knows the model. */
 static void dump_root(struct text *out, unsigned root, const void *model)
 {
-    const struct avitoi_items *list = model;
+    const struct avitoi_schema_items *list = model;
 
     if (root == 0) {
         dump_chat(out, "chat", model);
@@ -231,7 +231,7 @@ static void run_element(struct filter_run *r, int rc)
     if (rc == AVITO_ERR_ARENA) {
         text_add(text, " ");
         show_bytes(text, r->j.id.ptr, r->j.id.len);
-        text_add(text, " %zu", avitoi_align(r->j.mem.peak));
+        text_add(text, " %zu", avitoi_arena_align(r->j.mem.peak));
     }
     text_add(text, ")");
 }
@@ -243,20 +243,20 @@ static int run_piece(struct filter_run *r, const char *bytes, size_t len)
     size_t at = 0, calls = 0;
     int rc = AVITO_AGAIN;
 
-    while (at < len && r->j.state != AVITOI_S_BROKEN) {
+    while (at < len && r->j.state != AVITOI_JSON_AT_BROKEN) {
         size_t used = len + 1;
         MUST(++calls <= 2 * len + 2);
         rc = avitoi_json_feed(&r->j, piece + at, len - at, &used);
         MUST(used <= len - at && (rc != AVITO_AGAIN || used == len - at));
         at += used;
-        if (rc != AVITO_AGAIN && r->j.state != AVITOI_S_BROKEN) {
+        if (rc != AVITO_AGAIN && r->j.state != AVITOI_JSON_AT_BROKEN) {
             MUST(r->job->streams && (rc == AVITO_OK || rc < 0));
             run_element(r, rc);
         }
     }
     free(piece);
-    MUST(r->j.state != AVITOI_S_BROKEN || rc < 0);
-    return r->j.state == AVITOI_S_BROKEN ? rc : AVITO_AGAIN;
+    MUST(r->j.state != AVITOI_JSON_AT_BROKEN || rc < 0);
+    return r->j.state == AVITOI_JSON_AT_BROKEN ? rc : AVITO_AGAIN;
 }
 
 static void filter_run(const struct filter_job *job, struct filter_result *result)
@@ -276,10 +276,10 @@ static void filter_run(const struct filter_job *job, struct filter_result *resul
         r.out = fuzz_memory(job->streams ? r.schema->fields[0].child->size : r.schema->size);
     }
     avitoi_json_begin(&r.j, r.schema, r.out);
-    avitoi_mem_shared(&r.j.mem, &arena);
+    avitoi_arena_share(&r.j.mem, &arena);
     r.j.streaming = job->streams;
     r.j.cut_at = job->cut_at;
-    r.j.want = job->want | AVITOI_ALWAYS;
+    r.j.want = job->want | AVITOI_SCHEMA_ALWAYS;
     text_clear(&result->text);
     for (size_t at = 0; at < job->len && rc == AVITO_AGAIN;) {
         const size_t n = fuzz_piece(&cuts, job->len - at);
@@ -293,7 +293,7 @@ static void filter_run(const struct filter_job *job, struct filter_result *resul
         dump_root(&result->text, job->root, r.out);
     }
     result->result = rc;
-    result->needed = avitoi_align(r.j.mem.peak);
+    result->needed = avitoi_arena_align(r.j.mem.peak);
     free(r.out);
     if (job->room < FILTER_AMPLE) {
         free(memory);

@@ -193,7 +193,7 @@ static void digits(struct reader *r)
 }
 
 /* As much of it as the filter keeps of a number; *len counts no more than that. */
-static void read_number(struct reader *r, char word[AVITOI_WORD], size_t *len)
+static void read_number(struct reader *r, char word[AVITOI_JSON_WORD], size_t *len)
 {
     const uint8_t *start = r->p, *point = NULL, *behind = NULL;
 
@@ -222,7 +222,7 @@ static void read_number(struct reader *r, char word[AVITOI_WORD], size_t *len)
     *len = 0;
     for (const uint8_t *p = start; p < r->p; p++) {
         const bool fraction = point != NULL && p > point && p < behind;
-        if (*len < (fraction ? AVITOI_FRACTION_MAX : (size_t)AVITOI_WORD)) {
+        if (*len < (fraction ? AVITOI_NUMBER_FRACTION_MAX : (size_t)AVITOI_JSON_WORD)) {
             word[(*len)++] = (char)*p;
         }
     }
@@ -237,7 +237,7 @@ static void read_word(struct reader *r, const char *word)
 
 /* ---- the plain reader, with a schema ---- */
 
-static void read_value(struct reader *r, const struct avitoi_schema *in, const struct avitoi_field *field,
+static void read_value(struct reader *r, const struct avitoi_schema *in, const struct avitoi_schema_field *field,
                        struct text *out);
 
 /* Members or elements; `one` reads one of them. Depth counts here. */
@@ -265,11 +265,11 @@ static void cut_text(const struct reader *r, struct text *text)
 static void read_member(struct reader *r, struct container *c, struct text *key)
 {
     const struct avitoi_schema *schema = c->schema;
-    const struct avitoi_field *field = NULL;
+    const struct avitoi_schema_field *field = NULL;
     struct text value = {NULL, 0, 0};
     size_t row = 0;
 
-    if (schema != NULL && c->kind == AVITOI_OBJ) {
+    if (schema != NULL && c->kind == AVITOI_SCHEMA_OBJ) {
         while (row < schema->count && (strlen(schema->fields[row].key) != key->len ||
                                        memcmp(schema->fields[row].key, key->data, key->len) != 0)) {
             row++;
@@ -280,7 +280,7 @@ static void read_member(struct reader *r, struct container *c, struct text *key)
             if (again && !schema->lenient) {
                 fail(r, AVITO_ERR_DUPLICATE);
             }
-            field = again || (field->want & (r->job->want | AVITOI_ALWAYS)) == 0 ? NULL : field;
+            field = again || (field->want & (r->job->want | AVITOI_SCHEMA_ALWAYS)) == 0 ? NULL : field;
             c->seen |= 1u << row;
         }
     } else if (schema != NULL) {
@@ -290,7 +290,7 @@ static void read_member(struct reader *r, struct container *c, struct text *key)
     if (must_come(r, ':')) {
         read_value(r, schema, field, &value);
     }
-    if (value.data != NULL && c->kind == AVITOI_OBJ) {
+    if (value.data != NULL && c->kind == AVITOI_SCHEMA_OBJ) {
         /* The next row may be the same key in another form. */
         if (schema->lenient && row + 1 < schema->count &&
             strcmp(field->key, schema->fields[row + 1].key) == 0 && value.data[0] == '{') {
@@ -301,12 +301,12 @@ static void read_member(struct reader *r, struct container *c, struct text *key)
         c->values[row] = value;
         return;
     }
-    if (schema != NULL && c->kind == AVITOI_MAP && r->error == 0) {
+    if (schema != NULL && c->kind == AVITOI_SCHEMA_MAP && r->error == 0) {
         text_add(&c->items, "{=");
         show_bytes(&c->items, key->data, key->len);
         text_add(&c->items, ";=%s", "");
         if (value.data == NULL) {
-            text_add(&c->items, "%s", field->kind == AVITOI_MAP ? "[]" : "null");
+            text_add(&c->items, "%s", field->kind == AVITOI_SCHEMA_MAP ? "[]" : "null");
         } else {
             text_add_bytes(&c->items, value.data, value.len);
         }
@@ -317,14 +317,14 @@ static void read_member(struct reader *r, struct container *c, struct text *key)
 
 static void read_element(struct reader *r, struct container *c)
 {
-    static const struct avitoi_field string = {.kind = AVITOI_STR};
-    struct avitoi_field object = {.child = c->schema, .kind = AVITOI_OBJ};
-    const struct avitoi_field *field = NULL;
+    static const struct avitoi_schema_field string = {.kind = AVITOI_SCHEMA_STR};
+    struct avitoi_schema_field object = {.child = c->schema, .kind = AVITOI_SCHEMA_OBJ};
+    const struct avitoi_schema_field *field = NULL;
     struct text value = {NULL, 0, 0};
 
-    if (c->kind == AVITOI_ARR && c->schema != NULL) {
+    if (c->kind == AVITOI_SCHEMA_ARR && c->schema != NULL) {
         field = &object;
-    } else if (c->kind == AVITOI_STRS || (c->kind == AVITOI_ONE && c->count == 0)) {
+    } else if (c->kind == AVITOI_SCHEMA_STRS || (c->kind == AVITOI_SCHEMA_ONE && c->count == 0)) {
         field = &string;
     }
     blanks(r);
@@ -339,7 +339,7 @@ static void read_element(struct reader *r, struct container *c)
     if (value.data != NULL) {
         c->count++;
         text_add_bytes(&c->items, value.data, value.len);
-        text_add(&c->items, "%s", c->kind == AVITOI_ONE ? "" : ",");
+        text_add(&c->items, "%s", c->kind == AVITOI_SCHEMA_ONE ? "" : ",");
     }
     text_free(&value);
 }
@@ -382,15 +382,15 @@ static void read_all(struct reader *r, struct container *c, char close)
     text_free(&key);
 }
 
-static const char *nothing(const struct avitoi_field *field)
+static const char *nothing(const struct avitoi_schema_field *field)
 {
     switch ((int)field->kind) {
-        case AVITOI_INT:
-        case AVITOI_E7:
+        case AVITOI_SCHEMA_INT:
+        case AVITOI_SCHEMA_E7:
             return "0";
-        case AVITOI_ARR:
-        case AVITOI_MAP:
-        case AVITOI_STRS:
+        case AVITOI_SCHEMA_ARR:
+        case AVITOI_SCHEMA_MAP:
+        case AVITOI_SCHEMA_STRS:
             return "[]";
         default:
             return "null";
@@ -399,10 +399,10 @@ static const char *nothing(const struct avitoi_field *field)
 
 static void show_container(struct text *out, struct container *c)
 {
-    if (c->kind != AVITOI_OBJ) {
-        text_add(out, "%s", c->kind == AVITOI_ONE ? "" : "[");
+    if (c->kind != AVITOI_SCHEMA_OBJ) {
+        text_add(out, "%s", c->kind == AVITOI_SCHEMA_ONE ? "" : "[");
         text_add_bytes(out, c->items.data != NULL ? c->items.data : "", c->items.len);
-        text_add(out, "%s", c->kind == AVITOI_ONE ? "" : "]");
+        text_add(out, "%s", c->kind == AVITOI_SCHEMA_ONE ? "" : "]");
         return;
     }
     text_add(out, "{");
@@ -430,7 +430,7 @@ static void read_container(struct reader *r, unsigned kind, const struct avitoi_
     c.kind = kind;
     c.schema = schema;
     read_all(r, &c, peek(r) == '{' ? '}' : ']');
-    if (r->error == 0 && out != NULL && (kind != AVITOI_ONE || c.count > 0)) {
+    if (r->error == 0 && out != NULL && (kind != AVITOI_SCHEMA_ONE || c.count > 0)) {
         show_container(out, &c);
     }
     for (size_t i = 0; i < 26; i++) {
@@ -439,18 +439,18 @@ static void read_container(struct reader *r, unsigned kind, const struct avitoi_
     text_free(&c.items);
 }
 
-static void keep_number(struct reader *r, const struct avitoi_schema *in, const struct avitoi_field *field,
+static void keep_number(struct reader *r, const struct avitoi_schema *in, const struct avitoi_schema_field *field,
                         const char *word, size_t len, struct text *out)
 {
     int64_t wide = 0;
     int32_t e7 = 0;
-    bool good = r->error == 0 && len <= AVITOI_NUMBER_MAX;
+    bool good = r->error == 0 && len <= AVITOI_SCHEMA_NUMBER_MAX;
 
-    if (field->kind == AVITOI_E7) {
-        good = good && avitoi_parse_e7(word, len, &e7);
+    if (field->kind == AVITOI_SCHEMA_E7) {
+        good = good && avitoi_number_parse_e7(word, len, &e7);
         wide = e7;
     } else {
-        good = good && avitoi_parse_int(word, len, &wide);
+        good = good && avitoi_number_parse_int(word, len, &wide);
     }
     if (good) {
         text_add(out, "%lld", (long long)wide);
@@ -459,18 +459,18 @@ static void keep_number(struct reader *r, const struct avitoi_schema *in, const 
     }
 }
 
-static void read_text(struct reader *r, const struct avitoi_schema *in, const struct avitoi_field *field,
+static void read_text(struct reader *r, const struct avitoi_schema *in, const struct avitoi_schema_field *field,
                       struct text *out)
 {
     struct text text = {NULL, 0, 0};
 
     read_string(r, &text);
-    if (r->error == 0 && field != NULL && field->kind == AVITOI_INT) {
+    if (r->error == 0 && field != NULL && field->kind == AVITOI_SCHEMA_INT) {
         if (text.len > 0) {
             keep_number(r, in, field, text.data, text.len, out);
         }
     } else if (r->error == 0 && field != NULL) {
-        if (field->kind == AVITOI_TEXT || r->lenient) {
+        if (field->kind == AVITOI_SCHEMA_TEXT || r->lenient) {
             cut_text(r, &text);
         }
         show_bytes(out, text.data, text.len);
@@ -478,21 +478,21 @@ static void read_text(struct reader *r, const struct avitoi_schema *in, const st
     text_free(&text);
 }
 
-static bool fits(const struct avitoi_field *field, unsigned c)
+static bool fits(const struct avitoi_schema_field *field, unsigned c)
 {
     switch ((int)field->kind) {
-        case AVITOI_INT:
+        case AVITOI_SCHEMA_INT:
             return c == '"' || c == '-' || (c >= '0' && c <= '9') || c == 'n';
-        case AVITOI_E7:
+        case AVITOI_SCHEMA_E7:
             return c == '-' || (c >= '0' && c <= '9') || c == 'n';
-        case AVITOI_BOOL:
+        case AVITOI_SCHEMA_BOOL:
             return c == 't' || c == 'f' || c == 'n';
-        case AVITOI_OBJ:
-        case AVITOI_MAP:
+        case AVITOI_SCHEMA_OBJ:
+        case AVITOI_SCHEMA_MAP:
             return c == '{' || c == 'n';
-        case AVITOI_ARR:
-        case AVITOI_STRS:
-        case AVITOI_ONE:
+        case AVITOI_SCHEMA_ARR:
+        case AVITOI_SCHEMA_STRS:
+        case AVITOI_SCHEMA_ONE:
             return c == '[' || c == 'n';
         default:
             return c == '"' || c == 'n';
@@ -500,10 +500,10 @@ static bool fits(const struct avitoi_field *field, unsigned c)
 }
 
 /* `in`: the object that it is a member of. `field` NULL: it is only checked. */
-static void read_value(struct reader *r, const struct avitoi_schema *in, const struct avitoi_field *field,
+static void read_value(struct reader *r, const struct avitoi_schema *in, const struct avitoi_schema_field *field,
                        struct text *out)
 {
-    char word[AVITOI_WORD];
+    char word[AVITOI_JSON_WORD];
     size_t len;
     unsigned c;
 
@@ -528,7 +528,7 @@ static void read_value(struct reader *r, const struct avitoi_schema *in, const s
         if (field != NULL) {
             read_container(r, field->kind, field->child, out);
         } else {
-            read_container(r, c == '{' ? AVITOI_MAP : AVITOI_ARR, NULL, NULL);
+            read_container(r, c == '{' ? AVITOI_SCHEMA_MAP : AVITOI_SCHEMA_ARR, NULL, NULL);
         }
     } else if (c == '"') {
         read_text(r, in, field, out);
@@ -563,8 +563,8 @@ static int read_root(const struct filter_job *job, struct text *out)
         return c != 0 && strchr("\"tfn-0123456789", (int)c) != NULL ? AVITO_ERR_MODEL : AVITO_ERR_JSON;
     }
     if (root == NULL) {
-        read_container(&r, c == '{' ? AVITOI_MAP : AVITOI_ARR, NULL, NULL);
-    } else if (root->bare && root->fields[0].kind == (c == '{' ? AVITOI_MAP : AVITOI_ARR)) {
+        read_container(&r, c == '{' ? AVITOI_SCHEMA_MAP : AVITOI_SCHEMA_ARR, NULL, NULL);
+    } else if (root->bare && root->fields[0].kind == (c == '{' ? AVITOI_SCHEMA_MAP : AVITOI_SCHEMA_ARR)) {
         read_container(&r, root->fields[0].kind, root->fields[0].child, &list);
         text_add(out, "{");
         for (size_t i = 0; i < root->count; i++) {
@@ -574,7 +574,7 @@ static int read_root(const struct filter_job *job, struct text *out)
         }
         text_add(out, "}");
     } else if (c == '{') {
-        read_container(&r, AVITOI_OBJ, root, out);
+        read_container(&r, AVITOI_SCHEMA_OBJ, root, out);
     } else {
         fail(&r, AVITO_ERR_MODEL);
     }

@@ -124,7 +124,7 @@ static void check_line(const avito_message *message, size_t cap)
     size_t points, visible;
 
     MUST(cap == 0 ? len == 0 : len == strlen(out) && len < cap);
-    MUST(cap == 0 || avitoi_utf8_count(out, &points, &visible));
+    MUST(cap == 0 || avitoi_text_utf8_count(out, &points, &visible));
     for (size_t i = 0; i < len; i++) {
         MUST((uint8_t)out[i] >= ' ' && out[i] != 0x7f);
     }

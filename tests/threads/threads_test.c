@@ -28,7 +28,7 @@ enum { LANES = 4, CALLS = 500 };
 const char *__tsan_default_suppressions(void);
 const char *__tsan_default_suppressions(void)
 {
-    return "race:^avitoi_write_argument$\n"
+    return "race:^avitoi_request_argument$\n"
            "race:^avitoi_json_feed$\n";
 }
 

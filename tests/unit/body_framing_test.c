@@ -1,4 +1,4 @@
-/* >>48: bodies by length, by chunks and until the stream ends, at every split point. */
+/* >>34: bodies by length, by chunks and until the stream ends, at every split point. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -48,8 +48,8 @@ static int check(const char *value, size_t len, size_t piece, size_t alignment)
 
     memcpy(text + n, value, len);
     text[n + len] = '}';
-    avitoi_json_begin(&j, &avitoi_self_schema, &self);
-    avitoi_mem_shared(&j.mem, &arena);
+    avitoi_json_begin(&j, &avitoi_schema_self, &self);
+    avitoi_arena_share(&j.mem, &arena);
     rc = feed(&j, text, n + len + 1, piece);
     free(text);
     return rc;
@@ -102,10 +102,10 @@ static int read_chat(const char *text, size_t piece, size_t room, avito_chat *ch
 
     *memory = guard_end(room);
     arena = avito_arena_of(memory->data, room);
-    avitoi_json_begin(&j, &avitoi_chat_schema, chat);
-    avitoi_mem_shared(&j.mem, &arena);
+    avitoi_json_begin(&j, &avitoi_schema_chat, chat);
+    avitoi_arena_share(&j.mem, &arena);
     rc = feed(&j, text, strlen(text), piece);
-    *needed = avitoi_align(j.mem.peak);
+    *needed = avitoi_arena_align(j.mem.peak);
     return rc;
 }
 

@@ -43,13 +43,13 @@ static struct outcome read_in_pieces(const char *bytes, size_t len, size_t piece
     memset(&c, 0, sizeof c);
     memset(&out, 0, sizeof out);
     c.o.window = window;
-    c.priv.json.as.before.head.read_date = avitoi_http_date;
+    c.priv.json.as.before.head.read_date = avitoi_retries_read_date;
     do {
         const size_t n = len - at < piece ? len - at : piece;
         memcpy(window, bytes + at, n);
         c.priv.pos = 0;
         c.priv.len = n;
-        out.rc = avitoi_read_head(&c);
+        out.rc = avitoi_exchange_read_head(&c);
         at += c.priv.pos;
     } while (out.rc == AVITO_AGAIN && at < len);
     out.head = c.priv.json.as.before.head;

@@ -16,7 +16,7 @@
 #include "support/lane.h"
 
 /* Rows: states; columns: events, in the order of their enums. '-': not allowed. Else the next state. */
-static const char *const table[AVITOI_STATES] = {
+static const char *const table[AVITOI_CALL_STATES] = {
     /*            S  T  C  W  A  E  N  R  D  X                                        */
     /* IDLE    */ "1" "-" "-" "-" "-" "-" "-" "-" "-" "0",
     /* ACCOUNT */ "-" "2" "-" "-" "-" "-" "-" "-" "-" "0",
@@ -31,22 +31,22 @@ static const char *const table[AVITOI_STATES] = {
 static void test_every_state_with_every_event(void **state)
 {
     (void)state;
-    assert_int_equal(AVITOI_IDLE, 0);
-    assert_int_equal(AVITOI_DRAIN, 7);
-    for (unsigned from = 0; from < AVITOI_STATES; from++) {
-        assert_int_equal(strlen(table[from]), AVITOI_EVENTS);
-        for (unsigned event = 0; event < AVITOI_EVENTS; event++) {
+    assert_int_equal(AVITOI_CALL_IDLE, 0);
+    assert_int_equal(AVITOI_CALL_DRAIN, 7);
+    for (unsigned from = 0; from < AVITOI_CALL_STATES; from++) {
+        assert_int_equal(strlen(table[from]), AVITOI_CALL_EVENTS);
+        for (unsigned event = 0; event < AVITOI_CALL_EVENTS; event++) {
             const char expected = table[from][event];
             avito_client c;
             int rc;
             memset(&c, 0, sizeof c);
             c.priv.state = (uint8_t)from;
-            rc = avitoi_move(&c, event);
-            if ((rc == AVITOI_MOVED) != (expected != '-') ||
+            rc = avitoi_call_move(&c, event);
+            if ((rc == AVITOI_CALL_MOVED) != (expected != '-') ||
                 c.priv.state != (expected == '-' ? (int)from : expected - '0')) {
                 fail_msg("state %u, event %u: %d, then state %u", from, event, rc, c.priv.state);
             }
-            assert_true(rc == AVITOI_MOVED || rc < 0);
+            assert_true(rc == AVITOI_CALL_MOVED || rc < 0);
         }
     }
 }
@@ -74,10 +74,10 @@ static int reach(struct lane *l, unsigned state)
     avito_message *m = (avito_message *)(void *)(l->room + 60000);
     int rc;
 
-    if (state == AVITOI_IDLE) {
+    if (state == AVITOI_CALL_IDLE) {
         return AVITO_OK;
     }
-    if (state == AVITOI_ACCOUNT) { /* waits for its turn: the one before it was just now */
+    if (state == AVITOI_CALL_ACCOUNT) { /* waits for its turn: the one before it was just now */
         l->account.priv.gate_ms = l->clock.ms;
         l->account.priv.gate_wait_ms = 500;
     }
@@ -86,8 +86,8 @@ static int reach(struct lane *l, unsigned state)
         if (l->client.priv.state == state) {
             return rc;
         }
-        if (l->client.priv.state == AVITOI_ROW) {
-            rc = state == AVITOI_DRAIN ? avito_list_end(&l->client, 10000) : avito_next_message(&l->client, m);
+        if (l->client.priv.state == AVITOI_CALL_ROW) {
+            rc = state == AVITOI_CALL_DRAIN ? avito_list_end(&l->client, 10000) : avito_next_message(&l->client, m);
         } else {
             assert_int_equal(rc, AVITO_AGAIN);
             rc = avito_step(&l->client);
@@ -106,7 +106,7 @@ static void test_rate_is_not_exceeded(void **state)
         struct lane l;
         begin(&l);
         l.account.o.requests_per_minute = rates[i];
-        avitoi_gate_pass(&l.account);
+        avitoi_rate_gate_pass(&l.account);
         assert_true(l.account.priv.gate_wait_ms * rates[i] >= 60000);
         assert_true((l.account.priv.gate_wait_ms - 1) * rates[i] < 60000);
         lane_free(&l);
@@ -116,17 +116,17 @@ static void test_rate_is_not_exceeded(void **state)
 static void test_what_a_lane_says_in_every_state(void **state)
 {
     (void)state;
-    for (unsigned s = 0; s < AVITOI_STATES; s++) {
-        const bool waits = s != AVITOI_IDLE && s != AVITOI_ROW;
+    for (unsigned s = 0; s < AVITOI_CALL_STATES; s++) {
+        const bool waits = s != AVITOI_CALL_IDLE && s != AVITOI_CALL_ROW;
         struct lane l;
         begin(&l);
         (void)reach(&l, s);
         assert_int_equal(l.client.priv.state, s);
         assert_int_equal(avito_wants(&l.client) != 0, waits);
         assert_int_equal(avito_deadline_ms(&l.client) != UINT32_MAX, waits);
-        assert_int_equal(avito_list_open(&l.client), s != AVITOI_IDLE);
-        assert_int_equal(l.arena.busy, s != AVITOI_IDLE);
-        if (s == AVITOI_ACCOUNT) {
+        assert_int_equal(avito_list_open(&l.client), s != AVITOI_CALL_IDLE);
+        assert_int_equal(l.arena.busy, s != AVITOI_CALL_IDLE);
+        if (s == AVITOI_CALL_ACCOUNT) {
             assert_int_equal(avito_wants(&l.client), AVITO_WANT_TIMER);
             assert_int_equal(avito_deadline_ms(&l.client), 500);
         }
@@ -141,21 +141,21 @@ static void test_what_a_lane_says_in_every_state(void **state)
 static void test_leaving_every_state(void **state)
 {
     (void)state;
-    for (unsigned s = 0; s < AVITOI_STATES; s++) {
+    for (unsigned s = 0; s < AVITOI_CALL_STATES; s++) {
         for (int how = 0; how < 4; how++) {
             avito_self self = {0};
             struct lane l;
             bool kept;
             begin(&l);
             (void)reach(&l, s);
-            if (s != AVITOI_IDLE) {
+            if (s != AVITOI_CALL_IDLE) {
                 assert_int_equal(avito_mark_chat_as_read(&l.client, 1, "c"), AVITO_ERR_BUSY);
                 assert_int_equal(l.client.priv.state, s);
             }
             if (how == 0) {
                 avito_cancel(&l.client);
                 assert_int_equal(avito_last_error(&l.client)->code,
-                                 s == AVITOI_IDLE ? AVITO_OK : AVITO_ERR_CANCELLED);
+                                 s == AVITOI_CALL_IDLE ? AVITO_OK : AVITO_ERR_CANCELLED);
             } else if (how == 1) {
                 avito_client_close(&l.client);
             } else {
@@ -165,8 +165,8 @@ static void test_leaving_every_state(void **state)
                 }
             }
             /* a drain that has begun goes on as it began */
-            kept = (how == 3 && s >= AVITOI_BODY) || (how == 2 && s == AVITOI_DRAIN);
-            assert_int_equal(l.client.priv.state, AVITOI_IDLE);
+            kept = (how == 3 && s >= AVITOI_CALL_BODY) || (how == 2 && s == AVITOI_CALL_DRAIN);
+            assert_int_equal(l.client.priv.state, AVITOI_CALL_IDLE);
             if (l.script.open != kept) {
                 fail_msg("state %u, way %d: the connection is %s", s, how, kept ? "closed" : "open");
             }
@@ -192,7 +192,7 @@ static void test_leaving_every_state(void **state)
 static void test_next_before_the_list_has_begun(void **state)
 {
     (void)state;
-    for (unsigned s = AVITOI_ACCOUNT; s <= AVITOI_HEAD; s++) {
+    for (unsigned s = AVITOI_CALL_ACCOUNT; s <= AVITOI_CALL_HEAD; s++) {
         avito_message m;
         struct lane l;
         int rc;

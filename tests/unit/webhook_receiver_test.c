@@ -1,4 +1,4 @@
-/* >>58: the receiving side of webhooks, at every split point. */
+/* >>60: the receiving side of webhooks, at every split point. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

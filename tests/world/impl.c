@@ -12,7 +12,7 @@ bool impl_between_rounds(const avito_inbox *inbox);
 bool impl_gave_pages_up(const avito_inbox *inbox);
 bool impl_starts(const avito_inbox *inbox);
 
-AVITOI_ASSERT(world_knows_the_states, AVITOI_STATES == 8);
+AVITOI_ASSERT(world_knows_the_states, AVITOI_CALL_STATES == 8);
 
 unsigned impl_state(const avito_client *client)
 {
@@ -21,15 +21,15 @@ unsigned impl_state(const avito_client *client)
 
 const char *impl_state_name(unsigned state)
 {
-    static const char *const names[AVITOI_STATES] = {"IDLE", "ACCOUNT", "CONNECT", "SEND",
+    static const char *const names[AVITOI_CALL_STATES] = {"IDLE", "ACCOUNT", "CONNECT", "SEND",
                                                      "HEAD", "BODY",    "ROW",     "DRAIN"};
     return names[state];
 }
 
 bool impl_fetches_token(const avito_client *client)
 {
-    return client->priv.call != NULL && client->priv.state != AVITOI_ACCOUNT &&
-           (client->priv.request->flags & AVITOI_TOKEN) != 0;
+    return client->priv.call != NULL && client->priv.state != AVITOI_CALL_ACCOUNT &&
+           (client->priv.request->flags & AVITOI_ENDPOINT_TOKEN) != 0;
 }
 
 bool impl_call(const avito_client *client)
