@@ -1,0 +1,29 @@
+# Transports to copy (examples/transports), over fakes of their stacks that behave as the real ones do.
+TRANSPORT_STACKS := freertos freertos_select zephyr riot
+TRANSPORT_PROGRAMS := $(TRANSPORT_STACKS:%=build/transports/%) build/transports/flash
+TRANSPORT_FLAGS := -D_GNU_SOURCE -DAVITO_WITH_POSIX=1 -DAVITO_WITH_BEARSSL=1
+TRANSPORT_FOLDER_freertos_select := freertos
+TRANSPORT_FLAGS_freertos := -DipconfigSOCKET_HAS_USER_SEMAPHORE=1
+TRANSPORT_FLAGS_freertos_select := -DipconfigSOCKET_HAS_USER_SEMAPHORE=0 -DconfigTICK_RATE_HZ=10000u
+TRANSPORT_FLAGS_zephyr := -DCONFIG_NVS=1 -DCONFIG_DNS_RESOLVER=1
+TRANSPORT_FLAGS_riot := -DMODULE_GNRC_SOCK_TCP=1
+
+TEST_SCRIPTS += tests/transports/run.sh
+test-programs: $(TRANSPORT_PROGRAMS)
+
+build/obj/tests/transports/%.san.o: CFLAGS_EXTRA += $(TRANSPORT_FLAGS)
+
+# $(1): stack
+define TRANSPORT_RULE
+build/transports/$(1): $(wildcard $(addprefix tests/transports/$(or $(TRANSPORT_FOLDER_$(1)),$(1))/,*.c)) \
+    $(wildcard examples/transports/*.h tests/transports/$(or $(TRANSPORT_FOLDER_$(1)),$(1))/*) \
+    build/obj/tests/transports/story.san.o build/obj/tests/transports/fake_net.san.o build/obj/tests/transports/stores.san.o
+	@mkdir -p $$(@D)
+	$$(CC) $$(INCLUDES) $$(CFLAGS_SAN) $$(TRANSPORT_FLAGS) $$(TRANSPORT_FLAGS_$(1)) \
+	    -Itests/transports/$(or $(TRANSPORT_FOLDER_$(1)),$(1)) $$(filter %.c %.o,$$^) -o $$@ -lbearssl
+endef
+$(foreach s,$(TRANSPORT_STACKS),$(eval $(call TRANSPORT_RULE,$(s))))
+
+build/transports/flash: tests/transports/flash/main.c build/obj/tests/transports/stores.san.o $(LIBRARY)
+	@mkdir -p $(@D)
+	$(CC) $(INCLUDES) $(CFLAGS_SAN) -D_GNU_SOURCE $(filter %.c %.o,$^) -o $@ -lbearssl

@@ -1,0 +1,128 @@
+/* main.c - avito_flash.h on a flash that only clears bits, and whose power is cut at every write. */
+#include "avito_messenger.h"
+#include "tests/transports/stores.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define AVITO_FLASH_IMPLEMENTATION
+#include "examples/transports/avito_flash.h"
+
+#define AREA 4096u
+
+static unsigned char chip[4 * AREA];
+static long power = -1; /* bytes that can still be written; -1: no end */
+
+static int chip_read(void *ctx, uint32_t offset, void *data, size_t len)
+{
+    (void)ctx;
+    memcpy(data, chip + offset, len);
+    return 0;
+}
+
+static bool has_power(void)
+{
+    if (power == 0) {
+        return false;
+    }
+    power -= power > 0;
+    return true;
+}
+
+static int chip_erase(void *ctx, uint32_t offset, size_t len)
+{
+    (void)ctx;
+    if (!has_power()) {
+        memset(chip + offset, 0xa5, len / 2); /* half erased */
+        return -1;
+    }
+    memset(chip + offset, 0xff, len);
+    return 0;
+}
+
+static int chip_write(void *ctx, uint32_t offset, const void *data, size_t len)
+{
+    (void)ctx;
+    if (offset % AVITO_FLASH_WORD != 0 || len % AVITO_FLASH_WORD != 0) {
+        abort();
+    }
+    for (size_t i = 0; i < len; i++) {
+        if (!has_power()) {
+            return -1;
+        }
+        chip[offset + i] &= ((const unsigned char *)data)[i];
+    }
+    return 0;
+}
+
+static avito_flash fresh(void)
+{
+    avito_flash f;
+
+    memset(&f, 0, sizeof f);
+    f.driver.read = chip_read;
+    f.driver.erase = chip_erase;
+    f.driver.write = chip_write;
+    for (int i = 0; i < AVITO_FLASH_AREAS; i++) {
+        f.areas[i] = (uint32_t)i * AREA;
+    }
+    f.area_size = AREA;
+    return f;
+}
+
+static avito_token token_of(char *text, int number)
+{
+    avito_token t;
+
+    memset(&t, 0, sizeof t);
+    t.access_token.ptr = text;
+    t.access_token.len = (size_t)sprintf(text, "token-%d", number);
+    t.expires_at = number;
+    return t;
+}
+
+/* After a cut at any byte the store holds the token of before or the new one, never none, never another. */
+static bool survives(long cut)
+{
+    avito_flash f = fresh();
+    char one[32], two[32];
+    const avito_token first = token_of(one, 1), second = token_of(two, 2);
+    avito_token loaded;
+    int rc;
+
+    memset(chip, 0xff, sizeof chip);
+    power = -1;
+    if (avito_flash_save_token(&f, &first) != AVITO_OK) {
+        return false;
+    }
+    power = cut;
+    rc = avito_flash_save_token(&f, &second);
+    power = -1;
+    f = fresh(); /* started again */
+    memset(&loaded, 0, sizeof loaded);
+    return avito_flash_load_token(&f, &loaded) == AVITO_OK &&
+           (loaded.expires_at == 2 || (rc != AVITO_OK && loaded.expires_at == 1)) &&
+           avito_flash_save_token(&f, &first) == AVITO_OK;
+}
+
+int main(void)
+{
+    avito_flash f = fresh();
+    const token_store store = {"flash",
+                               &f,
+                               avito_flash_load_token,
+                               avito_flash_save_token,
+                               avito_flash_load_inbox,
+                               avito_flash_save_inbox};
+    int failures;
+    long cut = 0;
+
+    memset(chip, 0xff, sizeof chip);
+    failures = stores_run(&store);
+    while (cut < 700 && survives(cut)) {
+        cut++;
+    }
+    printf("%s - flash: the power cut at each of %ld bytes\n", cut == 700 ? "ok" : "not ok", cut);
+    return failures + (cut != 700);
+}

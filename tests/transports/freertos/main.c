@@ -1,0 +1,14 @@
+/* main.c - avito_freertos.h through the story. */
+#include "tests/transports/story.h"
+
+#define AVITO_FREERTOS_IMPLEMENTATION
+#include "examples/transports/avito_freertos.h"
+
+int main(int argc, char **argv)
+{
+    static avito_freertos net;
+    stack s = {"FreeRTOS", {NULL, NULL}, avito_freertos_clock_ms, avito_freertos_entropy, false};
+
+    s.transport = avito_freertos_transport(&net);
+    return story_run(&s, argc, argv);
+}
