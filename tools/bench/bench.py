@@ -7,8 +7,9 @@ usage: bench.py OUT [--quick] [--peers-only] [--accept]
 --peers-only  without the header, to check the bench itself
 --accept      also write the plot that the README shows
 
-Gates are instructions (callgrind) and ratios taken inside one run; they repeat. Seconds are only
-printed. Exit status 1 when a gate is missed, or when the decoders disagree on any field.
+Gates are instructions (callgrind), system calls and bytes: they repeat. Times are ratios taken inside
+one run, printed and never gated. Exit status 1 when a gate is missed, or when the decoders disagree on
+any field.
 """
 import json
 import os
@@ -54,10 +55,10 @@ class Report:
             self.row(measure, "", "aim ≤ " + form % aim + unit, form % value + unit, value <= aim,
                      False)
 
-    def at_least(self, measure, anchor, value, gate, aim=None):
-        self.row(measure, anchor, "≥ %gx" % gate, "%.2fx" % value, value >= gate)
-        if aim is not None:
-            self.row(measure, "", "aim ≥ %gx" % aim, "%.2fx" % value, value >= aim, False)
+    def faster(self, measure, anchor, value, *aims):
+        """Times: never gates."""
+        for aim in aims:
+            self.row(measure, anchor, "aim ≥ %gx" % aim, "%.2fx" % value, value >= aim, False)
 
     def table(self, heads, rows):
         widths = [max(len(str(r[i])) for r in [heads, *rows]) for i in range(len(heads))]
@@ -127,17 +128,14 @@ def decode_gates(decode, report, counts, times):
         ib("jsmn, tokens only"))
     report.at_most("100 chats, all fields, 16 KB window: instructions/byte", anchors, ib(OURS), 14,
                    12)
-    report.at_least("the same: time against cJSON", "", faster(OURS, "cJSON"), 4.5, 5)
-    value = faster(OURS, "simdjson")
-    report.row("the same: time against simdjson", "", "aim ≥ 0.75x", "%.2fx" % value, value >= 0.75,
-               False)
+    report.faster("the same: time against cJSON", "", faster(OURS, "cJSON"), 4.5, 5)
+    report.faster("the same: time against simdjson", "", faster(OURS, "simdjson"), 0.75)
     report.at_most("the same, portable C: instructions/byte", "", ib(PORTABLE), 18, 16)
-    report.at_least("the same, portable C: time against cJSON", "", faster(PORTABLE, "cJSON"), 3.5)
+    report.faster("the same, portable C: time against cJSON", "", faster(PORTABLE, "cJSON"), 3.5)
     report.at_most("without avatars (mask): instructions/byte",
                    "simdjson, everything %.1f" % ib("simdjson"), ib(OURS + ", no avatars"), 11, 9)
-    value = faster(OURS + ", no avatars", "simdjson")
-    report.row("without avatars: time against simdjson with everything", "", "aim ≥ 1x",
-               "%.2fx" % value, value >= 1, False)
+    report.faster("without avatars: time against simdjson with everything", "",
+                  faster(OURS + ", no avatars", "simdjson"), 1)
     for name, words in (("chats100.esc", "chats, escaped"), ("messages100.raw", "messages"),
                         ("messages100.esc", "messages, escaped")):
         ratio = ib(OURS, name) / ib(OURS)
@@ -261,9 +259,7 @@ def small_call_cpu(net, report):
         words = ", TLS" if tls else ""
         us, ratio = net.cpu({theirs: net.command("fast", "self", 4000, tls),
                              "ours": net.command("ours", "self", 4000, tls)}, 9)
-        less = 1 / ratio["ours"]
-        report.row("small call, kept connection%s: CPU" % words, theirs, "aim ≥ %gx less" % aim,
-                   "%.2fx" % less, less >= aim, False)
+        report.faster("small call, kept connection%s: CPU" % words, theirs, 1 / ratio["ours"], aim)
         rows += [(n + words, "%.1f" % us[n][0], "%.1f" % us[n][1], "%.2fx" % (1 / ratio[n]))
                  for n in us]
     report.table(("client", "CPU us per request", "user", "less than libcurl"), rows)
@@ -285,9 +281,8 @@ def long_list(net, report, ours):
         if ours:
             words = "list of 100 chats end to end over nginx%s: CPU" % (
                 ", TLS (AES-GCM)" if tls else "")
-            report.at_least(words, "libcurl + cJSON", 1 / ratio["ours"], limit)
-            less = ratio[fast] / ratio["ours"]
-            report.row(words, fast, "aim ≥ 1.5x less", "%.2fx" % less, less >= 1.5, False)
+            report.faster(words, "libcurl + cJSON", 1 / ratio["ours"], limit)
+            report.faster(words, fast, ratio[fast] / ratio["ours"], 1.5)
     report.head("100 chats end to end over nginx, one kept connection")
     report.table(("client", "CPU us per list", "user", "system", "less than libcurl + cJSON"), rows)
     report.say("Median of 9 rounds of 200 lists, the clients in turn. User and system are as the "
@@ -323,12 +318,10 @@ def many_connections(net, report, ours):
     most = connections(net, report, ours, 5000, 25000)
     if not ours:
         return
-    anchor = "libcurl multi %.2fx"
-    report.at_most("1,000 connections on one thread: CPU against a bare epoll client",
-                   anchor % ratio["libcurl multi + cJSON"], ratio["ours"], 1.15, None, "%.2f", "x")
-    report.row("5,000 lanes on one thread: CPU against a bare epoll client",
-               anchor % most["libcurl multi + cJSON"], "aim ≤ 1.15x", "%.2fx" % most["ours"],
-               most["ours"] <= 1.15, False)
+    for lanes, r in (("1,000", ratio), ("5,000", most)):
+        report.row("%s lanes on one thread: CPU against a bare epoll client" % lanes,
+                   "libcurl multi %.2fx" % r["libcurl multi + cJSON"], "aim ≤ 1.15x",
+                   "%.2fx" % r["ours"], r["ours"] <= 1.15, False)
     s = net.run([net.out + "/net_ours", "sizes"])
     own = s["client"] + s["tcp"]
     report.row("own state per lane beside its window", "libcurl 20 KB", "≤ 1,024 B",
