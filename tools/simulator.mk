@@ -3,6 +3,7 @@
 #   build/libsimulator.a        core and HTTP; link with $(SIMULATOR_LIBS)
 #   build/libsimulator.san.a    the same under the sanitizers
 #   build/simulator             the server: build/simulator --help
+#   build/simulator.san         the same under the sanitizers
 #   build/certs                 certificates for tests
 
 # Rooms, and in them files, in the order of who may call whom: tests/check/simulator_rooms.sh.
@@ -23,6 +24,8 @@ build/obj/tools/simulator/web/files.c: $(SIMULATOR_PAGE)
 	$(PYTHON) tools/simulator/web/embed.py $@
 build/obj/tools/simulator/web/files.o: build/obj/tools/simulator/web/files.c
 	$(CC) $(CPPFLAGS) $(CFLAGS_OPT) -c $< -o $@
+build/obj/tools/simulator/web/files.san.o: build/obj/tools/simulator/web/files.c
+	$(CC) $(CPPFLAGS) $(CFLAGS_SAN) -c $< -o $@
 
 build/libsimulator.a: $(SIMULATOR_OBJECTS)
 build/libsimulator.san.a: $(SIMULATOR_OBJECTS:.o=.san.o)
@@ -33,6 +36,9 @@ build/libsimulator.a build/libsimulator.san.a:
 
 build/simulator: $(SIMULATOR_PROGRAM) build/libsimulator.a
 	$(CC) $^ -o $@ -lssl -lcrypto $(SIMULATOR_LIBS)
+
+build/simulator.san: $(SIMULATOR_PROGRAM:.o=.san.o) build/libsimulator.san.a
+	$(CC) $(SANITIZE) $^ -o $@ -lssl -lcrypto $(SIMULATOR_LIBS)
 
 build/certs: tools/simulator/certs.sh
 	sh tools/simulator/certs.sh $@.new
@@ -53,7 +59,7 @@ play: ## a page on this machine: you are the buyer, your program is the shop
 	    --cert build/certs/ec.crt --key build/certs/ec.key $(PLAY_OPTIONS)
 
 .PHONY: picture
-picture: build/simulator build/certs build/page/03_chats_and_reply ## the README's picture of that page, by a headless browser
+picture: build/simulator.san build/certs build/page/03_chats_and_reply ## the README's picture of that page, by a headless browser
 	PAGE_PICTURE=tools/simulator/web/page.png sh tests/check/page.sh picture
 
 # What a person's first visit is answered by (tests/page).
@@ -69,4 +75,4 @@ simulator-rooms:
 build/tests/simulator_test build/tests/simulator_http_test: build/libsimulator.san.a
 build/tests/simulator_test build/tests/simulator_http_test: LDLIBS += $(SIMULATOR_LIBS)
 
-test-programs: build/simulator build/certs
+test-programs: build/simulator build/simulator.san build/certs

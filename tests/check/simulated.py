@@ -12,6 +12,8 @@ CERTS = "build/certs"
 class Simulator:
     """with Simulator("--chats", "1") as service: ..."""
 
+    program = "build/simulator"
+
     def __init__(self, *options, certificate="ec"):
         self.options = options
         self.certificate = certificate
@@ -22,7 +24,7 @@ class Simulator:
         ports = os.path.join(self.folder.name, "ports")
         key = "rsa" if self.certificate == "rsa" else "ec"
         self.process = subprocess.Popen(
-            ["build/simulator", "--cert", f"{CERTS}/{self.certificate}.crt",
+            [self.program, "--cert", f"{CERTS}/{self.certificate}.crt",
              "--key", f"{CERTS}/{key}.key", "--ports", ports, *self.options],
             stdout=subprocess.DEVNULL)
         while not os.path.exists(ports):
@@ -35,8 +37,10 @@ class Simulator:
 
     def __exit__(self, *_):
         self.process.terminate()
-        self.process.wait()
+        status = self.process.wait()
         self.folder.cleanup()
+        if status != 0:
+            raise RuntimeError(f"{self.program} ended with status {status}")
 
     def door(self, what, body=None):
         """Asks the control side (tools/simulator/control/door.c)."""

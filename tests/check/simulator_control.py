@@ -3,6 +3,7 @@ import base64
 import http.client
 import json
 import os
+import random
 import socket
 import struct
 import subprocess
@@ -170,6 +171,8 @@ def bad_input(service):
              ("/fault", json.dumps({"plan": "send:x"}), "plan is OPERATION"),
              ("/option", json.dumps({"tariff": 7}), "does not exist"),
              ("/option", json.dumps({"rate_per_minute": -1}), "does not exist"),
+             ("/option", '{"rate_per_minute": 1e300}', "does not exist"),
+             ("/chat", json.dumps({"buyer_id": 1.5}), "of another type than it must be: buyer_id"),
              ("/tokens", json.dumps({"do": "eat"}), "do is expire or revoke"),
              ("/media", json.dumps({"data": "####"}), "not base64"),
              ("/media", json.dumps({"data": base64.b64encode(b"<svg onload=alert(1)>").decode()}),
@@ -287,6 +290,36 @@ def stories():
               service.door("state")["story"])
 
 
+def any_bytes(service):
+    """Requests with some bytes changed, taken out, or sent twice; in pieces, and cut."""
+    chance = random.Random(20)
+    bodies = ['{"chat_id":"x","text":"y","content":{"a":[1,{}]}}', '{"plan":"send_message:status=500:1"}',
+              '{"data":"aGVsbG8="}', '{"story":1,"steps":[{"post":"/chat","body":{}},{"answer":{"chat_id":"c",'
+              '"type":"text","text":"t"}}]}', '{"rate_per_minute":1e300}', '{"buyer_name":"\\ud800"}']
+    paths = ["/chat", "/message", "/fault", "/media", "/story", "/option", "/events?after=1-1", "/page/x",
+             "/messages?chat_id=%D0%BF&limit=3", "/changes?after=%00", "/media/..%2F", "/request?number=9999999999999999999"]
+    for _ in range(600):
+        body = chance.choice(bodies)
+        text = bytearray(f"{chance.choice(('POST', 'POST', 'GET', 'HEAD'))} {chance.choice(paths)} HTTP/1.1\r\n"
+                         f"Host: localhost\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
+                         f"\r\n\r\n{body}".encode())
+        for _ in range(chance.randrange(4)):
+            at = chance.randrange(len(text))
+            how = chance.randrange(3)
+            if how == 0:
+                text[at] = chance.randrange(256)
+            elif how == 1:
+                del text[at:at + chance.randrange(1, 9)]
+            else:
+                text[at:at] = text[max(0, at - 20):at]
+        with socket.create_connection(("127.0.0.1", int(service.ports["control"])), 10) as s:
+            half = chance.randrange(len(text))
+            s.sendall(text[:half])
+            s.sendall(text[half:])
+    check(service.process.poll() is None and service.door("state")["user_id"] == USER,
+          "no bytes bring it down")
+
+
 def processor_ms(pid):
     with open(f"/proc/{pid}/stat", encoding="ascii") as file:
         fields = file.read().rpartition(")")[2].split()
@@ -327,6 +360,7 @@ def help_text():
         bad_input(service)
         events(service)
         pictures(service)
+        any_bytes(service)
 
 
 def listening():
@@ -347,8 +381,10 @@ def listening():
         service.door("stats")
 
 
+Simulator.program = "build/simulator.san"
 help_text()
 stories()
-watchers()
 listening()
+Simulator.program = "build/simulator"
+watchers()
 sys.exit(failures != 0)

@@ -60,7 +60,7 @@ export class Simulator {
   async begin() {
     const file = join(this.folder, "ports");
     rmSync(file, { force: true });
-    this.process = start("build/simulator", ["--play", "--cert", "build/certs/ec.crt", "--key", "build/certs/ec.key",
+    this.process = start("build/simulator.san", ["--play", "--cert", "build/certs/ec.crt", "--key", "build/certs/ec.key",
       "--ports", file, ...this.options], { stdio: ["ignore", "ignore", "inherit"] });
     if (!await until(() => existsSync(file), 10000)) throw new Error("the simulator does not start");
     this.ports = Object.fromEntries(readFileSync(file, "utf8").trim().split("\n").map((line) => line.split("=")));
@@ -76,7 +76,8 @@ export class Simulator {
   async stop() {
     const ended = new Promise((end) => this.process.on("exit", end));
     this.process.kill("SIGTERM");
-    await ended;
+    const status = await ended;
+    if (status !== 0) check(false, "the simulator ends in order", `status ${status}`);
   }
 
   // At the same places, as after a crash.

@@ -21,6 +21,14 @@ static int64_t number_in(const cJSON *o, const char *name)
     return cJSON_IsNumber(v) ? (int64_t)v->valuedouble : cJSON_IsTrue(v) ? 1 : 0;
 }
 
+/* A number that is whole and fits, or a boolean. */
+static bool is_whole(const cJSON *v)
+{
+    double n = cJSON_IsNumber(v) ? v->valuedouble : 0;
+    return (cJSON_IsNumber(v) || cJSON_IsBool(v)) && n >= -9e15 && n <= 9e15 &&
+           n == (double)(int64_t)n;
+}
+
 /* The place of the text `name` in `words`; 0 if it is not there; -1: an unknown word. */
 static int word_in(const cJSON *o, const char *name, const char *const *words, int count)
 {
@@ -338,8 +346,7 @@ static bool do_option(control *c, cJSON *o)
     bool good = true;
     cJSON_ArrayForEach(member, o)
     {
-        bool value = cJSON_IsNumber(member) || cJSON_IsBool(member);
-        good = good && value &&
+        good = good && is_whole(member) &&
                set_option(sim_live(c->service), member->string, number_in(o, member->string));
     }
     put_options(c, feed_add(&c->feed, "options"));
@@ -692,7 +699,7 @@ static bool fits(const char *taken, const cJSON *v)
 {
     const char *mark = taken + strcspn(taken, " !#{[");
     mark += *mark == '!' ? 1 : 0;
-    return *mark == '#'   ? cJSON_IsNumber(v) || cJSON_IsBool(v)
+    return *mark == '#'   ? is_whole(v)
            : *mark == '{' ? cJSON_IsObject(v)
            : *mark == '[' ? cJSON_IsArray(v)
                           : cJSON_IsString(v);
