@@ -438,6 +438,7 @@
  *     webhook .buffer   webhook    avito_webhook_done()      AVITO_WEBHOOK_SIZE(body)    ROOM; 413
  *     inbox .state      inbox      the inbox' end            AVITO_INBOX_STATE_SIZE(n)   OVERRUN
  *     URL               the call   you need it               *out_len, after ROOM        ROOM
+ *     raw JSON's tokens the call   you need its values       AVITO_JSON_TOKENS_SIZE(n)   ROOM
  *
  * None of them may overlap another while in use. Strings that you pass in may lie in an arena, also
  * in the one that the call fills. error_body is the one buffer that may be too small without an
@@ -465,6 +466,7 @@
  *     avito_arena                                                   40     20
  *     avito_webhook                                                184    144
  *     avito_inbox                                                  352    320
+ *     avito_json                                                    32     16
  *     avito_tcp                                                    184    156
  *     avito_tls                                                   7480   6952
  *     avito_tls_session                                            112    112
@@ -710,8 +712,8 @@
  *
  * All errors, as AVITO_ERRORS (>>15) has them; what to do about each is in avito_error_remedy().
  * "From": init, the function that takes the options; args, any call, before a byte is sent; call,
- * any call once it runs; parse, also avito_parse_webhook(); whook, also avito_webhook_receive();
- * else the functions of that name.
+ * any call once it runs; parse, also avito_parse_webhook(), and what begins with JSON also
+ * avito_json_parse(); whook, also avito_webhook_receive(); else the functions of that name.
  *
  *     code name               from        what happened
  *     -101 ARGUMENT           args        argument is missing or out of range

@@ -40,6 +40,7 @@ static void structs(void)
     ROW("object", avito_arena);
     ROW("object", avito_webhook);
     ROW("object", avito_inbox);
+    ROW("object", avito_json);
     sizes_of_transports();
     ROW("options", avito_account_options);
     ROW("options", avito_client_options);
@@ -80,6 +81,7 @@ static void structs(void)
     printf("macro | AVITO_WINDOW_MIN | %d\n", AVITO_WINDOW_MIN);
     printf("macro | AVITO_TOKENS_SIZE(40) | %zu\n", AVITO_TOKENS_SIZE(40));
     printf("macro | AVITO_WEBHOOK_SIZE(16384) | %zu\n", AVITO_WEBHOOK_SIZE(16384));
+    printf("macro | AVITO_JSON_TOKENS_SIZE(64) | %zu\n", AVITO_JSON_TOKENS_SIZE(64));
     printf("macro | AVITO_INBOX_STATE_SIZE(64) | %zu\n", AVITO_INBOX_STATE_SIZE(64));
 }
 
