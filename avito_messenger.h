@@ -462,7 +462,7 @@
  *
  *     bytes of                                                  64-bit 32-bit
  *     avito_account                                                224    136
- *     avito_client                                                1000    704
+ *     avito_client                                                 992    704
  *     avito_arena                                                   40     20
  *     avito_webhook                                                184    144
  *     avito_inbox                                                  352    320
@@ -2092,9 +2092,9 @@ typedef struct avito_client {
         bool waiting;                 /* for another lane that fetches the token */
         bool model;                   /* the answer goes into the caller's arena */
         bool collect, all_pages, has_more;
-        bool covered;                 /* all since the baseline was seen, and none of it may be ours */
-        bool reached;                 /* a row as old as the baseline was seen */
-        bool same_second;             /* what may be ours is as old as the baseline */
+        bool covered : 1;             /* all since the baseline was seen, and none of it may be ours */
+        bool reached : 1;             /* a row as old as the baseline was seen */
+        bool same_second : 1;         /* what may be ours is as old as the baseline */
         bool settling;                /* a send that cannot tell is being confirmed */
         uint8_t limit;                /* list: rows asked for */
         uint8_t refusals;             /* of the account when the call began to wait */
@@ -2104,6 +2104,7 @@ typedef struct avito_client {
         uint16_t cause_status;
         uint16_t offset, page;        /* list: first row; rows of the pages before */
         uint16_t want;
+        uint16_t access_len;
         int16_t send_error;           /* sending failed with it; the server may have said why */
         int16_t cause;                /* the error that a send ended in which is being confirmed */
         const struct avitoi_endpoint *call;    /* what the caller asked for; NULL: idle */
@@ -2120,7 +2121,7 @@ typedef struct avito_client {
         uint32_t epoch;               /* of the token used */
         uint32_t look_ms;             /* when so much of it is left, the wire is looked at */
         uint32_t wire;                /* moved() at the last look */
-        avito_str access;             /* the token of this request */
+        const char *access;           /* the token of this request */
         int (*judge)(struct avito_client *c, int rc); /* a row, or the end, of a chat read back */
         const void *owner;            /* the inbox whose call this is, between its own calls */
         uint32_t date;                /* of the answer, in unix seconds; 0: not given */
@@ -2138,8 +2139,9 @@ typedef struct avito_client {
 
 AVITO_API avito_client_options avito_client_options_default(void);
 
-/* Parts, as those of the account (>>18): .retries, with a Retry-After that is a date (without it only
- * seconds are heeded); .dry_run. */
+/* Parts, as those of the account (>>18): .dry_run; .retries and the account's rate: .requests_per_minute,
+ * and what the server says of it. Without it RATE is the result of one call, no gate, and a Retry-After
+ * that is a date says nothing. The inbox links all of that but .retries. */
 AVITO_API void avito_enable_retries(avito_client_options *options);
 AVITO_API void avito_enable_dry_run(avito_client_options *options);
 
@@ -4955,6 +4957,7 @@ struct avitoi_endpoint {
 /* What only lists, or only uploads, need of the machine: by their endpoints, so that programs without
  * them do not link it. NULL: nothing is to be done. */
 struct avitoi_json_special {
+    void (*model)(avito_client *c);         /* list: a model will come; else avitoi_answer_use_arena() */
     int (*element)(avito_client *c, int rc); /* list: an element has come */
     int (*drain)(avito_client *c);          /* list: state DRAIN */
     int (*begin)(avito_client *c);          /* upload: a request will be written */
@@ -4962,6 +4965,7 @@ struct avitoi_json_special {
 };
 
 static int avitoi_answer_list_end(avito_client *c);
+static void avitoi_list_begin(avito_client *c);
 static int avitoi_answer_element(avito_client *c, int rc);
 static int avitoi_exchange_on_drain(avito_client *c);
 static int avitoi_answer_uploaded(avito_client *c);
@@ -4970,8 +4974,10 @@ static int avitoi_answer_self(avito_client *c);
 static int avitoi_send_upload_begin(avito_client *c);
 static void avitoi_send_upload_progress(avito_client *c);
 
-static const struct avitoi_json_special avitoi_endpoint_list_special = {avitoi_answer_element, avitoi_exchange_on_drain, NULL, NULL};
-static const struct avitoi_json_special avitoi_endpoint_upload_special = {NULL, NULL, avitoi_send_upload_begin, avitoi_send_upload_progress};
+static const struct avitoi_json_special avitoi_endpoint_list_special = {
+    avitoi_list_begin, avitoi_answer_element, avitoi_exchange_on_drain, NULL, NULL};
+static const struct avitoi_json_special avitoi_endpoint_upload_special = {
+    NULL, NULL, NULL, avitoi_send_upload_begin, avitoi_send_upload_progress};
 
 /* ---- queries ---- */
 
@@ -5265,7 +5271,7 @@ static void avitoi_request_write(struct avitoi_writer *w, const avito_client *c)
     avitoi_request_host(w, c->account);
     if ((request->flags & AVITOI_ENDPOINT_TOKEN) == 0) {
         AVITOI_WRITE(w, "\r\nAuthorization: Bearer ");
-        avitoi_write(w, c->priv.access.ptr, c->priv.access.len);
+        avitoi_write(w, c->priv.access, c->priv.access_len);
     }
     if (request->type != NULL) {
         AVITOI_WRITE(w, "\r\nContent-Type: ");
@@ -5956,9 +5962,14 @@ struct avitoi_call_lanes {
     bool (*gone)(const avito_client *c);  /* see avitoi_call_token_gone() */
 };
 
+/* What retries link: tries, and the rate. */
 struct avitoi_call_retries {
-    bool (*again)(avito_client *c, int code); /* NULL: only dates are needed */
+    bool (*again)(avito_client *c, int code); /* NULL: only the rate is needed */
     uint32_t (*read_date)(avito_str s);
+    void (*heed)(avito_client *c);            /* an answer: what it says of the rate */
+    int (*gate)(avito_client *c);             /* is the account's gate open? */
+    void (*pass)(avito_account *a);
+    uint32_t (*look)(const avito_account *a);
 };
 
 /* ---- what a call is ---- */
@@ -6299,7 +6310,8 @@ static bool avitoi_token_copy(avito_str *s, char **at, size_t *room)
 /* Nothing but what may stand in a header line. */
 static bool avitoi_token_is_legal(avito_str s)
 {
-    return s.len == 0 || (avitoi_text_is_word(s.ptr) && strlen(s.ptr) == s.len);
+    return s.len == 0 ||
+           (avitoi_text_is_word(s.ptr) && strlen(s.ptr) == s.len && s.len <= UINT16_MAX);
 }
 
 struct avitoi_token_store {
@@ -6439,7 +6451,8 @@ AVITOI_APART static int avitoi_token_choose_request(avito_client *c)
         (c->priv.fetched || (left > 0 && (left > margin || busy)))) {
         c->priv.fetched = false;
         c->priv.request = c->priv.call;
-        c->priv.access = avitoi_text_of(a->priv.access);
+        c->priv.access = a->priv.access;
+        c->priv.access_len = (uint16_t)strlen(a->priv.access);
         c->priv.epoch = a->priv.epoch;
         return AVITO_OK;
     }
@@ -6591,13 +6604,27 @@ static void avitoi_rate_gate_pass(avito_account *a)
     }
 }
 
+/* Under the lock: AVITO_OK, AVITO_AGAIN, or RATE if it cannot open in time. */
+static int avitoi_rate_gate(avito_client *c)
+{
+    const uint32_t left = (uint32_t)avitoi_rate_gate_left(c->account);
+    if (left < c->priv.total_left_ms || left == 0) {
+        return left == 0 ? AVITO_OK : AVITO_AGAIN;
+    }
+    c->error.retry_after_s = (left + 999u) / 1000u;
+    c->priv.answered = true; /* the connection is idle, and may be kept */
+    return AVITO_ERR_RATE;
+}
+
 /* Closes the account's gate for all lanes, after 429 or when no request is left in this minute. Never
  * opens it earlier than an answer to another lane asked for. */
 static void avitoi_rate_heed(avito_client *c)
 {
     avito_account *a = c->account;
     const struct avitoi_head *h = &c->priv.json.as.before.head;
-    uint32_t wait_ms = (h->status == 429) ? c->error.retry_after_s * 1000u : 0u;
+    uint32_t wait_ms;
+    c->error.retry_after_s = avitoi_rate_asked_pause(c);
+    wait_ms = (h->status == 429) ? c->error.retry_after_s * 1000u : 0u;
     if (h->exhausted && wait_ms == 0) {
         wait_ms = 60000u / (h->rate_limit > 0 ? h->rate_limit : 60u);
     }
@@ -6656,31 +6683,14 @@ AVITOI_APART static void avitoi_answer_use_scratch(avito_client *c, bool token)
     }
 }
 
-/* A model goes into the caller's arena. The pages of a list share what they gave; a list that is
- * collected also goes on where the page before ended. */
-AVITOI_APART static void avitoi_answer_use_arena(avito_client *c)
+/* A model goes into the caller's arena. */
+static void avitoi_answer_use_arena(avito_client *c)
 {
     struct avitoi_json *j = &c->priv.json;
-    const struct avitoi_arena_ends mem = j->mem;
-    const uint32_t rows = j->rows;
-    const bool measuring = j->measuring;
     avitoi_json_begin(j, c->priv.call->answer, c->priv.collect ? NULL : c->priv.out);
     avitoi_arena_share(&j->mem, c->priv.arena);
-    j->streaming = avitoi_call_is_list(c);
-    j->collect = c->priv.collect;
     j->want = (uint16_t)(c->priv.want | AVITOI_SCHEMA_ALWAYS);
     j->cut_at = c->priv.cut_at;
-    j->remembers =
-        c->priv.all_pages && avitoi_json_low(j, sizeof(struct avitoi_json_given)) != NULL;
-    if (c->priv.page == 0) {
-        if (j->remembers) {
-            memset(j->mem.low_base, 0, sizeof(struct avitoi_json_given));
-        }
-    } else if (j->collect) {
-        j->mem = mem;
-        j->rows = rows;
-        j->measuring = measuring;
-    }
 }
 
 static int avitoi_answer_begin(avito_client *c)
@@ -6697,12 +6707,18 @@ static int avitoi_answer_begin(avito_client *c)
     avitoi_call_trace(c, AVITOI_CALL_TRACE_ANSWER, c->priv.request->name);
     c->priv.span = 0;
     avitoi_error_forget_body(c);
-    c->error.retry_after_s = avitoi_rate_asked_pause(c);
-    avitoi_rate_heed(c);
+    c->error.retry_after_s = h->retry_after_s;
+    if (c->o.priv.tries != NULL) {
+        c->o.priv.tries->heed(c);
+    }
     c->priv.model = avitoi_call_succeeded(c) && !token && c->priv.call->answer != NULL &&
                     (c->priv.out != NULL || avitoi_call_is_list(c));
     if (c->priv.model) {
-        avitoi_answer_use_arena(c);
+        if (avitoi_call_is_list(c)) {
+            c->priv.call->special->model(c);
+        } else {
+            avitoi_answer_use_arena(c);
+        }
     } else {
         avitoi_answer_use_scratch(c, token && avitoi_call_succeeded(c));
     }
@@ -7170,23 +7186,20 @@ static int avitoi_exchange_on_account(avito_client *c)
 {
     const struct avitoi_json_special *special;
     avito_account *a = c->account;
-    uint32_t gate_ms;
+    const struct avitoi_call_retries *tries = c->o.priv.tries;
     int rc;
     if (c->priv.idle_left_ms > 0) {
         return AVITO_AGAIN;
     }
     avitoi_account_lock(a);
-    gate_ms = (uint32_t)avitoi_rate_gate_left(a);
-    rc = (gate_ms > 0) ? AVITO_AGAIN : avitoi_token_choose_request(c);
+    rc = tries != NULL ? tries->gate(c) : AVITO_OK;
     if (rc == AVITO_OK) {
-        avitoi_rate_gate_pass(a);
+        rc = avitoi_token_choose_request(c);
+    }
+    if (rc == AVITO_OK && tries != NULL) {
+        tries->pass(a);
     }
     avitoi_account_unlock(a);
-    if (gate_ms >= c->priv.total_left_ms && gate_ms > 0) { /* it cannot be in time: say so now */
-        c->error.retry_after_s = (gate_ms + 999u) / 1000u;
-        c->priv.answered = true; /* the connection is idle, and may be kept */
-        return AVITO_ERR_RATE;
-    }
     if (rc != AVITO_OK) {
         return rc == AVITO_END ? a->o.priv.store->again(c) : rc;
     }
@@ -7741,7 +7754,7 @@ AVITO_API uint32_t avito_deadline_ms(const avito_client *client)
     passed = avitoi_number_elapsed(avitoi_account_now(c->account), c->priv.last_ms);
     left = c->priv.total_left_ms;
     if (c->priv.state == AVITOI_CALL_ACCOUNT && !avitoi_machine_waits_for_lane(c)) {
-        const uint32_t gate = avitoi_rate_gate_look(c->account);
+        const uint32_t gate = c->o.priv.tries != NULL ? c->o.priv.tries->look(c->account) : 0u;
         const uint32_t pause = avitoi_number_minus(c->priv.idle_left_ms, passed);
         const uint32_t wait = pause > gate ? pause : gate; /* 0: it is over, step now */
         left = avitoi_number_minus(left, passed);
@@ -7805,6 +7818,9 @@ AVITO_API avito_client_options avito_client_options_default(void)
 /* An option whose part is not linked. */
 AVITOI_APART static int avitoi_client_parts(const avito_account *a, const avito_client_options *o)
 {
+    if (a->o.requests_per_minute > 0 && o->priv.tries == NULL) {
+        return AVITO_ERR_OPTION_RETRIES;
+    }
     if (o->retries > 0 && (o->priv.tries == NULL || o->priv.tries->again == NULL)) {
         return AVITO_ERR_OPTION_RETRIES;
     }
@@ -8051,6 +8067,30 @@ AVITO_API int avito_get_chat(avito_client *client, int64_t user_id, const char *
  * Calls whose answer is a list: as a whole into the arena, or element by element while it arrives. Both are
  * the same call; the difference is in `collect`.
  */
+
+/* The pages of a list share what they gave; a list that is collected also goes on where the page before
+ * ended. */
+static void avitoi_list_begin(avito_client *c)
+{
+    struct avitoi_json *j = &c->priv.json;
+    const struct avitoi_arena_ends mem = j->mem;
+    const uint32_t rows = j->rows;
+    const bool measuring = j->measuring;
+    avitoi_answer_use_arena(c);
+    j->streaming = true;
+    j->collect = c->priv.collect;
+    j->remembers =
+        c->priv.all_pages && avitoi_json_low(j, sizeof(struct avitoi_json_given)) != NULL;
+    if (c->priv.page == 0) {
+        if (j->remembers) {
+            memset(j->mem.low_base, 0, sizeof(struct avitoi_json_given));
+        }
+    } else if (j->collect) {
+        j->mem = mem;
+        j->rows = rows;
+        j->measuring = measuring;
+    }
+}
 
 /* A call whose answer is a list: `out` NULL to read it element by element. */
 static int avitoi_list_get(avito_client *c, int rc, avito_arena *arena, void *out)
@@ -11116,16 +11156,17 @@ static uint32_t avitoi_retries_read_date(avito_str s)
     return days * 86400u + pair[3] * 3600u + pair[4] * 60u + pair[5];
 }
 
-static const struct avitoi_call_retries avitoi_retries_part = {avitoi_retries_again, avitoi_retries_read_date};
+static const struct avitoi_call_retries avitoi_retries_part = {
+    avitoi_retries_again, avitoi_retries_read_date, avitoi_rate_heed,
+    avitoi_rate_gate,     avitoi_rate_gate_pass,    avitoi_rate_gate_look};
+static const struct avitoi_call_retries avitoi_retries_rate_part = {
+    NULL,             avitoi_retries_read_date, avitoi_rate_heed,
+    avitoi_rate_gate, avitoi_rate_gate_pass,    avitoi_rate_gate_look};
 
 AVITO_API void avito_enable_retries(avito_client_options *options)
 {
     options->priv.tries = &avitoi_retries_part;
 }
-
-/* ---- dates ---- */
-
-static const struct avitoi_call_retries avitoi_retries_dates_part = {NULL, avitoi_retries_read_date};
 
 /* ======================================================================= *
  * >>59 DIAGNOSTICS
@@ -11225,7 +11266,8 @@ static void avitoi_diagnostics_mask_secrets(avito_client *c)
     }
     secrets[0] = avitoi_text_or_none(a->priv.access);
     secrets[1] = avitoi_text_or_none(a->priv.refresh);
-    secrets[2] = c->priv.access; /* maybe of an older epoch */
+    secrets[2].ptr = c->priv.access; /* maybe of an older epoch */
+    secrets[2].len = c->priv.access_len;
     secrets[3] = avitoi_text_of(a->o.client_secret);
     for (i = 0; i < AVITOI_COUNT(secrets); i++) {
         avitoi_diagnostics_mask(c->error.text, AVITO_ERROR_TEXT_CAP - 1u, secrets[i]);
@@ -14002,7 +14044,7 @@ AVITO_API int avito_inbox_init(avito_inbox *inbox, avito_client *client,
     inbox->o = *options;
     inbox->client = client;
     if (client->o.priv.tries == NULL) {
-        client->o.priv.tries = &avitoi_retries_dates_part;
+        client->o.priv.tries = &avitoi_retries_rate_part;
     }
     inbox->o.poll_ms = avitoi_number_or(options->poll_ms, 15000);
     inbox->o.slow_poll_ms = avitoi_number_or(options->slow_poll_ms, 300000);

@@ -21,7 +21,7 @@
 #define FIRMWARE_FRAGMENT 512 /* largest TLS record that the server is asked for */
 #endif
 #ifndef FIRMWARE_ARENA
-#define FIRMWARE_ARENA 1024
+#define FIRMWARE_ARENA 0 /* bytes of its own; 0: those of TLS that only a handshake needs */
 #endif
 #ifndef FIRMWARE_CHATS
 #define FIRMWARE_CHATS 5 /* how many chats to ask for at once */
@@ -41,14 +41,28 @@
 static avito_account account;
 static avito_client client;
 static avito_tls tls;
-static avito_arena arena;
+static avito_arena *arena;
 
 static unsigned char records[AVITO_TLS_BUFFER_HALF(FIRMWARE_FRAGMENT)];
 static unsigned char window[AVITO_WINDOW_MIN];
-static unsigned char tokens[AVITO_TOKENS_SIZE(40)];
-static uint32_t room[FIRMWARE_ARENA / 4];
+static unsigned char tokens[AVITO_TOKENS_SIZE_ONE_LANE(40)]; /* no refresh token: one copy will do */
 
 static char chat_id[72]; /* of the chat that is answered, copied out of the list */
+
+/* A connection may have to be opened anew by any call, and its handshake then needs the memory back: so
+ * the arena is reset before each call, and the chat's id is copied. */
+static void set_up_arena(void)
+{
+#if FIRMWARE_ARENA > 0
+    static uint32_t room[FIRMWARE_ARENA / 4];
+    static avito_arena own;
+
+    own = avito_arena_of(room, sizeof room);
+    arena = &own;
+#else
+    arena = avito_tls_arena(&tls);
+#endif
+}
 
 /* ---- what it costs, in instructions (see above) ---- */
 
@@ -249,8 +263,8 @@ static int find_unread(void)
     avito_chat chat;
     int result;
 
-    avito_arena_reset(&arena);
-    result = CALL(avito_list_chats(&client, USER_ID, &unread, &arena));
+    avito_arena_reset(arena);
+    result = CALL(avito_list_chats(&client, USER_ID, &unread, arena));
     if (report("unread chats asked for", result) && result == AVITO_OK) {
         result = CALL(avito_next_chat(&client, &chat));
     }
@@ -273,7 +287,7 @@ static int answer(const char *text)
 {
     int result;
 
-    avito_arena_reset(&arena);
+    avito_arena_reset(arena);
     result = CALL(avito_send_message(&client, USER_ID, chat_id, text, NULL, NULL));
     if (report("answered", result)) {
         result = CALL(avito_mark_chat_as_read(&client, USER_ID, chat_id));
@@ -324,6 +338,7 @@ static int send_image(void)
 {
     avito_image_source source;
     avito_uploaded_image image;
+    char image_id[72];
     int result;
 
     memset(&source, 0, sizeof source);
@@ -331,13 +346,15 @@ static int send_image(void)
     source.size = IMAGE_SIZE;
     source.file_name = "gradient.bmp";
     source.content_type = "image/bmp";
-    avito_arena_reset(&arena);
-    result = CALL(avito_upload_image(&client, USER_ID, &source, &arena, &image));
-    if (report("image uploaded", result)) {
-        result = CALL(avito_send_image_message(&client, USER_ID, chat_id, image.image_id.ptr, NULL,
-                                               NULL));
-        report("image sent", result);
+    avito_arena_reset(arena);
+    result = CALL(avito_upload_image(&client, USER_ID, &source, arena, &image));
+    if (!report("image uploaded", result) || image.image_id.len >= sizeof image_id) {
+        return result < 0 ? result : AVITO_ERR_ROOM;
     }
+    memcpy(image_id, image.image_id.ptr, image.image_id.len + 1);
+    avito_arena_reset(arena);
+    result = CALL(avito_send_image_message(&client, USER_ID, chat_id, image_id, NULL, NULL));
+    report("image sent", result);
     return result;
 }
 
@@ -399,12 +416,12 @@ static int open_inbox(void)
     options.user_id = USER_ID;
     options.state = inbox_state;
     options.state_cap = sizeof inbox_state;
-    options.arena = &arena;
+    options.arena = arena;
     options.save = save_state;
     options.load = load_state;
     options.start = AVITO_START_NOW;
     options.poll_ms = 200;
-    avito_arena_reset(&arena);
+    avito_arena_reset(arena);
     return avito_inbox_init(&inbox, &client, &options);
 }
 
@@ -493,7 +510,7 @@ __attribute__((noinline)) static int set_up(void)
     co.window = window;
     co.window_cap = sizeof window;
     co.never_wait = true;
-    arena = avito_arena_of(room, sizeof room);
+    set_up_arena();
     return avito_client_init(&client, &account, &co);
 }
 
@@ -547,9 +564,9 @@ static void say_costs(void)
     say(" of ");
     say_unsigned((uint32_t)board_stack_size());
     say(" bytes, arena ");
-    say_unsigned((uint32_t)arena.peak);
+    say_unsigned((uint32_t)arena->peak);
     say(" of ");
-    say_unsigned(FIRMWARE_ARENA);
+    say_unsigned((uint32_t)arena->cap);
     say("\r\n");
 }
 

@@ -219,6 +219,11 @@ static void test_retries(void **state)
     plain_lane(&l);
     l.options.retries = 2;
     refused(&l, client_init(&l), AVITO_ERR_OPTION_RETRIES, "avito_enable_retries()");
+    l.options.retries = 0;
+    l.account_options.requests_per_minute = 30;
+    assert_int_equal(account_init(&l), AVITO_OK);
+    refused(&l, client_init(&l), AVITO_ERR_OPTION_RETRIES, "avito_enable_retries()");
+    l.account_options.requests_per_minute = 0;
     for (int with = 0; with < 2; with++) {
         l.options.retries = with ? 2 : 0;
         if (with) {
