@@ -461,8 +461,8 @@
  * int64_t aligned to 8; "arena" is the smallest that worked, with a window of 512 bytes:
  *
  *     bytes of                                                  64-bit 32-bit
- *     avito_account                                                224    136
- *     avito_client                                                 992    704
+ *     avito_account                                                232    140
+ *     avito_client                                                1000    712
  *     avito_arena                                                   40     20
  *     avito_webhook                                                184    144
  *     avito_inbox                                                  352    320
@@ -482,7 +482,7 @@
  *     the same by the formula                                     8608   8400
  *     the same with AVITO_MESSAGE_BARE                             296    200
  *     send_message(), answer of that size kept                    4360   4240
- *     parse_webhook(), that message                               9176   8800
+ *     parse_webhook(), that message                               9184   8808
  *
  * ======================================================================= *
  * >>6 YOUR OWN TRANSPORT
@@ -1468,6 +1468,7 @@ typedef struct avito_account {
         uint32_t epoch;              /* counts tokens; 0: none yet */
         uint32_t fetched_ms;         /* clock when the token came */
         uint32_t lifetime_s;         /* 0: the token is not believed to be good */
+        uint32_t sentence_by;        /* who seems to have written the last placeholder; 0: no one */
         uint32_t gate_ms;            /* rate: clock of the last request let through */
         uint32_t gate_wait_ms;       /* rate: how long the next one waits after it */
         uint32_t renewed_ms[2];      /* clock of the last renewal after a refusal, of 401 and of 403 */
@@ -1477,7 +1478,7 @@ typedef struct avito_account {
         bool proven;                 /* a call with the token of this epoch was accepted */
         bool accepted;               /* a call was accepted since the last refusal */
         bool refresh_in_doubt;       /* a refresh left and no answer came: it may be spent */
-        bool unpaid;                 /* the tariff lacks the API: 402 or placeholder seen last */
+        bool unpaid;                 /* the tariff lacks the API: 402 or placeholders seen last */
         bool loaded : 1;             /* load_token() has answered */
         bool unsaved : 1;            /* save_token() is still to take the token */
         bool half : 1;               /* which half of the token buffer is in use */
@@ -1521,8 +1522,9 @@ AVITO_API int avito_account_init(avito_account *account, const avito_account_opt
 AVITO_API int avito_authorize_url(const avito_account *account, const char *scope,
                                   const char *state, char *out, size_t cap, size_t *out_len);
 
-/* True while the server says that the tariff lacks the Messenger API (402, or the placeholder
- * sentence in place of messages). Cleared by the first call that shows otherwise. */
+/* True while the server says that the tariff lacks the Messenger API: 402, or the placeholder sentence
+ * from two authors with no other text between (one alone may have copied it). Cleared by the first call
+ * that shows a text of a person. */
 AVITO_API bool avito_account_unpaid(const avito_account *account);
 
 /* True when a refresh left, but no pair and no 4xx came: the token may be spent. The next renewal tries
@@ -1702,8 +1704,10 @@ typedef struct avito_message {
     bool is_read;              /* read by this account; only if has_is_read */
     bool has_is_read;
     bool is_own;               /* this account wrote it: through the API, the app or the site */
-    bool is_system;            /* Avito wrote it: type system, author 0 or 1, or the known prefix */
-    bool is_placeholder;       /* the tariff lacks the API, this is not what the person wrote */
+    bool is_system;            /* Avito wrote it: type system, author 0, 1 or none, or not yours in an
+                                  a2u chat; no text makes it so, for any buyer can write that */
+    bool is_placeholder;       /* the sentence of a tariff without the API, whoever seems to sign it: not
+                                  what the person wrote; a buyer may have copied it */
     bool is_cut;               /* a text was cut at .cut_text_at */
     /* notifications only: */
     avito_str chat_id;
@@ -2014,6 +2018,8 @@ struct avitoi_json {
     uint8_t state, depth, level, skip, list_depth;
     uint8_t role, word_len, utf8_len, tariff;
     bool streaming, collect, measuring, cutting, frozen, was_cut, lenient, in_key;
+    bool from_service;      /* the messages are of a chat of the service's own */
+    uint32_t sentence_by;   /* who seems to have written the last placeholder; 0: no one */
     bool remembers;         /* list of many pages: an avitoi_json_given begins the arena */
     int8_t more;            /* list: 1 the server says that there is more, -1 that there is not */
     uint16_t want;
@@ -2080,6 +2086,9 @@ typedef struct avito_client {
         uint8_t state;
         bool connected, connecting;
         bool filled;                  /* the last read left something, or may have */
+        bool inside : 1;              /* one of its functions is at work: who calls comes from a hook */
+        bool cancel_asked : 1;        /* by a hook: done when it has returned; ... */
+        bool close_asked : 1;         /* ... likewise */
         /* Of one call, from here to json: it begins with zeros. */
         bool probe;                   /* look at the kept connection before using it */
         uint8_t tries;
@@ -2092,6 +2101,7 @@ typedef struct avito_client {
         bool waiting;                 /* for another lane that fetches the token */
         bool model;                   /* the answer goes into the caller's arena */
         bool collect, all_pages, has_more;
+        bool from_service : 1;        /* the chat is one of the service's own */
         bool covered : 1;             /* all since the baseline was seen, and none of it may be ours */
         bool reached : 1;             /* a row as old as the baseline was seen */
         bool same_second : 1;         /* what may be ours is as old as the baseline */
@@ -2467,7 +2477,8 @@ AVITOI_ASSERT(str_is_array, sizeof(avito_str) == sizeof(avito_strs));
 
 AVITO_API bool avito_str_equal(avito_str s, const char *word)
 {
-    return s.ptr != NULL && s.len == strlen(word) && memcmp(s.ptr, word, s.len) == 0;
+    return s.ptr != NULL && word != NULL && s.len == strlen(word) &&
+           memcmp(s.ptr, word, s.len) == 0;
 }
 
 static avito_str avitoi_text_of(const char *text)
@@ -2808,7 +2819,7 @@ AVITO_API avito_arena avito_arena_of(void *memory, size_t size)
 
 AVITO_API void avito_arena_reset(avito_arena *arena)
 {
-    if (arena != NULL) {
+    if (arena != NULL && !arena->busy) {
         arena->used = 0;
     }
 }
@@ -3275,6 +3286,32 @@ static void avitoi_schema_finish_any(struct avitoi_json *json, avito_message *m)
     json->was_cut = false;
 }
 
+/* Whoever writes to us can write any text: so the service is known by the type, or by who signs. */
+static bool avitoi_is_system(const avito_message *m, avito_str text, bool from_service)
+{
+    if (m->type == AVITO_MESSAGE_SYSTEM || (from_service && !m->is_own)) {
+        return true;
+    }
+    return (m->author_id == 0 || m->author_id == 1) &&
+           (m->direction != AVITO_DIRECTION_OUT ||
+            avitoi_text_starts(text, AVITOI_SCHEMA_SYSTEM_PREFIX));
+}
+
+/* The sentence about the tariff counts when two people seem to have written it, and nothing else lies
+ * between: one may have copied it. */
+static void avitoi_heed_sentence(struct avitoi_json *json, const avito_message *m)
+{
+    if (!m->is_placeholder) {
+        json->tariff = AVITOI_SCHEMA_TARIFF_THERE;
+        json->sentence_by = 0;
+        return;
+    }
+    if (json->sentence_by != 0 && json->sentence_by != (uint32_t)m->author_id) {
+        json->tariff = AVITOI_SCHEMA_TARIFF_MISSING;
+    }
+    json->sentence_by = (uint32_t)m->author_id;
+}
+
 static void avitoi_schema_finish_message(struct avitoi_json *json, void *model)
 {
     avito_message *m = (avito_message *)model;
@@ -3286,14 +3323,10 @@ static void avitoi_schema_finish_message(struct avitoi_json *json, void *model)
     m->is_own =
         m->direction == AVITO_DIRECTION_OUT || (m->user_id != 0 && m->author_id == m->user_id);
     m->is_system =
-        m->type == AVITO_MESSAGE_SYSTEM ||
-        ((m->author_id == 0 || m->author_id == 1) && m->direction != AVITO_DIRECTION_OUT) ||
-        avitoi_text_starts(text, AVITOI_SCHEMA_SYSTEM_PREFIX);
+        avitoi_is_system(m, text, json->from_service || m->chat_type == AVITO_CHAT_TYPE_A2U);
     m->is_placeholder = avitoi_text_starts(text, AVITOI_SCHEMA_PLACEHOLDER);
-    if (text.ptr != NULL &&
-        json->tariff != AVITOI_SCHEMA_TARIFF_MISSING) { /* one of a page will do */
-        json->tariff =
-            m->is_placeholder ? AVITOI_SCHEMA_TARIFF_MISSING : AVITOI_SCHEMA_TARIFF_THERE;
+    if (text.ptr != NULL && !m->is_system) { /* notices of the service are never hidden */
+        avitoi_heed_sentence(json, m);
     }
 }
 
@@ -3437,6 +3470,21 @@ static void avitoi_schema_finish_context(struct avitoi_json *json, void *model)
 AVITOI_SCHEMA(context, AVITOI_SCHEMA_CONTEXT_ROWS, avitoi_schema_finish_context, false, false);
 #undef AVITOI_SCHEMA_MODEL
 
+/* A chat of the service's own, as its id says. */
+static bool avitoi_is_of_service(avito_str chat_id)
+{
+    return avitoi_text_starts(chat_id, "a2u-");
+}
+
+static void avitoi_schema_finish_chat(struct avitoi_json *json, void *model)
+{
+    const avito_chat *chat = (const avito_chat *)model;
+    (void)json;
+    if (chat->last_message != NULL && avitoi_is_of_service(chat->id)) {
+        chat->last_message->is_system = !chat->last_message->is_own;
+    }
+}
+
 #define AVITOI_SCHEMA_MODEL avito_chat
 #define AVITOI_SCHEMA_CHAT_ROWS(X)                                                                 \
     X(id, AVITOI_SCHEMA_STR, id, 0, NULL)                                                          \
@@ -3445,7 +3493,7 @@ AVITOI_SCHEMA(context, AVITOI_SCHEMA_CONTEXT_ROWS, avitoi_schema_finish_context,
     X(updated, AVITOI_SCHEMA_INT, updated, 0, NULL)                                                \
     X(users, AVITOI_SCHEMA_ARR, users, AVITO_CHAT_USERS, &avitoi_schema_user)                      \
     X(last_message, AVITOI_SCHEMA_OBJ, last_message, AVITO_CHAT_LAST_MESSAGE, &avitoi_schema_message)
-AVITOI_SCHEMA(chat, AVITOI_SCHEMA_CHAT_ROWS, NULL, false, false);
+AVITOI_SCHEMA(chat, AVITOI_SCHEMA_CHAT_ROWS, avitoi_schema_finish_chat, false, false);
 #undef AVITOI_SCHEMA_MODEL
 
 /* ---- lists: the first row is the list itself ---- */
@@ -5786,6 +5834,7 @@ static int avitoi_account_check(const avito_account *a)
 
 AVITO_API int avito_account_init(avito_account *account, const avito_account_options *options)
 {
+    int rc;
     if (account == NULL || options == NULL) {
         return AVITO_ERR_ARGUMENT;
     }
@@ -5802,7 +5851,11 @@ AVITO_API int avito_account_init(avito_account *account, const avito_account_opt
     avito_enable_lanes(&account->o);
     account->priv.renewal = &avitoi_endpoint_refresh_token;
 #endif
-    return avitoi_account_check(account);
+    rc = avitoi_account_check(account);
+    if (rc != AVITO_OK) { /* as if it had never been initialised: no lane can begin on it */
+        memset(account, 0, sizeof *account);
+    }
+    return rc;
 }
 
 static bool avitoi_account_flag(const avito_account *a, const bool *flag)
@@ -5816,12 +5869,12 @@ static bool avitoi_account_flag(const avito_account *a, const bool *flag)
 
 AVITO_API bool avito_account_unpaid(const avito_account *account)
 {
-    return avitoi_account_flag(account, &account->priv.unpaid);
+    return account != NULL && avitoi_account_flag(account, &account->priv.unpaid);
 }
 
 AVITO_API bool avito_account_refresh_in_doubt(const avito_account *account)
 {
-    return avitoi_account_flag(account, &account->priv.refresh_in_doubt);
+    return account != NULL && avitoi_account_flag(account, &account->priv.refresh_in_doubt);
 }
 
 AVITO_API int avito_account_open_gate(avito_account *account)
@@ -5840,7 +5893,8 @@ AVITO_API int avito_authorize_url(const avito_account *account, const char *scop
 {
     struct avitoi_writer w;
     memset(&w, 0, sizeof w);
-    if (account == NULL || scope == NULL || (out == NULL && cap > 0)) {
+    if (account == NULL || account->o.client_id == NULL || scope == NULL ||
+        (out == NULL && cap > 0)) {
         return AVITO_ERR_ARGUMENT;
     }
     w.out = out;
@@ -6691,6 +6745,10 @@ static void avitoi_answer_use_arena(avito_client *c)
     avitoi_arena_share(&j->mem, c->priv.arena);
     j->want = (uint16_t)(c->priv.want | AVITOI_SCHEMA_ALWAYS);
     j->cut_at = c->priv.cut_at;
+    j->from_service = c->priv.from_service;
+    avitoi_account_lock(c->account);
+    j->sentence_by = c->account->priv.sentence_by;
+    avitoi_account_unlock(c->account);
 }
 
 static int avitoi_answer_begin(avito_client *c)
@@ -6733,11 +6791,17 @@ static int avitoi_answer_begin(avito_client *c)
 /* What the texts read so far show of the tariff: also of a list that is not read to its end. */
 AVITOI_APART_IF_SMALL static void avitoi_answer_heed_tariff(const avito_client *c)
 {
-    if (c->priv.json.tariff != AVITOI_SCHEMA_TARIFF_UNKNOWN) {
-        avitoi_account_lock(c->account);
-        c->account->priv.unpaid = c->priv.json.tariff == AVITOI_SCHEMA_TARIFF_MISSING;
-        avitoi_account_unlock(c->account);
+    avito_account *a = c->account;
+    const struct avitoi_json *j = &c->priv.json;
+    if (!c->priv.model) {
+        return;
     }
+    avitoi_account_lock(a);
+    a->priv.sentence_by = j->sentence_by;
+    a->priv.unpaid = j->tariff == AVITOI_SCHEMA_TARIFF_UNKNOWN
+                         ? a->priv.unpaid
+                         : j->tariff == AVITOI_SCHEMA_TARIFF_MISSING;
+    avitoi_account_unlock(a);
 }
 
 /* One element more, or an error that is only the element's. */
@@ -6785,18 +6849,20 @@ static void avitoi_answer_accepted(avito_client *c)
 static void avitoi_answer_keep(avito_client *c, const char *data, size_t len)
 {
     const size_t room = c->o.window_cap - AVITOI_ANSWER_EARLY;
+    bool came;
     if (c->priv.raw_len == AVITOI_ANSWER_LOST) {
         return;
     }
-    if (avitoi_answer_came(&c->priv.json)) {
+    came = avitoi_answer_came(&c->priv.json);
+    if (came) {
         avitoi_answer_accepted(c);
-        c->priv.raw_len = AVITOI_ANSWER_LOST;
-    } else if (len > room - c->priv.raw_len) {
-        c->priv.raw_len = AVITOI_ANSWER_LOST;
-    } else {
-        memmove((char *)c->o.window + c->priv.raw_len, data, len);
-        c->priv.raw_len += (uint32_t)len;
     }
+    if (came || len > room - c->priv.raw_len) {
+        c->priv.raw_len = AVITOI_ANSWER_LOST;
+        return;
+    }
+    memmove((char *)c->o.window + c->priv.raw_len, data, len);
+    c->priv.raw_len += (uint32_t)len;
 }
 
 /* Bytes at the window's beginning that the next ones must not cover. */
@@ -7107,18 +7173,24 @@ static int avitoi_answer_self(avito_client *c)
     return ((const avito_self *)c->priv.out)->id != 0 ? AVITO_OK : AVITO_ERR_MODEL;
 }
 
+/* The answer has come to its end without a model: found to break it on the way, and the rest was kept for
+ * a look; or larger than the arena, and yet without what it must have. */
+static bool avitoi_answer_is_no_model(const avito_client *c, int rc)
+{
+    return (c->error.code == AVITO_ERR_MODEL && c->priv.raw_len != AVITOI_ANSWER_LOST) ||
+           (rc == AVITO_ERR_ARENA && !avitoi_answer_came(&c->priv.json) &&
+            (c->priv.call->flags & AVITOI_ENDPOINT_PARTS) == 0);
+}
+
 static int avitoi_answer_models(avito_client *c, int rc)
 {
-    if (c->error.code == AVITO_ERR_MODEL && c->priv.raw_len != AVITOI_ANSWER_LOST) {
-        rc = AVITO_ERR_MODEL; /* found earlier */
+    if (avitoi_answer_is_no_model(c, rc)) {
+        rc = AVITO_ERR_MODEL;
     } else if (rc == AVITO_OK) {
         rc = c->priv.call->end(c);
         if (rc != AVITO_ERR_MODEL) {
             avitoi_answer_accepted(c);
         }
-    } else if (rc == AVITO_ERR_ARENA && !avitoi_answer_came(&c->priv.json) &&
-               (c->priv.call->flags & AVITOI_ENDPOINT_PARTS) == 0) {
-        rc = AVITO_ERR_MODEL; /* larger than the arena, and yet no model */
     }
     if (rc == AVITO_ERR_MODEL) {
         rc = avitoi_answer_is_other(c);
@@ -7152,9 +7224,8 @@ static int avitoi_answer_end(avito_client *c)
         }
         return rc < 0 ? rc : avitoi_token_received(c);
     }
-    rc = c->priv.model ? avitoi_answer_models(c, rc) : avitoi_answer_confirms(c, rc);
     avitoi_answer_heed_tariff(c);
-    return rc;
+    return c->priv.model ? avitoi_answer_models(c, rc) : avitoi_answer_confirms(c, rc);
 }
 
 /* ======================================================================= *
@@ -7656,6 +7727,38 @@ AVITOI_APART static int avitoi_machine_weigh(avito_client *c, int rc)
     return (c->settle != NULL && rc != AVITOI_CALL_MOVED) ? c->settle(c, rc) : rc;
 }
 
+/* ---- one function of a lane at a time ----
+ *
+ * A hook may call anything, also the lane that called it: that is refused, and what ends the call is
+ * noted until the hook has returned. */
+
+static int avitoi_lane_cancel(avito_client *c)
+{
+    c->priv.cancel_asked = false;
+    c->priv.answered = false;
+    return avitoi_machine_finish(c, AVITO_ERR_CANCELLED);
+}
+
+/* Whether the lane was initialised, with success. */
+static bool avitoi_lane_is_ready(const avito_client *c)
+{
+    return c != NULL && c->account != NULL;
+}
+
+static int avitoi_lane_leave(avito_client *c, int rc)
+{
+    if (c->priv.cancel_asked && c->priv.call != NULL) {
+        rc = avitoi_lane_cancel(c);
+    }
+    if (c->priv.close_asked) {
+        avitoi_call_disconnect(c);
+    }
+    c->priv.cancel_asked = false;
+    c->priv.close_asked = false;
+    c->priv.inside = false;
+    return rc;
+}
+
 /* ---- the loop ---- */
 
 /* So many times a step may move on before it gives the other lanes a turn: nobody can keep it busy
@@ -7670,6 +7773,9 @@ static int avitoi_machine_advance(avito_client *c, int rc)
     do {
         if (rc == AVITOI_CALL_MOVED) {
             rc = avitoi_machine_handle(c);
+        }
+        if (c->priv.cancel_asked) {
+            return avitoi_lane_cancel(c);
         }
         if (rc == AVITO_AGAIN) {
             rc = avitoi_machine_patience(c);
@@ -7692,12 +7798,19 @@ static int avitoi_machine_advance(avito_client *c, int rc)
 
 AVITO_API int avito_step(avito_client *client)
 {
-    if (client == NULL || client->priv.call == NULL || client->priv.state == AVITOI_CALL_ROW ||
+    if (!avitoi_lane_is_ready(client)) {
+        return AVITO_ERR_ARGUMENT;
+    }
+    if (client->priv.inside) {
+        return AVITO_ERR_BUSY;
+    }
+    if (client->priv.call == NULL || client->priv.state == AVITOI_CALL_ROW ||
         client->priv.owner != NULL) {
         return AVITO_ERR_IDLE;
     }
+    client->priv.inside = true;
     avitoi_machine_tick(client);
-    return avitoi_machine_advance(client, AVITOI_CALL_MOVED);
+    return avitoi_lane_leave(client, avitoi_machine_advance(client, AVITOI_CALL_MOVED));
 }
 
 /* The only place that waits. The clock was looked at just now. */
@@ -7714,9 +7827,11 @@ static int avitoi_machine_run(avito_client *c)
         }
         waited = (t->functions->wait)(t->ctx, wants, ms);
         avitoi_machine_tick(c);
-        rc = avitoi_machine_advance(c, waited < 0
-                                           ? avitoi_error_of_transport(c, waited, AVITO_ERR_RECV)
-                                           : AVITOI_CALL_MOVED);
+        rc = c->priv.cancel_asked
+                 ? avitoi_lane_cancel(c)
+                 : avitoi_machine_advance(
+                       c, waited < 0 ? avitoi_error_of_transport(c, waited, AVITO_ERR_RECV)
+                                     : AVITOI_CALL_MOVED);
     }
     return rc;
 }
@@ -7729,10 +7844,12 @@ static bool avitoi_machine_waits_for_lane(const avito_client *c)
 
 AVITO_API int avito_wants(const avito_client *client)
 {
-    const avito_transport *t = &client->o.transport;
-    if (client->priv.call == NULL || client->priv.state == AVITOI_CALL_ROW) {
+    const avito_transport *t;
+    if (!avitoi_lane_is_ready(client) || client->priv.call == NULL ||
+        client->priv.state == AVITOI_CALL_ROW) {
         return 0;
     }
+    t = &client->o.transport;
     if (client->priv.state == AVITOI_CALL_ACCOUNT) {
         return avitoi_machine_waits_for_lane(client) ? AVITO_WANT_ACCOUNT : AVITO_WANT_TIMER;
     }
@@ -7745,7 +7862,7 @@ AVITO_API uint32_t avito_deadline_ms(const avito_client *client)
 {
     const avito_client *c = client;
     uint32_t left, passed;
-    if (c->priv.call == NULL || c->priv.state == AVITOI_CALL_ROW) {
+    if (!avitoi_lane_is_ready(c) || c->priv.call == NULL || c->priv.state == AVITOI_CALL_ROW) {
         return UINT32_MAX;
     }
     if (c->priv.eager) {
@@ -7776,15 +7893,21 @@ AVITO_API uint32_t avito_deadline_ms(const avito_client *client)
 
 AVITO_API void avito_cancel(avito_client *client)
 {
-    if (client != NULL && client->priv.call != NULL) {
-        client->priv.answered = false;
-        (void)avitoi_machine_finish(client, AVITO_ERR_CANCELLED);
+    if (!avitoi_lane_is_ready(client)) {
+        return;
+    }
+    if (client->priv.inside) {
+        client->priv.cancel_asked = true;
+    } else if (client->priv.call != NULL) {
+        client->priv.inside = true;
+        (void)avitoi_lane_leave(client, avitoi_lane_cancel(client));
     }
 }
 
 AVITO_API const avito_error *avito_last_error(const avito_client *client)
 {
-    return &client->error;
+    static const avito_error none = {AVITO_ERR_ARGUMENT, 0, 0, 0, AVITO_NOT_SENT, 0, 0, {0}};
+    return client != NULL ? &client->error : &none;
 }
 
 /* ======================================================================= *
@@ -7848,7 +7971,12 @@ static int avitoi_client_check(const avito_account *a, const avito_client_option
 AVITO_API int avito_client_init(avito_client *client, avito_account *account,
                                 const avito_client_options *options)
 {
-    if (client == NULL || account == NULL || options == NULL) {
+    int rc;
+    if (client == NULL || account == NULL || options == NULL || account->o.clock_ms == NULL) {
+        if (client != NULL) {
+            memset(client, 0, sizeof *client);
+            client->error.code = AVITO_ERR_ARGUMENT;
+        }
         return AVITO_ERR_ARGUMENT;
     }
     memset(client, 0, sizeof *client);
@@ -7863,15 +7991,22 @@ AVITO_API int avito_client_init(avito_client *client, avito_account *account,
     avito_enable_dry_run(&client->o);
 #endif
     client->error.code = avitoi_client_check(account, &client->o);
-    if (client->error.code == AVITO_OK) {
-        client->error.code = avitoi_client_join_account(client);
+    rc = client->error.code == AVITO_OK ? avitoi_client_join_account(client) : client->error.code;
+    if (rc != AVITO_OK) { /* as if it had never been initialised: each function says so */
+        memset(client, 0, sizeof *client);
     }
-    return client->error.code;
+    client->error.code = rc;
+    return rc;
 }
 
 AVITO_API void avito_client_close(avito_client *client)
 {
-    if (client == NULL || client->account == NULL) {
+    if (!avitoi_lane_is_ready(client)) {
+        return;
+    }
+    if (client->priv.inside) {
+        client->priv.cancel_asked = true;
+        client->priv.close_asked = true;
         return;
     }
     avito_cancel(client);
@@ -7933,7 +8068,7 @@ static bool avitoi_client_path_has(const char *path, char letter)
 /* The call is refused before it begins: the lane's last error says so, and not what was before. */
 static int avitoi_client_refuse(avito_client *c, int rc)
 {
-    if (c != NULL && c->priv.call == NULL) {
+    if (avitoi_lane_is_ready(c) && c->priv.call == NULL && !c->priv.inside) {
         memset(&c->error, 0, sizeof c->error);
         avitoi_error_forget_body(c);
         c->error.code = rc;
@@ -7948,10 +8083,10 @@ static int avitoi_client_prepare(avito_client *c, const struct avitoi_endpoint *
 {
     const size_t first = offsetof(avito_client, priv.probe); /* of what belongs to one call */
     int rc = AVITO_OK;
-    if (c == NULL || c->account == NULL || c->o.window == NULL) {
+    if (!avitoi_lane_is_ready(c)) {
         return AVITO_ERR_ARGUMENT;
     }
-    if (c->priv.call != NULL) {
+    if (c->priv.call != NULL || c->priv.inside) {
         return AVITO_ERR_BUSY;
     }
     if (avitoi_client_path_has(call->path, 'u') && user_id <= 0) {
@@ -7987,6 +8122,7 @@ static int avitoi_client_start(avito_client *c, int rc, avito_arena *arena, void
     if (rc != AVITO_OK) {
         return avitoi_client_refuse(c, rc);
     }
+    c->priv.inside = true;
     memset(&c->error, 0, sizeof c->error);
     avitoi_error_forget_body(c);
     memset(&c->priv.json.mem, 0, sizeof c->priv.json.mem);
@@ -8002,9 +8138,9 @@ static int avitoi_client_start(avito_client *c, int rc, avito_arena *arena, void
     c->priv.total_left_ms = c->o.total_timeout_ms;
     (void)avitoi_call_move(c, AVITOI_CALL_EV_START);
     if (c->o.dry_run && (c->priv.call->flags & AVITOI_ENDPOINT_CHANGES) != 0) {
-        return c->o.priv.dry_run(c);
+        return avitoi_lane_leave(c, c->o.priv.dry_run(c));
     }
-    return avitoi_machine_run(c);
+    return avitoi_lane_leave(c, avitoi_machine_run(c));
 }
 
 /* A call whose answer is one model. */
@@ -8157,6 +8293,7 @@ static int avitoi_list_of_messages(avito_client *c, void *out, int64_t user_id, 
     int rc = avitoi_client_prepare(c, &avitoi_endpoint_get_messages, user_id, chat_id, NULL);
     if (rc == AVITO_OK) {
         rc = avitoi_list_page(c, q->limit, q->offset, q->all_pages, q->want, q->cut_text_at);
+        c->priv.from_service = avitoi_is_of_service(avitoi_text_of(chat_id));
     }
     return avitoi_list_get(c, rc, arena, out);
 }
@@ -8244,23 +8381,27 @@ AVITO_API int avito_list_subscriptions(avito_client *client, avito_arena *arena)
 AVITO_API bool avito_list_open(const avito_client *client)
 {
     /* A chat that is read back by the lane itself is nobody's list, and the inbox's is its own. */
-    return client->priv.call != NULL && avitoi_call_streams(client) && client->priv.judge == NULL &&
-           client->priv.owner == NULL;
+    return avitoi_lane_is_ready(client) && client->priv.call != NULL &&
+           avitoi_call_streams(client) && client->priv.judge == NULL && client->priv.owner == NULL;
 }
 
 AVITO_API bool avito_list_has_more(const avito_client *client)
 {
-    return client->priv.has_more;
+    return client != NULL && client->priv.has_more;
 }
 
 static int avitoi_list_next(avito_client *c, const struct avitoi_endpoint *call, void *out)
 {
-    if (c == NULL || out == NULL) {
+    if (!avitoi_lane_is_ready(c) || out == NULL) {
         return AVITO_ERR_ARGUMENT;
+    }
+    if (c->priv.inside) {
+        return AVITO_ERR_BUSY;
     }
     if (!avito_list_open(c) || c->priv.call != call || c->priv.state == AVITOI_CALL_DRAIN) {
         return AVITO_ERR_IDLE;
     }
+    c->priv.inside = true;
     c->priv.out = out;
     if (c->priv.state >= AVITOI_CALL_BODY &&
         c->priv.model) { /* not while a refusal or a token is read */
@@ -8274,7 +8415,7 @@ static int avitoi_list_next(avito_client *c, const struct avitoi_endpoint *call,
     } else {
         avitoi_machine_tick(c);
     }
-    return avitoi_machine_run(c);
+    return avitoi_lane_leave(c, avitoi_machine_run(c));
 }
 
 AVITO_API int avito_next_chat(avito_client *client, avito_chat *out)
@@ -8299,24 +8440,28 @@ AVITO_API int avito_next_subscription(avito_client *client, avito_subscription *
 
 AVITO_API int avito_list_end(avito_client *client, size_t drain_max)
 {
-    if (client == NULL) {
+    if (!avitoi_lane_is_ready(client)) {
         return AVITO_ERR_ARGUMENT;
+    }
+    if (client->priv.inside) {
+        return AVITO_ERR_BUSY;
     }
     if (!avito_list_open(client)) {
         return AVITO_OK;
     }
+    client->priv.inside = true;
     avitoi_machine_tick(client);
     if (client->priv.state == AVITOI_CALL_DRAIN) {
-        return avitoi_machine_run(client);
+        return avitoi_lane_leave(client, avitoi_machine_run(client));
     }
     if (client->priv.state != AVITOI_CALL_ROW && client->priv.state != AVITOI_CALL_BODY) {
-        avito_cancel(client); /* its answer has not begun */
+        (void)avitoi_lane_leave(client, avitoi_lane_cancel(client)); /* its answer has not begun */
         client->error.code = AVITO_OK;
         return AVITO_OK;
     }
     client->priv.cut_at = drain_max;
     (void)avitoi_call_move(client, AVITOI_CALL_EV_DRAIN);
-    return avitoi_machine_run(client);
+    return avitoi_lane_leave(client, avitoi_machine_run(client));
 }
 
 /* ======================================================================= *
@@ -14180,7 +14325,9 @@ AVITO_API int avito_upload_image(avito_client *client, int64_t user_id,
     }
     if (rc == AVITO_OK) {
         client->priv.args.as.upload = *source;
-        rc = avitoi_send_check_upload(client->account, &client->priv.args);
+        client->priv.inside = true; /* it asks for entropy */
+        rc = avitoi_lane_leave(client,
+                               avitoi_send_check_upload(client->account, &client->priv.args));
     }
     return avitoi_client_get(client, rc, arena, out);
 }
@@ -14504,11 +14651,11 @@ static int avitoi_confirm_settle(avito_client *c, int rc)
 
 AVITO_API int avito_confirm_sends(avito_client *client, const avito_sent_query *baseline)
 {
-    if (client == NULL || client->account == NULL ||
+    if (!avitoi_lane_is_ready(client) ||
         (baseline != NULL && baseline->claimed == NULL && baseline->claimed_count > 0)) {
         return AVITO_ERR_ARGUMENT;
     }
-    if (client->priv.call != NULL) {
+    if (client->priv.call != NULL || client->priv.inside) {
         return AVITO_ERR_BUSY;
     }
     client->priv.baseline = baseline;

@@ -31,8 +31,9 @@ RULES beside the plain mapping
                known shape of a refusal is REFUSED, else it is MODEL. {"ok":true} is an empty list of
                subscriptions. A call without a model is confirmed by anything that is no refusal.
   is_own       direction is out, or author_id equals user_id (notifications)
-  is_system    type system, or author_id is 0, 1 or missing on a message that is not outgoing, or the
-               text begins with SYSTEM_PREFIX
+  is_system    type system; or author_id is 0, 1 or missing on a message that is not outgoing, or whose
+               text begins with SYSTEM_PREFIX; or not own in an a2u chat (chat_type, or the chat's id).
+               The text alone says nothing: any buyer can write it
   message_*    the answer to a send: only what the description knows of it is looked at, and it is this
                account's own whatever it says
   is_placeholder   the text begins with PLACEHOLDER
@@ -317,7 +318,7 @@ def quote(out, path, value):
     content(out, path, f.get("content"), f.get("type"))
 
 
-def message(out, path, value):
+def message(out, path, value, of_service=False):
     f = must_be(Object, value).fields(
         "id", "author_id", "created", "type", "direction", "content", "quote", "read", "delivered",
         "is_read", "chat_id", "user_id", "chat_type", "item_id", "published_at")
@@ -334,11 +335,12 @@ def message(out, path, value):
     out.truth(path + ".is_read", f.get("is_read"))
 
     author = integer(f.get("author_id", 0))
-    out.flag(path + ".is_own", f.get("direction") == "out"
-             or ("user_id" in f and author != 0 and author == integer(f["user_id"])))
+    own = f.get("direction") == "out" or ("user_id" in f and author != 0
+                                          and author == integer(f["user_id"]))
+    out.flag(path + ".is_own", own)
     out.flag(path + ".is_system", f.get("type") == "system"
-             or (author in (0, 1) and f.get("direction") != "out")
-             or text.startswith(SYSTEM_PREFIX))
+             or (not own and (of_service or f.get("chat_type") == "a2u"))
+             or (author in (0, 1) and (f.get("direction") != "out" or text.startswith(SYSTEM_PREFIX))))
     out.flag(path + ".is_placeholder", text.startswith(PLACEHOLDER))
 
     out.string(path + ".chat_id", f.get("chat_id"))
@@ -442,7 +444,8 @@ def chat(out, path, value):
     if "last_message" in f:
         must_be(Object, f["last_message"])
         out.line(path + ".last_message", "object")
-        message(out, path + ".last_message", f["last_message"])
+        of_service = isinstance(f.get("id"), str) and f["id"].startswith("a2u-")
+        message(out, path + ".last_message", f["last_message"], of_service)
 
 
 def one_chat(out, path, value):

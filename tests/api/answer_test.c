@@ -530,6 +530,63 @@ static void test_expired_under_any_status(void **state)
     }
 }
 
+/* ---- strangers ---- */
+
+#define SENTENCE "Перейдите на подписку с API мессенджера, чтобы видеть сообщения"
+#define FROM(author, text) "{\"id\":\"m\",\"author_id\":" author ",\"direction\":\"in\",\"type\":\"text\",\"content\":{\"text\":\"" text "\"}}"
+
+static bool unpaid_after(const char *first, const char *second)
+{
+    const char *const lists[] = {first, second};
+    struct lane l;
+    bool unpaid;
+
+    lane_init(&l, 512);
+    script_connect(&l.script);
+    for (int i = 0; i < 2; i++) {
+        script_request(&l.script);
+        script_answer_json(&l.script, 200, lists[i], strlen(lists[i]));
+    }
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(lane_run(&l, get_messages(&l)), AVITO_OK);
+        avito_arena_reset(&l.arena);
+    }
+    unpaid = avito_account_unpaid(&l.account);
+    assert_null(script_problem_open(&l.script, true));
+    lane_free(&l);
+    return unpaid;
+}
+
+/* One buyer alone cannot say that the tariff is not paid; two in a row can, in one list or in two. */
+static void test_sentence_of_one_buyer(void **state)
+{
+    (void)state;
+    assert_false(unpaid_after("[" FROM("5", SENTENCE) "]", "[]"));
+    assert_false(unpaid_after("[" FROM("5", SENTENCE) "," FROM("5", SENTENCE) "]", "[" FROM("5", SENTENCE) "]"));
+    assert_true(unpaid_after("[" FROM("5", SENTENCE) "," FROM("6", SENTENCE) "]", "[]"));
+    assert_true(unpaid_after("[" FROM("5", SENTENCE) "]", "[" FROM("6", SENTENCE) "]"));
+    assert_false(unpaid_after("[" FROM("5", SENTENCE) "," FROM("7", "hi") "," FROM("6", SENTENCE) "]", "[]"));
+    assert_false(unpaid_after("[" FROM("5", SENTENCE) "," FROM("6", SENTENCE) "]", "[" FROM("5", "hi") "]"));
+    assert_true(unpaid_after("[" FROM("5", SENTENCE) "," FROM("6", SENTENCE) "]", "[" FROM("5", SENTENCE) "]"));
+}
+
+/* In a chat of the service's own, whose id says so, it writes whoever signs. */
+static void test_messages_of_an_a2u_chat(void **state)
+{
+    static const char list[] = "[" FROM("5", "hi") "]";
+
+    (void)state;
+    for (int service = 0; service < 2; service++) {
+        struct lane l;
+        lane_init(&l, 512);
+        lane_exchange(&l, 200, list, sizeof list - 1);
+        assert_int_equal(lane_run(&l, avito_get_messages(&l.client, USER, service ? "a2u-x" : "u2i-x", NULL,
+                                                         &l.arena, &got.messages)), AVITO_OK);
+        assert_int_equal(got.messages.items[0].is_system, service);
+        lane_free(&l);
+    }
+}
+
 /* ---- what is quoted ---- */
 
 static void test_no_token_is_quoted(void **state)
@@ -588,6 +645,8 @@ int main(void)
         cmocka_unit_test(test_revoked_token_beside_a_foreign_chat),
         cmocka_unit_test(test_flickering_refusals),
         cmocka_unit_test(test_expired_under_any_status),
+        cmocka_unit_test(test_sentence_of_one_buyer),
+        cmocka_unit_test(test_messages_of_an_a2u_chat),
         cmocka_unit_test(test_no_token_is_quoted),
         cmocka_unit_test(test_words_about_tokens_are_quoted),
     };

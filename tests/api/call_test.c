@@ -616,7 +616,7 @@ static void test_options(void **state)
     assert_int_equal(avito_client_init(NULL, &account, &c), AVITO_ERR_ARGUMENT);
     avito_client_close(NULL);
     avito_cancel(NULL);
-    assert_int_equal(avito_step(NULL), AVITO_ERR_IDLE);
+    assert_int_equal(avito_step(NULL), AVITO_ERR_ARGUMENT);
     lane_free(&l);
 }
 

@@ -491,7 +491,7 @@ static void test_drained_list_follows_the_head(void **state)
 /* The tariff is paid again: one text tells, although the list is not read to its end. */
 static void test_text_of_a_list_that_is_given_up(void **state)
 {
-    static const char body[] = "{\"messages\":[{\"id\":\"1\",\"type\":\"text\",\"content\":{\"text\":\"hi\"}},"
+    static const char body[] = "{\"messages\":[{\"id\":\"1\",\"author_id\":5,\"type\":\"text\",\"content\":{\"text\":\"hi\"}},"
                                "{\"id\":\"2\"}]}";
     struct lane l;
     avito_message m;

@@ -115,7 +115,7 @@ static void test_classes(void **state)
         {",\"type\":\"text\",\"direction\":\"out\",\"content\":{\"text\":\"Да\"}", AVITO_CLASS_OWN},
         {",\"type\":\"system\",\"content\":{\"text\":\"Заказ оплачен\"}", AVITO_CLASS_SYSTEM},
         {",\"type\":\"text\",\"content\":{\"text\":\"[Системное сообщение] Заказ\"}",
-         AVITO_CLASS_SYSTEM},
+         AVITO_CLASS_BUYER},
         {",\"type\":\"text\",\"direction\":\"out\",\"content\":{\"text\":\"Перейдите на подписку с "
          "API мессенджера\"}",
          AVITO_CLASS_PLACEHOLDER},

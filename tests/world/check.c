@@ -288,11 +288,17 @@ static void check_tariff(world *w, const avito_message *m)
     if (m->is_placeholder != hidden) {
         fail(w, "tariff", "%s: a text that is%s hidden", m->id.ptr, hidden ? "" : " not");
     }
-    if (w->others_told_ms < w->tariff_read_ms &&
-        avito_account_unpaid(&w->device.account) != hidden) {
-        fail(w, "tariff", "%s is%s hidden, but the account is said to be%s", m->id.ptr,
-             hidden ? "" : " not", hidden ? " paid" : " unpaid");
+    if (w->others_told_ms < w->tariff_read_ms) {
+        const bool said = avito_account_unpaid(&w->device.account);
+        const bool two = hidden && w->sentence_by != 0 && w->sentence_by != m->author_id &&
+                         w->others_told_ms < w->sentence_ms; /* one alone may have copied it */
+        if (said ? !hidden : two) {
+            fail(w, "tariff", "%s is%s hidden, but the account is said to be%s", m->id.ptr,
+                 hidden ? "" : " not", said ? " unpaid" : " paid");
+        }
     }
+    w->sentence_by = hidden ? m->author_id : 0;
+    w->sentence_ms = w->tariff_read_ms;
 }
 
 void check_given(world *w, const avito_message *m, bool polled)
@@ -427,7 +433,8 @@ static void check_token_request(world *w, const struct lane *l)
             fail(w, "tokens", "lanes %d and %d fetch a token at once", other->index, l->index);
         }
     }
-    if (l->act != ACT_EXCHANGE && !old && !refused_before(w, hash_text(a->priv.access, strlen(a->priv.access)))) {
+    if (l->act != ACT_EXCHANGE && !old && !w->device.spoilt && !l->spoilt &&
+        !refused_before(w, hash_text(a->priv.access, strlen(a->priv.access)))) {
         fail(w, "tokens", "lane %d fetches a token although the present one was not refused",
              l->index);
     }
@@ -591,9 +598,21 @@ static void check_job(world *w, int i)
     }
 }
 
+/* A chat that is not ours costs one token for each time that the device was switched on, and a few more
+ * for refusals in a row: after a minute, and twice as long each time. */
+static void check_tokens_issued(world *w)
+{
+    const uint64_t most = 2u * (w->crashes + 1u) + (uint64_t)(w->plan.length_ms / 60000) + 5u;
+    const uint64_t issued = sim_get_stats(w->service)->tokens_issued;
+    if (w->plan.foreign && issued > most) {
+        fail(w, "tokens", "%llu were fetched for a chat that no token opens", (unsigned long long)issued);
+    }
+}
+
 void check_end(world *w)
 {
     check_sync(w);
+    check_tokens_issued(w);
     for (size_t i = 0; i < w->note_count; i++) {
         const note *n = &w->notes[i];
         if (n->accepted == 0 && !n->reported && owed(w, n)) {

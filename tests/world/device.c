@@ -295,6 +295,7 @@ void device_boot(world *w)
             d->inbox_options.overlap_s, d->inbox_options.poll_ms);
     }
     say(w, "power on");
+    w->sentence_by = 0;
     if (w->crashes > 0) { /* the millisecond clock begins anew, and may wrap soon */
         w->ms_offset = 0u - (uint32_t)(uint64_t)(w->now - w->start);
         w->ms_offset -= chance(w, 500) ? 1u + (uint32_t)below(w, 20000) : 0u;

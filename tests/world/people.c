@@ -274,6 +274,8 @@ static fault fault_of(int status)
 
 static void refuse(world *w, sim_fault *f, const sim_request_info *r, int status, int lane)
 {
+    static const sim_body said[] = {SIM_BODY_SPEC, SIM_BODY_MESSAGES, SIM_BODY_ERRORS, SIM_BODY_MESSAGE_CODE,
+                                    SIM_BODY_OAUTH_SHORT};
     f->status = status;
     f->early = r->op == SIM_UPLOAD && chance(w, 700);
     f->stored = status >= 500 && !f->early && chance(w, 300);
@@ -284,6 +286,9 @@ static void refuse(world *w, sim_fault *f, const sim_request_info *r, int status
         f->body = chance(w, 700) ? SIM_BODY_EXPIRED : SIM_BODY_FIREWALL;
     } else if (status == 429 && w->plan.retry_headers) {
         f->retry_after = retry_after(w);
+    } else if (status >= 500 && r->op != SIM_TOKEN && !f->early && chance(w, 400)) {
+        f->status = 200; /* but the body says no */
+        f->body = said[below(w, sizeof said / sizeof said[0])];
     } else if (status >= 500 && chance(w, 300)) {
         f->body = SIM_BODY_CUT_JSON;
     }
@@ -443,12 +448,15 @@ static void note_served(world *w, const sim_request_info *r, const struct link *
 
 static sim_fault draw_fault(world *w, const sim_request_info *request, int lane)
 {
+    static const sim_body words[] = {SIM_BODY_SPEC,     SIM_BODY_EMPTY, SIM_BODY_FIREWALL, SIM_BODY_IP_BLOCK,
+                                     SIM_BODY_MESSAGES, SIM_BODY_PLAIN, SIM_BODY_NULL_JSON};
     sim_fault f;
     memset(&f, 0, sizeof f);
     if (lane == 0 && request->op == SIM_MESSAGES && w->plan.broken != 0 &&
         (!w->calm || w->plan.broken_for_ever) && strcmp(request->chat_id, w->chats[0]) == 0) {
         happened(w, F_BROKEN, lane);
         f.status = w->plan.broken;
+        f.body = w->plan.foreign ? words[below(w, sizeof words / sizeof words[0])] : SIM_BODY_DEFAULT;
         return f;
     }
     if (w->calm) {

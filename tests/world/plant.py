@@ -129,8 +129,8 @@ BUGS = [
     ("unpaid-unsaid", "402 is not remembered",
      "a->priv.unpaid = a->priv.unpaid || code == AVITO_ERR_PAYMENT;", "(void)a;"),
     ("paid-unnoticed", "what is unpaid once remains so",
-     "c->account->priv.unpaid = c->priv.json.tariff == AVITOI_SCHEMA_TARIFF_MISSING;",
-     "c->account->priv.unpaid |= c->priv.json.tariff == AVITOI_SCHEMA_TARIFF_MISSING;"),
+     "a->priv.unpaid = j->tariff == AVITOI_SCHEMA_TARIFF_UNKNOWN ? a->priv.unpaid : j->tariff == AVITOI_SCHEMA_TARIFF_MISSING;",
+     "a->priv.unpaid |= j->tariff == AVITOI_SCHEMA_TARIFF_MISSING;"),
     ("paid-late", "texts tell of the tariff only when the list was read to its end",
      "avitoi_answer_heed_tariff(c); return rc; }", "return rc;\n}"),
     ("absence-is-no", "a message that is not there yet is taken for not sent at once",
@@ -158,8 +158,15 @@ BUGS = [
      "if (a->priv.renewer == c && c->error.code != AVITO_ERR_CANCELLED) {\n"
      "        a->priv.renewer = NULL;"),
     ("epoch-ignored", "a refusal of an older token counts against the present one",
-     "if (a->priv.epoch != epoch) { return true; /* there is a newer one already */ }",
-     "(void)epoch;"),
+     "if (a->priv.epoch != epoch || a->priv.lifetime_s == 0) { return true; /* there is a newer one already, or will be */ }",
+     "if (a->priv.epoch != epoch) { a->priv.lifetime_s = 0; }\n"
+     "    if (a->priv.lifetime_s == 0) { return true; }"),
+    ("renewed-per-call", "each 403 that no token can cure fetches one",
+     "if (again || (!a->priv.proven && now - a->priv.fetched_ms < 60000u) ||",
+     "if (a->priv.proven && !again) {\n        a->priv.lifetime_s = 0;\n        return true;\n    }\n"
+     "    if (again || (!a->priv.proven && now - a->priv.fetched_ms < 60000u) ||"),
+    ("refusal-is-empty", "a chat that is read back and refused under a success status is empty",
+     "if (!avitoi_answer_came(&c->priv.json)) { return AVITO_ERR_MODEL; }", ""),
 ]
 
 # These need one row, or one digit, among thousands: a unit test sets that up.

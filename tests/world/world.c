@@ -163,6 +163,16 @@ static void draw_kinds(world *w)
     p->pair = chance(w, 200);
     p->broken = chance(w, 100) ? chance(w, 500) ? 404 : 500 : 0;
     p->broken_for_ever = chance(w, 500);
+    p->foreign = chance(w, 60);
+}
+
+/* What a chat of somebody else's is beside. */
+static void draw_foreign(plan *p)
+{
+    p->broken = 403;
+    p->broken_for_ever = true;
+    p->answers = p->storms = p->tokens = p->corrupt = p->tariff = p->refusals = false;
+    p->token_lifetime_s = 86400;
 }
 
 static void draw_plan(world *w)
@@ -182,6 +192,9 @@ static void draw_plan(world *w)
     p->ring = chance(w, 200) ? 1 + (unsigned)below(w, 12) : 100 + (unsigned)below(w, 100);
     p->late_max_ms = 1000 + (unsigned)below(w, 59000);
     p->records = records[w->seed % 5];
+    if (p->foreign) {
+        draw_foreign(p);
+    }
     p->at_once = w->seed % 7 < 2;
     if (p->at_once) { /* and there is something to look after */
         p->answers = true;

@@ -341,6 +341,8 @@ typedef struct plan {
     unsigned late_max_ms;
     int broken; /* status that the messages of the first chat are refused with; 0: they are not */
     bool broken_for_ever;
+    bool foreign; /* the first chat is somebody else's: 403 in any words, and nothing else goes wrong
+                     with tokens, so that each one issued can be accounted for */
     bool soak;
 } plan;
 
@@ -403,6 +405,8 @@ typedef struct world {
     sim_tariff tariff_read;  /* in force when messages were last served to the inbox, ... */
     int64_t tariff_read_ms;  /* ... which was then */
     int64_t others_told_ms;  /* when another lane received last */
+    int64_t sentence_by;     /* author of the last text that was given; 0: it was not hidden */
+    int64_t sentence_ms;     /* when it was served */
     int64_t start_list_ms; /* when the list that decided the start was served */
     int64_t start_ms;      /* when the first state was saved */
     int64_t start_newest;  /* its newest update */
