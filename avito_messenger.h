@@ -1849,7 +1849,7 @@ typedef enum avito_message_class {
     AVITO_CLASS_UNSUPPORTED  /* a type that the API shows no content of, or a new one */
 } avito_message_class;
 
-/* The first that fits of: placeholder, deleted, own, system, unsupported, buyer. */
+/* The first that fits of: placeholder, deleted, own, system, unsupported (also NULL), buyer. */
 AVITO_API avito_message_class avito_classify(const avito_message *message);
 
 /* ======================================================================= *
@@ -3332,6 +3332,9 @@ static void avitoi_schema_finish_message(struct avitoi_json *json, void *model)
 
 AVITO_API avito_message_class avito_classify(const avito_message *message)
 {
+    if (message == NULL) {
+        return AVITO_CLASS_UNSUPPORTED;
+    }
     if (message->is_placeholder) {
         return AVITO_CLASS_PLACEHOLDER;
     }

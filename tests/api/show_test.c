@@ -196,6 +196,7 @@ static void test_class_words(void **state)
         assert_string_equal(avito_message_class_word((avito_message_class)i), words[i]);
     }
     assert_string_equal(avito_message_class_word((avito_message_class)99), "unsupported");
+    assert_int_equal(avito_classify(NULL), AVITO_CLASS_UNSUPPORTED);
 }
 
 /* ---- lines ---- */
