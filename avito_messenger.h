@@ -14,6 +14,8 @@
  *
  *     AVITO_WITH_POSIX      1: declare and build the POSIX TCP transport     (default 0)
  *     AVITO_WITH_BEARSSL    1: declare and build the BearSSL TLS transport   (default 0)
+ *     AVITO_WITH_FILES      0: no file store (>>76), no struct with everything (>>77)
+ *                                                        (default 1 with POSIX on a Unix)
  *     AVITO_STATIC          1: every function is static                      (default 0)
  *     AVITO_BEARSSL_H       <where/bearssl.h> is, if it is nowhere below
  *
@@ -120,6 +122,13 @@
  *       >>72 TLS: RECORDS
  *       >>73 TLS: CONNECTIONS
  *       >>74 TLS: TRUST ANCHORS
+ *     ON A COMPUTER: MANUAL, INTERFACE, FILES AND ONE STRUCT
+ *       >>75 ON A COMPUTER
+ *       >>76 FILE STORE (AVITO_WITH_FILES)
+ *       >>77 EVERYTHING IN ONE STRUCT (AVITO_WITH_FILES and AVITO_WITH_BEARSSL)
+ *       >>78 FILE STORE
+ *       >>79 STORED SENDS, PICTURES
+ *       >>80 EVERYTHING IN ONE STRUCT
  *
  * ======================================================================= *
  * >>1 WHAT IT IS, WHAT IT IS NOT
@@ -467,10 +476,13 @@
  *     avito_webhook                                                184    144
  *     avito_inbox                                                  352    320
  *     avito_json                                                    32     16
- *     avito_tcp                                                    184    156
+ *     avito_tcp                                                    184    160
  *     avito_tls                                                   7480   6952
  *     avito_tls_session                                            112    112
  *     avito_anchors                                               1984   1844
+ *     avito_image_file                                             160    128
+ *     avito_store                                                22816  22800
+ *     avito_posix                                               372888 371656
  *     a recorded chat, bytes on the wire                          2390   2390
  *     get_chat(), recorded chat, everything                       2816   2328
  *     what stays of it                                            2752   2288
@@ -725,6 +737,7 @@
  *     -107 CANCELLED          cancel      call was cancelled
  *     -108 SOURCE             upload      upload source failed or ended early
  *     -109 HOOK               your hooks  one of your hooks returned an error
+ *     -110 FILE               files       file or folder cannot be read or written
  *     -151 OPTION_CREDENTIALS init        client_id or client_secret is missing or not visible
  *                                         ASCII
  *     -152 OPTION_TOKENS      init        tokens is missing or under AVITO_TOKENS_SIZE()
@@ -811,7 +824,9 @@
  * credentials is the way to be safe: share it between lanes.
  *
  *   load_token   asked when the first token is needed, until it has answered; copied; expires_at
- *                counts if there is unix_time
+ *                counts if there is unix_time. Asked again before each renewal: a token that
+ *                another program has stored meanwhile is used instead, if its expires_at is far
+ *                enough away
  *   save_token   called with each new token before it is used. The refresh token changes with every
  *                use and the old one is spent (official guide): store it durably before you return
  *                AVITO_OK. After an error from you the call ends in HOOK, and the token waits: each
@@ -1176,6 +1191,13 @@
 #ifndef AVITO_STATIC
 #define AVITO_STATIC 0
 #endif
+#ifndef AVITO_WITH_FILES
+#if AVITO_WITH_POSIX && (defined(__unix__) || defined(__APPLE__) || defined(__HAIKU__))
+#define AVITO_WITH_FILES 1
+#else
+#define AVITO_WITH_FILES 0
+#endif
+#endif
 
 /* `static inline` keeps gcc and clang from warning about calls that are not used. */
 #if AVITO_STATIC
@@ -1214,6 +1236,8 @@ extern "C" {
     X(CANCELLED, -107, "call was cancelled", "start it again if it is still wanted")               \
     X(SOURCE, -108, "upload source failed or ended early", "give as many bytes as announced")      \
     X(HOOK, -109, "one of your hooks returned an error", "see error.detail for its result")        \
+    X(FILE, -110, "file or folder cannot be read or written",                                      \
+      "see its path, its rights and the disk")                                                     \
     X(OPTION_CREDENTIALS, -151, "client_id or client_secret is missing or not visible ASCII",      \
       "set this option right")                                                                     \
     X(OPTION_TOKENS, -152, "tokens is missing or under AVITO_TOKENS_SIZE()", "")                   \
@@ -1441,7 +1465,8 @@ typedef struct avito_account_options {
      * The refresh token rotates: write it to disk before returning AVITO_OK. */
     int (*save_token)(void *ctx, const avito_token *token);
     /* Called when the first token is needed; AVITO_END: nothing stored; an error ends the call (HOOK),
-     * and the next call asks again. Strings are copied. */
+     * and the next call asks again. Strings are copied. Also before each renewal: if the token is another
+     * one, and its expires_at far enough away, it is used instead, so that programs can share one. */
     int (*load_token)(void *ctx, avito_token *token);
     void (*lock)(void *ctx);                      /* optional, both or none */
     void (*unlock)(void *ctx);
@@ -6373,6 +6398,7 @@ static bool avitoi_token_is_legal(avito_str s)
 
 struct avitoi_token_store {
     int (*load)(avito_account *a);
+    bool (*load_newer)(avito_account *a, uint32_t margin);
     int (*save)(avito_client *c, const avito_token *token); /* the hook */
     int (*again)(avito_client *c);
 };
@@ -6504,6 +6530,10 @@ AVITOI_APART static int avitoi_token_choose_request(avito_client *c)
     left = avitoi_token_left(a);
     margin = a->priv.lifetime_s / 2u < a->o.renew_before_s ? a->priv.lifetime_s / 2u
                                                            : a->o.renew_before_s;
+    if (left <= margin && !asks_token && a->priv.epoch != 0 && !a->priv.unsaved && !busy &&
+        !c->priv.fetched && a->o.priv.store != NULL && a->o.priv.store->load_newer(a, margin)) {
+        left = avitoi_token_left(a);
+    }
     if (!asks_token && !a->priv.unsaved &&
         (c->priv.fetched || (left > 0 && (left > margin || busy)))) {
         c->priv.fetched = false;
@@ -10636,6 +10666,7 @@ typedef struct avito_tcp {
         bool sent_last;      /* the last I/O function called was send */
         bool too_early;      /* a request has just left */
         bool may_block;      /* the socket waits unless told otherwise in each call */
+        bool unreached;      /* the last connect ended without a connection */
     } priv;
 } avito_tcp;
 
@@ -11171,6 +11202,28 @@ static int avitoi_token_store_load(avito_account *a)
     return AVITO_OK;
 }
 
+/* Before a renewal: another program may have renewed the token that we share with it, and stored its own.
+ * False: what is stored is what we have, or expires within `margin` seconds, or does not say when. */
+static bool avitoi_token_store_load_newer(avito_account *a, uint32_t margin)
+{
+    avito_token token;
+    size_t room;
+    char *at = avitoi_token_room(a, &room);
+    memset(&token, 0, sizeof token);
+    if (a->o.load_token == NULL || a->o.unix_time == NULL ||
+        a->o.load_token(a->o.ctx, &token) != AVITO_OK || token.expires_at <= 0 ||
+        avitoi_token_lifetime(a, &token, true) <= margin || token.access_token.len == 0 ||
+        !avitoi_token_is_legal(token.access_token) ||
+        avito_str_equal(token.access_token, a->priv.access) ||
+        !avitoi_token_copy(&token.access_token, &at, &room) ||
+        !avitoi_token_copy(&token.refresh_token, &at, &room)) {
+        return false;
+    }
+    a->priv.renewal = &avitoi_endpoint_refresh_token;
+    avitoi_token_use(a, &token, true);
+    return true;
+}
+
 /* The hook, if it is set. */
 static int avitoi_token_store_hand_over(avito_client *c, const avito_token *token)
 {
@@ -11187,8 +11240,9 @@ AVITOI_APART static int avitoi_token_store_save_again(avito_client *c)
     return avitoi_token_save(c, &token);
 }
 
-static const struct avitoi_token_store avitoi_token_store_part = {avitoi_token_store_load, avitoi_token_store_hand_over,
-                                                                  avitoi_token_store_save_again};
+static const struct avitoi_token_store avitoi_token_store_part = {
+    avitoi_token_store_load, avitoi_token_store_load_newer, avitoi_token_store_hand_over,
+    avitoi_token_store_save_again};
 
 AVITO_API void avito_enable_token_store(avito_account_options *options)
 {
@@ -15785,6 +15839,11 @@ static void avitoi_tcp_getaddrinfo(avito_tcp *tcp)
     hints.ai_socktype = SOCK_STREAM;
     rc = getaddrinfo(tcp->priv.host, NULL, &hints, &list);
     tcp->priv.count = 0;
+    if (rc != 0 && strcmp(tcp->priv.host, "localhost") == 0) { /* RFC 6761: needs no hosts file */
+        tcp->priv.count = 2;
+        (void)avitoi_tcp_numeric("127.0.0.1", &tcp->priv.addresses[0]);
+        (void)avitoi_tcp_numeric("::1", &tcp->priv.addresses[1]);
+    }
     for (info = rc == 0 ? list : NULL; info != NULL; info = info->ai_next) {
         if (avitoi_tcp_from_sockaddr(info, &found)) {
             avitoi_tcp_add(tcp, &found);
@@ -16201,6 +16260,7 @@ static void avitoi_tcp_close(void *ctx)
 {
     avito_tcp *tcp = (avito_tcp *)ctx;
     avitoi_tcp_drop(tcp);
+    tcp->priv.unreached = tcp->priv.state != AVITOI_TCP_OPEN;
     tcp->priv.state = AVITOI_TCP_IDLE;
     tcp->priv.wants = 0;
     tcp->priv.count = 0;
@@ -17969,7 +18029,1898 @@ AVITO_API int avito_anchors_load_file(avito_anchors *anchors, void *memory, size
 
 #endif /* AVITO_WITH_BEARSSL */
 
-#endif /* AVITO_MESSENGER_IMPLEMENTATION */
+#endif /* AVITO_MESSENGER_IMPLEMENTATION: end of the parts */
+
+/*
+ * ======================================================================= *
+ * >>75 ON A COMPUTER
+ * ======================================================================= *
+ *
+ * Where there is a system with sockets, files and roots, avito_posix (>>77) is everything in one
+ * struct, opened by one call. Whatever its options leave zero comes from the environment. A whole
+ * program::
+ *
+ *     #define AVITO_MESSENGER_IMPLEMENTATION
+ *     #define AVITO_WITH_POSIX 1
+ *     #define AVITO_WITH_BEARSSL 1
+ *     #include "avito_messenger.h"
+ *
+ *     static avito_posix avito;
+ *
+ *     int main(int argc, char **argv)
+ *     {
+ *         int rc = argc == 3 ? avito_posix_sign_in(&avito, NULL) : AVITO_ERR_ARGUMENT;
+ *
+ *         if (rc == AVITO_OK) {
+ *             rc = avito_send_message(&avito.client, avito.self.id, argv[1], argv[2], NULL, NULL);
+ *         }
+ *         avito_posix_close(&avito);
+ *         return avito_posix_perror(&avito, rc);
+ *     }
+ *
+ * What it asks the environment for, and what it does where that is silent, too:
+ *
+ *     variable             instead of          where it is not set either
+ *     -------------------  ------------------  ---------------------------------------------------
+ *     AVITO_CLIENT_ID      .account.client_id  OPTION_CREDENTIALS
+ *     AVITO_CLIENT_SECRET  .client_secret      OPTION_CREDENTIALS
+ *     AVITO_HOST           .account.host       api.avito.ru
+ *     AVITO_PORT           .account.port       443
+ *     AVITO_CA_FILE        .ca_file            SSL_CERT_FILE; the system's, at seven usual places
+ *
+ * With .client.never_wait no call waits, and poll() gets avito_tcp_fd(&avito.tcp). getaddrinfo()
+ * does wait, so it runs on a thread of its own, which takes no signals and ends with the look-up;
+ * the lane says AVITO_AGAIN meanwhile. (glibc before 2.34 and some BSDs: link with -lpthread.) A
+ * look-up of yours, by c-ares for instance, is .tcp.resolve: it starts one and says AVITO_AGAIN
+ * until it has an answer; .tcp.address does without. A lane that waits looks names up itself.
+ *
+ * An inbox takes its memory from the struct, too: avito_posix_inbox_options().
+ *
+ * Files. With .folder the store (>>76) keeps what has to outlive the program:
+ *
+ *     file             holds                            written                      locked
+ *     ---------------  -------------------------------  ---------------------------  ------------
+ *     tokens           both tokens, client id, host     with each new token          for a moment
+ *     inbox.0 .1       the inbox' two slots in turn     as >>12 says                 by its owner
+ *     send.KEY         one message that is sent once    when it begins, and ends     for a moment
+ *     lock             nothing                          never                        the moments
+ *     inbox.lock       process and name of the owner    when an inbox is opened      for its life
+ *
+ *   Promise. Killed, or without power, at any moment: each file holds what it held before or after
+ *   the call that was under way, whole; what a call has said AVITO_OK to is there. It needs what
+ *   POSIX says of rename() and fsync(), and a disk that does not lie.
+ *
+ * Programs with the same credentials share a token by sharing the folder: who is about to renew
+ * looks first whether another has. Two that renew at the same moment get one each, and the last one
+ * stored is what both use next; of a refresh token, which is good once, one of them may be told
+ * REFRESH_TOKEN, and finds the other's pair at its next call. Tokens are given for the client id
+ * and host only that they were stored for. One inbox per folder: a second one ends in HOOK (of
+ * avito_store_take_inbox(): BUSY), and avito_store_problem() names the process that has it.
+ *
+ * avito_send_once() sends under a key of yours at most once, whatever happens to the program:
+ *
+ *     key is       note says                  so
+ *     -----------  -------------------------  ----------------------------------------------------
+ *     new          -                          baseline read; begun, on the disk; sent; settled
+ *     begun        it may have left           the chat is read back until .grace_s is over
+ *     settled      AVITO_SENT                 AVITO_END: not again
+ *     settled      AVITO_CANNOT_TELL          AVITO_END: not again, since not seen is no proof
+ *     free again   it was AVITO_NOT_SENT      as new
+ *
+ * A bot that takes the chat's id as the key answers each buyer once; the 256 sends settled last are
+ * remembered. With lanes that never wait, avito_store_begin_send(), avito_confirm_sent() and
+ * avito_store_end_send() are the same in your own steps.
+ */
+#ifndef AVITO_MESSENGER_COMPUTER_H
+#define AVITO_MESSENGER_COMPUTER_H
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ======================================================================= *
+ * >>76 FILE STORE (AVITO_WITH_FILES)
+ * ======================================================================= *
+ *
+ * A folder with what has to outlive the program: the tokens, the inbox' state, and what was sent, by a
+ * key of yours. Every file is written whole, beside the old one, and takes its place when it is on the
+ * disk: after a crash or a power cut each holds what it held before or after, and after AVITO_OK what
+ * it holds now. Files are 0600, a folder that is made 0700. Several programs may use one folder: what
+ * is written for a moment is locked for a moment, the inbox as long as its owner lives.
+ *
+ * One thread at a time uses a store; the folder may be opened more than once. Functions that fail say
+ * AVITO_ERR_FILE, or AVITO_ERR_BUSY where another program is in the way, and avito_store_problem()
+ * has the rest. Manual: >>75.
+ */
+#if AVITO_WITH_FILES
+
+#define AVITO_STORE_KEY_MAX 64u   /* bytes of a key */
+#define AVITO_STORE_ID_CAP  256u  /* ids have up to 255 bytes */
+#define AVITO_STORE_SENDS   256u  /* settled sends that are remembered: the oldest is forgotten */
+
+typedef struct avito_store_options {
+    const char *folder;    /* made where it is missing; the one that it lies in must be there */
+    const char *client_id; /* whose tokens: what was stored for another is not given; NULL: anybody's */
+    const char *host;      /* likewise, for which service */
+    const char *program;   /* optional: your name, for who asks what holds the inbox */
+    uint32_t grace_s;      /* avito_send_once(): how late a message may show up; 0: 60 */
+} avito_store_options;
+
+/* A message that is sent at most once: by its key, which is yours (a command's id, or a chat's). */
+typedef struct avito_store_send {
+    char key[AVITO_STORE_KEY_MAX + 1u];
+    char chat_id[AVITO_STORE_ID_CAP];
+    char baseline_id[AVITO_STORE_ID_CAP]; /* newest message of the chat before; "": none */
+    int64_t baseline_created;
+    char text[4u * AVITO_TEXT_MAX + 1u];  /* "": an image */
+    char message_id[AVITO_STORE_ID_CAP];  /* what became of it, if that is known */
+    int64_t begun;                        /* unix seconds */
+    int64_t ended;                        /* 0: it may have left, and nobody has looked since */
+    avito_outcome outcome;                /* CANNOT_TELL until it ended */
+} avito_store_send;
+
+#define AVITOI_STORE_CLAIMED 16
+
+typedef struct avito_store {
+    avito_store_options o;
+    struct {
+        int folder, lock, inbox; /* descriptors; -1: none */
+        int error;               /* errno of what failed last */
+        char problem[256];
+        char name[224];          /* of the file in work */
+        char fresh[232];         /* where it is written first */
+        char text[8192];         /* what is in it */
+        avito_store_send send;   /* in work */
+        avito_store_send once;   /* what avito_send_once() is about */
+        char claimed[AVITOI_STORE_CLAIMED][AVITO_STORE_ID_CAP]; /* messages of other sends */
+    } priv;
+} avito_store;
+
+AVITO_API avito_store_options avito_store_options_default(void);
+
+/* AVITO_OK, ARGUMENT (folder), FILE. Copies the options, not their texts. */
+AVITO_API int avito_store_open(avito_store *store, const avito_store_options *options);
+
+/* Lets go of the inbox, too. */
+AVITO_API void avito_store_close(avito_store *store);
+
+/* What the last failure was, and where: "state/tokens: cannot be written: No space left on device";
+ * "" if there was none. Good until the next call on the store. */
+AVITO_API const char *avito_store_problem(const avito_store *store);
+
+/* errno of it, or 0. */
+AVITO_API int avito_store_errno(const avito_store *store);
+
+/* Hooks for avito_account_options; `ctx` is the store. The token's strings lie in the store until the
+ * next call on it. What cannot be understood counts as nothing stored. */
+AVITO_API int avito_store_load_token(void *ctx, avito_token *token);
+AVITO_API int avito_store_save_token(void *ctx, const avito_token *token);
+
+/* Hooks for avito_inbox_options; `ctx` is the store. The first of them makes the inbox this store's,
+ * until avito_store_close(): BUSY (in avito_store_problem() stands who) if it is another's. */
+AVITO_API int avito_store_load_inbox(void *ctx, int slot, void *data, size_t cap, size_t *len);
+AVITO_API int avito_store_save_inbox(void *ctx, int slot, const void *data, size_t len);
+
+/* Takes the inbox before it is opened. AVITO_OK, BUSY, FILE. */
+AVITO_API int avito_store_take_inbox(avito_store *store);
+
+/* Notes durably that `send` (key, chat_id, baseline, text) is about to leave. AVITO_OK: nobody has begun
+ * it: send it now. AVITO_END: somebody has; avito_store_find_send() tells what became of it, do not send
+ * it. ARGUMENT, FILE, BUSY; ROOM: AVITO_STORE_SENDS sends are not settled yet. */
+AVITO_API int avito_store_begin_send(avito_store *store, const avito_store_send *send);
+
+/* What became of it; `message_id` may be NULL. With AVITO_NOT_SENT the key is free again. AVITO_OK,
+ * AVITO_END: no such key; ARGUMENT, FILE, BUSY. */
+AVITO_API int avito_store_end_send(avito_store *store, const char *key, avito_outcome outcome,
+                                   const char *message_id);
+
+/* AVITO_OK, AVITO_END: nothing is known of this key; ARGUMENT, FILE. A file that cannot be understood is
+ * a send that ended in AVITO_CANNOT_TELL. */
+AVITO_API int avito_store_find_send(avito_store *store, const char *key, avito_store_send *out);
+
+/* Frees the key, whatever became of it. AVITO_OK, also if there was none; ARGUMENT, FILE, BUSY. */
+AVITO_API int avito_store_forget_send(avito_store *store, const char *key);
+
+/* Calls visit() for all sends, in no order, until it returns something other than AVITO_OK, which is the
+ * result then; `send` is good during the call, which may use the store for this key. AVITO_OK, FILE. */
+AVITO_API int avito_store_each_send(avito_store *store,
+                                    int (*visit)(void *ctx, const avito_store_send *send), void *ctx);
+
+/* ---- a message that is sent at most once ---- */
+
+/* Sends `text` unless that was done, or begun, under this key before: by this program, by one that was
+ * killed meanwhile, or by another one with the same folder. What was begun and not settled is settled
+ * first, by reading the chat back until the message is there or .grace_s is over, and waiting in
+ * between. For a lane that waits (else ARGUMENT); with .never_wait use the functions above.
+ *
+ *     AVITO_OK     it is sent: now, or, as it shows, before
+ *     AVITO_END    the key was settled before, or could not be settled: nothing was sent now, and
+ *                  *outcome says what is known. AVITO_CANNOT_TELL stays so: no message was seen in time,
+ *                  which is no proof, so it is not sent again. Look into the chat, or forget the key
+ *     an error     *outcome is AVITO_NOT_SENT, and the key free; or AVITO_CANNOT_TELL, or AVITO_SENT
+ *                  and only the note of it failed: call again with this key, which settles it
+ *
+ * Messages are read into `arena`, whose `used` is the same afterwards. */
+AVITO_API int avito_send_once(avito_client *client, avito_store *store, int64_t user_id,
+                              const char *chat_id, const char *key, const char *text,
+                              avito_arena *arena, avito_outcome *outcome);
+
+/* ---- a picture from a path ---- */
+
+typedef struct avito_image_file {
+    avito_image_source source; /* for avito_upload_image(); read in pieces, never whole */
+    struct {
+        int fd;
+        char name[96];
+    } priv;
+} avito_image_file;
+
+/* Opens a picture: its type from its first bytes, its name from the path (what a file name on the wire
+ * may not hold becomes "_"). Set .source.progress if you like. AVITO_OK; FILE: it cannot be read, errno
+ * says why; TOO_LARGE: over AVITO_IMAGE_MAX; ARGUMENT: none of JPEG, HEIC, GIF, BMP, PNG. Close it when
+ * the upload is over; it must not move before. */
+AVITO_API int avito_image_from_file(avito_image_file *image, const char *path);
+AVITO_API void avito_image_file_close(avito_image_file *image);
+
+#endif /* AVITO_WITH_FILES */
+
+/* ======================================================================= *
+ * >>77 EVERYTHING IN ONE STRUCT (AVITO_WITH_FILES and AVITO_WITH_BEARSSL)
+ * ======================================================================= *
+ *
+ * For programs on a computer: the system's roots, TCP, TLS, account, lane, arena and all their buffers,
+ * opened by one call. It is made of the public parts above, which stay reachable: call
+ * avito_get_chats(&avito.client, ...) and whatever else there is. A second lane of the account is
+ * avito_tcp_init(), avito_tls_init() with the same .anchors, and avito_client_init(&lane,
+ * &avito.account, ...). Manual: >>75.
+ */
+#if AVITO_WITH_FILES && AVITO_WITH_BEARSSL
+
+#define AVITO_POSIX_ROOTS_CAP 131072u /* Debian's 144 roots take 71140 */
+#define AVITO_POSIX_ARENA_CAP 65536u  /* twice: for your calls, and for an inbox */
+#define AVITO_POSIX_INBOX_IDS 1024u   /* that an inbox tells apart */
+#define AVITO_POSIX_INBOX_CHATS 1024u /* of which it knows whether they moved */
+#define AVITO_POSIX_TOKEN_MAX 1024u   /* longest token; Avito's have 40 bytes */
+
+/* Zero means the default in every member, and of those that come from the environment what stands
+ * there. Nothing is borrowed but what hooks and .anchors point to. */
+typedef struct avito_posix_options {
+    /* .client_id, .client_secret, .host, .port: else AVITO_CLIENT_ID, AVITO_CLIENT_SECRET, AVITO_HOST,
+     * AVITO_PORT. Hooks that you give are called with your .ctx; with .folder, load_token and
+     * save_token are the store's. */
+    avito_account_options account;
+    /* .never_wait chooses the kind. .transport and .window are the struct's own. */
+    avito_client_options client;
+    /* .address, .resolve. Without either a lane that may not wait has names looked up on a thread of
+     * its own, which ends with the look-up: when it is opened, and before a connect if the last one
+     * reached nobody or that was over a minute ago. */
+    avito_tcp_options tcp;
+    const char *ca_file;          /* PEM; else AVITO_CA_FILE, SSL_CERT_FILE, the system's */
+    const avito_anchors *anchors; /* of another struct: then no file is read */
+    const char *folder;           /* what to keep there: the store's, >>76; NULL: nothing is kept */
+    const char *program;          /* your name, for the store; NULL: none */
+    uint32_t grace_s;             /* the store's; 0: 60 */
+} avito_posix_options;
+
+typedef struct avito_posix {
+    avito_account account;
+    avito_client client;
+    avito_arena arena;   /* for your calls; never used by an inbox */
+    avito_self self;     /* after avito_posix_sign_in() */
+    avito_store store;   /* open if there is a .folder */
+    avito_anchors anchors;
+    avito_tcp tcp;
+    avito_tls tls;
+    struct { /* private */
+        avito_account_options hooks;    /* as they were given */
+        avito_tcp_address addresses[AVITO_TCP_ADDRESSES];
+        uint32_t looked_up_ms;
+        int look_up;                    /* where its answer comes; -1: none is going on */
+        int noted;                      /* the result that `note` is about */
+        uint8_t count;                  /* of addresses */
+        bool open;
+        char client_id[256], client_secret[256], host[256];
+        char note[512];
+        char ahead[1024], window[4096];
+        char tokens[AVITO_TOKENS_SIZE(AVITO_POSIX_TOKEN_MAX)];
+        unsigned char records[AVITO_TLS_BUFFER_FULL(16384)];
+        avito_arena inbox_arena;
+        char inbox_state[AVITO_INBOX_STATE_SIZE(AVITO_POSIX_INBOX_IDS)];
+        char inbox_chats[AVITO_INBOX_CHATS_SIZE(AVITO_POSIX_INBOX_CHATS)];
+        char inbox_room[AVITO_POSIX_ARENA_CAP];
+        char room[AVITO_POSIX_ARENA_CAP];
+        char roots[AVITO_POSIX_ROOTS_CAP];
+    } priv;
+} avito_posix;
+
+AVITO_API avito_posix_options avito_posix_options_default(void);
+
+/* Opens all parts; sends nothing: the first call connects. `options` may be NULL: everything from the
+ * environment. AVITO_OK; OPTION_CREDENTIALS, OPTION_HOST, OPTION_ANCHORS, ROOM (roots), FILE or BUSY
+ * (folder), ARGUMENT (port): avito_posix_strerror() says what is missing and what to do. The struct,
+ * some 350 KB (manual: >>5), is best static, and must not move. */
+AVITO_API int avito_posix_open(avito_posix *avito, const avito_posix_options *options);
+
+/* The same, and asks whose account it is, which every call needs: avito->self, .id first of all. Its
+ * strings are in avito->arena until that is reset. For a lane that waits, else ARGUMENT. As
+ * avito_posix_open() and avito_get_self(). */
+AVITO_API int avito_posix_sign_in(avito_posix *avito, const avito_posix_options *options);
+
+/* Closes the connection and the folder. Also after a failed open; not twice. */
+AVITO_API void avito_posix_close(avito_posix *avito);
+
+/* Options for one inbox: memory of the struct, and, if there is a .folder, the store's hooks. Change what you
+ * like, then avito_inbox_init(&inbox, &avito.client, &options). */
+AVITO_API avito_inbox_options avito_posix_inbox_options(avito_posix *avito, int64_t user_id);
+
+/* A result in one line for people: what happened, what to do, what the server or the folder said.
+ * Good until the next call of it. Never NULL; no secrets; strangers' control characters are blanks. */
+AVITO_API const char *avito_posix_strerror(avito_posix *avito, int result);
+
+/* Writes that line to standard error if `result` is an error. 1 if it is, else 0: what main() returns. */
+AVITO_API int avito_posix_perror(avito_posix *avito, int result);
+
+#endif /* AVITO_WITH_FILES && AVITO_WITH_BEARSSL */
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* AVITO_MESSENGER_COMPUTER_H: end of the interface */
+
+#if defined(AVITO_MESSENGER_IMPLEMENTATION) && !defined(AVITO_MESSENGER_COMPUTER_IMPLEMENTED)
+#define AVITO_MESSENGER_COMPUTER_IMPLEMENTED
+
+/* ======================================================================= *
+ * >>78 FILE STORE
+ * ======================================================================= *
+ *
+ * What must hold. A file takes its name by rename(), after its bytes are on the disk; the folder is
+ * written after that: so a name leads to the old bytes or to all of the new ones, at any moment. Only
+ * one writes a file at a time, because it is written under one name first: under the lock "lock", or,
+ * of the inbox' slots, as the owner of "inbox.lock". Reading needs no lock.
+ *
+ *     tokens        lines of text     inbox.0, inbox.1   as the inbox gave them
+ *     send.KEY      lines of text; bytes other than small letters and digits percent-encoded
+ *     *.new         what was being written; after a crash the next writer begins it anew
+ */
+#if AVITO_WITH_FILES
+
+#include <dirent.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#define AVITOI_STORE_LOCK_MS 5000 /* another program holds the lock for moments */
+#define AVITOI_STORE_TURN_MS 10
+
+/* Notes for people what could not be done with which file. */
+static int avitoi_store_failed(avito_store *s, const char *name, const char *what)
+{
+    struct avitoi_writer w;
+    s->priv.error = errno;
+    memset(&w, 0, sizeof w);
+    w.out = s->priv.problem;
+    w.cap = sizeof s->priv.problem - 1u;
+    avitoi_write_text(&w, s->o.folder);
+    if (name[0] != '\0') {
+        avitoi_write_text(&w, "/");
+        avitoi_write_text(&w, name);
+    }
+    avitoi_write_text(&w, ": ");
+    avitoi_write_text(&w, what);
+    if (s->priv.error != 0) {
+        avitoi_write_text(&w, ": ");
+        avitoi_write_text(&w, strerror(s->priv.error));
+    }
+    s->priv.problem[w.len] = '\0';
+    return AVITO_ERR_FILE;
+}
+
+static int avitoi_store_busy(avito_store *s, const char *name, const char *what)
+{
+    errno = 0;
+    (void)avitoi_store_failed(s, name, what);
+    return AVITO_ERR_BUSY;
+}
+
+static int avitoi_store_open_at(int folder, const char *name, int flags)
+{
+    int fd;
+#ifdef O_CLOEXEC
+    flags |= O_CLOEXEC;
+#endif
+    do {
+        fd = openat(folder, name, flags, 0600);
+    } while (fd < 0 && errno == EINTR);
+    return fd;
+}
+
+/* All of it, or false. */
+static bool avitoi_store_put(int fd, const char *data, size_t len)
+{
+    while (len > 0) {
+        const ssize_t n = write(fd, data, len);
+        if (n < 0 && errno != EINTR) {
+            return false;
+        }
+        if (n > 0) {
+            data += n;
+            len -= (size_t)n;
+        }
+    }
+    return true;
+}
+
+/* Up to `cap` bytes; -1: errno. */
+static long avitoi_store_get(int fd, char *data, size_t cap)
+{
+    size_t len = 0;
+    while (len < cap) {
+        const ssize_t n = read(fd, data + len, cap - len);
+        if (n == 0) {
+            break;
+        }
+        if (n < 0 && errno != EINTR) {
+            return -1;
+        }
+        len += n > 0 ? (size_t)n : 0u;
+    }
+    return (long)len;
+}
+
+/* What was written is on the disk, not only on its way. */
+static bool avitoi_store_sync(int fd)
+{
+    int rc;
+    do {
+#if defined(F_FULLFSYNC)
+        rc = fcntl(fd, F_FULLFSYNC);
+        if (rc < 0 && errno != EINTR) {
+            rc = fsync(fd); /* a file system that does not know it */
+        }
+#else
+        rc = fsync(fd);
+#endif
+    } while (rc < 0 && errno == EINTR);
+    return rc == 0;
+}
+
+/* Names in the folder are on the disk. Some file systems write them at once, and say EINVAL. */
+static bool avitoi_store_sync_names(int folder)
+{
+    return avitoi_store_sync(folder) || errno == EINVAL;
+}
+
+/* The old file or the new one, whole. */
+static int avitoi_store_write(avito_store *s, const char *name, const void *data, size_t len)
+{
+    struct avitoi_writer w;
+    int fd;
+    bool good;
+    memset(&w, 0, sizeof w);
+    w.out = s->priv.fresh;
+    w.cap = sizeof s->priv.fresh - 1u;
+    avitoi_write_text(&w, name);
+    avitoi_write_text(&w, ".new");
+    s->priv.fresh[w.len] = '\0';
+    fd = avitoi_store_open_at(s->priv.folder, s->priv.fresh,
+                              O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW);
+    if (fd < 0) {
+        return avitoi_store_failed(s, s->priv.fresh, "cannot be made");
+    }
+    good = avitoi_store_put(fd, (const char *)data, len) && avitoi_store_sync(fd);
+    if (!good) {
+        (void)avitoi_store_failed(s, name, "cannot be written");
+        (void)close(fd);
+        (void)unlinkat(s->priv.folder, s->priv.fresh, 0);
+        return AVITO_ERR_FILE;
+    }
+    if (close(fd) != 0 || renameat(s->priv.folder, s->priv.fresh, s->priv.folder, name) != 0 ||
+        !avitoi_store_sync_names(s->priv.folder)) {
+        return avitoi_store_failed(s, name, "cannot be put in place");
+    }
+    return AVITO_OK;
+}
+
+/* AVITO_END: there is none. *len may be over cap: then it is larger. */
+static int avitoi_store_read(avito_store *s, const char *name, void *data, size_t cap, size_t *len)
+{
+    const int fd = avitoi_store_open_at(s->priv.folder, name, O_RDONLY | O_NOFOLLOW);
+    struct stat info;
+    long n;
+    *len = 0;
+    if (fd < 0) {
+        return errno == ENOENT ? (int)AVITO_END : avitoi_store_failed(s, name, "cannot be opened");
+    }
+    n = avitoi_store_get(fd, (char *)data, cap);
+    if (n < 0 || fstat(fd, &info) != 0) {
+        const int rc = avitoi_store_failed(s, name, "cannot be read");
+        (void)close(fd);
+        return rc;
+    }
+    (void)close(fd);
+    *len = (info.st_size > (off_t)n && (size_t)n == cap) ? cap + 1u : (size_t)n;
+    return AVITO_OK;
+}
+
+/* ---- locks ---- */
+
+/* Who holds a lock does so by an open descriptor: the kernel lets it go when he dies. */
+static bool avitoi_store_flock(int fd)
+{
+    int rc;
+    do {
+        rc = flock(fd, LOCK_EX | LOCK_NB);
+    } while (rc != 0 && errno == EINTR);
+    return rc == 0;
+}
+
+/* For as long as something is written. */
+static int avitoi_store_lock(avito_store *s)
+{
+    const uint32_t began = avito_posix_clock_ms(NULL);
+    while (!avitoi_store_flock(s->priv.lock)) {
+        if (errno != EWOULDBLOCK) {
+            return avitoi_store_failed(s, "lock", "cannot be locked");
+        }
+        if (avito_posix_clock_ms(NULL) - began >= AVITOI_STORE_LOCK_MS) {
+            return avitoi_store_busy(s, "lock", "another program has held this for 5 seconds");
+        }
+        (void)poll(NULL, 0, AVITOI_STORE_TURN_MS);
+    }
+    return AVITO_OK;
+}
+
+static void avitoi_store_unlock(avito_store *s)
+{
+    (void)flock(s->priv.lock, LOCK_UN);
+}
+
+/* "1234 name", for who comes second. */
+static void avitoi_store_sign(avito_store *s)
+{
+    struct avitoi_writer w;
+    memset(&w, 0, sizeof w);
+    w.out = s->priv.text;
+    w.cap = 128;
+    avitoi_write_int(&w, (int64_t)getpid());
+    if (s->o.program != NULL) {
+        avitoi_write_text(&w, " ");
+        avitoi_write_text(&w, s->o.program);
+    }
+    if (ftruncate(s->priv.inbox, 0) == 0) {
+        (void)avitoi_store_put(s->priv.inbox, s->priv.text, w.len);
+    }
+}
+
+static int avitoi_store_is_taken(avito_store *s, int fd)
+{
+    static const char taken[] = "the inbox is in use by process ";
+    long n;
+    memcpy(s->priv.text, taken, sizeof taken - 1u);
+    n = avitoi_store_get(fd, s->priv.text + sizeof taken - 1u, 128);
+    s->priv.text[sizeof taken - 1u + (n > 0 ? (size_t)n : 0u)] = '\0';
+    return avitoi_store_busy(s, "", s->priv.text);
+}
+
+AVITO_API int avito_store_take_inbox(avito_store *store)
+{
+    int fd, rc;
+    if (store->priv.inbox >= 0) {
+        return AVITO_OK;
+    }
+    fd = avitoi_store_open_at(store->priv.folder, "inbox.lock", O_RDWR | O_CREAT | O_NOFOLLOW);
+    if (fd < 0) {
+        return avitoi_store_failed(store, "inbox.lock", "cannot be made");
+    }
+    if (avitoi_store_flock(fd)) {
+        store->priv.inbox = fd;
+        avitoi_store_sign(store);
+        return AVITO_OK;
+    }
+    rc = errno == EWOULDBLOCK ? avitoi_store_is_taken(store, fd)
+                              : avitoi_store_failed(store, "inbox.lock", "cannot be locked");
+    (void)close(fd);
+    return rc;
+}
+
+/* ---- opening ---- */
+
+AVITO_API avito_store_options avito_store_options_default(void)
+{
+    avito_store_options options = AVITOI_ZERO;
+    return options;
+}
+
+/* A folder that is new must not be lost with what is in it. */
+static bool avitoi_store_make(const char *folder)
+{
+    int fd, above;
+    bool good;
+    if (mkdir(folder, 0700) != 0) {
+        return errno == EEXIST;
+    }
+    fd = avitoi_posix_open(folder);
+    above = fd >= 0 ? avitoi_store_open_at(fd, "..", O_RDONLY) : -1;
+    good = above >= 0 && avitoi_store_sync_names(above);
+    if (above >= 0) {
+        (void)close(above);
+    }
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    return good;
+}
+
+AVITO_API int avito_store_open(avito_store *store, const avito_store_options *options)
+{
+    if (store == NULL) {
+        return AVITO_ERR_ARGUMENT;
+    }
+    memset(store, 0, sizeof *store);
+    store->priv.folder = store->priv.lock = store->priv.inbox = -1;
+    if (options == NULL || options->folder == NULL || options->folder[0] == '\0') {
+        return AVITO_ERR_ARGUMENT;
+    }
+    store->o = *options;
+    store->o.client_id = options->client_id != NULL ? options->client_id : "";
+    store->o.host = options->host != NULL ? options->host : "";
+    store->o.grace_s = options->grace_s != 0 ? options->grace_s : 60u;
+    if (!avitoi_store_make(options->folder)) {
+        return avitoi_store_failed(store, "", "cannot be made");
+    }
+    store->priv.folder = avitoi_store_open_at(AT_FDCWD, options->folder, O_RDONLY | O_DIRECTORY);
+    if (store->priv.folder < 0) {
+        return avitoi_store_failed(store, "", "cannot be opened");
+    }
+    store->priv.lock =
+        avitoi_store_open_at(store->priv.folder, "lock", O_RDWR | O_CREAT | O_NOFOLLOW);
+    if (store->priv.lock < 0) {
+        const int rc = avitoi_store_failed(store, "lock", "cannot be made");
+        avito_store_close(store);
+        return rc;
+    }
+    return AVITO_OK;
+}
+
+AVITO_API void avito_store_close(avito_store *store)
+{
+    int *const fds[] = {&store->priv.inbox, &store->priv.lock, &store->priv.folder};
+    size_t i;
+    for (i = 0; i < AVITOI_COUNT(fds); i++) {
+        if (*fds[i] >= 0) {
+            (void)close(*fds[i]);
+        }
+        *fds[i] = -1;
+    }
+}
+
+AVITO_API const char *avito_store_problem(const avito_store *store)
+{
+    return store->priv.problem;
+}
+
+AVITO_API int avito_store_errno(const avito_store *store)
+{
+    return store->priv.error;
+}
+
+/* ---- lines of text ---- */
+
+static void avitoi_store_line(struct avitoi_writer *w, const char *name, const char *value)
+{
+    avitoi_write_text(w, name);
+    avitoi_write(w, " ", 1);
+    avitoi_write_text(w, value);
+    avitoi_write(w, "\n", 1);
+}
+
+static void avitoi_store_number(struct avitoi_writer *w, const char *name, int64_t value)
+{
+    avitoi_write_text(w, name);
+    avitoi_write(w, " ", 1);
+    avitoi_write_int(w, value);
+    avitoi_write(w, "\n", 1);
+}
+
+static void avitoi_store_begin(avito_store *s, struct avitoi_writer *w)
+{
+    memset(w, 0, sizeof *w);
+    w->out = s->priv.text;
+    w->cap = sizeof s->priv.text;
+}
+
+/* The next line if it is `name`; its value becomes a string where it stands. */
+static char *avitoi_store_value(char **at, const char *name)
+{
+    const size_t len = strlen(name);
+    char *value = *at;
+    char *end = strchr(value, '\n');
+    if (end == NULL || strncmp(value, name, len) != 0 || value[len] != ' ') {
+        return NULL;
+    }
+    *end = '\0';
+    *at = end + 1;
+    return value + len + 1;
+}
+
+static bool avitoi_store_int(char **at, const char *name, int64_t *out)
+{
+    const char *value = avitoi_store_value(at, name);
+    return value != NULL && avitoi_number_parse_int(value, strlen(value), out);
+}
+
+/* Reads a file of text into the store. AVITO_OK, AVITO_END, FILE; larger than any of ours: OK and "". */
+static int avitoi_store_text(avito_store *s, const char *name)
+{
+    size_t len;
+    const int rc = avitoi_store_read(s, name, s->priv.text, sizeof s->priv.text - 1u, &len);
+    s->priv.text[len < sizeof s->priv.text ? len : 0u] = '\0';
+    return rc;
+}
+
+/* ---- tokens ---- */
+
+static bool avitoi_store_is(char **at, const char *name, const char *wanted)
+{
+    const char *value = avitoi_store_value(at, name);
+    return value != NULL && (wanted[0] == '\0' || strcmp(value, wanted) == 0);
+}
+
+static avito_str avitoi_store_str(const char *value)
+{
+    avito_str s;
+    s.len = value != NULL ? strlen(value) : 0u;
+    s.ptr = s.len > 0 ? value : NULL;
+    return s;
+}
+
+AVITO_API int avito_store_load_token(void *ctx, avito_token *token)
+{
+    avito_store *s = (avito_store *)ctx;
+    char *at = s->priv.text;
+    const int rc = avitoi_store_text(s, "tokens");
+    memset(token, 0, sizeof *token);
+    if (rc != AVITO_OK) {
+        return rc;
+    }
+    if (!avitoi_store_is(&at, "avito-tokens", "1") ||
+        !avitoi_store_is(&at, "client", s->o.client_id) ||
+        !avitoi_store_is(&at, "host", s->o.host) ||
+        !avitoi_store_int(&at, "expires", &token->expires_at)) {
+        return AVITO_END;
+    }
+    token->access_token = avitoi_store_str(avitoi_store_value(&at, "access"));
+    token->refresh_token = avitoi_store_str(avitoi_store_value(&at, "refresh"));
+    return strcmp(at, "end\n") == 0 ? (int)AVITO_OK : (int)AVITO_END;
+}
+
+AVITO_API int avito_store_save_token(void *ctx, const avito_token *token)
+{
+    avito_store *s = (avito_store *)ctx;
+    struct avitoi_writer w;
+    int rc;
+    avitoi_store_begin(s, &w);
+    avitoi_store_line(&w, "avito-tokens", "1");
+    avitoi_store_line(&w, "client", s->o.client_id);
+    avitoi_store_line(&w, "host", s->o.host);
+    avitoi_store_number(&w, "expires", token->expires_at);
+    avitoi_store_line(&w, "access", token->access_token.ptr != NULL ? token->access_token.ptr : "");
+    avitoi_store_line(&w, "refresh",
+                      token->refresh_token.ptr != NULL ? token->refresh_token.ptr : "");
+    avitoi_write_text(&w, "end\n");
+    if (w.total >= sizeof s->priv.text) {
+        errno = 0;
+        return avitoi_store_failed(s, "tokens", "the tokens are longer than a store takes");
+    }
+    rc = avitoi_store_lock(s);
+    if (rc == AVITO_OK) {
+        rc = avitoi_store_write(s, "tokens", s->priv.text, w.len);
+        avitoi_store_unlock(s);
+    }
+    return rc;
+}
+
+/* ---- the inbox ---- */
+
+static const char *avitoi_store_slot(int slot)
+{
+    return slot == 0 ? "inbox.0" : "inbox.1";
+}
+
+AVITO_API int avito_store_load_inbox(void *ctx, int slot, void *data, size_t cap, size_t *len)
+{
+    avito_store *s = (avito_store *)ctx;
+    const int rc = avito_store_take_inbox(s);
+    *len = 0;
+    return rc != AVITO_OK ? rc : avitoi_store_read(s, avitoi_store_slot(slot), data, cap, len);
+}
+
+AVITO_API int avito_store_save_inbox(void *ctx, int slot, const void *data, size_t len)
+{
+    avito_store *s = (avito_store *)ctx;
+    const int rc = avito_store_take_inbox(s);
+    return rc != AVITO_OK ? rc : avitoi_store_write(s, avitoi_store_slot(slot), data, len);
+}
+
+#endif /* AVITO_WITH_FILES */
+
+/* ======================================================================= *
+ * >>79 STORED SENDS, PICTURES
+ * ======================================================================= */
+#if AVITO_WITH_FILES
+
+/* ---- sends ---- */
+
+#define AVITOI_STORE_SEND "send." /* a send's file begins so */
+
+/* A string in an array, of which at least one byte is there if `needed`, and none that ends a line. */
+static bool avitoi_store_fits(const char *value, size_t cap, bool needed)
+{
+    size_t i;
+    for (i = 0; i < cap && value[i] != '\0'; i++) {
+        if (avitoi_text_byte(value[i]) < ' ') {
+            return false;
+        }
+    }
+    return i < cap && (i > 0 || !needed);
+}
+
+/* Capital letters too: a file system may hold them for the small ones. */
+static void avitoi_store_write_key(struct avitoi_writer *w, const char *key)
+{
+    for (; *key != '\0'; key++) {
+        const bool plain = (*key >= 'a' && *key <= 'z') || (*key >= '0' && *key <= '9') ||
+                           *key == '-' || *key == '_';
+        if (plain) {
+            avitoi_write(w, key, 1);
+        } else {
+            avitoi_write(w, "%", 1);
+            avitoi_write_hex(w, avitoi_text_byte(*key));
+        }
+    }
+}
+
+/* The name of the key's file goes to priv.name. */
+static bool avitoi_store_key(avito_store *s, const char *key)
+{
+    struct avitoi_writer w;
+    if (key == NULL || key[0] == '\0' || strlen(key) > AVITO_STORE_KEY_MAX) {
+        return false;
+    }
+    memset(&w, 0, sizeof w);
+    w.out = s->priv.name;
+    w.cap = sizeof s->priv.name - 1u;
+    avitoi_write_text(&w, AVITOI_STORE_SEND);
+    avitoi_store_write_key(&w, key);
+    s->priv.name[w.len] = '\0';
+    return true;
+}
+
+/* And back. False: no send's file. */
+static bool avitoi_store_key_of(const char *name, char key[AVITO_STORE_KEY_MAX + 1u])
+{
+    size_t len = 0;
+    if (strncmp(name, AVITOI_STORE_SEND, sizeof AVITOI_STORE_SEND - 1u) != 0) {
+        return false;
+    }
+    for (name += sizeof AVITOI_STORE_SEND - 1u; *name != '\0' && len < AVITO_STORE_KEY_MAX;
+         name++) {
+        char c = *name;
+        if (c == '%') {
+            const unsigned high = avitoi_text_hex_digit(name[1]),
+                           low = high < 16u ? avitoi_text_hex_digit(name[2]) : 16u;
+            if (low > 15u) {
+                return false;
+            }
+            c = (char)(high << 4 | low);
+            name += 2;
+        }
+        key[len++] = c;
+    }
+    key[len] = '\0';
+    return *name == '\0' && len > 0;
+}
+
+static bool avitoi_store_copy(char *out, size_t cap, const char *value)
+{
+    const size_t len = value != NULL ? strlen(value) : cap;
+    if (len >= cap) {
+        return false;
+    }
+    memcpy(out, value, len + 1u);
+    return true;
+}
+
+/* What a send's file says, from priv.text. */
+static bool avitoi_store_parse(avito_store *s, avito_store_send *out)
+{
+    char *at = s->priv.text;
+    int64_t outcome, text_len;
+    if (!avitoi_store_is(&at, "avito-send", "1") || !avitoi_store_int(&at, "outcome", &outcome) ||
+        outcome < AVITO_NOT_SENT || outcome > AVITO_CANNOT_TELL ||
+        !avitoi_store_int(&at, "begun", &out->begun) ||
+        !avitoi_store_int(&at, "ended", &out->ended) ||
+        !avitoi_store_copy(out->chat_id, sizeof out->chat_id, avitoi_store_value(&at, "chat")) ||
+        !avitoi_store_copy(out->baseline_id, sizeof out->baseline_id,
+                           avitoi_store_value(&at, "baseline")) ||
+        !avitoi_store_int(&at, "created", &out->baseline_created) ||
+        !avitoi_store_copy(out->message_id, sizeof out->message_id,
+                           avitoi_store_value(&at, "message")) ||
+        !avitoi_store_int(&at, "text", &text_len) || text_len < 0 ||
+        (uint64_t)text_len != strlen(at) || !avitoi_store_copy(out->text, sizeof out->text, at)) {
+        return false;
+    }
+    out->outcome = (avito_outcome)outcome;
+    return true;
+}
+
+/* Reads the file priv.name. What cannot be understood may have been sent: it is never sent again. */
+static int avitoi_store_load(avito_store *s, avito_store_send *out)
+{
+    const int rc = avitoi_store_text(s, s->priv.name);
+    memset(out, 0, sizeof *out);
+    if (rc == AVITO_OK &&
+        (!avitoi_store_key_of(s->priv.name, out->key) || !avitoi_store_parse(s, out))) {
+        memset(out, 0, sizeof *out);
+        (void)avitoi_store_key_of(s->priv.name, out->key);
+        out->outcome = AVITO_CANNOT_TELL;
+        out->ended = 1;
+    }
+    return rc;
+}
+
+static int avitoi_store_save(avito_store *s, const avito_store_send *send)
+{
+    struct avitoi_writer w;
+    avitoi_store_begin(s, &w);
+    avitoi_store_line(&w, "avito-send", "1");
+    avitoi_store_number(&w, "outcome", (int64_t)send->outcome);
+    avitoi_store_number(&w, "begun", send->begun);
+    avitoi_store_number(&w, "ended", send->ended);
+    avitoi_store_line(&w, "chat", send->chat_id);
+    avitoi_store_line(&w, "baseline", send->baseline_id);
+    avitoi_store_number(&w, "created", send->baseline_created);
+    avitoi_store_line(&w, "message", send->message_id);
+    avitoi_store_number(&w, "text", (int64_t)strlen(send->text));
+    avitoi_write_text(&w, send->text);
+    return avitoi_store_write(s, s->priv.name, s->priv.text, w.len);
+}
+
+static int avitoi_store_remove(avito_store *s, const char *name)
+{
+    if (unlinkat(s->priv.folder, name, 0) != 0 && errno != ENOENT) {
+        return avitoi_store_failed(s, name, "cannot be removed");
+    }
+    return avitoi_store_sync_names(s->priv.folder)
+               ? AVITO_OK
+               : avitoi_store_failed(s, name, "cannot be removed");
+}
+
+AVITO_API int avito_store_each_send(avito_store *store,
+                                    int (*visit)(void *ctx, const avito_store_send *send),
+                                    void *ctx)
+{
+    const int fd = avitoi_store_open_at(store->priv.folder, ".", O_RDONLY | O_DIRECTORY);
+    DIR *list = fd >= 0 ? fdopendir(fd) : NULL;
+    const struct dirent *entry;
+    char key[AVITO_STORE_KEY_MAX + 1u];
+    int rc = AVITO_OK;
+    if (list == NULL) {
+        rc = avitoi_store_failed(store, "", "cannot be read");
+        if (fd >= 0) {
+            (void)close(fd);
+        }
+        return rc;
+    }
+    while (rc == AVITO_OK && (entry = readdir(list)) != NULL) {
+        if (avitoi_store_key_of(entry->d_name, key) && avitoi_store_key(store, key) &&
+            strcmp(store->priv.name, entry->d_name) == 0) {
+            rc = avitoi_store_load(store, &store->priv.send);
+            rc = rc == AVITO_OK    ? visit(ctx, &store->priv.send)
+                 : rc == AVITO_END ? (int)AVITO_OK
+                                   : rc;
+        }
+    }
+    (void)closedir(list);
+    return rc;
+}
+
+/* What is kept, and which of the settled ones is the oldest. */
+struct avitoi_store_count {
+    size_t all;
+    int64_t oldest;
+    char key[AVITO_STORE_KEY_MAX + 1u];
+};
+
+static int avitoi_store_count_one(void *ctx, const avito_store_send *send)
+{
+    struct avitoi_store_count *count = (struct avitoi_store_count *)ctx;
+    count->all++;
+    if (send->ended != 0 && (count->key[0] == '\0' || send->begun < count->oldest)) {
+        count->oldest = send->begun;
+        memcpy(count->key, send->key, sizeof count->key);
+    }
+    return AVITO_OK;
+}
+
+/* Makes room for one more. */
+static int avitoi_store_prune(avito_store *s)
+{
+    struct avitoi_store_count count;
+    int rc;
+    do {
+        memset(&count, 0, sizeof count);
+        rc = avito_store_each_send(s, avitoi_store_count_one, &count);
+        if (rc != AVITO_OK || count.all < AVITO_STORE_SENDS) {
+            return rc;
+        }
+        if (!avitoi_store_key(s, count.key)) {
+            errno = 0;
+            (void)avitoi_store_failed(s, "", "as many sends as it takes are not settled");
+            return AVITO_ERR_ROOM;
+        }
+        rc = avitoi_store_remove(s, s->priv.name);
+    } while (rc == AVITO_OK);
+    return rc;
+}
+
+static int avitoi_store_begin_locked(avito_store *s, const avito_store_send *send)
+{
+    size_t len;
+    int rc = avitoi_store_read(s, s->priv.name, s->priv.text, 0, &len);
+    if (rc != AVITO_END) {
+        return rc == AVITO_OK ? (int)AVITO_END : rc;
+    }
+    rc = avitoi_store_prune(s);
+    if (rc != AVITO_OK) {
+        return rc;
+    }
+    s->priv.send = *send;
+    s->priv.send.outcome = AVITO_CANNOT_TELL;
+    s->priv.send.begun = avito_posix_unix_time(NULL);
+    s->priv.send.ended = 0;
+    s->priv.send.message_id[0] = '\0';
+    (void)avitoi_store_key(s, send->key);
+    return avitoi_store_save(s, &s->priv.send);
+}
+
+AVITO_API int avito_store_begin_send(avito_store *store, const avito_store_send *send)
+{
+    int rc;
+    if (store == NULL || send == NULL || memchr(send->key, 0, sizeof send->key) == NULL ||
+        memchr(send->text, 0, sizeof send->text) == NULL || !avitoi_store_key(store, send->key) ||
+        !avitoi_store_fits(send->chat_id, sizeof send->chat_id, true) ||
+        !avitoi_store_fits(send->baseline_id, sizeof send->baseline_id, false)) {
+        return AVITO_ERR_ARGUMENT;
+    }
+    rc = avitoi_store_lock(store);
+    if (rc == AVITO_OK) {
+        rc = avitoi_store_begin_locked(store, send);
+        avitoi_store_unlock(store);
+    }
+    return rc;
+}
+
+static int avitoi_store_end_locked(avito_store *s, avito_outcome outcome, const char *message_id)
+{
+    avito_store_send *send = &s->priv.send;
+    const int rc = avitoi_store_load(s, send);
+    if (rc != AVITO_OK) {
+        return rc;
+    }
+    if (outcome == AVITO_NOT_SENT) {
+        return avitoi_store_remove(s, s->priv.name);
+    }
+    send->outcome = outcome;
+    send->ended = avito_posix_unix_time(NULL);
+    if (message_id != NULL) {
+        (void)avitoi_store_copy(send->message_id, sizeof send->message_id, message_id);
+    }
+    return avitoi_store_save(s, send);
+}
+
+AVITO_API int avito_store_end_send(avito_store *store, const char *key, avito_outcome outcome,
+                                   const char *message_id)
+{
+    int rc;
+    if (store == NULL || !avitoi_store_key(store, key) ||
+        (message_id != NULL && !avitoi_store_fits(message_id, AVITO_STORE_ID_CAP, false))) {
+        return AVITO_ERR_ARGUMENT;
+    }
+    rc = avitoi_store_lock(store);
+    if (rc == AVITO_OK) {
+        rc = avitoi_store_end_locked(store, outcome, message_id);
+        avitoi_store_unlock(store);
+    }
+    return rc;
+}
+
+AVITO_API int avito_store_find_send(avito_store *store, const char *key, avito_store_send *out)
+{
+    if (store == NULL || out == NULL || !avitoi_store_key(store, key)) {
+        return AVITO_ERR_ARGUMENT;
+    }
+    return avitoi_store_load(store, out);
+}
+
+AVITO_API int avito_store_forget_send(avito_store *store, const char *key)
+{
+    int rc;
+    if (store == NULL || !avitoi_store_key(store, key)) {
+        return AVITO_ERR_ARGUMENT;
+    }
+    rc = avitoi_store_lock(store);
+    if (rc == AVITO_OK) {
+        rc = avitoi_store_remove(store, store->priv.name);
+        avitoi_store_unlock(store);
+    }
+    return rc;
+}
+
+/* ---- sending once ---- */
+
+#define AVITOI_STORE_LOOK_MS 1000 /* between two looks into a chat */
+
+struct avitoi_store_claim {
+    avito_store *store;
+    const avito_store_send *send;
+    size_t count;
+    const char *ids[AVITOI_STORE_CLAIMED];
+};
+
+/* Other sends of the same text have messages of their own. */
+static int avitoi_store_claim_one(void *ctx, const avito_store_send *other)
+{
+    struct avitoi_store_claim *claim = (struct avitoi_store_claim *)ctx;
+    char *id = claim->store->priv.claimed[claim->count];
+    if (other->message_id[0] == '\0' || strcmp(other->key, claim->send->key) == 0 ||
+        strcmp(other->chat_id, claim->send->chat_id) != 0 ||
+        strcmp(other->text, claim->send->text) != 0) {
+        return AVITO_OK;
+    }
+    memcpy(id, other->message_id, sizeof other->message_id);
+    claim->ids[claim->count++] = id;
+    return claim->count < AVITOI_STORE_CLAIMED ? (int)AVITO_OK : (int)AVITO_END;
+}
+
+/* Reads the chat back, once. */
+static int avitoi_store_look(avito_client *client, avito_store *s, int64_t user_id,
+                             avito_arena *arena, avito_outcome *outcome)
+{
+    const avito_store_send *send = &s->priv.once;
+    const int64_t age = avito_posix_unix_time(NULL) - send->begun;
+    const size_t used = arena->used;
+    struct avitoi_store_claim claim;
+    avito_sent_query query;
+    avito_message found;
+    int rc;
+    memset(&claim, 0, sizeof claim);
+    claim.store = s;
+    claim.send = send;
+    rc = avito_store_each_send(s, avitoi_store_claim_one, &claim);
+    if (rc < 0) {
+        return rc;
+    }
+    memset(&query, 0, sizeof query);
+    query.text = send->text;
+    query.baseline_id = send->baseline_id[0] != '\0' ? send->baseline_id : NULL;
+    query.baseline_created = send->baseline_created;
+    query.claimed = claim.ids;
+    query.claimed_count = claim.count;
+    query.age_s = (uint32_t)(age > 0 ? age : 0);
+    query.grace_s = s->o.grace_s;
+    rc = avito_confirm_sent(client, user_id, send->chat_id, &query, arena, outcome, &found);
+    if (rc == AVITO_OK && *outcome == AVITO_SENT) {
+        rc = avito_store_end_send(s, send->key, AVITO_SENT, found.id.ptr);
+    }
+    arena->used = used;
+    return rc;
+}
+
+/* What was begun before, or has just ended in doubt. */
+static int avitoi_store_settle(avito_client *client, avito_store *s, int64_t user_id,
+                               avito_arena *arena, avito_outcome *outcome)
+{
+    const int64_t over = s->priv.once.begun + (int64_t)s->o.grace_s;
+    int rc = avitoi_store_look(client, s, user_id, arena, outcome);
+    while (rc == AVITO_OK && *outcome != AVITO_SENT && avito_posix_unix_time(NULL) <= over) {
+        (void)poll(NULL, 0, AVITOI_STORE_LOOK_MS);
+        rc = avitoi_store_look(client, s, user_id, arena, outcome);
+    }
+    if (rc != AVITO_OK || *outcome == AVITO_SENT) {
+        return rc;
+    }
+    *outcome = AVITO_CANNOT_TELL; /* not seen in time is no proof */
+    rc = avito_store_end_send(s, s->priv.once.key, AVITO_CANNOT_TELL, NULL);
+    return rc == AVITO_OK ? (int)AVITO_END : rc;
+}
+
+/* The newest message of the chat before ours. */
+static int avitoi_store_baseline(avito_client *client, avito_store *s, int64_t user_id,
+                                 avito_arena *arena)
+{
+    avito_store_send *send = &s->priv.once;
+    const size_t used = arena->used;
+    avito_messages_query query;
+    avito_messages newest;
+    int rc;
+    memset(&query, 0, sizeof query);
+    query.limit = 1;
+    query.want = AVITO_MESSAGE_BARE;
+    rc = avito_get_messages(client, user_id, send->chat_id, &query, arena, &newest);
+    if (rc == AVITO_OK && newest.count > 0 &&
+        avitoi_store_copy(send->baseline_id, sizeof send->baseline_id, newest.items[0].id.ptr)) {
+        send->baseline_created = newest.items[0].created;
+    }
+    arena->used = used;
+    return rc;
+}
+
+/* The first time for this key. */
+static int avitoi_store_send_now(avito_client *client, avito_store *s, int64_t user_id,
+                                 avito_arena *arena, avito_outcome *outcome)
+{
+    const size_t used = arena->used;
+    avito_store_send *send = &s->priv.once;
+    avito_message sent;
+    int rc = avitoi_store_baseline(client, s, user_id, arena);
+    if (rc == AVITO_OK) {
+        rc = avito_store_begin_send(s, send);
+    }
+    if (rc != AVITO_OK) {
+        return rc; /* AVITO_END: another program was quicker */
+    }
+    rc = avito_send_message(client, user_id, send->chat_id, send->text, arena, &sent);
+    *outcome = rc == AVITO_OK ? AVITO_SENT : client->error.outcome;
+    if (*outcome != AVITO_CANNOT_TELL) {
+        const int noted =
+            avito_store_end_send(s, send->key, *outcome, rc == AVITO_OK ? sent.id.ptr : NULL);
+        rc = rc == AVITO_OK ? noted : rc;
+    }
+    arena->used = used;
+    return rc;
+}
+
+AVITO_API int avito_send_once(avito_client *client, avito_store *store, int64_t user_id,
+                              const char *chat_id, const char *key, const char *text,
+                              avito_arena *arena, avito_outcome *outcome)
+{
+    avito_store_send *send;
+    int rc;
+    if (client == NULL || store == NULL || chat_id == NULL || text == NULL || arena == NULL ||
+        outcome == NULL || client->o.never_wait || client->o.transport.functions->wait == NULL) {
+        return AVITO_ERR_ARGUMENT;
+    }
+    *outcome = AVITO_NOT_SENT;
+    send = &store->priv.once;
+    rc = avito_store_find_send(store, key, send);
+    if (rc == AVITO_END) {
+        if (!avitoi_store_copy(send->key, sizeof send->key, key) ||
+            !avitoi_store_copy(send->chat_id, sizeof send->chat_id, chat_id) ||
+            !avitoi_store_copy(send->text, sizeof send->text, text)) {
+            return AVITO_ERR_ARGUMENT;
+        }
+        rc = avitoi_store_send_now(client, store, user_id, arena, outcome);
+        if (rc != AVITO_END) {
+            return rc;
+        }
+        rc = avito_store_find_send(store, key, send);
+    }
+    if (rc != AVITO_OK) {
+        *outcome = AVITO_CANNOT_TELL;
+        return rc;
+    }
+    *outcome = send->outcome;
+    return send->ended != 0 ? (int)AVITO_END
+                            : avitoi_store_settle(client, store, user_id, arena, outcome);
+}
+
+/* ---- pictures ---- */
+
+static long avitoi_image_read(void *ctx, size_t offset, void *buf, size_t cap)
+{
+    const avito_image_file *image = (const avito_image_file *)ctx;
+    ssize_t n;
+    do {
+        n = pread(image->priv.fd, buf, cap, (off_t)offset);
+    } while (n < 0 && errno == EINTR);
+    return n > 0 ? (long)n : (long)AVITO_ERR_SOURCE;
+}
+
+/* By the first bytes. NULL: none that the service takes. */
+static const char *avitoi_image_type(const uint8_t head[16])
+{
+    static const char heic[] = "heicheixhevchevxheimheismif1msf1";
+    size_t i;
+    if (memcmp(head, "\xff\xd8\xff", 3) == 0) {
+        return "image/jpeg";
+    }
+    if (memcmp(head, "\x89PNG\r\n\x1a\n", 8) == 0) {
+        return "image/png";
+    }
+    if (memcmp(head, "GIF8", 4) == 0) {
+        return "image/gif";
+    }
+    if (memcmp(head, "BM", 2) == 0) {
+        return "image/bmp";
+    }
+    for (i = 0; memcmp(head + 4, "ftyp", 4) == 0 && i < sizeof heic - 1u; i += 4u) {
+        if (memcmp(head + 8, heic + i, 4) == 0) {
+            return "image/heic";
+        }
+    }
+    return NULL;
+}
+
+/* The end of the path; of a long one the end, which has the suffix. */
+static void avitoi_image_name(avito_image_file *image, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    const char *name = slash != NULL ? slash + 1 : path;
+    size_t len = strlen(name), i;
+    if (len >= sizeof image->priv.name) {
+        name += len - (sizeof image->priv.name - 1u);
+        len = sizeof image->priv.name - 1u;
+    }
+    for (i = 0; i < len; i++) {
+        const bool good = name[i] > ' ' && name[i] <= '~' && name[i] != '"' && name[i] != '\\';
+        image->priv.name[i] = (char)(good ? name[i] : '_');
+    }
+    image->priv.name[len] = '\0';
+}
+
+static int avitoi_image_check(avito_image_file *image)
+{
+    uint8_t head[16];
+    struct stat info;
+    memset(head, 0, sizeof head);
+    if (fstat(image->priv.fd, &info) != 0 || pread(image->priv.fd, head, sizeof head, 0) < 0) {
+        return AVITO_ERR_FILE;
+    }
+    if (info.st_size > (off_t)AVITO_IMAGE_MAX) {
+        return AVITO_ERR_TOO_LARGE;
+    }
+    image->source.size = (size_t)info.st_size;
+    image->source.content_type = avitoi_image_type(head);
+    return image->source.content_type != NULL ? (int)AVITO_OK : (int)AVITO_ERR_ARGUMENT;
+}
+
+AVITO_API int avito_image_from_file(avito_image_file *image, const char *path)
+{
+    int rc;
+    if (image == NULL || path == NULL) {
+        return AVITO_ERR_ARGUMENT;
+    }
+    memset(image, 0, sizeof *image);
+    image->priv.fd = avitoi_posix_open(path);
+    if (image->priv.fd < 0) {
+        return AVITO_ERR_FILE;
+    }
+    rc = avitoi_image_check(image);
+    if (rc != AVITO_OK) {
+        const int error = errno;
+        avito_image_file_close(image);
+        errno = error;
+        return rc;
+    }
+    avitoi_image_name(image, path);
+    image->source.read = avitoi_image_read;
+    image->source.ctx = image;
+    image->source.file_name = image->priv.name;
+    return AVITO_OK;
+}
+
+AVITO_API void avito_image_file_close(avito_image_file *image)
+{
+    if (image != NULL && image->priv.fd >= 0) {
+        (void)close(image->priv.fd);
+        image->priv.fd = -1;
+    }
+}
+
+#endif /* AVITO_WITH_FILES */
+
+/* ======================================================================= *
+ * >>80 EVERYTHING IN ONE STRUCT
+ * ======================================================================= */
+#if AVITO_WITH_FILES && AVITO_WITH_BEARSSL
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+
+#define AVITOI_POSIX_FRESH_MS 60000u /* so long addresses are used without asking again */
+
+/* ---- words for people ---- */
+
+static void avitoi_posix_words(avito_posix *p, struct avitoi_writer *w)
+{
+    memset(w, 0, sizeof *w);
+    w->out = p->priv.note;
+    w->cap = sizeof p->priv.note - 1u;
+}
+
+/* Why it could not be opened. `name` is what was looked at. */
+static int avitoi_posix_failed(avito_posix *p, int result, const char *name, const char *why)
+{
+    struct avitoi_writer w;
+    avitoi_posix_words(p, &w);
+    avitoi_write_text(&w, name);
+    avitoi_write_text(&w, why);
+    p->priv.note[w.len] = '\0';
+    p->priv.noted = result;
+    return result;
+}
+
+AVITO_API const char *avito_posix_strerror(avito_posix *avito, int result)
+{
+    const avito_error *error = &avito->client.error;
+    const char *of_server = result < 0 && error->code == result ? error->text : "";
+    const bool of_store =
+        result == AVITO_ERR_FILE || result == AVITO_ERR_HOOK || result == AVITO_ERR_BUSY;
+    const char *of_folder = of_store ? avito_store_problem(&avito->store) : "";
+    struct avitoi_writer w;
+    if (avito->priv.noted == result && result < 0) {
+        return avito->priv.note;
+    }
+    avito->priv.noted = AVITO_OK;
+    avitoi_posix_words(avito, &w);
+    avitoi_write_text(&w, avito_error_text(result));
+    if (of_folder[0] == '\0') {
+        avitoi_write_text(&w, "; ");
+        avitoi_write_text(&w, avito_error_remedy(result));
+    } else {
+        avitoi_write_text(&w, ": ");
+        avitoi_write_text(&w, of_folder);
+    }
+    if (of_server[0] != '\0') {
+        avitoi_write_text(&w, " (");
+        avitoi_write_text(&w, of_server);
+        avitoi_write_text(&w, ")");
+    }
+    avito->priv.note[w.len] = '\0';
+    return avito->priv.note;
+}
+
+AVITO_API int avito_posix_perror(avito_posix *avito, int result)
+{
+    if (result >= 0) {
+        return 0;
+    }
+    (void)fprintf(stderr, "%s\n", avito_posix_strerror(avito, result));
+    return 1;
+}
+
+/* ---- the account's hooks: yours, or the default; and the store's ---- */
+
+static uint32_t avitoi_posix_hook_clock(void *ctx)
+{
+    const avito_account_options *hooks = &((const avito_posix *)ctx)->priv.hooks;
+    return hooks->clock_ms != NULL ? hooks->clock_ms(hooks->ctx) : avito_posix_clock_ms(NULL);
+}
+
+static int64_t avitoi_posix_hook_time(void *ctx)
+{
+    const avito_account_options *hooks = &((const avito_posix *)ctx)->priv.hooks;
+    return hooks->unix_time != NULL ? hooks->unix_time(hooks->ctx) : avito_posix_unix_time(NULL);
+}
+
+static int avitoi_posix_hook_entropy(void *ctx, void *out, size_t len)
+{
+    const avito_account_options *hooks = &((const avito_posix *)ctx)->priv.hooks;
+    return hooks->entropy != NULL ? hooks->entropy(hooks->ctx, out, len)
+                                  : avito_posix_entropy(NULL, out, len);
+}
+
+static int avitoi_posix_hook_load(void *ctx, avito_token *token)
+{
+    avito_posix *p = (avito_posix *)ctx;
+    const avito_account_options *hooks = &p->priv.hooks;
+    if (p->store.priv.folder >= 0) {
+        return avito_store_load_token(&p->store, token);
+    }
+    return hooks->load_token != NULL ? hooks->load_token(hooks->ctx, token) : (int)AVITO_END;
+}
+
+static int avitoi_posix_hook_save(void *ctx, const avito_token *token)
+{
+    avito_posix *p = (avito_posix *)ctx;
+    const avito_account_options *hooks = &p->priv.hooks;
+    if (p->store.priv.folder >= 0) {
+        return avito_store_save_token(&p->store, token);
+    }
+    return hooks->save_token != NULL ? hooks->save_token(hooks->ctx, token) : (int)AVITO_OK;
+}
+
+static void avitoi_posix_hook_lock(void *ctx)
+{
+    const avito_account_options *hooks = &((const avito_posix *)ctx)->priv.hooks;
+    hooks->lock(hooks->ctx);
+}
+
+static void avitoi_posix_hook_unlock(void *ctx)
+{
+    const avito_account_options *hooks = &((const avito_posix *)ctx)->priv.hooks;
+    hooks->unlock(hooks->ctx);
+}
+
+static void avitoi_posix_hook_trace(void *ctx, const char *line)
+{
+    const avito_account_options *hooks = &((const avito_posix *)ctx)->priv.hooks;
+    hooks->trace(hooks->ctx, line);
+}
+
+/* ---- looking names up without waiting ----
+ *
+ * getaddrinfo() waits, and may do so for half a minute. So it runs on a thread, which shares nothing
+ * with us but a pair of sockets: the name goes one way, the addresses come the other. We may be closed
+ * and gone meanwhile. */
+
+struct avitoi_posix_addresses {
+    avito_tcp_address items[AVITO_TCP_ADDRESSES];
+    uint32_t count;
+};
+
+static void *avitoi_posix_look_up(void *ctx)
+{
+    const int fd = (int)(intptr_t)ctx;
+    struct avitoi_posix_addresses found;
+    avito_tcp tcp;
+    char host[256];
+    const ssize_t n = read(fd, host, sizeof host - 1u);
+    memset(&tcp, 0, sizeof tcp);
+    memset(&found, 0, sizeof found);
+    if (n > 0) {
+        host[n] = '\0';
+        tcp.priv.host = host;
+        avitoi_tcp_getaddrinfo(&tcp);
+        memcpy(found.items, tcp.priv.addresses, sizeof found.items);
+        found.count = tcp.priv.count;
+    }
+    if (write(fd, &found, sizeof found) < 0) {
+        /* nobody wants it any more; all signals are blocked here */
+    }
+    (void)close(fd);
+    return NULL;
+}
+
+/* On a thread that takes no signal meant for the program. */
+static bool avitoi_posix_start_thread(int fd)
+{
+    pthread_attr_t attributes;
+    pthread_t thread;
+    sigset_t all, before;
+    int rc;
+    (void)sigfillset(&all);
+    if (pthread_attr_init(&attributes) != 0) {
+        return false;
+    }
+    (void)pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    rc = pthread_create(&thread, &attributes, avitoi_posix_look_up, (void *)(intptr_t)fd);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    (void)pthread_attr_destroy(&attributes);
+    return rc == 0;
+}
+
+static void avitoi_posix_ask(avito_posix *p)
+{
+    const size_t len = strlen(p->account.o.host);
+    int kind = SOCK_DGRAM;
+    int pair[2];
+#ifdef SOCK_CLOEXEC
+    kind |= SOCK_CLOEXEC;
+#endif
+    if (socketpair(AF_UNIX, kind, 0, pair) != 0) {
+        return;
+    }
+    (void)fcntl(pair[0], F_SETFD, FD_CLOEXEC);
+    (void)fcntl(pair[1], F_SETFD, FD_CLOEXEC);
+    if (fcntl(pair[0], F_SETFL, O_NONBLOCK) == 0 &&
+        write(pair[0], p->account.o.host, len) == (ssize_t)len &&
+        avitoi_posix_start_thread(pair[1])) {
+        p->priv.look_up = pair[0];
+        return;
+    }
+    (void)close(pair[0]);
+    (void)close(pair[1]);
+}
+
+/* AVITO_AGAIN: there is no answer yet. Where there is none to be had, the old addresses stay. */
+static int avitoi_posix_answer(avito_posix *p)
+{
+    struct avitoi_posix_addresses found;
+    ssize_t n;
+    if (p->priv.look_up < 0) {
+        return AVITO_OK;
+    }
+    n = read(p->priv.look_up, &found, sizeof found);
+    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) {
+        return AVITO_AGAIN;
+    }
+    (void)close(p->priv.look_up);
+    p->priv.look_up = -1;
+    if (n == (ssize_t)sizeof found && found.count > 0) {
+        memcpy(p->priv.addresses, found.items, sizeof found.items);
+        p->priv.count = (uint8_t)found.count;
+        p->priv.looked_up_ms = avito_posix_clock_ms(NULL);
+        p->tcp.priv.unreached = false;
+    }
+    return AVITO_OK;
+}
+
+static int avitoi_posix_resolve(void *ctx, const char *host, avito_tcp_address *out, size_t cap,
+                                size_t *count)
+{
+    avito_posix *p = (avito_posix *)ctx;
+    const bool fresh = avito_posix_clock_ms(NULL) - p->priv.looked_up_ms < AVITOI_POSIX_FRESH_MS;
+    (void)host; /* that of the account */
+    if (p->priv.look_up < 0 && (p->priv.count == 0 || p->tcp.priv.unreached || !fresh)) {
+        avitoi_posix_ask(p);
+    }
+    if (avitoi_posix_answer(p) == AVITO_AGAIN) {
+        return AVITO_AGAIN;
+    }
+    *count = p->priv.count < cap ? p->priv.count : cap;
+    memcpy(out, p->priv.addresses, *count * sizeof *out);
+    return *count > 0 ? (int)AVITO_OK : (int)AVITO_ERR_RESOLVE;
+}
+
+/* ---- opening ---- */
+
+/* An option, or what the environment has instead; NULL: neither. */
+static const char *avitoi_posix_option(const char *option, const char *variable)
+{
+    const char *value = option != NULL ? option : getenv(variable);
+    return value != NULL && value[0] != '\0' ? value : NULL;
+}
+
+/* Copies it. False: it is missing, or longer than any. */
+static bool avitoi_posix_take(char out[256], const char *value)
+{
+    return value != NULL && avitoi_store_copy(out, 256, value);
+}
+
+static int avitoi_posix_credentials(avito_posix *p, avito_account_options *a)
+{
+    static const char where[] = ": both are on the developer page of the Avito account";
+    if (!avitoi_posix_take(p->priv.client_id,
+                           avitoi_posix_option(a->client_id, "AVITO_CLIENT_ID")) ||
+        !avitoi_text_is_word(p->priv.client_id)) {
+        return avitoi_posix_failed(
+            p, AVITO_ERR_OPTION_CREDENTIALS,
+            "no client_id; give it, or set AVITO_CLIENT_ID (and AVITO_CLIENT_SECRET)", where);
+    }
+    if (!avitoi_posix_take(p->priv.client_secret,
+                           avitoi_posix_option(a->client_secret, "AVITO_CLIENT_SECRET")) ||
+        !avitoi_text_is_word(p->priv.client_secret)) {
+        return avitoi_posix_failed(p, AVITO_ERR_OPTION_CREDENTIALS,
+                                   "no client_secret; give it, or set AVITO_CLIENT_SECRET", where);
+    }
+    a->client_id = p->priv.client_id;
+    a->client_secret = p->priv.client_secret;
+    return AVITO_OK;
+}
+
+static int avitoi_posix_server(avito_posix *p, avito_account_options *a)
+{
+    const char *host = avitoi_posix_option(a->host, "AVITO_HOST");
+    const char *port = avitoi_posix_option(NULL, "AVITO_PORT");
+    int64_t number = a->port;
+    if (!avitoi_posix_take(p->priv.host, host != NULL ? host : "api.avito.ru") ||
+        !avitoi_account_is_host(p->priv.host)) {
+        return avitoi_posix_failed(
+            p, AVITO_ERR_OPTION_HOST, host,
+            ": not a host (AVITO_HOST); a bare name is wanted, as api.avito.ru");
+    }
+    if (number == 0 && port != NULL &&
+        (!avitoi_number_parse_int(port, strlen(port), &number) || number < 1 || number > 65535)) {
+        return avitoi_posix_failed(p, AVITO_ERR_ARGUMENT, port,
+                                   ": not a port (AVITO_PORT); a number from 1 to 65535 is wanted");
+    }
+    a->host = p->priv.host;
+    a->port = (uint16_t)number;
+    return AVITO_OK;
+}
+
+static int avitoi_posix_store(avito_posix *p, const avito_posix_options *o)
+{
+    avito_store_options store = avito_store_options_default();
+    int rc;
+    store.folder = o->folder;
+    store.client_id = p->priv.client_id;
+    store.host = p->priv.host;
+    store.program = o->program;
+    store.grace_s = o->grace_s;
+    if (o->folder == NULL) {
+        return AVITO_OK;
+    }
+    rc = avito_store_open(&p->store, &store);
+    return rc == AVITO_OK ? AVITO_OK
+                          : avitoi_posix_failed(p, rc, avito_store_problem(&p->store), "");
+}
+
+/* Where distributions keep their roots. */
+static const char *avitoi_posix_roots(void)
+{
+    static const char *const places[] = {
+        "/etc/ssl/certs/ca-certificates.crt", /* Debian, Arch, Alpine, Gentoo, OpenWrt, Nix */
+        "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", /* Fedora, RHEL */
+        "/etc/pki/tls/certs/ca-bundle.crt",                  /* older ones of these */
+        "/etc/ssl/ca-bundle.pem",                            /* openSUSE */
+        "/etc/ssl/cert.pem",                                 /* macOS, the BSDs */
+        "/usr/local/share/certs/ca-root-nss.crt",            /* FreeBSD's package */
+        "/etc/openssl/certs/ca-certificates.crt"};           /* NetBSD */
+    size_t i;
+    for (i = 0; i < AVITOI_COUNT(places); i++) {
+        if (access(places[i], R_OK) == 0) {
+            return places[i];
+        }
+    }
+    return NULL;
+}
+
+static int avitoi_posix_anchors(avito_posix *p, const avito_posix_options *o)
+{
+    const char *file = avitoi_posix_option(o->ca_file, "AVITO_CA_FILE");
+    int rc;
+    if (o->anchors != NULL) {
+        p->anchors = *o->anchors;
+        return AVITO_OK;
+    }
+    file = file != NULL ? file : avitoi_posix_option(NULL, "SSL_CERT_FILE");
+    file = file != NULL ? file : avitoi_posix_roots();
+    if (file == NULL) {
+        return avitoi_posix_failed(
+            p, AVITO_ERR_OPTION_ANCHORS, "this system has no file of roots where others do",
+            ": install ca-certificates, or name a PEM file by AVITO_CA_FILE");
+    }
+    rc = avito_anchors_load_file(&p->anchors, p->priv.roots, sizeof p->priv.roots, file);
+    if (rc == AVITO_ERR_ROOM) {
+        return avitoi_posix_failed(
+            p, rc, file, ": more roots than fit; name a smaller PEM file by AVITO_CA_FILE");
+    }
+    return rc == AVITO_OK
+               ? AVITO_OK
+               : avitoi_posix_failed(p, rc, file,
+                                     ": cannot be read, or has no certificate in PEM; name "
+                                     "another file by AVITO_CA_FILE");
+}
+
+static int avitoi_posix_lines(avito_posix *p, const avito_posix_options *o)
+{
+    avito_tcp_options tcp = o->tcp;
+    avito_tls_options tls = avito_tls_options_default();
+    int rc;
+    tcp.never_wait = o->client.never_wait;
+    if (tcp.never_wait && tcp.address == NULL && tcp.resolve == NULL) {
+        tcp.resolve = avitoi_posix_resolve;
+        tcp.ctx = p;
+    }
+    rc = avito_tcp_init(&p->tcp, &tcp);
+    if (rc != AVITO_OK) {
+        return avitoi_posix_failed(p, rc, tcp.address, ": not a numeric address (.tcp.address)");
+    }
+    tls.transport = avito_tcp_transport(&p->tcp);
+    tls.anchors = p->anchors.items;
+    tls.anchors_count = p->anchors.count;
+    tls.buffer = p->priv.records;
+    tls.buffer_cap = sizeof p->priv.records;
+    tls.full_duplex = true;
+    tls.read_ahead = p->priv.ahead;
+    tls.read_ahead_cap = sizeof p->priv.ahead;
+    tls.ctx = p;
+    tls.unix_time = avitoi_posix_hook_time;
+    tls.entropy = avitoi_posix_hook_entropy;
+    return avito_tls_init(&p->tls, &tls);
+}
+
+static int avitoi_posix_lane(avito_posix *p, const avito_posix_options *o, avito_account_options *a)
+{
+    avito_client_options c = o->client;
+    int rc;
+    a->tokens = p->priv.tokens;
+    a->tokens_cap = sizeof p->priv.tokens;
+    a->ctx = p;
+    a->clock_ms = avitoi_posix_hook_clock;
+    a->unix_time = avitoi_posix_hook_time;
+    a->entropy = avitoi_posix_hook_entropy;
+    a->load_token = avitoi_posix_hook_load;
+    a->save_token = avitoi_posix_hook_save;
+    a->lock = a->lock != NULL ? avitoi_posix_hook_lock : NULL;
+    a->unlock = a->unlock != NULL ? avitoi_posix_hook_unlock : NULL;
+    a->trace = a->trace != NULL ? avitoi_posix_hook_trace : NULL;
+    rc = avito_account_init(&p->account, a);
+    if (rc != AVITO_OK) {
+        return rc;
+    }
+    c.transport = avito_tls_transport(&p->tls);
+    c.window = p->priv.window;
+    c.window_cap = sizeof p->priv.window;
+    rc = avito_client_init(&p->client, &p->account, &c);
+    if (rc == AVITO_OK && p->tcp.o.resolve == avitoi_posix_resolve) {
+        avitoi_posix_ask(p);
+    }
+    return rc;
+}
+
+AVITO_API avito_posix_options avito_posix_options_default(void)
+{
+    avito_posix_options options = AVITOI_ZERO;
+    return options;
+}
+
+AVITO_API int avito_posix_open(avito_posix *avito, const avito_posix_options *options)
+{
+    avito_posix_options o = avito_posix_options_default();
+    int rc;
+    if (avito == NULL) {
+        return AVITO_ERR_ARGUMENT;
+    }
+    memset(avito, 0, sizeof *avito);
+    avito->priv.look_up = -1;
+    avito->store.priv.folder = avito->store.priv.lock = avito->store.priv.inbox = -1;
+    avito->arena = avito_arena_of(avito->priv.room, sizeof avito->priv.room);
+    o = options != NULL ? *options : o;
+    avito->priv.hooks = o.account;
+    rc = avitoi_posix_credentials(avito, &o.account);
+    rc = rc == AVITO_OK ? avitoi_posix_server(avito, &o.account) : rc;
+    rc = rc == AVITO_OK ? avitoi_posix_anchors(avito, &o) : rc;
+    rc = rc == AVITO_OK ? avitoi_posix_store(avito, &o) : rc;
+    rc = rc == AVITO_OK ? avitoi_posix_lines(avito, &o) : rc;
+    rc = rc == AVITO_OK ? avitoi_posix_lane(avito, &o, &o.account) : rc;
+    avito->priv.open = rc == AVITO_OK;
+    return rc;
+}
+
+AVITO_API int avito_posix_sign_in(avito_posix *avito, const avito_posix_options *options)
+{
+    const int rc = avito_posix_open(avito, options);
+    if (rc != AVITO_OK) {
+        return rc;
+    }
+    if (avito->client.o.never_wait) {
+        return AVITO_ERR_ARGUMENT;
+    }
+    return avito_get_self(&avito->client, &avito->arena, &avito->self);
+}
+
+AVITO_API avito_inbox_options avito_posix_inbox_options(avito_posix *avito, int64_t user_id)
+{
+    avito_inbox_options o = avito_inbox_options_default();
+    avito->priv.inbox_arena = avito_arena_of(avito->priv.inbox_room, sizeof avito->priv.inbox_room);
+    o.user_id = user_id;
+    o.state = avito->priv.inbox_state;
+    o.state_cap = sizeof avito->priv.inbox_state;
+    o.arena = &avito->priv.inbox_arena;
+    o.chats = avito->priv.inbox_chats;
+    o.chats_cap = sizeof avito->priv.inbox_chats;
+    if (avito->store.priv.folder >= 0) {
+        o.ctx = &avito->store;
+        o.save = avito_store_save_inbox;
+        o.load = avito_store_load_inbox;
+    }
+    return o;
+}
+
+AVITO_API void avito_posix_close(avito_posix *avito)
+{
+    if (avito->priv.open) {
+        avito_client_close(&avito->client);
+        avito->priv.open = false;
+    }
+    if (avito->priv.look_up >= 0) {
+        (void)close(avito->priv.look_up);
+        avito->priv.look_up = -1;
+    }
+    avito_store_close(&avito->store);
+}
+
+#endif /* AVITO_WITH_FILES && AVITO_WITH_BEARSSL */
+
+#endif /* AVITO_MESSENGER_IMPLEMENTATION: end of what a computer has */
 
 /*
  * MIT License

@@ -62,7 +62,8 @@ fi
 
 give_up() {
     echo "need.sh: $1" >&2
-    echo "need.sh: please install these Debian packages: $(names)" >&2
+    echo "need.sh: please run" >&2
+    echo "    apt-get install --no-install-recommends $(names)" >&2
     exit 1
 }
 

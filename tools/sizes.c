@@ -22,8 +22,13 @@ void sizes_of_transports(void)
     ROW("object", avito_tls);
     ROW("object", avito_tls_session);
     ROW("object", avito_anchors);
+    ROW("object", avito_image_file);
+    ROW("object", avito_store);
+    ROW("object", avito_posix);
     ROW("options", avito_tcp_options);
     ROW("options", avito_tls_options);
+    ROW("options", avito_store_options);
+    ROW("options", avito_posix_options);
     printf("macro | AVITO_TLS_BUFFER_HALF(512) | %zu\n", AVITO_TLS_BUFFER_HALF(512));
     printf("macro | AVITO_TLS_BUFFER_HALF(16384) | %zu\n", AVITO_TLS_BUFFER_HALF(16384));
     printf("macro | AVITO_TLS_BUFFER_FULL(16384) | %zu\n", (size_t)AVITO_TLS_BUFFER_FULL(16384));

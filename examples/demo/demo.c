@@ -853,6 +853,7 @@ static void must(int result, const char *what)
 static void open_lane(lane *l, int (*save)(void *ctx, const avito_token *token))
 {
     const char *port = getenv("AVITO_PORT");
+    const avito_tcp_options tcp = {.address = real ? NULL : "127.0.0.1"}; /* no hosts file is needed */
     avito_tls_options tls = {.anchors = anchors.items,
                              .anchors_count = anchors.count,
                              .buffer = l->records,
@@ -872,7 +873,7 @@ static void open_lane(lane *l, int (*save)(void *ctx, const avito_token *token))
                                      .save_token = save};
     avito_client_options client = {.window = l->window, .window_cap = sizeof l->window};
 
-    must(avito_tcp_init(&l->tcp, NULL), "TCP");
+    must(avito_tcp_init(&l->tcp, &tcp), "TCP");
     tls.transport = avito_tcp_transport(&l->tcp);
     must(avito_tls_init(&l->tls, &tls), "TLS");
     must(avito_account_init(&l->account, &account), "account");
@@ -954,6 +955,10 @@ int main(int argc, char **argv)
             avito_arena_reset(&arena);
             say_scene(scenes[i].title);
             scenes[i].play();
+        }
+        if (me == 0) { /* all others need it */
+            fprintf(stderr, "demo: without the account the rest cannot be played\n");
+            return say_end(!real) != 0 ? 1 : 2;
         }
     }
     avito_client_close(&shop.client);

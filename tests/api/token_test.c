@@ -146,6 +146,68 @@ static void test_renewed_ahead_of_expiry(void **state)
     }
 }
 
+/* Before a renewal the store is asked again: another program may have been there first. */
+static void test_a_token_that_another_program_has_renewed(void **state)
+{
+    static const struct {
+        const char *stored;
+        int64_t expires_after_s; /* the clock's now; 0: it does not say */
+        bool taken;
+    } rows[] = {{"of-another-program", 86400, true}, {"of-another-program", 300, false},
+                {"of-another-program", -1, false},   {"of-another-program", 0, false},
+                {"hour", 86400, false},              {"not a token", 86400, false}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct lane l;
+        begin(&l, true);
+        l.options.keep_alive_ms = UINT32_MAX;
+        lane_again(&l, 512);
+        l.no_token = true;
+        fetch(&l.script, 200, "{\"access_token\":\"hour\",\"expires_in\":3600}");
+        ask_self(&l.script, "hour", 200, ME);
+        expect(&l, AVITO_OK);
+        clock_advance(&l.clock, 3500u * 1000u);
+        l.no_token = false;
+        l.stored_access.ptr = rows[i].stored;
+        l.stored_access.len = strlen(rows[i].stored);
+        l.stored_expires = rows[i].expires_after_s != 0 ? clock_unix_time(&l.clock) + rows[i].expires_after_s : 0;
+        if (!rows[i].taken) {
+            fetch(&l.script, 200, T2);
+        }
+        ask_self(&l.script, rows[i].taken ? "of-another-program" : "second-token-11111", 200, ME);
+        expect(&l, AVITO_OK);
+        assert_int_equal(l.saves, rows[i].taken ? 1 : 2);
+        if (rows[i].taken) { /* refused: what is stored is the same, so a new one is fetched */
+            ask_self(&l.script, "of-another-program", 403, EXPIRED);
+            fetch(&l.script, 200, T2);
+            ask_self(&l.script, "second-token-11111", 200, ME);
+            expect(&l, AVITO_OK);
+        }
+        all_played(&l);
+    }
+}
+
+/* A pair that another program has renewed: its refresh token is the one that is good now. */
+static void test_a_refresh_token_that_another_program_has_spent(void **state)
+{
+    struct lane l;
+
+    (void)state;
+    begin(&l, false);
+    l.stored_refresh = "spent";
+    ask_self(&l.script, LANE_TOKEN, 403, EXPIRED);
+    refresh(&l.script, "spent", 400, "{\"error\":\"invalid_grant\"}");
+    expect(&l, AVITO_ERR_REFRESH_TOKEN);
+    l.stored_access.ptr = "of-another-program";
+    l.stored_access.len = strlen(l.stored_access.ptr);
+    l.stored_refresh = "the next";
+    l.stored_expires = clock_unix_time(&l.clock) + 86400;
+    ask_self(&l.script, "of-another-program", 200, ME);
+    expect(&l, AVITO_OK);
+    all_played(&l);
+}
+
 /* A life shorter than the margin must not end in fetching for ever. */
 static void test_short_lives(void **state)
 {
@@ -1333,6 +1395,8 @@ int main(void)
         cmocka_unit_test(test_stored_token_is_used),
         cmocka_unit_test(test_renewed_ahead_of_expiry),
         cmocka_unit_test(test_short_lives),
+        cmocka_unit_test(test_a_token_that_another_program_has_renewed),
+        cmocka_unit_test(test_a_refresh_token_that_another_program_has_spent),
         cmocka_unit_test(test_life_shorter_than_a_call),
         cmocka_unit_test(test_renewed_once_when_refused),
         cmocka_unit_test(test_unproven_token_after_quiet_weeks),

@@ -29,4 +29,8 @@ for fault in delete_message:status=404:1 upload_image:corrupt=99:1 get_messages:
     ! sh examples/demo/run.sh --fault $fault >$log 2>&1
     say $? "it notices $fault"
 done
+before=$(date +%s)
+! sh examples/demo/run.sh --fault get_self:status=503:0 >$log 2>&1 && grep -q 'the rest cannot be played' $log &&
+    ! grep -q 'Who is waiting' $log && [ $(($(date +%s) - before)) -lt 10 ]
+say $? "it stops where the first call fails that all others need"
 exec "${PYTHON:-python3}" tests/check/demo_real.py

@@ -23,6 +23,7 @@ static int load(void *ctx, avito_token *token)
         token->access_token.len = strlen(LANE_TOKEN);
     }
     token->expires_in = 86400;
+    token->expires_at = l->stored_expires;
     if (l->stored_refresh != NULL) {
         token->refresh_token.ptr = l->stored_refresh;
         token->refresh_token.len = strlen(l->stored_refresh);

@@ -35,6 +35,7 @@ struct lane {
     int load_result;             /* if not 0: load_token() fails with it */
     avito_str stored_access;     /* instead of LANE_TOKEN */
     const char *stored_refresh;  /* refresh token that is stored */
+    int64_t stored_expires;      /* when it says that it expires; 0: it does not say */
     unsigned loads, saves;       /* calls of the hooks */
     int save_result;
     char saved_access[2048], saved_refresh[2048];

@@ -1,0 +1,63 @@
+/* cc -I. examples/14_answer_once.c -o build/14_answer_once -lbearssl
+ *
+ * Answers each buyer once, and may be killed (kill -9) at any moment: 14_answer_once FOLDER TEXT
+ *
+ * FOLDER keeps where the inbox is, and what was sent into which chat. A chat in which the account has
+ * written needs no answer. Whether an answer arrived that was just leaving when the program was killed
+ * is read from the chat; where that cannot be told, it is said, and none is sent. Beside 11: in place of
+ * its list of answers that are owed, a message waits until the one before it is answered. */
+#define AVITO_MESSENGER_IMPLEMENTATION
+#define AVITO_WITH_POSIX   1
+#define AVITO_WITH_BEARSSL 1
+#include "avito_messenger.h"
+
+static avito_posix a;
+
+static int answer(const char *chat, const char *text)
+{
+    static avito_store_send known;
+    const avito_messages_query query = {.want = AVITO_MESSAGE_BARE};
+    avito_messages last = {.count = 0};
+    avito_outcome outcome = AVITO_SENT;
+    const int64_t me = a.self.id;
+    int rc = avito_store_find_send(&a.store, chat, &known);
+
+    avito_arena_reset(&a.arena);
+    if (rc == AVITO_END) { /* nothing of ours is on its way there */
+        rc = avito_get_messages(&a.client, me, chat, &query, &a.arena, &last);
+    }
+    for (size_t i = 0; i < last.count; i++) {
+        rc = last.items[i].is_own ? AVITO_END : rc;
+    }
+    if (rc == AVITO_OK) { /* the chat's id is the key */
+        rc = avito_send_once(&a.client, &a.store, me, chat, chat, text, &a.arena, &outcome);
+    }
+    if (rc >= 0 && outcome == AVITO_CANNOT_TELL) {
+        printf("%s: perhaps not answered, look into the app\n", chat);
+    }
+    return rc;
+}
+
+int main(int argc, char **argv)
+{
+    avito_posix_options o = {.folder = argv[1], .client.retries = 3};
+    avito_inbox inbox;
+    avito_message message;
+    int rc = argc == 3 ? avito_posix_sign_in(&a, &o) : AVITO_ERR_ARGUMENT;
+
+    (void)setvbuf(stdout, NULL, _IOLBF, 0);
+    avito_inbox_options in = avito_posix_inbox_options(&a, a.self.id);
+    in.start = AVITO_START_UNREAD;
+    rc = rc ? rc : avito_inbox_init(&inbox, &a.client, &in);
+    for (bool open = rc == AVITO_OK; open; sleep(rc < 0)) {
+        rc = avito_inbox_next(&inbox, &message);
+        if (rc == AVITO_OK && avito_classify(&message) == AVITO_CLASS_BUYER) {
+            rc = answer(message.chat_id.ptr, argv[2]);
+        }
+        if (rc >= 0 || rc == AVITO_ERR_FORBIDDEN || rc == AVITO_ERR_NOT_FOUND) {
+            (void)avito_inbox_accept(&inbox); /* after any other error the message comes again */
+        }
+        (void)avito_posix_perror(&a, rc);
+    }
+    return avito_posix_perror(&a, rc);
+}

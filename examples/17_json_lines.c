@@ -1,0 +1,50 @@
+/* cc -I. examples/17_json_lines.c -o build/17_json_lines -lbearssl
+ *
+ * Every message of every chat that the API shows, a line of JSON each: 17_json_lines > messages.jsonl
+ *
+ * The members have the service's names; what is ours (class, names) is in "avito". A chat is at most
+ * the newest 1,100 messages, which is how far the API reaches. */
+#define AVITO_MESSENGER_IMPLEMENTATION
+#define AVITO_WITH_POSIX   1
+#define AVITO_WITH_BEARSSL 1
+#include "avito_messenger.h"
+
+static avito_posix a;
+static char room[8 << 20], line[1 << 18];
+
+static int print_chat(const avito_chat *chat)
+{
+    const avito_messages_query all = {.all_pages = true};
+    avito_message m;
+    int rc = avito_list_messages(&a.client, a.self.id, chat->id.ptr, &all, &a.arena);
+
+    while (avito_list_open(&a.client)) {
+        rc = avito_next_message(&a.client, &m);
+        if (rc == AVITO_OK) {
+            rc = avito_message_json(&m, chat, line, sizeof line, NULL);
+            puts(line);
+        }
+        if (rc < 0) {
+            fprintf(stderr, "chat %s: %s\n", chat->id.ptr, avito_posix_strerror(&a, rc));
+        }
+    }
+    return rc;
+}
+
+int main(void)
+{
+    const avito_chats_query all = {.all_pages = true,
+                                   .chat_types = AVITO_CHAT_TYPE_U2I | AVITO_CHAT_TYPE_U2U |
+                                                 AVITO_CHAT_TYPE_A2U,
+                                   .want = AVITO_CHAT_CONTEXT | AVITO_CHAT_USERS};
+    avito_arena arena = avito_arena_of(room, sizeof room);
+    avito_chats chats;
+    int rc = avito_posix_sign_in(&a, &(avito_posix_options){.client.retries = 3});
+
+    rc = rc ? rc : avito_get_chats(&a.client, a.self.id, &all, &arena, &chats);
+    for (size_t i = 0; rc >= 0 && i < chats.count; i++) {
+        avito_arena_reset(&a.arena);
+        rc = print_chat(&chats.items[i]);
+    }
+    return avito_posix_perror(&a, rc) || fflush(stdout) != 0;
+}

@@ -1,0 +1,183 @@
+/* What tests/check/hosted.py runs: one struct with everything, as a program has it. The C library's
+ * look-up is replaced by one whose answers and slowness the environment tells:
+ *
+ *     LOOK_UP=MS:ADDRESS[,MS:ADDRESS...]   one after the other, the last one again and again; "-": none
+ *
+ *     hosted open                 opens it and says what came of it
+ *     hosted wait|step FOLDER N   gets self N times, waiting or in a loop of poll(); prints look-ups and
+ *                                 the longest step in milliseconds
+ *     hosted once FOLDER CHAT KEY TEXT
+ *     hosted gone                 closed while a name is being looked up */
+#define AVITO_MESSENGER_IMPLEMENTATION
+#define AVITO_WITH_POSIX   1
+#define AVITO_WITH_BEARSSL 1
+#include "avito_messenger.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static avito_posix avito;
+static atomic_int look_ups;
+
+/* ---- the look-up ---- */
+
+static struct {
+    struct addrinfo info;
+    struct sockaddr_in address;
+} answer;
+
+int getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
+                struct addrinfo **out)
+{
+    const char *at = getenv("LOOK_UP");
+    int turns = atomic_fetch_add(&look_ups, 1);
+    char text[64];
+    long ms;
+
+    (void)host;
+    (void)service;
+    (void)hints;
+    at = at != NULL ? at : "0:127.0.0.1";
+    while (turns-- > 0 && strchr(at, ',') != NULL) {
+        at = strchr(at, ',') + 1;
+    }
+    ms = strtol(at, NULL, 10);
+    (void)poll(NULL, 0, (int)ms);
+    (void)snprintf(text, sizeof text, "%.*s", (int)strcspn(strchr(at, ':') + 1, ","),
+                   strchr(at, ':') + 1);
+    memset(&answer, 0, sizeof answer);
+    answer.address.sin_family = AF_INET;
+    if (inet_pton(AF_INET, text, &answer.address.sin_addr) != 1) {
+        return EAI_AGAIN;
+    }
+    answer.info.ai_family = AF_INET;
+    answer.info.ai_addr = (struct sockaddr *)(void *)&answer.address;
+    answer.info.ai_addrlen = sizeof answer.address;
+    *out = &answer.info;
+    return 0;
+}
+
+void freeaddrinfo(struct addrinfo *list)
+{
+    (void)list;
+}
+
+/* ---- what it does ---- */
+
+static uint32_t longest;
+
+static int timed(uint32_t began, int rc)
+{
+    const uint32_t took = avito_posix_clock_ms(NULL) - began;
+
+    longest = took > longest ? took : longest;
+    return rc;
+}
+
+static int get_self(avito_self *me)
+{
+    int rc = timed(avito_posix_clock_ms(NULL), avito_get_self(&avito.client, &avito.arena, me));
+
+    while (rc == AVITO_AGAIN) {
+        const uint32_t ms = avito_deadline_ms(&avito.client);
+        const int wants = avito_wants(&avito.client);
+        struct pollfd fd = {avito_tcp_fd(&avito.tcp), 0, 0};
+
+        fd.events = (short)((wants & AVITO_WANT_READ ? POLLIN : 0) |
+                            (wants & AVITO_WANT_WRITE ? POLLOUT : 0));
+        (void)poll(&fd, 1, ms < 50 ? (int)ms : 50);
+        rc = timed(avito_posix_clock_ms(NULL), avito_step(&avito.client));
+    }
+    return rc;
+}
+
+static int failed(int rc)
+{
+    printf("%s: %s\n", rc == AVITO_END ? "END" : avito_error_name(rc),
+           avito_posix_strerror(&avito, rc));
+    return 1;
+}
+
+static int selves(avito_posix_options *o, const char *folder, int times, bool never_wait)
+{
+    int rc;
+
+    o->client.never_wait = never_wait;
+    o->folder = folder[0] != '\0' ? folder : NULL;
+    rc = timed(avito_posix_clock_ms(NULL), avito_posix_open(&avito, o));
+    if (rc != AVITO_OK) {
+        return failed(rc);
+    }
+    while (times-- > 0) {
+        avito_self me;
+
+        rc = get_self(&me);
+        if (rc == AVITO_OK) {
+            printf("account %lld\n", (long long)me.id);
+        } else {
+            (void)failed(rc);
+        }
+        avito_arena_reset(&avito.arena);
+        avito_client_close(&avito.client); /* the next one connects again */
+    }
+    printf("look-ups %d, longest %u ms\n", atomic_load(&look_ups), (unsigned)longest);
+    avito_posix_close(&avito);
+    return 0;
+}
+
+static int once(avito_posix_options *o, char **argv)
+{
+    static const char *const outcomes[] = {"not sent", "sent", "cannot tell"};
+    avito_outcome outcome;
+    avito_self me;
+    int rc;
+
+    o->folder = argv[2];
+    o->grace_s = 2;
+    rc = avito_posix_open(&avito, o);
+    rc = rc == AVITO_OK ? avito_get_self(&avito.client, &avito.arena, &me) : rc;
+    if (rc != AVITO_OK) {
+        return failed(rc);
+    }
+    rc = avito_send_once(&avito.client, &avito.store, me.id, argv[3], argv[4], argv[5],
+                         &avito.arena, &outcome);
+    if (rc < 0) {
+        (void)failed(rc);
+    }
+    printf("%d %s\n", rc < 0 ? -1 : rc, outcomes[outcome]);
+    avito_posix_close(&avito);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    avito_posix_options o = avito_posix_options_default();
+
+    (void)setvbuf(stdout, NULL, _IOLBF, 0);
+    if (argc == 2 && strcmp(argv[1], "open") == 0) {
+        const int rc = avito_posix_open(&avito, NULL);
+
+        if (rc != AVITO_OK) {
+            return failed(rc);
+        }
+        printf("open, %zu roots\n", avito.anchors.count);
+        avito_posix_close(&avito);
+        return 0;
+    }
+    if (argc == 4) {
+        return selves(&o, argv[2], atoi(argv[3]), strcmp(argv[1], "step") == 0);
+    }
+    if (argc == 6) {
+        return once(&o, argv);
+    }
+    o.client.never_wait = true;
+    if (avito_posix_open(&avito, &o) == AVITO_OK) {
+        avito_posix_close(&avito);
+        memset(&avito, 0x5a, sizeof avito); /* the thread has nothing to do with it */
+        (void)poll(NULL, 0, 600);
+        printf("gone\n");
+    }
+    return 0;
+}

@@ -1,0 +1,155 @@
+"""One struct with everything (avito_posix_*): what it says when something is missing, look-ups that hold
+nobody up, programs that share a token, and a message that is sent once whatever happens."""
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+from examples import check
+from simulated import CERTS, Simulator
+
+PROGRAM = "build/check/hosted"
+
+
+def build():
+    os.makedirs(os.path.dirname(PROGRAM), exist_ok=True)
+    done = subprocess.run([*os.environ.get("CC", "gcc").split(), "-std=gnu11", "-g", "-Wall", "-Wextra", "-Wshadow",
+                           "-Werror", "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-I.",
+                           "tests/check/hosted.c", "-o", PROGRAM, "-lbearssl"], stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, check=False)
+    return check(done.returncode == 0, "the program builds", done.stdout)
+
+
+def run(environment, *arguments, timeout=60):
+    done = subprocess.run([PROGRAM, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          env=environment, timeout=timeout, check=False)
+    return done.stdout
+
+
+def opening():
+    good = {"PATH": os.environ["PATH"], "AVITO_CLIENT_ID": "id", "AVITO_CLIENT_SECRET": "secret",
+            "AVITO_CA_FILE": f"{CERTS}/roots.pem"}
+    check(re.match(r"open, \d+ roots\n$", run(good, "open")), "it opens from the environment", run(good, "open"))
+    for change, expected in (
+            ({"AVITO_CLIENT_ID": ""}, "OPTION_CREDENTIALS: no client_id; give it, or set AVITO_CLIENT_ID"),
+            ({"AVITO_CLIENT_ID": "я"}, "OPTION_CREDENTIALS: no client_id"),
+            ({"AVITO_CLIENT_SECRET": None}, "OPTION_CREDENTIALS: no client_secret; give it, or set AVITO_CLIENT_SECRET"),
+            ({"AVITO_HOST": "https://api.avito.ru"}, "OPTION_HOST: https://api.avito.ru: not a host (AVITO_HOST); a"),
+            ({"AVITO_HOST": "a" * 300}, "OPTION_HOST: aaa"),
+            ({"AVITO_PORT": "80a"}, "ARGUMENT: 80a: not a port (AVITO_PORT); a number from 1 to 65535"),
+            ({"AVITO_PORT": "65536"}, "ARGUMENT: 65536: not a port"),
+            ({"AVITO_CA_FILE": "/nowhere.pem"}, "OPTION_ANCHORS: /nowhere.pem: cannot be read, or has no certificate"),
+            ({"AVITO_CA_FILE": "README.md"}, "OPTION_ANCHORS: README.md: cannot be read, or has no certificate")):
+        said = run({k: v for k, v in {**good, **change}.items() if v is not None}, "open")
+        check(said.startswith(expected) and len(said) < 600 and "secret\n" not in said,
+              f"it says what is missing: {expected[:60]}", said)
+    del good["AVITO_CA_FILE"]
+    said = run(good, "open")
+    check(re.match(r"open, \d\d+ roots\n$", said), "it finds the system's roots", said)
+    with open(f"{CERTS}/roots.pem", encoding="ascii") as file:
+        count = file.read().count("BEGIN CERTIFICATE")
+    said = run({**good, "SSL_CERT_FILE": f"{CERTS}/roots.pem"}, "open")
+    check(said == f"open, {count} roots\n", "SSL_CERT_FILE names other roots", said)
+
+
+def look_ups():
+    with Simulator() as service:
+        out = run(service.environment(), "wait", "", "2")
+        check(out.startswith("account 350000001\naccount 350000001\nlook-ups 2,"),
+              "a lane that waits looks its name up for each connection", out)
+        out = run(service.environment(LOOK_UP="700:127.0.0.1"), "step", "", "2")
+        longest = int(re.search(r"longest (\d+) ms", out).group(1))
+        check(out.startswith("account 350000001\naccount 350000001\nlook-ups 1,"),
+              "a lane that never waits looks it up once", out)
+        check(longest < 350, "no step waits for a look-up that takes 700 ms", out)
+        out = run(service.environment(LOOK_UP="0:127.1.2.3,0:127.0.0.1"), "step", "", "3")
+        check(out.startswith("CONNECT: no address accepted a connection; check network, DNS and firewall\n"
+                             "account 350000001\naccount 350000001\nlook-ups 2,"),
+              "the name is looked up again when nobody is there", out)
+        out = run(service.environment(LOOK_UP="0:-", AVITO_HOST="nowhere.test"), "step", "", "2")
+        check(out.count("RESOLVE: no address for the host name; check network, DNS and firewall\n") == 2
+              and "look-ups 2," in out, "a look-up that failed is tried again at the next call", out)
+        for way in ("wait", "step"):
+            out = run(service.environment(LOOK_UP="0:-"), way, "", "1")
+            check(out.startswith("account 350000001\n"), f"localhost needs no hosts file: {way}", out)
+        out = run(service.environment(LOOK_UP="300:127.0.0.1"), "gone")
+        check(out == "gone\n", "it may be closed and gone while a name is being looked up", out)
+
+
+def sharing():
+    with Simulator() as service, tempfile.TemporaryDirectory() as folder:
+        state = f"{folder}/state"
+        for way in ("wait", "step", "wait"):
+            out = run(service.environment(), way, state, "2")
+            check(out.count("account 350000001") == 2, f"with a folder: {way}", out)
+        check(service.door("stats")["tokens_issued"] == 1, "the token outlives the program")
+        out = run(service.environment(AVITO_CLIENT_SECRET="another"), "wait", state, "1")
+        check("account" in out, "the stored token is used", out)
+        out = run(service.environment(AVITO_CLIENT_ID="another"), "wait", state, "1")
+        check(out.startswith("CREDENTIALS: token request was refused; check client_id and client_secret"),
+              "but not for another client id", out)
+        out = run(service.environment(), "wait", "/dev/null/x", "1")
+        check(out == "FILE: /dev/null/x: cannot be made: Not a directory\n", "a folder that cannot be made is said", out)
+        done = subprocess.run(["sh", "-c", f"ulimit -f 0; exec {PROGRAM} wait {folder}/full 1"], stdout=subprocess.PIPE,
+                              env=service.environment(), text=True, check=False, restore_signals=False)
+        check("HOOK: one of your hooks returned an error: " in done.stdout and "File too large" in done.stdout,
+              "a token that cannot be stored is said, with the file and why", done.stdout)
+
+
+def once():
+    with Simulator("--chats", "1") as service, tempfile.TemporaryDirectory() as folder:
+        chat = service.door("chats")["chats"][0]["id"]
+
+        def send(key, text, plan=None, **more):
+            if plan:
+                service.door("fault", {"plan": plan})
+            out = run(service.environment(**more), "once", f"{folder}/state", chat, key, text)
+            service.door("fault", {"clear": True})
+            return out, service.texts(chat).count(text)
+
+        check(send("1", "А") == ("0 sent\n", 1), "a key that is new is sent")
+        check(send("1", "А") == ("2 sent\n", 1), "a key that is settled is not")
+        out, count = send("2", "Б", "send_message:stored_no_answer:1")
+        check("cannot tell" in out and count == 1, "an answer that is lost: cannot tell", out, count)
+        check(send("2", "Б") == ("0 sent\n", 1), "the next call sees that it was sent")
+        out, count = send("3", "В", "send_message:status=503:1")
+        check("cannot tell" in out and count == 0, "a server that fails: cannot tell", out, count)
+        check(send("3", "В") == ("2 cannot tell\n", 0), "what is not seen in time is not sent again")
+        check(send("3", "В") == ("2 cannot tell\n", 0), "and stays so")
+        out, count = send("4", "Г", "send_message:status=429:1")
+        check("not sent" in out and count == 0, "a refusal: not sent", out, count)
+        check(send("4", "Г") == ("0 sent\n", 1), "its key is free again")
+        check(send("5", "А") == ("0 sent\n", 2), "the same text under another key is another message")
+        out, count = send("6", "А", "send_message:status=503:1")
+        check("cannot tell" in out, "the same text again, in doubt", out)
+        check(send("6", "А") == ("2 cannot tell\n", 2), "messages of other keys are not taken for it")
+        out, _ = send("7", "")
+        check(out.startswith("TEXT") and out.endswith("-1 not sent\n"), "an empty text is not sent", out)
+
+        service.door("fault", {"plan": "send_message:delay=400:0"})
+        for i in range(6):
+            process = subprocess.Popen([PROGRAM, "once", f"{folder}/state", chat, f"kill {i}", f"К{i}"],
+                                       env=service.environment(), stdout=subprocess.DEVNULL)
+            time.sleep(0.15 + 0.1 * i)
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+        service.door("fault", {"clear": True})
+        time.sleep(0.5)
+        results = [send(f"kill {i}", f"К{i}") for i in range(6)]
+        check(all(count == 1 if "sent" in out and "cannot" not in out else count == 0 for out, count in results)
+              and all(count <= 1 for _, count in results), "killed while it sends: once, or it says that it cannot tell",
+              results)
+
+
+def main():
+    if build():
+        for part in (opening, look_ups, sharing, once):
+            part()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,759 @@
+/*
+ * The file store on a disk that loses power at every call that changes something, and comes back with
+ * every subset of what was not synced; on a disk where each of these calls fails; killed at each of them
+ * on the real file system; and between processes that share a folder.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define AVITO_MESSENGER_IMPLEMENTATION
+#define AVITO_WITH_POSIX 1
+#include "avito_messenger.h"
+
+#include <sys/mman.h>
+#include <sys/wait.h>
+
+#include "store_disk.h"
+
+static avito_store store;
+
+static int open_store(const char *folder, const char *client_id)
+{
+    avito_store_options o = avito_store_options_default();
+
+    o.folder = folder;
+    o.client_id = client_id;
+    o.host = "api.avito.ru";
+    o.program = "store_test";
+    return avito_store_open(&store, &o);
+}
+
+static avito_str str(const char *text)
+{
+    avito_str s = {text, strlen(text)};
+
+    return s;
+}
+
+static int save_token(int number)
+{
+    char access[64], refresh[64];
+    avito_token token;
+
+    memset(&token, 0, sizeof token);
+    (void)snprintf(access, sizeof access, "access-%d", number);
+    (void)snprintf(refresh, sizeof refresh, "refresh-%d", number);
+    token.access_token = str(access);
+    token.refresh_token = str(refresh);
+    token.expires_at = 1700000000 + number;
+    return avito_store_save_token(&store, &token);
+}
+
+/* The number of the pair that is stored; 0: none; -1: half of something. */
+static int stored_token(void)
+{
+    avito_token token;
+    int number;
+    char other[64];
+
+    if (avito_store_load_token(&store, &token) == AVITO_END) {
+        return 0;
+    }
+    number = (int)(token.expires_at - 1700000000);
+    (void)snprintf(other, sizeof other, "access-%d", number);
+    if (!avito_str_equal(token.access_token, other)) {
+        return -1;
+    }
+    (void)snprintf(other, sizeof other, "refresh-%d", number);
+    return avito_str_equal(token.refresh_token, other) ? number : -1;
+}
+
+static avito_store_send send_of(const char *key)
+{
+    static avito_store_send send;
+
+    memset(&send, 0, sizeof send);
+    (void)snprintf(send.key, sizeof send.key, "%s", key);
+    (void)snprintf(send.chat_id, sizeof send.chat_id, "u2i-%s", key);
+    (void)snprintf(send.baseline_id, sizeof send.baseline_id, "before-%s", key);
+    send.baseline_created = 1700000000;
+    (void)snprintf(send.text, sizeof send.text, "Здравствуйте!\nДа, %s ещё продаётся.\n", key);
+    return send;
+}
+
+static bool is_whole(const avito_store_send *send)
+{
+    const avito_store_send wanted = send_of(send->key);
+
+    return strcmp(send->chat_id, wanted.chat_id) == 0 && strcmp(send->text, wanted.text) == 0 &&
+           strcmp(send->baseline_id, wanted.baseline_id) == 0 &&
+           send->baseline_created == wanted.baseline_created;
+}
+
+/* ---- programs that may be stopped anywhere, and what must hold afterwards ---- */
+
+static const char *const keys[] = {"a", "B/ключ.%", "c"};
+enum { KEYS = sizeof keys / sizeof *keys, TIMES = 3 };
+
+/* In memory that a killed child shares with us. */
+static struct seen {
+    int trying, done; /* tokens; and of the inbox' slots */
+    int slot_trying[2], slot_done[2];
+    int arrived[KEYS]; /* messages of this key that the service has */
+} * seen;
+
+static void program_with_tokens(void)
+{
+    for (int i = 1; i <= TIMES; i++) {
+        seen->trying = i;
+        if (save_token(i) == AVITO_OK) {
+            seen->done = i;
+        }
+    }
+}
+
+static bool tokens_hold(void)
+{
+    const int found = stored_token();
+
+    return found == seen->done || found == seen->trying;
+}
+
+static void program_with_inbox(void)
+{
+    for (int i = 1; i <= 2 * TIMES; i++) {
+        char state[300];
+
+        memset(state, i, sizeof state);
+        seen->slot_trying[i % 2] = i;
+        if (avito_store_save_inbox(&store, i % 2, state, sizeof state) == AVITO_OK) {
+            seen->slot_done[i % 2] = i;
+        }
+    }
+}
+
+static bool inbox_holds(void)
+{
+    for (int slot = 0; slot < 2; slot++) {
+        char state[300], wanted[300];
+        size_t len = 0;
+        const int rc = avito_store_load_inbox(&store, slot, state, sizeof state, &len);
+        const int found = rc == AVITO_OK && len > 0 ? state[0] : 0;
+
+        memset(wanted, found, sizeof wanted);
+        if ((found != seen->slot_done[slot] && found != seen->slot_trying[slot]) ||
+            (found != 0 && (len != sizeof state || memcmp(state, wanted, len) != 0))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Sends each message once, as avito_send_once() does: what was begun is looked up at the service. */
+static void program_that_sends(void)
+{
+    for (int i = 0; i < KEYS; i++) {
+        const avito_store_send send = send_of(keys[i]);
+        static avito_store_send found;
+        int rc = avito_store_find_send(&store, keys[i], &found);
+
+        if (rc == AVITO_OK && found.ended == 0) {
+            (void)avito_store_end_send(&store, keys[i],
+                                       seen->arrived[i] > 0 ? AVITO_SENT : AVITO_CANNOT_TELL, "m");
+        }
+        if (rc == AVITO_END && avito_store_begin_send(&store, &send) == AVITO_OK) {
+            (void)disk_turn(); /* the power may go here, too */
+            seen->arrived[i]++;
+            (void)disk_turn();
+            (void)avito_store_end_send(&store, keys[i], AVITO_SENT, "m");
+        }
+    }
+}
+
+static bool sends_hold(void)
+{
+    bool good = true;
+
+    for (int i = 0; i < KEYS; i++) {
+        static avito_store_send found;
+        const int rc = avito_store_find_send(&store, keys[i], &found);
+
+        good = good && (rc == AVITO_OK || (rc == AVITO_END && seen->arrived[i] == 0)) &&
+               (rc != AVITO_OK || is_whole(&found));
+    }
+    program_that_sends(); /* once more, to the end */
+    for (int i = 0; i < KEYS; i++) {
+        static avito_store_send found;
+        const int rc = avito_store_find_send(&store, keys[i], &found);
+
+        good = good && rc == AVITO_OK && is_whole(&found) && found.ended != 0 &&
+               (found.outcome == AVITO_SENT ? seen->arrived[i] == 1 : seen->arrived[i] == 0);
+    }
+    return good;
+}
+
+struct program {
+    void (*run)(void);
+    bool (*holds)(void);
+    const char *name;
+};
+
+static const struct program programs[] = {
+    {program_with_tokens, tokens_hold, "tokens"},
+    {program_with_inbox, inbox_holds, "inbox"},
+    {program_that_sends, sends_hold, "sends"},
+};
+enum { PROGRAMS = sizeof programs / sizeof *programs };
+
+/* ---- power ---- */
+
+struct survey {
+    long cuts, disks, bad;
+    bool skip_file_sync, skip_folder_sync;
+    size_t short_write;
+};
+
+/* One run until the power goes at the call number `cut`; true: it came to its end. */
+static bool run_until(const struct program *p, long cut, const struct survey *s)
+{
+    static bool finished;
+
+    finished = false;
+    memset(seen, 0, sizeof *seen);
+    disk_new();
+    disk.skip_file_sync = s->skip_file_sync;
+    disk.skip_folder_sync = s->skip_folder_sync;
+    disk.short_write = s->short_write;
+    disk.cut_at = cut;
+    if (setjmp(disk.power) == 0) {
+        if (open_store("folder", "id") == AVITO_OK) {
+            p->run();
+        }
+        finished = true;
+    }
+    return finished;
+}
+
+static void survey_power(const struct program *p, struct survey *s)
+{
+    static bool finished;
+    static unsigned kept;
+
+    finished = false;
+    for (long cut = 1; !finished; cut++) {
+        s->cuts++;
+        for (kept = 0;; kept++) {
+            finished = run_until(p, cut, s);
+            if (kept >> disk.changes_count != 0) {
+                break;
+            }
+            disk_power(kept, (cut + kept) % 2u != 0);
+            assert_int_equal(open_store("folder", "id"), AVITO_OK);
+            s->disks++;
+            s->bad += !p->holds();
+            avito_store_close(&store);
+        }
+    }
+}
+
+static void power_may_go_anywhere(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < PROGRAMS; i++) {
+        for (size_t piece = 0; piece <= 100; piece += 50) {
+            struct survey s = {0, 0, 0, false, false, piece};
+
+            survey_power(&programs[i], &s);
+            print_message("%s: power cut at %ld places, %ld disks\n", programs[i].name, s.cuts,
+                          s.disks);
+            assert_true(s.cuts > 10 && s.disks > s.cuts);
+            assert_int_equal(s.bad, 0);
+        }
+    }
+}
+
+/* The model is worth something: it notices if either kind of fsync() were left out. */
+static void a_disk_that_does_not_sync_is_noticed(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 2 * PROGRAMS; i++) {
+        struct survey s = {0, 0, 0, i % 2 == 0, i % 2 == 1, 0};
+
+        survey_power(&programs[i / 2], &s);
+        assert_true(s.bad > 0);
+    }
+}
+
+/* ---- errors ---- */
+
+static void every_call_may_fail(void **state)
+{
+    static const int errors[] = {ENOSPC, EIO, EROFS};
+
+    (void)state;
+    for (size_t i = 0; i < PROGRAMS; i++) {
+        bool finished = false;
+
+        for (long at = 1; !finished; at++) {
+            memset(seen, 0, sizeof *seen);
+            disk_new();
+            disk.fail_at = at;
+            disk.fail_errno = errors[at % 3];
+            if (open_store("folder", "id") == AVITO_OK) {
+                programs[i].run();
+            } else {
+                assert_string_not_equal(avito_store_problem(&store), "");
+                assert_int_equal(avito_store_errno(&store), disk.fail_errno);
+            }
+            finished = disk.calls < at;
+            disk.fail_at = 0;
+            avito_store_close(&store);
+            assert_int_equal(open_store("folder", "id"), AVITO_OK);
+            assert_true(programs[i].holds());
+            avito_store_close(&store);
+        }
+    }
+}
+
+static void interrupted_calls_go_on(void **state)
+{
+    (void)state;
+    for (long at = 1; at < 12; at++) {
+        disk_new();
+        disk.fail_at = at;
+        disk.fail_errno = EINTR;
+        assert_int_equal(open_store("folder", "id"), AVITO_OK);
+        (void)save_token(1); /* close() and renameat() are not interrupted on the systems we know */
+        disk.fail_at = 0;
+        assert_int_equal(save_token(2), AVITO_OK);
+        assert_int_equal(stored_token(), 2);
+        avito_store_close(&store);
+    }
+}
+
+static void a_full_disk_is_said(void **state)
+{
+    (void)state;
+    disk_new();
+    assert_int_equal(open_store("folder", "id"), AVITO_OK);
+    disk.fail_at = disk.calls + 2; /* the write */
+    disk.fail_errno = ENOSPC;
+    assert_int_equal(save_token(1), AVITO_ERR_FILE);
+    assert_string_equal(avito_store_problem(&store),
+                        "folder/tokens: cannot be written: No space left on device");
+    assert_int_equal(avito_store_errno(&store), ENOSPC);
+    avito_store_close(&store);
+}
+
+/* ---- the real file system ---- */
+
+static char folder[64];
+
+static int make_folder(void **state)
+{
+    (void)state;
+    memset(&disk, 0, sizeof disk);
+    (void)snprintf(folder, sizeof folder, "/tmp/avito-store-XXXXXX");
+    return mkdtemp(folder) == NULL;
+}
+
+static int remove_folder(void **state)
+{
+    char command[96];
+
+    (void)state;
+    avito_store_close(&store);
+    (void)snprintf(command, sizeof command, "rm -rf %s", folder);
+    return system(command) != 0;
+}
+
+static void killed_at_every_call(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < PROGRAMS; i++) {
+        int status = 0;
+
+        for (long cut = 1; !WIFEXITED(status) || cut == 1; cut++) {
+            pid_t child;
+
+            assert_int_equal(remove_folder(NULL), 0);
+            assert_int_equal(mkdir(folder, 0700), 0);
+            memset(seen, 0, sizeof *seen);
+            child = fork();
+            if (child == 0) {
+                disk.calls = 0;
+                disk.cut_at = cut;
+                if (open_store(folder, "id") == AVITO_OK) {
+                    programs[i].run();
+                }
+                _exit(0);
+            }
+            assert_int_equal(waitpid(child, &status, 0), child);
+            assert_true(WIFEXITED(status) || cut < 1000);
+            assert_int_equal(open_store(folder, "id"), AVITO_OK);
+            assert_true(programs[i].holds());
+            avito_store_close(&store);
+        }
+    }
+}
+
+static int mode_of(const char *name)
+{
+    char path[160];
+    struct stat info;
+
+    (void)snprintf(path, sizeof path, "%s/%s", folder, name);
+    return stat(path, &info) == 0 ? (int)(info.st_mode & 0777) : -1;
+}
+
+static void nobody_else_can_read(void **state)
+{
+    char inner[96];
+    const avito_store_send send = send_of("a");
+
+    (void)state;
+    (void)umask(0);
+    (void)snprintf(inner, sizeof inner, "%s/inner", folder);
+    assert_int_equal(open_store(inner, "id"), AVITO_OK);
+    assert_int_equal(save_token(1), AVITO_OK);
+    assert_int_equal(avito_store_save_inbox(&store, 0, "x", 1), AVITO_OK);
+    assert_int_equal(avito_store_begin_send(&store, &send), AVITO_OK);
+    assert_int_equal(mode_of("inner"), 0700);
+    assert_int_equal(mode_of("inner/tokens"), 0600);
+    assert_int_equal(mode_of("inner/inbox.0"), 0600);
+    assert_int_equal(mode_of("inner/inbox.lock"), 0600);
+    assert_int_equal(mode_of("inner/send.a"), 0600);
+    assert_int_equal(mode_of("inner/tokens.new"), -1);
+}
+
+static void write_raw(const char *name, const char *text)
+{
+    char path[160];
+    FILE *file;
+
+    (void)snprintf(path, sizeof path, "%s/%s", folder, name);
+    file = fopen(path, "w");
+    assert_non_null(file);
+    assert_true(fputs(text, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void tokens_are_given_to_whom_they_belong(void **state)
+{
+    static char longer[9000];
+    avito_token token;
+
+    (void)state;
+    assert_int_equal(open_store(folder, "id"), AVITO_OK);
+    assert_int_equal(stored_token(), 0);
+    assert_int_equal(save_token(1), AVITO_OK);
+    avito_store_close(&store);
+    assert_int_equal(open_store(folder, "another"), AVITO_OK);
+    assert_int_equal(stored_token(), 0);
+    avito_store_close(&store);
+    assert_int_equal(open_store(folder, "id"), AVITO_OK);
+    store.o.host = "localhost";
+    assert_int_equal(stored_token(), 0);
+    avito_store_close(&store);
+    assert_int_equal(open_store(folder, NULL), AVITO_OK);
+    assert_int_equal(stored_token(), 1);
+
+    memset(&token, 0, sizeof token); /* of the client credentials: no refresh token */
+    token.access_token = str("alone");
+    assert_int_equal(avito_store_save_token(&store, &token), AVITO_OK);
+    assert_int_equal(avito_store_load_token(&store, &token), AVITO_OK);
+    assert_true(avito_str_equal(token.access_token, "alone") && token.refresh_token.ptr == NULL);
+
+    memset(longer, 'a', sizeof longer - 1);
+    token.access_token = str(longer);
+    assert_int_equal(avito_store_save_token(&store, &token), AVITO_ERR_FILE);
+    assert_int_equal(avito_store_load_token(&store, &token), AVITO_OK);
+    assert_true(avito_str_equal(token.access_token, "alone"));
+}
+
+static void what_cannot_be_understood(void **state)
+{
+    static const char *const tokens[] = {
+        "", "avito-tokens 2\n", "avito-tokens 1\nclient id\nhost api.avito.ru\n",
+        "avito-tokens 1\nclient id\nhost api.avito.ru\nexpires 5\naccess a\n"
+        "refresh b\nen"};
+    static avito_store_send found;
+    avito_store_send send = send_of("a");
+
+    (void)state;
+    assert_int_equal(open_store(folder, "id"), AVITO_OK);
+    for (size_t i = 0; i < sizeof tokens / sizeof *tokens; i++) {
+        write_raw("tokens", tokens[i]);
+        assert_int_equal(stored_token(), 0);
+    }
+    write_raw("send.a", "avito-send 1\noutcome 1\nbegun 5\nended 6\nchat x\n");
+    assert_int_equal(avito_store_find_send(&store, "a", &found), AVITO_OK);
+    assert_int_equal(found.outcome, AVITO_CANNOT_TELL);
+    assert_true(found.ended != 0 && strcmp(found.key, "a") == 0);
+    assert_int_equal(avito_store_begin_send(&store, &send), AVITO_END); /* never again */
+    assert_int_equal(avito_store_forget_send(&store, "a"), AVITO_OK);
+    assert_int_equal(avito_store_begin_send(&store, &send), AVITO_OK);
+
+    send.key[0] = '\0';
+    assert_int_equal(avito_store_begin_send(&store, &send), AVITO_ERR_ARGUMENT);
+    send = send_of("b");
+    (void)snprintf(send.chat_id, sizeof send.chat_id, "u2i\nended 5");
+    assert_int_equal(avito_store_begin_send(&store, &send), AVITO_ERR_ARGUMENT);
+    send = send_of("b");
+    memset(send.text, 'a', sizeof send.text);
+    assert_int_equal(avito_store_begin_send(&store, &send), AVITO_ERR_ARGUMENT);
+    assert_int_equal(avito_store_end_send(&store, "b", AVITO_SENT, NULL), AVITO_END);
+}
+
+static void folders_that_are_none(void **state)
+{
+    (void)state;
+    assert_int_equal(open_store("/dev/null/x", "id"), AVITO_ERR_FILE);
+    assert_string_equal(avito_store_problem(&store),
+                        "/dev/null/x: cannot be made: Not a directory");
+    assert_int_equal(open_store("/dev/null", "id"), AVITO_ERR_FILE);
+    assert_string_equal(avito_store_problem(&store),
+                        "/dev/null: cannot be opened: Not a directory");
+    assert_int_equal(open_store("", "id"), AVITO_ERR_ARGUMENT);
+}
+
+/* ---- several programs ---- */
+
+static void a_second_inbox_is_told_who(void **state)
+{
+    char byte, told[256], wanted[256];
+    size_t len;
+    int pipes[2], back[2], status;
+    pid_t child;
+
+    (void)state;
+    assert_int_equal(pipe(pipes), 0);
+    assert_int_equal(pipe(back), 0);
+    child = fork();
+    if (child == 0) {
+        const bool good = open_store(folder, "id") == AVITO_OK &&
+                          avito_store_load_inbox(&store, 0, &byte, 1, &len) == AVITO_END;
+
+        (void)!write(pipes[1], good ? "y" : "n", 1);
+        (void)!read(back[0], &byte, 1);
+        (void)kill(getpid(), SIGKILL);
+    }
+    assert_int_equal(read(pipes[0], &byte, 1), 1);
+    assert_int_equal(byte, 'y');
+    assert_int_equal(open_store(folder, "id"), AVITO_OK);
+    assert_int_equal(avito_store_load_inbox(&store, 0, &byte, 1, &len), AVITO_ERR_BUSY);
+    (void)snprintf(told, sizeof told, "%s", avito_store_problem(&store));
+    (void)snprintf(wanted, sizeof wanted, "%s: the inbox is in use by process %d store_test",
+                   folder, (int)child);
+    assert_string_equal(told, wanted);
+    assert_int_equal(avito_store_save_inbox(&store, 0, "x", 1), AVITO_ERR_BUSY);
+    assert_int_equal(save_token(1), AVITO_OK); /* tokens and sends are everybody's */
+    assert_int_equal(write(back[1], "k", 1), 1);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(avito_store_load_inbox(&store, 0, &byte, 1, &len),
+                     AVITO_END); /* its owner is dead */
+}
+
+static void one_of_many_may_send(void **state)
+{
+    enum { CHILDREN = 4, SENDS = 40 };
+    int *begun = (int *)mmap(NULL, SENDS * sizeof *begun, PROT_READ | PROT_WRITE,
+                             MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    int status;
+
+    (void)state;
+    assert_ptr_not_equal(begun, MAP_FAILED);
+    for (int i = 0; i < CHILDREN; i++) {
+        if (fork() == 0) {
+            int rc = open_store(folder, "id");
+
+            for (int n = 0; rc >= 0 && n < SENDS; n++) {
+                char key[16];
+                avito_store_send send;
+
+                (void)snprintf(key, sizeof key, "k%d", n);
+                send = send_of(key);
+                rc = avito_store_begin_send(&store, &send);
+                if (rc == AVITO_OK) {
+                    (void)__sync_fetch_and_add(&begun[n], 1);
+                    rc = avito_store_end_send(&store, key, AVITO_SENT, "m");
+                }
+                rc = rc >= 0 ? save_token(i + 1) : rc;
+            }
+            _exit(rc < 0);
+        }
+    }
+    for (int i = 0; i < CHILDREN; i++) {
+        assert_true(wait(&status) > 0);
+        assert_int_equal(status, 0);
+    }
+    for (int n = 0; n < SENDS; n++) {
+        assert_int_equal(begun[n], 1);
+    }
+    assert_int_equal(open_store(folder, "id"), AVITO_OK);
+    assert_in_range(stored_token(), 1, CHILDREN);
+}
+
+/* ---- how many are remembered ---- */
+
+static int count_send(void *ctx, const avito_store_send *send)
+{
+    assert_true(is_whole(send));
+    ++*(int *)ctx;
+    return AVITO_OK;
+}
+
+static int stop_at_once(void *ctx, const avito_store_send *send)
+{
+    (void)send;
+    ++*(int *)ctx;
+    return 77;
+}
+
+static void the_oldest_is_forgotten(void **state)
+{
+    int count = 0;
+    static avito_store_send found;
+
+    (void)state;
+    assert_int_equal(open_store(folder, "id"), AVITO_OK);
+    for (unsigned i = 0; i < AVITO_STORE_SENDS + 3; i++) {
+        char key[16], name[32], text[4200];
+        avito_store_send send;
+
+        (void)snprintf(key, sizeof key, "k%u", i);
+        send = send_of(key);
+        assert_int_equal(avito_store_begin_send(&store, &send), AVITO_OK);
+        if (i != 1) {
+            assert_int_equal(avito_store_end_send(&store, key, AVITO_SENT, "m"), AVITO_OK);
+        }
+        /* As if each had begun a second after the one before. */
+        (void)snprintf(name, sizeof name, "send.%s", key);
+        (void)snprintf(
+            text, sizeof text,
+            "avito-send 1\noutcome %d\nbegun %u\nended %d\nchat u2i-%s\nbaseline before-%s\n"
+            "created 1700000000\nmessage m\ntext %zu\n%s",
+            i == 1 ? 2 : 1, 1000 + i, i == 1 ? 0 : 5, key, key, strlen(send.text), send.text);
+        write_raw(name, text);
+    }
+    assert_int_equal(avito_store_each_send(&store, count_send, &count), AVITO_OK);
+    assert_int_equal(count, AVITO_STORE_SENDS);
+    assert_int_equal(avito_store_find_send(&store, "k0", &found), AVITO_END);
+    assert_int_equal(avito_store_find_send(&store, "k1", &found),
+                     AVITO_OK); /* not settled: it stays */
+    assert_int_equal(avito_store_find_send(&store, "k2", &found), AVITO_END);
+    assert_int_equal(avito_store_find_send(&store, "k4", &found), AVITO_OK);
+    count = 0;
+    assert_int_equal(avito_store_each_send(&store, stop_at_once, &count), 77);
+    assert_int_equal(count, 1);
+}
+
+static void as_many_as_it_takes_are_not_settled(void **state)
+{
+    avito_store_send send = send_of("one more");
+
+    (void)state;
+    assert_int_equal(open_store(folder, "id"), AVITO_OK);
+    for (unsigned i = 0; i < AVITO_STORE_SENDS; i++) {
+        char name[32];
+
+        (void)snprintf(name, sizeof name, "send.k%u", i);
+        write_raw(name, "avito-send 1\noutcome 2\nbegun 5\nended 0\nchat x\nbaseline \ncreated 0\n"
+                        "message \ntext 0\n");
+    }
+    assert_int_equal(avito_store_begin_send(&store, &send), AVITO_ERR_ROOM);
+    assert_non_null(strstr(avito_store_problem(&store), "not settled"));
+    assert_int_equal(avito_store_end_send(&store, "k7", AVITO_NOT_SENT, NULL), AVITO_OK);
+    assert_int_equal(avito_store_begin_send(&store, &send), AVITO_OK);
+}
+
+/* ---- pictures ---- */
+
+static void pictures_from_files(void **state)
+{
+    static const struct {
+        const char *name, *head, *type, *sent_as;
+    } files[] = {{"a.jpg", "\xff\xd8\xff\xe0 and more bytes", "image/jpeg", "a.jpg"},
+                 {"my \"cat\".PNG", "\x89PNG\r\n\x1a\n and more", "image/png", "my__cat_.PNG"},
+                 {"\xd1\x8f.gif", "GIF89a", "image/gif", "__.gif"},
+                 {"x", "BM", "image/bmp", "x"},
+                 {"i.heic", "1234ftypheic9999", "image/heic", "i.heic"},
+                 {"text.jpg", "no picture, whatever it is called", NULL, NULL},
+                 {"empty.jpg", "", NULL, NULL}};
+    avito_image_file image;
+    char path[160], bytes[8];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        (void)snprintf(path, sizeof path, "%s/%s", folder, files[i].name);
+        write_raw(files[i].name, files[i].head);
+        if (files[i].type == NULL) {
+            assert_int_equal(avito_image_from_file(&image, path), AVITO_ERR_ARGUMENT);
+            continue;
+        }
+        assert_int_equal(avito_image_from_file(&image, path), AVITO_OK);
+        assert_string_equal(image.source.content_type, files[i].type);
+        assert_string_equal(image.source.file_name, files[i].sent_as);
+        assert_int_equal(image.source.size, strlen(files[i].head));
+        assert_int_equal(image.source.read(image.source.ctx, 1, bytes, 1), 1);
+        assert_int_equal(bytes[0], files[i].head[1]);
+        assert_int_equal(image.source.read(image.source.ctx, 999, bytes, 1), AVITO_ERR_SOURCE);
+        avito_image_file_close(&image);
+        avito_image_file_close(&image);
+    }
+    assert_int_equal(avito_image_from_file(&image, "/nowhere/a.jpg"), AVITO_ERR_FILE);
+    assert_int_equal(errno, ENOENT);
+    assert_int_equal(truncate(path, (off_t)AVITO_IMAGE_MAX + 1), 0);
+    assert_int_equal(avito_image_from_file(&image, path), AVITO_ERR_TOO_LARGE);
+    assert_int_equal(avito_image_from_file(&image, folder), AVITO_ERR_FILE);
+}
+
+/* The hooks are those that accounts and inboxes want, as they are. */
+static void hooks_fit(void **state)
+{
+    avito_account_options account = avito_account_options_default();
+    avito_inbox_options inbox = avito_inbox_options_default();
+
+    (void)state;
+    account.load_token = avito_store_load_token;
+    account.save_token = avito_store_save_token;
+    inbox.load = avito_store_load_inbox;
+    inbox.save = avito_store_save_inbox;
+    assert_true(account.load_token != NULL && inbox.load != NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(power_may_go_anywhere),
+        cmocka_unit_test(a_disk_that_does_not_sync_is_noticed),
+        cmocka_unit_test(every_call_may_fail),
+        cmocka_unit_test(interrupted_calls_go_on),
+        cmocka_unit_test(a_full_disk_is_said),
+        cmocka_unit_test_setup_teardown(killed_at_every_call, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(nobody_else_can_read, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(tokens_are_given_to_whom_they_belong, make_folder,
+                                        remove_folder),
+        cmocka_unit_test_setup_teardown(what_cannot_be_understood, make_folder, remove_folder),
+        cmocka_unit_test(folders_that_are_none),
+        cmocka_unit_test_setup_teardown(a_second_inbox_is_told_who, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(one_of_many_may_send, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(the_oldest_is_forgotten, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(as_many_as_it_takes_are_not_settled, make_folder,
+                                        remove_folder),
+        cmocka_unit_test_setup_teardown(pictures_from_files, make_folder, remove_folder),
+        cmocka_unit_test(hooks_fit),
+    };
+
+    seen = (struct seen *)mmap(NULL, sizeof *seen, PROT_READ | PROT_WRITE,
+                               MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (seen == MAP_FAILED) {
+        return 2;
+    }
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
