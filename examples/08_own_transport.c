@@ -115,7 +115,7 @@ static const avito_transport_functions command_functions = {
     .recv = command_recv,
     .wants = command_wants,
     .wait = command_wait,
-    .close = command_close,, NULL};
+    .close = command_close};
 
 /* ---- the program ---- */
 
