@@ -141,8 +141,9 @@ format: ## clang-format over tests, tools and examples (never the header)
 	@sh tools/need.sh clang-format
 	clang-format -i $(FORMAT_FILES)
 
-lint: ## gcc's analyser, clang-tidy and cppcheck over the header
+lint: ## the house (tools/rooms.py); gcc's analyser, clang-tidy and cppcheck over the header
 	@sh tools/need.sh libjsmn-dev libbearssl-dev clang-tidy cppcheck
+	@$(PYTHON) tools/rooms.py
 	@sh tests/check/lint.sh
 
 clean: ## remove what was built

@@ -4724,6 +4724,15 @@ static bool avitoi_json_short(struct avitoi_json *j, const char **p, const char 
 #endif
 }
 
+static int avitoi_json_at_colon(struct avitoi_json *j, char c)
+{
+    if (c != ':') {
+        return avitoi_json_blank(j, c);
+    }
+    j->state = AVITOI_JSON_AT_VALUE;
+    return AVITO_AGAIN;
+}
+
 /* Where a member may begin, or the object may end. */
 static int avitoi_json_at_key(struct avitoi_json *j, const char **p, const char *end)
 {
@@ -4831,11 +4840,7 @@ static int avitoi_json_feed(struct avitoi_json *j, const char *data, size_t len,
                 break;
             case AVITOI_JSON_AT_COLON:
                 p++;
-                if (c == ':') {
-                    j->state = AVITOI_JSON_AT_VALUE;
-                } else {
-                    rc = avitoi_json_blank(j, c);
-                }
+                rc = avitoi_json_at_colon(j, c);
                 break;
             case AVITOI_JSON_AT_VALUE:
             case AVITOI_JSON_AT_VALUE_OR_END:
@@ -5026,13 +5031,13 @@ struct avitoi_endpoint {
     void (*write)(struct avitoi_writer *w, const avito_client *c, char which); /* what a pattern cannot say */
     const struct avitoi_schema *answer; /* NULL: a reply that only confirms */
     int (*end)(avito_client *c);        /* what is to be done when a model has come; NULL: nothing */
-    const struct avitoi_json_special *special; /* NULL: as most */
+    const struct avitoi_endpoint_special *special; /* NULL: as most */
     unsigned flags;
 };
 
 /* What only lists, or only uploads, need of the machine: by their endpoints, so that programs without
  * them do not link it. NULL: nothing is to be done. */
-struct avitoi_json_special {
+struct avitoi_endpoint_special {
     void (*model)(avito_client *c);         /* list: a model will come; else avitoi_answer_use_arena() */
     int (*element)(avito_client *c, int rc); /* list: an element has come */
     int (*drain)(avito_client *c);          /* list: state DRAIN */
@@ -5050,9 +5055,9 @@ static int avitoi_answer_self(avito_client *c);
 static int avitoi_send_upload_begin(avito_client *c);
 static void avitoi_send_upload_progress(avito_client *c);
 
-static const struct avitoi_json_special avitoi_endpoint_list_special = {
+static const struct avitoi_endpoint_special avitoi_endpoint_list_special = {
     avitoi_list_begin, avitoi_answer_element, avitoi_exchange_on_drain, NULL, NULL};
-static const struct avitoi_json_special avitoi_endpoint_upload_special = {
+static const struct avitoi_endpoint_special avitoi_endpoint_upload_special = {
     NULL, NULL, NULL, avitoi_send_upload_begin, avitoi_send_upload_progress};
 
 /* ---- queries ---- */
@@ -7288,7 +7293,7 @@ static void avitoi_exchange_check_age(avito_client *c)
 
 static int avitoi_exchange_on_account(avito_client *c)
 {
-    const struct avitoi_json_special *special;
+    const struct avitoi_endpoint_special *special;
     avito_account *a = c->account;
     const struct avitoi_call_retries *tries = c->o.priv.tries;
     int rc;

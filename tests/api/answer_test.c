@@ -1,6 +1,7 @@
 /*
  * How answers are judged: refusals with a success status, whatever the call; what a refusal means for the
  * token; and that no answer to a token request is ever quoted.
+ * Rooms: ANSWERS, TOKENS.
  */
 #include <setjmp.h>
 #include <stdarg.h>

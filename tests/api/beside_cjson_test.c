@@ -1,6 +1,7 @@
 /*
  * JSON beside cJSON: in every body of tests/data it finds the same tree, and what avito_message_json()
  * writes is part of what the service wrote. Not for other machines (tests/port.mk), which have no cJSON.
+ * Rooms: RAW JSON, SHOW.
  */
 #include <setjmp.h>
 #include <stdarg.h>

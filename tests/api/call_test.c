@@ -1,6 +1,8 @@
 /*
  * Calls over a scripted transport: what is sent, byte by byte; what is refused before a byte is
  * sent; deadlines, cancelling, kept connections, uploads, and what a failure says about a send.
+ * Rooms: ENDPOINTS, REQUEST, EXCHANGE, CALL MACHINE, CLIENT AND CALLS, ERRORS, SENDING AND OTHER
+ * CHANGES.
  */
 #include <setjmp.h>
 #include <stdarg.h>

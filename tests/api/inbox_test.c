@@ -1,6 +1,7 @@
 /*
  * The inbox when things fail: a chat that is refused, bytes that change on the way, messages that
  * break the model, a ring that is too small. A service in memory answers by what is asked.
+ * Rooms: INBOX: WHAT IT REMEMBERS, INBOX: LISTS, INBOX: PHASES, INBOX: ROUNDS.
  */
 #include "support/device.h"
 

@@ -2,6 +2,7 @@
  * Many lanes of one account against the simulated service in the same process: all chats' messages
  * side by side, in every framing and both envelopes; and whether what the client says about a send
  * is what the service has in its store, whatever goes wrong on the way.
+ * Rooms: SEVERAL LANES, RATE, TOKENS.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -5,6 +5,7 @@
  * The bodies are made of a few members before and behind the list and of rows that are good, bad, large,
  * or of the wrong kind; the memory begins with nothing. Each body is read in ample memory first, which
  * tells what is to come; then in less and less cut in other ways, under the sanitizers.
+ * Rooms: ARENA, LISTS, JSON: WHAT IS OPEN.
  */
 #include <setjmp.h>
 #include <stdarg.h>

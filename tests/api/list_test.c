@@ -1,6 +1,7 @@
 /*
  * Lists of several pages when something goes wrong between the pages: no row is lost, none comes
  * twice, and what was collected is right. And lists that are ended early.
+ * Rooms: LISTS, ANSWERS.
  */
 #include <setjmp.h>
 #include <stdarg.h>

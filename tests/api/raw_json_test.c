@@ -1,5 +1,6 @@
 /*
  * Raw JSON: which texts are taken, into how much memory, and that the walk finds what is there.
+ * Rooms: RAW JSON.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,7 @@
 /*
  * The head and the framing of answers, through a whole call: what is HTTP/1.1 gives its body, what
  * is not gives the same error at every split, and each connection is closed once.
+ * Rooms: RESPONSE HEAD, HTTP BODY FRAMING, ANSWERS, ERRORS.
  */
 #include <setjmp.h>
 #include <stdarg.h>

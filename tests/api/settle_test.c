@@ -1,4 +1,5 @@
-/* Sends that cannot tell, and what is made of them: avito_confirm_sends(). */
+/* Sends that cannot tell, and what is made of them: avito_confirm_sends().
+ * Rooms: CONFIRMING. */
 #include "support/lane.h"
 
 #include <setjmp.h>

@@ -1,5 +1,6 @@
 /*
  * What a transport may do at the edges of a call, and what the client makes of it.
+ * Rooms: EXCHANGE.
  */
 #include <setjmp.h>
 #include <stdarg.h>

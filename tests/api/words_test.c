@@ -1,6 +1,7 @@
 /*
  * Each word of the service and the constant it becomes; what class a message has; long texts in parts;
  * calls on a lane that only says what it would send.
+ * Rooms: SCHEMAS, SENDING AND OTHER CHANGES.
  */
 #include <setjmp.h>
 #include <stdarg.h>

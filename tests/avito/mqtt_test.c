@@ -1,4 +1,5 @@
-/* mqtt_test.c - the MQTT 5 client without I/O: packets byte by byte, and what a broker must not say. */
+/* mqtt_test.c - the MQTT 5 client without I/O: packets byte by byte, and what a broker must not say.
+ * Rooms: none. */
 #include "tools/avito/mqtt.h"
 
 #include <setjmp.h>

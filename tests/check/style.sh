@@ -1,8 +1,7 @@
 #!/bin/sh
-# What is held by tools: symbols, recursion and stack, chapter marks, lengths of functions.
+# What is held by tools: symbols, recursion and stack, and the house: tools/rooms.py.
 status=0
 sh tools/symbols.sh || status=1
 "${PYTHON:-python3}" tools/callgraph.py || status=1
-sh tools/marks.sh || status=1
-"${PYTHON:-python3}" tools/lengths.py || status=1
+"${PYTHON:-python3}" tools/rooms.py || status=1
 exit $status

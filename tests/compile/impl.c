@@ -1,3 +1,4 @@
-/* What a user's implementation file is. tests/compile/matrix.py compiles it in every configuration. */
+/* What a user's implementation file is. tests/compile/matrix.py compiles it in every configuration.
+ * Rooms: PROLOGUE. */
 #define AVITO_MESSENGER_IMPLEMENTATION
 #include "avito_messenger.h"

@@ -9,6 +9,7 @@
  * numbers, and gives the same model, byte for byte, or the same error; its short ways, its vectors and
  * the splits of the text change nothing; memory that is too small is AVITO_ERR_ARENA, and the size
  * that this names is the least that does.
+ * Rooms: JSON: THE MACHINE, JSON: STRINGS, SPEED: TEXT.
  */
 #define AVITO_WITH_SHORTCUTS 1
 #include "filter.h"

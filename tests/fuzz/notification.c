@@ -7,6 +7,7 @@
  * except that memory that is too small is AVITO_ERR_ARENA; the size that this names is the least
  * that does; after any error the arena is as it was; the event is the same wherever it is. Its message as
  * JSON decodes to the same message; as a line it is UTF-8 without control characters, of any length.
+ * Rooms: WEBHOOK RECEIVER.
  */
 #include "fuzz.h"
 

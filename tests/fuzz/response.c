@@ -8,6 +8,7 @@
  * so many steps; the same bytes give the same result, model and error however they are cut; each
  * connect has one close; a call that fails leaves the arena as it was, and none leaves it busy; the size
  * that a call names which needs more memory is enough.
+ * Rooms: RESPONSE HEAD, ANSWERS.
  */
 #include "fuzz.h"
 

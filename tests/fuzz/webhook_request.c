@@ -4,6 +4,7 @@
  * What must hold: the outcome is the same however the bytes are split; nothing is written outside
  * the buffer; an error stays; an answer is whole; and every notification that we hand out is one
  * that http-parser, which others use for this, reads from the same bytes: we may only be stricter.
+ * Rooms: WEBHOOK RECEIVER.
  */
 #include "fuzz.h"
 

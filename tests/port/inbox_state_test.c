@@ -1,6 +1,7 @@
 /*
  * What the inbox saves is the same on every machine, byte by byte, and what another machine saved is
  * understood: a memory card may move from one to the other.
+ * Rooms: INBOX: WHAT IT REMEMBERS.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -5,6 +5,7 @@
  *
  * The transports are in memory and know only their own lane; what they share is counted with relaxed
  * atomics, so that they order nothing that the library has not ordered.
+ * Rooms: SEVERAL LANES, ACCOUNT.
  */
 #define AVITO_MESSENGER_IMPLEMENTATION
 #include "avito_messenger.h"

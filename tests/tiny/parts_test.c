@@ -1,6 +1,7 @@
 /*
  * AVITO_TINY: an option whose part is not linked is an error that names the call, and with that call it
  * works. One lane and one copy of its token.
+ * Rooms: SEVERAL LANES, TOKEN STORE, RETRIES, DIAGNOSTICS.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,6 @@
 /*
  * Trust anchors from PEM: bundles of any size, in pieces of any size, damaged ones.
+ * Rooms: TLS: TRUST ANCHORS.
  */
 #include <setjmp.h>
 #include <stdarg.h>

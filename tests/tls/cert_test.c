@@ -1,6 +1,7 @@
 /*
  * The check of certificates by itself: any split, any damage, and beside what the OpenSSL library
  * reads in the same bytes.
+ * Rooms: TLS: CERTIFICATES.
  */
 #define AVITO_MESSENGER_IMPLEMENTATION
 #include "avito_messenger.h"

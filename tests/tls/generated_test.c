@@ -1,5 +1,6 @@
 /*
  * Trust anchors made by tools/anchors at build time are those that are read at run time.
+ * Rooms: TLS: TRUST ANCHORS.
  */
 #include <setjmp.h>
 #include <stdarg.h>

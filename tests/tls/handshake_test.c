@@ -1,6 +1,7 @@
 /*
  * The TLS transport against the OpenSSL library in memory: who is let in, who is not and why, and how
  * a connection ends.
+ * Rooms: TLS: SET-UP, TLS: CONNECTIONS.
  */
 #include <setjmp.h>
 #include <stdarg.h>

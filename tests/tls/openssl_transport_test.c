@@ -1,6 +1,7 @@
 /*
  * examples/07_openssl_transport.c against the same server in memory as the bundled transport: the
  * contract is one, the library another.
+ * Rooms: none.
  */
 #define main example_main
 #include "examples/07_openssl_transport.c"

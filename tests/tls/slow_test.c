@@ -1,6 +1,7 @@
 /*
  * Slow lines: a call goes on while bytes move on the wire, though no byte of an answer has come, since TLS
  * hands a record over only when it is whole. The slowest line that works by default is what the manual says.
+ * Rooms: TLS: RECORDS, TLS: CONNECTIONS.
  */
 #include <setjmp.h>
 #include <stdarg.h>

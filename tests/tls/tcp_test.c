@@ -1,5 +1,6 @@
 /*
  * The POSIX TCP transport on the loopback interface, and TLS over it.
+ * Rooms: POSIX TCP.
  */
 #include <setjmp.h>
 #include <stdarg.h>

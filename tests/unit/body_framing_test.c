@@ -1,4 +1,5 @@
-/* >>34: bodies by length, by chunks and until the stream ends, at every split point. */
+/* >>34: bodies by length, by chunks and until the stream ends, at every split point.
+ * Rooms: HTTP BODY FRAMING. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,6 +1,7 @@
 /*
  * The short way for header lines against the way byte by byte: every byte of some heads changed to
  * every other value, and the same outcome to the last field.
+ * Rooms: RESPONSE HEAD, SPEED: HEAD LINES.
  */
 #include <setjmp.h>
 #include <stdarg.h>

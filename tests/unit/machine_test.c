@@ -1,6 +1,7 @@
 /*
  * The call machine's states: every state with every event, what the table allows and nothing else;
  * what a lane says of itself in every state; and cancelling, ending and starting in each of them.
+ * Rooms: CALL, CALL MACHINE.
  */
 #define AVITO_MESSENGER_IMPLEMENTATION
 #include "avito_messenger.h"

@@ -1,5 +1,6 @@
 /* simulator_http_test.c - the simulated service as an HTTP server: any split of the bytes, what
- * it refuses to read, the framings of its answers, and everything that can go wrong on purpose. */
+ * it refuses to read, the framings of its answers, and everything that can go wrong on purpose.
+ * Rooms: none. */
 #include "simulator_client.h"
 
 #define SELF      "/core/v1/accounts/self"

@@ -1,6 +1,7 @@
 /* simulator_test.c - the simulated service itself: every operation, every refusal, paging, the life
  * of tokens, limits, people, notifications. Requests are written by hand; shapes of answers are
- * compared with the samples in tests/data. HTTP and faults: simulator_http_test.c. */
+ * compared with the samples in tests/data. HTTP and faults: simulator_http_test.c.
+ * Rooms: none. */
 #include "simulator_client.h"
 
 #include <ctype.h>

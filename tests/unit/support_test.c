@@ -1,4 +1,5 @@
-/* The tests' own tools: do they catch what they are there to catch? */
+/* The tests' own tools: do they catch what they are there to catch?
+ * Rooms: none. */
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>

@@ -1,4 +1,5 @@
-/* >>60: the receiving side of webhooks, at every split point. */
+/* >>60: the receiving side of webhooks, at every split point.
+ * Rooms: WEBHOOK RECEIVER. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

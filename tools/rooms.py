@@ -1,0 +1,395 @@
+#!/usr/bin/env python3
+"""Keeps the house of avito_messenger.h in order; tools/rooms.txt is the list of its rooms.
+
+    tools/rooms.py            checks; prints ok / not ok lines; 1 if anything is wrong
+    tools/rooms.py --write    writes the contents of the header, and tests/README.md
+    tools/rooms.py --list     lengths of rooms and parts, and the longest and most complex functions
+
+What is checked:
+
+    marks        every chapter has one number, without gaps; every >>n in the text is a chapter
+    contents     the list at the top of the header is that of the marks
+    prefixes     what a room defines begins with a prefix of the room
+    calls        no function is called from a room before its own, except what rooms.txt lists
+    sizes        lines of a room, of the core book, and of functions; complexity of functions
+    tests        every test program says in its first comment which rooms it tests ("Rooms: TEXT, ARENA."),
+                 every room has one; every public function, option and enum constant occurs in a test
+"""
+import os
+import re
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import csource  # noqa: E402
+
+TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+HEADER = os.path.join(TOP, "avito_messenger.h")
+README = os.path.join(TOP, "README.md")
+TESTED = os.path.join(TOP, "tests", "README.md")
+LIST = os.path.join(TOP, "tools", "rooms.txt")
+
+ROOM_MAX, CORE_MAX = 700, 8000
+LENGTH_MAX, LENGTH_P90, LENGTH_MEDIAN, COMPLEXITY_MAX = 70, 28, 15, 15
+STOP = " * YOU MAY STOP HERE."
+# Where each part of the header begins: its title in the contents, and the line.
+PARTS = (("MANUAL", " * >>1 "),
+         ("INTERFACE OF THE CORE", "#ifndef AVITO_MESSENGER_H"),
+         ("THE CORE, BOTTOM-UP", "#if defined(AVITO_MESSENGER_IMPLEMENTATION)"),
+         ("SPEED", STOP),
+         ("INTERFACE OF THE PARTS", "#ifndef AVITO_MESSENGER_PARTS_H"),
+         ("THE PARTS", "#if defined(AVITO_MESSENGER_IMPLEMENTATION)"))
+NAME = r"\b(?:avitoi|AVITOI)_\w+"
+MARK = re.compile(r"^ \* >>(\d+) ([A-Z].*)$")
+failures = 0
+
+
+def check(what, wrong):
+    global failures
+    wrong = list(wrong)
+    print(("not ok - " if wrong else "ok - ") + what)
+    for line in wrong[:40]:
+        print("#   " + line)
+    failures += bool(wrong)
+
+
+class Rooms:
+    """tools/rooms.txt."""
+
+    def __init__(self):
+        self.rooms = {}       # title -> prefixes
+        self.exceptions = {}  # section -> {what: reason}
+        section = None
+        with open(LIST, encoding="utf-8") as file:
+            for line in file:
+                line = line.split("# ")[0].strip() if line.lstrip().startswith("#") else line.strip()
+                if not line:
+                    continue
+                if line.startswith("["):
+                    section = line.strip("[]")
+                    self.exceptions.setdefault(section, {})
+                elif section == "rooms":
+                    title, prefixes = (field.strip() for field in line.split("|"))
+                    self.rooms[title] = tuple(p.rstrip("_") for p in prefixes.split())
+                else:
+                    what, _, reason = line.partition(" : ")
+                    self.exceptions[section][what.strip()] = reason.strip()
+        del self.exceptions["rooms"]
+
+    def but(self, section):
+        return self.exceptions.get(section, {})
+
+
+class Header:
+    def __init__(self):
+        with open(HEADER, encoding="utf-8") as file:
+            self.text = file.read()
+        self.lines = self.text.split("\n")
+        self.code = csource.blank_comments(self.text).split("\n")
+        self.parts = self.find_parts()
+        self.chapters = self.find_chapters()  # (number, title, first line, last line, part)
+        self.functions = sorted((first, last, name) for name, first, last, _
+                                in csource.functions(self.text))
+
+    def find_parts(self):
+        found, at = [], 0
+        for title, line in PARTS:
+            while not self.lines[at].startswith(line):
+                at += 1
+            found.append((title, at))
+            at += 1
+        return found
+
+    def find_chapters(self):
+        begins = [(i, MARK.match(line)) for i, line in enumerate(self.lines)
+                  if MARK.match(line) and "====" in self.lines[i - 1]]
+        out = []
+        for k, (i, match) in enumerate(begins):
+            end = begins[k + 1][0] - 1 if k + 1 < len(begins) else len(self.lines)
+            part = [title for title, at in self.parts if at <= i][-1]
+            out.append((int(match.group(1)), match.group(2), i - 1, end - 1, part))
+        return out
+
+    def rooms(self):
+        """The chapters that hold code: (title, first line, last line)."""
+        return [(title, first, last) for _, title, first, last, part in self.chapters
+                if part in ("THE CORE, BOTTOM-UP", "SPEED", "THE PARTS")]
+
+    def contents(self):
+        rows = []
+        for title, _ in self.parts:
+            rows.append(f" *     {title}")
+            rows += [f" *       >>{number} {name}" for number, name, _, _, part in self.chapters
+                     if part == title]
+        return rows
+
+    def contents_region(self):
+        first = self.lines.index(f" *     {PARTS[0][0]}")
+        last = first
+        while self.lines[last].strip() != "*":
+            last += 1
+        return first, last
+
+
+def definitions(header, first, last):
+    """(line, name) of what is defined at the top level of these lines: functions, macros, types,
+    tables, enum constants."""
+    out = [(begin - 1, name) for begin, _, name in header.functions if first <= begin - 1 <= last]
+    patterns = (r"^\s*#\s*define\s+(\w+)", r"^(?:typedef )?(?:struct|union|enum) (\w+) \{",
+                r"^static (?:const )?[^;(){}]*?\b(\w+)(?:\[[^\]]*\])? =", r"^\s+(AVITOI_\w+)(?:,| =|$)")
+    in_enum = False
+    for i in range(first, last + 1):
+        line = header.code[i]
+        if re.match(r"^(typedef )?enum\b", line):
+            in_enum = True
+            out += [(i, name) for name in re.findall(r"\b(AVITOI_\w+)(?= *[,=}])", line)]
+        for number, pattern in enumerate(patterns):
+            match = re.match(pattern, line)
+            if match and (number != 3 or in_enum):
+                out.append((i, match.group(1)))
+        if "}" in line:
+            in_enum = False
+    return out
+
+
+def check_marks(header):
+    numbers = [chapter[0] for chapter in header.chapters]
+    check(f"the {len(numbers)} chapters are numbered without gaps",
+          [] if numbers == list(range(1, len(numbers) + 1)) else [" ".join(map(str, numbers))])
+    check("every >>n in the text is a chapter",
+          sorted({f"line {i + 1}: >>{n}" for i, line in enumerate(header.lines)
+                  for n in re.findall(r">>(\d+)\b", line) if int(n) not in numbers}))
+    first, last = header.contents_region()
+    wanted = header.contents()
+    check("the contents are those of the chapters (tools/rooms.py --write)",
+          [f"{a!r} should be {b!r}" for a, b in zip(header.lines[first:last] + [""] * len(wanted), wanted)
+           if a != b] + header.lines[first:last][len(wanted):])
+
+
+def check_prefixes(header, rooms):
+    titles = [title for title, _, _ in header.rooms()]
+    check("tools/rooms.txt lists the rooms of the header, in their order",
+          [f"header: {a}, list: {b}" for a, b in
+           zip(titles + ["-"] * 99, list(rooms.rooms) + ["-"] * (99 + len(titles) - len(rooms.rooms)))
+           if a != b])
+    wrong = []
+    free = rooms.but("names that belong to no room")
+    every = tuple(p for prefixes in rooms.rooms.values() for p in prefixes)
+    for title, first, last in header.rooms():
+        prefixes = rooms.rooms.get(title, ())
+        for line, name in definitions(header, first, last):
+            low = name.lower()
+            if low.startswith("avitoi_") and name not in free and not low.startswith(prefixes):
+                wrong.append(f"line {line + 1}: {name} in {title}")
+    for _, title, first, last, part in header.chapters:
+        if part.startswith("INTERFACE"):
+            for line, name in definitions(header, first, last):
+                low = name.lower()
+                if low.startswith("avitoi_") and name not in free and not low.startswith(every):
+                    wrong.append(f"line {line + 1}: {name} in the interface")
+    check("what a room defines begins with its prefix", wrong)
+
+
+def check_calls(header, rooms):
+    room_of = {}
+    spans = header.rooms()
+    for first, last, name in header.functions:
+        for index, (_, begin, end) in enumerate(spans):
+            if begin <= first - 1 <= end:
+                room_of[name] = (index, first)
+    allowed = rooms.but("calls that go forward")
+    used, wrong = set(), []
+    for first, last, caller in header.functions:
+        if caller not in room_of:
+            continue
+        body = "\n".join(header.code[first - 1:last])
+        for callee in set(re.findall(r"\b(avitoi?_\w+)\b", body)):
+            if callee in room_of and room_of[callee][0] > room_of[caller][0]:
+                key = f"{caller} {callee}"
+                used.add(key)
+                if key not in allowed:
+                    wrong.append(f"line {first}: {caller}() in {spans[room_of[caller][0]][0]} names "
+                                 f"{callee}() of {spans[room_of[callee][0]][0]}")
+    # Tables may name functions of later rooms, too.
+    inside = set()
+    for first, last, _ in header.functions:
+        inside.update(range(first - 1, last))
+    for index, (title, begin, end) in enumerate(spans):
+        for i in range(begin, end + 1):
+            if i in inside or re.match(r"(AVITOI_\w+ )?static\b", header.code[i]):
+                continue
+            for callee in re.findall(r"\b(avitoi_\w+)\b(?!\()", header.code[i]):
+                if callee in room_of and room_of[callee][0] > index:
+                    key = f"table {callee}"
+                    used.add(key)
+                    if key not in allowed:
+                        wrong.append(f"line {i + 1}: a table of {title} names {callee}() of "
+                                     f"{spans[room_of[callee][0]][0]}")
+    check("no call goes forward out of a room", wrong)
+    check("each exception for a call is still one", sorted(set(allowed) - used))
+
+
+def complexity(code):
+    """McCabe's, modified: one, and one for each place at which the way divides; a switch is one place."""
+    code = re.sub(r"^\s*#(?:.*\\\n)*.*", "", code, flags=re.M)
+    return 1 + len(re.findall(r"\b(?:if|for|while|switch)\b|&&|\|\||\?", code))
+
+
+def check_sizes(header, rooms):
+    large = rooms.but("rooms that may be larger")
+    check(f"no room has more than {ROOM_MAX} lines",
+          [f"{title}: {last - first + 1}" for title, first, last in header.rooms()
+           if last - first + 1 > int(large.get(title, str(ROOM_MAX)).split()[0])])
+    stop = next(i for i, line in enumerate(header.lines) if line.startswith(STOP))
+    core = int(rooms.but("the core book").get("lines", str(CORE_MAX)).split()[0])
+    check(f"the core book has {stop} lines, at most {core} (to be: {CORE_MAX})", [] if stop <= core else [str(stop)])
+    lengths = sorted((last - first + 1, name) for first, last, name in header.functions)
+    check(f"of {len(lengths)} functions none is longer than {LENGTH_MAX} lines",
+          [f"{name}(): {n}" for n, name in lengths if n > LENGTH_MAX])
+    p90 = lengths[min(len(lengths) - 1, len(lengths) * 9 // 10)][0]
+    median = lengths[len(lengths) // 2][0]
+    check(f"nine in ten are at most {p90} lines ({LENGTH_P90}), the median is {median} ({LENGTH_MEDIAN})",
+          [] if p90 <= LENGTH_P90 and median <= LENGTH_MEDIAN else [f"{p90} {median}"])
+    knots = rooms.but("functions that may be more complex")
+    wrong, seen = [], set()
+    for first, last, name in header.functions:
+        n = complexity("\n".join(header.code[first - 1:last]))
+        if n > COMPLEXITY_MAX:
+            seen.add(name)
+            if n > int(knots.get(name, "0").split()[0]):
+                wrong.append(f"line {first}: {name}(): {n}")
+    check(f"no function is more complex than {COMPLEXITY_MAX}", wrong)
+    check("each exception for a function is still one", sorted(set(knots) - seen))
+
+
+def read_tests():
+    """{path: text} of what is written by hand under tests/."""
+    listed = subprocess.run(["git", "ls-files", "tests"], cwd=TOP, stdout=subprocess.PIPE, text=True,
+                            check=False).stdout.split()
+    if not listed:  # not a git checkout
+        listed = [os.path.relpath(os.path.join(at, name), TOP)
+                  for at, _, names in os.walk(os.path.join(TOP, "tests")) for name in names]
+    out = {}
+    for path in listed:
+        if re.search(r"\.(c|h|py|sh|cpp)$", path) and not path.startswith("tests/data/"):
+            with open(os.path.join(TOP, path), encoding="utf-8") as file:
+                out[path] = file.read()
+    return out
+
+
+def interface(header):
+    """The code of both interfaces, without comments."""
+    return "\n".join("\n".join(header.code[first:last + 1]) for _, _, first, last, part in header.chapters
+                     if part.startswith("INTERFACE"))
+
+
+def said_rooms(text):
+    """The rooms that a test program names in its first comment; None: it names none."""
+    comment = re.search(r"/\*.*?\*/", text, re.S)
+    found = re.search(r"\bRooms: ([^.]*)\.", re.sub(r"\s*\n \* ?", " ", comment.group(0))) if comment else None
+    if found is None:
+        return None
+    return [] if found.group(1) == "none" else [title.strip() for title in found.group(1).split(",")]
+
+
+def tested_by(header, tests):
+    """{title of a room: [paths]}"""
+    out = {title: [] for title, _, _ in header.rooms()}
+    for path in sorted(tests):
+        for title in said_rooms(tests[path]) or []:
+            out.setdefault(title, []).append(path)
+    return out
+
+
+def check_tests(header, rooms, tests):
+    every = set().union(*(set(re.findall(r"\w+", text)) for text in tests.values()))
+    check("every test program says which rooms it tests",
+          [f"{path}: write \"Rooms: TITLE, TITLE.\" (or \"Rooms: none.\") into its first comment"
+           for path in sorted(tests) if path.endswith("_test.c") and said_rooms(tests[path]) is None])
+    by = tested_by(header, tests)
+    titles = {title for title, _, _ in header.rooms()}
+    check("the rooms that tests name are there", [f"{title}: {' '.join(paths)}" for title, paths in by.items()
+                                                  if title not in titles])
+    check("every room has a test", [title for title in titles if not by[title]])
+    code = interface(header)
+    functions = set(re.findall(r"\bAVITO_API\b[^;{]*?\b(avito_\w+)\(", code))
+    constants = {name for body in re.findall(r"\benum(?:\s+\w+)?\s*\{(.*?)\}", code, re.S)
+                 for name in re.findall(r"\b(AVITO_\w+)", body)} - {"AVITO_ERROR_ENUM_", "AVITO_ERR_NONE"}
+    untested = rooms.but("public names without a test")
+    check(f"each of {len(functions)} public functions occurs in a test", sorted(functions - every - set(untested)))
+    check(f"each of {len(constants)} public constants occurs in a test", sorted(constants - every - set(untested)))
+    used = set().union(*(set(re.findall(r"(?:\.|->)(\w+)", text)) for text in tests.values()))
+    options = set()
+    for name, body in re.findall(r"typedef struct (avito_\w*(?:options|query|source|user)) \{(.*?)\n\} ", code, re.S):
+        body = re.sub(r"\n    struct \{.*?\n    \} priv;", "", body, flags=re.S)
+        options |= {(name, a or b) for a, b in re.findall(r"\(\*(\w+)\)|\b(\w+)(?:\[[^\]]*\])?;", body)}
+    check(f"each of {len(options)} options occurs in a test",
+          sorted(f"{name}.{member}" for name, member in options
+                 if member not in used and f"{name}.{member}" not in untested))
+
+
+def test_table(header, tests):
+    """tests/README.md"""
+    by = tested_by(header, tests)
+    rows = ["# Which test for which room", "",
+            "Written by `tools/rooms.py --write`, from the first comments of the tests (\"Rooms: ...\"). Paths are",
+            "below `tests/`; how tests are found and built says the top of the Makefile.", "",
+            "| room of avito_messenger.h | tests |", "| --- | --- |"]
+    for title, _, _ in header.rooms():
+        rows.append(f"| {title} | " + " ".join(f"`{path[6:]}`" for path in by[title]) + " |")
+    return "\n".join(rows) + "\n"
+
+
+def check_readmes(header, tests):
+    found = ""
+    if os.path.exists(TESTED):
+        with open(TESTED, encoding="utf-8") as file:
+            found = file.read()
+    check("tests/README.md is what the tests say (tools/rooms.py --write)",
+          [] if found == test_table(header, tests) else ["it differs"])
+    with open(README, encoding="utf-8") as file:
+        text = file.read()
+    folders = sorted({path.split("/")[1] for path in tests if path.count("/") > 1})
+    check("the README says what is in each folder of tests/",
+          [folder for folder in folders if f"| `{folder}/` |" not in text])
+
+
+def write_contents(header):
+    first, last = header.contents_region()
+    header.lines[first:last] = header.contents()
+    with open(HEADER, "w", encoding="utf-8") as file:
+        file.write("\n".join(header.lines))
+
+
+def show(header):
+    for number, title, first, last, part in header.chapters:
+        print(f"# {last - first + 1:5} >>{number} {title} ({part.lower()})")
+    lengths = sorted(((last - first + 1, name) for first, last, name in header.functions), reverse=True)
+    print("# longest: " + ", ".join(f"{name} {n}" for n, name in lengths[:10]))
+    knots = sorted(((complexity("\n".join(header.code[first - 1:last])), name)
+                    for first, last, name in header.functions), reverse=True)
+    print("# most complex: " + ", ".join(f"{name} {n}" for n, name in knots[:40]))
+
+
+def main():
+    header, rooms = Header(), Rooms()
+    tests = read_tests()
+    if "--write" in sys.argv:
+        write_contents(header)
+        with open(TESTED, "w", encoding="utf-8") as file:
+            file.write(test_table(header, tests))
+        return 0
+    if "--list" in sys.argv:
+        show(header)
+        return 0
+    check_marks(header)
+    check_prefixes(header, rooms)
+    check_calls(header, rooms)
+    check_sizes(header, rooms)
+    check_tests(header, rooms, tests)
+    check_readmes(header, tests)
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
