@@ -3312,7 +3312,7 @@ static void avitoi_schema_finish_any(struct avitoi_json *json, avito_message *m)
 }
 
 /* Whoever writes to us can write any text: so the service is known by the type, or by who signs. */
-static bool avitoi_is_system(const avito_message *m, avito_str text, bool from_service)
+static bool avitoi_schema_is_system(const avito_message *m, avito_str text, bool from_service)
 {
     if (m->type == AVITO_MESSAGE_SYSTEM || (from_service && !m->is_own)) {
         return true;
@@ -3324,7 +3324,7 @@ static bool avitoi_is_system(const avito_message *m, avito_str text, bool from_s
 
 /* The sentence about the tariff counts when two people seem to have written it, and nothing else lies
  * between: one may have copied it. */
-static void avitoi_heed_sentence(struct avitoi_json *json, const avito_message *m)
+static void avitoi_schema_heed_sentence(struct avitoi_json *json, const avito_message *m)
 {
     if (!m->is_placeholder) {
         json->tariff = AVITOI_SCHEMA_TARIFF_THERE;
@@ -3348,10 +3348,10 @@ static void avitoi_schema_finish_message(struct avitoi_json *json, void *model)
     m->is_own =
         m->direction == AVITO_DIRECTION_OUT || (m->user_id != 0 && m->author_id == m->user_id);
     m->is_system =
-        avitoi_is_system(m, text, json->from_service || m->chat_type == AVITO_CHAT_TYPE_A2U);
+        avitoi_schema_is_system(m, text, json->from_service || m->chat_type == AVITO_CHAT_TYPE_A2U);
     m->is_placeholder = avitoi_text_starts(text, AVITOI_SCHEMA_PLACEHOLDER);
     if (text.ptr != NULL && !m->is_system) { /* notices of the service are never hidden */
-        avitoi_heed_sentence(json, m);
+        avitoi_schema_heed_sentence(json, m);
     }
 }
 
@@ -3499,7 +3499,7 @@ AVITOI_SCHEMA(context, AVITOI_SCHEMA_CONTEXT_ROWS, avitoi_schema_finish_context,
 #undef AVITOI_SCHEMA_MODEL
 
 /* A chat of the service's own, as its id says. */
-static bool avitoi_is_of_service(avito_str chat_id)
+static bool avitoi_schema_is_of_service(avito_str chat_id)
 {
     return avitoi_text_starts(chat_id, "a2u-");
 }
@@ -3508,7 +3508,7 @@ static void avitoi_schema_finish_chat(struct avitoi_json *json, void *model)
 {
     const avito_chat *chat = (const avito_chat *)model;
     (void)json;
-    if (chat->last_message != NULL && avitoi_is_of_service(chat->id)) {
+    if (chat->last_message != NULL && avitoi_schema_is_of_service(chat->id)) {
         chat->last_message->is_system = !chat->last_message->is_own;
     }
 }
@@ -7770,7 +7770,7 @@ AVITOI_APART static int avitoi_machine_weigh(avito_client *c, int rc)
  * A hook may call anything, also the lane that called it: that is refused, and what ends the call is
  * noted until the hook has returned. */
 
-static int avitoi_lane_cancel(avito_client *c)
+static int avitoi_machine_cancel_lane(avito_client *c)
 {
     c->priv.cancel_asked = false;
     c->priv.answered = false;
@@ -7778,15 +7778,15 @@ static int avitoi_lane_cancel(avito_client *c)
 }
 
 /* Whether the lane was initialised, with success. */
-static bool avitoi_lane_is_ready(const avito_client *c)
+static bool avitoi_machine_is_ready(const avito_client *c)
 {
     return c != NULL && c->account != NULL;
 }
 
-static int avitoi_lane_leave(avito_client *c, int rc)
+static int avitoi_machine_leave(avito_client *c, int rc)
 {
     if (c->priv.cancel_asked && c->priv.call != NULL) {
-        rc = avitoi_lane_cancel(c);
+        rc = avitoi_machine_cancel_lane(c);
     }
     if (c->priv.close_asked) {
         avitoi_call_disconnect(c);
@@ -7813,7 +7813,7 @@ static int avitoi_machine_advance(avito_client *c, int rc)
             rc = avitoi_machine_handle(c);
         }
         if (c->priv.cancel_asked) {
-            return avitoi_lane_cancel(c);
+            return avitoi_machine_cancel_lane(c);
         }
         if (rc == AVITO_AGAIN) {
             rc = avitoi_machine_patience(c);
@@ -7836,7 +7836,7 @@ static int avitoi_machine_advance(avito_client *c, int rc)
 
 AVITO_API int avito_step(avito_client *client)
 {
-    if (!avitoi_lane_is_ready(client)) {
+    if (!avitoi_machine_is_ready(client)) {
         return AVITO_ERR_ARGUMENT;
     }
     if (client->priv.inside) {
@@ -7848,7 +7848,7 @@ AVITO_API int avito_step(avito_client *client)
     }
     client->priv.inside = true;
     avitoi_machine_tick(client);
-    return avitoi_lane_leave(client, avitoi_machine_advance(client, AVITOI_CALL_MOVED));
+    return avitoi_machine_leave(client, avitoi_machine_advance(client, AVITOI_CALL_MOVED));
 }
 
 /* The only place that waits. The clock was looked at just now. */
@@ -7866,7 +7866,7 @@ static int avitoi_machine_run(avito_client *c)
         waited = (t->functions->wait)(t->ctx, wants, ms);
         avitoi_machine_tick(c);
         rc = c->priv.cancel_asked
-                 ? avitoi_lane_cancel(c)
+                 ? avitoi_machine_cancel_lane(c)
                  : avitoi_machine_advance(
                        c, waited < 0 ? avitoi_error_of_transport(c, waited, AVITO_ERR_RECV)
                                      : AVITOI_CALL_MOVED);
@@ -7883,7 +7883,7 @@ static bool avitoi_machine_waits_for_lane(const avito_client *c)
 AVITO_API int avito_wants(const avito_client *client)
 {
     const avito_transport *t;
-    if (!avitoi_lane_is_ready(client) || client->priv.call == NULL ||
+    if (!avitoi_machine_is_ready(client) || client->priv.call == NULL ||
         client->priv.state == AVITOI_CALL_ROW) {
         return 0;
     }
@@ -7900,7 +7900,7 @@ AVITO_API uint32_t avito_deadline_ms(const avito_client *client)
 {
     const avito_client *c = client;
     uint32_t left, passed;
-    if (!avitoi_lane_is_ready(c) || c->priv.call == NULL || c->priv.state == AVITOI_CALL_ROW) {
+    if (!avitoi_machine_is_ready(c) || c->priv.call == NULL || c->priv.state == AVITOI_CALL_ROW) {
         return UINT32_MAX;
     }
     if (c->priv.eager) {
@@ -7931,14 +7931,14 @@ AVITO_API uint32_t avito_deadline_ms(const avito_client *client)
 
 AVITO_API void avito_cancel(avito_client *client)
 {
-    if (!avitoi_lane_is_ready(client)) {
+    if (!avitoi_machine_is_ready(client)) {
         return;
     }
     if (client->priv.inside) {
         client->priv.cancel_asked = true;
     } else if (client->priv.call != NULL) {
         client->priv.inside = true;
-        (void)avitoi_lane_leave(client, avitoi_lane_cancel(client));
+        (void)avitoi_machine_leave(client, avitoi_machine_cancel_lane(client));
     }
 }
 
@@ -8039,7 +8039,7 @@ AVITO_API int avito_client_init(avito_client *client, avito_account *account,
 
 AVITO_API void avito_client_close(avito_client *client)
 {
-    if (!avitoi_lane_is_ready(client)) {
+    if (!avitoi_machine_is_ready(client)) {
         return;
     }
     if (client->priv.inside) {
@@ -8106,7 +8106,7 @@ static bool avitoi_client_path_has(const char *path, char letter)
 /* The call is refused before it begins: the lane's last error says so, and not what was before. */
 static int avitoi_client_refuse(avito_client *c, int rc)
 {
-    if (avitoi_lane_is_ready(c) && c->priv.call == NULL && !c->priv.inside) {
+    if (avitoi_machine_is_ready(c) && c->priv.call == NULL && !c->priv.inside) {
         memset(&c->error, 0, sizeof c->error);
         avitoi_error_forget_body(c);
         c->error.code = rc;
@@ -8121,7 +8121,7 @@ static int avitoi_client_prepare(avito_client *c, const struct avitoi_endpoint *
 {
     const size_t first = offsetof(avito_client, priv.probe); /* of what belongs to one call */
     int rc = AVITO_OK;
-    if (!avitoi_lane_is_ready(c)) {
+    if (!avitoi_machine_is_ready(c)) {
         return AVITO_ERR_ARGUMENT;
     }
     if (c->priv.call != NULL || c->priv.inside) {
@@ -8176,9 +8176,9 @@ static int avitoi_client_start(avito_client *c, int rc, avito_arena *arena, void
     c->priv.total_left_ms = c->o.total_timeout_ms;
     (void)avitoi_call_move(c, AVITOI_CALL_EV_START);
     if (c->o.dry_run && (c->priv.call->flags & AVITOI_ENDPOINT_CHANGES) != 0) {
-        return avitoi_lane_leave(c, c->o.priv.dry_run(c));
+        return avitoi_machine_leave(c, c->o.priv.dry_run(c));
     }
-    return avitoi_lane_leave(c, avitoi_machine_run(c));
+    return avitoi_machine_leave(c, avitoi_machine_run(c));
 }
 
 /* A call whose answer is one model. */
@@ -8331,7 +8331,7 @@ static int avitoi_list_of_messages(avito_client *c, void *out, int64_t user_id, 
     int rc = avitoi_client_prepare(c, &avitoi_endpoint_get_messages, user_id, chat_id, NULL);
     if (rc == AVITO_OK) {
         rc = avitoi_list_page(c, q->limit, q->offset, q->all_pages, q->want, q->cut_text_at);
-        c->priv.from_service = avitoi_is_of_service(avitoi_text_of(chat_id));
+        c->priv.from_service = avitoi_schema_is_of_service(avitoi_text_of(chat_id));
     }
     return avitoi_list_get(c, rc, arena, out);
 }
@@ -8419,7 +8419,7 @@ AVITO_API int avito_list_subscriptions(avito_client *client, avito_arena *arena)
 AVITO_API bool avito_list_open(const avito_client *client)
 {
     /* A chat that is read back by the lane itself is nobody's list, and the inbox's is its own. */
-    return avitoi_lane_is_ready(client) && client->priv.call != NULL &&
+    return avitoi_machine_is_ready(client) && client->priv.call != NULL &&
            avitoi_call_streams(client) && client->priv.judge == NULL && client->priv.owner == NULL;
 }
 
@@ -8430,7 +8430,7 @@ AVITO_API bool avito_list_has_more(const avito_client *client)
 
 static int avitoi_list_next(avito_client *c, const struct avitoi_endpoint *call, void *out)
 {
-    if (!avitoi_lane_is_ready(c) || out == NULL) {
+    if (!avitoi_machine_is_ready(c) || out == NULL) {
         return AVITO_ERR_ARGUMENT;
     }
     if (c->priv.inside) {
@@ -8453,7 +8453,7 @@ static int avitoi_list_next(avito_client *c, const struct avitoi_endpoint *call,
     } else {
         avitoi_machine_tick(c);
     }
-    return avitoi_lane_leave(c, avitoi_machine_run(c));
+    return avitoi_machine_leave(c, avitoi_machine_run(c));
 }
 
 AVITO_API int avito_next_chat(avito_client *client, avito_chat *out)
@@ -8478,7 +8478,7 @@ AVITO_API int avito_next_subscription(avito_client *client, avito_subscription *
 
 AVITO_API int avito_list_end(avito_client *client, size_t drain_max)
 {
-    if (!avitoi_lane_is_ready(client)) {
+    if (!avitoi_machine_is_ready(client)) {
         return AVITO_ERR_ARGUMENT;
     }
     if (client->priv.inside) {
@@ -8490,16 +8490,16 @@ AVITO_API int avito_list_end(avito_client *client, size_t drain_max)
     client->priv.inside = true;
     avitoi_machine_tick(client);
     if (client->priv.state == AVITOI_CALL_DRAIN) {
-        return avitoi_lane_leave(client, avitoi_machine_run(client));
+        return avitoi_machine_leave(client, avitoi_machine_run(client));
     }
     if (client->priv.state != AVITOI_CALL_ROW && client->priv.state != AVITOI_CALL_BODY) {
-        (void)avitoi_lane_leave(client, avitoi_lane_cancel(client)); /* its answer has not begun */
+        (void)avitoi_machine_leave(client, avitoi_machine_cancel_lane(client)); /* its answer has not begun */
         client->error.code = AVITO_OK;
         return AVITO_OK;
     }
     client->priv.cut_at = drain_max;
     (void)avitoi_call_move(client, AVITOI_CALL_EV_DRAIN);
-    return avitoi_lane_leave(client, avitoi_machine_run(client));
+    return avitoi_machine_leave(client, avitoi_machine_run(client));
 }
 
 /* ======================================================================= *
@@ -14388,7 +14388,7 @@ AVITO_API int avito_upload_image(avito_client *client, int64_t user_id,
     if (rc == AVITO_OK) {
         client->priv.args.as.upload = *source;
         client->priv.inside = true; /* it asks for entropy */
-        rc = avitoi_lane_leave(client,
+        rc = avitoi_machine_leave(client,
                                avitoi_send_check_upload(client->account, &client->priv.args));
     }
     return avitoi_client_get(client, rc, arena, out);
@@ -14713,7 +14713,7 @@ static int avitoi_confirm_settle(avito_client *c, int rc)
 
 AVITO_API int avito_confirm_sends(avito_client *client, const avito_sent_query *baseline)
 {
-    if (!avitoi_lane_is_ready(client) ||
+    if (!avitoi_machine_is_ready(client) ||
         (baseline != NULL && baseline->claimed == NULL && baseline->claimed_count > 0)) {
         return AVITO_ERR_ARGUMENT;
     }
