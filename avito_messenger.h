@@ -122,12 +122,14 @@
  *       >>72 TLS: RECORDS
  *       >>73 TLS: CONNECTIONS
  *       >>74 TLS: TRUST ANCHORS
- *     ON A COMPUTER: MANUAL, INTERFACE, FILES AND ONE STRUCT
+ *     MANUAL FOR A COMPUTER
  *       >>75 ON A COMPUTER
+ *     INTERFACE FOR A COMPUTER
  *       >>76 FILE STORE (AVITO_WITH_FILES)
  *       >>77 EVERYTHING IN ONE STRUCT (AVITO_WITH_FILES and AVITO_WITH_BEARSSL)
+ *     PARTS FOR A COMPUTER
  *       >>78 FILE STORE
- *       >>79 STORED SENDS, PICTURES
+ *       >>79 STORED SENDS AND PICTURES
  *       >>80 EVERYTHING IN ONE STRUCT
  *
  * ======================================================================= *
@@ -18852,7 +18854,7 @@ AVITO_API int avito_store_save_inbox(void *ctx, int slot, const void *data, size
 #endif /* AVITO_WITH_FILES */
 
 /* ======================================================================= *
- * >>79 STORED SENDS, PICTURES
+ * >>79 STORED SENDS AND PICTURES
  * ======================================================================= */
 #if AVITO_WITH_FILES
 

@@ -38,7 +38,11 @@ PARTS = (("MANUAL", " * >>1 "),
          ("THE CORE, BOTTOM-UP", "#if defined(AVITO_MESSENGER_IMPLEMENTATION)"),
          ("SPEED", STOP),
          ("INTERFACE OF THE PARTS", "#ifndef AVITO_MESSENGER_PARTS_H"),
-         ("THE PARTS", "#if defined(AVITO_MESSENGER_IMPLEMENTATION)"))
+         ("THE PARTS", "#if defined(AVITO_MESSENGER_IMPLEMENTATION)"),
+         ("MANUAL FOR A COMPUTER", "#endif /* AVITO_MESSENGER_IMPLEMENTATION: end of the parts */"),
+         ("INTERFACE FOR A COMPUTER", "#ifndef AVITO_MESSENGER_COMPUTER_H"),
+         ("PARTS FOR A COMPUTER", "#if defined(AVITO_MESSENGER_IMPLEMENTATION)"))
+CODE = ("THE CORE, BOTTOM-UP", "SPEED", "THE PARTS", "PARTS FOR A COMPUTER")  # the parts that have rooms
 NAME = r"\b(?:avitoi|AVITOI)_\w+"
 MARK = re.compile(r"^ \* >>(\d+) ([A-Z].*)$")
 failures = 0
@@ -113,7 +117,7 @@ class Header:
     def rooms(self):
         """The chapters that hold code: (title, first line, last line)."""
         return [(title, first, last) for _, title, first, last, part in self.chapters
-                if part in ("THE CORE, BOTTOM-UP", "SPEED", "THE PARTS")]
+                if part in CODE]
 
     def contents(self):
         rows = []

@@ -2,6 +2,7 @@
  * The file store on a disk that loses power at every call that changes something, and comes back with
  * every subset of what was not synced; on a disk where each of these calls fails; killed at each of them
  * on the real file system; and between processes that share a folder.
+ * Rooms: FILE STORE, STORED SENDS AND PICTURES, EVERYTHING IN ONE STRUCT.
  */
 #include <setjmp.h>
 #include <stdarg.h>
