@@ -1,6 +1,6 @@
 # Transports to copy (examples/transports), over fakes of their stacks that behave as the real ones do.
 TRANSPORT_STACKS := freertos freertos_select zephyr riot
-TRANSPORT_PROGRAMS := $(TRANSPORT_STACKS:%=build/transports/%) build/transports/flash
+TRANSPORT_PROGRAMS := $(TRANSPORT_STACKS:%=build/transports/%) build/transports/flash build/transports/arduino
 TRANSPORT_FLAGS := -D_GNU_SOURCE -DAVITO_WITH_POSIX=1 -DAVITO_WITH_BEARSSL=1
 TRANSPORT_FOLDER_freertos_select := freertos
 TRANSPORT_FLAGS_freertos := -DipconfigSOCKET_HAS_USER_SEMAPHORE=1
@@ -27,3 +27,17 @@ $(foreach s,$(TRANSPORT_STACKS),$(eval $(call TRANSPORT_RULE,$(s))))
 build/transports/flash: tests/transports/flash/main.c build/obj/tests/transports/stores.san.o $(LIBRARY)
 	@mkdir -p $(@D)
 	$(CC) $(INCLUDES) $(CFLAGS_SAN) -D_GNU_SOURCE $(filter %.c %.o,$^) -o $@ -lbearssl
+
+# The sketches themselves are compiled for each board's macros.
+TRANSPORT_SKETCHES := ESP32 ESP8266 Ethernet
+TRANSPORT_CXX := -std=c++11 -g -O1 -Wall -Wextra -Wno-missing-field-initializers -Wno-unused-variable -Werror
+TRANSPORT_ARDUINO := $(wildcard tests/transports/arduino/*.cpp)
+build/transports/arduino: $(TRANSPORT_ARDUINO) $(wildcard tests/transports/arduino/*.h examples/transports/arduino/*.h) \
+    $(HEADER) build/obj/tests/transports/story.san.o build/obj/tests/transports/fake_net.san.o \
+    $(foreach b,$(TRANSPORT_SKETCHES),examples/transports/arduino/Ten_lines_$(b)/Ten_lines_$(b).ino)
+	@mkdir -p $(@D)
+	for b in $(TRANSPORT_SKETCHES); do $(CXX) $(TRANSPORT_CXX) -fsyntax-only $$([ $$b = Ethernet ] || echo -D$$b=1) -I. \
+	    -Iexamples/transports/arduino -Itests/transports/arduino -Itests/transports/arduino/sketch \
+	    -x c++ examples/transports/arduino/Ten_lines_$$b/Ten_lines_$$b.ino || exit 1; done
+	$(CXX) $(TRANSPORT_CXX) $(SANITIZE) $(INCLUDES) $(TRANSPORT_FLAGS) -Itests/transports/arduino \
+	    $(filter %.cpp %.o,$^) -o $@ -lbearssl

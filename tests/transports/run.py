@@ -6,24 +6,30 @@ import sys
 sys.path.insert(0, "tests/check")
 from simulated import CERTS, Simulator  # noqa: E402
 
-STACKS = ("freertos", "freertos_select", "zephyr", "riot")
+STACKS = ("freertos", "freertos_select", "zephyr", "riot", "arduino")
 # Short writes, a full stack, a slow connect, bytes in small pieces.
 HABITS = {"FAKE_SEND_MAX": "900", "FAKE_FULL_EVERY": "3", "FAKE_CONNECT_TURNS": "4", "FAKE_RECV_MAX": "50"}
 
 
+def tell(stack, habits):
+    """One program, one service of its own."""
+    name = stack + (" with bad habits" if habits else "")
+    with Simulator("--chats", "2") as service:
+        done = subprocess.run([f"build/transports/{stack}", service.ports["tcp"], service.ports["tls"],
+                               f"{CERTS}/roots.pem"], capture_output=True, text=True, timeout=120, check=False,
+                              env={**os.environ, **habits})
+    for line in done.stdout.splitlines():
+        print(line.replace(" - ", f" - {name}: ", 1))
+    if done.returncode != 0:
+        print(f"not ok - {name}: exit status {done.returncode} {done.stderr[-2000:]}")
+    return done.returncode
+
+
 def main():
     failed = subprocess.run(["build/transports/flash"], check=False).returncode
-    with Simulator("--chats", "2") as service:
-        for stack in STACKS:
-            for habits in ({}, HABITS):
-                done = subprocess.run([f"build/transports/{stack}", service.ports["tcp"], service.ports["tls"],
-                                       f"{CERTS}/roots.pem"], capture_output=True, text=True, timeout=120, check=False,
-                                      env={**os.environ, **habits})
-                name = stack + (" with bad habits" if habits else "")
-                print("".join(f"{line.replace(' - ', f' - {name}: ', 1)}\n" for line in done.stdout.splitlines()), end="")
-                if done.returncode != 0:
-                    print(f"not ok - {name}: exit status {done.returncode} {done.stderr[-2000:]}")
-                failed |= done.returncode
+    for stack in STACKS:
+        for habits in ({}, HABITS):
+            failed |= tell(stack, habits)
     return failed != 0
 
 
