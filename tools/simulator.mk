@@ -9,7 +9,7 @@
 # Rooms, and in them files, in the order of who may call whom: tests/check/simulator_rooms.sh.
 SIMULATOR_CORE := $(addprefix core/,text names media models webhooks state tokens)
 SIMULATOR_HTTP := $(addprefix http/,errors plans request multipart operations api service connection simulator)
-SIMULATOR_SERVER := $(addprefix net/,sockets clients deliveries) $(addprefix control/,feed story door) \
+SIMULATOR_SERVER := $(addprefix net/,sockets clients deliveries) $(addprefix control/,feed story values options acts looks door) \
     web/files control/web $(addprefix server/,program main)
 SIMULATOR_PAGE := $(filter-out %.png,$(wildcard tools/simulator/web/*))
 SIMULATOR_LIBS := -lhttp_parser -lcjson

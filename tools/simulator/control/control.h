@@ -4,7 +4,8 @@
  *
  *   feed    what has happened, as numbered events; what is there, as JSON
  *   story   what was done, so that it can be done again
- *   door    the table of what can be asked, GET and POST, JSON in and out
+ *   door    the table of what can be asked, GET and POST, JSON in and out; behind it, in door.h, values,
+ *           options, acts (POST) and looks (GET)
  *   web     HTTP on a port of its own: who may ask, server-sent events, the page of web/
  */
 #ifndef SIMULATOR_CONTROL_H

@@ -1,0 +1,106 @@
+/* options.c - the options of the service that can be changed while it runs. */
+#include "door.h"
+
+#include <string.h>
+
+typedef struct option {
+    const char *name;
+    uint32_t *number;
+    bool *flag;
+    size_t *size;
+    int max; /* of an enumeration: 0 to max */
+    int *word;
+} option;
+
+#define OPTIONS 22
+
+/* The live options that can be set; enumerations are numbers in the order of simulator.h. */
+static void list_options(sim_options *o, option out[OPTIONS])
+{
+    const option all[OPTIONS] = {
+        {.name = "rate_per_minute", .number = &o->rate_per_minute},
+        {.name = "token_lifetime_s", .number = &o->token_lifetime_s},
+        {.name = "visible_after_ms", .number = &o->visible_after_ms},
+        {.name = "idle_close_ms", .number = &o->idle_close_ms},
+        {.name = "requests_per_connection", .number = &o->requests_per_connection},
+        {.name = "webhook_delay_ms", .number = &o->webhook_delay_ms},
+        {.name = "webhook_copies", .number = &o->webhook_copies},
+        {.name = "bare_array", .flag = &o->bare_array},
+        {.name = "nulls", .flag = &o->nulls},
+        {.name = "ids_as_strings", .flag = &o->ids_as_strings},
+        {.name = "trim_text", .flag = &o->trim_text},
+        {.name = "webhook_probe", .flag = &o->webhook_probe},
+        {.name = "rate_headers", .flag = &o->rate_headers},
+        {.name = "no_meta", .flag = &o->no_meta},
+        {.name = "token_kills_former", .flag = &o->token_kills_former},
+        {.name = "token_errors_as_200", .flag = &o->token_errors_as_200},
+        {.name = "empty_read_answer", .flag = &o->empty_read_answer},
+        {.name = "chunk_size", .size = &o->chunk_size},
+        {.name = "head_padding", .size = &o->head_padding},
+        {.name = "tariff", .max = SIM_TARIFF_402},
+        {.name = "framing", .max = SIM_FRAMING_CLOSE},
+        {.name = "retry_after", .max = SIM_RETRY_AFTER_DATE}};
+    memcpy(out, all, sizeof all);
+}
+
+static int get_word(const sim_options *o, const char *name)
+{
+    return strcmp(name, "tariff") == 0    ? (int)o->tariff
+           : strcmp(name, "framing") == 0 ? (int)o->framing
+                                          : (int)o->retry_after;
+}
+
+static void set_word(sim_options *o, const char *name, int n)
+{
+    if (strcmp(name, "tariff") == 0) {
+        o->tariff = (sim_tariff)n;
+    } else if (strcmp(name, "framing") == 0) {
+        o->framing = (sim_framing)n;
+    } else {
+        o->retry_after = (sim_retry_after)n;
+    }
+}
+
+bool options_set(sim_options *o, const char *name, int64_t n)
+{
+    option all[OPTIONS];
+    list_options(o, all);
+    for (size_t i = 0; i < OPTIONS; i++) {
+        if (strcmp(all[i].name, name) != 0) {
+            continue;
+        }
+        if (n < 0 || n > UINT32_MAX || (all[i].max != 0 && n > all[i].max)) {
+            return false;
+        }
+        if (all[i].number != NULL) {
+            *all[i].number = (uint32_t)n;
+        } else if (all[i].flag != NULL) {
+            *all[i].flag = n != 0;
+        } else if (all[i].size != NULL) {
+            *all[i].size = (size_t)n;
+        } else {
+            set_word(o, name, (int)n);
+        }
+        return true;
+    }
+    return false;
+}
+
+void options_put(control *c, simi_buf *b)
+{
+    option all[OPTIONS];
+    sim_options *o = sim_live(c->service);
+    list_options(o, all);
+    simi_puts(b, "{");
+    for (size_t i = 0; i < OPTIONS; i++) {
+        simi_putf(b, "%s\"%s\":", i == 0 ? "" : ",", all[i].name);
+        if (all[i].flag != NULL) {
+            simi_puts(b, *all[i].flag ? "true" : "false");
+        } else {
+            simi_put_int(b, all[i].number != NULL ? (int64_t)*all[i].number
+                            : all[i].size != NULL ? (int64_t)*all[i].size
+                                                  : get_word(o, all[i].name));
+        }
+    }
+    simi_puts(b, "}");
+}
