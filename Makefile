@@ -29,6 +29,7 @@
 #   build/obj/tests/unit/x_test.san.o: CFLAGS_EXTRA += -DX=1    extra flags to compile it
 #   TEST_SCRIPTS  += tools/x.sh                a script like those of tests/check
 #   TEST_PACKAGES += libssl-dev                Debian packages that `make test` needs
+#   TEST_OPTIONAL += chromium                  those that a script installs itself if it can
 #   CLEAN_FILES   += ...                       beside build/
 #
 #   and define the targets demo, bench, soak, firmware, footprint, fuzz, each with
@@ -94,7 +95,7 @@ test: test-plan packages ## build and run every test; the last line counts them
 
 .PHONY: test-plan check
 test-plan: ## say what `make test` would install, how large that is, and how long it takes
-	@sh tools/need.sh --plan $(BASE_PACKAGES) $(sort $(TEST_PACKAGES))
+	@sh tools/need.sh --plan $(BASE_PACKAGES) $(sort $(TEST_PACKAGES)) $(TEST_OPTIONAL)
 	@$(PYTHON) tools/run_tests.py --plan --jobs $(JOBS) --expect "$(TEST_EXPECT)" \
 	    --programs $(sort $(TEST_PROGRAMS)) --scripts $(sort $(TEST_SCRIPTS))
 

@@ -62,6 +62,10 @@ play: ## a page on this machine: you are the buyer, your program is the shop
 picture: build/simulator.san build/certs build/page/03_chats_and_reply ## the README's picture of that page, by a headless browser
 	PAGE_PICTURE=tools/simulator/web/page.png sh tests/check/page.sh picture
 
+# A browser and what drives it, if this machine has them from nowhere else (tests/check/page.sh).
+has = $(if $(shell command -v $(1)),,$(2))
+TEST_OPTIONAL += $(call has,chromium,chromium) $(call has,node,nodejs) $(call has,npm,npm)
+
 # What a person's first visit is answered by (tests/page).
 build/page/03_chats_and_reply: examples/03_chats_and_reply.c examples/example.h $(HEADER)
 	@mkdir -p $(@D)
