@@ -11,3 +11,11 @@ TEST_PACKAGES += mosquitto
 build/mqtt_talk: $(patsubst %,build/obj/%.san.o,tests/avito/mqtt_talk tools/avito/mqtt tools/avito/mqtt_link)
 	$(CC) $(SANITIZE) $^ -o $@
 test-programs: build/mqtt_talk
+
+# The program as people use it; WATCH_KILLS=1000 kills `watch --exec` that often.
+TEST_SCRIPTS  += tests/avito/program.sh
+TEST_PACKAGES += groff-base
+test-programs: build/avito.san build/simulator
+.PHONY: avito-kill
+avito-kill: packages build/avito.san build/simulator ## kill -9 of `avito watch --exec`, a thousand times
+	@WATCH_KILLS=1000 sh tests/avito/program.sh

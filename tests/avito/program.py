@@ -1,0 +1,359 @@
+"""The program avito, driven as people and scripts do, against the simulator over TLS. Prints "ok - what" / "not ok - what"."""
+import fcntl
+import json
+import os
+import pty
+import re
+import select
+import signal
+import stat
+import struct
+import subprocess
+import sys
+import tempfile
+import termios
+import time
+
+sys.path.insert(0, "tests/check")
+from simulated import Simulator  # noqa: E402
+
+PROGRAM = os.path.abspath("build/avito.san")
+failures = 0
+
+
+def check(what, condition, detail=""):
+    global failures
+    failures += not condition
+    print(("ok - " if condition else "not ok - ") + what + (f": {detail}" if not condition else ""), flush=True)
+
+
+class Home:
+    """A home folder, and the program run in it."""
+
+    def __init__(self, service, folder, **more):
+        self.folder = folder
+        self.environment = service.environment(
+            HOME=folder, XDG_STATE_HOME=f"{folder}/state", XDG_CONFIG_HOME=f"{folder}/config",
+            LC_ALL="C.UTF-8", **more)
+        for name in ("NO_COLOR", "AVITO_ACCOUNT"):
+            self.environment.pop(name, None)
+
+    def run(self, *words, stdin=None, **more):
+        return subprocess.run([PROGRAM, *words], input=stdin, capture_output=True, text=True, timeout=60,
+                              env={**self.environment, **more}, check=False)
+
+    def lines(self, *words):
+        return [json.loads(line) for line in self.run(*words, "--json").stdout.splitlines()]
+
+    def start(self, *words, **more):
+        return subprocess.Popen([PROGRAM, *words], env={**self.environment, **more}, text=True,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def in_terminal(home, *words, columns=80, typed=""):
+    """What a person sees: the program in a pseudo-terminal."""
+    child, fd = pty.fork()
+    if child == 0:
+        os.execve(PROGRAM, [PROGRAM, *words], {**home.environment, "TERM": "xterm"})
+    fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    seen, waiting = b"", [line + "\n" for line in typed.splitlines()]
+    while True:
+        if waiting and seen.endswith(b": "):
+            os.write(fd, waiting.pop(0).encode())
+        if select.select([fd], [], [], 20)[0] == []:
+            break
+        try:
+            data = os.read(fd, 65536)
+        except OSError:
+            break
+        if not data:
+            break
+        seen += data
+    _, status = os.waitpid(child, 0)
+    return seen.decode("utf-8", "replace"), os.waitstatus_to_exitcode(status)
+
+
+def first_chat(home):
+    return home.lines("chats")[0]["id"]
+
+
+# ---- scenes ----
+
+def words_of_the_command_line(home):
+    for words, status, said in [
+            ([], 0, "usage: avito"), (["--help"], 0, "usage: avito"), (["help", "send"], 0, "--split"),
+            (["send", "--help"], 0, "--split"), (["--version"], 0, "BearSSL"),
+            (["sned"], 2, "did you mean send?"), (["chats", "--jsn"], 2, "did you mean --json?"),
+            (["chats", "--limit", "0"], 2, "from 1 to"), (["chats", "--limit"], 2, "needs a value"),
+            (["chats", "--type", "x"], 2, "u2i u2u a2u"), (["chats", "--json=1"], 2, "has no value"),
+            (["chat"], 2, "usage: avito chat CHAT"), (["chats", "--format", "%(nmae)"], 2, "%(name)"),
+            (["block", "x"], 2, "not an id"), (["completion", "tcsh"], 2, "bash, zsh and fish"),
+            (["watch", "--since", "soon"], 2, "not a time"), (["send", "a"], 2, "text is missing")]:
+        done = home.run(*words)
+        check("avito " + " ".join(words), done.returncode == status and said in done.stdout + done.stderr,
+              f"{done.returncode} {done.stdout[:200]} {done.stderr[:200]}")
+    russian = home.run("help", LC_ALL="ru_RU.UTF-8")
+    check("help in Russian", "вызов: avito" in russian.stdout)
+
+
+def completions_and_manual(home):
+    for shell, test in (("bash", ["bash", "-n"]), ("zsh", None), ("fish", None)):
+        script = home.run("completion", shell).stdout
+        check(f"completion for {shell}", "--unread" in script or "-l unread" in script)
+        if test:
+            done = subprocess.run(test, input=script, text=True, capture_output=True, check=False)
+            check(f"completion for {shell} is valid", done.returncode == 0, done.stderr)
+    page = home.run("--manual").stdout
+    done = subprocess.run(["groff", "-man", "-Tutf8", "-ww", "-Kutf8"], input=page, text=True, capture_output=True,
+                          check=False) if shutil_which("groff") else None
+    if done:
+        check("the manual page is valid", done.returncode == 0 and done.stderr == "", done.stderr[:300])
+    for command in re.findall(r"^  (\w+) ", home.run("help").stdout.split("all commands")[0], re.M):
+        check(f"the manual page has {command}", f".SS avito {command}" in page)
+
+
+def shutil_which(name):
+    return any(os.access(os.path.join(p, name), os.X_OK) for p in os.environ["PATH"].split(":"))
+
+
+def reading(service, home):
+    me = home.lines("whoami")[0]
+    check("whoami --json has the service's names", {"id", "name", "email", "phones"} <= me.keys(), me)
+    chats = home.lines("chats")
+    check("chats --json", len(chats) == 3 and all({"id", "updated", "users", "last_message"} <= c.keys() for c in chats), chats)
+    check("chats --limit 2", len(home.lines("chats", "--limit", "2")) == 2)
+    check("chats --format", home.run("chats", "--format", "%(id)\\t%(name)").stdout.count("\t") == 3)
+    chat = chats[0]["id"]
+    check("chat", home.lines("chat", chat)[0]["id"] == chat)
+    check("an unknown chat is status 5", home.run("chat", "u2i-nothing").returncode == 5)
+    messages = home.lines("messages", chat)
+    check("messages --json", messages and {"id", "author_id", "created", "type", "content"} <= messages[-1].keys(), messages)
+    voice = service.door("message", {"chat_id": chat, "type": "voice"})["message_id"]
+    held = [m for m in home.lines("messages", chat) if m["id"] == voice][0]
+    got = home.lines("voice", held["content"]["voice"]["voice_id"])
+    check("voice", got and got[0]["url"].startswith("https://"), got)
+
+
+def sending(service, home):
+    chat = first_chat(home)
+    done = home.run("send", chat, "Здравствуйте!")
+    check("send", done.returncode == 0 and service.texts(chat)[-1] == "Здравствуйте!", done.stderr)
+    done = home.run("send", chat, "-", stdin="из трубы\nв две строки\n")
+    check("send -", service.texts(chat)[-1] == "из трубы\nв две строки", service.texts(chat)[-1])
+    before = len(service.texts(chat))
+    for text, said in (("   ", "blank"), ("x" * 1001, "--split"), ("a\0b", "NUL")):
+        done = home.run("send", chat, "-", stdin=text)
+        check(f"a text that cannot be sent is status 2: {said}", done.returncode == 2 and said in done.stderr, done.stderr)
+    check("... and nothing was sent", len(service.texts(chat)) == before)
+    long = " ".join(["слово"] * 400)
+    check("send --split", home.run("send", "--split", chat, long).returncode == 0)
+    check("... in parts", "".join(service.texts(chat)[before:]).replace(" ", "") == long.replace(" ", ""))
+    before = len(service.texts(chat))
+    done = home.run("send", "--dry-run", chat, "нет")
+    check("send --dry-run", done.returncode == 0 and len(service.texts(chat)) == before, done.stderr)
+    last = home.lines("messages", chat)[-1]["id"]
+    check("delete", home.run("delete", chat, last).returncode == 0)
+    check("read", home.run("read", chat).returncode == 0)
+    check("block", home.run("block", "115721966", "--reason", "spam").returncode == 0)
+
+
+def doubts(service, home):
+    chat = first_chat(home)
+    service.door("fault", {"plan": "send_message:stored_no_answer:1"})
+    done = home.run("send", chat, "дошло?")
+    check("a send that is settled by reading back", done.returncode in (0, 6), done.stderr)
+    check("... is there once", service.texts(chat).count("дошло?") == 1)
+    check("confirm finds it", home.run("confirm", chat, "дошло?").returncode == 0)
+    service.door("fault", {"plan": "send_message:status=500:1"})
+    done = home.run("send", "--json", chat, "5xx")
+    check("a 500 is status 6, or settled", done.returncode in (0, 6), (done.returncode, done.stderr))
+
+
+def watching(service, home, folder):
+    chat = first_chat(home)
+    check("watch --timeout: nothing came", home.run("watch", "--timeout", "1").returncode == 7)
+    watch = home.start("watch", "--json", "--count", "1", "--timeout", "40")
+    time.sleep(0.5)
+    second = home.run("watch", "--timeout", "1")
+    check("a second watch says who has the inbox", second.returncode == 1 and str(watch.pid) in second.stderr, second.stderr)
+    check("send works meanwhile", home.run("send", chat, "пока смотрим").returncode == 0)
+    out, _ = watch.communicate(timeout=60)
+    check("watch --json --count 1", watch.returncode == 0 and len(out.splitlines()) == 1 and json.loads(out)["chat_id"], out)
+    home.run("watch", "--timeout", "2", "--json")
+    service.door("message", {"chat_id": chat, "text": "секрет?"})
+    script = f"cat >{folder}/in.json; env >{folder}/env.txt"
+    done = home.run("watch", "--count", "1", "--timeout", "40", "--exec", script)
+    with open(f"{folder}/env.txt", encoding="utf-8") as file:
+        environment = file.read()
+    with open(f"{folder}/in.json", encoding="utf-8") as file:
+        message = json.load(file)
+    check("watch --exec", done.returncode == 0 and message["content"]["text"] == "секрет?", done.stderr)
+    check("no secret in its environment", "AVITO_CLIENT" not in environment)
+    service.door("message", {"chat_id": chat, "text": "не берут"})
+    done = home.run("watch", "--count", "1", "--timeout", "40", "--exec", "false", "--give-up", "2")
+    aside = f"{folder}/state/avito/default/aside.jsonl"
+    check("--give-up sets a message aside", done.returncode == 0 and os.path.exists(aside) and "не берут" in open(aside, encoding="utf-8").read(), done.stderr)
+    service.door("message", {"chat_id": chat, "text": "в закрытую трубу"})
+    done = subprocess.run(f"{PROGRAM} watch --count 1 --timeout 40 | true; exit $PIPESTATUS", shell=True, executable="/bin/bash",
+                          env=home.environment, capture_output=True, text=True, timeout=60, check=False)
+    out = home.lines("watch", "--count", "1", "--timeout", "40")
+    check("a closed pipe loses nothing", out and out[0]["content"]["text"] == "в закрытую трубу", (done.returncode, out))
+
+
+def killed_while_watching(service, home, folder, times):
+    """kill -9 at any moment of watch --exec: each message reaches the command at least once."""
+    chat = first_chat(home)
+    log = f"{folder}/seen.txt"
+    home.run("watch", "--timeout", "1", "--json")
+    for i in range(times):
+        service.door("message", {"chat_id": chat, "text": f"№{i}"})
+        watch = home.start("watch", "--exec", f"cat >>{log}")
+        time.sleep(0.02 + (i * 37 % 50) / 100)
+        watch.send_signal(signal.SIGKILL)
+        watch.communicate()
+    deadline = time.time() + 60
+    missing = None
+    while time.time() < deadline and missing != []:
+        home.run("watch", "--timeout", "2", "--exec", f"cat >>{log}")
+        with open(log, encoding="utf-8") as file:
+            seen = file.read()
+        missing = [i for i in range(times) if f'"№{i}"' not in seen]
+    check(f"kill -9, {times} times: nothing lost", missing == [], missing)
+
+
+def exporting(service, home, folder):
+    path = f"{folder}/export.jsonl"
+    done = home.run("export", path)
+    lines = [json.loads(line) for line in open(path, encoding="utf-8")]
+    check("export", done.returncode == 0 and lines[-1]["avito"]["export"] == "complete", done.stderr)
+    messages = [m["id"] for m in lines if "content" in m or "chat_id" in m]
+    check("export: nothing twice", len(messages) == len(set(messages)))
+    check("export: everything", len(messages) == len(service.door("store")["messages"]), len(messages))
+    with open(path, encoding="utf-8") as file:
+        whole = file.read()
+    for cut in range(1, len(whole.encode()), max(1, len(whole.encode()) // 12)):
+        with open(path, "wb") as file:
+            file.write(whole.encode()[:cut])
+        done = home.run("export", path)
+        again = [json.loads(line) for line in open(path, encoding="utf-8")]
+        ids = [m["id"] for m in again if "chat_id" in m]
+        if done.returncode != 0 or sorted(ids) != sorted(messages):
+            check(f"export continued at byte {cut}", False, done.stderr)
+            return
+    check("export continued wherever it was cut", True)
+
+
+def terminal(service, home):
+    nasty = service.door("chat", {"buyer_name": "Зло\u202e\x1b[31mкрасное\u200f", "item_title": "\x07звонок"})["chat_id"]
+    service.door("message", {"chat_id": nasty, "text": "стоп\x1b]0;заголовок\x07 и \u2028дальше"})
+    for columns in (40, 80, 200):
+        seen, status = in_terminal(home, "chats", columns=columns)
+        plain = re.sub(r"\x1b\[\d*m", "", seen)
+        check(f"a terminal of {columns} columns", status == 0 and max(map(len, plain.splitlines())) <= columns, plain)
+        check("... without control characters of strangers",
+              not re.search("[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\u202a-\u202e\u2028\u200e\u200f]", plain), repr(plain))
+    seen, status = in_terminal(home, "messages", nasty, columns=40)
+    check("messages in 40 columns", status == 0 and "заголовок" in seen and "\x1b]" not in seen, repr(seen))
+
+
+def login(service, folder):
+    home = Home(service, folder)
+    client_id, secret = home.environment.pop("AVITO_CLIENT_ID"), home.environment.pop("AVITO_CLIENT_SECRET")
+    done = home.run("chats")
+    check("without an account it says how to begin", done.returncode == 2 and "avito login" in done.stderr, done.stderr)
+    seen, status = in_terminal(home, "login", typed=f"{client_id}\n{secret}\n")
+    check("login in a terminal", status == 0, seen)
+    check("... does not show the secret", secret not in seen)
+    path = f"{folder}/state/avito/default/credentials"
+    check("... is stored 0600", stat.S_IMODE(os.stat(path).st_mode) == 0o600)
+    check("... and used", home.run("whoami").returncode == 0)
+    done = home.run("login", "second", stdin=f"{client_id}\nwrong\n")
+    check("a wrong secret is status 4, and not stored",
+          done.returncode == 4 and not os.path.exists(f"{folder}/state/avito/second/credentials"), done.stderr)
+    os.chmod(path, 0o644)
+    done = home.run("whoami")
+    check("a secret that others can read is refused", done.returncode == 2 and "chmod 600" in done.stderr, done.stderr)
+    os.chmod(path, 0o600)
+
+
+def configuration(service, folder):
+    home = Home(service, folder)
+    client_id, secret = home.environment.pop("AVITO_CLIENT_ID"), home.environment.pop("AVITO_CLIENT_SECRET")
+    os.makedirs(f"{folder}/config/avito")
+    path = f"{folder}/config/avito/config"
+    for text, said in [("client_id = a\n", "before the first"), ("[a b]\nclient_id = a\n", "letters"),
+                       ("[mqtt]\nhots = a\n", "not known"), ("[shop]\nclient_id = a\nclient_id = b\n", "twice"),
+                       ("[shop]\nclient_id = " + "x" * 300 + "\n", "198 bytes"),
+                       ("[shop]\nclient_id = a ; b\n", "semicolon"), ("[shop]\nnonsense\n", "neither"),
+                       ("[fleet]\nclient_id = a\n", "not fleet")]:
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.chmod(path, 0o600)
+        done = home.run("whoami")
+        check(f"configuration: {said}", done.returncode == 2 and said in done.stderr and f"{path}:" in done.stderr, done.stderr)
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(f"[one]\nclient_id = {client_id}\nclient_secret_file = {folder}/secret\n"
+                   f"[two]\nclient_id = {client_id}\nclient_secret = wrong\n")
+    with open(f"{folder}/secret", "w", encoding="utf-8") as file:
+        file.write(secret + "\n")
+    done = home.run("whoami")
+    check("several accounts and none named", done.returncode == 2 and "one two" in done.stderr, done.stderr)
+    check("one of them", home.run("whoami", "--account", "one").returncode == 0)
+    check("... by the environment", home.run("whoami", AVITO_ACCOUNT="one").returncode == 0)
+    check("the other's secret is wrong", home.run("whoami", "-a", "two").returncode == 4)
+    done = home.run("whoami", AVITO_CLIENT_ID=client_id, AVITO_CLIENT_SECRET=secret)
+    check("environment and accounts, none named", done.returncode == 2 and "--account" in done.stderr, done.stderr)
+
+
+def trouble(home, folder):
+    done = home.run("whoami", AVITO_PORT="1")
+    check("no network is status 3", done.returncode == 3, done.stderr)
+    done = home.run("whoami", AVITO_CA_FILE="/nowhere")
+    check("no roots is said", done.returncode == 2, done.stderr)
+    done = home.run("whoami", XDG_STATE_HOME="/proc/nowhere")
+    check("a read-only home is status 1", done.returncode == 1 and "/proc" in done.stderr, done.stderr)
+    with open("/dev/full", "w", encoding="ascii") as full:
+        done = subprocess.run([PROGRAM, "chats"], stdout=full, stderr=subprocess.PIPE, env=home.environment, text=True,
+                              timeout=60, check=False)
+    check("a full disk is status 1", done.returncode == 1 and "No space" in done.stderr, done.stderr)
+    text = ""
+    for root, _, names in os.walk(folder):
+        for name in names:
+            mode = stat.S_IMODE(os.stat(os.path.join(root, name)).st_mode)
+            text += f" {name}" if "state" in root and mode & 0o077 else ""
+    check("no file of the state can be read by others", text in ("", " aside.jsonl"), text)
+
+
+def ten_at_once(service, home):
+    chat = first_chat(home)
+    before = len(service.texts(chat))
+    programs = [home.start("send", chat, f"одновременно {i}") for i in range(10)]
+    statuses = [p.communicate()[0] is not None and p.returncode for p in programs]
+    sent = service.texts(chat)[before:]
+    check("ten sends at once: each arrives once", statuses == [0] * 10 and sorted(sent) == sorted(f"одновременно {i}" for i in range(10)), (statuses, sent))
+
+
+def main():
+    times = int(os.environ.get("WATCH_KILLS", "20"))
+    with Simulator("--chats", "3") as service, tempfile.TemporaryDirectory() as folder:
+        home = Home(service, folder)
+        words_of_the_command_line(home)
+        completions_and_manual(home)
+        reading(service, home)
+        sending(service, home)
+        doubts(service, home)
+        ten_at_once(service, home)
+        watching(service, home, folder)
+        killed_while_watching(service, home, folder, times)
+        exporting(service, home, folder)
+        terminal(service, home)
+        trouble(home, folder)
+    with Simulator("--chats", "1") as service, tempfile.TemporaryDirectory() as folder:
+        login(service, folder)
+    with Simulator("--chats", "1") as service, tempfile.TemporaryDirectory() as folder:
+        configuration(service, folder)
+    return failures != 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

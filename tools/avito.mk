@@ -1,0 +1,47 @@
+# avito - the program (tools/avito).
+#
+#   make avito                       build/avito
+#   make install PREFIX= DESTDIR=    the program, its manual pages, completions
+#   make avito-static                build/avito-static: one file, musl, BearSSL from source
+
+AVITO_PROGRAM_PACKAGES := build-essential libjsmn-dev libbearssl-dev libinih-dev
+AVITO_PROGRAM_FLAGS := -DAVITO_WITH_POSIX=1 -DAVITO_WITH_BEARSSL=1 -Itools/avito
+AVITO_PROGRAM_SOURCES := $(wildcard tools/avito/*.c)
+TEST_PACKAGES += libinih-dev
+
+PREFIX ?= /usr/local
+
+build/obj/tools/avito/%.o: CFLAGS_EXTRA += $(AVITO_PROGRAM_FLAGS)
+build/obj/tools/avito/%.o: CFLAGS_OPT := -std=c99 -Os -g -ffunction-sections -fdata-sections $(WARN)
+build/obj/tools/avito/%.san.o: CFLAGS_EXTRA += $(AVITO_PROGRAM_FLAGS)
+
+build/avito: $(AVITO_PROGRAM_SOURCES:%.c=build/obj/%.o)
+	$(CC) -Wl,--gc-sections $^ -o $@ -linih -lbearssl
+
+build/avito.san: $(AVITO_PROGRAM_SOURCES:%.c=build/obj/%.san.o)
+	$(CC) $(SANITIZE) $^ -o $@ -linih -lbearssl
+
+build/avito.1: build/avito
+	LC_ALL=C build/avito --manual >$@
+build/avito.ru.1: build/avito
+	LC_ALL=ru_RU.UTF-8 build/avito --manual >$@
+
+.PHONY: avito install avito-static
+avito: ## build/avito: the program for the command line
+	@sh tools/need.sh $(AVITO_PROGRAM_PACKAGES)
+	@$(MAKE) --no-print-directory build/avito
+
+install: avito build/avito.1 build/avito.ru.1 ## the program, manual pages and completions, below PREFIX
+	install -D -m 755 build/avito "$(DESTDIR)$(PREFIX)/bin/avito"
+	install -D -m 644 build/avito.1 "$(DESTDIR)$(PREFIX)/share/man/man1/avito.1"
+	install -D -m 644 build/avito.ru.1 "$(DESTDIR)$(PREFIX)/share/man/ru/man1/avito.1"
+	install -d "$(DESTDIR)$(PREFIX)/share/bash-completion/completions" \
+	    "$(DESTDIR)$(PREFIX)/share/zsh/site-functions" "$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d"
+	build/avito completion bash >"$(DESTDIR)$(PREFIX)/share/bash-completion/completions/avito"
+	build/avito completion zsh >"$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_avito"
+	build/avito completion fish >"$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/avito.fish"
+
+# With musl nothing of the system is linked: BearSSL and inih come as Debian's sources.
+avito-static: ## build/avito-static: the program in one file without dependencies
+	@sh tools/need.sh $(AVITO_PROGRAM_PACKAGES) musl-tools dpkg-dev
+	@sh tools/avito/static.sh musl-gcc build/static build/avito-static

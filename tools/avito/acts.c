@@ -1,0 +1,115 @@
+/* acts.c - the commands that are one call: whoami, read, delete, block. */
+#include "format.h"
+#include "jsonl.h"
+#include "run.h"
+#include "session.h"
+#include "show.h"
+
+#include <string.h>
+
+/* Opens the session, learns whose it is, and acts. */
+static int with_session(const arguments *a, int (*act)(session *s))
+{
+    session *s = &the_session;
+    int status;
+
+    show_begin(has_option(a, OPTION_QUIET));
+    status = session_open(s, a);
+    status = status == EXIT_DONE ? session_user(s) : status;
+    status = status == EXIT_DONE ? act(s) : status;
+    session_close(s);
+    return status;
+}
+
+/* One line for people or programs about a call that has nothing to show. */
+static int report(session *s, int result, sentence done)
+{
+    if (result == AVITO_OK && has_option(s->arguments, OPTION_JSON)) {
+        json_open(stdout, NULL, '{');
+        json_bool(stdout, "ok", true);
+        json_close(stdout, '}');
+    } else if (result == AVITO_OK) {
+        session_remark(s, has_option(s->arguments, OPTION_DRY_RUN)
+                              ? say(TEXT("Dry run: nothing was changed.",
+                                         "Пробный запуск: ничего не изменено."))
+                              : say(done));
+    }
+    return session_status(s, result);
+}
+
+static int act_whoami(session *s)
+{
+    avito_self self;
+    const int result = avito_get_self(&s->avito.client, &s->avito.arena, &self);
+
+    if (result == AVITO_OK && has_option(s->arguments, OPTION_JSON)) {
+        json_self(stdout, &self);
+    } else if (result == AVITO_OK) {
+        show_text(stdout, self.name, SIZE_MAX);
+        printf("\n%s\n", number_text(self.id).ptr);
+        show_text(stdout, self.email, SIZE_MAX);
+        fputs("\n", stdout);
+    }
+    return session_status(s, result);
+}
+
+int run_whoami(const arguments *a)
+{
+    return with_session(a, act_whoami);
+}
+
+static int act_read(session *s)
+{
+    return report(s, avito_mark_chat_as_read(&s->avito.client, s->user_id, s->arguments->words[0]),
+                  TEXT("Marked as read.", "Отмечен прочитанным."));
+}
+
+int run_read(const arguments *a)
+{
+    return with_session(a, act_read);
+}
+
+static int act_delete(session *s)
+{
+    return report(s,
+                  avito_delete_message(&s->avito.client, s->user_id, s->arguments->words[0],
+                                       s->arguments->words[1]),
+                  TEXT("Deleted.", "Удалено."));
+}
+
+int run_delete(const arguments *a)
+{
+    return with_session(a, act_delete);
+}
+
+static avito_blacklist_reason reason_of(const char *word)
+{
+    static const char *const words[] = {"", "spam", "fraud", "insult", "other"};
+    int reason = AVITO_REASON_OTHER;
+
+    for (int i = AVITO_REASON_SPAM; word != NULL && i <= AVITO_REASON_OTHER; i++) {
+        reason = strcmp(word, words[i]) == 0 ? i : reason;
+    }
+    return (avito_blacklist_reason)reason;
+}
+
+static int act_block(session *s)
+{
+    const arguments *a = s->arguments;
+    avito_blacklist_user user;
+    int64_t items[VALUES_PER_OPTION] = {0};
+
+    memset(&user, 0, sizeof user);
+    if (!id_of(a->words[0], &user.user_id) || !items_of(a, items)) {
+        return EXIT_USAGE;
+    }
+    user.item_id = items[0];
+    user.reason = reason_of(a->values[OPTION_REASON]);
+    return report(s, avito_add_to_blacklist(&s->avito.client, s->user_id, &user, 1),
+                  TEXT("Blocked.", "Заблокирован."));
+}
+
+int run_block(const arguments *a)
+{
+    return with_session(a, act_block);
+}

@@ -1,0 +1,536 @@
+/* command.c - the tables of commands and options, and the reader of the command line. */
+#include "command.h"
+#include "run.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const option_row options[OPTIONS] = {
+    [OPTION_HELP] = {"help", 'h', NULL, NULL, {"show this help", "показать эту справку"}},
+    [OPTION_VERSION] = {"version",
+                        'V',
+                        NULL,
+                        NULL,
+                        {"show the version and what it was built with",
+                         "показать версию и состав сборки"}},
+    [OPTION_ACCOUNT] = {"account",
+                        'a',
+                        "NAME",
+                        NULL,
+                        {"the account of the configuration", "учётная запись из настроек"}},
+    [OPTION_CONFIG] =
+        {"config", 0, "FILE", NULL, {"another configuration file", "другой файл настроек"}},
+    [OPTION_JSON] = {"json",
+                     'j',
+                     NULL,
+                     NULL,
+                     {"one JSON object a line, with the service's names",
+                      "по объекту JSON в строке, с именами сервиса"}},
+    [OPTION_FORMAT] = {"format",
+                       0,
+                       "TEXT",
+                       NULL,
+                       {"one line each, %(name) is replaced: '%(name) %(text)'",
+                        "своя строка, %(имя) заменяется: '%(name) %(text)'"}},
+    [OPTION_QUIET] =
+        {"quiet", 'q', NULL, NULL, {"no progress, no remarks", "без хода работы и замечаний"}},
+    [OPTION_DRY_RUN] = {"dry-run",
+                        'n',
+                        NULL,
+                        NULL,
+                        {"show what would be sent, and send nothing",
+                         "показать, что было бы отправлено, и не отправлять"}},
+    [OPTION_UNREAD] = {"unread", 'u', NULL, NULL, {"only unread ones", "только непрочитанные"}},
+    [OPTION_ITEM] = {"item",
+                     'i',
+                     "ID",
+                     NULL,
+                     {"only for this listing; may be given more than once",
+                      "только по этому объявлению; можно повторять"}},
+    [OPTION_TYPE] =
+        {"type", 't', "TYPE", "u2i u2u a2u", {"only chats of this type", "только чаты этого вида"}},
+    [OPTION_LIMIT] = {"limit", 'l', "N", NULL, {"at most so many", "не больше стольких"}},
+    [OPTION_ALL] =
+        {"all", 0, NULL, NULL, {"all that the service shows", "все, что показывает сервис"}},
+    [OPTION_SPLIT] = {"split",
+                      0,
+                      NULL,
+                      NULL,
+                      {"a long text in several messages", "длинный текст несколькими сообщениями"}},
+    [OPTION_IMAGE] = {"image", 0, "FILE", NULL, {"send this picture", "отправить эту картинку"}},
+    [OPTION_CAPTION] = {"caption",
+                        0,
+                        NULL,
+                        NULL,
+                        {"the text after the picture, as a second message",
+                         "текст после картинки, вторым сообщением"}},
+    [OPTION_REASON] = {"reason",
+                       0,
+                       "WORD",
+                       "spam fraud insult other",
+                       {"why: spam, fraud, insult or other",
+                        "почему: spam, fraud, insult или other"}},
+    [OPTION_SAVE] = {"save", 0, "DIR", NULL, {"download into this folder", "скачать в эту папку"}},
+    [OPTION_EXEC] = {"exec",
+                     'x',
+                     "COMMAND",
+                     NULL,
+                     {"run for each message, which it reads as JSON",
+                      "запускать на каждое сообщение, оно приходит как JSON"}},
+    [OPTION_COUNT] = {"count",
+                      'c',
+                      "N",
+                      NULL,
+                      {"end after so many messages", "закончить после стольких сообщений"}},
+    [OPTION_TIMEOUT] = {"timeout",
+                        'T',
+                        "SECONDS",
+                        NULL,
+                        {"end after so long; status 7 when nothing came",
+                         "закончить через столько секунд; код 7, если ничего не пришло"}},
+    [OPTION_SINCE] = {"since",
+                      0,
+                      "TIME",
+                      NULL,
+                      {"begin at this time: 2026-10-31, 2026-10-31T12:00:00Z or seconds",
+                       "начать с этого времени: 2026-10-31, 2026-10-31T12:00:00Z или секунды"}},
+    [OPTION_MARK_READ] =
+        {"mark-read", 0, NULL, NULL, {"mark chats as read", "отмечать чаты прочитанными"}},
+    [OPTION_GIVE_UP] = {"give-up",
+                        0,
+                        "N",
+                        NULL,
+                        {"set a message aside after so many failures of --exec",
+                         "отложить сообщение после стольких неудач --exec"}},
+    [OPTION_LISTEN] = {"listen",
+                       0,
+                       "ADDRESS:PORT",
+                       NULL,
+                       {"where to listen, behind a proxy that ends TLS",
+                        "где слушать, за прокси, который снимает TLS"}},
+    [OPTION_PATH_FILE] = {"path-file",
+                          0,
+                          "FILE",
+                          NULL,
+                          {"file with the secret path of the URL", "файл с секретным путём URL"}},
+    [OPTION_BROWSER] = {"browser",
+                        0,
+                        NULL,
+                        NULL,
+                        {"for the account of somebody else: by their consent in a browser",
+                         "для чужой учётной записи: с её согласия в браузере"}},
+};
+
+const unsigned long common_options = OPTION_BIT(OPTION_HELP) | OPTION_BIT(OPTION_ACCOUNT) |
+                                     OPTION_BIT(OPTION_CONFIG) | OPTION_BIT(OPTION_JSON) |
+                                     OPTION_BIT(OPTION_FORMAT) | OPTION_BIT(OPTION_QUIET) |
+                                     OPTION_BIT(OPTION_DRY_RUN);
+
+#define ANY ((size_t)-1)
+
+const command commands[] = {
+    {"login",
+     "[NAME]",
+     0,
+     1,
+     OPTION_BIT(OPTION_BROWSER),
+     {"ask for the client id and secret and keep them",
+      "спросить client id и secret и сохранить их"},
+     {"Reads them from the terminal without showing the secret, or from standard input (two "
+      "lines), tries them, and "
+      "stores them in the state folder, mode 0600. The client id and secret are on the developer "
+      "page of the Avito "
+      "account. With --browser another person lets this program in: it prints a URL, and reads the "
+      "code that the "
+      "browser then shows.",
+      "Читает их с терминала, не показывая secret, или со стандартного ввода (две строки), "
+      "проверяет и хранит в "
+      "папке состояния с правами 0600. Client id и secret указаны на странице разработчика учётной "
+      "записи Авито. С "
+      "--browser доступ даёт другой человек: программа печатает URL и читает код, который затем "
+      "показывает браузер."},
+     run_login},
+    {"whoami",
+     "",
+     0,
+     0,
+     0,
+     {"the account's name and id", "имя и номер учётной записи"},
+     {"", ""},
+     run_whoami},
+    {"chats",
+     "",
+     0,
+     0,
+     OPTION_BIT(OPTION_UNREAD) | OPTION_BIT(OPTION_ITEM) | OPTION_BIT(OPTION_TYPE) |
+         OPTION_BIT(OPTION_LIMIT) | OPTION_BIT(OPTION_ALL),
+     {"list the chats, newest first", "список чатов, новые сверху"},
+     {"Shows 20 without --limit or --all. The service reaches about 1,100 chats.",
+      "Без --limit и --all показывает 20. Сервис отдаёт около 1100 чатов."},
+     run_chats},
+    {"chat", "CHAT", 1, 1, 0, {"show one chat", "показать один чат"}, {"", ""}, run_chat},
+    {"messages",
+     "CHAT",
+     1,
+     1,
+     OPTION_BIT(OPTION_LIMIT) | OPTION_BIT(OPTION_ALL),
+     {"the messages of a chat, oldest first", "сообщения чата, старые сверху"},
+     {"Shows the last 20 without --limit or --all. Does not mark them as read.",
+      "Без --limit и --all показывает последние 20. Прочитанными не отмечает."},
+     run_messages},
+    {"send",
+     "CHAT [TEXT | -]",
+     1,
+     2,
+     OPTION_BIT(OPTION_SPLIT) | OPTION_BIT(OPTION_IMAGE) | OPTION_BIT(OPTION_CAPTION),
+     {"send a text or a picture", "отправить текст или картинку"},
+     {"With - the text is read from standard input. A text has at most 1,000 characters: --split "
+      "sends a longer one in "
+      "parts. Nothing is sent twice: when it is not known whether a message arrived, the status is "
+      "6, and avito confirm "
+      "finds out.",
+      "С - текст читается со стандартного ввода. В тексте не больше 1000 знаков: --split "
+      "отправляет длинный частями. "
+      "Ничто не отправляется дважды: если неизвестно, дошло ли сообщение, код возврата 6, а avito "
+      "confirm это "
+      "выяснит."},
+     run_send},
+    {"read",
+     "CHAT",
+     1,
+     1,
+     0,
+     {"mark a chat as read", "отметить чат прочитанным"},
+     {"", ""},
+     run_read},
+    {"delete",
+     "CHAT MESSAGE",
+     2,
+     2,
+     0,
+     {"delete a message of yours", "удалить своё сообщение"},
+     {"Possible within an hour of sending it.", "Возможно в течение часа после отправки."},
+     run_delete},
+    {"block",
+     "USER",
+     1,
+     1,
+     OPTION_BIT(OPTION_REASON) | OPTION_BIT(OPTION_ITEM),
+     {"put a user on the blacklist", "внести пользователя в чёрный список"},
+     {"No call takes it back; the Avito app does.", "Отменить можно только в приложении Авито."},
+     run_block},
+    {"voice",
+     "ID...",
+     1,
+     ANY,
+     OPTION_BIT(OPTION_SAVE),
+     {"the URLs of voice messages", "адреса голосовых сообщений"},
+     {"Each URL is good for an hour. --save needs the same TLS roots as the service.",
+      "Каждый адрес действует час. Для --save нужны те же корневые сертификаты, что и для "
+      "сервиса."},
+     run_voice},
+    {"watch",
+     "",
+     0,
+     0,
+     OPTION_BIT(OPTION_EXEC) | OPTION_BIT(OPTION_COUNT) | OPTION_BIT(OPTION_TIMEOUT) |
+         OPTION_BIT(OPTION_SINCE) | OPTION_BIT(OPTION_UNREAD) | OPTION_BIT(OPTION_MARK_READ) |
+         OPTION_BIT(OPTION_GIVE_UP),
+     {"show each new message once", "показывать каждое новое сообщение один раз"},
+     {"Goes on until it is stopped, and continues there when it is started again. With --exec a "
+      "message counts as done "
+      "when the command ends with 0: a crash loses none. The command reads the message as JSON "
+      "from standard input; no "
+      "secret is in its environment. A command that fails is run again, after growing pauses.",
+      "Работает, пока не остановят, и после нового запуска продолжает с того же места. С --exec "
+      "сообщение считается "
+      "обработанным, когда команда завершилась с кодом 0: сбой ничего не теряет. Команда читает "
+      "сообщение как JSON со "
+      "стандартного ввода; секретов в её окружении нет. Неудачная команда повторяется со всё "
+      "большими паузами."},
+     run_watch},
+    {"export",
+     "[FILE]",
+     0,
+     1,
+     0,
+     {"all chats and messages as JSON lines", "все чаты и сообщения строками JSON"},
+     {"With a FILE it can be stopped and goes on there when it is started again. What the service "
+      "does not let be read "
+      "is said at the end.",
+      "С файлом работу можно прервать, новый запуск её продолжит. О том, чего сервис не отдаёт, "
+      "говорится в конце."},
+     run_export},
+    {"confirm",
+     "CHAT [TEXT | -]",
+     1,
+     2,
+     0,
+     {"was it sent? after a status 6", "отправлено ли? после кода 6"},
+     {"Reads the chat back. Status 0: it was sent; 5: it was not; 6: still not known, ask again "
+      "later.",
+      "Перечитывает чат. Код 0: отправлено; 5: не отправлено; 6: всё ещё неизвестно, спросите "
+      "позже."},
+     run_confirm},
+    {"webhook",
+     "list | add [URL] | remove [URL] | serve",
+     1,
+     2,
+     OPTION_BIT(OPTION_LISTEN) | OPTION_BIT(OPTION_PATH_FILE),
+     {"notifications: where they go, and a receiver", "уведомления: куда идут, и приёмник"},
+     {"The path of the URL is a secret: with --path-file FILE it is read from a file and appended "
+      "to the URL, so that it "
+      "does not show in the list of processes. In lists it is masked.",
+      "Путь в URL секретен: с --path-file FILE он читается из файла и добавляется к URL, чтобы его "
+      "не было видно в "
+      "списке процессов. В списках он скрыт."},
+     run_webhook},
+    {"help", "[COMMAND]", 0, 1, 0, {"show this help", "показать эту справку"}, {"", ""}, run_help},
+    {"completion",
+     "bash | zsh | fish",
+     1,
+     1,
+     0,
+     {"print the completion of a shell", "напечатать автодополнение для оболочки"},
+     {"For bash: eval \"$(avito completion bash)\"", "Для bash: eval \"$(avito completion bash)\""},
+     run_completion},
+};
+
+const size_t commands_count = sizeof commands / sizeof *commands;
+
+/* ---- names ---- */
+
+const command *find_command(const char *name)
+{
+    for (size_t i = 0; i < commands_count; i++) {
+        if (strcmp(commands[i].name, name) == 0) {
+            return &commands[i];
+        }
+    }
+    return NULL;
+}
+
+/* Levenshtein's distance, for names of up to 31 characters; longer ones are far from everything. */
+static size_t distance(const char *a, const char *b)
+{
+    size_t row[32], columns = strlen(b);
+
+    if (columns >= sizeof row / sizeof *row) {
+        return columns;
+    }
+    for (size_t j = 0; j <= columns; j++) {
+        row[j] = j;
+    }
+    for (size_t i = 0; a[i] != '\0'; i++) {
+        size_t diagonal = row[0];
+
+        row[0] = i + 1;
+        for (size_t j = 0; j < columns; j++) {
+            const size_t changed = diagonal + (a[i] != b[j]);
+            const size_t least = row[j] < row[j + 1] ? row[j] + 1 : row[j + 1] + 1;
+
+            diagonal = row[j + 1];
+            row[j + 1] = changed < least ? changed : least;
+        }
+    }
+    return row[columns];
+}
+
+/* Keeps `name` if it is nearer to `meant` than the best one so far. */
+static void consider(const char *meant, const char *name, const char **best, size_t *least)
+{
+    const size_t d = distance(meant, name);
+
+    if (d < *least) {
+        *least = d;
+        *best = name;
+    }
+}
+
+const char *near_command(const char *name)
+{
+    const char *best = NULL;
+    size_t least = 3;
+
+    for (size_t i = 0; i < commands_count; i++) {
+        consider(name, commands[i].name, &best, &least);
+    }
+    return best;
+}
+
+static const char *near_option(const command *c, const char *name)
+{
+    const char *best = NULL;
+    size_t least = 3;
+
+    for (int id = 0; id < OPTIONS; id++) {
+        if ((c->options | common_options) & OPTION_BIT(id)) {
+            consider(name, options[id].name, &best, &least);
+        }
+    }
+    return best;
+}
+
+/* ---- the command line ---- */
+
+static int wrong(const command *c, sentence what, const char *name)
+{
+    fprintf(stderr, say(what), name);
+    fprintf(stderr, say(TEXT("; see: avito %s --help\n", "; см.: avito %s --help\n")), c->name);
+    return EXIT_USAGE;
+}
+
+static int unknown_option(const command *c, const char *name)
+{
+    const char *near = near_option(c, name);
+
+    fprintf(stderr, say(TEXT("avito %s has no option --%s", "у avito %s нет ключа --%s")), c->name,
+            name);
+    if (near != NULL) {
+        fprintf(stderr, say(TEXT("; did you mean --%s?", "; может быть, --%s?")), near);
+    }
+    fputc('\n', stderr);
+    return EXIT_USAGE;
+}
+
+static bool option_applies(const command *c, int id)
+{
+    return ((c->options | common_options) & OPTION_BIT(id)) != 0;
+}
+
+/* OPTIONS where there is none. */
+static int option_by_name(const command *c, const char *name, size_t len)
+{
+    int id = 0;
+
+    while (id < OPTIONS && !(option_applies(c, id) && strlen(options[id].name) == len &&
+                             strncmp(options[id].name, name, len) == 0)) {
+        id++;
+    }
+    return id;
+}
+
+static int option_by_letter(const command *c, char letter)
+{
+    int id = 0;
+
+    while (id < OPTIONS && !(option_applies(c, id) && options[id].letter == letter)) {
+        id++;
+    }
+    return id;
+}
+
+static bool is_one_of(const char *words, const char *word)
+{
+    const size_t len = strlen(word);
+
+    for (const char *at = words; at != NULL && len > 0; at = strchr(at, ' ')) {
+        at += *at == ' ';
+        if (strncmp(at, word, len) == 0 && (at[len] == ' ' || at[len] == '\0')) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int take_value(const command *c, int id, const char *value, arguments *out)
+{
+    if (options[id].words != NULL && !is_one_of(options[id].words, value)) {
+        fprintf(stderr, say(TEXT("--%s takes one of: %s\n", "--%s бывает: %s\n")), options[id].name,
+                options[id].words);
+        return EXIT_USAGE;
+    }
+    if (id == OPTION_ITEM) {
+        if (out->items_count == VALUES_PER_OPTION) {
+            return wrong(c, TEXT("--%s is given too often", "--%s указан слишком много раз"),
+                         options[id].name);
+        }
+        out->items[out->items_count++] = value;
+    }
+    out->values[id] = value;
+    return EXIT_DONE;
+}
+
+/* One option at argv[*at], with its value, which may be the next word. */
+static int read_option(const command *c, int argc, char **argv, int *at, arguments *out)
+{
+    const char *arg = argv[*at];
+    const bool is_long = arg[1] == '-';
+    const char *equals = is_long ? strchr(arg, '=') : NULL;
+    const char *value = equals != NULL ? equals + 1 : !is_long && arg[2] != '\0' ? arg + 2 : NULL;
+    const size_t len = equals != NULL ? (size_t)(equals - arg) - 2 : strlen(arg) - 2;
+    const int id = is_long ? option_by_name(c, arg + 2, len) : option_by_letter(c, arg[1]);
+
+    if (id == OPTIONS) {
+        return is_long ? unknown_option(c, arg + 2)
+                       : wrong(c, TEXT("unknown option %s", "неизвестный ключ %s"), arg);
+    }
+    if (options[id].value == NULL) {
+        if (value != NULL) {
+            return wrong(c, TEXT("--%s has no value", "у --%s нет значения"), options[id].name);
+        }
+        return take_value(c, id, "", out);
+    }
+    if (value == NULL && *at + 1 < argc) {
+        value = argv[++*at];
+    }
+    return value != NULL
+               ? take_value(c, id, value, out)
+               : wrong(c, TEXT("--%s needs a value", "для --%s нужно значение"), options[id].name);
+}
+
+static int check_words(const command *c, const arguments *a)
+{
+    if (a->values[OPTION_HELP] != NULL ||
+        (a->words_count >= c->words_min && a->words_count <= c->words_max)) {
+        return EXIT_DONE;
+    }
+    fprintf(stderr, say(TEXT("usage: avito %s %s\n", "вызов: avito %s %s\n")), c->name, c->usage);
+    return EXIT_USAGE;
+}
+
+int read_arguments(const command *c, int argc, char **argv, arguments *out)
+{
+    bool only_words = false;
+
+    memset(out, 0, sizeof *out);
+    out->words = (const char **)argv;
+    for (int at = 0; at < argc; at++) {
+        int status = EXIT_DONE;
+
+        if (!only_words && strcmp(argv[at], "--") == 0) {
+            only_words = true;
+        } else if (!only_words && argv[at][0] == '-' && argv[at][1] != '\0') {
+            status = read_option(c, argc, argv, &at, out);
+        } else {
+            argv[out->words_count++] = argv[at];
+        }
+        if (status != EXIT_DONE) {
+            return status;
+        }
+    }
+    return check_words(c, out);
+}
+
+bool number_of(const arguments *a, enum option_id id, long low, long high, long *out)
+{
+    const char *value = a->values[id];
+    char *end;
+    long number;
+
+    if (value == NULL) {
+        return true;
+    }
+    errno = 0;
+    number = strtol(value, &end, 10);
+    if (errno != 0 || end == value || *end != '\0' || number < low || number > high) {
+        fprintf(stderr,
+                say(TEXT("--%s takes a number from %ld to %ld\n", "--%s: число от %ld до %ld\n")),
+                options[id].name, low, high);
+        return false;
+    }
+    *out = number;
+    return true;
+}

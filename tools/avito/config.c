@@ -1,0 +1,486 @@
+/* config.c - reads the configuration by inih, and chooses an account. */
+#include "config.h"
+#include "command.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <ini.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* ---- what may stand in it ---- */
+
+const config_key config_keys[] = {
+    {SECTION_ACCOUNT,
+     "client_id",
+     {"of the developer page of the account", "со страницы разработчика учётной записи"}},
+    {SECTION_ACCOUNT,
+     "client_secret",
+     {"the file must be 0600 then", "тогда у файла должны быть права 0600"}},
+    {SECTION_ACCOUNT,
+     "client_secret_file",
+     {"a file with the secret in its first line, such as systemd's LoadCredential gives",
+      "файл, в первой строке которого secret, например от LoadCredential в systemd"}},
+    {SECTION_ACCOUNT,
+     "host",
+     {"another service; api.avito.ru where it is missing", "другой сервис; без него api.avito.ru"}},
+    {SECTION_ACCOUNT, "port", {"443 where it is missing", "без него 443"}},
+    {SECTION_ACCOUNT,
+     "ca_file",
+     {"trust anchors as PEM; the system's where it is missing",
+      "корневые сертификаты PEM; без него системные"}},
+    {SECTION_MQTT, "host", {"the broker", "брокер"}},
+    {SECTION_MQTT, "port", {"1883, with TLS 8883", "1883, с TLS 8883"}},
+    {SECTION_MQTT, "user", {"the broker's user", "пользователь брокера"}},
+    {SECTION_MQTT,
+     "password",
+     {"the file must be 0600 then", "тогда у файла должны быть права 0600"}},
+    {SECTION_MQTT,
+     "password_file",
+     {"a file with the password in its first line", "файл, в первой строке которого пароль"}},
+    {SECTION_MQTT, "tls", {"yes or no (default)", "yes или no (по умолчанию)"}},
+    {SECTION_MQTT,
+     "ca_file",
+     {"the broker's trust anchors; the system's where it is missing",
+      "корневые сертификаты брокера; без него системные"}},
+};
+
+const size_t config_keys_count = sizeof config_keys / sizeof *config_keys;
+
+static enum section_kind kind_of(const char *section)
+{
+    return strcmp(section, "mqtt") == 0      ? SECTION_MQTT
+           : strcmp(section, "gateway") == 0 ? SECTION_GATEWAY
+                                             : SECTION_ACCOUNT;
+}
+
+static bool is_known(const char *section, const char *key)
+{
+    for (size_t i = 0; i < config_keys_count; i++) {
+        if (config_keys[i].section == kind_of(section) && strcmp(config_keys[i].key, key) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool is_account_name(const char *name)
+{
+    const size_t len = strlen(name);
+
+    if (len == 0 || len > CONFIG_NAME_MAX || strcmp(name, "fleet") == 0 ||
+        kind_of(name) != SECTION_ACCOUNT) {
+        return false;
+    }
+    for (size_t i = 0; i < len; i++) {
+        if (!isalnum((unsigned char)name[i]) && name[i] != '-' && name[i] != '_') {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* ---- reading ---- */
+
+struct reading {
+    config *c;
+    FILE *file;
+    const char *path;
+    int line;
+    int status;
+};
+
+static int refuse(struct reading *r, sentence what)
+{
+    if (r->status == EXIT_DONE) {
+        fprintf(stderr, "%s:%d: %s\n", r->path, r->line, say(what));
+    }
+    r->status = EXIT_USAGE;
+    return 0;
+}
+
+static bool keep(config *c, const char *section, const char *key, const char *value)
+{
+    const size_t section_size = strlen(section) + 1, key_size = strlen(key) + 1,
+                 size = strlen(value) + 1;
+    config_row *row = malloc(sizeof *row + section_size + key_size + size);
+
+    if (row == NULL) {
+        return false;
+    }
+    row->next = NULL;
+    row->section = memcpy(row->text, section, section_size);
+    row->key = memcpy(row->text + section_size, key, key_size);
+    row->value = memcpy(row->text + section_size + key_size, value, size);
+    *c->end = row;
+    c->end = &row->next;
+    return true;
+}
+
+/* inih cuts lines of over 200 bytes and takes " ;" for a comment: both would change a value in silence. */
+static char *read_line(char *to, int size, void *from)
+{
+    struct reading *r = from;
+    char *line = fgets(to, size, r->file);
+
+    if (line == NULL) {
+        return NULL;
+    }
+    r->line++;
+    if (strchr(line, '\n') == NULL && !feof(r->file)) {
+        refuse(r, TEXT("this line has over 198 bytes: put a long secret into a file and name it "
+                       "with client_secret_file",
+                       "в строке больше 198 байт: положите длинный secret в файл и укажите его в "
+                       "client_secret_file"));
+        return NULL;
+    }
+    if (line[0] != ';' && line[0] != '#' &&
+        (strstr(line, " ;") != NULL || strstr(line, "\t;") != NULL)) {
+        refuse(r, TEXT("a blank and a semicolon would begin a comment here: put the comment on a "
+                       "line of its own",
+                       "пробел и точка с запятой начали бы здесь комментарий: вынесите его на "
+                       "отдельную строку"));
+        return NULL;
+    }
+    return line;
+}
+
+static int take(void *user, const char *section, const char *key, const char *value)
+{
+    struct reading *r = user;
+
+    if (section[0] == '\0') {
+        return refuse(r, TEXT("a key before the first [account]", "ключ до первой секции [имя]"));
+    }
+    if (kind_of(section) == SECTION_ACCOUNT && !is_account_name(section)) {
+        return refuse(
+            r, TEXT("an account's name has 1 to 32 letters, digits, - or _, and is not fleet",
+                    "имя учётной записи: от 1 до 32 латинских букв, цифр, - и _, но не fleet"));
+    }
+    if (!is_known(section, key)) {
+        return refuse(r, TEXT("this key is not known in this section; see: man avito",
+                              "в этой секции нет такого ключа; см.: man avito"));
+    }
+    if (config_value(r->c, section, key) != NULL) {
+        return refuse(r, TEXT("this key stands twice", "этот ключ указан дважды"));
+    }
+    if (!keep(r->c, section, key, value)) {
+        return refuse(r, TEXT("out of memory", "не хватает памяти"));
+    }
+    return 1;
+}
+
+/* Others must not read a file with a secret in it. `before` are the rows of other files. */
+static int check_mode(struct reading *r, config_row *const *before)
+{
+    struct stat s;
+
+    if (fstat(fileno(r->file), &s) != 0 || (s.st_mode & 077) == 0) {
+        return EXIT_DONE;
+    }
+    for (const config_row *row = *before; row != NULL; row = row->next) {
+        if (strcmp(row->key, "client_secret") == 0 || strcmp(row->key, "password") == 0) {
+            fprintf(stderr,
+                    say(TEXT("%s: others can read the secret in it: chmod 600 %s\n",
+                             "%s: secret в нём могут прочесть другие: chmod 600 %s\n")),
+                    r->path, r->path);
+            return EXIT_USAGE;
+        }
+    }
+    return EXIT_DONE;
+}
+
+static int read_file(config *c, const char *path, bool must_exist)
+{
+    struct reading r = {c, fopen(path, "r"), path, 0, EXIT_DONE};
+    config_row *const *before = c->end;
+    int bad_line;
+
+    if (r.file == NULL) {
+        if (errno == ENOENT && !must_exist) {
+            return EXIT_DONE;
+        }
+        fprintf(stderr, "%s: %s\n", path, strerror(errno));
+        return EXIT_USAGE;
+    }
+    bad_line = ini_parse_stream(read_line, &r, take, &r);
+    if (r.status == EXIT_DONE && bad_line != 0) {
+        r.line = bad_line > 0 ? bad_line : r.line;
+        refuse(&r, TEXT("this is neither [section] nor key = value",
+                        "это не [секция] и не ключ = значение"));
+    }
+    if (r.status == EXIT_DONE) {
+        r.status = check_mode(&r, before);
+    }
+    fclose(r.file);
+    return r.status;
+}
+
+/* $NAME/avito/rest, or ~/fallback/avito/rest. */
+static bool folder_of(const char *variable, const char *fallback, const char *rest, char *out,
+                      size_t cap)
+{
+    const char *base = getenv(variable);
+    const char *home = getenv("HOME");
+    int n;
+
+    if (base != NULL && base[0] == '/') {
+        n = snprintf(out, cap, "%s/avito%s", base, rest);
+    } else if (home != NULL && home[0] == '/') {
+        n = snprintf(out, cap, "%s/%s/avito%s", home, fallback, rest);
+    } else {
+        fprintf(stderr,
+                say(TEXT("neither %s nor HOME is set: nowhere to keep anything\n",
+                         "не заданы ни %s, ни HOME: негде хранить данные\n")),
+                variable);
+        return false;
+    }
+    return n > 0 && (size_t)n < cap;
+}
+
+int config_load(config *c, const char *path)
+{
+    memset(c, 0, sizeof *c);
+    c->end = &c->rows;
+    if (!folder_of("XDG_STATE_HOME", ".local/state", "", c->folder, sizeof c->folder)) {
+        return EXIT_USAGE;
+    }
+    if (path != NULL) {
+        snprintf(c->path, sizeof c->path, "%s", path);
+        return read_file(c, c->path, true);
+    }
+    if (!folder_of("XDG_CONFIG_HOME", ".config", "/config", c->path, sizeof c->path)) {
+        return EXIT_USAGE;
+    }
+    return read_file(c, c->path, false);
+}
+
+void config_free(config *c)
+{
+    while (c->rows != NULL) {
+        config_row *row = c->rows;
+
+        c->rows = row->next;
+        memset(row->text, 0, (size_t)(row->value - row->text) + strlen(row->value));
+        free(row);
+    }
+    c->end = &c->rows;
+}
+
+const char *config_value(const config *c, const char *section, const char *key)
+{
+    for (const config_row *row = c->rows; row != NULL; row = row->next) {
+        if (strcmp(row->section, section) == 0 && strcmp(row->key, key) == 0) {
+            return row->value;
+        }
+    }
+    return NULL;
+}
+
+/* Is this the first row of its section? */
+static bool is_first(const config *c, const config_row *of)
+{
+    const config_row *row = c->rows;
+
+    while (strcmp(row->section, of->section) != 0) {
+        row = row->next;
+    }
+    return row == of;
+}
+
+const char *config_account(const config *c, size_t n)
+{
+    for (const config_row *row = c->rows; row != NULL; row = row->next) {
+        if (kind_of(row->section) == SECTION_ACCOUNT && is_first(c, row) && n-- == 0) {
+            return row->section;
+        }
+    }
+    return NULL;
+}
+
+/* ---- one account ---- */
+
+static const char *from_environment(const char *name)
+{
+    const char *value = getenv(name);
+
+    return value != NULL && value[0] != '\0' ? value : NULL;
+}
+
+static int no_account(const config *c, const char *name)
+{
+    if (name != NULL) {
+        fprintf(
+            stderr,
+            say(TEXT("there is no account %s; configured in %s, or: avito login %s\n",
+                     "нет учётной записи %s; она задаётся в %s или командой: avito login %s\n")),
+            name, c->path, name);
+    } else {
+        fputs(say(TEXT("no account yet. Begin with: avito login\n",
+                       "учётной записи ещё нет. Начните с: avito login\n")),
+              stderr);
+    }
+    return EXIT_USAGE;
+}
+
+static int ambiguous(const config *c, bool environment)
+{
+    fprintf(
+        stderr, "%s",
+        environment
+            ? say(TEXT(
+                  "AVITO_CLIENT_ID is set and accounts are configured; name one with --account:",
+                  "задан AVITO_CLIENT_ID и настроены учётные записи; назовите одну ключом "
+                  "--account:"))
+            : say(TEXT("several accounts are configured; name one with --account:",
+                       "настроено несколько учётных записей; назовите одну ключом --account:")));
+    for (size_t i = 0; config_account(c, i) != NULL; i++) {
+        fprintf(stderr, " %s", config_account(c, i));
+    }
+    fputc('\n', stderr);
+    return EXIT_USAGE;
+}
+
+/* A secret that stands in a file of its own: its first line. */
+static const char *read_secret(config *c, const char *section, const char *path)
+{
+    FILE *file = fopen(path, "r");
+    char line[1024];
+    bool ok = file != NULL && fgets(line, sizeof line, file) != NULL;
+
+    if (file != NULL) {
+        fclose(file);
+    }
+    if (ok) {
+        line[strcspn(line, "\r\n")] = '\0';
+        ok = keep(c, section, "client_secret", line);
+        memset(line, 0, sizeof line);
+    }
+    if (!ok) {
+        fprintf(stderr,
+                say(TEXT("%s: the secret cannot be read\n", "%s: не удаётся прочесть secret\n")),
+                path);
+        return NULL;
+    }
+    return config_value(c, section, "client_secret");
+}
+
+static const char *choose(const config *c, const char *name, bool environment)
+{
+    const char *only = config_account(c, 0);
+
+    if (name != NULL) {
+        return name;
+    }
+    if (environment) {
+        return "default";
+    }
+    return only;
+}
+
+static int make_folder(const char *folder)
+{
+    char part[4096];
+
+    for (size_t i = 1; folder[i - 1] != '\0'; i++) {
+        if (folder[i] != '/' && folder[i] != '\0') {
+            continue;
+        }
+        memcpy(part, folder, i);
+        part[i] = '\0';
+        if (mkdir(part, 0700) != 0 && errno != EEXIST) {
+            fprintf(stderr, "%s: %s\n", part, strerror(errno));
+            return EXIT_LOCAL;
+        }
+    }
+    return EXIT_DONE;
+}
+
+static int take_port(const char *value, account *out)
+{
+    char *end;
+    const unsigned long port = value != NULL ? strtoul(value, &end, 10) : 0;
+
+    if (value != NULL && (end == value || *end != '\0' || port == 0 || port > 65535)) {
+        fputs(say(TEXT("the port is a number from 1 to 65535\n", "порт - число от 1 до 65535\n")),
+              stderr);
+        return EXIT_USAGE;
+    }
+    out->port = (unsigned short)port;
+    return EXIT_DONE;
+}
+
+/* Where `avito login` keeps the credentials: in the account's state folder. */
+static int read_credentials(config *c, const char *name)
+{
+    char path[sizeof c->folder + CONFIG_NAME_MAX + 32];
+
+    snprintf(path, sizeof path, "%s/%s/credentials", c->folder, name);
+    return read_file(c, path, false);
+}
+
+static int fill_account(config *c, account *out, bool environment)
+{
+    const char *file;
+
+    out->client_id =
+        environment ? from_environment("AVITO_CLIENT_ID") : config_value(c, out->name, "client_id");
+    out->client_secret = environment ? from_environment("AVITO_CLIENT_SECRET")
+                                     : config_value(c, out->name, "client_secret");
+    file = config_value(c, out->name, "client_secret_file");
+    if (!environment && out->client_secret == NULL && file != NULL) {
+        out->client_secret = read_secret(c, out->name, file);
+        if (out->client_secret == NULL) {
+            return EXIT_USAGE;
+        }
+    }
+    if (out->client_id == NULL || out->client_secret == NULL) {
+        return no_account(c, out->name);
+    }
+    return EXIT_DONE;
+}
+
+int config_service(config *c, const char *name, account *out)
+{
+    const char *port = from_environment("AVITO_PORT");
+    int status;
+
+    snprintf(out->name, sizeof out->name, "%s", name);
+    snprintf(out->folder, sizeof out->folder, "%s/%s", c->folder, out->name);
+    out->host = from_environment("AVITO_HOST");
+    out->host = out->host != NULL ? out->host : config_value(c, out->name, "host");
+    out->ca_file = from_environment("AVITO_CA_FILE");
+    out->ca_file = out->ca_file != NULL ? out->ca_file : config_value(c, out->name, "ca_file");
+    status = take_port(port != NULL ? port : config_value(c, out->name, "port"), out);
+    return status == EXIT_DONE ? make_folder(out->folder) : status;
+}
+
+int config_choose(config *c, const char *name, account *out)
+{
+    const bool environment = from_environment("AVITO_CLIENT_ID") != NULL;
+    const char *chosen;
+    int status;
+
+    memset(out, 0, sizeof *out);
+    name = name != NULL ? name : from_environment("AVITO_ACCOUNT");
+    status = read_credentials(c, name != NULL ? name : "default");
+    if (status != EXIT_DONE) {
+        return status;
+    }
+    if (name == NULL &&
+        (environment ? config_account(c, 0) != NULL : config_account(c, 1) != NULL)) {
+        return ambiguous(c, environment);
+    }
+    chosen = choose(c, name, environment);
+    if (chosen == NULL || !is_account_name(chosen)) {
+        return no_account(c, name);
+    }
+    status = config_service(c, chosen, out);
+    return status == EXIT_DONE
+               ? fill_account(c, out,
+                              environment &&
+                                  (name == NULL || config_value(c, name, "client_id") == NULL))
+               : status;
+}

@@ -1,0 +1,279 @@
+/* export.c - avito export: every chat and message that the service shows, as JSON lines.
+ *
+ * A chat is a line {"id":...,"users":...}, its messages follow it, each with its chat_id. With a file, a
+ * run that was stopped is continued: whole chats stay, the last one in the file is read again, because
+ * nobody knows whether it was finished. The last line {"avito":{"export":...}} says that all is there. */
+#include "format.h"
+#include "jsonl.h"
+#include "run.h"
+#include "session.h"
+#include "show.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define CHATS_MAX 1200 /* the service lets 1,100 be reached; more may slide in meanwhile */
+#define ID_SIZE   72
+
+struct chat_list {
+    char ids[CHATS_MAX][ID_SIZE];
+    size_t count;
+};
+
+struct export
+{
+    session *session;
+    FILE *out;
+    struct chat_list all, done; /* of the service; of the file */
+    long messages;
+    int skipped;         /* rows that could not be read */
+    int messages_beyond; /* chats with more messages than can be reached */
+    bool chats_beyond;
+};
+
+static bool contains(const struct chat_list *list, const char *id)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        if (strcmp(list->ids[i], id) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool add(struct chat_list *list, const char *id)
+{
+    if (list->count == CHATS_MAX || strlen(id) >= ID_SIZE) {
+        return false;
+    }
+    strcpy(list->ids[list->count++], id);
+    return true;
+}
+
+/* ---- what is there already ---- */
+
+static const char complete[] = "{\"avito\":{\"export\":\"complete\"";
+
+/* The id of a line that is a chat's. */
+static bool chat_id_of(const char *line, char *id)
+{
+    static const char begin[] = "{\"id\":\"";
+    const char *from = line + sizeof begin - 1, *end;
+
+    if (strncmp(line, begin, sizeof begin - 1) != 0 || strstr(line, "\"users\":[") == NULL) {
+        return false;
+    }
+    end = strchr(from, '"');
+    if (end == NULL || end - from >= ID_SIZE) {
+        return false;
+    }
+    memcpy(id, from, (size_t)(end - from));
+    id[end - from] = '\0';
+    return true;
+}
+
+/* Notes the chats of the file; *keep: where the last one begins, which is read again. *is_complete:
+ * there is nothing to do. */
+static void read_back(struct export *e, long *keep, bool *is_complete)
+{
+    char *line = NULL, id[ID_SIZE];
+    size_t size = 0;
+    long at = 0;
+    ssize_t len;
+
+    *keep = 0;
+    *is_complete = false;
+    while ((len = getline(&line, &size, e->out)) > 0 && line[len - 1] == '\n') {
+        *is_complete = strncmp(line, complete, sizeof complete - 1) == 0;
+        if (chat_id_of(line, id) && !contains(&e->done, id)) {
+            *keep = at;
+            (void)add(&e->done, id);
+        }
+        at += len;
+    }
+    free(line);
+    if (!*is_complete && e->done.count > 0) {
+        e->done.count--;
+    }
+}
+
+/* Opens the file and cuts off what is not known to be whole. */
+static int open_file(struct export *e, const char *path, bool *is_complete)
+{
+    long keep;
+
+    *is_complete = false;
+    if (path == NULL) {
+        e->out = stdout;
+        return EXIT_DONE;
+    }
+    e->out = fopen(path, "a+");
+    if (e->out == NULL) {
+        perror(path);
+        return EXIT_LOCAL;
+    }
+    rewind(e->out);
+    read_back(e, &keep, is_complete);
+    if (!*is_complete && ftruncate(fileno(e->out), keep) != 0) {
+        perror(path);
+        return EXIT_LOCAL;
+    }
+    return fseek(e->out, 0, SEEK_END) == 0 ? EXIT_DONE : EXIT_LOCAL;
+}
+
+/* ---- reading ---- */
+
+/* An element that could not be read is counted and said; the list goes on. */
+static bool skip_row(struct export *e, int result)
+{
+    if (result < 0 && avito_list_open(&e->session->avito.client)) {
+        e->skipped++;
+        session_status(e->session, result);
+        return true;
+    }
+    return false;
+}
+
+static int list_ids(struct export *e)
+{
+    session *s = e->session;
+    avito_client *client = &s->avito.client;
+    avito_chats_query query;
+    int result;
+
+    memset(&query, 0, sizeof query);
+    query.all_pages = true;
+    query.chat_types = AVITO_CHAT_TYPE_U2I | AVITO_CHAT_TYPE_U2U | AVITO_CHAT_TYPE_A2U;
+    query.want = AVITO_CHAT_USERS;
+    result = avito_list_chats(client, s->user_id, &query, &s->avito.arena);
+    while (result == AVITO_OK) {
+        avito_chat chat;
+
+        result = avito_next_chat(client, &chat);
+        if (result == AVITO_OK && !contains(&e->all, chat.id.ptr) && !add(&e->all, chat.id.ptr)) {
+            e->chats_beyond = true;
+        }
+        result = skip_row(e, result) ? AVITO_OK : result;
+    }
+    e->chats_beyond = e->chats_beyond || (result == AVITO_END && avito_list_has_more(client));
+    return result == AVITO_END ? AVITO_OK : result;
+}
+
+static int export_messages(struct export *e, const char *chat_id)
+{
+    session *s = e->session;
+    avito_client *client = &s->avito.client;
+    avito_messages_query query;
+    avito_chat of; /* for its id, which a message of a list does not have */
+    int result;
+
+    memset(&query, 0, sizeof query);
+    memset(&of, 0, sizeof of);
+    of.id.ptr = chat_id;
+    of.id.len = strlen(chat_id);
+    query.all_pages = true;
+    result = avito_list_messages(client, s->user_id, chat_id, &query, &s->avito.arena);
+    while (result == AVITO_OK) {
+        avito_message m;
+
+        result = avito_next_message(client, &m);
+        if (result == AVITO_OK) {
+            json_message(e->out, NULL, &m, &of);
+            e->messages++;
+        }
+        result = skip_row(e, result) ? AVITO_OK : result;
+    }
+    e->messages_beyond += result == AVITO_END && avito_list_has_more(client);
+    return result == AVITO_END ? AVITO_OK : result;
+}
+
+static int export_chat(struct export *e, const char *chat_id)
+{
+    session *s = e->session;
+    avito_chat chat;
+    int result = avito_get_chat(&s->avito.client, s->user_id, chat_id, &s->avito.arena, &chat);
+
+    if (result == AVITO_OK) {
+        json_chat(e->out, &chat, s->user_id);
+        avito_arena_reset(&s->avito.arena);
+        result = export_messages(e, chat_id);
+    }
+    avito_arena_reset(&s->avito.arena);
+    return result;
+}
+
+static bool is_written(struct export *e)
+{
+    if (fflush(e->out) == 0 && !ferror(e->out)) {
+        return true;
+    }
+    perror(say(TEXT("avito: the export cannot be written", "avito: выгрузку не удаётся записать")));
+    return false;
+}
+
+static int export_all(struct export *e)
+{
+    int result = list_ids(e);
+
+    for (size_t i = 0; i < e->all.count && result == AVITO_OK; i++) {
+        show_progress(say(TEXT("chat %zu of %zu, %ld messages", "чат %zu из %zu, сообщений: %ld")),
+                      i + 1, e->all.count, e->messages);
+        if (!contains(&e->done, e->all.ids[i])) {
+            result = export_chat(e, e->all.ids[i]);
+        }
+        if (!is_written(e)) {
+            return EXIT_LOCAL;
+        }
+    }
+    show_progress_end();
+    return session_status(e->session, result);
+}
+
+/* The last line, and for people what is missing. */
+static int finish(struct export *e)
+{
+    json_open(e->out, NULL, '{');
+    json_open(e->out, "avito", '{');
+    json_word(e->out, "export", "complete");
+    json_number(e->out, "chats", (int64_t)e->all.count);
+    json_number(e->out, "skipped", e->skipped);
+    json_bool(e->out, "chats_beyond_reach", e->chats_beyond);
+    json_number(e->out, "chats_with_messages_beyond_reach", e->messages_beyond);
+    json_close(e->out, '}');
+    json_close(e->out, '}');
+    if (e->chats_beyond || e->messages_beyond > 0) {
+        session_remark(
+            e->session,
+            say(TEXT("The service has more than it lets be read: see the last line.",
+                     "У сервиса есть больше, чем он даёт прочесть: см. последнюю строку.")));
+    }
+    return is_written(e) ? EXIT_DONE : EXIT_LOCAL;
+}
+
+int run_export(const arguments *a)
+{
+    static struct export e;
+    bool is_complete;
+    int status;
+
+    e.session = &the_session;
+    show_begin(has_option(a, OPTION_QUIET));
+    status = open_file(&e, a->words_count > 0 ? a->words[0] : NULL, &is_complete);
+    if (status != EXIT_DONE) {
+        return status;
+    }
+    status = session_open(e.session, a);
+    if (status == EXIT_DONE && is_complete) {
+        session_remark(e.session,
+                       say(TEXT("This export is complete: give another file name to begin anew.",
+                                "Эта выгрузка уже полная: для новой укажите другое имя файла.")));
+    } else {
+        status = status == EXIT_DONE ? session_user(e.session) : status;
+        status = status == EXIT_DONE ? export_all(&e) : status;
+        status = status == EXIT_DONE ? finish(&e) : status;
+    }
+    session_close(e.session);
+    return e.out != stdout && fclose(e.out) != 0 && status == EXIT_DONE ? EXIT_LOCAL : status;
+}

@@ -1,0 +1,406 @@
+/* help.c - what is made from the tables of command.c: the help, the manual page, the completions. */
+#include "config.h"
+#include "run.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const struct {
+    enum exit_status status;
+    sentence what;
+} statuses[] = {
+    {EXIT_DONE, {"done", "сделано"}},
+    {EXIT_LOCAL,
+     {"local: disk, lock, a command of --exec", "местное: диск, блокировка, команда из --exec"}},
+    {EXIT_USAGE,
+     {"usage or configuration; nothing was sent", "вызов или настройки; ничего не отправлено"}},
+    {EXIT_NETWORK,
+     {"network: no connection, no TLS, no answer", "сеть: нет соединения, TLS или ответа"}},
+    {EXIT_CREDENTIALS,
+     {"client id, secret or token are refused", "client id, secret или токен не приняты"}},
+    {EXIT_REFUSED, {"the service refused", "сервис отказал"}},
+    {EXIT_CANNOT_TELL,
+     {"cannot tell whether it was sent: avito confirm",
+      "неизвестно, отправлено ли: avito confirm"}},
+    {EXIT_NOTHING, {"nothing came in time", "вовремя ничего не пришло"}},
+    {EXIT_ANSWER, {"the service's answer makes no sense", "ответ сервиса непонятен"}},
+};
+
+static const struct {
+    const char *name;
+    sentence what;
+} variables[] = {
+    {"AVITO_CLIENT_ID, AVITO_CLIENT_SECRET",
+     {"the account, without a configuration", "учётная запись, без файла настроек"}},
+    {"AVITO_HOST, AVITO_PORT, AVITO_CA_FILE",
+     {"another service, such as the simulator", "другой сервис, например симулятор"}},
+    {"AVITO_ACCOUNT", {"as --account", "как --account"}},
+    {"XDG_CONFIG_HOME, XDG_STATE_HOME",
+     {"where configuration and state are kept", "где лежат настройки и состояние"}},
+    {"LC_ALL, LC_MESSAGES, LANG",
+     {"Russian where they begin with ru", "по-русски, если начинается с ru"}},
+    {"NO_COLOR", {"no colours on the terminal", "без цвета на терминале"}},
+};
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
+static bool has_option(const command *c, int id)
+{
+    return ((c == NULL ? common_options : c->options) & OPTION_BIT(id)) != 0;
+}
+
+/* ---- help ---- */
+
+static void print_options(const command *c)
+{
+    for (int id = 0; id < OPTIONS; id++) {
+        char name[64];
+        const option_row *o = &options[id];
+
+        if (!has_option(c, id)) {
+            continue;
+        }
+        if (o->letter != '\0') {
+            snprintf(name, sizeof name, "-%c, --%s %s", o->letter, o->name,
+                     o->value != NULL ? o->value : "");
+        } else {
+            snprintf(name, sizeof name, "    --%s %s", o->name, o->value != NULL ? o->value : "");
+        }
+        printf("  %-26s %s\n", name, say(o->what));
+    }
+}
+
+static void print_general_help(void)
+{
+    puts(say(TEXT("avito - chats of Avito on the command line\n\nusage: avito COMMAND [OPTION...] "
+                  "[WORD...]\n\ncommands:",
+                  "avito - чаты Авито в командной строке\n\nвызов: avito КОМАНДА [КЛЮЧ...] "
+                  "[СЛОВО...]\n\nкоманды:")));
+    for (size_t i = 0; i < commands_count; i++) {
+        printf("  %-12s %s\n", commands[i].name, say(commands[i].what));
+    }
+    puts(say(TEXT("\nall commands take:", "\nу всех команд:")));
+    print_options(NULL);
+    puts(say(TEXT("\nBegin with: avito login. More: avito COMMAND --help, man avito",
+                  "\nНачните с: avito login. Подробнее: avito КОМАНДА --help, man avito")));
+}
+
+void print_command_help(const command *c)
+{
+    printf(say(TEXT("usage: avito %s %s\n\n%s\n", "вызов: avito %s %s\n\n%s\n")), c->name, c->usage,
+           say(c->what));
+    if (say(c->details)[0] != '\0') {
+        printf("\n%s\n", say(c->details));
+    }
+    if (c->options != 0) {
+        putchar('\n');
+        print_options(c);
+    }
+    puts(say(TEXT("\nall commands take:", "\nу всех команд:")));
+    print_options(NULL);
+}
+
+int run_help(const arguments *a)
+{
+    const command *c = a->words_count > 0 ? find_command(a->words[0]) : NULL;
+
+    if (a->words_count > 0 && c == NULL) {
+        fprintf(stderr,
+                say(TEXT("avito has no command %s; see: avito help\n",
+                         "у avito нет команды %s; см.: avito help\n")),
+                a->words[0]);
+        return EXIT_USAGE;
+    }
+    if (c != NULL) {
+        print_command_help(c);
+    } else {
+        print_general_help();
+    }
+    return EXIT_DONE;
+}
+
+/* ---- the manual page ---- */
+
+/* Text for roff: a backslash and a dash at the beginning of a line would be commands. */
+static void roff(const char *s)
+{
+    for (; *s != '\0'; s++) {
+        if (*s == '\\') {
+            fputs("\\e", stdout);
+        } else if (*s == '-') {
+            fputs("\\-", stdout);
+        } else {
+            putchar(*s);
+        }
+    }
+}
+
+static void roff_section(sentence title)
+{
+    printf(".SH \"%s\"\n", say(title));
+}
+
+static void roff_term(const char *term, const char *what)
+{
+    fputs(".TP\n.B ", stdout);
+    roff(term);
+    putchar('\n');
+    roff(what);
+    putchar('\n');
+}
+
+static void roff_options(const command *c)
+{
+    for (int id = 0; id < OPTIONS; id++) {
+        char name[64];
+
+        if (has_option(c, id)) {
+            snprintf(name, sizeof name, "--%s%s%s", options[id].name,
+                     options[id].value != NULL ? " " : "",
+                     options[id].value != NULL ? options[id].value : "");
+            roff_term(name, say(options[id].what));
+        }
+    }
+}
+
+static void roff_command(const command *c)
+{
+    fputs(".SS ", stdout);
+    printf("avito %s ", c->name);
+    roff(c->usage);
+    putchar('\n');
+    roff(say(c->what));
+    fputs(".\n", stdout);
+    if (say(c->details)[0] != '\0') {
+        roff(say(c->details));
+        putchar('\n');
+    }
+    roff_options(c);
+}
+
+static const struct {
+    const char *name;
+    sentence what;
+} files[] = {
+    {"$XDG_CONFIG_HOME/avito/config",
+     {"the configuration; ~/.config where the variable is not set",
+      "настройки; ~/.config, если переменная не задана"}},
+    {"$XDG_STATE_HOME/avito/NAME/",
+     {"the state of an account, 0600; ~/.local/state where the variable is not set",
+      "состояние учётной записи, 0600; ~/.local/state, если переменная не задана"}},
+    {"credentials", {"what avito login has stored", "то, что сохранил avito login"}},
+    {"tokens",
+     {"the access token; programs of one account share it",
+      "токен доступа; его делят программы одной учётной записи"}},
+    {"inbox.0, inbox.1, inbox.lock",
+     {"where avito watch is; one program at a time",
+      "место, где avito watch; по одной программе сразу"}},
+    {"send.*", {"sends, so that none happens twice", "отправки, чтобы ни одна не повторилась"}},
+    {"aside.jsonl",
+     {"messages that --give-up has set aside", "сообщения, отложенные ключом --give-up"}},
+};
+
+static void roff_keys(enum section_kind section)
+{
+    for (size_t i = 0; i < config_keys_count; i++) {
+        if (config_keys[i].section == section) {
+            roff_term(config_keys[i].key, say(config_keys[i].what));
+        }
+    }
+}
+
+static void roff_configuration(void)
+{
+    roff_section(TEXT("CONFIGURATION", "НАСТРОЙКИ"));
+    roff(say(TEXT("An INI file with a section [NAME] for each account. The environment wins over "
+                  "it, options win over "
+                  "both. A comment stands on a line of its own and begins with a semicolon.",
+                  "Файл INI с секцией [ИМЯ] для каждой учётной записи. Окружение сильнее файла, "
+                  "ключи сильнее "
+                  "обоих. Комментарий стоит на отдельной строке и начинается с точки с запятой.")));
+    putchar('\n');
+    roff_keys(SECTION_ACCOUNT);
+    puts(".SS [mqtt]");
+    roff_keys(SECTION_MQTT);
+    roff_section(TEXT("FILES", "ФАЙЛЫ"));
+    for (size_t i = 0; i < COUNT(files); i++) {
+        roff_term(files[i].name, say(files[i].what));
+    }
+}
+
+static void roff_json(void)
+{
+    roff_section(TEXT("JSON", "JSON"));
+    roff(say(TEXT("With --json each line of standard output is one object. Its names and forms are "
+                  "those of the official "
+                  "description: a chat has id, created, updated, context, users, last_message; a "
+                  "message id, author_id, "
+                  "created, type, direction, content, and chat_id where it is known. What this "
+                  "program adds stands in one "
+                  "member, avito: class (buyer, own, system, placeholder, deleted, unsupported), "
+                  "is_own, is_system, "
+                  "is_placeholder, is_cut, author_name, item_title; of a send its outcome (sent, "
+                  "not_sent, cannot_tell). "
+                  "Names are never removed within a major version; new ones may come.",
+                  "С --json каждая строка вывода - один объект. Имена и вид полей - как в "
+                  "официальном описании: у чата "
+                  "id, created, updated, context, users, last_message; у сообщения id, author_id, "
+                  "created, type, "
+                  "direction, content и chat_id, где он известен. Добавленное этой программой "
+                  "стоит в поле avito: class "
+                  "(buyer, own, system, placeholder, deleted, unsupported), is_own, is_system, "
+                  "is_placeholder, is_cut, "
+                  "author_name, item_title; у отправки outcome (sent, not_sent, cannot_tell). "
+                  "Внутри старшей версии "
+                  "имена не исчезают, но могут появляться новые.")));
+    putchar('\n');
+}
+
+int run_manual(const arguments *a)
+{
+    (void)a;
+    printf(".TH AVITO 1 \"\" \"avito %s\"\n", AVITO_PROGRAM_VERSION);
+    roff_section(TEXT("NAME", "НАЗВАНИЕ"));
+    puts(say(TEXT("avito \\- chats of Avito on the command line",
+                  "avito \\- чаты Авито в командной строке")));
+    roff_section(TEXT("SYNOPSIS", "ВЫЗОВ"));
+    puts(say(TEXT(".B avito\n.I COMMAND\n[\\fIOPTION\\fR...] [\\fIWORD\\fR...]",
+                  ".B avito\n.I КОМАНДА\n[\\fIКЛЮЧ\\fR...] [\\fIСЛОВО\\fR...]")));
+    roff_section(TEXT("COMMANDS", "КОМАНДЫ"));
+    for (size_t i = 0; i < commands_count; i++) {
+        roff_command(&commands[i]);
+    }
+    roff_section(TEXT("OPTIONS OF ALL COMMANDS", "КЛЮЧИ ВСЕХ КОМАНД"));
+    roff_options(NULL);
+    roff_section(TEXT("EXIT STATUS", "КОДЫ ВОЗВРАТА"));
+    for (size_t i = 0; i < COUNT(statuses); i++) {
+        char number[16];
+
+        snprintf(number, sizeof number, "%d", (int)statuses[i].status);
+        roff_term(number, say(statuses[i].what));
+    }
+    roff_section(TEXT("ENVIRONMENT", "ОКРУЖЕНИЕ"));
+    for (size_t i = 0; i < COUNT(variables); i++) {
+        roff_term(variables[i].name, say(variables[i].what));
+    }
+    roff_configuration();
+    roff_json();
+    return EXIT_DONE;
+}
+
+/* ---- completions ---- */
+
+static void bash_completion(void)
+{
+    puts("_avito() {\n"
+         "    local word=${COMP_WORDS[COMP_CWORD]} command=${COMP_WORDS[1]} names=\n"
+         "    if [ \"$COMP_CWORD\" -eq 1 ]; then");
+    printf("        names=\"");
+    for (size_t i = 0; i < commands_count; i++) {
+        printf("%s%s", i > 0 ? " " : "", commands[i].name);
+    }
+    puts("\"\n    else\n        case $command in");
+    for (size_t i = 0; i < commands_count; i++) {
+        printf("            %s) names=\"", commands[i].name);
+        for (int id = 0; id < OPTIONS; id++) {
+            if (has_option(&commands[i], id) || has_option(NULL, id)) {
+                printf("--%s ", options[id].name);
+            }
+        }
+        puts("\" ;;");
+    }
+    puts("        esac\n    fi\n"
+         "    COMPREPLY=($(compgen -W \"$names\" -- \"$word\"))\n"
+         "    [ ${#COMPREPLY[@]} -gt 0 ] || COMPREPLY=($(compgen -f -- \"$word\"))\n"
+         "}\ncomplete -F _avito avito");
+}
+
+/* Text within single quotes, for zsh and fish. */
+static void quoted(const char *s, const char *quote)
+{
+    for (; *s != '\0'; s++) {
+        if (*s == '\'') {
+            fputs(quote, stdout);
+        } else {
+            putchar(*s);
+        }
+    }
+}
+
+static void zsh_options(const command *c)
+{
+    for (int id = 0; id < OPTIONS; id++) {
+        if (has_option(c, id)) {
+            printf(" '--%s[", options[id].name);
+            quoted(say(options[id].what), "'\\''");
+            printf("]%s%s'", options[id].value != NULL ? ":" : "",
+                   options[id].value != NULL ? options[id].value : "");
+        }
+    }
+}
+
+static void zsh_completion(void)
+{
+    puts("#compdef avito\n_avito() {\n    local -a commands\n    commands=(");
+    for (size_t i = 0; i < commands_count; i++) {
+        printf("        '%s:", commands[i].name);
+        quoted(say(commands[i].what), "'\\''");
+        puts("'");
+    }
+    puts("    )\n    if (( CURRENT == 2 )); then\n        _describe command commands\n        "
+         "return\n    fi\n"
+         "    case $words[2] in");
+    for (size_t i = 0; i < commands_count; i++) {
+        printf("        %s) _arguments", commands[i].name);
+        zsh_options(NULL);
+        zsh_options(&commands[i]);
+        puts(" '*:file:_files' ;;");
+    }
+    puts("    esac\n}\ncompdef _avito avito");
+}
+
+static void fish_options(const char *condition, const command *c)
+{
+    for (int id = 0; id < OPTIONS; id++) {
+        if (has_option(c, id)) {
+            printf("complete -c avito%s -l %s%s -d '", condition, options[id].name,
+                   options[id].value != NULL ? " -r" : "");
+            quoted(say(options[id].what), "\\'");
+            puts("'");
+        }
+    }
+}
+
+static void fish_completion(void)
+{
+    fish_options("", NULL);
+    for (size_t i = 0; i < commands_count; i++) {
+        char condition[96];
+
+        printf("complete -c avito -n __fish_use_subcommand -f -a %s -d '", commands[i].name);
+        quoted(say(commands[i].what), "\\'");
+        puts("'");
+        snprintf(condition, sizeof condition, " -n '__fish_seen_subcommand_from %s'",
+                 commands[i].name);
+        fish_options(condition, &commands[i]);
+    }
+}
+
+int run_completion(const arguments *a)
+{
+    static const struct {
+        const char *shell;
+        void (*print)(void);
+    } shells[] = {{"bash", bash_completion}, {"zsh", zsh_completion}, {"fish", fish_completion}};
+
+    for (size_t i = 0; i < COUNT(shells); i++) {
+        if (strcmp(a->words[0], shells[i].shell) == 0) {
+            shells[i].print();
+            return EXIT_DONE;
+        }
+    }
+    fputs(say(TEXT("completion is there for bash, zsh and fish\n",
+                   "автодополнение есть для bash, zsh и fish\n")),
+          stderr);
+    return EXIT_USAGE;
+}

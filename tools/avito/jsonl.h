@@ -1,0 +1,25 @@
+/* jsonl.h - what a program reads: one JSON object a line on standard output, with the names that the
+ * service documents. What is ours stands under "avito". */
+#ifndef AVITO_TOOLS_JSONL_H
+#define AVITO_TOOLS_JSONL_H
+
+#include "avito_messenger.h"
+
+#include <stdio.h>
+
+/* Objects and arrays nest; commas come by themselves. `key` is NULL within an array. */
+void json_open(FILE *out, const char *key, char bracket); /* '{' or '[' */
+void json_close(FILE *out, char bracket); /* '}' or ']'; a line break after the last */
+void json_text(FILE *out, const char *key, avito_str value); /* left out where ptr is NULL */
+void json_word(FILE *out, const char *key, const char *value);
+void json_number(FILE *out, const char *key, int64_t value);
+void json_bool(FILE *out, const char *key, bool value);
+void json_raw(FILE *out, const char *key, const char *json); /* that is JSON already */
+
+void json_chat(FILE *out, const avito_chat *chat, int64_t user_id);
+
+/* The names and forms of the service; ours under "avito". `chat` may be NULL. False: out of memory. */
+bool json_message(FILE *out, const char *key, const avito_message *message, const avito_chat *chat);
+void json_self(FILE *out, const avito_self *self);
+
+#endif

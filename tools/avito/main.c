@@ -1,0 +1,62 @@
+/* main.c - which command. */
+#include "run.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+
+static int unknown_command(const char *name)
+{
+    const char *near = near_command(name);
+
+    fprintf(stderr, say(TEXT("avito has no command %s", "у avito нет команды %s")), name);
+    if (near != NULL) {
+        fprintf(stderr, say(TEXT("; did you mean %s?", "; может быть, %s?")), near);
+    }
+    fputs(say(TEXT(" See: avito help\n", " См.: avito help\n")), stderr);
+    return EXIT_USAGE;
+}
+
+/* What was written must have arrived: a full disk is an error, a closed pipe a reason to end quietly. */
+static int close_output(int status)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout)) {
+        return status;
+    }
+    perror(say(TEXT("avito: standard output", "avito: стандартный вывод")));
+    return status == EXIT_DONE ? EXIT_LOCAL : status;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct {
+        const char *option, *command;
+    } as_options[] = {{"--help", "help"}, {"-h", "help"}};
+    const char *name = argc > 1 ? argv[1] : "help";
+    const command *c;
+    arguments a;
+    int status;
+
+    prctl(PR_SET_DUMPABLE, 0); /* the secret is in memory: no core dump, no other process of ours */
+    language_from_environment();
+    if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0) {
+        return close_output(run_version());
+    }
+    if (strcmp(name, "--manual") == 0) { /* for the build: avito.1 */
+        return close_output(run_manual(NULL));
+    }
+    for (size_t i = 0; i < sizeof as_options / sizeof *as_options; i++) {
+        name = strcmp(name, as_options[i].option) == 0 ? as_options[i].command : name;
+    }
+    c = find_command(name);
+    if (c == NULL) {
+        return unknown_command(name);
+    }
+    status = read_arguments(c, argc > 2 ? argc - 2 : 0, argv + 2, &a);
+    if (status == EXIT_DONE && a.values[OPTION_HELP] != NULL) {
+        print_command_help(c);
+        return close_output(EXIT_DONE);
+    }
+    return status != EXIT_DONE ? status : close_output(c->run(&a));
+}

@@ -1,0 +1,167 @@
+/* messages.c - avito messages: what was said in a chat, oldest first. */
+#include "messages.h"
+#include "format.h"
+#include "jsonl.h"
+#include "run.h"
+#include "show.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+const char *class_word(avito_message_class c)
+{
+    static const char *const words[] = {"buyer",       "own",     "system",
+                                        "placeholder", "deleted", "unsupported"};
+
+    return words[c];
+}
+
+static void print_formatted(const char *format, const avito_message *m, avito_str name,
+                            avito_str chat)
+{
+    char text[8192];
+    const avito_str class_name = {class_word(avito_classify(m)),
+                                  strlen(class_word(avito_classify(m)))};
+    const format_field fields[] = {
+        {"id", m->id},
+        {"chat", m->chat_id.ptr != NULL ? m->chat_id : chat},
+        {"name", name},
+        {"text", preview_of(m, text, sizeof text)},
+        {"type", m->type_word},
+        {"class", class_name},
+        {"direction", m->direction_word},
+        {"created", number_text(m->created)},
+        {"author", number_text(m->author_id)},
+    };
+
+    print_format(format, fields, sizeof fields / sizeof *fields);
+}
+
+/* A text as it was written, anything else in one line. */
+static avito_str body_of(const avito_message *m, char *memory, size_t size)
+{
+    return m->content.kind == AVITO_MESSAGE_TEXT ? m->content.as.text : preview_of(m, memory, size);
+}
+
+static void print_for_people(const avito_message *m, avito_str name)
+{
+    char text[1024];
+
+    show_style(stdout, SHOW_FAINT);
+    show_time(stdout, m->created);
+    show_style(stdout, m->is_own ? SHOW_PLAIN : SHOW_BOLD);
+    fputs("  ", stdout);
+    show_text(stdout, name, 24);
+    show_style(stdout, SHOW_FAINT);
+    fputs("  ", stdout);
+    show_text(stdout, m->id, SIZE_MAX);
+    show_style(stdout, SHOW_PLAIN);
+    fputc('\n', stdout);
+    show_paragraph(stdout, body_of(m, text, sizeof text), 2);
+}
+
+void print_message(const session *s, const avito_message *m, avito_str name, avito_str chat)
+{
+    if (has_option(s->arguments, OPTION_JSON)) {
+        json_message(stdout, NULL, m, NULL);
+    } else if (has_option(s->arguments, OPTION_FORMAT)) {
+        print_formatted(s->arguments->values[OPTION_FORMAT], m, name, chat);
+    } else {
+        print_for_people(m, name);
+    }
+    fflush(stdout);
+}
+
+avito_str author_name(const avito_chat *chat, int64_t author_id, char *memory, size_t size)
+{
+    avito_str name = {memory, 0};
+
+    for (size_t i = 0; i < chat->users.count; i++) {
+        if (chat->users.items[i].id == author_id) {
+            name.len =
+                chat->users.items[i].name.len < size ? chat->users.items[i].name.len : size - 1;
+            memcpy(memory, chat->users.items[i].name.ptr, name.len);
+        }
+    }
+    memory[name.len] = '\0';
+    return name;
+}
+
+/* ---- avito messages ---- */
+
+/* The service gives the newest first, people read the oldest first: so all of them are read before the
+ * first is printed, into as much memory as that takes. */
+static int get_messages(session *s, const avito_messages_query *query, avito_messages *out)
+{
+    avito_arena arena = s->avito.arena;
+    int result = avito_get_messages(&s->avito.client, s->user_id, s->arguments->words[0], query,
+                                    &arena, out);
+
+    for (int tries = 0; result == AVITO_ERR_ARENA && tries < 4; tries++) {
+        const size_t size = avito_last_error(&s->avito.client)->needed + 65536;
+        void *memory = realloc(s->memory, size);
+
+        if (memory == NULL) {
+            return result;
+        }
+        s->memory = memory;
+        arena = avito_arena_of(memory, size);
+        result = avito_get_messages(&s->avito.client, s->user_id, s->arguments->words[0], query,
+                                    &arena, out);
+    }
+    return result;
+}
+
+static void print_messages(const session *s, const avito_chat *chat, const avito_messages *all,
+                           size_t limit)
+{
+    for (size_t i = all->count < limit ? all->count : limit; i > 0; i--) {
+        char name[128];
+
+        print_message(s, &all->items[i - 1],
+                      author_name(chat, all->items[i - 1].author_id, name, sizeof name), chat->id);
+    }
+}
+
+static int show_messages(session *s, long limit)
+{
+    avito_messages_query query;
+    avito_messages all;
+    avito_chat chat;
+    int result = avito_get_chat(&s->avito.client, s->user_id, s->arguments->words[0],
+                                &s->avito.arena, &chat);
+
+    if (result != AVITO_OK) {
+        return session_status(s, result);
+    }
+    memset(&query, 0, sizeof query);
+    query.limit = limit < 100 ? (int)limit : 100;
+    query.all_pages = limit > 100;
+    result = get_messages(s, &query, &all);
+    if (result == AVITO_OK) {
+        print_messages(s, &chat, &all, (size_t)limit);
+        if (all.has_more && has_option(s->arguments, OPTION_ALL)) {
+            session_remark(s,
+                           say(TEXT("The service has older messages than it lets be read.",
+                                    "У сервиса есть сообщения старше тех, что он даёт прочесть.")));
+        }
+    }
+    return session_status(s, result);
+}
+
+int run_messages(const arguments *a)
+{
+    session *s = &the_session;
+    long limit = has_option(a, OPTION_ALL) ? 100000 : 20;
+    int status;
+
+    if (!number_of(a, OPTION_LIMIT, 1, 1100, &limit) || !check_format(a)) {
+        return EXIT_USAGE;
+    }
+    show_begin(has_option(a, OPTION_QUIET));
+    status = session_open(s, a);
+    status = status == EXIT_DONE ? session_user(s) : status;
+    status = status == EXIT_DONE ? show_messages(s, limit) : status;
+    session_close(s);
+    return status;
+}

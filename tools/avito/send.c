@@ -1,0 +1,318 @@
+/* send.c - avito send, avito confirm: never twice, and said when nobody can tell.
+ *
+ * Each message gets a key in the store before it leaves (avito_send_once()), so that a crash between the
+ * request and its answer leaves a note, which `avito confirm` settles. */
+#include "jsonl.h"
+#include "run.h"
+#include "session.h"
+#include "show.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static int print_outcome(session *s, int result, avito_outcome outcome)
+{
+    static const char *const words[] = {"not_sent", "sent", "cannot_tell"};
+    const char *word = outcome == AVITO_SENT          ? words[1]
+                       : outcome == AVITO_CANNOT_TELL ? words[2]
+                                                      : words[0];
+
+    if (has_option(s->arguments, OPTION_JSON)) {
+        json_open(stdout, NULL, '{');
+        json_open(stdout, "avito", '{');
+        json_word(stdout, "outcome", word);
+        if (result < 0) {
+            json_word(stdout, "error", avito_posix_strerror(&s->avito, result));
+        }
+        json_close(stdout, '}');
+        json_close(stdout, '}');
+    }
+    if (outcome == AVITO_CANNOT_TELL) {
+        session_remark(
+            s, say(TEXT("It is not known whether it was sent. Ask later: avito confirm CHAT TEXT",
+                        "Неизвестно, отправлено ли. Спросите позже: avito confirm ЧАТ ТЕКСТ")));
+    }
+    if (outcome == AVITO_SENT) {
+        return EXIT_DONE;
+    }
+    session_status(s, result);
+    return status_of(result < 0 ? result : AVITO_ERR_RECV, outcome);
+}
+
+/* A key of its own for each message of each run. */
+static void make_key(char *key, size_t size)
+{
+    static unsigned part;
+    uint8_t bytes[8] = {0};
+    size_t len = (size_t)snprintf(key, size, "send-%u-", ++part);
+
+    avito_posix_entropy(NULL, bytes, sizeof bytes);
+    for (size_t i = 0; i < sizeof bytes && len + 3 < size; i++) {
+        len += (size_t)snprintf(key + len, size - len, "%02x", bytes[i]);
+    }
+}
+
+/* ---- a text ---- */
+
+/* What would be refused anyway is refused before a byte leaves. */
+static bool check_text(const arguments *a, const char *text)
+{
+    if (text[strspn(text, " \t\r\n")] == '\0') {
+        fputs(say(TEXT("the text is blank\n", "текст пуст\n")), stderr);
+        return false;
+    }
+    if (!has_option(a, OPTION_SPLIT) && text[avito_split_text(text)] != '\0') {
+        fprintf(stderr,
+                say(TEXT("the text has over %u characters: --split sends it in parts\n",
+                         "в тексте больше %u знаков: --split отправит его частями\n")),
+                AVITO_TEXT_MAX);
+        return false;
+    }
+    return true;
+}
+
+static int send_part(session *s, const char *part)
+{
+    char key[AVITO_STORE_KEY_MAX + 1];
+    avito_outcome outcome = AVITO_NOT_SENT;
+    int result;
+
+    make_key(key, sizeof key);
+    result = avito_send_once(&s->avito.client, &s->avito.store, s->user_id, s->arguments->words[0],
+                             key, part, &s->avito.arena, &outcome);
+    return print_outcome(s, result, outcome);
+}
+
+/* The parts in their order; the first that is not sent ends it. */
+static int send_text(session *s, const char *text)
+{
+    static char part[4 * AVITO_TEXT_MAX + 1];
+    int status = EXIT_DONE, sent = 0;
+
+    while (status == EXIT_DONE && text[0] != '\0') {
+        const size_t len = avito_split_text(text);
+
+        memcpy(part, text, len);
+        part[len] = '\0';
+        status = send_part(s, part);
+        sent += status == EXIT_DONE;
+        text += len;
+    }
+    if (status != EXIT_DONE && sent > 0) {
+        fprintf(stderr,
+                say(TEXT("%d parts were sent, then it stopped\n",
+                         "отправлено частей: %d, дальше остановилось\n")),
+                sent);
+        return EXIT_CANNOT_TELL;
+    }
+    return status;
+}
+
+/* ---- a picture ---- */
+
+static void upload_progress(void *ctx, size_t sent, size_t size)
+{
+    (void)ctx;
+    show_progress("%zu %%", size > 0 ? sent * 100 / size : 100);
+}
+
+/* Notes the send with the newest message of the chat as its baseline. */
+static int begin_image(session *s, const char *key)
+{
+    static avito_store_send send;
+    avito_messages_query query;
+    avito_messages newest;
+    int result;
+
+    memset(&send, 0, sizeof send);
+    memset(&query, 0, sizeof query);
+    query.limit = 1;
+    query.want = AVITO_MESSAGE_BARE;
+    result = avito_get_messages(&s->avito.client, s->user_id, s->arguments->words[0], &query,
+                                &s->avito.arena, &newest);
+    if (result != AVITO_OK) {
+        return result;
+    }
+    snprintf(send.key, sizeof send.key, "%s", key);
+    snprintf(send.chat_id, sizeof send.chat_id, "%s", s->arguments->words[0]);
+    if (newest.count > 0) {
+        snprintf(send.baseline_id, sizeof send.baseline_id, "%s", newest.items[0].id.ptr);
+        send.baseline_created = newest.items[0].created;
+    }
+    return avito_store_begin_send(&s->avito.store, &send);
+}
+
+static int send_uploaded(session *s, const char *image_id)
+{
+    char key[AVITO_STORE_KEY_MAX + 1];
+    avito_outcome outcome;
+    avito_message message;
+    int result;
+
+    make_key(key, sizeof key);
+    result = begin_image(s, key);
+    if (result != AVITO_OK) {
+        return session_status(s, result);
+    }
+    result = avito_send_image_message(&s->avito.client, s->user_id, s->arguments->words[0],
+                                      image_id, &s->avito.arena, &message);
+    outcome = result == AVITO_OK ? AVITO_SENT : avito_last_error(&s->avito.client)->outcome;
+    (void)avito_store_end_send(&s->avito.store, key, outcome,
+                               result == AVITO_OK ? message.id.ptr : NULL);
+    return print_outcome(s, result, outcome);
+}
+
+static int send_image(session *s, avito_image_file *image)
+{
+    avito_uploaded_image uploaded;
+    int result;
+
+    image->source.progress = upload_progress;
+    result = avito_upload_image(&s->avito.client, s->user_id, &image->source, &s->avito.arena,
+                                &uploaded);
+    show_progress_end();
+    return result == AVITO_OK ? send_uploaded(s, uploaded.image_id.ptr) : session_status(s, result);
+}
+
+static int send_image_file(session *s, const char *path)
+{
+    avito_image_file image;
+    const int result = avito_image_from_file(&image, path);
+    int status;
+
+    if (result != AVITO_OK) {
+        fprintf(stderr, "%s: %s; %s\n", path, avito_error_text(result), avito_error_remedy(result));
+        return result == AVITO_ERR_FILE ? EXIT_LOCAL : EXIT_USAGE;
+    }
+    status = send_image(s, &image);
+    avito_image_file_close(&image);
+    return status;
+}
+
+/* ---- avito send ---- */
+
+static int send_all(session *s, const char *text)
+{
+    const char *path = s->arguments->values[OPTION_IMAGE];
+    int status = path != NULL ? send_image_file(s, path) : EXIT_DONE;
+
+    if (status == EXIT_DONE && text != NULL) {
+        status = send_text(s, text);
+        if (status != EXIT_DONE && path != NULL) {
+            session_remark(s, say(TEXT("The picture was sent.", "Картинка отправлена.")));
+            return EXIT_CANNOT_TELL;
+        }
+    }
+    return status;
+}
+
+int run_send(const arguments *a)
+{
+    session *s = &the_session;
+    const bool has_text = a->words_count > 1 || !has_option(a, OPTION_IMAGE);
+    const char *text = has_text ? text_argument(a, 1) : NULL;
+    int status;
+
+    if (has_text && (text == NULL || !check_text(a, text))) {
+        return EXIT_USAGE;
+    }
+    show_begin(has_option(a, OPTION_QUIET));
+    status = session_open(s, a);
+    status = status == EXIT_DONE ? session_user(s) : status;
+    status = status == EXIT_DONE ? send_all(s, text) : status;
+    session_close(s);
+    return status;
+}
+
+/* ---- avito confirm ---- */
+
+/* A send of this chat, and of this text if one is given, that nobody could tell of. */
+struct search {
+    const char *chat, *text;
+    avito_store_send found;
+    bool any;
+};
+
+static int visit_send(void *ctx, const avito_store_send *send)
+{
+    struct search *search = ctx;
+
+    if (send->outcome == AVITO_CANNOT_TELL && strcmp(send->chat_id, search->chat) == 0 &&
+        (search->text == NULL || strcmp(send->text, search->text) == 0) &&
+        (!search->any || send->begun > search->found.begun)) {
+        search->found = *send;
+        search->any = true;
+    }
+    return AVITO_OK;
+}
+
+static int look_for(session *s, const avito_store_send *send, bool noted)
+{
+    avito_sent_query query;
+    avito_outcome outcome;
+    avito_message found;
+    int result;
+
+    memset(&query, 0, sizeof query);
+    query.text = send->text[0] != '\0' ? send->text : NULL;
+    query.baseline_id = send->baseline_id[0] != '\0' ? send->baseline_id : NULL;
+    query.baseline_created = send->baseline_created;
+    query.age_s = noted ? (uint32_t)(avito_posix_unix_time(NULL) - send->begun) : 0;
+    result = avito_confirm_sent(&s->avito.client, s->user_id, send->chat_id, &query,
+                                &s->avito.arena, &outcome, &found);
+    if (result != AVITO_OK) {
+        return session_status(s, result);
+    }
+    if (noted && outcome == AVITO_SENT) {
+        (void)avito_store_end_send(&s->avito.store, send->key, outcome, found.id.ptr);
+    }
+    if (outcome == AVITO_SENT) {
+        session_remark(s, say(TEXT("It was sent.", "Отправлено.")));
+        return print_outcome(s, AVITO_OK, outcome);
+    }
+    if (outcome == AVITO_NOT_SENT) {
+        session_remark(s, say(TEXT("It is not in the chat.", "В чате его нет.")));
+        return EXIT_REFUSED;
+    }
+    return print_outcome(s, AVITO_OK, outcome);
+}
+
+static int confirm(session *s, const char *text)
+{
+    static struct search search;
+    int result;
+
+    search.chat = s->arguments->words[0];
+    search.text = text;
+    result = avito_store_each_send(&s->avito.store, visit_send, &search);
+    if (result != AVITO_OK) {
+        return session_status(s, result);
+    }
+    if (!search.any && text == NULL) {
+        session_remark(s, say(TEXT("No send into this chat is in doubt.",
+                                   "В этот чат нет отправок под вопросом.")));
+        return EXIT_DONE;
+    }
+    if (!search.any) { /* of another program: without a baseline any message of this text counts */
+        snprintf(search.found.chat_id, sizeof search.found.chat_id, "%s", search.chat);
+        snprintf(search.found.text, sizeof search.found.text, "%s", text);
+    }
+    return look_for(s, &search.found, search.any);
+}
+
+int run_confirm(const arguments *a)
+{
+    session *s = &the_session;
+    const char *text = a->words_count > 1 ? text_argument(a, 1) : NULL;
+    int status;
+
+    if (a->words_count > 1 && text == NULL) {
+        return EXIT_USAGE;
+    }
+    show_begin(has_option(a, OPTION_QUIET));
+    status = session_open(s, a);
+    status = status == EXIT_DONE ? session_user(s) : status;
+    status = status == EXIT_DONE ? confirm(s, text) : status;
+    session_close(s);
+    return status;
+}

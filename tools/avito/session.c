@@ -1,0 +1,190 @@
+/* session.c - see session.h. */
+#include "session.h"
+#include "russian.h"
+#include "show.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+session the_session;
+
+bool has_option(const arguments *a, enum option_id id)
+{
+    return a->values[id] != NULL;
+}
+
+static avito_posix_options options_of(const session *s)
+{
+    avito_posix_options o = avito_posix_options_default();
+
+    o.account.client_id = s->account.client_id;
+    o.account.client_secret = s->account.client_secret;
+    o.account.host = s->account.host;
+    o.account.port = s->account.port;
+    o.ca_file = s->account.ca_file;
+    o.folder = s->account.folder;
+    o.program = "avito";
+    o.client.retries = 2;
+    o.client.total_timeout_ms = 600000; /* a picture of 24 MB on a slow line */
+    o.client.dry_run = has_option(s->arguments, OPTION_DRY_RUN);
+    return o;
+}
+
+int session_connect(session *s)
+{
+    const avito_posix_options o = options_of(s);
+
+    s->is_open = true;
+    return session_status(s, avito_posix_open(&s->avito, &o));
+}
+
+int session_prepare(session *s, const arguments *a, const char *name)
+{
+    int status;
+
+    memset(s, 0, sizeof *s);
+    s->arguments = a;
+    status = config_load(&s->config, a->values[OPTION_CONFIG]);
+    return status == EXIT_DONE ? config_service(&s->config, name, &s->account) : status;
+}
+
+int session_open(session *s, const arguments *a)
+{
+    int status;
+
+    memset(s, 0, sizeof *s);
+    s->arguments = a;
+    status = config_load(&s->config, a->values[OPTION_CONFIG]);
+    status = status == EXIT_DONE ? config_choose(&s->config, a->values[OPTION_ACCOUNT], &s->account)
+                                 : status;
+    return status == EXIT_DONE ? session_connect(s) : status;
+}
+
+void session_close(session *s)
+{
+    if (s->is_open) {
+        avito_posix_close(&s->avito);
+    }
+    free(s->memory);
+    config_free(&s->config);
+}
+
+/* The hundreds of a result tell its cause; some have a status of their own. */
+enum exit_status status_of(int result, avito_outcome outcome)
+{
+    switch (result) {
+        case AVITO_OK:
+        case AVITO_END:
+            return EXIT_DONE;
+        case AVITO_ERR_FILE:
+        case AVITO_ERR_BUSY:
+        case AVITO_ERR_HOOK:
+        case AVITO_ERR_ROOM:
+            return EXIT_LOCAL;
+        case AVITO_ERR_UNAUTHORIZED:
+        case AVITO_ERR_CREDENTIALS:
+        case AVITO_ERR_REFRESH_TOKEN:
+            return EXIT_CREDENTIALS;
+        default:
+            break;
+    }
+    if (outcome == AVITO_CANNOT_TELL) {
+        return EXIT_CANNOT_TELL;
+    }
+    return result > -200   ? EXIT_USAGE
+           : result > -300 ? EXIT_LOCAL
+           : result > -400 ? EXIT_NETWORK
+           : result > -500 ? EXIT_ANSWER
+                           : EXIT_REFUSED;
+}
+
+/* In English as the library says it; in Russian with what the server said behind it. */
+static void print_error(session *s, int result)
+{
+    const char *russian = language_is_russian() ? error_in_russian(result) : NULL;
+    const char *detail = s->is_open ? avito_last_error(&s->avito.client)->text : "";
+
+    if (russian == NULL) {
+        fprintf(stderr, "avito: %s\n", avito_posix_strerror(&s->avito, result));
+    } else if (detail[0] == '\0' || result > -400) {
+        fprintf(stderr, "avito: %s\n", russian);
+    } else {
+        const avito_str text = {detail, strlen(detail)};
+
+        fprintf(stderr, "avito: %s (", russian);
+        show_text(stderr, text, SIZE_MAX);
+        fputs(")\n", stderr);
+    }
+}
+
+int session_status(session *s, int result)
+{
+    if (result >= 0) {
+        return EXIT_DONE;
+    }
+    show_progress_end();
+    print_error(s, result);
+    return status_of(result, AVITO_NOT_SENT);
+}
+
+int session_user(session *s)
+{
+    avito_self self;
+    int result;
+
+    if (s->user_id != 0) {
+        return EXIT_DONE;
+    }
+    result = avito_get_self(&s->avito.client, &s->avito.arena, &self);
+    s->user_id = result == AVITO_OK ? self.id : 0;
+    avito_arena_reset(&s->avito.arena);
+    return session_status(s, result);
+}
+
+void session_remark(const session *s, const char *text)
+{
+    if (!has_option(s->arguments, OPTION_QUIET)) {
+        show_progress_end();
+        fprintf(stderr, "%s\n", text);
+    }
+}
+
+/* ---- the text of a command ---- */
+
+static char text_read[256 * 1024];
+
+static const char *read_standard_input(void)
+{
+    const size_t len = fread(text_read, 1, sizeof text_read - 1, stdin);
+
+    if (ferror(stdin)) {
+        perror(say(TEXT("avito: standard input", "avito: стандартный ввод")));
+        return NULL;
+    }
+    if (len == sizeof text_read - 1) {
+        fputs(say(TEXT("the text is longer than 256 KB\n", "текст длиннее 256 КБ\n")), stderr);
+        return NULL;
+    }
+    if (memchr(text_read, '\0', len) != NULL) {
+        fputs(say(TEXT("the text holds a NUL byte\n", "в тексте есть нулевой байт\n")), stderr);
+        return NULL;
+    }
+    text_read[len] = '\0';
+    if (len > 0 && text_read[len - 1] == '\n') {
+        text_read[len - 1] = '\0';
+    }
+    return text_read;
+}
+
+const char *text_argument(const arguments *a, size_t from)
+{
+    if (a->words_count <= from) {
+        fputs(say(TEXT("the text is missing; - reads it from standard input\n",
+                       "нет текста; - читает его со стандартного ввода\n")),
+              stderr);
+        return NULL;
+    }
+    return strcmp(a->words[from], "-") == 0 ? read_standard_input() : a->words[from];
+}

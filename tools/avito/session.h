@@ -1,0 +1,49 @@
+/* session.h - one account, opened: its configuration, its state, a lane that waits. */
+#ifndef AVITO_TOOLS_SESSION_H
+#define AVITO_TOOLS_SESSION_H
+
+#include "command.h"
+#include "config.h"
+
+#include "avito_messenger.h"
+
+typedef struct session {
+    const arguments *arguments;
+    config config;
+    account account;
+    bool is_open;
+    avito_posix avito;
+    void *memory;    /* for what does not fit the arena; freed by session_close() */
+    int64_t user_id; /* 0: session_user() has not asked yet */
+} session;
+
+/* The only one of the process: it is large, and must not move. */
+extern session the_session;
+
+/* Reads the configuration, chooses the account, opens its store. Nothing is sent yet. EXIT_DONE, or a
+ * status after saying why. session_close() in any case. */
+int session_open(session *s, const arguments *a);
+void session_close(session *s);
+
+/* The two halves of it, for a login: the account's name, service and folder without its credentials;
+ * then, with these, the store and the lane. */
+int session_prepare(session *s, const arguments *a, const char *name);
+int session_connect(session *s);
+
+/* The exit status of a result of the library; one that is an error is said on standard error. */
+int session_status(session *s, int result);
+enum exit_status status_of(int result, avito_outcome outcome);
+
+/* Whose account it is. Asks once. EXIT_DONE, or a status after saying why. */
+int session_user(session *s);
+
+/* A remark for people on standard error; none with --quiet. */
+void session_remark(const session *s, const char *text);
+
+bool has_option(const arguments *a, enum option_id id);
+
+/* The text of a command: the words from `from` on joined, or standard input for "-". NULL after saying
+ * why: it is missing, too long, or cannot be read. */
+const char *text_argument(const arguments *a, size_t from);
+
+#endif

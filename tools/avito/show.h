@@ -1,0 +1,37 @@
+/* show.h - what a person reads: strangers' text made harmless, columns, colours, progress. */
+#ifndef AVITO_TOOLS_SHOW_H
+#define AVITO_TOOLS_SHOW_H
+
+#include "avito_messenger.h"
+
+#include <stdio.h>
+
+/* Once, at the start: is it a terminal, how wide is it, may it have colours. */
+void show_begin(bool quiet);
+
+bool show_is_terminal(void);
+size_t show_columns(void); /* of the terminal; SIZE_MAX where output is not one */
+
+/* Text of strangers: control characters, marks that turn the direction and broken UTF-8 become a dot;
+ * a line break becomes a blank. At most `columns` columns, "…" at the end where it was cut. Returns the
+ * columns that were used. */
+size_t show_text(FILE *out, avito_str text, size_t columns);
+
+/* The same, and blanks up to `columns`. */
+void show_column(FILE *out, avito_str text, size_t columns);
+
+/* Several lines as they were written, each indented, wrapped at the terminal's width. */
+void show_paragraph(FILE *out, avito_str text, size_t indent);
+
+/* Colours, nothing where there are none. */
+enum show_style { SHOW_PLAIN, SHOW_BOLD, SHOW_FAINT, SHOW_WARN };
+void show_style(FILE *out, enum show_style style);
+
+/* A time of the service as "12:05" today, else "2026-10-31 12:05". Returns the columns used. */
+size_t show_time(FILE *out, int64_t unix_time);
+
+/* One line on standard error that is written again and again; nothing in a pipe or with --quiet. */
+void show_progress(const char *format, ...);
+void show_progress_end(void);
+
+#endif

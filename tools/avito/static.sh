@@ -1,0 +1,50 @@
+#!/bin/sh
+# tools/avito/static.sh CC DIR OUT - the program in one file, everything from source: for musl, and for
+# other processors. DIR keeps objects and sources.
+set -eu
+cc=$1
+dir=$2
+out=$3
+mkdir -p "$dir/objects" "$dir/include"
+
+sh examples/firmware/source.sh bearssl "$dir/source"
+# Some mirrors lack the source of inih. Debian's own archive of it needs only names that musl has, too.
+inih=
+if ! sh examples/firmware/source.sh libinih "$dir/source" 2>"$dir/libinih.txt"; then
+    inih=$(dpkg -L libinih-dev | grep '/libinih\.a$')
+    [ "$cc" = musl-gcc ] || { cat "$dir/libinih.txt" >&2; exit 1; }
+    mkdir -p "$dir/source/libinih"
+    cp /usr/include/ini.h "$dir/source/libinih/"
+fi
+cp /usr/include/jsmn.h "$dir/include/" # other compilers do not look into /usr/include
+
+flags="-std=c99 -D_GNU_SOURCE -Os -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables
+    -DAVITO_WITH_POSIX=1 -DAVITO_WITH_BEARSSL=1 -I. -Itools/avito -isystem $dir/include
+    -I$dir/source/bearssl/inc -I$dir/source/libinih"
+
+# compile NAME FILE FLAGS...: only what is older than its source.
+compile() {
+    object=$dir/objects/$1.o
+    file=$2
+    shift 2
+    if [ ! -e "$object" ] || [ "$file" -nt "$object" ] || [ avito_messenger.h -nt "$object" ]; then
+        # shellcheck disable=SC2086
+        $cc $flags "$@" -c "$file" -o "$object"
+    fi
+}
+
+for file in "$dir"/source/bearssl/src/*.c "$dir"/source/bearssl/src/*/*.c; do
+    name=$(basename "$file" .c)
+    [ -e "$dir/objects/bearssl_$name.o" ] || compile "bearssl_$name" "$file" -w "-I$dir/source/bearssl/src"
+done
+[ -n "$inih" ] || compile inih "$dir/source/libinih/ini.c" -w
+for file in tools/avito/*.c; do
+    compile "avito_$(basename "$file" .c)" "$file" -Wall -Wextra
+done
+# shellcheck disable=SC2086
+$cc -static -Wl,--gc-sections -Wl,--defsym=fopen64=fopen "$dir"/objects/*.o $inih -o "$out"
+strip=$(echo "$cc" | sed -n 's/gcc$/strip/p')
+case $cc in
+musl-gcc) strip=strip ;;
+esac
+"$strip" "$out"

@@ -1,0 +1,75 @@
+/* voice.c - avito voice: where voice messages can be heard, or the files themselves. */
+#include "download.h"
+#include "jsonl.h"
+#include "run.h"
+#include "session.h"
+#include "show.h"
+
+#include <string.h>
+#include <sys/stat.h>
+
+/* A file name of the id alone: what a stranger sends must not choose a path. */
+static int save_voice(session *s, const avito_voice_file *file)
+{
+    char path[4096];
+
+    if (file->voice_id.len == 0 ||
+        strspn(file->voice_id.ptr, "0123456789abcdefABCDEF-_") != file->voice_id.len) {
+        fputs(say(TEXT("avito: the id cannot be a file name\n",
+                       "avito: такой id не годится для имени файла\n")),
+              stderr);
+        return EXIT_ANSWER;
+    }
+    snprintf(path, sizeof path, "%s/%s.mp4", s->arguments->values[OPTION_SAVE], file->voice_id.ptr);
+    return download(s, file->url.ptr, path);
+}
+
+static int show_voice(session *s, const avito_voice_file *file)
+{
+    if (has_option(s->arguments, OPTION_SAVE)) {
+        return save_voice(s, file);
+    }
+    if (has_option(s->arguments, OPTION_JSON)) {
+        json_open(stdout, NULL, '{');
+        json_text(stdout, "voice_id", file->voice_id);
+        json_text(stdout, "url", file->url);
+        json_close(stdout, '}');
+    } else {
+        show_text(stdout, file->url, SIZE_MAX);
+        fputc('\n', stdout);
+    }
+    return EXIT_DONE;
+}
+
+static int get_voices(session *s)
+{
+    avito_voice_files files;
+    const int result = avito_get_voice_files(&s->avito.client, s->user_id, s->arguments->words,
+                                             s->arguments->words_count, &s->avito.arena, &files);
+    int status = session_status(s, result);
+
+    for (size_t i = 0; status == EXIT_DONE && i < files.count; i++) {
+        status = show_voice(s, &files.items[i]);
+    }
+    if (status == EXIT_DONE && files.count < s->arguments->words_count) {
+        session_remark(s, say(TEXT("The service does not know all of these ids.",
+                                   "Сервис знает не все из этих id.")));
+    }
+    return status;
+}
+
+int run_voice(const arguments *a)
+{
+    session *s = &the_session;
+    int status;
+
+    if (has_option(a, OPTION_SAVE)) {
+        mkdir(a->values[OPTION_SAVE], 0777);
+    }
+    show_begin(has_option(a, OPTION_QUIET));
+    status = session_open(s, a);
+    status = status == EXIT_DONE ? session_user(s) : status;
+    status = status == EXIT_DONE ? get_voices(s) : status;
+    session_close(s);
+    return status;
+}

@@ -1,0 +1,359 @@
+/* watch.c - avito watch: each new message once, to a person, a program or a command.
+ *
+ * A message is accepted after it was written, or after the command ended with 0: until then it comes
+ * again, also after kill -9. So there is nothing to clean up and no signal to catch. */
+#include "format.h"
+#include "jsonl.h"
+#include "messages.h"
+#include "run.h"
+#include "show.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define RING_IDS    8192u
+#define CHATS       1024u
+#define PAUSE_MAX_S 60u
+
+struct watch {
+    session *session;
+    avito_inbox inbox;
+    avito_arena room;    /* for the chat that a message is of: the inbox uses the session's arena */
+    avito_chat chat;     /* the one looked up last */
+    long count, give_up; /* 0: no end */
+    uint32_t begin_ms, timeout_ms; /* timeout_ms 0: none */
+    long given;
+};
+
+static char ring[AVITO_INBOX_STATE_SIZE(RING_IDS)];
+static char records[AVITO_INBOX_CHATS_SIZE(CHATS)]; /* so that a poll costs what is new */
+static char chat_room[32768];
+
+/* ---- whose message it is ---- */
+
+/* Looked up once for several messages of the same chat. */
+static avito_str name_of_author(struct watch *w, const avito_message *m, char *memory, size_t size)
+{
+    if (w->chat.id.ptr == NULL || !avito_str_equal(m->chat_id, w->chat.id.ptr)) {
+        avito_arena_reset(&w->room);
+        if (avito_get_chat(&w->session->avito.client, w->session->user_id, m->chat_id.ptr, &w->room,
+                           &w->chat) != AVITO_OK) {
+            memset(&w->chat, 0, sizeof w->chat); /* the message is shown without a name */
+        }
+    }
+    return author_name(&w->chat, m->author_id, memory, size);
+}
+
+/* ---- a command for each message ---- */
+
+/* A command must not inherit the secrets that we were given. */
+static void run_in_child(const char *line, int input)
+{
+    dup2(input, STDIN_FILENO);
+    close(input);
+    unsetenv("AVITO_CLIENT_ID");
+    unsetenv("AVITO_CLIENT_SECRET");
+    signal(SIGPIPE, SIG_DFL);
+    execl("/bin/sh", "sh", "-c", line, (char *)NULL);
+    _exit(127);
+}
+
+static void write_all(int fd, const char *data, size_t len)
+{
+    while (len > 0) {
+        const ssize_t n = write(fd, data, len);
+
+        if (n < 0 && errno != EINTR) {
+            return; /* the command does not read it; its status decides */
+        }
+        data += n > 0 ? n : 0;
+        len -= n > 0 ? (size_t)n : 0;
+    }
+}
+
+/* The command's status; -1: it could not be started. */
+static int run_command(const char *line, const char *json, size_t len)
+{
+    int ends[2], status = -1;
+    pid_t child;
+
+    if (pipe(ends) != 0) {
+        return -1;
+    }
+    child = fork();
+    if (child == 0) {
+        close(ends[1]);
+        run_in_child(line, ends[0]);
+    }
+    close(ends[0]);
+    if (child > 0) {
+        write_all(ends[1], json, len);
+    }
+    close(ends[1]);
+    while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR) {
+    }
+    return child > 0 && WIFEXITED(status) ? WEXITSTATUS(status)
+           : child > 0                    ? 128 + WTERMSIG(status)
+                                          : -1;
+}
+
+/* One line into aside.jsonl, on the disk before the message counts as done. */
+static int set_aside(struct watch *w, const char *json, size_t len)
+{
+    char path[sizeof w->session->account.folder + 16];
+    FILE *file;
+    bool ok;
+
+    snprintf(path, sizeof path, "%s/aside.jsonl", w->session->account.folder);
+    file = fopen(path, "a");
+    ok = file != NULL && fwrite(json, 1, len, file) == len && fflush(file) == 0 &&
+         fsync(fileno(file)) == 0;
+    if (file != NULL) {
+        ok = fclose(file) == 0 && ok;
+    }
+    if (!ok) {
+        perror(path);
+        return EXIT_LOCAL;
+    }
+    fprintf(
+        stderr,
+        say(TEXT("avito: a message was set aside into %s\n", "avito: сообщение отложено в %s\n")),
+        path);
+    return EXIT_DONE;
+}
+
+/* Runs the command until it ends with 0, or is given up. Says once that it fails. */
+static int hand_to_command(struct watch *w, const char *json, size_t len)
+{
+    const char *line = w->session->arguments->values[OPTION_EXEC];
+    unsigned pause_s = 1;
+
+    for (long failures = 1;; failures++) {
+        const int status = run_command(line, json, len);
+
+        if (status == 0) {
+            return EXIT_DONE;
+        }
+        if (failures == 1) {
+            fprintf(
+                stderr,
+                say(TEXT(
+                    "avito: the command ended with %d; the message stays, and it is run again\n",
+                    "avito: команда завершилась с кодом %d; сообщение остаётся, команда "
+                    "повторится\n")),
+                status);
+        }
+        if (w->give_up > 0 && failures >= w->give_up) {
+            return set_aside(w, json, len);
+        }
+        sleep(pause_s);
+        pause_s = pause_s * 2 < PAUSE_MAX_S ? pause_s * 2 : PAUSE_MAX_S;
+    }
+}
+
+static int exec_for(struct watch *w, const avito_message *m)
+{
+    char *json = NULL;
+    size_t len = 0;
+    FILE *memory = open_memstream(&json, &len);
+    int status = EXIT_LOCAL;
+
+    if (memory != NULL) {
+        const bool ok = json_message(memory, NULL, m, NULL);
+
+        fclose(memory);
+        status = ok ? hand_to_command(w, json, len) : EXIT_LOCAL;
+    }
+    free(json);
+    return status;
+}
+
+/* ---- the stream ---- */
+
+static int hand_over(struct watch *w, const avito_message *m)
+{
+    char name[128];
+
+    if (has_option(w->session->arguments, OPTION_EXEC)) {
+        return exec_for(w, m);
+    }
+    print_message(w->session, m,
+                  has_option(w->session->arguments, OPTION_JSON)
+                      ? (avito_str){NULL, 0}
+                      : name_of_author(w, m, name, sizeof name),
+                  m->chat_id);
+    if (ferror(stdout)) {
+        perror(say(TEXT("avito: standard output", "avito: стандартный вывод")));
+        return EXIT_LOCAL;
+    }
+    return EXIT_DONE;
+}
+
+/* The state is written by accept(): a full disk keeps the message. */
+static int accept_message(struct watch *w)
+{
+    const int result = avito_inbox_accept(&w->inbox);
+
+    w->given += result == AVITO_OK;
+    return session_status(w->session, result);
+}
+
+static void say_events(struct watch *w)
+{
+    const unsigned events = avito_inbox_events(&w->inbox);
+
+    if (events & AVITO_INBOX_OVERRUN) {
+        session_remark(
+            w->session,
+            say(TEXT("More came than can be told apart: messages may repeat.",
+                     "Пришло больше, чем можно различить: сообщения могут повториться.")));
+    }
+    if (events & AVITO_INBOX_UNREACHABLE) {
+        session_remark(w->session,
+                       say(TEXT("Some messages are beyond what the service lets be read.",
+                                "Часть сообщений дальше того, что сервис даёт прочесть.")));
+    }
+    if (events & AVITO_INBOX_TIME) {
+        session_remark(w->session,
+                       say(TEXT("A message is dated in the future; its time is not believed.",
+                                "Сообщение датировано будущим; его времени нет веры.")));
+    }
+    if (events & AVITO_INBOX_STATE_LOST) {
+        session_remark(w->session, say(TEXT("The stored state could not be read: beginning anew.",
+                                            "Сохранённое состояние не прочлось: начато заново.")));
+    }
+}
+
+static bool is_over(const struct watch *w)
+{
+    return (w->count > 0 && w->given >= w->count) ||
+           (w->timeout_ms > 0 && avito_posix_clock_ms(NULL) - w->begin_ms >= w->timeout_ms);
+}
+
+/* A round that failed is said once, not each time it fails in the same way. */
+static void say_failure(struct watch *w, int result, int *last)
+{
+    if (result != *last) {
+        session_status(w->session, result);
+    }
+    *last = result;
+}
+
+static int stream(struct watch *w)
+{
+    int status = EXIT_DONE, failure = AVITO_OK;
+
+    while (status == EXIT_DONE && !is_over(w)) {
+        avito_message m;
+        const int result = avito_inbox_next(&w->inbox, &m);
+
+        say_events(w);
+        if (result == AVITO_OK) {
+            failure = AVITO_OK;
+            status = hand_over(w, &m);
+            status = status == EXIT_DONE ? accept_message(w) : status;
+        } else if (result == AVITO_ERR_BUSY || result == AVITO_ERR_FILE ||
+                   status_of(result, AVITO_NOT_SENT) == EXIT_CREDENTIALS) {
+            status = session_status(w->session, result); /* waiting would not help */
+        } else if (result < 0) {
+            say_failure(w, result, &failure);
+        }
+    }
+    return status != EXIT_DONE || w->given > 0 || w->timeout_ms == 0 ? status : EXIT_NOTHING;
+}
+
+/* ---- avito watch ---- */
+
+/* "2026-10-31", "2026-10-31T12:00:00Z" or unix seconds. */
+static bool time_of(const char *word, int64_t *out)
+{
+    struct tm t;
+    const char *end;
+    char *number_end;
+
+    memset(&t, 0, sizeof t);
+    end = strptime(word, "%Y-%m-%d", &t);
+    if (end != NULL && *end == 'T') {
+        end = strptime(end, "T%H:%M:%SZ", &t);
+    }
+    if (end != NULL && *end == '\0') {
+        *out = (int64_t)timegm(&t);
+        return true;
+    }
+    *out = strtoll(word, &number_end, 10);
+    if (number_end == word || *number_end != '\0' || *out <= 0) {
+        fprintf(stderr, say(TEXT("--since: not a time: %s\n", "--since: не время: %s\n")), word);
+        return false;
+    }
+    return true;
+}
+
+static bool take_options(struct watch *w, const arguments *a, avito_inbox_options *o)
+{
+    long timeout_s = 0;
+
+    if (!number_of(a, OPTION_COUNT, 1, 1000000000, &w->count) ||
+        !number_of(a, OPTION_TIMEOUT, 1, 2000000, &timeout_s) ||
+        !number_of(a, OPTION_GIVE_UP, 1, 1000000, &w->give_up) || !check_format(a) ||
+        (has_option(a, OPTION_SINCE) && !time_of(a->values[OPTION_SINCE], &o->since))) {
+        return false;
+    }
+    w->timeout_ms = (uint32_t)timeout_s * 1000u;
+    o->start = has_option(a, OPTION_SINCE)    ? AVITO_START_SINCE
+               : has_option(a, OPTION_UNREAD) ? AVITO_START_UNREAD
+                                              : AVITO_START_NOW;
+    o->mark_as_read = has_option(a, OPTION_MARK_READ);
+    return true;
+}
+
+static int open_inbox(struct watch *w, avito_inbox_options *o)
+{
+    session *s = w->session;
+    int status = session_user(s);
+    int result;
+
+    if (status != EXIT_DONE) {
+        return status;
+    }
+    result = avito_store_take_inbox(&s->avito.store);
+    if (result != AVITO_OK) {
+        return session_status(s, result);
+    }
+    o->user_id = s->user_id;
+    o->state = ring;
+    o->state_cap = sizeof ring;
+    o->chats = records;
+    o->chats_cap = sizeof records;
+    o->nap_ms = 500; /* for --timeout and --count */
+    o->arena = &s->avito.arena;
+    o->ctx = &s->avito.store;
+    o->save = avito_store_save_inbox;
+    o->load = avito_store_load_inbox;
+    return session_status(s, avito_inbox_init(&w->inbox, &s->avito.client, o));
+}
+
+int run_watch(const arguments *a)
+{
+    static struct watch w;
+    avito_inbox_options o = avito_inbox_options_default();
+    int status;
+
+    w.session = &the_session;
+    w.room = avito_arena_of(chat_room, sizeof chat_room);
+    w.begin_ms = avito_posix_clock_ms(NULL);
+    if (!take_options(&w, a, &o)) {
+        return EXIT_USAGE;
+    }
+    signal(SIGPIPE, SIG_IGN);
+    show_begin(has_option(a, OPTION_QUIET));
+    status = session_open(w.session, a);
+    status = status == EXIT_DONE ? open_inbox(&w, &o) : status;
+    status = status == EXIT_DONE ? stream(&w) : status;
+    session_close(w.session);
+    return status;
+}

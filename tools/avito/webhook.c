@@ -1,0 +1,131 @@
+/* webhook.c - avito webhook: where notifications go. The path of the URL is a secret. */
+#include "jsonl.h"
+#include "run.h"
+#include "serve.h"
+#include "session.h"
+#include "show.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* The URL with all after the host's name masked. */
+static void show_masked(const char *url)
+{
+    const char *host = strstr(url, "://");
+    const char *path = host != NULL ? strchr(host + 3, '/') : NULL;
+    avito_str shown = {url, path != NULL ? (size_t)(path - url) + 1 : strlen(url)};
+
+    show_text(stdout, shown, SIZE_MAX);
+    puts(path != NULL && path[1] != '\0' ? "***" : "");
+}
+
+static int list_webhooks(session *s)
+{
+    avito_subscriptions all;
+    const int result = avito_get_webhook_subscriptions(&s->avito.client, &s->avito.arena, &all);
+
+    for (size_t i = 0; result == AVITO_OK && i < all.count; i++) {
+        if (has_option(s->arguments, OPTION_JSON)) {
+            json_open(stdout, NULL, '{');
+            json_text(stdout, "url", all.items[i].url);
+            json_text(stdout, "version", all.items[i].version);
+            json_close(stdout, '}');
+        } else {
+            show_masked(all.items[i].url.ptr);
+        }
+    }
+    return session_status(s, result);
+}
+
+/* Without the host's name it is only a path. */
+static bool join(char *out, size_t size, const char *url, const char *path)
+{
+    const size_t len = strlen(url);
+    const int n =
+        snprintf(out, size, "%.*s%s%s", (int)(len > 0 && url[len - 1] == '/' ? len - 1 : len), url,
+                 path[0] == '/' ? "" : "/", path);
+
+    return n > 0 && (size_t)n < size;
+}
+
+/* The path of --path-file, its first line. NULL after saying why. */
+static const char *read_path(const arguments *a)
+{
+    static char path[1100];
+    FILE *file = fopen(a->values[OPTION_PATH_FILE], "r");
+
+    if (file == NULL || fgets(path, sizeof path, file) == NULL) {
+        perror(a->values[OPTION_PATH_FILE]);
+        path[0] = '\0';
+    }
+    if (file != NULL) {
+        fclose(file);
+    }
+    path[strcspn(path, "\r\n")] = '\0';
+    return path[0] != '\0' ? path : NULL;
+}
+
+/* The URL of the command line, with the secret path of the file. */
+static const char *url_of(const arguments *a)
+{
+    static char url[2048];
+    const char *path;
+
+    if (a->words_count < 2) {
+        fputs(say(TEXT("the URL is missing\n", "нет URL\n")), stderr);
+        return NULL;
+    }
+    if (!has_option(a, OPTION_PATH_FILE)) {
+        return a->words[1];
+    }
+    path = read_path(a);
+    return path != NULL && join(url, sizeof url, a->words[1], path) ? url : NULL;
+}
+
+static int change(session *s, const char *url, int (*call)(avito_client *client, const char *url),
+                  sentence done)
+{
+    const int result = call(&s->avito.client, url);
+
+    if (result == AVITO_OK) {
+        session_remark(s, say(done));
+    }
+    return session_status(s, result);
+}
+
+static int act(session *s, const char *what, const char *url)
+{
+    if (strcmp(what, "list") == 0) {
+        return list_webhooks(s);
+    }
+    if (strcmp(what, "add") == 0) {
+        return change(s, url, avito_subscribe_webhook, TEXT("Subscribed.", "Подписка оформлена."));
+    }
+    return change(s, url, avito_unsubscribe_webhook, TEXT("Unsubscribed.", "Подписка снята."));
+}
+
+int run_webhook(const arguments *a)
+{
+    session *s = &the_session;
+    const char *what = a->words[0];
+    const char *url = NULL;
+    int status;
+
+    if (strcmp(what, "serve") == 0) {
+        return serve_webhook(a, has_option(a, OPTION_PATH_FILE) ? read_path(a) : NULL);
+    }
+    if (strcmp(what, "list") != 0 && strcmp(what, "add") != 0 && strcmp(what, "remove") != 0) {
+        fputs(say(TEXT("avito webhook list, add URL, remove URL or serve\n",
+                       "avito webhook list, add URL, remove URL или serve\n")),
+              stderr);
+        return EXIT_USAGE;
+    }
+    if (strcmp(what, "list") != 0 && (url = url_of(a)) == NULL) {
+        return EXIT_USAGE;
+    }
+    show_begin(has_option(a, OPTION_QUIET));
+    status = session_open(s, a);
+    status = status == EXIT_DONE ? act(s, what, url) : status;
+    session_close(s);
+    return status;
+}
