@@ -14,7 +14,7 @@
  *
  *     AVITO_WITH_POSIX      1: declare and build the POSIX TCP transport     (default 0)
  *     AVITO_WITH_BEARSSL    1: declare and build the BearSSL TLS transport   (default 0)
- *     AVITO_WITH_FILES      0: no file store (>>76), no struct with everything (>>77)
+ *     AVITO_WITH_FILES      0: no file store (>>77), no struct with everything (>>78)
  *                                                        (default 1 with POSIX on a Unix)
  *     AVITO_STATIC          1: every function is static                      (default 0)
  *     AVITO_BEARSSL_H       <where/bearssl.h> is, if it is nowhere below
@@ -116,21 +116,22 @@
  *       >>66 CONFIRMING
  *       >>67 RAW JSON
  *       >>68 SHOW
- *       >>69 POSIX TCP
- *       >>70 TLS: CERTIFICATES
- *       >>71 TLS: SET-UP
- *       >>72 TLS: RECORDS
- *       >>73 TLS: CONNECTIONS
- *       >>74 TLS: TRUST ANCHORS
+ *       >>69 POSIX
+ *       >>70 TCP
+ *       >>71 TLS: CERTIFICATES
+ *       >>72 TLS: SET-UP
+ *       >>73 TLS: RECORDS
+ *       >>74 TLS: CONNECTIONS
+ *       >>75 TLS: TRUST ANCHORS
  *     MANUAL FOR A COMPUTER
- *       >>75 ON A COMPUTER
+ *       >>76 ON A COMPUTER
  *     INTERFACE FOR A COMPUTER
- *       >>76 FILE STORE (AVITO_WITH_FILES)
- *       >>77 EVERYTHING IN ONE STRUCT (AVITO_WITH_FILES and AVITO_WITH_BEARSSL)
+ *       >>77 FILE STORE (AVITO_WITH_FILES)
+ *       >>78 EVERYTHING IN ONE STRUCT (AVITO_WITH_FILES and AVITO_WITH_BEARSSL)
  *     PARTS FOR A COMPUTER
- *       >>78 FILE STORE
- *       >>79 STORED SENDS AND PICTURES
- *       >>80 EVERYTHING IN ONE STRUCT
+ *       >>79 FILE STORE
+ *       >>80 STORED SENDS AND PICTURES
+ *       >>81 EVERYTHING IN ONE STRUCT
  *
  * ======================================================================= *
  * >>1 WHAT IT IS, WHAT IT IS NOT
@@ -311,7 +312,7 @@
  *   jsmn (>>67)              tokenises what no model knows and what lies whole in memory, after the
  *                            machine has proven it valid
  *   call machine (>>43)      moves all of this; the only state that you see is AVITO_AGAIN
- *   transports (>>69, >>71)  and yours; of all functions in this file only a transport's wait()
+ *   transports (>>69, >>72)  and yours; of all functions in this file only a transport's wait()
  *                            waits
  *
  * Where this differs from what one would write first, and why:
@@ -2957,6 +2958,46 @@ static bool avitoi_number_parse_exponent(const char *p, size_t len, int *out)
 
 #define AVITOI_NUMBER_E7_WHOLE_MAX 213u /* with any fraction it is in range: INT32_MAX is 214.7 of them */
 
+#define AVITOI_NUMBER_E7_MAX 2140000000u /* 214 degrees; nine more in the last place fit an int32_t, too */
+
+/* One digit more. False: then it would be out of range. */
+static bool avitoi_number_push(uint32_t *value, unsigned digit)
+{
+    if (*value > AVITOI_NUMBER_E7_MAX / 10u) {
+        return false;
+    }
+    *value = *value * 10u + digit;
+    return true;
+}
+
+/* Where a part of a number ends: at `mark`, a point or an e in either case, or at `end`. */
+static size_t avitoi_number_part(const char *p, size_t from, size_t end, char mark)
+{
+    while (from < end && (p[from] | 0x20) != mark) {
+        from++;
+    }
+    return from;
+}
+
+/* The digits of a number and its point. *power: of ten, in units of 1e-7, of the place before the first
+ * one; then of the place of the last one. */
+static bool avitoi_number_digits(const char *p, size_t at, size_t end, int *power, uint32_t *value)
+{
+    for (; at < end; at++) {
+        const unsigned digit = (unsigned)(avitoi_text_byte(p[at])) - '0';
+        if (p[at] == '.') {
+            continue;
+        }
+        *power -= 1;
+        if (*power == -1) { /* only rounds; those after it are dropped */
+            *value += (digit >= 5u) ? 1u : 0u;
+        } else if (*power >= 0 && !avitoi_number_push(value, digit)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* A JSON number as units of 1e-7, rounded half away from zero. Of a long fraction only the first
  * AVITOI_NUMBER_FRACTION_MAX bytes are here, which is enough unless the exponent moves the point to the
  * right. False: that, a silly exponent, or outside of +-214 degrees. */
@@ -2964,38 +3005,22 @@ static bool avitoi_number_parse_e7(const char *p, size_t len, int32_t *out)
 {
     const bool negative = len > 0 && *p == '-';
     const size_t first = negative ? 1 : 0;
+    const size_t end = avitoi_number_part(p, first, len, 'e');
+    const size_t point = avitoi_number_part(p, first, end, '.');
     uint32_t value = 0;
-    int power = 0; /* of ten, in units of 1e-7, of the place that the next digit has */
-    size_t end, point, i;
-    for (end = first; end < len && p[end] != 'e' && p[end] != 'E'; end++) {
-    }
-    for (point = first; point < end && p[point] != '.'; point++) {
-    }
+    int power = 0;
     if (end < len && (!avitoi_number_parse_exponent(p + end + 1, len - end - 1, &power) ||
                       (power > 0 && end >= AVITOI_NUMBER_FRACTION_MAX))) {
         return false;
     }
     power += 7 + (int)(point - first);
-    for (i = first; i < end; i++) {
-        const unsigned digit = (unsigned)(avitoi_text_byte(p[i])) - '0';
-        if (i == point) {
-            continue;
-        }
-        power--;
-        if (power >= 0) {
-            if (value > 214000000u) {
-                return false;
-            }
-            value = value * 10u + digit;
-        } else if (power == -1) { /* only rounds; the others are dropped */
-            value += (digit >= 5u) ? 1u : 0u;
-        }
+    if (!avitoi_number_digits(p, first, end, &power, &value)) {
+        return false;
     }
     for (; power > 0 && value != 0; power--) {
-        if (value > 214000000u) {
+        if (!avitoi_number_push(&value, 0)) {
             return false;
         }
-        value *= 10u;
     }
     *out = negative ? -(int32_t)value : (int32_t)value;
     return true;
@@ -5438,18 +5463,23 @@ static int avitoi_body_size_byte(struct avitoi_body *b, unsigned char c)
     return avitoi_body_after_size(b, c);
 }
 
+/* A run of bytes that may stand there, up to `end`, which leads on. */
+static int avitoi_body_run(unsigned char c, unsigned char end, int next, bool legal, int same)
+{
+    return c == end ? next : legal ? same : (int)AVITOI_BODY_BAD;
+}
+
 /* Takes one byte of framing and returns the state that follows. */
 static int avitoi_body_framing(struct avitoi_body *b, unsigned char c)
 {
+    const bool text = avitoi_text_is_http_text(c), token = avitoi_text_is_http_token(c);
     switch ((int)b->state) {
         case AVITOI_BODY_SIZE:
             return avitoi_body_size_byte(b, c);
         case AVITOI_BODY_BLANKS:
             return avitoi_body_after_size(b, c);
         case AVITOI_BODY_EXTENSION:
-            return c == '\r'                     ? AVITOI_BODY_SIZE_LF
-                   : avitoi_text_is_http_text(c) ? AVITOI_BODY_EXTENSION
-                                                 : AVITOI_BODY_BAD;
+            return avitoi_body_run(c, '\r', AVITOI_BODY_SIZE_LF, text, AVITOI_BODY_EXTENSION);
         case AVITOI_BODY_SIZE_LF:
             b->line = 0;
             return c != '\n'     ? AVITOI_BODY_BAD
@@ -5461,17 +5491,11 @@ static int avitoi_body_framing(struct avitoi_body *b, unsigned char c)
             b->line = 0;
             return c == '\n' ? AVITOI_BODY_SIZE : AVITOI_BODY_BAD;
         case AVITOI_BODY_TRAILER:
-            return c == '\r'                      ? AVITOI_BODY_END_LF
-                   : avitoi_text_is_http_token(c) ? AVITOI_BODY_TRAILER_NAME
-                                                  : AVITOI_BODY_BAD;
+            return avitoi_body_run(c, '\r', AVITOI_BODY_END_LF, token, AVITOI_BODY_TRAILER_NAME);
         case AVITOI_BODY_TRAILER_NAME:
-            return c == ':'                       ? AVITOI_BODY_TRAILER_VALUE
-                   : avitoi_text_is_http_token(c) ? AVITOI_BODY_TRAILER_NAME
-                                                  : AVITOI_BODY_BAD;
+            return avitoi_body_run(c, ':', AVITOI_BODY_TRAILER_VALUE, token, AVITOI_BODY_TRAILER_NAME);
         case AVITOI_BODY_TRAILER_VALUE:
-            return c == '\r'                     ? AVITOI_BODY_TRAILER_LF
-                   : avitoi_text_is_http_text(c) ? AVITOI_BODY_TRAILER_VALUE
-                                                 : AVITOI_BODY_BAD;
+            return avitoi_body_run(c, '\r', AVITOI_BODY_TRAILER_LF, text, AVITOI_BODY_TRAILER_VALUE);
         case AVITOI_BODY_TRAILER_LF:
             return c == '\n' ? AVITOI_BODY_TRAILER : AVITOI_BODY_BAD;
         default: /* AVITOI_BODY_END_LF */
@@ -6424,36 +6448,51 @@ enum { AVITOI_TOKEN_DOUBT_REFUSED, AVITOI_TOKEN_DOUBT_ANY, AVITOI_TOKEN_DOUBTS }
 #define AVITOI_TOKEN_VAIN_MAX 8u /* 64 minutes */
 #define AVITOI_TOKEN_BURST    5u
 
-/* After a refusal for a token of `epoch`: is a new one worth a request? `again`: a token fetched for this
- * call was refused, too. A token that nothing was accepted with in its first minute is not renewed. Between
- * two renewals lies a minute, and twice as long after each one that did not help: what no token can cure
- * would fetch one per call. A token that is surely refused may have a few at once. While other calls are
- * accepted, a 403 is not the token's fault. */
-static bool avitoi_token_refused(avito_account *a, uint32_t epoch, unsigned doubt, bool again)
+/* Has enough time passed since the last renewal for the same reason? Between two of them lies a minute,
+ * and twice as long after each one that did not help: what no token can cure would fetch one per call. A
+ * token that is surely refused may have a few renewals at once. */
+static bool avitoi_token_may_renew(const avito_account *a, unsigned doubt, uint32_t passed,
+                                   uint32_t burst)
 {
-    const uint32_t now = avitoi_account_now(a);
-    const uint32_t passed = now - a->priv.renewed_ms[doubt];
     const unsigned vain = a->priv.vain[doubt];
-    const uint32_t burst =
-        avitoi_number_minus(a->priv.burst[doubt], vain > 1u ? 0u : passed / 60000u);
-    const bool at_once =
-        vain == 0 || (doubt == AVITOI_TOKEN_DOUBT_REFUSED && burst < AVITOI_TOKEN_BURST);
-    const bool others_accepted = a->priv.accepted;
-    a->priv.accepted = false;
-    if (a->priv.epoch != epoch || a->priv.lifetime_s == 0) {
-        return true; /* there is a newer one already, or will be */
+    if (vain == 0 || (doubt == AVITOI_TOKEN_DOUBT_REFUSED && burst < AVITOI_TOKEN_BURST)) {
+        return true;
     }
-    if (again || (!a->priv.proven && now - a->priv.fetched_ms < 60000u) ||
-        (!at_once && passed < 60000u << (vain > 1u ? vain - 2u : 0u)) ||
-        (vain > 1u && doubt == AVITOI_TOKEN_DOUBT_ANY && others_accepted)) {
-        return false;
-    }
+    return passed >= 60000u << (vain > 1u ? vain - 2u : 0u);
+}
+
+static void avitoi_token_note_renewal(avito_account *a, unsigned doubt, uint32_t now, uint32_t burst)
+{
+    const unsigned vain = a->priv.vain[doubt];
     a->priv.renewed_ms[doubt] = now;
     a->priv.vain[doubt] = (uint8_t)(vain == 0                      ? 2u
                                     : vain < AVITOI_TOKEN_VAIN_MAX ? vain + 1u
                                                                    : vain);
     a->priv.burst[doubt] = (uint8_t)(burst < UINT8_MAX ? burst + 1u : burst);
     a->priv.lifetime_s = 0;
+}
+
+/* After a refusal for a token of `epoch`: is a new one worth a request? `again`: a token fetched for this
+ * call was refused, too. A token that nothing was accepted with in its first minute is not renewed. While
+ * other calls are accepted, a 403 is not the token's fault. */
+static bool avitoi_token_refused(avito_account *a, uint32_t epoch, unsigned doubt, bool again)
+{
+    const uint32_t now = avitoi_account_now(a);
+    const uint32_t passed = now - a->priv.renewed_ms[doubt];
+    const bool helped_not = a->priv.vain[doubt] > 1u;
+    const uint32_t burst =
+        avitoi_number_minus(a->priv.burst[doubt], helped_not ? 0u : passed / 60000u);
+    const bool others_accepted = a->priv.accepted;
+    a->priv.accepted = false;
+    if (a->priv.epoch != epoch || a->priv.lifetime_s == 0) {
+        return true; /* there is a newer one already, or will be */
+    }
+    if (again || (!a->priv.proven && now - a->priv.fetched_ms < 60000u) ||
+        !avitoi_token_may_renew(a, doubt, passed, burst) ||
+        (helped_not && doubt == AVITOI_TOKEN_DOUBT_ANY && others_accepted)) {
+        return false;
+    }
+    avitoi_token_note_renewal(a, doubt, now, burst);
     return true;
 }
 
@@ -6518,6 +6557,38 @@ static int avitoi_token_choose_grant(avito_client *c)
     return AVITO_OK;
 }
 
+/* Seconds before its end at which a token is renewed. */
+static uint32_t avitoi_token_margin(const avito_account *a)
+{
+    const uint32_t half = a->priv.lifetime_s / 2u;
+    return half < a->o.renew_before_s ? half : a->o.renew_before_s;
+}
+
+/* Is the token at hand good for this call? One that was fetched for it is, however short its life is; one
+ * that is to be renewed soon is, while another lane does that. */
+static bool avitoi_token_suffices(const avito_client *c, bool busy)
+{
+    const uint32_t left = avitoi_token_left(c->account);
+    return c->priv.fetched || (left > 0 && (left > avitoi_token_margin(c->account) || busy));
+}
+
+/* Asks the application for its token: for the first one, and for a newer one before ours is renewed, since
+ * another program may have done that. */
+static int avitoi_token_look(avito_client *c, bool asks_token)
+{
+    avito_account *a = c->account;
+    const uint32_t margin = avitoi_token_margin(a);
+    int rc = AVITO_OK;
+    if (a->priv.epoch == 0 && (c->priv.call->flags & AVITOI_ENDPOINT_CODE) == 0) {
+        rc = a->o.priv.store->load(a);
+    }
+    if (rc >= 0 && a->priv.epoch != 0 && !asks_token && !a->priv.unsaved && !c->priv.fetched &&
+        avitoi_token_left(a) <= margin) {
+        (void)a->o.priv.store->load_newer(a, margin);
+    }
+    return rc;
+}
+
 /* Chooses what goes over the wire: the call itself, or first the token that it needs. AVITO_END: a
  * token waits to be saved. */
 AVITOI_APART static int avitoi_token_choose_request(avito_client *c)
@@ -6525,24 +6596,11 @@ AVITOI_APART static int avitoi_token_choose_request(avito_client *c)
     avito_account *a = c->account;
     const bool asks_token = (c->priv.call->flags & AVITOI_ENDPOINT_TOKEN) != 0;
     const bool busy = a->priv.renewer != NULL && a->priv.renewer != c;
-    uint32_t left, margin;
-    int rc = AVITO_OK;
-    if (a->priv.epoch == 0 && !busy && a->o.priv.store != NULL &&
-        (c->priv.call->flags & AVITOI_ENDPOINT_CODE) == 0) {
-        rc = a->o.priv.store->load(a);
-    }
+    int rc = !busy && a->o.priv.store != NULL ? avitoi_token_look(c, asks_token) : AVITO_OK;
     if (rc < 0) {
         return rc;
     }
-    left = avitoi_token_left(a);
-    margin = a->priv.lifetime_s / 2u < a->o.renew_before_s ? a->priv.lifetime_s / 2u
-                                                           : a->o.renew_before_s;
-    if (left <= margin && !asks_token && a->priv.epoch != 0 && !a->priv.unsaved && !busy &&
-        !c->priv.fetched && a->o.priv.store != NULL && a->o.priv.store->load_newer(a, margin)) {
-        left = avitoi_token_left(a);
-    }
-    if (!asks_token && !a->priv.unsaved &&
-        (c->priv.fetched || (left > 0 && (left > margin || busy)))) {
+    if (!asks_token && !a->priv.unsaved && avitoi_token_suffices(c, busy)) {
         c->priv.fetched = false;
         c->priv.request = c->priv.call;
         c->priv.access = a->priv.access;
@@ -7898,6 +7956,16 @@ AVITO_API int avito_wants(const avito_client *client)
 
 #define AVITOI_MACHINE_LOOK_MS 100u /* how often a connect is looked after that waits for no bytes */
 
+/* In ACCOUNT, for a lane that waits for no other one: the pause or the gate, whichever is over last. */
+static uint32_t avitoi_machine_pause_left(const avito_client *c, uint32_t passed)
+{
+    const uint32_t left = avitoi_number_minus(c->priv.total_left_ms, passed);
+    const uint32_t gate = c->o.priv.tries != NULL ? c->o.priv.tries->look(c->account) : 0u;
+    const uint32_t pause = avitoi_number_minus(c->priv.idle_left_ms, passed);
+    const uint32_t wait = pause > gate ? pause : gate; /* 0: it is over, step now */
+    return wait < left ? wait : left;
+}
+
 AVITO_API uint32_t avito_deadline_ms(const avito_client *client)
 {
     const avito_client *c = client;
@@ -7911,11 +7979,7 @@ AVITO_API uint32_t avito_deadline_ms(const avito_client *client)
     passed = avitoi_number_elapsed(avitoi_account_now(c->account), c->priv.last_ms);
     left = c->priv.total_left_ms;
     if (c->priv.state == AVITOI_CALL_ACCOUNT && !avitoi_machine_waits_for_lane(c)) {
-        const uint32_t gate = c->o.priv.tries != NULL ? c->o.priv.tries->look(c->account) : 0u;
-        const uint32_t pause = avitoi_number_minus(c->priv.idle_left_ms, passed);
-        const uint32_t wait = pause > gate ? pause : gate; /* 0: it is over, step now */
-        left = avitoi_number_minus(left, passed);
-        return wait < left ? wait : left;
+        return avitoi_machine_pause_left(c, passed);
     }
     if (c->priv.state != AVITOI_CALL_ACCOUNT && c->priv.idle_left_ms < left) {
         left = c->priv.idle_left_ms;
@@ -11319,50 +11383,69 @@ static bool avitoi_retries_again(avito_client *c, int code)
     return true;
 }
 
-/* "Sun, 06 Nov 1994 08:49:37 GMT" as unix seconds, in any case; 0: anything else. Which day of the
- * week it is nobody has to tell us. */
-static uint32_t avitoi_retries_read_date(avito_str s)
+/* Days from 1970-01-01 to a date; `month` from 0 on. Years begin in March here, so that the leap day is
+ * the last one; 2100 has none. */
+static uint32_t avitoi_retries_days(uint32_t year, uint32_t month, uint32_t day)
+{
+    const uint32_t epoch = 1969u * 365u + 1969u / 4u + (10u * 153u + 2u) / 5u + 1u; /* 1970-01-01 */
+    year -= (month < 2u) ? 1u : 0u;
+    month = (month + 10u) % 12u;
+    return year * 365u + year / 4u - (year < 2100u ? 0u : 1u) + (month * 153u + 2u) / 5u + day - epoch;
+}
+
+/* The six pairs of digits of a date: day, century, year, hour, minute, second. False: it is none. */
+static bool avitoi_retries_read_pairs(const char *date, uint32_t pair[6])
 {
     static const uint8_t mark_at[] = {3, 4, 7, 11, 16, 19, 22, 25, 26, 27, 28};
-    static const char marks[] = ",    :: gmt", months[] = "janfebmaraprmayjunjulaugsepoctnovdec";
+    static const char marks[] = ",    :: gmt";
     static const uint8_t pair_at[] = {5, 12, 14, 17, 20, 23};
-    uint32_t pair[6]; /* day, century, year, hour, minute, second */
-    uint32_t month = 0, year, days;
-    char name[3];
     size_t i;
-    if (s.len != 29) {
-        return 0;
-    }
     for (i = 0; i < sizeof mark_at; i++) {
-        if ((s.ptr[mark_at[i]] | 0x20) !=
-            marks[i]) { /* no control byte, which would pass for one */
-            return 0;
+        if ((date[mark_at[i]] | 0x20) != marks[i]) { /* no control byte, which would pass for one */
+            return false;
         }
     }
     for (i = 0; i < sizeof pair_at; i++) {
-        const unsigned tens = (unsigned)avitoi_text_byte(s.ptr[pair_at[i]]) - '0';
-        const unsigned ones = (unsigned)avitoi_text_byte(s.ptr[pair_at[i] + 1u]) - '0';
+        const unsigned tens = (unsigned)avitoi_text_byte(date[pair_at[i]]) - '0';
+        const unsigned ones = (unsigned)avitoi_text_byte(date[pair_at[i] + 1u]) - '0';
         if (tens > 9u || ones > 9u) {
-            return 0;
+            return false;
         }
         pair[i] = tens * 10u + ones;
     }
+    return true;
+}
+
+/* From 0 on, in any case; 12: there is no such month. */
+static uint32_t avitoi_retries_read_month(const char *p)
+{
+    static const char months[] = "janfebmaraprmayjunjulaugsepoctnovdec";
+    uint32_t month = 0;
+    char name[3];
+    size_t i;
     for (i = 0; i < sizeof name; i++) {
-        name[i] = (char)(s.ptr[8u + i] | 0x20);
+        name[i] = (char)(p[i] | 0x20);
     }
-    while (month < 12u && memcmp(months + 3u * month, name, 3) != 0) {
+    while (month < 12u && memcmp(months + 3u * month, name, sizeof name) != 0) {
         month++;
     }
+    return month;
+}
+
+/* "Sun, 06 Nov 1994 08:49:37 GMT" as unix seconds, in any case; 0: anything else. The day of the week is
+ * not read. */
+static uint32_t avitoi_retries_read_date(avito_str s)
+{
+    uint32_t pair[6], month, year;
+    if (s.len != 29 || !avitoi_retries_read_pairs(s.ptr, pair)) {
+        return 0;
+    }
+    month = avitoi_retries_read_month(s.ptr + 8);
     year = pair[1] * 100u + pair[2];
     if (month == 12u || pair[0] == 0 || year < 1970 || year > 2105) {
         return 0;
     }
-    /* Years begin in March, so that the leap day is the last one; 2100 has none. */
-    year -= (month < 2u) ? 1u : 0u;
-    month = (month + 10u) % 12u;
-    days = year * 365u + year / 4u - (year < 2100u ? 0u : 1u) + (month * 153u + 2u) / 5u + pair[0] -
-           719484u;
-    return days * 86400u + pair[3] * 3600u + pair[4] * 60u + pair[5];
+    return avitoi_retries_days(year, month, pair[0]) * 86400u + pair[3] * 3600u + pair[4] * 60u + pair[5];
 }
 
 static const struct avitoi_call_retries avitoi_retries_part = {
@@ -11412,8 +11495,44 @@ static void avitoi_diagnostics_trace(const avito_client *c, unsigned what, const
 
 /* ---- no secret leaves ---- */
 
+/* How many bytes from text[at] on stand for `c`, a byte of a secret: itself; the star of another mask,
+ * where one may have been cut off (`inside`); or an escape of it, which the end of the text may cut off.
+ * 0: none do. */
+static size_t avitoi_diagnostics_standing(const char *text, size_t len, size_t at, char c, bool inside)
+{
+    const size_t digits = text[at] == '%' ? at + 1u : at + 3u; /* of an escape; are they there? */
+    if (text[at] == c || (inside && text[at] == '*')) {
+        return 1;
+    }
+    if (text[at] != '%' && text[at] != 'u') {
+        return 0;
+    }
+    if (digits + 1u < len && (avitoi_text_hex_digit(text[digits]) << 4 |
+                              avitoi_text_hex_digit(text[digits + 1u])) != avitoi_text_byte(c)) {
+        return 0;
+    }
+    return (digits + 2u < len ? digits + 2u : len) - at;
+}
+
+/* How far the secret goes from text[at] on; *matched: how many of its bytes are there. */
+static size_t avitoi_diagnostics_match(const char *text, size_t len, size_t at, avito_str secret,
+                                       size_t *matched)
+{
+    size_t i = 0;
+    while (i < secret.len && at < len) {
+        const size_t n = avitoi_diagnostics_standing(text, len, at, secret.ptr[i], i > 0);
+        if (n == 0 && (i == 0 || text[at] != '\\')) {
+            break;
+        }
+        at += n > 0 ? n : 1u; /* the backslash of an escape */
+        i += n > 0 ? 1u : 0u;
+    }
+    *matched = i;
+    return at;
+}
+
 /* Masks every occurrence of `secret` in a text that has room for `cap` bytes and a NUL, also one that the
- * end of a full text cuts off, and one with the escapes of a form, %2F (but for that of a '%'), or of
+ * end of a full text cuts off, and one with the escapes of a form, %2F (except that of a '%'), or of
  * JSON, \/ and \u002f. */
 static void avitoi_diagnostics_mask(char *text, size_t cap, avito_str secret)
 {
@@ -11421,28 +11540,10 @@ static void avitoi_diagnostics_mask(char *text, size_t cap, avito_str secret)
     const bool full = len + 4u > cap; /* a code point less may be there */
     size_t at;
     for (at = 0; at + 4u <= len && secret.len >= 4; at++) {
-        size_t i = 0, n = at;
-        while (i < secret.len && n < len) {
-            const char *p = text + n;
-            const size_t digits = *p == '%' ? n + 1u : n + 3u; /* of an escape; are they there? */
-            if (*p == secret.ptr[i] ||
-                (i > 0 && *p == '*')) { /* seen as the cut end of another one */
-                n++;
-                i++;
-            } else if (i > 0 && *p == '\\') {
-                n++;
-            } else if ((*p == '%' || *p == 'u') &&
-                       (digits + 1u >= len || (avitoi_text_hex_digit(text[digits]) << 4 |
-                                               avitoi_text_hex_digit(text[digits + 1u])) ==
-                                                  avitoi_text_byte(secret.ptr[i]))) {
-                n = digits + 2u < len ? digits + 2u : len;
-                i++;
-            } else {
-                break;
-            }
-        }
-        if (i == secret.len || (full && n == len)) {
-            memset(text + at, '*', n - at);
+        size_t matched;
+        const size_t end = avitoi_diagnostics_match(text, len, at, secret, &matched);
+        if (matched == secret.len || (full && end == len)) {
+            memset(text + at, '*', end - at);
         }
     }
 }
@@ -13146,12 +13247,20 @@ static bool avitoi_inbox_late_due(avito_inbox *in, const struct avitoi_inbox_rec
     return false;
 }
 
+/* Is the row another one than at the last look? */
+static bool avitoi_inbox_row_differs(const struct avitoi_inbox_record *r,
+                                     const struct avitoi_inbox_row *row, uint32_t hash)
+{
+    const bool weak = (hash & AVITOI_INBOX_WEAK) != 0;
+    return r->updated != row->time || (r->row & ~AVITOI_INBOX_REFUSED) != hash ||
+           (weak && (r->until != 0 || row->time == 0));
+}
+
 /* A row that is as it was before the last look speaks of nothing new but what shows up late. */
 static bool avitoi_inbox_due(avito_inbox *in, const struct avitoi_inbox_row *row, uint32_t hash)
 {
     const struct avitoi_inbox_record *r = avitoi_inbox_record_find(in, (uint32_t)row->key);
     const bool odd = avitoi_inbox_is_odd(in, row->time), unsettled = r != NULL && r->until != 0;
-    const bool weak = (hash & AVITOI_INBOX_WEAK) != 0;
     if (!odd && row->time < avitoi_inbox_horizon(in) && !unsettled &&
         in->priv.stage != AVITOI_INBOX_UNREAD) {
         return false;
@@ -13160,8 +13269,7 @@ static bool avitoi_inbox_due(avito_inbox *in, const struct avitoi_inbox_row *row
         ((r == NULL && in->priv.spilled) || avitoi_inbox_now(in) == 0)) {
         return row->time > in->priv.updated; /* nobody remembers it */
     }
-    if (avitoi_inbox_now(in) == 0 || r == NULL || r->updated != row->time ||
-        (r->row & ~AVITOI_INBOX_REFUSED) != hash || (weak && (unsettled || row->time == 0))) {
+    if (avitoi_inbox_now(in) == 0 || r == NULL || avitoi_inbox_row_differs(r, row, hash)) {
         return true;
     }
     return unsettled && avitoi_inbox_late_due(in, r);
@@ -13444,6 +13552,25 @@ static void avitoi_inbox_read_first(avito_inbox *in, const struct avitoi_inbox_r
     }
 }
 
+/* A message that is not old: it is known, or it is learnt, or it goes to the caller. */
+static void avitoi_inbox_read_take(avito_inbox *in, const struct avitoi_inbox_row *row, bool odd,
+                                   uint32_t created)
+{
+    if (avitoi_inbox_ring_has(in, row->key)) {
+        avitoi_inbox_read_known(in, row, odd);
+    } else if (in->priv.stage == AVITOI_INBOX_LEARNS) {
+        if (odd || created <= avitoi_inbox_horizon(in)) { /* newer ones are for the next round */
+            avitoi_inbox_ring_add(in, row->key, created);
+        }
+    } else {
+        if (odd && row->time != 0) {
+            avitoi_inbox_raise(in, AVITO_INBOX_TIME);
+        }
+        in->priv.created = created;
+        avitoi_inbox_read_new(in, row);
+    }
+}
+
 /* Is it new, known, or old? */
 static int avitoi_inbox_read_judge(avito_inbox *in, const struct avitoi_inbox_row *row)
 {
@@ -13457,22 +13584,9 @@ static int avitoi_inbox_read_judge(avito_inbox *in, const struct avitoi_inbox_ro
     in->priv.row_created = odd ? in->priv.row_created : created;
     in->priv.flaws |= odd ? AVITOI_INBOX_ODD : 0u;
     in->priv.turn = !old || (in->priv.flaws & AVITOI_INBOX_SCATTERED) != 0;
-    if (old || (in->priv.stage == AVITOI_INBOX_UNREAD && !odd &&
-                avitoi_inbox_passes_over(in, created, row->message))) {
-        return AVITOI_CALL_MOVED;
-    }
-    if (avitoi_inbox_ring_has(in, row->key)) {
-        avitoi_inbox_read_known(in, row, odd);
-    } else if (in->priv.stage == AVITOI_INBOX_LEARNS) {
-        if (odd || created <= avitoi_inbox_horizon(in)) { /* newer ones are for the next round */
-            avitoi_inbox_ring_add(in, row->key, created);
-        }
-    } else {
-        if (odd && row->time != 0) {
-            avitoi_inbox_raise(in, AVITO_INBOX_TIME);
-        }
-        in->priv.created = created;
-        avitoi_inbox_read_new(in, row);
+    if (!old && !(in->priv.stage == AVITOI_INBOX_UNREAD && !odd &&
+                  avitoi_inbox_passes_over(in, created, row->message))) {
+        avitoi_inbox_read_take(in, row, odd, created);
     }
     return AVITOI_CALL_MOVED;
 }
@@ -14545,6 +14659,22 @@ AVITOI_APART_IF_SMALL static bool avitoi_confirm_is_claimed(const avito_sent_que
     return false;
 }
 
+/* Can the row hide what was sent, because it shows too little? */
+static bool avitoi_confirm_may_hide(const avito_message *m, bool wants_text, bool has_text)
+{
+    switch ((int)m->type) {
+        case AVITO_MESSAGE_NONE:
+        case AVITO_MESSAGE_UNKNOWN:
+        case AVITO_MESSAGE_DELETED:
+            return true;
+        case AVITO_MESSAGE_TEXT:
+        case AVITO_MESSAGE_LINK:
+            return wants_text && !has_text;
+        default:
+            return false;
+    }
+}
+
 /* Is this row what was sent? What shows too little to tell may be it. */
 static avito_outcome avitoi_confirm_is_ours(const avito_sent_query *q, const avito_message *m)
 {
@@ -14552,8 +14682,6 @@ static avito_outcome avitoi_confirm_is_ours(const avito_sent_query *q, const avi
     const avito_str text = content->kind == AVITO_MESSAGE_LINK
                                ? content->as.link->text
                                : avitoi_schema_content_text(content);
-    const bool unclear = m->type == AVITO_MESSAGE_NONE || m->type == AVITO_MESSAGE_UNKNOWN ||
-                         m->type == AVITO_MESSAGE_DELETED;
     if (m->direction == AVITO_DIRECTION_IN || avitoi_confirm_is_claimed(q, m->id)) {
         return AVITO_NOT_SENT;
     }
@@ -14564,10 +14692,8 @@ static avito_outcome avitoi_confirm_is_ours(const avito_sent_query *q, const avi
                         : (text.ptr != NULL && avitoi_confirm_same_text(text, q->text))) {
         return AVITO_SENT;
     }
-    return (unclear || (q->text != NULL && text.ptr == NULL &&
-                        (m->type == AVITO_MESSAGE_TEXT || m->type == AVITO_MESSAGE_LINK)))
-               ? AVITO_CANNOT_TELL
-               : AVITO_NOT_SENT;
+    return avitoi_confirm_may_hide(m, q->text != NULL, text.ptr != NULL) ? AVITO_CANNOT_TELL
+                                                                         : AVITO_NOT_SENT;
 }
 
 /* ---- the chat is read back ---- */
@@ -14584,49 +14710,101 @@ static int avitoi_confirm_again(avito_client *c)
     return avitoi_call_repeat(c, 0);
 }
 
-/* One row, or the end, of the chat that is read back. */
-static int avitoi_confirm_row(avito_client *c, int rc)
+/* What a row of the chat, or its end, may be. */
+enum {
+    AVITOI_CONFIRM_OTHER,    /* another message */
+    AVITOI_CONFIRM_UNCLEAR,  /* it may be what was sent */
+    AVITOI_CONFIRM_SECOND,   /* what was sent, or an older equal one: of the baseline's own second */
+    AVITOI_CONFIRM_OURS,     /* what was sent */
+    AVITOI_CONFIRM_BASELINE, /* the message before the send */
+    AVITOI_CONFIRM_OLDER,    /* older than that, or the beginning of the chat */
+    AVITOI_CONFIRM_CUT       /* the end of what can be read, and nothing of that has come */
+};
+
+enum { AVITOI_CONFIRM_KEEP, AVITOI_CONFIRM_SET, AVITOI_CONFIRM_CLEAR };
+
+/* And what follows from it: are we done; is all that was seen so far still surely not ours; was it found;
+ * does what may be ours stand in the baseline's second. */
+static const struct {
+    bool over, covers, found;
+    uint8_t same_second;
+} avitoi_confirm_effects[] = {
+    /* OTHER */    {false, true, false, AVITOI_CONFIRM_KEEP},
+    /* UNCLEAR */  {false, false, false, AVITOI_CONFIRM_KEEP},
+    /* SECOND */   {false, false, false, AVITOI_CONFIRM_SET},
+    /* OURS */     {true, true, true, AVITOI_CONFIRM_CLEAR},
+    /* BASELINE */ {true, true, false, AVITOI_CONFIRM_KEEP},
+    /* OLDER */    {true, true, false, AVITOI_CONFIRM_CLEAR},
+    /* CUT */      {true, false, false, AVITOI_CONFIRM_CLEAR}};
+
+/* The end of the chat. Rows that are all newer than the baseline cover nothing, unless the chat was empty
+ * before the send. */
+static unsigned avitoi_confirm_end(const avito_client *c)
+{
+    const bool whole = c->priv.reached || c->priv.args.as.confirm.query.baseline_id == NULL;
+    return whole && !c->priv.has_more ? AVITOI_CONFIRM_OLDER : AVITOI_CONFIRM_CUT;
+}
+
+static unsigned avitoi_confirm_kind(avito_client *c, int rc)
 {
     const avito_sent_query *q = &c->priv.args.as.confirm.query;
     const avito_message *m = (const avito_message *)c->priv.out;
-    const uint32_t grace = q->grace_s != 0 ? q->grace_s : 60u;
-    avito_outcome verdict =
-        q->age_s >= grace ? AVITO_NOT_SENT : AVITO_CANNOT_TELL; /* if it is absent */
-    bool over = c->priv.state != AVITOI_CALL_ROW, at_baseline = false;
-    if (over && rc != AVITO_END) {
-        return rc == AVITO_OK && c->priv.same_second ? avitoi_confirm_again(c) : rc;
+    const avito_str id = c->priv.json.id;
+    avito_outcome ours;
+    if (q->baseline_id != NULL && avito_str_equal(id, q->baseline_id)) {
+        return AVITOI_CONFIRM_BASELINE; /* it need not fit the arena, nor what is claimed */
     }
-    c->priv.reached = c->priv.reached || (rc == AVITO_OK && !over && m->created != 0 &&
-                                          m->created <= q->baseline_created);
-    if (over) { /* rows that are all newer than the baseline cover nothing, unless the chat was empty */
-        c->priv.covered =
-            c->priv.covered && !c->priv.has_more && (c->priv.reached || q->baseline_id == NULL);
-    } else if (q->baseline_id != NULL && avito_str_equal(c->priv.json.id, q->baseline_id)) {
-        over = at_baseline = true; /* it need not fit the arena, nor what is claimed */
-    } else if (rc == AVITO_OK && m->created != 0 && m->created < q->baseline_created) {
-        over = true;
-    } else if (rc < 0) { /* one row that nobody could read: it may be the one */
-        c->priv.covered = c->priv.covered && avitoi_confirm_is_claimed(q, c->priv.json.id);
-    } else {
-        avito_outcome ours = avitoi_confirm_is_ours(q, m);
-        if (ours == AVITO_SENT && q->baseline_id != NULL && m->created == q->baseline_created) {
-            c->priv.same_second = true;
-            ours = AVITO_CANNOT_TELL;
-        }
-        c->priv.covered = ours == AVITO_SENT || (c->priv.covered && ours == AVITO_NOT_SENT);
-        if (ours == AVITO_SENT) {
-            over = true;
-            verdict = AVITO_SENT;
-        }
+    if (rc < 0) { /* nobody could read it */
+        return avitoi_confirm_is_claimed(q, id) ? AVITOI_CONFIRM_OTHER : AVITOI_CONFIRM_UNCLEAR;
     }
-    c->priv.same_second = c->priv.same_second && (at_baseline || !over);
-    if (over && c->priv.covered) {
-        *c->priv.args.as.confirm.outcome = verdict;
+    if (m->created != 0 && m->created < q->baseline_created) {
+        return AVITOI_CONFIRM_OLDER;
     }
-    if (over && verdict != AVITO_SENT) { /* the arena keeps nothing but what was found */
+    c->priv.reached = c->priv.reached || (m->created != 0 && m->created == q->baseline_created);
+    ours = avitoi_confirm_is_ours(q, m);
+    if (ours != AVITO_SENT) {
+        return ours == AVITO_NOT_SENT ? AVITOI_CONFIRM_OTHER : AVITOI_CONFIRM_UNCLEAR;
+    }
+    return q->baseline_id != NULL && m->created == q->baseline_created ? AVITOI_CONFIRM_SECOND
+                                                                       : AVITOI_CONFIRM_OURS;
+}
+
+/* What is known if the search is over: nothing, unless all of it is covered. */
+static void avitoi_confirm_conclude(avito_client *c, bool found)
+{
+    const avito_sent_query *q = &c->priv.args.as.confirm.query;
+    const bool late = q->age_s >= (q->grace_s != 0 ? q->grace_s : 60u); /* it would be there by now */
+    if (c->priv.covered) {
+        *c->priv.args.as.confirm.outcome = found  ? AVITO_SENT
+                                           : late ? AVITO_NOT_SENT
+                                                  : AVITO_CANNOT_TELL;
+    }
+    if (!found) { /* the arena keeps nothing but what was found */
         c->priv.json.mem.low = 0;
     }
-    if (rc == AVITO_END) {
+}
+
+/* One row, or the end, of the chat that is read back. */
+static int avitoi_confirm_row(avito_client *c, int rc)
+{
+    const bool at_end = c->priv.state != AVITOI_CALL_ROW;
+    unsigned kind, second;
+    bool over, found;
+    if (at_end && rc != AVITO_END) {
+        return rc == AVITO_OK && c->priv.same_second ? avitoi_confirm_again(c) : rc;
+    }
+    kind = at_end ? avitoi_confirm_end(c) : avitoi_confirm_kind(c, rc);
+    over = avitoi_confirm_effects[kind].over;
+    found = avitoi_confirm_effects[kind].found;
+    second = avitoi_confirm_effects[kind].same_second;
+    c->priv.covered = found || (c->priv.covered && avitoi_confirm_effects[kind].covers);
+    if (second != AVITOI_CONFIRM_KEEP) {
+        c->priv.same_second = second == AVITOI_CONFIRM_SET;
+    }
+    if (over) {
+        avitoi_confirm_conclude(c, found);
+    }
+    if (at_end) {
         return AVITO_OK;
     }
     c->priv.cut_at = 0;
@@ -15653,7 +15831,7 @@ AVITO_API int avito_message_json(const avito_message *message, const avito_chat 
 }
 
 /* ======================================================================= *
- * >>69 POSIX TCP
+ * >>69 POSIX
  * ======================================================================= */
 
 #if AVITO_WITH_POSIX
@@ -15783,6 +15961,14 @@ AVITO_API int avito_posix_entropy(void *ctx, void *out, size_t len)
 #endif
     return len == 0 ? AVITO_OK : avitoi_posix_urandom(bytes, len);
 }
+
+/* ======================================================================= *
+ * >>70 TCP
+ * ======================================================================= *
+ *
+ * A transport over POSIX sockets: look-up, connecting one address after the other, bytes. Comes in: a host
+ * and a port. Goes out: what the table of a transport (>>6) asks for. Only wait() waits.
+ */
 
 /* ---- addresses ---- */
 
@@ -16223,6 +16409,33 @@ static int avitoi_tcp_wants(void *ctx)
     return tcp->priv.wants;
 }
 
+/* How long poll() may wait: the hook is asked again, and the next address has its turn. */
+static int avitoi_tcp_patience(const avito_tcp *tcp, uint32_t ms)
+{
+    uint32_t most = INT_MAX;
+    if (tcp->priv.state == AVITOI_TCP_RESOLVING) {
+        most = AVITOI_TCP_RESOLVE_MS;
+    } else if (tcp->priv.state == AVITOI_TCP_CONNECTING) {
+        most = AVITOI_TCP_NEXT_MS;
+    }
+    return (int)(ms < most ? ms : most);
+}
+
+/* What poll() is to wait for; it skips an fd of -1. */
+static struct pollfd avitoi_tcp_awaited(const avito_tcp *tcp, int wants)
+{
+    struct pollfd one;
+    one.events =
+        (short)((wants & AVITO_WANT_READ ? POLLIN : 0) | (wants & AVITO_WANT_WRITE ? POLLOUT : 0));
+    one.revents = 0;
+    one.fd = one.events != 0 ? tcp->priv.fd : -1; /* else a hang-up would end every wait at once */
+    if (wants == AVITO_WANT_TIMER && tcp->o.wake_fd > 0) { /* the inbox naps */
+        one.fd = tcp->o.wake_fd;
+        one.events = POLLIN;
+    }
+    return one;
+}
+
 /* AVITO_OK: something may have happened. AVITO_AGAIN: the time is over, or a signal came. */
 static int avitoi_tcp_wait(void *ctx, int wants, uint32_t ms)
 {
@@ -16238,24 +16451,8 @@ static int avitoi_tcp_wait(void *ctx, int wants, uint32_t ms)
         avitoi_tcp_let_recv_wait(tcp, ms)) {
         return AVITO_OK;
     }
-    if (tcp->priv.state == AVITOI_TCP_RESOLVING && ms > AVITOI_TCP_RESOLVE_MS) {
-        ms = AVITOI_TCP_RESOLVE_MS;
-    }
-    if (tcp->priv.state == AVITOI_TCP_CONNECTING && ms > AVITOI_TCP_NEXT_MS) {
-        ms = AVITOI_TCP_NEXT_MS;
-    }
-    one.fd = tcp->priv.fd; /* poll() passes over -1 */
-    one.events =
-        (short)((wants & AVITO_WANT_READ ? POLLIN : 0) | (wants & AVITO_WANT_WRITE ? POLLOUT : 0));
-    one.revents = 0;
-    if (one.events == 0) {
-        one.fd = -1; /* else a hang-up would end every wait at once */
-    }
-    if (wants == AVITO_WANT_TIMER && tcp->o.wake_fd > 0) { /* the inbox naps */
-        one.fd = tcp->o.wake_fd;
-        one.events = POLLIN;
-    }
-    rc = poll(&one, 1, ms > INT_MAX ? INT_MAX : (int)ms);
+    one = avitoi_tcp_awaited(tcp, wants);
+    rc = poll(&one, 1, avitoi_tcp_patience(tcp, ms));
     if (rc < 0 && errno != EINTR) {
         tcp->priv.error = errno;
         return AVITO_ERR_RECV;
@@ -16346,7 +16543,7 @@ AVITO_API int avito_tcp_fd(const avito_tcp *tcp)
 #endif /* AVITO_WITH_POSIX */
 
 /* ======================================================================= *
- * >>70 TLS: CERTIFICATES
+ * >>71 TLS: CERTIFICATES
  * ======================================================================= */
 
 #if AVITO_WITH_BEARSSL
@@ -16759,7 +16956,7 @@ static const br_x509_class avitoi_cert_class = {
     avitoi_cert_class_end_cert, avitoi_cert_class_end_chain,   avitoi_cert_class_get_pkey};
 
 /* ======================================================================= *
- * >>71 TLS: SET-UP
+ * >>72 TLS: SET-UP
  * ======================================================================= *
  *
  * A profile of BearSSL's client, and what no profile may loosen: version, suites, hashes, key sizes. Comes
@@ -17058,7 +17255,7 @@ static int avitoi_tls_inner_result(avito_tls *tls, long result, int fallback)
 }
 
 /* ======================================================================= *
- * >>72 TLS: RECORDS
+ * >>73 TLS: RECORDS
  * ======================================================================= *
  *
  * Bytes between BearSSL's engine and the transport below, without waiting: sends finished records, takes
@@ -17310,6 +17507,17 @@ static long avitoi_tls_in_the_way(avito_tls *tls, bool stuck)
     return AVITO_OK;
 }
 
+/* Takes what has come, and at once the record of a header, where it is there already. */
+static long avitoi_tls_pull_record(avito_tls *tls)
+{
+    const long got = avitoi_tls_pull(tls);
+    if (got > 0 && tls->priv.head_len == 5 && tls->priv.ahead_pos < tls->priv.ahead_len) {
+        const long rest = avitoi_tls_pull(tls);
+        return rest < AVITOI_TLS_NOTHING ? rest : got;
+    }
+    return got;
+}
+
 /* One round: sends what is ready, takes what has come. AVITO_OK: go on; AVITO_IO_AGAIN;
  * AVITO_IO_CLOSED: the engine or the transport below has ended; or an error. Each round moves a byte
  * or ends, so nobody can keep us turning. */
@@ -17318,16 +17526,12 @@ static long avitoi_tls_round(avito_tls *tls)
     br_ssl_engine_context *eng = &tls->priv.ssl.eng;
     long sent = avitoi_tls_push(tls, 0);
     const bool broken = tls->priv.state == AVITOI_TLS_HANDSHAKE && tls->priv.send_failure != 0;
-    long got = broken ? AVITOI_TLS_NOTHING : avitoi_tls_pull(tls);
+    long got = broken ? AVITOI_TLS_NOTHING : avitoi_tls_pull_record(tls);
     if (got == AVITOI_TLS_NOTHING && br_ssl_engine_current_state(eng) == BR_SSL_CLOSED) {
         return AVITO_IO_CLOSED;
     }
     if (broken) {
         return tls->priv.send_failure;
-    }
-    if (got > 0 && tls->priv.head_len == 5 && tls->priv.ahead_pos < tls->priv.ahead_len) {
-        const long rest = avitoi_tls_pull(tls); /* a header's record is there already */
-        got = (rest < AVITOI_TLS_NOTHING) ? rest : got;
     }
     if (got > 0 || (sent > 0 && (got == AVITOI_TLS_NOTHING || got == AVITO_IO_AGAIN))) {
         return AVITO_OK;
@@ -17342,7 +17546,7 @@ static long avitoi_tls_round(avito_tls *tls)
 }
 
 /* ======================================================================= *
- * >>73 TLS: CONNECTIONS
+ * >>74 TLS: CONNECTIONS
  * ======================================================================= *
  *
  * The transport's functions: connect with a handshake or a kept session, send, recv, wants, wait, close.
@@ -17820,7 +18024,7 @@ AVITO_API avito_transport avito_tls_transport(avito_tls *tls)
 }
 
 /* ======================================================================= *
- * >>74 TLS: TRUST ANCHORS
+ * >>75 TLS: TRUST ANCHORS
  * ======================================================================= *
  *
  * Certificates in PEM become BearSSL's trust anchors: names and keys from the low end of the caller's
@@ -18040,10 +18244,10 @@ AVITO_API int avito_anchors_load_file(avito_anchors *anchors, void *memory, size
 
 /*
  * ======================================================================= *
- * >>75 ON A COMPUTER
+ * >>76 ON A COMPUTER
  * ======================================================================= *
  *
- * Where there is a system with sockets, files and roots, avito_posix (>>77) is everything in one
+ * Where there is a system with sockets, files and roots, avito_posix (>>78) is everything in one
  * struct, opened by one call. Whatever its options leave zero comes from the environment. A whole
  * program::
  *
@@ -18083,7 +18287,7 @@ AVITO_API int avito_anchors_load_file(avito_anchors *anchors, void *memory, size
  *
  * An inbox takes its memory from the struct, too: avito_posix_inbox_options().
  *
- * Files. With .folder the store (>>76) keeps what has to outlive the program:
+ * Files. With .folder the store (>>77) keeps what has to outlive the program:
  *
  *     file             holds                            written                      locked
  *     ---------------  -------------------------------  ---------------------------  ------------
@@ -18126,7 +18330,7 @@ extern "C" {
 #endif
 
 /* ======================================================================= *
- * >>76 FILE STORE (AVITO_WITH_FILES)
+ * >>77 FILE STORE (AVITO_WITH_FILES)
  * ======================================================================= *
  *
  * A folder with what has to outlive the program: the tokens, the inbox' state, and what was sent, by a
@@ -18137,7 +18341,7 @@ extern "C" {
  *
  * One thread at a time uses a store; the folder may be opened more than once. Functions that fail say
  * AVITO_ERR_FILE, or AVITO_ERR_BUSY where another program is in the way, and avito_store_problem()
- * has the rest. Manual: >>75.
+ * has the rest. Manual: >>76.
  */
 #if AVITO_WITH_FILES
 
@@ -18272,14 +18476,14 @@ AVITO_API void avito_image_file_close(avito_image_file *image);
 #endif /* AVITO_WITH_FILES */
 
 /* ======================================================================= *
- * >>77 EVERYTHING IN ONE STRUCT (AVITO_WITH_FILES and AVITO_WITH_BEARSSL)
+ * >>78 EVERYTHING IN ONE STRUCT (AVITO_WITH_FILES and AVITO_WITH_BEARSSL)
  * ======================================================================= *
  *
  * For programs on a computer: the system's roots, TCP, TLS, account, lane, arena and all their buffers,
  * opened by one call. It is made of the public parts above, which stay reachable: call
  * avito_get_chats(&avito.client, ...) and whatever else there is. A second lane of the account is
  * avito_tcp_init(), avito_tls_init() with the same .anchors, and avito_client_init(&lane,
- * &avito.account, ...). Manual: >>75.
+ * &avito.account, ...). Manual: >>76.
  */
 #if AVITO_WITH_FILES && AVITO_WITH_BEARSSL
 
@@ -18304,7 +18508,7 @@ typedef struct avito_posix_options {
     avito_tcp_options tcp;
     const char *ca_file;          /* PEM; else AVITO_CA_FILE, SSL_CERT_FILE, the system's */
     const avito_anchors *anchors; /* of another struct: then no file is read */
-    const char *folder;           /* what to keep there: the store's, >>76; NULL: nothing is kept */
+    const char *folder;           /* what to keep there: the store's, >>77; NULL: nothing is kept */
     const char *program;          /* your name, for the store; NULL: none */
     uint32_t grace_s;             /* the store's; 0: 60 */
 } avito_posix_options;
@@ -18379,7 +18583,7 @@ AVITO_API int avito_posix_perror(avito_posix *avito, int result);
 #define AVITO_MESSENGER_COMPUTER_IMPLEMENTED
 
 /* ======================================================================= *
- * >>78 FILE STORE
+ * >>79 FILE STORE
  * ======================================================================= *
  *
  * What must hold. A file takes its name by rename(), after its bytes are on the disk; the folder is
@@ -18854,7 +19058,7 @@ AVITO_API int avito_store_save_inbox(void *ctx, int slot, const void *data, size
 #endif /* AVITO_WITH_FILES */
 
 /* ======================================================================= *
- * >>79 STORED SENDS AND PICTURES
+ * >>80 STORED SENDS AND PICTURES
  * ======================================================================= */
 #if AVITO_WITH_FILES
 
@@ -19430,7 +19634,7 @@ AVITO_API void avito_image_file_close(avito_image_file *image)
 #endif /* AVITO_WITH_FILES */
 
 /* ======================================================================= *
- * >>80 EVERYTHING IN ONE STRUCT
+ * >>81 EVERYTHING IN ONE STRUCT
  * ======================================================================= */
 #if AVITO_WITH_FILES && AVITO_WITH_BEARSSL
 

@@ -2,7 +2,7 @@
 """Keeps the house of avito_messenger.h in order; tools/rooms.txt is the list of its rooms.
 
     tools/rooms.py            checks; prints ok / not ok lines; 1 if anything is wrong
-    tools/rooms.py --write    writes the contents of the header, and tests/README.md
+    tools/rooms.py --write    numbers the chapters, writes the contents of the header and tests/README.md
     tools/rooms.py --list     lengths of rooms and parts, and the longest and most complex functions
 
 What is checked:
@@ -358,6 +358,21 @@ def check_readmes(header, tests):
           [folder for folder in folders if f"| `{folder}/` |" not in text])
 
 
+def renumber(header):
+    """Numbers the chapters from 1 on, here and where they are named. A new one may have any free number."""
+    new = {str(chapter[0]): str(i + 1) for i, chapter in enumerate(header.chapters)}
+    if all(a == b for a, b in new.items()):
+        return header
+    listed = subprocess.run(["git", "grep", "-IlE", ">>[0-9]+", "--", ".", ":!tests/data"], cwd=TOP,
+                            stdout=subprocess.PIPE, text=True, check=False).stdout.split()
+    for path in listed:
+        with open(os.path.join(TOP, path), encoding="utf-8") as file:
+            text = file.read()
+        with open(os.path.join(TOP, path), "w", encoding="utf-8") as file:
+            file.write(re.sub(r">>(\d+)\b(?! *[&|])", lambda m: ">>" + new.get(m.group(1), m.group(1)), text))
+    return Header()
+
+
 def write_contents(header):
     first, last = header.contents_region()
     header.lines[first:last] = header.contents()
@@ -379,6 +394,7 @@ def main():
     header, rooms = Header(), Rooms()
     tests = read_tests()
     if "--write" in sys.argv:
+        header = renumber(header)
         write_contents(header)
         with open(TESTED, "w", encoding="utf-8") as file:
             file.write(test_table(header, tests))

@@ -1,7 +1,7 @@
 /*
  * A server that keeps the client busy after the handshake: BearSSL's own server, which can send empty
  * records, behind an avito_transport.
- * Rooms: POSIX TCP.
+ * Rooms: TCP.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /*
  * The POSIX TCP transport on the loopback interface, and TLS over it.
- * Rooms: POSIX TCP.
+ * Rooms: POSIX, TCP.
  */
 #include <setjmp.h>
 #include <stdarg.h>
