@@ -1,5 +1,5 @@
 /*
- * avito_messenger.h - v0.1.0 - Avito Messenger API client, one C99 header, MIT licence
+ * avito_messenger.h - v0.2.0 - Avito Messenger API client, one C99 header, MIT licence
  *
  * Takes part in Avito chats from a microcontroller, a router or a server: every
  * call of the Messenger API, over any byte transport, in memory that you give.
@@ -602,13 +602,15 @@
  *   UART     examples/firmware/link_uart.c. With AT commands, connect is a small state machine that
  *            dials and returns AVITO_AGAIN; "NO CARRIER" is AVITO_IO_CLOSED. Use flow control: a
  *            lost byte shows as TLS, detail 7 (BR_ERR_BAD_MAC).
- *   FreeRTOS FreeRTOS_recv() with FREERTOS_MSG_DONTWAIT returns 0 for nothing yet: that is
- *            AVITO_IO_AGAIN; -pdFREERTOS_ERRNO_ENOTCONN is AVITO_IO_CLOSED. wait() is
- *            FreeRTOS_select(), in a task of its own; clock_ms is xTaskGetTickCount() *
- *            portTICK_PERIOD_MS. (By their documentation; not tried here.)
- *   Zephyr   zsock_recv() and zsock_send() with ZSOCK_MSG_DONTWAIT, zsock_poll() in wait(), recv()
- *            0 is AVITO_IO_CLOSED; clock_ms is k_uptime_get_32(), entropy sys_csrand_get().
- *            (Likewise not tried here.)
+ *   FreeRTOS examples/transports/avito_freertos.h, for FreeRTOS-Plus-TCP. -ENOSPC is "later"; the
+ *            end and a reset are both -ENOTCONN; a select calls a socket writable before it is
+ *            connected.
+ *   Zephyr   examples/transports/avito_zephyr.h, with a store in NVS. ENOBUFS and ENOMEM are
+ *            "later", and what the packet pool can never hold is offered in halves.
+ *   RIOT     examples/transports/avito_riot.h, for sock_tcp, which has no poll: wait() reads ahead.
+ *   Arduino  examples/transports/arduino: any Client. It is asked available() before each read, and
+ *            again after connected(), which some cores answer with bytes left.
+ *   flash    examples/transports/avito_flash.h keeps tokens and the inbox where no file system is.
  *   TLS      another library: examples/07_openssl_transport.c. Check name and chain, offer ALPN
  *            http/1.1 only, report an end without close_notify as AVITO_ERR_CLOSED and not as
  *            AVITO_IO_CLOSED, and hand over what the library has buffered before you say
@@ -1178,9 +1180,9 @@
 #include <stdint.h>
 
 #define AVITO_VERSION_MAJOR 0
-#define AVITO_VERSION_MINOR 1
+#define AVITO_VERSION_MINOR 2
 #define AVITO_VERSION_PATCH 0
-#define AVITO_VERSION "0.1.0"
+#define AVITO_VERSION "0.2.0"
 
 /* The vendor's API description that this version was written against. */
 #define AVITO_API_DESCRIPTION_DATE "2025-11"
