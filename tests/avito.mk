@@ -19,3 +19,8 @@ test-programs: build/avito.san build/simulator
 .PHONY: avito-kill
 avito-kill: packages build/avito.san build/simulator ## kill -9 of `avito watch --exec`, a thousand times
 	@WATCH_KILLS=1000 sh tests/avito/program.sh
+
+# The program in one file: its size, start and memory.
+TEST_SCRIPTS  += tests/avito/static.sh
+TEST_PACKAGES += $(AVITO_STATIC_PACKAGES) binutils
+test-programs: build/avito-static

@@ -42,6 +42,9 @@ install: avito build/avito.1 build/avito.ru.1 ## the program, manual pages and c
 	build/avito completion fish >"$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/avito.fish"
 
 # With musl nothing of the system is linked: BearSSL and inih come as Debian's sources.
+AVITO_STATIC_PACKAGES := musl-tools dpkg-dev
+build/avito-static: $(AVITO_PROGRAM_SOURCES) $(wildcard tools/avito/*.h) avito_messenger.h tools/avito/static.sh
+	sh tools/avito/static.sh musl-gcc build/static $@
 avito-static: ## build/avito-static: the program in one file without dependencies
-	@sh tools/need.sh $(AVITO_PROGRAM_PACKAGES) musl-tools dpkg-dev
-	@sh tools/avito/static.sh musl-gcc build/static build/avito-static
+	@sh tools/need.sh $(AVITO_PROGRAM_PACKAGES) $(AVITO_STATIC_PACKAGES)
+	@$(MAKE) --no-print-directory build/avito-static

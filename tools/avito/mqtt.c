@@ -368,12 +368,22 @@ static int write_awaited(mqtt *c, unsigned first, void (*body)(struct writer *, 
 
 /* ---- the interface: packets out ---- */
 
+static bool are_credentials(const mqtt_options *o)
+{
+    return is_text(o->client_id) && o->client_id[0] != '\0' &&
+           (o->user == NULL || is_text(o->user)) &&
+           (o->password == NULL || strlen(o->password) <= 65535);
+}
+
+static bool is_will(const mqtt_publication *will)
+{
+    return will == NULL || (is_publication(will) && will->payload.len <= 65535);
+}
+
 int mqtt_init(mqtt *c, const mqtt_options *o)
 {
-    if (c == NULL || o == NULL || !is_text(o->client_id) || o->client_id[0] == '\0' ||
-        o->in == NULL || o->out == NULL || (o->user != NULL && !is_text(o->user)) ||
-        (o->password != NULL && strlen(o->password) > 65535) ||
-        (o->will != NULL && (!is_publication(o->will) || o->will->payload.len > 65535))) {
+    if (c == NULL || o == NULL || o->in == NULL || o->out == NULL || !are_credentials(o) ||
+        !is_will(o->will)) {
         return MQTT_ERR_ARGUMENT;
     }
     memset(c, 0, sizeof *c);
@@ -834,7 +844,28 @@ static void take_reason(void *to, const struct value *v)
     }
 }
 
-/* PUBACK, SUBACK and UNSUBACK: the id, and reasons. A PUBACK without a reason is a success. */
+/* A reason and properties, both of which may be missing: then it is a success. */
+static void read_puback(struct reader *r, struct reading *reading)
+{
+    if (r->at < r->end) {
+        reading->event->reason = (uint8_t)get_number(r, 1);
+    }
+    if (r->at < r->end) {
+        get_properties(r, IN_ACK, take_reason, reading);
+    }
+}
+
+/* SUBACK and UNSUBACK: properties, and a reason for each filter, of which the worst counts. */
+static void read_suback(struct reader *r, struct reading *reading)
+{
+    mqtt_event *e = reading->event;
+
+    get_properties(r, IN_ACK, take_reason, reading);
+    for (; r->at < r->end && !r->bad; r->at++) {
+        e->reason = *r->at > e->reason ? *r->at : e->reason;
+    }
+}
+
 static int read_answer(mqtt *c, struct reader *r, mqtt_event *e, uint8_t type)
 {
     static const uint8_t kinds[] = {MQTT_ACKNOWLEDGED, MQTT_SUBSCRIBED, MQTT_UNSUBSCRIBED};
@@ -842,14 +873,10 @@ static int read_answer(mqtt *c, struct reader *r, mqtt_event *e, uint8_t type)
     struct mqtt_waiting *slot;
 
     e->packet_id = (uint16_t)get_number(r, 2);
-    if (type == PUBACK && r->at < r->end) {
-        e->reason = (uint8_t)get_number(r, 1);
-    }
-    if (type != PUBACK || r->at < r->end) {
-        get_properties(r, IN_ACK, take_reason, &reading);
-    }
-    for (; type != PUBACK && r->at < r->end && !r->bad; r->at++) {
-        e->reason = *r->at > e->reason ? *r->at : e->reason;
+    if (type == PUBACK) {
+        read_puback(r, &reading);
+    } else {
+        read_suback(r, &reading);
     }
     if (r->bad || r->at != r->end) {
         return MQTT_ERR_MALFORMED;

@@ -22,12 +22,13 @@ flags="-std=c99 -D_GNU_SOURCE -Os -ffunction-sections -fdata-sections -fno-async
     -DAVITO_WITH_POSIX=1 -DAVITO_WITH_BEARSSL=1 -I. -Itools/avito -isystem $dir/include
     -I$dir/source/bearssl/inc -I$dir/source/libinih"
 
-# compile NAME FILE FLAGS...: only what is older than its source.
+# compile NAME FILE FLAGS...: only what is older than its source and the headers.
 compile() {
     object=$dir/objects/$1.o
     file=$2
     shift 2
-    if [ ! -e "$object" ] || [ "$file" -nt "$object" ] || [ avito_messenger.h -nt "$object" ]; then
+    if [ ! -e "$object" ] ||
+        [ -n "$(find "$file" avito_messenger.h tools/avito/*.h -newer "$object")" ]; then
         # shellcheck disable=SC2086
         $cc $flags "$@" -c "$file" -o "$object"
     fi
