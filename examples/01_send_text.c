@@ -1,5 +1,7 @@
 /* cc -I. examples/01_send_text.c -o build/01_send_text -lbearssl
  *
+ * По-русски: отправляет один текст в чат через TLS и ждёт, пока он уйдёт.
+ *
  * Sends one text into a chat, over TLS, and waits until it is sent: 01_send_text CHAT_ID TEXT */
 #define AVITO_MESSENGER_IMPLEMENTATION
 #define AVITO_WITH_POSIX   1

@@ -1,5 +1,7 @@
 /* cc -I. examples/02_send_text_event_loop.c -o build/02_send_text_event_loop -lbearssl
  *
+ * По-русски: то же в цикле, который ждёт только в poll(2), а не внутри вызова.
+ *
  * The same as 01_send_text.c in a loop that never waits in a call, only in poll(2):
  * 02_send_text_event_loop CHAT_ID TEXT */
 #include "example.h"

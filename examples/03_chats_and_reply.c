@@ -1,5 +1,7 @@
 /* cc -I. examples/03_chats_and_reply.c -o build/03_chats_and_reply -lbearssl
  *
+ * По-русски: отвечает каждому, кто ждёт; чаты читаются по одному, память не зависит от их числа.
+ *
  * Answers everybody who is waiting: 03_chats_and_reply TEXT
  *
  * The unread chats are read one by one as they arrive, so memory does not depend on how many there

@@ -1,5 +1,7 @@
 /* cc -I. examples/04_all_chats_parallel.c -o build/04_all_chats_parallel -lbearssl
  *
+ * По-русски: новые сообщения всех чатов: несколько соединений, один поток, одна учётная запись.
+ *
  * The newest messages of all chats, several chats at a time: four lanes on one thread share one
  * account, and poll(2) waits for all of them. */
 #include "example.h"

@@ -1,5 +1,7 @@
 /* cc -I. examples/05_upload_image.c -o build/05_upload_image -lbearssl
  *
+ * По-русски: отправляет картинку; файл читается частями и целиком в памяти не лежит.
+ *
  * Sends a picture into a chat: 05_upload_image CHAT_ID FILE
  *
  * The file is read in pieces while it is sent, and never held in memory as a whole. */

@@ -1,5 +1,7 @@
 /* cc -I. examples/06_parse_webhook.c -o build/06_parse_webhook -lbearssl
  *
+ * По-русски: тело уведомления со стандартного ввода превращается в событие.
+ *
  * The body of a notification, from standard input, into an event: 06_parse_webhook <body.json
  *
  * Needs no account and no connection. 12_webhook_server.c receives such bodies over HTTP. */

@@ -1,5 +1,7 @@
 /* cc -I. examples/07_openssl_transport.c -o build/07_openssl_transport -lssl -lcrypto
  *
+ * По-русски: другая библиотека TLS как транспорт: OpenSSL.
+ *
  * Another TLS library as the transport: OpenSSL over any avito_transport, never waiting, with the
  * same contract as the bundled one. Take struct openssl and its functions; main() is the use of it:
  *

@@ -1,5 +1,7 @@
 /* cc -DAVITO_WITH_BEARSSL=0 -I. examples/08_own_transport.c -o build/08_own_transport
  *
+ * По-русски: свой транспорт, здесь через каналы команды; модем или порт выглядят так же.
+ *
  * A transport of your own, here over the pipes of a command; a modem, a serial line or an SSH tunnel
  * looks the same. Prints the account's name:
  *

@@ -1,5 +1,7 @@
 /* cc -I. examples/09_static_buffers.c -o build/09_static_buffers -lbearssl
  *
+ * По-русски: вся память клиента по именам и размерам; кучи нет.
+ *
  * All memory that the client uses, by name and size, for reading the unread chats over TLS. There is
  * no heap: what is printed here and the stack are all. */
 #include "example.h"

@@ -1,5 +1,7 @@
 /* cc -I. examples/10_error_handling.c -o build/10_error_handling -lbearssl
  *
+ * По-русски: что делать с ошибками: отправлено ли, можно ли повторить, когда.
+ *
  * What to do about errors, by the example of one text: 10_error_handling CHAT_ID TEXT
  *
  * What helps by itself (429, 503, a dead connection) is tried again by the lane: `.retries`. It never

@@ -1,5 +1,7 @@
 /* cc -I. examples/11_auto_answer_bot.c -o build/11_auto_answer_bot -lbearssl
  *
+ * По-русски: отвечает каждому покупателю один раз и переживает kill -9 в любой момент.
+ *
  * Answers each buyer once, and may be killed (kill -9) at any moment: 11_auto_answer_bot FOLDER TEXT
  *
  * Nothing is lost: the inbox gives a message until it is accepted, and it is accepted only when its

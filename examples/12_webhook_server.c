@@ -1,5 +1,7 @@
 /* cc -std=c99 -O2 -D_POSIX_C_SOURCE=200809L -I. examples/12_webhook_server.c -o build/12_webhook_server
  *
+ * По-русски: приём уведомлений: много соединений, один поток, без кучи, за прокси с TLS.
+ *
  * Receives notifications: many connections, one thread, poll(2), no heap. Prints one line for each
  * message. Run it behind a proxy that ends TLS:
  *

@@ -1,5 +1,7 @@
 /* cc -I. examples/13_unknown_type.c -o build/13_unknown_type -lbearssl
  *
+ * По-русски: сообщение вида, которого эта версия не знает.
+ *
  * A message of a type that this version does not know: a notification's body from standard input, with a
  * "sticker" that no model has: 13_unknown_type <body.json
  *

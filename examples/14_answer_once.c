@@ -1,5 +1,7 @@
 /* cc -I. examples/14_answer_once.c -o build/14_answer_once -lbearssl
  *
+ * По-русски: то же, что 11, коротко: один ответ каждому, переживает kill -9.
+ *
  * Answers each buyer once, and may be killed (kill -9) at any moment: 14_answer_once FOLDER TEXT
  *
  * FOLDER keeps where the inbox is, and what was sent into which chat. A chat in which the account has

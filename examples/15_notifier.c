@@ -1,5 +1,7 @@
 /* cc -I. examples/15_notifier.c -o build/15_notifier -lbearssl
  *
+ * По-русски: строка на каждое новое сообщение: кто, о каком объявлении, что.
+ *
  * A line for each new message of a buyer: who, about which listing, what. 15_notifier
  *
  * Put what you like in place of printf(): a mail, a lamp, notify-send. */

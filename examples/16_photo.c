@@ -1,5 +1,7 @@
 /* cc -I. examples/16_photo.c -o build/16_photo -lbearssl
  *
+ * По-русски: фото с подписью; подписей в сервисе нет, поэтому это второе сообщение.
+ *
  * A photo with a caption: 16_photo CHAT PHOTO CAPTION. The service knows no captions: it is a message
  * of its own after the photo. */
 #define AVITO_MESSENGER_IMPLEMENTATION

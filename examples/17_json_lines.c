@@ -1,5 +1,7 @@
 /* cc -I. examples/17_json_lines.c -o build/17_json_lines -lbearssl
  *
+ * По-русски: все сообщения всех чатов, по строке JSON.
+ *
  * Every message of every chat that the API shows, a line of JSON each: 17_json_lines > messages.jsonl
  *
  * The members have the service's names; what is ours (class, names) is in "avito". A chat is at most

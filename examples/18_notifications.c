@@ -1,5 +1,7 @@
 /* cc -I. examples/18_notifications.c -o build/18_notifications -lbearssl
  *
+ * По-русски: уведомления, а за ними опрос: ничего не теряется, если приёмник лежал.
+ *
  * Every new message once and at once: notifications, with polling behind them, on one thread:
  * 18_notifications PORT PATH FOLDER
  *
