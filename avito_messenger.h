@@ -13249,16 +13249,21 @@ static bool avitoi_inbox_late_due(avito_inbox *in, const struct avitoi_inbox_rec
     return false;
 }
 
-/* Is the row another one than at the last look? */
-static bool avitoi_inbox_row_differs(const struct avitoi_inbox_record *r,
-                                     const struct avitoi_inbox_row *row, uint32_t hash)
+/* Is the row as it was before the last look? One that says nothing at all never is. */
+static bool avitoi_inbox_same_row(const struct avitoi_inbox_record *r,
+                                  const struct avitoi_inbox_row *row, uint32_t hash)
 {
-    const bool weak = (hash & AVITOI_INBOX_WEAK) != 0;
-    return r->updated != row->time || (r->row & ~AVITOI_INBOX_REFUSED) != hash ||
-           (weak && (r->until != 0 || row->time == 0));
+    return r != NULL && r->updated == row->time && (r->row & ~AVITOI_INBOX_REFUSED) == hash &&
+           ((hash & AVITOI_INBOX_WEAK) == 0 || row->time != 0);
 }
 
-/* A row that is as it was before the last look speaks of nothing new but what shows up late. */
+/* In a pass more: is it a chat that nobody remembers? Then it is due only if it moved meanwhile. */
+static bool avitoi_inbox_forgotten(const avito_inbox *in, const struct avitoi_inbox_record *r)
+{
+    return in->priv.extra > 0 && ((r == NULL && in->priv.spilled) || avitoi_inbox_now(in) == 0);
+}
+
+/* A row that is as it was speaks of nothing new but what shows up late. */
 static bool avitoi_inbox_due(avito_inbox *in, const struct avitoi_inbox_row *row, uint32_t hash)
 {
     const struct avitoi_inbox_record *r = avitoi_inbox_record_find(in, (uint32_t)row->key);
@@ -13267,11 +13272,10 @@ static bool avitoi_inbox_due(avito_inbox *in, const struct avitoi_inbox_row *row
         in->priv.stage != AVITOI_INBOX_UNREAD) {
         return false;
     }
-    if (in->priv.extra > 0 && !odd &&
-        ((r == NULL && in->priv.spilled) || avitoi_inbox_now(in) == 0)) {
-        return row->time > in->priv.updated; /* nobody remembers it */
+    if (!odd && avitoi_inbox_forgotten(in, r)) {
+        return row->time > in->priv.updated;
     }
-    if (avitoi_inbox_now(in) == 0 || r == NULL || avitoi_inbox_row_differs(r, row, hash)) {
+    if (avitoi_inbox_now(in) == 0 || !avitoi_inbox_same_row(r, row, hash)) {
         return true;
     }
     return unsettled && avitoi_inbox_late_due(in, r);
@@ -13535,10 +13539,9 @@ static void avitoi_inbox_read_known(avito_inbox *in, const struct avitoi_inbox_r
     const avito_message *m = row->message;
     if (odd) { /* its time says nothing, so it is remembered for as long as it is listed */
         (void)avitoi_inbox_first_met(in, row->key);
-    }
-    if (in->priv.owes_marks && row->time > avitoi_inbox_horizon(in) && m != NULL && !m->is_own &&
-        m->has_is_read && !m->is_read && in->o.mark_as_read &&
-        in->priv.mark == AVITOI_INBOX_MARK_NONE) {
+    } else if (in->priv.owes_marks && row->time > avitoi_inbox_horizon(in) && m != NULL &&
+               !m->is_own && m->has_is_read && !m->is_read && in->o.mark_as_read &&
+               in->priv.mark == AVITOI_INBOX_MARK_NONE) {
         /* Its chat was not marked, for then the power went, say. AVITO_START_NOW knows those of the
          * horizon's second without giving them. */
         in->priv.mark = AVITOI_INBOX_MARK_OWED;
@@ -13554,41 +13557,52 @@ static void avitoi_inbox_read_first(avito_inbox *in, const struct avitoi_inbox_r
     }
 }
 
-/* A message that is not old: it is known, or it is learnt, or it goes to the caller. */
-static void avitoi_inbox_read_take(avito_inbox *in, const struct avitoi_inbox_row *row, bool odd,
-                                   uint32_t created)
+/* AVITO_START_NOW: what is known up to here. A chat that says no time may be the newest one. */
+static uint32_t avitoi_inbox_learnt_until(const avito_inbox *in)
 {
+    const uint32_t horizon = avitoi_inbox_horizon(in), start = in->priv.former;
+    return avitoi_inbox_is_odd(in, in->priv.chat_updated) && start > horizon ? start - 1u : horizon;
+}
+
+/* A row that is not old: is it known? */
+static void avitoi_inbox_read_recent(avito_inbox *in, const struct avitoi_inbox_row *row, bool odd)
+{
+    const uint32_t created = avitoi_inbox_time(in, row->time);
     if (avitoi_inbox_ring_has(in, row->key)) {
         avitoi_inbox_read_known(in, row, odd);
-    } else if (in->priv.stage == AVITOI_INBOX_LEARNS) {
-        if (odd || created <= avitoi_inbox_horizon(in)) { /* newer ones are for the next round */
-            avitoi_inbox_ring_add(in, row->key, created);
-        }
-    } else {
+    } else if (in->priv.stage != AVITOI_INBOX_LEARNS) {
         if (odd && row->time != 0) {
             avitoi_inbox_raise(in, AVITO_INBOX_TIME);
         }
         in->priv.created = created;
         avitoi_inbox_read_new(in, row);
+    } else if (odd || created <= avitoi_inbox_learnt_until(in)) { /* newer ones: the next round */
+        avitoi_inbox_ring_add(in, row->key, created);
     }
 }
 
-/* Is it new, known, or old? */
+/* Is it old? What says no time that is believed is not. */
+static bool avitoi_inbox_read_old(avito_inbox *in, const struct avitoi_inbox_row *row)
+{
+    const bool first = in->priv.stage == AVITOI_INBOX_UNREAD;
+    const bool old = !first && row->time < avitoi_inbox_horizon(in);
+    if (avitoi_inbox_out_of_order(in, row->time)) {
+        in->priv.flaws |= AVITOI_INBOX_SCATTERED;
+    }
+    in->priv.row_created = row->time;
+    in->priv.turn = !old || (in->priv.flaws & AVITOI_INBOX_SCATTERED) != 0;
+    return old || (first && avitoi_inbox_passes_over(in, row->time, row->message));
+}
+
 static int avitoi_inbox_read_judge(avito_inbox *in, const struct avitoi_inbox_row *row)
 {
     const bool odd = avitoi_inbox_is_odd(in, row->time);
-    const uint32_t created = avitoi_inbox_time(in, row->time);
-    const bool old =
-        !odd && created < avitoi_inbox_horizon(in) && in->priv.stage != AVITOI_INBOX_UNREAD;
-    if (!odd && avitoi_inbox_out_of_order(in, created)) {
-        in->priv.flaws |= AVITOI_INBOX_SCATTERED;
+    if (odd) {
+        in->priv.flaws |= AVITOI_INBOX_ODD;
+        in->priv.turn = true;
     }
-    in->priv.row_created = odd ? in->priv.row_created : created;
-    in->priv.flaws |= odd ? AVITOI_INBOX_ODD : 0u;
-    in->priv.turn = !old || (in->priv.flaws & AVITOI_INBOX_SCATTERED) != 0;
-    if (!old && !(in->priv.stage == AVITOI_INBOX_UNREAD && !odd &&
-                  avitoi_inbox_passes_over(in, created, row->message))) {
-        avitoi_inbox_read_take(in, row, odd, created);
+    if (odd || !avitoi_inbox_read_old(in, row)) {
+        avitoi_inbox_read_recent(in, row, odd);
     }
     return AVITOI_CALL_MOVED;
 }
@@ -13884,7 +13898,7 @@ static int avitoi_inbox_round(avito_inbox *in)
     const bool pressed = in->priv.overrun || avitoi_inbox_ring_pressed(in);
     const bool sweeps = avitoi_number_elapsed(avitoi_account_now(in->client->account),
                                               in->priv.whole_ms) >= in->o.sweep_ms;
-    if (pressed || in->priv.owes_marks) {
+    if (pressed || in->priv.stage == AVITOI_INBOX_UNREAD) { /* two rounds look for what was there */
         avitoi_inbox_records_doubt(in);
     }
     in->priv.wholes = sweeps ? 2u : in->priv.wholes;
@@ -13948,12 +13962,13 @@ static int avitoi_inbox_start_over(avito_inbox *in)
     const uint32_t before = in->priv.newest, found = in->priv.updated;
     int rc = in->priv.round_error;
     in->priv.newest = found;
-    if (rc >= 0 && (in->priv.former == 0 || (before != found && avitoi_inbox_now(in) == 0))) {
+    if (rc >= 0 && (in->priv.former == 0 || before > avitoi_inbox_ceiling(in) ||
+                    (before != found && avitoi_inbox_now(in) == 0))) {
         in->priv.former = 1;
         in->priv.updated = 0;
         return avitoi_inbox_again(in);
     }
-    in->priv.former = 0;
+    in->priv.former = in->o.start == AVITO_START_NOW ? avitoi_inbox_now(in) : 0u; /* the start */
     in->priv.newest = found > before ? found : before;
     in->priv.newest += in->priv.newest == 0 ? 1u : 0u; /* no chat yet: a start all the same */
     avitoi_inbox_put(avitoi_inbox_state_of(in)->horizon, in->priv.newest);
@@ -13973,6 +13988,7 @@ static int avitoi_inbox_start_over(avito_inbox *in)
 static int avitoi_inbox_round_learnt(avito_inbox *in)
 {
     const int rc = avitoi_inbox_start_save(in, AVITOI_INBOX_RUNS);
+    in->priv.former = 0;
     in->priv.wait_ms = rc == AVITO_OK ? 0u : in->priv.wait_ms;
     return rc == AVITO_OK ? (int)AVITO_AGAIN : rc;
 }
@@ -13998,7 +14014,7 @@ static uint32_t avitoi_inbox_overran(avito_inbox *in, uint32_t horizon)
     const uint32_t most = in->priv.updated + (settled ? 1u : 0u);
     uint32_t known = avitoi_inbox_ring_oldest(in) + 1u;
     known = known > most ? most : known;
-    known = in->priv.missed ? 0u : known;
+    known = in->priv.missed || avitoi_inbox_is_odd(in, in->priv.updated) ? 0u : known;
     horizon = known > horizon ? known : horizon;
     if (horizon <= avitoi_inbox_horizon(in) && in->priv.wait_ms != 0) { /* all of it comes again */
         in->priv.wait_ms = in->o.slow_poll_ms;
@@ -14244,8 +14260,7 @@ AVITO_API int avito_inbox_accept(avito_inbox *inbox)
     inbox->priv.row_error = AVITO_OK;
     if (inbox->priv.phase == AVITOI_INBOX_HANDED) {
         avitoi_inbox_accept_handed(inbox);
-    } else if (inbox->o.mark_as_read) { /* its chat is looked for wherever it is */
-        inbox->priv.all_chats = true;
+    } else if (inbox->o.mark_as_read) { /* its chat is due, for its row has changed */
         inbox->priv.owes_marks = true;
     }
     (void)avitoi_inbox_move(inbox, AVITOI_INBOX_EV_OVER);

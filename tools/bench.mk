@@ -28,8 +28,16 @@ BENCH_NET := $(BENCH_OUT)/net_curl $(BENCH_OUT)/net_fast $(BENCH_OUT)/net_bare
 BENCH_NET_OURS := $(BENCH_OUT)/net_ours
 BENCH_SHARED := $(BENCH_SRC)/bench.h $(BENCH_SRC)/slots.h avito_messenger.h
 
+$(BENCH_OUT)/inbox: $(BENCH_SRC)/inbox.c avito_messenger.h | $(BENCH_OUT)
+	$(CC) -std=gnu99 $(BENCH_FLAGS) -o $@ $<
+
+.PHONY: bench-inbox
+bench-inbox: $(BENCH_OUT)/inbox ## requests that an inbox costs, with gates; some seconds
+	@$(BENCH_OUT)/inbox
+
 .PHONY: bench bench-accept bench-quick bench-shapes bench-peers bench-packages bench-net-packages
 bench: bench-packages bench-net-packages ## speed, memory and network beside other libraries; fails when a gate is missed
+	@$(MAKE) --no-print-directory bench-inbox
 	@$(MAKE) --no-print-directory $(BENCH_DECODE) $(BENCH_DECODE_OURS) $(BENCH_NET) $(BENCH_NET_OURS)
 	@$(PYTHON) -B $(BENCH_SRC)/payloads.py $(BENCH_OUT)/data --long
 	@$(PYTHON) -B $(BENCH_SRC)/bench.py $(BENCH_OUT) $(BENCH_FLAGS_MORE)

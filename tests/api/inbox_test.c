@@ -668,6 +668,61 @@ static void test_slid_page(void **state)
     avito_client_close(&d->client);
 }
 
+/* Two messages vanish between two pages of their chat. */
+static void two_messages_vanish(struct service *s, const char *request)
+{
+    if (number_behind(request, "offset=", 0) == 19 && ++s->faults == 1) {
+        s->count -= 2;
+        s->body[0] = '\0';
+        write_list(s);
+    }
+}
+
+static void test_slid_messages(void **state)
+{
+    struct device *d = device_of(20, AVITO_START_SINCE);
+    char id[8];
+    (void)state;
+    for (uint32_t i = 0; i < 30; i++) {
+        (void)snprintf(id, sizeof id, "m%02u", i);
+        write_message("a", id, 1 + i);
+    }
+    service.fault = two_messages_vanish;
+    (void)poll_of(d);
+    for (unsigned i = 0; i < 28; i++) {
+        (void)snprintf(id, sizeof id, "m%02u ", i);
+        assert_non_null(strstr(d->given, id));
+    }
+    avito_client_close(&d->client);
+}
+
+static void a1_seems_read_once(struct service *s, const char *request)
+{
+    if (s->faults == 0 && strstr(request, "/chats/a/messages") != NULL) {
+        replace(s, "\"is_read\":false", "\"is_read\":true ");
+    }
+}
+
+/* Of what was unread at the start, a changed byte hides nothing for good, also where chats are remembered. */
+static void test_first_round_looks_twice(void **state)
+{
+    static char records[AVITO_INBOX_CHATS_SIZE(8)];
+    struct device *d = device_of(20, AVITO_START_UNREAD);
+    (void)state;
+    d->dates = true;
+    d->clock.unix_s = T + 100;
+    d->options.chats = records;
+    d->options.chats_cap = sizeof records;
+    device_start(d);
+    write_message("a", "a1", 1);
+    write_message("b", "b1", 50);
+    service.fault = a1_seems_read_once;
+    assert_non_null(strstr(poll_of(d), "b1 "));
+    assert_int_equal(service.faults, 1);
+    assert_true(strstr(d->given, "a1 ") != NULL || strcmp(poll_of(d), "a1 ") == 0);
+    avito_client_close(&d->client);
+}
+
 static void only_the_first_page(struct service *s, const char *request)
 {
     s->faults++;
@@ -801,6 +856,171 @@ static void test_changed_year(void **state)
     assert_int_equal(service.faults, 1);
     write_message("a", "a2", 400);
     assert_string_equal(poll_of(d), "a2 ");
+    avito_client_close(&d->client);
+}
+
+/* ---------------------------------------------------------------- what moves the horizon */
+
+static int64_t horizon_of(const struct device *d)
+{
+    return (int64_t)d->state[12] | (int64_t)d->state[13] << 8 | (int64_t)d->state[14] << 16 |
+           (int64_t)d->state[15] << 24;
+}
+
+/* A round that looked at the first rows only says nothing of the others. */
+static void test_horizon_by_whole_rounds(void **state)
+{
+    static const char *const chats[] = {"a", "b", "c", "d", "e", "f", "g", "h"};
+    struct device *d = device_of(20, AVITO_START_SINCE);
+    int64_t horizon;
+    (void)state;
+    d->dates = true;
+    d->clock.unix_s = T + 5000;
+    for (uint32_t i = 0; i < 8; i++) {
+        write_message(chats[i], chats[i], 1 + i);
+    }
+    assert_polls(d, 1, "a b c d e f g h ");
+    assert_polls(d, 3, "");
+    horizon = horizon_of(d);
+    assert_in_range(horizon, T + 4700, T + 4760);
+    assert_polls(d, 20, ""); /* of four rows each */
+    assert_int_equal(horizon_of(d), horizon);
+    assert_polls(d, 60, ""); /* with a sweep among them */
+    assert_in_range(horizon_of(d), horizon + 1, d->clock.unix_s - 300);
+    avito_client_close(&d->client);
+}
+
+/* Each list of chats says that it is a day later. */
+static void dates_jump(struct service *s, const char *request)
+{
+    (void)s;
+    belled->clock.unix_s += strstr(request, "/messages/") == NULL ? 86400 : -86400;
+}
+
+static void test_horizon_by_two_dates(void **state)
+{
+    struct device *d = belled = device_of(20, AVITO_START_SINCE);
+    (void)state;
+    d->dates = true;
+    d->clock.unix_s = T + 10;
+    write_message("a", "a1", 5);
+    assert_polls(d, 1, "a1 ");
+    service.fault = dates_jump;
+    assert_polls(d, 5, "");
+    assert_in_range(horizon_of(d), T - 300, T + 300);
+    service.fault = NULL;
+    write_message("a", "a2", 200);
+    assert_within(d, 2, "a2 ");
+    avito_client_close(&d->client);
+}
+
+/* A time in milliseconds, or far ahead, does not make it deaf: neither when it comes nor when it is stored. */
+static void test_horizon_ahead_goes_back(void **state)
+{
+    struct device *d = device_of(20, AVITO_START_SINCE);
+    (void)state;
+    d->dates = true;
+    d->options.since = 4294966995; /* what 0.1.0 made of a message in milliseconds */
+    d->clock.unix_s = T + 1000;
+    device_start(d);
+    assert_polls(d, 2, ""); /* two answers say what time it is */
+    assert_true((d->events & AVITO_INBOX_TIME) != 0);
+    assert_in_range(horizon_of(d), T + 650, T + 750);
+    write_message("a", "a1", 1020);
+    assert_within(d, 2, "a1 ");
+    avito_client_close(&d->client);
+}
+
+/* ---------------------------------------------------------------- who may use the lane */
+
+/* A list of the program's own goes on while it asks the inbox, which was in the middle of one: its rows
+ * are its own, and once it is over the inbox goes on. */
+static void test_own_list_beside_the_inbox(void **state)
+{
+    static char own_room[2048];
+    struct device *d = device_of(20, AVITO_START_SINCE);
+    avito_arena own = avito_arena_of(own_room, sizeof own_room);
+    avito_message m;
+    int rc;
+    (void)state;
+    d->piece = 7;
+    write_messages("a", "a1 a2 ", 1, 1);
+    assert_int_equal(avito_inbox_next(&d->inbox, &m), AVITO_AGAIN);
+    assert_int_equal(avito_step(&d->client), AVITO_ERR_IDLE); /* it is not the program's to move */
+    avito_cancel(&d->client);
+    rc = avito_list_messages(&d->client, d->options.user_id, "a", NULL, &own);
+    while (rc == AVITO_AGAIN) {
+        assert_int_equal(avito_inbox_next(&d->inbox, &m), AVITO_ERR_BUSY);
+        rc = avito_step(&d->client);
+    }
+    for (int rows = 0; rows < 2;) {
+        assert_int_equal(avito_inbox_next(&d->inbox, &m), AVITO_ERR_BUSY);
+        rc = avito_next_message(&d->client, &m);
+        rows += rc == AVITO_OK;
+        assert_true(rc == AVITO_OK || rc == AVITO_AGAIN);
+    }
+    avito_cancel(&d->client);
+    d->piece = 0;
+    assert_string_equal(device_round(d), "a1 a2 ");
+    avito_client_close(&d->client);
+}
+
+static void no_time(struct service *s, const char *request)
+{
+    (void)request;
+    replace(s, "\"updated\":1754890002", "\"updated\":      null");
+    replace(s, "\"id\":\"c1\",\"author_id\":7,\"created\":1754890003", "\"id\":null,\"author_id\":7,\"created\":1754890003");
+}
+
+/* A chat without a time and a message without an id are reported once, by name, and hide nobody. */
+static void test_rows_without_time_or_id(void **state)
+{
+    struct device *d = device_of(20, AVITO_START_SINCE);
+    unsigned named = 0, errors = 0;
+    char given[64] = "";
+    (void)state;
+    d->dates = true;
+    d->clock.unix_s = T + 100;
+    write_message("a", "a1", 1);
+    write_message("b", "b1", 2);
+    write_message("c", "c1", 3);
+    write_message("c", "c2", 4);
+    service.fault = no_time;
+    for (int i = 0; i < 400; i++) {
+        avito_message m;
+        const int rc = avito_inbox_next(&d->inbox, &m);
+        if (rc == AVITO_OK) {
+            strcat(strcat(given, m.id.ptr), " ");
+            assert_int_equal(avito_inbox_accept(&d->inbox), AVITO_OK);
+        }
+        errors += rc == AVITO_ERR_MODEL && *avito_last_error(&d->client)->text != '\0';
+        named += rc == AVITO_ERR_MODEL && strcmp(avito_inbox_about(&d->inbox), "b") == 0;
+        clock_advance(&d->clock, avito_inbox_deadline_ms(&d->inbox));
+    }
+    assert_non_null(strstr(given, "a1 "));
+    assert_non_null(strstr(given, "b1 "));
+    assert_non_null(strstr(given, "c2 "));
+    assert_int_equal(strlen(given), 9);
+    assert_int_equal(named, 1);
+    assert_in_range(errors, 2, 3);
+    avito_client_close(&d->client);
+}
+
+/* A message of another account is nobody's here. */
+static void test_offer_of_another_account(void **state)
+{
+    struct device *d = device_of(20, AVITO_START_SINCE);
+    avito_message m;
+    (void)state;
+    assert_polls(d, 2, "");
+    memset(&m, 0, sizeof m);
+    m.id.ptr = "a1";
+    m.id.len = 2;
+    m.created = T + 1;
+    m.user_id = d->options.user_id + 1;
+    assert_int_equal(avito_inbox_offer(&d->inbox, &m), AVITO_ERR_ARGUMENT);
+    m.user_id = d->options.user_id;
+    assert_int_equal(avito_inbox_offer(&d->inbox, &m), AVITO_OK);
     avito_client_close(&d->client);
 }
 
@@ -1319,11 +1539,19 @@ int main(void)
         cmocka_unit_test(test_failing_for_too_long),
         cmocka_unit_test(test_storm_with_a_small_ring),
         cmocka_unit_test(test_slid_page),
+        cmocka_unit_test(test_slid_messages),
+        cmocka_unit_test(test_first_round_looks_twice),
         cmocka_unit_test(test_empty_page),
         cmocka_unit_test(test_empty_fetch),
         cmocka_unit_test(test_goes_on),
         cmocka_unit_test(test_changed_digit),
         cmocka_unit_test(test_changed_year),
+        cmocka_unit_test(test_horizon_by_whole_rounds),
+        cmocka_unit_test(test_horizon_by_two_dates),
+        cmocka_unit_test(test_horizon_ahead_goes_back),
+        cmocka_unit_test(test_own_list_beside_the_inbox),
+        cmocka_unit_test(test_rows_without_time_or_id),
+        cmocka_unit_test(test_offer_of_another_account),
         cmocka_unit_test(test_turns),
         cmocka_unit_test(test_turn_at_any_step),
         cmocka_unit_test(test_lane_that_is_busy),

@@ -135,12 +135,20 @@ static void add_note(world *w, const sim_message_info *m)
     n->created = m->created;
     n->visible_ms = m->visible_ms;
     n->stored_ms = m->stored_ms;
+    n->odd = people_odd(w, m->id);
     n->own = m->author == SIM_APP || m->author == SIM_API;
     n->late = m->visible_ms > m->stored_ms;
     n->was_read = m->is_read;
     n->request = m->request;
     n->job = -1;
     *place_of(w, n->id, strlen(n->id)) = (uint32_t)++w->note_count;
+    check_looks_anew(w, n->chat);
+    if (n->odd) {
+        happened(w, F_ODD_TIME, -1);
+    }
+    if (w->plan.odd_rows != 0) {
+        happened(w, F_ODD_ROWS, -1);
+    }
     say(w, "stored %s in %s by %s at %lld%s: %.40s", n->id, n->chat, n->own ? "us" : "them",
         (long long)n->created, n->late ? ", shows up late" : "", m->text);
     if (m->request != 0) {
@@ -197,6 +205,8 @@ static bool owed(const world *w, const note *n)
         due = n->created > w->start_newest ||
               (n->created == w->start_newest &&
                (o->start != AVITO_START_NOW || n->visible_ms > w->start_ms));
+        /* When one came whose time is not believed nobody can tell. */
+        due = due && !(o->start == AVITO_START_NOW && n->odd && n->visible_ms <= w->start_ms);
     } else {
         due = o->start == AVITO_START_UNREAD && !n->own && !n->was_read;
     }
@@ -210,11 +220,17 @@ static bool owed(const world *w, const note *n)
 static bool forbidden(const world *w, const note *n)
 {
     const avito_inbox_options *o = &w->device.inbox_options;
+    if (n->odd) { /* who does not believe its time cannot tell that it is old */
+        return false;
+    }
     if (!w->state_saved) {
         return true;
     }
     if (o->start == AVITO_START_SINCE) {
         return n->created < o->since;
+    }
+    if (people_odd(w, n->chat)) { /* it may have been the newest */
+        return false;
     }
     if (o->start == AVITO_START_NOW) {
         return was_there(w, n) && n->created < w->start_newest;
@@ -230,7 +246,7 @@ void check_start_list(world *w)
     w->start_list_ms = w->now;
     w->start_newest = 0;
     for (size_t i = 0; sim_chat_at(w->service, i, &chat); i++) {
-        if (chat.type == SIM_U2I && chat.updated > w->start_newest) {
+        if (chat.type == SIM_U2I && chat.updated > w->start_newest && !people_odd(w, chat.id)) {
             w->start_newest = chat.updated;
         }
     }
@@ -241,7 +257,7 @@ void check_start_list(world *w)
 
 static const look *last_look(const world *w, const char *chat)
 {
-    static const look never = {"", INT64_MIN, false, 0};
+    static const look never = {"", INT64_MIN, false, 0, 0};
     for (size_t i = 0; i < w->look_count; i++) {
         if (strcmp(w->looks[i].chat, chat) == 0) {
             return &w->looks[i];
@@ -258,7 +274,7 @@ static void check_order(world *w, const note *n)
     const bool excused = l->spoilt || impl_gave_pages_up(&w->device.inbox);
     for (size_t i = w->done_before; i < w->note_count; i++) {
         note *o = &w->notes[i];
-        const bool behind = o->created <= n->created && o->accepted == 0 && !o->reported &&
+        const bool behind = !n->odd && !o->odd && o->created <= n->created && o->accepted == 0 && !o->reported &&
                             o->visible_ms < l->ms && !o->late && strcmp(o->chat, n->chat) == 0;
         o->passed = o->passed || (behind && excused);
         if (behind && o->created < n->created && !o->passed && owed(w, o)) {
@@ -361,7 +377,7 @@ void check_marked(world *w, const char *chat)
         const note *n = &w->notes[i];
         given = given || (strcmp(n->chat, chat) == 0 && (n->accepted > 0 || n->reported));
     }
-    if (!given && !w->device.spoilt) {
+    if (!given && !w->device.spoilt && !people_odd(w, chat)) {
         fail(w, "marking", "%s is marked as read, of which nothing was given", chat);
     }
     for (size_t i = w->done_before; i < w->note_count; i++) {
@@ -375,12 +391,14 @@ void check_marked(world *w, const char *chat)
 }
 
 /* What shows up late behind a newer message is found by the late look at its chat, when the overlap has
- * passed, or by the next that is whole. So is what there is in a chat that was refused. */
+ * passed, or by the next that is whole. So is what there is in a chat that was refused, and what stands
+ * where nobody would look first. */
 static bool may_wait(const world *w, const note *n)
 {
     const avito_inbox_options *o = &w->device.inbox.o;
     const int64_t refused = last_look(w, n->chat)->refused_ms;
-    const int64_t from = n->late && n->visible_ms > refused ? n->visible_ms : refused;
+    const bool waits = n->late || n->odd || w->plan.odd_rows != 0;
+    const int64_t from = waits && n->visible_ms > refused ? n->visible_ms : refused;
     return w->device.round_ms < from + 2000 * (int64_t)o->overlap_s + 2 * (int64_t)o->sweep_ms;
 }
 
@@ -396,6 +414,31 @@ void check_round(world *w)
             !last_look(w, n->chat)->spoilt && !may_wait(w, n)) {
             fail(w, "round", "%s is left behind by a round that ends well", n->id);
             return;
+        }
+    }
+}
+
+/* A chat that has not changed is looked at because it did, once more when nothing can be late, and around
+ * the mark; where something fails, more often. */
+void check_looks(world *w, const char *chat)
+{
+    const avito_inbox_options *o = &w->device.inbox_options;
+    for (size_t i = 0; i < w->look_count; i++) {
+        look *l = &w->looks[i];
+        l->times = impl_pressed(&w->device.inbox) ? 0 : l->times;
+        if (strcmp(l->chat, chat) == 0 && ++l->times > (o->mark_as_read ? 10u : 5u) &&
+            w->plan.records >= 64 && w->plan.ring >= 100 && !w->plan.cancels && !w->plan.own_calls && !w->plan.save_fails &&
+            !w->plan.broken && !w->plan.odd_times) {
+            fail(w, "requests", "%s is looked at %u times since it changed", chat, l->times);
+        }
+    }
+}
+
+void check_looks_anew(world *w, const char *chat)
+{
+    for (size_t i = 0; i < w->look_count; i++) {
+        if (chat == NULL || strcmp(w->looks[i].chat, chat) == 0) {
+            w->looks[i].times = 0;
         }
     }
 }

@@ -163,6 +163,9 @@ static int load_state(void *ctx, int slot, void *data, size_t cap, size_t *len)
 {
     world *w = ctx;
     device_may_crash(w);
+    if (w->state_locked) {
+        return -5;
+    }
     if (w->slot_len[slot] == 0) {
         return AVITO_END;
     }
@@ -237,6 +240,22 @@ static void boot_inbox(world *w)
     o.ctx = w;
     o.save = save_state;
     o.load = load_state;
+    if (w->state_saved && w->seed % 2 == 0) { /* another account's inbox does not take it over */
+        o.user_id++;
+        rc = avito_inbox_init(&d->inbox, &d->lanes[0].client, &o);
+        if (rc != AVITO_ERR_OPTION_STATE) {
+            fail(w, "state", "another account's inbox begins with %d", rc);
+        }
+        o.user_id--;
+    }
+    if (w->seed % 3 == 0) { /* nor does one while another program holds it */
+        w->state_locked = true;
+        rc = avito_inbox_init(&d->inbox, &d->lanes[0].client, &o);
+        w->state_locked = false;
+        if (rc != AVITO_ERR_HOOK) {
+            fail(w, "state", "an inbox without its state begins with %d", rc);
+        }
+    }
     rc = avito_inbox_init(&d->inbox, &d->lanes[0].client, &o);
     if (rc != AVITO_OK) {
         fail(w, "boot", "the inbox is refused: %d", rc);
@@ -277,6 +296,7 @@ static void draw_device(world *w)
     o->poll_ms = w->plan.soak ? 15000 : 1000 + (uint32_t)below(w, 10000);
     o->slow_poll_ms = o->poll_ms * (1 + (uint32_t)below(w, 4));
     o->overlap_s = 60 + (uint32_t)below(w, 200);
+    o->nap_ms = w->seed % 3 == 0 ? 700 : 0;
     o->sweep_ms = w->plan.soak ? 0 : o->poll_ms * (3 + (uint32_t)below(w, 10));
     for (int i = 0; i < 2; i++) {
         w->slots[i] = calloc(1, d->state.size);
@@ -294,7 +314,9 @@ void device_boot(world *w)
             d->inbox_options.mark_as_read ? ", marks" : "", w->plan.ring,
             d->inbox_options.overlap_s, d->inbox_options.poll_ms);
     }
-    say(w, "power on");
+    say(w, "power on%s%s%s%s, rows %u, records %u, arena %u", w->plan.own_calls ? ", own calls" : "",
+        w->plan.odd_times ? ", odd times" : "", w->plan.refused_200 ? ", refused under 200" : "",
+        w->plan.supply ? ", supply" : "", w->plan.odd_rows, w->plan.records, (unsigned)d->inbox_room.size);
     w->sentence_by = 0;
     if (w->crashes > 0) { /* the millisecond clock begins anew, and may wrap soon */
         w->ms_offset = 0u - (uint32_t)(uint64_t)(w->now - w->start);
@@ -340,6 +362,7 @@ void device_crash(world *w)
     w->rate_until = 0;
     w->refresh_open = false; /* nobody remembers: it is tried, and then it is known */
     w->was_in_doubt = false;
+    check_looks_anew(w, NULL);
     net_drop_all(w);
     forget(&d->tokens);
     forget(&d->state);
@@ -927,13 +950,56 @@ static void watch_round(world *w, bool between, bool moved, int rc)
     }
 }
 
+/* The program uses the inbox's lane for a list of its own, whatever the inbox is doing. */
+static int own_begin(world *w, struct lane *l)
+{
+    happened(w, F_OWN_CALL, -1);
+    say(w, "lane 0: a call of the program's own");
+    avito_cancel(&l->client);
+    avito_arena_reset(&l->arena);
+    l->act = ACT_BROWSE;
+    l->rows_left = (int)below(w, 4);
+    return avito_list_messages(&l->client, USER, w->chats[below(w, w->chat_count)], NULL, &l->arena);
+}
+
+static int own_over(struct lane *l, int rc)
+{
+    l->act = ACT_NONE;
+    return rc < 0 ? AVITO_OK : rc;
+}
+
+/* It goes on with its list, and asks the inbox too early. */
+static int own_step(world *w, struct lane *l)
+{
+    const bool at_row = avito_wants(&l->client) == 0;
+    avito_message m;
+    int rc = avito_inbox_next(&w->device.inbox, &m);
+    if (rc != AVITO_ERR_BUSY) {
+        fail(w, "busy", "the inbox returns %d while a call of the program's own is under way", rc);
+    }
+    if (at_row && l->rows_left-- <= 0) {
+        avito_cancel(&l->client);
+        return own_over(l, AVITO_OK);
+    }
+    rc = at_row ? avito_next_message(&l->client, &l->message) : avito_step(&l->client);
+    return rc == AVITO_AGAIN || avito_list_open(&l->client) ? rc : own_over(l, rc);
+}
+
 static int inbox_step(world *w)
 {
     device *d = &w->device;
     avito_message m;
+    const uint64_t before = d->served;
     const uint64_t moved = d->lanes[0].moved;
     bool between;
     int rc;
+    if (d->lanes[0].act != ACT_NONE) {
+        return own_step(w, &d->lanes[0]);
+    }
+    if (w->plan.own_calls && !w->calm && !d->lanes[0].may_wait && chance(w, 20)) {
+        rc = own_begin(w, &d->lanes[0]);
+        return rc == AVITO_AGAIN || avito_list_open(&d->lanes[0].client) ? rc : own_over(&d->lanes[0], rc);
+    }
     if (d->holding) {
         accept_held(w);
         return AVITO_OK;
@@ -945,6 +1011,9 @@ static int inbox_step(world *w)
         d->round_ms = w->now;
     }
     rc = avito_inbox_next(&d->inbox, &m);
+    if (d->served > before + 24) { /* also where a lane may wait */
+        fail(w, "endless", "%u requests in one call", (unsigned)(d->served - before));
+    }
     hear_events(w);
     watch_round(w, between, moved != d->lanes[0].moved, rc);
     if (rc == AVITO_OK) {
@@ -1004,7 +1073,9 @@ static bool lane_ready(const world *w, const struct lane *l)
         return false;
     }
     if (l->index == 0) {
-        return d->holding ? w->now >= d->hold_until
+        return l->act != ACT_NONE ? avito_wants(&l->client) == 0 ||
+                                        call_ready(w, l, avito_wants(&l->client), avito_deadline_ms(&l->client))
+               : d->holding ? w->now >= d->hold_until
                           : call_ready(w, l, avito_inbox_wants(&d->inbox),
                                        avito_inbox_deadline_ms(&d->inbox));
     }
@@ -1056,7 +1127,9 @@ int64_t device_due(world *w)
     for (unsigned i = 0; i < w->plan.lanes; i++) {
         struct lane *l = &d->lanes[i];
         uint32_t ms = UINT32_MAX;
-        if (i == 0 && d->holding) {
+        if (i == 0 && l->act != ACT_NONE) {
+            ms = avito_wants(&l->client) == 0 ? 0 : avito_deadline_ms(&l->client);
+        } else if (i == 0 && d->holding) {
             due = earliest(due, d->hold_until);
         } else if (i == 0) {
             ms = avito_inbox_deadline_ms(&d->inbox);

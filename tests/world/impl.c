@@ -11,6 +11,7 @@ uint64_t impl_passed_over(const avito_inbox *inbox);
 bool impl_between_rounds(const avito_inbox *inbox);
 bool impl_gave_pages_up(const avito_inbox *inbox);
 bool impl_starts(const avito_inbox *inbox);
+bool impl_pressed(const avito_inbox *inbox);
 
 AVITOI_ASSERT(world_knows_the_states, AVITOI_CALL_STATES == 8);
 
@@ -46,6 +47,11 @@ bool impl_between_rounds(const avito_inbox *inbox)
 bool impl_gave_pages_up(const avito_inbox *inbox)
 {
     return inbox->priv.empty_pages == AVITOI_INBOX_EMPTY_PAGES;
+}
+
+bool impl_pressed(const avito_inbox *inbox)
+{
+    return inbox->priv.overrun || avitoi_inbox_ring_pressed(inbox);
 }
 
 bool impl_starts(const avito_inbox *inbox)

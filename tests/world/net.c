@@ -536,7 +536,8 @@ static int on_wait(void *ctx, int wants, uint32_t ms)
     struct lane *l = ctx;
     world *w = l->world;
     const int waits_for = avito_wants(&l->client);
-    const uint32_t most = !impl_call(&l->client) ? w->device.inbox_options.slow_poll_ms
+    const uint32_t nap_ms = w->device.inbox_options.nap_ms;
+    const uint32_t most = !impl_call(&l->client) ? nap_ms != 0 ? nap_ms : w->device.inbox_options.slow_poll_ms
                           : waits_for == AVITO_WANT_ACCOUNT ? 100 /* nobody will wake it */
                                                             : l->client.o.total_timeout_ms;
     if (!l->may_wait) {

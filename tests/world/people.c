@@ -125,6 +125,7 @@ static void delete_note(world *w, note *n)
 {
     say(w, "%s is deleted", n->id);
     n->deleted = true;
+    check_looks_anew(w, n->chat);
     n->gone = n->gone || (w->plan.vanish && !n->own && n->visible_ms <= w->now);
     (void)sim_delete(w->service, n->id);
 }
@@ -182,6 +183,55 @@ static void person(world *w)
     } else if (w->chat_count < 40) {
         new_chat(w);
         buyer_writes(w, w->chats[w->chat_count - 1]);
+    }
+}
+
+/* ---------------------------------------------------------------- rows that are odd */
+
+static uint64_t row_hash(const world *w, const char *id)
+{
+    return hash_text(id, strlen(id)) ^ w->seed;
+}
+
+/* Its time is shown wrong. */
+bool people_odd(const world *w, const char *id)
+{
+    return w->plan.odd_times && row_hash(w, id) % 12 == 0;
+}
+
+/* To the inbox alone, whose bot has its own promises to keep. Of messages: in milliseconds, or years
+ * ahead. Of chats also: none. */
+static int64_t time_shown(void *ctx, const char *id, int64_t seconds)
+{
+    world *w = ctx;
+    const bool chat = strncmp(id, "u2i", 3) == 0;
+    if (!w->to_inbox || !people_odd(w, id)) {
+        return seconds;
+    }
+    switch (row_hash(w, id) / 12 % (chat ? 4 : 2)) {
+        case 0:
+            return seconds * 1000;
+        case 1:
+            return seconds + 200000000;
+        case 2:
+            return INT64_MIN;
+        default:
+            return seconds + 100000;
+    }
+}
+
+static size_t chat_in_row(void *ctx, size_t row, size_t count)
+{
+    const world *w = ctx;
+    switch (w->plan.odd_rows) {
+        case 1: /* the one that is last stays on top */
+            return row == 0 ? count - 1 : row - 1;
+        case 2:
+            return count - 1 - row;
+        case 3:
+            return (row + count / 2) % count;
+        default:
+            return row;
     }
 }
 
@@ -408,6 +458,12 @@ static void note_look(world *w, const sim_request_info *r, const sim_fault *f)
         (void)snprintf(w->looks[i].chat, sizeof w->looks[i].chat, "%s", r->chat_id);
     }
     w->looks[i].ms = first ? w->now : w->looks[i].ms;
+    if (first) {
+        check_looks(w, r->chat_id);
+    }
+    if (f->status != 0 || f->corrupt || f->no_answer || f->stall || f->cut || r->refusal != 0) {
+        check_looks_anew(w, NULL);
+    }
     w->looks[i].spoilt = f->corrupt || (!first && w->looks[i].spoilt);
     if (f->status == 403 || f->status == 404 || r->refusal == 403 || r->refusal == 404) {
         w->looks[i].refused_ms = w->now;
@@ -433,6 +489,7 @@ static void note_served(world *w, const sim_request_info *r, const struct link *
     if (lane != 0) {
         return;
     }
+    w->device.served++;
     if (r->op == SIM_MESSAGES) {
         w->tariff_read = sim_live(w->service)->tariff;
         w->tariff_read_ms = w->now;
@@ -462,6 +519,13 @@ static sim_fault draw_fault(world *w, const sim_request_info *request, int lane)
     if (w->calm) {
         return f;
     }
+    if (lane == 0 && w->plan.refused_200 && (request->op == SIM_CHATS || request->op == SIM_MESSAGES) &&
+        chance(w, 60)) {
+        happened(w, F_REFUSED_200, lane);
+        f.status = 200;
+        f.body = chance(w, 500) ? SIM_BODY_SPEC : chance(w, 500) ? SIM_BODY_EXPIRED : SIM_BODY_NULL_JSON;
+        return f;
+    }
     if (w->now < w->storm_until && chance(w, 900) &&
         (request->op != SIM_TOKEN || w->storm_status >= 429)) {
         refuse(w, &f, request, w->storm_status, lane);
@@ -476,9 +540,15 @@ sim_fault people_fault(void *ctx, const sim_request_info *request)
 {
     world *w = ctx;
     struct link *k = net_find(w, request->connection);
-    const int lane = k != NULL && k->lane >= 0 ? k->lane : (int)w->plan.lanes;
+    const bool own = k != NULL && k->lane == 0 && w->device.lanes[0].act != ACT_NONE;
+    const int lane = k != NULL && k->lane >= 0 && !own ? k->lane : (int)w->plan.lanes;
     sim_fault f;
-    note_served(w, request, k);
+    if (lane == 0 && request->op == SIM_CHATS && w->plan.supply && !w->calm && chance(w, 300)) {
+        happened(w, F_SUPPLY, -1);
+        buyer_writes(w, some_chat(w));
+    }
+    w->to_inbox = lane == 0;
+    note_served(w, request, own ? NULL : k);
     if (lane == 0 && !w->calm && strstr(request->target, "&offset=") != NULL) {
         rows_slide(w, request);
     }
@@ -572,6 +642,8 @@ void people_begin(world *w)
     o->seed = draw(w);
     o->clock_ms = service_clock;
     o->fault = people_fault;
+    o->time_shown = time_shown;
+    o->chat_in_row = w->plan.odd_rows != 0 ? chat_in_row : NULL;
     o->ctx = w;
     o->token_lifetime_s = w->plan.token_lifetime_s;
     o->token_kills_former = chance(w, 300);

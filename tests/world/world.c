@@ -161,9 +161,14 @@ static void draw_kinds(world *w)
     p->tariff = chance(w, 250);
     p->waits = chance(w, 300) ? (int)below(w, 2) : -1;
     p->pair = chance(w, 200);
-    p->broken = chance(w, 100) ? chance(w, 500) ? 404 : 500 : 0;
+    p->broken = chance(w, 100) ? chance(w, 400) ? 404 : chance(w, 500) ? 403 : 500 : 0;
     p->broken_for_ever = chance(w, 500);
     p->foreign = chance(w, 60);
+    p->own_calls = chance(w, 200);
+    p->odd_times = chance(w, 150);
+    p->odd_rows = chance(w, 150) ? 1 + (unsigned)below(w, 3) : 0;
+    p->refused_200 = chance(w, 200);
+    p->supply = chance(w, 100);
 }
 
 /* What a chat of somebody else's is beside. */
@@ -171,7 +176,7 @@ static void draw_foreign(plan *p)
 {
     p->broken = 403;
     p->broken_for_ever = true;
-    p->answers = p->storms = p->tokens = p->corrupt = p->tariff = p->refusals = false;
+    p->answers = p->storms = p->tokens = p->corrupt = p->tariff = p->refusals = p->refused_200 = false;
     p->token_lifetime_s = 86400;
 }
 
@@ -209,7 +214,8 @@ static void soak_plan(world *w)
     p->cuts = p->stalls = p->slow = p->refusals = p->corrupt = p->answers = p->storms = true;
     p->tokens = p->late = p->people = p->restarts = p->clocks = p->cancels = p->save_fails = true;
     p->hooks = p->same_texts = p->trim = p->retry_headers = p->vanish = p->pictures = p->tariff = p->soak = true;
-    p->at_once = true;
+    p->at_once = p->own_calls = p->odd_times = p->refused_200 = p->supply = true;
+    p->odd_rows = (unsigned)below(w, 4);
     p->pair = chance(w, 500);
     p->waits = (int)below(w, 3) - 1;
     p->doorbell = chance(w, 500);

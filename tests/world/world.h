@@ -74,7 +74,12 @@
     X(UNIX_JUMP, "wall clock jumps")                                                               \
     X(CANCEL, "call cancelled")                                                                    \
     X(BROKEN, "messages of a chat refused")                                                        \
-    X(SLEEP, "a lane sleeps in its transport")
+    X(SLEEP, "a lane sleeps in its transport")                                                   \
+    X(OWN_CALL, "a call of the program's own")                                                   \
+    X(ODD_TIME, "a time ahead, or none")                                                         \
+    X(ODD_ROWS, "chats out of order")                                                            \
+    X(REFUSED_200, "refused under 200")                                                          \
+    X(SUPPLY, "chats move while they are listed")
 
 typedef enum fault {
 #define FAULT_ENUM_(name, word) F_##name,
@@ -265,6 +270,7 @@ typedef struct device {
     bool overran;          /* since the last round that ended well */
     bool had_state;        /* one was stored when the power came */
     int64_t round_ms;      /* when it began */
+    uint64_t served;       /* requests of it */
     int64_t before_ms;     /* when the one before did that ended well */
     /* the inbox's user */
     bool holding;
@@ -285,6 +291,7 @@ typedef struct note {
     bool read_at_start;
     bool deleted;
     bool gone;      /* no row speaks of it any more */
+    bool odd;       /* its time is shown wrong */
     bool passed;    /* a changed byte hid it when a newer one was given: it may come out of order */
     unsigned given; /* deliveries: the same one again until accepted counts once */
     unsigned accepted;
@@ -315,6 +322,7 @@ typedef struct look {
     char chat[64];
     int64_t ms; /* when the first page of its messages was last served to the inbox */
     bool spoilt; /* with a byte changed: what is out of order then is nobody's fault */
+    unsigned times; /* how often since it changed last, or since something failed */
     int64_t refused_ms; /* when they were refused as those of a chat that is not there, or not ours */
 } look;
 
@@ -337,6 +345,8 @@ typedef struct plan {
     unsigned token_lifetime_s;
     unsigned retries;
     unsigned ring;
+    bool own_calls, odd_times, refused_200, supply;
+    unsigned odd_rows; /* 0: in order; 1: one chat stays on top, 2: the oldest first, 3: turned */
     unsigned records; /* chats that the inbox has room to remember */
     unsigned late_max_ms;
     int broken; /* status that the messages of the first chat are refused with; 0: they are not */
@@ -359,6 +369,7 @@ typedef struct world {
     int64_t start, now, end;
     uint32_t ms_offset;  /* of the device's millisecond clock */
     int64_t unix_offset; /* of its wall clock, in seconds */
+    bool to_inbox;       /* the request that is served is the inbox's */
     bool calm;           /* the drain: nothing goes wrong any more */
     sim *service;
     sim_options service_options;
@@ -375,6 +386,7 @@ typedef struct world {
     unsigned char *slots[2];
     size_t slot_len[2];
     bool state_saved;
+    bool state_locked; /* by another program */
     char *stored_token[2];
     int64_t token_expires_at, token_expires_in;
     int64_t person_ms;   /* when a person will allow the application again; 0: need not */
@@ -436,6 +448,7 @@ bool impl_fetches_token(const avito_client *client);
 bool impl_call(const avito_client *client); /* a call is in progress */
 bool impl_between_rounds(const avito_inbox *inbox);
 bool impl_gave_pages_up(const avito_inbox *inbox); /* in this round: too many of them were empty */
+bool impl_pressed(const avito_inbox *inbox); /* its ring is nearly full */
 bool impl_starts(const avito_inbox *inbox); /* it reads the list that decides what is new */
 uint64_t impl_passed_over(const avito_inbox *inbox); /* hash of the message that an error speaks of; 0 */
 
@@ -481,6 +494,7 @@ void people_act(world *w);
 int64_t people_due(world *w);
 void people_notify(world *w);
 sim_fault people_fault(void *ctx, const sim_request_info *request);
+bool people_odd(const world *w, const char *id);
 
 /* ---- hook.c */
 void hook_connect(world *w);
@@ -515,6 +529,8 @@ void check_request_begins(world *w, struct lane *l, struct link *k);
 void check_marked(world *w, const char *chat);
 void check_round(world *w);
 void check_hidden(world *w);
+void check_looks(world *w, const char *chat); /* another look at it */
+void check_looks_anew(world *w, const char *chat); /* it changed; NULL: something failed */
 void check_refused(world *w, const avito_client *c, int rc);
 void check_outcome(world *w, const struct lane *l, int rc);
 void check_read_back(world *w, struct lane *l);

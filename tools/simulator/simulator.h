@@ -239,6 +239,11 @@ typedef struct sim_options {
     bool ids_as_strings;    /* user, author and item ids in quotes */
     bool empty_read_answer; /* "mark read" answers 200 without a body */
     sim_tariff tariff;
+    /* Optional, for rows that are not as one expects. The time to show of a chat or a message in place
+     * of `seconds`; INT64_MIN: null. And the chat in row `row` of `count`, as a number in the order of
+     * their last update; each once. */
+    int64_t (*time_shown)(void *ctx, const char *id, int64_t seconds);
+    size_t (*chat_in_row)(void *ctx, size_t row, size_t count);
     /* messages */
     bool trim_text;            /* blanks around a sent text are not stored */
     uint32_t visible_after_ms; /* what the API stores is shown only so much later */

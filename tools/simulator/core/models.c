@@ -279,12 +279,25 @@ static const simi_message *last_visible(const simi_chat *chat)
     return NULL;
 }
 
+static void put_time(sim *s, simi_buf *b, const char *id, int64_t ms)
+{
+    int64_t shown = ms / 1000;
+    if (s->o.time_shown != NULL) {
+        shown = s->o.time_shown(s->o.ctx, id, shown);
+    }
+    if (shown == INT64_MIN) {
+        simi_puts(b, "null");
+    } else {
+        simi_put_int(b, shown);
+    }
+}
+
 static void put_last_message(sim *s, simi_buf *b, const simi_message *m)
 {
     simi_putf(b, ",\"last_message\":{\"id\":\"%s\",\"author_id\":", m->id);
     simi_put_id(s, b, m->author_id);
     simi_puts(b, ",\"created\":");
-    simi_put_int(b, m->created_ms / 1000);
+    put_time(s, b, m->id, m->created_ms);
     simi_puts(b, ",\"content\":");
     put_shown_content(s, b, m);
     simi_putf(b, ",\"type\":\"%s\",\"direction\":\"%s\",\"delivered\":%lld}", shown_type(m),
@@ -297,7 +310,7 @@ void simi_put_chat(sim *s, simi_buf *b, simi_chat *chat)
     simi_puts(b, "{\"id\":");
     simi_put_json(b, chat->id);
     simi_puts(b, fixed);
-    simi_put_int(b, chat->updated_ms / 1000);
+    put_time(s, b, chat->id, chat->updated_ms);
     simi_puts(b, fixed + strlen(fixed) + 1);
     const simi_message *last = last_visible(chat);
     if (last != NULL) {
@@ -325,7 +338,7 @@ void simi_put_message(sim *s, simi_buf *b, const simi_message *m)
     simi_puts(b, "\",\"author_id\":");
     simi_put_id(s, b, m->author_id);
     simi_puts(b, ",\"created\":");
-    simi_put_int(b, m->created_ms / 1000);
+    put_time(s, b, m->id, m->created_ms);
     simi_puts(b, ",\"content\":");
     put_shown_content(s, b, m);
     simi_puts(b, ",\"type\":");

@@ -168,9 +168,10 @@ void simi_serve_chats(sim *s, simi_request *r, simi_answer *a)
     page p = page_of(s, r);
     simi_puts(&a->body, "{\"chats\":[");
     for (size_t i = 0; i < s->chat_count && !p.more; i++) {
-        if (wanted(r, s->chats[i], unread_only) && on_page(&p)) {
+        size_t in_row = s->o.chat_in_row != NULL ? s->o.chat_in_row(s->o.ctx, i, s->chat_count) : i;
+        if (wanted(r, s->chats[in_row], unread_only) && on_page(&p)) {
             simi_puts(&a->body, p.given > 1 ? "," : "");
-            simi_put_chat(s, &a->body, s->chats[i]);
+            simi_put_chat(s, &a->body, s->chats[in_row]);
         }
     }
     simi_puts(&a->body, "]");
