@@ -14,7 +14,7 @@
  *
  *     AVITO_WITH_POSIX      1: declare and build the POSIX TCP transport     (default 0)
  *     AVITO_WITH_BEARSSL    1: declare and build the BearSSL TLS transport   (default 0)
- *     AVITO_WITH_FILES      0: no file store (>>77), no struct with everything (>>78)
+ *     AVITO_WITH_FILES      0: no file store (>>78), no struct with everything (>>79)
  *                                                        (default 1 with POSIX on a Unix)
  *     AVITO_STATIC          1: every function is static                      (default 0)
  *     AVITO_BEARSSL_H       <where/bearssl.h> is, if it is nowhere below
@@ -89,49 +89,50 @@
  *       >>42 EXCHANGE
  *       >>43 CALL MACHINE
  *       >>44 CLIENT AND CALLS
- *       >>45 LISTS
  *     SPEED
- *       >>46 SPEED: HEAD LINES
- *       >>47 SPEED: TEXT
- *       >>48 SPEED: MEMBERS
- *       >>49 SPEED: OBJECTS AND LISTS
+ *       >>45 SPEED: HEAD LINES
+ *       >>46 SPEED: TEXT
+ *       >>47 SPEED: MEMBERS
+ *       >>48 SPEED: OBJECTS AND LISTS
  *     INTERFACE OF THE PARTS
- *       >>50 WEBHOOK RECEIVER
- *       >>51 INBOX
- *       >>52 POSIX TCP (AVITO_WITH_POSIX)
- *       >>53 TLS BY BEARSSL (AVITO_WITH_BEARSSL)
- *       >>54 RAW JSON
- *       >>55 SHOW
+ *       >>49 WEBHOOK RECEIVER
+ *       >>50 INBOX
+ *       >>51 POSIX TCP (AVITO_WITH_POSIX)
+ *       >>52 TLS BY BEARSSL (AVITO_WITH_BEARSSL)
+ *       >>53 RAW JSON
+ *       >>54 SHOW
  *     THE PARTS
- *       >>56 SEVERAL LANES
- *       >>57 TOKEN STORE
- *       >>58 RETRIES
- *       >>59 DIAGNOSTICS
- *       >>60 WEBHOOK RECEIVER
- *       >>61 INBOX: WHAT IT REMEMBERS
- *       >>62 INBOX: LISTS
- *       >>63 INBOX: PHASES
- *       >>64 INBOX: ROUNDS
- *       >>65 SENDING AND OTHER CHANGES
- *       >>66 CONFIRMING
- *       >>67 RAW JSON
- *       >>68 SHOW
- *       >>69 POSIX
- *       >>70 TCP
- *       >>71 TLS: CERTIFICATES
- *       >>72 TLS: SET-UP
- *       >>73 TLS: RECORDS
- *       >>74 TLS: CONNECTIONS
- *       >>75 TLS: TRUST ANCHORS
+ *       >>55 LISTS
+ *       >>56 ERROR TEXTS
+ *       >>57 SEVERAL LANES
+ *       >>58 TOKEN STORE
+ *       >>59 RETRIES
+ *       >>60 DIAGNOSTICS
+ *       >>61 WEBHOOK RECEIVER
+ *       >>62 INBOX: WHAT IT REMEMBERS
+ *       >>63 INBOX: LISTS
+ *       >>64 INBOX: PHASES
+ *       >>65 INBOX: ROUNDS
+ *       >>66 SENDING AND OTHER CHANGES
+ *       >>67 CONFIRMING
+ *       >>68 RAW JSON
+ *       >>69 SHOW
+ *       >>70 POSIX
+ *       >>71 TCP
+ *       >>72 TLS: CERTIFICATES
+ *       >>73 TLS: SET-UP
+ *       >>74 TLS: RECORDS
+ *       >>75 TLS: CONNECTIONS
+ *       >>76 TLS: TRUST ANCHORS
  *     MANUAL FOR A COMPUTER
- *       >>76 ON A COMPUTER
+ *       >>77 ON A COMPUTER
  *     INTERFACE FOR A COMPUTER
- *       >>77 FILE STORE (AVITO_WITH_FILES)
- *       >>78 EVERYTHING IN ONE STRUCT (AVITO_WITH_FILES and AVITO_WITH_BEARSSL)
+ *       >>78 FILE STORE (AVITO_WITH_FILES)
+ *       >>79 EVERYTHING IN ONE STRUCT (AVITO_WITH_FILES and AVITO_WITH_BEARSSL)
  *     PARTS FOR A COMPUTER
- *       >>79 FILE STORE
- *       >>80 STORED SENDS AND PICTURES
- *       >>81 EVERYTHING IN ONE STRUCT
+ *       >>80 FILE STORE
+ *       >>81 STORED SENDS AND PICTURES
+ *       >>82 EVERYTHING IN ONE STRUCT
  *
  * ======================================================================= *
  * >>1 WHAT IT IS, WHAT IT IS NOT
@@ -245,7 +246,7 @@
  *
  * The same without waiting, in a loop of yours. Two things change. The lane must not wait and so
  * cannot look names up: give the TCP transport .never_wait and an .address or a .resolve hook
- * (>>52). And a call may say AVITO_AGAIN: then you carry it on. Here with poll(); with select(),
+ * (>>51). And a call may say AVITO_AGAIN: then you carry it on. Here with poll(); with select(),
  * epoll, an event group of an RTOS, or a bare loop that only calls avito_step(), it is the same::
  *
  *     #include <poll.h>
@@ -309,10 +310,10 @@
  *   JSON machine (>>30)      checks all of the JSON, drops what was not asked for before it takes
  *                            memory, decodes each string once, to its final place in your arena
  *   schemas (>>27)           say which member goes where in which struct
- *   jsmn (>>67)              tokenises what no model knows and what lies whole in memory, after the
+ *   jsmn (>>68)              tokenises what no model knows and what lies whole in memory, after the
  *                            machine has proven it valid
  *   call machine (>>43)      moves all of this; the only state that you see is AVITO_AGAIN
- *   transports (>>69, >>72)  and yours; of all functions in this file only a transport's wait()
+ *   transports (>>70, >>73)  and yours; of all functions in this file only a transport's wait()
  *                            waits
  *
  * Where this differs from what one would write first, and why:
@@ -594,7 +595,7 @@
  *
  * It goes below TLS: avito_tls_options.transport. Porting, by what you have:
  *
- *   POSIX    avito_tcp (>>52). With -std=c99 define _POSIX_C_SOURCE 200809L before the first
+ *   POSIX    avito_tcp (>>51). With -std=c99 define _POSIX_C_SOURCE 200809L before the first
  *            #include.
  *   lwIP     examples/firmware/link_lwip.c: raw API, no OS; whatever lwIP has to do is done in a
  *            poll that each function calls first. recv copies from the pbuf chain and calls
@@ -675,7 +676,7 @@
  * 70 = 326, the alert protocol_version; or it just hangs up, as a line that breaks does: CLOSED,
  * detail 31 (BR_ERR_IO). Then bring another TLS library as the transport. Watchdog:
  * a handshake takes long on a small core; .watchdog is called before and after each piece of it,
- * AVITO_TLS_WATCHED_EC and _RSA (>>53) between single multiplications. `make firmware` prints the
+ * AVITO_TLS_WATCHED_EC and _RSA (>>52) between single multiplications. `make firmware` prints the
  * longest single step of each board. TLS_STALL: over 64 KB of handshake, or more than 32 records in
  * a row without data.
  *
@@ -941,7 +942,7 @@
  * (s). It waits two seconds (d) and delivers again what was answered late (s); how often, and when
  * it gives up, is not known. So: acknowledge first, work later.
  *
- *   avito_webhook_*        the receiving side without I/O (>>50): feed it bytes, send what it
+ *   avito_webhook_*        the receiving side without I/O (>>49): feed it bytes, send what it
  *                          gives; strict HTTP/1.1, the secret in the path compared in constant
  *                          time, deadlines for slow senders. Made to stand behind a proxy that ends
  *                          TLS: examples/12_webhook_server.c.
@@ -950,7 +951,7 @@
  *                          AVITO_OK with message NULL.
  *
  * What no model knows, such as a payload of another type, is still there as text: avito_json_*
- * (>>54) reads it by key, in tokens of your memory::
+ * (>>53) reads it by key, in tokens of your memory::
  *
  *     char tokens[AVITO_JSON_TOKENS_SIZE(64)];
  *     avito_json json;
@@ -969,7 +970,7 @@
  * hands body and header to .verify if you find out. Until then a long random path is the
  * authentication: 32 hex digits or more, kept out of logs.
  *
- * avito_message_preview() and avito_message_json() (>>55) show a message to a person or a program.
+ * avito_message_preview() and avito_message_json() (>>54) show a message to a person or a program.
  *
  * A 200 cannot be taken back. If a crash between the 200 and your store must not lose the message,
  * let the inbox poll as well, and use the notification as a doorbell (avito_inbox_doorbell(): no
@@ -979,7 +980,7 @@
  * >>12 INBOX AND SENDING
  * ======================================================================= *
  *
- * The inbox (>>51) gives every new message of an account once, from polls and notifications alike.
+ * The inbox (>>50) gives every new message of an account once, from polls and notifications alike.
  *
  *   Promise. Every message that the API shows within the reachable rows is handed over at least
  *   once; exactly once, if no crash falls between hand-over and the durable save, and at most as
@@ -1009,7 +1010,7 @@
  *      +------------------+                  +--- MARK <--+
  *                                             CHAT
  *
- * This table is the code's (avitoi_inbox_edges, >>61); `make manual-check` compares.
+ * This table is the code's (avitoi_inbox_edges, >>62); `make manual-check` compares.
  *
  *     phase    PAGE CHAT OVER HAND   OFFER   MARK REST
  *     WAIT     SCAN READ NEXT .      OFFERED .    WAIT
@@ -2366,7 +2367,7 @@ AVITO_API int avito_get_voice_files(avito_client *client, int64_t user_id,
 /* ---- notifications ---- */
 
 /* `url`: https:// (or http://) and printable ASCII without blanks, else ID; it should hold a long
- * secret (>>50). The server may answer CONFLICT to one that it has already. */
+ * secret (>>49). The server may answer CONFLICT to one that it has already. */
 AVITO_API int avito_subscribe_webhook(avito_client *client, const char *url);
 AVITO_API int avito_unsubscribe_webhook(avito_client *client, const char *url);
 AVITO_API int avito_get_webhook_subscriptions(avito_client *client, avito_arena *arena,
@@ -3131,10 +3132,23 @@ AVITOI_SCHEMA_KEYS(AVITOI_SCHEMA_KEY_FITS_)
 /* ---- words of the server and their constants ---- */
 
 /* Each list in the order of its enum, which begins with none and ends with unknown. Each word has its
- * length before it and a NUL after it. */
-static const char avitoi_schema_message_types[] =
-    "\4text\0\5image\0\4link\0\4item\0\10location\0\4call\0\5voice\0\6system\0\7deleted\0"
-    "\7appCall\0\4file\0\5video\0";
+ * length before it and a NUL after it. That of message types is compared with its enum. */
+#define AVITOI_SCHEMA_TYPES(X)                                                                     \
+    X(TEXT, "\4text\0") X(IMAGE, "\5image\0") X(LINK, "\4link\0") X(ITEM, "\4item\0")              \
+    X(LOCATION, "\10location\0") X(CALL, "\4call\0") X(VOICE, "\5voice\0")                          \
+    X(SYSTEM, "\6system\0") X(DELETED, "\7deleted\0") X(APP_CALL, "\7appCall\0")                    \
+    X(FILE, "\4file\0") X(VIDEO, "\5video\0")
+#define AVITOI_SCHEMA_TYPE_NUMBER_(name, word) AVITOI_SCHEMA_TYPE_##name,
+#define AVITOI_SCHEMA_TYPE_WORD_(name, word) word
+#define AVITOI_SCHEMA_TYPE_SAME_(name, word)                                                       \
+    AVITOI_ASSERT(type_##name, (int)AVITOI_SCHEMA_TYPE_##name == (int)AVITO_MESSAGE_##name);
+enum {
+    AVITOI_SCHEMA_TYPE_NONE,
+    AVITOI_SCHEMA_TYPES(AVITOI_SCHEMA_TYPE_NUMBER_) AVITOI_SCHEMA_TYPE_UNKNOWN
+};
+AVITOI_SCHEMA_TYPES(AVITOI_SCHEMA_TYPE_SAME_)
+AVITOI_ASSERT(type_unknown, (int)AVITOI_SCHEMA_TYPE_UNKNOWN == (int)AVITO_MESSAGE_UNKNOWN);
+static const char avitoi_schema_message_types[] = AVITOI_SCHEMA_TYPES(AVITOI_SCHEMA_TYPE_WORD_);
 static const char avitoi_schema_directions[] = "\2in\0\3out\0";
 static const char avitoi_schema_chat_types[] = "\3u2i\0\3u2u\0\3a2u\0"; /* one bit each */
 static const char avitoi_schema_call_statuses[] = "\6missed\0";
@@ -3254,17 +3268,18 @@ struct avitoi_schema_wide_content {
     avito_str text, flow_id;
     void *models[6]; /* of AVITO_MESSAGE_IMAGE to AVITO_MESSAGE_VOICE */
 };
+#define AVITOI_SCHEMA_MODEL_AT(name) models[AVITO_MESSAGE_##name - AVITO_MESSAGE_IMAGE]
 AVITOI_ASSERT(content_models, AVITO_MESSAGE_VOICE - AVITO_MESSAGE_IMAGE == 5);
 
 #define AVITOI_SCHEMA_MODEL struct avitoi_schema_wide_content
 #define AVITOI_SCHEMA_CONTENT_ROWS(X)                                                              \
     X(text, AVITOI_SCHEMA_TEXT, text, 0, NULL)                                                     \
-    X(image, AVITOI_SCHEMA_OBJ, models[0], 0, &avitoi_schema_image)                                \
-    X(link, AVITOI_SCHEMA_OBJ, models[1], 0, &avitoi_schema_link)                                  \
-    X(item, AVITOI_SCHEMA_OBJ, models[2], 0, &avitoi_schema_item_content)                          \
-    X(location, AVITOI_SCHEMA_OBJ, models[3], 0, &avitoi_schema_location)                          \
-    X(call, AVITOI_SCHEMA_OBJ, models[4], 0, &avitoi_schema_call)                                  \
-    X(voice, AVITOI_SCHEMA_OBJ, models[5], 0, &avitoi_schema_voice)                                \
+    X(image, AVITOI_SCHEMA_OBJ, AVITOI_SCHEMA_MODEL_AT(IMAGE), 0, &avitoi_schema_image)            \
+    X(link, AVITOI_SCHEMA_OBJ, AVITOI_SCHEMA_MODEL_AT(LINK), 0, &avitoi_schema_link)               \
+    X(item, AVITOI_SCHEMA_OBJ, AVITOI_SCHEMA_MODEL_AT(ITEM), 0, &avitoi_schema_item_content)       \
+    X(location, AVITOI_SCHEMA_OBJ, AVITOI_SCHEMA_MODEL_AT(LOCATION), 0, &avitoi_schema_location)   \
+    X(call, AVITOI_SCHEMA_OBJ, AVITOI_SCHEMA_MODEL_AT(CALL), 0, &avitoi_schema_call)               \
+    X(voice, AVITOI_SCHEMA_OBJ, AVITOI_SCHEMA_MODEL_AT(VOICE), 0, &avitoi_schema_voice)            \
     X(flow_id, AVITOI_SCHEMA_STR, flow_id, 0, NULL)
 AVITOI_SCHEMA(content, AVITOI_SCHEMA_CONTENT_ROWS, NULL, false, false);
 #undef AVITOI_SCHEMA_MODEL
@@ -3429,7 +3444,7 @@ AVITOI_SCHEMA(message, AVITOI_SCHEMA_MESSAGE_ROWS, avitoi_schema_finish_message,
 #define AVITOI_SCHEMA_MODEL struct avitoi_schema_wide_content
 #define AVITOI_SCHEMA_SENT_CONTENT_ROWS(X)                                                         \
     X(text, AVITOI_SCHEMA_TEXT, text, 0, NULL)                                                     \
-    X(image, AVITOI_SCHEMA_OBJ, models[0], 0, &avitoi_schema_image)
+    X(image, AVITOI_SCHEMA_OBJ, AVITOI_SCHEMA_MODEL_AT(IMAGE), 0, &avitoi_schema_image)
 AVITOI_SCHEMA(sent_content, AVITOI_SCHEMA_SENT_CONTENT_ROWS, NULL, false, false);
 #undef AVITOI_SCHEMA_MODEL
 
@@ -4238,7 +4253,7 @@ static int avitoi_json_string_done(struct avitoi_json *j)
  * it stays. Comes in: bytes, in pieces of any size. Goes out: a complete string, to the room before.
  */
 
-/* Twins, which read what is plain and there as a whole (>>46 and after). */
+/* Twins, which read what is plain and there as a whole (>>45 and after). */
 #if AVITO_WITH_SHORTCUTS
 static const char *avitoi_fast_text_check(const char *p, const char *end, size_t *len);
 static const char *avitoi_fast_text_keep(const char *p, const char *end, char *out, size_t room,
@@ -4440,7 +4455,7 @@ static int avitoi_json_string(struct avitoi_json *j, const char **pp, const char
  * have done.
  */
 
-/* Twins, which read what is plain and there as a whole (>>46 and after). */
+/* Twins, which read what is plain and there as a whole (>>45 and after). */
 #if AVITO_WITH_SHORTCUTS
 static const char *avitoi_fast_way(struct avitoi_json *j, const char *p, const char *end);
 static const char *avitoi_fast_blanks_on(const char *p, const char *end);
@@ -5784,7 +5799,7 @@ AVITOI_APART_IF_SMALL static int avitoi_head_byte(struct avitoi_head *h, char *w
     return avitoi_text_is_http_token(avitoi_text_byte(c)) ? AVITO_AGAIN : AVITO_ERR_HTTP;
 }
 
-/* Lines that are there as a whole and plain have a twin that reads a word at a time (>>46). */
+/* Lines that are there as a whole and plain have a twin that reads a word at a time (>>45). */
 #if AVITO_WITH_SHORTCUTS && defined(__GNUC__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 #define AVITOI_FAST_HEAD 1
 static size_t avitoi_fast_status_line(struct avitoi_head *h, const char *p, size_t n);
@@ -6164,57 +6179,9 @@ static void avitoi_call_drop(avito_client *c, int code)
  * >>38 ERRORS
  * ======================================================================= *
  *
- * Numbers, names and remedies of errors; and what a failed call leaves in client.error: its code, whether
- * it was sent, and its text. Comes in: a status, a result of the transport, bytes of a refusal. Nothing
+ * What a failed call leaves in client.error: its code, whether it was sent, and its text. Comes in: a status, a result of the transport, bytes of a refusal. Nothing
  * that leaves here holds a secret or a control byte.
  */
-
-/* One array per kind of text, each entry ended by its NUL: what a program never asks for is not
- * linked (string literals share one section, which the linker keeps whole), and no pointers are kept.
- * Each array stays under the 4095 bytes that C99 promises for a string literal. */
-#define AVITOI_ERROR_CODE_(name, value, text, remedy)   (value),
-#define AVITOI_ERROR_NAME_(name, value, text, remedy)   #name "\0"
-#define AVITOI_ERROR_TEXT_(name, value, text, remedy)   text "\0"
-#define AVITOI_ERROR_REMEDY_(name, value, text, remedy) remedy "\0"
-static const int16_t avitoi_error_codes[] = {AVITO_ERRORS(AVITOI_ERROR_CODE_) AVITO_OK, AVITO_AGAIN,
-                                             AVITO_END};
-static const char avitoi_error_names[] =
-    AVITO_ERRORS(AVITOI_ERROR_NAME_) "OK\0AGAIN\0END\0UNKNOWN";
-static const char avitoi_error_texts[] =
-    AVITO_ERRORS(AVITOI_ERROR_TEXT_) "done\0not finished\0the list is over\0no error of this library";
-static const char avitoi_error_remedies[] = AVITO_ERRORS(AVITOI_ERROR_REMEDY_)
-    "go on\0wait for avito_wants(), then avito_step()\0go on\0look where it comes from";
-#undef AVITOI_ERROR_CODE_
-#undef AVITOI_ERROR_NAME_
-#undef AVITOI_ERROR_TEXT_
-#undef AVITOI_ERROR_REMEDY_
-
-/* The entry for `code`, or the last one; where it is empty, the last one before that is not. */
-static const char *avitoi_error_entry(const char *entries, int code)
-{
-    const char *entry = entries;
-    size_t i;
-    for (i = 0; i < AVITOI_COUNT(avitoi_error_codes) && avitoi_error_codes[i] != code; i++) {
-        entries += strlen(entries) + 1;
-        entry = (*entries != '\0') ? entries : entry;
-    }
-    return entry;
-}
-
-AVITO_API const char *avito_error_name(int code)
-{
-    return avitoi_error_entry(avitoi_error_names, code);
-}
-
-AVITO_API const char *avito_error_text(int code)
-{
-    return avitoi_error_entry(avitoi_error_texts, code);
-}
-
-AVITO_API const char *avito_error_remedy(int code)
-{
-    return avitoi_error_entry(avitoi_error_remedies, code);
-}
 
 /* ---- the error of a lane ---- */
 
@@ -8182,12 +8149,24 @@ static int avitoi_client_refuse(avito_client *c, int rc)
     return rc;
 }
 
+/* One call begins with zeros from priv.probe to priv.json; what belongs to the lane lies outside. */
+#define AVITOI_CLIENT_AT(member) offsetof(avito_client, priv.member)
+AVITOI_ASSERT(calls_begin_with_zeros,
+              AVITOI_CLIENT_AT(probe) < AVITOI_CLIENT_AT(tries) &&
+                  AVITOI_CLIENT_AT(tries) < AVITOI_CLIENT_AT(call) &&
+                  AVITOI_CLIENT_AT(call) < AVITOI_CLIENT_AT(args) &&
+                  AVITOI_CLIENT_AT(args) < AVITOI_CLIENT_AT(json));
+AVITOI_ASSERT(lanes_keep_what_is_theirs, AVITOI_CLIENT_AT(filled) < AVITOI_CLIENT_AT(probe) &&
+                                             AVITOI_CLIENT_AT(json) < AVITOI_CLIENT_AT(baseline) &&
+                                             AVITOI_CLIENT_AT(json) < AVITOI_CLIENT_AT(last_ms) &&
+                                             AVITOI_CLIENT_AT(json) < AVITOI_CLIENT_AT(moved_ms));
+
 /* Notes what is asked for. The call's own arguments are set and checked behind it; avitoi_client_start() gets
  * the result of that. */
 static int avitoi_client_prepare(avito_client *c, const struct avitoi_endpoint *call,
                                  int64_t user_id, const char *chat_id, const char *text)
 {
-    const size_t first = offsetof(avito_client, priv.probe); /* of what belongs to one call */
+    const size_t first = AVITOI_CLIENT_AT(probe);
     int rc = AVITO_OK;
     if (!avitoi_machine_is_ready(c)) {
         return AVITO_ERR_ARGUMENT;
@@ -8207,7 +8186,7 @@ static int avitoi_client_prepare(avito_client *c, const struct avitoi_endpoint *
     if (rc != AVITO_OK) {
         return rc;
     }
-    memset((char *)c + first, 0, offsetof(avito_client, priv.json) - first);
+    memset((char *)c + first, 0, AVITOI_CLIENT_AT(json) - first);
     c->priv.args.user_id = user_id;
     c->priv.args.chat_id = chat_id;
     c->priv.args.text = text;
@@ -8303,282 +8282,14 @@ AVITO_API int avito_get_chat(avito_client *client, int64_t user_id, const char *
 }
 
 /* ======================================================================= *
- * >>45 LISTS
- * ======================================================================= *
- *
- * Calls whose answer is a list: as a whole into the arena, or element by element while it arrives. Both are
- * the same call; the difference is in `collect`.
- */
-
-/* The pages of a list share what they gave; a list that is collected also goes on where the page before
- * ended. */
-static void avitoi_list_begin(avito_client *c)
-{
-    struct avitoi_json *j = &c->priv.json;
-    const struct avitoi_arena_ends mem = j->mem;
-    const uint32_t rows = j->rows;
-    const bool measuring = j->measuring;
-    avitoi_answer_use_arena(c);
-    j->streaming = true;
-    j->collect = c->priv.collect;
-    j->remembers =
-        c->priv.all_pages && avitoi_json_low(j, sizeof(struct avitoi_json_given)) != NULL;
-    if (c->priv.page == 0) {
-        if (j->remembers) {
-            memset(j->mem.low_base, 0, sizeof(struct avitoi_json_given));
-        }
-    } else if (j->collect) {
-        j->mem = mem;
-        j->rows = rows;
-        j->measuring = measuring;
-    }
-}
-
-/* A call whose answer is a list: `out` NULL to read it element by element. */
-static int avitoi_list_get(avito_client *c, int rc, avito_arena *arena, void *out)
-{
-    if (rc == AVITO_OK) {
-        rc = (arena == NULL) ? AVITO_ERR_ARGUMENT : AVITO_OK;
-        c->priv.collect = out != NULL;
-    }
-    return avitoi_client_start(c, rc, arena, out);
-}
-
-/* A group of mask bits of which none is set means the whole group; a part brings what it is in. */
-static uint16_t avitoi_list_want(uint32_t want)
-{
-    want |= (want & AVITO_CHAT_AVATARS) != 0 ? AVITO_CHAT_PROFILES : 0u;
-    want |= (want & AVITO_CHAT_PROFILES) != 0 ? AVITO_CHAT_USERS : 0u;
-    want |= (want & AVITO_CHAT_ALL) == 0 ? AVITO_CHAT_ALL : 0u;
-    want |= (want & (AVITO_MESSAGE_ALL | AVITO_MESSAGE_BARE)) == 0 ? AVITO_MESSAGE_ALL : 0u;
-    want |= (want & AVITO_MESSAGE_IMAGES) != 0 ? AVITO_MESSAGE_CONTENTS : 0u;
-    return (uint16_t)want;
-}
-
-static int avitoi_list_page(avito_client *c, int limit, int offset, bool all_pages, uint32_t want,
-                            size_t cut_text_at)
-{
-    if (limit < 0 || limit > 100 || offset < 0 || offset > 1000) {
-        return AVITO_ERR_ARGUMENT;
-    }
-    c->priv.limit = (uint8_t)(limit == 0 ? 100 : limit);
-    c->priv.offset = (uint16_t)offset;
-    c->priv.all_pages = all_pages;
-    c->priv.want = avitoi_list_want(want);
-    c->priv.cut_at = cut_text_at;
-    return AVITO_OK;
-}
-
-static int avitoi_list_of_chats(avito_client *c, void *out, int64_t user_id,
-                                const avito_chats_query *query, avito_arena *arena)
-{
-    static const avito_chats_query all = {NULL, 0, false, false, 0, 0, 0, false, 0, 0};
-    const avito_chats_query *q = query != NULL ? query : &all;
-    struct avitoi_client_args *args;
-    int rc = avitoi_client_prepare(c, &avitoi_endpoint_get_chats, user_id, NULL, NULL);
-    if (rc == AVITO_OK && (q->chat_types > 7u || (q->item_ids == NULL && q->item_ids_count > 0))) {
-        rc = AVITO_ERR_ARGUMENT;
-    }
-    if (rc == AVITO_OK) {
-        args = &c->priv.args;
-        args->as.chats.item_ids = q->item_ids;
-        args->as.chats.item_ids_count = q->item_ids_count;
-        args->as.chats.chat_types = q->chat_types;
-        args->as.chats.repeat_item_ids = q->repeat_item_ids;
-        args->as.chats.unread_only = q->unread_only;
-        rc = avitoi_list_page(c, q->limit, q->offset, q->all_pages, q->want, q->cut_text_at);
-    }
-    return avitoi_list_get(c, rc, arena, out);
-}
-
-static int avitoi_list_of_messages(avito_client *c, void *out, int64_t user_id, const char *chat_id,
-                                   const avito_messages_query *query, avito_arena *arena)
-{
-    static const avito_messages_query all = {0, 0, false, 0, 0};
-    const avito_messages_query *q = query != NULL ? query : &all;
-    int rc = avitoi_client_prepare(c, &avitoi_endpoint_get_messages, user_id, chat_id, NULL);
-    if (rc == AVITO_OK) {
-        rc = avitoi_list_page(c, q->limit, q->offset, q->all_pages, q->want, q->cut_text_at);
-        c->priv.from_service = avitoi_schema_is_of_service(avitoi_text_of(chat_id));
-    }
-    return avitoi_list_get(c, rc, arena, out);
-}
-
-static int avitoi_list_of_voices(avito_client *c, void *out, int64_t user_id,
-                                 const char *const *voice_ids, size_t count, avito_arena *arena)
-{
-    size_t i;
-    int rc = avitoi_client_prepare(c, &avitoi_endpoint_get_voice_files, user_id, NULL, NULL);
-    if (rc == AVITO_OK) {
-        rc = (voice_ids == NULL || count == 0) ? AVITO_ERR_ARGUMENT : AVITO_OK;
-        c->priv.args.as.many.items = voice_ids;
-        c->priv.args.as.many.count = count;
-    }
-    for (i = 0; rc == AVITO_OK && i < count; i++) {
-        rc = avitoi_client_check_id(voice_ids[i]) != AVITO_OK ? AVITO_ERR_ID : AVITO_OK;
-    }
-    return avitoi_list_get(c, rc, arena, out);
-}
-
-static int avitoi_list_of_subscriptions(avito_client *c, avito_arena *arena, void *out)
-{
-    const int rc =
-        avitoi_client_prepare(c, &avitoi_endpoint_get_webhook_subscriptions, 0, NULL, NULL);
-    return avitoi_list_get(c, rc, arena, out);
-}
-
-/* ---- as a whole ---- */
-
-AVITO_API int avito_get_chats(avito_client *client, int64_t user_id, const avito_chats_query *query,
-                              avito_arena *arena, avito_chats *out)
-{
-    return out == NULL ? avitoi_client_refuse(client, AVITO_ERR_ARGUMENT)
-                       : avitoi_list_of_chats(client, out, user_id, query, arena);
-}
-
-AVITO_API int avito_get_messages(avito_client *client, int64_t user_id, const char *chat_id,
-                                 const avito_messages_query *query, avito_arena *arena,
-                                 avito_messages *out)
-{
-    return out == NULL ? avitoi_client_refuse(client, AVITO_ERR_ARGUMENT)
-                       : avitoi_list_of_messages(client, out, user_id, chat_id, query, arena);
-}
-
-AVITO_API int avito_get_voice_files(avito_client *client, int64_t user_id,
-                                    const char *const *voice_ids, size_t count, avito_arena *arena,
-                                    avito_voice_files *out)
-{
-    return out == NULL ? avitoi_client_refuse(client, AVITO_ERR_ARGUMENT)
-                       : avitoi_list_of_voices(client, out, user_id, voice_ids, count, arena);
-}
-
-AVITO_API int avito_get_webhook_subscriptions(avito_client *client, avito_arena *arena,
-                                              avito_subscriptions *out)
-{
-    return out == NULL ? avitoi_client_refuse(client, AVITO_ERR_ARGUMENT)
-                       : avitoi_list_of_subscriptions(client, arena, out);
-}
-
-/* ---- element by element ---- */
-
-AVITO_API int avito_list_chats(avito_client *client, int64_t user_id,
-                               const avito_chats_query *query, avito_arena *arena)
-{
-    return avitoi_list_of_chats(client, NULL, user_id, query, arena);
-}
-
-AVITO_API int avito_list_messages(avito_client *client, int64_t user_id, const char *chat_id,
-                                  const avito_messages_query *query, avito_arena *arena)
-{
-    return avitoi_list_of_messages(client, NULL, user_id, chat_id, query, arena);
-}
-
-AVITO_API int avito_list_voice_files(avito_client *client, int64_t user_id,
-                                     const char *const *voice_ids, size_t count, avito_arena *arena)
-{
-    return avitoi_list_of_voices(client, NULL, user_id, voice_ids, count, arena);
-}
-
-AVITO_API int avito_list_subscriptions(avito_client *client, avito_arena *arena)
-{
-    return avitoi_list_of_subscriptions(client, arena, NULL);
-}
-
-AVITO_API bool avito_list_open(const avito_client *client)
-{
-    /* A chat that is read back by the lane itself is nobody's list, and the inbox's is its own. */
-    return avitoi_machine_is_ready(client) && client->priv.call != NULL &&
-           avitoi_call_streams(client) && client->priv.judge == NULL && client->priv.owner == NULL;
-}
-
-AVITO_API bool avito_list_has_more(const avito_client *client)
-{
-    return client != NULL && client->priv.has_more;
-}
-
-static int avitoi_list_next(avito_client *c, const struct avitoi_endpoint *call, void *out)
-{
-    if (!avitoi_machine_is_ready(c) || out == NULL) {
-        return AVITO_ERR_ARGUMENT;
-    }
-    if (c->priv.inside) {
-        return AVITO_ERR_BUSY;
-    }
-    if (!avito_list_open(c) || c->priv.call != call || c->priv.state == AVITOI_CALL_DRAIN) {
-        return AVITO_ERR_IDLE;
-    }
-    c->priv.inside = true;
-    c->priv.out = out;
-    if (c->priv.state >= AVITOI_CALL_BODY &&
-        c->priv.model) { /* not while a refusal or a token is read */
-        c->priv.json.out = out;
-    }
-    if (c->priv.state == AVITOI_CALL_ROW) {
-        c->priv.last_ms = avitoi_account_now(c->account);
-        c->priv.total_left_ms = c->o.total_timeout_ms;
-        avitoi_exchange_alive(c);
-        (void)avitoi_call_move(c, AVITOI_CALL_EV_NEXT);
-    } else {
-        avitoi_machine_tick(c);
-    }
-    return avitoi_machine_leave(c, avitoi_machine_run(c));
-}
-
-AVITO_API int avito_next_chat(avito_client *client, avito_chat *out)
-{
-    return avitoi_list_next(client, &avitoi_endpoint_get_chats, out);
-}
-
-AVITO_API int avito_next_message(avito_client *client, avito_message *out)
-{
-    return avitoi_list_next(client, &avitoi_endpoint_get_messages, out);
-}
-
-AVITO_API int avito_next_voice_file(avito_client *client, avito_voice_file *out)
-{
-    return avitoi_list_next(client, &avitoi_endpoint_get_voice_files, out);
-}
-
-AVITO_API int avito_next_subscription(avito_client *client, avito_subscription *out)
-{
-    return avitoi_list_next(client, &avitoi_endpoint_get_webhook_subscriptions, out);
-}
-
-AVITO_API int avito_list_end(avito_client *client, size_t drain_max)
-{
-    if (!avitoi_machine_is_ready(client)) {
-        return AVITO_ERR_ARGUMENT;
-    }
-    if (client->priv.inside) {
-        return AVITO_ERR_BUSY;
-    }
-    if (!avito_list_open(client)) {
-        return AVITO_OK;
-    }
-    client->priv.inside = true;
-    avitoi_machine_tick(client);
-    if (client->priv.state == AVITOI_CALL_DRAIN) {
-        return avitoi_machine_leave(client, avitoi_machine_run(client));
-    }
-    if (client->priv.state != AVITOI_CALL_ROW && client->priv.state != AVITOI_CALL_BODY) {
-        (void)avitoi_machine_leave(client, avitoi_machine_cancel_lane(client)); /* its answer has not begun */
-        client->error.code = AVITO_OK;
-        return AVITO_OK;
-    }
-    client->priv.cut_at = drain_max;
-    (void)avitoi_call_move(client, AVITOI_CALL_EV_DRAIN);
-    return avitoi_machine_leave(client, avitoi_machine_run(client));
-}
-
-/* ======================================================================= *
  *
  * YOU MAY STOP HERE. This was the core: whatever every program needs. What follows makes it quicker
- * (>>46), or is a part that a program may leave out: first their interfaces, then their rooms.
+ * (>>45), or is a part that a program may leave out: first their interfaces, then their rooms.
  *
  * ======================================================================= */
 
 /* ======================================================================= *
- * >>46 SPEED: HEAD LINES
+ * >>45 SPEED: HEAD LINES
  * ======================================================================= *
  *
  * Lines of a response head, a word or a block at a time.
@@ -8744,7 +8455,7 @@ static size_t avitoi_fast_head_line(struct avitoi_head *h, char *word, const cha
 #endif
 
 /* ======================================================================= *
- * >>47 SPEED: TEXT
+ * >>46 SPEED: TEXT
  * ======================================================================= *
  *
  *
@@ -9215,7 +8926,7 @@ static const char *avitoi_fast_text_check(const char *p, const char *end, size_t
 #endif
 
 /* ======================================================================= *
- * >>48 SPEED: MEMBERS
+ * >>47 SPEED: MEMBERS
  * ======================================================================= *
  *
  * What lies in the window as a whole and is of the usual kind is read in one go, many members at a
@@ -9874,7 +9585,7 @@ static AVITOI_INLINE unsigned avitoi_fast_e7(struct avitoi_fast *r)
 #endif
 
 /* ======================================================================= *
- * >>49 SPEED: OBJECTS AND LISTS
+ * >>48 SPEED: OBJECTS AND LISTS
  * ======================================================================= *
  *
  * Twins of what the core does byte by byte: each takes what is plain and there as a whole, and leaves the
@@ -10365,7 +10076,7 @@ extern "C" {
 #endif
 
 /* ======================================================================= *
- * >>50 WEBHOOK RECEIVER
+ * >>49 WEBHOOK RECEIVER
  * ======================================================================= *
  *
  * The server side of one connection, without I/O: bytes of requests go in, notifications and bytes
@@ -10383,7 +10094,7 @@ extern "C" {
  * answer waits in the output: send it, then use the body, then avito_webhook_done(). The body stays
  * where it is until then, even when the connection is gone. A 200 cannot be taken back: where a
  * crash in between must not lose the message, save it before you send (if that fails, close without
- * sending: what was not answered comes again), or poll as well (>>51).
+ * sending: what was not answered comes again), or poll as well (>>50).
  *
  *     200  a notification; or a probe: the body is `{}` or nothing, which is no event
  *     404  another path, so a wrong secret too    403  your verifier refused
@@ -10486,7 +10197,7 @@ AVITO_API bool avito_webhook_finished(const avito_webhook *webhook);
 AVITO_API int avito_webhook_status(const avito_webhook *webhook);
 
 /* ======================================================================= *
- * >>51 INBOX
+ * >>50 INBOX
  * ======================================================================= *
  *
  * Every new message of one account, once, also those that it wrote itself (avito_classify()): polling
@@ -10684,7 +10395,7 @@ AVITO_API unsigned avito_inbox_events(avito_inbox *inbox);
 AVITO_API const char *avito_inbox_about(const avito_inbox *inbox);
 
 /* ======================================================================= *
- * >>52 POSIX TCP (AVITO_WITH_POSIX)
+ * >>51 POSIX TCP (AVITO_WITH_POSIX)
  * ======================================================================= *
  *
  * Sockets as a transport: IPv4 and IPv6, four addresses of the name tried in turn (both kinds among
@@ -10764,7 +10475,7 @@ AVITO_API int avito_posix_entropy(void *ctx, void *out, size_t len);
 #endif /* AVITO_WITH_POSIX */
 
 /* ======================================================================= *
- * >>53 TLS BY BEARSSL (AVITO_WITH_BEARSSL)
+ * >>52 TLS BY BEARSSL (AVITO_WITH_BEARSSL)
  * ======================================================================= *
  *
  * TLS 1.2 as a transport over any transport: sockets, lwIP, a modem's UART. You give the context, the
@@ -11042,7 +10753,7 @@ AVITO_API int avito_anchors_load_file(avito_anchors *anchors, void *memory, size
 #endif /* AVITO_WITH_BEARSSL */
 
 /* ======================================================================= *
- * >>54 RAW JSON
+ * >>53 RAW JSON
  * ======================================================================= *
  *
  * For JSON that no model knows and that lies whole in memory: the raw content of a message of a new
@@ -11137,7 +10848,7 @@ AVITO_API int avito_json_int(avito_json_value value, int64_t *out);
 AVITO_API int avito_json_bool(avito_json_value value, bool *out);
 
 /* ======================================================================= *
- * >>55 SHOW
+ * >>54 SHOW
  * ======================================================================= *
  *
  * A message as one line for a person, and as one line of JSON for a program. Both take any message that
@@ -11186,7 +10897,329 @@ AVITO_API const char *avito_message_class_word(avito_message_class message_class
 #define AVITO_MESSENGER_IMPLEMENTED
 
 /* ======================================================================= *
- * >>56 SEVERAL LANES
+ * >>55 LISTS
+ * ======================================================================= *
+ *
+ * Calls whose answer is a list: as a whole into the arena, or element by element while it arrives. Both are
+ * the same call; the difference is in `collect`.
+ */
+
+/* The pages of a list share what they gave; a list that is collected also goes on where the page before
+ * ended. */
+static void avitoi_list_begin(avito_client *c)
+{
+    struct avitoi_json *j = &c->priv.json;
+    const struct avitoi_arena_ends mem = j->mem;
+    const uint32_t rows = j->rows;
+    const bool measuring = j->measuring;
+    avitoi_answer_use_arena(c);
+    j->streaming = true;
+    j->collect = c->priv.collect;
+    j->remembers =
+        c->priv.all_pages && avitoi_json_low(j, sizeof(struct avitoi_json_given)) != NULL;
+    if (c->priv.page == 0) {
+        if (j->remembers) {
+            memset(j->mem.low_base, 0, sizeof(struct avitoi_json_given));
+        }
+    } else if (j->collect) {
+        j->mem = mem;
+        j->rows = rows;
+        j->measuring = measuring;
+    }
+}
+
+/* A call whose answer is a list: `out` NULL to read it element by element. */
+static int avitoi_list_get(avito_client *c, int rc, avito_arena *arena, void *out)
+{
+    if (rc == AVITO_OK) {
+        rc = (arena == NULL) ? AVITO_ERR_ARGUMENT : AVITO_OK;
+        c->priv.collect = out != NULL;
+    }
+    return avitoi_client_start(c, rc, arena, out);
+}
+
+/* A group of mask bits of which none is set means the whole group; a part brings what it is in. */
+static uint16_t avitoi_list_want(uint32_t want)
+{
+    want |= (want & AVITO_CHAT_AVATARS) != 0 ? AVITO_CHAT_PROFILES : 0u;
+    want |= (want & AVITO_CHAT_PROFILES) != 0 ? AVITO_CHAT_USERS : 0u;
+    want |= (want & AVITO_CHAT_ALL) == 0 ? AVITO_CHAT_ALL : 0u;
+    want |= (want & (AVITO_MESSAGE_ALL | AVITO_MESSAGE_BARE)) == 0 ? AVITO_MESSAGE_ALL : 0u;
+    want |= (want & AVITO_MESSAGE_IMAGES) != 0 ? AVITO_MESSAGE_CONTENTS : 0u;
+    return (uint16_t)want;
+}
+
+static int avitoi_list_page(avito_client *c, int limit, int offset, bool all_pages, uint32_t want,
+                            size_t cut_text_at)
+{
+    if (limit < 0 || limit > 100 || offset < 0 || offset > 1000) {
+        return AVITO_ERR_ARGUMENT;
+    }
+    c->priv.limit = (uint8_t)(limit == 0 ? 100 : limit);
+    c->priv.offset = (uint16_t)offset;
+    c->priv.all_pages = all_pages;
+    c->priv.want = avitoi_list_want(want);
+    c->priv.cut_at = cut_text_at;
+    return AVITO_OK;
+}
+
+static int avitoi_list_of_chats(avito_client *c, void *out, int64_t user_id,
+                                const avito_chats_query *query, avito_arena *arena)
+{
+    static const avito_chats_query all = {NULL, 0, false, false, 0, 0, 0, false, 0, 0};
+    const avito_chats_query *q = query != NULL ? query : &all;
+    struct avitoi_client_args *args;
+    int rc = avitoi_client_prepare(c, &avitoi_endpoint_get_chats, user_id, NULL, NULL);
+    if (rc == AVITO_OK && (q->chat_types > 7u || (q->item_ids == NULL && q->item_ids_count > 0))) {
+        rc = AVITO_ERR_ARGUMENT;
+    }
+    if (rc == AVITO_OK) {
+        args = &c->priv.args;
+        args->as.chats.item_ids = q->item_ids;
+        args->as.chats.item_ids_count = q->item_ids_count;
+        args->as.chats.chat_types = q->chat_types;
+        args->as.chats.repeat_item_ids = q->repeat_item_ids;
+        args->as.chats.unread_only = q->unread_only;
+        rc = avitoi_list_page(c, q->limit, q->offset, q->all_pages, q->want, q->cut_text_at);
+    }
+    return avitoi_list_get(c, rc, arena, out);
+}
+
+static int avitoi_list_of_messages(avito_client *c, void *out, int64_t user_id, const char *chat_id,
+                                   const avito_messages_query *query, avito_arena *arena)
+{
+    static const avito_messages_query all = {0, 0, false, 0, 0};
+    const avito_messages_query *q = query != NULL ? query : &all;
+    int rc = avitoi_client_prepare(c, &avitoi_endpoint_get_messages, user_id, chat_id, NULL);
+    if (rc == AVITO_OK) {
+        rc = avitoi_list_page(c, q->limit, q->offset, q->all_pages, q->want, q->cut_text_at);
+        c->priv.from_service = avitoi_schema_is_of_service(avitoi_text_of(chat_id));
+    }
+    return avitoi_list_get(c, rc, arena, out);
+}
+
+static int avitoi_list_of_voices(avito_client *c, void *out, int64_t user_id,
+                                 const char *const *voice_ids, size_t count, avito_arena *arena)
+{
+    size_t i;
+    int rc = avitoi_client_prepare(c, &avitoi_endpoint_get_voice_files, user_id, NULL, NULL);
+    if (rc == AVITO_OK) {
+        rc = (voice_ids == NULL || count == 0) ? AVITO_ERR_ARGUMENT : AVITO_OK;
+        c->priv.args.as.many.items = voice_ids;
+        c->priv.args.as.many.count = count;
+    }
+    for (i = 0; rc == AVITO_OK && i < count; i++) {
+        rc = avitoi_client_check_id(voice_ids[i]) != AVITO_OK ? AVITO_ERR_ID : AVITO_OK;
+    }
+    return avitoi_list_get(c, rc, arena, out);
+}
+
+static int avitoi_list_of_subscriptions(avito_client *c, avito_arena *arena, void *out)
+{
+    const int rc =
+        avitoi_client_prepare(c, &avitoi_endpoint_get_webhook_subscriptions, 0, NULL, NULL);
+    return avitoi_list_get(c, rc, arena, out);
+}
+
+/* ---- as a whole ---- */
+
+AVITO_API int avito_get_chats(avito_client *client, int64_t user_id, const avito_chats_query *query,
+                              avito_arena *arena, avito_chats *out)
+{
+    return out == NULL ? avitoi_client_refuse(client, AVITO_ERR_ARGUMENT)
+                       : avitoi_list_of_chats(client, out, user_id, query, arena);
+}
+
+AVITO_API int avito_get_messages(avito_client *client, int64_t user_id, const char *chat_id,
+                                 const avito_messages_query *query, avito_arena *arena,
+                                 avito_messages *out)
+{
+    return out == NULL ? avitoi_client_refuse(client, AVITO_ERR_ARGUMENT)
+                       : avitoi_list_of_messages(client, out, user_id, chat_id, query, arena);
+}
+
+AVITO_API int avito_get_voice_files(avito_client *client, int64_t user_id,
+                                    const char *const *voice_ids, size_t count, avito_arena *arena,
+                                    avito_voice_files *out)
+{
+    return out == NULL ? avitoi_client_refuse(client, AVITO_ERR_ARGUMENT)
+                       : avitoi_list_of_voices(client, out, user_id, voice_ids, count, arena);
+}
+
+AVITO_API int avito_get_webhook_subscriptions(avito_client *client, avito_arena *arena,
+                                              avito_subscriptions *out)
+{
+    return out == NULL ? avitoi_client_refuse(client, AVITO_ERR_ARGUMENT)
+                       : avitoi_list_of_subscriptions(client, arena, out);
+}
+
+/* ---- element by element ---- */
+
+AVITO_API int avito_list_chats(avito_client *client, int64_t user_id,
+                               const avito_chats_query *query, avito_arena *arena)
+{
+    return avitoi_list_of_chats(client, NULL, user_id, query, arena);
+}
+
+AVITO_API int avito_list_messages(avito_client *client, int64_t user_id, const char *chat_id,
+                                  const avito_messages_query *query, avito_arena *arena)
+{
+    return avitoi_list_of_messages(client, NULL, user_id, chat_id, query, arena);
+}
+
+AVITO_API int avito_list_voice_files(avito_client *client, int64_t user_id,
+                                     const char *const *voice_ids, size_t count, avito_arena *arena)
+{
+    return avitoi_list_of_voices(client, NULL, user_id, voice_ids, count, arena);
+}
+
+AVITO_API int avito_list_subscriptions(avito_client *client, avito_arena *arena)
+{
+    return avitoi_list_of_subscriptions(client, arena, NULL);
+}
+
+AVITO_API bool avito_list_open(const avito_client *client)
+{
+    /* A chat that is read back by the lane itself is nobody's list, and the inbox's is its own. */
+    return avitoi_machine_is_ready(client) && client->priv.call != NULL &&
+           avitoi_call_streams(client) && client->priv.judge == NULL && client->priv.owner == NULL;
+}
+
+AVITO_API bool avito_list_has_more(const avito_client *client)
+{
+    return client != NULL && client->priv.has_more;
+}
+
+static int avitoi_list_next(avito_client *c, const struct avitoi_endpoint *call, void *out)
+{
+    if (!avitoi_machine_is_ready(c) || out == NULL) {
+        return AVITO_ERR_ARGUMENT;
+    }
+    if (c->priv.inside) {
+        return AVITO_ERR_BUSY;
+    }
+    if (!avito_list_open(c) || c->priv.call != call || c->priv.state == AVITOI_CALL_DRAIN) {
+        return AVITO_ERR_IDLE;
+    }
+    c->priv.inside = true;
+    c->priv.out = out;
+    if (c->priv.state >= AVITOI_CALL_BODY &&
+        c->priv.model) { /* not while a refusal or a token is read */
+        c->priv.json.out = out;
+    }
+    if (c->priv.state == AVITOI_CALL_ROW) {
+        c->priv.last_ms = avitoi_account_now(c->account);
+        c->priv.total_left_ms = c->o.total_timeout_ms;
+        avitoi_exchange_alive(c);
+        (void)avitoi_call_move(c, AVITOI_CALL_EV_NEXT);
+    } else {
+        avitoi_machine_tick(c);
+    }
+    return avitoi_machine_leave(c, avitoi_machine_run(c));
+}
+
+AVITO_API int avito_next_chat(avito_client *client, avito_chat *out)
+{
+    return avitoi_list_next(client, &avitoi_endpoint_get_chats, out);
+}
+
+AVITO_API int avito_next_message(avito_client *client, avito_message *out)
+{
+    return avitoi_list_next(client, &avitoi_endpoint_get_messages, out);
+}
+
+AVITO_API int avito_next_voice_file(avito_client *client, avito_voice_file *out)
+{
+    return avitoi_list_next(client, &avitoi_endpoint_get_voice_files, out);
+}
+
+AVITO_API int avito_next_subscription(avito_client *client, avito_subscription *out)
+{
+    return avitoi_list_next(client, &avitoi_endpoint_get_webhook_subscriptions, out);
+}
+
+AVITO_API int avito_list_end(avito_client *client, size_t drain_max)
+{
+    if (!avitoi_machine_is_ready(client)) {
+        return AVITO_ERR_ARGUMENT;
+    }
+    if (client->priv.inside) {
+        return AVITO_ERR_BUSY;
+    }
+    if (!avito_list_open(client)) {
+        return AVITO_OK;
+    }
+    client->priv.inside = true;
+    avitoi_machine_tick(client);
+    if (client->priv.state == AVITOI_CALL_DRAIN) {
+        return avitoi_machine_leave(client, avitoi_machine_run(client));
+    }
+    if (client->priv.state != AVITOI_CALL_ROW && client->priv.state != AVITOI_CALL_BODY) {
+        (void)avitoi_machine_leave(client, avitoi_machine_cancel_lane(client)); /* its answer has not begun */
+        client->error.code = AVITO_OK;
+        return AVITO_OK;
+    }
+    client->priv.cut_at = drain_max;
+    (void)avitoi_call_move(client, AVITOI_CALL_EV_DRAIN);
+    return avitoi_machine_leave(client, avitoi_machine_run(client));
+}
+
+/* ======================================================================= *
+ * >>56 ERROR TEXTS
+ * ======================================================================= *
+ *
+ * Names, sentences and remedies of results, for people. Comes in: a number. Goes out: a text that stays.
+ */
+
+/* One array per kind of text, each entry ended by its NUL: what a program never asks for is not
+ * linked (string literals share one section, which the linker keeps whole), and no pointers are kept.
+ * Each array stays under the 4095 bytes that C99 promises for a string literal. */
+#define AVITOI_ERROR_CODE_(name, value, text, remedy)   (value),
+#define AVITOI_ERROR_NAME_(name, value, text, remedy)   #name "\0"
+#define AVITOI_ERROR_TEXT_(name, value, text, remedy)   text "\0"
+#define AVITOI_ERROR_REMEDY_(name, value, text, remedy) remedy "\0"
+static const int16_t avitoi_error_codes[] = {AVITO_ERRORS(AVITOI_ERROR_CODE_) AVITO_OK, AVITO_AGAIN,
+                                             AVITO_END};
+static const char avitoi_error_names[] =
+    AVITO_ERRORS(AVITOI_ERROR_NAME_) "OK\0AGAIN\0END\0UNKNOWN";
+static const char avitoi_error_texts[] =
+    AVITO_ERRORS(AVITOI_ERROR_TEXT_) "done\0not finished\0the list is over\0no error of this library";
+static const char avitoi_error_remedies[] = AVITO_ERRORS(AVITOI_ERROR_REMEDY_)
+    "go on\0wait for avito_wants(), then avito_step()\0go on\0look where it comes from";
+#undef AVITOI_ERROR_CODE_
+#undef AVITOI_ERROR_NAME_
+#undef AVITOI_ERROR_TEXT_
+#undef AVITOI_ERROR_REMEDY_
+
+/* The entry for `code`, or the last one; where it is empty, the last one before that is not. */
+static const char *avitoi_error_entry(const char *entries, int code)
+{
+    const char *entry = entries;
+    size_t i;
+    for (i = 0; i < AVITOI_COUNT(avitoi_error_codes) && avitoi_error_codes[i] != code; i++) {
+        entries += strlen(entries) + 1;
+        entry = (*entries != '\0') ? entries : entry;
+    }
+    return entry;
+}
+
+AVITO_API const char *avito_error_name(int code)
+{
+    return avitoi_error_entry(avitoi_error_names, code);
+}
+
+AVITO_API const char *avito_error_text(int code)
+{
+    return avitoi_error_entry(avitoi_error_texts, code);
+}
+
+AVITO_API const char *avito_error_remedy(int code)
+{
+    return avitoi_error_entry(avitoi_error_remedies, code);
+}
+
+/* ======================================================================= *
+ * >>57 SEVERAL LANES
  * ======================================================================= *
  *
  * Lanes that share an account: one fetches the token, the others wait for it, and memory of a token that
@@ -11238,7 +11271,7 @@ AVITO_API void avito_enable_lanes(avito_account_options *options)
 }
 
 /* ======================================================================= *
- * >>57 TOKEN STORE
+ * >>58 TOKEN STORE
  * ======================================================================= *
  *
  * Tokens from and to the application: .load_token once, before the first request; .save_token before a new
@@ -11323,7 +11356,7 @@ AVITO_API void avito_enable_token_store(avito_account_options *options)
 }
 
 /* ======================================================================= *
- * >>58 RETRIES
+ * >>59 RETRIES
  * ======================================================================= *
  *
  * A failed call is begun again where that can do no harm and there is time, after a pause. Comes in: the
@@ -11463,7 +11496,7 @@ AVITO_API void avito_enable_retries(avito_client_options *options)
 }
 
 /* ======================================================================= *
- * >>59 DIAGNOSTICS
+ * >>60 DIAGNOSTICS
  * ======================================================================= *
  *
  * What is told to people: lines of a trace, and the server's own words in an error, after every secret in
@@ -11598,7 +11631,7 @@ AVITO_API void avito_enable_diagnostics(avito_account_options *options)
 }
 
 /* ======================================================================= *
- * >>60 WEBHOOK RECEIVER
+ * >>61 WEBHOOK RECEIVER
  * ======================================================================= *
  *
  * A request is read byte by byte; every state is a place where input can end, and nothing is looked
@@ -12293,7 +12326,7 @@ AVITO_API int avito_webhook_status(const avito_webhook *webhook)
 }
 
 /* ======================================================================= *
- * >>61 INBOX: WHAT IT REMEMBERS
+ * >>62 INBOX: WHAT IT REMEMBERS
  * ======================================================================= *
  *
  * avito_inbox_next() runs the handler of the present phase until one of them has something for the
@@ -12872,7 +12905,7 @@ static void avitoi_inbox_record_refused(avito_inbox *in)
 }
 
 /* ======================================================================= *
- * >>62 INBOX: LISTS
+ * >>63 INBOX: LISTS
  * ======================================================================= *
  *
  * What one poll keeps in the arena, and how a list of chats or of messages is begun. Comes in: rows. Goes
@@ -13216,7 +13249,7 @@ static int avitoi_inbox_turn_page(avito_inbox *in)
 }
 
 /* ======================================================================= *
- * >>63 INBOX: PHASES
+ * >>64 INBOX: PHASES
  * ======================================================================= *
  *
  * A handler for each phase that reads rows or gives messages. Comes in: a row, the end of a list, or an
@@ -13885,7 +13918,7 @@ static int avitoi_inbox_on_list(avito_inbox *in, avito_message *out)
 }
 
 /* ======================================================================= *
- * >>64 INBOX: ROUNDS
+ * >>65 INBOX: ROUNDS
  * ======================================================================= *
  *
  * Where a round begins and ends, what its end allows to forget, and the inbox's public functions.
@@ -14399,7 +14432,7 @@ AVITO_API int avito_inbox_init(avito_inbox *inbox, avito_client *client,
 }
 
 /* ======================================================================= *
- * >>65 SENDING AND OTHER CHANGES
+ * >>66 SENDING AND OTHER CHANGES
  * ======================================================================= *
  *
  * Calls that change something. Each ends in one of three outcomes (>>8); which one it is, the room of errors
@@ -14628,7 +14661,7 @@ AVITO_API void avito_enable_dry_run(avito_client_options *options)
 }
 
 /* ======================================================================= *
- * >>66 CONFIRMING
+ * >>67 CONFIRMING
  * ======================================================================= *
  *
  * Was it sent? The chat is read back from its newest message to the baseline, row by row, until that tells.
@@ -14923,7 +14956,7 @@ AVITO_API int avito_confirm_sends(avito_client *client, const avito_sent_query *
 }
 
 /* ======================================================================= *
- * >>67 RAW JSON
+ * >>68 RAW JSON
  * ======================================================================= *
  *
  * The JSON machine proves that a text is valid, without a schema; only then jsmn tokenises it, which
@@ -15355,7 +15388,7 @@ AVITO_API int avito_json_bool(avito_json_value value, bool *out)
 }
 
 /* ======================================================================= *
- * >>68 SHOW
+ * >>69 SHOW
  * ======================================================================= *
  *
  * A message as a line for a person, and as JSON. The line drops what does not fit; the JSON is written
@@ -15848,7 +15881,7 @@ AVITO_API int avito_message_json(const avito_message *message, const avito_chat 
 }
 
 /* ======================================================================= *
- * >>69 POSIX
+ * >>70 POSIX
  * ======================================================================= */
 
 #if AVITO_WITH_POSIX
@@ -15980,7 +16013,7 @@ AVITO_API int avito_posix_entropy(void *ctx, void *out, size_t len)
 }
 
 /* ======================================================================= *
- * >>70 TCP
+ * >>71 TCP
  * ======================================================================= *
  *
  * A transport over POSIX sockets: look-up, connecting one address after the other, bytes. Comes in: a host
@@ -16560,7 +16593,7 @@ AVITO_API int avito_tcp_fd(const avito_tcp *tcp)
 #endif /* AVITO_WITH_POSIX */
 
 /* ======================================================================= *
- * >>71 TLS: CERTIFICATES
+ * >>72 TLS: CERTIFICATES
  * ======================================================================= */
 
 #if AVITO_WITH_BEARSSL
@@ -16973,7 +17006,7 @@ static const br_x509_class avitoi_cert_class = {
     avitoi_cert_class_end_cert, avitoi_cert_class_end_chain,   avitoi_cert_class_get_pkey};
 
 /* ======================================================================= *
- * >>72 TLS: SET-UP
+ * >>73 TLS: SET-UP
  * ======================================================================= *
  *
  * A profile of BearSSL's client, and what no profile may loosen: version, suites, hashes, key sizes. Comes
@@ -17272,7 +17305,7 @@ static int avitoi_tls_inner_result(avito_tls *tls, long result, int fallback)
 }
 
 /* ======================================================================= *
- * >>73 TLS: RECORDS
+ * >>74 TLS: RECORDS
  * ======================================================================= *
  *
  * Bytes between BearSSL's engine and the transport below, without waiting: sends finished records, takes
@@ -17563,7 +17596,7 @@ static long avitoi_tls_round(avito_tls *tls)
 }
 
 /* ======================================================================= *
- * >>74 TLS: CONNECTIONS
+ * >>75 TLS: CONNECTIONS
  * ======================================================================= *
  *
  * The transport's functions: connect with a handshake or a kept session, send, recv, wants, wait, close.
@@ -18041,7 +18074,7 @@ AVITO_API avito_transport avito_tls_transport(avito_tls *tls)
 }
 
 /* ======================================================================= *
- * >>75 TLS: TRUST ANCHORS
+ * >>76 TLS: TRUST ANCHORS
  * ======================================================================= *
  *
  * Certificates in PEM become BearSSL's trust anchors: names and keys from the low end of the caller's
@@ -18261,10 +18294,10 @@ AVITO_API int avito_anchors_load_file(avito_anchors *anchors, void *memory, size
 
 /*
  * ======================================================================= *
- * >>76 ON A COMPUTER
+ * >>77 ON A COMPUTER
  * ======================================================================= *
  *
- * Where there is a system with sockets, files and roots, avito_posix (>>78) is everything in one
+ * Where there is a system with sockets, files and roots, avito_posix (>>79) is everything in one
  * struct, opened by one call. Whatever its options leave zero comes from the environment. A whole
  * program::
  *
@@ -18304,7 +18337,7 @@ AVITO_API int avito_anchors_load_file(avito_anchors *anchors, void *memory, size
  *
  * An inbox takes its memory from the struct, too: avito_posix_inbox_options().
  *
- * Files. With .folder the store (>>77) keeps what has to outlive the program:
+ * Files. With .folder the store (>>78) keeps what has to outlive the program:
  *
  *     file             holds                            written                      locked
  *     ---------------  -------------------------------  ---------------------------  ------------
@@ -18347,7 +18380,7 @@ extern "C" {
 #endif
 
 /* ======================================================================= *
- * >>77 FILE STORE (AVITO_WITH_FILES)
+ * >>78 FILE STORE (AVITO_WITH_FILES)
  * ======================================================================= *
  *
  * A folder with what has to outlive the program: the tokens, the inbox' state, and what was sent, by a
@@ -18358,7 +18391,7 @@ extern "C" {
  *
  * One thread at a time uses a store; the folder may be opened more than once. Functions that fail say
  * AVITO_ERR_FILE, or AVITO_ERR_BUSY where another program is in the way, and avito_store_problem()
- * has the rest. Manual: >>76.
+ * has the rest. Manual: >>77.
  */
 #if AVITO_WITH_FILES
 
@@ -18493,14 +18526,14 @@ AVITO_API void avito_image_file_close(avito_image_file *image);
 #endif /* AVITO_WITH_FILES */
 
 /* ======================================================================= *
- * >>78 EVERYTHING IN ONE STRUCT (AVITO_WITH_FILES and AVITO_WITH_BEARSSL)
+ * >>79 EVERYTHING IN ONE STRUCT (AVITO_WITH_FILES and AVITO_WITH_BEARSSL)
  * ======================================================================= *
  *
  * For programs on a computer: the system's roots, TCP, TLS, account, lane, arena and all their buffers,
  * opened by one call. It is made of the public parts above, which stay reachable: call
  * avito_get_chats(&avito.client, ...) and whatever else there is. A second lane of the account is
  * avito_tcp_init(), avito_tls_init() with the same .anchors, and avito_client_init(&lane,
- * &avito.account, ...). Manual: >>76.
+ * &avito.account, ...). Manual: >>77.
  */
 #if AVITO_WITH_FILES && AVITO_WITH_BEARSSL
 
@@ -18525,7 +18558,7 @@ typedef struct avito_posix_options {
     avito_tcp_options tcp;
     const char *ca_file;          /* PEM; else AVITO_CA_FILE, SSL_CERT_FILE, the system's */
     const avito_anchors *anchors; /* of another struct: then no file is read */
-    const char *folder;           /* what to keep there: the store's, >>77; NULL: nothing is kept */
+    const char *folder;           /* what to keep there: the store's, >>78; NULL: nothing is kept */
     const char *program;          /* your name, for the store; NULL: none */
     uint32_t grace_s;             /* the store's; 0: 60 */
 } avito_posix_options;
@@ -18600,7 +18633,7 @@ AVITO_API int avito_posix_perror(avito_posix *avito, int result);
 #define AVITO_MESSENGER_COMPUTER_IMPLEMENTED
 
 /* ======================================================================= *
- * >>79 FILE STORE
+ * >>80 FILE STORE
  * ======================================================================= *
  *
  * What must hold. A file takes its name by rename(), after its bytes are on the disk; the folder is
@@ -19075,7 +19108,7 @@ AVITO_API int avito_store_save_inbox(void *ctx, int slot, const void *data, size
 #endif /* AVITO_WITH_FILES */
 
 /* ======================================================================= *
- * >>80 STORED SENDS AND PICTURES
+ * >>81 STORED SENDS AND PICTURES
  * ======================================================================= */
 #if AVITO_WITH_FILES
 
@@ -19651,7 +19684,7 @@ AVITO_API void avito_image_file_close(avito_image_file *image)
 #endif /* AVITO_WITH_FILES */
 
 /* ======================================================================= *
- * >>81 EVERYTHING IN ONE STRUCT
+ * >>82 EVERYTHING IN ONE STRUCT
  * ======================================================================= */
 #if AVITO_WITH_FILES && AVITO_WITH_BEARSSL
 

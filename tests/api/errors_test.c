@@ -1,6 +1,6 @@
 /*
  * Every result has a name, a text and a remedy; what is the same for several is kept once.
- * Rooms: ERRORS.
+ * Rooms: ERRORS, ERROR TEXTS.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,4 +1,4 @@
-/* >>60: the receiving side of webhooks, at every split point.
+/* >>61: the receiving side of webhooks, at every split point.
  * Rooms: WEBHOOK RECEIVER. */
 #include <setjmp.h>
 #include <stdarg.h>
