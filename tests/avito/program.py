@@ -211,7 +211,7 @@ def killed_while_watching(service, home, folder, times):
         time.sleep(0.02 + (i * 37 % 50) / 100)
         watch.send_signal(signal.SIGKILL)
         watch.communicate()
-    deadline = time.time() + 60
+    deadline = time.time() + 60 + times
     missing = None
     while time.time() < deadline and missing != []:
         home.run("watch", "--timeout", "2", "--exec", f"cat >>{log}")
