@@ -49,6 +49,10 @@ class Home:
         return subprocess.Popen([PROGRAM, *words], env={**self.environment, **more}, text=True,
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
+    def start_with_input(self, *words):
+        return subprocess.Popen([PROGRAM, *words], env=self.environment, text=True, stdin=subprocess.PIPE,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
 
 def in_terminal(home, *words, columns=80, typed=""):
     """What a person sees: the program in a pseudo-terminal."""
@@ -61,6 +65,7 @@ def in_terminal(home, *words, columns=80, typed=""):
         if waiting and seen.endswith(b": "):
             os.write(fd, waiting.pop(0).encode())
         if select.select([fd], [], [], 20)[0] == []:
+            os.kill(child, signal.SIGKILL)
             break
         try:
             data = os.read(fd, 65536)
@@ -256,6 +261,41 @@ def terminal(service, home):
     check("messages in 40 columns", status == 0 and "заголовок" in seen and "\x1b]" not in seen, repr(seen))
 
 
+def login_by_consent(service, home, client_id, secret):
+    """avito login --browser: the account of another person, who allows it in a browser."""
+    code = service.door("code", {"scope": "user:read,messenger:read,messenger:write"})["code"]
+    seen, status = in_terminal(home, "login", "--browser", "partner", typed=f"{client_id}\n{secret}\n{code}\n")
+    check("login --browser in a terminal", status == 0, seen)
+    check("... prints the address", re.search(r"https://avito\.ru/oauth\?response_type=code&client_id=[^ ]*&scope=user%3Aread%2Cmessenger%3Aread%2Cmessenger%3Awrite&state=[0-9a-f]{32}\b", seen), seen)
+    tokens = f"{home.folder}/state/avito/partner/tokens"
+
+    def refresh_token():
+        with open(tokens, encoding="utf-8") as file:
+            return re.search("^refresh[ =]+(.*)$", file.read(), re.M)[1]
+
+    first = refresh_token()
+    check("... keeps the refresh token, 0600", first and stat.S_IMODE(os.stat(tokens).st_mode) == 0o600)
+    check("... and is used", home.run("whoami", "-a", "partner").returncode == 0)
+    service.door("tokens", {"do": "expire"})
+    check("a token that ran out is renewed by it", home.run("whoami", "-a", "partner").returncode == 0 and refresh_token() != first)
+    os.rename(tokens, tokens + ".away")
+    done = home.run("whoami", "-a", "partner")
+    check("without it the account of the client id's owner is not opened",
+          done.returncode == 4 and "avito login --browser partner" in done.stderr, done.stderr)
+    os.rename(tokens + ".away", tokens)
+    for answer, status in ((code, 4), ("https://shop.example/?code=abc&state=of-another", 2), ("", 2)):
+        done = home.run("login", "--browser", "third", stdin=f"{client_id}\n{secret}\n{answer}\n")
+        check(f"login --browser with {answer[:30] or 'no code'!r} is status {status}",
+              done.returncode == status and not os.path.exists(f"{home.folder}/state/avito/third/credentials"), (done.returncode, done.stderr))
+    pasted = home.start_with_input("login", "--browser", "third")
+    pasted.stdin.write(f"{client_id}\n{secret}\n")
+    pasted.stdin.flush()
+    state = pasted.stdout.readline().strip().rpartition("state=")[2]
+    code = service.door("code", {"scope": "user:read,messenger:read,messenger:write"})["code"]
+    _, said = pasted.communicate(f"https://shop.example/back?code={code}&state={state}\n", timeout=60)
+    check("login --browser with the whole address", pasted.returncode == 0, said)
+
+
 def login(service, folder):
     home = Home(service, folder)
     client_id, secret = home.environment.pop("AVITO_CLIENT_ID"), home.environment.pop("AVITO_CLIENT_SECRET")
@@ -267,9 +307,12 @@ def login(service, folder):
     path = f"{folder}/state/avito/default/credentials"
     check("... is stored 0600", stat.S_IMODE(os.stat(path).st_mode) == 0o600)
     check("... and used", home.run("whoami").returncode == 0)
+    done = home.run("login", stdin=f"{client_id}\nwrong\n")
+    check("a stored token does not hide a wrong secret", done.returncode == 4 and home.run("whoami").returncode == 0, done.stderr)
     done = home.run("login", "second", stdin=f"{client_id}\nwrong\n")
     check("a wrong secret is status 4, and not stored",
           done.returncode == 4 and not os.path.exists(f"{folder}/state/avito/second/credentials"), done.stderr)
+    login_by_consent(service, home, client_id, secret)
     os.chmod(path, 0o644)
     done = home.run("whoami")
     check("a secret that others can read is refused", done.returncode == 2 and "chmod 600" in done.stderr, done.stderr)

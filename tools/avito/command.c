@@ -144,12 +144,13 @@ const command commands[] = {
       "page of the Avito "
       "account. With --browser another person lets this program in: it prints a URL, and reads the "
       "code that the "
-      "browser then shows.",
+      "browser then shows, or the address that it ends at.",
       "Читает их с терминала, не показывая secret, или со стандартного ввода (две строки), "
       "проверяет и хранит в "
       "папке состояния с правами 0600. Client id и secret указаны на странице разработчика учётной "
       "записи Авито. С "
-      "--browser доступ даёт другой человек: программа печатает URL и читает код, который затем "
+      "--browser доступ даёт другой человек: программа печатает URL и читает код или адрес, "
+      "который затем "
       "показывает браузер."},
      run_login},
     {"whoami",

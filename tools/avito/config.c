@@ -24,6 +24,10 @@ const config_key config_keys[] = {
      {"a file with the secret in its first line, such as systemd's LoadCredential gives",
       "файл, в первой строке которого secret, например от LoadCredential в systemd"}},
     {SECTION_ACCOUNT,
+     "consent",
+     {"yes: of another person, through avito login --browser",
+      "yes: чужая учётная запись, через avito login --browser"}},
+    {SECTION_ACCOUNT,
      "host",
      {"another service; api.avito.ru where it is missing", "другой сервис; без него api.avito.ru"}},
     {SECTION_ACCOUNT, "port", {"443 where it is missing", "без него 443"}},
@@ -423,8 +427,9 @@ static int read_credentials(config *c, const char *name)
 
 static int fill_account(config *c, account *out, bool environment)
 {
-    const char *file;
+    const char *file, *consent = config_value(c, out->name, "consent");
 
+    out->is_by_consent = !environment && consent != NULL && strcmp(consent, "yes") == 0;
     out->client_id =
         environment ? from_environment("AVITO_CLIENT_ID") : config_value(c, out->name, "client_id");
     out->client_secret = environment ? from_environment("AVITO_CLIENT_SECRET")

@@ -54,6 +54,7 @@ typedef struct account {
     char name[CONFIG_NAME_MAX + 1];
     const char *client_id, *client_secret, *host, *ca_file;
     unsigned short port;
+    bool is_by_consent; /* another person's, let in through a browser */
     char folder[4096]; /* of this account's state; made, mode 0700 */
 } account;
 

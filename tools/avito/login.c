@@ -1,4 +1,5 @@
-/* login.c - avito login: asks for the client id and secret, tries them, keeps them 0600. */
+/* login.c - avito login: asks for the client id and secret, tries them, keeps them 0600. With --browser
+ * it asks for the code, too, that another person's browser shows. */
 #include "run.h"
 #include "session.h"
 #include "show.h"
@@ -11,25 +12,27 @@
 #include <termios.h>
 #include <unistd.h>
 
-/* One line of standard input; without echo on a terminal where it is a secret. */
+/* One line of standard input; without echo on a terminal where it is a secret. The echo ends before the
+ * question: who answers at once is neither shown nor lost. */
 static bool ask(const char *question, char *answer, size_t size, bool secret)
 {
     const bool terminal = isatty(STDIN_FILENO) != 0;
+    const bool hidden = terminal && secret;
     struct termios old, silent;
     bool ok;
 
-    if (terminal) {
-        fputs(question, stderr);
-        fflush(stderr);
-    }
-    if (terminal && secret && tcgetattr(STDIN_FILENO, &old) == 0) {
+    if (hidden && tcgetattr(STDIN_FILENO, &old) == 0) {
         silent = old;
         silent.c_lflag &= ~(tcflag_t)ECHO;
         tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
     }
+    if (terminal) {
+        fputs(question, stderr);
+        fflush(stderr);
+    }
     ok = fgets(answer, (int)size, stdin) != NULL;
-    if (terminal && secret) {
-        tcsetattr(STDIN_FILENO, TCSAFLUSH, &old);
+    if (hidden) {
+        tcsetattr(STDIN_FILENO, TCSANOW, &old);
         fputc('\n', stderr);
     }
     if (ok) {
@@ -39,7 +42,7 @@ static bool ask(const char *question, char *answer, size_t size, bool secret)
 }
 
 /* Whole or not at all, on the disk before it takes its name. */
-static int write_credentials(const account *of, const char *id, const char *secret)
+static int write_credentials(const account *of)
 {
     char path[sizeof of->folder + 32], fresh[sizeof path + 8];
     FILE *file = NULL;
@@ -51,7 +54,8 @@ static int write_credentials(const account *of, const char *id, const char *secr
     fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
     file = fd >= 0 ? fdopen(fd, "w") : NULL;
     ok = file != NULL &&
-         fprintf(file, "[%s]\nclient_id = %s\nclient_secret = %s\n", of->name, id, secret) > 0 &&
+         fprintf(file, "[%s]\nclient_id = %s\nclient_secret = %s\n%s", of->name, of->client_id,
+                 of->client_secret, of->is_by_consent ? "consent = yes\n" : "") > 0 &&
          fflush(file) == 0 && fsync(fd) == 0;
     if (file != NULL) {
         ok = fclose(file) == 0 && ok;
@@ -70,16 +74,121 @@ static int write_credentials(const account *of, const char *id, const char *secr
     return EXIT_DONE;
 }
 
-/* Only credentials that the service takes are stored. */
-static int try_and_store(session *s, const char *id, const char *secret)
-{
-    int status;
+/* ---- the consent of another person ---- */
 
-    s->account.client_id = id;
-    s->account.client_secret = secret;
-    status = session_connect(s);
+#define SCOPE "user:read,messenger:read,messenger:write"
+
+#define STATE_SIZE 33
+
+/* Comes back with the code: one that was not asked for here has another. */
+static bool draw_state(char state[STATE_SIZE])
+{
+    unsigned char bytes[STATE_SIZE / 2];
+    FILE *file = fopen("/dev/urandom", "rb");
+    const bool ok = file != NULL && fread(bytes, sizeof bytes, 1, file) == 1;
+
+    for (size_t i = 0; ok && i < sizeof bytes; i++) {
+        snprintf(state + 2 * i, 3, "%02x", bytes[i]);
+    }
+    if (file != NULL) {
+        fclose(file);
+    }
+    return ok;
+}
+
+static bool take_parameter(const char *address, const char *name, char *out, size_t size)
+{
+    const size_t len = strlen(name);
+    const char *at = strchr(address, '?');
+    size_t value;
+
+    while (at != NULL && (strncmp(at + 1, name, len) != 0 || at[1 + len] != '=')) {
+        at = strchr(at + 1, '&');
+    }
+    if (at == NULL) {
+        return false;
+    }
+    at += len + 2;
+    value = strcspn(at, "&#");
+    if (value == 0 || value >= size) {
+        return false;
+    }
+    memcpy(out, at, value);
+    out[value] = '\0';
+    return true;
+}
+
+/* A person pastes the code, or the whole address that the browser ended at. */
+static bool take_code(const char *answer, const char *state, char *code, size_t size)
+{
+    char came_back[STATE_SIZE];
+
+    if (strchr(answer, '?') != NULL) {
+        return take_parameter(answer, "state", came_back, sizeof came_back) &&
+               strcmp(came_back, state) == 0 && take_parameter(answer, "code", code, size);
+    }
+    return strlen(answer) < size && strcpy(code, answer) != NULL;
+}
+
+static int ask_consent(session *s)
+{
+    static char url[1024], answer[2048], code[512];
+    char state[STATE_SIZE];
+    int result;
+
+    if (!draw_state(state)) {
+        perror("/dev/urandom");
+        return EXIT_LOCAL;
+    }
+    result = avito_authorize_url(&s->avito.account, SCOPE, state, url, sizeof url, NULL);
+    if (result != AVITO_OK) {
+        return session_status(s, result);
+    }
+    session_remark(s,
+                   say(TEXT("Open this address in a browser and allow it. Then enter the code, or "
+                            "the address that the browser ends at:",
+                            "Откройте этот адрес в браузере и разрешите доступ. Затем введите код "
+                            "или адрес, на котором браузер остановился:")));
+    puts(url);
+    fflush(stdout);
+    if (!ask("code: ", answer, sizeof answer, false) ||
+        !take_code(answer, state, code, sizeof code)) {
+        fputs(say(TEXT("there is no code in it, or not the one for this address\n",
+                       "в нём нет кода, или код не для этого адреса\n")),
+              stderr);
+        return EXIT_USAGE;
+    }
+    return session_status(s, avito_exchange_code(&s->avito.client, code, NULL));
+}
+
+/* ---- what is kept ---- */
+
+/* Only what the service takes is stored: a token when it has come, the credentials after it. */
+static int try_and_store(session *s)
+{
+    static avito_store store;
+    avito_store_options o = avito_store_options_default();
+    int status = session_connect(s, &store);
+
+    if (status != EXIT_DONE) {
+        return status;
+    }
+    o.folder = s->account.folder;
+    o.client_id = s->account.client_id;
+    o.host = s->avito.account.o.host;
+    if (avito_store_open(&store, &o) != AVITO_OK) {
+        fprintf(stderr, "avito: %s\n", avito_store_problem(&store));
+        return EXIT_LOCAL;
+    }
+    status = s->account.is_by_consent ? ask_consent(s)
+                                      : session_status(s, avito_get_token(&s->avito.client, NULL));
     status = status == EXIT_DONE ? session_user(s) : status;
-    return status == EXIT_DONE ? write_credentials(&s->account, id, secret) : status;
+    status = status == EXIT_DONE ? write_credentials(&s->account) : status;
+    if (avito_store_errno(&store) != 0) {
+        fprintf(stderr, "avito: %s\n", avito_store_problem(&store));
+    }
+    avito_store_close(&store);
+    return status;
 }
 
 int run_login(const arguments *a)
@@ -104,7 +213,10 @@ int run_login(const arguments *a)
         return EXIT_USAGE;
     }
     status = session_prepare(s, a, name);
-    status = status == EXIT_DONE ? try_and_store(s, id, secret) : status;
+    s->account.client_id = id;
+    s->account.client_secret = secret;
+    s->account.is_by_consent = has_option(a, OPTION_BROWSER);
+    status = status == EXIT_DONE ? try_and_store(s) : status;
     memset(secret, 0, sizeof secret);
     session_close(s);
     return status;

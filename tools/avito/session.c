@@ -15,7 +15,7 @@ bool has_option(const arguments *a, enum option_id id)
     return a->values[id] != NULL;
 }
 
-static avito_posix_options options_of(const session *s)
+static avito_posix_options options_of(const session *s, avito_store *fresh)
 {
     avito_posix_options o = avito_posix_options_default();
 
@@ -24,7 +24,9 @@ static avito_posix_options options_of(const session *s)
     o.account.host = s->account.host;
     o.account.port = s->account.port;
     o.ca_file = s->account.ca_file;
-    o.folder = s->account.folder;
+    o.folder = fresh == NULL ? s->account.folder : NULL;
+    o.account.ctx = fresh;
+    o.account.save_token = fresh == NULL ? NULL : avito_store_save_token;
     o.program = "avito";
     o.client.retries = 2;
     o.client.total_timeout_ms = 600000; /* a picture of 24 MB on a slow line */
@@ -32,12 +34,28 @@ static avito_posix_options options_of(const session *s)
     return o;
 }
 
-int session_connect(session *s)
+int session_connect(session *s, avito_store *fresh)
 {
-    const avito_posix_options o = options_of(s);
+    const avito_posix_options o = options_of(s, fresh);
 
     s->is_open = true;
     return session_status(s, avito_posix_open(&s->avito, &o));
+}
+
+/* Without the key that another person's consent gave, the client id would open its owner's account. */
+static int require_consent(session *s)
+{
+    avito_token token;
+
+    if (!s->account.is_by_consent || (avito_store_load_token(&s->avito.store, &token) == AVITO_OK &&
+                                      token.refresh_token.len > 0)) {
+        return EXIT_DONE;
+    }
+    fprintf(stderr,
+            say(TEXT("avito: the key to the account of %s is gone: avito login --browser %s\n",
+                     "avito: нет ключа от учётной записи %s: avito login --browser %s\n")),
+            s->account.name, s->account.name);
+    return EXIT_CREDENTIALS;
 }
 
 int session_prepare(session *s, const arguments *a, const char *name)
@@ -59,7 +77,8 @@ int session_open(session *s, const arguments *a)
     status = config_load(&s->config, a->values[OPTION_CONFIG]);
     status = status == EXIT_DONE ? config_choose(&s->config, a->values[OPTION_ACCOUNT], &s->account)
                                  : status;
-    return status == EXIT_DONE ? session_connect(s) : status;
+    status = status == EXIT_DONE ? session_connect(s, NULL) : status;
+    return status == EXIT_DONE ? require_consent(s) : status;
 }
 
 void session_close(session *s)

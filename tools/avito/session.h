@@ -26,9 +26,10 @@ int session_open(session *s, const arguments *a);
 void session_close(session *s);
 
 /* The two halves of it, for a login: the account's name, service and folder without its credentials;
- * then, with these, the store and the lane. */
+ * then, with these, the lane. With `fresh`, a store, no stored token is used, and new ones go there;
+ * NULL: the account's own. */
 int session_prepare(session *s, const arguments *a, const char *name);
-int session_connect(session *s);
+int session_connect(session *s, avito_store *fresh);
 
 /* The exit status of a result of the library; one that is an error is said on standard error. */
 int session_status(session *s, int result);
