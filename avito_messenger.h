@@ -17335,7 +17335,8 @@ static void avitoi_tls_gather(avito_tls *tls)
     for (;;) {
         size_t len = 0;
         const unsigned char *record = br_ssl_engine_sendrec_buf(eng, &len);
-        if (record == NULL || len > sizeof tls->priv.flight - tls->priv.flight_len ||
+        if (record == NULL || tls->priv.shift > 0 || /* joined: part of it has left */
+            len > sizeof tls->priv.flight - tls->priv.flight_len ||
             (tls->priv.flight_len == 0 && record[0] != AVITOI_TLS_CHANGE_CIPHER)) {
             return;
         }
