@@ -12,11 +12,13 @@
 #include "bot.h"
 #include "listener.h"
 #include "people.h"
+#include "program.h"
 #include "say.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define WEBHOOK_PATH "/avito/5f3c8a7be1d24906b7c2a9e0d4f18c63"
@@ -748,6 +750,41 @@ static void the_bot(void)
     }
 }
 
+/* ---- the program avito: the same for people who write no C ---- */
+
+#define COMMAND_ANSWER "Да, отдам за 3000."
+
+/* A second later than all that was written before: the watch begins there. */
+static void watch_for_one(void)
+{
+    char words[80];
+    int lines;
+
+    (void)usleep(1100000);
+    (void)snprintf(words, sizeof words, "watch --since %lld --count 1 --timeout 20",
+                   (long long)time(NULL));
+    expect(people_write(anna.id, "text", "А за 3000 отдадите?"), "the buyer writes again");
+    expect(program_run(words, &lines) == 0 && lines > 0, "the watch shows it, and ends");
+}
+
+static void the_program(void)
+{
+    char words[512];
+    int lines;
+
+    if (!expect(program_prepare(), "a folder for the program")) {
+        return;
+    }
+    expect(program_run("chats --limit 3", &lines) == 0 && (real || lines >= 3), "it shows chats");
+    if (!real) {
+        watch_for_one();
+        (void)snprintf(words, sizeof words, "send %s '" COMMAND_ANSWER "'", anna.id);
+        expect(program_run(words, NULL) == 0 && people_count(anna.id, COMMAND_ANSWER) == 1,
+               "its answer is there, once");
+    }
+    program_forget();
+}
+
 /* ---- the real service ---- */
 
 /* What --real reads beside who_is_waiting() and all_chats(). */
@@ -839,6 +876,7 @@ static const struct {
               {"On behalf of a partner", the_partner, SIMULATED},
               {"Bad luck", bad_luck, SIMULATED},
               {"A bot, killed twice", the_bot, SIMULATED},
+              {"The same from the command line", the_program, SIMULATED | REAL},
               {"What it took", what_it_took, SIMULATED | REAL}};
 
 static void must(int result, const char *what)
