@@ -6622,6 +6622,16 @@ static int avitoi_token_denied(avito_client *c)
     return avitoi_token_refusal(a);
 }
 
+/* Did this request spend the refresh token? */
+static bool avitoi_token_was_refreshed(const avito_client *c)
+{
+    bool refreshed;
+    avitoi_account_lock(c->account);
+    refreshed = c->priv.request == c->account->priv.renewal;
+    avitoi_account_unlock(c->account);
+    return refreshed;
+}
+
 /* A token has come. */
 AVITOI_APART static int avitoi_token_received(avito_client *c)
 {
@@ -6629,7 +6639,7 @@ AVITOI_APART static int avitoi_token_received(avito_client *c)
     const struct avitoi_schema_token_answer *answer =
         (const struct avitoi_schema_token_answer *)c->priv.json.out;
     avito_token token = answer->token;
-    const bool grant_refreshes = c->priv.request == a->priv.renewal;
+    const bool grant_refreshes = avitoi_token_was_refreshed(c);
     int rc;
     if (token.access_token.len == 0) {
         avitoi_error_quote(c, answer->error);
@@ -8246,25 +8256,30 @@ AVITO_API int avito_get_token(avito_client *client, avito_token *out)
         out);
 }
 
+/* From now on the account renews by its refresh token. Other lanes may read that just now. */
+static int avitoi_client_start_refresh(avito_client *client, int rc, avito_token *out)
+{
+    if (rc == AVITO_OK) {
+        avitoi_account_lock(client->account);
+        client->account->priv.renewal = &avitoi_endpoint_refresh_token;
+        avitoi_account_unlock(client->account);
+    }
+    return avitoi_client_start(client, rc, NULL, out);
+}
+
 AVITO_API int avito_exchange_code(avito_client *client, const char *code, avito_token *out)
 {
     int rc = avitoi_client_prepare(client, &avitoi_endpoint_exchange_code, 0, NULL, code);
     if (rc == AVITO_OK && !avitoi_text_is_word(code)) {
         rc = code == NULL ? AVITO_ERR_ARGUMENT : AVITO_ERR_ID;
     }
-    if (rc == AVITO_OK) {
-        client->account->priv.renewal = &avitoi_endpoint_refresh_token;
-    }
-    return avitoi_client_start(client, rc, NULL, out);
+    return avitoi_client_start_refresh(client, rc, out);
 }
 
 AVITO_API int avito_refresh_token(avito_client *client, avito_token *out)
 {
     const int rc = avitoi_client_prepare(client, &avitoi_endpoint_refresh_token, 0, NULL, NULL);
-    if (rc == AVITO_OK) {
-        client->account->priv.renewal = &avitoi_endpoint_refresh_token;
-    }
-    return avitoi_client_start(client, rc, NULL, out);
+    return avitoi_client_start_refresh(client, rc, out);
 }
 
 AVITO_API int avito_get_self(avito_client *client, avito_arena *arena, avito_self *out)
@@ -8902,6 +8917,7 @@ static const char *avitoi_fast_text_keep(const char *p, const char *end, char *o
     r.end = end;
     r.out = out;
     r.top = out + room;
+    r.checked = 0;
     r.keep = true;
     avitoi_fast_text_read(&r);
     *len = (size_t)(r.out - out);
@@ -12617,7 +12633,7 @@ static int avitoi_inbox_save(avito_inbox *in)
     const size_t len = AVITO_INBOX_STATE_SIZE(avitoi_inbox_ring_count(in));
     int rc = AVITO_OK;
     avitoi_inbox_put(s->sequence, sequence);
-    avitoi_inbox_put(s->check, avitoi_inbox_crc32(s->magic + from, len - from) ^ sequence);
+    avitoi_inbox_put(s->check, avitoi_inbox_crc32((const uint8_t *)s + from, len - from) ^ sequence);
     if (in->o.save != NULL) {
         rc = in->o.save(in->o.ctx, (int)(sequence & 1u), s, len);
     }
@@ -12646,7 +12662,8 @@ static int avitoi_inbox_load_slot(avito_inbox *in, int slot)
     }
     if (len < sizeof *s || len > in->o.state_cap || memcmp(s->magic, "AVI1", 4) != 0 ||
         avitoi_inbox_get(s->check) !=
-            (avitoi_inbox_crc32(s->magic + from, len - from) ^ avitoi_inbox_get(s->sequence))) {
+            (avitoi_inbox_crc32((const uint8_t *)s + from, len - from) ^
+             avitoi_inbox_get(s->sequence))) {
         in->priv.events |= AVITO_INBOX_STATE_LOST; /* unless the other slot is good */
         return AVITO_END;
     }
@@ -15397,20 +15414,11 @@ AVITO_API int avito_json_bool(avito_json_value value, bool *out)
 
 AVITO_API const char *avito_message_class_word(avito_message_class message_class)
 {
-    switch (message_class) {
-        case AVITO_CLASS_BUYER:
-            return "buyer";
-        case AVITO_CLASS_OWN:
-            return "own";
-        case AVITO_CLASS_SYSTEM:
-            return "system";
-        case AVITO_CLASS_PLACEHOLDER:
-            return "placeholder";
-        case AVITO_CLASS_DELETED:
-            return "deleted";
-        default:
-            return "unsupported";
-    }
+    static const char *const words[] = {"buyer",       "own",     "system",
+                                        "placeholder", "deleted", "unsupported"};
+    const unsigned last = (unsigned)AVITO_CLASS_UNSUPPORTED;
+    const unsigned word = (unsigned)message_class;
+    return words[word < last ? word : last];
 }
 
 /* ---- a line for a person ---- */
@@ -19968,10 +19976,11 @@ static int avitoi_posix_credentials(avito_posix *p, avito_account_options *a)
 
 static int avitoi_posix_server(avito_posix *p, avito_account_options *a)
 {
-    const char *host = avitoi_posix_option(a->host, "AVITO_HOST");
+    const char *given = avitoi_posix_option(a->host, "AVITO_HOST");
+    const char *host = given != NULL ? given : "api.avito.ru";
     const char *port = avitoi_posix_option(NULL, "AVITO_PORT");
     int64_t number = a->port;
-    if (!avitoi_posix_take(p->priv.host, host != NULL ? host : "api.avito.ru") ||
+    if (!avitoi_posix_take(p->priv.host, host) ||
         !avitoi_account_is_host(p->priv.host)) {
         return avitoi_posix_failed(
             p, AVITO_ERR_OPTION_HOST, host,

@@ -42,9 +42,9 @@ PORT_CORE_freestanding = -O2 -ffreestanding -nostdinc -isystem $(shell gcc -prin
     -isystem tests/port/freestanding -mgeneral-regs-only -fno-pie -fno-stack-protector
 PORT_LINK_freestanding := -no-pie
 
-# Sockets, TLS, the simulator and cJSON stay at home. PORT_NOT: three are decode_test.c again, and one is about
-# the tests' own tools.
-PORT_NOT := decode_portable_test decode_plain_test decode_splits_test support_test
+# Sockets, TLS, the simulator and cJSON stay at home. PORT_NOT: three are decode_test.c again, one is about
+# the tests' own tools, and one about files.
+PORT_NOT := decode_portable_test decode_plain_test decode_splits_test support_test store_test
 port_tests = $(filter-out $(PORT_NOT),$(patsubst $(1)/%.c,%,\
     $(shell grep -L 'avito_tcp\|avito_tls\|simulator\|cJSON' $(wildcard $(1)/*_test.c))))
 PORT_API := $(call port_tests,tests/api)

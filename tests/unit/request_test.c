@@ -104,8 +104,8 @@ static void prepare(struct lane *l, const struct avitoi_endpoint *call)
     assert_int_equal(
         avitoi_client_prepare(&l->client, call, 350000001, "u2i-~a?b", "text \"\xd0\x96\"\n"),
         AVITO_OK);
-    l->client.priv.access.ptr = access;
-    l->client.priv.access.len = strlen(access);
+    l->client.priv.access = access;
+    l->client.priv.access_len = (uint16_t)strlen(access);
 }
 
 /* Compares every window with the whole. */
@@ -164,8 +164,8 @@ static void test_uploads_in_windows_of_every_size(void **state)
     source->read = count_up;
     source->file_name = "a.jpg";
     source->content_type = "image/jpeg";
-    l.client.priv.access.ptr = "t";
-    l.client.priv.access.len = 1;
+    l.client.priv.access = "t";
+    l.client.priv.access_len = 1;
     in_pieces(&l);
     assert_non_null(strstr(whole, "\r\n\r\nabcdefghijklmnopqrstuvwxyzabc"));
     lane_free(&l);
