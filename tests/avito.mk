@@ -24,3 +24,7 @@ avito-kill: packages build/avito.san build/simulator ## kill -9 of `avito watch 
 TEST_SCRIPTS  += tests/avito/static.sh
 TEST_PACKAGES += $(AVITO_STATIC_PACKAGES) binutils
 test-programs: build/avito-static
+
+.PHONY: avito-export-test
+avito-export-test: packages build/avito build/simulator build/certs ## avito export of 1,000 chats with 50 messages, killed and continued
+	@$${PYTHON:-python3} tests/avito/export_big.py
