@@ -14,7 +14,7 @@
  *
  *     AVITO_WITH_POSIX      1: declare and build the POSIX TCP transport     (default 0)
  *     AVITO_WITH_BEARSSL    1: declare and build the BearSSL TLS transport   (default 0)
- *     AVITO_WITH_FILES      0: no file store (>>78), no struct with everything (>>79)
+ *     AVITO_WITH_FILES      0: no file store (>>80), no struct with everything (>>81)
  *                                                        (default 1 with POSIX on a Unix)
  *     AVITO_STATIC          1: every function is static                      (default 0)
  *     AVITO_BEARSSL_H       <where/bearssl.h> is, if it is nowhere below
@@ -72,67 +72,69 @@
  *       >>25 ARENA
  *       >>26 NUMBERS
  *       >>27 SCHEMAS
- *       >>28 JSON: WHAT IS OPEN
- *       >>29 JSON: STRINGS
- *       >>30 JSON: THE MACHINE
- *       >>31 WRITER
- *       >>32 ENDPOINTS
- *       >>33 REQUEST
- *       >>34 HTTP BODY FRAMING
- *       >>35 RESPONSE HEAD
- *       >>36 ACCOUNT
- *       >>37 CALL
- *       >>38 ERRORS
- *       >>39 TOKENS
- *       >>40 RATE
- *       >>41 ANSWERS
- *       >>42 EXCHANGE
- *       >>43 CALL MACHINE
- *       >>44 CLIENT AND CALLS
+ *       >>28 SCHEMAS: CHATS TO REPLIES
+ *       >>29 JSON: WHAT IS OPEN
+ *       >>30 JSON: STRINGS
+ *       >>31 JSON: THE MACHINE
+ *       >>32 WRITER
+ *       >>33 ENDPOINTS
+ *       >>34 REQUEST
+ *       >>35 HTTP BODY FRAMING
+ *       >>36 RESPONSE HEAD
+ *       >>37 ACCOUNT
+ *       >>38 CALL
+ *       >>39 ERRORS
+ *       >>40 TOKENS
+ *       >>41 RATE
+ *       >>42 ANSWERS
+ *       >>43 EXCHANGE
+ *       >>44 CALL MACHINE
+ *       >>45 CLIENT AND CALLS
  *     SPEED
- *       >>45 SPEED: HEAD LINES
- *       >>46 SPEED: TEXT
- *       >>47 SPEED: MEMBERS
- *       >>48 SPEED: OBJECTS AND LISTS
+ *       >>46 SPEED: HEAD LINES
+ *       >>47 SPEED: TEXT
+ *       >>48 SPEED: MEMBERS
+ *       >>49 SPEED: OBJECTS AND LISTS
  *     INTERFACE OF THE PARTS
- *       >>49 WEBHOOK RECEIVER
- *       >>50 INBOX
- *       >>51 POSIX TCP (AVITO_WITH_POSIX)
- *       >>52 TLS BY BEARSSL (AVITO_WITH_BEARSSL)
- *       >>53 RAW JSON
- *       >>54 SHOW
+ *       >>50 WEBHOOK RECEIVER
+ *       >>51 INBOX
+ *       >>52 POSIX TCP (AVITO_WITH_POSIX)
+ *       >>53 TLS BY BEARSSL (AVITO_WITH_BEARSSL)
+ *       >>54 RAW JSON
+ *       >>55 SHOW
  *     THE PARTS
- *       >>55 LISTS
- *       >>56 ERROR TEXTS
- *       >>57 SEVERAL LANES
- *       >>58 TOKEN STORE
- *       >>59 RETRIES
- *       >>60 DIAGNOSTICS
- *       >>61 WEBHOOK RECEIVER
- *       >>62 INBOX: WHAT IT REMEMBERS
- *       >>63 INBOX: LISTS
- *       >>64 INBOX: PHASES
- *       >>65 INBOX: ROUNDS
- *       >>66 SENDING AND OTHER CHANGES
- *       >>67 CONFIRMING
- *       >>68 RAW JSON
- *       >>69 SHOW
- *       >>70 POSIX
- *       >>71 TCP
- *       >>72 TLS: CERTIFICATES
- *       >>73 TLS: SET-UP
- *       >>74 TLS: RECORDS
- *       >>75 TLS: CONNECTIONS
- *       >>76 TLS: TRUST ANCHORS
+ *       >>56 LISTS
+ *       >>57 ERROR TEXTS
+ *       >>58 SEVERAL LANES
+ *       >>59 TOKEN STORE
+ *       >>60 RETRIES
+ *       >>61 DIAGNOSTICS
+ *       >>62 NOTIFICATIONS
+ *       >>63 WEBHOOK RECEIVER
+ *       >>64 INBOX: WHAT IT REMEMBERS
+ *       >>65 INBOX: LISTS
+ *       >>66 INBOX: PHASES
+ *       >>67 INBOX: ROUNDS
+ *       >>68 SENDING AND OTHER CHANGES
+ *       >>69 CONFIRMING
+ *       >>70 RAW JSON
+ *       >>71 SHOW
+ *       >>72 POSIX
+ *       >>73 TCP
+ *       >>74 TLS: CERTIFICATES
+ *       >>75 TLS: SET-UP
+ *       >>76 TLS: RECORDS
+ *       >>77 TLS: CONNECTIONS
+ *       >>78 TLS: TRUST ANCHORS
  *     MANUAL FOR A COMPUTER
- *       >>77 ON A COMPUTER
+ *       >>79 ON A COMPUTER
  *     INTERFACE FOR A COMPUTER
- *       >>78 FILE STORE (AVITO_WITH_FILES)
- *       >>79 EVERYTHING IN ONE STRUCT (AVITO_WITH_FILES and AVITO_WITH_BEARSSL)
+ *       >>80 FILE STORE (AVITO_WITH_FILES)
+ *       >>81 EVERYTHING IN ONE STRUCT (AVITO_WITH_FILES and AVITO_WITH_BEARSSL)
  *     PARTS FOR A COMPUTER
- *       >>80 FILE STORE
- *       >>81 STORED SENDS AND PICTURES
- *       >>82 EVERYTHING IN ONE STRUCT
+ *       >>82 FILE STORE
+ *       >>83 STORED SENDS AND PICTURES
+ *       >>84 EVERYTHING IN ONE STRUCT
  *
  * ======================================================================= *
  * >>1 WHAT IT IS, WHAT IT IS NOT
@@ -246,7 +248,7 @@
  *
  * The same without waiting, in a loop of yours. Two things change. The lane must not wait and so
  * cannot look names up: give the TCP transport .never_wait and an .address or a .resolve hook
- * (>>51). And a call may say AVITO_AGAIN: then you carry it on. Here with poll(); with select(),
+ * (>>52). And a call may say AVITO_AGAIN: then you carry it on. Here with poll(); with select(),
  * epoll, an event group of an RTOS, or a bare loop that only calls avito_step(), it is the same::
  *
  *     #include <poll.h>
@@ -301,19 +303,19 @@
  *     model < schemas < JSON machine < response reader < transport.recv
  *     raw JSON > JSON machine > jsmn > tokens in your memory
  *
- *   endpoint (>>32)          what differs between calls: method, path, query, body, schema of the
+ *   endpoint (>>33)          what differs between calls: method, path, query, body, schema of the
  *                            answer
- *   request writer (>>31)    a pure function of the arguments. Whatever piece is due is written by
+ *   request writer (>>32)    a pure function of the arguments. Whatever piece is due is written by
  *                            running it again and passing over what has left, so any window serves
  *                            any request, and a first run without memory counts Content-Length
- *   response reader (>>34, >>35)   byte by byte; no line of a head has to fit anywhere
- *   JSON machine (>>30)      checks all of the JSON, drops what was not asked for before it takes
+ *   response reader (>>35, >>36)   byte by byte; no line of a head has to fit anywhere
+ *   JSON machine (>>31)      checks all of the JSON, drops what was not asked for before it takes
  *                            memory, decodes each string once, to its final place in your arena
  *   schemas (>>27)           say which member goes where in which struct
- *   jsmn (>>68)              tokenises what no model knows and what lies whole in memory, after the
+ *   jsmn (>>70)              tokenises what no model knows and what lies whole in memory, after the
  *                            machine has proven it valid
- *   call machine (>>43)      moves all of this; the only state that you see is AVITO_AGAIN
- *   transports (>>70, >>73)  and yours; of all functions in this file only a transport's wait()
+ *   call machine (>>44)      moves all of this; the only state that you see is AVITO_AGAIN
+ *   transports (>>72, >>75)  and yours; of all functions in this file only a transport's wait()
  *                            waits
  *
  * Where this differs from what one would write first, and why:
@@ -323,7 +325,7 @@
  *     names; nothing of it is kept in between, and no number is parsed twice.
  *   * An object that is a member is made where it stays: at the low end, when it opens; its strings
  *     come after it. Elements of a list and the answer's own struct are made at the high end.
- *   * Members that need nothing special go a short way around the state machine (>>30), with the
+ *   * Members that need nothing special go a short way around the state machine (>>31), with the
  *     same result: keys compared as they are written, text in blocks of 16 bytes, or 8 in plain C,
  *     digits and escapes several at a time. AVITO_TINY 1 or AVITO_WITH_SHORTCUTS 0 leaves it out,
  *     AVITO_WITH_SIMD 0 the SSE2 scan.
@@ -348,7 +350,7 @@
  *      |  END, from every state                      ANSWER before WRITTEN    v            |
  *      +-------------------------------------------------------------------- DRAIN <-------+
  *
- * This table is the code's (avitoi_call_edges, >>43; `make manual-check`). "." cannot happen.
+ * This table is the code's (avitoi_call_edges, >>44; `make manual-check`). "." cannot happen.
  *
  *     state    START   TOKEN   CONNECTED WRITTEN ANSWER ELEMENT NEXT REPEAT  DRAIN END
  *     IDLE     ACCOUNT .       .         .       .      .       .    .       .     IDLE
@@ -498,7 +500,7 @@
  *     the same by the formula                                     8608   8400
  *     the same with AVITO_MESSAGE_BARE                             296    200
  *     send_message(), answer of that size kept                    4360   4240
- *     parse_webhook(), that message                               9184   8808
+ *     parse_webhook(), that message                               9200   8816
  *
  * ======================================================================= *
  * >>6 YOUR OWN TRANSPORT
@@ -595,7 +597,7 @@
  *
  * It goes below TLS: avito_tls_options.transport. Porting, by what you have:
  *
- *   POSIX    avito_tcp (>>51). With -std=c99 define _POSIX_C_SOURCE 200809L before the first
+ *   POSIX    avito_tcp (>>52). With -std=c99 define _POSIX_C_SOURCE 200809L before the first
  *            #include.
  *   lwIP     examples/firmware/link_lwip.c: raw API, no OS; whatever lwIP has to do is done in a
  *            poll that each function calls first. recv copies from the pbuf chain and calls
@@ -676,7 +678,7 @@
  * 70 = 326, the alert protocol_version; or it just hangs up, as a line that breaks does: CLOSED,
  * detail 31 (BR_ERR_IO). Then bring another TLS library as the transport. Watchdog:
  * a handshake takes long on a small core; .watchdog is called before and after each piece of it,
- * AVITO_TLS_WATCHED_EC and _RSA (>>52) between single multiplications. `make firmware` prints the
+ * AVITO_TLS_WATCHED_EC and _RSA (>>53) between single multiplications. `make firmware` prints the
  * longest single step of each board. TLS_STALL: over 64 KB of handshake, or more than 32 records in
  * a row without data.
  *
@@ -724,9 +726,9 @@
  *
  * Errors of elements. In a list that is read element by element, ARENA, MODEL and DUPLICATE are
  * about one element: its id, or the field at fault, is in error.text, the next call gives the next
- * element, and avito_list_open() stays true. Any other error ends the list. A list read whole has
- * no such place: one bad element fails the call. Where one bad row must not hide the others, read
- * element by element.
+ * element, and avito_list_open() stays true. Any other error ends the list. A list of chats or
+ * messages that is read whole leaves out rows that are MODEL or DUPLICATE: `skipped` counts them,
+ * `lacked` names what the first one lacked or broke. If no row is good, the call fails with it.
  *
  * All errors, as AVITO_ERRORS (>>15) has them; what to do about each is in avito_error_remedy().
  * "From": init, the function that takes the options; args, any call, before a byte is sent; call,
@@ -871,7 +873,7 @@
  * Base https://api.avito.ru, Authorization: Bearer on all but /token. Paths are the description's
  * to the last slash: a redirect could turn POST into GET, so none is followed. "d": official
  * description (OpenAPI, of the month in AVITO_API_DESCRIPTION_DATE), "s": seen in public live use
- * or recordings, "a": our assumption. First lines are the code's table (>>32), compared by `make
+ * or recordings, "a": our assumption. First lines are the code's table (>>33), compared by `make
  * manual-check`.
  *
  *     get_token POST /token
@@ -942,16 +944,17 @@
  * (s). It waits two seconds (d) and delivers again what was answered late (s); how often, and when
  * it gives up, is not known. So: acknowledge first, work later.
  *
- *   avito_webhook_*        the receiving side without I/O (>>49): feed it bytes, send what it
+ *   avito_webhook_*        the receiving side without I/O (>>50): feed it bytes, send what it
  *                          gives; strict HTTP/1.1, the secret in the path compared in constant
  *                          time, deadlines for slow senders. Made to stand behind a proxy that ends
  *                          TLS: examples/12_webhook_server.c.
  *   avito_parse_webhook()  a body into avito_event. AVITO_END: {}, which the description recommends
  *                          as a test of reachability: answer 200. A payload of another type:
- *                          AVITO_OK with message NULL.
+ *                          AVITO_OK with message NULL. A message without an envelope, or whose
+ *                          payload has no type, is read all the same.
  *
  * What no model knows, such as a payload of another type, is still there as text: avito_json_*
- * (>>53) reads it by key, in tokens of your memory::
+ * (>>54) reads it by key, in tokens of your memory::
  *
  *     char tokens[AVITO_JSON_TOKENS_SIZE(64)];
  *     avito_json json;
@@ -970,7 +973,7 @@
  * hands body and header to .verify if you find out. Until then a long random path is the
  * authentication: 32 hex digits or more, kept out of logs.
  *
- * avito_message_preview() and avito_message_json() (>>54) show a message to a person or a program.
+ * avito_message_preview() and avito_message_json() (>>55) show a message to a person or a program.
  *
  * A 200 cannot be taken back. If a crash between the 200 and your store must not lose the message,
  * let the inbox poll as well, and use the notification as a doorbell (avito_inbox_doorbell(): no
@@ -980,7 +983,7 @@
  * >>12 INBOX AND SENDING
  * ======================================================================= *
  *
- * The inbox (>>50) gives every new message of an account once, from polls and notifications alike.
+ * The inbox (>>51) gives every new message of an account once, from polls and notifications alike.
  *
  *   Promise. Every message that the API shows within the reachable rows is handed over at least
  *   once; exactly once, if no crash falls between hand-over and the durable save, and at most as
@@ -1010,7 +1013,7 @@
  *      +------------------+                  +--- MARK <--+
  *                                             CHAT
  *
- * This table is the code's (avitoi_inbox_edges, >>62); `make manual-check` compares.
+ * This table is the code's (avitoi_inbox_edges, >>64); `make manual-check` compares.
  *
  *     phase    PAGE CHAT OVER HAND   OFFER   MARK REST
  *     WAIT     SCAN READ NEXT .      OFFERED .    WAIT
@@ -1153,8 +1156,12 @@
  *
  * Policies. A lone surrogate escape in JSON becomes U+FFFD, once per half. Text that is not UTF-8
  * as bytes is JSON_UTF8. A known key twice in one object is DUPLICATE, an unknown one is nothing.
- * An escaped NUL is kept: that is why avito_str has a length. Numbers beyond int64_t, or fractions
- * where an integer is known, are MODEL. Coordinates are rounded half away from zero to 1e-7 degree.
+ * An escaped NUL is kept: that is why avito_str has a length. What decides (ids, times, states) has
+ * to have its type, else MODEL: a whole number may come as text, as 17.0 or as 1e3, but not beyond
+ * int64_t. What is only shown to a person (names, titles, pictures, places: AVITOI_SCHEMA_SHOWN)
+ * counts as missing if it has another type, and a number is taken for a text. [] counts as null
+ * where an object is due. The type of a chat's context decides what its value is: another type's is
+ * skipped. Coordinates are rounded half away from zero to 1e-7 degree.
  * Bytes behind the JSON are JSON. Text to send must be UTF-8, 1 to 1000 code points, not only
  * blanks. Enum words match exactly. HTTP/1.0 answers are taken; 1xx answers are passed over.
  *
@@ -1425,7 +1432,7 @@ typedef struct avito_transport {
     void *ctx;
 } avito_transport;
 
-/* Private: how far the body of an HTTP message has been read (>>34). */
+/* Private: how far the body of an HTTP message has been read (>>35). */
 struct avitoi_body {
     size_t left;       /* bytes still to come: of the body, or of the present chunk */
     uint32_t overhead; /* framing bytes that no body bytes have paid for yet */
@@ -1753,6 +1760,8 @@ typedef struct avito_messages {
     avito_message *items; /* newest first, as the server sends them */
     size_t count;
     bool has_more;
+    size_t skipped;     /* rows that break the model are left out; if all do, the call fails */
+    const char *lacked; /* the member that the first of them lacked or broke; else NULL */
 } avito_messages;
 
 typedef struct avito_avatar {
@@ -1821,6 +1830,8 @@ typedef struct avito_chats {
     avito_chat *items; /* most recently updated first */
     size_t count;
     bool has_more;
+    size_t skipped;     /* rows that break the model are left out; if all do, the call fails */
+    const char *lacked; /* the member that the first of them lacked or broke; else NULL */
 } avito_chats;
 
 typedef struct avito_strs {
@@ -1867,7 +1878,7 @@ typedef struct avito_event {
     avito_str id; /* of this delivery; drop repeats by message->id instead */
     avito_str version;
     int64_t timestamp;
-    avito_str type; /* "message" */
+    avito_str type; /* "message"; may be missing though there is a message */
     avito_message *message;
 } avito_event;
 
@@ -2020,6 +2031,7 @@ struct avitoi_json_frame {
     uint8_t kind;
     uint8_t field;   /* object: the row of the member being read, or the last one that was */
     bool high;       /* object: its struct is at the high end until it is complete */
+    uint8_t type;    /* object: AVITOI_TYPE_* of what its TYPE has said */
 };
 
 #define AVITOI_JSON_GIVEN 30u
@@ -2049,6 +2061,7 @@ struct avitoi_json {
     uint8_t state, depth, level, skip, list_depth;
     uint8_t role, word_len, utf8_len, tariff;
     bool streaming, collect, measuring, cutting, frozen, was_cut, lenient, in_key;
+    bool hollow;            /* an array where an object is due: nothing may come in it */
     bool from_service;      /* the messages are of a chat of the service's own */
     uint32_t sentence_by;   /* who seems to have written the last placeholder; 0: no one */
     bool remembers;         /* list of many pages: an avitoi_json_given begins the arena */
@@ -2058,11 +2071,12 @@ struct avitoi_json {
     uint16_t surrogate;     /* high half waiting for its low half */
     int16_t bad;            /* the element is passed over for this error */
     int16_t event;          /* what feed returns next; AVITO_END: an element is complete */
+    uint16_t skipped;       /* elements that broke the model, of a list that is collected */
     const struct avitoi_schema *root;
     const struct avitoi_schema *schema; /* on top: of the object, or of the elements */
     struct avitoi_arena_ends mem;
     void *out;              /* the root's struct, or the current element's */
-    const char *culprit;    /* the key that broke the model */
+    const char *culprit;    /* the key that broke the model; of the first that was skipped */
     char *dst;              /* string: where its next byte goes; NULL: it is dropped */
     size_t room, len;       /* string: bytes free at dst; decoded so far */
     size_t cut_at;          /* longest text to keep; 0: any */
@@ -2367,14 +2381,15 @@ AVITO_API int avito_get_voice_files(avito_client *client, int64_t user_id,
 /* ---- notifications ---- */
 
 /* `url`: https:// (or http://) and printable ASCII without blanks, else ID; it should hold a long
- * secret (>>49). The server may answer CONFLICT to one that it has already. */
+ * secret (>>50). The server may answer CONFLICT to one that it has already. */
 AVITO_API int avito_subscribe_webhook(avito_client *client, const char *url);
 AVITO_API int avito_unsubscribe_webhook(avito_client *client, const char *url);
 AVITO_API int avito_get_webhook_subscriptions(avito_client *client, avito_arena *arena,
                                               avito_subscriptions *out);
 
 /* The body of a notification. Needs no client. AVITO_END: the probe `{}`. Else AVITO_OK, ARENA, or
- * a -4xx. During the call the reader lies at the end of the arena, with 250 to 350 bytes. `needed`
+ * a -4xx. A byte order mark before it is skipped. A message that comes without an envelope has no id,
+ * type or time of its own: out->message is there. During the call the reader lies at the end of the arena, with 250 to 350 bytes. `needed`
  * (optional) gets the size for ARENA; where not even the reader or the event's own id and type fit, the
  * size to ask again with. */
 AVITO_API int avito_parse_webhook(const void *body, size_t len, avito_arena *arena,
@@ -2959,6 +2974,47 @@ static bool avitoi_number_parse_exponent(const char *p, size_t len, int *out)
     return value < 100;
 }
 
+/* The digits of a JSON number without its point go to `digits`; returns how many, more than `cap` if they
+ * do not fit. *power goes down by one for each after the point. */
+static size_t avitoi_number_collect(const char *p, size_t len, char *digits, size_t cap, int *power)
+{
+    bool fraction = false;
+    size_t n = 0;
+    for (; len > 0; len--, p++) {
+        if (*p == '.') {
+            fraction = true;
+            continue;
+        }
+        if (n < cap) {
+            digits[n] = *p;
+        }
+        n++;
+        *power -= fraction ? 1 : 0;
+    }
+    return n;
+}
+
+/* A JSON number that is a whole one, however it is written: 1754916284.0, 1e9. */
+static bool avitoi_number_whole(const char *p, size_t len, int64_t *out)
+{
+    char digits[24];
+    int power = 0;
+    size_t end, n;
+    for (end = 0; end < len && (p[end] | 0x20) != 'e'; end++) {
+    }
+    if (end < len && !avitoi_number_parse_exponent(p + end + 1, len - end - 1, &power)) {
+        return false;
+    }
+    n = avitoi_number_collect(p, end, digits, sizeof digits, &power);
+    for (; power < 0 && n > 1 && n <= sizeof digits && digits[n - 1] == '0'; power++) {
+        n--;
+    }
+    for (; power > 0 && n < sizeof digits; power--) {
+        digits[n++] = '0';
+    }
+    return power == 0 && n <= sizeof digits && avitoi_number_parse_int(digits, n, out);
+}
+
 #define AVITOI_NUMBER_E7_WHOLE_MAX 213u /* with any fraction it is in range: INT32_MAX is 214.7 of them */
 
 #define AVITOI_NUMBER_E7_MAX 2140000000u /* 214 degrees; nine more in the last place fit an int32_t, too */
@@ -3036,20 +3092,27 @@ static bool avitoi_number_parse_e7(const char *p, size_t len, int32_t *out)
  * What is known of each JSON object: one row per key. The JSON machine and the field mask live by
  * these rows.
  *
- * X(key, kind, struct member, mask bits, child schema). The kinds say which JSON values fit:
+ * X(key, kind, struct member, mask bits, child schema). A row decides (ids, times, states: what the
+ * program or this file acts on), or it has AVITOI_SCHEMA_SHOWN beside its mask bits: then it is only shown to a
+ * person. A value that does not fit breaks the object if its row decides, and counts as missing if it is
+ * only shown; a number is taken where a text is only shown. An empty array counts as null where an object
+ * is due, as PHP writes it. The kinds say which JSON values fit:
  */
 
-#define AVITOI_SCHEMA_STR  0 /* string                        -> avito_str */
-#define AVITOI_SCHEMA_TEXT 1 /* string that may be cut        -> avito_str */
-#define AVITOI_SCHEMA_INT  2 /* integer, or string of one     -> int64_t */
-#define AVITOI_SCHEMA_BOOL 3 /* true, false                   -> bool, and the bool after it: it was there */
-#define AVITOI_SCHEMA_E7   4 /* number                        -> int32_t in 1e-7 */
-#define AVITOI_SCHEMA_OBJ  5 /* object                        -> pointer to the child's struct */
-#define AVITOI_SCHEMA_PAIR 6 /* no row has it: a member of a MAP while it is open */
-#define AVITOI_SCHEMA_ARR  7 /* array of objects              -> items, count */
-#define AVITOI_SCHEMA_MAP  8 /* object with any keys          -> items, count; each item is a pair */
-#define AVITOI_SCHEMA_STRS 9 /* array of strings              -> items, count */
-#define AVITOI_SCHEMA_ONE 10 /* array; its first string only  -> avito_str */
+#define AVITOI_SCHEMA_STR    0 /* string                      -> avito_str */
+#define AVITOI_SCHEMA_TEXT   1 /* string that may be cut      -> avito_str */
+#define AVITOI_SCHEMA_TYPE   2 /* string that tells what a TYPED row of the object is; judged by the child's
+                           finish, which makes word_len 0 if that is for another type */
+#define AVITOI_SCHEMA_INT    3 /* whole number, or text of it -> int64_t */
+#define AVITOI_SCHEMA_BOOL   4 /* true, false                 -> bool, and the bool after it: it was there */
+#define AVITOI_SCHEMA_E7     5 /* number, or text of it       -> int32_t in 1e-7; read by the child's finish */
+#define AVITOI_SCHEMA_OBJ    6 /* object                      -> pointer to the child's struct */
+#define AVITOI_SCHEMA_TYPED  7 /* the same, if the TYPE is right; broken before the TYPE came: left out */
+#define AVITOI_SCHEMA_PAIR   8 /* no row has it: a member of a MAP while it is open */
+#define AVITOI_SCHEMA_ARR    9 /* array of objects            -> items, count */
+#define AVITOI_SCHEMA_MAP   10 /* object with any keys        -> items, count; each item is a pair */
+#define AVITOI_SCHEMA_STRS  11 /* array of strings            -> items, count */
+#define AVITOI_SCHEMA_ONE   12 /* array; its first string only -> avito_str */
 
 #define AVITOI_SCHEMA_NUMBER_MAX 24u /* bytes of a number that a known field may have */
 
@@ -3058,18 +3121,19 @@ struct avitoi_schema_field {
     const struct avitoi_schema *child;
 #if AVITO_WITH_SHORTCUTS
     char form[24]; /* the key as it is written: with its closing quote and the colon */
-    uint32_t mask; /* of the first 16 bytes of form, a bit for each that counts */
+    uint32_t mask; /* a bit for each byte of form; one that no comparison gives if it has over 16 */
     uint16_t offset;
     uint16_t want; /* mask bits of which one must be set */
     uint8_t key_len, form_len, kind;
 #else
-    unsigned offset : 10;
-    unsigned want : 13;
+    unsigned offset : 9;
+    unsigned want : 14;
     unsigned key_len : 5;
     unsigned kind : 4;
 #endif
 };
 #define AVITOI_SCHEMA_ALWAYS 0x1000u /* in `want` of a row, and of every reader */
+#define AVITOI_SCHEMA_SHOWN  0x2000u /* in `want` of a row, and of no reader: it is only shown */
 
 struct avitoi_schema {
     const struct avitoi_schema_field *fields;
@@ -3100,9 +3164,9 @@ static const char avitoi_schema_key_[] = ""; /* in place of a map's own */
 AVITOI_SCHEMA_KEYS(AVITOI_SCHEMA_KEY_FITS_)
 #endif
 
-#define AVITOI_SCHEMA_WANT_(want) ((want) != 0 ? (want) : AVITOI_SCHEMA_ALWAYS)
+#define AVITOI_SCHEMA_WANT_(want) (((want) & ~AVITOI_SCHEMA_SHOWN) != 0 ? (want) : (want) | AVITOI_SCHEMA_ALWAYS)
 #if AVITO_WITH_SHORTCUTS
-#define AVITOI_SCHEMA_FORM_MASK_(len) ((1u << ((len) < 16u ? (len) : 16u)) - 1u)
+#define AVITOI_SCHEMA_FORM_MASK_(len) ((len) <= 16u ? (1u << ((len) & 31u)) - 1u : 1u << 31)
 #define AVITOI_SCHEMA_ROW_(key, kind, member, want, child)                                         \
     {avitoi_schema_key_##key, child, #key "\":", AVITOI_SCHEMA_FORM_MASK_(sizeof(#key) + 1u),      \
      offsetof(AVITOI_SCHEMA_MODEL, member), AVITOI_SCHEMA_WANT_(want), sizeof(#key) - 1u, sizeof(#key) + 1u, kind},
@@ -3119,7 +3183,7 @@ AVITOI_SCHEMA_KEYS(AVITOI_SCHEMA_KEY_FITS_)
 /* Defines avitoi_<name>_fields and avitoi_<name>_schema from the row list `rows`. The struct is the
  * one that AVITOI_SCHEMA_MODEL names where the macro is used. */
 #define AVITOI_SCHEMA(name, rows, finish, bare, lenient)                                           \
-    AVITOI_ASSERT(name##_rows, AVITOI_SCHEMA_ROWS(rows) <= 31u);                                   \
+    AVITOI_ASSERT(name##_rows, AVITOI_SCHEMA_ROWS(rows) <= 31u && sizeof(AVITOI_SCHEMA_MODEL) <= 512u); \
     static const struct avitoi_schema_field avitoi_schema_##name##_fields[] = {rows(AVITOI_SCHEMA_ROW_) \
                                                                  AVITOI_SCHEMA_ROW_LAST_};         \
     static const struct avitoi_schema avitoi_schema_##name = {                                     \
@@ -3165,17 +3229,28 @@ static avito_message_type avitoi_schema_message_type(avito_str word)
 #define AVITOI_SCHEMA_MODEL avito_image_size
 #define AVITOI_SCHEMA_PAIR_ROWS(X)                                                                 \
     X(, AVITOI_SCHEMA_STR, size, 0, NULL)                                                          \
-    X(, AVITOI_SCHEMA_STR, url, 0, NULL)
+    X(, AVITOI_SCHEMA_STR, url, AVITOI_SCHEMA_SHOWN, NULL)
 AVITOI_SCHEMA(pair, AVITOI_SCHEMA_PAIR_ROWS, NULL, false, false);
 #undef AVITOI_SCHEMA_MODEL
 AVITOI_ASSERT(voice_file_is_pair, sizeof(avito_voice_file) == sizeof(avito_image_size));
 
+/* The same where the URL is what was asked for. */
+#define AVITOI_SCHEMA_MODEL avito_image_size
+#define AVITOI_SCHEMA_ASKED_PAIR_ROWS(X)                                                           \
+    X(, AVITOI_SCHEMA_STR, size, 0, NULL)                                                          \
+    X(, AVITOI_SCHEMA_STR, url, 0, NULL)
+AVITOI_SCHEMA(asked_pair, AVITOI_SCHEMA_ASKED_PAIR_ROWS, NULL, false, false);
+#undef AVITOI_SCHEMA_MODEL
+
 #define AVITOI_SCHEMA_MODEL avito_uploaded_image
 #define AVITOI_SCHEMA_UPLOADED_ROWS(X)                                                             \
     X(, AVITOI_SCHEMA_STR, image_id, 0, NULL)                                                      \
-    X(, AVITOI_SCHEMA_MAP, sizes, 0, &avitoi_schema_pair)
+    X(, AVITOI_SCHEMA_MAP, sizes, 0, &avitoi_schema_asked_pair)
 AVITOI_SCHEMA(uploaded, AVITOI_SCHEMA_UPLOADED_ROWS, NULL, false, false);
 #undef AVITOI_SCHEMA_MODEL
+
+/* What a TYPED member points to that broke the model before its TYPE had come. */
+static const char avitoi_schema_left_out = 0;
 
 /* ---- coordinates ---- */
 
@@ -3194,35 +3269,59 @@ static const struct avitoi_schema avitoi_schema_degrees = {
 
 #define AVITOI_SCHEMA_MODEL avito_image
 #define AVITOI_SCHEMA_IMAGE_ROWS(X)                                                                \
-    X(sizes, AVITOI_SCHEMA_MAP, sizes, AVITO_MESSAGE_IMAGES, &avitoi_schema_pair)
+    X(sizes, AVITOI_SCHEMA_MAP, sizes, AVITO_MESSAGE_IMAGES | AVITOI_SCHEMA_SHOWN, &avitoi_schema_pair)
 AVITOI_SCHEMA(image, AVITOI_SCHEMA_IMAGE_ROWS, NULL, false, false);
 #undef AVITOI_SCHEMA_MODEL
 
 #define AVITOI_SCHEMA_MODEL avito_link_preview
 #define AVITOI_SCHEMA_PREVIEW_ROWS(X)                                                              \
-    X(description, AVITOI_SCHEMA_TEXT, description, 0, NULL)                                       \
-    X(domain, AVITOI_SCHEMA_STR, domain, 0, NULL)                                                  \
-    X(images, AVITOI_SCHEMA_MAP, images, AVITO_MESSAGE_IMAGES, &avitoi_schema_pair)                \
-    X(title, AVITOI_SCHEMA_TEXT, title, 0, NULL)                                                   \
-    X(url, AVITOI_SCHEMA_STR, url, 0, NULL)
+    X(description, AVITOI_SCHEMA_TEXT, description, AVITOI_SCHEMA_SHOWN, NULL)                            \
+    X(domain, AVITOI_SCHEMA_STR, domain, AVITOI_SCHEMA_SHOWN, NULL)                                       \
+    X(images, AVITOI_SCHEMA_MAP, images, AVITO_MESSAGE_IMAGES | AVITOI_SCHEMA_SHOWN, &avitoi_schema_pair) \
+    X(title, AVITOI_SCHEMA_TEXT, title, AVITOI_SCHEMA_SHOWN, NULL)                                        \
+    X(url, AVITOI_SCHEMA_STR, url, AVITOI_SCHEMA_SHOWN, NULL)
 AVITOI_SCHEMA(preview, AVITOI_SCHEMA_PREVIEW_ROWS, NULL, false, false);
 #undef AVITOI_SCHEMA_MODEL
 
 #define AVITOI_SCHEMA_MODEL avito_link
 #define AVITOI_SCHEMA_LINK_ROWS(X)                                                                 \
-    X(text, AVITOI_SCHEMA_TEXT, text, 0, NULL)                                                     \
-    X(url, AVITOI_SCHEMA_STR, url, 0, NULL)                                                        \
-    X(preview, AVITOI_SCHEMA_OBJ, preview, 0, &avitoi_schema_preview)
+    X(text, AVITOI_SCHEMA_TEXT, text, AVITOI_SCHEMA_SHOWN, NULL)                                          \
+    X(url, AVITOI_SCHEMA_STR, url, AVITOI_SCHEMA_SHOWN, NULL)                                             \
+    X(preview, AVITOI_SCHEMA_OBJ, preview, AVITOI_SCHEMA_SHOWN, &avitoi_schema_preview)
 AVITOI_SCHEMA(link, AVITOI_SCHEMA_LINK_ROWS, NULL, false, false);
 #undef AVITOI_SCHEMA_MODEL
 
-#define AVITOI_SCHEMA_MODEL avito_item_content
+#define AVITOI_SCHEMA_MODEL avito_item_images
+#define AVITOI_SCHEMA_ITEM_IMAGES_ROWS(X)                                                          \
+    X(main, AVITOI_SCHEMA_MAP, main, AVITOI_SCHEMA_SHOWN, &avitoi_schema_pair)                            \
+    X(count, AVITOI_SCHEMA_INT, count, AVITOI_SCHEMA_SHOWN, NULL)
+AVITOI_SCHEMA(item_images, AVITOI_SCHEMA_ITEM_IMAGES_ROWS, NULL, false, false);
+#undef AVITOI_SCHEMA_MODEL
+
+/* In a notification a listing may come in the form that it has in a chat. */
+struct avitoi_schema_wide_item {
+    avito_item_content item;
+    avito_item_images *images;
+};
+
+static void avitoi_schema_finish_item_content(struct avitoi_json *json, void *model)
+{
+    struct avitoi_schema_wide_item *wide = (struct avitoi_schema_wide_item *)model;
+    (void)json;
+    if (wide->item.image_url.ptr == NULL && wide->images != NULL && wide->images->main.count > 0) {
+        wide->item.image_url = wide->images->main.items[0].url;
+    }
+}
+
+#define AVITOI_SCHEMA_MODEL struct avitoi_schema_wide_item
 #define AVITOI_SCHEMA_ITEM_CONTENT_ROWS(X)                                                         \
-    X(image_url, AVITOI_SCHEMA_STR, image_url, 0, NULL)                                            \
-    X(item_url, AVITOI_SCHEMA_STR, item_url, 0, NULL)                                              \
-    X(price_string, AVITOI_SCHEMA_STR, price_string, 0, NULL)                                      \
-    X(title, AVITOI_SCHEMA_TEXT, title, 0, NULL)
-AVITOI_SCHEMA(item_content, AVITOI_SCHEMA_ITEM_CONTENT_ROWS, NULL, false, false);
+    X(image_url, AVITOI_SCHEMA_STR, item.image_url, AVITOI_SCHEMA_SHOWN, NULL)                            \
+    X(item_url, AVITOI_SCHEMA_STR, item.item_url, AVITOI_SCHEMA_SHOWN, NULL)                              \
+    X(price_string, AVITOI_SCHEMA_STR, item.price_string, AVITOI_SCHEMA_SHOWN, NULL)                      \
+    X(title, AVITOI_SCHEMA_TEXT, item.title, AVITOI_SCHEMA_SHOWN, NULL)                                   \
+    X(url, AVITOI_SCHEMA_STR, item.item_url, AVITOI_SCHEMA_SHOWN, NULL)                                   \
+    X(images, AVITOI_SCHEMA_OBJ, images, AVITOI_SCHEMA_SHOWN, &avitoi_schema_item_images)
+AVITOI_SCHEMA(item_content, AVITOI_SCHEMA_ITEM_CONTENT_ROWS, avitoi_schema_finish_item_content, false, false);
 #undef AVITOI_SCHEMA_MODEL
 
 static void avitoi_schema_finish_location(struct avitoi_json *json, void *model)
@@ -3235,11 +3334,11 @@ static void avitoi_schema_finish_location(struct avitoi_json *json, void *model)
 
 #define AVITOI_SCHEMA_MODEL avito_location
 #define AVITOI_SCHEMA_LOCATION_ROWS(X)                                                             \
-    X(kind, AVITOI_SCHEMA_STR, kind_word, 0, NULL)                                                 \
-    X(lat, AVITOI_SCHEMA_E7, lat_e7, 0, &avitoi_schema_degrees)                                    \
-    X(lon, AVITOI_SCHEMA_E7, lon_e7, 0, &avitoi_schema_degrees)                                    \
-    X(text, AVITOI_SCHEMA_TEXT, text, 0, NULL)                                                     \
-    X(title, AVITOI_SCHEMA_TEXT, title, 0, NULL)
+    X(kind, AVITOI_SCHEMA_STR, kind_word, AVITOI_SCHEMA_SHOWN, NULL)                                      \
+    X(lat, AVITOI_SCHEMA_E7, lat_e7, AVITOI_SCHEMA_SHOWN, &avitoi_schema_degrees)                         \
+    X(lon, AVITOI_SCHEMA_E7, lon_e7, AVITOI_SCHEMA_SHOWN, &avitoi_schema_degrees)                         \
+    X(text, AVITOI_SCHEMA_TEXT, text, AVITOI_SCHEMA_SHOWN, NULL)                                          \
+    X(title, AVITOI_SCHEMA_TEXT, title, AVITOI_SCHEMA_SHOWN, NULL)
 AVITOI_SCHEMA(location, AVITOI_SCHEMA_LOCATION_ROWS, avitoi_schema_finish_location, false, false);
 #undef AVITOI_SCHEMA_MODEL
 
@@ -3280,9 +3379,20 @@ AVITOI_ASSERT(content_models, AVITO_MESSAGE_VOICE - AVITO_MESSAGE_IMAGE == 5);
     X(location, AVITOI_SCHEMA_OBJ, AVITOI_SCHEMA_MODEL_AT(LOCATION), 0, &avitoi_schema_location)   \
     X(call, AVITOI_SCHEMA_OBJ, AVITOI_SCHEMA_MODEL_AT(CALL), 0, &avitoi_schema_call)               \
     X(voice, AVITOI_SCHEMA_OBJ, AVITOI_SCHEMA_MODEL_AT(VOICE), 0, &avitoi_schema_voice)            \
-    X(flow_id, AVITOI_SCHEMA_STR, flow_id, 0, NULL)
+    X(flow_id, AVITOI_SCHEMA_STR, flow_id, AVITOI_SCHEMA_SHOWN, NULL)
 AVITOI_SCHEMA(content, AVITOI_SCHEMA_CONTENT_ROWS, NULL, false, false);
 #undef AVITOI_SCHEMA_MODEL
+
+/* Is there a text and nothing else, as mostly? */
+static bool avitoi_schema_content_is_text(const struct avitoi_schema_wide_content *wide)
+{
+    uintptr_t others = (uintptr_t)wide->flow_id.ptr;
+    size_t i;
+    for (i = 0; i < AVITOI_COUNT(wide->models); i++) {
+        others |= (uintptr_t)wide->models[i];
+    }
+    return others == 0 && wide->text.ptr != NULL;
+}
 
 /* From as.wide to the member that is there; the message's type only tells a system text from a
  * person's. */
@@ -3293,6 +3403,11 @@ static void avitoi_schema_narrow(avito_content *out, avito_message_type type)
     size_t i;
     memset(out, 0, sizeof *out);
     if (wide == NULL) {
+        return;
+    }
+    if (AVITO_WITH_SHORTCUTS && type != AVITO_MESSAGE_SYSTEM && avitoi_schema_content_is_text(wide)) {
+        out->kind = AVITO_MESSAGE_TEXT;
+        out->as.text = wide->text;
         return;
     }
     for (i = 0; i < AVITOI_COUNT(wide->models); i++) {
@@ -3333,11 +3448,11 @@ static void avitoi_schema_finish_quote(struct avitoi_json *json, void *model)
 
 #define AVITOI_SCHEMA_MODEL avito_quote
 #define AVITOI_SCHEMA_QUOTE_ROWS(X)                                                                \
-    X(id, AVITOI_SCHEMA_STR, id, 0, NULL)                                                          \
-    X(author_id, AVITOI_SCHEMA_INT, author_id, 0, NULL)                                            \
-    X(created, AVITOI_SCHEMA_INT, created, 0, NULL)                                                \
-    X(type, AVITOI_SCHEMA_STR, type_word, 0, NULL)                                                 \
-    X(content, AVITOI_SCHEMA_OBJ, content.as.wide, AVITO_MESSAGE_CONTENTS, &avitoi_schema_content)
+    X(id, AVITOI_SCHEMA_STR, id, AVITOI_SCHEMA_SHOWN, NULL)                                               \
+    X(author_id, AVITOI_SCHEMA_INT, author_id, AVITOI_SCHEMA_SHOWN, NULL)                                 \
+    X(created, AVITOI_SCHEMA_INT, created, AVITOI_SCHEMA_SHOWN, NULL)                                     \
+    X(type, AVITOI_SCHEMA_STR, type_word, AVITOI_SCHEMA_SHOWN, NULL)                                      \
+    X(content, AVITOI_SCHEMA_OBJ, content.as.wide, AVITO_MESSAGE_CONTENTS | AVITOI_SCHEMA_SHOWN, &avitoi_schema_content)
 AVITOI_SCHEMA(quote, AVITOI_SCHEMA_QUOTE_ROWS, avitoi_schema_finish_quote, false, false);
 #undef AVITOI_SCHEMA_MODEL
 
@@ -3431,20 +3546,21 @@ AVITO_API avito_message_class avito_classify(const avito_message *message)
     X(delivered, AVITOI_SCHEMA_INT, delivered, 0, NULL)                                            \
     X(is_read, AVITOI_SCHEMA_BOOL, is_read, 0, NULL)                                               \
     X(read, AVITOI_SCHEMA_INT, read, 0, NULL)                                                      \
-    X(quote, AVITOI_SCHEMA_OBJ, quote, AVITO_MESSAGE_QUOTES, &avitoi_schema_quote)                 \
+    X(quote, AVITOI_SCHEMA_OBJ, quote, AVITO_MESSAGE_QUOTES | AVITOI_SCHEMA_SHOWN, &avitoi_schema_quote)  \
     X(chat_id, AVITOI_SCHEMA_STR, chat_id, 0, NULL)                                                \
     X(user_id, AVITOI_SCHEMA_INT, user_id, 0, NULL)                                                \
     X(chat_type, AVITOI_SCHEMA_STR, chat_type_word, 0, NULL)                                       \
     X(item_id, AVITOI_SCHEMA_INT, item_id, 0, NULL)                                                \
-    X(published_at, AVITOI_SCHEMA_STR, published_at, 0, NULL)
+    X(published_at, AVITOI_SCHEMA_STR, published_at, AVITOI_SCHEMA_SHOWN, NULL)
 AVITOI_SCHEMA(message, AVITOI_SCHEMA_MESSAGE_ROWS, avitoi_schema_finish_message, false, false);
 #undef AVITOI_SCHEMA_MODEL
 
 /* The answer to a send, which holds what can be sent: who sends only need not link the rest. */
 #define AVITOI_SCHEMA_MODEL struct avitoi_schema_wide_content
 #define AVITOI_SCHEMA_SENT_CONTENT_ROWS(X)                                                         \
-    X(text, AVITOI_SCHEMA_TEXT, text, 0, NULL)                                                     \
-    X(image, AVITOI_SCHEMA_OBJ, AVITOI_SCHEMA_MODEL_AT(IMAGE), 0, &avitoi_schema_image)
+    X(text, AVITOI_SCHEMA_TEXT, text, AVITOI_SCHEMA_SHOWN, NULL)                                   \
+    X(image, AVITOI_SCHEMA_OBJ, AVITOI_SCHEMA_MODEL_AT(IMAGE), AVITOI_SCHEMA_SHOWN,                \
+      &avitoi_schema_image)
 AVITOI_SCHEMA(sent_content, AVITOI_SCHEMA_SENT_CONTENT_ROWS, NULL, false, false);
 #undef AVITOI_SCHEMA_MODEL
 
@@ -3462,67 +3578,67 @@ static void avitoi_schema_finish_sent(struct avitoi_json *json, void *model)
 #define AVITOI_SCHEMA_MODEL avito_message
 #define AVITOI_SCHEMA_SENT_ROWS(X)                                                                 \
     X(id, AVITOI_SCHEMA_STR, id, 0, NULL)                                                          \
-    X(author_id, AVITOI_SCHEMA_INT, author_id, 0, NULL)                                            \
-    X(created, AVITOI_SCHEMA_INT, created, 0, NULL)                                                \
-    X(content, AVITOI_SCHEMA_OBJ, content.as.wide, 0, &avitoi_schema_sent_content)                 \
-    X(type, AVITOI_SCHEMA_STR, type_word, 0, NULL)                                                 \
-    X(direction, AVITOI_SCHEMA_STR, direction_word, 0, NULL)
+    X(author_id, AVITOI_SCHEMA_INT, author_id, AVITOI_SCHEMA_SHOWN, NULL)                                 \
+    X(created, AVITOI_SCHEMA_INT, created, AVITOI_SCHEMA_SHOWN, NULL)                                     \
+    X(content, AVITOI_SCHEMA_OBJ, content.as.wide, AVITOI_SCHEMA_SHOWN, &avitoi_schema_sent_content)      \
+    X(type, AVITOI_SCHEMA_STR, type_word, AVITOI_SCHEMA_SHOWN, NULL)                                      \
+    X(direction, AVITOI_SCHEMA_STR, direction_word, AVITOI_SCHEMA_SHOWN, NULL)
 AVITOI_SCHEMA(sent, AVITOI_SCHEMA_SENT_ROWS, avitoi_schema_finish_sent, false, false);
 #undef AVITOI_SCHEMA_MODEL
+
+/* ======================================================================= *
+ * >>28 SCHEMAS: CHATS TO REPLIES
+ * ======================================================================= *
+ *
+ * The same for chats, for what is the root of an answer, and for notifications and refusals.
+ */
 
 /* ---- chats ---- */
 
 #define AVITOI_SCHEMA_MODEL avito_avatar
 #define AVITOI_SCHEMA_AVATAR_ROWS(X)                                                               \
-    X(default, AVITOI_SCHEMA_STR, default_url, 0, NULL)                                            \
-    X(images, AVITOI_SCHEMA_MAP, images, 0, &avitoi_schema_pair)
+    X(default, AVITOI_SCHEMA_STR, default_url, AVITOI_SCHEMA_SHOWN, NULL)                                 \
+    X(images, AVITOI_SCHEMA_MAP, images, AVITOI_SCHEMA_SHOWN, &avitoi_schema_pair)
 AVITOI_SCHEMA(avatar, AVITOI_SCHEMA_AVATAR_ROWS, NULL, false, false);
 #undef AVITOI_SCHEMA_MODEL
 
 #define AVITOI_SCHEMA_MODEL avito_profile
 #define AVITOI_SCHEMA_PROFILE_ROWS(X)                                                              \
-    X(user_id, AVITOI_SCHEMA_INT, user_id, 0, NULL)                                                \
-    X(item_id, AVITOI_SCHEMA_INT, item_id, 0, NULL)                                                \
-    X(avatar, AVITOI_SCHEMA_OBJ, avatar, AVITO_CHAT_AVATARS, &avitoi_schema_avatar)                \
-    X(url, AVITOI_SCHEMA_STR, url, 0, NULL)
+    X(user_id, AVITOI_SCHEMA_INT, user_id, AVITOI_SCHEMA_SHOWN, NULL)                                     \
+    X(item_id, AVITOI_SCHEMA_INT, item_id, AVITOI_SCHEMA_SHOWN, NULL)                                     \
+    X(avatar, AVITOI_SCHEMA_OBJ, avatar, AVITO_CHAT_AVATARS | AVITOI_SCHEMA_SHOWN, &avitoi_schema_avatar) \
+    X(url, AVITOI_SCHEMA_STR, url, AVITOI_SCHEMA_SHOWN, NULL)
 AVITOI_SCHEMA(profile, AVITOI_SCHEMA_PROFILE_ROWS, NULL, false, false);
 #undef AVITOI_SCHEMA_MODEL
 
 #define AVITOI_SCHEMA_MODEL avito_user
 #define AVITOI_SCHEMA_USER_ROWS(X)                                                                 \
     X(id, AVITOI_SCHEMA_INT, id, 0, NULL)                                                          \
-    X(name, AVITOI_SCHEMA_STR, name, 0, NULL)                                                      \
-    X(parsing_allowed, AVITOI_SCHEMA_BOOL, parsing_allowed, 0, NULL)                               \
-    X(public_user_profile, AVITOI_SCHEMA_OBJ, public_user_profile, AVITO_CHAT_PROFILES,            \
+    X(name, AVITOI_SCHEMA_STR, name, AVITOI_SCHEMA_SHOWN, NULL)                                           \
+    X(parsing_allowed, AVITOI_SCHEMA_BOOL, parsing_allowed, AVITOI_SCHEMA_SHOWN, NULL)                    \
+    X(public_user_profile, AVITOI_SCHEMA_OBJ, public_user_profile, AVITO_CHAT_PROFILES | AVITOI_SCHEMA_SHOWN, \
       &avitoi_schema_profile)
 AVITOI_SCHEMA(user, AVITOI_SCHEMA_USER_ROWS, NULL, false, false);
 #undef AVITOI_SCHEMA_MODEL
 
 #define AVITOI_SCHEMA_MODEL avito_item_location
 #define AVITOI_SCHEMA_ITEM_LOCATION_ROWS(X)                                                        \
-    X(title, AVITOI_SCHEMA_STR, title, 0, NULL)                                                    \
-    X(lat, AVITOI_SCHEMA_E7, lat_e7, 0, &avitoi_schema_degrees)                                    \
-    X(lon, AVITOI_SCHEMA_E7, lon_e7, 0, &avitoi_schema_degrees)
+    X(title, AVITOI_SCHEMA_STR, title, AVITOI_SCHEMA_SHOWN, NULL)                                         \
+    X(lat, AVITOI_SCHEMA_E7, lat_e7, AVITOI_SCHEMA_SHOWN, &avitoi_schema_degrees)                         \
+    X(lon, AVITOI_SCHEMA_E7, lon_e7, AVITOI_SCHEMA_SHOWN, &avitoi_schema_degrees)
 AVITOI_SCHEMA(item_location, AVITOI_SCHEMA_ITEM_LOCATION_ROWS, NULL, false, false);
-#undef AVITOI_SCHEMA_MODEL
-
-#define AVITOI_SCHEMA_MODEL avito_item_images
-#define AVITOI_SCHEMA_ITEM_IMAGES_ROWS(X)                                                          \
-    X(main, AVITOI_SCHEMA_MAP, main, 0, &avitoi_schema_pair)                                       \
-    X(count, AVITOI_SCHEMA_INT, count, 0, NULL)
-AVITOI_SCHEMA(item_images, AVITOI_SCHEMA_ITEM_IMAGES_ROWS, NULL, false, false);
 #undef AVITOI_SCHEMA_MODEL
 
 #define AVITOI_SCHEMA_MODEL avito_item
 #define AVITOI_SCHEMA_ITEM_ROWS(X)                                                                 \
     X(id, AVITOI_SCHEMA_INT, id, 0, NULL)                                                          \
-    X(title, AVITOI_SCHEMA_STR, title, 0, NULL)                                                    \
+    X(title, AVITOI_SCHEMA_STR, title, AVITOI_SCHEMA_SHOWN, NULL)                                         \
     X(user_id, AVITOI_SCHEMA_INT, user_id, 0, NULL)                                                \
-    X(images, AVITOI_SCHEMA_OBJ, images, 0, &avitoi_schema_item_images)                            \
+    X(images, AVITOI_SCHEMA_OBJ, images, AVITOI_SCHEMA_SHOWN, &avitoi_schema_item_images)                 \
     X(status_id, AVITOI_SCHEMA_INT, status_id, 0, NULL)                                            \
-    X(price_string, AVITOI_SCHEMA_STR, price_string, 0, NULL)                                      \
-    X(url, AVITOI_SCHEMA_STR, url, 0, NULL)                                                        \
-    X(location, AVITOI_SCHEMA_OBJ, location, 0, &avitoi_schema_item_location)
+    X(price_string, AVITOI_SCHEMA_STR, price_string, AVITOI_SCHEMA_SHOWN, NULL)                           \
+    X(url, AVITOI_SCHEMA_STR, url, AVITOI_SCHEMA_SHOWN, NULL)                                             \
+    X(location, AVITOI_SCHEMA_OBJ, location, AVITOI_SCHEMA_SHOWN, &avitoi_schema_item_location)
 AVITOI_SCHEMA(item, AVITOI_SCHEMA_ITEM_ROWS, NULL, false, false);
 #undef AVITOI_SCHEMA_MODEL
 
@@ -3530,15 +3646,23 @@ static void avitoi_schema_finish_context(struct avitoi_json *json, void *model)
 {
     avito_context *context = (avito_context *)model;
     (void)json;
-    if (!avito_str_equal(context->type, "item")) {
+    if (!avito_str_equal(context->type, "item") ||
+        (const void *)context->item == &avitoi_schema_left_out) {
         context->item = NULL;
     }
 }
 
+static void avitoi_schema_finish_item_type(struct avitoi_json *json, void *model)
+{
+    json->word_len = avito_str_equal(*(const avito_str *)model, "item") ? 1 : 0;
+}
+static const struct avitoi_schema avitoi_schema_item_type = {
+    NULL, avitoi_schema_finish_item_type, sizeof(avito_str), 0, false, false};
+
 #define AVITOI_SCHEMA_MODEL avito_context
 #define AVITOI_SCHEMA_CONTEXT_ROWS(X)                                                              \
-    X(type, AVITOI_SCHEMA_STR, type, 0, NULL)                                                      \
-    X(value, AVITOI_SCHEMA_OBJ, item, 0, &avitoi_schema_item)
+    X(type, AVITOI_SCHEMA_TYPE, type, 0, &avitoi_schema_item_type)                                        \
+    X(value, AVITOI_SCHEMA_TYPED, item, 0, &avitoi_schema_item)
 AVITOI_SCHEMA(context, AVITOI_SCHEMA_CONTEXT_ROWS, avitoi_schema_finish_context, false, false);
 #undef AVITOI_SCHEMA_MODEL
 
@@ -3560,7 +3684,7 @@ static void avitoi_schema_finish_chat(struct avitoi_json *json, void *model)
 #define AVITOI_SCHEMA_MODEL avito_chat
 #define AVITOI_SCHEMA_CHAT_ROWS(X)                                                                 \
     X(id, AVITOI_SCHEMA_STR, id, 0, NULL)                                                          \
-    X(context, AVITOI_SCHEMA_OBJ, context, AVITO_CHAT_CONTEXT, &avitoi_schema_context)             \
+    X(context, AVITOI_SCHEMA_OBJ, context, AVITO_CHAT_CONTEXT | AVITOI_SCHEMA_SHOWN, &avitoi_schema_context) \
     X(created, AVITOI_SCHEMA_INT, created, 0, NULL)                                                \
     X(updated, AVITOI_SCHEMA_INT, updated, 0, NULL)                                                \
     X(users, AVITOI_SCHEMA_ARR, users, AVITO_CHAT_USERS, &avitoi_schema_user)                      \
@@ -3605,14 +3729,14 @@ AVITOI_SCHEMA(messages, AVITOI_SCHEMA_MESSAGES_ROWS, NULL, true, false);
 #define AVITOI_SCHEMA_UPLOADS_ROWS(X) X(, AVITOI_SCHEMA_MAP, items, 0, &avitoi_schema_uploaded)
 AVITOI_SCHEMA(uploads, AVITOI_SCHEMA_UPLOADS_ROWS, NULL, true, false);
 
-#define AVITOI_SCHEMA_VOICES_ROWS(X) X(voices_urls, AVITOI_SCHEMA_MAP, items, 0, &avitoi_schema_pair)
+#define AVITOI_SCHEMA_VOICES_ROWS(X) X(voices_urls, AVITOI_SCHEMA_MAP, items, 0, &avitoi_schema_asked_pair)
 AVITOI_SCHEMA(voices, AVITOI_SCHEMA_VOICES_ROWS, NULL, false, false);
 #undef AVITOI_SCHEMA_MODEL
 
 #define AVITOI_SCHEMA_MODEL avito_subscription
 #define AVITOI_SCHEMA_SUBSCRIPTION_ROWS(X)                                                         \
     X(url, AVITOI_SCHEMA_STR, url, 0, NULL)                                                        \
-    X(version, AVITOI_SCHEMA_STR, version, 0, NULL)
+    X(version, AVITOI_SCHEMA_STR, version, AVITOI_SCHEMA_SHOWN, NULL)
 AVITOI_SCHEMA(subscription, AVITOI_SCHEMA_SUBSCRIPTION_ROWS, NULL, false, false);
 #undef AVITOI_SCHEMA_MODEL
 
@@ -3627,11 +3751,11 @@ AVITOI_SCHEMA(subscriptions, AVITOI_SCHEMA_SUBSCRIPTIONS_ROWS, NULL, false, fals
 #define AVITOI_SCHEMA_MODEL avito_self
 #define AVITOI_SCHEMA_SELF_ROWS(X)                                                                 \
     X(id, AVITOI_SCHEMA_INT, id, 0, NULL)                                                          \
-    X(email, AVITOI_SCHEMA_STR, email, 0, NULL)                                                    \
-    X(name, AVITOI_SCHEMA_STR, name, 0, NULL)                                                      \
-    X(phone, AVITOI_SCHEMA_STR, phone, 0, NULL)                                                    \
-    X(phones, AVITOI_SCHEMA_STRS, phones, 0, NULL)                                                 \
-    X(profile_url, AVITOI_SCHEMA_STR, profile_url, 0, NULL)
+    X(email, AVITOI_SCHEMA_STR, email, AVITOI_SCHEMA_SHOWN, NULL)                                         \
+    X(name, AVITOI_SCHEMA_STR, name, AVITOI_SCHEMA_SHOWN, NULL)                                           \
+    X(phone, AVITOI_SCHEMA_STR, phone, AVITOI_SCHEMA_SHOWN, NULL)                                         \
+    X(phones, AVITOI_SCHEMA_STRS, phones, AVITOI_SCHEMA_SHOWN, NULL)                                      \
+    X(profile_url, AVITOI_SCHEMA_STR, profile_url, AVITOI_SCHEMA_SHOWN, NULL)
 AVITOI_SCHEMA(self, AVITOI_SCHEMA_SELF_ROWS, NULL, false, false);
 #undef AVITOI_SCHEMA_MODEL
 
@@ -3645,10 +3769,10 @@ struct avitoi_schema_token_answer {
 #define AVITOI_SCHEMA_TOKEN_ROWS(X)                                                                \
     X(access_token, AVITOI_SCHEMA_STR, token.access_token, 0, NULL)                                \
     X(expires_in, AVITOI_SCHEMA_INT, token.expires_in, 0, NULL)                                    \
-    X(token_type, AVITOI_SCHEMA_STR, token.token_type, 0, NULL)                                    \
+    X(token_type, AVITOI_SCHEMA_STR, token.token_type, AVITOI_SCHEMA_SHOWN, NULL)                         \
     X(refresh_token, AVITOI_SCHEMA_STR, token.refresh_token, 0, NULL)                              \
-    X(scope, AVITOI_SCHEMA_TEXT, token.scope, 0, NULL)                                             \
-    X(error, AVITOI_SCHEMA_STR, error, 0, NULL)
+    X(scope, AVITOI_SCHEMA_TEXT, token.scope, AVITOI_SCHEMA_SHOWN, NULL)                                  \
+    X(error, AVITOI_SCHEMA_STR, error, AVITOI_SCHEMA_SHOWN, NULL)
 AVITOI_SCHEMA(token, AVITOI_SCHEMA_TOKEN_ROWS, NULL, false, false);
 #undef AVITOI_SCHEMA_MODEL
 
@@ -3659,15 +3783,22 @@ struct avitoi_schema_payload {
     avito_message *message;
 };
 
+static void avitoi_schema_finish_message_type(struct avitoi_json *json, void *model)
+{
+    json->word_len = avito_str_equal(*(const avito_str *)model, "message") ? 1 : 0;
+}
+static const struct avitoi_schema avitoi_schema_only_type = {
+    NULL, avitoi_schema_finish_message_type, sizeof(avito_str), 0, false, false};
+
 #define AVITOI_SCHEMA_MODEL struct avitoi_schema_payload
 #define AVITOI_SCHEMA_PAYLOAD_ROWS(X)                                                              \
-    X(type, AVITOI_SCHEMA_STR, type, 0, NULL)                                                      \
-    X(value, AVITOI_SCHEMA_OBJ, message, 0, &avitoi_schema_message)
+    X(type, AVITOI_SCHEMA_TYPE, type, 0, &avitoi_schema_only_type)                                        \
+    X(value, AVITOI_SCHEMA_TYPED, message, 0, &avitoi_schema_message)
 AVITOI_SCHEMA(payload, AVITOI_SCHEMA_PAYLOAD_ROWS, NULL, false, true);
 #undef AVITOI_SCHEMA_MODEL
 
 struct avitoi_schema_envelope {
-    avito_str id, version;
+    avito_str id, version, chat_id;
     int64_t timestamp;
     struct avitoi_schema_payload *payload;
 };
@@ -3675,25 +3806,11 @@ struct avitoi_schema_envelope {
 #define AVITOI_SCHEMA_MODEL struct avitoi_schema_envelope
 #define AVITOI_SCHEMA_ENVELOPE_ROWS(X)                                                             \
     X(id, AVITOI_SCHEMA_STR, id, 0, NULL)                                                          \
-    X(version, AVITOI_SCHEMA_STR, version, 0, NULL)                                                \
+    X(version, AVITOI_SCHEMA_STR, version, AVITOI_SCHEMA_SHOWN, NULL)                                     \
     X(timestamp, AVITOI_SCHEMA_INT, timestamp, 0, NULL)                                            \
-    X(payload, AVITOI_SCHEMA_OBJ, payload, 0, &avitoi_schema_payload)
+    X(payload, AVITOI_SCHEMA_OBJ, payload, 0, &avitoi_schema_payload)                              \
+    X(chat_id, AVITOI_SCHEMA_STR, chat_id, AVITOI_SCHEMA_SHOWN, NULL) /* of a message that comes without one */
 AVITOI_SCHEMA(envelope, AVITOI_SCHEMA_ENVELOPE_ROWS, NULL, false, false);
-#undef AVITOI_SCHEMA_MODEL
-
-/* The same when only the type is looked at: a payload of another type may hold anything. */
-#define AVITOI_SCHEMA_MODEL struct avitoi_schema_payload
-#define AVITOI_SCHEMA_OTHER_PAYLOAD_ROWS(X) X(type, AVITOI_SCHEMA_STR, type, 0, NULL)
-AVITOI_SCHEMA(other_payload, AVITOI_SCHEMA_OTHER_PAYLOAD_ROWS, NULL, false, true);
-#undef AVITOI_SCHEMA_MODEL
-
-#define AVITOI_SCHEMA_MODEL struct avitoi_schema_envelope
-#define AVITOI_SCHEMA_OTHER_ENVELOPE_ROWS(X)                                                       \
-    X(id, AVITOI_SCHEMA_STR, id, 0, NULL)                                                          \
-    X(version, AVITOI_SCHEMA_STR, version, 0, NULL)                                                \
-    X(timestamp, AVITOI_SCHEMA_INT, timestamp, 0, NULL)                                            \
-    X(payload, AVITOI_SCHEMA_OBJ, payload, 0, &avitoi_schema_other_payload)
-AVITOI_SCHEMA(other_envelope, AVITOI_SCHEMA_OTHER_ENVELOPE_ROWS, NULL, false, false);
 #undef AVITOI_SCHEMA_MODEL
 
 /* ---- replies: what a refusal says, and the answers that only confirm ----
@@ -3756,7 +3873,7 @@ AVITOI_SCHEMA(reply, AVITOI_SCHEMA_REPLY_ROWS, NULL, false, true);
 #undef AVITOI_SCHEMA_MODEL
 
 /* ======================================================================= *
- * >>28 JSON: WHAT IS OPEN
+ * >>29 JSON: WHAT IS OPEN
  * ======================================================================= *
  *
  * Memory, frames and places: where a value goes that has been read, and what happens when an object, a list
@@ -3786,7 +3903,16 @@ enum {
     AVITOI_JSON_AT_BROKEN
 };
 
-enum { AVITOI_JSON_ROLE_DROP, AVITOI_JSON_ROLE_KEEP, AVITOI_JSON_ROLE_KEY, AVITOI_JSON_ROLE_INT, AVITOI_JSON_ROLE_E7 };
+enum {
+    AVITOI_JSON_ROLE_DROP,
+    AVITOI_JSON_ROLE_KEEP,
+    AVITOI_JSON_ROLE_KEY,
+    AVITOI_JSON_ROLE_INT,
+    AVITOI_JSON_ROLE_E7,
+    AVITOI_JSON_ROLE_WORD /* a number that is kept as text */
+};
+
+enum { AVITOI_JSON_TYPE_UNKNOWN, AVITOI_JSON_TYPE_RIGHT, AVITOI_JSON_TYPE_OTHER };
 
 /* What the reader of a value returns at its end. avitoi_json_feed() does the rest: so the stack of the
  * one is not below that of the other. */
@@ -3899,6 +4025,7 @@ static inline int avitoi_json_open(struct avitoi_json *j, unsigned kind,
     f->seen = 0;
     f->kind = (uint8_t)kind;
     f->field = AVITOI_JSON_NO_FIELD | AVITOI_JSON_LAST_FIELD;
+    f->type = AVITOI_JSON_TYPE_UNKNOWN;
     if (kind > AVITOI_SCHEMA_PAIR) {
         f->at.mark = j->mem.high;
         return AVITO_AGAIN;
@@ -3918,19 +4045,62 @@ static bool avitoi_json_in_element(const struct avitoi_json *j)
     return j->streaming && j->level > 2;
 }
 
-/* The element (or, outside of a list, the answer) breaks the model. What is left of it is only
- * checked; the list goes on behind it. */
+/* Is the object at this level the value of a TYPED row whose TYPE has not come yet? */
+static bool avitoi_json_on_trial(const struct avitoi_json *j, unsigned level)
+{
+    const struct avitoi_json_frame *parent = &j->as.frames[level - 2u];
+    return level > 1 && parent->kind == AVITOI_SCHEMA_OBJ && parent->field < AVITOI_JSON_NO_FIELD &&
+           parent->schema->fields[parent->field].kind == AVITOI_SCHEMA_TYPED &&
+           parent->type == AVITOI_JSON_TYPE_UNKNOWN;
+}
+
+/* Gives up the objects and lists from `level` on: what is left of them is only checked. */
+static void avitoi_json_give_up(struct avitoi_json *j, unsigned level)
+{
+    for (; j->level >= level; j->level--) {
+        const struct avitoi_json_frame *f = avitoi_json_top(j);
+        if (f->kind > AVITOI_SCHEMA_PAIR) {
+            j->mem.high = f->at.mark;
+        }
+        j->skip = (uint8_t)(j->skip + (f->kind != AVITOI_SCHEMA_PAIR ? 1 : 0));
+    }
+    avitoi_json_close_to(j, level - 1u);
+}
+
+/* Of the list that streams: the memory of the element that is being read. Those that are collected before
+ * it stay. */
+static void avitoi_json_forget_element(struct avitoi_json *j, const struct avitoi_json_frame *list)
+{
+    j->mem.high = list->at.mark;
+    if (j->collect) {
+        j->mem.low = j->low_mark;
+        j->mem.high += list->seen * avitoi_arena_align(list->schema->size);
+    }
+}
+
+/* Something breaks the model: of an object whose type is not known yet, which is then left out; of an
+ * element, and the list goes on after it; or of the answer. */
 static int avitoi_json_bad(struct avitoi_json *j, int code, const char *culprit)
 {
-    j->culprit = culprit;
-    if (!j->streaming || j->collect || j->level < 2 || j->as.frames[1].kind <= AVITOI_SCHEMA_PAIR) {
+    unsigned level = j->level;
+    (void)avitoi_json_fits(j); /* counts its strings, before they are forgotten */
+    while (level > 1 && !avitoi_json_on_trial(j, level)) {
+        level--;
+    }
+    if (level > 1) {
+        const void *left_out = &avitoi_schema_left_out;
+        avitoi_json_give_up(j, level);
+        avitoi_json_store(j, avitoi_json_top(j), &left_out, sizeof left_out);
+        return AVITO_AGAIN;
+    }
+    j->culprit = (j->skipped > 0) ? j->culprit : culprit;
+    if (!j->streaming || j->level < 2 || j->as.frames[1].kind <= AVITOI_SCHEMA_PAIR ||
+        (j->collect && j->root->count < 2)) {
         return avitoi_json_broken(j, code);
     }
     j->bad = (int16_t)code;
-    if (j->level > 2) {
-        avitoi_json_close_to(j, 2);
-        j->mem.high = avitoi_json_top(j)->at.mark;
-    }
+    avitoi_json_close_to(j, 2);
+    avitoi_json_forget_element(j, avitoi_json_top(j));
     j->skip = (uint8_t)(j->depth - j->list_depth);
     return AVITO_AGAIN;
 }
@@ -3995,6 +4165,7 @@ static void avitoi_json_element_done(struct avitoi_json *j, const struct avitoi_
         j->mem.low = j->low_mark;
     } else {
         j->rows++;
+        avitoi_json_top(j)->seen++;
     }
     if (j->collect && !again) {
         return;
@@ -4027,9 +4198,10 @@ static void avitoi_json_close_object(struct avitoi_json *j)
         avitoi_json_store(j, parent, &f->at.model, sizeof f->at.model);
         return;
     }
-    parent->seen++;
     if (avitoi_json_at_list(j, j->level)) {
         avitoi_json_element_done(j, f);
+    } else {
+        parent->seen++;
     }
 }
 
@@ -4079,6 +4251,7 @@ static int avitoi_json_close(struct avitoi_json *j, char c)
         return avitoi_json_broken(j, AVITO_ERR_JSON);
     }
     j->depth--;
+    j->hollow = false;
     if (j->skip > 0) {
         j->skip--;
         return AVITOI_JSON_VALUE;
@@ -4106,11 +4279,79 @@ static void avitoi_json_value_done(struct avitoi_json *j)
         avitoi_json_top(j)->kind == AVITOI_SCHEMA_PAIR) { /* a member of a map, complete */
         avitoi_json_close_object(j);
     }
-    if (j->bad != 0) {
+    if (j->bad != 0 && j->collect) {
+        j->skipped++;
+        j->bad = 0;
+    } else if (j->bad != 0) {
         j->event = j->bad;
         j->bad = 0;
         j->rows++;
     }
+}
+
+/* Is the member that is read a TYPE? */
+static bool avitoi_json_is_type(const struct avitoi_json *j)
+{
+    const struct avitoi_json_frame *f = &j->as.frames[j->level - 1u];
+    return f->kind == AVITOI_SCHEMA_OBJ && f->schema->fields[f->field].kind == AVITOI_SCHEMA_TYPE;
+}
+
+static void avitoi_json_begin_string(struct avitoi_json *j, unsigned role, bool cuttable)
+{
+    const struct avitoi_arena_ends *mem = &j->mem;
+    j->state = AVITOI_JSON_AT_STRING;
+    j->role = (uint8_t)role;
+    j->len = 0;
+    j->dst = NULL;
+    j->frozen = false;
+    j->cutting = cuttable && j->cut_at > 0;
+    if (role >= AVITOI_JSON_ROLE_KEY) {
+        j->dst = j->word;
+        j->room = sizeof j->word;
+    } else if (role == AVITOI_JSON_ROLE_KEEP) {
+        const size_t limit = mem->low_cap - (avitoi_arena_is_shared(mem) ? mem->high : 0u);
+        if (!j->measuring && mem->low < limit) {
+            j->dst = mem->low_base + mem->low;
+            j->room = limit - mem->low - 1u;
+        } else {
+            j->measuring = true; /* not even for the NUL of an empty string */
+            if (avitoi_json_in_element(j) && j->level == 3 && avitoi_json_top(j)->field == 0 &&
+                j->low_mark + j->as.frames[1].at.mark < mem->low_cap) {
+                /* The id of an element that does not fit: over what was stored of it. */
+                j->dst = mem->low_base + j->low_mark;
+                j->room = mem->low_cap - j->as.frames[1].at.mark - j->low_mark - 1u;
+            } else if (avitoi_json_is_type(j)) { /* has to be known all the same */
+                j->dst = j->word;
+                j->room = sizeof j->word - 1u;
+            }
+        }
+        if (j->cutting && j->cut_at < j->room) {
+            j->room = j->cut_at;
+        }
+    }
+}
+
+static void avitoi_json_begin_literal(struct avitoi_json *j, char c, unsigned kind)
+{
+    j->state = AVITOI_JSON_AT_LITERAL;
+    j->word[0] = c;
+    j->word_len = 1;
+    if (kind == AVITOI_SCHEMA_BOOL && c != 'n') {
+        avitoi_json_add_bool(j, avitoi_json_top(j), c == 't');
+    }
+}
+
+static void avitoi_json_begin_number(struct avitoi_json *j, char c, unsigned kind)
+{
+    j->state = (c == '-')   ? AVITOI_JSON_AT_MINUS
+               : (c == '0') ? AVITOI_JSON_AT_ZERO
+                            : AVITOI_JSON_AT_INT;
+    j->role = (uint8_t)(kind == AVITOI_SCHEMA_INT     ? AVITOI_JSON_ROLE_INT
+                        : kind == AVITOI_SCHEMA_E7    ? AVITOI_JSON_ROLE_E7
+                        : kind == AVITOI_JSON_NO_KIND ? AVITOI_JSON_ROLE_DROP
+                                                      : AVITOI_JSON_ROLE_WORD);
+    j->word[0] = c;
+    j->word_len = 1;
 }
 
 /* ---- keys ---- */
@@ -4155,22 +4396,73 @@ static int avitoi_json_key_done(struct avitoi_json *j)
 
 /* ---- strings ---- */
 
+/* The state behind `c`; AVITOI_JSON_AT_AFTER: `c` ends the number; AVITOI_JSON_AT_BROKEN: it is none. */
+static unsigned avitoi_json_number_next(unsigned state, char c)
+{
+    enum {
+        bad = AVITOI_JSON_AT_BROKEN,
+        zero = AVITOI_JSON_AT_ZERO,
+        whole = AVITOI_JSON_AT_INT,
+        point = AVITOI_JSON_AT_POINT,
+        part = AVITOI_JSON_AT_FRACTION,
+        e = AVITOI_JSON_AT_EXP,
+        sign = AVITOI_JSON_AT_EXP_SIGN,
+        power = AVITOI_JSON_AT_EXP_DIGITS,
+        after = AVITOI_JSON_AT_AFTER
+    };
+    static const uint8_t next[][6] = {
+        /* 0    1..9   .      e E    + -    others */
+        {zero, whole, bad, bad, bad, bad},           /* AVITOI_JSON_AT_MINUS */
+        {bad, bad, point, e, after, after},          /* AVITOI_JSON_AT_ZERO */
+        {whole, whole, point, e, after, after},      /* AVITOI_JSON_AT_INT */
+        {part, part, bad, bad, bad, bad},            /* AVITOI_JSON_AT_POINT */
+        {part, part, after, e, after, after},        /* AVITOI_JSON_AT_FRACTION */
+        {power, power, bad, bad, sign, bad},         /* AVITOI_JSON_AT_EXP */
+        {power, power, bad, bad, bad, bad},          /* AVITOI_JSON_AT_EXP_SIGN */
+        {power, power, after, after, after, after}}; /* AVITOI_JSON_AT_EXP_DIGITS */
+    const unsigned kind = c == '0'               ? 0u
+                          : c >= '1' && c <= '9' ? 1u
+                          : c == '.'             ? 2u
+                          : (c | 0x20) == 'e'    ? 3u
+                          : c == '+' || c == '-' ? 4u
+                                                 : 5u;
+    return next[state - AVITOI_JSON_AT_MINUS][kind];
+}
+
+/* Is the text in j->word, `len` bytes, a number as JSON has them? */
+static bool avitoi_json_is_number(const struct avitoi_json *j, size_t len)
+{
+    const char *const first = j->word + (*j->word == '-' ? 1 : 0);
+    unsigned state = AVITOI_JSON_AT_MINUS;
+    const char *p;
+    for (p = first;
+         p < j->word + len && state < AVITOI_JSON_AT_DONE && state != AVITOI_JSON_AT_AFTER; p++) {
+        state = avitoi_json_number_next(state, *p);
+    }
+    return state == AVITOI_JSON_AT_ZERO || state == AVITOI_JSON_AT_INT ||
+           state == AVITOI_JSON_AT_FRACTION || state == AVITOI_JSON_AT_EXP_DIGITS;
+}
+
 /* Reads the number in j->word, `len` bytes, and stores it. False: it is none for this row. */
 static bool avitoi_json_number(struct avitoi_json *j, const struct avitoi_json_frame *f, size_t len)
 {
     int64_t value;
     int32_t e7;
-    if (len > AVITOI_SCHEMA_NUMBER_MAX) {
-        return false;
-    }
+    const bool good = len <= AVITOI_SCHEMA_NUMBER_MAX;
+    const bool number =
+        j->state != AVITOI_JSON_AT_STRING || (good && avitoi_json_is_number(j, len));
     if (j->role == AVITOI_JSON_ROLE_E7) {
-        j->schema->fields[f->field].child->finish(j, &e7);
+        j->word_len = (uint8_t)(good && number ? len : 0u);
+        if (j->word_len > 0) {
+            j->schema->fields[f->field].child->finish(j, &e7);
+        }
         if (j->word_len > 0) {
             avitoi_json_store(j, f, &e7, sizeof e7);
         }
         return j->word_len > 0;
     }
-    if (!avitoi_number_parse_int(j->word, len, &value)) {
+    if (!good || !(avitoi_number_parse_int(j->word, len, &value) ||
+                   (number && avitoi_number_whole(j->word, len, &value)))) {
         return false;
     }
     avitoi_json_store(j, f, &value, sizeof value);
@@ -4181,13 +4473,28 @@ static bool avitoi_json_number(struct avitoi_json *j, const struct avitoi_json_f
 static int avitoi_json_number_done(struct avitoi_json *j, size_t len)
 {
     const struct avitoi_json_frame *f = avitoi_json_top(j);
-    if (!avitoi_json_number(j, f, len) && !j->schema->lenient) {
-        const int rc = avitoi_json_bad(j, AVITO_ERR_MODEL, j->schema->fields[f->field].key);
+    const struct avitoi_schema_field *field = &j->schema->fields[f->field];
+    if (!avitoi_json_number(j, f, len) && !j->schema->lenient &&
+        (field->want & AVITOI_SCHEMA_SHOWN) == 0) {
+        const int rc = avitoi_json_bad(j, AVITO_ERR_MODEL, field->key);
         if (rc < 0) {
             return rc;
         }
     }
     return AVITOI_JSON_VALUE;
+}
+
+/* If the string that is complete is a TYPE: what does it say? */
+static void avitoi_json_judge_type(struct avitoi_json *j, struct avitoi_json_frame *f)
+{
+    const struct avitoi_schema_field *field = &f->schema->fields[f->field];
+    avito_str type;
+    if (field->kind == AVITOI_SCHEMA_TYPE) {
+        type.ptr = (j->dst != NULL) ? j->dst - j->len : "";
+        type.len = (j->dst != NULL) ? j->len : 0;
+        field->child->finish(j, &type);
+        f->type = (j->word_len > 0) ? AVITOI_JSON_TYPE_RIGHT : AVITOI_JSON_TYPE_OTHER;
+    }
 }
 
 /* A string that is kept: into the object, the pair or the list of strings on top. */
@@ -4210,6 +4517,7 @@ static void avitoi_json_kept(struct avitoi_json *j)
     }
     j->mem.low += j->len + 1u;
     if (f->kind <= AVITOI_SCHEMA_PAIR) {
+        avitoi_json_judge_type(j, f);
         avitoi_json_add_ref(j, f, text, j->len);
     } else {
         char *slot = avitoi_json_high(j, sizeof(avito_str));
@@ -4239,21 +4547,21 @@ static int avitoi_json_string_done(struct avitoi_json *j)
         }
         return AVITO_AGAIN;
     }
-    if (j->role == AVITOI_JSON_ROLE_INT && j->len > 0) { /* an empty one counts as null */
+    if (j->role >= AVITOI_JSON_ROLE_INT && j->len > 0) { /* an empty one counts as null */
         return avitoi_json_number_done(j, j->len);
     }
     return AVITOI_JSON_VALUE;
 }
 
 /* ======================================================================= *
- * >>29 JSON: STRINGS
+ * >>30 JSON: STRINGS
  * ======================================================================= *
  *
  * Strings, from the byte after the opening quote on: escapes, UTF-8, and text as it is, to the place where
  * it stays. Comes in: bytes, in pieces of any size. Goes out: a complete string, to the room before.
  */
 
-/* Twins, which read what is plain and there as a whole (>>45 and after). */
+/* Twins, which read what is plain and there as a whole (>>46 and after). */
 #if AVITO_WITH_SHORTCUTS
 static const char *avitoi_fast_text_check(const char *p, const char *end, size_t *len);
 static const char *avitoi_fast_text_keep(const char *p, const char *end, char *out, size_t room,
@@ -4261,17 +4569,27 @@ static const char *avitoi_fast_text_keep(const char *p, const char *end, char *o
 #endif
 
 /* No room for a code point: a text that may be cut ends here; a key or number is too long to be
- * one; anything else does not fit the arena and is only counted from here on. */
-static void avitoi_json_no_room(struct avitoi_json *j, size_t n)
+ * one; anything else does not fit the arena and is only counted from here on. What a TYPE says has to be
+ * known all the same: it goes on in j->word, and true is returned. */
+static bool avitoi_json_no_room(struct avitoi_json *j, size_t n)
 {
     if (j->role == AVITOI_JSON_ROLE_KEEP && j->cutting && j->len + n > j->cut_at) {
         j->was_cut = true;
         j->frozen = true;
-        return;
+        return false;
+    }
+    if (j->role == AVITOI_JSON_ROLE_KEEP && !j->measuring && avitoi_json_is_type(j) &&
+        j->len + n < sizeof j->word) {
+        j->measuring = true;
+        memcpy(j->word, j->dst - j->len, j->len);
+        j->dst = j->word + j->len;
+        j->room = sizeof j->word - 1u - j->len;
+        return true;
     }
     j->measuring = j->measuring || j->role == AVITOI_JSON_ROLE_KEEP;
     j->dst = NULL;
     j->len += n;
+    return false;
 }
 
 /* One decoded code point of a string. */
@@ -4280,8 +4598,7 @@ static void avitoi_json_put(struct avitoi_json *j, const char *p, size_t n)
     if (j->frozen) {
         return;
     }
-    if (j->dst != NULL && n > j->room) {
-        avitoi_json_no_room(j, n);
+    if (j->dst != NULL && n > j->room && !avitoi_json_no_room(j, n)) {
         return;
     }
     j->len += n;
@@ -4438,7 +4755,7 @@ static int avitoi_json_string(struct avitoi_json *j, const char **pp, const char
 }
 
 /* ======================================================================= *
- * >>30 JSON: THE MACHINE
+ * >>31 JSON: THE MACHINE
  * ======================================================================= *
  *
  * Reads JSON as it streams in, in pieces of any size, and checks all of it strictly (RFC 8259,
@@ -4455,7 +4772,7 @@ static int avitoi_json_string(struct avitoi_json *j, const char **pp, const char
  * have done.
  */
 
-/* Twins, which read what is plain and there as a whole (>>45 and after). */
+/* Twins, which read what is plain and there as a whole (>>46 and after). */
 #if AVITO_WITH_SHORTCUTS
 static const char *avitoi_fast_way(struct avitoi_json *j, const char *p, const char *end);
 static const char *avitoi_fast_blanks_on(const char *p, const char *end);
@@ -4468,9 +4785,10 @@ static unsigned avitoi_json_kinds(char c)
 {
     switch (c) {
         case '"':
-            return 1u << AVITOI_SCHEMA_STR | 1u << AVITOI_SCHEMA_TEXT | 1u << AVITOI_SCHEMA_INT;
+            return 1u << AVITOI_SCHEMA_STR | 1u << AVITOI_SCHEMA_TEXT | 1u << AVITOI_SCHEMA_TYPE |
+                   1u << AVITOI_SCHEMA_INT | 1u << AVITOI_SCHEMA_E7;
         case '{':
-            return 1u << AVITOI_SCHEMA_OBJ | 1u << AVITOI_SCHEMA_MAP;
+            return 1u << AVITOI_SCHEMA_OBJ | 1u << AVITOI_SCHEMA_TYPED | 1u << AVITOI_SCHEMA_MAP;
         case '[':
             return 1u << AVITOI_SCHEMA_ARR | 1u << AVITOI_SCHEMA_STRS | 1u << AVITOI_SCHEMA_ONE;
         case 't':
@@ -4485,47 +4803,91 @@ static unsigned avitoi_json_kinds(char c)
     }
 }
 
-/* What the value that begins with `c` is for. AVITOI_JSON_NO_KIND: it is only checked. */
-static int avitoi_json_expect(struct avitoi_json *j, char c, unsigned *kind,
-                              const struct avitoi_schema **child)
+/* The kinds whose rows take an empty array for null. */
+#define AVITOI_JSON_OBJECTS (1u << AVITOI_SCHEMA_OBJ | 1u << AVITOI_SCHEMA_TYPED | 1u << AVITOI_SCHEMA_MAP)
+
+/* A value that begins with `c` does not fit the row of `f`. */
+static int avitoi_json_misfit(struct avitoi_json *j, const struct avitoi_schema_field *field,
+                              char c, unsigned *kind)
 {
-    const unsigned fitting = avitoi_json_kinds(c);
-    struct avitoi_json_frame *f;
-    *kind = AVITOI_JSON_NO_KIND;
-    if (j->skip > 0 || j->level == 0) {
+    if (j->schema->lenient || (field->want & AVITOI_SCHEMA_SHOWN) != 0) {
+        if (field->kind <= AVITOI_SCHEMA_TEXT &&
+            (avitoi_json_kinds(c) >> AVITOI_SCHEMA_E7 & 1u) != 0 && !j->schema->lenient) {
+            *kind = field->kind; /* a number */
+        }
         return AVITO_AGAIN;
     }
-    f = avitoi_json_top(j);
-    if (f->kind <= AVITOI_SCHEMA_PAIR) {
-        const struct avitoi_schema_field *field = &j->schema->fields[f->field];
-        if (f->field >= AVITOI_JSON_NO_FIELD) {
-            return AVITO_AGAIN;
-        }
-        if ((fitting >> field->kind & 1u) == 0 && j->schema->lenient &&
-            f->field + 1u < j->schema->count && field[0].key == field[1].key) {
-            f->field++; /* the same key in another form */
-            field++;
-        }
-        if ((fitting >> field->kind & 1u) != 0) {
-            *kind = field->kind;
-            *child = field->child;
-            return AVITO_AGAIN;
-        }
-        return j->schema->lenient ? AVITO_AGAIN : avitoi_json_bad(j, AVITO_ERR_MODEL, field->key);
+    if (field->kind == AVITOI_SCHEMA_TYPED && avitoi_json_top(j)->type == AVITOI_JSON_TYPE_UNKNOWN) {
+        return AVITO_AGAIN; /* it may be for another type */
     }
+    if (c == '[' && (AVITOI_JSON_OBJECTS >> field->kind & 1u) != 0) {
+        j->hollow = true;
+        return AVITO_AGAIN;
+    }
+    return avitoi_json_bad(j, AVITO_ERR_MODEL, field->key);
+}
+
+/* What the member that begins with `c` is for. */
+static int avitoi_json_expect_member(struct avitoi_json *j, char c, unsigned *kind,
+                                     const struct avitoi_schema **child)
+{
+    const unsigned fitting = avitoi_json_kinds(c);
+    struct avitoi_json_frame *f = avitoi_json_top(j);
+    const struct avitoi_schema_field *field = &j->schema->fields[f->field];
+    if (f->field >= AVITOI_JSON_NO_FIELD) {
+        return AVITO_AGAIN;
+    }
+    if ((fitting >> field->kind & 1u) == 0 && j->schema->lenient &&
+        f->field + 1u < j->schema->count && field[0].key == field[1].key) {
+        f->field++; /* the same key in another form */
+        field++;
+    }
+    if (field->kind == AVITOI_SCHEMA_TYPED && f->type == AVITOI_JSON_TYPE_OTHER) {
+        return AVITO_AGAIN;
+    }
+    if ((fitting >> field->kind & 1u) == 0) {
+        return avitoi_json_misfit(j, field, c, kind);
+    }
+    *kind = (field->kind == AVITOI_SCHEMA_TYPED) ? (unsigned)AVITOI_SCHEMA_OBJ : (unsigned)field->kind;
+    *child = field->child;
+    return AVITO_AGAIN;
+}
+
+/* What the element that begins with `c` is for. */
+static int avitoi_json_expect_element(struct avitoi_json *j, char c, unsigned *kind,
+                                      const struct avitoi_schema **child)
+{
+    const struct avitoi_json_frame *f = avitoi_json_top(j);
     if (avitoi_json_at_list(j, j->level)) {
         avitoi_json_element_begins(j);
     }
     if (f->kind == AVITOI_SCHEMA_ONE && f->seen > 0) {
         return AVITO_AGAIN;
     }
+    if (c != (f->kind == AVITOI_SCHEMA_ARR ? '{' : '"')) {
+        return j->lenient ? AVITO_AGAIN : avitoi_json_bad(j, AVITO_ERR_MODEL, "element");
+    }
     *child = j->schema;
     *kind = (f->kind == AVITOI_SCHEMA_ARR) ? AVITOI_SCHEMA_OBJ : AVITOI_SCHEMA_STR;
-    if (c == (f->kind == AVITOI_SCHEMA_ARR ? '{' : '"')) {
+    return AVITO_AGAIN;
+}
+
+/* What the value that begins with `c` is for. AVITOI_JSON_NO_KIND: it is only checked. */
+static int avitoi_json_expect(struct avitoi_json *j, char c, unsigned *kind,
+                              const struct avitoi_schema **child)
+{
+    *kind = AVITOI_JSON_NO_KIND;
+    if (j->hollow) {
+        j->hollow = false;
+        return avitoi_json_bad(j, AVITO_ERR_MODEL,
+                               j->schema->fields[avitoi_json_top(j)->field].key);
+    }
+    if (j->skip > 0 || j->level == 0) {
         return AVITO_AGAIN;
     }
-    *kind = AVITOI_JSON_NO_KIND;
-    return j->lenient ? AVITO_AGAIN : avitoi_json_bad(j, AVITO_ERR_MODEL, "element");
+    return (avitoi_json_top(j)->kind <= AVITOI_SCHEMA_PAIR)
+               ? avitoi_json_expect_member(j, c, kind, child)
+               : avitoi_json_expect_element(j, c, kind, child);
 }
 
 static int avitoi_json_begin_container(struct avitoi_json *j, char c, unsigned kind,
@@ -4563,60 +4925,6 @@ static int avitoi_json_begin_container(struct avitoi_json *j, char c, unsigned k
     return rc;
 }
 
-static void avitoi_json_begin_string(struct avitoi_json *j, unsigned role, bool cuttable)
-{
-    const struct avitoi_arena_ends *mem = &j->mem;
-    j->state = AVITOI_JSON_AT_STRING;
-    j->role = (uint8_t)role;
-    j->len = 0;
-    j->dst = NULL;
-    j->frozen = false;
-    j->cutting = cuttable && j->cut_at > 0;
-    if (role == AVITOI_JSON_ROLE_KEY || role == AVITOI_JSON_ROLE_INT) {
-        j->dst = j->word;
-        j->room = sizeof j->word;
-    } else if (role == AVITOI_JSON_ROLE_KEEP) {
-        const size_t limit = mem->low_cap - (avitoi_arena_is_shared(mem) ? mem->high : 0u);
-        if (!j->measuring && mem->low < limit) {
-            j->dst = mem->low_base + mem->low;
-            j->room = limit - mem->low - 1u;
-        } else {
-            j->measuring = true; /* not even for the NUL of an empty string */
-            if (avitoi_json_in_element(j) && j->level == 3 && avitoi_json_top(j)->field == 0 &&
-                j->low_mark + j->as.frames[1].at.mark < mem->low_cap) {
-                /* The id of an element that does not fit: over what was stored of it. */
-                j->dst = mem->low_base + j->low_mark;
-                j->room = mem->low_cap - j->as.frames[1].at.mark - j->low_mark - 1u;
-            }
-        }
-        if (j->cutting && j->cut_at < j->room) {
-            j->room = j->cut_at;
-        }
-    }
-}
-
-static void avitoi_json_begin_literal(struct avitoi_json *j, char c, unsigned kind)
-{
-    j->state = AVITOI_JSON_AT_LITERAL;
-    j->word[0] = c;
-    j->word_len = 1;
-    if (kind == AVITOI_SCHEMA_BOOL && c != 'n') {
-        avitoi_json_add_bool(j, avitoi_json_top(j), c == 't');
-    }
-}
-
-static void avitoi_json_begin_number(struct avitoi_json *j, char c, unsigned kind)
-{
-    j->state = (c == '-')   ? AVITOI_JSON_AT_MINUS
-               : (c == '0') ? AVITOI_JSON_AT_ZERO
-                            : AVITOI_JSON_AT_INT;
-    j->role = (uint8_t)(kind == AVITOI_SCHEMA_INT  ? AVITOI_JSON_ROLE_INT
-                        : kind == AVITOI_SCHEMA_E7 ? AVITOI_JSON_ROLE_E7
-                                                   : AVITOI_JSON_ROLE_DROP);
-    j->word[0] = c;
-    j->word_len = 1;
-}
-
 /* At the first byte of a value. As much of it as is there is read at once. */
 static int avitoi_json_begin_value(struct avitoi_json *j, const char **p, const char *end)
 {
@@ -4639,6 +4947,7 @@ static int avitoi_json_begin_value(struct avitoi_json *j, const char **p, const 
             avitoi_json_begin_string(j,
                                      kind == AVITOI_JSON_NO_KIND ? AVITOI_JSON_ROLE_DROP
                                      : kind == AVITOI_SCHEMA_INT ? AVITOI_JSON_ROLE_INT
+                                     : kind == AVITOI_SCHEMA_E7  ? AVITOI_JSON_ROLE_E7
                                                                  : AVITOI_JSON_ROLE_KEEP,
                                      kind == AVITOI_SCHEMA_TEXT || j->lenient);
             return avitoi_json_string(j, p, end);
@@ -4678,37 +4987,19 @@ static int avitoi_json_begin_key(struct avitoi_json *j, const char **p, const ch
 
 /* ---- numbers and literals ---- */
 
-/* The state behind `c`; AVITOI_JSON_AT_AFTER: `c` ends the number; AVITOI_JSON_AT_BROKEN: it is none. */
-static unsigned avitoi_json_number_next(unsigned state, char c)
+/* What ends a number has come. One that is kept as text must not be longer than it can be here. */
+static int avitoi_json_number_ends(struct avitoi_json *j)
 {
-    enum {
-        bad = AVITOI_JSON_AT_BROKEN,
-        zero = AVITOI_JSON_AT_ZERO,
-        whole = AVITOI_JSON_AT_INT,
-        point = AVITOI_JSON_AT_POINT,
-        part = AVITOI_JSON_AT_FRACTION,
-        e = AVITOI_JSON_AT_EXP,
-        sign = AVITOI_JSON_AT_EXP_SIGN,
-        power = AVITOI_JSON_AT_EXP_DIGITS,
-        after = AVITOI_JSON_AT_AFTER
-    };
-    static const uint8_t next[][6] = {
-        /* 0    1..9   .      e E    + -    others */
-        {zero, whole, bad, bad, bad, bad},           /* AVITOI_JSON_AT_MINUS */
-        {bad, bad, point, e, after, after},          /* AVITOI_JSON_AT_ZERO */
-        {whole, whole, point, e, after, after},      /* AVITOI_JSON_AT_INT */
-        {part, part, bad, bad, bad, bad},            /* AVITOI_JSON_AT_POINT */
-        {part, part, after, e, after, after},        /* AVITOI_JSON_AT_FRACTION */
-        {power, power, bad, bad, sign, bad},         /* AVITOI_JSON_AT_EXP */
-        {power, power, bad, bad, bad, bad},          /* AVITOI_JSON_AT_EXP_SIGN */
-        {power, power, after, after, after, after}}; /* AVITOI_JSON_AT_EXP_DIGITS */
-    const unsigned kind = c == '0'               ? 0u
-                          : c >= '1' && c <= '9' ? 1u
-                          : c == '.'             ? 2u
-                          : (c | 0x20) == 'e'    ? 3u
-                          : c == '+' || c == '-' ? 4u
-                                                 : 5u;
-    return next[state - AVITOI_JSON_AT_MINUS][kind];
+    const size_t len = j->word_len;
+    if (j->role == AVITOI_JSON_ROLE_INT || j->role == AVITOI_JSON_ROLE_E7) {
+        return avitoi_json_number_done(j, len);
+    }
+    if (j->role == AVITOI_JSON_ROLE_WORD && len < sizeof j->word) {
+        avitoi_json_begin_string(j, AVITOI_JSON_ROLE_KEEP, false);
+        avitoi_json_put(j, j->word, len);
+        avitoi_json_kept(j);
+    }
+    return AVITOI_JSON_VALUE;
 }
 
 static int avitoi_json_number_bytes(struct avitoi_json *j, const char **p, const char *end)
@@ -4719,15 +5010,15 @@ static int avitoi_json_number_bytes(struct avitoi_json *j, const char **p, const
             next = avitoi_json_number_next(next, **p);
         }
         if (next == AVITOI_JSON_AT_AFTER) {
-            return j->role == AVITOI_JSON_ROLE_DROP ? AVITOI_JSON_VALUE
-                                                    : avitoi_json_number_done(j, j->word_len);
+            return avitoi_json_number_ends(j);
         }
         if (next == AVITOI_JSON_AT_BROKEN) {
             return avitoi_json_broken(j, AVITO_ERR_JSON);
         }
         j->state = (uint8_t)next;
-        if (j->word_len <
-            (next == AVITOI_JSON_AT_FRACTION ? AVITOI_NUMBER_FRACTION_MAX : sizeof j->word)) {
+        if (j->word_len < (next == AVITOI_JSON_AT_FRACTION && j->role == AVITOI_JSON_ROLE_E7
+                               ? AVITOI_NUMBER_FRACTION_MAX
+                               : sizeof j->word)) {
             j->word[j->word_len++] = **p;
         }
     }
@@ -4929,11 +5220,11 @@ static void avitoi_json_begin(struct avitoi_json *j, const struct avitoi_schema 
     j->root = root;
     j->lenient = root != NULL && root->lenient;
     j->out = out;
-    j->want = UINT16_MAX;
+    j->want = (uint16_t)~AVITOI_SCHEMA_SHOWN;
 }
 
 /* ======================================================================= *
- * >>31 WRITER
+ * >>32 WRITER
  * ======================================================================= *
  *
  * A request is a pure function of the call's arguments: it is written from its beginning each time,
@@ -5054,7 +5345,7 @@ static void avitoi_write_source(struct avitoi_writer *w, const avito_image_sourc
 }
 
 /* ======================================================================= *
- * >>32 ENDPOINTS
+ * >>33 ENDPOINTS
  * ======================================================================= *
  *
  * What differs between the calls, and nothing else. The table is at the end of the chapter.
@@ -5301,7 +5592,7 @@ AVITOI_ENDPOINT(add_to_blacklist, "/messenger/v2" AVITOI_ENDPOINT_ACCOUNT_PATH "
                 avitoi_endpoint_body_users, avitoi_endpoint_write_users, NULL, NULL, NULL, AVITOI_ENDPOINT_POST | AVITOI_ENDPOINT_CHANGES);
 
 /* ======================================================================= *
- * >>33 REQUEST
+ * >>34 REQUEST
  * ======================================================================= *
  *
  * The request as a whole, out of an endpoint's patterns and the arguments of the call. Comes in: a lane
@@ -5411,7 +5702,7 @@ static void avitoi_request_write(struct avitoi_writer *w, const avito_client *c)
 }
 
 /* ======================================================================= *
- * >>34 HTTP BODY FRAMING
+ * >>35 HTTP BODY FRAMING
  * ======================================================================= *
  *
  * Where a body ends, for requests and answers alike: by its length, by chunks, or with the stream.
@@ -5573,7 +5864,7 @@ static int avitoi_body_at_close(const struct avitoi_body *b)
 }
 
 /* ======================================================================= *
- * >>35 RESPONSE HEAD
+ * >>36 RESPONSE HEAD
  * ======================================================================= *
  *
  * Byte by byte: a state wherever input can end, so no line has to fit anywhere. Names and values of
@@ -5799,7 +6090,7 @@ AVITOI_APART_IF_SMALL static int avitoi_head_byte(struct avitoi_head *h, char *w
     return avitoi_text_is_http_token(avitoi_text_byte(c)) ? AVITO_AGAIN : AVITO_ERR_HTTP;
 }
 
-/* Lines that are there as a whole and plain have a twin that reads a word at a time (>>45). */
+/* Lines that are there as a whole and plain have a twin that reads a word at a time (>>46). */
 #if AVITO_WITH_SHORTCUTS && defined(__GNUC__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 #define AVITOI_FAST_HEAD 1
 static size_t avitoi_fast_status_line(struct avitoi_head *h, const char *p, size_t n);
@@ -5827,7 +6118,7 @@ static int avitoi_head_framing(const struct avitoi_head *h, struct avitoi_body *
 }
 
 /* ======================================================================= *
- * >>36 ACCOUNT
+ * >>37 ACCOUNT
  * ======================================================================= *
  *
  * What lanes share: credentials, hooks, and whatever stands in account.priv, which is read and written
@@ -5994,7 +6285,7 @@ AVITO_API int avito_authorize_url(const avito_account *account, const char *scop
 }
 
 /* ======================================================================= *
- * >>37 CALL
+ * >>38 CALL
  * ======================================================================= *
  *
  * The states of a call, the table of their changes, and what the rooms above need to know of the call that
@@ -6176,7 +6467,7 @@ static void avitoi_call_drop(avito_client *c, int code)
 }
 
 /* ======================================================================= *
- * >>38 ERRORS
+ * >>39 ERRORS
  * ======================================================================= *
  *
  * What a failed call leaves in client.error: its code, whether it was sent, and its text. Comes in: a status, a result of the transport, bytes of a refusal. Nothing
@@ -6316,7 +6607,7 @@ static void avitoi_error_hide_secrets(avito_client *c)
 }
 
 /* ======================================================================= *
- * >>39 TOKENS
+ * >>40 TOKENS
  * ======================================================================= *
  *
  * How an account gets its token, keeps it, renews it and loses it. One lane at a time has the duty to fetch
@@ -6683,7 +6974,7 @@ AVITOI_APART static int avitoi_token_received(avito_client *c)
 }
 
 /* ======================================================================= *
- * >>40 RATE
+ * >>41 RATE
  * ======================================================================= *
  *
  * When the next request may go: the account's gate, what the server asked for, and the pause before a
@@ -6768,7 +7059,7 @@ static void avitoi_rate_heed(avito_client *c)
 }
 
 /* ======================================================================= *
- * >>41 ANSWERS
+ * >>42 ANSWERS
  * ======================================================================= *
  *
  * What an answer means. Comes in: a complete head, then spans of body bytes, then the body's end. Goes out:
@@ -6979,7 +7270,7 @@ static int avitoi_answer_feed(avito_client *c)
         c->priv.span = 0;
         return AVITO_AGAIN;
     }
-    if (j->culprit != NULL) {
+    if (j->culprit != NULL && (rc == AVITO_ERR_MODEL || rc == AVITO_ERR_DUPLICATE)) {
         avitoi_error_set_text(c, j->culprit, strlen(j->culprit));
     }
     return rc;
@@ -7070,13 +7361,21 @@ static bool avitoi_answer_page_follows(avito_client *c)
 }
 
 /* The elements of a collected list lie in reverse order at the high end: one array at the low end. */
+AVITOI_ASSERT(lists_are_alike, sizeof(avito_chats) == sizeof(avito_messages) &&
+                                   offsetof(avito_chats, lacked) == offsetof(avito_messages, lacked));
+
 static int avitoi_answer_collect(avito_client *c)
 {
     struct avitoi_json *j = &c->priv.json;
     const size_t size = c->priv.call->answer->fields[0].child->size;
     struct avitoi_schema_items list;
-    char *items = avitoi_json_low(j, j->rows * size);
+    char *items;
     size_t i;
+    if (j->rows == 0 && j->skipped > 0) {
+        avitoi_error_set_text(c, j->culprit, strlen(j->culprit));
+        return AVITO_ERR_MODEL;
+    }
+    items = avitoi_json_low(j, j->rows * size);
     if (items == NULL) {
         return AVITO_ERR_ARENA;
     }
@@ -7087,7 +7386,10 @@ static int avitoi_answer_collect(avito_client *c)
     list.count = j->rows;
     memcpy(c->priv.out, &list, sizeof list);
     if (c->priv.call->answer->count > 1) { /* the lists that have pages */
-        memcpy((char *)c->priv.out + sizeof list, &c->priv.has_more, sizeof c->priv.has_more);
+        avito_chats *out = (avito_chats *)c->priv.out;
+        out->has_more = c->priv.has_more;
+        out->skipped = j->skipped;
+        out->lacked = (j->skipped > 0) ? j->culprit : NULL;
     }
     return AVITO_OK;
 }
@@ -7306,7 +7608,7 @@ static int avitoi_answer_end(avito_client *c)
 }
 
 /* ======================================================================= *
- * >>42 EXCHANGE
+ * >>43 EXCHANGE
  * ======================================================================= *
  *
  * One request and its answer over the transport: a handler for each state. Each does what it can without
@@ -7669,7 +7971,7 @@ static int avitoi_exchange_on_drain(avito_client *c)
 }
 
 /* ======================================================================= *
- * >>43 CALL MACHINE
+ * >>44 CALL MACHINE
  * ======================================================================= *
  *
  * avito_step() runs the handler of the present state until one of them has to wait or the call ends. Here a
@@ -7994,7 +8296,7 @@ AVITO_API const avito_error *avito_last_error(const avito_client *client)
 }
 
 /* ======================================================================= *
- * >>44 CLIENT AND CALLS
+ * >>45 CLIENT AND CALLS
  * ======================================================================= *
  *
  * A lane's options, and calls: each checks its arguments, notes them (prepare) and starts. Comes in: whatever
@@ -8299,12 +8601,12 @@ AVITO_API int avito_get_chat(avito_client *client, int64_t user_id, const char *
 /* ======================================================================= *
  *
  * YOU MAY STOP HERE. This was the core: whatever every program needs. What follows makes it quicker
- * (>>45), or is a part that a program may leave out: first their interfaces, then their rooms.
+ * (>>46), or is a part that a program may leave out: first their interfaces, then their rooms.
  *
  * ======================================================================= */
 
 /* ======================================================================= *
- * >>45 SPEED: HEAD LINES
+ * >>46 SPEED: HEAD LINES
  * ======================================================================= *
  *
  * Lines of a response head, a word or a block at a time.
@@ -8470,11 +8772,11 @@ static size_t avitoi_fast_head_line(struct avitoi_head *h, char *word, const cha
 #endif
 
 /* ======================================================================= *
- * >>46 SPEED: TEXT
+ * >>47 SPEED: TEXT
  * ======================================================================= *
  *
  *
- * What follows buys speed only: the JSON machine (>>30) reads the same byte by byte.
+ * What follows buys speed only: the JSON machine (>>31) reads the same byte by byte.
  */
 
 #if AVITO_WITH_SHORTCUTS
@@ -8942,12 +9244,12 @@ static const char *avitoi_fast_text_check(const char *p, const char *end, size_t
 #endif
 
 /* ======================================================================= *
- * >>47 SPEED: MEMBERS
+ * >>48 SPEED: MEMBERS
  * ======================================================================= *
  *
  * What lies in the window as a whole and is of the usual kind is read in one go, many members at a
  * time. The short way starts where a member or an element may begin, takes whole members, and leaves
- * exactly the state in which the machine (>>30) would be after them. It raises no error: what is
+ * exactly the state in which the machine (>>31) would be after them. It raises no error: what is
  * cut, rare or wrong it leaves to the machine, from the member's beginning, and the machine decides.
  *
  * Two borders serve for all of it: `near`, AVITOI_FAST_AHEAD bytes before the end of the window, where
@@ -9368,12 +9670,6 @@ static AVITOI_INLINE void avitoi_fast_store(struct avitoi_fast *r, const void *v
 static AVITOI_INLINE bool avitoi_fast_key_is(const struct avitoi_schema_field *row, const char *p)
 {
     const size_t n = row->form_len;
-#if AVITO_WITH_SIMD
-    const __m128i same = _mm_cmpeq_epi8(avitoi_fast_text_load(p), avitoi_fast_text_load(row->form));
-    return (avitoi_fast_text_bits(same) & row->mask) == row->mask &&
-           (n <= 16u ||
-            avitoi_fast_text_eight(p + n - 8) == avitoi_fast_text_eight(row->form + n - 8));
-#else
     const uint64_t first = avitoi_fast_text_eight(p) ^ avitoi_fast_text_eight(row->form);
     if (n <= 8u) {
         return n != 0 && first << (64u - 8u * n) == 0;
@@ -9381,6 +9677,17 @@ static AVITOI_INLINE bool avitoi_fast_key_is(const struct avitoi_schema_field *r
     return first == 0 &&
            avitoi_fast_text_eight(p + n - 8) == avitoi_fast_text_eight(row->form + n - 8) &&
            (n <= 16u || avitoi_fast_text_eight(p + 8) == avitoi_fast_text_eight(row->form + 8));
+}
+
+/* The same by one comparison, which no form of more than 16 bytes passes. */
+static AVITOI_INLINE bool avitoi_fast_key_is_expected(const struct avitoi_schema_field *row,
+                                                      const char *p)
+{
+#if AVITO_WITH_SIMD
+    const __m128i same = _mm_cmpeq_epi8(avitoi_fast_text_load(p), avitoi_fast_text_load(row->form));
+    return (avitoi_fast_text_bits(same) & row->mask) == row->mask;
+#else
+    return avitoi_fast_key_is(row, p);
 #endif
 }
 
@@ -9403,7 +9710,7 @@ static AVITOI_INLINE bool avitoi_fast_key(struct avitoi_fast *r)
 {
     const struct avitoi_schema_field *const fields = r->schema->fields, *found;
     const char *const p = r->p + 1;
-    if (avitoi_fast_key_is(r->row, p)) {
+    if (avitoi_fast_key_is_expected(r->row, p)) {
         return true;
     }
     found = avitoi_fast_key_among(r->row, fields + r->schema->count, p);
@@ -9478,7 +9785,7 @@ static AVITOI_INLINE unsigned avitoi_fast_cut(struct avitoi_fast *r, size_t len,
     struct avitoi_json *j = r->j;
     char *const dst = r->low + len;
     if (avitoi_fast_end(r) - stop >= 12 || !avitoi_fast_fits(r, dst, 16) ||
-        (r->row->kind == AVITOI_SCHEMA_TEXT && j->cut_at > 0)) {
+        (r->row->kind != AVITOI_SCHEMA_STR && j->cut_at > 0)) {
         return avitoi_fast_undo(r);
     }
     r->seen |= r->bit;
@@ -9491,6 +9798,20 @@ static AVITOI_INLINE unsigned avitoi_fast_cut(struct avitoi_fast *r, size_t len,
     j->room = (size_t)(avitoi_fast_top(r) - dst) - 1u;
     r->p = stop;
     return avitoi_fast_leave(r, AVITOI_JSON_AT_STRING);
+}
+
+/* A text must not be longer than it is kept; a TYPE is judged. */
+static AVITOI_INLINE bool avitoi_fast_is_fine(struct avitoi_fast *r, const avito_str *s)
+{
+    struct avitoi_json *j = r->j;
+    avito_str type;
+    if (r->row->kind == AVITOI_SCHEMA_TEXT) {
+        return j->cut_at == 0 || s->len <= j->cut_at;
+    }
+    type = *s; /* so that *s may stay in registers */
+    r->row->child->finish(j, &type);
+    r->f->type = (j->word_len > 0) ? AVITOI_JSON_TYPE_RIGHT : AVITOI_JSON_TYPE_OTHER;
+    return true;
 }
 
 static AVITOI_INLINE unsigned avitoi_fast_string(struct avitoi_fast *r)
@@ -9508,7 +9829,7 @@ static AVITOI_INLINE unsigned avitoi_fast_string(struct avitoi_fast *r)
     if (p == NULL) {
         return avitoi_fast_cut(r, s.len, stop);
     }
-    if (r->row->kind == AVITOI_SCHEMA_TEXT && r->j->cut_at > 0 && s.len > r->j->cut_at) {
+    if (r->row->kind != AVITOI_SCHEMA_STR && !avitoi_fast_is_fine(r, &s)) {
         return avitoi_fast_undo(r);
     }
     r->p = p;
@@ -9525,16 +9846,19 @@ static AVITOI_INLINE unsigned avitoi_fast_int(struct avitoi_fast *r)
     const char *const first = r->p + (*r->p == '-' ? 1 : 0);
     const char *p = first;
     uint64_t value;
-    if (r->p > r->near || *p == 'n') {
-        return avitoi_fast_null(r);
+    if (r->p > r->near) {
+        return avitoi_fast_undo(r);
     }
     p += avitoi_fast_eight(p, &value);
+    if (p == first) {
+        return avitoi_fast_null(r);
+    }
     if (p == first + 8) {
         for (; avitoi_number_is_digit(*p) && p - first < 18; p++) {
             value = value * 10u + (avitoi_text_byte(*p) - (unsigned)'0');
         }
     }
-    if (p == first || (*first == '0' && p > first + 1) || !avitoi_fast_ends_number(*p)) {
+    if ((*first == '0' && p > first + 1) || !avitoi_fast_ends_number(*p)) {
         return avitoi_fast_undo(r);
     }
     value = (first != r->p) ? 0u - value : value;
@@ -9601,7 +9925,7 @@ static AVITOI_INLINE unsigned avitoi_fast_e7(struct avitoi_fast *r)
 #endif
 
 /* ======================================================================= *
- * >>48 SPEED: OBJECTS AND LISTS
+ * >>49 SPEED: OBJECTS AND LISTS
  * ======================================================================= *
  *
  * Twins of what the core does byte by byte: each takes what is plain and there as a whole, and leaves the
@@ -9623,6 +9947,7 @@ static AVITOI_INLINE void avitoi_fast_push(struct avitoi_fast *r, unsigned kind)
     r->f->kind = (uint8_t)kind;
     r->f->schema = r->schema;
     r->f->field = AVITOI_JSON_NO_FIELD | AVITOI_JSON_LAST_FIELD;
+    r->f->type = AVITOI_JSON_TYPE_UNKNOWN;
     r->seen = 0;
     avitoi_fast_expect(r, 0);
     j->level++;
@@ -9816,7 +10141,7 @@ static AVITOI_INLINE unsigned avitoi_fast_pair(struct avitoi_fast *r)
 static AVITOI_INLINE unsigned avitoi_fast_value(struct avitoi_fast *r)
 {
     const unsigned kind = r->row->kind;
-    if (kind <= AVITOI_SCHEMA_TEXT) {
+    if (kind <= AVITOI_SCHEMA_TYPE) {
         return avitoi_fast_string(r);
     }
     if (kind == AVITOI_SCHEMA_INT) {
@@ -9830,6 +10155,8 @@ static AVITOI_INLINE unsigned avitoi_fast_value(struct avitoi_fast *r)
             return avitoi_fast_bool(r);
         case AVITOI_SCHEMA_E7:
             return avitoi_fast_e7(r);
+        case AVITOI_SCHEMA_TYPED:
+            return r->f->type == AVITOI_JSON_TYPE_RIGHT ? avitoi_fast_object(r) : avitoi_fast_null(r);
         case AVITOI_SCHEMA_OBJ:
             return avitoi_fast_object(r);
         case AVITOI_SCHEMA_ARR:
@@ -9928,28 +10255,44 @@ static AVITOI_INLINE unsigned avitoi_fast_close(struct avitoi_fast *r)
     return avitoi_fast_taken(r);
 }
 
-static AVITOI_INLINE unsigned avitoi_fast_after(struct avitoi_fast *r)
+/* Does the machine close the object on top? The root, those in a pair, those beside the list that streams,
+ * and its elements if they are collected or remembered. */
+static AVITOI_INLINE bool avitoi_fast_is_closed_slowly(const struct avitoi_fast *r)
+{
+    return r->j->level <= r->floor || r->f[-1].kind == AVITOI_SCHEMA_PAIR;
+}
+
+/* After a member and what is not the usual. */
+static AVITOI_INLINE unsigned avitoi_fast_after_blanks(struct avitoi_fast *r)
 {
     const char *const end = avitoi_fast_end(r);
-    if (r->p < r->near && avitoi_fast_text_two(r->p) == (',' | '"' << 8)) {
-        r->p++;
-        return AVITOI_FAST_MEMBER;
-    }
-    if (r->p + 1 < r->near && avitoi_fast_text_two(r->p) == (',' | ' ' << 8) && r->p[2] == '"') {
-        r->p += 2;
-        return AVITOI_FAST_MEMBER;
-    }
     r->p = avitoi_fast_blanks(r->p, end);
     if (r->p < end && *r->p == ',') {
         r->p = avitoi_fast_blanks(r->p + 1, end);
         return (r->p <= r->near && *r->p == '"') ? (unsigned)AVITOI_FAST_MEMBER
                                                  : avitoi_fast_between(r, AVITOI_JSON_AT_KEY);
     }
-    if (r->p == end || *r->p != '}' || r->j->level <= r->floor ||
-        r->f[-1].kind == AVITOI_SCHEMA_PAIR) {
+    if (r->p == end || *r->p != '}' || avitoi_fast_is_closed_slowly(r)) {
         return avitoi_fast_between(r, AVITOI_JSON_AT_AFTER);
     }
     return avitoi_fast_close(r);
+}
+
+/* After a member; mostly another one comes at once, or the object ends. */
+static AVITOI_INLINE unsigned avitoi_fast_after(struct avitoi_fast *r)
+{
+    if (r->p < r->near && avitoi_fast_text_two(r->p) == (',' | '"' << 8)) {
+        r->p++;
+        return AVITOI_FAST_MEMBER;
+    }
+    if (r->p < r->near && *r->p == '}' && !avitoi_fast_is_closed_slowly(r)) {
+        return avitoi_fast_close(r);
+    }
+    if (r->p + 1 < r->near && avitoi_fast_text_two(r->p) == (',' | ' ' << 8) && r->p[2] == '"') {
+        r->p += 2;
+        return AVITOI_FAST_MEMBER;
+    }
+    return avitoi_fast_after_blanks(r);
 }
 
 /* ---- beginning and end of the run ---- */
@@ -10092,7 +10435,7 @@ extern "C" {
 #endif
 
 /* ======================================================================= *
- * >>49 WEBHOOK RECEIVER
+ * >>50 WEBHOOK RECEIVER
  * ======================================================================= *
  *
  * The server side of one connection, without I/O: bytes of requests go in, notifications and bytes
@@ -10110,7 +10453,7 @@ extern "C" {
  * answer waits in the output: send it, then use the body, then avito_webhook_done(). The body stays
  * where it is until then, even when the connection is gone. A 200 cannot be taken back: where a
  * crash in between must not lose the message, save it before you send (if that fails, close without
- * sending: what was not answered comes again), or poll as well (>>50).
+ * sending: what was not answered comes again), or poll as well (>>51).
  *
  *     200  a notification; or a probe: the body is `{}` or nothing, which is no event
  *     404  another path, so a wrong secret too    403  your verifier refused
@@ -10213,7 +10556,7 @@ AVITO_API bool avito_webhook_finished(const avito_webhook *webhook);
 AVITO_API int avito_webhook_status(const avito_webhook *webhook);
 
 /* ======================================================================= *
- * >>50 INBOX
+ * >>51 INBOX
  * ======================================================================= *
  *
  * Every new message of one account, once, also those that it wrote itself (avito_classify()): polling
@@ -10411,7 +10754,7 @@ AVITO_API unsigned avito_inbox_events(avito_inbox *inbox);
 AVITO_API const char *avito_inbox_about(const avito_inbox *inbox);
 
 /* ======================================================================= *
- * >>51 POSIX TCP (AVITO_WITH_POSIX)
+ * >>52 POSIX TCP (AVITO_WITH_POSIX)
  * ======================================================================= *
  *
  * Sockets as a transport: IPv4 and IPv6, four addresses of the name tried in turn (both kinds among
@@ -10491,7 +10834,7 @@ AVITO_API int avito_posix_entropy(void *ctx, void *out, size_t len);
 #endif /* AVITO_WITH_POSIX */
 
 /* ======================================================================= *
- * >>52 TLS BY BEARSSL (AVITO_WITH_BEARSSL)
+ * >>53 TLS BY BEARSSL (AVITO_WITH_BEARSSL)
  * ======================================================================= *
  *
  * TLS 1.2 as a transport over any transport: sockets, lwIP, a modem's UART. You give the context, the
@@ -10769,7 +11112,7 @@ AVITO_API int avito_anchors_load_file(avito_anchors *anchors, void *memory, size
 #endif /* AVITO_WITH_BEARSSL */
 
 /* ======================================================================= *
- * >>53 RAW JSON
+ * >>54 RAW JSON
  * ======================================================================= *
  *
  * For JSON that no model knows and that lies whole in memory: the raw content of a message of a new
@@ -10864,7 +11207,7 @@ AVITO_API int avito_json_int(avito_json_value value, int64_t *out);
 AVITO_API int avito_json_bool(avito_json_value value, bool *out);
 
 /* ======================================================================= *
- * >>54 SHOW
+ * >>55 SHOW
  * ======================================================================= *
  *
  * A message as one line for a person, and as one line of JSON for a program. Both take any message that
@@ -10913,7 +11256,7 @@ AVITO_API const char *avito_message_class_word(avito_message_class message_class
 #define AVITO_MESSENGER_IMPLEMENTED
 
 /* ======================================================================= *
- * >>55 LISTS
+ * >>56 LISTS
  * ======================================================================= *
  *
  * Calls whose answer is a list: as a whole into the arena, or element by element while it arrives. Both are
@@ -11181,7 +11524,7 @@ AVITO_API int avito_list_end(avito_client *client, size_t drain_max)
 }
 
 /* ======================================================================= *
- * >>56 ERROR TEXTS
+ * >>57 ERROR TEXTS
  * ======================================================================= *
  *
  * Names, sentences and remedies of results, for people. Comes in: a number. Goes out: a text that stays.
@@ -11235,7 +11578,7 @@ AVITO_API const char *avito_error_remedy(int code)
 }
 
 /* ======================================================================= *
- * >>57 SEVERAL LANES
+ * >>58 SEVERAL LANES
  * ======================================================================= *
  *
  * Lanes that share an account: one fetches the token, the others wait for it, and memory of a token that
@@ -11287,7 +11630,7 @@ AVITO_API void avito_enable_lanes(avito_account_options *options)
 }
 
 /* ======================================================================= *
- * >>58 TOKEN STORE
+ * >>59 TOKEN STORE
  * ======================================================================= *
  *
  * Tokens from and to the application: .load_token once, before the first request; .save_token before a new
@@ -11372,7 +11715,7 @@ AVITO_API void avito_enable_token_store(avito_account_options *options)
 }
 
 /* ======================================================================= *
- * >>59 RETRIES
+ * >>60 RETRIES
  * ======================================================================= *
  *
  * A failed call is begun again where that can do no harm and there is time, after a pause. Comes in: the
@@ -11512,7 +11855,7 @@ AVITO_API void avito_enable_retries(avito_client_options *options)
 }
 
 /* ======================================================================= *
- * >>60 DIAGNOSTICS
+ * >>61 DIAGNOSTICS
  * ======================================================================= *
  *
  * What is told to people: lines of a trace, and the server's own words in an error, after every secret in
@@ -11647,18 +11990,14 @@ AVITO_API void avito_enable_diagnostics(avito_account_options *options)
 }
 
 /* ======================================================================= *
- * >>61 WEBHOOK RECEIVER
+ * >>62 NOTIFICATIONS
  * ======================================================================= *
  *
- * A request is read byte by byte; every state is a place where input can end, and nothing is looked
- * at twice. No input is taken while an answer is going out or a notification waits.
- *
- *     START > METHOD > TARGET > VERSION > LINE_LF > FIELD > NAME > VALUE > LINE_LF > FIELD ...
- *                                                   FIELD > END_LF > BODY > START
+ * The body of a notification, which lies in memory as a whole, becomes an event.
  */
 
 /* The JSON reader needs more than a small stack has: it lies at the end of the arena for so long. */
-struct avitoi_webhook_reader {
+struct avitoi_event_reader {
     struct avitoi_json *json;
     struct avitoi_schema_envelope envelope;
     const char *body;
@@ -11666,73 +12005,83 @@ struct avitoi_webhook_reader {
     avito_arena rest; /* of the caller's arena */
 };
 
-static int avitoi_webhook_read_envelope(struct avitoi_webhook_reader *r,
-                                        const struct avitoi_schema *schema)
+static int avitoi_event_read_as(struct avitoi_event_reader *r,
+                                        const struct avitoi_schema *schema, void *out)
 {
     size_t used = 0;
     int rc;
-    avitoi_json_begin(r->json, schema, &r->envelope);
+    avitoi_json_begin(r->json, schema, out);
     avitoi_arena_share(&r->json->mem, &r->rest);
     rc = avitoi_json_feed(r->json, r->body, r->len, &used);
     return (rc == AVITO_AGAIN) ? avitoi_json_end(r->json) : rc;
 }
 
-/* Has the envelope that was read a message, or no payload at all? */
-static bool avitoi_webhook_is_message(const struct avitoi_webhook_reader *r)
+/* The message of the payload; NULL: another payload, or none. A message that breaks the model is an error,
+ * also when its type comes after it. */
+static int avitoi_event_message(const struct avitoi_schema_payload *payload, avito_message **out)
 {
-    return r->envelope.payload == NULL || avito_str_equal(r->envelope.payload->type, "message");
-}
-
-/* Most payloads are messages: read at once as what they are. One of another type may hold anything, so
- * whatever else comes of it is read again, for its type only, before it counts. */
-AVITOI_APART static int avitoi_webhook_read_event(struct avitoi_webhook_reader *r)
-{
-    int rc = avitoi_webhook_read_envelope(r, &avitoi_schema_envelope);
-    if (rc == AVITO_OK && avitoi_webhook_is_message(r)) {
+    *out = NULL;
+    if (payload == NULL ||
+        !(payload->type.ptr == NULL || avito_str_equal(payload->type, "message"))) {
         return AVITO_OK;
     }
-    rc = avitoi_webhook_read_envelope(r, &avitoi_schema_other_envelope);
-    if (rc != AVITO_OK || !avitoi_webhook_is_message(r)) {
-        return rc;
+    if ((const void *)payload->message == &avitoi_schema_left_out) {
+        return AVITO_ERR_MODEL;
     }
-    return avitoi_webhook_read_envelope(r, &avitoi_schema_envelope); /* for its error */
+    *out = payload->message;
+    return AVITO_OK;
 }
 
-AVITO_API int avito_parse_webhook(const void *body, size_t len, avito_arena *arena,
-                                  avito_event *out, size_t *needed)
+/* An envelope with a payload, or a message by itself: it has a chat, which no envelope has. */
+AVITOI_APART static int avitoi_event_read(struct avitoi_event_reader *r,
+                                                  avito_message **message)
+{
+    int rc = avitoi_event_read_as(r, &avitoi_schema_envelope, &r->envelope);
+    if (rc != AVITO_OK || r->envelope.payload != NULL || r->envelope.chat_id.ptr == NULL) {
+        return rc != AVITO_OK ? rc : avitoi_event_message(r->envelope.payload, message);
+    }
+    memset(&r->envelope, 0, sizeof r->envelope);
+    rc = avitoi_event_read_as(r, &avitoi_schema_message, NULL);
+    *message = (avito_message *)r->json->out;
+    return rc;
+}
+
+/* Sets up the reader. False: the arena has no room for it; *peak is what it needs. */
+static bool avitoi_event_begin(struct avitoi_event_reader *r, const char *body, size_t len,
+                               const avito_arena *arena, size_t *peak)
 {
     const size_t size = avitoi_arena_align(sizeof(struct avitoi_json));
-    struct avitoi_webhook_reader r;
+    const bool mark = len >= 3 && memcmp(body, "\xef\xbb\xbf", 3) == 0; /* of the byte order */
+    r->body = body + (mark ? 3 : 0);
+    r->len = len - (mark ? 3u : 0u);
+    r->rest = *arena;
+    r->rest.used = avitoi_arena_align(r->rest.used);
+    *peak = r->rest.used + size;
+    if (r->rest.cap < *peak) {
+        return false;
+    }
+    r->rest.cap = (r->rest.cap - size) & ~(size_t)(AVITOI_ARENA_ALIGN - 1u);
+    r->json = (struct avitoi_json *)(void *)(r->rest.base + r->rest.cap);
+    return true;
+}
+
+static int avitoi_event_parse(const char *body, size_t len, avito_arena *arena, avito_event *out,
+                              size_t *needed)
+{
+    struct avitoi_event_reader r;
+    avito_message *message = NULL;
     size_t peak;
     int rc = AVITO_ERR_ARENA;
-    if (needed != NULL) {
-        *needed = 0;
-    }
-    if (body == NULL || arena == NULL || arena->base == NULL || out == NULL) {
-        return AVITO_ERR_ARGUMENT;
-    }
-    if (arena->busy) {
-        return AVITO_ERR_BUSY;
-    }
-    r.body = (const char *)body;
-    r.len = len;
-    r.rest = *arena;
-    r.rest.used = avitoi_arena_align(r.rest.used);
-    peak = r.rest.used + size;
-    if (r.rest.cap >= peak) {
-        r.rest.cap = (r.rest.cap - size) & ~(size_t)(AVITOI_ARENA_ALIGN - 1u);
-        r.json = (struct avitoi_json *)(void *)(r.rest.base + r.rest.cap);
-        rc = avitoi_webhook_read_event(&r);
+    if (avitoi_event_begin(&r, body, len, arena, &peak)) {
+        rc = avitoi_event_read(&r, &message);
         peak += avitoi_arena_align(r.json->mem.peak);
     }
-    if (rc == AVITO_ERR_ARENA && needed != NULL) {
-        *needed = peak;
-    }
+    *needed = (rc == AVITO_ERR_ARENA) ? peak : 0u;
     if (rc != AVITO_OK) {
         return rc;
     }
     memset(out, 0, sizeof *out);
-    if (r.envelope.id.ptr == NULL && r.envelope.payload == NULL) {
+    if (r.envelope.id.ptr == NULL && r.envelope.payload == NULL && message == NULL) {
         return AVITO_END;
     }
     arena->peak = (peak > arena->peak) ? peak : arena->peak;
@@ -11742,10 +12091,36 @@ AVITO_API int avito_parse_webhook(const void *body, size_t len, avito_arena *are
     out->timestamp = r.envelope.timestamp;
     if (r.envelope.payload != NULL) {
         out->type = r.envelope.payload->type;
-        out->message = r.envelope.payload->message;
     }
+    out->message = message;
     return AVITO_OK;
 }
+
+AVITO_API int avito_parse_webhook(const void *body, size_t len, avito_arena *arena,
+                                  avito_event *out, size_t *needed)
+{
+    size_t need = 0;
+    int rc = AVITO_ERR_ARGUMENT;
+    if (body != NULL && arena != NULL && arena->base != NULL && out != NULL) {
+        rc = arena->busy ? AVITO_ERR_BUSY
+                         : avitoi_event_parse((const char *)body, len, arena, out, &need);
+    }
+    if (needed != NULL) {
+        *needed = need;
+    }
+    return rc;
+}
+
+/* ======================================================================= *
+ * >>63 WEBHOOK RECEIVER
+ * ======================================================================= *
+ *
+ * A request is read byte by byte; every state is a place where input can end, and nothing is looked
+ * at twice. No input is taken while an answer is going out or a notification waits.
+ *
+ *     START > METHOD > TARGET > VERSION > LINE_LF > FIELD > NAME > VALUE > LINE_LF > FIELD ...
+ *                                                   FIELD > END_LF > BODY > START
+ */
 
 #define AVITOI_WEBHOOK_HEAD_MAX 8192u
 #define AVITOI_WEBHOOK_PATH_MAX 1024u
@@ -12342,7 +12717,7 @@ AVITO_API int avito_webhook_status(const avito_webhook *webhook)
 }
 
 /* ======================================================================= *
- * >>62 INBOX: WHAT IT REMEMBERS
+ * >>64 INBOX: WHAT IT REMEMBERS
  * ======================================================================= *
  *
  * avito_inbox_next() runs the handler of the present phase until one of them has something for the
@@ -12922,7 +13297,7 @@ static void avitoi_inbox_record_refused(avito_inbox *in)
 }
 
 /* ======================================================================= *
- * >>63 INBOX: LISTS
+ * >>65 INBOX: LISTS
  * ======================================================================= *
  *
  * What one poll keeps in the arena, and how a list of chats or of messages is begun. Comes in: rows. Goes
@@ -13266,7 +13641,7 @@ static int avitoi_inbox_turn_page(avito_inbox *in)
 }
 
 /* ======================================================================= *
- * >>64 INBOX: PHASES
+ * >>66 INBOX: PHASES
  * ======================================================================= *
  *
  * A handler for each phase that reads rows or gives messages. Comes in: a row, the end of a list, or an
@@ -13935,7 +14310,7 @@ static int avitoi_inbox_on_list(avito_inbox *in, avito_message *out)
 }
 
 /* ======================================================================= *
- * >>65 INBOX: ROUNDS
+ * >>67 INBOX: ROUNDS
  * ======================================================================= *
  *
  * Where a round begins and ends, what its end allows to forget, and the inbox's public functions.
@@ -14449,7 +14824,7 @@ AVITO_API int avito_inbox_init(avito_inbox *inbox, avito_client *client,
 }
 
 /* ======================================================================= *
- * >>66 SENDING AND OTHER CHANGES
+ * >>68 SENDING AND OTHER CHANGES
  * ======================================================================= *
  *
  * Calls that change something. Each ends in one of three outcomes (>>8); which one it is, the room of errors
@@ -14678,7 +15053,7 @@ AVITO_API void avito_enable_dry_run(avito_client_options *options)
 }
 
 /* ======================================================================= *
- * >>67 CONFIRMING
+ * >>69 CONFIRMING
  * ======================================================================= *
  *
  * Was it sent? The chat is read back from its newest message to the baseline, row by row, until that tells.
@@ -14973,7 +15348,7 @@ AVITO_API int avito_confirm_sends(avito_client *client, const avito_sent_query *
 }
 
 /* ======================================================================= *
- * >>68 RAW JSON
+ * >>70 RAW JSON
  * ======================================================================= *
  *
  * The JSON machine proves that a text is valid, without a schema; only then jsmn tokenises it, which
@@ -15405,11 +15780,11 @@ AVITO_API int avito_json_bool(avito_json_value value, bool *out)
 }
 
 /* ======================================================================= *
- * >>69 SHOW
+ * >>71 SHOW
  * ======================================================================= *
  *
  * A message as a line for a person, and as JSON. The line drops what does not fit; the JSON is written
- * by the request writer (>>31), which counts what does not.
+ * by the request writer (>>32), which counts what does not.
  */
 
 AVITO_API const char *avito_message_class_word(avito_message_class message_class)
@@ -15889,7 +16264,7 @@ AVITO_API int avito_message_json(const avito_message *message, const avito_chat 
 }
 
 /* ======================================================================= *
- * >>70 POSIX
+ * >>72 POSIX
  * ======================================================================= */
 
 #if AVITO_WITH_POSIX
@@ -16021,7 +16396,7 @@ AVITO_API int avito_posix_entropy(void *ctx, void *out, size_t len)
 }
 
 /* ======================================================================= *
- * >>71 TCP
+ * >>73 TCP
  * ======================================================================= *
  *
  * A transport over POSIX sockets: look-up, connecting one address after the other, bytes. Comes in: a host
@@ -16601,7 +16976,7 @@ AVITO_API int avito_tcp_fd(const avito_tcp *tcp)
 #endif /* AVITO_WITH_POSIX */
 
 /* ======================================================================= *
- * >>72 TLS: CERTIFICATES
+ * >>74 TLS: CERTIFICATES
  * ======================================================================= */
 
 #if AVITO_WITH_BEARSSL
@@ -17014,7 +17389,7 @@ static const br_x509_class avitoi_cert_class = {
     avitoi_cert_class_end_cert, avitoi_cert_class_end_chain,   avitoi_cert_class_get_pkey};
 
 /* ======================================================================= *
- * >>73 TLS: SET-UP
+ * >>75 TLS: SET-UP
  * ======================================================================= *
  *
  * A profile of BearSSL's client, and what no profile may loosen: version, suites, hashes, key sizes. Comes
@@ -17313,7 +17688,7 @@ static int avitoi_tls_inner_result(avito_tls *tls, long result, int fallback)
 }
 
 /* ======================================================================= *
- * >>74 TLS: RECORDS
+ * >>76 TLS: RECORDS
  * ======================================================================= *
  *
  * Bytes between BearSSL's engine and the transport below, without waiting: sends finished records, takes
@@ -17605,7 +17980,7 @@ static long avitoi_tls_round(avito_tls *tls)
 }
 
 /* ======================================================================= *
- * >>75 TLS: CONNECTIONS
+ * >>77 TLS: CONNECTIONS
  * ======================================================================= *
  *
  * The transport's functions: connect with a handshake or a kept session, send, recv, wants, wait, close.
@@ -18083,7 +18458,7 @@ AVITO_API avito_transport avito_tls_transport(avito_tls *tls)
 }
 
 /* ======================================================================= *
- * >>76 TLS: TRUST ANCHORS
+ * >>78 TLS: TRUST ANCHORS
  * ======================================================================= *
  *
  * Certificates in PEM become BearSSL's trust anchors: names and keys from the low end of the caller's
@@ -18303,10 +18678,10 @@ AVITO_API int avito_anchors_load_file(avito_anchors *anchors, void *memory, size
 
 /*
  * ======================================================================= *
- * >>77 ON A COMPUTER
+ * >>79 ON A COMPUTER
  * ======================================================================= *
  *
- * Where there is a system with sockets, files and roots, avito_posix (>>79) is everything in one
+ * Where there is a system with sockets, files and roots, avito_posix (>>81) is everything in one
  * struct, opened by one call. Whatever its options leave zero comes from the environment. A whole
  * program::
  *
@@ -18346,7 +18721,7 @@ AVITO_API int avito_anchors_load_file(avito_anchors *anchors, void *memory, size
  *
  * An inbox takes its memory from the struct, too: avito_posix_inbox_options().
  *
- * Files. With .folder the store (>>78) keeps what has to outlive the program:
+ * Files. With .folder the store (>>80) keeps what has to outlive the program:
  *
  *     file             holds                            written                      locked
  *     ---------------  -------------------------------  ---------------------------  ------------
@@ -18389,7 +18764,7 @@ extern "C" {
 #endif
 
 /* ======================================================================= *
- * >>78 FILE STORE (AVITO_WITH_FILES)
+ * >>80 FILE STORE (AVITO_WITH_FILES)
  * ======================================================================= *
  *
  * A folder with what has to outlive the program: the tokens, the inbox' state, and what was sent, by a
@@ -18400,7 +18775,7 @@ extern "C" {
  *
  * One thread at a time uses a store; the folder may be opened more than once. Functions that fail say
  * AVITO_ERR_FILE, or AVITO_ERR_BUSY where another program is in the way, and avito_store_problem()
- * has the rest. Manual: >>77.
+ * has the rest. Manual: >>79.
  */
 #if AVITO_WITH_FILES
 
@@ -18535,14 +18910,14 @@ AVITO_API void avito_image_file_close(avito_image_file *image);
 #endif /* AVITO_WITH_FILES */
 
 /* ======================================================================= *
- * >>79 EVERYTHING IN ONE STRUCT (AVITO_WITH_FILES and AVITO_WITH_BEARSSL)
+ * >>81 EVERYTHING IN ONE STRUCT (AVITO_WITH_FILES and AVITO_WITH_BEARSSL)
  * ======================================================================= *
  *
  * For programs on a computer: the system's roots, TCP, TLS, account, lane, arena and all their buffers,
  * opened by one call. It is made of the public parts above, which stay reachable: call
  * avito_get_chats(&avito.client, ...) and whatever else there is. A second lane of the account is
  * avito_tcp_init(), avito_tls_init() with the same .anchors, and avito_client_init(&lane,
- * &avito.account, ...). Manual: >>77.
+ * &avito.account, ...). Manual: >>79.
  */
 #if AVITO_WITH_FILES && AVITO_WITH_BEARSSL
 
@@ -18567,7 +18942,7 @@ typedef struct avito_posix_options {
     avito_tcp_options tcp;
     const char *ca_file;          /* PEM; else AVITO_CA_FILE, SSL_CERT_FILE, the system's */
     const avito_anchors *anchors; /* of another struct: then no file is read */
-    const char *folder;           /* what to keep there: the store's, >>78; NULL: nothing is kept */
+    const char *folder;           /* what to keep there: the store's, >>80; NULL: nothing is kept */
     const char *program;          /* your name, for the store; NULL: none */
     uint32_t grace_s;             /* the store's; 0: 60 */
 } avito_posix_options;
@@ -18642,7 +19017,7 @@ AVITO_API int avito_posix_perror(avito_posix *avito, int result);
 #define AVITO_MESSENGER_COMPUTER_IMPLEMENTED
 
 /* ======================================================================= *
- * >>80 FILE STORE
+ * >>82 FILE STORE
  * ======================================================================= *
  *
  * What must hold. A file takes its name by rename(), after its bytes are on the disk; the folder is
@@ -19117,7 +19492,7 @@ AVITO_API int avito_store_save_inbox(void *ctx, int slot, const void *data, size
 #endif /* AVITO_WITH_FILES */
 
 /* ======================================================================= *
- * >>81 STORED SENDS AND PICTURES
+ * >>83 STORED SENDS AND PICTURES
  * ======================================================================= */
 #if AVITO_WITH_FILES
 
@@ -19693,7 +20068,7 @@ AVITO_API void avito_image_file_close(avito_image_file *image)
 #endif /* AVITO_WITH_FILES */
 
 /* ======================================================================= *
- * >>82 EVERYTHING IN ONE STRUCT
+ * >>84 EVERYTHING IN ONE STRUCT
  * ======================================================================= */
 #if AVITO_WITH_FILES && AVITO_WITH_BEARSSL
 

@@ -445,7 +445,7 @@ static void test_bad_beside_the_list(void **state)
     } bad[] = {{"{\"has_more\":5}", AVITO_ERR_MODEL},
                {"{\"has_more\":{\"x\":[]}}", AVITO_ERR_MODEL},
                {"{\"has_more\":true,\"has_more\":false}", AVITO_ERR_DUPLICATE},
-               {"[]", AVITO_ERR_MODEL}};
+               {"[1]", AVITO_ERR_MODEL}};
 
     (void)state;
     for (size_t i = 0; i < 2 * sizeof bad / sizeof bad[0]; i++) {

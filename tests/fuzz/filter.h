@@ -38,7 +38,7 @@ static const struct avitoi_schema *const filter_roots[] = {
     &avitoi_schema_chat,     &avitoi_schema_chats,         &avitoi_schema_messages,
     &avitoi_schema_message,  &avitoi_schema_self,          &avitoi_schema_token,
     &avitoi_schema_uploads,  &avitoi_schema_voices,        &avitoi_schema_subscriptions,
-    &avitoi_schema_envelope, &avitoi_schema_other_envelope, &avitoi_schema_reply,
+    &avitoi_schema_envelope, &avitoi_schema_context, &avitoi_schema_reply,
     &avitoi_schema_sent,     NULL,
 };
 
@@ -150,8 +150,9 @@ static void show_field(struct text *out, const struct avitoi_schema_field *field
             text_add(out, "%s", at[1] == 0 ? "null" : at[0] != 0 ? "true" : "false");
             break;
         case AVITOI_SCHEMA_OBJ:
+        case AVITOI_SCHEMA_TYPED:
             memcpy(&child, at, sizeof child);
-            if (child != NULL) {
+            if (child != NULL && child != &avitoi_schema_left_out) {
                 show_model(out, field->child, child);
             } else {
                 text_add(out, "null");

@@ -194,7 +194,7 @@ static void digits(struct reader *r)
 }
 
 /* As much of it as the filter keeps of a number; *len counts no more than that. */
-static void read_number(struct reader *r, char word[AVITOI_JSON_WORD], size_t *len)
+static void read_number(struct reader *r, bool rounded, char word[AVITOI_JSON_WORD], size_t *len)
 {
     const uint8_t *start = r->p, *point = NULL, *behind = NULL;
 
@@ -222,7 +222,7 @@ static void read_number(struct reader *r, char word[AVITOI_JSON_WORD], size_t *l
     }
     *len = 0;
     for (const uint8_t *p = start; p < r->p; p++) {
-        const bool fraction = point != NULL && p > point && p < behind;
+        const bool fraction = rounded && point != NULL && p > point && p < behind;
         if (*len < (fraction ? AVITOI_NUMBER_FRACTION_MAX : (size_t)AVITOI_JSON_WORD)) {
             word[(*len)++] = (char)*p;
         }
@@ -263,6 +263,49 @@ static void cut_text(const struct reader *r, struct text *text)
     }
 }
 
+static bool is_object(const struct avitoi_schema_field *field)
+{
+    return field->kind == AVITOI_SCHEMA_OBJ || field->kind == AVITOI_SCHEMA_TYPED || field->kind == AVITOI_SCHEMA_MAP;
+}
+
+/* At the bracket. */
+static bool is_empty_array(const struct reader *r)
+{
+    struct reader ahead = *r;
+
+    ahead.p++;
+    blanks(&ahead);
+    return peek(&ahead) == ']' || peek(&ahead) == 0 || strchr("{[\"tfn-0123456789", (int)peek(&ahead)) == NULL;
+}
+
+/* The value of a TYPED row: `type` is what the row before it has shown so far. What breaks the model before
+ * that is known is left out. */
+static void read_typed(struct reader *r, const struct avitoi_schema *in, const struct avitoi_schema_field *field,
+                       const struct text *type, struct text *out)
+{
+    const struct reader before = *r;
+    struct avitoi_json judge;
+    avito_str word = {"", 0};
+
+    if (type->data == NULL) {
+        blanks(r);
+        if (peek(r) != '{' && peek(r) != 'n') {
+            field = NULL;
+        }
+        read_value(r, in, field, out);
+        if (r->error == AVITO_ERR_MODEL || r->error == AVITO_ERR_DUPLICATE) {
+            *r = before;
+            text_free(out);
+            read_value(r, in, NULL, out);
+        }
+        return;
+    }
+    word.ptr = strchr(type->data, ':') + 1;
+    word.len = type->len - (size_t)(word.ptr - type->data);
+    in->fields[0].child->finish(&judge, &word);
+    read_value(r, in, judge.word_len > 0 ? field : NULL, out);
+}
+
 static void read_member(struct reader *r, struct container *c, struct text *key)
 {
     const struct avitoi_schema *schema = c->schema;
@@ -288,7 +331,9 @@ static void read_member(struct reader *r, struct container *c, struct text *key)
         field = &schema->fields[1];
     }
     blanks(r);
-    if (must_come(r, ':')) {
+    if (must_come(r, ':') && field != NULL && field->kind == AVITOI_SCHEMA_TYPED) {
+        read_typed(r, schema, field, &c->values[0], &value);
+    } else if (r->error == 0) {
         read_value(r, schema, field, &value);
     }
     if (value.data != NULL && c->kind == AVITOI_SCHEMA_OBJ) {
@@ -440,22 +485,56 @@ static void read_container(struct reader *r, unsigned kind, const struct avitoi_
     text_free(&c.items);
 }
 
+static const struct avitoi_schema_field number_as_text = {.kind = AVITOI_SCHEMA_STR};
+
+/* Does what does not fit the row count as missing? */
+static bool is_tolerant(const struct avitoi_schema *in, const struct avitoi_schema_field *field)
+{
+    return in != NULL && (in->lenient || (field->want & AVITOI_SCHEMA_SHOWN) != 0);
+}
+
+/* Is the text a number as JSON has them? */
+static bool is_number(const char *word, size_t len)
+{
+    struct reader r;
+    char text[AVITOI_JSON_WORD], copy[AVITOI_JSON_WORD];
+    size_t n;
+
+    if (len > AVITOI_SCHEMA_NUMBER_MAX || (*word != '-' && (*word < '0' || *word > '9'))) {
+        return false;
+    }
+    memcpy(text, word, len);
+    text[len] = ',';
+    memset(&r, 0, sizeof r);
+    r.p = (const uint8_t *)text;
+    r.end = r.p + len + 1;
+    read_number(&r, false, copy, &n);
+    return r.error == 0 && r.p == r.end - 1;
+}
+
 static void keep_number(struct reader *r, const struct avitoi_schema *in, const struct avitoi_schema_field *field,
-                        const char *word, size_t len, struct text *out)
+                        const char *word, size_t len, bool is_text, struct text *out)
 {
     int64_t wide = 0;
     int32_t e7 = 0;
     bool good = r->error == 0 && len <= AVITOI_SCHEMA_NUMBER_MAX;
+    const bool number = !is_text || is_number(word, len);
 
+    if (field == &number_as_text) {
+        if (len < AVITOI_JSON_WORD) {
+            show_bytes(out, word, len);
+        }
+        return;
+    }
     if (field->kind == AVITOI_SCHEMA_E7) {
-        good = good && avitoi_number_parse_e7(word, len, &e7);
+        good = good && number && avitoi_number_parse_e7(word, len, &e7);
         wide = e7;
     } else {
-        good = good && avitoi_number_parse_int(word, len, &wide);
+        good = good && (avitoi_number_parse_int(word, len, &wide) || (number && avitoi_number_whole(word, len, &wide)));
     }
     if (good) {
         text_add(out, "%lld", (long long)wide);
-    } else if (in == NULL || !in->lenient) {
+    } else if (in == NULL || !is_tolerant(in, field)) {
         fail(r, AVITO_ERR_MODEL);
     }
 }
@@ -466,9 +545,9 @@ static void read_text(struct reader *r, const struct avitoi_schema *in, const st
     struct text text = {NULL, 0, 0};
 
     read_string(r, &text);
-    if (r->error == 0 && field != NULL && field->kind == AVITOI_SCHEMA_INT) {
+    if (r->error == 0 && field != NULL && (field->kind == AVITOI_SCHEMA_INT || field->kind == AVITOI_SCHEMA_E7)) {
         if (text.len > 0) {
-            keep_number(r, in, field, text.data, text.len, out);
+            keep_number(r, in, field, text.data, text.len, true, out);
         }
     } else if (r->error == 0 && field != NULL) {
         if (field->kind == AVITOI_SCHEMA_TEXT || r->lenient) {
@@ -485,10 +564,11 @@ static bool fits(const struct avitoi_schema_field *field, unsigned c)
         case AVITOI_SCHEMA_INT:
             return c == '"' || c == '-' || (c >= '0' && c <= '9') || c == 'n';
         case AVITOI_SCHEMA_E7:
-            return c == '-' || (c >= '0' && c <= '9') || c == 'n';
+            return c == '"' || c == '-' || (c >= '0' && c <= '9') || c == 'n';
         case AVITOI_SCHEMA_BOOL:
             return c == 't' || c == 'f' || c == 'n';
         case AVITOI_SCHEMA_OBJ:
+        case AVITOI_SCHEMA_TYPED:
         case AVITOI_SCHEMA_MAP:
             return c == '{' || c == 'n';
         case AVITOI_SCHEMA_ARR:
@@ -519,24 +599,26 @@ static void read_value(struct reader *r, const struct avitoi_schema *in, const s
         field++;
     }
     if (field != NULL && !fits(field, c)) {
-        if (in == NULL || !in->lenient) {
+        if (!is_tolerant(in, field) && !(c == '[' && is_object(field) && is_empty_array(r))) {
             fail(r, AVITO_ERR_MODEL);
             return;
         }
-        field = NULL;
+        field = in != NULL && !in->lenient && field->kind <= AVITOI_SCHEMA_TEXT && (c == '-' || (c >= '0' && c <= '9'))
+                    ? &number_as_text
+                    : NULL;
     }
     if (c == '{' || c == '[') {
         if (field != NULL) {
-            read_container(r, field->kind, field->child, out);
+            read_container(r, field->kind == AVITOI_SCHEMA_TYPED ? AVITOI_SCHEMA_OBJ : field->kind, field->child, out);
         } else {
             read_container(r, c == '{' ? AVITOI_SCHEMA_MAP : AVITOI_SCHEMA_ARR, NULL, NULL);
         }
     } else if (c == '"') {
         read_text(r, in, field, out);
     } else if (c == '-' || (c >= '0' && c <= '9')) {
-        read_number(r, word, &len);
+        read_number(r, field != NULL && field->kind == AVITOI_SCHEMA_E7, word, &len);
         if (r->error == 0 && field != NULL) {
-            keep_number(r, in, field, word, len, out);
+            keep_number(r, in, field, word, len, false, out);
         }
     } else {
         read_word(r, c == 't' ? "true" : c == 'f' ? "false" : "null");

@@ -165,11 +165,13 @@ static void test_numbers(void **state)
         {"9223372036854775807", AVITO_OK, INT64_MAX}, {"\"9223372036854775807\"", AVITO_OK, INT64_MAX},
         {"-9223372036854775808", AVITO_OK, INT64_MIN}, {"9223372036854775808", AVITO_ERR_MODEL, 0},
         {"-9223372036854775809", AVITO_ERR_MODEL, 0}, {"18446744073709551617", AVITO_ERR_MODEL, 0},
-        {"99999999999999999999999999999999999999999999", AVITO_ERR_MODEL, 0}, {"1.0", AVITO_ERR_MODEL, 0},
+        {"99999999999999999999999999999999999999999999", AVITO_ERR_MODEL, 0}, {"1.0", AVITO_OK, 1}, {"\"1.0\"", AVITO_OK, 1}, {"1754916284.000", AVITO_OK, 1754916284}, {"1.e1", AVITO_ERR_JSON, 0}, {"\"1.e1\"", AVITO_ERR_MODEL, 0},
+        {"10e-1", AVITO_OK, 1}, {"1e-1", AVITO_ERR_MODEL, 0}, {"0.5e1", AVITO_OK, 5}, {"-1.50e1", AVITO_OK, -15}, {"1e18", AVITO_OK, INT64_C(1000000000000000000)}, {"1e19", AVITO_ERR_MODEL, 0}, {"1e999", AVITO_ERR_MODEL, 0}, {"0e-3", AVITO_ERR_MODEL, 0},
+        {"1.0000000000000000001", AVITO_ERR_MODEL, 0},
         {"1754.999", AVITO_ERR_MODEL, 0}, {"17540.99", AVITO_ERR_MODEL, 0}, {"12345678", AVITO_OK, 12345678},
         {"1234567890123456", AVITO_OK, INT64_C(1234567890123456)}, {"1234567.", AVITO_ERR_JSON, 0},
         {"1234567-", AVITO_ERR_JSON, 0}, {"1234+567", AVITO_ERR_JSON, 0}, {"12345/78", AVITO_ERR_JSON, 0},
-        {"1e3", AVITO_ERR_MODEL, 0}, {"1.00000000000000000000000000000001", AVITO_ERR_MODEL, 0},
+        {"1e3", AVITO_OK, 1000}, {"1.00000000000000000000000000000001", AVITO_ERR_MODEL, 0},
         {"\"1.5\"", AVITO_ERR_MODEL, 0}, {"\"x\"", AVITO_ERR_MODEL, 0}, {"\" 1\"", AVITO_ERR_MODEL, 0},
         {"\"+1\"", AVITO_ERR_MODEL, 0}, {"\"-\"", AVITO_ERR_MODEL, 0}, {"true", AVITO_ERR_MODEL, 0},
         {"[1]", AVITO_ERR_MODEL, 0}, {"{}", AVITO_ERR_MODEL, 0}, {"\"\\u0031\"", AVITO_OK, 1},
@@ -204,10 +206,10 @@ static void test_degrees(void **state)
         {"0", AVITO_OK, 0}, {"55.7512", AVITO_OK, 557512000}, {"-0.00000005", AVITO_OK, -1},
         {"0.00000004999999999999999999999", AVITO_OK, 0}, {"1e-7", AVITO_OK, 1}, {"5e-8", AVITO_OK, 1},
         {"180", AVITO_OK, 1800000000}, {"-180.0", AVITO_OK, -1800000000}, {"214", AVITO_OK, 2140000000},
-        {"215", AVITO_ERR_MODEL, 0}, {"-215", AVITO_ERR_MODEL, 0}, {"219.9", AVITO_ERR_MODEL, 0},
-        {"1e3", AVITO_ERR_MODEL, 0}, {"1e99999", AVITO_ERR_MODEL, 0}, {"5.57512E+1", AVITO_OK, 557512000},
-        {"429.4967296", AVITO_ERR_MODEL, 0}, {"99999999999999999999", AVITO_ERR_MODEL, 0},
-        {"null", AVITO_OK, 0}, {"true", AVITO_ERR_MODEL, 0},
+        {"215", AVITO_OK, 0}, {"-215", AVITO_OK, 0}, {"219.9", AVITO_OK, 0},
+        {"1e3", AVITO_OK, 0}, {"1e99999", AVITO_OK, 0}, {"5.57512E+1", AVITO_OK, 557512000},
+        {"429.4967296", AVITO_OK, 0}, {"99999999999999999999", AVITO_OK, 0},
+        {"\"55.7512\"", AVITO_OK, 557512000}, {"\"x\"", AVITO_OK, 0}, {"\"1,5\"", AVITO_OK, 0}, {"\"-\"", AVITO_OK, 0}, {"[]", AVITO_OK, 0}, {"null", AVITO_OK, 0}, {"true", AVITO_OK, 0},
     };
     char text[200];
 
@@ -300,7 +302,7 @@ static void test_bad_elements(void **state)
     static const char body[] =
         "[{\"id\":\"1\"},{\"id\":\"2\",\"created\":\"x\"},{\"id\":\"3\",\"content\":{\"text\":[{\"deep\":[]}]},\"type\":\"text\"},"
         "5,null,\"text\",[],[{\"id\":\"no\"}],{\"id\":\"4\",\"id\":\"5\"},{\"id\":\"6\",\"content\":{\"text\":\"a\",\"text\":\"b\"}},"
-        "{\"id\":\"7\",\"content\":{\"image\":{\"sizes\":{\"1x1\":5,\"2x2\":\"u\"}}}},{\"id\":8},true,{\"id\":\"9\"}]";
+        "{\"id\":\"7\",\"content\":{\"image\":{\"sizes\":{\"1x1\":5,\"2x2\":\"u\"}},\"call\":{\"status\":5}}},{\"id\":8},true,{\"id\":\"9\"}]";
     static const struct {
         int result;
         const char *id;
@@ -332,6 +334,134 @@ static void test_bad_elements(void **state)
     }
 }
 
+/* A list read whole gives the good rows and counts the others. */
+static void test_skipped_rows(void **state)
+{
+    static const char body[] =
+        "{\"messages\":[{\"id\":\"1\",\"quote\":{\"id\":\"q\"}},{\"id\":\"2\",\"created\":\"x\",\"content\":{\"text\":\"t\"}},"
+        "{\"id\":\"3\",\"content\":{\"image\":{\"sizes\":{\"1x1\":\"u\",\"2x2\":\"v\"}},\"call\":[1]},\"created\":5},5,[{\"id\":\"no\"}],"
+        "{\"id\":\"4\",\"id\":\"5\"},{\"id\":\"6\",\"content\":[]},{\"id\":\"7\",\"author_id\":true}],\"meta\":{\"has_more\":true}}";
+    size_t worked = 0, needed = 0;
+
+    (void)state;
+    for (size_t piece = 0; piece < 40; piece++) {
+        struct lane l;
+        avito_messages got;
+        lane_init(&l, 512);
+        l.script.recv_piece = piece;
+        lane_exchange(&l, 200, body, sizeof body - 1);
+        assert_int_equal(lane_run(&l, avito_get_messages(&l.client, 1, "c", NULL, &l.arena, &got)), AVITO_OK);
+        assert_int_equal(got.count, 2);
+        assert_string_equal(got.items[0].id.ptr, "1");
+        assert_string_equal(got.items[0].quote->id.ptr, "q");
+        assert_string_equal(got.items[1].id.ptr, "6");
+        assert_int_equal(got.items[1].content.kind, AVITO_MESSAGE_NONE);
+        assert_int_equal(got.skipped, 6);
+        assert_string_equal(got.lacked, "created");
+        assert_true(got.has_more);
+        lane_free(&l);
+    }
+    for (size_t size = 0; size < 4096; size += 8) { /* memory that is too small is an error all the same */
+        struct guard memory = guard_end(size);
+        struct lane l;
+        avito_messages got;
+        int rc;
+        lane_init(&l, 512);
+        l.arena = avito_arena_of(memory.data, size);
+        if (size > 0) {
+            lane_exchange(&l, 200, body, sizeof body - 1);
+            rc = lane_run(&l, avito_get_messages(&l.client, 1, "c", NULL, &l.arena, &got));
+            assert_true(rc == AVITO_OK || rc == AVITO_ERR_ARENA);
+            if (rc == AVITO_OK) {
+                assert_int_equal(got.count + got.skipped, 8);
+                worked = worked != 0 ? worked : size;
+            } else {
+                assert_int_equal(worked, 0);
+                needed = avito_last_error(&l.client)->needed;
+                assert_true(needed > size);
+            }
+        }
+        lane_free(&l);
+        guard_free(&memory);
+    }
+    assert_true(worked != 0 && worked <= needed);
+}
+
+static void test_no_good_row(void **state)
+{
+    static const char body[] = "[{\"id\":5},{\"id\":\"2\",\"created\":[1]}]";
+    struct lane l;
+    avito_messages got;
+
+    (void)state;
+    lane_init(&l, 512);
+    lane_exchange(&l, 200, body, sizeof body - 1);
+    assert_int_equal(lane_run(&l, avito_get_messages(&l.client, 1, "c", NULL, &l.arena, &got)), AVITO_ERR_MODEL);
+    assert_string_equal(avito_last_error(&l.client)->text, "id");
+    lane_free(&l);
+}
+
+/* No text is the key of the row after the last one; neither does a row match its key cut or changed. */
+#if AVITO_WITH_SHORTCUTS
+static void test_forms(void **state)
+{
+    static const char *const others[] = {"\":", "\0\0\0\0\0\0\0\0", "\xff\xff\xff\xff\xff\xff\xff\xff", "\1\1\1\1\1\1\1\1"};
+    const struct avitoi_schema_field *const rows = avitoi_schema_user.fields;
+    const struct avitoi_schema_field *const last = rows + avitoi_schema_user.count;
+    char text[AVITOI_FAST_AHEAD];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        memset(text, others[i][0], sizeof text);
+        memcpy(text, others[i], strlen(others[i]));
+        assert_false(avitoi_fast_key_is(last, text) || avitoi_fast_key_is_expected(last, text));
+    }
+    for (const struct avitoi_schema_field *row = rows; row < last; row++) {
+        for (size_t at = 0; at <= row->form_len; at++) {
+            memset(text, ' ', sizeof text);
+            memcpy(text, row->form, row->form_len);
+            if (at < row->form_len) {
+                text[at] ^= 1;
+            }
+            assert_int_equal(avitoi_fast_key_is(row, text), at == row->form_len);
+            assert_true(!avitoi_fast_key_is_expected(row, text) || at == row->form_len);
+        }
+    }
+}
+#endif
+
+/* Each word has its length before it. */
+static void test_word_lists(void **state)
+{
+    static const struct {
+        const char *words;
+        size_t size;
+    } lists[] = {{avitoi_schema_message_types, sizeof avitoi_schema_message_types}, {avitoi_schema_directions, sizeof avitoi_schema_directions},
+                 {avitoi_schema_chat_types, sizeof avitoi_schema_chat_types}, {avitoi_schema_call_statuses, sizeof avitoi_schema_call_statuses},
+                 {avitoi_schema_location_kinds, sizeof avitoi_schema_location_kinds}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
+        const char *word = lists[i].words;
+        while (*word != '\0') {
+            assert_int_equal(strlen(word + 1), *word);
+            word = avitoi_text_next_word(word);
+        }
+        assert_ptr_equal(word, lists[i].words + lists[i].size - 1);
+    }
+}
+
+/* The edges of each state are where the machine looks for them. */
+static void test_first_edges(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i + 1 < sizeof avitoi_call_first_edges; i++) {
+        for (size_t k = avitoi_call_first_edges[i]; k < avitoi_call_first_edges[i + 1]; k++) {
+            assert_int_equal(avitoi_call_edges[k].state, i);
+        }
+    }
+}
+
 /* What breaks the answer ends the list. */
 static void test_broken_list(void **state)
 {
@@ -347,7 +477,7 @@ static void test_broken_list(void **state)
         {"[{\"id\":\"1\"}] x", AVITO_ERR_JSON},
         {"[{\"id\":\"1\"},{\"id\":\"\xff\"}]", AVITO_ERR_JSON_UTF8},
         {"{\"messages\":[{\"id\":\"1\"}],\"messages\":[]}", AVITO_ERR_DUPLICATE},
-        {"{\"messages\":[{\"id\":\"1\"}],\"meta\":[]}", AVITO_ERR_MODEL},
+        {"{\"messages\":[{\"id\":\"1\"}],\"meta\":[1]}", AVITO_ERR_MODEL},
     };
     static char room[4096];
 
@@ -508,6 +638,13 @@ int main(void)
         cmocka_unit_test(test_degrees),
         cmocka_unit_test(test_element_too_large),
         cmocka_unit_test(test_bad_elements),
+        cmocka_unit_test(test_skipped_rows),
+        cmocka_unit_test(test_no_good_row),
+#if AVITO_WITH_SHORTCUTS
+        cmocka_unit_test(test_forms),
+#endif
+        cmocka_unit_test(test_word_lists),
+        cmocka_unit_test(test_first_edges),
         cmocka_unit_test(test_broken_list),
         cmocka_unit_test(test_masks),
         cmocka_unit_test(test_cut_texts),
