@@ -3,7 +3,7 @@
 # found.
 
 FUZZ_SECONDS ?= 60
-FUZZ_NAMES := webhook_request response json notification raw_json
+FUZZ_NAMES := webhook_request response json notification raw_json sequence
 FUZZ_PROGRAMS := $(FUZZ_NAMES:%=build/fuzz/%)
 FUZZ_FLAGS := -std=c99 -g -O1 -Wall -Wextra -Wno-unused-function -Werror -fsanitize=fuzzer,address,undefined \
               -fno-sanitize-recover=all $(INCLUDES) -Itests/fuzz -D_GNU_SOURCE

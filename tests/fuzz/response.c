@@ -52,6 +52,7 @@ struct wire {
     uint32_t tail;         /* the last four bytes of a request's head */
     size_t head, left;     /* bytes of it; of the body still to come */
     bool in_body, whole;   /* the request has come whole */
+    bool gone;             /* the server has closed behind an answer: it takes no other request */
     char line[512];        /* the head's last line */
 };
 
@@ -83,7 +84,7 @@ static int wire_connect(void *ctx, const avito_server *to)
     }
     w->said_again = false;
     w->connected = true;
-    w->broken = w->in_body = w->whole = false;
+    w->broken = w->in_body = w->whole = w->gone = false;
     w->head = w->left = 0;
     return AVITO_OK;
 }
@@ -114,7 +115,9 @@ static void take(struct wire *w, char c)
     if (w->in_body && w->left == 0) {
         w->in_body = false;
         w->whole = true;
-        next_answer(w);
+        if (!w->gone) {
+            next_answer(w);
+        }
     }
 }
 
@@ -164,6 +167,7 @@ static long wire_recv(void *ctx, void *data, size_t cap)
     memcpy(data, w->at, n);
     w->at += n;
     w->moved += n;
+    w->gone = w->at == w->stop && (w->control->flags & (FLAG_CLOSES | FLAG_BREAKS)) != 0;
     return (long)n;
 }
 

@@ -26,7 +26,7 @@ one() {
     mkdir -p "$work/seeds/$name" "$work/corpus/$name"
     "${PYTHON:-python3}" tests/fuzz/seeds.py "$name" "$work/seeds/$name" || return 1
     find "$work/seeds/$name" "tests/fuzz/corpus/$name" -type f 2>/dev/null | LC_ALL=C sort |
-        paste -sd, >"$work/$name.seeds"
+        paste -sd, | tr -d '\n' >"$work/$name.seeds" # a line end would belong to the last name
     # shellcheck disable=SC2086
     fixed "$work/$name" $again -max_total_time="$seconds" -max_len=4096 -timeout=20 -rss_limit_mb=2048 \
         -print_final_stats=1 -artifact_prefix="$work/$name-" -dict="tests/fuzz/$name.dict" \

@@ -4,6 +4,7 @@
 Each target takes a few bytes that choose what to do (see its first comment), then the text.
 """
 import pathlib
+import random
 import sys
 import zlib
 
@@ -68,6 +69,12 @@ def notification():
             yield name, b"\xff\x0f\x00" + body
 
 
+def sequences():
+    """Each byte is a decision: there is nothing to begin with but chance."""
+    for number in range(20):
+        yield str(number), random.Random(number).randbytes(700)
+
+
 def raw_json():
     for name, _, body in bodies():
         yield name, b"\xff\x0f\x00" + body
@@ -83,7 +90,7 @@ def webhook_request():
 def main():
     target, directory = sys.argv[1], pathlib.Path(sys.argv[2])
     make = {"response": response, "json": filters, "notification": notification,
-            "raw_json": raw_json, "webhook_request": webhook_request}[target]
+            "raw_json": raw_json, "sequence": sequences, "webhook_request": webhook_request}[target]
     count = 0
     for name, data in make():
         if len(data) <= LONGEST:
