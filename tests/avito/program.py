@@ -178,7 +178,10 @@ def watching(service, home, folder):
     chat = first_chat(home)
     check("watch --timeout: nothing came", home.run("watch", "--timeout", "1").returncode == 7)
     watch = home.start("watch", "--json", "--count", "1", "--timeout", "40")
-    time.sleep(0.5)
+    owner = f"{folder}/state/avito/default/inbox.lock"
+    deadline = time.time() + 20
+    while time.time() < deadline and not (os.path.exists(owner) and str(watch.pid) in open(owner, encoding="utf-8").read()):
+        time.sleep(0.02)
     second = home.run("watch", "--timeout", "1")
     check("a second watch says who has the inbox", second.returncode == 1 and str(watch.pid) in second.stderr, second.stderr)
     check("send works meanwhile", home.run("send", chat, "пока смотрим").returncode == 0)
