@@ -993,7 +993,8 @@ static void test_rows_without_time_or_id(void **state)
             strcat(strcat(given, m.id.ptr), " ");
             assert_int_equal(avito_inbox_accept(&d->inbox), AVITO_OK);
         }
-        errors += rc == AVITO_ERR_MODEL && *avito_last_error(&d->client)->text != '\0';
+        /* Its text is the field, or what the server said, which AVITO_TINY does not keep. */
+        errors += rc == AVITO_ERR_MODEL;
         named += rc == AVITO_ERR_MODEL && strcmp(avito_inbox_about(&d->inbox), "b") == 0;
         clock_advance(&d->clock, avito_inbox_deadline_ms(&d->inbox));
     }

@@ -642,10 +642,11 @@ static void check_job(world *w, int i)
 }
 
 /* A chat that is not ours costs one token for each time that the device was switched on, and a few more
- * for refusals in a row: after a minute, and twice as long each time. */
+ * for refusals in a row: after a minute, and twice as long each time; tokens that expired or were revoked
+ * meanwhile have five at once. */
 static void check_tokens_issued(world *w)
 {
-    const uint64_t most = 2u * (w->crashes + 1u) + (uint64_t)(w->plan.length_ms / 60000) + 5u;
+    const uint64_t most = 2u * (w->crashes + 1u) + (uint64_t)(w->plan.length_ms / 60000) + 8u;
     const uint64_t issued = sim_get_stats(w->service)->tokens_issued;
     if (w->plan.foreign && issued > most) {
         fail(w, "tokens", "%llu were fetched for a chat that no token opens", (unsigned long long)issued);

@@ -473,7 +473,7 @@ static long on_recv(void *ctx, void *data, size_t cap)
     struct link *k = l->link;
     flow *f = &k->down;
     size_t n = flow_ready(f, w->now);
-    w->others_told_ms = l->index != 0 ? w->now : w->others_told_ms;
+    w->others_told_ms = l->index != 0 || l->act == ACT_BROWSE ? w->now : w->others_told_ms;
     k->blocked = k->blocked && n == 0;
     if (n == 0) {
         k->listens = true;

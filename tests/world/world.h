@@ -416,7 +416,7 @@ typedef struct world {
     int64_t unpaid_until; /* the tariff lacks the API */
     sim_tariff tariff_read;  /* in force when messages were last served to the inbox, ... */
     int64_t tariff_read_ms;  /* ... which was then */
-    int64_t others_told_ms;  /* when another lane received last */
+    int64_t others_told_ms;  /* when another lane, or a call of the program's own, received last */
     int64_t sentence_by;     /* author of the last text that was given; 0: it was not hidden */
     int64_t sentence_ms;     /* when it was served */
     int64_t start_list_ms; /* when the list that decided the start was served */
