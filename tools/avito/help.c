@@ -44,7 +44,7 @@ static const struct {
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
-static bool has_option(const command *c, int id)
+static bool offers_option(const command *c, int id)
 {
     return ((c == NULL ? common_options : c->options) & OPTION_BIT(id)) != 0;
 }
@@ -57,7 +57,7 @@ static void print_options(const command *c)
         char name[64];
         const option_row *o = &options[id];
 
-        if (!has_option(c, id)) {
+        if (!offers_option(c, id)) {
             continue;
         }
         if (o->letter != '\0') {
@@ -154,7 +154,7 @@ static void roff_options(const command *c)
     for (int id = 0; id < OPTIONS; id++) {
         char name[64];
 
-        if (has_option(c, id)) {
+        if (offers_option(c, id)) {
             snprintf(name, sizeof name, "--%s%s%s", options[id].name,
                      options[id].value != NULL ? " " : "",
                      options[id].value != NULL ? options[id].value : "");
@@ -303,7 +303,7 @@ static void bash_completion(void)
     for (size_t i = 0; i < commands_count; i++) {
         printf("            %s) names=\"", commands[i].name);
         for (int id = 0; id < OPTIONS; id++) {
-            if (has_option(&commands[i], id) || has_option(NULL, id)) {
+            if (offers_option(&commands[i], id) || offers_option(NULL, id)) {
                 printf("--%s ", options[id].name);
             }
         }
@@ -330,7 +330,7 @@ static void quoted(const char *s, const char *quote)
 static void zsh_options(const command *c)
 {
     for (int id = 0; id < OPTIONS; id++) {
-        if (has_option(c, id)) {
+        if (offers_option(c, id)) {
             printf(" '--%s[", options[id].name);
             quoted(say(options[id].what), "'\\''");
             printf("]%s%s'", options[id].value != NULL ? ":" : "",
@@ -362,7 +362,7 @@ static void zsh_completion(void)
 static void fish_options(const char *condition, const command *c)
 {
     for (int id = 0; id < OPTIONS; id++) {
-        if (has_option(c, id)) {
+        if (offers_option(c, id)) {
             printf("complete -c avito%s -l %s%s -d '", condition, options[id].name,
                    options[id].value != NULL ? " -r" : "");
             quoted(say(options[id].what), "\\'");
