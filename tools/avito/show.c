@@ -27,11 +27,6 @@ void show_begin(bool quiet)
     }
 }
 
-bool show_is_terminal(void)
-{
-    return is_terminal;
-}
-
 size_t show_columns(void)
 {
     return columns_of_terminal;

@@ -9,7 +9,6 @@
 /* Once, at the start: is it a terminal, how wide is it, may it have colours. */
 void show_begin(bool quiet);
 
-bool show_is_terminal(void);
 size_t show_columns(void); /* of the terminal; SIZE_MAX where output is not one */
 
 /* Text of strangers: control characters, marks that turn the direction and broken UTF-8 become a dot;
