@@ -14,7 +14,7 @@
  *
  *     AVITO_WITH_POSIX      1: declare and build the POSIX TCP transport     (default 0)
  *     AVITO_WITH_BEARSSL    1: declare and build the BearSSL TLS transport   (default 0)
- *     AVITO_WITH_FILES      0: no file store (>>80), no struct with everything (>>81)
+ *     AVITO_WITH_FILES      0: no file store (>>82), no struct with everything (>>83)
  *                                                        (default 1 with POSIX on a Unix)
  *     AVITO_STATIC          1: every function is static                      (default 0)
  *     AVITO_BEARSSL_H       <where/bearssl.h> is, if it is nowhere below
@@ -22,7 +22,7 @@
  * and only where the implementation is:
  *
  *     AVITO_TINY            1: for boards; what few programs need is linked by
- *                           avito_enable_*() only (>>18)             (default 0)
+ *                           avito_enable_*() only (>>15)             (default 0)
  *     AVITO_WITH_SHORTCUTS  0: some 20 KB less code and tables, but several times slower (default:
  *                           0 with AVITO_TINY, or with -Os where there is no operating system)
  *     AVITO_WITH_SIMD       0: no SSE2 intrinsics                    (default 1 where SSE2 is)
@@ -38,9 +38,10 @@
  * To read on: search for ">>1". Licence: at the end.
  */
 /*
- * The manual is this comment: thirteen chapters, each readable alone. The interface follows, then
- * the implementation, bottom-up. To go to a chapter, search for its mark. Code in this comment is
- * compiled by `make docs`; tables that repeat the code are compared with it by `make manual-check`.
+ * The manual is this comment: ten chapters, each readable alone. The interface follows, then the
+ * implementation, bottom-up, up to "you may stop here"; then the parts that a program may leave
+ * out, each with its own. To go to a chapter, search for its mark. `make docs` compiles the code in
+ * the comments; `make manual-check` compares the tables that repeat the code.
  *
  *     MANUAL
  *       >>1 WHAT IT IS, WHAT IT IS NOT
@@ -49,92 +50,95 @@
  *       >>4 LIFE OF A CALL
  *       >>5 MEMORY
  *       >>6 YOUR OWN TRANSPORT
- *       >>7 TLS
- *       >>8 WHEN IT FAILS
- *       >>9 TOKENS, RATE, TRIES
- *       >>10 THE API, CALL BY CALL
- *       >>11 WEBHOOKS
- *       >>12 INBOX AND SENDING
- *       >>13 THREADS, SECURITY, POLICIES, VERSIONS
+ *       >>7 WHEN IT FAILS
+ *       >>8 TOKENS, RATE, TRIES
+ *       >>9 THE API, CALL BY CALL
+ *       >>10 THREADS, SECURITY, POLICIES, VERSIONS
  *     INTERFACE OF THE CORE
- *       >>14 VERSION AND COMPILER
- *       >>15 RESULTS AND ERRORS
- *       >>16 STRINGS AND ARENA
- *       >>17 TRANSPORT
- *       >>18 ACCOUNT
- *       >>19 MODELS
- *       >>20 OPTIONS OF CALLS
- *       >>21 CLIENT
- *       >>22 CALLS
+ *       >>11 VERSION AND COMPILER
+ *       >>12 RESULTS AND ERRORS
+ *       >>13 STRINGS AND ARENA
+ *       >>14 TRANSPORT
+ *       >>15 ACCOUNT
+ *       >>16 MODELS
+ *       >>17 OPTIONS OF CALLS
+ *       >>18 CLIENT
+ *       >>19 CALLS
  *     THE CORE, BOTTOM-UP
- *       >>23 PROLOGUE
- *       >>24 TEXT
- *       >>25 ARENA
- *       >>26 NUMBERS
- *       >>27 SCHEMAS
- *       >>28 SCHEMAS: CHATS TO REPLIES
- *       >>29 JSON: WHAT IS OPEN
- *       >>30 JSON: STRINGS
- *       >>31 JSON: THE MACHINE
- *       >>32 WRITER
- *       >>33 ENDPOINTS
- *       >>34 REQUEST
- *       >>35 HTTP BODY FRAMING
- *       >>36 RESPONSE HEAD
- *       >>37 ACCOUNT
- *       >>38 CALL
- *       >>39 ERRORS
- *       >>40 TOKENS
- *       >>41 RATE
- *       >>42 ANSWERS
- *       >>43 EXCHANGE
- *       >>44 CALL MACHINE
- *       >>45 CLIENT AND CALLS
+ *       >>20 PROLOGUE
+ *       >>21 TEXT
+ *       >>22 ARENA
+ *       >>23 NUMBERS
+ *       >>24 SCHEMAS
+ *       >>25 SCHEMAS: CHATS TO REPLIES
+ *       >>26 JSON: WHAT IS OPEN
+ *       >>27 JSON: STRINGS
+ *       >>28 JSON: THE MACHINE
+ *       >>29 WRITER
+ *       >>30 ENDPOINTS
+ *       >>31 REQUEST
+ *       >>32 HTTP BODY FRAMING
+ *       >>33 RESPONSE HEAD
+ *       >>34 ACCOUNT
+ *       >>35 CALL
+ *       >>36 ERRORS
+ *       >>37 TOKENS
+ *       >>38 ANSWERS
+ *       >>39 EXCHANGE
+ *       >>40 CALL MACHINE
+ *       >>41 CLIENT AND CALLS
  *     SPEED
- *       >>46 SPEED: HEAD LINES
- *       >>47 SPEED: TEXT
- *       >>48 SPEED: MEMBERS
- *       >>49 SPEED: OBJECTS AND LISTS
+ *       >>42 SPEED: HEAD LINES
+ *       >>43 SPEED: TEXT
+ *       >>44 SPEED: MEMBERS
+ *       >>45 SPEED: OBJECTS AND LISTS
+ *     MANUAL OF THE PARTS
+ *       >>46 TLS
+ *       >>47 WEBHOOKS
+ *       >>48 INBOX AND SENDING
  *     INTERFACE OF THE PARTS
- *       >>50 WEBHOOK RECEIVER
- *       >>51 INBOX
- *       >>52 POSIX TCP (AVITO_WITH_POSIX)
- *       >>53 TLS BY BEARSSL (AVITO_WITH_BEARSSL)
- *       >>54 RAW JSON
- *       >>55 SHOW
+ *       >>49 WEBHOOK RECEIVER
+ *       >>50 INBOX
+ *       >>51 POSIX TCP (AVITO_WITH_POSIX)
+ *       >>52 TLS BY BEARSSL (AVITO_WITH_BEARSSL)
+ *       >>53 RAW JSON
+ *       >>54 SHOW
  *     THE PARTS
+ *       >>55 TEXT: GRAPHEMES
  *       >>56 LISTS
  *       >>57 ERROR TEXTS
- *       >>58 SEVERAL LANES
- *       >>59 TOKEN STORE
- *       >>60 RETRIES
- *       >>61 DIAGNOSTICS
- *       >>62 NOTIFICATIONS
- *       >>63 WEBHOOK RECEIVER
- *       >>64 INBOX: WHAT IT REMEMBERS
- *       >>65 INBOX: LISTS
- *       >>66 INBOX: PHASES
- *       >>67 INBOX: ROUNDS
- *       >>68 SENDING AND OTHER CHANGES
- *       >>69 CONFIRMING
- *       >>70 RAW JSON
- *       >>71 SHOW
- *       >>72 POSIX
- *       >>73 TCP
- *       >>74 TLS: CERTIFICATES
- *       >>75 TLS: SET-UP
- *       >>76 TLS: RECORDS
- *       >>77 TLS: CONNECTIONS
- *       >>78 TLS: TRUST ANCHORS
+ *       >>58 AUTHORIZATION
+ *       >>59 SEVERAL LANES
+ *       >>60 TOKEN STORE
+ *       >>61 RATE
+ *       >>62 RETRIES
+ *       >>63 DIAGNOSTICS
+ *       >>64 NOTIFICATIONS
+ *       >>65 WEBHOOK RECEIVER
+ *       >>66 INBOX: WHAT IT REMEMBERS
+ *       >>67 INBOX: LISTS
+ *       >>68 INBOX: PHASES
+ *       >>69 INBOX: ROUNDS
+ *       >>70 SENDING AND OTHER CHANGES
+ *       >>71 CONFIRMING
+ *       >>72 RAW JSON
+ *       >>73 SHOW
+ *       >>74 POSIX
+ *       >>75 TCP
+ *       >>76 TLS: CERTIFICATES
+ *       >>77 TLS: SET-UP
+ *       >>78 TLS: RECORDS
+ *       >>79 TLS: CONNECTIONS
+ *       >>80 TLS: TRUST ANCHORS
  *     MANUAL FOR A COMPUTER
- *       >>79 ON A COMPUTER
+ *       >>81 ON A COMPUTER
  *     INTERFACE FOR A COMPUTER
- *       >>80 FILE STORE (AVITO_WITH_FILES)
- *       >>81 EVERYTHING IN ONE STRUCT (AVITO_WITH_FILES and AVITO_WITH_BEARSSL)
+ *       >>82 FILE STORE (AVITO_WITH_FILES)
+ *       >>83 EVERYTHING IN ONE STRUCT (AVITO_WITH_FILES and AVITO_WITH_BEARSSL)
  *     PARTS FOR A COMPUTER
- *       >>82 FILE STORE
- *       >>83 STORED SENDS AND PICTURES
- *       >>84 EVERYTHING IN ONE STRUCT
+ *       >>84 FILE STORE
+ *       >>85 STORED SENDS AND PICTURES
+ *       >>86 EVERYTHING IN ONE STRUCT
  *
  * ======================================================================= *
  * >>1 WHAT IT IS, WHAT IT IS NOT
@@ -160,7 +164,7 @@
  *     .retries;
  *   * HTTP/2, TLS 1.3, compression, proxies, cookies or redirects; a cellular modem has to bring
  *     bytes only;
- *   * a verifier of webhook signatures: how they are made is not published (>>11);
+ *   * a verifier of webhook signatures: how they are made is not published (>>47);
  *   * the rest of Avito's API: no listings, no orders, no reviews.
  *
  * What it costs: RAM in >>5 (`make sizes`); flash, stack and instructions per processor are printed
@@ -183,7 +187,7 @@
  *
  *     #include <stdio.h>
  *
- *     static char roots[256 * 1024];                     // trust anchors: >>7
+ *     static char roots[256 * 1024];                     // trust anchors: >>46
  *     static char records[AVITO_TLS_BUFFER_HALF(16384)]; // TLS records
  *     static char tokens[AVITO_TOKENS_SIZE(128)];        // access and refresh token
  *     static char window[1024];                          // what is on its way in or out
@@ -248,7 +252,7 @@
  *
  * The same without waiting, in a loop of yours. Two things change. The lane must not wait and so
  * cannot look names up: give the TCP transport .never_wait and an .address or a .resolve hook
- * (>>52). And a call may say AVITO_AGAIN: then you carry it on. Here with poll(); with select(),
+ * (>>51). And a call may say AVITO_AGAIN: then you carry it on. Here with poll(); with select(),
  * epoll, an event group of an RTOS, or a bare loop that only calls avito_step(), it is the same::
  *
  *     #include <poll.h>
@@ -303,19 +307,19 @@
  *     model < schemas < JSON machine < response reader < transport.recv
  *     raw JSON > JSON machine > jsmn > tokens in your memory
  *
- *   endpoint (>>33)          what differs between calls: method, path, query, body, schema of the
+ *   endpoint (>>30)          what differs between calls: method, path, query, body, schema of the
  *                            answer
- *   request writer (>>32)    a pure function of the arguments. Whatever piece is due is written by
+ *   request writer (>>29)    a pure function of the arguments. Whatever piece is due is written by
  *                            running it again and passing over what has left, so any window serves
  *                            any request, and a first run without memory counts Content-Length
- *   response reader (>>35, >>36)   byte by byte; no line of a head has to fit anywhere
- *   JSON machine (>>31)      checks all of the JSON, drops what was not asked for before it takes
+ *   response reader (>>32, >>33)   byte by byte; no line of a head has to fit anywhere
+ *   JSON machine (>>28)      checks all of the JSON, drops what was not asked for before it takes
  *                            memory, decodes each string once, to its final place in your arena
- *   schemas (>>27)           say which member goes where in which struct
- *   jsmn (>>70)              tokenises what no model knows and what lies whole in memory, after the
+ *   schemas (>>24)           say which member goes where in which struct
+ *   jsmn (>>72)              tokenises what no model knows and what lies whole in memory, after the
  *                            machine has proven it valid
- *   call machine (>>44)      moves all of this; the only state that you see is AVITO_AGAIN
- *   transports (>>72, >>75)  and yours; of all functions in this file only a transport's wait()
+ *   call machine (>>40)      moves all of this; the only state that you see is AVITO_AGAIN
+ *   transports (>>74, >>77)  and yours; of all functions in this file only a transport's wait()
  *                            waits
  *
  * Where this differs from what one would write first, and why:
@@ -325,7 +329,7 @@
  *     names; nothing of it is kept in between, and no number is parsed twice.
  *   * An object that is a member is made where it stays: at the low end, when it opens; its strings
  *     come after it. Elements of a list and the answer's own struct are made at the high end.
- *   * Members that need nothing special go a short way around the state machine (>>31), with the
+ *   * Members that need nothing special go a short way around the state machine (>>28), with the
  *     same result: keys compared as they are written, text in blocks of 16 bytes, or 8 in plain C,
  *     digits and escapes several at a time. AVITO_TINY 1 or AVITO_WITH_SHORTCUTS 0 leaves it out,
  *     AVITO_WITH_SIMD 0 the SSE2 scan.
@@ -350,7 +354,7 @@
  *      |  END, from every state                      ANSWER before WRITTEN    v            |
  *      +-------------------------------------------------------------------- DRAIN <-------+
  *
- * This table is the code's (avitoi_call_edges, >>44; `make manual-check`). "." cannot happen.
+ * This table is the code's (avitoi_call_edges, >>40; `make manual-check`). "." cannot happen.
  *
  *     state    START   TOKEN   CONNECTED WRITTEN ANSWER ELEMENT NEXT REPEAT  DRAIN END
  *     IDLE     ACCOUNT .       .         .       .      .       .    .       .     IDLE
@@ -506,7 +510,7 @@
  * >>6 YOUR OWN TRANSPORT
  * ======================================================================= *
  *
- * Five functions, three optional ones, and a context. The five rules of >>17, as a table:
+ * Five functions, three optional ones, and a context. The five rules of >>14, as a table:
  *
  *     function     when                     returns                              never
  *     -----------  -----------------------  -----------------------------------  -----------------
@@ -597,7 +601,7 @@
  *
  * It goes below TLS: avito_tls_options.transport. Porting, by what you have:
  *
- *   POSIX    avito_tcp (>>52). With -std=c99 define _POSIX_C_SOURCE 200809L before the first
+ *   POSIX    avito_tcp (>>51). With -std=c99 define _POSIX_C_SOURCE 200809L before the first
  *            #include.
  *   lwIP     examples/firmware/link_lwip.c: raw API, no OS; whatever lwIP has to do is done in a
  *            poll that each function calls first. recv copies from the pbuf chain and calls
@@ -627,63 +631,7 @@
  * tests/tls/ does it to TLS and TCP.
  *
  * ======================================================================= *
- * >>7 TLS
- * ======================================================================= *
- *
- * avito_tls is BearSSL 0.6 behind the transport interface, over any transport. What it insists on,
- * whatever .configure chooses:
- *
- *   * TLS 1.2, no renegotiation, ALPN "http/1.1" if the server speaks ALPN. Six suites: ECDHE with
- *     AES-128-GCM, AES-256-GCM or ChaCha20-Poly1305, signed by RSA or ECDSA. No RSA key exchange,
- *     no CBC, no SHA-1.
- *   * Checked: each signature up to one of your anchors, each validity period, the name
- *     (subjectAltName only), CA and path length of intermediates, key usage; RSA of 2048 bits or
- *     more, SHA-256 or better; and what BearSSL leaves out: version 3, no extension twice, extended
- *     key usage, no CA as server, at most eight.
- *   * An extension that BearSSL does not know and that is critical is refused; so are name
- *     constraints.
- *   * Not checked: revocation (no CRL, no OCSP, no stapling), certificate transparency, DANE.
- *     Pinning is giving only the anchors you mean. Numeric hosts are refused: a certificate is for
- *     a name.
- *   * A connection that ends without close_notify is an error, unless the length of the answer was
- *     known and met.
- *
- * Anchors: the roots that sign api.avito.ru, as C arrays in flash (make anchors; build/anchors
- * ROOTS.pem >roots.c; compiled as C, it gives extern const br_x509_trust_anchor roots[] and size_t
- * roots_count), or read at run time from PEM in pieces (avito_anchors_*). Two roots are better than
- * one: a service changes its issuer without asking. Clock: a date before 2020 is
- * OPTION_TIME before a byte is sent; a device without a battery clock must ask somebody (its modem,
- * SNTP) first. Nothing falls back to the time of compilation. Entropy: 32 bytes per connection from
- * .entropy; if it fails or gives only zeros, OPTION_ENTROPY. A constant or a serial number there
- * gives every connection away.
- *
- * Buffers: records are decrypted in place, so the buffer has to hold the largest record of the
- * server. Asking for 512 to 4096 costs nothing, but many servers ignore it and send 16 KB: then
- * TLS_ROOM, with the size of the record in error.detail. Half duplex is enough: HTTP/1.1 as used
- * here speaks in turns.
- *
- * Memory: of avito_tls, the check of certificates takes 3 KB that nothing needs between handshakes;
- * on a small board they can be the arena: avito_tls_arena(). Any call may have to open the
- * connection anew, also in its middle: after the request for a token, a refused token, another
- * try. None of these has anything in the arena yet, so the handshake may have it. Where something
- * is in it, the connect fails with BUSY before a byte is sent, and nothing is lost: results of
- * earlier calls, since you did not reset it; the pages before, where a list with .all_pages goes on
- * to its next page; a call of another lane. So reset it before each call, and copy what you keep.
- *
- * Sessions: the last one is kept in avito_tls and tried at the next connect, for a day; any failure
- * drops it. It saves the certificates and the long arithmetic. avito_tls_get_session() takes it
- * across a reboot: it is a key.
- *
- * A server that has switched TLS 1.2 off cannot be reached by BearSSL: TLS (-311), detail 0x100 +
- * 70 = 326, the alert protocol_version; or it just hangs up, as a line that breaks does: CLOSED,
- * detail 31 (BR_ERR_IO). Then bring another TLS library as the transport. Watchdog:
- * a handshake takes long on a small core; .watchdog is called before and after each piece of it,
- * AVITO_TLS_WATCHED_EC and _RSA (>>53) between single multiplications. `make firmware` prints the
- * longest single step of each board. TLS_STALL: over 64 KB of handshake, or more than 32 records in
- * a row without data.
- *
- * ======================================================================= *
- * >>8 WHEN IT FAILS
+ * >>7 WHEN IT FAILS
  * ======================================================================= *
  *
  * Every function that can fail returns int. Three results are normal: AVITO_OK, AVITO_AGAIN,
@@ -722,7 +670,7 @@
  *                      send again
  *   AVITO_CANNOT_TELL  everything else: no answer, a cut or broken one, 409, 5xx, a success status
  *                      whose body says no, for the status alone decides. avito_confirm_sent() finds
- *                      out for messages, and avito_confirm_sends() does so at once (>>12).
+ *                      out for messages, and avito_confirm_sends() does so at once (>>48).
  *
  * Errors of elements. In a list that is read element by element, ARENA, MODEL and DUPLICATE are
  * about one element: its id, or the field at fault, is in error.text, the next call gives the next
@@ -730,7 +678,7 @@
  * messages that is read whole leaves out rows that are MODEL or DUPLICATE: `skipped` counts them,
  * `lacked` names what the first one lacked or broke. If no row is good, the call fails with it.
  *
- * All errors, as AVITO_ERRORS (>>15) has them; what to do about each is in avito_error_remedy().
+ * All errors, as AVITO_ERRORS (>>12) has them; what to do about each is in avito_error_remedy().
  * "From": init, the function that takes the options; args, any call, before a byte is sent; call,
  * any call once it runs; parse, also avito_parse_webhook(), and what begins with JSON also
  * avito_json_parse(); whook, also avito_webhook_receive(); else the functions of that name.
@@ -807,7 +755,7 @@
  *     -514 REFRESH_TOKEN      call        refresh token was refused or may be spent
  *
  * ======================================================================= *
- * >>9 TOKENS, RATE, TRIES
+ * >>8 TOKENS, RATE, TRIES
  * ======================================================================= *
  *
  * A token is fetched when a call needs one: by the refresh token if the account has one, else by
@@ -867,13 +815,13 @@
  * says which was seen last; such messages have is_placeholder: do not answer them.
  *
  * ======================================================================= *
- * >>10 THE API, CALL BY CALL
+ * >>9 THE API, CALL BY CALL
  * ======================================================================= *
  *
  * Base https://api.avito.ru, Authorization: Bearer on all but /token. Paths are the description's
  * to the last slash: a redirect could turn POST into GET, so none is followed. "d": official
  * description (OpenAPI, of the month in AVITO_API_DESCRIPTION_DATE), "s": seen in public live use
- * or recordings, "a": our assumption. First lines are the code's table (>>33), compared by `make
+ * or recordings, "a": our assumption. First lines are the code's table (>>30), compared by `make
  * manual-check`.
  *
  *     get_token POST /token
@@ -928,198 +876,15 @@
  *     do not page on.
  *   * A success without a body is fine where the call has no model to give (s). null in place of a
  *     list or object is an empty one (a). Fields may be missing (s), except those by which an
- *     answer is known for what was asked (>>8). Unknown members are dropped, unknown words of enums
+ *     answer is known for what was asked (>>7). Unknown members are dropped, unknown words of enums
  *     kept (a).
  *   * A message is sent into a chat that exists: there is no call that opens one (d).
  *   * Texts have at most 1000 characters (d); which kind is not said. Here: code points. Text
  *     beyond U+FFFF may be refused earlier by a service that counts UTF-16 units.
- *   * There is no idempotency key: that is why >>12 exists.
+ *   * There is no idempotency key: that is why >>48 exists.
  *
  * ======================================================================= *
- * >>11 WEBHOOKS
- * ======================================================================= *
- *
- * The service POSTs one event per request to your https URL, as JSON:
- * {"id","version","timestamp","payload":{"type", "value"}}; payload.type was only ever "message"
- * (s). It waits two seconds (d) and delivers again what was answered late (s); how often, and when
- * it gives up, is not known. So: acknowledge first, work later.
- *
- *   avito_webhook_*        the receiving side without I/O (>>50): feed it bytes, send what it
- *                          gives; strict HTTP/1.1, the secret in the path compared in constant
- *                          time, deadlines for slow senders. Made to stand behind a proxy that ends
- *                          TLS: examples/12_webhook_server.c.
- *   avito_parse_webhook()  a body into avito_event. AVITO_END: {}, which the description recommends
- *                          as a test of reachability: answer 200. A payload of another type:
- *                          AVITO_OK with message NULL. A message without an envelope, or whose
- *                          payload has no type, is read all the same.
- *
- * What no model knows, such as a payload of another type, is still there as text: avito_json_*
- * (>>54) reads it by key, in tokens of your memory::
- *
- *     char tokens[AVITO_JSON_TOKENS_SIZE(64)];
- *     avito_json json;
- *     int64_t pack = 0;
- *     result = avito_json_parse(&json, text, strlen(text), tokens, sizeof tokens);
- *     if (result == AVITO_OK) {
- *         result = avito_json_int(avito_json_get(avito_json_root(&json), "pack_id"), &pack);
- *     }
- *
- * Drop repeats by message->id, not by the envelope's id: each delivery may have another (a). Order
- * is not promised. The account's own messages come too, also those written in the app (s): is_own.
- * One URL may serve many accounts: message->user_id says whose it is (d).
- *
- * The header X-Avito-Messenger-Signature is there on live deliveries (s), with 64 hex digits (one
- * report); key and algorithm are published nowhere, and no public code verifies it. The receiver
- * hands body and header to .verify if you find out. Until then a long random path is the
- * authentication: 32 hex digits or more, kept out of logs.
- *
- * avito_message_preview() and avito_message_json() (>>55) show a message to a person or a program.
- *
- * A 200 cannot be taken back. If a crash between the 200 and your store must not lose the message,
- * let the inbox poll as well, and use the notification as a doorbell (avito_inbox_doorbell(): no
- * room, nothing to parse).
- *
- * ======================================================================= *
- * >>12 INBOX AND SENDING
- * ======================================================================= *
- *
- * The inbox (>>51) gives every new message of an account once, from polls and notifications alike.
- *
- *   Promise. Every message that the API shows within the reachable rows is handed over at least
- *   once; exactly once, if no crash falls between hand-over and the durable save, and at most as
- *   many ids as the ring holds lie within the overlap. Beyond that it says so (AVITO_INBOX_OVERRUN)
- *   and may repeat, but never loses silently.
- *
- * The order is accept, save, then mark as read: avito_inbox_next() gives a message, again and
- * again, until avito_inbox_accept() has written the state through your save(); only a chat without
- * unaccepted messages is marked, and none in a round with an overrun. A mark that fails is tried
- * once more; one that the power took, or that is owed for a notification, is made up for. Messages
- * of a chat come oldest first. Chats of a page come the least recently updated first.
- *
- * How it works. A round reads the first page of chats and queues those that are due: their row is
- * not as it was before the last look, or their late look is due (an unchanged chat is read once
- * more, overlap_s after it moved: by then nothing in it can be late). It reads each of them, keeps
- * the new messages in the arena, and hands them over. A round that is whole goes on to the end of
- * the list: at the start, every sweep_ms twice in a row, and when something was left out or the
- * ring is three quarters full.
- *
- *         PAGE          OVER          CHAT          OVER          HAND
- *     WAIT -----> SCAN ------> NEXT ------> READ ------> GIVE ------> HANDED
- *      ^           ^            | ^          ^            | ^            |
- *      |           |    PAGE    | |          |    CHAT    | |    OVER    |
- *      |           +------------+ |          +------------+ +------------+
- *      |                  | OVER  |          |            |
- *      |  REST            |       +----------|------------+ MARK
- *      +------------------+                  +--- MARK <--+
- *                                             CHAT
- *
- * This table is the code's (avitoi_inbox_edges, >>64); `make manual-check` compares.
- *
- *     phase    PAGE CHAT OVER HAND   OFFER   MARK REST
- *     WAIT     SCAN READ NEXT .      OFFERED .    WAIT
- *     SCAN     SCAN .    NEXT .      .       .    WAIT
- *     NEXT     SCAN READ .    .      .       .    WAIT
- *     READ     .    READ GIVE .      .       .    WAIT
- *     GIVE     .    READ NEXT HANDED .       MARK WAIT
- *     HANDED   .    .    GIVE .      .       .    .
- *     OFFERED  .    .    WAIT .      .       .    .
- *     MARK     .    READ .    .      .       MARK WAIT
- *
- *   WAIT     For the next round, or for poll_ms to pass after a failure. Then the round goes on
- *            where it was: with the list of chats, the chat that failed (READ), or the next (NEXT).
- *   SCAN     Reads a page of chats, and queues the ids of those that are due in the arena.
- *   NEXT     No request: the next chat of the queue, the next page, or the end of the round.
- *   READ     Reads messages of one chat: from the newest down to the horizon, or to what was
- *            accepted last; or so many rows that end at a known one. The oldest new ones are kept.
- *   GIVE     No request: hands over what is kept; else reads on; else the chat is done.
- *   HANDED   A message, or the error of one, is yours. OFFERED: the same of a notification.
- *   MARK     Marks the chat, and reads it once more: what came in between is not unread any more.
- *
- * No order, no clock. The order of rows only lets polls stop early; and it is believed that
- * nothing in a page is missing. The horizon, before which nothing is looked for, moves when two
- * whole rounds lacked nothing: to the Date at the beginning of the first of them, less overlap_s,
- * and not past a chat that waits for its late look. Of the last two answers the smaller Date
- * counts, so that one wrong digit on a line without TLS moves nothing. Rows that stand still, are
- * foreign, or out of order cost requests and time, up to sweep_ms, but no message. A time more
- * than 300 seconds ahead of the Date, or beyond 32 bits (milliseconds), is not believed: such a
- * message is given once and its id is remembered for as long as it is listed; a stored horizon
- * ahead of the Date goes back (AVITO_INBOX_TIME). A row without an id or a time is reported once,
- * with its id or that of its chat, and passed over. Without Date in the answers there are no late
- * looks: every chat within the overlap is read in each round, and the newest message takes the
- * place of the Date.
- *
- * Requests. A quiet poll costs one. Beside it: one for each chat that moved, or whose late look is
- * due (at most 20 of those in a poll, the rest waits); pages of up to 100 chats when more moved,
- * or the round is whole; for more new messages of a chat than fit in the arena, one for each arena
- * full and one for each 100 down to the oldest. .chats gives room for records of chats. A chat
- * without a record is read in each round until the horizon has passed it. `make bench` prints
- * counts.
- *
- * Not covered: messages deleted before a round saw them; rows that the API does not let be reached
- * (AVITO_INBOX_UNREACHABLE); with .unread_only, messages that a person read in the app before a
- * round saw them; messages that show up later than overlap_s after the time in them; chats whose
- * id has over 67 bytes (they have 26, seen; UNREACHABLE says so). A message that does not fit the
- * arena, or breaks the model, twice in a row is reported with its id and then passed over. What a
- * digit that changed on a line without TLS hides is found by the next look at its chat; if it is
- * in an id, the message may come twice, once under a wrong one.
- *
- * AVITO_START_NOW gives nothing of what is there already: all of the list is read for its newest
- * time, and what the first round finds in that second is known, with what arrives in it meanwhile.
- *
- * Flash writes: one per message accepted or passed over, at most one more per round that had
- * messages, and one or two at the very first start. Each writes AVITO_INBOX_STATE_SIZE(ids) bytes
- * into one of two slots in turn; sequence number and CRC tell which is the newest whole one.
- * save() must write a slot whole or not at all. The state names its account, and another's is
- * refused. Two programs must not share it: who stores it holds a lock for as long as the inbox
- * lives.
- *
- * Ring. What is not older than the horizon is told apart by the ring of ids. Give it what arrives
- * within overlap_s and two sweeps; with less, whole rounds come as often as the ring fills. When
- * it overflows, the oldest id is forgotten: AVITO_INBOX_OVERRUN. More messages in the newest
- * second than it holds come again after poll_ms, then each slow_poll_ms until overlap_s has
- * passed.
- *
- * Failures. After an error the round goes on where it was, poll_ms later. A chat that fails twice
- * in a row is left out of the round: its messages stay pending, and the horizon stays where it is.
- * One that is refused by 403 or 404 is asked for again when it moves, or overlap_s later. If the
- * ring overflows then, messages come again: the next round is slow_poll_ms later, and once all
- * rounds of twenty minutes had to leave something out, the horizon moves on all the same, as it
- * does at the end of AVITO_START_UNREAD's first round: AVITO_INBOX_UNREACHABLE. Pages that are
- * empty where a row must be are read again eight times in a round; then the list ends there, newer
- * messages may come before older ones, and the round has left something out.
- *
- * One call takes at most 64 steps (a row is one, a request four), and begins none after
- * total_timeout_ms, also on a lane that may wait; there it sleeps between rounds, for nap_ms at
- * most. Another thread ends that sleep through avito_tcp_options.wake_fd. *
- * Sending. avito_send_message() ends in one of three outcomes (>>8).
- *
- *   Promise. Not sent = the transport never accepted the request's last byte, or the server
- *   answered with a status known to precede storing (400, 401, 402, 403, 404, 413, 429). Sent = a
- *   2xx that decodes. Everything else after the last byte = cannot tell. A write is never repeated
- *   after its last byte, but where the service has refused it. Before a write on an idle connection
- *   the end of the stream is looked for, and a connection idle for too long is reopened first.
- *
- * avito_confirm_sent() settles "cannot tell" by reading the chat back.
- *
- *   Promise. Yes = the account has an outgoing message with the same normalised text, newer than
- *   the baseline taken before sending and not claimed by another send; it says that the account
- *   sent it. No = the request was never completed, or nothing of the kind appears after the grace
- *   time (60 s) in rows that cover the period: down to the baseline, or to a row as old, or all
- *   rows of a chat that was empty. Otherwise cannot tell: ask again later.
- *
- * Normalised: blanks at both ends and every CR do not count (the service trims: assumption). Take
- * the baseline with avito_get_messages(.limit = 1) before you send. Keep the ids of your own sends
- * as .claimed, or two equal texts sent on purpose count as one. A person who types the same text in
- * the app looks like you: nothing can tell you apart. A text of the baseline's own second is newer
- * if it stands above the baseline, which takes a second look; without the baseline nobody can tell.
- *
- * avito_split_text() cuts long texts at sensible borders, without a copy; a text in parts is
- * several messages, and each has its own outcome. .dry_run on a lane: calls that change something
- * send nothing and succeed; the path and body (without token; an upload without body) go to
- * error_body, clipped, and the outcome stays AVITO_NOT_SENT. Reads and token requests still go out.
- *
- * ======================================================================= *
- * >>13 THREADS, SECURITY, POLICIES, VERSIONS
+ * >>10 THREADS, SECURITY, POLICIES, VERSIONS
  * ======================================================================= *
  *
  * Threads. One thread per lane at a time. Lanes of one account on several threads need .lock and
@@ -1180,7 +945,7 @@
 #define AVITO_MESSENGER_H
 
 /* ======================================================================= *
- * >>14 VERSION AND COMPILER
+ * >>11 VERSION AND COMPILER
  * ======================================================================= */
 
 #include <stdbool.h>
@@ -1224,7 +989,7 @@ extern "C" {
 #endif
 
 /* ======================================================================= *
- * >>15 RESULTS AND ERRORS
+ * >>12 RESULTS AND ERRORS
  * ======================================================================= *
  *
  * Every function that can fail returns int: one of the three normal results,
@@ -1288,7 +1053,7 @@ extern "C" {
     X(TLS, -311, "TLS handshake or a record failed: error.detail",                                 \
       "check that the server speaks TLS 1.2")                                                      \
     X(TLS_TRUST, -312, "certificates lead to no trust anchor",                                     \
-      "check roots, host and clock (manual, 7); somebody may be in between")                       \
+      "check roots, host and clock (manual, TLS); somebody may be in between")                     \
     X(TLS_NAME, -313, "certificate is for another name", "")                                       \
     X(TLS_TIME, -314, "certificate is expired or not valid yet by our clock", "")                  \
     X(TLS_CERT, -315, "certificate breaks a rule of this client", "")                              \
@@ -1327,7 +1092,7 @@ extern "C" {
 enum avito_error_code { AVITO_ERRORS(AVITO_ERROR_ENUM_) AVITO_ERR_NONE = 0 };
 #undef AVITO_ERROR_ENUM_
 
-/* Whether a call that changes something took effect (manual: >>8, >>12). */
+/* Whether a call that changes something took effect (manual: >>7, >>48). */
 typedef enum avito_outcome {
     AVITO_NOT_SENT = 0,   /* it did not: safe to try again */
     AVITO_SENT,           /* it did */
@@ -1356,7 +1121,7 @@ AVITO_API const char *avito_error_text(int code);
 AVITO_API const char *avito_error_remedy(int code);
 
 /* ======================================================================= *
- * >>16 STRINGS AND ARENA
+ * >>13 STRINGS AND ARENA
  * ======================================================================= */
 
 /* Decoded text: UTF-8, len bytes, and ptr[len] is NUL. May hold NUL bytes inside. A field that was
@@ -1387,7 +1152,7 @@ AVITO_API void avito_arena_reset(avito_arena *arena);
 AVITO_API bool avito_str_equal(avito_str s, const char *word);
 
 /* ======================================================================= *
- * >>17 TRANSPORT
+ * >>14 TRANSPORT
  * ======================================================================= *
  *
  * What moves bytes: a table of functions and a context. Five rules:
@@ -1432,7 +1197,7 @@ typedef struct avito_transport {
     void *ctx;
 } avito_transport;
 
-/* Private: how far the body of an HTTP message has been read (>>35). */
+/* Private: how far the body of an HTTP message has been read (>>32). */
 struct avitoi_body {
     size_t left;       /* bytes still to come: of the body, or of the present chunk */
     uint32_t overhead; /* framing bytes that no body bytes have paid for yet */
@@ -1442,7 +1207,7 @@ struct avitoi_body {
 };
 
 /* ======================================================================= *
- * >>18 ACCOUNT
+ * >>15 ACCOUNT
  * ======================================================================= *
  *
  * One set of credentials, shared by any number of lanes. Everything that the options point to must
@@ -1575,7 +1340,7 @@ AVITO_API bool avito_account_refresh_in_doubt(const avito_account *account);
 AVITO_API int avito_account_open_gate(avito_account *account);
 
 /* ======================================================================= *
- * >>19 MODELS
+ * >>16 MODELS
  * ======================================================================= *
  *
  * All pointers and strings point into the arena of the call. A pointer to a model is NULL, a string
@@ -1895,7 +1660,7 @@ typedef enum avito_message_class {
 AVITO_API avito_message_class avito_classify(const avito_message *message);
 
 /* ======================================================================= *
- * >>20 OPTIONS OF CALLS
+ * >>17 OPTIONS OF CALLS
  * ======================================================================= *
  *
  * Zero means the default in every member. They are copied by the call; what they point to is
@@ -1974,7 +1739,7 @@ typedef struct avito_blacklist_user {
 } avito_blacklist_user;
 
 /* ======================================================================= *
- * >>21 CLIENT
+ * >>18 CLIENT
  * ======================================================================= *
  *
  * A lane: one connection, one call at a time. Many lanes on one thread are the asynchronous client.
@@ -2194,7 +1959,7 @@ typedef struct avito_client {
 
 AVITO_API avito_client_options avito_client_options_default(void);
 
-/* Parts, as those of the account (>>18): .dry_run; .retries and the account's rate: .requests_per_minute,
+/* Parts, as those of the account (>>15): .dry_run; .retries and the account's rate: .requests_per_minute,
  * and what the server says of it. Without it RATE is the result of one call, no gate, and a Retry-After
  * that is a date says nothing. The inbox links all of that but .retries. */
 AVITO_API void avito_enable_retries(avito_client_options *options);
@@ -2232,7 +1997,7 @@ AVITO_API void avito_cancel(avito_client *client);
 AVITO_API const avito_error *avito_last_error(const avito_client *client);
 
 /* ======================================================================= *
- * >>22 CALLS
+ * >>19 CALLS
  * ======================================================================= *
  *
  * Every call works both ways. On a lane that may wait (the transport has wait(), never_wait is
@@ -2381,7 +2146,7 @@ AVITO_API int avito_get_voice_files(avito_client *client, int64_t user_id,
 /* ---- notifications ---- */
 
 /* `url`: https:// (or http://) and printable ASCII without blanks, else ID; it should hold a long
- * secret (>>50). The server may answer CONFLICT to one that it has already. */
+ * secret (>>49). The server may answer CONFLICT to one that it has already. */
 AVITO_API int avito_subscribe_webhook(avito_client *client, const char *url);
 AVITO_API int avito_unsubscribe_webhook(avito_client *client, const char *url);
 AVITO_API int avito_get_webhook_subscriptions(avito_client *client, avito_arena *arena,
@@ -2411,41 +2176,10 @@ AVITO_API int avito_add_to_blacklist(avito_client *client, int64_t user_id,
 #if defined(AVITO_MESSENGER_IMPLEMENTATION) && !defined(AVITO_MESSENGER_IMPLEMENTED)
 
 /* ======================================================================= *
- * >>23 PROLOGUE
+ * >>20 PROLOGUE
  * ======================================================================= */
 
 #include <string.h>
-
-#if defined(JSMN_H) && !(defined(JSMN_STRICT) && defined(JSMN_PARENT_LINKS))
-#error "jsmn.h was included before with another configuration: include avito_messenger.h first"
-#endif
-#ifndef JSMN_H
-#define JSMN_STATIC
-#define JSMN_STRICT
-#define JSMN_PARENT_LINKS
-#if defined(__GNUC__)
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wconversion"
-#pragma GCC diagnostic ignored "-Wsign-conversion"
-#pragma GCC diagnostic ignored "-Wundef"
-#pragma GCC diagnostic ignored "-Wcast-qual"
-#pragma GCC diagnostic ignored "-Wshadow"
-#pragma GCC diagnostic ignored "-Wimplicit-fallthrough"
-#if defined(__clang__)
-#pragma GCC diagnostic ignored "-Weverything"
-#endif
-#endif
-#if defined(__has_include)
-#if !__has_include("jsmn.h")
-#error "jsmn.h is neither beside this file nor in the include path: put it there (Debian: libjsmn-dev; \
-else github.com/zserge/jsmn), or use the file that `make dist` writes, which has it inside"
-#endif
-#endif
-#include "jsmn.h"
-#if defined(__GNUC__)
-#pragma GCC diagnostic pop
-#endif
-#endif
 
 /* 1: scan text 16 bytes at a time where SSE2 is there; the portable twin gives the same results. */
 #ifndef AVITO_WITH_SIMD
@@ -2459,7 +2193,7 @@ else github.com/zserge/jsmn), or use the file that `make dist` writes, which has
 #include <emmintrin.h>
 #endif
 
-/* 1: what few programs need is linked by avito_enable_*() only (>>18). */
+/* 1: what few programs need is linked by avito_enable_*() only (>>15). */
 #ifndef AVITO_TINY
 #define AVITO_TINY 0
 #endif
@@ -2514,7 +2248,7 @@ AVITOI_ASSERT(pointers_are_alike, sizeof(void *) == sizeof(char *));
 AVITOI_ASSERT(str_is_array, sizeof(avito_str) == sizeof(avito_strs));
 
 /* ======================================================================= *
- * >>24 TEXT
+ * >>21 TEXT
  * ======================================================================= *
  *
  * Bytes and words: no state, no memory but the caller's. Characters are bytes here; what looks at code
@@ -2754,88 +2488,8 @@ static AVITOI_INLINE size_t avitoi_text_utf8_put(uint32_t point, char out[4])
     return n;
 }
 
-/* The code point of a well-formed sequence of `n` bytes. */
-static uint32_t avitoi_text_point(const char *p, unsigned n)
-{
-    uint32_t point = (n == 1u) ? avitoi_text_byte(*p) : avitoi_text_byte(*p) & (0x7fu >> n);
-    unsigned i;
-    for (i = 1; i < n; i++) {
-        point = point << 6 | (avitoi_text_byte(p[i]) & 0x3fu);
-    }
-    return point;
-}
-
-/* Does this code point only change the one before it? Combining marks of the scripts that are met here
- * (Unicode 15, categories Mn, Me and Mc), variation selectors, joiners, skin tones, tags. */
-static bool avitoi_text_is_mark(uint32_t point)
-{
-    static const uint16_t ranges[][2] = {
-        {0x0300, 0x036f}, {0x0483, 0x0489}, {0x0591, 0x05bd}, {0x05bf, 0x05bf}, {0x05c1, 0x05c2},
-        {0x05c4, 0x05c5}, {0x05c7, 0x05c7}, {0x0610, 0x061a}, {0x064b, 0x065f}, {0x0670, 0x0670},
-        {0x06d6, 0x06dc}, {0x06df, 0x06e4}, {0x06e7, 0x06e8}, {0x06ea, 0x06ed}, {0x0900, 0x0903},
-        {0x093a, 0x093c}, {0x093e, 0x094f}, {0x0951, 0x0957}, {0x0962, 0x0963}, {0x0e31, 0x0e31},
-        {0x0e34, 0x0e3a}, {0x0e47, 0x0e4e}, {0x1160, 0x11ff}, {0x1ab0, 0x1ace}, {0x1dc0, 0x1dff},
-        {0x200c, 0x200d}, {0x20d0, 0x20f0}, {0x2de0, 0x2dff}, {0x302a, 0x302f}, {0x3099, 0x309a},
-        {0xa66f, 0xa672}, {0xa674, 0xa67d}, {0xa69e, 0xa69f}, {0xfe00, 0xfe0f}, {0xfe20, 0xfe2f}};
-    size_t i;
-    if (point > 0xffffu) {
-        return (point >= 0x1f3fbu && point <= 0x1f3ffu) || (point >= 0xe0020u && point <= 0xe01efu);
-    }
-    for (i = 0; i < AVITOI_COUNT(ranges) && point >= ranges[i][0]; i++) {
-        if (point <= ranges[i][1]) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* A regional indicator: two of them are a flag. */
-static bool avitoi_text_is_flag(uint32_t point)
-{
-    return point >= 0x1f1e6u && point <= 0x1f1ffu;
-}
-
-/* Is `point` part of the same character as what stands before it? */
-static bool avitoi_text_continues(uint32_t before, uint32_t point)
-{
-    if (before < ' ' || before == 0x7fu) {
-        return before == '\r' && point == '\n';
-    }
-    return avitoi_text_is_mark(point) ||
-           (before == 0x200du && (point >= 0x1f000u || (point >= 0x2190u && point <= 0x3299u)));
-}
-
-/* The bytes of the first character of `len`, at least one, as a person sees it: a letter with its
- * accents, a flag, a family of emoji (a part of Unicode's UAX 29). What is malformed is one byte. */
-static size_t avitoi_text_grapheme(const char *p, size_t len)
-{
-    size_t n = avitoi_text_utf8_length(p, len);
-    uint32_t before;
-    bool half_a_flag;
-    if (n == 0 || n > len) {
-        return 1;
-    }
-    before = avitoi_text_point(p, (unsigned)n);
-    half_a_flag = avitoi_text_is_flag(before);
-    while (n < len) {
-        const unsigned more = avitoi_text_utf8_length(p + n, len - n);
-        uint32_t point;
-        if (more == 0 || more > len - n) {
-            break;
-        }
-        point = avitoi_text_point(p + n, more);
-        if (!(half_a_flag && avitoi_text_is_flag(point)) && !avitoi_text_continues(before, point)) {
-            break;
-        }
-        half_a_flag = false;
-        before = point;
-        n += more;
-    }
-    return n;
-}
-
 /* ======================================================================= *
- * >>25 ARENA
+ * >>22 ARENA
  * ======================================================================= *
  *
  * The caller's memory, from which models are taken. Comes in: the caller's block. Goes out: offsets and
@@ -2886,7 +2540,7 @@ static bool avitoi_arena_is_shared(const struct avitoi_arena_ends *mem)
 }
 
 /* ======================================================================= *
- * >>26 NUMBERS
+ * >>23 NUMBERS
  * ======================================================================= *
  *
  * Numbers out of text, into text, and against a clock that wraps. No floating point, and no division of
@@ -3086,7 +2740,7 @@ static bool avitoi_number_parse_e7(const char *p, size_t len, int32_t *out)
 }
 
 /* ======================================================================= *
- * >>27 SCHEMAS
+ * >>24 SCHEMAS
  * ======================================================================= *
  *
  * What is known of each JSON object: one row per key. The JSON machine and the field mask live by
@@ -3587,7 +3241,7 @@ AVITOI_SCHEMA(sent, AVITOI_SCHEMA_SENT_ROWS, avitoi_schema_finish_sent, false, f
 #undef AVITOI_SCHEMA_MODEL
 
 /* ======================================================================= *
- * >>28 SCHEMAS: CHATS TO REPLIES
+ * >>25 SCHEMAS: CHATS TO REPLIES
  * ======================================================================= *
  *
  * The same for chats, for what is the root of an answer, and for notifications and refusals.
@@ -3776,43 +3430,6 @@ struct avitoi_schema_token_answer {
 AVITOI_SCHEMA(token, AVITOI_SCHEMA_TOKEN_ROWS, NULL, false, false);
 #undef AVITOI_SCHEMA_MODEL
 
-/* ---- notifications ---- */
-
-struct avitoi_schema_payload {
-    avito_str type;
-    avito_message *message;
-};
-
-static void avitoi_schema_finish_message_type(struct avitoi_json *json, void *model)
-{
-    json->word_len = avito_str_equal(*(const avito_str *)model, "message") ? 1 : 0;
-}
-static const struct avitoi_schema avitoi_schema_only_type = {
-    NULL, avitoi_schema_finish_message_type, sizeof(avito_str), 0, false, false};
-
-#define AVITOI_SCHEMA_MODEL struct avitoi_schema_payload
-#define AVITOI_SCHEMA_PAYLOAD_ROWS(X)                                                              \
-    X(type, AVITOI_SCHEMA_TYPE, type, 0, &avitoi_schema_only_type)                                        \
-    X(value, AVITOI_SCHEMA_TYPED, message, 0, &avitoi_schema_message)
-AVITOI_SCHEMA(payload, AVITOI_SCHEMA_PAYLOAD_ROWS, NULL, false, true);
-#undef AVITOI_SCHEMA_MODEL
-
-struct avitoi_schema_envelope {
-    avito_str id, version, chat_id;
-    int64_t timestamp;
-    struct avitoi_schema_payload *payload;
-};
-
-#define AVITOI_SCHEMA_MODEL struct avitoi_schema_envelope
-#define AVITOI_SCHEMA_ENVELOPE_ROWS(X)                                                             \
-    X(id, AVITOI_SCHEMA_STR, id, 0, NULL)                                                          \
-    X(version, AVITOI_SCHEMA_STR, version, AVITOI_SCHEMA_SHOWN, NULL)                                     \
-    X(timestamp, AVITOI_SCHEMA_INT, timestamp, 0, NULL)                                            \
-    X(payload, AVITOI_SCHEMA_OBJ, payload, 0, &avitoi_schema_payload)                              \
-    X(chat_id, AVITOI_SCHEMA_STR, chat_id, AVITOI_SCHEMA_SHOWN, NULL) /* of a message that comes without one */
-AVITOI_SCHEMA(envelope, AVITOI_SCHEMA_ENVELOPE_ROWS, NULL, false, false);
-#undef AVITOI_SCHEMA_MODEL
-
 /* ---- replies: what a refusal says, and the answers that only confirm ----
  *
  * One lenient schema for all the forms that a refusal has been seen in, for {"ok":true}, and for the
@@ -3873,7 +3490,7 @@ AVITOI_SCHEMA(reply, AVITOI_SCHEMA_REPLY_ROWS, NULL, false, true);
 #undef AVITOI_SCHEMA_MODEL
 
 /* ======================================================================= *
- * >>29 JSON: WHAT IS OPEN
+ * >>26 JSON: WHAT IS OPEN
  * ======================================================================= *
  *
  * Memory, frames and places: where a value goes that has been read, and what happens when an object, a list
@@ -4554,14 +4171,14 @@ static int avitoi_json_string_done(struct avitoi_json *j)
 }
 
 /* ======================================================================= *
- * >>30 JSON: STRINGS
+ * >>27 JSON: STRINGS
  * ======================================================================= *
  *
  * Strings, from the byte after the opening quote on: escapes, UTF-8, and text as it is, to the place where
  * it stays. Comes in: bytes, in pieces of any size. Goes out: a complete string, to the room before.
  */
 
-/* Twins, which read what is plain and there as a whole (>>46 and after). */
+/* Twins, which read what is plain and there as a whole (>>42 and after). */
 #if AVITO_WITH_SHORTCUTS
 static const char *avitoi_fast_text_check(const char *p, const char *end, size_t *len);
 static const char *avitoi_fast_text_keep(const char *p, const char *end, char *out, size_t room,
@@ -4755,14 +4372,14 @@ static int avitoi_json_string(struct avitoi_json *j, const char **pp, const char
 }
 
 /* ======================================================================= *
- * >>31 JSON: THE MACHINE
+ * >>28 JSON: THE MACHINE
  * ======================================================================= *
  *
  * Reads JSON as it streams in, in pieces of any size, and checks all of it strictly (RFC 8259,
  * well-formed UTF-8, at most 32 levels, nothing after the end; a lone surrogate escape becomes
  * U+FFFD). Members that nobody knows or wants are checked and dropped. A known string is decoded
  * once, to its final place in the arena. Each value goes straight into the struct of the object on
- * top, to the place that the row of its key names (>>27).
+ * top, to the place that the row of its key names (>>24).
  *
  * Memory: an object that is a member is made at the low end when it opens, and stays there; its
  * strings follow it. Elements of open lists, pairs, and a root that the caller has a struct for are a
@@ -4772,7 +4389,7 @@ static int avitoi_json_string(struct avitoi_json *j, const char **pp, const char
  * have done.
  */
 
-/* Twins, which read what is plain and there as a whole (>>46 and after). */
+/* Twins, which read what is plain and there as a whole (>>42 and after). */
 #if AVITO_WITH_SHORTCUTS
 static const char *avitoi_fast_way(struct avitoi_json *j, const char *p, const char *end);
 static const char *avitoi_fast_blanks_on(const char *p, const char *end);
@@ -5224,7 +4841,7 @@ static void avitoi_json_begin(struct avitoi_json *j, const struct avitoi_schema 
 }
 
 /* ======================================================================= *
- * >>32 WRITER
+ * >>29 WRITER
  * ======================================================================= *
  *
  * A request is a pure function of the call's arguments: it is written from its beginning each time,
@@ -5345,7 +4962,7 @@ static void avitoi_write_source(struct avitoi_writer *w, const avito_image_sourc
 }
 
 /* ======================================================================= *
- * >>33 ENDPOINTS
+ * >>30 ENDPOINTS
  * ======================================================================= *
  *
  * What differs between the calls, and nothing else. The table is at the end of the chapter.
@@ -5380,18 +4997,18 @@ struct avitoi_endpoint_special {
     void (*sent)(avito_client *c);          /* upload: some of it has left */
 };
 
-static int avitoi_answer_list_end(avito_client *c);
+static int avitoi_list_over(avito_client *c);
 static void avitoi_list_begin(avito_client *c);
-static int avitoi_answer_element(avito_client *c, int rc);
-static int avitoi_exchange_on_drain(avito_client *c);
-static int avitoi_answer_uploaded(avito_client *c);
+static int avitoi_list_element(avito_client *c, int rc);
+static int avitoi_list_on_drain(avito_client *c);
+static int avitoi_send_uploaded(avito_client *c);
 static int avitoi_answer_id(avito_client *c);
 static int avitoi_answer_self(avito_client *c);
 static int avitoi_send_upload_begin(avito_client *c);
 static void avitoi_send_upload_progress(avito_client *c);
 
 static const struct avitoi_endpoint_special avitoi_endpoint_list_special = {
-    avitoi_list_begin, avitoi_answer_element, avitoi_exchange_on_drain, NULL, NULL};
+    avitoi_list_begin, avitoi_list_element, avitoi_list_on_drain, NULL, NULL};
 static const struct avitoi_endpoint_special avitoi_endpoint_upload_special = {
     NULL, NULL, NULL, avitoi_send_upload_begin, avitoi_send_upload_progress};
 
@@ -5558,18 +5175,18 @@ AVITOI_ENDPOINT(refresh_token, "/token", avitoi_endpoint_type_form, avitoi_endpo
 AVITOI_ENDPOINT(get_self, "/core/v1/accounts/self", NULL, NULL, NULL, &avitoi_schema_self,
                 avitoi_answer_self, NULL, 0u);
 AVITOI_ENDPOINT(get_chats, "/messenger/v2" AVITOI_ENDPOINT_ACCOUNT_PATH "/chats%w", NULL, NULL,
-                avitoi_endpoint_query_chats, &avitoi_schema_chats, avitoi_answer_list_end,
+                avitoi_endpoint_query_chats, &avitoi_schema_chats, avitoi_list_over,
                 &avitoi_endpoint_list_special, AVITOI_ENDPOINT_STREAM);
 AVITOI_ENDPOINT(get_chat, "/messenger/v2" AVITOI_ENDPOINT_CHAT_PATH, NULL, NULL, NULL, &avitoi_schema_chat,
                 avitoi_answer_id, NULL, 0u);
 AVITOI_ENDPOINT(get_messages, "/messenger/v3" AVITOI_ENDPOINT_CHAT_PATH "/messages/%w", NULL, NULL,
-                avitoi_endpoint_query_messages, &avitoi_schema_messages, avitoi_answer_list_end,
+                avitoi_endpoint_query_messages, &avitoi_schema_messages, avitoi_list_over,
                 &avitoi_endpoint_list_special, AVITOI_ENDPOINT_STREAM);
 AVITOI_ENDPOINT(send_message, "/messenger/v1" AVITOI_ENDPOINT_CHAT_PATH "/messages", avitoi_endpoint_type_json,
                 avitoi_endpoint_body_message, NULL, &avitoi_schema_sent, avitoi_answer_id, NULL,
                 AVITOI_ENDPOINT_POST | AVITOI_ENDPOINT_CHANGES);
 AVITOI_ENDPOINT(upload_image, "/messenger/v1" AVITOI_ENDPOINT_ACCOUNT_PATH "/uploadImages", avitoi_endpoint_type_parts,
-                avitoi_endpoint_body_parts, avitoi_endpoint_write_part, &avitoi_schema_uploads, avitoi_answer_uploaded,
+                avitoi_endpoint_body_parts, avitoi_endpoint_write_part, &avitoi_schema_uploads, avitoi_send_uploaded,
                 &avitoi_endpoint_upload_special, AVITOI_ENDPOINT_POST | AVITOI_ENDPOINT_CHANGES | AVITOI_ENDPOINT_PARTS);
 AVITOI_ENDPOINT(send_image_message, "/messenger/v1" AVITOI_ENDPOINT_CHAT_PATH "/messages/image",
                 avitoi_endpoint_type_json, avitoi_endpoint_body_image, NULL, &avitoi_schema_sent, avitoi_answer_id, NULL,
@@ -5579,20 +5196,20 @@ AVITOI_ENDPOINT(delete_message, "/messenger/v1" AVITOI_ENDPOINT_CHAT_PATH "/mess
 AVITOI_ENDPOINT(mark_chat_as_read, "/messenger/v1" AVITOI_ENDPOINT_CHAT_PATH "/read", NULL, NULL, NULL, NULL,
                 NULL, NULL, AVITOI_ENDPOINT_POST | AVITOI_ENDPOINT_CHANGES);
 AVITOI_ENDPOINT(get_voice_files, "/messenger/v1" AVITOI_ENDPOINT_ACCOUNT_PATH "/getVoiceFiles%w", NULL, NULL,
-                avitoi_endpoint_query_voices, &avitoi_schema_voices, avitoi_answer_list_end,
+                avitoi_endpoint_query_voices, &avitoi_schema_voices, avitoi_list_over,
                 &avitoi_endpoint_list_special, AVITOI_ENDPOINT_STREAM);
 AVITOI_ENDPOINT(subscribe_webhook, "/messenger/v3/webhook", avitoi_endpoint_type_json, avitoi_endpoint_body_url, NULL,
                 NULL, NULL, NULL, AVITOI_ENDPOINT_POST | AVITOI_ENDPOINT_CHANGES);
 AVITOI_ENDPOINT(unsubscribe_webhook, "/messenger/v1/webhook/unsubscribe", avitoi_endpoint_type_json,
                 avitoi_endpoint_body_url, NULL, NULL, NULL, NULL, AVITOI_ENDPOINT_POST | AVITOI_ENDPOINT_CHANGES);
 AVITOI_ENDPOINT(get_webhook_subscriptions, "/messenger/v1/subscriptions", NULL, NULL, NULL,
-                &avitoi_schema_subscriptions, avitoi_answer_list_end, &avitoi_endpoint_list_special,
+                &avitoi_schema_subscriptions, avitoi_list_over, &avitoi_endpoint_list_special,
                 AVITOI_ENDPOINT_POST | AVITOI_ENDPOINT_STREAM | AVITOI_ENDPOINT_OK);
 AVITOI_ENDPOINT(add_to_blacklist, "/messenger/v2" AVITOI_ENDPOINT_ACCOUNT_PATH "/blacklist", avitoi_endpoint_type_json,
                 avitoi_endpoint_body_users, avitoi_endpoint_write_users, NULL, NULL, NULL, AVITOI_ENDPOINT_POST | AVITOI_ENDPOINT_CHANGES);
 
 /* ======================================================================= *
- * >>34 REQUEST
+ * >>31 REQUEST
  * ======================================================================= *
  *
  * The request as a whole, out of an endpoint's patterns and the arguments of the call. Comes in: a lane
@@ -5702,7 +5319,7 @@ static void avitoi_request_write(struct avitoi_writer *w, const avito_client *c)
 }
 
 /* ======================================================================= *
- * >>35 HTTP BODY FRAMING
+ * >>32 HTTP BODY FRAMING
  * ======================================================================= *
  *
  * Where a body ends, for requests and answers alike: by its length, by chunks, or with the stream.
@@ -5864,7 +5481,7 @@ static int avitoi_body_at_close(const struct avitoi_body *b)
 }
 
 /* ======================================================================= *
- * >>36 RESPONSE HEAD
+ * >>33 RESPONSE HEAD
  * ======================================================================= *
  *
  * Byte by byte: a state wherever input can end, so no line has to fit anywhere. Names and values of
@@ -6090,7 +5707,7 @@ AVITOI_APART_IF_SMALL static int avitoi_head_byte(struct avitoi_head *h, char *w
     return avitoi_text_is_http_token(avitoi_text_byte(c)) ? AVITO_AGAIN : AVITO_ERR_HTTP;
 }
 
-/* Lines that are there as a whole and plain have a twin that reads a word at a time (>>46). */
+/* Lines that are there as a whole and plain have a twin that reads a word at a time (>>42). */
 #if AVITO_WITH_SHORTCUTS && defined(__GNUC__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 #define AVITOI_FAST_HEAD 1
 static size_t avitoi_fast_status_line(struct avitoi_head *h, const char *p, size_t n);
@@ -6118,7 +5735,7 @@ static int avitoi_head_framing(const struct avitoi_head *h, struct avitoi_body *
 }
 
 /* ======================================================================= *
- * >>37 ACCOUNT
+ * >>34 ACCOUNT
  * ======================================================================= *
  *
  * What lanes share: credentials, hooks, and whatever stands in account.priv, which is read and written
@@ -6244,48 +5861,8 @@ AVITO_API bool avito_account_refresh_in_doubt(const avito_account *account)
     return account != NULL && avitoi_account_flag(account, &account->priv.refresh_in_doubt);
 }
 
-AVITO_API int avito_account_open_gate(avito_account *account)
-{
-    if (account == NULL) {
-        return AVITO_ERR_ARGUMENT;
-    }
-    avitoi_account_lock(account);
-    account->priv.gate_wait_ms = 0;
-    avitoi_account_unlock(account);
-    return AVITO_OK;
-}
-
-AVITO_API int avito_authorize_url(const avito_account *account, const char *scope,
-                                  const char *state, char *out, size_t cap, size_t *out_len)
-{
-    struct avitoi_writer w;
-    memset(&w, 0, sizeof w);
-    if (account == NULL || account->o.client_id == NULL || scope == NULL ||
-        (out == NULL && cap > 0)) {
-        return AVITO_ERR_ARGUMENT;
-    }
-    w.out = out;
-    w.cap = (cap > 0) ? cap - 1u : 0;
-    avitoi_write_text(&w, "https://avito.ru/oauth?response_type=code&client_id=");
-    avitoi_write_percent(&w, account->o.client_id);
-    avitoi_write_text(&w, "&scope=");
-    avitoi_write_percent(&w, scope);
-    if (state != NULL) {
-        avitoi_write_text(&w, "&state=");
-        avitoi_write_percent(&w, state);
-    }
-    if (out_len != NULL) {
-        *out_len = (size_t)w.total + (w.total < cap ? 0u : 1u);
-    }
-    if (w.total >= cap) {
-        return AVITO_ERR_ROOM;
-    }
-    out[w.len] = '\0';
-    return AVITO_OK;
-}
-
 /* ======================================================================= *
- * >>38 CALL
+ * >>35 CALL
  * ======================================================================= *
  *
  * The states of a call, the table of their changes, and what the rooms above need to know of the call that
@@ -6467,7 +6044,7 @@ static void avitoi_call_drop(avito_client *c, int code)
 }
 
 /* ======================================================================= *
- * >>39 ERRORS
+ * >>36 ERRORS
  * ======================================================================= *
  *
  * What a failed call leaves in client.error: its code, whether it was sent, and its text. Comes in: a status, a result of the transport, bytes of a refusal. Nothing
@@ -6607,7 +6184,7 @@ static void avitoi_error_hide_secrets(avito_client *c)
 }
 
 /* ======================================================================= *
- * >>40 TOKENS
+ * >>37 TOKENS
  * ======================================================================= *
  *
  * How an account gets its token, keeps it, renews it and loses it. One lane at a time has the duty to fetch
@@ -6974,92 +6551,7 @@ AVITOI_APART static int avitoi_token_received(avito_client *c)
 }
 
 /* ======================================================================= *
- * >>41 RATE
- * ======================================================================= *
- *
- * When the next request may go: the account's gate, what the server asked for, and the pause before a
- * failed call is begun again. Comes in: a response head, the clock. Goes out: milliseconds.
- */
-
-/* Seconds that the server wants us to wait; 0: it does not say. A date counts from the server's own
- * clock, or from ours if the answer has none. */
-static uint32_t avitoi_rate_asked_pause(const avito_client *c)
-{
-    const struct avitoi_head *h = &c->priv.json.as.before.head;
-    const avito_account *a = c->account;
-    int64_t now = h->date;
-    if (h->retry_date == 0) {
-        return h->retry_after_s;
-    }
-    if (now == 0 && a->o.unix_time != NULL) {
-        now = a->o.unix_time(a->o.ctx);
-    }
-    if (now <= 0 || h->retry_date <= now) {
-        return 0;
-    }
-    return (h->retry_date - now > AVITOI_HEAD_RETRY_MAX_S) ? AVITOI_HEAD_RETRY_MAX_S
-                                                           : (uint32_t)(h->retry_date - now);
-}
-
-static int avitoi_rate_gate_left(const avito_account *a)
-{
-    const uint32_t passed = a->priv.gate_wait_ms > 0 ? avitoi_account_now(a) - a->priv.gate_ms : 0u;
-    return passed >= a->priv.gate_wait_ms ? 0 : (int)(a->priv.gate_wait_ms - passed);
-}
-
-/* The same for who does not hold the lock. */
-static uint32_t avitoi_rate_gate_look(const avito_account *a)
-{
-    int left;
-    avitoi_account_lock(a);
-    left = avitoi_rate_gate_left(a);
-    avitoi_account_unlock(a);
-    return (uint32_t)left;
-}
-
-static void avitoi_rate_gate_pass(avito_account *a)
-{
-    a->priv.gate_wait_ms = 0;
-    if (a->o.requests_per_minute > 0) {
-        a->priv.gate_ms = avitoi_account_now(a);
-        a->priv.gate_wait_ms = 59999u / a->o.requests_per_minute + 1u;
-    }
-}
-
-/* Under the lock: AVITO_OK, AVITO_AGAIN, or RATE if it cannot open in time. */
-static int avitoi_rate_gate(avito_client *c)
-{
-    const uint32_t left = (uint32_t)avitoi_rate_gate_left(c->account);
-    if (left < c->priv.total_left_ms || left == 0) {
-        return left == 0 ? AVITO_OK : AVITO_AGAIN;
-    }
-    c->error.retry_after_s = (left + 999u) / 1000u;
-    c->priv.answered = true; /* the connection is idle, and may be kept */
-    return AVITO_ERR_RATE;
-}
-
-/* Closes the account's gate for all lanes, after 429 or when no request is left in this minute. Never
- * opens it earlier than an answer to another lane asked for. */
-static void avitoi_rate_heed(avito_client *c)
-{
-    avito_account *a = c->account;
-    const struct avitoi_head *h = &c->priv.json.as.before.head;
-    uint32_t wait_ms;
-    c->error.retry_after_s = avitoi_rate_asked_pause(c);
-    wait_ms = (h->status == 429) ? c->error.retry_after_s * 1000u : 0u;
-    if (h->exhausted && wait_ms == 0) {
-        wait_ms = 60000u / (h->rate_limit > 0 ? h->rate_limit : 60u);
-    }
-    avitoi_account_lock(a);
-    if (wait_ms > (uint32_t)avitoi_rate_gate_left(a)) {
-        a->priv.gate_ms = avitoi_account_now(a);
-        a->priv.gate_wait_ms = wait_ms;
-    }
-    avitoi_account_unlock(a);
-}
-
-/* ======================================================================= *
- * >>42 ANSWERS
+ * >>38 ANSWERS
  * ======================================================================= *
  *
  * What an answer means. Comes in: a complete head, then spans of body bytes, then the body's end. Goes out:
@@ -7170,29 +6662,6 @@ AVITOI_APART_IF_SMALL static void avitoi_answer_heed_tariff(const avito_client *
                          ? a->priv.unpaid
                          : j->tariff == AVITOI_SCHEMA_TARIFF_MISSING;
     avitoi_account_unlock(a);
-}
-
-/* One element more, or an error that is only the element's. */
-static int avitoi_answer_element(avito_client *c, int rc)
-{
-    struct avitoi_json *j = &c->priv.json;
-    (void)avitoi_call_move(c, AVITOI_CALL_EV_ELEMENT);
-    c->error.code = rc;
-    c->error.needed = 0;
-    c->error.text[0] = '\0';
-    if (rc == AVITO_ERR_ARENA) {
-        c->error.needed = c->priv.arena->used + avitoi_arena_align(j->mem.peak);
-        avitoi_error_quote(c, j->id);
-    } else if (rc < 0) {
-        avitoi_error_set_text(c, j->culprit, strlen(j->culprit));
-    } else {
-        avitoi_answer_note_peak(c);
-    }
-    if (rc < 0) {
-        avitoi_error_hide_secrets(c); /* an id is whatever the service says */
-    }
-    avitoi_answer_heed_tariff(c);
-    return rc;
 }
 
 #define AVITOI_ANSWER_LOST UINT32_MAX
@@ -7335,95 +6804,6 @@ static const struct avitoi_schema_reply *avitoi_answer_read_reply(avito_client *
     }
     c->error.api_code = (int)avitoi_answer_reply_code(reply);
     return reply;
-}
-
-/* ---- lists ---- */
-
-/* Pages overlap by so many rows: what is removed meanwhile moves later rows up. */
-#define AVITOI_ANSWER_PAGE_OVERLAP 4u
-
-/* Whether another page is to be read: the server says so, or it was full and the server says
- * nothing; and the API lets it be reached. */
-static bool avitoi_answer_page_follows(avito_client *c)
-{
-    const struct avitoi_json *j = &c->priv.json;
-    const uint16_t limit = c->priv.limit;
-    const bool full = limit > 0 && j->page_rows >= limit;
-    const uint32_t page =
-        c->priv.page + (uint32_t)limit -
-        (limit > 2u * AVITOI_ANSWER_PAGE_OVERLAP ? AVITOI_ANSWER_PAGE_OVERLAP : 0u);
-    c->priv.has_more = j->more > 0 || (j->more == 0 && full);
-    if (!c->priv.has_more || !c->priv.all_pages || !full || c->priv.offset + page > 1000u) {
-        return false;
-    }
-    c->priv.page = (uint16_t)page;
-    return true;
-}
-
-/* The elements of a collected list lie in reverse order at the high end: one array at the low end. */
-AVITOI_ASSERT(lists_are_alike, sizeof(avito_chats) == sizeof(avito_messages) &&
-                                   offsetof(avito_chats, lacked) == offsetof(avito_messages, lacked));
-
-static int avitoi_answer_collect(avito_client *c)
-{
-    struct avitoi_json *j = &c->priv.json;
-    const size_t size = c->priv.call->answer->fields[0].child->size;
-    struct avitoi_schema_items list;
-    char *items;
-    size_t i;
-    if (j->rows == 0 && j->skipped > 0) {
-        avitoi_error_set_text(c, j->culprit, strlen(j->culprit));
-        return AVITO_ERR_MODEL;
-    }
-    items = avitoi_json_low(j, j->rows * size);
-    if (items == NULL) {
-        return AVITO_ERR_ARENA;
-    }
-    for (i = 0; i < j->rows; i++) {
-        memcpy(items + i * size, j->mem.high_end - (i + 1u) * avitoi_arena_align(size), size);
-    }
-    list.items = (j->rows > 0) ? items : NULL;
-    list.count = j->rows;
-    memcpy(c->priv.out, &list, sizeof list);
-    if (c->priv.call->answer->count > 1) { /* the lists that have pages */
-        avito_chats *out = (avito_chats *)c->priv.out;
-        out->has_more = c->priv.has_more;
-        out->skipped = j->skipped;
-        out->lacked = (j->skipped > 0) ? j->culprit : NULL;
-    }
-    return AVITO_OK;
-}
-
-static int avitoi_answer_list_end(avito_client *c)
-{
-    if (!avitoi_answer_came(&c->priv.json)) {
-        return AVITO_ERR_MODEL;
-    }
-    if (avitoi_answer_page_follows(c)) {
-        return avitoi_call_repeat(c, 0);
-    }
-    return c->priv.collect ? avitoi_answer_collect(c) : AVITO_END;
-}
-
-/* ---- success ---- */
-
-/* Any word may be an image's id, except those that a refusal begins with. */
-static int avitoi_answer_uploaded(avito_client *c)
-{
-    struct avitoi_schema_list list;
-    size_t i;
-    memcpy(&list, c->priv.out, sizeof list);
-    if (list.items.count == 0) {
-        return AVITO_ERR_MODEL;
-    }
-    memcpy(c->priv.out, list.items.items, sizeof(avito_uploaded_image));
-    for (i = 0; i < avitoi_schema_reply.count; i++) {
-        if (avito_str_equal(((const avito_uploaded_image *)c->priv.out)->image_id,
-                            avitoi_schema_reply.fields[i].key)) {
-            return AVITO_ERR_MODEL;
-        }
-    }
-    return AVITO_OK;
 }
 
 /* ---- judging answers ----
@@ -7608,7 +6988,7 @@ static int avitoi_answer_end(avito_client *c)
 }
 
 /* ======================================================================= *
- * >>43 EXCHANGE
+ * >>39 EXCHANGE
  * ======================================================================= *
  *
  * One request and its answer over the transport: a handler for each state. Each does what it can without
@@ -7952,26 +7332,8 @@ static int avitoi_exchange_on_body(avito_client *c)
     return rc == AVITO_END ? avitoi_answer_end(c) : rc;
 }
 
-static int avitoi_exchange_on_drain(avito_client *c)
-{
-    const int rc = (c->priv.span > 0) ? AVITOI_CALL_MOVED : avitoi_exchange_next_span(c);
-    if (rc == AVITO_AGAIN && c->priv.cut_at > 0) {
-        return rc;
-    }
-    if (rc != AVITOI_CALL_MOVED || c->priv.span > c->priv.cut_at) {
-        if (rc != AVITO_END || !avitoi_answer_keeps_connection(c)) {
-            avitoi_call_disconnect(c);
-        }
-        return AVITO_OK;
-    }
-    c->priv.cut_at -= c->priv.span;
-    c->priv.pos += c->priv.span;
-    c->priv.span = 0;
-    return AVITOI_CALL_MOVED;
-}
-
 /* ======================================================================= *
- * >>44 CALL MACHINE
+ * >>40 CALL MACHINE
  * ======================================================================= *
  *
  * avito_step() runs the handler of the present state until one of them has to wait or the call ends. Here a
@@ -8296,7 +7658,7 @@ AVITO_API const avito_error *avito_last_error(const avito_client *client)
 }
 
 /* ======================================================================= *
- * >>45 CLIENT AND CALLS
+ * >>41 CLIENT AND CALLS
  * ======================================================================= *
  *
  * A lane's options, and calls: each checks its arguments, notes them (prepare) and starts. Comes in: whatever
@@ -8558,32 +7920,6 @@ AVITO_API int avito_get_token(avito_client *client, avito_token *out)
         out);
 }
 
-/* From now on the account renews by its refresh token. Other lanes may read that just now. */
-static int avitoi_client_start_refresh(avito_client *client, int rc, avito_token *out)
-{
-    if (rc == AVITO_OK) {
-        avitoi_account_lock(client->account);
-        client->account->priv.renewal = &avitoi_endpoint_refresh_token;
-        avitoi_account_unlock(client->account);
-    }
-    return avitoi_client_start(client, rc, NULL, out);
-}
-
-AVITO_API int avito_exchange_code(avito_client *client, const char *code, avito_token *out)
-{
-    int rc = avitoi_client_prepare(client, &avitoi_endpoint_exchange_code, 0, NULL, code);
-    if (rc == AVITO_OK && !avitoi_text_is_word(code)) {
-        rc = code == NULL ? AVITO_ERR_ARGUMENT : AVITO_ERR_ID;
-    }
-    return avitoi_client_start_refresh(client, rc, out);
-}
-
-AVITO_API int avito_refresh_token(avito_client *client, avito_token *out)
-{
-    const int rc = avitoi_client_prepare(client, &avitoi_endpoint_refresh_token, 0, NULL, NULL);
-    return avitoi_client_start_refresh(client, rc, out);
-}
-
 AVITO_API int avito_get_self(avito_client *client, avito_arena *arena, avito_self *out)
 {
     return avitoi_client_get(
@@ -8601,12 +7937,12 @@ AVITO_API int avito_get_chat(avito_client *client, int64_t user_id, const char *
 /* ======================================================================= *
  *
  * YOU MAY STOP HERE. This was the core: whatever every program needs. What follows makes it quicker
- * (>>46), or is a part that a program may leave out: first their interfaces, then their rooms.
+ * (>>42), or is a part that a program may leave out: first their interfaces, then their rooms.
  *
  * ======================================================================= */
 
 /* ======================================================================= *
- * >>46 SPEED: HEAD LINES
+ * >>42 SPEED: HEAD LINES
  * ======================================================================= *
  *
  * Lines of a response head, a word or a block at a time.
@@ -8772,11 +8108,11 @@ static size_t avitoi_fast_head_line(struct avitoi_head *h, char *word, const cha
 #endif
 
 /* ======================================================================= *
- * >>47 SPEED: TEXT
+ * >>43 SPEED: TEXT
  * ======================================================================= *
  *
  *
- * What follows buys speed only: the JSON machine (>>31) reads the same byte by byte.
+ * What follows buys speed only: the JSON machine (>>28) reads the same byte by byte.
  */
 
 #if AVITO_WITH_SHORTCUTS
@@ -9244,12 +8580,12 @@ static const char *avitoi_fast_text_check(const char *p, const char *end, size_t
 #endif
 
 /* ======================================================================= *
- * >>48 SPEED: MEMBERS
+ * >>44 SPEED: MEMBERS
  * ======================================================================= *
  *
  * What lies in the window as a whole and is of the usual kind is read in one go, many members at a
  * time. The short way starts where a member or an element may begin, takes whole members, and leaves
- * exactly the state in which the machine (>>31) would be after them. It raises no error: what is
+ * exactly the state in which the machine (>>28) would be after them. It raises no error: what is
  * cut, rare or wrong it leaves to the machine, from the member's beginning, and the machine decides.
  *
  * Two borders serve for all of it: `near`, AVITOI_FAST_AHEAD bytes before the end of the window, where
@@ -9925,7 +9261,7 @@ static AVITOI_INLINE unsigned avitoi_fast_e7(struct avitoi_fast *r)
 #endif
 
 /* ======================================================================= *
- * >>49 SPEED: OBJECTS AND LISTS
+ * >>45 SPEED: OBJECTS AND LISTS
  * ======================================================================= *
  *
  * Twins of what the core does byte by byte: each takes what is plain and there as a whole, and leaves the
@@ -10427,6 +9763,249 @@ static const char *avitoi_fast_way(struct avitoi_json *j, const char *p, const c
 
 #endif /* AVITO_MESSENGER_IMPLEMENTATION: end of the core */
 
+/*
+ * MANUAL OF THE PARTS: what a program may leave out.
+ *
+ * ======================================================================= *
+ * >>46 TLS
+ * ======================================================================= *
+ *
+ * avito_tls is BearSSL 0.6 behind the transport interface, over any transport. What it insists on,
+ * whatever .configure chooses:
+ *
+ *   * TLS 1.2, no renegotiation, ALPN "http/1.1" if the server speaks ALPN. Six suites: ECDHE with
+ *     AES-128-GCM, AES-256-GCM or ChaCha20-Poly1305, signed by RSA or ECDSA. No RSA key exchange,
+ *     no CBC, no SHA-1.
+ *   * Checked: each signature up to one of your anchors, each validity period, the name
+ *     (subjectAltName only), CA and path length of intermediates, key usage; RSA of 2048 bits or
+ *     more, SHA-256 or better; and what BearSSL leaves out: version 3, no extension twice, extended
+ *     key usage, no CA as server, at most eight.
+ *   * An extension that BearSSL does not know and that is critical is refused; so are name
+ *     constraints.
+ *   * Not checked: revocation (no CRL, no OCSP, no stapling), certificate transparency, DANE.
+ *     Pinning is giving only the anchors you mean. Numeric hosts are refused: a certificate is for
+ *     a name.
+ *   * A connection that ends without close_notify is an error, unless the length of the answer was
+ *     known and met.
+ *
+ * Anchors: the roots that sign api.avito.ru, as C arrays in flash (make anchors; build/anchors
+ * ROOTS.pem >roots.c; compiled as C, it gives extern const br_x509_trust_anchor roots[] and size_t
+ * roots_count), or read at run time from PEM in pieces (avito_anchors_*). Two roots are better than
+ * one: a service changes its issuer without asking. Clock: a date before 2020 is
+ * OPTION_TIME before a byte is sent; a device without a battery clock must ask somebody (its modem,
+ * SNTP) first. Nothing falls back to the time of compilation. Entropy: 32 bytes per connection from
+ * .entropy; if it fails or gives only zeros, OPTION_ENTROPY. A constant or a serial number there
+ * gives every connection away.
+ *
+ * Buffers: records are decrypted in place, so the buffer has to hold the largest record of the
+ * server. Asking for 512 to 4096 costs nothing, but many servers ignore it and send 16 KB: then
+ * TLS_ROOM, with the size of the record in error.detail. Half duplex is enough: HTTP/1.1 as used
+ * here speaks in turns.
+ *
+ * Memory: of avito_tls, the check of certificates takes 3 KB that nothing needs between handshakes;
+ * on a small board they can be the arena: avito_tls_arena(). Any call may have to open the
+ * connection anew, also in its middle: after the request for a token, a refused token, another
+ * try. None of these has anything in the arena yet, so the handshake may have it. Where something
+ * is in it, the connect fails with BUSY before a byte is sent, and nothing is lost: results of
+ * earlier calls, since you did not reset it; the pages before, where a list with .all_pages goes on
+ * to its next page; a call of another lane. So reset it before each call, and copy what you keep.
+ *
+ * Sessions: the last one is kept in avito_tls and tried at the next connect, for a day; any failure
+ * drops it. It saves the certificates and the long arithmetic. avito_tls_get_session() takes it
+ * across a reboot: it is a key.
+ *
+ * A server that has switched TLS 1.2 off cannot be reached by BearSSL: TLS (-311), detail 0x100 +
+ * 70 = 326, the alert protocol_version; or it just hangs up, as a line that breaks does: CLOSED,
+ * detail 31 (BR_ERR_IO). Then bring another TLS library as the transport. Watchdog:
+ * a handshake takes long on a small core; .watchdog is called before and after each piece of it,
+ * AVITO_TLS_WATCHED_EC and _RSA (>>52) between single multiplications. `make firmware` prints the
+ * longest single step of each board. TLS_STALL: over 64 KB of handshake, or more than 32 records in
+ * a row without data.
+ *
+ * ======================================================================= *
+ * >>47 WEBHOOKS
+ * ======================================================================= *
+ *
+ * The service POSTs one event per request to your https URL, as JSON:
+ * {"id","version","timestamp","payload":{"type", "value"}}; payload.type was only ever "message"
+ * (s). It waits two seconds (d) and delivers again what was answered late (s); how often, and when
+ * it gives up, is not known. So: acknowledge first, work later.
+ *
+ *   avito_webhook_*        the receiving side without I/O (>>49): feed it bytes, send what it
+ *                          gives; strict HTTP/1.1, the secret in the path compared in constant
+ *                          time, deadlines for slow senders. Made to stand behind a proxy that ends
+ *                          TLS: examples/12_webhook_server.c.
+ *   avito_parse_webhook()  a body into avito_event. AVITO_END: {}, which the description recommends
+ *                          as a test of reachability: answer 200. A payload of another type:
+ *                          AVITO_OK with message NULL. A message without an envelope, or whose
+ *                          payload has no type, is read all the same.
+ *
+ * What no model knows, such as a payload of another type, is still there as text: avito_json_*
+ * (>>53) reads it by key, in tokens of your memory::
+ *
+ *     char tokens[AVITO_JSON_TOKENS_SIZE(64)];
+ *     avito_json json;
+ *     int64_t pack = 0;
+ *     result = avito_json_parse(&json, text, strlen(text), tokens, sizeof tokens);
+ *     if (result == AVITO_OK) {
+ *         result = avito_json_int(avito_json_get(avito_json_root(&json), "pack_id"), &pack);
+ *     }
+ *
+ * Drop repeats by message->id, not by the envelope's id: each delivery may have another (a). Order
+ * is not promised. The account's own messages come too, also those written in the app (s): is_own.
+ * One URL may serve many accounts: message->user_id says whose it is (d).
+ *
+ * The header X-Avito-Messenger-Signature is there on live deliveries (s), with 64 hex digits (one
+ * report); key and algorithm are published nowhere, and no public code verifies it. The receiver
+ * hands body and header to .verify if you find out. Until then a long random path is the
+ * authentication: 32 hex digits or more, kept out of logs.
+ *
+ * avito_message_preview() and avito_message_json() (>>54) show a message to a person or a program.
+ *
+ * A 200 cannot be taken back. If a crash between the 200 and your store must not lose the message,
+ * let the inbox poll as well, and use the notification as a doorbell (avito_inbox_doorbell(): no
+ * room, nothing to parse).
+ *
+ * ======================================================================= *
+ * >>48 INBOX AND SENDING
+ * ======================================================================= *
+ *
+ * The inbox (>>50) gives every new message of an account once, from polls and notifications alike.
+ *
+ *   Promise. Every message that the API shows within the reachable rows is handed over at least
+ *   once; exactly once, if no crash falls between hand-over and the durable save, and at most as
+ *   many ids as the ring holds lie within the overlap. Beyond that it says so (AVITO_INBOX_OVERRUN)
+ *   and may repeat, but never loses silently.
+ *
+ * The order is accept, save, then mark as read: avito_inbox_next() gives a message, again and
+ * again, until avito_inbox_accept() has written the state through your save(); only a chat without
+ * unaccepted messages is marked, and none in a round with an overrun. A mark that fails is tried
+ * once more; one that the power took, or that is owed for a notification, is made up for. Messages
+ * of a chat come oldest first. Chats of a page come the least recently updated first.
+ *
+ * How it works. A round reads the first page of chats and queues those that are due: their row is
+ * not as it was before the last look, or their late look is due (an unchanged chat is read once
+ * more, overlap_s after it moved: by then nothing in it can be late). It reads each of them, keeps
+ * the new messages in the arena, and hands them over. A round that is whole goes on to the end of
+ * the list: at the start, every sweep_ms twice in a row, and when something was left out or the
+ * ring is three quarters full.
+ *
+ *         PAGE          OVER          CHAT          OVER          HAND
+ *     WAIT -----> SCAN ------> NEXT ------> READ ------> GIVE ------> HANDED
+ *      ^           ^            | ^          ^            | ^            |
+ *      |           |    PAGE    | |          |    CHAT    | |    OVER    |
+ *      |           +------------+ |          +------------+ +------------+
+ *      |                  | OVER  |          |            |
+ *      |  REST            |       +----------|------------+ MARK
+ *      +------------------+                  +--- MARK <--+
+ *                                             CHAT
+ *
+ * This table is the code's (avitoi_inbox_edges, >>66); `make manual-check` compares.
+ *
+ *     phase    PAGE CHAT OVER HAND   OFFER   MARK REST
+ *     WAIT     SCAN READ NEXT .      OFFERED .    WAIT
+ *     SCAN     SCAN .    NEXT .      .       .    WAIT
+ *     NEXT     SCAN READ .    .      .       .    WAIT
+ *     READ     .    READ GIVE .      .       .    WAIT
+ *     GIVE     .    READ NEXT HANDED .       MARK WAIT
+ *     HANDED   .    .    GIVE .      .       .    .
+ *     OFFERED  .    .    WAIT .      .       .    .
+ *     MARK     .    READ .    .      .       MARK WAIT
+ *
+ *   WAIT     For the next round, or for poll_ms to pass after a failure. Then the round goes on
+ *            where it was: with the list of chats, the chat that failed (READ), or the next (NEXT).
+ *   SCAN     Reads a page of chats, and queues the ids of those that are due in the arena.
+ *   NEXT     No request: the next chat of the queue, the next page, or the end of the round.
+ *   READ     Reads messages of one chat: from the newest down to the horizon, or to what was
+ *            accepted last; or so many rows that end at a known one. The oldest new ones are kept.
+ *   GIVE     No request: hands over what is kept; else reads on; else the chat is done.
+ *   HANDED   A message, or the error of one, is yours. OFFERED: the same of a notification.
+ *   MARK     Marks the chat, and reads it once more: what came in between is not unread any more.
+ *
+ * No order, no clock. The order of rows only lets polls stop early; and it is believed that
+ * nothing in a page is missing. The horizon, before which nothing is looked for, moves when two
+ * whole rounds lacked nothing: to the Date at the beginning of the first of them, less overlap_s,
+ * and not past a chat that waits for its late look. Of the last two answers the smaller Date
+ * counts, so that one wrong digit on a line without TLS moves nothing. Rows that stand still, are
+ * foreign, or out of order cost requests and time, up to sweep_ms, but no message. A time more
+ * than 300 seconds ahead of the Date, or beyond 32 bits (milliseconds), is not believed: such a
+ * message is given once and its id is remembered for as long as it is listed; a stored horizon
+ * ahead of the Date goes back (AVITO_INBOX_TIME). A row without an id or a time is reported once,
+ * with its id or that of its chat, and passed over. Without Date in the answers there are no late
+ * looks: every chat within the overlap is read in each round, and the newest message takes the
+ * place of the Date.
+ *
+ * Requests. A quiet poll costs one. Beside it: one for each chat that moved, or whose late look is
+ * due (at most 20 of those in a poll, the rest waits); pages of up to 100 chats when more moved,
+ * or the round is whole; for more new messages of a chat than fit in the arena, one for each arena
+ * full and one for each 100 down to the oldest. .chats gives room for records of chats. A chat
+ * without a record is read in each round until the horizon has passed it. `make bench` prints
+ * counts.
+ *
+ * Not covered: messages deleted before a round saw them; rows that the API does not let be reached
+ * (AVITO_INBOX_UNREACHABLE); with .unread_only, messages that a person read in the app before a
+ * round saw them; messages that show up later than overlap_s after the time in them; chats whose
+ * id has over 67 bytes (they have 26, seen; UNREACHABLE says so). A message that does not fit the
+ * arena, or breaks the model, twice in a row is reported with its id and then passed over. What a
+ * digit that changed on a line without TLS hides is found by the next look at its chat; if it is
+ * in an id, the message may come twice, once under a wrong one.
+ *
+ * AVITO_START_NOW gives nothing of what is there already: all of the list is read for its newest
+ * time, and what the first round finds in that second is known, with what arrives in it meanwhile.
+ *
+ * Flash writes: one per message accepted or passed over, at most one more per round that had
+ * messages, and one or two at the very first start. Each writes AVITO_INBOX_STATE_SIZE(ids) bytes
+ * into one of two slots in turn; sequence number and CRC tell which is the newest whole one.
+ * save() must write a slot whole or not at all. The state names its account, and another's is
+ * refused. Two programs must not share it: who stores it holds a lock for as long as the inbox
+ * lives.
+ *
+ * Ring. What is not older than the horizon is told apart by the ring of ids. Give it what arrives
+ * within overlap_s and two sweeps; with less, whole rounds come as often as the ring fills. When
+ * it overflows, the oldest id is forgotten: AVITO_INBOX_OVERRUN. More messages in the newest
+ * second than it holds come again after poll_ms, then each slow_poll_ms until overlap_s has
+ * passed.
+ *
+ * Failures. After an error the round goes on where it was, poll_ms later. A chat that fails twice
+ * in a row is left out of the round: its messages stay pending, and the horizon stays where it is.
+ * One that is refused by 403 or 404 is asked for again when it moves, or overlap_s later. If the
+ * ring overflows then, messages come again: the next round is slow_poll_ms later, and once all
+ * rounds of twenty minutes had to leave something out, the horizon moves on all the same, as it
+ * does at the end of AVITO_START_UNREAD's first round: AVITO_INBOX_UNREACHABLE. Pages that are
+ * empty where a row must be are read again eight times in a round; then the list ends there, newer
+ * messages may come before older ones, and the round has left something out.
+ *
+ * One call takes at most 64 steps (a row is one, a request four), and begins none after
+ * total_timeout_ms, also on a lane that may wait; there it sleeps between rounds, for nap_ms at
+ * most. Another thread ends that sleep through avito_tcp_options.wake_fd.
+ *
+ * Sending. avito_send_message() ends in one of three outcomes (>>7).
+ *
+ *   Promise. Not sent = the transport never accepted the request's last byte, or the server
+ *   answered with a status known to precede storing (400, 401, 402, 403, 404, 413, 429). Sent = a
+ *   2xx that decodes. Everything else after the last byte = cannot tell. A write is never repeated
+ *   after its last byte, but where the service has refused it. Before a write on an idle connection
+ *   the end of the stream is looked for, and a connection idle for too long is reopened first.
+ *
+ * avito_confirm_sent() settles "cannot tell" by reading the chat back.
+ *
+ *   Promise. Yes = the account has an outgoing message with the same normalised text, newer than
+ *   the baseline taken before sending and not claimed by another send; it says that the account
+ *   sent it. No = the request was never completed, or nothing of the kind appears after the grace
+ *   time (60 s) in rows that cover the period: down to the baseline, or to a row as old, or all
+ *   rows of a chat that was empty. Otherwise cannot tell: ask again later.
+ *
+ * Normalised: blanks at both ends and every CR do not count (the service trims: assumption). Take
+ * the baseline with avito_get_messages(.limit = 1) before you send. Keep the ids of your own sends
+ * as .claimed, or two equal texts sent on purpose count as one. A person who types the same text in
+ * the app looks like you: nothing can tell you apart. A text of the baseline's own second is newer
+ * if it stands above the baseline, which takes a second look; without the baseline nobody can tell.
+ *
+ * avito_split_text() cuts long texts at sensible borders, without a copy; a text in parts is
+ * several messages, and each has its own outcome. .dry_run on a lane: calls that change something
+ * send nothing and succeed; the path and body (without token; an upload without body) go to
+ * error_body, clipped, and the outcome stays AVITO_NOT_SENT. Reads and token requests still go out.
+ */
 #ifndef AVITO_MESSENGER_PARTS_H
 #define AVITO_MESSENGER_PARTS_H
 
@@ -10435,7 +10014,7 @@ extern "C" {
 #endif
 
 /* ======================================================================= *
- * >>50 WEBHOOK RECEIVER
+ * >>49 WEBHOOK RECEIVER
  * ======================================================================= *
  *
  * The server side of one connection, without I/O: bytes of requests go in, notifications and bytes
@@ -10453,7 +10032,7 @@ extern "C" {
  * answer waits in the output: send it, then use the body, then avito_webhook_done(). The body stays
  * where it is until then, even when the connection is gone. A 200 cannot be taken back: where a
  * crash in between must not lose the message, save it before you send (if that fails, close without
- * sending: what was not answered comes again), or poll as well (>>51).
+ * sending: what was not answered comes again), or poll as well (>>50).
  *
  *     200  a notification; or a probe: the body is `{}` or nothing, which is no event
  *     404  another path, so a wrong secret too    403  your verifier refused
@@ -10556,7 +10135,7 @@ AVITO_API bool avito_webhook_finished(const avito_webhook *webhook);
 AVITO_API int avito_webhook_status(const avito_webhook *webhook);
 
 /* ======================================================================= *
- * >>51 INBOX
+ * >>50 INBOX
  * ======================================================================= *
  *
  * Every new message of one account, once, also those that it wrote itself (avito_classify()): polling
@@ -10570,7 +10149,7 @@ AVITO_API int avito_webhook_status(const avito_webhook *webhook);
  * A poll reads the first chats of the list, and the messages of those that have changed. An unchanged
  * chat is read once more when `overlap_s` have passed: so much later than its neighbours a message
  * may show up and still be found. Every `sweep_ms` all of the list is read twice. How it works, what
- * a poll costs, and what is not covered: >>12.
+ * a poll costs, and what is not covered: >>48.
  */
 
 /* Bytes of state for a ring of `ids` message ids. The ring should hold what arrives within
@@ -10754,7 +10333,7 @@ AVITO_API unsigned avito_inbox_events(avito_inbox *inbox);
 AVITO_API const char *avito_inbox_about(const avito_inbox *inbox);
 
 /* ======================================================================= *
- * >>52 POSIX TCP (AVITO_WITH_POSIX)
+ * >>51 POSIX TCP (AVITO_WITH_POSIX)
  * ======================================================================= *
  *
  * Sockets as a transport: IPv4 and IPv6, four addresses of the name tried in turn (both kinds among
@@ -10834,7 +10413,7 @@ AVITO_API int avito_posix_entropy(void *ctx, void *out, size_t len);
 #endif /* AVITO_WITH_POSIX */
 
 /* ======================================================================= *
- * >>53 TLS BY BEARSSL (AVITO_WITH_BEARSSL)
+ * >>52 TLS BY BEARSSL (AVITO_WITH_BEARSSL)
  * ======================================================================= *
  *
  * TLS 1.2 as a transport over any transport: sockets, lwIP, a modem's UART. You give the context, the
@@ -11112,7 +10691,7 @@ AVITO_API int avito_anchors_load_file(avito_anchors *anchors, void *memory, size
 #endif /* AVITO_WITH_BEARSSL */
 
 /* ======================================================================= *
- * >>54 RAW JSON
+ * >>53 RAW JSON
  * ======================================================================= *
  *
  * For JSON that no model knows and that lies whole in memory: the raw content of a message of a new
@@ -11207,7 +10786,7 @@ AVITO_API int avito_json_int(avito_json_value value, int64_t *out);
 AVITO_API int avito_json_bool(avito_json_value value, bool *out);
 
 /* ======================================================================= *
- * >>55 SHOW
+ * >>54 SHOW
  * ======================================================================= *
  *
  * A message as one line for a person, and as one line of JSON for a program. Both take any message that
@@ -11254,6 +10833,94 @@ AVITO_API const char *avito_message_class_word(avito_message_class message_class
 
 #if defined(AVITO_MESSENGER_IMPLEMENTATION) && !defined(AVITO_MESSENGER_IMPLEMENTED)
 #define AVITO_MESSENGER_IMPLEMENTED
+
+/* ======================================================================= *
+ * >>55 TEXT: GRAPHEMES
+ * ======================================================================= *
+ *
+ * Where a text may be cut so that a person does not see it: what belongs to one character. Comes in: UTF-8
+ * of any kind. Goes out: lengths in bytes. Keeps nothing.
+ */
+
+/* The code point of a well-formed sequence of `n` bytes. */
+static uint32_t avitoi_text_point(const char *p, unsigned n)
+{
+    uint32_t point = (n == 1u) ? avitoi_text_byte(*p) : avitoi_text_byte(*p) & (0x7fu >> n);
+    unsigned i;
+    for (i = 1; i < n; i++) {
+        point = point << 6 | (avitoi_text_byte(p[i]) & 0x3fu);
+    }
+    return point;
+}
+
+/* Does this code point only change the one before it? Combining marks of the scripts that are met here
+ * (Unicode 15, categories Mn, Me and Mc), variation selectors, joiners, skin tones, tags. */
+static bool avitoi_text_is_mark(uint32_t point)
+{
+    static const uint16_t ranges[][2] = {
+        {0x0300, 0x036f}, {0x0483, 0x0489}, {0x0591, 0x05bd}, {0x05bf, 0x05bf}, {0x05c1, 0x05c2},
+        {0x05c4, 0x05c5}, {0x05c7, 0x05c7}, {0x0610, 0x061a}, {0x064b, 0x065f}, {0x0670, 0x0670},
+        {0x06d6, 0x06dc}, {0x06df, 0x06e4}, {0x06e7, 0x06e8}, {0x06ea, 0x06ed}, {0x0900, 0x0903},
+        {0x093a, 0x093c}, {0x093e, 0x094f}, {0x0951, 0x0957}, {0x0962, 0x0963}, {0x0e31, 0x0e31},
+        {0x0e34, 0x0e3a}, {0x0e47, 0x0e4e}, {0x1160, 0x11ff}, {0x1ab0, 0x1ace}, {0x1dc0, 0x1dff},
+        {0x200c, 0x200d}, {0x20d0, 0x20f0}, {0x2de0, 0x2dff}, {0x302a, 0x302f}, {0x3099, 0x309a},
+        {0xa66f, 0xa672}, {0xa674, 0xa67d}, {0xa69e, 0xa69f}, {0xfe00, 0xfe0f}, {0xfe20, 0xfe2f}};
+    size_t i;
+    if (point > 0xffffu) {
+        return (point >= 0x1f3fbu && point <= 0x1f3ffu) || (point >= 0xe0020u && point <= 0xe01efu);
+    }
+    for (i = 0; i < AVITOI_COUNT(ranges) && point >= ranges[i][0]; i++) {
+        if (point <= ranges[i][1]) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A regional indicator: two of them are a flag. */
+static bool avitoi_text_is_flag(uint32_t point)
+{
+    return point >= 0x1f1e6u && point <= 0x1f1ffu;
+}
+
+/* Is `point` part of the same character as what stands before it? */
+static bool avitoi_text_continues(uint32_t before, uint32_t point)
+{
+    if (before < ' ' || before == 0x7fu) {
+        return before == '\r' && point == '\n';
+    }
+    return avitoi_text_is_mark(point) ||
+           (before == 0x200du && (point >= 0x1f000u || (point >= 0x2190u && point <= 0x3299u)));
+}
+
+/* The bytes of the first character of `len`, at least one, as a person sees it: a letter with its
+ * accents, a flag, a family of emoji (a part of Unicode's UAX 29). What is malformed is one byte. */
+static size_t avitoi_text_grapheme(const char *p, size_t len)
+{
+    size_t n = avitoi_text_utf8_length(p, len);
+    uint32_t before;
+    bool half_a_flag;
+    if (n == 0 || n > len) {
+        return 1;
+    }
+    before = avitoi_text_point(p, (unsigned)n);
+    half_a_flag = avitoi_text_is_flag(before);
+    while (n < len) {
+        const unsigned more = avitoi_text_utf8_length(p + n, len - n);
+        uint32_t point;
+        if (more == 0 || more > len - n) {
+            break;
+        }
+        point = avitoi_text_point(p + n, more);
+        if (!(half_a_flag && avitoi_text_is_flag(point)) && !avitoi_text_continues(before, point)) {
+            break;
+        }
+        half_a_flag = false;
+        before = point;
+        n += more;
+    }
+    return n;
+}
 
 /* ======================================================================= *
  * >>56 LISTS
@@ -11523,6 +11190,115 @@ AVITO_API int avito_list_end(avito_client *client, size_t drain_max)
     return avitoi_machine_leave(client, avitoi_machine_run(client));
 }
 
+/* ---- the answer ---- */
+
+/* One element more, or an error that is only the element's. */
+static int avitoi_list_element(avito_client *c, int rc)
+{
+    struct avitoi_json *j = &c->priv.json;
+    (void)avitoi_call_move(c, AVITOI_CALL_EV_ELEMENT);
+    c->error.code = rc;
+    c->error.needed = 0;
+    c->error.text[0] = '\0';
+    if (rc == AVITO_ERR_ARENA) {
+        c->error.needed = c->priv.arena->used + avitoi_arena_align(j->mem.peak);
+        avitoi_error_quote(c, j->id);
+    } else if (rc < 0) {
+        avitoi_error_set_text(c, j->culprit, strlen(j->culprit));
+    } else {
+        avitoi_answer_note_peak(c);
+    }
+    if (rc < 0) {
+        avitoi_error_hide_secrets(c); /* an id is whatever the service says */
+    }
+    avitoi_answer_heed_tariff(c);
+    return rc;
+}
+
+/* Pages overlap by so many rows: what is removed meanwhile moves later rows up. */
+#define AVITOI_LIST_PAGE_OVERLAP 4u
+
+/* Whether another page is to be read: the server says so, or it was full and the server says
+ * nothing; and the API lets it be reached. */
+static bool avitoi_list_page_follows(avito_client *c)
+{
+    const struct avitoi_json *j = &c->priv.json;
+    const uint16_t limit = c->priv.limit;
+    const bool full = limit > 0 && j->page_rows >= limit;
+    const uint32_t page =
+        c->priv.page + (uint32_t)limit -
+        (limit > 2u * AVITOI_LIST_PAGE_OVERLAP ? AVITOI_LIST_PAGE_OVERLAP : 0u);
+    c->priv.has_more = j->more > 0 || (j->more == 0 && full);
+    if (!c->priv.has_more || !c->priv.all_pages || !full || c->priv.offset + page > 1000u) {
+        return false;
+    }
+    c->priv.page = (uint16_t)page;
+    return true;
+}
+
+/* The elements of a collected list lie in reverse order at the high end: one array at the low end. */
+AVITOI_ASSERT(lists_are_alike, sizeof(avito_chats) == sizeof(avito_messages) &&
+                                   offsetof(avito_chats, lacked) == offsetof(avito_messages, lacked));
+
+static int avitoi_list_collect(avito_client *c)
+{
+    struct avitoi_json *j = &c->priv.json;
+    const size_t size = c->priv.call->answer->fields[0].child->size;
+    struct avitoi_schema_items list;
+    char *items;
+    size_t i;
+    if (j->rows == 0 && j->skipped > 0) {
+        avitoi_error_set_text(c, j->culprit, strlen(j->culprit));
+        return AVITO_ERR_MODEL;
+    }
+    items = avitoi_json_low(j, j->rows * size);
+    if (items == NULL) {
+        return AVITO_ERR_ARENA;
+    }
+    for (i = 0; i < j->rows; i++) {
+        memcpy(items + i * size, j->mem.high_end - (i + 1u) * avitoi_arena_align(size), size);
+    }
+    list.items = (j->rows > 0) ? items : NULL;
+    list.count = j->rows;
+    memcpy(c->priv.out, &list, sizeof list);
+    if (c->priv.call->answer->count > 1) { /* the lists that have pages */
+        avito_chats *out = (avito_chats *)c->priv.out;
+        out->has_more = c->priv.has_more;
+        out->skipped = j->skipped;
+        out->lacked = (j->skipped > 0) ? j->culprit : NULL;
+    }
+    return AVITO_OK;
+}
+
+static int avitoi_list_over(avito_client *c)
+{
+    if (!avitoi_answer_came(&c->priv.json)) {
+        return AVITO_ERR_MODEL;
+    }
+    if (avitoi_list_page_follows(c)) {
+        return avitoi_call_repeat(c, 0);
+    }
+    return c->priv.collect ? avitoi_list_collect(c) : AVITO_END;
+}
+
+static int avitoi_list_on_drain(avito_client *c)
+{
+    const int rc = (c->priv.span > 0) ? AVITOI_CALL_MOVED : avitoi_exchange_next_span(c);
+    if (rc == AVITO_AGAIN && c->priv.cut_at > 0) {
+        return rc;
+    }
+    if (rc != AVITOI_CALL_MOVED || c->priv.span > c->priv.cut_at) {
+        if (rc != AVITO_END || !avitoi_answer_keeps_connection(c)) {
+            avitoi_call_disconnect(c);
+        }
+        return AVITO_OK;
+    }
+    c->priv.cut_at -= c->priv.span;
+    c->priv.pos += c->priv.span;
+    c->priv.span = 0;
+    return AVITOI_CALL_MOVED;
+}
+
 /* ======================================================================= *
  * >>57 ERROR TEXTS
  * ======================================================================= *
@@ -11578,7 +11354,71 @@ AVITO_API const char *avito_error_remedy(int code)
 }
 
 /* ======================================================================= *
- * >>58 SEVERAL LANES
+ * >>58 AUTHORIZATION
+ * ======================================================================= *
+ *
+ * A person allows the application to use their account. Comes in: the application's id, later the code that
+ * the person's browser brings. Goes out: a URL, and a pair of tokens. With AVITO_TINY 1 the renewal by a
+ * refresh token is linked by this room only. It may not read an answer: TOKENS does that.
+ */
+
+AVITO_API int avito_authorize_url(const avito_account *account, const char *scope,
+                                  const char *state, char *out, size_t cap, size_t *out_len)
+{
+    struct avitoi_writer w;
+    memset(&w, 0, sizeof w);
+    if (account == NULL || account->o.client_id == NULL || scope == NULL ||
+        (out == NULL && cap > 0)) {
+        return AVITO_ERR_ARGUMENT;
+    }
+    w.out = out;
+    w.cap = (cap > 0) ? cap - 1u : 0;
+    avitoi_write_text(&w, "https://avito.ru/oauth?response_type=code&client_id=");
+    avitoi_write_percent(&w, account->o.client_id);
+    avitoi_write_text(&w, "&scope=");
+    avitoi_write_percent(&w, scope);
+    if (state != NULL) {
+        avitoi_write_text(&w, "&state=");
+        avitoi_write_percent(&w, state);
+    }
+    if (out_len != NULL) {
+        *out_len = (size_t)w.total + (w.total < cap ? 0u : 1u);
+    }
+    if (w.total >= cap) {
+        return AVITO_ERR_ROOM;
+    }
+    out[w.len] = '\0';
+    return AVITO_OK;
+}
+
+/* From now on the account renews by its refresh token. Other lanes may read that just now. */
+static int avitoi_authorize_start(avito_client *client, int rc, avito_token *out)
+{
+    if (rc == AVITO_OK) {
+        avitoi_account_lock(client->account);
+        client->account->priv.renewal = &avitoi_endpoint_refresh_token;
+        avitoi_account_unlock(client->account);
+    }
+    return avitoi_client_start(client, rc, NULL, out);
+}
+
+AVITO_API int avito_exchange_code(avito_client *client, const char *code, avito_token *out)
+{
+    int rc = avitoi_client_prepare(client, &avitoi_endpoint_exchange_code, 0, NULL, code);
+    if (rc == AVITO_OK && !avitoi_text_is_word(code)) {
+        rc = code == NULL ? AVITO_ERR_ARGUMENT : AVITO_ERR_ID;
+    }
+    return avitoi_authorize_start(client, rc, out);
+}
+
+AVITO_API int avito_refresh_token(avito_client *client, avito_token *out)
+{
+    const int rc = avitoi_client_prepare(client, &avitoi_endpoint_refresh_token, 0, NULL, NULL);
+    return avitoi_authorize_start(client, rc, out);
+}
+
+/* ======================================================================= *
+ * >>59 SEVERAL LANES
  * ======================================================================= *
  *
  * Lanes that share an account: one fetches the token, the others wait for it, and memory of a token that
@@ -11630,7 +11470,7 @@ AVITO_API void avito_enable_lanes(avito_account_options *options)
 }
 
 /* ======================================================================= *
- * >>59 TOKEN STORE
+ * >>60 TOKEN STORE
  * ======================================================================= *
  *
  * Tokens from and to the application: .load_token once, before the first request; .save_token before a new
@@ -11715,7 +11555,103 @@ AVITO_API void avito_enable_token_store(avito_account_options *options)
 }
 
 /* ======================================================================= *
- * >>60 RETRIES
+ * >>61 RATE
+ * ======================================================================= *
+ *
+ * When the next request may go: the account's gate, what the server asked for, and the pause before a
+ * failed call is begun again. Comes in: a response head, the clock. Goes out: milliseconds.
+ */
+
+/* Seconds that the server wants us to wait; 0: it does not say. A date counts from the server's own
+ * clock, or from ours if the answer has none. */
+static uint32_t avitoi_rate_asked_pause(const avito_client *c)
+{
+    const struct avitoi_head *h = &c->priv.json.as.before.head;
+    const avito_account *a = c->account;
+    int64_t now = h->date;
+    if (h->retry_date == 0) {
+        return h->retry_after_s;
+    }
+    if (now == 0 && a->o.unix_time != NULL) {
+        now = a->o.unix_time(a->o.ctx);
+    }
+    if (now <= 0 || h->retry_date <= now) {
+        return 0;
+    }
+    return (h->retry_date - now > AVITOI_HEAD_RETRY_MAX_S) ? AVITOI_HEAD_RETRY_MAX_S
+                                                           : (uint32_t)(h->retry_date - now);
+}
+
+static int avitoi_rate_gate_left(const avito_account *a)
+{
+    const uint32_t passed = a->priv.gate_wait_ms > 0 ? avitoi_account_now(a) - a->priv.gate_ms : 0u;
+    return passed >= a->priv.gate_wait_ms ? 0 : (int)(a->priv.gate_wait_ms - passed);
+}
+
+/* The same for who does not hold the lock. */
+static uint32_t avitoi_rate_gate_look(const avito_account *a)
+{
+    int left;
+    avitoi_account_lock(a);
+    left = avitoi_rate_gate_left(a);
+    avitoi_account_unlock(a);
+    return (uint32_t)left;
+}
+
+static void avitoi_rate_gate_pass(avito_account *a)
+{
+    a->priv.gate_wait_ms = 0;
+    if (a->o.requests_per_minute > 0) {
+        a->priv.gate_ms = avitoi_account_now(a);
+        a->priv.gate_wait_ms = 59999u / a->o.requests_per_minute + 1u;
+    }
+}
+
+/* Under the lock: AVITO_OK, AVITO_AGAIN, or RATE if it cannot open in time. */
+static int avitoi_rate_gate(avito_client *c)
+{
+    const uint32_t left = (uint32_t)avitoi_rate_gate_left(c->account);
+    if (left < c->priv.total_left_ms || left == 0) {
+        return left == 0 ? AVITO_OK : AVITO_AGAIN;
+    }
+    c->error.retry_after_s = (left + 999u) / 1000u;
+    c->priv.answered = true; /* the connection is idle, and may be kept */
+    return AVITO_ERR_RATE;
+}
+
+/* Closes the account's gate for all lanes, after 429 or when no request is left in this minute. Never
+ * opens it earlier than an answer to another lane asked for. */
+static void avitoi_rate_heed(avito_client *c)
+{
+    avito_account *a = c->account;
+    const struct avitoi_head *h = &c->priv.json.as.before.head;
+    uint32_t wait_ms;
+    c->error.retry_after_s = avitoi_rate_asked_pause(c);
+    wait_ms = (h->status == 429) ? c->error.retry_after_s * 1000u : 0u;
+    if (h->exhausted && wait_ms == 0) {
+        wait_ms = 60000u / (h->rate_limit > 0 ? h->rate_limit : 60u);
+    }
+    avitoi_account_lock(a);
+    if (wait_ms > (uint32_t)avitoi_rate_gate_left(a)) {
+        a->priv.gate_ms = avitoi_account_now(a);
+        a->priv.gate_wait_ms = wait_ms;
+    }
+    avitoi_account_unlock(a);
+}
+
+AVITO_API int avito_account_open_gate(avito_account *account)
+{
+    if (account == NULL) {
+        return AVITO_ERR_ARGUMENT;
+    }
+    avitoi_account_lock(account);
+    account->priv.gate_wait_ms = 0;
+    avitoi_account_unlock(account);
+    return AVITO_OK;
+}
+
+/* ======================================================================= *
+ * >>62 RETRIES
  * ======================================================================= *
  *
  * A failed call is begun again where that can do no harm and there is time, after a pause. Comes in: the
@@ -11855,7 +11791,7 @@ AVITO_API void avito_enable_retries(avito_client_options *options)
 }
 
 /* ======================================================================= *
- * >>61 DIAGNOSTICS
+ * >>63 DIAGNOSTICS
  * ======================================================================= *
  *
  * What is told to people: lines of a trace, and the server's own words in an error, after every secret in
@@ -11990,11 +11926,46 @@ AVITO_API void avito_enable_diagnostics(avito_account_options *options)
 }
 
 /* ======================================================================= *
- * >>62 NOTIFICATIONS
+ * >>64 NOTIFICATIONS
  * ======================================================================= *
  *
  * The body of a notification, which lies in memory as a whole, becomes an event.
  */
+
+struct avitoi_schema_payload {
+    avito_str type;
+    avito_message *message;
+};
+
+static void avitoi_schema_finish_message_type(struct avitoi_json *json, void *model)
+{
+    json->word_len = avito_str_equal(*(const avito_str *)model, "message") ? 1 : 0;
+}
+static const struct avitoi_schema avitoi_schema_only_type = {
+    NULL, avitoi_schema_finish_message_type, sizeof(avito_str), 0, false, false};
+
+#define AVITOI_SCHEMA_MODEL struct avitoi_schema_payload
+#define AVITOI_SCHEMA_PAYLOAD_ROWS(X)                                                              \
+    X(type, AVITOI_SCHEMA_TYPE, type, 0, &avitoi_schema_only_type)                                        \
+    X(value, AVITOI_SCHEMA_TYPED, message, 0, &avitoi_schema_message)
+AVITOI_SCHEMA(payload, AVITOI_SCHEMA_PAYLOAD_ROWS, NULL, false, true);
+#undef AVITOI_SCHEMA_MODEL
+
+struct avitoi_schema_envelope {
+    avito_str id, version, chat_id;
+    int64_t timestamp;
+    struct avitoi_schema_payload *payload;
+};
+
+#define AVITOI_SCHEMA_MODEL struct avitoi_schema_envelope
+#define AVITOI_SCHEMA_ENVELOPE_ROWS(X)                                                             \
+    X(id, AVITOI_SCHEMA_STR, id, 0, NULL)                                                          \
+    X(version, AVITOI_SCHEMA_STR, version, AVITOI_SCHEMA_SHOWN, NULL)                                     \
+    X(timestamp, AVITOI_SCHEMA_INT, timestamp, 0, NULL)                                            \
+    X(payload, AVITOI_SCHEMA_OBJ, payload, 0, &avitoi_schema_payload)                              \
+    X(chat_id, AVITOI_SCHEMA_STR, chat_id, AVITOI_SCHEMA_SHOWN, NULL) /* of a message that comes without one */
+AVITOI_SCHEMA(envelope, AVITOI_SCHEMA_ENVELOPE_ROWS, NULL, false, false);
+#undef AVITOI_SCHEMA_MODEL
 
 /* The JSON reader needs more than a small stack has: it lies at the end of the arena for so long. */
 struct avitoi_event_reader {
@@ -12112,7 +12083,7 @@ AVITO_API int avito_parse_webhook(const void *body, size_t len, avito_arena *are
 }
 
 /* ======================================================================= *
- * >>63 WEBHOOK RECEIVER
+ * >>65 WEBHOOK RECEIVER
  * ======================================================================= *
  *
  * A request is read byte by byte; every state is a place where input can end, and nothing is looked
@@ -12717,12 +12688,12 @@ AVITO_API int avito_webhook_status(const avito_webhook *webhook)
 }
 
 /* ======================================================================= *
- * >>64 INBOX: WHAT IT REMEMBERS
+ * >>66 INBOX: WHAT IT REMEMBERS
  * ======================================================================= *
  *
  * avito_inbox_next() runs the handler of the present phase until one of them has something for the
  * caller, has to wait, or has done much. All changes of phase are in the table below and go through
- * avitoi_inbox_move(); what each phase is for stands in the manual (>>12), beside that table.
+ * avitoi_inbox_move(); what each phase is for stands in the manual (>>48), beside that table.
  *
  * A round goes through the chats that may hold something new:
  *
@@ -13297,7 +13268,7 @@ static void avitoi_inbox_record_refused(avito_inbox *in)
 }
 
 /* ======================================================================= *
- * >>65 INBOX: LISTS
+ * >>67 INBOX: LISTS
  * ======================================================================= *
  *
  * What one poll keeps in the arena, and how a list of chats or of messages is begun. Comes in: rows. Goes
@@ -13641,7 +13612,7 @@ static int avitoi_inbox_turn_page(avito_inbox *in)
 }
 
 /* ======================================================================= *
- * >>66 INBOX: PHASES
+ * >>68 INBOX: PHASES
  * ======================================================================= *
  *
  * A handler for each phase that reads rows or gives messages. Comes in: a row, the end of a list, or an
@@ -14310,7 +14281,7 @@ static int avitoi_inbox_on_list(avito_inbox *in, avito_message *out)
 }
 
 /* ======================================================================= *
- * >>67 INBOX: ROUNDS
+ * >>69 INBOX: ROUNDS
  * ======================================================================= *
  *
  * Where a round begins and ends, what its end allows to forget, and the inbox's public functions.
@@ -14824,10 +14795,10 @@ AVITO_API int avito_inbox_init(avito_inbox *inbox, avito_client *client,
 }
 
 /* ======================================================================= *
- * >>68 SENDING AND OTHER CHANGES
+ * >>70 SENDING AND OTHER CHANGES
  * ======================================================================= *
  *
- * Calls that change something. Each ends in one of three outcomes (>>8); which one it is, the room of errors
+ * Calls that change something. Each ends in one of three outcomes (>>7); which one it is, the room of errors
  * decides. Comes in: texts, images, ids, which are checked here. Goes out: a call that has begun.
  */
 
@@ -14911,6 +14882,25 @@ static void avitoi_send_upload_progress(avito_client *c)
         source->progress(source->ctx, sent > source->size ? source->size : (size_t)sent,
                          source->size);
     }
+}
+
+/* Any word may be an image's id, except those that a refusal begins with. */
+static int avitoi_send_uploaded(avito_client *c)
+{
+    struct avitoi_schema_list list;
+    size_t i;
+    memcpy(&list, c->priv.out, sizeof list);
+    if (list.items.count == 0) {
+        return AVITO_ERR_MODEL;
+    }
+    memcpy(c->priv.out, list.items.items, sizeof(avito_uploaded_image));
+    for (i = 0; i < avitoi_schema_reply.count; i++) {
+        if (avito_str_equal(((const avito_uploaded_image *)c->priv.out)->image_id,
+                            avitoi_schema_reply.fields[i].key)) {
+            return AVITO_ERR_MODEL;
+        }
+    }
+    return AVITO_OK;
 }
 
 /* Stands in a header of the part: printable, and nothing that could end the quoted string. */
@@ -15053,7 +15043,7 @@ AVITO_API void avito_enable_dry_run(avito_client_options *options)
 }
 
 /* ======================================================================= *
- * >>69 CONFIRMING
+ * >>71 CONFIRMING
  * ======================================================================= *
  *
  * Was it sent? The chat is read back from its newest message to the baseline, row by row, until that tells.
@@ -15348,13 +15338,44 @@ AVITO_API int avito_confirm_sends(avito_client *client, const avito_sent_query *
 }
 
 /* ======================================================================= *
- * >>70 RAW JSON
+ * >>72 RAW JSON
  * ======================================================================= *
  *
  * The JSON machine proves that a text is valid, without a schema; only then jsmn tokenises it, which
  * alone takes much that is no JSON, and needs quadratic time in depth. The machine lies in the memory of
  * the tokens until these are written. The accessors walk tokens, never text beyond a token's end.
  */
+
+#if defined(JSMN_H) && !(defined(JSMN_STRICT) && defined(JSMN_PARENT_LINKS))
+#error "jsmn.h was included before with another configuration: include avito_messenger.h first"
+#endif
+#ifndef JSMN_H
+#define JSMN_STATIC
+#define JSMN_STRICT
+#define JSMN_PARENT_LINKS
+#if defined(__GNUC__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wconversion"
+#pragma GCC diagnostic ignored "-Wsign-conversion"
+#pragma GCC diagnostic ignored "-Wundef"
+#pragma GCC diagnostic ignored "-Wcast-qual"
+#pragma GCC diagnostic ignored "-Wshadow"
+#pragma GCC diagnostic ignored "-Wimplicit-fallthrough"
+#if defined(__clang__)
+#pragma GCC diagnostic ignored "-Weverything"
+#endif
+#endif
+#if defined(__has_include)
+#if !__has_include("jsmn.h")
+#error "jsmn.h is neither beside this file nor in the include path: put it there (Debian: libjsmn-dev; \
+else github.com/zserge/jsmn), or use the file that `make dist` writes, which has it inside"
+#endif
+#endif
+#include "jsmn.h"
+#if defined(__GNUC__)
+#pragma GCC diagnostic pop
+#endif
+#endif
 
 AVITOI_ASSERT(json_tokens_have_20_bytes, sizeof(jsmntok_t) == 20);
 
@@ -15780,11 +15801,11 @@ AVITO_API int avito_json_bool(avito_json_value value, bool *out)
 }
 
 /* ======================================================================= *
- * >>71 SHOW
+ * >>73 SHOW
  * ======================================================================= *
  *
  * A message as a line for a person, and as JSON. The line drops what does not fit; the JSON is written
- * by the request writer (>>32), which counts what does not.
+ * by the request writer (>>29), which counts what does not.
  */
 
 AVITO_API const char *avito_message_class_word(avito_message_class message_class)
@@ -16264,7 +16285,7 @@ AVITO_API int avito_message_json(const avito_message *message, const avito_chat 
 }
 
 /* ======================================================================= *
- * >>72 POSIX
+ * >>74 POSIX
  * ======================================================================= */
 
 #if AVITO_WITH_POSIX
@@ -16396,7 +16417,7 @@ AVITO_API int avito_posix_entropy(void *ctx, void *out, size_t len)
 }
 
 /* ======================================================================= *
- * >>73 TCP
+ * >>75 TCP
  * ======================================================================= *
  *
  * A transport over POSIX sockets: look-up, connecting one address after the other, bytes. Comes in: a host
@@ -16976,7 +16997,7 @@ AVITO_API int avito_tcp_fd(const avito_tcp *tcp)
 #endif /* AVITO_WITH_POSIX */
 
 /* ======================================================================= *
- * >>74 TLS: CERTIFICATES
+ * >>76 TLS: CERTIFICATES
  * ======================================================================= */
 
 #if AVITO_WITH_BEARSSL
@@ -17389,7 +17410,7 @@ static const br_x509_class avitoi_cert_class = {
     avitoi_cert_class_end_cert, avitoi_cert_class_end_chain,   avitoi_cert_class_get_pkey};
 
 /* ======================================================================= *
- * >>75 TLS: SET-UP
+ * >>77 TLS: SET-UP
  * ======================================================================= *
  *
  * A profile of BearSSL's client, and what no profile may loosen: version, suites, hashes, key sizes. Comes
@@ -17688,7 +17709,7 @@ static int avitoi_tls_inner_result(avito_tls *tls, long result, int fallback)
 }
 
 /* ======================================================================= *
- * >>76 TLS: RECORDS
+ * >>78 TLS: RECORDS
  * ======================================================================= *
  *
  * Bytes between BearSSL's engine and the transport below, without waiting: sends finished records, takes
@@ -17980,7 +18001,7 @@ static long avitoi_tls_round(avito_tls *tls)
 }
 
 /* ======================================================================= *
- * >>77 TLS: CONNECTIONS
+ * >>79 TLS: CONNECTIONS
  * ======================================================================= *
  *
  * The transport's functions: connect with a handshake or a kept session, send, recv, wants, wait, close.
@@ -18458,7 +18479,7 @@ AVITO_API avito_transport avito_tls_transport(avito_tls *tls)
 }
 
 /* ======================================================================= *
- * >>78 TLS: TRUST ANCHORS
+ * >>80 TLS: TRUST ANCHORS
  * ======================================================================= *
  *
  * Certificates in PEM become BearSSL's trust anchors: names and keys from the low end of the caller's
@@ -18678,10 +18699,10 @@ AVITO_API int avito_anchors_load_file(avito_anchors *anchors, void *memory, size
 
 /*
  * ======================================================================= *
- * >>79 ON A COMPUTER
+ * >>81 ON A COMPUTER
  * ======================================================================= *
  *
- * Where there is a system with sockets, files and roots, avito_posix (>>81) is everything in one
+ * Where there is a system with sockets, files and roots, avito_posix (>>83) is everything in one
  * struct, opened by one call. Whatever its options leave zero comes from the environment. A whole
  * program::
  *
@@ -18721,12 +18742,12 @@ AVITO_API int avito_anchors_load_file(avito_anchors *anchors, void *memory, size
  *
  * An inbox takes its memory from the struct, too: avito_posix_inbox_options().
  *
- * Files. With .folder the store (>>80) keeps what has to outlive the program:
+ * Files. With .folder the store (>>82) keeps what has to outlive the program:
  *
  *     file             holds                            written                      locked
  *     ---------------  -------------------------------  ---------------------------  ------------
  *     tokens           both tokens, client id, host     with each new token          for a moment
- *     inbox.0 .1       the inbox' two slots in turn     as >>12 says                 by its owner
+ *     inbox.0 .1       the inbox' two slots in turn     as >>48 says                 by its owner
  *     send.KEY         one message that is sent once    when it begins, and ends     for a moment
  *     lock             nothing                          never                        the moments
  *     inbox.lock       process and name of the owner    when an inbox is opened      for its life
@@ -18764,7 +18785,7 @@ extern "C" {
 #endif
 
 /* ======================================================================= *
- * >>80 FILE STORE (AVITO_WITH_FILES)
+ * >>82 FILE STORE (AVITO_WITH_FILES)
  * ======================================================================= *
  *
  * A folder with what has to outlive the program: the tokens, the inbox' state, and what was sent, by a
@@ -18775,7 +18796,7 @@ extern "C" {
  *
  * One thread at a time uses a store; the folder may be opened more than once. Functions that fail say
  * AVITO_ERR_FILE, or AVITO_ERR_BUSY where another program is in the way, and avito_store_problem()
- * has the rest. Manual: >>79.
+ * has the rest. Manual: >>81.
  */
 #if AVITO_WITH_FILES
 
@@ -18910,14 +18931,14 @@ AVITO_API void avito_image_file_close(avito_image_file *image);
 #endif /* AVITO_WITH_FILES */
 
 /* ======================================================================= *
- * >>81 EVERYTHING IN ONE STRUCT (AVITO_WITH_FILES and AVITO_WITH_BEARSSL)
+ * >>83 EVERYTHING IN ONE STRUCT (AVITO_WITH_FILES and AVITO_WITH_BEARSSL)
  * ======================================================================= *
  *
  * For programs on a computer: the system's roots, TCP, TLS, account, lane, arena and all their buffers,
  * opened by one call. It is made of the public parts above, which stay reachable: call
  * avito_get_chats(&avito.client, ...) and whatever else there is. A second lane of the account is
  * avito_tcp_init(), avito_tls_init() with the same .anchors, and avito_client_init(&lane,
- * &avito.account, ...). Manual: >>79.
+ * &avito.account, ...). Manual: >>81.
  */
 #if AVITO_WITH_FILES && AVITO_WITH_BEARSSL
 
@@ -18942,7 +18963,7 @@ typedef struct avito_posix_options {
     avito_tcp_options tcp;
     const char *ca_file;          /* PEM; else AVITO_CA_FILE, SSL_CERT_FILE, the system's */
     const avito_anchors *anchors; /* of another struct: then no file is read */
-    const char *folder;           /* what to keep there: the store's, >>80; NULL: nothing is kept */
+    const char *folder;           /* what to keep there: the store's, >>82; NULL: nothing is kept */
     const char *program;          /* your name, for the store; NULL: none */
     uint32_t grace_s;             /* the store's; 0: 60 */
 } avito_posix_options;
@@ -19017,7 +19038,7 @@ AVITO_API int avito_posix_perror(avito_posix *avito, int result);
 #define AVITO_MESSENGER_COMPUTER_IMPLEMENTED
 
 /* ======================================================================= *
- * >>82 FILE STORE
+ * >>84 FILE STORE
  * ======================================================================= *
  *
  * What must hold. A file takes its name by rename(), after its bytes are on the disk; the folder is
@@ -19492,7 +19513,7 @@ AVITO_API int avito_store_save_inbox(void *ctx, int slot, const void *data, size
 #endif /* AVITO_WITH_FILES */
 
 /* ======================================================================= *
- * >>83 STORED SENDS AND PICTURES
+ * >>85 STORED SENDS AND PICTURES
  * ======================================================================= */
 #if AVITO_WITH_FILES
 
@@ -20068,7 +20089,7 @@ AVITO_API void avito_image_file_close(avito_image_file *image)
 #endif /* AVITO_WITH_FILES */
 
 /* ======================================================================= *
- * >>84 EVERYTHING IN ONE STRUCT
+ * >>86 EVERYTHING IN ONE STRUCT
  * ======================================================================= */
 #if AVITO_WITH_FILES && AVITO_WITH_BEARSSL
 

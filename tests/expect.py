@@ -3,7 +3,7 @@
 
 Reads a file of tests/data with Python's own json module and prints what the C structs must hold, as
 the flat text that tests/support/dump.h describes. Written from the facts about the API (the manual,
-chapter ">>10", and tests/data/INDEX.md), not from the C code.
+THE API, CALL BY CALL, and tests/data/INDEX.md), not from the C code.
 
     tests/expect.py FILE...    print the expectation of these files
     tests/expect.py --write    write tests/data/*.expect

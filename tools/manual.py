@@ -159,8 +159,9 @@ def main():
     bad = list(differences(listed, endpoints(text)))
     print(("not ok" if bad else "ok") + " - manual: endpoints are those of the code")
     print("\n".join(bad), end="\n" if bad else "")
-    long = [i + 1 for i, line in enumerate(lines[:lines.index("#ifndef AVITO_MESSENGER_H")])
-            if len(line) > WIDTH]
+    ends = [lines.index("#ifndef AVITO_MESSENGER_" + part) for part in ("H", "PARTS_H", "COMPUTER_H")]
+    begins = [0] + [i for i, line in enumerate(lines) if re.match(r"#endif .*: end of the (core|parts) \*/", line)]
+    long = [i + 1 for first, end in zip(begins, ends) for i in range(first, end) if len(lines[i]) > WIDTH]
     print(("not ok" if long else "ok") + f" - manual: no line over {WIDTH} characters"
           + (f": {long[:9]}" if long else ""))
     if write:

@@ -37,6 +37,7 @@ PARTS = (("MANUAL", " * >>1 "),
          ("INTERFACE OF THE CORE", "#ifndef AVITO_MESSENGER_H"),
          ("THE CORE, BOTTOM-UP", "#if defined(AVITO_MESSENGER_IMPLEMENTATION)"),
          ("SPEED", STOP),
+         ("MANUAL OF THE PARTS", "#endif /* AVITO_MESSENGER_IMPLEMENTATION: end of the core */"),
          ("INTERFACE OF THE PARTS", "#ifndef AVITO_MESSENGER_PARTS_H"),
          ("THE PARTS", "#if defined(AVITO_MESSENGER_IMPLEMENTATION)"),
          ("MANUAL FOR A COMPUTER", "#endif /* AVITO_MESSENGER_IMPLEMENTATION: end of the parts */"),
@@ -163,6 +164,10 @@ def check_marks(header):
     check("every >>n in the text is a chapter",
           sorted({f"line {i + 1}: >>{n}" for i, line in enumerate(header.lines)
                   for n in re.findall(r">>(\d+)\b", line) if int(n) not in numbers}))
+    listed = subprocess.run(["git", "grep", "-InE", r'>>[0-9]+([^0-9 |&]|$)', "--", ".", ":!tests/data",
+                             ":!tools/rooms.py", ":!tools/docs.py", ":!avito_messenger.h"], cwd=TOP,
+                            stdout=subprocess.PIPE, text=True, check=False).stdout.splitlines()
+    check("elsewhere a chapter is named by its title, which is not renumbered", listed)
     first, last = header.contents_region()
     wanted = header.contents()
     check("the contents are those of the chapters (tools/rooms.py --write)",
@@ -359,17 +364,10 @@ def check_readmes(header, tests):
 
 
 def renumber(header):
-    """Numbers the chapters from 1 on, here and where they are named. A new one may have any free number."""
+    """Numbers the chapters from 1 on, and where the header names them. A new one may have any free number."""
     new = {str(chapter[0]): str(i + 1) for i, chapter in enumerate(header.chapters)}
-    if all(a == b for a, b in new.items()):
-        return header
-    listed = subprocess.run(["git", "grep", "-IlE", ">>[0-9]+", "--", ".", ":!tests/data"], cwd=TOP,
-                            stdout=subprocess.PIPE, text=True, check=False).stdout.split()
-    for path in listed:
-        with open(os.path.join(TOP, path), encoding="utf-8") as file:
-            text = file.read()
-        with open(os.path.join(TOP, path), "w", encoding="utf-8") as file:
-            file.write(re.sub(r">>(\d+)\b(?! *[&|])", lambda m: ">>" + new.get(m.group(1), m.group(1)), text))
+    with open(HEADER, "w", encoding="utf-8") as file:
+        file.write(re.sub(r">>(\d+)\b", lambda m: ">>" + new.get(m.group(1), m.group(1)), header.text))
     return Header()
 
 

@@ -1,7 +1,7 @@
 /* What the memory that a caller gives has to be: sizeof every public struct, the smallest window, and
  * the smallest arena for answers that matter, found by decoding them with a window of 512 bytes in
  * exactly that much, and in one unit less, which has to fail. `make sizes` runs it as 64-bit and as
- * 32-bit code; the tables in the header's manual (>>5) are its output.
+ * 32-bit code; the tables in the header's manual are its output.
  *
  *     sizes DATA      prints lines "group | name | bytes"; DATA: tests/data
  */

@@ -1,6 +1,6 @@
 #!/bin/sh
 # What an object with the whole implementation needs and gives, by nm:
-#   without a backend it needs of libc what the header's ">>6" lists, no more, and helpers of the
+#   without a backend it needs of libc what the header lists under YOUR OWN TRANSPORT, no more, and helpers of the
 #   compiler; the same with BearSSL, whose own functions come with it; never malloc;
 #   every external symbol begins with avito_; nothing writable and static (no hidden state).
 # With the backends, the two last.

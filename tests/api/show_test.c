@@ -1,7 +1,7 @@
 /*
  * A message as a line and as JSON: every message of tests/data comes back from its JSON as it was, and
  * fits in what was asked for, or not at all; lines are cut between characters.
- * Rooms: SHOW.
+ * Rooms: SHOW, TEXT: GRAPHEMES.
  */
 #include <setjmp.h>
 #include <stdarg.h>

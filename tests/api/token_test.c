@@ -1,7 +1,7 @@
 /*
  * Tokens: when they are fetched, renewed, stored and given up; one request in flight for any number
  * of lanes; and that nothing secret is ever shown.
- * Rooms: ACCOUNT, TOKENS, TOKEN STORE, DIAGNOSTICS.
+ * Rooms: ACCOUNT, AUTHORIZATION, TOKENS, TOKEN STORE, DIAGNOSTICS.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -22,7 +22,7 @@
 
 enum { LANES = 4, CALLS = 500 };
 
-/* The only race that is known and harmless (>>13): a lane reads the bytes of its token outside the lock,
+/* The only race that is known and harmless (the manual's chapter about threads): a lane reads the bytes of its token outside the lock,
  * and when the token is replaced twice meanwhile they may be mangled. On a busy machine the reader's stack
  * may be forgotten by then; so the writer's is named, too: what it reads of any answer goes into the
  * window or arena of its own lane, or, of a token, into the half that is not in use. */

@@ -174,7 +174,7 @@ static void test_line_that_stands(void **state)
     assert_in_range(took, 20000 + 30000 - 4000, 20000 + 30000 + 4000);
 }
 
-/* What the manual calls the slowest line (>>4): a first call, with a handshake of 2.4 KB and an answer of 8 KB. */
+/* What the manual calls the slowest line (LIFE OF A CALL): a first call, with a handshake of 2.4 KB and an answer of 8 KB. */
 #define SLOWEST 170u /* bytes a second */
 
 static void test_slowest_line(void **state)

@@ -1,4 +1,4 @@
-/* >>35: bodies by length, by chunks and until the stream ends, at every split point.
+/* Bodies by length, by chunks and until the stream ends, at every split point.
  * Rooms: HTTP BODY FRAMING. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,4 +1,4 @@
-/* >>63: the receiving side of webhooks, at every split point.
+/* The receiving side of webhooks, at every split point.
  * Rooms: WEBHOOK RECEIVER. */
 #include <setjmp.h>
 #include <stdarg.h>
