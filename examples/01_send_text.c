@@ -38,7 +38,8 @@ int main(int argc, char **argv)
     }
     if ((result = avito_anchors_load_file(&anchors, roots, sizeof roots, ca_file)) != AVITO_OK ||
         (result = avito_tcp_init(&tcp, NULL)) != AVITO_OK) {
-        fprintf(stderr, "%s: %s: %s\n", ca_file, avito_error_text(result), avito_error_remedy(result));
+        fprintf(stderr, "%s: %s: %s\n", ca_file, avito_error_text(result),
+                avito_error_remedy(result));
         return 2;
     }
     avito_tls_options secure = {.transport = avito_tcp_transport(&tcp),

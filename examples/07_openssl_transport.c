@@ -29,7 +29,7 @@ struct openssl {
     long trouble;         /* what below said last, if it was not bytes or AGAIN */
     unsigned long reason; /* OpenSSL's own */
     bool begun, open, broken;
-    bool more;            /* bytes came: another record may be there behind them */
+    bool more; /* bytes came: another record may be there behind them */
 };
 
 /* ---- from OpenSSL down to the transport ---- */
@@ -271,10 +271,10 @@ static avito_transport openssl_transport(struct openssl *o)
 {
     static const avito_transport_functions waits = {openssl_connect, openssl_send, openssl_recv,
                                                     openssl_wants,   openssl_wait, openssl_close,
-                                                    openssl_detail, NULL};
+                                                    openssl_detail,  NULL};
     static const avito_transport_functions never = {openssl_connect, openssl_send, openssl_recv,
                                                     openssl_wants,   NULL,         openssl_close,
-                                                    openssl_detail, NULL};
+                                                    openssl_detail,  NULL};
     avito_transport transport;
     transport.functions = o->below.functions->wait != NULL ? &waits : &never;
     transport.ctx = o;

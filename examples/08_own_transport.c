@@ -111,13 +111,12 @@ static void command_close(void *ctx)
     c->pid = -1;
 }
 
-static const avito_transport_functions command_functions = {
-    .connect = command_connect,
-    .send = command_send,
-    .recv = command_recv,
-    .wants = command_wants,
-    .wait = command_wait,
-    .close = command_close};
+static const avito_transport_functions command_functions = {.connect = command_connect,
+                                                            .send = command_send,
+                                                            .recv = command_recv,
+                                                            .wants = command_wants,
+                                                            .wait = command_wait,
+                                                            .close = command_close};
 
 /* ---- the program ---- */
 

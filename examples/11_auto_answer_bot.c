@@ -232,7 +232,8 @@ static bool is_final(int result)
 static bool is_common(int result)
 {
     return result == AVITO_ERR_HOOK || result / 100 == -3 || result == AVITO_ERR_UNAUTHORIZED ||
-           result == AVITO_ERR_PAYMENT || result == AVITO_ERR_RATE || result == AVITO_ERR_CREDENTIALS;
+           result == AVITO_ERR_PAYMENT || result == AVITO_ERR_RATE ||
+           result == AVITO_ERR_CREDENTIALS;
 }
 
 /* For whoever looks after the bot: once for each kind of failure. */

@@ -31,8 +31,13 @@
 #define AVITO_MESSENGER_IMPLEMENTATION
 #include "avito_messenger.h"
 
-enum { CONNECTIONS = 64, LONGEST_BODY = 16384, INPUT_SIZE = 1024, LINGER_MS = 1000,
-       FULL_MS = 1000 };
+enum {
+    CONNECTIONS = 64,
+    LONGEST_BODY = 16384,
+    INPUT_SIZE = 1024,
+    LINGER_MS = 1000,
+    FULL_MS = 1000
+};
 
 struct connection {
     int fd; /* -1: free */
@@ -47,7 +52,7 @@ struct connection {
 
 static struct connection connections[CONNECTIONS];
 static char memory[32768]; /* for one decoded notification */
-static bool full;          /* the system has no descriptor left: one that ends, or FULL_MS, is awaited */
+static bool full; /* the system has no descriptor left: one that ends, or FULL_MS, is awaited */
 static uint32_t full_since_ms;
 
 static uint32_t now_ms(void)

@@ -96,7 +96,7 @@ static int recorded_open(avito_account_options ao, void *window, size_t window_c
                          int (*wait)(void *ctx, int wants, uint32_t ms))
 {
     static avito_transport_functions functions = {wire_connect, wire_send,  wire_recv, wire_wants,
-                                                  NULL,         wire_close, NULL, NULL};
+                                                  NULL,         wire_close, NULL,      NULL};
     avito_client_options co = avito_client_options_default();
     int result;
 

@@ -146,7 +146,7 @@ static void add_message(void)
     add_text();
     add("\"},\"type\":\"text\",\"direction\":\"in\",\"is_read\":true,\"read\":1755000001,\"quote\":"
         "{\"id\":\"" ID "\",\"author_id\":350000002,\"created\":1754990000,\"type\":\"text\","
-                        "\"content\":{\"text\":\"");
+        "\"content\":{\"text\":\"");
     add_text();
     add("\"}}}");
 }
@@ -262,8 +262,8 @@ static void largest_message(void)
     add("]}");
     measured = smallest("the largest legal message, element by element", MESSAGES);
     formula = avitoi_arena_align(2u * (4001u + 33u + 5u) + 3u + sizeof(avito_quote) + 3u * 7u +
-                           2u * sizeof(struct avitoi_schema_wide_content) + sizeof(avito_message) +
-                           sizeof(struct avitoi_schema_list));
+                                 2u * sizeof(struct avitoi_schema_wide_content) +
+                                 sizeof(avito_message) + sizeof(struct avitoi_schema_list));
     printf("arena | the same by the formula | %zu\n", formula);
     if (formula < measured) {
         fail("formula", "less than what is needed");

@@ -891,7 +891,8 @@ static void must(int result, const char *what)
 static void open_lane(lane *l, int (*save)(void *ctx, const avito_token *token))
 {
     const char *port = getenv("AVITO_PORT");
-    const avito_tcp_options tcp = {.address = real ? NULL : "127.0.0.1"}; /* no hosts file is needed */
+    const avito_tcp_options tcp = {.address =
+                                       real ? NULL : "127.0.0.1"}; /* no hosts file is needed */
     avito_tls_options tls = {.anchors = anchors.items,
                              .anchors_count = anchors.count,
                              .buffer = l->records,

@@ -13,7 +13,8 @@
 typedef struct board_facts {
     const char *name;
     const char *core;
-    uint32_t tick_ns_num; /* one tick lasts num / den nanoseconds; in QEMU under -icount shift=0 one */
+    uint32_t
+        tick_ns_num; /* one tick lasts num / den nanoseconds; in QEMU under -icount shift=0 one */
     uint32_t tick_ns_den; /* instruction lasts one nanosecond, so ticks count instructions */
 } board_facts;
 
@@ -27,8 +28,8 @@ uint32_t board_ticks(void);
 
 /* The three hooks that a client needs. `ctx` is not used. */
 uint32_t board_clock_ms(void *ctx);
-int64_t board_unix_time(void *ctx);                   /* 0: not known */
-int board_entropy(void *ctx, void *out, size_t len);  /* AVITO_OK or AVITO_ERR_OPTION_ENTROPY */
+int64_t board_unix_time(void *ctx);                  /* 0: not known */
+int board_entropy(void *ctx, void *out, size_t len); /* AVITO_OK or AVITO_ERR_OPTION_ENTROPY */
 
 /* Moves what fits without waiting, returns how many bytes. `port` counts the board's links from 0. */
 size_t board_uart_read(unsigned port, void *out, size_t cap);

@@ -45,7 +45,8 @@ static avito_arena *arena;
 
 static unsigned char records[AVITO_TLS_BUFFER_HALF(FIRMWARE_FRAGMENT)];
 static unsigned char window[AVITO_WINDOW_MIN];
-static unsigned char tokens[AVITO_TOKENS_SIZE_ONE_LANE(40)]; /* no refresh token: one copy will do */
+static unsigned char
+    tokens[AVITO_TOKENS_SIZE_ONE_LANE(40)]; /* no refresh token: one copy will do */
 
 static char chat_id[72]; /* of the chat that is answered, copied out of the list */
 
@@ -67,10 +68,10 @@ static void set_up_arena(void)
 /* ---- what it costs, in instructions (see above) ---- */
 
 static struct {
-    uint32_t began;        /* when this piece of the call began, in ticks */
-    uint32_t call;         /* the call in progress, or the last one; say it, and it begins anew */
+    uint32_t began; /* when this piece of the call began, in ticks */
+    uint32_t call;  /* the call in progress, or the last one; say it, and it begins anew */
     uint32_t longest_step;
-    uint32_t fed;          /* when the watchdog was last fed, in ticks */
+    uint32_t fed; /* when the watchdog was last fed, in ticks */
     uint32_t longest_unfed;
 } cost;
 
@@ -299,26 +300,56 @@ static int answer(const char *text)
 #if FIRMWARE_WITH_IMAGE
 
 /* A picture that is nowhere in memory: each byte is computed when it is asked for. 64 x 48 BMP. */
-enum { IMAGE_WIDTH = 64, IMAGE_HEIGHT = 48, IMAGE_HEAD = 54,
-       IMAGE_SIZE = IMAGE_HEAD + 3 * IMAGE_WIDTH * IMAGE_HEIGHT };
+enum {
+    IMAGE_WIDTH = 64,
+    IMAGE_HEIGHT = 48,
+    IMAGE_HEAD = 54,
+    IMAGE_SIZE = IMAGE_HEAD + 3 * IMAGE_WIDTH * IMAGE_HEIGHT
+};
 
 static unsigned char image_byte(size_t at)
 {
-    static const unsigned char head[IMAGE_HEAD] = {
-        'B', 'M', IMAGE_SIZE & 0xff, IMAGE_SIZE >> 8, 0, 0, 0, 0, 0, 0, IMAGE_HEAD, 0, 0, 0,
-        40, 0, 0, 0, IMAGE_WIDTH, 0, 0, 0, IMAGE_HEIGHT, 0, 0, 0, 1, 0, 24};
+    static const unsigned char head[IMAGE_HEAD] = {'B',
+                                                   'M',
+                                                   IMAGE_SIZE & 0xff,
+                                                   IMAGE_SIZE >> 8,
+                                                   0,
+                                                   0,
+                                                   0,
+                                                   0,
+                                                   0,
+                                                   0,
+                                                   IMAGE_HEAD,
+                                                   0,
+                                                   0,
+                                                   0,
+                                                   40,
+                                                   0,
+                                                   0,
+                                                   0,
+                                                   IMAGE_WIDTH,
+                                                   0,
+                                                   0,
+                                                   0,
+                                                   IMAGE_HEIGHT,
+                                                   0,
+                                                   0,
+                                                   0,
+                                                   1,
+                                                   0,
+                                                   24};
     size_t pixel = (at - IMAGE_HEAD) / 3;
 
     if (at < IMAGE_HEAD) {
         return head[at];
     }
     switch ((at - IMAGE_HEAD) % 3) {
-    case 0:
-        return (unsigned char)(pixel % IMAGE_WIDTH * 4);
-    case 1:
-        return (unsigned char)(pixel / IMAGE_WIDTH * 5);
-    default:
-        return 0x80;
+        case 0:
+            return (unsigned char)(pixel % IMAGE_WIDTH * 4);
+        case 1:
+            return (unsigned char)(pixel / IMAGE_WIDTH * 5);
+        default:
+            return 0x80;
     }
 }
 

@@ -78,7 +78,8 @@ static bool link_echoes(avito_transport link)
 
 int main(void)
 {
-    static const char *const names[] = {"", "clock", "wall clock", "entropy", "link", "second link"};
+    static const char *const names[] = {"",        "clock", "wall clock",
+                                        "entropy", "link",  "second link"};
     int failed = 0;
 
     say(board.name);

@@ -2,8 +2,15 @@
 
 #include <string.h>
 
-enum { SYS_OPEN = 0x01, SYS_CLOSE = 0x02, SYS_WRITE0 = 0x04, SYS_READ = 0x06, SYS_TIME = 0x11,
-       SYS_GET_CMDLINE = 0x15, SYS_EXIT_EXTENDED = 0x20 };
+enum {
+    SYS_OPEN = 0x01,
+    SYS_CLOSE = 0x02,
+    SYS_WRITE0 = 0x04,
+    SYS_READ = 0x06,
+    SYS_TIME = 0x11,
+    SYS_GET_CMDLINE = 0x15,
+    SYS_EXIT_EXTENDED = 0x20
+};
 
 static uintptr_t request(uintptr_t number, const volatile void *argument)
 {
@@ -20,7 +27,9 @@ static uintptr_t request(uintptr_t number, const volatile void *argument)
     /* Three uncompressed instructions in one cache line: this is how QEMU knows the request. */
     __asm__ volatile(".balign 16\n.option push\n.option norvc\n"
                      "slli x0, x0, 0x1f\nebreak\nsrai x0, x0, 7\n.option pop"
-                     : "+r"(a0) : "r"(a1) : "memory");
+                     : "+r"(a0)
+                     : "r"(a1)
+                     : "memory");
     return a0;
 #endif
 }

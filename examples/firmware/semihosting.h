@@ -10,8 +10,8 @@
 #include <stdint.h>
 
 void semihosting_exit(int code);
-void semihosting_write(const char *text); /* NUL-terminated, to QEMU's standard error */
-int64_t semihosting_time(void);           /* unix seconds; <= 0: unknown */
+void semihosting_write(const char *text);      /* NUL-terminated, to QEMU's standard error */
+int64_t semihosting_time(void);                /* unix seconds; <= 0: unknown */
 int semihosting_random(void *out, size_t len); /* 0 or -1 */
 
 /* The command line given by -semihosting-config arg=..., words separated by spaces. */

@@ -72,8 +72,21 @@ __attribute__((weak)) void board_tick_interrupt(void)
 typedef void (*vector)(void);
 
 __attribute__((section(".vectors"), used)) static const vector vectors[16] = {
-    (vector)firmware_stack_top, startup, startup_fault, startup_fault, startup_fault,
-    startup_fault, startup_fault, 0, 0, 0, 0, startup_fault, startup_fault, 0, startup_fault,
+    (vector)firmware_stack_top,
+    startup,
+    startup_fault,
+    startup_fault,
+    startup_fault,
+    startup_fault,
+    startup_fault,
+    0,
+    0,
+    0,
+    0,
+    startup_fault,
+    startup_fault,
+    0,
+    startup_fault,
     board_tick_interrupt};
 
 #else

@@ -16,8 +16,8 @@
 #include "support/dump.h"
 #include "support/lane.h"
 
-#define USER 350000001
-#define CHAT "u2i-aBcDeFgHiJkLmNoPqRsTuA"
+#define USER      350000001
+#define CHAT      "u2i-aBcDeFgHiJkLmNoPqRsTuA"
 #define FORBIDDEN "{\"error\":{\"code\":403,\"message\":\"Forbidden\"}}"
 #define EXPIRED   "{\"result\":{\"status\":false,\"message\":\"access token expired\"}}"
 
@@ -122,8 +122,9 @@ static int blacklist(struct lane *l)
 
 typedef int (*call)(struct lane *l);
 
-static const call models[] = {get_self, get_chats, get_all_chats, get_chat, get_messages, send_message,
-                              send_unread, send_image, upload, get_voices, subscriptions};
+static const call models[] = {get_self,     get_chats,    get_all_chats, get_chat,
+                              get_messages, send_message, send_unread,   send_image,
+                              upload,       get_voices,   subscriptions};
 static const call confirmations[] = {mark_read, delete_message, subscribe, unsubscribe, blacklist};
 
 static const struct {
@@ -192,7 +193,10 @@ static void test_outcome_follows_the_status(void **state)
     static const struct {
         int status;
         avito_outcome outcome;
-    } rows[] = {{200, AVITO_CANNOT_TELL}, {500, AVITO_CANNOT_TELL}, {400, AVITO_NOT_SENT}, {404, AVITO_NOT_SENT}};
+    } rows[] = {{200, AVITO_CANNOT_TELL},
+                {500, AVITO_CANNOT_TELL},
+                {400, AVITO_NOT_SENT},
+                {404, AVITO_NOT_SENT}};
 
     (void)state;
     for (size_t shape = 0; shape < sizeof refusals / sizeof refusals[0]; shape++) {
@@ -203,7 +207,8 @@ static void test_outcome_follows_the_status(void **state)
                     continue;
                 }
                 lane_init(&l, 512);
-                lane_exchange(&l, rows[row].status, refusals[shape].body, strlen(refusals[shape].body));
+                lane_exchange(&l, rows[row].status, refusals[shape].body,
+                              strlen(refusals[shape].body));
                 assert_true(lane_run(&l, models[i](&l)) < 0);
                 assert_int_equal(avito_last_error(&l.client)->outcome, rows[row].outcome);
                 lane_free(&l);
@@ -215,8 +220,12 @@ static void test_outcome_follows_the_status(void **state)
 /* Neither what the call must have, nor a refusal: MODEL, never an empty success. */
 static void test_answers_without_a_model(void **state)
 {
-    static const char *const bodies[] = {"{}", "{\"ok\":true}", "{\"status\":\"fine\"}", "{\"id\":null}",
-                                         "{\"meta\":{\"has_more\":false}}", "{\"result\":{\"status\":true}}"};
+    static const char *const bodies[] = {"{}",
+                                         "{\"ok\":true}",
+                                         "{\"status\":\"fine\"}",
+                                         "{\"id\":null}",
+                                         "{\"meta\":{\"has_more\":false}}",
+                                         "{\"result\":{\"status\":true}}"};
 
     (void)state;
     for (size_t b = 0; b < sizeof bodies / sizeof bodies[0]; b++) {
@@ -281,8 +290,10 @@ static void test_refused_lists_element_by_element(void **state)
         struct lane l;
         lane_init(&l, 512);
         lane_exchange(&l, 200, refusals[shape].body, strlen(refusals[shape].body));
-        assert_int_equal(lane_run(&l, avito_list_messages(&l.client, USER, CHAT, NULL, &l.arena)), AVITO_OK);
-        assert_int_equal(lane_run(&l, avito_next_message(&l.client, &got.message)), AVITO_ERR_REFUSED);
+        assert_int_equal(lane_run(&l, avito_list_messages(&l.client, USER, CHAT, NULL, &l.arena)),
+                         AVITO_OK);
+        assert_int_equal(lane_run(&l, avito_next_message(&l.client, &got.message)),
+                         AVITO_ERR_REFUSED);
         assert_false(avito_list_open(&l.client));
         lane_free(&l);
     }
@@ -311,21 +322,30 @@ static void test_long_refusal(void **state)
 
 static avito_outcome confirm(const char *list, const char *baseline_id)
 {
-    avito_sent_query q = {.text = "hi", .baseline_id = baseline_id, .baseline_created = baseline_id != NULL ? 100 : 0,
+    avito_sent_query q = {.text = "hi",
+                          .baseline_id = baseline_id,
+                          .baseline_created = baseline_id != NULL ? 100 : 0,
                           .age_s = 1000};
     avito_outcome outcome = AVITO_SENT;
     struct lane l;
 
     lane_init(&l, 512);
     lane_exchange(&l, 200, list, strlen(list));
-    (void)lane_run(&l, avito_confirm_sent(&l.client, USER, CHAT, &q, &l.arena, &outcome, &got.message));
+    (void)lane_run(&l,
+                   avito_confirm_sent(&l.client, USER, CHAT, &q, &l.arena, &outcome, &got.message));
     lane_free(&l);
     return outcome;
 }
 
-#define OLD "{\"id\":\"old\",\"created\":100,\"content\":{\"text\":\"?\"},\"type\":\"text\",\"direction\":\"in\"}"
-#define NEWER "{\"id\":\"new\",\"created\":101,\"content\":{\"text\":\"?\"},\"type\":\"text\",\"direction\":\"in\"}"
-#define OLDER "{\"id\":\"past\",\"created\":99,\"content\":{\"text\":\"?\"},\"type\":\"text\",\"direction\":\"in\"}"
+#define OLD                                                                                        \
+    "{\"id\":\"old\",\"created\":100,\"content\":{\"text\":\"?\"},\"type\":\"text\","              \
+    "\"direction\":\"in\"}"
+#define NEWER                                                                                      \
+    "{\"id\":\"new\",\"created\":101,\"content\":{\"text\":\"?\"},\"type\":\"text\","              \
+    "\"direction\":\"in\"}"
+#define OLDER                                                                                      \
+    "{\"id\":\"past\",\"created\":99,\"content\":{\"text\":\"?\"},\"type\":\"text\","              \
+    "\"direction\":\"in\"}"
 
 /* A no needs rows that can carry it: the baseline, or an older row, or all rows of a chat that was empty. */
 static void test_only_rows_say_no(void **state)
@@ -363,7 +383,8 @@ static const char *serve(void *service, const char *request, int *status)
 
     if (strncmp(request, "POST /token", 11) == 0) {
         s->revoked = false;
-        (void)snprintf(token, sizeof token, "{\"access_token\":\"token-%u\",\"expires_in\":86400}", ++s->tokens);
+        (void)snprintf(token, sizeof token, "{\"access_token\":\"token-%u\",\"expires_in\":86400}",
+                       ++s->tokens);
         return token;
     }
     s->requests++;
@@ -390,8 +411,8 @@ static bool every_other(const struct service *s, const char *request)
     return s->requests % 2 == 1;
 }
 
-static struct service *service_of(bool (*refuses)(const struct service *s, const char *request), int status,
-                                  const char *body)
+static struct service *service_of(bool (*refuses)(const struct service *s, const char *request),
+                                  int status, const char *body)
 {
     static struct service s;
 
@@ -416,8 +437,8 @@ static int ask_messages(struct service *s, const char *chat)
     return avito_get_messages(&s->d.client, USER, chat, NULL, &s->d.arena, &got.messages);
 }
 
-static const char *const forbidden[] = {FORBIDDEN, "", "access denied",
-                                        "{\"error\":{\"code\":403,\"message\":\"Доступ запрещён\"}}"};
+static const char *const forbidden[] = {
+    FORBIDDEN, "", "access denied", "{\"error\":{\"code\":403,\"message\":\"Доступ запрещён\"}}"};
 
 /* One chat that is not ours, beside good calls: one renewal in all, whatever the words. Two refusals in a
  * row may be a token that has died, so that they have one more after 1, 2, 4 ... minutes. */
@@ -453,7 +474,8 @@ static void test_nothing_but_a_foreign_chat(void **state)
             (void)ask_chat(s, "u2i-foreign");
             clock_advance(&s->d.clock, 10000);
         }
-        assert_in_range(s->tokens, 7, 9); /* 403: after 1, 2, 4, 8, 16, 32, 64 minutes; 401: five at once */
+        assert_in_range(s->tokens, 7,
+                        9); /* 403: after 1, 2, 4, 8, 16, 32, 64 minutes; 401: five at once */
         avito_client_close(&s->d.client);
     }
 }
@@ -534,7 +556,9 @@ static void test_expired_under_any_status(void **state)
 /* ---- strangers ---- */
 
 #define SENTENCE "Перейдите на подписку с API мессенджера, чтобы видеть сообщения"
-#define FROM(author, text) "{\"id\":\"m\",\"author_id\":" author ",\"direction\":\"in\",\"type\":\"text\",\"content\":{\"text\":\"" text "\"}}"
+#define FROM(author, text)                                                                         \
+    "{\"id\":\"m\",\"author_id\":" author                                                          \
+    ",\"direction\":\"in\",\"type\":\"text\",\"content\":{\"text\":\"" text "\"}}"
 
 static bool unpaid_after(const char *first, const char *second)
 {
@@ -563,12 +587,16 @@ static void test_sentence_of_one_buyer(void **state)
 {
     (void)state;
     assert_false(unpaid_after("[" FROM("5", SENTENCE) "]", "[]"));
-    assert_false(unpaid_after("[" FROM("5", SENTENCE) "," FROM("5", SENTENCE) "]", "[" FROM("5", SENTENCE) "]"));
+    assert_false(unpaid_after("[" FROM("5", SENTENCE) "," FROM("5", SENTENCE) "]",
+                              "[" FROM("5", SENTENCE) "]"));
     assert_true(unpaid_after("[" FROM("5", SENTENCE) "," FROM("6", SENTENCE) "]", "[]"));
     assert_true(unpaid_after("[" FROM("5", SENTENCE) "]", "[" FROM("6", SENTENCE) "]"));
-    assert_false(unpaid_after("[" FROM("5", SENTENCE) "," FROM("7", "hi") "," FROM("6", SENTENCE) "]", "[]"));
-    assert_false(unpaid_after("[" FROM("5", SENTENCE) "," FROM("6", SENTENCE) "]", "[" FROM("5", "hi") "]"));
-    assert_true(unpaid_after("[" FROM("5", SENTENCE) "," FROM("6", SENTENCE) "]", "[" FROM("5", SENTENCE) "]"));
+    assert_false(unpaid_after(
+        "[" FROM("5", SENTENCE) "," FROM("7", "hi") "," FROM("6", SENTENCE) "]", "[]"));
+    assert_false(
+        unpaid_after("[" FROM("5", SENTENCE) "," FROM("6", SENTENCE) "]", "[" FROM("5", "hi") "]"));
+    assert_true(unpaid_after("[" FROM("5", SENTENCE) "," FROM("6", SENTENCE) "]",
+                             "[" FROM("5", SENTENCE) "]"));
 }
 
 /* In a chat of the service's own, whose id says so, it writes whoever signs. */
@@ -581,8 +609,10 @@ static void test_messages_of_an_a2u_chat(void **state)
         struct lane l;
         lane_init(&l, 512);
         lane_exchange(&l, 200, list, sizeof list - 1);
-        assert_int_equal(lane_run(&l, avito_get_messages(&l.client, USER, service ? "a2u-x" : "u2i-x", NULL,
-                                                         &l.arena, &got.messages)), AVITO_OK);
+        assert_int_equal(
+            lane_run(&l, avito_get_messages(&l.client, USER, service ? "a2u-x" : "u2i-x", NULL,
+                                            &l.arena, &got.messages)),
+            AVITO_OK);
         assert_int_equal(got.messages.items[0].is_system, service);
         lane_free(&l);
     }
@@ -608,7 +638,8 @@ static void test_no_token_is_quoted(void **state)
                 struct lane l;
                 lane_init(&l, 512);
                 lane_exchange(&l, statuses[k], bodies[i], strlen(bodies[i]));
-                assert_true(lane_run(&l, token ? avito_get_token(&l.client, NULL) : get_chat(&l)) < 0);
+                assert_true(lane_run(&l, token ? avito_get_token(&l.client, NULL) : get_chat(&l)) <
+                            0);
                 assert_null(strstr(avito_last_error(&l.client)->text, "not-yet"));
                 assert_null(strstr(l.error_body, "not-yet"));
                 lane_free(&l);

@@ -17,10 +17,10 @@
 #include "support/dump.h"
 #include "support/lane.h"
 
-#define USER 350000001
-#define CHAT "u2i-aBcDeFgHiJkLmNoPqRsTuA"
-#define ALL  "HTTP/1.1\r\nHost: api.avito.ru\r\nAuthorization: Bearer " LANE_TOKEN "\r\n"
-#define JSON "Content-Type: application/json\r\n"
+#define USER               350000001
+#define CHAT               "u2i-aBcDeFgHiJkLmNoPqRsTuA"
+#define ALL                "HTTP/1.1\r\nHost: api.avito.ru\r\nAuthorization: Bearer " LANE_TOKEN "\r\n"
+#define JSON               "Content-Type: application/json\r\n"
 #define MESSENGER(version) "/messenger/" version "/accounts/350000001"
 
 /* ---- what is sent ---- */
@@ -94,8 +94,9 @@ static int get_messages(struct lane *l)
 
 static int send_message(struct lane *l)
 {
-    return avito_send_message(&l->client, USER, CHAT, "a\"b\\c/\n\t\x01\x1f \xd0\x96\xf0\x9f\x98\x80\x7f",
-                              &l->arena, &got.message);
+    return avito_send_message(&l->client, USER, CHAT,
+                              "a\"b\\c/\n\t\x01\x1f \xd0\x96\xf0\x9f\x98\x80\x7f", &l->arena,
+                              &got.message);
 }
 
 static int send_image(struct lane *l)
@@ -152,8 +153,8 @@ static int blacklist(struct lane *l)
 
 static int upload(struct lane *l)
 {
-    static const avito_image_source source = {"JPEG\r\n--bytes", NULL, NULL, 13, "photo.png",
-                                              "image/png", NULL};
+    static const avito_image_source source = {"JPEG\r\n--bytes", NULL,        NULL, 13,
+                                              "photo.png",       "image/png", NULL};
 
     return avito_upload_image(&l->client, USER, &source, &l->arena, &got.image);
 }
@@ -175,49 +176,65 @@ static const struct exchange {
 } exchanges[] = {
     {"GET /core/v1/accounts/self " ALL "\r\n", get_self, "{\"id\":1}"},
     {"GET " MESSENGER("v2") "/chats?limit=100 " ALL "\r\n", get_chats, "{\"chats\":[]}"},
-    {"GET " MESSENGER("v2") "/chats?item_ids=7463793001,12&unread_only=true&chat_types=u2i,a2u&limit=5"
-     "&offset=1000 " ALL "\r\n", get_chats_filtered, "{\"chats\":[]}"},
-    {"GET " MESSENGER("v2") "/chats?item_ids=9223372036854775807&item_ids=1&chat_types=u2u&limit=100 " ALL
-     "\r\n", get_chats_repeated, "{\"chats\":[]}"},
+    {"GET " MESSENGER(
+         "v2") "/chats?item_ids=7463793001,12&unread_only=true&chat_types=u2i,a2u&limit=5"
+               "&offset=1000 " ALL "\r\n",
+     get_chats_filtered, "{\"chats\":[]}"},
+    {"GET " MESSENGER(
+         "v2") "/chats?item_ids=9223372036854775807&item_ids=1&chat_types=u2u&limit=100 " ALL
+               "\r\n",
+     get_chats_repeated, "{\"chats\":[]}"},
     {"GET " MESSENGER("v2") "/chats/" CHAT " " ALL "\r\n", get_chat, "{\"id\":\"c\"}"},
-    {"GET /messenger/v2/accounts/1/chats/a%3Fb%23c%25d%D0%96~%26%3D%2B " ALL "\r\n", get_chat_odd_id,
-     "{\"id\":\"c\"}"},
-    {"GET " MESSENGER("v3") "/chats/" CHAT "/messages/?limit=20&offset=40 " ALL "\r\n", get_messages,
-     "[]"},
+    {"GET /messenger/v2/accounts/1/chats/a%3Fb%23c%25d%D0%96~%26%3D%2B " ALL "\r\n",
+     get_chat_odd_id, "{\"id\":\"c\"}"},
+    {"GET " MESSENGER("v3") "/chats/" CHAT "/messages/?limit=20&offset=40 " ALL "\r\n",
+     get_messages, "[]"},
     {"POST " MESSENGER("v1") "/chats/" CHAT "/messages " ALL JSON "Content-Length: 77\r\n\r\n"
-     "{\"message\":{\"text\":\"a\\\"b\\\\c/\\u000A\\u0009\\u0001\\u001F \xd0\x96\xf0\x9f\x98\x80\x7f\"},"
-     "\"type\":\"text\"}", send_message, "{\"id\":\"m\"}"},
+                             "{\"message\":{\"text\":\"a\\\"b\\\\c/\\u000A\\u0009\\u0001\\u001F "
+                             "\xd0\x96\xf0\x9f\x98\x80\x7f\"},"
+                             "\"type\":\"text\"}",
+     send_message, "{\"id\":\"m\"}"},
     {"POST " MESSENGER("v1") "/chats/" CHAT "/messages/image " ALL JSON "Content-Length: 24\r\n\r\n"
-     "{\"image_id\":\"12345.abc\"}", send_image, "{\"id\":\"m\"}"},
+                             "{\"image_id\":\"12345.abc\"}",
+     send_image, "{\"id\":\"m\"}"},
     {"POST " MESSENGER("v1") "/chats/" CHAT "/messages/7c1e90ab " ALL "Content-Length: 0\r\n\r\n",
      delete_message, "{}"},
     {"POST " MESSENGER("v1") "/chats/" CHAT "/read " ALL "Content-Length: 0\r\n\r\n", mark_read,
      "{\"ok\":true}"},
     {"GET " MESSENGER("v1") "/getVoiceFiles?voice_ids=11-22 " ALL "\r\n", get_voices,
      "{\"voices_urls\":{}}"},
-    {"GET " MESSENGER("v1") "/getVoiceFiles?voice_ids=11-22&voice_ids=c%26d " ALL "\r\n", get_two_voices,
-     "{\"voices_urls\":{}}"},
+    {"GET " MESSENGER("v1") "/getVoiceFiles?voice_ids=11-22&voice_ids=c%26d " ALL "\r\n",
+     get_two_voices, "{\"voices_urls\":{}}"},
     {"POST /messenger/v3/webhook " ALL JSON "Content-Length: 40\r\n\r\n"
-     "{\"url\":\"https://example.org/a?b=c&d=\\\"\"}", subscribe, "{\"ok\":true}"},
+     "{\"url\":\"https://example.org/a?b=c&d=\\\"\"}",
+     subscribe, "{\"ok\":true}"},
     {"POST /messenger/v1/webhook/unsubscribe " ALL JSON "Content-Length: 31\r\n\r\n"
-     "{\"url\":\"https://example.org/a\"}", unsubscribe, "{\"ok\":true}"},
+     "{\"url\":\"https://example.org/a\"}",
+     unsubscribe, "{\"ok\":true}"},
     {"POST /messenger/v1/subscriptions " ALL "Content-Length: 0\r\n\r\n", subscriptions,
      "{\"subscriptions\":[]}"},
     {"POST " MESSENGER("v2") "/blacklist " ALL JSON "Content-Length: 137\r\n\r\n"
-     "{\"users\":[{\"user_id\":94235311,\"context\":{\"item_id\":1853257996,\"reason_id\":2}},"
-     "{\"user_id\":9223372036854775807,\"context\":{\"reason_id\":4}}]}", blacklist, ""},
-    {"POST " MESSENGER("v1") "/uploadImages " ALL
-     "Content-Type: multipart/form-data; boundary=BOUNDARY\r\nContent-Length: LENGTH\r\n\r\n"
-     "--BOUNDARY\r\nContent-Disposition: form-data; name=\"uploadfile[]\"; filename=\"photo.png\"\r\n"
-     "Content-Type: image/png\r\n\r\nJPEG\r\n--bytes\r\n--BOUNDARY--\r\n", upload,
-     "{\"1.a\":{\"1x1\":\"https://x/\"}}"},
-    {"POST /token HTTP/1.1\r\nHost: api.avito.ru\r\nContent-Type: application/x-www-form-urlencoded\r\n"
-     "Content-Length: 106\r\n\r\ngrant_type=client_credentials&client_id=" LANE_ID "&client_secret="
-     LANE_SECRET, get_token, "{\"access_token\":\"t\",\"expires_in\":86400,\"token_type\":\"Bearer\"}"},
-    {"POST /token HTTP/1.1\r\nHost: api.avito.ru\r\nContent-Type: application/x-www-form-urlencoded\r\n"
-     "Content-Length: 132\r\n\r\ngrant_type=authorization_code&code=code%2Bof%2F22~chars&client_id=" LANE_ID
-     "&client_secret=" LANE_SECRET, exchange_code,
-     "{\"access_token\":\"t\",\"refresh_token\":\"r\",\"expires_in\":86400}"},
+                             "{\"users\":[{\"user_id\":94235311,\"context\":{\"item_id\":"
+                             "1853257996,\"reason_id\":2}},"
+                             "{\"user_id\":9223372036854775807,\"context\":{\"reason_id\":4}}]}",
+     blacklist, ""},
+    {"POST " MESSENGER("v1") "/uploadImages " ALL "Content-Type: multipart/form-data; "
+                             "boundary=BOUNDARY\r\nContent-Length: LENGTH\r\n\r\n"
+                             "--BOUNDARY\r\nContent-Disposition: form-data; name=\"uploadfile[]\"; "
+                             "filename=\"photo.png\"\r\n"
+                             "Content-Type: image/png\r\n\r\nJPEG\r\n--bytes\r\n--BOUNDARY--\r\n",
+     upload, "{\"1.a\":{\"1x1\":\"https://x/\"}}"},
+    {"POST /token HTTP/1.1\r\nHost: api.avito.ru\r\nContent-Type: "
+     "application/x-www-form-urlencoded\r\n"
+     "Content-Length: 106\r\n\r\ngrant_type=client_credentials&client_id=" LANE_ID
+     "&client_secret=" LANE_SECRET,
+     get_token, "{\"access_token\":\"t\",\"expires_in\":86400,\"token_type\":\"Bearer\"}"},
+    {"POST /token HTTP/1.1\r\nHost: api.avito.ru\r\nContent-Type: "
+     "application/x-www-form-urlencoded\r\n"
+     "Content-Length: "
+     "132\r\n\r\ngrant_type=authorization_code&code=code%2Bof%2F22~chars&client_id=" LANE_ID
+     "&client_secret=" LANE_SECRET,
+     exchange_code, "{\"access_token\":\"t\",\"refresh_token\":\"r\",\"expires_in\":86400}"},
 };
 enum { EXCHANGES = sizeof exchanges / sizeof exchanges[0] };
 
@@ -251,8 +268,11 @@ static void test_requests(void **state)
     static const struct {
         size_t window, send, recv;
         bool again, wait;
-    } ways[] = {{512, 0, 0, false, false}, {512, 1, 1, true, false}, {4096, 7, 3, true, true},
-                {513, 63, 0, false, true}, {4096, 0, 1, false, false}};
+    } ways[] = {{512, 0, 0, false, false},
+                {512, 1, 1, true, false},
+                {4096, 7, 3, true, true},
+                {513, 63, 0, false, true},
+                {4096, 0, 1, false, false}};
 
     (void)state;
     for (size_t i = 0; i < EXCHANGES; i++) {
@@ -351,7 +371,9 @@ static void test_longest_texts(void **state)
 {
     static const struct {
         const char *unit, *sent;
-    } rows[] = {{"\xf0\x9f\x98\x80", "\xf0\x9f\x98\x80"}, {"\x01", "\\u0001"}, {"\"", "\\\""},
+    } rows[] = {{"\xf0\x9f\x98\x80", "\xf0\x9f\x98\x80"},
+                {"\x01", "\\u0001"},
+                {"\"", "\\\""},
                 {"\xd0\x96", "\xd0\x96"}};
 
     (void)state;
@@ -368,8 +390,9 @@ static void test_longest_texts(void **state)
         lane_init(&l, 512);
         lane_exchange(&l, 200, "{\"id\":\"m\"}", 10);
         l.script.send_piece = i % 2 == 0 ? 100 : 0;
-        assert_int_equal(lane_run(&l, avito_send_message(&l.client, USER, CHAT, text, &l.arena, &got.message)),
-                         AVITO_OK);
+        assert_int_equal(
+            lane_run(&l, avito_send_message(&l.client, USER, CHAT, text, &l.arena, &got.message)),
+            AVITO_OK);
         assert_non_null(strstr((const char *)l.script.sent, all));
         assert_null(script_problem_open(&l.script, true));
         lane_free(&l);
@@ -396,7 +419,8 @@ static void refused(struct lane *l, int rc, int expected, int line)
 
 static void test_ids(void **state)
 {
-    static const char *const bad[] = {"", ".", "..", "a/b", "/", "a\nb", "a\rb", "\t", "a b", "a\x7f", "\x01"};
+    static const char *const bad[] = {"",     ".",  "..",  "a/b",   "/",   "a\nb",
+                                      "a\rb", "\t", "a b", "a\x7f", "\x01"};
     struct lane l;
     char long_id[400];
     const char *ids[2] = {"good", NULL};
@@ -423,7 +447,8 @@ static void test_ids(void **state)
     REFUSED(avito_get_chat(&l.client, USER, NULL, &l.arena, &got.chat), ARGUMENT);
     REFUSED(avito_get_messages(&l.client, USER, NULL, NULL, &l.arena, &got.messages), ARGUMENT);
     REFUSED(avito_send_message(&l.client, USER, NULL, "text", &l.arena, &got.message), ARGUMENT);
-    REFUSED(avito_send_image_message(&l.client, USER, CHAT, NULL, &l.arena, &got.message), ARGUMENT);
+    REFUSED(avito_send_image_message(&l.client, USER, CHAT, NULL, &l.arena, &got.message),
+            ARGUMENT);
     REFUSED(avito_mark_chat_as_read(&l.client, USER, NULL), ARGUMENT);
     REFUSED(avito_delete_message(&l.client, USER, CHAT, NULL), ARGUMENT);
     REFUSED(avito_get_voice_files(&l.client, USER, NULL, 1, &l.arena, &got.voices), ARGUMENT);
@@ -431,7 +456,8 @@ static void test_ids(void **state)
     for (int64_t user = -1; user <= 0; user++) {
         REFUSED(avito_get_chats(&l.client, user, NULL, &l.arena, &got.chats), ARGUMENT);
         REFUSED(avito_get_chat(&l.client, user, CHAT, &l.arena, &got.chat), ARGUMENT);
-        REFUSED(avito_send_message(&l.client, user, CHAT, "text", &l.arena, &got.message), ARGUMENT);
+        REFUSED(avito_send_message(&l.client, user, CHAT, "text", &l.arena, &got.message),
+                ARGUMENT);
         REFUSED(avito_mark_chat_as_read(&l.client, user, CHAT), ARGUMENT);
     }
     lane_free(&l);
@@ -440,8 +466,15 @@ static void test_ids(void **state)
 static void test_texts(void **state)
 {
     static const char *const blank[] = {"", " ", "\n\t \r", "\x01"};
-    static const char *const malformed[] = {"\x80", "a\xc3", "\xc0\xaf", "\xe0\x80\xaf", "\xed\xa0\x80",
-                                            "\xf4\x90\x80\x80", "\xf8\x88\x80\x80\x80", "\xff", "\xe2\x82",
+    static const char *const malformed[] = {"\x80",
+                                            "a\xc3",
+                                            "\xc0\xaf",
+                                            "\xe0\x80\xaf",
+                                            "\xed\xa0\x80",
+                                            "\xf4\x90\x80\x80",
+                                            "\xf8\x88\x80\x80\x80",
+                                            "\xff",
+                                            "\xe2\x82",
                                             "x\xf0\x9f\x98"};
     struct lane l;
     char *text;
@@ -452,7 +485,8 @@ static void test_texts(void **state)
         REFUSED(avito_send_message(&l.client, USER, CHAT, blank[i], &l.arena, &got.message), TEXT);
     }
     for (size_t i = 0; i < sizeof malformed / sizeof malformed[0]; i++) {
-        REFUSED(avito_send_message(&l.client, USER, CHAT, malformed[i], &l.arena, &got.message), UTF8);
+        REFUSED(avito_send_message(&l.client, USER, CHAT, malformed[i], &l.arena, &got.message),
+                UTF8);
     }
     text = repeat("\xd0\x96", 1001);
     REFUSED(avito_send_message(&l.client, USER, CHAT, text, &l.arena, &got.message), TEXT);
@@ -464,7 +498,8 @@ static void test_texts(void **state)
 
 static void test_queries(void **state)
 {
-    static const int bad[][2] = {{-1, 0}, {101, 0}, {1, -1}, {1, 1001}, {INT32_MAX, 0}, {1, INT32_MAX}};
+    static const int bad[][2] = {{-1, 0},   {101, 0},       {1, -1},
+                                 {1, 1001}, {INT32_MAX, 0}, {1, INT32_MAX}};
     struct lane l;
 
     (void)state;
@@ -512,8 +547,9 @@ static long never_read(void *ctx, size_t offset, void *buf, size_t cap)
 
 static void test_sources_urls_codes_and_blacklist(void **state)
 {
-    static const char *const urls[] = {"", "example.org", "ftp://example.org", "https://a b", "https://a\r\n",
-                                       "https://a\x7f", "/path"};
+    static const char *const urls[] = {
+        "",     "example.org", "ftp://example.org", "https://a b", "https://a\r\n", "https://a\x7f",
+        "/path"};
     struct lane l;
     avito_blacklist_user user = {1, 0, AVITO_REASON_SPAM};
     avito_image_source s = {"x", NULL, NULL, 1, NULL, NULL, NULL};
@@ -638,7 +674,8 @@ static void test_busy(void **state)
     }
     assert_true(l.arena.busy);
     assert_int_equal(avito_next_chat(&l.client, &got.chat), AVITO_ERR_IDLE);
-    assert_int_equal(avito_list_end(&l.client, 0), AVITO_OK); /* no list is open: nothing is touched */
+    assert_int_equal(avito_list_end(&l.client, 0),
+                     AVITO_OK); /* no list is open: nothing is touched */
     assert_int_equal(lane_run(&l, AVITO_AGAIN), AVITO_OK);
     assert_int_equal(got.self.id, 1);
     l.arena.busy = true;
@@ -834,10 +871,10 @@ static void test_kept_connection(void **state)
         bool end;
         size_t connects;
     } rows[] = {
-        {0, false, 1}, {5, false, 1}, {30000, false, 1}, {49999, false, 1}, {50000, false, 2},
-        {86000000, false, 2}, /* almost as long as the token lives */
-        {3000000000u, false, 2}, /* more than half of what the clock counts */
-        {100, true, 2}, /* the server closed it meanwhile */
+        {0, false, 1},           {5, false, 1},        {30000, false, 1}, {49999, false, 1},
+        {50000, false, 2},       {86000000, false, 2}, /* almost as long as the token lives */
+        {3000000000u, false, 2},                       /* more than half of what the clock counts */
+        {100, true, 2},                                /* the server closed it meanwhile */
     };
 
     (void)state;
@@ -901,7 +938,8 @@ static void test_kept_connection_behind_the_gate(void **state)
         l.options.keep_alive_ms = keep[i / 2];
         l.options.total_timeout_ms = 100000;
         lane_again(&l, 512);
-        lane_exchange_raw(&l, SCRIPT_TEXT("HTTP/1.1 429 Slow\r\nRetry-After: 60\r\nContent-Length: 0\r\n\r\n"));
+        lane_exchange_raw(
+            &l, SCRIPT_TEXT("HTTP/1.1 429 Slow\r\nRetry-After: 60\r\nContent-Length: 0\r\n\r\n"));
         if (old) {
             script_connect(&l.script);
         }
@@ -929,7 +967,9 @@ static void test_gate_after_quiet_weeks(void **state)
             lane_init(&l, 512);
             l.account_options.requests_per_minute = asked == 0 ? 60 : 0;
             lane_again(&l, 512);
-            lane_exchange_raw(&l, SCRIPT_TEXT("HTTP/1.1 429 Slow\r\nRetry-After: 110\r\nContent-Length: 0\r\n\r\n"));
+            lane_exchange_raw(
+                &l,
+                SCRIPT_TEXT("HTTP/1.1 429 Slow\r\nRetry-After: 110\r\nContent-Length: 0\r\n\r\n"));
             script_connect(&l.script);
             script_request(&l.script); /* a token: the old one has expired */
             script_answer_json(&l.script, 200, SCRIPT_TEXT(A_TOKEN));
@@ -954,7 +994,8 @@ static void test_gate_beyond_the_deadline(void **state)
 
     (void)state;
     lane_init(&l, 512);
-    lane_exchange_raw(&l, SCRIPT_TEXT("HTTP/1.1 429 Slow\r\nRetry-After: 86400\r\nContent-Length: 0\r\n\r\n"));
+    lane_exchange_raw(
+        &l, SCRIPT_TEXT("HTTP/1.1 429 Slow\r\nRetry-After: 86400\r\nContent-Length: 0\r\n\r\n"));
     script_request(&l.script);
     script_answer_json(&l.script, 200, "{\"id\":1}", 8);
     assert_int_equal(lane_run(&l, get_self(&l)), AVITO_ERR_RATE);
@@ -1024,12 +1065,15 @@ static void test_upload_in_pieces(void **state)
             lane_exchange(&l, 200, answer, strlen(answer));
             l.script.send_piece = piece * 3;
             l.script.send_again = piece == 26;
-            assert_int_equal(lane_run(&l, avito_upload_image(&l.client, USER, &source, &l.arena, &got.image)),
-                             AVITO_OK);
+            assert_int_equal(
+                lane_run(&l, avito_upload_image(&l.client, USER, &source, &l.arena, &got.image)),
+                AVITO_OK);
             assert_string_equal(got.image.image_id.ptr, "1.a");
             assert_int_equal(s.progress, sizes[i]);
             assert_null(script_problem_open(&l.script, true));
-            body = (const unsigned char *)strstr((const char *)l.script.sent, "image/jpeg\r\n\r\n") + 14;
+            body =
+                (const unsigned char *)strstr((const char *)l.script.sent, "image/jpeg\r\n\r\n") +
+                14;
             for (size_t k = 0; k < sizes[i]; k++) {
                 assert_int_equal(body[k], (unsigned char)(k * 7u + k / 251u));
             }
@@ -1050,8 +1094,9 @@ static void test_upload_source_that_fails(void **state)
         script_connect(&l.script);
         script_request(&l.script);
         lane_exchange(&l, 200, "{\"id\":1}", 8);
-        assert_int_equal(lane_run(&l, avito_upload_image(&l.client, USER, &source, &l.arena, &got.image)),
-                         AVITO_ERR_SOURCE);
+        assert_int_equal(
+            lane_run(&l, avito_upload_image(&l.client, USER, &source, &l.arena, &got.image)),
+            AVITO_ERR_SOURCE);
         assert_int_equal(avito_last_error(&l.client)->outcome, AVITO_NOT_SENT);
         assert_false(l.script.open);
         assert_int_equal(lane_run(&l, get_self(&l)), AVITO_OK);
@@ -1077,8 +1122,9 @@ static void test_early_refusal_of_an_upload(void **state)
             l.script.early = true;
             l.script.recv_piece = way < 2 ? 0 : 1;
             l.script.again = way >= 2;
-            assert_int_equal(lane_run(&l, avito_upload_image(&l.client, USER, &source, &l.arena, &got.image)),
-                             AVITO_ERR_TOO_LARGE);
+            assert_int_equal(
+                lane_run(&l, avito_upload_image(&l.client, USER, &source, &l.arena, &got.image)),
+                AVITO_ERR_TOO_LARGE);
             assert_int_equal(avito_last_error(&l.client)->http_status, 413);
             assert_int_equal(avito_last_error(&l.client)->api_code, 413);
             assert_string_equal(avito_last_error(&l.client)->text, "too large");
@@ -1128,8 +1174,10 @@ static void test_outcome_at_every_byte(void **state)
                 script_send_fail(&l.script, AVITO_ERR_SEND, 32);
             } else {
                 char head[128];
-                int n = snprintf(head, sizeof head, "HTTP/1.1 200 Whatever\r\nContent-Type: application/json"
-                                 "\r\nContent-Length: %zu\r\n\r\n" MESSAGE, strlen(MESSAGE));
+                int n = snprintf(head, sizeof head,
+                                 "HTTP/1.1 200 Whatever\r\nContent-Type: application/json"
+                                 "\r\nContent-Length: %zu\r\n\r\n" MESSAGE,
+                                 strlen(MESSAGE));
                 assert_int_equal(n, answer);
                 script_answer(&l.script, head, at - request);
                 if (how == 0) {
@@ -1142,8 +1190,8 @@ static void test_outcome_at_every_byte(void **state)
             outcome = send_hi(&l, &rc);
             assert_true(rc < 0);
             if (outcome != (at < request ? AVITO_NOT_SENT : AVITO_CANNOT_TELL)) {
-                fail_msg("byte %zu of %zu, %d: %s, outcome %d", at, request, how, dump_result_name(rc),
-                         (int)outcome);
+                fail_msg("byte %zu of %zu, %d: %s, outcome %d", at, request, how,
+                         dump_result_name(rc), (int)outcome);
             }
             assert_false(l.script.open);
             lane_free(&l);
@@ -1158,16 +1206,24 @@ static void test_outcome_of_statuses(void **state)
         const char *body;
         avito_outcome outcome;
     } rows[] = {
-        {200, MESSAGE, AVITO_SENT},         {201, MESSAGE, AVITO_SENT},
-        {200, "{}", AVITO_CANNOT_TELL},     {200, "{\"id\":5}", AVITO_CANNOT_TELL},
+        {200, MESSAGE, AVITO_SENT},
+        {201, MESSAGE, AVITO_SENT},
+        {200, "{}", AVITO_CANNOT_TELL},
+        {200, "{\"id\":5}", AVITO_CANNOT_TELL},
         {200, "{\"ok\":false}", AVITO_CANNOT_TELL},
         {200, "{\"error\":{\"code\":400,\"message\":\"no\"}}", AVITO_CANNOT_TELL},
-        {200, "<html>", AVITO_CANNOT_TELL}, {200, "", AVITO_CANNOT_TELL},
-        {302, "", AVITO_CANNOT_TELL},       {400, "{}", AVITO_NOT_SENT},
-        {402, "{}", AVITO_NOT_SENT},        {403, "{\"message\":\"permission\"}", AVITO_NOT_SENT},
-        {404, "", AVITO_NOT_SENT},          {413, "", AVITO_NOT_SENT},
-        {429, "", AVITO_NOT_SENT},          {409, "", AVITO_CANNOT_TELL},
-        {500, "", AVITO_CANNOT_TELL},       {503, "{}", AVITO_CANNOT_TELL},
+        {200, "<html>", AVITO_CANNOT_TELL},
+        {200, "", AVITO_CANNOT_TELL},
+        {302, "", AVITO_CANNOT_TELL},
+        {400, "{}", AVITO_NOT_SENT},
+        {402, "{}", AVITO_NOT_SENT},
+        {403, "{\"message\":\"permission\"}", AVITO_NOT_SENT},
+        {404, "", AVITO_NOT_SENT},
+        {413, "", AVITO_NOT_SENT},
+        {429, "", AVITO_NOT_SENT},
+        {409, "", AVITO_CANNOT_TELL},
+        {500, "", AVITO_CANNOT_TELL},
+        {503, "{}", AVITO_CANNOT_TELL},
         {418, "", AVITO_CANNOT_TELL},
     };
 
@@ -1194,7 +1250,8 @@ static void test_outcome_between_two_tries(void **state)
     lane_init_retries(&l, 512, 1);
     lane_exchange(&l, 429, "", 0);
     rc = avito_send_message(&l.client, USER, CHAT, "hi", NULL, NULL);
-    for (int i = 0; i < 100 && rc == AVITO_AGAIN && avito_wants(&l.client) != AVITO_WANT_TIMER; i++) {
+    for (int i = 0; i < 100 && rc == AVITO_AGAIN && avito_wants(&l.client) != AVITO_WANT_TIMER;
+         i++) {
         rc = avito_step(&l.client);
     }
     assert_int_equal(rc, AVITO_AGAIN);
@@ -1214,7 +1271,8 @@ static void test_outcome_before_the_next_try(void **state)
         struct lane l;
         char answer[200];
         int rc;
-        (void)snprintf(answer, sizeof answer, "HTTP/1.1 429 Slow\r\n%sContent-Length: 2\r\n\r\n{}", pauses[i / 2]);
+        (void)snprintf(answer, sizeof answer, "HTTP/1.1 429 Slow\r\n%sContent-Length: 2\r\n\r\n{}",
+                       pauses[i / 2]);
         lane_init(&l, 512);
         l.options.retries = 3;
         l.options.total_timeout_ms = 60000;
@@ -1278,7 +1336,8 @@ static void test_outcome_of_an_early_answer(void **state)
         script_take(&l.script, 1000);
         script_answer_json(&l.script, statuses[i], "", 0);
         l.script.early = true;
-        assert_true(lane_run(&l, avito_upload_image(&l.client, USER, &source, &l.arena, &got.image)) < 0);
+        assert_true(
+            lane_run(&l, avito_upload_image(&l.client, USER, &source, &l.arena, &got.image)) < 0);
         assert_int_equal(avito_last_error(&l.client)->http_status, statuses[i]);
         assert_int_equal(avito_last_error(&l.client)->outcome, AVITO_NOT_SENT);
         lane_free(&l);
@@ -1309,11 +1368,14 @@ static void test_send_without_a_model(void **state)
         const char *body;
         int result;
     } rows[] = {
-        {MESSAGE, AVITO_OK}, {"{}", AVITO_ERR_MODEL}, {"{\"ok\":true}", AVITO_ERR_MODEL},
+        {MESSAGE, AVITO_OK},
+        {"{}", AVITO_ERR_MODEL},
+        {"{\"ok\":true}", AVITO_ERR_MODEL},
         {"{\"ok\":false}", AVITO_ERR_REFUSED},
         {"{\"error\":{\"message\":\"no\"}}", AVITO_ERR_REFUSED},
         {"{\"error\":\"no\"}", AVITO_ERR_REFUSED},
-        {"", AVITO_ERR_EMPTY}, {"<html>", AVITO_ERR_JSON},
+        {"", AVITO_ERR_EMPTY},
+        {"<html>", AVITO_ERR_JSON},
     };
 
     (void)state;
@@ -1333,7 +1395,8 @@ static void test_send_without_a_model(void **state)
 static void test_empty_confirmations(void **state)
 {
     static const char *const bodies[] = {"", "{}", "{\"ok\":true}", "{\"message\":\"done\"}"};
-    int (*const calls[])(struct lane *) = {delete_message, mark_read, subscribe, unsubscribe, blacklist};
+    int (*const calls[])(struct lane *) = {delete_message, mark_read, subscribe, unsubscribe,
+                                           blacklist};
 
     (void)state;
     for (size_t i = 0; i < 4; i++) {

@@ -21,7 +21,7 @@
 #include "support/guard.h"
 #include "support/script.h"
 
-#define ROOM       65536
+#define ROOM 65536
 /* Split points per answer; longer ones are split at every n-th point. decode_splits_test.c, which is
  * not slowed down by sanitizers, takes every one. */
 #ifndef SPLITS_MAX

@@ -33,7 +33,8 @@ static void test_all_errors(void **state)
         assert_string_equal(avito_error_remedy(values[i]), remedy);
         assert_true(strlen(texts[i]) > 8 && strlen(remedy) > 8);
     }
-    assert_string_equal(avito_error_remedy(AVITO_ERR_TLS_TIME), avito_error_remedy(AVITO_ERR_TLS_TRUST));
+    assert_string_equal(avito_error_remedy(AVITO_ERR_TLS_TIME),
+                        avito_error_remedy(AVITO_ERR_TLS_TRUST));
 }
 
 static void test_others(void **state)

@@ -290,7 +290,8 @@ static void test_mark_that_fails(void **state)
         assert_string_equal(poll_of(d), "b1 "); /* one pause for each chat at the most */
         assert_polls(d, 10, "");
         assert_int_equal(service.rows[0].read, cases[i].faults == 1);
-        assert_int_equal(service.marks, cases[i].marks + (cases[i].faults == 1 ? 1 : cases[i].marks));
+        assert_int_equal(service.marks,
+                         cases[i].marks + (cases[i].faults == 1 ? 1 : cases[i].marks));
         write_message("c", "c1", 2000);
         assert_string_equal(poll_of(d), "c1 ");
         assert_polls(d, 10, "");
@@ -311,7 +312,8 @@ static void test_marked_after_a_restart(void **state)
     device_start(d);
     write_messages("a", "a1 a2 ", 1, 1);
     for (int given = 0; given < 2;) {
-        given += avito_inbox_next(&d->inbox, &m) == AVITO_OK && avito_inbox_accept(&d->inbox) == AVITO_OK;
+        given += avito_inbox_next(&d->inbox, &m) == AVITO_OK &&
+                 avito_inbox_accept(&d->inbox) == AVITO_OK;
     }
     avito_client_close(&d->client);
     assert_int_equal(service.marks, 0);
@@ -433,7 +435,7 @@ static void z_fails_and_marks_are_forbidden(struct service *s, const char *reque
 /* While a chat fails, the others are not marked in every round, and do not wait for it. */
 static void test_marks_while_a_chat_fails(void **state)
 {
-    static void (*const faults[])(struct service *s, const char *request) = {
+    static void (*const faults[])(struct service * s, const char *request) = {
         z_fails_and_marks_do_nothing, z_fails_and_marks_are_forbidden};
     (void)state;
     for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++) {
@@ -551,7 +553,8 @@ static void test_broken_start(void **state)
 static void y2_breaks_the_model(struct service *s, const char *request)
 {
     (void)request;
-    replace(s, "\"id\":\"y2\",\"author_id\":7,\"created\"", "\"id\":\"y2\",\"author_id\":[],\"reated\"");
+    replace(s, "\"id\":\"y2\",\"author_id\":7,\"created\"",
+            "\"id\":\"y2\",\"author_id\":[],\"reated\"");
 }
 
 /* A first row that breaks the model does not end the look at its chat, as one that is old would. */
@@ -969,7 +972,8 @@ static void no_time(struct service *s, const char *request)
 {
     (void)request;
     replace(s, "\"updated\":1754890002", "\"updated\":      null");
-    replace(s, "\"id\":\"c1\",\"author_id\":7,\"created\":1754890003", "\"id\":null,\"author_id\":7,\"created\":1754890003");
+    replace(s, "\"id\":\"c1\",\"author_id\":7,\"created\":1754890003",
+            "\"id\":null,\"author_id\":7,\"created\":1754890003");
 }
 
 /* A chat without a time and a message without an id are reported once, by name, and hide nobody. */

@@ -123,8 +123,8 @@ static void wire_close(void *ctx)
     }
 }
 
-static const avito_transport_functions wire_functions = {wire_connect, wire_send, wire_recv, wire_wants,
-                                                         NULL,         wire_close, NULL, NULL};
+static const avito_transport_functions wire_functions = {
+    wire_connect, wire_send, wire_recv, wire_wants, NULL, wire_close, NULL, NULL};
 
 /* ---- the world ---- */
 
@@ -252,7 +252,8 @@ static void all_chats(uint32_t seed, bool bare_array, sim_framing framing, size_
             if (l->chat < 0 && next < CHATS) {
                 l->chat = next++;
                 avito_arena_reset(&l->arena);
-                l->rc = avito_get_messages(&l->client, USER, ids[l->chat], NULL, &l->arena, &l->messages);
+                l->rc = avito_get_messages(&l->client, USER, ids[l->chat], NULL, &l->arena,
+                                           &l->messages);
             }
         }
         world_step(w);
@@ -273,8 +274,11 @@ static void test_all_chats_in_parallel(void **state)
     static const struct {
         sim_framing framing;
         size_t chunk;
-    } ways[] = {{SIM_FRAMING_LENGTH, 0}, {SIM_FRAMING_CHUNKED, 1}, {SIM_FRAMING_CHUNKED, 13},
-                {SIM_FRAMING_CHUNKED, 100000}, {SIM_FRAMING_CLOSE, 0}};
+    } ways[] = {{SIM_FRAMING_LENGTH, 0},
+                {SIM_FRAMING_CHUNKED, 1},
+                {SIM_FRAMING_CHUNKED, 13},
+                {SIM_FRAMING_CHUNKED, 100000},
+                {SIM_FRAMING_CLOSE, 0}};
 
     (void)state;
     for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
@@ -341,9 +345,11 @@ static void send_with(struct world *w, const char *chat, const char *plan, unsig
     rc = world_run(w, l, avito_send_message(&l->client, USER, chat, text, &l->arena, &m));
     outcome = avito_last_error(&l->client)->outcome;
     seen[outcome]++;
-    if ((outcome == AVITO_SENT && !stored(w, text)) || (outcome == AVITO_NOT_SENT && stored(w, text)) ||
+    if ((outcome == AVITO_SENT && !stored(w, text)) ||
+        (outcome == AVITO_NOT_SENT && stored(w, text)) ||
         (rc == AVITO_OK) != (outcome == AVITO_SENT)) {
-        fail_msg("%s: %s, outcome %d, stored %d", plan, dump_result_name(rc), (int)outcome, stored(w, text));
+        fail_msg("%s: %s, outcome %d, stored %d", plan, dump_result_name(rc), (int)outcome,
+                 stored(w, text));
     }
     sim_clear_faults(w->sim);
 }
@@ -351,11 +357,13 @@ static void send_with(struct world *w, const char *chat, const char *plan, unsig
 static void test_outcome_is_the_truth(void **state)
 {
     static const char *const faults[] = {
-        "no_answer", "stored_no_answer", "stall", "stored_stall", "reset", "stored,status=500", "status=500",
-        "stored,status=502,body=plain", "status=503", "status=429", "status=400", "status=402", "status=404",
-        "redirect", "chunked=3", "until_close", "interim=2", "huge_head=30000", "delay=5000", "close",
-        "close_silently", "wrong_length=5", "wrong_length=-5", "body=firewall", "body=cut_json", "stored,body=empty",
-        "pause=40+3000"};
+        "no_answer",      "stored_no_answer",  "stall",           "stored_stall",
+        "reset",          "stored,status=500", "status=500",      "stored,status=502,body=plain",
+        "status=503",     "status=429",        "status=400",      "status=402",
+        "status=404",     "redirect",          "chunked=3",       "until_close",
+        "interim=2",      "huge_head=30000",   "delay=5000",      "close",
+        "close_silently", "wrong_length=5",    "wrong_length=-5", "body=firewall",
+        "body=cut_json",  "stored,body=empty", "pause=40+3000"};
     struct world *w = world_open(3);
     const char *chat = sim_add_chat(w->sim, NULL);
     unsigned seen[3] = {0, 0, 0};

@@ -28,9 +28,12 @@ static const char *const rows[] = {
     "{\"id\":\"a\"}",
     "{\"id\":\"" LONG60 LONG60 "\"}",
     "{\"id\":\"b\",\"content\":{\"text\":\"" LONG60 LONG60 "\"},\"type\":\"text\",\"created\":5}",
-    "{\"content\":{\"text\":\"hello\"},\"type\":\"text\",\"direction\":\"out\",\"created\":7,\"id\":\"c\"}",
-    "{\"id\":\"\\u0430\\ud83d\\ude00\xd0\xb6\",\"created\":\"12\",\"is_read\":true,\"zz\":{\"id\":[1.5e3]}}",
-    "{\"id\":\"e\",\"quote\":{\"id\":\"q\",\"content\":{\"image\":{\"sizes\":{\"1x1\":\"u\",\"2x2\":\"v\",\"3\":null}}}}}",
+    "{\"content\":{\"text\":\"hello\"},\"type\":\"text\",\"direction\":\"out\",\"created\":7,"
+    "\"id\":\"c\"}",
+    "{\"id\":\"\\u0430\\ud83d\\ude00\xd0\xb6\",\"created\":\"12\",\"is_read\":true,\"zz\":{\"id\":["
+    "1.5e3]}}",
+    "{\"id\":\"e\",\"quote\":{\"id\":\"q\",\"content\":{\"image\":{\"sizes\":{\"1x1\":\"u\","
+    "\"2x2\":\"v\",\"3\":null}}}}}",
     "1",
     "null",
     "[[{\"a\":[]}],{}]",
@@ -38,15 +41,18 @@ static const char *const rows[] = {
     "{\"id\":{\"x\":[1,{}]},\"created\":1}",
     "{\"content\":{\"image\":{\"sizes\":{\"1\":\"v\",\"2\":5}}},\"id\":\"f\"}",
 };
-static const char *const before[] = {"", "\"meta\":{\"has_more\":true},", "\"junk\":[{\"b\":\"" LONG60 "\"}],",
+static const char *const before[] = {"", "\"meta\":{\"has_more\":true},",
+                                     "\"junk\":[{\"b\":\"" LONG60 "\"}],",
                                      "\"meta\":{\"has_more\":5},"};
-static const char *const behind[] = {"", ",\"meta\":{\"has_more\":true}", ",\"meta\":{\"x\":{},\"has_more\":false}",
+static const char *const behind[] = {"", ",\"meta\":{\"has_more\":true}",
+                                     ",\"meta\":{\"x\":{},\"has_more\":false}",
                                      ",\"meta\":{\"has_more\":[]}"};
 
 enum { ROWS = sizeof rows / sizeof rows[0], BEFORE = 4, BEHIND = 4, NONE = ROWS };
 
 /* Up to two rows; NONE: there is none. */
-static void make_body(char *body, size_t cap, size_t first, size_t second, const char *pre, const char *post)
+static void make_body(char *body, size_t cap, size_t first, size_t second, const char *pre,
+                      const char *post)
 {
     (void)snprintf(body, cap, "{%s\"messages\":[%s%s%s]%s}", pre, first == NONE ? "" : rows[first],
                    second == NONE ? "" : ",", second == NONE ? "" : rows[second], post);
@@ -93,7 +99,8 @@ static void read_rows(struct lane *l, size_t cap, size_t piece, struct seen *s)
 
     memset(s, 0, sizeof *s);
     begin(l, &room, cap, piece);
-    assert_int_equal(lane_run(l, avito_list_messages(&l->client, 1, "c", NULL, &l->arena)), AVITO_OK);
+    assert_int_equal(lane_run(l, avito_list_messages(&l->client, 1, "c", NULL, &l->arena)),
+                     AVITO_OK);
     do {
         avito_message m;
         rc = lane_run(l, avito_next_message(&l->client, &m));
@@ -113,12 +120,15 @@ static void read_rows(struct lane *l, size_t cap, size_t piece, struct seen *s)
     end(l, room);
 }
 
-static void assert_row(const char *body, size_t cap, const struct seen *ample, const struct seen *got, size_t i)
+static void assert_row(const char *body, size_t cap, const struct seen *ample,
+                       const struct seen *got, size_t i)
 {
     const bool too_little = got->result[i] == AVITO_ERR_ARENA && ample->result[i] == AVITO_OK;
 
-    if (!too_little && (got->result[i] != ample->result[i] || strcmp(got->what[i].data, ample->what[i].data) != 0)) {
-        fail_msg("row %zu in %zu bytes: %s, \"%s\": %s", i, cap, dump_result_name(got->result[i]), got->what[i].data, body);
+    if (!too_little && (got->result[i] != ample->result[i] ||
+                        strcmp(got->what[i].data, ample->what[i].data) != 0)) {
+        fail_msg("row %zu in %zu bytes: %s, \"%s\": %s", i, cap, dump_result_name(got->result[i]),
+                 got->what[i].data, body);
     }
     if (too_little && got->needed[i] <= cap) {
         fail_msg("row %zu in %zu bytes needs %zu: %s", i, cap, got->needed[i], body);
@@ -175,7 +185,8 @@ static void collected(struct lane *l, const char *body)
     const int result = read_whole(l, AMPLE, 0, &ample);
     size_t enough = 0, told = 0;
 
-    for (size_t cap = 0; cap < 1600 && (enough == 0 || cap < enough + 24) && result == AVITO_OK; cap += 8) {
+    for (size_t cap = 0; cap < 1600 && (enough == 0 || cap < enough + 24) && result == AVITO_OK;
+         cap += 8) {
         const int rc = read_whole(l, cap, cap % 24 == 0 ? 1 : 0, &got);
         const size_t needed = avito_last_error(&l->client)->needed;
         if (rc == AVITO_OK) {
@@ -185,7 +196,8 @@ static void collected(struct lane *l, const char *body)
         }
         assert_int_equal(rc, AVITO_ERR_ARENA);
         if (enough != 0 || needed <= cap || (told != 0 && needed != told)) {
-            fail_msg("%zu bytes, %zu are enough, needed says %zu, before that %zu: %s", cap, enough, needed, told, body);
+            fail_msg("%zu bytes, %zu are enough, needed says %zu, before that %zu: %s", cap, enough,
+                     needed, told, body);
         }
         told = needed;
     }
@@ -237,8 +249,9 @@ static void test_strings_that_just_fit(void **state)
     for (int i = 0; i < 26 * 9; i++) {
         char body[200];
         struct lane l;
-        (void)snprintf(body, sizeof body, "{\"messages\":[{\"id\":\"%.*s\",\"published_at\":\"%s%.*s\"}]}", i % 26, text,
-                       i / 26 % 2 == 0 ? "" : "\\u0430", i / 26, text);
+        (void)snprintf(body, sizeof body,
+                       "{\"messages\":[{\"id\":\"%.*s\",\"published_at\":\"%s%.*s\"}]}", i % 26,
+                       text, i / 26 % 2 == 0 ? "" : "\\u0430", i / 26, text);
         lane_init(&l, 512);
         lane_exchange(&l, 200, body, strlen(body));
         streamed(&l, body);

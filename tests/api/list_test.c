@@ -18,10 +18,12 @@
 
 #define EXPIRED "{\"result\":{\"status\":false,\"message\":\"access token expired\"}}"
 #define T1      "{\"access_token\":\"first-token-000000\",\"expires_in\":86400}"
-#define LONG100 "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz0123456789012345678901"
-#define LIMIT   20
-#define STEP    16 /* pages overlap by four rows */
-#define ROWS    (STEP + LIMIT)
+#define LONG100                                                                                    \
+    "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz01234567890123" \
+    "45678901"
+#define LIMIT 20
+#define STEP  16 /* pages overlap by four rows */
+#define ROWS  (STEP + LIMIT)
 
 static avito_chats_query all_pages(void)
 {
@@ -46,7 +48,8 @@ static void give_page(struct script *s, int from, bool more)
         n += (size_t)snprintf(body + n, sizeof body - n, "%s{\"id\":\"c%03d\",\"updated\":%d}",
                               i == from ? "" : ",", i, 2000 - i);
     }
-    n += (size_t)snprintf(body + n, sizeof body - n, "],\"meta\":{\"has_more\":%s}}", more ? "true" : "false");
+    n += (size_t)snprintf(body + n, sizeof body - n, "],\"meta\":{\"has_more\":%s}}",
+                          more ? "true" : "false");
     script_answer_json(s, 200, body, n);
 }
 
@@ -66,7 +69,8 @@ static void give_pages(struct script *s)
 static bool asked_for(const struct script *s, size_t request, const char *what)
 {
     char line[200] = "";
-    size_t len = s->requests[request].len < sizeof line ? s->requests[request].len : sizeof line - 1;
+    size_t len =
+        s->requests[request].len < sizeof line ? s->requests[request].len : sizeof line - 1;
 
     memcpy(line, s->sent + s->requests[request].at, len);
     *strchr(line, '\r') = '\0';
@@ -249,10 +253,12 @@ static void test_streamed_when_the_token_is_refused(void **state)
 /* What the rows before took at most is not forgotten for the token, nor is the token counted as theirs. */
 static void test_peak_when_the_token_is_refused(void **state)
 {
-    static const char first[] = "{\"chats\":[{\"id\":\"a\",\"context\":{\"type\":\"" LONG100 LONG100 "\"}},{\"id\":\"b\"}],"
-                                "\"meta\":{\"has_more\":true}}";
+    static const char first[] =
+        "{\"chats\":[{\"id\":\"a\",\"context\":{\"type\":\"" LONG100 LONG100 "\"}},{\"id\":\"b\"}],"
+        "\"meta\":{\"has_more\":true}}";
     static const char second[] = "{\"chats\":[{\"id\":\"c\"}],\"meta\":{\"has_more\":false}}";
-    static const char token[] = "{\"access_token\":\"" LONG100 LONG100 LONG100 LONG100 "\",\"expires_in\":86400}";
+    static const char token[] =
+        "{\"access_token\":\"" LONG100 LONG100 LONG100 LONG100 "\",\"expires_in\":86400}";
     size_t peak = 0;
 
     (void)state;
@@ -288,7 +294,9 @@ static void test_streamed_is_not_tried_again(void **state)
         int status, result;
         const char *body;
     } bad[] = {
-        {503, AVITO_ERR_SERVER, "{}"}, {429, AVITO_ERR_RATE, "{}"}, {200, AVITO_ERR_EMPTY, ""},
+        {503, AVITO_ERR_SERVER, "{}"},
+        {429, AVITO_ERR_RATE, "{}"},
+        {200, AVITO_ERR_EMPTY, ""},
         {200, AVITO_ERR_JSON, "<html>"},
     };
 
@@ -327,7 +335,8 @@ static void test_tried_again_while_nothing_is_given(void **state)
         give(&l.script, 503, "{}");
         give_pages(&l.script);
         if (collected == 1) {
-            assert_int_equal(lane_run(&l, avito_get_chats(&l.client, 1, &q, &l.arena, &chats)), AVITO_OK);
+            assert_int_equal(lane_run(&l, avito_get_chats(&l.client, 1, &q, &l.arena, &chats)),
+                             AVITO_OK);
             assert_chats(&l, &chats);
         } else {
             assert_int_equal(list_chats(&l), AVITO_OK);
@@ -379,7 +388,8 @@ static void test_tries_of_the_second_list(void **state)
 /* So also when no connection can be made for the second list. */
 static void test_list_behind_a_list(void **state)
 {
-    static const char list[] = "{\"chats\":[{\"id\":\"a\"},{\"id\":\"b\"}],\"meta\":{\"has_more\":false}}";
+    static const char list[] =
+        "{\"chats\":[{\"id\":\"a\"},{\"id\":\"b\"}],\"meta\":{\"has_more\":false}}";
     struct lane l;
     avito_chat chat;
 
@@ -407,8 +417,10 @@ static void test_list_behind_a_list(void **state)
 static void test_has_more_takes_no_memory(void **state)
 {
     static const char *const bodies[] = {
-        "{\"chats\":[{\"id\":\"c000\"},{\"id\":\"c001\",\"context\":{\"type\":\"a longer one\"}}],\"meta\":{\"has_more\":%s}}",
-        "{\"meta\":{\"has_more\":%s},\"chats\":[{\"id\":\"c000\"},{\"id\":\"c001\",\"context\":{\"type\":\"a longer one\"}}]}",
+        "{\"chats\":[{\"id\":\"c000\"},{\"id\":\"c001\",\"context\":{\"type\":\"a longer "
+        "one\"}}],\"meta\":{\"has_more\":%s}}",
+        "{\"meta\":{\"has_more\":%s},\"chats\":[{\"id\":\"c000\"},{\"id\":\"c001\",\"context\":{"
+        "\"type\":\"a longer one\"}}]}",
     };
     int results[2] = {0, 0};
 
@@ -453,8 +465,10 @@ static void test_bad_beside_the_list(void **state)
         char body[200];
         struct lane l;
         lane_init(&l, 512);
-        (void)snprintf(body, sizeof body, first ? "{\"meta\":%s,\"chats\":[{\"id\":\"c000\"}]}"
-                                                : "{\"chats\":[{\"id\":\"c000\"}],\"meta\":%s}", bad[i / 2].meta);
+        (void)snprintf(body, sizeof body,
+                       first ? "{\"meta\":%s,\"chats\":[{\"id\":\"c000\"}]}"
+                             : "{\"chats\":[{\"id\":\"c000\"}],\"meta\":%s}",
+                       bad[i / 2].meta);
         lane_exchange(&l, 200, body, strlen(body));
         assert_int_equal(lane_run(&l, avito_list_chats(&l.client, 1, NULL, &l.arena)), AVITO_OK);
         if (!first) {
@@ -499,7 +513,8 @@ static void test_needed_of_a_collected_list(void **state)
  * whatever stands in place of an element. */
 static void test_list_in_almost_no_memory(void **state)
 {
-    static const char body[] = "{\"chats\":[1,{\"id\":\"c000\"},null],\"meta\":{\"has_more\":true}}";
+    static const char body[] =
+        "{\"chats\":[1,{\"id\":\"c000\"},null],\"meta\":{\"has_more\":true}}";
     int fits = 0;
 
     (void)state;
@@ -510,7 +525,9 @@ static void test_list_in_almost_no_memory(void **state)
         memset(l.room, 0x5a, 2048);
         l.arena = avito_arena_of(l.room + 1024, cap);
         lane_exchange(&l, 200, body, sizeof body - 1);
-        assert_int_equal(lane_run(&l, avito_list_chats(&l.client, 1, cap % 16 != 0 ? &q : NULL, &l.arena)), AVITO_OK);
+        assert_int_equal(
+            lane_run(&l, avito_list_chats(&l.client, 1, cap % 16 != 0 ? &q : NULL, &l.arena)),
+            AVITO_OK);
         assert_int_equal(next_result(&l), AVITO_ERR_MODEL);
         fits += next_result(&l) == AVITO_OK;
         assert_int_equal(next_result(&l), AVITO_ERR_MODEL);
@@ -521,23 +538,33 @@ static void test_list_in_almost_no_memory(void **state)
         assert_null(script_problem_open(&l.script, true));
         lane_free(&l);
     }
-    assert_true(fits > 0 && fits < (int)(1024 / sizeof(void *))); /* it began where it does not, and ended where it does */
+    assert_true(
+        fits > 0 &&
+        fits <
+            (int)(1024 / sizeof(void *))); /* it began where it does not, and ended where it does */
 }
 
 /* What was there before the send, and what is claimed, may be larger than the arena: the id is enough to
  * know it by. What is older is not looked at, not even when it is of the same second and says the same. */
 static void test_confirm_knows_rows_by_their_ids(void **state)
 {
-    static const char body[] = "{\"messages\":["
-                               "{\"id\":\"new\",\"direction\":\"in\",\"type\":\"text\",\"created\":9,\"content\":{\"text\":\"text\"}},"
-                               "{\"id\":\"mine\",\"direction\":\"out\",\"type\":\"text\",\"created\":9,\"content\":{\"text\":\"text"
-                               LONG100 LONG100 LONG100 LONG100 LONG100 LONG100 LONG100 "\"}},"
-                               "{\"id\":\"base\",\"direction\":\"in\",\"type\":\"text\",\"created\":8,"
-                               "\"content\":{\"text\":\"" LONG100 LONG100 LONG100 LONG100 LONG100 LONG100 LONG100 "\"}},"
-                               "{\"id\":\"old\",\"direction\":\"out\",\"type\":\"text\",\"created\":8,\"content\":{\"text\":\"text\"}}]}";
+    static const char body[] =
+        "{\"messages\":["
+        "{\"id\":\"new\",\"direction\":\"in\",\"type\":\"text\",\"created\":9,\"content\":{"
+        "\"text\":\"text\"}},"
+        "{\"id\":\"mine\",\"direction\":\"out\",\"type\":\"text\",\"created\":9,\"content\":{"
+        "\"text\":\"text" LONG100 LONG100 LONG100 LONG100 LONG100 LONG100 LONG100 "\"}},"
+        "{\"id\":\"base\",\"direction\":\"in\",\"type\":\"text\",\"created\":8,"
+        "\"content\":{\"text\":\"" LONG100 LONG100 LONG100 LONG100 LONG100 LONG100 LONG100 "\"}},"
+        "{\"id\":\"old\",\"direction\":\"out\",\"type\":\"text\",\"created\":8,\"content\":{"
+        "\"text\":\"text\"}}]}";
     static const char *const claimed[] = {"other", "mine"};
-    const avito_sent_query query = {.text = "text", .baseline_id = "base", .baseline_created = 8,
-                                    .claimed = claimed, .claimed_count = 2, .age_s = 100};
+    const avito_sent_query query = {.text = "text",
+                                    .baseline_id = "base",
+                                    .baseline_created = 8,
+                                    .claimed = claimed,
+                                    .claimed_count = 2,
+                                    .age_s = 100};
     int told = 0;
 
     (void)state;
@@ -548,8 +575,9 @@ static void test_confirm_knows_rows_by_their_ids(void **state)
         lane_init(&l, 512);
         l.arena = avito_arena_of(l.room, cap);
         lane_exchange(&l, 200, body, sizeof body - 1);
-        assert_int_equal(lane_run(&l, avito_confirm_sent(&l.client, 1, "c", &query, &l.arena, &outcome, &found)),
-                         AVITO_OK);
+        assert_int_equal(
+            lane_run(&l, avito_confirm_sent(&l.client, 1, "c", &query, &l.arena, &outcome, &found)),
+            AVITO_OK);
         assert_true(outcome == AVITO_NOT_SENT || (outcome == AVITO_CANNOT_TELL && told == 0));
         told += outcome == AVITO_NOT_SENT;
         lane_free(&l);
@@ -560,9 +588,10 @@ static void test_confirm_knows_rows_by_their_ids(void **state)
 /* A text that was cut in a row that is bad is not the next row's. */
 static void test_cut_in_a_bad_row(void **state)
 {
-    static const char body[] = "{\"messages\":[{\"id\":\"a\",\"content\":{\"text\":\"" LONG100 "\"},\"created\":[]},"
-                               "{\"id\":\"b\",\"content\":{\"text\":\"short\"},\"type\":\"text\"},"
-                               "{\"id\":\"c\",\"content\":{\"text\":\"" LONG100 "\"},\"type\":\"text\"}]}";
+    static const char body[] =
+        "{\"messages\":[{\"id\":\"a\",\"content\":{\"text\":\"" LONG100 "\"},\"created\":[]},"
+        "{\"id\":\"b\",\"content\":{\"text\":\"short\"},\"type\":\"text\"},"
+        "{\"id\":\"c\",\"content\":{\"text\":\"" LONG100 "\"},\"type\":\"text\"}]}";
     const avito_messages_query q = {.cut_text_at = 10};
     avito_message m;
     struct lane l;
@@ -583,7 +612,8 @@ static void test_cut_in_a_bad_row(void **state)
 
 /* ---- ended early ---- */
 
-#define TWO "{\"chats\":[{\"id\":\"c000\",\"updated\":2},{\"id\":\"c001\",\"updated\":1}],\"meta\":{}}"
+#define TWO                                                                                        \
+    "{\"chats\":[{\"id\":\"c000\",\"updated\":2},{\"id\":\"c001\",\"updated\":1}],\"meta\":{}}"
 
 /* A list of which `there` bytes of the body come, the first `soon` at once; with the first row read. */
 static void open_list(struct lane *l, size_t announced, size_t there, size_t soon)
@@ -592,7 +622,8 @@ static void open_list(struct lane *l, size_t announced, size_t there, size_t soo
     char head[100];
     avito_chat chat;
 
-    split = soon + (size_t)snprintf(head, sizeof head, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n", announced);
+    split = soon + (size_t)snprintf(head, sizeof head,
+                                    "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n", announced);
     lane_init(l, 4096);
     lane_exchange_raw(l, head, strlen(head));
     script_answer(&l->script, TWO, there);
@@ -634,7 +665,8 @@ static void test_end_waits_for_the_rest(void **state)
     (void)state;
     open_list(&l, len, len, 60);
     assert_int_equal(avito_list_end(&l.client, 1000), AVITO_AGAIN);
-    assert_int_equal(avito_next_chat(&l.client, &chat), AVITO_ERR_IDLE); /* the list is being left */
+    assert_int_equal(avito_next_chat(&l.client, &chat),
+                     AVITO_ERR_IDLE); /* the list is being left */
     assert_true(l.script.open);
     assert_int_equal(lane_run(&l, AVITO_AGAIN), AVITO_OK);
     assert_true(l.script.open);

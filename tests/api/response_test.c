@@ -53,24 +53,29 @@ static const struct row good[] = {
     {OK "\r\n" BODY, AVITO_OK, CLOSED, true},
     {OK "Connection: close\r\n\r\n" BODY, AVITO_OK, CLOSED, true},
     {OK "Transfer-Encoding: chunked\r\n\r\n8\r\n" BODY "\r\n0\r\n\r\n", AVITO_OK, KEPT, false},
-    {OK "transfer-encoding: Chunked\r\n\r\n3;a=\"b\"\r\n{\"i\r\n00005\r\nd\":7}\r\n0\r\nT: x\r\n\r\n", AVITO_OK,
-     KEPT, false},
+    {OK
+     "transfer-encoding: Chunked\r\n\r\n3;a=\"b\"\r\n{\"i\r\n00005\r\nd\":7}\r\n0\r\nT: x\r\n\r\n",
+     AVITO_OK, KEPT, false},
     {"HTTP/1.1 100 Continue\r\n\r\n" OK LEN "\r\n" BODY, AVITO_OK, KEPT, false},
     {"HTTP/1.1 103 Early Hints\r\nLink: x\r\nContent-Length: 5\r\n\r\nHTTP/1.1 100 C\r\n\r\n" OK LEN
-     "\r\n" BODY, AVITO_OK, KEPT, false},
+     "\r\n" BODY,
+     AVITO_OK, KEPT, false},
     /* more than was announced: not part of this answer, and nothing for the next one */
     {OK LEN "\r\n" BODY "x", AVITO_OK, CLOSED, false},
     {OK LEN "\r\n" BODY OK LEN "\r\n{\"id\":8}", AVITO_OK, CLOSED, false},
     {OK "Transfer-Encoding: chunked\r\n\r\n8\r\n" BODY "\r\n0\r\n\r\n!", AVITO_OK, CLOSED, false},
     /* what was cut of Connection may have been a close */
-    {OK "Connection: keep-alive, Upgrade, HTTP2-Settings, close\r\n" LEN "\r\n" BODY, AVITO_OK, CLOSED, false},
-    {OK "Connection: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n" LEN "\r\n" BODY, AVITO_OK, CLOSED,
-     false},
+    {OK "Connection: keep-alive, Upgrade, HTTP2-Settings, close\r\n" LEN "\r\n" BODY, AVITO_OK,
+     CLOSED, false},
+    {OK "Connection: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n" LEN "\r\n" BODY,
+     AVITO_OK, CLOSED, false},
     {OK "Connection: keep-alive, Upgrade\r\n" LEN "\r\n" BODY, AVITO_OK, KEPT, false},
     /* HTTP/1.0 has no chunks: whoever sends them may not know where the answer ends */
-    {"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n8\r\n" BODY "\r\n0\r\n\r\n",
+    {"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n8\r\n" BODY
+     "\r\n0\r\n\r\n",
      AVITO_OK, CLOSED, false},
-    {OK "Transfer-Encoding: chunked\r\n\r\n8  \r\n" BODY "\r\n0 ;a=b\r\n\r\n", AVITO_OK, KEPT, false},
+    {OK "Transfer-Encoding: chunked\r\n\r\n8  \r\n" BODY "\r\n0 ;a=b\r\n\r\n", AVITO_OK, KEPT,
+     false},
     /* a model is needed */
     {"HTTP/1.1 204 No Content\r\n\r\n", AVITO_ERR_EMPTY, CLOSED, false},
     {OK "Content-Length: 0\r\n\r\n", AVITO_ERR_EMPTY, CLOSED, false},
@@ -134,10 +139,10 @@ static const struct row bad[] = {
     {OK "Content-Length: 18446744073709551624\r\n\r\n", AVITO_ERR_HTTP_LENGTH, CLOSED, false},
     {OK "Content-Length: 00000000000000000000000000000000000000000008\r\n\r\n" BODY,
      AVITO_ERR_HTTP_LENGTH, CLOSED, false},
-    {OK LEN "Transfer-Encoding: chunked\r\n\r\n8\r\n" BODY "\r\n0\r\n\r\n", AVITO_ERR_HTTP_LENGTH, CLOSED,
-     false},
-    {OK "Transfer-Encoding: chunked\r\n" LEN "\r\n8\r\n" BODY "\r\n0\r\n\r\n", AVITO_ERR_HTTP_LENGTH,
+    {OK LEN "Transfer-Encoding: chunked\r\n\r\n8\r\n" BODY "\r\n0\r\n\r\n", AVITO_ERR_HTTP_LENGTH,
      CLOSED, false},
+    {OK "Transfer-Encoding: chunked\r\n" LEN "\r\n8\r\n" BODY "\r\n0\r\n\r\n",
+     AVITO_ERR_HTTP_LENGTH, CLOSED, false},
     {OK "Transfer-Encoding: gzip, chunked\r\n\r\n", AVITO_ERR_HTTP_LENGTH, CLOSED, false},
     {OK "Transfer-Encoding: chunked, gzip\r\n\r\n", AVITO_ERR_HTTP_LENGTH, CLOSED, false},
     {OK "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n", AVITO_ERR_HTTP_LENGTH,
@@ -145,14 +150,16 @@ static const struct row bad[] = {
     {OK "Transfer-Encoding: identity\r\n\r\n" BODY, AVITO_ERR_HTTP_LENGTH, CLOSED, false},
     {OK "Transfer-Encoding:\r\n\r\n" BODY, AVITO_ERR_HTTP_LENGTH, CLOSED, false},
     {OK "Transfer-Encoding: chunked\r\n\r\n8\n" BODY, AVITO_ERR_HTTP_CHUNK, CLOSED, false},
-    {OK "Transfer-Encoding: chunked\r\n\r\n7\r\n" BODY "\r\n0\r\n\r\n", AVITO_ERR_HTTP_CHUNK, CLOSED,
+    {OK "Transfer-Encoding: chunked\r\n\r\n7\r\n" BODY "\r\n0\r\n\r\n", AVITO_ERR_HTTP_CHUNK,
+     CLOSED, false},
+    {OK "Transfer-Encoding: chunked\r\n\r\n8\r\n" BODY "\r\n\r\n", AVITO_ERR_HTTP_CHUNK, CLOSED,
      false},
-    {OK "Transfer-Encoding: chunked\r\n\r\n8\r\n" BODY "\r\n\r\n", AVITO_ERR_HTTP_CHUNK, CLOSED, false},
-    {OK "Transfer-Encoding: chunked\r\n\r\n8\r\n" BODY "\r\n0\r\nbad\r\n", AVITO_ERR_HTTP_CHUNK, CLOSED,
-     false},
+    {OK "Transfer-Encoding: chunked\r\n\r\n8\r\n" BODY "\r\n0\r\nbad\r\n", AVITO_ERR_HTTP_CHUNK,
+     CLOSED, false},
     {OK "Transfer-Encoding: chunked\r\n\r\ng\r\n", AVITO_ERR_HTTP_CHUNK, CLOSED, false},
     {OK "Transfer-Encoding: chunked\r\n\r\n-8\r\n", AVITO_ERR_HTTP_CHUNK, CLOSED, false},
-    {OK "Transfer-Encoding: chunked\r\n\r\n0000000000000008\r\n", AVITO_ERR_HTTP_CHUNK, CLOSED, false},
+    {OK "Transfer-Encoding: chunked\r\n\r\n0000000000000008\r\n", AVITO_ERR_HTTP_CHUNK, CLOSED,
+     false},
     /* cut short */
     {OK LEN "\r\n{\"id\":7", AVITO_ERR_CLOSED, CLOSED, true},
     {OK LEN "\r\n", AVITO_ERR_CLOSED, CLOSED, true},
@@ -179,7 +186,8 @@ static void play(struct lane *l, const struct row *row, const char *how, size_t 
     lane_again(l, window);
     rc = get_self(l, &self);
     if (rc != row->result || avito_last_error(&l->client)->code != rc) {
-        fail_msg("%s at %zu, window %zu: %s\n%s", how, at, window, dump_result_name(rc), row->answer);
+        fail_msg("%s at %zu, window %zu: %s\n%s", how, at, window, dump_result_name(rc),
+                 row->answer);
     }
     if (rc == AVITO_OK) {
         assert_int_equal(self.id, 7);
@@ -261,8 +269,8 @@ static void test_nul_in_the_head(void **state)
 /* An end that is not orderly is never the end of a body. */
 static void test_broken_connection(void **state)
 {
-    static const char *const answers[] = {"", "HTTP/1.1 2", OK, OK LEN "\r\n", OK LEN "\r\n{\"id\"",
-                                          OK "\r\n" BODY};
+    static const char *const answers[] = {
+        "", "HTTP/1.1 2", OK, OK LEN "\r\n", OK LEN "\r\n{\"id\"", OK "\r\n" BODY};
     avito_self self;
 
     (void)state;
@@ -403,11 +411,11 @@ static void test_every_status(void **state)
     static const struct {
         int status, result;
     } rows[] = {
-        {400, AVITO_ERR_BAD_REQUEST}, {402, AVITO_ERR_PAYMENT}, {404, AVITO_ERR_NOT_FOUND},
+        {400, AVITO_ERR_BAD_REQUEST}, {402, AVITO_ERR_PAYMENT},  {404, AVITO_ERR_NOT_FOUND},
         {405, AVITO_ERR_STATUS},      {409, AVITO_ERR_CONFLICT}, {413, AVITO_ERR_TOO_LARGE},
-        {429, AVITO_ERR_RATE},        {499, AVITO_ERR_STATUS},  {500, AVITO_ERR_SERVER},
+        {429, AVITO_ERR_RATE},        {499, AVITO_ERR_STATUS},   {500, AVITO_ERR_SERVER},
         {503, AVITO_ERR_SERVER},      {300, AVITO_ERR_REDIRECT}, {301, AVITO_ERR_REDIRECT},
-        {307, AVITO_ERR_REDIRECT},    {600, AVITO_ERR_SERVER},  {999, AVITO_ERR_SERVER},
+        {307, AVITO_ERR_REDIRECT},    {600, AVITO_ERR_SERVER},   {999, AVITO_ERR_SERVER},
     };
 
     (void)state;
@@ -435,11 +443,16 @@ static void test_retry_after(void **state)
         {"Retry-After: -5\r\n", 0},
         {"Retry-After: soon\r\n", 0},
         {"Retry-After: 99999999999999999999999999999999999999999999\r\n", 0},
-        {"Date: Mon, 11 Aug 2025 12:00:00 GMT\r\nRetry-After: Mon, 11 Aug 2025 12:01:30 GMT\r\n", 90},
-        {"Date: Mon, 11 Aug 2025 12:00:00 GMT\r\nRetry-After: Mon, 11 Aug 2025 11:00:00 GMT\r\n", 0},
-        {"Date: Mon, 11 Aug 2025 12:00:00 GMT\r\nRetry-After: Mon, 11 Aug 2025 12:01:30 EST\r\n", 0},
-        {"Date: Mon, 11 Aug 2025 12:00:00 GMT\r\nRetry-After: Mon, 11-Aug-2025 12:01:30 GMT\r\n", 0},
-        {"Date: Mon, 11 Aug 2025 12:00:00 GMT\r\nRetry-After: Mon, 11 Aug 2025 12.01.30 GMT\r\n", 0},
+        {"Date: Mon, 11 Aug 2025 12:00:00 GMT\r\nRetry-After: Mon, 11 Aug 2025 12:01:30 GMT\r\n",
+         90},
+        {"Date: Mon, 11 Aug 2025 12:00:00 GMT\r\nRetry-After: Mon, 11 Aug 2025 11:00:00 GMT\r\n",
+         0},
+        {"Date: Mon, 11 Aug 2025 12:00:00 GMT\r\nRetry-After: Mon, 11 Aug 2025 12:01:30 EST\r\n",
+         0},
+        {"Date: Mon, 11 Aug 2025 12:00:00 GMT\r\nRetry-After: Mon, 11-Aug-2025 12:01:30 GMT\r\n",
+         0},
+        {"Date: Mon, 11 Aug 2025 12:00:00 GMT\r\nRetry-After: Mon, 11 Aug 2025 12.01.30 GMT\r\n",
+         0},
         {"", 0},
     };
 
@@ -479,7 +492,8 @@ static void test_drained_list_follows_the_head(void **state)
         lane_init(&l, 4096);
         lane_exchange_raw(&l, rows[i].head, strlen(rows[i].head));
         script_answer(&l.script, body, 37);
-        assert_int_equal(lane_run(&l, avito_list_messages(&l.client, 1, "c", NULL, &l.arena)), AVITO_OK);
+        assert_int_equal(lane_run(&l, avito_list_messages(&l.client, 1, "c", NULL, &l.arena)),
+                         AVITO_OK);
         assert_int_equal(lane_run(&l, avito_next_message(&l.client, &m)), AVITO_OK);
         assert_int_equal(lane_run(&l, avito_list_end(&l.client, 1000)), AVITO_OK);
         assert_int_equal(l.script.open, rows[i].kept);
@@ -492,7 +506,8 @@ static void test_drained_list_follows_the_head(void **state)
 /* The tariff is paid again: one text tells, although the list is not read to its end. */
 static void test_text_of_a_list_that_is_given_up(void **state)
 {
-    static const char body[] = "{\"messages\":[{\"id\":\"1\",\"author_id\":5,\"type\":\"text\",\"content\":{\"text\":\"hi\"}},"
+    static const char body[] = "{\"messages\":[{\"id\":\"1\",\"author_id\":5,\"type\":\"text\","
+                               "\"content\":{\"text\":\"hi\"}},"
                                "{\"id\":\"2\"}]}";
     struct lane l;
     avito_message m;
@@ -502,9 +517,11 @@ static void test_text_of_a_list_that_is_given_up(void **state)
     lane_exchange(&l, 402, "{}", 2);
     script_request(&l.script);
     script_answer_json(&l.script, 200, body, strlen(body));
-    assert_int_equal(lane_run(&l, avito_list_messages(&l.client, 1, "c", NULL, &l.arena)), AVITO_ERR_PAYMENT);
+    assert_int_equal(lane_run(&l, avito_list_messages(&l.client, 1, "c", NULL, &l.arena)),
+                     AVITO_ERR_PAYMENT);
     assert_true(avito_account_unpaid(&l.account));
-    assert_int_equal(lane_run(&l, avito_list_messages(&l.client, 1, "c", NULL, &l.arena)), AVITO_OK);
+    assert_int_equal(lane_run(&l, avito_list_messages(&l.client, 1, "c", NULL, &l.arena)),
+                     AVITO_OK);
     assert_int_equal(lane_run(&l, avito_next_message(&l.client, &m)), AVITO_OK);
     assert_false(avito_account_unpaid(&l.account));
     assert_int_equal(lane_run(&l, avito_list_end(&l.client, 0)), AVITO_OK);
@@ -532,7 +549,8 @@ static void test_list_end_when_waiting_fails(void **state)
     lane_exchange(&l, 200, body, strlen(body));
     l.script.recv_piece = 1;
     l.script.again = true;
-    assert_int_equal(lane_run(&l, avito_list_messages(&l.client, 1, "c", NULL, &l.arena)), AVITO_OK);
+    assert_int_equal(lane_run(&l, avito_list_messages(&l.client, 1, "c", NULL, &l.arena)),
+                     AVITO_OK);
     assert_int_equal(lane_run(&l, avito_next_message(&l.client, &m)), AVITO_OK);
     broken = *l.client.o.transport.functions;
     broken.wait = wait_fails;

@@ -12,10 +12,14 @@
 
 #define USER 94235311
 #define CHAT "u2i-x"
-#define OLD  "{\"id\":\"old\",\"author_id\":7,\"created\":100,\"content\":{\"text\":\"?\"},\"type\":\"text\",\"direction\":\"in\"}"
-#define OURS "{\"id\":\"new\",\"author_id\":94235311,\"created\":101,\"content\":{\"text\":\"hi\"},\"type\":\"text\",\"direction\":\"out\"}"
+#define OLD                                                                                        \
+    "{\"id\":\"old\",\"author_id\":7,\"created\":100,\"content\":{\"text\":\"?\"},\"type\":"       \
+    "\"text\",\"direction\":\"in\"}"
+#define OURS                                                                                       \
+    "{\"id\":\"new\",\"author_id\":94235311,\"created\":101,\"content\":{\"text\":\"hi\"},"        \
+    "\"type\":\"text\",\"direction\":\"out\"}"
 #define ROW(members) "{\"id\":\"m\"," members "}"
-#define LIST(rows) "{\"messages\":[" rows "],\"meta\":{\"has_more\":false}}"
+#define LIST(rows)   "{\"messages\":[" rows "],\"meta\":{\"has_more\":false}}"
 
 static avito_message message;
 
@@ -88,7 +92,8 @@ static void test_not_there(void **state)
     struct lane l;
     (void)state;
     lost_send(&l);
-    for (int i = 0; i < 7; i++) { /* at once, then every two seconds; its age is that before the pause */
+    for (int i = 0; i < 7;
+         i++) { /* at once, then every two seconds; its age is that before the pause */
         read_back(&l, LIST(OLD), true);
     }
     assert_int_equal(send_it(&l), AVITO_ERR_CLOSED);
@@ -218,9 +223,12 @@ static void test_asked_again(void **state)
     for (int i = 0; i < 3; i++) {
         q.age_s = i == 0 ? 0 : 100;
         used = l.arena.used;
-        assert_int_equal(lane_run(&l, avito_confirm_sent(&l.client, USER, CHAT, &q, &l.arena, &outcome, &message)),
+        assert_int_equal(lane_run(&l, avito_confirm_sent(&l.client, USER, CHAT, &q, &l.arena,
+                                                         &outcome, &message)),
                          AVITO_OK);
-        assert_int_equal(outcome, i == 0 ? AVITO_CANNOT_TELL : i == 1 ? AVITO_NOT_SENT : AVITO_SENT);
+        assert_int_equal(outcome, i == 0   ? AVITO_CANNOT_TELL
+                                  : i == 1 ? AVITO_NOT_SENT
+                                           : AVITO_SENT);
         assert_int_equal(l.arena.used > used, i == 2);
     }
     assert_string_equal(message.id.ptr, "new");
@@ -301,28 +309,31 @@ static void test_refused_confirmation_cannot_tell(void **state)
     (void)state;
     lost_send(&l);
     outcome = AVITO_NOT_SENT;
-    assert_int_equal(avito_confirm_sent(&l.client, USER, "", baseline(), &l.arena, &outcome, &message),
-                     AVITO_ERR_ID);
+    assert_int_equal(
+        avito_confirm_sent(&l.client, USER, "", baseline(), &l.arena, &outcome, &message),
+        AVITO_ERR_ID);
     assert_int_equal(outcome, AVITO_CANNOT_TELL);
     outcome = AVITO_NOT_SENT;
     assert_int_equal(avito_confirm_sent(&l.client, USER, CHAT, NULL, &l.arena, &outcome, &message),
                      AVITO_ERR_ARGUMENT);
     assert_int_equal(outcome, AVITO_CANNOT_TELL);
     l.script.again = true;
-    assert_int_equal(avito_send_message(&l.client, USER, CHAT, "hi", &l.arena, &message), AVITO_AGAIN);
+    assert_int_equal(avito_send_message(&l.client, USER, CHAT, "hi", &l.arena, &message),
+                     AVITO_AGAIN);
     outcome = AVITO_NOT_SENT;
-    assert_int_equal(avito_confirm_sent(&l.client, USER, CHAT, baseline(), &l.arena, &outcome, &message),
-                     AVITO_ERR_BUSY);
+    assert_int_equal(
+        avito_confirm_sent(&l.client, USER, CHAT, baseline(), &l.arena, &outcome, &message),
+        AVITO_ERR_BUSY);
     assert_int_equal(outcome, AVITO_CANNOT_TELL);
     lane_free(&l);
 }
 
 /* ---- which rows stand for our message, and which for none ---- */
 
-#define TEXT "Hello https://a.b"
-#define NEW  "\"created\":105,"
-#define OUT  "\"direction\":\"out\","
-#define IN   "\"direction\":\"in\","
+#define TEXT   "Hello https://a.b"
+#define NEW    "\"created\":105,"
+#define OUT    "\"direction\":\"out\","
+#define IN     "\"direction\":\"in\","
 #define TARIFF "Перейдите на подписку с API мессенджера, чтобы получить доступ к чатам"
 
 struct found {
@@ -338,7 +349,8 @@ static void confirm(const struct found *f, const char *text, uint32_t age_s)
     avito_outcome outcome = AVITO_NOT_SENT;
     char list[1000];
     int rc;
-    (void)snprintf(list, sizeof list, "{\"messages\":[%s," OLD "],\"meta\":{\"has_more\":false}}", f->row);
+    (void)snprintf(list, sizeof list, "{\"messages\":[%s," OLD "],\"meta\":{\"has_more\":false}}",
+                   f->row);
     lane_init(&l, 512);
     lane_exchange(&l, 200, list, strlen(list));
     q.text = text;
@@ -357,7 +369,8 @@ static void test_rows_that_may_be_a_text(void **state)
     static const struct found rows[] = {
         {ROW(NEW OUT "\"type\":\"text\",\"content\":{\"text\":\"" TEXT "\"}"), AVITO_SENT},
         {ROW(NEW OUT "\"type\":\"link\",\"content\":{\"link\":{\"text\":\"" TEXT
-             "\",\"url\":\"https://a.b\"}}"), AVITO_SENT},
+                     "\",\"url\":\"https://a.b\"}}"),
+         AVITO_SENT},
         /* whatever it was, it cannot be read */
         {ROW(NEW OUT "\"type\":\"text\",\"content\":{\"text\":\"" TARIFF "\"}"), AVITO_CANNOT_TELL},
         {ROW(NEW OUT "\"type\":\"text\""), AVITO_CANNOT_TELL},
@@ -365,13 +378,16 @@ static void test_rows_that_may_be_a_text(void **state)
         {ROW(NEW OUT "\"type\":\"text\",\"content\":{}"), AVITO_CANNOT_TELL},
         {ROW(NEW OUT "\"type\":\"text\",\"content\":{\"text\":null}"), AVITO_CANNOT_TELL},
         {ROW(NEW OUT "\"type\":\"link\",\"content\":{\"link\":null}"), AVITO_CANNOT_TELL},
-        {ROW(NEW OUT "\"type\":\"link\",\"content\":{\"link\":{\"url\":\"https://a.b\"}}"), AVITO_CANNOT_TELL},
-        {ROW(NEW OUT "\"type\":\"richtext\",\"content\":{\"rich\":{\"text\":\"" TEXT "\"}}"), AVITO_CANNOT_TELL},
+        {ROW(NEW OUT "\"type\":\"link\",\"content\":{\"link\":{\"url\":\"https://a.b\"}}"),
+         AVITO_CANNOT_TELL},
+        {ROW(NEW OUT "\"type\":\"richtext\",\"content\":{\"rich\":{\"text\":\"" TEXT "\"}}"),
+         AVITO_CANNOT_TELL},
         {ROW(NEW OUT "\"content\":{}"), AVITO_CANNOT_TELL},
         {ROW(NEW OUT "\"type\":\"deleted\",\"content\":{}"), AVITO_CANNOT_TELL},
         {ROW(NEW "\"type\":\"text\",\"content\":{\"text\":\"" TEXT "\"}"), AVITO_CANNOT_TELL},
         {ROW(OUT "\"type\":\"text\",\"content\":{\"text\":\"" TEXT "\"}"), AVITO_CANNOT_TELL},
-        {ROW("\"created\":0," OUT "\"type\":\"text\",\"content\":{\"text\":\"" TEXT "\"}"), AVITO_CANNOT_TELL},
+        {ROW("\"created\":0," OUT "\"type\":\"text\",\"content\":{\"text\":\"" TEXT "\"}"),
+         AVITO_CANNOT_TELL},
     };
 
     (void)state;
@@ -385,8 +401,10 @@ static void test_rows_that_are_not_the_text(void **state)
 {
     static const struct found rows[] = {
         {ROW(NEW OUT "\"type\":\"text\",\"content\":{\"text\":\"another\"}"), AVITO_NOT_SENT},
-        {ROW(NEW OUT "\"type\":\"link\",\"content\":{\"link\":{\"text\":\"https://c.d\"}}"), AVITO_NOT_SENT},
-        {ROW(NEW OUT "\"type\":\"image\",\"content\":{\"image\":{\"sizes\":{\"1x1\":\"u\"}}}"), AVITO_NOT_SENT},
+        {ROW(NEW OUT "\"type\":\"link\",\"content\":{\"link\":{\"text\":\"https://c.d\"}}"),
+         AVITO_NOT_SENT},
+        {ROW(NEW OUT "\"type\":\"image\",\"content\":{\"image\":{\"sizes\":{\"1x1\":\"u\"}}}"),
+         AVITO_NOT_SENT},
         {ROW(NEW IN "\"type\":\"text\",\"content\":{\"text\":\"" TEXT "\"}"), AVITO_NOT_SENT},
         {ROW(NEW IN "\"type\":\"text\",\"content\":{\"text\":\"" TARIFF "\"}"), AVITO_NOT_SENT},
         {ROW(NEW IN "\"type\":\"text\",\"content\":null"), AVITO_NOT_SENT},
@@ -405,13 +423,16 @@ static void test_rows_that_are_not_the_text(void **state)
 static void test_rows_that_may_be_an_image(void **state)
 {
     static const struct found rows[] = {
-        {ROW(NEW OUT "\"type\":\"image\",\"content\":{\"image\":{\"sizes\":{\"1x1\":\"u\"}}}"), AVITO_SENT},
+        {ROW(NEW OUT "\"type\":\"image\",\"content\":{\"image\":{\"sizes\":{\"1x1\":\"u\"}}}"),
+         AVITO_SENT},
         {ROW(NEW OUT "\"type\":\"text\",\"content\":{\"text\":\"another\"}"), AVITO_NOT_SENT},
         {ROW(NEW OUT "\"type\":\"text\",\"content\":{\"text\":\"" TARIFF "\"}"), AVITO_CANNOT_TELL},
         {ROW(NEW OUT "\"type\":\"picture\",\"content\":{}"), AVITO_CANNOT_TELL},
         {ROW(NEW OUT "\"content\":{}"), AVITO_CANNOT_TELL},
-        {ROW(OUT "\"type\":\"image\",\"content\":{\"image\":{\"sizes\":{\"1x1\":\"u\"}}}"), AVITO_CANNOT_TELL},
-        {ROW(NEW "\"type\":\"image\",\"content\":{\"image\":{\"sizes\":{\"1x1\":\"u\"}}}"), AVITO_CANNOT_TELL},
+        {ROW(OUT "\"type\":\"image\",\"content\":{\"image\":{\"sizes\":{\"1x1\":\"u\"}}}"),
+         AVITO_CANNOT_TELL},
+        {ROW(NEW "\"type\":\"image\",\"content\":{\"image\":{\"sizes\":{\"1x1\":\"u\"}}}"),
+         AVITO_CANNOT_TELL},
     };
 
     (void)state;
@@ -441,11 +462,15 @@ static void test_settled_by_what_cannot_be_read(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_found_at_once),     cmocka_unit_test(test_found_later),
-        cmocka_unit_test(test_not_there),         cmocka_unit_test(test_nothing_to_settle),
-        cmocka_unit_test(test_no_way_to_tell),    cmocka_unit_test(test_nobody_takes_the_rows),
+        cmocka_unit_test(test_found_at_once),
+        cmocka_unit_test(test_found_later),
+        cmocka_unit_test(test_not_there),
+        cmocka_unit_test(test_nothing_to_settle),
+        cmocka_unit_test(test_no_way_to_tell),
+        cmocka_unit_test(test_nobody_takes_the_rows),
         cmocka_unit_test(test_refresh_token_may_be_spent),
-        cmocka_unit_test(test_refused_confirmation_cannot_tell), cmocka_unit_test(test_asked_again),
+        cmocka_unit_test(test_refused_confirmation_cannot_tell),
+        cmocka_unit_test(test_asked_again),
         cmocka_unit_test(test_second_of_the_baseline),
         cmocka_unit_test(test_second_of_the_baseline_settled),
         cmocka_unit_test(test_rows_that_may_be_a_text),

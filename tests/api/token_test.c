@@ -16,10 +16,14 @@
 #include "support/dump.h"
 #include "support/lane.h"
 
-#define T1 "{\"access_token\":\"first-token-000000\",\"expires_in\":86400,\"token_type\":\"Bearer\"}"
-#define T2 "{\"access_token\":\"second-token-11111\",\"expires_in\":86400,\"token_type\":\"Bearer\"}"
-#define P1 "{\"access_token\":\"pair-token-222222\",\"refresh_token\":\"pair-refresh-3333\",\"expires_in\":86400}"
-#define ME "{\"id\":7}"
+#define T1                                                                                         \
+    "{\"access_token\":\"first-token-000000\",\"expires_in\":86400,\"token_type\":\"Bearer\"}"
+#define T2                                                                                         \
+    "{\"access_token\":\"second-token-11111\",\"expires_in\":86400,\"token_type\":\"Bearer\"}"
+#define P1                                                                                         \
+    "{\"access_token\":\"pair-token-222222\",\"refresh_token\":\"pair-refresh-3333\",\"expires_"   \
+    "in\":86400}"
+#define ME         "{\"id\":7}"
 #define EXPIRED    "{\"result\":{\"status\":false,\"message\":\"access token expired\"}}"
 #define PERMISSION "{\"error\":{\"message\":\"Permission denied\"}}"
 
@@ -29,11 +33,13 @@ static void expect_post(struct script *s, const char *grant_and_more)
 {
     char text[600], body[400];
 
-    (void)snprintf(body, sizeof body, "%s&client_id=" LANE_ID "&client_secret=" LANE_SECRET, grant_and_more);
-    (void)snprintf(text, sizeof text,
-                   "POST /token HTTP/1.1\r\nHost: api.avito.ru\r\n"
-                   "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: %zu\r\n\r\n%s",
-                   strlen(body), body);
+    (void)snprintf(body, sizeof body, "%s&client_id=" LANE_ID "&client_secret=" LANE_SECRET,
+                   grant_and_more);
+    (void)snprintf(
+        text, sizeof text,
+        "POST /token HTTP/1.1\r\nHost: api.avito.ru\r\n"
+        "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: %zu\r\n\r\n%s",
+        strlen(body), body);
     script_expect(s, text, strlen(text));
 }
 
@@ -56,9 +62,11 @@ static void ask_self(struct script *s, const char *token, int status, const char
 {
     char text[2500];
 
-    (void)snprintf(text, sizeof text,
-                   "GET /core/v1/accounts/self HTTP/1.1\r\nHost: api.avito.ru\r\nAuthorization: Bearer %s\r\n"
-                   "\r\n", token);
+    (void)snprintf(
+        text, sizeof text,
+        "GET /core/v1/accounts/self HTTP/1.1\r\nHost: api.avito.ru\r\nAuthorization: Bearer %s\r\n"
+        "\r\n",
+        token);
     script_expect(s, text, strlen(text));
     script_answer_json(s, status, answer, strlen(answer));
 }
@@ -154,9 +162,12 @@ static void test_a_token_that_another_program_has_renewed(void **state)
         const char *stored;
         int64_t expires_after_s; /* the clock's now; 0: it does not say */
         bool taken;
-    } rows[] = {{"of-another-program", 86400, true}, {"of-another-program", 300, false},
-                {"of-another-program", -1, false},   {"of-another-program", 0, false},
-                {"hour", 86400, false},              {"not a token", 86400, false}};
+    } rows[] = {{"of-another-program", 86400, true},
+                {"of-another-program", 300, false},
+                {"of-another-program", -1, false},
+                {"of-another-program", 0, false},
+                {"hour", 86400, false},
+                {"not a token", 86400, false}};
 
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -172,7 +183,8 @@ static void test_a_token_that_another_program_has_renewed(void **state)
         l.no_token = false;
         l.stored_access.ptr = rows[i].stored;
         l.stored_access.len = strlen(rows[i].stored);
-        l.stored_expires = rows[i].expires_after_s != 0 ? clock_unix_time(&l.clock) + rows[i].expires_after_s : 0;
+        l.stored_expires =
+            rows[i].expires_after_s != 0 ? clock_unix_time(&l.clock) + rows[i].expires_after_s : 0;
         if (!rows[i].taken) {
             fetch(&l.script, 200, T2);
         }
@@ -218,7 +230,8 @@ static void test_short_lives(void **state)
     for (size_t i = 0; i < sizeof lives / sizeof lives[0]; i++) {
         struct lane l;
         char token[100];
-        (void)snprintf(token, sizeof token, "{\"access_token\":\"short\",\"expires_in\":%d}", lives[i]);
+        (void)snprintf(token, sizeof token, "{\"access_token\":\"short\",\"expires_in\":%d}",
+                       lives[i]);
         begin(&l, true);
         fetch(&l.script, 200, token);
         ask_self(&l.script, "short", 200, ME);
@@ -250,8 +263,11 @@ static void test_renewed_once_when_refused(void **state)
     static const struct {
         int status;
         const char *body;
-    } rows[] = {{401, "{\"error\":{\"code\":401,\"message\":\"Unauthorized\"}}"}, {403, EXPIRED}, {403, ""},
-                {401, PERMISSION}, {403, "<html>no</html>"}};
+    } rows[] = {{401, "{\"error\":{\"code\":401,\"message\":\"Unauthorized\"}}"},
+                {403, EXPIRED},
+                {403, ""},
+                {401, PERMISSION},
+                {403, "<html>no</html>"}};
 
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -331,10 +347,12 @@ static void test_refused_send_is_repeated(void **state)
     begin(&l, false);
     for (int i = 0; i < 2; i++) {
         char text[500];
-        (void)snprintf(text, sizeof text,
-                       "POST /messenger/v1/accounts/1/chats/c/messages HTTP/1.1\r\nHost: api.avito.ru\r\n"
-                       "Authorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n"
-                       "\r\n%s", tokens[i], strlen(body), body);
+        (void)snprintf(
+            text, sizeof text,
+            "POST /messenger/v1/accounts/1/chats/c/messages HTTP/1.1\r\nHost: api.avito.ru\r\n"
+            "Authorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n"
+            "\r\n%s",
+            tokens[i], strlen(body), body);
         script_expect(&l.script, text, strlen(text));
         if (i == 0) {
             script_answer_json(&l.script, 401, "{}", 2);
@@ -342,7 +360,8 @@ static void test_refused_send_is_repeated(void **state)
         }
     }
     script_answer_json(&l.script, 200, "{\"id\":\"m\"}", 10);
-    assert_int_equal(lane_run(&l, avito_send_message(&l.client, 1, "c", "hi", &l.arena, &m)), AVITO_OK);
+    assert_int_equal(lane_run(&l, avito_send_message(&l.client, 1, "c", "hi", &l.arena, &m)),
+                     AVITO_OK);
     all_played(&l);
 }
 
@@ -356,7 +375,8 @@ static void test_closed_with_the_tokens_answer(void **state)
     fetch(&l.script, 200, T1);
     script_end(&l.script);
     lane_exchange(&l, 200, "{\"id\":\"m\"}", 10);
-    assert_int_equal(lane_run(&l, avito_send_message(&l.client, 1, "c", "hi", NULL, NULL)), AVITO_OK);
+    assert_int_equal(lane_run(&l, avito_send_message(&l.client, 1, "c", "hi", NULL, NULL)),
+                     AVITO_OK);
     assert_int_equal(l.script.connects, 2);
     all_played(&l);
 }
@@ -568,7 +588,8 @@ static void test_unfit_token_of_the_server(void **state)
     for (size_t i = 0; i < sizeof unfit / sizeof unfit[0]; i++) {
         struct lane l;
         char answer[200];
-        (void)snprintf(answer, sizeof answer, "{\"access_token\":\"%s\",\"expires_in\":86400}", unfit[i].json);
+        (void)snprintf(answer, sizeof answer, "{\"access_token\":\"%s\",\"expires_in\":86400}",
+                       unfit[i].json);
         begin(&l, true);
         fetch(&l.script, 200, answer);
         script_connect(&l.script);
@@ -631,11 +652,13 @@ static void test_refresh_without_a_refresh_token(void **state)
         struct lane l;
         begin(&l, i == 1);
         fetch(&l.script, 200, T1);
-        assert_int_equal(lane_run(&l, avito_refresh_token(&l.client, NULL)), AVITO_ERR_REFRESH_TOKEN);
+        assert_int_equal(lane_run(&l, avito_refresh_token(&l.client, NULL)),
+                         AVITO_ERR_REFRESH_TOKEN);
         assert_int_equal(avito_last_error(&l.client)->outcome, AVITO_NOT_SENT);
         assert_int_equal(l.script.connects, 0);
         assert_int_equal(lane_run(&l, avito_get_token(&l.client, NULL)), AVITO_OK);
-        assert_int_equal(lane_run(&l, avito_refresh_token(&l.client, NULL)), AVITO_ERR_REFRESH_TOKEN);
+        assert_int_equal(lane_run(&l, avito_refresh_token(&l.client, NULL)),
+                         AVITO_ERR_REFRESH_TOKEN);
         assert_int_equal(l.loads, 1);
         all_played(&l);
     }
@@ -705,15 +728,17 @@ static void test_long_token_through_a_small_window(void **state)
 /* Every size of the token buffer: an error that names a size, which is enough, or the right token. */
 static void test_every_size_of_the_token_buffer(void **state)
 {
-    static const char answer[] = "{\"access_token\":\"0123456789012345678901234567890123456789\","
-                                 "\"refresh_token\":\"abcdefghijabcdefghijabcdefghijabcdefghij\","
-                                 "\"token_type\":\"Bearer\",\"scope\":\"messenger:read,messenger:write\","
-                                 "\"expires_in\":86400}";
+    static const char answer[] =
+        "{\"access_token\":\"0123456789012345678901234567890123456789\","
+        "\"refresh_token\":\"abcdefghijabcdefghijabcdefghijabcdefghij\","
+        "\"token_type\":\"Bearer\",\"scope\":\"messenger:read,messenger:write\","
+        "\"expires_in\":86400}";
     size_t worked = 0, needed = 0;
 
     (void)state;
     for (size_t i = 2 * AVITO_TOKENS_SIZE(1); i < 2 * AVITO_TOKENS_SIZE(60); i++) {
-        const size_t cap = i / 2, window = i % 2 == 0 ? 512 : 4096; /* strings in pieces, and whole */
+        const size_t cap = i / 2,
+                     window = i % 2 == 0 ? 512 : 4096; /* strings in pieces, and whole */
         struct guard tokens = guard_end(cap);
         struct lane l;
         avito_token token;
@@ -727,7 +752,8 @@ static void test_every_size_of_the_token_buffer(void **state)
         rc = lane_run(&l, avito_get_token(&l.client, &token));
         if (rc == AVITO_OK) {
             assert_string_equal(token.access_token.ptr, "0123456789012345678901234567890123456789");
-            assert_string_equal(token.refresh_token.ptr, "abcdefghijabcdefghijabcdefghijabcdefghij");
+            assert_string_equal(token.refresh_token.ptr,
+                                "abcdefghijabcdefghijabcdefghijabcdefghij");
             assert_string_equal(token.scope.ptr, "messenger:read,messenger:write");
             worked = worked != 0 ? worked : cap;
         } else {
@@ -748,8 +774,9 @@ static void test_every_size_of_the_token_buffer(void **state)
 /* Every member that is known, at once: the rest of the window must do for reading them. */
 static void test_answer_with_every_member(void **state)
 {
-    static const char answer[] = "{\"access_token\":\"t\",\"refresh_token\":\"r\",\"token_type\":\"Bearer\","
-                                 "\"scope\":\"s\",\"expires_in\":86400,\"error\":\"\",\"other\":[1,{}]}";
+    static const char answer[] =
+        "{\"access_token\":\"t\",\"refresh_token\":\"r\",\"token_type\":\"Bearer\","
+        "\"scope\":\"s\",\"expires_in\":86400,\"error\":\"\",\"other\":[1,{}]}";
     struct lane l;
     avito_token token;
 
@@ -777,7 +804,8 @@ static void test_scopes(void **state)
         scope[lengths[i]] = '\0';
         (void)snprintf(answer, sizeof answer,
                        "{\"scope\":\"%s\",\"access_token\":\"%s\",\"refresh_token\":\"%s\","
-                       "\"token_type\":\"Bearer\",\"expires_in\":86400}", scope, forty, forty);
+                       "\"token_type\":\"Bearer\",\"expires_in\":86400}",
+                       scope, forty, forty);
         lane_init(&l, 512);
         l.no_token = true;
         l.account_options.tokens = tokens.data;
@@ -1033,7 +1061,8 @@ static struct lanes *lanes_of(int used, bool no_token)
 
     lanes_init(s, no_token);
     for (int i = 0; i < LANES; i++) {
-        assert_int_equal(avito_client_init(&s->l[i].client, &s->l[0].account, &s->l[i].options), AVITO_OK);
+        assert_int_equal(avito_client_init(&s->l[i].client, &s->l[0].account, &s->l[i].options),
+                         AVITO_OK);
         s->l[i].script.step = i < used ? 0 : s->l[i].script.step_count;
     }
     return s;
@@ -1140,7 +1169,8 @@ static void test_refusals_before_the_wait(void **state)
         if (cancelled == 1) {
             fetch(&s->l[0].script, 200, T1);
         }
-        ask_self(&s->l[0].script, cancelled == 1 ? "first-token-000000" : "second-token-11111", 200, ME);
+        ask_self(&s->l[0].script, cancelled == 1 ? "first-token-000000" : "second-token-11111", 200,
+                 ME);
         start_self(s, 0);
         s->rc[1] = avito_get_token(&s->l[1].client, NULL);
         while (s->rc[1] == AVITO_AGAIN) {
@@ -1212,12 +1242,15 @@ static void test_secrets_are_masked(void **state)
     for (size_t pad = 0; pad < 300; pad += 3) {
         for (size_t k = 0; k < 4; k++) {
             const char *secret = secrets[k % 2];
-            int n = snprintf(body, sizeof body, k < 2 ? "%.*s %s" : "{\"error\":{\"message\":\"%.*s %s\"}}",
-                             (int)pad, "................................................................"
-                             "........................................................................."
-                             "........................................................................."
-                             "........................................................................."
-                             "..................................", secret);
+            int n =
+                snprintf(body, sizeof body,
+                         k < 2 ? "%.*s %s" : "{\"error\":{\"message\":\"%.*s %s\"}}", (int)pad,
+                         "................................................................"
+                         "........................................................................."
+                         "........................................................................."
+                         "........................................................................."
+                         "..................................",
+                         secret);
             for (int cut = 0; cut < 2; cut++) {
                 struct lane l;
                 begin(&l, false);
@@ -1243,12 +1276,13 @@ static void test_secrets_are_masked(void **state)
  * be read. */
 static void test_escaped_secrets_are_masked(void **state)
 {
-    static const char *const echoes[] = {"s+e/cr:e=t&o;f?t<e>s\"ts,0123",
-                                         "s%2Be%2Fcr%3Ae%3Dt%26o%3Bf%3Ft%3Ce%3Es%22ts%2C0123",
-                                         "s%2be%2fcr%3ae%3dt%26o%3bf%3ft%3ce%3es%22ts%2c0123",
-                                         "s+e%2Fcr:e=t%26o;f%3ft<e>s\"ts,0123",
-                                         "s+e\\/cr:e=t&o;f?t<e>s\\\"ts,0123",
-                                         "s\\u002be\\/cr:e=t\\u0026o;f?t\\u003Ce\\u003es\\u0022ts,0123"};
+    static const char *const echoes[] = {
+        "s+e/cr:e=t&o;f?t<e>s\"ts,0123",
+        "s%2Be%2Fcr%3Ae%3Dt%26o%3Bf%3Ft%3Ce%3Es%22ts%2C0123",
+        "s%2be%2fcr%3ae%3dt%26o%3bf%3ft%3ce%3es%22ts%2c0123",
+        "s+e%2Fcr:e=t%26o;f%3ft<e>s\"ts,0123",
+        "s+e\\/cr:e=t&o;f?t<e>s\\\"ts,0123",
+        "s\\u002be\\/cr:e=t\\u0026o;f?t\\u003Ce\\u003es\\u0022ts,0123"};
     char body[300];
 
     (void)state;
@@ -1375,8 +1409,8 @@ static void test_authorize_url(void **state)
     for (size_t cap = 0; cap <= sizeof url + 3; cap++) {
         struct guard out = guard_end(cap);
         size_t len = 0;
-        int rc = avito_authorize_url(&l.account, "messenger:read,messenger:write", "a&b", (char *)out.data,
-                                     cap, &len);
+        int rc = avito_authorize_url(&l.account, "messenger:read,messenger:write", "a&b",
+                                     (char *)out.data, cap, &len);
         assert_int_equal(rc, cap >= sizeof url ? AVITO_OK : AVITO_ERR_ROOM);
         if (rc == AVITO_OK) {
             assert_string_equal((char *)out.data, url);

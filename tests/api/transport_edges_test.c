@@ -193,7 +193,9 @@ static void waiting_lane(struct lane *l, unsigned at, uint8_t retries)
     assert_int_equal(avito_client_init(&l->client, &l->account, &l->options), AVITO_OK);
 }
 
-#define SENT "{\"id\":\"new\",\"author_id\":1,\"created\":101,\"content\":{\"text\":\"hi\"},\"type\":\"text\",\"direction\":\"out\"}"
+#define SENT                                                                                       \
+    "{\"id\":\"new\",\"author_id\":1,\"created\":101,\"content\":{\"text\":\"hi\"},\"type\":"      \
+    "\"text\",\"direction\":\"out\"}"
 
 /* It is a failure of the transport like any other: what left decides about the outcome. */
 static void test_failed_wait_of_a_send(void **state)
@@ -210,7 +212,7 @@ static void test_failed_wait_of_a_send(void **state)
         rc = avito_send_message(&l.client, USER, "u2i-chat", "hi", NULL, NULL);
         outcome = avito_last_error(&l.client)->outcome;
         assert_int_equal(rc, waits.failed ? AVITO_ERR_RECV : AVITO_OK);
-        assert_int_equal(outcome, rc == AVITO_OK                 ? AVITO_SENT
+        assert_int_equal(outcome, rc == AVITO_OK                ? AVITO_SENT
                                   : l.script.request_count == 1 ? AVITO_CANNOT_TELL
                                                                 : AVITO_NOT_SENT);
         assert_int_equal(l.script.open, rc == AVITO_OK);
@@ -378,7 +380,8 @@ static void test_server_that_does_not_read_on(void **state)
         l.options.idle_timeout_ms = 3000;
         assert_int_equal(avito_client_init(&l.client, &l.account, &l.options), AVITO_OK);
         assert_int_equal(avito_get_self(&l.client, &l.arena, &self), AVITO_OK);
-        assert_int_equal(setsockopt(avito_tcp_fd(&tcp), SOL_SOCKET, SO_SNDBUF, &room, sizeof room), 0);
+        assert_int_equal(setsockopt(avito_tcp_fd(&tcp), SOL_SOCKET, SO_SNDBUF, &room, sizeof room),
+                         0);
         began = clock();
         assert_int_equal(avito_upload_image(&l.client, USER, &source, &l.arena, &image),
                          rows[i % 2].result);
@@ -437,7 +440,8 @@ static void test_upload_that_the_socket_still_holds(void **state)
     at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     slow.listening = socket(AF_INET, SOCK_STREAM, 0);
     assert_int_equal(setsockopt(slow.listening, SOL_SOCKET, SO_RCVBUF, &small, sizeof small), 0);
-    assert_int_equal(setsockopt(slow.listening, IPPROTO_TCP, TCP_MAXSEG, &segment, sizeof segment), 0);
+    assert_int_equal(setsockopt(slow.listening, IPPROTO_TCP, TCP_MAXSEG, &segment, sizeof segment),
+                     0);
     assert_int_equal(bind(slow.listening, (struct sockaddr *)&at, len), 0);
     assert_int_equal(listen(slow.listening, 1), 0);
     assert_int_equal(getsockname(slow.listening, (struct sockaddr *)&at, &len), 0);
@@ -483,7 +487,8 @@ static int odd_connect(void *ctx, const avito_server *to)
 
 static long odd_send(void *ctx, const void *data, size_t len, int more)
 {
-    return odd.where == 1 ? odd.result : script_transport(ctx).functions->send(ctx, data, len, more);
+    return odd.where == 1 ? odd.result
+                          : script_transport(ctx).functions->send(ctx, data, len, more);
 }
 
 static long odd_recv(void *ctx, void *data, size_t cap)
@@ -504,10 +509,24 @@ static void test_numbers_of_a_transport(void **state)
     static const struct {
         long result;
         bool known;
-    } rows[] = {{-111, false}, {-113, false}, {-115, false}, {-116, false}, {-104, false}, {-9, false},
-                {-140, false}, {-65536, false}, {-1000000, false}, {-509, false}, {-202, false}, {-402, false},
-                {AVITO_ERR_RESOLVE, true}, {AVITO_ERR_CLOSED, true}, {AVITO_ERR_TLS_STALL, true},
-                {AVITO_ERR_TLS_ROOM, true}, {AVITO_ERR_OPTION_TIME, true}, {AVITO_ERR_OPTION_RESOLVE, true}};
+    } rows[] = {{-111, false},
+                {-113, false},
+                {-115, false},
+                {-116, false},
+                {-104, false},
+                {-9, false},
+                {-140, false},
+                {-65536, false},
+                {-1000000, false},
+                {-509, false},
+                {-202, false},
+                {-402, false},
+                {AVITO_ERR_RESOLVE, true},
+                {AVITO_ERR_CLOSED, true},
+                {AVITO_ERR_TLS_STALL, true},
+                {AVITO_ERR_TLS_ROOM, true},
+                {AVITO_ERR_OPTION_TIME, true},
+                {AVITO_ERR_OPTION_RESOLVE, true}};
 
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -528,7 +547,8 @@ static void test_numbers_of_a_transport(void **state)
                 const int rc = send_hi(&l);
                 assert_int_equal(rc, rows[i].known ? rows[i].result : ours[odd.where]);
                 assert_int_equal(avito_last_error(&l.client)->detail,
-                                 odd.detail != 0 || rows[i].known ? odd.detail : (int)rows[i].result);
+                                 odd.detail != 0 || rows[i].known ? odd.detail
+                                                                  : (int)rows[i].result);
                 lane_free(&l);
             }
         }
@@ -551,7 +571,8 @@ static int connect_and_look(void *ctx, const avito_server *to)
 static void test_lent_arena_is_free_at_connect(void **state)
 {
     static avito_transport_functions functions;
-    static const char token[] = "{\"access_token\":\"a-token-of-some-length\",\"expires_in\":86400}";
+    static const char token[] =
+        "{\"access_token\":\"a-token-of-some-length\",\"expires_in\":86400}";
     static const char me[] = "{\"id\":7}";
     struct lane l;
     avito_self self;
@@ -600,8 +621,9 @@ static void test_lent_arena_with_pages(void **state)
     for (int lent = 0; lent < 2; lent++) {
         lane_init(&l, 512);
         l.arena.lent = lent != 0;
-        lane_exchange_raw(&l, SCRIPT_TEXT("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 48\r\n\r\n"
-                                          "{\"chats\":[{\"id\":\"c1\"}],\"meta\":{\"has_more\":true}}"));
+        lane_exchange_raw(
+            &l, SCRIPT_TEXT("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 48\r\n\r\n"
+                            "{\"chats\":[{\"id\":\"c1\"}],\"meta\":{\"has_more\":true}}"));
         if (!lent) {
             lane_exchange(&l, 200, SCRIPT_TEXT("{\"chats\":[{\"id\":\"c2\"}]}"));
             script_request(&l.script);

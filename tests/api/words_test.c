@@ -91,12 +91,14 @@ static void test_directions_and_chat_types(void **state)
 static void test_calls_and_locations(void **state)
 {
     static const char call[] = ",\"type\":\"call\",\"content\":{\"call\":{\"status\":\"%s\"}}";
-    static const char place[] = ",\"type\":\"location\",\"content\":{\"location\":{\"kind\":\"%s\"}}";
+    static const char place[] =
+        ",\"type\":\"location\",\"content\":{\"location\":{\"kind\":\"%s\"}}";
 
     (void)state;
     assert_int_equal(with(call, "missed")->content.as.call->status, AVITO_CALL_MISSED);
     assert_int_equal(with(call, "taken")->content.as.call->status, AVITO_CALL_UNKNOWN);
-    assert_int_equal(message(",\"content\":{\"call\":{}}")->content.as.call->status, AVITO_CALL_NONE);
+    assert_int_equal(message(",\"content\":{\"call\":{}}")->content.as.call->status,
+                     AVITO_CALL_NONE);
     assert_int_equal(with(place, "house")->content.as.location->kind, AVITO_LOCATION_HOUSE);
     assert_int_equal(with(place, "street")->content.as.location->kind, AVITO_LOCATION_STREET);
     assert_int_equal(with(place, "area")->content.as.location->kind, AVITO_LOCATION_AREA);
@@ -211,8 +213,9 @@ static void test_parts_end_at_borders(void **state)
 
 static void test_parts_make_up_the_text(void **state)
 {
-    static const char *const units[] = {"x", "\xd0\x96", "\xf0\x9f\x98\x80", "word ", "Предложение. ",
-                                        "line\n", "\x80", "\xf0\x9f", "\xff"};
+    static const char *const units[] = {"x",     "\xd0\x96",      "\xf0\x9f\x98\x80",
+                                        "word ", "Предложение. ", "line\n",
+                                        "\x80",  "\xf0\x9f",      "\xff"};
     size_t i;
 
     (void)state;
@@ -249,9 +252,11 @@ static void test_dry_run_sends_nothing(void **state)
     (void)state;
     dry(&l);
     memset(&sent, 0x5a, sizeof sent);
-    assert_int_equal(avito_send_message(&l.client, USER, CHAT, "a \"b\"", &l.arena, &sent), AVITO_OK);
-    assert_string_equal(l.error_body, "POST /messenger/v1/accounts/350000001/chats/" CHAT "/messages\n"
-                                      "{\"message\":{\"text\":\"a \\\"b\\\"\"},\"type\":\"text\"}");
+    assert_int_equal(avito_send_message(&l.client, USER, CHAT, "a \"b\"", &l.arena, &sent),
+                     AVITO_OK);
+    assert_string_equal(l.error_body,
+                        "POST /messenger/v1/accounts/350000001/chats/" CHAT "/messages\n"
+                        "{\"message\":{\"text\":\"a \\\"b\\\"\"},\"type\":\"text\"}");
     assert_int_equal(avito_last_error(&l.client)->code, AVITO_OK);
     assert_int_equal(avito_last_error(&l.client)->outcome, AVITO_NOT_SENT);
     assert_null(sent.id.ptr);

@@ -24,8 +24,8 @@ struct filter_job {
     uint32_t cuts; /* how the bytes are split; 0: not at all */
     size_t cut_at;
     uint32_t want;
-    bool plain;    /* without finish functions, shown by the schemas; else by dump.h */
-    bool streams;  /* element by element */
+    bool plain;   /* without finish functions, shown by the schemas; else by dump.h */
+    bool streams; /* element by element */
 };
 
 struct filter_result {
@@ -35,11 +35,13 @@ struct filter_result {
 };
 
 static const struct avitoi_schema *const filter_roots[] = {
-    &avitoi_schema_chat,     &avitoi_schema_chats,         &avitoi_schema_messages,
-    &avitoi_schema_message,  &avitoi_schema_self,          &avitoi_schema_token,
-    &avitoi_schema_uploads,  &avitoi_schema_voices,        &avitoi_schema_subscriptions,
-    &avitoi_schema_envelope, &avitoi_schema_context, &avitoi_schema_reply,
-    &avitoi_schema_sent,     NULL,
+    &avitoi_schema_chat,          &avitoi_schema_chats,
+    &avitoi_schema_messages,      &avitoi_schema_message,
+    &avitoi_schema_self,          &avitoi_schema_token,
+    &avitoi_schema_uploads,       &avitoi_schema_voices,
+    &avitoi_schema_subscriptions, &avitoi_schema_envelope,
+    &avitoi_schema_context,       &avitoi_schema_reply,
+    &avitoi_schema_sent,          NULL,
 };
 
 enum { FILTER_ROOTS = sizeof filter_roots / sizeof filter_roots[0] };
@@ -55,7 +57,8 @@ static const struct avitoi_schema *plain_schema(const struct avitoi_schema *sche
     } copies[64];
     size_t i = 0;
 
-    if (schema == NULL || schema->fields == NULL || schema == &avitoi_schema_pair) { /* known by its address */
+    if (schema == NULL || schema->fields == NULL ||
+        schema == &avitoi_schema_pair) { /* known by its address */
         return schema;
     }
     while (copies[i].from != NULL && copies[i].from != schema) {
@@ -67,7 +70,8 @@ static const struct avitoi_schema *plain_schema(const struct avitoi_schema *sche
         copies[i].copy = *schema;
         copies[i].copy.finish = NULL;
         copies[i].copy.fields = copies[i].fields;
-        memcpy(copies[i].fields, schema->fields, (schema->count + (size_t)AVITO_WITH_SHORTCUTS) * sizeof schema->fields[0]);
+        memcpy(copies[i].fields, schema->fields,
+               (schema->count + (size_t)AVITO_WITH_SHORTCUTS) * sizeof schema->fields[0]);
         for (size_t k = 0; k < schema->count; k++) {
             copies[i].fields[k].child = plain_schema(schema->fields[k].child);
         }

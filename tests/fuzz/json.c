@@ -120,7 +120,8 @@ static void read_escape(struct reader *r, struct text *out)
         return;
     }
     unit = read_unit(r);
-    if (unit >= 0xd800 && unit < 0xdc00 && r->end - r->p >= 6 && r->p[0] == '\\' && r->p[1] == 'u') {
+    if (unit >= 0xd800 && unit < 0xdc00 && r->end - r->p >= 6 && r->p[0] == '\\' &&
+        r->p[1] == 'u') {
         struct reader ahead = *r;
         ahead.p += 2;
         const uint32_t low = read_unit(&ahead);
@@ -138,9 +139,11 @@ static void read_utf8(struct reader *r, struct text *out)
 {
     static const uint8_t table[9][6] = {
         /* first byte from, to; second from, to; how many more */
-        {0xc2, 0xdf, 0x80, 0xbf, 0, 0}, {0xe0, 0xe0, 0xa0, 0xbf, 1, 0}, {0xe1, 0xec, 0x80, 0xbf, 1, 0},
-        {0xed, 0xed, 0x80, 0x9f, 1, 0}, {0xee, 0xef, 0x80, 0xbf, 1, 0}, {0xf0, 0xf0, 0x90, 0xbf, 2, 0},
-        {0xf1, 0xf3, 0x80, 0xbf, 2, 0}, {0xf4, 0xf4, 0x80, 0x8f, 2, 0}, {0, 0xff, 0, 0, 0, 1}};
+        {0xc2, 0xdf, 0x80, 0xbf, 0, 0}, {0xe0, 0xe0, 0xa0, 0xbf, 1, 0},
+        {0xe1, 0xec, 0x80, 0xbf, 1, 0}, {0xed, 0xed, 0x80, 0x9f, 1, 0},
+        {0xee, 0xef, 0x80, 0xbf, 1, 0}, {0xf0, 0xf0, 0x90, 0xbf, 2, 0},
+        {0xf1, 0xf3, 0x80, 0xbf, 2, 0}, {0xf4, 0xf4, 0x80, 0x8f, 2, 0},
+        {0, 0xff, 0, 0, 0, 1}};
     const uint8_t *start = r->p, *row = table[0];
 
     while (*r->p < row[0] || *r->p > row[1]) {
@@ -238,8 +241,8 @@ static void read_word(struct reader *r, const char *word)
 
 /* ---- the plain reader, with a schema ---- */
 
-static void read_value(struct reader *r, const struct avitoi_schema *in, const struct avitoi_schema_field *field,
-                       struct text *out);
+static void read_value(struct reader *r, const struct avitoi_schema *in,
+                       const struct avitoi_schema_field *field, struct text *out);
 
 /* Members or elements; `one` reads one of them. Depth counts here. */
 struct container {
@@ -265,7 +268,8 @@ static void cut_text(const struct reader *r, struct text *text)
 
 static bool is_object(const struct avitoi_schema_field *field)
 {
-    return field->kind == AVITOI_SCHEMA_OBJ || field->kind == AVITOI_SCHEMA_TYPED || field->kind == AVITOI_SCHEMA_MAP;
+    return field->kind == AVITOI_SCHEMA_OBJ || field->kind == AVITOI_SCHEMA_TYPED ||
+           field->kind == AVITOI_SCHEMA_MAP;
 }
 
 /* At the bracket. */
@@ -275,13 +279,15 @@ static bool is_empty_array(const struct reader *r)
 
     ahead.p++;
     blanks(&ahead);
-    return peek(&ahead) == ']' || peek(&ahead) == 0 || strchr("{[\"tfn-0123456789", (int)peek(&ahead)) == NULL;
+    return peek(&ahead) == ']' || peek(&ahead) == 0 ||
+           strchr("{[\"tfn-0123456789", (int)peek(&ahead)) == NULL;
 }
 
 /* The value of a TYPED row: `type` is what the row before it has shown so far. What breaks the model before
  * that is known is left out. */
-static void read_typed(struct reader *r, const struct avitoi_schema *in, const struct avitoi_schema_field *field,
-                       const struct text *type, struct text *out)
+static void read_typed(struct reader *r, const struct avitoi_schema *in,
+                       const struct avitoi_schema_field *field, const struct text *type,
+                       struct text *out)
 {
     const struct reader before = *r;
     struct avitoi_json judge;
@@ -324,7 +330,8 @@ static void read_member(struct reader *r, struct container *c, struct text *key)
             if (again && !schema->lenient) {
                 fail(r, AVITO_ERR_DUPLICATE);
             }
-            field = again || (field->want & (r->job->want | AVITOI_SCHEMA_ALWAYS)) == 0 ? NULL : field;
+            field =
+                again || (field->want & (r->job->want | AVITOI_SCHEMA_ALWAYS)) == 0 ? NULL : field;
             c->seen |= 1u << row;
         }
     } else if (schema != NULL) {
@@ -512,8 +519,9 @@ static bool is_number(const char *word, size_t len)
     return r.error == 0 && r.p == r.end - 1;
 }
 
-static void keep_number(struct reader *r, const struct avitoi_schema *in, const struct avitoi_schema_field *field,
-                        const char *word, size_t len, bool is_text, struct text *out)
+static void keep_number(struct reader *r, const struct avitoi_schema *in,
+                        const struct avitoi_schema_field *field, const char *word, size_t len,
+                        bool is_text, struct text *out)
 {
     int64_t wide = 0;
     int32_t e7 = 0;
@@ -530,7 +538,8 @@ static void keep_number(struct reader *r, const struct avitoi_schema *in, const 
         good = good && number && avitoi_number_parse_e7(word, len, &e7);
         wide = e7;
     } else {
-        good = good && (avitoi_number_parse_int(word, len, &wide) || (number && avitoi_number_whole(word, len, &wide)));
+        good = good && (avitoi_number_parse_int(word, len, &wide) ||
+                        (number && avitoi_number_whole(word, len, &wide)));
     }
     if (good) {
         text_add(out, "%lld", (long long)wide);
@@ -539,13 +548,14 @@ static void keep_number(struct reader *r, const struct avitoi_schema *in, const 
     }
 }
 
-static void read_text(struct reader *r, const struct avitoi_schema *in, const struct avitoi_schema_field *field,
-                      struct text *out)
+static void read_text(struct reader *r, const struct avitoi_schema *in,
+                      const struct avitoi_schema_field *field, struct text *out)
 {
     struct text text = {NULL, 0, 0};
 
     read_string(r, &text);
-    if (r->error == 0 && field != NULL && (field->kind == AVITOI_SCHEMA_INT || field->kind == AVITOI_SCHEMA_E7)) {
+    if (r->error == 0 && field != NULL &&
+        (field->kind == AVITOI_SCHEMA_INT || field->kind == AVITOI_SCHEMA_E7)) {
         if (text.len > 0) {
             keep_number(r, in, field, text.data, text.len, true, out);
         }
@@ -581,8 +591,8 @@ static bool fits(const struct avitoi_schema_field *field, unsigned c)
 }
 
 /* `in`: the object that it is a member of. `field` NULL: it is only checked. */
-static void read_value(struct reader *r, const struct avitoi_schema *in, const struct avitoi_schema_field *field,
-                       struct text *out)
+static void read_value(struct reader *r, const struct avitoi_schema *in,
+                       const struct avitoi_schema_field *field, struct text *out)
 {
     char word[AVITOI_JSON_WORD];
     size_t len;
@@ -603,13 +613,15 @@ static void read_value(struct reader *r, const struct avitoi_schema *in, const s
             fail(r, AVITO_ERR_MODEL);
             return;
         }
-        field = in != NULL && !in->lenient && field->kind <= AVITOI_SCHEMA_TEXT && (c == '-' || (c >= '0' && c <= '9'))
+        field = in != NULL && !in->lenient && field->kind <= AVITOI_SCHEMA_TEXT &&
+                        (c == '-' || (c >= '0' && c <= '9'))
                     ? &number_as_text
                     : NULL;
     }
     if (c == '{' || c == '[') {
         if (field != NULL) {
-            read_container(r, field->kind == AVITOI_SCHEMA_TYPED ? AVITOI_SCHEMA_OBJ : field->kind, field->child, out);
+            read_container(r, field->kind == AVITOI_SCHEMA_TYPED ? AVITOI_SCHEMA_OBJ : field->kind,
+                           field->child, out);
         } else {
             read_container(r, c == '{' ? AVITOI_SCHEMA_MAP : AVITOI_SCHEMA_ARR, NULL, NULL);
         }
@@ -643,16 +655,19 @@ static int read_root(const struct filter_job *job, struct text *out)
         return AVITO_ERR_EMPTY;
     }
     if (c != '{' && c != '[') {
-        return c != 0 && strchr("\"tfn-0123456789", (int)c) != NULL ? AVITO_ERR_MODEL : AVITO_ERR_JSON;
+        return c != 0 && strchr("\"tfn-0123456789", (int)c) != NULL ? AVITO_ERR_MODEL
+                                                                    : AVITO_ERR_JSON;
     }
     if (root == NULL) {
         read_container(&r, c == '{' ? AVITOI_SCHEMA_MAP : AVITOI_SCHEMA_ARR, NULL, NULL);
-    } else if (root->bare && root->fields[0].kind == (c == '{' ? AVITOI_SCHEMA_MAP : AVITOI_SCHEMA_ARR)) {
+    } else if (root->bare &&
+               root->fields[0].kind == (c == '{' ? AVITOI_SCHEMA_MAP : AVITOI_SCHEMA_ARR)) {
         read_container(&r, root->fields[0].kind, root->fields[0].child, &list);
         text_add(out, "{");
         for (size_t i = 0; i < root->count; i++) {
             text_add(out, "%s=%s", root->fields[i].key, i == 0 ? "" : nothing(&root->fields[i]));
-            text_add_bytes(out, i == 0 && list.data != NULL ? list.data : "", i == 0 ? list.len : 0);
+            text_add_bytes(out, i == 0 && list.data != NULL ? list.data : "",
+                           i == 0 ? list.len : 0);
             text_add(out, ";");
         }
         text_add(out, "}");
@@ -676,10 +691,12 @@ static bool equal(const struct text *a, const struct text *b)
     return a->len == b->len && memcmp(a->data, b->data, a->len) == 0;
 }
 
-static void must_equal(const char *what, const struct filter_result *a, const struct filter_result *b)
+static void must_equal(const char *what, const struct filter_result *a,
+                       const struct filter_result *b)
 {
     if (a->result != b->result || ((a->result == 0) && !equal(&a->text, &b->text))) {
-        fprintf(stderr, "%s: %d %d\n%s\n%s\n", what, a->result, b->result, a->text.data, b->text.data);
+        fprintf(stderr, "%s: %d %d\n%s\n%s\n", what, a->result, b->result, a->text.data,
+                b->text.data);
         abort();
     }
 }
@@ -706,7 +723,8 @@ static void check_against_reader(struct filter_job job, uint32_t cuts)
 }
 
 /* In `room` bytes: the same as in ample memory, or AVITO_ERR_ARENA if they are less than it takes. */
-static void check_room(struct filter_job job, size_t room, uint32_t cuts, const struct filter_result *ample)
+static void check_room(struct filter_job job, size_t room, uint32_t cuts,
+                       const struct filter_result *ample)
 {
     struct filter_result got = {{NULL, 0, 0}, 0, 0};
 

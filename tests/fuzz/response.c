@@ -49,11 +49,11 @@ struct wire {
     bool loaded; /* the account knows the stored token */
     uint32_t cuts;
     size_t connects, closes, calls, moved;
-    uint32_t tail;         /* the last four bytes of a request's head */
-    size_t head, left;     /* bytes of it; of the body still to come */
-    bool in_body, whole;   /* the request has come whole */
-    bool gone;             /* the server has closed behind an answer: it takes no other request */
-    char line[512];        /* the head's last line */
+    uint32_t tail;       /* the last four bytes of a request's head */
+    size_t head, left;   /* bytes of it; of the body still to come */
+    bool in_body, whole; /* the request has come whole */
+    bool gone;           /* the server has closed behind an answer: it takes no other request */
+    char line[512];      /* the head's last line */
 };
 
 /* The next answer is due from here on. */
@@ -221,8 +221,8 @@ static int load_token(void *ctx, avito_token *token)
     return AVITO_OK;
 }
 
-static void lane_init(struct lane *l, const struct control *control, const uint8_t *data, size_t len,
-                      uint32_t cuts)
+static void lane_init(struct lane *l, const struct control *control, const uint8_t *data,
+                      size_t len, uint32_t cuts)
 {
     avito_account_options account = avito_account_options_default();
     avito_client_options client = avito_client_options_default();
@@ -296,7 +296,8 @@ static void note_result(struct lane *l, int rc)
 {
     const avito_error *e = avito_last_error(&l->client);
 
-    text_add(&l->text, "result %d: code %d, status %d, api %d, outcome %d, after %u, needed %zu, \"%s\"\n",
+    text_add(&l->text,
+             "result %d: code %d, status %d, api %d, outcome %d, after %u, needed %zu, \"%s\"\n",
              rc, e->code, e->http_status, e->api_code, (int)e->outcome, (unsigned)e->retry_after_s,
              e->needed, e->text);
     MUST(memchr(e->text, '\0', sizeof e->text) != NULL);
@@ -465,12 +466,14 @@ static void read_list(struct lane *l)
 /* avito_confirm_sent(), which reads messages for itself. */
 static int confirm(struct lane *l, union model *m)
 {
-    avito_sent_query query = {.text = "text", .baseline_id = "m-0", .baseline_created = 1, .age_s = 100};
+    avito_sent_query query = {
+        .text = "text", .baseline_id = "m-0", .baseline_created = 1, .age_s = 100};
     avito_outcome outcome = AVITO_SENT;
     int rc;
 
     memset(m, 0, sizeof *m);
-    rc = drive(l, avito_confirm_sent(&l->client, USER, "u2i-a", &query, &l->arena, &outcome, &m->message));
+    rc = drive(
+        l, avito_confirm_sent(&l->client, USER, "u2i-a", &query, &l->arena, &outcome, &m->message));
     text_add(&l->text, "outcome %d\n", (int)outcome);
     if (rc == AVITO_OK && outcome == AVITO_SENT) {
         dump_message(&l->text, "message", &m->message);
@@ -530,7 +533,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     control.flags = data[5];
     control.pages = (data[1] & 16) != 0;
     uint8_t *bytes = fuzz_copy(data + 6, size - 6);
-    if (play(&whole, &control, bytes, size - 6, 0) == AVITO_ERR_ARENA && (control.flags & FLAG_EARLY) == 0) {
+    if (play(&whole, &control, bytes, size - 6, 0) == AVITO_ERR_ARENA &&
+        (control.flags & FLAG_EARLY) == 0) {
         play_with(avito_last_error(&whole.client)->needed, &control, bytes, size - 6);
     }
     (void)play(&cut, &control, bytes, size - 6, 1u + data[4]);

@@ -20,9 +20,9 @@
 
 enum { LANES = 3, ARENAS = 3, WINDOW = 512 };
 
-#define SECRET  "sEcReT-of-the-client-0123456789"
-#define USER    350000001
-#define IDLE_MS 5000u
+#define SECRET   "sEcReT-of-the-client-0123456789"
+#define USER     350000001
+#define IDLE_MS  5000u
 #define TOTAL_MS 20000u
 
 /* ---- the input ---- */
@@ -50,8 +50,8 @@ struct wire {
     size_t request_len;
     char answer[4096];
     size_t answer_len, answer_at;
-    bool ends; /* after the answer, or instead of one */
-    bool damaged; /* what was changed of an answer may say anything */
+    bool ends;     /* after the answer, or instead of one */
+    bool damaged;  /* what was changed of an answer may say anything */
     unsigned work; /* calls in this step */
 };
 
@@ -74,12 +74,12 @@ static struct {
     avito_webhook webhook;
     bool webhook_ready;
     unsigned char hook_buffer[AVITO_WEBHOOK_SIZE(300)];
-    unsigned tokens;         /* issued; each is a secret of its own */
+    unsigned tokens;            /* issued; each is a secret of its own */
     unsigned sends, stored[64]; /* by the number in the text */
-    int sending[LANES];      /* which send a lane is in; -1: none */
+    int sending[LANES];         /* which send a lane is in; -1: none */
     uint32_t began_ms[LANES];
     bool in_call[LANES], settles[LANES];
-    unsigned depth;          /* of hooks */
+    unsigned depth; /* of hooks */
     union {
         avito_self self;
         avito_chat chat;
@@ -114,7 +114,8 @@ static const char *body_for(const char *request)
     static char text[400];
 
     if (strncmp(request, "POST /token", 11) == 0) {
-        (void)snprintf(text, sizeof text, "{\"access_token\":\"tOkEn-number-%06u-secret\",\"expires_in\":%u}",
+        (void)snprintf(text, sizeof text,
+                       "{\"access_token\":\"tOkEn-number-%06u-secret\",\"expires_in\":%u}",
                        ++w.tokens, draw(4) == 0 ? 20u : 86400u);
         return text;
     }
@@ -122,15 +123,21 @@ static const char *body_for(const char *request)
         return "{\"id\":350000001,\"name\":\"a\",\"phones\":[\"1\",\"2\"]}";
     }
     if (strstr(request, "/chats?") != NULL) {
-        return "{\"chats\":[{\"id\":\"u2i-a\",\"created\":5,\"updated\":1754890009,\"users\":[{\"id\":1,\"name\":\"b\"}],"
-               "\"last_message\":{\"id\":\"m3\",\"created\":1754890009,\"direction\":\"in\",\"author_id\":7,\"type\":"
-               "\"text\",\"content\":{\"text\":\"hi\"}}},{\"id\":\"u2i-b\",\"updated\":1754890008}],\"meta\":{"
+        return "{\"chats\":[{\"id\":\"u2i-a\",\"created\":5,\"updated\":1754890009,\"users\":[{"
+               "\"id\":1,\"name\":\"b\"}],"
+               "\"last_message\":{\"id\":\"m3\",\"created\":1754890009,\"direction\":\"in\","
+               "\"author_id\":7,\"type\":"
+               "\"text\",\"content\":{\"text\":\"hi\"}}},{\"id\":\"u2i-b\",\"updated\":1754890008}]"
+               ",\"meta\":{"
                "\"has_more\":false}}";
     }
     if (strncmp(request, "GET ", 4) == 0 && strstr(request, "/messages/") != NULL) {
-        return "{\"messages\":[{\"id\":\"m3\",\"created\":1754890009,\"direction\":\"in\",\"author_id\":7,\"type\":"
-               "\"text\",\"content\":{\"text\":\"hi\"}},{\"id\":\"m2\",\"created\":1754890005,\"direction\":\"in\","
-               "\"author_id\":7,\"type\":\"image\",\"content\":{\"image\":{\"sizes\":{\"1x1\":\"https://a\"}}}}]}";
+        return "{\"messages\":[{\"id\":\"m3\",\"created\":1754890009,\"direction\":\"in\",\"author_"
+               "id\":7,\"type\":"
+               "\"text\",\"content\":{\"text\":\"hi\"}},{\"id\":\"m2\",\"created\":1754890005,"
+               "\"direction\":\"in\","
+               "\"author_id\":7,\"type\":\"image\",\"content\":{\"image\":{\"sizes\":{\"1x1\":"
+               "\"https://a\"}}}}]}";
     }
     if (strstr(request, "/getVoiceFiles") != NULL) {
         return "{\"voices_urls\":{\"v1\":\"https://v/1\",\"v2\":\"https://v/2\"}}";
@@ -142,7 +149,8 @@ static const char *body_for(const char *request)
         return "{\"1.abc\":{\"1x1\":\"https://a\"}}";
     }
     if (strstr(request, "/messages HTTP") != NULL || strstr(request, "/messages/image") != NULL) {
-        return "{\"id\":\"new\",\"created\":1754890010,\"type\":\"text\",\"direction\":\"out\",\"content\":{\"text\":\"x\"}}";
+        return "{\"id\":\"new\",\"created\":1754890010,\"type\":\"text\",\"direction\":\"out\","
+               "\"content\":{\"text\":\"x\"}}";
     }
     return strstr(request, "/chats/") != NULL && strncmp(request, "GET ", 4) == 0
                ? "{\"id\":\"u2i-a\",\"created\":5,\"updated\":6}"
@@ -156,17 +164,21 @@ static void serve(struct wire *k)
     const char *sent = strstr(k->request, "send number ");
     const unsigned kind = draw(16);
     int status = kind < 10 ? 200 : kind < 14 ? statuses[draw(8)] : 200;
-    const char *body = status == 200 ? body_for(k->request) : "{\"error\":{\"code\":1,\"message\":\"no\"}}";
+    const char *body =
+        status == 200 ? body_for(k->request) : "{\"error\":{\"code\":1,\"message\":\"no\"}}";
     int n;
 
     if (kind == 14) { /* a refusal under a success status */
-        body = draw(2) == 0 ? "{\"ok\":false}" : "{\"result\":{\"message\":\"access token expired\"}}";
+        body =
+            draw(2) == 0 ? "{\"ok\":false}" : "{\"result\":{\"message\":\"access token expired\"}}";
     }
     if (sent != NULL && (status == 200 || status >= 500) && (kind < 10 || draw(2) == 0)) {
         w.stored[(unsigned)atoi(sent + 12) % 64u]++;
     }
-    n = snprintf(k->answer, sizeof k->answer, "HTTP/1.1 %d X\r\nDate: Mon, 11 Aug 2025 12:00:00 GMT\r\n%sContent-Length: %u\r\n\r\n%s",
-                 status, status == 429 ? "Retry-After: 3\r\n" : "", (unsigned)strlen(body), body);
+    n = snprintf(
+        k->answer, sizeof k->answer,
+        "HTTP/1.1 %d X\r\nDate: Mon, 11 Aug 2025 12:00:00 GMT\r\n%sContent-Length: %u\r\n\r\n%s",
+        status, status == 429 ? "Retry-After: 3\r\n" : "", (unsigned)strlen(body), body);
     MUST(n > 0 && (size_t)n < sizeof k->answer);
     k->answer_len = (size_t)n;
     k->answer_at = 0;
@@ -197,9 +209,12 @@ static int wire_connect(void *ctx, const avito_server *to)
         k->ends = false;
     }
     switch (draw(16)) {
-        case 0: return AVITO_ERR_CONNECT;
-        case 1: return AVITO_AGAIN;
-        default: return AVITO_OK;
+        case 0:
+            return AVITO_ERR_CONNECT;
+        case 1:
+            return AVITO_AGAIN;
+        default:
+            return AVITO_OK;
     }
 }
 
@@ -214,10 +229,15 @@ static long wire_send(void *ctx, const void *data, size_t len, int more)
     MUST(k->open && len > 0);
     MUST(++k->work < 100000);
     switch (draw(32)) {
-        case 0: return AVITO_ERR_SEND;
-        case 1: return AVITO_IO_AGAIN;
-        case 2: n = 1 + draw(255) % len; break;
-        default: break;
+        case 0:
+            return AVITO_ERR_SEND;
+        case 1:
+            return AVITO_IO_AGAIN;
+        case 2:
+            n = 1 + draw(255) % len;
+            break;
+        default:
+            break;
     }
     if (k->request_len + n >= sizeof k->request) { /* an upload: its end is what counts */
         k->request_len = 0;
@@ -248,11 +268,20 @@ static long wire_recv(void *ctx, void *data, size_t cap)
         return k->ends ? AVITO_IO_CLOSED : AVITO_IO_AGAIN;
     }
     switch (draw(16)) {
-        case 0: return draw(4) == 0 ? AVITO_ERR_RECV : AVITO_IO_AGAIN;
-        case 1: case 2: case 3: return AVITO_IO_AGAIN;
-        case 4: n = 1; break;
-        case 5: n = n < 60 ? n : 60; break;
-        default: break;
+        case 0:
+            return draw(4) == 0 ? AVITO_ERR_RECV : AVITO_IO_AGAIN;
+        case 1:
+        case 2:
+        case 3:
+            return AVITO_IO_AGAIN;
+        case 4:
+            n = 1;
+            break;
+        case 5:
+            n = n < 60 ? n : 60;
+            break;
+        default:
+            break;
     }
     n = n < cap ? n : cap;
     memcpy(data, k->answer + k->answer_at, n);
@@ -370,10 +399,17 @@ static int load_slot(void *ctx, int slot, void *data, size_t cap, size_t *len)
 
 static void begin_lane(unsigned i)
 {
-    static const avito_transport_functions never = {.connect = wire_connect, .send = wire_send, .recv = wire_recv,
-                                                    .wants = wire_wants, .close = wire_close};
-    static const avito_transport_functions waits = {.connect = wire_connect, .send = wire_send, .recv = wire_recv,
-                                                    .wants = wire_wants, .wait = wire_wait, .close = wire_close};
+    static const avito_transport_functions never = {.connect = wire_connect,
+                                                    .send = wire_send,
+                                                    .recv = wire_recv,
+                                                    .wants = wire_wants,
+                                                    .close = wire_close};
+    static const avito_transport_functions waits = {.connect = wire_connect,
+                                                    .send = wire_send,
+                                                    .recv = wire_recv,
+                                                    .wants = wire_wants,
+                                                    .wait = wire_wait,
+                                                    .close = wire_close};
     avito_client_options o = avito_client_options_default();
 
     o.transport.functions = draw(4) == 0 ? &waits : &never;
@@ -452,7 +488,8 @@ static void ended(unsigned i, int rc)
     w.sending[i] = -1;
     no_secret(e->text);
     no_secret(w.error_bodies[i]);
-    if (send < 0 || w.settles[i] || w.wires[i].damaged || SEQUENCE_OLD) { /* the old one believed a refusal under 200 */
+    if (send < 0 || w.settles[i] || w.wires[i].damaged ||
+        SEQUENCE_OLD) { /* the old one believed a refusal under 200 */
         w.wires[i].damaged = false;
         return;
     }
@@ -485,7 +522,8 @@ static void check_world(void)
 {
     for (unsigned i = 0; i < LANES; i++) {
         MUST(w.wires[i].connects - w.wires[i].closes == (w.wires[i].open ? 1u : 0u));
-        MUST(avito_deadline_ms(&w.clients[i]) <= TOTAL_MS || avito_deadline_ms(&w.clients[i]) == UINT32_MAX);
+        MUST(avito_deadline_ms(&w.clients[i]) <= TOTAL_MS ||
+             avito_deadline_ms(&w.clients[i]) == UINT32_MAX);
     }
     for (unsigned k = 0; k < ARENAS; k++) {
         bool used = false;
@@ -514,12 +552,14 @@ static int send_text(unsigned i, avito_client *c, avito_arena *arena, bool model
     int rc;
 
     if (w.sends >= 60 || c != &w.clients[i] || c->priv.call != NULL) {
-        return avito_send_message(c, USER, "u2i-a", "a text that is not counted", arena, model ? &w.out[i].message : NULL);
+        return avito_send_message(c, USER, "u2i-a", "a text that is not counted", arena,
+                                  model ? &w.out[i].message : NULL);
     }
     (void)snprintf(texts[number], sizeof texts[number], "send number %u", number);
     w.sends++;
     w.sending[i] = (int)number;
-    rc = avito_send_message(c, USER, "u2i-a", texts[number], arena, model ? &w.out[i].message : NULL);
+    rc = avito_send_message(c, USER, "u2i-a", texts[number], arena,
+                            model ? &w.out[i].message : NULL);
     if (rc == AVITO_ERR_BUSY || rc == AVITO_ERR_ARGUMENT) {
         w.sending[i] = -1;
     }
@@ -532,19 +572,32 @@ static int read_something(unsigned i, avito_client *c, avito_arena *a)
     static const avito_chats_query all = {.all_pages = true, .want = AVITO_CHAT_USERS};
 
     switch (draw(14)) {
-        case 0: return avito_get_self(c, a, &w.out[i].self);
-        case 1: return avito_get_chats(c, USER, draw(2) == 0 ? NULL : &all, a, &w.out[i].chats);
-        case 2: return avito_get_chat(c, USER, "u2i-a", a, &w.out[i].chat);
-        case 3: return avito_get_messages(c, USER, "u2i-a", NULL, a, &w.out[i].messages);
-        case 4: return avito_get_voice_files(c, USER, ids, 2, a, &w.out[i].voices);
-        case 5: return avito_get_webhook_subscriptions(c, a, &w.out[i].subscriptions);
-        case 6: return avito_get_token(c, draw(2) == 0 ? NULL : &w.out[i].token);
-        case 7: return avito_list_chats(c, USER, draw(2) == 0 ? NULL : &all, a);
-        case 8: return avito_list_messages(c, USER, "u2i-a", NULL, a);
-        case 9: return avito_list_voice_files(c, USER, ids, 2, a);
-        case 10: return avito_list_subscriptions(c, a);
-        case 11: return avito_refresh_token(c, NULL);
-        case 12: return avito_exchange_code(c, "code", NULL);
+        case 0:
+            return avito_get_self(c, a, &w.out[i].self);
+        case 1:
+            return avito_get_chats(c, USER, draw(2) == 0 ? NULL : &all, a, &w.out[i].chats);
+        case 2:
+            return avito_get_chat(c, USER, "u2i-a", a, &w.out[i].chat);
+        case 3:
+            return avito_get_messages(c, USER, "u2i-a", NULL, a, &w.out[i].messages);
+        case 4:
+            return avito_get_voice_files(c, USER, ids, 2, a, &w.out[i].voices);
+        case 5:
+            return avito_get_webhook_subscriptions(c, a, &w.out[i].subscriptions);
+        case 6:
+            return avito_get_token(c, draw(2) == 0 ? NULL : &w.out[i].token);
+        case 7:
+            return avito_list_chats(c, USER, draw(2) == 0 ? NULL : &all, a);
+        case 8:
+            return avito_list_messages(c, USER, "u2i-a", NULL, a);
+        case 9:
+            return avito_list_voice_files(c, USER, ids, 2, a);
+        case 10:
+            return avito_list_subscriptions(c, a);
+        case 11:
+            return avito_refresh_token(c, NULL);
+        case 12:
+            return avito_exchange_code(c, "code", NULL);
         default: {
             static const avito_sent_query q = {.text = "x", .age_s = 100};
             return avito_confirm_sent(c, USER, "u2i-a", &q, a, &w.outcome, &w.out[i].message);
@@ -554,30 +607,45 @@ static int read_something(unsigned i, avito_client *c, avito_arena *a)
 
 static int change_something(unsigned i, avito_client *c, avito_arena *a)
 {
-    static const avito_image_source picture = {.read = read_image, .size = 1000, .progress = progress};
+    static const avito_image_source picture = {
+        .read = read_image, .size = 1000, .progress = progress};
     static const avito_blacklist_user user = {9, 0, AVITO_REASON_SPAM};
 
     switch (draw(9)) {
-        case 0: return avito_send_image_message(c, USER, "u2i-a", "1.abc", a, &w.out[i].message);
-        case 1: return avito_upload_image(c, USER, &picture, a, &w.out[i].image);
-        case 2: return avito_mark_chat_as_read(c, USER, "u2i-a");
-        case 3: return avito_delete_message(c, USER, "u2i-a", "m3");
-        case 4: return avito_subscribe_webhook(c, "https://a/b");
-        case 5: return avito_unsubscribe_webhook(c, "https://a/b");
-        case 6: return avito_add_to_blacklist(c, USER, &user, 1);
-        default: return send_text(i, c, a, draw(2) == 0);
+        case 0:
+            return avito_send_image_message(c, USER, "u2i-a", "1.abc", a, &w.out[i].message);
+        case 1:
+            return avito_upload_image(c, USER, &picture, a, &w.out[i].image);
+        case 2:
+            return avito_mark_chat_as_read(c, USER, "u2i-a");
+        case 3:
+            return avito_delete_message(c, USER, "u2i-a", "m3");
+        case 4:
+            return avito_subscribe_webhook(c, "https://a/b");
+        case 5:
+            return avito_unsubscribe_webhook(c, "https://a/b");
+        case 6:
+            return avito_add_to_blacklist(c, USER, &user, 1);
+        default:
+            return send_text(i, c, a, draw(2) == 0);
     }
 }
 
 static int go_on(unsigned i, avito_client *c)
 {
     switch (draw(6)) {
-        case 0: return avito_next_chat(c, &w.out[i].chat);
-        case 1: return avito_next_message(c, &w.out[i].message);
-        case 2: return avito_next_voice_file(c, &w.out[i].voice);
-        case 3: return avito_next_subscription(c, &w.out[i].subscription);
-        case 4: return avito_list_end(c, draw(256));
-        default: return avito_step(c);
+        case 0:
+            return avito_next_chat(c, &w.out[i].chat);
+        case 1:
+            return avito_next_message(c, &w.out[i].message);
+        case 2:
+            return avito_next_voice_file(c, &w.out[i].voice);
+        case 3:
+            return avito_next_subscription(c, &w.out[i].subscription);
+        case 4:
+            return avito_list_end(c, draw(256));
+        default:
+            return avito_step(c);
     }
 }
 
@@ -604,11 +672,21 @@ static void use_inbox(void)
         return;
     }
     switch (draw(12)) {
-        case 0: (void)avito_inbox_accept(&w.inbox); break;
-        case 1: avito_inbox_doorbell(&w.inbox); break;
-        case 2: (void)avito_inbox_events(&w.inbox); break;
-        case 3: w.now_ms += avito_inbox_deadline_ms(&w.inbox) % 20000u; break;
-        case 4: (void)avito_inbox_wants(&w.inbox); break;
+        case 0:
+            (void)avito_inbox_accept(&w.inbox);
+            break;
+        case 1:
+            avito_inbox_doorbell(&w.inbox);
+            break;
+        case 2:
+            (void)avito_inbox_events(&w.inbox);
+            break;
+        case 3:
+            w.now_ms += avito_inbox_deadline_ms(&w.inbox) % 20000u;
+            break;
+        case 4:
+            (void)avito_inbox_wants(&w.inbox);
+            break;
         default:
             w.wires[0].work = 0;
             (void)avito_inbox_next(&w.inbox, &w.inbox_message);
@@ -621,7 +699,8 @@ static void use_inbox(void)
 
 static void use_webhook(void)
 {
-    static const char request[] = "POST /secret-path-0123456789 HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}";
+    static const char request[] =
+        "POST /secret-path-0123456789 HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}";
     avito_webhook_options o = avito_webhook_options_default();
     size_t used, len;
 
@@ -634,13 +713,23 @@ static void use_webhook(void)
         return;
     }
     switch (draw(5)) {
-        case 0: (void)avito_webhook_body(&w.webhook, &len); break;
-        case 1: avito_webhook_done(&w.webhook, w.now_ms); break;
-        case 2: (void)avito_webhook_output(&w.webhook, &len); break;
-        case 3: avito_webhook_sent(&w.webhook, draw(100), w.now_ms); break;
+        case 0:
+            (void)avito_webhook_body(&w.webhook, &len);
+            break;
+        case 1:
+            avito_webhook_done(&w.webhook, w.now_ms);
+            break;
+        case 2:
+            (void)avito_webhook_output(&w.webhook, &len);
+            break;
+        case 3:
+            avito_webhook_sent(&w.webhook, draw(100), w.now_ms);
+            break;
         default: {
             const size_t at = draw((unsigned)sizeof request);
-            (void)avito_webhook_receive(&w.webhook, request + at, sizeof request - 1 - (at < sizeof request - 1 ? at : sizeof request - 1),
+            (void)avito_webhook_receive(&w.webhook, request + at,
+                                        sizeof request - 1 -
+                                            (at < sizeof request - 1 ? at : sizeof request - 1),
                                         &used, w.now_ms);
             break;
         }
@@ -663,10 +752,12 @@ static void split(void)
 static void act(unsigned turns)
 {
     while (turns-- > 0 && input_left > 0) {
-        const unsigned what = draw(32), i = draw(2 * LANES) % (LANES + 1) % LANES; /* the inbox' lane most */
+        const unsigned what = draw(32),
+                       i = draw(2 * LANES) % (LANES + 1) % LANES; /* the inbox' lane most */
         avito_arena *arena = &w.arenas[draw(ARENAS)];
         int rc = AVITO_AGAIN;
-        for (unsigned k = 0; w.depth == 0 && k < LANES; k++) { /* what a hook of another lane has ended */
+        for (unsigned k = 0; w.depth == 0 && k < LANES;
+             k++) { /* what a hook of another lane has ended */
             w.sending[k] = w.clients[k].priv.call != NULL ? w.sending[k] : -1;
             w.in_call[k] = w.in_call[k] && w.clients[k].priv.call != NULL;
         }
@@ -721,7 +812,8 @@ static void finish(void)
             uint32_t ms = avito_deadline_ms(c);
             MUST(turns < 20000);
             w.now_ms += ms < 500 ? ms : 500;
-            MUST(w.now_ms - began <= 8u * TOTAL_MS); /* a waiting list is left, another lane's token comes */
+            MUST(w.now_ms - began <=
+                 8u * TOTAL_MS); /* a waiting list is left, another lane's token comes */
             w.wires[i].work = 0;
             rc = avito_step(c);
             if (rc == AVITO_ERR_IDLE) { /* a list's row, or the inbox' own call */

@@ -179,7 +179,8 @@ static void test_another_account(void **state)
     begin_with(golden);
     device_start(&device);
     device.options.user_id++;
-    assert_int_equal(avito_inbox_init(&device.inbox, &device.client, &device.options), AVITO_ERR_OPTION_STATE);
+    assert_int_equal(avito_inbox_init(&device.inbox, &device.client, &device.options),
+                     AVITO_ERR_OPTION_STATE);
     assert_int_equal(avito_inbox_next(&device.inbox, &m), AVITO_ERR_ARGUMENT);
     assert_golden();
     avito_client_close(&device.client);

@@ -25,7 +25,8 @@ static const char *date_line(const struct device *d)
     const time_t now = (time_t)d->clock.unix_s;
     line[0] = '\0';
     if (d->dates) {
-        assert_true(strftime(line, sizeof line, "Date: %a, %d %b %Y %H:%M:%S GMT\r\n", gmtime(&now)) > 0);
+        assert_true(
+            strftime(line, sizeof line, "Date: %a, %d %b %Y %H:%M:%S GMT\r\n", gmtime(&now)) > 0);
     }
     return line;
 }

@@ -31,15 +31,15 @@ struct lane {
     avito_client client;
     avito_arena arena;
     struct guard window;
-    bool no_token;               /* nothing is stored */
-    int load_result;             /* if not 0: load_token() fails with it */
-    avito_str stored_access;     /* instead of LANE_TOKEN */
-    const char *stored_refresh;  /* refresh token that is stored */
-    int64_t stored_expires;      /* when it says that it expires; 0: it does not say */
-    unsigned loads, saves;       /* calls of the hooks */
+    bool no_token;              /* nothing is stored */
+    int load_result;            /* if not 0: load_token() fails with it */
+    avito_str stored_access;    /* instead of LANE_TOKEN */
+    const char *stored_refresh; /* refresh token that is stored */
+    int64_t stored_expires;     /* when it says that it expires; 0: it does not say */
+    unsigned loads, saves;      /* calls of the hooks */
     int save_result;
     char saved_access[2048], saved_refresh[2048];
-    char trace[4096];            /* the last lines */
+    char trace[4096]; /* the last lines */
     char tokens[AVITO_TOKENS_SIZE(1100)];
     char error_body[256];
     char room[65536];

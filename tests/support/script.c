@@ -346,9 +346,9 @@ static long script_send(void *ctx, const void *data, size_t len, int more)
     s->send_calls++;
     if (!s->connected || s->dead || s->send_dead || len == 0) {
         wrong(s, "send %s",
-              !s->connected                ? "without a connection"
+              !s->connected             ? "without a connection"
               : s->dead || s->send_dead ? "after the end"
-                                           : "of 0 bytes");
+                                        : "of 0 bytes");
         return AVITO_ERR_SEND;
     }
     s->send_blocked = s->send_again && !s->said_send_again;
@@ -553,7 +553,8 @@ void script_rewind(struct script *s)
     s->recv_bytes = s->idle_waits = 0;
     s->step = s->moved = s->request_at = s->head_len = s->body_len = 0;
     s->answered = s->again_left = 0;
-    s->connected = s->said_again = s->said_send_again = s->dead = s->send_dead = s->send_blocked = false;
+    s->connected = s->said_again = s->said_send_again = s->dead = s->send_dead = s->send_blocked =
+        false;
     s->last_detail = 0;
     s->problem[0] = '\0';
 }

@@ -60,10 +60,12 @@ struct wire {
 static int say(struct wire *w, int status, const char *body)
 {
     /* The rate is used up again and again: lanes wait for one another. */
-    const char *rate = w->turns % 3 == 0 ? "X-RateLimit-Limit: 60000\r\nX-RateLimit-Remaining: 0\r\n" : "";
+    const char *rate =
+        w->turns % 3 == 0 ? "X-RateLimit-Limit: 60000\r\nX-RateLimit-Remaining: 0\r\n" : "";
 
-    w->len = (size_t)snprintf(w->answer, sizeof w->answer, "HTTP/1.1 %d x\r\n%sContent-Length: %zu\r\n\r\n%s",
-                              status, rate, strlen(body), body);
+    w->len = (size_t)snprintf(w->answer, sizeof w->answer,
+                              "HTTP/1.1 %d x\r\n%sContent-Length: %zu\r\n\r\n%s", status, rate,
+                              strlen(body), body);
     w->said = 0;
     w->asked = 0;
     return status;
@@ -81,7 +83,8 @@ static void give_token(struct wire *w)
         return;
     }
     n = COUNT(service.issued);
-    (void)snprintf(body, sizeof body, "{\"access_token\":\"token-%08u\",%s\"r%u\",\"expires_in\":86400}", n,
+    (void)snprintf(body, sizeof body,
+                   "{\"access_token\":\"token-%08u\",%s\"r%u\",\"expires_in\":86400}", n,
                    service.pairs ? "\"refresh_token\":" : "\"scope\":", n);
     (void)say(w, 200, body);
 }
@@ -174,8 +177,8 @@ static void wire_close(void *ctx)
     (void)ctx;
 }
 
-static const avito_transport_functions functions = {wire_connect, wire_send, wire_recv, wire_wants,
-                                                    wire_wait, wire_close, NULL, NULL};
+static const avito_transport_functions functions = {wire_connect, wire_send,  wire_recv, wire_wants,
+                                                    wire_wait,    wire_close, NULL,      NULL};
 
 /* ---- account and lanes ---- */
 

@@ -144,7 +144,8 @@ static void count_trace(void *ctx, const char *line)
 
 static void test_diagnostics(void **state)
 {
-    static const char echo[] = "{\"error\":{\"code\":7,\"message\":\"permission: " TOKEN " " LANE_SECRET "\"}}";
+    static const char echo[] =
+        "{\"error\":{\"code\":7,\"message\":\"permission: " TOKEN " " LANE_SECRET "\"}}";
     static char raw[200];
     struct lane l;
 
@@ -173,8 +174,9 @@ static void test_diagnostics(void **state)
         assert_int_equal(lane_run(&l, avito_send_message(&l.client, 1, CHAT, "Hello", NULL, NULL)),
                          AVITO_ERR_FORBIDDEN);
         assert_int_equal(avito_last_error(&l.client)->api_code, 7);
-        assert_string_equal(avito_last_error(&l.client)->text,
-                            with ? "permission: ****************** *********************************" : "");
+        assert_string_equal(
+            avito_last_error(&l.client)->text,
+            with ? "permission: ****************** *********************************" : "");
         assert_int_equal(traced, with);
         assert_int_equal(raw[0] != '\0', with);
         assert_null(strstr(raw, TOKEN));
@@ -211,8 +213,9 @@ static void test_fields_without_diagnostics(void **state)
 
 static void test_retries(void **state)
 {
-    static const char later[] = "HTTP/1.1 503 Later\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
-                                "Retry-After: Sun, 06 Nov 1994 08:49:42 GMT\r\nContent-Length: 0\r\n\r\n";
+    static const char later[] =
+        "HTTP/1.1 503 Later\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
+        "Retry-After: Sun, 06 Nov 1994 08:49:42 GMT\r\nContent-Length: 0\r\n\r\n";
     struct lane l;
     avito_self self;
 
@@ -260,8 +263,8 @@ static void test_dry_run(void **state)
     l.options.dry_run = false;
     assert_int_equal(client_init(&l), AVITO_OK);
     l.client.o.dry_run = true;
-    refused(&l, avito_send_message(&l.client, 1, CHAT, "Hello", NULL, NULL), AVITO_ERR_OPTION_DRY_RUN,
-            "avito_enable_dry_run()");
+    refused(&l, avito_send_message(&l.client, 1, CHAT, "Hello", NULL, NULL),
+            AVITO_ERR_OPTION_DRY_RUN, "avito_enable_dry_run()");
     assert_int_equal(avito_last_error(&l.client)->code, AVITO_ERR_OPTION_DRY_RUN);
     avito_enable_diagnostics(&l.account_options);
     avito_enable_dry_run(&l.options);
@@ -302,7 +305,8 @@ static void test_lanes(void **state)
     assert_int_equal(account_init(&l), AVITO_OK);
     assert_int_equal(client_init(&l), AVITO_OK);
     assert_int_equal(client_init(&l), AVITO_OK); /* the same one */
-    refused(&l, avito_client_init(&second, &l.account, &options), AVITO_ERR_OPTION_LANES, "avito_enable_lanes()");
+    refused(&l, avito_client_init(&second, &l.account, &options), AVITO_ERR_OPTION_LANES,
+            "avito_enable_lanes()");
     avito_client_close(&l.client);
     assert_int_equal(avito_client_init(&second, &l.account, &options), AVITO_OK);
     refused(&l, avito_get_token(&l.client, NULL), AVITO_ERR_OPTION_LANES, "avito_enable_lanes()");
@@ -364,7 +368,8 @@ static void test_new_token_over_the_old_one(void **state)
     assert_non_null(strstr(request(&l, 3), "Bearer second-token-that-is-24-\r\n"));
     clock_advance(&l.clock, 86400000);
     script_connect(&l.script);
-    answer(&l, 200, "{\"access_token\":\"third-tok"); /* it breaks: nothing of the old one is used again */
+    answer(&l, 200,
+           "{\"access_token\":\"third-tok"); /* it breaks: nothing of the old one is used again */
     ask(&l, AVITO_ERR_JSON);
     script_connect(&l.script);
     fetch(&l, "fourth-token");
@@ -400,7 +405,8 @@ static void test_refresh_needs_two_halves(void **state)
         }
         ask(&l, two ? AVITO_OK : AVITO_ERR_TOKEN_ROOM);
         assert_non_null(strstr(request(&l, 1), "refresh_token=refresh-token-1-of-28-bytes-"));
-        assert_string_equal(l.account.priv.refresh, two ? "refresh-token-2-of-28-bytes-" : "refresh-token-1-of-28-bytes-");
+        assert_string_equal(l.account.priv.refresh,
+                            two ? "refresh-token-2-of-28-bytes-" : "refresh-token-1-of-28-bytes-");
         assert_int_equal(avito_last_error(&l.client)->needed > 0, !two);
         played(&l);
     }

@@ -235,10 +235,11 @@ static void encrypted_key_between(void **state)
     char *text = slurp(PEER_CERTS "root-ec.pem", &len);
     char *both = malloc(2 * len + 200);
     (void)state;
-    sprintf(both,
-            "%s-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\n"
-            "AAAA\n-----END RSA PRIVATE KEY-----\n%s",
-            text, text);
+    sprintf(
+        both,
+        "%s-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\n"
+        "AAAA\n-----END RSA PRIVATE KEY-----\n%s",
+        text, text);
     assert_int_equal(load(both), AVITO_OK);
     assert_int_equal(anchors.count, 2);
     free(text);
@@ -248,8 +249,9 @@ static void encrypted_key_between(void **state)
 /* The name is "CERTIFICATE", or "X509 CERTIFICATE" of old, and nothing else that begins so. */
 static void names_of_certificates(void **state)
 {
-    static const char *const names[] = {"X509 CERTIFICATE", "X509 CERTIFICATES", "CERTIFICATE REQUEST",
-                                        "X509 ", "TRUSTED CERTIFICATE", "CERTIFICAT"};
+    static const char *const names[] = {"X509 CERTIFICATE",    "X509 CERTIFICATES",
+                                        "CERTIFICATE REQUEST", "X509 ",
+                                        "TRUSTED CERTIFICATE", "CERTIFICAT"};
     size_t len, i;
     char *text = slurp(PEER_CERTS "root-ec.pem", &len);
     char *named = malloc(len + 200);
@@ -257,8 +259,8 @@ static void names_of_certificates(void **state)
     for (i = 0; i < sizeof names / sizeof names[0]; i++) {
         const char *body = strchr(text, '\n');
         const char *end = strstr(text, "-----END");
-        sprintf(named, "-----BEGIN %s-----%.*s-----END %s-----\r\n", names[i], (int)(end - body), body,
-                names[i]);
+        sprintf(named, "-----BEGIN %s-----%.*s-----END %s-----\r\n", names[i], (int)(end - body),
+                body, names[i]);
         assert_int_equal(load(named), i == 0 ? AVITO_OK : AVITO_ERR_OPTION_ANCHORS);
         assert_int_equal(anchors.count, i == 0 ? 1 : 0);
     }

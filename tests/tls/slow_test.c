@@ -32,7 +32,9 @@ static size_t line_allows(size_t len)
     if (line.saved > 64.0) { /* no burst */
         line.saved = 64.0;
     }
-    return line.stands || line.saved < 1.0 ? 0u : line.saved < (double)len ? (size_t)line.saved : len;
+    return line.stands || line.saved < 1.0 ? 0u
+           : line.saved < (double)len      ? (size_t)line.saved
+                                           : len;
 }
 
 static int line_connect(void *ctx, const avito_server *to)
@@ -44,7 +46,8 @@ static int line_connect(void *ctx, const avito_server *to)
 static long line_send(void *ctx, const void *data, size_t len, int more)
 {
     const size_t n = line_allows(len);
-    const long sent = n > 0 ? line.below.functions->send(line.below.ctx, data, n, more) : AVITO_IO_AGAIN;
+    const long sent =
+        n > 0 ? line.below.functions->send(line.below.ctx, data, n, more) : AVITO_IO_AGAIN;
 
     (void)ctx;
     line.saved -= sent > 0 ? (double)sent : 0.0;
@@ -95,8 +98,10 @@ static int load(void *ctx, avito_token *token)
 /* A list of one chat, `body` bytes long, in one record. */
 static void make_answer(size_t body)
 {
-    const int head = snprintf(answer, sizeof answer, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n", body);
-    const int opened = snprintf(answer + head, sizeof answer - (size_t)head, "{\"chats\":[{\"id\":\"u2i-a\",\"x\":\"");
+    const int head =
+        snprintf(answer, sizeof answer, "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n", body);
+    const int opened = snprintf(answer + head, sizeof answer - (size_t)head,
+                                "{\"chats\":[{\"id\":\"u2i-a\",\"x\":\"");
 
     memset(answer + head + opened, 'x', body - (size_t)opened - 4);
     memcpy(answer + (size_t)head + body - 4, "\"}]}", 4);
@@ -105,7 +110,8 @@ static void make_answer(size_t body)
 }
 
 /* One call, the first on its connection, at `rate` bytes a second. The line stands from `stands_ms` on. */
-static int call_on_a_line(double rate, size_t body, uint32_t total_ms, uint32_t stands_ms, uint32_t *took_ms)
+static int call_on_a_line(double rate, size_t body, uint32_t total_ms, uint32_t stands_ms,
+                          uint32_t *took_ms)
 {
     avito_account_options a = avito_account_options_default();
     avito_client_options c = avito_client_options_default();
@@ -183,7 +189,8 @@ static void test_slowest_line(void **state)
 
     (void)state;
     assert_int_equal(call_on_a_line(SLOWEST, 8000, 0, UINT32_MAX, &took), AVITO_OK);
-    assert_int_equal(call_on_a_line(SLOWEST - 20, 8000, 0, UINT32_MAX, &took), AVITO_ERR_TIMEOUT_CONNECT);
+    assert_int_equal(call_on_a_line(SLOWEST - 20, 8000, 0, UINT32_MAX, &took),
+                     AVITO_ERR_TIMEOUT_CONNECT);
 }
 
 int main(void)

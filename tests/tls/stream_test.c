@@ -222,7 +222,8 @@ static void session_survives_a_broken_line(void **state)
     assert_int_equal(side_talk_again(&side, &peer), AVITO_OK);
     assert_true(peer.resumed);
     /* And a server that has forgotten it gets a whole handshake. */
-    SSL_CTX_set_session_cache_mode(peer.ctx, SSL_SESS_CACHE_OFF | SSL_SESS_CACHE_NO_INTERNAL_LOOKUP);
+    SSL_CTX_set_session_cache_mode(peer.ctx,
+                                   SSL_SESS_CACHE_OFF | SSL_SESS_CACHE_NO_INTERNAL_LOOKUP);
     assert_int_equal(side_talk_again(&side, &peer), AVITO_OK);
     assert_false(peer.resumed);
     peer_free(&peer);
@@ -733,7 +734,8 @@ static void recorder_close(void *ctx)
 static void every_byte_of_a_handshake_matters(void **state)
 {
     static const avito_transport_functions functions = {
-        recorder_connect, recorder_send, recorder_recv, recorder_wants, NULL, recorder_close, NULL, NULL};
+        recorder_connect, recorder_send, recorder_recv, recorder_wants, NULL,
+        recorder_close,   NULL,          NULL};
     size_t total;
     (void)state;
     side_meet(&side, &peer, "good-ec");

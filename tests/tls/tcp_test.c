@@ -353,8 +353,7 @@ static void both_families(void **state)
     for (many = 0; many < AVITO_TCP_ADDRESSES + 9; many++) {
         for (i = 0; i <= many; i++) {
             listed[i].ai_family = i < many ? AF_INET6 : AF_INET;
-            listed[i].ai_addr =
-                i < many ? (struct sockaddr *)&six : (struct sockaddr *)&four;
+            listed[i].ai_addr = i < many ? (struct sockaddr *)&six : (struct sockaddr *)&four;
             listed[i].ai_addrlen = i < many ? sizeof six : sizeof four;
             listed[i].ai_next = i < many ? &listed[i + 1] : NULL;
         }

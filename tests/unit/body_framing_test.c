@@ -239,12 +239,13 @@ static void test_blanks_after_a_size(void **state)
         {"5  \t \r\nhello\r\n0 \r\n\r\nz", "hello", AVITO_END, 1},
         {"5 ;a=b\r\nhello\r\n0\t;x\r\n\r\n", "hello", AVITO_END, 0},
     };
-    static const char *const bad[] = {" 5\r\nhello\r\n", "5 5\r\nhello\r\n", "5 x\r\nhello\r\n", " \r\n",
-                                      "5\r \nhello", "5 \nhello\r\n"};
+    static const char *const bad[] = {" 5\r\nhello\r\n", "5 5\r\nhello\r\n", "5 x\r\nhello\r\n",
+                                      " \r\n",           "5\r \nhello",      "5 \nhello\r\n"};
 
     (void)state;
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
-        expect(ANSWER, good[i].input, strlen(good[i].input), good[i].body, good[i].left, good[i].result);
+        expect(ANSWER, good[i].input, strlen(good[i].input), good[i].body, good[i].left,
+               good[i].result);
         expect(CHUNKED, good[i].input, strlen(good[i].input), "", 0, AVITO_ERR_HTTP_CHUNK);
     }
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {

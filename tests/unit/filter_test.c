@@ -95,8 +95,8 @@ static void test_depth(void **state)
 
 /* ---- strings and numbers ---- */
 
-static int read_chat(const char *text, size_t piece, size_t room, avito_chat *chat, struct guard *memory,
-                     size_t *needed)
+static int read_chat(const char *text, size_t piece, size_t room, avito_chat *chat,
+                     struct guard *memory, size_t *needed)
 {
     struct avitoi_json j;
     avito_arena arena;
@@ -131,7 +131,8 @@ static void test_strings(void **state)
         {"\\\"\\\\\\/\\b\\f\\n\\r\\t", "\"\\/\b\f\n\r\t", 8},
         {"0123456789abcde\\n0123456789abcdef", "0123456789abcde\n0123456789abcdef", 32},
         {"\xd0\x96\xd0\x96\xd0\x96\xd0\x96\xd0\x96\xd0\x96\xd0\x96\xd0\x96\xd0\x96\xf0\x9f\x98\x80",
-         "\xd0\x96\xd0\x96\xd0\x96\xd0\x96\xd0\x96\xd0\x96\xd0\x96\xd0\x96\xd0\x96\xf0\x9f\x98\x80", 22},
+         "\xd0\x96\xd0\x96\xd0\x96\xd0\x96\xd0\x96\xd0\x96\xd0\x96\xd0\x96\xd0\x96\xf0\x9f\x98\x80",
+         22},
     };
     char text[200];
 
@@ -158,37 +159,73 @@ static void test_numbers(void **state)
         int result;
         int64_t value;
     } rows[] = {
-        {"0", AVITO_OK, 0}, {"-0", AVITO_OK, 0}, {"7", AVITO_OK, 7}, {"\"7\"", AVITO_OK, 7}, {"null", AVITO_OK, 0},
-        {"\"\"", AVITO_OK, 0}, {"-9", AVITO_OK, -9}, {"\"-9\"", AVITO_OK, -9},
+        {"0", AVITO_OK, 0},
+        {"-0", AVITO_OK, 0},
+        {"7", AVITO_OK, 7},
+        {"\"7\"", AVITO_OK, 7},
+        {"null", AVITO_OK, 0},
+        {"\"\"", AVITO_OK, 0},
+        {"-9", AVITO_OK, -9},
+        {"\"-9\"", AVITO_OK, -9},
         {"999999999999999999", AVITO_OK, INT64_C(999999999999999999)},
         {"1000000000000000000", AVITO_OK, INT64_C(1000000000000000000)},
-        {"9223372036854775807", AVITO_OK, INT64_MAX}, {"\"9223372036854775807\"", AVITO_OK, INT64_MAX},
-        {"-9223372036854775808", AVITO_OK, INT64_MIN}, {"9223372036854775808", AVITO_ERR_MODEL, 0},
-        {"-9223372036854775809", AVITO_ERR_MODEL, 0}, {"18446744073709551617", AVITO_ERR_MODEL, 0},
-        {"99999999999999999999999999999999999999999999", AVITO_ERR_MODEL, 0}, {"1.0", AVITO_OK, 1}, {"\"1.0\"", AVITO_OK, 1}, {"1754916284.000", AVITO_OK, 1754916284}, {"1.e1", AVITO_ERR_JSON, 0}, {"\"1.e1\"", AVITO_ERR_MODEL, 0},
-        {"10e-1", AVITO_OK, 1}, {"1e-1", AVITO_ERR_MODEL, 0}, {"0.5e1", AVITO_OK, 5}, {"-1.50e1", AVITO_OK, -15}, {"1e18", AVITO_OK, INT64_C(1000000000000000000)}, {"1e19", AVITO_ERR_MODEL, 0}, {"1e999", AVITO_ERR_MODEL, 0}, {"0e-3", AVITO_ERR_MODEL, 0},
+        {"9223372036854775807", AVITO_OK, INT64_MAX},
+        {"\"9223372036854775807\"", AVITO_OK, INT64_MAX},
+        {"-9223372036854775808", AVITO_OK, INT64_MIN},
+        {"9223372036854775808", AVITO_ERR_MODEL, 0},
+        {"-9223372036854775809", AVITO_ERR_MODEL, 0},
+        {"18446744073709551617", AVITO_ERR_MODEL, 0},
+        {"99999999999999999999999999999999999999999999", AVITO_ERR_MODEL, 0},
+        {"1.0", AVITO_OK, 1},
+        {"\"1.0\"", AVITO_OK, 1},
+        {"1754916284.000", AVITO_OK, 1754916284},
+        {"1.e1", AVITO_ERR_JSON, 0},
+        {"\"1.e1\"", AVITO_ERR_MODEL, 0},
+        {"10e-1", AVITO_OK, 1},
+        {"1e-1", AVITO_ERR_MODEL, 0},
+        {"0.5e1", AVITO_OK, 5},
+        {"-1.50e1", AVITO_OK, -15},
+        {"1e18", AVITO_OK, INT64_C(1000000000000000000)},
+        {"1e19", AVITO_ERR_MODEL, 0},
+        {"1e999", AVITO_ERR_MODEL, 0},
+        {"0e-3", AVITO_ERR_MODEL, 0},
         {"1.0000000000000000001", AVITO_ERR_MODEL, 0},
-        {"1754.999", AVITO_ERR_MODEL, 0}, {"17540.99", AVITO_ERR_MODEL, 0}, {"12345678", AVITO_OK, 12345678},
-        {"1234567890123456", AVITO_OK, INT64_C(1234567890123456)}, {"1234567.", AVITO_ERR_JSON, 0},
-        {"1234567-", AVITO_ERR_JSON, 0}, {"1234+567", AVITO_ERR_JSON, 0}, {"12345/78", AVITO_ERR_JSON, 0},
-        {"1e3", AVITO_OK, 1000}, {"1.00000000000000000000000000000001", AVITO_ERR_MODEL, 0},
-        {"\"1.5\"", AVITO_ERR_MODEL, 0}, {"\"x\"", AVITO_ERR_MODEL, 0}, {"\" 1\"", AVITO_ERR_MODEL, 0},
-        {"\"+1\"", AVITO_ERR_MODEL, 0}, {"\"-\"", AVITO_ERR_MODEL, 0}, {"true", AVITO_ERR_MODEL, 0},
-        {"[1]", AVITO_ERR_MODEL, 0}, {"{}", AVITO_ERR_MODEL, 0}, {"\"\\u0031\"", AVITO_OK, 1},
+        {"1754.999", AVITO_ERR_MODEL, 0},
+        {"17540.99", AVITO_ERR_MODEL, 0},
+        {"12345678", AVITO_OK, 12345678},
+        {"1234567890123456", AVITO_OK, INT64_C(1234567890123456)},
+        {"1234567.", AVITO_ERR_JSON, 0},
+        {"1234567-", AVITO_ERR_JSON, 0},
+        {"1234+567", AVITO_ERR_JSON, 0},
+        {"12345/78", AVITO_ERR_JSON, 0},
+        {"1e3", AVITO_OK, 1000},
+        {"1.00000000000000000000000000000001", AVITO_ERR_MODEL, 0},
+        {"\"1.5\"", AVITO_ERR_MODEL, 0},
+        {"\"x\"", AVITO_ERR_MODEL, 0},
+        {"\" 1\"", AVITO_ERR_MODEL, 0},
+        {"\"+1\"", AVITO_ERR_MODEL, 0},
+        {"\"-\"", AVITO_ERR_MODEL, 0},
+        {"true", AVITO_ERR_MODEL, 0},
+        {"[1]", AVITO_ERR_MODEL, 0},
+        {"{}", AVITO_ERR_MODEL, 0},
+        {"\"\\u0031\"", AVITO_OK, 1},
         {"\"123456789012345678901234567890123456789012345678901234567890\"", AVITO_ERR_MODEL, 0},
     };
     char text[200];
 
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        (void)snprintf(text, sizeof text, "{\"id\":\"c\",\"created\":%s,\"updated\":3,\"x\":\"long enough for the shortcuts of the filter\"}",
+        (void)snprintf(text, sizeof text,
+                       "{\"id\":\"c\",\"created\":%s,\"updated\":3,\"x\":\"long enough for the "
+                       "shortcuts of the filter\"}",
                        rows[i].json);
         for (size_t piece = 0; piece < strlen(text); piece++) {
             struct guard memory;
             avito_chat chat;
             size_t needed;
             int rc = read_chat(text, piece, 1024, &chat, &memory, &needed);
-            if (rc != rows[i].result || (rc == AVITO_OK && (chat.created != rows[i].value || chat.updated != 3))) {
+            if (rc != rows[i].result ||
+                (rc == AVITO_OK && (chat.created != rows[i].value || chat.updated != 3))) {
                 fail_msg("%s in pieces of %zu: %s", rows[i].json, piece, dump_result_name(rc));
             }
             guard_free(&memory);
@@ -203,27 +240,46 @@ static void test_degrees(void **state)
         int result;
         int32_t value;
     } rows[] = {
-        {"0", AVITO_OK, 0}, {"55.7512", AVITO_OK, 557512000}, {"-0.00000005", AVITO_OK, -1},
-        {"0.00000004999999999999999999999", AVITO_OK, 0}, {"1e-7", AVITO_OK, 1}, {"5e-8", AVITO_OK, 1},
-        {"180", AVITO_OK, 1800000000}, {"-180.0", AVITO_OK, -1800000000}, {"214", AVITO_OK, 2140000000},
-        {"215", AVITO_OK, 0}, {"-215", AVITO_OK, 0}, {"219.9", AVITO_OK, 0},
-        {"1e3", AVITO_OK, 0}, {"1e99999", AVITO_OK, 0}, {"5.57512E+1", AVITO_OK, 557512000},
-        {"429.4967296", AVITO_OK, 0}, {"99999999999999999999", AVITO_OK, 0},
-        {"\"55.7512\"", AVITO_OK, 557512000}, {"\"x\"", AVITO_OK, 0}, {"\"1,5\"", AVITO_OK, 0}, {"\"-\"", AVITO_OK, 0}, {"[]", AVITO_OK, 0}, {"null", AVITO_OK, 0}, {"true", AVITO_OK, 0},
+        {"0", AVITO_OK, 0},
+        {"55.7512", AVITO_OK, 557512000},
+        {"-0.00000005", AVITO_OK, -1},
+        {"0.00000004999999999999999999999", AVITO_OK, 0},
+        {"1e-7", AVITO_OK, 1},
+        {"5e-8", AVITO_OK, 1},
+        {"180", AVITO_OK, 1800000000},
+        {"-180.0", AVITO_OK, -1800000000},
+        {"214", AVITO_OK, 2140000000},
+        {"215", AVITO_OK, 0},
+        {"-215", AVITO_OK, 0},
+        {"219.9", AVITO_OK, 0},
+        {"1e3", AVITO_OK, 0},
+        {"1e99999", AVITO_OK, 0},
+        {"5.57512E+1", AVITO_OK, 557512000},
+        {"429.4967296", AVITO_OK, 0},
+        {"99999999999999999999", AVITO_OK, 0},
+        {"\"55.7512\"", AVITO_OK, 557512000},
+        {"\"x\"", AVITO_OK, 0},
+        {"\"1,5\"", AVITO_OK, 0},
+        {"\"-\"", AVITO_OK, 0},
+        {"[]", AVITO_OK, 0},
+        {"null", AVITO_OK, 0},
+        {"true", AVITO_OK, 0},
     };
     char text[200];
 
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        (void)snprintf(text, sizeof text,
-                       "{\"context\":{\"type\":\"item\",\"value\":{\"location\":{\"lat\":%s,\"lon\":1}}}}",
-                       rows[i].json);
+        (void)snprintf(
+            text, sizeof text,
+            "{\"context\":{\"type\":\"item\",\"value\":{\"location\":{\"lat\":%s,\"lon\":1}}}}",
+            rows[i].json);
         for (size_t piece = 0; piece < 30; piece++) {
             struct guard memory;
             avito_chat chat;
             size_t needed;
             int rc = read_chat(text, piece, 2048, &chat, &memory, &needed);
-            if (rc != rows[i].result || (rc == AVITO_OK && chat.context->item->location->lat_e7 != rows[i].value)) {
+            if (rc != rows[i].result ||
+                (rc == AVITO_OK && chat.context->item->location->lat_e7 != rows[i].value)) {
                 fail_msg("%s in pieces of %zu: %s", rows[i].json, piece, dump_result_name(rc));
             }
             guard_free(&memory);
@@ -233,14 +289,17 @@ static void test_degrees(void **state)
 
 /* ---- lists, element by element ---- */
 
-#define LONG100 "0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789"
+#define LONG100                                                                                    \
+    "01234567890123456789012345678901234567890123456789012345678901234567890123456789012345678901" \
+    "23456789"
 
-static void start_list(struct lane *l, const char *body, const avito_messages_query *query, char *room,
-                       size_t size)
+static void start_list(struct lane *l, const char *body, const avito_messages_query *query,
+                       char *room, size_t size)
 {
     lane_exchange(l, 200, body, strlen(body));
     l->arena = avito_arena_of(room, size);
-    assert_int_equal(lane_run(l, avito_list_messages(&l->client, 1, "c", query, &l->arena)), AVITO_OK);
+    assert_int_equal(lane_run(l, avito_list_messages(&l->client, 1, "c", query, &l->arena)),
+                     AVITO_OK);
 }
 
 static int next(struct lane *l, avito_message *m)
@@ -252,9 +311,10 @@ static int next(struct lane *l, avito_message *m)
  * the others come. */
 static void test_element_too_large(void **state)
 {
-    static const char body[] = "{\"messages\":[{\"id\":\"one\"},"
-                               "{\"id\":\"two\",\"content\":{\"text\":\"" LONG100 LONG100 LONG100 "\"},\"type\":\"text\"},"
-                               "{\"id\":\"three\"}],\"meta\":{\"has_more\":true}}";
+    static const char body[] =
+        "{\"messages\":[{\"id\":\"one\"},"
+        "{\"id\":\"two\",\"content\":{\"text\":\"" LONG100 LONG100 LONG100 "\"},\"type\":\"text\"},"
+        "{\"id\":\"three\"}],\"meta\":{\"has_more\":true}}";
     static char room[2048];
     size_t least = 0, needed = 0;
 
@@ -299,17 +359,30 @@ static void test_element_too_large(void **state)
 
 static void test_bad_elements(void **state)
 {
-    static const char body[] =
-        "[{\"id\":\"1\"},{\"id\":\"2\",\"created\":\"x\"},{\"id\":\"3\",\"content\":{\"text\":[{\"deep\":[]}]},\"type\":\"text\"},"
-        "5,null,\"text\",[],[{\"id\":\"no\"}],{\"id\":\"4\",\"id\":\"5\"},{\"id\":\"6\",\"content\":{\"text\":\"a\",\"text\":\"b\"}},"
-        "{\"id\":\"7\",\"content\":{\"image\":{\"sizes\":{\"1x1\":5,\"2x2\":\"u\"}},\"call\":{\"status\":5}}},{\"id\":8},true,{\"id\":\"9\"}]";
+    static const char body[] = "[{\"id\":\"1\"},{\"id\":\"2\",\"created\":\"x\"},{\"id\":\"3\","
+                               "\"content\":{\"text\":[{\"deep\":[]}]},\"type\":\"text\"},"
+                               "5,null,\"text\",[],[{\"id\":\"no\"}],{\"id\":\"4\",\"id\":\"5\"},{"
+                               "\"id\":\"6\",\"content\":{\"text\":\"a\",\"text\":\"b\"}},"
+                               "{\"id\":\"7\",\"content\":{\"image\":{\"sizes\":{\"1x1\":5,\"2x2\":"
+                               "\"u\"}},\"call\":{\"status\":5}}},{\"id\":8},true,{\"id\":\"9\"}]";
     static const struct {
         int result;
         const char *id;
-    } rows[] = {{AVITO_OK, "1"}, {AVITO_ERR_MODEL, "created"}, {AVITO_ERR_MODEL, "text"}, {AVITO_ERR_MODEL, NULL},
-                {AVITO_ERR_MODEL, NULL}, {AVITO_ERR_MODEL, NULL}, {AVITO_ERR_MODEL, NULL}, {AVITO_ERR_MODEL, NULL},
-                {AVITO_ERR_DUPLICATE, "id"}, {AVITO_ERR_DUPLICATE, "text"}, {AVITO_ERR_MODEL, NULL},
-                {AVITO_ERR_MODEL, "id"}, {AVITO_ERR_MODEL, NULL}, {AVITO_OK, "9"}, {AVITO_END, NULL}};
+    } rows[] = {{AVITO_OK, "1"},
+                {AVITO_ERR_MODEL, "created"},
+                {AVITO_ERR_MODEL, "text"},
+                {AVITO_ERR_MODEL, NULL},
+                {AVITO_ERR_MODEL, NULL},
+                {AVITO_ERR_MODEL, NULL},
+                {AVITO_ERR_MODEL, NULL},
+                {AVITO_ERR_MODEL, NULL},
+                {AVITO_ERR_DUPLICATE, "id"},
+                {AVITO_ERR_DUPLICATE, "text"},
+                {AVITO_ERR_MODEL, NULL},
+                {AVITO_ERR_MODEL, "id"},
+                {AVITO_ERR_MODEL, NULL},
+                {AVITO_OK, "9"},
+                {AVITO_END, NULL}};
     static char room[4096];
 
     (void)state;
@@ -325,7 +398,8 @@ static void test_bad_elements(void **state)
                 fail_msg("row %zu in pieces of %zu: %s", i, piece, dump_result_name(rc));
             }
             if (rows[i].id != NULL) {
-                assert_string_equal(rc == AVITO_OK ? m.id.ptr : avito_last_error(&l.client)->text, rows[i].id);
+                assert_string_equal(rc == AVITO_OK ? m.id.ptr : avito_last_error(&l.client)->text,
+                                    rows[i].id);
             }
             assert_int_equal(avito_list_open(&l.client), rc != AVITO_END);
         }
@@ -337,10 +411,12 @@ static void test_bad_elements(void **state)
 /* A list read whole gives the good rows and counts the others. */
 static void test_skipped_rows(void **state)
 {
-    static const char body[] =
-        "{\"messages\":[{\"id\":\"1\",\"quote\":{\"id\":\"q\"}},{\"id\":\"2\",\"created\":\"x\",\"content\":{\"text\":\"t\"}},"
-        "{\"id\":\"3\",\"content\":{\"image\":{\"sizes\":{\"1x1\":\"u\",\"2x2\":\"v\"}},\"call\":[1]},\"created\":5},5,[{\"id\":\"no\"}],"
-        "{\"id\":\"4\",\"id\":\"5\"},{\"id\":\"6\",\"content\":[]},{\"id\":\"7\",\"author_id\":true}],\"meta\":{\"has_more\":true}}";
+    static const char body[] = "{\"messages\":[{\"id\":\"1\",\"quote\":{\"id\":\"q\"}},{\"id\":"
+                               "\"2\",\"created\":\"x\",\"content\":{\"text\":\"t\"}},"
+                               "{\"id\":\"3\",\"content\":{\"image\":{\"sizes\":{\"1x1\":\"u\","
+                               "\"2x2\":\"v\"}},\"call\":[1]},\"created\":5},5,[{\"id\":\"no\"}],"
+                               "{\"id\":\"4\",\"id\":\"5\"},{\"id\":\"6\",\"content\":[]},{\"id\":"
+                               "\"7\",\"author_id\":true}],\"meta\":{\"has_more\":true}}";
     size_t worked = 0, needed = 0;
 
     (void)state;
@@ -350,7 +426,8 @@ static void test_skipped_rows(void **state)
         lane_init(&l, 512);
         l.script.recv_piece = piece;
         lane_exchange(&l, 200, body, sizeof body - 1);
-        assert_int_equal(lane_run(&l, avito_get_messages(&l.client, 1, "c", NULL, &l.arena, &got)), AVITO_OK);
+        assert_int_equal(lane_run(&l, avito_get_messages(&l.client, 1, "c", NULL, &l.arena, &got)),
+                         AVITO_OK);
         assert_int_equal(got.count, 2);
         assert_string_equal(got.items[0].id.ptr, "1");
         assert_string_equal(got.items[0].quote->id.ptr, "q");
@@ -361,7 +438,8 @@ static void test_skipped_rows(void **state)
         assert_true(got.has_more);
         lane_free(&l);
     }
-    for (size_t size = 0; size < 4096; size += 8) { /* memory that is too small is an error all the same */
+    for (size_t size = 0; size < 4096;
+         size += 8) { /* memory that is too small is an error all the same */
         struct guard memory = guard_end(size);
         struct lane l;
         avito_messages got;
@@ -396,7 +474,8 @@ static void test_no_good_row(void **state)
     (void)state;
     lane_init(&l, 512);
     lane_exchange(&l, 200, body, sizeof body - 1);
-    assert_int_equal(lane_run(&l, avito_get_messages(&l.client, 1, "c", NULL, &l.arena, &got)), AVITO_ERR_MODEL);
+    assert_int_equal(lane_run(&l, avito_get_messages(&l.client, 1, "c", NULL, &l.arena, &got)),
+                     AVITO_ERR_MODEL);
     assert_string_equal(avito_last_error(&l.client)->text, "id");
     lane_free(&l);
 }
@@ -405,7 +484,8 @@ static void test_no_good_row(void **state)
 #if AVITO_WITH_SHORTCUTS
 static void test_forms(void **state)
 {
-    static const char *const others[] = {"\":", "\0\0\0\0\0\0\0\0", "\xff\xff\xff\xff\xff\xff\xff\xff", "\1\1\1\1\1\1\1\1"};
+    static const char *const others[] = {"\":", "\0\0\0\0\0\0\0\0",
+                                         "\xff\xff\xff\xff\xff\xff\xff\xff", "\1\1\1\1\1\1\1\1"};
     const struct avitoi_schema_field *const rows = avitoi_schema_user.fields;
     const struct avitoi_schema_field *const last = rows + avitoi_schema_user.count;
     char text[AVITOI_FAST_AHEAD];
@@ -436,8 +516,10 @@ static void test_word_lists(void **state)
     static const struct {
         const char *words;
         size_t size;
-    } lists[] = {{avitoi_schema_message_types, sizeof avitoi_schema_message_types}, {avitoi_schema_directions, sizeof avitoi_schema_directions},
-                 {avitoi_schema_chat_types, sizeof avitoi_schema_chat_types}, {avitoi_schema_call_statuses, sizeof avitoi_schema_call_statuses},
+    } lists[] = {{avitoi_schema_message_types, sizeof avitoi_schema_message_types},
+                 {avitoi_schema_directions, sizeof avitoi_schema_directions},
+                 {avitoi_schema_chat_types, sizeof avitoi_schema_chat_types},
+                 {avitoi_schema_call_statuses, sizeof avitoi_schema_call_statuses},
                  {avitoi_schema_location_kinds, sizeof avitoi_schema_location_kinds}};
 
     (void)state;
@@ -498,17 +580,25 @@ static void test_broken_list(void **state)
 static void test_masks(void **state)
 {
     static const char body[] =
-        "{\"chats\":[{\"id\":\"c\",\"created\":1,\"context\":{\"type\":\"item\",\"value\":{\"id\":5,\"title\":\"" LONG100
-        "\"}},\"users\":[{\"id\":7,\"name\":\"n\",\"public_user_profile\":{\"user_id\":7,\"avatar\":{\"default\":\"" LONG100
-        "\",\"images\":{\"1x1\":\"" LONG100 "\"}}}}],\"last_message\":{\"id\":\"m\",\"content\":{\"text\":\"hi\"},"
+        "{\"chats\":[{\"id\":\"c\",\"created\":1,\"context\":{\"type\":\"item\",\"value\":{\"id\":"
+        "5,\"title\":\"" LONG100 "\"}},\"users\":[{\"id\":7,\"name\":\"n\",\"public_user_profile\":"
+        "{\"user_id\":7,\"avatar\":{\"default\":\"" LONG100 "\",\"images\":{\"1x1\":\"" LONG100
+        "\"}}}}],\"last_message\":{\"id\":\"m\",\"content\":{\"text\":\"hi\"},"
         "\"type\":\"text\"}}]}";
-    static const uint32_t masks[] = {
-        0, AVITO_CHAT_ALL, AVITO_CHAT_ALL & ~AVITO_CHAT_AVATARS, AVITO_CHAT_LAST_MESSAGE, AVITO_CHAT_CONTEXT,
-        AVITO_CHAT_USERS, AVITO_CHAT_PROFILES, AVITO_CHAT_AVATARS, AVITO_CHAT_LAST_MESSAGE | AVITO_MESSAGE_QUOTES};
+    static const uint32_t masks[] = {0,
+                                     AVITO_CHAT_ALL,
+                                     AVITO_CHAT_ALL & ~AVITO_CHAT_AVATARS,
+                                     AVITO_CHAT_LAST_MESSAGE,
+                                     AVITO_CHAT_CONTEXT,
+                                     AVITO_CHAT_USERS,
+                                     AVITO_CHAT_PROFILES,
+                                     AVITO_CHAT_AVATARS,
+                                     AVITO_CHAT_LAST_MESSAGE | AVITO_MESSAGE_QUOTES};
     static const struct {
         bool context, users, profiles, avatars, message, content;
-    } shown[] = {{1, 1, 1, 1, 1, 1}, {1, 1, 1, 1, 1, 1}, {1, 1, 1, 0, 1, 1}, {0, 0, 0, 0, 1, 1}, {1, 0, 0, 0, 0, 0},
-                 {0, 1, 0, 0, 0, 0}, {0, 1, 1, 0, 0, 0}, {0, 1, 1, 1, 0, 0}, {0, 0, 0, 0, 1, 0}};
+    } shown[] = {{1, 1, 1, 1, 1, 1}, {1, 1, 1, 1, 1, 1}, {1, 1, 1, 0, 1, 1},
+                 {0, 0, 0, 0, 1, 1}, {1, 0, 0, 0, 0, 0}, {0, 1, 0, 0, 0, 0},
+                 {0, 1, 1, 0, 0, 0}, {0, 1, 1, 1, 0, 0}, {0, 0, 0, 0, 1, 0}};
     size_t everything = 0;
 
     (void)state;
@@ -520,18 +610,22 @@ static void test_masks(void **state)
         q.want = masks[i];
         lane_init(&l, 512);
         lane_exchange(&l, 200, body, sizeof body - 1);
-        assert_int_equal(lane_run(&l, avito_get_chats(&l.client, 1, &q, &l.arena, &chats)), AVITO_OK);
+        assert_int_equal(lane_run(&l, avito_get_chats(&l.client, 1, &q, &l.arena, &chats)),
+                         AVITO_OK);
         assert_int_equal(chats.count, 1);
         c = &chats.items[0];
         assert_string_equal(c->id.ptr, "c");
         assert_int_equal(c->created, 1);
         assert_int_equal(c->context != NULL, shown[i].context);
         assert_int_equal(c->users.count, shown[i].users);
-        assert_int_equal(c->users.count != 0 && c->users.items[0].public_user_profile != NULL, shown[i].profiles);
+        assert_int_equal(c->users.count != 0 && c->users.items[0].public_user_profile != NULL,
+                         shown[i].profiles);
         assert_int_equal(c->users.count != 0 && c->users.items[0].public_user_profile != NULL &&
-                         c->users.items[0].public_user_profile->avatar != NULL, shown[i].avatars);
+                             c->users.items[0].public_user_profile->avatar != NULL,
+                         shown[i].avatars);
         assert_int_equal(c->last_message != NULL, shown[i].message);
-        assert_int_equal(c->last_message != NULL && c->last_message->content.kind == AVITO_MESSAGE_TEXT,
+        assert_int_equal(c->last_message != NULL &&
+                             c->last_message->content.kind == AVITO_MESSAGE_TEXT,
                          shown[i].content);
         everything = i == 0 ? l.arena.peak : everything;
         assert_true(i < 2 ? l.arena.peak == everything : l.arena.peak + 190 < everything);
@@ -544,16 +638,18 @@ static void test_cut_texts(void **state)
 {
     static const char text[] = "ab\xd0\x96\xe2\x98\x83\xf0\x9f\x98\x80z"; /* 2 + 2 + 3 + 4 + 1 */
     static const size_t kept[] = {12, 1, 2, 2, 4, 4, 4, 7, 7, 7, 7, 11, 12, 12, 12};
-    static const char *const forms[] = {
-        "ab\xd0\x96\xe2\x98\x83\xf0\x9f\x98\x80z", "\\u0061b\\u0416\\u2603\\ud83d\\ude00z",
-        "a\\u0062\xd0\x96\\u2603\xf0\x9f\x98\x80\\u007a"};
+    static const char *const forms[] = {"ab\xd0\x96\xe2\x98\x83\xf0\x9f\x98\x80z",
+                                        "\\u0061b\\u0416\\u2603\\ud83d\\ude00z",
+                                        "a\\u0062\xd0\x96\\u2603\xf0\x9f\x98\x80\\u007a"};
     static char room[2048];
     char body[400];
 
     (void)state;
     for (size_t form = 0; form < 3; form++) {
-        (void)snprintf(body, sizeof body, "[{\"id\":\"0123456789abcdef0123\",\"content\":{\"text\":\"%s\"}},"
-                       "{\"id\":\"2\",\"content\":{\"text\":\"\"}}]", forms[form]);
+        (void)snprintf(body, sizeof body,
+                       "[{\"id\":\"0123456789abcdef0123\",\"content\":{\"text\":\"%s\"}},"
+                       "{\"id\":\"2\",\"content\":{\"text\":\"\"}}]",
+                       forms[form]);
         for (size_t cut = 0; cut < sizeof kept / sizeof kept[0]; cut++) {
             for (size_t piece = 0; piece < 8; piece++) {
                 struct lane l;
@@ -566,7 +662,8 @@ static void test_cut_texts(void **state)
                 assert_int_equal(next(&l, &m), AVITO_OK);
                 assert_string_equal(m.id.ptr, "0123456789abcdef0123");
                 if (m.content.as.text.len != kept[cut]) {
-                    fail_msg("form %zu cut at %zu in pieces of %zu: %zu", form, cut, piece, m.content.as.text.len);
+                    fail_msg("form %zu cut at %zu in pieces of %zu: %zu", form, cut, piece,
+                             m.content.as.text.len);
                 }
                 assert_memory_equal(m.content.as.text.ptr, text, kept[cut]);
                 assert_int_equal(m.content.as.text.ptr[kept[cut]], 0);
@@ -619,7 +716,9 @@ static void test_pages_into_one_arena(void **state)
         } else if (size >= 8) {
             assert_int_equal(rc, AVITO_ERR_ARENA);
             assert_int_equal(worked, 0);
-            needed = avito_last_error(&l.client)->needed > needed ? avito_last_error(&l.client)->needed : needed;
+            needed = avito_last_error(&l.client)->needed > needed
+                         ? avito_last_error(&l.client)->needed
+                         : needed;
             assert_int_equal(l.arena.used, 0);
         }
         lane_free(&l);

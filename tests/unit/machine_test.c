@@ -19,14 +19,93 @@
 /* Rows: states; columns: events, in the order of their enums. '-': not allowed. Else the next state. */
 static const char *const table[AVITOI_CALL_STATES] = {
     /*            S  T  C  W  A  E  N  R  D  X                                        */
-    /* IDLE    */ "1" "-" "-" "-" "-" "-" "-" "-" "-" "0",
-    /* ACCOUNT */ "-" "2" "-" "-" "-" "-" "-" "-" "-" "0",
-    /* CONNECT */ "-" "-" "3" "-" "-" "-" "-" "1" "-" "0",
-    /* SEND    */ "-" "-" "-" "4" "5" "-" "-" "1" "-" "0",
-    /* HEAD    */ "-" "-" "-" "-" "5" "-" "-" "1" "-" "0",
-    /* BODY    */ "-" "-" "-" "-" "-" "6" "-" "1" "7" "0",
-    /* ROW     */ "-" "-" "-" "-" "-" "-" "5" "-" "7" "0",
-    /* DRAIN   */ "-" "-" "-" "-" "-" "-" "-" "1" "-" "0",
+    /* IDLE    */ "1"
+                  "-"
+                  "-"
+                  "-"
+                  "-"
+                  "-"
+                  "-"
+                  "-"
+                  "-"
+                  "0",
+    /* ACCOUNT */
+    "-"
+    "2"
+    "-"
+    "-"
+    "-"
+    "-"
+    "-"
+    "-"
+    "-"
+    "0",
+    /* CONNECT */
+    "-"
+    "-"
+    "3"
+    "-"
+    "-"
+    "-"
+    "-"
+    "1"
+    "-"
+    "0",
+    /* SEND    */
+    "-"
+    "-"
+    "-"
+    "4"
+    "5"
+    "-"
+    "-"
+    "1"
+    "-"
+    "0",
+    /* HEAD    */
+    "-"
+    "-"
+    "-"
+    "-"
+    "5"
+    "-"
+    "-"
+    "1"
+    "-"
+    "0",
+    /* BODY    */
+    "-"
+    "-"
+    "-"
+    "-"
+    "-"
+    "6"
+    "-"
+    "1"
+    "7"
+    "0",
+    /* ROW     */
+    "-"
+    "-"
+    "-"
+    "-"
+    "-"
+    "-"
+    "5"
+    "-"
+    "7"
+    "0",
+    /* DRAIN   */
+    "-"
+    "-"
+    "-"
+    "-"
+    "-"
+    "-"
+    "-"
+    "1"
+    "-"
+    "0",
 };
 
 static void test_every_state_with_every_event(void **state)
@@ -88,7 +167,8 @@ static int reach(struct lane *l, unsigned state)
             return rc;
         }
         if (l->client.priv.state == AVITOI_CALL_ROW) {
-            rc = state == AVITOI_CALL_DRAIN ? avito_list_end(&l->client, 10000) : avito_next_message(&l->client, m);
+            rc = state == AVITOI_CALL_DRAIN ? avito_list_end(&l->client, 10000)
+                                            : avito_next_message(&l->client, m);
         } else {
             assert_int_equal(rc, AVITO_AGAIN);
             rc = avito_step(&l->client);
@@ -169,7 +249,8 @@ static void test_leaving_every_state(void **state)
             kept = (how == 3 && s >= AVITOI_CALL_BODY) || (how == 2 && s == AVITOI_CALL_DRAIN);
             assert_int_equal(l.client.priv.state, AVITOI_CALL_IDLE);
             if (l.script.open != kept) {
-                fail_msg("state %u, way %d: the connection is %s", s, how, kept ? "closed" : "open");
+                fail_msg("state %u, way %d: the connection is %s", s, how,
+                         kept ? "closed" : "open");
             }
             assert_false(avito_list_open(&l.client));
             assert_false(l.arena.busy);

@@ -259,7 +259,8 @@ static const struct row good[] = {
      AVITO_AGAIN},
     {POST "Content-Length: 0000000000000000000000008\r\n\r\n" EVENT, "<" EVENT ">", "200 ",
      AVITO_AGAIN},
-    {LINE "Host: \t[2001:db8::1]:8080\t \r\n" LENGTH8 "\r\n" EVENT, "<" EVENT ">", "200 ", AVITO_AGAIN},
+    {LINE "Host: \t[2001:db8::1]:8080\t \r\n" LENGTH8 "\r\n" EVENT, "<" EVENT ">", "200 ",
+     AVITO_AGAIN},
     {LINE "Host: a-b_c.example:443\r\n" LENGTH8 "\r\n" EVENT, "<" EVENT ">", "200 ", AVITO_AGAIN},
     /* names that only begin like, or go on behind, those that matter */
     {POST

@@ -86,7 +86,8 @@ void check_outcome(world *w, const struct lane *l, int rc)
         fail(w, "sending", "result %d with outcome %d", rc, (int)outcome);
     }
     if (outcome == AVITO_NOT_SENT && j->unsettled && !j->read_back) {
-        fail(w, "sending", "job %d: not sent, but a request left whole and was not refused", l->job);
+        fail(w, "sending", "job %d: not sent, but a request left whole and was not refused",
+             l->job);
     }
     if (outcome == AVITO_CANNOT_TELL && (!j->left || j->refused)) {
         fail(w, "sending", "job %d: cannot tell, but its request %s", l->job,
@@ -112,7 +113,8 @@ static void check_stored(world *w, note *n, const sim_message_info *m)
         fail(w, "sending", "job %d is stored as %s with picture %s", n->job, sim_type_name(m->type),
              m->image_id);
     }
-    if (j->state == JOB_NEW || j->state == JOB_UPLOADING || j->state == JOB_BASELINE || j->state == JOB_GIVEN_UP) {
+    if (j->state == JOB_NEW || j->state == JOB_UPLOADING || j->state == JOB_BASELINE ||
+        j->state == JOB_GIVEN_UP) {
         fail(w, "sending", "job %d is stored after it was declared not sent", n->job);
     }
     if (j->state == JOB_SENT && !j->rivalled && !j->misled) {
@@ -274,8 +276,9 @@ static void check_order(world *w, const note *n)
     const bool excused = l->spoilt || impl_gave_pages_up(&w->device.inbox);
     for (size_t i = w->done_before; i < w->note_count; i++) {
         note *o = &w->notes[i];
-        const bool behind = !n->odd && !o->odd && o->created <= n->created && o->accepted == 0 && !o->reported &&
-                            o->visible_ms < l->ms && !o->late && strcmp(o->chat, n->chat) == 0;
+        const bool behind = !n->odd && !o->odd && o->created <= n->created && o->accepted == 0 &&
+                            !o->reported && o->visible_ms < l->ms && !o->late &&
+                            strcmp(o->chat, n->chat) == 0;
         o->passed = o->passed || (behind && excused);
         if (behind && o->created < n->created && !o->passed && owed(w, o)) {
             fail(w, "order", "%s is given before %s, which is older", n->id, o->id);
@@ -322,7 +325,8 @@ void check_given(world *w, const avito_message *m, bool polled)
     note *n = check_find(w, m->id.ptr, m->id.len);
     device *d = &w->device;
     w->given++;
-    if (n == NULL && d->spoilt) { /* a byte of its id was changed: it comes again under the right one */
+    if (n == NULL &&
+        d->spoilt) { /* a byte of its id was changed: it comes again under the right one */
         d->held = -1;
         return;
     }
@@ -427,8 +431,8 @@ void check_looks(world *w, const char *chat)
         look *l = &w->looks[i];
         l->times = impl_pressed(&w->device.inbox) ? 0 : l->times;
         if (strcmp(l->chat, chat) == 0 && ++l->times > (o->mark_as_read ? 10u : 5u) &&
-            w->plan.records >= 64 && w->plan.ring >= 100 && !w->plan.cancels && !w->plan.own_calls && !w->plan.save_fails &&
-            !w->plan.broken && !w->plan.odd_times) {
+            w->plan.records >= 64 && w->plan.ring >= 100 && !w->plan.cancels &&
+            !w->plan.own_calls && !w->plan.save_fails && !w->plan.broken && !w->plan.odd_times) {
             fail(w, "requests", "%s is looked at %u times since it changed", chat, l->times);
         }
     }
@@ -603,8 +607,8 @@ void check_wait(world *w)
     if (waiting && !working) {
         fail(w, "tokens", "lanes wait for a token that nobody fetches");
     }
-    if (!d->holding && (avito_inbox_wants(&d->inbox) == 0 ||
-                        avito_inbox_deadline_ms(&d->inbox) > 86400000u)) {
+    if (!d->holding &&
+        (avito_inbox_wants(&d->inbox) == 0 || avito_inbox_deadline_ms(&d->inbox) > 86400000u)) {
         fail(w, "waiting", "the inbox waits without a deadline");
     }
 }
@@ -649,7 +653,8 @@ static void check_tokens_issued(world *w)
     const uint64_t most = 2u * (w->crashes + 1u) + (uint64_t)(w->plan.length_ms / 60000) + 8u;
     const uint64_t issued = sim_get_stats(w->service)->tokens_issued;
     if (w->plan.foreign && issued > most) {
-        fail(w, "tokens", "%llu were fetched for a chat that no token opens", (unsigned long long)issued);
+        fail(w, "tokens", "%llu were fetched for a chat that no token opens",
+             (unsigned long long)issued);
     }
 }
 

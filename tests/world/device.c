@@ -89,7 +89,8 @@ static void check_secret(world *w, const char *where, const char *text)
     const avito_account *a = &w->device.account;
     const char *access = a->priv.access;
     const char *refresh = a->priv.refresh;
-    if (strstr(text, a->o.client_secret) != NULL || (access != NULL && strstr(text, access) != NULL) ||
+    if (strstr(text, a->o.client_secret) != NULL ||
+        (access != NULL && strstr(text, access) != NULL) ||
         (refresh != NULL && strstr(text, refresh) != NULL)) {
         fail(w, "secret", "%s shows a secret: %s", where, text);
     }
@@ -314,9 +315,10 @@ void device_boot(world *w)
             d->inbox_options.mark_as_read ? ", marks" : "", w->plan.ring,
             d->inbox_options.overlap_s, d->inbox_options.poll_ms);
     }
-    say(w, "power on%s%s%s%s, rows %u, records %u, arena %u", w->plan.own_calls ? ", own calls" : "",
-        w->plan.odd_times ? ", odd times" : "", w->plan.refused_200 ? ", refused under 200" : "",
-        w->plan.supply ? ", supply" : "", w->plan.odd_rows, w->plan.records, (unsigned)d->inbox_room.size);
+    say(w, "power on%s%s%s%s, rows %u, records %u, arena %u",
+        w->plan.own_calls ? ", own calls" : "", w->plan.odd_times ? ", odd times" : "",
+        w->plan.refused_200 ? ", refused under 200" : "", w->plan.supply ? ", supply" : "",
+        w->plan.odd_rows, w->plan.records, (unsigned)d->inbox_room.size);
     w->sentence_by = 0;
     if (w->crashes > 0) { /* the millisecond clock begins anew, and may wrap soon */
         w->ms_offset = 0u - (uint32_t)(uint64_t)(w->now - w->start);
@@ -379,7 +381,8 @@ void device_crash(world *w)
         memset(&l->client, 0xdd, sizeof l->client);
         if (l->job >= 0) {
             job *j = &w->jobs[l->job];
-            j->unsettled = j->unsettled && j->state != JOB_UPLOADING; /* it is another picture then */
+            j->unsettled =
+                j->unsettled && j->state != JOB_UPLOADING; /* it is another picture then */
             j->state = j->state == JOB_SENDING || j->state == JOB_CONFIRMING ? JOB_UNSURE : JOB_NEW;
             j->ended_ms = w->now;
         }
@@ -557,7 +560,8 @@ static int begin_exchange(world *w, struct lane *l)
     say(w, "lane %d: a person allows the application", l->index);
     w->person_ms = w->now + 20000; /* if this fails */
     l->act = ACT_EXCHANGE;
-    return avito_exchange_code(&l->client, sim_grant_code(w->service, "messenger:read,messenger:write,user:read"), NULL);
+    return avito_exchange_code(
+        &l->client, sim_grant_code(w->service, "messenger:read,messenger:write,user:read"), NULL);
 }
 
 /* The account's own tokens last; a pair needs a person when its refresh token is of no use. */
@@ -577,9 +581,9 @@ static int begin_something(world *w, struct lane *l)
     l->job = l->index > 0 ? next_job(w) : -1;
     if (l->job >= 0) {
         const job *j = &w->jobs[l->job];
-        return j->state == JOB_UNSURE                      ? begin_confirm(w, l)
+        return j->state == JOB_UNSURE                  ? begin_confirm(w, l)
                : j->picture > 0 && j->image[0] == '\0' ? picture_begin(w, l)
-                                                           : begin_baseline(w, l);
+                                                       : begin_baseline(w, l);
     }
     if (w->plan.hooks && sim_subscription_at(w->service, 0) == NULL) {
         l->act = ACT_SUBSCRIBE;
@@ -671,7 +675,8 @@ static bool send_over(world *w, struct lane *l, int rc)
     const avito_outcome outcome = avito_last_error(&l->client)->outcome;
     check_outcome(w, l, rc);
     if (!w->plan.clocks && w->now - l->began_ms > (int64_t)l->client.o.total_timeout_ms + 1000) {
-        fail(w, "sending", "job %d: %lld ms, over its time", l->job, (long long)(w->now - l->began_ms));
+        fail(w, "sending", "job %d: %lld ms, over its time", l->job,
+             (long long)(w->now - l->began_ms));
     }
     j->misled = j->misled || (j->read_back && l->spoilt);
     w->unsure += j->read_back || outcome == AVITO_CANNOT_TELL;
@@ -959,7 +964,8 @@ static int own_begin(world *w, struct lane *l)
     avito_arena_reset(&l->arena);
     l->act = ACT_BROWSE;
     l->rows_left = (int)below(w, 4);
-    return avito_list_messages(&l->client, USER, w->chats[below(w, w->chat_count)], NULL, &l->arena);
+    return avito_list_messages(&l->client, USER, w->chats[below(w, w->chat_count)], NULL,
+                               &l->arena);
 }
 
 static int own_over(struct lane *l, int rc)
@@ -998,7 +1004,9 @@ static int inbox_step(world *w)
     }
     if (w->plan.own_calls && !w->calm && !d->lanes[0].may_wait && chance(w, 20)) {
         rc = own_begin(w, &d->lanes[0]);
-        return rc == AVITO_AGAIN || avito_list_open(&d->lanes[0].client) ? rc : own_over(&d->lanes[0], rc);
+        return rc == AVITO_AGAIN || avito_list_open(&d->lanes[0].client)
+                   ? rc
+                   : own_over(&d->lanes[0], rc);
     }
     if (d->holding) {
         accept_held(w);
@@ -1073,11 +1081,12 @@ static bool lane_ready(const world *w, const struct lane *l)
         return false;
     }
     if (l->index == 0) {
-        return l->act != ACT_NONE ? avito_wants(&l->client) == 0 ||
-                                        call_ready(w, l, avito_wants(&l->client), avito_deadline_ms(&l->client))
+        return l->act != ACT_NONE
+                   ? avito_wants(&l->client) == 0 ||
+                         call_ready(w, l, avito_wants(&l->client), avito_deadline_ms(&l->client))
                : d->holding ? w->now >= d->hold_until
-                          : call_ready(w, l, avito_inbox_wants(&d->inbox),
-                                       avito_inbox_deadline_ms(&d->inbox));
+                            : call_ready(w, l, avito_inbox_wants(&d->inbox),
+                                         avito_inbox_deadline_ms(&d->inbox));
     }
     if (l->act == ACT_NONE || l->at_row) {
         return w->now >= l->resume_ms;

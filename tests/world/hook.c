@@ -152,7 +152,8 @@ static void check_call(world *w, const call *c, int rc, int status, const char *
     if ((rc == AVITO_OK) != (!c->slow && !c->cut && !c->stranger && !probe)) {
         fail(w, "webhook", "result %d, answered with %d", rc, status);
     }
-    if ((w->verified != 0) != (w->plan.verifies && !probe && (rc == AVITO_OK || rc == AVITO_ERR_HOOK)) ||
+    if ((w->verified != 0) !=
+            (w->plan.verifies && !probe && (rc == AVITO_OK || rc == AVITO_ERR_HOOK)) ||
         w->verified > 1) {
         fail(w, "webhook", "result %d, verified %u times", rc, w->verified);
     }

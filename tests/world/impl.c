@@ -23,7 +23,7 @@ unsigned impl_state(const avito_client *client)
 const char *impl_state_name(unsigned state)
 {
     static const char *const names[AVITOI_CALL_STATES] = {"IDLE", "ACCOUNT", "CONNECT", "SEND",
-                                                     "HEAD", "BODY",    "ROW",     "DRAIN"};
+                                                          "HEAD", "BODY",    "ROW",     "DRAIN"};
     return names[state];
 }
 

@@ -435,8 +435,8 @@ static long on_send(void *ctx, const void *data, size_t len, int more)
     }
     if (k->end == 0 && (w->now < k->blocked_until || chance(w, l->act == ACT_UPLOAD ? 150 : 15))) {
         /* no room in the buffers below */
-        k->blocked_until = w->now < k->blocked_until ? k->blocked_until
-                                                     : w->now + 1 + (int64_t)below(w, 50);
+        k->blocked_until =
+            w->now < k->blocked_until ? k->blocked_until : w->now + 1 + (int64_t)below(w, 50);
         k->blocked = true;
         k->listens = false;
         return AVITO_IO_AGAIN;
@@ -447,7 +447,9 @@ static long on_send(void *ctx, const void *data, size_t len, int more)
         k->blocked_until = w->now + k->thin_ms;
     }
     check_deaf(w, l, k, n);
-    pass = f->total + n <= f->cut_at ? n : f->cut_at > f->total ? (size_t)(f->cut_at - f->total) : 0;
+    pass = f->total + n <= f->cut_at ? n
+           : f->cut_at > f->total    ? (size_t)(f->cut_at - f->total)
+                                     : 0;
     if (pass < n) { /* the rest vanishes: known at once, or later */
         happened(w, F_CUT_UP, l->index);
         say(w, "lane %d: request cut", l->index);
@@ -506,8 +508,7 @@ static int on_wants(void *ctx)
     if (k == NULL || !k->connected) {
         return AVITO_WANT_WRITE;
     }
-    return !k->blocked ? AVITO_WANT_READ
-                       : AVITO_WANT_WRITE | (k->listens ? AVITO_WANT_READ : 0);
+    return !k->blocked ? AVITO_WANT_READ : AVITO_WANT_WRITE | (k->listens ? AVITO_WANT_READ : 0);
 }
 
 /* What was handed over is underway, and may arrive although nobody waits for the answer. */
@@ -537,7 +538,8 @@ static int on_wait(void *ctx, int wants, uint32_t ms)
     world *w = l->world;
     const int waits_for = avito_wants(&l->client);
     const uint32_t nap_ms = w->device.inbox_options.nap_ms;
-    const uint32_t most = !impl_call(&l->client) ? nap_ms != 0 ? nap_ms : w->device.inbox_options.slow_poll_ms
+    const uint32_t most = !impl_call(&l->client)
+                              ? nap_ms != 0 ? nap_ms : w->device.inbox_options.slow_poll_ms
                           : waits_for == AVITO_WANT_ACCOUNT ? 100 /* nobody will wake it */
                                                             : l->client.o.total_timeout_ms;
     if (!l->may_wait) {
@@ -556,7 +558,7 @@ static int on_wait(void *ctx, int wants, uint32_t ms)
 }
 
 const avito_transport_functions world_transport = {on_connect, on_send,  on_recv, on_wants,
-                                                   on_wait,    on_close, NULL, NULL};
+                                                   on_wait,    on_close, NULL,    NULL};
 
 void net_drop_all(world *w)
 {

@@ -15,8 +15,8 @@ static int64_t service_clock(void *ctx)
 
 static const char *fresh_text(world *w)
 {
-    static const char *const words[] = {"Добрый день", "Ещё продаётся?", "  а торг?  ", "\"да\"",
-                                        "👍🏽 ок", "Где посмотреть\r\nможно"};
+    static const char *const words[] = {"Добрый день", "Ещё продаётся?", "  а торг?  ",
+                                        "\"да\"",      "👍🏽 ок",  "Где посмотреть\r\nможно"};
     static char text[6000];
     size_t at = (size_t)snprintf(text, sizeof text, "%s %llu", words[below(w, 6)],
                                  (unsigned long long)++w->text_number);
@@ -89,7 +89,8 @@ static job *some_job(world *w)
     job *j = &w->jobs[below(w, w->job_count)];
     for (size_t i = 0; w->plan.at_once && i < w->job_count; i++) {
         const job_state state = w->jobs[i].state;
-        if ((state == JOB_SENDING || state == JOB_UNSURE || state == JOB_CONFIRMING) && chance(w, 500)) {
+        if ((state == JOB_SENDING || state == JOB_UNSURE || state == JOB_CONFIRMING) &&
+            chance(w, 500)) {
             return &w->jobs[i];
         }
     }
@@ -116,7 +117,8 @@ static void app_writes_same(world *w)
         }
     }
     happened(w, F_APP_SAME, -1);
-    say(w, "a person answers with the %s of job %d", j->picture > 0 ? "kind" : "text", (int)(j - w->jobs));
+    say(w, "a person answers with the %s of job %d", j->picture > 0 ? "kind" : "text",
+        (int)(j - w->jobs));
     app_reads(w, j->chat);
     (void)sim_write(w->service, j->chat, &o);
 }
@@ -134,8 +136,8 @@ static void delete_one(world *w)
 {
     if (w->note_count > 0) {
         happened(w, F_DELETED, -1);
-        delete_note(w, &w->notes[w->note_count - 1 -
-                                 below(w, w->note_count < 30 ? w->note_count : 30)]);
+        delete_note(
+            w, &w->notes[w->note_count - 1 - below(w, w->note_count < 30 ? w->note_count : 30)]);
     }
 }
 
@@ -302,8 +304,8 @@ void people_act(world *w)
 
 static const char *retry_after(world *w)
 {
-    static const char *const texts[] = {"1", "7", "20", "0", "-5", "soon", "",
-                                        "Mon, 11 Aug 2025 12:00:00 GMT"};
+    static const char *const texts[] = {"1",  "7",    "20", "0",
+                                        "-5", "soon", "",   "Mon, 11 Aug 2025 12:00:00 GMT"};
     const time_t at = (time_t)(w->now / 1000) + (time_t)below(w, 40);
     struct tm tm;
     if (chance(w, 200) && gmtime_r(&at, &tm) != NULL) {
@@ -324,8 +326,8 @@ static fault fault_of(int status)
 
 static void refuse(world *w, sim_fault *f, const sim_request_info *r, int status, int lane)
 {
-    static const sim_body said[] = {SIM_BODY_SPEC, SIM_BODY_MESSAGES, SIM_BODY_ERRORS, SIM_BODY_MESSAGE_CODE,
-                                    SIM_BODY_OAUTH_SHORT};
+    static const sim_body said[] = {SIM_BODY_SPEC, SIM_BODY_MESSAGES, SIM_BODY_ERRORS,
+                                    SIM_BODY_MESSAGE_CODE, SIM_BODY_OAUTH_SHORT};
     f->status = status;
     f->early = r->op == SIM_UPLOAD && chance(w, 700);
     f->stored = status >= 500 && !f->early && chance(w, 300);
@@ -391,7 +393,10 @@ static void one_fault(world *w, sim_fault *f, const sim_request_info *r, int lan
             }
             break;
         case 1:
-            refuse(w, f, r, statuses[below(w, r->op == SIM_TOKEN ? 5 : r->op == SIM_UPLOAD ? 8 : 7)],
+            refuse(w, f, r,
+                   statuses[below(w, r->op == SIM_TOKEN    ? 5
+                                     : r->op == SIM_UPLOAD ? 8
+                                                           : 7)],
                    lane);
             break;
         case 2:
@@ -416,7 +421,8 @@ static void one_fault(world *w, sim_fault *f, const sim_request_info *r, int lan
                 f->corrupt = true;
                 f->corrupt_at = below(w, 100000);
                 if (lane == 0 && (r->op == SIM_CHATS || r->op == SIM_MESSAGES)) {
-                    f->corrupt_bits = (unsigned char)(1u << below(w, 8)); /* one digit for another */
+                    f->corrupt_bits =
+                        (unsigned char)(1u << below(w, 8)); /* one digit for another */
                 }
                 happened(w, F_CORRUPT, lane);
             }
@@ -444,7 +450,8 @@ static void note_request(world *w, const struct link *k, const sim_request_info 
 /* A look at a chat: its first page says when, and one byte changed in any spoils it. */
 static void note_look(world *w, const sim_request_info *r, const sim_fault *f)
 {
-    const bool first = strstr(r->target, "limit=20") != NULL && strstr(r->target, "offset=") == NULL;
+    const bool first =
+        strstr(r->target, "limit=20") != NULL && strstr(r->target, "offset=") == NULL;
     size_t i = 0;
     while (i < w->look_count && strcmp(w->looks[i].chat, r->chat_id) != 0) {
         i++;
@@ -505,25 +512,29 @@ static void note_served(world *w, const sim_request_info *r, const struct link *
 
 static sim_fault draw_fault(world *w, const sim_request_info *request, int lane)
 {
-    static const sim_body words[] = {SIM_BODY_SPEC,     SIM_BODY_EMPTY, SIM_BODY_FIREWALL, SIM_BODY_IP_BLOCK,
-                                     SIM_BODY_MESSAGES, SIM_BODY_PLAIN, SIM_BODY_NULL_JSON};
+    static const sim_body words[] = {SIM_BODY_SPEC,     SIM_BODY_EMPTY,    SIM_BODY_FIREWALL,
+                                     SIM_BODY_IP_BLOCK, SIM_BODY_MESSAGES, SIM_BODY_PLAIN,
+                                     SIM_BODY_NULL_JSON};
     sim_fault f;
     memset(&f, 0, sizeof f);
     if (lane == 0 && request->op == SIM_MESSAGES && w->plan.broken != 0 &&
         (!w->calm || w->plan.broken_for_ever) && strcmp(request->chat_id, w->chats[0]) == 0) {
         happened(w, F_BROKEN, lane);
         f.status = w->plan.broken;
-        f.body = w->plan.foreign ? words[below(w, sizeof words / sizeof words[0])] : SIM_BODY_DEFAULT;
+        f.body =
+            w->plan.foreign ? words[below(w, sizeof words / sizeof words[0])] : SIM_BODY_DEFAULT;
         return f;
     }
     if (w->calm) {
         return f;
     }
-    if (lane == 0 && w->plan.refused_200 && (request->op == SIM_CHATS || request->op == SIM_MESSAGES) &&
-        chance(w, 60)) {
+    if (lane == 0 && w->plan.refused_200 &&
+        (request->op == SIM_CHATS || request->op == SIM_MESSAGES) && chance(w, 60)) {
         happened(w, F_REFUSED_200, lane);
         f.status = 200;
-        f.body = chance(w, 500) ? SIM_BODY_SPEC : chance(w, 500) ? SIM_BODY_EXPIRED : SIM_BODY_NULL_JSON;
+        f.body = chance(w, 500)   ? SIM_BODY_SPEC
+                 : chance(w, 500) ? SIM_BODY_EXPIRED
+                                  : SIM_BODY_NULL_JSON;
         return f;
     }
     if (w->now < w->storm_until && chance(w, 900) &&

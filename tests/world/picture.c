@@ -29,7 +29,8 @@ static long read_picture(void *ctx, size_t offset, void *buf, size_t cap)
     size_t n = chance(w, 300) ? 1 + below(w, cap) : cap;
     device_may_crash(w);
     if (cap == 0 || offset + cap > size) {
-        fail(w, "upload", "the source is asked for %zu bytes from %zu on, of %zu", cap, offset, size);
+        fail(w, "upload", "the source is asked for %zu bytes from %zu on, of %zu", cap, offset,
+             size);
         return -1;
     }
     if (offset >= l->source_fails) {
@@ -130,7 +131,8 @@ job_state picture_over(world *w, struct lane *l, int rc)
     if (rc != AVITO_OK) {
         return upload_failed(w, l, rc);
     }
-    if (strlen(id) >= sizeof j->image || (!is_there(w, id, &w->shots[l->shot]) && !w->plan.corrupt)) {
+    if (strlen(id) >= sizeof j->image ||
+        (!is_there(w, id, &w->shots[l->shot]) && !w->plan.corrupt)) {
         fail(w, "upload", "job %d: the service does not have the picture %s", l->job, id);
         return JOB_NEW;
     }

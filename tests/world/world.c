@@ -117,9 +117,10 @@ room room_make(size_t size)
 
 bool room_whole(const room *r)
 {
-    static const unsigned char good[GUARD] = {
-        0xa5, 0xa5, 0xa5, 0xa5, 0xa5, 0xa5, 0xa5, 0xa5, 0xa5, 0xa5, 0xa5, 0xa5, 0xa5, 0xa5, 0xa5, 0xa5,
-        0xa5, 0xa5, 0xa5, 0xa5, 0xa5, 0xa5, 0xa5, 0xa5, 0xa5, 0xa5, 0xa5, 0xa5, 0xa5, 0xa5, 0xa5, 0xa5};
+    static const unsigned char good[GUARD] = {0xa5, 0xa5, 0xa5, 0xa5, 0xa5, 0xa5, 0xa5, 0xa5,
+                                              0xa5, 0xa5, 0xa5, 0xa5, 0xa5, 0xa5, 0xa5, 0xa5,
+                                              0xa5, 0xa5, 0xa5, 0xa5, 0xa5, 0xa5, 0xa5, 0xa5,
+                                              0xa5, 0xa5, 0xa5, 0xa5, 0xa5, 0xa5, 0xa5, 0xa5};
     return r->memory == NULL || (memcmp(r->memory - GUARD, good, GUARD) == 0 &&
                                  memcmp(r->memory + r->size, good, GUARD) == 0);
 }
@@ -176,7 +177,8 @@ static void draw_foreign(plan *p)
 {
     p->broken = 403;
     p->broken_for_ever = true;
-    p->answers = p->storms = p->tokens = p->corrupt = p->tariff = p->refusals = p->refused_200 = false;
+    p->answers = p->storms = p->tokens = p->corrupt = p->tariff = p->refusals = p->refused_200 =
+        false;
     p->token_lifetime_s = 86400;
 }
 
@@ -213,7 +215,8 @@ static void soak_plan(world *w)
     plan *p = &w->plan;
     p->cuts = p->stalls = p->slow = p->refusals = p->corrupt = p->answers = p->storms = true;
     p->tokens = p->late = p->people = p->restarts = p->clocks = p->cancels = p->save_fails = true;
-    p->hooks = p->same_texts = p->trim = p->retry_headers = p->vanish = p->pictures = p->tariff = p->soak = true;
+    p->hooks = p->same_texts = p->trim = p->retry_headers = p->vanish = p->pictures = p->tariff =
+        p->soak = true;
     p->at_once = p->own_calls = p->odd_times = p->refused_200 = p->supply = true;
     p->odd_rows = (unsigned)below(w, 4);
     p->pair = chance(w, 500);
@@ -242,8 +245,8 @@ static void begin(world *w)
     w->plan.soak ? soak_plan(w) : draw_plan(w);
     w->end = w->start + w->plan.length_ms;
     /* The millisecond clock wraps within the run, or not. */
-    w->ms_offset = chance(w, 300) ? 0u - (uint32_t)below(w, (uint64_t)w->plan.length_ms)
-                                  : (uint32_t)draw(w);
+    w->ms_offset =
+        chance(w, 300) ? 0u - (uint32_t)below(w, (uint64_t)w->plan.length_ms) : (uint32_t)draw(w);
     w->unix_offset = chance(w, 300) ? -(w->now / 1000) : 0; /* it believes that it is 1970 */
     w->plan.verifies = w->seed % 2 == 0;
     w->next_strike = w->next_cancel = w->next_clock = w->next_crash = w->now;
@@ -264,10 +267,9 @@ static void clock_event(world *w)
         device_ages(w);
     } else {
         happened(w, F_UNIX_JUMP, -1);
-        w->unix_offset = chance(w, 400) ? 0
-                         : chance(w, 500)
-                             ? -(w->now / 1000) + (int64_t)below(w, 100)
-                             : (int64_t)below(w, 200000) - 100000;
+        w->unix_offset = chance(w, 400)   ? 0
+                         : chance(w, 500) ? -(w->now / 1000) + (int64_t)below(w, 100)
+                                          : (int64_t)below(w, 200000) - 100000;
         say(w, "wall clock shows %lld", (long long)device_unix(w));
     }
 }

@@ -74,11 +74,11 @@
     X(UNIX_JUMP, "wall clock jumps")                                                               \
     X(CANCEL, "call cancelled")                                                                    \
     X(BROKEN, "messages of a chat refused")                                                        \
-    X(SLEEP, "a lane sleeps in its transport")                                                   \
-    X(OWN_CALL, "a call of the program's own")                                                   \
-    X(ODD_TIME, "a time ahead, or none")                                                         \
-    X(ODD_ROWS, "chats out of order")                                                            \
-    X(REFUSED_200, "refused under 200")                                                          \
+    X(SLEEP, "a lane sleeps in its transport")                                                     \
+    X(OWN_CALL, "a call of the program's own")                                                     \
+    X(ODD_TIME, "a time ahead, or none")                                                           \
+    X(ODD_ROWS, "chats out of order")                                                              \
+    X(REFUSED_200, "refused under 200")                                                            \
     X(SUPPLY, "chats move while they are listed")
 
 typedef enum fault {
@@ -138,10 +138,10 @@ struct link {
     flow up, down;
     uint32_t latency_ms, jitter_ms;
     int64_t orphan_until;
-    size_t thin;  /* not 0: only so many bytes at a time ... */
+    size_t thin;      /* not 0: only so many bytes at a time ... */
     uint32_t thin_ms; /* ... and so much time between them */
-    bool cut_down; /* the end came in the middle of an answer */
-    bool blocked; /* no room for bytes to send ... */
+    bool cut_down;    /* the end came in the middle of an answer */
+    bool blocked;     /* no room for bytes to send ... */
     int64_t blocked_until;
     bool listens; /* ... and, asked since, none to receive */
     bool broke;   /* the client was told so when it sent */
@@ -159,7 +159,7 @@ typedef struct room {
 /* ---------------------------------------------------------------- the device */
 
 typedef enum job_state {
-    JOB_NEW = 0,  /* nothing was tried yet, or all that was tried is surely not sent */
+    JOB_NEW = 0, /* nothing was tried yet, or all that was tried is surely not sent */
     JOB_UPLOADING,
     JOB_BASELINE, /* the chat's newest message is being read */
     JOB_SENDING,
@@ -189,19 +189,19 @@ typedef struct job {
     bool has_baseline;
     char baseline[48];
     int64_t baseline_created;
-    int64_t ended_ms;   /* of the last attempt */
-    int64_t retry_ms;   /* not before */
-    unsigned attempts;  /* calls of avito_send_message() */
-    unsigned stored;    /* messages that they left there */
-    bool left;          /* a request of this attempt left whole, ... */
-    bool refused;       /* ... and the head of a refusal came */
-    bool unsettled;     /* a request left whole and no refusal came */
-    bool settles;       /* the attempt is to find out by itself ... */
-    bool read_back;     /* ... and has begun to */
-    bool rivalled;      /* a person of the account wrote the same text */
-    char claimed[48];   /* id of the message that is its own */
-    bool by_confirm;    /* known by avito_confirm_sent() */
-    bool misled;        /* a byte was changed in what it read of the chat, or its age is wrong */
+    int64_t ended_ms;  /* of the last attempt */
+    int64_t retry_ms;  /* not before */
+    unsigned attempts; /* calls of avito_send_message() */
+    unsigned stored;   /* messages that they left there */
+    bool left;         /* a request of this attempt left whole, ... */
+    bool refused;      /* ... and the head of a refusal came */
+    bool unsettled;    /* a request left whole and no refusal came */
+    bool settles;      /* the attempt is to find out by itself ... */
+    bool read_back;    /* ... and has begun to */
+    bool rivalled;     /* a person of the account wrote the same text */
+    char claimed[48];  /* id of the message that is its own */
+    bool by_confirm;   /* known by avito_confirm_sent() */
+    bool misled;       /* a byte was changed in what it read of the chat, or its age is wrong */
 } job;
 
 typedef enum activity {
@@ -229,8 +229,8 @@ struct lane {
     int job;
     bool at_row; /* a list is open and an element is with us */
     bool may_wait;
-    bool spoilt; /* an answer of this call had a byte changed */
-    bool asleep; /* in its transport's wait() */
+    bool spoilt;         /* an answer of this call had a byte changed */
+    bool asleep;         /* in its transport's wait() */
     size_t source_fails; /* from this byte of the picture on */
     size_t shot;
     int rows_left;
@@ -246,10 +246,10 @@ struct lane {
     int64_t began_ms;          /* when the send did */
     /* what is watched */
     uint32_t idle_rounds;
-    uint64_t moved; /* bytes and results of this lane */
-    int64_t passed_ms; /* when it was last before the account's gate */
+    uint64_t moved;        /* bytes and results of this lane */
+    int64_t passed_ms;     /* when it was last before the account's gate */
     uint64_t passed_epoch; /* and in which life of the device */
-    uint64_t seen_steps; /* world.account_steps when it was stepped last */
+    uint64_t seen_steps;   /* world.account_steps when it was stepped last */
 };
 
 typedef struct device {
@@ -286,8 +286,8 @@ typedef struct note {
     char chat[64];
     int64_t created, visible_ms, stored_ms;
     bool own;
-    bool late;      /* visible later than stored */
-    bool was_read;  /* read by a person, or by our mark, before it was given */
+    bool late;     /* visible later than stored */
+    bool was_read; /* read by a person, or by our mark, before it was given */
     bool read_at_start;
     bool deleted;
     bool gone;      /* no row speaks of it any more */
@@ -320,10 +320,11 @@ typedef struct served {
 
 typedef struct look {
     char chat[64];
-    int64_t ms; /* when the first page of its messages was last served to the inbox */
-    bool spoilt; /* with a byte changed: what is out of order then is nobody's fault */
+    int64_t ms;     /* when the first page of its messages was last served to the inbox */
+    bool spoilt;    /* with a byte changed: what is out of order then is nobody's fault */
     unsigned times; /* how often since it changed last, or since something failed */
-    int64_t refused_ms; /* when they were refused as those of a chat that is not there, or not ours */
+    int64_t
+        refused_ms; /* when they were refused as those of a chat that is not there, or not ours */
 } look;
 
 /* ---------------------------------------------------------------- options of a run */
@@ -335,11 +336,12 @@ typedef struct plan {
     unsigned strike_s;    /* mean seconds between faults that come at any moment; 0: none */
     unsigned answer_rate; /* per mille of requests with a fault of the service */
     bool cuts, stalls, slow, refusals, corrupt, answers, storms, tokens, late, people, restarts;
-    bool clocks, cancels, save_fails, hooks, doorbell, same_texts, trim, retry_headers, vanish, pair;
+    bool clocks, cancels, save_fails, hooks, doorbell, same_texts, trim, retry_headers, vanish,
+        pair;
     bool pictures, tariff;
-    bool verifies; /* notifications are signed, and that is looked at */
-    bool at_once; /* sends that cannot tell are looked after at once, in all ways */
-    int waits; /* the lane whose transport may wait; -1: none */
+    bool verifies;     /* notifications are signed, and that is looked at */
+    bool at_once;      /* sends that cannot tell are looked after at once, in all ways */
+    int waits;         /* the lane whose transport may wait; -1: none */
     unsigned people_s; /* mean seconds between actions */
     unsigned restart_s;
     unsigned token_lifetime_s;
@@ -347,11 +349,12 @@ typedef struct plan {
     unsigned ring;
     bool own_calls, odd_times, refused_200, supply;
     unsigned odd_rows; /* 0: in order; 1: one chat stays on top, 2: the oldest first, 3: turned */
-    unsigned records; /* chats that the inbox has room to remember */
+    unsigned records;  /* chats that the inbox has room to remember */
     unsigned late_max_ms;
     int broken; /* status that the messages of the first chat are refused with; 0: they are not */
     bool broken_for_ever;
-    bool foreign; /* the first chat is somebody else's: 403 in any words, and nothing else goes wrong
+    bool
+        foreign; /* the first chat is somebody else's: 403 in any words, and nothing else goes wrong
                      with tokens, so that each one issued can be accounted for */
     bool soak;
 } plan;
@@ -379,8 +382,8 @@ typedef struct world {
     uint64_t account_steps;
     jmp_buf *crash; /* where the device goes on when its power goes */
     bool in_device;
-    unsigned crash_in; /* hook calls until the power goes; 0: not planned */
-    bool crash_in_save; /* it goes when the state is saved next ... */
+    unsigned crash_in;    /* hook calls until the power goes; 0: not planned */
+    bool crash_in_save;   /* it goes when the state is saved next ... */
     unsigned crash_state; /* ... while a lane is in this state; STATES: in whichever */
     /* storage that survives */
     unsigned char *slots[2];
@@ -389,8 +392,8 @@ typedef struct world {
     bool state_locked; /* by another program */
     char *stored_token[2];
     int64_t token_expires_at, token_expires_in;
-    int64_t person_ms;   /* when a person will allow the application again; 0: need not */
-    bool refresh_open;   /* a refresh left whole; neither a pair nor a refusal came */
+    int64_t person_ms; /* when a person will allow the application again; 0: need not */
+    bool refresh_open; /* a refresh left whole; neither a pair nor a refusal came */
     bool was_in_doubt;
     /* knowledge */
     note *notes;
@@ -413,20 +416,20 @@ typedef struct world {
     size_t event_count, event_cap;
     int64_t next_person, next_strike, next_cancel, next_crash, next_clock, storm_until;
     int storm_status;
-    int64_t unpaid_until; /* the tariff lacks the API */
-    sim_tariff tariff_read;  /* in force when messages were last served to the inbox, ... */
-    int64_t tariff_read_ms;  /* ... which was then */
-    int64_t others_told_ms;  /* when another lane, or a call of the program's own, received last */
-    int64_t sentence_by;     /* author of the last text that was given; 0: it was not hidden */
-    int64_t sentence_ms;     /* when it was served */
-    int64_t start_list_ms; /* when the list that decided the start was served */
-    int64_t start_ms;      /* when the first state was saved */
-    int64_t start_newest;  /* its newest update */
+    int64_t unpaid_until;   /* the tariff lacks the API */
+    sim_tariff tariff_read; /* in force when messages were last served to the inbox, ... */
+    int64_t tariff_read_ms; /* ... which was then */
+    int64_t others_told_ms; /* when another lane, or a call of the program's own, received last */
+    int64_t sentence_by;    /* author of the last text that was given; 0: it was not hidden */
+    int64_t sentence_ms;    /* when it was served */
+    int64_t start_list_ms;  /* when the list that decided the start was served */
+    int64_t start_ms;       /* when the first state was saved */
+    int64_t start_newest;   /* its newest update */
     unsigned inbox_events;
     bool overrun;
-    int64_t rate_until;    /* Retry-After: nobody begins a request before */
-    int64_t rate_told;     /* when it was asked for */
-    int64_t *recent;       /* times of requests in the last minute */
+    int64_t rate_until; /* Retry-After: nobody begins a request before */
+    int64_t rate_told;  /* when it was asked for */
+    int64_t *recent;    /* times of requests in the last minute */
     size_t recent_from, recent_count, recent_cap;
     uint64_t refused_bearer[64];
     size_t refused_count;
@@ -448,9 +451,10 @@ bool impl_fetches_token(const avito_client *client);
 bool impl_call(const avito_client *client); /* a call is in progress */
 bool impl_between_rounds(const avito_inbox *inbox);
 bool impl_gave_pages_up(const avito_inbox *inbox); /* in this round: too many of them were empty */
-bool impl_pressed(const avito_inbox *inbox); /* its ring is nearly full */
-bool impl_starts(const avito_inbox *inbox); /* it reads the list that decides what is new */
-uint64_t impl_passed_over(const avito_inbox *inbox); /* hash of the message that an error speaks of; 0 */
+bool impl_pressed(const avito_inbox *inbox);       /* its ring is nearly full */
+bool impl_starts(const avito_inbox *inbox);        /* it reads the list that decides what is new */
+uint64_t
+impl_passed_over(const avito_inbox *inbox); /* hash of the message that an error speaks of; 0 */
 
 /* ---- world.c */
 uint64_t draw(world *w);
@@ -508,7 +512,7 @@ bool device_turn(world *w); /* one step of one lane that is ready; false: none i
 int64_t device_due(world *w);
 void device_may_crash(world *w);
 void device_cancel(world *w);
-void device_ages(world *w); /* its millisecond clock has jumped */
+void device_ages(world *w);                                 /* its millisecond clock has jumped */
 bool device_notify(world *w, const char *body, size_t len); /* false: it did not arrive */
 uint32_t device_ms(void *ctx);
 int64_t device_unix(void *ctx);
@@ -529,7 +533,7 @@ void check_request_begins(world *w, struct lane *l, struct link *k);
 void check_marked(world *w, const char *chat);
 void check_round(world *w);
 void check_hidden(world *w);
-void check_looks(world *w, const char *chat); /* another look at it */
+void check_looks(world *w, const char *chat);      /* another look at it */
 void check_looks_anew(world *w, const char *chat); /* it changed; NULL: something failed */
 void check_refused(world *w, const avito_client *c, int rc);
 void check_outcome(world *w, const struct lane *l, int rc);

@@ -55,7 +55,7 @@ typedef struct account {
     const char *client_id, *client_secret, *host, *ca_file;
     unsigned short port;
     bool is_by_consent; /* another person's, let in through a browser */
-    char folder[4096]; /* of this account's state; made, mode 0700 */
+    char folder[4096];  /* of this account's state; made, mode 0700 */
 } account;
 
 /* The account that --account, AVITO_ACCOUNT, AVITO_CLIENT_ID or the only section names. EXIT_DONE, or a

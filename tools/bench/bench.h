@@ -25,8 +25,8 @@ typedef struct bench_peer {
     int (*messages)(const char *body, size_t len, bench_sink *sink);
     int (*notification)(const char *body, size_t len, bench_sink *sink);
     int (*self)(const char *body, size_t len, avito_self *out); /* NULL: not in this one */
-    size_t (*memory)(void);  /* optional: static memory in use at most, the body apart */
-    bool holds_body;         /* needs the whole body in memory */
+    size_t (*memory)(void); /* optional: static memory in use at most, the body apart */
+    bool holds_body;        /* needs the whole body in memory */
 } bench_peer;
 
 /* Every plugin exports this; the last has name NULL. */

@@ -37,7 +37,8 @@ static avito_image_sizes get_sizes(NODE object, avito_image_size *room)
     if (!node_is_object(object)) {
         return list;
     }
-    EACH_MEMBER(object, key, value) {
+    EACH_MEMBER(object, key, value)
+    {
         if (list.count < BENCH_SIZES) {
             avito_image_size *at = &room[list.count++];
 
@@ -272,7 +273,8 @@ static void get_chat(NODE chat, bench_chat *room)
         }
     }
     c->users.items = room->users;
-    EACH_ELEMENT(node_get(chat, "users"), user) {
+    EACH_ELEMENT(node_get(chat, "users"), user)
+    {
         if (c->users.count < BENCH_USERS) {
             get_user(user, &room->users[c->users.count], &room->more[c->users.count]);
             c->users.count++;
@@ -292,7 +294,8 @@ static int chats(const char *body, size_t len, bench_sink *sink)
 {
     NODE root = tree_parse(body, len);
 
-    EACH_ELEMENT(node_get(root, "chats"), chat) {
+    EACH_ELEMENT(node_get(root, "chats"), chat)
+    {
         get_chat(chat, &chat_room);
         sink->chat(sink, &chat_room.chat);
     }
@@ -305,7 +308,8 @@ static int messages(const char *body, size_t len, bench_sink *sink)
 {
     NODE root = tree_parse(body, len);
 
-    EACH_ELEMENT(node_get(root, "messages"), message) {
+    EACH_ELEMENT(node_get(root, "messages"), message)
+    {
         get_message(message, &message_room);
         sink->message(sink, &message_room.message);
     }
@@ -340,7 +344,8 @@ static int self(const char *body, size_t len, avito_self *out)
     out->phone = get_str(root, "phone");
     out->profile_url = get_str(root, "profile_url");
     out->phones.items = phones;
-    EACH_ELEMENT(node_get(root, "phones"), phone) {
+    EACH_ELEMENT(node_get(root, "phones"), phone)
+    {
         if (out->phones.count < BENCH_PHONES) {
             node_str(phone, &phones[out->phones.count++]);
         }
@@ -356,6 +361,5 @@ static int self(const char *body, size_t len, avito_self *out)
 
 const bench_peer bench_peers[] = {
     {PEER, chats, messages, notification, self, NULL, true},
-    PEERS_MORE
-    {NULL, NULL, NULL, NULL, NULL, NULL, false},
+    PEERS_MORE{NULL, NULL, NULL, NULL, NULL, NULL, false},
 };

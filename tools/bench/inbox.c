@@ -25,11 +25,11 @@ struct message {
 static struct {
     struct message messages[MESSAGES]; /* in the order of their creation */
     unsigned count;
-    unsigned chats;            /* a chat without a message is as old as the start */
-    uint32_t updated[CHATS];   /* 0: the chat is not there */
-    unsigned order[CHATS];     /* the most recently updated first */
-    unsigned text;             /* bytes of each text */
-    int rows;                  /* 1: the oldest chat stays on top, 2: the oldest first */
+    unsigned chats;          /* a chat without a message is as old as the start */
+    uint32_t updated[CHATS]; /* 0: the chat is not there */
+    unsigned order[CHATS];   /* the most recently updated first */
+    unsigned text;           /* bytes of each text */
+    int rows;                /* 1: the oldest chat stays on top, 2: the oldest first */
     uint64_t now_ms;
     unsigned requests;
     char request[1024], answer[400000];
@@ -77,7 +77,9 @@ static size_t put(size_t at, const char *format, ...)
 static size_t put_message(size_t at, unsigned number, bool text)
 {
     const struct message *m = &service.messages[number % MESSAGES];
-    at = put(at, "{\"id\":\"message-%022u\",\"author_id\":7,\"created\":%u,\"type\":\"text\",\"direction\":\"in\"",
+    at = put(at,
+             "{\"id\":\"message-%022u\",\"author_id\":7,\"created\":%u,\"type\":\"text\","
+             "\"direction\":\"in\"",
              number, m->created);
     if (text) {
         at = put(at, ",\"content\":{\"text\":\"%0*u\"}", (int)service.text, number);
@@ -103,15 +105,16 @@ static size_t put_chats(size_t at, unsigned limit, unsigned offset)
                                 : service.rows == 1 ? (row == 0 ? service.chats - 1 : row - 1)
                                                     : row;
         const unsigned chat = service.order[in_row], newest = newest_of(chat);
-        at = put(at, "%s{\"id\":\"u2i-chat-%016u\",\"created\":%u,\"updated\":%u", first ? "" : ",", chat,
-                 START, service.updated[chat]);
+        at = put(at, "%s{\"id\":\"u2i-chat-%016u\",\"created\":%u,\"updated\":%u", first ? "" : ",",
+                 chat, START, service.updated[chat]);
         if (newest > 0) {
             at = put_message(put(at, ",\"last_message\":"), newest - 1, false);
         }
         at = put(at, "}");
         first = false;
     }
-    return put(at, "],\"meta\":{\"has_more\":%s}}", service.chats > offset + limit ? "true" : "false");
+    return put(at, "],\"meta\":{\"has_more\":%s}}",
+               service.chats > offset + limit ? "true" : "false");
 }
 
 static size_t put_messages(size_t at, unsigned chat, unsigned limit, unsigned offset)
@@ -141,7 +144,8 @@ static void answer(void)
     memcpy(body, service.answer, len + 1);
     (void)strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S GMT", gmtime(&now));
     service.answer_len =
-        put(put(0, "HTTP/1.1 200 OK\r\nDate: %s\r\nContent-Length: %zu\r\n\r\n", date, len), "%s", body);
+        put(put(0, "HTTP/1.1 200 OK\r\nDate: %s\r\nContent-Length: %zu\r\n\r\n", date, len), "%s",
+            body);
     service.answer_at = 0;
     service.requests++;
     service.now_ms += 100;
@@ -226,8 +230,11 @@ static void must(bool good, const char *what)
 /* The world begins anew: so many chats there, so much memory. */
 static void begin(avito_inbox_start start, unsigned chats, size_t arena_size, unsigned remembered)
 {
-    static const avito_transport_functions functions = {
-        .connect = on_connect, .send = on_send, .recv = on_recv, .wants = on_wants, .close = on_close};
+    static const avito_transport_functions functions = {.connect = on_connect,
+                                                        .send = on_send,
+                                                        .recv = on_recv,
+                                                        .wants = on_wants,
+                                                        .close = on_close};
     avito_account_options a = avito_account_options_default();
     avito_client_options c = avito_client_options_default();
     avito_inbox_options o = avito_inbox_options_default();
@@ -297,7 +304,8 @@ static int failed;
 static void row(const char *what, double requests, double gate)
 {
     const bool good = requests <= gate;
-    (void)printf("%s - inbox: %-68s %8.2f (at most %.6g)\n", good ? "ok" : "not ok", what, requests, gate);
+    (void)printf("%s - inbox: %-68s %8.2f (at most %.6g)\n", good ? "ok" : "not ok", what, requests,
+                 gate);
     failed |= !good;
 }
 
@@ -319,11 +327,13 @@ static void moved(unsigned chats, unsigned remembered, double quiet, double news
     }
     given = poll();
     must(given == chats, "every message of a poll is given");
-    (void)snprintf(what, sizeof what, "%u of %u chats, one new message each, records for %u", chats, CHATS, remembered);
+    (void)snprintf(what, sizeof what, "%u of %u chats, one new message each, records for %u", chats,
+                   CHATS, remembered);
     row(what, service.requests, news);
     service.requests = 0;
     (void)polls(4);
-    (void)snprintf(what, sizeof what, "nothing new, %u moved, records for %u, a poll", chats, remembered);
+    (void)snprintf(what, sizeof what, "nothing new, %u moved, records for %u, a poll", chats,
+                   remembered);
     row(what, service.requests / 4.0, quiet);
 }
 
@@ -341,7 +351,8 @@ static void burst_spread(void)
         (void)poll();
         most = service.requests > most ? service.requests : most;
     }
-    row("after 200 chats moved, the dearest poll of the next 15 minutes", most, 20 + 13); /* and a sweep */
+    row("after 200 chats moved, the dearest poll of the next 15 minutes", most,
+        20 + 13); /* and a sweep */
 }
 
 static void one_chat(size_t arena_size, unsigned text, double gate)
@@ -355,7 +366,8 @@ static void one_chat(size_t arena_size, unsigned text, double gate)
         service.now_ms += 10;
     }
     must(poll() == 1000, "a thousand messages are given");
-    (void)snprintf(what, sizeof what, "1,000 new messages of %u bytes in a chat, arena %u", text, (unsigned)arena_size);
+    (void)snprintf(what, sizeof what, "1,000 new messages of %u bytes in a chat, arena %u", text,
+                   (unsigned)arena_size);
     row(what, service.requests, gate);
 }
 
@@ -364,7 +376,8 @@ static void start(unsigned remembered)
     char what[80];
     begin(AVITO_START_SINCE, CHATS, sizeof room, remembered);
     must(poll() == CHATS, "all that was there is given");
-    (void)snprintf(what, sizeof what, "start since, 1,000 chats with a message, records for %u", remembered);
+    (void)snprintf(what, sizeof what, "start since, 1,000 chats with a message, records for %u",
+                   remembered);
     row(what, service.requests, 1060);
 }
 
@@ -373,7 +386,8 @@ static void start_now(int rows)
     begin(AVITO_START_NOW, 200, sizeof room, CHATS);
     service.rows = rows;
     row(rows == 1 ? "start now, a chat stands still on top: old messages given"
-                  : "start now, the oldest chat first: old messages given", polls(5), 0);
+                  : "start now, the oldest chat first: old messages given",
+        polls(5), 0);
     write_message(7);
     row("  and a new one within so many polls", polls(61) == 1 ? 61 : 1000, 61);
 }

@@ -71,7 +71,7 @@ static inline void net_many_files(void)
 }
 
 #define NET_TOKEN "0123456789012345678901234567890123456789"
-#define NET_SELF "/core/v1/accounts/self"
+#define NET_SELF  "/core/v1/accounts/self"
 #define NET_CHATS "/messenger/v2/accounts/94235311/chats"
 
 #endif

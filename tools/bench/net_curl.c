@@ -41,8 +41,8 @@ static void decode_self(const body *b)
 {
     avito_self self;
 
-    if (bench_peers[0].self(b->data, b->len, &self) != 0 || self.id == 0 || self.profile_url.len == 0 ||
-        self.phones.count == 0 || self.phones.items[0].len == 0) {
+    if (bench_peers[0].self(b->data, b->len, &self) != 0 || self.id == 0 ||
+        self.profile_url.len == 0 || self.phones.count == 0 || self.phones.items[0].len == 0) {
         net_fail("self", "not decoded");
     }
     elements++;

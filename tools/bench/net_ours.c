@@ -5,8 +5,8 @@
  *   net_ours many N PORT CONNECTIONS [CA]  N requests for `self` on that many lanes, one thread
  *   net_ours sizes                         bytes of state of one lane
  */
-#define AVITO_STATIC 1
-#define AVITO_WITH_POSIX 1
+#define AVITO_STATIC       1
+#define AVITO_WITH_POSIX   1
 #define AVITO_WITH_BEARSSL 1
 #define AVITO_MESSENGER_IMPLEMENTATION
 #include "avito_messenger.h"
@@ -15,8 +15,13 @@
 
 #include "net.h"
 
-enum { ONE_WINDOW = 16 * 1024, ONE_ARENA = 8 * 1024, LANE_WINDOW = 1024, LANE_ARENA = 1024,
-       READ_AHEAD = 2048 };
+enum {
+    ONE_WINDOW = 16 * 1024,
+    ONE_ARENA = 8 * 1024,
+    LANE_WINDOW = 1024,
+    LANE_ARENA = 1024,
+    READ_AHEAD = 2048
+};
 
 typedef struct lane {
     avito_tcp tcp;
@@ -248,8 +253,8 @@ static int sizes(void)
 {
     printf("{\"client\": %zu, \"tcp\": %zu, \"tls\": %zu, \"tls_half\": %zu, \"read_ahead\": %d, "
            "\"account\": %zu}\n",
-           sizeof(avito_client), sizeof(avito_tcp), sizeof(avito_tls),
-           AVITO_TLS_BUFFER_HALF(16384), READ_AHEAD, sizeof(avito_account));
+           sizeof(avito_client), sizeof(avito_tcp), sizeof(avito_tls), AVITO_TLS_BUFFER_HALF(16384),
+           READ_AHEAD, sizeof(avito_account));
     return 0;
 }
 

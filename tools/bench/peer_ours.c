@@ -10,12 +10,7 @@
 #include "bench.h"
 
 /* The two settings that the table names. */
-enum {
-    FAST_WINDOW = 16 * 1024,
-    FAST_ARENA = 8 * 1024,
-    SMALL_WINDOW = 512,
-    SMALL_ARENA = 6 * 1024
-};
+enum { FAST_WINDOW = 16 * 1024, FAST_ARENA = 8 * 1024, SMALL_WINDOW = 512, SMALL_ARENA = 6 * 1024 };
 
 static char window[FAST_WINDOW];
 static char room[FAST_ARENA];
@@ -51,7 +46,8 @@ static void answer_with(const char *body, size_t len, size_t piece)
     static char head[128];
     int n = snprintf(head, sizeof head,
                      "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
-                     "Content-Length: %zu\r\n\r\n", len);
+                     "Content-Length: %zu\r\n\r\n",
+                     len);
 
     recorded_answer(head, (size_t)n, body, len);
     wire.piece = piece;
@@ -145,8 +141,7 @@ static int fast_messages(const char *body, size_t len, bench_sink *sink)
 
 static int masked_chats(const char *body, size_t len, bench_sink *sink)
 {
-    return chats(body, len, sink, FAST_WINDOW, FAST_ARENA, AVITO_CHAT_ALL & ~AVITO_CHAT_AVATARS,
-                 0);
+    return chats(body, len, sink, FAST_WINDOW, FAST_ARENA, AVITO_CHAT_ALL & ~AVITO_CHAT_AVATARS, 0);
 }
 
 static int small_chats(const char *body, size_t len, bench_sink *sink)

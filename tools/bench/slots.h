@@ -50,7 +50,8 @@ typedef struct bench_chat {
 /* Empties one struct. */
 #define BENCH_CLEAR(p) memset((p), 0, sizeof *(p))
 
-#define BENCH_IS(s, word) ((s).len == sizeof(word) - 1 && memcmp((s).ptr, word, sizeof(word) - 1) == 0)
+#define BENCH_IS(s, word)                                                                          \
+    ((s).len == sizeof(word) - 1 && memcmp((s).ptr, word, sizeof(word) - 1) == 0)
 
 static inline avito_str bench_str(const char *ptr, size_t len)
 {
@@ -96,7 +97,7 @@ static inline avito_message_type bench_type(avito_str w)
 
 static inline avito_chat_type bench_chat_type(avito_str w)
 {
-    return w.ptr == NULL         ? AVITO_CHAT_TYPE_NONE
+    return w.ptr == NULL        ? AVITO_CHAT_TYPE_NONE
            : BENCH_IS(w, "u2i") ? AVITO_CHAT_TYPE_U2I
            : BENCH_IS(w, "u2u") ? AVITO_CHAT_TYPE_U2U
            : BENCH_IS(w, "a2u") ? AVITO_CHAT_TYPE_A2U
@@ -105,7 +106,7 @@ static inline avito_chat_type bench_chat_type(avito_str w)
 
 static inline avito_direction bench_direction(avito_str w)
 {
-    return w.ptr == NULL         ? AVITO_DIRECTION_NONE
+    return w.ptr == NULL        ? AVITO_DIRECTION_NONE
            : BENCH_IS(w, "in")  ? AVITO_DIRECTION_IN
            : BENCH_IS(w, "out") ? AVITO_DIRECTION_OUT
                                 : AVITO_DIRECTION_UNKNOWN;
@@ -113,7 +114,7 @@ static inline avito_direction bench_direction(avito_str w)
 
 static inline avito_location_kind bench_kind(avito_str w)
 {
-    return w.ptr == NULL            ? AVITO_LOCATION_NONE
+    return w.ptr == NULL           ? AVITO_LOCATION_NONE
            : BENCH_IS(w, "house")  ? AVITO_LOCATION_HOUSE
            : BENCH_IS(w, "street") ? AVITO_LOCATION_STREET
            : BENCH_IS(w, "area")   ? AVITO_LOCATION_AREA
@@ -122,7 +123,7 @@ static inline avito_location_kind bench_kind(avito_str w)
 
 static inline avito_call_status bench_status(avito_str w)
 {
-    return w.ptr == NULL            ? AVITO_CALL_NONE
+    return w.ptr == NULL           ? AVITO_CALL_NONE
            : BENCH_IS(w, "missed") ? AVITO_CALL_MISSED
                                    : AVITO_CALL_UNKNOWN;
 }

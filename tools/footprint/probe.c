@@ -38,7 +38,8 @@ static int finish(int result)
     while (result == AVITO_AGAIN) {
         result = avito_step(&client);
     }
-    instructions = (uint32_t)((uint64_t)(board_ticks() - began) * board.tick_ns_num / board.tick_ns_den);
+    instructions =
+        (uint32_t)((uint64_t)(board_ticks() - began) * board.tick_ns_num / board.tick_ns_den);
     peak = (uint32_t)arena.peak;
     return result;
 }
@@ -101,7 +102,8 @@ static void calls(void)
     PROBE("a chat, everything", chat_answer, avito_get_chat(&client, 1, "u2i-1", &arena, &chat));
     streamed("chats streamed, everything", 0);
     streamed("chats streamed, no avatars", AVITO_CHAT_ALL & ~AVITO_CHAT_AVATARS);
-    PROBE("messages", messages_answer, avito_get_messages(&client, 1, "u2i-1", NULL, &arena, &messages));
+    PROBE("messages", messages_answer,
+          avito_get_messages(&client, 1, "u2i-1", NULL, &arena, &messages));
     PROBE("send, answer not kept", sent_answer,
           avito_send_message(&client, 1, "u2i-1", "Hello", NULL, NULL));
     PROBE("send, answer kept", sent_answer,

@@ -8,7 +8,7 @@
  * taken from TCP, TLS included. A round trip is something received after something sent; opening a
  * TCP connection is one, too.
  */
-#define AVITO_WITH_POSIX 1
+#define AVITO_WITH_POSIX   1
 #define AVITO_WITH_BEARSSL 1
 #define AVITO_MESSENGER_IMPLEMENTATION
 #include "avito_messenger.h"
@@ -75,7 +75,7 @@ static void tap_close(void *ctx)
 }
 
 static const avito_transport_functions tap_functions = {tap_connect, tap_send,  tap_recv, tap_wants,
-                                                        tap_wait,    tap_close, NULL, NULL};
+                                                        tap_wait,    tap_close, NULL,     NULL};
 
 /* ---- situations ---- */
 

@@ -5,10 +5,22 @@
 #include "common.h"
 #include "ethernet.h"
 
-enum { UART0 = 0x4000c000, WATCHDOG = 0x40000000, MAC = 0x40048000, SYSTICK = (int)0xe000e010,
-       SYSTEM_CONTROL = 0x400fe000 };
-enum { MAC_RCTL = 0x08, MAC_TCTL = 0x0c, MAC_DATA = 0x10, MAC_IA0 = 0x14, MAC_IA1 = 0x18,
-       MAC_NP = 0x34, MAC_TR = 0x38 };
+enum {
+    UART0 = 0x4000c000,
+    WATCHDOG = 0x40000000,
+    MAC = 0x40048000,
+    SYSTICK = (int)0xe000e010,
+    SYSTEM_CONTROL = 0x400fe000
+};
+enum {
+    MAC_RCTL = 0x08,
+    MAC_TCTL = 0x0c,
+    MAC_DATA = 0x10,
+    MAC_IA0 = 0x14,
+    MAC_IA1 = 0x18,
+    MAC_NP = 0x34,
+    MAC_TR = 0x38
+};
 enum { TICKS_PER_MS = 12500 };
 
 const board_facts board = {"lm3s6965evb", "Cortex-M3, 64 KB RAM", 80, 1};
@@ -26,9 +38,9 @@ void board_tick_interrupt(void)
 
 void board_init(void)
 {
-    REG32(SYSTEM_CONTROL + 0x100) |= 1u << 3;                /* clock for the watchdog */
-    REG32(SYSTEM_CONTROL + 0x108) |= 1u << 30 | 1u << 28;    /* Ethernet */
-    REG32(UART0 + 0x30) = 0x301;                             /* on, transmit and receive */
+    REG32(SYSTEM_CONTROL + 0x100) |= 1u << 3;             /* clock for the watchdog */
+    REG32(SYSTEM_CONTROL + 0x108) |= 1u << 30 | 1u << 28; /* Ethernet */
+    REG32(UART0 + 0x30) = 0x301;                          /* on, transmit and receive */
     REG32(SYSTICK + 4) = TICKS_PER_MS - 1;
     REG32(SYSTICK + 8) = 0;
     REG32(SYSTICK + 0) = 7;

@@ -79,7 +79,8 @@ size_t board_uart_read(unsigned port, void *out, size_t cap)
 
     (void)port;
     while (got < cap && REG32(UART + 0x108) != 0) {
-        REG32(UART + 0x108) = 0; /* before reading: reading brings the next byte and the next event */
+        REG32(UART + 0x108) =
+            0; /* before reading: reading brings the next byte and the next event */
         at[got++] = (unsigned char)REG32(UART + 0x518);
     }
     return got;

@@ -9,10 +9,10 @@ struct zsock_pollfd {
     int fd;
     short events, revents;
 };
-#define ZSOCK_POLLIN 1
-#define ZSOCK_POLLOUT 4
+#define ZSOCK_POLLIN       1
+#define ZSOCK_POLLOUT      4
 #define ZSOCK_MSG_DONTWAIT 0x40
-#define zsock_addrinfo addrinfo
+#define zsock_addrinfo     addrinfo
 
 int zsock_socket(int family, int type, int protocol);
 int zsock_fcntl(int fd, int command, int flags);
