@@ -1349,22 +1349,21 @@ AVITO_API int avito_account_open_gate(avito_account *account);
  * beside it.
  */
 
+/* X(name, the server's word). The only list of message types: the enum, the words and the places of the
+ * models come from it. Those whose content is a struct of its own: */
+#define AVITO_MESSAGE_MODELS(X)                                                                    \
+    X(IMAGE, image) X(LINK, link) X(ITEM, item) X(LOCATION, location) X(CALL, call) X(VOICE, voice)
+/* All of them, in the order of their numbers. The API shows no content of the last three. */
+#define AVITO_MESSAGE_TYPES(X)                                                                     \
+    X(TEXT, text) AVITO_MESSAGE_MODELS(X) X(SYSTEM, system) X(DELETED, deleted)                    \
+    X(APP_CALL, appCall) X(FILE, file) X(VIDEO, video)
+
+#define AVITO_MESSAGE_ENUM_(name, word) AVITO_MESSAGE_##name,
 typedef enum avito_message_type {
     AVITO_MESSAGE_NONE = 0, /* no type given */
-    AVITO_MESSAGE_TEXT,
-    AVITO_MESSAGE_IMAGE,
-    AVITO_MESSAGE_LINK,
-    AVITO_MESSAGE_ITEM,
-    AVITO_MESSAGE_LOCATION,
-    AVITO_MESSAGE_CALL,
-    AVITO_MESSAGE_VOICE,
-    AVITO_MESSAGE_SYSTEM,
-    AVITO_MESSAGE_DELETED,
-    AVITO_MESSAGE_APP_CALL, /* the API shows no content for these three */
-    AVITO_MESSAGE_FILE,
-    AVITO_MESSAGE_VIDEO,
-    AVITO_MESSAGE_UNKNOWN
+    AVITO_MESSAGE_TYPES(AVITO_MESSAGE_ENUM_) AVITO_MESSAGE_UNKNOWN
 } avito_message_type;
+#undef AVITO_MESSAGE_ENUM_
 
 typedef enum avito_direction {
     AVITO_DIRECTION_NONE = 0,
@@ -2357,12 +2356,21 @@ static const char *avitoi_text_after(const char *text, const char *word)
 
 /* ---- words ---- */
 
+/* A list of words has a NUL after each and one more at its end. */
 static const char *avitoi_text_next_word(const char *words)
 {
-    return words + *words + 2;
+    return words + strlen(words) + 1;
 }
 
-/* From 1 on; 0: there is no word; behind the last one: it is a new one. */
+static bool avitoi_text_word_is(const char *word, avito_str s)
+{
+    size_t i;
+    for (i = 0; i < s.len && word[i] == s.ptr[i] && word[i] != '\0'; i++) {
+    }
+    return i == s.len && word[i] == '\0';
+}
+
+/* The number of a word in a list, from 1 on. 0: no word is given; one past the last: the list lacks it. */
 static int avitoi_text_word_number(const char *words, avito_str word)
 {
     int number = 1;
@@ -2370,7 +2378,7 @@ static int avitoi_text_word_number(const char *words, avito_str word)
         return 0;
     }
     for (; *words != '\0'; words = avitoi_text_next_word(words)) {
-        if ((size_t)*words == word.len && memcmp(words + 1, word.ptr, word.len) == 0) {
+        if (avitoi_text_word_is(words, word)) {
             break;
         }
         number++;
@@ -2771,11 +2779,10 @@ static bool avitoi_number_parse_e7(const char *p, size_t len, int32_t *out)
 #define AVITOI_SCHEMA_NUMBER_MAX 24u /* bytes of a number that a known field may have */
 
 struct avitoi_schema_field {
-    const char *key;
     const struct avitoi_schema *child;
 #if AVITO_WITH_SHORTCUTS
     char form[24]; /* the key as it is written: with its closing quote and the colon */
-    uint32_t mask; /* a bit for each byte of form; one that no comparison gives if it has over 16 */
+    uint32_t mask; /* a bit for each byte of form; one that no comparison gives if it has over 16, or no key */
     uint16_t offset;
     uint16_t want; /* mask bits of which one must be set */
     uint8_t key_len, form_len, kind;
@@ -2791,6 +2798,7 @@ struct avitoi_schema_field {
 
 struct avitoi_schema {
     const struct avitoi_schema_field *fields;
+    const char *keys; /* of the rows in their order, each ended by a NUL */
     void (*finish)(struct avitoi_json *json, void *model); /* what a row cannot say */
     uint16_t size;    /* of the struct */
     uint8_t count;
@@ -2798,79 +2806,63 @@ struct avitoi_schema {
     bool lenient;     /* a member of another type is dropped instead of refused */
 };
 
-/* Each key is an array of its own: the linker keeps those that the linked schemas have. */
-#define AVITOI_SCHEMA_KEYS(X)                                                                      \
-    X(access_token) X(author_id) X(avatar) X(call) X(chat_id) X(chat_type) X(chats) X(code)        \
-    X(content) X(context) X(count) X(created) X(default) X(delivered) X(description)               \
-    X(direction) X(domain) X(email) X(error) X(error_description) X(errors) X(expires_in)          \
-    X(flow_id) X(has_more) X(id) X(image) X(image_url) X(images) X(is_read) X(item) X(item_id)     \
-    X(item_url) X(kind) X(last_message) X(lat) X(link) X(location) X(lon) X(main) X(message)       \
-    X(messages) X(meta) X(name) X(ok) X(parsing_allowed) X(payload) X(phone) X(phones)             \
-    X(preview) X(price_string) X(profile_url) X(public_user_profile) X(published_at) X(quote)      \
-    X(read) X(refresh_token) X(result) X(scope) X(sizes) X(status) X(status_id) X(subscriptions)   \
-    X(target_user_id) X(text) X(timestamp) X(title) X(token_type) X(type) X(updated) X(url)        \
-    X(user_id) X(users) X(value) X(version) X(voice) X(voice_id) X(voices_urls)
-#define AVITOI_SCHEMA_KEY_(key) static const char avitoi_schema_key_##key[] = #key;
-AVITOI_SCHEMA_KEYS(AVITOI_SCHEMA_KEY_)
-static const char avitoi_schema_key_[] = ""; /* in place of a map's own */
-#if AVITO_WITH_SHORTCUTS
-#define AVITOI_SCHEMA_KEY_FITS_(key) AVITOI_ASSERT(key_##key##_fits, sizeof(#key) >= 3 && sizeof(#key) < 22);
-AVITOI_SCHEMA_KEYS(AVITOI_SCHEMA_KEY_FITS_)
-#endif
-
 #define AVITOI_SCHEMA_WANT_(want) (((want) & ~AVITOI_SCHEMA_SHOWN) != 0 ? (want) : (want) | AVITOI_SCHEMA_ALWAYS)
+#define AVITOI_SCHEMA_KEY_MAX 20u /* bytes of a key: key_len and form have room for it */
+
 #if AVITO_WITH_SHORTCUTS
-#define AVITOI_SCHEMA_FORM_MASK_(len) ((len) <= 16u ? (1u << ((len) & 31u)) - 1u : 1u << 31)
+#define AVITOI_SCHEMA_FORM_LEN_(key) (sizeof(#key) > 1u ? sizeof(#key) + 1u : 0u)
+#define AVITOI_SCHEMA_FORM_MASK_(len) ((len) - 1u < 16u ? (1u << ((len) & 31u)) - 1u : 1u << 31)
 #define AVITOI_SCHEMA_ROW_(key, kind, member, want, child)                                         \
-    {avitoi_schema_key_##key, child, #key "\":", AVITOI_SCHEMA_FORM_MASK_(sizeof(#key) + 1u),      \
-     offsetof(AVITOI_SCHEMA_MODEL, member), AVITOI_SCHEMA_WANT_(want), sizeof(#key) - 1u, sizeof(#key) + 1u, kind},
-#define AVITOI_SCHEMA_ROW_LAST_ {NULL, NULL, "", 1u << 31, 0, 0, 0, 0, 0} /* matches no key: no end to test for */
+    {child, #key "\":", AVITOI_SCHEMA_FORM_MASK_(AVITOI_SCHEMA_FORM_LEN_(key)),                    \
+     offsetof(AVITOI_SCHEMA_MODEL, member), AVITOI_SCHEMA_WANT_(want), sizeof(#key) - 1u,          \
+     AVITOI_SCHEMA_FORM_LEN_(key), kind},
+#define AVITOI_SCHEMA_ROW_LAST_ {NULL, "", 1u << 31, 0, 0, 0, 0, 0} /* matches no key: no end to test for */
 #else
 #define AVITOI_SCHEMA_ROW_(key, kind, member, want, child)                                         \
-    {avitoi_schema_key_##key, child, offsetof(AVITOI_SCHEMA_MODEL, member), AVITOI_SCHEMA_WANT_(want), \
-     sizeof(avitoi_schema_key_##key) - 1u, kind},
+    {child, offsetof(AVITOI_SCHEMA_MODEL, member), AVITOI_SCHEMA_WANT_(want), sizeof(#key) - 1u, kind},
 #define AVITOI_SCHEMA_ROW_LAST_
 #endif
+#define AVITOI_SCHEMA_KEY_(key, kind, member, want, child) #key "\0"
 #define AVITOI_SCHEMA_ROW_COUNT_(key, kind, member, want, child) +1u
+#define AVITOI_SCHEMA_ROW_FITS_(key, kind, member, want, child) && sizeof(#key) <= AVITOI_SCHEMA_KEY_MAX + 1u
 #define AVITOI_SCHEMA_ROWS(rows) (0u rows(AVITOI_SCHEMA_ROW_COUNT_))
 
-/* Defines avitoi_<name>_fields and avitoi_<name>_schema from the row list `rows`. The struct is the
- * one that AVITOI_SCHEMA_MODEL names where the macro is used. */
+/* Defines avitoi_schema_<name> from the row list `rows`: its rows, and their keys as one text, so that what
+ * is not linked leaves no key behind. The struct is the one that AVITOI_SCHEMA_MODEL names where the macro
+ * is used. */
 #define AVITOI_SCHEMA(name, rows, finish, bare, lenient)                                           \
     AVITOI_ASSERT(name##_rows, AVITOI_SCHEMA_ROWS(rows) <= 31u && sizeof(AVITOI_SCHEMA_MODEL) <= 512u); \
+    AVITOI_ASSERT(name##_keys, true rows(AVITOI_SCHEMA_ROW_FITS_));                                \
+    static const char avitoi_schema_##name##_keys[] = rows(AVITOI_SCHEMA_KEY_);                    \
     static const struct avitoi_schema_field avitoi_schema_##name##_fields[] = {rows(AVITOI_SCHEMA_ROW_) \
                                                                  AVITOI_SCHEMA_ROW_LAST_};         \
     static const struct avitoi_schema avitoi_schema_##name = {                                     \
-        avitoi_schema_##name##_fields,      finish, (uint16_t)sizeof(AVITOI_SCHEMA_MODEL),         \
-        (uint8_t)AVITOI_SCHEMA_ROWS(rows), bare, lenient}
+        avitoi_schema_##name##_fields, avitoi_schema_##name##_keys, finish,                        \
+        (uint16_t)sizeof(AVITOI_SCHEMA_MODEL), (uint8_t)AVITOI_SCHEMA_ROWS(rows), bare, lenient}
+
+/* The key of a row. */
+static const char *avitoi_schema_key(const struct avitoi_schema *schema, unsigned row)
+{
+    const char *key = schema->keys;
+    unsigned i;
+    for (i = 0; i < row; i++) {
+        key += schema->fields[i].key_len + 1u;
+    }
+    return key;
+}
 
 #define AVITOI_SCHEMA_SYSTEM_PREFIX "[Системное сообщение]"
 #define AVITOI_SCHEMA_PLACEHOLDER   "Перейдите на подписку с API мессенджера"
 
 /* ---- words of the server and their constants ---- */
 
-/* Each list in the order of its enum, which begins with none and ends with unknown. Each word has its
- * length before it and a NUL after it. That of message types is compared with its enum. */
-#define AVITOI_SCHEMA_TYPES(X)                                                                     \
-    X(TEXT, "\4text\0") X(IMAGE, "\5image\0") X(LINK, "\4link\0") X(ITEM, "\4item\0")              \
-    X(LOCATION, "\10location\0") X(CALL, "\4call\0") X(VOICE, "\5voice\0")                          \
-    X(SYSTEM, "\6system\0") X(DELETED, "\7deleted\0") X(APP_CALL, "\7appCall\0")                    \
-    X(FILE, "\4file\0") X(VIDEO, "\5video\0")
-#define AVITOI_SCHEMA_TYPE_NUMBER_(name, word) AVITOI_SCHEMA_TYPE_##name,
-#define AVITOI_SCHEMA_TYPE_WORD_(name, word) word
-#define AVITOI_SCHEMA_TYPE_SAME_(name, word)                                                       \
-    AVITOI_ASSERT(type_##name, (int)AVITOI_SCHEMA_TYPE_##name == (int)AVITO_MESSAGE_##name);
-enum {
-    AVITOI_SCHEMA_TYPE_NONE,
-    AVITOI_SCHEMA_TYPES(AVITOI_SCHEMA_TYPE_NUMBER_) AVITOI_SCHEMA_TYPE_UNKNOWN
-};
-AVITOI_SCHEMA_TYPES(AVITOI_SCHEMA_TYPE_SAME_)
-AVITOI_ASSERT(type_unknown, (int)AVITOI_SCHEMA_TYPE_UNKNOWN == (int)AVITO_MESSAGE_UNKNOWN);
-static const char avitoi_schema_message_types[] = AVITOI_SCHEMA_TYPES(AVITOI_SCHEMA_TYPE_WORD_);
-static const char avitoi_schema_directions[] = "\2in\0\3out\0";
-static const char avitoi_schema_chat_types[] = "\3u2i\0\3u2u\0\3a2u\0"; /* one bit each */
-static const char avitoi_schema_call_statuses[] = "\6missed\0";
-static const char avitoi_schema_location_kinds[] = "\5house\0\6street\0\4area\0";
+/* Each list is in the order of its enum, which begins with "none" and ends with "unknown". */
+#define AVITOI_SCHEMA_WORD_(name, word) #word "\0"
+static const char avitoi_schema_message_types[] = AVITO_MESSAGE_TYPES(AVITOI_SCHEMA_WORD_);
+static const char avitoi_schema_directions[] = "in\0out\0";
+static const char avitoi_schema_chat_types[] = "u2i\0u2u\0a2u\0"; /* one bit each */
+static const char avitoi_schema_call_statuses[] = "missed\0";
+static const char avitoi_schema_location_kinds[] = "house\0street\0area\0";
 
 static avito_message_type avitoi_schema_message_type(avito_str word)
 {
@@ -2917,7 +2909,7 @@ static void avitoi_schema_finish_degrees(struct avitoi_json *json, void *model)
     }
 }
 static const struct avitoi_schema avitoi_schema_degrees = {
-    NULL, avitoi_schema_finish_degrees, sizeof(int32_t), 0, false, false};
+    NULL, NULL, avitoi_schema_finish_degrees, sizeof(int32_t), 0, false, false};
 
 /* ---- content of a message ---- */
 
@@ -3016,13 +3008,15 @@ AVITOI_SCHEMA(call, AVITOI_SCHEMA_CALL_ROWS, avitoi_schema_finish_call, false, f
 AVITOI_SCHEMA(voice, AVITOI_SCHEMA_VOICE_ROWS, NULL, false, false);
 #undef AVITOI_SCHEMA_MODEL
 
+#define AVITOI_SCHEMA_MODEL_COUNT_(name, word) +1
+#define AVITOI_SCHEMA_MODEL_FIRST (AVITO_MESSAGE_TEXT + 1)
+#define AVITOI_SCHEMA_MODEL_AT(name) models[AVITO_MESSAGE_##name - AVITOI_SCHEMA_MODEL_FIRST]
+
 /* The content object as it comes; avitoi_schema_narrow() makes the tagged union of it. */
 struct avitoi_schema_wide_content {
     avito_str text, flow_id;
-    void *models[6]; /* of AVITO_MESSAGE_IMAGE to AVITO_MESSAGE_VOICE */
+    void *models[0 AVITO_MESSAGE_MODELS(AVITOI_SCHEMA_MODEL_COUNT_)];
 };
-#define AVITOI_SCHEMA_MODEL_AT(name) models[AVITO_MESSAGE_##name - AVITO_MESSAGE_IMAGE]
-AVITOI_ASSERT(content_models, AVITO_MESSAGE_VOICE - AVITO_MESSAGE_IMAGE == 5);
 
 #define AVITOI_SCHEMA_MODEL struct avitoi_schema_wide_content
 #define AVITOI_SCHEMA_CONTENT_ROWS(X)                                                              \
@@ -3066,7 +3060,7 @@ static void avitoi_schema_narrow(avito_content *out, avito_message_type type)
     }
     for (i = 0; i < AVITOI_COUNT(wide->models); i++) {
         if (wide->models[i] != NULL) {
-            out->kind = (avito_message_type)(AVITO_MESSAGE_IMAGE + (int)i);
+            out->kind = (avito_message_type)(AVITOI_SCHEMA_MODEL_FIRST + (int)i);
             memcpy(&out->as, &wide->models[i], sizeof wide->models[i]);
             return;
         }
@@ -3311,7 +3305,7 @@ static void avitoi_schema_finish_item_type(struct avitoi_json *json, void *model
     json->word_len = avito_str_equal(*(const avito_str *)model, "item") ? 1 : 0;
 }
 static const struct avitoi_schema avitoi_schema_item_type = {
-    NULL, avitoi_schema_finish_item_type, sizeof(avito_str), 0, false, false};
+    NULL, NULL, avitoi_schema_finish_item_type, sizeof(avito_str), 0, false, false};
 
 #define AVITOI_SCHEMA_MODEL avito_context
 #define AVITOI_SCHEMA_CONTEXT_ROWS(X)                                                              \
@@ -3461,7 +3455,7 @@ struct avitoi_schema_result {
     X(message, AVITOI_SCHEMA_TEXT, message, 0, NULL)                                               \
     X(messages, AVITOI_SCHEMA_ONE, message, 0, NULL)                                               \
     X(error, AVITOI_SCHEMA_TEXT, message, 0, NULL)                                                 \
-    X(error, AVITOI_SCHEMA_OBJ, error, 0, &avitoi_schema_reason)                                   \
+    X(, AVITOI_SCHEMA_OBJ, error, 0, &avitoi_schema_reason)                                        \
     X(status, AVITOI_SCHEMA_BOOL, status, 0, NULL)
 AVITOI_SCHEMA(result, AVITOI_SCHEMA_RESULT_ROWS, NULL, false, true);
 #undef AVITOI_SCHEMA_MODEL
@@ -3482,7 +3476,7 @@ struct avitoi_schema_reply {
     X(code, AVITOI_SCHEMA_INT, code, 0, NULL)                                                      \
     X(message, AVITOI_SCHEMA_TEXT, message, 0, NULL)                                               \
     X(error, AVITOI_SCHEMA_TEXT, error_word, 0, NULL)                                              \
-    X(error, AVITOI_SCHEMA_OBJ, error, 0, &avitoi_schema_reason)                                   \
+    X(, AVITOI_SCHEMA_OBJ, error, 0, &avitoi_schema_reason)                                        \
     X(error_description, AVITOI_SCHEMA_TEXT, message, 0, NULL)                                     \
     X(result, AVITOI_SCHEMA_OBJ, result, 0, &avitoi_schema_result)                                 \
     X(errors, AVITOI_SCHEMA_ONE, error_word, 0, NULL)
@@ -3978,33 +3972,41 @@ static bool avitoi_json_wanted(const struct avitoi_json *j, const struct avitoi_
     return (field->want & j->want) != 0;
 }
 
+/* The member that is being read breaks the model. */
+static int avitoi_json_bad_member(struct avitoi_json *j, int code)
+{
+    const unsigned row = avitoi_json_top(j)->field & ~AVITOI_JSON_NO_FIELD;
+    return avitoi_json_bad(j, code, avitoi_schema_key(j->schema, row));
+}
+
 static int avitoi_json_key_found(struct avitoi_json *j, unsigned index)
 {
     struct avitoi_json_frame *f = avitoi_json_top(j);
-    const struct avitoi_schema_field *field = &j->schema->fields[index];
     const uint32_t bit = 1u << index;
     j->state = AVITOI_JSON_AT_COLON;
-    if ((f->seen & bit) != 0 && !j->schema->lenient) {
-        return avitoi_json_bad(j, AVITO_ERR_DUPLICATE, field->key);
-    }
     f->field = (uint8_t)(index | AVITOI_JSON_NO_FIELD);
-    if ((f->seen & bit) == 0 && avitoi_json_wanted(j, field)) {
+    if ((f->seen & bit) != 0 && !j->schema->lenient) {
+        return avitoi_json_bad_member(j, AVITO_ERR_DUPLICATE);
+    }
+    if ((f->seen & bit) == 0 && avitoi_json_wanted(j, &j->schema->fields[index])) {
         f->field = (uint8_t)index;
     }
     f->seen |= bit;
     return AVITO_AGAIN;
 }
 
-/* The key in j->word. */
+/* The key in j->word. An empty one is in no schema: a row without a key is for the key before it. */
 static int avitoi_json_key_done(struct avitoi_json *j)
 {
     const struct avitoi_schema *schema = j->schema;
+    const char *key = schema->keys;
     unsigned i;
-    for (i = 0; i < schema->count; i++) {
-        const struct avitoi_schema_field *field = &schema->fields[i];
-        if (field->key_len == j->len && memcmp(field->key, j->word, j->len) == 0) {
+    for (i = 0; i < schema->count && j->len > 0; i++) {
+        const size_t n = schema->fields[i].key_len;
+        if (n == j->len && memcmp(key, j->word, n) == 0) {
             return avitoi_json_key_found(j, i);
         }
+        key += n + 1u;
     }
     avitoi_json_top(j)->field |= AVITOI_JSON_NO_FIELD;
     j->state = AVITOI_JSON_AT_COLON;
@@ -4093,7 +4095,7 @@ static int avitoi_json_number_done(struct avitoi_json *j, size_t len)
     const struct avitoi_schema_field *field = &j->schema->fields[f->field];
     if (!avitoi_json_number(j, f, len) && !j->schema->lenient &&
         (field->want & AVITOI_SCHEMA_SHOWN) == 0) {
-        const int rc = avitoi_json_bad(j, AVITO_ERR_MODEL, field->key);
+        const int rc = avitoi_json_bad_member(j, AVITO_ERR_MODEL);
         if (rc < 0) {
             return rc;
         }
@@ -4441,7 +4443,7 @@ static int avitoi_json_misfit(struct avitoi_json *j, const struct avitoi_schema_
         j->hollow = true;
         return AVITO_AGAIN;
     }
-    return avitoi_json_bad(j, AVITO_ERR_MODEL, field->key);
+    return avitoi_json_bad_member(j, AVITO_ERR_MODEL);
 }
 
 /* What the member that begins with `c` is for. */
@@ -4454,8 +4456,8 @@ static int avitoi_json_expect_member(struct avitoi_json *j, char c, unsigned *ki
     if (f->field >= AVITOI_JSON_NO_FIELD) {
         return AVITO_AGAIN;
     }
-    if ((fitting >> field->kind & 1u) == 0 && j->schema->lenient &&
-        f->field + 1u < j->schema->count && field[0].key == field[1].key) {
+    if ((fitting >> field->kind & 1u) == 0 && f->field + 1u < j->schema->count &&
+        field[1].key_len == 0) {
         f->field++; /* the same key in another form */
         field++;
     }
@@ -4496,8 +4498,7 @@ static int avitoi_json_expect(struct avitoi_json *j, char c, unsigned *kind,
     *kind = AVITOI_JSON_NO_KIND;
     if (j->hollow) {
         j->hollow = false;
-        return avitoi_json_bad(j, AVITO_ERR_MODEL,
-                               j->schema->fields[avitoi_json_top(j)->field].key);
+        return avitoi_json_bad_member(j, AVITO_ERR_MODEL);
     }
     if (j->skip > 0 || j->level == 0) {
         return AVITO_AGAIN;
@@ -5059,7 +5060,7 @@ static void avitoi_endpoint_query_chats(struct avitoi_writer *w, const avito_cli
         for (i = 0; *word != '\0'; i++, word = avitoi_text_next_word(word)) {
             if ((chat_types >> i & 1u) != 0) {
                 avitoi_write_text(w, between);
-                avitoi_write_text(w, word + 1);
+                avitoi_write_text(w, word);
                 between = ",";
             }
         }
@@ -6139,6 +6140,12 @@ static void avitoi_error_set_text(avito_client *c, const char *text, size_t len)
     avitoi_text_utf8_mend(c->error.text);
 }
 
+/* The same with the key at fault. */
+static void avitoi_error_set_key(avito_client *c, const char *key)
+{
+    avitoi_error_set_text(c, key, strlen(key));
+}
+
 /* The same in words that are not ours. */
 static void avitoi_error_quote(avito_client *c, avito_str words)
 {
@@ -6514,8 +6521,7 @@ AVITOI_APART static int avitoi_token_received(avito_client *c)
         return avitoi_token_denied(c);
     }
     if (!avitoi_token_is_legal(token.access_token)) {
-        avitoi_error_set_text(c, avitoi_schema_key_access_token,
-                              sizeof avitoi_schema_key_access_token - 1u);
+        avitoi_error_set_key(c, avitoi_schema_token.keys);
         return AVITO_ERR_MODEL;
     }
     if (c->priv.json.was_cut) { /* nobody needs it, and there is no telling how long it is */
@@ -6740,7 +6746,7 @@ static int avitoi_answer_feed(avito_client *c)
         return AVITO_AGAIN;
     }
     if (j->culprit != NULL && (rc == AVITO_ERR_MODEL || rc == AVITO_ERR_DUPLICATE)) {
-        avitoi_error_set_text(c, j->culprit, strlen(j->culprit));
+        avitoi_error_set_key(c, j->culprit);
     }
     return rc;
 }
@@ -6884,7 +6890,7 @@ static int avitoi_answer_confirms(avito_client *c, int rc)
             return avitoi_answer_refused(c, AVITO_ERR_REFUSED);
         }
         if (wants_id) {
-            avitoi_error_set_text(c, avitoi_schema_key_id, sizeof avitoi_schema_key_id - 1u);
+            avitoi_error_set_key(c, avitoi_schema_reply.keys);
             return AVITO_ERR_MODEL;
         }
     }
@@ -6900,8 +6906,7 @@ AVITOI_APART static int avitoi_answer_is_other(avito_client *c)
     avito_arena rest = *c->priv.arena;
     const struct avitoi_schema_reply *reply;
     size_t used;
-    const char *missing = j->culprit != NULL ? j->culprit : c->priv.call->answer->fields[0].key;
-    avitoi_error_set_text(c, missing, strlen(missing));
+    avitoi_error_set_key(c, j->culprit != NULL ? j->culprit : c->priv.call->answer->keys);
     if (c->priv.raw_len == AVITOI_ANSWER_LOST) {
         return AVITO_ERR_MODEL;
     }
@@ -11204,7 +11209,7 @@ static int avitoi_list_element(avito_client *c, int rc)
         c->error.needed = c->priv.arena->used + avitoi_arena_align(j->mem.peak);
         avitoi_error_quote(c, j->id);
     } else if (rc < 0) {
-        avitoi_error_set_text(c, j->culprit, strlen(j->culprit));
+        avitoi_error_set_key(c, j->culprit);
     } else {
         avitoi_answer_note_peak(c);
     }
@@ -11248,7 +11253,7 @@ static int avitoi_list_collect(avito_client *c)
     char *items;
     size_t i;
     if (j->rows == 0 && j->skipped > 0) {
-        avitoi_error_set_text(c, j->culprit, strlen(j->culprit));
+        avitoi_error_set_key(c, j->culprit);
         return AVITO_ERR_MODEL;
     }
     items = avitoi_json_low(j, j->rows * size);
@@ -11942,7 +11947,7 @@ static void avitoi_schema_finish_message_type(struct avitoi_json *json, void *mo
     json->word_len = avito_str_equal(*(const avito_str *)model, "message") ? 1 : 0;
 }
 static const struct avitoi_schema avitoi_schema_only_type = {
-    NULL, avitoi_schema_finish_message_type, sizeof(avito_str), 0, false, false};
+    NULL, NULL, avitoi_schema_finish_message_type, sizeof(avito_str), 0, false, false};
 
 #define AVITOI_SCHEMA_MODEL struct avitoi_schema_payload
 #define AVITOI_SCHEMA_PAYLOAD_ROWS(X)                                                              \
@@ -12335,8 +12340,8 @@ static void avitoi_webhook_gather(avito_webhook *w, char *to, size_t room, char 
 /* The name is in .out. */
 static int avitoi_webhook_name_end(avito_webhook *w)
 {
-    static const char names[] = "\12connection\0\6expect\0\4host\0\16content-length\0"
-                                "\21transfer-encoding\0\33x-avito-messenger-signature\0";
+    static const char names[] = "connection\0expect\0host\0content-length\0transfer-encoding\0"
+                                "x-avito-messenger-signature\0";
     avito_str name;
     unsigned field;
 
@@ -14888,15 +14893,16 @@ static void avitoi_send_upload_progress(avito_client *c)
 static int avitoi_send_uploaded(avito_client *c)
 {
     struct avitoi_schema_list list;
-    size_t i;
+    unsigned i;
     memcpy(&list, c->priv.out, sizeof list);
     if (list.items.count == 0) {
         return AVITO_ERR_MODEL;
     }
     memcpy(c->priv.out, list.items.items, sizeof(avito_uploaded_image));
     for (i = 0; i < avitoi_schema_reply.count; i++) {
-        if (avito_str_equal(((const avito_uploaded_image *)c->priv.out)->image_id,
-                            avitoi_schema_reply.fields[i].key)) {
+        const char *key = avitoi_schema_key(&avitoi_schema_reply, i);
+        if (*key != '\0' &&
+            avito_str_equal(((const avito_uploaded_image *)c->priv.out)->image_id, key)) {
             return AVITO_ERR_MODEL;
         }
     }

@@ -45,6 +45,8 @@ PARTS = (("MANUAL", " * >>1 "),
          ("PARTS FOR A COMPUTER", "#if defined(AVITO_MESSENGER_IMPLEMENTATION)"))
 CODE = ("THE CORE, BOTTOM-UP", "SPEED", "THE PARTS", "PARTS FOR A COMPUTER")  # the parts that have rooms
 NAME = r"\b(?:avitoi|AVITOI)_\w+"
+LISTS = {"AVITO_ERRORS": "AVITO_ERR_", "AVITO_MESSAGE_MODELS": "AVITO_MESSAGE_",
+         "AVITO_MESSAGE_TYPES": "AVITO_MESSAGE_", "AVITO_ERROR_ENUM_": "", "AVITO_MESSAGE_ENUM_": ""}
 MARK = re.compile(r"^ \* >>(\d+) ([A-Z].*)$")
 failures = 0
 
@@ -323,7 +325,10 @@ def check_tests(header, rooms, tests):
     code = interface(header)
     functions = set(re.findall(r"\bAVITO_API\b[^;{]*?\b(avito_\w+)\(", code))
     constants = {name for body in re.findall(r"\benum(?:\s+\w+)?\s*\{(.*?)\}", code, re.S)
-                 for name in re.findall(r"\b(AVITO_\w+)", body)} - {"AVITO_ERROR_ENUM_", "AVITO_ERR_NONE"}
+                 for name in re.findall(r"\b(AVITO_\w+)", body) if name not in LISTS} - {"AVITO_ERR_NONE"}
+    for name, prefix in LISTS.items():  # the enums that are made from a list
+        body = re.search(r"#define %s\(X\)((?:.*\\\n)*.*)" % name, header.text)
+        constants |= {prefix + x for x in re.findall(r"\bX\((\w+), ", body.group(1))} if body else set()
     untested = rooms.but("public names without a test")
     check(f"each of {len(functions)} public functions occurs in a test", sorted(functions - every - set(untested)))
     check(f"each of {len(constants)} public constants occurs in a test", sorted(constants - every - set(untested)))

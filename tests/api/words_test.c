@@ -280,6 +280,8 @@ static void test_dry_run_checks_and_clips(void **state)
     (void)state;
     dry(&l);
     assert_int_equal(avito_send_message(&l.client, USER, CHAT, "", &l.arena, NULL), AVITO_ERR_TEXT);
+    assert_int_equal(avito_send_message(&l.client, USER, CHAT, "a\xd0", &l.arena, NULL),
+                     AVITO_ERR_UTF8);
     assert_int_equal(avito_add_to_blacklist(&l.client, USER, &user, 1), AVITO_OK);
     assert_string_equal(l.error_body,
                         "POST /messenger/v2/accounts/350000001/blacklist\n"

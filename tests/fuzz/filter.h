@@ -179,7 +179,7 @@ static void show_model(struct text *out, const struct avitoi_schema *schema, con
     text_add(out, "{");
     for (size_t i = 0; i < schema->count; i++) {
         if (row_of(schema, i) == i) {
-            text_add(out, "%s=", schema->fields[i].key);
+            text_add(out, "%s=", avitoi_schema_key(schema, (unsigned)i));
             show_field(out, &schema->fields[i], model + schema->fields[i].offset);
             text_add(out, ";");
         }

@@ -320,8 +320,9 @@ static void read_member(struct reader *r, struct container *c, struct text *key)
     size_t row = 0;
 
     if (schema != NULL && c->kind == AVITOI_SCHEMA_OBJ) {
-        while (row < schema->count && (strlen(schema->fields[row].key) != key->len ||
-                                       memcmp(schema->fields[row].key, key->data, key->len) != 0)) {
+        while (row < schema->count &&
+               (key->len == 0 || strlen(avitoi_schema_key(schema, (unsigned)row)) != key->len ||
+                memcmp(avitoi_schema_key(schema, (unsigned)row), key->data, key->len) != 0)) {
             row++;
         }
         if (row < schema->count) {
@@ -345,8 +346,8 @@ static void read_member(struct reader *r, struct container *c, struct text *key)
     }
     if (value.data != NULL && c->kind == AVITOI_SCHEMA_OBJ) {
         /* The next row may be the same key in another form. */
-        if (schema->lenient && row + 1 < schema->count &&
-            strcmp(field->key, schema->fields[row + 1].key) == 0 && value.data[0] == '{') {
+        if (row + 1 < schema->count && schema->fields[row + 1].key_len == 0 &&
+            value.data[0] == '{') {
             row++;
         }
         row = row_of(schema, row);
@@ -461,7 +462,7 @@ static void show_container(struct text *out, struct container *c)
     text_add(out, "{");
     for (size_t i = 0; i < c->schema->count; i++) {
         if (row_of(c->schema, i) == i) {
-            text_add(out, "%s=", c->schema->fields[i].key);
+            text_add(out, "%s=", avitoi_schema_key(c->schema, (unsigned)i));
             if (c->values[i].data != NULL) {
                 text_add_bytes(out, c->values[i].data, c->values[i].len);
             } else {
@@ -665,7 +666,8 @@ static int read_root(const struct filter_job *job, struct text *out)
         read_container(&r, root->fields[0].kind, root->fields[0].child, &list);
         text_add(out, "{");
         for (size_t i = 0; i < root->count; i++) {
-            text_add(out, "%s=%s", root->fields[i].key, i == 0 ? "" : nothing(&root->fields[i]));
+            text_add(out, "%s=%s", avitoi_schema_key(root, (unsigned)i),
+                     i == 0 ? "" : nothing(&root->fields[i]));
             text_add_bytes(out, i == 0 && list.data != NULL ? list.data : "",
                            i == 0 ? list.len : 0);
             text_add(out, ";");

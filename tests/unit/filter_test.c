@@ -510,7 +510,8 @@ static void test_forms(void **state)
 }
 #endif
 
-/* Each word has its length before it. */
+/* Each list ends with an empty word, and each word is found at its place; one that is longer, shorter, or
+ * goes on in the next is not. */
 static void test_word_lists(void **state)
 {
     static const struct {
@@ -525,8 +526,16 @@ static void test_word_lists(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
         const char *word = lists[i].words;
-        while (*word != '\0') {
-            assert_int_equal(strlen(word + 1), *word);
+        int count = 0;
+        for (const char *w = word; *w != '\0'; w = avitoi_text_next_word(w)) {
+            count++;
+        }
+        for (int number = 1; *word != '\0'; number++) {
+            const avito_str whole = {word, strlen(word)}, shorter = {word, whole.len - 1};
+            const avito_str longer = {word, whole.len + 1};
+            assert_int_equal(avitoi_text_word_number(lists[i].words, whole), number);
+            assert_int_equal(avitoi_text_word_number(lists[i].words, shorter), count + 1);
+            assert_int_equal(avitoi_text_word_number(lists[i].words, longer), count + 1);
             word = avitoi_text_next_word(word);
         }
         assert_ptr_equal(word, lists[i].words + lists[i].size - 1);
