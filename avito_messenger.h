@@ -14,7 +14,7 @@
  *
  *     AVITO_WITH_POSIX      1: declare and build the POSIX TCP transport     (default 0)
  *     AVITO_WITH_BEARSSL    1: declare and build the BearSSL TLS transport   (default 0)
- *     AVITO_WITH_FILES      0: no file store (>>82), no struct with everything (>>83)
+ *     AVITO_WITH_FILES      0: no file store (>>85), no struct with everything (>>86)
  *                                                        (default 1 with POSIX on a Unix)
  *     AVITO_STATIC          1: every function is static                      (default 0)
  *     AVITO_BEARSSL_H       <where/bearssl.h> is, if it is nowhere below
@@ -72,73 +72,76 @@
  *       >>24 SCHEMAS
  *       >>25 SCHEMAS: CHATS TO REPLIES
  *       >>26 JSON: WHAT IS OPEN
- *       >>27 JSON: STRINGS
- *       >>28 JSON: THE MACHINE
- *       >>29 WRITER
- *       >>30 ENDPOINTS
- *       >>31 REQUEST
- *       >>32 HTTP BODY FRAMING
- *       >>33 RESPONSE HEAD
- *       >>34 ACCOUNT
- *       >>35 CALL
- *       >>36 ERRORS
- *       >>37 TOKENS
- *       >>38 ANSWERS
- *       >>39 EXCHANGE
- *       >>40 CALL MACHINE
- *       >>41 CLIENT AND CALLS
+ *       >>27 JSON: COMPLETE VALUES
+ *       >>28 JSON: STRINGS
+ *       >>29 JSON: THE MACHINE
+ *       >>30 WRITER
+ *       >>31 ENDPOINTS
+ *       >>32 REQUEST
+ *       >>33 HTTP BODY FRAMING
+ *       >>34 RESPONSE HEAD
+ *       >>35 ACCOUNT
+ *       >>36 CALL
+ *       >>37 ERRORS
+ *       >>38 TOKENS
+ *       >>39 ANSWERS
+ *       >>40 EXCHANGE
+ *       >>41 CALL MACHINE
+ *       >>42 CLIENT AND CALLS
  *     SPEED
- *       >>42 SPEED: HEAD LINES
- *       >>43 SPEED: TEXT
- *       >>44 SPEED: MEMBERS
- *       >>45 SPEED: OBJECTS AND LISTS
+ *       >>43 SPEED: HEAD LINES
+ *       >>44 SPEED: TEXT
+ *       >>45 SPEED: MEMBERS
+ *       >>46 SPEED: OBJECTS AND LISTS
  *     MANUAL OF THE PARTS
- *       >>46 TLS
- *       >>47 WEBHOOKS
- *       >>48 INBOX AND SENDING
+ *       >>47 TLS
+ *       >>48 WEBHOOKS
+ *       >>49 INBOX AND SENDING
  *     INTERFACE OF THE PARTS
- *       >>49 WEBHOOK RECEIVER
- *       >>50 INBOX
- *       >>51 POSIX TCP (AVITO_WITH_POSIX)
- *       >>52 TLS BY BEARSSL (AVITO_WITH_BEARSSL)
- *       >>53 RAW JSON
- *       >>54 SHOW
+ *       >>50 NOTIFICATIONS
+ *       >>51 CONFIRMING
+ *       >>52 WEBHOOK RECEIVER
+ *       >>53 INBOX
+ *       >>54 POSIX TCP (AVITO_WITH_POSIX)
+ *       >>55 TLS BY BEARSSL (AVITO_WITH_BEARSSL)
+ *       >>56 RAW JSON
+ *       >>57 SHOW
  *     THE PARTS
- *       >>55 TEXT: GRAPHEMES
- *       >>56 LISTS
- *       >>57 ERROR TEXTS
- *       >>58 AUTHORIZATION
- *       >>59 SEVERAL LANES
- *       >>60 TOKEN STORE
- *       >>61 RATE
- *       >>62 RETRIES
- *       >>63 DIAGNOSTICS
- *       >>64 NOTIFICATIONS
- *       >>65 WEBHOOK RECEIVER
- *       >>66 INBOX: WHAT IT REMEMBERS
- *       >>67 INBOX: LISTS
- *       >>68 INBOX: PHASES
- *       >>69 INBOX: ROUNDS
- *       >>70 SENDING AND OTHER CHANGES
- *       >>71 CONFIRMING
- *       >>72 RAW JSON
- *       >>73 SHOW
- *       >>74 POSIX
- *       >>75 TCP
- *       >>76 TLS: CERTIFICATES
- *       >>77 TLS: SET-UP
- *       >>78 TLS: RECORDS
- *       >>79 TLS: CONNECTIONS
- *       >>80 TLS: TRUST ANCHORS
+ *       >>58 TEXT: GRAPHEMES
+ *       >>59 LISTS
+ *       >>60 ERROR TEXTS
+ *       >>61 AUTHORIZATION
+ *       >>62 SEVERAL LANES
+ *       >>63 TOKEN STORE
+ *       >>64 RATE
+ *       >>65 RETRIES
+ *       >>66 DIAGNOSTICS
+ *       >>67 NOTIFICATIONS
+ *       >>68 WEBHOOK RECEIVER
+ *       >>69 INBOX: WHAT IT REMEMBERS
+ *       >>70 INBOX: LISTS
+ *       >>71 INBOX: PHASES
+ *       >>72 INBOX: ROUNDS
+ *       >>73 SENDING AND OTHER CHANGES
+ *       >>74 CONFIRMING
+ *       >>75 RAW JSON
+ *       >>76 SHOW
+ *       >>77 POSIX
+ *       >>78 TCP
+ *       >>79 TLS: CERTIFICATES
+ *       >>80 TLS: SET-UP
+ *       >>81 TLS: RECORDS
+ *       >>82 TLS: CONNECTIONS
+ *       >>83 TLS: TRUST ANCHORS
  *     MANUAL FOR A COMPUTER
- *       >>81 ON A COMPUTER
+ *       >>84 ON A COMPUTER
  *     INTERFACE FOR A COMPUTER
- *       >>82 FILE STORE (AVITO_WITH_FILES)
- *       >>83 EVERYTHING IN ONE STRUCT (AVITO_WITH_FILES and AVITO_WITH_BEARSSL)
+ *       >>85 FILE STORE (AVITO_WITH_FILES)
+ *       >>86 EVERYTHING IN ONE STRUCT (AVITO_WITH_FILES and AVITO_WITH_BEARSSL)
  *     PARTS FOR A COMPUTER
- *       >>84 FILE STORE
- *       >>85 STORED SENDS AND PICTURES
- *       >>86 EVERYTHING IN ONE STRUCT
+ *       >>87 FILE STORE
+ *       >>88 STORED SENDS AND PICTURES
+ *       >>89 EVERYTHING IN ONE STRUCT
  *
  * ======================================================================= *
  * >>1 WHAT IT IS, WHAT IT IS NOT
@@ -164,7 +167,7 @@
  *     .retries;
  *   * HTTP/2, TLS 1.3, compression, proxies, cookies or redirects; a cellular modem has to bring
  *     bytes only;
- *   * a verifier of webhook signatures: how they are made is not published (>>47);
+ *   * a verifier of webhook signatures: how they are made is not published (>>48);
  *   * the rest of Avito's API: no listings, no orders, no reviews.
  *
  * What it costs: RAM in >>5 (`make sizes`); flash, stack and instructions per processor are printed
@@ -187,7 +190,7 @@
  *
  *     #include <stdio.h>
  *
- *     static char roots[256 * 1024];                     // trust anchors: >>46
+ *     static char roots[256 * 1024];                     // trust anchors: >>47
  *     static char records[AVITO_TLS_BUFFER_HALF(16384)]; // TLS records
  *     static char tokens[AVITO_TOKENS_SIZE(128)];        // access and refresh token
  *     static char window[1024];                          // what is on its way in or out
@@ -252,7 +255,7 @@
  *
  * The same without waiting, in a loop of yours. Two things change. The lane must not wait and so
  * cannot look names up: give the TCP transport .never_wait and an .address or a .resolve hook
- * (>>51). And a call may say AVITO_AGAIN: then you carry it on. Here with poll(); with select(),
+ * (>>54). And a call may say AVITO_AGAIN: then you carry it on. Here with poll(); with select(),
  * epoll, an event group of an RTOS, or a bare loop that only calls avito_step(), it is the same::
  *
  *     #include <poll.h>
@@ -307,19 +310,19 @@
  *     model < schemas < JSON machine < response reader < transport.recv
  *     raw JSON > JSON machine > jsmn > tokens in your memory
  *
- *   endpoint (>>30)          what differs between calls: method, path, query, body, schema of the
+ *   endpoint (>>31)          what differs between calls: method, path, query, body, schema of the
  *                            answer
- *   request writer (>>29)    a pure function of the arguments. Whatever piece is due is written by
+ *   request writer (>>30)    a pure function of the arguments. Whatever piece is due is written by
  *                            running it again and passing over what has left, so any window serves
  *                            any request, and a first run without memory counts Content-Length
- *   response reader (>>32, >>33)   byte by byte; no line of a head has to fit anywhere
- *   JSON machine (>>28)      checks all of the JSON, drops what was not asked for before it takes
+ *   response reader (>>33, >>34)   byte by byte; no line of a head has to fit anywhere
+ *   JSON machine (>>29)      checks all of the JSON, drops what was not asked for before it takes
  *                            memory, decodes each string once, to its final place in your arena
  *   schemas (>>24)           say which member goes where in which struct
- *   jsmn (>>72)              tokenises what no model knows and what lies whole in memory, after the
+ *   jsmn (>>75)              tokenises what no model knows and what lies whole in memory, after the
  *                            machine has proven it valid
- *   call machine (>>40)      moves all of this; the only state that you see is AVITO_AGAIN
- *   transports (>>74, >>77)  and yours; of all functions in this file only a transport's wait()
+ *   call machine (>>41)      moves all of this; the only state that you see is AVITO_AGAIN
+ *   transports (>>77, >>80)  and yours; of all functions in this file only a transport's wait()
  *                            waits
  *
  * Where this differs from what one would write first, and why:
@@ -329,7 +332,7 @@
  *     names; nothing of it is kept in between, and no number is parsed twice.
  *   * An object that is a member is made where it stays: at the low end, when it opens; its strings
  *     come after it. Elements of a list and the answer's own struct are made at the high end.
- *   * Members that need nothing special go a short way around the state machine (>>28), with the
+ *   * Members that need nothing special go a short way around the state machine (>>29), with the
  *     same result: keys compared as they are written, text in blocks of 16 bytes, or 8 in plain C,
  *     digits and escapes several at a time. AVITO_TINY 1 or AVITO_WITH_SHORTCUTS 0 leaves it out,
  *     AVITO_WITH_SIMD 0 the SSE2 scan.
@@ -354,7 +357,7 @@
  *      |  END, from every state                      ANSWER before WRITTEN    v            |
  *      +-------------------------------------------------------------------- DRAIN <-------+
  *
- * This table is the code's (avitoi_call_edges, >>40; `make manual-check`). "." cannot happen.
+ * This table is the code's (avitoi_call_edges, >>41; `make manual-check`). "." cannot happen.
  *
  *     state    START   TOKEN   CONNECTED WRITTEN ANSWER ELEMENT NEXT REPEAT  DRAIN END
  *     IDLE     ACCOUNT .       .         .       .      .       .    .       .     IDLE
@@ -601,7 +604,7 @@
  *
  * It goes below TLS: avito_tls_options.transport. Porting, by what you have:
  *
- *   POSIX    avito_tcp (>>51). With -std=c99 define _POSIX_C_SOURCE 200809L before the first
+ *   POSIX    avito_tcp (>>54). With -std=c99 define _POSIX_C_SOURCE 200809L before the first
  *            #include.
  *   lwIP     examples/firmware/link_lwip.c: raw API, no OS; whatever lwIP has to do is done in a
  *            poll that each function calls first. recv copies from the pbuf chain and calls
@@ -670,7 +673,7 @@
  *                      send again
  *   AVITO_CANNOT_TELL  everything else: no answer, a cut or broken one, 409, 5xx, a success status
  *                      whose body says no, for the status alone decides. avito_confirm_sent() finds
- *                      out for messages, and avito_confirm_sends() does so at once (>>48).
+ *                      out for messages, and avito_confirm_sends() does so at once (>>49).
  *
  * Errors of elements. In a list that is read element by element, ARENA, MODEL and DUPLICATE are
  * about one element: its id, or the field at fault, is in error.text, the next call gives the next
@@ -821,7 +824,7 @@
  * Base https://api.avito.ru, Authorization: Bearer on all but /token. Paths are the description's
  * to the last slash: a redirect could turn POST into GET, so none is followed. "d": official
  * description (OpenAPI, of the month in AVITO_API_DESCRIPTION_DATE), "s": seen in public live use
- * or recordings, "a": our assumption. First lines are the code's table (>>30), compared by `make
+ * or recordings, "a": our assumption. First lines are the code's table (>>31), compared by `make
  * manual-check`.
  *
  *     get_token POST /token
@@ -881,7 +884,7 @@
  *   * A message is sent into a chat that exists: there is no call that opens one (d).
  *   * Texts have at most 1000 characters (d); which kind is not said. Here: code points. Text
  *     beyond U+FFFF may be refused earlier by a service that counts UTF-16 units.
- *   * There is no idempotency key: that is why >>48 exists.
+ *   * There is no idempotency key: that is why >>49 exists.
  *
  * ======================================================================= *
  * >>10 THREADS, SECURITY, POLICIES, VERSIONS
@@ -1092,7 +1095,7 @@ extern "C" {
 enum avito_error_code { AVITO_ERRORS(AVITO_ERROR_ENUM_) AVITO_ERR_NONE = 0 };
 #undef AVITO_ERROR_ENUM_
 
-/* Whether a call that changes something took effect (manual: >>7, >>48). */
+/* Whether a call that changes something took effect (manual: >>7, >>49). */
 typedef enum avito_outcome {
     AVITO_NOT_SENT = 0,   /* it did not: safe to try again */
     AVITO_SENT,           /* it did */
@@ -1197,7 +1200,7 @@ typedef struct avito_transport {
     void *ctx;
 } avito_transport;
 
-/* Private: how far the body of an HTTP message has been read (>>32). */
+/* Private: how far the body of an HTTP message has been read (>>33). */
 struct avitoi_body {
     size_t left;       /* bytes still to come: of the body, or of the present chunk */
     uint32_t overhead; /* framing bytes that no body bytes have paid for yet */
@@ -1646,18 +1649,6 @@ typedef struct avito_event {
     avito_message *message;
 } avito_event;
 
-typedef enum avito_message_class {
-    AVITO_CLASS_BUYER = 0,   /* the other side wrote it */
-    AVITO_CLASS_OWN,         /* this account wrote it: you, through the API, or a person in the app */
-    AVITO_CLASS_SYSTEM,      /* Avito wrote it */
-    AVITO_CLASS_PLACEHOLDER, /* hidden, because the tariff lacks the API */
-    AVITO_CLASS_DELETED,
-    AVITO_CLASS_UNSUPPORTED  /* a type that the API shows no content of, or a new one */
-} avito_message_class;
-
-/* The first that fits of: placeholder, deleted, own, system, unsupported (also NULL), buyer. */
-AVITO_API avito_message_class avito_classify(const avito_message *message);
-
 /* ======================================================================= *
  * >>17 OPTIONS OF CALLS
  * ======================================================================= *
@@ -2102,26 +2093,6 @@ AVITO_API int avito_send_image_message(avito_client *client, int64_t user_id, co
  * UTF-8 is not cut apart: avito_send_message() refuses it. */
 AVITO_API size_t avito_split_text(const char *text);
 
-/* Was it sent? Looks through the chat for an outgoing message with the same text (blanks at the ends
- * and CR do not count), newer than the baseline and not claimed by another send: then *outcome is
- * AVITO_SENT, *found that message, and its id is to be remembered as claimed. AVITO_NOT_SENT: no such
- * message, the grace time is over, and everything since the baseline was seen, down to it or to a row
- * as old. Otherwise
- * AVITO_CANNOT_TELL: ask again later. It tells that the account sent it, not who pressed the key.
- * `found` and `outcome` are required; on an error *outcome is AVITO_CANNOT_TELL. The arena takes one
- * message at a time. */
-AVITO_API int avito_confirm_sent(avito_client *client, int64_t user_id, const char *chat_id,
-                                 const avito_sent_query *query, avito_arena *arena,
-                                 avito_outcome *outcome, avito_message *found);
-
-/* From now on a send on this lane that ends in AVITO_CANNOT_TELL is settled at once, within
- * total_timeout_ms, by reading the chat back as avito_confirm_sent() does: the send's result is
- * AVITO_OK when the message is found; else the error that it ended in, with outcome AVITO_NOT_SENT
- * when the grace time passed without it. Only sends with `arena` and `out` are settled. `baseline`
- * is borrowed, NULL ends it; text and age are the send's. Set the baseline of the chat before each
- * send. AVITO_OK, ARGUMENT, BUSY. */
-AVITO_API int avito_confirm_sends(avito_client *client, const avito_sent_query *baseline);
-
 /* Uploads one picture, in pieces, without ever holding it; `out` and `arena` are required. Needs the
  * account's entropy (OPTION_ENTROPY) and, for large pictures, a longer total_timeout_ms. SOURCE: read()
  * failed; TOO_LARGE, perhaps before all has left. */
@@ -2145,19 +2116,11 @@ AVITO_API int avito_get_voice_files(avito_client *client, int64_t user_id,
 /* ---- notifications ---- */
 
 /* `url`: https:// (or http://) and printable ASCII without blanks, else ID; it should hold a long
- * secret (>>49). The server may answer CONFLICT to one that it has already. */
+ * secret (>>52). The server may answer CONFLICT to one that it has already. */
 AVITO_API int avito_subscribe_webhook(avito_client *client, const char *url);
 AVITO_API int avito_unsubscribe_webhook(avito_client *client, const char *url);
 AVITO_API int avito_get_webhook_subscriptions(avito_client *client, avito_arena *arena,
                                               avito_subscriptions *out);
-
-/* The body of a notification. Needs no client. AVITO_END: the probe `{}`. Else AVITO_OK, ARENA, or
- * a -4xx. A byte order mark before it is skipped. A message that comes without an envelope has no id,
- * type or time of its own: out->message is there. During the call the reader lies at the end of the arena, with 250 to 350 bytes. `needed`
- * (optional) gets the size for ARENA; where not even the reader or the event's own id and type fit, the
- * size to ask again with. */
-AVITO_API int avito_parse_webhook(const void *body, size_t len, avito_arena *arena,
-                                  avito_event *out, size_t *needed);
 
 /* ---- blacklist ---- */
 
@@ -2176,7 +2139,12 @@ AVITO_API int avito_add_to_blacklist(avito_client *client, int64_t user_id,
 
 /* ======================================================================= *
  * >>20 PROLOGUE
- * ======================================================================= */
+ * ======================================================================= *
+ *
+ * What the compiler is told before anything else: which build this is, and what is assumed of the
+ * processor. Comes in: the macros of the title page. Goes out: macros for all rooms. May not define a
+ * function.
+ */
 
 #include <string.h>
 
@@ -2250,8 +2218,9 @@ AVITOI_ASSERT(str_is_array, sizeof(avito_str) == sizeof(avito_strs));
  * >>21 TEXT
  * ======================================================================= *
  *
- * Bytes and words: no state, no memory but the caller's. Characters are bytes here; what looks at code
- * points says utf8 in its name.
+ * Bytes, words and UTF-8. Characters are bytes here; what looks at code points says utf8 in its name.
+ * Comes in: text and lengths. Goes out: yes or no, a number, a place in the text. May not keep or take
+ * memory.
  */
 
 AVITO_API bool avito_str_equal(avito_str s, const char *word)
@@ -2501,7 +2470,7 @@ static AVITOI_INLINE size_t avitoi_text_utf8_put(uint32_t point, char out[4])
  * ======================================================================= *
  *
  * The caller's memory, from which models are taken. Comes in: the caller's block. Goes out: offsets and
- * sizes that are multiples of AVITOI_ARENA_ALIGN. Nothing is ever given back but by a reset.
+ * sizes that are multiples of AVITOI_ARENA_ALIGN. May not give anything back, except by a reset.
  */
 
 #define AVITOI_ARENA_ALIGN  8u /* of every model: int64_t is the widest member */
@@ -2551,8 +2520,8 @@ static bool avitoi_arena_is_shared(const struct avitoi_arena_ends *mem)
  * >>23 NUMBERS
  * ======================================================================= *
  *
- * Numbers out of text, into text, and against a clock that wraps. No floating point, and no division of
- * 64 bits: neither is there on every processor.
+ * Numbers out of text, into text, and against a clock that wraps. Comes in: digits, moments. Goes out:
+ * integers. May not use floating point or a division of 64 bits: not every processor has them.
  */
 
 static uint32_t avitoi_number_minus(uint32_t value, uint32_t by)
@@ -2752,7 +2721,8 @@ static bool avitoi_number_parse_e7(const char *p, size_t len, int32_t *out)
  * ======================================================================= *
  *
  * What is known of each JSON object: one row per key. The JSON machine and the field mask live by
- * these rows.
+ * these rows. Comes in: a complete struct, for what a row cannot say of it. Goes out: tables. May not
+ * read bytes.
  *
  * X(key, kind, struct member, mask bits, child schema). A row decides (ids, times, states: what the
  * program or this file acts on), or it has AVITOI_SCHEMA_SHOWN beside its mask bits: then it is only shown to a
@@ -3162,27 +3132,6 @@ static void avitoi_schema_finish_message(struct avitoi_json *json, void *model)
     }
 }
 
-AVITO_API avito_message_class avito_classify(const avito_message *message)
-{
-    if (message == NULL) {
-        return AVITO_CLASS_UNSUPPORTED;
-    }
-    if (message->is_placeholder) {
-        return AVITO_CLASS_PLACEHOLDER;
-    }
-    if (message->type == AVITO_MESSAGE_DELETED) {
-        return AVITO_CLASS_DELETED;
-    }
-    if (message->is_own) {
-        return AVITO_CLASS_OWN;
-    }
-    if (message->is_system) {
-        return AVITO_CLASS_SYSTEM;
-    }
-    return message->content.kind == AVITO_MESSAGE_NONE ? AVITO_CLASS_UNSUPPORTED
-                                                       : AVITO_CLASS_BUYER;
-}
-
 #define AVITOI_SCHEMA_MODEL avito_message
 #define AVITOI_SCHEMA_MESSAGE_ROWS(X)                                                              \
     X(id, AVITOI_SCHEMA_STR, id, 0, NULL)                                                          \
@@ -3238,7 +3187,8 @@ AVITOI_SCHEMA(sent, AVITOI_SCHEMA_SENT_ROWS, avitoi_schema_finish_sent, false, f
  * >>25 SCHEMAS: CHATS TO REPLIES
  * ======================================================================= *
  *
- * The same for chats, for what is the root of an answer, and for notifications and refusals.
+ * The same for chats, for the roots of answers, and for refusals. Comes in: a complete struct, for what a
+ * row cannot say of it. Goes out: tables. May not read bytes.
  */
 
 /* ---- chats ---- */
@@ -3487,8 +3437,9 @@ AVITOI_SCHEMA(reply, AVITOI_SCHEMA_REPLY_ROWS, NULL, false, true);
  * >>26 JSON: WHAT IS OPEN
  * ======================================================================= *
  *
- * Memory, frames and places: where a value goes that has been read, and what happens when an object, a list
- * or an element ends. Knows nothing of bytes.
+ * Memory, frames and places: where a value goes that has been read, and what happens when an object, a
+ * list or an element ends. Comes in: keys and complete values. Goes out: filled structs; an element, or
+ * what breaks the model. May not look at the bytes of the body.
  */
 
 enum {
@@ -3623,6 +3574,9 @@ static void avitoi_json_add_ref(const struct avitoi_json *j, const struct avitoi
 
 /* ---- frames ---- */
 
+/* Opens an object or a list of known schema. An object's struct begins with zeros, at the low end if it
+ * is a member, at the high end if it is an element or the caller's own; a list only notes how far the
+ * high end was taken. */
 static inline int avitoi_json_open(struct avitoi_json *j, unsigned kind,
                                    const struct avitoi_schema *schema)
 {
@@ -3855,6 +3809,8 @@ static void avitoi_json_close_list(struct avitoi_json *j)
     }
 }
 
+/* At the byte that closes a container. What is open and known gets its end; of the rest only the depth is
+ * kept. */
 static int avitoi_json_close(struct avitoi_json *j, char c)
 {
     const bool is_object = ((j->is_object >> (j->depth - 1u)) & 1u) != 0;
@@ -3880,6 +3836,8 @@ static int avitoi_json_close(struct avitoi_json *j, char c)
 
 /* ---- the end of any value ---- */
 
+/* After any value, known or not: a pair of a map is complete with its value, and an element that broke
+ * the model is reported, or counted where the list is collected. */
 static void avitoi_json_value_done(struct avitoi_json *j)
 {
     j->state = (j->depth > 0) ? AVITOI_JSON_AT_AFTER : AVITOI_JSON_AT_DONE;
@@ -3907,6 +3865,9 @@ static bool avitoi_json_is_type(const struct avitoi_json *j)
     return f->kind == AVITOI_SCHEMA_OBJ && f->schema->fields[f->field].kind == AVITOI_SCHEMA_TYPE;
 }
 
+/* Where the bytes of a string go: a key, or a number as text, into j->word; what is kept to the low end,
+ * as far as there is room. Without room, two strings are needed all the same: an element's id, for the
+ * error, and what a TYPE says. */
 static void avitoi_json_begin_string(struct avitoi_json *j, unsigned role, bool cuttable)
 {
     const struct avitoi_arena_ends *mem = &j->mem;
@@ -3964,6 +3925,15 @@ static void avitoi_json_begin_number(struct avitoi_json *j, char c, unsigned kin
     j->word[0] = c;
     j->word_len = 1;
 }
+
+/* ======================================================================= *
+ * >>27 JSON: COMPLETE VALUES
+ * ======================================================================= *
+ *
+ * What becomes of a key, a number or a string that has been read to its end. Comes in: j->word, or a string
+ * at the low end. Goes out: the row of the next value; the value in its struct. May not look at the bytes
+ * that follow.
+ */
 
 /* ---- keys ---- */
 
@@ -4150,6 +4120,7 @@ static void avitoi_json_kept(struct avitoi_json *j)
     }
 }
 
+/* At the closing quote: of a key, of a number as text, or of a string. */
 static int avitoi_json_string_done(struct avitoi_json *j)
 {
     if (j->role == AVITOI_JSON_ROLE_KEEP) {
@@ -4173,14 +4144,15 @@ static int avitoi_json_string_done(struct avitoi_json *j)
 }
 
 /* ======================================================================= *
- * >>27 JSON: STRINGS
+ * >>28 JSON: STRINGS
  * ======================================================================= *
  *
- * Strings, from the byte after the opening quote on: escapes, UTF-8, and text as it is, to the place where
- * it stays. Comes in: bytes, in pieces of any size. Goes out: a complete string, to the room before.
+ * Strings, from the byte after the opening quote on: escapes, UTF-8, and plain text, each to the place
+ * where it stays. Comes in: bytes, in pieces of any size. Goes out: a complete string, to the room
+ * before. May not read past the closing quote.
  */
 
-/* Twins, which read what is plain and there as a whole (>>42 and after). */
+/* Twins, which read what is plain and there as a whole (>>43 and after). */
 #if AVITO_WITH_SHORTCUTS
 static const char *avitoi_fast_text_check(const char *p, const char *end, size_t *len);
 static const char *avitoi_fast_text_keep(const char *p, const char *end, char *out, size_t room,
@@ -4290,6 +4262,7 @@ static void avitoi_json_unit(struct avitoi_json *j, uint16_t unit)
     avitoi_json_put_point(j, is_low ? 0xfffdu : unit);
 }
 
+/* The byte after a backslash. */
 static int avitoi_json_escape(struct avitoi_json *j, char c)
 {
     static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
@@ -4374,7 +4347,7 @@ static int avitoi_json_string(struct avitoi_json *j, const char **pp, const char
 }
 
 /* ======================================================================= *
- * >>28 JSON: THE MACHINE
+ * >>29 JSON: THE MACHINE
  * ======================================================================= *
  *
  * Reads JSON as it streams in, in pieces of any size, and checks all of it strictly (RFC 8259,
@@ -4389,9 +4362,12 @@ static int avitoi_json_string(struct avitoi_json *j, const char **pp, const char
  * list that streams are copied to the caller's struct when they are complete. When both ends meet, the
  * machine goes on without storing and counts (`measuring`): so the error can tell the size that would
  * have done.
+ *
+ * Comes in: bytes of a body, and the schema of its root. Goes out: an element, the root, or an error. May
+ * not read a byte twice, or know what an answer means.
  */
 
-/* Twins, which read what is plain and there as a whole (>>42 and after). */
+/* Twins, which read what is plain and there as a whole (>>43 and after). */
 #if AVITO_WITH_SHORTCUTS
 static const char *avitoi_fast_way(struct avitoi_json *j, const char *p, const char *end);
 static const char *avitoi_fast_blanks_on(const char *p, const char *end);
@@ -4508,6 +4484,8 @@ static int avitoi_json_expect(struct avitoi_json *j, char c, unsigned *kind,
                : avitoi_json_expect_element(j, c, kind, child);
 }
 
+/* At { or [. The root's schema may stand for its first member alone (`bare`): then a root that is opened
+ * here has that member open, too. */
 static int avitoi_json_begin_container(struct avitoi_json *j, char c, unsigned kind,
                                        const struct avitoi_schema *child)
 {
@@ -4620,6 +4598,8 @@ static int avitoi_json_number_ends(struct avitoi_json *j)
     return AVITOI_JSON_VALUE;
 }
 
+/* Bytes of a number, as far as they go. j->word keeps as many as a number of this kind needs; the rest is
+ * only checked. */
 static int avitoi_json_number_bytes(struct avitoi_json *j, const char **p, const char *end)
 {
     for (; *p < end; *p += 1) {
@@ -4842,12 +4822,13 @@ static void avitoi_json_begin(struct avitoi_json *j, const struct avitoi_schema 
 }
 
 /* ======================================================================= *
- * >>29 WRITER
+ * >>30 WRITER
  * ======================================================================= *
  *
- * A request is a pure function of the call's arguments: it is written from its beginning each time,
- * and the writer keeps only the bytes that are due. So a window of any size serves a request of any
- * size, and the same pass without memory counts its length.
+ * A request is a pure function of the call's arguments. It is written from its beginning each time, and
+ * the writer keeps only the bytes that are due. So a window of any size serves a request of any size, and
+ * the same pass without memory counts the length. Comes in: text, numbers, an upload's source. Goes out:
+ * the bytes that there is room for. May not know the API.
  */
 
 struct avitoi_writer {
@@ -4963,10 +4944,12 @@ static void avitoi_write_source(struct avitoi_writer *w, const avito_image_sourc
 }
 
 /* ======================================================================= *
- * >>30 ENDPOINTS
+ * >>31 ENDPOINTS
  * ======================================================================= *
  *
- * What differs between the calls, and nothing else. The table is at the end of the chapter.
+ * What differs between the calls, and nothing else. Comes in: the arguments of a call. Goes out: its
+ * path, its query, its body, and the schema of its answer. May not change the lane. The table is at the
+ * end.
  */
 
 #define AVITOI_ENDPOINT_POST    0x01u
@@ -5035,6 +5018,7 @@ static void avitoi_endpoint_query_page(struct avitoi_writer *w, const avito_clie
     }
 }
 
+/* The filters of a list of chats, in the description's order; those that are not set are left out. */
 static void avitoi_endpoint_query_chats(struct avitoi_writer *w, const avito_client *c, char which)
 {
     const struct avitoi_client_args *args = &c->priv.args;
@@ -5092,6 +5076,7 @@ static void avitoi_endpoint_query_voices(struct avitoi_writer *w, const avito_cl
 
 /* ---- bodies ---- */
 
+/* The users of the blacklist, as the members of a JSON array. */
 static void avitoi_endpoint_write_users(struct avitoi_writer *w, const avito_client *c, char which)
 {
     const avito_blacklist_user *users = (const avito_blacklist_user *)c->priv.args.as.many.items;
@@ -5210,12 +5195,12 @@ AVITOI_ENDPOINT(add_to_blacklist, "/messenger/v2" AVITOI_ENDPOINT_ACCOUNT_PATH "
                 avitoi_endpoint_body_users, avitoi_endpoint_write_users, NULL, NULL, NULL, AVITOI_ENDPOINT_POST | AVITOI_ENDPOINT_CHANGES);
 
 /* ======================================================================= *
- * >>31 REQUEST
+ * >>32 REQUEST
  * ======================================================================= *
  *
- * The request as a whole, out of an endpoint's patterns and the arguments of the call. Comes in: a lane
- * whose priv.request, args and token are set. Goes out: the bytes that the writer has room for. Changes
- * nothing in the lane but body_len, by the pass that counts.
+ * The request as a whole, from an endpoint's patterns and the arguments of the call. Comes in: a lane
+ * whose priv.request, args and token are set. Goes out: the bytes that the writer has room for. May not
+ * change the lane.
  */
 
 /* ---- the request as a whole ---- */
@@ -5320,7 +5305,7 @@ static void avitoi_request_write(struct avitoi_writer *w, const avito_client *c)
 }
 
 /* ======================================================================= *
- * >>32 HTTP BODY FRAMING
+ * >>33 HTTP BODY FRAMING
  * ======================================================================= *
  *
  * Where a body ends, for requests and answers alike: by its length, by chunks, or with the stream.
@@ -5328,6 +5313,9 @@ static void avitoi_request_write(struct avitoi_writer *w, const avito_client *c)
  * bytes for another's message. A chunk has 1 to 15 hex digits, lines end with CR LF and nothing
  * else, extensions and trailers are checked and dropped. Every state is a place where input can end.
  * Only an answer may have blanks after a chunk's size (RFC 9112, 7.1.1: servers send them).
+ *
+ * Comes in: bytes after the head. Goes out: runs of body bytes, and where the body ends. May not look
+ * into the body.
  */
 
 #define AVITOI_BODY_LINE_MAX     256u   /* one size line with its extensions */
@@ -5482,11 +5470,13 @@ static int avitoi_body_at_close(const struct avitoi_body *b)
 }
 
 /* ======================================================================= *
- * >>33 RESPONSE HEAD
+ * >>34 RESPONSE HEAD
  * ======================================================================= *
  *
  * Byte by byte: a state wherever input can end, so no line has to fit anywhere. Names and values of
  * interest are gathered in the JSON machine's word, which is free until the body begins.
+ *
+ * Comes in: bytes. Goes out: status, length, date and what the server asks for. May not keep a line.
  */
 
 #define AVITOI_HEAD_RETRY_MAX_S 86400u /* what a server asks for beyond a day is taken for a day */
@@ -5628,6 +5618,8 @@ static int avitoi_head_name(struct avitoi_head *h, const char *word)
     return AVITO_AGAIN;
 }
 
+/* The status line, a byte at a time: HTTP/1.0 or HTTP/1.1, three digits from 100 on, and a reason that
+ * nobody reads. */
 static int avitoi_head_status_byte(struct avitoi_head *h, char c)
 {
     static const char version[] = "HTTP/1.";
@@ -5708,7 +5700,7 @@ AVITOI_APART_IF_SMALL static int avitoi_head_byte(struct avitoi_head *h, char *w
     return avitoi_text_is_http_token(avitoi_text_byte(c)) ? AVITO_AGAIN : AVITO_ERR_HTTP;
 }
 
-/* Lines that are there as a whole and plain have a twin that reads a word at a time (>>42). */
+/* Lines that are there as a whole and plain have a twin that reads a word at a time (>>43). */
 #if AVITO_WITH_SHORTCUTS && defined(__GNUC__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 #define AVITOI_FAST_HEAD 1
 static size_t avitoi_fast_status_line(struct avitoi_head *h, const char *p, size_t n);
@@ -5736,11 +5728,12 @@ static int avitoi_head_framing(const struct avitoi_head *h, struct avitoi_body *
 }
 
 /* ======================================================================= *
- * >>34 ACCOUNT
+ * >>35 ACCOUNT
  * ======================================================================= *
  *
- * What lanes share: credentials, hooks, and whatever stands in account.priv, which is read and written
- * under the lock. Comes in: the application's options. Knows nothing of calls.
+ * What lanes share: credentials, hooks, and account.priv, which is read and written under the lock. Comes
+ * in: the application's options. Goes out: an account that is ready, or the option at fault. May not know
+ * of calls.
  */
 
 static void avitoi_account_lock(const avito_account *a)
@@ -5797,6 +5790,7 @@ static bool avitoi_account_one_copy(const avito_account *a)
     return AVITO_TINY && a->o.priv.lanes == NULL;
 }
 
+/* The first option at fault. */
 static int avitoi_account_check(const avito_account *a)
 {
     const avito_account_options *o = &a->o;
@@ -5863,12 +5857,12 @@ AVITO_API bool avito_account_refresh_in_doubt(const avito_account *account)
 }
 
 /* ======================================================================= *
- * >>35 CALL
+ * >>36 CALL
  * ======================================================================= *
  *
- * The states of a call, the table of their changes, and what the rooms above need to know of the call that
- * a lane is in. Every change of state goes through avitoi_call_move(), which knows only that table. May not
- * read bytes of an answer, and decides nothing.
+ * The states of a call, the table of their changes, and what other rooms need to know of the call that a
+ * lane is in. Every change of state goes through avitoi_call_move(). Comes in: an event. Goes out: the
+ * next state. May not read bytes of an answer, or decide anything.
  */
 
 enum {
@@ -6045,15 +6039,17 @@ static void avitoi_call_drop(avito_client *c, int code)
 }
 
 /* ======================================================================= *
- * >>36 ERRORS
+ * >>37 ERRORS
  * ======================================================================= *
  *
- * What a failed call leaves in client.error: its code, whether it was sent, and its text. Comes in: a status, a result of the transport, bytes of a refusal. Nothing
- * that leaves here holds a secret or a control byte.
+ * What a failed call leaves in client.error: its code, whether it was sent, and its text. Comes in: a
+ * status, a result of the transport, bytes of a refusal. Goes out: the error. May not let a secret or a
+ * control byte out.
  */
 
 /* ---- the error of a lane ---- */
 
+/* The error of a status that is no success. */
 static int avitoi_error_of_status(unsigned status)
 {
     static const struct {
@@ -6191,12 +6187,13 @@ static void avitoi_error_hide_secrets(avito_client *c)
 }
 
 /* ======================================================================= *
- * >>37 TOKENS
+ * >>38 TOKENS
  * ======================================================================= *
  *
- * How an account gets its token, keeps it, renews it and loses it. One lane at a time has the duty to fetch
- * it (account.priv.renewer); the others wait. Two halves of the caller's buffer: a new token is read into
- * the one that is not in use. May not touch the connection.
+ * How an account gets its token, keeps it, renews it and loses it. One lane at a time has the duty to
+ * fetch it (account.priv.renewer); the others wait. A new token is read into the half of the caller's
+ * buffer that is not in use. Comes in: the moment, a refusal, the answer to a token request. Goes out:
+ * what goes over the wire next, and a token. May not touch the connection.
  */
 
 /* Where a new token goes: the half of the token buffer that is not in use. One lane that has only an
@@ -6557,11 +6554,11 @@ AVITOI_APART static int avitoi_token_received(avito_client *c)
 }
 
 /* ======================================================================= *
- * >>38 ANSWERS
+ * >>39 ANSWERS
  * ======================================================================= *
  *
- * What an answer means. Comes in: a complete head, then spans of body bytes, then the body's end. Goes out:
- * elements, a model, the next page of a list, or an error. May not read from the transport.
+ * What an answer means. Comes in: a complete head, then spans of body bytes, then the body's end. Goes
+ * out: elements, a model, the next page of a list, or an error. May not read from the transport.
  */
 
 /* The tail of the window: during a request for an answer that comes early, during an answer for
@@ -6617,6 +6614,9 @@ static void avitoi_answer_use_arena(avito_client *c)
     avitoi_account_unlock(c->account);
 }
 
+/* The head is complete: what is the body decoded to? A model goes into the caller's arena. Everything
+ * else is small, and goes into the tail of the window: refusals, confirmations, tokens. A list call ends
+ * here: its elements come by avito_next_*(). */
 static int avitoi_answer_begin(avito_client *c)
 {
     const bool token = (c->priv.request->flags & AVITOI_ENDPOINT_TOKEN) != 0;
@@ -6946,6 +6946,8 @@ static bool avitoi_answer_is_no_model(const avito_client *c, int rc)
             (c->priv.call->flags & AVITOI_ENDPOINT_PARTS) == 0);
 }
 
+/* The end of an answer that is a model: success, a refusal in disguise, or an error that names what is
+ * missing. */
 static int avitoi_answer_models(avito_client *c, int rc)
 {
     if (avitoi_answer_is_no_model(c, rc)) {
@@ -6965,6 +6967,8 @@ static int avitoi_answer_models(avito_client *c, int rc)
     return rc;
 }
 
+/* The body has come to its end. Each kind of answer is judged by its own function; before that, the
+ * connection is kept or closed. */
 static int avitoi_answer_end(avito_client *c)
 {
     struct avitoi_json *j = &c->priv.json;
@@ -6993,12 +6997,12 @@ static int avitoi_answer_end(avito_client *c)
 }
 
 /* ======================================================================= *
- * >>39 EXCHANGE
+ * >>40 EXCHANGE
  * ======================================================================= *
  *
- * One request and its answer over the transport: a handler for each state. Each does what it can without
- * waiting and returns AVITOI_CALL_MOVED, AVITO_AGAIN, or the call's result. Only this room sends and
- * receives; what an answer means is for the room before.
+ * One request and its answer over the transport: a handler for each state. Each does what it can at once.
+ * Comes in: the lane, and whatever the transport takes and gives. Goes out: AVITOI_CALL_MOVED,
+ * AVITO_AGAIN, or the call's result. May not wait, or judge an answer; no other room sends or receives.
  */
 
 /* ---- ACCOUNT ---- */
@@ -7017,6 +7021,8 @@ static void avitoi_exchange_check_age(avito_client *c)
     }
 }
 
+/* ACCOUNT: may a request go, and which? In one hold of the lock, so that no other lane comes in between:
+ * the gate, then the choice of the request, then the gate counts it. */
 static int avitoi_exchange_on_account(avito_client *c)
 {
     const struct avitoi_endpoint_special *special;
@@ -7071,6 +7077,8 @@ static void avitoi_exchange_probe(avito_client *c)
     }
 }
 
+/* Calls the transport's connect(). An arena that was lent to TLS is free for the handshake, unless it
+ * holds the pages before. */
 static int avitoi_exchange_dial(avito_client *c)
 {
     const avito_transport *t = &c->o.transport;
@@ -7100,6 +7108,8 @@ static int avitoi_exchange_dial(avito_client *c)
     return rc;
 }
 
+/* CONNECT: a kept connection is looked at and used, or one is opened. Then everything that belongs to one
+ * request begins anew. */
 static int avitoi_exchange_on_connect(avito_client *c)
 {
     int rc = AVITO_OK;
@@ -7218,6 +7228,9 @@ AVITOI_APART static int avitoi_exchange_refill(avito_client *c)
     return (w.failed || w.len == 0) ? AVITO_ERR_SOURCE : AVITO_OK;
 }
 
+/* SEND: one piece at a time into the window and out. Between two pieces, and when the transport takes
+ * nothing, an answer that came early is looked for. After an error of the transport only that is done:
+ * the server may have said why before it closed. */
 static int avitoi_exchange_on_send(avito_client *c)
 {
     const avito_transport *t = &c->o.transport;
@@ -7338,13 +7351,15 @@ static int avitoi_exchange_on_body(avito_client *c)
 }
 
 /* ======================================================================= *
- * >>40 CALL MACHINE
+ * >>41 CALL MACHINE
  * ======================================================================= *
  *
- * avito_step() runs the handler of the present state until one of them has to wait or the call ends. Here a
- * call ends, is tried again, or waits; nowhere else.
+ * avito_step() runs the handler of the present state until one of them has to wait or the call ends.
+ * Comes in: what a handler returned, and the clock. Goes out: the result of the call, or what it waits
+ * for and until when. May not look into an answer. No other room of the core ends a call or waits.
  */
 
+/* Runs the handler of the present state. */
 static int avitoi_machine_handle(avito_client *c)
 {
     switch ((int)c->priv.state) {
@@ -7420,6 +7435,8 @@ static bool avitoi_machine_list_goes_on(const avito_client *c)
 
 /* ---- the end of a call, or another beginning ---- */
 
+/* The one end of every call: fills the error, gives back the duty and the arena, and makes the lane idle.
+ * Returns `code`. */
 static int avitoi_machine_finish(avito_client *c, int code)
 {
     avito_arena *arena = c->priv.arena;
@@ -7663,12 +7680,12 @@ AVITO_API const avito_error *avito_last_error(const avito_client *client)
 }
 
 /* ======================================================================= *
- * >>41 CLIENT AND CALLS
+ * >>42 CLIENT AND CALLS
  * ======================================================================= *
  *
- * A lane's options, and calls: each checks its arguments, notes them (prepare) and starts. Comes in: whatever
- * the application gives. Goes out: a result, or AVITO_AGAIN. No call touches the lane before its arguments
- * are known to be good.
+ * A lane's options, and calls: each checks its arguments, notes them (prepare) and starts. Comes in:
+ * whatever the application gives. Goes out: a result, or AVITO_AGAIN. May not touch the lane before the
+ * arguments are known to be good.
  */
 
 /* An account whose lanes are not enabled serves the first one, until that is closed. */
@@ -7942,15 +7959,16 @@ AVITO_API int avito_get_chat(avito_client *client, int64_t user_id, const char *
 /* ======================================================================= *
  *
  * YOU MAY STOP HERE. This was the core: whatever every program needs. What follows makes it quicker
- * (>>42), or is a part that a program may leave out: first their interfaces, then their rooms.
+ * (>>43), or is a part that a program may leave out: first their interfaces, then their rooms.
  *
  * ======================================================================= */
 
 /* ======================================================================= *
- * >>42 SPEED: HEAD LINES
+ * >>43 SPEED: HEAD LINES
  * ======================================================================= *
  *
- * Lines of a response head, a word or a block at a time.
+ * Lines of a response head, a word or a block at a time. Comes in: a line that is there as a whole. Goes
+ * out: what RESPONSE HEAD would have made of it. May not take a line that is cut or unusual.
  */
 
 #if AVITOI_FAST_HEAD
@@ -8113,11 +8131,11 @@ static size_t avitoi_fast_head_line(struct avitoi_head *h, char *word, const cha
 #endif
 
 /* ======================================================================= *
- * >>43 SPEED: TEXT
+ * >>44 SPEED: TEXT
  * ======================================================================= *
  *
- *
- * What follows buys speed only: the JSON machine (>>28) reads the same byte by byte.
+ * What follows buys speed only: the JSON machine (>>29) reads the same byte by byte. Comes in: bytes of a
+ * string. Goes out: how many of them are plain, and a copy. May not read past the end that it is given.
  */
 
 #if AVITO_WITH_SHORTCUTS
@@ -8585,17 +8603,20 @@ static const char *avitoi_fast_text_check(const char *p, const char *end, size_t
 #endif
 
 /* ======================================================================= *
- * >>44 SPEED: MEMBERS
+ * >>45 SPEED: MEMBERS
  * ======================================================================= *
  *
  * What lies in the window as a whole and is of the usual kind is read in one go, many members at a
  * time. The short way starts where a member or an element may begin, takes whole members, and leaves
- * exactly the state in which the machine (>>28) would be after them. It raises no error: what is
+ * exactly the state in which the machine (>>29) would be after them. It raises no error: what is
  * cut, rare or wrong it leaves to the machine, from the member's beginning, and the machine decides.
  *
  * Two borders serve for all of it: `near`, AVITOI_FAST_AHEAD bytes before the end of the window, where
  * a member may still begin; and `lim`, a block and a NUL before the end of the room. The last bytes of a window
  * are read from a copy with AVITOI_FAST_AHEAD bytes after it that no JSON has.
+ *
+ * Comes in: bytes of a body and the machine's state. Goes out: how many were taken, and the state after
+ * them. May not raise an error.
  */
 
 #if AVITO_WITH_SHORTCUTS
@@ -9155,6 +9176,7 @@ static AVITOI_INLINE bool avitoi_fast_is_fine(struct avitoi_fast *r, const avito
     return true;
 }
 
+/* A string that is kept: straight to the low end. The id of a list's element is also noted for errors. */
 static AVITOI_INLINE unsigned avitoi_fast_string(struct avitoi_fast *r)
 {
     const char *stop, *p = r->p + 1;
@@ -9182,6 +9204,8 @@ static AVITOI_INLINE unsigned avitoi_fast_string(struct avitoi_fast *r)
     return avitoi_fast_taken(r);
 }
 
+/* A whole number of up to 18 digits, eight of them at a time. Whatever else a number may look like is
+ * left to the machine. */
 static AVITOI_INLINE unsigned avitoi_fast_int(struct avitoi_fast *r)
 {
     const char *const first = r->p + (*r->p == '-' ? 1 : 0);
@@ -9266,12 +9290,15 @@ static AVITOI_INLINE unsigned avitoi_fast_e7(struct avitoi_fast *r)
 #endif
 
 /* ======================================================================= *
- * >>45 SPEED: OBJECTS AND LISTS
+ * >>46 SPEED: OBJECTS AND LISTS
  * ======================================================================= *
  *
  * Twins of what the core does byte by byte: each takes what is plain and there as a whole, and leaves the
  * rest to the core. What they take they take exactly as the core would, they raise no error, and what they
  * do not understand they do not touch. AVITO_WITH_SHORTCUTS 0 leaves the room empty.
+ *
+ * Comes in: the short way's place. Goes out: the place after what it took. May not take what it does not
+ * understand.
  */
 
 #if AVITO_WITH_SHORTCUTS
@@ -9450,6 +9477,7 @@ static AVITOI_INLINE unsigned avitoi_fast_pair_ends(struct avitoi_fast *r)
                : avitoi_fast_leave(r, AVITOI_JSON_AT_AFTER);
 }
 
+/* A member of a map: its key and its string one after the other at the low end, the pair at the high end. */
 static AVITOI_INLINE unsigned avitoi_fast_pair(struct avitoi_fast *r)
 {
     char *const low = r->low, *const slot = avitoi_fast_top(r) - sizeof(avito_image_size);
@@ -9479,6 +9507,7 @@ static AVITOI_INLINE unsigned avitoi_fast_pair(struct avitoi_fast *r)
 
 /* ---- members ---- */
 
+/* The value of a known and wanted member, by the kind of its row. */
 static AVITOI_INLINE unsigned avitoi_fast_value(struct avitoi_fast *r)
 {
     const unsigned kind = r->row->kind;
@@ -9518,6 +9547,7 @@ static AVITOI_INLINE unsigned avitoi_fast_pass_over(struct avitoi_fast *r, const
     return AVITOI_FAST_AFTER;
 }
 
+/* One member, from its key's opening quote on. */
 static AVITOI_INLINE unsigned avitoi_fast_member(struct avitoi_fast *r)
 {
     const char *const end = avitoi_fast_end(r);
@@ -9772,7 +9802,7 @@ static const char *avitoi_fast_way(struct avitoi_json *j, const char *p, const c
  * MANUAL OF THE PARTS: what a program may leave out.
  *
  * ======================================================================= *
- * >>46 TLS
+ * >>47 TLS
  * ======================================================================= *
  *
  * avito_tls is BearSSL 0.6 behind the transport interface, over any transport. What it insists on,
@@ -9823,12 +9853,12 @@ static const char *avitoi_fast_way(struct avitoi_json *j, const char *p, const c
  * 70 = 326, the alert protocol_version; or it just hangs up, as a line that breaks does: CLOSED,
  * detail 31 (BR_ERR_IO). Then bring another TLS library as the transport. Watchdog:
  * a handshake takes long on a small core; .watchdog is called before and after each piece of it,
- * AVITO_TLS_WATCHED_EC and _RSA (>>52) between single multiplications. `make firmware` prints the
+ * AVITO_TLS_WATCHED_EC and _RSA (>>55) between single multiplications. `make firmware` prints the
  * longest single step of each board. TLS_STALL: over 64 KB of handshake, or more than 32 records in
  * a row without data.
  *
  * ======================================================================= *
- * >>47 WEBHOOKS
+ * >>48 WEBHOOKS
  * ======================================================================= *
  *
  * The service POSTs one event per request to your https URL, as JSON:
@@ -9836,7 +9866,7 @@ static const char *avitoi_fast_way(struct avitoi_json *j, const char *p, const c
  * (s). It waits two seconds (d) and delivers again what was answered late (s); how often, and when
  * it gives up, is not known. So: acknowledge first, work later.
  *
- *   avito_webhook_*        the receiving side without I/O (>>49): feed it bytes, send what it
+ *   avito_webhook_*        the receiving side without I/O (>>52): feed it bytes, send what it
  *                          gives; strict HTTP/1.1, the secret in the path compared in constant
  *                          time, deadlines for slow senders. Made to stand behind a proxy that ends
  *                          TLS: examples/12_webhook_server.c.
@@ -9846,7 +9876,7 @@ static const char *avitoi_fast_way(struct avitoi_json *j, const char *p, const c
  *                          payload has no type, is read all the same.
  *
  * What no model knows, such as a payload of another type, is still there as text: avito_json_*
- * (>>53) reads it by key, in tokens of your memory::
+ * (>>56) reads it by key, in tokens of your memory::
  *
  *     char tokens[AVITO_JSON_TOKENS_SIZE(64)];
  *     avito_json json;
@@ -9865,17 +9895,17 @@ static const char *avitoi_fast_way(struct avitoi_json *j, const char *p, const c
  * hands body and header to .verify if you find out. Until then a long random path is the
  * authentication: 32 hex digits or more, kept out of logs.
  *
- * avito_message_preview() and avito_message_json() (>>54) show a message to a person or a program.
+ * avito_message_preview() and avito_message_json() (>>57) show a message to a person or a program.
  *
  * A 200 cannot be taken back. If a crash between the 200 and your store must not lose the message,
  * let the inbox poll as well, and use the notification as a doorbell (avito_inbox_doorbell(): no
  * room, nothing to parse).
  *
  * ======================================================================= *
- * >>48 INBOX AND SENDING
+ * >>49 INBOX AND SENDING
  * ======================================================================= *
  *
- * The inbox (>>50) gives every new message of an account once, from polls and notifications alike.
+ * The inbox (>>53) gives every new message of an account once, from polls and notifications alike.
  *
  *   Promise. Every message that the API shows within the reachable rows is handed over at least
  *   once; exactly once, if no crash falls between hand-over and the durable save, and at most as
@@ -9905,7 +9935,7 @@ static const char *avitoi_fast_way(struct avitoi_json *j, const char *p, const c
  *      +------------------+                  +--- MARK <--+
  *                                             CHAT
  *
- * This table is the code's (avitoi_inbox_edges, >>66); `make manual-check` compares.
+ * This table is the code's (avitoi_inbox_edges, >>69); `make manual-check` compares.
  *
  *     phase    PAGE CHAT OVER HAND   OFFER   MARK REST
  *     WAIT     SCAN READ NEXT .      OFFERED .    WAIT
@@ -10019,7 +10049,43 @@ extern "C" {
 #endif
 
 /* ======================================================================= *
- * >>49 WEBHOOK RECEIVER
+ * >>50 NOTIFICATIONS
+ * ======================================================================= */
+
+/* The body of a notification. Needs no client. AVITO_END: the probe `{}`. Else AVITO_OK, ARENA, or
+ * a -4xx. A byte order mark before it is skipped. A message that comes without an envelope has no id,
+ * type or time of its own: out->message is there. During the call the reader lies at the end of the arena, with 250 to 350 bytes. `needed`
+ * (optional) gets the size for ARENA; where not even the reader or the event's own id and type fit, the
+ * size to ask again with. */
+AVITO_API int avito_parse_webhook(const void *body, size_t len, avito_arena *arena,
+                                  avito_event *out, size_t *needed);
+
+/* ======================================================================= *
+ * >>51 CONFIRMING
+ * ======================================================================= */
+
+/* Was it sent? Looks through the chat for an outgoing message with the same text (blanks at the ends
+ * and CR do not count), newer than the baseline and not claimed by another send: then *outcome is
+ * AVITO_SENT, *found that message, and its id is to be remembered as claimed. AVITO_NOT_SENT: no such
+ * message, the grace time is over, and everything since the baseline was seen, down to it or to a row
+ * as old. Otherwise
+ * AVITO_CANNOT_TELL: ask again later. It tells that the account sent it, not who pressed the key.
+ * `found` and `outcome` are required; on an error *outcome is AVITO_CANNOT_TELL. The arena takes one
+ * message at a time. */
+AVITO_API int avito_confirm_sent(avito_client *client, int64_t user_id, const char *chat_id,
+                                 const avito_sent_query *query, avito_arena *arena,
+                                 avito_outcome *outcome, avito_message *found);
+
+/* From now on a send on this lane that ends in AVITO_CANNOT_TELL is settled at once, within
+ * total_timeout_ms, by reading the chat back as avito_confirm_sent() does: the send's result is
+ * AVITO_OK when the message is found; else the error that it ended in, with outcome AVITO_NOT_SENT
+ * when the grace time passed without it. Only sends with `arena` and `out` are settled. `baseline`
+ * is borrowed, NULL ends it; text and age are the send's. Set the baseline of the chat before each
+ * send. AVITO_OK, ARGUMENT, BUSY. */
+AVITO_API int avito_confirm_sends(avito_client *client, const avito_sent_query *baseline);
+
+/* ======================================================================= *
+ * >>52 WEBHOOK RECEIVER
  * ======================================================================= *
  *
  * The server side of one connection, without I/O: bytes of requests go in, notifications and bytes
@@ -10037,7 +10103,7 @@ extern "C" {
  * answer waits in the output: send it, then use the body, then avito_webhook_done(). The body stays
  * where it is until then, even when the connection is gone. A 200 cannot be taken back: where a
  * crash in between must not lose the message, save it before you send (if that fails, close without
- * sending: what was not answered comes again), or poll as well (>>50).
+ * sending: what was not answered comes again), or poll as well (>>53).
  *
  *     200  a notification; or a probe: the body is `{}` or nothing, which is no event
  *     404  another path, so a wrong secret too    403  your verifier refused
@@ -10140,7 +10206,7 @@ AVITO_API bool avito_webhook_finished(const avito_webhook *webhook);
 AVITO_API int avito_webhook_status(const avito_webhook *webhook);
 
 /* ======================================================================= *
- * >>50 INBOX
+ * >>53 INBOX
  * ======================================================================= *
  *
  * Every new message of one account, once, also those that it wrote itself (avito_classify()): polling
@@ -10154,7 +10220,7 @@ AVITO_API int avito_webhook_status(const avito_webhook *webhook);
  * A poll reads the first chats of the list, and the messages of those that have changed. An unchanged
  * chat is read once more when `overlap_s` have passed: so much later than its neighbours a message
  * may show up and still be found. Every `sweep_ms` all of the list is read twice. How it works, what
- * a poll costs, and what is not covered: >>48.
+ * a poll costs, and what is not covered: >>49.
  */
 
 /* Bytes of state for a ring of `ids` message ids. The ring should hold what arrives within
@@ -10338,7 +10404,7 @@ AVITO_API unsigned avito_inbox_events(avito_inbox *inbox);
 AVITO_API const char *avito_inbox_about(const avito_inbox *inbox);
 
 /* ======================================================================= *
- * >>51 POSIX TCP (AVITO_WITH_POSIX)
+ * >>54 POSIX TCP (AVITO_WITH_POSIX)
  * ======================================================================= *
  *
  * Sockets as a transport: IPv4 and IPv6, four addresses of the name tried in turn (both kinds among
@@ -10418,7 +10484,7 @@ AVITO_API int avito_posix_entropy(void *ctx, void *out, size_t len);
 #endif /* AVITO_WITH_POSIX */
 
 /* ======================================================================= *
- * >>52 TLS BY BEARSSL (AVITO_WITH_BEARSSL)
+ * >>55 TLS BY BEARSSL (AVITO_WITH_BEARSSL)
  * ======================================================================= *
  *
  * TLS 1.2 as a transport over any transport: sockets, lwIP, a modem's UART. You give the context, the
@@ -10696,7 +10762,7 @@ AVITO_API int avito_anchors_load_file(avito_anchors *anchors, void *memory, size
 #endif /* AVITO_WITH_BEARSSL */
 
 /* ======================================================================= *
- * >>53 RAW JSON
+ * >>56 RAW JSON
  * ======================================================================= *
  *
  * For JSON that no model knows and that lies whole in memory: the raw content of a message of a new
@@ -10791,7 +10857,7 @@ AVITO_API int avito_json_int(avito_json_value value, int64_t *out);
 AVITO_API int avito_json_bool(avito_json_value value, bool *out);
 
 /* ======================================================================= *
- * >>54 SHOW
+ * >>57 SHOW
  * ======================================================================= *
  *
  * A message as one line for a person, and as one line of JSON for a program. Both take any message that
@@ -10827,6 +10893,18 @@ AVITO_API size_t avito_message_preview(const avito_message *message, avito_langu
 AVITO_API int avito_message_json(const avito_message *message, const avito_chat *chat, char *out,
                                  size_t cap, size_t *needed);
 
+typedef enum avito_message_class {
+    AVITO_CLASS_BUYER = 0,   /* the other side wrote it */
+    AVITO_CLASS_OWN,         /* this account wrote it: you, through the API, or a person in the app */
+    AVITO_CLASS_SYSTEM,      /* Avito wrote it */
+    AVITO_CLASS_PLACEHOLDER, /* hidden, because the tariff lacks the API */
+    AVITO_CLASS_DELETED,
+    AVITO_CLASS_UNSUPPORTED  /* a type that the API shows no content of, or a new one */
+} avito_message_class;
+
+/* The first that fits of: placeholder, deleted, own, system, unsupported (also NULL), buyer. */
+AVITO_API avito_message_class avito_classify(const avito_message *message);
+
 /* "buyer", "own", "system", "placeholder", "deleted", "unsupported". */
 AVITO_API const char *avito_message_class_word(avito_message_class message_class);
 
@@ -10840,11 +10918,11 @@ AVITO_API const char *avito_message_class_word(avito_message_class message_class
 #define AVITO_MESSENGER_IMPLEMENTED
 
 /* ======================================================================= *
- * >>55 TEXT: GRAPHEMES
+ * >>58 TEXT: GRAPHEMES
  * ======================================================================= *
  *
- * Where a text may be cut so that a person does not see it: what belongs to one character. Comes in: UTF-8
- * of any kind. Goes out: lengths in bytes. Keeps nothing.
+ * Where a text may be cut so that a person does not see it: what belongs to one character. Comes in:
+ * bytes, UTF-8 or not. Goes out: lengths in bytes. May not keep anything.
  */
 
 /* The code point of a well-formed sequence of `n` bytes. */
@@ -10928,11 +11006,12 @@ static size_t avitoi_text_grapheme(const char *p, size_t len)
 }
 
 /* ======================================================================= *
- * >>56 LISTS
+ * >>59 LISTS
  * ======================================================================= *
  *
- * Calls whose answer is a list: as a whole into the arena, or element by element while it arrives. Both are
- * the same call; the difference is in `collect`.
+ * Calls whose answer is a list: as a whole into the arena, or element by element while it arrives. Both
+ * are the same call; the difference is in `collect`. Comes in: a query; later an element, or the end of a
+ * page. Goes out: the element, the next page, or one array. May not look at the bytes of an answer.
  */
 
 /* The pages of a list share what they gave; a list that is collected also goes on where the page before
@@ -10994,6 +11073,7 @@ static int avitoi_list_page(avito_client *c, int limit, int offset, bool all_pag
     return AVITO_OK;
 }
 
+/* A list of chats: `out` NULL to read it element by element. */
 static int avitoi_list_of_chats(avito_client *c, void *out, int64_t user_id,
                                 const avito_chats_query *query, avito_arena *arena)
 {
@@ -11121,6 +11201,7 @@ AVITO_API bool avito_list_has_more(const avito_client *client)
     return client != NULL && client->priv.has_more;
 }
 
+/* The next element into `out`; on a lane that may not wait also what carries the list on. */
 static int avitoi_list_next(avito_client *c, const struct avitoi_endpoint *call, void *out)
 {
     if (!avitoi_machine_is_ready(c) || out == NULL) {
@@ -11241,10 +11322,12 @@ static bool avitoi_list_page_follows(avito_client *c)
     return true;
 }
 
-/* The elements of a collected list lie in reverse order at the high end: one array at the low end. */
+/* The two lists that have pages are filled as one struct. */
 AVITOI_ASSERT(lists_are_alike, sizeof(avito_chats) == sizeof(avito_messages) &&
                                    offsetof(avito_chats, lacked) == offsetof(avito_messages, lacked));
 
+/* The end of a list that is read whole: its elements, which lie in reverse order at the high end, become
+ * one array at the low end. */
 static int avitoi_list_collect(avito_client *c)
 {
     struct avitoi_json *j = &c->priv.json;
@@ -11305,10 +11388,11 @@ static int avitoi_list_on_drain(avito_client *c)
 }
 
 /* ======================================================================= *
- * >>57 ERROR TEXTS
+ * >>60 ERROR TEXTS
  * ======================================================================= *
  *
  * Names, sentences and remedies of results, for people. Comes in: a number. Goes out: a text that stays.
+ * May not be needed by the core: a device without a screen does not link it.
  */
 
 /* One array per kind of text, each entry ended by its NUL: what a program never asks for is not
@@ -11359,12 +11443,12 @@ AVITO_API const char *avito_error_remedy(int code)
 }
 
 /* ======================================================================= *
- * >>58 AUTHORIZATION
+ * >>61 AUTHORIZATION
  * ======================================================================= *
  *
- * A person allows the application to use their account. Comes in: the application's id, later the code that
- * the person's browser brings. Goes out: a URL, and a pair of tokens. With AVITO_TINY 1 the renewal by a
- * refresh token is linked by this room only. It may not read an answer: TOKENS does that.
+ * A person allows the application to use their account. With AVITO_TINY 1 only this room links the
+ * renewal by a refresh token. Comes in: the application's id, later the code that the person's browser
+ * brings. Goes out: a URL, and a pair of tokens. May not read an answer: TOKENS does that.
  */
 
 AVITO_API int avito_authorize_url(const avito_account *account, const char *scope,
@@ -11423,11 +11507,12 @@ AVITO_API int avito_refresh_token(avito_client *client, avito_token *out)
 }
 
 /* ======================================================================= *
- * >>59 SEVERAL LANES
+ * >>62 SEVERAL LANES
  * ======================================================================= *
  *
- * Lanes that share an account: one fetches the token, the others wait for it, and memory of a token that
- * was replaced twice is not read. The core reaches all of this through account.o.priv.lanes.
+ * Lanes that share an account: one fetches the token, the others wait for it, and no lane reads the
+ * memory of a token that was replaced twice. The core reaches this room through account.o.priv.lanes.
+ * Comes in: a lane. Goes out: whether it has the duty, or waits. May not fetch the token itself.
  */
 
 /* Waits for the lane that has the duty to fetch or save a token, unless nobody has it. */
@@ -11475,11 +11560,12 @@ AVITO_API void avito_enable_lanes(avito_account_options *options)
 }
 
 /* ======================================================================= *
- * >>60 TOKEN STORE
+ * >>63 TOKEN STORE
  * ======================================================================= *
  *
- * Tokens from and to the application: .load_token once, before the first request; .save_token before a new
- * token is used, and again until it has worked.
+ * Tokens from and to the application: .load_token once, before the first request; .save_token before a
+ * new token is used, and again until it has worked. Comes in: a token. Goes out: the same token, copied,
+ * or the hook's error. May not be called under the lock, except for load_token.
  */
 
 /* Asks the application for a stored token, until it has answered. */
@@ -11560,11 +11646,11 @@ AVITO_API void avito_enable_token_store(avito_account_options *options)
 }
 
 /* ======================================================================= *
- * >>61 RATE
+ * >>64 RATE
  * ======================================================================= *
  *
  * When the next request may go: the account's gate, what the server asked for, and the pause before a
- * failed call is begun again. Comes in: a response head, the clock. Goes out: milliseconds.
+ * failed call is begun again. Comes in: a response head, the clock. Goes out: milliseconds. May not wait.
  */
 
 /* Seconds that the server wants us to wait; 0: it does not say. A date counts from the server's own
@@ -11656,12 +11742,12 @@ AVITO_API int avito_account_open_gate(avito_account *account)
 }
 
 /* ======================================================================= *
- * >>62 RETRIES
+ * >>65 RETRIES
  * ======================================================================= *
  *
- * A failed call is begun again where that can do no harm and there is time, after a pause. Comes in: the
- * error. Goes out: true, and the call is in its first state; or false, and it fails. A Retry-After that is
- * a date is read here, too.
+ * A failed call is begun again where that can do no harm and there is time, after a pause. A Retry-After
+ * that is a date is read here, too. Comes in: the error. Goes out: true, and the call is in its first
+ * state; or false, and it fails. May not repeat what may have been stored.
  */
 
 #define AVITOI_RETRIES_PAUSE_MAX_S 60u /* the longest pause that nobody asked for */
@@ -11796,13 +11882,14 @@ AVITO_API void avito_enable_retries(avito_client_options *options)
 }
 
 /* ======================================================================= *
- * >>63 DIAGNOSTICS
+ * >>66 DIAGNOSTICS
  * ======================================================================= *
  *
- * What is told to people: lines of a trace, and the server's own words in an error, after every secret in
- * them has been masked.
+ * What is told to people: lines of a trace, and the server's own words in an error. Comes in: an event,
+ * an error. Goes out: text in which every secret is masked. May not change the course of a call.
  */
 
+/* One line for .trace: the word of the event, the call's name, and the answer's status if there is one. */
 static void avitoi_diagnostics_trace(const avito_client *c, unsigned what, const char *which)
 {
     static const char words[] = AVITOI_CALL_TRACES(AVITOI_CALL_TRACE_WORD_);
@@ -11898,6 +11985,8 @@ static bool avitoi_diagnostics_holds_token(const char *text)
     return false;
 }
 
+/* Masks both tokens, the token of this request, and the client secret in the error's text and in
+ * error_body. Where tokens stand there that are not known, or not any more, the words go altogether. */
 static void avitoi_diagnostics_mask_secrets(avito_client *c)
 {
     const avito_account *a = c->account;
@@ -11931,10 +12020,11 @@ AVITO_API void avito_enable_diagnostics(avito_account_options *options)
 }
 
 /* ======================================================================= *
- * >>64 NOTIFICATIONS
+ * >>67 NOTIFICATIONS
  * ======================================================================= *
  *
- * The body of a notification, which lies in memory as a whole, becomes an event.
+ * The body of a notification, which lies in memory as a whole, becomes an event. Comes in: the body and
+ * an arena. Goes out: the event, or the size that would do. May not need a lane.
  */
 
 struct avitoi_schema_payload {
@@ -12041,6 +12131,8 @@ static bool avitoi_event_begin(struct avitoi_event_reader *r, const char *body, 
     return true;
 }
 
+/* Reads the body and fills `out`. The arena keeps what was decoded; what the reader itself took is free
+ * again. */
 static int avitoi_event_parse(const char *body, size_t len, avito_arena *arena, avito_event *out,
                               size_t *needed)
 {
@@ -12088,11 +12180,13 @@ AVITO_API int avito_parse_webhook(const void *body, size_t len, avito_arena *are
 }
 
 /* ======================================================================= *
- * >>65 WEBHOOK RECEIVER
+ * >>68 WEBHOOK RECEIVER
  * ======================================================================= *
  *
- * A request is read byte by byte; every state is a place where input can end, and nothing is looked
- * at twice. No input is taken while an answer is going out or a notification waits.
+ * The server side of one connection: a request is read byte by byte; every state is a place where input
+ * can end, and no byte is looked at twice. While an answer goes out or a notification waits, no input is
+ * taken. Comes in: bytes of requests. Goes out: the body of a notification, and bytes of answers. May not
+ * read or write the connection itself.
  *
  *     START > METHOD > TARGET > VERSION > LINE_LF > FIELD > NAME > VALUE > LINE_LF > FIELD ...
  *                                                   FIELD > END_LF > BODY > START
@@ -12215,6 +12309,8 @@ static unsigned avitoi_webhook_refusal(const avito_webhook *w)
     return (w->priv.flags & AVITOI_WEBHOOK_NOT_POST) != 0 ? 405 : 200;
 }
 
+/* The body is complete: a notification waits for the application, unless it is a probe or .verify refuses
+ * it. */
 static int avitoi_webhook_complete(avito_webhook *w)
 {
     const char *body = (const char *)w->o.buffer;
@@ -12388,6 +12484,7 @@ static int avitoi_webhook_length(avito_webhook *w, avito_str value)
     return value.len > 0 ? AVITO_AGAIN : AVITO_ERR_HTTP_LENGTH;
 }
 
+/* The value of a field of interest is complete, in `ptr`. */
 static int avitoi_webhook_value_end(avito_webhook *w, char *ptr)
 {
     avito_str value;
@@ -12472,6 +12569,7 @@ static int avitoi_webhook_first_byte(avito_webhook *w, unsigned char c)
     return avitoi_webhook_method_byte(w, c);
 }
 
+/* One byte of the head, by the state that it is read in. */
 AVITOI_APART static int avitoi_webhook_head_byte(avito_webhook *w, unsigned char c)
 {
     if (++w->priv.head_len > AVITOI_WEBHOOK_HEAD_MAX) {
@@ -12693,12 +12791,12 @@ AVITO_API int avito_webhook_status(const avito_webhook *webhook)
 }
 
 /* ======================================================================= *
- * >>66 INBOX: WHAT IT REMEMBERS
+ * >>69 INBOX: WHAT IT REMEMBERS
  * ======================================================================= *
  *
  * avito_inbox_next() runs the handler of the present phase until one of them has something for the
  * caller, has to wait, or has done much. All changes of phase are in the table below and go through
- * avitoi_inbox_move(); what each phase is for stands in the manual (>>48), beside that table.
+ * avitoi_inbox_move(); what each phase is for stands in the manual (>>49), beside that table.
  *
  * A round goes through the chats that may hold something new:
  *
@@ -12711,6 +12809,9 @@ AVITO_API int avito_webhook_status(const avito_webhook *webhook)
  * makes room for what is older. So a chat with more than fits is read upwards afterwards, in windows
  * that end at the newest row that needs no more reading (`above`, `first`). A window of one row
  * fetches a message that did not fit beside others.
+ *
+ * Comes in: ids, times and hashes of what was read. Goes out: whether it is new. May not read from the
+ * lane.
  */
 
 /* ---- phases ---- */
@@ -12976,6 +13077,8 @@ static void avitoi_inbox_ring_add(avito_inbox *in, uint64_t hash, uint32_t creat
     }
 }
 
+/* Hands the state to the application: with the next sequence number, in the slot that does not hold the
+ * last one. */
 static int avitoi_inbox_save(avito_inbox *in)
 {
     struct avitoi_inbox_state *s = avitoi_inbox_state_of(in);
@@ -13038,6 +13141,8 @@ static int avitoi_inbox_load_newest(avito_inbox *in)
     return avitoi_inbox_load_slot(in, 0) == AVITO_OK ? AVITO_OK : AVITO_ERR_HOOK;
 }
 
+/* The newest whole state that is stored, or a new one. Another account's is refused. What was under way
+ * when the power went is made up for: marks, and what an overrun should have told. */
 static int avitoi_inbox_load(avito_inbox *in)
 {
     struct avitoi_inbox_state *s = avitoi_inbox_state_of(in);
@@ -13273,11 +13378,11 @@ static void avitoi_inbox_record_refused(avito_inbox *in)
 }
 
 /* ======================================================================= *
- * >>67 INBOX: LISTS
+ * >>70 INBOX: LISTS
  * ======================================================================= *
  *
  * What one poll keeps in the arena, and how a list of chats or of messages is begun. Comes in: rows. Goes
- * out: a queue of chats that are due, and the oldest new messages of one chat.
+ * out: a queue of chats that are due, and the oldest new messages of one chat. May not save the state.
  */
 
 /* ---- the arena: the queue of chats, behind it what is kept of one ---- */
@@ -13617,11 +13722,11 @@ static int avitoi_inbox_turn_page(avito_inbox *in)
 }
 
 /* ======================================================================= *
- * >>68 INBOX: PHASES
+ * >>71 INBOX: PHASES
  * ======================================================================= *
  *
  * A handler for each phase that reads rows or gives messages. Comes in: a row, the end of a list, or an
- * error. Goes out: the next phase, by avitoi_inbox_move().
+ * error. Goes out: the next phase, by avitoi_inbox_move(). May not save the state.
  */
 
 /* ---- SCAN: a page of chats; those that are due are queued ---- */
@@ -13793,6 +13898,8 @@ static void avitoi_inbox_pass_more(avito_inbox *in)
     in->priv.scan_offset = 0;
 }
 
+/* The page of chats is at its end. The round goes on below it if there is more, and if more is wanted;
+ * before that the chats that it has queued are read. */
 static int avitoi_inbox_scan_over(avito_inbox *in)
 {
     const bool rest = avitoi_inbox_more_rows(in);
@@ -14028,6 +14135,7 @@ static bool avitoi_inbox_read_shared(avito_inbox *in, const struct avitoi_inbox_
     return false;
 }
 
+/* A message's row: the one at which the reading may stop, or one to look at. */
 static int avitoi_inbox_read_row(avito_inbox *in, const struct avitoi_inbox_row *row)
 {
     const uint32_t key = avitoi_inbox_short(row->key);
@@ -14120,6 +14228,8 @@ static int avitoi_inbox_chat_over(avito_inbox *in)
     return avitoi_inbox_move(in, AVITOI_INBOX_EV_OVER);
 }
 
+/* GIVE: the oldest message that is kept; without one, the next window of the chat upwards; without that,
+ * the chat is done. */
 static int avitoi_inbox_on_give(avito_inbox *in, avito_message *out)
 {
     unsigned rows = in->priv.fit != 0 ? in->priv.fit + 1u : 100u;
@@ -14286,14 +14396,17 @@ static int avitoi_inbox_on_list(avito_inbox *in, avito_message *out)
 }
 
 /* ======================================================================= *
- * >>69 INBOX: ROUNDS
+ * >>72 INBOX: ROUNDS
  * ======================================================================= *
  *
- * Where a round begins and ends, what its end allows to forget, and the inbox's public functions.
+ * Where a round begins and ends, what its end allows to forget, and the inbox's public functions. Comes
+ * in: the application's calls; a round that is over. Goes out: messages, and saved states. May not begin
+ * a list.
  */
 
 /* ---- rounds ---- */
 
+/* A round begins: is it a whole one, and what is not known yet? */
 static int avitoi_inbox_round(avito_inbox *in)
 {
     const bool pressed = in->priv.overrun || avitoi_inbox_ring_pressed(in);
@@ -14489,6 +14602,7 @@ static uint32_t avitoi_inbox_wait_left(const avito_inbox *in)
     return avitoi_number_minus(in->priv.wait_ms, passed);
 }
 
+/* WAIT: when the time has come, the round goes on where it was, or a new one begins. */
 static int avitoi_inbox_on_wait(avito_inbox *in)
 {
     if (avitoi_inbox_wait_left(in) > 0) {
@@ -14528,6 +14642,7 @@ static int avitoi_inbox_on_handed(avito_inbox *in)
     return avitoi_inbox_move(in, AVITOI_INBOX_EV_OVER);
 }
 
+/* Runs the handler of the present phase. */
 static int avitoi_inbox_handle(avito_inbox *in, avito_message *out)
 {
     switch ((int)in->priv.phase) {
@@ -14800,11 +14915,12 @@ AVITO_API int avito_inbox_init(avito_inbox *inbox, avito_client *client,
 }
 
 /* ======================================================================= *
- * >>70 SENDING AND OTHER CHANGES
+ * >>73 SENDING AND OTHER CHANGES
  * ======================================================================= *
  *
- * Calls that change something. Each ends in one of three outcomes (>>7); which one it is, the room of errors
- * decides. Comes in: texts, images, ids, which are checked here. Goes out: a call that has begun.
+ * Calls that change something. Each ends in one of three outcomes (>>7); the room of errors decides
+ * which. Comes in: texts, images, ids, which are checked here. Goes out: a call that has begun. May not
+ * decide the outcome.
  */
 
 /* A call that changes something: its answer is wanted as a model, or only as a confirmation. */
@@ -15049,11 +15165,11 @@ AVITO_API void avito_enable_dry_run(avito_client_options *options)
 }
 
 /* ======================================================================= *
- * >>71 CONFIRMING
+ * >>74 CONFIRMING
  * ======================================================================= *
  *
- * Was it sent? The chat is read back from its newest message to the baseline, row by row, until that tells.
- * Comes in: a query and rows. Goes out: an outcome. Sends nothing, ever.
+ * Was it sent? The chat is read back from its newest message to the baseline, row by row, until that
+ * tells. Comes in: a query and rows. Goes out: an outcome. May not send anything.
  */
 
 /* ---- is this row what was sent? ---- */
@@ -15183,6 +15299,8 @@ static unsigned avitoi_confirm_end(const avito_client *c)
     return whole && !c->priv.has_more ? AVITOI_CONFIRM_OLDER : AVITOI_CONFIRM_CUT;
 }
 
+/* What a row is to the send that is looked for. `rc` < 0: the row could not be read, and only its id is
+ * known. */
 static unsigned avitoi_confirm_kind(avito_client *c, int rc)
 {
     const avito_sent_query *q = &c->priv.args.as.confirm.query;
@@ -15344,12 +15462,14 @@ AVITO_API int avito_confirm_sends(avito_client *client, const avito_sent_query *
 }
 
 /* ======================================================================= *
- * >>72 RAW JSON
+ * >>75 RAW JSON
  * ======================================================================= *
  *
  * The JSON machine proves that a text is valid, without a schema; only then jsmn tokenises it, which
  * alone takes much that is no JSON, and needs quadratic time in depth. The machine lies in the memory of
  * the tokens until these are written. The accessors walk tokens, never text beyond a token's end.
+ *
+ * Comes in: a text and memory for tokens. Goes out: values. May not take a text that the machine refuses.
  */
 
 #if defined(JSMN_H) && !(defined(JSMN_STRICT) && defined(JSMN_PARENT_LINKS))
@@ -15807,12 +15927,36 @@ AVITO_API int avito_json_bool(avito_json_value value, bool *out)
 }
 
 /* ======================================================================= *
- * >>73 SHOW
+ * >>76 SHOW
  * ======================================================================= *
  *
  * A message as a line for a person, and as JSON. The line drops what does not fit; the JSON is written
- * by the request writer (>>29), which counts what does not.
+ * by the request writer (>>30), which counts what does not.
+ *
+ * Comes in: a message. Goes out: text, and the size that would do. May not put a control byte into the
+ * line.
  */
+
+AVITO_API avito_message_class avito_classify(const avito_message *message)
+{
+    if (message == NULL) {
+        return AVITO_CLASS_UNSUPPORTED;
+    }
+    if (message->is_placeholder) {
+        return AVITO_CLASS_PLACEHOLDER;
+    }
+    if (message->type == AVITO_MESSAGE_DELETED) {
+        return AVITO_CLASS_DELETED;
+    }
+    if (message->is_own) {
+        return AVITO_CLASS_OWN;
+    }
+    if (message->is_system) {
+        return AVITO_CLASS_SYSTEM;
+    }
+    return message->content.kind == AVITO_MESSAGE_NONE ? AVITO_CLASS_UNSUPPORTED
+                                                       : AVITO_CLASS_BUYER;
+}
 
 AVITO_API const char *avito_message_class_word(avito_message_class message_class)
 {
@@ -16159,6 +16303,7 @@ static void avitoi_show_call(struct avitoi_show *s, const avito_call *call)
     avitoi_show_close(s);
 }
 
+/* The content of a message or a quote, as the service writes it. */
 static void avitoi_show_value(struct avitoi_show *s, const avito_content *c)
 {
     avitoi_show_open(s, AVITOI_SHOW_NAME(content));
@@ -16241,6 +16386,7 @@ static void avitoi_show_ours(struct avitoi_show *s, const avito_message *m, cons
     avitoi_show_close(s);
 }
 
+/* All of a message that is known, with the service's names and in its order; what is ours comes last. */
 static void avitoi_show_message(struct avitoi_show *s, const avito_message *m,
                                 const avito_chat *chat)
 {
@@ -16291,8 +16437,12 @@ AVITO_API int avito_message_json(const avito_message *message, const avito_chat 
 }
 
 /* ======================================================================= *
- * >>74 POSIX
- * ======================================================================= */
+ * >>77 POSIX
+ * ======================================================================= *
+ *
+ * Clock, entropy and time of a POSIX system, as hooks for the options. Comes in: nothing. Goes out:
+ * milliseconds, random bytes, unix seconds. May not keep state.
+ */
 
 #if AVITO_WITH_POSIX
 
@@ -16383,6 +16533,7 @@ static int avitoi_posix_open(const char *path)
     return fd;
 }
 
+/* Random bytes from /dev/urandom, however many reads it takes. */
 static int avitoi_posix_urandom(unsigned char *out, size_t len)
 {
     int fd = avitoi_posix_open("/dev/urandom");
@@ -16423,11 +16574,12 @@ AVITO_API int avito_posix_entropy(void *ctx, void *out, size_t len)
 }
 
 /* ======================================================================= *
- * >>75 TCP
+ * >>78 TCP
  * ======================================================================= *
  *
- * A transport over POSIX sockets: look-up, connecting one address after the other, bytes. Comes in: a host
- * and a port. Goes out: what the table of a transport (>>6) asks for. Only wait() waits.
+ * A transport over POSIX sockets: look-up, connecting one address after the other, bytes. Comes in: a
+ * host and a port. Goes out: what the table of a transport (>>6) asks for. May not wait, except in
+ * wait().
  */
 
 /* ---- addresses ---- */
@@ -16446,6 +16598,7 @@ static bool avitoi_tcp_numeric(const char *text, avito_tcp_address *out)
     return out->size != 0;
 }
 
+/* An address of getaddrinfo() as ours. False: it is of another family. */
 static bool avitoi_tcp_from_sockaddr(const struct addrinfo *info, avito_tcp_address *out)
 {
     memset(out, 0, sizeof *out);
@@ -16509,6 +16662,7 @@ static void avitoi_tcp_getaddrinfo(avito_tcp *tcp)
     tcp->priv.state = AVITOI_TCP_LOOKED_UP;
 }
 
+/* Asks .resolve for addresses. AVITO_AGAIN: it has none yet. */
 static int avitoi_tcp_ask_hook(avito_tcp *tcp, const char *host)
 {
     size_t count = 0;
@@ -16718,6 +16872,7 @@ static void avitoi_tcp_opened(avito_tcp *tcp)
                           fcntl(tcp->priv.fd, F_SETFL, flags & ~O_NONBLOCK) == 0;
 }
 
+/* The transport's connect(): first the addresses, then one after the other until a server accepts. */
 static int avitoi_tcp_connect(void *ctx, const avito_server *to)
 {
     avito_tcp *tcp = (avito_tcp *)ctx;
@@ -16758,6 +16913,7 @@ static long avitoi_tcp_blocked(avito_tcp *tcp, int want, bool sending)
     return AVITO_IO_AGAIN;
 }
 
+/* The transport's send(): whatever the socket takes at once. `more` keeps it from sending a small packet. */
 static long avitoi_tcp_send(void *ctx, const void *data, size_t len, int more)
 {
     avito_tcp *tcp = (avito_tcp *)ctx;
@@ -16821,6 +16977,8 @@ static bool avitoi_tcp_let_recv_wait(avito_tcp *tcp, uint32_t ms)
     return true;
 }
 
+/* The transport's recv(). On a lane that may wait, the socket itself waits, for recv_ms at most: that saves
+ * a poll(). */
 static long avitoi_tcp_recv(void *ctx, void *data, size_t cap)
 {
     avito_tcp *tcp = (avito_tcp *)ctx;
@@ -17003,8 +17161,13 @@ AVITO_API int avito_tcp_fd(const avito_tcp *tcp)
 #endif /* AVITO_WITH_POSIX */
 
 /* ======================================================================= *
- * >>76 TLS: CERTIFICATES
- * ======================================================================= */
+ * >>79 TLS: CERTIFICATES
+ * ======================================================================= *
+ *
+ * The certificates that a server shows, checked as they stream in, beside BearSSL's own check: what
+ * BearSSL leaves out is refused here. Comes in: bytes of DER. Goes out: BearSSL's error, or none. May not
+ * hold a certificate.
+ */
 
 #if AVITO_WITH_BEARSSL
 
@@ -17297,6 +17460,7 @@ static void avitoi_cert_hold(avitoi_cert *c, const uint8_t *bytes, size_t len)
     }
 }
 
+/* Takes bytes of the certificate: contents that are skipped or held, in runs, and headers byte by byte. */
 static void avitoi_cert_eat(avitoi_cert *c, const uint8_t *bytes, size_t len)
 {
     while (len > 0 && c->failure == 0) {
@@ -17416,11 +17580,12 @@ static const br_x509_class avitoi_cert_class = {
     avitoi_cert_class_end_cert, avitoi_cert_class_end_chain,   avitoi_cert_class_get_pkey};
 
 /* ======================================================================= *
- * >>77 TLS: SET-UP
+ * >>80 TLS: SET-UP
  * ======================================================================= *
  *
- * A profile of BearSSL's client, and what no profile may loosen: version, suites, hashes, key sizes. Comes
- * in: options, anchors, a buffer. Goes out: a context that is ready to connect, and BearSSL's errors as ours.
+ * A profile of BearSSL's client, and what no profile may loosen: version, suites, hashes, key sizes.
+ * Comes in: options, anchors, a buffer. Goes out: a context that is ready to connect, and BearSSL's
+ * errors as ours. May not touch the transport below.
  */
 
 /* Where the machine multiplies and encrypts in hardware GCM is ten times as fast as ChaCha20, else
@@ -17580,6 +17745,7 @@ static int avitoi_tls_set_buffers(avito_tls *tls)
     return br_ssl_engine_last_error(eng) == BR_ERR_OK ? AVITO_OK : AVITO_ERR_TLS_ROOM;
 }
 
+/* A number for this set of anchors: a session that was made with others must not be resumed. */
 static void avitoi_tls_hash_anchors(avito_tls *tls)
 {
     br_sha256_context hash;
@@ -17608,6 +17774,7 @@ AVITO_API avito_tls_options avito_tls_options_default(void)
     return options;
 }
 
+/* The first option at fault. */
 static int avitoi_tls_check_options(const avito_tls_options *o)
 {
     const avito_transport_functions *f = o->transport.functions;
@@ -17715,11 +17882,12 @@ static int avitoi_tls_inner_result(avito_tls *tls, long result, int fallback)
 }
 
 /* ======================================================================= *
- * >>78 TLS: RECORDS
+ * >>81 TLS: RECORDS
  * ======================================================================= *
  *
- * Bytes between BearSSL's engine and the transport below, without waiting: sends finished records, takes
- * what has come, and sees that each round moves a byte. Knows nothing of hosts and sessions.
+ * Bytes between BearSSL's engine and the transport below: finished records are sent, what has come is
+ * taken, and each round has to move a byte. Comes in: the engine's state. Goes out: what the engine can
+ * do next, or an error. May not wait, or know of hosts and sessions.
  */
 
 enum { AVITOI_TLS_IDLE, AVITOI_TLS_BELOW, AVITOI_TLS_HANDSHAKE, AVITOI_TLS_OPEN };
@@ -18007,10 +18175,11 @@ static long avitoi_tls_round(avito_tls *tls)
 }
 
 /* ======================================================================= *
- * >>79 TLS: CONNECTIONS
+ * >>82 TLS: CONNECTIONS
  * ======================================================================= *
  *
  * The transport's functions: connect with a handshake or a kept session, send, recv, wants, wait, close.
+ * Comes in: a host, plain bytes. Goes out: plain bytes, AGAIN, an error. May not wait, except in wait().
  */
 
 #define AVITOI_TLS_SESSION_AGE 86400 /* seconds; certificates are looked at again after that */
@@ -18218,6 +18387,8 @@ static int avitoi_tls_start(avito_tls *tls, const avito_server *to)
     return AVITO_OK;
 }
 
+/* Runs the engine until the application's bytes may go, or nothing moves. A failed handshake forgets the
+ * session: perhaps the server refused that. */
 static int avitoi_tls_handshake(avito_tls *tls)
 {
     br_ssl_engine_context *eng = &tls->priv.ssl.eng;
@@ -18252,6 +18423,8 @@ static int avitoi_tls_handshake(avito_tls *tls)
     }
 }
 
+/* Connecting, step by step: the context, the transport below, the handshake. Called again after
+ * AVITO_AGAIN, it goes on where it was. */
 static int avitoi_tls_connect_on(avito_tls *tls, const avito_server *to)
 {
     const avito_transport *below = &tls->o.transport;
@@ -18369,6 +18542,7 @@ static long avitoi_tls_send(void *ctx, const void *data, size_t len, int more)
     return (long)len;
 }
 
+/* The transport's recv(): plain bytes that the engine has, else a round for more. */
 static long avitoi_tls_recv(void *ctx, void *data, size_t cap)
 {
     avito_tls *tls = (avito_tls *)ctx;
@@ -18485,11 +18659,12 @@ AVITO_API avito_transport avito_tls_transport(avito_tls *tls)
 }
 
 /* ======================================================================= *
- * >>80 TLS: TRUST ANCHORS
+ * >>83 TLS: TRUST ANCHORS
  * ======================================================================= *
  *
  * Certificates in PEM become BearSSL's trust anchors: names and keys from the low end of the caller's
- * memory, anchors from its high end.
+ * memory, anchors from its high end. Comes in: PEM, in pieces of any size. Goes out: anchors, or the size
+ * that would do. May not judge a certificate's date or name.
  */
 
 #define AVITOI_ANCHORS_ALIGN sizeof(void *)
@@ -18583,6 +18758,8 @@ static bool avitoi_anchors_is_certificate(const char *name)
     return avitoi_text_starts(s, "CERTIFICATE") && (s.len == 11u || s.ptr[11] == '-');
 }
 
+/* What the PEM decoder has met: the beginning or the end of an object, or a line that is no PEM. Only
+ * certificates are decoded. */
 static void avitoi_anchors_event(avito_anchors *a, int event)
 {
     const char *name = br_pem_decoder_name(&a->priv.pem);
@@ -18705,10 +18882,10 @@ AVITO_API int avito_anchors_load_file(avito_anchors *anchors, void *memory, size
 
 /*
  * ======================================================================= *
- * >>81 ON A COMPUTER
+ * >>84 ON A COMPUTER
  * ======================================================================= *
  *
- * Where there is a system with sockets, files and roots, avito_posix (>>83) is everything in one
+ * Where there is a system with sockets, files and roots, avito_posix (>>86) is everything in one
  * struct, opened by one call. Whatever its options leave zero comes from the environment. A whole
  * program::
  *
@@ -18748,12 +18925,12 @@ AVITO_API int avito_anchors_load_file(avito_anchors *anchors, void *memory, size
  *
  * An inbox takes its memory from the struct, too: avito_posix_inbox_options().
  *
- * Files. With .folder the store (>>82) keeps what has to outlive the program:
+ * Files. With .folder the store (>>85) keeps what has to outlive the program:
  *
  *     file             holds                            written                      locked
  *     ---------------  -------------------------------  ---------------------------  ------------
  *     tokens           both tokens, client id, host     with each new token          for a moment
- *     inbox.0 .1       the inbox' two slots in turn     as >>48 says                 by its owner
+ *     inbox.0 .1       the inbox' two slots in turn     as >>49 says                 by its owner
  *     send.KEY         one message that is sent once    when it begins, and ends     for a moment
  *     lock             nothing                          never                        the moments
  *     inbox.lock       process and name of the owner    when an inbox is opened      for its life
@@ -18791,7 +18968,7 @@ extern "C" {
 #endif
 
 /* ======================================================================= *
- * >>82 FILE STORE (AVITO_WITH_FILES)
+ * >>85 FILE STORE (AVITO_WITH_FILES)
  * ======================================================================= *
  *
  * A folder with what has to outlive the program: the tokens, the inbox' state, and what was sent, by a
@@ -18802,7 +18979,7 @@ extern "C" {
  *
  * One thread at a time uses a store; the folder may be opened more than once. Functions that fail say
  * AVITO_ERR_FILE, or AVITO_ERR_BUSY where another program is in the way, and avito_store_problem()
- * has the rest. Manual: >>81.
+ * has the rest. Manual: >>84.
  */
 #if AVITO_WITH_FILES
 
@@ -18937,14 +19114,14 @@ AVITO_API void avito_image_file_close(avito_image_file *image);
 #endif /* AVITO_WITH_FILES */
 
 /* ======================================================================= *
- * >>83 EVERYTHING IN ONE STRUCT (AVITO_WITH_FILES and AVITO_WITH_BEARSSL)
+ * >>86 EVERYTHING IN ONE STRUCT (AVITO_WITH_FILES and AVITO_WITH_BEARSSL)
  * ======================================================================= *
  *
  * For programs on a computer: the system's roots, TCP, TLS, account, lane, arena and all their buffers,
  * opened by one call. It is made of the public parts above, which stay reachable: call
  * avito_get_chats(&avito.client, ...) and whatever else there is. A second lane of the account is
  * avito_tcp_init(), avito_tls_init() with the same .anchors, and avito_client_init(&lane,
- * &avito.account, ...). Manual: >>81.
+ * &avito.account, ...). Manual: >>84.
  */
 #if AVITO_WITH_FILES && AVITO_WITH_BEARSSL
 
@@ -18969,7 +19146,7 @@ typedef struct avito_posix_options {
     avito_tcp_options tcp;
     const char *ca_file;          /* PEM; else AVITO_CA_FILE, SSL_CERT_FILE, the system's */
     const avito_anchors *anchors; /* of another struct: then no file is read */
-    const char *folder;           /* what to keep there: the store's, >>82; NULL: nothing is kept */
+    const char *folder;           /* what to keep there: the store's, >>85; NULL: nothing is kept */
     const char *program;          /* your name, for the store; NULL: none */
     uint32_t grace_s;             /* the store's; 0: 60 */
 } avito_posix_options;
@@ -19044,7 +19221,7 @@ AVITO_API int avito_posix_perror(avito_posix *avito, int result);
 #define AVITO_MESSENGER_COMPUTER_IMPLEMENTED
 
 /* ======================================================================= *
- * >>84 FILE STORE
+ * >>87 FILE STORE
  * ======================================================================= *
  *
  * What must hold. A file takes its name by rename(), after its bytes are on the disk; the folder is
@@ -19055,6 +19232,9 @@ AVITO_API int avito_posix_perror(avito_posix *avito, int result);
  *     tokens        lines of text     inbox.0, inbox.1   as the inbox gave them
  *     send.KEY      lines of text; bytes other than small letters and digits percent-encoded
  *     *.new         what was being written; after a crash the next writer begins it anew
+ *
+ * Comes in: tokens and the inbox' slots. Goes out: files, or the system's error. May not leave a file
+ * half written under its name.
  */
 #if AVITO_WITH_FILES
 
@@ -19519,8 +19699,13 @@ AVITO_API int avito_store_save_inbox(void *ctx, int slot, const void *data, size
 #endif /* AVITO_WITH_FILES */
 
 /* ======================================================================= *
- * >>85 STORED SENDS AND PICTURES
- * ======================================================================= */
+ * >>88 STORED SENDS AND PICTURES
+ * ======================================================================= *
+ *
+ * Messages that are sent once, each in a file of its own until it is settled; and pictures, read from
+ * their file piece by piece. Comes in: a key and a text; a path. Goes out: what is known of the send; an
+ * upload's source. May not send twice under one key.
+ */
 #if AVITO_WITH_FILES
 
 /* ---- sends ---- */
@@ -19738,6 +19923,7 @@ static int avitoi_store_prune(avito_store *s)
     return rc;
 }
 
+/* Under the lock: writes the send down as begun, unless its key has been used. */
 static int avitoi_store_begin_locked(avito_store *s, const avito_store_send *send)
 {
     size_t len;
@@ -20095,8 +20281,13 @@ AVITO_API void avito_image_file_close(avito_image_file *image)
 #endif /* AVITO_WITH_FILES */
 
 /* ======================================================================= *
- * >>86 EVERYTHING IN ONE STRUCT
- * ======================================================================= */
+ * >>89 EVERYTHING IN ONE STRUCT
+ * ======================================================================= *
+ *
+ * One struct and one call for a program on a computer: account, lane, TCP, TLS, roots and the store.
+ * Comes in: options and the environment. Goes out: a lane that is ready. May not do what its parts do: it
+ * only sets them up.
+ */
 #if AVITO_WITH_FILES && AVITO_WITH_BEARSSL
 
 #include <pthread.h>
@@ -20235,6 +20426,8 @@ struct avitoi_posix_addresses {
     uint32_t count;
 };
 
+/* The thread of a look-up: reads a name from its end of the pair of sockets, writes the addresses back,
+ * and ends. */
 static void *avitoi_posix_look_up(void *ctx)
 {
     const int fd = (int)(intptr_t)ctx;
@@ -20277,6 +20470,7 @@ static bool avitoi_posix_start_thread(int fd)
     return rc == 0;
 }
 
+/* Starts the thread that looks the host up. If that fails, priv.look_up stays -1, and the resolver tells. */
 static void avitoi_posix_ask(avito_posix *p)
 {
     const size_t len = strlen(p->account.o.host);
@@ -20355,6 +20549,7 @@ static bool avitoi_posix_take(char out[256], const char *value)
     return value != NULL && avitoi_store_copy(out, 256, value);
 }
 
+/* Client id and secret: from the options, else from the environment. */
 static int avitoi_posix_credentials(avito_posix *p, avito_account_options *a)
 {
     static const char where[] = ": both are on the developer page of the Avito account";
@@ -20376,6 +20571,7 @@ static int avitoi_posix_credentials(avito_posix *p, avito_account_options *a)
     return AVITO_OK;
 }
 
+/* Host and port: from the options, else from the environment, else Avito's. */
 static int avitoi_posix_server(avito_posix *p, avito_account_options *a)
 {
     const char *given = avitoi_posix_option(a->host, "AVITO_HOST");
@@ -20435,6 +20631,7 @@ static const char *avitoi_posix_roots(void)
     return NULL;
 }
 
+/* Roots: those given, else from the first file of roots that is named or found. */
 static int avitoi_posix_anchors(avito_posix *p, const avito_posix_options *o)
 {
     const char *file = avitoi_posix_option(o->ca_file, "AVITO_CA_FILE");
@@ -20462,6 +20659,7 @@ static int avitoi_posix_anchors(avito_posix *p, const avito_posix_options *o)
                                      "another file by AVITO_CA_FILE");
 }
 
+/* TCP and TLS over it. */
 static int avitoi_posix_lines(avito_posix *p, const avito_posix_options *o)
 {
     avito_tcp_options tcp = o->tcp;
@@ -20490,6 +20688,7 @@ static int avitoi_posix_lines(avito_posix *p, const avito_posix_options *o)
     return avito_tls_init(&p->tls, &tls);
 }
 
+/* The account with our hooks in front of the application's, and the lane. */
 static int avitoi_posix_lane(avito_posix *p, const avito_posix_options *o, avito_account_options *a)
 {
     avito_client_options c = o->client;

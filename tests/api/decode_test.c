@@ -2,7 +2,7 @@
  * Every body of tests/data decodes to what the independent decoder says (tests/expect.py), through
  * the public calls and a whole answer: by length, by chunks, until the stream ends; at once, byte
  * by byte, and split at every point; into memory of every size.
- * Rooms: SCHEMAS, SCHEMAS: CHATS TO REPLIES, NOTIFICATIONS, JSON: WHAT IS OPEN, JSON: STRINGS, JSON: THE MACHINE, WEBHOOK RECEIVER.
+ * Rooms: SCHEMAS, SCHEMAS: CHATS TO REPLIES, NOTIFICATIONS, JSON: WHAT IS OPEN, JSON: COMPLETE VALUES, JSON: STRINGS, JSON: THE MACHINE, WEBHOOK RECEIVER.
  */
 #include <setjmp.h>
 #include <stdarg.h>

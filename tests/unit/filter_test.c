@@ -2,7 +2,7 @@
  * The element filter by itself: which JSON it takes, what becomes of strings and numbers, and lists
  * that are read element by element: what is passed over, masked, cut. Built three times: with
  * everything, without intrinsics, and without the shortcuts either (tests/programs.mk).
- * Rooms: JSON: WHAT IS OPEN, JSON: STRINGS, JSON: THE MACHINE, SPEED: TEXT, SPEED: MEMBERS,
+ * Rooms: JSON: WHAT IS OPEN, JSON: COMPLETE VALUES, JSON: STRINGS, JSON: THE MACHINE, SPEED: TEXT, SPEED: MEMBERS,
  * SPEED: OBJECTS AND LISTS.
  */
 #define AVITO_MESSENGER_IMPLEMENTATION
