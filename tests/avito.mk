@@ -20,11 +20,6 @@ test-programs: build/avito.san build/simulator
 avito-kill: packages build/avito.san build/simulator ## kill -9 of `avito watch --exec`, a thousand times
 	@WATCH_KILLS=1000 sh tests/avito/program.sh
 
-# The program in one file: its size, start and memory.
-TEST_SCRIPTS  += tests/avito/static.sh
-TEST_PACKAGES += $(AVITO_STATIC_PACKAGES) binutils
-test-programs: build/avito-static
-
 .PHONY: avito-export-test
 avito-export-test: packages build/avito build/simulator build/certs ## avito export of 1,000 chats with 50 messages, killed and continued
 	@$${PYTHON:-python3} tests/avito/export_big.py

@@ -26,7 +26,7 @@ build/avito.1: build/avito
 build/avito.ru.1: build/avito
 	LC_ALL=ru_RU.UTF-8 build/avito --manual >$@
 
-.PHONY: avito install avito-static
+.PHONY: avito install avito-static avito-static-foreign
 avito: ## build/avito: the program for the command line
 	@sh tools/need.sh $(AVITO_PROGRAM_PACKAGES)
 	@$(MAKE) --no-print-directory build/avito
@@ -48,3 +48,21 @@ build/avito-static: $(AVITO_PROGRAM_SOURCES) $(wildcard tools/avito/*.h) avito_m
 avito-static: ## build/avito-static: the program in one file without dependencies
 	@sh tools/need.sh $(AVITO_PROGRAM_PACKAGES) $(AVITO_STATIC_PACKAGES)
 	@$(MAKE) --no-print-directory build/avito-static
+
+# The same for other processors: routers and small boards. Run by qemu-user in tests/port/avito.sh.
+AVITO_FOREIGN := armhf mipsel
+AVITO_FOREIGN_PACKAGES := gcc-arm-linux-gnueabihf gcc-mipsel-linux-gnu qemu-user
+AVITO_FOREIGN_GCC_armhf := arm-linux-gnueabihf-gcc
+AVITO_FOREIGN_GCC_mipsel := mipsel-linux-gnu-gcc -mips16 -fno-pie # as OpenWrt builds its packages
+$(AVITO_FOREIGN:%=build/port/%/avito-static): build/port/%/avito-static: $(AVITO_PROGRAM_SOURCES) \
+    $(wildcard tools/avito/*.h) avito_messenger.h tools/avito/static.sh tools/avito/foreign.sh
+	sh tools/avito/foreign.sh $* build/port/$*/root musl-dev libinih-dev
+	sh tools/avito/static.sh "$(strip $(AVITO_FOREIGN_GCC_$*))" build/port/$* $@ $(CURDIR)/build/port/$*/root
+avito-static-foreign: ## the same for armhf and mipsel: build/port/*/avito-static
+	@sh tools/need.sh $(AVITO_PROGRAM_PACKAGES) $(AVITO_STATIC_PACKAGES) $(AVITO_FOREIGN_PACKAGES)
+	@$(MAKE) --no-print-directory $(AVITO_FOREIGN:%=build/port/%/avito-static)
+
+# Their tests: size, start, memory.
+TEST_SCRIPTS  += tests/avito/static.sh tests/port/avito.sh
+TEST_PACKAGES += $(AVITO_STATIC_PACKAGES) $(AVITO_FOREIGN_PACKAGES) binutils
+test-programs: build/avito-static $(AVITO_FOREIGN:%=build/port/%/avito-static)

@@ -1,20 +1,29 @@
 #!/bin/sh
-# tools/avito/static.sh CC DIR OUT - the program in one file, everything from source: for musl, and for
-# other processors. DIR keeps objects and sources.
+# tools/avito/static.sh CC DIR OUT [ROOT] - the program in one file, everything from source: for musl, and
+# for other processors. DIR keeps objects and sources. ROOT: where Debian's packages of the other processor,
+# musl-dev and libinih-dev, are unpacked (foreign.sh), for a CC whose own C library is another.
 set -eu
 cc=$1
 dir=$2
 out=$3
+root=${4:-}
 mkdir -p "$dir/objects" "$dir/include"
 
 sh examples/firmware/source.sh bearssl "$dir/source"
 # Some mirrors lack the source of inih. Debian's own archive of it needs only names that musl has, too.
 inih=
 if ! sh examples/firmware/source.sh libinih "$dir/source" 2>"$dir/libinih.txt"; then
-    inih=$(dpkg -L libinih-dev | grep '/libinih\.a$')
-    [ "$cc" = musl-gcc ] || { cat "$dir/libinih.txt" >&2; exit 1; }
+    case $cc:$root in
+    musl-gcc:) inih=$(dpkg -L libinih-dev | grep '/libinih\.a$') ;;
+    *) inih=$(find "${root:-$dir}" -name libinih.a) ;;
+    esac
+    [ -n "$inih" ] || { cat "$dir/libinih.txt" >&2; exit 1; }
     mkdir -p "$dir/source/libinih"
-    cp /usr/include/ini.h "$dir/source/libinih/"
+    cp "${root:+$root}/usr/include/ini.h" "$dir/source/libinih/"
+fi
+if [ -n "$root" ]; then # its paths are those of an installed package
+    sed "s,/usr/\(include\|lib\)/,$root&,g" "$root"/usr/lib/*-linux-musl*/musl-gcc.specs >"$dir/musl.specs"
+    cc="$cc -specs=$dir/musl.specs"
 fi
 cp /usr/include/jsmn.h "$dir/include/" # other compilers do not look into /usr/include
 
@@ -44,7 +53,7 @@ for file in tools/avito/*.c; do
 done
 # shellcheck disable=SC2086
 $cc -static -Wl,--gc-sections -Wl,--defsym=fopen64=fopen "$dir"/objects/*.o $inih -o "$out"
-strip=$(echo "$cc" | sed -n 's/gcc$/strip/p')
+strip=$(echo "${cc%% *}" | sed -n 's/gcc$/strip/p')
 case $cc in
 musl-gcc) strip=strip ;;
 esac
