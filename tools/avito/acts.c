@@ -24,15 +24,15 @@ static int with_session(const arguments *a, int (*act)(session *s))
 /* One line for people or programs about a call that has nothing to show. */
 static int report(session *s, int result, sentence done)
 {
+    if (has_option(s->arguments, OPTION_DRY_RUN)) {
+        return session_dry_run(s, result);
+    }
     if (result == AVITO_OK && has_option(s->arguments, OPTION_JSON)) {
         json_open(stdout, NULL, '{');
         json_bool(stdout, "ok", true);
         json_close(stdout, '}');
     } else if (result == AVITO_OK) {
-        session_remark(s, has_option(s->arguments, OPTION_DRY_RUN)
-                              ? say(TEXT("Dry run: nothing was changed.",
-                                         "Пробный запуск: ничего не изменено."))
-                              : say(done));
+        session_remark(s, say(done));
     }
     return session_status(s, result);
 }

@@ -137,6 +137,11 @@ static int list_chats(session *s, const avito_chats_query *query, long limit)
             result = AVITO_OK;
         }
     }
+    if (result == AVITO_END && shown == 0) {
+        session_remark(s, query->unread_only
+                              ? say(TEXT("No unread chats.", "Непрочитанных чатов нет."))
+                              : say(TEXT("No chats.", "Чатов нет.")));
+    }
     if (avito_list_open(client)) {
         avito_list_end(client, 0);
     } else if (result == AVITO_END && limit > 1100 && avito_list_has_more(client)) {
@@ -167,11 +172,14 @@ int run_chats(const arguments *a)
 
 /* ---- avito chat ---- */
 
+/* Whole, also on a narrow terminal: an address that is cut is none. */
 static void print_field(const char *name, avito_str value)
 {
+    const avito_str shown = {name, strlen(name)};
+
     if (value.len > 0) {
-        printf("%-12s ", name);
-        show_text(stdout, value, show_columns() == SIZE_MAX ? SIZE_MAX : show_columns() - 13);
+        show_column(stdout, shown, 13);
+        show_text(stdout, value, SIZE_MAX);
         fputc('\n', stdout);
     }
 }

@@ -60,12 +60,6 @@ const option_row options[OPTIONS] = {
                       NULL,
                       {"a long text in several messages", "длинный текст несколькими сообщениями"}},
     [OPTION_IMAGE] = {"image", 0, "FILE", NULL, {"send this picture", "отправить эту картинку"}},
-    [OPTION_CAPTION] = {"caption",
-                        0,
-                        NULL,
-                        NULL,
-                        {"the text after the picture, as a second message",
-                         "текст после картинки, вторым сообщением"}},
     [OPTION_REASON] = {"reason",
                        0,
                        "WORD",
@@ -185,14 +179,17 @@ const command commands[] = {
      "CHAT [TEXT | -]",
      1,
      2,
-     OPTION_BIT(OPTION_SPLIT) | OPTION_BIT(OPTION_IMAGE) | OPTION_BIT(OPTION_CAPTION),
+     OPTION_BIT(OPTION_SPLIT) | OPTION_BIT(OPTION_IMAGE),
      {"send a text or a picture", "отправить текст или картинку"},
-     {"With - the text is read from standard input. A text has at most 1,000 characters: --split "
+     {"With - the text is read from standard input. With --image a text is a second message, "
+      "behind "
+      "the picture. A text has at most 1,000 characters: --split "
       "sends a longer one in "
       "parts. Nothing is sent twice: when it is not known whether a message arrived, the status is "
       "6, and avito confirm "
       "finds out.",
-      "С - текст читается со стандартного ввода. В тексте не больше 1000 знаков: --split "
+      "С - текст читается со стандартного ввода. С --image текст уходит вторым сообщением, после "
+      "картинки. В тексте не больше 1000 знаков: --split "
       "отправляет длинный частями. "
       "Ничто не отправляется дважды: если неизвестно, дошло ли сообщение, код возврата 6, а avito "
       "confirm это "

@@ -37,7 +37,6 @@ enum option_id {
     OPTION_ALL,
     OPTION_SPLIT,
     OPTION_IMAGE,
-    OPTION_CAPTION,
     OPTION_REASON,
     OPTION_SAVE,
     OPTION_EXEC,

@@ -259,7 +259,8 @@ int run_export(const arguments *a)
     int status;
 
     e.session = &the_session;
-    show_begin(has_option(a, OPTION_QUIET));
+    /* Lines that are shown on a terminal are progress enough. */
+    show_begin(has_option(a, OPTION_QUIET) || (a->words_count == 0 && isatty(STDOUT_FILENO)));
     status = open_file(&e, a->words_count > 0 ? a->words[0] : NULL, &is_complete);
     if (status != EXIT_DONE) {
         return status;

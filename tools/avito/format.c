@@ -1,5 +1,6 @@
 /* format.c - see format.h. */
 #include "format.h"
+#include "show.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -23,9 +24,13 @@ static const format_field *field_of(const format_field *fields, size_t count, co
     return NULL;
 }
 
-/* Line breaks would make two lines of one. */
+/* Line breaks would make two lines of one; a terminal obeys more than that. */
 static void put_in_line(avito_str value)
 {
+    if (show_columns() != SIZE_MAX) {
+        show_text(stdout, value, SIZE_MAX);
+        return;
+    }
     for (size_t i = 0; i < value.len; i++) {
         const unsigned char c = (unsigned char)value.ptr[i];
 

@@ -1,6 +1,7 @@
 /* help.c - what is made from the tables of command.c: the help, the manual page, the completions. */
 #include "config.h"
 #include "run.h"
+#include "show.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -51,6 +52,21 @@ static bool offers_option(const command *c, int id)
 
 /* ---- help ---- */
 
+/* What it is called, and beside it what it does; below it where the terminal is narrow. */
+static void print_row(const char *name, size_t column, const char *what)
+{
+    const size_t indent = show_columns() >= 60 ? column : 6;
+    const size_t used = strlen(name) + 2;
+
+    printf("  %s", name);
+    if (used + 1 > indent) {
+        printf("\n%*s", (int)indent, "");
+    } else {
+        printf("%*s", (int)(indent - used), "");
+    }
+    show_words(stdout, what, indent, indent);
+}
+
 static void print_options(const command *c)
 {
     for (int id = 0; id < OPTIONS; id++) {
@@ -61,36 +77,44 @@ static void print_options(const command *c)
             continue;
         }
         if (o->letter != '\0') {
-            snprintf(name, sizeof name, "-%c, --%s %s", o->letter, o->name,
-                     o->value != NULL ? o->value : "");
+            snprintf(name, sizeof name, "-%c, --%s%s%s", o->letter, o->name,
+                     o->value != NULL ? " " : "", o->value != NULL ? o->value : "");
         } else {
-            snprintf(name, sizeof name, "    --%s %s", o->name, o->value != NULL ? o->value : "");
+            snprintf(name, sizeof name, "    --%s%s%s", o->name, o->value != NULL ? " " : "",
+                     o->value != NULL ? o->value : "");
         }
-        printf("  %-26s %s\n", name, say(o->what));
+        print_row(name, 29, say(o->what));
     }
 }
 
 static void print_general_help(void)
 {
+    show_begin(false);
     puts(say(TEXT("avito - chats of Avito on the command line\n\nusage: avito COMMAND [OPTION...] "
                   "[WORD...]\n\ncommands:",
                   "avito - чаты Авито в командной строке\n\nвызов: avito КОМАНДА [КЛЮЧ...] "
                   "[СЛОВО...]\n\nкоманды:")));
     for (size_t i = 0; i < commands_count; i++) {
-        printf("  %-12s %s\n", commands[i].name, say(commands[i].what));
+        print_row(commands[i].name, 15, say(commands[i].what));
     }
     puts(say(TEXT("\nall commands take:", "\nу всех команд:")));
     print_options(NULL);
-    puts(say(TEXT("\nBegin with: avito login. More: avito COMMAND --help, man avito",
-                  "\nНачните с: avito login. Подробнее: avito КОМАНДА --help, man avito")));
+    putchar('\n');
+    show_words(stdout,
+               say(TEXT("Begin with: avito login. More: avito COMMAND --help, man avito",
+                        "Начните с: avito login. Подробнее: avito КОМАНДА --help, man avito")),
+               0, 0);
 }
 
 void print_command_help(const command *c)
 {
-    printf(say(TEXT("usage: avito %s %s\n\n%s\n", "вызов: avito %s %s\n\n%s\n")), c->name, c->usage,
-           say(c->what));
+    show_begin(false);
+    printf(say(TEXT("usage: avito %s%s%s\n\n", "вызов: avito %s%s%s\n\n")), c->name,
+           c->usage[0] != '\0' ? " " : "", c->usage);
+    show_words(stdout, say(c->what), 0, 0);
     if (say(c->details)[0] != '\0') {
-        printf("\n%s\n", say(c->details));
+        putchar('\n');
+        show_words(stdout, say(c->details), 0, 0);
     }
     if (c->options != 0) {
         putchar('\n');
@@ -240,7 +264,7 @@ static void roff_json(void)
                   "member, avito: class (buyer, own, system, placeholder, deleted, unsupported), "
                   "is_own, is_system, "
                   "is_placeholder, is_cut, author_name, item_title; of a send its outcome (sent, "
-                  "not_sent, cannot_tell). "
+                  "not_sent, cannot_tell), beside id and chat_id. "
                   "Names are never removed within a major version; new ones may come.",
                   "С --json каждая строка вывода - один объект. Имена и вид полей - как в "
                   "официальном описании: у чата "
@@ -250,7 +274,8 @@ static void roff_json(void)
                   "стоит в поле avito: class "
                   "(buyer, own, system, placeholder, deleted, unsupported), is_own, is_system, "
                   "is_placeholder, is_cut, "
-                  "author_name, item_title; у отправки outcome (sent, not_sent, cannot_tell). "
+                  "author_name, item_title; у отправки outcome (sent, not_sent, cannot_tell), "
+                  "рядом с id и chat_id. "
                   "Внутри старшей версии "
                   "имена не исчезают, но могут появляться новые.")));
     putchar('\n');

@@ -8,27 +8,35 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *class_word(avito_message_class c)
-{
-    static const char *const words[] = {"buyer",       "own",     "system",
-                                        "placeholder", "deleted", "unsupported"};
+static const avito_str nothing = {NULL, 0};
 
-    return words[c];
+static avito_str author_name(const avito_chat *chat, int64_t author_id)
+{
+    for (size_t i = 0; chat != NULL && i < chat->users.count; i++) {
+        if (chat->users.items[i].id == author_id) {
+            return chat->users.items[i].name;
+        }
+    }
+    return nothing;
 }
 
-static void print_formatted(const char *format, const avito_message *m, avito_str name,
-                            avito_str chat)
+static avito_str chat_id_of(const avito_message *m, const avito_chat *chat)
+{
+    return m->chat_id.ptr != NULL ? m->chat_id : chat != NULL ? chat->id : nothing;
+}
+
+static void print_formatted(const char *format, const avito_message *m, const avito_chat *chat)
 {
     char text[8192];
-    const avito_str class_name = {class_word(avito_classify(m)),
-                                  strlen(class_word(avito_classify(m)))};
+    const char *word = avito_message_class_word(avito_classify(m));
+    const avito_str class_word = {word, strlen(word)};
     const format_field fields[] = {
         {"id", m->id},
-        {"chat", m->chat_id.ptr != NULL ? m->chat_id : chat},
-        {"name", name},
+        {"chat", chat_id_of(m, chat)},
+        {"name", author_name(chat, m->author_id)},
         {"text", preview_of(m, text, sizeof text)},
         {"type", m->type_word},
-        {"class", class_name},
+        {"class", class_word},
         {"direction", m->direction_word},
         {"created", number_text(m->created)},
         {"author", number_text(m->author_id)},
@@ -60,31 +68,16 @@ static void print_for_people(const avito_message *m, avito_str name)
     show_paragraph(stdout, body_of(m, text, sizeof text), 2);
 }
 
-void print_message(const session *s, const avito_message *m, avito_str name, avito_str chat)
+void print_message(const session *s, const avito_message *m, const avito_chat *chat)
 {
     if (has_option(s->arguments, OPTION_JSON)) {
-        json_message(stdout, NULL, m, NULL);
+        json_message(stdout, NULL, m, chat);
     } else if (has_option(s->arguments, OPTION_FORMAT)) {
-        print_formatted(s->arguments->values[OPTION_FORMAT], m, name, chat);
+        print_formatted(s->arguments->values[OPTION_FORMAT], m, chat);
     } else {
-        print_for_people(m, name);
+        print_for_people(m, author_name(chat, m->author_id));
     }
     fflush(stdout);
-}
-
-avito_str author_name(const avito_chat *chat, int64_t author_id, char *memory, size_t size)
-{
-    avito_str name = {memory, 0};
-
-    for (size_t i = 0; i < chat->users.count; i++) {
-        if (chat->users.items[i].id == author_id) {
-            name.len =
-                chat->users.items[i].name.len < size ? chat->users.items[i].name.len : size - 1;
-            memcpy(memory, chat->users.items[i].name.ptr, name.len);
-        }
-    }
-    memory[name.len] = '\0';
-    return name;
 }
 
 /* ---- avito messages ---- */
@@ -116,10 +109,7 @@ static void print_messages(const session *s, const avito_chat *chat, const avito
                            size_t limit)
 {
     for (size_t i = all->count < limit ? all->count : limit; i > 0; i--) {
-        char name[128];
-
-        print_message(s, &all->items[i - 1],
-                      author_name(chat, all->items[i - 1].author_id, name, sizeof name), chat->id);
+        print_message(s, &all->items[i - 1], chat);
     }
 }
 

@@ -10,7 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int print_outcome(session *s, int result, avito_outcome outcome)
+/* `id`: the message's, or NULL where it is not known. */
+static int print_outcome(session *s, int result, avito_outcome outcome, const char *id)
 {
     static const char *const words[] = {"not_sent", "sent", "cannot_tell"};
     const char *word = outcome == AVITO_SENT          ? words[1]
@@ -19,6 +20,10 @@ static int print_outcome(session *s, int result, avito_outcome outcome)
 
     if (has_option(s->arguments, OPTION_JSON)) {
         json_open(stdout, NULL, '{');
+        if (id != NULL && id[0] != '\0') {
+            json_word(stdout, "id", id);
+        }
+        json_word(stdout, "chat_id", s->arguments->words[0]);
         json_open(stdout, "avito", '{');
         json_word(stdout, "outcome", word);
         if (result < 0) {
@@ -33,6 +38,9 @@ static int print_outcome(session *s, int result, avito_outcome outcome)
                         "Неизвестно, отправлено ли. Спросите позже: avito confirm ЧАТ ТЕКСТ")));
     }
     if (outcome == AVITO_SENT) {
+        if (!has_option(s->arguments, OPTION_JSON)) {
+            session_remark(s, say(TEXT("Sent.", "Отправлено.")));
+        }
         return EXIT_DONE;
     }
     session_status(s, result);
@@ -73,14 +81,22 @@ static bool check_text(const arguments *a, const char *text)
 
 static int send_part(session *s, const char *part)
 {
+    static avito_store_send noted;
     char key[AVITO_STORE_KEY_MAX + 1];
     avito_outcome outcome = AVITO_NOT_SENT;
     int result;
 
+    if (has_option(s->arguments, OPTION_DRY_RUN)) { /* leaves no note, too */
+        return session_dry_run(s, avito_send_message(&s->avito.client, s->user_id,
+                                                     s->arguments->words[0], part, NULL, NULL));
+    }
     make_key(key, sizeof key);
     result = avito_send_once(&s->avito.client, &s->avito.store, s->user_id, s->arguments->words[0],
                              key, part, &s->avito.arena, &outcome);
-    return print_outcome(s, result, outcome);
+    if (avito_store_find_send(&s->avito.store, key, &noted) != AVITO_OK) {
+        noted.message_id[0] = '\0';
+    }
+    return print_outcome(s, result, outcome, noted.message_id);
 }
 
 /* The parts in their order; the first that is not sent ends it. */
@@ -159,7 +175,7 @@ static int send_uploaded(session *s, const char *image_id)
     outcome = result == AVITO_OK ? AVITO_SENT : avito_last_error(&s->avito.client)->outcome;
     (void)avito_store_end_send(&s->avito.store, key, outcome,
                                result == AVITO_OK ? message.id.ptr : NULL);
-    return print_outcome(s, result, outcome);
+    return print_outcome(s, result, outcome, result == AVITO_OK ? message.id.ptr : NULL);
 }
 
 static int send_image(session *s, avito_image_file *image)
@@ -171,6 +187,9 @@ static int send_image(session *s, avito_image_file *image)
     result = avito_upload_image(&s->avito.client, s->user_id, &image->source, &s->avito.arena,
                                 &uploaded);
     show_progress_end();
+    if (result == AVITO_OK && has_option(s->arguments, OPTION_DRY_RUN)) {
+        return session_dry_run(s, result);
+    }
     return result == AVITO_OK ? send_uploaded(s, uploaded.image_id.ptr) : session_status(s, result);
 }
 
@@ -267,14 +286,13 @@ static int look_for(session *s, const avito_store_send *send, bool noted)
         (void)avito_store_end_send(&s->avito.store, send->key, outcome, found.id.ptr);
     }
     if (outcome == AVITO_SENT) {
-        session_remark(s, say(TEXT("It was sent.", "Отправлено.")));
-        return print_outcome(s, AVITO_OK, outcome);
+        return print_outcome(s, AVITO_OK, outcome, found.id.ptr);
     }
     if (outcome == AVITO_NOT_SENT) {
         session_remark(s, say(TEXT("It is not in the chat.", "В чате его нет.")));
         return EXIT_REFUSED;
     }
-    return print_outcome(s, AVITO_OK, outcome);
+    return print_outcome(s, AVITO_OK, outcome, NULL);
 }
 
 static int confirm(session *s, const char *text)

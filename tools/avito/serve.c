@@ -111,7 +111,7 @@ static bool hand_over_event(struct server *s, struct connection *c)
     const int result = avito_webhook_event(&c->webhook, &arena, &event, NULL);
 
     if (result == AVITO_OK && event.message != NULL) {
-        print_message(s->session, event.message, (avito_str){NULL, 0}, event.message->chat_id);
+        print_message(s->session, event.message, NULL);
     } else if (result < 0) {
         fprintf(stderr, "avito: %s\n",
                 avito_error_text(result)); /* the same bytes would come again */

@@ -15,6 +15,8 @@ bool has_option(const arguments *a, enum option_id id)
     return a->values[id] != NULL;
 }
 
+static char would_send[8192]; /* of the call that --dry-run held back */
+
 static avito_posix_options options_of(const session *s, avito_store *fresh)
 {
     avito_posix_options o = avito_posix_options_default();
@@ -31,6 +33,10 @@ static avito_posix_options options_of(const session *s, avito_store *fresh)
     o.client.retries = 2;
     o.client.total_timeout_ms = 600000; /* a picture of 24 MB on a slow line */
     o.client.dry_run = has_option(s->arguments, OPTION_DRY_RUN);
+    if (o.client.dry_run) {
+        o.client.error_body = would_send;
+        o.client.error_body_cap = sizeof would_send;
+    }
     return o;
 }
 
@@ -146,6 +152,18 @@ int session_status(session *s, int result)
     show_progress_end();
     print_error(s, result);
     return status_of(result, AVITO_NOT_SENT);
+}
+
+int session_dry_run(session *s, int result)
+{
+    const avito_str request = {would_send, strlen(would_send)};
+
+    if (result == AVITO_OK) {
+        session_remark(s, say(TEXT("Dry run: nothing was sent. It would be:",
+                                   "Пробный запуск: ничего не отправлено. Было бы отправлено:")));
+        show_paragraph(stdout, request, 0);
+    }
+    return session_status(s, result);
 }
 
 int session_user(session *s)

@@ -35,6 +35,9 @@ int session_connect(session *s, avito_store *fresh);
 int session_status(session *s, int result);
 enum exit_status status_of(int result, avito_outcome outcome);
 
+/* After a call with --dry-run: says what would have been sent. */
+int session_dry_run(session *s, int result);
+
 /* Whose account it is. Asks once. EXIT_DONE, or a status after saying why. */
 int session_user(session *s);
 

@@ -197,6 +197,29 @@ void show_paragraph(FILE *out, avito_str text, size_t indent)
     } while (at < text.len);
 }
 
+void show_words(FILE *out, const char *words, size_t at, size_t indent)
+{
+    const size_t columns = columns_of_terminal == SIZE_MAX ? 80 : columns_of_terminal;
+    size_t column = at;
+
+    while (*words != '\0') {
+        const avito_str word = {words, strcspn(words, " \n")};
+        const size_t width = width_of(word);
+
+        if (column > indent && column + 1 + width > columns) {
+            fprintf(out, "\n%*s", (int)indent, "");
+            column = indent;
+        } else if (column > at && column > indent) {
+            fputc(' ', out);
+            column++;
+        }
+        fwrite(word.ptr, 1, word.len, out);
+        column += width;
+        words += word.len + (words[word.len] != '\0');
+    }
+    fputc('\n', out);
+}
+
 /* ---- style, time, progress ---- */
 
 void show_style(FILE *out, enum show_style style)

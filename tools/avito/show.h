@@ -19,6 +19,10 @@ size_t show_text(FILE *out, avito_str text, size_t columns);
 /* The same, and blanks up to `columns`. */
 void show_column(FILE *out, avito_str text, size_t columns);
 
+/* Words of ours, wrapped at the terminal's width, 80 columns where output is none. The first line begins at
+ * column `at`, the others at `indent`; a line break at the end. */
+void show_words(FILE *out, const char *words, size_t at, size_t indent);
+
 /* Several lines as they were written, each indented, wrapped at the terminal's width. */
 void show_paragraph(FILE *out, avito_str text, size_t indent);
 

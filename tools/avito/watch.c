@@ -9,6 +9,7 @@
 #include "show.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,17 +37,18 @@ static char chat_room[32768];
 
 /* ---- whose message it is ---- */
 
-/* Looked up once for several messages of the same chat. */
-static avito_str name_of_author(struct watch *w, const avito_message *m, char *memory, size_t size)
+/* Looked up once for several messages of the same chat. NULL: it cannot be had now, and the message is shown
+ * without its names. */
+static const avito_chat *chat_of(struct watch *w, const avito_message *m)
 {
     if (w->chat.id.ptr == NULL || !avito_str_equal(m->chat_id, w->chat.id.ptr)) {
         avito_arena_reset(&w->room);
         if (avito_get_chat(&w->session->avito.client, w->session->user_id, m->chat_id.ptr, &w->room,
                            &w->chat) != AVITO_OK) {
-            memset(&w->chat, 0, sizeof w->chat); /* the message is shown without a name */
+            memset(&w->chat, 0, sizeof w->chat);
         }
     }
-    return author_name(&w->chat, m->author_id, memory, size);
+    return w->chat.id.ptr != NULL ? &w->chat : NULL;
 }
 
 /* ---- a command for each message ---- */
@@ -108,9 +110,11 @@ static int set_aside(struct watch *w, const char *json, size_t len)
     char path[sizeof w->session->account.folder + 16];
     FILE *file;
     bool ok;
+    int fd;
 
     snprintf(path, sizeof path, "%s/aside.jsonl", w->session->account.folder);
-    file = fopen(path, "a");
+    fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
+    file = fd >= 0 ? fdopen(fd, "a") : NULL;
     ok = file != NULL && fwrite(json, 1, len, file) == len && fflush(file) == 0 &&
          fsync(fileno(file)) == 0;
     if (file != NULL) {
@@ -164,7 +168,7 @@ static int exec_for(struct watch *w, const avito_message *m)
     int status = EXIT_LOCAL;
 
     if (memory != NULL) {
-        const bool ok = json_message(memory, NULL, m, NULL);
+        const bool ok = json_message(memory, NULL, m, chat_of(w, m));
 
         fclose(memory);
         status = ok ? hand_to_command(w, json, len) : EXIT_LOCAL;
@@ -177,16 +181,11 @@ static int exec_for(struct watch *w, const avito_message *m)
 
 static int hand_over(struct watch *w, const avito_message *m)
 {
-    char name[128];
-
+    show_progress_end();
     if (has_option(w->session->arguments, OPTION_EXEC)) {
         return exec_for(w, m);
     }
-    print_message(w->session, m,
-                  has_option(w->session->arguments, OPTION_JSON)
-                      ? (avito_str){NULL, 0}
-                      : name_of_author(w, m, name, sizeof name),
-                  m->chat_id);
+    print_message(w->session, m, chat_of(w, m));
     if (ferror(stdout)) {
         perror(say(TEXT("avito: standard output", "avito: стандартный вывод")));
         return EXIT_LOCAL;
@@ -248,6 +247,8 @@ static int stream(struct watch *w)
 {
     int status = EXIT_DONE, failure = AVITO_OK;
 
+    show_progress("%s", say(TEXT("waiting for messages; Ctrl-C ends it",
+                                 "жду сообщений; Ctrl-C - закончить")));
     while (status == EXIT_DONE && !is_over(w)) {
         avito_message m;
         const int result = avito_inbox_next(&w->inbox, &m);
@@ -264,7 +265,11 @@ static int stream(struct watch *w)
             say_failure(w, result, &failure);
         }
     }
-    return status != EXIT_DONE || w->given > 0 || w->timeout_ms == 0 ? status : EXIT_NOTHING;
+    if (status != EXIT_DONE || w->given > 0 || w->timeout_ms == 0) {
+        return status;
+    }
+    session_remark(w->session, say(TEXT("Nothing came in time.", "Вовремя ничего не пришло.")));
+    return EXIT_NOTHING;
 }
 
 /* ---- avito watch ---- */

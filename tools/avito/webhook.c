@@ -34,6 +34,9 @@ static int list_webhooks(session *s)
             show_masked(all.items[i].url.ptr);
         }
     }
+    if (result == AVITO_OK && all.count == 0) {
+        session_remark(s, say(TEXT("No subscriptions.", "Подписок нет.")));
+    }
     return session_status(s, result);
 }
 
@@ -87,8 +90,11 @@ static int change(session *s, const char *url, int (*call)(avito_client *client,
 {
     const int result = call(&s->avito.client, url);
 
-    if (result == AVITO_OK) {
-        session_remark(s, say(done));
+    if (result == AVITO_OK) { /* the request of --dry-run would show the path */
+        session_remark(s, has_option(s->arguments, OPTION_DRY_RUN)
+                              ? say(TEXT("Dry run: nothing was changed.",
+                                         "Пробный запуск: ничего не изменено."))
+                              : say(done));
     }
     return session_status(s, result);
 }
