@@ -357,7 +357,7 @@
  *      |  END, from every state                      ANSWER before WRITTEN    v            |
  *      +-------------------------------------------------------------------- DRAIN <-------+
  *
- * This table is the code's (avitoi_call_edges, >>41; `make manual-check`). "." cannot happen.
+ * This table is the code's (AVITOI_CALL_EDGES, >>41; `make manual-check`). "." cannot happen.
  *
  *     state    START   TOKEN   CONNECTED WRITTEN ANSWER ELEMENT NEXT REPEAT  DRAIN END
  *     IDLE     ACCOUNT .       .         .       .      .       .    .       .     IDLE
@@ -1765,6 +1765,7 @@ typedef struct avito_client_options {
 
 struct avitoi_schema;
 struct avitoi_endpoint;
+typedef int avitoi_call_result; /* of a call: its result, AVITO_AGAIN, or AVITOI_CALL_MOVED */
 
 /* Where an answer is decoded to: two stacks that grow towards each other in one arena, or, for
  * tokens and small replies, in two pieces of memory. */
@@ -1825,7 +1826,7 @@ struct avitoi_json {
     uint16_t hex;           /* \\uXXXX so far */
     uint16_t surrogate;     /* high half waiting for its low half */
     int16_t bad;            /* the element is passed over for this error */
-    int16_t event;          /* what feed returns next; AVITO_END: an element is complete */
+    int16_t event;          /* what feed returns next; 0: nothing */
     uint16_t skipped;       /* elements that broke the model, of a list that is collected */
     const struct avitoi_schema *root;
     const struct avitoi_schema *schema; /* on top: of the object, or of the elements */
@@ -1880,7 +1881,7 @@ typedef struct avito_client {
     avito_account *account;
     /* Private, too: the end of a send, set by the function that needs it, so that others do not link what
      * it leads to; so is priv.judge. */
-    int (*settle)(struct avito_client *c, int rc);
+    avitoi_call_result (*settle)(struct avito_client *c, int rc);
     struct {
         /* What is small and often needed comes first: short instructions reach it there. Of the lane: */
         uint8_t state;
@@ -1932,7 +1933,7 @@ typedef struct avito_client {
         uint32_t look_ms;             /* when so much of it is left, the wire is looked at */
         uint32_t wire;                /* moved() at the last look */
         const char *access;           /* the token of this request */
-        int (*judge)(struct avito_client *c, int rc); /* a row, or the end, of a chat read back */
+        avitoi_call_result (*judge)(struct avito_client *c, int rc); /* a row, or the end, of a chat read back */
         const void *owner;            /* the inbox whose call this is, between its own calls */
         uint32_t date;                /* of the answer, in unix seconds; 0: not given */
         size_t cut_at;                /* bytes of a text to keep; DRAIN: bytes that may still be read */
@@ -3476,9 +3477,12 @@ enum {
 
 enum { AVITOI_JSON_TYPE_UNKNOWN, AVITOI_JSON_TYPE_RIGHT, AVITOI_JSON_TYPE_OTHER };
 
-/* What the reader of a value returns at its end. avitoi_json_feed() does the rest: so the stack of the
- * one is not below that of the other. */
-#define AVITOI_JSON_VALUE 4
+/* What the machine's functions return: AVITO_AGAIN (go on), an error, or one of these, which no caller of the
+ * library ever sees. At the end of a value avitoi_json_feed() does what is to be done, and not its reader:
+ * so the stack of the one is not below that of the other. */
+typedef int avitoi_json_result;
+#define AVITOI_JSON_VALUE   16 /* a value is complete */
+#define AVITOI_JSON_ELEMENT 17 /* an element of the list is in `out` */
 
 #define AVITOI_JSON_MAX_DEPTH 32u
 #define AVITOI_JSON_NO_KIND   31u
@@ -3577,7 +3581,7 @@ static void avitoi_json_add_ref(const struct avitoi_json *j, const struct avitoi
 /* Opens an object or a list of known schema. An object's struct begins with zeros, at the low end if it
  * is a member, at the high end if it is an element or the caller's own; a list only notes how far the
  * high end was taken. */
-static inline int avitoi_json_open(struct avitoi_json *j, unsigned kind,
+static inline avitoi_json_result avitoi_json_open(struct avitoi_json *j, unsigned kind,
                                    const struct avitoi_schema *schema)
 {
     struct avitoi_json_frame *f = &j->as.frames[j->level];
@@ -3645,7 +3649,7 @@ static void avitoi_json_forget_element(struct avitoi_json *j, const struct avito
 
 /* Something breaks the model: of an object whose type is not known yet, which is then left out; of an
  * element, and the list goes on after it; or of the answer. */
-static int avitoi_json_bad(struct avitoi_json *j, int code, const char *culprit)
+static avitoi_json_result avitoi_json_bad(struct avitoi_json *j, int code, const char *culprit)
 {
     unsigned level = j->level;
     (void)avitoi_json_fits(j); /* counts its strings, before they are forgotten */
@@ -3742,7 +3746,7 @@ static void avitoi_json_element_done(struct avitoi_json *j, const struct avitoi_
     if (!j->measuring) {
         memcpy(j->out, f->at.model, f->schema->size);
     }
-    j->event = (int16_t)(j->measuring ? AVITO_ERR_ARENA : AVITO_END);
+    j->event = (int16_t)(j->measuring ? (int)AVITO_ERR_ARENA : AVITOI_JSON_ELEMENT);
 }
 
 /* The object on top is complete: its container gets it. */
@@ -3811,7 +3815,7 @@ static void avitoi_json_close_list(struct avitoi_json *j)
 
 /* At the byte that closes a container. What is open and known gets its end; of the rest only the depth is
  * kept. */
-static int avitoi_json_close(struct avitoi_json *j, char c)
+static avitoi_json_result avitoi_json_close(struct avitoi_json *j, char c)
 {
     const bool is_object = ((j->is_object >> (j->depth - 1u)) & 1u) != 0;
     if (is_object != (c == '}')) {
@@ -3943,13 +3947,13 @@ static bool avitoi_json_wanted(const struct avitoi_json *j, const struct avitoi_
 }
 
 /* The member that is being read breaks the model. */
-static int avitoi_json_bad_member(struct avitoi_json *j, int code)
+static avitoi_json_result avitoi_json_bad_member(struct avitoi_json *j, int code)
 {
     const unsigned row = avitoi_json_top(j)->field & ~AVITOI_JSON_NO_FIELD;
     return avitoi_json_bad(j, code, avitoi_schema_key(j->schema, row));
 }
 
-static int avitoi_json_key_found(struct avitoi_json *j, unsigned index)
+static avitoi_json_result avitoi_json_key_found(struct avitoi_json *j, unsigned index)
 {
     struct avitoi_json_frame *f = avitoi_json_top(j);
     const uint32_t bit = 1u << index;
@@ -3966,7 +3970,7 @@ static int avitoi_json_key_found(struct avitoi_json *j, unsigned index)
 }
 
 /* The key in j->word. An empty one is in no schema: a row without a key is for the key before it. */
-static int avitoi_json_key_done(struct avitoi_json *j)
+static avitoi_json_result avitoi_json_key_done(struct avitoi_json *j)
 {
     const struct avitoi_schema *schema = j->schema;
     const char *key = schema->keys;
@@ -4059,7 +4063,7 @@ static bool avitoi_json_number(struct avitoi_json *j, const struct avitoi_json_f
 }
 
 /* A number, or a string where a number belongs, is complete in j->word. */
-static int avitoi_json_number_done(struct avitoi_json *j, size_t len)
+static avitoi_json_result avitoi_json_number_done(struct avitoi_json *j, size_t len)
 {
     const struct avitoi_json_frame *f = avitoi_json_top(j);
     const struct avitoi_schema_field *field = &j->schema->fields[f->field];
@@ -4121,7 +4125,7 @@ static void avitoi_json_kept(struct avitoi_json *j)
 }
 
 /* At the closing quote: of a key, of a number as text, or of a string. */
-static int avitoi_json_string_done(struct avitoi_json *j)
+static avitoi_json_result avitoi_json_string_done(struct avitoi_json *j)
 {
     if (j->role == AVITOI_JSON_ROLE_KEEP) {
         avitoi_json_kept(j);
@@ -4263,7 +4267,7 @@ static void avitoi_json_unit(struct avitoi_json *j, uint16_t unit)
 }
 
 /* The byte after a backslash. */
-static int avitoi_json_escape(struct avitoi_json *j, char c)
+static avitoi_json_result avitoi_json_escape(struct avitoi_json *j, char c)
 {
     static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
     const char *at;
@@ -4283,7 +4287,7 @@ static int avitoi_json_escape(struct avitoi_json *j, char c)
     return AVITO_AGAIN;
 }
 
-static int avitoi_json_hex_digit(struct avitoi_json *j, char c)
+static avitoi_json_result avitoi_json_hex_digit(struct avitoi_json *j, char c)
 {
     const unsigned digit = avitoi_text_hex_digit(c);
     if (digit > 15u) {
@@ -4298,7 +4302,7 @@ static int avitoi_json_hex_digit(struct avitoi_json *j, char c)
 }
 
 /* One byte of a sequence above ASCII. They are gathered, so that a cut never splits one. */
-static int avitoi_json_utf8_byte(struct avitoi_json *j, char c)
+static avitoi_json_result avitoi_json_utf8_byte(struct avitoi_json *j, char c)
 {
     unsigned length;
     j->utf8[j->utf8_len++] = c;
@@ -4314,7 +4318,7 @@ static int avitoi_json_utf8_byte(struct avitoi_json *j, char c)
 }
 
 /* Inside a string: as far as the bytes go, or to its end, or to an escape that is not complete. */
-static int avitoi_json_string(struct avitoi_json *j, const char **pp, const char *end)
+static avitoi_json_result avitoi_json_string(struct avitoi_json *j, const char **pp, const char *end)
 {
     const char *p = *pp;
     int rc = AVITO_AGAIN;
@@ -4402,7 +4406,7 @@ static unsigned avitoi_json_kinds(char c)
 #define AVITOI_JSON_OBJECTS (1u << AVITOI_SCHEMA_OBJ | 1u << AVITOI_SCHEMA_TYPED | 1u << AVITOI_SCHEMA_MAP)
 
 /* A value that begins with `c` does not fit the row of `f`. */
-static int avitoi_json_misfit(struct avitoi_json *j, const struct avitoi_schema_field *field,
+static avitoi_json_result avitoi_json_misfit(struct avitoi_json *j, const struct avitoi_schema_field *field,
                               char c, unsigned *kind)
 {
     if (j->schema->lenient || (field->want & AVITOI_SCHEMA_SHOWN) != 0) {
@@ -4423,7 +4427,7 @@ static int avitoi_json_misfit(struct avitoi_json *j, const struct avitoi_schema_
 }
 
 /* What the member that begins with `c` is for. */
-static int avitoi_json_expect_member(struct avitoi_json *j, char c, unsigned *kind,
+static avitoi_json_result avitoi_json_expect_member(struct avitoi_json *j, char c, unsigned *kind,
                                      const struct avitoi_schema **child)
 {
     const unsigned fitting = avitoi_json_kinds(c);
@@ -4449,7 +4453,7 @@ static int avitoi_json_expect_member(struct avitoi_json *j, char c, unsigned *ki
 }
 
 /* What the element that begins with `c` is for. */
-static int avitoi_json_expect_element(struct avitoi_json *j, char c, unsigned *kind,
+static avitoi_json_result avitoi_json_expect_element(struct avitoi_json *j, char c, unsigned *kind,
                                       const struct avitoi_schema **child)
 {
     const struct avitoi_json_frame *f = avitoi_json_top(j);
@@ -4468,7 +4472,7 @@ static int avitoi_json_expect_element(struct avitoi_json *j, char c, unsigned *k
 }
 
 /* What the value that begins with `c` is for. AVITOI_JSON_NO_KIND: it is only checked. */
-static int avitoi_json_expect(struct avitoi_json *j, char c, unsigned *kind,
+static avitoi_json_result avitoi_json_expect(struct avitoi_json *j, char c, unsigned *kind,
                               const struct avitoi_schema **child)
 {
     *kind = AVITOI_JSON_NO_KIND;
@@ -4486,7 +4490,7 @@ static int avitoi_json_expect(struct avitoi_json *j, char c, unsigned *kind,
 
 /* At { or [. The root's schema may stand for its first member alone (`bare`): then a root that is opened
  * here has that member open, too. */
-static int avitoi_json_begin_container(struct avitoi_json *j, char c, unsigned kind,
+static avitoi_json_result avitoi_json_begin_container(struct avitoi_json *j, char c, unsigned kind,
                                        const struct avitoi_schema *child)
 {
     const struct avitoi_schema *root = j->root;
@@ -4522,7 +4526,7 @@ static int avitoi_json_begin_container(struct avitoi_json *j, char c, unsigned k
 }
 
 /* At the first byte of a value. As much of it as is there is read at once. */
-static int avitoi_json_begin_value(struct avitoi_json *j, const char **p, const char *end)
+static avitoi_json_result avitoi_json_begin_value(struct avitoi_json *j, const char **p, const char *end)
 {
     const char c = **p;
     const struct avitoi_schema *child = NULL;
@@ -4560,7 +4564,7 @@ static int avitoi_json_begin_value(struct avitoi_json *j, const char **p, const 
 }
 
 /* At the opening quote `*p` of a key. */
-static int avitoi_json_begin_key(struct avitoi_json *j, const char **p, const char *end)
+static avitoi_json_result avitoi_json_begin_key(struct avitoi_json *j, const char **p, const char *end)
 {
     unsigned role = AVITOI_JSON_ROLE_DROP;
     int rc = AVITO_AGAIN;
@@ -4584,7 +4588,7 @@ static int avitoi_json_begin_key(struct avitoi_json *j, const char **p, const ch
 /* ---- numbers and literals ---- */
 
 /* What ends a number has come. One that is kept as text must not be longer than it can be here. */
-static int avitoi_json_number_ends(struct avitoi_json *j)
+static avitoi_json_result avitoi_json_number_ends(struct avitoi_json *j)
 {
     const size_t len = j->word_len;
     if (j->role == AVITOI_JSON_ROLE_INT || j->role == AVITOI_JSON_ROLE_E7) {
@@ -4600,7 +4604,7 @@ static int avitoi_json_number_ends(struct avitoi_json *j)
 
 /* Bytes of a number, as far as they go. j->word keeps as many as a number of this kind needs; the rest is
  * only checked. */
-static int avitoi_json_number_bytes(struct avitoi_json *j, const char **p, const char *end)
+static avitoi_json_result avitoi_json_number_bytes(struct avitoi_json *j, const char **p, const char *end)
 {
     for (; *p < end; *p += 1) {
         unsigned next = j->state;
@@ -4623,7 +4627,7 @@ static int avitoi_json_number_bytes(struct avitoi_json *j, const char **p, const
     return AVITO_AGAIN;
 }
 
-static int avitoi_json_literal(struct avitoi_json *j, char c)
+static avitoi_json_result avitoi_json_literal(struct avitoi_json *j, char c)
 {
     const char *word = (*j->word == 't') ? "true" : (*j->word == 'f') ? "false" : "null";
     if (word[j->word_len] != c) {
@@ -4636,7 +4640,7 @@ static int avitoi_json_literal(struct avitoi_json *j, char c)
 /* ---- feed ---- */
 
 /* A byte between values that is none of those that may stand there: white space, or an error. */
-static int avitoi_json_blank(struct avitoi_json *j, char c)
+static avitoi_json_result avitoi_json_blank(struct avitoi_json *j, char c)
 {
     const bool blank = c == ' ' || c == '\n' || c == '\r' || c == '\t';
     return blank ? (int)AVITO_AGAIN : avitoi_json_broken(j, AVITO_ERR_JSON);
@@ -4657,7 +4661,7 @@ static bool avitoi_json_short(struct avitoi_json *j, const char **p, const char 
 #endif
 }
 
-static int avitoi_json_at_colon(struct avitoi_json *j, char c)
+static avitoi_json_result avitoi_json_at_colon(struct avitoi_json *j, char c)
 {
     if (c != ':') {
         return avitoi_json_blank(j, c);
@@ -4667,7 +4671,7 @@ static int avitoi_json_at_colon(struct avitoi_json *j, char c)
 }
 
 /* Where a member may begin, or the object may end. */
-static int avitoi_json_at_key(struct avitoi_json *j, const char **p, const char *end)
+static avitoi_json_result avitoi_json_at_key(struct avitoi_json *j, const char **p, const char *end)
 {
     const char c = **p;
     if (c == '"') {
@@ -4679,7 +4683,7 @@ static int avitoi_json_at_key(struct avitoi_json *j, const char **p, const char 
 }
 
 /* After a value. */
-static int avitoi_json_at_end(struct avitoi_json *j, const char **p, const char *end)
+static avitoi_json_result avitoi_json_at_end(struct avitoi_json *j, const char **p, const char *end)
 {
     const char c = **p;
     if (c == ',') {
@@ -4695,7 +4699,7 @@ static int avitoi_json_at_end(struct avitoi_json *j, const char **p, const char 
 }
 
 /* Where a value may begin, or the list may end. */
-static int avitoi_json_at_value(struct avitoi_json *j, const char **p, const char *end)
+static avitoi_json_result avitoi_json_at_value(struct avitoi_json *j, const char **p, const char *end)
 {
     const char c = **p;
     if (c == ']' && j->state == AVITOI_JSON_AT_VALUE_OR_END) {
@@ -4728,10 +4732,9 @@ static inline bool avitoi_json_blanks(const struct avitoi_json *j, const char **
 #endif
 }
 
-/* Takes bytes of the body. AVITO_AGAIN: all taken, more may come. AVITO_OK: an element of the list
- * is in `out`. An error: of one element, and the list goes on - or, when the state is broken, of
- * the whole body. *used tells how many bytes were taken. */
-static int avitoi_json_feed(struct avitoi_json *j, const char *data, size_t len, size_t *used)
+/* Takes bytes of the body; *used tells how many. AVITO_AGAIN: all, and more may come. AVITOI_JSON_ELEMENT. An
+ * error: of one element, and the list goes on; or of the whole body, and the state is broken. */
+static avitoi_json_result avitoi_json_feed(struct avitoi_json *j, const char *data, size_t len, size_t *used)
 {
     const char *p = data;
     const char *end = data + len;
@@ -4794,7 +4797,7 @@ static int avitoi_json_feed(struct avitoi_json *j, const char *data, size_t len,
     }
     *used = (size_t)(p - data);
     if (rc == AVITO_AGAIN && j->event != 0) {
-        rc = (j->event == AVITO_END) ? AVITO_OK : j->event;
+        rc = j->event;
         j->event = 0;
     }
     return rc;
@@ -4810,7 +4813,11 @@ static int avitoi_json_end(struct avitoi_json *j)
     return (j->measuring && !j->streaming) ? AVITO_ERR_ARENA : AVITO_OK;
 }
 
-/* Begins a body. `root` NULL: it is only checked. */
+AVITOI_ASSERT(json_frames_are_last, sizeof(struct avitoi_json) - offsetof(struct avitoi_json, as) -
+                                            sizeof(((struct avitoi_json *)NULL)->as) <
+                                        AVITOI_ARENA_ALIGN);
+
+/* Begins a body. `root` NULL: it is only checked. Of the frames only the first has to begin with zeros. */
 static void avitoi_json_begin(struct avitoi_json *j, const struct avitoi_schema *root, void *out)
 {
     memset(j, 0, offsetof(struct avitoi_json, as));
@@ -4966,7 +4973,7 @@ struct avitoi_endpoint {
     const char *path, *type, *body;     /* patterns; type: of the body; NULL: none */
     void (*write)(struct avitoi_writer *w, const avito_client *c, char which); /* what a pattern cannot say */
     const struct avitoi_schema *answer; /* NULL: a reply that only confirms */
-    int (*end)(avito_client *c);        /* what is to be done when a model has come; NULL: nothing */
+    avitoi_call_result (*end)(avito_client *c); /* what is to be done when a model has come; NULL: nothing */
     const struct avitoi_endpoint_special *special; /* NULL: as most */
     unsigned flags;
 };
@@ -4975,19 +4982,19 @@ struct avitoi_endpoint {
  * them do not link it. NULL: nothing is to be done. */
 struct avitoi_endpoint_special {
     void (*model)(avito_client *c);         /* list: a model will come; else avitoi_answer_use_arena() */
-    int (*element)(avito_client *c, int rc); /* list: an element has come */
-    int (*drain)(avito_client *c);          /* list: state DRAIN */
+    int (*element)(avito_client *c, int came); /* list: AVITOI_JSON_ELEMENT, or an element's error */
+    avitoi_call_result (*drain)(avito_client *c); /* list: state DRAIN */
     int (*begin)(avito_client *c);          /* upload: a request will be written */
     void (*sent)(avito_client *c);          /* upload: some of it has left */
 };
 
-static int avitoi_list_over(avito_client *c);
+static avitoi_call_result avitoi_list_over(avito_client *c);
 static void avitoi_list_begin(avito_client *c);
-static int avitoi_list_element(avito_client *c, int rc);
-static int avitoi_list_on_drain(avito_client *c);
-static int avitoi_send_uploaded(avito_client *c);
-static int avitoi_answer_id(avito_client *c);
-static int avitoi_answer_self(avito_client *c);
+static int avitoi_list_element(avito_client *c, int came);
+static avitoi_call_result avitoi_list_on_drain(avito_client *c);
+static avitoi_call_result avitoi_send_uploaded(avito_client *c);
+static avitoi_call_result avitoi_answer_id(avito_client *c);
+static avitoi_call_result avitoi_answer_self(avito_client *c);
 static int avitoi_send_upload_begin(avito_client *c);
 static void avitoi_send_upload_progress(avito_client *c);
 
@@ -5323,6 +5330,10 @@ static void avitoi_request_write(struct avitoi_writer *w, const avito_client *c)
 #define AVITOI_BODY_OVERHEAD_MAX 65536u /* framing beyond what as many body bytes pay for */
 #define AVITOI_BODY_DIGITS_MAX   15u
 
+/* What this room's functions return: AVITO_AGAIN, an error, or this. */
+typedef int avitoi_body_result;
+#define AVITOI_BODY_COMPLETE 18
+
 enum { AVITOI_BODY_LENGTH, AVITOI_BODY_UNTIL_CLOSE, AVITOI_BODY_CHUNKED, AVITOI_BODY_CHUNKED_BLANKS };
 
 enum {
@@ -5433,9 +5444,9 @@ static void avitoi_body_framing_byte(struct avitoi_body *b, unsigned char c)
 
 /* Finds the next run of body bytes in data[0..len): data[*start .. *start + *body_len), maybe empty.
  * Takes *used bytes. AVITO_AGAIN: the body goes on, call again with the bytes after *used (at least
- * one was taken if len > 0). AVITO_END: it is complete; what follows *used is not part of it.
+ * one was taken if len > 0). AVITOI_BODY_COMPLETE: what follows *used is not part of it.
  * AVITO_ERR_HTTP_CHUNK, which stays. With len 0 it tells whether the body is complete. */
-static int avitoi_body_feed(struct avitoi_body *b, const char *data, size_t len, size_t *start,
+static avitoi_body_result avitoi_body_feed(struct avitoi_body *b, const char *data, size_t len, size_t *start,
                             size_t *body_len, size_t *used)
 {
     size_t at = 0;
@@ -5459,14 +5470,14 @@ static int avitoi_body_feed(struct avitoi_body *b, const char *data, size_t len,
     if (b->state == AVITOI_BODY_BAD) {
         return AVITO_ERR_HTTP_CHUNK;
     }
-    return b->state == AVITOI_BODY_DONE ? AVITO_END : AVITO_AGAIN;
+    return b->state == AVITOI_BODY_DONE ? AVITOI_BODY_COMPLETE : AVITO_AGAIN;
 }
 
-/* The result when the stream has ended: AVITO_END if the body is complete, else CLOSED. */
-static int avitoi_body_at_close(const struct avitoi_body *b)
+/* The result when the stream has ended: AVITOI_BODY_COMPLETE or CLOSED. */
+static avitoi_body_result avitoi_body_at_close(const struct avitoi_body *b)
 {
-    return b->state == AVITOI_BODY_DONE || b->mode == AVITOI_BODY_UNTIL_CLOSE ? AVITO_END
-                                                                              : AVITO_ERR_CLOSED;
+    const bool complete = b->state == AVITOI_BODY_DONE || b->mode == AVITOI_BODY_UNTIL_CLOSE;
+    return complete ? AVITOI_BODY_COMPLETE : (int)AVITO_ERR_CLOSED;
 }
 
 /* ======================================================================= *
@@ -5481,6 +5492,10 @@ static int avitoi_body_at_close(const struct avitoi_body *b)
 
 #define AVITOI_HEAD_RETRY_MAX_S 86400u /* what a server asks for beyond a day is taken for a day */
 #define AVITOI_HEAD_MAX 65536u /* bytes, from all answers before the final one too */
+
+/* What reading a head returns: AVITO_AGAIN, AVITO_ERR_HTTP*, or this, after the empty line. */
+typedef int avitoi_head_result;
+#define AVITOI_HEAD_COMPLETE 19
 
 enum {
     AVITOI_HEAD_VERSION, /* "HTTP/1." */
@@ -5650,8 +5665,8 @@ static int avitoi_head_status_byte(struct avitoi_head *h, char c)
     }
 }
 
-/* AVITO_AGAIN, AVITO_END behind the empty line, or AVITO_ERR_HTTP*. */
-AVITOI_APART_IF_SMALL static int avitoi_head_byte(struct avitoi_head *h, char *word, char c)
+/* One byte of the head. */
+AVITOI_APART_IF_SMALL static avitoi_head_result avitoi_head_byte(struct avitoi_head *h, char *word, char c)
 {
     if (++h->bytes > AVITOI_HEAD_MAX) {
         return AVITO_ERR_HTTP_HEAD;
@@ -5680,7 +5695,7 @@ AVITOI_APART_IF_SMALL static int avitoi_head_byte(struct avitoi_head *h, char *w
             h->word_len = 0;
             return (c == '\n') ? AVITO_AGAIN : AVITO_ERR_HTTP;
         case AVITOI_HEAD_LAST_LF:
-            return (c == '\n') ? AVITO_END : AVITO_ERR_HTTP;
+            return (c == '\n') ? AVITOI_HEAD_COMPLETE : (int)AVITO_ERR_HTTP;
         case AVITOI_HEAD_LINE:
             if (c == '\r') {
                 h->state = AVITOI_HEAD_LAST_LF;
@@ -5892,44 +5907,40 @@ enum {
     AVITOI_CALL_EVENTS
 };
 
+/* X(state, event, the next state), state by state in the order of their numbers. */
+#define AVITOI_CALL_EDGES(X)                                                                       \
+    X(IDLE, START, ACCOUNT) X(IDLE, END, IDLE)                                                     \
+    X(ACCOUNT, TOKEN, CONNECT) X(ACCOUNT, END, IDLE)                                               \
+    X(CONNECT, CONNECTED, SEND) X(CONNECT, REPEAT, ACCOUNT) X(CONNECT, END, IDLE)                  \
+    X(SEND, WRITTEN, HEAD) X(SEND, ANSWER, BODY) X(SEND, REPEAT, ACCOUNT) X(SEND, END, IDLE)       \
+    X(HEAD, ANSWER, BODY) X(HEAD, REPEAT, ACCOUNT) X(HEAD, END, IDLE)                              \
+    X(BODY, ELEMENT, ROW) X(BODY, REPEAT, ACCOUNT) X(BODY, DRAIN, DRAIN) X(BODY, END, IDLE)        \
+    X(ROW, NEXT, BODY) X(ROW, DRAIN, DRAIN) X(ROW, END, IDLE)                                      \
+    X(DRAIN, REPEAT, ACCOUNT) X(DRAIN, END, IDLE)
+#define AVITOI_CALL_EDGE_NUMBER_(state, event, next) AVITOI_CALL_EDGE_##state##_##event,
+#define AVITOI_CALL_EDGE_(state, event, next)                                                      \
+    {AVITOI_CALL_##state, AVITOI_CALL_EV_##event, AVITOI_CALL_##next},
+enum { AVITOI_CALL_EDGES(AVITOI_CALL_EDGE_NUMBER_) AVITOI_CALL_EDGE_COUNT };
+
 struct avitoi_call_edge {
     uint8_t state, event, next;
 };
-
-static const struct avitoi_call_edge avitoi_call_edges[] = {
-    {AVITOI_CALL_IDLE, AVITOI_CALL_EV_START, AVITOI_CALL_ACCOUNT},
-    {AVITOI_CALL_IDLE, AVITOI_CALL_EV_END, AVITOI_CALL_IDLE},
-    {AVITOI_CALL_ACCOUNT, AVITOI_CALL_EV_TOKEN, AVITOI_CALL_CONNECT},
-    {AVITOI_CALL_ACCOUNT, AVITOI_CALL_EV_END, AVITOI_CALL_IDLE},
-    {AVITOI_CALL_CONNECT, AVITOI_CALL_EV_CONNECTED, AVITOI_CALL_SEND},
-    {AVITOI_CALL_CONNECT, AVITOI_CALL_EV_REPEAT, AVITOI_CALL_ACCOUNT},
-    {AVITOI_CALL_CONNECT, AVITOI_CALL_EV_END, AVITOI_CALL_IDLE},
-    {AVITOI_CALL_SEND, AVITOI_CALL_EV_WRITTEN, AVITOI_CALL_HEAD},
-    {AVITOI_CALL_SEND, AVITOI_CALL_EV_ANSWER, AVITOI_CALL_BODY},
-    {AVITOI_CALL_SEND, AVITOI_CALL_EV_REPEAT, AVITOI_CALL_ACCOUNT},
-    {AVITOI_CALL_SEND, AVITOI_CALL_EV_END, AVITOI_CALL_IDLE},
-    {AVITOI_CALL_HEAD, AVITOI_CALL_EV_ANSWER, AVITOI_CALL_BODY},
-    {AVITOI_CALL_HEAD, AVITOI_CALL_EV_REPEAT, AVITOI_CALL_ACCOUNT},
-    {AVITOI_CALL_HEAD, AVITOI_CALL_EV_END, AVITOI_CALL_IDLE},
-    {AVITOI_CALL_BODY, AVITOI_CALL_EV_ELEMENT, AVITOI_CALL_ROW},
-    {AVITOI_CALL_BODY, AVITOI_CALL_EV_REPEAT, AVITOI_CALL_ACCOUNT},
-    {AVITOI_CALL_BODY, AVITOI_CALL_EV_DRAIN, AVITOI_CALL_DRAIN},
-    {AVITOI_CALL_BODY, AVITOI_CALL_EV_END, AVITOI_CALL_IDLE},
-    {AVITOI_CALL_ROW, AVITOI_CALL_EV_NEXT, AVITOI_CALL_BODY},
-    {AVITOI_CALL_ROW, AVITOI_CALL_EV_DRAIN, AVITOI_CALL_DRAIN},
-    {AVITOI_CALL_ROW, AVITOI_CALL_EV_END, AVITOI_CALL_IDLE},
-    {AVITOI_CALL_DRAIN, AVITOI_CALL_EV_REPEAT, AVITOI_CALL_ACCOUNT},
-    {AVITOI_CALL_DRAIN, AVITOI_CALL_EV_END, AVITOI_CALL_IDLE}};
+static const struct avitoi_call_edge avitoi_call_edges[] = {AVITOI_CALL_EDGES(AVITOI_CALL_EDGE_)};
 
 /* The first edge of each state, in the order of the states; then the number of edges. */
-static const uint8_t avitoi_call_first_edges[] = {0, 2, 4, 7, 11, 14, 18, 21, 23};
-AVITOI_ASSERT(all_edges_counted, AVITOI_COUNT(avitoi_call_edges) == 23);
+static const uint8_t avitoi_call_first_edges[AVITOI_CALL_STATES + 1] = {
+    AVITOI_CALL_EDGE_IDLE_START,   AVITOI_CALL_EDGE_ACCOUNT_TOKEN, AVITOI_CALL_EDGE_CONNECT_CONNECTED,
+    AVITOI_CALL_EDGE_SEND_WRITTEN, AVITOI_CALL_EDGE_HEAD_ANSWER,   AVITOI_CALL_EDGE_BODY_ELEMENT,
+    AVITOI_CALL_EDGE_ROW_NEXT,     AVITOI_CALL_EDGE_DRAIN_REPEAT,  AVITOI_CALL_EDGE_COUNT};
 
-/* What a handler returns to go on with the next state at once. */
-#define AVITOI_CALL_MOVED 3
+/* What the handler of a state returns to go on with the next one at once. */
+#define AVITOI_CALL_MOVED 20
+
+/* The results of private functions are none of a public one. */
+AVITOI_ASSERT(private_results, AVITOI_JSON_VALUE > AVITO_END && AVITOI_CALL_MOVED > AVITOI_JSON_ELEMENT);
 
 /* An event that the state does not know is a defect of this file: the lane stays where it is. */
-static int avitoi_call_move(avito_client *c, unsigned event)
+static avitoi_call_result avitoi_call_move(avito_client *c, unsigned event)
 {
     size_t i;
     const size_t end = avitoi_call_first_edges[c->priv.state + 1u];
@@ -5998,7 +6009,7 @@ static bool avitoi_call_may_wait(const avito_client *c)
 /* ---- what every room above does with it ---- */
 
 /* Another request for the same call, of which nothing has left yet. */
-static int avitoi_call_repeat(avito_client *c, uint32_t pause_ms)
+static avitoi_call_result avitoi_call_repeat(avito_client *c, uint32_t pause_ms)
 {
     c->priv.written = false;
     c->priv.idle_left_ms = pause_ms;
@@ -6272,7 +6283,7 @@ struct avitoi_token_store {
     int (*load)(avito_account *a);
     bool (*load_newer)(avito_account *a, uint32_t margin);
     int (*save)(avito_client *c, const avito_token *token); /* the hook */
-    int (*again)(avito_client *c);
+    avitoi_call_result (*again)(avito_client *c);
 };
 
 /* Seconds until the token expires. */
@@ -6430,8 +6441,10 @@ static int avitoi_token_look(avito_client *c, bool asks_token)
     return rc;
 }
 
-/* Chooses what goes over the wire: the call itself, or first the token that it needs. AVITO_END: a
- * token waits to be saved. */
+#define AVITOI_TOKEN_UNSAVED 21
+
+/* Chooses what goes over the wire: the call itself, or first the token that it needs. AVITOI_TOKEN_UNSAVED:
+ * first the token in use has to be saved. */
 AVITOI_APART static int avitoi_token_choose_request(avito_client *c)
 {
     avito_account *a = c->account;
@@ -6453,7 +6466,7 @@ AVITOI_APART static int avitoi_token_choose_request(avito_client *c)
     if (rc != AVITO_OK) {
         return rc;
     }
-    return a->priv.unsaved ? (int)AVITO_END : avitoi_token_choose_grant(c);
+    return a->priv.unsaved ? AVITOI_TOKEN_UNSAVED : avitoi_token_choose_grant(c);
 }
 
 /* ---- after its answer ---- */
@@ -6462,7 +6475,7 @@ AVITOI_APART static int avitoi_token_choose_request(avito_client *c)
 
 /* Hands the token in use to the application, which may have failed to store it before. Until then
  * nobody uses it. The duty is ours. */
-static int avitoi_token_save(avito_client *c, avito_token *token)
+static avitoi_call_result avitoi_token_save(avito_client *c, avito_token *token)
 {
     avito_account *a = c->account;
     const int64_t now = a->o.unix_time != NULL ? a->o.unix_time(a->o.ctx) : 0;
@@ -6505,7 +6518,7 @@ static bool avitoi_token_was_refreshed(const avito_client *c)
 }
 
 /* A token has come. */
-AVITOI_APART static int avitoi_token_received(avito_client *c)
+AVITOI_APART static avitoi_call_result avitoi_token_received(avito_client *c)
 {
     avito_account *a = c->account;
     const struct avitoi_schema_token_answer *answer =
@@ -6617,7 +6630,7 @@ static void avitoi_answer_use_arena(avito_client *c)
 /* The head is complete: what is the body decoded to? A model goes into the caller's arena. Everything
  * else is small, and goes into the tail of the window: refusals, confirmations, tokens. A list call ends
  * here: its elements come by avito_next_*(). */
-static int avitoi_answer_begin(avito_client *c)
+static avitoi_call_result avitoi_answer_begin(avito_client *c)
 {
     const bool token = (c->priv.request->flags & AVITOI_ENDPOINT_TOKEN) != 0;
     const struct avitoi_head *h = &c->priv.json.as.before.head;
@@ -6715,7 +6728,7 @@ static size_t avitoi_answer_kept(const avito_client *c)
 }
 
 /* Gives body bytes to the JSON machine. AVITO_AGAIN: all of the span is used. */
-static int avitoi_answer_feed(avito_client *c)
+static avitoi_call_result avitoi_answer_feed(avito_client *c)
 {
     struct avitoi_json *j = &c->priv.json;
     const char *data = (const char *)c->o.window + c->priv.pos;
@@ -6835,7 +6848,7 @@ static unsigned avitoi_answer_doubt(const avito_client *c, int code)
 }
 
 /* The service refused with `code`: it stays, or the same call is made again with a new token. */
-static int avitoi_answer_refused(avito_client *c, int code)
+static avitoi_call_result avitoi_answer_refused(avito_client *c, int code)
 {
     avito_account *a = c->account;
     const unsigned doubt = avitoi_answer_doubt(c, code);
@@ -6873,7 +6886,7 @@ static bool avitoi_answer_says_no(const struct avitoi_schema_reply *reply, bool 
 
 /* An answer without a model. An empty one is fine, unless the call is to have an answer; for that an id
  * is enough. */
-static int avitoi_answer_confirms(avito_client *c, int rc)
+static avitoi_call_result avitoi_answer_confirms(avito_client *c, int rc)
 {
     const bool wants_id = c->priv.call->answer != NULL;
     const struct avitoi_schema_reply *reply;
@@ -6900,7 +6913,7 @@ static int avitoi_answer_confirms(avito_client *c, int rc)
 
 /* The answer is not the model of the call: perhaps it is a refusal. Its arena is free now, but for the
  * rows of a list that were given. */
-AVITOI_APART static int avitoi_answer_is_other(avito_client *c)
+AVITOI_APART static avitoi_call_result avitoi_answer_is_other(avito_client *c)
 {
     struct avitoi_json *j = &c->priv.json;
     avito_arena rest = *c->priv.arena;
@@ -6927,12 +6940,12 @@ AVITOI_APART static int avitoi_answer_is_other(avito_client *c)
 }
 
 /* What a model must have. */
-static int avitoi_answer_id(avito_client *c)
+static avitoi_call_result avitoi_answer_id(avito_client *c)
 {
     return ((const avito_str *)c->priv.out)->ptr != NULL ? AVITO_OK : AVITO_ERR_MODEL;
 }
 
-static int avitoi_answer_self(avito_client *c)
+static avitoi_call_result avitoi_answer_self(avito_client *c)
 {
     return ((const avito_self *)c->priv.out)->id != 0 ? AVITO_OK : AVITO_ERR_MODEL;
 }
@@ -6948,7 +6961,7 @@ static bool avitoi_answer_is_no_model(const avito_client *c, int rc)
 
 /* The end of an answer that is a model: success, a refusal in disguise, or an error that names what is
  * missing. */
-static int avitoi_answer_models(avito_client *c, int rc)
+static avitoi_call_result avitoi_answer_models(avito_client *c, int rc)
 {
     if (avitoi_answer_is_no_model(c, rc)) {
         rc = AVITO_ERR_MODEL;
@@ -6969,7 +6982,7 @@ static int avitoi_answer_models(avito_client *c, int rc)
 
 /* The body has come to its end. Each kind of answer is judged by its own function; before that, the
  * connection is kept or closed. */
-static int avitoi_answer_end(avito_client *c)
+static avitoi_call_result avitoi_answer_end(avito_client *c)
 {
     struct avitoi_json *j = &c->priv.json;
     const bool token = (c->priv.request->flags & AVITOI_ENDPOINT_TOKEN) != 0;
@@ -7023,7 +7036,7 @@ static void avitoi_exchange_check_age(avito_client *c)
 
 /* ACCOUNT: may a request go, and which? In one hold of the lock, so that no other lane comes in between:
  * the gate, then the choice of the request, then the gate counts it. */
-static int avitoi_exchange_on_account(avito_client *c)
+static avitoi_call_result avitoi_exchange_on_account(avito_client *c)
 {
     const struct avitoi_endpoint_special *special;
     avito_account *a = c->account;
@@ -7042,7 +7055,7 @@ static int avitoi_exchange_on_account(avito_client *c)
     }
     avitoi_account_unlock(a);
     if (rc != AVITO_OK) {
-        return rc == AVITO_END ? a->o.priv.store->again(c) : rc;
+        return rc == AVITOI_TOKEN_UNSAVED ? a->o.priv.store->again(c) : rc;
     }
     c->priv.waiting = false;
     c->priv.answered = false;
@@ -7110,7 +7123,7 @@ static int avitoi_exchange_dial(avito_client *c)
 
 /* CONNECT: a kept connection is looked at and used, or one is opened. Then everything that belongs to one
  * request begins anew. */
-static int avitoi_exchange_on_connect(avito_client *c)
+static avitoi_call_result avitoi_exchange_on_connect(avito_client *c)
 {
     int rc = AVITO_OK;
     if (!c->priv.connecting) {
@@ -7144,8 +7157,8 @@ static int avitoi_exchange_on_connect(avito_client *c)
 
 /* ---- SEND ---- */
 
-/* Feeds head bytes from the window. AVITO_END: a final head is complete. */
-static int avitoi_exchange_read_head(avito_client *c)
+/* Feeds head bytes from the window, until a final head is complete. */
+static avitoi_head_result avitoi_exchange_read_head(avito_client *c)
 {
     struct avitoi_head *h = &c->priv.json.as.before.head;
     char *word = c->priv.json.word;
@@ -7165,7 +7178,7 @@ static int avitoi_exchange_read_head(avito_client *c)
 #endif
         c->priv.pos++;
         rc = avitoi_head_byte(h, word, *p);
-        if (rc == AVITO_END && h->status < 200) { /* 100 Continue and its like */
+        if (rc == AVITOI_HEAD_COMPLETE && h->status < 200) { /* 100 Continue and its like */
             avitoi_head_begin(h);
             rc = AVITO_AGAIN;
         }
@@ -7176,7 +7189,7 @@ static int avitoi_exchange_read_head(avito_client *c)
 /* A server may refuse a request before it has all of it. Its answer is read into the tail of the
  * window, then moved to the front. AVITO_AGAIN: nothing is there. Where none will come, the rest of the
  * request is of no use. */
-static int avitoi_exchange_early_answer(avito_client *c)
+static avitoi_call_result avitoi_exchange_early_answer(avito_client *c)
 {
     char *tail = (char *)c->o.window + c->o.window_cap - AVITOI_ANSWER_EARLY;
     const size_t pos = c->priv.pos, len = c->priv.len;
@@ -7193,7 +7206,7 @@ static int avitoi_exchange_early_answer(avito_client *c)
     c->priv.pos = c->o.window_cap - AVITOI_ANSWER_EARLY;
     c->priv.len = c->priv.pos + (size_t)n;
     rc = avitoi_exchange_read_head(c);
-    if (rc == AVITO_END) {
+    if (rc == AVITOI_HEAD_COMPLETE) {
         c->priv.len -= c->priv.pos;
         memmove(c->o.window, (char *)c->o.window + c->priv.pos, c->priv.len);
         c->priv.pos = 0;
@@ -7206,7 +7219,7 @@ static int avitoi_exchange_early_answer(avito_client *c)
 }
 
 /* Writes the next piece of the request into the window. */
-AVITOI_APART static int avitoi_exchange_refill(avito_client *c)
+AVITOI_APART static avitoi_call_result avitoi_exchange_refill(avito_client *c)
 {
     struct avitoi_writer w;
     bool gone;
@@ -7231,7 +7244,7 @@ AVITOI_APART static int avitoi_exchange_refill(avito_client *c)
 /* SEND: one piece at a time into the window and out. Between two pieces, and when the transport takes
  * nothing, an answer that came early is looked for. After an error of the transport only that is done:
  * the server may have said why before it closed. */
-static int avitoi_exchange_on_send(avito_client *c)
+static avitoi_call_result avitoi_exchange_on_send(avito_client *c)
 {
     const avito_transport *t = &c->o.transport;
     size_t left;
@@ -7277,8 +7290,10 @@ static int avitoi_exchange_on_send(avito_client *c)
 
 /* ---- HEAD ---- */
 
+#define AVITOI_EXCHANGE_ENDED 22 /* the stream, in an orderly way */
+
 /* More bytes into the window, which holds nothing but `kept` bytes at its beginning. AVITO_OK, AVITO_AGAIN,
- * AVITO_END at the orderly end, error. */
+ * AVITOI_EXCHANGE_ENDED, error. */
 static int avitoi_exchange_receive(avito_client *c, size_t kept, size_t cap)
 {
     const avito_transport *t = &c->o.transport;
@@ -7287,7 +7302,7 @@ static int avitoi_exchange_receive(avito_client *c, size_t kept, size_t cap)
         return AVITO_AGAIN;
     }
     if (n == AVITO_IO_CLOSED) {
-        return AVITO_END;
+        return AVITOI_EXCHANGE_ENDED;
     }
     if (n < 0) {
         return avitoi_error_of_transport(c, n, AVITO_ERR_RECV);
@@ -7300,20 +7315,22 @@ static int avitoi_exchange_receive(avito_client *c, size_t kept, size_t cap)
     return AVITO_OK;
 }
 
-static int avitoi_exchange_on_head(avito_client *c)
+static avitoi_call_result avitoi_exchange_on_head(avito_client *c)
 {
     int rc = avitoi_exchange_read_head(c);
     if (rc == AVITO_AGAIN) {
         rc = avitoi_exchange_receive(c, 0, c->o.window_cap - AVITOI_ANSWER_SCRATCH);
-        return rc == AVITO_OK ? AVITOI_CALL_MOVED : rc == AVITO_END ? (int)AVITO_ERR_CLOSED : rc;
+        return rc == AVITO_OK                ? AVITOI_CALL_MOVED
+               : rc == AVITOI_EXCHANGE_ENDED ? (int)AVITO_ERR_CLOSED
+                                             : rc;
     }
-    return rc == AVITO_END ? avitoi_answer_begin(c) : rc;
+    return rc == AVITOI_HEAD_COMPLETE ? avitoi_answer_begin(c) : rc;
 }
 
 /* ---- BODY, DRAIN ---- */
 
-/* The next span of body bytes into the window. AVITO_END: the body is complete. */
-static int avitoi_exchange_next_span(avito_client *c)
+/* The next span of body bytes into the window: AVITOI_CALL_MOVED. AVITOI_BODY_COMPLETE: there is none. */
+static avitoi_call_result avitoi_exchange_next_span(avito_client *c)
 {
     size_t start = 0, used = 0;
     int rc;
@@ -7321,10 +7338,10 @@ static int avitoi_exchange_next_span(avito_client *c)
         const size_t kept = avitoi_answer_kept(c);
         rc = avitoi_exchange_receive(
             c, kept, c->o.window_cap - (c->priv.model ? kept : AVITOI_ANSWER_SCRATCH));
-        if (rc == AVITO_END || rc == AVITO_ERR_CLOSED) {
+        if (rc == AVITOI_EXCHANGE_ENDED || rc == AVITO_ERR_CLOSED) {
             /* Without a length the end of the stream is the end of the body - if it is orderly. */
             c->priv.keep = false;
-            return rc == AVITO_END ? avitoi_body_at_close(&c->priv.body) : rc;
+            return rc == AVITOI_EXCHANGE_ENDED ? avitoi_body_at_close(&c->priv.body) : rc;
         }
         if (rc != AVITO_OK) {
             return rc;
@@ -7333,13 +7350,13 @@ static int avitoi_exchange_next_span(avito_client *c)
     rc = avitoi_body_feed(&c->priv.body, (const char *)c->o.window + c->priv.pos,
                           c->priv.len - c->priv.pos, &start, &c->priv.span, &used);
     c->priv.pos += start;
-    if (rc < 0 || (rc == AVITO_END && c->priv.span == 0)) {
+    if (rc < 0 || (rc == AVITOI_BODY_COMPLETE && c->priv.span == 0)) {
         return rc;
     }
     return AVITOI_CALL_MOVED;
 }
 
-static int avitoi_exchange_on_body(avito_client *c)
+static avitoi_call_result avitoi_exchange_on_body(avito_client *c)
 {
     int rc;
     if (c->priv.span > 0) {
@@ -7347,7 +7364,7 @@ static int avitoi_exchange_on_body(avito_client *c)
         return rc == AVITO_AGAIN ? AVITOI_CALL_MOVED : rc;
     }
     rc = avitoi_exchange_next_span(c);
-    return rc == AVITO_END ? avitoi_answer_end(c) : rc;
+    return rc == AVITOI_BODY_COMPLETE ? avitoi_answer_end(c) : rc;
 }
 
 /* ======================================================================= *
@@ -7360,7 +7377,7 @@ static int avitoi_exchange_on_body(avito_client *c)
  */
 
 /* Runs the handler of the present state. */
-static int avitoi_machine_handle(avito_client *c)
+static avitoi_call_result avitoi_machine_handle(avito_client *c)
 {
     switch ((int)c->priv.state) {
         case AVITOI_CALL_ACCOUNT:
@@ -7473,7 +7490,7 @@ static int avitoi_machine_finish(avito_client *c, int code)
 }
 
 /* What a handler returned, or a failed wait: may the call go on in another way? */
-AVITOI_APART static int avitoi_machine_weigh(avito_client *c, int rc)
+AVITOI_APART static avitoi_call_result avitoi_machine_weigh(avito_client *c, int rc)
 {
     const struct avitoi_call_retries *tries = c->o.priv.tries;
     if (rc < 0 && c->priv.state == AVITOI_CALL_DRAIN) { /* nobody waits for the rest */
@@ -7845,17 +7862,25 @@ static int avitoi_client_refuse(avito_client *c, int rc)
     return rc;
 }
 
-/* One call begins with zeros from priv.probe to priv.json; what belongs to the lane lies outside. */
+/* One call begins with zeros from priv.probe up to priv.json; all that belongs to the lane lies outside. */
 #define AVITOI_CLIENT_AT(member) offsetof(avito_client, priv.member)
+#define AVITOI_CLIENT_FLAGS 1u /* bytes of the lane's bits, which have no offset */
 AVITOI_ASSERT(calls_begin_with_zeros,
               AVITOI_CLIENT_AT(probe) < AVITOI_CLIENT_AT(tries) &&
                   AVITOI_CLIENT_AT(tries) < AVITOI_CLIENT_AT(call) &&
                   AVITOI_CLIENT_AT(call) < AVITOI_CLIENT_AT(args) &&
                   AVITOI_CLIENT_AT(args) < AVITOI_CLIENT_AT(json));
-AVITOI_ASSERT(lanes_keep_what_is_theirs, AVITOI_CLIENT_AT(filled) < AVITOI_CLIENT_AT(probe) &&
-                                             AVITOI_CLIENT_AT(json) < AVITOI_CLIENT_AT(baseline) &&
-                                             AVITOI_CLIENT_AT(json) < AVITOI_CLIENT_AT(last_ms) &&
-                                             AVITOI_CLIENT_AT(json) < AVITOI_CLIENT_AT(moved_ms));
+AVITOI_ASSERT(lanes_keep_what_is_before,
+              AVITOI_CLIENT_AT(state) < AVITOI_CLIENT_AT(connected) &&
+                  AVITOI_CLIENT_AT(connected) < AVITOI_CLIENT_AT(connecting) &&
+                  AVITOI_CLIENT_AT(connecting) < AVITOI_CLIENT_AT(filled) &&
+                  AVITOI_CLIENT_AT(filled) + sizeof(bool) + AVITOI_CLIENT_FLAGS == AVITOI_CLIENT_AT(probe));
+AVITOI_ASSERT(lanes_keep_what_is_behind,
+              AVITOI_CLIENT_AT(json) < AVITOI_CLIENT_AT(baseline) &&
+                  AVITOI_CLIENT_AT(baseline) < AVITOI_CLIENT_AT(last_ms) &&
+                  AVITOI_CLIENT_AT(last_ms) < AVITOI_CLIENT_AT(moved_ms) &&
+                  AVITOI_CLIENT_AT(baseline) - AVITOI_CLIENT_AT(json) - sizeof(struct avitoi_json) <
+                      sizeof(void *));
 
 /* Notes what is asked for. The call's own arguments are set and checked behind it; avitoi_client_start() gets
  * the result of that. */
@@ -9583,7 +9608,7 @@ static AVITOI_INLINE unsigned avitoi_fast_give(struct avitoi_fast *r)
     avitoi_fast_pop(r);
     r->seen++;
     j->rows++;
-    j->event = AVITO_END;
+    j->event = AVITOI_JSON_ELEMENT;
     return avitoi_fast_leave(r, AVITOI_JSON_AT_AFTER);
 }
 
@@ -11279,9 +11304,10 @@ AVITO_API int avito_list_end(avito_client *client, size_t drain_max)
 /* ---- the answer ---- */
 
 /* One element more, or an error that is only the element's. */
-static int avitoi_list_element(avito_client *c, int rc)
+static int avitoi_list_element(avito_client *c, int came)
 {
     struct avitoi_json *j = &c->priv.json;
+    const int rc = came == AVITOI_JSON_ELEMENT ? AVITO_OK : came;
     (void)avitoi_call_move(c, AVITOI_CALL_EV_ELEMENT);
     c->error.code = rc;
     c->error.needed = 0;
@@ -11358,7 +11384,7 @@ static int avitoi_list_collect(avito_client *c)
     return AVITO_OK;
 }
 
-static int avitoi_list_over(avito_client *c)
+static avitoi_call_result avitoi_list_over(avito_client *c)
 {
     if (!avitoi_answer_came(&c->priv.json)) {
         return AVITO_ERR_MODEL;
@@ -11369,14 +11395,14 @@ static int avitoi_list_over(avito_client *c)
     return c->priv.collect ? avitoi_list_collect(c) : AVITO_END;
 }
 
-static int avitoi_list_on_drain(avito_client *c)
+static avitoi_call_result avitoi_list_on_drain(avito_client *c)
 {
     const int rc = (c->priv.span > 0) ? AVITOI_CALL_MOVED : avitoi_exchange_next_span(c);
     if (rc == AVITO_AGAIN && c->priv.cut_at > 0) {
         return rc;
     }
     if (rc != AVITOI_CALL_MOVED || c->priv.span > c->priv.cut_at) {
-        if (rc != AVITO_END || !avitoi_answer_keeps_connection(c)) {
+        if (rc != AVITOI_BODY_COMPLETE || !avitoi_answer_keeps_connection(c)) {
             avitoi_call_disconnect(c);
         }
         return AVITO_OK;
@@ -11628,7 +11654,7 @@ static int avitoi_token_store_hand_over(avito_client *c, const avito_token *toke
     return c->error.detail;
 }
 
-AVITOI_APART static int avitoi_token_store_save_again(avito_client *c)
+AVITOI_APART static avitoi_call_result avitoi_token_store_save_again(avito_client *c)
 {
     avito_token token;
     memset(&token, 0, sizeof token);
@@ -12334,7 +12360,7 @@ static int avitoi_webhook_complete(avito_webhook *w)
 static int avitoi_webhook_body_bytes(avito_webhook *w, const char *data, size_t len, size_t *used)
 {
     size_t start, n;
-    int result = avitoi_body_feed(&w->priv.body, data, len, &start, &n, used);
+    const avitoi_body_result result = avitoi_body_feed(&w->priv.body, data, len, &start, &n, used);
 
     if (n > w->o.buffer_cap - AVITO_WEBHOOK_SIGNATURE_ROOM - w->priv.body_len) {
         return AVITO_ERR_ROOM;
@@ -12346,7 +12372,7 @@ static int avitoi_webhook_body_bytes(avito_webhook *w, const char *data, size_t 
     if (result < 0) {
         return result;
     }
-    return result == AVITO_END ? avitoi_webhook_complete(w) : AVITO_AGAIN;
+    return result == AVITOI_BODY_COMPLETE ? avitoi_webhook_complete(w) : AVITO_AGAIN;
 }
 
 /* ---- the head ---- */
@@ -15006,7 +15032,7 @@ static void avitoi_send_upload_progress(avito_client *c)
 }
 
 /* Any word may be an image's id, except those that a refusal begins with. */
-static int avitoi_send_uploaded(avito_client *c)
+static avitoi_call_result avitoi_send_uploaded(avito_client *c)
 {
     struct avitoi_schema_list list;
     unsigned i;
@@ -15254,7 +15280,7 @@ static avito_outcome avitoi_confirm_is_ours(const avito_sent_query *q, const avi
 
 /* The baseline is still there, below a row of its second that may be ours: so that row is newer. The chat
  * is read once more, with a baseline of one second less. */
-static int avitoi_confirm_again(avito_client *c)
+static avitoi_call_result avitoi_confirm_again(avito_client *c)
 {
     c->priv.same_second = false;
     c->priv.covered = true;
@@ -15341,7 +15367,7 @@ static void avitoi_confirm_conclude(avito_client *c, bool found)
 }
 
 /* One row, or the end, of the chat that is read back. */
-static int avitoi_confirm_row(avito_client *c, int rc)
+static avitoi_call_result avitoi_confirm_row(avito_client *c, int rc)
 {
     const bool at_end = c->priv.state != AVITOI_CALL_ROW;
     unsigned kind, second;
@@ -15422,7 +15448,7 @@ static bool avitoi_confirm_begin_settling(avito_client *c, int rc)
 
 /* The end of a call. A send that cannot tell goes on with reading the chat back, again and again, until
  * that tells or the time is over. */
-static int avitoi_confirm_settle(avito_client *c, int rc)
+static avitoi_call_result avitoi_confirm_settle(avito_client *c, int rc)
 {
     const uint32_t pause_ms = c->priv.settling ? AVITOI_CONFIRM_PAUSE_MS : 0u;
     if (c->priv.settling && c->priv.verdict != AVITO_CANNOT_TELL) {

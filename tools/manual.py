@@ -9,7 +9,7 @@
 A table begins below its heading, a line of the manual that starts with one of HEADINGS, and ends
 before the first empty line of the comment. What each is made from:
 
-    states       avitoi_call_edges in the call machine
+    states       AVITOI_CALL_EDGES
     phases       avitoi_inbox_edges in the inbox
     errors       AVITO_ERRORS; the column "from" is written by hand and kept
     endpoints    AVITOI_ENDPOINT: the first line of each
@@ -34,12 +34,14 @@ def words(text):
 
 
 def machine(text, prefix, last, title):
-    """A table of edges {PREFIX_STATE, PREFIX_EV_EVENT, PREFIX_STATE}: a row for each state, a column for
-    each event."""
+    """A list PREFIX_EDGES of X(STATE, EVENT, STATE), or a table of edges {PREFIX_STATE, PREFIX_EV_EVENT,
+    PREFIX_STATE}: a row for each state, a column for each event."""
     event = prefix + r"EV_(\w+)"
     part = text[:text.index("    %s\n" % last)]
     events = re.findall(event + r",", part[part.rindex("enum {"):])
     edges = re.findall(r"\{%s(\w+), %s, %s(\w+)\}" % (prefix, event, prefix), text)
+    listed = re.search(r"#define %sEDGES\(X\)((?:.*\\\n)*.*)" % prefix, text)
+    edges = re.findall(r"X\((\w+), (\w+), (\w+)\)", listed.group(1)) if listed else edges
     names = list(dict.fromkeys(edge[0] for edge in edges))
     to = {(state, event): after for state, event, after in edges}
     width = {e: max([len(e)] + [len(a) for (_, event), a in to.items() if event == e])

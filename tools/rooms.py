@@ -13,6 +13,7 @@ What is checked:
     calls        no function is called from a room before its own, except what rooms.txt lists
     sizes        lines of a room, of the core book, and of functions; complexity of functions
     comments     the opening of each room; a comment above each long function
+    results      what only private functions return has a type of its own
     tests        every test program says in its first comment which rooms it tests ("Rooms: TEXT, ARENA."),
                  every room has one; every public function, option and enum constant occurs in a test
 """
@@ -34,6 +35,11 @@ ROOM_MAX, CORE_MAX = 700, 8000
 LENGTH_MAX, LENGTH_P90, LENGTH_MEDIAN, COMPLEXITY_MAX = 70, 28, 15, 15
 OPENING = ("Comes in:", "Goes out:", "May not")
 COMMENT_FROM = 15
+# What only private functions return, and the type of those that do.
+RESULTS = {"AVITOI_CALL_MOVED": "avitoi_call_result", "AVITOI_JSON_VALUE": "avitoi_json_result",
+           "AVITOI_JSON_ELEMENT": "avitoi_json_result", "AVITOI_BODY_COMPLETE": "avitoi_body_result",
+           "AVITOI_HEAD_COMPLETE": "avitoi_head_result"}
+PARTIAL = ("avitoi_body_result", "avitoi_head_result")  # a call's handler may hand these on
 STOP = " * YOU MAY STOP HERE."
 # Where each part of the header begins: its title in the contents, and the line.
 PARTS = (("MANUAL", " * >>1 "),
@@ -276,6 +282,37 @@ def check_sizes(header, rooms):
     check("each exception for a function is still one", sorted(set(knots) - seen))
 
 
+def check_results(header, rooms):
+    """A function that returns a private result has the type that says so, and none of them is public."""
+    heads = {}
+    for first, last, name in header.functions:
+        begin = first - 1
+        while header.code[begin - 1].strip() and not header.code[begin - 1].rstrip().endswith(("}", ";")):
+            begin -= 1
+        head = " ".join(header.code[begin:first])
+        kind = re.search(r"([\w ]+?)\**\s*\b%s\(" % name, head)
+        body = "\n".join(header.code[first:last])
+        returned = " ".join(re.findall(r"\breturn\b([^;]*);", body))
+        while re.search(r"\([^()]+\)", returned):  # arguments and conditions are not returned
+            returned = re.sub(r"\([^()]+\)", "()", returned)
+        heads[name] = (kind.group(1).split()[-1] if kind else "", returned)
+    wrong, permitted, used = [], rooms.but("private results without a type"), set()
+    for name, (kind, returned) in heads.items():
+        returned = re.sub(r"\w*(?:\(\))? *[!=]= *\w*", "", returned)
+        for word in set(re.findall(r"\w+", returned)):
+            wanted = RESULTS.get(word)
+            if wanted is None and word in heads and heads[word][0] in RESULTS.values():
+                wanted = heads[word][0]
+            if wanted in (None, kind) or kind == "avitoi_call_result" and wanted in PARTIAL:
+                continue
+            room = next((p for p in permitted if name.startswith(p)), None)
+            used.add(room)
+            if room is None:
+                wrong.append(f"{name}() returns {word}, but is no {wanted}")
+    check("a function that returns a private result has its type", sorted(wrong))
+    check("each exception for a result is still one", sorted(set(permitted) - used))
+
+
 def check_comments(header, rooms):
     """Each room says what it is for; each long function has a comment above it."""
     wrong = []
@@ -434,6 +471,7 @@ def main():
     check_calls(header, rooms)
     check_sizes(header, rooms)
     check_comments(header, rooms)
+    check_results(header, rooms)
     check_tests(header, rooms, tests)
     check_readmes(header, tests)
     return 1 if failures else 0

@@ -255,8 +255,8 @@ static int run_piece(struct filter_run *r, const char *bytes, size_t len)
         MUST(used <= len - at && (rc != AVITO_AGAIN || used == len - at));
         at += used;
         if (rc != AVITO_AGAIN && r->j.state != AVITOI_JSON_AT_BROKEN) {
-            MUST(r->job->streams && (rc == AVITO_OK || rc < 0));
-            run_element(r, rc);
+            MUST(r->job->streams && (rc == AVITOI_JSON_ELEMENT || rc < 0));
+            run_element(r, rc == AVITOI_JSON_ELEMENT ? AVITO_OK : rc);
         }
     }
     free(piece);

@@ -104,7 +104,7 @@ static void expect_same(const struct outcome *out, const char *body, size_t body
         assert_int_equal(out->body_len, body_len);
         assert_memory_equal(out->body, body, body_len);
     }
-    if (result == AVITO_END) {
+    if (result == AVITOI_BODY_COMPLETE) {
         assert_int_equal(out->taken, taken);
     }
 }
@@ -143,21 +143,21 @@ struct row {
 };
 
 static const struct row good_chunks[] = {
-    {"0\r\n\r\n", "", AVITO_END, 0},
-    {"5\r\nhello\r\n0\r\n\r\n", "hello", AVITO_END, 0},
-    {"5\r\nhello\r\n0\r\n\r\nPOST", "hello", AVITO_END, 4},
-    {"5\r\nhello\r\n1\r\n!\r\n0\r\n\r\n", "hello!", AVITO_END, 0},
-    {"a\r\n0123456789\r\n0\r\n\r\n", "0123456789", AVITO_END, 0},
-    {"A\r\n0123456789\r\n0\r\n\r\n", "0123456789", AVITO_END, 0},
-    {"0B\r\n0123456789a\r\n0\r\n\r\n", "0123456789a", AVITO_END, 0},
-    {"000000000000003\r\nabc\r\n000\r\n\r\n", "abc", AVITO_END, 0},
-    {"1\r\na\r\n000000000000002\r\nbc\r\n000000000000000\r\n\r\n", "abc", AVITO_END, 0},
-    {"3;x\r\nabc\r\n0;last\r\n\r\n", "abc", AVITO_END, 0},
-    {"3;x=\"a b;\t\";y\r\nabc\r\n0\r\n\r\n", "abc", AVITO_END, 0},
-    {"3;\xd0\x96\r\nabc\r\n0\r\n\r\n", "abc", AVITO_END, 0},
-    {"3\r\n\r\n0\r\n0\r\n\r\n", "\r\n0", AVITO_END, 0},
-    {"1\r\na\r\n0\r\nX-Sum: 1\r\n\r\n", "a", AVITO_END, 0},
-    {"1\r\na\r\n0\r\nX:\r\nY-_~9!: \t \xff\r\n\r\nz", "a", AVITO_END, 1},
+    {"0\r\n\r\n", "", AVITOI_BODY_COMPLETE, 0},
+    {"5\r\nhello\r\n0\r\n\r\n", "hello", AVITOI_BODY_COMPLETE, 0},
+    {"5\r\nhello\r\n0\r\n\r\nPOST", "hello", AVITOI_BODY_COMPLETE, 4},
+    {"5\r\nhello\r\n1\r\n!\r\n0\r\n\r\n", "hello!", AVITOI_BODY_COMPLETE, 0},
+    {"a\r\n0123456789\r\n0\r\n\r\n", "0123456789", AVITOI_BODY_COMPLETE, 0},
+    {"A\r\n0123456789\r\n0\r\n\r\n", "0123456789", AVITOI_BODY_COMPLETE, 0},
+    {"0B\r\n0123456789a\r\n0\r\n\r\n", "0123456789a", AVITOI_BODY_COMPLETE, 0},
+    {"000000000000003\r\nabc\r\n000\r\n\r\n", "abc", AVITOI_BODY_COMPLETE, 0},
+    {"1\r\na\r\n000000000000002\r\nbc\r\n000000000000000\r\n\r\n", "abc", AVITOI_BODY_COMPLETE, 0},
+    {"3;x\r\nabc\r\n0;last\r\n\r\n", "abc", AVITOI_BODY_COMPLETE, 0},
+    {"3;x=\"a b;\t\";y\r\nabc\r\n0\r\n\r\n", "abc", AVITOI_BODY_COMPLETE, 0},
+    {"3;\xd0\x96\r\nabc\r\n0\r\n\r\n", "abc", AVITOI_BODY_COMPLETE, 0},
+    {"3\r\n\r\n0\r\n0\r\n\r\n", "\r\n0", AVITOI_BODY_COMPLETE, 0},
+    {"1\r\na\r\n0\r\nX-Sum: 1\r\n\r\n", "a", AVITOI_BODY_COMPLETE, 0},
+    {"1\r\na\r\n0\r\nX:\r\nY-_~9!: \t \xff\r\n\r\nz", "a", AVITOI_BODY_COMPLETE, 1},
     /* not complete */
     {"", "", AVITO_AGAIN, 0},
     {"f", "", AVITO_AGAIN, 0},
@@ -235,9 +235,9 @@ static void test_chunks_that_are_broken(void **state)
 static void test_blanks_after_a_size(void **state)
 {
     static const struct row good[] = {
-        {"5 \r\nhello\r\n0\r\n\r\n", "hello", AVITO_END, 0},
-        {"5  \t \r\nhello\r\n0 \r\n\r\nz", "hello", AVITO_END, 1},
-        {"5 ;a=b\r\nhello\r\n0\t;x\r\n\r\n", "hello", AVITO_END, 0},
+        {"5 \r\nhello\r\n0\r\n\r\n", "hello", AVITOI_BODY_COMPLETE, 0},
+        {"5  \t \r\nhello\r\n0 \r\n\r\nz", "hello", AVITOI_BODY_COMPLETE, 1},
+        {"5 ;a=b\r\nhello\r\n0\t;x\r\n\r\n", "hello", AVITOI_BODY_COMPLETE, 0},
     };
     static const char *const bad[] = {" 5\r\nhello\r\n", "5 5\r\nhello\r\n", "5 x\r\nhello\r\n",
                                       " \r\n",           "5\r \nhello",      "5 \nhello\r\n"};
@@ -307,7 +307,7 @@ static void test_line_and_trailer_limits(void **state)
     text[AVITOI_BODY_LINE_MAX - 2] = '\r';
     text[AVITOI_BODY_LINE_MAX - 1] = '\n';
     memcpy(text + AVITOI_BODY_LINE_MAX, "a\r\n0\r\n\r\n", 8);
-    expect(CHUNKED, text, AVITOI_BODY_LINE_MAX + 8, "a", 0, AVITO_END);
+    expect(CHUNKED, text, AVITOI_BODY_LINE_MAX + 8, "a", 0, AVITOI_BODY_COMPLETE);
     memset(text + 2, 'x', AVITOI_BODY_LINE_MAX);
     memcpy(text + AVITOI_BODY_LINE_MAX - 1, "\r\na\r\n0\r\n\r\n", 10);
     expect(CHUNKED, text, AVITOI_BODY_LINE_MAX + 9, "", 0, AVITO_ERR_HTTP_CHUNK);
@@ -328,7 +328,7 @@ static void test_trailer_limit(void **state)
         memcpy(text + 3 + total - 4, "\r\n\r\n", 4);
         cut = 3000;
         feed_split(CHUNKED, text, total + 3, &cut, 1, out);
-        assert_int_equal(out->result, over ? AVITO_ERR_HTTP_CHUNK : AVITO_END);
+        assert_int_equal(out->result, over ? AVITO_ERR_HTTP_CHUNK : AVITOI_BODY_COMPLETE);
     }
     free(out);
 }
@@ -362,10 +362,10 @@ static void test_flood_of_tiny_chunks(void **state)
 static void test_length(void **state)
 {
     (void)state;
-    expect(AVITOI_BODY_LENGTH, 0, "", 0, "", 0, AVITO_END);
-    expect(AVITOI_BODY_LENGTH, 0, "next", 4, "", 4, AVITO_END);
-    expect(AVITOI_BODY_LENGTH, 5, "hello", 5, "hello", 0, AVITO_END);
-    expect(AVITOI_BODY_LENGTH, 5, "hellonext", 9, "hello", 4, AVITO_END);
+    expect(AVITOI_BODY_LENGTH, 0, "", 0, "", 0, AVITOI_BODY_COMPLETE);
+    expect(AVITOI_BODY_LENGTH, 0, "next", 4, "", 4, AVITOI_BODY_COMPLETE);
+    expect(AVITOI_BODY_LENGTH, 5, "hello", 5, "hello", 0, AVITOI_BODY_COMPLETE);
+    expect(AVITOI_BODY_LENGTH, 5, "hellonext", 9, "hello", 4, AVITOI_BODY_COMPLETE);
     expect(AVITOI_BODY_LENGTH, 6, "hello", 5, "hello", 0, AVITO_AGAIN);
     expect(AVITOI_BODY_LENGTH, UINT64_MAX, "\r\n\r\n", 4, "\r\n\r\n", 0, AVITO_AGAIN);
 }
@@ -379,17 +379,17 @@ static void test_until_close(void **state)
     expect(AVITOI_BODY_UNTIL_CLOSE, 0, "0\r\n\r\nall of it", 14, "0\r\n\r\nall of it", 0,
            AVITO_AGAIN);
     avitoi_body_init(&b, AVITOI_BODY_UNTIL_CLOSE, 0);
-    assert_int_equal(avitoi_body_at_close(&b), AVITO_END);
+    assert_int_equal(avitoi_body_at_close(&b), AVITOI_BODY_COMPLETE);
     avitoi_body_init(&b, AVITOI_BODY_LENGTH, 2);
     assert_int_equal(avitoi_body_at_close(&b), AVITO_ERR_CLOSED);
     feed(&b, "ab", 2, &out);
-    assert_int_equal(avitoi_body_at_close(&b), AVITO_END);
+    assert_int_equal(avitoi_body_at_close(&b), AVITOI_BODY_COMPLETE);
     avitoi_body_init(&b, CHUNKED);
     out.result = AVITO_AGAIN;
     feed(&b, "0\r\n\r", 4, &out);
     assert_int_equal(avitoi_body_at_close(&b), AVITO_ERR_CLOSED);
     feed(&b, "\n", 1, &out);
-    assert_int_equal(avitoi_body_at_close(&b), AVITO_END);
+    assert_int_equal(avitoi_body_at_close(&b), AVITOI_BODY_COMPLETE);
 }
 
 int main(void)

@@ -85,14 +85,14 @@ static void test_as_they_are(void **state)
     const struct outcome o = read_in_pieces(heads[0], strlen(heads[0]), 1000);
 
     (void)state;
-    assert_int_equal(o.rc, AVITO_END);
+    assert_int_equal(o.rc, AVITOI_HEAD_COMPLETE);
     assert_int_equal(o.head.status, 200);
     assert_int_equal(o.head.length, 300);
     assert_int_equal(o.head.date, 1795348859);
     assert_true(o.head.persistent && !o.head.close);
     assert_int_equal(o.used, strlen(heads[0]) - 8);
     for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++) {
-        assert_int_equal(read_in_pieces(heads[i], strlen(heads[i]), 1000).rc, AVITO_END);
+        assert_int_equal(read_in_pieces(heads[i], strlen(heads[i]), 1000).rc, AVITOI_HEAD_COMPLETE);
         compare(heads[i], strlen(heads[i]));
     }
 }
