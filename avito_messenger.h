@@ -895,9 +895,14 @@
  * waiting: these hooks must not call this library. (A lane reads the bytes of its token outside the
  * lock. If the token is replaced twice while its request is being sent, it may leave mangled: then
  * it is refused, and the call tries once more with the new one.) An inbox, a webhook, an arena,
- * avito_tcp, avito_tls: one thread each. From a hook, call nothing on the same lane. Nothing is
- * callable from an interrupt or a signal handler. After fork() the child begins with init; sockets
- * are not shared.
+ * avito_tcp, avito_tls: one thread each. Nothing is callable from an interrupt or a signal handler.
+ * After fork() the child begins with init; sockets are not shared.
+ *
+ * A careless call is refused, in every build: NULL for what is not optional, an object that is zeroed
+ * or whose init failed, whatever its type, is ARGUMENT, and a call on a lane from inside one of its
+ * own hooks BUSY (avito_cancel() and avito_client_close() are noted, and done when the hook has
+ * returned). A function without such a result says false, 0, NULL, -1 or UINT32_MAX, or does nothing.
+ * What nothing can notice: memory that was never zeroed, and init on an object in use.
  *
  * Security model. Trusted: you, your memory, hooks, anchors, clock, entropy, transports' honesty
  * about lengths. Not trusted: every byte from the network, also of the real service; texts and
@@ -7682,11 +7687,10 @@ AVITO_API void avito_cancel(avito_client *client)
     if (!avitoi_machine_is_ready(client)) {
         return;
     }
-    if (client->priv.inside) {
-        client->priv.cancel_asked = true;
-    } else if (client->priv.call != NULL) {
+    client->priv.cancel_asked = true;
+    if (!client->priv.inside) {
         client->priv.inside = true;
-        (void)avitoi_machine_leave(client, avitoi_machine_cancel_lane(client));
+        (void)avitoi_machine_leave(client, AVITO_OK);
     }
 }
 
@@ -7790,14 +7794,10 @@ AVITO_API void avito_client_close(avito_client *client)
     if (!avitoi_machine_is_ready(client)) {
         return;
     }
-    if (client->priv.inside) {
-        client->priv.cancel_asked = true;
-        client->priv.close_asked = true;
-        return;
-    }
+    client->priv.close_asked = true;
     avito_cancel(client);
-    avitoi_call_disconnect(client);
-    if (client->account->o.priv.lanes == NULL && client->account->priv.renewer == client) {
+    if (!client->priv.inside && client->account->o.priv.lanes == NULL &&
+        client->account->priv.renewer == client) {
         client->account->priv.renewer = NULL;
     }
 }
@@ -10665,7 +10665,8 @@ AVITO_API avito_transport avito_tls_transport(avito_tls *tls);
 /* An arena in memory of `tls` that only the check of certificates needs, some 3 KB: for boards, after
  * init. Each handshake takes it back. Nothing in it is lost by that: while anything is, a connect is
  * AVITO_ERR_BUSY, so reset it before each call; so is one in the middle of a list that goes on to its
- * next page (.all_pages). .configure is called for each connection then. Never NULL. */
+ * next page (.all_pages). .configure is called for each connection then. NULL only without a
+ * good `tls`. */
 AVITO_API avito_arena *avito_tls_arena(avito_tls *tls);
 
 /* The default choice of implementations: the fastest that the machine has, all curves. */
@@ -11582,7 +11583,9 @@ static const struct avitoi_call_lanes avitoi_lanes_part = {avitoi_lanes_wait_for
 
 AVITO_API void avito_enable_lanes(avito_account_options *options)
 {
-    options->priv.lanes = &avitoi_lanes_part;
+    if (options != NULL) {
+        options->priv.lanes = &avitoi_lanes_part;
+    }
 }
 
 /* ======================================================================= *
@@ -11668,7 +11671,9 @@ static const struct avitoi_token_store avitoi_token_store_part = {
 
 AVITO_API void avito_enable_token_store(avito_account_options *options)
 {
-    options->priv.store = &avitoi_token_store_part;
+    if (options != NULL) {
+        options->priv.store = &avitoi_token_store_part;
+    }
 }
 
 /* ======================================================================= *
@@ -11758,7 +11763,7 @@ static void avitoi_rate_heed(avito_client *c)
 
 AVITO_API int avito_account_open_gate(avito_account *account)
 {
-    if (account == NULL) {
+    if (account == NULL || account->o.clock_ms == NULL) {
         return AVITO_ERR_ARGUMENT;
     }
     avitoi_account_lock(account);
@@ -11904,7 +11909,9 @@ static const struct avitoi_call_retries avitoi_retries_rate_part = {
 
 AVITO_API void avito_enable_retries(avito_client_options *options)
 {
-    options->priv.tries = &avitoi_retries_part;
+    if (options != NULL) {
+        options->priv.tries = &avitoi_retries_part;
+    }
 }
 
 /* ======================================================================= *
@@ -12042,7 +12049,9 @@ static const struct avitoi_call_diagnostics avitoi_diagnostics_part = {avitoi_di
 
 AVITO_API void avito_enable_diagnostics(avito_account_options *options)
 {
-    options->priv.diagnostics = &avitoi_diagnostics_part;
+    if (options != NULL) {
+        options->priv.diagnostics = &avitoi_diagnostics_part;
+    }
 }
 
 /* ======================================================================= *
@@ -12661,12 +12670,22 @@ AVITO_API avito_webhook_options avito_webhook_options_default(void)
     return options;
 }
 
+/* Whether it was initialised, with success. */
+static bool avitoi_webhook_is_ready(const avito_webhook *w)
+{
+    return w != NULL && w->o.buffer != NULL;
+}
+
 AVITO_API int avito_webhook_init(avito_webhook *webhook, const avito_webhook_options *options,
                                  uint32_t now_ms)
 {
-    const char *path = options->path;
+    const char *path = options != NULL ? options->path : NULL;
     size_t len = 0;
 
+    if (webhook == NULL) {
+        return AVITO_ERR_ARGUMENT;
+    }
+    memset(webhook, 0, sizeof *webhook);
     if (path == NULL || path[0] != '/') {
         return AVITO_ERR_ARGUMENT;
     }
@@ -12679,7 +12698,6 @@ AVITO_API int avito_webhook_init(avito_webhook *webhook, const avito_webhook_opt
     if (options->buffer == NULL || options->buffer_cap <= AVITO_WEBHOOK_SIGNATURE_ROOM) {
         return AVITO_ERR_ROOM;
     }
-    memset(webhook, 0, sizeof *webhook);
     webhook->o = *options;
     webhook->o.request_timeout_ms = avitoi_number_or(options->request_timeout_ms, 10000);
     webhook->o.idle_timeout_ms = avitoi_number_or(options->idle_timeout_ms, 60000);
@@ -12695,7 +12713,12 @@ AVITO_API int avito_webhook_receive(avito_webhook *webhook, const void *data, si
     int result = AVITO_AGAIN;
     size_t n;
 
-    *used = 0;
+    if (used != NULL) {
+        *used = 0;
+    }
+    if (!avitoi_webhook_is_ready(webhook) || used == NULL || (data == NULL && len > 0)) {
+        return AVITO_ERR_ARGUMENT;
+    }
     if (avito_webhook_deadline_ms(webhook, now_ms) == 0) {
         return avitoi_webhook_overdue(webhook, now_ms);
     }
@@ -12724,6 +12747,9 @@ AVITO_API int avito_webhook_receive(avito_webhook *webhook, const void *data, si
 
 AVITO_API int avito_webhook_wants(const avito_webhook *webhook)
 {
+    if (!avitoi_webhook_is_ready(webhook)) {
+        return 0;
+    }
     if (webhook->priv.out_len > 0) {
         return AVITO_WANT_WRITE;
     }
@@ -12734,13 +12760,14 @@ AVITO_API int avito_webhook_wants(const avito_webhook *webhook)
 
 AVITO_API uint32_t avito_webhook_deadline_ms(const avito_webhook *webhook, uint32_t now_ms)
 {
-    uint32_t limit = webhook->o.request_timeout_ms;
-    uint32_t elapsed = now_ms - webhook->priv.since_ms;
     int wants = avito_webhook_wants(webhook);
+    uint32_t limit, elapsed;
 
     if (wants == 0) {
         return UINT32_MAX;
     }
+    limit = webhook->o.request_timeout_ms;
+    elapsed = now_ms - webhook->priv.since_ms;
     if (wants == AVITO_WANT_READ && avitoi_webhook_idle(webhook)) {
         limit = webhook->o.idle_timeout_ms;
     }
@@ -12749,15 +12776,19 @@ AVITO_API uint32_t avito_webhook_deadline_ms(const avito_webhook *webhook, uint3
 
 AVITO_API const char *avito_webhook_output(const avito_webhook *webhook, size_t *len)
 {
-    *len = (size_t)(webhook->priv.out_len - webhook->priv.out_at);
+    if (len == NULL) {
+        return NULL;
+    }
+    *len = webhook != NULL ? (size_t)(webhook->priv.out_len - webhook->priv.out_at) : 0u;
     return *len > 0 ? webhook->priv.out + webhook->priv.out_at : NULL;
 }
 
 AVITO_API void avito_webhook_sent(avito_webhook *webhook, size_t len, uint32_t now_ms)
 {
-    size_t left = (size_t)(webhook->priv.out_len - webhook->priv.out_at);
-
-    if (len < left) {
+    if (!avitoi_webhook_is_ready(webhook)) {
+        return;
+    }
+    if (len < (size_t)(webhook->priv.out_len - webhook->priv.out_at)) {
         webhook->priv.out_at = (uint8_t)(webhook->priv.out_at + len);
         return;
     }
@@ -12770,8 +12801,11 @@ AVITO_API void avito_webhook_sent(avito_webhook *webhook, size_t len, uint32_t n
 
 AVITO_API const void *avito_webhook_body(const avito_webhook *webhook, size_t *len)
 {
-    bool waits = (webhook->priv.flags & AVITOI_WEBHOOK_EVENT) != 0;
+    bool waits = webhook != NULL && (webhook->priv.flags & AVITOI_WEBHOOK_EVENT) != 0;
 
+    if (len == NULL) {
+        return NULL;
+    }
     *len = waits ? webhook->priv.body_len : 0;
     return waits ? webhook->o.buffer : NULL;
 }
@@ -12782,6 +12816,9 @@ AVITO_API int avito_webhook_event(const avito_webhook *webhook, avito_arena *are
     size_t len;
     const void *body = avito_webhook_body(webhook, &len);
 
+    if (!avitoi_webhook_is_ready(webhook) || arena == NULL || out == NULL) {
+        return AVITO_ERR_ARGUMENT;
+    }
     return body != NULL ? avito_parse_webhook(body, len, arena, out, needed) : AVITO_ERR_IDLE;
 }
 
@@ -12790,7 +12827,7 @@ AVITO_API avito_str avito_webhook_signature(const avito_webhook *webhook)
     unsigned needed = AVITOI_WEBHOOK_EVENT | AVITOI_WEBHOOK_SIGNATURE;
     avito_str signature = {NULL, 0};
 
-    if ((webhook->priv.flags & needed) == needed) {
+    if (webhook != NULL && (webhook->priv.flags & needed) == needed) {
         signature.ptr =
             (const char *)webhook->o.buffer + webhook->o.buffer_cap - AVITO_WEBHOOK_SIGNATURE_ROOM;
         signature.len = webhook->priv.signature_len;
@@ -12800,6 +12837,9 @@ AVITO_API avito_str avito_webhook_signature(const avito_webhook *webhook)
 
 AVITO_API void avito_webhook_done(avito_webhook *webhook, uint32_t now_ms)
 {
+    if (webhook == NULL) {
+        return;
+    }
     webhook->priv.flags &= ~AVITOI_WEBHOOK_EVENT;
     if (webhook->priv.out_len == 0) {
         webhook->priv.since_ms = now_ms;
@@ -12808,12 +12848,13 @@ AVITO_API void avito_webhook_done(avito_webhook *webhook, uint32_t now_ms)
 
 AVITO_API bool avito_webhook_finished(const avito_webhook *webhook)
 {
-    return webhook->priv.out_len == 0 && (webhook->priv.flags & AVITOI_WEBHOOK_CLOSING) != 0;
+    return !avitoi_webhook_is_ready(webhook) ||
+           (webhook->priv.out_len == 0 && (webhook->priv.flags & AVITOI_WEBHOOK_CLOSING) != 0);
 }
 
 AVITO_API int avito_webhook_status(const avito_webhook *webhook)
 {
-    return (int)webhook->priv.status;
+    return webhook != NULL ? (int)webhook->priv.status : 0;
 }
 
 /* ======================================================================= *
@@ -14737,13 +14778,19 @@ static void avitoi_inbox_nap(const avito_inbox *in)
     }
 }
 
+/* Whether it was initialised, with success, and its lane still is. */
+static bool avitoi_inbox_is_ready(const avito_inbox *in)
+{
+    return in != NULL && avitoi_machine_is_ready(in->client);
+}
+
 /* The lane is the inbox's if it is idle, or does what the inbox asked for: every other call zeroes
  * `owner`. */
 AVITO_API int avito_inbox_next(avito_inbox *inbox, avito_message *out)
 {
     avito_client *c;
     int rc;
-    if (inbox == NULL || inbox->client == NULL || out == NULL) {
+    if (!avitoi_inbox_is_ready(inbox) || out == NULL) {
         return AVITO_ERR_ARGUMENT;
     }
     c = inbox->client;
@@ -14788,7 +14835,7 @@ static void avitoi_inbox_accept_handed(avito_inbox *in)
 AVITO_API int avito_inbox_accept(avito_inbox *inbox)
 {
     int rc;
-    if (inbox == NULL || inbox->client == NULL) {
+    if (!avitoi_inbox_is_ready(inbox)) {
         return AVITO_ERR_ARGUMENT;
     }
     if (inbox->priv.phase != AVITOI_INBOX_HANDED && inbox->priv.phase != AVITOI_INBOX_OFFERED) {
@@ -14826,7 +14873,7 @@ AVITO_API int avito_inbox_offer(avito_inbox *inbox, const avito_message *message
 {
     uint64_t hash;
     uint32_t created;
-    if (inbox == NULL || inbox->client == NULL || message == NULL || message->id.ptr == NULL ||
+    if (!avitoi_inbox_is_ready(inbox) || message == NULL || message->id.ptr == NULL ||
         (message->user_id != 0 && message->user_id != inbox->o.user_id)) {
         return AVITO_ERR_ARGUMENT;
     }
@@ -14850,7 +14897,7 @@ AVITO_API int avito_inbox_offer(avito_inbox *inbox, const avito_message *message
 
 AVITO_API void avito_inbox_doorbell(avito_inbox *inbox)
 {
-    if (inbox != NULL && inbox->client != NULL) {
+    if (avitoi_inbox_is_ready(inbox)) {
         avitoi_inbox_hear(inbox);
         avitoi_inbox_ring_bell(inbox);
     }
@@ -14858,12 +14905,19 @@ AVITO_API void avito_inbox_doorbell(avito_inbox *inbox)
 
 AVITO_API int avito_inbox_wants(const avito_inbox *inbox)
 {
-    const bool lane = inbox->client->priv.call != NULL && !inbox->priv.eager;
+    bool lane;
+    if (!avitoi_inbox_is_ready(inbox)) {
+        return 0;
+    }
+    lane = inbox->client->priv.call != NULL && !inbox->priv.eager;
     return lane ? avito_wants(inbox->client) : AVITO_WANT_TIMER;
 }
 
 AVITO_API uint32_t avito_inbox_deadline_ms(const avito_inbox *inbox)
 {
+    if (!avitoi_inbox_is_ready(inbox)) {
+        return UINT32_MAX;
+    }
     if (inbox->priv.eager) {
         return 0;
     }
@@ -14873,14 +14927,17 @@ AVITO_API uint32_t avito_inbox_deadline_ms(const avito_inbox *inbox)
 
 AVITO_API unsigned avito_inbox_events(avito_inbox *inbox)
 {
-    const unsigned events = inbox->priv.events;
-    inbox->priv.events = 0;
+    unsigned events = 0;
+    if (avitoi_inbox_is_ready(inbox)) {
+        events = inbox->priv.events;
+        inbox->priv.events = 0;
+    }
     return events;
 }
 
 AVITO_API const char *avito_inbox_about(const avito_inbox *inbox)
 {
-    return inbox->priv.chat_id;
+    return inbox != NULL ? inbox->priv.chat_id : "";
 }
 
 /* ---- options ---- */
@@ -14994,6 +15051,9 @@ AVITO_API size_t avito_split_text(const char *text)
 {
     size_t n = 0, points = 0, best = 0;
     unsigned quality = 0;
+    if (text == NULL) {
+        return 0;
+    }
     while (text[n] != '\0' && points < AVITO_TEXT_MAX) {
         do {
             n++;
@@ -15187,7 +15247,9 @@ static int avitoi_send_dry_run(avito_client *c)
 
 AVITO_API void avito_enable_dry_run(avito_client_options *options)
 {
-    options->priv.dry_run = avitoi_send_dry_run;
+    if (options != NULL) {
+        options->priv.dry_run = avitoi_send_dry_run;
+    }
 }
 
 /* ======================================================================= *
@@ -16509,7 +16571,7 @@ AVITO_API int avito_message_json(const avito_message *message, const avito_chat 
 #endif
 
 enum {
-    AVITOI_TCP_IDLE,
+    AVITOI_TCP_IDLE = 1,       /* 0: it was not initialised, with success */
     AVITOI_TCP_LOOKUP,     /* wait() is to look the name up */
     AVITOI_TCP_LOOKED_UP,
     AVITOI_TCP_RESOLVING,  /* the resolve hook said AVITO_AGAIN */
@@ -16584,6 +16646,9 @@ AVITO_API int avito_posix_entropy(void *ctx, void *out, size_t len)
 {
     unsigned char *bytes = (unsigned char *)out;
     (void)ctx;
+    if (out == NULL) {
+        return AVITO_ERR_ARGUMENT;
+    }
 #if defined(__linux__)
     while (len > 0) {
         ssize_t n = getrandom(bytes, len, 0);
@@ -17167,21 +17232,24 @@ AVITO_API int avito_tcp_init(avito_tcp *tcp, const avito_tcp_options *options)
     if (tcp->o.never_wait && tcp->o.address == NULL && tcp->o.resolve == NULL) {
         return AVITO_ERR_OPTION_RESOLVE;
     }
+    tcp->priv.state = AVITOI_TCP_IDLE;
     return AVITO_OK;
 }
 
 AVITO_API avito_transport avito_tcp_transport(avito_tcp *tcp)
 {
-    avito_transport transport;
-    transport.functions =
-        tcp->o.never_wait ? &avitoi_tcp_functions_never_wait : &avitoi_tcp_functions;
-    transport.ctx = tcp;
+    avito_transport transport = {NULL, NULL};
+    if (tcp != NULL && tcp->priv.state != 0) {
+        transport.functions =
+            tcp->o.never_wait ? &avitoi_tcp_functions_never_wait : &avitoi_tcp_functions;
+        transport.ctx = tcp;
+    }
     return transport;
 }
 
 AVITO_API int avito_tcp_fd(const avito_tcp *tcp)
 {
-    return tcp->priv.fd;
+    return tcp != NULL && tcp->priv.state != 0 ? tcp->priv.fd : -1;
 }
 
 #endif /* AVITO_WITH_POSIX */
@@ -17629,6 +17697,9 @@ static const uint16_t avitoi_tls_suites_chacha_first[6] = {
 
 AVITO_API void avito_tls_profile(br_ssl_client_context *ssl, br_x509_minimal_context *x509)
 {
+    if (ssl == NULL || x509 == NULL) {
+        return;
+    }
     br_ssl_engine_context *eng = &ssl->eng;
     bool hardware = br_aes_x86ni_ctr_get_vtable() != NULL || br_aes_pwr8_ctr_get_vtable() != NULL;
     br_poly1305_run poly = br_poly1305_ctmulq_get();
@@ -17711,8 +17782,17 @@ static int avitoi_tls_set_up(avito_tls *tls)
     return rc == AVITO_OK ? avitoi_tls_insist(tls) : rc;
 }
 
+/* Whether it was initialised, with success. */
+static bool avitoi_tls_is_ready(const avito_tls *tls)
+{
+    return tls != NULL && tls->o.buffer != NULL;
+}
+
 AVITO_API avito_arena *avito_tls_arena(avito_tls *tls)
 {
+    if (!avitoi_tls_is_ready(tls)) {
+        return NULL;
+    }
     if (tls->priv.arena.base == NULL) {
         tls->priv.arena = avito_arena_of(&tls->priv.check, sizeof tls->priv.check);
         tls->priv.arena.lent = true;
@@ -17823,25 +17903,31 @@ static int avitoi_tls_check_options(const avito_tls_options *o)
 AVITO_API int avito_tls_init(avito_tls *tls, const avito_tls_options *options)
 {
     int rc;
-    if (tls == NULL || options == NULL) {
+    if (tls == NULL) {
         return AVITO_ERR_ARGUMENT;
     }
     memset(tls, 0, sizeof *tls);
+    if (options == NULL) {
+        return AVITO_ERR_ARGUMENT;
+    }
     tls->o = *options;
     if (tls->o.read_ahead == NULL) {
         tls->o.read_ahead_cap = 0;
     }
     rc = avitoi_tls_check_options(&tls->o);
-    if (rc != AVITO_OK) {
-        return rc;
+    if (rc == AVITO_OK) {
+        br_ssl_client_zero(&tls->priv.ssl);
+        rc = avitoi_tls_set_up(tls);
     }
-    br_ssl_client_zero(&tls->priv.ssl);
-    rc = avitoi_tls_set_up(tls);
     if (rc == AVITO_OK) {
         rc = avitoi_tls_set_buffers(tls);
     }
+    if (rc != AVITO_OK) { /* as if it had never been initialised: each function says so */
+        memset(tls, 0, sizeof *tls);
+        return rc;
+    }
     avitoi_tls_hash_anchors(tls);
-    return rc;
+    return AVITO_OK;
 }
 
 /* ---- results ---- */
@@ -18254,21 +18340,28 @@ static void avitoi_tls_keep_session(avito_tls *tls)
 
 AVITO_API bool avito_tls_resumed(const avito_tls *tls)
 {
-    return tls->priv.resumed;
+    return tls != NULL && tls->priv.resumed;
 }
 
 AVITO_API int avito_tls_suite(const avito_tls *tls)
 {
-    return tls->priv.state == AVITOI_TLS_OPEN ? tls->priv.ssl.eng.session.cipher_suite : 0;
+    return tls != NULL && tls->priv.state == AVITOI_TLS_OPEN ? tls->priv.ssl.eng.session.cipher_suite
+                                                             : 0;
 }
 
 /* Layout: 1 format, 16 key, 8 time, 2 version, 2 suite, 1 id length, 32 id, 48 secret; rest 0. */
 AVITO_API int avito_tls_get_session(const avito_tls *tls, avito_tls_session *out)
 {
-    const br_ssl_session_parameters *p = &tls->priv.session;
-    uint64_t when = (uint64_t)tls->priv.session_time;
-    uint8_t *b = out->bytes;
+    const br_ssl_session_parameters *p;
+    uint64_t when;
+    uint8_t *b;
     unsigned i;
+    if (!avitoi_tls_is_ready(tls) || out == NULL) {
+        return AVITO_ERR_ARGUMENT;
+    }
+    p = &tls->priv.session;
+    when = (uint64_t)tls->priv.session_time;
+    b = out->bytes;
     memset(out, 0, sizeof *out);
     if (tls->priv.session_time == 0) {
         return AVITO_END;
@@ -18290,10 +18383,15 @@ AVITO_API int avito_tls_get_session(const avito_tls *tls, avito_tls_session *out
 
 AVITO_API int avito_tls_set_session(avito_tls *tls, const avito_tls_session *session)
 {
-    br_ssl_session_parameters *p = &tls->priv.session;
-    const uint8_t *b = session->bytes;
+    br_ssl_session_parameters *p;
+    const uint8_t *b;
     uint64_t when = 0;
     unsigned i;
+    if (!avitoi_tls_is_ready(tls) || session == NULL) {
+        return AVITO_ERR_ARGUMENT;
+    }
+    p = &tls->priv.session;
+    b = session->bytes;
     if (b[0] != 1 || b[25] != 3 || b[26] != 3 || b[29] == 0 || b[29] > 32 || (b[17] & 0x80u) != 0 ||
         tls->priv.state != AVITOI_TLS_IDLE) {
         return AVITO_ERR_ARGUMENT;
@@ -18676,11 +18774,13 @@ static const avito_transport_functions avitoi_tls_functions_never_wait = {
 
 AVITO_API avito_transport avito_tls_transport(avito_tls *tls)
 {
-    const avito_transport_functions *below = tls->o.transport.functions;
-    avito_transport transport;
-    transport.functions = below != NULL && below->wait != NULL ? &avitoi_tls_functions
-                                                               : &avitoi_tls_functions_never_wait;
-    transport.ctx = tls;
+    avito_transport transport = {NULL, NULL};
+    if (avitoi_tls_is_ready(tls)) {
+        transport.functions = tls->o.transport.functions->wait != NULL
+                                  ? &avitoi_tls_functions
+                                  : &avitoi_tls_functions_never_wait;
+        transport.ctx = tls;
+    }
     return transport;
 }
 
@@ -18816,9 +18916,17 @@ static void avitoi_anchors_event(avito_anchors *a, int event)
     }
 }
 
+static bool avitoi_anchors_are_begun(const avito_anchors *a)
+{
+    return a != NULL && a->priv.memory != NULL;
+}
+
 AVITO_API void avito_anchors_begin(avito_anchors *anchors, void *memory, size_t cap)
 {
     size_t odd;
+    if (anchors == NULL) {
+        return;
+    }
     memset(anchors, 0, sizeof *anchors);
     br_pem_decoder_init(&anchors->priv.pem);
     anchors->priv.memory = memory != NULL ? (char *)memory : (char *)anchors;
@@ -18843,6 +18951,13 @@ static void avitoi_anchors_watch(avito_anchors *a, const char *p, size_t len)
 AVITO_API void avito_anchors_add_pem(avito_anchors *anchors, const void *text, size_t len)
 {
     const char *bytes = (const char *)text;
+    if (!avitoi_anchors_are_begun(anchors)) {
+        return;
+    }
+    if (text == NULL && len > 0) {
+        anchors->priv.failure = AVITO_ERR_ARGUMENT;
+        return;
+    }
     avitoi_anchors_watch(anchors, bytes, len);
     while (len > 0 && anchors->priv.failure == 0) {
         size_t n = br_pem_decoder_push(&anchors->priv.pem, bytes, len);
@@ -18854,6 +18969,9 @@ AVITO_API void avito_anchors_add_pem(avito_anchors *anchors, const void *text, s
 
 AVITO_API int avito_anchors_end(avito_anchors *anchors)
 {
+    if (!avitoi_anchors_are_begun(anchors)) {
+        return AVITO_ERR_ARGUMENT;
+    }
     avito_anchors_add_pem(anchors, "\n", 1); /* the last line may lack it */
     if (anchors->priv.open || anchors->priv.begins != 0) {
         anchors->priv.failure = AVITO_ERR_OPTION_ANCHORS;
@@ -18886,9 +19004,13 @@ AVITO_API int avito_anchors_load_file(avito_anchors *anchors, void *memory, size
                                       const char *path)
 {
     char piece[512];
-    int fd = avitoi_posix_open(path);
     ssize_t n = -1;
+    int fd;
     avito_anchors_begin(anchors, memory, cap);
+    if (anchors == NULL || path == NULL) {
+        return AVITO_ERR_ARGUMENT;
+    }
+    fd = avitoi_posix_open(path);
     while (fd >= 0 && ((n = read(fd, piece, sizeof piece)) > 0 || (n < 0 && errno == EINTR))) {
         avito_anchors_add_pem(anchors, piece, n > 0 ? (size_t)n : 0);
     }
@@ -19221,7 +19343,7 @@ AVITO_API int avito_posix_open(avito_posix *avito, const avito_posix_options *op
  * avito_posix_open() and avito_get_self(). */
 AVITO_API int avito_posix_sign_in(avito_posix *avito, const avito_posix_options *options);
 
-/* Closes the connection and the folder. Also after a failed open; not twice. */
+/* Closes the connection and the folder. Does no harm after a failed open, or twice. */
 AVITO_API void avito_posix_close(avito_posix *avito);
 
 /* Options for one inbox: memory of the struct, and, if there is a .folder, the store's hooks. Change what you
@@ -19271,6 +19393,12 @@ AVITO_API int avito_posix_perror(avito_posix *avito, int result);
 
 #define AVITOI_STORE_LOCK_MS 5000 /* another program holds the lock for moments */
 #define AVITOI_STORE_TURN_MS 10
+
+/* Whether it is open. */
+static bool avitoi_store_is_ready(const avito_store *s)
+{
+    return s != NULL && s->o.folder != NULL;
+}
 
 /* Notes for people what could not be done with which file. */
 static int avitoi_store_failed(avito_store *s, const char *name, const char *what)
@@ -19485,6 +19613,9 @@ static int avitoi_store_is_taken(avito_store *s, int fd)
 AVITO_API int avito_store_take_inbox(avito_store *store)
 {
     int fd, rc;
+    if (!avitoi_store_is_ready(store)) {
+        return AVITO_ERR_ARGUMENT;
+    }
     if (store->priv.inbox >= 0) {
         return AVITO_OK;
     }
@@ -19531,8 +19662,30 @@ static bool avitoi_store_make(const char *folder)
     return good;
 }
 
+static void avitoi_store_drop(int *fd)
+{
+    if (*fd >= 0) {
+        (void)close(*fd);
+    }
+    *fd = -1;
+}
+
+static int avitoi_store_open(avito_store *s)
+{
+    if (!avitoi_store_make(s->o.folder)) {
+        return avitoi_store_failed(s, "", "cannot be made");
+    }
+    s->priv.folder = avitoi_store_open_at(AT_FDCWD, s->o.folder, O_RDONLY | O_DIRECTORY);
+    if (s->priv.folder < 0) {
+        return avitoi_store_failed(s, "", "cannot be opened");
+    }
+    s->priv.lock = avitoi_store_open_at(s->priv.folder, "lock", O_RDWR | O_CREAT | O_NOFOLLOW);
+    return s->priv.lock < 0 ? avitoi_store_failed(s, "lock", "cannot be made") : (int)AVITO_OK;
+}
+
 AVITO_API int avito_store_open(avito_store *store, const avito_store_options *options)
 {
+    int rc;
     if (store == NULL) {
         return AVITO_ERR_ARGUMENT;
     }
@@ -19545,43 +19698,32 @@ AVITO_API int avito_store_open(avito_store *store, const avito_store_options *op
     store->o.client_id = options->client_id != NULL ? options->client_id : "";
     store->o.host = options->host != NULL ? options->host : "";
     store->o.grace_s = options->grace_s != 0 ? options->grace_s : 60u;
-    if (!avitoi_store_make(options->folder)) {
-        return avitoi_store_failed(store, "", "cannot be made");
-    }
-    store->priv.folder = avitoi_store_open_at(AT_FDCWD, options->folder, O_RDONLY | O_DIRECTORY);
-    if (store->priv.folder < 0) {
-        return avitoi_store_failed(store, "", "cannot be opened");
-    }
-    store->priv.lock =
-        avitoi_store_open_at(store->priv.folder, "lock", O_RDWR | O_CREAT | O_NOFOLLOW);
-    if (store->priv.lock < 0) {
-        const int rc = avitoi_store_failed(store, "lock", "cannot be made");
+    rc = avitoi_store_open(store);
+    if (rc != AVITO_OK) {
         avito_store_close(store);
-        return rc;
     }
-    return AVITO_OK;
+    return rc;
 }
 
 AVITO_API void avito_store_close(avito_store *store)
 {
-    int *const fds[] = {&store->priv.inbox, &store->priv.lock, &store->priv.folder};
-    size_t i;
-    for (i = 0; i < AVITOI_COUNT(fds); i++) {
-        if (*fds[i] >= 0) {
-            (void)close(*fds[i]);
-        }
-        *fds[i] = -1;
+    if (!avitoi_store_is_ready(store)) {
+        return;
     }
+    avitoi_store_drop(&store->priv.inbox);
+    avitoi_store_drop(&store->priv.lock);
+    avitoi_store_drop(&store->priv.folder);
+    store->o.folder = NULL;
 }
 
 AVITO_API const char *avito_store_problem(const avito_store *store)
 {
-    return store->priv.problem;
+    return store != NULL ? store->priv.problem : "";
 }
 
 AVITO_API int avito_store_errno(const avito_store *store)
 {
-    return store->priv.error;
+    return store != NULL ? store->priv.error : 0;
 }
 
 /* ---- lines of text ---- */
@@ -19657,8 +19799,13 @@ static avito_str avitoi_store_str(const char *value)
 AVITO_API int avito_store_load_token(void *ctx, avito_token *token)
 {
     avito_store *s = (avito_store *)ctx;
-    char *at = s->priv.text;
-    const int rc = avitoi_store_text(s, "tokens");
+    char *at;
+    int rc;
+    if (!avitoi_store_is_ready(s) || token == NULL) {
+        return AVITO_ERR_ARGUMENT;
+    }
+    at = s->priv.text;
+    rc = avitoi_store_text(s, "tokens");
     memset(token, 0, sizeof *token);
     if (rc != AVITO_OK) {
         return rc;
@@ -19679,6 +19826,9 @@ AVITO_API int avito_store_save_token(void *ctx, const avito_token *token)
     avito_store *s = (avito_store *)ctx;
     struct avitoi_writer w;
     int rc;
+    if (!avitoi_store_is_ready(s) || token == NULL) {
+        return AVITO_ERR_ARGUMENT;
+    }
     avitoi_store_begin(s, &w);
     avitoi_store_line(&w, "avito-tokens", "1");
     avitoi_store_line(&w, "client", s->o.client_id);
@@ -19710,15 +19860,17 @@ static const char *avitoi_store_slot(int slot)
 AVITO_API int avito_store_load_inbox(void *ctx, int slot, void *data, size_t cap, size_t *len)
 {
     avito_store *s = (avito_store *)ctx;
-    const int rc = avito_store_take_inbox(s);
-    *len = 0;
+    const int rc = data != NULL && len != NULL ? avito_store_take_inbox(s) : (int)AVITO_ERR_ARGUMENT;
+    if (len != NULL) {
+        *len = 0;
+    }
     return rc != AVITO_OK ? rc : avitoi_store_read(s, avitoi_store_slot(slot), data, cap, len);
 }
 
 AVITO_API int avito_store_save_inbox(void *ctx, int slot, const void *data, size_t len)
 {
     avito_store *s = (avito_store *)ctx;
-    const int rc = avito_store_take_inbox(s);
+    const int rc = data != NULL ? avito_store_take_inbox(s) : (int)AVITO_ERR_ARGUMENT;
     return rc != AVITO_OK ? rc : avitoi_store_write(s, avitoi_store_slot(slot), data, len);
 }
 
@@ -19885,11 +20037,16 @@ AVITO_API int avito_store_each_send(avito_store *store,
                                     int (*visit)(void *ctx, const avito_store_send *send),
                                     void *ctx)
 {
-    const int fd = avitoi_store_open_at(store->priv.folder, ".", O_RDONLY | O_DIRECTORY);
-    DIR *list = fd >= 0 ? fdopendir(fd) : NULL;
     const struct dirent *entry;
     char key[AVITO_STORE_KEY_MAX + 1u];
     int rc = AVITO_OK;
+    DIR *list;
+    int fd;
+    if (!avitoi_store_is_ready(store) || visit == NULL) {
+        return AVITO_ERR_ARGUMENT;
+    }
+    fd = avitoi_store_open_at(store->priv.folder, ".", O_RDONLY | O_DIRECTORY);
+    list = fd >= 0 ? fdopendir(fd) : NULL;
     if (list == NULL) {
         rc = avitoi_store_failed(store, "", "cannot be read");
         if (fd >= 0) {
@@ -19973,7 +20130,7 @@ static int avitoi_store_begin_locked(avito_store *s, const avito_store_send *sen
 AVITO_API int avito_store_begin_send(avito_store *store, const avito_store_send *send)
 {
     int rc;
-    if (store == NULL || send == NULL || memchr(send->key, 0, sizeof send->key) == NULL ||
+    if (!avitoi_store_is_ready(store) || send == NULL || memchr(send->key, 0, sizeof send->key) == NULL ||
         memchr(send->text, 0, sizeof send->text) == NULL || !avitoi_store_key(store, send->key) ||
         !avitoi_store_fits(send->chat_id, sizeof send->chat_id, true) ||
         !avitoi_store_fits(send->baseline_id, sizeof send->baseline_id, false)) {
@@ -20009,7 +20166,7 @@ AVITO_API int avito_store_end_send(avito_store *store, const char *key, avito_ou
                                    const char *message_id)
 {
     int rc;
-    if (store == NULL || !avitoi_store_key(store, key) ||
+    if (!avitoi_store_is_ready(store) || !avitoi_store_key(store, key) ||
         (message_id != NULL && !avitoi_store_fits(message_id, AVITO_STORE_ID_CAP, false))) {
         return AVITO_ERR_ARGUMENT;
     }
@@ -20023,7 +20180,7 @@ AVITO_API int avito_store_end_send(avito_store *store, const char *key, avito_ou
 
 AVITO_API int avito_store_find_send(avito_store *store, const char *key, avito_store_send *out)
 {
-    if (store == NULL || out == NULL || !avitoi_store_key(store, key)) {
+    if (!avitoi_store_is_ready(store) || out == NULL || !avitoi_store_key(store, key)) {
         return AVITO_ERR_ARGUMENT;
     }
     return avitoi_store_load(store, out);
@@ -20032,7 +20189,7 @@ AVITO_API int avito_store_find_send(avito_store *store, const char *key, avito_s
 AVITO_API int avito_store_forget_send(avito_store *store, const char *key)
 {
     int rc;
-    if (store == NULL || !avitoi_store_key(store, key)) {
+    if (!avitoi_store_is_ready(store) || !avitoi_store_key(store, key)) {
         return AVITO_ERR_ARGUMENT;
     }
     rc = avitoi_store_lock(store);
@@ -20173,7 +20330,7 @@ AVITO_API int avito_send_once(avito_client *client, avito_store *store, int64_t 
 {
     avito_store_send *send;
     int rc;
-    if (client == NULL || store == NULL || chat_id == NULL || text == NULL || arena == NULL ||
+    if (!avitoi_machine_is_ready(client) || !avitoi_store_is_ready(store) || key == NULL || chat_id == NULL || text == NULL || arena == NULL ||
         outcome == NULL || client->o.never_wait || client->o.transport.functions->wait == NULL) {
         return AVITO_ERR_ARGUMENT;
     }
@@ -20282,6 +20439,7 @@ AVITO_API int avito_image_from_file(avito_image_file *image, const char *path)
     if (image->priv.fd < 0) {
         return AVITO_ERR_FILE;
     }
+    image->source.read = avitoi_image_read;
     rc = avitoi_image_check(image);
     if (rc != AVITO_OK) {
         const int error = errno;
@@ -20290,7 +20448,6 @@ AVITO_API int avito_image_from_file(avito_image_file *image, const char *path)
         return rc;
     }
     avitoi_image_name(image, path);
-    image->source.read = avitoi_image_read;
     image->source.ctx = image;
     image->source.file_name = image->priv.name;
     return AVITO_OK;
@@ -20298,9 +20455,9 @@ AVITO_API int avito_image_from_file(avito_image_file *image, const char *path)
 
 AVITO_API void avito_image_file_close(avito_image_file *image)
 {
-    if (image != NULL && image->priv.fd >= 0) {
+    if (image != NULL && image->source.read != NULL) {
         (void)close(image->priv.fd);
-        image->priv.fd = -1;
+        image->source.read = NULL;
     }
 }
 
@@ -20345,12 +20502,17 @@ static int avitoi_posix_failed(avito_posix *p, int result, const char *name, con
 
 AVITO_API const char *avito_posix_strerror(avito_posix *avito, int result)
 {
-    const avito_error *error = &avito->client.error;
-    const char *of_server = result < 0 && error->code == result ? error->text : "";
     const bool of_store =
         result == AVITO_ERR_FILE || result == AVITO_ERR_HOOK || result == AVITO_ERR_BUSY;
-    const char *of_folder = of_store ? avito_store_problem(&avito->store) : "";
+    const char *of_server, *of_folder;
+    const avito_error *error;
     struct avitoi_writer w;
+    if (avito == NULL) {
+        return avito_error_text(result);
+    }
+    error = &avito->client.error;
+    of_server = result < 0 && error->code == result ? error->text : "";
+    of_folder = of_store ? avito_store_problem(&avito->store) : "";
     if (avito->priv.noted == result && result < 0) {
         return avito->priv.note;
     }
@@ -20407,7 +20569,7 @@ static int avitoi_posix_hook_load(void *ctx, avito_token *token)
 {
     avito_posix *p = (avito_posix *)ctx;
     const avito_account_options *hooks = &p->priv.hooks;
-    if (p->store.priv.folder >= 0) {
+    if (avitoi_store_is_ready(&p->store)) {
         return avito_store_load_token(&p->store, token);
     }
     return hooks->load_token != NULL ? hooks->load_token(hooks->ctx, token) : (int)AVITO_END;
@@ -20417,7 +20579,7 @@ static int avitoi_posix_hook_save(void *ctx, const avito_token *token)
 {
     avito_posix *p = (avito_posix *)ctx;
     const avito_account_options *hooks = &p->priv.hooks;
-    if (p->store.priv.folder >= 0) {
+    if (avitoi_store_is_ready(&p->store)) {
         return avito_store_save_token(&p->store, token);
     }
     return hooks->save_token != NULL ? hooks->save_token(hooks->ctx, token) : (int)AVITO_OK;
@@ -20744,6 +20906,12 @@ static int avitoi_posix_lane(avito_posix *p, const avito_posix_options *o, avito
     return rc;
 }
 
+static void avitoi_posix_let_go(avito_posix *p)
+{
+    avitoi_store_drop(&p->priv.look_up);
+    avito_store_close(&p->store);
+}
+
 AVITO_API avito_posix_options avito_posix_options_default(void)
 {
     avito_posix_options options = AVITOI_ZERO;
@@ -20759,7 +20927,6 @@ AVITO_API int avito_posix_open(avito_posix *avito, const avito_posix_options *op
     }
     memset(avito, 0, sizeof *avito);
     avito->priv.look_up = -1;
-    avito->store.priv.folder = avito->store.priv.lock = avito->store.priv.inbox = -1;
     avito->arena = avito_arena_of(avito->priv.room, sizeof avito->priv.room);
     o = options != NULL ? *options : o;
     avito->priv.hooks = o.account;
@@ -20769,6 +20936,9 @@ AVITO_API int avito_posix_open(avito_posix *avito, const avito_posix_options *op
     rc = rc == AVITO_OK ? avitoi_posix_store(avito, &o) : rc;
     rc = rc == AVITO_OK ? avitoi_posix_lines(avito, &o) : rc;
     rc = rc == AVITO_OK ? avitoi_posix_lane(avito, &o, &o.account) : rc;
+    if (rc != AVITO_OK) {
+        avitoi_posix_let_go(avito);
+    }
     avito->priv.open = rc == AVITO_OK;
     return rc;
 }
@@ -20788,6 +20958,9 @@ AVITO_API int avito_posix_sign_in(avito_posix *avito, const avito_posix_options 
 AVITO_API avito_inbox_options avito_posix_inbox_options(avito_posix *avito, int64_t user_id)
 {
     avito_inbox_options o = avito_inbox_options_default();
+    if (avito == NULL || !avito->priv.open) {
+        return o; /* avito_inbox_init() refuses them */
+    }
     avito->priv.inbox_arena = avito_arena_of(avito->priv.inbox_room, sizeof avito->priv.inbox_room);
     o.user_id = user_id;
     o.state = avito->priv.inbox_state;
@@ -20795,7 +20968,7 @@ AVITO_API avito_inbox_options avito_posix_inbox_options(avito_posix *avito, int6
     o.arena = &avito->priv.inbox_arena;
     o.chats = avito->priv.inbox_chats;
     o.chats_cap = sizeof avito->priv.inbox_chats;
-    if (avito->store.priv.folder >= 0) {
+    if (avitoi_store_is_ready(&avito->store)) {
         o.ctx = &avito->store;
         o.save = avito_store_save_inbox;
         o.load = avito_store_load_inbox;
@@ -20805,15 +20978,11 @@ AVITO_API avito_inbox_options avito_posix_inbox_options(avito_posix *avito, int6
 
 AVITO_API void avito_posix_close(avito_posix *avito)
 {
-    if (avito->priv.open) {
-        avito_client_close(&avito->client);
+    if (avito != NULL && avito->priv.open) {
         avito->priv.open = false;
+        avito_client_close(&avito->client);
+        avitoi_posix_let_go(avito);
     }
-    if (avito->priv.look_up >= 0) {
-        (void)close(avito->priv.look_up);
-        avito->priv.look_up = -1;
-    }
-    avito_store_close(&avito->store);
 }
 
 #endif /* AVITO_WITH_FILES && AVITO_WITH_BEARSSL */

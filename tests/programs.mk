@@ -95,3 +95,10 @@ build/examples/07_openssl_transport: build/obj/examples/07_openssl_transport.o
 	@mkdir -p $(@D)
 	$(CC) $< -o $@ -lssl -lcrypto
 build/tests/openssl_transport_test: build/examples/07_openssl_transport
+
+# Every public function, called carelessly: the table is made of the header's declarations.
+build/careless/functions.h: tests/api/careless.py $(HEADER)
+	@mkdir -p $(@D)
+	$(PYTHON) $< $(HEADER) >$@
+build/obj/tests/api/careless_test.san.o: build/careless/functions.h
+build/obj/tests/api/careless_test.san.o: CFLAGS_EXTRA += -Ibuild/careless $(LIBRARY_FLAGS)

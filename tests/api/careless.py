@@ -1,0 +1,118 @@
+#!/usr/bin/env python3
+"""careless.py HEADER: every public function of the header as a row of a table, in C, for
+tests/api/careless_test.c.
+
+    FUNCTION(avito_get_chat, INT, PARAMETERS(...), call)
+
+Nothing is listed here by name: what the header declares is what is called. A type that is not known below
+ends the program, so that nothing is passed over.
+"""
+import re
+import sys
+
+RETURNS = {"void": "NOTHING", "int": "INT", "bool": "BOOL", "size_t": "SIZE", "unsigned": "EVENTS",
+           "uint32_t": "MS", "int64_t": "TIME", "const char *": "TEXT", "const void *": "POINTER",
+           "const avito_error *": "POINTER", "avito_arena *": "POINTER"}
+STRUCTS = {"avito_str": ".ptr != NULL", "avito_json_value": None,
+           "avito_transport": ".functions != NULL", "avito_arena": ".base != NULL"}
+# What is passed for what is no pointer.
+NUMBERS = {"int64_t": "350000001", "size_t": "o->length", "uint32_t": "1000", "int": "0", "unsigned": "1"}
+VALUES = {"avito_str": "o->str", "avito_json_value": "o->value"}
+
+
+def interface(text):
+    """The declarations, without comments and implementation."""
+    text = re.sub(r"/\*.*?\*/", "", text, flags=re.S)
+    out, hidden = [], 0
+    for line in text.split("\n"):
+        if re.match(r"#if defined\(AVITO_MESSENGER_IMPLEMENTATION\)", line):
+            hidden = 1
+        elif hidden and re.match(r"#\s*if", line):
+            hidden += 1
+        elif hidden and re.match(r"#\s*endif", line):
+            hidden -= 1
+        elif not hidden:
+            out.append(line)
+    return "\n".join(out)
+
+
+def declarations(text):
+    for match in re.finditer(r"^AVITO_API\s+([^;{}]*?);", interface(text), re.M):
+        line = re.sub(r"\s+", " ", match.group(1))
+        head, name, params = re.match(r"(.*?)\b(avito_\w+)\((.*)\)$", line).groups()
+        yield head.strip(), name, [] if params == "void" else split(params)
+
+
+def split(params):
+    """At commas outside of brackets."""
+    out, depth = [""], 0
+    for c in params:
+        depth += {"(": 1, ")": -1}.get(c, 0)
+        if c == "," and depth == 0:
+            out.append("")
+        else:
+            out[-1] += c
+    return [p.strip() for p in out]
+
+
+def parameter(text):
+    """(type, name); a pointer's type is what it points to."""
+    if "(*" in text:
+        return "function *", re.search(r"\(\*(\w+)\)", text).group(1)
+    kind, name = re.match(r"(.*?)(\w+)$", text).groups()
+    return kind.strip(), name
+
+
+def argument(kind, name, pointers):
+    if kind == "function *":
+        return "o->p[%d] != NULL ? visit : NULL" % (len(pointers) - 1)
+    if kind.endswith("*"):
+        return "o->p[%d]" % (len(pointers) - 1)
+    if kind in VALUES:
+        return VALUES[kind]
+    if kind.startswith("avito_"):
+        return "(%s)1" % kind # an enum, or the compiler will say so
+    return "1" if name in ("count", "index") else NUMBERS[kind]
+
+
+def value_of(head):
+    """Whether the struct `r` holds anything."""
+    if head == "avito_json_value":
+        return "avito_json_type_of(r)"
+    return "r%s" % STRUCTS[head] if head in STRUCTS else "sizeof r > 0"
+
+
+def function(head, name, params):
+    pointers, words, arguments = [], [], []
+    for text in params:
+        kind, word = parameter(text)
+        if kind.endswith("*"):
+            pointers.append(word)
+            words.append('{"%s", "%s"}' % (re.sub(r"\bconst\b\s*|\s*\*$", "", kind).strip(), word))
+        arguments.append(argument(kind, word, pointers))
+    call = "%s(%s)" % (name, ", ".join(arguments))
+    print("static void call_%s(struct objects *o)\n{" % name)
+    if head == "void":
+        print("    %s;" % call)
+    elif head in STRUCTS or head.endswith("_options"):
+        print("    %s r = %s;" % (head, call))
+        print("    o->result = %s;" % value_of(head))
+    elif RETURNS.get(head) in ("TEXT", "POINTER"):
+        print("    o->result = %s != NULL;" % call)
+    else:
+        print("    o->result = (int64_t)%s;" % call)
+    print("    (void)o;\n}")
+    return "    {\"%s\", call_%s, RESULT_%s, {%s}}," % (
+        name, name, RETURNS.get(head, "STRUCT"), ", ".join(words) or "{NULL, NULL}")
+
+
+def main():
+    with open(sys.argv[1], encoding="utf-8") as f:
+        found = list(declarations(f.read()))
+    print("/* Written by tests/api/careless.py from the header. */")
+    rows = [function(*one) for one in found]
+    print("static const struct function functions[] = {\n%s\n};" % "\n".join(rows))
+
+
+if __name__ == "__main__":
+    main()
