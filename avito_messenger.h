@@ -20330,8 +20330,9 @@ AVITO_API int avito_send_once(avito_client *client, avito_store *store, int64_t 
 {
     avito_store_send *send;
     int rc;
-    if (!avitoi_machine_is_ready(client) || !avitoi_store_is_ready(store) || key == NULL || chat_id == NULL || text == NULL || arena == NULL ||
-        outcome == NULL || client->o.never_wait || client->o.transport.functions->wait == NULL) {
+    if (!avitoi_machine_is_ready(client) || !avitoi_call_may_wait(client) ||
+        !avitoi_store_is_ready(store) || chat_id == NULL || text == NULL || arena == NULL ||
+        outcome == NULL) {
         return AVITO_ERR_ARGUMENT;
     }
     *outcome = AVITO_NOT_SENT;
