@@ -898,10 +898,11 @@
  * avito_tcp, avito_tls: one thread each. Nothing is callable from an interrupt or a signal handler.
  * After fork() the child begins with init; sockets are not shared.
  *
- * A careless call is refused, in every build: NULL for what is not optional, an object that is zeroed
- * or whose init failed, whatever its type, is ARGUMENT, and a call on a lane from inside one of its
- * own hooks BUSY (avito_cancel() and avito_client_close() are noted, and done when the hook has
- * returned). A function without such a result says false, 0, NULL, -1 or UINT32_MAX, or does nothing.
+ * A careless call is refused, in every build: NULL for what is not optional, and an object that is
+ * zeroed or whose init failed, whatever its type, is ARGUMENT; a call on a lane from inside one of
+ * its own hooks is BUSY (avito_cancel() and avito_client_close() are noted, and done when the hook
+ * has returned). A function without such a result says false, 0, NULL, -1 or UINT32_MAX, or does
+ * nothing.
  * What nothing can notice: memory that was never zeroed, and init on an object in use.
  *
  * Security model. Trusted: you, your memory, hooks, anchors, clock, entropy, transports' honesty
