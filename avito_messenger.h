@@ -936,6 +936,10 @@
  * >>11 VERSION AND COMPILER
  * ======================================================================= */
 
+#if defined(__SIZEOF_INT__) && __SIZEOF_INT__ < 4
+#error "avito_messenger.h needs an int of 32 bits: AVR and other 16-bit processors are too small"
+#endif
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

@@ -118,7 +118,9 @@ static void print_source(const avito_anchors *anchors)
     if (taken == NULL) {
         die("no memory", "output");
     }
-    printf("/* Trust anchors. Made by tools/anchors: do not edit. */\n#include <bearssl.h>\n\n"
+    printf("/* Trust anchors. Made by tools/anchors: do not edit. */\n"
+           "#ifndef BR_BEARSSL_H__ /* it may have come from elsewhere */\n#include "
+           "<bearssl.h>\n#endif\n\n"
            "extern const br_x509_trust_anchor %s[];\nextern const size_t %s_count;\n\n"
            "#if defined(__GNUC__)\n"
            "#pragma GCC diagnostic ignored \"-Wcast-qual\" /* BearSSL's type lacks a const */\n"

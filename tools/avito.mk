@@ -12,11 +12,11 @@ TEST_PACKAGES += libinih-dev
 PREFIX ?= /usr/local
 
 build/obj/tools/avito/%.o: CFLAGS_EXTRA += $(AVITO_PROGRAM_FLAGS)
-build/obj/tools/avito/%.o: CFLAGS_OPT := -std=c99 -Os -g -ffunction-sections -fdata-sections $(WARN)
+build/obj/tools/avito/%.o: CFLAGS_OPT := -std=c99 -Os -g -ffunction-sections -fdata-sections $(WARN) $(CFLAGS)
 build/obj/tools/avito/%.san.o: CFLAGS_EXTRA += $(AVITO_PROGRAM_FLAGS)
 
 build/avito: $(AVITO_PROGRAM_SOURCES:%.c=build/obj/%.o)
-	$(CC) -Wl,--gc-sections $^ -o $@ -linih -lbearssl
+	$(CC) $(CFLAGS) $(LDFLAGS) -Wl,--gc-sections $^ -o $@ -linih -lbearssl
 
 build/avito.san: $(AVITO_PROGRAM_SOURCES:%.c=build/obj/%.san.o)
 	$(CC) $(SANITIZE) $^ -o $@ -linih -lbearssl
@@ -26,12 +26,16 @@ build/avito.1: build/avito
 build/avito.ru.1: build/avito
 	LC_ALL=ru_RU.UTF-8 build/avito --manual >$@
 
-.PHONY: avito install avito-static avito-static-foreign
+.PHONY: avito install install-built avito-static avito-static-foreign
 avito: ## build/avito: the program for the command line
 	@sh tools/need.sh $(AVITO_PROGRAM_PACKAGES)
 	@$(MAKE) --no-print-directory build/avito
 
-install: avito build/avito.1 build/avito.ru.1 ## the program, manual pages and completions, below PREFIX
+install: avito ## the program, manual pages and completions, below PREFIX
+	@$(MAKE) --no-print-directory install-built
+
+# For packages: asks for nothing and installs nothing else.
+install-built: build/avito build/avito.1 build/avito.ru.1
 	install -D -m 755 build/avito "$(DESTDIR)$(PREFIX)/bin/avito"
 	install -D -m 644 build/avito.1 "$(DESTDIR)$(PREFIX)/share/man/man1/avito.1"
 	install -D -m 644 build/avito.ru.1 "$(DESTDIR)$(PREFIX)/share/man/ru/man1/avito.1"

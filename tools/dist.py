@@ -43,8 +43,8 @@ def rename(text, comments):
     return "".join(out) + text[last:]
 
 
-def main():
-    out = sys.argv[1] if len(sys.argv) > 1 else os.path.join(TOP, "build/dist/avito_messenger.h")
+def single_file():
+    """The text of the drop-in file. What does not add up is a ValueError."""
     with open(os.path.join(TOP, "avito_messenger.h"), encoding="utf-8") as file:
         header = file.read()
     with open(JSMN, encoding="utf-8") as file:
@@ -56,23 +56,29 @@ def main():
 
     includes = INCLUDE.findall(header)
     if len(includes) != 1:
-        print(f"dist.py: the header includes jsmn.h {len(includes)} times, expected once")
-        return 1
+        raise ValueError(f"the header includes jsmn.h {len(includes)} times, expected once")
     before, after = INCLUDE.split(header)
     asked = ("The implementation includes jsmn.h, from beside this file or the include path\n"
              " * (Debian: libjsmn-dev). With")
     if asked not in before:
-        print("dist.py: the title page speaks otherwise of jsmn.h")
-        return 1
+        raise ValueError("the title page speaks otherwise of jsmn.h")
     before = before.replace(asked, "jsmn is inside, under private names. With")
     text = rename(before, False) + inlined + rename(after, False)
     left = re.findall(r"\bjsmn\w*_\w+|\bJSMN\w*",
                       csource.blank_comments(text, strings=True))
     if left:
-        print("dist.py: not renamed: " + ", ".join(sorted(set(left))))
-        return 1
+        raise ValueError("not renamed: " + ", ".join(sorted(set(left))))
     if "Copyright (c) 2010 Serge Zaitsev" not in text:
-        print("dist.py: jsmn's licence is missing")
+        raise ValueError("jsmn's licence is missing")
+    return text
+
+
+def main():
+    out = sys.argv[1] if len(sys.argv) > 1 else os.path.join(TOP, "build/dist/avito_messenger.h")
+    try:
+        text = single_file()
+    except ValueError as error:
+        print(f"dist.py: {error}")
         return 1
     os.makedirs(os.path.dirname(out) or ".", exist_ok=True)
     with open(out, "w", encoding="utf-8") as file:

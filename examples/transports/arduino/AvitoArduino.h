@@ -18,6 +18,12 @@
 #define AVITO_WITH_BEARSSL 1
 #endif
 
+/* The ESP8266 core has BearSSL. Elsewhere it is the library ArduinoBearSSL, which Arduino's tools find only
+ * by the name of this file. */
+#if defined(ARDUINO) && !defined(ESP8266)
+#include <ArduinoBearSSL.h>
+#endif
+
 #include "AvitoTransport.h"
 
 /* What a board must give. ESP32 and ESP8266 have both below; elsewhere write two functions. */

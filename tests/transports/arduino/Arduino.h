@@ -7,6 +7,8 @@
 #include <string.h>
 #include <time.h>
 
+#define PROGMEM
+
 unsigned long millis();
 void delay(unsigned long ms);
 void yield();

@@ -1,0 +1,1 @@
+#include "bearssl/bearssl.h"

@@ -1,0 +1,53 @@
+"""What the tests of the packages share: counting, commands, unpacking."""
+import glob
+import hashlib
+import os
+import shutil
+import subprocess
+
+TOP = os.getcwd()
+RELEASE = "build/release"
+ROOM = "build/release-test"
+failures = 0
+
+
+def check(what, condition, detail=""):
+    """Prints a line; returns the condition."""
+    global failures
+    failures += not condition
+    print(("ok - " if condition else "not ok - ") + what + (f": {detail}" if detail and not condition else ""), flush=True)
+    return condition
+
+
+def ran(what, command, **more):
+    """Did the command end well? Its output, or None."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False, **more)
+    good = check(what, done.returncode == 0, (done.stdout + done.stderr)[-3000:])
+    return done.stdout if good else None
+
+
+def one(pattern):
+    """The one file of the release with such a name."""
+    found = glob.glob(f"{RELEASE}/{pattern}")
+    if len(found) != 1:
+        raise FileNotFoundError(f"{pattern}: {len(found)} files")
+    return os.path.abspath(found[0])
+
+
+def unpacked(archive, name):
+    """A new folder with what is in it."""
+    folder = os.path.abspath(f"{ROOM}/{name}")
+    shutil.rmtree(folder, ignore_errors=True)
+    os.makedirs(folder)
+    shutil.unpack_archive(archive, folder)
+    return folder
+
+
+def sha256(path):
+    with open(path, "rb") as file:
+        return hashlib.sha256(file.read()).hexdigest()
+
+
+def text(path):
+    with open(path, encoding="utf-8") as file:
+        return file.read()

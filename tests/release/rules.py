@@ -1,0 +1,78 @@
+"""The published rules of package formats whose own tools Debian has not. Each says where its rule stands."""
+import json
+import os
+import re
+
+from packages import check, text
+
+SEMVER = r"\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?"
+
+
+def arduino(folder):
+    """https://arduino.github.io/arduino-cli/latest/library-specification/ and the strict schema of arduino-lint,
+    https://github.com/arduino/arduino-lint/tree/main/etc/schemas (arduino-library-properties-strict-schema.json)."""
+    lines = text(f"{folder}/library.properties").splitlines()
+    fields = dict(line.split("=", 1) for line in lines)
+    needed = {"name", "version", "author", "maintainer", "sentence", "paragraph", "category", "url", "architectures"}
+    check("arduino: library.properties has each field once", len(fields) == len(lines) and needed <= set(fields))
+    check("arduino: its name has at most 16 letters and no \"Arduino\"",
+          re.fullmatch(r"[A-Za-z][\w.-]{0,15}", fields["name"]) and "arduino" not in fields["name"].lower())
+    check("arduino: its folder has its name", os.path.basename(folder) == fields["name"])
+    check("arduino: its version is semantic", re.fullmatch(SEMVER, fields["version"]))
+    check("arduino: its category is one of the listed", fields["category"] in (
+        "Display", "Communication", "Signal Input/Output", "Sensors", "Device Control", "Timing", "Data Storage",
+        "Data Processing", "Other"))
+    check("arduino: what it includes is there",
+          all(os.path.exists(f"{folder}/src/{name}") for name in fields["includes"].split(",")))
+    arduino_keywords(folder)
+    for sketch in os.listdir(f"{folder}/examples"):
+        check(f"arduino: {sketch} is a folder with a sketch of its name",
+              os.path.exists(f"{folder}/examples/{sketch}/{sketch}.ino"))
+
+
+def arduino_keywords(folder):
+    """Library specification, "Keywords": a word, one tab, KEYWORD1 (types) or KEYWORD2 (functions)."""
+    rows = text(f"{folder}/keywords.txt").splitlines()
+    check("arduino: keywords.txt is a table", all(re.fullmatch(r"\w+\tKEYWORD[12]", row) for row in rows))
+    words = {row.split("\t")[0] for row in rows}
+    sketches = "".join(text(f"{folder}/examples/{name}/{name}.ino") for name in os.listdir(f"{folder}/examples"))
+    used = set(re.findall(r"\bavito\.(\w+)", sketches)) | {"Avito", "avito_board"}
+    check("arduino: keywords.txt has what the sketches use", used <= words, used - words)
+    check("arduino: and names nothing private", not [w for w in words if w.endswith("_")])
+
+
+def platformio(folder):
+    """platformio-core, platformio/package/manifest/schema.py and platformio/assets/schema/library.json."""
+    library = json.loads(text(f"{folder}/library.json"))
+    properties = dict(line.split("=", 1) for line in text(f"{folder}/library.properties").splitlines())
+    for name, most in (("name", 50), ("version", 20), ("description", 255), ("keywords", 255)):
+        check(f"platformio: {name} has 1 to {most} characters", 0 < len(library[name]) <= most)
+    check("platformio: the name has none of :;/,@<>", not re.search(r"[:;/,@<>]", library["name"]))
+    check("platformio: keywords are of a-z0-9+_-. and blanks", re.fullmatch(r"[a-z\d\-_+. ,]+", library["keywords"]))
+    check("platformio: name and version are those of library.properties",
+          (library["name"], library["version"]) == (properties["name"], properties["version"]))
+    check("platformio: frameworks and platforms are words", all(re.fullmatch(r"[a-z\d_-]+|\*", library[name])
+                                                              for name in ("frameworks", "platforms")))
+    paths = [f"{folder}/src/{name}" for name in library["headers"]] + [
+        f"{folder}/{example['base']}/{name}" for example in library["examples"] for name in example["files"]] + [
+        f"{folder}/{name}" for name in library["export"]["include"]]
+    check("platformio: every file that it names is there", all(map(os.path.exists, paths)), paths)
+    sources = [path for path in os.listdir(f"{folder}/src") if path.endswith((".c", ".cpp"))]
+    check("platformio: nothing is compiled but what the sketch includes", library["build"]["srcDir"] == "src" and not sources)
+
+
+def openwrt(feed):
+    """https://openwrt.org/docs/guide-developer/packages and
+    https://openwrt.org/docs/guide-developer/package-policies; libinih and ca-bundle are packages of OpenWrt."""
+    for package in ("bearssl", "avito"):
+        makefile = text(f"{feed}/{package}/Makefile")
+        order = [makefile.find(part) for part in ("include $(TOPDIR)/rules.mk", "PKG_NAME:=", "include $(INCLUDE_DIR)/package.mk",
+                                                  f"define Package/{package}\n", f"$(eval $(call BuildPackage,{package}))")]
+        check(f"openwrt: {package}: rules.mk, PKG_*, package.mk, Package/*, BuildPackage in this order",
+              order == sorted(order) and order[0] >= 0, order)
+        for name in ("PKG_VERSION", "PKG_RELEASE", "PKG_MAINTAINER", "PKG_LICENSE", "PKG_LICENSE_FILES"):
+            check(f"openwrt: {package}: {name} is given", re.search(rf"^{name}:=\S", makefile, re.M))
+        title = re.search(r"^  TITLE:=(.*)$", makefile, re.M).group(1)
+        check(f"openwrt: {package}: its title is short", len(title) <= 70 and not title.endswith("."), title)
+    hashed = re.search(r"^PKG_HASH:=([0-9a-f]{64})$", text(f"{feed}/bearssl/Makefile"), re.M)
+    check("openwrt: bearssl: its archive has a hash", hashed)

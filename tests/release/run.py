@@ -1,0 +1,199 @@
+"""Every package of `make release`, used with the tool that its users have, against the simulated service.
+Prints "ok - what" / "not ok - what"."""
+import glob
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+sys.path[:0] = ["tests/check", "tests/release"]
+import packages  # noqa: E402
+import rules  # noqa: E402
+from packages import RELEASE, ROOM, TOP, check, one, ran, sha256, text, unpacked  # noqa: E402
+from simulated import Simulator  # noqa: E402
+
+USE = f"{TOP}/tests/release/use.c"
+VERSION = re.search(r'^#define AVITO_VERSION "(.*)"', text("avito_messenger.h"), re.M).group(1)
+
+
+def speaks(what, program, service):
+    """Does a program made with a package reach the service?"""
+    out = ran(f"{what}: the program reaches the service over TLS", [program], env=service.environment())
+    check(f"{what}: and says whose account it is", out is not None and re.fullmatch(r"account \d+\n", out), out)
+
+
+def same_bytes():
+    ran("release: made again", [sys.executable, "tools/release.py", f"{ROOM}/again"])
+    first, second = text(f"{RELEASE}/SHA256SUMS"), text(f"{ROOM}/again/SHA256SUMS")
+    check("release: the same tree gives the same bytes", first == second, second)
+    ran("release: the checksums are right", ["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=RELEASE)
+
+
+def header(service):
+    program = f"{ROOM}/alone"
+    ran("header: one file, without jsmn.h", ["gcc", "-x", "c", "-DAVITO_MESSENGER_IMPLEMENTATION", "-DAVITO_WITH_POSIX=1",
+        "-DAVITO_WITH_BEARSSL=1", "-D_GNU_SOURCE", f"-I{RELEASE}", USE, "-o", program, "-lbearssl"])
+    speaks("header", program, service)
+
+
+def cmake(service):
+    source = f"{unpacked(one('avito-messenger-*.tar.gz'), 'c')}/avito-messenger-{VERSION}"
+    prefix = f"{TOP}/{ROOM}/prefix"
+    shutil.rmtree(prefix, ignore_errors=True)
+    for build in ("cmake", "cmake-found", "cmake-inside"):
+        shutil.rmtree(f"{ROOM}/{build}", ignore_errors=True)
+    ran("cmake: configured", ["cmake", "-S", source, "-B", f"{ROOM}/cmake", f"-DCMAKE_INSTALL_PREFIX={prefix}"])
+    ran("cmake: built", ["cmake", "--build", f"{ROOM}/cmake"])
+    ran("cmake: installed", ["cmake", "--install", f"{ROOM}/cmake"])
+    for name, option in (("cmake-found", f"-DCMAKE_PREFIX_PATH={prefix}"), ("cmake-inside", f"-DSOURCE={source}")):
+        ran(f"{name}: configured", ["cmake", "-S", "tests/release/cmake", "-B", f"{ROOM}/{name}", option])
+        ran(f"{name}: built", ["cmake", "--build", f"{ROOM}/{name}"])
+        speaks(name, f"{ROOM}/{name}/use", service)
+    speaks("cmake: avito::header", f"{ROOM}/cmake-found/alone", service)
+    other = subprocess.run(["cmake", "-S", "tests/release/cmake", "-B", f"{ROOM}/cmake-none", "-DBEARSSL_LIBRARY=NOTFOUND",
+                            "-DAVITO_WITH_BEARSSL=ON", f"-DSOURCE={source}"], capture_output=True, text=True, check=False)
+    check("cmake: without BearSSL it says what to install", other.returncode != 0 and "libbearssl-dev" in other.stderr)
+    pkg_config(prefix, service)
+
+
+def pkg_config(prefix, service):
+    found = glob.glob(f"{prefix}/**/pkgconfig", recursive=True)
+    environment = {**os.environ, "PKG_CONFIG_PATH": ":".join(found)}
+    version = ran("pkg-config: finds it", ["pkg-config", "--modversion", "avito_messenger"], env=environment)
+    check("pkg-config: the version is the header's", version == VERSION + "\n", version)
+    flags = ran("pkg-config: flags", ["pkg-config", "--cflags", "--libs", "avito_messenger"], env=environment) or ""
+    ran("pkg-config: a program is built with them", ["gcc", USE, "-o", f"{ROOM}/by-pkg-config", *flags.split()])
+    speaks("pkg-config", f"{ROOM}/by-pkg-config", service)
+
+
+def meson(service):
+    """The wrap, with the archive where Meson keeps what it has fetched."""
+    folder = f"{ROOM}/meson"
+    shutil.rmtree(folder, ignore_errors=True)
+    os.makedirs(f"{folder}/subprojects/packagecache")
+    shutil.copy("tests/release/meson/meson.build", folder)
+    shutil.copy(USE, folder)
+    shutil.copy(one("avito_messenger.wrap"), f"{folder}/subprojects")
+    shutil.copy(one("avito-messenger-*.tar.gz"), f"{folder}/subprojects/packagecache")
+    ran("meson: the wrap is taken, its hash is right", ["meson", "setup", "build"], cwd=folder)
+    ran("meson: built", ["meson", "compile", "-C", "build"], cwd=folder)
+    speaks("meson", f"{folder}/build/use", service)
+
+
+# ---- Debian ----
+
+def lintian(changes):
+    """No bug of Debian's is closed by a package that is not in Debian."""
+    out = ran("debian: lintian has run", ["lintian", "--pedantic", "--allow-root", "--suppress-tags",
+              "initial-upload-closes-no-bugs", changes])
+    found = [line for line in ("E: not run" if out is None else out).splitlines() if re.match(r"[EWIP]", line)]
+    check("debian: lintian finds nothing, not even pedantically", not found, found)
+
+
+def debian(service):
+    folder = os.path.abspath(f"{ROOM}/debian")
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(f"{RELEASE}/debian", folder)
+    ran("debian: unpacked", ["dpkg-source", "-x", os.path.basename(one("debian/*.dsc")), "source"], cwd=folder)
+    ran("debian: dpkg-buildpackage", ["dpkg-buildpackage", "-us", "-uc"], cwd=f"{folder}/source")
+    lintian(glob.glob(f"{folder}/*.changes")[0])
+    root = f"{folder}/root"
+    for package in glob.glob(f"{folder}/*avito*.deb"):
+        ran(f"debian: {os.path.basename(package)} unpacked", ["dpkg-deb", "-x", package, root])
+    avito = f"{root}/usr/bin/avito"
+    out = ran("debian: avito runs", [avito, "--version"])
+    check("debian: and is this version", (out or "").startswith(f"avito {VERSION}\n"), out)
+    out = ran("debian: avito reaches the service", [avito, "chats"], env=service.environment(HOME=folder))
+    check("debian: and lists a chat", (out or "").count("\n") == 2, out)
+    for path in ("man/man1/avito.1.gz", "man/ru/man1/avito.1.gz", "bash-completion/completions/avito",
+                 "zsh/vendor-completions/_avito", "fish/vendor_completions.d/avito.fish"):
+        check(f"debian: {path}", os.path.getsize(f"{root}/usr/share/{path}") > 500)
+    ran("debian: the header is compiled from its place", ["gcc", "-x", "c", "-DAVITO_MESSENGER_IMPLEMENTATION", "-DAVITO_WITH_POSIX=1",
+        "-DAVITO_WITH_BEARSSL=1", "-D_GNU_SOURCE", f"-I{root}/usr/include", USE, "-o", f"{ROOM}/by-deb", "-lbearssl"])
+    speaks("debian", f"{ROOM}/by-deb", service)
+
+
+# ---- OpenWrt ----
+
+def bearssl_source(feed, downloads):
+    """BearSSL as its author packs it, from Debian's copy: the same files under the archive's name."""
+    subprocess.run(["sh", "examples/firmware/source.sh", "bearssl", f"{ROOM}/source"], check=True, stdout=subprocess.DEVNULL)
+    name = re.search(r"^PKG_VERSION:=(.*)", text(f"{feed}/bearssl/Makefile"), re.M).group(1)
+    subprocess.run(["tar", "czf", f"{downloads}/bearssl-{name}.tar.gz", "--transform", f"s,^bearssl,bearssl-{name},",
+                    "-C", f"{ROOM}/source", "bearssl"], check=True)
+
+
+def openwrt(service):
+    feed = f"{unpacked(one('openwrt-feed-*.tar.gz'), 'openwrt')}/avito-feed"
+    top = os.path.dirname(feed)
+    os.makedirs(f"{top}/include")
+    os.makedirs(f"{top}/dl")
+    shutil.copy("tests/release/openwrt/rules.mk", top)
+    shutil.copy("tests/release/openwrt/package.mk", f"{top}/include")
+    bearssl_source(feed, f"{top}/dl")
+    rules.openwrt(feed)
+    for package in ("bearssl", "avito"):
+        ran(f"openwrt: {package} is built", ["make", "-j2", "-C", f"{feed}/{package}", f"TOPDIR={top}"])
+    out = ran("openwrt: avito reaches the service", [f"{top}/root/usr/bin/avito", "chats"], env=service.environment(HOME=top))
+    check("openwrt: and lists a chat", (out or "").count("\n") == 2, out)
+
+
+# ---- Arduino ----
+
+def arduino_room():
+    """Libraries and a platform as Arduino's tools expect them; the core is the one of tests/transports."""
+    libraries = unpacked(one("AvitoMessenger-*.zip"), "arduino/libraries")
+    shutil.copytree("tests/release/arduino/ArduinoBearSSL", f"{libraries}/ArduinoBearSSL")
+    platform = os.path.abspath(f"{ROOM}/arduino/hardware/debian/boards")
+    shutil.rmtree(f"{ROOM}/arduino/hardware", ignore_errors=True)
+    shutil.copytree("tests/transports/arduino", f"{platform}/cores/core",
+                    ignore=shutil.ignore_patterns("sketch", "*.cpp"))
+    for folder in (f"{libraries}/ArduinoBearSSL/src", f"{platform}/sdk"):  # where a sketch and a core have it
+        shutil.copytree("/usr/include/bearssl", f"{folder}/bearssl")
+    for name in ("boards.txt", "platform.txt"):
+        shutil.copy(f"tests/release/arduino/{name}", platform)
+    return libraries
+
+
+def arduino_build(libraries, board, sketch):
+    out = os.path.abspath(f"{ROOM}/arduino/{board}")
+    shutil.rmtree(out, ignore_errors=True)
+    for folder in (out, f"{ROOM}/arduino/tools"):
+        os.makedirs(folder, exist_ok=True)
+    return subprocess.run(
+        ["arduino-builder", "-compile", "-hardware", "/usr/share/arduino-builder", "-hardware", f"{ROOM}/arduino/hardware",
+         "-tools", f"{ROOM}/arduino/tools", "-libraries", libraries, "-fqbn", f"debian:boards:{board}", "-build-path", out,
+         "-ide-version", "10819", "-warnings", "all", f"{libraries}/AvitoMessenger/examples/{sketch}/{sketch}.ino"],
+        capture_output=True, text=True, check=False)
+
+
+def arduino():
+    libraries = arduino_room()
+    rules.arduino(f"{libraries}/AvitoMessenger")
+    rules.platformio(f"{libraries}/AvitoMessenger")
+    for board, sketch in (("esp8266", "Ten_lines_ESP8266"), ("esp32", "Ten_lines_ESP32"), ("other", "Ten_lines_Ethernet")):
+        done = arduino_build(libraries, board, sketch)
+        check(f"arduino: {sketch} is built by arduino-builder", done.returncode == 0, (done.stdout + done.stderr)[-3000:])
+        check(f"arduino: {sketch} without a warning", "warning" not in done.stderr, done.stderr[-3000:])
+    done = arduino_build(libraries, "uno", "Ten_lines_Ethernet")
+    check("arduino: AVR is refused", done.returncode != 0)
+    check("arduino: and the compiler says why", "needs an int of 32 bits" in done.stderr, done.stderr[:2000])
+
+
+def main():
+    os.makedirs(ROOM, exist_ok=True)
+    before = sorted(os.listdir())
+    if ran("release: made", [sys.executable, "tools/release.py"]) is None:
+        return 1
+    check("release: nothing new at the top level", sorted(os.listdir()) == before)
+    same_bytes()
+    with Simulator("--chats", "2") as service:
+        for part in (header, cmake, meson, debian, openwrt):
+            part(service)
+    arduino()
+    return packages.failures != 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
