@@ -1,0 +1,280 @@
+#!/usr/bin/env python3
+"""Which lines, branches and conditions of avito_messenger.h do the tests reach?
+
+    tools/coverage.py             builds a copy of the project with clang's coverage, runs the tests, prints
+                                  totals and what tools/coverage.txt does not list; 1 if there is any, or if a
+                                  limit below is missed
+    tools/coverage.py --report    only reads the profiles of the last run again
+    tools/coverage.py --missing   prints everything that is not reached, in the form of tools/coverage.txt
+
+Lines and branches count as clang counts them, conditions by MC/DC: each condition of a decision changes
+its outcome on its own. The header is compiled in many configurations; a line, branch or condition counts
+as reached when one of them reaches it. What runs: every test program, some seeds of the simulated world,
+and the scripts that run programs of ours (SCRIPTS).
+
+The copy is build/coverage/tree, and is kept: the next run builds only what changed.
+"""
+import argparse
+import collections
+import concurrent.futures
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import csource  # noqa: E402
+
+TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+HEADER = "avito_messenger.h"
+PLACE = os.path.join(TOP, "build", "coverage")
+TREE = os.path.join(PLACE, "tree")
+LIST = os.path.join(TOP, "tools", "coverage.txt")
+LIMITS = {"line": 100.0, "branch": 99.0, "condition": 97.0}
+FLAGS = "-fprofile-instr-generate -fcoverage-mapping -fcoverage-mcdc -fprofile-update=atomic"
+WORLD = ["build/world.san", "--seeds", os.environ.get("COVERAGE_SEEDS", "300")]
+SCRIPTS = ("tests/check/examples.sh", "tests/avito/program.sh", "tests/threads/run.sh", "tests/check/demo.sh")
+
+
+def tool(name):
+    """clang 19 is the first that knows MC/DC; later ones do as well."""
+    for version in ("-19", "-20", "-21", ""):
+        if shutil.which(name + version):
+            return name + version
+    sys.exit(f"coverage.py: {name}-19 is missing; make coverage installs it")
+
+
+def copy_tree():
+    names = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=TOP, check=True, capture_output=True, text=True).stdout
+    for name in names.split("\n"):
+        source, target = os.path.join(TOP, name), os.path.join(TREE, name)
+        if not name or not os.path.exists(source):
+            continue
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        if not os.path.exists(target) or open(source, "rb").read() != open(target, "rb").read():
+            shutil.copy(source, target)
+
+
+def compiler():
+    """A compiler that always measures: a script in the place of cc."""
+    path = os.path.join(PLACE, "cc")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(f'#!/bin/sh\nexec {tool("clang")} {FLAGS} -w "$@"\n')
+    os.chmod(path, 0o755)
+    return path
+
+
+def build(cc):
+    """Returns the programs that the tests consist of."""
+    make = ["make", "--no-print-directory", "-s", "-k", "-j2", f"CC={cc}", "WARN=-w", "SANITIZE="]
+    subprocess.run(make + ["coverage-programs"], cwd=TREE, check=True)
+    names = subprocess.run(make + ["coverage-list"], cwd=TREE, check=True, capture_output=True, text=True)
+    return names.stdout.split()
+
+
+def run(command, cc):
+    """Runs one test program or script; returns what to say of it, or nothing."""
+    environment = dict(os.environ, CC=cc, LLVM_PROFILE_FILE=os.path.join(PLACE, "raw", "%m-%p.profraw"))
+    try:
+        done = subprocess.run(command, cwd=TREE, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, timeout=900)
+    except subprocess.TimeoutExpired:
+        return f"# {' '.join(command)} ran out of time"
+    wrong = [line for line in done.stdout.decode("utf-8", "replace").split("\n") if line.startswith("not ok")]
+    return f"# {' '.join(command)} ended with {done.returncode}: {wrong[:3]}" if done.returncode else ""
+
+
+def measured():
+    """Every program in the copy that was built to be measured."""
+    found = []
+    for place, _, names in os.walk(os.path.join(TREE, "build")):
+        for name in names:
+            path = os.path.join(place, name)
+            if os.access(path, os.X_OK) and os.path.isfile(path) and not name.endswith((".sh", ".py")):
+                with open(path, "rb") as file:
+                    data = file.read()
+                if data[:4] == b"\x7fELF" and b"__llvm_covmap" in data and HEADER.encode() in data:
+                    found.append(path)
+    return sorted(found)
+
+
+def merge():
+    """One profile of everything that ran; programs are told apart by what their functions look like."""
+    raw = os.path.join(PLACE, "raw")
+    data = os.path.join(PLACE, "all.profdata")
+    with open(os.path.join(PLACE, "raw.txt"), "w", encoding="utf-8") as file:
+        file.writelines(os.path.join(raw, name) + "\n" for name in sorted(os.listdir(raw)))
+    subprocess.run([tool("llvm-profdata"), "merge", "-sparse", "--failure-mode=all", "-o", data, "--input-files",
+                    os.path.join(PLACE, "raw.txt")], check=True, stderr=subprocess.DEVNULL)
+    return data
+
+
+def export(program, data):
+    """The coverage of the header by one program: clang's own JSON."""
+    done = subprocess.run([tool("llvm-cov"), "export", "-format=text", f"-instr-profile={data}", program,
+                           os.path.join(TREE, HEADER)], capture_output=True, text=True)
+    if done.returncode:
+        print(f"# {program}: {done.stderr.strip()[:200]}")
+        return None
+    files = json.loads(done.stdout)["data"][0]["files"]
+    return files[0] if files else None
+
+
+def line_counts(segments):
+    """Line -> largest count, as llvm-cov counts lines: by the segments that begin on it or reach into it."""
+    counts = {}
+    for current, following in zip(segments, segments[1:]):
+        line, _, count, has_count = current[:4]
+        if not has_count:
+            continue
+        for covered in range(line, following[0] + 1):
+            if covered == following[0] and (following[1] == 1 or covered != line and following[1] <= 1):
+                continue
+            counts[covered] = max(counts.get(covered, 0), count)
+    return counts
+
+
+class Merged:
+    """What all programs together reach."""
+
+    def __init__(self):
+        self.lines = {}
+        self.branches = {}
+        self.conditions = {}
+
+    def add(self, file):
+        for line, count in line_counts(file["segments"]).items():
+            self.lines[line] = self.lines.get(line, 0) + count
+        for branch in file["branches"]:
+            where = tuple(branch[:4])
+            true, false = self.branches.get(where, (0, 0))
+            self.branches[where] = (true + branch[4], false + branch[5])
+        for record in file.get("mcdc_records", []):
+            where = tuple(record[:4])
+            old = self.conditions.get(where, [False] * len(record[-1]))
+            self.conditions[where] = [a or b for a, b in zip(old, record[-1])]
+
+
+class Source:
+    """The header's lines, and which function a line is in."""
+
+    def __init__(self, path):
+        with open(path, encoding="utf-8") as file:
+            self.text = file.read()
+        self.lines = self.text.split("\n")
+        self.owner = {}
+        for name, first, last, _ in csource.functions(self.text):
+            self.owner.update(dict.fromkeys(range(first, last + 1), name))
+
+    def piece(self, where):
+        first, begin, last, end = where
+        text = [self.lines[number - 1] for number in range(first, last + 1)]
+        text[-1] = text[-1][:end - 1]
+        text[0] = text[0][begin - 1:]
+        return " ".join(" ".join(text).split())
+
+    def is_code(self, line):
+        """Brackets alone, and lines of the preprocessor, say nothing about a test."""
+        return bool(re.search(r"\w", self.lines[line - 1])) and not self.lines[line - 1].startswith("#")
+
+
+def missing(merged, source):
+    """Returns ({kind: (reached, all)}, [(function, kind, text, line)])."""
+    totals = {kind: [0, 0] for kind in LIMITS}
+    gaps = []
+
+    def count(kind, reached, of, line, text):
+        totals[kind][0] += reached
+        totals[kind][1] += of
+        if reached < of:
+            gaps.append((source.owner.get(line, "-"), kind, text, line))
+
+    for line, times in sorted(merged.lines.items()):
+        if source.is_code(line):
+            count("line", int(times > 0), 1, line, source.lines[line - 1].strip())
+    for where, (true, false) in sorted(merged.branches.items()):
+        if not true and not false and merged.lines.get(where[0]):
+            continue  # a constant of the configuration
+        text = source.piece(where)
+        count("branch", int(true > 0), 1, where[0], text + " is true")
+        count("branch", int(false > 0), 1, where[0], text + " is false")
+    for where, parts in sorted(merged.conditions.items()):
+        for number, reached in enumerate(parts, 1):
+            count("condition", int(reached), 1, where[0], f"{source.piece(where)} : {number}")
+    return totals, gaps
+
+
+def listed():
+    """tools/coverage.txt: function | kind | text | reason, in any order."""
+    known = {}
+    if os.path.exists(LIST):
+        with open(LIST, encoding="utf-8") as file:
+            for line in file:
+                if line.strip() and not line.startswith("#"):
+                    function, kind, rest = line.rstrip("\n").split(" | ", 2)
+                    text, _, reason = rest.rpartition(" | ")
+                    known[(function, kind, text)] = reason
+    return known
+
+
+def report(totals, gaps):
+    known = listed()
+    print("%-10s %8s %8s %8s %8s" % ("avito_messenger.h", "all", "reached", "percent", "limit"))
+    wrong = 0
+    for kind, (reached, all_) in totals.items():
+        percent = 100.0 * reached / all_ if all_ else 0.0
+        print("%-17s %8d %8d %7.2f%% %7.2f%%" % (kind, all_, reached, percent, LIMITS[kind]))
+        excused = sum(1 for gap in gaps if gap[1] == kind and gap[:3] in known)
+        if all_ and 100.0 * (reached + (excused if kind == "line" else 0)) / all_ < LIMITS[kind]:
+            wrong += 1
+            print(f"not ok - {kind} coverage is below its limit")
+    fresh = [gap for gap in gaps if gap[:3] not in known]
+    for function, kind, text, line in fresh[:60]:
+        print(f"not ok - {HEADER}:{line} {function}: {kind} not reached: {text}")
+    if len(fresh) > 60:
+        print(f"not ok - and {len(fresh) - 60} more: tools/coverage.py --missing")
+    gone = set(known) - {gap[:3] for gap in gaps}
+    for function, kind, text in sorted(gone):
+        print(f"not ok - {os.path.basename(LIST)} lists what is reached or gone: {function} | {kind} | {text}")
+    for key, reason in sorted(known.items()):
+        if not reason.strip():
+            print("not ok - no reason: " + " | ".join(key))
+            wrong += 1
+    return wrong or fresh or gone
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--report", action="store_true")
+    parser.add_argument("--missing", action="store_true")
+    arguments = parser.parse_args()
+    if not arguments.report and not arguments.missing:
+        copy_tree()
+        cc = compiler()
+        commands = [WORLD if name == WORLD[0] else [name] for name in build(cc)] + [["sh", name] for name in SCRIPTS]
+        shutil.rmtree(os.path.join(PLACE, "raw"), ignore_errors=True)
+        os.makedirs(os.path.join(PLACE, "raw"))
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+            for said in pool.map(run, commands, [cc] * len(commands)):
+                if said:
+                    print(said)
+    merged = Merged()
+    data = merge()
+    programs = measured()
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        for file in pool.map(export, programs, [data] * len(programs)):
+            if file:
+                merged.add(file)
+    source = Source(os.path.join(TREE, HEADER))
+    totals, gaps = missing(merged, source)
+    if arguments.missing:
+        for key in sorted(collections.Counter(gap[:3] for gap in gaps)):
+            print(" | ".join(key) + " | ")
+        return 0
+    return 1 if report(totals, gaps) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

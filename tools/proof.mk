@@ -1,0 +1,27 @@
+# What the tests reach, and what they notice.
+#
+#   build/coverage/tree   a copy of the project, built with clang's coverage
+
+.PHONY: coverage coverage-programs coverage-list
+coverage: packages ## lines, branches and conditions of the header that the tests reach (clang 19)
+	@sh tools/need.sh clang-19 llvm-19
+	@$(PYTHON) tools/coverage.py
+
+# In that copy: what is built and run.
+COVERAGE_PROGRAMS = $(sort $(TEST_PROGRAMS)) build/world.san
+coverage-programs: $(COVERAGE_PROGRAMS) build/threads_test build/avito build/simulator build/demo/demo build/demo/bot
+coverage-list:
+	@echo $(COVERAGE_PROGRAMS)
+
+# build/mutate/1 and 2: copies whose header has one small fault each.
+MUTANTS     ?= 300
+MUTATE_SEED ?= 1
+.PHONY: mutate mutate-programs mutate-list
+mutate: ## small faults in the implementation, one at a time: do the tests notice? (goes on where it stopped)
+	@sh tools/need.sh $(sort $(CHECK_PACKAGES) libssl-dev)
+	@$(PYTHON) tools/mutate.py --seed $(MUTATE_SEED) --mutants $(MUTANTS)
+# In a copy: what is built before, and what every mutant meets beside the tests of its room.
+MUTATE_PROGRAMS = $(CHECK_PROGRAMS) build/world.san
+mutate-programs: $(MUTATE_PROGRAMS) $(TLS_TESTS) $(TINY_PROGRAMS)
+mutate-list:
+	@echo $(MUTATE_PROGRAMS)
