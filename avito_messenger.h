@@ -3011,6 +3011,9 @@ struct avitoi_schema_wide_content {
     X(flow_id, AVITOI_SCHEMA_STR, flow_id, AVITOI_SCHEMA_SHOWN, NULL)
 AVITOI_SCHEMA(content, AVITOI_SCHEMA_CONTENT_ROWS, NULL, false, false);
 #undef AVITOI_SCHEMA_MODEL
+AVITOI_ASSERT(each_model_has_a_row, /* beside text and flow_id */
+              AVITOI_SCHEMA_ROWS(AVITOI_SCHEMA_CONTENT_ROWS) ==
+                  2u AVITO_MESSAGE_MODELS(AVITOI_SCHEMA_MODEL_COUNT_));
 
 /* Is there a text and nothing else, as mostly? */
 static bool avitoi_schema_content_is_text(const struct avitoi_schema_wide_content *wide)
@@ -16149,6 +16152,11 @@ static void avitoi_show_label(struct avitoi_show_line *line, avito_str word)
     X(FILE, "файл", "file")                                                                        \
     X(VIDEO, "видео", "video")                                                                     \
     X(NONE, "сообщение", "message")
+
+#define AVITOI_SHOW_TYPE_COUNT_(name, russian, english) +1
+AVITOI_ASSERT(each_type_has_a_name, /* TEXT needs none, NONE has one */
+              0 AVITOI_SHOW_TYPES(AVITOI_SHOW_TYPE_COUNT_) ==
+                  0 AVITO_MESSAGE_TYPES(AVITOI_SCHEMA_MODEL_COUNT_));
 
 /* NULL: it has no name here. */
 static const char *avitoi_show_type(avito_message_type type, avito_language language)
