@@ -107,17 +107,13 @@ static const struct rule {
     {"avito_get_token", CALL, "out ", ARGUMENT},
     {"avito_exchange_code", CALL, "out ", ARGUMENT},
     {"avito_refresh_token", CALL, "out ", ARGUMENT},
-    {"avito_get_self", CALL, "", ARGUMENT},
     {"avito_get_chats", CALL, "query ", ARGUMENT},
-    {"avito_get_chat", CALL, "", ARGUMENT},
     {"avito_get_messages", CALL, "query ", ARGUMENT},
     {"avito_list_chats", CALL, "query ", ARGUMENT},
     {"avito_next_chat", USES, "", ARGUMENT},
     {"avito_list_messages", CALL, "query ", ARGUMENT},
     {"avito_next_message", USES, "", ARGUMENT},
-    {"avito_list_voice_files", CALL, "", ARGUMENT},
     {"avito_next_voice_file", USES, "", ARGUMENT},
-    {"avito_list_subscriptions", CALL, "", ARGUMENT},
     {"avito_next_subscription", USES, "", ARGUMENT},
     {"avito_list_end", USES, "", ARGUMENT},
     {"avito_list_open", USES, "", false},
@@ -125,17 +121,8 @@ static const struct rule {
     {"avito_send_message", CALL, "out ", ARGUMENT},
     {"avito_send_image_message", CALL, "out ", ARGUMENT},
     {"avito_split_text", PURE, "", 0},
-    {"avito_confirm_sent", CALL, "", ARGUMENT},
     {"avito_confirm_sends", CALL, "baseline ", ARGUMENT},
-    {"avito_upload_image", CALL, "", ARGUMENT},
-    {"avito_mark_chat_as_read", CALL, "", ARGUMENT},
-    {"avito_delete_message", CALL, "", ARGUMENT},
-    {"avito_get_voice_files", CALL, "", ARGUMENT},
-    {"avito_subscribe_webhook", CALL, "", ARGUMENT},
-    {"avito_unsubscribe_webhook", CALL, "", ARGUMENT},
-    {"avito_get_webhook_subscriptions", CALL, "", ARGUMENT},
     {"avito_parse_webhook", USES, "needed ", ARGUMENT},
-    {"avito_add_to_blacklist", CALL, "", ARGUMENT},
     {"avito_webhook_options_default", PURE, "", 0},
     {"avito_webhook_init", MAKES, "", ARGUMENT},
     {"avito_webhook_receive", USES, "", ARGUMENT},
@@ -224,11 +211,21 @@ static const struct rule {
     {"avito_posix_perror", USES, "", 0},
 };
 
+/* What a new function of a lane is taken for until it has a row. */
+static const struct rule a_call = {"", CALL, "", ARGUMENT};
+
 static const struct rule *rule_of(const char *name)
 {
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
         if (strcmp(rules[i].name, name) == 0) {
             return &rules[i];
+        }
+    }
+    for (size_t i = 0; i < FUNCTIONS; i++) {
+        if (strcmp(functions[i].name, name) == 0 && functions[i].result == RESULT_INT &&
+            functions[i].pointers[0].type != NULL &&
+            strcmp(functions[i].pointers[0].type, "avito_client") == 0) {
+            return &a_call;
         }
     }
     fail_msg("%s is new: give it a row in `rules`", name);
