@@ -1153,6 +1153,7 @@ typedef struct avito_arena {
     size_t peak;      /* the most that was ever in use at once, working space included */
     bool busy;        /* a call is filling it */
     bool lent;        /* by avito_tls_arena(): a connect takes it back */
+    uint16_t fills;   /* counts what was begun to be put into it */
 } avito_arena;
 
 /* Over `size` bytes that must outlive it; up to 7 at each end are lost to alignment. */
@@ -7947,6 +7948,7 @@ static int avitoi_client_start(avito_client *c, int rc, avito_arena *arena, void
     if (arena != NULL) {
         arena->used = avitoi_arena_align(arena->used);
         arena->busy = true;
+        arena->fills++;
     }
     c->priv.last_ms = avitoi_account_now(c->account);
     c->priv.total_left_ms = c->o.total_timeout_ms;
@@ -10020,6 +10022,7 @@ static const char *avitoi_fast_way(struct avitoi_json *j, const char *p, const c
  *
  * AVITO_START_NOW gives nothing of what is there already: all of the list is read for its newest
  * time, and what the first round finds in that second is known, with what arrives in it meanwhile.
+ * In a chat whose time is missing or not believed it is what was created before the Date.
  *
  * Flash writes: one per message accepted or passed over, at most one more per round that had
  * messages, and one or two at the very first start. Each writes AVITO_INBOX_STATE_SIZE(ids) bytes
@@ -10358,6 +10361,7 @@ typedef struct avito_inbox {
         uint8_t flaws;      /* AVITOI_INBOX_CUT ..., of the look */
         uint8_t fit;        /* messages that fit in the arena; 0: not known */
         uint8_t kept_count;
+        uint16_t fills;                  /* of the arena, as the inbox left it */
         uint16_t offset, rows;           /* of the page in work */
         uint16_t scan_offset, scan_rows; /* where the next page of chats begins; rows handled */
         uint16_t queue_end;              /* bytes of the queue */
@@ -10407,25 +10411,28 @@ AVITO_API int avito_inbox_init(avito_inbox *inbox, avito_client *client,
  *   work or an event. A lane that may wait waits, but not longer than until the next round, or nap_ms.
  * AVITO_ERR_ARENA, MODEL, DUPLICATE with an id in avito_last_error()->text, and the field: one message
  *   or one row of the list of chats could not be taken. It is said once, and passed over.
- * AVITO_ERR_BUSY: a call of yours is under way on the client; end it first.
+ * AVITO_ERR_BUSY: a call of yours is under way on the client, end it first; or this is one of its
+ *   hooks, or one of the inbox.
  * Any other error: this round failed; go on calling, it goes on in time.
  * avito_inbox_about() names the chat. */
 AVITO_API int avito_inbox_next(avito_inbox *inbox, avito_message *out);
 
 /* The message from avito_inbox_next() or avito_inbox_offer() was handled: it will not come again.
- * AVITO_OK; HOOK when save() failed: it is not accepted, try again; IDLE. */
+ * AVITO_OK; HOOK when save() failed: it is not accepted, try again; IDLE; BUSY from a hook. */
 AVITO_API int avito_inbox_accept(avito_inbox *inbox);
 
 /* A notification, parsed by avito_parse_webhook(): AVITO_OK: it is new, handle it and accept it now.
  * AVITO_END: it was given before. BUSY: a round is going on or a message is in your hands; nothing is
- * lost, the next round brings it. ARGUMENT: it is another account's (user_id). */
+ * lost, the next round brings it; or this is a hook of the lane. ARGUMENT: it is another account's
+ * (user_id). */
 AVITO_API int avito_inbox_offer(avito_inbox *inbox, const avito_message *message);
 
 /* A notification came, whatever was in it: poll now. */
 AVITO_API void avito_inbox_doorbell(avito_inbox *inbox);
 
 /* As avito_wants() and avito_deadline_ms() of the lane; between rounds AVITO_WANT_TIMER and the time to
- * the next one. Go on by avito_inbox_next(), not by avito_step(). */
+ * the next one; 0 and UINT32_MAX where avito_inbox_init() failed. Go on by avito_inbox_next(), not by
+ * avito_step(). */
 AVITO_API int avito_inbox_wants(const avito_inbox *inbox);
 AVITO_API uint32_t avito_inbox_deadline_ms(const avito_inbox *inbox);
 
@@ -12157,7 +12164,7 @@ AVITOI_APART static int avitoi_event_read(struct avitoi_event_reader *r,
 
 /* Sets up the reader. False: the arena has no room for it; *peak is what it needs. */
 static bool avitoi_event_begin(struct avitoi_event_reader *r, const char *body, size_t len,
-                               const avito_arena *arena, size_t *peak)
+                               avito_arena *arena, size_t *peak)
 {
     const size_t size = avitoi_arena_align(sizeof(struct avitoi_json));
     const bool mark = len >= 3 && memcmp(body, "\xef\xbb\xbf", 3) == 0; /* of the byte order */
@@ -12169,6 +12176,7 @@ static bool avitoi_event_begin(struct avitoi_event_reader *r, const char *body, 
     if (r->rest.cap < *peak) {
         return false;
     }
+    arena->fills++;
     r->rest.cap = (r->rest.cap - size) & ~(size_t)(AVITOI_ARENA_ALIGN - 1u);
     r->json = (struct avitoi_json *)(void *)(r->rest.base + r->rest.cap);
     return true;
@@ -13164,7 +13172,9 @@ static int avitoi_inbox_save(avito_inbox *in)
     avitoi_inbox_put(s->sequence, sequence);
     avitoi_inbox_put(s->check, avitoi_inbox_crc32((const uint8_t *)s + from, len - from) ^ sequence);
     if (in->o.save != NULL) {
+        in->client->priv.inside = true;
         rc = in->o.save(in->o.ctx, (int)(sequence & 1u), s, len);
+        (void)avitoi_machine_leave(in->client, AVITO_OK);
     }
     if (rc != AVITO_OK) {
         avitoi_inbox_put(s->sequence, sequence - 1u); /* the same slot again */
@@ -13184,7 +13194,9 @@ static int avitoi_inbox_load_slot(avito_inbox *in, int slot)
     int rc = AVITO_END;
     memset(s, 0, in->o.state_cap);
     if (in->o.load != NULL) {
+        in->client->priv.inside = true;
         rc = in->o.load(in->o.ctx, slot, s, in->o.state_cap, &len);
+        (void)avitoi_machine_leave(in->client, AVITO_OK);
     }
     if (rc != AVITO_OK) {
         return rc == AVITO_END ? AVITO_END : AVITO_ERR_HOOK;
@@ -13493,10 +13505,11 @@ static size_t avitoi_inbox_held(const avito_inbox *in)
                               : in->priv.queue_end;
 }
 
-/* Is what lies in them still ours? */
-static bool avitoi_inbox_arena_ours(const avito_inbox *in)
+/* Is what lies in the first `held` bytes still what the inbox put there? */
+static bool avitoi_inbox_arena_ours(const avito_inbox *in, size_t held)
 {
-    return in->o.arena->used == avitoi_inbox_held(in) && !in->o.arena->busy;
+    const avito_arena *arena = in->o.arena;
+    return arena->fills == in->priv.fills && arena->used >= held && !arena->busy;
 }
 
 /* Gives up what lies behind the first `held` bytes. */
@@ -13518,7 +13531,7 @@ static void avitoi_inbox_queue_lose(avito_inbox *in)
 /* Kept messages are gone with this, and the queue if the program has used the arena. */
 static void avitoi_inbox_arena_to_queue(avito_inbox *in)
 {
-    if (in->priv.queue_end > 0 && in->o.arena->used < in->priv.queue_end) {
+    if (in->priv.queue_end > 0 && !avitoi_inbox_arena_ours(in, in->priv.queue_end)) {
         avitoi_inbox_queue_lose(in);
     }
     in->priv.kept = 0;
@@ -13682,14 +13695,12 @@ static int avitoi_inbox_scan(avito_inbox *in)
     in->priv.anchored = in->priv.scan_offset == 0;
     in->priv.chat_id[0] = '\0';
     in->priv.chat = 0;
-    avitoi_inbox_arena_hold(in, avitoi_inbox_queue_room(in));
     return AVITOI_CALL_MOVED;
 }
 
 static int avitoi_inbox_read(avito_inbox *in, uint32_t created)
 {
     (void)avitoi_inbox_move(in, AVITOI_INBOX_EV_CHAT);
-    avitoi_inbox_arena_to_queue(in);
     in->priv.found = false;
     in->priv.dropped = false;
     in->priv.turn = false;
@@ -13770,8 +13781,12 @@ static int avitoi_inbox_open(avito_inbox *in)
         c->priv.args.as.chats.unread_only =
             in->priv.stage == AVITOI_INBOX_UNREAD ||
             (in->o.unread_only && !in->priv.all_chats && in->priv.stage != AVITOI_INBOX_NEW);
+        avitoi_inbox_arena_to_queue(in); /* the program may have used it until now */
+        avitoi_inbox_arena_hold(in, reads ? in->priv.queue_end : avitoi_inbox_queue_room(in));
     }
-    return avitoi_list_get(c, rc, in->o.arena, NULL);
+    rc = avitoi_list_get(c, rc, in->o.arena, NULL);
+    in->priv.fills = in->o.arena->fills;
+    return rc;
 }
 
 /* After the last row of a page: is there another one that can be reached? */
@@ -14021,7 +14036,8 @@ static int avitoi_inbox_round_over(avito_inbox *in);
 static int avitoi_inbox_on_next(avito_inbox *in)
 {
     if (in->priv.queue_end > 0) {
-        return avitoi_inbox_arena_ours(in) ? avitoi_inbox_queue_take(in) : avitoi_inbox_again(in);
+        return avitoi_inbox_arena_ours(in, in->priv.queue_end) ? avitoi_inbox_queue_take(in)
+                                                               : avitoi_inbox_again(in);
     }
     return in->priv.more ? avitoi_inbox_scan(in) : avitoi_inbox_round_over(in);
 }
@@ -14243,7 +14259,6 @@ static int avitoi_inbox_read_over(avito_inbox *in)
         if (in->priv.kept != 0) { /* what is older comes first */
             avitoi_inbox_drop(in, AVITO_OK);
         }
-        avitoi_inbox_arena_to_queue(in);
         return avitoi_inbox_turn_page(in);
     }
     avitoi_inbox_arena_hold(in, avitoi_inbox_held(in));
@@ -14308,7 +14323,8 @@ static int avitoi_inbox_chat_over(avito_inbox *in)
 static int avitoi_inbox_on_give(avito_inbox *in, avito_message *out)
 {
     unsigned rows = in->priv.fit != 0 ? in->priv.fit + 1u : 100u;
-    if (in->priv.kept != 0 && !avitoi_inbox_arena_ours(in)) { /* the program has used it */
+    if ((in->priv.kept != 0 || in->priv.found) &&
+        !avitoi_inbox_arena_ours(in, avitoi_inbox_held(in))) { /* the program has used it */
         return avitoi_inbox_again(in);
     }
     while (in->priv.kept != 0) {
@@ -14596,14 +14612,19 @@ static int avitoi_inbox_round_first(avito_inbox *in, uint32_t former)
 
 /* After an overrun the overlap is only as long as the ring remembers. In the newest second more may
  * come, so long as it may be late; and nothing is known of a chat that was refused, or that nobody
- * remembers and may have slipped by. */
+ * remembers and may have slipped by, as any may where rows out of order move. */
 static uint32_t avitoi_inbox_overran(avito_inbox *in, uint32_t horizon)
 {
-    const bool settled = in->priv.sure > in->priv.updated + in->o.overlap_s;
+    const uint32_t newest =
+        in->priv.newest > in->priv.updated ? in->priv.newest : in->priv.updated;
+    const bool settled = in->priv.sure > newest + in->o.overlap_s;
     const uint32_t most = in->priv.updated + (settled ? 1u : 0u);
     uint32_t known = avitoi_inbox_ring_oldest(in) + 1u;
     known = known > most ? most : known;
-    known = in->priv.missed || avitoi_inbox_is_odd(in, in->priv.updated) ? 0u : known;
+    if (in->priv.missed || (in->priv.disorder && in->priv.spilled && !settled) ||
+        avitoi_inbox_is_odd(in, in->priv.updated)) {
+        known = 0;
+    }
     horizon = known > horizon ? known : horizon;
     if (horizon <= avitoi_inbox_horizon(in) && in->priv.wait_ms != 0) { /* all of it comes again */
         in->priv.wait_ms = in->o.slow_poll_ms;
@@ -14776,13 +14797,15 @@ static int avitoi_inbox_run(avito_inbox *in, avito_message *out)
 }
 
 /* Between rounds, on a lane that may wait. */
-static void avitoi_inbox_nap(const avito_inbox *in)
+static void avitoi_inbox_nap(avito_inbox *in)
 {
     const avito_transport *t = &in->client->o.transport;
     const uint32_t left = avitoi_inbox_wait_left(in);
     const uint32_t ms = in->o.nap_ms != 0 && in->o.nap_ms < left ? in->o.nap_ms : left;
     if (ms > 0) {
+        in->client->priv.inside = true;
         (void)(t->functions->wait)(t->ctx, AVITO_WANT_TIMER, ms);
+        (void)avitoi_machine_leave(in->client, AVITO_OK);
     }
 }
 
@@ -14792,14 +14815,22 @@ static bool avitoi_inbox_is_ready(const avito_inbox *in)
     return in != NULL && avitoi_machine_is_ready(in->client);
 }
 
+/* A hook of the lane, or of the inbox, must not begin anything on it. */
+static int avitoi_inbox_ready(const avito_inbox *in)
+{
+    return !avitoi_inbox_is_ready(in) ? AVITO_ERR_ARGUMENT
+           : in->client->priv.inside  ? AVITO_ERR_BUSY
+                                      : AVITO_OK;
+}
+
 /* The lane is the inbox's if it is idle, or does what the inbox asked for: every other call zeroes
  * `owner`. */
 AVITO_API int avito_inbox_next(avito_inbox *inbox, avito_message *out)
 {
     avito_client *c;
-    int rc;
-    if (!avitoi_inbox_is_ready(inbox) || out == NULL) {
-        return AVITO_ERR_ARGUMENT;
+    int rc = avitoi_inbox_ready(inbox);
+    if (rc < 0 || out == NULL) {
+        return rc < 0 ? rc : (int)AVITO_ERR_ARGUMENT;
     }
     c = inbox->client;
     if (c->priv.call != NULL && c->priv.owner != inbox) {
@@ -14834,7 +14865,7 @@ static void avitoi_inbox_accept_handed(avito_inbox *in)
     in->priv.failed = false;
     in->priv.found = false;
     in->priv.mark = in->o.mark_as_read ? AVITOI_INBOX_MARK_OWED : AVITOI_INBOX_MARK_NONE;
-    if (in->priv.kept != 0 && avitoi_inbox_arena_ours(in)) {
+    if (in->priv.kept != 0 && avitoi_inbox_arena_ours(in, avitoi_inbox_held(in))) {
         in->priv.kept = avitoi_inbox_kept_oldest(in)->newer;
         avitoi_inbox_arena_hold(in, avitoi_inbox_held(in));
     }
@@ -14842,9 +14873,9 @@ static void avitoi_inbox_accept_handed(avito_inbox *in)
 
 AVITO_API int avito_inbox_accept(avito_inbox *inbox)
 {
-    int rc;
-    if (!avitoi_inbox_is_ready(inbox)) {
-        return AVITO_ERR_ARGUMENT;
+    int rc = avitoi_inbox_ready(inbox);
+    if (rc < 0) {
+        return rc;
     }
     if (inbox->priv.phase != AVITOI_INBOX_HANDED && inbox->priv.phase != AVITOI_INBOX_OFFERED) {
         return AVITO_ERR_IDLE;
@@ -14881,7 +14912,11 @@ AVITO_API int avito_inbox_offer(avito_inbox *inbox, const avito_message *message
 {
     uint64_t hash;
     uint32_t created;
-    if (!avitoi_inbox_is_ready(inbox) || message == NULL || message->id.ptr == NULL ||
+    const int rc = avitoi_inbox_ready(inbox);
+    if (rc < 0) {
+        return rc;
+    }
+    if (message == NULL || message->id.ptr == NULL ||
         (message->user_id != 0 && message->user_id != inbox->o.user_id)) {
         return AVITO_ERR_ARGUMENT;
     }
@@ -14975,6 +15010,9 @@ AVITO_API int avito_inbox_init(avito_inbox *inbox, avito_client *client,
     if (inbox == NULL) {
         return AVITO_ERR_ARGUMENT;
     }
+    if (client != NULL && client->priv.inside && inbox->client == client) {
+        return AVITO_ERR_BUSY; /* from a hook: it is at work */
+    }
     memset(inbox, 0, sizeof *inbox);
     if (client == NULL || client->account == NULL || options == NULL || options->user_id <= 0 ||
         options->state == NULL || options->arena == NULL || options->arena->base == NULL ||
@@ -14985,7 +15023,7 @@ AVITO_API int avito_inbox_init(avito_inbox *inbox, avito_client *client,
         options->arena->cap < AVITOI_INBOX_ARENA_MIN) {
         return AVITO_ERR_ROOM;
     }
-    if (client->priv.call != NULL) {
+    if (client->priv.call != NULL || client->priv.inside) {
         return AVITO_ERR_BUSY;
     }
     inbox->o = *options;
@@ -15981,6 +16019,7 @@ AVITO_API int avito_json_string(avito_json_value value, avito_arena *arena, avit
         }
         return AVITO_ERR_ARENA;
     }
+    arena->fills++;
     to = arena->base + arena->used;
     (void)avitoi_raw_decode(s, to);
     to[len] = '\0';

@@ -1176,6 +1176,145 @@ static void test_lane_that_is_taken_away(void **state)
     }
 }
 
+/* ---------------------------------------------------------------- hooks and the arena between calls */
+
+static struct device *hooked;
+static unsigned refused;
+
+/* What a hook of the lane, or of the inbox, may not do. */
+static void call_the_inbox(void)
+{
+    avito_message m;
+    memset(&m, 0, sizeof m);
+    m.id.ptr = "x1";
+    m.id.len = 2;
+    m.created = T + 9;
+    assert_int_equal(avito_inbox_next(&hooked->inbox, &m), AVITO_ERR_BUSY);
+    assert_int_equal(avito_inbox_accept(&hooked->inbox), AVITO_ERR_BUSY);
+    assert_int_equal(avito_inbox_offer(&hooked->inbox, &m), AVITO_ERR_BUSY);
+    assert_int_equal(avito_inbox_init(&hooked->inbox, &hooked->client, &hooked->options), AVITO_ERR_BUSY);
+    refused++;
+}
+
+static void call_from_the_wire(struct service *s, const char *request)
+{
+    (void)s, (void)request;
+    call_the_inbox();
+}
+
+static int (*save_really)(void *ctx, int slot, const void *data, size_t len);
+
+static int call_from_save(void *ctx, int slot, const void *data, size_t len)
+{
+    call_the_inbox();
+    return save_really(ctx, slot, data, len);
+}
+
+/* A hook that calls the inbox is told that it is busy, and the round is as it would have been. */
+static void test_calls_from_hooks(void **state)
+{
+    struct device *d = device_of(20, AVITO_START_SINCE);
+    (void)state;
+    hooked = d;
+    refused = 0;
+    save_really = d->options.save;
+    d->options.save = call_from_save;
+    device_start(d);
+    service.fault = call_from_the_wire;
+    write_messages("a", "a1 a2 ", 1, 1);
+    write_message("b", "b1", 3);
+    assert_string_equal(poll_of(d), "a1 a2 b1 ");
+    assert_in_range(refused, 3 + 3, 10); /* requests and saves */
+    assert_int_equal(d->errors, 0);
+    avito_client_close(&d->client);
+}
+
+/* Fills the arena anew, up to the very byte. */
+static void fill_arena(avito_arena *arena, size_t end)
+{
+    static char body[4000];
+    static char text[3000];
+    avito_event event;
+    for (size_t n = 1; n < sizeof text; n++) {
+        memset(text, 'x', n);
+        text[n] = '\0';
+        (void)snprintf(body, sizeof body,
+                       "{\"id\":\"e\",\"payload\":{\"type\":\"message\",\"value\":{\"id\":\"e1\",\"type\":\"text\","
+                       "\"content\":{\"text\":\"%s\"}}}}",
+                       text);
+        avito_arena_reset(arena);
+        assert_int_equal(avito_parse_webhook(body, strlen(body), arena, &event, NULL), AVITO_OK);
+        if (arena->used == end) {
+            return;
+        }
+        assert_true(arena->used < end);
+    }
+    fail_msg("the arena is never full up to there");
+}
+
+/* The program may use the arena while it has a message: what lay in it is looked for again,
+ * and where the program's own data ends does not matter. */
+static void test_arena_used_in_between(void **state)
+{
+    static const char *const chats[] = {"c0", "c1", "c2", "c3", "c4", "c5", "c6", "c7", "c8", "c9"};
+    (void)state;
+    for (unsigned how = 0; how < 2; how++) {
+        struct device *d = device_of(40, AVITO_START_SINCE);
+        unsigned given = 0, seen = 0;
+        for (uint32_t i = 0; i < 10; i++) {
+            write_message(chats[i], chats[i], i + 1);
+            write_messages(chats[i], "x x ", i + 1, 0);
+            service.rows[service.count - 2].id[1] = (char)('a' + i);
+            service.rows[service.count - 1].id[1] = (char)('A' + i);
+        }
+        for (unsigned i = 0; i < 4000 && given < 30; i++) {
+            avito_message m;
+            const int rc = avito_inbox_next(&d->inbox, &m);
+            const size_t end = d->arena.used;
+            if (rc == AVITO_OK) {
+                assert_int_equal(m.author_id, 7);
+                assert_int_equal(avito_inbox_accept(&d->inbox), AVITO_OK);
+                given++;
+            }
+            assert_true(rc == AVITO_OK || rc == AVITO_AGAIN);
+            if (!d->arena.busy && end > 400 && rc == AVITO_OK) {
+                fill_arena(&d->arena, end);
+                seen++;
+                avito_arena_reset(how == 1 ? &d->arena : NULL);
+            }
+            clock_advance(&d->clock, d->inbox.client->priv.call == NULL ? avito_inbox_deadline_ms(&d->inbox) : 0);
+        }
+        assert_int_equal(given, 30);
+        assert_true(seen > 0);
+        assert_polls(d, 3, "");
+        avito_client_close(&d->client);
+    }
+}
+
+/* An inbox that was never begun says so, in all its functions. */
+static void test_inbox_that_did_not_begin(void **state)
+{
+    struct device *d = device_of(20, AVITO_START_SINCE);
+    static avito_inbox zeroed;
+    avito_message m;
+    (void)state;
+    d->options.user_id = 0;
+    assert_int_equal(avito_inbox_init(&d->inbox, &d->client, &d->options), AVITO_ERR_ARGUMENT);
+    memset(&m, 0, sizeof m);
+    for (unsigned i = 0; i < 3; i++) {
+        avito_inbox *in = i == 0 ? NULL : i == 1 ? &zeroed : &d->inbox;
+        assert_int_equal(avito_inbox_next(in, &m), AVITO_ERR_ARGUMENT);
+        assert_int_equal(avito_inbox_accept(in), AVITO_ERR_ARGUMENT);
+        assert_int_equal(avito_inbox_offer(in, &m), AVITO_ERR_ARGUMENT);
+        avito_inbox_doorbell(in);
+        assert_int_equal(avito_inbox_wants(in), 0);
+        assert_int_equal(avito_inbox_deadline_ms(in), UINT32_MAX);
+        assert_int_equal(avito_inbox_events(in), 0);
+        assert_string_equal(avito_inbox_about(in), "");
+    }
+    avito_client_close(&d->client);
+}
+
 /* ---------------------------------------------------------------- ids that are too long */
 
 static void test_chat_with_a_long_id(void **state)
@@ -1564,6 +1703,9 @@ int main(void)
         cmocka_unit_test(test_turn_at_any_step),
         cmocka_unit_test(test_lane_that_is_busy),
         cmocka_unit_test(test_lane_that_is_taken_away),
+        cmocka_unit_test(test_calls_from_hooks),
+        cmocka_unit_test(test_arena_used_in_between),
+        cmocka_unit_test(test_inbox_that_did_not_begin),
         cmocka_unit_test(test_chat_with_a_long_id),
         cmocka_unit_test(test_bad_message),
         cmocka_unit_test(test_overrun_is_not_marked),

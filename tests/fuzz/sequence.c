@@ -67,8 +67,6 @@ static struct {
     char *rooms[ARENAS];
     avito_inbox inbox;
     bool inbox_ready;
-    avito_arena inbox_arena;
-    char *inbox_room;
     unsigned char state[AVITO_INBOX_STATE_SIZE(8)], slots[2][AVITO_INBOX_STATE_SIZE(8)];
     size_t full[2];
     avito_webhook webhook;
@@ -451,8 +449,6 @@ static void begin_world(void)
         w.sending[i] = -1;
         begin_lane(i);
     }
-    w.inbox_room = fuzz_memory(SEQUENCE_OLD ? 0 : 2048);
-    w.inbox_arena = avito_arena_of(w.inbox_room, SEQUENCE_OLD ? 0 : 2048);
     for (unsigned i = 0; i < ARENAS; i++) {
         const size_t size = i == 0 ? 4096u : draw(256) * (draw(2) == 0 ? 1u : 16u);
         w.rooms[i] = fuzz_memory(size);
@@ -469,7 +465,7 @@ static void begin_inbox(void)
     o.since = 1754890000;
     o.state = w.state;
     o.state_cap = sizeof w.state;
-    o.arena = SEQUENCE_OLD ? &w.arenas[draw(ARENAS)] : &w.inbox_arena; /* it wants one of its own */
+    o.arena = &w.arenas[draw(ARENAS)]; /* others use it, too */
     o.save = save_slot;
     o.load = load_slot;
     o.mark_as_read = draw(2) == 0;
@@ -664,9 +660,6 @@ static void use_inbox(void)
 {
     const bool ours = w.clients[0].priv.call != NULL;
 
-    if (w.depth > 0) { /* from a hook: not refused yet */
-        return;
-    }
     if (!w.inbox_ready) {
         begin_inbox();
         return;
@@ -688,8 +681,11 @@ static void use_inbox(void)
             (void)avito_inbox_wants(&w.inbox);
             break;
         default:
-            w.wires[0].work = 0;
-            (void)avito_inbox_next(&w.inbox, &w.inbox_message);
+            w.wires[0].work = w.depth == 0 ? 0 : w.wires[0].work;
+            if (avito_inbox_next(&w.inbox, &w.inbox_message) == AVITO_OK) { /* and it is whole */
+                MUST(strlen(w.inbox_message.id.ptr) == w.inbox_message.id.len);
+                MUST(strlen(w.inbox_message.chat_id.ptr) == w.inbox_message.chat_id.len);
+            }
             break;
     }
     if (!ours && w.depth == 0 && w.clients[0].priv.call == NULL) {
@@ -756,8 +752,7 @@ static void act(unsigned turns)
                        i = draw(2 * LANES) % (LANES + 1) % LANES; /* the inbox' lane most */
         avito_arena *arena = &w.arenas[draw(ARENAS)];
         int rc = AVITO_AGAIN;
-        for (unsigned k = 0; w.depth == 0 && k < LANES;
-             k++) { /* what a hook of another lane has ended */
+        for (unsigned k = 0; k < LANES; k++) { /* what a hook has ended */
             w.sending[k] = w.clients[k].priv.call != NULL ? w.sending[k] : -1;
             w.in_call[k] = w.in_call[k] && w.clients[k].priv.call != NULL;
         }
@@ -844,7 +839,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (unsigned i = 0; i < ARENAS; i++) {
         free(w.rooms[i]);
     }
-    free(w.inbox_room);
     return 0;
 }
 

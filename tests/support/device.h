@@ -16,7 +16,7 @@
 #include "support/clock.h"
 
 #define DEVICE_SINCE 1754890000 /* options.since */
-#define DEVICE_STATE AVITO_INBOX_STATE_SIZE(20)
+#define DEVICE_STATE AVITO_INBOX_STATE_SIZE(40)
 
 /* Called once per request. *status is 200 and may be changed. */
 typedef const char *device_serve(void *service, const char *request, int *status);

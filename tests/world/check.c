@@ -193,6 +193,14 @@ static bool given_up(const world *w, const note *n)
            strcmp(n->chat, w->chats[0]) == 0;
 }
 
+/* AVITO_START_NOW: a chat whose time nobody believes says nothing of how new its messages are. What was
+ * created before the list was served is there already, also when it shows up late. */
+static bool before_the_start(const world *w, const note *n)
+{
+    return w->device.inbox_options.start == AVITO_START_NOW && people_odd(w, n->chat) &&
+           n->created < w->start_list_ms / 1000;
+}
+
 /* Promise 7, and which messages it speaks of: see "INBOX" in the header. */
 static bool owed(const world *w, const note *n)
 {
@@ -208,7 +216,8 @@ static bool owed(const world *w, const note *n)
               (n->created == w->start_newest &&
                (o->start != AVITO_START_NOW || n->visible_ms > w->start_ms));
         /* When one came whose time is not believed nobody can tell. */
-        due = due && !(o->start == AVITO_START_NOW && n->odd && n->visible_ms <= w->start_ms);
+        due = due && !(o->start == AVITO_START_NOW && n->odd && n->visible_ms <= w->start_ms) &&
+              !before_the_start(w, n);
     } else {
         due = o->start == AVITO_START_UNREAD && !n->own && !n->was_read;
     }
