@@ -13767,6 +13767,7 @@ static int avitoi_inbox_rows_wanted(const avito_inbox *in)
     return rows < 100u ? (int)rows : 100;
 }
 
+/* The list in work, from row `offset` on. What the program put into the arena meanwhile is not kept. */
 static int avitoi_inbox_open(avito_inbox *in)
 {
     avito_client *c = in->client;
@@ -15003,18 +15004,9 @@ static void avitoi_inbox_records_begin(avito_inbox *in)
     }
 }
 
-AVITO_API int avito_inbox_init(avito_inbox *inbox, avito_client *client,
-                               const avito_inbox_options *options)
+static int avitoi_inbox_options_check(const avito_client *client, const avito_inbox_options *options)
 {
-    int rc;
-    if (inbox == NULL) {
-        return AVITO_ERR_ARGUMENT;
-    }
-    if (client != NULL && client->priv.inside && inbox->client == client) {
-        return AVITO_ERR_BUSY; /* from a hook: it is at work */
-    }
-    memset(inbox, 0, sizeof *inbox);
-    if (client == NULL || client->account == NULL || options == NULL || options->user_id <= 0 ||
+    if (!avitoi_machine_is_ready(client) || options == NULL || options->user_id <= 0 ||
         options->state == NULL || options->arena == NULL || options->arena->base == NULL ||
         (options->save == NULL) != (options->load == NULL)) {
         return AVITO_ERR_ARGUMENT;
@@ -15023,8 +15015,22 @@ AVITO_API int avito_inbox_init(avito_inbox *inbox, avito_client *client,
         options->arena->cap < AVITOI_INBOX_ARENA_MIN) {
         return AVITO_ERR_ROOM;
     }
-    if (client->priv.call != NULL || client->priv.inside) {
-        return AVITO_ERR_BUSY;
+    return client->priv.call != NULL || client->priv.inside ? AVITO_ERR_BUSY : AVITO_OK;
+}
+
+AVITO_API int avito_inbox_init(avito_inbox *inbox, avito_client *client,
+                               const avito_inbox_options *options)
+{
+    int rc = avitoi_inbox_options_check(client, options);
+    if (inbox == NULL) {
+        return AVITO_ERR_ARGUMENT;
+    }
+    if (rc == AVITO_ERR_BUSY && inbox->client == client) {
+        return rc; /* it stays what it is: this may be one of its hooks */
+    }
+    memset(inbox, 0, sizeof *inbox);
+    if (rc < 0) {
+        return rc;
     }
     inbox->o = *options;
     inbox->client = client;
