@@ -1192,7 +1192,8 @@ static void call_the_inbox(void)
     assert_int_equal(avito_inbox_next(&hooked->inbox, &m), AVITO_ERR_BUSY);
     assert_int_equal(avito_inbox_accept(&hooked->inbox), AVITO_ERR_BUSY);
     assert_int_equal(avito_inbox_offer(&hooked->inbox, &m), AVITO_ERR_BUSY);
-    assert_int_equal(avito_inbox_init(&hooked->inbox, &hooked->client, &hooked->options), AVITO_ERR_BUSY);
+    assert_int_equal(avito_inbox_init(&hooked->inbox, &hooked->client, &hooked->options),
+                     AVITO_ERR_BUSY);
     refused++;
 }
 
@@ -1239,7 +1240,8 @@ static void fill_arena(avito_arena *arena, size_t end)
         memset(text, 'x', n);
         text[n] = '\0';
         (void)snprintf(body, sizeof body,
-                       "{\"id\":\"e\",\"payload\":{\"type\":\"message\",\"value\":{\"id\":\"e1\",\"type\":\"text\","
+                       "{\"id\":\"e\",\"payload\":{\"type\":\"message\",\"value\":{\"id\":\"e1\","
+                       "\"type\":\"text\","
                        "\"content\":{\"text\":\"%s\"}}}}",
                        text);
         avito_arena_reset(arena);
@@ -1282,7 +1284,9 @@ static void test_arena_used_in_between(void **state)
                 seen++;
                 avito_arena_reset(how == 1 ? &d->arena : NULL);
             }
-            clock_advance(&d->clock, d->inbox.client->priv.call == NULL ? avito_inbox_deadline_ms(&d->inbox) : 0);
+            clock_advance(&d->clock, d->inbox.client->priv.call == NULL
+                                         ? avito_inbox_deadline_ms(&d->inbox)
+                                         : 0);
         }
         assert_int_equal(given, 30);
         assert_true(seen > 0);
