@@ -14,7 +14,7 @@
  *
  *     AVITO_WITH_POSIX      1: declare and build the POSIX TCP transport     (default 0)
  *     AVITO_WITH_BEARSSL    1: declare and build the BearSSL TLS transport   (default 0)
- *     AVITO_WITH_FILES      0: no file store (>>85), no struct with everything (>>86)
+ *     AVITO_WITH_FILES      0: no file store (>>88), no struct with everything (>>89)
  *                                                        (default 1 with POSIX on a Unix)
  *     AVITO_STATIC          1: every function is static                      (default 0)
  *     AVITO_BEARSSL_H       <where/bearssl.h> is, if it is nowhere below
@@ -51,7 +51,7 @@
  *       >>5 MEMORY
  *       >>6 YOUR OWN TRANSPORT
  *       >>7 WHEN IT FAILS
- *       >>8 TOKENS, RATE, TRIES
+ *       >>8 TOKENS, RATE, RETRIES
  *       >>9 THE API, CALL BY CALL
  *       >>10 THREADS, SECURITY, POLICIES, VERSIONS
  *     INTERFACE OF THE CORE
@@ -94,54 +94,57 @@
  *       >>45 SPEED: MEMBERS
  *       >>46 SPEED: OBJECTS AND LISTS
  *     MANUAL OF THE PARTS
- *       >>47 TLS
- *       >>48 WEBHOOKS
- *       >>49 INBOX AND SENDING
+ *       >>47 PORTING
+ *       >>48 TLS
+ *       >>49 WEBHOOKS
+ *       >>50 INBOX AND SENDING
  *     INTERFACE OF THE PARTS
- *       >>50 NOTIFICATIONS
- *       >>51 CONFIRMING
- *       >>52 WEBHOOK RECEIVER
- *       >>53 INBOX
- *       >>54 POSIX TCP (AVITO_WITH_POSIX)
- *       >>55 TLS BY BEARSSL (AVITO_WITH_BEARSSL)
- *       >>56 RAW JSON
- *       >>57 SHOW
+ *       >>51 LISTS, ELEMENT BY ELEMENT
+ *       >>52 AUTHORIZATION
+ *       >>53 NOTIFICATIONS
+ *       >>54 CONFIRMING
+ *       >>55 WEBHOOK RECEIVER
+ *       >>56 INBOX
+ *       >>57 POSIX TCP (AVITO_WITH_POSIX)
+ *       >>58 TLS BY BEARSSL (AVITO_WITH_BEARSSL)
+ *       >>59 RAW JSON
+ *       >>60 SHOW
  *     THE PARTS
- *       >>58 TEXT: GRAPHEMES
- *       >>59 LISTS
- *       >>60 ERROR TEXTS
- *       >>61 AUTHORIZATION
- *       >>62 SEVERAL LANES
- *       >>63 TOKEN STORE
- *       >>64 RATE
- *       >>65 RETRIES
- *       >>66 DIAGNOSTICS
- *       >>67 NOTIFICATIONS
- *       >>68 WEBHOOK RECEIVER
- *       >>69 INBOX: WHAT IT REMEMBERS
- *       >>70 INBOX: LISTS
- *       >>71 INBOX: PHASES
- *       >>72 INBOX: ROUNDS
- *       >>73 SENDING AND OTHER CHANGES
- *       >>74 CONFIRMING
- *       >>75 RAW JSON
- *       >>76 SHOW
- *       >>77 POSIX
- *       >>78 TCP
- *       >>79 TLS: CERTIFICATES
- *       >>80 TLS: SET-UP
- *       >>81 TLS: RECORDS
- *       >>82 TLS: CONNECTIONS
- *       >>83 TLS: TRUST ANCHORS
+ *       >>61 TEXT: GRAPHEMES
+ *       >>62 LISTS
+ *       >>63 ERROR TEXTS
+ *       >>64 AUTHORIZATION
+ *       >>65 SEVERAL LANES
+ *       >>66 TOKEN STORE
+ *       >>67 RATE
+ *       >>68 RETRIES
+ *       >>69 DIAGNOSTICS
+ *       >>70 NOTIFICATIONS
+ *       >>71 WEBHOOK RECEIVER
+ *       >>72 INBOX: WHAT IT REMEMBERS
+ *       >>73 INBOX: LISTS
+ *       >>74 INBOX: PHASES
+ *       >>75 INBOX: ROUNDS
+ *       >>76 SENDING AND OTHER CHANGES
+ *       >>77 CONFIRMING
+ *       >>78 RAW JSON
+ *       >>79 SHOW
+ *       >>80 POSIX
+ *       >>81 TCP
+ *       >>82 TLS: CERTIFICATES
+ *       >>83 TLS: SET-UP
+ *       >>84 TLS: RECORDS
+ *       >>85 TLS: CONNECTIONS
+ *       >>86 TLS: TRUST ANCHORS
  *     MANUAL FOR A COMPUTER
- *       >>84 ON A COMPUTER
+ *       >>87 ON A COMPUTER
  *     INTERFACE FOR A COMPUTER
- *       >>85 FILE STORE (AVITO_WITH_FILES)
- *       >>86 EVERYTHING IN ONE STRUCT (AVITO_WITH_FILES and AVITO_WITH_BEARSSL)
+ *       >>88 FILE STORE (AVITO_WITH_FILES)
+ *       >>89 EVERYTHING IN ONE STRUCT (AVITO_WITH_FILES and AVITO_WITH_BEARSSL)
  *     PARTS FOR A COMPUTER
- *       >>87 FILE STORE
- *       >>88 STORED SENDS AND PICTURES
- *       >>89 EVERYTHING IN ONE STRUCT
+ *       >>90 FILE STORE
+ *       >>91 STORED SENDS AND PICTURES
+ *       >>92 EVERYTHING IN ONE STRUCT
  *
  * ======================================================================= *
  * >>1 WHAT IT IS, WHAT IT IS NOT
@@ -163,11 +166,11 @@
  *   * a thread, a timer, a signal handler or an owner of your loop; nothing is callable from an
  *     interrupt;
  *   * a store: a message lives in your arena until you reset it, and nowhere else;
- *   * a thing that tries again by itself: only a refused token is replaced, once, unless you set
- *     .retries;
+ *   * something that retries by itself: without .retries only a refused token is replaced, once per
+ *     call;
  *   * HTTP/2, TLS 1.3, compression, proxies, cookies or redirects; a cellular modem has to bring
  *     bytes only;
- *   * a verifier of webhook signatures: how they are made is not published (>>48);
+ *   * a verifier of webhook signatures: how they are made is not published (>>49);
  *   * the rest of Avito's API: no listings, no orders, no reviews.
  *
  * What it costs: RAM in >>5 (`make sizes`); flash, stack and instructions per processor are printed
@@ -190,7 +193,7 @@
  *
  *     #include <stdio.h>
  *
- *     static char roots[256 * 1024];                     // trust anchors: >>47
+ *     static char roots[256 * 1024];                     // trust anchors: >>48
  *     static char records[AVITO_TLS_BUFFER_HALF(16384)]; // TLS records
  *     static char tokens[AVITO_TOKENS_SIZE(128)];        // access and refresh token
  *     static char window[1024];                          // what is on its way in or out
@@ -255,7 +258,7 @@
  *
  * The same without waiting, in a loop of yours. Two things change. The lane must not wait and so
  * cannot look names up: give the TCP transport .never_wait and an .address or a .resolve hook
- * (>>54). And a call may say AVITO_AGAIN: then you carry it on. Here with poll(); with select(),
+ * (>>57). And a call may say AVITO_AGAIN: then you carry it on. Here with poll(); with select(),
  * epoll, an event group of an RTOS, or a bare loop that only calls avito_step(), it is the same::
  *
  *     #include <poll.h>
@@ -265,7 +268,7 @@
  *         while (rc == AVITO_AGAIN) {
  *             const int wants = avito_wants(&client);
  *             const uint32_t ms = avito_deadline_ms(&client);
- *             struct pollfd fd = {avito_tcp_fd(&tcp), 0, 0}; // -1, none yet: poll() passes it over
+ *             struct pollfd fd = {avito_tcp_fd(&tcp), 0, 0}; // -1, none yet: poll() skips it
  *
  *             fd.events = (short)((wants & AVITO_WANT_READ ? POLLIN : 0) |
  *                                 (wants & AVITO_WANT_WRITE ? POLLOUT : 0));
@@ -295,7 +298,7 @@
  *         if (result == AVITO_OK) {
  *             ...
  *         } else if (result == AVITO_ERR_ARENA) {
- *             // passed over: avito_last_error() has its id and the size that would do
+ *             // skipped: avito_last_error() has its id and the size that would do
  *         }
  *     }
  *
@@ -312,17 +315,17 @@
  *
  *   endpoint (>>31)          what differs between calls: method, path, query, body, schema of the
  *                            answer
- *   request writer (>>30)    a pure function of the arguments. Whatever piece is due is written by
- *                            running it again and passing over what has left, so any window serves
- *                            any request, and a first run without memory counts Content-Length
+ *   request writer (>>30)    a pure function of the arguments. Each piece is written by running it
+ *                            again and skipping what has left, so any window serves any request. A
+ *                            first run without memory counts Content-Length
  *   response reader (>>33, >>34)   byte by byte; no line of a head has to fit anywhere
  *   JSON machine (>>29)      checks all of the JSON, drops what was not asked for before it takes
  *                            memory, decodes each string once, to its final place in your arena
  *   schemas (>>24)           say which member goes where in which struct
- *   jsmn (>>75)              tokenises what no model knows and what lies whole in memory, after the
+ *   jsmn (>>78)              tokenises what no model knows and what lies whole in memory, after the
  *                            machine has proven it valid
  *   call machine (>>41)      moves all of this; the only state that you see is AVITO_AGAIN
- *   transports (>>77, >>80)  and yours; of all functions in this file only a transport's wait()
+ *   transports (>>80, >>83)  and yours; of all functions in this file only a transport's wait()
  *                            waits
  *
  * Where this differs from what one would write first, and why:
@@ -336,17 +339,17 @@
  *     same result: keys compared as they are written, text in blocks of 16 bytes, or 8 in plain C,
  *     digits and escapes several at a time. AVITO_TINY 1 or AVITO_WITH_SHORTCUTS 0 leaves it out,
  *     AVITO_WITH_SIMD 0 the SSE2 scan.
- *   * Elements of an array are collected at the high end of the arena, since nobody knows their
- *     number before it closes; then they move down into one array. A list read whole is the list
- *     read element by element, collected.
+ *   * Elements of an array are collected at the high end of the arena, since their number is not
+ *     known before the array closes. Then they move down into one array. A list read whole is the
+ *     list read element by element, collected.
  *
  * ======================================================================= *
  * >>4 LIFE OF A CALL
  * ======================================================================= *
  *
  * A call is a function such as avito_get_chat(). It checks its arguments (an error here costs no
- * byte and leaves the lane idle), notes them, and runs the machine: on a lane that may wait until
- * the end, else until something would have to be waited for. From then on avito_step() moves it.
+ * byte and leaves the lane idle), notes them, and runs the machine: to the end on a lane that may
+ * wait, else until it would have to wait. From then on avito_step() moves it.
  *
  *          START         TOKEN         CONNECTED      WRITTEN      ANSWER        ELEMENT
  *     IDLE -----> ACCOUNT ----> CONNECT ------> SEND -------> HEAD -------> BODY <------> ROW
@@ -371,23 +374,23 @@
  *
  *   IDLE     Nothing in progress. The connection may be kept for the next call.
  *   ACCOUNT  Waits for a token that another lane is fetching (AVITO_WANT_ACCOUNT), for the
- *            account's rate, or for the pause before another try (AVITO_WANT_TIMER). Then decides
- *            what goes over the wire: the call, or first a token request; after that it comes back
- *            here by REPEAT.
+ *            account's rate, or for the pause before a retry (AVITO_WANT_TIMER). Then decides what
+ *            goes over the wire: the call, or first a token request, after which it comes back here
+ *            by REPEAT.
  *   CONNECT  A kept connection is used again, after a look whether the server has closed it or said
  *            something unasked (always before a POST; before a GET if 10 ms have passed, or if the
- *            last read got all that it had room for). Unused for keep_alive_ms, it is opened anew.
- *            Else connect() of the transport, TLS handshake included. Ends in RESOLVE, CONNECT,
- *            TLS_*, CLOSED, OPTION_*, TIMEOUT_CONNECT.
+ *            last read got all that it had room for). If there is none, or it was unused for
+ *            keep_alive_ms, the transport connects, TLS handshake included. Ends in RESOLVE,
+ *            CONNECT, TLS_*, CLOSED, OPTION_*, TIMEOUT_CONNECT.
  *   SEND     Pieces of the request, as fast as the transport takes them. An early answer is looked
  *            for between the pieces of a request that is larger than the window, and when sending
  *            fails. Ends in SEND, SOURCE, TIMEOUT_IDLE.
- *   HEAD     The request has left: from here on a failed send "cannot tell". 1xx answers are passed
- *            over. Ends in CLOSED, RECV, HTTP*, TIMEOUT_IDLE.
+ *   HEAD     The request has left: if a write fails from here on, its outcome is "cannot tell". 1xx
+ *            answers are skipped. Ends in CLOSED, RECV, HTTP*, TIMEOUT_IDLE.
  *   BODY     Into the arena, or, for refusals, tokens and confirmations, into the tail of the
- *            window. A refused token, the next page, or another try lead back to ACCOUNT by REPEAT.
+ *            window. A refused token, the next page, or a retry leads back to ACCOUNT by REPEAT.
  *            Ends in every -4xx and -5xx, ARENA, TOKEN_ROOM, HOOK.
- *   ROW      List: an element is yours. Nothing runs, no deadline either, but the server's
+ *   ROW      List: an element is yours. Nothing runs, not even a deadline; but the server may lose
  *            patience.
  *   DRAIN    List: avito_list_end() reads the rest, up to drain_max, or the lane closes the
  *            connection.
@@ -404,20 +407,20 @@
  *
  *     connect_timeout_ms   15 s   from the choice of the request to the end of the TLS handshake
  *     idle_timeout_ms      30 s   since the last byte that moved on the wire, either way
- *     total_timeout_ms    120 s   one call, its tries and pages; of a list: each avito_next_*()
+ *     total_timeout_ms    120 s   one call, its retries and pages; of a list: each avito_next_*()
  *
- * Progress is bytes on the wire, also those that nobody sees: parts of a TLS record, and what the
- * socket still holds of an upload (where the system tells: Linux, macOS). For that the transport is
- * asked by moved(), eight times in the idle time, so TIMEOUT_IDLE comes up to an eighth late. The
- * slowest line on which a first call works by default moves 170 bytes a second, where the handshake
- * has 2.4 KB, for that has 15 s; certificates of twice the size need twice the speed, or a larger
- * connect_timeout_ms (tests/tls/slow_test.c). Afterwards any line works that moves a byte in 26 s,
- * until total_timeout_ms.
+ * Progress is bytes on the wire, also those that no call sees: parts of a TLS record, and what the
+ * socket still holds of an upload (where the system tells: Linux, macOS). To learn of them, the
+ * lane asks the transport's moved() eight times in the idle time; so TIMEOUT_IDLE comes up to an
+ * eighth late. By default a first call needs a line of 170 bytes a second: a handshake of 2.4 KB
+ * takes its 15 s there. Certificates of twice the size need twice the speed, or a larger
+ * connect_timeout_ms (tests/tls/slow_test.c). After the handshake any line works that moves a byte
+ * every 26 s, until total_timeout_ms.
  *
- * An error closes the connection, but for refusals of the service (-5xx) whose answer was read to
- * its end, and for errors of single elements. avito_cancel() closes it always; it is legal in every
- * state, ends in CANCELLED, and leaves the lane usable; close() of the transport is called once per
- * connect(), whatever happens.
+ * An error closes the connection. Exceptions are a refusal of the service (-5xx) whose answer was
+ * read to its end, and an error of a single element. avito_cancel() always closes it. That is legal
+ * in every state, ends in CANCELLED, and leaves the lane usable. close() of the transport is called
+ * once per connect(), whatever happens.
  *
  * ======================================================================= *
  * >>5 MEMORY
@@ -439,12 +442,12 @@
  *     | from     |                                                 elements of open lists     |
  *     | before   | low end, grows up                        high end, grows down              |
  *
- * What is decoded stays between `used` and the low end; at the end of the call `used` moves up
- * behind it. A call that fails leaves `used` as it was. In a list each element begins again at the
+ * What is decoded stays between `used` and the low end; at the end of the call `used` moves up past
+ * it. A call that fails leaves `used` as it was. In a list each element begins again at the
  * same place: it is gone when you ask for the next one. When both ends meet, the machine goes on
- * without storing and counts: the error ARENA has the size of an arena that would have done in
- * error.needed (a list read whole goes on to its last page for that). `arena.peak` is the most ever
- * used.
+ * without storing, and counts. So with the error ARENA, error.needed is the size of an arena that
+ * would have done. (For that a list read whole goes on to its last page.) `arena.peak` is the most
+ * ever used.
  *
  *     buffer            given in   used until                size                        too small
  *     ----------------  ---------  ------------------------  --------------------------  ----------
@@ -542,16 +545,17 @@
  * Errors are -301 to -316, TLS_ROOM or OPTION_* of this file. Any other negative number, such as a
  * raw errno, becomes CONNECT, SEND or RECV, with the number in error.detail if detail() has none.
  * `to` and its members are good during the call; the host name as long as the account. A transport
- * hands over all it holds before it says AVITO_IO_AGAIN: whoever waits, waits for the wire. Where a
- * recv() gave less than there was room for and may still have left some, as the end of a record
- * makes it, wants() shows AVITO_WANT_WRITE until the next one: then the lane looks for bytes that
- * are nobody's answer before each request. `more` means that another piece follows at once: what
- * makes records or packets may hold back an unfinished one, no longer. Deadlines are the lane's: a
- * transport has none of its own. recv() is heard for .idle_timeout_ms after a send() that failed:
- * on a line that is dead it says so, too.
+ * hands over all it holds before it says AVITO_IO_AGAIN: whoever waits, waits for the wire. A
+ * recv() that gave less than there was room for may still have left some, as at the end of a
+ * record. Then wants() shows AVITO_WANT_WRITE until the next recv(), and the lane looks for stray
+ * bytes before its next request. `more` means that another piece follows at once: a transport of
+ * records or packets may hold back an unfinished one until then. Deadlines are the lane's: a
+ * transport has none of its own. After a send() that failed, the lane calls recv() for up to
+ * .idle_timeout_ms: on a dead line recv() has to fail, too.
  *
- * A serial line, whole; the two functions at the top are your driver's and return what they moved
- * at once. The other end must learn of connect and close, too: by DTR, AT commands, framing::
+ * A serial line, whole. The two functions at the top are your driver's: they do not wait, and
+ * return how many bytes they moved. The other end must learn of connect and close, too: by DTR, AT
+ * commands, framing::
  *
  *     size_t uart_read(void *to, size_t cap);
  *     size_t uart_write(const void *from, size_t len);
@@ -602,36 +606,8 @@
  *     static const avito_transport_functions line = {
  *         line_connect, line_send, line_recv, line_wants, NULL, line_close, NULL, NULL};
  *
- * It goes below TLS: avito_tls_options.transport. Porting, by what you have:
- *
- *   POSIX    avito_tcp (>>54). With -std=c99 define _POSIX_C_SOURCE 200809L before the first
- *            #include.
- *   lwIP     examples/firmware/link_lwip.c: raw API, no OS; whatever lwIP has to do is done in a
- *            poll that each function calls first. recv copies from the pbuf chain and calls
- *            tcp_recved() for what it took.
- *   UART     examples/firmware/link_uart.c. With AT commands, connect is a small state machine that
- *            dials and returns AVITO_AGAIN; "NO CARRIER" is AVITO_IO_CLOSED. Use flow control: a
- *            lost byte shows as TLS, detail 7 (BR_ERR_BAD_MAC).
- *   FreeRTOS examples/transports/avito_freertos.h, for FreeRTOS-Plus-TCP. -ENOSPC is "later"; the
- *            end and a reset are both -ENOTCONN; a select calls a socket writable before it is
- *            connected.
- *   Zephyr   examples/transports/avito_zephyr.h, with a store in NVS. ENOBUFS and ENOMEM are
- *            "later", and what the packet pool can never hold is offered in halves.
- *   RIOT     examples/transports/avito_riot.h, for sock_tcp, which has no poll: wait() reads ahead.
- *   Arduino  examples/transports/arduino: any Client. It is asked available() before each read, and
- *            again after connected(), which some cores answer with bytes left.
- *   flash    examples/transports/avito_flash.h keeps tokens and the inbox where no file system is.
- *   TLS      another library: examples/07_openssl_transport.c. Check name and chain, offer ALPN
- *            http/1.1 only, report an end without close_notify as AVITO_ERR_CLOSED and not as
- *            AVITO_IO_CLOSED, and hand over what the library has buffered before you say
- *            AVITO_IO_AGAIN.
- *   no libc  provide memchr, memcmp, memcpy, memmove, memset, strchr, strcspn, strlen.
- *
- * Test it with what real networks do: one byte at a time in either direction, AVITO_IO_AGAIN
- * between any two, connect that says AGAIN many times, an end in the middle of each part of an
- * answer, an answer while you still send, close in every state and then connect again, two connects
- * without an answer. tests/support/script.h is a transport that does all this to the client;
- * tests/tls/ does it to TLS and TCP.
+ * It goes below TLS: avito_tls_options.transport. For the stacks that others use, and how to test a
+ * transport: >>47.
  *
  * ======================================================================= *
  * >>7 WHEN IT FAILS
@@ -640,10 +616,10 @@
  * Every function that can fail returns int. Three results are normal: AVITO_OK, AVITO_AGAIN,
  * AVITO_END. What is negative is an error, and the hundreds tell whose:
  *
- *     -1xx  yours: arguments, options, hooks. But for CANCELLED and SOURCE the call sent nothing.
- *           Mend the program.
+ *     -1xx  yours: arguments, options, hooks. Mend the program. The call sent nothing, unless it is
+ *           CANCELLED or SOURCE.
  *     -2xx  memory: the name says which, error.needed how much would do, where that is known
- *     -3xx  the way there: network, TLS. It passes, but for certificates, which need a person.
+ *     -3xx  the way there: network, TLS. It passes; certificates need a person.
  *     -4xx  the peer broke HTTP, JSON or the known models: never data
  *     -5xx  the service refused; the status says why
  *
@@ -659,9 +635,9 @@
  * status, what the call must have makes it a success: the id of a message, chat or account, the
  * list of a list call (null is an empty one; of subscriptions also {"ok":true}). Then any of these
  * shapes makes it a refusal: the error of the status, or REFUSED. What is left is MODEL, never an
- * empty success. Calls that only confirm take any answer that is no refusal. (A refusal with a
- * success status is known by as much of the body as the window holds, less 64 bytes; a longer one
- * is MODEL.)
+ * empty success. Calls that only confirm take any answer that is no refusal. (With a success
+ * status, a refusal is recognised if its body fits the window, less 64 bytes; a longer one is
+ * MODEL.)
  *
  * A call that changes something (send, upload, mark, delete, subscribe, unsubscribe, blacklist)
  * also has an outcome in error.outcome:
@@ -672,8 +648,8 @@
  *   AVITO_SENT         success; also ARENA, after a 2xx whose answer did not fit your arena: do not
  *                      send again
  *   AVITO_CANNOT_TELL  everything else: no answer, a cut or broken one, 409, 5xx, a success status
- *                      whose body says no, for the status alone decides. avito_confirm_sent() finds
- *                      out for messages, and avito_confirm_sends() does so at once (>>49).
+ *                      whose body says no (the status alone decides). avito_confirm_sent() finds
+ *                      out for messages, and avito_confirm_sends() does so at once (>>50).
  *
  * Errors of elements. In a list that is read element by element, ARENA, MODEL and DUPLICATE are
  * about one element: its id, or the field at fault, is in error.text, the next call gives the next
@@ -758,7 +734,7 @@
  *     -514 REFRESH_TOKEN      call        refresh token was refused or may be spent
  *
  * ======================================================================= *
- * >>8 TOKENS, RATE, TRIES
+ * >>8 TOKENS, RATE, RETRIES
  * ======================================================================= *
  *
  * A token is fetched when a call needs one: by the refresh token if the account has one, else by
@@ -768,12 +744,15 @@
  * token gives 403 by the official guide and in live use; permission is also 403.) A second refusal
  * is your result. A write is made again only where the status proves that nothing was stored.
  *
- * What no token can cure, such as a chat that is not yours, must not fetch one per call. So a token
- * that nothing was accepted with in its first minute is not renewed; between two renewals lies a
- * minute, and twice as long after each one that did not help, up to 64; and while other calls are
- * accepted between its refusals, a 403 renews once and no more. 401 and "expired" are counted apart
- * from 403, and may have five at once, and one more each minute while they help: a token that is
- * revoked is noticed at once, however many chats are not yours.
+ * What no token can cure, such as a chat that is not yours, must not fetch a token per call:
+ *
+ *   * A token with which nothing was accepted in its first minute is not renewed.
+ *   * Between two renewals lies a minute, twice as long after each one that did not help, up to 64.
+ *   * While other calls are accepted between its refusals, a 403 renews once and no more.
+ *
+ * 401 and "expired" are counted apart from 403. They may have five renewals at once, and one more
+ * each minute while renewals help. So a revoked token is noticed at once, however many chats are
+ * not yours.
  *
  * One request for a token is in flight per account. The first lane that needs a token fetches it on
  * its own connection before its call; the others want AVITO_WANT_ACCOUNT. When that lane fails, is
@@ -793,8 +772,8 @@
  *                sent.
  *
  * If a refresh left and neither a pair nor a refusal came, the refresh token may be spent:
- * avito_account_refresh_in_doubt(). The next renewal tries it all the same and tells, by
- * REFRESH_TOKEN. Then a person has to authorize again (avito_authorize_url(),
+ * avito_account_refresh_in_doubt(). The next renewal uses it all the same. If it was spent, that
+ * ends in REFRESH_TOKEN, and a person has to authorize again (avito_authorize_url(),
  * avito_exchange_code()). A refresh token is good for a year, an access token for a day (official
  * guide; expires_in is what counts).
  *
@@ -806,12 +785,12 @@
  * that the gate cannot let through within its total_timeout_ms ends in RATE at once, with what is
  * left in error.retry_after_s. avito_account_open_gate() opens it.
  *
- * Tries. .retries is 0: nothing is tried again. Otherwise, after 429, 5xx, -301..-307, -401..-412
- * and EMPTY, up to so many times within total_timeout_ms, after the pause that the server asked
- * for, or 1, 2, 4 .. 60 s, less a random part of up to a half. Reads: yes, unless rows of the list
- * were given already. Calls that change something: only when the outcome is AVITO_NOT_SENT. Of
- * calls that carry a code or a refresh token the second try may find it spent: keep .retries 0 on
- * the lane that authorizes.
+ * Retries. With .retries 0 nothing is retried. Otherwise a call begins again after 429, 5xx,
+ * -301..-307, -401..-412 and EMPTY: so many times at most, within total_timeout_ms, after the pause
+ * that the server asked for, or after 1, 2, 4 .. 60 s, less a random part of up to a half. Reads
+ * are retried unless rows of the list were given already. Calls that change something are retried
+ * only when the outcome is AVITO_NOT_SENT. A call with a code or a refresh token may find it spent
+ * the second time: keep .retries 0 on the lane that authorizes.
  *
  * The unpaid tariff. Without the tariff that has the API (description), message texts are replaced
  * by one Russian sentence (seen by many), and other calls answer 402 (seen). avito_account_unpaid()
@@ -884,7 +863,7 @@
  *   * A message is sent into a chat that exists: there is no call that opens one (d).
  *   * Texts have at most 1000 characters (d); which kind is not said. Here: code points. Text
  *     beyond U+FFFF may be refused earlier by a service that counts UTF-16 units.
- *   * There is no idempotency key: that is why >>49 exists.
+ *   * There is no idempotency key: that is why >>50 exists.
  *
  * ======================================================================= *
  * >>10 THREADS, SECURITY, POLICIES, VERSIONS
@@ -935,9 +914,9 @@
  * int64_t. What is only shown to a person (names, titles, pictures, places: AVITOI_SCHEMA_SHOWN)
  * counts as missing if it has another type, and a number is taken for a text. [] counts as null
  * where an object is due. The type of a chat's context decides what its value is: another type's is
- * skipped. Coordinates are rounded half away from zero to 1e-7 degree.
- * Bytes behind the JSON are JSON. Text to send must be UTF-8, 1 to 1000 code points, not only
- * blanks. Enum words match exactly. HTTP/1.0 answers are taken; 1xx answers are passed over.
+ * skipped. Coordinates are rounded half away from zero to 1e-7 degree. Bytes after the JSON are the
+ * error JSON. Text to send must be UTF-8, 1 to 1000 code points, not only blanks. Enum words match
+ * exactly. HTTP/1.0 answers are taken; 1xx answers are skipped.
  *
  * Limits, beside those above: ids 255 bytes; error text 95 bytes; an upload 24 MB (d); with
  * .all_pages, pages overlap by 4 rows and the last 30 ids are known (one that slid farther may come
@@ -1105,7 +1084,7 @@ extern "C" {
 enum avito_error_code { AVITO_ERRORS(AVITO_ERROR_ENUM_) AVITO_ERR_NONE = 0 };
 #undef AVITO_ERROR_ENUM_
 
-/* Whether a call that changes something took effect (manual: >>7, >>49). */
+/* Whether a call that changes something took effect (manual: >>7, >>50). */
 typedef enum avito_outcome {
     AVITO_NOT_SENT = 0,   /* it did not: safe to try again */
     AVITO_SENT,           /* it did */
@@ -1251,7 +1230,7 @@ typedef struct avito_account_options {
     void *ctx;                 /* first argument of every hook below */
     uint32_t (*clock_ms)(void *ctx);              /* required; monotonic, may wrap at 2^32 */
     int64_t (*unix_time)(void *ctx);              /* optional; <= 0: not known yet */
-    /* AVITO_OK or an error. For uploads, which need it, and the pauses between tries. */
+    /* AVITO_OK or an error. For uploads, which need it, and for the pause before a retry. */
     int (*entropy)(void *ctx, void *out, size_t len);
     /* Called before a new pair is used; an error ends the call (HOOK), and the next call asks again.
      * The refresh token rotates: write it to disk before returning AVITO_OK. */
@@ -1305,9 +1284,9 @@ typedef struct avito_account {
 
 AVITO_API avito_account_options avito_account_options_default(void);
 
-/* Parts. With AVITO_TINY 1 the linker takes what few programs need only for those that call for it, on
- * the options, before init: an option without its call is an error of init that names the call, never
- * ignored. Without AVITO_TINY init makes all of these calls itself: nobody has to, and none does harm.
+/* Parts. With AVITO_TINY 1 a program links what few programs need only if it calls these functions, on the
+ * options, before init. An option whose function was not called is an error of init that names it, and is
+ * never ignored. Without AVITO_TINY init calls all of them itself: you need not, but may.
  *
  *   token_store   .load_token and .save_token
  *   diagnostics   .trace, and .error_body of its lanes; and what the server says in avito_error.text,
@@ -1331,13 +1310,6 @@ AVITO_API int avito_account_init(avito_account *account, const avito_account_opt
 
 /* One copy: enough where AVITO_TINY is 1, lanes are not enabled, and there is no refresh token. */
 #define AVITO_TOKENS_SIZE_ONE_LANE(longest) (2u * ((size_t)(longest) + 1u) + 64u)
-
-/* The browser address at which a person allows the application (authorization code flow). Writes a
- * NUL-terminated URL; *out_len (optional) gets its length. AVITO_ERR_ROOM if `cap` is too small,
- * with the size that would do in *out_len. `scope`: comma list such as
- * "messenger:read,messenger:write"; `state` may be NULL. */
-AVITO_API int avito_authorize_url(const avito_account *account, const char *scope,
-                                  const char *state, char *out, size_t cap, size_t *out_len);
 
 /* True while the server says that the tariff lacks the Messenger API: 402, or the placeholder sentence
  * from two authors with no other text between (one alone may have copied it). Cleared by the first call
@@ -1755,12 +1727,13 @@ typedef struct avito_client_options {
     bool never_wait;             /* return AVITO_AGAIN even if the transport could wait */
     bool dry_run;                /* calls that change something send nothing and succeed; what they
                                     would have sent is written to error_body, and traced */
-    uint8_t retries;             /* tries more after 429, 5xx, a dead connection or an answer that makes
-                                    no sense: reads always, writes only when surely not sent; 0: none */
+    uint8_t retries;             /* how often a call begins again after 429, 5xx, a dead connection or an
+                                    answer that makes no sense: reads always, writes only when surely
+                                    not sent; 0: never */
     uint32_t connect_timeout_ms; /* 0: 15000 */
     uint32_t idle_timeout_ms;    /* 0: 30000; no byte moved */
     uint32_t total_timeout_ms;   /* 0: 120000; one call, or one avito_next_*(); uploads: raise it */
-    uint32_t keep_alive_ms;      /* 0: 50000; a connection unused for longer is opened anew */
+    uint32_t keep_alive_ms;      /* 0: 50000; a connection unused for longer is not used again */
     char *error_body;            /* optional: gets the raw body of a refusal, NUL-terminated */
     size_t error_body_cap;
     struct {                     /* private: what avito_enable_*() has linked */
@@ -1828,7 +1801,7 @@ struct avitoi_json {
     uint8_t state, depth, level, skip, list_depth;
     uint8_t role, word_len, utf8_len, tariff;
     bool streaming, collect, measuring, cutting, frozen, was_cut, lenient, in_key;
-    bool hollow;            /* an array where an object is due: nothing may come in it */
+    bool hollow;            /* an array where an object belongs: it must be empty */
     bool from_service;      /* the messages are of a chat of the service's own */
     uint32_t sentence_by;   /* who seems to have written the last placeholder; 0: no one */
     bool remembers;         /* list of many pages: an avitoi_json_given begins the arena */
@@ -1836,7 +1809,7 @@ struct avitoi_json {
     uint16_t want;
     uint16_t hex;           /* \\uXXXX so far */
     uint16_t surrogate;     /* high half waiting for its low half */
-    int16_t bad;            /* the element is passed over for this error */
+    int16_t bad;            /* the element is skipped because of this error */
     int16_t event;          /* what feed returns next; 0: nothing */
     uint16_t skipped;       /* elements that broke the model, of a list that is collected */
     const struct avitoi_schema *root;
@@ -1900,7 +1873,7 @@ typedef struct avito_client {
         bool filled;                  /* the last read left something, or may have */
         bool inside : 1;              /* one of its functions is at work: who calls comes from a hook */
         bool cancel_asked : 1;        /* by a hook: done when it has returned; ... */
-        bool close_asked : 1;         /* ... likewise */
+        bool close_asked : 1;         /* ... and so is this */
         /* Of one call, from here to json: it begins with zeros. */
         bool probe;                   /* look at the kept connection before using it */
         uint8_t tries;
@@ -2020,12 +1993,6 @@ AVITO_API const avito_error *avito_last_error(const avito_client *client);
  * strings live in the account's token buffer. CREDENTIALS, REFRESH_TOKEN: refused. */
 AVITO_API int avito_get_token(avito_client *client, avito_token *out);
 
-/* Authorization code flow: trades the code from the redirect for a token pair. `out` optional. */
-AVITO_API int avito_exchange_code(avito_client *client, const char *code, avito_token *out);
-
-/* Trades the account's refresh token for a new pair. `out` optional. */
-AVITO_API int avito_refresh_token(avito_client *client, avito_token *out);
-
 /* ---- user ---- */
 
 /* Whose token it is: out->id is the user_id of the other calls. */
@@ -2034,7 +2001,7 @@ AVITO_API int avito_get_self(avito_client *client, avito_arena *arena, avito_sel
 /* ---- chats and messages ---- */
 
 /* A page of chats at once, or all pages with .all_pages. `query` may be NULL: no filter, one page of
- * 100. One chat that breaks the model fails the call; avito_list_chats() passes over it. */
+ * 100. Chats that break the model are left out: out->skipped. */
 AVITO_API int avito_get_chats(avito_client *client, int64_t user_id, const avito_chats_query *query,
                               avito_arena *arena, avito_chats *out);
 
@@ -2046,41 +2013,6 @@ AVITO_API int avito_get_chat(avito_client *client, int64_t user_id, const char *
 AVITO_API int avito_get_messages(avito_client *client, int64_t user_id, const char *chat_id,
                                  const avito_messages_query *query, avito_arena *arena,
                                  avito_messages *out);
-
-/* ---- lists, element by element ----
- *
- * avito_list_*() starts, avito_next_*() gives the next element, decoded into `arena`, good until the
- * next one; AVITO_END when the list is over. The lane is busy until AVITO_END, an error that ends
- * the list, or avito_list_end(). An element that does not fit the arena is AVITO_ERR_ARENA with its
- * id in error.text and the size that would do in error.needed; one that breaks the model is
- * AVITO_ERR_MODEL or AVITO_ERR_DUPLICATE: after these three the list goes on, avito_list_open()
- * stays true. Copy the ids, end the list, then answer.
- *
- * On a lane that may not wait, after AVITO_AGAIN, avito_next_*() again does what avito_step() does;
- * `out` of the last one counts. */
-AVITO_API int avito_list_chats(avito_client *client, int64_t user_id,
-                               const avito_chats_query *query, avito_arena *arena);
-AVITO_API int avito_next_chat(avito_client *client, avito_chat *out);
-AVITO_API int avito_list_messages(avito_client *client, int64_t user_id, const char *chat_id,
-                                  const avito_messages_query *query, avito_arena *arena);
-AVITO_API int avito_next_message(avito_client *client, avito_message *out);
-AVITO_API int avito_list_voice_files(avito_client *client, int64_t user_id,
-                                     const char *const *voice_ids, size_t count,
-                                     avito_arena *arena);
-AVITO_API int avito_next_voice_file(avito_client *client, avito_voice_file *out);
-AVITO_API int avito_list_subscriptions(avito_client *client, avito_arena *arena);
-AVITO_API int avito_next_subscription(avito_client *client, avito_subscription *out);
-
-/* Ends a list before its end: reads and drops up to drain_max bytes to keep the connection, else
- * closes it. AVITO_OK or AVITO_AGAIN; never fails otherwise. */
-AVITO_API int avito_list_end(avito_client *client, size_t drain_max);
-
-/* True between avito_list_*() and its end. */
-AVITO_API bool avito_list_open(const avito_client *client);
-
-/* After AVITO_END: the server has more rows than were asked for, or than it lets be reached (the
- * offset ends at 1000). */
-AVITO_API bool avito_list_has_more(const avito_client *client);
 
 /* ---- sending ----
  *
@@ -2128,7 +2060,7 @@ AVITO_API int avito_get_voice_files(avito_client *client, int64_t user_id,
 /* ---- notifications ---- */
 
 /* `url`: https:// (or http://) and printable ASCII without blanks, else ID; it should hold a long
- * secret (>>52). The server may answer CONFLICT to one that it has already. */
+ * secret (>>55). The server may answer CONFLICT to one that it has already. */
 AVITO_API int avito_subscribe_webhook(avito_client *client, const char *url);
 AVITO_API int avito_unsubscribe_webhook(avito_client *client, const char *url);
 AVITO_API int avito_get_webhook_subscriptions(avito_client *client, avito_arena *arena,
@@ -2196,16 +2128,15 @@ AVITO_API int avito_add_to_blacklist(avito_client *client, int64_t user_id,
 #define AVITOI_ZERO {0}
 #endif
 
-/* Not inlined: what it needs of the stack is not needed during what its caller does besides, or it
- * would stand in several places. */
+/* Not inlined: so its stack is free again while its caller goes on, or its code is there only once. */
 #if defined(__GNUC__)
 #define AVITOI_APART __attribute__((noinline))
 #else
 #define AVITOI_APART
 #endif
 
-/* Inlined whatever it is compiled for: one loop is made of many small functions, or what every program
- * links must not pay for what few call. */
+/* Always inlined: one loop is made of many small functions, or every program would pay for what few
+ * call. */
 #if defined(__GNUC__)
 #define AVITOI_INLINE inline __attribute__((always_inline))
 #else
@@ -2289,7 +2220,7 @@ AVITOI_APART_IF_SMALL static uint64_t avitoi_text_hash(const char *p, size_t len
     return hash != 0 ? hash : 1u;
 }
 
-/* Of a string in JSON: it stands for itself. */
+/* Does a byte of a JSON string mean itself? */
 static bool avitoi_text_is_plain(char c)
 {
     return c != '"' && c != '\\' && avitoi_text_byte(c) >= ' ' && avitoi_text_byte(c) < 0x80;
@@ -2321,7 +2252,7 @@ static bool avitoi_text_is_word(const char *text)
     return true;
 }
 
-/* What follows the first `word` in a text; NULL: it is not there. ASCII, without regard to case. */
+/* What follows the first `word` in a text, without regard to case (ASCII); NULL: the text lacks it. */
 static const char *avitoi_text_after(const char *text, const char *word)
 {
     size_t i;
@@ -2397,7 +2328,7 @@ static bool avitoi_text_is_http_token(unsigned char c)
            memchr("!#$%&'*+-.^_`|~", c, 15) != NULL;
 }
 
-/* What may stand in the value of a field: no control bytes but the tab. */
+/* May this byte be part of a field's value? Of the control bytes only the tab may. */
 static bool avitoi_text_is_http_text(unsigned char c)
 {
     return (c >= 0x20 && c != 0x7f) || c == '\t';
@@ -2405,8 +2336,8 @@ static bool avitoi_text_is_http_text(unsigned char c)
 
 /* ---- UTF-8 ---- */
 
-/* How many bytes the UTF-8 sequence at `p` has (RFC 3629: no overlong form, no surrogate, nothing
- * above U+10FFFF), of which `n`, at least one, are there: more than that if it is cut. 0: malformed. */
+/* The length of the UTF-8 sequence at `p`, where `n` bytes are, at least one. Over `n`: it is cut. 0: it is
+ * malformed (RFC 3629: no overlong form, no surrogate, nothing above U+10FFFF). */
 static unsigned avitoi_text_utf8_length(const char *p, size_t n)
 {
     const uint8_t lead = avitoi_text_byte(*p);
@@ -2445,7 +2376,7 @@ static bool avitoi_text_utf8_count(const char *text, size_t *points, size_t *vis
     return true;
 }
 
-/* Makes a NUL-terminated text well-formed: what is not becomes '?', an unfinished end goes. */
+/* Makes a NUL-terminated text well-formed: a malformed byte becomes '?', an unfinished end is dropped. */
 static void avitoi_text_utf8_mend(char *text)
 {
     size_t left = strlen(text);
@@ -3092,7 +3023,7 @@ AVITOI_SCHEMA(quote, AVITOI_SCHEMA_QUOTE_ROWS, avitoi_schema_finish_quote, false
 /* What message texts have shown of the account's tariff. */
 enum { AVITOI_SCHEMA_TARIFF_UNKNOWN, AVITOI_SCHEMA_TARIFF_THERE, AVITOI_SCHEMA_TARIFF_MISSING };
 
-/* What every message has. */
+/* What all forms of a message have in common. */
 static void avitoi_schema_finish_any(struct avitoi_json *json, avito_message *m)
 {
     const int direction = avitoi_text_word_number(avitoi_schema_directions, m->direction_word);
@@ -3103,7 +3034,7 @@ static void avitoi_schema_finish_any(struct avitoi_json *json, avito_message *m)
     json->was_cut = false;
 }
 
-/* Whoever writes to us can write any text: so the service is known by the type, or by who signs. */
+/* A buyer can write any text. So only the type and the author show that the service wrote it. */
 static bool avitoi_schema_is_system(const avito_message *m, avito_str text, bool from_service)
 {
     if (m->type == AVITO_MESSAGE_SYSTEM || (from_service && !m->is_own)) {
@@ -4855,7 +4786,7 @@ static void avitoi_json_begin(struct avitoi_json *j, const struct avitoi_schema 
 struct avitoi_writer {
     char *out;
     size_t cap, len;
-    uint32_t skip;  /* bytes still to pass over */
+    uint32_t skip;  /* bytes still to skip */
     uint32_t total; /* bytes of the whole */
     bool failed;    /* the upload source did not deliver */
 };
@@ -4935,7 +4866,7 @@ static AVITOI_INLINE void avitoi_write_json(struct avitoi_writer *w, avito_str s
     avitoi_write(w, "\"", 1);
 }
 
-/* The bytes of an upload: only those that are due are asked for. */
+/* The bytes of an upload. Its source is asked only for those that are to be written now. */
 static void avitoi_write_source(struct avitoi_writer *w, const avito_image_source *source)
 {
     size_t at;
@@ -5081,8 +5012,8 @@ static void avitoi_endpoint_query_messages(struct avitoi_writer *w, const avito_
     avitoi_endpoint_query_page(w, c, &mark);
 }
 
-/* Repeated: of the two ways that are in use, the one that a reader of either kind understands when
- * there is only one id. */
+/* The name is repeated for each id. Of the two ways in use, this is the one that both kinds of server
+ * understand when there is only one id. */
 static void avitoi_endpoint_query_voices(struct avitoi_writer *w, const avito_client *c, char which)
 {
     const char *const *ids = (const char *const *)c->priv.args.as.many.items;
@@ -5142,7 +5073,7 @@ static void avitoi_endpoint_write_part(struct avitoi_writer *w, const avito_clie
 
 /* ---- the table ----
  *
- * A pattern stands for itself, but for
+ * A pattern is written as it is, except
  *
  *     %u user_id   %c chat_id   %t the call's text, message id or code   %j the same in JSON
  *     %i client_id   %s client_secret   %r refresh token   %b boundary, %w more: what `write` writes
@@ -5161,9 +5092,12 @@ static const char avitoi_endpoint_type_parts[] = "multipart/form-data; boundary=
 #define AVITOI_ENDPOINT_CHAT_PATH    "/accounts/%u/chats/%c"
 #define AVITOI_ENDPOINT_CREDENTIALS  "&client_id=%i&client_secret=%s"
 
-static const char avitoi_endpoint_body_credentials[] = "grant_type=client_credentials" AVITOI_ENDPOINT_CREDENTIALS;
-static const char avitoi_endpoint_body_code[] = "grant_type=authorization_code&code=%t" AVITOI_ENDPOINT_CREDENTIALS;
-static const char avitoi_endpoint_body_refresh[] = "grant_type=refresh_token&refresh_token=%r" AVITOI_ENDPOINT_CREDENTIALS;
+static const char avitoi_endpoint_body_credentials[] =
+    "grant_type=client_credentials" AVITOI_ENDPOINT_CREDENTIALS;
+static const char avitoi_endpoint_body_code[] =
+    "grant_type=authorization_code&code=%t" AVITOI_ENDPOINT_CREDENTIALS;
+static const char avitoi_endpoint_body_refresh[] =
+    "grant_type=refresh_token&refresh_token=%r" AVITOI_ENDPOINT_CREDENTIALS;
 static const char avitoi_endpoint_body_message[] = "{\"message\":{\"text\":%j},\"type\":\"text\"}";
 static const char avitoi_endpoint_body_image[] = "{\"image_id\":%j}";
 static const char avitoi_endpoint_body_url[] = "{\"url\":%j}";
@@ -5178,7 +5112,8 @@ AVITOI_ENDPOINT(exchange_code, "/token", avitoi_endpoint_type_form, avitoi_endpo
                 &avitoi_schema_token, NULL, NULL,
                 AVITOI_ENDPOINT_POST | AVITOI_ENDPOINT_TOKEN | AVITOI_ENDPOINT_SPENDS | AVITOI_ENDPOINT_CODE);
 AVITOI_ENDPOINT(refresh_token, "/token", avitoi_endpoint_type_form, avitoi_endpoint_body_refresh, NULL,
-                &avitoi_schema_token, NULL, NULL, AVITOI_ENDPOINT_POST | AVITOI_ENDPOINT_TOKEN | AVITOI_ENDPOINT_SPENDS);
+                &avitoi_schema_token, NULL, NULL,
+                AVITOI_ENDPOINT_POST | AVITOI_ENDPOINT_TOKEN | AVITOI_ENDPOINT_SPENDS);
 AVITOI_ENDPOINT(get_self, "/core/v1/accounts/self", NULL, NULL, NULL, &avitoi_schema_self,
                 avitoi_answer_self, NULL, 0u);
 AVITOI_ENDPOINT(get_chats, "/messenger/v2" AVITOI_ENDPOINT_ACCOUNT_PATH "/chats%w", NULL, NULL,
@@ -5192,12 +5127,13 @@ AVITOI_ENDPOINT(get_messages, "/messenger/v3" AVITOI_ENDPOINT_CHAT_PATH "/messag
 AVITOI_ENDPOINT(send_message, "/messenger/v1" AVITOI_ENDPOINT_CHAT_PATH "/messages", avitoi_endpoint_type_json,
                 avitoi_endpoint_body_message, NULL, &avitoi_schema_sent, avitoi_answer_id, NULL,
                 AVITOI_ENDPOINT_POST | AVITOI_ENDPOINT_CHANGES);
-AVITOI_ENDPOINT(upload_image, "/messenger/v1" AVITOI_ENDPOINT_ACCOUNT_PATH "/uploadImages", avitoi_endpoint_type_parts,
-                avitoi_endpoint_body_parts, avitoi_endpoint_write_part, &avitoi_schema_uploads, avitoi_send_uploaded,
-                &avitoi_endpoint_upload_special, AVITOI_ENDPOINT_POST | AVITOI_ENDPOINT_CHANGES | AVITOI_ENDPOINT_PARTS);
+AVITOI_ENDPOINT(upload_image, "/messenger/v1" AVITOI_ENDPOINT_ACCOUNT_PATH "/uploadImages",
+                avitoi_endpoint_type_parts, avitoi_endpoint_body_parts, avitoi_endpoint_write_part,
+                &avitoi_schema_uploads, avitoi_send_uploaded, &avitoi_endpoint_upload_special,
+                AVITOI_ENDPOINT_POST | AVITOI_ENDPOINT_CHANGES | AVITOI_ENDPOINT_PARTS);
 AVITOI_ENDPOINT(send_image_message, "/messenger/v1" AVITOI_ENDPOINT_CHAT_PATH "/messages/image",
-                avitoi_endpoint_type_json, avitoi_endpoint_body_image, NULL, &avitoi_schema_sent, avitoi_answer_id, NULL,
-                AVITOI_ENDPOINT_POST | AVITOI_ENDPOINT_CHANGES);
+                avitoi_endpoint_type_json, avitoi_endpoint_body_image, NULL, &avitoi_schema_sent,
+                avitoi_answer_id, NULL, AVITOI_ENDPOINT_POST | AVITOI_ENDPOINT_CHANGES);
 AVITOI_ENDPOINT(delete_message, "/messenger/v1" AVITOI_ENDPOINT_CHAT_PATH "/messages/%t", NULL, NULL, NULL,
                 NULL, NULL, NULL, AVITOI_ENDPOINT_POST | AVITOI_ENDPOINT_CHANGES);
 AVITOI_ENDPOINT(mark_chat_as_read, "/messenger/v1" AVITOI_ENDPOINT_CHAT_PATH "/read", NULL, NULL, NULL, NULL,
@@ -5205,15 +5141,18 @@ AVITOI_ENDPOINT(mark_chat_as_read, "/messenger/v1" AVITOI_ENDPOINT_CHAT_PATH "/r
 AVITOI_ENDPOINT(get_voice_files, "/messenger/v1" AVITOI_ENDPOINT_ACCOUNT_PATH "/getVoiceFiles%w", NULL, NULL,
                 avitoi_endpoint_query_voices, &avitoi_schema_voices, avitoi_list_over,
                 &avitoi_endpoint_list_special, AVITOI_ENDPOINT_STREAM);
-AVITOI_ENDPOINT(subscribe_webhook, "/messenger/v3/webhook", avitoi_endpoint_type_json, avitoi_endpoint_body_url, NULL,
-                NULL, NULL, NULL, AVITOI_ENDPOINT_POST | AVITOI_ENDPOINT_CHANGES);
+AVITOI_ENDPOINT(subscribe_webhook, "/messenger/v3/webhook", avitoi_endpoint_type_json,
+                avitoi_endpoint_body_url, NULL, NULL, NULL, NULL,
+                AVITOI_ENDPOINT_POST | AVITOI_ENDPOINT_CHANGES);
 AVITOI_ENDPOINT(unsubscribe_webhook, "/messenger/v1/webhook/unsubscribe", avitoi_endpoint_type_json,
-                avitoi_endpoint_body_url, NULL, NULL, NULL, NULL, AVITOI_ENDPOINT_POST | AVITOI_ENDPOINT_CHANGES);
+                avitoi_endpoint_body_url, NULL, NULL, NULL, NULL,
+                AVITOI_ENDPOINT_POST | AVITOI_ENDPOINT_CHANGES);
 AVITOI_ENDPOINT(get_webhook_subscriptions, "/messenger/v1/subscriptions", NULL, NULL, NULL,
                 &avitoi_schema_subscriptions, avitoi_list_over, &avitoi_endpoint_list_special,
                 AVITOI_ENDPOINT_POST | AVITOI_ENDPOINT_STREAM | AVITOI_ENDPOINT_OK);
-AVITOI_ENDPOINT(add_to_blacklist, "/messenger/v2" AVITOI_ENDPOINT_ACCOUNT_PATH "/blacklist", avitoi_endpoint_type_json,
-                avitoi_endpoint_body_users, avitoi_endpoint_write_users, NULL, NULL, NULL, AVITOI_ENDPOINT_POST | AVITOI_ENDPOINT_CHANGES);
+AVITOI_ENDPOINT(add_to_blacklist, "/messenger/v2" AVITOI_ENDPOINT_ACCOUNT_PATH "/blacklist",
+                avitoi_endpoint_type_json, avitoi_endpoint_body_users, avitoi_endpoint_write_users, NULL,
+                NULL, NULL, AVITOI_ENDPOINT_POST | AVITOI_ENDPOINT_CHANGES);
 
 /* ======================================================================= *
  * >>32 REQUEST
@@ -5239,7 +5178,7 @@ static void avitoi_request_host(struct avitoi_writer *w, const avito_account *a)
     }
 }
 
-/* What % and `which` stand for in a pattern. */
+/* Writes what % and `which` mean in a pattern. */
 static void avitoi_request_argument(struct avitoi_writer *w, const avito_client *c, char which)
 {
     const avito_account *a = c->account;
@@ -5300,7 +5239,7 @@ AVITOI_APART static uint32_t avitoi_request_measure_body(const avito_client *c)
     return w.total;
 }
 
-/* Nothing but what the API needs. */
+/* Head and body, with no header but those that the API needs. */
 static void avitoi_request_write(struct avitoi_writer *w, const avito_client *c)
 {
     const struct avitoi_endpoint *request = c->priv.request;
@@ -5402,7 +5341,7 @@ static int avitoi_body_size_byte(struct avitoi_body *b, unsigned char c)
     return avitoi_body_after_size(b, c);
 }
 
-/* A run of bytes that may stand there, up to `end`, which leads on. */
+/* In a run of bytes that ends with `end`: the next state, the same, or bad if the byte is not legal. */
 static int avitoi_body_run(unsigned char c, unsigned char end, int next, bool legal, int same)
 {
     return c == end ? next : legal ? same : (int)AVITOI_BODY_BAD;
@@ -5505,7 +5444,7 @@ static avitoi_body_result avitoi_body_at_close(const struct avitoi_body *b)
  */
 
 #define AVITOI_HEAD_RETRY_MAX_S 86400u /* what a server asks for beyond a day is taken for a day */
-#define AVITOI_HEAD_MAX 65536u /* bytes, from all answers before the final one too */
+#define AVITOI_HEAD_MAX 65536u /* bytes of a head, with those of the 1xx answers before it */
 
 /* What reading a head returns: AVITO_AGAIN, AVITO_ERR_HTTP*, or this, after the empty line. */
 typedef int avitoi_head_result;
@@ -5537,7 +5476,7 @@ enum { AVITOI_HEAD_FIELD_OTHER AVITOI_HEAD_FIELDS(AVITOI_HEAD_FIELD_NUMBER_) };
 static const char avitoi_head_field_names[] = AVITOI_HEAD_FIELDS(AVITOI_HEAD_FIELD_NAME_);
 static const uint8_t avitoi_head_field_lengths[] = {AVITOI_HEAD_FIELDS(AVITOI_HEAD_FIELD_LENGTH_)};
 
-/* Which header has this name, in any case. There is no CR in it, which would pass for a dash. */
+/* Which header has this name, in any case. (A CR would be taken for a dash; but there is none in a name.) */
 static uint8_t avitoi_head_field_of(const char *p, size_t n)
 {
     const uint32_t lengths = 0u AVITOI_HEAD_FIELDS(AVITOI_HEAD_FIELD_BIT_);
@@ -5588,7 +5527,7 @@ static int avitoi_head_length(struct avitoi_head *h, avito_str value)
     return AVITO_AGAIN;
 }
 
-/* A count of something, as far as it makes sense; 0: it does not. */
+/* A number of something, at most AVITOI_HEAD_RETRY_MAX_S; 0: it is none. */
 static uint32_t avitoi_head_count(avito_str value)
 {
     int64_t count;
@@ -5598,7 +5537,7 @@ static uint32_t avitoi_head_count(avito_str value)
     return count > AVITOI_HEAD_RETRY_MAX_S ? AVITOI_HEAD_RETRY_MAX_S : (uint32_t)count;
 }
 
-/* `value` is in lower case where case does not count; not `whole`: more of it was not kept. */
+/* The value of a header is complete, in lower case. Not `whole`: it was longer than what was kept. */
 static int avitoi_head_value(struct avitoi_head *h, avito_str value, bool whole)
 {
     while (value.len > 0 &&
@@ -5790,7 +5729,7 @@ AVITO_API avito_account_options avito_account_options_default(void)
     return options;
 }
 
-/* A name or a numeric address; one colon would stand before a port. */
+/* Is it a name or a numeric address? (After one colon there would be a port.) */
 static bool avitoi_account_is_host(const char *host)
 {
     const char *colon;
@@ -5980,7 +5919,7 @@ struct avitoi_call_lanes {
     bool (*gone)(const avito_client *c);  /* see avitoi_call_token_gone() */
 };
 
-/* What retries link: tries, and the rate. */
+/* What avito_enable_retries() links: another beginning, and the rate. */
 struct avitoi_call_retries {
     bool (*again)(avito_client *c, int code); /* NULL: only the rate is needed */
     uint32_t (*read_date)(avito_str s);
@@ -6054,8 +5993,8 @@ static void avitoi_call_disconnect(avito_client *c)
     }
 }
 
-/* After a failure the connection is of use only if the answer was read to its end and the service
- * itself refused: who breaks a protocol is not to be trusted with the next request. */
+/* After a failure the connection is kept only if the answer was read to its end and the service itself
+ * refused: a server that breaks a protocol is not trusted with the next request. */
 static void avitoi_call_drop(avito_client *c, int code)
 {
     if (!c->priv.answered || code > AVITO_ERR_REDIRECT) {
@@ -6095,8 +6034,8 @@ static int avitoi_error_of_status(unsigned status)
                                  : AVITO_ERR_STATUS;
 }
 
-/* The error that a transport gave, and its detail. Only codes that a transport may give are taken; any
- * other number, such as a raw errno, is its own: the detail of `otherwise`. */
+/* The error that a transport gave, and its detail. Only codes that a transport may give are taken. Any other
+ * number, such as a raw errno, becomes the detail of `otherwise`. */
 static int avitoi_error_from_transport(const avito_transport *t, long result, int otherwise,
                                        int *detail)
 {
@@ -6121,8 +6060,8 @@ static int avitoi_error_of_transport(avito_client *c, long result, int otherwise
     return code;
 }
 
-/* Promise 5. Of a token request nothing can be half done; all refusals that have a name come before
- * storing, but for the conflict. */
+/* What >>7 promises. A token request cannot be half done. All refusals that have a name precede storing,
+ * except the conflict. */
 static avito_outcome avitoi_error_outcome(const avito_client *c, int code)
 {
     const int refusal = avitoi_error_of_status(c->priv.status);
@@ -6176,8 +6115,8 @@ static void avitoi_error_quote(avito_client *c, avito_str words)
 
 /* ---- what a refusal said, without secrets ---- */
 
-/* A refusal's body, as it is: for the caller who asked for it, and its beginning for want of a
- * better text. */
+/* A refusal's body, as it is, for the caller who asked for it. Its beginning is the error's text, until a
+ * better one is found. */
 static void avitoi_error_keep_body(avito_client *c, const char *data, size_t len)
 {
     avitoi_error_add(c, data, len);
@@ -6200,7 +6139,7 @@ static void avitoi_error_forget_body(avito_client *c)
     }
 }
 
-/* Of an error: without the part that masks, words of the server do not stay. */
+/* Masks secrets in the error. Without the part that can do so, the server's words are dropped. */
 static void avitoi_error_hide_secrets(avito_client *c)
 {
     const struct avitoi_call_diagnostics *diagnostics = c->account->o.priv.diagnostics;
@@ -6221,8 +6160,8 @@ static void avitoi_error_hide_secrets(avito_client *c)
  * what goes over the wire next, and a token. May not touch the connection.
  */
 
-/* Where a new token goes: the half of the token buffer that is not in use. One lane that has only an
- * access token has no use for the old one any more when the new one comes: that goes over it. */
+/* Where a new token goes: the half of the token buffer that is not in use. A single lane with no refresh token
+ * does not need the old token any more: the new one is read over it. */
 static char *avitoi_token_room(avito_account *a, size_t *cap)
 {
     char *tokens = (char *)a->o.tokens;
@@ -6286,7 +6225,7 @@ static bool avitoi_token_copy(avito_str *s, char **at, size_t *room)
     return true;
 }
 
-/* Nothing but what may stand in a header line. */
+/* May this be part of a header line? */
 static bool avitoi_token_is_legal(avito_str s)
 {
     return s.len == 0 ||
@@ -6307,8 +6246,8 @@ static uint32_t avitoi_token_left(const avito_account *a)
     return age >= a->priv.lifetime_s ? 0u : a->priv.lifetime_s - age;
 }
 
-/* What a refusal says of the token: it is not good (401, or "expired" in the text); it may be, or what
- * was asked for is somebody else's (403); nothing. */
+/* What a refusal says of the token: it is not good (401, or "expired" in the text); it is not good, or what
+ * was asked for is another account's (403); nothing. */
 enum { AVITOI_TOKEN_DOUBT_REFUSED, AVITOI_TOKEN_DOUBT_ANY, AVITOI_TOKEN_DOUBTS };
 
 #define AVITOI_TOKEN_VAIN_MAX 8u /* 64 minutes */
@@ -6487,8 +6426,8 @@ AVITOI_APART static int avitoi_token_choose_request(avito_client *c)
 
 #define AVITOI_TOKEN_SCOPE_MAX 48u /* bytes of a token's scope, for which AVITO_TOKENS_SIZE() has room */
 
-/* Hands the token in use to the application, which may have failed to store it before. Until then
- * nobody uses it. The duty is ours. */
+/* Hands the token in use to the application, which may have failed to store it before. Until that has
+ * worked, no lane uses it. This lane has the duty. */
 static avitoi_call_result avitoi_token_save(avito_client *c, avito_token *token)
 {
     avito_account *a = c->account;
@@ -6548,7 +6487,7 @@ AVITOI_APART static avitoi_call_result avitoi_token_received(avito_client *c)
         avitoi_error_set_key(c, avitoi_schema_token.keys);
         return AVITO_ERR_MODEL;
     }
-    if (c->priv.json.was_cut) { /* nobody needs it, and there is no telling how long it is */
+    if (c->priv.json.was_cut) { /* its length is not known, and no call needs it */
         memset(&token.scope, 0, sizeof token.scope);
     }
     if (token.refresh_token.ptr == NULL && grant_refreshes) { /* the old one goes on */
@@ -6594,7 +6533,7 @@ AVITOI_APART static avitoi_call_result avitoi_token_received(avito_client *c)
 #define AVITOI_ANSWER_SCRATCH 448u
 AVITOI_ASSERT(window_holds_scratch, AVITO_WINDOW_MIN >= AVITOI_ANSWER_SCRATCH + AVITOI_ANSWER_EARLY);
 
-/* What did not fit was only counted. */
+/* Notes the most that was in use. What did not fit was only counted, and does not count here. */
 static void avitoi_answer_note_peak(avito_client *c)
 {
     const struct avitoi_arena_ends *mem = &c->priv.json.mem;
@@ -6787,7 +6726,7 @@ static bool avitoi_answer_keeps_connection(const avito_client *c)
 
 /* ---- the answer as a whole ---- */
 
-/* The message of a reply, wherever it stands. */
+/* The message of a reply, whichever member holds it. */
 static avito_str avitoi_answer_reply_text(const struct avitoi_schema_reply *reply)
 {
     if (reply->error != NULL && reply->error->message.ptr != NULL) {
@@ -6806,7 +6745,7 @@ static avito_str avitoi_answer_reply_text(const struct avitoi_schema_reply *repl
     return reply->message;
 }
 
-/* Its code, likewise. */
+/* The code of a reply, whichever member holds it. */
 static int64_t avitoi_answer_reply_code(const struct avitoi_schema_reply *reply)
 {
     const struct avitoi_schema_result *result = reply->result;
@@ -6861,7 +6800,7 @@ static unsigned avitoi_answer_doubt(const avito_client *c, int code)
                : AVITOI_TOKEN_DOUBTS;
 }
 
-/* The service refused with `code`: it stays, or the same call is made again with a new token. */
+/* The service refused with `code`. That is the result, or the call begins again with a new token. */
 static avitoi_call_result avitoi_answer_refused(avito_client *c, int code)
 {
     avito_account *a = c->account;
@@ -6925,8 +6864,8 @@ static avitoi_call_result avitoi_answer_confirms(avito_client *c, int rc)
     return AVITO_OK;
 }
 
-/* The answer is not the model of the call: perhaps it is a refusal. Its arena is free now, but for the
- * rows of a list that were given. */
+/* The answer is not the model of the call: perhaps it is a refusal. Its arena is free now, except for the
+ * memory of the rows that were given. */
 AVITOI_APART static avitoi_call_result avitoi_answer_is_other(avito_client *c)
 {
     struct avitoi_json *j = &c->priv.json;
@@ -7034,9 +6973,8 @@ static avitoi_call_result avitoi_answer_end(avito_client *c)
 
 /* ---- ACCOUNT ---- */
 
-/* A connection that has been kept for too long is not used again; another one is looked at before a
- * POST, and after a while. That costs one recv(): a read that follows at once on the answer before it
- * can do without. */
+/* A connection that was idle for too long is closed. Another one is looked at before a POST, and before a GET
+ * if some time has passed. The look costs one recv(), which a GET right after an answer does without. */
 static void avitoi_exchange_check_age(avito_client *c)
 {
     const uint32_t idle =
@@ -7081,7 +7019,7 @@ static avitoi_call_result avitoi_exchange_on_account(avito_client *c)
     return rc == AVITO_OK ? avitoi_call_move(c, AVITOI_CALL_EV_TOKEN) : rc;
 }
 
-/* Something moved. How often the wire is looked at meanwhile: eight times before the idle time is over. */
+/* Something moved: the idle time begins again, and after an eighth of it the wire is looked at. */
 static void avitoi_exchange_alive(avito_client *c)
 {
     c->priv.idle_left_ms = c->o.idle_timeout_ms;
@@ -7090,8 +7028,8 @@ static void avitoi_exchange_alive(avito_client *c)
 
 /* ---- CONNECT ---- */
 
-/* A kept connection that the server has closed, or on which something comes unasked, is of no use:
- * found out before anything is written. */
+/* Looks at a kept connection before anything is written. It is of no use if the server has closed it, or if
+ * something comes unasked. */
 static void avitoi_exchange_probe(avito_client *c)
 {
     long n;
@@ -7507,7 +7445,7 @@ static int avitoi_machine_finish(avito_client *c, int code)
 AVITOI_APART static avitoi_call_result avitoi_machine_weigh(avito_client *c, int rc)
 {
     const struct avitoi_call_retries *tries = c->o.priv.tries;
-    if (rc < 0 && c->priv.state == AVITOI_CALL_DRAIN) { /* nobody waits for the rest */
+    if (rc < 0 && c->priv.state == AVITOI_CALL_DRAIN) { /* the rest was not wanted */
         avitoi_call_disconnect(c);
         rc = AVITO_OK;
     }
@@ -7555,8 +7493,8 @@ static int avitoi_machine_leave(avito_client *c, int rc)
 
 /* ---- the loop ---- */
 
-/* So many times a step may move on before it gives the other lanes a turn: nobody can keep it busy
- * for ever. */
+/* How often one step may move on before other lanes get their turn: so no server can keep it busy for
+ * ever. */
 #define AVITOI_MACHINE_ROUNDS 1024u
 
 /* Goes on from `rc`, AVITOI_CALL_MOVED or an error. The clock was looked at just now. */
@@ -7650,7 +7588,7 @@ AVITO_API int avito_wants(const avito_client *client)
     return (t->functions->wants)(t->ctx);
 }
 
-#define AVITOI_MACHINE_LOOK_MS 100u /* how often a connect is looked after that waits for no bytes */
+#define AVITOI_MACHINE_LOOK_MS 100u /* how often a connect is asked again that waits for no bytes */
 
 /* In ACCOUNT, for a lane that waits for no other one: the pause or the gate, whichever is over last. */
 static uint32_t avitoi_machine_pause_left(const avito_client *c, uint32_t passed)
@@ -7891,7 +7829,7 @@ AVITOI_ASSERT(lanes_keep_what_is_behind,
                   AVITOI_CLIENT_AT(baseline) - AVITOI_CLIENT_AT(json) - sizeof(struct avitoi_json) <
                       sizeof(void *));
 
-/* Notes what is asked for. The call's own arguments are set and checked behind it; avitoi_client_start() gets
+/* Notes what is asked for. After it the call's own arguments are set and checked; avitoi_client_start() gets
  * the result of that. */
 static int avitoi_client_prepare(avito_client *c, const struct avitoi_endpoint *call,
                                  int64_t user_id, const char *chat_id, const char *text)
@@ -9837,7 +9775,42 @@ static const char *avitoi_fast_way(struct avitoi_json *j, const char *p, const c
  * MANUAL OF THE PARTS: what a program may leave out.
  *
  * ======================================================================= *
- * >>47 TLS
+ * >>47 PORTING
+ * ======================================================================= *
+ *
+ * The transport by what you have:
+ *
+ *   POSIX    avito_tcp (>>57). With -std=c99 define _POSIX_C_SOURCE 200809L before the first
+ *            #include.
+ *   lwIP     examples/firmware/link_lwip.c: raw API, no OS; whatever lwIP has to do is done in a
+ *            poll that each function calls first. recv copies from the pbuf chain and calls
+ *            tcp_recved() for what it took.
+ *   UART     examples/firmware/link_uart.c. With AT commands, connect is a small state machine that
+ *            dials and returns AVITO_AGAIN; "NO CARRIER" is AVITO_IO_CLOSED. Use flow control: a
+ *            lost byte shows as TLS, detail 7 (BR_ERR_BAD_MAC).
+ *   FreeRTOS examples/transports/avito_freertos.h, for FreeRTOS-Plus-TCP. -ENOSPC is "later"; the
+ *            end and a reset are both -ENOTCONN; a select calls a socket writable before it is
+ *            connected.
+ *   Zephyr   examples/transports/avito_zephyr.h, with a store in NVS. ENOBUFS and ENOMEM are
+ *            "later", and what the packet pool can never hold is offered in halves.
+ *   RIOT     examples/transports/avito_riot.h, for sock_tcp, which has no poll: wait() reads ahead.
+ *   Arduino  examples/transports/arduino: any Client. It is asked available() before each read, and
+ *            again after connected(), which some cores answer with bytes left.
+ *   flash    examples/transports/avito_flash.h keeps tokens and the inbox where no file system is.
+ *   TLS      another library: examples/07_openssl_transport.c. Check name and chain, offer ALPN
+ *            http/1.1 only, report an end without close_notify as AVITO_ERR_CLOSED and not as
+ *            AVITO_IO_CLOSED, and hand over what the library has buffered before you say
+ *            AVITO_IO_AGAIN.
+ *   no libc  provide memchr, memcmp, memcpy, memmove, memset, strchr, strcspn, strlen.
+ *
+ * Test it with what real networks do: one byte at a time in either direction, AVITO_IO_AGAIN
+ * between any two, connect that says AGAIN many times, an end in the middle of each part of an
+ * answer, an answer while you still send, close in every state and then connect again, two connects
+ * without an answer. tests/support/script.h is a transport that does all this to the client;
+ * tests/tls/ does it to TLS and TCP.
+ *
+ * ======================================================================= *
+ * >>48 TLS
  * ======================================================================= *
  *
  * avito_tls is BearSSL 0.6 behind the transport interface, over any transport. What it insists on,
@@ -9888,12 +9861,12 @@ static const char *avitoi_fast_way(struct avitoi_json *j, const char *p, const c
  * 70 = 326, the alert protocol_version; or it just hangs up, as a line that breaks does: CLOSED,
  * detail 31 (BR_ERR_IO). Then bring another TLS library as the transport. Watchdog:
  * a handshake takes long on a small core; .watchdog is called before and after each piece of it,
- * AVITO_TLS_WATCHED_EC and _RSA (>>55) between single multiplications. `make firmware` prints the
+ * AVITO_TLS_WATCHED_EC and _RSA (>>58) between single multiplications. `make firmware` prints the
  * longest single step of each board. TLS_STALL: over 64 KB of handshake, or more than 32 records in
  * a row without data.
  *
  * ======================================================================= *
- * >>48 WEBHOOKS
+ * >>49 WEBHOOKS
  * ======================================================================= *
  *
  * The service POSTs one event per request to your https URL, as JSON:
@@ -9901,7 +9874,7 @@ static const char *avitoi_fast_way(struct avitoi_json *j, const char *p, const c
  * (s). It waits two seconds (d) and delivers again what was answered late (s); how often, and when
  * it gives up, is not known. So: acknowledge first, work later.
  *
- *   avito_webhook_*        the receiving side without I/O (>>52): feed it bytes, send what it
+ *   avito_webhook_*        the receiving side without I/O (>>55): feed it bytes, send what it
  *                          gives; strict HTTP/1.1, the secret in the path compared in constant
  *                          time, deadlines for slow senders. Made to stand behind a proxy that ends
  *                          TLS: examples/12_webhook_server.c.
@@ -9911,7 +9884,7 @@ static const char *avitoi_fast_way(struct avitoi_json *j, const char *p, const c
  *                          payload has no type, is read all the same.
  *
  * What no model knows, such as a payload of another type, is still there as text: avito_json_*
- * (>>56) reads it by key, in tokens of your memory::
+ * (>>59) reads it by key, in tokens of your memory::
  *
  *     char tokens[AVITO_JSON_TOKENS_SIZE(64)];
  *     avito_json json;
@@ -9930,17 +9903,17 @@ static const char *avitoi_fast_way(struct avitoi_json *j, const char *p, const c
  * hands body and header to .verify if you find out. Until then a long random path is the
  * authentication: 32 hex digits or more, kept out of logs.
  *
- * avito_message_preview() and avito_message_json() (>>57) show a message to a person or a program.
+ * avito_message_preview() and avito_message_json() (>>60) show a message to a person or a program.
  *
  * A 200 cannot be taken back. If a crash between the 200 and your store must not lose the message,
  * let the inbox poll as well, and use the notification as a doorbell (avito_inbox_doorbell(): no
  * room, nothing to parse).
  *
  * ======================================================================= *
- * >>49 INBOX AND SENDING
+ * >>50 INBOX AND SENDING
  * ======================================================================= *
  *
- * The inbox (>>53) gives every new message of an account once, from polls and notifications alike.
+ * The inbox (>>56) gives every new message of an account once, from polls and notifications alike.
  *
  *   Promise. Every message that the API shows within the reachable rows is handed over at least
  *   once; exactly once, if no crash falls between hand-over and the durable save, and at most as
@@ -9970,7 +9943,7 @@ static const char *avitoi_fast_way(struct avitoi_json *j, const char *p, const c
  *      +------------------+                  +--- MARK <--+
  *                                             CHAT
  *
- * This table is the code's (avitoi_inbox_edges, >>69); `make manual-check` compares.
+ * This table is the code's (avitoi_inbox_edges, >>72); `make manual-check` compares.
  *
  *     phase    PAGE CHAT OVER HAND   OFFER   MARK REST
  *     WAIT     SCAN READ NEXT .      OFFERED .    WAIT
@@ -10085,19 +10058,73 @@ extern "C" {
 #endif
 
 /* ======================================================================= *
- * >>50 NOTIFICATIONS
+ * >>51 LISTS, ELEMENT BY ELEMENT
+ * ======================================================================= *
+ *
+ * avito_list_*() starts, avito_next_*() gives the next element, decoded into `arena`, good until the
+ * next one; AVITO_END when the list is over. The lane is busy until AVITO_END, an error that ends
+ * the list, or avito_list_end(). An element that does not fit the arena is AVITO_ERR_ARENA with its
+ * id in error.text and the size that would do in error.needed; one that breaks the model is
+ * AVITO_ERR_MODEL or AVITO_ERR_DUPLICATE: after these three the list goes on, avito_list_open()
+ * stays true. Copy the ids, end the list, then answer.
+ *
+ * On a lane that may not wait, after AVITO_AGAIN, avito_next_*() again does what avito_step() does;
+ * `out` of the last one counts. */
+AVITO_API int avito_list_chats(avito_client *client, int64_t user_id,
+                               const avito_chats_query *query, avito_arena *arena);
+AVITO_API int avito_next_chat(avito_client *client, avito_chat *out);
+AVITO_API int avito_list_messages(avito_client *client, int64_t user_id, const char *chat_id,
+                                  const avito_messages_query *query, avito_arena *arena);
+AVITO_API int avito_next_message(avito_client *client, avito_message *out);
+AVITO_API int avito_list_voice_files(avito_client *client, int64_t user_id,
+                                     const char *const *voice_ids, size_t count,
+                                     avito_arena *arena);
+AVITO_API int avito_next_voice_file(avito_client *client, avito_voice_file *out);
+AVITO_API int avito_list_subscriptions(avito_client *client, avito_arena *arena);
+AVITO_API int avito_next_subscription(avito_client *client, avito_subscription *out);
+
+/* Ends a list before its end: reads and drops up to drain_max bytes to keep the connection, else
+ * closes it. AVITO_OK or AVITO_AGAIN; never fails otherwise. */
+AVITO_API int avito_list_end(avito_client *client, size_t drain_max);
+
+/* True between avito_list_*() and its end. */
+AVITO_API bool avito_list_open(const avito_client *client);
+
+/* After AVITO_END: the server has more rows than were asked for, or than it lets be reached (the
+ * offset ends at 1000). */
+AVITO_API bool avito_list_has_more(const avito_client *client);
+
+/* ======================================================================= *
+ * >>52 AUTHORIZATION
+ * ======================================================================= */
+
+/* The browser address at which a person allows the application (authorization code flow). Writes a
+ * NUL-terminated URL; *out_len (optional) gets its length. AVITO_ERR_ROOM if `cap` is too small,
+ * with the size that would do in *out_len. `scope`: comma list such as
+ * "messenger:read,messenger:write"; `state` may be NULL. */
+AVITO_API int avito_authorize_url(const avito_account *account, const char *scope,
+                                  const char *state, char *out, size_t cap, size_t *out_len);
+
+/* Authorization code flow: trades the code from the redirect for a token pair. `out` optional. */
+AVITO_API int avito_exchange_code(avito_client *client, const char *code, avito_token *out);
+
+/* Trades the account's refresh token for a new pair. `out` optional. */
+AVITO_API int avito_refresh_token(avito_client *client, avito_token *out);
+
+/* ======================================================================= *
+ * >>53 NOTIFICATIONS
  * ======================================================================= */
 
 /* The body of a notification. Needs no client. AVITO_END: the probe `{}`. Else AVITO_OK, ARENA, or
  * a -4xx. A byte order mark before it is skipped. A message that comes without an envelope has no id,
- * type or time of its own: out->message is there. During the call the reader lies at the end of the arena, with 250 to 350 bytes. `needed`
- * (optional) gets the size for ARENA; where not even the reader or the event's own id and type fit, the
- * size to ask again with. */
+ * type or time of its own: out->message is there. During the call the reader lies at the end of the arena,
+ * with 250 to 350 bytes. `needed` (optional) gets the size for ARENA; where not even the reader or the
+ * event's own id and type fit, the size to ask again with. */
 AVITO_API int avito_parse_webhook(const void *body, size_t len, avito_arena *arena,
                                   avito_event *out, size_t *needed);
 
 /* ======================================================================= *
- * >>51 CONFIRMING
+ * >>54 CONFIRMING
  * ======================================================================= */
 
 /* Was it sent? Looks through the chat for an outgoing message with the same text (blanks at the ends
@@ -10121,7 +10148,7 @@ AVITO_API int avito_confirm_sent(avito_client *client, int64_t user_id, const ch
 AVITO_API int avito_confirm_sends(avito_client *client, const avito_sent_query *baseline);
 
 /* ======================================================================= *
- * >>52 WEBHOOK RECEIVER
+ * >>55 WEBHOOK RECEIVER
  * ======================================================================= *
  *
  * The server side of one connection, without I/O: bytes of requests go in, notifications and bytes
@@ -10139,7 +10166,7 @@ AVITO_API int avito_confirm_sends(avito_client *client, const avito_sent_query *
  * answer waits in the output: send it, then use the body, then avito_webhook_done(). The body stays
  * where it is until then, even when the connection is gone. A 200 cannot be taken back: where a
  * crash in between must not lose the message, save it before you send (if that fails, close without
- * sending: what was not answered comes again), or poll as well (>>53).
+ * sending: what was not answered comes again), or poll as well (>>56).
  *
  *     200  a notification; or a probe: the body is `{}` or nothing, which is no event
  *     404  another path, so a wrong secret too    403  your verifier refused
@@ -10242,7 +10269,7 @@ AVITO_API bool avito_webhook_finished(const avito_webhook *webhook);
 AVITO_API int avito_webhook_status(const avito_webhook *webhook);
 
 /* ======================================================================= *
- * >>53 INBOX
+ * >>56 INBOX
  * ======================================================================= *
  *
  * Every new message of one account, once, also those that it wrote itself (avito_classify()): polling
@@ -10256,7 +10283,7 @@ AVITO_API int avito_webhook_status(const avito_webhook *webhook);
  * A poll reads the first chats of the list, and the messages of those that have changed. An unchanged
  * chat is read once more when `overlap_s` have passed: so much later than its neighbours a message
  * may show up and still be found. Every `sweep_ms` all of the list is read twice. How it works, what
- * a poll costs, and what is not covered: >>49.
+ * a poll costs, and what is not covered: >>50.
  */
 
 /* Bytes of state for a ring of `ids` message ids. The ring should hold what arrives within
@@ -10444,7 +10471,7 @@ AVITO_API unsigned avito_inbox_events(avito_inbox *inbox);
 AVITO_API const char *avito_inbox_about(const avito_inbox *inbox);
 
 /* ======================================================================= *
- * >>54 POSIX TCP (AVITO_WITH_POSIX)
+ * >>57 POSIX TCP (AVITO_WITH_POSIX)
  * ======================================================================= *
  *
  * Sockets as a transport: IPv4 and IPv6, four addresses of the name tried in turn (both kinds among
@@ -10524,7 +10551,7 @@ AVITO_API int avito_posix_entropy(void *ctx, void *out, size_t len);
 #endif /* AVITO_WITH_POSIX */
 
 /* ======================================================================= *
- * >>55 TLS BY BEARSSL (AVITO_WITH_BEARSSL)
+ * >>58 TLS BY BEARSSL (AVITO_WITH_BEARSSL)
  * ======================================================================= *
  *
  * TLS 1.2 as a transport over any transport: sockets, lwIP, a modem's UART. You give the context, the
@@ -10803,7 +10830,7 @@ AVITO_API int avito_anchors_load_file(avito_anchors *anchors, void *memory, size
 #endif /* AVITO_WITH_BEARSSL */
 
 /* ======================================================================= *
- * >>56 RAW JSON
+ * >>59 RAW JSON
  * ======================================================================= *
  *
  * For JSON that no model knows and that lies whole in memory: the raw content of a message of a new
@@ -10898,7 +10925,7 @@ AVITO_API int avito_json_int(avito_json_value value, int64_t *out);
 AVITO_API int avito_json_bool(avito_json_value value, bool *out);
 
 /* ======================================================================= *
- * >>57 SHOW
+ * >>60 SHOW
  * ======================================================================= *
  *
  * A message as one line for a person, and as one line of JSON for a program. Both take any message that
@@ -10959,7 +10986,7 @@ AVITO_API const char *avito_message_class_word(avito_message_class message_class
 #define AVITO_MESSENGER_IMPLEMENTED
 
 /* ======================================================================= *
- * >>58 TEXT: GRAPHEMES
+ * >>61 TEXT: GRAPHEMES
  * ======================================================================= *
  *
  * Where a text may be cut so that a person does not see it: what belongs to one character. Comes in:
@@ -11047,7 +11074,7 @@ static size_t avitoi_text_grapheme(const char *p, size_t len)
 }
 
 /* ======================================================================= *
- * >>59 LISTS
+ * >>62 LISTS
  * ======================================================================= *
  *
  * Calls whose answer is a list: as a whole into the arena, or element by element while it arrives. Both
@@ -11430,7 +11457,7 @@ static avitoi_call_result avitoi_list_on_drain(avito_client *c)
 }
 
 /* ======================================================================= *
- * >>60 ERROR TEXTS
+ * >>63 ERROR TEXTS
  * ======================================================================= *
  *
  * Names, sentences and remedies of results, for people. Comes in: a number. Goes out: a text that stays.
@@ -11485,7 +11512,7 @@ AVITO_API const char *avito_error_remedy(int code)
 }
 
 /* ======================================================================= *
- * >>61 AUTHORIZATION
+ * >>64 AUTHORIZATION
  * ======================================================================= *
  *
  * A person allows the application to use their account. With AVITO_TINY 1 only this room links the
@@ -11549,7 +11576,7 @@ AVITO_API int avito_refresh_token(avito_client *client, avito_token *out)
 }
 
 /* ======================================================================= *
- * >>62 SEVERAL LANES
+ * >>65 SEVERAL LANES
  * ======================================================================= *
  *
  * Lanes that share an account: one fetches the token, the others wait for it, and no lane reads the
@@ -11604,7 +11631,7 @@ AVITO_API void avito_enable_lanes(avito_account_options *options)
 }
 
 /* ======================================================================= *
- * >>63 TOKEN STORE
+ * >>66 TOKEN STORE
  * ======================================================================= *
  *
  * Tokens from and to the application: .load_token once, before the first request; .save_token before a
@@ -11692,7 +11719,7 @@ AVITO_API void avito_enable_token_store(avito_account_options *options)
 }
 
 /* ======================================================================= *
- * >>64 RATE
+ * >>67 RATE
  * ======================================================================= *
  *
  * When the next request may go: the account's gate, what the server asked for, and the pause before a
@@ -11788,7 +11815,7 @@ AVITO_API int avito_account_open_gate(avito_account *account)
 }
 
 /* ======================================================================= *
- * >>65 RETRIES
+ * >>68 RETRIES
  * ======================================================================= *
  *
  * A failed call is begun again where that can do no harm and there is time, after a pause. A Retry-After
@@ -11930,7 +11957,7 @@ AVITO_API void avito_enable_retries(avito_client_options *options)
 }
 
 /* ======================================================================= *
- * >>66 DIAGNOSTICS
+ * >>69 DIAGNOSTICS
  * ======================================================================= *
  *
  * What is told to people: lines of a trace, and the server's own words in an error. Comes in: an event,
@@ -12060,7 +12087,8 @@ static void avitoi_diagnostics_mask_secrets(avito_client *c)
     avitoi_account_unlock(a);
 }
 
-static const struct avitoi_call_diagnostics avitoi_diagnostics_part = {avitoi_diagnostics_trace, avitoi_diagnostics_mask_secrets};
+static const struct avitoi_call_diagnostics avitoi_diagnostics_part = {avitoi_diagnostics_trace,
+                                                                     avitoi_diagnostics_mask_secrets};
 
 AVITO_API void avito_enable_diagnostics(avito_account_options *options)
 {
@@ -12070,7 +12098,7 @@ AVITO_API void avito_enable_diagnostics(avito_account_options *options)
 }
 
 /* ======================================================================= *
- * >>67 NOTIFICATIONS
+ * >>70 NOTIFICATIONS
  * ======================================================================= *
  *
  * The body of a notification, which lies in memory as a whole, becomes an event. Comes in: the body and
@@ -12231,7 +12259,7 @@ AVITO_API int avito_parse_webhook(const void *body, size_t len, avito_arena *are
 }
 
 /* ======================================================================= *
- * >>68 WEBHOOK RECEIVER
+ * >>71 WEBHOOK RECEIVER
  * ======================================================================= *
  *
  * The server side of one connection: a request is read byte by byte; every state is a place where input
@@ -12874,12 +12902,12 @@ AVITO_API int avito_webhook_status(const avito_webhook *webhook)
 }
 
 /* ======================================================================= *
- * >>69 INBOX: WHAT IT REMEMBERS
+ * >>72 INBOX: WHAT IT REMEMBERS
  * ======================================================================= *
  *
  * avito_inbox_next() runs the handler of the present phase until one of them has something for the
  * caller, has to wait, or has done much. All changes of phase are in the table below and go through
- * avitoi_inbox_move(); what each phase is for stands in the manual (>>49), beside that table.
+ * avitoi_inbox_move(); what each phase is for stands in the manual (>>50), beside that table.
  *
  * A round goes through the chats that may hold something new:
  *
@@ -13465,7 +13493,7 @@ static void avitoi_inbox_record_refused(avito_inbox *in)
 }
 
 /* ======================================================================= *
- * >>70 INBOX: LISTS
+ * >>73 INBOX: LISTS
  * ======================================================================= *
  *
  * What one poll keeps in the arena, and how a list of chats or of messages is begun. Comes in: rows. Goes
@@ -13813,7 +13841,7 @@ static int avitoi_inbox_turn_page(avito_inbox *in)
 }
 
 /* ======================================================================= *
- * >>71 INBOX: PHASES
+ * >>74 INBOX: PHASES
  * ======================================================================= *
  *
  * A handler for each phase that reads rows or gives messages. Comes in: a row, the end of a list, or an
@@ -14488,7 +14516,7 @@ static int avitoi_inbox_on_list(avito_inbox *in, avito_message *out)
 }
 
 /* ======================================================================= *
- * >>72 INBOX: ROUNDS
+ * >>75 INBOX: ROUNDS
  * ======================================================================= *
  *
  * Where a round begins and ends, what its end allows to forget, and the inbox's public functions. Comes
@@ -15050,7 +15078,7 @@ AVITO_API int avito_inbox_init(avito_inbox *inbox, avito_client *client,
 }
 
 /* ======================================================================= *
- * >>73 SENDING AND OTHER CHANGES
+ * >>76 SENDING AND OTHER CHANGES
  * ======================================================================= *
  *
  * Calls that change something. Each ends in one of three outcomes (>>7); the room of errors decides
@@ -15305,7 +15333,7 @@ AVITO_API void avito_enable_dry_run(avito_client_options *options)
 }
 
 /* ======================================================================= *
- * >>74 CONFIRMING
+ * >>77 CONFIRMING
  * ======================================================================= *
  *
  * Was it sent? The chat is read back from its newest message to the baseline, row by row, until that
@@ -15602,7 +15630,7 @@ AVITO_API int avito_confirm_sends(avito_client *client, const avito_sent_query *
 }
 
 /* ======================================================================= *
- * >>75 RAW JSON
+ * >>78 RAW JSON
  * ======================================================================= *
  *
  * The JSON machine proves that a text is valid, without a schema; only then jsmn tokenises it, which
@@ -16068,7 +16096,7 @@ AVITO_API int avito_json_bool(avito_json_value value, bool *out)
 }
 
 /* ======================================================================= *
- * >>76 SHOW
+ * >>79 SHOW
  * ======================================================================= *
  *
  * A message as a line for a person, and as JSON. The line drops what does not fit; the JSON is written
@@ -16583,7 +16611,7 @@ AVITO_API int avito_message_json(const avito_message *message, const avito_chat 
 }
 
 /* ======================================================================= *
- * >>77 POSIX
+ * >>80 POSIX
  * ======================================================================= *
  *
  * Clock, entropy and time of a POSIX system, as hooks for the options. Comes in: nothing. Goes out:
@@ -16723,7 +16751,7 @@ AVITO_API int avito_posix_entropy(void *ctx, void *out, size_t len)
 }
 
 /* ======================================================================= *
- * >>78 TCP
+ * >>81 TCP
  * ======================================================================= *
  *
  * A transport over POSIX sockets: look-up, connecting one address after the other, bytes. Comes in: a
@@ -17313,7 +17341,7 @@ AVITO_API int avito_tcp_fd(const avito_tcp *tcp)
 #endif /* AVITO_WITH_POSIX */
 
 /* ======================================================================= *
- * >>79 TLS: CERTIFICATES
+ * >>82 TLS: CERTIFICATES
  * ======================================================================= *
  *
  * The certificates that a server shows, checked as they stream in, beside BearSSL's own check: what
@@ -17732,7 +17760,7 @@ static const br_x509_class avitoi_cert_class = {
     avitoi_cert_class_end_cert, avitoi_cert_class_end_chain,   avitoi_cert_class_get_pkey};
 
 /* ======================================================================= *
- * >>80 TLS: SET-UP
+ * >>83 TLS: SET-UP
  * ======================================================================= *
  *
  * A profile of BearSSL's client, and what no profile may loosen: version, suites, hashes, key sizes.
@@ -18052,7 +18080,7 @@ static int avitoi_tls_inner_result(avito_tls *tls, long result, int fallback)
 }
 
 /* ======================================================================= *
- * >>81 TLS: RECORDS
+ * >>84 TLS: RECORDS
  * ======================================================================= *
  *
  * Bytes between BearSSL's engine and the transport below: finished records are sent, what has come is
@@ -18345,7 +18373,7 @@ static long avitoi_tls_round(avito_tls *tls)
 }
 
 /* ======================================================================= *
- * >>82 TLS: CONNECTIONS
+ * >>85 TLS: CONNECTIONS
  * ======================================================================= *
  *
  * The transport's functions: connect with a handshake or a kept session, send, recv, wants, wait, close.
@@ -18843,7 +18871,7 @@ AVITO_API avito_transport avito_tls_transport(avito_tls *tls)
 }
 
 /* ======================================================================= *
- * >>83 TLS: TRUST ANCHORS
+ * >>86 TLS: TRUST ANCHORS
  * ======================================================================= *
  *
  * Certificates in PEM become BearSSL's trust anchors: names and keys from the low end of the caller's
@@ -19088,10 +19116,10 @@ AVITO_API int avito_anchors_load_file(avito_anchors *anchors, void *memory, size
 
 /*
  * ======================================================================= *
- * >>84 ON A COMPUTER
+ * >>87 ON A COMPUTER
  * ======================================================================= *
  *
- * Where there is a system with sockets, files and roots, avito_posix (>>86) is everything in one
+ * Where there is a system with sockets, files and roots, avito_posix (>>89) is everything in one
  * struct, opened by one call. Whatever its options leave zero comes from the environment. A whole
  * program::
  *
@@ -19131,12 +19159,12 @@ AVITO_API int avito_anchors_load_file(avito_anchors *anchors, void *memory, size
  *
  * An inbox takes its memory from the struct, too: avito_posix_inbox_options().
  *
- * Files. With .folder the store (>>85) keeps what has to outlive the program:
+ * Files. With .folder the store (>>88) keeps what has to outlive the program:
  *
  *     file             holds                            written                      locked
  *     ---------------  -------------------------------  ---------------------------  ------------
  *     tokens           both tokens, client id, host     with each new token          for a moment
- *     inbox.0 .1       the inbox' two slots in turn     as >>49 says                 by its owner
+ *     inbox.0 .1       the inbox' two slots in turn     as >>50 says                 by its owner
  *     send.KEY         one message that is sent once    when it begins, and ends     for a moment
  *     lock             nothing                          never                        the moments
  *     inbox.lock       process and name of the owner    when an inbox is opened      for its life
@@ -19174,7 +19202,7 @@ extern "C" {
 #endif
 
 /* ======================================================================= *
- * >>85 FILE STORE (AVITO_WITH_FILES)
+ * >>88 FILE STORE (AVITO_WITH_FILES)
  * ======================================================================= *
  *
  * A folder with what has to outlive the program: the tokens, the inbox' state, and what was sent, by a
@@ -19185,7 +19213,7 @@ extern "C" {
  *
  * One thread at a time uses a store; the folder may be opened more than once. Functions that fail say
  * AVITO_ERR_FILE, or AVITO_ERR_BUSY where another program is in the way, and avito_store_problem()
- * has the rest. Manual: >>84.
+ * has the rest. Manual: >>87.
  */
 #if AVITO_WITH_FILES
 
@@ -19320,14 +19348,14 @@ AVITO_API void avito_image_file_close(avito_image_file *image);
 #endif /* AVITO_WITH_FILES */
 
 /* ======================================================================= *
- * >>86 EVERYTHING IN ONE STRUCT (AVITO_WITH_FILES and AVITO_WITH_BEARSSL)
+ * >>89 EVERYTHING IN ONE STRUCT (AVITO_WITH_FILES and AVITO_WITH_BEARSSL)
  * ======================================================================= *
  *
  * For programs on a computer: the system's roots, TCP, TLS, account, lane, arena and all their buffers,
  * opened by one call. It is made of the public parts above, which stay reachable: call
  * avito_get_chats(&avito.client, ...) and whatever else there is. A second lane of the account is
  * avito_tcp_init(), avito_tls_init() with the same .anchors, and avito_client_init(&lane,
- * &avito.account, ...). Manual: >>84.
+ * &avito.account, ...). Manual: >>87.
  */
 #if AVITO_WITH_FILES && AVITO_WITH_BEARSSL
 
@@ -19352,7 +19380,7 @@ typedef struct avito_posix_options {
     avito_tcp_options tcp;
     const char *ca_file;          /* PEM; else AVITO_CA_FILE, SSL_CERT_FILE, the system's */
     const avito_anchors *anchors; /* of another struct: then no file is read */
-    const char *folder;           /* what to keep there: the store's, >>85; NULL: nothing is kept */
+    const char *folder;           /* what to keep there: the store's, >>88; NULL: nothing is kept */
     const char *program;          /* your name, for the store; NULL: none */
     uint32_t grace_s;             /* the store's; 0: 60 */
 } avito_posix_options;
@@ -19427,7 +19455,7 @@ AVITO_API int avito_posix_perror(avito_posix *avito, int result);
 #define AVITO_MESSENGER_COMPUTER_IMPLEMENTED
 
 /* ======================================================================= *
- * >>87 FILE STORE
+ * >>90 FILE STORE
  * ======================================================================= *
  *
  * What must hold. A file takes its name by rename(), after its bytes are on the disk; the folder is
@@ -19935,7 +19963,7 @@ AVITO_API int avito_store_save_inbox(void *ctx, int slot, const void *data, size
 #endif /* AVITO_WITH_FILES */
 
 /* ======================================================================= *
- * >>88 STORED SENDS AND PICTURES
+ * >>91 STORED SENDS AND PICTURES
  * ======================================================================= *
  *
  * Messages that are sent once, each in a file of its own until it is settled; and pictures, read from
@@ -20523,7 +20551,7 @@ AVITO_API void avito_image_file_close(avito_image_file *image)
 #endif /* AVITO_WITH_FILES */
 
 /* ======================================================================= *
- * >>89 EVERYTHING IN ONE STRUCT
+ * >>92 EVERYTHING IN ONE STRUCT
  * ======================================================================= *
  *
  * One struct and one call for a program on a computer: account, lane, TCP, TLS, roots and the store.
