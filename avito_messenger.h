@@ -1799,7 +1799,8 @@ struct avitoi_head {
 struct avitoi_json {
     /* Small members first, here and in avito_client: short instructions reach them there. */
     uint8_t state, depth, level, skip, list_depth;
-    uint8_t role, word_len, utf8_len, tariff;
+    uint8_t kind;           /* of the row whose string or number is read, AVITOI_JSON_KEY or _NO_KIND */
+    uint8_t word_len, utf8_len, tariff;
     bool streaming, collect, measuring, cutting, frozen, was_cut, lenient, in_key;
     bool hollow;            /* an array where an object belongs: it must be empty */
     bool from_service;      /* the messages are of a chat of the service's own */
@@ -2533,131 +2534,86 @@ static inline bool avitoi_number_is_digit(char c)
     return (unsigned)avitoi_text_byte(c) - (unsigned)'0' <= 9u;
 }
 
+#define AVITOI_NUMBER_MAX          24u /* bytes of a number that a known field may have */
 #define AVITOI_NUMBER_FRACTION_MAX 14u /* bytes of a number up to which digits behind the point are kept */
 
-/* The exponent of a JSON number, behind its e. */
-static bool avitoi_number_parse_exponent(const char *p, size_t len, int *out)
+/* The power of ten that a JSON number has behind its e, and `places` more. */
+static bool avitoi_number_power(const char *p, size_t len, int places, int *power)
 {
-    const bool negative = len > 0 && *p == '-';
-    int value = 0;
-    size_t i;
-    for (i = (len > 0 && (*p == '-' || *p == '+')) ? 1 : 0; i < len; i++) {
-        value = (value < 100) ? value * 10 + (p[i] - '0') : value;
-    }
-    *out = negative ? -value : value;
-    return value < 100;
-}
-
-/* The digits of a JSON number without its point go to `digits`; returns how many, more than `cap` if they
- * do not fit. *power goes down by one for each after the point. */
-static size_t avitoi_number_collect(const char *p, size_t len, char *digits, size_t cap, int *power)
-{
-    bool fraction = false;
-    size_t n = 0;
-    for (; len > 0; len--, p++) {
-        if (*p == '.') {
-            fraction = true;
-            continue;
-        }
-        if (n < cap) {
-            digits[n] = *p;
-        }
-        n++;
-        *power -= fraction ? 1 : 0;
-    }
-    return n;
-}
-
-/* A JSON number that is a whole one, however it is written: 1754916284.0, 1e9. */
-static bool avitoi_number_whole(const char *p, size_t len, int64_t *out)
-{
-    char digits[24];
-    int power = 0;
-    size_t end, n;
-    for (end = 0; end < len && (p[end] | 0x20) != 'e'; end++) {
-    }
-    if (end < len && !avitoi_number_parse_exponent(p + end + 1, len - end - 1, &power)) {
+    const size_t plus = len > 0 && *p == '+' ? 1 : 0;
+    int64_t value;
+    if (!avitoi_number_parse_int(p + plus, len - plus, &value) || value > 99 || value < -99 ||
+        (places > 0 && value > 0)) {
         return false;
     }
-    n = avitoi_number_collect(p, end, digits, sizeof digits, &power);
-    for (; power < 0 && n > 1 && n <= sizeof digits && digits[n - 1] == '0'; power++) {
-        n--;
+    *power += (int)value;
+    return true;
+}
+
+/* The digits of a JSON number without its point and the zeros before them; returns where they end. *power
+ * goes down by one for each after the point. */
+static char *avitoi_number_collect(const char *p, const char *end, char *digits, int *power)
+{
+    char *const first = digits;
+    int down = 0;
+    for (; p < end; p++) {
+        if (*p == '.') {
+            down = 1;
+            continue;
+        }
+        *power -= down;
+        if (digits > first || *p != '0') {
+            *digits++ = *p;
+        }
     }
-    for (; power > 0 && n < sizeof digits; power--) {
-        digits[n++] = '0';
+    return digits;
+}
+
+/* A JSON number, however it is written (1754916284.0, 1e9), times ten to `places`. With places it is
+ * rounded half away from zero, without it must be whole. Of a long fraction only the first
+ * AVITOI_NUMBER_FRACTION_MAX bytes are here if there are places, which is enough unless the exponent moves
+ * the point to the right. False: that, a silly exponent, not whole, too long, or no int64_t. */
+static bool avitoi_number_parse(const char *p, size_t len, int places, int64_t *out)
+{
+    char digits[AVITOI_NUMBER_MAX + 8u];
+    char *const first = digits + 2, *at;
+    const bool negative = *p == '-';
+    size_t end = 0;
+    int power = places;
+    char dropped = '0';
+    while (end < len && (p[end] | 0x20) != 'e') {
+        end++;
     }
-    return power == 0 && n <= sizeof digits && avitoi_number_parse_int(digits, n, out);
+    if (len > AVITOI_NUMBER_MAX ||
+        (end < len && !avitoi_number_power(p + end + 1, len - end - 1,
+                                           end >= AVITOI_NUMBER_FRACTION_MAX ? places : 0, &power))) {
+        return false;
+    }
+    digits[0] = negative ? '-' : '0';
+    digits[1] = '0';
+    at = avitoi_number_collect(p + (negative ? 1 : 0), p + end, first, &power);
+    for (; power < 0; power++) {
+        dropped = '0';
+        if (at > first) {
+            dropped = *--at;
+        }
+        if (dropped != '0' && places == 0) {
+            return false;
+        }
+    }
+    for (; power > 0 && at > first && at < digits + sizeof digits; power--) {
+        *at++ = '0';
+    }
+    if (!avitoi_number_parse_int(digits, (size_t)(at - digits), out)) {
+        return false;
+    }
+    if (dropped >= '5') {
+        *out += negative ? -1 : 1;
+    }
+    return true;
 }
 
 #define AVITOI_NUMBER_E7_WHOLE_MAX 213u /* with any fraction it is in range: INT32_MAX is 214.7 of them */
-
-#define AVITOI_NUMBER_E7_MAX 2140000000u /* 214 degrees; nine more in the last place fit an int32_t, too */
-
-/* One digit more. False: then it would be out of range. */
-static bool avitoi_number_push(uint32_t *value, unsigned digit)
-{
-    if (*value > AVITOI_NUMBER_E7_MAX / 10u) {
-        return false;
-    }
-    *value = *value * 10u + digit;
-    return true;
-}
-
-/* Where a part of a number ends: at `mark`, a point or an e in either case, or at `end`. */
-static size_t avitoi_number_part(const char *p, size_t from, size_t end, char mark)
-{
-    while (from < end && (p[from] | 0x20) != mark) {
-        from++;
-    }
-    return from;
-}
-
-/* The digits of a number and its point. *power: of ten, in units of 1e-7, of the place before the first
- * one; then of the place of the last one. */
-static bool avitoi_number_digits(const char *p, size_t at, size_t end, int *power, uint32_t *value)
-{
-    for (; at < end; at++) {
-        const unsigned digit = (unsigned)(avitoi_text_byte(p[at])) - '0';
-        if (p[at] == '.') {
-            continue;
-        }
-        *power -= 1;
-        if (*power == -1) { /* only rounds; those after it are dropped */
-            *value += (digit >= 5u) ? 1u : 0u;
-        } else if (*power >= 0 && !avitoi_number_push(value, digit)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* A JSON number as units of 1e-7, rounded half away from zero. Of a long fraction only the first
- * AVITOI_NUMBER_FRACTION_MAX bytes are here, which is enough unless the exponent moves the point to the
- * right. False: that, a silly exponent, or outside of +-214 degrees. */
-static bool avitoi_number_parse_e7(const char *p, size_t len, int32_t *out)
-{
-    const bool negative = len > 0 && *p == '-';
-    const size_t first = negative ? 1 : 0;
-    const size_t end = avitoi_number_part(p, first, len, 'e');
-    const size_t point = avitoi_number_part(p, first, end, '.');
-    uint32_t value = 0;
-    int power = 0;
-    if (end < len && (!avitoi_number_parse_exponent(p + end + 1, len - end - 1, &power) ||
-                      (power > 0 && end >= AVITOI_NUMBER_FRACTION_MAX))) {
-        return false;
-    }
-    power += 7 + (int)(point - first);
-    if (!avitoi_number_digits(p, first, end, &power, &value)) {
-        return false;
-    }
-    for (; power > 0 && value != 0; power--) {
-        if (!avitoi_number_push(&value, 0)) {
-            return false;
-        }
-    }
-    *out = negative ? -(int32_t)value : (int32_t)value;
-    return true;
-}
 
 /* ======================================================================= *
  * >>24 SCHEMAS
@@ -2680,7 +2636,7 @@ static bool avitoi_number_parse_e7(const char *p, size_t len, int32_t *out)
                            finish, which makes word_len 0 if that is for another type */
 #define AVITOI_SCHEMA_INT    3 /* whole number, or text of it -> int64_t */
 #define AVITOI_SCHEMA_BOOL   4 /* true, false                 -> bool, and the bool after it: it was there */
-#define AVITOI_SCHEMA_E7     5 /* number, or text of it       -> int32_t in 1e-7; read by the child's finish */
+#define AVITOI_SCHEMA_E7     5 /* number, or text of it       -> int32_t in 1e-7 */
 #define AVITOI_SCHEMA_OBJ    6 /* object                      -> pointer to the child's struct */
 #define AVITOI_SCHEMA_TYPED  7 /* the same, if the TYPE is right; broken before the TYPE came: left out */
 #define AVITOI_SCHEMA_PAIR   8 /* no row has it: a member of a MAP while it is open */
@@ -2688,8 +2644,6 @@ static bool avitoi_number_parse_e7(const char *p, size_t len, int32_t *out)
 #define AVITOI_SCHEMA_MAP   10 /* object with any keys        -> items, count; each item is a pair */
 #define AVITOI_SCHEMA_STRS  11 /* array of strings            -> items, count */
 #define AVITOI_SCHEMA_ONE   12 /* array; its first string only -> avito_str */
-
-#define AVITOI_SCHEMA_NUMBER_MAX 24u /* bytes of a number that a known field may have */
 
 struct avitoi_schema_field {
     const struct avitoi_schema *child;
@@ -2811,19 +2765,6 @@ AVITOI_SCHEMA(uploaded, AVITOI_SCHEMA_UPLOADED_ROWS, NULL, false, false);
 /* What a TYPED member points to that broke the model before its TYPE had come. */
 static const char avitoi_schema_left_out = 0;
 
-/* ---- coordinates ---- */
-
-/* Has no rows: a number whose reader only those schemas link that have such a number. It is in
- * json->word; when it cannot be read, word_len becomes 0. */
-static void avitoi_schema_finish_degrees(struct avitoi_json *json, void *model)
-{
-    if (!avitoi_number_parse_e7(json->word, json->word_len, (int32_t *)model)) {
-        json->word_len = 0;
-    }
-}
-static const struct avitoi_schema avitoi_schema_degrees = {
-    NULL, NULL, avitoi_schema_finish_degrees, sizeof(int32_t), 0, false, false};
-
 /* ---- content of a message ---- */
 
 #define AVITOI_SCHEMA_MODEL avito_image
@@ -2894,8 +2835,8 @@ static void avitoi_schema_finish_location(struct avitoi_json *json, void *model)
 #define AVITOI_SCHEMA_MODEL avito_location
 #define AVITOI_SCHEMA_LOCATION_ROWS(X)                                                             \
     X(kind, AVITOI_SCHEMA_STR, kind_word, AVITOI_SCHEMA_SHOWN, NULL)                                      \
-    X(lat, AVITOI_SCHEMA_E7, lat_e7, AVITOI_SCHEMA_SHOWN, &avitoi_schema_degrees)                         \
-    X(lon, AVITOI_SCHEMA_E7, lon_e7, AVITOI_SCHEMA_SHOWN, &avitoi_schema_degrees)                         \
+    X(lat, AVITOI_SCHEMA_E7, lat_e7, AVITOI_SCHEMA_SHOWN, NULL)                         \
+    X(lon, AVITOI_SCHEMA_E7, lon_e7, AVITOI_SCHEMA_SHOWN, NULL)                         \
     X(text, AVITOI_SCHEMA_TEXT, text, AVITOI_SCHEMA_SHOWN, NULL)                                          \
     X(title, AVITOI_SCHEMA_TEXT, title, AVITOI_SCHEMA_SHOWN, NULL)
 AVITOI_SCHEMA(location, AVITOI_SCHEMA_LOCATION_ROWS, avitoi_schema_finish_location, false, false);
@@ -3168,8 +3109,8 @@ AVITOI_SCHEMA(user, AVITOI_SCHEMA_USER_ROWS, NULL, false, false);
 #define AVITOI_SCHEMA_MODEL avito_item_location
 #define AVITOI_SCHEMA_ITEM_LOCATION_ROWS(X)                                                        \
     X(title, AVITOI_SCHEMA_STR, title, AVITOI_SCHEMA_SHOWN, NULL)                                         \
-    X(lat, AVITOI_SCHEMA_E7, lat_e7, AVITOI_SCHEMA_SHOWN, &avitoi_schema_degrees)                         \
-    X(lon, AVITOI_SCHEMA_E7, lon_e7, AVITOI_SCHEMA_SHOWN, &avitoi_schema_degrees)
+    X(lat, AVITOI_SCHEMA_E7, lat_e7, AVITOI_SCHEMA_SHOWN, NULL)                         \
+    X(lon, AVITOI_SCHEMA_E7, lon_e7, AVITOI_SCHEMA_SHOWN, NULL)
 AVITOI_SCHEMA(item_location, AVITOI_SCHEMA_ITEM_LOCATION_ROWS, NULL, false, false);
 #undef AVITOI_SCHEMA_MODEL
 
@@ -3411,15 +3352,6 @@ enum {
     AVITOI_JSON_AT_BROKEN
 };
 
-enum {
-    AVITOI_JSON_ROLE_DROP,
-    AVITOI_JSON_ROLE_KEEP,
-    AVITOI_JSON_ROLE_KEY,
-    AVITOI_JSON_ROLE_INT,
-    AVITOI_JSON_ROLE_E7,
-    AVITOI_JSON_ROLE_WORD /* a number that is kept as text */
-};
-
 enum { AVITOI_JSON_TYPE_UNKNOWN, AVITOI_JSON_TYPE_RIGHT, AVITOI_JSON_TYPE_OTHER };
 
 /* What the machine's functions return: AVITO_AGAIN (go on), an error, or one of these, which no caller of the
@@ -3430,7 +3362,8 @@ typedef int avitoi_json_result;
 #define AVITOI_JSON_ELEMENT 17 /* an element of the list is in `out` */
 
 #define AVITOI_JSON_MAX_DEPTH 32u
-#define AVITOI_JSON_NO_KIND   31u
+#define AVITOI_JSON_KEY       30u /* the kind of a string that is a key */
+#define AVITOI_JSON_NO_KIND   31u /* of what is only checked */
 #define AVITOI_JSON_LAST_FIELD 31u /* a row that no schema has: behind it comes row 0 */
 #define AVITOI_JSON_NO_FIELD   32u /* with it: the value is only checked */
 
@@ -3807,29 +3740,33 @@ static void avitoi_json_value_done(struct avitoi_json *j)
     }
 }
 
-/* Is the member that is read a TYPE? */
-static bool avitoi_json_is_type(const struct avitoi_json *j)
+/* Is the string or number that is read kept as text? */
+static bool avitoi_json_keeps(const struct avitoi_json *j)
 {
-    const struct avitoi_json_frame *f = &j->as.frames[j->level - 1u];
-    return f->kind == AVITOI_SCHEMA_OBJ && f->schema->fields[f->field].kind == AVITOI_SCHEMA_TYPE;
+    return j->kind <= AVITOI_SCHEMA_TYPE;
+}
+
+/* Is it gathered in j->word: a key, or a number? */
+static bool avitoi_json_is_word(const struct avitoi_json *j)
+{
+    return j->kind > AVITOI_SCHEMA_TYPE && j->kind < AVITOI_JSON_NO_KIND;
 }
 
 /* Where the bytes of a string go: a key, or a number as text, into j->word; what is kept to the low end,
- * as far as there is room. Without room, two strings are needed all the same: an element's id, for the
- * error, and what a TYPE says. */
-static void avitoi_json_begin_string(struct avitoi_json *j, unsigned role, bool cuttable)
+ * as far as there is room. Without room, an element's id is needed all the same, for the error. */
+static void avitoi_json_begin_string(struct avitoi_json *j, unsigned kind)
 {
     const struct avitoi_arena_ends *mem = &j->mem;
     j->state = AVITOI_JSON_AT_STRING;
-    j->role = (uint8_t)role;
+    j->kind = (uint8_t)kind;
     j->len = 0;
     j->dst = NULL;
     j->frozen = false;
-    j->cutting = cuttable && j->cut_at > 0;
-    if (role >= AVITOI_JSON_ROLE_KEY) {
+    j->cutting = (kind == AVITOI_SCHEMA_TEXT || j->lenient) && j->cut_at > 0;
+    if (avitoi_json_is_word(j)) {
         j->dst = j->word;
         j->room = sizeof j->word;
-    } else if (role == AVITOI_JSON_ROLE_KEEP) {
+    } else if (avitoi_json_keeps(j)) {
         const size_t limit = mem->low_cap - (avitoi_arena_is_shared(mem) ? mem->high : 0u);
         if (!j->measuring && mem->low < limit) {
             j->dst = mem->low_base + mem->low;
@@ -3841,9 +3778,6 @@ static void avitoi_json_begin_string(struct avitoi_json *j, unsigned role, bool 
                 /* The id of an element that does not fit: over what was stored of it. */
                 j->dst = mem->low_base + j->low_mark;
                 j->room = mem->low_cap - j->as.frames[1].at.mark - j->low_mark - 1u;
-            } else if (avitoi_json_is_type(j)) { /* has to be known all the same */
-                j->dst = j->word;
-                j->room = sizeof j->word - 1u;
             }
         }
         if (j->cutting && j->cut_at < j->room) {
@@ -3867,10 +3801,7 @@ static void avitoi_json_begin_number(struct avitoi_json *j, char c, unsigned kin
     j->state = (c == '-')   ? AVITOI_JSON_AT_MINUS
                : (c == '0') ? AVITOI_JSON_AT_ZERO
                             : AVITOI_JSON_AT_INT;
-    j->role = (uint8_t)(kind == AVITOI_SCHEMA_INT     ? AVITOI_JSON_ROLE_INT
-                        : kind == AVITOI_SCHEMA_E7    ? AVITOI_JSON_ROLE_E7
-                        : kind == AVITOI_JSON_NO_KIND ? AVITOI_JSON_ROLE_DROP
-                                                      : AVITOI_JSON_ROLE_WORD);
+    j->kind = (uint8_t)kind;
     j->word[0] = c;
     j->word_len = 1;
 }
@@ -3967,14 +3898,16 @@ static unsigned avitoi_json_number_next(unsigned state, char c)
     return next[state - AVITOI_JSON_AT_MINUS][kind];
 }
 
-/* Is the text in j->word, `len` bytes, a number as JSON has them? */
+/* Is the text in j->word, `len` bytes, a number as JSON has them? It may also begin with zeros. */
 static bool avitoi_json_is_number(const struct avitoi_json *j, size_t len)
 {
-    const char *const first = j->word + (*j->word == '-' ? 1 : 0);
+    const char *const end = j->word + len;
+    const char *p = j->word + (*j->word == '-' ? 1 : 0);
     unsigned state = AVITOI_JSON_AT_MINUS;
-    const char *p;
-    for (p = first;
-         p < j->word + len && state < AVITOI_JSON_AT_DONE && state != AVITOI_JSON_AT_AFTER; p++) {
+    while (end - p > 1 && *p == '0' && avitoi_number_is_digit(p[1])) {
+        p++;
+    }
+    for (; p < end && state < AVITOI_JSON_AT_DONE && state != AVITOI_JSON_AT_AFTER; p++) {
         state = avitoi_json_number_next(state, *p);
     }
     return state == AVITOI_JSON_AT_ZERO || state == AVITOI_JSON_AT_INT ||
@@ -3984,26 +3917,23 @@ static bool avitoi_json_is_number(const struct avitoi_json *j, size_t len)
 /* Reads the number in j->word, `len` bytes, and stores it. False: it is none for this row. */
 static bool avitoi_json_number(struct avitoi_json *j, const struct avitoi_json_frame *f, size_t len)
 {
+    const bool is_e7 = j->kind == AVITOI_SCHEMA_E7;
     int64_t value;
     int32_t e7;
-    const bool good = len <= AVITOI_SCHEMA_NUMBER_MAX;
-    const bool number =
-        j->state != AVITOI_JSON_AT_STRING || (good && avitoi_json_is_number(j, len));
-    if (j->role == AVITOI_JSON_ROLE_E7) {
-        j->word_len = (uint8_t)(good && number ? len : 0u);
-        if (j->word_len > 0) {
-            j->schema->fields[f->field].child->finish(j, &e7);
-        }
-        if (j->word_len > 0) {
-            avitoi_json_store(j, f, &e7, sizeof e7);
-        }
-        return j->word_len > 0;
-    }
-    if (!good || !(avitoi_number_parse_int(j->word, len, &value) ||
-                   (number && avitoi_number_whole(j->word, len, &value)))) {
+    if (len > AVITOI_NUMBER_MAX ||
+        (j->state == AVITOI_JSON_AT_STRING && !avitoi_json_is_number(j, len)) ||
+        !avitoi_number_parse(j->word, len, is_e7 ? 7 : 0, &value)) {
         return false;
     }
-    avitoi_json_store(j, f, &value, sizeof value);
+    if (!is_e7) {
+        avitoi_json_store(j, f, &value, sizeof value);
+        return true;
+    }
+    e7 = (int32_t)value;
+    if (e7 != value) {
+        return false;
+    }
+    avitoi_json_store(j, f, &e7, sizeof e7);
     return true;
 }
 
@@ -4022,17 +3952,14 @@ static avitoi_json_result avitoi_json_number_done(struct avitoi_json *j, size_t 
     return AVITOI_JSON_VALUE;
 }
 
-/* If the string that is complete is a TYPE: what does it say? */
+/* What does the TYPE say that is complete? */
 static void avitoi_json_judge_type(struct avitoi_json *j, struct avitoi_json_frame *f)
 {
-    const struct avitoi_schema_field *field = &f->schema->fields[f->field];
     avito_str type;
-    if (field->kind == AVITOI_SCHEMA_TYPE) {
-        type.ptr = (j->dst != NULL) ? j->dst - j->len : "";
-        type.len = (j->dst != NULL) ? j->len : 0;
-        field->child->finish(j, &type);
-        f->type = (j->word_len > 0) ? AVITOI_JSON_TYPE_RIGHT : AVITOI_JSON_TYPE_OTHER;
-    }
+    type.ptr = j->word;
+    type.len = j->len <= sizeof j->word ? j->len : 0;
+    f->schema->fields[f->field].child->finish(j, &type);
+    f->type = (j->word_len > 0) ? AVITOI_JSON_TYPE_RIGHT : AVITOI_JSON_TYPE_OTHER;
 }
 
 /* A string that is kept: into the object, the pair or the list of strings on top. */
@@ -4055,7 +3982,9 @@ static void avitoi_json_kept(struct avitoi_json *j)
     }
     j->mem.low += j->len + 1u;
     if (f->kind <= AVITOI_SCHEMA_PAIR) {
-        avitoi_json_judge_type(j, f);
+        if (j->kind == AVITOI_SCHEMA_TYPE) {
+            avitoi_json_judge_type(j, f);
+        }
         avitoi_json_add_ref(j, f, text, j->len);
     } else {
         char *slot = avitoi_json_high(j, sizeof(avito_str));
@@ -4072,21 +4001,21 @@ static void avitoi_json_kept(struct avitoi_json *j)
 /* At the closing quote: of a key, of a number as text, or of a string. */
 static avitoi_json_result avitoi_json_string_done(struct avitoi_json *j)
 {
-    if (j->role == AVITOI_JSON_ROLE_KEEP) {
+    if (avitoi_json_keeps(j)) {
         avitoi_json_kept(j);
     }
     if (j->in_key) {
         j->in_key = false;
         j->state = AVITOI_JSON_AT_COLON;
-        if (j->role == AVITOI_JSON_ROLE_KEY) {
+        if (j->kind == AVITOI_JSON_KEY) {
             return avitoi_json_key_done(j);
         }
-        if (j->role == AVITOI_JSON_ROLE_KEEP) { /* of a map: the value is the pair's second field */
+        if (avitoi_json_keeps(j)) { /* of a map: the value is the pair's second field */
             avitoi_json_top(j)->field = 1;
         }
         return AVITO_AGAIN;
     }
-    if (j->role >= AVITOI_JSON_ROLE_INT && j->len > 0) { /* an empty one counts as null */
+    if (avitoi_json_is_word(j) && j->len > 0) { /* an empty one counts as null */
         return avitoi_json_number_done(j, j->len);
     }
     return AVITOI_JSON_VALUE;
@@ -4109,36 +4038,30 @@ static const char *avitoi_fast_text_keep(const char *p, const char *end, char *o
 #endif
 
 /* No room for a code point: a text that may be cut ends here; a key or number is too long to be
- * one; anything else does not fit the arena and is only counted from here on. What a TYPE says has to be
- * known all the same: it goes on in j->word, and true is returned. */
-static bool avitoi_json_no_room(struct avitoi_json *j, size_t n)
+ * one; anything else does not fit the arena and is only counted from here on. */
+static void avitoi_json_no_room(struct avitoi_json *j, size_t n)
 {
-    if (j->role == AVITOI_JSON_ROLE_KEEP && j->cutting && j->len + n > j->cut_at) {
+    if (j->cutting && avitoi_json_keeps(j) && j->len + n > j->cut_at) {
         j->was_cut = true;
         j->frozen = true;
-        return false;
+        return;
     }
-    if (j->role == AVITOI_JSON_ROLE_KEEP && !j->measuring && avitoi_json_is_type(j) &&
-        j->len + n < sizeof j->word) {
-        j->measuring = true;
-        memcpy(j->word, j->dst - j->len, j->len);
-        j->dst = j->word + j->len;
-        j->room = sizeof j->word - 1u - j->len;
-        return true;
-    }
-    j->measuring = j->measuring || j->role == AVITOI_JSON_ROLE_KEEP;
+    j->measuring = j->measuring || avitoi_json_keeps(j);
     j->dst = NULL;
     j->len += n;
-    return false;
 }
 
-/* One decoded code point of a string. */
+/* One decoded code point of a string. What a TYPE says has to be known even if there is no room for it. */
 static void avitoi_json_put(struct avitoi_json *j, const char *p, size_t n)
 {
+    if (j->kind == AVITOI_SCHEMA_TYPE && j->len + n <= sizeof j->word) {
+        memcpy(j->word + j->len, p, n);
+    }
     if (j->frozen) {
         return;
     }
-    if (j->dst != NULL && n > j->room && !avitoi_json_no_room(j, n)) {
+    if (j->dst != NULL && n > j->room) {
+        avitoi_json_no_room(j, n);
         return;
     }
     j->len += n;
@@ -4153,26 +4076,29 @@ static void avitoi_json_put(struct avitoi_json *j, const char *p, size_t n)
 /* Takes what is plain, as far as there is room for it. */
 static const char *avitoi_json_plain(struct avitoi_json *j, const char *p, const char *end)
 {
-#if AVITO_WITH_SHORTCUTS
-    size_t n;
-    if (j->frozen) {
-        return avitoi_fast_text_check(p, end, &n);
-    }
-    p = (j->dst == NULL) ? avitoi_fast_text_check(p, end, &n)
-                         : avitoi_fast_text_keep(p, end, j->dst, j->room, &n);
-    j->len += n;
-    if (j->dst != NULL) {
-        j->dst += n;
-        j->room -= n;
-    }
-#else
     const char *const start = p;
-    const char *const limit = (j->dst != NULL && (size_t)(end - p) > j->room) ? p + j->room : end;
+    const char *limit;
+#if AVITO_WITH_SHORTCUTS
+    if (j->kind != AVITOI_SCHEMA_TYPE) {
+        size_t n;
+        p = (j->dst == NULL || j->frozen) ? avitoi_fast_text_check(p, end, &n)
+                                          : avitoi_fast_text_keep(p, end, j->dst, j->room, &n);
+        if (j->frozen) {
+            return p;
+        }
+        j->len += n;
+        if (j->dst != NULL) {
+            j->dst += n;
+            j->room -= n;
+        }
+        return p;
+    }
+#endif
+    limit = (j->dst != NULL && (size_t)(end - p) > j->room) ? p + j->room : end;
     while (p < limit && avitoi_text_is_plain(*p)) {
         p++;
     }
     avitoi_json_put(j, start, (size_t)(p - start));
-#endif
     return p;
 }
 
@@ -4489,12 +4415,7 @@ static avitoi_json_result avitoi_json_begin_value(struct avitoi_json *j, const c
             if (j->depth == 0) {
                 return avitoi_json_broken(j, AVITO_ERR_MODEL);
             }
-            avitoi_json_begin_string(j,
-                                     kind == AVITOI_JSON_NO_KIND ? AVITOI_JSON_ROLE_DROP
-                                     : kind == AVITOI_SCHEMA_INT ? AVITOI_JSON_ROLE_INT
-                                     : kind == AVITOI_SCHEMA_E7  ? AVITOI_JSON_ROLE_E7
-                                                                 : AVITOI_JSON_ROLE_KEEP,
-                                     kind == AVITOI_SCHEMA_TEXT || j->lenient);
+            avitoi_json_begin_string(j, kind);
             return avitoi_json_string(j, p, end);
         case 't':
         case 'f':
@@ -4511,21 +4432,21 @@ static avitoi_json_result avitoi_json_begin_value(struct avitoi_json *j, const c
 /* At the opening quote `*p` of a key. */
 static avitoi_json_result avitoi_json_begin_key(struct avitoi_json *j, const char **p, const char *end)
 {
-    unsigned role = AVITOI_JSON_ROLE_DROP;
+    unsigned kind = AVITOI_JSON_NO_KIND;
     int rc = AVITO_AGAIN;
     *p += 1;
     if (j->skip == 0 && j->level > 0) {
-        role = (avitoi_json_top(j)->kind == AVITOI_SCHEMA_MAP) ? AVITOI_JSON_ROLE_KEEP
-                                                               : AVITOI_JSON_ROLE_KEY;
+        kind = (avitoi_json_top(j)->kind == AVITOI_SCHEMA_MAP) ? (unsigned)AVITOI_SCHEMA_STR
+                                                               : AVITOI_JSON_KEY;
     }
-    if (role == AVITOI_JSON_ROLE_KEEP) {
+    if (kind == AVITOI_SCHEMA_STR) {
         if (j->streaming && j->level == 2) {
             avitoi_json_element_begins(j);
         }
         rc = avitoi_json_open(j, AVITOI_SCHEMA_PAIR, j->schema);
         avitoi_json_top(j)->field = 0;
     }
-    avitoi_json_begin_string(j, role, false);
+    avitoi_json_begin_string(j, kind);
     j->in_key = true;
     return rc < 0 ? rc : avitoi_json_string(j, p, end);
 }
@@ -4536,11 +4457,11 @@ static avitoi_json_result avitoi_json_begin_key(struct avitoi_json *j, const cha
 static avitoi_json_result avitoi_json_number_ends(struct avitoi_json *j)
 {
     const size_t len = j->word_len;
-    if (j->role == AVITOI_JSON_ROLE_INT || j->role == AVITOI_JSON_ROLE_E7) {
+    if (avitoi_json_is_word(j)) {
         return avitoi_json_number_done(j, len);
     }
-    if (j->role == AVITOI_JSON_ROLE_WORD && len < sizeof j->word) {
-        avitoi_json_begin_string(j, AVITOI_JSON_ROLE_KEEP, false);
+    if (avitoi_json_keeps(j) && len < sizeof j->word) {
+        avitoi_json_begin_string(j, AVITOI_SCHEMA_STR);
         avitoi_json_put(j, j->word, len);
         avitoi_json_kept(j);
     }
@@ -4563,7 +4484,7 @@ static avitoi_json_result avitoi_json_number_bytes(struct avitoi_json *j, const 
             return avitoi_json_broken(j, AVITO_ERR_JSON);
         }
         j->state = (uint8_t)next;
-        if (j->word_len < (next == AVITOI_JSON_AT_FRACTION && j->role == AVITOI_JSON_ROLE_E7
+        if (j->word_len < (next == AVITOI_JSON_AT_FRACTION && j->kind == AVITOI_SCHEMA_E7
                                ? AVITOI_NUMBER_FRACTION_MAX
                                : sizeof j->word)) {
             j->word[j->word_len++] = **p;
@@ -9120,12 +9041,12 @@ static AVITOI_INLINE unsigned avitoi_fast_cut(struct avitoi_fast *r, size_t len,
     struct avitoi_json *j = r->j;
     char *const dst = r->low + len;
     if (avitoi_fast_end(r) - stop >= 12 || !avitoi_fast_fits(r, dst, 16) ||
-        (r->row->kind != AVITOI_SCHEMA_STR && j->cut_at > 0)) {
+        r->row->kind == AVITOI_SCHEMA_TYPE || (r->row->kind == AVITOI_SCHEMA_TEXT && j->cut_at > 0)) {
         return avitoi_fast_undo(r);
     }
     r->seen |= r->bit;
     r->f->field = (uint8_t)(r->row - r->schema->fields);
-    j->role = AVITOI_JSON_ROLE_KEEP;
+    j->kind = AVITOI_SCHEMA_STR;
     j->frozen = false;
     j->cutting = false;
     j->len = len;

@@ -501,15 +501,22 @@ static bool is_tolerant(const struct avitoi_schema *in, const struct avitoi_sche
     return in != NULL && (in->lenient || (field->want & AVITOI_SCHEMA_SHOWN) != 0);
 }
 
-/* Is the text a number as JSON has them? */
+/* Is the text a number as JSON has them? It may also begin with zeros. */
 static bool is_number(const char *word, size_t len)
 {
+    const bool negative = len > 0 && *word == '-';
     struct reader r;
     char text[AVITOI_JSON_WORD], copy[AVITOI_JSON_WORD];
     size_t n;
 
-    if (len > AVITOI_SCHEMA_NUMBER_MAX || (*word != '-' && (*word < '0' || *word > '9'))) {
+    word += negative ? 1 : 0;
+    len -= negative ? 1 : 0;
+    if (len == 0 || len > AVITOI_NUMBER_MAX || *word < '0' || *word > '9') {
         return false;
+    }
+    while (len > 1 && word[0] == '0' && word[1] >= '0' && word[1] <= '9') {
+        word++;
+        len--;
     }
     memcpy(text, word, len);
     text[len] = ',';
@@ -525,8 +532,7 @@ static void keep_number(struct reader *r, const struct avitoi_schema *in,
                         bool is_text, struct text *out)
 {
     int64_t wide = 0;
-    int32_t e7 = 0;
-    bool good = r->error == 0 && len <= AVITOI_SCHEMA_NUMBER_MAX;
+    bool good = r->error == 0 && len <= AVITOI_NUMBER_MAX;
     const bool number = !is_text || is_number(word, len);
 
     if (field == &number_as_text) {
@@ -536,11 +542,9 @@ static void keep_number(struct reader *r, const struct avitoi_schema *in,
         return;
     }
     if (field->kind == AVITOI_SCHEMA_E7) {
-        good = good && number && avitoi_number_parse_e7(word, len, &e7);
-        wide = e7;
+        good = good && number && avitoi_number_parse(word, len, 7, &wide) && wide == (int32_t)wide;
     } else {
-        good = good && (avitoi_number_parse_int(word, len, &wide) ||
-                        (number && avitoi_number_whole(word, len, &wide)));
+        good = good && number && avitoi_number_parse(word, len, 0, &wide);
     }
     if (good) {
         text_add(out, "%lld", (long long)wide);

@@ -188,7 +188,7 @@ static void test_numbers(void **state)
         {"1e18", AVITO_OK, INT64_C(1000000000000000000)},
         {"1e19", AVITO_ERR_MODEL, 0},
         {"1e999", AVITO_ERR_MODEL, 0},
-        {"0e-3", AVITO_ERR_MODEL, 0},
+        {"0e-3", AVITO_OK, 0},
         {"1.0000000000000000001", AVITO_ERR_MODEL, 0},
         {"1754.999", AVITO_ERR_MODEL, 0},
         {"17540.99", AVITO_ERR_MODEL, 0},
@@ -591,7 +591,8 @@ static void test_masks(void **state)
     static const char body[] =
         "{\"chats\":[{\"id\":\"c\",\"created\":1,\"context\":{\"type\":\"item\",\"value\":{\"id\":"
         "5,\"title\":\"" LONG100 "\"}},\"users\":[{\"id\":7,\"name\":\"n\",\"public_user_profile\":"
-        "{\"user_id\":7,\"avatar\":{\"default\":\"" LONG100 "\",\"images\":{\"1x1\":\"" LONG100
+                                 "{\"user_id\":7,\"avatar\":{\"default\":\"" LONG100
+        "\",\"images\":{\"1x1\":\"" LONG100
         "\"}}}}],\"last_message\":{\"id\":\"m\",\"content\":{\"text\":\"hi\"},"
         "\"type\":\"text\"}}]}";
     static const uint32_t masks[] = {0,

@@ -214,41 +214,60 @@ static void test_integers(void **state)
     whole("1.0", false, 0);
 }
 
-/* Degrees times ten millions, half away from zero. */
-static void test_degrees(void **state)
+/* JSON numbers times ten to `places`: rounded half away from zero, or whole. */
+static void test_json_numbers(void **state)
 {
     static const struct {
         const char *text;
+        int places;
         bool good;
-        int32_t value;
-    } rows[] = {{"0", true, 0},
-                {"55.7512", true, 557512000},
-                {"-55.7512", true, -557512000},
-                {"1e1", true, 100000000},
-                {"1E+1", true, 100000000},
-                {"1.5e-1", true, 1500000},
-                {"0.00000005", true, 1},
-                {"0.00000004", true, 0},
-                {"-0.00000005", true, -1},
-                {"0.000000049", true, 0},
-                {"12.34567895", true, 123456790},
-                {"12e-7", true, 12},
-                {"0.1e3", true, 1000000000},
-                {"0e99", true, 0},
-                {"5e-99", true, 0},
-                {"214", true, 2140000000},
-                {"214.7", false, 0},
-                {"2140000000", false, 0},
-                {"21500000", false, 0},
-                {"1e100", false, 0},
-                {"0.0000000000000e1", false, 0}};
+        int64_t value;
+    } rows[] = {{"0", 7, true, 0},
+                {"55.7512", 7, true, 557512000},
+                {"-55.7512", 7, true, -557512000},
+                {"1e1", 7, true, 100000000},
+                {"1E+1", 7, true, 100000000},
+                {"1.5e-1", 7, true, 1500000},
+                {"0.00000005", 7, true, 1},
+                {"0.00000004", 7, true, 0},
+                {"-0.00000005", 7, true, -1},
+                {"0.000000049", 7, true, 0},
+                {"12.34567895", 7, true, 123456790},
+                {"12e-7", 7, true, 12},
+                {"0.1e3", 7, true, 1000000000},
+                {"0e99", 7, true, 0},
+                {"5e-99", 7, true, 0},
+                {"214.7", 7, true, 2147000000},
+                {"2140000000", 7, true, INT64_C(21400000000000000)},
+                {"1e100", 7, false, 0},
+                {"0.0000000000000e1", 7, false, 0},
+                {"007", 0, true, 7},
+                {"-0", 0, true, 0},
+                {"1754916284.0", 0, true, 1754916284},
+                {"1e9", 0, true, 1000000000},
+                {"1.5E1", 0, true, 15},
+                {"-150e-1", 0, true, -15},
+                {"0e50", 0, true, 0},
+                {"0.00", 0, true, 0},
+                {"1.5", 0, false, 0},
+                {"15e-1", 0, false, 0},
+                {"5e-1", 0, false, 0},
+                {"1e-99", 0, false, 0},
+                {"9223372036854775807.0", 0, true, INT64_MAX},
+                {"-9223372036854775808", 0, true, INT64_MIN},
+                {"9223372036854775808", 0, false, 0},
+                {"-9.223372036854775809e18", 0, false, 0},
+                {"1e19", 0, false, 0},
+                {"1000000000000000000000.0", 0, false, 0},
+                {"0000000000000000000000001", 0, false, 0}};
 
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        int32_t value = 77;
-        const bool good = avitoi_number_parse_e7(rows[i].text, strlen(rows[i].text), &value);
+        int64_t value = 77;
+        const bool good =
+            avitoi_number_parse(rows[i].text, strlen(rows[i].text), rows[i].places, &value);
         if (good != rows[i].good || (good && value != rows[i].value)) {
-            fail_msg("%s: %d, %" PRId32, rows[i].text, good, value);
+            fail_msg("%s: %d, %" PRId64, rows[i].text, good, value);
         }
     }
 }
@@ -278,7 +297,7 @@ int main(void)
         cmocka_unit_test(test_malformed_utf8),
         cmocka_unit_test(test_arena),
         cmocka_unit_test(test_integers),
-        cmocka_unit_test(test_degrees),
+        cmocka_unit_test(test_json_numbers),
         cmocka_unit_test(test_clock),
     };
     return cmocka_run_group_tests_name("text", tests, NULL, NULL);
