@@ -1801,7 +1801,7 @@ struct avitoi_json {
     uint8_t state, depth, level, skip, list_depth;
     uint8_t kind;           /* of the row whose string or number is read, AVITOI_JSON_KEY or _NO_KIND */
     uint8_t word_len, utf8_len, tariff;
-    bool streaming, collect, measuring, cutting, frozen, was_cut, lenient, in_key;
+    bool collect, measuring, cutting, frozen, was_cut, lenient, in_key;
     bool hollow;            /* an array where an object belongs: it must be empty */
     bool from_service;      /* the messages are of a chat of the service's own */
     uint32_t sentence_by;   /* who seems to have written the last placeholder; 0: no one */
@@ -1813,6 +1813,7 @@ struct avitoi_json {
     int16_t bad;            /* the element is skipped because of this error */
     int16_t event;          /* what feed returns next; 0: nothing */
     uint16_t skipped;       /* elements that broke the model, of a list that is collected */
+    const struct avitoi_json_list *list; /* what its elements need while it streams; NULL: nothing streams */
     const struct avitoi_schema *root;
     const struct avitoi_schema *schema; /* on top: of the object, or of the elements */
     struct avitoi_arena_ends mem;
@@ -2569,18 +2570,35 @@ static char *avitoi_number_collect(const char *p, const char *end, char *digits,
     return digits;
 }
 
+/* Times ten to `power`, for digits from `first` to `at`; returns where they end, `limit` at most. *last: the
+ * digit dropped last; *lost: the bits of all that were. */
+static char *avitoi_number_shift(char *at, const char *first, const char *limit, int power, char *last,
+                                 int *lost)
+{
+    for (; power < 0; power++) {
+        *last = '0';
+        if (at > first) {
+            *last = *--at;
+        }
+        *lost |= *last;
+    }
+    for (; power > 0 && at > first && at < limit; power--) {
+        *at++ = '0';
+    }
+    return at;
+}
+
 /* A JSON number, however it is written (1754916284.0, 1e9), times ten to `places`. With places it is
  * rounded half away from zero, without it must be whole. Of a long fraction only the first
  * AVITOI_NUMBER_FRACTION_MAX bytes are here if there are places, which is enough unless the exponent moves
  * the point to the right. False: that, a silly exponent, not whole, too long, or no int64_t. */
 static bool avitoi_number_parse(const char *p, size_t len, int places, int64_t *out)
 {
-    char digits[AVITOI_NUMBER_MAX + 8u];
+    char digits[AVITOI_NUMBER_MAX + 8u], last = '0';
     char *const first = digits + 2, *at;
     const bool negative = *p == '-';
     size_t end = 0;
-    int power = places;
-    char dropped = '0';
+    int power = places, lost = '0';
     while (end < len && (p[end] | 0x20) != 'e') {
         end++;
     }
@@ -2592,22 +2610,11 @@ static bool avitoi_number_parse(const char *p, size_t len, int places, int64_t *
     digits[0] = negative ? '-' : '0';
     digits[1] = '0';
     at = avitoi_number_collect(p + (negative ? 1 : 0), p + end, first, &power);
-    for (; power < 0; power++) {
-        dropped = '0';
-        if (at > first) {
-            dropped = *--at;
-        }
-        if (dropped != '0' && places == 0) {
-            return false;
-        }
-    }
-    for (; power > 0 && at > first && at < digits + sizeof digits; power--) {
-        *at++ = '0';
-    }
-    if (!avitoi_number_parse_int(digits, (size_t)(at - digits), out)) {
+    at = avitoi_number_shift(at, first, digits + sizeof digits, power, &last, &lost);
+    if ((places == 0 && lost != '0') || !avitoi_number_parse_int(digits, (size_t)(at - digits), out)) {
         return false;
     }
-    if (dropped >= '5') {
+    if (last >= '5') {
         *out += negative ? -1 : 1;
     }
     return true;
@@ -3412,7 +3419,7 @@ static inline char *avitoi_json_high(struct avitoi_json *j, size_t n)
 /* The list whose elements are given one by one, or collected. */
 static bool avitoi_json_at_list(const struct avitoi_json *j, unsigned level)
 {
-    return j->streaming && level == 2;
+    return j->list != NULL && level == 2;
 }
 
 /* Takes frames off. */
@@ -3438,7 +3445,7 @@ static inline void avitoi_json_store(const struct avitoi_json *j, const struct a
 static void avitoi_json_add_bool(struct avitoi_json *j, const struct avitoi_json_frame *f, bool yes)
 {
     const bool pair[2] = {yes, true};
-    if (j->streaming && j->level == 2) {
+    if (avitoi_json_at_list(j, j->level)) {
         j->more = yes ? 1 : -1;
     }
     avitoi_json_store(j, f, pair, sizeof pair);
@@ -3477,7 +3484,7 @@ static inline avitoi_json_result avitoi_json_open(struct avitoi_json *j, unsigne
         f->at.mark = j->mem.high;
         return AVITO_AGAIN;
     }
-    f->high = (j->level == 1) ? j->out != NULL && !j->streaming : f[-1].kind > AVITOI_SCHEMA_PAIR;
+    f->high = (j->level == 1) ? j->out != NULL && j->list == NULL : f[-1].kind > AVITOI_SCHEMA_PAIR;
     f->at.model = f->high ? avitoi_json_high(j, avitoi_arena_align(schema->size))
                           : avitoi_json_low(j, schema->size);
     if (f->at.model != NULL) {
@@ -3489,7 +3496,7 @@ static inline avitoi_json_result avitoi_json_open(struct avitoi_json *j, unsigne
 /* Inside an element of the list that streams. */
 static bool avitoi_json_in_element(const struct avitoi_json *j)
 {
-    return j->streaming && j->level > 2;
+    return j->list != NULL && j->level > 2;
 }
 
 /* Is the object at this level the value of a TYPED row whose TYPE has not come yet? */
@@ -3514,45 +3521,17 @@ static void avitoi_json_give_up(struct avitoi_json *j, unsigned level)
     avitoi_json_close_to(j, level - 1u);
 }
 
-/* Of the list that streams: the memory of the element that is being read. Those that are collected before
- * it stay. */
-static void avitoi_json_forget_element(struct avitoi_json *j, const struct avitoi_json_frame *list)
-{
-    j->mem.high = list->at.mark;
-    if (j->collect) {
-        j->mem.low = j->low_mark;
-        j->mem.high += list->seen * avitoi_arena_align(list->schema->size);
-    }
-}
+/* ---- the list that streams ----
+ *
+ * Only lists link this: by j->list. */
 
-/* Something breaks the model: of an object whose type is not known yet, which is then left out; of an
- * element, and the list goes on after it; or of the answer. */
-static avitoi_json_result avitoi_json_bad(struct avitoi_json *j, int code, const char *culprit)
-{
-    unsigned level = j->level;
-    (void)avitoi_json_fits(j); /* counts its strings, before they are forgotten */
-    while (level > 1 && !avitoi_json_on_trial(j, level)) {
-        level--;
-    }
-    if (level > 1) {
-        const void *left_out = &avitoi_schema_left_out;
-        avitoi_json_give_up(j, level);
-        avitoi_json_store(j, avitoi_json_top(j), &left_out, sizeof left_out);
-        return AVITO_AGAIN;
-    }
-    j->culprit = (j->skipped > 0) ? j->culprit : culprit;
-    if (!j->streaming || j->level < 2 || j->as.frames[1].kind <= AVITOI_SCHEMA_PAIR ||
-        (j->collect && j->root->count < 2)) {
-        return avitoi_json_broken(j, code);
-    }
-    j->bad = (int16_t)code;
-    avitoi_json_close_to(j, 2);
-    avitoi_json_forget_element(j, avitoi_json_top(j));
-    j->skip = (uint8_t)(j->depth - j->list_depth);
-    return AVITO_AGAIN;
-}
+struct avitoi_json_list {
+    void (*begins)(struct avitoi_json *j); /* an element */
+    void (*done)(struct avitoi_json *j, const struct avitoi_json_frame *f); /* it is complete */
+    void (*passes_over)(struct avitoi_json *j, int code); /* it breaks the model: the rest is only checked */
+};
 
-AVITOI_APART_IF_SMALL static void avitoi_json_element_begins(struct avitoi_json *j)
+static void avitoi_json_element_begins(struct avitoi_json *j)
 {
     if (!j->collect) {
         j->mem.low = j->low_mark;
@@ -3567,7 +3546,24 @@ AVITOI_APART_IF_SMALL static void avitoi_json_element_begins(struct avitoi_json 
     j->was_cut = false;
 }
 
-/* ---- the end of containers ---- */
+/* Of the list that streams: the memory of the element that is being read. Those that are collected before
+ * it stay. */
+static void avitoi_json_forget_element(struct avitoi_json *j, const struct avitoi_json_frame *list)
+{
+    j->mem.high = list->at.mark;
+    if (j->collect) {
+        j->mem.low = j->low_mark;
+        j->mem.high += list->seen * avitoi_arena_align(list->schema->size);
+    }
+}
+
+static void avitoi_json_passes_over(struct avitoi_json *j, int code)
+{
+    j->bad = (int16_t)code;
+    avitoi_json_close_to(j, 2);
+    avitoi_json_forget_element(j, avitoi_json_top(j));
+    j->skip = (uint8_t)(j->depth - j->list_depth);
+}
 
 /* Was the element that has just ended among the last that were given? It is from now on. */
 static bool avitoi_json_given_before(struct avitoi_json *j)
@@ -3588,19 +3584,6 @@ static bool avitoi_json_given_before(struct avitoi_json *j)
     given->next = (given->next + 1u) % AVITOI_JSON_GIVEN;
     given->count += (given->count < AVITOI_JSON_GIVEN) ? 1u : 0u;
     return false;
-}
-
-/* The root is complete. */
-static void avitoi_json_root_done(struct avitoi_json *j, const struct avitoi_json_frame *f)
-{
-    if (!f->high) {
-        j->out = f->at.model;
-        return;
-    }
-    if (!j->measuring) {
-        memcpy(j->out, f->at.model, f->schema->size);
-    }
-    j->mem.high -= avitoi_arena_align(f->schema->size);
 }
 
 /* An element of the list that streams is complete. It goes to the caller, unless all are collected: then
@@ -3627,6 +3610,48 @@ static void avitoi_json_element_done(struct avitoi_json *j, const struct avitoi_
     j->event = (int16_t)(j->measuring ? (int)AVITO_ERR_ARENA : AVITOI_JSON_ELEMENT);
 }
 
+static const struct avitoi_json_list avitoi_json_streams = {
+    avitoi_json_element_begins, avitoi_json_element_done, avitoi_json_passes_over};
+
+/* Something breaks the model: of an object whose type is not known yet, which is then left out; of an
+ * element, and the list goes on after it; or of the answer. */
+static avitoi_json_result avitoi_json_bad(struct avitoi_json *j, int code, const char *culprit)
+{
+    unsigned level = j->level;
+    (void)avitoi_json_fits(j); /* counts its strings, before they are forgotten */
+    while (level > 1 && !avitoi_json_on_trial(j, level)) {
+        level--;
+    }
+    if (level > 1) {
+        const void *left_out = &avitoi_schema_left_out;
+        avitoi_json_give_up(j, level);
+        avitoi_json_store(j, avitoi_json_top(j), &left_out, sizeof left_out);
+        return AVITO_AGAIN;
+    }
+    j->culprit = (j->skipped > 0) ? j->culprit : culprit;
+    if (j->list == NULL || j->level < 2 || j->as.frames[1].kind <= AVITOI_SCHEMA_PAIR ||
+        (j->collect && j->root->count < 2)) {
+        return avitoi_json_broken(j, code);
+    }
+    j->list->passes_over(j, code);
+    return AVITO_AGAIN;
+}
+
+/* ---- the end of containers ---- */
+
+/* The root is complete. */
+static void avitoi_json_root_done(struct avitoi_json *j, const struct avitoi_json_frame *f)
+{
+    if (!f->high) {
+        j->out = f->at.model;
+        return;
+    }
+    if (!j->measuring) {
+        memcpy(j->out, f->at.model, f->schema->size);
+    }
+    j->mem.high -= avitoi_arena_align(f->schema->size);
+}
+
 /* The object on top is complete: its container gets it. */
 static void avitoi_json_close_object(struct avitoi_json *j)
 {
@@ -3646,7 +3671,7 @@ static void avitoi_json_close_object(struct avitoi_json *j)
         return;
     }
     if (avitoi_json_at_list(j, j->level)) {
-        avitoi_json_element_done(j, f);
+        j->list->done(j, f);
     } else {
         parent->seen++;
     }
@@ -3967,7 +3992,7 @@ static void avitoi_json_kept(struct avitoi_json *j)
 {
     struct avitoi_json_frame *f = avitoi_json_top(j);
     const char *text = j->mem.low_base + j->mem.low;
-    if (f->field == 0 && j->level == 3 && j->streaming && j->dst != NULL) {
+    if (f->field == 0 && j->level == 3 && j->list != NULL && j->dst != NULL) {
         j->id.ptr = j->dst - j->len;
         j->id.len = j->len;
     }
@@ -4329,7 +4354,7 @@ static avitoi_json_result avitoi_json_expect_element(struct avitoi_json *j, char
 {
     const struct avitoi_json_frame *f = avitoi_json_top(j);
     if (avitoi_json_at_list(j, j->level)) {
-        avitoi_json_element_begins(j);
+        j->list->begins(j);
     }
     if (f->kind == AVITOI_SCHEMA_ONE && f->seen > 0) {
         return AVITO_AGAIN;
@@ -4440,8 +4465,8 @@ static avitoi_json_result avitoi_json_begin_key(struct avitoi_json *j, const cha
                                                                : AVITOI_JSON_KEY;
     }
     if (kind == AVITOI_SCHEMA_STR) {
-        if (j->streaming && j->level == 2) {
-            avitoi_json_element_begins(j);
+        if (avitoi_json_at_list(j, j->level)) {
+            j->list->begins(j);
         }
         rc = avitoi_json_open(j, AVITOI_SCHEMA_PAIR, j->schema);
         avitoi_json_top(j)->field = 0;
@@ -4676,7 +4701,7 @@ static int avitoi_json_end(struct avitoi_json *j)
         const bool nothing = j->state == AVITOI_JSON_AT_VALUE && j->depth == 0;
         return avitoi_json_broken(j, nothing ? AVITO_ERR_EMPTY : AVITO_ERR_JSON);
     }
-    return (j->measuring && !j->streaming) ? AVITO_ERR_ARENA : AVITO_OK;
+    return (j->measuring && j->list == NULL) ? AVITO_ERR_ARENA : AVITO_OK;
 }
 
 AVITOI_ASSERT(json_frames_are_last, sizeof(struct avitoi_json) - offsetof(struct avitoi_json, as) -
@@ -4833,6 +4858,7 @@ static void avitoi_write_source(struct avitoi_writer *w, const avito_image_sourc
 #define AVITOI_ENDPOINT_CODE    0x20u /* brings an account's first token: what is stored does not count */
 #define AVITOI_ENDPOINT_PARTS   0x40u /* the body has parts, with a boundary between them */
 #define AVITOI_ENDPOINT_OK      0x80u /* {"ok":true} is an empty list (the description's own example) */
+#define AVITOI_ENDPOINT_REFRESH 0x100u /* spends the refresh token */
 
 struct avitoi_endpoint {
     const char *name;
@@ -4861,6 +4887,7 @@ static avitoi_call_result avitoi_list_on_drain(avito_client *c);
 static avitoi_call_result avitoi_send_uploaded(avito_client *c);
 static avitoi_call_result avitoi_answer_id(avito_client *c);
 static avitoi_call_result avitoi_answer_self(avito_client *c);
+static avitoi_call_result avitoi_token_goes_on(avito_client *c);
 static int avitoi_send_upload_begin(avito_client *c);
 static void avitoi_send_upload_progress(avito_client *c);
 
@@ -5033,8 +5060,8 @@ AVITOI_ENDPOINT(exchange_code, "/token", avitoi_endpoint_type_form, avitoi_endpo
                 &avitoi_schema_token, NULL, NULL,
                 AVITOI_ENDPOINT_POST | AVITOI_ENDPOINT_TOKEN | AVITOI_ENDPOINT_SPENDS | AVITOI_ENDPOINT_CODE);
 AVITOI_ENDPOINT(refresh_token, "/token", avitoi_endpoint_type_form, avitoi_endpoint_body_refresh, NULL,
-                &avitoi_schema_token, NULL, NULL,
-                AVITOI_ENDPOINT_POST | AVITOI_ENDPOINT_TOKEN | AVITOI_ENDPOINT_SPENDS);
+                &avitoi_schema_token, avitoi_token_goes_on, NULL,
+                AVITOI_ENDPOINT_POST | AVITOI_ENDPOINT_TOKEN | AVITOI_ENDPOINT_SPENDS | AVITOI_ENDPOINT_REFRESH);
 AVITOI_ENDPOINT(get_self, "/core/v1/accounts/self", NULL, NULL, NULL, &avitoi_schema_self,
                 avitoi_answer_self, NULL, 0u);
 AVITOI_ENDPOINT(get_chats, "/messenger/v2" AVITOI_ENDPOINT_ACCOUNT_PATH "/chats%w", NULL, NULL,
@@ -6106,20 +6133,14 @@ static char *avitoi_token_room(avito_account *a, size_t *cap)
 
 /* ---- the token in use ---- */
 
-/* Seconds for which a new token is good. With a wall clock its own expiry counts, if it was loaded
- * from storage; without, the server's refusal will tell. */
-static uint32_t avitoi_token_lifetime(const avito_account *a, const avito_token *token, bool loaded)
+/* Seconds for which a token is good that expires in `left`. */
+static uint32_t avitoi_token_lifetime(int64_t left)
 {
-    int64_t left = token->expires_in > 0 ? token->expires_in : 86400;
-    if (loaded && token->expires_at > 0 && a->o.unix_time != NULL) {
-        const int64_t now = a->o.unix_time(a->o.ctx);
-        left = (now > 0) ? token->expires_at - now : left;
-    }
     return left < 0 ? 0u : left > 2000000 ? 2000000u : (uint32_t)left;
 }
 
 /* Puts a token, whose strings are in the spare half, into use. */
-static void avitoi_token_use(avito_account *a, const avito_token *token, bool loaded)
+static void avitoi_token_use(avito_account *a, const avito_token *token, uint32_t lifetime_s, bool loaded)
 {
     a->priv.access = token->access_token.ptr;
     if (a->priv.renewal != NULL) {
@@ -6128,22 +6149,9 @@ static void avitoi_token_use(avito_account *a, const avito_token *token, bool lo
     a->priv.half = !a->priv.half;
     a->priv.epoch++;
     a->priv.fetched_ms = avitoi_account_now(a);
-    a->priv.lifetime_s = avitoi_token_lifetime(a, token, loaded);
+    a->priv.lifetime_s = lifetime_s;
     a->priv.proven = loaded;
     a->priv.refresh_in_doubt = false;
-}
-
-static bool avitoi_token_copy(avito_str *s, char **at, size_t *room)
-{
-    if (s->ptr == NULL || s->len >= *room) {
-        return s->ptr == NULL;
-    }
-    memcpy(*at, s->ptr, s->len);
-    s->ptr = *at;
-    (*at)[s->len] = '\0';
-    *at += s->len + 1u;
-    *room -= s->len + 1u;
-    return true;
 }
 
 /* May this be part of a header line? */
@@ -6235,6 +6243,12 @@ static void avitoi_token_accepted(avito_account *a, uint32_t epoch, bool helped)
 
 /* ---- one lane fetches it for all ---- */
 
+/* Does this request spend the refresh token? */
+static bool avitoi_token_is_refreshed(const avito_client *c)
+{
+    return (c->priv.request->flags & AVITOI_ENDPOINT_REFRESH) != 0;
+}
+
 /* The duty to fetch a token goes to the next lane that wants one. */
 static void avitoi_token_resign(avito_client *c)
 {
@@ -6243,7 +6257,7 @@ static void avitoi_token_resign(avito_client *c)
     /* A refresh left, and neither a pair nor a refusal came. */
     a->priv.refresh_in_doubt =
         a->priv.refresh_in_doubt ||
-        (c->priv.request == a->priv.renewal && c->priv.written && c->priv.status / 100u != 4u);
+        (avitoi_token_is_refreshed(c) && c->priv.written && c->priv.status / 100u != 4u);
     if (a->o.priv.lanes != NULL && a->priv.renewer == c) {
         a->priv.renewer = NULL;
     }
@@ -6276,7 +6290,7 @@ static int avitoi_token_choose_grant(avito_client *c)
     if (c->priv.call == &avitoi_endpoint_get_token) {
         c->priv.call = grant;
     }
-    if (c->priv.call == a->priv.renewal && c->priv.call != grant) {
+    if ((c->priv.call->flags & AVITOI_ENDPOINT_REFRESH) != 0 && c->priv.call != grant) {
         return AVITO_ERR_REFRESH_TOKEN;
     }
     c->priv.request = (c->priv.call->flags & AVITOI_ENDPOINT_TOKEN) != 0 ? c->priv.call : grant;
@@ -6376,19 +6390,41 @@ static int avitoi_token_denied(avito_client *c)
     }
     avitoi_account_lock(a);
     a->priv.refusals++;
-    a->priv.refresh_refused = c->priv.request == a->priv.renewal;
+    a->priv.refresh_refused = avitoi_token_is_refreshed(c);
     avitoi_account_unlock(a);
     return avitoi_token_refusal(a);
 }
 
-/* Did this request spend the refresh token? */
-static bool avitoi_token_was_refreshed(const avito_client *c)
+/* Puts a string of a token at *at. */
+static bool avitoi_token_copy(avito_str *s, char **at, size_t *room)
 {
-    bool refreshed;
-    avitoi_account_lock(c->account);
-    refreshed = c->priv.request == c->account->priv.renewal;
-    avitoi_account_unlock(c->account);
-    return refreshed;
+    if (s->ptr == NULL || s->len >= *room) {
+        return s->ptr == NULL;
+    }
+    memcpy(*at, s->ptr, s->len);
+    s->ptr = *at;
+    (*at)[s->len] = '\0';
+    *at += s->len + 1u;
+    *room -= s->len + 1u;
+    return true;
+}
+
+/* An answer to a refresh token without another one: the old one goes on. */
+static avitoi_call_result avitoi_token_goes_on(avito_client *c)
+{
+    struct avitoi_schema_token_answer *answer = (struct avitoi_schema_token_answer *)c->priv.json.out;
+    const struct avitoi_arena_ends *mem = &c->priv.json.mem;
+    avito_str *refresh = &answer->token.refresh_token;
+    char *at = mem->low_base + mem->low;
+    size_t room = mem->low_cap - mem->low;
+    if (refresh->ptr == NULL) {
+        *refresh = avitoi_text_of(c->account->priv.refresh);
+        if (!avitoi_token_copy(refresh, &at, &room)) {
+            c->error.needed = refresh->len;
+            return AVITO_ERR_TOKEN_ROOM;
+        }
+    }
+    return AVITO_OK;
 }
 
 /* A token has come. */
@@ -6397,31 +6433,28 @@ AVITOI_APART static avitoi_call_result avitoi_token_received(avito_client *c)
     avito_account *a = c->account;
     const struct avitoi_schema_token_answer *answer =
         (const struct avitoi_schema_token_answer *)c->priv.json.out;
-    avito_token token = answer->token;
-    const bool grant_refreshes = avitoi_token_was_refreshed(c);
-    int rc;
-    if (token.access_token.len == 0) {
+    avito_token token;
+    int rc = AVITO_OK;
+    if (answer->token.access_token.len == 0) {
         avitoi_error_quote(c, answer->error);
         return avitoi_token_denied(c);
     }
-    if (!avitoi_token_is_legal(token.access_token)) {
+    if (!avitoi_token_is_legal(answer->token.access_token)) {
         avitoi_error_set_key(c, avitoi_schema_token.keys);
         return AVITO_ERR_MODEL;
     }
+    if (c->priv.request->end != NULL) {
+        rc = c->priv.request->end(c);
+    }
+    if (rc != AVITO_OK) {
+        return rc;
+    }
+    token = answer->token;
     if (c->priv.json.was_cut) { /* its length is not known, and no call needs it */
         memset(&token.scope, 0, sizeof token.scope);
     }
-    if (token.refresh_token.ptr == NULL && grant_refreshes) { /* the old one goes on */
-        char *at = c->priv.json.mem.low_base + c->priv.json.mem.low;
-        size_t room = c->priv.json.mem.low_cap - c->priv.json.mem.low;
-        token.refresh_token = avitoi_text_of(a->priv.refresh);
-        if (!avitoi_token_copy(&token.refresh_token, &at, &room)) {
-            c->error.needed = token.refresh_token.len;
-            return AVITO_ERR_TOKEN_ROOM;
-        }
-    }
     avitoi_account_lock(a);
-    avitoi_token_use(a, &token, false);
+    avitoi_token_use(a, &token, token.expires_in > 0 ? avitoi_token_lifetime(token.expires_in) : 86400u, false);
     a->priv.unsaved = true;
     c->priv.written = false; /* nothing of the request is in doubt */
     avitoi_account_unlock(a);
@@ -9092,7 +9125,7 @@ static AVITOI_INLINE unsigned avitoi_fast_string(struct avitoi_fast *r)
     r->p = p;
     r->low += s.len + 1u;
     avitoi_fast_store(r, &s, sizeof s);
-    if (r->bit == 1u && r->j->level == 3 && r->j->streaming) {
+    if (r->bit == 1u && r->j->level == 3 && r->j->list != NULL) {
         r->j->id = s;
     }
     return avitoi_fast_taken(r);
@@ -9133,7 +9166,7 @@ static AVITOI_INLINE unsigned avitoi_fast_bool(struct avitoi_fast *r)
     if (!(yes ? memcmp(r->p, "true", 4) == 0 : memcmp(r->p, "false", 5) == 0)) {
         return avitoi_fast_null(r);
     }
-    if (r->j->streaming && r->j->level == 2) {
+    if (r->j->list != NULL && r->j->level == 2) {
         r->j->more = yes ? 1 : -1;
     }
     r->p += yes ? 4 : 5;
@@ -9300,7 +9333,7 @@ static AVITOI_INLINE unsigned avitoi_fast_list(struct avitoi_fast *r)
     if (*r->p != (kind == AVITOI_SCHEMA_ARR ? '[' : '{')) {
         return avitoi_fast_null(r);
     }
-    if (avitoi_fast_deep(r) || (r->j->streaming && r->j->level == 1) ||
+    if (avitoi_fast_deep(r) || (r->j->list != NULL && r->j->level == 1) ||
         (kind == AVITOI_SCHEMA_MAP && r->row->child != &avitoi_schema_pair)) {
         return avitoi_fast_undo(r);
     }
@@ -9507,7 +9540,7 @@ static AVITOI_INLINE unsigned avitoi_fast_close(struct avitoi_fast *r)
     if (r->schema->finish != NULL) {
         r->schema->finish(r->j, model);
     }
-    if (r->j->streaming && r->j->level == 3) {
+    if (r->j->list != NULL && r->j->level == 3) {
         return avitoi_fast_give(r);
     }
     avitoi_fast_pop(r);
@@ -9568,7 +9601,7 @@ static AVITOI_INLINE bool avitoi_fast_next_element(struct avitoi_fast *r)
 {
     struct avitoi_json *j = r->j;
     r->low = j->mem.low_base + j->low_mark;
-    if (!j->streaming || j->level != 2 || r->f->kind != AVITOI_SCHEMA_ARR || j->collect ||
+    if (j->list == NULL || j->level != 2 || r->f->kind != AVITOI_SCHEMA_ARR || j->collect ||
         *r->p != '{' || r->p > r->near ||
         !avitoi_fast_fits(r, r->low, avitoi_arena_align(r->schema->size))) {
         return false;
@@ -9593,7 +9626,7 @@ static AVITOI_INLINE unsigned avitoi_fast_starts(struct avitoi_fast *r)
         return AVITOI_FAST_MEMBER;
     }
     return r->f->kind == AVITOI_SCHEMA_MAP && r->schema == &avitoi_schema_pair &&
-                   !(j->streaming && j->level <= 2)
+                   !(j->list != NULL && j->level <= 2)
                ? AVITOI_FAST_PAIR
                : AVITOI_FAST_LEAVE;
 }
@@ -9614,7 +9647,7 @@ static AVITOI_INLINE void avitoi_fast_load(struct avitoi_fast *r, struct avitoi_
     r->start = p;
     r->low = j->mem.low_base + j->mem.low;
     r->lim = j->mem.high_end - j->mem.high - AVITOI_FAST_ROOM;
-    r->floor = !j->streaming ? 1u : (j->collect || j->remembers) ? 3u : 2u;
+    r->floor = j->list == NULL ? 1u : (j->collect || j->remembers) ? 3u : 2u;
 }
 
 static AVITOI_INLINE const char *avitoi_fast_save(struct avitoi_fast *r)
@@ -11012,7 +11045,7 @@ static void avitoi_list_begin(avito_client *c)
     const uint32_t rows = j->rows;
     const bool measuring = j->measuring;
     avitoi_answer_use_arena(c);
-    j->streaming = true;
+    j->list = &avitoi_json_streams;
     j->collect = c->priv.collect;
     j->remembers =
         c->priv.all_pages && avitoi_json_low(j, sizeof(struct avitoi_json_given)) != NULL;
@@ -11560,6 +11593,19 @@ AVITO_API void avito_enable_lanes(avito_account_options *options)
  * or the hook's error. May not be called under the lock, except for load_token.
  */
 
+/* Seconds for which a stored token is good. With a wall clock its own expiry counts; without, the server's
+ * refusal will tell. */
+static uint32_t avitoi_token_store_lifetime(const avito_account *a, const avito_token *token)
+{
+    const int64_t now = a->o.unix_time != NULL ? a->o.unix_time(a->o.ctx) : 0;
+    if (token->access_token.len == 0) {
+        return 0;
+    }
+    return token->expires_at > 0 && now > 0 ? avitoi_token_lifetime(token->expires_at - now)
+           : token->expires_in > 0          ? avitoi_token_lifetime(token->expires_in)
+                                            : 86400u;
+}
+
 /* Asks the application for a stored token, until it has answered. */
 static int avitoi_token_store_load(avito_account *a)
 {
@@ -11584,9 +11630,8 @@ static int avitoi_token_store_load(avito_account *a)
     if (!avitoi_token_is_legal(token.access_token)) {
         return AVITO_ERR_HOOK;
     }
-    avitoi_token_use(a, &token, true);
+    avitoi_token_use(a, &token, avitoi_token_store_lifetime(a, &token), true);
     a->priv.loaded = true;
-    a->priv.lifetime_s = token.access_token.len > 0 ? a->priv.lifetime_s : 0;
     return AVITO_OK;
 }
 
@@ -11597,10 +11642,14 @@ static bool avitoi_token_store_load_newer(avito_account *a, uint32_t margin)
     avito_token token;
     size_t room;
     char *at = avitoi_token_room(a, &room);
+    uint32_t lifetime_s;
     memset(&token, 0, sizeof token);
     if (a->o.load_token == NULL || a->o.unix_time == NULL ||
-        a->o.load_token(a->o.ctx, &token) != AVITO_OK || token.expires_at <= 0 ||
-        avitoi_token_lifetime(a, &token, true) <= margin || token.access_token.len == 0 ||
+        a->o.load_token(a->o.ctx, &token) != AVITO_OK || token.expires_at <= 0) {
+        return false;
+    }
+    lifetime_s = avitoi_token_store_lifetime(a, &token);
+    if (lifetime_s <= margin || token.access_token.len == 0 ||
         !avitoi_token_is_legal(token.access_token) ||
         avito_str_equal(token.access_token, a->priv.access) ||
         !avitoi_token_copy(&token.access_token, &at, &room) ||
@@ -11608,7 +11657,7 @@ static bool avitoi_token_store_load_newer(avito_account *a, uint32_t margin)
         return false;
     }
     a->priv.renewal = &avitoi_endpoint_refresh_token;
-    avitoi_token_use(a, &token, true);
+    avitoi_token_use(a, &token, lifetime_s, true);
     return true;
 }
 

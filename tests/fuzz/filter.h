@@ -282,7 +282,7 @@ static void filter_run(const struct filter_job *job, struct filter_result *resul
     }
     avitoi_json_begin(&r.j, r.schema, r.out);
     avitoi_arena_share(&r.j.mem, &arena);
-    r.j.streaming = job->streams;
+    r.j.list = job->streams ? &avitoi_json_streams : NULL;
     r.j.cut_at = job->cut_at;
     r.j.want = job->want | AVITOI_SCHEMA_ALWAYS;
     text_clear(&result->text);

@@ -591,8 +591,7 @@ static void test_masks(void **state)
     static const char body[] =
         "{\"chats\":[{\"id\":\"c\",\"created\":1,\"context\":{\"type\":\"item\",\"value\":{\"id\":"
         "5,\"title\":\"" LONG100 "\"}},\"users\":[{\"id\":7,\"name\":\"n\",\"public_user_profile\":"
-                                 "{\"user_id\":7,\"avatar\":{\"default\":\"" LONG100
-        "\",\"images\":{\"1x1\":\"" LONG100
+        "{\"user_id\":7,\"avatar\":{\"default\":\"" LONG100 "\",\"images\":{\"1x1\":\"" LONG100
         "\"}}}}],\"last_message\":{\"id\":\"m\",\"content\":{\"text\":\"hi\"},"
         "\"type\":\"text\"}}]}";
     static const uint32_t masks[] = {0,
