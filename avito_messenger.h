@@ -487,7 +487,7 @@
  *
  *     bytes of                                                  64-bit 32-bit
  *     avito_account                                                232    140
- *     avito_client                                                1000    712
+ *     avito_client                                                1008    720
  *     avito_arena                                                   40     20
  *     avito_webhook                                                184    144
  *     avito_inbox                                                  352    320
@@ -498,7 +498,7 @@
  *     avito_anchors                                               1984   1844
  *     avito_image_file                                             160    128
  *     avito_store                                                22816  22800
- *     avito_posix                                               372888 371656
+ *     avito_posix                                               372896 371664
  *     a recorded chat, bytes on the wire                          2390   2390
  *     get_chat(), recorded chat, everything                       2816   2328
  *     what stays of it                                            2752   2288
@@ -510,7 +510,7 @@
  *     the same by the formula                                     8608   8400
  *     the same with AVITO_MESSAGE_BARE                             296    200
  *     send_message(), answer of that size kept                    4360   4240
- *     parse_webhook(), that message                               9200   8816
+ *     parse_webhook(), that message                               9208   8824
  *
  * ======================================================================= *
  * >>6 YOUR OWN TRANSPORT
