@@ -14,7 +14,7 @@
  *
  *     AVITO_WITH_POSIX      1: declare and build the POSIX TCP transport     (default 0)
  *     AVITO_WITH_BEARSSL    1: declare and build the BearSSL TLS transport   (default 0)
- *     AVITO_WITH_FILES      0: no file store (>>88), no struct with everything (>>89)
+ *     AVITO_WITH_FILES      0: no file store (>>89), no struct with everything (>>90)
  *                                                        (default 1 with POSIX on a Unix)
  *     AVITO_STATIC          1: every function is static                      (default 0)
  *     AVITO_BEARSSL_H       <where/bearssl.h> is, if it is nowhere below
@@ -119,32 +119,33 @@
  *       >>67 RATE
  *       >>68 RETRIES
  *       >>69 DIAGNOSTICS
- *       >>70 NOTIFICATIONS
- *       >>71 WEBHOOK RECEIVER
- *       >>72 INBOX: WHAT IT REMEMBERS
- *       >>73 INBOX: LISTS
- *       >>74 INBOX: PHASES
- *       >>75 INBOX: ROUNDS
- *       >>76 SENDING AND OTHER CHANGES
- *       >>77 CONFIRMING
- *       >>78 RAW JSON
- *       >>79 SHOW
- *       >>80 POSIX
- *       >>81 TCP
- *       >>82 TLS: CERTIFICATES
- *       >>83 TLS: SET-UP
- *       >>84 TLS: RECORDS
- *       >>85 TLS: CONNECTIONS
- *       >>86 TLS: TRUST ANCHORS
+ *       >>70 WHAT NO MODEL KNOWS
+ *       >>71 NOTIFICATIONS
+ *       >>72 WEBHOOK RECEIVER
+ *       >>73 INBOX: WHAT IT REMEMBERS
+ *       >>74 INBOX: LISTS
+ *       >>75 INBOX: PHASES
+ *       >>76 INBOX: ROUNDS
+ *       >>77 SENDING AND OTHER CHANGES
+ *       >>78 CONFIRMING
+ *       >>79 RAW JSON
+ *       >>80 SHOW
+ *       >>81 POSIX
+ *       >>82 TCP
+ *       >>83 TLS: CERTIFICATES
+ *       >>84 TLS: SET-UP
+ *       >>85 TLS: RECORDS
+ *       >>86 TLS: CONNECTIONS
+ *       >>87 TLS: TRUST ANCHORS
  *     MANUAL FOR A COMPUTER
- *       >>87 ON A COMPUTER
+ *       >>88 ON A COMPUTER
  *     INTERFACE FOR A COMPUTER
- *       >>88 FILE STORE (AVITO_WITH_FILES)
- *       >>89 EVERYTHING IN ONE STRUCT (AVITO_WITH_FILES and AVITO_WITH_BEARSSL)
+ *       >>89 FILE STORE (AVITO_WITH_FILES)
+ *       >>90 EVERYTHING IN ONE STRUCT (AVITO_WITH_FILES and AVITO_WITH_BEARSSL)
  *     PARTS FOR A COMPUTER
- *       >>90 FILE STORE
- *       >>91 STORED SENDS AND PICTURES
- *       >>92 EVERYTHING IN ONE STRUCT
+ *       >>91 FILE STORE
+ *       >>92 STORED SENDS AND PICTURES
+ *       >>93 EVERYTHING IN ONE STRUCT
  *
  * ======================================================================= *
  * >>1 WHAT IT IS, WHAT IT IS NOT
@@ -320,12 +321,13 @@
  *                            first run without memory counts Content-Length
  *   response reader (>>33, >>34)   byte by byte; no line of a head has to fit anywhere
  *   JSON machine (>>29)      checks all of the JSON, drops what was not asked for before it takes
- *                            memory, decodes each string once, to its final place in your arena
+ *                            memory, decodes each string once, to its final place in your arena;
+ *                            with AVITO_RAW it keeps what no schema knows as it came (>>70)
  *   schemas (>>24)           say which member goes where in which struct
- *   jsmn (>>78)              tokenises what no model knows and what lies whole in memory, after the
+ *   jsmn (>>79)              tokenises what no model knows and what lies whole in memory, after the
  *                            machine has proven it valid
  *   call machine (>>41)      moves all of this; the only state that you see is AVITO_AGAIN
- *   transports (>>80, >>83)  and yours; of all functions in this file only a transport's wait()
+ *   transports (>>81, >>84)  and yours; of all functions in this file only a transport's wait()
  *                            waits
  *
  * Where this differs from what one would write first, and why:
@@ -689,6 +691,7 @@
  *     -163 OPTION_LANES       init, args  avito_enable_lanes() is missing
  *     -164 OPTION_RETRIES     init        avito_enable_retries() is missing
  *     -165 OPTION_DRY_RUN     init, args  avito_enable_dry_run() is missing
+ *     -166 OPTION_RAW         args        avito_enable_raw() is missing
  *     -166 OPTION_STATE       inbox init  stored inbox state is another account's
  *     -201 ARENA              call, parse arena is too small for an answer or element
  *     -202 TOKEN_ROOM         call        token does not fit the account's tokens
@@ -858,8 +861,8 @@
  *     do not page on.
  *   * A success without a body is fine where the call has no model to give (s). null in place of a
  *     list or object is an empty one (a). Fields may be missing (s), except those by which an
- *     answer is known for what was asked (>>7). Unknown members are dropped, unknown words of enums
- *     kept (a).
+ *     answer is known for what was asked (>>7). Unknown members are dropped (or kept as
+ *     JSON: AVITO_RAW), unknown words of enums kept (a).
  *   * A message is sent into a chat that exists: there is no call that opens one (d).
  *   * Texts have at most 1000 characters (d); which kind is not said. Here: code points. Text
  *     beyond U+FFFF may be refused earlier by a service that counts UTF-16 units.
@@ -1025,6 +1028,7 @@ extern "C" {
     X(OPTION_LANES, -163, "avito_enable_lanes() is missing", "")                                   \
     X(OPTION_RETRIES, -164, "avito_enable_retries() is missing", "")                               \
     X(OPTION_DRY_RUN, -165, "avito_enable_dry_run() is missing", "")                               \
+    X(OPTION_RAW, -166, "avito_enable_raw() is missing", "")                                       \
     X(OPTION_STATE, -166, "stored inbox state is another account's",                               \
       "give each account storage of its own")                                                      \
     X(ARENA, -201, "arena is too small for an answer or element",                                  \
@@ -1462,6 +1466,7 @@ typedef struct avito_content {
         avito_location *location;   /* LOCATION */
         avito_call *call;           /* CALL */
         avito_voice *voice;         /* VOICE */
+        avito_str raw;              /* NONE: with AVITO_RAW an object of the member that is not known */
         const void *wide;           /* private: while the message is being decoded */
     } as;
 } avito_content;
@@ -1565,6 +1570,7 @@ typedef struct avito_item {
 typedef struct avito_context {
     avito_str type;   /* "item" */
     avito_item *item; /* only for type "item" */
+    avito_str raw;    /* with AVITO_RAW the value of another type, as JSON */
 } avito_context;
 
 typedef struct avito_chat {
@@ -1630,6 +1636,7 @@ typedef struct avito_event {
     int64_t timestamp;
     avito_str type; /* "message"; may be missing though there is a message */
     avito_message *message;
+    avito_str raw; /* by avito_parse_webhook_raw(): the value of another type, as JSON */
 } avito_event;
 
 /* ======================================================================= *
@@ -1654,6 +1661,12 @@ typedef struct avito_event {
 #define AVITO_MESSAGE_IMAGES    0x0400u /* maps of image sizes in content and previews */
 #define AVITO_MESSAGE_ALL       0x0700u
 #define AVITO_MESSAGE_BARE      0x0800u /* none of the group */
+
+/* In no group, and only if it is asked for: what no model knows is kept as it came, as JSON in the arena,
+ * for avito_json_parse(). content.as.raw is {"sticker":{...}}, the first member that is not known, if none is
+ * and its name has at most 32 bytes; context.raw is the value of a type that is not "item", if the type came
+ * before it. It counts for the size of an element. With AVITO_TINY: avito_enable_raw(), or OPTION_RAW. */
+#define AVITO_RAW               0x0080u
 
 typedef struct avito_chats_query {
     const int64_t *item_ids;   /* only chats about these listings */
@@ -1739,6 +1752,7 @@ typedef struct avito_client_options {
     struct {                     /* private: what avito_enable_*() has linked */
         const struct avitoi_call_retries *tries;
         int (*dry_run)(struct avito_client *c);
+        const struct avitoi_json_raw *raw;
     } priv;
 } avito_client_options;
 
@@ -1801,6 +1815,7 @@ struct avitoi_json {
     uint8_t state, depth, level, skip, list_depth;
     uint8_t kind;           /* of the row whose string or number is read, AVITOI_JSON_KEY or _NO_KIND */
     uint8_t word_len, utf8_len, tariff;
+    uint8_t raw_depth;      /* where the value is that is kept raw, plus 1; 0: none is */
     bool collect, measuring, cutting, frozen, was_cut, lenient, in_key;
     bool hollow;            /* an array where an object belongs: it must be empty */
     bool from_service;      /* the messages are of a chat of the service's own */
@@ -1813,6 +1828,7 @@ struct avitoi_json {
     int16_t bad;            /* the element is skipped because of this error */
     int16_t event;          /* what feed returns next; 0: nothing */
     uint16_t skipped;       /* elements that broke the model, of a list that is collected */
+    const struct avitoi_json_raw *raw;   /* keeps what no model knows; NULL: it is only checked */
     const struct avitoi_json_list *list; /* what its elements need while it streams; NULL: nothing streams */
     const struct avitoi_schema *root;
     const struct avitoi_schema *schema; /* on top: of the object, or of the elements */
@@ -1820,7 +1836,7 @@ struct avitoi_json {
     void *out;              /* the root's struct, or the current element's */
     const char *culprit;    /* the key that broke the model; of the first that was skipped */
     char *dst;              /* string: where its next byte goes; NULL: it is dropped */
-    size_t room, len;       /* string: bytes free at dst; decoded so far */
+    size_t room, len;       /* string: bytes free at dst; decoded so far. Raw: room is where it begins */
     size_t cut_at;          /* longest text to keep; 0: any */
     size_t low_mark;        /* list: mem.low when an element begins */
     avito_str id;           /* list: the current element's */
@@ -1941,6 +1957,7 @@ AVITO_API avito_client_options avito_client_options_default(void);
  * that is a date says nothing. The inbox links all of that but .retries. */
 AVITO_API void avito_enable_retries(avito_client_options *options);
 AVITO_API void avito_enable_dry_run(avito_client_options *options);
+AVITO_API void avito_enable_raw(avito_client_options *options); /* AVITO_RAW in .want */
 
 /* AVITO_OK, OPTION_TRANSPORT, OPTION_WINDOW, with AVITO_TINY OPTION_RETRIES, _DRY_RUN, _DIAGNOSTICS,
  * _LANES, or ARGUMENT (error_body). Copies the options. The account, the transport and the window must
@@ -2645,7 +2662,8 @@ static bool avitoi_number_parse(const char *p, size_t len, int places, int64_t *
 #define AVITOI_SCHEMA_BOOL   4 /* true, false                 -> bool, and the bool after it: it was there */
 #define AVITOI_SCHEMA_E7     5 /* number, or text of it       -> int32_t in 1e-7 */
 #define AVITOI_SCHEMA_OBJ    6 /* object                      -> pointer to the child's struct */
-#define AVITOI_SCHEMA_TYPED  7 /* the same, if the TYPE is right; broken before the TYPE came: left out */
+#define AVITOI_SCHEMA_TYPED  7 /* the same, if the TYPE is right; broken before the TYPE came: left out. What is
+                           kept of another TYPE stands behind the pointer */
 #define AVITOI_SCHEMA_PAIR   8 /* no row has it: a member of a MAP while it is open */
 #define AVITOI_SCHEMA_ARR    9 /* array of objects            -> items, count */
 #define AVITOI_SCHEMA_MAP   10 /* object with any keys        -> items, count; each item is a pair */
@@ -2875,7 +2893,7 @@ AVITOI_SCHEMA(voice, AVITOI_SCHEMA_VOICE_ROWS, NULL, false, false);
 
 /* The content object as it comes; avitoi_schema_narrow() makes the tagged union of it. */
 struct avitoi_schema_wide_content {
-    avito_str text, flow_id;
+    avito_str text, flow_id, raw;
     void *models[0 AVITO_MESSAGE_MODELS(AVITOI_SCHEMA_MODEL_COUNT_)];
 };
 
@@ -2936,6 +2954,8 @@ static void avitoi_schema_narrow(avito_content *out, avito_message_type type)
     } else if (wide->text.ptr != NULL) {
         out->kind = AVITO_MESSAGE_TEXT;
         out->as.text = wide->text;
+    } else {
+        out->as.raw = wide->raw;
     }
 }
 
@@ -3367,6 +3387,13 @@ enum { AVITOI_JSON_TYPE_UNKNOWN, AVITOI_JSON_TYPE_RIGHT, AVITOI_JSON_TYPE_OTHER 
 typedef int avitoi_json_result;
 #define AVITOI_JSON_VALUE   16 /* a value is complete */
 #define AVITOI_JSON_ELEMENT 17 /* an element of the list is in `out` */
+#define AVITOI_JSON_UNKNOWN 18 /* what comes next is known to no model, and j->raw keeps it */
+
+/* Only who keeps what no model knows links it: by j->raw. */
+struct avitoi_json_raw {
+    avitoi_json_result (*unknown)(const struct avitoi_json *j); /* AVITOI_JSON_UNKNOWN, or AVITO_AGAIN */
+    avitoi_json_result (*feed)(struct avitoi_json *j, const char *data, size_t len, size_t *used);
+};
 
 #define AVITOI_JSON_MAX_DEPTH 32u
 #define AVITOI_JSON_KEY       30u /* the kind of a string that is a key */
@@ -3777,6 +3804,12 @@ static bool avitoi_json_is_word(const struct avitoi_json *j)
     return j->kind > AVITOI_SCHEMA_TYPE && j->kind < AVITOI_JSON_NO_KIND;
 }
 
+/* Where the low end ends. */
+static size_t avitoi_json_limit(const struct avitoi_json *j)
+{
+    return j->mem.low_cap - (avitoi_arena_is_shared(&j->mem) ? j->mem.high : 0u);
+}
+
 /* Where the bytes of a string go: a key, or a number as text, into j->word; what is kept to the low end,
  * as far as there is room. Without room, an element's id is needed all the same, for the error. */
 static void avitoi_json_begin_string(struct avitoi_json *j, unsigned kind)
@@ -3792,7 +3825,7 @@ static void avitoi_json_begin_string(struct avitoi_json *j, unsigned kind)
         j->dst = j->word;
         j->room = sizeof j->word;
     } else if (avitoi_json_keeps(j)) {
-        const size_t limit = mem->low_cap - (avitoi_arena_is_shared(mem) ? mem->high : 0u);
+        const size_t limit = avitoi_json_limit(j);
         if (!j->measuring && mem->low < limit) {
             j->dst = mem->low_base + mem->low;
             j->room = limit - mem->low - 1u;
@@ -4427,8 +4460,11 @@ static avitoi_json_result avitoi_json_begin_value(struct avitoi_json *j, const c
     const char c = **p;
     const struct avitoi_schema *child = NULL;
     unsigned kind;
-    const int rc = avitoi_json_expect(j, c, &kind, &child);
-    if (rc < 0) {
+    avitoi_json_result rc = avitoi_json_expect(j, c, &kind, &child);
+    if (rc == AVITO_AGAIN && kind == AVITOI_JSON_NO_KIND && j->raw != NULL) {
+        rc = j->raw->unknown(j);
+    }
+    if (rc != AVITO_AGAIN) {
         return rc;
     }
     *p += 1;
@@ -6645,7 +6681,7 @@ static avitoi_call_result avitoi_answer_feed(avito_client *c)
         avitoi_error_keep_body(c, data, used);
     }
     if (j->state != AVITOI_JSON_AT_BROKEN) {
-        rc = avitoi_json_feed(j, data, c->priv.span, &used);
+        rc = j->raw != NULL ? j->raw->feed(j, data, used, &used) : avitoi_json_feed(j, data, used, &used);
     }
     if (c->priv.model) {
         used = (j->state == AVITOI_JSON_AT_BROKEN) ? c->priv.span : used;
@@ -7680,6 +7716,7 @@ AVITO_API int avito_client_init(avito_client *client, avito_account *account,
 #if !AVITO_TINY
     avito_enable_retries(&client->o);
     avito_enable_dry_run(&client->o);
+    avito_enable_raw(&client->o);
 #endif
     client->error.code = avitoi_client_check(account, &client->o);
     rc = client->error.code == AVITO_OK ? avitoi_client_join_account(client) : client->error.code;
@@ -7813,7 +7850,7 @@ static int avitoi_client_prepare(avito_client *c, const struct avitoi_endpoint *
     c->priv.args.chat_id = chat_id;
     c->priv.args.text = text;
     c->priv.request = call;
-    c->priv.want = UINT16_MAX;
+    c->priv.want = (uint16_t)~AVITO_RAW;
     return AVITO_OK;
 }
 
@@ -9480,6 +9517,9 @@ static AVITOI_INLINE unsigned avitoi_fast_member(struct avitoi_fast *r)
     const char *const end = avitoi_fast_end(r);
     r->start = r->p;
     if (!avitoi_fast_key(r)) {
+        if (r->j->raw != NULL) {
+            return avitoi_fast_undo(r);
+        }
         return avitoi_fast_pass_over(r, avitoi_fast_pass_member(r->p, end, r->j->depth));
     }
     if ((r->seen & r->bit) != 0) {
@@ -9837,15 +9877,20 @@ static const char *avitoi_fast_way(struct avitoi_json *j, const char *p, const c
  *                          AVITO_OK with message NULL. A message without an envelope, or whose
  *                          payload has no type, is read all the same.
  *
- * What no model knows, such as a payload of another type, is still there as text: avito_json_*
- * (>>59) reads it by key, in tokens of your memory::
+ *   avito_parse_webhook_raw()  the same, and keeps what no model knows as it came (AVITO_RAW): a
+ *                          content of a new kind, the value of a payload of another type.
+ *
+ * avito_json_* (>>59) reads that by key, in tokens of your memory::
  *
  *     char tokens[AVITO_JSON_TOKENS_SIZE(64)];
  *     avito_json json;
+ *     avito_json_value sticker;
  *     int64_t pack = 0;
- *     result = avito_json_parse(&json, text, strlen(text), tokens, sizeof tokens);
+ *     const avito_str raw = event.message->content.as.raw; // {"sticker":{"pack_id":7}}
+ *     result = avito_json_parse(&json, raw.ptr, raw.len, tokens, sizeof tokens);
  *     if (result == AVITO_OK) {
- *         result = avito_json_int(avito_json_get(avito_json_root(&json), "pack_id"), &pack);
+ *         sticker = avito_json_get(avito_json_root(&json), "sticker");
+ *         result = avito_json_int(avito_json_get(sticker, "pack_id"), &pack);
  *     }
  *
  * Drop repeats by message->id, not by the envelope's id: each delivery may have another (a). Order
@@ -9897,7 +9942,7 @@ static const char *avitoi_fast_way(struct avitoi_json *j, const char *p, const c
  *      +------------------+                  +--- MARK <--+
  *                                             CHAT
  *
- * This table is the code's (avitoi_inbox_edges, >>72); `make manual-check` compares.
+ * This table is the code's (avitoi_inbox_edges, >>73); `make manual-check` compares.
  *
  *     phase    PAGE CHAT OVER HAND   OFFER   MARK REST
  *     WAIT     SCAN READ NEXT .      OFFERED .    WAIT
@@ -10076,6 +10121,12 @@ AVITO_API int avito_refresh_token(avito_client *client, avito_token *out);
  * event's own id and type fit, the size to ask again with. */
 AVITO_API int avito_parse_webhook(const void *body, size_t len, avito_arena *arena,
                                   avito_event *out, size_t *needed);
+
+/* The same, and keeps what no model knows as it came (AVITO_RAW): a content of another kind in
+ * message->content.as.raw, the value of a payload whose type came before it and is not "message" in
+ * out->raw, both in the arena. */
+AVITO_API int avito_parse_webhook_raw(const void *body, size_t len, avito_arena *arena,
+                                      avito_event *out, size_t *needed);
 
 /* ======================================================================= *
  * >>54 CONFIRMING
@@ -10787,8 +10838,8 @@ AVITO_API int avito_anchors_load_file(avito_anchors *anchors, void *memory, size
  * >>59 RAW JSON
  * ======================================================================= *
  *
- * For JSON that no model knows and that lies whole in memory: the raw content of a message of a new
- * type, the payload of a notification of another kind, a command that a program received. The text is
+ * For JSON that no model knows and that lies whole in memory: what AVITO_RAW keeps of a message of a new
+ * type or of a payload of another kind, a command that a program received. The text is
  * checked as strictly as an answer is (RFC 8259, UTF-8, at most 32 levels) and tokenised into memory of
  * yours; then it is walked by value. Nothing is copied: text and tokens must outlive the values::
  *
@@ -11046,6 +11097,7 @@ static void avitoi_list_begin(avito_client *c)
     const bool measuring = j->measuring;
     avitoi_answer_use_arena(c);
     j->list = &avitoi_json_streams;
+    j->raw = (c->priv.want & AVITO_RAW) != 0 ? c->o.priv.raw : NULL;
     j->collect = c->priv.collect;
     j->remembers =
         c->priv.all_pages && avitoi_json_low(j, sizeof(struct avitoi_json_given)) != NULL;
@@ -11086,6 +11138,9 @@ static int avitoi_list_page(avito_client *c, int limit, int offset, bool all_pag
 {
     if (limit < 0 || limit > 100 || offset < 0 || offset > 1000) {
         return AVITO_ERR_ARGUMENT;
+    }
+    if ((want & AVITO_RAW) != 0 && c->o.priv.raw == NULL) {
+        return AVITO_ERR_OPTION_RAW;
     }
     c->priv.limit = (uint8_t)(limit == 0 ? 100 : limit);
     c->priv.offset = (uint16_t)offset;
@@ -12068,7 +12123,138 @@ AVITO_API void avito_enable_diagnostics(avito_account_options *options)
 }
 
 /* ======================================================================= *
- * >>70 NOTIFICATIONS
+ * >>70 WHAT NO MODEL KNOWS
+ * ======================================================================= *
+ *
+ * A value that is only checked is copied to the arena's low end while the machine checks it, byte by byte: so
+ * it is valid, and ends where the machine says so. Comes in: bytes of a body, in pieces of any size. Goes out:
+ * a text in the struct of the object that is open. May not run while anything else grows at the low end.
+ */
+
+/* Beside the rows in `seen` of an object: the first one is kept. */
+#define AVITOI_KEEP_SEEN (1u << 31)
+
+/* Is it a member of a content, which is kept with its name? Else it is the value of another TYPE. */
+static bool avitoi_keep_is_member(const struct avitoi_json *j)
+{
+    return j->as.frames[j->level - 1u].field >= AVITOI_JSON_NO_FIELD;
+}
+
+/* Of what is only checked: a member of a content that has no row, or a value of another TYPE. */
+static avitoi_json_result avitoi_keep_unknown(const struct avitoi_json *j)
+{
+    const struct avitoi_json_frame *f = &j->as.frames[j->level - 1u];
+    bool kept;
+    if (j->skip > 0 || j->level == 0 || f->kind != AVITOI_SCHEMA_OBJ || j->raw_depth > 0 ||
+        (f->seen & AVITOI_KEEP_SEEN) != 0) {
+        return AVITO_AGAIN;
+    }
+    kept = avitoi_keep_is_member(j)
+               ? j->schema == &avitoi_schema_content && j->len <= sizeof j->word
+               : f->schema->fields[f->field].kind == AVITOI_SCHEMA_TYPED && f->type == AVITOI_JSON_TYPE_OTHER;
+    return kept ? AVITOI_JSON_UNKNOWN : AVITO_AGAIN;
+}
+
+static void avitoi_keep_bytes(struct avitoi_json *j, const char *p, size_t n)
+{
+    const size_t at = j->mem.low;
+    j->mem.low += n;
+    if (avitoi_json_fits(j)) {
+        memcpy(j->mem.low_base + at, p, n);
+    }
+}
+
+/* {"name": */
+static void avitoi_keep_name(struct avitoi_json *j)
+{
+    struct avitoi_writer w = AVITOI_ZERO;
+    avito_str name;
+    avitoi_keep_bytes(j, "{", 1);
+    name.ptr = j->word;
+    name.len = j->len;
+    w.out = j->mem.low_base + j->mem.low;
+    w.cap = j->measuring ? 0u : avitoi_json_limit(j) - j->mem.low;
+    avitoi_write_json(&w, name);
+    j->mem.low += w.total;
+    avitoi_keep_bytes(j, ":", 1);
+}
+
+/* At the first byte of the value. */
+static void avitoi_keep_begin(struct avitoi_json *j)
+{
+    avitoi_json_top(j)->seen |= AVITOI_KEEP_SEEN;
+    j->raw_depth = (uint8_t)(j->depth + 1u);
+    j->room = j->mem.low;
+    if (avitoi_keep_is_member(j)) {
+        avitoi_keep_name(j);
+    }
+}
+
+/* After the last byte of the value: into the struct of the object, with a NUL behind it. */
+static void avitoi_keep_end(struct avitoi_json *j)
+{
+    const struct avitoi_json_frame *f = avitoi_json_top(j);
+    size_t place = offsetof(struct avitoi_schema_wide_content, raw);
+    avito_str s;
+    if (avitoi_keep_is_member(j)) {
+        avitoi_keep_bytes(j, "}", 1);
+    } else {
+        place = f->schema->fields[f->field].offset + sizeof(void *);
+    }
+    s.ptr = j->mem.low_base + j->room;
+    s.len = j->mem.low - j->room;
+    avitoi_keep_bytes(j, "", 1);
+    j->raw_depth = 0;
+    if (!j->measuring) {
+        memcpy(f->at.model + place, &s, sizeof s);
+    }
+}
+
+/* Is the value a number, which `c` ends? */
+static bool avitoi_keep_number_ends(const struct avitoi_json *j, char c)
+{
+    return j->depth + 1u == j->raw_depth && j->state >= AVITOI_JSON_AT_MINUS &&
+           j->state < AVITOI_JSON_AT_DONE &&
+           avitoi_json_number_next(j->state, c) == AVITOI_JSON_AT_AFTER;
+}
+
+/* As avitoi_json_feed(), which stops before a value that is kept. */
+static avitoi_json_result avitoi_keep_feed(struct avitoi_json *j, const char *data, size_t len, size_t *used)
+{
+    avitoi_json_result rc = AVITO_AGAIN;
+    size_t at = 0, taken;
+    while (at < len && rc == AVITO_AGAIN) {
+        if (avitoi_keep_number_ends(j, data[at])) {
+            avitoi_keep_end(j);
+        }
+        if (j->raw_depth == 0) {
+            rc = avitoi_json_feed(j, data + at, len - at, &taken);
+        } else {
+            avitoi_keep_bytes(j, data + at, 1);
+            rc = avitoi_json_feed(j, data + at, 1, &taken);
+            if (j->state == AVITOI_JSON_AT_AFTER && j->depth + 1u == j->raw_depth) {
+                avitoi_keep_end(j);
+            }
+        }
+        at += taken;
+        if (rc == AVITOI_JSON_UNKNOWN) {
+            avitoi_keep_begin(j);
+            rc = AVITO_AGAIN;
+        }
+    }
+    *used = at;
+    return rc;
+}
+
+static const struct avitoi_json_raw avitoi_keep_part = {avitoi_keep_unknown, avitoi_keep_feed};
+
+AVITO_API void avito_enable_raw(avito_client_options *options)
+{
+    options->priv.raw = &avitoi_keep_part;
+}
+
+/* ======================================================================= *
+ * >>71 NOTIFICATIONS
  * ======================================================================= *
  *
  * The body of a notification, which lies in memory as a whole, becomes an event. Comes in: the body and
@@ -12078,6 +12264,7 @@ AVITO_API void avito_enable_diagnostics(avito_account_options *options)
 struct avitoi_schema_payload {
     avito_str type;
     avito_message *message;
+    avito_str raw;
 };
 
 static void avitoi_schema_finish_message_type(struct avitoi_json *json, void *model)
@@ -12117,6 +12304,7 @@ struct avitoi_event_reader {
     const char *body;
     size_t len;
     avito_arena rest; /* of the caller's arena */
+    const struct avitoi_json_raw *raw;
 };
 
 static int avitoi_event_read_as(struct avitoi_event_reader *r,
@@ -12126,7 +12314,9 @@ static int avitoi_event_read_as(struct avitoi_event_reader *r,
     int rc;
     avitoi_json_begin(r->json, schema, out);
     avitoi_arena_share(&r->json->mem, &r->rest);
-    rc = avitoi_json_feed(r->json, r->body, r->len, &used);
+    r->json->raw = r->raw;
+    rc = r->raw != NULL ? r->raw->feed(r->json, r->body, r->len, &used)
+                        : avitoi_json_feed(r->json, r->body, r->len, &used);
     return (rc == AVITO_AGAIN) ? avitoi_json_end(r->json) : rc;
 }
 
@@ -12182,13 +12372,14 @@ static bool avitoi_event_begin(struct avitoi_event_reader *r, const char *body, 
 
 /* Reads the body and fills `out`. The arena keeps what was decoded; what the reader itself took is free
  * again. */
-static int avitoi_event_parse(const char *body, size_t len, avito_arena *arena, avito_event *out,
-                              size_t *needed)
+static int avitoi_event_parse(const char *body, size_t len, avito_arena *arena,
+                              const struct avitoi_json_raw *raw, avito_event *out, size_t *needed)
 {
     struct avitoi_event_reader r;
     avito_message *message = NULL;
     size_t peak;
     int rc = AVITO_ERR_ARENA;
+    r.raw = raw;
     if (avitoi_event_begin(&r, body, len, arena, &peak)) {
         rc = avitoi_event_read(&r, &message);
         peak += avitoi_arena_align(r.json->mem.peak);
@@ -12208,19 +12399,20 @@ static int avitoi_event_parse(const char *body, size_t len, avito_arena *arena, 
     out->timestamp = r.envelope.timestamp;
     if (r.envelope.payload != NULL) {
         out->type = r.envelope.payload->type;
+        out->raw = r.envelope.payload->raw;
     }
     out->message = message;
     return AVITO_OK;
 }
 
-AVITO_API int avito_parse_webhook(const void *body, size_t len, avito_arena *arena,
-                                  avito_event *out, size_t *needed)
+static int avitoi_event_parse_with(const void *body, size_t len, avito_arena *arena,
+                                   const struct avitoi_json_raw *raw, avito_event *out, size_t *needed)
 {
     size_t need = 0;
     int rc = AVITO_ERR_ARGUMENT;
     if (body != NULL && arena != NULL && arena->base != NULL && out != NULL) {
         rc = arena->busy ? AVITO_ERR_BUSY
-                         : avitoi_event_parse((const char *)body, len, arena, out, &need);
+                         : avitoi_event_parse((const char *)body, len, arena, raw, out, &need);
     }
     if (needed != NULL) {
         *needed = need;
@@ -12228,8 +12420,20 @@ AVITO_API int avito_parse_webhook(const void *body, size_t len, avito_arena *are
     return rc;
 }
 
+AVITO_API int avito_parse_webhook(const void *body, size_t len, avito_arena *arena,
+                                  avito_event *out, size_t *needed)
+{
+    return avitoi_event_parse_with(body, len, arena, NULL, out, needed);
+}
+
+AVITO_API int avito_parse_webhook_raw(const void *body, size_t len, avito_arena *arena,
+                                      avito_event *out, size_t *needed)
+{
+    return avitoi_event_parse_with(body, len, arena, &avitoi_keep_part, out, needed);
+}
+
 /* ======================================================================= *
- * >>71 WEBHOOK RECEIVER
+ * >>72 WEBHOOK RECEIVER
  * ======================================================================= *
  *
  * The server side of one connection: a request is read byte by byte; every state is a place where input
@@ -12872,7 +13076,7 @@ AVITO_API int avito_webhook_status(const avito_webhook *webhook)
 }
 
 /* ======================================================================= *
- * >>72 INBOX: WHAT IT REMEMBERS
+ * >>73 INBOX: WHAT IT REMEMBERS
  * ======================================================================= *
  *
  * avito_inbox_next() runs the handler of the present phase until one of them has something for the
@@ -13463,7 +13667,7 @@ static void avitoi_inbox_record_refused(avito_inbox *in)
 }
 
 /* ======================================================================= *
- * >>73 INBOX: LISTS
+ * >>74 INBOX: LISTS
  * ======================================================================= *
  *
  * What one poll keeps in the arena, and how a list of chats or of messages is begun. Comes in: rows. Goes
@@ -13811,7 +14015,7 @@ static int avitoi_inbox_turn_page(avito_inbox *in)
 }
 
 /* ======================================================================= *
- * >>74 INBOX: PHASES
+ * >>75 INBOX: PHASES
  * ======================================================================= *
  *
  * A handler for each phase that reads rows or gives messages. Comes in: a row, the end of a list, or an
@@ -14486,7 +14690,7 @@ static int avitoi_inbox_on_list(avito_inbox *in, avito_message *out)
 }
 
 /* ======================================================================= *
- * >>75 INBOX: ROUNDS
+ * >>76 INBOX: ROUNDS
  * ======================================================================= *
  *
  * Where a round begins and ends, what its end allows to forget, and the inbox's public functions. Comes
@@ -15048,7 +15252,7 @@ AVITO_API int avito_inbox_init(avito_inbox *inbox, avito_client *client,
 }
 
 /* ======================================================================= *
- * >>76 SENDING AND OTHER CHANGES
+ * >>77 SENDING AND OTHER CHANGES
  * ======================================================================= *
  *
  * Calls that change something. Each ends in one of three outcomes (>>7); the room of errors decides
@@ -15303,7 +15507,7 @@ AVITO_API void avito_enable_dry_run(avito_client_options *options)
 }
 
 /* ======================================================================= *
- * >>77 CONFIRMING
+ * >>78 CONFIRMING
  * ======================================================================= *
  *
  * Was it sent? The chat is read back from its newest message to the baseline, row by row, until that
@@ -15600,7 +15804,7 @@ AVITO_API int avito_confirm_sends(avito_client *client, const avito_sent_query *
 }
 
 /* ======================================================================= *
- * >>78 RAW JSON
+ * >>79 RAW JSON
  * ======================================================================= *
  *
  * The JSON machine proves that a text is valid, without a schema; only then jsmn tokenises it, which
@@ -16066,7 +16270,7 @@ AVITO_API int avito_json_bool(avito_json_value value, bool *out)
 }
 
 /* ======================================================================= *
- * >>79 SHOW
+ * >>80 SHOW
  * ======================================================================= *
  *
  * A message as a line for a person, and as JSON. The line drops what does not fit; the JSON is written
@@ -16447,9 +16651,27 @@ static void avitoi_show_call(struct avitoi_show *s, const avito_call *call)
     avitoi_show_close(s);
 }
 
+/* JSON that was kept: without the ends of lines, which stand only between its values. */
+static void avitoi_show_raw(struct avitoi_show *s, avito_str raw)
+{
+    size_t i, from = 0;
+    avitoi_show_name(s, AVITOI_SHOW_NAME(content));
+    for (i = 0; i < raw.len; i++) {
+        if (avitoi_text_byte(raw.ptr[i]) < ' ') {
+            avitoi_write(&s->w, raw.ptr + from, i - from);
+            from = i + 1u;
+        }
+    }
+    avitoi_write(&s->w, raw.ptr + from, raw.len - from);
+}
+
 /* The content of a message or a quote, as the service writes it. */
 static void avitoi_show_value(struct avitoi_show *s, const avito_content *c)
 {
+    if (c->kind == AVITO_MESSAGE_NONE && c->as.raw.len > 0) {
+        avitoi_show_raw(s, c->as.raw);
+        return;
+    }
     avitoi_show_open(s, AVITOI_SHOW_NAME(content));
     avitoi_show_str(s, AVITOI_SHOW_NAME(text), avitoi_schema_content_text(c));
     switch ((int)c->kind) {
@@ -16581,7 +16803,7 @@ AVITO_API int avito_message_json(const avito_message *message, const avito_chat 
 }
 
 /* ======================================================================= *
- * >>80 POSIX
+ * >>81 POSIX
  * ======================================================================= *
  *
  * Clock, entropy and time of a POSIX system, as hooks for the options. Comes in: nothing. Goes out:
@@ -16721,7 +16943,7 @@ AVITO_API int avito_posix_entropy(void *ctx, void *out, size_t len)
 }
 
 /* ======================================================================= *
- * >>81 TCP
+ * >>82 TCP
  * ======================================================================= *
  *
  * A transport over POSIX sockets: look-up, connecting one address after the other, bytes. Comes in: a
@@ -17311,7 +17533,7 @@ AVITO_API int avito_tcp_fd(const avito_tcp *tcp)
 #endif /* AVITO_WITH_POSIX */
 
 /* ======================================================================= *
- * >>82 TLS: CERTIFICATES
+ * >>83 TLS: CERTIFICATES
  * ======================================================================= *
  *
  * The certificates that a server shows, checked as they stream in, beside BearSSL's own check: what
@@ -17730,7 +17952,7 @@ static const br_x509_class avitoi_cert_class = {
     avitoi_cert_class_end_cert, avitoi_cert_class_end_chain,   avitoi_cert_class_get_pkey};
 
 /* ======================================================================= *
- * >>83 TLS: SET-UP
+ * >>84 TLS: SET-UP
  * ======================================================================= *
  *
  * A profile of BearSSL's client, and what no profile may loosen: version, suites, hashes, key sizes.
@@ -18050,7 +18272,7 @@ static int avitoi_tls_inner_result(avito_tls *tls, long result, int fallback)
 }
 
 /* ======================================================================= *
- * >>84 TLS: RECORDS
+ * >>85 TLS: RECORDS
  * ======================================================================= *
  *
  * Bytes between BearSSL's engine and the transport below: finished records are sent, what has come is
@@ -18343,7 +18565,7 @@ static long avitoi_tls_round(avito_tls *tls)
 }
 
 /* ======================================================================= *
- * >>85 TLS: CONNECTIONS
+ * >>86 TLS: CONNECTIONS
  * ======================================================================= *
  *
  * The transport's functions: connect with a handshake or a kept session, send, recv, wants, wait, close.
@@ -18841,7 +19063,7 @@ AVITO_API avito_transport avito_tls_transport(avito_tls *tls)
 }
 
 /* ======================================================================= *
- * >>86 TLS: TRUST ANCHORS
+ * >>87 TLS: TRUST ANCHORS
  * ======================================================================= *
  *
  * Certificates in PEM become BearSSL's trust anchors: names and keys from the low end of the caller's
@@ -19086,10 +19308,10 @@ AVITO_API int avito_anchors_load_file(avito_anchors *anchors, void *memory, size
 
 /*
  * ======================================================================= *
- * >>87 ON A COMPUTER
+ * >>88 ON A COMPUTER
  * ======================================================================= *
  *
- * Where there is a system with sockets, files and roots, avito_posix (>>89) is everything in one
+ * Where there is a system with sockets, files and roots, avito_posix (>>90) is everything in one
  * struct, opened by one call. Whatever its options leave zero comes from the environment. A whole
  * program::
  *
@@ -19129,7 +19351,7 @@ AVITO_API int avito_anchors_load_file(avito_anchors *anchors, void *memory, size
  *
  * An inbox takes its memory from the struct, too: avito_posix_inbox_options().
  *
- * Files. With .folder the store (>>88) keeps what has to outlive the program:
+ * Files. With .folder the store (>>89) keeps what has to outlive the program:
  *
  *     file             holds                            written                      locked
  *     ---------------  -------------------------------  ---------------------------  ------------
@@ -19172,7 +19394,7 @@ extern "C" {
 #endif
 
 /* ======================================================================= *
- * >>88 FILE STORE (AVITO_WITH_FILES)
+ * >>89 FILE STORE (AVITO_WITH_FILES)
  * ======================================================================= *
  *
  * A folder with what has to outlive the program: the tokens, the inbox' state, and what was sent, by a
@@ -19183,7 +19405,7 @@ extern "C" {
  *
  * One thread at a time uses a store; the folder may be opened more than once. Functions that fail say
  * AVITO_ERR_FILE, or AVITO_ERR_BUSY where another program is in the way, and avito_store_problem()
- * has the rest. Manual: >>87.
+ * has the rest. Manual: >>88.
  */
 #if AVITO_WITH_FILES
 
@@ -19318,14 +19540,14 @@ AVITO_API void avito_image_file_close(avito_image_file *image);
 #endif /* AVITO_WITH_FILES */
 
 /* ======================================================================= *
- * >>89 EVERYTHING IN ONE STRUCT (AVITO_WITH_FILES and AVITO_WITH_BEARSSL)
+ * >>90 EVERYTHING IN ONE STRUCT (AVITO_WITH_FILES and AVITO_WITH_BEARSSL)
  * ======================================================================= *
  *
  * For programs on a computer: the system's roots, TCP, TLS, account, lane, arena and all their buffers,
  * opened by one call. It is made of the public parts above, which stay reachable: call
  * avito_get_chats(&avito.client, ...) and whatever else there is. A second lane of the account is
  * avito_tcp_init(), avito_tls_init() with the same .anchors, and avito_client_init(&lane,
- * &avito.account, ...). Manual: >>87.
+ * &avito.account, ...). Manual: >>88.
  */
 #if AVITO_WITH_FILES && AVITO_WITH_BEARSSL
 
@@ -19350,7 +19572,7 @@ typedef struct avito_posix_options {
     avito_tcp_options tcp;
     const char *ca_file;          /* PEM; else AVITO_CA_FILE, SSL_CERT_FILE, the system's */
     const avito_anchors *anchors; /* of another struct: then no file is read */
-    const char *folder;           /* what to keep there: the store's, >>88; NULL: nothing is kept */
+    const char *folder;           /* what to keep there: the store's, >>89; NULL: nothing is kept */
     const char *program;          /* your name, for the store; NULL: none */
     uint32_t grace_s;             /* the store's; 0: 60 */
 } avito_posix_options;
@@ -19425,7 +19647,7 @@ AVITO_API int avito_posix_perror(avito_posix *avito, int result);
 #define AVITO_MESSENGER_COMPUTER_IMPLEMENTED
 
 /* ======================================================================= *
- * >>90 FILE STORE
+ * >>91 FILE STORE
  * ======================================================================= *
  *
  * What must hold. A file takes its name by rename(), after its bytes are on the disk; the folder is
@@ -19933,7 +20155,7 @@ AVITO_API int avito_store_save_inbox(void *ctx, int slot, const void *data, size
 #endif /* AVITO_WITH_FILES */
 
 /* ======================================================================= *
- * >>91 STORED SENDS AND PICTURES
+ * >>92 STORED SENDS AND PICTURES
  * ======================================================================= *
  *
  * Messages that are sent once, each in a file of its own until it is settled; and pictures, read from
@@ -20521,7 +20743,7 @@ AVITO_API void avito_image_file_close(avito_image_file *image)
 #endif /* AVITO_WITH_FILES */
 
 /* ======================================================================= *
- * >>92 EVERYTHING IN ONE STRUCT
+ * >>93 EVERYTHING IN ONE STRUCT
  * ======================================================================= *
  *
  * One struct and one call for a program on a computer: account, lane, TCP, TLS, roots and the store.

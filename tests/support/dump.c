@@ -299,6 +299,18 @@ static void call(struct text *out, const char *path, const avito_call *c)
     number(out, path, "target_user_id", c->target_user_id);
 }
 
+/* What is kept of the unknown, without the ends of lines, as avito_message_json() writes it. */
+static void raw(struct text *out, const char *path, avito_str s)
+{
+    text_add(out, "%s.raw = ", path);
+    for (size_t i = 0; i < s.len; i++) {
+        if ((unsigned char)s.ptr[i] >= ' ') {
+            text_add_bytes(out, s.ptr + i, 1);
+        }
+    }
+    text_add(out, "\n");
+}
+
 static const char *const message_types[] = {
     "NONE",  "TEXT",   "IMAGE",   "LINK",     "ITEM", "LOCATION", "CALL",
     "VOICE", "SYSTEM", "DELETED", "APP_CALL", "FILE", "VIDEO",    "UNKNOWN",
@@ -311,6 +323,9 @@ static void content(struct text *out, const char *path, const avito_content *c)
     struct child m;
 
     if (c->kind == AVITO_MESSAGE_NONE) {
+        if (c->as.raw.ptr != NULL) {
+            raw(out, in.path, c->as.raw);
+        }
         return;
     }
     text_add(out, "%s.kind = %s\n", in.path,

@@ -94,6 +94,7 @@ void lane_init(struct lane *l, size_t window)
     avito_enable_lanes(&l->account_options);
     avito_enable_retries(&l->options);
     avito_enable_dry_run(&l->options);
+    avito_enable_raw(&l->options);
     l->options.never_wait = true;
     l->options.error_body = l->error_body;
     l->options.error_body_cap = sizeof l->error_body;

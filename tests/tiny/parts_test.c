@@ -281,6 +281,33 @@ static void test_dry_run(void **state)
     played(&l);
 }
 
+static void test_raw(void **state)
+{
+    static const char body[] =
+        "{\"messages\":[{\"id\":\"m\",\"type\":\"new\",\"content\":{\"new\":1}}],\"meta\":{}}";
+    avito_messages_query query = {0};
+    avito_messages messages;
+    struct lane l;
+
+    (void)state;
+    plain_lane(&l);
+    query.want = AVITO_RAW;
+    assert_int_equal(client_init(&l), AVITO_OK);
+    refused(&l, avito_get_messages(&l.client, 1, CHAT, &query, &l.arena, &messages),
+            AVITO_ERR_OPTION_RAW, "avito_enable_raw()");
+    avito_enable_raw(&l.options);
+    assert_int_equal(account_init(&l), AVITO_OK);
+    assert_int_equal(client_init(&l), AVITO_OK);
+    script_connect(&l.script);
+    fetch(&l, TOKEN);
+    answer(&l, 200, body);
+    assert_int_equal(
+        lane_run(&l, avito_get_messages(&l.client, 1, CHAT, &query, &l.arena, &messages)),
+        AVITO_OK);
+    assert_string_equal(messages.items[0].content.as.raw.ptr, "{\"new\":1}");
+    played(&l);
+}
+
 static void nothing(void *ctx)
 {
     (void)ctx;
@@ -420,6 +447,7 @@ int main(void)
         cmocka_unit_test(test_fields_without_diagnostics),
         cmocka_unit_test(test_retries),
         cmocka_unit_test(test_dry_run),
+        cmocka_unit_test(test_raw),
         cmocka_unit_test(test_lanes),
         cmocka_unit_test(test_new_token_over_the_old_one),
         cmocka_unit_test(test_refresh_needs_two_halves),
