@@ -2320,18 +2320,19 @@ static int avitoi_text_word_number(const char *words, avito_str word)
 /* Is `token` one of the words of a comma list? */
 static bool avitoi_text_list_has(avito_str list, const char *token)
 {
-    const size_t n = strlen(token);
-    size_t at, end;
-    for (at = 0; at < list.len; at = end + 1u) {
-        while (at < list.len && (list.ptr[at] == ' ' || list.ptr[at] == '\t')) {
+    size_t at = 0;
+    while (at < list.len) {
+        avito_str word;
+        word.ptr = list.ptr + at;
+        while (at < list.len && list.ptr[at] != ',') {
             at++;
         }
-        for (end = at; end < list.len && list.ptr[end] != ','; end++) {
-        }
-        if (end - at >= n && memcmp(list.ptr + at, token, n) == 0 &&
-            (end - at == n || list.ptr[at + n] == ' ' || list.ptr[at + n] == '\t')) {
+        word.len = (size_t)(list.ptr + at - word.ptr);
+        avitoi_text_trim(&word);
+        if (avito_str_equal(word, token)) {
             return true;
         }
+        at++;
     }
     return false;
 }
@@ -2348,7 +2349,7 @@ static bool avitoi_text_is_http_token(unsigned char c)
 }
 
 /* May this byte be part of a field's value? Of the control bytes only the tab may. */
-static bool avitoi_text_is_http_text(unsigned char c)
+AVITOI_APART_IF_SMALL static bool avitoi_text_is_http_text(unsigned char c)
 {
     return (c >= 0x20 && c != 0x7f) || c == '\t';
 }
@@ -3293,35 +3294,23 @@ AVITOI_SCHEMA(token, AVITOI_SCHEMA_TOKEN_ROWS, NULL, false, false);
  * One lenient schema for all the forms that a refusal has been seen in, for {"ok":true}, and for the
  * id of a message that was sent. */
 
+/* An `error` in it is another one of these. */
 struct avitoi_schema_reason {
-    int64_t code;
-    avito_str message;
-};
-
-#define AVITOI_SCHEMA_MODEL struct avitoi_schema_reason
-#define AVITOI_SCHEMA_REASON_ROWS(X)                                                               \
-    X(code, AVITOI_SCHEMA_INT, code, 0, NULL)                                                      \
-    X(message, AVITOI_SCHEMA_TEXT, message, 0, NULL)                                               \
-    X(messages, AVITOI_SCHEMA_ONE, message, 0, NULL)
-AVITOI_SCHEMA(reason, AVITOI_SCHEMA_REASON_ROWS, NULL, false, true);
-#undef AVITOI_SCHEMA_MODEL
-
-struct avitoi_schema_result {
     int64_t code;
     avito_str message;
     struct avitoi_schema_reason *error;
     bool status, has_status;
 };
 
-#define AVITOI_SCHEMA_MODEL struct avitoi_schema_result
-#define AVITOI_SCHEMA_RESULT_ROWS(X)                                                               \
+#define AVITOI_SCHEMA_MODEL struct avitoi_schema_reason
+#define AVITOI_SCHEMA_REASON_ROWS(X)                                                               \
     X(code, AVITOI_SCHEMA_INT, code, 0, NULL)                                                      \
     X(message, AVITOI_SCHEMA_TEXT, message, 0, NULL)                                               \
     X(messages, AVITOI_SCHEMA_ONE, message, 0, NULL)                                               \
     X(error, AVITOI_SCHEMA_TEXT, message, 0, NULL)                                                 \
-    X(, AVITOI_SCHEMA_OBJ, error, 0, &avitoi_schema_reason)                                        \
+    X(, AVITOI_SCHEMA_OBJ, error, 0, NULL)                                                         \
     X(status, AVITOI_SCHEMA_BOOL, status, 0, NULL)
-AVITOI_SCHEMA(result, AVITOI_SCHEMA_RESULT_ROWS, NULL, false, true);
+AVITOI_SCHEMA(reason, AVITOI_SCHEMA_REASON_ROWS, NULL, false, true);
 #undef AVITOI_SCHEMA_MODEL
 
 struct avitoi_schema_reply {
@@ -3330,7 +3319,7 @@ struct avitoi_schema_reply {
     int64_t code;
     avito_str error_word, message;
     struct avitoi_schema_reason *error;
-    struct avitoi_schema_result *result;
+    struct avitoi_schema_reason *result;
 };
 
 #define AVITOI_SCHEMA_MODEL struct avitoi_schema_reply
@@ -3342,7 +3331,7 @@ struct avitoi_schema_reply {
     X(error, AVITOI_SCHEMA_TEXT, error_word, 0, NULL)                                              \
     X(, AVITOI_SCHEMA_OBJ, error, 0, &avitoi_schema_reason)                                        \
     X(error_description, AVITOI_SCHEMA_TEXT, message, 0, NULL)                                     \
-    X(result, AVITOI_SCHEMA_OBJ, result, 0, &avitoi_schema_result)                                 \
+    X(result, AVITOI_SCHEMA_OBJ, result, 0, &avitoi_schema_reason)                                 \
     X(errors, AVITOI_SCHEMA_ONE, error_word, 0, NULL)
 AVITOI_SCHEMA(reply, AVITOI_SCHEMA_REPLY_ROWS, NULL, false, true);
 #undef AVITOI_SCHEMA_MODEL
@@ -3499,6 +3488,9 @@ static inline avitoi_json_result avitoi_json_open(struct avitoi_json *j, unsigne
     struct avitoi_json_frame *f = &j->as.frames[j->level];
     if (j->level >= AVITOI_JSON_LEVELS) {
         return avitoi_json_broken(j, AVITO_ERR_JSON_DEPTH);
+    }
+    if (schema == NULL) { /* that of the object around it; a list of strings needs none */
+        schema = j->schema;
     }
     j->level++;
     j->schema = schema;
@@ -5435,10 +5427,8 @@ typedef int avitoi_head_result;
 #define AVITOI_HEAD_COMPLETE 19
 
 enum {
-    AVITOI_HEAD_VERSION, /* "HTTP/1." */
-    AVITOI_HEAD_MINOR,
-    AVITOI_HEAD_SPACE,
-    AVITOI_HEAD_STATUS, /* three digits */
+    AVITOI_HEAD_VERSION, /* up to the last digit of the status */
+    AVITOI_HEAD_STATUS,  /* after it */
     AVITOI_HEAD_REASON,
     AVITOI_HEAD_LINE, /* the first byte of a header line */
     AVITOI_HEAD_NAME,
@@ -5524,10 +5514,7 @@ static uint32_t avitoi_head_count(avito_str value)
 /* The value of a header is complete, in lower case. Not `whole`: it was longer than what was kept. */
 static int avitoi_head_value(struct avitoi_head *h, avito_str value, bool whole)
 {
-    while (value.len > 0 &&
-           (value.ptr[value.len - 1u] == ' ' || value.ptr[value.len - 1u] == '\t')) {
-        value.len--;
-    }
+    avitoi_text_trim(&value);
     switch ((int)h->header) {
         case AVITOI_HEAD_FIELD_LENGTH:
             return whole ? avitoi_head_length(h, value) : AVITO_ERR_HTTP_LENGTH;
@@ -5572,34 +5559,31 @@ static int avitoi_head_name(struct avitoi_head *h, const char *word)
 
 /* The status line, a byte at a time: HTTP/1.0 or HTTP/1.1, three digits from 100 on, and a reason that
  * nobody reads. */
+/* "HTTP/1.", 0 or 1, a blank, three digits. */
 static int avitoi_head_status_byte(struct avitoi_head *h, char c)
 {
-    static const char version[] = "HTTP/1.";
-    const bool digit = c >= '0' && c <= '9';
-    switch ((int)h->state) {
-        case AVITOI_HEAD_VERSION:
-            if (c != version[h->word_len]) {
-                return AVITO_ERR_HTTP;
-            }
-            h->word_len++;
-            h->state = (version[h->word_len] == '\0') ? AVITOI_HEAD_MINOR : AVITOI_HEAD_VERSION;
-            return AVITO_AGAIN;
-        case AVITOI_HEAD_MINOR:
-            h->http10 = c == '0';
-            h->persistent = !h->http10; /* 1.0 closes unless it says otherwise */
-            h->state = AVITOI_HEAD_SPACE;
-            return (c == '0' || c == '1') ? AVITO_AGAIN : AVITO_ERR_HTTP;
-        case AVITOI_HEAD_SPACE:
-            h->state = AVITOI_HEAD_STATUS;
-            return (c == ' ') ? AVITO_AGAIN : AVITO_ERR_HTTP;
-        default: /* AVITOI_HEAD_STATUS */
-            if (h->status >= 100) {
-                h->state = (c == '\r') ? AVITOI_HEAD_LF : AVITOI_HEAD_REASON;
-                return (c == ' ' || c == '\r') ? AVITO_AGAIN : AVITO_ERR_HTTP;
-            }
-            h->status = (uint16_t)(h->status * 10u + (unsigned)(c - '0'));
-            return (digit && h->status > 0) ? AVITO_AGAIN : AVITO_ERR_HTTP;
+    static const char line[] = "HTTP/1.x ###";
+    const char due = line[h->word_len];
+    const unsigned digit = (unsigned)avitoi_text_byte(c) - '0';
+    if (h->state == AVITOI_HEAD_STATUS) {
+        h->state = (c == '\r') ? AVITOI_HEAD_LF : AVITOI_HEAD_REASON;
+        return (c == ' ' || c == '\r') ? AVITO_AGAIN : AVITO_ERR_HTTP;
     }
+    if (due == 'x' ? digit > 1u : due == '#' ? digit > 9u : c != due) {
+        return AVITO_ERR_HTTP;
+    }
+    if (due == 'x') {
+        h->http10 = digit == 0;
+        h->persistent = digit != 0; /* 1.0 closes unless it says otherwise */
+    } else if (due == '#') {
+        h->status = (uint16_t)(h->status * 10u + digit);
+    }
+    h->word_len++;
+    if (line[h->word_len] == '\0') {
+        h->state = AVITOI_HEAD_STATUS;
+        return h->status >= 100 ? AVITO_AGAIN : AVITO_ERR_HTTP;
+    }
+    return AVITO_AGAIN;
 }
 
 /* One byte of the head. */
@@ -6738,7 +6722,7 @@ static avito_str avitoi_answer_reply_text(const struct avitoi_schema_reply *repl
 /* The code of a reply, whichever member holds it. */
 static int64_t avitoi_answer_reply_code(const struct avitoi_schema_reply *reply)
 {
-    const struct avitoi_schema_result *result = reply->result;
+    const struct avitoi_schema_reason *result = reply->result;
     if (reply->error != NULL && reply->error->code != 0) {
         return reply->error->code;
     }
@@ -6815,7 +6799,7 @@ static avitoi_call_result avitoi_answer_refused(avito_client *c, int code)
 /* Does a reply say no? `alone`: also if it holds nothing but a message. */
 static bool avitoi_answer_says_no(const struct avitoi_schema_reply *reply, bool alone)
 {
-    const struct avitoi_schema_result *result = reply->result;
+    const struct avitoi_schema_reason *result = reply->result;
     if (reply->has_ok && !reply->ok) {
         return true;
     }
@@ -12250,7 +12234,9 @@ static const struct avitoi_json_raw avitoi_keep_part = {avitoi_keep_unknown, avi
 
 AVITO_API void avito_enable_raw(avito_client_options *options)
 {
-    options->priv.raw = &avitoi_keep_part;
+    if (options != NULL) {
+        options->priv.raw = &avitoi_keep_part;
+    }
 }
 
 /* ======================================================================= *
