@@ -691,8 +691,8 @@
  *     -163 OPTION_LANES       init, args  avito_enable_lanes() is missing
  *     -164 OPTION_RETRIES     init        avito_enable_retries() is missing
  *     -165 OPTION_DRY_RUN     init, args  avito_enable_dry_run() is missing
- *     -166 OPTION_RAW         args        avito_enable_raw() is missing
  *     -166 OPTION_STATE       inbox init  stored inbox state is another account's
+ *     -167 OPTION_RAW         args        avito_enable_raw() is missing
  *     -201 ARENA              call, parse arena is too small for an answer or element
  *     -202 TOKEN_ROOM         call        token does not fit the account's tokens
  *     -203 ROOM               any buffer  output buffer is too small
@@ -1028,9 +1028,9 @@ extern "C" {
     X(OPTION_LANES, -163, "avito_enable_lanes() is missing", "")                                   \
     X(OPTION_RETRIES, -164, "avito_enable_retries() is missing", "")                               \
     X(OPTION_DRY_RUN, -165, "avito_enable_dry_run() is missing", "")                               \
-    X(OPTION_RAW, -166, "avito_enable_raw() is missing", "")                                       \
     X(OPTION_STATE, -166, "stored inbox state is another account's",                               \
       "give each account storage of its own")                                                      \
+    X(OPTION_RAW, -167, "avito_enable_raw() is missing", "")                                       \
     X(ARENA, -201, "arena is too small for an answer or element",                                  \
       "give error.needed bytes, or ask for less by .want; a send: see error.outcome")              \
     X(TOKEN_ROOM, -202, "token does not fit the account's tokens",                                 \
@@ -2308,9 +2308,16 @@ static int avitoi_text_word_number(const char *words, avito_str word)
     if (word.ptr == NULL) {
         return 0;
     }
-    for (; *words != '\0'; words = avitoi_text_next_word(words)) {
-        if (avitoi_text_word_is(words, word)) {
+    for (; *words != '\0'; words++) {
+        const char *p = word.ptr;
+        for (; *words == *p && *words != '\0'; words++) {
+            p++;
+        }
+        if (*words == '\0' && p == word.ptr + word.len) {
             break;
+        }
+        while (*words != '\0') {
+            words++;
         }
         number++;
     }
