@@ -489,7 +489,7 @@
  *
  *     bytes of                                                  64-bit 32-bit
  *     avito_account                                                232    140
- *     avito_client                                                1008    720
+ *     avito_client                                                1024    728
  *     avito_arena                                                   40     20
  *     avito_webhook                                                184    144
  *     avito_inbox                                                  352    320
@@ -500,19 +500,19 @@
  *     avito_anchors                                               1984   1844
  *     avito_image_file                                             160    128
  *     avito_store                                                22816  22800
- *     avito_posix                                               372896 371664
+ *     avito_posix                                               372912 371672
  *     a recorded chat, bytes on the wire                          2390   2390
- *     get_chat(), recorded chat, everything                       2816   2328
- *     what stays of it                                            2752   2288
- *     the same by the formula                                     3088   2472
- *     next_chat(), recorded chat, everything                      2840   2336
- *     next_chat(), recorded chat, without avatars                 1432   1152
+ *     get_chat(), recorded chat, everything                       2848   2344
+ *     what stays of it                                            2784   2304
+ *     the same by the formula                                     3120   2488
+ *     next_chat(), recorded chat, everything                      2872   2352
+ *     next_chat(), recorded chat, without avatars                 1464   1168
  *     next_chat(), last message without content                    392    272
- *     the largest legal message, element by element               8608   8392
- *     the same by the formula                                     8608   8400
+ *     the largest legal message, element by element               8640   8408
+ *     the same by the formula                                     8640   8416
  *     the same with AVITO_MESSAGE_BARE                             296    200
- *     send_message(), answer of that size kept                    4360   4240
- *     parse_webhook(), that message                               9208   8824
+ *     send_message(), answer of that size kept                    4376   4248
+ *     parse_webhook(), that message                               9264   8848
  *
  * ======================================================================= *
  * >>6 YOUR OWN TRANSPORT
@@ -2291,14 +2291,6 @@ static const char *avitoi_text_after(const char *text, const char *word)
 static const char *avitoi_text_next_word(const char *words)
 {
     return words + strlen(words) + 1;
-}
-
-static bool avitoi_text_word_is(const char *word, avito_str s)
-{
-    size_t i;
-    for (i = 0; i < s.len && word[i] == s.ptr[i] && word[i] != '\0'; i++) {
-    }
-    return i == s.len && word[i] == '\0';
 }
 
 /* The number of a word in a list, from 1 on. 0: no word is given; one past the last: the list lacks it. */

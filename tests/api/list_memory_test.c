@@ -185,7 +185,7 @@ static void collected(struct lane *l, const char *body)
     const int result = read_whole(l, AMPLE, 0, &ample);
     size_t enough = 0, told = 0;
 
-    for (size_t cap = 0; cap < 1600 && (enough == 0 || cap < enough + 24) && result == AVITO_OK;
+    for (size_t cap = 0; cap < 1800 && (enough == 0 || cap < enough + 24) && result == AVITO_OK;
          cap += 8) {
         const int rc = read_whole(l, cap, cap % 24 == 0 ? 1 : 0, &got);
         const size_t needed = avito_last_error(&l->client)->needed;
