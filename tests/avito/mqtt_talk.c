@@ -107,7 +107,7 @@ static uint8_t publish(int which, const mqtt_publication *p, const char *what)
 
 static void subscribe(int which, const char *filter, int retain_handling)
 {
-    const mqtt_filter f = {filter, 1, retain_handling};
+    const mqtt_filter f = {filter, 1, retain_handling, false};
     mqtt_event e;
 
     mqtt_subscribe(&links[which].client, &f, 1, NULL);

@@ -257,14 +257,14 @@ static void test_the_window_is_kept(void **state)
 
 static void test_subscribe_and_messages(void **state)
 {
-    static const mqtt_filter filters[] = {{"s/+", 1, 2}, {"t/#", 0, 0}};
+    static const mqtt_filter filters[] = {{"s/+", 1, 2, true}, {"t/#", 0, 0, false}};
     mqtt_event e;
     uint16_t id = 0;
 
     (void)state;
     connect_client();
     assert_int_equal(mqtt_subscribe(&client, filters, 2, &id), MQTT_OK);
-    EXPECT_OUTPUT("\x82\x0f\x00\x01\x00\x00\x03s/+\x21\x00\x03t/#\x00");
+    EXPECT_OUTPUT("\x82\x0f\x00\x01\x00\x00\x03s/+\x29\x00\x03t/#\x00");
     assert_int_equal(FEED("\x90\x05\x00\x01\x00\x01\x87", &e), MQTT_OK);
     assert_int_equal(e.kind, MQTT_SUBSCRIBED);
     assert_int_equal(e.reason, MQTT_REASON_NOT_AUTHORIZED);
@@ -294,7 +294,7 @@ static void test_subscribe_and_messages(void **state)
 
 static void test_filters_are_checked(void **state)
 {
-    mqtt_filter f = {"", 0, 0};
+    mqtt_filter f = {"", 0, 0, false};
 
     (void)state;
     connect_client();
@@ -322,6 +322,97 @@ static void test_more_than_receive_maximum(void **state)
         assert_int_equal(feed(packet, 8, &e), MQTT_OK);
     }
     assert_int_equal(feed(packet, 8, &e), MQTT_ERR_PROTOCOL);
+}
+
+/* A publication of 600 bytes, given in pieces as `in` takes them. The first event that comes of it. */
+static mqtt_event feed_large(const char *bytes, size_t len, size_t *at)
+{
+    mqtt_event e;
+
+    memset(&e, 0, sizeof e);
+    while (*at < len && e.kind == MQTT_NOTHING) {
+        void *room;
+        const size_t cap = mqtt_input(&client, &room);
+        const size_t n = cap < len - *at ? cap : len - *at;
+
+        memcpy(room, bytes + *at, n);
+        mqtt_received(&client, n);
+        *at += n;
+        assert_int_equal(mqtt_next(&client, &e), MQTT_OK);
+    }
+    return e;
+}
+
+static void connect_for_any_size(void)
+{
+    mqtt_options o = options();
+    mqtt_event e;
+
+    o.any_size = true;
+    o.receive_maximum = 1;
+    begin_with(&o);
+    assert_int_equal(FEED(CONNACK, &e), MQTT_OK);
+}
+
+/* PUBLISH with QoS 1, topic "a/b", id 7, an expiry of 5 s, 600 bytes in all; behind it another with QoS 0. */
+static size_t large_packet(char *to)
+{
+    memset(to, 'x', 600);
+    memcpy(to, "\x32\xd5\x04\x00\x03"
+               "a/b\x00\x07\x05\x02\x00\x00\x00\x05",
+           16);
+    memcpy(to + 600, "\x30\x06\x00\x01"
+                     "c\x00zz",
+           8);
+    return 608;
+}
+
+static void test_what_is_too_large_is_named_and_skipped(void **state)
+{
+    char bytes[640];
+    size_t at = 0;
+    const size_t len = large_packet(bytes);
+    mqtt_event e;
+
+    (void)state;
+    connect_for_any_size();
+    e = feed_large(bytes, len, &at);
+    assert_int_equal(e.kind, MQTT_LARGE);
+    assert_true(avito_str_equal(e.message.topic, "a/b"));
+    assert_int_equal(e.message.expiry_s, 5);
+    assert_null(e.message.payload.ptr);
+    assert_int_equal(e.message.payload.len, 584);
+    assert_int_equal(e.needed, 600);
+    assert_int_equal(mqtt_acknowledge(&client, e.message.packet_id, 0x97), MQTT_OK);
+    e = feed_large(bytes, len, &at);
+    assert_int_equal(e.kind, MQTT_MESSAGE);
+    assert_true(avito_str_equal(e.message.topic, "c"));
+    assert_int_equal(e.message.expiry_s, UINT32_MAX);
+}
+
+static void test_what_is_too_large_comes_whole_in_more_memory(void **state)
+{
+    char bytes[640], more[640];
+    size_t at = 0;
+    const size_t len = large_packet(bytes);
+    mqtt_event e;
+
+    (void)state;
+    connect_for_any_size();
+    e = feed_large(bytes, len, &at);
+    assert_int_equal(e.kind, MQTT_LARGE);
+    assert_int_equal(mqtt_move_input(&client, more, 10), MQTT_ERR_SIZE);
+    assert_int_equal(mqtt_move_input(&client, more, sizeof more), MQTT_OK);
+    e = feed_large(bytes, len, &at);
+    assert_int_equal(e.kind, MQTT_MESSAGE);
+    assert_int_equal(e.message.payload.len, 584);
+    assert_int_equal(e.message.packet_id, 7);
+    e = feed_large(bytes, len, &at);
+    if (e.kind == MQTT_NOTHING) { /* all has been read */
+        assert_int_equal(mqtt_next(&client, &e), MQTT_OK);
+    }
+    assert_int_equal(e.message.topic.len, 1);
+    assert_int_equal(mqtt_move_input(&client, in, sizeof in), MQTT_OK);
 }
 
 static void test_ids_in_use_are_skipped(void **state)
@@ -553,6 +644,8 @@ int main(void)
         cmocka_unit_test(test_subscribe_and_messages),
         cmocka_unit_test(test_filters_are_checked),
         cmocka_unit_test(test_more_than_receive_maximum),
+        cmocka_unit_test(test_what_is_too_large_is_named_and_skipped),
+        cmocka_unit_test(test_what_is_too_large_comes_whole_in_more_memory),
         cmocka_unit_test(test_ids_in_use_are_skipped),
         cmocka_unit_test(test_keep_alive),
         cmocka_unit_test(test_old_brokers_are_named),

@@ -285,6 +285,26 @@ const command commands[] = {
       "не было видно в "
       "списке процессов. В списках он скрыт."},
      run_webhook},
+    {"gateway",
+     "",
+     0,
+     0,
+     0,
+     {"accounts and an MQTT broker: messages out, commands in",
+      "учётные записи и брокер MQTT: сообщения туда, команды обратно"},
+     {"Serves the accounts of the configuration, or, where it has none, those that avito login has "
+      "stored, until it is stopped. A message counts as taken when the broker has it; a command is "
+      "acknowledged when its result is published; nothing is sent twice. Topics under "
+      "avito/ACCOUNT/: messages/CHAT, send/CHAT, image/CHAT, read/CHAT, delete/CHAT, block/USER, "
+      "results/ID, state, status; and avito/gateway/NAME/status. The broker must speak MQTT 5. "
+      "SIGHUP reads the configuration again.",
+      "Обслуживает учётные записи из настроек, а если их там нет, то сохранённые avito login, пока "
+      "его не остановят. Сообщение считается принятым, когда оно у брокера; команда подтверждается, "
+      "когда её результат опубликован; ничто не отправляется дважды. Темы под avito/ИМЯ/: "
+      "messages/ЧАТ, send/ЧАТ, image/ЧАТ, read/ЧАТ, delete/ЧАТ, block/ПОЛЬЗОВАТЕЛЬ, results/ID, "
+      "state, status; и avito/gateway/ИМЯ/status. Брокер должен говорить на MQTT 5. По SIGHUP "
+      "настройки читаются снова."},
+     run_gateway},
     {"help", "[COMMAND]", 0, 1, 0, {"show this help", "показать эту справку"}, {"", ""}, run_help},
     {"completion",
      "bash | zsh | fish",

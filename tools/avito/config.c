@@ -35,6 +35,22 @@ const config_key config_keys[] = {
      "ca_file",
      {"trust anchors as PEM; the system's where it is missing",
       "корневые сертификаты PEM; без него системные"}},
+    {SECTION_ACCOUNT,
+     "notify",
+     {"gateway: chats that Home Assistant can write into, separated by blanks",
+      "gateway: чаты, в которые может писать Home Assistant, через пробел"}},
+    {SECTION_ACCOUNT,
+     "mark_as_read",
+     {"gateway: yes: a chat is marked as read when its messages are with the broker; else no",
+      "gateway: yes: чат отмечается прочитанным, когда его сообщения у брокера; иначе no"}},
+    {SECTION_ACCOUNT,
+     "rate",
+     {"gateway: requests a minute at most; no limit of ours where it is missing",
+      "gateway: не больше стольких запросов в минуту; без него своего предела нет"}},
+    {SECTION_ACCOUNT,
+     "poll",
+     {"gateway: seconds between polls; 15 where it is missing",
+      "gateway: секунд между опросами; без него 15"}},
     {SECTION_MQTT, "host", {"the broker", "брокер"}},
     {SECTION_MQTT, "port", {"1883, with TLS 8883", "1883, с TLS 8883"}},
     {SECTION_MQTT, "user", {"the broker's user", "пользователь брокера"}},
@@ -49,6 +65,41 @@ const config_key config_keys[] = {
      "ca_file",
      {"the broker's trust anchors; the system's where it is missing",
       "корневые сертификаты брокера; без него системные"}},
+    {SECTION_MQTT,
+     "cert_file",
+     {"a certificate of ours as PEM, for a broker that asks for one",
+      "наш сертификат PEM, если брокер его спрашивает"}},
+    {SECTION_MQTT, "key_file", {"its key as PEM, without a passphrase", "его ключ PEM без пароля"}},
+    {SECTION_GATEWAY,
+     "name",
+     {"in avito/gateway/NAME/status; main where it is missing",
+      "в avito/gateway/NAME/status; без него main"}},
+    {SECTION_GATEWAY,
+     "hold",
+     {"yes: a message that nobody listens to comes again; no: it does not; auto (default): yes, if "
+      "the broker can tell",
+      "yes: сообщение, которое никто не слушает, придёт снова; no: не придёт; auto (по умолчанию): "
+      "yes, если брокер это сообщает"}},
+    {SECTION_GATEWAY,
+     "discovery",
+     {"Home Assistant's prefix; homeassistant where it is missing; no: none",
+      "префикс Home Assistant; без него homeassistant; no: не нужно"}},
+    {SECTION_GATEWAY,
+     "picture_max",
+     {"largest picture in MB, held in memory while it is sent; 6 where it is missing",
+      "самая большая картинка в МБ, лежит в памяти, пока отправляется; без него 6"}},
+    {SECTION_GATEWAY,
+     "window",
+     {"commands that the broker may send ahead; 20 where it is missing",
+      "сколько команд брокер может прислать вперёд; без него 20"}},
+    {SECTION_GATEWAY,
+     "webhook_url",
+     {"where the service reaches us, https://..., without the secret path, which is made here",
+      "где нас достанет сервис, https://..., без секретного пути, который создаётся здесь"}},
+    {SECTION_GATEWAY,
+     "listen",
+     {"address and port for notifications, behind a proxy that ends TLS",
+      "адрес и порт для уведомлений, за прокси, который снимает TLS"}},
 };
 
 const size_t config_keys_count = sizeof config_keys / sizeof *config_keys;
@@ -347,8 +398,7 @@ static int ambiguous(const config *c, bool environment)
     return EXIT_USAGE;
 }
 
-/* A secret that stands in a file of its own: its first line. */
-static const char *read_secret(config *c, const char *section, const char *path)
+const char *config_secret(config *c, const char *section, const char *key, const char *path)
 {
     FILE *file = fopen(path, "r");
     char line[1024];
@@ -359,7 +409,7 @@ static const char *read_secret(config *c, const char *section, const char *path)
     }
     if (ok) {
         line[strcspn(line, "\r\n")] = '\0';
-        ok = keep(c, section, "client_secret", line);
+        ok = keep(c, section, key, line);
         memset(line, 0, sizeof line);
     }
     if (!ok) {
@@ -368,7 +418,7 @@ static const char *read_secret(config *c, const char *section, const char *path)
                 path);
         return NULL;
     }
-    return config_value(c, section, "client_secret");
+    return config_value(c, section, key);
 }
 
 static const char *choose(const config *c, const char *name, bool environment)
@@ -436,7 +486,7 @@ static int fill_account(config *c, account *out, bool environment)
                                      : config_value(c, out->name, "client_secret");
     file = config_value(c, out->name, "client_secret_file");
     if (!environment && out->client_secret == NULL && file != NULL) {
-        out->client_secret = read_secret(c, out->name, file);
+        out->client_secret = config_secret(c, out->name, "client_secret", file);
         if (out->client_secret == NULL) {
             return EXIT_USAGE;
         }

@@ -43,6 +43,10 @@ void config_free(config *c);
 /* The value of a key, or NULL. */
 const char *config_value(const config *c, const char *section, const char *key);
 
+/* A secret that stands in a file of its own, in its first line: it becomes the value of `key`. NULL after
+ * saying why. */
+const char *config_secret(config *c, const char *section, const char *key, const char *path);
+
 /* The n-th section that is an account, or NULL behind the last. */
 const char *config_account(const config *c, size_t n);
 

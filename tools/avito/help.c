@@ -220,6 +220,10 @@ static const struct {
      {"where avito watch is; one program at a time",
       "место, где avito watch; по одной программе сразу"}},
     {"send.*", {"sends, so that none happens twice", "отправки, чтобы ни одна не повторилась"}},
+    {"ledger.jsonl",
+     {"what became of the gateway's commands", "что стало с командами шлюза"}},
+    {"gateway/NAME/",
+     {"the gateway's client id and secret path", "client id и секретный путь шлюза"}},
     {"aside.jsonl",
      {"messages that --give-up has set aside", "сообщения, отложенные ключом --give-up"}},
 };
@@ -246,6 +250,8 @@ static void roff_configuration(void)
     roff_keys(SECTION_ACCOUNT);
     puts(".SS [mqtt]");
     roff_keys(SECTION_MQTT);
+    puts(".SS [gateway]");
+    roff_keys(SECTION_GATEWAY);
     roff_section(TEXT("FILES", "ФАЙЛЫ"));
     for (size_t i = 0; i < COUNT(files); i++) {
         roff_term(files[i].name, say(files[i].what));

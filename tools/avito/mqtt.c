@@ -116,9 +116,11 @@ static void connect_properties(struct writer *w, const void *from)
     put_8(w, 0x11); /* Session Expiry Interval */
     put_32(w, c->o.session_expiry_s);
     put_8(w, 0x21); /* Receive Maximum */
-    put_16(w, MQTT_WINDOW);
-    put_8(w, 0x27); /* Maximum Packet Size */
-    put_32(w, c->o.in_cap < UINT32_MAX ? (uint32_t)c->o.in_cap : UINT32_MAX);
+    put_16(w, c->o.receive_maximum);
+    if (!c->o.any_size) {
+        put_8(w, 0x27); /* Maximum Packet Size */
+        put_32(w, c->o.in_cap < UINT32_MAX ? (uint32_t)c->o.in_cap : UINT32_MAX);
+    }
 }
 
 static unsigned connect_flags(const mqtt *c)
@@ -189,7 +191,9 @@ static void filter_body(struct writer *w, const void *from)
     for (size_t i = 0; i < a->count; i++) {
         put_text(w, a->filters[i].filter);
         if (a->options) {
-            put_8(w, (unsigned)a->filters[i].qos | (unsigned)a->filters[i].retain_handling << 4);
+            put_8(w, (unsigned)a->filters[i].qos |
+                         (a->filters[i].retain_as_published ? 0x08u : 0) |
+                         (unsigned)a->filters[i].retain_handling << 4);
         }
     }
 }
@@ -294,6 +298,11 @@ static bool is_utf8(const char *text, size_t len)
     return at == len;
 }
 
+bool mqtt_is_text(avito_str text)
+{
+    return is_utf8(text.ptr, text.len);
+}
+
 static bool is_text(const char *text)
 {
     return text != NULL && strlen(text) <= 65535 && is_utf8(text, strlen(text));
@@ -390,6 +399,7 @@ int mqtt_init(mqtt *c, const mqtt_options *o)
     c->o = *o;
     c->o.keep_alive_s = o->keep_alive_s != 0 ? o->keep_alive_s : 15;
     c->o.pong_ms = o->pong_ms != 0 ? o->pong_ms : 10000;
+    c->o.receive_maximum = o->receive_maximum != 0 ? o->receive_maximum : MQTT_WINDOW;
     return MQTT_OK;
 }
 
@@ -804,14 +814,17 @@ static void take_publish(void *to, const struct value *v)
 {
     mqtt_message *m = &((struct reading *)to)->event->message;
 
-    if (v->id == 0x08) {
+    if (v->id == 0x02) {
+        m->expiry_s = v->number;
+    } else if (v->id == 0x08) {
         m->response_topic = v->text;
     } else if (v->id == 0x09) {
         m->correlation = v->text;
     }
 }
 
-static int read_publish(mqtt *c, struct reader *r, mqtt_event *e, unsigned flags)
+/* All but the payload, which need not be there yet. */
+static int read_publish_head(mqtt *c, struct reader *r, mqtt_event *e, unsigned flags)
 {
     struct reading reading = {c, e};
     mqtt_message *m = &e->message;
@@ -819,6 +832,7 @@ static int read_publish(mqtt *c, struct reader *r, mqtt_event *e, unsigned flags
     m->retain = (flags & 1) != 0;
     m->qos = (int)(flags >> 1 & 3);
     m->dup = (flags & 8) != 0;
+    m->expiry_s = UINT32_MAX;
     if (m->qos > 1) {
         return MQTT_ERR_PROTOCOL; /* nothing is subscribed with QoS 2 */
     }
@@ -828,13 +842,22 @@ static int read_publish(mqtt *c, struct reader *r, mqtt_event *e, unsigned flags
     if (r->bad || m->topic.len == 0 || (m->qos > 0 && m->packet_id == 0)) {
         return MQTT_ERR_MALFORMED;
     }
-    if (m->qos > 0 && c->priv.unacknowledged == MQTT_WINDOW) {
+    if (m->qos > 0 && c->priv.unacknowledged == c->o.receive_maximum) {
         return MQTT_ERR_PROTOCOL; /* more than Receive Maximum */
     }
-    m->payload = get_bytes(r, (size_t)(r->end - r->at));
     c->priv.unacknowledged = (uint16_t)(c->priv.unacknowledged + m->qos);
-    e->kind = MQTT_MESSAGE;
     return MQTT_OK;
+}
+
+static int read_publish(mqtt *c, struct reader *r, mqtt_event *e, unsigned flags)
+{
+    const int rc = read_publish_head(c, r, e, flags);
+
+    if (rc == MQTT_OK) {
+        e->message.payload = get_bytes(r, (size_t)(r->end - r->at));
+        e->kind = MQTT_MESSAGE;
+    }
+    return rc;
 }
 
 static void take_reason(void *to, const struct value *v)
@@ -964,8 +987,58 @@ static size_t packet_size(const mqtt *c, const uint8_t *at, int *error)
         return 0;
     }
     length = get_length(&r) + (size_t)(r.at - at);
-    *error = r.bad ? MQTT_ERR_MALFORMED : length > c->o.in_cap ? MQTT_ERR_TOO_LARGE : MQTT_OK;
+    *error = r.bad ? MQTT_ERR_MALFORMED
+             : length > c->o.in_cap && !(c->o.any_size && *at >> 4 == PUBLISH)
+                 ? MQTT_ERR_TOO_LARGE
+                 : MQTT_OK;
     return length;
+}
+
+/* A publication that `in`, which is full of it, cannot hold. */
+static int read_large(mqtt *c, size_t size, mqtt_event *e)
+{
+    const uint8_t *in = c->o.in;
+    struct reader r = {in + 1, in + c->priv.in_len, false};
+    int rc = c->priv.state == STATE_CONNECTED ? MQTT_OK : MQTT_ERR_PROTOCOL;
+
+    get_length(&r);
+    rc = rc == MQTT_OK ? read_publish_head(c, &r, e, in[0] & 0x0f) : rc;
+    if (rc != MQTT_OK) {
+        return rc == MQTT_ERR_MALFORMED ? MQTT_ERR_TOO_LARGE : rc;
+    }
+    e->message.payload.len = size - (size_t)(r.at - in);
+    e->needed = c->priv.large = size;
+    e->kind = MQTT_LARGE;
+    return MQTT_OK;
+}
+
+/* Nobody gave more memory for it: its bytes are dropped as they come. */
+static void skip_large(mqtt *c)
+{
+    if (c->priv.large > 0) {
+        c->priv.skip = c->priv.large - c->priv.in_len;
+        c->priv.in_at = c->priv.in_len = c->priv.large = 0;
+    }
+}
+
+int mqtt_move_input(mqtt *c, void *memory, size_t cap)
+{
+    const size_t len = c->priv.in_len - c->priv.in_at;
+
+    if (len > cap) {
+        return MQTT_ERR_SIZE;
+    }
+    memcpy(memory, (const uint8_t *)c->o.in + c->priv.in_at, len);
+    c->o.in = memory;
+    c->o.in_cap = cap;
+    c->priv.in_at = 0;
+    c->priv.in_len = len;
+    if (c->priv.large > 0 && c->priv.large <= cap) { /* it is read again, whole */
+        c->priv.unacknowledged =
+            (uint16_t)(c->priv.unacknowledged - ((*(const uint8_t *)memory >> 1) & 1));
+        c->priv.large = 0;
+    }
+    return MQTT_OK;
 }
 
 size_t mqtt_input(mqtt *c, void **data)
@@ -981,7 +1054,12 @@ size_t mqtt_input(mqtt *c, void **data)
 
 void mqtt_received(mqtt *c, size_t len)
 {
-    c->priv.in_len += len;
+    uint8_t *from = (uint8_t *)c->o.in + c->priv.in_len;
+    const size_t dropped = len < c->priv.skip ? len : c->priv.skip;
+
+    memmove(from, from + dropped, len - dropped);
+    c->priv.skip -= dropped;
+    c->priv.in_len += len - dropped;
 }
 
 int mqtt_next(mqtt *c, mqtt_event *e)
@@ -989,15 +1067,22 @@ int mqtt_next(mqtt *c, mqtt_event *e)
     int rc = MQTT_OK;
 
     memset(e, 0, sizeof *e);
+    skip_large(c);
     while (rc == MQTT_OK && e->kind == MQTT_NOTHING) {
         const uint8_t *at = (const uint8_t *)c->o.in + c->priv.in_at;
         const size_t size = packet_size(c, at, &rc);
-        struct reader r = {at + 1, at + size, false};
+        struct reader r = {at + 1, at + 1, false};
 
+        if (rc == MQTT_OK && size > c->o.in_cap && c->priv.in_len == c->o.in_cap &&
+            c->priv.in_at == 0) {
+            rc = read_large(c, size, e);
+            break;
+        }
         if (rc != MQTT_OK || size == 0 || size > c->priv.in_len - c->priv.in_at) {
             break;
         }
         c->priv.in_at += size;
+        r.end = at + size;
         get_length(&r);
         rc = read_packet(c, *at, &r, e);
     }

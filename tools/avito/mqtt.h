@@ -67,6 +67,7 @@ typedef struct mqtt_filter {
     const char *filter;
     int qos;
     int retain_handling; /* 0: retained ones come, 1: only for a new subscription, 2: never */
+    bool retain_as_published; /* what comes live says whether it was published as retained */
 } mqtt_filter;
 
 typedef struct mqtt_options {
@@ -78,14 +79,18 @@ typedef struct mqtt_options {
     uint16_t keep_alive_s; /* 0: 15. The broker may choose a shorter one */
     uint32_t ping_ms; /* a PINGREQ this long after the last packet; 0: half of the keep alive */
     uint32_t pong_ms; /* how long its answer may take; 0: 10,000 */
-    void *in, *out;   /* memory for what comes in and goes out; a packet must fit whole */
+    uint16_t receive_maximum; /* publications of the broker that may wait for us; 0: MQTT_WINDOW */
+    void *in, *out; /* memory for what comes in and goes out; a packet must fit whole */
     size_t in_cap, out_cap;
+    bool any_size; /* the broker may send what `in` cannot hold: MQTT_LARGE */
 } mqtt_options;
 
 enum mqtt_event_kind {
     MQTT_NOTHING,      /* no whole packet is there */
     MQTT_CONNECTED,    /* session_present; the broker's limits are noted */
     MQTT_MESSAGE,      /* `message`; with QoS 1 it waits for mqtt_acknowledge() */
+    MQTT_LARGE,        /* likewise, but `in` cannot hold it: payload.ptr is NULL, payload.len its size.
+                          mqtt_move_input() to `needed` bytes, and it comes whole; else it is skipped */
     MQTT_ACKNOWLEDGED, /* PUBACK: packet_id, reason */
     MQTT_SUBSCRIBED,   /* SUBACK: packet_id, reason: the worst of all filters */
     MQTT_UNSUBSCRIBED, /* UNSUBACK: likewise */
@@ -98,6 +103,7 @@ typedef struct mqtt_message {
     int qos;
     bool retain, dup;
     uint16_t packet_id;
+    uint32_t expiry_s; /* it is of no use after so many seconds; UINT32_MAX: it always is */
     avito_str response_topic, correlation;
     avito_str properties; /* for mqtt_property() */
 } mqtt_message;
@@ -107,6 +113,7 @@ typedef struct mqtt_event {
     uint8_t reason;
     uint16_t packet_id;
     bool session_present;
+    size_t needed;  /* MQTT_LARGE: bytes of the packet */
     avito_str text; /* the broker's reason string, if it gave one */
     mqtt_message message;
 } mqtt_event;
@@ -123,6 +130,8 @@ typedef struct mqtt {
             uint16_t id;    /* 0: free */
             uint8_t answer; /* the packet type that ends it: PUBACK, SUBACK or UNSUBACK */
         } waiting[MQTT_WINDOW];
+        size_t skip;             /* bytes of a packet that is too large, still to be dropped */
+        size_t large;            /* MQTT_LARGE was said of a packet of so many bytes */
         uint16_t unacknowledged; /* publications of the broker that wait for us */
         uint8_t state;
         bool asked;              /* a PINGREQ has no answer yet */
@@ -144,6 +153,10 @@ void mqtt_sent(mqtt *client, size_t len, uint32_t now_ms);
 /* Where to put what the broker sent, and how much fits; 0: packets wait for mqtt_next(). */
 size_t mqtt_input(mqtt *client, void **data);
 void mqtt_received(mqtt *client, size_t len);
+
+/* Lets what comes in go to other memory, with what was not read yet, for instance after MQTT_LARGE, and
+ * back. OK, or SIZE: it does not fit. The old memory is not used any more. */
+int mqtt_move_input(mqtt *client, void *memory, size_t cap);
 
 /* The next packet. OK with an event (kind NOTHING: read more), or an error: close the connection. */
 int mqtt_next(mqtt *client, mqtt_event *event);
@@ -167,6 +180,9 @@ int mqtt_disconnect(mqtt *client,
 avito_str mqtt_property(const mqtt_message *message, const char *name);
 
 bool mqtt_is_connected(const mqtt *client);
+
+/* Text that MQTT and JSON take: well-formed UTF-8 without NUL. */
+bool mqtt_is_text(avito_str text);
 
 /* What happened and what to do, in English. */
 const char *mqtt_result_text(int result);

@@ -19,6 +19,7 @@ int run_watch(const arguments *a);
 int run_export(const arguments *a);
 int run_confirm(const arguments *a);
 int run_webhook(const arguments *a);
+int run_gateway(const arguments *a);
 int run_help(const arguments *a);
 int run_manual(const arguments *a);
 int run_version(void);

@@ -1,0 +1,112 @@
+"""Brokers and clients of strangers for tests of the gateway: mosquitto, mosquitto_sub, mosquitto_pub."""
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+
+MOSQUITTO = shutil.which("mosquitto", path=os.environ["PATH"] + ":/usr/sbin")
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def wait_for(condition, seconds=20, step=0.02):
+    """The first true value of condition(), or the last one when the time is over."""
+    deadline = time.time() + seconds
+    while True:
+        value = condition()
+        if value or time.time() > deadline:
+            return value
+        time.sleep(step)
+
+
+class Broker:
+    """with Broker("allow_anonymous true") as broker: ... Persistent, so that it may be stopped and started."""
+
+    def __init__(self, *lines, tls=None):
+        self.port = free_port()
+        self.lines = lines or ("allow_anonymous true",)
+        self.tls = tls  # (ca, certificate, key) of the listener
+        self.process = None
+
+    def __enter__(self):
+        self.folder = tempfile.TemporaryDirectory()
+        os.chmod(self.folder.name, 0o777)
+        with open(f"{self.folder.name}/conf", "w", encoding="ascii") as file:
+            file.write(f"listener {self.port} 127.0.0.1\n")
+            if self.tls:
+                file.write("cafile {}\ncertfile {}\nkeyfile {}\n".format(*map(os.path.abspath, self.tls)))
+            file.write("\n".join(self.lines) + "\n")
+            file.write(f"persistence true\npersistence_location {self.folder.name}/\nautosave_interval 1\n"
+                       "autosave_on_changes true\nmax_queued_messages 100000\n")
+            if os.getuid() == 0:
+                file.write("user root\n")
+        self.start()
+        return self
+
+    def start(self):
+        self.log = open(f"{self.folder.name}/log", "a", encoding="utf-8")
+        self.process = subprocess.Popen([MOSQUITTO, "-c", f"{self.folder.name}/conf"], stdout=self.log, stderr=self.log)
+        if not wait_for(self.listens, 10):
+            raise RuntimeError("mosquitto does not listen: " + open(self.log.name, encoding="utf-8").read())
+
+    def listens(self):
+        try:
+            socket.create_connection(("127.0.0.1", self.port), 1).close()
+            return True
+        except OSError:
+            return False
+
+    def stop(self, kill=False):
+        (self.process.kill if kill else self.process.terminate)()
+        self.process.wait()
+        self.log.close()
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.stop()
+        self.folder.cleanup()
+
+    def publish(self, topic, payload, *options):
+        """By mosquitto_pub, MQTT 5, QoS 1."""
+        data = payload if isinstance(payload, bytes) else payload.encode()
+        return subprocess.run(["mosquitto_pub", "-p", str(self.port), "-V", "5", "-q", "1", "-t", topic, "-s", *options],
+                              input=data, capture_output=True, timeout=60, check=True)
+
+
+class Subscriber:
+    """mosquitto_sub: .lines are (topic, payload, retained) as they come."""
+
+    def __init__(self, broker, *topics, options=()):
+        words = ["mosquitto_sub", "-p", str(broker.port), "-V", "5", "-q", "1", "-F", "%r %t %p", *options]
+        for topic in topics:
+            words += ["-t", topic]
+        self.lines = []
+        self.process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True, encoding="utf-8")
+        self.thread = threading.Thread(target=self.read, daemon=True)
+        self.thread.start()
+
+    def read(self):
+        for line in self.process.stdout:
+            retained, topic, payload = (line.rstrip("\n") + " ").split(" ", 2)
+            self.lines.append((topic, payload[:-1], retained == "1"))
+
+    def of(self, topic):
+        return [payload for t, payload, _ in list(self.lines) if t == topic]
+
+    def under(self, topic):
+        return [(t, payload) for t, payload, _ in list(self.lines) if t.startswith(topic)]
+
+    def __enter__(self):
+        time.sleep(0.2)
+        return self
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        self.process.wait()

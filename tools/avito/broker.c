@@ -1,0 +1,261 @@
+/* broker.c - see broker.h. */
+#include "broker.h"
+#include "command.h"
+#include "resolve.h"
+#include "roots.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SESSION_EXPIRY_S 604800u
+#define KEEP_ALIVE_S     15
+#define PAUSE_MAX_MS     60000u
+#define EVENTS_AT_ONCE   64
+#define HEAD_ROOM        4096u /* of a picture's packet: topic and properties */
+
+/* ---- the configuration ---- */
+
+static int wrong(sentence text)
+{
+    fprintf(stderr, "avito gateway: [mqtt] %s\n", say(text));
+    return EXIT_USAGE;
+}
+
+static int take_port(broker *b, const char *value, bool tls)
+{
+    char *end;
+    const long port = value != NULL ? strtol(value, &end, 10) : tls ? 8883 : 1883;
+
+    b->port = (uint16_t)port;
+    return value != NULL && (end == value || *end != '\0' || port < 1 || port > 65535)
+               ? wrong(TEXT("port: a number from 1 to 65535", "port: число от 1 до 65535"))
+               : EXIT_DONE;
+}
+
+static int take_password(broker *b, config *c)
+{
+    const char *file = config_value(c, "mqtt", "password_file");
+
+    b->user = config_value(c, "mqtt", "user");
+    b->password = config_value(c, "mqtt", "password");
+    if (b->password == NULL && file != NULL) {
+        b->password = config_secret(c, "mqtt", "password", file);
+        return b->password != NULL ? EXIT_DONE : EXIT_USAGE;
+    }
+    return EXIT_DONE;
+}
+
+static int take_key(broker *b, const config *c, bool tls)
+{
+    const char *certificate = config_value(c, "mqtt", "cert_file"),
+               *key = config_value(c, "mqtt", "key_file");
+
+    if (certificate == NULL && key == NULL) {
+        return EXIT_DONE;
+    }
+    if (certificate == NULL || key == NULL || !tls) {
+        return wrong(TEXT("cert_file and key_file belong together, and to tls = yes",
+                          "cert_file и key_file нужны вместе, и с ними tls = yes"));
+    }
+    b->key = client_key_read(certificate, key);
+    return b->key != NULL ? EXIT_DONE : EXIT_USAGE;
+}
+
+/* ---- the link ---- */
+
+static int open_tls(broker *b, const config *c, avito_transport *transport)
+{
+    const avito_anchors *roots = roots_of(config_value(c, "mqtt", "ca_file"));
+    avito_tls_options o = avito_tls_options_default();
+
+    b->records = malloc(AVITO_TLS_BUFFER_FULL(16384));
+    if (roots == NULL || b->records == NULL) {
+        return EXIT_USAGE;
+    }
+    o.transport = *transport;
+    o.anchors = roots->items;
+    o.anchors_count = roots->count;
+    o.buffer = b->records;
+    o.buffer_cap = AVITO_TLS_BUFFER_FULL(16384);
+    o.full_duplex = true;
+    o.ctx = b->key;
+    o.unix_time = avito_posix_unix_time;
+    o.entropy = avito_posix_entropy;
+    o.configure = b->key != NULL ? client_key_configure : NULL;
+    *transport = avito_tls_transport(&b->tls);
+    return avito_tls_init(&b->tls, &o) == AVITO_OK ? EXIT_DONE : EXIT_USAGE;
+}
+
+static int open_link(broker *b, const config *c, const gateway_options *g, bool tls)
+{
+    avito_tcp_options tcp = avito_tcp_options_default();
+    avito_transport transport;
+    avito_server server;
+    mqtt_options o;
+
+    tcp.never_wait = true;
+    tcp.resolve = resolve_name;
+    (void)avito_tcp_init(&b->tcp, &tcp);
+    transport = avito_tcp_transport(&b->tcp);
+    if (tls && open_tls(b, c, &transport) != EXIT_DONE) {
+        return EXIT_USAGE;
+    }
+    gateway_will(g, &b->will, b->will_topic);
+    memset(&o, 0, sizeof o);
+    o.client_id = b->client_id;
+    o.user = b->user;
+    o.password = b->password;
+    o.will = &b->will;
+    o.session_expiry_s = SESSION_EXPIRY_S;
+    o.keep_alive_s = KEEP_ALIVE_S;
+    o.receive_maximum = (uint16_t)g->window;
+    o.in = b->in;
+    o.in_cap = sizeof b->in;
+    o.out = b->out;
+    o.out_cap = sizeof b->out;
+    o.any_size = true;
+    server.host = b->host;
+    server.port = b->port;
+    if (mqtt_link_init(&b->link, &o, transport, server) != MQTT_OK) {
+        return wrong(TEXT("user, password or host are not UTF-8, or too long",
+                          "user, password или host не в UTF-8 или слишком длинные"));
+    }
+    return EXIT_DONE;
+}
+
+int broker_open(broker *b, config *c, const gateway_options *g, const char *client_id)
+{
+    const char *tls_word = config_value(c, "mqtt", "tls");
+    const bool tls = tls_word != NULL && strcmp(tls_word, "yes") == 0;
+    int status;
+
+    memset(b, 0, offsetof(broker, in));
+    snprintf(b->client_id, sizeof b->client_id, "%s", client_id);
+    b->host = config_value(c, "mqtt", "host");
+    if (b->host == NULL) {
+        return wrong(TEXT("host: the broker's name is missing, such as localhost",
+                          "host: не задано имя брокера, например localhost"));
+    }
+    b->picture_max = g->pictures_max / 2;
+    status = take_port(b, config_value(c, "mqtt", "port"), tls);
+    status = status == EXIT_DONE ? take_password(b, c) : status;
+    status = status == EXIT_DONE ? take_key(b, c, tls) : status;
+    status = status == EXIT_DONE ? open_link(b, c, g, tls) : status;
+    if (status == EXIT_DONE) {
+        mqtt_link_open(&b->link);
+    }
+    return status;
+}
+
+void broker_free(broker *b)
+{
+    if (b->link.client.o.client_id != NULL) {
+        mqtt_link_close(&b->link);
+    }
+    client_key_free(b->key);
+    free(b->records);
+    free(b->large);
+    b->key = NULL;
+    b->records = NULL;
+    b->large = NULL;
+}
+
+/* ---- pictures ---- */
+
+/* Memory for a packet that `in` cannot hold. False: it is skipped, and refused. */
+static bool make_room(broker *b, const gateway *g, size_t needed)
+{
+    if (needed > b->picture_max + HEAD_ROOM || b->large != NULL || !gateway_has_room(g, needed)) {
+        return false;
+    }
+    b->large = malloc(needed);
+    return b->large != NULL && mqtt_move_input(&b->link.client, b->large, needed) == MQTT_OK;
+}
+
+static void give_room_back(broker *b)
+{
+    if (b->large != NULL && mqtt_move_input(&b->link.client, b->in, sizeof b->in) == MQTT_OK) {
+        free(b->large);
+        b->large = NULL;
+    }
+}
+
+/* ---- steps ---- */
+
+static void lost(broker *b, gateway *g, const char *why, uint32_t now_ms)
+{
+    mqtt_link_close(&b->link);
+    free(b->large);
+    b->large = NULL;
+    b->link.client.o.in = b->in;
+    b->link.client.o.in_cap = sizeof b->in;
+    gateway_lost(g);
+    b->lost_ms = now_ms;
+    b->pause_ms = b->pause_ms == 0 ? 1000 : b->pause_ms * 2 < PAUSE_MAX_MS ? b->pause_ms * 2 : PAUSE_MAX_MS;
+    if (!b->failing) {
+        b->failing = true;
+        g->o.say(g->o.ctx, NULL, why);
+    }
+}
+
+static void handle(broker *b, gateway *g, const mqtt_event *e, uint32_t now_ms)
+{
+    if (e->kind == MQTT_LARGE && make_room(b, g, e->needed)) {
+        return;
+    }
+    if (e->kind == MQTT_CONNECTED) {
+        if (b->failing) {
+            g->o.say(g->o.ctx, NULL, "connected to the broker again");
+        }
+        b->failing = false;
+        b->pause_ms = 0;
+    }
+    gateway_event(g, e, now_ms);
+    if (e->kind == MQTT_MESSAGE) {
+        give_room_back(b);
+    }
+    if (e->kind == MQTT_CLOSED) {
+        char text[GATEWAY_REASON_MAX];
+
+        snprintf(text, sizeof text, "the broker closed the connection: %s",
+                 mqtt_reason_text(e->reason));
+        lost(b, g, text, now_ms);
+    }
+}
+
+bool broker_step(broker *b, gateway *g, uint32_t now_ms)
+{
+    mqtt_event e;
+    int events = 0;
+
+    if (b->link.state == MQTT_LINK_CLOSED) {
+        if (broker_deadline_ms(b, now_ms) > 0) {
+            return false;
+        }
+        mqtt_link_open(&b->link);
+    }
+    do {
+        const int rc = mqtt_link_step(&b->link, now_ms, &e);
+
+        if (rc != MQTT_OK) {
+            lost(b, g, mqtt_link_text(rc), now_ms);
+            return true;
+        }
+        if (e.kind != MQTT_NOTHING) {
+            handle(b, g, &e, now_ms);
+        }
+    } while (e.kind != MQTT_NOTHING && b->link.state != MQTT_LINK_CLOSED &&
+             ++events < EVENTS_AT_ONCE);
+    return events > 0;
+}
+
+uint32_t broker_deadline_ms(const broker *b, uint32_t now_ms)
+{
+    if (b->link.state == MQTT_LINK_CLOSED) {
+        const uint32_t since = now_ms - b->lost_ms;
+
+        return since < b->pause_ms ? b->pause_ms - since : 0;
+    }
+    return mqtt_deadline_ms(&b->link.client, now_ms);
+}

@@ -1,0 +1,154 @@
+/* disk.c - see disk.h. */
+#include "disk.h"
+
+#include "avito_messenger.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define PATH_SIZE 4400
+
+static int failed(int fd)
+{
+    const int error = errno;
+
+    if (fd >= 0) {
+        close(fd);
+    }
+    errno = error;
+    return AVITO_ERR_FILE;
+}
+
+static bool put_all(int fd, const char *data, size_t len)
+{
+    while (len > 0) {
+        const ssize_t n = write(fd, data, len);
+
+        if (n < 0 && errno != EINTR) {
+            return false;
+        }
+        data += n > 0 ? n : 0;
+        len -= n > 0 ? (size_t)n : 0;
+    }
+    return true;
+}
+
+/* Names in the folder are on the disk. */
+static bool sync_folder(const char *folder)
+{
+    const int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const bool ok = fd >= 0 && fsync(fd) == 0;
+
+    if (fd >= 0) {
+        close(fd);
+    }
+    return ok;
+}
+
+int disk_write(const char *folder, const char *name, const void *data, size_t len)
+{
+    char path[PATH_SIZE], fresh[PATH_SIZE + 4];
+    int fd;
+
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    snprintf(fresh, sizeof fresh, "%s.new", path);
+    fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0) {
+        return AVITO_ERR_FILE;
+    }
+    if (!put_all(fd, data, len) || fsync(fd) != 0) {
+        (void)failed(fd);
+        unlink(fresh);
+        return AVITO_ERR_FILE;
+    }
+    if (close(fd) != 0 || rename(fresh, path) != 0 || !sync_folder(folder)) {
+        return AVITO_ERR_FILE;
+    }
+    return AVITO_OK;
+}
+
+/* What was added in part is taken away again. */
+int disk_append(const char *folder, const char *name, const void *data, size_t len)
+{
+    char path[PATH_SIZE];
+    struct stat before;
+    int fd;
+
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0 || fstat(fd, &before) != 0) {
+        return failed(fd);
+    }
+    if (!put_all(fd, data, len) || fsync(fd) != 0) {
+        const int error = errno;
+
+        if (ftruncate(fd, before.st_size) != 0) {
+            errno = error; /* the ledger leaves out what is not whole */
+        }
+        errno = error;
+        return failed(fd);
+    }
+    if (close(fd) != 0 || (before.st_size == 0 && !sync_folder(folder))) {
+        return AVITO_ERR_FILE;
+    }
+    return AVITO_OK;
+}
+
+int disk_read(const char *folder, const char *name, char **data, size_t *len)
+{
+    char path[PATH_SIZE];
+    struct stat info;
+    ssize_t n;
+    int fd;
+
+    *data = NULL;
+    *len = 0;
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0) {
+        return errno == ENOENT ? (int)AVITO_END : (int)AVITO_ERR_FILE;
+    }
+    if (fstat(fd, &info) != 0 || (*data = malloc((size_t)info.st_size + 1)) == NULL) {
+        return failed(fd);
+    }
+    while (*len < (size_t)info.st_size &&
+           ((n = read(fd, *data + *len, (size_t)info.st_size - *len)) > 0 ||
+            (n < 0 && errno == EINTR))) {
+        *len += n > 0 ? (size_t)n : 0;
+    }
+    if (*len < (size_t)info.st_size) {
+        free(*data);
+        *data = NULL;
+        return failed(fd);
+    }
+    (*data)[*len] = '\0';
+    close(fd);
+    return AVITO_OK;
+}
+
+int disk_lock(const char *folder, const char *name, const char *owner)
+{
+    char path[PATH_SIZE], text[128];
+    int fd, n;
+
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0) {
+        return -1;
+    }
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        (void)failed(fd);
+        return -1;
+    }
+    n = snprintf(text, sizeof text, "%ld %s", (long)getpid(), owner);
+    if (ftruncate(fd, 0) != 0 || !put_all(fd, text, (size_t)n)) {
+        errno = 0; /* who asks will not learn who has it */
+    }
+    return fd;
+}

@@ -1,0 +1,21 @@
+/* disk.h - small files that are there whole or not at all. */
+#ifndef AVITO_TOOLS_DISK_H
+#define AVITO_TOOLS_DISK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Each returns AVITO_OK or AVITO_ERR_FILE, with errno. A file takes its name when its bytes are on the disk,
+ * and keeps the old ones until then. Mode 0600. */
+int disk_write(const char *folder, const char *name, const void *data, size_t len);
+
+/* Adds to a file, durably. */
+int disk_append(const char *folder, const char *name, const void *data, size_t len);
+
+/* All of a file, from malloc(), with a NUL behind it; AVITO_END: there is none. */
+int disk_read(const char *folder, const char *name, char **data, size_t *len);
+
+/* Holds FOLDER/NAME for this process, until the descriptor is closed. -1: another has it, or errno. */
+int disk_lock(const char *folder, const char *name, const char *owner);
+
+#endif

@@ -1,0 +1,1018 @@
+/* gateway.c - see gateway.h. What an account owes its commands is in job.c. */
+#include "gateway.h"
+#include "hass.h"
+#include "job.h"
+#include "jsonl.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { GATEWAY_SUBSCRIBE = 1, GATEWAY_MARKER = 2, GATEWAY_STATUS = 4 }; /* .due of the gateway */
+
+/* .due of an account */
+enum { DUE_SUBSCRIBE = 1, DUE_STATUS = 2, DUE_STATE = 4, DUE_DISCOVERY = 8, DUE_UNSUBSCRIBE = 16 };
+
+enum { PHASE_BEGIN, PHASE_ASKING, PHASE_PAUSE, PHASE_RUN }; /* who is it? */
+
+enum { MESSAGE_NONE, MESSAGE_PUBLISHED, MESSAGE_HELD, MESSAGE_ACCEPTING };
+
+#define STATE_EVERY_MS   5000u
+#define UNREAD_EVERY_MS  60000u
+#define WEBHOOK_EVERY_MS 86400000u
+#define PAUSE_MAX_MS     60000u
+#define SAVE_AGAIN_MS    5000u
+
+/* ---- said to people, and in `state` ---- */
+
+void gateway_say(gateway *g, const char *text)
+{
+    if (strcmp(g->priv.said, text) != 0) {
+        snprintf(g->priv.said, sizeof g->priv.said, "%s", text);
+        g->o.say(g->o.ctx, NULL, text);
+    }
+}
+
+static void account_says(gateway_account *a, const char *text)
+{
+    gateway *g = a->priv.g;
+
+    snprintf(a->priv.error, sizeof a->priv.error, "%s", text);
+    a->priv.error_at = g->o.unix_time(g->o.ctx);
+    a->priv.due |= DUE_STATE;
+    g->o.say(g->o.ctx, a->o.name, a->priv.error);
+}
+
+void gateway_account_warns(gateway_account *a, const char *text)
+{
+    if (strcmp(a->priv.error, text) != 0) {
+        account_says(a, text);
+    }
+}
+
+/* Of what the account lives by: its messages. */
+static void account_fails(gateway_account *a, const char *text)
+{
+    const bool is_new = !a->priv.failing || strcmp(a->priv.error, text) != 0;
+
+    a->priv.failing = true;
+    if (is_new) {
+        account_says(a, text);
+    }
+}
+
+static void account_works(gateway_account *a)
+{
+    if (a->priv.failing) {
+        a->priv.failing = false;
+        a->priv.due |= DUE_STATE;
+        a->priv.g->o.say(a->priv.g->o.ctx, a->o.name, "works again");
+    }
+}
+
+/* What a result means, and what the server or the hook said of it. */
+void gateway_describe(const avito_client *client, int result, char *out, size_t cap)
+{
+    const avito_error *e = avito_last_error(client);
+    const int n = snprintf(out, cap, "%s", avito_error_text(result));
+
+    if (e->code == result && e->text[0] != '\0' && n > 0 && (size_t)n < cap) {
+        snprintf(out + n, cap - (size_t)n, ": %s", e->text);
+    }
+    if (!mqtt_is_text((avito_str){out, strlen(out)})) { /* cut in the middle of a character */
+        out[n > 0 && (size_t)n < cap ? (size_t)n : 0] = '\0';
+    }
+}
+
+/* ---- publishing ---- */
+
+static struct gateway_flight *flight_of(gateway *g, uint16_t id)
+{
+    struct gateway_flight *f = g->priv.flights;
+
+    while (f < g->priv.flights + MQTT_WINDOW && f->id != id) {
+        f++;
+    }
+    return f < g->priv.flights + MQTT_WINDOW ? f : NULL;
+}
+
+int gateway_publish(gateway *g, const mqtt_publication *p, struct gateway_flight what)
+{
+    struct gateway_flight *f = flight_of(g, 0);
+    const int rc = f != NULL ? mqtt_publish(g->o.broker, p, &what.id) : MQTT_AGAIN;
+
+    if (rc == MQTT_OK && p->qos > 0) {
+        *f = what;
+    }
+    g->priv.blocked = g->priv.blocked || rc == MQTT_AGAIN;
+    return rc;
+}
+
+static int publish_retained(gateway_account *a, const char *topic, avito_str payload)
+{
+    const struct gateway_flight what = {0, FLIGHT_RETAINED, a, NULL};
+    mqtt_publication p;
+
+    memset(&p, 0, sizeof p);
+    p.topic = topic;
+    p.payload = payload;
+    p.qos = 1;
+    p.retain = true;
+    return gateway_publish(a->priv.g, &p, what);
+}
+
+static avito_str text_of(const char *text)
+{
+    const avito_str s = {text, strlen(text)};
+
+    return s;
+}
+
+static int publish_status(gateway_account *a, bool online)
+{
+    char topic[GATEWAY_TOPIC_MAX];
+
+    snprintf(topic, sizeof topic, "avito/%s/status", a->o.name);
+    return publish_retained(a, topic, text_of(online ? "online" : "offline"));
+}
+
+static void write_state(const gateway_account *a, FILE *out)
+{
+    json_open(out, NULL, '{');
+    if (a->priv.unread >= 0) {
+        json_number(out, "unread", a->priv.unread);
+    } else {
+        json_raw(out, "unread", "null");
+    }
+    json_word(out, "tariff", avito_account_unpaid(a->o.reader->account) ? "missing" : "ok");
+    json_bool(out, "working", !a->priv.failing && a->user_id != 0);
+    json_bool(out, "held", a->priv.held);
+    if (a->priv.error[0] != '\0') {
+        json_open(out, "last_error", '{');
+        json_word(out, "text", a->priv.error);
+        json_number(out, "at", a->priv.error_at);
+        json_close(out, '}');
+    } else {
+        json_raw(out, "last_error", "null");
+    }
+    json_open(out, "rate", '{');
+    json_number(out, "per_minute", a->o.reader->account->o.requests_per_minute);
+    json_number(out, "waiting", (int64_t)gateway_job_count(a));
+    json_number(out, "refused", a->priv.refused);
+    json_close(out, '}');
+    json_number(out, "user_id", a->user_id);
+    json_close(out, '}');
+}
+
+/* What a writer wrote, without its line end; free it. NULL: out of memory. */
+static char *written(void (*write)(const gateway_account *a, FILE *out), const gateway_account *a,
+                     size_t *len)
+{
+    char *text = NULL;
+    FILE *out = open_memstream(&text, len);
+
+    if (out == NULL) {
+        return NULL;
+    }
+    write(a, out);
+    fclose(out);
+    *len -= *len > 0;
+    return text;
+}
+
+static int publish_written(gateway_account *a, const char *topic,
+                           void (*write)(const gateway_account *a, FILE *out))
+{
+    size_t len = 0;
+    char *text = written(write, a, &len);
+    const avito_str payload = {text, len};
+    const int rc = text != NULL ? publish_retained(a, topic, payload) : MQTT_AGAIN;
+
+    free(text);
+    return rc;
+}
+
+static int publish_state(gateway_account *a, uint32_t now_ms)
+{
+    char topic[GATEWAY_TOPIC_MAX];
+    size_t len = 0;
+    char *text = written(write_state, a, &len);
+    const uint64_t hash = ledger_hash(LEDGER_HASH, text != NULL ? text : "", len);
+    int rc = MQTT_OK;
+
+    free(text);
+    snprintf(topic, sizeof topic, "avito/%s/state", a->o.name);
+    if (hash != a->priv.said_state) {
+        rc = publish_written(a, topic, write_state);
+    }
+    if (rc == MQTT_OK) {
+        a->priv.said_state = hash;
+        a->priv.state_ms = now_ms;
+    }
+    return rc;
+}
+
+static void write_discovery(const gateway_account *a, FILE *out)
+{
+    hass_write(out, a->o.name, a->priv.g->o.name, a->o.notify);
+}
+
+static int publish_discovery(gateway_account *a, bool there)
+{
+    char topic[GATEWAY_TOPIC_MAX];
+
+    if (a->priv.g->o.discovery == NULL) {
+        return MQTT_OK;
+    }
+    snprintf(topic, sizeof topic, "%s/device/" HASS_ID "/config", a->priv.g->o.discovery,
+             a->o.name);
+    return there ? publish_written(a, topic, write_discovery)
+                 : publish_retained(a, topic, text_of(""));
+}
+
+static int subscribe_account(gateway_account *a, bool there)
+{
+    char topics[ORDER_ACTS][128];
+    mqtt_filter filters[ORDER_ACTS];
+    mqtt *broker = a->priv.g->o.broker;
+    int rc;
+
+    for (int act = 0; act < ORDER_ACTS; act++) {
+        snprintf(topics[act], sizeof topics[act], "avito/%s/%s/+", a->o.name, order_words[act]);
+        filters[act] = (mqtt_filter){topics[act], 1, 2, true};
+    }
+    rc = there ? mqtt_subscribe(broker, filters, ORDER_ACTS, NULL)
+               : mqtt_unsubscribe(broker, filters, ORDER_ACTS, NULL);
+    a->priv.g->priv.blocked = a->priv.g->priv.blocked || rc == MQTT_AGAIN;
+    return rc;
+}
+
+/* ---- what is due ---- */
+
+/* Removes the bit if the act went well, or never can. */
+static bool settle(unsigned *due, unsigned bit, int rc)
+{
+    if (rc != MQTT_AGAIN) {
+        *due &= ~bit;
+    }
+    return rc == MQTT_OK;
+}
+
+static void flush_leaving(gateway_account *a)
+{
+    unsigned *due = &a->priv.due;
+
+    if ((*due & DUE_UNSUBSCRIBE) && !settle(due, DUE_UNSUBSCRIBE, subscribe_account(a, false))) {
+        return;
+    }
+    if ((*due & DUE_DISCOVERY) && !settle(due, DUE_DISCOVERY, publish_discovery(a, false))) {
+        return;
+    }
+    if (*due & DUE_STATUS) {
+        (void)settle(due, DUE_STATUS, publish_status(a, false));
+    }
+}
+
+static bool state_is_due(const gateway_account *a, uint32_t now_ms)
+{
+    return (a->priv.due & DUE_STATE) &&
+           (a->priv.said_state == 0 || now_ms - a->priv.state_ms >= STATE_EVERY_MS);
+}
+
+static void flush_account(gateway_account *a, uint32_t now_ms)
+{
+    gateway *g = a->priv.g;
+    unsigned *due = &a->priv.due;
+
+    if (!mqtt_is_connected(g->o.broker) || g->priv.closing) {
+        return;
+    }
+    if (a->priv.leaving) {
+        flush_leaving(a);
+        return;
+    }
+    if ((*due & DUE_SUBSCRIBE) && !settle(due, DUE_SUBSCRIBE, subscribe_account(a, true))) {
+        return;
+    }
+    if (!g->priv.ready) {
+        return;
+    }
+    if ((*due & DUE_STATUS) && !settle(due, DUE_STATUS, publish_status(a, a->user_id != 0))) {
+        return;
+    }
+    if ((*due & DUE_DISCOVERY) && !settle(due, DUE_DISCOVERY, publish_discovery(a, true))) {
+        return;
+    }
+    if (state_is_due(a, now_ms)) {
+        (void)settle(due, DUE_STATE, publish_state(a, now_ms));
+    }
+}
+
+static const char *gateway_topic(const gateway *g, const char *rest, char out[GATEWAY_TOPIC_MAX])
+{
+    snprintf(out, GATEWAY_TOPIC_MAX, "avito/gateway/%s/%s", g->o.name, rest);
+    return out;
+}
+
+static int subscribe_gateway(gateway *g)
+{
+    char marker[GATEWAY_TOPIC_MAX], hass[GATEWAY_TOPIC_MAX];
+    mqtt_filter filters[2];
+    size_t count = 1;
+
+    filters[0] = (mqtt_filter){gateway_topic(g, "marker", marker), 0, 2, false};
+    if (g->o.discovery != NULL) {
+        snprintf(hass, sizeof hass, "%s/status", g->o.discovery);
+        filters[count++] = (mqtt_filter){hass, 0, 2, false};
+    }
+    return mqtt_subscribe(g->o.broker, filters, count, NULL);
+}
+
+/* To ourselves: its PUBACK shows that all before it has arrived, and whether the broker says truly that
+ * somebody listens (mosquitto 2.0.19 said always that nobody does). */
+static int publish_marker(gateway *g)
+{
+    const struct gateway_flight what = {0, FLIGHT_MARKER, NULL, NULL};
+    char topic[GATEWAY_TOPIC_MAX];
+    mqtt_publication p;
+
+    memset(&p, 0, sizeof p);
+    p.topic = gateway_topic(g, "marker", topic);
+    p.payload = text_of("heard");
+    p.qos = 1;
+    return gateway_publish(g, &p, what);
+}
+
+static int publish_gateway_status(gateway *g, const char *word)
+{
+    const struct gateway_flight what = {0, FLIGHT_RETAINED, NULL, NULL};
+    char topic[GATEWAY_TOPIC_MAX];
+    mqtt_publication p;
+
+    memset(&p, 0, sizeof p);
+    p.topic = gateway_topic(g, "status", topic);
+    p.payload = text_of(word);
+    p.qos = 1;
+    p.retain = true;
+    return gateway_publish(g, &p, what);
+}
+
+static void flush_gateway(gateway *g)
+{
+    unsigned *due = &g->priv.due;
+
+    if (!mqtt_is_connected(g->o.broker) || g->priv.closing) {
+        return;
+    }
+    if ((*due & GATEWAY_SUBSCRIBE) && !settle(due, GATEWAY_SUBSCRIBE, subscribe_gateway(g))) {
+        return;
+    }
+    if ((*due & GATEWAY_MARKER) && !settle(due, GATEWAY_MARKER, publish_marker(g))) {
+        return;
+    }
+    if ((*due & GATEWAY_STATUS) && g->priv.ready) {
+        (void)settle(due, GATEWAY_STATUS, publish_gateway_status(g, "online"));
+    }
+}
+
+/* ---- messages: inbox to broker ---- */
+
+static uint32_t longer(uint32_t pause_ms)
+{
+    return pause_ms == 0 ? 1000 : pause_ms * 2 < PAUSE_MAX_MS ? pause_ms * 2 : PAUSE_MAX_MS;
+}
+
+static void hold_message(gateway_account *a, uint32_t now_ms)
+{
+    a->priv.message = MESSAGE_HELD;
+    a->priv.held_from_ms = now_ms;
+    a->priv.held_ms = longer(a->priv.held_ms);
+    a->priv.due |= a->priv.held ? 0 : DUE_STATE;
+    a->priv.held = true;
+}
+
+/* The object of `avito watch --json`, with event_type before the rest. NULL: out of memory. */
+static char *message_payload(const avito_message *m, size_t *len)
+{
+    static const char head[] = "{\"event_type\":\"message\",";
+    size_t needed = 0;
+    char *text;
+
+    (void)avito_message_json(m, NULL, NULL, 0, &needed);
+    text = malloc(sizeof head + needed);
+    if (text == NULL) {
+        return NULL;
+    }
+    (void)avito_message_json(m, NULL, text + sizeof head - 2, needed, &needed);
+    memcpy(text, head, sizeof head - 1);
+    *len = sizeof head - 2 + needed - 1;
+    return text;
+}
+
+static void publish_message(gateway_account *a, const avito_message *m, uint32_t now_ms)
+{
+    const struct gateway_flight what = {0, FLIGHT_MESSAGE, a, NULL};
+    char topic[GATEWAY_TOPIC_MAX];
+    mqtt_publication p;
+    size_t len = 0;
+    char *text = message_payload(m, &len);
+    int n, rc = MQTT_AGAIN;
+
+    memset(&p, 0, sizeof p);
+    n = snprintf(topic, sizeof topic, "avito/%s/messages/", a->o.name);
+    if (text != NULL && order_escape(m->chat_id.ptr, topic + n, sizeof topic - (size_t)n)) {
+        p.topic = topic;
+        p.payload.ptr = text;
+        p.payload.len = len;
+        p.qos = 1;
+        rc = gateway_publish(a->priv.g, &p, what);
+    }
+    free(text);
+    if (rc == MQTT_OK) {
+        a->priv.message = MESSAGE_PUBLISHED;
+    } else if (rc != MQTT_AGAIN) {
+        account_fails(a, mqtt_result_text(rc));
+        hold_message(a, now_ms);
+    }
+}
+
+static void accept_message(gateway_account *a, uint32_t now_ms)
+{
+    const int rc = avito_inbox_accept(&a->inbox);
+
+    if (rc == AVITO_OK || rc == AVITO_ERR_IDLE) {
+        a->priv.due |= a->priv.held ? DUE_STATE : 0;
+        a->priv.message = MESSAGE_NONE;
+        a->priv.held = false;
+        a->priv.held_ms = 0;
+        a->priv.unread_due = true;
+        account_works(a);
+        return;
+    }
+    account_fails(a, "the state cannot be written, so no message counts as taken: is the "
+                             "disk full?");
+    a->priv.message = MESSAGE_ACCEPTING;
+    a->priv.held_from_ms = now_ms;
+    a->priv.held_ms = SAVE_AGAIN_MS;
+}
+
+static bool holds(const gateway *g)
+{
+    return g->o.hold == GATEWAY_HOLD || (g->o.hold == GATEWAY_HOLD_AUTO && g->priv.can_tell);
+}
+
+static void message_acknowledged(gateway_account *a, uint8_t reason, uint32_t now_ms)
+{
+    gateway *g = a->priv.g;
+
+    if (a->priv.message != MESSAGE_PUBLISHED) {
+        return;
+    }
+    if (reason >= 0x80) {
+        account_fails(a, mqtt_reason_text(reason));
+        hold_message(a, now_ms);
+    } else if (reason == MQTT_REASON_NOBODY_LISTENS && holds(g)) {
+        hold_message(a, now_ms);
+    } else {
+        accept_message(a, now_ms);
+    }
+}
+
+static void tell_events(gateway_account *a)
+{
+    static const struct {
+        unsigned bit;
+        const char *text;
+    } rows[] = {
+        {AVITO_INBOX_OVERRUN, "more messages came at once than are told apart: some may come twice"},
+        {AVITO_INBOX_UNREACHABLE, "the service does not let all be read: some may be missing"},
+        {AVITO_INBOX_STATE_LOST, "the stored state could not be read: it begins anew"},
+        {AVITO_INBOX_TIME, "a time ahead of the service's was not believed: some may come twice"},
+    };
+    const unsigned events = avito_inbox_events(&a->inbox);
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        if (events & rows[i].bit) {
+            a->priv.g->o.say(a->priv.g->o.ctx, a->o.name, rows[i].text);
+        }
+    }
+}
+
+static void read_inbox(gateway_account *a, uint32_t now_ms)
+{
+    avito_message m;
+    const int rc = avito_inbox_next(&a->inbox, &m);
+
+    tell_events(a);
+    if (rc == AVITO_OK) {
+        publish_message(a, &m, now_ms);
+    } else if (rc < 0) {
+        char text[GATEWAY_REASON_MAX];
+
+        gateway_describe(a->o.reader, rc, text, sizeof text);
+        account_fails(a, text);
+    } else if (avito_inbox_wants(&a->inbox) == AVITO_WANT_TIMER &&
+               avito_last_error(a->o.reader)->code == AVITO_OK) {
+        account_works(a); /* a round is over */
+    }
+}
+
+static bool is_over(uint32_t from_ms, uint32_t ms, uint32_t now_ms)
+{
+    return now_ms - from_ms >= ms;
+}
+
+static void step_messages(gateway_account *a, uint32_t now_ms)
+{
+    gateway *g = a->priv.g;
+    const bool waited = is_over(a->priv.held_from_ms, a->priv.held_ms, now_ms);
+
+    if (a->priv.message == MESSAGE_ACCEPTING && waited) {
+        accept_message(a, now_ms);
+    }
+    if (a->priv.message == MESSAGE_HELD && waited) {
+        a->priv.message = MESSAGE_NONE; /* the inbox gives the same again */
+    }
+    if (a->priv.message == MESSAGE_NONE && g->priv.ready && !g->priv.closing) {
+        read_inbox(a, now_ms);
+    }
+}
+
+/* ---- whose account is it ---- */
+
+static void pause_account(gateway_account *a, int result, uint32_t now_ms)
+{
+    char text[GATEWAY_REASON_MAX];
+
+    gateway_describe(a->o.reader, result, text, sizeof text);
+    account_fails(a, text);
+    a->priv.phase = PHASE_PAUSE;
+    a->priv.pause_from_ms = now_ms;
+    a->priv.pause_ms = longer(a->priv.pause_ms);
+}
+
+static void begin_running(gateway_account *a, uint32_t now_ms)
+{
+    int rc;
+
+    a->o.inbox.user_id = a->priv.self.id;
+    avito_arena_reset(a->o.inbox.arena);
+    rc = avito_inbox_init(&a->inbox, a->o.reader, &a->o.inbox);
+    if (rc != AVITO_OK) {
+        pause_account(a, rc, now_ms);
+        return;
+    }
+    a->user_id = a->priv.self.id;
+    a->priv.phase = PHASE_RUN;
+    a->priv.pause_ms = 0;
+    a->priv.due |= DUE_STATUS | DUE_STATE;
+    a->priv.unread_due = true;
+    a->priv.unread_ms = now_ms - UNREAD_EVERY_MS;
+    a->priv.webhook_ms = now_ms - WEBHOOK_EVERY_MS;
+    account_works(a);
+    gateway_job_recover(a, now_ms);
+}
+
+static void step_opening(gateway_account *a, uint32_t now_ms)
+{
+    int rc;
+
+    if (a->priv.phase == PHASE_PAUSE) {
+        if (!is_over(a->priv.pause_from_ms, a->priv.pause_ms, now_ms)) {
+            return;
+        }
+        a->priv.phase = PHASE_BEGIN;
+    }
+    rc = a->priv.phase == PHASE_BEGIN
+             ? avito_get_self(a->o.reader, a->o.inbox.arena, &a->priv.self)
+             : avito_step(a->o.reader);
+    a->priv.phase = PHASE_ASKING;
+    if (rc == AVITO_OK) {
+        begin_running(a, now_ms);
+    } else if (rc != AVITO_AGAIN) {
+        pause_account(a, rc, now_ms);
+    }
+}
+
+/* ---- what the gateway asks for itself ---- */
+
+static void ask_for_itself(gateway_account *a, uint32_t now_ms)
+{
+    if (a->priv.unread_due && is_over(a->priv.unread_ms, UNREAD_EVERY_MS, now_ms)) {
+        a->priv.unread_due = false;
+        a->priv.unread_ms = now_ms;
+        gateway_job_own(a, ORDER_UNREAD);
+    }
+    if (a->o.webhook_url != NULL && is_over(a->priv.webhook_ms, WEBHOOK_EVERY_MS, now_ms)) {
+        a->priv.webhook_ms = now_ms;
+        gateway_job_own(a, ORDER_WEBHOOK);
+    }
+}
+
+void gateway_own_failed(gateway_account *a, enum order_act act, const char *text, uint32_t now_ms)
+{
+    gateway_account_warns(a, text);
+    if (act == ORDER_UNREAD) {
+        a->priv.unread_due = true;
+    } else {
+        a->priv.webhook_ms = now_ms - WEBHOOK_EVERY_MS + UNREAD_EVERY_MS; /* in a minute */
+    }
+}
+
+void gateway_unread(gateway_account *a, int count)
+{
+    a->priv.due |= a->priv.unread != count ? DUE_STATE : 0;
+    a->priv.unread = count;
+}
+
+void gateway_changed(gateway_account *a)
+{
+    a->priv.due |= DUE_STATE;
+}
+
+/* ---- events of the broker ---- */
+
+static void renew_session(gateway *g)
+{
+    uint32_t session = 0;
+
+    (void)g->o.entropy(g->o.ctx, &session, sizeof session);
+    g->o.session = session;
+    g->priv.unsaved = g->o.save_session(g->o.ctx, session) != AVITO_OK;
+    if (g->priv.unsaved) {
+        gateway_say(g, "the number of the broker's session cannot be written: commands without an "
+                       "id are refused until it can; is the disk full?");
+    }
+}
+
+static void connected(gateway *g, bool session_present)
+{
+    if (!session_present) {
+        renew_session(g);
+    }
+    g->priv.due = GATEWAY_SUBSCRIBE | GATEWAY_MARKER | GATEWAY_STATUS;
+    for (gateway_account *a = g->priv.accounts; a != NULL; a = a->priv.next) {
+        a->priv.due = DUE_SUBSCRIBE | DUE_STATUS | DUE_STATE | DUE_DISCOVERY;
+        a->priv.said_state = 0;
+    }
+    g->priv.blocked = true; /* so that the next step goes through all */
+}
+
+static void flight_over(gateway *g, const mqtt_event *e, uint32_t now_ms)
+{
+    struct gateway_flight *f = flight_of(g, e->packet_id);
+    const struct gateway_flight what = f != NULL ? *f : (struct gateway_flight){0, 0, NULL, NULL};
+
+    if (f == NULL) {
+        return;
+    }
+    f->id = 0;
+    switch (what.what) {
+        case FLIGHT_MARKER:
+            g->priv.can_tell = e->reason == MQTT_REASON_SUCCESS;
+            g->priv.ready = g->priv.blocked = true; /* the next step goes through all */
+            g->priv.said[0] = '\0';
+            break;
+        case FLIGHT_MESSAGE:
+            message_acknowledged(what.account, e->reason, now_ms);
+            break;
+        case FLIGHT_ANSWER:
+            gateway_job_answered(what.account, what.job);
+            break;
+        default:
+            break;
+    }
+    if (e->reason >= 0x80 && what.what != FLIGHT_MESSAGE) {
+        gateway_say(g, mqtt_reason_text(e->reason));
+    }
+    if (what.what == FLIGHT_CLOSING) {
+        g->priv.closed = true;
+    }
+}
+
+static void subscribed(gateway *g, const mqtt_event *e)
+{
+    if (e->reason >= 0x80) {
+        gateway_say(g, "the broker does not let all commands be subscribed: see its access rules");
+    }
+}
+
+static gateway_account *account_named(gateway *g, avito_str name)
+{
+    gateway_account *a = g->priv.accounts;
+
+    while (a != NULL && !avito_str_equal(name, a->o.name)) {
+        a = a->priv.next;
+    }
+    return a;
+}
+
+/* Home Assistant has started: it is told after 0 to 3 s, since others tell it, too. */
+static void home_assistant(gateway *g, uint32_t now_ms)
+{
+    uint16_t random = 0;
+
+    (void)g->o.entropy(g->o.ctx, &random, sizeof random);
+    g->priv.discovery = true;
+    g->priv.discovery_from_ms = now_ms;
+    g->priv.discovery_ms = random % 3000u;
+}
+
+static void tell_home_assistant(gateway *g)
+{
+    g->priv.discovery = false;
+    g->priv.due |= GATEWAY_STATUS;
+    for (gateway_account *a = g->priv.accounts; a != NULL; a = a->priv.next) {
+        a->priv.due |= DUE_DISCOVERY | DUE_STATUS | DUE_STATE;
+        a->priv.said_state = 0;
+    }
+    g->priv.blocked = true;
+}
+
+static void take_message(gateway *g, const mqtt_message *m, uint32_t now_ms)
+{
+    avito_str name, target;
+    enum order_act act;
+    gateway_account *a;
+    char status[GATEWAY_TOPIC_MAX];
+
+    if (order_topic(m->topic, &name, &act, &target)) {
+        a = account_named(g, name);
+        if (a != NULL && !a->priv.leaving) {
+            gateway_job_take(a, m, act, target, now_ms);
+            return;
+        }
+    } else if (g->o.discovery != NULL) {
+        snprintf(status, sizeof status, "%s/status", g->o.discovery);
+        if (avito_str_equal(m->topic, status) && avito_str_equal(m->payload, "online")) {
+            home_assistant(g, now_ms);
+        }
+    }
+    if (m->packet_id != 0) { /* of an account that is not served any more */
+        (void)mqtt_acknowledge(g->o.broker, m->packet_id, MQTT_REASON_SUCCESS);
+    }
+}
+
+void gateway_event(gateway *g, const mqtt_event *e, uint32_t now_ms)
+{
+    switch (e->kind) {
+        case MQTT_CONNECTED:
+            connected(g, e->session_present);
+            break;
+        case MQTT_ACKNOWLEDGED:
+            flight_over(g, e, now_ms);
+            break;
+        case MQTT_SUBSCRIBED:
+            subscribed(g, e);
+            break;
+        case MQTT_MESSAGE:
+        case MQTT_LARGE:
+            take_message(g, &e->message, now_ms);
+            break;
+        default:
+            break;
+    }
+}
+
+void gateway_lost(gateway *g)
+{
+    memset(g->priv.flights, 0, sizeof g->priv.flights);
+    g->priv.ready = g->priv.blocked = false;
+    g->priv.taken = 0;
+    g->priv.due = 0;
+    for (gateway_account *a = g->priv.accounts; a != NULL; a = a->priv.next) {
+        if (a->priv.message == MESSAGE_PUBLISHED) {
+            a->priv.message = MESSAGE_NONE;
+        }
+        gateway_job_lost(a);
+    }
+}
+
+/* ---- steps ---- */
+
+void gateway_account_step(gateway_account *a, uint32_t now_ms)
+{
+    if (a->priv.phase != PHASE_RUN) {
+        if (!a->priv.leaving) {
+            step_opening(a, now_ms);
+        }
+    } else if (!a->priv.leaving) {
+        step_messages(a, now_ms);
+        ask_for_itself(a, now_ms);
+    }
+    gateway_job_step(a, now_ms);
+    flush_account(a, now_ms);
+}
+
+/* Each pass begins with another account, so that none is always the last to find room. */
+static void step_all(gateway *g, uint32_t now_ms)
+{
+    gateway_account *a = g->priv.turn != NULL ? g->priv.turn : g->priv.accounts;
+
+    for (size_t i = 0; i < g->priv.count && a != NULL; i++) {
+        gateway_account_step(a, now_ms);
+        a = a->priv.next != NULL ? a->priv.next : g->priv.accounts;
+        if (g->priv.blocked) {
+            break;
+        }
+    }
+    g->priv.turn = a;
+}
+
+void gateway_step(gateway *g, uint32_t now_ms)
+{
+    bool blocked = g->priv.blocked;
+
+    g->priv.blocked = false;
+    if (g->priv.discovery && is_over(g->priv.discovery_from_ms, g->priv.discovery_ms, now_ms)) {
+        tell_home_assistant(g);
+    }
+    blocked = blocked || g->priv.blocked;
+    g->priv.blocked = false;
+    flush_gateway(g);
+    if (blocked) {
+        step_all(g, now_ms);
+    }
+    gateway_job_lend(g, now_ms);
+}
+
+/* ---- deadlines ---- */
+
+static uint32_t left(uint32_t from_ms, uint32_t ms, uint32_t now_ms)
+{
+    const uint32_t since = now_ms - from_ms;
+
+    return since < ms ? ms - since : 0;
+}
+
+static uint32_t sooner(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
+}
+
+uint32_t gateway_deadline_ms(const gateway *g, uint32_t now_ms)
+{
+    return g->priv.discovery ? left(g->priv.discovery_from_ms, g->priv.discovery_ms, now_ms)
+                             : UINT32_MAX;
+}
+
+static uint32_t opening_deadline(const gateway_account *a, uint32_t now_ms)
+{
+    if (a->priv.phase == PHASE_PAUSE) {
+        return left(a->priv.pause_from_ms, a->priv.pause_ms, now_ms);
+    }
+    return a->priv.phase == PHASE_BEGIN ? 0 : avito_deadline_ms(a->o.reader);
+}
+
+static uint32_t running_deadline(const gateway_account *a, uint32_t now_ms)
+{
+    uint32_t ms = UINT32_MAX;
+
+    if (a->priv.message == MESSAGE_HELD || a->priv.message == MESSAGE_ACCEPTING) {
+        ms = left(a->priv.held_from_ms, a->priv.held_ms, now_ms);
+    } else if (a->priv.message == MESSAGE_NONE && a->priv.g->priv.ready && !a->priv.g->priv.blocked) {
+        ms = avito_inbox_deadline_ms(&a->inbox);
+    }
+    if (a->priv.unread_due) {
+        ms = sooner(ms, left(a->priv.unread_ms, UNREAD_EVERY_MS, now_ms));
+    }
+    if (a->o.webhook_url != NULL) {
+        ms = sooner(ms, left(a->priv.webhook_ms, WEBHOOK_EVERY_MS, now_ms));
+    }
+    return ms;
+}
+
+uint32_t gateway_account_deadline_ms(const gateway_account *a, uint32_t now_ms)
+{
+    uint32_t ms = gateway_job_deadline_ms(a, now_ms);
+
+    if (a->priv.leaving) {
+        return ms;
+    }
+    ms = sooner(ms, a->priv.phase == PHASE_RUN ? running_deadline(a, now_ms)
+                                               : opening_deadline(a, now_ms));
+    if ((a->priv.due & DUE_STATE) && a->priv.g->priv.ready) {
+        ms = sooner(ms, left(a->priv.state_ms, STATE_EVERY_MS, now_ms));
+    }
+    return ms;
+}
+
+/* ---- beginning and end ---- */
+
+void gateway_init(gateway *g, const gateway_options *options)
+{
+    memset(g, 0, sizeof *g);
+    g->o = *options;
+}
+
+void gateway_will(const gateway_options *options, mqtt_publication *will,
+                  char topic[GATEWAY_TOPIC_MAX])
+{
+    snprintf(topic, GATEWAY_TOPIC_MAX, "avito/gateway/%s/status", options->name);
+    memset(will, 0, sizeof *will);
+    will->topic = topic;
+    will->payload = text_of("offline");
+    will->qos = 1;
+    will->retain = true;
+}
+
+int gateway_add(gateway *g, gateway_account *a, const gateway_account_options *options)
+{
+    size_t bad = 0;
+    int rc;
+
+    memset(a, 0, sizeof *a);
+    a->o = *options;
+    a->priv.g = g;
+    a->priv.unread = -1;
+    rc = ledger_open(&a->ledger, options->ledger, &bad);
+    if (rc != AVITO_OK) {
+        ledger_close(&a->ledger);
+        return rc;
+    }
+    if (bad > 0) {
+        g->o.say(g->o.ctx, options->name, "lines of the ledger make no sense and are left out");
+    }
+    if (g->priv.last != NULL) {
+        g->priv.last->priv.next = a;
+    } else {
+        g->priv.accounts = a;
+    }
+    g->priv.last = a;
+    g->priv.count++;
+    a->priv.due = DUE_SUBSCRIBE | DUE_STATUS | DUE_STATE | DUE_DISCOVERY;
+    return AVITO_OK;
+}
+
+static void unlink_account(gateway *g, gateway_account *a)
+{
+    gateway_account **at = &g->priv.accounts, *before = NULL;
+
+    while (*at != a) {
+        before = *at;
+        at = &before->priv.next;
+    }
+    *at = a->priv.next;
+    if (g->priv.last == a) {
+        g->priv.last = before;
+    }
+    if (g->priv.turn == a) {
+        g->priv.turn = a->priv.next;
+    }
+    g->priv.count--;
+    for (size_t i = 0; i < MQTT_WINDOW; i++) {
+        if (g->priv.flights[i].account == a) {
+            g->priv.flights[i].what = FLIGHT_RETAINED;
+        }
+    }
+}
+
+bool gateway_remove(gateway *g, gateway_account *a)
+{
+    if (!a->priv.leaving) {
+        a->priv.leaving = true;
+        a->priv.due = DUE_UNSUBSCRIBE | DUE_STATUS | DUE_DISCOVERY;
+    }
+    if (mqtt_is_connected(g->o.broker) && (a->priv.due != 0 || gateway_job_is_busy(a))) {
+        return false;
+    }
+    gateway_job_drop(a);
+    avito_client_close(a->o.reader);
+    ledger_close(&a->ledger);
+    unlink_account(g, a);
+    return true;
+}
+
+void gateway_ring(gateway *g, int64_t user_id)
+{
+    for (gateway_account *a = g->priv.accounts; a != NULL; a = a->priv.next) {
+        if (a->user_id == user_id && a->priv.phase == PHASE_RUN) {
+            avito_inbox_doorbell(&a->inbox);
+        }
+    }
+}
+
+bool gateway_has_room(const gateway *g, size_t bytes)
+{
+    return g->priv.pictures + bytes <= g->o.pictures_max;
+}
+
+bool gateway_close(gateway *g)
+{
+    struct gateway_flight what = {0, FLIGHT_CLOSING, NULL, NULL};
+    char topic[GATEWAY_TOPIC_MAX];
+    mqtt_publication p;
+
+    if (!mqtt_is_connected(g->o.broker)) {
+        return true;
+    }
+    if (!g->priv.closing) {
+        memset(g->priv.flights, 0, sizeof g->priv.flights);
+        gateway_will(&g->o, &p, topic);
+        g->priv.closing = gateway_publish(g, &p, what) != MQTT_AGAIN;
+    }
+    if (g->priv.closed) {
+        (void)mqtt_disconnect(g->o.broker, MQTT_REASON_SUCCESS);
+    }
+    return g->priv.closed;
+}

@@ -1,0 +1,158 @@
+/* gateway.h - Avito accounts on one side, an MQTT client on the other: what has to happen between them.
+ *
+ * No socket, no clock, no file: lanes, the inbox' and the ledger's stores, time and random bytes are given
+ * by the caller, so it runs in a simulation as it does in `avito gateway`. It never waits. One thread.
+ *
+ *     an account's inbox --> PUBLISH messages/CHAT --> PUBACK 0x00 --> accept() --> state saved
+ *     PUBLISH send/CHAT --> baseline --> ledger: begun --> request --> ledger: outcome
+ *                       --> PUBLISH results/ID --> PUBACK --> PUBACK of the command
+ *
+ * The caller moves the bytes of the MQTT client and of the lanes, and
+ *
+ *     an event of the MQTT client             gateway_event()
+ *     the connection is gone                  gateway_lost(): all that matters begins again
+ *     after events, or when it is due         gateway_step()
+ *     a lane moved, or an account is due      gateway_account_step()
+ *
+ * In a fleet each account has a gateway and an MQTT client of its own. */
+#ifndef AVITO_TOOLS_GATEWAY_H
+#define AVITO_TOOLS_GATEWAY_H
+
+#include "order.h"
+
+#define GATEWAY_TOPIC_MAX  1024
+#define GATEWAY_REASON_MAX 200
+
+/* A lane for commands, of any account, with an arena of 16 KB or more. */
+typedef struct gateway_lane {
+    avito_client *client;
+    avito_arena *arena;
+} gateway_lane;
+
+enum gateway_hold {
+    GATEWAY_HOLD_AUTO, /* if the broker can tell that nobody listens */
+    GATEWAY_HOLD,      /* a message that nobody heard comes again */
+    GATEWAY_LET_GO     /* it does not */
+};
+
+typedef struct gateway_options {
+    const char *name; /* avito/gateway/NAME/status */
+    mqtt *broker;
+    size_t window;         /* commands that the broker may have sent: its receive_maximum */
+    size_t pictures_max;   /* bytes of all pictures that wait; more are refused */
+    enum gateway_hold hold;
+    const char *discovery; /* Home Assistant's prefix; NULL: none */
+    uint32_t session;      /* number of the broker's session, as save_session() was told last */
+    void *ctx;             /* first argument of every hook */
+    int64_t (*unix_time)(void *ctx);
+    int (*entropy)(void *ctx, void *out, size_t len);
+    /* The broker has forgotten the session: keeps the new number durably. AVITO_OK or an error. */
+    int (*save_session)(void *ctx, uint32_t session);
+    /* A lane that is idle, for an account; NULL: none is, gateway_step() asks again. */
+    gateway_lane *(*borrow)(void *ctx, avito_account *account);
+    void (*give_back)(void *ctx, gateway_lane *lane);
+    /* For people: what is wrong, once, and that it works again. `account` NULL: the gateway's own. */
+    void (*say)(void *ctx, const char *account, const char *text);
+} gateway_options;
+
+typedef struct gateway_account_options {
+    const char *name;
+    avito_client *reader;      /* the inbox' own lane, which never waits */
+    avito_inbox_options inbox; /* memory and hooks; user_id is found out */
+    ledger_store ledger;
+    const char *const *notify; /* chats that get a notify entity, NULL behind the last; or NULL */
+    const char *webhook_url;   /* subscribed, and looked for each day; NULL: none */
+} gateway_account_options;
+
+struct gateway;
+struct gateway_job;
+
+typedef struct gateway_account {
+    gateway_account_options o;
+    int64_t user_id; /* 0: not known yet */
+    avito_inbox inbox;
+    ledger ledger;
+    struct gateway_lane *lane; /* of the command in work; NULL: none */
+    struct { /* private */
+        struct gateway_account *next, *next_waiting;
+        struct gateway *g;
+        struct gateway_job *jobs; /* in the order of their coming */
+        size_t taken;             /* of them with a packet that the broker waits for */
+        avito_self self;
+        unsigned due;             /* what is to be published or asked */
+        uint64_t said_state;      /* hash of what `state` said last */
+        uint32_t state_ms, unread_ms, webhook_ms; /* when that was last done */
+        uint32_t pause_from_ms, pause_ms;         /* of the inbox side */
+        uint32_t held_from_ms, held_ms;           /* of a message that waits */
+        uint32_t refused;                         /* commands that were too many */
+        int unread;                               /* chats; -1: not known */
+        int64_t error_at;
+        uint8_t phase, message;
+        bool waits_for_lane, failing, held, unread_due, leaving, warned;
+        char error[GATEWAY_REASON_MAX];
+    } priv;
+} gateway_account;
+
+typedef struct gateway {
+    gateway_options o;
+    struct { /* private */
+        gateway_account *accounts, *last, *turn;
+        gateway_account *first_waiting, *last_waiting; /* for a lane */
+        size_t count;                                  /* of accounts */
+        size_t taken;                                  /* commands in hand that the broker waits for */
+        size_t pictures;                               /* bytes of them */
+        unsigned due;
+        struct gateway_flight {
+            uint16_t id; /* 0: free */
+            uint8_t what;
+            gateway_account *account;
+            struct gateway_job *job;
+        } flights[MQTT_WINDOW];
+        uint32_t discovery_from_ms, discovery_ms;
+        uint32_t counter;
+        bool blocked;   /* a publication found no room */
+        bool ready;     /* the broker has heard us */
+        bool can_tell;  /* whether somebody listens */
+        bool unsaved;   /* the session's number could not be kept */
+        bool discovery; /* it is to be sent again */
+        bool closing, closed, warned;
+        char said[GATEWAY_REASON_MAX];
+    } priv;
+} gateway;
+
+/* Nothing is published yet. The options are copied, not what they point to. */
+void gateway_init(gateway *g, const gateway_options *options);
+
+/* An account more. Reads its ledger. AVITO_OK, or the ledger's error: then it is not added. */
+int gateway_add(gateway *g, gateway_account *a, const gateway_account_options *options);
+
+/* An account less: takes nothing more, says that it is not served. False: it is not done with that yet,
+ * ask again after a step. Then its memory is free. */
+bool gateway_remove(gateway *g, gateway_account *a);
+
+/* What an MQTT client of a gateway must have: client id, session, will. `will` is filled in, `topic` is
+ * memory for it. */
+void gateway_will(const gateway_options *options, mqtt_publication *will,
+                  char topic[GATEWAY_TOPIC_MAX]);
+
+void gateway_event(gateway *g, const mqtt_event *event, uint32_t now_ms);
+
+/* May the next packet need so much memory? As an answer to MQTT_LARGE: false, if pictures take too much
+ * already. */
+bool gateway_has_room(const gateway *g, size_t bytes);
+
+void gateway_lost(gateway *g);
+void gateway_step(gateway *g, uint32_t now_ms);
+void gateway_account_step(gateway_account *a, uint32_t now_ms);
+
+/* Milliseconds until a step is due even if nothing happens. */
+uint32_t gateway_deadline_ms(const gateway *g, uint32_t now_ms);
+uint32_t gateway_account_deadline_ms(const gateway_account *a, uint32_t now_ms);
+
+/* A notification came for this user: polls. */
+void gateway_ring(gateway *g, int64_t user_id);
+
+/* Says that it goes, and then DISCONNECT. True: all has left; close the connection. */
+bool gateway_close(gateway *g);
+
+#endif

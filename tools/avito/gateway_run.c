@@ -1,0 +1,858 @@
+/* gateway_run.c - avito gateway: the loop around the gateway. One thread, one ppoll(); it never waits elsewhere,
+ * but for the disk. */
+#include "broker.h"
+#include "disk.h"
+#include "listener.h"
+#include "resolve.h"
+#include "roots.h"
+#include "run.h"
+#include "served.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#define LANES         8      /* for commands, of all accounts together */
+#define LANE_ARENA    32768u
+#define LANE_IDLE_MS  60000u /* then its memory is given back */
+#define START_EACH_MS 20     /* not all accounts shake hands at once */
+#define GOODBYE_MS    900u
+#define OWN_FDS       2      /* broker, resolver */
+
+/* A lane for commands, and what it served last: its connection may go on. */
+struct sender {
+    lane *l; /* NULL: no memory is taken */
+    avito_account *account;
+    bool lent;
+    uint32_t idle_ms;
+    gateway_lane given;
+};
+
+struct run {
+    const arguments *arguments;
+    config config;
+    gateway gateway;
+    broker broker;
+    listener listener;
+    served *accounts;
+    struct sender senders[LANES];
+    char folder[4200]; /* of the gateway's state */
+    char client_id[40], path[80], url[1200];
+    bool listens, quiet, changing;
+    size_t count; /* of accounts */
+    int status;
+    struct pollfd *fds;
+    served **owners; /* of the lanes among them */
+    size_t fds_cap;
+    uint32_t notified_ms, watchdog_ms; /* 0: systemd does not watch */
+    uint64_t fingerprint;              /* of [mqtt] and [gateway] */
+};
+
+static volatile sig_atomic_t stop, reload;
+
+static void on_signal(int number)
+{
+    if (number == SIGHUP) {
+        reload = 1;
+    } else {
+        stop = 1;
+    }
+}
+
+/* ---- systemd ---- */
+
+static void notify(const char *text)
+{
+    const char *path = getenv("NOTIFY_SOCKET");
+    struct sockaddr_un to;
+    int fd;
+
+    memset(&to, 0, sizeof to);
+    to.sun_family = AF_UNIX;
+    if (path == NULL || strlen(path) >= sizeof to.sun_path) {
+        return;
+    }
+    strcpy(to.sun_path, path);
+    if (path[0] == '@') {
+        to.sun_path[0] = '\0';
+    }
+    fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd >= 0) {
+        (void)!sendto(fd, text, strlen(text), MSG_NOSIGNAL, (struct sockaddr *)&to,
+                      (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path)));
+        close(fd);
+    }
+}
+
+static void feed_watchdog(struct run *r, uint32_t now_ms)
+{
+    if (r->watchdog_ms > 0 && now_ms - r->notified_ms >= r->watchdog_ms) {
+        r->notified_ms = now_ms;
+        notify("WATCHDOG=1");
+    }
+}
+
+static void begin_watchdog(struct run *r)
+{
+    const char *usec = getenv("WATCHDOG_USEC");
+
+    r->watchdog_ms = usec != NULL ? (uint32_t)(strtoul(usec, NULL, 10) / 2000u) : 0;
+    notify("READY=1");
+}
+
+/* ---- hooks of the gateway ---- */
+
+static void say_line(void *ctx, const char *name, const char *text)
+{
+    const struct run *r = ctx;
+
+    if (!r->quiet) {
+        fprintf(stderr, "avito gateway: %s%s%s\n", name != NULL ? name : "",
+                name != NULL ? ": " : "", text);
+    }
+}
+
+static int save_session(void *ctx, uint32_t session)
+{
+    char text[16];
+    const int n = snprintf(text, sizeof text, "%lu\n", (unsigned long)session);
+
+    return disk_write(((struct run *)ctx)->folder, "session", text, (size_t)n);
+}
+
+static const avito_anchors *roots_for(const struct run *r, const avito_account *of)
+{
+    for (const served *s = r->accounts; s != NULL; s = s->next) {
+        if (&s->account == of) {
+            return s->roots;
+        }
+    }
+    return NULL;
+}
+
+/* The one that served this account last, else one without memory, else the one that is idle longest. */
+static struct sender *free_sender(struct run *r, const avito_account *of)
+{
+    struct sender *best = NULL;
+
+    for (struct sender *s = r->senders; s < r->senders + LANES; s++) {
+        if (s->lent) {
+            continue;
+        }
+        if (s->l != NULL && s->account == of) {
+            return s;
+        }
+        if (best == NULL || s->l == NULL ||
+            (best->l != NULL && (int32_t)(best->idle_ms - s->idle_ms) > 0)) {
+            best = s;
+        }
+    }
+    return best;
+}
+
+static gateway_lane *borrow(void *ctx, avito_account *of)
+{
+    struct run *r = ctx;
+    struct sender *s = free_sender(r, of);
+
+    if (s == NULL) {
+        return NULL;
+    }
+    if (s->l == NULL) {
+        s->l = lane_new(LANE_SENDS, LANE_ARENA);
+        s->account = NULL;
+    }
+    if (s->l == NULL) {
+        return NULL;
+    }
+    if (s->account != of) {
+        s->account = NULL;
+        if (lane_open(s->l, LANE_SENDS, of, roots_for(r, of)) != AVITO_OK) {
+            return NULL;
+        }
+        s->account = of;
+    }
+    s->lent = true;
+    s->given = (gateway_lane){&s->l->client, &s->l->arena};
+    return &s->given;
+}
+
+static void give_back(void *ctx, gateway_lane *given)
+{
+    struct run *r = ctx;
+
+    for (struct sender *s = r->senders; s < r->senders + LANES; s++) {
+        if (&s->given == given) {
+            s->lent = false;
+            s->idle_ms = avito_posix_clock_ms(NULL);
+        }
+    }
+}
+
+static void close_sender(struct sender *s)
+{
+    if (s->l != NULL) {
+        avito_client_close(&s->l->client);
+        free(s->l);
+    }
+    s->l = NULL;
+    s->account = NULL;
+}
+
+static void close_idle_senders(struct run *r, uint32_t now_ms)
+{
+    for (struct sender *s = r->senders; s < r->senders + LANES; s++) {
+        if (s->l != NULL && !s->lent && now_ms - s->idle_ms >= LANE_IDLE_MS) {
+            close_sender(s);
+        }
+    }
+}
+
+/* An account goes: lanes must not know it any more. */
+static void forget_account(struct run *r, const avito_account *of)
+{
+    for (struct sender *s = r->senders; s < r->senders + LANES; s++) {
+        if (s->account == of) {
+            close_sender(s);
+        }
+    }
+}
+
+/* ---- notifications ---- */
+
+static bool take_notification(void *ctx, avito_webhook *webhook)
+{
+    static char room[16384];
+    struct run *r = ctx;
+    avito_arena arena = avito_arena_of(room, sizeof room);
+    avito_event event;
+
+    if (avito_webhook_event(webhook, &arena, &event, NULL) == AVITO_OK && event.message != NULL) {
+        gateway_ring(&r->gateway, event.message->user_id);
+        for (served *s = r->accounts; s != NULL; s = s->next) {
+            s->due_ms = s->core.user_id == event.message->user_id ? avito_posix_clock_ms(NULL)
+                                                                  : s->due_ms;
+        }
+    }
+    return true; /* what is not understood would come again the same: polls find it */
+}
+
+/* ---- what is kept of the gateway ---- */
+
+static bool make_folder(const char *path)
+{
+    return mkdir(path, 0700) == 0 || errno == EEXIST;
+}
+
+/* A word that is made once, of random letters, and kept. */
+static int keep_word(struct run *r, const char *file, const char *before, size_t bytes, char *out,
+                     size_t cap)
+{
+    static const char letters[] = "0123456789abcdef";
+    uint8_t random[32];
+    char *text;
+    size_t len, n;
+
+    if (disk_read(r->folder, file, &text, &len) == AVITO_OK && len > 0) {
+        snprintf(out, cap, "%.*s", (int)strcspn(text, "\r\n"), text);
+        free(text);
+        return EXIT_DONE;
+    }
+    if (avito_posix_entropy(NULL, random, bytes) != AVITO_OK) {
+        return EXIT_LOCAL;
+    }
+    n = (size_t)snprintf(out, cap, "%s", before);
+    for (size_t i = 0; i < bytes && n + 2 < cap; i++) {
+        out[n++] = letters[random[i] >> 4];
+        out[n++] = letters[random[i] & 15];
+    }
+    out[n] = '\0';
+    if (disk_write(r->folder, file, out, n) != AVITO_OK) {
+        fprintf(stderr, "avito gateway: %s/%s: %s\n", r->folder, file, strerror(errno));
+        return EXIT_LOCAL;
+    }
+    return EXIT_DONE;
+}
+
+static int open_folder(struct run *r, const char *name)
+{
+    const size_t len = (size_t)snprintf(r->folder, sizeof r->folder, "%s", r->config.folder);
+    int status;
+
+    for (size_t i = 1; i <= len; i++) {
+        if (i == len || r->folder[i] == '/') {
+            r->folder[i] = '\0';
+            (void)make_folder(r->folder);
+            r->folder[i] = i < len ? '/' : '\0';
+        }
+    }
+    snprintf(r->folder + len, sizeof r->folder - len, "/gateway");
+    (void)make_folder(r->folder);
+    snprintf(r->folder + len, sizeof r->folder - len, "/gateway/%s", name);
+    if (!make_folder(r->folder)) {
+        fprintf(stderr, "avito gateway: %s: %s\n", r->folder, strerror(errno));
+        return EXIT_LOCAL;
+    }
+    status = keep_word(r, "client_id", "avito-", 11, r->client_id, sizeof r->client_id);
+    return status == EXIT_DONE ? keep_word(r, "path", "/", 24, r->path, sizeof r->path) : status;
+}
+
+static uint32_t stored_session(const struct run *r)
+{
+    char *text;
+    size_t len;
+    uint32_t session = 0;
+
+    if (disk_read(r->folder, "session", &text, &len) == AVITO_OK) {
+        session = (uint32_t)strtoul(text, NULL, 10);
+        free(text);
+    }
+    return session;
+}
+
+/* ---- the configuration ---- */
+
+static int wrong(sentence text)
+{
+    fprintf(stderr, "avito gateway: [gateway] %s\n", say(text));
+    return EXIT_USAGE;
+}
+
+static bool take_number(const struct run *r, const char *key, long high, size_t *out)
+{
+    const char *value = config_value(&r->config, "gateway", key);
+    char *end;
+    const long number = value != NULL ? strtol(value, &end, 10) : (long)*out;
+
+    if (number < 1 || number > high || (value != NULL && (end == value || *end != '\0'))) {
+        fprintf(stderr, say(TEXT("avito gateway: [gateway] %s: a number from 1 to %ld\n",
+                                 "avito gateway: [gateway] %s: число от 1 до %ld\n")),
+                key, high);
+        return false;
+    }
+    *out = (size_t)number;
+    return true;
+}
+
+static int take_hold(const struct run *r, gateway_options *o)
+{
+    static const char *const words[] = {"auto", "yes", "no"};
+    const char *value = config_value(&r->config, "gateway", "hold");
+    int hold = 0;
+
+    while (value != NULL && hold < 3 && strcmp(words[hold], value) != 0) {
+        hold++;
+    }
+    o->hold = (enum gateway_hold)hold;
+    return hold < 3 ? EXIT_DONE
+                    : wrong(TEXT("hold is auto, yes or no", "hold бывает auto, yes и no"));
+}
+
+static int take_options(struct run *r, gateway_options *o)
+{
+    const char *discovery = config_value(&r->config, "gateway", "discovery");
+    size_t picture_mb = 6;
+    int status;
+
+    o->window = MQTT_WINDOW;
+    if (!take_number(r, "window", 60000, &o->window) ||
+        !take_number(r, "picture_max", 24, &picture_mb)) {
+        return EXIT_USAGE;
+    }
+    o->pictures_max = picture_mb * 2u * 1024u * 1024u;
+    o->name = config_value(&r->config, "gateway", "name");
+    o->name = o->name != NULL ? o->name : "main";
+    if (!is_account_name(o->name)) {
+        return wrong(TEXT("name has 1 to 32 letters, digits, - or _",
+                          "name: от 1 до 32 латинских букв, цифр, - и _"));
+    }
+    o->discovery = discovery == NULL                ? "homeassistant"
+                   : strcmp(discovery, "no") == 0 ? NULL
+                                                    : discovery;
+    o->ctx = r;
+    o->unix_time = avito_posix_unix_time;
+    o->entropy = avito_posix_entropy;
+    o->save_session = save_session;
+    o->borrow = borrow;
+    o->give_back = give_back;
+    o->say = say_line;
+    status = take_hold(r, o);
+    return status == EXIT_DONE ? open_folder(r, o->name) : status;
+}
+
+static int open_listener(struct run *r)
+{
+    const char *at = config_value(&r->config, "gateway", "listen"),
+               *url = config_value(&r->config, "gateway", "webhook_url");
+    int status;
+
+    r->listens = false;
+    r->url[0] = '\0';
+    if (at == NULL && url == NULL) {
+        return EXIT_DONE;
+    }
+    if (at == NULL || url == NULL) {
+        return wrong(TEXT("listen and webhook_url belong together",
+                          "listen и webhook_url нужны вместе"));
+    }
+    snprintf(r->url, sizeof r->url, "%.*s%s",
+             (int)(strlen(url) - (url[strlen(url) - 1] == '/')), url, r->path);
+    status = listener_open(&r->listener, at, r->path, take_notification, r);
+    r->listens = status == EXIT_DONE;
+    return status;
+}
+
+static uint64_t own_fingerprint(const config *c)
+{
+    uint64_t hash = LEDGER_HASH;
+
+    for (const config_row *row = c->rows; row != NULL; row = row->next) {
+        if (strcmp(row->section, "mqtt") == 0 || strcmp(row->section, "gateway") == 0) {
+            hash = ledger_hash(hash, row->key, strlen(row->key) + 1);
+            hash = ledger_hash(hash, row->value, strlen(row->value) + 1);
+        }
+    }
+    return hash;
+}
+
+/* ---- accounts ---- */
+
+static served *served_named(const struct run *r, const char *name)
+{
+    served *s = r->accounts;
+
+    while (s != NULL && strcmp(s->name, name) != 0) {
+        s = s->next;
+    }
+    return s;
+}
+
+/* Opens the account, unless it is there; or, with `mark`, only finds out whether what is there is still
+ * wanted as it is. */
+static int want_account(struct run *r, config *c, const char *name, bool mark)
+{
+    account from;
+    served *s;
+    int status = config_choose(c, name, &from);
+
+    if (status != EXIT_DONE) {
+        return status;
+    }
+    s = served_named(r, from.name);
+    if (s != NULL || mark) {
+        if (s != NULL && mark) {
+            s->wanted = s->fingerprint == served_fingerprint(c, &from);
+        }
+        return EXIT_DONE;
+    }
+    s = served_open(&r->gateway, c, &from, r->url[0] != '\0' ? r->url : NULL);
+    if (s == NULL) {
+        return EXIT_LOCAL;
+    }
+    s->due_ms = avito_posix_clock_ms(NULL) + (uint32_t)(r->count * START_EACH_MS);
+    s->next = r->accounts;
+    r->accounts = s;
+    r->count++;
+    return EXIT_DONE;
+}
+
+/* The folders in which avito login has stored credentials. */
+static int want_stored(struct run *r, config *c, bool mark, bool *any)
+{
+    DIR *list = opendir(c->folder);
+    const struct dirent *entry;
+    int status = EXIT_DONE;
+
+    while (list != NULL && status == EXIT_DONE && (entry = readdir(list)) != NULL) {
+        char path[sizeof c->folder + 300];
+
+        snprintf(path, sizeof path, "%s/%s/credentials", c->folder, entry->d_name);
+        if (is_account_name(entry->d_name) && access(path, R_OK) == 0) {
+            status = want_account(r, c, entry->d_name, mark);
+            *any = true;
+        }
+    }
+    if (list != NULL) {
+        closedir(list);
+    }
+    return status;
+}
+
+/* Those of the configuration; where it has none, those of avito login; else that of the environment. The first
+ * status that is not EXIT_DONE; the others are opened all the same. */
+static int want_accounts(struct run *r, config *c, bool mark)
+{
+    bool any = config_account(c, 0) != NULL;
+    int status = EXIT_DONE;
+
+    for (size_t i = 0; config_account(c, i) != NULL; i++) {
+        char name[CONFIG_NAME_MAX + 1];
+        int one;
+
+        snprintf(name, sizeof name, "%s", config_account(c, i));
+        one = want_account(r, c, name, mark);
+        status = status == EXIT_DONE ? one : status;
+    }
+    if (!any) {
+        status = want_stored(r, c, mark, &any);
+    }
+    return any ? status : want_account(r, c, NULL, mark);
+}
+
+/* Those that are not wanted any more. True: all of them are gone. */
+static bool remove_unwanted(struct run *r)
+{
+    bool done = true;
+
+    for (served **at = &r->accounts; *at != NULL;) {
+        served *s = *at;
+
+        if (s->wanted || !gateway_remove(&r->gateway, &s->core)) {
+            done = done && s->wanted;
+            at = &s->next;
+            continue;
+        }
+        *at = s->next;
+        r->count--;
+        forget_account(r, &s->account);
+        served_free(s);
+    }
+    return done;
+}
+
+/* ---- beginning, reading again, end ---- */
+
+static int open_all(struct run *r)
+{
+    gateway_options o;
+    int status;
+
+    memset(&o, 0, sizeof o);
+    r->fingerprint = own_fingerprint(&r->config);
+    status = take_options(r, &o);
+    if (status != EXIT_DONE) {
+        return status;
+    }
+    o.broker = &r->broker.link.client;
+    o.session = stored_session(r);
+    gateway_init(&r->gateway, &o);
+    status = broker_open(&r->broker, &r->config, &r->gateway.o, r->client_id);
+    status = status == EXIT_DONE ? open_listener(r) : status;
+    return status == EXIT_DONE ? want_accounts(r, &r->config, false) : status;
+}
+
+static void close_all(struct run *r)
+{
+    while (r->accounts != NULL) {
+        served *s = r->accounts;
+
+        r->accounts = s->next;
+        gateway_lost(&r->gateway);
+        (void)gateway_remove(&r->gateway, &s->core);
+        forget_account(r, &s->account);
+        served_free(s);
+    }
+    r->count = 0;
+    for (int i = 0; i < LANES; i++) {
+        close_sender(&r->senders[i]);
+    }
+    broker_free(&r->broker);
+    if (r->listens) {
+        listener_close(&r->listener);
+    }
+    r->listens = false;
+}
+
+/* Says goodbye to the broker, for so long at most. */
+static void say_goodbye(struct run *r)
+{
+    const uint32_t from = avito_posix_clock_ms(NULL);
+    uint32_t now = from;
+
+    while (now - from < GOODBYE_MS && r->broker.link.state == MQTT_LINK_OPEN) {
+        struct pollfd fd = {avito_tcp_fd(&r->broker.tcp), POLLIN, 0};
+        const bool over = gateway_close(&r->gateway);
+
+        (void)broker_step(&r->broker, &r->gateway, now);
+        if (over) {
+            break;
+        }
+        (void)poll(&fd, 1, 20);
+        now = avito_posix_clock_ms(NULL);
+    }
+}
+
+/* The configuration is read again. What is wrong with it is said, and the old one goes on. */
+static void read_again(struct run *r)
+{
+    config fresh;
+
+    if (config_load(&fresh, r->arguments->values[OPTION_CONFIG]) != EXIT_DONE) {
+        say_line(r, NULL, "the configuration is not taken");
+        config_free(&fresh);
+        return;
+    }
+    if (own_fingerprint(&fresh) != r->fingerprint) {
+        say_goodbye(r);
+        close_all(r);
+        config_free(&r->config);
+        r->config = fresh;
+        r->config.end = fresh.rows != NULL ? fresh.end : &r->config.rows;
+        r->status = open_all(r);
+        stop = stop || r->status != EXIT_DONE;
+        return;
+    }
+    for (served *s = r->accounts; s != NULL; s = s->next) {
+        s->wanted = false;
+    }
+    (void)want_accounts(r, &fresh, true);
+    config_free(&fresh);
+    r->changing = true;
+}
+
+/* When those are gone that changed or are not wanted, the new ones come. */
+static void go_on_changing(struct run *r)
+{
+    config fresh;
+
+    if (!r->changing || !remove_unwanted(r)) {
+        return;
+    }
+    r->changing = false;
+    if (config_load(&fresh, r->arguments->values[OPTION_CONFIG]) == EXIT_DONE) {
+        (void)want_accounts(r, &fresh, false);
+        say_line(r, NULL, "the configuration was read again");
+    }
+    config_free(&fresh);
+}
+
+/* ---- the loop ---- */
+
+static short events_of(int wants)
+{
+    return (short)((wants & AVITO_WANT_READ ? POLLIN : 0) |
+                   (wants & AVITO_WANT_WRITE ? POLLOUT : 0));
+}
+
+static bool grow(struct run *r)
+{
+    const size_t count = OWN_FDS + LISTENER_FDS + 2 * r->count;
+
+    if (count > r->fds_cap) {
+        struct pollfd *fds = realloc(r->fds, (count + 64) * sizeof *fds);
+        served **owners = fds != NULL ? realloc(r->owners, (count + 64) * sizeof *owners) : NULL;
+
+        r->fds = fds != NULL ? fds : r->fds;
+        r->owners = owners != NULL ? owners : r->owners;
+        if (owners == NULL) {
+            return false;
+        }
+        r->fds_cap = count + 64;
+    }
+    return true;
+}
+
+static size_t add_lane(struct run *r, size_t n, served *owner, const avito_client *client,
+                       const avito_tcp *tcp)
+{
+    const short events = events_of(avito_wants(client));
+
+    if (events != 0) {
+        r->fds[n] = (struct pollfd){avito_tcp_fd(tcp), events, 0};
+        r->owners[n++] = owner;
+    }
+    return n;
+}
+
+static const avito_tcp *tcp_of(const struct run *r, const gateway_lane *given)
+{
+    const struct sender *s = r->senders;
+
+    while (&s->given != given) {
+        s++;
+    }
+    return &s->l->tcp;
+}
+
+static size_t collect(struct run *r, uint32_t *ms)
+{
+    size_t n = OWN_FDS;
+
+    r->fds[0] = (struct pollfd){-1, 0, 0};
+    if (r->broker.link.state != MQTT_LINK_CLOSED) {
+        r->fds[0].fd = avito_tcp_fd(&r->broker.tcp);
+        r->fds[0].events = events_of(mqtt_link_wants(&r->broker.link));
+    }
+    r->fds[1] = (struct pollfd){resolve_fd(), POLLIN, 0};
+    if (r->listens) {
+        const uint32_t due = listener_prepare(&r->listener, r->fds + n);
+
+        *ms = due < *ms ? due : *ms;
+        n += LISTENER_FDS;
+    }
+    for (served *s = r->accounts; s != NULL; s = s->next) {
+        n = add_lane(r, n, s, &s->reader->client, &s->reader->tcp);
+        if (s->core.lane != NULL) {
+            n = add_lane(r, n, s, s->core.lane->client, tcp_of(r, s->core.lane));
+        }
+    }
+    return n;
+}
+
+static void least(uint32_t *ms, uint32_t other)
+{
+    *ms = other < *ms ? other : *ms;
+}
+
+static uint32_t wait_ms(struct run *r, uint32_t now)
+{
+    uint32_t ms = 60000;
+
+    least(&ms, broker_deadline_ms(&r->broker, now));
+    least(&ms, gateway_deadline_ms(&r->gateway, now));
+    least(&ms, r->watchdog_ms > 0 ? r->watchdog_ms : 60000);
+    if (resolve_fd() >= 0 || r->changing) {
+        least(&ms, 50);
+    }
+    for (const served *s = r->accounts; s != NULL; s = s->next) {
+        least(&ms, (int32_t)(s->due_ms - now) > 0 ? s->due_ms - now : 0);
+    }
+    return ms;
+}
+
+static void step_account(served *s, uint32_t now)
+{
+    uint32_t ms;
+
+    s->started = true;
+    gateway_account_step(&s->core, now);
+    ms = gateway_account_deadline_ms(&s->core, now);
+    s->due_ms = now + (ms < 60000 ? ms : 60000);
+}
+
+static void step_accounts(struct run *r, size_t fds)
+{
+    const uint32_t now = avito_posix_clock_ms(NULL);
+
+    for (size_t i = OWN_FDS + (r->listens ? LISTENER_FDS : 0); i < fds; i++) {
+        if (r->fds[i].revents != 0) {
+            r->owners[i]->due_ms = now;
+        }
+    }
+    for (served *s = r->accounts; s != NULL; s = s->next) {
+        if ((int32_t)(s->due_ms - now) <= 0) {
+            step_account(s, now);
+        }
+    }
+}
+
+/* What the broker said may have made any account due. */
+static void step_broker(struct run *r)
+{
+    const uint32_t now = avito_posix_clock_ms(NULL);
+
+    if (broker_step(&r->broker, &r->gateway, now)) {
+        for (served *s = r->accounts; s != NULL; s = s->next) {
+            if (s->started) {
+                const uint32_t ms = gateway_account_deadline_ms(&s->core, now);
+
+                s->due_ms = now + (ms < 60000 ? ms : 60000);
+            }
+        }
+    }
+    gateway_step(&r->gateway, now);
+}
+
+static void turn(struct run *r, const sigset_t *unblocked)
+{
+    uint32_t now, ms;
+    struct timespec pause;
+    size_t fds;
+
+    step_broker(r);
+    now = avito_posix_clock_ms(NULL);
+    ms = wait_ms(r, now);
+    if (!grow(r)) {
+        return;
+    }
+    fds = collect(r, &ms);
+    pause.tv_sec = ms / 1000;
+    pause.tv_nsec = (long)(ms % 1000) * 1000000;
+    if (ppoll(r->fds, fds, &pause, unblocked) <= 0) {
+        fds = 0;
+    }
+    if (r->listens && fds > 0) {
+        listener_step(&r->listener, r->fds + OWN_FDS);
+    }
+    step_accounts(r, fds);
+    now = avito_posix_clock_ms(NULL);
+    close_idle_senders(r, now);
+    feed_watchdog(r, now);
+    go_on_changing(r);
+}
+
+static void catch_signals(sigset_t *unblocked)
+{
+    static const int numbers[] = {SIGHUP, SIGTERM, SIGINT};
+    struct sigaction action;
+    sigset_t blocked;
+
+    memset(&action, 0, sizeof action);
+    action.sa_handler = on_signal;
+    sigemptyset(&blocked);
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        sigaction(numbers[i], &action, NULL);
+        sigaddset(&blocked, numbers[i]);
+    }
+    signal(SIGPIPE, SIG_IGN);
+    sigprocmask(SIG_BLOCK, &blocked, unblocked);
+}
+
+/* Two descriptors for each account. */
+static void raise_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+int run_gateway(const arguments *a)
+{
+    static struct run r;
+    sigset_t unblocked;
+
+    r.arguments = a;
+    r.quiet = a->values[OPTION_QUIET] != NULL;
+    raise_limit();
+    r.status = config_load(&r.config, a->values[OPTION_CONFIG]);
+    r.status = r.status == EXIT_DONE ? open_all(&r) : r.status;
+    if (r.status == EXIT_DONE) {
+        catch_signals(&unblocked);
+        begin_watchdog(&r);
+        while (!stop) {
+            turn(&r, &unblocked);
+            if (reload) {
+                reload = 0;
+                read_again(&r);
+            }
+        }
+        notify("STOPPING=1");
+        say_goodbye(&r);
+    }
+    close_all(&r);
+    config_free(&r.config);
+    return r.status;
+}

@@ -1,0 +1,1060 @@
+/* job.c - see job.h.
+ *
+ *     phase       what happens                                              then
+ *     ---------   -------------------------------------------------------   ---------------------------
+ *     WAITING     the ones before it are not done, or no lane is free       CALLING
+ *     CALLING     a call on the lane: see `call`                            CALLING, NOTING, SETTLING, PAUSING
+ *     PAUSING     the service or the network is away, or a message is not   WAITING
+ *                 seen yet
+ *     NOTING      the ledger gets "begun", durably                          CALLING (the send)
+ *     SETTLING    the ledger gets the outcome, durably                      ANSWERING
+ *     ANSWERING   results/ID, and the response topic, find room             ANSWERED
+ *     ANSWERED    the broker has it; the command is acknowledged            over
+ *
+ * One job of an account is in work at a time, in the order of their coming; answers do not wait. */
+#include "job.h"
+#include "jsonl.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum phase { WAITING, CALLING, PAUSING, NOTING, SETTLING, ANSWERING, ANSWERED };
+
+enum call {
+    CALL_FIRST, /* the first of its act */
+    CALL_UPLOAD,
+    CALL_BASELINE,
+    CALL_SEND,
+    CALL_ACT,  /* read, delete, block */
+    CALL_LOOK, /* is it in the chat? */
+    CALL_UNREAD,
+    CALL_SUBSCRIPTIONS,
+    CALL_SUBSCRIBE
+};
+
+#define PAUSE_MAX_MS   60000u
+#define LOOK_EVERY_MS  3000u
+#define LOOK_FOR_MS    65000u /* a message may show up 60 s late */
+#define QOS_0_MAX      20u    /* commands that the broker does not keep for us */
+#define CLAIMED_MAX    16
+#define SAVE_AGAIN_MS  5000u
+
+struct gateway_job {
+    struct gateway_job *next;
+    order *o;
+    char id[LEDGER_ID_MAX + 1];
+    uint16_t packet_id; /* that the broker waits for; 0: for none */
+    uint8_t phase, call;
+    uint8_t answers;      /* bits: results/ID, response topic, that are to be published */
+    uint8_t open_answers; /* of those published, without a PUBACK */
+    bool acknowledging;   /* a PUBACK found no room */
+    bool repeat;          /* the ledger knew it */
+    bool noted;           /* begun, in the ledger */
+    bool looking;         /* it may have been sent: it is never sent again */
+    bool expires;
+    bool derived;         /* its id is made from the packet's, and good for this session */
+    uint32_t taken_ms, expiry_ms;
+    uint32_t pause_from_ms, pause_ms;
+    uint32_t look_from_ms; /* since when it is looked for */
+    int64_t begun;
+    int64_t baseline_created;
+    enum ledger_state state;
+    avito_outcome verdict;
+    size_t unread;
+    const char *claimed[CLAIMED_MAX];
+    union {
+        avito_messages newest;
+        avito_message message;
+        avito_uploaded_image uploaded;
+        avito_subscriptions subscriptions;
+        avito_chats chats;
+    } out;
+    char baseline_id[256], image_id[128], message_id[128];
+    char reason[GATEWAY_REASON_MAX];
+};
+
+/* ---- the list ---- */
+
+static void append(gateway_account *a, struct gateway_job *j)
+{
+    struct gateway_job **at = &a->priv.jobs;
+
+    while (*at != NULL) {
+        at = &(*at)->next;
+    }
+    *at = j;
+}
+
+/* The broker does not wait for it any more, or cannot. */
+static void forget_packet(gateway_account *a, struct gateway_job *j)
+{
+    if (j->packet_id != 0) {
+        j->packet_id = 0;
+        a->priv.taken--;
+        a->priv.g->priv.taken--;
+    }
+}
+
+static void give_packet(gateway_account *a, struct gateway_job *j, uint16_t id)
+{
+    if (id != 0) {
+        j->packet_id = id;
+        a->priv.taken++;
+        a->priv.g->priv.taken++;
+    }
+}
+
+static void drop(gateway_account *a, struct gateway_job *j)
+{
+    struct gateway_job **at = &a->priv.jobs;
+
+    while (*at != j) {
+        at = &(*at)->next;
+    }
+    *at = j->next;
+    forget_packet(a, j);
+    for (size_t i = 0; i < MQTT_WINDOW; i++) {
+        if (a->priv.g->priv.flights[i].job == j) {
+            a->priv.g->priv.flights[i].what = FLIGHT_RETAINED;
+            a->priv.g->priv.flights[i].job = NULL;
+        }
+    }
+    a->priv.g->priv.pictures -= j->o->image_len;
+    free(j->o);
+    free(j);
+}
+
+static struct gateway_job *new_job(gateway_account *a, order *o)
+{
+    struct gateway_job *j = o != NULL ? calloc(1, sizeof *j) : NULL;
+
+    if (j == NULL) {
+        free(o);
+        return NULL;
+    }
+    j->o = o;
+    memcpy(j->id, o->id, sizeof j->id);
+    a->priv.g->priv.pictures += o->image_len;
+    append(a, j);
+    return j;
+}
+
+static bool is_own(const struct gateway_job *j)
+{
+    return j->o->act >= ORDER_ACTS;
+}
+
+static bool is_over(const struct gateway_job *j)
+{
+    return j->phase >= ANSWERING;
+}
+
+/* The one that is in work, or next. */
+static struct gateway_job *current(const gateway_account *a)
+{
+    struct gateway_job *j = a->priv.jobs;
+
+    while (j != NULL && is_over(j)) {
+        j = j->next;
+    }
+    return j;
+}
+
+size_t gateway_job_count(const gateway_account *a)
+{
+    size_t count = 0;
+
+    for (const struct gateway_job *j = a->priv.jobs; j != NULL; j = j->next) {
+        count += !is_over(j) && !is_own(j);
+    }
+    return count;
+}
+
+bool gateway_job_is_busy(const gateway_account *a)
+{
+    const struct gateway_job *j = current(a);
+
+    return j != NULL && (j->phase == CALLING || (j->phase == SETTLING && j->pause_ms == 0));
+}
+
+/* ---- lanes ---- */
+
+static void stand_in_line(gateway_account *a)
+{
+    gateway *g = a->priv.g;
+
+    if (a->priv.waits_for_lane) {
+        return;
+    }
+    a->priv.waits_for_lane = true;
+    a->priv.next_waiting = NULL;
+    if (g->priv.last_waiting != NULL) {
+        g->priv.last_waiting->priv.next_waiting = a;
+    } else {
+        g->priv.first_waiting = a;
+    }
+    g->priv.last_waiting = a;
+}
+
+static void leave_line(gateway_account *a)
+{
+    gateway *g = a->priv.g;
+    gateway_account **at = &g->priv.first_waiting, *before = NULL;
+
+    if (!a->priv.waits_for_lane) {
+        return;
+    }
+    while (*at != a) {
+        before = *at;
+        at = &before->priv.next_waiting;
+    }
+    *at = a->priv.next_waiting;
+    if (g->priv.last_waiting == a) {
+        g->priv.last_waiting = before;
+    }
+    a->priv.waits_for_lane = false;
+}
+
+/* False: none is free, or others wait longer. */
+static bool has_lane(gateway_account *a)
+{
+    gateway *g = a->priv.g;
+
+    if (a->lane == NULL && (g->priv.first_waiting == NULL || g->priv.first_waiting == a)) {
+        a->lane = g->o.borrow(g->o.ctx, a->o.reader->account);
+    }
+    if (a->lane == NULL) {
+        stand_in_line(a);
+        return false;
+    }
+    leave_line(a);
+    return true;
+}
+
+static void return_lane(gateway_account *a)
+{
+    if (a->lane != NULL) {
+        avito_arena_reset(a->lane->arena);
+        a->priv.g->o.give_back(a->priv.g->o.ctx, a->lane);
+        a->lane = NULL;
+    }
+}
+
+void gateway_job_lend(gateway *g, uint32_t now_ms)
+{
+    gateway_account *a;
+
+    while ((a = g->priv.first_waiting) != NULL && has_lane(a)) {
+        gateway_job_step(a, now_ms);
+    }
+}
+
+/* ---- phases ---- */
+
+static void settle(struct gateway_job *j, enum ledger_state state, const char *reason)
+{
+    j->state = state;
+    snprintf(j->reason, sizeof j->reason, "%s", reason);
+    j->phase = SETTLING;
+    j->pause_ms = 0;
+}
+
+static void pause_job(gateway_account *a, struct gateway_job *j, uint32_t ms, uint32_t now_ms)
+{
+    return_lane(a);
+    j->phase = PAUSING;
+    j->pause_from_ms = now_ms;
+    j->pause_ms = ms;
+}
+
+/* To be answered without having been done. */
+static void refuse(struct gateway_job *j, const char *reason)
+{
+    const bool is_message = j->o->act == ORDER_SEND || j->o->act == ORDER_IMAGE;
+
+    j->state = is_message ? LEDGER_NOT_SENT : LEDGER_NOT_DONE;
+    snprintf(j->reason, sizeof j->reason, "%s", reason);
+    j->phase = ANSWERING;
+    j->answers = j->o->response_topic != NULL ? 3 : 1;
+}
+
+static ledger_entry entry_of(const gateway_account *a, const struct gateway_job *j,
+                             enum ledger_state state)
+{
+    ledger_entry e;
+
+    (void)a;
+    memset(&e, 0, sizeof e);
+    memcpy(e.id, j->id, sizeof e.id);
+    e.state = state;
+    e.act = order_words[j->o->act];
+    e.target = j->o->target;
+    e.text = j->o->act == ORDER_SEND ? j->o->text : "";
+    e.baseline_id = j->baseline_id;
+    e.baseline_created = j->baseline_created;
+    e.message_id = j->message_id;
+    e.reason = j->reason;
+    e.begun = j->begun;
+    e.owed = j->packet_id != 0;
+    return e;
+}
+
+/* It was begun before a crash, or by a twin: it is looked for, and never sent. */
+static void adopt(struct gateway_job *j, const ledger_entry *e, uint32_t now_ms)
+{
+    j->noted = j->looking = true;
+    j->begun = e->begun;
+    snprintf(j->baseline_id, sizeof j->baseline_id, "%s", e->baseline_id);
+    j->baseline_created = e->baseline_created;
+    j->look_from_ms = now_ms;
+    j->call = CALL_LOOK;
+}
+
+static void answer_from(struct gateway_job *j, const ledger_entry *e)
+{
+    j->repeat = true;
+    j->state = e->state;
+    snprintf(j->message_id, sizeof j->message_id, "%s", e->message_id);
+    snprintf(j->reason, sizeof j->reason, "%s", e->reason);
+    j->phase = ANSWERING;
+    j->answers = j->o->response_topic != NULL ? 3 : 1;
+}
+
+/* ---- answers ---- */
+
+static void write_answer(const struct gateway_job *j, FILE *out)
+{
+    json_open(out, NULL, '{');
+    json_word(out, "id", j->id);
+    json_word(out, "outcome", ledger_words[j->state]);
+    json_word(out, "command", order_words[j->o->act]);
+    json_word(out, j->o->act == ORDER_BLOCK ? "user_id" : "chat_id", j->o->target);
+    if (j->message_id[0] != '\0') {
+        json_word(out, "message_id", j->message_id);
+    }
+    if (j->reason[0] != '\0') {
+        json_word(out, "reason", j->reason);
+    }
+    if (j->repeat) {
+        json_bool(out, "repeat", true);
+    }
+    json_close(out, '}');
+}
+
+static int publish_answer(gateway_account *a, struct gateway_job *j, const char *topic,
+                          avito_str correlation)
+{
+    const struct gateway_flight what = {0, FLIGHT_ANSWER, a, j};
+    mqtt_publication p;
+    char *text = NULL;
+    size_t len = 0;
+    FILE *out = open_memstream(&text, &len);
+    int rc;
+
+    if (out == NULL) {
+        return MQTT_AGAIN;
+    }
+    write_answer(j, out);
+    fclose(out);
+    memset(&p, 0, sizeof p);
+    p.topic = topic;
+    p.payload.ptr = text;
+    p.payload.len = len - 1; /* without the line's end */
+    p.qos = 1;
+    p.correlation = correlation;
+    rc = gateway_publish(a->priv.g, &p, what);
+    free(text);
+    j->open_answers = (uint8_t)(j->open_answers + (rc == MQTT_OK));
+    return rc;
+}
+
+static void acknowledge(gateway_account *a, struct gateway_job *j)
+{
+    if (j->packet_id != 0) {
+        const int rc = mqtt_acknowledge(a->priv.g->o.broker, j->packet_id, MQTT_REASON_SUCCESS);
+
+        j->acknowledging = rc == MQTT_AGAIN;
+        a->priv.g->priv.blocked = a->priv.g->priv.blocked || j->acknowledging;
+        if (j->acknowledging) {
+            return;
+        }
+        ledger_acknowledged(&a->ledger, j->id);
+    }
+    drop(a, j);
+}
+
+void gateway_job_answered(gateway_account *a, struct gateway_job *j)
+{
+    j->open_answers--;
+    if (j->phase == ANSWERED && j->open_answers == 0) {
+        acknowledge(a, j);
+    }
+}
+
+/* The commander chose the response topic. That may be a topic of commands: an answer is none of those,
+ * since it has members that no command knows. */
+static void answer(gateway_account *a, struct gateway_job *j)
+{
+    char topic[GATEWAY_TOPIC_MAX];
+    const avito_str none = {NULL, 0};
+
+    if (!mqtt_is_connected(a->priv.g->o.broker) || a->priv.g->priv.closing) {
+        return;
+    }
+    if (is_own(j)) {
+        drop(a, j);
+        return;
+    }
+    if (j->answers & 1) {
+        snprintf(topic, sizeof topic, "avito/%s/results/%s", a->o.name, j->id);
+        if (publish_answer(a, j, topic, none) == MQTT_AGAIN) {
+            return;
+        }
+        j->answers &= 2;
+    }
+    if (j->answers & 2) {
+        if (publish_answer(a, j, j->o->response_topic, j->o->correlation) == MQTT_AGAIN) {
+            return;
+        }
+        j->answers = 0;
+    }
+    j->phase = ANSWERED;
+    if (j->open_answers == 0) { /* the broker would take neither */
+        acknowledge(a, j);
+    }
+}
+
+/* ---- calls ---- */
+
+static const char *topic_chat(const struct gateway_job *j)
+{
+    return j->o->target;
+}
+
+static int call_upload(gateway_account *a, struct gateway_job *j)
+{
+    avito_image_source source;
+
+    memset(&source, 0, sizeof source);
+    source.data = j->o->image;
+    source.size = j->o->image_len;
+    source.content_type = order_image_type(j->o->image, j->o->image_len);
+    return avito_upload_image(a->lane->client, a->user_id, &source, a->lane->arena,
+                              &j->out.uploaded);
+}
+
+static int call_baseline(gateway_account *a, struct gateway_job *j)
+{
+    avito_messages_query query;
+
+    memset(&query, 0, sizeof query);
+    query.limit = 1;
+    query.want = AVITO_MESSAGE_BARE;
+    return avito_get_messages(a->lane->client, a->user_id, topic_chat(j), &query, a->lane->arena,
+                              &j->out.newest);
+}
+
+static int call_send(gateway_account *a, struct gateway_job *j)
+{
+    return j->o->act == ORDER_SEND
+               ? avito_send_message(a->lane->client, a->user_id, topic_chat(j), j->o->text,
+                                    a->lane->arena, &j->out.message)
+               : avito_send_image_message(a->lane->client, a->user_id, topic_chat(j), j->image_id,
+                                          a->lane->arena, &j->out.message);
+}
+
+static int call_act(gateway_account *a, struct gateway_job *j)
+{
+    avito_client *client = a->lane->client;
+    avito_blacklist_user user;
+
+    if (j->o->act == ORDER_READ) {
+        return avito_mark_chat_as_read(client, a->user_id, topic_chat(j));
+    }
+    if (j->o->act == ORDER_DELETE) {
+        return avito_delete_message(client, a->user_id, topic_chat(j), j->o->text);
+    }
+    memset(&user, 0, sizeof user);
+    user.user_id = j->o->user_id;
+    user.item_id = j->o->item_id;
+    user.reason = j->o->reason;
+    return avito_add_to_blacklist(client, a->user_id, &user, 1);
+}
+
+static int call_look(gateway_account *a, struct gateway_job *j, uint32_t now_ms)
+{
+    const ledger_entry *e = ledger_find(&a->ledger, j->id);
+    avito_sent_query query;
+
+    memset(&query, 0, sizeof query);
+    query.text = j->o->act == ORDER_SEND ? j->o->text : NULL;
+    query.baseline_id = j->baseline_id[0] != '\0' ? j->baseline_id : NULL;
+    query.baseline_created = j->baseline_created;
+    query.claimed_count = e != NULL ? ledger_claimed(&a->ledger, e, j->claimed, CLAIMED_MAX) : 0;
+    query.claimed = j->claimed;
+    query.age_s = (now_ms - j->look_from_ms) / 1000u;
+    return avito_confirm_sent(a->lane->client, a->user_id, topic_chat(j), &query, a->lane->arena,
+                              &j->verdict, &j->out.message);
+}
+
+static int call_unread(gateway_account *a, struct gateway_job *j)
+{
+    avito_chats_query query;
+
+    memset(&query, 0, sizeof query);
+    query.unread_only = true;
+    query.chat_types = AVITO_CHAT_TYPE_U2I | AVITO_CHAT_TYPE_U2U | AVITO_CHAT_TYPE_A2U;
+    query.want = AVITO_CHAT_LAST_MESSAGE | AVITO_MESSAGE_BARE;
+    return avito_get_chats(a->lane->client, a->user_id, &query, a->lane->arena, &j->out.chats);
+}
+
+static int begin_call(gateway_account *a, struct gateway_job *j, uint32_t now_ms)
+{
+    avito_arena_reset(a->lane->arena);
+    switch (j->call) {
+        case CALL_UPLOAD:
+            return call_upload(a, j);
+        case CALL_BASELINE:
+            return call_baseline(a, j);
+        case CALL_SEND:
+            return call_send(a, j);
+        case CALL_LOOK:
+            return call_look(a, j, now_ms);
+        case CALL_UNREAD:
+            return call_unread(a, j);
+        case CALL_SUBSCRIPTIONS:
+            return avito_get_webhook_subscriptions(a->lane->client, a->lane->arena,
+                                                   &j->out.subscriptions);
+        case CALL_SUBSCRIBE:
+            return avito_subscribe_webhook(a->lane->client, a->o.webhook_url);
+        default:
+            return call_act(a, j);
+    }
+}
+
+static uint8_t first_call(const struct gateway_job *j)
+{
+    static const uint8_t calls[] = {CALL_BASELINE, CALL_UPLOAD, CALL_ACT,          CALL_ACT,
+                                    CALL_ACT,      CALL_UNREAD, CALL_SUBSCRIPTIONS};
+
+    return j->looking ? CALL_LOOK : calls[j->o->act];
+}
+
+/* ---- what a call ended in ---- */
+
+/* It may work later, for nothing is wrong with what was asked. */
+static bool is_passing(int rc)
+{
+    switch (rc) {
+        case AVITO_ERR_RATE:
+        case AVITO_ERR_SERVER:
+        case AVITO_ERR_OPTION_TIME:
+        case AVITO_ERR_HOOK:
+        case AVITO_ERR_CANCELLED:
+            return true;
+        default:
+            return rc <= -300 && rc > -500;
+    }
+}
+
+static void start_looking(gateway_account *a, struct gateway_job *j, uint32_t now_ms)
+{
+    j->looking = true;
+    j->look_from_ms = now_ms;
+    j->call = CALL_LOOK;
+    pause_job(a, j, 1000, now_ms);
+}
+
+static void fail(gateway_account *a, struct gateway_job *j, int rc, uint32_t now_ms)
+{
+    const avito_error *e = avito_last_error(a->lane->client);
+    const bool is_message = j->o->act == ORDER_SEND || j->o->act == ORDER_IMAGE;
+    const bool in_doubt = e->outcome == AVITO_CANNOT_TELL;
+    uint32_t pause_ms = j->pause_ms * 2;
+    char text[GATEWAY_REASON_MAX];
+
+    gateway_describe(a->lane->client, rc, text, sizeof text);
+    if (is_own(j)) {
+        gateway_own_failed(a, j->o->act, text, now_ms);
+        settle(j, LEDGER_NOT_DONE, text);
+    } else if (j->call == CALL_SEND && in_doubt) {
+        start_looking(a, j, now_ms);
+    } else if (is_passing(rc) && !(in_doubt && j->o->act == ORDER_DELETE)) {
+        gateway_account_warns(a, text);
+        pause_ms = pause_ms < 1000 ? 1000 : pause_ms < PAUSE_MAX_MS ? pause_ms : PAUSE_MAX_MS;
+        if (rc == AVITO_ERR_RATE && e->retry_after_s > 0 && e->retry_after_s <= 60) {
+            pause_ms = e->retry_after_s * 1000u;
+        }
+        j->call = j->call == CALL_SEND ? CALL_BASELINE : j->call;
+        pause_job(a, j, pause_ms, now_ms);
+    } else if (j->looking) {
+        settle(j, LEDGER_CANNOT_TELL, text); /* the chat cannot be read any more */
+    } else {
+        settle(j, is_message ? LEDGER_NOT_SENT : in_doubt ? LEDGER_CANNOT_TELL : LEDGER_NOT_DONE,
+               text);
+    }
+}
+
+static void take_message_id(struct gateway_job *j, avito_str id)
+{
+    snprintf(j->message_id, sizeof j->message_id, "%s", id.ptr != NULL ? id.ptr : "");
+}
+
+static void looked(gateway_account *a, struct gateway_job *j, uint32_t now_ms)
+{
+    if (j->verdict == AVITO_SENT) {
+        take_message_id(j, j->out.message.id);
+        settle(j, LEDGER_SENT, "found in the chat");
+    } else if (now_ms - j->look_from_ms >= LOOK_FOR_MS) {
+        settle(j, LEDGER_CANNOT_TELL,
+               "not seen after 60 s, which is no proof: it is not sent again");
+    } else {
+        pause_job(a, j, LOOK_EVERY_MS, now_ms);
+    }
+}
+
+static void baseline_read(struct gateway_job *j)
+{
+    const avito_messages *newest = &j->out.newest;
+
+    j->baseline_id[0] = '\0';
+    j->baseline_created = 0;
+    if (newest->count > 0 && newest->items[0].id.len < sizeof j->baseline_id) {
+        memcpy(j->baseline_id, newest->items[0].id.ptr, newest->items[0].id.len + 1);
+        j->baseline_created = newest->items[0].created;
+    }
+    j->phase = NOTING;
+}
+
+static void subscriptions_read(gateway_account *a, struct gateway_job *j)
+{
+    const avito_subscriptions *all = &j->out.subscriptions;
+
+    for (size_t i = 0; i < all->count; i++) {
+        if (avito_str_equal(all->items[i].url, a->o.webhook_url)) {
+            settle(j, LEDGER_DONE, "");
+            return;
+        }
+    }
+    j->call = CALL_SUBSCRIBE;
+    j->phase = WAITING;
+}
+
+static void uploaded(struct gateway_job *j)
+{
+    const avito_str id = j->out.uploaded.image_id;
+
+    if (id.ptr == NULL || id.len >= sizeof j->image_id) {
+        settle(j, LEDGER_NOT_SENT, "the service gave the picture no id");
+        return;
+    }
+    memcpy(j->image_id, id.ptr, id.len + 1);
+    j->call = CALL_BASELINE;
+    j->phase = WAITING;
+}
+
+static void call_over(gateway_account *a, struct gateway_job *j, int rc, uint32_t now_ms)
+{
+    if (j->call == CALL_SUBSCRIBE && rc == AVITO_ERR_CONFLICT) {
+        rc = AVITO_OK;
+    }
+    if (rc != AVITO_OK) {
+        fail(a, j, rc, now_ms);
+        return;
+    }
+    j->pause_ms = 0;
+    switch (j->call) {
+        case CALL_UPLOAD:
+            uploaded(j);
+            break;
+        case CALL_BASELINE:
+            baseline_read(j);
+            break;
+        case CALL_SEND:
+            take_message_id(j, j->out.message.id);
+            settle(j, LEDGER_SENT, "");
+            break;
+        case CALL_LOOK:
+            looked(a, j, now_ms);
+            break;
+        case CALL_UNREAD:
+            gateway_unread(a, (int)j->out.chats.count);
+            settle(j, LEDGER_DONE, "");
+            break;
+        case CALL_SUBSCRIPTIONS:
+            subscriptions_read(a, j);
+            break;
+        default:
+            settle(j, LEDGER_DONE, "");
+            break;
+    }
+}
+
+/* ---- steps ---- */
+
+static void forget_own(gateway_account *a, struct gateway_job *j)
+{
+    return_lane(a);
+    drop(a, j);
+}
+
+static void step_calling(gateway_account *a, struct gateway_job *j, uint32_t now_ms)
+{
+    const int rc = avito_step(a->lane->client);
+
+    if (rc != AVITO_AGAIN) {
+        call_over(a, j, rc, now_ms);
+    }
+}
+
+/* The ledger may know it since it was taken, or the commander may not want it any more. */
+static bool is_answered(gateway_account *a, struct gateway_job *j, uint32_t now_ms)
+{
+    const ledger_entry *e = is_own(j) || j->noted || j->looking ? NULL : ledger_find(&a->ledger, j->id);
+
+    if (e != NULL && e->state != LEDGER_BEGUN) {
+        answer_from(j, e);
+        return true;
+    }
+    if (e != NULL) {
+        adopt(j, e, now_ms);
+    }
+    if (j->expires && !j->looking && j->call != CALL_SEND && now_ms - j->taken_ms >= j->expiry_ms) {
+        settle(j, j->o->act == ORDER_SEND || j->o->act == ORDER_IMAGE ? LEDGER_NOT_SENT
+                                                                      : LEDGER_NOT_DONE,
+               "it expired before it could be done");
+        return true;
+    }
+    return false;
+}
+
+static void step_waiting(gateway_account *a, struct gateway_job *j, uint32_t now_ms)
+{
+    int rc;
+
+    if (a->user_id == 0 || is_answered(a, j, now_ms) || !has_lane(a)) {
+        return;
+    }
+    j->call = j->call == CALL_FIRST ? first_call(j) : j->call;
+    j->phase = CALLING;
+    rc = begin_call(a, j, now_ms);
+    if (rc != AVITO_AGAIN) {
+        call_over(a, j, rc, now_ms);
+    }
+}
+
+/* The lane is kept meanwhile: the request follows at once. */
+static void step_noting(gateway_account *a, struct gateway_job *j)
+{
+    ledger_entry e;
+    int rc;
+
+    j->begun = a->priv.g->o.unix_time(a->priv.g->o.ctx);
+    e = entry_of(a, j, LEDGER_BEGUN);
+    rc = ledger_note(&a->ledger, &e);
+    if (rc == AVITO_AGAIN) {
+        return;
+    }
+    if (rc == AVITO_OK) {
+        j->noted = true;
+        j->call = CALL_SEND;
+        j->phase = WAITING;
+    } else if (j->noted) { /* an earlier try of it is noted: so must be what became of it */
+        settle(j, LEDGER_NOT_SENT, "the ledger cannot be written: is the disk full?");
+    } else {
+        return_lane(a);
+        refuse(j, rc == AVITO_ERR_ROOM
+                      ? "too many commands are begun and not settled: send it again later"
+                      : "the ledger cannot be written, so nothing is sent: is the disk full?");
+        gateway_account_warns(a, j->reason);
+    }
+}
+
+static void step_settling(gateway_account *a, struct gateway_job *j, uint32_t now_ms)
+{
+    ledger_entry e;
+    int rc;
+
+    return_lane(a);
+    if (is_own(j)) {
+        forget_own(a, j);
+        return;
+    }
+    if (now_ms - j->pause_from_ms < j->pause_ms) {
+        return;
+    }
+    e = entry_of(a, j, j->state);
+    rc = ledger_note(&a->ledger, &e);
+    if (rc < 0 && j->noted) { /* on the disk stands "begun": that must not stay */
+        gateway_account_warns(a, "the ledger cannot be written: is the disk full?");
+        j->pause_from_ms = now_ms;
+        j->pause_ms = SAVE_AGAIN_MS;
+        return;
+    }
+    if (rc != AVITO_AGAIN) {
+        j->phase = ANSWERING;
+        j->answers = j->o->response_topic != NULL ? 3 : 1;
+        gateway_changed(a);
+    }
+}
+
+static void step_pausing(struct gateway_job *j, uint32_t now_ms)
+{
+    if (now_ms - j->pause_from_ms >= j->pause_ms) {
+        j->phase = WAITING;
+    }
+}
+
+/* One move of the job in work. False: it cannot move now. */
+static bool move(gateway_account *a, struct gateway_job *j, uint32_t now_ms)
+{
+    const uint8_t phase = j->phase, call = j->call;
+
+    switch (phase) {
+        case WAITING:
+            step_waiting(a, j, now_ms);
+            break;
+        case CALLING:
+            step_calling(a, j, now_ms);
+            break;
+        case PAUSING:
+            step_pausing(j, now_ms);
+            break;
+        case NOTING:
+            step_noting(a, j);
+            break;
+        default:
+            step_settling(a, j, now_ms);
+            break;
+    }
+    return current(a) != j || j->phase != phase || j->call != call;
+}
+
+static void step_answers(gateway_account *a)
+{
+    struct gateway_job *next;
+
+    for (struct gateway_job *j = a->priv.jobs; j != NULL; j = next) {
+        next = j->next;
+        if (j->phase == ANSWERING) {
+            answer(a, j);
+        } else if (j->acknowledging) {
+            acknowledge(a, j);
+        }
+    }
+}
+
+void gateway_job_step(gateway_account *a, uint32_t now_ms)
+{
+    struct gateway_job *j;
+
+    while ((j = current(a)) != NULL && (!a->priv.leaving || gateway_job_is_busy(a)) &&
+           move(a, j, now_ms)) {
+        if (current(a) != j) {
+            return_lane(a); /* others have their turn */
+        }
+    }
+    if (j == NULL) {
+        return_lane(a);
+    }
+    step_answers(a);
+}
+
+uint32_t gateway_job_deadline_ms(const gateway_account *a, uint32_t now_ms)
+{
+    const struct gateway_job *j = current(a);
+    uint32_t since;
+
+    if (j == NULL || (j->phase == WAITING && (a->user_id == 0 || a->lane == NULL))) {
+        return UINT32_MAX; /* gateway_step() lends lanes */
+    }
+    if (j->phase == CALLING) {
+        return avito_deadline_ms(a->lane->client);
+    }
+    if (j->phase == NOTING) {
+        return 10;
+    }
+    since = now_ms - j->pause_from_ms;
+    return since < j->pause_ms ? j->pause_ms - since : 0;
+}
+
+/* ---- taking ---- */
+
+/* Good while the broker's session goes on: the same packet comes again with it. */
+static void make_id(gateway *g, const mqtt_message *m, char id[LEDGER_ID_MAX + 1])
+{
+    uint64_t hash = ledger_hash(LEDGER_HASH, m->topic.ptr, m->topic.len);
+
+    if (m->payload.ptr != NULL) {
+        hash = ledger_hash(hash, m->payload.ptr, m->payload.len);
+    }
+    if (m->packet_id != 0) {
+        snprintf(id, LEDGER_ID_MAX + 1, "p%08x-%u-%016llx", (unsigned)g->o.session,
+                 (unsigned)m->packet_id, (unsigned long long)hash);
+    } else {
+        uint32_t random = 0;
+
+        (void)g->o.entropy(g->o.ctx, &random, sizeof random);
+        snprintf(id, LEDGER_ID_MAX + 1, "q%08x-%u-%016llx", (unsigned)random,
+                 (unsigned)++g->priv.counter, (unsigned long long)hash);
+    }
+}
+
+/* The same command came again after a break, and is still in hand. */
+static struct gateway_job *waiting_for(const gateway_account *a, const char *id)
+{
+    struct gateway_job *j = a->priv.jobs;
+
+    while (j != NULL && (is_own(j) || j->packet_id != 0 || strcmp(j->id, id) != 0)) {
+        j = j->next;
+    }
+    return j;
+}
+
+/* Of several accounts none may have so many commands waiting that the others' cannot come: not more than
+ * places are left for all of them. */
+static bool is_too_much(const gateway_account *a, const mqtt_message *m)
+{
+    const gateway *g = a->priv.g;
+    const size_t taken = g->priv.taken < g->o.window ? g->priv.taken : g->o.window;
+
+    if (m->qos == 0) {
+        return gateway_job_count(a) > QOS_0_MAX;
+    }
+    return g->priv.count > 1 && a->priv.taken > g->o.window - taken;
+}
+
+static const char *objection(gateway_account *a, const struct gateway_job *j, const mqtt_message *m)
+{
+    gateway *g = a->priv.g;
+
+    if (j->o->wrong != NULL) {
+        return j->o->wrong;
+    }
+    if (is_too_much(a, m)) {
+        return "too many commands of this account wait: send it again later";
+    }
+    if (g->priv.pictures > g->o.pictures_max) {
+        return "too many pictures wait: send it again later";
+    }
+    if (g->priv.unsaved && j->derived) {
+        g->priv.unsaved = g->o.save_session(g->o.ctx, g->o.session) != AVITO_OK;
+    }
+    if (g->priv.unsaved && j->derived) {
+        return "without an id it could be done twice now, since the disk takes nothing";
+    }
+    return NULL;
+}
+
+static void judge(gateway_account *a, struct gateway_job *j, const mqtt_message *m,
+                  uint32_t now_ms)
+{
+    const ledger_entry *e = ledger_find(&a->ledger, j->id);
+    const char *wrong = objection(a, j, m);
+
+    if (e != NULL && e->state != LEDGER_BEGUN) {
+        answer_from(j, e);
+    } else if (e != NULL) {
+        adopt(j, e, now_ms);
+    } else if (wrong != NULL) {
+        a->priv.refused += j->o->wrong == NULL;
+        refuse(j, wrong);
+    }
+}
+
+void gateway_job_take(gateway_account *a, const mqtt_message *m, enum order_act act,
+                      avito_str target, uint32_t now_ms)
+{
+    order *o = order_read(m, act, target);
+    const bool derived = o != NULL && o->id[0] == '\0';
+    struct gateway_job *j;
+
+    if (o == NULL) { /* not acknowledged: it comes again with the next connection */
+        gateway_account_warns(a, "out of memory: a command waits until the next connection");
+        return;
+    }
+    if (derived) {
+        make_id(a->priv.g, m, o->id);
+    }
+    j = waiting_for(a, o->id);
+    if (j != NULL) {
+        free(o);
+        give_packet(a, j, m->packet_id);
+        if (j->phase == ANSWERED && j->open_answers == 0) {
+            acknowledge(a, j);
+        }
+        return;
+    }
+    j = new_job(a, o);
+    if (j == NULL) {
+        return;
+    }
+    give_packet(a, j, m->packet_id);
+    j->derived = derived && m->packet_id != 0;
+    j->taken_ms = now_ms;
+    j->expires = m->expiry_s < UINT32_MAX / 1000u;
+    j->expiry_ms = j->expires ? m->expiry_s * 1000u : 0;
+    judge(a, j, m, now_ms);
+}
+
+void gateway_job_own(gateway_account *a, enum order_act act)
+{
+    order *o = calloc(1, sizeof *o);
+
+    if (o != NULL) {
+        o->act = act;
+        o->target = o->text = "";
+    }
+    (void)new_job(a, o); /* without memory it is asked the next time */
+}
+
+static bool is_in_hand(const gateway_account *a, const char *id)
+{
+    const struct gateway_job *j = a->priv.jobs;
+
+    while (j != NULL && (is_own(j) || strcmp(j->id, id) != 0)) {
+        j = j->next;
+    }
+    return j != NULL;
+}
+
+void gateway_job_recover(gateway_account *a, uint32_t now_ms)
+{
+    const ledger_entry *e;
+
+    for (size_t n = 0; (e = ledger_begun(&a->ledger, n)) != NULL; n++) {
+        struct gateway_job *j = is_in_hand(a, e->id) ? NULL : new_job(a, order_of_entry(e));
+
+        if (j != NULL) {
+            adopt(j, e, now_ms);
+        }
+    }
+}
+
+void gateway_job_lost(gateway_account *a)
+{
+    for (struct gateway_job *j = a->priv.jobs; j != NULL; j = j->next) {
+        j->packet_id = 0;
+        j->acknowledging = false;
+        j->open_answers = 0;
+        if (j->phase == ANSWERED) {
+            j->phase = ANSWERING;
+        }
+        if (j->phase == ANSWERING) {
+            j->answers = j->o->response_topic != NULL ? 3 : 1;
+        }
+    }
+    a->priv.taken = 0;
+}
+
+void gateway_job_drop(gateway_account *a)
+{
+    leave_line(a);
+    if (a->lane != NULL) {
+        avito_cancel(a->lane->client);
+    }
+    return_lane(a);
+    while (a->priv.jobs != NULL) {
+        drop(a, a->priv.jobs);
+    }
+}

@@ -1,0 +1,51 @@
+/* job.h - one command in the gateway's hands: from its taking to its acknowledgement. Private to the
+ * gateway. */
+#ifndef AVITO_TOOLS_JOB_H
+#define AVITO_TOOLS_JOB_H
+
+#include "gateway.h"
+
+/* What a publication of ours is, until its PUBACK. */
+enum { FLIGHT_RETAINED, FLIGHT_MARKER, FLIGHT_MESSAGE, FLIGHT_ANSWER, FLIGHT_CLOSING };
+
+/* A command came: it is taken, answered from the ledger, or refused, and never lost. */
+void gateway_job_take(gateway_account *a, const mqtt_message *m, enum order_act act,
+                      avito_str target, uint32_t now_ms);
+
+/* What the gateway asks for itself: ORDER_UNREAD, ORDER_WEBHOOK. */
+void gateway_job_own(gateway_account *a, enum order_act act);
+
+/* What the ledger says was begun before a crash is read back. */
+void gateway_job_recover(gateway_account *a, uint32_t now_ms);
+
+void gateway_job_step(gateway_account *a, uint32_t now_ms);
+uint32_t gateway_job_deadline_ms(const gateway_account *a, uint32_t now_ms);
+
+/* Lanes that came back go to the account that waits longest. */
+void gateway_job_lend(gateway *g, uint32_t now_ms);
+
+/* The broker has the answer. */
+void gateway_job_answered(gateway_account *a, struct gateway_job *j);
+
+/* The connection is gone: what was not acknowledged comes again. */
+void gateway_job_lost(gateway_account *a);
+
+/* Forgets all of them, and what is begun is in the ledger. */
+void gateway_job_drop(gateway_account *a);
+
+size_t gateway_job_count(const gateway_account *a); /* of those that are not answered */
+
+/* A call is under way, or its outcome is to be noted. */
+bool gateway_job_is_busy(const gateway_account *a);
+
+/* ---- of gateway.c, for jobs ---- */
+
+int gateway_publish(gateway *g, const mqtt_publication *p, struct gateway_flight what);
+void gateway_say(gateway *g, const char *text);
+void gateway_account_warns(gateway_account *a, const char *text);
+void gateway_own_failed(gateway_account *a, enum order_act act, const char *text, uint32_t now_ms);
+void gateway_describe(const avito_client *client, int result, char *out, size_t cap);
+void gateway_unread(gateway_account *a, int count);
+void gateway_changed(gateway_account *a);
+
+#endif

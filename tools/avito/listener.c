@@ -1,0 +1,226 @@
+/* listener.c - see listener.h. */
+#include "listener.h"
+#include "language.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+struct listener_connection {
+    int fd;
+    avito_webhook webhook;
+    char buffer[AVITO_WEBHOOK_SIZE(LISTENER_BODY_MAX)];
+    char in[4096]; /* received and not used yet */
+    size_t in_len;
+};
+
+/* ADDRESS:PORT, the address numeric. False after saying why. */
+static bool address_of(const char *word, struct sockaddr_in *out)
+{
+    char address[64];
+    const char *colon = word != NULL ? strrchr(word, ':') : NULL;
+    const long port = colon != NULL ? strtol(colon + 1, NULL, 10) : 0;
+
+    memset(out, 0, sizeof *out);
+    out->sin_family = AF_INET;
+    out->sin_port = htons((uint16_t)port);
+    if (colon != NULL && (size_t)(colon - word) < sizeof address && port > 0 && port < 65536) {
+        memcpy(address, word, (size_t)(colon - word));
+        address[colon - word] = '\0';
+        if (inet_pton(AF_INET, address, &out->sin_addr) == 1) {
+            return true;
+        }
+    }
+    fputs(say(TEXT("listen takes an address and a port, such as 127.0.0.1:8080\n",
+                   "listen: адрес и порт, например 127.0.0.1:8080\n")),
+          stderr);
+    return false;
+}
+
+static int listen_at(const struct sockaddr_in *at)
+{
+    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), on = 1;
+
+    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
+        bind(fd, (const struct sockaddr *)at, sizeof *at) != 0 ||
+        listen(fd, LISTENER_CONNECTIONS) != 0) {
+        perror(say(TEXT("avito: cannot listen", "avito: не удаётся слушать")));
+        if (fd >= 0) {
+            close(fd);
+        }
+        return -1;
+    }
+    return fd;
+}
+
+static bool is_path(const char *path)
+{
+    static char room[AVITO_WEBHOOK_SIZE(1)];
+    avito_webhook_options o = avito_webhook_options_default();
+    avito_webhook probe;
+
+    o.path = path;
+    o.buffer = room;
+    o.buffer_cap = sizeof room;
+    if (path != NULL && avito_webhook_init(&probe, &o, 0) == AVITO_OK) {
+        return true;
+    }
+    fputs(say(TEXT("--path-file names a file with the path: / and at least 32 hex digits\n",
+                   "--path-file - файл с путём: / и не меньше 32 шестнадцатеричных цифр\n")),
+          stderr);
+    return false;
+}
+
+int listener_open(listener *l, const char *at, const char *path,
+                  bool (*take)(void *ctx, avito_webhook *webhook), void *ctx)
+{
+    struct sockaddr_in address;
+
+    memset(l, 0, sizeof *l);
+    l->fd = -1;
+    l->path = path;
+    l->take = take;
+    l->ctx = ctx;
+    if (!is_path(path) || !address_of(at, &address)) {
+        return EXIT_USAGE;
+    }
+    l->fd = listen_at(&address);
+    return l->fd >= 0 ? EXIT_DONE : EXIT_LOCAL;
+}
+
+static void drop(struct listener_connection **c)
+{
+    close((*c)->fd);
+    free(*c);
+    *c = NULL;
+}
+
+void listener_close(listener *l)
+{
+    for (int i = 0; i < LISTENER_CONNECTIONS; i++) {
+        if (l->connections[i] != NULL) {
+            drop(&l->connections[i]);
+        }
+    }
+    if (l->fd >= 0) {
+        close(l->fd);
+    }
+    l->fd = -1;
+}
+
+/* Without room or memory the proxy tries again. */
+static void accept_connection(listener *l)
+{
+    avito_webhook_options o = avito_webhook_options_default();
+    struct listener_connection **c = l->connections;
+    const int fd = accept4(l->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+    if (fd < 0) {
+        return;
+    }
+    while (c < l->connections + LISTENER_CONNECTIONS && *c != NULL) {
+        c++;
+    }
+    if (c == l->connections + LISTENER_CONNECTIONS || (*c = malloc(sizeof **c)) == NULL) {
+        close(fd);
+        return;
+    }
+    (*c)->fd = fd;
+    (*c)->in_len = 0;
+    o.path = l->path;
+    o.buffer = (*c)->buffer;
+    o.buffer_cap = sizeof (*c)->buffer;
+    (void)avito_webhook_init(&(*c)->webhook, &o,
+                             avito_posix_clock_ms(NULL)); /* the path was checked before */
+}
+
+static bool flush_output(struct listener_connection *c)
+{
+    const char *out;
+    size_t len;
+
+    while ((out = avito_webhook_output(&c->webhook, &len)) != NULL && len > 0) {
+        const ssize_t n = send(c->fd, out, len, MSG_NOSIGNAL);
+
+        if (n <= 0) {
+            return n < 0 && (errno == EAGAIN || errno == EINTR);
+        }
+        avito_webhook_sent(&c->webhook, (size_t)n, avito_posix_clock_ms(NULL));
+    }
+    return true;
+}
+
+/* Takes in what was received. False: close. */
+static bool feed(listener *l, struct listener_connection *c)
+{
+    bool again = true;
+
+    while (again && avito_webhook_wants(&c->webhook) != AVITO_WANT_WRITE) {
+        size_t used = 0;
+        const int result =
+            avito_webhook_receive(&c->webhook, c->in, c->in_len, &used, avito_posix_clock_ms(NULL));
+
+        memmove(c->in, c->in + used, c->in_len - used);
+        c->in_len -= used;
+        again = used > 0 && c->in_len > 0;
+        if (result == AVITO_OK) {
+            if (!l->take(l->ctx, &c->webhook) || !flush_output(c)) {
+                return false;
+            }
+            avito_webhook_done(&c->webhook, avito_posix_clock_ms(NULL));
+        }
+    }
+    return flush_output(c) && !avito_webhook_finished(&c->webhook);
+}
+
+static bool serve_connection(listener *l, struct listener_connection *c, short events)
+{
+    if (events & (POLLIN | POLLHUP | POLLERR)) {
+        const ssize_t n = recv(c->fd, c->in + c->in_len, sizeof c->in - c->in_len, 0);
+
+        if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
+            return false;
+        }
+        c->in_len += n > 0 ? (size_t)n : 0;
+    }
+    return flush_output(c) && feed(l, c);
+}
+
+uint32_t listener_prepare(const listener *l, struct pollfd *fds)
+{
+    const uint32_t now = avito_posix_clock_ms(NULL);
+    uint32_t ms = UINT32_MAX;
+
+    fds[0] = (struct pollfd){l->fd, POLLIN, 0};
+    for (int i = 0; i < LISTENER_CONNECTIONS; i++) {
+        const struct listener_connection *c = l->connections[i];
+
+        fds[i + 1] = (struct pollfd){c != NULL ? c->fd : -1, 0, 0};
+        if (c != NULL) {
+            const uint32_t left = avito_webhook_deadline_ms(&c->webhook, now);
+
+            fds[i + 1].events =
+                avito_webhook_wants(&c->webhook) & AVITO_WANT_WRITE ? POLLOUT : POLLIN;
+            ms = left < ms ? left : ms;
+        }
+    }
+    return ms;
+}
+
+void listener_step(listener *l, const struct pollfd *fds)
+{
+    for (int i = 0; i < LISTENER_CONNECTIONS; i++) {
+        if (l->connections[i] != NULL && fds[i + 1].fd >= 0 &&
+            !serve_connection(l, l->connections[i], fds[i + 1].revents)) {
+            drop(&l->connections[i]);
+        }
+    }
+    if (fds[0].revents & POLLIN) {
+        accept_connection(l);
+    }
+}

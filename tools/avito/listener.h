@@ -1,0 +1,38 @@
+/* listener.h - takes notifications over HTTP, behind a proxy that ends TLS. Never waits. */
+#ifndef AVITO_TOOLS_LISTENER_H
+#define AVITO_TOOLS_LISTENER_H
+
+#include "command.h"
+
+#include "avito_messenger.h"
+
+#include <poll.h>
+
+#define LISTENER_CONNECTIONS 16
+#define LISTENER_FDS         (LISTENER_CONNECTIONS + 1)
+#define LISTENER_BODY_MAX    65536
+
+struct listener_connection;
+
+typedef struct listener {
+    const char *path;
+    /* A notification is complete. False: it is not answered, so it comes again. */
+    bool (*take)(void *ctx, avito_webhook *webhook);
+    void *ctx;
+    int fd; /* -1: closed */
+    struct listener_connection *connections[LISTENER_CONNECTIONS];
+} listener;
+
+/* Listens at ADDRESS:PORT, the address numeric, for POSTs to `path`. EXIT_DONE, or EXIT_USAGE or EXIT_LOCAL
+ * after saying on standard error why not. */
+int listener_open(listener *l, const char *at, const char *path,
+                  bool (*take)(void *ctx, avito_webhook *webhook), void *ctx);
+void listener_close(listener *l);
+
+/* What to wait for: LISTENER_FDS descriptors. Returns how long at most, in milliseconds. */
+uint32_t listener_prepare(const listener *l, struct pollfd *fds);
+
+/* After poll(), with the same descriptors. */
+void listener_step(listener *l, const struct pollfd *fds);
+
+#endif

@@ -1,0 +1,299 @@
+/* served.c - see served.h. */
+#include "served.h"
+#include "command.h"
+#include "disk.h"
+#include "roots.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define LEDGER_FILE "ledger.jsonl"
+
+/* ---- what is kept: tokens as all programs of the account do, the rest by us alone ---- */
+
+/* One for all accounts, since it is large: opened for a moment, which is once a day. What it gave is good
+ * until the next time. */
+static avito_store token_store;
+static bool token_store_is_open;
+
+static int open_tokens(const served *s)
+{
+    avito_store_options o = avito_store_options_default();
+
+    if (token_store_is_open) {
+        avito_store_close(&token_store);
+    }
+    token_store_is_open = true;
+    o.folder = s->folder;
+    o.client_id = s->account.o.client_id;
+    o.host = s->host;
+    return avito_store_open(&token_store, &o);
+}
+
+static int load_token(void *ctx, avito_token *token)
+{
+    const int rc = open_tokens(ctx);
+
+    return rc == AVITO_OK ? avito_store_load_token(&token_store, token) : rc;
+}
+
+static int save_token(void *ctx, const avito_token *token)
+{
+    const int rc = open_tokens(ctx);
+
+    return rc == AVITO_OK ? avito_store_save_token(&token_store, token) : rc;
+}
+
+static const char *slot_name(int slot)
+{
+    return slot == 0 ? "inbox.0" : "inbox.1";
+}
+
+static int load_inbox(void *ctx, int slot, void *data, size_t cap, size_t *len)
+{
+    char *text;
+    const int rc = disk_read(((served *)ctx)->folder, slot_name(slot), &text, len);
+
+    if (rc == AVITO_OK) {
+        memcpy(data, text, *len < cap ? *len : cap);
+        free(text);
+    }
+    return rc;
+}
+
+static int save_inbox(void *ctx, int slot, const void *data, size_t len)
+{
+    return disk_write(((served *)ctx)->folder, slot_name(slot), data, len);
+}
+
+static int append_ledger(void *ctx, const char *lines, size_t len)
+{
+    return disk_append(((served *)ctx)->folder, LEDGER_FILE, lines, len);
+}
+
+static int replace_ledger(void *ctx, const char *lines, size_t len)
+{
+    return disk_write(((served *)ctx)->folder, LEDGER_FILE, lines, len);
+}
+
+static int load_ledger(void *ctx, void (*take)(void *to, const char *lines, size_t len), void *to)
+{
+    char *text;
+    size_t len;
+    const int rc = disk_read(((served *)ctx)->folder, LEDGER_FILE, &text, &len);
+
+    if (rc == AVITO_OK) {
+        take(to, text, len);
+        free(text);
+    }
+    return rc == AVITO_END ? (int)AVITO_OK : rc;
+}
+
+/* ---- the configuration ---- */
+
+uint64_t served_fingerprint(const config *c, const account *from)
+{
+    uint64_t hash = LEDGER_HASH;
+
+    for (const config_row *row = c->rows; row != NULL; row = row->next) {
+        if (strcmp(row->section, from->name) == 0) {
+            hash = ledger_hash(hash, row->key, strlen(row->key) + 1);
+            hash = ledger_hash(hash, row->value, strlen(row->value) + 1);
+        }
+    }
+    hash = ledger_hash(hash, from->client_id, strlen(from->client_id) + 1);
+    return ledger_hash(hash, from->client_secret, strlen(from->client_secret) + 1);
+}
+
+static const char *copy(char **at, const char *text)
+{
+    const size_t size = strlen(text) + 1;
+    char *to = memcpy(*at, text, size);
+
+    *at += size;
+    return to;
+}
+
+/* The chats that a list of words names, as an array that ends in NULL. */
+static const char **words_of(char *list)
+{
+    size_t count = 0;
+    const char **words = calloc(strlen(list) / 2 + 2, sizeof *words);
+
+    for (char *save = NULL, *word = strtok_r(list, " \t,", &save); words != NULL && word != NULL;
+         word = strtok_r(NULL, " \t,", &save)) {
+        words[count++] = word;
+    }
+    return words;
+}
+
+/* A whole number of the section. False after saying that it is none. */
+static bool number_in(const config *c, const char *section, const char *key, long high, long *out)
+{
+    const char *value = config_value(c, section, key);
+    char *end;
+    const long number = value != NULL ? strtol(value, &end, 10) : 0;
+
+    if (value == NULL) {
+        return true;
+    }
+    if (end == value || *end != '\0' || number < 1 || number > high) {
+        fprintf(stderr, say(TEXT("[%s] %s: a number from 1 to %ld\n", "[%s] %s: число от 1 до %ld\n")),
+                section, key, high);
+        return false;
+    }
+    *out = number;
+    return true;
+}
+
+/* ---- opening ---- */
+
+static bool take_texts(served *s, const config *c, const account *from, avito_account_options *o)
+{
+    const char *notify = config_value(c, from->name, "notify");
+    const char *host = from->host != NULL ? from->host : "api.avito.ru";
+    char *at, *list;
+
+    notify = notify != NULL ? notify : "";
+    s->texts = malloc(strlen(from->name) + strlen(from->folder) + strlen(from->client_id) +
+                      strlen(from->client_secret) + strlen(host) + strlen(notify) + 6);
+    if (s->texts == NULL) {
+        return false;
+    }
+    at = s->texts;
+    s->name = copy(&at, from->name);
+    s->folder = copy(&at, from->folder);
+    s->host = o->host = copy(&at, host);
+    o->client_id = copy(&at, from->client_id);
+    o->client_secret = copy(&at, from->client_secret);
+    list = strcpy(at, notify);
+    s->notify = words_of(list);
+    return s->notify != NULL;
+}
+
+static int open_account(served *s, const config *c, const account *from)
+{
+    avito_account_options o = avito_account_options_default();
+    long rate = 0;
+    int rc;
+
+    s->roots = roots_of(from->ca_file);
+    if (s->roots == NULL || !number_in(c, from->name, "rate", 100000, &rate) ||
+        !take_texts(s, c, from, &o)) {
+        return EXIT_USAGE;
+    }
+    o.tokens = s->tokens;
+    o.tokens_cap = sizeof s->tokens;
+    o.port = from->port;
+    o.ctx = s;
+    o.clock_ms = avito_posix_clock_ms;
+    o.unix_time = avito_posix_unix_time;
+    o.entropy = avito_posix_entropy;
+    o.load_token = load_token;
+    o.save_token = save_token;
+    o.requests_per_minute = (uint32_t)rate;
+    rc = avito_account_init(&s->account, &o);
+    s->reader = rc == AVITO_OK ? lane_new(LANE_READS, SERVED_ARENA) : NULL;
+    rc = rc == AVITO_OK && s->reader == NULL ? (int)AVITO_ERR_ROOM : rc;
+    rc = rc == AVITO_OK ? lane_open(s->reader, LANE_READS, &s->account, s->roots) : rc;
+    if (rc != AVITO_OK) {
+        fprintf(stderr, "avito gateway: %s: %s; %s\n", from->name, avito_error_text(rc),
+                avito_error_remedy(rc));
+        return EXIT_USAGE;
+    }
+    return EXIT_DONE;
+}
+
+static int take_lock(served *s)
+{
+    s->lock = disk_lock(s->folder, "inbox.lock", "avito gateway");
+    if (s->lock >= 0) {
+        return EXIT_DONE;
+    }
+    fprintf(stderr, "avito gateway: %s/inbox.lock: %s\n", s->folder,
+            errno == EWOULDBLOCK
+                ? say(TEXT("another program serves this account", "эту учётную запись уже обслуживает другая программа"))
+                : strerror(errno));
+    return EXIT_LOCAL;
+}
+
+static bool is_yes(const char *value)
+{
+    return value != NULL && strcmp(value, "yes") == 0;
+}
+
+static int add(served *s, gateway *g, const config *c, const char *webhook_url)
+{
+    gateway_account_options o;
+    long poll_s = 15;
+    int rc;
+
+    if (!number_in(c, s->name, "poll", 86400, &poll_s)) {
+        return EXIT_USAGE;
+    }
+    memset(&o, 0, sizeof o);
+    o.name = s->name;
+    o.reader = &s->reader->client;
+    o.inbox = avito_inbox_options_default();
+    o.inbox.state = s->ring;
+    o.inbox.state_cap = sizeof s->ring;
+    o.inbox.chats = s->records;
+    o.inbox.chats_cap = sizeof s->records;
+    o.inbox.arena = &s->reader->arena;
+    o.inbox.poll_ms = (uint32_t)poll_s * 1000u;
+    o.inbox.mark_as_read = is_yes(config_value(c, s->name, "mark_as_read"));
+    o.inbox.ctx = s;
+    o.inbox.load = load_inbox;
+    o.inbox.save = save_inbox;
+    o.ledger = (ledger_store){s, append_ledger, replace_ledger, load_ledger};
+    o.notify = s->notify;
+    o.webhook_url = webhook_url;
+    rc = gateway_add(g, &s->core, &o);
+    if (rc != AVITO_OK) {
+        fprintf(stderr, "avito gateway: %s/" LEDGER_FILE ": %s\n", s->folder, strerror(errno));
+        return EXIT_LOCAL;
+    }
+    return EXIT_DONE;
+}
+
+served *served_open(gateway *g, const config *c, const account *from, const char *webhook_url)
+{
+    served *s = malloc(sizeof *s);
+
+    if (s == NULL) {
+        return NULL;
+    }
+    memset(s, 0, offsetof(served, tokens)); /* buffers are touched when they are needed */
+    s->lock = -1;
+    s->wanted = true;
+    s->fingerprint = served_fingerprint(c, from);
+    if (open_account(s, c, from) != EXIT_DONE || take_lock(s) != EXIT_DONE ||
+        add(s, g, c, webhook_url) != EXIT_DONE) {
+        served_free(s);
+        return NULL;
+    }
+    return s;
+}
+
+void served_free(served *s)
+{
+    if (s->reader != NULL) {
+        if (s->reader->client.account != NULL) {
+            avito_client_close(&s->reader->client);
+        }
+        free(s->reader);
+    }
+    if (s->lock >= 0) {
+        close(s->lock);
+    }
+    if (s->texts != NULL) {
+        memset(s->texts, 0, strlen(s->texts));
+    }
+    free(s->texts);
+    free(s->notify);
+    memset(s->tokens, 0, sizeof s->tokens);
+    free(s);
+}

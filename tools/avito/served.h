@@ -1,0 +1,42 @@
+/* served.h - one account that `avito gateway` serves: its memory, its lane, its files. */
+#ifndef AVITO_TOOLS_SERVED_H
+#define AVITO_TOOLS_SERVED_H
+
+#include "config.h"
+#include "gateway.h"
+#include "lane.h"
+
+#define SERVED_IDS       512u  /* messages that the inbox tells apart */
+#define SERVED_CHATS     256u  /* of which it knows whether they moved */
+#define SERVED_ARENA     16384u
+#define SERVED_TOKEN_MAX 1024u
+
+typedef struct served {
+    struct served *next;
+    gateway_account core;
+    avito_account account;
+    lane *reader;
+    const avito_anchors *roots;
+    char *texts; /* copies of the configuration's, in one piece of memory */
+    const char *name, *folder, *host;
+    const char **notify;
+    int lock;             /* of the inbox */
+    uint64_t fingerprint; /* of its configuration */
+    uint32_t due_ms;      /* when its next step is due */
+    bool wanted;          /* the configuration still has it */
+    bool started;         /* it had its first step */
+    char tokens[AVITO_TOKENS_SIZE(SERVED_TOKEN_MAX)];
+    char ring[AVITO_INBOX_STATE_SIZE(SERVED_IDS)];
+    char records[AVITO_INBOX_CHATS_SIZE(SERVED_CHATS)];
+} served;
+
+/* Of all that its section says. */
+uint64_t served_fingerprint(const config *c, const account *from);
+
+/* Opens it and adds it to the gateway. NULL after saying why not. `webhook_url` outlives it; NULL: none. */
+served *served_open(gateway *g, const config *c, const account *from, const char *webhook_url);
+
+/* What is left when it is no longer the gateway's. */
+void served_free(served *s);
+
+#endif
