@@ -23,3 +23,9 @@ avito-kill: packages build/avito.san build/simulator ## kill -9 of `avito watch 
 .PHONY: avito-export-test
 avito-export-test: packages build/avito build/simulator build/certs ## avito export of 1,000 chats with 50 messages, killed and continued
 	@$${PYTHON:-python3} tests/avito/export_big.py
+
+# The gateway: its parts, and all of it with real brokers and clients of strangers.
+build/tests/ledger_test: build/obj/tools/avito/jsonl.san.o
+build/tests/order_test: $(patsubst %,build/obj/tools/avito/%.san.o,mqtt ledger jsonl)
+TEST_SCRIPTS  += tests/avito/gateway.sh
+TEST_PACKAGES += mosquitto mosquitto-clients python3-paho-mqtt openssl

@@ -29,10 +29,11 @@ def wait_for(condition, seconds=20, step=0.02):
 class Broker:
     """with Broker("allow_anonymous true") as broker: ... Persistent, so that it may be stopped and started."""
 
-    def __init__(self, *lines, tls=None):
+    def __init__(self, *lines, tls=None, saves=True):
         self.port = free_port()
         self.lines = lines or ("allow_anonymous true",)
         self.tls = tls  # (ca, certificate, key) of the listener
+        self.saves = saves  # each change, at once: slow, and nothing is forgotten
         self.process = None
 
     def __enter__(self):
@@ -43,8 +44,9 @@ class Broker:
             if self.tls:
                 file.write("cafile {}\ncertfile {}\nkeyfile {}\n".format(*map(os.path.abspath, self.tls)))
             file.write("\n".join(self.lines) + "\n")
-            file.write(f"persistence true\npersistence_location {self.folder.name}/\nautosave_interval 1\n"
-                       "autosave_on_changes true\nmax_queued_messages 100000\n")
+            file.write(f"persistence true\npersistence_location {self.folder.name}/\nmax_queued_messages 100000\n")
+            if self.saves:
+                file.write("autosave_interval 1\nautosave_on_changes true\n")
             if os.getuid() == 0:
                 file.write("user root\n")
         self.start()
@@ -76,7 +78,7 @@ class Broker:
     def publish(self, topic, payload, *options):
         """By mosquitto_pub, MQTT 5, QoS 1."""
         data = payload if isinstance(payload, bytes) else payload.encode()
-        return subprocess.run(["mosquitto_pub", "-p", str(self.port), "-V", "5", "-q", "1", "-t", topic, "-s", *options],
+        return subprocess.run(["mosquitto_pub", "-p", str(self.port), "-V", "5", "-q", "1", "-t", topic, "-s" if data else "-n", *options],
                               input=data, capture_output=True, timeout=60, check=True)
 
 
@@ -88,7 +90,7 @@ class Subscriber:
         for topic in topics:
             words += ["-t", topic]
         self.lines = []
-        self.process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True, encoding="utf-8")
+        self.process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True, encoding="utf-8", errors="replace")
         self.thread = threading.Thread(target=self.read, daemon=True)
         self.thread.start()
 

@@ -308,20 +308,20 @@ static void test_filters_are_checked(void **state)
     assert_int_equal(mqtt_subscribe(&client, &f, 0, NULL), MQTT_ERR_ARGUMENT);
 }
 
+/* mosquitto 2.0.11 sends so many again after each PUBACK. */
 static void test_more_than_receive_maximum(void **state)
 {
-    char packet[] = "\x32\x06\x00\x01"
-                    "a\x00\x01\x00";
+    char packet[] = "\x32\x06\x00\x01t\x00\x01\x00";
     mqtt_event e;
     int i;
 
     (void)state;
     connect_client();
-    for (i = 1; i <= MQTT_WINDOW; i++) {
+    for (i = 1; i <= 3 * MQTT_WINDOW; i++) {
         packet[6] = (char)i;
-        assert_int_equal(feed(packet, 8, &e), MQTT_OK);
+        assert_int_equal(FEED(packet, &e), MQTT_OK);
+        assert_int_equal(e.message.packet_id, i);
     }
-    assert_int_equal(feed(packet, 8, &e), MQTT_ERR_PROTOCOL);
 }
 
 /* A publication of 600 bytes, given in pieces as `in` takes them. The first event that comes of it. */
@@ -358,11 +358,13 @@ static void connect_for_any_size(void)
 static size_t large_packet(char *to)
 {
     memset(to, 'x', 600);
-    memcpy(to, "\x32\xd5\x04\x00\x03"
-               "a/b\x00\x07\x05\x02\x00\x00\x00\x05",
+    memcpy(to,
+           "\x32\xd5\x04\x00\x03"
+           "a/b\x00\x07\x05\x02\x00\x00\x00\x05",
            16);
-    memcpy(to + 600, "\x30\x06\x00\x01"
-                     "c\x00zz",
+    memcpy(to + 600,
+           "\x30\x06\x00\x01"
+           "c\x00zz",
            8);
     return 608;
 }

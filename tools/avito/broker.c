@@ -192,7 +192,9 @@ static void lost(broker *b, gateway *g, const char *why, uint32_t now_ms)
     b->link.client.o.in_cap = sizeof b->in;
     gateway_lost(g);
     b->lost_ms = now_ms;
-    b->pause_ms = b->pause_ms == 0 ? 1000 : b->pause_ms * 2 < PAUSE_MAX_MS ? b->pause_ms * 2 : PAUSE_MAX_MS;
+    b->pause_ms = b->pause_ms == 0                 ? 1000
+                  : b->pause_ms * 2 < PAUSE_MAX_MS ? b->pause_ms * 2
+                                                   : PAUSE_MAX_MS;
     if (!b->failing) {
         b->failing = true;
         g->o.say(g->o.ctx, NULL, why);

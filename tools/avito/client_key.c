@@ -51,8 +51,8 @@ static void begin_object(br_pem_decoder_context *pem, struct reading *r, bool ke
     r->wanted = keys ? strstr(name, "PRIVATE KEY") != NULL && strstr(name, "ENCRYPTED") == NULL
                      : strcmp(name, "CERTIFICATE") == 0;
     r->begin = r->to->used;
-    br_pem_decoder_setdest(
-        pem, r->wanted ? keys ? take_key_bytes : take_certificate_bytes : NULL, r);
+    br_pem_decoder_setdest(pem, r->wanted ? keys ? take_key_bytes : take_certificate_bytes : NULL,
+                           r);
 }
 
 static void end_object(struct reading *r, bool keys)

@@ -299,7 +299,8 @@ const command commands[] = {
       "results/ID, state, status; and avito/gateway/NAME/status. The broker must speak MQTT 5. "
       "SIGHUP reads the configuration again.",
       "Обслуживает учётные записи из настроек, а если их там нет, то сохранённые avito login, пока "
-      "его не остановят. Сообщение считается принятым, когда оно у брокера; команда подтверждается, "
+      "его не остановят. Сообщение считается принятым, когда оно у брокера; команда "
+      "подтверждается, "
       "когда её результат опубликован; ничто не отправляется дважды. Темы под avito/ИМЯ/: "
       "messages/ЧАТ, send/ЧАТ, image/ЧАТ, read/ЧАТ, delete/ЧАТ, block/ПОЛЬЗОВАТЕЛЬ, results/ID, "
       "state, status; и avito/gateway/ИМЯ/status. Брокер должен говорить на MQTT 5. По SIGHUP "

@@ -450,7 +450,7 @@ static void accept_message(gateway_account *a, uint32_t now_ms)
         return;
     }
     account_fails(a, "the state cannot be written, so no message counts as taken: is the "
-                             "disk full?");
+                     "disk full?");
     a->priv.message = MESSAGE_ACCEPTING;
     a->priv.held_from_ms = now_ms;
     a->priv.held_ms = SAVE_AGAIN_MS;
@@ -484,7 +484,8 @@ static void tell_events(gateway_account *a)
         unsigned bit;
         const char *text;
     } rows[] = {
-        {AVITO_INBOX_OVERRUN, "more messages came at once than are told apart: some may come twice"},
+        {AVITO_INBOX_OVERRUN,
+         "more messages came at once than are told apart: some may come twice"},
         {AVITO_INBOX_UNREACHABLE, "the service does not let all be read: some may be missing"},
         {AVITO_INBOX_STATE_LOST, "the stored state could not be read: it begins anew"},
         {AVITO_INBOX_TIME, "a time ahead of the service's was not believed: some may come twice"},
@@ -583,9 +584,8 @@ static void step_opening(gateway_account *a, uint32_t now_ms)
         }
         a->priv.phase = PHASE_BEGIN;
     }
-    rc = a->priv.phase == PHASE_BEGIN
-             ? avito_get_self(a->o.reader, a->o.inbox.arena, &a->priv.self)
-             : avito_step(a->o.reader);
+    rc = a->priv.phase == PHASE_BEGIN ? avito_get_self(a->o.reader, a->o.inbox.arena, &a->priv.self)
+                                      : avito_step(a->o.reader);
     a->priv.phase = PHASE_ASKING;
     if (rc == AVITO_OK) {
         begin_running(a, now_ms);
@@ -648,6 +648,7 @@ static void renew_session(gateway *g)
 static void connected(gateway *g, bool session_present)
 {
     if (!session_present) {
+        g->priv.most = 0;
         renew_session(g);
     }
     g->priv.due = GATEWAY_SUBSCRIBE | GATEWAY_MARKER | GATEWAY_STATUS;
@@ -870,7 +871,8 @@ static uint32_t running_deadline(const gateway_account *a, uint32_t now_ms)
 
     if (a->priv.message == MESSAGE_HELD || a->priv.message == MESSAGE_ACCEPTING) {
         ms = left(a->priv.held_from_ms, a->priv.held_ms, now_ms);
-    } else if (a->priv.message == MESSAGE_NONE && a->priv.g->priv.ready && !a->priv.g->priv.blocked) {
+    } else if (a->priv.message == MESSAGE_NONE && a->priv.g->priv.ready &&
+               !a->priv.g->priv.blocked) {
         ms = avito_inbox_deadline_ms(&a->inbox);
     }
     if (a->priv.unread_due) {
@@ -972,7 +974,9 @@ bool gateway_remove(gateway *g, gateway_account *a)
     if (!a->priv.leaving) {
         a->priv.leaving = true;
         a->priv.due = DUE_UNSUBSCRIBE | DUE_STATUS | DUE_DISCOVERY;
+        avito_cancel(a->o.reader);
     }
+    flush_account(a, 0);
     if (mqtt_is_connected(g->o.broker) && (a->priv.due != 0 || gateway_job_is_busy(a))) {
         return false;
     }

@@ -38,8 +38,8 @@ enum gateway_hold {
 typedef struct gateway_options {
     const char *name; /* avito/gateway/NAME/status */
     mqtt *broker;
-    size_t window;         /* commands that the broker may have sent: its receive_maximum */
-    size_t pictures_max;   /* bytes of all pictures that wait; more are refused */
+    size_t window;       /* commands that the broker may have sent: its receive_maximum */
+    size_t pictures_max; /* bytes of all pictures that wait; more are refused */
     enum gateway_hold hold;
     const char *discovery; /* Home Assistant's prefix; NULL: none */
     uint32_t session;      /* number of the broker's session, as save_session() was told last */
@@ -73,14 +73,14 @@ typedef struct gateway_account {
     avito_inbox inbox;
     ledger ledger;
     struct gateway_lane *lane; /* of the command in work; NULL: none */
-    struct { /* private */
+    struct {                   /* private */
         struct gateway_account *next, *next_waiting;
         struct gateway *g;
         struct gateway_job *jobs; /* in the order of their coming */
         size_t taken;             /* of them with a packet that the broker waits for */
         avito_self self;
-        unsigned due;             /* what is to be published or asked */
-        uint64_t said_state;      /* hash of what `state` said last */
+        unsigned due;                             /* what is to be published or asked */
+        uint64_t said_state;                      /* hash of what `state` said last */
         uint32_t state_ms, unread_ms, webhook_ms; /* when that was last done */
         uint32_t pause_from_ms, pause_ms;         /* of the inbox side */
         uint32_t held_from_ms, held_ms;           /* of a message that waits */
@@ -99,8 +99,9 @@ typedef struct gateway {
         gateway_account *accounts, *last, *turn;
         gateway_account *first_waiting, *last_waiting; /* for a lane */
         size_t count;                                  /* of accounts */
-        size_t taken;                                  /* commands in hand that the broker waits for */
-        size_t pictures;                               /* bytes of them */
+        size_t taken;    /* commands in hand that the broker waits for */
+        size_t most;     /* ever at once, in this session */
+        size_t pictures; /* bytes of them */
         unsigned due;
         struct gateway_flight {
             uint16_t id; /* 0: free */

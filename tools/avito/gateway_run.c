@@ -22,12 +22,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#define LANES         8      /* for commands, of all accounts together */
+#define LANES         8 /* for commands, of all accounts together */
 #define LANE_ARENA    32768u
 #define LANE_IDLE_MS  60000u /* then its memory is given back */
 #define START_EACH_MS 20     /* not all accounts shake hands at once */
 #define GOODBYE_MS    900u
-#define OWN_FDS       2      /* broker, resolver */
+#define OWN_FDS       2 /* broker, resolver */
 
 /* A lane for commands, and what it served last: its connection may go on. */
 struct sender {
@@ -240,8 +240,8 @@ static bool take_notification(void *ctx, avito_webhook *webhook)
     if (avito_webhook_event(webhook, &arena, &event, NULL) == AVITO_OK && event.message != NULL) {
         gateway_ring(&r->gateway, event.message->user_id);
         for (served *s = r->accounts; s != NULL; s = s->next) {
-            s->due_ms = s->core.user_id == event.message->user_id ? avito_posix_clock_ms(NULL)
-                                                                  : s->due_ms;
+            s->due_ms =
+                s->core.user_id == event.message->user_id ? avito_posix_clock_ms(NULL) : s->due_ms;
         }
     }
     return true; /* what is not understood would come again the same: polls find it */
@@ -335,8 +335,9 @@ static bool take_number(const struct run *r, const char *key, long high, size_t 
     const long number = value != NULL ? strtol(value, &end, 10) : (long)*out;
 
     if (number < 1 || number > high || (value != NULL && (end == value || *end != '\0'))) {
-        fprintf(stderr, say(TEXT("avito gateway: [gateway] %s: a number from 1 to %ld\n",
-                                 "avito gateway: [gateway] %s: число от 1 до %ld\n")),
+        fprintf(stderr,
+                say(TEXT("avito gateway: [gateway] %s: a number from 1 to %ld\n",
+                         "avito gateway: [gateway] %s: число от 1 до %ld\n")),
                 key, high);
         return false;
     }
@@ -376,9 +377,9 @@ static int take_options(struct run *r, gateway_options *o)
         return wrong(TEXT("name has 1 to 32 letters, digits, - or _",
                           "name: от 1 до 32 латинских букв, цифр, - и _"));
     }
-    o->discovery = discovery == NULL                ? "homeassistant"
+    o->discovery = discovery == NULL              ? "homeassistant"
                    : strcmp(discovery, "no") == 0 ? NULL
-                                                    : discovery;
+                                                  : discovery;
     o->ctx = r;
     o->unix_time = avito_posix_unix_time;
     o->entropy = avito_posix_entropy;
@@ -402,11 +403,11 @@ static int open_listener(struct run *r)
         return EXIT_DONE;
     }
     if (at == NULL || url == NULL) {
-        return wrong(TEXT("listen and webhook_url belong together",
-                          "listen и webhook_url нужны вместе"));
+        return wrong(
+            TEXT("listen and webhook_url belong together", "listen и webhook_url нужны вместе"));
     }
-    snprintf(r->url, sizeof r->url, "%.*s%s",
-             (int)(strlen(url) - (url[strlen(url) - 1] == '/')), url, r->path);
+    snprintf(r->url, sizeof r->url, "%.*s%s", (int)(strlen(url) - (url[strlen(url) - 1] == '/')),
+             url, r->path);
     status = listener_open(&r->listener, at, r->path, take_notification, r);
     r->listens = status == EXIT_DONE;
     return status;
@@ -749,8 +750,13 @@ static void step_accounts(struct run *r, size_t fds)
             r->owners[i]->due_ms = now;
         }
     }
+    if (fds > 0 && r->fds[1].revents != 0) {
+        resolve_take();
+    }
     for (served *s = r->accounts; s != NULL; s = s->next) {
-        if ((int32_t)(s->due_ms - now) <= 0) {
+        const bool looked_up = fds > 0 && r->fds[1].revents != 0 && s->started;
+
+        if (looked_up || (int32_t)(s->due_ms - now) <= 0) {
             step_account(s, now);
         }
     }
@@ -777,6 +783,7 @@ static void turn(struct run *r, const sigset_t *unblocked)
 {
     uint32_t now, ms;
     struct timespec pause;
+    sigset_t blocked;
     size_t fds;
 
     step_broker(r);
@@ -791,6 +798,8 @@ static void turn(struct run *r, const sigset_t *unblocked)
     if (ppoll(r->fds, fds, &pause, unblocked) <= 0) {
         fds = 0;
     }
+    sigprocmask(SIG_SETMASK, unblocked, &blocked); /* ppoll() that need not wait lets none in */
+    sigprocmask(SIG_SETMASK, &blocked, NULL);
     if (r->listens && fds > 0) {
         listener_step(&r->listener, r->fds + OWN_FDS);
     }
@@ -815,6 +824,7 @@ static void catch_signals(sigset_t *unblocked)
         sigaddset(&blocked, numbers[i]);
     }
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error as a full disk is */
     sigprocmask(SIG_BLOCK, &blocked, unblocked);
 }
 

@@ -32,12 +32,13 @@ enum call {
     CALL_SUBSCRIBE
 };
 
-#define PAUSE_MAX_MS   60000u
-#define LOOK_EVERY_MS  3000u
-#define LOOK_FOR_MS    65000u /* a message may show up 60 s late */
-#define QOS_0_MAX      20u    /* commands that the broker does not keep for us */
-#define CLAIMED_MAX    16
-#define SAVE_AGAIN_MS  5000u
+#define PAUSE_MAX_MS  60000u
+#define LOOK_EVERY_MS 3000u
+#define LOOK_FOR_MS   65000u /* a message may show up 60 s late */
+#define QOS_0_MAX     20u    /* commands that the broker does not keep for us */
+#define PLACES        256u   /* commands in hand, where the broker sends more than it was told */
+#define CLAIMED_MAX   16
+#define SAVE_AGAIN_MS 5000u
 
 struct gateway_job {
     struct gateway_job *next;
@@ -52,7 +53,7 @@ struct gateway_job {
     bool noted;           /* begun, in the ledger */
     bool looking;         /* it may have been sent: it is never sent again */
     bool expires;
-    bool derived;         /* its id is made from the packet's, and good for this session */
+    bool derived; /* its id is made from the packet's, and good for this session */
     uint32_t taken_ms, expiry_ms;
     uint32_t pause_from_ms, pause_ms;
     uint32_t look_from_ms; /* since when it is looked for */
@@ -101,6 +102,8 @@ static void give_packet(gateway_account *a, struct gateway_job *j, uint16_t id)
         j->packet_id = id;
         a->priv.taken++;
         a->priv.g->priv.taken++;
+        a->priv.g->priv.most = a->priv.g->priv.taken > a->priv.g->priv.most ? a->priv.g->priv.taken
+                                                                            : a->priv.g->priv.most;
     }
 }
 
@@ -590,7 +593,10 @@ static void fail(gateway_account *a, struct gateway_job *j, int rc, uint32_t now
     } else if (j->looking) {
         settle(j, LEDGER_CANNOT_TELL, text); /* the chat cannot be read any more */
     } else {
-        settle(j, is_message ? LEDGER_NOT_SENT : in_doubt ? LEDGER_CANNOT_TELL : LEDGER_NOT_DONE,
+        settle(j,
+               is_message ? LEDGER_NOT_SENT
+               : in_doubt ? LEDGER_CANNOT_TELL
+                          : LEDGER_NOT_DONE,
                text);
     }
 }
@@ -710,7 +716,8 @@ static void step_calling(gateway_account *a, struct gateway_job *j, uint32_t now
 /* The ledger may know it since it was taken, or the commander may not want it any more. */
 static bool is_answered(gateway_account *a, struct gateway_job *j, uint32_t now_ms)
 {
-    const ledger_entry *e = is_own(j) || j->noted || j->looking ? NULL : ledger_find(&a->ledger, j->id);
+    const ledger_entry *e =
+        is_own(j) || j->noted || j->looking ? NULL : ledger_find(&a->ledger, j->id);
 
     if (e != NULL && e->state != LEDGER_BEGUN) {
         answer_from(j, e);
@@ -720,8 +727,9 @@ static bool is_answered(gateway_account *a, struct gateway_job *j, uint32_t now_
         adopt(j, e, now_ms);
     }
     if (j->expires && !j->looking && j->call != CALL_SEND && now_ms - j->taken_ms >= j->expiry_ms) {
-        settle(j, j->o->act == ORDER_SEND || j->o->act == ORDER_IMAGE ? LEDGER_NOT_SENT
-                                                                      : LEDGER_NOT_DONE,
+        settle(j,
+               j->o->act == ORDER_SEND || j->o->act == ORDER_IMAGE ? LEDGER_NOT_SENT
+                                                                   : LEDGER_NOT_DONE,
                "it expired before it could be done");
         return true;
     }
@@ -860,11 +868,26 @@ void gateway_job_step(gateway_account *a, uint32_t now_ms)
     step_answers(a);
 }
 
+/* An answer that has not left, though there is room. */
+static bool owes_answer(const gateway_account *a)
+{
+    const gateway *g = a->priv.g;
+    const struct gateway_job *j = a->priv.jobs;
+
+    while (j != NULL && j->phase != ANSWERING) {
+        j = j->next;
+    }
+    return j != NULL && !g->priv.blocked && mqtt_is_connected(g->o.broker);
+}
+
 uint32_t gateway_job_deadline_ms(const gateway_account *a, uint32_t now_ms)
 {
     const struct gateway_job *j = current(a);
     uint32_t since;
 
+    if (owes_answer(a)) {
+        return 0;
+    }
     if (j == NULL || (j->phase == WAITING && (a->user_id == 0 || a->lane == NULL))) {
         return UINT32_MAX; /* gateway_step() lends lanes */
     }
@@ -911,17 +934,23 @@ static struct gateway_job *waiting_for(const gateway_account *a, const char *id)
     return j;
 }
 
-/* Of several accounts none may have so many commands waiting that the others' cannot come: not more than
- * places are left for all of them. */
+/* How many commands may be in hand. A broker that keeps to its Receive Maximum sends no more before some of
+ * them are acknowledged, so these places must not all be of one account. */
+static size_t places(const gateway *g)
+{
+    return g->priv.most > g->o.window ? PLACES : g->o.window;
+}
+
+/* Of several accounts none may have more commands waiting than places are left for all of them. */
 static bool is_too_much(const gateway_account *a, const mqtt_message *m)
 {
     const gateway *g = a->priv.g;
-    const size_t taken = g->priv.taken < g->o.window ? g->priv.taken : g->o.window;
+    const size_t all = places(g), taken = g->priv.taken < all ? g->priv.taken : all;
 
     if (m->qos == 0) {
         return gateway_job_count(a) > QOS_0_MAX;
     }
-    return g->priv.count > 1 && a->priv.taken > g->o.window - taken;
+    return g->priv.taken > PLACES || (g->priv.count > 1 && a->priv.taken > all - taken);
 }
 
 static const char *objection(gateway_account *a, const struct gateway_job *j, const mqtt_message *m)
@@ -946,8 +975,7 @@ static const char *objection(gateway_account *a, const struct gateway_job *j, co
     return NULL;
 }
 
-static void judge(gateway_account *a, struct gateway_job *j, const mqtt_message *m,
-                  uint32_t now_ms)
+static void judge(gateway_account *a, struct gateway_job *j, const mqtt_message *m, uint32_t now_ms)
 {
     const ledger_entry *e = ledger_find(&a->ledger, j->id);
     const char *wrong = objection(a, j, m);

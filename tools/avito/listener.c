@@ -134,7 +134,7 @@ static void accept_connection(listener *l)
     (*c)->in_len = 0;
     o.path = l->path;
     o.buffer = (*c)->buffer;
-    o.buffer_cap = sizeof (*c)->buffer;
+    o.buffer_cap = sizeof(*c)->buffer;
     (void)avito_webhook_init(&(*c)->webhook, &o,
                              avito_posix_clock_ms(NULL)); /* the path was checked before */
 }

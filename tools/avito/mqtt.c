@@ -191,8 +191,7 @@ static void filter_body(struct writer *w, const void *from)
     for (size_t i = 0; i < a->count; i++) {
         put_text(w, a->filters[i].filter);
         if (a->options) {
-            put_8(w, (unsigned)a->filters[i].qos |
-                         (a->filters[i].retain_as_published ? 0x08u : 0) |
+            put_8(w, (unsigned)a->filters[i].qos | (a->filters[i].retain_as_published ? 0x08u : 0) |
                          (unsigned)a->filters[i].retain_handling << 4);
         }
     }
@@ -842,8 +841,8 @@ static int read_publish_head(mqtt *c, struct reader *r, mqtt_event *e, unsigned 
     if (r->bad || m->topic.len == 0 || (m->qos > 0 && m->packet_id == 0)) {
         return MQTT_ERR_MALFORMED;
     }
-    if (m->qos > 0 && c->priv.unacknowledged == c->o.receive_maximum) {
-        return MQTT_ERR_PROTOCOL; /* more than Receive Maximum */
+    if (m->qos > 0 && c->priv.unacknowledged == UINT16_MAX) {
+        return MQTT_ERR_PROTOCOL; /* there are no more packet identifiers */
     }
     c->priv.unacknowledged = (uint16_t)(c->priv.unacknowledged + m->qos);
     return MQTT_OK;
@@ -987,10 +986,9 @@ static size_t packet_size(const mqtt *c, const uint8_t *at, int *error)
         return 0;
     }
     length = get_length(&r) + (size_t)(r.at - at);
-    *error = r.bad ? MQTT_ERR_MALFORMED
-             : length > c->o.in_cap && !(c->o.any_size && *at >> 4 == PUBLISH)
-                 ? MQTT_ERR_TOO_LARGE
-                 : MQTT_OK;
+    *error = r.bad                                                             ? MQTT_ERR_MALFORMED
+             : length > c->o.in_cap && !(c->o.any_size && *at >> 4 == PUBLISH) ? MQTT_ERR_TOO_LARGE
+                                                                               : MQTT_OK;
     return length;
 }
 

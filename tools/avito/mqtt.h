@@ -66,7 +66,7 @@ typedef struct mqtt_publication {
 typedef struct mqtt_filter {
     const char *filter;
     int qos;
-    int retain_handling; /* 0: retained ones come, 1: only for a new subscription, 2: never */
+    int retain_handling;      /* 0: retained ones come, 1: only for a new subscription, 2: never */
     bool retain_as_published; /* what comes live says whether it was published as retained */
 } mqtt_filter;
 
@@ -79,17 +79,19 @@ typedef struct mqtt_options {
     uint16_t keep_alive_s; /* 0: 15. The broker may choose a shorter one */
     uint32_t ping_ms; /* a PINGREQ this long after the last packet; 0: half of the keep alive */
     uint32_t pong_ms; /* how long its answer may take; 0: 10,000 */
-    uint16_t receive_maximum; /* publications of the broker that may wait for us; 0: MQTT_WINDOW */
-    void *in, *out; /* memory for what comes in and goes out; a packet must fit whole */
+    uint16_t
+        receive_maximum; /* publications of the broker that may wait for us; 0: MQTT_WINDOW. More are
+                                 taken all the same: mosquitto 2.0.11 sends 20 more after each PUBACK */
+    void *in, *out;      /* memory for what comes in and goes out; a packet must fit whole */
     size_t in_cap, out_cap;
     bool any_size; /* the broker may send what `in` cannot hold: MQTT_LARGE */
 } mqtt_options;
 
 enum mqtt_event_kind {
-    MQTT_NOTHING,      /* no whole packet is there */
-    MQTT_CONNECTED,    /* session_present; the broker's limits are noted */
-    MQTT_MESSAGE,      /* `message`; with QoS 1 it waits for mqtt_acknowledge() */
-    MQTT_LARGE,        /* likewise, but `in` cannot hold it: payload.ptr is NULL, payload.len its size.
+    MQTT_NOTHING,   /* no whole packet is there */
+    MQTT_CONNECTED, /* session_present; the broker's limits are noted */
+    MQTT_MESSAGE,   /* `message`; with QoS 1 it waits for mqtt_acknowledge() */
+    MQTT_LARGE,     /* likewise, but `in` cannot hold it: payload.ptr is NULL, payload.len its size.
                           mqtt_move_input() to `needed` bytes, and it comes whole; else it is skipped */
     MQTT_ACKNOWLEDGED, /* PUBACK: packet_id, reason */
     MQTT_SUBSCRIBED,   /* SUBACK: packet_id, reason: the worst of all filters */

@@ -93,7 +93,8 @@ static void unescape(avito_str level, char out[TARGET_MAX + 1])
 
 bool order_is_id(avito_str id)
 {
-    static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
+    static const char allowed[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
     size_t i = 0;
 
     while (i < id.len && id.ptr[i] != '\0' && strchr(allowed, id.ptr[i]) != NULL) {
@@ -215,9 +216,9 @@ static void read_json(struct draft *d, avito_str payload, avito_arena *arena)
 {
     static char tokens[AVITO_JSON_TOKENS_SIZE(JSON_TOKENS)];
     avito_json json;
-    const int rc = payload.len > JSON_MAX ? AVITO_ERR_ROOM
-                                          : avito_json_parse(&json, payload.ptr, payload.len,
-                                                             tokens, sizeof tokens);
+    const int rc = payload.len > JSON_MAX
+                       ? AVITO_ERR_ROOM
+                       : avito_json_parse(&json, payload.ptr, payload.len, tokens, sizeof tokens);
 
     if (rc != AVITO_OK) {
         refuse(d, rc == AVITO_ERR_ROOM ? "the JSON is larger than any command"
@@ -415,4 +416,3 @@ order *order_of_entry(const ledger_entry *e)
     d.text.len = strlen(e->text);
     return build(&d, none, none);
 }
-

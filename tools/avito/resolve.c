@@ -102,8 +102,8 @@ static void ask(struct name *n)
     if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, pair) != 0) {
         return;
     }
-    if (fcntl(pair[0], F_SETFL, O_NONBLOCK) == 0 &&
-        write(pair[0], n->host, strlen(n->host)) > 0 && start_thread(pair[1])) {
+    if (fcntl(pair[0], F_SETFL, O_NONBLOCK) == 0 && write(pair[0], n->host, strlen(n->host)) > 0 &&
+        start_thread(pair[1])) {
         answer_fd = pair[0];
         asked = n;
         return;
@@ -112,8 +112,8 @@ static void ask(struct name *n)
     close(pair[1]);
 }
 
-/* Takes the answer if it is there. Where there is none to be had, the old addresses stay. */
-static void take_answer(void)
+/* Where there is no answer to be had, the old addresses stay. */
+void resolve_take(void)
 {
     struct found found;
     const ssize_t n = answer_fd >= 0 ? read(answer_fd, &found, sizeof found) : -1;
@@ -159,12 +159,12 @@ int resolve_name(void *ctx, const char *host, avito_tcp_address *out, size_t cap
     struct name *n;
 
     (void)ctx;
-    take_answer();
+    resolve_take();
     n = name_of(host, now_ms);
     if (now_ms - n->at_ms >= FRESH_MS) {
         if (asked == NULL) {
             ask(n);
-            take_answer();
+            resolve_take();
         }
         if (n->count == 0 && answer_fd >= 0) {
             return AVITO_AGAIN;

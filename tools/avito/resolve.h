@@ -12,4 +12,7 @@ int resolve_name(void *ctx, const char *host, avito_tcp_address *out, size_t cap
 /* A descriptor that becomes readable when an answer is there; -1: no look-up is going on. */
 int resolve_fd(void);
 
+/* Takes the answer when the descriptor is readable. */
+void resolve_take(void);
+
 #endif

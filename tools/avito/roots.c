@@ -10,7 +10,7 @@ static struct roots {
     struct roots *next;
     char *ca_file;
     avito_posix posix;
-} *all;
+} * all;
 
 static struct roots *find(const char *ca_file)
 {

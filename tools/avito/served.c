@@ -141,7 +141,8 @@ static bool number_in(const config *c, const char *section, const char *key, lon
         return true;
     }
     if (end == value || *end != '\0' || number < 1 || number > high) {
-        fprintf(stderr, say(TEXT("[%s] %s: a number from 1 to %ld\n", "[%s] %s: число от 1 до %ld\n")),
+        fprintf(stderr,
+                say(TEXT("[%s] %s: a number from 1 to %ld\n", "[%s] %s: число от 1 до %ld\n")),
                 section, key, high);
         return false;
     }
@@ -214,9 +215,9 @@ static int take_lock(served *s)
         return EXIT_DONE;
     }
     fprintf(stderr, "avito gateway: %s/inbox.lock: %s\n", s->folder,
-            errno == EWOULDBLOCK
-                ? say(TEXT("another program serves this account", "эту учётную запись уже обслуживает другая программа"))
-                : strerror(errno));
+            errno == EWOULDBLOCK ? say(TEXT("another program serves this account",
+                                            "эту учётную запись уже обслуживает другая программа"))
+                                 : strerror(errno));
     return EXIT_LOCAL;
 }
 

@@ -1,0 +1,648 @@
+"""avito gateway with real parts: mosquitto, the simulator over TLS, clients of strangers (mosquitto_sub, mosquitto_pub,
+mosquitto_rr, paho). Prints "ok - what" / "not ok - what". Words on the command line choose scenes."""
+import contextlib
+import json
+import os
+import resource
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+sys.path[:0] = ["tests/check", "tests/avito"]
+from brokers import Broker, Subscriber, free_port, wait_for  # noqa: E402
+from simulated import CERTS, Simulator  # noqa: E402
+
+PROGRAM = os.path.abspath(os.environ.get("GATEWAY_PROGRAM", "build/avito.san"))
+JPEG = b"\xff\xd8\xff\xe0" + b"picture" * 1000
+LISTENS = ("avito/+/messages/#", "avito/+/results/#", "avito/+/state", "avito/+/status", "avito/gateway/#",
+           "homeassistant/#")
+failures = 0
+
+
+def check(what, condition, detail=""):
+    global failures
+    failures += not condition
+    print(("ok - " if condition else "not ok - ") + what + (f": {detail}" if not condition else ""), flush=True)
+    return condition
+
+
+class Gateway:
+    """A home folder with a configuration, and the program run in it. `accounts`: {name: simulator}."""
+
+    def __init__(self, broker, accounts, mqtt=(), gateway=(), more=(), port=None):
+        self.broker, self.accounts = broker, dict(accounts)
+        self.mqtt, self.gateway, self.more = list(mqtt), list(gateway), list(more)
+        self.port = port or broker.port
+        self.process = None
+        self.said = ""
+
+    def __enter__(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.home = self.folder.name
+        os.makedirs(f"{self.home}/config/avito")
+        self.configure()
+        return self.start()
+
+    def configure(self):
+        path = f"{self.home}/config/avito/config"
+        with open(path, "w", encoding="utf-8") as file:
+            for name, service in self.accounts.items():
+                file.write(f"[{name}]\nclient_id = client-id-for-tests\n"
+                           "client_secret = client-secret-for-tests-0123456789abcdef\n"
+                           f"host = localhost\nport = {service.ports['tls']}\nca_file = {os.path.abspath(CERTS)}/roots.pem\n")
+                file.write("".join(line + "\n" for line in self.more or ["poll = 1"]))
+            file.write("\n".join(["[mqtt]", "host = localhost", f"port = {self.port}", *self.mqtt, ""]))
+            if self.gateway:
+                file.write("\n".join(["[gateway]", *self.gateway, ""]))
+        os.chmod(path, 0o600)
+
+    def start(self):
+        environment = {"PATH": os.environ["PATH"], "HOME": self.home, "XDG_STATE_HOME": f"{self.home}/state",
+                       "XDG_CONFIG_HOME": f"{self.home}/config", "LC_ALL": "C.UTF-8"}
+        self.process = subprocess.Popen([PROGRAM, "gateway"], env=environment, stderr=subprocess.PIPE, text=True)
+        self.reader = threading.Thread(target=self.read, args=(self.process,), daemon=True)
+        self.reader.start()
+        return self
+
+    def read(self, process):
+        for line in process.stderr:
+            self.said += line
+
+    def stop(self, number=signal.SIGTERM):
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        status = self.process.wait(timeout=20)
+        self.reader.join(5)
+        return status
+
+    def __exit__(self, *_):
+        status = self.stop()
+        if status != 0 and not getattr(self, "may_fail", False):
+            check("the gateway ends with status 0", False, f"{status} {self.said[-3000:]}")
+        self.folder.cleanup()
+
+    def state(self, path):
+        with open(f"{self.home}/state/avito/{path}", encoding="utf-8") as file:
+            return file.read()
+
+    def is_online(self, sub, name="shop"):
+        return wait_for(lambda: sub.of(f"avito/{name}/status")[-1:] == ["online"], 30)
+
+
+class Rig(contextlib.ExitStack):
+    """Broker, simulator, gateway, and somebody who listens to everything."""
+
+    def __init__(self, *simulator, listens=LISTENS, saves=True, **gateway):
+        super().__init__()
+        self.service = self.enter_context(Simulator("--chats", "2", *simulator))
+        self.broker = self.enter_context(Broker(saves=saves))
+        self.sub = self.enter_context(Subscriber(self.broker, *listens)) if listens else None
+        self.gateway = self.enter_context(Gateway(self.broker, {"shop": self.service}, **gateway))
+        self.chat = self.service.door("store")["messages"][0]["chat_id"]
+        if self.sub:
+            check("... is online", self.gateway.is_online(self.sub), self.gateway.said)
+            time.sleep(1.5)  # the first round: what is there already is not given
+
+    def write(self, text):
+        return self.service.door("message", {"chat_id": self.chat, "text": text})["message_id"]
+
+    def messages(self):
+        return [json.loads(p) for _, p in self.sub.under("avito/shop/messages/")]
+
+    def texts(self):
+        return [m["content"]["text"] for m in self.messages() if m["avito"]["class"] == "buyer"]
+
+    def send(self, act, target, payload, *options):
+        self.broker.publish(f"avito/shop/{act}/{target}", payload, *options)
+
+    def result(self, command, seconds=20):
+        got = wait_for(lambda: self.sub.of(f"avito/shop/results/{command}"), seconds)
+        return json.loads(got[-1]) if got else None
+
+    def results(self):
+        return [json.loads(p) for _, p in self.sub.under("avito/shop/results/")]
+
+    def times_sent(self, text):
+        return self.service.texts(self.chat).count(text)
+
+
+# ---- scenes ----
+
+def messages():
+    with Rig() as r:
+        r.write("Здравствуйте, ещё продаёте?")
+        check("a message comes", wait_for(r.texts) == ["Здравствуйте, ещё продаёте?"], r.texts())
+        m = r.messages()[0]
+        check("... with event_type and the names of --json",
+              m["event_type"] == "message" and {"id", "author_id", "created", "type", "content", "chat_id", "avito"} <= m.keys(), m)
+        check("... under its chat", r.sub.under("avito/shop/messages/")[0][0].endswith(r.chat))
+        with Subscriber(r.broker, "avito/#") as late:
+            time.sleep(1)
+            topics = {t for t, _, retained in late.lines if retained}
+            check("state and status are retained, messages are not",
+                  topics == {"avito/shop/state", "avito/shop/status", "avito/gateway/main/status"}, topics)
+        wait_for(lambda: json.loads(r.sub.of("avito/shop/state")[-1])["unread"] == 2, 90)
+        state = json.loads(r.sub.of("avito/shop/state")[-1])
+        check("state", state["unread"] == 2 and state["tariff"] == "ok" and state["working"] and not state["held"] and
+              state["last_error"] is None and {"per_minute", "waiting", "refused"} <= state["rate"].keys(), state)
+        r.gateway.stop(signal.SIGKILL)
+        check("killed: the will says offline", wait_for(lambda: r.sub.of("avito/gateway/main/status")[-1] == "offline", 40))
+        r.write("пока никого")
+        r.gateway.start()
+        check("what came meanwhile comes after the start", wait_for(lambda: "пока никого" in r.texts(), 30), r.texts())
+        began = time.time()
+        check("SIGTERM ends it with 0", r.gateway.stop() == 0)
+        check("... within a second", time.time() - began < 1.0, time.time() - began)
+        check("... and says offline", wait_for(lambda: r.sub.of("avito/gateway/main/status")[-1] == "offline", 5))
+        check("each came once", sorted(r.texts()) == sorted(set(r.texts())), r.texts())
+
+
+def commands():
+    with Rig() as r:
+        r.send("send", r.chat, "простой текст")
+        check("a plain text is sent", wait_for(lambda: r.times_sent("простой текст") == 1))
+        got = wait_for(lambda: [x for x in r.results() if x["id"].startswith("p")])
+        check("... and has a result without an id of its own", got and got[0]["outcome"] == "sent" and got[0]["message_id"], got)
+        r.send("send", r.chat, json.dumps({"id": "a-1", "text": "с номером"}))
+        check("a command with an id", r.result("a-1")["outcome"] == "sent", r.results())
+        r.send("send", r.chat, json.dumps({"id": "a-1", "text": "с номером"}))
+        again = wait_for(lambda: [x for x in r.results() if x.get("repeat")])
+        check("a repeat is answered and not sent", again and again[0]["id"] == "a-1" and r.times_sent("с номером") == 1, again)
+        r.send("send", r.chat, "равный")
+        r.send("send", r.chat, "равный")
+        check("equal texts without ids are two", wait_for(lambda: r.times_sent("равный") == 2), r.service.texts(r.chat))
+        r.send("send", r.chat, "свойством", "-D", "publish", "user-property", "id", "prop_1")
+        check("an id as a user property", (r.result("prop_1") or {}).get("outcome") == "sent", r.results())
+        done = subprocess.run(["mosquitto_rr", "-p", str(r.broker.port), "-V", "5", "-q", "1", "-t", f"avito/shop/send/{r.chat}",
+                               "-e", "answers/me", "-m", '{"id":"rr1","text":"с ответом"}', "-W", "20",
+                               "-D", "publish", "correlation-data", "my-data", "-F", "%D %p"],
+                              capture_output=True, text=True, timeout=30, check=False)
+        check("the response topic has the result", '"outcome":"sent"' in done.stdout and "my-data" in done.stdout,
+              (done.stdout, done.stderr))
+        message = r.result("rr1")["message_id"]
+        r.send("delete", r.chat, message)
+        check("delete", wait_for(lambda: [x for x in r.results() if x["command"] == "delete" and x["outcome"] == "done"]), r.results())
+        r.send("read", r.chat, '{"id":"read1"}')
+        check("read", r.result("read1")["outcome"] == "done")
+        r.send("block", "115721966", '{"id":"block1","reason":"spam"}')
+        check("block", r.result("block1")["outcome"] == "done")
+        r.send("image", r.chat, JPEG, "-D", "publish", "user-property", "id", "pic1")
+        pic = r.result("pic1") or {}
+        stored = [m for m in r.service.door("store")["messages"] if m["id"] == pic.get("message_id")]
+        check("a picture", pic.get("outcome") == "sent" and stored and stored[0]["type"] == "image", (pic, stored))
+        big = b"\xff\xd8\xff\xe0" + os.urandom(5_000_000)
+        r.send("image", r.chat, big, "-D", "publish", "user-property", "id", "pic2")
+        check("a picture of 5 MB", (r.result("pic2", 60) or {}).get("outcome") == "sent", r.results()[-2:])
+        r.send("send", r.chat, '{"id":"late","text":"поздно"}', "-D", "publish", "message-expiry-interval", "1000")
+        check("a command that expires later is done", (r.result("late") or {}).get("outcome") == "sent")
+
+
+def bad_input():
+    with Rig() as r:
+        before = len(r.service.texts(r.chat))
+        rows = [
+            ("send", r.chat, '{"id":"b1","text":"a"', None, "not valid JSON"),
+            ("send", r.chat, '{"id":"b2","txt":"a"}', "b2", "does not know"),
+            ("send", r.chat, '{"id":"b3","text":5}', "b3", "another type"),
+            ("send", r.chat, '{"id":"b4","text":"a","text":"b"}', "b4", "twice"),
+            ("send", r.chat, '{"id":"b5","text":"' + "ж" * 1001 + '"}', "b5", "over 1,000"),
+            ("send", r.chat, "ж" * 1001, None, "over 1,000"),
+            ("send", r.chat, "x" * 100000, None, "over 1,000"),
+            ("send", r.chat, '{"id":"b6","text":"  "}', "b6", "blank"),
+            ("send", r.chat, b"\xff\xfe", None, "UTF-8"),
+            ("send", r.chat, b"a\0b", None, "UTF-8"),
+            ("send", r.chat, '{"id":"b 7","text":"a"}', None, "the id has other"),
+            ("send", "u2i-nothing", '{"id":"b8","text":"a"}', "b8", "404"),
+            ("send", "a%2", '{"id":"b9","text":"a"}', "b9", "percent-escaped"),
+            ("delete", r.chat, "", None, "the id of the message"),
+            ("block", "me", '{"id":"b10"}', "b10", "number"),
+            ("block", "5", "because", None, "spam, fraud, insult or other"),
+            ("image", r.chat, b"no picture", None, "no JPEG"),
+            ("image", r.chat, b"\xff\xd8\xff" + bytes(12_000_000), None, "picture_max"),
+            ("image", r.chat, b"\xff\xd8\xff" + bytes(30_000_000), None, "24 MB")]
+        for act, target, payload, command, said in rows:
+            count = len(r.results())
+            r.send(act, target, payload)
+            got = wait_for(lambda n=count: r.results()[n:], 30)
+            name = (payload if isinstance(payload, str) else repr(payload[:12])) [:40]
+            check(f"{act} {target[:12]} {name}: {said}",
+                  got and got[0]["outcome"] in ("not_sent", "not_done") and said in got[0]["reason"] and
+                  (command is None or got[0]["id"] == command), got)
+        count = len(r.results())
+        r.send("send", r.chat, '{"id":"kept","text":"храним"}', "-r")
+        got = wait_for(lambda: r.results()[count:])
+        check("a retained command is refused", got and "retain" in got[0]["reason"], got)
+        check("nothing of all that was sent", len(r.service.texts(r.chat)) == before, r.service.texts(r.chat)[before:])
+        peak = int([x for x in open(f"/proc/{r.gateway.process.pid}/status", encoding="ascii") if x.startswith("VmHWM")][0].split()[1])
+        print(f"# {peak} KB at most, under the sanitizers")
+        r.gateway.stop()
+        r.gateway.start()
+        time.sleep(3)
+        check("... nor after a start again", len(r.service.texts(r.chat)) == before, r.service.texts(r.chat)[before:])
+
+
+def flood():
+    with Rig(more=["poll = 1", "rate = 600"], saves=False) as r, Simulator("--chats", "1") as other:
+        quiet_chat = other.door("store")["messages"][0]["chat_id"]
+        r.gateway.accounts["quiet"] = other
+        r.gateway.configure()
+        r.gateway.process.send_signal(signal.SIGHUP)
+        check("a second account by SIGHUP", r.gateway.is_online(r.sub, "quiet"), r.gateway.said)
+        began = time.time()
+        script = f"for i in $(seq 1 1000); do printf '{{\"id\":\"f%d\",\"text\":\"n%d\"}}\\n' $i $i; done"
+        lines = subprocess.run(["sh", "-c", script], capture_output=True, check=True).stdout
+        subprocess.run(["mosquitto_pub", "-p", str(r.broker.port), "-V", "5", "-q", "1", "-l", "-t", f"avito/shop/send/{r.chat}"],
+                       input=lines, check=True, timeout=60)
+        print(f"# 1,000 commands left in {time.time() - began:.1f} s")
+        r.broker.publish(f"avito/quiet/send/{quiet_chat}", '{"id":"calm","text":"спокойно"}')
+        sent = time.time()
+        check("another account's command is not starved", wait_for(lambda: r.sub.of("avito/quiet/results/calm"), 20))
+        print(f"# ... answered after {time.time() - sent:.1f} s")
+        check("each of 1,000 has a result", wait_for(lambda: len({x["id"] for x in r.results()}) == 1000, 200),
+              len({x["id"] for x in r.results()}))
+        outcomes = {x["id"]: x["outcome"] for x in r.results()}
+        count = len([t for t in r.service.texts(r.chat) if t.startswith("n")])
+        check("as many were sent as results say, none twice",
+              count == list(outcomes.values()).count("sent") == len({t for t in r.service.texts(r.chat) if t.startswith("n")}),
+              (count, outcomes))
+        check("the others say why", all("too many" in x["reason"] for x in r.results() if x["outcome"] == "not_sent"))
+        print(f"# sent {count}, refused {1000 - count}, in {time.time() - began:.1f} s")
+
+
+def broker_away():
+    with Rig() as r:
+        r.broker.stop()
+        for i in range(5):
+            r.write(f"без брокера {i}")
+        time.sleep(3)
+        check("said once", r.gateway.said.count("the connection") == 1, r.gateway.said)
+        r.broker.start()
+        with Subscriber(r.broker, "avito/#") as sub:
+            got = lambda: [json.loads(p)["content"]["text"] for _, p in sub.under("avito/shop/messages/")]
+            check("all come when it is back, in order", wait_for(lambda: len(got()) >= 5, 40) and
+                  got() == [f"без брокера {i}" for i in range(5)], got())
+        r.broker.stop(kill=True)
+        time.sleep(1)
+        r.broker.start()
+        with Subscriber(r.broker, "avito/shop/results/#", "avito/gateway/+/status") as sub:
+            wait_for(lambda: sub.of("avito/gateway/main/status")[-1:] == ["online"], 30)
+            r.send("send", r.chat, '{"id":"after","text":"после"}')
+            check("commands go on after kill -9 of the broker", wait_for(lambda: sub.of("avito/shop/results/after"), 30), r.gateway.said)
+        r.gateway.stop()
+        r.send("send", r.chat, '{"id":"kept","text":"пока шлюза нет"}')
+        with Subscriber(r.broker, "avito/shop/results/#") as sub:
+            r.gateway.start()
+            check("a command that came while the gateway was away", wait_for(lambda: sub.of("avito/shop/results/kept"), 30))
+        check("... is sent once", r.times_sent("пока шлюза нет") == 1)
+
+
+def nobody_listens():
+    with Rig(listens=("avito/+/status", "avito/+/state", "avito/gateway/#")) as r:
+        r.write("слышит кто?")
+        check("state says that a message is held",
+              wait_for(lambda: json.loads(r.sub.of("avito/shop/state")[-1])["held"], 30), r.sub.lines[-3:])
+        with Subscriber(r.broker, "avito/shop/messages/#") as sub:
+            check("it comes when somebody listens", wait_for(lambda: len(sub.lines) == 1, 30), sub.lines)
+    with Rig(listens=("avito/+/status",), gateway=["hold = no"]) as r:
+        r.write("никто")
+        time.sleep(4)
+        with Subscriber(r.broker, "avito/shop/messages/#") as sub:
+            time.sleep(5)
+            check("hold = no lets it go", sub.lines == [], sub.lines)
+
+
+def full_disk():
+    with Rig() as r:
+        full = lambda n: resource.prlimit(r.gateway.process.pid, resource.RLIMIT_FSIZE, (n, resource.RLIM_INFINITY))
+        full(0)
+        r.send("send", r.chat, '{"id":"full1","text":"на полный диск"}')
+        got = r.result("full1")
+        check("a command on a full disk", got and got["outcome"] == "not_sent" and "disk" in got["reason"], got)
+        check("... is not sent", r.times_sent("на полный диск") == 0)
+        r.write("на диск не влезет")
+        check("it says so", wait_for(lambda: "the state cannot be written" in r.gateway.said, 20), r.gateway.said)
+        full(resource.RLIM_INFINITY)
+        check("it goes on when there is room", wait_for(lambda: "works again" in r.gateway.said, 30), r.gateway.said)
+        r.send("send", r.chat, '{"id":"full2","text":"место есть"}')
+        check("... commands too", (r.result("full2") or {}).get("outcome") == "sent")
+        r.write("после")
+        check("... and messages", wait_for(lambda: "после" in r.texts(), 30), r.texts())
+
+
+def webhooks():
+    port = free_port()
+    with Rig(more=["poll = 60"], gateway=[f"listen = 127.0.0.1:{port}", f"webhook_url = http://127.0.0.1:{port}/"]) as r:
+        check("it subscribes itself", wait_for(lambda: r.service.door("state")["subscriptions"], 20), r.gateway.said)
+        time.sleep(2)
+        began = time.time()
+        r.write("через уведомление")
+        check("a notification brings the message at once", wait_for(lambda: "через уведомление" in r.texts(), 20), r.gateway.said)
+        print(f"# after {time.time() - began:.1f} s with polls every 60")
+        secret = r.gateway.state("gateway/main/path")
+        check("the secret path is nowhere said", secret[1:] not in r.gateway.said and len(secret) > 32)
+
+
+def reload():
+    with Rig() as r, Simulator("--chats", "1") as other:
+        pid = r.gateway.process.pid
+        with open(f"{r.gateway.home}/config/avito/config", "a", encoding="utf-8") as file:
+            file.write("[mqtt\n")
+        r.gateway.process.send_signal(signal.SIGHUP)
+        check("a bad configuration is not taken", wait_for(lambda: "not taken" in r.gateway.said), r.gateway.said)
+        r.gateway.accounts["second"] = other
+        r.gateway.configure()
+        r.gateway.process.send_signal(signal.SIGHUP)
+        check("an account more", r.gateway.is_online(r.sub, "second"), r.gateway.said)
+        del r.gateway.accounts["second"]
+        r.gateway.configure()
+        r.gateway.process.send_signal(signal.SIGHUP)
+        check("an account less is offline", wait_for(lambda: r.sub.of("avito/second/status")[-1] == "offline"), r.gateway.said)
+        check("... and gone from Home Assistant", wait_for(lambda: r.sub.of("homeassistant/device/avito_second/config")[-1] == ""))
+        r.gateway.gateway = ["name = other"]
+        r.gateway.configure()
+        r.gateway.process.send_signal(signal.SIGHUP)
+        check("another name", wait_for(lambda: r.sub.of("avito/gateway/other/status")[-1:] == ["online"]), r.gateway.said)
+        check("... the old one is offline", r.sub.of("avito/gateway/main/status")[-1] == "offline")
+        r.write("всё ещё тот же процесс")
+        check("messages go on", wait_for(lambda: "всё ещё тот же процесс" in r.texts()), r.gateway.said)
+        check("it is the same process", r.gateway.process.pid == pid and r.gateway.process.poll() is None)
+
+
+def home_assistant():
+    with Rig(more=["poll = 1", "notify = u2i-x~1 u2i-y"]) as r:
+        first = wait_for(lambda: r.sub.of("homeassistant/device/avito_shop/config"))
+        check("discovery", first)
+        count = len(first)
+        r.broker.publish("homeassistant/status", "online")
+        check("discovery again when Home Assistant has started",
+              wait_for(lambda: len(r.sub.of("homeassistant/device/avito_shop/config")) > count, 10))
+        sys.path.insert(0, "tests/avito")
+        import hass  # pylint: disable=import-outside-toplevel
+        for problem in hass.problems(json.loads(first[-1])):
+            check("discovery has Home Assistant's documented fields", False, problem)
+        config = json.loads(first[-1])
+        kinds = sorted(c["platform"] for c in config["components"].values())
+        check("its entities", kinds == ["binary_sensor", "binary_sensor", "event", "notify", "notify", "sensor", "sensor"], kinds)
+        r.write("я" * 700)
+        check("the last text is cut by the template", wait_for(r.texts) and "[:255]" in config["components"]["last_text"]["value_template"])
+
+
+def quiet_disk():
+    with Rig() as r:
+        r.write("раз")
+        wait_for(r.texts)
+        time.sleep(3)
+        written = lambda: [line for line in open(f"/proc/{r.gateway.process.pid}/io", encoding="ascii") if line.startswith("write_bytes")]
+        before = written()
+        time.sleep(8)
+        check("nothing is written while nothing happens", written() == before, (before, written()))
+
+
+def old_broker():
+    """Speaks only MQTT 3.1.1, and says so in its way: a CONNACK without properties."""
+    with socket.socket() as listener, Simulator("--chats", "1") as service:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(5)
+
+        def serve():
+            while True:
+                try:
+                    peer, _ = listener.accept()
+                    peer.recv(4096)
+                    peer.send(b"\x20\x02\x00\x01")
+                    time.sleep(0.2)
+                    peer.close()
+                except OSError:
+                    return
+        threading.Thread(target=serve, daemon=True).start()
+        with Gateway(None, {"shop": service}, port=listener.getsockname()[1]) as gateway:
+            check("a broker of 3.1.1 is refused with the reason",
+                  wait_for(lambda: "speaks only MQTT 3.1.1, which acknowledges what it denied" in gateway.said, 20), gateway.said)
+            check("... once", gateway.said.count("3.1.1") == 1, gateway.said)
+
+
+def certificates(folder):
+    """A CA for clients, a certificate by it with an EC key, another with an RSA key."""
+    run = lambda *words: subprocess.run(["openssl", *words], cwd=folder, check=True, capture_output=True)
+    run("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "ca.key", "-out", "ca.crt", "-days", "30", "-subj", "/CN=clients")
+    for kind, key in (("ec", ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1")), ("rsa", ("-newkey", "rsa:2048"))):
+        run("req", *key, "-nodes", "-keyout", f"{kind}.key", "-out", f"{kind}.csr", "-subj", f"/CN=gateway-{kind}")
+        run("x509", "-req", "-in", f"{kind}.csr", "-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial", "-out", f"{kind}.crt", "-days", "30")
+
+
+def tls_and_passwords():
+    with contextlib.ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        certificates(folder)
+        service = stack.enter_context(Simulator("--chats", "1"))
+        subprocess.run(["mosquitto_passwd", "-b", "-c", f"{folder}/passwords", "shop", "the-password"], check=True)
+        os.chmod(folder, 0o755)
+        os.chmod(f"{folder}/passwords", 0o644)
+        with open(f"{folder}/secret", "w", encoding="ascii") as file:
+            file.write("the-password\n")
+        tls = ["tls = yes", f"ca_file = {os.path.abspath(CERTS)}/roots.pem"]
+        named = ["user = shop", f"password_file = {folder}/secret"]
+        server = (f"{folder}/ca.crt", f"{CERTS}/ec.crt", f"{CERTS}/ec.key")
+        online = lambda g: wait_for(lambda: "broker" not in g.said and g.process.poll() is None and has_session(g), 20)
+
+        def has_session(gateway):
+            return os.path.exists(f"{gateway.home}/state/avito/gateway/main/session")
+        with Broker("allow_anonymous false", f"password_file {folder}/passwords", tls=server) as broker:
+            with Gateway(broker, {"shop": service}, mqtt=tls + named) as gateway:
+                check("TLS with an own CA, user and password", online(gateway), gateway.said)
+            with Gateway(broker, {"shop": service}, mqtt=tls + ["user = shop", "password = wrong"]) as gateway:
+                check("a wrong password is said", wait_for(lambda: "not authorized" in gateway.said or "password is wrong" in gateway.said), gateway.said)
+                check("... and appears nowhere", "wrong\n" not in gateway.said.replace("is wrong", ""), gateway.said)
+            with Gateway(broker, {"shop": service}, mqtt=["tls = yes", f"ca_file = {folder}/ca.crt"] + named) as gateway:
+                check("another CA is refused", wait_for(lambda: "trust anchor" in gateway.said), gateway.said)
+        for kind in ("ec", "rsa"):
+            with Broker("require_certificate true", "use_identity_as_username true", tls=server) as broker:
+                key = [f"cert_file = {folder}/{kind}.crt", f"key_file = {folder}/{kind}.key"]
+                with Gateway(broker, {"shop": service}, mqtt=tls + key) as gateway:
+                    check(f"a client certificate with {kind} key", online(gateway), gateway.said)
+                with Gateway(broker, {"shop": service}, mqtt=tls) as gateway:
+                    check("... without it the broker refuses", wait_for(lambda: "avito gateway:" in gateway.said), gateway.said)
+        with Gateway(broker, {"shop": service}, mqtt=tls + [f"cert_file = {folder}/ec.crt"]) as gateway:
+            gateway.may_fail = True
+            check("a certificate without its key is an error", gateway.process.wait(20) == 2 and wait_for(lambda: "belong together" in gateway.said), gateway.said)
+
+
+class Swallower:
+    """Between gateway and broker: lets all pass but, if .swallows, the broker's PUBACKs."""
+
+    def __init__(self, broker):
+        self.target = broker.port
+        self.swallows = False
+        self.swallowed = 0
+        self.listener = socket.socket()
+        self.listener.bind(("127.0.0.1", 0))
+        self.listener.listen(5)
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        while True:
+            try:
+                peer, _ = self.listener.accept()
+                broker = socket.create_connection(("127.0.0.1", self.target))
+            except OSError:
+                return
+            threading.Thread(target=self.copy, args=(peer, broker), daemon=True).start()
+            threading.Thread(target=self.filter, args=(broker, peer), daemon=True).start()
+
+    @staticmethod
+    def copy(source, to):
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                to.sendall(data)
+        for s in (source, to):
+            with contextlib.suppress(OSError):
+                s.shutdown(socket.SHUT_RDWR)
+
+    def filter(self, source, to):
+        data = b""
+        with contextlib.suppress(OSError):
+            while more := source.recv(65536):
+                data += more
+                while (end := self.packet(data)) is not None:
+                    if data[0] >> 4 == 4 and self.swallows:
+                        self.swallowed += 1
+                    else:
+                        to.sendall(data[:end])
+                    data = data[end:]
+        for s in (source, to):
+            with contextlib.suppress(OSError):
+                s.shutdown(socket.SHUT_RDWR)
+
+    @staticmethod
+    def packet(data):
+        length, shift = 0, 0
+        for i, byte in enumerate(data[1:5]):
+            length |= (byte & 0x7f) << shift
+            shift += 7
+            if byte < 0x80:
+                end = i + 2 + length
+                return end if len(data) >= end else None
+        return None
+
+
+def pubacks():
+    """What fleet.md says chance does not find: a PUBACK that does not come, then a kill."""
+    with contextlib.ExitStack() as stack:
+        service = stack.enter_context(Simulator("--chats", "1"))
+        broker = stack.enter_context(Broker())
+        sub = stack.enter_context(Subscriber(broker, *LISTENS))
+        proxy = Swallower(broker)
+        gateway = stack.enter_context(Gateway(broker, {"shop": service}, more=["poll = 1"], port=proxy.port))
+        chat = service.door("store")["messages"][0]["chat_id"]
+        texts = lambda: [json.loads(p)["content"]["text"] for _, p in sub.under("avito/shop/messages/")]
+        results = lambda: [json.loads(p) for t, p in sub.under("avito/shop/results/")]
+        check("... is online through the proxy", gateway.is_online(sub), gateway.said)
+        time.sleep(2)
+        proxy.swallows = True
+        service.door("message", {"chat_id": chat, "text": "без PUBACK"})
+        check("the message was published", wait_for(lambda: texts() == ["без PUBACK"]), texts())
+        wait_for(lambda: proxy.swallowed > 0)
+        gateway.stop(signal.SIGKILL)
+        proxy.swallows = False
+        gateway.start()
+        check("a message without PUBACK is not accepted: it comes again", wait_for(lambda: texts() == ["без PUBACK"] * 2, 30), texts())
+        time.sleep(1)
+        proxy.swallows = True
+        broker.publish(f"avito/shop/send/{chat}", "команда без номера")
+        check("the result was published", wait_for(lambda: len(results()) == 1), results())
+        wait_for(lambda: proxy.swallowed > 1)
+        gateway.stop(signal.SIGKILL)
+        proxy.swallows = False
+        gateway.start()
+        check("a command whose result has no PUBACK is not acknowledged: it comes again and is answered",
+              wait_for(lambda: len(results()) == 2 and results()[1].get("repeat"), 30), results())
+        check("... under the same id, and is not sent again",
+              results()[0]["id"] == results()[1]["id"] and service.texts(chat).count("команда без номера") == 1, results())
+
+
+def killed_in_a_send():
+    with Rig() as r:
+        r.service.door("fault", {"plan": "send_message:stored_stall:1"})
+        r.send("send", r.chat, '{"id":"stored","text":"дошло, но молчит"}')
+        wait_for(lambda: r.times_sent("дошло, но молчит") == 1)
+        r.gateway.stop(signal.SIGKILL)
+        r.gateway.start()
+        got = r.result("stored", 40)
+        check("killed in a send that was stored: it is found", got and got["outcome"] == "sent" and got["message_id"], got)
+        check("... and there once", r.times_sent("дошло, но молчит") == 1)
+        r.service.door("fault", {"plan": "send_message:stall:1"})
+        r.send("send", r.chat, '{"id":"lost","text":"не дошло"}')
+        wait_for(lambda: '"lost","state":"begun"' in r.gateway.state("shop/ledger.jsonl"))
+        time.sleep(0.5)
+        r.gateway.stop(signal.SIGKILL)
+        r.gateway.start()
+        began = time.time()
+        got = r.result("lost", 120)
+        check("killed in a send that was not stored: cannot tell", got and got["outcome"] == "cannot_tell", got)
+        check("... said after a minute, and never sent", time.time() - began > 55 and r.times_sent("не дошло") == 0, time.time() - began)
+        r.service.door("fault", {"plan": "send_message:stored_no_answer:1"})
+        r.send("send", r.chat, '{"id":"mute","text":"без ответа"}')
+        got = r.result("mute", 60)
+        check("no answer to a send: it is read back", got and got["outcome"] == "sent" and r.times_sent("без ответа") == 1, got)
+
+
+def service_away():
+    with Rig() as r:
+        r.service.door("fault", {"plan": "*:status=503:30"})
+        r.send("send", r.chat, '{"id":"wait","text":"когда сервис вернётся"}')
+        check("a service that fails is waited for", (r.result("wait", 90) or {}).get("outcome") == "sent", r.gateway.said)
+        check("... it was said", "5xx" in r.gateway.said, r.gateway.said)
+
+
+def paho():
+    """Another stranger's client: Debian's python3-paho-mqtt, which has a session of its own."""
+    script = """
+import json, sys, time
+import paho.mqtt.client as mqtt
+port, chat = int(sys.argv[1]), sys.argv[2]
+seen = []
+client = mqtt.Client(client_id="paho-test", protocol=mqtt.MQTTv5)
+client.on_message = lambda c, u, m: seen.append((m.topic, m.payload.decode(), m.qos))
+client.connect("127.0.0.1", port)
+client.subscribe("avito/shop/#", qos=1)
+client.loop_start()
+time.sleep(0.5)
+client.publish("avito/shop/send/" + chat, json.dumps({"id": "paho", "text": "от paho"}), qos=1).wait_for_publish()
+client.publish("avito/shop/send/" + chat, "QoS 0", qos=0)
+deadline = time.time() + 20
+while time.time() < deadline and len([t for t, _, _ in seen if "/results/" in t]) < 2:
+    time.sleep(0.05)
+print(json.dumps(seen))
+"""
+    with Rig() as r:
+        done = subprocess.run(["/usr/bin/python3", "-c", script, str(r.broker.port), r.chat], capture_output=True, text=True,
+                              timeout=60, check=False)
+        if not check("paho speaks with it", done.returncode == 0, done.stderr):
+            return
+        seen = json.loads(done.stdout)
+        results = [(json.loads(p), q) for t, p, q in seen if "/results/" in t]
+        check("two results with QoS 1", len(results) == 2 and all(q == 1 for _, q in results), results)
+        check("... both sent", all(x["outcome"] == "sent" for x, _ in results), results)
+
+
+SCENES = [messages, commands, bad_input, flood, broker_away, nobody_listens, full_disk, webhooks, reload, home_assistant,
+          quiet_disk, old_broker, tls_and_passwords, pubacks, killed_in_a_send, service_away, paho]
+
+
+def main():
+    chosen = sys.argv[1:]
+    for scene in SCENES:
+        if not chosen or scene.__name__ in chosen:
+            began = time.time()
+            scene()
+            print(f"# {scene.__name__}: {time.time() - began:.0f} s", flush=True)
+    return failures != 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
