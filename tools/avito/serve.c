@@ -19,7 +19,7 @@ static bool hand_over_event(void *ctx, avito_webhook *webhook)
     const int result = avito_webhook_event(webhook, &arena, &event, NULL);
 
     if (result == AVITO_OK && event.message != NULL) {
-        print_message(ctx, event.message, (avito_str){NULL, 0}, event.message->chat_id);
+        print_message(ctx, event.message, NULL);
     } else if (result < 0) {
         fprintf(stderr, "avito: %s\n",
                 avito_error_text(result)); /* the same bytes would come again */
