@@ -13,7 +13,7 @@ from simulated import Simulator  # noqa: E402
 
 HOME = ["build/avito-static"]
 FOREIGN = {"armhf": ["qemu-arm", "build/port/armhf/avito-static"], "mipsel": ["qemu-mipsel", "build/port/mipsel/avito-static"]}
-SIZE_MAX = 400_000       # bytes, stripped
+SIZE_MAX = 450_000       # bytes, stripped, the gateway included
 START_MAX_MS = 10        # the best of STARTS: other programs of this machine only add
 STARTS = 30
 RESIDENT_MAX_KB = 2_000  # at any time
