@@ -83,8 +83,11 @@ static int open_tls(broker *b, const config *c, avito_transport *transport)
     o.unix_time = avito_posix_unix_time;
     o.entropy = avito_posix_entropy;
     o.configure = b->key != NULL ? client_key_configure : NULL;
+    if (avito_tls_init(&b->tls, &o) != AVITO_OK) {
+        return EXIT_USAGE;
+    }
     *transport = avito_tls_transport(&b->tls);
-    return avito_tls_init(&b->tls, &o) == AVITO_OK ? EXIT_DONE : EXIT_USAGE;
+    return EXIT_DONE;
 }
 
 static int open_link(broker *b, const config *c, const gateway_options *g, bool tls)
