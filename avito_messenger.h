@@ -9774,10 +9774,10 @@ static const char *avitoi_fast_way(struct avitoi_json *j, const char *p, const c
  *   Arduino  examples/transports/arduino: any Client. It is asked available() before each read, and
  *            again after connected(), which some cores answer with bytes left.
  *   flash    examples/transports/avito_flash.h keeps tokens and the inbox where no file system is.
- *   TLS      another library: examples/07_openssl_transport.c. Check name and chain, offer ALPN
- *            http/1.1 only, report an end without close_notify as AVITO_ERR_CLOSED and not as
- *            AVITO_IO_CLOSED, and hand over what the library has buffered before you say
- *            AVITO_IO_AGAIN.
+ *   TLS      another library: examples/transports/avito_mbedtls.h, avito_openssl.h. For one more:
+ *            check name and chain, offer ALPN http/1.1 only, report an end without close_notify as
+ *            AVITO_ERR_CLOSED and not as AVITO_IO_CLOSED, and hand over what the library has
+ *            buffered before you say AVITO_IO_AGAIN.
  *   no libc  provide memchr, memcmp, memcpy, memmove, memset, strchr, strcspn, strlen.
  *
  * Test it with what real networks do: one byte at a time in either direction, AVITO_IO_AGAIN

@@ -60,7 +60,7 @@ TLS_TESTS := $(patsubst tests/tls/%.c,build/tests/%,$(wildcard tests/tls/*_test.
 TEST_PROGRAMS += $(TLS_TESTS)
 TEST_SCRIPTS += tests/tls/links.sh
 # These include the implementation themselves:
-TLS_UNIT_TESTS := build/tests/cert_test build/tests/openssl_transport_test
+TLS_UNIT_TESTS := build/tests/cert_test
 
 # The two transports alone do not need the rest of the client: tests/tls/transports.c holds the
 # implementation with both of them.
@@ -68,7 +68,7 @@ TLS_OBJECTS := build/obj/tests/tls/peer.san.o build/obj/tests/tls/transports.san
 $(filter-out $(TLS_UNIT_TESTS),$(TLS_TESTS)): $(TLS_OBJECTS)
 $(TLS_TESTS): build/tests/%: build/obj/tests/tls/%.san.o build/tls/done
 	@mkdir -p $(@D)
-	$(CC) $(SANITIZE) $(filter %.o,$^) -o $@ -lcmocka -lbearssl -lssl -lcrypto -lpthread
+	$(CC) $(SANITIZE) $(filter %.o,$^) -o $@ -lcmocka -lbearssl $(LDLIBS) -lssl -lcrypto -lpthread
 
 $(patsubst build/tests/%,build/obj/tests/tls/%.san.o,$(TLS_TESTS)) $(TLS_OBJECTS): \
     CFLAGS_EXTRA += -DAVITO_WITH_POSIX=1 -DAVITO_WITH_BEARSSL=1
@@ -86,15 +86,12 @@ build/tls/one.c: build/anchors build/tls/done
 build/tls/%.o: build/tls/%.c
 	$(CC) -std=c99 -pedantic -Wall -Wextra -Wconversion -Wcast-qual -Wmissing-prototypes -Werror -c $< -o $@
 
-build/tests/openssl_transport_test: build/obj/tests/tls/peer.san.o
+# Other libraries as transports (examples/transports), by one list of cases.
+TEST_PACKAGES += libmbedtls-dev
+build/tests/openssl_transport_test build/tests/mbedtls_transport_test: build/obj/tests/tls/other_tls.san.o
+build/obj/tests/tls/other_tls.san.o: CFLAGS_EXTRA += -DAVITO_WITH_POSIX=1 -DAVITO_WITH_BEARSSL=1
+build/tests/mbedtls_transport_test: LDLIBS += -lmbedtls -lmbedx509 -lmbedcrypto
 build/tests/slow_test: build/obj/tests/support/clock.san.o
-
-# examples/07_openssl_transport.c: built here, tested by tests/tls/openssl_transport_test.c.
-TEST_PACKAGES += libssl-dev
-build/examples/07_openssl_transport: build/obj/examples/07_openssl_transport.o
-	@mkdir -p $(@D)
-	$(CC) $< -o $@ -lssl -lcrypto
-build/tests/openssl_transport_test: build/examples/07_openssl_transport
 
 # Every public function, called carelessly: the table is made of the header's declarations.
 build/careless/functions.h: tests/api/careless.py $(HEADER)
