@@ -17092,7 +17092,7 @@ static void avitoi_tcp_drop(avito_tcp *tcp)
 static bool avitoi_tcp_prepare(int fd)
 {
     int on = 1;
-    int flags = fcntl(fd, F_GETFL);
+    int flags = fcntl(fd, F_GETFL, 0);
     if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0) {
         return false;
     }
@@ -17216,7 +17216,7 @@ static int avitoi_tcp_check(avito_tcp *tcp)
 /* Connected. From here on every call says itself whether it waits, if it can. */
 static void avitoi_tcp_opened(avito_tcp *tcp)
 {
-    int flags = fcntl(tcp->priv.fd, F_GETFL);
+    int flags = fcntl(tcp->priv.fd, F_GETFL, 0);
     tcp->priv.state = AVITOI_TCP_OPEN;
     tcp->priv.wants = 0;
     tcp->priv.recv_ms = 0;

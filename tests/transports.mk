@@ -1,6 +1,7 @@
 # Transports to copy (examples/transports), over fakes of their stacks that behave as the real ones do.
 TRANSPORT_STACKS := freertos freertos_select zephyr riot
-TRANSPORT_PROGRAMS := $(TRANSPORT_STACKS:%=build/transports/%) build/transports/flash build/transports/arduino
+TRANSPORT_PROGRAMS := $(TRANSPORT_STACKS:%=build/transports/%) build/transports/flash build/transports/arduino \
+    build/transports/lwip
 TRANSPORT_FLAGS := -D_GNU_SOURCE -DAVITO_WITH_POSIX=1 -DAVITO_WITH_BEARSSL=1
 TRANSPORT_FOLDER_freertos_select := freertos
 TRANSPORT_FLAGS_freertos := -DipconfigSOCKET_HAS_USER_SEMAPHORE=1
@@ -41,3 +42,23 @@ build/transports/arduino: $(TRANSPORT_ARDUINO) $(wildcard tests/transports/ardui
 	    -x c++ examples/transports/arduino/Ten_lines_$$b/Ten_lines_$$b.ino || exit 1; done
 	$(CXX) $(TRANSPORT_CXX) $(SANITIZE) $(INCLUDES) $(TRANSPORT_FLAGS) -Itests/transports/arduino \
 	    $(filter %.cpp %.o,$^) -o $@ -lbearssl
+
+# lwIP itself, from Debian's source: its sockets, threads, loopback.
+LWIP_SOURCE := build/port/source/lwip
+LWIP_INCLUDES := -Itests/transports/lwip -isystem $(LWIP_SOURCE)/src/include -isystem $(LWIP_SOURCE)/port/include
+$(LWIP_SOURCE)/.complete:
+	@mkdir -p $(@D)
+	sh examples/firmware/source.sh lwip build/port/source
+build/lib/lwip.a: $(LWIP_SOURCE)/.complete tests/transports/lwip/lwipopts.h
+	@mkdir -p build/obj/lwip $(@D)
+	for f in $(addprefix $(LWIP_SOURCE)/,src/core/*.c src/core/ipv4/*.c src/api/*.c src/netif/ethernet.c port/sys_arch.c); do \
+	    $(CC) -w -g -O1 $(SANITIZE) $(LWIP_INCLUDES) -include fcntl.h -DLWIP_UNIX_LINUX \
+	        -c $$f -o build/obj/lwip/$$(basename $$f .c).o || exit 1; done
+	rm -f $@ && ar rcs $@ build/obj/lwip/*.o
+build/obj/tests/transports/lwip/main.san.o: tests/transports/lwip/main.c $(HEADER) $(LWIP_SOURCE)/.complete
+	@mkdir -p $(@D)
+	$(CC) -I. -Itests/transports/lwip/posix -isystem $(LWIP_SOURCE)/src/include/compat/posix $(LWIP_INCLUDES) \
+	    -D_POSIX_C_SOURCE=200809L -U__linux__ -DAVITO_WITH_POSIX=1 $(CFLAGS_SAN) -c $< -o $@
+build/transports/lwip: $(patsubst %,build/obj/tests/transports/%.san.o,lwip/main lwip/relay story) build/lib/lwip.a
+	@mkdir -p $(@D)
+	$(CC) $(SANITIZE) $^ -o $@ -lbearssl -lpthread

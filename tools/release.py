@@ -24,7 +24,8 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import dist  # noqa: E402
 
 TEMPLATES = "tools/release"
-ARDUINO = "examples/transports/arduino"
+TRANSPORTS = "examples/transports"
+ARDUINO = f"{TRANSPORTS}/arduino"
 CERTIFICATES = "/usr/share/ca-certificates/mozilla"
 # What the program avito is built from, and what Debian's two packages hold.
 SOURCE = ("avito_messenger.h", "LICENSE", "README.md", "Makefile", "tools/need.sh", "tools/avito.mk",
@@ -132,15 +133,20 @@ def roots(known):
     return files, anchors
 
 
+def roots_pem(known):
+    """The roots as a text in C."""
+    files, _ = roots(known)
+    lines = "".join(f'    "{line}\\n"\n' for path in files for line in read(path).splitlines())
+    return (f"/* The roots of {known['roots']}, from Debian's ca-certificates. */\n"
+            f"static const char roots_pem[] =\n{lines.rstrip()};\n")
+
+
 def sketch_roots(known):
     """roots.h of each sketch"""
-    files, anchors = roots(known)
-    pem = "".join(f'    "{line}\\n"\n' for path in files for line in read(path).splitlines())
-    texts = ("/* The roots of " + known["roots"] + ", from Debian's ca-certificates. */\n"
-             "static const char roots_pem[] PROGMEM =\n" + pem.rstrip("\n") + ";\n"
-             "static BearSSL::X509List roots(roots_pem);\n").encode()
+    _, anchors = roots(known)
+    texts = roots_pem(known).replace("roots_pem[]", "roots_pem[] PROGMEM") + "static BearSSL::X509List roots(roots_pem);\n"
     boards = (os.path.basename(path) for path in glob.glob(f"{ARDUINO}/Ten_lines_*"))
-    return {f"examples/{board}/roots.h": texts if "ESP8266" in board else anchors for board in boards}
+    return {f"examples/{board}/roots.h": texts.encode() if "ESP8266" in board else anchors for board in boards}
 
 
 def arduino(known):
@@ -167,6 +173,22 @@ def c_library(known):
 
 def header(known):
     return {"avito_messenger.h": known["single"]}
+
+
+def esp_idf(known):
+    """A component of ESP-IDF, over lwIP's sockets and its mbedTLS."""
+    files = {**template("esp-idf", known), **copied("LICENSE"), "include/avito_messenger.h": known["single"],
+             **renamed(copied(f"{TRANSPORTS}/avito_mbedtls.h"), TRANSPORTS, "include")}
+    return {f"avito_messenger-esp-idf-{known['version']}.tar.gz": tar_gz(below("avito_messenger", files), epoch(known))}
+
+
+def zephyr(known):
+    """A module of Zephyr, over its sockets and its mbedTLS."""
+    headers = copied(*(f"{TRANSPORTS}/avito_{name}.h" for name in ("zephyr", "mbedtls", "flash")))
+    files = {**template("zephyr", known), **copied("LICENSE"), "include/avito_messenger.h": known["single"],
+             **renamed(headers, TRANSPORTS, "include"), "samples/answer/src/roots.h": roots_pem(known).encode()}
+    files["src/avito_messenger.c"] = files.pop("avito_messenger.c")
+    return {f"avito_messenger-zephyr-{known['version']}.tar.gz": tar_gz(below("avito_messenger", files), epoch(known))}
 
 
 def openwrt(known):
@@ -199,7 +221,7 @@ def debian(known):
     return made
 
 
-PACKAGES = (header, c_library, arduino, openwrt, debian)
+PACKAGES = (header, c_library, arduino, esp_idf, zephyr, openwrt, debian)
 
 
 def write(folder, made):

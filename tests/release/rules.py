@@ -2,6 +2,7 @@
 import json
 import os
 import re
+import subprocess
 
 from packages import check, text
 
@@ -76,3 +77,42 @@ def openwrt(feed):
         check(f"openwrt: {package}: its title is short", len(title) <= 70 and not title.endswith("."), title)
     hashed = re.search(r"^PKG_HASH:=([0-9a-f]{64})$", text(f"{feed}/bearssl/Makefile"), re.M)
     check("openwrt: bearssl: its archive has a hash", hashed)
+
+
+def yaml(path):
+    """By Debian's python3-yaml, which only Debian's own Python has."""
+    out = subprocess.run(["/usr/bin/python3", "-c", "import json, sys, yaml; json.dump(yaml.safe_load(open(sys.argv[1])), sys.stdout)",
+                          path], capture_output=True, text=True, check=True).stdout
+    return json.loads(out)
+
+
+def esp_idf(folder):
+    """https://docs.espressif.com/projects/idf-component-manager/en/latest/reference/manifest_file.html"""
+    known = {"version", "maintainers", "description", "license", "tags", "files", "examples", "url", "repository",
+             "documentation", "issues", "discussion", "dependencies", "targets"}
+    manifest = yaml(f"{folder}/idf_component.yml")
+    check("esp-idf: the manifest has only what manifests have", set(manifest) <= known, set(manifest) - known)
+    check("esp-idf: its version is semantic", re.fullmatch(SEMVER, manifest["version"]))
+    check("esp-idf: its licence is an SPDX name", manifest["license"] == "MIT")
+    check("esp-idf: maintainers are \"Name <address>\"", all(re.fullmatch(r".+ <\S+@\S+>", who) for who in manifest["maintainers"]))
+    example = yaml(f"{folder}/examples/answer/main/idf_component.yml")["dependencies"]["avito_messenger"]
+    path = os.path.normpath(f"{folder}/examples/answer/main/{example['override_path']}")
+    check("esp-idf: the example finds the component beside it", path == folder and os.path.exists(f"{path}/CMakeLists.txt"), path)
+    check("esp-idf: and asks for its version", example["version"] == f"^{manifest['version']}")
+
+
+def zephyr(folder):
+    """zephyr/module.yml: scripts/zephyr_module.py of Zephyr (METADATA_SCHEMA, process_cmake, process_kconfig);
+    sample.yaml: https://docs.zephyrproject.org/latest/develop/test/twister.html"""
+    module = yaml(f"{folder}/zephyr/module.yml")
+    check("zephyr: module.yml has only what modules have", set(module) <= {"name", "build", "tests", "samples", "boards", "blobs"})
+    check("zephyr: its build section too", set(module["build"]) <= {"cmake", "kconfig", "depends", "settings"})
+    check("zephyr: build.cmake leads to a CMakeLists.txt", os.path.isfile(f"{folder}/{module['build']['cmake']}/CMakeLists.txt"))
+    check("zephyr: build.kconfig leads to a Kconfig", os.path.isfile(f"{folder}/{module['build']['kconfig']}"))
+    for path in module["samples"]:
+        for name in os.listdir(f"{folder}/{path}"):
+            sample = yaml(f"{folder}/{path}/{name}/sample.yaml")
+            check(f"zephyr: {name}: sample.yaml has a sample and tests with names of its kind",
+                  sample["sample"]["name"] and all(re.fullmatch(r"sample\.[a-z0-9_.]+", test) for test in sample["tests"]))
+            check(f"zephyr: {name}: has what an application has", all(os.path.isfile(f"{folder}/{path}/{name}/{file}")
+                  for file in ("CMakeLists.txt", "prj.conf", "src/main.c")))

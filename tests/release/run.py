@@ -11,7 +11,7 @@ sys.path[:0] = ["tests/check", "tests/release"]
 import packages  # noqa: E402
 import rules  # noqa: E402
 from packages import RELEASE, ROOM, TOP, check, one, ran, sha256, text, unpacked  # noqa: E402
-from simulated import Simulator  # noqa: E402
+from simulated import CERTS, Simulator  # noqa: E402
 
 USE = f"{TOP}/tests/release/use.c"
 VERSION = re.search(r'^#define AVITO_VERSION "(.*)"', text("avito_messenger.h"), re.M).group(1)
@@ -139,6 +139,47 @@ def openwrt(service):
     check("openwrt: and lists a chat", (out or "").count("\n") == 2, out)
 
 
+# ---- ESP-IDF and Zephyr: the build systems are stand-ins, compiler and mbedTLS are this machine's ----
+
+def build_example(name, source, program, environment, service):
+    """Configured by CMake and built; the program answers both chats of the service, who then hears of it."""
+    build = f"{TOP}/{ROOM}/{name}-build"
+    shutil.rmtree(build, ignore_errors=True)
+    config = ";".join(('CONFIG_AVITO_CLIENT_ID="client-id-for-tests"',
+                       'CONFIG_AVITO_CLIENT_SECRET="client-secret-for-tests-0123456789abcdef"',
+                       'CONFIG_AVITO_HOST="localhost"', f"CONFIG_AVITO_PORT={service.ports['tls']}"))
+    ran(f"{name}: configured", ["cmake", "-S", source, "-B", build, f"-DSDKCONFIG={config}"], env={**os.environ, **environment})
+    if ran(f"{name}: built", ["cmake", "--build", build]) is None:
+        return
+    running = subprocess.Popen(["stdbuf", "-oL", f"{build}/{program}"], stdout=subprocess.PIPE, text=True, env=service.environment())
+    lines = [running.stdout.readline() for _ in range(2)]
+    running.terminate()
+    lines.append(running.communicate()[0])
+    check(f"{name}: the example answers both chats over TLS", all(line.endswith(": answered\n") for line in lines[:2]), lines)
+    texts = [service.texts(line.split(":")[0])[-1] for line in lines[:2]]
+    check(f"{name}: and the service has the answers", texts == ["Здравствуйте!"] * 2, texts)
+
+
+def esp_idf():
+    component = f"{unpacked(one('avito_messenger-esp-idf-*.tar.gz'), 'esp-idf')}/avito_messenger"
+    rules.esp_idf(component)
+    with Simulator("--chats", "2") as service:
+        build_example("esp-idf", f"{component}/examples/answer", "avito_answer",
+                      {"IDF_PATH": f"{TOP}/tests/release/esp-idf"}, service)
+
+
+def zephyr():
+    module = f"{unpacked(one('avito_messenger-zephyr-*.tar.gz'), 'zephyr')}/avito_messenger"
+    rules.zephyr(module)
+    roots = "".join(f'"{line}\\n"' for line in text(f"{CERTS}/roots.pem").splitlines())
+    check("zephyr: the sample has roots", "BEGIN CERTIFICATE" in text(f"{module}/samples/answer/src/roots.h"))
+    with open(f"{module}/samples/answer/src/roots.h", "w", encoding="utf-8") as file:
+        file.write(f"static const char roots_pem[] = {roots};\n")
+    with Simulator("--chats", "2") as service:
+        build_example("zephyr", f"{module}/samples/answer", "app",
+                      {"ZEPHYR_BASE": f"{TOP}/tests/release/zephyr"}, service)
+
+
 # ---- Arduino ----
 
 def arduino_room():
@@ -191,6 +232,8 @@ def main():
     with Simulator("--chats", "2") as service:
         for part in (header, cmake, meson, debian, openwrt):
             part(service)
+    esp_idf()
+    zephyr()
     arduino()
     return packages.failures != 0
 

@@ -30,6 +30,7 @@ def main():
     for stack in STACKS:
         for habits in ({}, HABITS):
             failed |= tell(stack, habits)
+    failed |= tell("lwip", {})
     return failed != 0
 
 

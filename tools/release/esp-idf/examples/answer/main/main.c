@@ -1,0 +1,105 @@
+/* Answers whoever is waiting, again and again.
+ *
+ * По-русски: отвечает каждому, кто ждёт, снова и снова. */
+#include "avito_messenger.h"
+
+#include "avito_mbedtls.h"
+
+#include "esp_crt_bundle.h"
+#include "esp_event.h"
+#include "esp_netif.h"
+#include "esp_netif_sntp.h"
+#include "esp_random.h"
+#include "freertos/FreeRTOS.h"
+#include "freertos/task.h"
+#include "nvs_flash.h"
+#include "protocol_examples_common.h"
+#include "sdkconfig.h"
+
+#include <stdio.h>
+
+static char tokens[AVITO_TOKENS_SIZE(128)], window[1024], room[8192];
+static avito_tcp tcp;
+static avito_mbedtls tls;
+static avito_account account;
+static avito_client client;
+
+/* True random bytes while the radio is on. */
+static int chip_random(void *ctx, unsigned char *out, size_t len)
+{
+    (void)ctx;
+    esp_fill_random(out, len);
+    return 0;
+}
+
+/* The network, and the time, without which no certificate can be checked. */
+static void connect_board(void)
+{
+    esp_sntp_config_t sntp = ESP_NETIF_SNTP_DEFAULT_CONFIG("pool.ntp.org");
+
+    ESP_ERROR_CHECK(nvs_flash_init());
+    ESP_ERROR_CHECK(esp_netif_init());
+    ESP_ERROR_CHECK(esp_event_loop_create_default());
+    ESP_ERROR_CHECK(example_connect());
+    ESP_ERROR_CHECK(esp_netif_sntp_init(&sntp));
+    ESP_ERROR_CHECK(esp_netif_sntp_sync_wait(pdMS_TO_TICKS(30000)));
+}
+
+static int set_up(void)
+{
+    avito_account_options a = avito_account_options_default();
+    avito_client_options c = avito_client_options_default();
+    int rc = avito_tcp_init(&tcp, NULL);
+
+    rc = rc ? rc : avito_mbedtls_init(&tls, avito_tcp_transport(&tcp), NULL, chip_random, NULL);
+    if (rc != AVITO_OK || esp_crt_bundle_attach(&tls.config) != ESP_OK) {
+        return rc ? rc : AVITO_ERR_OPTION_ANCHORS;
+    }
+    a.client_id = CONFIG_AVITO_CLIENT_ID;
+    a.client_secret = CONFIG_AVITO_CLIENT_SECRET;
+    a.host = CONFIG_AVITO_HOST;
+    a.port = CONFIG_AVITO_PORT;
+    a.tokens = tokens;
+    a.tokens_cap = sizeof tokens;
+    a.clock_ms = avito_posix_clock_ms;
+    a.entropy = avito_mbedtls_entropy;
+    a.ctx = &tls;
+    c.transport = avito_mbedtls_transport(&tls);
+    c.window = window;
+    c.window_cap = sizeof window;
+    rc = avito_account_init(&account, &a);
+    return rc ? rc : avito_client_init(&client, &account, &c);
+}
+
+static int answer_all(int64_t user_id, avito_arena *arena)
+{
+    avito_chats_query unread = {.unread_only = true, .want = AVITO_CHAT_ALL & ~AVITO_CHAT_AVATARS};
+    avito_chats chats;
+    int rc;
+
+    avito_arena_reset(arena);
+    rc = avito_get_chats(&client, user_id, &unread, arena, &chats);
+    for (size_t i = 0; rc == AVITO_OK && i < chats.count; i++) {
+        rc = avito_send_message(&client, user_id, chats.items[i].id.ptr, "Здравствуйте!", NULL,
+                                NULL);
+        rc = rc ? rc : avito_mark_chat_as_read(&client, user_id, chats.items[i].id.ptr);
+        printf("%s: %s\n", chats.items[i].id.ptr, rc ? avito_error_text(rc) : "answered");
+    }
+    return rc;
+}
+
+void app_main(void)
+{
+    avito_arena arena = avito_arena_of(room, sizeof room);
+    avito_self self;
+    int rc;
+
+    connect_board();
+    rc = set_up();
+    rc = rc ? rc : avito_get_self(&client, &arena, &self);
+    while (rc == AVITO_OK) {
+        rc = answer_all(self.id, &arena);
+        vTaskDelay(pdMS_TO_TICKS(5000));
+    }
+    printf("%s: %s\n", avito_error_text(rc), avito_error_remedy(rc));
+}
