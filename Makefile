@@ -84,7 +84,7 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | sort -u | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
 
 # What `make test` takes where it has not run before.
-TEST_EXPECT := Count with an hour on two cores: the simulated world and the ports are most of it.
+TEST_EXPECT := Count with a quarter of an hour on a quick machine, an hour on a slow one: the simulated world and the ports are most of it.
 test: test-plan packages ## build and run every test; the last line counts them
 	@mkdir -p build/logs
 	@$(MAKE) --no-print-directory -k -j$(JOBS) test-programs >build/logs/build.txt 2>&1; \

@@ -12,46 +12,19 @@
 
 #include <cmocka.h>
 
+#include "support/calls.h"
 #include "support/device.h"
 #include "support/dump.h"
 #include "support/lane.h"
 
-#define USER      350000001
-#define CHAT      "u2i-aBcDeFgHiJkLmNoPqRsTuA"
 #define FORBIDDEN "{\"error\":{\"code\":403,\"message\":\"Forbidden\"}}"
 #define EXPIRED   "{\"result\":{\"status\":false,\"message\":\"access token expired\"}}"
-
-static union {
-    avito_self self;
-    avito_chat chat;
-    avito_chats chats;
-    avito_messages messages;
-    avito_message message;
-    avito_voice_files voices;
-    avito_subscriptions subscriptions;
-    avito_uploaded_image image;
-} got;
-
-static int get_self(struct lane *l)
-{
-    return avito_get_self(&l->client, &l->arena, &got.self);
-}
-
-static int get_chats(struct lane *l)
-{
-    return avito_get_chats(&l->client, USER, NULL, &l->arena, &got.chats);
-}
 
 static int get_all_chats(struct lane *l)
 {
     static const avito_chats_query all = {.all_pages = true};
 
     return avito_get_chats(&l->client, USER, &all, &l->arena, &got.chats);
-}
-
-static int get_chat(struct lane *l)
-{
-    return avito_get_chat(&l->client, USER, CHAT, &l->arena, &got.chat);
 }
 
 static int get_messages(struct lane *l)
@@ -69,11 +42,6 @@ static int send_unread(struct lane *l)
     return avito_send_message(&l->client, USER, CHAT, "hi", NULL, NULL);
 }
 
-static int send_image(struct lane *l)
-{
-    return avito_send_image_message(&l->client, USER, CHAT, "12345.abc", &l->arena, &got.message);
-}
-
 static int upload(struct lane *l)
 {
     static const avito_image_source picture = {.data = "not a picture", .size = 13};
@@ -88,29 +56,9 @@ static int get_voices(struct lane *l)
     return avito_get_voice_files(&l->client, USER, ids, 1, &l->arena, &got.voices);
 }
 
-static int subscriptions(struct lane *l)
-{
-    return avito_get_webhook_subscriptions(&l->client, &l->arena, &got.subscriptions);
-}
-
-static int mark_read(struct lane *l)
-{
-    return avito_mark_chat_as_read(&l->client, USER, CHAT);
-}
-
-static int delete_message(struct lane *l)
-{
-    return avito_delete_message(&l->client, USER, CHAT, "7c1e90ab");
-}
-
 static int subscribe(struct lane *l)
 {
     return avito_subscribe_webhook(&l->client, "https://example.org/a");
-}
-
-static int unsubscribe(struct lane *l)
-{
-    return avito_unsubscribe_webhook(&l->client, "https://example.org/a");
 }
 
 static int blacklist(struct lane *l)

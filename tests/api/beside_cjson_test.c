@@ -16,6 +16,7 @@
 
 #include "avito_messenger.h"
 #include "support/fixture.h"
+#include "support/message.h"
 
 static char tokens[1 << 20];
 
@@ -145,25 +146,12 @@ static void assert_part_of(const cJSON *ours, const cJSON *theirs)
     }
 }
 
-/* A message from its JSON, in memory that lives until the next one. */
-static int decode(const char *json, size_t len, avito_event *event)
-{
-    static char room[1 << 17], body[1 << 17];
-    avito_arena arena = avito_arena_of(room, sizeof room);
-    const int n = snprintf(body, sizeof body,
-                           "{\"id\":\"e\",\"payload\":{\"type\":\"message\",\"value\":%.*s}}",
-                           (int)len, json);
-
-    assert_true(n > 0 && (size_t)n < sizeof body);
-    return avito_parse_webhook(body, (size_t)n, &arena, event, NULL);
-}
-
-static void check_message(const avito_message *message, avito_str raw)
+static void check_message(const avito_event *event, avito_str raw)
 {
     static char out[1 << 17];
     cJSON *theirs = cJSON_ParseWithLength(raw.ptr, raw.len), *ours;
 
-    assert_int_equal(avito_message_json(message, NULL, out, sizeof out, NULL), AVITO_OK);
+    assert_int_equal(avito_message_json(event->message, NULL, out, sizeof out, NULL), AVITO_OK);
     ours = cJSON_Parse(out);
     assert_non_null(ours);
     if (theirs != NULL) { /* cJSON refuses lone surrogates */
@@ -173,52 +161,13 @@ static void check_message(const avito_message *message, avito_str raw)
     cJSON_Delete(theirs);
 }
 
-/* Messages of any fixture: lists of them, last messages of chats, values of notifications. */
-static size_t check_all(avito_json_value value)
-{
-    avito_event event;
-    size_t count = 0;
-    const avito_str raw = avito_json_raw(value);
-
-    if (avito_json_get(value, "content").json != NULL &&
-        avito_json_get(value, "created").json != NULL &&
-        decode(raw.ptr, raw.len, &event) == AVITO_OK && event.message != NULL) {
-        count++;
-        check_message(event.message, raw);
-    }
-    return count;
-}
-
 static void test_messages(void **state)
 {
-    struct fixtures all = fixtures_load("");
-    size_t count = 0;
+    const size_t count = message_each(check_message);
 
     (void)state;
-    for (size_t i = 0; i < all.count; i++) {
-        const struct fixture *f = &all.items[i];
-        avito_json_value root, at;
-        avito_json json;
-
-        if (avito_json_parse(&json, f->body, f->body_len, tokens, sizeof tokens) != AVITO_OK) {
-            continue; /* raw_json_test has these */
-        }
-        root = avito_json_root(&json);
-        count += check_all(root);
-        count += check_all(avito_json_get(root, "last_message"));
-        count += check_all(avito_json_get(avito_json_get(root, "payload"), "value"));
-        for (at = avito_json_first(avito_json_get(root, "chats")); at.json != NULL;
-             at = avito_json_next(at)) {
-            count += check_all(avito_json_get(at, "last_message"));
-        }
-        for (at = avito_json_first(avito_json_get(root, "messages")); at.json != NULL;
-             at = avito_json_next(at)) {
-            count += check_all(at);
-        }
-    }
     print_message("%zu messages\n", count);
     assert_true(count > 60);
-    fixtures_free(&all);
 }
 
 int main(void)

@@ -15,37 +15,14 @@
 #include <cmocka.h>
 
 #include "support/dump.h"
+#include "support/calls.h"
 #include "support/lane.h"
 
-#define USER               350000001
-#define CHAT               "u2i-aBcDeFgHiJkLmNoPqRsTuA"
 #define ALL                "HTTP/1.1\r\nHost: api.avito.ru\r\nAuthorization: Bearer " LANE_TOKEN "\r\n"
 #define JSON               "Content-Type: application/json\r\n"
 #define MESSENGER(version) "/messenger/" version "/accounts/350000001"
 
 /* ---- what is sent ---- */
-
-static union {
-    avito_self self;
-    avito_chat chat;
-    avito_chats chats;
-    avito_messages messages;
-    avito_message message;
-    avito_voice_files voices;
-    avito_subscriptions subscriptions;
-    avito_uploaded_image image;
-    avito_token token;
-} got;
-
-static int get_self(struct lane *l)
-{
-    return avito_get_self(&l->client, &l->arena, &got.self);
-}
-
-static int get_chats(struct lane *l)
-{
-    return avito_get_chats(&l->client, USER, NULL, &l->arena, &got.chats);
-}
 
 static int get_chats_filtered(struct lane *l)
 {
@@ -73,11 +50,6 @@ static int get_chats_repeated(struct lane *l)
     return avito_get_chats(&l->client, USER, &q, &l->arena, &got.chats);
 }
 
-static int get_chat(struct lane *l)
-{
-    return avito_get_chat(&l->client, USER, CHAT, &l->arena, &got.chat);
-}
-
 static int get_chat_odd_id(struct lane *l)
 {
     return avito_get_chat(&l->client, 1, "a?b#c%d\xd0\x96~&=+", &l->arena, &got.chat);
@@ -99,21 +71,6 @@ static int send_message(struct lane *l)
                               &got.message);
 }
 
-static int send_image(struct lane *l)
-{
-    return avito_send_image_message(&l->client, USER, CHAT, "12345.abc", &l->arena, &got.message);
-}
-
-static int delete_message(struct lane *l)
-{
-    return avito_delete_message(&l->client, USER, CHAT, "7c1e90ab");
-}
-
-static int mark_read(struct lane *l)
-{
-    return avito_mark_chat_as_read(&l->client, USER, CHAT);
-}
-
 static int get_voices(struct lane *l)
 {
     static const char *const ids[] = {"11-22", "a b"};
@@ -131,16 +88,6 @@ static int get_two_voices(struct lane *l)
 static int subscribe(struct lane *l)
 {
     return avito_subscribe_webhook(&l->client, "https://example.org/a?b=c&d=\"");
-}
-
-static int unsubscribe(struct lane *l)
-{
-    return avito_unsubscribe_webhook(&l->client, "https://example.org/a");
-}
-
-static int subscriptions(struct lane *l)
-{
-    return avito_get_webhook_subscriptions(&l->client, &l->arena, &got.subscriptions);
 }
 
 static int blacklist(struct lane *l)

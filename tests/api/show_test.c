@@ -15,29 +15,16 @@
 
 #include "avito_messenger.h"
 #include "support/dump.h"
-#include "support/fixture.h"
 #include "support/guard.h"
+#include "support/message.h"
 
 static char tokens[1 << 20];
-
-/* A message from its JSON, in memory that lives until the next one of this `slot`. */
-static int decode(const char *json, size_t len, int slot, avito_event *event)
-{
-    static char rooms[2][1 << 17], bodies[2][1 << 17];
-    avito_arena arena = avito_arena_of(rooms[slot], sizeof rooms[slot]);
-    const int n = snprintf(bodies[slot], sizeof bodies[slot],
-                           "{\"id\":\"e\",\"payload\":{\"type\":\"message\",\"value\":%.*s}}",
-                           (int)len, json);
-
-    assert_true(n > 0 && (size_t)n < sizeof bodies[slot]);
-    return avito_parse_webhook(bodies[slot], (size_t)n, &arena, event, NULL);
-}
 
 static avito_message *message_of(const char *json)
 {
     static avito_event event;
 
-    assert_int_equal(decode(json, strlen(json), 0, &event), AVITO_OK);
+    assert_int_equal(message_decode(json, strlen(json), 0, &event), AVITO_OK);
     return event.message;
 }
 
@@ -63,23 +50,23 @@ static void assert_sizes(const avito_message *m, const char *expected, size_t si
     }
 }
 
-static void check_message(avito_str raw)
+static void check_message(const avito_event *event, avito_str raw)
 {
     static char out[1 << 17];
-    avito_event event, again;
+    avito_event again;
     struct text once = {NULL, 0, 0}, twice = {NULL, 0, 0};
     avito_json json;
     size_t needed = 0;
 
-    assert_int_equal(decode(raw.ptr, raw.len, 0, &event), AVITO_OK);
-    assert_int_equal(avito_message_json(event.message, NULL, out, sizeof out, &needed), AVITO_OK);
+    (void)raw;
+    assert_int_equal(avito_message_json(event->message, NULL, out, sizeof out, &needed), AVITO_OK);
     assert_int_equal(needed, strlen(out) + 1);
     assert_int_equal(strcspn(out, "\n\r"), strlen(out));
     assert_int_equal(avito_json_parse(&json, out, strlen(out), tokens, sizeof tokens), AVITO_OK);
-    assert_sizes(event.message, out, needed);
+    assert_sizes(event->message, out, needed);
 
-    assert_int_equal(decode(out, strlen(out), 1, &again), AVITO_OK);
-    dump_event(&once, "event", &event);
+    assert_int_equal(message_decode(out, strlen(out), 1, &again), AVITO_OK);
+    dump_event(&once, "event", event);
     dump_event(&twice, "event", &again);
     assert_string_equal(twice.data, once.data);
 
@@ -87,58 +74,13 @@ static void check_message(avito_str raw)
     text_free(&twice);
 }
 
-/* Messages of any fixture: lists of them, last messages of chats, values of notifications. */
-static size_t check_all(avito_json_value value)
-{
-    avito_event event;
-    size_t count = 0;
-    const avito_str raw = avito_json_raw(value);
-
-    if (avito_json_get(value, "content").json != NULL &&
-        avito_json_get(value, "created").json != NULL &&
-        decode(raw.ptr, raw.len, 0, &event) == AVITO_OK && event.message != NULL) {
-        static char copy[1 << 17]; /* its end is not that of a larger text */
-        avito_str text = {copy, raw.len};
-
-        memcpy(copy, raw.ptr, raw.len);
-        count++;
-        check_message(text);
-    }
-    return count;
-}
-
 static void test_bodies(void **state)
 {
-    static char own_tokens[1 << 20];
-    struct fixtures all = fixtures_load("");
-    size_t count = 0;
+    const size_t count = message_each(check_message);
 
     (void)state;
-    for (size_t i = 0; i < all.count; i++) {
-        const struct fixture *f = &all.items[i];
-        avito_json_value root, at;
-        avito_json json;
-
-        if (avito_json_parse(&json, f->body, f->body_len, own_tokens, sizeof own_tokens) !=
-            AVITO_OK) {
-            continue; /* raw_json_test has these */
-        }
-        root = avito_json_root(&json);
-        count += check_all(root);
-        count += check_all(avito_json_get(root, "last_message"));
-        count += check_all(avito_json_get(avito_json_get(root, "payload"), "value"));
-        for (at = avito_json_first(avito_json_get(root, "chats")); at.json != NULL;
-             at = avito_json_next(at)) {
-            count += check_all(avito_json_get(at, "last_message"));
-        }
-        for (at = avito_json_first(avito_json_get(root, "messages")); at.json != NULL;
-             at = avito_json_next(at)) {
-            count += check_all(at);
-        }
-    }
     print_message("%zu messages\n", count);
     assert_true(count > 60);
-    fixtures_free(&all);
 }
 
 static void test_members(void **state)

@@ -7,7 +7,10 @@
  *     hosted wait|step FOLDER N   gets self N times, waiting or in a loop of poll(); prints look-ups and
  *                                 the longest step in milliseconds
  *     hosted once FOLDER CHAT KEY TEXT
- *     hosted gone                 closed while a name is being looked up */
+ *     hosted gone                 closed while a name is being looked up
+ *     hosted sign-in CA_FILE      signs in with these roots, and says who it is or what went wrong
+ *     hosted inbox FOLDER         gives the next message that is new, holding the folder's inbox
+ *     hosted hold FOLDER          takes the folder's inbox, says so, and holds it until its input ends */
 #define AVITO_MESSENGER_IMPLEMENTATION
 #define AVITO_WITH_POSIX   1
 #define AVITO_WITH_BEARSSL 1
@@ -151,6 +154,63 @@ static int once(avito_posix_options *o, char **argv)
     return 0;
 }
 
+/* What main() returns, with the reason on standard error. */
+static int end(int rc)
+{
+    const int status = avito_posix_perror(&avito, rc);
+
+    avito_posix_close(&avito);
+    return status;
+}
+
+static int sign_in(avito_posix_options *o)
+{
+    const int rc = avito_posix_sign_in(&avito, o);
+
+    if (rc == AVITO_OK) {
+        printf("account %lld, %s\n", (long long)avito.self.id, avito.self.name.ptr);
+    }
+    return rc;
+}
+
+static int inbox(avito_posix_options *o)
+{
+    static avito_inbox in;
+    avito_inbox_options options;
+    avito_message message;
+    int rc = sign_in(o);
+
+    if (rc != AVITO_OK) {
+        return end(rc);
+    }
+    options = avito_posix_inbox_options(&avito, avito.self.id);
+    options.start = AVITO_START_UNREAD;
+    rc = avito_inbox_init(&in, &avito.client, &options);
+    while (rc == AVITO_OK || rc == AVITO_AGAIN) {
+        rc = avito_inbox_next(&in, &message);
+        if (rc == AVITO_OK) {
+            printf("%s\n", message.content.as.text.ptr);
+            rc = avito_inbox_accept(&in);
+            break;
+        }
+    }
+    return end(rc);
+}
+
+static int hold(avito_posix_options *o)
+{
+    int rc = avito_posix_open(&avito, o);
+
+    rc = rc == AVITO_OK ? avito_store_take_inbox(&avito.store) : rc;
+    if (rc == AVITO_OK) {
+        printf("held\n");
+        (void)getchar();
+    } else {
+        printf("%s: %s\n", avito_error_name(rc), avito_store_problem(&avito.store));
+    }
+    return end(rc);
+}
+
 int main(int argc, char **argv)
 {
     avito_posix_options o = avito_posix_options_default();
@@ -165,6 +225,15 @@ int main(int argc, char **argv)
         printf("open, %zu roots\n", avito.anchors.count);
         avito_posix_close(&avito);
         return 0;
+    }
+    if (argc == 3 && strcmp(argv[1], "sign-in") == 0) {
+        o.ca_file = argv[2];
+        return end(sign_in(&o));
+    }
+    if (argc == 3) {
+        o.folder = argv[2];
+        o.program = "hosted";
+        return strcmp(argv[1], "inbox") == 0 ? inbox(&o) : hold(&o);
     }
     if (argc == 4) {
         return selves(&o, argv[2], atoi(argv[3]), strcmp(argv[1], "step") == 0);

@@ -145,9 +145,57 @@ def once():
               results)
 
 
+def signing_in():
+    def sign_in(ca_file, **more):
+        done = subprocess.run([PROGRAM, "sign-in", ca_file], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                              env=service.environment(**more), timeout=60, check=False)
+        return done.returncode, done.stdout, done.stderr
+
+    with Simulator() as service:
+        roots = f"{CERTS}/roots.pem"
+        status, out, err = sign_in(roots, AVITO_CA_FILE="/nowhere.pem")
+        check(status == 0 and out.startswith("account 350000001, ") and err == "",
+              "signing in says whose account it is; .ca_file goes before the environment", status, out, err)
+        status, out, err = sign_in("README.md")
+        check(status == 1 and out == "" and err.startswith("README.md: cannot be read, or has no certificate in PEM")
+              and err.endswith("\n"), "a program's end says on standard error what went wrong", status, out, err)
+        status, out, err = sign_in(roots, AVITO_CLIENT_ID="another")
+        check(status == 1 and "token request was refused" in err, "signing in with a wrong id is refused", status, out, err)
+
+
+def inbox():
+    with Simulator("--chats", "1") as service, tempfile.TemporaryDirectory() as folder:
+        state = f"{folder}/state"
+        chat = service.door("chat", {})["chat_id"]
+        for text in ("Раз", "Два"):
+            service.door("message", {"chat_id": chat, "text": text})
+        seen = []
+        for _ in range(8):  # the chat that the simulator began with may hold messages, too
+            out = run(service.environment(), "inbox", state).split("\n")
+            check(out[0].startswith("account 350000001") and len(out) == 3, "an inbox in the folder gives a message", out)
+            seen.append(out[1])
+            if "Раз" in seen and "Два" in seen:
+                break
+        check("Раз" in seen and "Два" in seen and len(seen) == len(set(seen)),
+              "each program goes on where the one before has accepted", seen)
+
+        holder = subprocess.Popen([PROGRAM, "hold", state], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                  env=service.environment(), text=True)
+        check(holder.stdout.readline() == "held\n", "a program takes the inbox")
+        owner = re.compile(rf"\b{holder.pid}\b.*hosted")
+        out = run(service.environment(), "hold", state)
+        check(out.startswith("BUSY: ") and owner.search(out), "another one is told who has it", out)
+        out = run(service.environment(), "inbox", state)
+        check(owner.search(out) and "Раз" not in out, "an inbox of another one is not opened", out)
+        holder.communicate("\n", timeout=30)
+        out = subprocess.run([PROGRAM, "hold", state], input="\n", stdout=subprocess.PIPE, text=True,
+                             env=service.environment(), timeout=30, check=False).stdout
+        check(out == "held\n", "when it has ended, another one may take it", out)
+
+
 def main():
     if build():
-        for part in (opening, look_ups, sharing, once):
+        for part in (opening, look_ups, sharing, once, signing_in, inbox):
             part()
 
 
