@@ -8648,7 +8648,7 @@ static const char *avitoi_fast_pass_string(const char *p, const char *end)
 }
 
 /* Up to eight digits at once: how many there are, and their value. Those of a shorter number move up,
- * so that zeros stand before them; then pairs, fours and eight are put together. */
+ * so that zeros come before them; then pairs, fours and eight are put together. */
 static AVITOI_INLINE unsigned avitoi_fast_eight(const char *p, uint64_t *value)
 {
     uint64_t v = avitoi_fast_text_eight(p) ^ AVITOI_FAST_TEXT_ONES * '0';
@@ -8838,8 +8838,8 @@ AVITOI_APART static const char *avitoi_fast_pass_any(const char *p, const char *
     return at == AVITOI_FAST_PASS_WRONG ? NULL : r.p;
 }
 
-/* The end of a member that nobody knows, from its key's quote; NULL: cut or wrong. Blanks before the
- * colon, or an escape in the key, may hide a key that somebody does know. */
+/* The end of a member that no row knows, from its key's quote; NULL: cut or wrong. Blanks before the
+ * colon, or an escape in the key, may hide a key that a row does know. */
 AVITOI_APART static const char *avitoi_fast_pass_member(const char *p, const char *end,
                                                         unsigned depth)
 {
@@ -9364,7 +9364,7 @@ static AVITOI_INLINE unsigned avitoi_fast_list(struct avitoi_fast *r)
 }
 
 /* At the last character of a list: its elements move to the low end, and its parent gets them. A list
- * that stands alone is ended by the machine. */
+ * that is the whole answer is ended by the machine. */
 static AVITOI_INLINE unsigned avitoi_fast_list_end(struct avitoi_fast *r)
 {
     const size_t size = r->schema->size;
@@ -9484,7 +9484,7 @@ static AVITOI_INLINE unsigned avitoi_fast_value(struct avitoi_fast *r)
     }
 }
 
-/* A member whose value is only checked: of a row that nobody wants, or without one. */
+/* A member whose value is only checked: its row is not wanted, or it has none. */
 static AVITOI_INLINE unsigned avitoi_fast_pass_over(struct avitoi_fast *r, const char *behind)
 {
     if (behind == NULL) {
@@ -9790,7 +9790,7 @@ static const char *avitoi_fast_way(struct avitoi_json *j, const char *p, const c
  * >>48 TLS
  * ======================================================================= *
  *
- * avito_tls is BearSSL 0.6 behind the transport interface, over any transport. What it insists on,
+ * avito_tls is BearSSL 0.6 as a transport, over any transport. What it insists on,
  * whatever .configure chooses:
  *
  *   * TLS 1.2, no renegotiation, ALPN "http/1.1" if the server speaks ALPN. Six suites: ECDHE with
@@ -9812,7 +9812,7 @@ static const char *avitoi_fast_way(struct avitoi_json *j, const char *p, const c
  * ROOTS.pem >roots.c; compiled as C, it gives extern const br_x509_trust_anchor roots[] and size_t
  * roots_count), or read at run time from PEM in pieces (avito_anchors_*). Two roots are better than
  * one: a service changes its issuer without asking. Clock: a date before 2020 is
- * OPTION_TIME before a byte is sent; a device without a battery clock must ask somebody (its modem,
+ * OPTION_TIME before a byte is sent; a device without a battery clock must first ask (its modem,
  * SNTP) first. Nothing falls back to the time of compilation. Entropy: 32 bytes per connection from
  * .entropy; if it fails or gives only zeros, OPTION_ENTROPY. A constant or a serial number there
  * gives every connection away.
@@ -9853,7 +9853,7 @@ static const char *avitoi_fast_way(struct avitoi_json *j, const char *p, const c
  *
  *   avito_webhook_*        the receiving side without I/O (>>55): feed it bytes, send what it
  *                          gives; strict HTTP/1.1, the secret in the path compared in constant
- *                          time, deadlines for slow senders. Made to stand behind a proxy that ends
+ *                          time, deadlines for slow senders. Made for use behind a proxy that ends
  *                          TLS: examples/12_webhook_server.c.
  *   avito_parse_webhook()  a body into avito_event. AVITO_END: {}, which the description recommends
  *                          as a test of reachability: answer 200. A payload of another type:
@@ -9956,7 +9956,7 @@ static const char *avitoi_fast_way(struct avitoi_json *j, const char *p, const c
  * than 300 seconds ahead of the Date, or beyond 32 bits (milliseconds), is not believed: such a
  * message is given once and its id is remembered for as long as it is listed; a stored horizon
  * ahead of the Date goes back (AVITO_INBOX_TIME). A row without an id or a time is reported once,
- * with its id or that of its chat, and passed over. Without Date in the answers there are no late
+ * with its id or that of its chat, and skipped. Without Date in the answers there are no late
  * looks: every chat within the overlap is read in each round, and the newest message takes the
  * place of the Date.
  *
@@ -9971,7 +9971,7 @@ static const char *avitoi_fast_way(struct avitoi_json *j, const char *p, const c
  * (AVITO_INBOX_UNREACHABLE); with .unread_only, messages that a person read in the app before a
  * round saw them; messages that show up later than overlap_s after the time in them; chats whose
  * id has over 67 bytes (they have 26, seen; UNREACHABLE says so). A message that does not fit the
- * arena, or breaks the model, twice in a row is reported with its id and then passed over. What a
+ * arena, or breaks the model, twice in a row is reported with its id and then skipped. What a
  * digit that changed on a line without TLS hides is found by the next look at its chat; if it is
  * in an id, the message may come twice, once under a wrong one.
  *
@@ -9979,7 +9979,7 @@ static const char *avitoi_fast_way(struct avitoi_json *j, const char *p, const c
  * time, and what the first round finds in that second is known, with what arrives in it meanwhile.
  * In a chat whose time is missing or not believed it is what was created before the Date.
  *
- * Flash writes: one per message accepted or passed over, at most one more per round that had
+ * Flash writes: one per message accepted or skipped, at most one more per round that had
  * messages, and one or two at the very first start. Each writes AVITO_INBOX_STATE_SIZE(ids) bytes
  * into one of two slots in turn; sequence number and CRC tell which is the newest whole one.
  * save() must write a slot whole or not at all. The state names its account, and another's is
@@ -10025,7 +10025,8 @@ static const char *avitoi_fast_way(struct avitoi_json *j, const char *p, const c
  * the baseline with avito_get_messages(.limit = 1) before you send. Keep the ids of your own sends
  * as .claimed, or two equal texts sent on purpose count as one. A person who types the same text in
  * the app looks like you: nothing can tell you apart. A text of the baseline's own second is newer
- * if it stands above the baseline, which takes a second look; without the baseline nobody can tell.
+ * if it is above the baseline in the list, which takes a second look. Without the baseline that
+ * cannot be told.
  *
  * avito_split_text() cuts long texts at sensible borders, without a copy; a text in parts is
  * several messages, and each has its own outcome. .dry_run on a lane: calls that change something
@@ -10140,7 +10141,7 @@ AVITO_API int avito_confirm_sends(avito_client *client, const avito_sent_query *
  * ======================================================================= *
  *
  * The server side of one connection, without I/O: bytes of requests go in, notifications and bytes
- * of answers come out. Made to stand behind a proxy that ends TLS (examples/12_webhook_server.c).
+ * of answers come out. Made for use behind a proxy that ends TLS (examples/12_webhook_server.c).
  * One avito_webhook and one buffer per connection. Per round:
  *
  *     wants & AVITO_WANT_WRITE   send avito_webhook_output(), say how much: avito_webhook_sent()
@@ -10217,7 +10218,7 @@ AVITO_API avito_webhook_options avito_webhook_options_default(void);
 AVITO_API int avito_webhook_init(avito_webhook *webhook, const avito_webhook_options *options,
                                  uint32_t now_ms);
 
-/* Takes up to `len` bytes, *used of them, and stops behind a request. AVITO_AGAIN: go by
+/* Takes up to `len` bytes, *used of them, and stops after a request. AVITO_AGAIN: go by
  * avito_webhook_wants(). AVITO_OK: a notification waits. An error ends the connection and stays:
  * send the output, then close. HTTP, HTTP_LENGTH, HTTP_CHUNK, HTTP_HEAD, ROOM: the request is bad,
  * as above; HOOK: the verifier refused; TIMEOUT_TOTAL: the peer is too slow; TIMEOUT_IDLE: no
@@ -10228,7 +10229,7 @@ AVITO_API int avito_webhook_receive(avito_webhook *webhook, const void *data, si
 /* AVITO_WANT_WRITE, AVITO_WANT_READ, or 0: finished, or a notification waits for its done(). */
 AVITO_API int avito_webhook_wants(const avito_webhook *webhook);
 
-/* Milliseconds until avito_webhook_receive() is due even if nothing comes; UINT32_MAX: never. */
+/* Milliseconds until avito_webhook_receive() must be called even if nothing comes; UINT32_MAX: never. */
 AVITO_API uint32_t avito_webhook_deadline_ms(const avito_webhook *webhook, uint32_t now_ms);
 
 /* Bytes to send now, good until the next avito_webhook_sent(); NULL and 0: none. */
@@ -10338,7 +10339,7 @@ typedef struct avito_inbox {
         uint8_t phase;      /* AVITOI_INBOX_WAIT ... */
         uint8_t resume;     /* the phase that follows a pause; WAIT: a new round */
         uint8_t stage;      /* AVITOI_INBOX_NEW ... */
-        uint8_t events;     /* AVITO_INBOX_* that nobody asked for yet */
+        uint8_t events;     /* AVITO_INBOX_* that were not asked for yet */
         uint8_t failures;   /* of rounds, five minutes apart */
         /* Of the inbox. */
         bool open;          /* a call of ours is in progress on the lane */
@@ -10425,7 +10426,7 @@ AVITO_API int avito_inbox_init(avito_inbox *inbox, avito_client *client,
  * AVITO_AGAIN: wait for avito_inbox_wants() or avito_inbox_deadline_ms(), which is 0 after very much
  *   work or an event. A lane that may wait waits, but not longer than until the next round, or nap_ms.
  * AVITO_ERR_ARENA, MODEL, DUPLICATE with an id in avito_last_error()->text, and the field: one message
- *   or one row of the list of chats could not be taken. It is said once, and passed over.
+ *   or one row of the list of chats could not be taken. It is said once, and skipped.
  * AVITO_ERR_BUSY: a call of yours is under way on the client, end it first; or this is one of its
  *   hooks, or one of the inbox.
  * Any other error: this round failed; go on calling, it goes on in time.
@@ -10507,7 +10508,7 @@ typedef struct avito_tcp {
         uint32_t recv_ms;    /* how long the next recv may wait; 0: not at all */
         uint32_t timeout_ms; /* the socket's own, for that */
         uint32_t moved;      /* bytes that the socket took or gave */
-        uint16_t left_ms;    /* for this address and those behind it, from started_ms on */
+        uint16_t left_ms;    /* for this address and those after it, from started_ms on */
         uint8_t count;       /* of addresses */
         uint8_t next;        /* the one to try next */
         uint8_t state;       /* AVITOI_TCP_* */
@@ -10624,7 +10625,7 @@ typedef struct avito_tls_session {
  * BearSSL's own BR_ERR_X509_*. */
 #define AVITO_TLS_CERT_DER         901 /* not well-formed */
 #define AVITO_TLS_CERT_VERSION     902 /* not version 3 */
-#define AVITO_TLS_CERT_REPEATED    903 /* an extension stands twice, or there are over 20 */
+#define AVITO_TLS_CERT_REPEATED    903 /* an extension is there twice, or there are over 20 */
 #define AVITO_TLS_CERT_CONSTRAINTS 904 /* name constraints, which are not checked here */
 #define AVITO_TLS_CERT_USAGE       905 /* extended key usage without TLS server */
 #define AVITO_TLS_CERT_NO_NAME     906 /* the server's certificate lists no DNS name */
@@ -10672,7 +10673,7 @@ typedef struct avito_tls {
         uint8_t head[5], head_len; /* of that record */
         uint8_t flight[64];        /* the end of a handshake, which leaves with the request */
         uint8_t flight_len;        /* bytes of it that have not left */
-        uint8_t shift;             /* bytes by which it pushed the record behind it up in the buffer */
+        uint8_t shift;             /* bytes by which it pushed the record after it up in the buffer */
         uint8_t idle_records;      /* in a row without data */
         uint8_t held_back;         /* 1: an unfinished record of ours; 2: and recv was called since */
         bool more_below;           /* the last recv below got all that it had room for */
@@ -10889,13 +10890,13 @@ AVITO_API avito_json_value avito_json_get(avito_json_value object, const char *k
 /* The value at `index`, from 0, of an array's elements or an object's members. */
 AVITO_API avito_json_value avito_json_at(avito_json_value value, size_t index);
 
-/* All of them in order: from first() by next() until the type is NONE. Linear; at() begins anew each
+/* All of them in order: from first() by next() until the type is NONE. Linear; at() starts over each
  * time. key() is the string before a member's value; NONE for others. */
 AVITO_API avito_json_value avito_json_first(avito_json_value value);
 AVITO_API avito_json_value avito_json_next(avito_json_value value);
 AVITO_API avito_json_value avito_json_key(avito_json_value value);
 
-/* The value as it stands in the text, quotes and blanks within included; ptr NULL: NONE. Unlike other
+/* The value as the text has it, quotes and blanks within included; ptr NULL: NONE. Unlike other
  * avito_str its end has no NUL. */
 AVITO_API avito_str avito_json_raw(avito_json_value value);
 
@@ -11022,7 +11023,7 @@ static bool avitoi_text_is_flag(uint32_t point)
     return point >= 0x1f1e6u && point <= 0x1f1ffu;
 }
 
-/* Is `point` part of the same character as what stands before it? */
+/* Is `point` part of the same character as the code point before it? */
 static bool avitoi_text_continues(uint32_t before, uint32_t point)
 {
     if (before < ' ' || before == 0x7fu) {
@@ -11251,7 +11252,7 @@ AVITO_API int avito_list_subscriptions(avito_client *client, avito_arena *arena)
 
 AVITO_API bool avito_list_open(const avito_client *client)
 {
-    /* A chat that is read back by the lane itself is nobody's list, and the inbox's is its own. */
+    /* A chat that the lane itself reads back is not the caller's list, nor is one of the inbox. */
     return avitoi_machine_is_ready(client) && client->priv.call != NULL &&
            avitoi_call_streams(client) && client->priv.judge == NULL && client->priv.owner == NULL;
 }
@@ -11576,7 +11577,7 @@ AVITO_API int avito_refresh_token(avito_client *client, avito_token *out)
  * Comes in: a lane. Goes out: whether it has the duty, or waits. May not fetch the token itself.
  */
 
-/* Waits for the lane that has the duty to fetch or save a token, unless nobody has it. */
+/* Waits for the lane that has the duty to fetch or save a token, if one has it. */
 static int avitoi_lanes_wait_for_duty(avito_client *c)
 {
     const avito_account *a = c->account;
@@ -11831,7 +11832,7 @@ AVITO_API int avito_account_open_gate(avito_account *account)
  * state; or false, and it fails. May not repeat what may have been stored.
  */
 
-#define AVITOI_RETRIES_PAUSE_MAX_S 60u /* the longest pause that nobody asked for */
+#define AVITOI_RETRIES_PAUSE_MAX_S 60u /* the longest pause that no server asked for */
 
 /* 1, 2, 4 ... seconds, less a random part of up to a half, so that many devices do not come back
  * at the same moment. */
@@ -12000,7 +12001,7 @@ static void avitoi_diagnostics_trace(const avito_client *c, unsigned what, const
 
 /* ---- no secret leaves ---- */
 
-/* How many bytes from text[at] on stand for `c`, a byte of a secret: itself; the star of another mask,
+/* How many bytes from text[at] on may mean `c`, a byte of a secret: itself; the star of another mask,
  * where one may have been cut off (`inside`); or an escape of it, which the end of the text may cut off.
  * 0: none do. */
 static size_t avitoi_diagnostics_standing(const char *text, size_t len, size_t at, char c, bool inside)
@@ -12069,7 +12070,7 @@ static bool avitoi_diagnostics_holds_token(const char *text)
 }
 
 /* Masks both tokens, the token of this request, and the client secret in the error's text and in
- * error_body. Where tokens stand there that are not known, or not any more, the words go altogether. */
+ * error_body. Where they hold tokens that are not known, or not any more, the words go altogether. */
 static void avitoi_diagnostics_mask_secrets(avito_client *c)
 {
     const avito_account *a = c->account;
@@ -12079,7 +12080,7 @@ static void avitoi_diagnostics_mask_secrets(avito_client *c)
     if (avitoi_call_token_gone(c) || avitoi_diagnostics_holds_token(c->error.text) ||
         (avitoi_account_one_copy(a) && a->priv.epoch > 0 && a->priv.access == NULL) ||
         (c->o.error_body_cap > 0 && avitoi_diagnostics_holds_token(c->o.error_body))) {
-        avitoi_error_forget_body(c); /* of tokens that nobody knows yet, or any more */
+        avitoi_error_forget_body(c); /* of tokens that are not known yet, or not any more */
     }
     secrets[0] = avitoi_text_or_none(a->priv.access);
     secrets[1] = avitoi_text_or_none(a->priv.refresh);
@@ -12447,7 +12448,7 @@ enum {
     AVITOI_WEBHOOK_BODY
 };
 
-/* .flags. The first six stand for header fields, in the order of their names. */
+/* .flags. The first six are one header field each, in the order of their names. */
 #define AVITOI_WEBHOOK_CLOSE     0x0001u /* Connection: close, or there is another reason to */
 #define AVITOI_WEBHOOK_CONTINUE  0x0002u /* Expect: 100-continue */
 #define AVITOI_WEBHOOK_HOST      0x0004u /* the field was seen, as with those that follow */
@@ -12521,7 +12522,7 @@ static int avitoi_webhook_go(avito_webhook *w, bool legal, int state)
 
 /* ---- the end of a request ---- */
 
-/* `{}` or nothing: somebody asks whether we are there. */
+/* `{}` or nothing: a test whether we can be reached. */
 static bool avitoi_webhook_is_probe(const char *body, size_t len)
 {
     unsigned wanted = '{';
@@ -12773,7 +12774,7 @@ static int avitoi_webhook_host_byte(avito_webhook *w, unsigned char c)
     return AVITO_AGAIN;
 }
 
-/* The signature is kept behind the room for the body, as it is. */
+/* The signature is kept after the room for the body, as it is. */
 static int avitoi_webhook_value_byte(avito_webhook *w, unsigned char c)
 {
     bool signature = w->priv.field == AVITOI_WEBHOOK_SIGNATURE;
@@ -12861,7 +12862,7 @@ static int avitoi_webhook_overdue(avito_webhook *w, uint32_t now_ms)
     if (w->priv.error == 0) {
         w->priv.error = w->priv.out_len > 0 ? AVITO_ERR_TIMEOUT_TOTAL : AVITO_ERR_TIMEOUT_IDLE;
     }
-    w->priv.out_len = 0; /* an answer that nobody takes is dropped */
+    w->priv.out_len = 0; /* an answer that the peer does not take is dropped */
     w->priv.out_at = 0;
     w->priv.flags |= AVITOI_WEBHOOK_CLOSING;
     return w->priv.error;
@@ -13066,7 +13067,7 @@ AVITO_API int avito_webhook_status(const avito_webhook *webhook)
  *
  * avito_inbox_next() runs the handler of the present phase until one of them has something for the
  * caller, has to wait, or has done much. All changes of phase are in the table below and go through
- * avitoi_inbox_move(); what each phase is for stands in the manual (>>50), beside that table.
+ * avitoi_inbox_move(); what each phase is for is in the manual (>>50), beside that table.
  *
  * A round goes through the chats that may hold something new:
  *
@@ -15273,7 +15274,7 @@ AVITO_API int avito_send_image_message(avito_client *client, int64_t user_id, co
 
 /* ---- long texts ---- */
 
-/* How good a border behind text[0..n), of two or more, is: 4 paragraph, 3 line, 2 sentence, 1 word. */
+/* How good a border after text[0..n), of two or more, is: 4 paragraph, 3 line, 2 sentence, 1 word. */
 static unsigned avitoi_send_border(const char *text, size_t n)
 {
     const char last = text[n - 1u], before = text[n - 2u];
@@ -15513,7 +15514,7 @@ static int avitoi_confirm_next_char(avito_str *s)
     return -1;
 }
 
-/* Equal but for blanks at the ends and CR: what a server may change without changing the text. */
+/* Equal except for blanks at the ends and CR, which a server may change without changing the text. */
 static bool avitoi_confirm_same_text(avito_str a, const char *text)
 {
     avito_str b = avitoi_text_of(text);
@@ -15605,7 +15606,7 @@ enum {
 enum { AVITOI_CONFIRM_KEEP, AVITOI_CONFIRM_SET, AVITOI_CONFIRM_CLEAR };
 
 /* And what follows from it: are we done; is all that was seen so far still surely not ours; was it found;
- * does what may be ours stand in the baseline's second. */
+ * is what may be ours of the baseline's second. */
 static const struct {
     bool over, covers, found;
     uint8_t same_second;
@@ -15637,7 +15638,7 @@ static unsigned avitoi_confirm_kind(avito_client *c, int rc)
     if (q->baseline_id != NULL && avito_str_equal(id, q->baseline_id)) {
         return AVITOI_CONFIRM_BASELINE; /* it need not fit the arena, nor what is claimed */
     }
-    if (rc < 0) { /* nobody could read it */
+    if (rc < 0) { /* it could not be read */
         return avitoi_confirm_is_claimed(q, id) ? AVITOI_CONFIRM_OTHER : AVITOI_CONFIRM_UNCLEAR;
     }
     if (m->created != 0 && m->created < q->baseline_created) {
@@ -15870,7 +15871,7 @@ static size_t avitoi_raw_scalar(avito_str s)
     return i;
 }
 
-/* Valid JSON? The machine reads no value that stands alone: it gets one as the only element of a
+/* Valid JSON? The machine reads no scalar by itself: it gets one as the only element of a
  * list. */
 static int avitoi_raw_check(struct avitoi_json *j, avito_str s)
 {
@@ -16081,7 +16082,7 @@ static uint32_t avitoi_raw_unit(const char *p)
            avitoi_text_hex_digit(p[2]) << 4 | avitoi_text_hex_digit(p[3]);
 }
 
-/* The code point of the \u at *p, of a valid string, which goes on behind it. */
+/* The code point of the \u at *p, of a valid string, which goes on after it. */
 static uint32_t avitoi_raw_point(const char **p, const char *end)
 {
     const uint32_t unit = avitoi_raw_unit(*p + 2);
@@ -16302,8 +16303,8 @@ AVITO_API const char *avito_message_class_word(avito_message_class message_class
 struct avitoi_show_line {
     char *out;
     size_t cap, len;
-    size_t kept;  /* of len: with an ellipsis behind it, it fits */
-    bool blank;   /* one is due before the next character */
+    size_t kept;  /* of len: with an ellipsis after it, it fits */
+    bool blank;   /* one has to come before the next character */
     bool cut;
 };
 
@@ -16432,7 +16433,7 @@ static void avitoi_show_content(struct avitoi_show_line *line, const avito_conte
     }
 }
 
-/* A call that nobody took is called by its own name. */
+/* A call that was not taken has a name of its own. */
 static avito_str avitoi_show_name_of(const avito_message *m, avito_language language)
 {
     const avito_content *c = &m->content;
@@ -17726,7 +17727,7 @@ static void avitoi_cert_element(avitoi_cert *c, uint32_t len)
     }
     switch ((int)c->depth) {
         case 1:
-            if (c->field != 0) { /* algorithm and signature, behind the signed part */
+            if (c->field != 0) { /* algorithm and signature, after the signed part */
                 avitoi_cert_take(c, len, AVITOI_CERT_SKIP);
                 return;
             }
@@ -17758,7 +17759,7 @@ static void avitoi_cert_element(avitoi_cert *c, uint32_t len)
         default: /* 0: the certificate, all of it */
             break;
     }
-    /* The certificate and an extension's value each are one element and nothing behind it. */
+    /* The certificate and an extension's value each are one element with nothing after it. */
     if (!sequence || ((c->depth == 0 || c->depth == 6) && len != c->end[c->depth] - c->pos)) {
         avitoi_cert_fail(c, AVITO_TLS_CERT_DER);
         return;
@@ -18299,7 +18300,7 @@ static void avitoi_tls_gather(avito_tls *tls)
     }
 }
 
-/* Puts the flight before the record, which the engine only counts from now on. It needs room behind it. */
+/* Puts the flight before the record, which the engine only counts from now on. It needs room after it. */
 static void avitoi_tls_join(avito_tls *tls, unsigned char *record, size_t len)
 {
     const size_t flight = tls->priv.flight_len;
@@ -18421,7 +18422,7 @@ static long avitoi_tls_fetch(avito_tls *tls, unsigned char *to, size_t room)
 }
 
 /* Follows the records' boundaries. True: these bytes ended one. The engine never asks for bytes of
- * a header and of what is behind it at once. */
+ * a header and of what follows it at once. */
 static bool avitoi_tls_follow(avito_tls *tls, const unsigned char *bytes, size_t n)
 {
     if (tls->priv.head_len < 5) {
@@ -18524,7 +18525,7 @@ static long avitoi_tls_pull_record(avito_tls *tls)
 
 /* One round: sends what is ready, takes what has come. AVITO_OK: go on; AVITO_IO_AGAIN;
  * AVITO_IO_CLOSED: the engine or the transport below has ended; or an error. Each round moves a byte
- * or ends, so nobody can keep us turning. */
+ * or ends, so no peer can keep us turning. */
 static long avitoi_tls_round(avito_tls *tls)
 {
     br_ssl_engine_context *eng = &tls->priv.ssl.eng;
@@ -18922,7 +18923,7 @@ static long avitoi_tls_send(void *ctx, const void *data, size_t len, int more)
     if (tls->priv.held_back == 0) {
         br_ssl_engine_flush(eng, 0);
         (void)avitoi_tls_push(tls, more);
-        if (tls->priv.send_failure != 0) { /* nobody can open what left of this record */
+        if (tls->priv.send_failure != 0) { /* the peer cannot open what left of this record */
             return tls->priv.send_failure;
         }
     }
@@ -19128,7 +19129,7 @@ static void avitoi_anchors_certificate_end(avito_anchors *a)
         return;
     }
     a->priv.low = a->priv.mark;
-    a->priv.full = a->priv.was_full; /* what is passed over takes no room */
+    a->priv.full = a->priv.was_full; /* what is skipped takes no room */
     if (error == BR_ERR_X509_UNSUPPORTED || error == BR_ERR_X509_LIMIT_EXCEEDED) {
         a->skipped++;
     } else {
@@ -19198,7 +19199,7 @@ AVITO_API void avito_anchors_begin(avito_anchors *anchors, void *memory, size_t 
     anchors->needed = AVITOI_ANCHORS_ALIGN - 1;
 }
 
-/* Counts "-----BEGIN " wherever it stands: behind a BOM, or an END on the same line, BearSSL passes it
+/* Counts "-----BEGIN " wherever it is: after a BOM, or an END on the same line, BearSSL passes it
  * over. */
 static void avitoi_anchors_watch(avito_anchors *a, const char *p, size_t len)
 {
@@ -19401,7 +19402,7 @@ extern "C" {
 typedef struct avito_store_options {
     const char *folder;    /* made where it is missing; the one that it lies in must be there */
     const char *client_id; /* whose tokens: what was stored for another is not given; NULL: anybody's */
-    const char *host;      /* likewise, for which service */
+    const char *host;      /* ... and for which service */
     const char *program;   /* optional: your name, for who asks what holds the inbox */
     uint32_t grace_s;      /* avito_send_once(): how late a message may show up; 0: 60 */
 } avito_store_options;
@@ -19415,7 +19416,7 @@ typedef struct avito_store_send {
     char text[4u * AVITO_TEXT_MAX + 1u];  /* "": an image */
     char message_id[AVITO_STORE_ID_CAP];  /* what became of it, if that is known */
     int64_t begun;                        /* unix seconds */
-    int64_t ended;                        /* 0: it may have left, and nobody has looked since */
+    int64_t ended;                        /* 0: it may have left, and no one has looked since */
     avito_outcome outcome;                /* CANNOT_TELL until it ended */
 } avito_store_send;
 
@@ -19457,15 +19458,15 @@ AVITO_API int avito_store_load_token(void *ctx, avito_token *token);
 AVITO_API int avito_store_save_token(void *ctx, const avito_token *token);
 
 /* Hooks for avito_inbox_options; `ctx` is the store. The first of them makes the inbox this store's,
- * until avito_store_close(): BUSY (in avito_store_problem() stands who) if it is another's. */
+ * until avito_store_close(): BUSY if it is another's: avito_store_problem() says whose. */
 AVITO_API int avito_store_load_inbox(void *ctx, int slot, void *data, size_t cap, size_t *len);
 AVITO_API int avito_store_save_inbox(void *ctx, int slot, const void *data, size_t len);
 
 /* Takes the inbox before it is opened. AVITO_OK, BUSY, FILE. */
 AVITO_API int avito_store_take_inbox(avito_store *store);
 
-/* Notes durably that `send` (key, chat_id, baseline, text) is about to leave. AVITO_OK: nobody has begun
- * it: send it now. AVITO_END: somebody has; avito_store_find_send() tells what became of it, do not send
+/* Notes durably that `send` (key, chat_id, baseline, text) is about to leave. AVITO_OK: it was not begun
+ * before: send it now. AVITO_END: it was; avito_store_find_send() tells what became of it, do not send
  * it. ARGUMENT, FILE, BUSY; ROOM: AVITO_STORE_SENDS sends are not settled yet. */
 AVITO_API int avito_store_begin_send(avito_store *store, const avito_store_send *send);
 
@@ -19642,7 +19643,7 @@ AVITO_API int avito_posix_perror(avito_posix *avito, int result);
  *
  *     tokens        lines of text     inbox.0, inbox.1   as the inbox gave them
  *     send.KEY      lines of text; bytes other than small letters and digits percent-encoded
- *     *.new         what was being written; after a crash the next writer begins it anew
+ *     *.new         what was being written; after a crash the next writer starts it over
  *
  * Comes in: tokens and the inbox' slots. Goes out: files, or the system's error. May not leave a file
  * half written under its name.
@@ -20014,7 +20015,7 @@ static void avitoi_store_begin(avito_store *s, struct avitoi_writer *w)
     w->cap = sizeof s->priv.text;
 }
 
-/* The next line if it is `name`; its value becomes a string where it stands. */
+/* The next line if it is `name`; its value becomes a string in place. */
 static char *avitoi_store_value(char **at, const char *name)
 {
     const size_t len = strlen(name);
@@ -20897,7 +20898,7 @@ static void *avitoi_posix_look_up(void *ctx)
         found.count = tcp.priv.count;
     }
     if (write(fd, &found, sizeof found) < 0) {
-        /* nobody wants it any more; all signals are blocked here */
+        /* it is not wanted any more; all signals are blocked here */
     }
     (void)close(fd);
     return NULL;
