@@ -19,7 +19,7 @@ static int run(avito_client *client, const avito_tcp *tcp, int result)
     while (result == AVITO_AGAIN) {
         int wants = avito_wants(client);
         uint32_t ms = avito_deadline_ms(client);
-        struct pollfd fd = {avito_tcp_fd(tcp), 0, 0}; /* -1 is passed over by poll() */
+        struct pollfd fd = {avito_tcp_fd(tcp), 0, 0}; /* poll() skips -1 */
 
         fd.events = (short)(((wants & AVITO_WANT_READ) != 0 ? POLLIN : 0) |
                             ((wants & AVITO_WANT_WRITE) != 0 ? POLLOUT : 0));

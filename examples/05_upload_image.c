@@ -48,7 +48,7 @@ static const char *type_of(const char *name)
     return "image/jpeg";
 }
 
-/* The file's name stands in a header: blanks, quotes and letters that are not ASCII become '_'. */
+/* The file's name is part of a header: blanks, quotes and letters that are not ASCII become '_'. */
 static const char *name_of(char *path)
 {
     char *name = strrchr(path, '/') != NULL ? strrchr(path, '/') + 1 : path;

@@ -65,7 +65,7 @@ int main(void)
     while (avito_list_open(&client)) {
         result = avito_next_chat(&client, &chat);
         count += result == AVITO_OK;
-        too_large += result == AVITO_ERR_ARENA; /* passed over; error.needed says what it takes */
+        too_large += result == AVITO_ERR_ARENA; /* skipped; error.needed says what it takes */
     }
     if (result != AVITO_END) {
         return example_failed(&client, result);

@@ -5,7 +5,7 @@
  * Answers each buyer once, and may be killed (kill -9) at any moment: 11_auto_answer_bot FOLDER TEXT
  *
  * Nothing is lost: the inbox gives a message until it is accepted, and it is accepted only when its
- * chat is answered, or stands in a list of answers that are owed. Nothing is sent twice: whether a
+ * chat is answered, or is in a list of answers that are owed. Nothing is sent twice: whether a
  * buyer has his answer is read from the chat itself; and for an answer that has just left and may not
  * be in the chat yet, the list has a note, written first. FOLDER holds the inbox's two slots and that
  * list. What fails for one chat does not hold up the others; who got no answer is said on stderr.
@@ -130,7 +130,7 @@ static answer *answer_for(const char *chat_id)
 static void remove_answer(answer *a)
 {
     *a = answers[--answers_count];
-    (void)save_answers(); /* if that fails: one that stands there still is seen in its chat */
+    (void)save_answers(); /* if that fails: one that is still in the list is seen in its chat */
 }
 
 /* ---- one buyer, one answer ---- */
@@ -293,7 +293,7 @@ static void try_answers(avito_client *client, int64_t user_id, const char *text)
     }
 }
 
-/* The message in hand: accepted when its chat is done with, or stands in the list. */
+/* The message in hand: accepted when its chat is done with, or is in the list. */
 static void handle(avito_inbox *inbox, avito_client *client, int64_t user_id,
                    const avito_message *message, const char *text)
 {

@@ -16,7 +16,7 @@ build/demo/demo: $(DEMO_OBJECTS)
 	@mkdir -p $(@D)
 	$(CC) $^ -o $@ -lbearssl -lcjson
 
-# The bot of the last scene is the example, as it stands.
+# The bot of the last scene is the example, unchanged.
 build/demo/bot: examples/11_auto_answer_bot.c examples/example.h $(HEADER)
 	@mkdir -p $(@D)
 	$(CC) -O2 $(WARN) -I. $< -o $@ -lbearssl

@@ -79,7 +79,7 @@ class Object(list):
     """A JSON object as its pairs, in order, duplicates included."""
 
     def fields(self, *known):
-        """The known members that are not null. A known key that stands twice is malformed."""
+        """The known members that are not null. A known key that comes twice is malformed."""
         found, seen = {}, set()
         for key, value in self:
             if key in known:

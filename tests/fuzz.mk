@@ -23,5 +23,5 @@ test-programs: fuzz-programs
 fuzz: packages fuzz-programs ## every fuzz target for FUZZ_SECONDS (60), two at a time
 	@sh tests/fuzz/run.sh $(FUZZ_SECONDS) $(FUZZ_NAMES)
 
-# http-parser stands beside the receiver in its fuzz target.
+# The receiver's fuzz target compares it with http-parser.
 build/fuzz/webhook_request: FUZZ_LIBS := -lhttp_parser

@@ -52,7 +52,7 @@ def functions(text):
                 i += 1
                 continue
             if depth == 0 and before.rstrip().endswith(")"):
-                # `head` is behind the last ; or } at the top level.
+                # `head` is after the last ; or } at the top level.
                 found = re.match(r"[^()]*?(\w+)\s*\(", before.strip(), re.S)
                 start = (found.group(1) if found else "?", code.count("\n", 0, i) + 1,
                          bool(re.search(r"\bstatic\b|\bAVITOI_", before)))

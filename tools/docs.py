@@ -13,7 +13,7 @@ that is not:
      *
      * Then the text goes on.
 
-(A comment inside such code is written "//".) A line "..." stands for code left out.
+(A comment inside such code is written "//".) A line "..." means code left out.
 
 A block is one of three things, by what it holds: a whole program (it has a main(): compiled and
 linked with the library), definitions (a line at the margin that begins with #, or a function or

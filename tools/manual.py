@@ -2,7 +2,7 @@
 """Keeps the tables of the manual (the comment at the top of the header) in step with the code.
 
     tools/manual.py            compares; says which lines differ, 1 if any
-    tools/manual.py --write    writes the tables anew (all but the list of endpoints, whose second lines
+    tools/manual.py --write    writes the tables again (all except the list of endpoints, whose second lines
                                are written by hand)
     tools/manual.py --sizes    prints what build/sizes and build/sizes32 measured
 
@@ -108,7 +108,7 @@ def all_sizes(measured):
 
 
 def region(lines, heading):
-    """First line and the one behind the last of the table."""
+    """First line of the table and the one after its last."""
     starts = [i for i, line in enumerate(lines) if line.startswith(heading)]
     if len(starts) != 1:
         sys.exit(f"not ok - the manual has {len(starts)} lines that begin with \"{heading}\"")
@@ -170,7 +170,7 @@ def main():
         with open(HEADER, "w", encoding="utf-8") as file:
             file.write("\n".join(lines))
     if failed:
-        print("#   `make manual` writes the tables anew")
+        print("#   `make manual` writes the tables again")
     return 1 if failed or bad or long else 0
 
 

@@ -21,7 +21,7 @@ test-programs: build/sizes build/sizes32
 sizes: packages build/sizes build/sizes32 ## sizeof every public struct, smallest window and arenas, in 64 and 32 bit
 	@$(PYTHON) tools/manual.py --sizes
 
-manual: packages build/sizes build/sizes32 ## write the tables of the manual anew: states, errors, sizes
+manual: packages build/sizes build/sizes32 ## write the tables of the manual again: states, errors, sizes
 	@$(PYTHON) tools/manual.py --write
 
 manual-check: packages build/sizes build/sizes32 ## do the tables of the manual agree with the code?

@@ -47,7 +47,7 @@ build/certs: tools/simulator/certs.sh
 .PHONY: simulator
 simulator: build/simulator build/certs ## the simulated service as a server, and certificates for it
 
-# The page's own ports, if nobody else has them.
+# The page's own ports, if they are free.
 PLAY_PACKAGES := build-essential libhttp-parser-dev libcjson-dev libssl-dev openssl python3
 PLAY_OPTIONS ?=
 .PHONY: play

@@ -445,7 +445,7 @@ static void the_slip(void)
 
 /* ---- notifications ---- */
 
-/* Waits for a notification of a message in a chat; others are passed over. */
+/* Waits for a notification of a message in a chat; others are skipped. */
 static bool next_event(const chat *who, avito_event *event)
 {
     int tries;

@@ -9,7 +9,7 @@ void say_pace(unsigned ms);
 
 void say_scene(const char *title);
 
-/* A line of the story; `call` ("avito_get_self") stands at the right and counts as made; NULL: none. */
+/* A line of the story; `call` ("avito_get_self") goes to the right and counts as made; NULL: none. */
 void say_line(const char *call, const char *format, ...);
 
 /* A line of a chat: when, who, what; `mark` ("read", "deleted") follows the text, or NULL. */

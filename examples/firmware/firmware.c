@@ -50,7 +50,7 @@ static unsigned char
 
 static char chat_id[72]; /* of the chat that is answered, copied out of the list */
 
-/* A connection may have to be opened anew by any call, and its handshake then needs the memory back: so
+/* A connection may have to be opened again by any call, and its handshake then needs the memory back: so
  * the arena is reset before each call, and the chat's id is copied. */
 static void set_up_arena(void)
 {
@@ -69,7 +69,7 @@ static void set_up_arena(void)
 
 static struct {
     uint32_t began; /* when this piece of the call began, in ticks */
-    uint32_t call;  /* the call in progress, or the last one; say it, and it begins anew */
+    uint32_t call;  /* the call in progress, or the last one; say it, and it starts over */
     uint32_t longest_step;
     uint32_t fed; /* when the watchdog was last fed, in ticks */
     uint32_t longest_unfed;

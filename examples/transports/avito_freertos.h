@@ -19,7 +19,7 @@
  * What the stack does, and what follows here:
  *   - FreeRTOS_send() says -ENOSPC when its buffer is full. That is "later", not an error.
  *   - FreeRTOS_connect() waits for FREERTOS_SO_RCVTIMEO. With 0 it returns at once, and
- *     FreeRTOS_issocketconnected() tells how it goes: a second FreeRTOS_connect() would begin anew.
+ *     FreeRTOS_issocketconnected() tells how it goes: a second FreeRTOS_connect() would start over.
  *   - FreeRTOS_select() calls a socket writable before it is connected. So nobody waits for that.
  *   - FreeRTOS_recv() says 0 for "nothing yet", and -ENOTCONN for the end, also after a reset.
  *   - FreeRTOS_gethostbyname() waits. Set .address to do without.

@@ -119,7 +119,7 @@ static void refused(call one, size_t shape, size_t window, size_t piece)
     lane_free(&l);
 }
 
-/* Every shape of a refusal under 200 is REFUSED, for every call; what it means for a write nobody knows. */
+/* Every shape of a refusal under 200 is REFUSED, for every call; what it means for a write is not known. */
 static void test_refusals_under_a_success_status(void **state)
 {
     (void)state;
@@ -194,7 +194,7 @@ static void test_answers_without_a_model(void **state)
     }
 }
 
-/* What the call must have makes a success, whatever stands beside it. */
+/* What the call must have makes a success, whatever is beside it. */
 static void test_words_beside_a_success(void **state)
 {
     static const struct {

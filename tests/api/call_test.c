@@ -273,7 +273,7 @@ static void test_another_host_and_port(void **state)
     lane_free(&l);
 }
 
-/* The address of IPv6 stands in brackets, or its last colon would begin the port. */
+/* The address of IPv6 is in brackets, or its last colon would begin the port. */
 static void test_ipv6_host(void **state)
 {
     static const struct {
@@ -1242,7 +1242,7 @@ static void test_outcome_before_the_next_try(void **state)
 }
 
 /* One step ends after so many rounds, be the last byte taken in the very last one: what the transport
- * took decides, not where the machine stands. */
+ * took decides, not the machine's state. */
 static void test_outcome_after_one_long_step(void **state)
 {
     unsigned seen[3] = {0, 0, 0};

@@ -75,7 +75,7 @@ enum kind {
 static const struct rule {
     const char *name;
     enum kind kind;
-    const char *optional; /* pointers that may be NULL, each with a blank behind it */
+    const char *optional; /* pointers that may be NULL, each with a blank after it */
     int64_t missing;      /* the result where another one is, or an object is not ready */
 } rules[] = {
     {"avito_error_name", PURE, "", 0},

@@ -141,7 +141,7 @@ static void write_message(const char *chat, const char *id, uint32_t created)
     r->read = false;
 }
 
-/* Ids with a blank behind each, as poll_of() gives them; every message is `apart` newer. */
+/* Ids with a blank after each, as poll_of() gives them; every message is `apart` newer. */
 static void write_messages(const char *chat, const char *ids, uint32_t created, uint32_t apart)
 {
     char id[8];
@@ -297,7 +297,7 @@ static void test_mark_that_fails(void **state)
         assert_polls(d, 10, "");
         write_message("a", "a2", 1000); /* a horizon that was held up would find it */
         assert_polls(d, 10, "");
-        assert_int_equal(d->events, AVITO_INBOX_DISORDER); /* a2 stands above what is newer */
+        assert_int_equal(d->events, AVITO_INBOX_DISORDER); /* a2 is listed above what is newer */
         avito_client_close(&d->client);
     }
 }
@@ -488,7 +488,7 @@ static void test_quiet_account(void **state)
     avito_client_close(&d->client);
 }
 
-/* Nobody knows what a slot holds that cannot be read: the inbox does not begin anew over it. */
+/* Nobody knows what a slot holds that cannot be read: the inbox does not start over in it. */
 static void test_load_that_fails(void **state)
 {
     struct device *d = device_of(20, AVITO_START_SINCE);
@@ -642,7 +642,7 @@ static void test_storm_with_a_small_ring(void **state)
 
 /* ---------------------------------------------------------------- lists that change or end early */
 
-/* Two chats vanish between two pages, so the rows behind them move up. */
+/* Two chats vanish between two pages, so the rows after them move up. */
 static void two_chats_vanish(struct service *s, const char *request)
 {
     if (strstr(request, "/chats?") != NULL && number_behind(request, "offset=", 0) == 3 &&
@@ -796,7 +796,7 @@ static void fail_every_fifth(struct service *s, const char *request)
     }
 }
 
-/* The round goes on where it failed, behind the message accepted last: even a ring of one does. */
+/* The round goes on where it failed, after the message accepted last: even a ring of one does. */
 static void test_goes_on(void **state)
 {
     struct device *d = device_of(1, AVITO_START_SINCE);
@@ -1369,7 +1369,7 @@ static void test_bad_message(void **state)
     (void)state;
     write_message("a", "a1", 1);
     write_message("a", "a2", 2);
-    service.fault = break_a1_once; /* it was the line: nothing is passed over */
+    service.fault = break_a1_once; /* it was the line: nothing is skipped */
     assert_string_equal(poll_of(d), "a1 a2 ");
     assert_int_equal(service.faults, 1);
     assert_int_equal(d->errors, 0);
@@ -1399,7 +1399,7 @@ static void test_overrun_is_not_marked(void **state)
     write_message("a", "a3", 3);
     assert_string_equal(poll_of(d), "a2 a3 ");
     assert_int_equal(d->events, AVITO_INBOX_OVERRUN);
-    assert_int_equal(service.marks, 1); /* something may have shown up late behind a1 */
+    assert_int_equal(service.marks, 1); /* something may have shown up late after a1 */
     write_message("a", "a4", 400);
     assert_string_equal(poll_of(d), "a4 ");
     avito_client_close(&d->client);
@@ -1594,7 +1594,7 @@ static void test_rows_in_one_answer(void **state)
     }
 }
 
-/* The API reaches row 1000, counted from 0: what lies behind it is left behind, and that is said. */
+/* The API reaches row 1000, counted from 0: what is after it is not read, and that is said. */
 static void test_rows_beyond_reach(void **state)
 {
     (void)state;

@@ -1,8 +1,8 @@
 /*
  * Every small list in memory of every size: what a row is does not depend on how much memory there is,
- * but for the one error that says that there is too little, and that says right how much would do.
+ * except for the one error that says that there is too little, and that says right how much would do.
  *
- * The bodies are made of a few members before and behind the list and of rows that are good, bad, large,
+ * The bodies are made of a few members before and after the list and of rows that are good, bad, large,
  * or of the wrong kind; the memory begins with nothing. Each body is read in ample memory first, which
  * tells what is to come; then in less and less cut in other ways, under the sanitizers.
  * Rooms: ARENA, LISTS, JSON: WHAT IS OPEN.

@@ -411,7 +411,7 @@ static void test_list_behind_a_list(void **state)
     lane_free(&l);
 }
 
-/* ---- what stands beside the list ---- */
+/* ---- what is beside the list ---- */
 
 /* Whether there is more is known in memory of any size, also when the last row did not fit. */
 static void test_has_more_takes_no_memory(void **state)
@@ -448,7 +448,7 @@ static void test_has_more_takes_no_memory(void **state)
 }
 
 /* What breaks the model beside the list is no row of it: it ends the list with its error, wherever it
- * stands. It must not pass as a row that is bad, behind which there is nothing. */
+ * stands. It must not pass as a row that is bad, after which there is nothing. */
 static void test_bad_beside_the_list(void **state)
 {
     static const struct {
@@ -510,7 +510,7 @@ static void test_needed_of_a_collected_list(void **state)
 }
 
 /* An arena in which not even the answer has room that the list stands in: nothing beside it is written,
- * whatever stands in place of an element. */
+ * whatever is in place of an element. */
 static void test_list_in_almost_no_memory(void **state)
 {
     static const char body[] =

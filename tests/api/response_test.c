@@ -22,7 +22,7 @@ struct row {
     const char *answer;
     int result;
     int connection;
-    bool end; /* the server closes behind it, in order */
+    bool end; /* the server closes after it, in order */
 };
 
 #define BODY "{\"id\":7}"

@@ -237,7 +237,7 @@ static void test_asked_again(void **state)
     lane_free(&l);
 }
 
-/* Our text in the baseline's own second is newer if it stands above the baseline, which costs a second look.
+/* Our text in the baseline's own second is newer if it is above the baseline, which costs a second look.
  * Without the baseline, which may have been deleted, it may be an older one. */
 static void test_second_of_the_baseline(void **state)
 {

@@ -365,7 +365,7 @@ static void test_refused_send_is_repeated(void **state)
     all_played(&l);
 }
 
-/* Before a write the end is looked for, also behind the answer with the token. */
+/* Before a write the end is looked for, also after the answer with the token. */
 static void test_closed_with_the_tokens_answer(void **state)
 {
     struct lane l;
@@ -570,7 +570,7 @@ static void test_load_that_fails(void **state)
     all_played(&l);
 }
 
-/* What would end the line that it stands in is not a token. */
+/* What would end its header line is not a token. */
 static const struct {
     const char *json, *bytes;
     size_t len;
@@ -1272,7 +1272,7 @@ static void test_secrets_are_masked(void **state)
     }
 }
 
-/* The same of a secret as it stands in a form or in JSON, in either case; what is no escape of it stays to
+/* The same of a secret as a form or JSON has it, in either case; what is no escape of it stays to
  * be read. */
 static void test_escaped_secrets_are_masked(void **state)
 {

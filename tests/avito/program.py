@@ -175,7 +175,7 @@ def sending(service, home):
         check(f"{dry[0]} --dry-run", done.returncode == 0 and "POST /" in done.stdout, (done.stdout, done.stderr))
     sent = home.lines("send", chat, "Вот она", "--image", picture)
     there = [m["id"] for m in home.lines("messages", chat)][-2:]
-    check("send --image with a text: the text behind the picture; --json has the ids",
+    check("send --image with a text: the text after the picture; --json has the ids",
           [m["id"] for m in sent] == there and all(m["chat_id"] == chat for m in sent), (sent, there))
     last = home.lines("messages", chat)[-1]["id"]
     check("delete", home.run("delete", chat, last).returncode == 0)

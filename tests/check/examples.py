@@ -280,7 +280,7 @@ def ring_and_poll():
 
 
 def readme_commands():
-    """The README's way to try the examples on the simulator, but for the port."""
+    """The README's way to try the examples on the simulator, except for the port."""
     with open("README.md", encoding="utf-8") as file:
         (block,) = re.findall(r"```sh\n(make simulator\n.*?)```", file.read(), re.S)
     with socket.socket() as free:

@@ -1,7 +1,7 @@
 #!/bin/sh
 # What compilers do not warn of: gcc's analyser, clang-tidy and cppcheck, with the checks that find bugs
 # and few of those that have opinions. The header is the file that they are given, not an included one,
-# whose functions clang's would pass over.
+# whose functions clang's would skip.
 set -u
 cd "$(dirname "$0")/../.."
 status=0

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Is the README's picture of the page as old as the page? `make picture` makes it anew.
+# Is the README's picture of the page as old as the page? `make picture` makes it again.
 exec "${PYTHON:-python3}" - <<'END'
 import glob
 import hashlib

@@ -6,7 +6,7 @@
  * What must hold: nothing outside of text and memory is touched; the result depends on the text alone,
  * except that memory that is too small is ROOM, and the size that this names will do; a text is taken
  * alone exactly when it is taken as the only element of a list; the walk meets each token once and finds
- * its way by key and by index; the tree written anew is the same tree.
+ * its way by key and by index; the tree written again is the same tree.
  */
 #include "fuzz.h"
 
@@ -25,7 +25,7 @@ static int parse(avito_json *json, const char *text, size_t len, void *memory, s
     return rc;
 }
 
-/* ---- the tree, written anew ---- */
+/* ---- the tree, written again ---- */
 
 static void write_string(struct text *out, avito_json_value value)
 {

@@ -21,9 +21,9 @@
 #define TOKENS AVITO_TOKENS_SIZE(40)
 
 enum {
-    FLAG_CLOSES = 1,   /* the server closes behind each answer */
+    FLAG_CLOSES = 1,   /* the server closes after each answer */
     FLAG_BREAKS = 2,   /* or the connection breaks there */
-    FLAG_RETRIES = 4,  /* two tries more */
+    FLAG_RETRIES = 4,  /* two retries */
     FLAG_NO_TOKEN = 8, /* the first answer is one to a token request */
     FLAG_REFRESH = 16, /* which is by a refresh token */
     FLAG_EARLY = 32,   /* answers do not wait for requests: only safety is checked */
@@ -52,11 +52,11 @@ struct wire {
     uint32_t tail;       /* the last four bytes of a request's head */
     size_t head, left;   /* bytes of it; of the body still to come */
     bool in_body, whole; /* the request has come whole */
-    bool gone;           /* the server has closed behind an answer: it takes no other request */
+    bool gone;           /* the server has closed after an answer: it takes no other request */
     char line[512];      /* the head's last line */
 };
 
-/* The next answer is due from here on. */
+/* The next answer begins here. */
 static void next_answer(struct wire *w)
 {
     w->at = w->stop;

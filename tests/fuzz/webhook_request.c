@@ -70,7 +70,7 @@ static int on_complete(http_parser *parser)
     return 0;
 }
 
-/* It refuses a tab behind a Content-Length, where RFC 9110 allows one: gets a space in the head. */
+/* It refuses a tab after a Content-Length, where RFC 9110 allows one: gets a space in the head. */
 static char *without_tabs(const uint8_t *request, size_t len)
 {
     char *copy = (char *)fuzz_copy(request, len);

@@ -41,7 +41,7 @@ struct device {
     char answer[60200]; /* the last one ... */
     size_t answer_at;   /* ... and how much of it was taken */
     unsigned events, errors;
-    char given[400]; /* the ids of the last round, a blank behind each */
+    char given[400]; /* the ids of the last round, a blank after each */
     /* The rest is private. */
     unsigned char window[AVITO_WINDOW_MIN], tokens[AVITO_TOKENS_SIZE(64)], room[4096];
     char request[1024];

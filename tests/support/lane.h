@@ -53,7 +53,7 @@ void lane_free(struct lane *l);
  * the former client is given up. */
 void lane_again(struct lane *l, size_t window);
 
-/* script_connect(), script_request() and an answer with Content-Length; or an answer as it stands. */
+/* script_connect(), script_request() and an answer with Content-Length; or an answer as it is. */
 void lane_exchange(struct lane *l, int status, const void *body, size_t len);
 void lane_exchange_raw(struct lane *l, const void *answer, size_t len);
 

@@ -17,7 +17,7 @@
  *     assert_null(script_problem(&s));             nothing wrong was done, nothing is left over
  *     script_free(&s);
  *
- * Steps run one after the other. While a request is due, recv says AGAIN; while an answer is due,
+ * Steps run one after the other. While a request is expected, recv says AGAIN; while an answer is to be sent,
  * sending is a problem (unless .early). After the last step of a connection the server is silent.
  * script_rewind() plays the same script again, say with other pieces.
  */

@@ -195,7 +195,7 @@ static void other_keys_are_skipped(void **state)
     free(both);
 }
 
-/* What is passed over takes no room: the size that ROOM names is enough. */
+/* What is skipped takes no room: the size that ROOM names is enough. */
 static void skipped_certificate_last(void **state)
 {
     size_t len;
@@ -211,7 +211,7 @@ static void skipped_certificate_last(void **state)
     free(other);
 }
 
-/* BearSSL's reader passes over a BEGIN that does not begin a line: that is said. */
+/* BearSSL's reader skips a BEGIN that does not begin a line: that is said. */
 static void hidden_certificate(void **state)
 {
     size_t len;

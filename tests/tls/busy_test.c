@@ -184,7 +184,7 @@ static void empty_records(void **state)
 }
 
 /* BearSSL's engine, left with nothing to do in any direction, is an error and not a loop: this is the
- * state that data behind the last handshake message leaves it in. */
+ * state that data after the last handshake message leaves it in. */
 static void engine_that_wants_nothing(void **state)
 {
     (void)state;

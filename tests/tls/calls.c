@@ -281,7 +281,7 @@ static unsigned char source_byte(size_t at)
     return at < 32 ? picture[at] : (unsigned char)((at * 2654435761u) >> 13);
 }
 
-/* Gives as little as it likes, and sees that nothing is passed over. */
+/* Gives as little as it likes, and sees that nothing is skipped. */
 static long source_read(void *ctx, size_t offset, void *buf, size_t cap)
 {
     lane *l = ctx;
@@ -1161,7 +1161,7 @@ static void test_race(void **state)
     close_lane(&lanes[1]);
 }
 
-/* One connection serves the whole story, but for the list that is given up, and for the confirmation,
+/* One connection serves the whole story, except for the list that is given up, and for the confirmation,
  * which ends as soon as the message is found. */
 static void test_kept(void **state)
 {

@@ -135,7 +135,7 @@ static void every_split(void **state)
     }
 }
 
-/* Cut short, or with bytes behind it: never accepted. */
+/* Cut short, or with bytes after it: never accepted. */
 static void wrong_length(void **state)
 {
     struct der der = load("good-ec", 0);

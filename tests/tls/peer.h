@@ -65,7 +65,7 @@ avito_transport peer_transport(struct peer *peer);
 /* Forgets what happened; keeps the server (and its sessions). */
 void peer_again(struct peer *peer);
 
-/* Adds the same extension twice to the server's certificate and signs it anew with
+/* Adds the same extension twice to the server's certificate and signs it again with
  * build/tls/ISSUER.key. */
 void peer_repeat_extension(struct peer *peer, const char *issuer);
 

@@ -262,7 +262,7 @@ static void session_is_dropped_by_a_hang_up(void **state)
     }
 }
 
-/* The server wants to negotiate anew: refused, and the answer still comes. It goes on wanting: it is
+/* The server wants to renegotiate: refused, and the answer still comes. It goes on wanting: it is
  * not listened to for ever. */
 static void renegotiation(void **state)
 {
@@ -846,7 +846,7 @@ static int stored_token(void *ctx, avito_token *token)
 
 #define SELF(id) "HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n{\"id\":" id "}"
 
-/* Two calls without a pause. Whatever comes behind the first answer is nobody's answer, also if it is in
+/* Two calls without a pause. Whatever comes after the first answer is no answer, also if it is in
  * a record of its own: the second call opens a connection. Where nothing does, it takes the first one,
  * and with read-ahead does not even ask the transport. */
 static void unasked_second_answer(void **state)

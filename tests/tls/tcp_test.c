@@ -567,7 +567,7 @@ static void waiting(void **state)
     long took;
     int fd = connected();
     (void)state;
-    /* Waiting for bytes: wait() and the recv() behind it, together, for rather less than asked. */
+    /* Waiting for bytes: wait() and the recv() after it, together, for rather less than asked. */
     start = now_ms();
     assert_int_equal(transport.functions->wait(transport.ctx, AVITO_WANT_READ, 64), AVITO_OK);
     assert_int_equal(transport.functions->recv(transport.ctx, text, 10), AVITO_IO_AGAIN);

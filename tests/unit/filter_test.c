@@ -1,6 +1,6 @@
 /*
  * The element filter by itself: which JSON it takes, what becomes of strings and numbers, and lists
- * that are read element by element: what is passed over, masked, cut. Built three times: with
+ * that are read element by element: what is skipped, masked, cut. Built three times: with
  * everything, without intrinsics, and without the shortcuts either (tests/programs.mk).
  * Rooms: JSON: WHAT IS OPEN, JSON: COMPLETE VALUES, JSON: STRINGS, JSON: THE MACHINE, SPEED: TEXT, SPEED: MEMBERS,
  * SPEED: OBJECTS AND LISTS.
@@ -307,7 +307,7 @@ static int next(struct lane *l, avito_message *m)
     return lane_run(l, avito_next_message(&l->client, m));
 }
 
-/* Every amount of memory: the long element is passed over with its id and a size, which is enough;
+/* Every amount of memory: the long element is skipped with its id and a size, which is enough;
  * the others come. */
 static void test_element_too_large(void **state)
 {

@@ -35,7 +35,7 @@
 /* ---- one connection, and what is seen from outside ---- */
 
 struct outcome {
-    char events[512];  /* each body in <>, its signature behind it in () */
+    char events[512];  /* each body in <>, its signature after it in () */
     char answers[256]; /* "200 404- " : a minus for one that closes */
     int result;        /* AVITO_AGAIN, or the error that stays */
     size_t used;       /* bytes of input taken */
@@ -262,7 +262,7 @@ static const struct row good[] = {
     {LINE "Host: \t[2001:db8::1]:8080\t \r\n" LENGTH8 "\r\n" EVENT, "<" EVENT ">", "200 ",
      AVITO_AGAIN},
     {LINE "Host: a-b_c.example:443\r\n" LENGTH8 "\r\n" EVENT, "<" EVENT ">", "200 ", AVITO_AGAIN},
-    /* names that only begin like, or go on behind, those that matter */
+    /* names that only begin like those that matter, or are longer */
     {POST
      "Content-Lengt: 1\r\nContent-Lengthy: 2\r\nHos: a\r\nHosts: b\r\nTransfer-Encodings: x\r\n"
      "Expec: t\r\n" LENGTH8 "\r\n" EVENT,
@@ -317,7 +317,7 @@ static const struct row good[] = {
      "<{}x>", "200 ", AVITO_AGAIN},
     {POST "Content-Length: 2\r\n\r\n[]", "<[]>", "200 ", AVITO_AGAIN},
     {POST "Content-Length: 2\r\n\r\n}{", "<}{>", "200 ", AVITO_AGAIN},
-    /* several behind each other */
+    /* several, one after the other */
     {GOOD POST "\r\n" GOOD, "<" EVENT "><" EVENT ">", "200 200 200 ", AVITO_AGAIN},
     {GOOD "POST " PATH " HTTP/1.0\r\n" LENGTH8 "\r\n" EVENT GOOD, "<" EVENT "><" EVENT ">",
      "200 200- ", AVITO_AGAIN},
@@ -480,7 +480,7 @@ static const struct row bad[] = {
     {POST "Transfer-Encoding: chunked\r\n\r\n8\n", "", "400- ", AVITO_ERR_HTTP_CHUNK},
     {POST "Transfer-Encoding: chunked\r\n\r\n8\r\n" EVENT "0\r\n", "", "400- ",
      AVITO_ERR_HTTP_CHUNK},
-    /* behind one that was right */
+    /* after one that was right */
     {GOOD "GET\r\n", "<" EVENT ">", "200 400- ", AVITO_ERR_HTTP},
     {GOOD "\n", "<" EVENT ">", "200 400- ", AVITO_ERR_HTTP},
     {POST "Content-Length: 7\r\n\r\n" EVENT, "<{\"id\":1>", "200 400- ", AVITO_ERR_HTTP},
@@ -784,7 +784,7 @@ static void test_continue(void **state)
     assert_int_equal(avito_webhook_status(&hook), 200);
 }
 
-/* A NUL behind the braces makes a body that is no probe. */
+/* A NUL after the braces makes a body that is no probe. */
 static void test_probe_with_nul(void **state)
 {
     static const char text[] = POST "Content-Length: 3\r\n\r\n{}";

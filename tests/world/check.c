@@ -403,7 +403,7 @@ void check_marked(world *w, const char *chat)
     }
 }
 
-/* What shows up late behind a newer message is found by the late look at its chat, when the overlap has
+/* What shows up late after a newer message is found by the late look at its chat, when the overlap has
  * passed, or by the next that is whole. So is what there is in a chat that was refused, and what stands
  * where nobody would look first. */
 static bool may_wait(const world *w, const note *n)

@@ -320,7 +320,7 @@ void device_boot(world *w)
         w->plan.refused_200 ? ", refused under 200" : "", w->plan.supply ? ", supply" : "",
         w->plan.odd_rows, w->plan.records, (unsigned)d->inbox_room.size);
     w->sentence_by = 0;
-    if (w->crashes > 0) { /* the millisecond clock begins anew, and may wrap soon */
+    if (w->crashes > 0) { /* the millisecond clock starts over, and may wrap soon */
         w->ms_offset = 0u - (uint32_t)(uint64_t)(w->now - w->start);
         w->ms_offset -= chance(w, 500) ? 1u + (uint32_t)below(w, 20000) : 0u;
     }

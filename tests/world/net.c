@@ -122,7 +122,7 @@ static struct link *link_new(world *w, struct lane *l)
     return k;
 }
 
-/* The service's end is gone: the client notices behind the bytes that are underway. */
+/* The service's end is gone: the client notices after the bytes that are under way. */
 static void link_end(world *w, struct link *k, bool reset)
 {
     if (k->conn != NULL) {
@@ -174,7 +174,7 @@ static void follow_word(wire *x, char c)
     }
 }
 
-/* Does the status, which stands in the first twelve bytes, tell that nothing was stored? */
+/* Does the status, which is in the first twelve bytes, tell that nothing was stored? */
 static bool wire_refuses(const wire *x)
 {
     const int status = x->answer_len >= 12 ? atoi(x->answer + 9) : 0;

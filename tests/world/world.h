@@ -133,7 +133,7 @@ struct link {
     uint64_t number; /* as the simulator counts */
     int64_t ready_ms;
     bool refused, connected;
-    int end; /* 0: open; 1: closed; 2: reset: what the client finds behind the bytes */
+    int end; /* 0: open; 1: closed; 2: reset: what the client finds after the bytes */
     int64_t end_due;
     flow up, down;
     uint32_t latency_ms, jitter_ms;
@@ -295,13 +295,13 @@ typedef struct note {
     bool passed;    /* a changed byte hid it when a newer one was given: it may come out of order */
     unsigned given; /* deliveries: the same one again until accepted counts once */
     unsigned accepted;
-    bool reported; /* passed over with an error that names it */
+    bool reported; /* skipped with an error that names it */
     bool hidden;   /* by a changed byte in a round with an overrun: the manual's limit */
     uint64_t request;
     int job;
 } note;
 
-#define PICTURE_MIN 26 /* its head, and enough behind that for no two to be alike */
+#define PICTURE_MIN 26 /* its head, and enough after that for no two to be alike */
 
 /* One try to upload: no two pictures are alike. */
 typedef struct shot {

@@ -43,9 +43,9 @@ static void print_formatted(const char *format, const avito_chat *chat, int64_t 
 
 #define ID_COLUMNS   28
 #define NAME_COLUMNS 14
-#define WIDE         100 /* columns from which the id stands in the same line */
+#define WIDE         100 /* columns from which the id is on the same line */
 
-/* When, who, about what, and what was said; on a narrow terminal the id stands below. */
+/* When, who, about what, and what was said; on a narrow terminal the id comes below. */
 static void print_row(const avito_chat *chat, int64_t user_id)
 {
     const size_t columns = show_columns() == SIZE_MAX ? 160 : show_columns();

@@ -69,7 +69,7 @@ typedef struct arguments {
     const char *values[OPTIONS]; /* "" for an option without value; NULL: not given */
     const char *items[VALUES_PER_OPTION];
     size_t items_count;
-    const char **words; /* what is not an option, behind the command */
+    const char **words; /* what is not an option, after the command */
     size_t words_count;
 } arguments;
 
@@ -95,7 +95,7 @@ const command *find_command(const char *name);
 /* The name that was probably meant, or NULL if none is near. */
 const char *near_command(const char *name);
 
-/* Reads what stands behind the command's name. EXIT_DONE, or EXIT_USAGE after saying why on standard
+/* Reads what follows the command's name. EXIT_DONE, or EXIT_USAGE after saying why on standard
  * error. `argv` is reordered: its words come first. */
 int read_arguments(const command *c, int argc, char **argv, arguments *out);
 

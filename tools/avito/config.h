@@ -47,7 +47,7 @@ const char *config_value(const config *c, const char *section, const char *key);
  * saying why. */
 const char *config_secret(config *c, const char *section, const char *key, const char *path);
 
-/* The n-th section that is an account, or NULL behind the last. */
+/* The n-th section that is an account, or NULL after the last. */
 const char *config_account(const config *c, size_t n);
 
 bool is_account_name(const char *name);

@@ -1,5 +1,5 @@
 /* jsonl.h - what a program reads: one JSON object a line on standard output, with the names that the
- * service documents. What is ours stands under "avito". */
+ * service documents. What is ours is under "avito". */
 #ifndef AVITO_TOOLS_JSONL_H
 #define AVITO_TOOLS_JSONL_H
 

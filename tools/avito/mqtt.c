@@ -219,7 +219,7 @@ static void empty_body(struct writer *w, const void *from)
     (void)from;
 }
 
-/* Room for `size` bytes behind what is still to be sent; NULL: not now. */
+/* Room for `size` bytes after what is still to be sent; NULL: not now. */
 static uint8_t *out_room(mqtt *c, size_t size)
 {
     uint8_t *out = c->o.out;

@@ -15,7 +15,7 @@ typedef struct mqtt_link {
 int mqtt_link_init(mqtt_link *link, const mqtt_options *options, avito_transport transport,
                    avito_server broker);
 
-/* Begins a connection; one that stands is closed first, without a DISCONNECT. */
+/* Begins a connection; one that is open is closed first, without a DISCONNECT. */
 void mqtt_link_open(mqtt_link *link);
 
 /* Moves what can be moved. MQTT_OK: an event, or kind MQTT_NOTHING (wait as mqtt_link_wants() says).

@@ -125,7 +125,7 @@ enum exit_status status_of(int result, avito_outcome outcome)
                            : EXIT_REFUSED;
 }
 
-/* In English as the library says it; in Russian with what the server said behind it. */
+/* In English as the library says it; in Russian with what the server said after it. */
 static void print_error(session *s, int result)
 {
     const char *russian = language_is_russian() ? error_in_russian(result) : NULL;

@@ -13,7 +13,7 @@
  *   node_is_object(n)
  *   EACH_MEMBER(object, key, value) { ... } END_MEMBER     const char *key
  *   EACH_ELEMENT(array, value) { ... } END_ELEMENT         NULL array: nothing
- *   PEERS_MORE               optional: rows of further decoders, each with a comma behind
+ *   PEERS_MORE               optional: rows of further decoders, each with a comma after it
  */
 #include "slots.h"
 

@@ -227,7 +227,7 @@ static void must(bool good, const char *what)
     }
 }
 
-/* The world begins anew: so many chats there, so much memory. */
+/* The world starts over: so many chats there, so much memory. */
 static void begin(avito_inbox_start start, unsigned chats, size_t arena_size, unsigned remembered)
 {
     static const avito_transport_functions functions = {.connect = on_connect,

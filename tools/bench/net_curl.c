@@ -9,7 +9,7 @@
 #include "net.h"
 #include "slots.h"
 
-enum { PAD = 64 }; /* readable bytes that a decoder may have behind the body */
+enum { PAD = 64 }; /* readable bytes that a decoder may have after the body */
 
 typedef struct body {
     char *data;

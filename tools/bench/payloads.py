@@ -334,7 +334,7 @@ class Shaper(Maker):
         return self.text_message(self.text(3, 6))
 
     def quoted(self):
-        """Every third word or so stands in quotation marks."""
+        """Every third word or so is in quotation marks."""
         words = self.text(6, 22).split(" ")
         return self.text_message(" ".join('"%s"' % w if self.r.random() < 0.25 else w
                                           for w in words))

@@ -24,7 +24,7 @@ const char *key_of(ondemand::field &field)
     return field.key().raw();
 }
 
-// A value that could not be taken: null stands for "missing", all else is a fault.
+// A value that could not be taken: null means "missing", all else is a fault.
 void must_be_null(ondemand::value v, error_code error)
 {
     if (!v.is_null()) {

@@ -4,7 +4,7 @@
     footprint.py             measure, print the table, compare with figures.txt
     footprint.py --accept    measure, print, and write figures.txt
     footprint.py --symbols   also list what takes the flash on Cortex-M3
-    footprint.py --markdown  the table as it stands in the README
+    footprint.py --markdown  the table for the README
     footprint.py --header D  another avito_messenger.h, in directory D
 
 The library is built with AVITO_TINY. Fails when a figure has grown by more than 2 % over figures.txt,

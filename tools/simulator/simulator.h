@@ -157,7 +157,7 @@ typedef struct sim_request_info {
     const char *body;
     size_t body_len;
     int64_t now_ms;
-    int refusal; /* the status of the refusal that is due anyway; 0: it would be served */
+    int refusal; /* the status of the refusal that comes anyway; 0: it would be served */
 } sim_request_info;
 
 /* ---------------------------------------------------------------- options */
@@ -262,7 +262,7 @@ typedef struct sim_options {
     uint32_t webhook_delay_ms;    /* each is delayed by 0..this, drawn from the seed */
     uint32_t webhook_timeout_ms;  /* [2000] no answer for so long counts as a failure */
     uint32_t webhook_tries;       /* [5] then the notification is given up */
-    uint32_t webhook_retry_ms;    /* [3000] between tries */
+    uint32_t webhook_retry_ms;    /* [3000] between attempts */
     uint32_t webhook_copies;      /* [1] each notification comes so often */
     bool webhook_probe;           /* "{}" is sent on subscribing */
     bool webhook_no_published_at; /* as recorded in 2023 and 2024 */

@@ -99,7 +99,7 @@ static int look(Socket_t s)
     return rc;
 }
 
-/* Waits for the receive timeout; a second call begins anew, which here is an error. */
+/* Waits for the receive timeout; a second call starts over, which here is an error. */
 BaseType_t FreeRTOS_connect(Socket_t s, const struct freertos_sockaddr *to, uint32_t len)
 {
     (void)len;

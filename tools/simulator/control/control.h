@@ -69,7 +69,7 @@ void feed_put_subscriptions(feed *f, simi_buf *b);
 void feed_put_tokens(feed *f, simi_buf *b);
 void feed_put_faults(feed *f, simi_buf *b);
 const feed_request *feed_find_request(const feed *f, uint64_t number);
-/* "http://host:port/..." - what stands behind may be a secret of whoever subscribed. */
+/* "http://host:port/..." - what follows may be a secret of whoever subscribed. */
 void feed_put_masked_url(simi_buf *b, const char *url);
 
 /* ---------------------------------------------------------------- story.c
@@ -128,7 +128,7 @@ typedef struct control {
     story story;
     simi_buf reply;
     char gave[256];  /* the id that the last POST gave */
-    const char *why; /* what is wrong with a request; "": it stands in `reply` */
+    const char *why; /* what is wrong with a request; "": it is in `reply` */
 } control;
 
 typedef struct control_answer {

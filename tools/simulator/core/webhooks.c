@@ -1,4 +1,4 @@
-/* webhooks.c - notifications on their way: at least once, or given up after some tries. */
+/* webhooks.c - notifications on their way: at least once, or given up after some attempts. */
 #include "core.h"
 
 #include <stdlib.h>

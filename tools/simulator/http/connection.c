@@ -434,7 +434,7 @@ static bool judge_head(sim_conn *c)
     return false;
 }
 
-/* Takes bytes until an answer is due; returns how many. */
+/* Takes bytes until an answer has to go out; returns how many. */
 static size_t feed(sim_conn *c, const char *p, size_t len)
 {
     size_t taken = 0;
