@@ -18268,7 +18268,10 @@ static int avitoi_tls_inner_result(avito_tls *tls, long result, int fallback)
 
 enum { AVITOI_TLS_IDLE, AVITOI_TLS_BELOW, AVITOI_TLS_HANDSHAKE, AVITOI_TLS_OPEN };
 
-#define AVITOI_TLS_NOTHING       (-3L) /* beside AVITO_IO_*: the engine takes no input now */
+#define AVITOI_TLS_NOTHING       (-3L) /* the engine takes no input now */
+typedef long avitoi_tls_io;            /* bytes, AVITO_IO_*, AVITOI_TLS_NOTHING, or an error */
+AVITOI_ASSERT(tls_nothing_is_no_error, AVITOI_TLS_NOTHING < AVITO_IO_CLOSED &&
+                                           AVITOI_TLS_NOTHING > (long)AVITO_ERR_ARGUMENT);
 #define AVITOI_TLS_HANDSHAKE_MAX 65536u
 #define AVITOI_TLS_IDLE_MAX      32
 #define AVITOI_TLS_CHANGE_CIPHER 20 /* the type of that record */
@@ -18446,7 +18449,7 @@ static bool avitoi_tls_follow(avito_tls *tls, const unsigned char *bytes, size_t
 
 /* Gives the engine what came from below. > 0: some did; AVITO_IO_AGAIN; AVITO_IO_CLOSED;
  * AVITOI_TLS_NOTHING: it takes none now; or an error. */
-static long avitoi_tls_pull(avito_tls *tls)
+static avitoi_tls_io avitoi_tls_pull(avito_tls *tls)
 {
     br_ssl_engine_context *eng = &tls->priv.ssl.eng;
     size_t room = 0;
@@ -18513,7 +18516,7 @@ static long avitoi_tls_in_the_way(avito_tls *tls, bool stuck)
 }
 
 /* Takes what has come, and at once the record of a header, where it is there already. */
-static long avitoi_tls_pull_record(avito_tls *tls)
+static avitoi_tls_io avitoi_tls_pull_record(avito_tls *tls)
 {
     const long got = avitoi_tls_pull(tls);
     if (got > 0 && tls->priv.head_len == 5 && tls->priv.ahead_pos < tls->priv.ahead_len) {
@@ -18531,7 +18534,7 @@ static long avitoi_tls_round(avito_tls *tls)
     br_ssl_engine_context *eng = &tls->priv.ssl.eng;
     long sent = avitoi_tls_push(tls, 0);
     const bool broken = tls->priv.state == AVITOI_TLS_HANDSHAKE && tls->priv.send_failure != 0;
-    long got = broken ? AVITOI_TLS_NOTHING : avitoi_tls_pull_record(tls);
+    avitoi_tls_io got = broken ? AVITOI_TLS_NOTHING : avitoi_tls_pull_record(tls);
     if (got == AVITOI_TLS_NOTHING && br_ssl_engine_current_state(eng) == BR_SSL_CLOSED) {
         return AVITO_IO_CLOSED;
     }

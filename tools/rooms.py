@@ -39,7 +39,7 @@ COMMENT_FROM = 15
 # What only private functions return, and the type of those that do.
 RESULTS = {"AVITOI_CALL_MOVED": "avitoi_call_result", "AVITOI_JSON_VALUE": "avitoi_json_result",
            "AVITOI_JSON_ELEMENT": "avitoi_json_result", "AVITOI_BODY_COMPLETE": "avitoi_body_result",
-           "AVITOI_HEAD_COMPLETE": "avitoi_head_result"}
+           "AVITOI_HEAD_COMPLETE": "avitoi_head_result", "AVITOI_TLS_NOTHING": "avitoi_tls_io"}
 PARTIAL = ("avitoi_body_result", "avitoi_head_result")  # a call's handler may hand these on
 STOP = " * YOU MAY STOP HERE."
 # Where each part of the header begins: its title in the contents, and the line.
