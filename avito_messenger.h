@@ -6152,10 +6152,13 @@ static char *avitoi_token_room(avito_account *a, size_t *cap)
 
 /* ---- the token in use ---- */
 
+#define AVITOI_TOKEN_LIFE_S     86400    /* of a token that comes without: a day (official guide) */
+#define AVITOI_TOKEN_LIFE_MAX_S 2000000u /* 23 days: clock_ms wraps after 49 */
+
 /* Seconds for which a token is good that expires in `left`. */
 static uint32_t avitoi_token_lifetime(int64_t left)
 {
-    return left < 0 ? 0u : left > 2000000 ? 2000000u : (uint32_t)left;
+    return left < 0 ? 0u : left > AVITOI_TOKEN_LIFE_MAX_S ? AVITOI_TOKEN_LIFE_MAX_S : (uint32_t)left;
 }
 
 /* Puts a token, whose strings are in the spare half, into use. */
@@ -6925,8 +6928,9 @@ static avitoi_call_result avitoi_answer_end(avito_client *c)
     rc = avitoi_json_end(j);
     if (token) {
         if (rc == AVITO_ERR_ARENA) {
-            /* AVITO_TOKENS_SIZE() of this, halved, holds it. */
-            c->error.needed = j->mem.low > 66u ? (j->mem.low - 65u) / 2u : 1u;
+            /* The least length for which one copy has that room: each byte of it counts twice there. */
+            const size_t empty = AVITO_TOKENS_SIZE_ONE_LANE(0);
+            c->error.needed = j->mem.low > empty ? (j->mem.low - empty + 1u) / 2u : 1u;
             return AVITO_ERR_TOKEN_ROOM;
         }
         return rc < 0 ? rc : avitoi_token_received(c);
@@ -11071,6 +11075,9 @@ static size_t avitoi_text_grapheme(const char *p, size_t len)
  * page. Goes out: the element, the next page, or one array. May not look at the bytes of an answer.
  */
 
+#define AVITOI_LIST_LIMIT_MAX  100  /* rows of a page */
+#define AVITOI_LIST_OFFSET_MAX 1000 /* the last row at which a page may begin */
+
 /* The pages of a list share what they gave; a list that is collected also goes on where the page before
  * ended. */
 static void avitoi_list_begin(avito_client *c)
@@ -11120,13 +11127,13 @@ static uint16_t avitoi_list_want(uint32_t want)
 static int avitoi_list_page(avito_client *c, int limit, int offset, bool all_pages, uint32_t want,
                             size_t cut_text_at)
 {
-    if (limit < 0 || limit > 100 || offset < 0 || offset > 1000) {
+    if (limit < 0 || limit > AVITOI_LIST_LIMIT_MAX || offset < 0 || offset > AVITOI_LIST_OFFSET_MAX) {
         return AVITO_ERR_ARGUMENT;
     }
     if ((want & AVITO_RAW) != 0 && c->o.priv.raw == NULL) {
         return AVITO_ERR_OPTION_RAW;
     }
-    c->priv.limit = (uint8_t)(limit == 0 ? 100 : limit);
+    c->priv.limit = (uint8_t)(limit == 0 ? AVITOI_LIST_LIMIT_MAX : limit);
     c->priv.offset = (uint16_t)offset;
     c->priv.all_pages = all_pages;
     c->priv.want = avitoi_list_want(want);
@@ -11377,7 +11384,7 @@ static bool avitoi_list_page_follows(avito_client *c)
         c->priv.page + (uint32_t)limit -
         (limit > 2u * AVITOI_LIST_PAGE_OVERLAP ? AVITOI_LIST_PAGE_OVERLAP : 0u);
     c->priv.has_more = j->more > 0 || (j->more == 0 && full);
-    if (!c->priv.has_more || !c->priv.all_pages || !full || c->priv.offset + page > 1000u) {
+    if (!c->priv.has_more || !c->priv.all_pages || !full || c->priv.offset + page > AVITOI_LIST_OFFSET_MAX) {
         return false;
     }
     c->priv.page = (uint16_t)page;
@@ -11841,7 +11848,7 @@ static uint32_t avitoi_retries_backoff(const avito_client *c)
     const avito_account *a = c->account;
     const unsigned doublings = c->priv.tries < 6 ? c->priv.tries : 6u;
     uint32_t ms = 1000u << doublings;
-    uint16_t random = (uint16_t)(avitoi_account_now(a) * 40503u);
+    uint16_t random = (uint16_t)(avitoi_account_now(a) * 40503u); /* 2^16 by the golden ratio: spreads */
     if (a->o.entropy != NULL) {
         (void)a->o.entropy(a->o.ctx, &random, sizeof random);
     }
@@ -18765,8 +18772,8 @@ static int avitoi_tls_prepare(avito_tls *tls, const avito_server *to)
 /* The transport below is connected: the handshake begins. */
 static int avitoi_tls_start(avito_tls *tls, const avito_server *to)
 {
-    /* BearSSL counts days from the year 0. */
-    br_x509_minimal_set_time(&tls->priv.check.x509, (uint32_t)(tls->priv.now / 86400 + 719528),
+    const int64_t before_1970 = 1970 * 365 + 478; /* BearSSL counts from the year 0: with 478 leap days */
+    br_x509_minimal_set_time(&tls->priv.check.x509, (uint32_t)(tls->priv.now / 86400 + before_1970),
                              (uint32_t)(tls->priv.now % 86400));
     avitoi_tls_use_session(tls, to);
     tls->priv.state = AVITOI_TLS_HANDSHAKE;
