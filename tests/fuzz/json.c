@@ -609,8 +609,8 @@ static void read_value(struct reader *r, const struct avitoi_schema *in,
         fail(r, AVITO_ERR_JSON);
         return;
     }
-    if (field != NULL && in != NULL && !fits(field, c) && in->lenient &&
-        field + 1 < in->fields + in->count && strcmp(field[0].key, field[1].key) == 0) {
+    if (field != NULL && in != NULL && !fits(field, c) && field + 1 < in->fields + in->count &&
+        field[1].key_len == 0) { /* the same key in another form */
         field++;
     }
     if (field != NULL && !fits(field, c)) {
