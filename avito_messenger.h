@@ -13188,7 +13188,7 @@ enum {
 #define AVITOI_INBOX_SAYS 5
 
 /* An event that the phase does not know is a defect of this file: the inbox stays where it is. */
-static int avitoi_inbox_move(avito_inbox *in, unsigned event)
+static avitoi_call_result avitoi_inbox_move(avito_inbox *in, unsigned event)
 {
     const struct avitoi_call_edge *edge = avitoi_inbox_edges;
     size_t left = AVITOI_COUNT(avitoi_inbox_edges);
@@ -13878,7 +13878,7 @@ AVITOI_APART static int avitoi_inbox_failed(avito_inbox *in, int rc)
 /* ---- the beginning of lists ---- */
 
 /* A page of chats, into the arena behind the queue that it makes. */
-static int avitoi_inbox_scan(avito_inbox *in)
+static avitoi_call_result avitoi_inbox_scan(avito_inbox *in)
 {
     (void)avitoi_inbox_move(in, AVITOI_INBOX_EV_PAGE);
     in->priv.queue_end = 0;
@@ -13893,7 +13893,7 @@ static int avitoi_inbox_scan(avito_inbox *in)
     return AVITOI_CALL_MOVED;
 }
 
-static int avitoi_inbox_read(avito_inbox *in, uint32_t created)
+static avitoi_call_result avitoi_inbox_read(avito_inbox *in, uint32_t created)
 {
     (void)avitoi_inbox_move(in, AVITOI_INBOX_EV_CHAT);
     in->priv.found = false;
@@ -13904,7 +13904,7 @@ static int avitoi_inbox_read(avito_inbox *in, uint32_t created)
 }
 
 /* The chat in work, from its newest message on. */
-static int avitoi_inbox_read_top(avito_inbox *in)
+static avitoi_call_result avitoi_inbox_read_top(avito_inbox *in)
 {
     in->priv.offset = 0;
     in->priv.limit = 0;
@@ -13916,7 +13916,7 @@ static int avitoi_inbox_read_top(avito_inbox *in)
 }
 
 /* So many rows of it that end at row `last`, which is known by `edge`. */
-static int avitoi_inbox_read_window(avito_inbox *in, unsigned last, unsigned rows, uint32_t edge)
+static avitoi_call_result avitoi_inbox_read_window(avito_inbox *in, unsigned last, unsigned rows, uint32_t edge)
 {
     in->priv.offset = (uint16_t)(last + 1u - rows);
     in->priv.limit = (uint8_t)rows;
@@ -13931,7 +13931,7 @@ static bool avitoi_inbox_in_window(const avito_inbox *in)
 }
 
 /* The list in work from its beginning, for rows have slid. */
-static int avitoi_inbox_again(avito_inbox *in)
+static avitoi_call_result avitoi_inbox_again(avito_inbox *in)
 {
     in->priv.restarts++;
     if (in->priv.restarts > AVITOI_INBOX_RESTARTS) { /* more arrives than can be read */
@@ -13999,7 +13999,7 @@ static bool avitoi_inbox_more_rows(avito_inbox *in)
 }
 
 /* Pages overlap by one row. */
-static int avitoi_inbox_turn_page(avito_inbox *in)
+static avitoi_call_result avitoi_inbox_turn_page(avito_inbox *in)
 {
     in->priv.offset = (uint16_t)(in->priv.offset + in->priv.rows - 1u);
     in->priv.rows = 0;
@@ -14101,7 +14101,7 @@ static void avitoi_inbox_name(avito_inbox *in, avito_str id)
 }
 
 /* A chat without an id, without a time, or that does not fit: reported once. */
-static int avitoi_inbox_unreadable(avito_inbox *in, const struct avitoi_inbox_row *row)
+static avitoi_call_result avitoi_inbox_unreadable(avito_inbox *in, const struct avitoi_inbox_row *row)
 {
     if (!avitoi_inbox_first_met(in, ~row->key)) {
         return AVITOI_CALL_MOVED;
@@ -14114,7 +14114,7 @@ static int avitoi_inbox_unreadable(avito_inbox *in, const struct avitoi_inbox_ro
 }
 
 /* A new row of the list. */
-static int avitoi_inbox_scan_chat(avito_inbox *in, const struct avitoi_inbox_row *row)
+static avitoi_call_result avitoi_inbox_scan_chat(avito_inbox *in, const struct avitoi_inbox_row *row)
 {
     const uint32_t hash = avitoi_inbox_row_hash(row);
     const bool odd = avitoi_inbox_is_odd(in, row->time);
@@ -14186,7 +14186,7 @@ static void avitoi_inbox_pass_more(avito_inbox *in)
 
 /* The page of chats is at its end. The round goes on below it if there is more, and if more is wanted;
  * before that the chats that it has queued are read. */
-static int avitoi_inbox_scan_over(avito_inbox *in)
+static avitoi_call_result avitoi_inbox_scan_over(avito_inbox *in)
 {
     const bool rest = avitoi_inbox_more_rows(in);
     if (!in->priv.anchored && !in->priv.full) { /* rows have moved up */
@@ -14209,7 +14209,7 @@ static int avitoi_inbox_scan_over(avito_inbox *in)
 
 /* ---- NEXT: the next chat of the queue, the next page, or the end of the round ---- */
 
-static int avitoi_inbox_queue_take(avito_inbox *in)
+static avitoi_call_result avitoi_inbox_queue_take(avito_inbox *in)
 {
     struct avitoi_inbox_queued q;
     memcpy(&q, in->o.arena->base + in->priv.queue_end - sizeof q, sizeof q);
@@ -14227,9 +14227,9 @@ static int avitoi_inbox_queue_take(avito_inbox *in)
     return avitoi_inbox_read_top(in);
 }
 
-static int avitoi_inbox_round_over(avito_inbox *in);
+static avitoi_call_result avitoi_inbox_round_over(avito_inbox *in);
 
-static int avitoi_inbox_on_next(avito_inbox *in)
+static avitoi_call_result avitoi_inbox_on_next(avito_inbox *in)
 {
     if (in->priv.queue_end > 0) {
         return avitoi_inbox_arena_ours(in, in->priv.queue_end) ? avitoi_inbox_queue_take(in)
@@ -14389,7 +14389,7 @@ static bool avitoi_inbox_read_old(avito_inbox *in, const struct avitoi_inbox_row
     return old || (first && avitoi_inbox_passes_over(in, row->time, row->message));
 }
 
-static int avitoi_inbox_read_judge(avito_inbox *in, const struct avitoi_inbox_row *row)
+static avitoi_call_result avitoi_inbox_read_judge(avito_inbox *in, const struct avitoi_inbox_row *row)
 {
     const bool odd = avitoi_inbox_is_odd(in, row->time);
     if (odd) {
@@ -14423,7 +14423,7 @@ static bool avitoi_inbox_read_shared(avito_inbox *in, const struct avitoi_inbox_
 }
 
 /* A message's row: the one at which the reading may stop, or one to look at. */
-static int avitoi_inbox_read_row(avito_inbox *in, const struct avitoi_inbox_row *row)
+static avitoi_call_result avitoi_inbox_read_row(avito_inbox *in, const struct avitoi_inbox_row *row)
 {
     const uint32_t key = avitoi_inbox_short(row->key);
     const bool shared = in->priv.rows == 1u && avitoi_inbox_read_shared(in, row);
@@ -14445,7 +14445,7 @@ static int avitoi_inbox_read_row(avito_inbox *in, const struct avitoi_inbox_row 
     return avitoi_inbox_read_judge(in, row);
 }
 
-static int avitoi_inbox_read_over(avito_inbox *in)
+static avitoi_call_result avitoi_inbox_read_over(avito_inbox *in)
 {
     const bool stopped = in->priv.then == AVITOI_INBOX_THEN_OVER;
     if (!in->priv.anchored) {
@@ -14482,7 +14482,7 @@ static int avitoi_inbox_hand(avito_inbox *in, avito_message *out)
 
 /* The oldest new one could not be kept: it is read alone, and then it is the caller's to know that it
  * cannot be taken. */
-static int avitoi_inbox_give_alone(avito_inbox *in)
+static avitoi_call_result avitoi_inbox_give_alone(avito_inbox *in)
 {
     const char *id =
         in->o.arena->base + in->priv.queue_end + (size_t)in->priv.low_begin * AVITOI_ARENA_ALIGN;
@@ -14500,7 +14500,7 @@ static int avitoi_inbox_give_alone(avito_inbox *in)
 
 /* Nothing of the chat is left. It is marked once a look from its newest message down to the horizon
  * found nothing new: what shows up late lies behind what was accepted last. */
-static int avitoi_inbox_chat_over(avito_inbox *in)
+static avitoi_call_result avitoi_inbox_chat_over(avito_inbox *in)
 {
     const bool owed =
         in->priv.mark == AVITOI_INBOX_MARK_OWED || in->priv.mark == AVITOI_INBOX_MARK_RETRY;
@@ -14516,7 +14516,7 @@ static int avitoi_inbox_chat_over(avito_inbox *in)
 
 /* GIVE: the oldest message that is kept; without one, the next window of the chat upwards; without that,
  * the chat is done. */
-static int avitoi_inbox_on_give(avito_inbox *in, avito_message *out)
+static avitoi_call_result avitoi_inbox_on_give(avito_inbox *in, avito_message *out)
 {
     unsigned rows = in->priv.fit != 0 ? in->priv.fit + 1u : 100u;
     if ((in->priv.kept != 0 || in->priv.found) &&
@@ -14548,7 +14548,7 @@ static int avitoi_inbox_on_give(avito_inbox *in, avito_message *out)
 /* After marking, the chat is looked at once more: what came in between would not be unread. A mark that
  * fails and may do better later is tried once more after that; it is no reason to leave the chat out,
  * nor to pause a second time: where marks always fail, the messages of other chats come all the same. */
-static int avitoi_inbox_on_mark(avito_inbox *in)
+static avitoi_call_result avitoi_inbox_on_mark(avito_inbox *in)
 {
     const bool second = in->priv.mark == AVITOI_INBOX_MARK_RETRY;
     const int rc = in->priv.open
@@ -14568,7 +14568,7 @@ static int avitoi_inbox_on_mark(avito_inbox *in)
 
 /* ---- one step of reading a list ---- */
 
-static int avitoi_inbox_list_over(avito_inbox *in)
+static avitoi_call_result avitoi_inbox_list_over(avito_inbox *in)
 {
     in->priv.open = false;
     return in->priv.phase == AVITOI_INBOX_SCAN ? avitoi_inbox_scan_over(in)
@@ -14576,7 +14576,7 @@ static int avitoi_inbox_list_over(avito_inbox *in)
 }
 
 /* Leaves a list of which enough was seen, or which has to be read again. */
-static int avitoi_inbox_leave(avito_inbox *in)
+static avitoi_call_result avitoi_inbox_leave(avito_inbox *in)
 {
     const int rc = avito_list_end(in->client, 65536);
     if (rc == AVITO_AGAIN) {
@@ -14589,7 +14589,7 @@ static int avitoi_inbox_leave(avito_inbox *in)
 /* Not even the row that ended the page before, or the last one of the window, came: the list is read
  * again, for rows may have slid; but not for ever, for a service may say so for good: then it ends
  * here for this round. */
-static int avitoi_inbox_page_empty(avito_inbox *in)
+static avitoi_call_result avitoi_inbox_page_empty(avito_inbox *in)
 {
     if (in->priv.empty_pages < AVITOI_INBOX_EMPTY_PAGES) {
         in->priv.empty_pages++;
@@ -14604,7 +14604,7 @@ static int avitoi_inbox_page_empty(avito_inbox *in)
 }
 
 /* The last row was read, or there was none. */
-static int avitoi_inbox_page_over(avito_inbox *in)
+static avitoi_call_result avitoi_inbox_page_over(avito_inbox *in)
 {
     const struct avitoi_json *j = &in->client->priv.json;
     const bool listed = j->list_depth != 0 || (j->as.frames[0].seen & 1u) != 0; /* be it null */
@@ -14622,7 +14622,7 @@ static int avitoi_inbox_page_over(avito_inbox *in)
 }
 
 /* What a row means to what is being looked for. */
-static int avitoi_inbox_take(avito_inbox *in, struct avitoi_inbox_row *row)
+static avitoi_call_result avitoi_inbox_take(avito_inbox *in, struct avitoi_inbox_row *row)
 {
     if (in->priv.rows == 0) {
         avitoi_inbox_answered(in);
@@ -14638,7 +14638,7 @@ static int avitoi_inbox_take(avito_inbox *in, struct avitoi_inbox_row *row)
 }
 
 /* The next row of the open list. */
-static int avitoi_inbox_next_row(avito_inbox *in, avito_message *out)
+static avitoi_call_result avitoi_inbox_next_row(avito_inbox *in, avito_message *out)
 {
     const bool reads = in->priv.phase == AVITOI_INBOX_READ;
     avito_chat chat;
@@ -14667,7 +14667,7 @@ static int avitoi_inbox_next_row(avito_inbox *in, avito_message *out)
     return avitoi_inbox_take(in, &row);
 }
 
-static int avitoi_inbox_on_list(avito_inbox *in, avito_message *out)
+static avitoi_call_result avitoi_inbox_on_list(avito_inbox *in, avito_message *out)
 {
     if (in->priv.then != AVITOI_INBOX_THEN_ON) {
         return avitoi_inbox_leave(in);
@@ -14694,7 +14694,7 @@ static int avitoi_inbox_on_list(avito_inbox *in, avito_message *out)
 /* ---- rounds ---- */
 
 /* A round begins: is it a whole one, and what is not known yet? */
-static int avitoi_inbox_round(avito_inbox *in)
+static avitoi_call_result avitoi_inbox_round(avito_inbox *in)
 {
     const bool pressed = in->priv.overrun || avitoi_inbox_ring_pressed(in);
     const bool sweeps = avitoi_number_elapsed(avitoi_account_now(in->client->account),
@@ -14758,7 +14758,7 @@ static int avitoi_inbox_start_save(avito_inbox *in, unsigned stage)
 
 /* The whole list was read, since no order of its rows is believed. Two passes have to say the same; by
  * the service's clock the larger one is right if rows have moved meanwhile. */
-static int avitoi_inbox_start_over(avito_inbox *in)
+static avitoi_call_result avitoi_inbox_start_over(avito_inbox *in)
 {
     const uint32_t before = in->priv.newest, found = in->priv.updated;
     int rc = in->priv.round_error;
@@ -14858,7 +14858,7 @@ static int avitoi_inbox_round_counts(avito_inbox *in)
 }
 
 /* Only a round that reached the end of the list, and lacks nothing, counts. */
-static int avitoi_inbox_round_over(avito_inbox *in)
+static avitoi_call_result avitoi_inbox_round_over(avito_inbox *in)
 {
     const int error = in->priv.round_error;
     if (in->priv.stage == AVITOI_INBOX_NEW) {
@@ -14895,7 +14895,7 @@ static uint32_t avitoi_inbox_wait_left(const avito_inbox *in)
 }
 
 /* WAIT: when the time has come, the round goes on where it was, or a new one begins. */
-static int avitoi_inbox_on_wait(avito_inbox *in)
+static avitoi_call_result avitoi_inbox_on_wait(avito_inbox *in)
 {
     if (avitoi_inbox_wait_left(in) > 0) {
         return AVITO_AGAIN;
@@ -14922,7 +14922,7 @@ static int avitoi_inbox_on_wait(avito_inbox *in)
 }
 
 /* Not accepted: the same again, or past what nobody can take. */
-static int avitoi_inbox_on_handed(avito_inbox *in)
+static avitoi_call_result avitoi_inbox_on_handed(avito_inbox *in)
 {
     if (in->priv.row_error < 0) {
         const int rc = avito_inbox_accept(in);
@@ -14935,7 +14935,7 @@ static int avitoi_inbox_on_handed(avito_inbox *in)
 }
 
 /* Runs the handler of the present phase. */
-static int avitoi_inbox_handle(avito_inbox *in, avito_message *out)
+static avitoi_call_result avitoi_inbox_handle(avito_inbox *in, avito_message *out)
 {
     switch ((int)in->priv.phase) {
         case AVITOI_INBOX_WAIT:
@@ -14955,7 +14955,7 @@ static int avitoi_inbox_handle(avito_inbox *in, avito_message *out)
 }
 
 /* What the program has cancelled is begun again. */
-static int avitoi_inbox_enter(avito_inbox *in)
+static avitoi_call_result avitoi_inbox_enter(avito_inbox *in)
 {
     in->client->priv.owner = NULL;
     if (in->client->priv.call != NULL || !in->priv.open) {
