@@ -11611,7 +11611,7 @@ static bool avitoi_lanes_waits(const avito_client *c)
 }
 
 /* Under the lock: two renewals later, or while the second is read, the memory of this request's token is
- * used anew. */
+ * used again. */
 static bool avitoi_lanes_token_replaced(const avito_client *c)
 {
     const avito_account *a = c->account;
@@ -11768,7 +11768,7 @@ static int avitoi_rate_gate_left(const avito_account *a)
     return passed >= a->priv.gate_wait_ms ? 0 : (int)(a->priv.gate_wait_ms - passed);
 }
 
-/* The same for who does not hold the lock. */
+/* The same, for a caller that does not hold the lock. */
 static uint32_t avitoi_rate_gate_look(const avito_account *a)
 {
     int left;
@@ -12546,7 +12546,7 @@ static bool avitoi_webhook_is_probe(const char *body, size_t len)
     return wanted != '}';
 }
 
-/* What the request line deserves. */
+/* 200, or the status with which the request line is refused. */
 static unsigned avitoi_webhook_refusal(const avito_webhook *w)
 {
     if (w->priv.difference != 0) {
@@ -12714,7 +12714,7 @@ static int avitoi_webhook_name_byte(avito_webhook *w, unsigned char c)
     return result;
 }
 
-/* Digits and nothing else. A number too large to count is as large as can be. */
+/* Digits and nothing else. A number that is too large counts as the largest. */
 static int avitoi_webhook_length(avito_webhook *w, avito_str value)
 {
     size_t i, n = w->priv.cut ? SIZE_MAX : 0;
@@ -15358,7 +15358,7 @@ static avitoi_call_result avitoi_send_uploaded(avito_client *c)
     return AVITO_OK;
 }
 
-/* Stands in a header of the part: printable, and nothing that could end the quoted string. */
+/* May this be quoted in a header of the part? It is printable, and cannot end the quoted string. */
 static bool avitoi_send_is_header_word(const char *text)
 {
     return avitoi_text_is_word(text) && text[strcspn(text, "\"\\")] == '\0';
@@ -15465,7 +15465,7 @@ AVITO_API int avito_unsubscribe_webhook(avito_client *client, const char *url)
 
 /* ---- without sending ---- */
 
-/* Says what it would have sent: path and body, clipped, without the token. */
+/* Instead of a call with .dry_run: says what it would have sent, path and body, clipped, without the token. */
 static int avitoi_send_dry_run(avito_client *c)
 {
     struct avitoi_writer w;
@@ -16851,7 +16851,7 @@ enum {
     AVITOI_TCP_OPEN
 };
 
-/* A single recv() can be told not to wait: then the others of a lane that may wait do. */
+/* Where a single call can be told not to wait, the socket of a lane that may wait is one that waits. */
 #if defined(MSG_DONTWAIT)
 #define AVITOI_TCP_DONTWAIT MSG_DONTWAIT
 #else
@@ -16878,7 +16878,7 @@ AVITO_API int64_t avito_posix_unix_time(void *ctx)
     return (int64_t)time(NULL);
 }
 
-/* To read; -1: errno says why. */
+/* Opens a file for reading; -1: errno says why. */
 static int avitoi_posix_open(const char *path)
 {
     int flags = O_RDONLY;
@@ -16924,7 +16924,7 @@ AVITO_API int avito_posix_entropy(void *ctx, void *out, size_t len)
     while (len > 0) {
         ssize_t n = getrandom(bytes, len, 0);
         if (n < 0 && errno != EINTR) {
-            break; /* an old kernel: the device is left */
+            break; /* an old kernel: only the device is left */
         }
         if (n > 0) {
             bytes += n;
@@ -16982,7 +16982,8 @@ static bool avitoi_tcp_from_sockaddr(const struct addrinfo *info, avito_tcp_addr
     return out->size != 0;
 }
 
-/* Where there are too many, the last place is for the other family: all of one may lead nowhere. */
+/* Adds an address. If there are too many, the last place is kept for the other family: all of one may
+ * lead nowhere. */
 static void avitoi_tcp_add(avito_tcp *tcp, const avito_tcp_address *found)
 {
     avito_tcp_address *last = &tcp->priv.addresses[AVITO_TCP_ADDRESSES - 1];
@@ -16993,7 +16994,7 @@ static void avitoi_tcp_add(avito_tcp *tcp, const avito_tcp_address *found)
     }
 }
 
-/* The only place that may wait without a limit of ours. */
+/* The only call here that may wait without a limit of ours. */
 static void avitoi_tcp_getaddrinfo(avito_tcp *tcp)
 {
     struct addrinfo hints;
@@ -17045,8 +17046,8 @@ static int avitoi_tcp_ask_hook(avito_tcp *tcp, const char *host)
     return AVITO_OK;
 }
 
-/* From a fresh connect to AVITOI_TCP_READY. A name without a hook is left to wait(): a lane that is
- * called again without having waited is one that may not. */
+/* Finds the addresses, up to the state AVITOI_TCP_READY. A name without a hook is looked up by wait(). A
+ * lane that connects again without having waited may not wait: it gets an error. */
 static int avitoi_tcp_find(avito_tcp *tcp, const avito_server *to)
 {
     const char *host = tcp->o.address != NULL ? tcp->o.address : to->host;
@@ -17221,7 +17222,7 @@ static int avitoi_tcp_check(avito_tcp *tcp)
     return AVITO_ERR_CONNECT;
 }
 
-/* Connected. From here on every call says itself whether it waits, if it can. */
+/* Connected. From here on each call says whether it waits, where the system allows that. */
 static void avitoi_tcp_opened(avito_tcp *tcp)
 {
     int flags = fcntl(tcp->priv.fd, F_GETFL, 0);
@@ -17953,8 +17954,8 @@ static const br_x509_class avitoi_cert_class = {
  * errors as ours. May not touch the transport below.
  */
 
-/* Where the machine multiplies and encrypts in hardware GCM is ten times as fast as ChaCha20, else
- * it is the other way round. */
+/* With hardware for AES and its multiplication GCM is ten times as fast as ChaCha20; without, ChaCha20 is
+ * the faster one. */
 static const uint16_t avitoi_tls_suites_gcm_first[6] = {
     BR_TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,       BR_TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
     BR_TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, BR_TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
@@ -18118,7 +18119,7 @@ static int avitoi_tls_set_buffers(avito_tls *tls)
     }
     br_ssl_engine_set_buffers_bidi(eng, buffer, cap - out, out > 0 ? buffer + (cap - out) : NULL,
                                    out);
-    /* To be asked at once: the next reset forgets that the buffer was refused. */
+    /* Asked at once, since the next reset forgets that the buffer was refused. */
     return br_ssl_engine_last_error(eng) == BR_ERR_OK ? AVITO_OK : AVITO_ERR_TLS_ROOM;
 }
 
@@ -18203,7 +18204,7 @@ AVITO_API int avito_tls_init(avito_tls *tls, const avito_tls_options *options)
 
 /* ---- results ---- */
 
-/* BearSSL's error into ours. */
+/* BearSSL's error as one of ours. */
 static int avitoi_tls_result(int error)
 {
     switch (error) {
@@ -18510,7 +18511,7 @@ static long avitoi_tls_in_the_way(avito_tls *tls, bool stuck)
             return AVITO_IO_AGAIN; /* more is to come at once */
         }
     } else if (stuck) {
-        tls->priv.send_failure = AVITO_ERR_SEND; /* the record is dropped, the rest tells itself */
+        tls->priv.send_failure = AVITO_ERR_SEND; /* the record is dropped, and the next call shows the rest */
         return AVITO_OK;
     } else if (n == AVITO_IO_CLOSED) {
         return n;
@@ -18873,8 +18874,8 @@ static long avitoi_tls_ended(avito_tls *tls, bool engine_closed)
     return result != 0 ? result : AVITO_IO_CLOSED;
 }
 
-/* Half duplex, in the middle of a record from the server: it has to be taken in first. Who sends on and
- * does not take what is in it is told that this will not do: he would ask in vain until his time is over. */
+/* Half duplex, in the middle of a record from the server: that has to be read first. A caller that goes
+ * on sending and does not read gets an error, since it would ask in vain until its time is over. */
 static long avitoi_tls_make_room(avito_tls *tls)
 {
     br_ssl_engine_context *eng = &tls->priv.ssl.eng;
@@ -18967,7 +18968,7 @@ static long avitoi_tls_recv(void *ctx, void *data, size_t cap)
             return avitoi_tls_ended(tls, br_ssl_engine_current_state(eng) == BR_SSL_CLOSED);
         }
         if (rc == AVITO_IO_AGAIN) {
-            /* To who only looks, a record that has begun is something unasked. */
+            /* For a look at a kept connection, a record that has begun is something unasked. */
             return (cap == 1 && tls->priv.head_len > 0) ? (long)AVITO_ERR_RECV : rc;
         }
         if (rc != AVITO_OK) {
@@ -19030,7 +19031,7 @@ static int avitoi_tls_detail(void *ctx)
     return ((const avito_tls *)ctx)->priv.detail;
 }
 
-/* The bytes of records: of what comes, a part of one is nothing yet to who waits for its contents. */
+/* Bytes of records, also of a record that is not complete: recv() does not show those yet. */
 static uint32_t avitoi_tls_moved(void *ctx)
 {
     const avito_tls *tls = (const avito_tls *)ctx;
@@ -19209,8 +19210,7 @@ AVITO_API void avito_anchors_begin(avito_anchors *anchors, void *memory, size_t 
     anchors->needed = AVITOI_ANCHORS_ALIGN - 1;
 }
 
-/* Counts "-----BEGIN " wherever it is: after a BOM, or an END on the same line, BearSSL passes it
- * over. */
+/* Counts "-----BEGIN " wherever it is: after a BOM, or an END on the same line, BearSSL skips it. */
 static void avitoi_anchors_watch(avito_anchors *a, const char *p, size_t len)
 {
     static const char begin[] = "-----BEGIN ";
@@ -19716,7 +19716,7 @@ static int avitoi_store_open_at(int folder, const char *name, int flags)
     return fd;
 }
 
-/* All of it, or false. */
+/* Writes all of it, or returns false. */
 static bool avitoi_store_put(int fd, const char *data, size_t len)
 {
     while (len > 0) {
@@ -19732,7 +19732,7 @@ static bool avitoi_store_put(int fd, const char *data, size_t len)
     return true;
 }
 
-/* Up to `cap` bytes; -1: errno. */
+/* Reads up to `cap` bytes; -1: errno says why. */
 static long avitoi_store_get(int fd, char *data, size_t cap)
 {
     size_t len = 0;
@@ -19749,7 +19749,7 @@ static long avitoi_store_get(int fd, char *data, size_t cap)
     return (long)len;
 }
 
-/* What was written is on the disk, not only on its way. */
+/* Waits until what was written is on the disk, and not only on its way. */
 static bool avitoi_store_sync(int fd)
 {
     int rc;
@@ -19766,13 +19766,13 @@ static bool avitoi_store_sync(int fd)
     return rc == 0;
 }
 
-/* Names in the folder are on the disk. Some file systems write them at once, and say EINVAL. */
+/* Waits until the folder's names are on the disk. Some file systems write them at once, and say EINVAL. */
 static bool avitoi_store_sync_names(int folder)
 {
     return avitoi_store_sync(folder) || errno == EINVAL;
 }
 
-/* The old file or the new one, whole. */
+/* Writes a file. At any moment its name leads to the old one or the new one, whole. */
 static int avitoi_store_write(avito_store *s, const char *name, const void *data, size_t len)
 {
     struct avitoi_writer w;
@@ -19803,7 +19803,7 @@ static int avitoi_store_write(avito_store *s, const char *name, const void *data
     return AVITO_OK;
 }
 
-/* AVITO_END: there is none. *len may be over cap: then it is larger. */
+/* Reads a file. AVITO_END: there is none. *len over `cap`: it is larger. */
 static int avitoi_store_read(avito_store *s, const char *name, void *data, size_t cap, size_t *len)
 {
     const int fd = avitoi_store_open_at(s->priv.folder, name, O_RDONLY | O_NOFOLLOW);
@@ -19826,7 +19826,7 @@ static int avitoi_store_read(avito_store *s, const char *name, void *data, size_
 
 /* ---- locks ---- */
 
-/* Who holds a lock does so by an open descriptor: the kernel lets it go when he dies. */
+/* A lock is held by an open descriptor: the kernel releases it when the process dies. */
 static bool avitoi_store_flock(int fd)
 {
     int rc;
@@ -19836,7 +19836,7 @@ static bool avitoi_store_flock(int fd)
     return rc == 0;
 }
 
-/* For as long as something is written. */
+/* Takes the lock that is held while something is written. */
 static int avitoi_store_lock(avito_store *s)
 {
     const uint32_t began = avito_posix_clock_ms(NULL);
@@ -19857,7 +19857,7 @@ static void avitoi_store_unlock(avito_store *s)
     (void)flock(s->priv.lock, LOCK_UN);
 }
 
-/* "1234 name", for who comes second. */
+/* Writes "1234 name" into the lock's file, for the program that comes second. */
 static void avitoi_store_sign(avito_store *s)
 {
     struct avitoi_writer w;
@@ -20176,7 +20176,7 @@ static bool avitoi_store_fits(const char *value, size_t cap, bool needed)
     return i < cap && (i > 0 || !needed);
 }
 
-/* Capital letters too: a file system may hold them for the small ones. */
+/* Capital letters are encoded, too: a file system may take them for small ones. */
 static void avitoi_store_write_key(struct avitoi_writer *w, const char *key)
 {
     for (; *key != '\0'; key++) {
@@ -20207,7 +20207,7 @@ static bool avitoi_store_key(avito_store *s, const char *key)
     return true;
 }
 
-/* And back. False: no send's file. */
+/* The key of a file's name. False: it is no send's file. */
 static bool avitoi_store_key_of(const char *name, char key[AVITO_STORE_KEY_MAX + 1u])
 {
     size_t len = 0;
@@ -20359,7 +20359,7 @@ static int avitoi_store_count_one(void *ctx, const avito_store_send *send)
     return AVITO_OK;
 }
 
-/* Makes room for one more. */
+/* Makes room for one more send. */
 static int avitoi_store_prune(avito_store *s)
 {
     struct avitoi_store_count count;
@@ -20534,7 +20534,7 @@ static int avitoi_store_look(avito_client *client, avito_store *s, int64_t user_
     return rc;
 }
 
-/* What was begun before, or has just ended in doubt. */
+/* Settles a send that was begun before, or has just ended in doubt. */
 static int avitoi_store_settle(avito_client *client, avito_store *s, int64_t user_id,
                                avito_arena *arena, avito_outcome *outcome)
 {
@@ -20573,7 +20573,7 @@ static int avitoi_store_baseline(avito_client *client, avito_store *s, int64_t u
     return rc;
 }
 
-/* The first time for this key. */
+/* Sends for the first time under this key. */
 static int avitoi_store_send_now(avito_client *client, avito_store *s, int64_t user_id,
                                  avito_arena *arena, avito_outcome *outcome)
 {
@@ -20645,7 +20645,7 @@ static long avitoi_image_read(void *ctx, size_t offset, void *buf, size_t cap)
     return n > 0 ? (long)n : (long)AVITO_ERR_SOURCE;
 }
 
-/* By the first bytes. NULL: none that the service takes. */
+/* The type of a picture, by its first bytes. NULL: none that the service takes. */
 static const char *avitoi_image_type(const uint8_t head[16])
 {
     static const char heic[] = "heicheixhevchevxheimheismif1msf1";
@@ -20670,7 +20670,7 @@ static const char *avitoi_image_type(const uint8_t head[16])
     return NULL;
 }
 
-/* The end of the path; of a long one the end, which has the suffix. */
+/* The file's name is the end of its path; of a long name the end, which has the suffix. */
 static void avitoi_image_name(avito_image_file *image, const char *path)
 {
     const char *slash = strrchr(path, '/');
@@ -20752,7 +20752,7 @@ AVITO_API void avito_image_file_close(avito_image_file *image)
 #include <signal.h>
 #include <stdlib.h>
 
-#define AVITOI_POSIX_FRESH_MS 60000u /* so long addresses are used without asking again */
+#define AVITOI_POSIX_FRESH_MS 60000u /* how long addresses are used without asking again */
 
 /* ---- words for people ---- */
 
@@ -20914,7 +20914,7 @@ static void *avitoi_posix_look_up(void *ctx)
     return NULL;
 }
 
-/* On a thread that takes no signal meant for the program. */
+/* Starts a thread that takes no signal meant for the program. */
 static bool avitoi_posix_start_thread(int fd)
 {
     pthread_attr_t attributes;
@@ -20957,7 +20957,7 @@ static void avitoi_posix_ask(avito_posix *p)
     (void)close(pair[1]);
 }
 
-/* AVITO_AGAIN: there is no answer yet. Where there is none to be had, the old addresses stay. */
+/* Takes the answer of a look-up. AVITO_AGAIN: there is none yet. If it failed, the old addresses stay. */
 static int avitoi_posix_answer(avito_posix *p)
 {
     struct avitoi_posix_addresses found;
@@ -21006,7 +21006,7 @@ static const char *avitoi_posix_option(const char *option, const char *variable)
     return value != NULL && value[0] != '\0' ? value : NULL;
 }
 
-/* Copies it. False: it is missing, or longer than any. */
+/* Copies a value. False: it is missing, or too long to be one. */
 static bool avitoi_posix_take(char out[256], const char *value)
 {
     return value != NULL && avitoi_store_copy(out, 256, value);
