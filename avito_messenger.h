@@ -2287,29 +2287,32 @@ static const char *avitoi_text_after(const char *text, const char *word)
 
 /* ---- words ---- */
 
-/* A list of words has a NUL after each and one more at its end. */
+/* Makes a list of words out of X(name, word): each has its length before it and a NUL after it; 0 ends it. */
+#define AVITOI_TEXT_WORD_MEMBERS_(name, word)                                                      \
+    uint8_t length_##name;                                                                         \
+    char word_##name[sizeof(#word)];
+#define AVITOI_TEXT_WORD_(name, word) sizeof(#word) - 1u, #word,
+#define AVITOI_TEXT_WORDS(name, list)                                                              \
+    static const struct {                                                                          \
+        list(AVITOI_TEXT_WORD_MEMBERS_) uint8_t end;                                               \
+    } name = {list(AVITOI_TEXT_WORD_) 0}
+
 static const char *avitoi_text_next_word(const char *words)
 {
-    return words + strlen(words) + 1;
+    return words + *words + 2;
 }
 
 /* The number of a word in a list, from 1 on. 0: no word is given; one past the last: the list lacks it. */
-static int avitoi_text_word_number(const char *words, avito_str word)
+static int avitoi_text_word_number(const void *list, avito_str word)
 {
+    const char *words = (const char *)list;
     int number = 1;
     if (word.ptr == NULL) {
         return 0;
     }
-    for (; *words != '\0'; words++) {
-        const char *p = word.ptr;
-        for (; *words == *p && *words != '\0'; words++) {
-            p++;
-        }
-        if (*words == '\0' && p == word.ptr + word.len) {
+    for (; *words != '\0'; words = avitoi_text_next_word(words)) {
+        if ((size_t)*words == word.len && memcmp(words + 1, word.ptr, word.len) == 0) {
             break;
-        }
-        while (*words != '\0') {
-            words++;
         }
         number++;
     }
@@ -2749,16 +2752,19 @@ static const char *avitoi_schema_key(const struct avitoi_schema *schema, unsigne
 /* ---- words of the server and their constants ---- */
 
 /* Each list is in the order of its enum, which begins with "none" and ends with "unknown". */
-#define AVITOI_SCHEMA_WORD_(name, word) #word "\0"
-static const char avitoi_schema_message_types[] = AVITO_MESSAGE_TYPES(AVITOI_SCHEMA_WORD_);
-static const char avitoi_schema_directions[] = "in\0out\0";
-static const char avitoi_schema_chat_types[] = "u2i\0u2u\0a2u\0"; /* one bit each */
-static const char avitoi_schema_call_statuses[] = "missed\0";
-static const char avitoi_schema_location_kinds[] = "house\0street\0area\0";
+#define AVITOI_SCHEMA_DIRECTIONS(X) X(IN, in) X(OUT, out)
+#define AVITOI_SCHEMA_CHAT_TYPES(X) X(U2I, u2i) X(U2U, u2u) X(A2U, a2u) /* one bit each */
+#define AVITOI_SCHEMA_CALL_STATUSES(X) X(MISSED, missed)
+#define AVITOI_SCHEMA_LOCATION_KINDS(X) X(HOUSE, house) X(STREET, street) X(AREA, area)
+AVITOI_TEXT_WORDS(avitoi_schema_message_types, AVITO_MESSAGE_TYPES);
+AVITOI_TEXT_WORDS(avitoi_schema_directions, AVITOI_SCHEMA_DIRECTIONS);
+AVITOI_TEXT_WORDS(avitoi_schema_chat_types, AVITOI_SCHEMA_CHAT_TYPES);
+AVITOI_TEXT_WORDS(avitoi_schema_call_statuses, AVITOI_SCHEMA_CALL_STATUSES);
+AVITOI_TEXT_WORDS(avitoi_schema_location_kinds, AVITOI_SCHEMA_LOCATION_KINDS);
 
 static avito_message_type avitoi_schema_message_type(avito_str word)
 {
-    const int number = avitoi_text_word_number(avitoi_schema_message_types, word);
+    const int number = avitoi_text_word_number(&avitoi_schema_message_types, word);
     return (avito_message_type)number;
 }
 
@@ -2852,7 +2858,7 @@ AVITOI_SCHEMA(item_content, AVITOI_SCHEMA_ITEM_CONTENT_ROWS, avitoi_schema_finis
 static void avitoi_schema_finish_location(struct avitoi_json *json, void *model)
 {
     avito_location *location = (avito_location *)model;
-    const int kind = avitoi_text_word_number(avitoi_schema_location_kinds, location->kind_word);
+    const int kind = avitoi_text_word_number(&avitoi_schema_location_kinds, location->kind_word);
     (void)json;
     location->kind = (avito_location_kind)kind;
 }
@@ -2870,7 +2876,7 @@ AVITOI_SCHEMA(location, AVITOI_SCHEMA_LOCATION_ROWS, avitoi_schema_finish_locati
 static void avitoi_schema_finish_call(struct avitoi_json *json, void *model)
 {
     avito_call *call = (avito_call *)model;
-    const int status = avitoi_text_word_number(avitoi_schema_call_statuses, call->status_word);
+    const int status = avitoi_text_word_number(&avitoi_schema_call_statuses, call->status_word);
     (void)json;
     call->status = (avito_call_status)status;
 }
@@ -2994,7 +3000,7 @@ enum { AVITOI_SCHEMA_TARIFF_UNKNOWN, AVITOI_SCHEMA_TARIFF_THERE, AVITOI_SCHEMA_T
 /* What all forms of a message have in common. */
 static void avitoi_schema_finish_any(struct avitoi_json *json, avito_message *m)
 {
-    const int direction = avitoi_text_word_number(avitoi_schema_directions, m->direction_word);
+    const int direction = avitoi_text_word_number(&avitoi_schema_directions, m->direction_word);
     m->type = avitoi_schema_message_type(m->type_word);
     m->direction = (avito_direction)direction;
     avitoi_schema_narrow(&m->content, m->type);
@@ -3031,7 +3037,7 @@ static void avitoi_schema_heed_sentence(struct avitoi_json *json, const avito_me
 static void avitoi_schema_finish_message(struct avitoi_json *json, void *model)
 {
     avito_message *m = (avito_message *)model;
-    const int chat_type = avitoi_text_word_number(avitoi_schema_chat_types, m->chat_type_word);
+    const int chat_type = avitoi_text_word_number(&avitoi_schema_chat_types, m->chat_type_word);
     avito_str text;
     avitoi_schema_finish_any(json, m);
     m->chat_type = (avito_chat_type)((1 << chat_type) >> 1);
@@ -4966,12 +4972,12 @@ static void avitoi_endpoint_query_chats(struct avitoi_writer *w, const avito_cli
         avitoi_write_text(w, "true");
     }
     if (chat_types != 0) {
-        const char *between = "", *word = avitoi_schema_chat_types;
+        const char *between = "", *word = (const char *)&avitoi_schema_chat_types;
         avitoi_endpoint_query_name(w, &mark, "chat_types");
         for (i = 0; *word != '\0'; i++, word = avitoi_text_next_word(word)) {
             if ((chat_types >> i & 1u) != 0) {
                 avitoi_write_text(w, between);
-                avitoi_write_text(w, word);
+                avitoi_write_text(w, word + 1);
                 between = ",";
             }
         }
@@ -6152,7 +6158,7 @@ static char *avitoi_token_room(avito_account *a, size_t *cap)
 
 /* ---- the token in use ---- */
 
-#define AVITOI_TOKEN_LIFE_S     86400    /* of a token that comes without: a day (official guide) */
+#define AVITOI_TOKEN_LIFE_S     86400u   /* of a token that comes without: a day (official guide) */
 #define AVITOI_TOKEN_LIFE_MAX_S 2000000u /* 23 days: clock_ms wraps after 49 */
 
 /* Seconds for which a token is good that expires in `left`. */
@@ -6476,7 +6482,8 @@ AVITOI_APART static avitoi_call_result avitoi_token_received(avito_client *c)
         memset(&token.scope, 0, sizeof token.scope);
     }
     avitoi_account_lock(a);
-    avitoi_token_use(a, &token, token.expires_in > 0 ? avitoi_token_lifetime(token.expires_in) : 86400u, false);
+    avitoi_token_use(a, &token, token.expires_in > 0 ? avitoi_token_lifetime(token.expires_in) : AVITOI_TOKEN_LIFE_S,
+                     false);
     a->priv.unsaved = true;
     c->priv.written = false; /* nothing of the request is in doubt */
     avitoi_account_unlock(a);
@@ -11649,7 +11656,7 @@ static uint32_t avitoi_token_store_lifetime(const avito_account *a, const avito_
     }
     return token->expires_at > 0 && now > 0 ? avitoi_token_lifetime(token->expires_at - now)
            : token->expires_in > 0          ? avitoi_token_lifetime(token->expires_in)
-                                            : 86400u;
+                                            : AVITOI_TOKEN_LIFE_S;
 }
 
 /* Asks the application for a stored token, until it has answered. */
@@ -12455,6 +12462,12 @@ enum {
     AVITOI_WEBHOOK_BODY
 };
 
+/* The header fields that matter. */
+#define AVITOI_WEBHOOK_NAMES(X)                                                                    \
+    X(CLOSE, connection) X(CONTINUE, expect) X(HOST, host) X(LENGTH, content-length)               \
+    X(CODING, transfer-encoding) X(SIGNATURE, x-avito-messenger-signature)
+AVITOI_TEXT_WORDS(avitoi_webhook_names, AVITOI_WEBHOOK_NAMES);
+
 /* .flags. The first six are one header field each, in the order of their names. */
 #define AVITOI_WEBHOOK_CLOSE     0x0001u /* Connection: close, or there is another reason to */
 #define AVITOI_WEBHOOK_CONTINUE  0x0002u /* Expect: 100-continue */
@@ -12682,14 +12695,12 @@ static void avitoi_webhook_gather(avito_webhook *w, char *to, size_t room, char 
 /* The name is in .out. */
 static int avitoi_webhook_name_end(avito_webhook *w)
 {
-    static const char names[] = "connection\0expect\0host\0content-length\0transfer-encoding\0"
-                                "x-avito-messenger-signature\0";
     avito_str name;
     unsigned field;
 
     name.ptr = w->priv.out;
     name.len = w->priv.at;
-    field = 1u << avitoi_text_word_number(names, name) >> 1;
+    field = 1u << avitoi_text_word_number(&avitoi_webhook_names, name) >> 1;
     if ((w->priv.flags & field & AVITOI_WEBHOOK_ONCE) != 0) {
         return field == AVITOI_WEBHOOK_LENGTH || field == AVITOI_WEBHOOK_CODING
                    ? AVITO_ERR_HTTP_LENGTH

@@ -510,35 +510,37 @@ static void test_forms(void **state)
 }
 #endif
 
-/* Each list ends with an empty word, and each word is found at its place; one that is longer, shorter, or
- * goes on in the next is not. */
+/* Each word is found at its place, after its length; one that is shorter, longer or goes on in the next is not. */
 static void test_word_lists(void **state)
 {
     static const struct {
-        const char *words;
+        const void *words;
         size_t size;
-    } lists[] = {{avitoi_schema_message_types, sizeof avitoi_schema_message_types},
-                 {avitoi_schema_directions, sizeof avitoi_schema_directions},
-                 {avitoi_schema_chat_types, sizeof avitoi_schema_chat_types},
-                 {avitoi_schema_call_statuses, sizeof avitoi_schema_call_statuses},
-                 {avitoi_schema_location_kinds, sizeof avitoi_schema_location_kinds}};
+    } lists[] = {{&avitoi_schema_message_types, sizeof avitoi_schema_message_types},
+                 {&avitoi_schema_directions, sizeof avitoi_schema_directions},
+                 {&avitoi_schema_chat_types, sizeof avitoi_schema_chat_types},
+                 {&avitoi_schema_call_statuses, sizeof avitoi_schema_call_statuses},
+                 {&avitoi_schema_location_kinds, sizeof avitoi_schema_location_kinds},
+                 {&avitoi_webhook_names, sizeof avitoi_webhook_names}};
 
     (void)state;
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
-        const char *word = lists[i].words;
+        const char *word = (const char *)lists[i].words;
         int count = 0;
         for (const char *w = word; *w != '\0'; w = avitoi_text_next_word(w)) {
             count++;
         }
         for (int number = 1; *word != '\0'; number++) {
-            const avito_str whole = {word, strlen(word)}, shorter = {word, whole.len - 1};
-            const avito_str longer = {word, whole.len + 1};
+            const avito_str whole = {word + 1, strlen(word + 1)},
+                            shorter = {word + 1, whole.len - 1};
+            const avito_str longer = {word + 1, whole.len + 1};
+            assert_int_equal(*word, whole.len);
             assert_int_equal(avitoi_text_word_number(lists[i].words, whole), number);
             assert_int_equal(avitoi_text_word_number(lists[i].words, shorter), count + 1);
             assert_int_equal(avitoi_text_word_number(lists[i].words, longer), count + 1);
             word = avitoi_text_next_word(word);
         }
-        assert_ptr_equal(word, lists[i].words + lists[i].size - 1);
+        assert_ptr_equal(word, (const char *)lists[i].words + lists[i].size - 1);
     }
 }
 
