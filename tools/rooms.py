@@ -405,10 +405,38 @@ def check_tests(header, rooms, tests):
           sorted(name for name in untested if name not in bare and ("." in name or name in every)))
 
 
+FOLDERS = {
+    "api": "programs that see only the interface, as a user does",
+    "unit": "programs that see private functions",
+    "tls": "TCP and TLS on real sockets, against OpenSSL",
+    "transports": "the transports of `examples/transports`, over fakes of their stacks",
+    "threads": "lanes on several threads, under ThreadSanitizer",
+    "tiny": "AVITO_TINY: what is linked, and what its lack says",
+    "port": "the same tests, and the program `avito`, on other machines, compilers and C libraries",
+    "compile": "every configuration, warnings as errors",
+    "fuzz": "fuzz targets and what they found",
+    "world": "seeds of a simulated world in which everything goes wrong",
+    "check": "scripts: documents, examples, pictures, tables, style",
+    "avito": "the program `avito` as people and scripts use it, and its rooms",
+    "page": "the simulator's page in a headless browser",
+    "release": "the packages of `make release`, each with the tool of its users",
+    "support": "what the tests share: scripted transport, clock, guard pages",
+    "data": "answers of the service, and what they decode to",
+}
+
+
 def test_table(header, tests):
     """tests/README.md"""
     by = tested_by(header, tests)
-    rows = ["# Which test for which room", "",
+    rows = ["# Tests", "",
+            "`make test` builds and runs everything under the address and undefined-behaviour sanitizers, over real TLS",
+            "where it matters. `make check` is the part that needs no server and no cross compiler; it takes two or three",
+            "minutes. The service that the tests talk to is `tools/simulator`: built from recorded answers and the official",
+            "description, it refuses what the service would refuse, and misbehaves on request. Beside them: `make bench`",
+            "(speed and memory beside other libraries), `make firmware` (boards in QEMU), `make footprint` (flash, RAM,",
+            "stack), `make fuzz`, `make lint`, `make soak`; `make help` lists all.", "",
+            "| in `tests/` | |", "| --- | --- |", *(f"| `{folder}/` | {what} |" for folder, what in FOLDERS.items()), "",
+            "## Which test for which room", "",
             "Written by `tools/rooms.py --write`, from the first comments of the tests (\"Rooms: ...\"). Paths are",
             "below `tests/`; how tests are found and built says the top of the Makefile.", "",
             "| room of avito_messenger.h | tests |", "| --- | --- |"]
@@ -424,11 +452,15 @@ def check_readmes(header, tests):
             found = file.read()
     check("tests/README.md is what the tests say (tools/rooms.py --write)",
           [] if found == test_table(header, tests) else ["it differs"])
+    folders = {name for name in os.listdir(os.path.join(TOP, "tests"))
+               if os.path.isdir(os.path.join(TOP, "tests", name)) and name != "__pycache__"}
+    check("tests/README.md says what is in each folder of tests/", sorted(folders ^ FOLDERS.keys()))
     with open(README, encoding="utf-8") as file:
-        text = file.read()
-    folders = sorted({path.split("/")[1] for path in tests if path.count("/") > 1})
-    check("the README says what is in each folder of tests/",
-          [folder for folder in folders if f"| `{folder}/` |" not in text])
+        table = re.search(r"^\| you want to know \|.*?\n\n", file.read(), re.S | re.M).group()
+    table = " ".join(re.sub("`.*?`", "", row.split("|")[2]) for row in table.splitlines() if row)
+    for title in sorted(re.findall(r"^ \* +>>\d+ (.*?)(?: \(.*)?$", header.text, re.M), key=len, reverse=True):
+        table = re.sub(r"(?<![A-Z] )\b%s\b" % re.escape(title), "", table)
+    check("the README names chapters of the header", re.findall(r"\b[A-Z]{2,}[A-Z ]*\b", table))
 
 
 def renumber(header):

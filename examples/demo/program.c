@@ -30,7 +30,7 @@ int program_run(const char *words, int *lines)
     int status, count = 0;
     FILE *out;
 
-    (void)snprintf(command, sizeof command, "build/avito %s", words);
+    (void)snprintf(command, sizeof command, "build/avito %s 2>&1", words);
     say_line(NULL, "$ avito %s", words);
     out = popen(command, "r");
     if (out == NULL) {

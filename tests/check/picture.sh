@@ -1,19 +1,24 @@
 #!/bin/sh
-# Is the README's picture of the page as old as the page? `make picture` makes it again.
-exec "${PYTHON:-python3}" - <<'END'
+# Are the README's pictures as old as what they show? `make pictures` makes them anew.
+bad=0
+for picture in terminal call memory; do
+    "${PYTHON:-python3}" -B tools/pictures/$picture.py --check || bad=1
+done
+"${PYTHON:-python3}" - <<'END' || bad=1
 import glob
 import hashlib
 import os
+import re
 import struct
 import sys
 
-picture = "tools/simulator/web/page.png"
+page = "tools/simulator/web/page.png"
 names = sorted(n for kind in ("html", "css", "js", "svg") for n in glob.glob(f"tools/simulator/web/*.{kind}"))
 sources = hashlib.sha256()
 for name in sorted(names, key=os.path.basename):
     with open(name, "rb") as file:
         sources.update(os.path.basename(name).encode() + b"\n" + file.read())
-with open(picture, "rb") as file:
+with open(page, "rb") as file:
     png = file.read()
 at, note = 8, ""
 while at < len(png):
@@ -22,10 +27,12 @@ while at < len(png):
         note = png[at + 15:at + 8 + size].decode("latin1")
     at += 12 + size
 good = note == sources.hexdigest()
-print(("ok - " if good else "not ok - ") + f"{picture} shows the page as it is"
-      + ("" if good else " not: make picture"))
+print(("ok - " if good else "not ok - ") + f"{page} shows the page as it is" + ("" if good else " not: make picture"))
 with open("README.md", encoding="utf-8") as file:
-    shown = picture in file.read()
-print(("ok - " if shown else "not ok - ") + "the README shows it")
-sys.exit(not (good and shown))
+    shown = set(re.findall(r"!\[[^\]]+\]\(([^)]+)\)", file.read()))
+made = {page, "tools/bench/plot.svg", *glob.glob("tools/pictures/*.svg")}
+print(("ok - " if shown == made else "not ok - ") + "the README shows each of them, and no other"
+      + ("" if shown == made else f": {sorted(shown ^ made)}"))
+sys.exit(not (good and shown == made))
 END
+exit $bad

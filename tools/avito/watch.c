@@ -29,6 +29,7 @@ struct watch {
     long count, give_up; /* 0: no end */
     uint32_t begin_ms, timeout_ms; /* timeout_ms 0: none */
     long given;
+    bool is_waiting; /* which was said */
 };
 
 static char ring[AVITO_INBOX_STATE_SIZE(RING_IDS)];
@@ -243,12 +244,20 @@ static void say_failure(struct watch *w, int result, int *last)
     *last = result;
 }
 
+/* Once, and gone with the first message. */
+static void say_waiting(struct watch *w)
+{
+    if (!w->is_waiting) {
+        show_progress("%s", say(TEXT("waiting for messages; Ctrl-C ends it",
+                                     "жду сообщений; Ctrl-C - закончить")));
+    }
+    w->is_waiting = true;
+}
+
 static int stream(struct watch *w)
 {
     int status = EXIT_DONE, failure = AVITO_OK;
 
-    show_progress("%s", say(TEXT("waiting for messages; Ctrl-C ends it",
-                                 "жду сообщений; Ctrl-C - закончить")));
     while (status == EXIT_DONE && !is_over(w)) {
         avito_message m;
         const int result = avito_inbox_next(&w->inbox, &m);
@@ -263,6 +272,8 @@ static int stream(struct watch *w)
             status = session_status(w->session, result); /* waiting would not help */
         } else if (result < 0) {
             say_failure(w, result, &failure);
+        } else { /* its first round is over: what is written from now on comes */
+            say_waiting(w);
         }
     }
     if (status != EXIT_DONE || w->given > 0 || w->timeout_ms == 0) {
