@@ -1798,7 +1798,8 @@ struct avitoi_json_given {
 
 /* The response head reader. */
 struct avitoi_head {
-    uint32_t (*read_date)(avito_str s); /* NULL: not linked */
+    /* Reads what only the rate needs; NULL: not linked. */
+    void (*more)(struct avitoi_head *h, avito_str value);
     size_t length;
     uint32_t date, retry_date; /* unix seconds; 0: not given */
     uint32_t bytes;
@@ -2573,7 +2574,7 @@ static bool avitoi_number_power(const char *p, size_t len, int places, int *powe
 
 /* The digits of a JSON number without its point and the zeros before them; returns where they end. *power
  * goes down by one for each after the point. */
-static char *avitoi_number_collect(const char *p, const char *end, char *digits, int *power)
+AVITOI_APART_IF_SMALL static char *avitoi_number_collect(const char *p, const char *end, char *digits, int *power)
 {
     char *const first = digits;
     int down = 0;
@@ -3429,7 +3430,7 @@ static inline char *avitoi_json_low(struct avitoi_json *j, size_t n)
     return avitoi_json_fits(j) ? j->mem.low_base + at : NULL;
 }
 
-static inline char *avitoi_json_high(struct avitoi_json *j, size_t n)
+AVITOI_APART_IF_SMALL static char *avitoi_json_high(struct avitoi_json *j, size_t n)
 {
     j->mem.high += n;
     return avitoi_json_fits(j) ? j->mem.high_end - j->mem.high : NULL;
@@ -4416,7 +4417,7 @@ static avitoi_json_result avitoi_json_expect(struct avitoi_json *j, char c, unsi
 
 /* At { or [. The root's schema may stand for its first member alone (`bare`): then a root that is opened
  * here has that member open, too. */
-static avitoi_json_result avitoi_json_begin_container(struct avitoi_json *j, char c, unsigned kind,
+AVITOI_APART_IF_SMALL static avitoi_json_result avitoi_json_begin_container(struct avitoi_json *j, char c, unsigned kind,
                                        const struct avitoi_schema *child)
 {
     const struct avitoi_schema *root = j->root;
@@ -5329,7 +5330,7 @@ static int avitoi_body_run(unsigned char c, unsigned char end, int next, bool le
 }
 
 /* Takes one byte of framing and returns the state that follows. */
-static int avitoi_body_framing(struct avitoi_body *b, unsigned char c)
+AVITOI_APART_IF_SMALL static int avitoi_body_framing(struct avitoi_body *b, unsigned char c)
 {
     const bool text = avitoi_text_is_http_text(c), token = avitoi_text_is_http_token(c);
     switch ((int)b->state) {
@@ -5482,7 +5483,7 @@ static void avitoi_head_begin(struct avitoi_head *h)
     const struct avitoi_head before = *h;
     memset(h, 0, sizeof *h);
     h->bytes = before.bytes;
-    h->read_date = before.read_date;
+    h->more = before.more;
 }
 
 static void avitoi_head_gather(struct avitoi_head *h, char *word, char c)
@@ -5507,7 +5508,7 @@ static int avitoi_head_length(struct avitoi_head *h, avito_str value)
 }
 
 /* A number of something, at most AVITOI_HEAD_RETRY_MAX_S; 0: it is none. */
-static uint32_t avitoi_head_count(avito_str value)
+AVITOI_APART_IF_SMALL static uint32_t avitoi_head_count(avito_str value)
 {
     int64_t count;
     if (!avitoi_number_parse_int(value.ptr, value.len, &count) || count < 0) {
@@ -5535,20 +5536,14 @@ static int avitoi_head_value(struct avitoi_head *h, avito_str value, bool whole)
             return AVITO_AGAIN;
         case AVITOI_HEAD_FIELD_RETRY_AFTER:
             h->retry_after_s = avitoi_head_count(value);
-            h->retry_date = h->read_date != NULL ? h->read_date(value) : 0;
-            return AVITO_AGAIN;
-        case AVITOI_HEAD_FIELD_DATE:
-            h->date = h->read_date != NULL ? h->read_date(value) : 0;
-            return AVITO_AGAIN;
-        case AVITOI_HEAD_FIELD_LIMIT:
-            h->rate_limit = avitoi_head_count(value);
-            return AVITO_AGAIN;
-        case AVITOI_HEAD_FIELD_REMAINING:
-            h->exhausted = avito_str_equal(value, "0");
-            return AVITO_AGAIN;
+            break;
         default:
-            return AVITO_AGAIN;
+            break;
     }
+    if (h->more != NULL) {
+        h->more(h, value);
+    }
+    return AVITO_AGAIN;
 }
 
 static int avitoi_head_name(struct avitoi_head *h, const char *word)
@@ -5884,6 +5879,7 @@ static avitoi_call_result avitoi_call_move(avito_client *c, unsigned event)
 struct avitoi_call_diagnostics {
     void (*trace)(const avito_client *c, unsigned what, const char *which);
     void (*mask)(avito_client *c);
+    void (*keep)(avito_client *c, const char *data, size_t len);
 };
 
 struct avitoi_call_lanes {
@@ -5895,7 +5891,7 @@ struct avitoi_call_lanes {
 /* What avito_enable_retries() links: another beginning, and the rate. */
 struct avitoi_call_retries {
     bool (*again)(avito_client *c, int code); /* NULL: only the rate is needed */
-    uint32_t (*read_date)(avito_str s);
+    void (*read_head)(struct avitoi_head *h, avito_str value); /* a line that only the rate needs */
     void (*heed)(avito_client *c);            /* an answer: what it says of the rate */
     int (*gate)(avito_client *c);             /* is the account's gate open? */
     void (*pass)(avito_account *a);
@@ -5935,7 +5931,7 @@ static bool avitoi_call_may_wait(const avito_client *c)
 /* ---- what every room above does with it ---- */
 
 /* Another request for the same call, of which nothing has left yet. */
-static avitoi_call_result avitoi_call_repeat(avito_client *c, uint32_t pause_ms)
+AVITOI_APART_IF_SMALL static avitoi_call_result avitoi_call_repeat(avito_client *c, uint32_t pause_ms)
 {
     c->priv.written = false;
     c->priv.idle_left_ms = pause_ms;
@@ -6009,7 +6005,7 @@ static int avitoi_error_of_status(unsigned status)
 
 /* The error that a transport gave, and its detail. Only codes that a transport may give are taken. Any other
  * number, such as a raw errno, becomes the detail of `otherwise`. */
-static int avitoi_error_from_transport(const avito_transport *t, long result, int otherwise,
+AVITOI_APART_IF_SMALL static int avitoi_error_from_transport(const avito_transport *t, long result, int otherwise,
                                        int *detail)
 {
     const bool known =
@@ -6094,12 +6090,8 @@ static void avitoi_error_keep_body(avito_client *c, const char *data, size_t len
 {
     avitoi_error_add(c, data, len);
     c->priv.quoted = true;
-    if (c->o.error_body_cap > 0) {
-        const size_t room = c->o.error_body_cap - 1u - c->priv.raw_len;
-        const size_t n = len < room ? len : room;
-        memcpy(c->o.error_body + c->priv.raw_len, data, n);
-        c->priv.raw_len += (uint32_t)n;
-        c->o.error_body[c->priv.raw_len] = '\0';
+    if (c->o.error_body_cap > 0) { /* the part is linked */
+        c->account->o.priv.diagnostics->keep(c, data, len);
     }
 }
 
@@ -7078,7 +7070,7 @@ static avitoi_call_result avitoi_exchange_on_connect(avito_client *c)
     }
     memset(&c->priv.json.as.before.head, 0, sizeof c->priv.json.as.before.head);
     if (c->o.priv.tries != NULL) {
-        c->priv.json.as.before.head.read_date = c->o.priv.tries->read_date;
+        c->priv.json.as.before.head.more = c->o.priv.tries->read_head;
     }
     c->priv.status = 0;
     c->priv.sent = 0;
@@ -11965,11 +11957,32 @@ static uint32_t avitoi_retries_read_date(avito_str s)
     return avitoi_retries_days(year, month, pair[0]) * 86400u + pair[3] * 3600u + pair[4] * 60u + pair[5];
 }
 
+/* The lines of a head that only the rate needs. */
+static void avitoi_retries_read_head(struct avitoi_head *h, avito_str value)
+{
+    switch ((int)h->header) {
+        case AVITOI_HEAD_FIELD_RETRY_AFTER:
+            h->retry_date = avitoi_retries_read_date(value);
+            break;
+        case AVITOI_HEAD_FIELD_DATE:
+            h->date = avitoi_retries_read_date(value);
+            break;
+        case AVITOI_HEAD_FIELD_LIMIT:
+            h->rate_limit = avitoi_head_count(value);
+            break;
+        case AVITOI_HEAD_FIELD_REMAINING:
+            h->exhausted = avito_str_equal(value, "0");
+            break;
+        default:
+            break;
+    }
+}
+
 static const struct avitoi_call_retries avitoi_retries_part = {
-    avitoi_retries_again, avitoi_retries_read_date, avitoi_rate_heed,
+    avitoi_retries_again, avitoi_retries_read_head, avitoi_rate_heed,
     avitoi_rate_gate,     avitoi_rate_gate_pass,    avitoi_rate_gate_look};
 static const struct avitoi_call_retries avitoi_retries_rate_part = {
-    NULL,             avitoi_retries_read_date, avitoi_rate_heed,
+    NULL,             avitoi_retries_read_head, avitoi_rate_heed,
     avitoi_rate_gate, avitoi_rate_gate_pass,    avitoi_rate_gate_look};
 
 AVITO_API void avito_enable_retries(avito_client_options *options)
@@ -12110,8 +12123,18 @@ static void avitoi_diagnostics_mask_secrets(avito_client *c)
     avitoi_account_unlock(a);
 }
 
-static const struct avitoi_call_diagnostics avitoi_diagnostics_part = {avitoi_diagnostics_trace,
-                                                                     avitoi_diagnostics_mask_secrets};
+/* Bytes of a refusal's body, as it is: for the caller who asked for it. */
+static void avitoi_diagnostics_keep(avito_client *c, const char *data, size_t len)
+{
+    const size_t room = c->o.error_body_cap - 1u - c->priv.raw_len;
+    const size_t n = len < room ? len : room;
+    memcpy(c->o.error_body + c->priv.raw_len, data, n);
+    c->priv.raw_len += (uint32_t)n;
+    c->o.error_body[c->priv.raw_len] = '\0';
+}
+
+static const struct avitoi_call_diagnostics avitoi_diagnostics_part = {
+    avitoi_diagnostics_trace, avitoi_diagnostics_mask_secrets, avitoi_diagnostics_keep};
 
 AVITO_API void avito_enable_diagnostics(avito_account_options *options)
 {

@@ -44,7 +44,7 @@ static struct outcome read_in_pieces(const char *bytes, size_t len, size_t piece
     memset(&c, 0, sizeof c);
     memset(&out, 0, sizeof out);
     c.o.window = window;
-    c.priv.json.as.before.head.read_date = avitoi_retries_read_date;
+    c.priv.json.as.before.head.more = avitoi_retries_read_head;
     do {
         const size_t n = len - at < piece ? len - at : piece;
         memcpy(window, bytes + at, n);
