@@ -1758,7 +1758,7 @@ typedef struct avito_client_options {
 
 /* ---- private from here to avito_client: visible only so that you can reserve the memory ---- */
 
-#define AVITOI_JSON_LEVELS 10  /* nested models: list, chat, last message, content, link, preview, sizes */
+#define AVITOI_JSON_LEVELS 9  /* nested models: list, chat, last message, content, link, preview, sizes */
 #define AVITOI_JSON_WORD   32  /* longest known key or number, header name or value of interest */
 
 struct avitoi_schema;
@@ -2668,11 +2668,10 @@ static bool avitoi_number_parse(const char *p, size_t len, int places, int64_t *
 #define AVITOI_SCHEMA_OBJ    6 /* object                      -> pointer to the child's struct */
 #define AVITOI_SCHEMA_TYPED  7 /* the same, if the TYPE is right; broken before the TYPE came: left out. What is
                            kept of another TYPE stands behind the pointer */
-#define AVITOI_SCHEMA_PAIR   8 /* no row has it: a member of a MAP while it is open */
+#define AVITOI_SCHEMA_MAP    8 /* object with any keys        -> items, count; each item is a pair */
 #define AVITOI_SCHEMA_ARR    9 /* array of objects            -> items, count */
-#define AVITOI_SCHEMA_MAP   10 /* object with any keys        -> items, count; each item is a pair */
-#define AVITOI_SCHEMA_STRS  11 /* array of strings            -> items, count */
-#define AVITOI_SCHEMA_ONE   12 /* array; its first string only -> avito_str */
+#define AVITOI_SCHEMA_STRS  10 /* array of strings            -> items, count */
+#define AVITOI_SCHEMA_ONE   11 /* array; its first string only -> avito_str */
 
 struct avitoi_schema_field {
     const struct avitoi_schema *child;
@@ -3458,7 +3457,9 @@ static inline void avitoi_json_store(const struct avitoi_json *j, const struct a
                                      const void *value, size_t size)
 {
     if (!j->measuring) {
-        memcpy(f->at.model + f->schema->fields[f->field].offset, value, size);
+        /* A pair is what the high end holds last. */
+        char *const model = f->kind == AVITOI_SCHEMA_MAP ? j->mem.high_end - j->mem.high : f->at.model;
+        memcpy(model + f->schema->fields[f->field].offset, value, size);
     }
 }
 
@@ -3485,6 +3486,17 @@ static void avitoi_json_add_ref(const struct avitoi_json *j, const struct avitoi
 
 /* ---- frames ---- */
 
+/* The struct of an object of j->schema, at one of the ends; NULL when it is only counted. */
+AVITOI_APART_IF_SMALL static char *avitoi_json_struct(struct avitoi_json *j, bool high)
+{
+    const size_t size = j->schema->size;
+    char *const model = high ? avitoi_json_high(j, avitoi_arena_align(size)) : avitoi_json_low(j, size);
+    if (model != NULL) {
+        memset(model, 0, size);
+    }
+    return model;
+}
+
 /* Opens an object or a list of known schema. An object's struct begins with zeros, at the low end if it
  * is a member, at the high end if it is an element or the caller's own; a list only notes how far the
  * high end was taken. */
@@ -3505,23 +3517,20 @@ static inline avitoi_json_result avitoi_json_open(struct avitoi_json *j, unsigne
     f->kind = (uint8_t)kind;
     f->field = AVITOI_JSON_NO_FIELD | AVITOI_JSON_LAST_FIELD;
     f->type = AVITOI_JSON_TYPE_UNKNOWN;
-    if (kind > AVITOI_SCHEMA_PAIR) {
+    if (kind > AVITOI_SCHEMA_TYPED) {
         f->at.mark = j->mem.high;
         return AVITO_AGAIN;
     }
-    f->high = (j->level == 1) ? j->out != NULL && j->list == NULL : f[-1].kind > AVITOI_SCHEMA_PAIR;
-    f->at.model = f->high ? avitoi_json_high(j, avitoi_arena_align(schema->size))
-                          : avitoi_json_low(j, schema->size);
-    if (f->at.model != NULL) {
-        memset(f->at.model, 0, schema->size);
-    }
+    f->high = (j->level == 1) ? j->out != NULL && j->list == NULL : f[-1].kind > AVITOI_SCHEMA_TYPED;
+    f->at.model = avitoi_json_struct(j, f->high);
     return AVITO_AGAIN;
 }
 
-/* Inside an element of the list that streams. */
-static bool avitoi_json_in_element(const struct avitoi_json *j)
+/* Is it the first member of an element of the list that streams? That is its id. */
+static bool avitoi_json_at_id(const struct avitoi_json *j)
 {
-    return j->list != NULL && j->level > 2;
+    return j->list != NULL && j->level == (j->as.frames[1].kind == AVITOI_SCHEMA_MAP ? 2u : 3u) &&
+           j->as.frames[j->level - 1u].field == 0;
 }
 
 /* Is the object at this level the value of a TYPED row whose TYPE has not come yet? */
@@ -3538,10 +3547,10 @@ static void avitoi_json_give_up(struct avitoi_json *j, unsigned level)
 {
     for (; j->level >= level; j->level--) {
         const struct avitoi_json_frame *f = avitoi_json_top(j);
-        if (f->kind > AVITOI_SCHEMA_PAIR) {
+        if (f->kind > AVITOI_SCHEMA_TYPED) {
             j->mem.high = f->at.mark;
         }
-        j->skip = (uint8_t)(j->skip + (f->kind != AVITOI_SCHEMA_PAIR ? 1 : 0));
+        j->skip++;
     }
     avitoi_json_close_to(j, level - 1u);
 }
@@ -3552,7 +3561,7 @@ static void avitoi_json_give_up(struct avitoi_json *j, unsigned level)
 
 struct avitoi_json_list {
     void (*begins)(struct avitoi_json *j); /* an element */
-    void (*done)(struct avitoi_json *j, const struct avitoi_json_frame *f); /* it is complete */
+    void (*done)(struct avitoi_json *j, const char *model); /* it is complete */
     void (*passes_over)(struct avitoi_json *j, int code); /* it breaks the model: the rest is only checked */
 };
 
@@ -3586,6 +3595,7 @@ static void avitoi_json_passes_over(struct avitoi_json *j, int code)
 {
     j->bad = (int16_t)code;
     avitoi_json_close_to(j, 2);
+    avitoi_json_top(j)->field = AVITOI_JSON_NO_FIELD; /* of a map: no pair is open */
     avitoi_json_forget_element(j, avitoi_json_top(j));
     j->skip = (uint8_t)(j->depth - j->list_depth);
 }
@@ -3613,7 +3623,7 @@ static bool avitoi_json_given_before(struct avitoi_json *j)
 
 /* An element of the list that streams is complete. It goes to the caller, unless all are collected: then
  * it stays where it is. */
-static void avitoi_json_element_done(struct avitoi_json *j, const struct avitoi_json_frame *f)
+static void avitoi_json_element_done(struct avitoi_json *j, const char *model)
 {
     const bool again = avitoi_json_given_before(j);
     if (again) {
@@ -3625,12 +3635,12 @@ static void avitoi_json_element_done(struct avitoi_json *j, const struct avitoi_
     if (j->collect && !again) {
         return;
     }
-    j->mem.high -= avitoi_arena_align(f->schema->size);
+    j->mem.high -= avitoi_arena_align(j->schema->size);
     if (again) {
         return;
     }
     if (!j->measuring) {
-        memcpy(j->out, f->at.model, f->schema->size);
+        memcpy(j->out, model, j->schema->size);
     }
     j->event = (int16_t)(j->measuring ? (int)AVITO_ERR_ARENA : AVITOI_JSON_ELEMENT);
 }
@@ -3654,7 +3664,7 @@ static avitoi_json_result avitoi_json_bad(struct avitoi_json *j, int code, const
         return AVITO_AGAIN;
     }
     j->culprit = (j->skipped > 0) ? j->culprit : culprit;
-    if (j->list == NULL || j->level < 2 || j->as.frames[1].kind <= AVITOI_SCHEMA_PAIR ||
+    if (j->list == NULL || j->level < 2 || j->as.frames[1].kind <= AVITOI_SCHEMA_TYPED ||
         (j->collect && j->root->count < 2)) {
         return avitoi_json_broken(j, code);
     }
@@ -3691,12 +3701,12 @@ static void avitoi_json_close_object(struct avitoi_json *j)
         return;
     }
     parent = avitoi_json_top(j);
-    if (parent->kind <= AVITOI_SCHEMA_PAIR) {
+    if (parent->kind == AVITOI_SCHEMA_OBJ) {
         avitoi_json_store(j, parent, &f->at.model, sizeof f->at.model);
         return;
     }
     if (avitoi_json_at_list(j, j->level)) {
-        j->list->done(j, f);
+        j->list->done(j, f->at.model);
     } else {
         parent->seen++;
     }
@@ -3768,6 +3778,20 @@ static avitoi_json_result avitoi_json_close(struct avitoi_json *j, char c)
 
 /* ---- the end of any value ---- */
 
+/* A value in a map is complete, and with it the pair, unless that was skipped. */
+static void avitoi_json_pair_done(struct avitoi_json *j, struct avitoi_json_frame *map)
+{
+    if (map->field >= AVITOI_JSON_NO_FIELD) {
+        return;
+    }
+    map->field = AVITOI_JSON_NO_FIELD;
+    if (avitoi_json_at_list(j, j->level)) {
+        j->list->done(j, j->mem.high_end - j->mem.high);
+    } else {
+        map->seen++;
+    }
+}
+
 /* After any value, known or not: a pair of a map is complete with its value, and an element that broke
  * the model is reported, or counted where the list is collected. */
 static void avitoi_json_value_done(struct avitoi_json *j)
@@ -3776,9 +3800,8 @@ static void avitoi_json_value_done(struct avitoi_json *j)
     if (j->skip > 0) {
         return;
     }
-    if (j->level > 0 &&
-        avitoi_json_top(j)->kind == AVITOI_SCHEMA_PAIR) { /* a member of a map, complete */
-        avitoi_json_close_object(j);
+    if (j->level > 0 && avitoi_json_top(j)->kind == AVITOI_SCHEMA_MAP) {
+        avitoi_json_pair_done(j, avitoi_json_top(j));
     }
     if (j->bad != 0 && j->collect) {
         j->skipped++;
@@ -3829,7 +3852,7 @@ static void avitoi_json_begin_string(struct avitoi_json *j, unsigned kind)
             j->room = limit - mem->low - 1u;
         } else {
             j->measuring = true; /* not even for the NUL of an empty string */
-            if (avitoi_json_in_element(j) && j->level == 3 && avitoi_json_top(j)->field == 0 &&
+            if (avitoi_json_at_id(j) &&
                 j->low_mark + j->as.frames[1].at.mark < mem->low_cap) {
                 /* The id of an element that does not fit: over what was stored of it. */
                 j->dst = mem->low_base + j->low_mark;
@@ -4023,7 +4046,7 @@ static void avitoi_json_kept(struct avitoi_json *j)
 {
     struct avitoi_json_frame *f = avitoi_json_top(j);
     const char *text = j->mem.low_base + j->mem.low;
-    if (f->field == 0 && j->level == 3 && j->list != NULL && j->dst != NULL) {
+    if (j->dst != NULL && avitoi_json_at_id(j)) {
         j->id.ptr = j->dst - j->len;
         j->id.len = j->len;
     }
@@ -4037,7 +4060,7 @@ static void avitoi_json_kept(struct avitoi_json *j)
         text = NULL;
     }
     j->mem.low += j->len + 1u;
-    if (f->kind <= AVITOI_SCHEMA_PAIR) {
+    if (f->kind <= AVITOI_SCHEMA_MAP) {
         if (j->kind == AVITOI_SCHEMA_TYPE) {
             avitoi_json_judge_type(j, f);
         }
@@ -4410,7 +4433,7 @@ static avitoi_json_result avitoi_json_expect(struct avitoi_json *j, char c, unsi
     if (j->skip > 0 || j->level == 0) {
         return AVITO_AGAIN;
     }
-    return (avitoi_json_top(j)->kind <= AVITOI_SCHEMA_PAIR)
+    return (avitoi_json_top(j)->kind <= AVITOI_SCHEMA_MAP)
                ? avitoi_json_expect_member(j, c, kind, child)
                : avitoi_json_expect_element(j, c, kind, child);
 }
@@ -4445,7 +4468,7 @@ AVITOI_APART_IF_SMALL static avitoi_json_result avitoi_json_begin_container(stru
         return AVITO_AGAIN;
     }
     rc = avitoi_json_open(j, kind, child);
-    if (kind > AVITOI_SCHEMA_PAIR && avitoi_json_at_list(j, j->level)) {
+    if (kind > AVITOI_SCHEMA_TYPED && avitoi_json_at_list(j, j->level)) {
         j->list_depth = j->depth;
         j->low_mark = j->mem.low;
     }
@@ -4488,26 +4511,31 @@ static avitoi_json_result avitoi_json_begin_value(struct avitoi_json *j, const c
     return (j->depth == 0) ? avitoi_json_broken(j, AVITO_ERR_MODEL) : AVITO_AGAIN;
 }
 
+/* A pair is made at the high end, with its key as the first field. */
+static void avitoi_json_begin_pair(struct avitoi_json *j)
+{
+    if (avitoi_json_at_list(j, j->level)) {
+        j->list->begins(j);
+    }
+    (void)avitoi_json_struct(j, true);
+    avitoi_json_top(j)->field = 0;
+}
+
 /* At the opening quote `*p` of a key. */
 static avitoi_json_result avitoi_json_begin_key(struct avitoi_json *j, const char **p, const char *end)
 {
     unsigned kind = AVITOI_JSON_NO_KIND;
-    int rc = AVITO_AGAIN;
     *p += 1;
     if (j->skip == 0 && j->level > 0) {
-        kind = (avitoi_json_top(j)->kind == AVITOI_SCHEMA_MAP) ? (unsigned)AVITOI_SCHEMA_STR
-                                                               : AVITOI_JSON_KEY;
-    }
-    if (kind == AVITOI_SCHEMA_STR) {
-        if (avitoi_json_at_list(j, j->level)) {
-            j->list->begins(j);
+        kind = AVITOI_JSON_KEY;
+        if (avitoi_json_top(j)->kind == AVITOI_SCHEMA_MAP) {
+            avitoi_json_begin_pair(j);
+            kind = AVITOI_SCHEMA_STR;
         }
-        rc = avitoi_json_open(j, AVITOI_SCHEMA_PAIR, j->schema);
-        avitoi_json_top(j)->field = 0;
     }
     avitoi_json_begin_string(j, kind);
     j->in_key = true;
-    return rc < 0 ? rc : avitoi_json_string(j, p, end);
+    return avitoi_json_string(j, p, end);
 }
 
 /* ---- numbers and literals ---- */
@@ -9579,11 +9607,11 @@ static AVITOI_INLINE unsigned avitoi_fast_close(struct avitoi_fast *r)
     return avitoi_fast_taken(r);
 }
 
-/* Does the machine close the object on top? The root, those in a pair, those beside the list that streams,
+/* Does the machine close the object on top? The root, those beside the list that streams,
  * and its elements if they are collected or remembered. */
 static AVITOI_INLINE bool avitoi_fast_is_closed_slowly(const struct avitoi_fast *r)
 {
-    return r->j->level <= r->floor || r->f[-1].kind == AVITOI_SCHEMA_PAIR;
+    return r->j->level <= r->floor;
 }
 
 /* After a member and what is not the usual. */
@@ -9664,7 +9692,7 @@ static AVITOI_INLINE void avitoi_fast_load(struct avitoi_fast *r, struct avitoi_
     r->j = j;
     r->f = f;
     r->schema = j->schema;
-    r->model = (f->kind <= AVITOI_SCHEMA_PAIR) ? f->at.model : NULL;
+    r->model = (f->kind == AVITOI_SCHEMA_OBJ) ? f->at.model : NULL;
     r->seen = f->seen;
     avitoi_fast_expect(r, (f->kind == AVITOI_SCHEMA_OBJ) ? (f->field + 1u) & AVITOI_JSON_LAST_FIELD
                                                          : 0u);
