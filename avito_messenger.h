@@ -2303,6 +2303,10 @@ static const char *avitoi_text_next_word(const char *words)
     return words + *words + 2;
 }
 
+/* Is it this word, a literal? */
+#define AVITOI_TEXT_IS(word, literal)                                                              \
+    ((word).len == sizeof(literal) - 1u && memcmp((word).ptr, literal, sizeof(literal) - 1u) == 0)
+
 /* The number of a word in a list, from 1 on. 0: no word is given; one past the last: the list lacks it. */
 static int avitoi_text_word_number(const void *list, avito_str word)
 {
@@ -2764,8 +2768,10 @@ AVITOI_TEXT_WORDS(avitoi_schema_location_kinds, AVITOI_SCHEMA_LOCATION_KINDS);
 
 static avito_message_type avitoi_schema_message_type(avito_str word)
 {
-    const int number = avitoi_text_word_number(&avitoi_schema_message_types, word);
-    return (avito_message_type)number;
+    if (AVITO_WITH_SHORTCUTS && AVITOI_TEXT_IS(word, "text")) { /* as mostly */
+        return AVITO_MESSAGE_TEXT;
+    }
+    return (avito_message_type)avitoi_text_word_number(&avitoi_schema_message_types, word);
 }
 
 /* ---- maps: each member becomes a pair ---- */
@@ -3000,9 +3006,10 @@ enum { AVITOI_SCHEMA_TARIFF_UNKNOWN, AVITOI_SCHEMA_TARIFF_THERE, AVITOI_SCHEMA_T
 /* What all forms of a message have in common. */
 static void avitoi_schema_finish_any(struct avitoi_json *json, avito_message *m)
 {
-    const int direction = avitoi_text_word_number(&avitoi_schema_directions, m->direction_word);
+    const bool in = AVITO_WITH_SHORTCUTS && AVITOI_TEXT_IS(m->direction_word, "in");
     m->type = avitoi_schema_message_type(m->type_word);
-    m->direction = (avito_direction)direction;
+    m->direction = in ? AVITO_DIRECTION_IN
+                      : (avito_direction)avitoi_text_word_number(&avitoi_schema_directions, m->direction_word);
     avitoi_schema_narrow(&m->content, m->type);
     m->is_cut = json->was_cut;
     json->was_cut = false;
@@ -8727,7 +8734,7 @@ static const char *avitoi_fast_pass_part(const char *p, const char *end, char c)
 {
     const char *first;
     uint64_t value;
-    if (p == NULL || p == end || (*p | 0x20) != c) { /* a point has that bit, too */
+    if (p == NULL || p == end || (*p != c && (c != 'e' || *p != 'E'))) {
         return p;
     }
     first = p + 1;
@@ -12192,10 +12199,13 @@ static bool avitoi_keep_is_member(const struct avitoi_json *j)
 /* Of what is only checked: a member of a content that has no row, or a value of another TYPE. */
 static avitoi_json_result avitoi_keep_unknown(const struct avitoi_json *j)
 {
-    const struct avitoi_json_frame *f = &j->as.frames[j->level - 1u];
+    const struct avitoi_json_frame *f;
     bool kept;
-    if (j->skip > 0 || j->level == 0 || f->kind != AVITOI_SCHEMA_OBJ || j->raw_depth > 0 ||
-        (f->seen & AVITOI_KEEP_SEEN) != 0) {
+    if (j->skip > 0 || j->level == 0 || j->raw_depth > 0) {
+        return AVITO_AGAIN;
+    }
+    f = &j->as.frames[j->level - 1u];
+    if (f->kind != AVITOI_SCHEMA_OBJ || (f->seen & AVITOI_KEEP_SEEN) != 0) {
         return AVITO_AGAIN;
     }
     kept = avitoi_keep_is_member(j)

@@ -134,7 +134,8 @@ static void show_list(struct text *out, const struct avitoi_schema_field *field,
     text_add(out, "]");
 }
 
-static void show_field(struct text *out, const struct avitoi_schema_field *field, const char *at)
+static void show_field(struct text *out, const struct avitoi_schema *in,
+                       const struct avitoi_schema_field *field, const char *at)
 {
     int64_t wide;
     int32_t narrow;
@@ -157,7 +158,7 @@ static void show_field(struct text *out, const struct avitoi_schema_field *field
         case AVITOI_SCHEMA_TYPED:
             memcpy(&child, at, sizeof child);
             if (child != NULL && child != &avitoi_schema_left_out) {
-                show_model(out, field->child, child);
+                show_model(out, field->child != NULL ? field->child : in, child);
             } else {
                 text_add(out, "null");
             }
@@ -180,7 +181,7 @@ static void show_model(struct text *out, const struct avitoi_schema *schema, con
     for (size_t i = 0; i < schema->count; i++) {
         if (row_of(schema, i) == i) {
             text_add(out, "%s=", avitoi_schema_key(schema, (unsigned)i));
-            show_field(out, &schema->fields[i], model + schema->fields[i].offset);
+            show_field(out, schema, &schema->fields[i], model + schema->fields[i].offset);
             text_add(out, ";");
         }
     }

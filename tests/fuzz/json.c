@@ -626,7 +626,7 @@ static void read_value(struct reader *r, const struct avitoi_schema *in,
     if (c == '{' || c == '[') {
         if (field != NULL) {
             read_container(r, field->kind == AVITOI_SCHEMA_TYPED ? AVITOI_SCHEMA_OBJ : field->kind,
-                           field->child, out);
+                           is_object(field) && field->child == NULL ? in : field->child, out);
         } else {
             read_container(r, c == '{' ? AVITOI_SCHEMA_MAP : AVITOI_SCHEMA_ARR, NULL, NULL);
         }
