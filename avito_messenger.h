@@ -489,7 +489,7 @@
  *
  *     bytes of                                                  64-bit 32-bit
  *     avito_account                                                232    140
- *     avito_client                                                1024    728
+ *     avito_client                                                1000    712
  *     avito_arena                                                   40     20
  *     avito_webhook                                                184    144
  *     avito_inbox                                                  352    320
@@ -500,7 +500,7 @@
  *     avito_anchors                                               1984   1844
  *     avito_image_file                                             160    128
  *     avito_store                                                22816  22800
- *     avito_posix                                               372912 371672
+ *     avito_posix                                               372888 371656
  *     a recorded chat, bytes on the wire                          2390   2390
  *     get_chat(), recorded chat, everything                       2848   2344
  *     what stays of it                                            2784   2304
@@ -512,7 +512,7 @@
  *     the same by the formula                                     8640   8416
  *     the same with AVITO_MESSAGE_BARE                             296    200
  *     send_message(), answer of that size kept                    4376   4248
- *     parse_webhook(), that message                               9264   8848
+ *     parse_webhook(), that message                               9240   8832
  *
  * ======================================================================= *
  * >>6 YOUR OWN TRANSPORT
@@ -2768,10 +2768,12 @@ AVITOI_TEXT_WORDS(avitoi_schema_location_kinds, AVITOI_SCHEMA_LOCATION_KINDS);
 
 static avito_message_type avitoi_schema_message_type(avito_str word)
 {
+    int number;
     if (AVITO_WITH_SHORTCUTS && AVITOI_TEXT_IS(word, "text")) { /* as mostly */
         return AVITO_MESSAGE_TEXT;
     }
-    return (avito_message_type)avitoi_text_word_number(&avitoi_schema_message_types, word);
+    number = avitoi_text_word_number(&avitoi_schema_message_types, word);
+    return (avito_message_type)number;
 }
 
 /* ---- maps: each member becomes a pair ---- */
@@ -3006,10 +3008,12 @@ enum { AVITOI_SCHEMA_TARIFF_UNKNOWN, AVITOI_SCHEMA_TARIFF_THERE, AVITOI_SCHEMA_T
 /* What all forms of a message have in common. */
 static void avitoi_schema_finish_any(struct avitoi_json *json, avito_message *m)
 {
-    const bool in = AVITO_WITH_SHORTCUTS && AVITOI_TEXT_IS(m->direction_word, "in");
+    int direction = (int)AVITO_DIRECTION_IN;
+    if (!AVITO_WITH_SHORTCUTS || !AVITOI_TEXT_IS(m->direction_word, "in")) {
+        direction = avitoi_text_word_number(&avitoi_schema_directions, m->direction_word);
+    }
     m->type = avitoi_schema_message_type(m->type_word);
-    m->direction = in ? AVITO_DIRECTION_IN
-                      : (avito_direction)avitoi_text_word_number(&avitoi_schema_directions, m->direction_word);
+    m->direction = (avito_direction)direction;
     avitoi_schema_narrow(&m->content, m->type);
     m->is_cut = json->was_cut;
     json->was_cut = false;
