@@ -16,7 +16,7 @@ SIMULATOR_LIBS := -lhttp_parser -lcjson
 TEST_PACKAGES  += libhttp-parser-dev libcjson-dev libssl-dev openssl
 
 SIMULATOR_OBJECTS := $(patsubst %,build/obj/tools/simulator/%.o,$(SIMULATOR_CORE) $(SIMULATOR_HTTP))
-SIMULATOR_PROGRAM := $(SIMULATOR_SERVER:%=build/obj/tools/simulator/%.o)
+SIMULATOR_PROGRAM := $(SIMULATOR_SERVER:%=build/obj/tools/simulator/%.o) build/obj/tools/avito/language.o
 
 # The page, compiled into the program.
 build/obj/tools/simulator/web/files.c: $(SIMULATOR_PAGE)

@@ -381,8 +381,24 @@ def listening():
         service.door("stats")
 
 
+def play():
+    """What `make play` prints, in the language of the locale; its lines are for a shell."""
+    for locale, said in (("C.UTF-8", "You are the buyer"), ("ru_RU.UTF-8", "Вы - покупатель")):
+        run = subprocess.Popen(["build/simulator.san", "--play", "--cert", "build/certs/ec.crt", "--key", "build/certs/ec.key"],
+                               stdout=subprocess.PIPE, text=True, env={**os.environ, "LC_ALL": locale})
+        text = ""
+        while "Ctrl-C" not in text:
+            text += run.stdout.readline()
+        run.terminate()
+        run.wait()
+        exports = "".join(line + "\n" for line in text.splitlines() if line.startswith("export "))
+        shell = subprocess.run(["sh", "-e", "-c", exports + 'test -n "$AVITO_CLIENT_SECRET"; test -r "$AVITO_CA_FILE"'], check=False)
+        check(said in text and "/page/" in text and shell.returncode == 0, f"--play tells a person in {locale} what to do", text)
+
+
 Simulator.program = "build/simulator.san"
 help_text()
+play()
 stories()
 listening()
 Simulator.program = "build/simulator"

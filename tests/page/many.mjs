@@ -7,15 +7,9 @@ const HOSTILE = ["<script>globalThis.pwned = 1</script>", "<img src=x onerror='g
 
 async function many(sim, page, browser) {
   check((await page.$$("#chat-list li")).length === 500, "five hundred chats are listed");
-  const took = await page.evaluate(() => {
-    const search = document.querySelector("#search"), begin = performance.now();
-    search.value = "велосипед";
-    search.dispatchEvent(new Event("input"));
-    document.querySelector("#chat-list").getBoundingClientRect();
-    return performance.now() - begin;
-  });
-  const found = await page.$$eval("#chat-list li:not([hidden])", (all) => all.every((e) => /велосипед/i.test(e.textContent)) && all.length);
-  check(found > 10 && found < 500 && took < browser.second, "they can be searched", { found, took });
+  await page.fill("#search", "велосипед");
+  const found = () => page.$$eval("#chat-list li:not([hidden])", (all) => all.every((e) => /велосипед/i.test(e.textContent)) && all.length);
+  check(await until(async () => await found() > 10) && await found() < 500, "they can be searched", await found());
   await page.fill("#search", "");
   const { chats } = await sim.ask("chats");
   const from = Date.now();

@@ -6,6 +6,8 @@
  */
 #include "program.h"
 
+#include "tools/avito/language.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -176,7 +178,7 @@ static void make_connect(server *v)
     char *here = getcwd(NULL, 0);
     simi_putf(&v->connect,
               "export AVITO_HOST=localhost AVITO_PORT=%d\n"
-              "export AVITO_CA_FILE=%s/build/certs/roots.pem\n"
+              "export AVITO_CA_FILE='%s/build/certs/roots.pem'\n"
               "export AVITO_CLIENT_ID=%s\nexport AVITO_CLIENT_SECRET=%s\n",
               v->control.tls_port, here != NULL ? here : ".", o->client_id, o->client_secret);
     v->control.connect = v->connect.p;
@@ -187,10 +189,15 @@ static void say_ports(const server *v)
 {
     const control *c = &v->control;
     if (v->program.play) {
-        (void)printf("\n  You are the buyer:     http://localhost:%d/page/\n"
-                     "  What scripts can do:   http://localhost:%d/\n\n"
-                     "  In another terminal, for any program that uses the library:\n\n%s\n"
-                     "  Ctrl-C ends it.\n",
+        language_from_environment();
+        (void)printf(say(TEXT("\n  You are the buyer:     http://localhost:%d/page/\n"
+                              "  What scripts can do:   http://localhost:%d/\n\n"
+                              "  In another terminal, for any program that uses the library:\n\n%s\n"
+                              "  Ctrl-C ends it.\n",
+                              "\n  Вы - покупатель:       http://localhost:%d/page/\n"
+                              "  Что могут скрипты:     http://localhost:%d/\n\n"
+                              "  В другом терминале, для любой программы с этой библиотекой:\n\n%s\n"
+                              "  Ctrl-C завершает.\n")),
                      c->port, c->port, c->connect);
     } else {
         (void)printf("tcp %d\ntls %d\ncontrol %d\nuser_id %lld\n", c->tcp_port, c->tls_port,
