@@ -14,10 +14,10 @@ test-programs: build/mqtt_talk
 
 # The program as people use it; WATCH_KILLS=1000 kills `watch --exec` that often.
 TEST_SCRIPTS  += tests/avito/program.sh
-TEST_PACKAGES += groff-base
-test-programs: build/avito.san build/simulator
+TEST_PACKAGES += groff-base faketime
+test-programs: build/avito.san build/avito build/simulator
 .PHONY: avito-kill
-avito-kill: packages build/avito.san build/simulator ## kill -9 of `avito watch --exec`, a thousand times
+avito-kill: packages build/avito.san build/avito build/simulator ## kill -9 of `avito watch --exec`, a thousand times
 	@WATCH_KILLS=1000 sh tests/avito/program.sh
 
 .PHONY: avito-export-test

@@ -1,9 +1,11 @@
 """The program avito, driven as people and scripts do, against the simulator over TLS. Prints "ok - what" / "not ok - what"."""
 import fcntl
+import glob
 import json
 import os
 import pty
 import re
+import resource
 import select
 import signal
 import stat
@@ -18,6 +20,7 @@ sys.path.insert(0, "tests/check")
 from simulated import Simulator  # noqa: E402
 
 PROGRAM = os.path.abspath("build/avito.san")
+PLAIN = os.path.abspath("build/avito")  # where a sanitizer would be in the way
 failures = 0
 
 
@@ -406,6 +409,83 @@ def trouble(home, folder):
     check("no file of the state can be read by others", text == "", text)
 
 
+def faketime():
+    """libfaketime, which gives one program another time."""
+    found = glob.glob("/usr/lib/*/faketime/libfaketime.so.1")
+    check("libfaketime is there (package faketime)", found)
+    return found[0] if found else ""
+
+
+def wrong_clock(home):
+    """Before its first setting, behind, ahead: what matters is whether TLS can be checked, and that is said."""
+    chat = first_chat(home)
+    tokens = f"{home.folder}/state/avito/default/tokens"
+    library = faketime()
+
+    def at(seconds, *words, **more):
+        return subprocess.run([PLAIN, *words], capture_output=True, text=True, timeout=60, check=False,
+                              env={**home.environment, "LD_PRELOAD": library, "FAKETIME": f"{seconds:+.0f}",
+                                   "FAKETIME_DONT_FAKE_MONOTONIC": "1", "TZ": "UTC", **more})
+
+    for words in (["whoami"], ["send", chat, "в 1970"], ["watch", "--timeout", "1"]):
+        done = at(100 - time.time(), *words)
+        check(f"a clock in 1970: {words[0]} is status 1 and says it", done.returncode == 1 and "1970-01-01 00:0" in done.stderr, done)
+    done = at(100 - time.time(), "whoami", LC_ALL="ru_RU.UTF-8")
+    check("... in Russian too", "часы показывают время до 2020 года" in done.stderr and "1970-01-01" in done.stderr, done)
+    for name, seconds in (("a day behind", -86400), ("three days ahead", 3 * 86400)):
+        done = at(seconds, "send", chat, name)
+        check(f"a clock {name}: send", done.returncode == 0, done)
+        done = at(seconds, "watch", "--since", str(int(time.time()) - 60), "--count", "1", "--timeout", "20")
+        check(f"a clock {name}: watch shows what came", done.returncode == 0 and done.stdout, done)
+        os.remove(tokens)  # the time that stands in it is of that clock
+        check(f"... and a token of then is used at the right time: {name}",
+              at(seconds, "whoami").returncode == 0 and home.run("whoami").returncode == 0)
+
+
+def bad_certificates():
+    for certificate, said in (("expired", "The clock of this machine says 20"), ("not-yet", "The clock of this machine says 20"),
+                              ("wrong-name", "another name"), ("unknown", "no trust anchor")):
+        with Simulator("--chats", "1", certificate=certificate) as service, tempfile.TemporaryDirectory() as folder:
+            done = Home(service, folder).run("whoami")
+            check(f"a certificate that is {certificate} is status 3", done.returncode == 3 and said in done.stderr, done.stderr)
+
+
+def dumped_core(command, environment, folder):
+    """Did it leave a core dump when it was killed by a fault? Its owner's files in /proc as others see them."""
+    child = subprocess.Popen(command, env=environment, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                             preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CORE, (resource.RLIM_INFINITY,) * 2))
+    time.sleep(1)
+    os.kill(child.pid, signal.SIGSEGV)
+    _, status = os.waitpid(child.pid, 0)
+    child.returncode = 0
+    check(f"... {command[0]} ended by the fault", os.WIFSIGNALED(status), status)
+    return os.WCOREDUMP(status)
+
+
+def core_dumps(home, folder):
+    watch = [PLAIN, "watch"]
+    home.environment["AVITO_CA_FILE"] = os.path.abspath(home.environment["AVITO_CA_FILE"])
+    if not dumped_core(["sleep", "20"], home.environment, folder):
+        print("not run - a core dump of avito: this system writes none of other programs")
+    else:
+        check("a watch that crashes leaves no core dump; sleep does", not dumped_core(watch, home.environment, folder))
+    if os.getuid() != 0:
+        print("not run - avito as another user: not root")
+        return
+    nobody = {**home.environment, "HOME": f"{folder}/nobody", "XDG_STATE_HOME": f"{folder}/nobody", "XDG_CONFIG_HOME": f"{folder}/nobody"}
+    os.makedirs(nobody["HOME"])
+    os.chown(nobody["HOME"], 65534, 65534)
+    os.chmod(folder, 0o755)
+    owners = []
+    for command in (["sleep", "20"], watch):
+        child = subprocess.Popen(command, env=nobody, user=65534, group=65534, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(1)
+        owners.append(os.stat(f"/proc/{child.pid}/environ").st_uid if child.poll() is None else "it ended")
+        child.kill()
+        child.wait()
+    check("its environment and memory are not its user's to read: /proc gives them to root, sleep's to the user", owners == [65534, 0], owners)
+
+
 def ten_at_once(service, home):
     chat = first_chat(home)
     before = len(service.texts(chat))
@@ -430,6 +510,9 @@ def main():
         exporting(service, home, folder)
         terminal(service, home)
         trouble(home, folder)
+        wrong_clock(home)
+        core_dumps(home, folder)
+    bad_certificates()
     with Simulator("--chats", "1") as service, tempfile.TemporaryDirectory() as folder:
         login(service, folder)
     with Simulator("--chats", "1") as service, tempfile.TemporaryDirectory() as folder:

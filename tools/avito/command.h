@@ -11,7 +11,7 @@
 /* What a script can rely on. */
 enum exit_status {
     EXIT_DONE = 0,
-    EXIT_LOCAL = 1,       /* disk, lock, a command of --exec */
+    EXIT_LOCAL = 1,       /* disk, lock, clock, a command of --exec */
     EXIT_USAGE = 2,       /* command line or configuration; nothing was sent */
     EXIT_NETWORK = 3,     /* no connection, no TLS, no answer */
     EXIT_CREDENTIALS = 4, /* client id, secret or token are refused */

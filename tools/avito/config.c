@@ -458,7 +458,8 @@ static int take_port(const char *value, account *out)
     const unsigned long port = value != NULL ? strtoul(value, &end, 10) : 0;
 
     if (value != NULL && (end == value || *end != '\0' || port == 0 || port > 65535)) {
-        fputs(say(TEXT("the port is a number from 1 to 65535\n", "порт - число от 1 до 65535\n")),
+        fputs(say(TEXT("the port (AVITO_PORT, or port = ) is a number from 1 to 65535\n",
+                       "порт (AVITO_PORT или port = ) - число от 1 до 65535\n")),
               stderr);
         return EXIT_USAGE;
     }

@@ -12,7 +12,8 @@ static const struct {
 } statuses[] = {
     {EXIT_DONE, {"done", "сделано"}},
     {EXIT_LOCAL,
-     {"local: disk, lock, a command of --exec", "местное: диск, блокировка, команда из --exec"}},
+     {"local: disk, lock, clock, a command of --exec",
+      "местное: диск, блокировка, часы, команда из --exec"}},
     {EXIT_USAGE,
      {"usage or configuration; nothing was sent", "вызов или настройки; ничего не отправлено"}},
     {EXIT_NETWORK,

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 session the_session;
 
@@ -106,6 +107,7 @@ enum exit_status status_of(int result, avito_outcome outcome)
         case AVITO_ERR_FILE:
         case AVITO_ERR_BUSY:
         case AVITO_ERR_HOOK:
+        case AVITO_ERR_OPTION_TIME:
         case AVITO_ERR_ROOM:
             return EXIT_LOCAL;
         case AVITO_ERR_UNAUTHORIZED:
@@ -125,13 +127,32 @@ enum exit_status status_of(int result, avito_outcome outcome)
                            : EXIT_REFUSED;
 }
 
-/* In English as the library says it; in Russian with what the server said after it. */
+/* What a person can see at once, where the time is what is wrong. */
+static void print_clock(void)
+{
+    const time_t now = time(NULL);
+    struct tm parts;
+    char text[32] = "?";
+
+    if (localtime_r(&now, &parts) != NULL) {
+        strftime(text, sizeof text, "%Y-%m-%d %H:%M", &parts);
+    }
+    fprintf(stderr,
+            say(TEXT("The clock of this machine says %s: set it, if that is not so.\n",
+                     "Часы этой машины показывают %s: если это не так, установите их.\n")),
+            text);
+}
+
+/* In English as the library says it, but for what it says to programmers; in Russian with what the server
+ * said after it. */
 static void print_error(session *s, int result)
 {
     const char *russian = language_is_russian() ? error_in_russian(result) : NULL;
     const char *detail = s->is_open ? avito_last_error(&s->avito.client)->text : "";
 
-    if (russian == NULL) {
+    if (russian == NULL && result == AVITO_ERR_OPTION_TIME) {
+        fputs("avito: the clock shows a time before 2020\n", stderr);
+    } else if (russian == NULL) {
         fprintf(stderr, "avito: %s\n", avito_posix_strerror(&s->avito, result));
     } else if (detail[0] == '\0' || result > -400) {
         fprintf(stderr, "avito: %s\n", russian);
@@ -151,6 +172,9 @@ int session_status(session *s, int result)
     }
     show_progress_end();
     print_error(s, result);
+    if (result == AVITO_ERR_OPTION_TIME || result == AVITO_ERR_TLS_TIME) {
+        print_clock();
+    }
     return status_of(result, AVITO_NOT_SENT);
 }
 

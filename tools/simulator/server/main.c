@@ -190,15 +190,16 @@ static void say_ports(const server *v)
     const control *c = &v->control;
     if (v->program.play) {
         language_from_environment();
-        (void)printf(say(TEXT("\n  You are the buyer:     http://localhost:%d/page/\n"
-                              "  What scripts can do:   http://localhost:%d/\n\n"
-                              "  In another terminal, for any program that uses the library:\n\n%s\n"
-                              "  Ctrl-C ends it.\n",
-                              "\n  Вы - покупатель:       http://localhost:%d/page/\n"
-                              "  Что могут скрипты:     http://localhost:%d/\n\n"
-                              "  В другом терминале, для любой программы с этой библиотекой:\n\n%s\n"
-                              "  Ctrl-C завершает.\n")),
-                     c->port, c->port, c->connect);
+        (void)printf(
+            say(TEXT("\n  You are the buyer:     http://localhost:%d/page/\n"
+                     "  What scripts can do:   http://localhost:%d/\n\n"
+                     "  In another terminal, for any program that uses the library:\n\n%s\n"
+                     "  Ctrl-C ends it.\n",
+                     "\n  Вы - покупатель:       http://localhost:%d/page/\n"
+                     "  Что могут скрипты:     http://localhost:%d/\n\n"
+                     "  В другом терминале, для любой программы с этой библиотекой:\n\n%s\n"
+                     "  Ctrl-C завершает.\n")),
+            c->port, c->port, c->connect);
     } else {
         (void)printf("tcp %d\ntls %d\ncontrol %d\nuser_id %lld\n", c->tcp_port, c->tls_port,
                      c->port, (long long)sim_live(c->service)->user_id);
