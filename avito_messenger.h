@@ -9801,6 +9801,8 @@ static const char *avitoi_fast_way(struct avitoi_json *j, const char *p, const c
  *
  *   POSIX    avito_tcp (>>57). With -std=c99 define _POSIX_C_SOURCE 200809L before the first
  *            #include.
+ *   ESP-IDF  avito_tcp too, over lwIP's sockets; avito_esp.h of examples/transports has random
+ *            bytes and a store in NVS, avito_mbedtls.h TLS.
  *   lwIP     examples/firmware/link_lwip.c: raw API, no OS; whatever lwIP has to do is done in a
  *            poll that each function calls first. recv copies from the pbuf chain and calls
  *            tcp_recved() for what it took.

@@ -1,7 +1,7 @@
 # Transports to copy (examples/transports), over fakes of their stacks that behave as the real ones do.
 TRANSPORT_STACKS := freertos freertos_select zephyr riot
 TRANSPORT_PROGRAMS := $(TRANSPORT_STACKS:%=build/transports/%) build/transports/flash build/transports/arduino \
-    build/transports/lwip
+    build/transports/esp build/transports/lwip
 TRANSPORT_FLAGS := -D_GNU_SOURCE -DAVITO_WITH_POSIX=1 -DAVITO_WITH_BEARSSL=1
 TRANSPORT_FOLDER_freertos_select := freertos
 TRANSPORT_FLAGS_freertos := -DipconfigSOCKET_HAS_USER_SEMAPHORE=1
@@ -29,6 +29,11 @@ build/transports/flash: tests/transports/flash/main.c build/obj/tests/transports
 	@mkdir -p $(@D)
 	$(CC) $(INCLUDES) $(CFLAGS_SAN) -D_GNU_SOURCE $(filter %.c %.o,$^) -o $@ -lbearssl
 
+build/transports/esp: $(wildcard tests/transports/esp/*) examples/transports/avito_esp.h \
+    build/obj/tests/transports/stores.san.o $(LIBRARY)
+	@mkdir -p $(@D)
+	$(CC) $(INCLUDES) -Itests/transports/esp $(CFLAGS_SAN) -D_GNU_SOURCE $(filter %.c %.o,$^) -o $@ -lbearssl
+
 # The sketches themselves are compiled for each board's macros.
 TRANSPORT_SKETCHES := ESP32 ESP8266 Ethernet
 TRANSPORT_CXX := -std=c++11 -g -O1 -Wall -Wextra -Wno-missing-field-initializers -Wno-unused-variable -Werror
@@ -38,7 +43,8 @@ build/transports/arduino: $(TRANSPORT_ARDUINO) $(wildcard tests/transports/ardui
     $(foreach b,$(TRANSPORT_SKETCHES),examples/transports/arduino/Ten_lines_$(b)/Ten_lines_$(b).ino)
 	@mkdir -p $(@D)
 	for b in $(TRANSPORT_SKETCHES); do $(CXX) $(TRANSPORT_CXX) -fsyntax-only $$([ $$b = Ethernet ] || echo -D$$b=1) -I. \
-	    -Iexamples/transports/arduino -Itests/transports/arduino -Itests/transports/arduino/sketch \
+	    -Iexamples/transports/arduino -Iexamples/transports -Itests/transports/arduino -Itests/transports/arduino/sketch \
+	    -Itests/transports/esp \
 	    -x c++ examples/transports/arduino/Ten_lines_$$b/Ten_lines_$$b.ino || exit 1; done
 	$(CXX) $(TRANSPORT_CXX) $(SANITIZE) $(INCLUDES) $(TRANSPORT_FLAGS) -Itests/transports/arduino \
 	    $(filter %.cpp %.o,$^) -o $@ -lbearssl

@@ -152,9 +152,10 @@ def sketch_roots(known):
 def arduino(known):
     """One archive for the Arduino IDE and for PlatformIO."""
     classes = copied(f"{ARDUINO}/*.h")
+    board = copied(f"{TRANSPORTS}/avito_esp.h")
     files = {**template("arduino", known), **copied("LICENSE"),
              "src/avito_messenger.h": known["single"],
-             **renamed(classes, ARDUINO, "src"),
+             **renamed(classes, ARDUINO, "src"), **renamed(board, TRANSPORTS, "src"),
              **renamed(copied(f"{ARDUINO}/*/*"), ARDUINO, "examples"),
              **sketch_roots(known), "keywords.txt": keywords(classes)}
     return {f"AvitoMessenger-{known['version']}.zip": zipped(below("AvitoMessenger", files), epoch(known))}
@@ -177,8 +178,9 @@ def header(known):
 
 def esp_idf(known):
     """A component of ESP-IDF, over lwIP's sockets and its mbedTLS."""
+    headers = copied(*(f"{TRANSPORTS}/avito_{name}.h" for name in ("mbedtls", "esp")))
     files = {**template("esp-idf", known), **copied("LICENSE"), "include/avito_messenger.h": known["single"],
-             **renamed(copied(f"{TRANSPORTS}/avito_mbedtls.h"), TRANSPORTS, "include")}
+             **renamed(headers, TRANSPORTS, "include")}
     return {f"avito_messenger-esp-idf-{known['version']}.tar.gz": tar_gz(below("avito_messenger", files), epoch(known))}
 
 

@@ -11,8 +11,10 @@
  * Give it to avito_tls_options.transport. Also here: avito_riot_clock_ms and avito_riot_entropy. For
  * tokens and the inbox see avito_flash.h, over mtd_write() and mtd_erase_sector().
  *
- * Modules: gnrc_sock_tcp (or another sock_tcp), ztimer_msec, random with a true source (prng_sha256prng
+ * Modules: gnrc_sock_tcp (or another sock_tcp), netutils, ztimer_msec, random with a true source (prng_sha256prng
  * over hwrng), sock_dns where .address is not set.
+ *
+ * It ran on RIOT itself (native64, GNRC, at c8bd52f), plain and with TLS.
  *
  * What the stack does, and what follows here:
  *   - sock_tcp has no poll. wait() is a timed read into a small buffer, from which recv() gives first.

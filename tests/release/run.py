@@ -192,6 +192,7 @@ def arduino_room():
                     ignore=shutil.ignore_patterns("sketch", "*.cpp"))
     for folder in (f"{libraries}/ArduinoBearSSL/src", f"{platform}/sdk"):  # where a sketch and a core have it
         shutil.copytree("/usr/include/bearssl", f"{folder}/bearssl")
+    shutil.copytree("tests/transports/esp", f"{platform}/sdk/esp")
     for name in ("boards.txt", "platform.txt"):
         shutil.copy(f"tests/release/arduino/{name}", platform)
     return libraries

@@ -26,7 +26,9 @@ def tell(stack, habits):
 
 
 def main():
-    failed = subprocess.run(["build/transports/flash"], check=False).returncode
+    failed = 0
+    for store in ("flash", "esp"):
+        failed |= subprocess.run([f"build/transports/{store}"], check=False).returncode
     for stack in STACKS:
         for habits in ({}, HABITS):
             failed |= tell(stack, habits)

@@ -10,7 +10,8 @@
  *
  * All memory is in the object: sizeof(Avito<>) is some 35 KB. Where the server agrees to small records,
  * Avito<4096> saves 12 KB of it. Time and random bytes come from the board: see AvitoBoard. Tokens and
- * the inbox live as long as the sketch, unless the board keeps them. */
+ * the inbox live as long as the sketch, unless the board keeps them: on ESP32 avito_board(store) does.
+ * Copy AvitoTransport.h too, and for ESP32 avito_esp.h. */
 #ifndef AVITO_ARDUINO_H
 #define AVITO_ARDUINO_H
 
@@ -43,7 +44,10 @@ struct AvitoBoard {
 
 #include <time.h>
 #if defined(ESP32)
-#include <esp_random.h>
+#if defined(AVITO_MESSENGER_IMPLEMENTATION)
+#define AVITO_ESP_IMPLEMENTATION
+#endif
+#include "avito_esp.h"
 #else
 extern "C" int os_get_random(unsigned char *out, size_t len);
 #endif
@@ -55,18 +59,33 @@ inline AvitoBoard avito_board()
     AvitoBoard board = AvitoBoard();
 
     board.unix_time = [](void *) -> int64_t { return static_cast<int64_t>(time(nullptr)); };
-    board.entropy = [](void *, void *out, size_t len) -> int {
 #if defined(ESP32)
-        esp_fill_random(out, len);
-        return AVITO_OK;
+    board.entropy = avito_esp_entropy;
 #else
+    board.entropy = [](void *, void *out, size_t len) -> int {
         return os_get_random(static_cast<unsigned char *>(out), len) == 0
                    ? AVITO_OK
                    : AVITO_ERR_OPTION_ENTROPY;
-#endif
     };
+#endif
     return board;
 }
+
+#if defined(ESP32)
+/* The same, with tokens and the inbox in flash, where a restart finds them: after
+ * avito_esp_store_open(&store, "avito"). `store` must outlive the Avito. */
+inline AvitoBoard avito_board(avito_esp_store &store)
+{
+    AvitoBoard board = avito_board();
+
+    board.load_token = avito_esp_load_token;
+    board.save_token = avito_esp_save_token;
+    board.load_inbox = avito_esp_load_inbox;
+    board.save_inbox = avito_esp_save_inbox;
+    board.ctx = &store;
+    return board;
+}
+#endif
 
 #endif
 

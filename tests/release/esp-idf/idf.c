@@ -5,7 +5,6 @@
 #include <mbedtls/x509_crt.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 /* In the order in which ESP-IDF wants them. */
@@ -64,13 +63,6 @@ esp_err_t esp_crt_bundle_attach(void *config)
     }
     mbedtls_ssl_conf_ca_chain(config, &roots, NULL);
     return ESP_OK;
-}
-
-void esp_fill_random(void *out, size_t len)
-{
-    if (getrandom(out, len, 0) != (ssize_t)len) {
-        abort();
-    }
 }
 
 void vTaskDelay(uint32_t ticks)

@@ -5,12 +5,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-typedef int esp_err_t;
+#include "nvs.h"
+
 typedef struct {
     const char *server;
 } esp_sntp_config_t;
 
-#define ESP_OK             0
 #define ESP_ERROR_CHECK(x) idf_check(x)
 #define ESP_NETIF_SNTP_DEFAULT_CONFIG(server)                                                      \
     {                                                                                              \
@@ -26,7 +26,6 @@ esp_err_t example_connect(void);
 esp_err_t esp_netif_sntp_init(const esp_sntp_config_t *config);
 esp_err_t esp_netif_sntp_sync_wait(uint32_t ticks);
 esp_err_t esp_crt_bundle_attach(void *config);
-void esp_fill_random(void *out, size_t len);
 void vTaskDelay(uint32_t ticks);
 void app_main(void);
 

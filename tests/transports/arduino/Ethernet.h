@@ -3,7 +3,7 @@
 #include "Client.h"
 typedef SocketClient EthernetClient;
 struct FakeEthernet {
-    int begin(const uint8_t *)
+    int begin(uint8_t *)
     {
         return 1;
     }

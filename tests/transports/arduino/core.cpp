@@ -1,6 +1,5 @@
 /* core.cpp - see Arduino.h and Client.h of this folder. */
 #include "Client.h"
-#include "esp_random.h"
 
 extern "C" {
 #include "tests/transports/fake_net.h"
@@ -29,11 +28,6 @@ void yield()
 
 void configTime(long, int, const char *)
 {
-}
-
-void esp_fill_random(void *out, size_t len)
-{
-    fake_random(out, len);
 }
 
 int os_get_random(unsigned char *out, size_t len)

@@ -2,5 +2,8 @@
 #define AVITO_MESSENGER_IMPLEMENTATION
 #include "avito_messenger.h"
 
+#define AVITO_ESP_IMPLEMENTATION
+#include "avito_esp.h"
+
 #define AVITO_MBEDTLS_IMPLEMENTATION
 #include "avito_mbedtls.h"

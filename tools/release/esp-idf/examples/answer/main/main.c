@@ -3,13 +3,13 @@
  * По-русски: отвечает каждому, кто ждёт, снова и снова. */
 #include "avito_messenger.h"
 
+#include "avito_esp.h"
 #include "avito_mbedtls.h"
 
 #include "esp_crt_bundle.h"
 #include "esp_event.h"
 #include "esp_netif.h"
 #include "esp_netif_sntp.h"
-#include "esp_random.h"
 #include "freertos/FreeRTOS.h"
 #include "freertos/task.h"
 #include "nvs_flash.h"
@@ -19,18 +19,11 @@
 #include <stdio.h>
 
 static char tokens[AVITO_TOKENS_SIZE(128)], window[1024], room[8192];
+static avito_esp_store store; /* the token outlasts a restart */
 static avito_tcp tcp;
 static avito_mbedtls tls;
 static avito_account account;
 static avito_client client;
-
-/* True random bytes while the radio is on. */
-static int chip_random(void *ctx, unsigned char *out, size_t len)
-{
-    (void)ctx;
-    esp_fill_random(out, len);
-    return 0;
-}
 
 /* The network, and the time, without which no certificate can be checked. */
 static void connect_board(void)
@@ -49,9 +42,11 @@ static int set_up(void)
 {
     avito_account_options a = avito_account_options_default();
     avito_client_options c = avito_client_options_default();
-    int rc = avito_tcp_init(&tcp, NULL);
+    int rc = avito_esp_store_open(&store, "avito");
 
-    rc = rc ? rc : avito_mbedtls_init(&tls, avito_tcp_transport(&tcp), NULL, chip_random, NULL);
+    rc = rc ? rc : avito_tcp_init(&tcp, NULL);
+    rc =
+        rc ? rc : avito_mbedtls_init(&tls, avito_tcp_transport(&tcp), NULL, avito_esp_random, NULL);
     if (rc != AVITO_OK || esp_crt_bundle_attach(&tls.config) != ESP_OK) {
         return rc ? rc : AVITO_ERR_OPTION_ANCHORS;
     }
@@ -62,8 +57,11 @@ static int set_up(void)
     a.tokens = tokens;
     a.tokens_cap = sizeof tokens;
     a.clock_ms = avito_posix_clock_ms;
-    a.entropy = avito_mbedtls_entropy;
-    a.ctx = &tls;
+    a.entropy = avito_esp_entropy;
+    a.load_token = avito_esp_load_token;
+    a.save_token = avito_esp_save_token;
+    a.ctx = &store;
+    avito_enable_token_store(&a);
     c.transport = avito_mbedtls_transport(&tls);
     c.window = window;
     c.window_cap = sizeof window;
