@@ -1,27 +1,60 @@
 # Fuzz targets: tests/fuzz/NAME.c becomes build/fuzz/NAME. Beside it may lie NAME.dict; inputs to
-# begin with are made of tests/data by tests/fuzz/seeds.py, and tests/fuzz/corpus/NAME keeps what was
-# found.
+# begin with are made by tests/fuzz/seeds.py, and tests/fuzz/corpus/NAME keeps what was found.
+#
+# Two more builds of those that have the header in them, each in a folder of its own: build/fuzz-msan
+# looks for memory that was never written, build/fuzz-tiny has the code of a board: AVITO_TINY, -Os, no
+# short ways, no vectors. (http-parser and BearSSL are not compiled here, so MSan cannot see them.)
 
 FUZZ_SECONDS ?= 60
-FUZZ_NAMES := webhook_request response json notification raw_json sequence
+FUZZ_NAMES := webhook_request response json notification raw_json sequence stored pem tls_server control program
+FUZZ_MSAN := response json notification raw_json sequence
+FUZZ_TINY := webhook_request response notification raw_json sequence stored
+
 FUZZ_PROGRAMS := $(FUZZ_NAMES:%=build/fuzz/%)
-FUZZ_FLAGS := -std=c99 -g -O1 -Wall -Wextra -Wno-unused-function -Werror -fsanitize=fuzzer,address,undefined \
-              -fno-sanitize-recover=all $(INCLUDES) -Itests/fuzz -D_GNU_SOURCE
+FUZZ_MSAN_PROGRAMS := $(FUZZ_MSAN:%=build/fuzz-msan/%)
+FUZZ_TINY_PROGRAMS := $(FUZZ_TINY:%=build/fuzz-tiny/%)
+FUZZ_ALL := $(FUZZ_PROGRAMS) $(FUZZ_MSAN_PROGRAMS) $(FUZZ_TINY_PROGRAMS)
 
-build/fuzz/response: tests/support/clock.c
-build/fuzz/json: tests/fuzz/json_portable.c tests/fuzz/filter.h
-build/fuzz/response build/fuzz/notification build/fuzz/json build/fuzz/raw_json: tests/support/dump.c
+FUZZ_FLAGS := -std=c99 -g -Wall -Wextra -Wno-unused-function -Werror $(INCLUDES) -Itests/fuzz -D_GNU_SOURCE
+FUZZ_ASAN := -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
+$(FUZZ_PROGRAMS): FUZZ_FLAGS += -O1 $(FUZZ_ASAN)
+$(FUZZ_TINY_PROGRAMS): FUZZ_FLAGS += -Os $(FUZZ_ASAN) -DAVITO_TINY=1 -DAVITO_WITH_SIMD=0 -DAVITO_WITH_SHORTCUTS=0
+$(FUZZ_MSAN_PROGRAMS): FUZZ_FLAGS += -O1 -fsanitize=fuzzer,memory -fsanitize-memory-track-origins
 
-$(FUZZ_PROGRAMS): build/fuzz/%: tests/fuzz/%.c tests/fuzz/fuzz.h $(HEADER)
+# What each is made of, beside tests/fuzz/NAME.c, and linked with.
+fuzz_of = $(patsubst %,build/fuzz/%,$(1)) $(patsubst %,build/fuzz-msan/%,$(filter $(1),$(FUZZ_MSAN))) \
+          $(patsubst %,build/fuzz-tiny/%,$(filter $(1),$(FUZZ_TINY)))
+$(call fuzz_of,response): tests/support/clock.c
+$(call fuzz_of,json): tests/fuzz/json_portable.c tests/fuzz/filter.h
+$(call fuzz_of,response notification json raw_json): tests/support/dump.c
+$(call fuzz_of,stored): tests/support/anyone.c
+$(call fuzz_of,webhook_request): FUZZ_LIBS := -lhttp_parser
+$(call fuzz_of,stored pem tls_server): FUZZ_LIBS := -lbearssl
+build/fuzz/control: FUZZ_LIBS = $(SIMULATOR_LIBS) # and its sources: tools/simulator.mk
+build/fuzz/program: tools/avito/language.c
+build/fuzz/program: FUZZ_FLAGS += -Itools/avito
+build/fuzz/program: FUZZ_LIBS := -linih
+
+define fuzz_rule
+$(1)/%: tests/fuzz/%.c tests/fuzz/fuzz.h $$(HEADER)
+	@mkdir -p $$(@D)
+	$$(CLANG) $$(FUZZ_FLAGS) $$(filter %.c,$$^) $$(FUZZ_LIBS) -o $$@
+endef
+$(foreach d,build/fuzz build/fuzz-msan build/fuzz-tiny,$(eval $(call fuzz_rule,$(d))))
+
+# Recorded servers to begin with.
+build/fuzz/tls_server: build/fuzz/record_tls
+build/fuzz/record_tls: tests/fuzz/record_tls.c tests/tls/peer.c tests/fuzz/tls_talk.h $(HEADER) build/tls/done
 	@mkdir -p $(@D)
-	$(CLANG) $(FUZZ_FLAGS) $(filter %.c,$^) $(FUZZ_LIBS) -o $@
+	$(CC) -std=c99 -g -O1 $(WARN) $(INCLUDES) -Itests/fuzz -D_GNU_SOURCE -DAVITO_WITH_POSIX=1 -DAVITO_WITH_BEARSSL=1 \
+	    $(filter %.c,$^) -lssl -lcrypto -lbearssl -o $@
+build/fuzz/pem: build/tls/done
 
-.PHONY: fuzz fuzz-programs
-fuzz-programs: $(FUZZ_PROGRAMS)
+.PHONY: fuzz fuzz-programs fuzz-list
+fuzz-programs: $(FUZZ_ALL)
+fuzz-list:
+	@echo $(FUZZ_ALL)
 test-programs: fuzz-programs
 
 fuzz: packages fuzz-programs ## every fuzz target for FUZZ_SECONDS (60), two at a time
-	@sh tests/fuzz/run.sh $(FUZZ_SECONDS) $(FUZZ_NAMES)
-
-# The receiver's fuzz target compares it with http-parser.
-build/fuzz/webhook_request: FUZZ_LIBS := -lhttp_parser
+	@sh tests/fuzz/run.sh $(FUZZ_SECONDS) $(FUZZ_ALL)

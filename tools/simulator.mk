@@ -80,3 +80,7 @@ build/tests/simulator_test build/tests/simulator_http_test: build/libsimulator.s
 build/tests/simulator_test build/tests/simulator_http_test: LDLIBS += $(SIMULATOR_LIBS)
 
 test-programs: build/simulator build/simulator.san build/certs
+
+# The fuzz target of the control side is made of the sources (tests/fuzz.mk).
+build/fuzz/control: $(SIMULATOR_CORE:%=tools/simulator/%.c) $(SIMULATOR_HTTP:%=tools/simulator/%.c) \
+    $(patsubst %,tools/simulator/control/%.c,feed story values options acts looks door)

@@ -258,6 +258,9 @@ static void lane_init(struct lane *l, const struct control *control, const uint8
     client.error_body = l->body;
     client.error_body_cap = 100;
     client.retries = (control->flags & FLAG_RETRIES) != 0 ? 2 : 0;
+    avito_enable_token_store(&account);
+    avito_enable_diagnostics(&account);
+    avito_enable_retries(&client);
     MUST(avito_account_init(&l->account, &account) == AVITO_OK);
     MUST(avito_client_init(&l->client, &l->account, &client) == AVITO_OK);
 }

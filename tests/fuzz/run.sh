@@ -1,12 +1,11 @@
 #!/bin/sh
-# tests/fuzz/run.sh SECONDS NAME...: runs build/fuzz/NAME each for so long, two at a time. Prints "ok -
-# fuzz NAME: N runs" for each, or "not ok" and the finding. What was found lies in build/fuzz/NAME-*;
-# what the runs before learned is kept in build/fuzz/corpus/NAME. With FUZZ_SEED set, and nothing
+# tests/fuzz/run.sh SECONDS PROGRAM...: runs each build/fuzz*/NAME for so long, two at a time. Prints "ok -
+# fuzz NAME: N runs" for each, or "not ok" and the finding. What was found lies in build/fuzz*/NAME-*;
+# what the runs before learned is kept in build/fuzz*/corpus/NAME. With FUZZ_SEED set, and nothing
 # learned yet, two runs try the same inputs in the same order, as far as their time goes: libFuzzer learns
 # from what the program compares, so addresses must not vary either, nor what moves them.
 seconds=$1
 shift
-work=build/fuzz
 again=
 if [ -n "${FUZZ_SEED:-}" ]; then
     again="-seed=$FUZZ_SEED -reload=0"
@@ -22,25 +21,30 @@ fixed() {
 }
 
 one() {
-    name=$1
+    name=$(basename "$1")
+    work=$(dirname "$1")
     mkdir -p "$work/seeds/$name" "$work/corpus/$name"
     "${PYTHON:-python3}" tests/fuzz/seeds.py "$name" "$work/seeds/$name" || return 1
     find "$work/seeds/$name" "tests/fuzz/corpus/$name" -type f 2>/dev/null | LC_ALL=C sort |
         paste -sd, | tr -d '\n' >"$work/$name.seeds" # a line end would belong to the last name
+    dict=
+    if [ -f "tests/fuzz/$name.dict" ]; then
+        dict="-dict=tests/fuzz/$name.dict"
+    fi
     # shellcheck disable=SC2086
-    fixed "$work/$name" $again -max_total_time="$seconds" -max_len=4096 -timeout=20 -rss_limit_mb=2048 \
-        -print_final_stats=1 -artifact_prefix="$work/$name-" -dict="tests/fuzz/$name.dict" \
+    fixed "$1" $again -max_total_time="$seconds" -max_len=4096 -timeout=20 -rss_limit_mb=2048 \
+        -print_final_stats=1 -artifact_prefix="$1-" $dict \
         -seed_inputs="@$work/$name.seeds" \
-        "$work/corpus/$name" >"$work/$name.log" 2>&1
+        "$work/corpus/$name" >"$1.log" 2>&1
 }
 
 report() {
-    runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$work/$1.log")
+    runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$1.log")
     if [ "$2" -eq 0 ] && [ "${runs:-0}" -gt 0 ]; then
-        echo "ok - fuzz $1: $runs runs"
+        echo "ok - fuzz ${1#build/}: $runs runs"
     else
-        echo "not ok - fuzz $1"
-        tail -n 60 "$work/$1.log"
+        echo "not ok - fuzz ${1#build/}"
+        tail -n 60 "$1.log"
         failed=1
     fi
 }

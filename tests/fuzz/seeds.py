@@ -3,8 +3,10 @@
 
 Each target takes a few bytes that choose what to do (see its first comment), then the text.
 """
+import base64
 import pathlib
 import random
+import subprocess
 import sys
 import zlib
 
@@ -80,6 +82,68 @@ def raw_json():
         yield name, b"\xff\x0f\x00" + body
 
 
+def stored():
+    rng = random.Random(7)
+    for slots in range(8): # sealed by the target
+        first = 32 + 12 * (slots % 4)
+        yield f"slots-{slots}", (bytes([0, slots, 8 + slots % 3]) + first.to_bytes(2, "little")
+                                 + rng.randbytes(first) + rng.randbytes(32 + 12 * (slots // 2)))
+    yield "token", b"\x01\x00\x00\x0aaccess-one" + b"refresh-one"
+    yield "token-line", b"\x01\x00\x00\x18access\r\nX-Evil: 1\r\n\r\nx" + b"refresh"
+    yield "session", bytes([2, 0, 0, 1]) + rng.randbytes(16) + bytes(4) + (1754890000).to_bytes(4, "big") \
+        + b"\x03\x03\xc0\x2b\x20" + rng.randbytes(80) + bytes(2)
+    yield "tokens", (b"\x03\x00\x00avito-tokens 1\nclient id\nhost \nexpires 1754890000\naccess a\n"
+                     b"refresh r\nend\n")
+    yield "send", (b"\x03\x01\x00avito-send 1\noutcome 2\nbegun 1754890000\nended 0\nchat c\nbaseline m\n"
+                   b"created 1754880000\nmessage \ntext 5\nhello")
+
+
+def control():
+    yield "chat", (b'POST /chat {"type":"u2i","chat_id":"c1"}\nPOST /message {"chat_id":"c1","text":"hi"}\n'
+                   b'POST /read {"chat_id":"c1"}\nGET /messages?chat_id=c1&limit=5\nGET /state\nWAIT 1000\n'
+                   b'GET /chats\nGET /store')
+    yield "faults", (b'POST /fault {"plan":"send_message:status=500,delay=20:2:1"}\nGET /state\n'
+                     b'POST /fault {"clear":true}\nPOST /option {"rate_per_minute":5}\nPOST /tokens {"do":"expire"}\n'
+                     b'POST /code {"scope":"messenger:read"}\nGET /stats\nPOST /reset {"chats":2}')
+    yield "media", (b'POST /media {"data":"/9j/4AAQSkZJRg=="}\nGET /uploads\nGET /media/x\n'
+                    b'GET /changes?after=7-0\nGET /request?number=1\nGET /story')
+    yield "story", (b'POST /chat {"chat_id":"c1"}\nPOST /story {"story":1,"complete":true,"steps":[{"post":"/message",'
+                    b'"body":{"chat_id":"c1","text":"a"},"gave":"m"},{"answer":{"chat_id":"c1","text":"b"}}],'
+                    b'"write_answers":true}\nWAIT 5000\nWAIT 9000')
+
+
+def pem():
+    for path in sorted(pathlib.Path("build/tls").glob("*.pem")):
+        text = path.read_bytes()
+        if len(text) <= LONGEST:
+            yield path.stem, b"\x00\xff\x1f\x00" + text
+            yield path.stem + "-split", b"\x00\x00\x02\x07" + text
+        first = text.split(b"-----")
+        if len(first) > 2 and b"CERTIFICATE" in first[1]:
+            der = base64.b64decode(first[2])
+            for kind in (1, 2, 3):
+                yield f"{path.stem}-{kind}", bytes([kind, 255, 31, len(der) & 255]) + der
+
+
+def program():
+    yield "shop", b"\0\0[shop]\nclient_id = abc\nclient_secret = def\nport = 443\n[mqtt]\nhost = broker\ntls = yes\n"
+    yield "file", b"\0\1[a]\nclient_id=x\nclient_secret_file = /secret\nconsent = yes\n; no\n[b]\nhost : h\n  more\n"
+    words = ["chat-1", "--split", "hello", "-", "--item", "5", "-i7", "--limit=3", "--reason", "spam", "--", "-n",
+             "--json", "--since", "2026-10-31", "--help", "--type=u2i", "--count", "5", "-T9"]
+    for command in range(18):
+        chosen = random.Random(command).sample(words, 6)
+        yield f"command-{command}", bytes([1, command]) + b"\0".join(w.encode() for w in chosen)
+
+
+def tls_server():
+    """What servers have said, recorded: tests/fuzz/record_tls.c."""
+    directory = pathlib.Path("build/fuzz/recorded")
+    directory.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["build/fuzz/record_tls", str(directory)], check=True)
+    for path in sorted(directory.iterdir()):
+        yield path.name, path.read_bytes()
+
+
 def webhook_request():
     for name, kind, body in bodies():
         if kind == "event" and len(body) < 900:
@@ -90,7 +154,8 @@ def webhook_request():
 def main():
     target, directory = sys.argv[1], pathlib.Path(sys.argv[2])
     make = {"response": response, "json": filters, "notification": notification,
-            "raw_json": raw_json, "sequence": sequences, "webhook_request": webhook_request}[target]
+            "raw_json": raw_json, "sequence": sequences, "webhook_request": webhook_request,
+            "stored": stored, "control": control, "pem": pem, "program": program, "tls_server": tls_server}[target]
     count = 0
     for name, data in make():
         if len(data) <= LONGEST:

@@ -420,6 +420,10 @@ static void begin_lane(unsigned i)
     o.error_body = w.error_bodies[i];
     o.error_body_cap = 64;
     o.dry_run = draw(16) == 0;
+#if !SEQUENCE_OLD /* for a build with AVITO_TINY */
+    avito_enable_retries(&o);
+    avito_enable_dry_run(&o);
+#endif
     w.lane_ready[i] = avito_client_init(&w.clients[i], &w.account, &o) == AVITO_OK;
     MUST(w.lane_ready[i]);
 }
@@ -441,6 +445,11 @@ static void begin_world(void)
     o.trace = trace;
     o.save_token = save_token;
     o.load_token = load_token;
+#if !SEQUENCE_OLD
+    avito_enable_token_store(&o);
+    avito_enable_diagnostics(&o);
+    avito_enable_lanes(&o);
+#endif
     MUST(avito_account_init(&w.account, &o) == AVITO_OK);
     for (unsigned i = 0; i < LANES; i++) {
         w.windows[i] = fuzz_memory(WINDOW);
