@@ -60,6 +60,13 @@ void anyone_init(struct anyone *peer)
     peer->slow_ms = 1000;
 }
 
+void anyone_spend(struct anyone *peer)
+{
+    peer->spent_us += peer->cost_us;
+    peer->now_ms += peer->spent_us / 1000u;
+    peer->spent_us %= 1000u;
+}
+
 /* ---- the service ---- */
 
 /* The bytes of a list's answer before its first row; 0: `text` is no list. */
@@ -81,7 +88,7 @@ static void serve(struct anyone *p)
     const char *text;
     int n;
 
-    if (head == NULL || (size_t)(p->request + p->request_len - head - 4) < body) {
+    if (head == NULL || (size_t)(p->request + p->request_len - head - 4) + p->dropped < body) {
         return;
     }
     text = anyone_body_for(p->request);
@@ -111,7 +118,7 @@ static void serve(struct anyone *p)
     p->answer_len = (size_t)n;
     p->body_at = p->answer_len - strlen(text);
     p->answer_at = 0;
-    p->request_len = 0;
+    p->request_len = p->dropped = 0;
     p->answered = true;
 }
 
@@ -165,7 +172,7 @@ static int peer_connect(void *ctx, const avito_server *to)
     if (!p->open) {
         p->open = true;
         p->connects++;
-        p->request_len = p->answer_len = p->answer_at = p->received = 0;
+        p->request_len = p->dropped = p->answer_len = p->answer_at = p->received = 0;
         p->answered = false;
         p->moved_ms = p->now_ms;
     }
@@ -189,7 +196,9 @@ static long peer_send(void *ctx, const void *data, size_t len, int more)
     len = p->habit == ANYONE_SLOW ? 1 : len;
     len = len < 2048 ? len : 2048;
     if (p->request_len + len >= sizeof p->request) { /* an upload: its head is known */
-        p->request_len = (size_t)(strstr(p->request, "\r\n\r\n") + 4 - p->request);
+        const size_t kept = (size_t)(strstr(p->request, "\r\n\r\n") + 4 - p->request);
+        p->dropped += p->request_len - kept;
+        p->request_len = kept;
     }
     memcpy(p->request + p->request_len, data, len);
     p->request_len += len;
@@ -204,6 +213,7 @@ static long peer_recv(void *ctx, void *data, size_t cap)
     size_t n;
 
     p->work++;
+    anyone_spend(p);
     hook(p, "recv");
     if (!p->open) {
         return AVITO_ERR_RECV;

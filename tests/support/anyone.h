@@ -35,7 +35,8 @@ struct anyone {
     int64_t unix_s; /* when now_ms was `began_ms` */
     uint32_t began_ms;
     enum anyone_habit habit;
-    uint32_t slow_ms; /* SLOW: a byte each */
+    uint32_t slow_ms;           /* SLOW: a byte each */
+    uint32_t cost_us, spent_us; /* each recv takes so long; what has not made a millisecond yet */
     /* Called first by each function of the transport and each hook; NULL: none. */
     void (*hook)(void *ctx, const char *where);
     void *hook_ctx;
@@ -46,12 +47,16 @@ struct anyone {
     size_t received;   /* bytes given to the lane, of this connection */
     uint32_t moved_ms; /* SLOW: when the last byte moved */
     char request[8192];
-    size_t request_len;
+    size_t request_len, dropped; /* bytes of a long body are not kept */
     char answer[4096];
     size_t answer_len, answer_at, body_at;
 };
 
 void anyone_init(struct anyone *peer);
+
+/* What a piece costs in time. */
+void anyone_spend(struct anyone *peer);
+
 avito_transport anyone_transport(struct anyone *peer, bool waits);
 
 /* The success of a request, by its first line. */

@@ -1,0 +1,715 @@
+/*
+ * Every public function that talks, on every kind of lane, with a peer that is silent, slow or endless: it
+ * ends by its documented time, with bounded work per step and constant memory. The table is held against
+ * the header's declarations: a new function of a lane or an inbox without a row fails.
+ *
+ * Time is virtual, but for TCP: there it is short, and the peer is another process.
+ * Rooms: CALL MACHINE, TCP, TLS: CONNECTIONS.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "support/anyone.h"
+#include "tls/peer.h"
+
+size_t __sanitizer_get_current_allocated_bytes(void); /* gcc has no header for it */
+
+enum {
+    USER = 350000001,
+    CONNECT_MS = 400,
+    IDLE_MS = 500,
+    TOTAL_MS = 2000,
+    STEP_MS = 100,
+    STEP_WORK = 3000
+};
+
+/* ---- the functions that talk ---- */
+
+static struct {
+    avito_arena arena;
+    char room[16384];
+    union {
+        avito_token token;
+        avito_self self;
+        avito_chats chats;
+        avito_chat chat;
+        avito_messages messages;
+        avito_message message;
+        avito_voice_files voices;
+        avito_voice_file voice;
+        avito_subscriptions subscriptions;
+        avito_subscription subscription;
+        avito_uploaded_image image;
+    } out;
+    avito_outcome outcome;
+} mine;
+
+static const char *const ids[] = {"v1", "v2"};
+static const char picture_bytes[20000];
+static const avito_image_source picture = {picture_bytes, NULL, NULL, sizeof picture_bytes,
+                                           NULL,          NULL, NULL};
+static const avito_sent_query sent = {"x", NULL, 100, NULL, 0, 1, 1};
+static const avito_blacklist_user user = {9, 0, AVITO_REASON_SPAM};
+
+#define CALL(name, ...)                                                                            \
+    static int do_##name(avito_client *c)                                                          \
+    {                                                                                              \
+        return avito_##name(c, __VA_ARGS__);                                                       \
+    }
+CALL(get_token, &mine.out.token)
+CALL(exchange_code, "code", NULL)
+CALL(get_self, &mine.arena, &mine.out.self)
+CALL(get_chats, USER, NULL, &mine.arena, &mine.out.chats)
+CALL(get_chat, USER, "u2i-a", &mine.arena, &mine.out.chat)
+CALL(get_messages, USER, "u2i-a", NULL, &mine.arena, &mine.out.messages)
+CALL(get_voice_files, USER, ids, 2, &mine.arena, &mine.out.voices)
+CALL(get_webhook_subscriptions, &mine.arena, &mine.out.subscriptions)
+CALL(list_chats, USER, NULL, &mine.arena)
+CALL(next_chat, &mine.out.chat)
+CALL(list_messages, USER, "u2i-a", NULL, &mine.arena)
+CALL(next_message, &mine.out.message)
+CALL(list_voice_files, USER, ids, 2, &mine.arena)
+CALL(next_voice_file, &mine.out.voice)
+CALL(list_subscriptions, &mine.arena)
+CALL(next_subscription, &mine.out.subscription)
+CALL(send_message, USER, "u2i-a", "x", &mine.arena, &mine.out.message)
+CALL(send_image_message, USER, "u2i-a", "1.abc", &mine.arena, &mine.out.message)
+CALL(confirm_sent, USER, "u2i-a", &sent, &mine.arena, &mine.outcome, &mine.out.message)
+CALL(upload_image, USER, &picture, &mine.arena, &mine.out.image)
+CALL(mark_chat_as_read, USER, "u2i-a")
+CALL(delete_message, USER, "u2i-a", "m3")
+CALL(subscribe_webhook, "https://a/b")
+CALL(unsubscribe_webhook, "https://a/b")
+CALL(add_to_blacklist, USER, &user, 1)
+
+static const struct talk {
+    const char *name;
+    int (*begin)(avito_client *c);
+    bool changes;                 /* has an outcome */
+    int (*next)(avito_client *c); /* of a list */
+} talks[] = {
+    {"avito_get_token", do_get_token, false, NULL},
+    {"avito_exchange_code", do_exchange_code, false, NULL},
+    {"avito_get_self", do_get_self, false, NULL},
+    {"avito_get_chats", do_get_chats, false, NULL},
+    {"avito_get_chat", do_get_chat, false, NULL},
+    {"avito_get_messages", do_get_messages, false, NULL},
+    {"avito_get_voice_files", do_get_voice_files, false, NULL},
+    {"avito_get_webhook_subscriptions", do_get_webhook_subscriptions, false, NULL},
+    {"avito_list_chats", do_list_chats, false, do_next_chat},
+    {"avito_list_messages", do_list_messages, false, do_next_message},
+    {"avito_list_voice_files", do_list_voice_files, false, do_next_voice_file},
+    {"avito_list_subscriptions", do_list_subscriptions, false, do_next_subscription},
+    {"avito_send_message", do_send_message, true, NULL},
+    {"avito_send_image_message", do_send_image_message, true, NULL},
+    {"avito_confirm_sent", do_confirm_sent, false, NULL},
+    {"avito_upload_image", do_upload_image, true, NULL},
+    {"avito_mark_chat_as_read", do_mark_chat_as_read, true, NULL},
+    {"avito_delete_message", do_delete_message, true, NULL},
+    {"avito_subscribe_webhook", do_subscribe_webhook, true, NULL},
+    {"avito_unsubscribe_webhook", do_unsubscribe_webhook, true, NULL},
+    {"avito_add_to_blacklist", do_add_to_blacklist, true, NULL},
+};
+
+enum { TALKS = sizeof talks / sizeof *talks };
+
+/* Of a lane or an inbox, and either not talking or called below with those above. */
+static const char *const others[] = {
+    "avito_client_init",
+    "avito_step",
+    "avito_wants",
+    "avito_next_chat",
+    "avito_next_message",
+    "avito_next_voice_file",
+    "avito_next_subscription",
+    "avito_list_end",
+    "avito_confirm_sends",
+    "avito_inbox_init",
+    "avito_inbox_next",
+    "avito_inbox_accept",
+    "avito_inbox_offer",
+    "avito_inbox_wants",
+    "avito_refresh_token", /* the account's refresh token is a matter of get_token, too */
+    "avito_send_once"}; /* get_messages, send_message and confirm_sent in turn, until .grace_s is over */
+
+/* ---- the header's declarations ---- */
+
+enum { POINTERS = 8 };
+struct objects {
+    void *p[POINTERS];
+    size_t length;
+    avito_str str;
+    avito_json_value value;
+    int64_t result;
+};
+enum result {
+    RESULT_NOTHING,
+    RESULT_INT,
+    RESULT_BOOL,
+    RESULT_SIZE,
+    RESULT_EVENTS,
+    RESULT_MS,
+    RESULT_TIME,
+    RESULT_TEXT,
+    RESULT_POINTER,
+    RESULT_STRUCT
+};
+struct function {
+    const char *name;
+    void (*call)(struct objects *o);
+    enum result result;
+    struct {
+        const char *type, *name;
+    } pointers[POINTERS];
+};
+static int visit(void *ctx, const avito_store_send *send)
+{
+    (void)ctx, (void)send;
+    return AVITO_OK;
+}
+#include "functions.h"
+
+static bool has_row(const char *name)
+{
+    for (size_t i = 0; i < TALKS; i++) {
+        if (strcmp(talks[i].name, name) == 0) {
+            return true;
+        }
+    }
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        if (strcmp(others[i], name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void test_table_is_whole(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
+        const char *type = functions[i].pointers[0].type;
+        const bool may_talk =
+            type != NULL && (strcmp(type, "avito_client") == 0 || strcmp(type, "avito_inbox") == 0);
+        if (may_talk && functions[i].result == RESULT_INT && !has_row(functions[i].name)) {
+            fail_msg("%s is new: does it talk? give it a row", functions[i].name);
+        }
+    }
+}
+
+/* ---- one lane ---- */
+
+static struct {
+    struct anyone peer; /* the clock of all, and the service of plain lanes */
+    avito_account account;
+    avito_client client;
+    char tokens[AVITO_TOKENS_SIZE(64)], window[1024];
+    size_t memory; /* on the heap, before */
+    uint32_t began_ms;
+} w;
+
+static int load_token(void *ctx, avito_token *token)
+{
+    (void)ctx;
+    memset(token, 0, sizeof *token);
+    token->access_token.ptr = "stored-token-0123456789";
+    token->access_token.len = 23;
+    token->expires_in = 86400;
+    return AVITO_OK;
+}
+
+static void begin_lane(avito_transport transport, uint32_t (*clock_ms)(void *ctx))
+{
+    avito_account_options a = avito_account_options_default();
+    avito_client_options c = avito_client_options_default();
+
+    a.client_id = "id";
+    a.client_secret = "secret";
+    a.host = PEER_HOST;
+    a.tokens = w.tokens;
+    a.tokens_cap = sizeof w.tokens;
+    a.ctx = &w.peer;
+    a.clock_ms = clock_ms;
+    a.unix_time = anyone_unix_time;
+    a.entropy = anyone_entropy;
+    a.load_token = load_token;
+    c.transport = transport;
+    c.window = w.window;
+    c.window_cap = sizeof w.window;
+    c.connect_timeout_ms = CONNECT_MS;
+    c.idle_timeout_ms = IDLE_MS;
+    c.total_timeout_ms = TOTAL_MS;
+    c.retries = 1;
+    mine.arena = avito_arena_of(mine.room, sizeof mine.room);
+    assert_int_equal(avito_account_init(&w.account, &a), AVITO_OK);
+    assert_int_equal(avito_client_init(&w.client, &w.account, &c), AVITO_OK);
+}
+
+static void begin_peer(enum anyone_habit habit)
+{
+    anyone_init(&w.peer);
+    w.peer.habit = habit;
+    w.peer.slow_ms = STEP_MS;
+    w.peer.cost_us = 200;
+}
+
+/* To the end of a call, or of one avito_next_*(). Work per step is bounded. */
+static int to_the_end(int rc)
+{
+    assert_true(w.peer.work <= STEP_WORK || w.client.o.transport.functions->wait != NULL);
+    while (rc == AVITO_AGAIN) {
+        const uint32_t ms = avito_deadline_ms(&w.client);
+        w.peer.now_ms += ms < STEP_MS ? ms : STEP_MS;
+        w.peer.work = 0;
+        rc = avito_step(&w.client);
+        assert_true(w.peer.work <= STEP_WORK);
+    }
+    return rc;
+}
+
+/* A call's time is looked at before each step: the last one may take what a step takes. */
+static uint32_t most_ms(void)
+{
+    return TOTAL_MS + STEP_MS + STEP_WORK * w.peer.cost_us / 1000u;
+}
+
+/* One call with this peer; checks its time. */
+static int timed(int (*call)(avito_client *c), const char *name, const char *lane)
+{
+    const uint32_t began = w.peer.now_ms;
+    int rc;
+
+    w.peer.work = 0;
+    rc = to_the_end(call(&w.client));
+    if (w.peer.now_ms - began > most_ms()) {
+        fail_msg("%s on a lane %s, habit %d: %u ms", name, lane, (int)w.peer.habit,
+                 w.peer.now_ms - began);
+    }
+    return rc;
+}
+
+static int end_list(avito_client *c)
+{
+    return avito_list_end(c, 100000);
+}
+
+/* A list may be endless, if each row comes in time. */
+static int rows_of(const struct talk *t, const char *lane)
+{
+    int rc = AVITO_OK;
+
+    for (int rows = 0; rows < 50 && avito_list_open(&w.client) && rc != AVITO_END; rows++) {
+        rc = timed(t->next, t->name, lane);
+    }
+    if (avito_list_open(&w.client)) {
+        assert_int_equal(timed(end_list, "avito_list_end", lane), AVITO_OK);
+        return AVITO_OK;
+    }
+    return rc;
+}
+
+static int whole(const struct talk *t, const char *lane)
+{
+    const int rc = timed(t->begin, t->name, lane);
+
+    return rc == AVITO_OK && t->next != NULL ? rows_of(t, lane) : rc;
+}
+
+static void finish(void)
+{
+    avito_client_close(&w.client);
+    assert_int_equal(avito_wants(&w.client), 0);
+    assert_false(mine.arena.busy);
+    assert_true(mine.arena.peak <= sizeof mine.room);
+}
+
+/* ---- plain, in memory ---- */
+
+/* What it must end in; 0: any error. Lists that go on are AVITO_OK; so is a chat that is read back as far as
+ * the baseline. */
+static int verdict_of(enum anyone_habit habit)
+{
+    switch (habit) {
+        case ANYONE_NO_CONNECT:
+            return AVITO_ERR_TIMEOUT_CONNECT;
+        case ANYONE_NO_SEND:
+        case ANYONE_NO_ANSWER:
+        case ANYONE_HALF_AN_ANSWER:
+            return AVITO_ERR_TIMEOUT_IDLE;
+        case ANYONE_BREAKS:
+            return AVITO_ERR_RECV;
+        case ANYONE_SLOW:
+            return AVITO_ERR_TIMEOUT_TOTAL;
+        default:
+            return 0;
+    }
+}
+
+static void check_result(const struct talk *t, enum anyone_habit habit, int rc, const char *lane)
+{
+    const avito_error *e = avito_last_error(&w.client);
+    const int wanted = verdict_of(habit);
+
+    if (wanted != 0 && rc != wanted && !(t->next != NULL && rc == AVITO_OK)) {
+        fail_msg("%s on a lane %s, habit %d: %s", t->name, lane, (int)habit, avito_error_name(rc));
+    }
+    if (wanted == 0 && rc >= 0 && t->next == NULL && t->begin != do_confirm_sent) {
+        fail_msg("%s on a lane %s, habit %d: %s", t->name, lane, (int)habit, avito_error_name(rc));
+    }
+    if (t->changes) { /* the truth, and never more than is known */
+        assert_int_equal(e->outcome, w.peer.answered ? AVITO_CANNOT_TELL : AVITO_NOT_SENT);
+    }
+}
+
+static void plain(bool waits)
+{
+    const char *lane = waits ? "that waits" : "that is stepped";
+
+    for (int habit = ANYONE_KIND + 1; habit < ANYONE_HABITS; habit++) {
+        for (size_t i = 0; i < TALKS; i++) {
+            size_t heap;
+            int rc;
+            begin_peer((enum anyone_habit)habit);
+            begin_lane(anyone_transport(&w.peer, waits), anyone_clock_ms);
+            heap = __sanitizer_get_current_allocated_bytes();
+            rc = whole(&talks[i], lane);
+            assert_int_equal(__sanitizer_get_current_allocated_bytes(), heap);
+            check_result(&talks[i], (enum anyone_habit)habit, rc, lane);
+            finish();
+            assert_int_equal(w.peer.connects, w.peer.closes);
+        }
+    }
+}
+
+static void test_plain_stepped(void **state)
+{
+    (void)state;
+    plain(false);
+}
+
+static void test_plain_waiting(void **state)
+{
+    (void)state;
+    plain(true);
+}
+
+/* A send that is settled at once has two calls' time. */
+static void test_settled_send(void **state)
+{
+    static const avito_sent_query baseline = {NULL, "m1", 5, NULL, 0, 0, 1};
+
+    (void)state;
+    for (int habit = ANYONE_KIND + 1; habit < ANYONE_HABITS; habit++) {
+        uint32_t began;
+        begin_peer((enum anyone_habit)habit);
+        begin_lane(anyone_transport(&w.peer, true), anyone_clock_ms);
+        assert_int_equal(avito_confirm_sends(&w.client, &baseline), AVITO_OK);
+        began = w.peer.now_ms;
+        assert_true(do_send_message(&w.client) < 0);
+        assert_true(w.peer.now_ms - began <= 2 * most_ms());
+        finish();
+    }
+}
+
+/* ---- the inbox ---- */
+
+static void inbox_with(enum anyone_habit habit, bool waits)
+{
+    static char room[2048], slots[AVITO_INBOX_STATE_SIZE(8)];
+    avito_inbox_options o = avito_inbox_options_default();
+    avito_arena arena = avito_arena_of(room, sizeof room);
+    avito_message message;
+    avito_inbox inbox;
+
+    begin_peer(habit);
+    begin_lane(anyone_transport(&w.peer, waits), anyone_clock_ms);
+    o.user_id = USER;
+    o.start = AVITO_START_SINCE;
+    o.state = slots;
+    o.state_cap = sizeof slots;
+    o.arena = &arena;
+    o.nap_ms = STEP_MS;
+    assert_int_equal(avito_inbox_init(&inbox, &w.client, &o), AVITO_OK);
+    for (int turns = 0; turns < 150; turns++) {
+        const uint32_t began = w.peer.now_ms;
+        uint32_t ms;
+        w.peer.work = 0;
+        if (avito_inbox_next(&inbox, &message) == AVITO_OK) {
+            (void)avito_inbox_accept(&inbox);
+        }
+        assert_true(waits || w.peer.work <= STEP_WORK);
+        assert_true(w.peer.now_ms - began <= 2 * most_ms()); /* begins no call after TOTAL_MS */
+        ms = avito_inbox_deadline_ms(&inbox);
+        w.peer.now_ms += ms < STEP_MS ? ms : STEP_MS;
+    }
+    finish();
+}
+
+static void test_inbox(void **state)
+{
+    (void)state;
+    for (int habit = ANYONE_KIND; habit < ANYONE_HABITS; habit++) {
+        inbox_with((enum anyone_habit)habit, false);
+        inbox_with((enum anyone_habit)habit, true);
+    }
+}
+
+/* ---- TLS over a line in memory ---- */
+
+enum tls_habit { TLS_SILENT, TLS_MUTE, TLS_SLOW, TLS_ENDLESS, TLS_HABITS };
+
+static struct peer server;
+static struct side side;
+static enum tls_habit tls_habit;
+static uint32_t moved_ms;
+
+static int line_connect(void *ctx, const avito_server *to)
+{
+    const avito_transport below = peer_transport(ctx);
+
+    return below.functions->connect(ctx, to);
+}
+
+static bool line_moves(void)
+{
+    if (tls_habit == TLS_SLOW && w.peer.now_ms - moved_ms < STEP_MS) {
+        return false;
+    }
+    moved_ms = w.peer.now_ms;
+    anyone_spend(&w.peer);
+    w.peer.work++;
+    return true;
+}
+
+static long line_send(void *ctx, const void *data, size_t len, int more)
+{
+    const avito_transport below = peer_transport(ctx);
+
+    return line_moves() ? below.functions->send(ctx, data, tls_habit == TLS_SLOW ? 1 : len, more)
+                        : AVITO_IO_AGAIN;
+}
+
+static long line_recv(void *ctx, void *data, size_t cap)
+{
+    const avito_transport below = peer_transport(ctx);
+
+    if (tls_habit == TLS_SILENT || !line_moves()) {
+        return AVITO_IO_AGAIN;
+    }
+    return below.functions->recv(ctx, data, tls_habit == TLS_SLOW ? 1 : cap < 512 ? cap : 512);
+}
+
+static int line_wants(void *ctx)
+{
+    (void)ctx;
+    return AVITO_WANT_READ;
+}
+
+static int line_wait(void *ctx, int wants, uint32_t ms)
+{
+    (void)ctx, (void)wants;
+    w.peer.now_ms += ms < STEP_MS ? ms : STEP_MS;
+    return AVITO_AGAIN;
+}
+
+static void line_close(void *ctx)
+{
+    peer_transport(ctx).functions->close(ctx);
+}
+
+static int tls_verdict(void)
+{
+    return tls_habit == TLS_MUTE      ? AVITO_ERR_TIMEOUT_IDLE
+           : tls_habit == TLS_ENDLESS ? AVITO_ERR_TIMEOUT_TOTAL
+                                      : AVITO_ERR_TIMEOUT_CONNECT;
+}
+
+static void tls_with(const struct talk *t, bool waits)
+{
+    static const avito_transport_functions stepped = {
+        line_connect, line_send, line_recv, line_wants, NULL, line_close, NULL, NULL};
+    static const avito_transport_functions waiting = {
+        line_connect, line_send, line_recv, line_wants, line_wait, line_close, NULL, NULL};
+    int rc;
+
+    begin_peer(ANYONE_KIND);
+    w.peer.cost_us = 300; /* so that the endless answer lasts */
+    moved_ms = w.peer.now_ms;
+    peer_again(&server);
+    side.options.transport.functions = waits ? &waiting : &stepped;
+    assert_int_equal(avito_tls_init(&side.tls, &side.options), AVITO_OK);
+    begin_lane(avito_tls_transport(&side.tls), anyone_clock_ms);
+    rc = whole(t, waits ? "over TLS that waits" : "over TLS that is stepped");
+    if (rc != tls_verdict() &&
+        !(tls_habit == TLS_MUTE && rc == AVITO_ERR_TIMEOUT_TOTAL) && /* a second try */
+        !(tls_habit == TLS_ENDLESS && rc == AVITO_ERR_MODEL)) {      /* a second try */
+        fail_msg("%s over TLS, habit %d: %s", t->name, (int)tls_habit, avito_error_name(rc));
+    }
+    finish();
+    assert_int_equal(server.connects, server.closes);
+}
+
+static void test_tls(void **state)
+{
+    static char endless[4000000];
+    const int head = snprintf(endless, sizeof endless,
+                              "HTTP/1.1 200 OK\r\nContent-Length: 900000000\r\n\r\n{\"junk\":[1");
+
+    (void)state;
+    for (size_t i = (size_t)head; i < sizeof endless; i += 2) {
+        memcpy(endless + i, ",1", i + 2 <= sizeof endless ? 2 : 1);
+    }
+    side_meet(&side, &server, "good-ec");
+    server.ending = PEER_KEEP;
+    for (int habit = 0; habit < TLS_HABITS; habit++) {
+        tls_habit = (enum tls_habit)habit;
+        server.answer = endless;
+        server.answer_len = sizeof endless;
+        server.answer_after = habit == TLS_ENDLESS ? 20 : SIZE_MAX;
+        for (size_t i = 0; i < TALKS; i++) {
+            tls_with(&talks[i], false);
+            tls_with(&talks[i], true);
+        }
+    }
+    peer_free(&server);
+}
+
+/* ---- TCP: real time, short, and another process ---- */
+
+enum { REAL_MS = 120, REAL_SLACK_MS = 2000 };
+enum tcp_habit { TCP_SILENT, TCP_SLOW, TCP_ENDLESS, TCP_HABITS };
+
+static void be_hostile(int listener, enum tcp_habit habit)
+{
+    static const char head[] = "HTTP/1.1 200 OK\r\nContent-Length: 900000000\r\n\r\n{\"junk\":[1";
+    static const char more[] =
+        ",1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1";
+
+    (void)signal(SIGPIPE, SIG_IGN);
+    for (;;) {
+        const int one = accept(listener, NULL, NULL);
+        size_t at = 0;
+        while (one >= 0) {
+            if (habit == TCP_SILENT) {
+                char byte;
+                if (read(one, &byte, 1) <= 0) {
+                    break;
+                }
+            } else if (habit == TCP_SLOW) {
+                if (write(one, head + at++ % (sizeof head - 1), 1) < 0) {
+                    break;
+                }
+                (void)usleep(10000);
+            } else if (write(one, at == 0 ? head : more,
+                             at == 0 ? sizeof head - 1 : sizeof more - 1) < 0) {
+                break;
+            } else {
+                at = 1;
+            }
+        }
+        (void)close(one);
+    }
+}
+
+static int listen_somewhere(uint16_t *port)
+{
+    const int listener = socket(AF_INET, SOCK_STREAM, 0);
+    struct sockaddr_in at;
+    socklen_t len = sizeof at;
+
+    memset(&at, 0, sizeof at);
+    at.sin_family = AF_INET;
+    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    assert_int_equal(bind(listener, (struct sockaddr *)&at, sizeof at), 0);
+    assert_int_equal(listen(listener, 16), 0);
+    assert_int_equal(getsockname(listener, (struct sockaddr *)&at, &len), 0);
+    *port = ntohs(at.sin_port);
+    return listener;
+}
+
+static void tcp_with(const struct talk *t, uint16_t port, bool waits)
+{
+    avito_tcp_options o = avito_tcp_options_default();
+    uint32_t began;
+    avito_tcp tcp;
+    int rc;
+
+    o.address = "127.0.0.1";
+    o.never_wait = !waits;
+    begin_peer(ANYONE_KIND);
+    assert_int_equal(avito_tcp_init(&tcp, &o), AVITO_OK);
+    begin_lane(avito_tcp_transport(&tcp), avito_posix_clock_ms);
+    w.account.o.port = port;
+    w.client.o.connect_timeout_ms = w.client.o.idle_timeout_ms = w.client.o.total_timeout_ms =
+        REAL_MS;
+    began = avito_posix_clock_ms(NULL);
+    rc = t->begin(&w.client);
+    if (rc == AVITO_OK && t->next != NULL) {
+        rc = t->next(&w.client);
+    }
+    while (rc == AVITO_AGAIN) {
+        (void)usleep(1000);
+        rc = avito_step(&w.client);
+        if (rc == AVITO_OK && t->next != NULL) {
+            rc = t->next(&w.client);
+        }
+    }
+    assert_true(rc < 0);
+    if (avito_posix_clock_ms(NULL) - began > 2 * REAL_MS + REAL_SLACK_MS) {
+        fail_msg("%s over TCP: %u ms", t->name, avito_posix_clock_ms(NULL) - began);
+    }
+    finish();
+    assert_int_equal(avito_tcp_fd(&tcp), -1);
+}
+
+static void test_tcp(void **state)
+{
+    (void)state;
+    for (int habit = 0; habit < TCP_HABITS; habit++) {
+        uint16_t port;
+        const int listener = listen_somewhere(&port);
+        const pid_t child = fork();
+        if (child == 0) {
+            be_hostile(listener, (enum tcp_habit)habit);
+        }
+        assert_true(child > 0);
+        for (size_t i = 0; i < TALKS; i++) {
+            tcp_with(&talks[i], port, i % 2 == 0);
+            if (talks[i].changes || talks[i].next != NULL) {
+                tcp_with(&talks[i], port, i % 2 != 0);
+            }
+        }
+        (void)kill(child, SIGKILL);
+        (void)waitpid(child, NULL, 0);
+        (void)close(listener);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_table_is_whole),
+        cmocka_unit_test(test_plain_stepped),
+        cmocka_unit_test(test_plain_waiting),
+        cmocka_unit_test(test_settled_send),
+        cmocka_unit_test(test_inbox),
+        cmocka_unit_test(test_tls),
+        cmocka_unit_test(test_tcp),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
