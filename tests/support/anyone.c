@@ -120,6 +120,8 @@ static void serve(struct anyone *p)
     p->answer_at = 0;
     p->request_len = p->dropped = 0;
     p->answered = true;
+    p->served++;
+    p->tokens_served += strncmp(p->request, "POST /token", 11) == 0;
 }
 
 /* What comes when the answer is over and it goes on all the same. */

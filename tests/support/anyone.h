@@ -43,9 +43,10 @@ struct anyone {
 
     bool open, answered, of_pairs;
     unsigned connects, closes;
-    unsigned work;     /* calls of connect, send and recv; set it to 0 as you like */
-    size_t received;   /* bytes given to the lane, of this connection */
-    uint32_t moved_ms; /* SLOW: when the last byte moved */
+    unsigned served, tokens_served; /* requests that were answered */
+    unsigned work;                  /* calls of connect, send and recv; set it to 0 as you like */
+    size_t received;                /* bytes given to the lane, of this connection */
+    uint32_t moved_ms;              /* SLOW: when the last byte moved */
     char request[8192];
     size_t request_len, dropped; /* bytes of a long body are not kept */
     char answer[4096];
