@@ -693,6 +693,7 @@
  *     -165 OPTION_DRY_RUN     init, args  avito_enable_dry_run() is missing
  *     -166 OPTION_STATE       inbox init  stored inbox state is another account's
  *     -167 OPTION_RAW         args        avito_enable_raw() is missing
+ *     -168 OPTION_CHATS       inbox init  avito_enable_inbox_records() is missing
  *     -201 ARENA              call, parse arena is too small for an answer or element
  *     -202 TOKEN_ROOM         call        token does not fit the account's tokens
  *     -203 ROOM               any buffer  output buffer is too small
@@ -1031,6 +1032,8 @@ extern "C" {
     X(OPTION_STATE, -166, "stored inbox state is another account's",                               \
       "give each account storage of its own")                                                      \
     X(OPTION_RAW, -167, "avito_enable_raw() is missing", "")                                       \
+    X(OPTION_CHATS, -168, "avito_enable_inbox_records() is missing",                               \
+      "call it on the options before init (AVITO_TINY)")                                           \
     X(ARENA, -201, "arena is too small for an answer or element",                                  \
       "give error.needed bytes, or ask for less by .want; a send: see error.outcome")              \
     X(TOKEN_ROOM, -202, "token does not fit the account's tokens",                                 \
@@ -10356,6 +10359,7 @@ typedef struct avito_inbox_options {
                                 room for all that moved within overlap_s, the others are read in each
                                 poll. What lies in it is of no use after a restart */
     size_t chats_cap;
+    const struct avitoi_inbox_records *records; /* private: avito_enable_inbox_records() */
     void *ctx;               /* first argument of both hooks */
     /* Writes `len` bytes durably into slot 0 or 1, whole or not at all. One call per message accepted
      * or passed over, at most one per round that had messages, and one or two at the very first
@@ -10379,53 +10383,57 @@ typedef struct avito_inbox_options {
 
 typedef struct avito_inbox {
     avito_client *client;
-    struct { /* private; small ones first, where short instructions reach them */
-        uint8_t phase;      /* AVITOI_INBOX_WAIT ... */
-        uint8_t resume;     /* the phase that follows a pause; WAIT: a new round */
-        uint8_t stage;      /* AVITOI_INBOX_NEW ... */
-        uint8_t events;     /* AVITO_INBOX_* that were not asked for yet */
-        uint8_t failures;   /* of rounds, five minutes apart */
-        /* Of the inbox. */
+    struct { /* private; what is used most comes first, where short instructions reach it, and what is
+                zeroed together stands together, in words */
+        /* Of the list in work: zeroed by each change of phase; ... */
         bool open;          /* a call of ours is in progress on the lane */
-        bool eager;         /* there is more to do at once */
-        bool raised;        /* an event, in this call */
-        bool overrun;       /* since the last round that counted */
-        bool unsaved;       /* something was accepted since the horizon was saved */
-        bool owes_marks;    /* chats may have been given and not marked */
-        bool all_chats;     /* not only the unread ones are to be read */
-        bool rung;          /* a notification came during the round */
-        bool spilled;       /* a chat that is due in each round has no record */
-        bool disorder;      /* that was said */
-        uint8_t wholes;     /* so many whole rounds are to come */
-        /* Of the round. */
-        bool whole;         /* it reads all of the list */
-        bool at_end;        /* it did */
-        bool more;          /* another page follows the queue */
-        bool looked;        /* chats were read in this pass */
-        bool missed;        /* a chat may have slipped by, or was not asked for since it was refused */
-        uint8_t extra;      /* passes more */
-        uint8_t late_left;  /* late looks that it may still take */
-        uint8_t restarts;   /* of lists since the last pause */
-        uint8_t empty_pages;
-        /* Of the list. */
         uint8_t then;       /* AVITOI_INBOX_THEN_ON ... */
-        bool anchored;      /* the row was met that it begins or ends at */
+        uint16_t rows;      /* of the page, so far */
+        /* ... when a list begins; ... */
         bool turn;          /* its last row says that the next page matters */
         bool full;          /* the queue is */
         bool found;         /* the oldest new message is not kept */
         bool dropped;       /* newer ones are not */
+        /* ... when the messages of a chat are read from the newest on. */
         uint8_t limit;      /* rows of a window; 0: from the newest message on */
+        bool anchored;      /* the row was met that it begins or ends at */
+        uint8_t flaws;      /* AVITOI_INBOX_CUT ..., of the look */
         /* Of the chat in work. */
         bool failed;        /* it did once */
         uint8_t mark;       /* AVITOI_INBOX_MARK_NONE ... */
-        uint8_t flaws;      /* AVITOI_INBOX_CUT ..., of the look */
         uint8_t fit;        /* messages that fit in the arena; 0: not known */
         uint8_t kept_count;
-        uint16_t fills;                  /* of the arena, as the inbox left it */
-        uint16_t offset, rows;           /* of the page in work */
+        uint8_t phase;      /* AVITOI_INBOX_WAIT ... */
+        /* Of the round. */
+        bool at_end;        /* it read all of the list */
+        bool looked;        /* chats were read in this pass */
+        bool missed;        /* a chat may have slipped by, or was not asked for since it was refused */
+        uint8_t extra;      /* passes more */
+        uint8_t late_left;  /* late looks that it may still take */
+        bool whole;         /* it is to read all of the list */
+        bool more;          /* another page follows the queue */
+        /* Of the inbox. */
+        uint8_t stage;      /* AVITOI_INBOX_NEW ... */
+        bool overrun;       /* since the last round that counted */
+        bool spilled;       /* a chat that is due in each round has no record */
+        bool owes_marks;    /* chats may have been given and not marked */
+        uint8_t wholes;     /* so many whole rounds are to come */
+        uint8_t resume;     /* the phase that follows a pause; WAIT: a new round */
+        uint8_t events;     /* AVITO_INBOX_* that nobody asked for yet */
+        bool raised;        /* an event, in this call */
+        bool eager;         /* there is more to do at once */
+        bool unsaved;       /* something was accepted since the horizon was saved */
+        bool all_chats;     /* not only the unread ones are to be read */
+        bool rung;          /* a notification came during the round */
+        bool disorder;      /* that was said */
+        uint8_t failures;   /* of rounds, five minutes apart */
+        uint8_t restarts;   /* of lists since the last pause */
+        uint8_t empty_pages;
+        uint16_t offset;                 /* of the page in work */
+        uint16_t above;                  /* the window that is next ends at this row */
         uint16_t scan_offset, scan_rows; /* where the next page of chats begins; rows handled */
         uint16_t queue_end;              /* bytes of the queue */
-        uint16_t above;                  /* the window that is next ends at this row */
+        uint16_t fills;                  /* of the arena, as the inbox left it */
         uint16_t key_row;                /* row of the new message met last */
         uint16_t low_begin;              /* where the list's elements begin, by 8 bytes */
         int16_t round_error, row_error;
@@ -10436,24 +10444,27 @@ typedef struct avito_inbox {
         uint32_t date, before;           /* of the last answer; of the one before */
         uint32_t look;                   /* the look at the chat began then */
         uint32_t sure;                   /* the horizon may go so far, less the overlap */
-        uint32_t former;                 /* so far by the whole round before; 0: there was none */
         uint32_t updated;                /* the newest chat as the round began */
+        uint32_t former;                 /* `sure` of the whole round before; 0: there was none */
         uint32_t newest;                 /* the newest message */
         uint32_t row_created;            /* of the row before */
-        uint32_t floor;                  /* START_UNREAD: nothing unread is expected below */
-        uint32_t chat, chat_row, chat_updated; /* the chat in work: hash of its id; its row before the look */
         uint32_t created;                /* of `key` */
+        uint32_t chat_updated, chat, chat_row; /* the chat in work: its row before the look, hash of its id */
+        uint32_t key[2];                 /* hash of the message in the caller's hands, or met last */
+        uint32_t floor;                  /* START_UNREAD: nothing unread is expected below */
+        uint32_t wait_from_ms, wait_ms;  /* until the next round */
         uint32_t whole_ms;               /* the last whole round ended */
         uint32_t failures_ms;            /* `failures` was counted up last */
-        uint32_t wait_from_ms, wait_ms;  /* until the next round */
         uint32_t heard_ms;               /* the last notification; 0: none */
-        uint32_t key[2];                 /* hash of the message in the caller's hands, or met last */
         char chat_id[68];
     } priv;
     avito_inbox_options o; /* resolved: what is really in force */
 } avito_inbox;
 
 AVITO_API avito_inbox_options avito_inbox_options_default(void);
+
+/* A part, as those of the account (>>18): .chats. Without it a chat that moved is read in each round. */
+AVITO_API void avito_enable_inbox_records(avito_inbox_options *options);
 
 /* Loads the stored state. AVITO_OK, ARGUMENT, ROOM (state_cap, or an arena under 512 bytes), BUSY (a
  * call is under way on the client), HOOK, OPTION_STATE (what is stored is another account's; it is
@@ -13246,6 +13257,7 @@ enum {
 #define AVITOI_INBOX_ODD       4u /* a message has a time that is not believed */
 #define AVITOI_INBOX_LACKS     8u /* something could not be read */
 #define AVITOI_INBOX_SCATTERED 16u /* its rows are not in the order of their times: all are read */
+#define AVITOI_INBOX_SAID      32u /* AVITO_INBOX_TIME was */
 
 /* Twenty minutes of rounds with an error, before the horizon moves on if it must: so many rounds, so
  * far apart. A clock that jumps takes the place of one of them only, and one that wraps of none. */
@@ -13291,6 +13303,11 @@ AVITOI_APART static void avitoi_inbox_raise(avito_inbox *in, unsigned event)
 
 /* ---- the stored state ---- */
 
+static uint32_t avitoi_inbox_clock(const avito_inbox *in)
+{
+    return avitoi_account_now(in->client->account);
+}
+
 /* Little endian on every machine. Behind it comes the ring, in no order. The slot is sequence & 1, so
  * the slot that was good last is never the one being written. */
 struct avitoi_inbox_state {
@@ -13313,7 +13330,7 @@ struct avitoi_inbox_entry {
 AVITOI_ASSERT(inbox_state_size, AVITO_INBOX_STATE_SIZE(1) == sizeof(struct avitoi_inbox_state) +
                                                                  sizeof(struct avitoi_inbox_entry));
 
-static uint32_t avitoi_inbox_get(const uint8_t *p)
+static AVITOI_INLINE uint32_t avitoi_inbox_get(const uint8_t *p)
 {
     return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
 }
@@ -13344,7 +13361,7 @@ static struct avitoi_inbox_state *avitoi_inbox_state_of(const avito_inbox *in)
     return (struct avitoi_inbox_state *)in->o.state;
 }
 
-static uint32_t avitoi_inbox_horizon(const avito_inbox *in)
+static AVITOI_INLINE uint32_t avitoi_inbox_horizon(const avito_inbox *in)
 {
     return avitoi_inbox_get(avitoi_inbox_state_of(in)->horizon);
 }
@@ -13360,7 +13377,7 @@ static uint32_t avitoi_inbox_ring_count(const avito_inbox *in)
                       sizeof(struct avitoi_inbox_entry));
 }
 
-static bool avitoi_inbox_ring_is(const struct avitoi_inbox_entry *p, uint64_t hash)
+static AVITOI_INLINE bool avitoi_inbox_ring_is(const struct avitoi_inbox_entry *p, uint64_t hash)
 {
     return avitoi_inbox_get(p->hash) == (uint32_t)hash &&
            avitoi_inbox_get(p->hash + 4) == (uint32_t)(hash >> 32);
@@ -13632,6 +13649,25 @@ struct avitoi_inbox_record {
 AVITOI_ASSERT(inbox_record_size,
               AVITO_INBOX_CHATS_SIZE(2) - AVITO_INBOX_CHATS_SIZE(1) == sizeof(struct avitoi_inbox_record));
 
+/* What a record says of a row. */
+enum {
+    AVITOI_INBOX_RECORD_NONE,
+    AVITOI_INBOX_RECORD_DIFFERS, /* the chat has changed since the last look ... */
+    AVITOI_INBOX_RECORD_SETTLED, /* it has not, and nothing in it can be late */
+    AVITOI_INBOX_RECORD_MOVES,   /* ... and had no late look before */
+    AVITOI_INBOX_RECORD_WAITS,   /* its late look is to come */
+    AVITOI_INBOX_RECORD_LATE     /* it is due */
+};
+
+/* Records are a part: avito_enable_inbox_records(). */
+struct avitoi_inbox_records {
+    void (*begin)(avito_inbox *in);
+    void (*doubt)(const avito_inbox *in);
+    unsigned (*count)(const avito_inbox *in); /* those that are needed */
+    unsigned (*judge)(avito_inbox *in, uint32_t chat, uint32_t hash, uint32_t time);
+    void (*look)(avito_inbox *in, bool refused); /* a look at the chat in work is over */
+};
+
 #define AVITOI_INBOX_RECORDS(in) ((struct avitoi_inbox_record *)(in)->o.chats)
 
 static struct avitoi_inbox_record *avitoi_inbox_record_find(const avito_inbox *in, uint32_t chat)
@@ -13702,7 +13738,7 @@ static void avitoi_inbox_record_put(avito_inbox *in, uint32_t row, uint32_t move
 }
 
 /* The look at the chat in work is over; its row was as `chat_row` says before it began. */
-static void avitoi_inbox_record_look(avito_inbox *in)
+static void avitoi_inbox_record_read(avito_inbox *in)
 {
     struct avitoi_inbox_record *r = avitoi_inbox_record_find(in, in->priv.chat);
     const uint32_t look = in->priv.look;
@@ -13734,6 +13770,65 @@ static void avitoi_inbox_record_refused(avito_inbox *in)
         avitoi_inbox_record_put(in, in->priv.chat_row | AVITOI_INBOX_REFUSED,
                                 avitoi_inbox_horizon(in) + in->o.overlap_s,
                                 in->priv.look + in->o.overlap_s);
+    }
+}
+
+static void avitoi_inbox_record_look(avito_inbox *in, bool refused)
+{
+    if (refused) {
+        avitoi_inbox_record_refused(in);
+    } else {
+        avitoi_inbox_record_read(in);
+    }
+}
+
+/* What waits for its late look holds the horizon. */
+static unsigned avitoi_inbox_record_waits(avito_inbox *in, const struct avitoi_inbox_record *r)
+{
+    if (avitoi_inbox_now(in) >= r->until && in->priv.extra == 0 && in->priv.late_left > 0) {
+        in->priv.late_left--;
+        return AVITOI_INBOX_RECORD_LATE;
+    }
+    in->priv.sure = in->priv.sure < r->moved ? in->priv.sure : r->moved;
+    in->priv.missed = in->priv.missed || (r->row & AVITOI_INBOX_REFUSED) != 0;
+    return AVITOI_INBOX_RECORD_WAITS;
+}
+
+/* Is the row as it was before the last look? One that says nothing at all never is. */
+static unsigned avitoi_inbox_record_judge(avito_inbox *in, uint32_t chat, uint32_t hash, uint32_t time)
+{
+    const struct avitoi_inbox_record *r = avitoi_inbox_record_find(in, chat);
+    if (r == NULL) {
+        return AVITOI_INBOX_RECORD_NONE;
+    }
+    if (avitoi_inbox_now(in) == 0 || r->updated != time ||
+        (r->row & ~AVITOI_INBOX_REFUSED) != hash ||
+        ((hash & AVITOI_INBOX_WEAK) != 0 && time == 0)) {
+        return r->until != 0 ? AVITOI_INBOX_RECORD_MOVES : AVITOI_INBOX_RECORD_DIFFERS;
+    }
+    return r->until == 0 ? AVITOI_INBOX_RECORD_SETTLED : avitoi_inbox_record_waits(in, r);
+}
+
+/* Aligned, and counted in records from here on. */
+static void avitoi_inbox_records_begin(avito_inbox *in)
+{
+    const size_t skew = (0u - (size_t)(uintptr_t)in->o.chats) & (AVITOI_ARENA_ALIGN - 1u);
+    const size_t cap = in->o.chats != NULL && in->o.chats_cap > skew ? in->o.chats_cap - skew : 0u;
+    in->o.chats_cap = cap / sizeof(struct avitoi_inbox_record);
+    if (in->o.chats_cap > 0) {
+        in->o.chats = (char *)in->o.chats + skew;
+        memset(in->o.chats, 0, in->o.chats_cap * sizeof(struct avitoi_inbox_record));
+    }
+}
+
+static const struct avitoi_inbox_records avitoi_inbox_records_part = {
+    avitoi_inbox_records_begin, avitoi_inbox_records_doubt, avitoi_inbox_records_count,
+    avitoi_inbox_record_judge, avitoi_inbox_record_look};
+
+AVITO_API void avito_enable_inbox_records(avito_inbox_options *options)
+{
+    if (options != NULL) {
+        options->records = &avitoi_inbox_records_part;
     }
 }
 
@@ -13895,7 +13990,7 @@ static bool avitoi_inbox_out_of_order(avito_inbox *in, uint32_t time)
 /* While notifications come, polling only makes sure. */
 static uint32_t avitoi_inbox_round_pause(const avito_inbox *in)
 {
-    const uint32_t silent = avitoi_account_now(in->client->account) - in->priv.heard_ms;
+    const uint32_t silent = avitoi_inbox_clock(in) - in->priv.heard_ms;
     return in->priv.heard_ms != 0 && silent < in->o.slow_poll_ms ? in->o.slow_poll_ms
                                                                  : in->o.poll_ms;
 }
@@ -13904,7 +13999,7 @@ static uint32_t avitoi_inbox_round_pause(const avito_inbox *in)
 static void avitoi_inbox_rest(avito_inbox *in, uint32_t ms, unsigned resume)
 {
     (void)avitoi_inbox_move(in, AVITOI_INBOX_EV_REST);
-    in->priv.wait_from_ms = avitoi_account_now(in->client->account);
+    in->priv.wait_from_ms = avitoi_inbox_clock(in);
     in->priv.wait_ms = ms;
     in->priv.resume = (uint8_t)resume;
 }
@@ -13926,8 +14021,8 @@ AVITOI_APART static void avitoi_inbox_round_lacks(avito_inbox *in, int rc)
 static void avitoi_inbox_leave_out(avito_inbox *in, int rc)
 {
     if ((rc == AVITO_ERR_NOT_FOUND || rc == AVITO_ERR_FORBIDDEN) &&
-        in->priv.stage == AVITOI_INBOX_RUNS) {
-        avitoi_inbox_record_refused(in);
+        in->priv.stage == AVITOI_INBOX_RUNS && in->o.records != NULL) {
+        in->o.records->look(in, true);
     }
     avitoi_inbox_round_lacks(in, rc);
 }
@@ -13955,42 +14050,40 @@ AVITOI_APART static int avitoi_inbox_failed(avito_inbox *in, int rc)
 
 /* ---- the beginning of lists ---- */
 
+static avitoi_call_result avitoi_inbox_list(avito_inbox *in, unsigned event)
+{
+    in->priv.turn = false;
+    in->priv.full = false;
+    in->priv.found = false;
+    in->priv.dropped = false;
+    return avitoi_inbox_move(in, event);
+}
+
 /* A page of chats, into the arena behind the queue that it makes. */
 static avitoi_call_result avitoi_inbox_scan(avito_inbox *in)
 {
-    (void)avitoi_inbox_move(in, AVITOI_INBOX_EV_PAGE);
     in->priv.queue_end = 0;
     in->priv.kept = 0;
-    in->priv.full = false;
-    in->priv.turn = false;
     in->priv.offset = in->priv.scan_offset;
     in->priv.scan_rows = 0;
     in->priv.anchored = in->priv.scan_offset == 0;
     in->priv.chat_id[0] = '\0';
     in->priv.chat = 0;
-    return AVITOI_CALL_MOVED;
-}
-
-static avitoi_call_result avitoi_inbox_read(avito_inbox *in, uint32_t created)
-{
-    (void)avitoi_inbox_move(in, AVITOI_INBOX_EV_CHAT);
-    in->priv.found = false;
-    in->priv.dropped = false;
-    in->priv.turn = false;
-    in->priv.row_created = created;
-    return AVITOI_CALL_MOVED;
+    return avitoi_inbox_list(in, AVITOI_INBOX_EV_PAGE);
 }
 
 /* The chat in work, from its newest message on. */
 static avitoi_call_result avitoi_inbox_read_top(avito_inbox *in)
 {
     in->priv.offset = 0;
+    in->priv.above = 0;
     in->priv.limit = 0;
-    in->priv.edge = 0;
     in->priv.anchored = true;
     in->priv.flaws = 0;
+    in->priv.edge = 0;
     in->priv.floor = 0;
-    return avitoi_inbox_read(in, in->priv.chat_updated);
+    in->priv.row_created = in->priv.chat_updated;
+    return avitoi_inbox_list(in, AVITOI_INBOX_EV_CHAT);
 }
 
 /* So many rows of it that end at row `last`, which is known by `edge`. */
@@ -14000,7 +14093,8 @@ static avitoi_call_result avitoi_inbox_read_window(avito_inbox *in, unsigned las
     in->priv.limit = (uint8_t)rows;
     in->priv.edge = edge;
     in->priv.anchored = false;
-    return avitoi_inbox_read(in, in->priv.created);
+    in->priv.row_created = in->priv.created;
+    return avitoi_inbox_list(in, AVITOI_INBOX_EV_CHAT);
 }
 
 static bool avitoi_inbox_in_window(const avito_inbox *in)
@@ -14035,7 +14129,7 @@ static int avitoi_inbox_rows_wanted(const avito_inbox *in)
         rows = 20;
     }
     if (in->priv.offset == 0 && in->priv.phase == AVITOI_INBOX_SCAN && !in->priv.whole) {
-        rows = avitoi_inbox_records_count(in) + 4u;
+        rows = (in->o.records != NULL ? in->o.records->count(in) : 0u) + 4u;
     }
     return rows < 100u ? (int)rows : 100;
 }
@@ -14107,48 +14201,24 @@ static uint32_t avitoi_inbox_row_hash(const struct avitoi_inbox_row *row)
     return (hash | AVITOI_INBOX_ROW) & ~(AVITOI_INBOX_WEAK | AVITOI_INBOX_REFUSED);
 }
 
-/* The record speaks of the row as it is. What waits for its late look holds the horizon. */
-static bool avitoi_inbox_late_due(avito_inbox *in, const struct avitoi_inbox_record *r)
-{
-    if (avitoi_inbox_now(in) >= r->until && in->priv.extra == 0 && in->priv.late_left > 0) {
-        in->priv.late_left--;
-        return true;
-    }
-    in->priv.sure = in->priv.sure < r->moved ? in->priv.sure : r->moved;
-    in->priv.missed = in->priv.missed || (r->row & AVITOI_INBOX_REFUSED) != 0;
-    return false;
-}
-
-/* Is the row as it was before the last look? One that says nothing at all never is. */
-static bool avitoi_inbox_same_row(const struct avitoi_inbox_record *r,
-                                  const struct avitoi_inbox_row *row, uint32_t hash)
-{
-    return r != NULL && r->updated == row->time && (r->row & ~AVITOI_INBOX_REFUSED) == hash &&
-           ((hash & AVITOI_INBOX_WEAK) == 0 || row->time != 0);
-}
-
-/* In a pass more: is it a chat that nobody remembers? Then it is due only if it moved meanwhile. */
-static bool avitoi_inbox_forgotten(const avito_inbox *in, const struct avitoi_inbox_record *r)
-{
-    return in->priv.extra > 0 && ((r == NULL && in->priv.spilled) || avitoi_inbox_now(in) == 0);
-}
-
-/* A row that is as it was speaks of nothing new but what shows up late. */
+/* In a pass more a chat that nobody remembers is due only if it moved meanwhile. A row that is as it was
+ * speaks of nothing new but what shows up late. */
 static bool avitoi_inbox_due(avito_inbox *in, const struct avitoi_inbox_row *row, uint32_t hash)
 {
-    const struct avitoi_inbox_record *r = avitoi_inbox_record_find(in, (uint32_t)row->key);
-    const bool odd = avitoi_inbox_is_odd(in, row->time), unsettled = r != NULL && r->until != 0;
-    if (!odd && row->time < avitoi_inbox_horizon(in) && !unsettled &&
-        in->priv.stage != AVITOI_INBOX_UNREAD) {
-        return false;
+    const struct avitoi_inbox_records *records = in->o.records;
+    const unsigned record = records != NULL ? records->judge(in, (uint32_t)row->key, hash, row->time)
+                                            : (unsigned)AVITOI_INBOX_RECORD_NONE;
+    if (!avitoi_inbox_is_odd(in, row->time)) {
+        if (row->time < avitoi_inbox_horizon(in) && record <= AVITOI_INBOX_RECORD_SETTLED &&
+            in->priv.stage != AVITOI_INBOX_UNREAD) {
+            return false;
+        }
+        if (in->priv.extra > 0 && ((record == AVITOI_INBOX_RECORD_NONE && in->priv.spilled) ||
+                                   avitoi_inbox_now(in) == 0)) {
+            return row->time > in->priv.updated;
+        }
     }
-    if (!odd && avitoi_inbox_forgotten(in, r)) {
-        return row->time > in->priv.updated;
-    }
-    if (avitoi_inbox_now(in) == 0 || !avitoi_inbox_same_row(r, row, hash)) {
-        return true;
-    }
-    return unsettled && avitoi_inbox_late_due(in, r);
+    return record != AVITOI_INBOX_RECORD_SETTLED && record != AVITOI_INBOX_RECORD_WAITS;
 }
 
 static void avitoi_inbox_queue_put(avito_inbox *in, const struct avitoi_inbox_row *row,
@@ -14234,6 +14304,7 @@ static int avitoi_inbox_scan_row(avito_inbox *in, const struct avitoi_inbox_row 
     }
     if (!in->priv.anchored && key == in->priv.scan_anchor) {
         in->priv.anchored = true;
+        in->priv.row_created = row->time;
         in->priv.missed = in->priv.missed || (in->priv.spilled && in->priv.rows > 1u);
     } else {
         rc = avitoi_inbox_scan_chat(in, row);
@@ -14267,9 +14338,11 @@ static void avitoi_inbox_pass_more(avito_inbox *in)
 static avitoi_call_result avitoi_inbox_scan_over(avito_inbox *in)
 {
     const bool rest = avitoi_inbox_more_rows(in);
-    if (!in->priv.anchored && !in->priv.full) { /* rows have moved up */
+    if (!in->priv.anchored) { /* rows have moved up, as unread ones do while others are marked */
         in->priv.missed = in->priv.missed || in->priv.spilled;
-        return avitoi_inbox_again(in);
+        if (!in->priv.full || in->priv.stage == AVITOI_INBOX_UNREAD) {
+            return avitoi_inbox_again(in);
+        }
     }
     in->priv.more =
         in->priv.full || (rest && (in->priv.turn || (in->priv.whole && in->priv.extra == 0)));
@@ -14298,10 +14371,10 @@ static avitoi_call_result avitoi_inbox_queue_take(avito_inbox *in)
     in->priv.chat = q.chat;
     in->priv.chat_row = q.row;
     in->priv.chat_updated = q.updated;
-    in->priv.mark = AVITOI_INBOX_MARK_NONE;
     in->priv.failed = false;
-    in->priv.anchor = 0;
+    in->priv.mark = AVITOI_INBOX_MARK_NONE;
     in->priv.fit = 0;
+    in->priv.anchor = 0;
     return avitoi_inbox_read_top(in);
 }
 
@@ -14444,7 +14517,8 @@ static void avitoi_inbox_read_recent(avito_inbox *in, const struct avitoi_inbox_
     if (avitoi_inbox_ring_has(in, row->key)) {
         avitoi_inbox_read_known(in, row, odd);
     } else if (in->priv.stage != AVITOI_INBOX_LEARNS) {
-        if (odd && row->time != 0) {
+        if (odd && row->time != 0 && (in->priv.flaws & AVITOI_INBOX_SAID) == 0) {
+            in->priv.flaws |= AVITOI_INBOX_SAID;
             avitoi_inbox_raise(in, AVITO_INBOX_TIME);
         }
         in->priv.created = created;
@@ -14588,7 +14662,9 @@ static avitoi_call_result avitoi_inbox_chat_over(avito_inbox *in)
                    ? avitoi_inbox_read_top(in)
                    : avitoi_inbox_move(in, AVITOI_INBOX_EV_MARK);
     }
-    avitoi_inbox_record_look(in);
+    if (in->o.records != NULL) {
+        in->o.records->look(in, false);
+    }
     return avitoi_inbox_move(in, AVITOI_INBOX_EV_OVER);
 }
 
@@ -14774,17 +14850,19 @@ static avitoi_call_result avitoi_inbox_on_list(avito_inbox *in, avito_message *o
 /* A round begins: is it a whole one, and what is not known yet? */
 static avitoi_call_result avitoi_inbox_round(avito_inbox *in)
 {
+    const struct avitoi_inbox_records *records = in->o.records;
     const bool pressed = in->priv.overrun || avitoi_inbox_ring_pressed(in);
-    const bool sweeps = avitoi_number_elapsed(avitoi_account_now(in->client->account),
+    const bool sweeps = avitoi_number_elapsed(avitoi_inbox_clock(in),
                                               in->priv.whole_ms) >= in->o.sweep_ms;
-    if (pressed || in->priv.stage == AVITOI_INBOX_UNREAD) { /* two rounds look for what was there */
-        avitoi_inbox_records_doubt(in);
+    if (records != NULL && (pressed || in->priv.stage == AVITOI_INBOX_UNREAD)) {
+        records->doubt(in); /* two rounds look for what was there */
     }
     in->priv.wholes = sweeps ? 2u : in->priv.wholes;
     in->priv.whole =
         pressed || in->priv.all_chats || in->priv.wholes > 0 || in->priv.stage != AVITOI_INBOX_RUNS;
-    in->priv.spilled = in->o.chats_cap == 0 ||
-                       (in->priv.spilled && avitoi_inbox_records_count(in) >= in->o.chats_cap);
+    in->priv.spilled =
+        records == NULL || in->o.chats_cap == 0 || in->priv.stage == AVITOI_INBOX_LEARNS ||
+        (in->priv.spilled && records->count(in) >= in->o.chats_cap);
     in->priv.at_end = false;
     in->priv.looked = false;
     in->priv.missed = false;
@@ -14801,7 +14879,7 @@ static avitoi_call_result avitoi_inbox_round(avito_inbox *in)
  * end. */
 static bool avitoi_inbox_held_up(avito_inbox *in, int error)
 {
-    const uint32_t now = avitoi_account_now(in->client->account);
+    const uint32_t now = avitoi_inbox_clock(in);
     if (error >= 0) {
         in->priv.failures = 0;
         return false;
@@ -14872,11 +14950,18 @@ static int avitoi_inbox_round_learnt(avito_inbox *in)
     return rc == AVITO_OK ? (int)AVITO_AGAIN : rc;
 }
 
+/* Chats may have slipped by while the list was read in several pieces, and nobody remembers which were
+ * read: what shows up late moves a chat up under an old time, and rows out of order move anyhow. */
+static bool avitoi_inbox_slips(const avito_inbox *in)
+{
+    return in->priv.spilled && in->priv.extra > 0;
+}
+
 /* From now on what is newer than the start, once two rounds have looked. */
 static int avitoi_inbox_round_first(avito_inbox *in, uint32_t former)
 {
     in->priv.wait_ms = 0;
-    if (former == 0 && !in->priv.overrun) {
+    if (former == 0 && (!in->priv.overrun || avitoi_inbox_slips(in))) {
         return AVITO_AGAIN;
     }
     in->priv.stage = AVITOI_INBOX_RUNS;
@@ -14885,8 +14970,8 @@ static int avitoi_inbox_round_first(avito_inbox *in, uint32_t former)
 }
 
 /* After an overrun the overlap is only as long as the ring remembers. In the newest second more may
- * come, so long as it may be late; and nothing is known of a chat that was refused, or that nobody
- * remembers and may have slipped by, as any may where rows out of order move. */
+ * come, so long as it may be late; and nothing is known of a chat that was refused, or that may have
+ * slipped by. */
 static uint32_t avitoi_inbox_overran(avito_inbox *in, uint32_t horizon)
 {
     const uint32_t newest =
@@ -14895,7 +14980,7 @@ static uint32_t avitoi_inbox_overran(avito_inbox *in, uint32_t horizon)
     const uint32_t most = in->priv.updated + (settled ? 1u : 0u);
     uint32_t known = avitoi_inbox_ring_oldest(in) + 1u;
     known = known > most ? most : known;
-    if (in->priv.missed || (in->priv.disorder && in->priv.spilled && !settled) ||
+    if (in->priv.missed || (avitoi_inbox_slips(in) && !settled) ||
         avitoi_inbox_is_odd(in, in->priv.updated)) {
         known = 0;
     }
@@ -14948,7 +15033,7 @@ static avitoi_call_result avitoi_inbox_round_over(avito_inbox *in)
     in->priv.round_error = AVITO_OK;
     in->priv.chat_id[0] = '\0';
     if (in->priv.whole && in->priv.at_end) {
-        in->priv.whole_ms = avitoi_account_now(in->client->account);
+        in->priv.whole_ms = avitoi_inbox_clock(in);
         in->priv.wholes = (uint8_t)(in->priv.wholes - (in->priv.wholes > 0 ? 1u : 0u));
     }
     if (in->priv.late_left == 0 && in->priv.wholes == 0) { /* some wait for the next one */
@@ -14968,7 +15053,7 @@ static avitoi_call_result avitoi_inbox_round_over(avito_inbox *in)
 
 static uint32_t avitoi_inbox_wait_left(const avito_inbox *in)
 {
-    const uint32_t passed = avitoi_account_now(in->client->account) - in->priv.wait_from_ms;
+    const uint32_t passed = avitoi_inbox_clock(in) - in->priv.wait_from_ms;
     return avitoi_number_minus(in->priv.wait_ms, passed);
 }
 
@@ -15047,7 +15132,7 @@ static avitoi_call_result avitoi_inbox_enter(avito_inbox *in)
 /* Steps until there is something for the caller, or enough was done for one call. */
 static int avitoi_inbox_run(avito_inbox *in, avito_message *out)
 {
-    const uint32_t began = avitoi_account_now(in->client->account);
+    const uint32_t began = avitoi_inbox_clock(in);
     unsigned steps = 0;
     int rc = avitoi_inbox_enter(in);
     in->priv.raised = false;
@@ -15060,7 +15145,7 @@ static int avitoi_inbox_run(avito_inbox *in, avito_message *out)
             rc = avitoi_inbox_failed(in, rc);
         }
         in->priv.eager = in->priv.raised || steps > AVITOI_INBOX_STEPS ||
-                         avitoi_number_elapsed(avitoi_account_now(in->client->account), began) >
+                         avitoi_number_elapsed(avitoi_inbox_clock(in), began) >
                              in->client->o.total_timeout_ms;
     }
     in->priv.eager = rc == AVITOI_CALL_MOVED || rc == AVITOI_INBOX_SAYS ||
@@ -15172,7 +15257,7 @@ AVITO_API int avito_inbox_accept(avito_inbox *inbox)
 /* A notification came: polls may be rare for a while. */
 static void avitoi_inbox_hear(avito_inbox *in)
 {
-    in->priv.heard_ms = avitoi_account_now(in->client->account) | 1u; /* 0: none yet */
+    in->priv.heard_ms = avitoi_inbox_clock(in) | 1u; /* 0: none yet */
 }
 
 /* Polls at once, or as soon as the round that is going on is over. */
@@ -15265,18 +15350,6 @@ AVITO_API avito_inbox_options avito_inbox_options_default(void)
     return options;
 }
 
-/* Aligned, and counted in records from here on. */
-static void avitoi_inbox_records_begin(avito_inbox *in)
-{
-    const size_t skew = (0u - (size_t)(uintptr_t)in->o.chats) & (AVITOI_ARENA_ALIGN - 1u);
-    const size_t cap = in->o.chats != NULL && in->o.chats_cap > skew ? in->o.chats_cap - skew : 0u;
-    in->o.chats_cap = cap / sizeof(struct avitoi_inbox_record);
-    if (in->o.chats_cap > 0) {
-        in->o.chats = (char *)in->o.chats + skew;
-        memset(in->o.chats, 0, in->o.chats_cap * sizeof(struct avitoi_inbox_record));
-    }
-}
-
 static int avitoi_inbox_options_check(const avito_client *client, const avito_inbox_options *options)
 {
     if (!avitoi_machine_is_ready(client) || options == NULL || options->user_id <= 0 ||
@@ -15287,6 +15360,9 @@ static int avitoi_inbox_options_check(const avito_client *client, const avito_in
     if (options->state_cap < AVITO_INBOX_STATE_SIZE(1) ||
         options->arena->cap < AVITOI_INBOX_ARENA_MIN) {
         return AVITO_ERR_ROOM;
+    }
+    if (AVITO_TINY && options->chats != NULL && options->records == NULL) {
+        return AVITO_ERR_OPTION_CHATS;
     }
     return client->priv.call != NULL || client->priv.inside ? AVITO_ERR_BUSY : AVITO_OK;
 }
@@ -15314,7 +15390,12 @@ AVITO_API int avito_inbox_init(avito_inbox *inbox, avito_client *client,
     inbox->o.slow_poll_ms = avitoi_number_or(options->slow_poll_ms, 300000);
     inbox->o.overlap_s = avitoi_number_or(options->overlap_s, 300);
     inbox->o.sweep_ms = avitoi_number_or(options->sweep_ms, 900000);
-    avitoi_inbox_records_begin(inbox);
+#if !AVITO_TINY
+    avito_enable_inbox_records(&inbox->o);
+#endif
+    if (inbox->o.records != NULL) {
+        inbox->o.records->begin(inbox);
+    }
     inbox->priv.wholes = 2;
     inbox->priv.wait_from_ms = avitoi_account_now(client->account);
     rc = avitoi_inbox_load(inbox);

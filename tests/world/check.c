@@ -176,6 +176,7 @@ void check_sync(world *w)
 void check_first_save(world *w)
 {
     w->state_saved = true;
+    w->start_spoilt = w->device.spoilt;
     w->start_ms = w->now;
     say(w, "the first state is saved: what was there is known");
 }
@@ -216,7 +217,10 @@ static bool owed(const world *w, const note *n)
               (n->created == w->start_newest &&
                (o->start != AVITO_START_NOW || n->visible_ms > w->start_ms));
         /* When one came whose time is not believed nobody can tell. */
-        due = due && !(o->start == AVITO_START_NOW && n->odd && n->visible_ms <= w->start_ms) &&
+        /* Nor where a byte was changed: that may have been in its time. */
+        due = due &&
+              !(o->start == AVITO_START_NOW && (n->odd || w->start_spoilt) &&
+                n->visible_ms <= w->start_ms) &&
               !before_the_start(w, n);
     } else {
         due = o->start == AVITO_START_UNREAD && !n->own && !n->was_read;
@@ -431,11 +435,26 @@ void check_round(world *w)
     }
 }
 
+/* A message shows up in it that was stored before. */
+static bool shows_late(const world *w, const char *chat)
+{
+    for (size_t i = w->done_before; i < w->note_count; i++) {
+        const note *n = &w->notes[i];
+        if (n->late && n->accepted == 0 && n->visible_ms <= w->now && strcmp(n->chat, chat) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* A chat that has not changed is looked at because it did, once more when nothing can be late, and around
  * the mark; where something fails, more often. */
 void check_looks(world *w, const char *chat)
 {
     const avito_inbox_options *o = &w->device.inbox_options;
+    if (shows_late(w, chat)) {
+        check_looks_anew(w, chat);
+    }
     for (size_t i = 0; i < w->look_count; i++) {
         look *l = &w->looks[i];
         l->times = impl_pressed(&w->device.inbox) ? 0 : l->times;

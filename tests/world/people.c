@@ -447,9 +447,12 @@ static void note_request(world *w, const struct link *k, const sim_request_info 
     w->served[w->served_count++].job = k->wire.job;
 }
 
-/* A look at a chat: its first page says when, and one byte changed in any spoils it. */
+/* A look at a chat: its first page says when, and one byte changed in any spoils it. A message that is read
+ * alone says only whether the chat is refused. */
 static void note_look(world *w, const sim_request_info *r, const sim_fault *f)
 {
+    const bool alone =
+        strstr(r->target, "limit=1&") != NULL || strcmp(strrchr(r->target, '='), "=1") == 0;
     const bool first =
         strstr(r->target, "limit=20") != NULL && strstr(r->target, "offset=") == NULL;
     size_t i = 0;
@@ -469,9 +472,9 @@ static void note_look(world *w, const sim_request_info *r, const sim_fault *f)
         check_looks(w, r->chat_id);
     }
     if (f->status != 0 || f->corrupt || f->no_answer || f->stall || f->cut || r->refusal != 0) {
-        check_looks_anew(w, NULL);
+        check_looks_anew(w, NULL); /* after a failure its chat is read again, and others wait */
     }
-    w->looks[i].spoilt = f->corrupt || (!first && w->looks[i].spoilt);
+    w->looks[i].spoilt = (f->corrupt && !alone) || (!first && w->looks[i].spoilt);
     if (f->status == 403 || f->status == 404 || r->refusal == 403 || r->refusal == 404) {
         w->looks[i].refused_ms = w->now;
     }
@@ -579,8 +582,7 @@ sim_fault people_fault(void *ctx, const sim_request_info *request)
     if (k != NULL && k->lane >= 0 && f.corrupt) {
         w->device.lanes[k->lane].spoilt = true;
     }
-    if (lane == 0 && request->op == SIM_MESSAGES && strstr(request->target, "limit=1&") == NULL &&
-        strcmp(strrchr(request->target, '='), "=1") != 0) {
+    if (lane == 0 && request->op == SIM_MESSAGES) {
         note_look(w, request, &f);
     }
     return f;

@@ -424,6 +424,7 @@ typedef struct world {
     int64_t sentence_ms;    /* when it was served */
     int64_t start_list_ms;  /* when the list that decided the start was served */
     int64_t start_ms;       /* when the first state was saved */
+    bool start_spoilt;      /* an answer of that round had a byte changed */
     int64_t start_newest;   /* its newest update */
     unsigned inbox_events;
     bool overrun;
