@@ -1031,9 +1031,9 @@ extern "C" {
     X(OPTION_DRY_RUN, -165, "avito_enable_dry_run() is missing", "")                               \
     X(OPTION_STATE, -166, "stored inbox state is another account's",                               \
       "give each account storage of its own")                                                      \
-    X(OPTION_RAW, -167, "avito_enable_raw() is missing", "")                                       \
-    X(OPTION_CHATS, -168, "avito_enable_inbox_records() is missing",                               \
+    X(OPTION_RAW, -167, "avito_enable_raw() is missing",                                           \
       "call it on the options before init (AVITO_TINY)")                                           \
+    X(OPTION_CHATS, -168, "avito_enable_inbox_records() is missing", "")                           \
     X(ARENA, -201, "arena is too small for an answer or element",                                  \
       "give error.needed bytes, or ask for less by .want; a send: see error.outcome")              \
     X(TOKEN_ROOM, -202, "token does not fit the account's tokens",                                 \

@@ -139,6 +139,7 @@ static const struct rule {
     {"avito_webhook_finished", USES, "", true},
     {"avito_webhook_status", USES, "", 0},
     {"avito_inbox_options_default", PURE, "", 0},
+    {"avito_enable_inbox_records", MAKES, "", 0},
     {"avito_inbox_init", MAKES, "", ARGUMENT},
     {"avito_inbox_next", USES, "", ARGUMENT},
     {"avito_inbox_accept", USES, "", ARGUMENT},

@@ -1179,6 +1179,100 @@ static void test_lane_that_is_taken_away(void **state)
     }
 }
 
+/* ---------------------------------------------------------------- lists that change */
+
+static void empty_a(struct service *s, const char *request)
+{
+    if (strstr(request, "/chats/a/messages") != NULL &&
+        number_behind(request, "offset=", 0) < s->faults) {
+        s->body[0] = '\0';
+        add(s, "{\"messages\":[]}");
+    }
+    s->marks++;
+}
+
+/* All messages of a chat are deleted while some of them wait to be read: nothing more is asked of it. */
+static void test_chat_that_empties(void **state)
+{
+    struct device *d = device_of(40, AVITO_START_SINCE);
+    avito_message m;
+    (void)state;
+    service.fault = empty_a;
+    for (uint32_t i = 0; i < 12; i++) {
+        char id[8];
+        (void)snprintf(id, sizeof id, "a%u", i);
+        write_message("a", id, i + 1);
+    }
+    while (avito_inbox_next(&d->inbox, &m) != AVITO_OK) {
+    }
+    service.faults = 1000;
+    service.marks = 0;
+    avito_arena_reset(&d->arena); /* so it is read again, from the top */
+    assert_int_equal(avito_inbox_accept(&d->inbox), AVITO_OK);
+    (void)device_round(d);
+    assert_int_equal(d->errors, 0);
+    assert_in_range(service.marks, 1, 10);
+    avito_client_close(&d->client);
+}
+
+/* Pages of chats that are in order, with their messages read in between, are not out of order. */
+static void test_order_of_pages(void **state)
+{
+    static char ids[30][4];
+    struct device *d = device_of(40, AVITO_START_SINCE);
+    (void)state;
+    write_message("c29", "x29", 1);
+    for (uint32_t i = 0; i < 30; i++) {
+        (void)snprintf(ids[i], sizeof ids[i], "c%u", i % 100u);
+        write_message(ids[i], ids[i], 10 * (i + 1));
+    }
+    for (int polls = 0; polls < 3; polls++) {
+        (void)poll_of(d);
+    }
+    assert_int_equal(d->events, 0);
+    assert_int_equal(d->errors, 0);
+    avito_client_close(&d->client);
+}
+
+static void years_ahead(struct service *s, const char *request)
+{
+    char *at = s->body;
+    (void)request;
+    while ((at = strstr(at, "\"created\":17548900")) != NULL &&
+           strstr(s->body, "messages") != NULL) {
+        at[strlen("\"created\":")] = '2';
+    }
+}
+
+/* Times that are not believed are said once for each look at a chat, and it is named. */
+static void test_times_ahead_are_said(void **state)
+{
+    struct device *d = device_of(40, AVITO_START_SINCE);
+    unsigned said = 0, given = 0;
+    (void)state;
+    d->dates = true;
+    d->clock.unix_s = T + 100;
+    write_messages("a", "a1 a2 a3 a4 a5 a6 a7 a8 ", 1, 1);
+    service.fault = years_ahead;
+    for (int i = 0; i < 400; i++) {
+        avito_message m;
+        const int rc = avito_inbox_next(&d->inbox, &m);
+        const unsigned events = avito_inbox_events(&d->inbox);
+        if (rc == AVITO_OK) {
+            assert_int_equal(avito_inbox_accept(&d->inbox), AVITO_OK);
+            given++;
+        }
+        if ((events & AVITO_INBOX_TIME) != 0) {
+            assert_string_equal(avito_inbox_about(&d->inbox), "a");
+            said++;
+        }
+        clock_advance(&d->clock, avito_inbox_deadline_ms(&d->inbox));
+    }
+    assert_int_equal(given, 8);
+    assert_int_equal(said, 1);
+    avito_client_close(&d->client);
+}
+
 /* ---------------------------------------------------------------- hooks and the arena between calls */
 
 static struct device *hooked;
@@ -1710,6 +1804,9 @@ int main(void)
         cmocka_unit_test(test_turn_at_any_step),
         cmocka_unit_test(test_lane_that_is_busy),
         cmocka_unit_test(test_lane_that_is_taken_away),
+        cmocka_unit_test(test_chat_that_empties),
+        cmocka_unit_test(test_order_of_pages),
+        cmocka_unit_test(test_times_ahead_are_said),
         cmocka_unit_test(test_calls_from_hooks),
         cmocka_unit_test(test_arena_used_in_between),
         cmocka_unit_test(test_inbox_that_did_not_begin),

@@ -1087,6 +1087,31 @@ static void exchange(struct script *s, int status, const char *answer)
     script_answer_json(s, status, answer, strlen(answer));
 }
 
+/* A lane is refused with a token that another one has replaced meanwhile: the new one is not in doubt. */
+static void test_late_refusal_of_an_older_token(void **state)
+{
+    struct lanes *s = lanes_of(2, false);
+
+    (void)state;
+    ask_self(&s->l[0].script, LANE_TOKEN, 401, "{}");
+    ask_self(&s->l[0].script, "first-token-000000", 200, ME);
+    ask_self(&s->l[1].script, LANE_TOKEN, 401, "{}");
+    fetch(&s->l[1].script, 200, T1);
+    ask_self(&s->l[1].script, "first-token-000000", 200, ME);
+    start_self(s, 0);
+    while (s->l[0].script.sent_len == 0) {
+        assert_int_equal(avito_step(&s->l[0].client), AVITO_AGAIN);
+    }
+    start_self(s, 1);
+    while (s->rc[1] == AVITO_AGAIN) {
+        s->rc[1] = avito_step(&s->l[1].client);
+    }
+    assert_int_equal(s->rc[1], AVITO_OK);
+    lanes_run(s);
+    assert_int_equal(s->rc[0], AVITO_OK);
+    lanes_free(s);
+}
+
 /* While an answer is being read into the account's memory nothing else is put there. */
 static void test_no_load_during_an_exchange(void **state)
 {
@@ -1462,6 +1487,7 @@ int main(void)
         cmocka_unit_test(test_refused_credentials_are_asked_about_once),
         cmocka_unit_test(test_a_refused_refresh_token_is_told_to_all),
         cmocka_unit_test(test_refusals_of_an_older_token),
+        cmocka_unit_test(test_late_refusal_of_an_older_token),
         cmocka_unit_test(test_no_load_during_an_exchange),
         cmocka_unit_test(test_get_token_behind_an_exchange),
         cmocka_unit_test(test_exchange_behind_a_refusal),

@@ -126,6 +126,7 @@ void device_init(struct device *d, unsigned ring, device_serve *serve, void *ser
     d->serve = serve;
     d->service = service;
     d->options = avito_inbox_options_default();
+    avito_enable_inbox_records(&d->options);
     d->options.user_id = 350000001;
     d->options.since = DEVICE_SINCE;
     d->options.state = d->state;

@@ -1,7 +1,7 @@
 /*
  * AVITO_TINY: an option whose part is not linked is an error that names the call, and with that call it
  * works. One lane and one copy of its token.
- * Rooms: SEVERAL LANES, TOKEN STORE, RETRIES, DIAGNOSTICS.
+ * Rooms: SEVERAL LANES, TOKEN STORE, RETRIES, DIAGNOSTICS, INBOX: WHAT IT REMEMBERS.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -250,6 +250,33 @@ static void test_retries(void **state)
     played(&l);
 }
 
+/* Records of chats, and an inbox without them. */
+static void test_inbox_records(void **state)
+{
+    static unsigned char slots[AVITO_INBOX_STATE_SIZE(4)];
+    static char chats[AVITO_INBOX_CHATS_SIZE(4)];
+    avito_inbox_options options = avito_inbox_options_default();
+    avito_inbox inbox;
+    struct lane l;
+
+    (void)state;
+    plain_lane(&l);
+    assert_int_equal(client_init(&l), AVITO_OK);
+    options.user_id = 7;
+    options.arena = &l.arena;
+    options.state = slots;
+    options.state_cap = sizeof slots;
+    assert_int_equal(avito_inbox_init(&inbox, &l.client, &options), AVITO_OK);
+    options.chats = chats;
+    options.chats_cap = sizeof chats;
+    refused(&l, avito_inbox_init(&inbox, &l.client, &options), AVITO_ERR_OPTION_CHATS,
+            "avito_enable_inbox_records()");
+    avito_enable_inbox_records(&options);
+    assert_int_equal(avito_inbox_init(&inbox, &l.client, &options), AVITO_OK);
+    avito_client_close(&l.client);
+    lane_free(&l);
+}
+
 static void test_dry_run(void **state)
 {
     struct lane l;
@@ -449,6 +476,7 @@ int main(void)
         cmocka_unit_test(test_dry_run),
         cmocka_unit_test(test_raw),
         cmocka_unit_test(test_lanes),
+        cmocka_unit_test(test_inbox_records),
         cmocka_unit_test(test_new_token_over_the_old_one),
         cmocka_unit_test(test_refresh_needs_two_halves),
     };

@@ -1,6 +1,6 @@
 /*
  * The POSIX TCP transport on the loopback interface, and TLS over it.
- * Rooms: POSIX, TCP.
+ * Rooms: POSIX, TCP, INBOX: ROUNDS.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -728,6 +728,108 @@ static void tls_over_tcp(void **state)
     peer_free(&peer);
 }
 
+/* ---- the inbox between rounds, on a lane that may wait ---- */
+
+static struct sleeper {
+    avito_account account;
+    avito_client client;
+    avito_inbox inbox;
+    avito_arena arena;
+    char tokens[AVITO_TOKENS_SIZE(64)], window[AVITO_WINDOW_MIN], room[1024];
+    unsigned char state[AVITO_INBOX_STATE_SIZE(10)];
+} sleeper;
+
+static int stored_token(void *ctx, avito_token *token)
+{
+    (void)ctx;
+    token->access_token.ptr = "a-token";
+    token->access_token.len = 7;
+    token->expires_in = 86400;
+    return AVITO_OK;
+}
+
+/* Nobody listens, so the round fails, and the next one is far away. */
+static void begin_sleeper(uint32_t nap_ms, int wake_fd)
+{
+    avito_account_options account = avito_account_options_default();
+    avito_client_options client = avito_client_options_default();
+    avito_inbox_options inbox = avito_inbox_options_default();
+    avito_tcp_options wires = {.wake_fd = wake_fd, .address = "127.0.0.1"};
+    avito_message message;
+    uint16_t port = 0;
+    const int fd = listen_on("127.0.0.1", &port);
+    (void)close(fd); /* a port that is free */
+    assert_int_equal(avito_tcp_init(&tcp, &wires), AVITO_OK);
+    account.client_id = "an-id";
+    account.client_secret = "a-secret";
+    account.tokens = sleeper.tokens;
+    account.tokens_cap = sizeof sleeper.tokens;
+    account.clock_ms = avito_posix_clock_ms;
+    account.unix_time = avito_posix_unix_time;
+    account.load_token = stored_token;
+    account.port = port;
+    assert_int_equal(avito_account_init(&sleeper.account, &account), AVITO_OK);
+    client.transport = avito_tcp_transport(&tcp);
+    client.window = sleeper.window;
+    client.window_cap = sizeof sleeper.window;
+    assert_int_equal(avito_client_init(&sleeper.client, &sleeper.account, &client), AVITO_OK);
+    sleeper.arena = avito_arena_of(sleeper.room, sizeof sleeper.room);
+    inbox.user_id = 7;
+    inbox.arena = &sleeper.arena;
+    inbox.state = sleeper.state;
+    inbox.state_cap = sizeof sleeper.state;
+    inbox.poll_ms = 60000;
+    inbox.nap_ms = nap_ms;
+    assert_int_equal(avito_inbox_init(&sleeper.inbox, &sleeper.client, &inbox), AVITO_OK);
+    assert_int_equal(avito_inbox_next(&sleeper.inbox, &message), AVITO_ERR_CONNECT);
+}
+
+/* How long the next call sleeps. */
+static uint32_t slept(void)
+{
+    const uint32_t began = avito_posix_clock_ms(NULL);
+    avito_message message;
+    assert_int_equal(avito_inbox_next(&sleeper.inbox, &message), AVITO_AGAIN);
+    return avito_posix_clock_ms(NULL) - began;
+}
+
+static void *ring(void *pipe_end)
+{
+    const struct timespec soon = {0, 100000000};
+    nanosleep(&soon, NULL);
+    assert_int_equal(write(*(int *)pipe_end, "x", 1), 1);
+    return NULL;
+}
+
+/* It sleeps for nap_ms, or until wake_fd is readable, which another thread may see to at any moment; and
+ * not at all while that is so. */
+static void the_inbox_naps(void **state)
+{
+    int ends[2];
+    pthread_t bell;
+    char byte;
+    (void)state;
+    assert_int_equal(pipe(ends), 0);
+    begin_sleeper(200, 0);
+    assert_in_range(slept(), 190, 20000);
+    assert_in_range(avito_inbox_deadline_ms(&sleeper.inbox), 20000, 60000);
+    avito_client_close(&sleeper.client);
+
+    begin_sleeper(0, ends[0]);
+    assert_int_equal(pthread_create(&bell, NULL, ring, &ends[1]), 0);
+    assert_in_range(slept(), 50, 20000); /* and not 60 seconds */
+    assert_int_equal(pthread_join(bell, NULL), 0);
+    assert_in_range(slept(), 0, 10000); /* it is still readable */
+    assert_int_equal(read(ends[0], &byte, 1), 1);
+    avito_client_close(&sleeper.client);
+
+    begin_sleeper(300, ends[0]); /* nobody rings */
+    assert_in_range(slept(), 290, 20000);
+    avito_client_close(&sleeper.client);
+    (void)close(ends[0]);
+    (void)close(ends[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -744,6 +846,7 @@ int main(void)
         cmocka_unit_test(waiting),
         cmocka_unit_test(hooks),
         cmocka_unit_test(tls_over_tcp),
+        cmocka_unit_test(the_inbox_naps),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -54,7 +54,8 @@ arena_reset""".split()
 
 # What has come since 0.1.0, by the beginning of its functions' names; "": the rest. The enable calls of what
 # was there before belong to that.
-NEW = {"raw JSON": "avito_json_", "the unknown kept": "avito_enable_raw", "preview, message_json": "avito_message_", "other new calls": ""}
+NEW = {"raw JSON": "avito_json_", "the unknown kept": "avito_enable_raw", "preview, message_json": "avito_message_",
+       "records of chats": "avito_enable_inbox_records", "other new calls": ""}
 FLASH = re.compile(r"^\.(text|rodata|srodata|data|sdata)(\.|$)")
 
 # For Cortex-M3: (name, limit, aim).
