@@ -13806,7 +13806,10 @@ static unsigned avitoi_inbox_record_judge(avito_inbox *in, uint32_t chat, uint32
         ((hash & AVITOI_INBOX_WEAK) != 0 && time == 0)) {
         return r->until != 0 ? AVITOI_INBOX_RECORD_MOVES : AVITOI_INBOX_RECORD_DIFFERS;
     }
-    return r->until == 0 ? AVITOI_INBOX_RECORD_SETTLED : avitoi_inbox_record_waits(in, r);
+    if (r->until == 0) {
+        return AVITOI_INBOX_RECORD_SETTLED;
+    }
+    return avitoi_inbox_record_waits(in, r);
 }
 
 /* Aligned, and counted in records from here on. */
