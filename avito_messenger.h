@@ -492,7 +492,7 @@
  *     avito_client                                                1000    712
  *     avito_arena                                                   40     20
  *     avito_webhook                                                184    144
- *     avito_inbox                                                  352    320
+ *     avito_inbox                                                  360    320
  *     avito_json                                                    32     16
  *     avito_tcp                                                    184    160
  *     avito_tls                                                   7480   6952
