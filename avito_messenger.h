@@ -2508,8 +2508,8 @@ static uint32_t avitoi_number_or(uint32_t value, uint32_t otherwise)
 }
 
 /* Milliseconds from `then` to `now` on a clock that wraps; 0 if it seems to have gone back. For
- * deadlines; where a long time may have passed unseen, the plain difference is meant: a clock that goes
- * back then counts as a long time. */
+ * deadlines. Where a long time may have passed unseen, use the plain difference: there a clock that went
+ * back counts as a long time. */
 static uint32_t avitoi_number_elapsed(uint32_t now, uint32_t then)
 {
     const uint32_t elapsed = now - then;
@@ -2564,9 +2564,9 @@ static inline bool avitoi_number_is_digit(char c)
 }
 
 #define AVITOI_NUMBER_MAX          24u /* bytes of a number that a known field may have */
-#define AVITOI_NUMBER_FRACTION_MAX 14u /* bytes of a number up to which digits behind the point are kept */
+#define AVITOI_NUMBER_FRACTION_MAX 14u /* bytes of a number up to which digits after the point are kept */
 
-/* The power of ten that a JSON number has behind its e, and `places` more. */
+/* The power of ten that a JSON number has after its e, and `places` more. */
 static bool avitoi_number_power(const char *p, size_t len, int places, int *power)
 {
     const size_t plus = len > 0 && *p == '+' ? 1 : 0;
@@ -2930,7 +2930,7 @@ AVITOI_ASSERT(each_model_has_a_row, /* beside text and flow_id */
               AVITOI_SCHEMA_ROWS(AVITOI_SCHEMA_CONTENT_ROWS) ==
                   2u AVITO_MESSAGE_MODELS(AVITOI_SCHEMA_MODEL_COUNT_));
 
-/* Is there a text and nothing else, as mostly? */
+/* Is there a text and nothing else? Mostly there is. */
 static bool avitoi_schema_content_is_text(const struct avitoi_schema_wide_content *wide)
 {
     uintptr_t others = (uintptr_t)wide->flow_id.ptr;
@@ -3397,7 +3397,7 @@ typedef int avitoi_json_result;
 #define AVITOI_JSON_ELEMENT 17 /* an element of the list is in `out` */
 #define AVITOI_JSON_UNKNOWN 18 /* what comes next is known to no model, and j->raw keeps it */
 
-/* Only who keeps what no model knows links it: by j->raw. */
+/* Linked, through j->raw, only by programs that keep what no model knows. */
 struct avitoi_json_raw {
     avitoi_json_result (*unknown)(const struct avitoi_json *j); /* AVITOI_JSON_UNKNOWN, or AVITO_AGAIN */
     avitoi_json_result (*feed)(struct avitoi_json *j, const char *data, size_t len, size_t *used);
@@ -3406,7 +3406,7 @@ struct avitoi_json_raw {
 #define AVITOI_JSON_MAX_DEPTH 32u
 #define AVITOI_JSON_KEY       30u /* the kind of a string that is a key */
 #define AVITOI_JSON_NO_KIND   31u /* of what is only checked */
-#define AVITOI_JSON_LAST_FIELD 31u /* a row that no schema has: behind it comes row 0 */
+#define AVITOI_JSON_LAST_FIELD 31u /* a row that no schema has: after it comes row 0 */
 #define AVITOI_JSON_NO_FIELD   32u /* with it: the value is only checked */
 
 AVITOI_APART_IF_SMALL static struct avitoi_json_frame *avitoi_json_top(struct avitoi_json *j)
@@ -3585,7 +3585,7 @@ static void avitoi_json_element_begins(struct avitoi_json *j)
         j->mem.low = j->low_mark;
         j->mem.peak = 0;
         j->measuring = false;
-        (void)avitoi_json_fits(j); /* not even the answer that the list stands in may fit */
+        (void)avitoi_json_fits(j); /* not even the answer that holds the list may fit */
     }
     j->low_mark = j->mem.low;
     j->page_rows++;
@@ -3783,7 +3783,7 @@ static avitoi_json_result avitoi_json_close(struct avitoi_json *j, char c)
         avitoi_json_close_object(j);
     } else {
         avitoi_json_close_list(j);
-        if (j->depth == 0 && j->level == 1) { /* the list stood alone, without its root object */
+        if (j->depth == 0 && j->level == 1) { /* the list was the whole answer, without its root object */
             avitoi_json_close_object(j);
         }
     }
@@ -3958,7 +3958,7 @@ static avitoi_json_result avitoi_json_key_done(struct avitoi_json *j)
 
 /* ---- strings ---- */
 
-/* The state behind `c`; AVITOI_JSON_AT_AFTER: `c` ends the number; AVITOI_JSON_AT_BROKEN: it is none. */
+/* The state after `c`; AVITOI_JSON_AT_AFTER: `c` ends the number; AVITOI_JSON_AT_BROKEN: it is none. */
 static unsigned avitoi_json_number_next(unsigned state, char c)
 {
     enum {
@@ -4452,9 +4452,10 @@ static avitoi_json_result avitoi_json_expect(struct avitoi_json *j, char c, unsi
                : avitoi_json_expect_element(j, c, kind, child);
 }
 
-/* At { or [. The root's schema may stand for its first member alone (`bare`): then a root that is opened
- * here has that member open, too. */
-AVITOI_APART_IF_SMALL static avitoi_json_result avitoi_json_begin_container(struct avitoi_json *j, char c, unsigned kind,
+/* At { or [. If the root's schema is `bare`, the answer may be its first member alone: then the root is
+ * opened here, and that member in it. */
+AVITOI_APART_IF_SMALL
+static avitoi_json_result avitoi_json_begin_container(struct avitoi_json *j, char c, unsigned kind,
                                        const struct avitoi_schema *child)
 {
     const struct avitoi_schema *root = j->root;
@@ -4554,7 +4555,7 @@ static avitoi_json_result avitoi_json_begin_key(struct avitoi_json *j, const cha
 
 /* ---- numbers and literals ---- */
 
-/* What ends a number has come. One that is kept as text must not be longer than it can be here. */
+/* The byte after a number has come. A number that is kept as text has to fit j->word. */
 static avitoi_json_result avitoi_json_number_ends(struct avitoi_json *j)
 {
     const size_t len = j->word_len;
@@ -4606,7 +4607,7 @@ static avitoi_json_result avitoi_json_literal(struct avitoi_json *j, char c)
 
 /* ---- feed ---- */
 
-/* A byte between values that is none of those that may stand there: white space, or an error. */
+/* Any other byte between values: white space, or an error. */
 static avitoi_json_result avitoi_json_blank(struct avitoi_json *j, char c)
 {
     const bool blank = c == ' ' || c == '\n' || c == '\r' || c == '\t';
@@ -4680,7 +4681,7 @@ static avitoi_json_result avitoi_json_at_value(struct avitoi_json *j, const char
     return avitoi_json_blank(j, c);
 }
 
-/* Takes blanks at *p, if they may stand there. False: it took nothing. */
+/* Takes blanks at *p, where blanks are allowed. False: it took nothing. */
 static inline bool avitoi_json_blanks(const struct avitoi_json *j, const char **p, const char *end)
 {
 #if AVITO_WITH_SHORTCUTS
@@ -4752,7 +4753,7 @@ static avitoi_json_result avitoi_json_feed(struct avitoi_json *j, const char *da
             case AVITOI_JSON_AT_AFTER:
                 rc = avitoi_json_at_end(j, &p, end);
                 break;
-            default: /* behind the end, or broken */
+            default: /* after the end, or broken */
                 p++;
                 rc = avitoi_json_blank(j, c);
                 break;
@@ -5309,7 +5310,7 @@ static void avitoi_request_write(struct avitoi_writer *w, const avito_client *c)
 
 /* What this room's functions return: AVITO_AGAIN, an error, or this. */
 typedef int avitoi_body_result;
-#define AVITOI_BODY_COMPLETE 18
+#define AVITOI_BODY_COMPLETE 32
 
 enum { AVITOI_BODY_LENGTH, AVITOI_BODY_UNTIL_CLOSE, AVITOI_BODY_CHUNKED, AVITOI_BODY_CHUNKED_BLANKS };
 
@@ -5472,7 +5473,7 @@ static avitoi_body_result avitoi_body_at_close(const struct avitoi_body *b)
 
 /* What reading a head returns: AVITO_AGAIN, AVITO_ERR_HTTP*, or this, after the empty line. */
 typedef int avitoi_head_result;
-#define AVITOI_HEAD_COMPLETE 19
+#define AVITOI_HEAD_COMPLETE 33
 
 enum {
     AVITOI_HEAD_VERSION, /* up to the last digit of the status */
@@ -5599,9 +5600,7 @@ static int avitoi_head_name(struct avitoi_head *h, const char *word)
     return AVITO_AGAIN;
 }
 
-/* The status line, a byte at a time: HTTP/1.0 or HTTP/1.1, three digits from 100 on, and a reason that
- * nobody reads. */
-/* "HTTP/1.", 0 or 1, a blank, three digits. */
+/* A byte of the status line: "HTTP/1.", 0 or 1, a blank, three digits. */
 static int avitoi_head_status_byte(struct avitoi_head *h, char c)
 {
     static const char line[] = "HTTP/1.x ###";
@@ -5897,10 +5896,14 @@ static const uint8_t avitoi_call_first_edges[AVITOI_CALL_STATES + 1] = {
     AVITOI_CALL_EDGE_ROW_NEXT,     AVITOI_CALL_EDGE_DRAIN_REPEAT,  AVITOI_CALL_EDGE_COUNT};
 
 /* What the handler of a state returns to go on with the next one at once. */
-#define AVITOI_CALL_MOVED 20
+#define AVITOI_CALL_MOVED 34
 
 /* The results of private functions are none of a public one. */
-AVITOI_ASSERT(private_results, AVITOI_JSON_VALUE > AVITO_END && AVITOI_CALL_MOVED > AVITOI_JSON_ELEMENT);
+AVITOI_ASSERT(private_results, AVITO_END < AVITOI_JSON_VALUE && AVITOI_JSON_VALUE < AVITOI_JSON_ELEMENT &&
+                                   AVITOI_JSON_ELEMENT < AVITOI_JSON_UNKNOWN &&
+                                   AVITOI_JSON_UNKNOWN < AVITOI_BODY_COMPLETE &&
+                                   AVITOI_BODY_COMPLETE < AVITOI_HEAD_COMPLETE &&
+                                   AVITOI_HEAD_COMPLETE < AVITOI_CALL_MOVED);
 
 /* An event that the state does not know is a defect of this file: the lane stays where it is. */
 static avitoi_call_result avitoi_call_move(avito_client *c, unsigned event)
@@ -6391,7 +6394,7 @@ static int avitoi_token_look(avito_client *c, bool asks_token)
     return rc;
 }
 
-#define AVITOI_TOKEN_UNSAVED 21
+#define AVITOI_TOKEN_UNSAVED 35
 
 /* Chooses what goes over the wire: the call itself, or first the token that it needs. AVITOI_TOKEN_UNSAVED:
  * first the token in use has to be saved. */
@@ -6471,7 +6474,7 @@ static bool avitoi_token_copy(avito_str *s, char **at, size_t *room)
     return true;
 }
 
-/* An answer to a refresh token without another one: the old one goes on. */
+/* The answer to a refresh brought no refresh token: the old one stays in use. */
 static avitoi_call_result avitoi_token_goes_on(avito_client *c)
 {
     struct avitoi_schema_token_answer *answer = (struct avitoi_schema_token_answer *)c->priv.json.out;
@@ -7260,7 +7263,7 @@ static avitoi_call_result avitoi_exchange_on_send(avito_client *c)
 
 /* ---- HEAD ---- */
 
-#define AVITOI_EXCHANGE_ENDED 22 /* the stream, in an orderly way */
+#define AVITOI_EXCHANGE_ENDED 36 /* the stream, in an orderly way */
 
 /* More bytes into the window, which holds nothing but `kept` bytes at its beginning. AVITO_OK, AVITO_AGAIN,
  * AVITOI_EXCHANGE_ENDED, error. */
@@ -12240,7 +12243,7 @@ static void avitoi_keep_bytes(struct avitoi_json *j, const char *p, size_t n)
     }
 }
 
-/* {"name": */
+/* Writes {"name": before the value. */
 static void avitoi_keep_name(struct avitoi_json *j)
 {
     struct avitoi_writer w = AVITOI_ZERO;
@@ -12266,7 +12269,7 @@ static void avitoi_keep_begin(struct avitoi_json *j)
     }
 }
 
-/* After the last byte of the value: into the struct of the object, with a NUL behind it. */
+/* After the last byte of the value: its text goes into the struct of the object, with a NUL after it. */
 static void avitoi_keep_end(struct avitoi_json *j)
 {
     const struct avitoi_json_frame *f = avitoi_json_top(j);

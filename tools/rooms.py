@@ -38,7 +38,8 @@ OPENING = ("Comes in:", "Goes out:", "May not")
 COMMENT_FROM = 15
 # What only private functions return, and the type of those that do.
 RESULTS = {"AVITOI_CALL_MOVED": "avitoi_call_result", "AVITOI_JSON_VALUE": "avitoi_json_result",
-           "AVITOI_JSON_ELEMENT": "avitoi_json_result", "AVITOI_BODY_COMPLETE": "avitoi_body_result",
+           "AVITOI_JSON_ELEMENT": "avitoi_json_result", "AVITOI_JSON_UNKNOWN": "avitoi_json_result",
+           "AVITOI_BODY_COMPLETE": "avitoi_body_result",
            "AVITOI_HEAD_COMPLETE": "avitoi_head_result", "AVITOI_TLS_NOTHING": "avitoi_tls_io"}
 PARTIAL = ("avitoi_body_result", "avitoi_head_result")  # a call's handler may hand these on
 STOP = " * YOU MAY STOP HERE."
@@ -311,6 +312,11 @@ def check_results(header, rooms):
             if room is None:
                 wrong.append(f"{name}() returns {word}, but is no {wanted}")
     check("a function that returns a private result has its type", sorted(wrong))
+    numbers = {}
+    for name in sorted(set(RESULTS) | {"AVITOI_TOKEN_UNSAVED", "AVITOI_EXCHANGE_ENDED", "AVITO_OK", "AVITO_AGAIN", "AVITO_END"}):
+        value = re.search(r"#define %s +\(?(-?\d+)" % name, header.text)
+        numbers.setdefault(value.group(1) if value else None, []).append(name)
+    check("no two results have one number", [" ".join(names) for names in numbers.values() if len(names) > 1])
     check("each exception for a result is still one", sorted(set(permitted) - used))
 
 
