@@ -85,7 +85,7 @@ static void test_bodies(void **state)
 
 static void test_members(void **state)
 {
-    avito_user users[] = {{7, {"Анна", 8}, false, false, NULL}, {5, {"Я", 2}, false, false, NULL}};
+    avito_user users[] = {{.id = 7, .name = {"Анна", 8}}, {.id = 5, .name = {"Я", 2}}};
     avito_item item = {0};
     avito_context context = {{"item", 4}, &item, {NULL, 0}};
     avito_chat chat = {{"u2i-1", 5}, 0, 0, &context, {users, 2}, NULL};
