@@ -851,8 +851,8 @@
  *
  * Facts that differ from the description, or that it leaves open:
  *
- *   * item ids exceed 2^32 (s), it says int32: all ids are int64_t. Ids and numbers may come as
- *     strings (a).
+ *   * item ids exceed 2^32 (s), though it says int32: all ids are int64_t. Ids and numbers may come
+ *     as strings (a).
  *   * Lists carry meta.has_more (s). Without it a short page ends the list (a). limit 1..100,
  *     offset 0..1000 (d), so about 1100 rows are reachable.
  *   * Messages come newest first (s), chats most recently updated first (every client relies on it;
@@ -901,7 +901,7 @@
  *   * the same bytes give the same result, however they are split;
  *   * the token goes to the configured host over the configured transport, and nowhere else:
  *     redirects are errors. It, the refresh token and the client secret appear in no error and no
- *     trace, not when the server echoes them;
+ *     trace, not even when the server echoes them;
  *   * ids are one path segment, percent-encoded, and no '.', '..', '/', blank or control byte;
  *     texts are JSON strings; nothing you pass can add a header or a request;
  *   * two lengths, a length and chunks, a bare CR or LF, folded lines, an unfinished body: errors,
@@ -912,15 +912,15 @@
  * wipes. Without TLS everything is readable.
  *
  * Policies. A lone surrogate escape in JSON becomes U+FFFD, once per half. Text that is not UTF-8
- * as bytes is JSON_UTF8. A known key twice in one object is DUPLICATE, an unknown one is nothing.
+ * as bytes is JSON_UTF8. A known key twice in one object is DUPLICATE; an unknown one may repeat.
  * An escaped NUL is kept: that is why avito_str has a length. What decides (ids, times, states) has
  * to have its type, else MODEL: a whole number may come as text, as 17.0 or as 1e3, but not beyond
  * int64_t. What is only shown to a person (names, titles, pictures, places: AVITOI_SCHEMA_SHOWN)
  * counts as missing if it has another type, and a number is taken for a text. [] counts as null
- * where an object is due. The type of a chat's context decides what its value is: another type's is
- * skipped. Coordinates are rounded half away from zero to 1e-7 degree. Bytes after the JSON are the
- * error JSON. Text to send must be UTF-8, 1 to 1000 code points, not only blanks. Enum words match
- * exactly. HTTP/1.0 answers are taken; 1xx answers are skipped.
+ * where an object belongs. The type of a chat's context decides what its value is: another type's
+ * is skipped. Coordinates are rounded half away from zero to 1e-7 degree. Bytes after the JSON are
+ * the error JSON. Text to send must be UTF-8, 1 to 1000 code points, not only blanks. Enum words
+ * match exactly. HTTP/1.0 answers are taken; 1xx answers are skipped.
  *
  * Limits, beside those above: ids 255 bytes; error text 95 bytes; an upload 24 MB (d); with
  * .all_pages, pages overlap by 4 rows and the last 30 ids are known (one that slid farther may come
