@@ -14,7 +14,7 @@
  *
  *     AVITO_WITH_POSIX      1: declare and build the POSIX TCP transport     (default 0)
  *     AVITO_WITH_BEARSSL    1: declare and build the BearSSL TLS transport   (default 0)
- *     AVITO_WITH_FILES      0: no file store (>>89), no struct with everything (>>90)
+ *     AVITO_WITH_FILES      0: no file store (>>90), no struct with everything (>>91)
  *                                                        (default 1 with POSIX on a Unix)
  *     AVITO_STATIC          1: every function is static                      (default 0)
  *     AVITO_BEARSSL_H       <where/bearssl.h> is, if it is nowhere below
@@ -97,55 +97,56 @@
  *       >>47 PORTING
  *       >>48 TLS
  *       >>49 WEBHOOKS
- *       >>50 INBOX AND SENDING
+ *       >>50 INBOX: HOW IT WORKS
+ *       >>51 SENDING: SENT OR NOT
  *     INTERFACE OF THE PARTS
- *       >>51 LISTS, ELEMENT BY ELEMENT
- *       >>52 AUTHORIZATION
- *       >>53 NOTIFICATIONS
- *       >>54 CONFIRMING
- *       >>55 WEBHOOK RECEIVER
- *       >>56 INBOX
- *       >>57 POSIX TCP (AVITO_WITH_POSIX)
- *       >>58 TLS BY BEARSSL (AVITO_WITH_BEARSSL)
- *       >>59 RAW JSON
- *       >>60 SHOW
+ *       >>52 LISTS, ELEMENT BY ELEMENT
+ *       >>53 AUTHORIZATION
+ *       >>54 NOTIFICATIONS
+ *       >>55 CONFIRMING
+ *       >>56 WEBHOOK RECEIVER
+ *       >>57 INBOX
+ *       >>58 POSIX TCP (AVITO_WITH_POSIX)
+ *       >>59 TLS BY BEARSSL (AVITO_WITH_BEARSSL)
+ *       >>60 RAW JSON
+ *       >>61 SHOW
  *     THE PARTS
- *       >>61 TEXT: GRAPHEMES
- *       >>62 LISTS
- *       >>63 ERROR TEXTS
- *       >>64 AUTHORIZATION
- *       >>65 SEVERAL LANES
- *       >>66 TOKEN STORE
- *       >>67 RATE
- *       >>68 RETRIES
- *       >>69 DIAGNOSTICS
- *       >>70 WHAT NO MODEL KNOWS
- *       >>71 NOTIFICATIONS
- *       >>72 WEBHOOK RECEIVER
- *       >>73 INBOX: WHAT IT REMEMBERS
- *       >>74 INBOX: LISTS
- *       >>75 INBOX: PHASES
- *       >>76 INBOX: ROUNDS
- *       >>77 SENDING AND OTHER CHANGES
- *       >>78 CONFIRMING
- *       >>79 RAW JSON
- *       >>80 SHOW
- *       >>81 POSIX
- *       >>82 TCP
- *       >>83 TLS: CERTIFICATES
- *       >>84 TLS: SET-UP
- *       >>85 TLS: RECORDS
- *       >>86 TLS: CONNECTIONS
- *       >>87 TLS: TRUST ANCHORS
+ *       >>62 TEXT: GRAPHEMES
+ *       >>63 LISTS
+ *       >>64 ERROR TEXTS
+ *       >>65 AUTHORIZATION
+ *       >>66 SEVERAL LANES
+ *       >>67 TOKEN STORE
+ *       >>68 RATE
+ *       >>69 RETRIES
+ *       >>70 DIAGNOSTICS
+ *       >>71 WHAT NO MODEL KNOWS
+ *       >>72 NOTIFICATIONS
+ *       >>73 WEBHOOK RECEIVER
+ *       >>74 INBOX: WHAT IT REMEMBERS
+ *       >>75 INBOX: LISTS
+ *       >>76 INBOX: PHASES
+ *       >>77 INBOX: ROUNDS
+ *       >>78 SENDING AND OTHER CHANGES
+ *       >>79 CONFIRMING
+ *       >>80 RAW JSON
+ *       >>81 SHOW
+ *       >>82 POSIX
+ *       >>83 TCP
+ *       >>84 TLS: CERTIFICATES
+ *       >>85 TLS: SET-UP
+ *       >>86 TLS: RECORDS
+ *       >>87 TLS: CONNECTIONS
+ *       >>88 TLS: TRUST ANCHORS
  *     MANUAL FOR A COMPUTER
- *       >>88 ON A COMPUTER
+ *       >>89 ON A COMPUTER
  *     INTERFACE FOR A COMPUTER
- *       >>89 FILE STORE (AVITO_WITH_FILES)
- *       >>90 EVERYTHING IN ONE STRUCT (AVITO_WITH_FILES and AVITO_WITH_BEARSSL)
+ *       >>90 FILE STORE (AVITO_WITH_FILES)
+ *       >>91 EVERYTHING IN ONE STRUCT (AVITO_WITH_FILES and AVITO_WITH_BEARSSL)
  *     PARTS FOR A COMPUTER
- *       >>91 FILE STORE
- *       >>92 STORED SENDS AND PICTURES
- *       >>93 EVERYTHING IN ONE STRUCT
+ *       >>92 FILE STORE
+ *       >>93 STORED SENDS AND PICTURES
+ *       >>94 EVERYTHING IN ONE STRUCT
  *
  * ======================================================================= *
  * >>1 WHAT IT IS, WHAT IT IS NOT
@@ -259,7 +260,7 @@
  *
  * The same without waiting, in a loop of yours. Two things change. The lane must not wait and so
  * cannot look names up: give the TCP transport .never_wait and an .address or a .resolve hook
- * (>>57). And a call may say AVITO_AGAIN: then you carry it on. Here with poll(); with select(),
+ * (>>58). And a call may say AVITO_AGAIN: then you carry it on. Here with poll(); with select(),
  * epoll, an event group of an RTOS, or a bare loop that only calls avito_step(), it is the same::
  *
  *     #include <poll.h>
@@ -322,12 +323,12 @@
  *   response reader (>>33, >>34)   byte by byte; no line of a head has to fit anywhere
  *   JSON machine (>>29)      checks all of the JSON, drops what was not asked for before it takes
  *                            memory, decodes each string once, to its final place in your arena;
- *                            with AVITO_RAW it keeps what no schema knows as it came (>>70)
+ *                            with AVITO_RAW it keeps what no schema knows as it came (>>71)
  *   schemas (>>24)           say which member goes where in which struct
- *   jsmn (>>79)              tokenises what no model knows and what lies whole in memory, after the
+ *   jsmn (>>80)              tokenises what no model knows and what lies whole in memory, after the
  *                            machine has proven it valid
  *   call machine (>>41)      moves all of this; the only state that you see is AVITO_AGAIN
- *   transports (>>81, >>84)  and yours; of all functions in this file only a transport's wait()
+ *   transports (>>82, >>85)  and yours; of all functions in this file only a transport's wait()
  *                            waits
  *
  * Where this differs from what one would write first, and why:
@@ -651,7 +652,7 @@
  *                      send again
  *   AVITO_CANNOT_TELL  everything else: no answer, a cut or broken one, 409, 5xx, a success status
  *                      whose body says no (the status alone decides). avito_confirm_sent() finds
- *                      out for messages, and avito_confirm_sends() does so at once (>>50).
+ *                      out for messages, and avito_confirm_sends() does so at once (>>51).
  *
  * Errors of elements. In a list that is read element by element, ARENA, MODEL and DUPLICATE are
  * about one element: its id, or the field at fault, is in error.text, the next call gives the next
@@ -867,7 +868,7 @@
  *   * A message is sent into a chat that exists: there is no call that opens one (d).
  *   * Texts have at most 1000 characters (d); which kind is not said. Here: code points. Text
  *     beyond U+FFFF may be refused earlier by a service that counts UTF-16 units.
- *   * There is no idempotency key: that is why >>50 exists.
+ *   * There is no idempotency key: that is why >>51 exists.
  *
  * ======================================================================= *
  * >>10 THREADS, SECURITY, POLICIES, VERSIONS
@@ -1091,7 +1092,7 @@ extern "C" {
 enum avito_error_code { AVITO_ERRORS(AVITO_ERROR_ENUM_) AVITO_ERR_NONE = 0 };
 #undef AVITO_ERROR_ENUM_
 
-/* Whether a call that changes something took effect (manual: >>7, >>50). */
+/* Whether a call that changes something took effect (manual: >>7, >>51). */
 typedef enum avito_outcome {
     AVITO_NOT_SENT = 0,   /* it did not: safe to try again */
     AVITO_SENT,           /* it did */
@@ -2083,7 +2084,7 @@ AVITO_API int avito_get_voice_files(avito_client *client, int64_t user_id,
 /* ---- notifications ---- */
 
 /* `url`: https:// (or http://) and printable ASCII without blanks, else ID; it should hold a long
- * secret (>>55). The server may answer CONFLICT to one that it has already. */
+ * secret (>>56). The server may answer CONFLICT to one that it has already. */
 AVITO_API int avito_subscribe_webhook(avito_client *client, const char *url);
 AVITO_API int avito_unsubscribe_webhook(avito_client *client, const char *url);
 AVITO_API int avito_get_webhook_subscriptions(avito_client *client, avito_arena *arena,
@@ -9805,7 +9806,7 @@ static const char *avitoi_fast_way(struct avitoi_json *j, const char *p, const c
  *
  * The transport by what you have:
  *
- *   POSIX    avito_tcp (>>57). With -std=c99 define _POSIX_C_SOURCE 200809L before the first
+ *   POSIX    avito_tcp (>>58). With -std=c99 define _POSIX_C_SOURCE 200809L before the first
  *            #include.
  *   ESP-IDF  avito_tcp too, over lwIP's sockets; avito_esp.h of examples/transports has random
  *            bytes and a store in NVS, avito_mbedtls.h TLS.
@@ -9888,7 +9889,7 @@ static const char *avitoi_fast_way(struct avitoi_json *j, const char *p, const c
  * 70 = 326, the alert protocol_version; or it just hangs up, as a line that breaks does: CLOSED,
  * detail 31 (BR_ERR_IO). Then bring another TLS library as the transport. Watchdog:
  * a handshake takes long on a small core; .watchdog is called before and after each piece of it,
- * AVITO_TLS_WATCHED_EC and _RSA (>>58) between single multiplications. `make firmware` prints the
+ * AVITO_TLS_WATCHED_EC and _RSA (>>59) between single multiplications. `make firmware` prints the
  * longest single step of each board. TLS_STALL: over 64 KB of handshake, or more than 32 records in
  * a row without data.
  *
@@ -9901,7 +9902,7 @@ static const char *avitoi_fast_way(struct avitoi_json *j, const char *p, const c
  * (s). It waits two seconds (d) and delivers again what was answered late (s); how often, and when
  * it gives up, is not known. So: acknowledge first, work later.
  *
- *   avito_webhook_*        the receiving side without I/O (>>55): feed it bytes, send what it
+ *   avito_webhook_*        the receiving side without I/O (>>56): feed it bytes, send what it
  *                          gives; strict HTTP/1.1, the secret in the path compared in constant
  *                          time, deadlines for slow senders. Made for use behind a proxy that ends
  *                          TLS: examples/12_webhook_server.c.
@@ -9913,7 +9914,7 @@ static const char *avitoi_fast_way(struct avitoi_json *j, const char *p, const c
  *   avito_parse_webhook_raw()  the same, and keeps what no model knows as it came (AVITO_RAW): a
  *                          content of a new kind, the value of a payload of another type.
  *
- * avito_json_* (>>59) reads that by key, in tokens of your memory::
+ * avito_json_* (>>60) reads that by key, in tokens of your memory::
  *
  *     char tokens[AVITO_JSON_TOKENS_SIZE(64)];
  *     avito_json json;
@@ -9935,17 +9936,17 @@ static const char *avitoi_fast_way(struct avitoi_json *j, const char *p, const c
  * hands body and header to .verify if you find out. Until then a long random path is the
  * authentication: 32 hex digits or more, kept out of logs.
  *
- * avito_message_preview() and avito_message_json() (>>60) show a message to a person or a program.
+ * avito_message_preview() and avito_message_json() (>>61) show a message to a person or a program.
  *
  * A 200 cannot be taken back. If a crash between the 200 and your store must not lose the message,
  * let the inbox poll as well, and use the notification as a doorbell (avito_inbox_doorbell(): no
  * room, nothing to parse).
  *
  * ======================================================================= *
- * >>50 INBOX AND SENDING
+ * >>50 INBOX: HOW IT WORKS
  * ======================================================================= *
  *
- * The inbox (>>56) gives every new message of an account once, from polls and notifications alike.
+ * The inbox (>>57) gives every new message of an account once, from polls and notifications alike.
  *
  *   Promise. Every message that the API shows within the reachable rows is handed over at least
  *   once; exactly once, if no crash falls between hand-over and the durable save, and at most as
@@ -9953,17 +9954,17 @@ static const char *avitoi_fast_way(struct avitoi_json *j, const char *p, const c
  *   and may repeat, but never loses silently.
  *
  * The order is accept, save, then mark as read: avito_inbox_next() gives a message, again and
- * again, until avito_inbox_accept() has written the state through your save(); only a chat without
- * unaccepted messages is marked, and none in a round with an overrun. A mark that fails is tried
- * once more; one that the power took, or that is owed for a notification, is made up for. Messages
- * of a chat come oldest first. Chats of a page come the least recently updated first.
+ * again, until avito_inbox_accept() has written the state through your save(). Only a chat without
+ * unaccepted messages is marked, and none in a round with an overrun. A mark that fails is retried
+ * once. One that a power cut prevented, or that is owed for a notification, is made up for.
+ * Messages of a chat come oldest first. Chats of a page come the least recently updated first.
  *
- * How it works. A round reads the first page of chats and queues those that are due: their row is
- * not as it was before the last look, or their late look is due (an unchanged chat is read once
- * more, overlap_s after it moved: by then nothing in it can be late). It reads each of them, keeps
- * the new messages in the arena, and hands them over. A round that is whole goes on to the end of
- * the list: at the start, every sweep_ms twice in a row, and when something was left out or the
- * ring is three quarters full.
+ * How it works. A round reads the first page of chats and queues those that are due. A chat is due
+ * when its row has changed since the last look, or for its late look: overlap_s after it moved it
+ * is read once more, because by then nothing in it can be late. The round reads each of these
+ * chats, keeps the new messages in the arena, and hands them over. A whole round goes on to the end
+ * of the list. Rounds are whole at the start, every sweep_ms twice in a row, and when something was
+ * left out or the ring is three quarters full.
  *
  *         PAGE          OVER          CHAT          OVER          HAND
  *     WAIT -----> SCAN ------> NEXT ------> READ ------> GIVE ------> HANDED
@@ -9975,7 +9976,7 @@ static const char *avitoi_fast_way(struct avitoi_json *j, const char *p, const c
  *      +------------------+                  +--- MARK <--+
  *                                             CHAT
  *
- * This table is the code's (avitoi_inbox_edges, >>73); `make manual-check` compares.
+ * This table is the code's (avitoi_inbox_edges, >>74); `make manual-check` compares.
  *
  *     phase    PAGE CHAT OVER HAND   OFFER   MARK REST
  *     WAIT     SCAN READ NEXT .      OFFERED .    WAIT
@@ -9995,25 +9996,30 @@ static const char *avitoi_fast_way(struct avitoi_json *j, const char *p, const c
  *            accepted last; or so many rows that end at a known one. The oldest new ones are kept.
  *   GIVE     No request: hands over what is kept; else reads on; else the chat is done.
  *   HANDED   A message, or the error of one, is yours. OFFERED: the same of a notification.
- *   MARK     Marks the chat, and reads it once more: what came in between is not unread any more.
+ *   MARK     Marks the chat, and reads it once more: what came in between now counts as read, too.
  *
- * No order, no clock. The order of rows only lets polls stop early; and it is believed that
- * nothing in a page is missing. The horizon, before which nothing is looked for, moves when two
- * whole rounds lacked nothing: to the Date at the beginning of the first of them, less overlap_s,
- * and not past a chat that waits for its late look. Of the last two answers the smaller Date
- * counts, so that one wrong digit on a line without TLS moves nothing. Rows that stand still, are
- * foreign, or out of order cost requests and time, up to sweep_ms, but no message. A time more
- * than 300 seconds ahead of the Date, or beyond 32 bits (milliseconds), is not believed: such a
- * message is given once and its id is remembered for as long as it is listed; a stored horizon
- * ahead of the Date goes back (AVITO_INBOX_TIME). A row without an id or a time is reported once,
- * with its id or that of its chat, and skipped. Without Date in the answers there are no late
+ * No order, no clock. The order of rows only lets polls stop early; and it is believed that nothing
+ * in a page is missing. The horizon is the time before which nothing is looked for. It moves when
+ * two whole rounds lacked nothing: to the Date at the beginning of the first of them, less
+ * overlap_s, and not past a chat that waits for its late look. Of the last two answers the smaller
+ * Date counts, so that one wrong digit on a line without TLS moves nothing. Rows that do not
+ * change, are foreign, or out of order cost requests and time, up to sweep_ms, but no message. A
+ * time more than 300 seconds ahead of the Date, or beyond 32 bits (milliseconds), is not believed.
+ * Such a message is given once, and its id is remembered for as long as it is listed. A stored
+ * horizon ahead of the Date goes back (AVITO_INBOX_TIME). A row without an id or a time is reported
+ * once, with its id or that of its chat, and skipped. Without Date in the answers there are no late
  * looks: every chat within the overlap is read in each round, and the newest message takes the
  * place of the Date.
  *
- * Requests. A quiet poll costs one. Beside it: one for each chat that moved, or whose late look is
- * due (at most 20 of those in a poll, the rest waits); pages of up to 100 chats when more moved,
- * or the round is whole; for more new messages of a chat than fit in the arena, one for each arena
- * full and one for each 100 down to the oldest. .chats gives room for records of chats. A chat
+ * Requests. A quiet poll costs one. What costs more:
+ *
+ *   * one for each chat that moved, or whose late look is due (at most 20 of those in a poll, the
+ *     others wait);
+ *   * one for each page of up to 100 chats, when more moved or the round is whole;
+ *   * of a chat with more new messages than fit in the arena, one for each arena full and one for
+ *     each 100 down to the oldest.
+ *
+ * .chats gives room for records of chats. A chat
  * without a record is read in each round until the horizon has passed it. `make bench` prints
  * counts.
  *
@@ -10033,8 +10039,8 @@ static const char *avitoi_fast_way(struct avitoi_json *j, const char *p, const c
  * messages, and one or two at the very first start. Each writes AVITO_INBOX_STATE_SIZE(ids) bytes
  * into one of two slots in turn; sequence number and CRC tell which is the newest whole one.
  * save() must write a slot whole or not at all. The state names its account, and another's is
- * refused. Two programs must not share it: who stores it holds a lock for as long as the inbox
- * lives.
+ * refused. Two programs must not share it: the one that stores it holds a lock for as long as the
+ * inbox lives.
  *
  * Ring. What is not older than the horizon is told apart by the ring of ids. Give it what arrives
  * within overlap_s and two sweeps; with less, whole rounds come as often as the ring fills. When
@@ -10045,23 +10051,28 @@ static const char *avitoi_fast_way(struct avitoi_json *j, const char *p, const c
  * Failures. After an error the round goes on where it was, poll_ms later. A chat that fails twice
  * in a row is left out of the round: its messages stay pending, and the horizon stays where it is.
  * One that is refused by 403 or 404 is asked for again when it moves, or overlap_s later. If the
- * ring overflows then, messages come again: the next round is slow_poll_ms later, and once all
- * rounds of twenty minutes had to leave something out, the horizon moves on all the same, as it
- * does at the end of AVITO_START_UNREAD's first round: AVITO_INBOX_UNREACHABLE. Pages that are
- * empty where a row must be are read again eight times in a round; then the list ends there, newer
- * messages may come before older ones, and the round has left something out.
+ * ring overflows then, messages come again, and the next round is slow_poll_ms later. When all
+ * rounds of twenty minutes had to leave something out, the horizon moves on all the same
+ * (AVITO_INBOX_UNREACHABLE); so it does at the end of AVITO_START_UNREAD's first round. Pages that
+ * are empty where a row must be are read again eight times in a round. Then the list ends there:
+ * newer messages may come before older ones, and the round has left something out.
  *
  * One call takes at most 64 steps (a row is one, a request four), and begins none after
  * total_timeout_ms, also on a lane that may wait; there it sleeps between rounds, for nap_ms at
  * most. Another thread ends that sleep through avito_tcp_options.wake_fd.
  *
- * Sending. avito_send_message() ends in one of three outcomes (>>7).
+ * ======================================================================= *
+ * >>51 SENDING: SENT OR NOT
+ * ======================================================================= *
+ *
+ * avito_send_message() ends in one of three outcomes (>>7).
  *
  *   Promise. Not sent = the transport never accepted the request's last byte, or the server
  *   answered with a status known to precede storing (400, 401, 402, 403, 404, 413, 429). Sent = a
  *   2xx that decodes. Everything else after the last byte = cannot tell. A write is never repeated
- *   after its last byte, but where the service has refused it. Before a write on an idle connection
- *   the end of the stream is looked for, and a connection idle for too long is reopened first.
+ *   after its last byte, except where the service has refused it. Before a write on an idle
+ *   connection the end of the stream is looked for, and a connection idle for too long is reopened
+ *   first.
  *
  * avito_confirm_sent() settles "cannot tell" by reading the chat back.
  *
@@ -10091,7 +10102,7 @@ extern "C" {
 #endif
 
 /* ======================================================================= *
- * >>51 LISTS, ELEMENT BY ELEMENT
+ * >>52 LISTS, ELEMENT BY ELEMENT
  * ======================================================================= *
  *
  * avito_list_*() starts, avito_next_*() gives the next element, decoded into `arena`, good until the
@@ -10128,7 +10139,7 @@ AVITO_API bool avito_list_open(const avito_client *client);
 AVITO_API bool avito_list_has_more(const avito_client *client);
 
 /* ======================================================================= *
- * >>52 AUTHORIZATION
+ * >>53 AUTHORIZATION
  * ======================================================================= */
 
 /* The browser address at which a person allows the application (authorization code flow). Writes a
@@ -10145,7 +10156,7 @@ AVITO_API int avito_exchange_code(avito_client *client, const char *code, avito_
 AVITO_API int avito_refresh_token(avito_client *client, avito_token *out);
 
 /* ======================================================================= *
- * >>53 NOTIFICATIONS
+ * >>54 NOTIFICATIONS
  * ======================================================================= */
 
 /* The body of a notification. Needs no client. AVITO_END: the probe `{}`. Else AVITO_OK, ARENA, or
@@ -10163,7 +10174,7 @@ AVITO_API int avito_parse_webhook_raw(const void *body, size_t len, avito_arena 
                                       avito_event *out, size_t *needed);
 
 /* ======================================================================= *
- * >>54 CONFIRMING
+ * >>55 CONFIRMING
  * ======================================================================= */
 
 /* Was it sent? Looks through the chat for an outgoing message with the same text (blanks at the ends
@@ -10187,7 +10198,7 @@ AVITO_API int avito_confirm_sent(avito_client *client, int64_t user_id, const ch
 AVITO_API int avito_confirm_sends(avito_client *client, const avito_sent_query *baseline);
 
 /* ======================================================================= *
- * >>55 WEBHOOK RECEIVER
+ * >>56 WEBHOOK RECEIVER
  * ======================================================================= *
  *
  * The server side of one connection, without I/O: bytes of requests go in, notifications and bytes
@@ -10205,7 +10216,7 @@ AVITO_API int avito_confirm_sends(avito_client *client, const avito_sent_query *
  * answer waits in the output: send it, then use the body, then avito_webhook_done(). The body stays
  * where it is until then, even when the connection is gone. A 200 cannot be taken back: where a
  * crash in between must not lose the message, save it before you send (if that fails, close without
- * sending: what was not answered comes again), or poll as well (>>56).
+ * sending: what was not answered comes again), or poll as well (>>57).
  *
  *     200  a notification; or a probe: the body is `{}` or nothing, which is no event
  *     404  another path, so a wrong secret too    403  your verifier refused
@@ -10308,7 +10319,7 @@ AVITO_API bool avito_webhook_finished(const avito_webhook *webhook);
 AVITO_API int avito_webhook_status(const avito_webhook *webhook);
 
 /* ======================================================================= *
- * >>56 INBOX
+ * >>57 INBOX
  * ======================================================================= *
  *
  * Every new message of one account, once, also those that it wrote itself (avito_classify()): polling
@@ -10518,7 +10529,7 @@ AVITO_API unsigned avito_inbox_events(avito_inbox *inbox);
 AVITO_API const char *avito_inbox_about(const avito_inbox *inbox);
 
 /* ======================================================================= *
- * >>57 POSIX TCP (AVITO_WITH_POSIX)
+ * >>58 POSIX TCP (AVITO_WITH_POSIX)
  * ======================================================================= *
  *
  * Sockets as a transport: IPv4 and IPv6, four addresses of the name tried in turn (both kinds among
@@ -10598,7 +10609,7 @@ AVITO_API int avito_posix_entropy(void *ctx, void *out, size_t len);
 #endif /* AVITO_WITH_POSIX */
 
 /* ======================================================================= *
- * >>58 TLS BY BEARSSL (AVITO_WITH_BEARSSL)
+ * >>59 TLS BY BEARSSL (AVITO_WITH_BEARSSL)
  * ======================================================================= *
  *
  * TLS 1.2 as a transport over any transport: sockets, lwIP, a modem's UART. You give the context, the
@@ -10877,7 +10888,7 @@ AVITO_API int avito_anchors_load_file(avito_anchors *anchors, void *memory, size
 #endif /* AVITO_WITH_BEARSSL */
 
 /* ======================================================================= *
- * >>59 RAW JSON
+ * >>60 RAW JSON
  * ======================================================================= *
  *
  * For JSON that no model knows and that lies whole in memory: what AVITO_RAW keeps of a message of a new
@@ -10972,7 +10983,7 @@ AVITO_API int avito_json_int(avito_json_value value, int64_t *out);
 AVITO_API int avito_json_bool(avito_json_value value, bool *out);
 
 /* ======================================================================= *
- * >>60 SHOW
+ * >>61 SHOW
  * ======================================================================= *
  *
  * A message as one line for a person, and as one line of JSON for a program. Both take any message that
@@ -11033,7 +11044,7 @@ AVITO_API const char *avito_message_class_word(avito_message_class message_class
 #define AVITO_MESSENGER_IMPLEMENTED
 
 /* ======================================================================= *
- * >>61 TEXT: GRAPHEMES
+ * >>62 TEXT: GRAPHEMES
  * ======================================================================= *
  *
  * Where a text may be cut so that a person does not see it: what belongs to one character. Comes in:
@@ -11121,7 +11132,7 @@ static size_t avitoi_text_grapheme(const char *p, size_t len)
 }
 
 /* ======================================================================= *
- * >>62 LISTS
+ * >>63 LISTS
  * ======================================================================= *
  *
  * Calls whose answer is a list: as a whole into the arena, or element by element while it arrives. Both
@@ -11511,7 +11522,7 @@ static avitoi_call_result avitoi_list_on_drain(avito_client *c)
 }
 
 /* ======================================================================= *
- * >>63 ERROR TEXTS
+ * >>64 ERROR TEXTS
  * ======================================================================= *
  *
  * Names, sentences and remedies of results, for people. Comes in: a number. Goes out: a text that stays.
@@ -11566,7 +11577,7 @@ AVITO_API const char *avito_error_remedy(int code)
 }
 
 /* ======================================================================= *
- * >>64 AUTHORIZATION
+ * >>65 AUTHORIZATION
  * ======================================================================= *
  *
  * A person allows the application to use their account. With AVITO_TINY 1 only this room links the
@@ -11630,7 +11641,7 @@ AVITO_API int avito_refresh_token(avito_client *client, avito_token *out)
 }
 
 /* ======================================================================= *
- * >>65 SEVERAL LANES
+ * >>66 SEVERAL LANES
  * ======================================================================= *
  *
  * Lanes that share an account: one fetches the token, the others wait for it, and no lane reads the
@@ -11685,7 +11696,7 @@ AVITO_API void avito_enable_lanes(avito_account_options *options)
 }
 
 /* ======================================================================= *
- * >>66 TOKEN STORE
+ * >>67 TOKEN STORE
  * ======================================================================= *
  *
  * Tokens from and to the application: .load_token once, before the first request; .save_token before a
@@ -11789,7 +11800,7 @@ AVITO_API void avito_enable_token_store(avito_account_options *options)
 }
 
 /* ======================================================================= *
- * >>67 RATE
+ * >>68 RATE
  * ======================================================================= *
  *
  * When the next request may go: the account's gate, what the server asked for, and the pause before a
@@ -11885,7 +11896,7 @@ AVITO_API int avito_account_open_gate(avito_account *account)
 }
 
 /* ======================================================================= *
- * >>68 RETRIES
+ * >>69 RETRIES
  * ======================================================================= *
  *
  * A failed call is begun again where that can do no harm and there is time, after a pause. A Retry-After
@@ -12048,7 +12059,7 @@ AVITO_API void avito_enable_retries(avito_client_options *options)
 }
 
 /* ======================================================================= *
- * >>69 DIAGNOSTICS
+ * >>70 DIAGNOSTICS
  * ======================================================================= *
  *
  * What is told to people: lines of a trace, and the server's own words in an error. Comes in: an event,
@@ -12199,7 +12210,7 @@ AVITO_API void avito_enable_diagnostics(avito_account_options *options)
 }
 
 /* ======================================================================= *
- * >>70 WHAT NO MODEL KNOWS
+ * >>71 WHAT NO MODEL KNOWS
  * ======================================================================= *
  *
  * A value that is only checked is copied to the arena's low end while the machine checks it, byte by byte: so
@@ -12335,7 +12346,7 @@ AVITO_API void avito_enable_raw(avito_client_options *options)
 }
 
 /* ======================================================================= *
- * >>71 NOTIFICATIONS
+ * >>72 NOTIFICATIONS
  * ======================================================================= *
  *
  * The body of a notification, which lies in memory as a whole, becomes an event. Comes in: the body and
@@ -12514,7 +12525,7 @@ AVITO_API int avito_parse_webhook_raw(const void *body, size_t len, avito_arena 
 }
 
 /* ======================================================================= *
- * >>72 WEBHOOK RECEIVER
+ * >>73 WEBHOOK RECEIVER
  * ======================================================================= *
  *
  * The server side of one connection: a request is read byte by byte; every state is a place where input
@@ -13161,7 +13172,7 @@ AVITO_API int avito_webhook_status(const avito_webhook *webhook)
 }
 
 /* ======================================================================= *
- * >>73 INBOX: WHAT IT REMEMBERS
+ * >>74 INBOX: WHAT IT REMEMBERS
  * ======================================================================= *
  *
  * avito_inbox_next() runs the handler of the present phase until one of them has something for the
@@ -13839,7 +13850,7 @@ AVITO_API void avito_enable_inbox_records(avito_inbox_options *options)
 }
 
 /* ======================================================================= *
- * >>74 INBOX: LISTS
+ * >>75 INBOX: LISTS
  * ======================================================================= *
  *
  * What one poll keeps in the arena, and how a list of chats or of messages is begun. Comes in: rows. Goes
@@ -14186,7 +14197,7 @@ static avitoi_call_result avitoi_inbox_turn_page(avito_inbox *in)
 }
 
 /* ======================================================================= *
- * >>75 INBOX: PHASES
+ * >>76 INBOX: PHASES
  * ======================================================================= *
  *
  * A handler for each phase that reads rows or gives messages. Comes in: a row, the end of a list, or an
@@ -14843,7 +14854,7 @@ static avitoi_call_result avitoi_inbox_on_list(avito_inbox *in, avito_message *o
 }
 
 /* ======================================================================= *
- * >>76 INBOX: ROUNDS
+ * >>77 INBOX: ROUNDS
  * ======================================================================= *
  *
  * Where a round begins and ends, what its end allows to forget, and the inbox's public functions. Comes
@@ -15410,7 +15421,7 @@ AVITO_API int avito_inbox_init(avito_inbox *inbox, avito_client *client,
 }
 
 /* ======================================================================= *
- * >>77 SENDING AND OTHER CHANGES
+ * >>78 SENDING AND OTHER CHANGES
  * ======================================================================= *
  *
  * Calls that change something. Each ends in one of three outcomes (>>7); the room of errors decides
@@ -15665,7 +15676,7 @@ AVITO_API void avito_enable_dry_run(avito_client_options *options)
 }
 
 /* ======================================================================= *
- * >>78 CONFIRMING
+ * >>79 CONFIRMING
  * ======================================================================= *
  *
  * Was it sent? The chat is read back from its newest message to the baseline, row by row, until that
@@ -15962,7 +15973,7 @@ AVITO_API int avito_confirm_sends(avito_client *client, const avito_sent_query *
 }
 
 /* ======================================================================= *
- * >>79 RAW JSON
+ * >>80 RAW JSON
  * ======================================================================= *
  *
  * The JSON machine proves that a text is valid, without a schema; only then jsmn tokenises it, which
@@ -16428,7 +16439,7 @@ AVITO_API int avito_json_bool(avito_json_value value, bool *out)
 }
 
 /* ======================================================================= *
- * >>80 SHOW
+ * >>81 SHOW
  * ======================================================================= *
  *
  * A message as a line for a person, and as JSON. The line drops what does not fit; the JSON is written
@@ -16961,7 +16972,7 @@ AVITO_API int avito_message_json(const avito_message *message, const avito_chat 
 }
 
 /* ======================================================================= *
- * >>81 POSIX
+ * >>82 POSIX
  * ======================================================================= *
  *
  * Clock, entropy and time of a POSIX system, as hooks for the options. Comes in: nothing. Goes out:
@@ -17101,7 +17112,7 @@ AVITO_API int avito_posix_entropy(void *ctx, void *out, size_t len)
 }
 
 /* ======================================================================= *
- * >>82 TCP
+ * >>83 TCP
  * ======================================================================= *
  *
  * A transport over POSIX sockets: look-up, connecting one address after the other, bytes. Comes in: a
@@ -17692,7 +17703,7 @@ AVITO_API int avito_tcp_fd(const avito_tcp *tcp)
 #endif /* AVITO_WITH_POSIX */
 
 /* ======================================================================= *
- * >>83 TLS: CERTIFICATES
+ * >>84 TLS: CERTIFICATES
  * ======================================================================= *
  *
  * The certificates that a server shows, checked as they stream in, beside BearSSL's own check: what
@@ -18111,7 +18122,7 @@ static const br_x509_class avitoi_cert_class = {
     avitoi_cert_class_end_cert, avitoi_cert_class_end_chain,   avitoi_cert_class_get_pkey};
 
 /* ======================================================================= *
- * >>84 TLS: SET-UP
+ * >>85 TLS: SET-UP
  * ======================================================================= *
  *
  * A profile of BearSSL's client, and what no profile may loosen: version, suites, hashes, key sizes.
@@ -18431,7 +18442,7 @@ static int avitoi_tls_inner_result(avito_tls *tls, long result, int fallback)
 }
 
 /* ======================================================================= *
- * >>85 TLS: RECORDS
+ * >>86 TLS: RECORDS
  * ======================================================================= *
  *
  * Bytes between BearSSL's engine and the transport below: finished records are sent, what has come is
@@ -18727,7 +18738,7 @@ static long avitoi_tls_round(avito_tls *tls)
 }
 
 /* ======================================================================= *
- * >>86 TLS: CONNECTIONS
+ * >>87 TLS: CONNECTIONS
  * ======================================================================= *
  *
  * The transport's functions: connect with a handshake or a kept session, send, recv, wants, wait, close.
@@ -19225,7 +19236,7 @@ AVITO_API avito_transport avito_tls_transport(avito_tls *tls)
 }
 
 /* ======================================================================= *
- * >>87 TLS: TRUST ANCHORS
+ * >>88 TLS: TRUST ANCHORS
  * ======================================================================= *
  *
  * Certificates in PEM become BearSSL's trust anchors: names and keys from the low end of the caller's
@@ -19469,10 +19480,10 @@ AVITO_API int avito_anchors_load_file(avito_anchors *anchors, void *memory, size
 
 /*
  * ======================================================================= *
- * >>88 ON A COMPUTER
+ * >>89 ON A COMPUTER
  * ======================================================================= *
  *
- * Where there is a system with sockets, files and roots, avito_posix (>>90) is everything in one
+ * Where there is a system with sockets, files and roots, avito_posix (>>91) is everything in one
  * struct, opened by one call. Whatever its options leave zero comes from the environment. A whole
  * program::
  *
@@ -19512,7 +19523,7 @@ AVITO_API int avito_anchors_load_file(avito_anchors *anchors, void *memory, size
  *
  * An inbox takes its memory from the struct, too: avito_posix_inbox_options().
  *
- * Files. With .folder the store (>>89) keeps what has to outlive the program:
+ * Files. With .folder the store (>>90) keeps what has to outlive the program:
  *
  *     file             holds                            written                      locked
  *     ---------------  -------------------------------  ---------------------------  ------------
@@ -19555,7 +19566,7 @@ extern "C" {
 #endif
 
 /* ======================================================================= *
- * >>89 FILE STORE (AVITO_WITH_FILES)
+ * >>90 FILE STORE (AVITO_WITH_FILES)
  * ======================================================================= *
  *
  * A folder with what has to outlive the program: the tokens, the inbox' state, and what was sent, by a
@@ -19566,7 +19577,7 @@ extern "C" {
  *
  * One thread at a time uses a store; the folder may be opened more than once. Functions that fail say
  * AVITO_ERR_FILE, or AVITO_ERR_BUSY where another program is in the way, and avito_store_problem()
- * has the rest. Manual: >>88.
+ * has the rest. Manual: >>89.
  */
 #if AVITO_WITH_FILES
 
@@ -19701,14 +19712,14 @@ AVITO_API void avito_image_file_close(avito_image_file *image);
 #endif /* AVITO_WITH_FILES */
 
 /* ======================================================================= *
- * >>90 EVERYTHING IN ONE STRUCT (AVITO_WITH_FILES and AVITO_WITH_BEARSSL)
+ * >>91 EVERYTHING IN ONE STRUCT (AVITO_WITH_FILES and AVITO_WITH_BEARSSL)
  * ======================================================================= *
  *
  * For programs on a computer: the system's roots, TCP, TLS, account, lane, arena and all their buffers,
  * opened by one call. It is made of the public parts above, which stay reachable: call
  * avito_get_chats(&avito.client, ...) and whatever else there is. A second lane of the account is
  * avito_tcp_init(), avito_tls_init() with the same .anchors, and avito_client_init(&lane,
- * &avito.account, ...). Manual: >>88.
+ * &avito.account, ...). Manual: >>89.
  */
 #if AVITO_WITH_FILES && AVITO_WITH_BEARSSL
 
@@ -19733,7 +19744,7 @@ typedef struct avito_posix_options {
     avito_tcp_options tcp;
     const char *ca_file;          /* PEM; else AVITO_CA_FILE, SSL_CERT_FILE, the system's */
     const avito_anchors *anchors; /* of another struct: then no file is read */
-    const char *folder;           /* what to keep there: the store's, >>89; NULL: nothing is kept */
+    const char *folder;           /* what to keep there: the store's, >>90; NULL: nothing is kept */
     const char *program;          /* your name, for the store; NULL: none */
     uint32_t grace_s;             /* the store's; 0: 60 */
 } avito_posix_options;
@@ -19808,7 +19819,7 @@ AVITO_API int avito_posix_perror(avito_posix *avito, int result);
 #define AVITO_MESSENGER_COMPUTER_IMPLEMENTED
 
 /* ======================================================================= *
- * >>91 FILE STORE
+ * >>92 FILE STORE
  * ======================================================================= *
  *
  * What must hold. A file takes its name by rename(), after its bytes are on the disk; the folder is
@@ -20316,7 +20327,7 @@ AVITO_API int avito_store_save_inbox(void *ctx, int slot, const void *data, size
 #endif /* AVITO_WITH_FILES */
 
 /* ======================================================================= *
- * >>92 STORED SENDS AND PICTURES
+ * >>93 STORED SENDS AND PICTURES
  * ======================================================================= *
  *
  * Messages that are sent once, each in a file of its own until it is settled; and pictures, read from
@@ -20904,7 +20915,7 @@ AVITO_API void avito_image_file_close(avito_image_file *image)
 #endif /* AVITO_WITH_FILES */
 
 /* ======================================================================= *
- * >>93 EVERYTHING IN ONE STRUCT
+ * >>94 EVERYTHING IN ONE STRUCT
  * ======================================================================= *
  *
  * One struct and one call for a program on a computer: account, lane, TCP, TLS, roots and the store.
