@@ -17,7 +17,7 @@
  *     AVITO_WITH_FILES      0: no file store (>>90), no struct with everything (>>91)
  *                                                        (default 1 with POSIX on a Unix)
  *     AVITO_STATIC          1: every function is static                      (default 0)
- *     AVITO_BEARSSL_H       <where/bearssl.h> is, if it is nowhere below
+ *     AVITO_BEARSSL_H       <path/bearssl.h>, if it is at neither place named below
  *
  * and only where the implementation is:
  *
@@ -13261,11 +13261,11 @@ enum { AVITOI_INBOX_THEN_ON, AVITOI_INBOX_THEN_OVER, AVITOI_INBOX_THEN_AGAIN };
 enum {
     AVITOI_INBOX_MARK_NONE, /* nothing was given that is not marked */
     AVITOI_INBOX_MARK_OWED,
-    AVITOI_INBOX_MARK_RETRY, /* it failed once, and may do better */
-    AVITOI_INBOX_MARK_DONE   /* it was, or it will not be in this round */
+    AVITOI_INBOX_MARK_RETRY, /* it failed once, and is retried */
+    AVITOI_INBOX_MARK_DONE   /* it is done, or will not be done in this round */
 };
 
-/* What keeps a look at a chat from being the last word on it. */
+/* Why a look at a chat does not tell all of it. */
 #define AVITOI_INBOX_CUT       1u /* it ended at the message that was accepted last */
 #define AVITOI_INBOX_FRESH     2u /* it found something new */
 #define AVITOI_INBOX_ODD       4u /* a message has a time that is not believed */
@@ -13273,8 +13273,8 @@ enum {
 #define AVITOI_INBOX_SCATTERED 16u /* its rows are not in the order of their times: all are read */
 #define AVITOI_INBOX_SAID      32u /* AVITO_INBOX_TIME was */
 
-/* Twenty minutes of rounds with an error, before the horizon moves on if it must: so many rounds, so
- * far apart. A clock that jumps takes the place of one of them only, and one that wraps of none. */
+/* After twenty minutes of rounds with an error the horizon moves on all the same: so many rounds, so far
+ * apart. A clock that jumps replaces one of them only, and a clock that wraps none. */
 #define AVITOI_INBOX_PATIENCE    5u
 #define AVITOI_INBOX_PATIENCE_MS 300000u
 #define AVITOI_INBOX_EMPTY_PAGES 8u   /* in a round, that are read again */
@@ -13282,14 +13282,14 @@ enum {
 #define AVITOI_INBOX_EXTRA       8u   /* passes for chats that moved up meanwhile */
 #define AVITOI_INBOX_LATE        20u  /* late looks in a round */
 #define AVITOI_INBOX_STEPS       64u  /* of one call: a row is one, a request is four */
-#define AVITOI_INBOX_SLACK_S     300u /* so far ahead of the service's Date a time is believed */
-#define AVITOI_INBOX_RESERVE     320u /* free behind what is kept: for the id of the next row */
+#define AVITOI_INBOX_SLACK_S     300u /* how far ahead of the service's Date a time is believed */
+#define AVITOI_INBOX_RESERVE     320u /* free after what is kept: for the id of the next row */
 #define AVITOI_INBOX_QUEUE_MIN   (72u + sizeof(struct avitoi_inbox_queued)) /* holds any chat */
 #define AVITOI_INBOX_QUEUE_MAX   4800u
 #define AVITOI_INBOX_ARENA_MIN   512u
 
-/* What a handler returns when the lane's last error tells of one row, and the list goes on. */
-#define AVITOI_INBOX_SAYS 5
+/* What a handler returns when the lane's last error is about one row, and the list goes on. */
+#define AVITOI_INBOX_SAYS 48
 
 /* An event that the phase does not know is a defect of this file: the inbox stays where it is. */
 static avitoi_call_result avitoi_inbox_move(avito_inbox *in, unsigned event)
@@ -13308,7 +13308,7 @@ static avitoi_call_result avitoi_inbox_move(avito_inbox *in, unsigned event)
     return AVITO_ERR_ARGUMENT;
 }
 
-/* The call ends with the step that raises an event, so that avito_inbox_about() fits it. */
+/* Raises an event. The call ends with this step, so that avito_inbox_about() is about it. */
 AVITOI_APART static void avitoi_inbox_raise(avito_inbox *in, unsigned event)
 {
     in->priv.events = (uint8_t)(in->priv.events | event);
@@ -13397,7 +13397,7 @@ static AVITOI_INLINE bool avitoi_inbox_ring_is(const struct avitoi_inbox_entry *
            avitoi_inbox_get(p->hash + 4) == (uint32_t)(hash >> 32);
 }
 
-/* The entry of a message; if there is none, an empty one; if there is none, that of the oldest. */
+/* The entry of a message, else an empty one, else that of the oldest. */
 static struct avitoi_inbox_entry *avitoi_inbox_ring_find(const avito_inbox *in, uint64_t hash)
 {
     struct avitoi_inbox_entry *p = avitoi_inbox_ring(in), *oldest = p;
@@ -13444,7 +13444,7 @@ static void avitoi_inbox_ring_forgets(avito_inbox *in, uint32_t created)
     if (created > 0 &&
         (created >= avitoi_inbox_horizon(in) || in->priv.stage == AVITOI_INBOX_UNREAD)) {
         in->priv.events |= AVITO_INBOX_OVERRUN;
-        in->priv.raised = in->priv.raised || !in->priv.overrun; /* the first of a round will do */
+        in->priv.raised = in->priv.raised || !in->priv.overrun; /* the first of a round is enough */
         in->priv.overrun = true;
     }
 }
@@ -13488,8 +13488,8 @@ static int avitoi_inbox_save(avito_inbox *in)
     return AVITO_OK;
 }
 
-/* AVITO_OK: slot `slot` held a good state, which is now in o.state; AVITO_END: it did not; HOOK:
- * nobody knows. */
+/* AVITO_OK: slot `slot` held a good state, which is now in o.state; AVITO_END: it did not; HOOK: that is
+ * not known. */
 static int avitoi_inbox_load_slot(avito_inbox *in, int slot)
 {
     struct avitoi_inbox_state *s = avitoi_inbox_state_of(in);
@@ -13559,7 +13559,7 @@ static int avitoi_inbox_load(avito_inbox *in)
         in->priv.all_chats = true; /* a mark may have been underway when the power went */
         in->priv.owes_marks = true;
         in->priv.events = 0;
-        avitoi_inbox_ring_forgets(in, avitoi_inbox_ring_oldest(in)); /* nobody may have been told */
+        avitoi_inbox_ring_forgets(in, avitoi_inbox_ring_oldest(in)); /* the program may not have been told */
     }
     return AVITO_OK;
 }
@@ -13610,8 +13610,8 @@ static uint32_t avitoi_inbox_minus_overlap(const avito_inbox *in, uint32_t time)
     return time > in->o.overlap_s ? time - in->o.overlap_s : 0u;
 }
 
-/* Times that were stored before anybody knew better go back: an id in the ring to the present, a
- * horizon that hides what comes to where it would be without it. */
+/* Stored times that turn out to be too late go back: that of an id in the ring to the present, a horizon
+ * that hides what comes to where it would be without them. */
 static void avitoi_inbox_set_back(avito_inbox *in)
 {
     const uint32_t ceiling = avitoi_inbox_ceiling(in), now = avitoi_inbox_now(in);
@@ -13647,13 +13647,14 @@ static void avitoi_inbox_answered(avito_inbox *in)
 
 /* ---- records of chats, in the caller's memory ---- */
 
-/* Every chat that moved is read once more when nothing in it can be late any more: the late look. */
+/* What is remembered of a chat. Each chat that moved is read once more when nothing in it can be late any
+ * more: that is its late look. */
 struct avitoi_inbox_record {
     uint32_t chat;         /* hash of its id; 0: empty */
     uint32_t row, updated; /* its row as it was before the last look: avitoi_inbox_row_hash(), 0: doubted,
                               with AVITOI_INBOX_REFUSED: that look was refused; and the row's time */
     uint32_t moved;        /* when it changed, never ahead of the service's clock */
-    uint32_t until;        /* the late look is due then; 0: it was had */
+    uint32_t until;        /* when its late look is due; 0: that is done */
 };
 
 #define AVITOI_INBOX_WEAK    1u /* the row does not name its last message */
@@ -13696,7 +13697,7 @@ static struct avitoi_inbox_record *avitoi_inbox_record_find(const avito_inbox *i
     return NULL;
 }
 
-/* What of it is needed: a late look is to come, or the horizon has not passed it. */
+/* Is the record needed? Its late look is still to come, or the horizon has not passed it. */
 static bool avitoi_inbox_record_counts(const avito_inbox *in, const struct avitoi_inbox_record *r)
 {
     return r->until != 0 || r->moved >= avitoi_inbox_horizon(in);
@@ -13737,7 +13738,7 @@ static struct avitoi_inbox_record *avitoi_inbox_record_new(avito_inbox *in)
     return oldest;
 }
 
-/* Of the chat in work, if there is room. */
+/* Notes the chat in work, if there is room. */
 static void avitoi_inbox_record_put(avito_inbox *in, uint32_t row, uint32_t moved, uint32_t until)
 {
     struct avitoi_inbox_record *r = avitoi_inbox_record_find(in, in->priv.chat);
@@ -13859,19 +13860,19 @@ AVITO_API void avito_enable_inbox_records(avito_inbox_options *options)
 
 /* ---- the arena: the queue of chats, behind it what is kept of one ---- */
 
-/* Behind the id of the chat. The last one in is the first one out: so of a page, the chat that was
+/* A chat of the queue, after its id. The last one in is the first one out: of a page, the chat that was
  * updated least recently. */
 struct avitoi_inbox_queued {
     uint32_t chat, row, updated;
     uint32_t id_size; /* aligned, with its NUL */
 };
 
-/* A message that waits for its turn behind its strings. */
+/* A message that waits for its turn, after its strings. */
 struct avitoi_inbox_kept {
     avito_message message;
     uint64_t hash;
     uint32_t created;
-    uint32_t newer; /* where the next one lies; 0: none */
+    uint32_t newer; /* where the next one is; 0: none */
 };
 
 /* An eighth of the arena. */
@@ -13890,14 +13891,14 @@ static size_t avitoi_inbox_held(const avito_inbox *in)
                               : in->priv.queue_end;
 }
 
-/* Is what lies in the first `held` bytes still what the inbox put there? */
+/* Are the first `held` bytes still what the inbox put there? */
 static bool avitoi_inbox_arena_ours(const avito_inbox *in, size_t held)
 {
     const avito_arena *arena = in->o.arena;
     return arena->fills == in->priv.fills && arena->used >= held && !arena->busy;
 }
 
-/* Gives up what lies behind the first `held` bytes. */
+/* Gives up what is after the first `held` bytes. */
 static void avitoi_inbox_arena_hold(avito_inbox *in, size_t held)
 {
     if (!in->o.arena->busy) {
@@ -13905,7 +13906,7 @@ static void avitoi_inbox_arena_hold(avito_inbox *in, size_t held)
     }
 }
 
-/* The chats in it are found again, from the first page on. */
+/* Gives up the queue: its chats are found again, from the first page on. */
 static void avitoi_inbox_queue_lose(avito_inbox *in)
 {
     in->priv.queue_end = 0;
@@ -13976,7 +13977,7 @@ static const char *avitoi_inbox_culprit(const avito_inbox *in, const struct avit
     return row->rc < 0 ? in->client->priv.json.culprit : row->id.len == 0 ? "id" : time;
 }
 
-/* True when a row is met that nobody was told of. The ring remembers it for as long as it is listed. */
+/* True when a row is met that was not reported yet. The ring remembers it for as long as it is listed. */
 static bool avitoi_inbox_first_met(avito_inbox *in, uint64_t key)
 {
     struct avitoi_inbox_entry *p = avitoi_inbox_ring_find(in, key);
@@ -14021,8 +14022,8 @@ static void avitoi_inbox_rest(avito_inbox *in, uint32_t ms, unsigned resume)
     in->priv.resume = (uint8_t)resume;
 }
 
-/* Something is left out of this round: it does not count, the chat in work is not marked, and it may
- * not count as unread any more when it is looked for again. */
+/* Something is left out of this round. So the round does not count, and the chat in work is not marked:
+ * otherwise it would not be among the unread ones when it is looked for again. */
 AVITOI_APART static void avitoi_inbox_round_lacks(avito_inbox *in, int rc)
 {
     in->priv.round_error = (int16_t)rc;
@@ -14044,7 +14045,7 @@ static void avitoi_inbox_leave_out(avito_inbox *in, int rc)
     avitoi_inbox_round_lacks(in, rc);
 }
 
-/* After a failure the round goes on where it was, so that it ends also where every tenth request
+/* After a failure the round goes on where it was: so it comes to an end even if every tenth request
  * fails. */
 AVITOI_APART static int avitoi_inbox_failed(avito_inbox *in, int rc)
 {
@@ -14089,7 +14090,7 @@ static avitoi_call_result avitoi_inbox_scan(avito_inbox *in)
     return avitoi_inbox_list(in, AVITOI_INBOX_EV_PAGE);
 }
 
-/* The chat in work, from its newest message on. */
+/* Reads the chat in work, from its newest message on. */
 static avitoi_call_result avitoi_inbox_read_top(avito_inbox *in)
 {
     in->priv.offset = 0;
@@ -14103,7 +14104,7 @@ static avitoi_call_result avitoi_inbox_read_top(avito_inbox *in)
     return avitoi_inbox_list(in, AVITOI_INBOX_EV_CHAT);
 }
 
-/* So many rows of it that end at row `last`, which is known by `edge`. */
+/* Reads `rows` rows of it, the last of which is row `last`, known by `edge`. */
 static avitoi_call_result avitoi_inbox_read_window(avito_inbox *in, unsigned last, unsigned rows, uint32_t edge)
 {
     in->priv.offset = (uint16_t)(last + 1u - rows);
@@ -14119,7 +14120,7 @@ static bool avitoi_inbox_in_window(const avito_inbox *in)
     return in->priv.phase == AVITOI_INBOX_READ && in->priv.edge != 0;
 }
 
-/* The list in work from its beginning, for rows have slid. */
+/* Reads the list in work again from its beginning, because rows have slid. */
 static avitoi_call_result avitoi_inbox_again(avito_inbox *in)
 {
     in->priv.restarts++;
@@ -14151,7 +14152,7 @@ static int avitoi_inbox_rows_wanted(const avito_inbox *in)
     return rows < 100u ? (int)rows : 100;
 }
 
-/* The list in work, from row `offset` on. What the program put into the arena meanwhile is not kept. */
+/* Opens the list in work at row `offset`. What the program put into the arena meanwhile is not kept. */
 static int avitoi_inbox_open(avito_inbox *in)
 {
     avito_client *c = in->client;
@@ -14187,7 +14188,7 @@ static bool avitoi_inbox_more_rows(avito_inbox *in)
     return true;
 }
 
-/* Pages overlap by one row. */
+/* Reads the next page of the list, which overlaps by one row. */
 static avitoi_call_result avitoi_inbox_turn_page(avito_inbox *in)
 {
     in->priv.offset = (uint16_t)(in->priv.offset + in->priv.rows - 1u);
@@ -14292,7 +14293,7 @@ static avitoi_call_result avitoi_inbox_scan_chat(avito_inbox *in, const struct a
             in->priv.updated = row->time;
         }
     }
-    if (in->priv.stage == AVITOI_INBOX_NEW) { /* only how new it is */
+    if (in->priv.stage == AVITOI_INBOX_NEW) { /* only its time is wanted */
         return AVITOI_CALL_MOVED;
     }
     if (row->id.len >= sizeof in->priv.chat_id) {
@@ -14333,8 +14334,8 @@ static int avitoi_inbox_scan_row(avito_inbox *in, const struct avitoi_inbox_row 
     return rc;
 }
 
-/* Chats that moved up past the page in work while others were read are found by one pass more from the
- * first page on, until such a pass finds none. */
+/* Chats may have moved up past the page in work while others were read. An extra pass from the first page
+ * on finds them, until such a pass finds none. */
 static void avitoi_inbox_pass_more(avito_inbox *in)
 {
     if (!in->priv.looked || in->priv.offset == 0) {
@@ -14408,8 +14409,8 @@ static avitoi_call_result avitoi_inbox_on_next(avito_inbox *in)
 
 /* ---- READ: the messages of a chat ---- */
 
-/* Of what was there at the start, the first round of START_UNREAD passes over what this account wrote
- * and what was read; `overlap_s` below a message that was read nothing unread is expected. */
+/* The first round of START_UNREAD skips what this account wrote and what was read. From overlap_s below a
+ * message that was read, nothing unread is expected. */
 static bool avitoi_inbox_passes_over(avito_inbox *in, uint32_t created, const avito_message *m)
 {
     const bool own = m != NULL && m->is_own;
@@ -14436,7 +14437,7 @@ static void avitoi_inbox_keeps_first(avito_inbox *in, uint64_t key)
     }
 }
 
-/* The message stays in the arena, and the next row is decoded behind it. False: there is no room. */
+/* Keeps the message in the arena; the next row is decoded after it. False: there is no room. */
 static bool avitoi_inbox_keep(avito_inbox *in, const struct avitoi_inbox_row *row)
 {
     struct avitoi_json *j = &in->client->priv.json;
@@ -14461,7 +14462,7 @@ static bool avitoi_inbox_keep(avito_inbox *in, const struct avitoi_inbox_row *ro
     return true;
 }
 
-/* What is kept makes room, for something older was not. */
+/* Drops what is kept, because something older than it could not be kept. */
 static void avitoi_inbox_drop(avito_inbox *in, int rc)
 {
     if (rc == AVITO_ERR_ARENA) {
@@ -14472,7 +14473,7 @@ static void avitoi_inbox_drop(avito_inbox *in, int rc)
     in->priv.found = true;
 }
 
-/* A new one. One that says no time, or does not fit, is read once more, alone. */
+/* A new message. If it has no time, or does not fit, it is read once more, alone. */
 static void avitoi_inbox_read_new(avito_inbox *in, const struct avitoi_inbox_row *row)
 {
     struct avitoi_json *j = &in->client->priv.json;
@@ -14490,28 +14491,29 @@ static void avitoi_inbox_read_new(avito_inbox *in, const struct avitoi_inbox_row
     in->priv.row_error = (int16_t)(rc < 0 ? rc : (int)AVITO_ERR_ARENA);
     avitoi_inbox_drop(in, in->priv.row_error);
     j->low_mark = (size_t)in->priv.low_begin * AVITOI_ARENA_ALIGN;
-    if (in->priv.limit == 1u) { /* its id lies there until the error was given */
+    if (in->priv.limit == 1u) { /* its id is there until the error was given */
         memmove(j->mem.low_base + j->low_mark, row->id.len > 0 ? row->id.ptr : "",
                 row->id.len + 1u);
     }
 }
 
-/* It was given before, or was there when the inbox began. */
+/* A message that was given before, or was there when the inbox began. */
 static void avitoi_inbox_read_known(avito_inbox *in, const struct avitoi_inbox_row *row, bool odd)
 {
     const avito_message *m = row->message;
-    if (odd) { /* its time says nothing, so it is remembered for as long as it is listed */
+    if (odd) { /* its time is no help: it is remembered for as long as it is listed */
         (void)avitoi_inbox_first_met(in, row->key);
     } else if (in->priv.owes_marks && row->time > avitoi_inbox_horizon(in) && m != NULL &&
                !m->is_own && m->has_is_read && !m->is_read && in->o.mark_as_read &&
                in->priv.mark == AVITOI_INBOX_MARK_NONE) {
-        /* Its chat was not marked, for then the power went, say. AVITO_START_NOW knows those of the
+        /* Its chat was not marked: perhaps the power went then. AVITO_START_NOW knows those of the
          * horizon's second without giving them. */
         in->priv.mark = AVITOI_INBOX_MARK_OWED;
     }
 }
 
-/* What the first row says of its chat: two answers speak of it. */
+/* The first row is its chat's newest message. The earlier of its time and its chat's time moves the
+ * newest time seen. */
 static void avitoi_inbox_read_first(avito_inbox *in, const struct avitoi_inbox_row *row)
 {
     const uint32_t moved = row->time < in->priv.chat_updated ? row->time : in->priv.chat_updated;
@@ -14520,7 +14522,7 @@ static void avitoi_inbox_read_first(avito_inbox *in, const struct avitoi_inbox_r
     }
 }
 
-/* AVITO_START_NOW: what is known up to here. A chat that says no time may be the newest one. */
+/* AVITO_START_NOW: the time up to which all is known. A chat without a time may be the newest one. */
 static uint32_t avitoi_inbox_learnt_until(const avito_inbox *in)
 {
     const uint32_t horizon = avitoi_inbox_horizon(in), start = in->priv.former;
@@ -14545,7 +14547,7 @@ static void avitoi_inbox_read_recent(avito_inbox *in, const struct avitoi_inbox_
     }
 }
 
-/* Is it old? What says no time that is believed is not. */
+/* Is it old? A message without a time that is believed is not. */
 static bool avitoi_inbox_read_old(avito_inbox *in, const struct avitoi_inbox_row *row)
 {
     const bool first = in->priv.stage == AVITOI_INBOX_UNREAD;
@@ -14649,8 +14651,8 @@ static int avitoi_inbox_hand(avito_inbox *in, avito_message *out)
     return AVITO_OK;
 }
 
-/* The oldest new one could not be kept: it is read alone, and then it is the caller's to know that it
- * cannot be taken. */
+/* The oldest new message could not be kept. It is read alone; if that fails, too, the caller gets the
+ * error. */
 static avitoi_call_result avitoi_inbox_give_alone(avito_inbox *in)
 {
     const char *id =
@@ -14667,8 +14669,8 @@ static avitoi_call_result avitoi_inbox_give_alone(avito_inbox *in)
                                     avitoi_inbox_short(avitoi_inbox_key(in)));
 }
 
-/* Nothing of the chat is left. It is marked once a look from its newest message down to the horizon
- * found nothing new: what shows up late lies behind what was accepted last. */
+/* Nothing of the chat is left. It is marked when a look from its newest message down to the horizon has
+ * found nothing new: what shows up late is below what was accepted last. */
 static avitoi_call_result avitoi_inbox_chat_over(avito_inbox *in)
 {
     const bool owed =
@@ -14716,9 +14718,9 @@ static avitoi_call_result avitoi_inbox_on_give(avito_inbox *in, avito_message *o
 
 /* ---- MARK ---- */
 
-/* After marking, the chat is looked at once more: what came in between would not be unread. A mark that
- * fails and may do better later is tried once more after that; it is no reason to leave the chat out,
- * nor to pause a second time: where marks always fail, the messages of other chats come all the same. */
+/* After marking, the chat is looked at once more: what came in between is not unread any more. A mark
+ * that fails, but not for good, is retried once after that. It is no reason to leave the chat out, or to
+ * pause a second time: even if marks always fail, the messages of other chats come. */
 static avitoi_call_result avitoi_inbox_on_mark(avito_inbox *in)
 {
     const bool second = in->priv.mark == AVITOI_INBOX_MARK_RETRY;
@@ -14746,7 +14748,7 @@ static avitoi_call_result avitoi_inbox_list_over(avito_inbox *in)
                                                : avitoi_inbox_read_over(in);
 }
 
-/* Leaves a list of which enough was seen, or which has to be read again. */
+/* Leaves a list when enough of it was seen, or when it has to be read again. */
 static avitoi_call_result avitoi_inbox_leave(avito_inbox *in)
 {
     const int rc = avito_list_end(in->client, 65536);
@@ -14757,9 +14759,9 @@ static avitoi_call_result avitoi_inbox_leave(avito_inbox *in)
                                                    : avitoi_inbox_again(in);
 }
 
-/* Not even the row that ended the page before, or the last one of the window, came: the list is read
- * again, for rows may have slid; but not for ever, for a service may say so for good: then it ends
- * here for this round. */
+/* The page is empty: not even the row that ended the page before came, or the last one of the window.
+ * Rows may have slid, so the list is read again, but not for ever: a service may answer so for good. Then
+ * the list ends here for this round. */
 static avitoi_call_result avitoi_inbox_page_empty(avito_inbox *in)
 {
     if (in->priv.empty_pages < AVITOI_INBOX_EMPTY_PAGES) {
@@ -14799,7 +14801,7 @@ static avitoi_call_result avitoi_inbox_take(avito_inbox *in, struct avitoi_inbox
         avitoi_inbox_answered(in);
     }
     in->priv.rows++;
-    if (in->priv.rows > 1000u) { /* far more than were asked for: somebody wants to keep us busy */
+    if (in->priv.rows > 1000u) { /* far more than were asked for: the service wants to keep us busy */
         return AVITO_ERR_MODEL;
     }
     row->key = row->id.len > 0 ? avitoi_text_hash(row->id.ptr, row->id.len)
@@ -14891,9 +14893,9 @@ static avitoi_call_result avitoi_inbox_round(avito_inbox *in)
     return avitoi_inbox_scan(in);
 }
 
-/* True if what was not understood in this round keeps the horizon. So long as the ring knows what was
- * given it may stay for ever; else others come again, though not at every poll, and it goes on in the
- * end. */
+/* True if what was not understood in this round keeps the horizon. As long as the ring knows what was
+ * given, the horizon may stay for ever. Otherwise messages come again, though not at every poll, and in
+ * the end it moves on. */
 static bool avitoi_inbox_held_up(avito_inbox *in, int error)
 {
     const uint32_t now = avitoi_inbox_clock(in);
@@ -14929,8 +14931,8 @@ static int avitoi_inbox_start_save(avito_inbox *in, unsigned stage)
     return AVITO_ERR_HOOK;
 }
 
-/* The whole list was read, since no order of its rows is believed. Two passes have to say the same; by
- * the service's clock the larger one is right if rows have moved meanwhile. */
+/* The start: the whole list was read, since no order of its rows is believed. Two passes have to say the
+ * same. If rows have moved meanwhile, the larger one is right, by the service's clock. */
 static avitoi_call_result avitoi_inbox_start_over(avito_inbox *in)
 {
     const uint32_t before = in->priv.newest, found = in->priv.updated;
@@ -14958,7 +14960,7 @@ static avitoi_call_result avitoi_inbox_start_over(avito_inbox *in)
     return rc;
 }
 
-/* What AVITO_START_NOW found is known now: with this the inbox has started. */
+/* What AVITO_START_NOW found is known now: the inbox has started. */
 static int avitoi_inbox_round_learnt(avito_inbox *in)
 {
     const int rc = avitoi_inbox_start_save(in, AVITOI_INBOX_RUNS);
@@ -15009,8 +15011,8 @@ static uint32_t avitoi_inbox_overran(avito_inbox *in, uint32_t horizon)
     return horizon;
 }
 
-/* Nothing was left: what is older than the overlap needs not be known any longer, once two whole
- * rounds have looked for it, for a digit that changed on the way hides a message from one. */
+/* Nothing was left out. What is older than the overlap need not be known any longer when two whole rounds
+ * have looked for it: one could miss a message through a digit that changed on the way. */
 static int avitoi_inbox_round_counts(avito_inbox *in)
 {
     const uint32_t former = in->priv.former;
@@ -15101,7 +15103,7 @@ static avitoi_call_result avitoi_inbox_on_wait(avito_inbox *in)
     return avitoi_inbox_round(in);
 }
 
-/* Not accepted: the same again, or past what nobody can take. */
+/* HANDED: not accepted, so the same message comes again; what cannot be taken is skipped. */
 static avitoi_call_result avitoi_inbox_on_handed(avito_inbox *in)
 {
     if (in->priv.row_error < 0) {
@@ -15134,7 +15136,7 @@ static avitoi_call_result avitoi_inbox_handle(avito_inbox *in, avito_message *ou
     }
 }
 
-/* What the program has cancelled is begun again. */
+/* Enters the inbox. What the program has cancelled is begun again. */
 static avitoi_call_result avitoi_inbox_enter(avito_inbox *in)
 {
     in->client->priv.owner = NULL;
@@ -15172,7 +15174,7 @@ static int avitoi_inbox_run(avito_inbox *in, avito_message *out)
                                      : rc;
 }
 
-/* Between rounds, on a lane that may wait. */
+/* Sleeps between rounds, on a lane that may wait. */
 static void avitoi_inbox_nap(avito_inbox *in)
 {
     const avito_transport *t = &in->client->o.transport;

@@ -40,7 +40,8 @@ COMMENT_FROM = 15
 RESULTS = {"AVITOI_CALL_MOVED": "avitoi_call_result", "AVITOI_JSON_VALUE": "avitoi_json_result",
            "AVITOI_JSON_ELEMENT": "avitoi_json_result", "AVITOI_JSON_UNKNOWN": "avitoi_json_result",
            "AVITOI_BODY_COMPLETE": "avitoi_body_result",
-           "AVITOI_HEAD_COMPLETE": "avitoi_head_result", "AVITOI_TLS_NOTHING": "avitoi_tls_io"}
+           "AVITOI_HEAD_COMPLETE": "avitoi_head_result", "AVITOI_TLS_NOTHING": "avitoi_tls_io",
+           "AVITOI_INBOX_SAYS": "avitoi_call_result"}
 PARTIAL = ("avitoi_body_result", "avitoi_head_result")  # a call's handler may hand these on
 STOP = " * YOU MAY STOP HERE."
 # Where each part of the header begins: its title in the contents, and the line.
