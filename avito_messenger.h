@@ -1502,7 +1502,7 @@ typedef struct avito_message {
     bool has_is_read;
     bool is_own;               /* this account wrote it: through the API, the app or the site */
     bool is_system;            /* Avito wrote it: type system, author 0, 1 or none, or not yours in an
-                                  a2u chat; no text makes it so, for any buyer can write that */
+                                  a2u chat; no text makes it so: any buyer can write it */
     bool is_placeholder;       /* the sentence of a tariff without the API, whoever seems to sign it: not
                                   what the person wrote; a buyer may have copied it */
     bool is_cut;               /* a text was cut at .cut_text_at */
@@ -3034,8 +3034,8 @@ static bool avitoi_schema_is_system(const avito_message *m, avito_str text, bool
             avitoi_text_starts(text, AVITOI_SCHEMA_SYSTEM_PREFIX));
 }
 
-/* The sentence about the tariff counts when two people seem to have written it, and nothing else lies
- * between: one may have copied it. */
+/* The sentence about the tariff counts when two people seem to have written it with nothing else in
+ * between: one of them may have copied it. */
 static void avitoi_schema_heed_sentence(struct avitoi_json *json, const avito_message *m)
 {
     if (!m->is_placeholder) {
@@ -7832,7 +7832,7 @@ static int avitoi_client_refuse(avito_client *c, int rc)
     return rc;
 }
 
-/* One call begins with zeros from priv.probe up to priv.json; all that belongs to the lane lies outside. */
+/* One call begins with zeros from priv.probe up to priv.json; what belongs to the lane is outside. */
 #define AVITOI_CLIENT_AT(member) offsetof(avito_client, priv.member)
 #define AVITOI_CLIENT_FLAGS 1u /* bytes of the lane's bits, which have no offset */
 AVITOI_ASSERT(calls_begin_with_zeros,
@@ -10161,9 +10161,9 @@ AVITO_API int avito_refresh_token(avito_client *client, avito_token *out);
 
 /* The body of a notification. Needs no client. AVITO_END: the probe `{}`. Else AVITO_OK, ARENA, or
  * a -4xx. A byte order mark before it is skipped. A message that comes without an envelope has no id,
- * type or time of its own: out->message is there. During the call the reader lies at the end of the arena,
- * with 250 to 350 bytes. `needed` (optional) gets the size for ARENA; where not even the reader or the
- * event's own id and type fit, the size to ask again with. */
+ * type or time of its own: out->message is there. During the call the reader takes 250 to 350 bytes at the
+ * end of the arena. `needed` (optional) gets the size for ARENA; if not even the reader or the event's own
+ * id and type fit, it is the size to try next. */
 AVITO_API int avito_parse_webhook(const void *body, size_t len, avito_arena *arena,
                                   avito_event *out, size_t *needed);
 
@@ -12389,7 +12389,7 @@ struct avitoi_schema_envelope {
 AVITOI_SCHEMA(envelope, AVITOI_SCHEMA_ENVELOPE_ROWS, NULL, false, false);
 #undef AVITOI_SCHEMA_MODEL
 
-/* The JSON reader needs more than a small stack has: it lies at the end of the arena for so long. */
+/* The JSON reader is too large for a small stack: meanwhile it is at the end of the arena. */
 struct avitoi_event_reader {
     struct avitoi_json *json;
     struct avitoi_schema_envelope envelope;
@@ -13183,8 +13183,8 @@ AVITO_API int avito_webhook_status(const avito_webhook *webhook)
  *
  *   SCAN reads a page of chats, compares each row with the record of its chat, and queues the chats
  *   that are due at the low end of the arena. NEXT takes one chat off the queue. READ reads its
- *   messages, newest first, and keeps those that are new behind the queue. GIVE hands them to the
- *   caller, oldest first.
+ *   messages, newest first, and keeps the new ones in the arena, after the queue. GIVE hands them to
+ *   the caller, oldest first.
  *
  * What is kept is always the oldest end of what is new: when the arena is full, all that is kept
  * makes room for what is older. So a chat with more than fits is read upwards afterwards, in windows
@@ -15978,9 +15978,9 @@ AVITO_API int avito_confirm_sends(avito_client *client, const avito_sent_query *
  * >>80 RAW JSON
  * ======================================================================= *
  *
- * The JSON machine proves that a text is valid, without a schema; only then jsmn tokenises it, which
- * alone takes much that is no JSON, and needs quadratic time in depth. The machine lies in the memory of
- * the tokens until these are written. The accessors walk tokens, never text beyond a token's end.
+ * The JSON machine proves that a text is valid, without a schema; only then jsmn tokenises it. Alone
+ * jsmn takes much that is no JSON, and needs quadratic time in depth. The machine uses the memory of the
+ * tokens until these are written. The accessors walk tokens, never text beyond a token's end.
  *
  * Comes in: a text and memory for tokens. Goes out: values. May not take a text that the machine refuses.
  */
@@ -18250,7 +18250,7 @@ AVITO_API avito_arena *avito_tls_arena(avito_tls *tls)
     return &tls->priv.arena;
 }
 
-/* Before a handshake: the memory of the check comes back, unless results lie in it. */
+/* Before a handshake: takes back the memory of the check, unless results are in it. */
 static int avitoi_tls_take_back(avito_tls *tls)
 {
     avito_arena *arena = &tls->priv.arena;
@@ -19588,7 +19588,7 @@ extern "C" {
 #define AVITO_STORE_SENDS   256u  /* settled sends that are remembered: the oldest is forgotten */
 
 typedef struct avito_store_options {
-    const char *folder;    /* made where it is missing; the one that it lies in must be there */
+    const char *folder;    /* made if it is missing; its parent must exist */
     const char *client_id; /* whose tokens: what was stored for another is not given; NULL: anybody's */
     const char *host;      /* ... and for which service */
     const char *program;   /* optional: your name, for who asks what holds the inbox */
@@ -19742,7 +19742,7 @@ typedef struct avito_posix_options {
     avito_client_options client;
     /* .address, .resolve. Without either a lane that may not wait has names looked up on a thread of
      * its own, which ends with the look-up: when it is opened, and before a connect if the last one
-     * reached nobody or that was over a minute ago. */
+     * failed or was over a minute ago. */
     avito_tcp_options tcp;
     const char *ca_file;          /* PEM; else AVITO_CA_FILE, SSL_CERT_FILE, the system's */
     const avito_anchors *anchors; /* of another struct: then no file is read */
