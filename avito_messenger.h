@@ -13271,7 +13271,7 @@ enum {
 #define AVITOI_INBOX_ODD       4u /* a message has a time that is not believed */
 #define AVITOI_INBOX_LACKS     8u /* something could not be read */
 #define AVITOI_INBOX_SCATTERED 16u /* its rows are not in the order of their times: all are read */
-#define AVITOI_INBOX_SAID      32u /* AVITO_INBOX_TIME was */
+#define AVITOI_INBOX_SAID      32u /* AVITO_INBOX_TIME was raised */
 
 /* After twenty minutes of rounds with an error the horizon moves on all the same: so many rounds, so far
  * apart. A clock that jumps replaces one of them only, and a clock that wraps none. */
@@ -13322,8 +13322,8 @@ static uint32_t avitoi_inbox_clock(const avito_inbox *in)
     return avitoi_account_now(in->client->account);
 }
 
-/* Little endian on every machine. Behind it comes the ring, in no order. The slot is sequence & 1, so
- * the slot that was good last is never the one being written. */
+/* Little endian on every machine. The ring follows it, in no order. The slot is sequence & 1, so the slot
+ * that was good last is never the one being written. */
 struct avitoi_inbox_state {
     uint8_t magic[4]; /* "AVI1" */
     uint8_t sequence[4];
@@ -13797,7 +13797,7 @@ static void avitoi_inbox_record_look(avito_inbox *in, bool refused)
     }
 }
 
-/* What waits for its late look holds the horizon. */
+/* A chat that waits for its late look holds the horizon. */
 static unsigned avitoi_inbox_record_waits(avito_inbox *in, const struct avitoi_inbox_record *r)
 {
     if (avitoi_inbox_now(in) >= r->until && in->priv.extra == 0 && in->priv.late_left > 0) {
@@ -13809,7 +13809,7 @@ static unsigned avitoi_inbox_record_waits(avito_inbox *in, const struct avitoi_i
     return AVITOI_INBOX_RECORD_WAITS;
 }
 
-/* Is the row as it was before the last look? One that says nothing at all never is. */
+/* Is the row as it was before the last look? A row that says nothing never is. */
 static unsigned avitoi_inbox_record_judge(avito_inbox *in, uint32_t chat, uint32_t hash, uint32_t time)
 {
     const struct avitoi_inbox_record *r = avitoi_inbox_record_find(in, chat);
@@ -13827,7 +13827,7 @@ static unsigned avitoi_inbox_record_judge(avito_inbox *in, uint32_t chat, uint32
     return avitoi_inbox_record_waits(in, r);
 }
 
-/* Aligned, and counted in records from here on. */
+/* Aligns the memory for records; from here on it is counted in records. */
 static void avitoi_inbox_records_begin(avito_inbox *in)
 {
     const size_t skew = (0u - (size_t)(uintptr_t)in->o.chats) & (AVITOI_ARENA_ALIGN - 1u);
@@ -13953,7 +13953,7 @@ static void avitoi_inbox_key_put(avito_inbox *in, uint64_t key)
     in->priv.key[1] = (uint32_t)(key >> 32);
 }
 
-/* The lane's last error tells of this row. */
+/* The lane's last error is about this row. */
 static int avitoi_inbox_says(avito_inbox *in, int rc, avito_str id, const char *field)
 {
     avito_client *c = in->client;
@@ -14005,7 +14005,7 @@ static bool avitoi_inbox_out_of_order(avito_inbox *in, uint32_t time)
 
 /* ---- pauses and failures ---- */
 
-/* While notifications come, polling only makes sure. */
+/* While notifications come, polls are only a check, and rare. */
 static uint32_t avitoi_inbox_round_pause(const avito_inbox *in)
 {
     const uint32_t silent = avitoi_inbox_clock(in) - in->priv.heard_ms;
@@ -14077,7 +14077,7 @@ static avitoi_call_result avitoi_inbox_list(avito_inbox *in, unsigned event)
     return avitoi_inbox_move(in, event);
 }
 
-/* A page of chats, into the arena behind the queue that it makes. */
+/* Begins a page of chats, in the arena after the queue that it makes. */
 static avitoi_call_result avitoi_inbox_scan(avito_inbox *in)
 {
     in->priv.queue_end = 0;
@@ -14219,8 +14219,8 @@ static uint32_t avitoi_inbox_row_hash(const struct avitoi_inbox_row *row)
     return (hash | AVITOI_INBOX_ROW) & ~(AVITOI_INBOX_WEAK | AVITOI_INBOX_REFUSED);
 }
 
-/* In a pass more a chat that nobody remembers is due only if it moved meanwhile. A row that is as it was
- * speaks of nothing new but what shows up late. */
+/* Is the chat due? In an extra pass, a chat without a record is due only if it moved meanwhile. If its
+ * row is as it was, only what shows up late can be new. */
 static bool avitoi_inbox_due(avito_inbox *in, const struct avitoi_inbox_row *row, uint32_t hash)
 {
     const struct avitoi_inbox_records *records = in->o.records;
@@ -14969,14 +14969,15 @@ static int avitoi_inbox_round_learnt(avito_inbox *in)
     return rc == AVITO_OK ? (int)AVITO_AGAIN : rc;
 }
 
-/* Chats may have slipped by while the list was read in several pieces, and nobody remembers which were
- * read: what shows up late moves a chat up under an old time, and rows out of order move anyhow. */
+/* Chats may have slipped by while the list was read in several pieces, and there is no record of which
+ * were read: what shows up late moves a chat up under an old time, and rows out of order may move at any
+ * time. */
 static bool avitoi_inbox_slips(const avito_inbox *in)
 {
     return in->priv.spilled && in->priv.extra > 0;
 }
 
-/* From now on what is newer than the start, once two rounds have looked. */
+/* From now on only what is newer than the start is given, once two rounds have looked. */
 static int avitoi_inbox_round_first(avito_inbox *in, uint32_t former)
 {
     in->priv.wait_ms = 0;
@@ -14988,8 +14989,8 @@ static int avitoi_inbox_round_first(avito_inbox *in, uint32_t former)
     return avitoi_inbox_save(in) == AVITO_OK ? AVITO_AGAIN : AVITO_ERR_HOOK;
 }
 
-/* After an overrun the overlap is only as long as the ring remembers. In the newest second more may
- * come, so long as it may be late; and nothing is known of a chat that was refused, or that may have
+/* After an overrun the overlap is only as long as the ring remembers. In the newest second more may come
+ * for as long as messages may be late. And nothing is known of a chat that was refused or may have
  * slipped by. */
 static uint32_t avitoi_inbox_overran(avito_inbox *in, uint32_t horizon)
 {
@@ -15266,7 +15267,7 @@ AVITO_API int avito_inbox_accept(avito_inbox *inbox)
     inbox->priv.row_error = AVITO_OK;
     if (inbox->priv.phase == AVITOI_INBOX_HANDED) {
         avitoi_inbox_accept_handed(inbox);
-    } else if (inbox->o.mark_as_read) { /* its chat is due, for its row has changed */
+    } else if (inbox->o.mark_as_read) { /* its chat is due: its row has changed */
         inbox->priv.owes_marks = true;
     }
     (void)avitoi_inbox_move(inbox, AVITOI_INBOX_EV_OVER);
