@@ -29,3 +29,6 @@ build/tests/ledger_test: build/obj/tools/avito/jsonl.san.o
 build/tests/order_test: $(patsubst %,build/obj/tools/avito/%.san.o,mqtt ledger jsonl)
 TEST_SCRIPTS  += tests/avito/gateway.sh
 TEST_PACKAGES += mosquitto mosquitto-clients python3-paho-mqtt openssl
+TEST_SCRIPTS  += tests/avito/gateway_dist.sh
+TEST_PACKAGES += shellcheck systemd jq
+test-programs: build/avito
