@@ -32,3 +32,15 @@ TEST_PACKAGES += mosquitto mosquitto-clients python3-paho-mqtt openssl
 TEST_SCRIPTS  += tests/avito/gateway_dist.sh
 TEST_PACKAGES += shellcheck systemd jq
 test-programs: build/avito
+
+# Kills and stops gateway, broker and service at random.
+TORTURE_SECONDS ?= 300
+TORTURE_SEED ?= 1
+.PHONY: gateway-torture
+gateway-torture: packages build/avito.san build/simulator build/certs ## avito gateway, its broker and the service, killed and stopped for TORTURE_SECONDS
+	@$${PYTHON:-python3} tests/avito/gateway_torture.py $(TORTURE_SECONDS) $(TORTURE_SEED)
+
+.PHONY: gateway-bench
+gateway-bench: packages build/avito build/simulator build/certs ## memory, processor and delay of avito gateway, beside a bridge in Python
+	@sh tools/need.sh python3-requests
+	@$${PYTHON:-python3} tests/avito/gateway_bench.py

@@ -85,6 +85,7 @@ typedef struct gateway_account {
         uint32_t pause_from_ms, pause_ms;         /* of the inbox side */
         uint32_t held_from_ms, held_ms;           /* of a message that waits */
         uint32_t refused;                         /* commands that were too many */
+        uint64_t *refusals;                       /* hashes of their ids; NULL: there were none */
         int unread;                               /* chats; -1: not known */
         int64_t error_at;
         uint8_t phase, message;

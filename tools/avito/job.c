@@ -11,7 +11,8 @@
  *     ANSWERING   results/ID, and the response topic, find room             ANSWERED
  *     ANSWERED    the broker has it; the command is acknowledged            over
  *
- * One job of an account is in work at a time, in the order of their coming; answers do not wait. */
+ * One job of an account is in work at a time, in the order of their coming. Answers do not wait; and what may
+ * have been sent, and is looked for from time to time, lets others pass meanwhile. */
 #include "job.h"
 #include "jsonl.h"
 
@@ -48,6 +49,7 @@ struct gateway_job {
     uint8_t phase, call;
     uint8_t answers;      /* bits: results/ID, response topic, that are to be published */
     uint8_t open_answers; /* of those published, without a PUBACK */
+    bool twin;            /* another with its id is in hand: it is answered as that one is */
     bool acknowledging;   /* a PUBACK found no room */
     bool repeat;          /* the ledger knew it */
     bool noted;           /* begun, in the ledger */
@@ -152,15 +154,32 @@ static bool is_over(const struct gateway_job *j)
     return j->phase >= ANSWERING;
 }
 
-/* The one that is in work, or next. */
-static struct gateway_job *current(const gateway_account *a)
+/* It has the lane, or waits for the disk. */
+static bool is_in_work(const struct gateway_job *j)
 {
-    struct gateway_job *j = a->priv.jobs;
+    return j->phase == CALLING || j->phase == NOTING || j->phase == SETTLING;
+}
 
-    while (j != NULL && is_over(j)) {
-        j = j->next;
+static bool has_paused(const struct gateway_job *j, uint32_t now_ms)
+{
+    return now_ms - j->pause_from_ms >= j->pause_ms;
+}
+
+/* The one that is in work, or next. */
+static struct gateway_job *current(const gateway_account *a, uint32_t now_ms)
+{
+    struct gateway_job *next = NULL;
+
+    for (struct gateway_job *j = a->priv.jobs; j != NULL; j = j->next) {
+        const bool passes =
+            is_over(j) || (j->looking && j->phase == PAUSING && !has_paused(j, now_ms));
+
+        if (is_in_work(j)) {
+            return j;
+        }
+        next = next == NULL && !passes ? j : next;
     }
-    return j;
+    return next;
 }
 
 size_t gateway_job_count(const gateway_account *a)
@@ -175,9 +194,12 @@ size_t gateway_job_count(const gateway_account *a)
 
 bool gateway_job_is_busy(const gateway_account *a)
 {
-    const struct gateway_job *j = current(a);
+    const struct gateway_job *j = a->priv.jobs;
 
-    return j != NULL && (j->phase == CALLING || (j->phase == SETTLING && j->pause_ms == 0));
+    while (j != NULL && !(j->phase == CALLING || (j->phase == SETTLING && j->pause_ms == 0))) {
+        j = j->next;
+    }
+    return j != NULL;
 }
 
 /* ---- lanes ---- */
@@ -268,6 +290,33 @@ static void pause_job(gateway_account *a, struct gateway_job *j, uint32_t ms, ui
     j->phase = PAUSING;
     j->pause_from_ms = now_ms;
     j->pause_ms = ms;
+}
+
+/* Ids of commands that were refused for a reason that passes. The same id may come again, since a commander
+ * repeats what has no answer yet: what was called "not sent" must not be sent then. Only in memory: a flood must
+ * not write to the disk. */
+#define REFUSALS 1024u
+
+static bool was_refused(const gateway_account *a, const char *id)
+{
+    const uint64_t hash = ledger_hash(LEDGER_HASH, id, strlen(id));
+    size_t i = a->priv.refusals != NULL ? 0 : REFUSALS;
+
+    while (i < REFUSALS && a->priv.refusals[i] != hash) {
+        i++;
+    }
+    return i < REFUSALS;
+}
+
+static void note_refusal(gateway_account *a, const char *id)
+{
+    if (a->priv.refusals == NULL) {
+        a->priv.refusals = calloc(REFUSALS, sizeof *a->priv.refusals);
+    }
+    if (a->priv.refusals != NULL && !was_refused(a, id)) {
+        a->priv.refusals[a->priv.refused % REFUSALS] = ledger_hash(LEDGER_HASH, id, strlen(id));
+        a->priv.refused++;
+    }
 }
 
 /* To be answered without having been done. */
@@ -726,6 +775,10 @@ static bool is_answered(gateway_account *a, struct gateway_job *j, uint32_t now_
     if (e != NULL) {
         adopt(j, e, now_ms);
     }
+    if (j->twin && e == NULL && was_refused(a, j->id)) {
+        refuse(j, "it was refused before: send it with a new id");
+        return true;
+    }
     if (j->expires && !j->looking && j->call != CALL_SEND && now_ms - j->taken_ms >= j->expiry_ms) {
         settle(j,
                j->o->act == ORDER_SEND || j->o->act == ORDER_IMAGE ? LEDGER_NOT_SENT
@@ -736,14 +789,10 @@ static bool is_answered(gateway_account *a, struct gateway_job *j, uint32_t now_
     return false;
 }
 
-static void step_waiting(gateway_account *a, struct gateway_job *j, uint32_t now_ms)
+static void call_now(gateway_account *a, struct gateway_job *j, uint32_t now_ms)
 {
     int rc;
 
-    if (a->user_id == 0 || is_answered(a, j, now_ms) || !has_lane(a)) {
-        return;
-    }
-    j->call = j->call == CALL_FIRST ? first_call(j) : j->call;
     j->phase = CALLING;
     rc = begin_call(a, j, now_ms);
     if (rc != AVITO_AGAIN) {
@@ -751,8 +800,16 @@ static void step_waiting(gateway_account *a, struct gateway_job *j, uint32_t now
     }
 }
 
+static void step_waiting(gateway_account *a, struct gateway_job *j, uint32_t now_ms)
+{
+    if (a->user_id != 0 && !is_answered(a, j, now_ms) && has_lane(a)) {
+        j->call = j->call == CALL_FIRST ? first_call(j) : j->call;
+        call_now(a, j, now_ms);
+    }
+}
+
 /* The lane is kept meanwhile: the request follows at once. */
-static void step_noting(gateway_account *a, struct gateway_job *j)
+static void step_noting(gateway_account *a, struct gateway_job *j, uint32_t now_ms)
 {
     ledger_entry e;
     int rc;
@@ -766,13 +823,14 @@ static void step_noting(gateway_account *a, struct gateway_job *j)
     if (rc == AVITO_OK) {
         j->noted = true;
         j->call = CALL_SEND;
-        j->phase = WAITING;
+        call_now(a, j, now_ms);
     } else if (j->noted) { /* an earlier try of it is noted: so must be what became of it */
         settle(j, LEDGER_NOT_SENT, "the ledger cannot be written: is the disk full?");
     } else {
         return_lane(a);
+        note_refusal(a, j->id);
         refuse(j, rc == AVITO_ERR_ROOM
-                      ? "too many commands are begun and not settled: send it again later"
+                      ? "too many commands are begun and not settled: send it later, with a new id"
                       : "the ledger cannot be written, so nothing is sent: is the disk full?");
         gateway_account_warns(a, j->reason);
     }
@@ -784,11 +842,7 @@ static void step_settling(gateway_account *a, struct gateway_job *j, uint32_t no
     int rc;
 
     return_lane(a);
-    if (is_own(j)) {
-        forget_own(a, j);
-        return;
-    }
-    if (now_ms - j->pause_from_ms < j->pause_ms) {
+    if (!has_paused(j, now_ms)) {
         return;
     }
     e = entry_of(a, j, j->state);
@@ -808,7 +862,7 @@ static void step_settling(gateway_account *a, struct gateway_job *j, uint32_t no
 
 static void step_pausing(struct gateway_job *j, uint32_t now_ms)
 {
-    if (now_ms - j->pause_from_ms >= j->pause_ms) {
+    if (has_paused(j, now_ms)) {
         j->phase = WAITING;
     }
 }
@@ -818,6 +872,10 @@ static bool move(gateway_account *a, struct gateway_job *j, uint32_t now_ms)
 {
     const uint8_t phase = j->phase, call = j->call;
 
+    if (is_own(j) && phase == SETTLING) {
+        forget_own(a, j);
+        return true;
+    }
     switch (phase) {
         case WAITING:
             step_waiting(a, j, now_ms);
@@ -829,13 +887,23 @@ static bool move(gateway_account *a, struct gateway_job *j, uint32_t now_ms)
             step_pausing(j, now_ms);
             break;
         case NOTING:
-            step_noting(a, j);
+            step_noting(a, j, now_ms);
             break;
         default:
             step_settling(a, j, now_ms);
             break;
     }
-    return current(a) != j || j->phase != phase || j->call != call;
+    return j->phase != phase || j->call != call;
+}
+
+static bool needs_lane(const gateway_account *a)
+{
+    const struct gateway_job *j = a->priv.jobs;
+
+    while (j != NULL && j->phase != CALLING && j->phase != NOTING) {
+        j = j->next;
+    }
+    return j != NULL;
 }
 
 static void step_answers(gateway_account *a)
@@ -856,9 +924,9 @@ void gateway_job_step(gateway_account *a, uint32_t now_ms)
 {
     struct gateway_job *j;
 
-    while ((j = current(a)) != NULL && (!a->priv.leaving || gateway_job_is_busy(a)) &&
+    while ((j = current(a, now_ms)) != NULL && (!a->priv.leaving || gateway_job_is_busy(a)) &&
            move(a, j, now_ms)) {
-        if (current(a) != j) {
+        if (!needs_lane(a)) {
             return_lane(a); /* others have their turn */
         }
     }
@@ -880,16 +948,34 @@ static bool owes_answer(const gateway_account *a)
     return j != NULL && !g->priv.blocked && mqtt_is_connected(g->o.broker);
 }
 
+static uint32_t pause_left(const struct gateway_job *j, uint32_t now_ms)
+{
+    return has_paused(j, now_ms) ? 0 : j->pause_ms - (now_ms - j->pause_from_ms);
+}
+
+/* Of those that are looked for from time to time. */
+static uint32_t look_left(const gateway_account *a, uint32_t now_ms)
+{
+    uint32_t ms = UINT32_MAX;
+
+    for (const struct gateway_job *j = a->priv.jobs; j != NULL; j = j->next) {
+        const uint32_t left =
+            j->looking && j->phase == PAUSING ? pause_left(j, now_ms) : UINT32_MAX;
+
+        ms = left < ms ? left : ms;
+    }
+    return ms;
+}
+
 uint32_t gateway_job_deadline_ms(const gateway_account *a, uint32_t now_ms)
 {
-    const struct gateway_job *j = current(a);
-    uint32_t since;
+    const struct gateway_job *j = current(a, now_ms);
 
     if (owes_answer(a)) {
         return 0;
     }
-    if (j == NULL || (j->phase == WAITING && (a->user_id == 0 || a->lane == NULL))) {
-        return UINT32_MAX; /* gateway_step() lends lanes */
+    if (j == NULL || (j->phase == WAITING && (a->user_id == 0 || a->priv.waits_for_lane))) {
+        return look_left(a, now_ms); /* gateway_step() lends lanes */
     }
     if (j->phase == CALLING) {
         return avito_deadline_ms(a->lane->client);
@@ -897,8 +983,8 @@ uint32_t gateway_job_deadline_ms(const gateway_account *a, uint32_t now_ms)
     if (j->phase == NOTING) {
         return 10;
     }
-    since = now_ms - j->pause_from_ms;
-    return since < j->pause_ms ? j->pause_ms - since : 0;
+    return pause_left(j, now_ms) < look_left(a, now_ms) ? pause_left(j, now_ms)
+                                                        : look_left(a, now_ms);
 }
 
 /* ---- taking ---- */
@@ -941,6 +1027,22 @@ static size_t places(const gateway *g)
     return g->priv.most > g->o.window ? PLACES : g->o.window;
 }
 
+static bool is_in_hand(const gateway_account *a, const char *id)
+{
+    const struct gateway_job *j = a->priv.jobs;
+
+    while (j != NULL && (is_own(j) || strcmp(j->id, id) != 0)) {
+        j = j->next;
+    }
+    return j != NULL;
+}
+
+/* Repeated by an impatient commander, while the first is in hand. Who wants the answer elsewhere gets one. */
+static bool is_twin(const gateway_account *a, const order *o)
+{
+    return o->response_topic == NULL && is_in_hand(a, o->id);
+}
+
 /* Of several accounts none may have more commands waiting than places are left for all of them. */
 static bool is_too_much(const gateway_account *a, const mqtt_message *m)
 {
@@ -960,11 +1062,14 @@ static const char *objection(gateway_account *a, const struct gateway_job *j, co
     if (j->o->wrong != NULL) {
         return j->o->wrong;
     }
+    if (was_refused(a, j->id)) {
+        return "it was refused before: send it with a new id";
+    }
     if (is_too_much(a, m)) {
-        return "too many commands of this account wait: send it again later";
+        return "too many commands of this account wait: send it later, with a new id";
     }
     if (g->priv.pictures > g->o.pictures_max) {
-        return "too many pictures wait: send it again later";
+        return "too many pictures wait: send it later, with a new id";
     }
     if (g->priv.unsaved && j->derived) {
         g->priv.unsaved = g->o.save_session(g->o.ctx, g->o.session) != AVITO_OK;
@@ -978,14 +1083,16 @@ static const char *objection(gateway_account *a, const struct gateway_job *j, co
 static void judge(gateway_account *a, struct gateway_job *j, const mqtt_message *m, uint32_t now_ms)
 {
     const ledger_entry *e = ledger_find(&a->ledger, j->id);
-    const char *wrong = objection(a, j, m);
+    const char *wrong = j->twin ? NULL : objection(a, j, m);
 
     if (e != NULL && e->state != LEDGER_BEGUN) {
         answer_from(j, e);
     } else if (e != NULL) {
         adopt(j, e, now_ms);
     } else if (wrong != NULL) {
-        a->priv.refused += j->o->wrong == NULL;
+        if (j->o->wrong == NULL) {
+            note_refusal(a, j->id);
+        }
         refuse(j, wrong);
     }
 }
@@ -995,6 +1102,7 @@ void gateway_job_take(gateway_account *a, const mqtt_message *m, enum order_act 
 {
     order *o = order_read(m, act, target);
     const bool derived = o != NULL && o->id[0] == '\0';
+    bool twin;
     struct gateway_job *j;
 
     if (o == NULL) { /* not acknowledged: it comes again with the next connection */
@@ -1008,15 +1116,19 @@ void gateway_job_take(gateway_account *a, const mqtt_message *m, enum order_act 
     if (j != NULL) {
         free(o);
         give_packet(a, j, m->packet_id);
-        if (j->phase == ANSWERED && j->open_answers == 0) {
-            acknowledge(a, j);
-        }
         return;
     }
+    if (is_twin(a, o)) { /* the result of the first is that of both */
+        free(o);
+        (void)mqtt_acknowledge(a->priv.g->o.broker, m->packet_id, MQTT_REASON_SUCCESS);
+        return;
+    }
+    twin = is_in_hand(a, o->id);
     j = new_job(a, o);
     if (j == NULL) {
         return;
     }
+    j->twin = twin;
     give_packet(a, j, m->packet_id);
     j->derived = derived && m->packet_id != 0;
     j->taken_ms = now_ms;
@@ -1034,16 +1146,6 @@ void gateway_job_own(gateway_account *a, enum order_act act)
         o->target = o->text = "";
     }
     (void)new_job(a, o); /* without memory it is asked the next time */
-}
-
-static bool is_in_hand(const gateway_account *a, const char *id)
-{
-    const struct gateway_job *j = a->priv.jobs;
-
-    while (j != NULL && (is_own(j) || strcmp(j->id, id) != 0)) {
-        j = j->next;
-    }
-    return j != NULL;
 }
 
 void gateway_job_recover(gateway_account *a, uint32_t now_ms)
@@ -1077,6 +1179,8 @@ void gateway_job_lost(gateway_account *a)
 
 void gateway_job_drop(gateway_account *a)
 {
+    free(a->priv.refusals);
+    a->priv.refusals = NULL;
     leave_line(a);
     if (a->lane != NULL) {
         avito_cancel(a->lane->client);
