@@ -208,6 +208,8 @@ def watching(service, home, folder):
         time.sleep(0.02)
     second = home.run("watch", "--timeout", "1")
     check("a second watch says who has the inbox", second.returncode == 1 and str(watch.pid) in second.stderr, second.stderr)
+    second = home.run("watch", "--timeout", "1", LC_ALL="ru_RU.UTF-8")
+    check("... in Russian too", second.returncode == 1 and str(watch.pid) in second.stderr and "занято" in second.stderr, second.stderr)
     check("send works meanwhile", home.run("send", chat, "пока смотрим").returncode == 0)
     out, _ = watch.communicate(timeout=60)
     check("watch --json --count 1", watch.returncode == 0 and len(out.splitlines()) == 1 and json.loads(out)["chat_id"], out)
@@ -231,6 +233,7 @@ def watching(service, home, folder):
                           env=home.environment, capture_output=True, text=True, timeout=60, check=False)
     out = home.lines("watch", "--count", "1", "--timeout", "40")
     check("a closed pipe loses nothing", out and out[0]["content"]["text"] == "в закрытую трубу", (done.returncode, out))
+    check("... and is not complained about", done.stderr == "", done.stderr)
 
 
 def killed_while_watching(service, home, folder, times):
@@ -486,6 +489,56 @@ def core_dumps(home, folder):
     check("its environment and memory are not its user's to read: /proc gives them to root, sleep's to the user", owners == [65534, 0], owners)
 
 
+def full_disk(service, home, folder):
+    """The state on a disk that is full: nothing is sent without a note, nothing is taken that would be lost."""
+    disk = f"{folder}/disk"
+    os.makedirs(disk)
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", disk], capture_output=True, check=False).returncode != 0:
+        print("not run - a full disk below the state: no right to mount one")
+        return
+    chat, state = first_chat(home), {"XDG_STATE_HOME": disk}
+    try:
+        home.run("watch", "--timeout", "1", **state)
+        fill = os.open(f"{disk}/fill", os.O_WRONLY | os.O_CREAT)
+        try:
+            while os.write(fill, b"x" * 4096) > 0:
+                pass
+        except OSError:
+            os.close(fill)
+        before = len(service.texts(chat))
+        done = home.run("send", chat, "без записи", **state)
+        check("a full disk: nothing is sent without a note", done.returncode == 1 and "No space" in done.stderr and len(service.texts(chat)) == before, done)
+        service.door("message", {"chat_id": chat, "text": "на полный диск"})
+        for locale, said in (("C.UTF-8", "the state cannot be stored"), ("ru_RU.UTF-8", "не удалось сохранить")):
+            done = home.run("watch", "--count", "1", "--timeout", "20", LC_ALL=locale, **state)
+            check(f"... watch says which file, {locale}", done.returncode == 1 and said in done.stderr and "inbox." in done.stderr, done)
+        os.unlink(f"{disk}/fill")
+        done = home.run("watch", "--count", "1", "--timeout", "20", "--json", **state)
+        check("... and the message comes when there is room", done.returncode == 0 and "на полный диск" in done.stdout, done)
+        subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+        for words in (["chats"], ["send", chat, "x"], ["watch", "--timeout", "1"]):
+            done = home.run(*words, LC_ALL="ru_RU.UTF-8", **state)
+            check(f"a read-only home, {words[0]}: which file, and why", done.returncode == 1 and disk in done.stderr and "Read-only" in done.stderr, done)
+    finally:
+        subprocess.run(["umount", disk], check=False)
+
+
+def interrupted_service(service, home):
+    """watch goes on when the service was away."""
+    home.run("watch", "--timeout", "1")
+    watch = home.start("watch", "--json", "--count", "1", "--timeout", "50")
+    time.sleep(1)
+    service.process.terminate()
+    service.process.wait()
+    time.sleep(3)
+    service.options = ("--chats", "0", *(word for kind in ("tcp", "tls", "control") for word in (f"--{kind}-port", service.ports[kind])))
+    service.__enter__()
+    chat = service.door("chat", {})["chat_id"]
+    service.door("message", {"chat_id": chat, "text": "после перерыва"})
+    out, said = watch.communicate(timeout=60)
+    check("watch goes on when the service was away", watch.returncode == 0 and "после перерыва" in out, (out, said))
+
+
 def ten_at_once(service, home):
     chat = first_chat(home)
     before = len(service.texts(chat))
@@ -512,6 +565,8 @@ def main():
         trouble(home, folder)
         wrong_clock(home)
         core_dumps(home, folder)
+        full_disk(service, home, folder)
+        interrupted_service(service, home)
     bad_certificates()
     with Simulator("--chats", "1") as service, tempfile.TemporaryDirectory() as folder:
         login(service, folder)

@@ -24,8 +24,11 @@ static int close_output(int status)
     if (fflush(stdout) == 0 && !ferror(stdout)) {
         return status;
     }
+    if (status != EXIT_DONE) { /* which was said */
+        return status;
+    }
     perror(say(TEXT("avito: standard output", "avito: стандартный вывод")));
-    return status == EXIT_DONE ? EXIT_LOCAL : status;
+    return EXIT_LOCAL;
 }
 
 int main(int argc, char **argv)

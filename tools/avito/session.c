@@ -143,26 +143,44 @@ static void print_clock(void)
             text);
 }
 
-/* In English as the library says it, but for what it says to programmers; in Russian with what the server
- * said after it. */
+/* What the library says to programmers, to people; NULL: it is good for both. */
+static const char *error_in_english(int result)
+{
+    return result == AVITO_ERR_OPTION_TIME ? "the clock shows a time before 2020"
+           : result == AVITO_ERR_HOOK ? "the state cannot be stored or read; check disk and rights"
+                                      : NULL;
+}
+
+/* Which file, who has it, or what the server said. */
+static const char *detail_of(session *s, int result)
+{
+    if (!s->is_open) {
+        return "";
+    }
+    return result == AVITO_ERR_FILE || result == AVITO_ERR_HOOK || result == AVITO_ERR_BUSY
+               ? avito_store_problem(&s->avito.store)
+           : result <= -400 ? avito_last_error(&s->avito.client)->text
+                            : "";
+}
+
 static void print_error(session *s, int result)
 {
-    const char *russian = language_is_russian() ? error_in_russian(result) : NULL;
-    const char *detail = s->is_open ? avito_last_error(&s->avito.client)->text : "";
+    const char *text = language_is_russian() ? error_in_russian(result) : error_in_english(result);
+    const char *detail = detail_of(s, result);
+    const avito_str shown = {detail, strlen(detail)};
 
-    if (russian == NULL && result == AVITO_ERR_OPTION_TIME) {
-        fputs("avito: the clock shows a time before 2020\n", stderr);
-    } else if (russian == NULL) {
-        fprintf(stderr, "avito: %s\n", avito_posix_strerror(&s->avito, result));
-    } else if (detail[0] == '\0' || result > -400) {
-        fprintf(stderr, "avito: %s\n", russian);
-    } else {
-        const avito_str text = {detail, strlen(detail)};
-
-        fprintf(stderr, "avito: %s (", russian);
-        show_text(stderr, text, SIZE_MAX);
-        fputs(")\n", stderr);
+    fputs("avito: ", stderr);
+    if (text == NULL) {
+        text = avito_posix_strerror(&s->avito, result);
+        detail = "";
     }
+    fputs(text, stderr);
+    if (detail[0] != '\0') {
+        fputs(" (", stderr);
+        show_text(stderr, shown, SIZE_MAX);
+        fputc(')', stderr);
+    }
+    fputc('\n', stderr);
 }
 
 int session_status(session *s, int result)

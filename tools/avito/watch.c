@@ -188,7 +188,9 @@ static int hand_over(struct watch *w, const avito_message *m)
     }
     print_message(w->session, m, chat_of(w, m));
     if (ferror(stdout)) {
-        perror(say(TEXT("avito: standard output", "avito: стандартный вывод")));
+        if (errno != EPIPE) { /* whoever closed a pipe knows */
+            perror(say(TEXT("avito: standard output", "avito: стандартный вывод")));
+        }
         return EXIT_LOCAL;
     }
     return EXIT_DONE;
