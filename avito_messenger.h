@@ -6251,7 +6251,7 @@ enum { AVITOI_TOKEN_DOUBT_REFUSED, AVITOI_TOKEN_DOUBT_ANY, AVITOI_TOKEN_DOUBTS }
 /* Has enough time passed since the last renewal for the same reason? Between two of them lies a minute,
  * and twice as long after each one that did not help: what no token can cure would fetch one per call. A
  * token that is surely refused may have a few renewals at once. */
-static bool avitoi_token_may_renew(const avito_account *a, unsigned doubt, uint32_t passed,
+AVITOI_APART_IF_SMALL static bool avitoi_token_may_renew(const avito_account *a, unsigned doubt, uint32_t passed,
                                    uint32_t burst)
 {
     const unsigned vain = a->priv.vain[doubt];
@@ -6261,7 +6261,7 @@ static bool avitoi_token_may_renew(const avito_account *a, unsigned doubt, uint3
     return passed >= 60000u << (vain > 1u ? vain - 2u : 0u);
 }
 
-static void avitoi_token_note_renewal(avito_account *a, unsigned doubt, uint32_t now, uint32_t burst)
+AVITOI_APART_IF_SMALL static void avitoi_token_note_renewal(avito_account *a, unsigned doubt, uint32_t now, uint32_t burst)
 {
     const unsigned vain = a->priv.vain[doubt];
     a->priv.renewed_ms[doubt] = now;
@@ -6702,7 +6702,7 @@ static size_t avitoi_answer_kept(const avito_client *c)
 }
 
 /* Gives body bytes to the JSON machine. AVITO_AGAIN: all of the span is used. */
-static avitoi_call_result avitoi_answer_feed(avito_client *c)
+AVITOI_APART_IF_SMALL static avitoi_call_result avitoi_answer_feed(avito_client *c)
 {
     struct avitoi_json *j = &c->priv.json;
     const char *data = (const char *)c->o.window + c->priv.pos;
@@ -6810,7 +6810,7 @@ static const struct avitoi_schema_reply *avitoi_answer_read_reply(avito_client *
  * The body names the error. What it means for a write, the status alone says (avitoi_error_outcome()). */
 
 /* Whether the token may be to blame, and how surely. AVITOI_TOKEN_DOUBTS: it is not. */
-static unsigned avitoi_answer_doubt(const avito_client *c, int code)
+AVITOI_APART_IF_SMALL static unsigned avitoi_answer_doubt(const avito_client *c, int code)
 {
     if (code == AVITO_ERR_UNAUTHORIZED || (avitoi_text_after(c->error.text, "token") != NULL &&
                                            avitoi_text_after(c->error.text, "expired") != NULL)) {
@@ -6956,7 +6956,7 @@ static avitoi_call_result avitoi_answer_models(avito_client *c, int rc)
 
 /* The body has come to its end. Each kind of answer is judged by its own function; before that, the
  * connection is kept or closed. */
-static avitoi_call_result avitoi_answer_end(avito_client *c)
+AVITOI_APART_IF_SMALL static avitoi_call_result avitoi_answer_end(avito_client *c)
 {
     struct avitoi_json *j = &c->priv.json;
     const bool token = (c->priv.request->flags & AVITOI_ENDPOINT_TOKEN) != 0;
@@ -7066,7 +7066,7 @@ static void avitoi_exchange_probe(avito_client *c)
 
 /* Calls the transport's connect(). An arena that was lent to TLS is free for the handshake, unless it
  * holds the pages before. */
-static int avitoi_exchange_dial(avito_client *c)
+AVITOI_APART_IF_SMALL static int avitoi_exchange_dial(avito_client *c)
 {
     const avito_transport *t = &c->o.transport;
     const bool first = !c->priv.connecting;
@@ -7486,7 +7486,7 @@ AVITOI_APART static avitoi_call_result avitoi_machine_weigh(avito_client *c, int
  * A hook may call anything, also the lane that called it: that is refused, and what ends the call is
  * noted until the hook has returned. */
 
-static int avitoi_machine_cancel_lane(avito_client *c)
+AVITOI_APART_IF_SMALL static int avitoi_machine_cancel_lane(avito_client *c)
 {
     c->priv.cancel_asked = false;
     c->priv.answered = false;
@@ -12270,7 +12270,7 @@ static void avitoi_keep_name(struct avitoi_json *j)
 }
 
 /* At the first byte of the value. */
-static void avitoi_keep_begin(struct avitoi_json *j)
+AVITOI_APART static void avitoi_keep_begin(struct avitoi_json *j)
 {
     avitoi_json_top(j)->seen |= AVITOI_KEEP_SEEN;
     j->raw_depth = (uint8_t)(j->depth + 1u);
@@ -12281,7 +12281,7 @@ static void avitoi_keep_begin(struct avitoi_json *j)
 }
 
 /* After the last byte of the value: its text goes into the struct of the object, with a NUL after it. */
-static void avitoi_keep_end(struct avitoi_json *j)
+AVITOI_APART static void avitoi_keep_end(struct avitoi_json *j)
 {
     const struct avitoi_json_frame *f = avitoi_json_top(j);
     size_t place = offsetof(struct avitoi_schema_wide_content, raw);
