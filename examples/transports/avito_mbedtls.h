@@ -10,7 +10,7 @@
  *     options.transport = avito_mbedtls_transport(&tls);
  *
  * For boards whose system brings mbedTLS (ESP-IDF, Zephyr, FreeRTOS): BearSSL need not be built then. mbedTLS
- * 2.28 and 3; with 3 and TLS 1.3 call psa_crypto_init() before. It allocates: the records of a connection, 16 KB
+ * 2.28 and 3 (it ran with 2.28.3 and 3.6.6). It allocates: the records of a connection, 16 KB
  * each way unless MBEDTLS_SSL_IN_CONTENT_LEN and MBEDTLS_SSL_OUT_CONTENT_LEN say less, in init, and what a
  * handshake needs while it lasts.
  *
@@ -21,6 +21,8 @@
  *     counts as taken, leaves before anything else, and wants() says AVITO_WANT_WRITE as long.
  *   - mbedtls_ssl_read() gives 0 for an end that nobody announced. That is AVITO_ERR_CLOSED; only close_notify is
  *     the end of an answer.
+ *   - 3.6 offers RSA-PSS as soon as it offers TLS 1.3, and then refuses a server that takes that in TLS 1.2
+ *     (-0x6600). So it is TLS 1.2 here. For more raise tls->config, and call psa_crypto_init() before.
  *   - In TLS 1.3 a ticket comes as an error. It is passed over. */
 #ifndef AVITO_MBEDTLS_H
 #define AVITO_MBEDTLS_H
@@ -324,6 +326,8 @@ static int avito_mbedtls_configure(avito_mbedtls *t, mbedtls_x509_crt *roots)
 #if MBEDTLS_VERSION_NUMBER < 0x03000000
     mbedtls_ssl_conf_min_version(&t->config, MBEDTLS_SSL_MAJOR_VERSION_3,
                                  MBEDTLS_SSL_MINOR_VERSION_3);
+#elif MBEDTLS_VERSION_NUMBER >= 0x03020000
+    mbedtls_ssl_conf_max_tls_version(&t->config, MBEDTLS_SSL_VERSION_TLS1_2);
 #endif
     mbedtls_ssl_conf_rng(&t->config, t->random, t->random_ctx);
     if (roots != NULL) {

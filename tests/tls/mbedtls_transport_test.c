@@ -10,9 +10,6 @@
 #include <assert.h>
 #include <mbedtls/ctr_drbg.h>
 #include <mbedtls/entropy.h>
-#if MBEDTLS_VERSION_NUMBER >= 0x03000000
-#include <psa/crypto.h>
-#endif
 
 #include "tls/other_tls.h"
 
@@ -42,8 +39,7 @@ static void end(void)
 
 int main(void)
 {
-    static const struct other_tls library = {begin, end, MBEDTLS_VERSION_NUMBER >= 0x03060000,
-                                             true};
+    static const struct other_tls library = {begin, end, false, true};
     int rc;
 
     mbedtls_x509_crt_init(&roots);
@@ -51,9 +47,6 @@ int main(void)
     mbedtls_ctr_drbg_init(&drbg);
     rc = mbedtls_ctr_drbg_seed(&drbg, mbedtls_entropy_func, &entropy, NULL, 0);
     assert(rc == 0);
-#if MBEDTLS_VERSION_NUMBER >= 0x03000000
-    assert(psa_crypto_init() == PSA_SUCCESS);
-#endif
     rc = other_tls_run(&library);
     mbedtls_ctr_drbg_free(&drbg);
     mbedtls_entropy_free(&entropy);
