@@ -3415,7 +3415,7 @@ AVITOI_APART_IF_SMALL static struct avitoi_json_frame *avitoi_json_top(struct av
     return &j->as.frames[j->level - 1u];
 }
 
-AVITOI_APART_IF_SMALL static int avitoi_json_broken(struct avitoi_json *j, int code)
+static int avitoi_json_broken(struct avitoi_json *j, int code)
 {
     j->state = AVITOI_JSON_AT_BROKEN;
     return code;
@@ -5256,7 +5256,7 @@ static void avitoi_request_body(struct avitoi_writer *w, const avito_client *c)
 }
 
 /* The pass that counts: the head tells the body's length before it. */
-AVITOI_APART static uint32_t avitoi_request_measure_body(const avito_client *c)
+static uint32_t avitoi_request_measure_body(const avito_client *c)
 {
     struct avitoi_writer w;
     memset(&w, 0, sizeof w);
@@ -5552,7 +5552,7 @@ static int avitoi_head_length(struct avitoi_head *h, avito_str value)
 }
 
 /* A number of something, at most AVITOI_HEAD_RETRY_MAX_S; 0: it is none. */
-AVITOI_APART_IF_SMALL static uint32_t avitoi_head_count(avito_str value)
+static uint32_t avitoi_head_count(avito_str value)
 {
     int64_t count;
     if (!avitoi_number_parse_int(value.ptr, value.len, &count) || count < 0) {
@@ -5751,7 +5751,7 @@ static bool avitoi_account_is_host(const char *host)
 }
 
 /* An option whose part is not linked. */
-AVITOI_APART static int avitoi_account_parts(const avito_account_options *o)
+static int avitoi_account_parts(const avito_account_options *o)
 {
     if (o->priv.store == NULL && (o->load_token != NULL || o->save_token != NULL)) {
         return AVITO_ERR_OPTION_TOKEN_STORE;
@@ -6251,7 +6251,7 @@ enum { AVITOI_TOKEN_DOUBT_REFUSED, AVITOI_TOKEN_DOUBT_ANY, AVITOI_TOKEN_DOUBTS }
 /* Has enough time passed since the last renewal for the same reason? Between two of them lies a minute,
  * and twice as long after each one that did not help: what no token can cure would fetch one per call. A
  * token that is surely refused may have a few renewals at once. */
-AVITOI_APART_IF_SMALL static bool avitoi_token_may_renew(const avito_account *a, unsigned doubt, uint32_t passed,
+static bool avitoi_token_may_renew(const avito_account *a, unsigned doubt, uint32_t passed,
                                    uint32_t burst)
 {
     const unsigned vain = a->priv.vain[doubt];
