@@ -139,6 +139,7 @@ def messages():
         m = r.messages()[0]
         check("... with event_type and the names of --json",
               m["event_type"] == "message" and {"id", "author_id", "created", "type", "content", "chat_id", "avito"} <= m.keys(), m)
+        check("... who wrote it, and about what", m["avito"].get("author_name") and m["avito"].get("item_title"), m)
         check("... under its chat", r.sub.under("avito/shop/messages/")[0][0].endswith(r.chat))
         with Subscriber(r.broker, "avito/#") as late:
             time.sleep(1)
@@ -646,6 +647,9 @@ SCENES = [messages, commands, bad_input, flood, at_once, broker_away, nobody_lis
 
 def main():
     chosen = sys.argv[1:]
+    if chosen == ["--names"]:
+        print("\n".join(scene.__name__ for scene in SCENES))
+        return 0
     for scene in SCENES:
         if not chosen or scene.__name__ in chosen:
             began = time.time()

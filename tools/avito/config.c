@@ -44,6 +44,14 @@ const config_key config_keys[] = {
      {"gateway: yes: a chat is marked as read when its messages are with the broker; else no",
       "gateway: yes: чат отмечается прочитанным, когда его сообщения у брокера; иначе no"}},
     {SECTION_ACCOUNT,
+     "names",
+     {"gateway: no: messages do not say who wrote them and about what, which costs a request for "
+      "each "
+      "other chat",
+      "gateway: no: в сообщениях не будет имени автора и объявления, на что уходит запрос при "
+      "смене "
+      "чата"}},
+    {SECTION_ACCOUNT,
      "rate",
      {"gateway: requests a minute at most; no limit of ours where it is missing",
       "gateway: не больше стольких запросов в минуту; без него своего предела нет"}},

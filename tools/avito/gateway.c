@@ -15,7 +15,7 @@ enum { DUE_SUBSCRIBE = 1, DUE_STATUS = 2, DUE_STATE = 4, DUE_DISCOVERY = 8, DUE_
 
 enum { PHASE_BEGIN, PHASE_ASKING, PHASE_PAUSE, PHASE_RUN }; /* who is it? */
 
-enum { MESSAGE_NONE, MESSAGE_PUBLISHED, MESSAGE_HELD, MESSAGE_ACCEPTING };
+enum { MESSAGE_NONE, MESSAGE_NAMING, MESSAGE_PUBLISHED, MESSAGE_HELD, MESSAGE_ACCEPTING };
 
 #define STATE_EVERY_MS   5000u
 #define UNREAD_EVERY_MS  60000u
@@ -391,19 +391,94 @@ static void hold_message(gateway_account *a, uint32_t now_ms)
     a->priv.held = true;
 }
 
+/* ---- whose message, about what ---- */
+
+/* As much of it as fits, whole characters. */
+static void take_words(char *out, size_t cap, avito_str words)
+{
+    size_t len = words.len < cap ? words.len : cap - 1;
+
+    while (len < words.len && len > 0 && ((unsigned char)words.ptr[len] & 0xc0) == 0x80) {
+        len--;
+    }
+    if (len > 0) {
+        memcpy(out, words.ptr, len);
+    }
+    out[len] = '\0';
+}
+
+/* What was learnt of a chat, as the header's writer takes it; all points into `c`. */
+static const avito_chat *chat_of(gateway_chat *c)
+{
+    static avito_chat chat;
+    static avito_user users[2];
+    static avito_context context;
+    static avito_item item;
+
+    memset(&chat, 0, sizeof chat);
+    memset(&item, 0, sizeof item);
+    memset(users, 0, sizeof users);
+    for (int i = 0; i < 2; i++) {
+        users[i].id = c->users[i];
+        users[i].name = text_of(c->names[i]);
+        chat.users.count += c->names[i][0] != '\0';
+    }
+    chat.users.items = users;
+    item.title = text_of(c->title);
+    context.type = text_of("item");
+    context.item = &item;
+    chat.context = c->title[0] != '\0' ? &context : NULL;
+    return &chat;
+}
+
+/* The account's own name is not told; others follow in their order. */
+void gateway_named(gateway_account *a, const avito_chat *chat)
+{
+    gateway_chat *c = &a->priv.chat;
+    size_t n = 0;
+
+    memset(c->names, 0, sizeof c->names);
+    c->title[0] = '\0';
+    for (size_t i = 0; chat != NULL && i < chat->users.count && n < 2; i++) {
+        c->users[n] = chat->users.items[i].id;
+        take_words(c->names[n], sizeof c->names[n], chat->users.items[i].name);
+        n += c->names[n][0] != '\0';
+    }
+    if (chat != NULL && chat->context != NULL && chat->context->item != NULL) {
+        take_words(c->title, sizeof c->title, chat->context->item->title);
+    }
+    if (a->priv.message == MESSAGE_NAMING) {
+        a->priv.message = MESSAGE_NONE; /* the inbox gives the same again */
+    }
+}
+
+/* False: it waits until that is known. */
+static bool is_named(gateway_account *a, const avito_message *m)
+{
+    gateway_chat *c = &a->priv.chat;
+
+    if (!a->o.names || avito_str_equal(m->chat_id, c->id) || m->chat_id.len >= sizeof c->id) {
+        return true;
+    }
+    memcpy(c->id, m->chat_id.ptr, m->chat_id.len + 1);
+    a->priv.message = MESSAGE_NAMING;
+    gateway_job_own(a, ORDER_CHAT, c->id);
+    return false;
+}
+
 /* The object of `avito watch --json`, with event_type before the rest. NULL: out of memory. */
-static char *message_payload(const avito_message *m, size_t *len)
+static char *message_payload(const avito_message *m, const avito_chat *chat, size_t *len)
 {
     static const char head[] = "{\"event_type\":\"message\",";
     size_t needed = 0;
     char *text;
 
-    (void)avito_message_json(m, NULL, NULL, 0, &needed);
+    (void)avito_message_json(m, chat, NULL, 0, &needed);
     text = malloc(sizeof head + needed);
     if (text == NULL) {
         return NULL;
     }
-    (void)avito_message_json(m, NULL, text + sizeof head - 2, needed, &needed);
+    (void)avito_message_json(m, chat, text + sizeof head - 2, needed, &needed);
     memcpy(text, head, sizeof head - 1);
     *len = sizeof head - 2 + needed - 1;
     return text;
@@ -415,7 +490,8 @@ static void publish_message(gateway_account *a, const avito_message *m, uint32_t
     char topic[GATEWAY_TOPIC_MAX];
     mqtt_publication p;
     size_t len = 0;
-    char *text = message_payload(m, &len);
+    const bool same = avito_str_equal(m->chat_id, a->priv.chat.id);
+    char *text = message_payload(m, same ? chat_of(&a->priv.chat) : NULL, &len);
     int n, rc = MQTT_AGAIN;
 
     memset(&p, 0, sizeof p);
@@ -505,7 +581,7 @@ static void read_inbox(gateway_account *a, uint32_t now_ms)
     const int rc = avito_inbox_next(&a->inbox, &m);
 
     tell_events(a);
-    if (rc == AVITO_OK) {
+    if (rc == AVITO_OK && is_named(a, &m)) {
         publish_message(a, &m, now_ms);
     } else if (rc < 0) {
         char text[GATEWAY_REASON_MAX];
@@ -601,16 +677,20 @@ static void ask_for_itself(gateway_account *a, uint32_t now_ms)
     if (a->priv.unread_due && is_over(a->priv.unread_ms, UNREAD_EVERY_MS, now_ms)) {
         a->priv.unread_due = false;
         a->priv.unread_ms = now_ms;
-        gateway_job_own(a, ORDER_UNREAD);
+        gateway_job_own(a, ORDER_UNREAD, "");
     }
     if (a->o.webhook_url != NULL && is_over(a->priv.webhook_ms, WEBHOOK_EVERY_MS, now_ms)) {
         a->priv.webhook_ms = now_ms;
-        gateway_job_own(a, ORDER_WEBHOOK);
+        gateway_job_own(a, ORDER_WEBHOOK, "");
     }
 }
 
 void gateway_own_failed(gateway_account *a, enum order_act act, const char *text, uint32_t now_ms)
 {
+    if (act == ORDER_CHAT) { /* the message goes without */
+        gateway_named(a, NULL);
+        return;
+    }
     gateway_account_warns(a, text);
     if (act == ORDER_UNREAD) {
         a->priv.unread_due = true;
@@ -793,6 +873,8 @@ void gateway_lost(gateway *g)
 
 void gateway_account_step(gateway_account *a, uint32_t now_ms)
 {
+    bool naming;
+
     if (a->priv.phase != PHASE_RUN) {
         if (!a->priv.leaving) {
             step_opening(a, now_ms);
@@ -801,7 +883,11 @@ void gateway_account_step(gateway_account *a, uint32_t now_ms)
         step_messages(a, now_ms);
         ask_for_itself(a, now_ms);
     }
+    naming = a->priv.message == MESSAGE_NAMING;
     gateway_job_step(a, now_ms);
+    if (naming && a->priv.message == MESSAGE_NONE && !a->priv.leaving) {
+        step_messages(a, now_ms);
+    }
     flush_account(a, now_ms);
 }
 

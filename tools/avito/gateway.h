@@ -62,7 +62,15 @@ typedef struct gateway_account_options {
     ledger_store ledger;
     const char *const *notify; /* chats that get a notify entity, NULL behind the last; or NULL */
     const char *webhook_url;   /* subscribed, and looked for each day; NULL: none */
+    bool names; /* a message says who wrote it and about what: one request for each other chat */
 } gateway_account_options;
+
+/* What a message says of its chat; of the chat that was read last. */
+typedef struct gateway_chat {
+    char id[256]; /* "": of none */
+    int64_t users[2];
+    char names[2][96], title[128];
+} gateway_chat;
 
 struct gateway;
 struct gateway_job;
@@ -79,6 +87,7 @@ typedef struct gateway_account {
         struct gateway_job *jobs; /* in the order of their coming */
         size_t taken;             /* of them with a packet that the broker waits for */
         avito_self self;
+        gateway_chat chat;
         unsigned due;                             /* what is to be published or asked */
         uint64_t said_state;                      /* hash of what `state` said last */
         uint32_t state_ms, unread_ms, webhook_ms; /* when that was last done */

@@ -30,7 +30,8 @@ enum call {
     CALL_LOOK, /* is it in the chat? */
     CALL_UNREAD,
     CALL_SUBSCRIPTIONS,
-    CALL_SUBSCRIBE
+    CALL_SUBSCRIBE,
+    CALL_CHAT
 };
 
 #define PAUSE_MAX_MS  60000u
@@ -71,6 +72,7 @@ struct gateway_job {
         avito_uploaded_image uploaded;
         avito_subscriptions subscriptions;
         avito_chats chats;
+        avito_chat chat;
     } out;
     char baseline_id[256], image_id[128], message_id[128];
     char reason[GATEWAY_REASON_MAX];
@@ -577,6 +579,9 @@ static int begin_call(gateway_account *a, struct gateway_job *j, uint32_t now_ms
         case CALL_SUBSCRIPTIONS:
             return avito_get_webhook_subscriptions(a->lane->client, a->lane->arena,
                                                    &j->out.subscriptions);
+        case CALL_CHAT:
+            return avito_get_chat(a->lane->client, a->user_id, topic_chat(j), a->lane->arena,
+                                  &j->out.chat);
         case CALL_SUBSCRIBE:
             return avito_subscribe_webhook(a->lane->client, a->o.webhook_url);
         default:
@@ -586,8 +591,8 @@ static int begin_call(gateway_account *a, struct gateway_job *j, uint32_t now_ms
 
 static uint8_t first_call(const struct gateway_job *j)
 {
-    static const uint8_t calls[] = {CALL_BASELINE, CALL_UPLOAD, CALL_ACT,          CALL_ACT,
-                                    CALL_ACT,      CALL_UNREAD, CALL_SUBSCRIPTIONS};
+    static const uint8_t calls[] = {CALL_BASELINE, CALL_UPLOAD, CALL_ACT,           CALL_ACT,
+                                    CALL_ACT,      CALL_UNREAD, CALL_SUBSCRIPTIONS, CALL_CHAT};
 
     return j->looking ? CALL_LOOK : calls[j->o->act];
 }
@@ -734,6 +739,10 @@ static void call_over(gateway_account *a, struct gateway_job *j, int rc, uint32_
             break;
         case CALL_UNREAD:
             gateway_unread(a, (int)j->out.chats.count);
+            settle(j, LEDGER_DONE, "");
+            break;
+        case CALL_CHAT:
+            gateway_named(a, &j->out.chat);
             settle(j, LEDGER_DONE, "");
             break;
         case CALL_SUBSCRIPTIONS:
@@ -1137,15 +1146,29 @@ void gateway_job_take(gateway_account *a, const mqtt_message *m, enum order_act 
     judge(a, j, m, now_ms);
 }
 
-void gateway_job_own(gateway_account *a, enum order_act act)
+void gateway_job_own(gateway_account *a, enum order_act act, const char *target)
 {
-    order *o = calloc(1, sizeof *o);
+    const size_t size = strlen(target) + 1;
+    order *o = calloc(1, sizeof *o + size);
+    struct gateway_job *j;
 
     if (o != NULL) {
         o->act = act;
-        o->target = o->text = "";
+        o->target = o->text = memcpy(o + 1, target, size);
     }
-    (void)new_job(a, o); /* without memory it is asked the next time */
+    j = new_job(a, o);
+    if (j == NULL) {
+        gateway_own_failed(a, act, "out of memory", 0);
+    } else if (act == ORDER_CHAT) {
+        struct gateway_job **at = &a->priv.jobs;
+
+        while (*at != j) {
+            at = &(*at)->next;
+        }
+        *at = NULL;
+        j->next = a->priv.jobs;
+        a->priv.jobs = j;
+    }
 }
 
 void gateway_job_recover(gateway_account *a, uint32_t now_ms)

@@ -12,8 +12,9 @@ enum { FLIGHT_RETAINED, FLIGHT_MARKER, FLIGHT_MESSAGE, FLIGHT_ANSWER, FLIGHT_CLO
 void gateway_job_take(gateway_account *a, const mqtt_message *m, enum order_act act,
                       avito_str target, uint32_t now_ms);
 
-/* What the gateway asks for itself: ORDER_UNREAD, ORDER_WEBHOOK. */
-void gateway_job_own(gateway_account *a, enum order_act act);
+/* What the gateway asks for itself: ORDER_UNREAD, ORDER_WEBHOOK; and ORDER_CHAT of the chat `target`, before all
+ * that is not in work, because a message waits for it. */
+void gateway_job_own(gateway_account *a, enum order_act act, const char *target);
 
 /* What the ledger says was begun before a crash is read back. */
 void gateway_job_recover(gateway_account *a, uint32_t now_ms);
@@ -46,6 +47,7 @@ void gateway_account_warns(gateway_account *a, const char *text);
 void gateway_own_failed(gateway_account *a, enum order_act act, const char *text, uint32_t now_ms);
 void gateway_describe(const avito_client *client, int result, char *out, size_t cap);
 void gateway_unread(gateway_account *a, int count);
+void gateway_named(gateway_account *a, const avito_chat *chat); /* NULL: it is not known */
 void gateway_changed(gateway_account *a);
 
 #endif

@@ -14,7 +14,8 @@ enum order_act {
     ORDER_BLOCK,
     ORDER_ACTS,
     ORDER_UNREAD = ORDER_ACTS, /* of the gateway itself: how many chats are unread */
-    ORDER_WEBHOOK              /* likewise: is its URL subscribed */
+    ORDER_WEBHOOK,             /* likewise: is its URL subscribed */
+    ORDER_CHAT                 /* likewise: whose chat is it, and about what */
 };
 
 /* "send", "image", "read", "delete", "block": the words of topics. */

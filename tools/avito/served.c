@@ -252,6 +252,8 @@ static int add(served *s, gateway *g, const config *c, const char *webhook_url)
     o.ledger = (ledger_store){s, append_ledger, replace_ledger, load_ledger};
     o.notify = s->notify;
     o.webhook_url = webhook_url;
+    o.names =
+        config_value(c, s->name, "names") == NULL || is_yes(config_value(c, s->name, "names"));
     rc = gateway_add(g, &s->core, &o);
     if (rc != AVITO_OK) {
         fprintf(stderr, "avito gateway: %s/" LEDGER_FILE ": %s\n", s->folder, strerror(errno));
