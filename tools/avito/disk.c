@@ -62,7 +62,7 @@ int disk_write(const char *folder, const char *name, const void *data, size_t le
     if (fd < 0) {
         return AVITO_ERR_FILE;
     }
-    if (!put_all(fd, data, len) || fsync(fd) != 0) {
+    if (!put_all(fd, data, len) || fdatasync(fd) != 0) {
         (void)failed(fd);
         unlink(fresh);
         return AVITO_ERR_FILE;
@@ -71,6 +71,24 @@ int disk_write(const char *folder, const char *name, const void *data, size_t le
         return AVITO_ERR_FILE;
     }
     return AVITO_OK;
+}
+
+int disk_overwrite(const char *folder, const char *name, const void *data, size_t len)
+{
+    char path[PATH_SIZE];
+    struct stat before;
+    int fd;
+
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    fd = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0 || fstat(fd, &before) != 0 || (size_t)before.st_size != len) {
+        (void)failed(fd);
+        return disk_write(folder, name, data, len);
+    }
+    if (!put_all(fd, data, len) || fdatasync(fd) != 0) {
+        return failed(fd);
+    }
+    return close(fd) == 0 ? (int)AVITO_OK : (int)AVITO_ERR_FILE;
 }
 
 /* What was added in part is taken away again. */
@@ -85,7 +103,7 @@ int disk_append(const char *folder, const char *name, const void *data, size_t l
     if (fd < 0 || fstat(fd, &before) != 0) {
         return failed(fd);
     }
-    if (!put_all(fd, data, len) || fsync(fd) != 0) {
+    if (!put_all(fd, data, len) || fdatasync(fd) != 0) {
         const int error = errno;
 
         if (ftruncate(fd, before.st_size) != 0) {

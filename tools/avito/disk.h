@@ -9,6 +9,10 @@
  * and keeps the old ones until then. Mode 0600. */
 int disk_write(const char *folder, const char *name, const void *data, size_t len);
 
+/* The same in the place of bytes of the same number, where there are so many: a power cut may then leave parts
+ * of both. One write to the disk instead of three, and none that needs room. */
+int disk_overwrite(const char *folder, const char *name, const void *data, size_t len);
+
 /* Adds to a file, durably. */
 int disk_append(const char *folder, const char *name, const void *data, size_t len);
 

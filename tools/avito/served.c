@@ -64,9 +64,10 @@ static int load_inbox(void *ctx, int slot, void *data, size_t cap, size_t *len)
     return rc;
 }
 
+/* The other slot is whole meanwhile, and each has a checksum: a torn one counts as none. */
 static int save_inbox(void *ctx, int slot, const void *data, size_t len)
 {
-    return disk_write(((served *)ctx)->folder, slot_name(slot), data, len);
+    return disk_overwrite(((served *)ctx)->folder, slot_name(slot), data, len);
 }
 
 static int append_ledger(void *ctx, const char *lines, size_t len)

@@ -6,8 +6,8 @@
 #include "gateway.h"
 #include "lane.h"
 
-#define SERVED_IDS       512u /* messages that the inbox tells apart */
-#define SERVED_CHATS     256u /* of which it knows whether they moved */
+#define SERVED_IDS       256u /* messages that the inbox tells apart */
+#define SERVED_CHATS     128u /* of which it knows whether they moved */
 #define SERVED_ARENA     16384u
 #define SERVED_TOKEN_MAX 1024u
 
