@@ -14356,11 +14356,8 @@ static void avitoi_inbox_pass_more(avito_inbox *in)
 static avitoi_call_result avitoi_inbox_scan_over(avito_inbox *in)
 {
     const bool rest = avitoi_inbox_more_rows(in);
-    if (!in->priv.anchored) { /* rows have moved up, as unread ones do while others are marked */
-        in->priv.missed = in->priv.missed || in->priv.spilled;
-        if (!in->priv.full || in->priv.stage == AVITOI_INBOX_UNREAD) {
-            return avitoi_inbox_again(in);
-        }
+    if (!in->priv.anchored && !in->priv.full) { /* rows have moved up */
+        return avitoi_inbox_again(in);
     }
     in->priv.more =
         in->priv.full || (rest && (in->priv.turn || (in->priv.whole && in->priv.extra == 0)));
