@@ -72,6 +72,7 @@ static const avito_blacklist_user user = {9, 0, AVITO_REASON_SPAM};
     }
 CALL(get_token, &mine.out.token)
 CALL(exchange_code, "code", NULL)
+CALL(refresh_token, NULL)
 CALL(get_self, &mine.arena, &mine.out.self)
 CALL(get_chats, USER, NULL, &mine.arena, &mine.out.chats)
 CALL(get_chat, USER, "u2i-a", &mine.arena, &mine.out.chat)
@@ -104,6 +105,7 @@ static const struct talk {
 } talks[] = {
     {"avito_get_token", do_get_token, false, NULL},
     {"avito_exchange_code", do_exchange_code, false, NULL},
+    {"avito_refresh_token", do_refresh_token, false, NULL},
     {"avito_get_self", do_get_self, false, NULL},
     {"avito_get_chats", do_get_chats, false, NULL},
     {"avito_get_chat", do_get_chat, false, NULL},
@@ -129,22 +131,11 @@ enum { TALKS = sizeof talks / sizeof *talks };
 
 /* Of a lane or an inbox, and either not talking or called below with those above. */
 static const char *const others[] = {
-    "avito_client_init",
-    "avito_step",
-    "avito_wants",
-    "avito_next_chat",
-    "avito_next_message",
-    "avito_next_voice_file",
-    "avito_next_subscription",
-    "avito_list_end",
-    "avito_confirm_sends",
-    "avito_inbox_init",
-    "avito_inbox_next",
-    "avito_inbox_accept",
-    "avito_inbox_offer",
-    "avito_inbox_wants",
-    "avito_refresh_token", /* the account's refresh token is a matter of get_token, too */
-    "avito_send_once"}; /* get_messages, send_message and confirm_sent in turn, until .grace_s is over */
+    "avito_client_init",       "avito_step",         "avito_wants",
+    "avito_next_chat",         "avito_next_message", "avito_next_voice_file",
+    "avito_next_subscription", "avito_list_end",     "avito_confirm_sends",
+    "avito_inbox_init",        "avito_inbox_next",   "avito_inbox_accept",
+    "avito_inbox_offer",       "avito_inbox_wants",  "avito_send_once"};
 
 /* ---- the header's declarations ---- */
 
@@ -228,6 +219,8 @@ static int load_token(void *ctx, avito_token *token)
     memset(token, 0, sizeof *token);
     token->access_token.ptr = "stored-token-0123456789";
     token->access_token.len = 23;
+    token->refresh_token.ptr = "stored-refresh-0123456789";
+    token->refresh_token.len = 25;
     token->expires_in = 86400;
     return AVITO_OK;
 }
@@ -423,6 +416,34 @@ static void test_settled_send(void **state)
         assert_true(w.peer.now_ms - began <= 2 * most_ms());
         finish();
     }
+}
+
+/* What is sent once is preceded by a look at the chat, and may be settled for .grace_s, by real time. */
+static void test_send_once(void **state)
+{
+    static avito_store store;
+    char folder[] = "/tmp/deadlines-XXXXXX", command[60];
+    avito_store_options o = avito_store_options_default();
+
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    o.folder = folder;
+    o.grace_s = 1;
+    assert_int_equal(avito_store_open(&store, &o), AVITO_OK);
+    for (int habit = ANYONE_KIND + 1; habit < ANYONE_HABITS; habit++) {
+        uint32_t began;
+        begin_peer((enum anyone_habit)habit);
+        begin_lane(anyone_transport(&w.peer, true), anyone_clock_ms);
+        began = w.peer.now_ms;
+        assert_true(avito_send_once(&w.client, &store, USER, "u2i-a", "key", "x", &mine.arena,
+                                    &mine.outcome) < 0);
+        assert_int_equal(mine.outcome, AVITO_NOT_SENT); /* the look has failed */
+        assert_true(w.peer.now_ms - began <= most_ms());
+        finish();
+    }
+    avito_store_close(&store);
+    (void)snprintf(command, sizeof command, "rm -r %s", folder);
+    assert_int_equal(system(command), 0);
 }
 
 /* ---- the inbox ---- */
@@ -706,6 +727,7 @@ int main(void)
         cmocka_unit_test(test_plain_stepped),
         cmocka_unit_test(test_plain_waiting),
         cmocka_unit_test(test_settled_send),
+        cmocka_unit_test(test_send_once),
         cmocka_unit_test(test_inbox),
         cmocka_unit_test(test_tls),
         cmocka_unit_test(test_tcp),
