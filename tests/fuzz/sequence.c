@@ -754,6 +754,15 @@ static void split(void)
     MUST(n == 0 || avito_split_text(text) > 0);
 }
 
+/* What a hook has ended: nobody has its result. */
+static void forget_ended(void)
+{
+    for (unsigned k = 0; k < LANES; k++) {
+        w.sending[k] = w.clients[k].priv.call != NULL ? w.sending[k] : -1;
+        w.in_call[k] = w.in_call[k] && w.clients[k].priv.call != NULL;
+    }
+}
+
 static void act(unsigned turns)
 {
     while (turns-- > 0 && input_left > 0) {
@@ -761,10 +770,7 @@ static void act(unsigned turns)
                        i = draw(2 * LANES) % (LANES + 1) % LANES; /* the inbox' lane most */
         avito_arena *arena = &w.arenas[draw(ARENAS)];
         int rc = AVITO_AGAIN;
-        for (unsigned k = 0; k < LANES; k++) { /* what a hook has ended */
-            w.sending[k] = w.clients[k].priv.call != NULL ? w.sending[k] : -1;
-            w.in_call[k] = w.in_call[k] && w.clients[k].priv.call != NULL;
-        }
+        forget_ended();
         if (what < 7) {
             rc = read_something(i, lane(i), arena);
         } else if (what < 12) {
@@ -807,6 +813,7 @@ static void act(unsigned turns)
 /* Every call ends by its deadline, if only time goes on. */
 static void finish(void)
 {
+    forget_ended();
     for (unsigned i = 0; i < LANES; i++) {
         avito_client *c = &w.clients[i];
         const uint32_t began = w.now_ms;
