@@ -1667,9 +1667,9 @@ typedef struct avito_event {
 #define AVITO_MESSAGE_BARE      0x0800u /* none of the group */
 
 /* In no group, and only if it is asked for: what no model knows is kept as it came, as JSON in the arena,
- * for avito_json_parse(). content.as.raw is {"sticker":{...}}, the first member that is not known, if none is
- * and its name has at most 32 bytes; context.raw is the value of a type that is not "item", if the type came
- * before it. It counts for the size of an element. With AVITO_TINY: avito_enable_raw(), or OPTION_RAW. */
+ * for avito_json_parse(). Of a content without a known member, content.as.raw is {"sticker":{...}}: its first
+ * member whose name has at most 32 bytes. context.raw is the value of a type other than "item", if the type
+ * came before it. Both count for an element's size. With AVITO_TINY: avito_enable_raw(), or OPTION_RAW. */
 #define AVITO_RAW               0x0080u
 
 typedef struct avito_chats_query {
@@ -1820,7 +1820,7 @@ struct avitoi_json {
     uint8_t state, depth, level, skip, list_depth;
     uint8_t kind;           /* of the row whose string or number is read, AVITOI_JSON_KEY or _NO_KIND */
     uint8_t word_len, utf8_len, tariff;
-    uint8_t raw_depth;      /* where the value is that is kept raw, plus 1; 0: none is */
+    uint8_t raw_depth;      /* 1 + the depth at which a value is kept raw; 0: none is */
     bool collect, measuring, cutting, frozen, was_cut, lenient, in_key;
     bool hollow;            /* an array where an object belongs: it must be empty */
     bool from_service;      /* the messages are of a chat of the service's own */
@@ -2600,7 +2600,7 @@ AVITOI_APART_IF_SMALL static char *avitoi_number_collect(const char *p, const ch
 }
 
 /* Times ten to `power`, for digits from `first` to `at`; returns where they end, `limit` at most. *last: the
- * digit dropped last; *lost: the bits of all that were. */
+ * digit dropped last; *lost: the bits of all dropped digits. */
 static char *avitoi_number_shift(char *at, const char *first, const char *limit, int power, char *last,
                                  int *lost)
 {
@@ -3472,7 +3472,7 @@ static inline void avitoi_json_store(const struct avitoi_json *j, const struct a
                                      const void *value, size_t size)
 {
     if (!j->measuring) {
-        /* A pair is what the high end holds last. */
+        /* The open pair is the last thing at the high end. */
         char *const model = f->kind == AVITOI_SCHEMA_MAP ? j->mem.high_end - j->mem.high : f->at.model;
         memcpy(model + f->schema->fields[f->field].offset, value, size);
     }
@@ -4046,7 +4046,7 @@ static avitoi_json_result avitoi_json_number_done(struct avitoi_json *j, size_t 
     return AVITOI_JSON_VALUE;
 }
 
-/* What does the TYPE say that is complete? */
+/* The TYPE is complete: what does it say? */
 static void avitoi_json_judge_type(struct avitoi_json *j, struct avitoi_json_frame *f)
 {
     avito_str type;
@@ -9625,8 +9625,8 @@ static AVITOI_INLINE unsigned avitoi_fast_close(struct avitoi_fast *r)
     return avitoi_fast_taken(r);
 }
 
-/* Does the machine close the object on top? The root, those beside the list that streams,
- * and its elements if they are collected or remembered. */
+/* Does the machine close the object on top? It closes the root, objects outside the list that streams,
+ * and the list's elements if they are collected or remembered. */
 static AVITOI_INLINE bool avitoi_fast_is_closed_slowly(const struct avitoi_fast *r)
 {
     return r->j->level <= r->floor;
@@ -12218,7 +12218,7 @@ AVITO_API void avito_enable_diagnostics(avito_account_options *options)
  * a text in the struct of the object that is open. May not run while anything else grows at the low end.
  */
 
-/* Beside the rows in `seen` of an object: the first one is kept. */
+/* In an object's `seen`, beside the bits of its rows: something of it is kept already. */
 #define AVITOI_KEEP_SEEN (1u << 31)
 
 /* Is it a member of a content, which is kept with its name? Else it is the value of another TYPE. */
@@ -12300,7 +12300,7 @@ AVITOI_APART static void avitoi_keep_end(struct avitoi_json *j)
     }
 }
 
-/* Is the value a number, which `c` ends? */
+/* Is the kept value a number, and does `c` end it? */
 static bool avitoi_keep_number_ends(const struct avitoi_json *j, char c)
 {
     return j->depth + 1u == j->raw_depth && j->state >= AVITOI_JSON_AT_MINUS &&
@@ -12308,7 +12308,7 @@ static bool avitoi_keep_number_ends(const struct avitoi_json *j, char c)
            avitoi_json_number_next(j->state, c) == AVITOI_JSON_AT_AFTER;
 }
 
-/* As avitoi_json_feed(), which stops before a value that is kept. */
+/* As avitoi_json_feed(), and copies what is kept. That stops before a value to keep. */
 static avitoi_json_result avitoi_keep_feed(struct avitoi_json *j, const char *data, size_t len, size_t *used)
 {
     avitoi_json_result rc = AVITO_AGAIN;
