@@ -14,7 +14,7 @@
  *
  *     AVITO_WITH_POSIX      1: declare and build the POSIX TCP transport     (default 0)
  *     AVITO_WITH_BEARSSL    1: declare and build the BearSSL TLS transport   (default 0)
- *     AVITO_WITH_FILES      0: no file store (>>90), no struct with everything (>>91)
+ *     AVITO_WITH_FILES      0: no file store (>>92), no struct with everything (>>93)
  *                                                        (default 1 with POSIX on a Unix)
  *     AVITO_STATIC          1: every function is static                      (default 0)
  *     AVITO_BEARSSL_H       <path/bearssl.h>, if it is at neither place named below
@@ -115,38 +115,40 @@
  *       >>63 LISTS
  *       >>64 ERROR TEXTS
  *       >>65 AUTHORIZATION
- *       >>66 SEVERAL LANES
- *       >>67 TOKEN STORE
- *       >>68 RATE
- *       >>69 RETRIES
- *       >>70 DIAGNOSTICS
- *       >>71 WHAT NO MODEL KNOWS
- *       >>72 NOTIFICATIONS
- *       >>73 WEBHOOK RECEIVER
- *       >>74 INBOX: WHAT IT REMEMBERS
- *       >>75 INBOX: LISTS
- *       >>76 INBOX: PHASES
- *       >>77 INBOX: ROUNDS
- *       >>78 SENDING AND OTHER CHANGES
- *       >>79 CONFIRMING
- *       >>80 RAW JSON
- *       >>81 SHOW
- *       >>82 POSIX
- *       >>83 TCP
- *       >>84 TLS: CERTIFICATES
- *       >>85 TLS: SET-UP
- *       >>86 TLS: RECORDS
- *       >>87 TLS: CONNECTIONS
- *       >>88 TLS: TRUST ANCHORS
+ *       >>66 HEADER LINES
+ *       >>67 SEVERAL LANES
+ *       >>68 TOKEN STORE
+ *       >>69 RATE
+ *       >>70 RETRIES
+ *       >>71 DIAGNOSTICS
+ *       >>72 WHAT NO MODEL KNOWS
+ *       >>73 NOTIFICATIONS
+ *       >>74 WEBHOOK RECEIVER
+ *       >>75 INBOX: WHAT IT REMEMBERS
+ *       >>76 INBOX: LISTS
+ *       >>77 INBOX: PHASES
+ *       >>78 INBOX: ROUNDS
+ *       >>79 SENDING AND OTHER CHANGES
+ *       >>80 CONFIRMING
+ *       >>81 RAW JSON
+ *       >>82 SHOW
+ *       >>83 SHOW: JSON
+ *       >>84 POSIX
+ *       >>85 TCP
+ *       >>86 TLS: CERTIFICATES
+ *       >>87 TLS: SET-UP
+ *       >>88 TLS: RECORDS
+ *       >>89 TLS: CONNECTIONS
+ *       >>90 TLS: TRUST ANCHORS
  *     MANUAL FOR A COMPUTER
- *       >>89 ON A COMPUTER
+ *       >>91 ON A COMPUTER
  *     INTERFACE FOR A COMPUTER
- *       >>90 FILE STORE (AVITO_WITH_FILES)
- *       >>91 EVERYTHING IN ONE STRUCT (AVITO_WITH_FILES and AVITO_WITH_BEARSSL)
+ *       >>92 FILE STORE (AVITO_WITH_FILES)
+ *       >>93 EVERYTHING IN ONE STRUCT (AVITO_WITH_FILES and AVITO_WITH_BEARSSL)
  *     PARTS FOR A COMPUTER
- *       >>92 FILE STORE
- *       >>93 STORED SENDS AND PICTURES
- *       >>94 EVERYTHING IN ONE STRUCT
+ *       >>94 FILE STORE
+ *       >>95 STORED SENDS AND PICTURES
+ *       >>96 EVERYTHING IN ONE STRUCT
  *
  * ======================================================================= *
  * >>1 WHAT IT IS, WHAT IT IS NOT
@@ -323,12 +325,12 @@
  *   response reader (>>33, >>34)   byte by byte; no line of a head has to fit anywhere
  *   JSON machine (>>29)      checks all of the JSON, drops what was not asked for before it takes
  *                            memory, decodes each string once, to its final place in your arena;
- *                            with AVITO_RAW it keeps what no schema knows as it came (>>71)
+ *                            with AVITO_RAW it keeps what no schema knows as it came (>>72)
  *   schemas (>>24)           say which member goes where in which struct
- *   jsmn (>>80)              tokenises what no model knows and what lies whole in memory, after the
+ *   jsmn (>>81)              tokenises what no model knows and what lies whole in memory, after the
  *                            machine has proven it valid
  *   call machine (>>41)      moves all of this; the only state that you see is AVITO_AGAIN
- *   transports (>>82, >>85)  and yours; of all functions in this file only a transport's wait()
+ *   transports (>>84, >>87)  and yours; of all functions in this file only a transport's wait()
  *                            waits
  *
  * Where this differs from what one would write first, and why:
@@ -490,7 +492,7 @@
  *
  *     bytes of                                                  64-bit 32-bit
  *     avito_account                                                232    140
- *     avito_client                                                1000    712
+ *     avito_client                                                1016    720
  *     avito_arena                                                   40     20
  *     avito_webhook                                                184    144
  *     avito_inbox                                                  360    320
@@ -501,7 +503,7 @@
  *     avito_anchors                                               1984   1844
  *     avito_image_file                                             160    128
  *     avito_store                                                22816  22800
- *     avito_posix                                               372888 371656
+ *     avito_posix                                               372904 371664
  *     a recorded chat, bytes on the wire                          2390   2390
  *     get_chat(), recorded chat, everything                       2848   2344
  *     what stays of it                                            2784   2304
@@ -695,6 +697,7 @@
  *     -166 OPTION_STATE       inbox init  stored inbox state is another account's
  *     -167 OPTION_RAW         args        avito_enable_raw() is missing
  *     -168 OPTION_CHATS       inbox init  avito_enable_inbox_records() is missing
+ *     -169 OPTION_HEADERS     lines       header line is malformed, or one of ours
  *     -201 ARENA              call, parse arena is too small for an answer or element
  *     -202 TOKEN_ROOM         call        token does not fit the account's tokens
  *     -203 ROOM               any buffer  output buffer is too small
@@ -904,7 +907,7 @@
  *     redirects are errors. It, the refresh token and the client secret appear in no error and no
  *     trace, not even when the server echoes them;
  *   * ids are one path segment, percent-encoded, and no '.', '..', '/', blank or control byte;
- *     texts are JSON strings; nothing you pass can add a header or a request;
+ *     texts are JSON strings; only avito_set_headers() can add a header, nothing a request;
  *   * two lengths, a length and chunks, a bare CR or LF, folded lines, an unfinished body: errors,
  *     and the connection is not used again.
  *
@@ -955,7 +958,7 @@
 #define AVITO_VERSION "0.2.0"
 
 /* The vendor's API description that this version was written against. */
-#define AVITO_API_DESCRIPTION_DATE "2025-11"
+#define AVITO_API_DESCRIPTION_DATE "2026-10" /* its operations: the same since 2025-11 */
 
 #ifndef AVITO_WITH_POSIX
 #define AVITO_WITH_POSIX 0
@@ -1035,6 +1038,8 @@ extern "C" {
     X(OPTION_RAW, -167, "avito_enable_raw() is missing",                                           \
       "call it on the options before init (AVITO_TINY)")                                           \
     X(OPTION_CHATS, -168, "avito_enable_inbox_records() is missing", "")                           \
+    X(OPTION_HEADERS, -169, "header line is malformed, or one of ours",                            \
+      "write it as Name: value; avito_set_headers() says which")                                   \
     X(ARENA, -201, "arena is too small for an answer or element",                                  \
       "give error.needed bytes, or ask for less by .want; a send: see error.outcome")              \
     X(TOKEN_ROOM, -202, "token does not fit the account's tokens",                                 \
@@ -1110,7 +1115,7 @@ typedef struct avito_error {
     int detail;                      /* the backend's own number (errno, BR_ERR_*); 0: none */
     avito_outcome outcome;           /* of the call that changes something */
     uint32_t retry_after_s;          /* what the server asked for; 0: nothing */
-    size_t needed;                   /* -2xx: bytes that would have been enough; 0: unknown */
+    size_t needed;                   /* -2xx: bytes that will do, wherever they begin; 0: unknown */
     char text[AVITO_ERROR_TEXT_CAP]; /* the server's message, or the field, or the id of the element
                                         that was passed over; NUL-terminated UTF-8, clipped */
 } avito_error;
@@ -1706,7 +1711,7 @@ typedef struct avito_image_source {
     long (*read)(void *ctx, size_t offset, void *buf, size_t cap);
     void *ctx;
     size_t size;               /* total, 1..AVITO_IMAGE_MAX */
-    const char *file_name;     /* "photo.jpg": ASCII, no blanks or quotes, else ID; NULL: "image" */
+    const char *file_name;     /* UTF-8, else UTF8; NULL: "image" and the suffix of its type */
     const char *content_type;  /* "image/jpeg"; NULL: image/jpeg */
     void (*progress)(void *ctx, size_t sent, size_t size); /* optional */
 } avito_image_source;
@@ -1737,6 +1742,19 @@ typedef struct avito_blacklist_user {
 
 #define AVITO_WINDOW_MIN 512
 
+struct avitoi_writer;
+
+/* What each request of a lane says beside what the API needs. Borrowed for as long as the lane lives. */
+typedef struct avito_headers {
+    const char *user_agent;   /* NULL: avito_messenger/ and its version; "": none */
+    const char *const *lines; /* such as "X-Gateway-Key: 0123"; their values count as secrets */
+    size_t count;
+    struct {                  /* private: so that only those link it who ask for it */
+        void (*write)(struct avitoi_writer *w, const struct avito_headers *headers);
+        avito_str (*value)(const char *line);
+    } priv;
+} avito_headers;
+
 typedef struct avito_client_options {
     avito_transport transport;
     void *window;                /* I/O buffer, used during calls; AVITO_WINDOW_MIN bytes or more */
@@ -1753,7 +1771,8 @@ typedef struct avito_client_options {
     uint32_t keep_alive_ms;      /* 0: 50000; a connection unused for longer is not used again */
     char *error_body;            /* optional: gets the raw body of a refusal, NUL-terminated */
     size_t error_body_cap;
-    struct {                     /* private: what avito_enable_*() has linked */
+    struct {                     /* private: what avito_enable_*() has linked, and avito_set_headers() */
+        const avito_headers *headers;
         const struct avitoi_call_retries *tries;
         int (*dry_run)(struct avito_client *c);
         const struct avitoi_json_raw *raw;
@@ -1877,6 +1896,7 @@ struct avitoi_client_args {
             uint32_t sent_ms; /* clock when the send ended that is being confirmed */
         } confirm;
         avito_image_source upload;
+        const char *redirect_uri;
         struct {
             const void *items; /* voice ids or blacklist users */
             size_t count;
@@ -1944,13 +1964,13 @@ typedef struct avito_client {
         const void *owner;            /* the inbox whose call this is, between its own calls */
         uint32_t date;                /* of the answer, in unix seconds; 0: not given */
         size_t cut_at;                /* bytes of a text to keep; DRAIN: bytes that may still be read */
-        struct avitoi_client_args args;
         struct avitoi_body body;
+        struct avitoi_client_args args;
         struct avitoi_json json;
         const avito_sent_query *baseline; /* of the lane: of settle */
         uint32_t last_ms;             /* clock at the last look */
-        uint32_t moved_ms;            /* clock when the connection last brought something */
     } priv;
+    uint32_t moved_ms; /* private, too: clock when the connection last brought something */
     avito_client_options o;
     avito_error error;
 } avito_client;
@@ -1963,6 +1983,12 @@ AVITO_API avito_client_options avito_client_options_default(void);
 AVITO_API void avito_enable_retries(avito_client_options *options);
 AVITO_API void avito_enable_dry_run(avito_client_options *options);
 AVITO_API void avito_enable_raw(avito_client_options *options); /* AVITO_RAW in .want */
+
+/* Checks the lines and notes them in the options, before init. `headers` NULL: User-Agent alone, which a
+ * lane sends without this call, too; with AVITO_TINY 1 it sends none. AVITO_OK; OPTION_HEADERS: a line is
+ * not Name: value, has a control byte, or a name that is ours or says how requests are framed; *bad
+ * (optional) is its index, `count` if it is user_agent; ARGUMENT. */
+AVITO_API int avito_set_headers(avito_client_options *options, avito_headers *headers, size_t *bad);
 
 /* AVITO_OK, OPTION_TRANSPORT, OPTION_WINDOW, with AVITO_TINY OPTION_RETRIES, _DRY_RUN, _DIAGNOSTICS,
  * _LANES, or ARGUMENT (error_body). Copies the options. The account, the transport and the window must
@@ -2055,10 +2081,26 @@ AVITO_API int avito_send_image_message(avito_client *client, int64_t user_id, co
                                        const char *image_id, avito_arena *arena,
                                        avito_message *out);
 
-/* Splits a text of any length for sending: the length of the next part, at most AVITO_TEXT_MAX code
- * points and never 0 for a text that is not empty, ending behind a paragraph, line, sentence or word
- * where the last quarter has one. Copies nothing: send text[0..n), go on at text + n. Malformed
- * UTF-8 is not cut apart: avito_send_message() refuses it. */
+/* Takes the next part off a long text: moves *text on over blanks, to where the part begins, and returns
+ * its length in bytes; 0: nothing is left. Each part can be sent: it has up to AVITO_TEXT_MAX UTF-16 units,
+ * so no more code points either, and neither begins nor ends with a blank. It ends at a paragraph, line,
+ * sentence or word where its last quarter has one, else between two characters as a person sees them, and
+ * inside of one only if that alone is too long. Copies nothing:
+ *
+ *     while ((n = avito_next_part(&text)) > 0) {
+ *         memcpy(part, text, n); // char part[AVITO_PART_SIZE]
+ *         part[n] = '\0';
+ *         text += n;
+ *         ... send part
+ *     }
+ *
+ * Malformed UTF-8 stays malformed in its part, which avito_send_message() refuses. Without a text, 0. */
+AVITO_API size_t avito_next_part(const char **text);
+#define AVITO_PART_SIZE (3u * AVITO_TEXT_MAX + 1u) /* bytes of the longest part and a NUL */
+
+/* As it was in 0.1.0: the length of the next part, never 0 for a text that is not empty; the parts touch
+ * each other, so the blanks at a border belong to one of them. Where there is no room for those, a part may
+ * be blanks alone, which cannot be sent: avito_next_part() gives none. */
 AVITO_API size_t avito_split_text(const char *text);
 
 /* Uploads one picture, in pieces, without ever holding it; `out` and `arena` are required. Needs the
@@ -2452,6 +2494,12 @@ static AVITOI_INLINE size_t avitoi_text_utf8_put(uint32_t point, char out[4])
 static size_t avitoi_arena_align(size_t n)
 {
     return (n + (AVITOI_ARENA_ALIGN - 1u)) & ~(size_t)(AVITOI_ARENA_ALIGN - 1u);
+}
+
+/* Bytes of memory that give an arena of `n`, aligned, wherever they begin. */
+static size_t avitoi_arena_needed(size_t n)
+{
+    return (n + (AVITOI_ARENA_ALIGN - 1u)) | (AVITOI_ARENA_ALIGN - 1u);
 }
 
 AVITO_API avito_arena avito_arena_of(void *memory, size_t size)
@@ -4833,8 +4881,6 @@ static void avitoi_write_text(struct avitoi_writer *w, const char *text)
     avitoi_write(w, text, strlen(text));
 }
 
-#define AVITOI_WRITE(w, literal) avitoi_write(w, literal, sizeof(literal) - 1u)
-
 static void avitoi_write_int(struct avitoi_writer *w, int64_t value)
 {
     char digits[21];
@@ -4966,6 +5012,8 @@ static avitoi_call_result avitoi_send_uploaded(avito_client *c);
 static avitoi_call_result avitoi_answer_id(avito_client *c);
 static avitoi_call_result avitoi_answer_self(avito_client *c);
 static avitoi_call_result avitoi_token_goes_on(avito_client *c);
+static void avitoi_send_write_part(struct avitoi_writer *w, const avito_client *c, char which);
+static void avitoi_authorize_write_redirect(struct avitoi_writer *w, const avito_client *c, char which);
 static int avitoi_send_upload_begin(avito_client *c);
 static void avitoi_send_upload_progress(avito_client *c);
 
@@ -5075,28 +5123,6 @@ static void avitoi_endpoint_write_users(struct avitoi_writer *w, const avito_cli
     }
 }
 
-static void avitoi_endpoint_write_boundary(struct avitoi_writer *w, const avito_client *c)
-{
-    size_t i;
-    for (i = 0; i < sizeof c->priv.json.as.before.boundary; i++) {
-        avitoi_write_hex(w, c->priv.json.as.before.boundary[i]);
-    }
-}
-
-static void avitoi_endpoint_write_part(struct avitoi_writer *w, const avito_client *c, char which)
-{
-    const avito_image_source *source = &c->priv.args.as.upload;
-    if (which == 'b') {
-        avitoi_endpoint_write_boundary(w, c);
-        return;
-    }
-    avitoi_write_text(w, source->file_name);
-    avitoi_write_text(w, "\"\r\nContent-Type: ");
-    avitoi_write_text(w, source->content_type);
-    avitoi_write_text(w, "\r\n\r\n");
-    avitoi_write_source(w, source);
-}
-
 /* ---- the table ----
  *
  * A pattern is written as it is, except
@@ -5121,7 +5147,7 @@ static const char avitoi_endpoint_type_parts[] = "multipart/form-data; boundary=
 static const char avitoi_endpoint_body_credentials[] =
     "grant_type=client_credentials" AVITOI_ENDPOINT_CREDENTIALS;
 static const char avitoi_endpoint_body_code[] =
-    "grant_type=authorization_code&code=%t" AVITOI_ENDPOINT_CREDENTIALS;
+    "grant_type=authorization_code&code=%t" AVITOI_ENDPOINT_CREDENTIALS "%w";
 static const char avitoi_endpoint_body_refresh[] =
     "grant_type=refresh_token&refresh_token=%r" AVITOI_ENDPOINT_CREDENTIALS;
 static const char avitoi_endpoint_body_message[] = "{\"message\":{\"text\":%j},\"type\":\"text\"}";
@@ -5134,7 +5160,7 @@ static const char avitoi_endpoint_body_parts[] =
 /* POST unless AVITOI_ENDPOINT_POST is missing. The paths are the description's, to the last slash. */
 AVITOI_ENDPOINT(get_token, "/token", avitoi_endpoint_type_form, avitoi_endpoint_body_credentials, NULL,
                 &avitoi_schema_token, NULL, NULL, AVITOI_ENDPOINT_POST | AVITOI_ENDPOINT_TOKEN);
-AVITOI_ENDPOINT(exchange_code, "/token", avitoi_endpoint_type_form, avitoi_endpoint_body_code, NULL,
+AVITOI_ENDPOINT(exchange_code, "/token", avitoi_endpoint_type_form, avitoi_endpoint_body_code, avitoi_authorize_write_redirect,
                 &avitoi_schema_token, NULL, NULL,
                 AVITOI_ENDPOINT_POST | AVITOI_ENDPOINT_TOKEN | AVITOI_ENDPOINT_SPENDS | AVITOI_ENDPOINT_CODE);
 AVITOI_ENDPOINT(refresh_token, "/token", avitoi_endpoint_type_form, avitoi_endpoint_body_refresh, NULL,
@@ -5154,7 +5180,7 @@ AVITOI_ENDPOINT(send_message, "/messenger/v1" AVITOI_ENDPOINT_CHAT_PATH "/messag
                 avitoi_endpoint_body_message, NULL, &avitoi_schema_sent, avitoi_answer_id, NULL,
                 AVITOI_ENDPOINT_POST | AVITOI_ENDPOINT_CHANGES);
 AVITOI_ENDPOINT(upload_image, "/messenger/v1" AVITOI_ENDPOINT_ACCOUNT_PATH "/uploadImages",
-                avitoi_endpoint_type_parts, avitoi_endpoint_body_parts, avitoi_endpoint_write_part,
+                avitoi_endpoint_type_parts, avitoi_endpoint_body_parts, avitoi_send_write_part,
                 &avitoi_schema_uploads, avitoi_send_uploaded, &avitoi_endpoint_upload_special,
                 AVITOI_ENDPOINT_POST | AVITOI_ENDPOINT_CHANGES | AVITOI_ENDPOINT_PARTS);
 AVITOI_ENDPOINT(send_image_message, "/messenger/v1" AVITOI_ENDPOINT_CHAT_PATH "/messages/image",
@@ -5199,7 +5225,7 @@ static void avitoi_request_host(struct avitoi_writer *w, const avito_account *a)
     avitoi_write_text(w, a->o.host);
     avitoi_write_text(w, v6 ? "]" : "");
     if (a->o.port != 443) {
-        AVITOI_WRITE(w, ":");
+        avitoi_write_text(w, ":");
         avitoi_write_int(w, a->o.port);
     }
 }
@@ -5265,28 +5291,31 @@ static uint32_t avitoi_request_measure_body(const avito_client *c)
     return w.total;
 }
 
-/* Head and body, with no header but those that the API needs. */
+/* Nothing but what the API needs, and what the program adds. */
 static void avitoi_request_write(struct avitoi_writer *w, const avito_client *c)
 {
     const struct avitoi_endpoint *request = c->priv.request;
     const bool post = (request->flags & AVITOI_ENDPOINT_POST) != 0;
     avitoi_write_text(w, post ? "POST " : "GET ");
     avitoi_request_pattern(w, c, request->path);
-    AVITOI_WRITE(w, " HTTP/1.1\r\nHost: ");
+    avitoi_write_text(w, " HTTP/1.1\r\nHost: ");
     avitoi_request_host(w, c->account);
     if ((request->flags & AVITOI_ENDPOINT_TOKEN) == 0) {
-        AVITOI_WRITE(w, "\r\nAuthorization: Bearer ");
+        avitoi_write_text(w, "\r\nAuthorization: Bearer ");
         avitoi_write(w, c->priv.access, c->priv.access_len);
     }
     if (request->type != NULL) {
-        AVITOI_WRITE(w, "\r\nContent-Type: ");
+        avitoi_write_text(w, "\r\nContent-Type: ");
         avitoi_request_pattern(w, c, request->type);
     }
     if (post) {
-        AVITOI_WRITE(w, "\r\nContent-Length: ");
+        avitoi_write_text(w, "\r\nContent-Length: ");
         avitoi_write_int(w, (int64_t)avitoi_request_measure_body(c));
     }
-    AVITOI_WRITE(w, "\r\n\r\n");
+    if (c->o.priv.headers != NULL) {
+        c->o.priv.headers->priv.write(w, c->o.priv.headers);
+    }
+    avitoi_write_text(w, "\r\n\r\n");
     avitoi_request_body(w, c);
 }
 
@@ -6949,7 +6978,7 @@ static avitoi_call_result avitoi_answer_models(avito_client *c, int rc)
         rc = avitoi_answer_is_other(c);
     }
     if (rc == AVITO_ERR_ARENA) {
-        c->error.needed = c->priv.arena->used + avitoi_arena_align(c->priv.json.mem.peak);
+        c->error.needed = avitoi_arena_needed(c->priv.arena->used + c->priv.json.mem.peak);
     }
     return rc;
 }
@@ -7000,7 +7029,7 @@ AVITOI_APART_IF_SMALL static avitoi_call_result avitoi_answer_end(avito_client *
 static void avitoi_exchange_check_age(avito_client *c)
 {
     const uint32_t idle =
-        c->priv.last_ms - c->priv.moved_ms; /* long if the clock went back: safe */
+        c->priv.last_ms - c->moved_ms; /* long if the clock went back: safe */
     c->priv.probe =
         c->priv.filled || idle >= 10u || (c->priv.request->flags & AVITOI_ENDPOINT_POST) != 0;
     if (idle >= c->o.keep_alive_ms) {
@@ -7284,7 +7313,7 @@ static int avitoi_exchange_receive(avito_client *c, size_t kept, size_t cap)
     c->priv.pos = kept;
     c->priv.len = kept + (size_t)n;
     c->priv.filled = (size_t)n == cap || (t->functions->wants(t->ctx) & AVITO_WANT_WRITE) != 0;
-    c->priv.moved_ms = c->priv.last_ms;
+    c->moved_ms = c->priv.last_ms;
     avitoi_exchange_alive(c);
     return AVITO_OK;
 }
@@ -7749,6 +7778,9 @@ AVITO_API int avito_client_init(avito_client *client, avito_account *account,
     avito_enable_retries(&client->o);
     avito_enable_dry_run(&client->o);
     avito_enable_raw(&client->o);
+    if (client->o.priv.headers == NULL) {
+        (void)avito_set_headers(&client->o, NULL, NULL);
+    }
 #endif
     client->error.code = avitoi_client_check(account, &client->o);
     rc = client->error.code == AVITO_OK ? avitoi_client_join_account(client) : client->error.code;
@@ -7838,7 +7870,8 @@ static int avitoi_client_refuse(avito_client *c, int rc)
 AVITOI_ASSERT(calls_begin_with_zeros,
               AVITOI_CLIENT_AT(probe) < AVITOI_CLIENT_AT(tries) &&
                   AVITOI_CLIENT_AT(tries) < AVITOI_CLIENT_AT(call) &&
-                  AVITOI_CLIENT_AT(call) < AVITOI_CLIENT_AT(args) &&
+                  AVITOI_CLIENT_AT(call) < AVITOI_CLIENT_AT(body) &&
+                  AVITOI_CLIENT_AT(body) < AVITOI_CLIENT_AT(args) &&
                   AVITOI_CLIENT_AT(args) < AVITOI_CLIENT_AT(json));
 AVITOI_ASSERT(lanes_keep_what_is_before,
               AVITOI_CLIENT_AT(state) < AVITOI_CLIENT_AT(connected) &&
@@ -7848,7 +7881,6 @@ AVITOI_ASSERT(lanes_keep_what_is_before,
 AVITOI_ASSERT(lanes_keep_what_is_behind,
               AVITOI_CLIENT_AT(json) < AVITOI_CLIENT_AT(baseline) &&
                   AVITOI_CLIENT_AT(baseline) < AVITOI_CLIENT_AT(last_ms) &&
-                  AVITOI_CLIENT_AT(last_ms) < AVITOI_CLIENT_AT(moved_ms) &&
                   AVITOI_CLIENT_AT(baseline) - AVITOI_CLIENT_AT(json) - sizeof(struct avitoi_json) <
                       sizeof(void *));
 
@@ -9847,12 +9879,18 @@ static const char *avitoi_fast_way(struct avitoi_json *j, const char *p, const c
  *   * TLS 1.2, no renegotiation, ALPN "http/1.1" if the server speaks ALPN. Six suites: ECDHE with
  *     AES-128-GCM, AES-256-GCM or ChaCha20-Poly1305, signed by RSA or ECDSA. No RSA key exchange,
  *     no CBC, no SHA-1.
- *   * Checked: each signature up to one of your anchors, each validity period, the name
- *     (subjectAltName only), CA and path length of intermediates, key usage; RSA of 2048 bits or
- *     more, SHA-256 or better; and what BearSSL leaves out: version 3, no extension twice, extended
- *     key usage, no CA as server, at most eight.
+ *   * Checked: each signature up to one of your anchors, the validity period of each certificate
+ *     that the server sends, the name (subjectAltName only), CA and path length of intermediates,
+ *     key usage; RSA of 2048 to 4096 bits, SHA-256 or better; and what BearSSL leaves out: version
+ *     3, no extension twice, extended key usage, no CA as server, at most eight.
  *   * An extension that BearSSL does not know and that is critical is refused; so are name
  *     constraints.
+ *   * The server has to send its certificates in order, each one followed by its issuer, as TLS 1.2
+ *     demands (RFC 5246, 7.4.2): else TLS_TRUST. What follows after one that an anchor signed does
+ *     not matter. RSA keys over 4096 bits: TLS_CERT (BearSSL has no room for them).
+ *   * An anchor is a name and a key, nothing else: it is trusted for as long as you give it, also
+ *     after its own last day, and constraints of its own are not seen. To end that trust, take it
+ *     out. (Clocks of devices run wrong more often than roots are misused after their end.)
  *   * Not checked: revocation (no CRL, no OCSP, no stapling), certificate transparency, DANE.
  *     Pinning is giving only the anchors you mean. Numeric hosts are refused: a certificate is for
  *     a name.
@@ -9881,9 +9919,9 @@ static const char *avitoi_fast_way(struct avitoi_json *j, const char *p, const c
  * earlier calls, since you did not reset it; the pages before, where a list with .all_pages goes on
  * to its next page; a call of another lane. So reset it before each call, and copy what you keep.
  *
- * Sessions: the last one is kept in avito_tls and tried at the next connect, for a day; any failure
- * drops it. It saves the certificates and the long arithmetic. avito_tls_get_session() takes it
- * across a reboot: it is a key.
+ * Sessions: the last one is kept in avito_tls and tried at the next connect to the same host and
+ * port with the same anchors, for a day; any failure drops it. It saves the certificates and the
+ * long arithmetic. avito_tls_get_session() takes it across a reboot: it is a key.
  *
  * A server that has switched TLS 1.2 off cannot be reached by BearSSL: TLS (-311), detail 0x100 +
  * 70 = 326, the alert protocol_version; or it just hangs up, as a line that breaks does: CLOSED,
@@ -9976,7 +10014,7 @@ static const char *avitoi_fast_way(struct avitoi_json *j, const char *p, const c
  *      +------------------+                  +--- MARK <--+
  *                                             CHAT
  *
- * This table is the code's (avitoi_inbox_edges, >>74); `make manual-check` compares.
+ * This table is the code's (avitoi_inbox_edges, >>75); `make manual-check` compares.
  *
  *     phase    PAGE CHAT OVER HAND   OFFER   MARK REST
  *     WAIT     SCAN READ NEXT .      OFFERED .    WAIT
@@ -10089,10 +10127,11 @@ static const char *avitoi_fast_way(struct avitoi_json *j, const char *p, const c
  * if it is above the baseline in the list, which takes a second look. Without the baseline that
  * cannot be told.
  *
- * avito_split_text() cuts long texts at sensible borders, without a copy; a text in parts is
- * several messages, and each has its own outcome. .dry_run on a lane: calls that change something
- * send nothing and succeed; the path and body (without token; an upload without body) go to
- * error_body, clipped, and the outcome stays AVITO_NOT_SENT. Reads and token requests still go out.
+ * avito_next_part() cuts long texts into parts that can be sent, at sensible borders, without a
+ * copy; a text in parts is several messages, and each has its own outcome. .dry_run on a lane:
+ * calls that change something send nothing and succeed; the path and body (without token; an
+ * upload without body) go to error_body, clipped, and the outcome stays AVITO_NOT_SENT. Reads and
+ * token requests still go out.
  */
 #ifndef AVITO_MESSENGER_PARTS_H
 #define AVITO_MESSENGER_PARTS_H
@@ -10151,6 +10190,20 @@ AVITO_API int avito_authorize_url(const avito_account *account, const char *scop
 
 /* Authorization code flow: trades the code from the redirect for a token pair. `out` optional. */
 AVITO_API int avito_exchange_code(avito_client *client, const char *code, avito_token *out);
+
+/* What a person is asked for, with what some applications need besides. Only `scope` is required. */
+typedef struct avito_consent {
+    const char *scope;        /* comma list */
+    const char *state;        /* comes back with the code, to know it by */
+    const char *redirect_uri; /* where the browser brings the code; NULL: as it was registered */
+    bool pro_users_flow;      /* as the official guide's address has it */
+} avito_consent;
+
+/* The same two with it: redirect_uri has to be named with the code, too. */
+AVITO_API int avito_consent_url(const avito_account *account, const avito_consent *consent, char *out,
+                                size_t cap, size_t *out_len);
+AVITO_API int avito_consent_exchange(avito_client *client, const avito_consent *consent,
+                                     const char *code, avito_token *out);
 
 /* Trades the account's refresh token for a new pair. `out` optional. */
 AVITO_API int avito_refresh_token(avito_client *client, avito_token *out);
@@ -10986,8 +11039,8 @@ AVITO_API int avito_json_bool(avito_json_value value, bool *out);
  * >>61 SHOW
  * ======================================================================= *
  *
- * A message as one line for a person, and as one line of JSON for a program. Both take any message that
- * was decoded, whatever it holds.
+ * A message as one line for a person; a message and a chat as one line of JSON for a program; the words
+ * of enums. All take whatever was decoded.
  */
 
 typedef enum avito_language {
@@ -11019,6 +11072,12 @@ AVITO_API size_t avito_message_preview(const avito_message *message, avito_langu
 AVITO_API int avito_message_json(const avito_message *message, const avito_chat *chat, char *out,
                                  size_t cap, size_t *needed);
 
+/* The same of a chat, `users` never left out. Its last message is written as avito_message_json() does it
+ * with the chat, but without chat_id; the chat's own member `avito` has user_id: whose chat it is, left out
+ * if 0. */
+AVITO_API int avito_chat_json(const avito_chat *chat, int64_t user_id, char *out, size_t cap,
+                              size_t *needed);
+
 typedef enum avito_message_class {
     AVITO_CLASS_BUYER = 0,   /* the other side wrote it */
     AVITO_CLASS_OWN,         /* this account wrote it: you, through the API, or a person in the app */
@@ -11033,6 +11092,20 @@ AVITO_API avito_message_class avito_classify(const avito_message *message);
 
 /* "buyer", "own", "system", "placeholder", "deleted", "unsupported". */
 AVITO_API const char *avito_message_class_word(avito_message_class message_class);
+
+/* The service's words: "appCall", "in", "u2i", "missed", "house". Never NULL; "" for none and unknown: the
+ * model has the word beside the constant. */
+AVITO_API const char *avito_message_type_word(avito_message_type type);
+AVITO_API const char *avito_direction_word(avito_direction direction);
+AVITO_API const char *avito_chat_type_word(avito_chat_type chat_type);
+AVITO_API const char *avito_call_status_word(avito_call_status status);
+AVITO_API const char *avito_location_kind_word(avito_location_kind kind);
+
+/* Ours, for the service has none: "spam", "fraud", "insult", "other"; "not_sent", "sent", "cannot_tell";
+ * "none", "null", "bool", "number", "string", "array", "object". Never NULL; "" for any other value. */
+AVITO_API const char *avito_blacklist_reason_word(avito_blacklist_reason reason);
+AVITO_API const char *avito_outcome_word(avito_outcome outcome);
+AVITO_API const char *avito_json_type_word(avito_json_type type);
 
 #ifdef __cplusplus
 }
@@ -11421,7 +11494,7 @@ static int avitoi_list_element(avito_client *c, int came)
     c->error.needed = 0;
     c->error.text[0] = '\0';
     if (rc == AVITO_ERR_ARENA) {
-        c->error.needed = c->priv.arena->used + avitoi_arena_align(j->mem.peak);
+        c->error.needed = avitoi_arena_needed(c->priv.arena->used + j->mem.peak);
         avitoi_error_quote(c, j->id);
     } else if (rc < 0) {
         avitoi_error_set_key(c, j->culprit);
@@ -11585,25 +11658,41 @@ AVITO_API const char *avito_error_remedy(int code)
  * brings. Goes out: a URL, and a pair of tokens. May not read an answer: TOKENS does that.
  */
 
-AVITO_API int avito_authorize_url(const avito_account *account, const char *scope,
-                                  const char *state, char *out, size_t cap, size_t *out_len)
+/* The one that the code was asked for with has to be there again (RFC 6749, 4.1.3). */
+static void avitoi_authorize_write_redirect(struct avitoi_writer *w, const avito_client *c, char which)
+{
+    (void)which;
+    if (c->priv.args.as.redirect_uri != NULL) {
+        avitoi_write_text(w, "&redirect_uri=");
+        avitoi_write_percent(w, c->priv.args.as.redirect_uri);
+    }
+}
+
+static void avitoi_authorize_parameter(struct avitoi_writer *w, const char *name, const char *value)
+{
+    if (value != NULL) {
+        avitoi_write_text(w, name);
+        avitoi_write_percent(w, value);
+    }
+}
+
+AVITO_API int avito_consent_url(const avito_account *account, const avito_consent *consent, char *out,
+                                size_t cap, size_t *out_len)
 {
     struct avitoi_writer w;
     memset(&w, 0, sizeof w);
-    if (account == NULL || account->o.client_id == NULL || scope == NULL ||
-        (out == NULL && cap > 0)) {
+    if (account == NULL || account->o.client_id == NULL || consent == NULL ||
+        consent->scope == NULL || (out == NULL && cap > 0)) {
         return AVITO_ERR_ARGUMENT;
     }
     w.out = out;
     w.cap = (cap > 0) ? cap - 1u : 0;
-    avitoi_write_text(&w, "https://avito.ru/oauth?response_type=code&client_id=");
-    avitoi_write_percent(&w, account->o.client_id);
-    avitoi_write_text(&w, "&scope=");
-    avitoi_write_percent(&w, scope);
-    if (state != NULL) {
-        avitoi_write_text(&w, "&state=");
-        avitoi_write_percent(&w, state);
-    }
+    avitoi_write_text(&w, "https://avito.ru/oauth?response_type=code");
+    avitoi_write_text(&w, consent->pro_users_flow ? "&pro_users_flow=true" : "");
+    avitoi_authorize_parameter(&w, "&client_id=", account->o.client_id);
+    avitoi_authorize_parameter(&w, "&scope=", consent->scope);
+    avitoi_authorize_parameter(&w, "&redirect_uri=", consent->redirect_uri);
+    avitoi_authorize_parameter(&w, "&state=", consent->state);
     if (out_len != NULL) {
         *out_len = (size_t)w.total + (w.total < cap ? 0u : 1u);
     }
@@ -11612,6 +11701,15 @@ AVITO_API int avito_authorize_url(const avito_account *account, const char *scop
     }
     out[w.len] = '\0';
     return AVITO_OK;
+}
+
+AVITO_API int avito_authorize_url(const avito_account *account, const char *scope,
+                                  const char *state, char *out, size_t cap, size_t *out_len)
+{
+    avito_consent consent = AVITOI_ZERO;
+    consent.scope = scope;
+    consent.state = state;
+    return avito_consent_url(account, &consent, out, cap, out_len);
 }
 
 /* From now on the account renews by its refresh token. Other lanes may read that just now. */
@@ -11625,13 +11723,26 @@ static int avitoi_authorize_start(avito_client *client, int rc, avito_token *out
     return avitoi_client_start(client, rc, NULL, out);
 }
 
-AVITO_API int avito_exchange_code(avito_client *client, const char *code, avito_token *out)
+AVITO_API int avito_consent_exchange(avito_client *client, const avito_consent *consent,
+                                     const char *code, avito_token *out)
 {
     int rc = avitoi_client_prepare(client, &avitoi_endpoint_exchange_code, 0, NULL, code);
+    if (rc == AVITO_OK && (code == NULL || consent == NULL)) {
+        rc = AVITO_ERR_ARGUMENT;
+    }
     if (rc == AVITO_OK && !avitoi_text_is_word(code)) {
-        rc = code == NULL ? AVITO_ERR_ARGUMENT : AVITO_ERR_ID;
+        rc = AVITO_ERR_ID;
+    }
+    if (rc == AVITO_OK) {
+        client->priv.args.as.redirect_uri = consent->redirect_uri;
     }
     return avitoi_authorize_start(client, rc, out);
+}
+
+AVITO_API int avito_exchange_code(avito_client *client, const char *code, avito_token *out)
+{
+    static const avito_consent none = {NULL, NULL, NULL, false};
+    return avito_consent_exchange(client, &none, code, out);
 }
 
 AVITO_API int avito_refresh_token(avito_client *client, avito_token *out)
@@ -11641,7 +11752,107 @@ AVITO_API int avito_refresh_token(avito_client *client, avito_token *out)
 }
 
 /* ======================================================================= *
- * >>66 SEVERAL LANES
+ * >>66 HEADER LINES
+ * ======================================================================= *
+ *
+ * Lines that the API does not need: who asks, and what a gateway wants to see. Comes in: the program's lines.
+ * Goes out: lines of a request. May not change a line that the request writer is for.
+ */
+
+static const char avitoi_lines_agent[] = "avito_messenger/" AVITO_VERSION;
+
+/* Ours, and those that would change how a request or an answer is framed. */
+static const char *const avitoi_lines_ours[] = {
+    "accept-encoding", "authorization", "connection", "content-length",    "content-type", "expect",
+    "host",            "te",            "trailer",    "transfer-encoding", "upgrade",      "user-agent"};
+
+static size_t avitoi_lines_name(const char *line)
+{
+    size_t n = 0;
+    while (avitoi_text_is_http_token((unsigned char)line[n])) {
+        n++;
+    }
+    return n;
+}
+
+/* Without the blanks around it. */
+static avito_str avitoi_lines_value(const char *line)
+{
+    avito_str value = avitoi_text_of(line + avitoi_lines_name(line) + 1u);
+    avitoi_text_trim(&value);
+    return value;
+}
+
+static bool avitoi_lines_is_text(const char *text)
+{
+    while (*text != '\0' && avitoi_text_is_http_text((unsigned char)*text)) {
+        text++;
+    }
+    return *text == '\0';
+}
+
+/* Name: value */
+static bool avitoi_lines_is_good(const char *line)
+{
+    const size_t n = line == NULL ? 0 : avitoi_lines_name(line);
+    size_t i, k;
+    if (n == 0 || line[n] != ':' || !avitoi_lines_is_text(line)) {
+        return false;
+    }
+    for (i = 0; i < AVITOI_COUNT(avitoi_lines_ours); i++) {
+        const char *ours = avitoi_lines_ours[i];
+        for (k = 0; k < n && avitoi_text_lower(line[k]) == ours[k]; k++) {
+        }
+        if (k == n && ours[n] == '\0') {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void avitoi_lines_write(struct avitoi_writer *w, const avito_headers *headers)
+{
+    const char *agent = headers->user_agent != NULL ? headers->user_agent : avitoi_lines_agent;
+    size_t i;
+    if (*agent != '\0') {
+        avitoi_write_text(w, "\r\nUser-Agent: ");
+        avitoi_write_text(w, agent);
+    }
+    for (i = 0; i < headers->count; i++) {
+        avitoi_write_text(w, "\r\n");
+        avitoi_write_text(w, headers->lines[i]);
+    }
+}
+
+AVITO_API int avito_set_headers(avito_client_options *options, avito_headers *headers, size_t *bad)
+{
+    static const avito_headers by_default = {NULL, NULL, 0, {avitoi_lines_write, avitoi_lines_value}};
+    size_t i;
+    if (bad != NULL) {
+        *bad = 0;
+    }
+    if (options == NULL || (headers != NULL && headers->lines == NULL && headers->count > 0)) {
+        return AVITO_ERR_ARGUMENT;
+    }
+    if (headers == NULL) {
+        options->priv.headers = &by_default;
+        return AVITO_OK;
+    }
+    for (i = 0; i < headers->count && avitoi_lines_is_good(headers->lines[i]); i++) {
+    }
+    if (i < headers->count || (headers->user_agent != NULL && !avitoi_lines_is_text(headers->user_agent))) {
+        if (bad != NULL) {
+            *bad = i;
+        }
+        return AVITO_ERR_OPTION_HEADERS;
+    }
+    headers->priv = by_default.priv;
+    options->priv.headers = headers;
+    return AVITO_OK;
+}
+
+/* ======================================================================= *
+ * >>67 SEVERAL LANES
  * ======================================================================= *
  *
  * Lanes that share an account: one fetches the token, the others wait for it, and no lane reads the
@@ -11696,7 +11907,7 @@ AVITO_API void avito_enable_lanes(avito_account_options *options)
 }
 
 /* ======================================================================= *
- * >>67 TOKEN STORE
+ * >>68 TOKEN STORE
  * ======================================================================= *
  *
  * Tokens from and to the application: .load_token once, before the first request; .save_token before a
@@ -11800,7 +12011,7 @@ AVITO_API void avito_enable_token_store(avito_account_options *options)
 }
 
 /* ======================================================================= *
- * >>68 RATE
+ * >>69 RATE
  * ======================================================================= *
  *
  * When the next request may go: the account's gate, what the server asked for, and the pause before a
@@ -11896,7 +12107,7 @@ AVITO_API int avito_account_open_gate(avito_account *account)
 }
 
 /* ======================================================================= *
- * >>69 RETRIES
+ * >>70 RETRIES
  * ======================================================================= *
  *
  * A failed call is begun again where that can do no harm and there is time, after a pause. A Retry-After
@@ -12059,7 +12270,7 @@ AVITO_API void avito_enable_retries(avito_client_options *options)
 }
 
 /* ======================================================================= *
- * >>70 DIAGNOSTICS
+ * >>71 DIAGNOSTICS
  * ======================================================================= *
  *
  * What is told to people: lines of a trace, and the server's own words in an error. Comes in: an event,
@@ -12162,8 +12373,17 @@ static bool avitoi_diagnostics_holds_token(const char *text)
     return false;
 }
 
-/* Masks both tokens, the token of this request, and the client secret in the error's text and in
- * error_body. Where they hold tokens that are not known, or not any more, the words go altogether. */
+/* In the error's text and in error_body. */
+static void avitoi_diagnostics_mask_everywhere(avito_client *c, avito_str secret)
+{
+    avitoi_diagnostics_mask(c->error.text, AVITO_ERROR_TEXT_CAP - 1u, secret);
+    if (c->o.error_body_cap > 0) {
+        avitoi_diagnostics_mask(c->o.error_body, c->o.error_body_cap - 1u, secret);
+    }
+}
+
+/* Masks both tokens, the token of this request, the client secret, and the values of the program's own
+ * header lines. Where tokens stand that are not known, or not any more, the words go altogether. */
 static void avitoi_diagnostics_mask_secrets(avito_client *c)
 {
     const avito_account *a = c->account;
@@ -12181,10 +12401,10 @@ static void avitoi_diagnostics_mask_secrets(avito_client *c)
     secrets[2].len = c->priv.access_len;
     secrets[3] = avitoi_text_of(a->o.client_secret);
     for (i = 0; i < AVITOI_COUNT(secrets); i++) {
-        avitoi_diagnostics_mask(c->error.text, AVITO_ERROR_TEXT_CAP - 1u, secrets[i]);
-        if (c->o.error_body_cap > 0) {
-            avitoi_diagnostics_mask(c->o.error_body, c->o.error_body_cap - 1u, secrets[i]);
-        }
+        avitoi_diagnostics_mask_everywhere(c, secrets[i]);
+    }
+    for (i = 0; c->o.priv.headers != NULL && i < c->o.priv.headers->count; i++) {
+        avitoi_diagnostics_mask_everywhere(c, (c->o.priv.headers->priv.value)(c->o.priv.headers->lines[i]));
     }
     avitoi_account_unlock(a);
 }
@@ -12210,7 +12430,7 @@ AVITO_API void avito_enable_diagnostics(avito_account_options *options)
 }
 
 /* ======================================================================= *
- * >>71 WHAT NO MODEL KNOWS
+ * >>72 WHAT NO MODEL KNOWS
  * ======================================================================= *
  *
  * A value that is only checked is copied to the arena's low end while the machine checks it, byte by byte: so
@@ -12346,7 +12566,7 @@ AVITO_API void avito_enable_raw(avito_client_options *options)
 }
 
 /* ======================================================================= *
- * >>72 NOTIFICATIONS
+ * >>73 NOTIFICATIONS
  * ======================================================================= *
  *
  * The body of a notification, which lies in memory as a whole, becomes an event. Comes in: the body and
@@ -12476,7 +12696,7 @@ static int avitoi_event_parse(const char *body, size_t len, avito_arena *arena,
         rc = avitoi_event_read(&r, &message);
         peak += avitoi_arena_align(r.json->mem.peak);
     }
-    *needed = (rc == AVITO_ERR_ARENA) ? peak : 0u;
+    *needed = (rc == AVITO_ERR_ARENA) ? avitoi_arena_needed(peak) : 0u;
     if (rc != AVITO_OK) {
         return rc;
     }
@@ -12525,7 +12745,7 @@ AVITO_API int avito_parse_webhook_raw(const void *body, size_t len, avito_arena 
 }
 
 /* ======================================================================= *
- * >>73 WEBHOOK RECEIVER
+ * >>74 WEBHOOK RECEIVER
  * ======================================================================= *
  *
  * The server side of one connection: a request is read byte by byte; every state is a place where input
@@ -13172,7 +13392,7 @@ AVITO_API int avito_webhook_status(const avito_webhook *webhook)
 }
 
 /* ======================================================================= *
- * >>74 INBOX: WHAT IT REMEMBERS
+ * >>75 INBOX: WHAT IT REMEMBERS
  * ======================================================================= *
  *
  * avito_inbox_next() runs the handler of the present phase until one of them has something for the
@@ -13851,7 +14071,7 @@ AVITO_API void avito_enable_inbox_records(avito_inbox_options *options)
 }
 
 /* ======================================================================= *
- * >>75 INBOX: LISTS
+ * >>76 INBOX: LISTS
  * ======================================================================= *
  *
  * What one poll keeps in the arena, and how a list of chats or of messages is begun. Comes in: rows. Goes
@@ -13961,7 +14181,7 @@ static int avitoi_inbox_says(avito_inbox *in, int rc, avito_str id, const char *
     c->error.code = rc;
     avitoi_error_quote(c, id);
     if (rc == AVITO_ERR_ARENA) {
-        c->error.needed = in->o.arena->used + avitoi_arena_align(c->priv.json.mem.peak);
+        c->error.needed = avitoi_arena_needed(in->o.arena->used + c->priv.json.mem.peak);
     } else {
         avitoi_error_add(c, ": ", 2);
         avitoi_error_add(c, field, strlen(field));
@@ -14198,7 +14418,7 @@ static avitoi_call_result avitoi_inbox_turn_page(avito_inbox *in)
 }
 
 /* ======================================================================= *
- * >>76 INBOX: PHASES
+ * >>77 INBOX: PHASES
  * ======================================================================= *
  *
  * A handler for each phase that reads rows or gives messages. Comes in: a row, the end of a list, or an
@@ -14853,7 +15073,7 @@ static avitoi_call_result avitoi_inbox_on_list(avito_inbox *in, avito_message *o
 }
 
 /* ======================================================================= *
- * >>77 INBOX: ROUNDS
+ * >>78 INBOX: ROUNDS
  * ======================================================================= *
  *
  * Where a round begins and ends, what its end allows to forget, and the inbox's public functions. Comes
@@ -15421,7 +15641,7 @@ AVITO_API int avito_inbox_init(avito_inbox *inbox, avito_client *client,
 }
 
 /* ======================================================================= *
- * >>78 SENDING AND OTHER CHANGES
+ * >>79 SENDING AND OTHER CHANGES
  * ======================================================================= *
  *
  * Calls that change something. Each ends in one of three outcomes (>>7); the room of errors decides
@@ -15457,41 +15677,207 @@ AVITO_API int avito_send_image_message(avito_client *client, int64_t user_id, co
 
 /* ---- long texts ---- */
 
-/* How good a border after text[0..n), of two or more, is: 4 paragraph, 3 line, 2 sentence, 1 word. */
-static unsigned avitoi_send_border(const char *text, size_t n)
+/* White space of Unicode, and control characters. */
+static bool avitoi_send_is_blank(uint32_t point)
 {
-    const char last = text[n - 1u], before = text[n - 2u];
-    if (last == '\n') {
-        return before == '\n' ? 4u : 3u;
-    }
-    if (last != ' ') {
+    return point <= ' ' || point == 0x85u || point == 0xa0u || point == 0x1680u ||
+           (point >= 0x2000u && point <= 0x200au) || point == 0x2028u || point == 0x2029u ||
+           point == 0x202fu || point == 0x205fu || point == 0x3000u;
+}
+
+/* Bytes of the character that begins here if it is a blank; else, and at the end, 0. An accent on a
+ * blank makes it visible. */
+static size_t avitoi_send_blank(const char *text)
+{
+    const unsigned n = avitoi_text_utf8_length(text, 4); /* a NUL in it ends it, as malformed */
+    size_t whole;
+    if (*text == '\0' || n == 0 || !avitoi_send_is_blank(avitoi_text_point(text, n))) {
         return 0;
+    }
+    whole = avitoi_text_grapheme(text, SIZE_MAX); /* ends before a NUL */
+    return whole == n || *text == '\r' ? whole : 0;
+}
+
+/* A run of blanks. */
+struct avitoi_send_gap {
+    size_t len, units; /* in bytes, and as UTF-16 */
+    size_t lines;      /* ends of lines in it */
+};
+
+static struct avitoi_send_gap avitoi_send_gap(const char *text)
+{
+    struct avitoi_send_gap gap = AVITOI_ZERO;
+    size_t n;
+    while ((n = avitoi_send_blank(text + gap.len)) > 0) {
+        const bool pair = text[gap.len] == '\r' && n == 2;
+        gap.units += pair ? 2u : 1u;
+        gap.lines += (pair || text[gap.len] == '\n') ? 1u : 0u;
+        gap.len += n;
+    }
+    return gap;
+}
+
+/* How good a border is that is followed by this gap: 4 paragraph, 3 line, 2 sentence, 1 word. */
+static unsigned avitoi_send_border(char before, const struct avitoi_send_gap *gap)
+{
+    if (gap->lines > 0) {
+        return gap->lines > 1 ? 4u : 3u;
     }
     return strchr(".!?", before) != NULL ? 2u : 1u;
 }
 
+/* As UTF-16. A character that is malformed counts as one. */
+static size_t avitoi_send_units(const char *p, size_t len)
+{
+    size_t units = 0;
+    for (; len > 0; len--, p++) {
+        units += (avitoi_text_byte(*p) & 0xc0u) != 0x80u ? 1u : 0u;
+        units += (avitoi_text_byte(*p) >= 0xf0u && len > 3u) ? 1u : 0u;
+    }
+    return units > 0 ? units : 1u;
+}
+
+/* Of a character with more accents than a message has room for: as many code points as fit. */
+static size_t avitoi_send_cut_character(const char *p)
+{
+    size_t n = 0, units = 0;
+    for (;;) {
+        const unsigned more = avitoi_text_utf8_length(p + n, 4);
+        units += more > 3u ? 2u : 1u;
+        if (units > AVITO_TEXT_MAX) {
+            return n;
+        }
+        n += more;
+    }
+}
+
+/* How far a part has been walked. */
+struct avitoi_send_part {
+    size_t walked, units; /* in bytes, and as UTF-16 */
+    size_t end;           /* of the last character that is no blank */
+    size_t best;          /* the best border so far; 0: none */
+    unsigned quality;     /* of it */
+};
+
+/* Walks on to the next blank. False: to a character for which there is no room. */
+static bool avitoi_send_word(const char *p, struct avitoi_send_part *part)
+{
+    while (p[part->walked] != '\0' && avitoi_send_blank(p + part->walked) == 0) {
+        const size_t n = avitoi_text_grapheme(p + part->walked, SIZE_MAX); /* ends before a NUL */
+        const size_t units = avitoi_send_units(p + part->walked, n);
+        if (part->units + units > AVITO_TEXT_MAX) {
+            return false;
+        }
+        part->units += units;
+        part->walked += n;
+        part->end = part->walked;
+    }
+    return true;
+}
+
+/* Walks over blanks, before which the part may end. False: it has to, or to end earlier. */
+static bool avitoi_send_border_found(const char *p, struct avitoi_send_part *part)
+{
+    const struct avitoi_send_gap gap = avitoi_send_gap(p + part->walked);
+    const bool full = part->units + gap.units >= AVITO_TEXT_MAX;
+    const unsigned border = avitoi_send_border(p[part->end - 1u], &gap);
+    if (border >= part->quality && (full || part->units > AVITO_TEXT_MAX - AVITO_TEXT_MAX / 4u)) {
+        part->best = part->end;
+        part->quality = border;
+    }
+    part->walked += gap.len;
+    part->units += gap.units;
+    if (p[part->walked] == '\0') {
+        part->best = part->end;
+    }
+    return !full && p[part->walked] != '\0';
+}
+
+/* The length of the part that begins here, after `blanks` that belong to it. */
+static size_t avitoi_send_part(const char *text, size_t blanks)
+{
+    struct avitoi_send_part part = AVITOI_ZERO;
+    part.units = blanks;
+    while (avitoi_send_word(text, &part) && avitoi_send_border_found(text, &part)) {
+    }
+    if (part.best > 0) {
+        return part.best;
+    }
+    return part.end > 0 || blanks > 0 ? part.end : avitoi_send_cut_character(text);
+}
+
+AVITO_API size_t avito_next_part(const char **text)
+{
+    if (text == NULL || *text == NULL) {
+        return 0;
+    }
+    *text += avitoi_send_gap(*text).len;
+    return **text != '\0' ? avitoi_send_part(*text, 0) : 0u;
+}
+
+/* So many blanks as there are, or as have `units`. */
+static size_t avitoi_send_blanks(const char *text, size_t units)
+{
+    size_t len = 0, n;
+    while (units > 1u && (n = avitoi_send_blank(text + len)) > 0) {
+        units -= (text[len] == '\r' && n == 2) ? 2u : 1u;
+        len += n;
+    }
+    return len + (units == 1u && text[len] != '\r' ? avitoi_send_blank(text + len) : 0u);
+}
+
 AVITO_API size_t avito_split_text(const char *text)
 {
-    size_t n = 0, points = 0, best = 0;
-    unsigned quality = 0;
+    struct avitoi_send_gap gap;
+    size_t n, units;
     if (text == NULL) {
         return 0;
     }
-    while (text[n] != '\0' && points < AVITO_TEXT_MAX) {
-        do {
-            n++;
-        } while ((avitoi_text_byte(text[n]) & 0xc0u) == 0x80u);
-        points++;
-        if (points > AVITO_TEXT_MAX - AVITO_TEXT_MAX / 4u) {
-            const unsigned border = avitoi_send_border(text, n);
-            best = border >= quality ? n : best;
-            quality = border >= quality ? border : quality;
-        }
+    gap = avitoi_send_gap(text);
+    if (text[gap.len] == '\0' || gap.units >= AVITO_TEXT_MAX) {
+        return avitoi_send_blanks(text, AVITO_TEXT_MAX);
     }
-    return text[n] == '\0' ? n : best;
+    n = gap.len + avitoi_send_part(text + gap.len, gap.units);
+    units = avitoi_send_units(text, n);
+    return n + (units < AVITO_TEXT_MAX ? avitoi_send_blanks(text + n, AVITO_TEXT_MAX - units) : 0u);
 }
 
 /* ---- images ---- */
+
+static void avitoi_send_write_boundary(struct avitoi_writer *w, const avito_client *c)
+{
+    size_t i;
+    for (i = 0; i < sizeof c->priv.json.as.before.boundary; i++) {
+        avitoi_write_hex(w, c->priv.json.as.before.boundary[i]);
+    }
+}
+
+/* As browsers do it: UTF-8 as it is, and what could end the quotes as %22 (RFC 7578, 2 and 4.2). */
+static void avitoi_send_write_file_name(struct avitoi_writer *w, const char *name)
+{
+    for (; *name != '\0'; name++) {
+        if (avitoi_text_byte(*name) < ' ' || *name == '"' || *name == '\\' || *name == 0x7f) {
+            avitoi_write(w, "%", 1);
+            avitoi_write_hex(w, avitoi_text_byte(*name));
+        } else {
+            avitoi_write(w, name, 1);
+        }
+    }
+}
+
+static void avitoi_send_write_part(struct avitoi_writer *w, const avito_client *c, char which)
+{
+    const avito_image_source *source = &c->priv.args.as.upload;
+    if (which == 'b') {
+        avitoi_send_write_boundary(w, c);
+        return;
+    }
+    avitoi_send_write_file_name(w, source->file_name);
+    avitoi_write_text(w, "\"\r\nContent-Type: ");
+    avitoi_write_text(w, source->content_type);
+    avitoi_write_text(w, "\r\n\r\n");
+    avitoi_write_source(w, source);
+}
 
 /* The boundary of an upload's parts. */
 static int avitoi_send_upload_begin(avito_client *c)
@@ -15534,24 +15920,56 @@ static avitoi_call_result avitoi_send_uploaded(avito_client *c)
     return AVITO_OK;
 }
 
-/* May this be quoted in a header of the part? It is printable, and cannot end the quoted string. */
-static bool avitoi_send_is_header_word(const char *text)
+/* What is sent where the program gives no name. */
+static const char *avitoi_send_default_name(const char *content_type)
 {
-    return avitoi_text_is_word(text) && text[strcspn(text, "\"\\")] == '\0';
+    static const char *const names[][2] = {{"image/jpeg", "image.jpg"},
+                                           {"image/png", "image.png"},
+                                           {"image/gif", "image.gif"},
+                                           {"image/bmp", "image.bmp"},
+                                           {"image/heic", "image.heic"}};
+    size_t i;
+    for (i = 0; i < AVITOI_COUNT(names); i++) {
+        if (avito_str_equal(avitoi_text_of(content_type), names[i][0])) {
+            return names[i][1];
+        }
+    }
+    return "image";
 }
 
+static int avitoi_send_check_file_name(const char *name)
+{
+    unsigned n;
+    if (*name == '\0') {
+        return AVITO_ERR_ID;
+    }
+    for (; *name != '\0'; name += n) {
+        n = avitoi_text_utf8_length(name, 4); /* a NUL in it ends it, as malformed */
+        if (n == 0) {
+            return AVITO_ERR_UTF8;
+        }
+    }
+    return AVITO_OK;
+}
+
+/* Fills in what the program left out. */
 static int avitoi_send_check_upload(const avito_account *a, struct avitoi_client_args *args)
 {
     avito_image_source *source = &args->as.upload;
-    source->file_name = source->file_name != NULL ? source->file_name : "image";
+    int rc;
     source->content_type = source->content_type != NULL ? source->content_type : "image/jpeg";
+    source->file_name =
+        source->file_name != NULL ? source->file_name : avitoi_send_default_name(source->content_type);
     if (source->size == 0 || source->size > AVITO_IMAGE_MAX ||
         (source->data == NULL) == (source->read == NULL)) {
         return AVITO_ERR_ARGUMENT;
     }
-    if (!avitoi_send_is_header_word(source->file_name) ||
-        !avitoi_send_is_header_word(source->content_type)) {
+    if (!avitoi_text_is_word(source->content_type)) {
         return AVITO_ERR_ID;
+    }
+    rc = avitoi_send_check_file_name(source->file_name);
+    if (rc != AVITO_OK) {
+        return rc;
     }
     return a->o.entropy != NULL ? AVITO_OK : (int)AVITO_ERR_OPTION_ENTROPY;
 }
@@ -15676,7 +16094,7 @@ AVITO_API void avito_enable_dry_run(avito_client_options *options)
 }
 
 /* ======================================================================= *
- * >>79 CONFIRMING
+ * >>80 CONFIRMING
  * ======================================================================= *
  *
  * Was it sent? The chat is read back from its newest message to the baseline, row by row, until that
@@ -15973,7 +16391,7 @@ AVITO_API int avito_confirm_sends(avito_client *client, const avito_sent_query *
 }
 
 /* ======================================================================= *
- * >>80 RAW JSON
+ * >>81 RAW JSON
  * ======================================================================= *
  *
  * The JSON machine proves that a text is valid, without a schema; only then jsmn tokenises it. Alone
@@ -16392,7 +16810,7 @@ AVITO_API int avito_json_string(avito_json_value value, avito_arena *arena, avit
     end = avitoi_arena_align(arena->used + len + 1u);
     if (end > arena->cap) {
         if (needed != NULL) {
-            *needed = end;
+            *needed = avitoi_arena_needed(end);
         }
         return AVITO_ERR_ARENA;
     }
@@ -16439,15 +16857,84 @@ AVITO_API int avito_json_bool(avito_json_value value, bool *out)
 }
 
 /* ======================================================================= *
- * >>81 SHOW
+ * >>82 SHOW
  * ======================================================================= *
  *
- * A message as a line for a person, and as JSON. The line drops what does not fit; the JSON is written
- * by the request writer (>>30), which counts what does not.
+ * The words of enums, and a message as a line for a person, which drops what does not fit.
  *
- * Comes in: a message. Goes out: text, and the size that would do. May not put a control byte into the
- * line.
+ * Comes in: models, constants. Goes out: text. May not put a control byte into the line.
  */
+
+/* ---- words ---- */
+
+/* Ours, each in the order of its enum. */
+#define AVITOI_SHOW_REASONS(X) X(SPAM, spam) X(FRAUD, fraud) X(INSULT, insult) X(OTHER, other)
+#define AVITOI_SHOW_OUTCOMES(X) X(NOT_SENT, not_sent) X(SENT, sent) X(CANNOT_TELL, cannot_tell)
+#define AVITOI_SHOW_JSON_TYPES(X)                                                                  \
+    X(NONE, none) X(NULL, null) X(BOOL, bool) X(NUMBER, number) X(STRING, string) X(ARRAY, array)  \
+    X(OBJECT, object)
+#define AVITOI_SHOW_CLASSES(X)                                                                     \
+    X(BUYER, buyer) X(OWN, own) X(SYSTEM, system) X(PLACEHOLDER, placeholder) X(DELETED, deleted)  \
+    X(UNSUPPORTED, unsupported)
+AVITOI_TEXT_WORDS(avitoi_show_reasons, AVITOI_SHOW_REASONS);
+AVITOI_TEXT_WORDS(avitoi_show_outcomes, AVITOI_SHOW_OUTCOMES);
+AVITOI_TEXT_WORDS(avitoi_show_json_types, AVITOI_SHOW_JSON_TYPES);
+AVITOI_TEXT_WORDS(avitoi_show_classes, AVITOI_SHOW_CLASSES);
+
+/* The first word of a list has number 1. */
+static const char *avitoi_show_word(const void *list, unsigned number)
+{
+    const char *words = (const char *)list;
+    for (; number > 1u && *words != '\0'; number--) {
+        words = avitoi_text_next_word(words);
+    }
+    return number == 1u && *words != '\0' ? words + 1 : "";
+}
+
+AVITO_API const char *avito_message_type_word(avito_message_type type)
+{
+    return avitoi_show_word(&avitoi_schema_message_types, (unsigned)type);
+}
+
+AVITO_API const char *avito_direction_word(avito_direction direction)
+{
+    return avitoi_show_word(&avitoi_schema_directions, (unsigned)direction);
+}
+
+/* One bit each. */
+AVITO_API const char *avito_chat_type_word(avito_chat_type chat_type)
+{
+    unsigned bit = 0;
+    while (bit < 8u && (unsigned)chat_type != 1u << bit) {
+        bit++;
+    }
+    return avitoi_show_word(&avitoi_schema_chat_types, bit + 1u);
+}
+
+AVITO_API const char *avito_call_status_word(avito_call_status status)
+{
+    return avitoi_show_word(&avitoi_schema_call_statuses, (unsigned)status);
+}
+
+AVITO_API const char *avito_location_kind_word(avito_location_kind kind)
+{
+    return avitoi_show_word(&avitoi_schema_location_kinds, (unsigned)kind);
+}
+
+AVITO_API const char *avito_blacklist_reason_word(avito_blacklist_reason reason)
+{
+    return avitoi_show_word(&avitoi_show_reasons, (unsigned)reason);
+}
+
+AVITO_API const char *avito_outcome_word(avito_outcome outcome)
+{
+    return avitoi_show_word(&avitoi_show_outcomes, (unsigned)outcome + 1u);
+}
+
+AVITO_API const char *avito_json_type_word(avito_json_type type)
+{
+    return avitoi_show_word(&avitoi_show_json_types, (unsigned)type + 1u);
+}
 
 AVITO_API avito_message_class avito_classify(const avito_message *message)
 {
@@ -16472,11 +16959,8 @@ AVITO_API avito_message_class avito_classify(const avito_message *message)
 
 AVITO_API const char *avito_message_class_word(avito_message_class message_class)
 {
-    static const char *const words[] = {"buyer",       "own",     "system",
-                                        "placeholder", "deleted", "unsupported"};
-    const unsigned last = (unsigned)AVITO_CLASS_UNSUPPORTED;
-    const unsigned word = (unsigned)message_class;
-    return words[word < last ? word : last];
+    const unsigned last = (unsigned)AVITO_CLASS_UNSUPPORTED, word = (unsigned)message_class;
+    return avitoi_show_word(&avitoi_show_classes, (word < last ? word : last) + 1u);
 }
 
 /* ---- a line for a person ---- */
@@ -16660,11 +17144,19 @@ AVITO_API size_t avito_message_preview(const avito_message *message, avito_langu
     return line.len;
 }
 
-/* ---- JSON for a program ---- */
+/* ======================================================================= *
+ * >>83 SHOW: JSON
+ * ======================================================================= *
+ *
+ * Messages and chats for a program, in the names of the service, by the request writer, which counts what
+ * does not fit. Comes in: models. Goes out: a line of JSON, or the size that would do. May not write a part
+ * of one.
+ */
 
 struct avitoi_show {
     struct avitoi_writer w;
-    bool comma; /* the next member needs one */
+    bool comma;  /* the next member needs one */
+    bool inside; /* of its chat: the message need not name it */
 };
 
 /* As it is written: no other part of the header has these literals, so none keeps them in a program. */
@@ -16740,6 +17232,15 @@ static void avitoi_show_degrees(struct avitoi_show *s, const char *name, int32_t
     }
 }
 
+/* Both are 0 where none were given. */
+static void avitoi_show_place(struct avitoi_show *s, int32_t lat_e7, int32_t lon_e7)
+{
+    if (lat_e7 != 0 || lon_e7 != 0) {
+        avitoi_show_degrees(s, AVITOI_SHOW_NAME(lat), lat_e7);
+        avitoi_show_degrees(s, AVITOI_SHOW_NAME(lon), lon_e7);
+    }
+}
+
 static void avitoi_show_open(struct avitoi_show *s, const char *name)
 {
     if (name != NULL) {
@@ -16803,10 +17304,7 @@ static void avitoi_show_location(struct avitoi_show *s, const avito_location *lo
 {
     avitoi_show_open(s, AVITOI_SHOW_NAME(location));
     avitoi_show_str(s, AVITOI_SHOW_NAME(kind), location->kind_word);
-    if (location->lat_e7 != 0 || location->lon_e7 != 0) {
-        avitoi_show_degrees(s, AVITOI_SHOW_NAME(lat), location->lat_e7);
-        avitoi_show_degrees(s, AVITOI_SHOW_NAME(lon), location->lon_e7);
-    }
+    avitoi_show_place(s, location->lat_e7, location->lon_e7);
     avitoi_show_str(s, AVITOI_SHOW_NAME(title), location->title);
     avitoi_show_str(s, AVITOI_SHOW_NAME(text), location->text);
     avitoi_show_close(s);
@@ -16890,7 +17388,7 @@ static void avitoi_show_quote(struct avitoi_show *s, const avito_quote *quote)
 static void avitoi_show_notified(struct avitoi_show *s, const avito_message *m,
                                  const avito_chat *chat)
 {
-    const bool from_chat = m->chat_id.ptr == NULL && chat != NULL;
+    const bool from_chat = m->chat_id.ptr == NULL && chat != NULL && !s->inside;
     avitoi_show_str(s, AVITOI_SHOW_NAME(chat_id), from_chat ? chat->id : m->chat_id);
     avitoi_show_int(s, AVITOI_SHOW_NAME(user_id), m->user_id);
     avitoi_show_str(s, AVITOI_SHOW_NAME(chat_type), m->chat_type_word);
@@ -16945,34 +17443,156 @@ static void avitoi_show_message(struct avitoi_show *s, const avito_message *m,
     avitoi_show_close(s);
 }
 
-AVITO_API int avito_message_json(const avito_message *message, const avito_chat *chat, char *out,
-                                 size_t cap, size_t *needed)
+/* ---- a chat ---- */
+
+static void avitoi_show_profile(struct avitoi_show *s, const avito_profile *profile)
 {
-    struct avitoi_show s = AVITOI_ZERO;
+    avitoi_show_open(s, AVITOI_SHOW_NAME(public_user_profile));
+    avitoi_show_int(s, AVITOI_SHOW_NAME(user_id), profile->user_id);
+    avitoi_show_int(s, AVITOI_SHOW_NAME(item_id), profile->item_id);
+    if (profile->avatar != NULL) {
+        avitoi_show_open(s, AVITOI_SHOW_NAME(avatar));
+        avitoi_show_str(s, AVITOI_SHOW_NAME(default), profile->avatar->default_url);
+        avitoi_show_sizes(s, AVITOI_SHOW_NAME(images), profile->avatar->images);
+        avitoi_show_close(s);
+    }
+    avitoi_show_str(s, AVITOI_SHOW_NAME(url), profile->url);
+    avitoi_show_close(s);
+}
+
+/* An array, also where there are none. */
+static void avitoi_show_users(struct avitoi_show *s, const avito_users *users)
+{
+    size_t i;
+    avitoi_show_name(s, AVITOI_SHOW_NAME(users));
+    avitoi_write(&s->w, "[", 1);
+    s->comma = false;
+    for (i = 0; i < users->count; i++) {
+        const avito_user *user = &users->items[i];
+        avitoi_show_comma(s);
+        avitoi_show_open(s, NULL);
+        avitoi_show_number(s, AVITOI_SHOW_NAME(id), user->id);
+        avitoi_show_str(s, AVITOI_SHOW_NAME(name), user->name);
+        if (user->has_parsing_allowed) {
+            avitoi_show_bool(s, AVITOI_SHOW_NAME(parsing_allowed), user->parsing_allowed);
+        }
+        if (user->public_user_profile != NULL) {
+            avitoi_show_profile(s, user->public_user_profile);
+        }
+        avitoi_show_close(s);
+    }
+    avitoi_write(&s->w, "]", 1);
+    s->comma = true;
+}
+
+/* What a chat is about: the value of its context. */
+static void avitoi_show_listing(struct avitoi_show *s, const avito_item *item)
+{
+    avitoi_show_open(s, AVITOI_SHOW_NAME(value));
+    avitoi_show_int(s, AVITOI_SHOW_NAME(id), item->id);
+    avitoi_show_int(s, AVITOI_SHOW_NAME(user_id), item->user_id);
+    avitoi_show_int(s, AVITOI_SHOW_NAME(status_id), item->status_id);
+    avitoi_show_str(s, AVITOI_SHOW_NAME(title), item->title);
+    avitoi_show_str(s, AVITOI_SHOW_NAME(price_string), item->price_string);
+    avitoi_show_str(s, AVITOI_SHOW_NAME(url), item->url);
+    if (item->images != NULL) {
+        avitoi_show_open(s, AVITOI_SHOW_NAME(images));
+        avitoi_show_sizes(s, AVITOI_SHOW_NAME(main), item->images->main);
+        avitoi_show_int(s, AVITOI_SHOW_NAME(count), item->images->count);
+        avitoi_show_close(s);
+    }
+    if (item->location != NULL) {
+        avitoi_show_open(s, AVITOI_SHOW_NAME(location));
+        avitoi_show_str(s, AVITOI_SHOW_NAME(title), item->location->title);
+        avitoi_show_place(s, item->location->lat_e7, item->location->lon_e7);
+        avitoi_show_close(s);
+    }
+    avitoi_show_close(s);
+}
+
+/* In the order of the description. */
+static void avitoi_show_chat(struct avitoi_show *s, const avito_chat *chat, int64_t user_id)
+{
+    avitoi_show_open(s, NULL);
+    avitoi_show_str(s, AVITOI_SHOW_NAME(id), chat->id);
+    avitoi_show_int(s, AVITOI_SHOW_NAME(created), chat->created);
+    avitoi_show_int(s, AVITOI_SHOW_NAME(updated), chat->updated);
+    if (chat->context != NULL) {
+        avitoi_show_open(s, AVITOI_SHOW_NAME(context));
+        avitoi_show_str(s, AVITOI_SHOW_NAME(type), chat->context->type);
+        if (chat->context->item != NULL) {
+            avitoi_show_listing(s, chat->context->item);
+        }
+        avitoi_show_close(s);
+    }
+    avitoi_show_users(s, &chat->users);
+    if (chat->last_message != NULL) {
+        avitoi_show_name(s, AVITOI_SHOW_NAME(last_message));
+        s->inside = true;
+        avitoi_show_message(s, chat->last_message, chat);
+    }
+    avitoi_show_open(s, AVITOI_SHOW_NAME(avito));
+    avitoi_show_int(s, AVITOI_SHOW_NAME(user_id), user_id);
+    avitoi_show_close(s);
+    avitoi_show_close(s);
+}
+
+/* ---- into the caller's memory ---- */
+
+/* ARGUMENT, or AVITO_OK and a writer. */
+static int avitoi_show_begin(struct avitoi_show *s, const void *model, char *out, size_t cap,
+                             size_t *needed)
+{
+    memset(s, 0, sizeof *s);
+    s->w.out = out;
+    s->w.cap = cap;
     if (needed != NULL) {
         *needed = 0;
     }
-    if (message == NULL || (out == NULL && cap > 0)) {
-        return AVITO_ERR_ARGUMENT;
-    }
-    s.w.out = out;
-    s.w.cap = cap;
-    avitoi_show_message(&s, message, chat);
+    return model == NULL || (out == NULL && cap > 0) ? AVITO_ERR_ARGUMENT : AVITO_OK;
+}
+
+static int avitoi_show_end(struct avitoi_show *s, size_t *needed)
+{
     if (needed != NULL) {
-        *needed = (size_t)s.w.total + 1u;
+        *needed = (size_t)s->w.total + 1u;
     }
-    if (s.w.total < cap) {
-        out[s.w.total] = '\0';
+    if (s->w.total < s->w.cap) {
+        s->w.out[s->w.total] = '\0';
         return AVITO_OK;
     }
-    if (cap > 0) {
-        *out = '\0';
+    if (s->w.cap > 0) {
+        *s->w.out = '\0';
     }
     return AVITO_ERR_ROOM;
 }
 
+AVITO_API int avito_message_json(const avito_message *message, const avito_chat *chat, char *out,
+                                 size_t cap, size_t *needed)
+{
+    struct avitoi_show s;
+    const int rc = avitoi_show_begin(&s, message, out, cap, needed);
+    if (rc != AVITO_OK) {
+        return rc;
+    }
+    avitoi_show_message(&s, message, chat);
+    return avitoi_show_end(&s, needed);
+}
+
+AVITO_API int avito_chat_json(const avito_chat *chat, int64_t user_id, char *out, size_t cap,
+                              size_t *needed)
+{
+    struct avitoi_show s;
+    const int rc = avitoi_show_begin(&s, chat, out, cap, needed);
+    if (rc != AVITO_OK) {
+        return rc;
+    }
+    avitoi_show_chat(&s, chat, user_id);
+    return avitoi_show_end(&s, needed);
+}
+
 /* ======================================================================= *
- * >>82 POSIX
+ * >>84 POSIX
  * ======================================================================= *
  *
  * Clock, entropy and time of a POSIX system, as hooks for the options. Comes in: nothing. Goes out:
@@ -17112,7 +17732,7 @@ AVITO_API int avito_posix_entropy(void *ctx, void *out, size_t len)
 }
 
 /* ======================================================================= *
- * >>83 TCP
+ * >>85 TCP
  * ======================================================================= *
  *
  * A transport over POSIX sockets: look-up, connecting one address after the other, bytes. Comes in: a
@@ -17703,7 +18323,7 @@ AVITO_API int avito_tcp_fd(const avito_tcp *tcp)
 #endif /* AVITO_WITH_POSIX */
 
 /* ======================================================================= *
- * >>84 TLS: CERTIFICATES
+ * >>86 TLS: CERTIFICATES
  * ======================================================================= *
  *
  * The certificates that a server shows, checked as they stream in, beside BearSSL's own check: what
@@ -18122,7 +18742,7 @@ static const br_x509_class avitoi_cert_class = {
     avitoi_cert_class_end_cert, avitoi_cert_class_end_chain,   avitoi_cert_class_get_pkey};
 
 /* ======================================================================= *
- * >>85 TLS: SET-UP
+ * >>87 TLS: SET-UP
  * ======================================================================= *
  *
  * A profile of BearSSL's client, and what no profile may loosen: version, suites, hashes, key sizes.
@@ -18299,6 +18919,14 @@ static int avitoi_tls_set_buffers(avito_tls *tls)
     return br_ssl_engine_last_error(eng) == BR_ERR_OK ? AVITO_OK : AVITO_ERR_TLS_ROOM;
 }
 
+/* With its length, so that no two lists of fields look alike. */
+static void avitoi_tls_hash_field(br_sha256_context *hash, const unsigned char *field, size_t len)
+{
+    const uint8_t length[2] = {(uint8_t)(len >> 8), (uint8_t)(len & 255u)};
+    br_sha256_update(hash, length, sizeof length);
+    br_sha256_update(hash, field, len);
+}
+
 /* A number for this set of anchors: a session that was made with others must not be resumed. */
 static void avitoi_tls_hash_anchors(avito_tls *tls)
 {
@@ -18308,13 +18936,16 @@ static void avitoi_tls_hash_anchors(avito_tls *tls)
     br_sha256_init(&hash);
     for (i = 0; i < tls->o.anchors_count; i++) {
         const br_x509_trust_anchor *a = &tls->o.anchors[i];
-        br_sha256_update(&hash, a->dn.data, a->dn.len);
-        br_sha256_update(&hash, &a->pkey.key_type, 1);
-        if (a->pkey.key_type == BR_KEYTYPE_RSA) {
-            br_sha256_update(&hash, a->pkey.key.rsa.n, a->pkey.key.rsa.nlen);
-            br_sha256_update(&hash, a->pkey.key.rsa.e, a->pkey.key.rsa.elen);
+        const bool rsa = a->pkey.key_type == BR_KEYTYPE_RSA;
+        const uint8_t kind[3] = {a->pkey.key_type, (uint8_t)(a->flags & 255u),
+                                 (uint8_t)(rsa ? 0 : a->pkey.key.ec.curve)};
+        br_sha256_update(&hash, kind, sizeof kind);
+        avitoi_tls_hash_field(&hash, a->dn.data, a->dn.len);
+        if (rsa) {
+            avitoi_tls_hash_field(&hash, a->pkey.key.rsa.n, a->pkey.key.rsa.nlen);
+            avitoi_tls_hash_field(&hash, a->pkey.key.rsa.e, a->pkey.key.rsa.elen);
         } else {
-            br_sha256_update(&hash, a->pkey.key.ec.q, a->pkey.key.ec.qlen);
+            avitoi_tls_hash_field(&hash, a->pkey.key.ec.q, a->pkey.key.ec.qlen);
         }
     }
     br_sha256_out(&hash, out);
@@ -18442,7 +19073,7 @@ static int avitoi_tls_inner_result(avito_tls *tls, long result, int fallback)
 }
 
 /* ======================================================================= *
- * >>86 TLS: RECORDS
+ * >>88 TLS: RECORDS
  * ======================================================================= *
  *
  * Bytes between BearSSL's engine and the transport below: finished records are sent, what has come is
@@ -18738,7 +19369,7 @@ static long avitoi_tls_round(avito_tls *tls)
 }
 
 /* ======================================================================= *
- * >>87 TLS: CONNECTIONS
+ * >>89 TLS: CONNECTIONS
  * ======================================================================= *
  *
  * The transport's functions: connect with a handshake or a kept session, send, recv, wants, wait, close.
@@ -19236,7 +19867,7 @@ AVITO_API avito_transport avito_tls_transport(avito_tls *tls)
 }
 
 /* ======================================================================= *
- * >>88 TLS: TRUST ANCHORS
+ * >>90 TLS: TRUST ANCHORS
  * ======================================================================= *
  *
  * Certificates in PEM become BearSSL's trust anchors: names and keys from the low end of the caller's
@@ -19480,10 +20111,10 @@ AVITO_API int avito_anchors_load_file(avito_anchors *anchors, void *memory, size
 
 /*
  * ======================================================================= *
- * >>89 ON A COMPUTER
+ * >>91 ON A COMPUTER
  * ======================================================================= *
  *
- * Where there is a system with sockets, files and roots, avito_posix (>>91) is everything in one
+ * Where there is a system with sockets, files and roots, avito_posix (>>93) is everything in one
  * struct, opened by one call. Whatever its options leave zero comes from the environment. A whole
  * program::
  *
@@ -19523,7 +20154,7 @@ AVITO_API int avito_anchors_load_file(avito_anchors *anchors, void *memory, size
  *
  * An inbox takes its memory from the struct, too: avito_posix_inbox_options().
  *
- * Files. With .folder the store (>>90) keeps what has to outlive the program:
+ * Files. With .folder the store (>>92) keeps what has to outlive the program:
  *
  *     file             holds                            written                      locked
  *     ---------------  -------------------------------  ---------------------------  ------------
@@ -19566,7 +20197,7 @@ extern "C" {
 #endif
 
 /* ======================================================================= *
- * >>90 FILE STORE (AVITO_WITH_FILES)
+ * >>92 FILE STORE (AVITO_WITH_FILES)
  * ======================================================================= *
  *
  * A folder with what has to outlive the program: the tokens, the inbox' state, and what was sent, by a
@@ -19577,7 +20208,7 @@ extern "C" {
  *
  * One thread at a time uses a store; the folder may be opened more than once. Functions that fail say
  * AVITO_ERR_FILE, or AVITO_ERR_BUSY where another program is in the way, and avito_store_problem()
- * has the rest. Manual: >>89.
+ * has the rest. Manual: >>91.
  */
 #if AVITO_WITH_FILES
 
@@ -19712,14 +20343,14 @@ AVITO_API void avito_image_file_close(avito_image_file *image);
 #endif /* AVITO_WITH_FILES */
 
 /* ======================================================================= *
- * >>91 EVERYTHING IN ONE STRUCT (AVITO_WITH_FILES and AVITO_WITH_BEARSSL)
+ * >>93 EVERYTHING IN ONE STRUCT (AVITO_WITH_FILES and AVITO_WITH_BEARSSL)
  * ======================================================================= *
  *
  * For programs on a computer: the system's roots, TCP, TLS, account, lane, arena and all their buffers,
  * opened by one call. It is made of the public parts above, which stay reachable: call
  * avito_get_chats(&avito.client, ...) and whatever else there is. A second lane of the account is
  * avito_tcp_init(), avito_tls_init() with the same .anchors, and avito_client_init(&lane,
- * &avito.account, ...). Manual: >>89.
+ * &avito.account, ...). Manual: >>91.
  */
 #if AVITO_WITH_FILES && AVITO_WITH_BEARSSL
 
@@ -19744,7 +20375,7 @@ typedef struct avito_posix_options {
     avito_tcp_options tcp;
     const char *ca_file;          /* PEM; else AVITO_CA_FILE, SSL_CERT_FILE, the system's */
     const avito_anchors *anchors; /* of another struct: then no file is read */
-    const char *folder;           /* what to keep there: the store's, >>90; NULL: nothing is kept */
+    const char *folder;           /* what to keep there: the store's, >>92; NULL: nothing is kept */
     const char *program;          /* your name, for the store; NULL: none */
     uint32_t grace_s;             /* the store's; 0: 60 */
 } avito_posix_options;
@@ -19819,7 +20450,7 @@ AVITO_API int avito_posix_perror(avito_posix *avito, int result);
 #define AVITO_MESSENGER_COMPUTER_IMPLEMENTED
 
 /* ======================================================================= *
- * >>92 FILE STORE
+ * >>94 FILE STORE
  * ======================================================================= *
  *
  * What must hold. A file takes its name by rename(), after its bytes are on the disk; the folder is
@@ -20327,7 +20958,7 @@ AVITO_API int avito_store_save_inbox(void *ctx, int slot, const void *data, size
 #endif /* AVITO_WITH_FILES */
 
 /* ======================================================================= *
- * >>93 STORED SENDS AND PICTURES
+ * >>95 STORED SENDS AND PICTURES
  * ======================================================================= *
  *
  * Messages that are sent once, each in a file of its own until it is settled; and pictures, read from
@@ -20846,21 +21477,18 @@ static const char *avitoi_image_type(const uint8_t head[16])
     return NULL;
 }
 
-/* The file's name is the end of its path; of a long name the end, which has the suffix. */
+/* The end of the path; of a long one the end, which has the suffix. What is not UTF-8 becomes '?'. */
 static void avitoi_image_name(avito_image_file *image, const char *path)
 {
     const char *slash = strrchr(path, '/');
     const char *name = slash != NULL ? slash + 1 : path;
-    size_t len = strlen(name), i;
-    if (len >= sizeof image->priv.name) {
-        name += len - (sizeof image->priv.name - 1u);
-        len = sizeof image->priv.name - 1u;
+    const size_t len = strlen(name), cap = sizeof image->priv.name - 1u;
+    name += len > cap ? len - cap : 0u;
+    while (len > cap && (avitoi_text_byte(*name) & 0xc0u) == 0x80u) {
+        name++; /* the rest of a character */
     }
-    for (i = 0; i < len; i++) {
-        const bool good = name[i] > ' ' && name[i] <= '~' && name[i] != '"' && name[i] != '\\';
-        image->priv.name[i] = (char)(good ? name[i] : '_');
-    }
-    image->priv.name[len] = '\0';
+    memcpy(image->priv.name, name, strlen(name) + 1u);
+    avitoi_text_utf8_mend(image->priv.name);
 }
 
 static int avitoi_image_check(avito_image_file *image)
@@ -20915,7 +21543,7 @@ AVITO_API void avito_image_file_close(avito_image_file *image)
 #endif /* AVITO_WITH_FILES */
 
 /* ======================================================================= *
- * >>94 EVERYTHING IN ONE STRUCT
+ * >>96 EVERYTHING IN ONE STRUCT
  * ======================================================================= *
  *
  * One struct and one call for a program on a computer: account, lane, TCP, TLS, roots and the store.

@@ -48,20 +48,6 @@ static const char *type_of(const char *name)
     return "image/jpeg";
 }
 
-/* The file's name is part of a header: blanks, quotes and letters that are not ASCII become '_'. */
-static const char *name_of(char *path)
-{
-    char *name = strrchr(path, '/') != NULL ? strrchr(path, '/') + 1 : path;
-    char *c;
-
-    for (c = name; *c != '\0'; c++) {
-        if (*c <= ' ' || *c > '~' || *c == '"' || *c == '\\') {
-            *c = '_';
-        }
-    }
-    return name;
-}
-
 static int send_picture(avito_client *client, const char *chat_id, const avito_image_source *source)
 {
     avito_arena arena = avito_arena_of(room, sizeof room);
@@ -106,7 +92,7 @@ int main(int argc, char **argv)
     }
     source.ctx = file;
     source.size = (size_t)size;
-    source.file_name = name_of(argv[2]);
+    source.file_name = strrchr(argv[2], '/') != NULL ? strrchr(argv[2], '/') + 1 : argv[2];
     source.content_type = type_of(source.file_name);
 
     example_must(avito_tcp_init(&tcp, NULL), "TCP");

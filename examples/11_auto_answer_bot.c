@@ -349,6 +349,14 @@ static const char *tidy(char *text)
     return text;
 }
 
+static bool is_one_message(const char *text)
+{
+    const size_t len = avito_next_part(&text);
+
+    text += len;
+    return len > 0 && avito_next_part(&text) == 0;
+}
+
 /* The folder, for this program alone: two of them would answer everybody twice. */
 static bool open_folder(const char *name)
 {
@@ -380,7 +388,7 @@ int main(int argc, char **argv)
     avito_self me;
     int result;
 
-    if (text[0] == '\0' || text[avito_split_text(text)] != '\0') {
+    if (!is_one_message(text)) {
         fprintf(stderr, "usage: 11_auto_answer_bot FOLDER TEXT (of up to 1000 characters)\n");
         return 2;
     }

@@ -6,8 +6,8 @@
 # short ways, no vectors. (http-parser and BearSSL are not compiled here, so MSan cannot see them.)
 
 FUZZ_SECONDS ?= 60
-FUZZ_NAMES := webhook_request response json notification raw_json sequence stored pem tls_server control program
-FUZZ_MSAN := response json notification raw_json sequence
+FUZZ_NAMES := webhook_request response json notification raw_json split sequence stored pem tls_server control program
+FUZZ_MSAN := response json notification raw_json split sequence
 FUZZ_TINY := webhook_request response notification raw_json sequence stored
 
 FUZZ_PROGRAMS := $(FUZZ_NAMES:%=build/fuzz/%)

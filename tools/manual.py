@@ -23,6 +23,7 @@ import textwrap
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 HEADER = os.path.join(TOP, "avito_messenger.h")
+DESCRIPTION = os.path.join(TOP, "tests", "check", "description.txt")
 WIDTH = 100
 HEADINGS = {"states": " *     state    ", "phases": " *     phase    ", "errors": " *     code name", "sizes": " *     bytes of "}
 
@@ -78,6 +79,17 @@ def endpoints(text):
         method = "POST" if re.search(r"\bAVITOI_ENDPOINT_POST\b", rest) else "GET"
         rows.append(f"{name} {method} {path}")
     return rows
+
+
+def description(text):
+    """Where the calls differ from DESCRIPTION, and its month from the header's."""
+    with open(DESCRIPTION, encoding="utf-8") as file:
+        month, *wanted = [line.strip() for line in file if not line.startswith("#")]
+    calls = {row.split(" ", 1)[1] for row in endpoints(text)} - {"POST /token", "GET /core/v1/accounts/self"}
+    yield from sorted(f"#   {way} {call}" for way, rows in (("+", calls - set(wanted)), ("-", set(wanted) - calls))
+                      for call in rows)
+    if f'#define AVITO_API_DESCRIPTION_DATE "{month}"' not in text:
+        yield f"#   AVITO_API_DESCRIPTION_DATE is not {month}"
 
 
 def measure():
@@ -161,6 +173,9 @@ def main():
     bad = list(differences(listed, endpoints(text)))
     print(("not ok" if bad else "ok") + " - manual: endpoints are those of the code")
     print("\n".join(bad), end="\n" if bad else "")
+    other = list(description(text))
+    print(("not ok" if other else "ok") + " - the calls are the operations of the official description")
+    print("\n".join(other), end="\n" if other else "")
     ends = [lines.index("#ifndef AVITO_MESSENGER_" + part) for part in ("H", "PARTS_H", "COMPUTER_H")]
     begins = [0] + [i for i, line in enumerate(lines) if re.match(r"#endif .*: end of the (core|parts) \*/", line)]
     long = [i + 1 for first, end in zip(begins, ends) for i in range(first, end) if len(lines[i]) > WIDTH]
@@ -171,7 +186,7 @@ def main():
             file.write("\n".join(lines))
     if failed:
         print("#   `make manual` writes the tables again")
-    return 1 if failed or bad or long else 0
+    return 1 if failed or bad or other or long else 0
 
 
 if __name__ == "__main__":

@@ -523,10 +523,10 @@ static void test_sources_urls_codes_and_blacklist(void **state)
     s.read = never_read;
     REFUSED(avito_upload_image(&l.client, USER, &s, &l.arena, &got.image), ARGUMENT);
     s.data = NULL;
-    s.file_name = "a\"b";
-    assert_true(avito_upload_image(&l.client, USER, &s, &l.arena, &got.image) < 0);
-    s.file_name = "a\r\nX: y";
-    assert_true(avito_upload_image(&l.client, USER, &s, &l.arena, &got.image) < 0);
+    s.file_name = "a\xff";
+    REFUSED(avito_upload_image(&l.client, USER, &s, &l.arena, &got.image), UTF8);
+    s.file_name = "";
+    REFUSED(avito_upload_image(&l.client, USER, &s, &l.arena, &got.image), ID);
     s.file_name = NULL;
     s.content_type = "image/png\r\nX: y";
     assert_true(avito_upload_image(&l.client, USER, &s, &l.arena, &got.image) < 0);

@@ -91,6 +91,7 @@ static const struct rule {
     {"avito_enable_lanes", MAKES, "", 0},
     {"avito_account_init", MAKES, "", ARGUMENT},
     {"avito_authorize_url", USES, "state out_len ", ARGUMENT},
+    {"avito_consent_url", USES, "out_len ", ARGUMENT},
     {"avito_account_unpaid", USES, "", false},
     {"avito_account_refresh_in_doubt", USES, "", false},
     {"avito_account_open_gate", USES, "", ARGUMENT},
@@ -99,6 +100,7 @@ static const struct rule {
     {"avito_enable_retries", MAKES, "", 0},
     {"avito_enable_dry_run", MAKES, "", 0},
     {"avito_enable_raw", MAKES, "", 0},
+    {"avito_set_headers", MAKES, "headers bad ", ARGUMENT},
     {"avito_client_init", MAKES, "", ARGUMENT},
     {"avito_client_close", ENDS, "", 0},
     {"avito_step", ONWARD, "", ARGUMENT},
@@ -108,6 +110,7 @@ static const struct rule {
     {"avito_last_error", USES, "", true},
     {"avito_get_token", CALL, "out ", ARGUMENT},
     {"avito_exchange_code", CALL, "out ", ARGUMENT},
+    {"avito_consent_exchange", CALL, "out ", ARGUMENT},
     {"avito_refresh_token", CALL, "out ", ARGUMENT},
     {"avito_get_chats", CALL, "query ", ARGUMENT},
     {"avito_get_messages", CALL, "query ", ARGUMENT},
@@ -122,6 +125,7 @@ static const struct rule {
     {"avito_list_has_more", USES, "", false},
     {"avito_send_message", CALL, "out ", ARGUMENT},
     {"avito_send_image_message", CALL, "out ", ARGUMENT},
+    {"avito_next_part", PURE, "", 0},
     {"avito_split_text", PURE, "", 0},
     {"avito_confirm_sends", CALL, "baseline ", ARGUMENT},
     {"avito_parse_webhook", USES, "needed ", ARGUMENT},
@@ -188,6 +192,15 @@ static const struct rule {
     {"avito_message_preview", PURE, "", 0},
     {"avito_message_json", PURE, "chat needed ", ARGUMENT},
     {"avito_message_class_word", PURE, "", 0},
+    {"avito_chat_json", PURE, "needed ", ARGUMENT},
+    {"avito_message_type_word", PURE, "", 0},
+    {"avito_direction_word", PURE, "", 0},
+    {"avito_chat_type_word", PURE, "", 0},
+    {"avito_call_status_word", PURE, "", 0},
+    {"avito_location_kind_word", PURE, "", 0},
+    {"avito_blacklist_reason_word", PURE, "", 0},
+    {"avito_outcome_word", PURE, "", 0},
+    {"avito_json_type_word", PURE, "", 0},
     {"avito_store_options_default", PURE, "", 0},
     {"avito_store_open", MAKES, "", ARGUMENT},
     {"avito_store_close", ENDS, "", 0},
@@ -655,6 +668,7 @@ static void *good(const char *type, const char *name, size_t at)
     static avito_sent_query sent = {"x", NULL, 100, NULL, 0, 1, 0};
     static avito_blacklist_user user = {9, 0, AVITO_REASON_SPAM};
     static avito_store_send send = {"key", "u2i-a", "m1", 1, "x", "", 0, 0, AVITO_CANNOT_TELL};
+    static avito_consent consent = {"messenger:read", NULL, NULL, false};
     static avito_chats_query chats;
     static avito_messages_query messages;
     const struct object *object = object_of(type, name);
@@ -669,6 +683,7 @@ static void *good(const char *type, const char *name, size_t at)
     return strcmp(type, "char") == 0                   ? text_of(name)
            : strcmp(type, "char *") == 0               ? (void *)ids
            : strcmp(type, "avito_image_source") == 0   ? (void *)&source
+           : strcmp(type, "avito_consent") == 0        ? (void *)&consent
            : strcmp(type, "avito_sent_query") == 0     ? (void *)&sent
            : strcmp(type, "avito_blacklist_user") == 0 ? (void *)&user
            : strcmp(name, "send") == 0                 ? (void *)&send

@@ -29,18 +29,23 @@
 
 static avito_self self;
 
-static void expect_post(struct script *s, const char *grant_and_more)
+static void expect_post_and(struct script *s, const char *grant_and_more, const char *last)
 {
     char text[600], body[400];
 
-    (void)snprintf(body, sizeof body, "%s&client_id=" LANE_ID "&client_secret=" LANE_SECRET,
-                   grant_and_more);
+    (void)snprintf(body, sizeof body, "%s&client_id=" LANE_ID "&client_secret=" LANE_SECRET "%s",
+                   grant_and_more, last);
     (void)snprintf(
         text, sizeof text,
         "POST /token HTTP/1.1\r\nHost: api.avito.ru\r\n"
         "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: %zu\r\n\r\n%s",
         strlen(body), body);
     script_expect(s, text, strlen(text));
+}
+
+static void expect_post(struct script *s, const char *grant_and_more)
+{
+    expect_post_and(s, grant_and_more, "");
 }
 
 static void fetch(struct script *s, int status, const char *answer)
@@ -641,6 +646,23 @@ static void test_exchange_code(void **state)
     assert_int_equal(token.expires_in, 86400);
     assert_int_equal(token.expires_at, l.clock.unix_s + 86400);
     expect(&l, AVITO_ERR_FORBIDDEN); /* a token just fetched is not renewed at once */
+    lane_free(&l);
+}
+
+/* The address of the consent is named again, and only then. */
+static void test_exchange_code_names_the_address(void **state)
+{
+    static const avito_consent consent = {NULL, NULL, "https://a.ru/b?c=\"\r\n", false};
+    struct lane l;
+
+    (void)state;
+    begin(&l, true);
+    expect_post_and(&l.script, "grant_type=authorization_code&code=abc",
+                    "&redirect_uri=https%3A%2F%2Fa.ru%2Fb%3Fc%3D%22%0D%0A");
+    script_answer_json(&l.script, 200, P1, strlen(P1));
+    clock_advance(&l.clock, 1);
+    assert_int_equal(lane_run(&l, avito_consent_exchange(&l.client, &consent, "abc", NULL)),
+                     AVITO_OK);
     lane_free(&l);
 }
 
@@ -1423,29 +1445,57 @@ static void test_trace_has_no_secrets(void **state)
     all_played(&l);
 }
 
-static void test_authorize_url(void **state)
+static void authorize(const avito_consent *consent, const char *url)
 {
-    static const char url[] = "https://avito.ru/oauth?response_type=code&client_id=" LANE_ID
-                              "&scope=messenger%3Aread%2Cmessenger%3Awrite&state=a%26b";
+    const size_t size = strlen(url) + 1;
     struct lane l;
 
-    (void)state;
     lane_init(&l, 512);
-    for (size_t cap = 0; cap <= sizeof url + 3; cap++) {
+    for (size_t cap = 0; cap <= size + 3; cap++) {
         struct guard out = guard_end(cap);
         size_t len = 0;
-        int rc = avito_authorize_url(&l.account, "messenger:read,messenger:write", "a&b",
-                                     (char *)out.data, cap, &len);
-        assert_int_equal(rc, cap >= sizeof url ? AVITO_OK : AVITO_ERR_ROOM);
+        int rc = avito_consent_url(&l.account, consent, (char *)out.data, cap, &len);
+        assert_int_equal(rc, cap >= size ? AVITO_OK : AVITO_ERR_ROOM);
         if (rc == AVITO_OK) {
             assert_string_equal((char *)out.data, url);
-            assert_int_equal(len, sizeof url - 1);
+            assert_int_equal(len, size - 1);
         } else {
-            assert_int_equal(len, sizeof url);
+            assert_int_equal(len, size);
         }
         guard_free(&out);
     }
     lane_free(&l);
+}
+
+#define CONSENT "https://avito.ru/oauth?response_type=code"
+
+static void test_authorize_url(void **state)
+{
+    avito_consent consent = {"messenger:read,messenger:write", NULL, NULL, false};
+    avito_account_options options = avito_account_options_default();
+    avito_account account;
+    char tokens[AVITO_TOKENS_SIZE(40)], url[256];
+
+    (void)state;
+    options.client_id = LANE_ID;
+    options.client_secret = LANE_SECRET;
+    options.tokens = tokens;
+    options.tokens_cap = sizeof tokens;
+    options.clock_ms = clock_ms;
+    authorize(&consent,
+              CONSENT "&client_id=" LANE_ID "&scope=messenger%3Aread%2Cmessenger%3Awrite");
+    consent.state = "a&b";
+    assert_int_equal(avito_account_init(&account, &options), AVITO_OK);
+    assert_int_equal(avito_authorize_url(&account, consent.scope, "a&b", url, sizeof url, NULL),
+                     AVITO_OK);
+    authorize(&consent, url);
+    authorize(&consent, CONSENT "&client_id=" LANE_ID
+                                "&scope=messenger%3Aread%2Cmessenger%3Awrite&state=a%26b");
+    consent.pro_users_flow = true;
+    consent.redirect_uri = "https://a.ru/b?c=d";
+    authorize(&consent, CONSENT "&pro_users_flow=true&client_id=" LANE_ID
+                                "&scope=messenger%3Aread%2Cmessenger%3Awrite"
+                                "&redirect_uri=https%3A%2F%2Fa.ru%2Fb%3Fc%3Dd&state=a%26b");
 }
 
 int main(void)
@@ -1474,6 +1524,7 @@ int main(void)
         cmocka_unit_test(test_unfit_token_of_the_server),
         cmocka_unit_test(test_unfit_token_of_the_store),
         cmocka_unit_test(test_exchange_code),
+        cmocka_unit_test(test_exchange_code_names_the_address),
         cmocka_unit_test(test_refresh_without_a_refresh_token),
         cmocka_unit_test(test_refresh_in_doubt),
         cmocka_unit_test(test_refused_refresh_token),

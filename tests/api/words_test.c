@@ -141,23 +141,13 @@ static void test_masks_and_version(void **state)
     (void)snprintf(version, sizeof version, "%d.%d.%d", AVITO_VERSION_MAJOR, AVITO_VERSION_MINOR,
                    AVITO_VERSION_PATCH);
     assert_string_equal(AVITO_VERSION, version);
-    assert_int_equal(strlen(AVITO_API_DESCRIPTION_DATE), strlen("2025-11"));
+    assert_int_equal(strlen(AVITO_API_DESCRIPTION_DATE), strlen("2026-10"));
     assert_int_equal(AVITO_MESSAGE_ALL,
                      AVITO_MESSAGE_CONTENTS | AVITO_MESSAGE_QUOTES | AVITO_MESSAGE_IMAGES);
     assert_int_equal(AVITO_MESSAGE_ALL & (AVITO_CHAT_ALL | AVITO_MESSAGE_BARE), 0);
 }
 
 /* ---- long texts ---- */
-
-static size_t points(const char *text, size_t len)
-{
-    size_t i, n = 0;
-
-    for (i = 0; i < len; i++) {
-        n += ((unsigned char)text[i] & 0xc0u) != 0x80u;
-    }
-    return n;
-}
 
 /* `n` times `unit`, then `end`. Free it. */
 static char *many(const char *unit, size_t n, const char *end)
@@ -173,15 +163,35 @@ static char *many(const char *unit, size_t n, const char *end)
     return text;
 }
 
+/* Length of the next part; the text moves on behind it. */
+static size_t next(const char **text)
+{
+    const size_t n = avito_next_part(text);
+
+    *text += n;
+    return n;
+}
+
+static size_t first(const char *text)
+{
+    return avito_next_part(&text);
+}
+
 static void test_short_texts_are_one_part(void **state)
 {
     char *just = many("\xd0\x96", AVITO_TEXT_MAX, "");
+    const char *text = " \n a b. c\n\nd \r\n";
 
     (void)state;
-    assert_int_equal(avito_split_text(""), 0);
-    assert_int_equal(avito_split_text("a"), 1);
-    assert_int_equal(avito_split_text("a b. c\n\nd"), 9);
-    assert_int_equal(avito_split_text(just), strlen(just));
+    assert_int_equal(avito_next_part(NULL), 0);
+    assert_int_equal(first(""), 0);
+    assert_int_equal(first(" \r\n\xc2\xa0\xe2\x80\x83\t"), 0);
+    assert_int_equal(first("a"), 1);
+    assert_int_equal(next(&text), strlen("a b. c\n\nd"));
+    assert_string_equal(text, " \r\n");
+    assert_int_equal(next(&text), 0);
+    assert_string_equal(text, "");
+    assert_int_equal(first(just), strlen(just));
     free(just);
 }
 
@@ -206,33 +216,132 @@ static void test_parts_end_at_borders(void **state)
         } else {
             k = i == 3 ? 4 : i;
         }
-        assert_int_equal(avito_split_text(text), rows[k].at + strlen(rows[k].border));
+        assert_int_equal(first(text), rows[k].at + strcspn(rows[k].border, " \n"));
         free(text);
     }
 }
 
-static void test_parts_make_up_the_text(void **state)
+/* Each row: a text of so many letters and an end, and how long its parts are. Every one was once cut so
+ * that the service refuses a part, or shows half a character. */
+static void test_parts_can_be_sent(void **state)
 {
-    static const char *const units[] = {"x",     "\xd0\x96",      "\xf0\x9f\x98\x80",
-                                        "word ", "Предложение. ", "line\n",
-                                        "\x80",  "\xf0\x9f",      "\xff"};
-    size_t i;
+#define FAMILY "\xf0\x9f\x91\xa8\xe2\x80\x8d\xf0\x9f\x91\xa9\xe2\x80\x8d\xf0\x9f\x91\xa7"
+#define FLAG   "\xf0\x9f\x87\xb7\xf0\x9f\x87\xba"
+    static const struct {
+        size_t letters;
+        const char *end;
+        size_t parts[4];
+    } rows[] = {
+        {1000, "\n", {1000}},
+        {998, "\r\n\r\n", {998}},
+        {999, "\n\xc2\xa0 y", {999, 1}},
+        {1000, "  \n y", {1000, 1}},
+        {1000, "y", {1000, 1}},
+        {999, "\xd0\xb8\xcc\x86", {999, 4}}, /* an accent */
+        {997, FLAG FLAG, {997, 16}},         /* two flags */
+        {998, FAMILY, {998, 18}},
+        {999, "\xf0\x9f\x98\x80", {999, 4}},  /* two units of UTF-16 */
+        {995, "\r\n\r\n\r\n\r\ny", {995, 1}}, /* more blanks than there is room for */
+        {700, " " FLAG, {709}},
+        {0, "", {0}},
+    };
+    size_t i, k;
 
     (void)state;
-    for (i = 0; i < sizeof units / sizeof units[0]; i++) {
-        char *text = many(units[i], 2600, "end");
-        size_t at = 0;
-        while (text[at] != '\0') {
-            size_t n = avito_split_text(text + at);
-            assert_true(n > 0);
-            assert_true(points(text + at, n) <= AVITO_TEXT_MAX);
-            at += n;
-            assert_true(at <= strlen(text));
-            assert_true(((unsigned char)text[at] & 0xc0u) != 0x80u); /* no sequence is cut */
+    for (i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char *text = many("x", rows[i].letters, rows[i].end);
+        const char *rest = text;
+        for (k = 0; k < 4 && rows[i].parts[k] > 0; k++) {
+            assert_int_equal(next(&rest), rows[i].parts[k]);
         }
-        assert_int_equal(at, strlen(text));
+        assert_int_equal(next(&rest), 0);
+        assert_string_equal(rest, "");
         free(text);
     }
+#undef FAMILY
+#undef FLAG
+}
+
+/* More accents than a message has room for: there is no better border than a code point. */
+static void test_a_character_may_be_too_long(void **state)
+{
+    char *text = many("\xcc\x81", 1500, "");
+    const char *rest = text;
+    char *after = many("\xcc\x81", 1500, "");
+
+    (void)state;
+    assert_int_equal(next(&rest), 2000);
+    assert_int_equal(next(&rest), 1000);
+    assert_int_equal(next(&rest), 0);
+    memcpy(after, "a b ", 4); /* ends before it, though that is not the last quarter */
+    rest = after;
+    assert_int_equal(next(&rest), 3);
+    free(after);
+    free(text);
+}
+
+/* As 0.1.0 split them: what it gives makes up the text, and what is no blank can be sent. */
+static void test_parts_that_touch(void **state)
+{
+    static const struct {
+        size_t letters;
+        const char *end;
+        size_t parts[4];
+    } rows[] = {{1000, "", {1000}},
+                {990, " \n", {992}},
+                {990, "\n\nabc. d", {998}},
+                {996, " abcdef", {997, 6}},
+                {998, "\r\n\r\n", {1000, 2}},
+                {999, "\xf0\x9f\x98\x80 ", {999, 5}},
+                {0, "", {0}},
+                {0, "\n a", {3}},
+                {995, "\r\n\r\n\r\n\r\ny", {999, 5}}};
+    char *blanks = many(" ", 2500, "x");
+    size_t i, k;
+
+    (void)state;
+    assert_int_equal(avito_split_text(NULL), 0);
+    for (i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char *text = many("x", rows[i].letters, rows[i].end);
+        size_t at = 0;
+        for (k = 0; k < 4 && rows[i].parts[k] > 0; k++) {
+            assert_int_equal(avito_split_text(text + at), rows[i].parts[k]);
+            at += rows[i].parts[k];
+        }
+        assert_int_equal(at, strlen(text));
+        assert_int_equal(avito_split_text(text + at), 0);
+        free(text);
+    }
+    assert_int_equal(avito_split_text(blanks), AVITO_TEXT_MAX);
+    assert_int_equal(avito_split_text(blanks + 2000), 501);
+    free(blanks);
+}
+
+/* What is malformed is refused whole, part by part. */
+static void test_malformed_texts_stay_malformed(void **state)
+{
+    static const char *const units[] = {"\x80", "\xf0\x9f", "\xff", "x\xc3 "};
+    struct lane l;
+    size_t i, n;
+
+    (void)state;
+    lane_init(&l, 512);
+    for (i = 0; i < sizeof units / sizeof units[0]; i++) {
+        char *text = many(units[i], 2600, "\xc3");
+        const char *rest = text;
+        while ((n = avito_next_part(&rest)) > 0) {
+            char part[AVITO_PART_SIZE];
+            assert_true(n < sizeof part);
+            memcpy(part, rest, n);
+            part[n] = '\0';
+            rest += n;
+            assert_int_equal(avito_send_message(&l.client, USER, CHAT, part, NULL, NULL),
+                             AVITO_ERR_UTF8);
+        }
+        assert_string_equal(rest, "");
+        free(text);
+    }
+    lane_free(&l);
 }
 
 /* ---- lanes that only say what they would send ---- */
@@ -280,8 +389,6 @@ static void test_dry_run_checks_and_clips(void **state)
     (void)state;
     dry(&l);
     assert_int_equal(avito_send_message(&l.client, USER, CHAT, "", &l.arena, NULL), AVITO_ERR_TEXT);
-    assert_int_equal(avito_send_message(&l.client, USER, CHAT, "a\xd0", &l.arena, NULL),
-                     AVITO_ERR_UTF8);
     assert_int_equal(avito_add_to_blacklist(&l.client, USER, &user, 1), AVITO_OK);
     assert_string_equal(l.error_body,
                         "POST /messenger/v2/accounts/350000001/blacklist\n"
@@ -327,7 +434,10 @@ int main(void)
         cmocka_unit_test(test_masks_and_version),
         cmocka_unit_test(test_short_texts_are_one_part),
         cmocka_unit_test(test_parts_end_at_borders),
-        cmocka_unit_test(test_parts_make_up_the_text),
+        cmocka_unit_test(test_parts_can_be_sent),
+        cmocka_unit_test(test_a_character_may_be_too_long),
+        cmocka_unit_test(test_parts_that_touch),
+        cmocka_unit_test(test_malformed_texts_stay_malformed),
         cmocka_unit_test(test_dry_run_sends_nothing),
         cmocka_unit_test(test_dry_run_checks_and_clips),
         cmocka_unit_test(test_dry_run_still_reads),

@@ -328,7 +328,7 @@ def chats():
 def images():
     with Simulator("--chats", "1") as service, tempfile.TemporaryDirectory() as folder:
         chat = service.door("chats")["chats"][0]["id"]
-        for name, sent_as in (("Мой \"велосипед\".PNG", "_" * 27 + ".PNG"), ("photo.png", "photo.png")):
+        for name, sent_as in (("Мой \"велосипед\".PNG", "Мой %22велосипед%22.PNG"), ("photo.png", "photo.png")):
             path = os.path.join(folder, name)
             with open(path, "wb") as file:
                 file.write(picture())

@@ -77,6 +77,15 @@ def sequences():
         yield str(number), random.Random(number).randbytes(700)
 
 
+def split():
+    """How many letters come first, in fours; how often the text stands there; text."""
+    texts = ["слово ", "Предложение. ", "строка\r\n", "абзац\n\n", "\u00a0", "\u3000 ", "и\u0306",
+             "\U0001f468\u200d\U0001f469\u200d\U0001f467", "\U0001f1f7\U0001f1fa", "\u0301", "x"]
+    for number, text in enumerate(texts):
+        yield f"{number}", bytes([245, 31]) + (text * 20).encode()
+    yield "all", bytes([0, 31]) + "".join(texts).encode()
+
+
 def raw_json():
     for name, _, body in bodies():
         yield name, b"\xff\x0f\x00" + body
@@ -154,7 +163,8 @@ def webhook_request():
 def main():
     target, directory = sys.argv[1], pathlib.Path(sys.argv[2])
     make = {"response": response, "json": filters, "notification": notification,
-            "raw_json": raw_json, "sequence": sequences, "webhook_request": webhook_request,
+            "raw_json": raw_json, "split": split,
+            "sequence": sequences, "webhook_request": webhook_request,
             "stored": stored, "control": control, "pem": pem, "program": program, "tls_server": tls_server}[target]
     count = 0
     for name, data in make():

@@ -95,6 +95,8 @@ void lane_init(struct lane *l, size_t window)
     avito_enable_retries(&l->options);
     avito_enable_dry_run(&l->options);
     avito_enable_raw(&l->options);
+    l->headers.user_agent = "";
+    (void)avito_set_headers(&l->options, &l->headers, NULL);
     l->options.never_wait = true;
     l->options.error_body = l->error_body;
     l->options.error_body_cap = sizeof l->error_body;

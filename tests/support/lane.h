@@ -27,6 +27,8 @@ struct lane {
     struct script script;
     avito_account_options account_options; /* may be changed, then lane_again() */
     avito_client_options options;
+    avito_headers
+        headers; /* none, not even User-Agent, so that requests are as short as they can be */
     avito_account account;
     avito_client client;
     avito_arena arena;

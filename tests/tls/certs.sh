@@ -96,12 +96,34 @@ leaf leaf-is-ca ec ca-ec sha256 "$san" "$server" "basicConstraints=CA:TRUE"
 leaf usage-encipher 2048 ca-rsa sha256 "$san" "keyUsage=critical,keyEncipherment"
 leaf critical-unknown ec ca-ec sha256 "$san" "1.2.3.4=critical,ASN1:NULL"
 
+# The largest RSA keys that BearSSL takes, and larger ones.
+leaf rsa4096 4096 ca-rsa sha256 "$san" "$server"
+leaf rsa4160 4160 ca-rsa sha256 "$san" "$server"
+
+# Anchors of their own: one with constraints that exclude the host, and one whose last day is over soon.
+key root-narrow.key ec
+openssl req -x509 -new -key root-narrow.key -sha256 -days $days -subj "/O=Avito tests/CN=Root narrow" \
+    -addext "basicConstraints=critical,CA:TRUE" -addext "keyUsage=critical,keyCertSign,cRLSign" \
+    -addext "nameConstraints=critical,permitted;DNS:other.test" -out root-narrow.pem
+key root-old.key ec
+openssl req -x509 -new -key root-old.key -sha256 -days 1 -subj "/O=Avito tests/CN=Root old" \
+    -addext "basicConstraints=critical,CA:TRUE" -addext "keyUsage=critical,keyCertSign,cRLSign" \
+    -out root-old.pem
+leaf under-narrow ec root-narrow sha256 "$san" "$server"
+leaf under-old ec root-old sha256 "$san" "$server"
+
 # A leaf that signs another leaf.
 leaf leaf-signs ec no-eku sha256 "$san"
 
 # The chain in the wrong order, and one of nine certificates.
 cat good-ec.one root-ec.pem ca-ec.pem >wrong-order.pem
 cp good-ec.key wrong-order.key
+cat ca-ec.pem good-ec.one >leaf-last.pem
+cp good-ec.key leaf-last.key
+cat good-ec.one ca-rsa.pem ca-ec.pem >stranger-between.pem
+cp good-ec.key stranger-between.key
+cat good-ec.one ca-ec.pem ca-rsa.pem >stranger-last.pem
+cp good-ec.key stranger-last.key
 cat good-ec.one ca-ec.pem root-ec.pem >with-root.pem
 cp good-ec.key with-root.key
 cat good-ec.one ca-ec.pem >nine.pem

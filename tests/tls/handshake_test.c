@@ -34,6 +34,10 @@ static void server_certificates(void **state)
         {"with-root", AVITO_OK, 0},
         {"unknown-root", AVITO_ERR_TLS_TRUST, BR_ERR_X509_NOT_TRUSTED},
         {"wrong-order", AVITO_ERR_TLS_TRUST, BR_ERR_X509_DN_MISMATCH},
+        {"stranger-between", AVITO_ERR_TLS_TRUST, BR_ERR_X509_DN_MISMATCH},
+        {"stranger-last", AVITO_OK, 0},
+        {"rsa4096", AVITO_OK, 0},
+        {"rsa4160", AVITO_ERR_TLS_CERT, 0},
         {"wrong-host", AVITO_ERR_TLS_NAME, BR_ERR_X509_BAD_SERVER_NAME},
         {"ip-name", AVITO_ERR_TLS_NAME, BR_ERR_X509_BAD_SERVER_NAME},
         {"ip-only", AVITO_ERR_TLS_NAME, BR_ERR_X509_BAD_SERVER_NAME},
@@ -95,6 +99,31 @@ static void validity(void **state)
     assert_int_equal(side_talk(&side, &peer), AVITO_ERR_TLS_TIME);
     assert_int_equal(peer.got_len, 0);
     peer_free(&peer);
+}
+
+/* An anchor is a name and a key: neither its own last day nor its own constraints count. */
+static void anchors_as_they_are(void **state)
+{
+    static const char *const names[] = {"old", "narrow"};
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        char leaf[32], root[64];
+        (void)snprintf(leaf, sizeof leaf, "under-%s", names[i]);
+        (void)snprintf(root, sizeof root, PEER_CERTS "root-%s.pem", names[i]);
+        side_meet(&side, &peer, leaf);
+        assert_int_equal(
+            avito_anchors_load_file(&side.anchors, side.anchor_room, sizeof side.anchor_room, root),
+            AVITO_OK);
+        side.options.anchors = side.anchors.items;
+        side.options.anchors_count = side.anchors.count;
+        side.now += 10 * 86400; /* nine days after the last one of the old anchor */
+        assert_int_equal(side_talk(&side, &peer), AVITO_OK);
+        peer_free(&peer);
+        side_meet(&side, &peer, leaf); /* it is this anchor that lets it in */
+        assert_int_equal(side_talk(&side, &peer), AVITO_ERR_TLS_TRUST);
+        peer_free(&peer);
+    }
 }
 
 /* ---- options ---- */
@@ -576,6 +605,7 @@ int main(void)
         cmocka_unit_test(server_certificates),
         cmocka_unit_test(repeated_extension),
         cmocka_unit_test(validity),
+        cmocka_unit_test(anchors_as_they_are),
         cmocka_unit_test(missing_options),
         cmocka_unit_test(configure_cannot_loosen),
         cmocka_unit_test(time_and_entropy),

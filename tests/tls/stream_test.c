@@ -323,6 +323,46 @@ static void session_moves(void **state)
     peer_free(&peer);
 }
 
+/* A session is for the host, the port and the anchors that it was made with, down to the last field. */
+static void session_is_for_one_server(void **state)
+{
+    static avito_tls_session session;
+    static unsigned char key[600];
+    br_x509_trust_anchor anchors[2];
+
+    (void)state;
+    side_meet(&side, &peer, "good-p384"); /* *.example.test */
+    assert_int_equal(side.options.anchors_count, 2);
+    memcpy(anchors, side.options.anchors, sizeof anchors);
+    side.options.anchors = anchors;
+    assert_int_equal(avito_tls_init(&side.tls, &side.options), AVITO_OK);
+    assert_int_equal(side_talk_again(&side, &peer), AVITO_OK);
+    assert_int_equal(avito_tls_get_session(&side.tls, &session), AVITO_OK);
+    for (int what = 0; what < 6; what++) {
+        const bool rsa_first = anchors[0].pkey.key_type == BR_KEYTYPE_RSA;
+        br_x509_pkey *ec = &anchors[rsa_first ? 1 : 0].pkey,
+                     *rsa = &anchors[rsa_first ? 0 : 1].pkey;
+
+        side.to.host = what == 1 ? "www.example.test" : PEER_HOST;
+        side.to.port = what == 2 ? 8443 : 443;
+        memcpy(anchors, side.anchors.items, sizeof anchors);
+        anchors[0].flags ^= what == 3 ? 0x80u : 0u;
+        ec->key.ec.curve = what == 4 ? BR_EC_secp384r1 : ec->key.ec.curve;
+        memcpy(key, rsa->key.rsa.n, rsa->key.rsa.nlen);
+        memcpy(key + rsa->key.rsa.nlen, rsa->key.rsa.e, rsa->key.rsa.elen);
+        rsa->key.rsa.nlen -= what == 5; /* the same bytes, cut elsewhere */
+        rsa->key.rsa.elen += what == 5;
+        rsa->key.rsa.n = key;
+        rsa->key.rsa.e = key + rsa->key.rsa.nlen;
+        assert_int_equal(avito_tls_init(&side.tls, &side.options), AVITO_OK);
+        assert_int_equal(avito_tls_set_session(&side.tls, &session), AVITO_OK);
+        (void)side_talk_again(&side, &peer);
+        assert_int_equal(peer.resumed, what == 0);
+        assert_int_equal(avito_tls_resumed(&side.tls), what == 0);
+    }
+    peer_free(&peer);
+}
+
 /* ---- records ---- */
 
 static void open_side(size_t full, size_t fragment)
@@ -921,6 +961,7 @@ int main(void)
         cmocka_unit_test(session_is_dropped_by_a_hang_up),
         cmocka_unit_test(renegotiation),
         cmocka_unit_test(session_moves),
+        cmocka_unit_test(session_is_for_one_server),
         cmocka_unit_test(more_fills_records),
         cmocka_unit_test(held_back_is_not_forgotten),
         cmocka_unit_test(early_answer),

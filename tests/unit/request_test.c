@@ -162,13 +162,55 @@ static void test_uploads_in_windows_of_every_size(void **state)
     source = &l.client.priv.args.as.upload;
     source->size = 100;
     source->read = count_up;
-    source->file_name = "a.jpg";
+    source->file_name = "\xd0\x96 \"a\\b\".jpg";
     source->content_type = "image/jpeg";
     l.client.priv.access = "t";
     l.client.priv.access_len = 1;
     in_pieces(&l);
+    assert_non_null(strstr(whole, "filename=\"\xd0\x96 %22a%5Cb%22.jpg\"\r\n"));
     assert_non_null(strstr(whole, "\r\n\r\nabcdefghijklmnopqrstuvwxyzabc"));
     lane_free(&l);
+}
+
+/* A name could end its quotes, its line, or the head; without one there is one with the type's suffix. */
+static void test_file_names(void **state)
+{
+    static const struct {
+        const char *name, *type, *sent;
+    } rows[] = {{"a\r\n\x01\x7f", "image/png", "a%0D%0A%01%7F"},
+                {"\xf0\x9f\x90\xb1%41", NULL, "\xf0\x9f\x90\xb1%41"},
+                {NULL, NULL, "image.jpg"},
+                {NULL, "image/png", "image.png"},
+                {NULL, "image/gif", "image.gif"},
+                {NULL, "image/bmp", "image.bmp"},
+                {NULL, "image/heic", "image.heic"},
+                {NULL, "image/new", "image"}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct avitoi_writer w = writer(whole, sizeof whole - 1, 0);
+        avito_image_source *source;
+        struct lane l;
+        char line[100];
+
+        lane_init(&l, 512);
+        assert_int_equal(
+            avitoi_client_prepare(&l.client, &avitoi_endpoint_upload_image, 1, NULL, NULL),
+            AVITO_OK);
+        l.client.priv.access = "t";
+        l.client.priv.access_len = 1;
+        source = &l.client.priv.args.as.upload;
+        source->size = 1;
+        source->data = "x";
+        source->file_name = rows[i].name;
+        source->content_type = rows[i].type;
+        assert_int_equal(avitoi_send_check_upload(&l.account, &l.client.priv.args), AVITO_OK);
+        avitoi_request_write(&w, &l.client);
+        whole[w.len] = '\0';
+        (void)snprintf(line, sizeof line, " filename=\"%s\"\r\n", rows[i].sent);
+        assert_non_null(strstr(whole, line));
+        lane_free(&l);
+    }
 }
 
 static void test_hosts(void **state)
@@ -206,6 +248,7 @@ int main(void)
         cmocka_unit_test(test_integers),
         cmocka_unit_test(test_windows_of_every_size),
         cmocka_unit_test(test_uploads_in_windows_of_every_size),
+        cmocka_unit_test(test_file_names),
         cmocka_unit_test(test_hosts),
     };
     return cmocka_run_group_tests_name("request", tests, NULL, NULL);

@@ -405,7 +405,7 @@ static void killed_at_every_call(void **state)
 
 static int mode_of(const char *name)
 {
-    char path[160];
+    char path[400];
     struct stat info;
 
     (void)snprintf(path, sizeof path, "%s/%s", folder, name);
@@ -434,7 +434,7 @@ static void nobody_else_can_read(void **state)
 
 static void write_raw(const char *name, const char *text)
 {
-    char path[160];
+    char path[400];
     FILE *file;
 
     (void)snprintf(path, sizeof path, "%s/%s", folder, name);
@@ -677,17 +677,21 @@ static void as_many_as_it_takes_are_not_settled(void **state)
 
 static void pictures_from_files(void **state)
 {
+#define LONG                                                                                       \
+    "123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890"
     static const struct {
         const char *name, *head, *type, *sent_as;
     } files[] = {{"a.jpg", "\xff\xd8\xff\xe0 and more bytes", "image/jpeg", "a.jpg"},
-                 {"my \"cat\".PNG", "\x89PNG\r\n\x1a\n and more", "image/png", "my__cat_.PNG"},
-                 {"\xd1\x8f.gif", "GIF89a", "image/gif", "__.gif"},
+                 {"my \"cat\".PNG", "\x89PNG\r\n\x1a\n and more", "image/png", "my \"cat\".PNG"},
+                 {"\xd1\x8f.gif", "GIF89a", "image/gif", "\xd1\x8f.gif"},
+                 {"\xff.gif", "GIF89a", "image/gif", "?.gif"},
+                 {LONG "\xd1\x8f" LONG ".gif", "GIF89a", "image/gif", LONG ".gif"},
                  {"x", "BM", "image/bmp", "x"},
                  {"i.heic", "1234ftypheic9999", "image/heic", "i.heic"},
                  {"text.jpg", "no picture, whatever it is called", NULL, NULL},
                  {"empty.jpg", "", NULL, NULL}};
     avito_image_file image;
-    char path[160], bytes[8];
+    char path[400], bytes[8];
 
     (void)state;
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
@@ -712,6 +716,7 @@ static void pictures_from_files(void **state)
     assert_int_equal(truncate(path, (off_t)AVITO_IMAGE_MAX + 1), 0);
     assert_int_equal(avito_image_from_file(&image, path), AVITO_ERR_TOO_LARGE);
     assert_int_equal(avito_image_from_file(&image, folder), AVITO_ERR_FILE);
+#undef LONG
 }
 
 /* The hooks are those that accounts and inboxes want, as they are. */

@@ -95,11 +95,8 @@ static void print_chat(const session *s, const avito_chat *chat)
 
 static bool query_of(const arguments *a, avito_chats_query *query, int64_t *items, long *limit)
 {
-    static const struct {
-        const char *word;
-        unsigned type;
-    } types[] = {
-        {"u2i", AVITO_CHAT_TYPE_U2I}, {"u2u", AVITO_CHAT_TYPE_U2U}, {"a2u", AVITO_CHAT_TYPE_A2U}};
+    static const avito_chat_type types[] = {AVITO_CHAT_TYPE_U2I, AVITO_CHAT_TYPE_U2U,
+                                            AVITO_CHAT_TYPE_A2U};
 
     memset(query, 0, sizeof *query);
     query->unread_only = has_option(a, OPTION_UNREAD);
@@ -108,7 +105,9 @@ static bool query_of(const arguments *a, avito_chats_query *query, int64_t *item
                       ? 0
                       : AVITO_CHAT_ALL & ~(AVITO_CHAT_PROFILES | AVITO_CHAT_AVATARS);
     for (size_t i = 0; has_option(a, OPTION_TYPE) && i < sizeof types / sizeof *types; i++) {
-        query->chat_types |= strcmp(a->values[OPTION_TYPE], types[i].word) == 0 ? types[i].type : 0;
+        const bool same = strcmp(a->values[OPTION_TYPE], avito_chat_type_word(types[i])) == 0;
+
+        query->chat_types |= same ? (unsigned)types[i] : 0;
     }
     if (!items_of(a, items) || !number_of(a, OPTION_LIMIT, 1, 1100, limit)) {
         return false;

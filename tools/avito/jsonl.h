@@ -16,9 +16,9 @@ void json_number(FILE *out, const char *key, int64_t value);
 void json_bool(FILE *out, const char *key, bool value);
 void json_raw(FILE *out, const char *key, const char *json); /* that is JSON already */
 
-void json_chat(FILE *out, const avito_chat *chat, int64_t user_id);
-
-/* The names and forms of the service; ours under "avito". `chat` may be NULL. False: out of memory. */
+/* The names and forms of the service; ours under "avito". `chat` of a message may be NULL. False: out of
+ * memory. */
+bool json_chat(FILE *out, const avito_chat *chat, int64_t user_id);
 bool json_message(FILE *out, const char *key, const avito_message *message, const avito_chat *chat);
 void json_self(FILE *out, const avito_self *self);
 

@@ -133,6 +133,7 @@ static bool take_code(const char *answer, const char *state, char *code, size_t 
 static int ask_consent(session *s)
 {
     static char url[1024], answer[2048], code[512];
+    avito_consent consent = {SCOPE, NULL, NULL, true};
     char state[STATE_SIZE];
     int result;
 
@@ -140,7 +141,8 @@ static int ask_consent(session *s)
         perror("/dev/urandom");
         return EXIT_LOCAL;
     }
-    result = avito_authorize_url(&s->avito.account, SCOPE, state, url, sizeof url, NULL);
+    consent.state = state;
+    result = avito_consent_url(&s->avito.account, &consent, url, sizeof url, NULL);
     if (result != AVITO_OK) {
         return session_status(s, result);
     }
@@ -158,7 +160,7 @@ static int ask_consent(session *s)
               stderr);
         return EXIT_USAGE;
     }
-    return session_status(s, avito_exchange_code(&s->avito.client, code, NULL));
+    return session_status(s, avito_consent_exchange(&s->avito.client, &consent, code, NULL));
 }
 
 /* ---- what is kept ---- */

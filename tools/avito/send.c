@@ -13,11 +13,6 @@
 /* `id`: the message's, or NULL where it is not known. */
 static int print_outcome(session *s, int result, avito_outcome outcome, const char *id)
 {
-    static const char *const words[] = {"not_sent", "sent", "cannot_tell"};
-    const char *word = outcome == AVITO_SENT          ? words[1]
-                       : outcome == AVITO_CANNOT_TELL ? words[2]
-                                                      : words[0];
-
     if (has_option(s->arguments, OPTION_JSON)) {
         json_open(stdout, NULL, '{');
         if (id != NULL && id[0] != '\0') {
@@ -25,7 +20,7 @@ static int print_outcome(session *s, int result, avito_outcome outcome, const ch
         }
         json_word(stdout, "chat_id", s->arguments->words[0]);
         json_open(stdout, "avito", '{');
-        json_word(stdout, "outcome", word);
+        json_word(stdout, "outcome", avito_outcome_word(outcome));
         if (result < 0) {
             json_word(stdout, "error", avito_posix_strerror(&s->avito, result));
         }
@@ -62,14 +57,25 @@ static void make_key(char *key, size_t size)
 
 /* ---- a text ---- */
 
+/* 0 of a blank text. */
+static size_t parts_of(const char *text)
+{
+    size_t count = 0, len;
+
+    for (; (len = avito_next_part(&text)) > 0; text += len) {
+        count++;
+    }
+    return count;
+}
+
 /* What would be refused anyway is refused before a byte leaves. */
 static bool check_text(const arguments *a, const char *text)
 {
-    if (text[strspn(text, " \t\r\n")] == '\0') {
+    if (parts_of(text) == 0) {
         fputs(say(TEXT("the text is blank\n", "текст пуст\n")), stderr);
         return false;
     }
-    if (!has_option(a, OPTION_SPLIT) && text[avito_split_text(text)] != '\0') {
+    if (!has_option(a, OPTION_SPLIT) && parts_of(text) > 1) {
         fprintf(stderr,
                 say(TEXT("the text has over %u characters: --split sends it in parts\n",
                          "в тексте больше %u знаков: --split отправит его частями\n")),
@@ -102,12 +108,11 @@ static int send_part(session *s, const char *part)
 /* The parts in their order; the first that is not sent ends it. */
 static int send_text(session *s, const char *text)
 {
-    static char part[4 * AVITO_TEXT_MAX + 1];
+    static char part[AVITO_PART_SIZE];
     int status = EXIT_DONE, sent = 0;
+    size_t len;
 
-    while (status == EXIT_DONE && text[0] != '\0') {
-        const size_t len = avito_split_text(text);
-
+    while (status == EXIT_DONE && (len = avito_next_part(&text)) > 0) {
         memcpy(part, text, len);
         part[len] = '\0';
         status = send_part(s, part);

@@ -1,0 +1,194 @@
+/*
+ * What is too small says how much will do: memory of exactly that size serves at the next try, wherever it
+ * begins.
+ * Rooms: ARENA.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "support/guard.h"
+#include "support/lane.h"
+
+#define CHAT                                                                                       \
+    "{\"id\":\"u2i-1\",\"users\":[{\"id\":7,\"name\":\"A\"},{\"id\":8,\"name\":\"Bo\"}],"          \
+    "\"last_message\":{\"id\":\"m\",\"type\":\"text\",\"content\":{\"text\":\"Hello\"}}}"
+
+/* One try in an arena: its result, and what it asks for. */
+typedef int attempt(avito_arena *arena, size_t *needed);
+
+static int on_lane(const char *body, avito_arena *arena, size_t *needed,
+                   int (*call)(struct lane *l, avito_arena *arena))
+{
+    static struct lane l;
+    int rc;
+
+    lane_init(&l, 512);
+    lane_exchange(&l, 200, body, strlen(body));
+    rc = call(&l, arena);
+    *needed = avito_last_error(&l.client)->needed;
+    if (avito_list_open(&l.client)) {
+        (void)avito_list_end(&l.client, 0);
+    }
+    lane_free(&l);
+    return rc;
+}
+
+static int call_chat(struct lane *l, avito_arena *arena)
+{
+    avito_chat chat;
+
+    return lane_run(l, avito_get_chat(&l->client, 5, "u2i-1", arena, &chat));
+}
+
+static int call_chats(struct lane *l, avito_arena *arena)
+{
+    avito_chats chats;
+
+    return lane_run(l, avito_get_chats(&l->client, 5, NULL, arena, &chats));
+}
+
+static int call_next(struct lane *l, avito_arena *arena)
+{
+    avito_chat chat;
+    const int rc = lane_run(l, avito_list_chats(&l->client, 5, NULL, arena));
+
+    return rc == AVITO_OK ? lane_run(l, avito_next_chat(&l->client, &chat)) : rc;
+}
+
+static int get_chat(avito_arena *arena, size_t *needed)
+{
+    return on_lane(CHAT, arena, needed, call_chat);
+}
+
+static int get_chats(avito_arena *arena, size_t *needed)
+{
+    return on_lane("{\"chats\":[" CHAT "," CHAT "]}", arena, needed, call_chats);
+}
+
+static int next_chat(avito_arena *arena, size_t *needed)
+{
+    return on_lane("{\"chats\":[" CHAT "]}", arena, needed, call_next);
+}
+
+static int parse_webhook(avito_arena *arena, size_t *needed)
+{
+    static const char body[] =
+        "{\"id\":\"e\",\"payload\":{\"type\":\"message\",\"value\":{\"id\":\"m\","
+        "\"chat_id\":\"c\",\"content\":{\"text\":\"Hello\"}}}}";
+    avito_event event;
+
+    return avito_parse_webhook(body, sizeof body - 1, arena, &event, needed);
+}
+
+static int json_string(avito_arena *arena, size_t *needed)
+{
+    static char tokens[AVITO_JSON_TOKENS_SIZE(4)];
+    avito_json json;
+    avito_str s;
+
+    assert_int_equal(avito_json_parse(&json, "\"twelve bytes\"", 14, tokens, sizeof tokens),
+                     AVITO_OK);
+    return avito_json_string(avito_json_root(&json), arena, &s, needed);
+}
+
+/* Grows as it is told, in memory that begins at `skew`, until it fits; nothing was there before, or some
+ * bytes of another call. */
+static void grow(attempt *try, size_t skew, size_t used)
+{
+    size_t size = used, needed = 0;
+    unsigned turns;
+    int rc = AVITO_ERR_ARENA;
+
+    for (turns = 0; turns < 8 && rc == AVITO_ERR_ARENA; turns++) {
+        struct guard memory = guard_begin(skew + size);
+        avito_arena arena = avito_arena_of(memory.data + skew, size);
+
+        arena.used = used < arena.cap ? used : arena.cap;
+        needed = 0;
+        rc = try(&arena, &needed);
+        guard_free(&memory);
+        if (rc == AVITO_ERR_ARENA && needed != 0) {
+            assert_true(needed > size);
+            size = needed;
+        } else if (rc == AVITO_ERR_ARENA) {
+            size += 64; /* it could not tell */
+        }
+    }
+    assert_int_equal(rc, AVITO_OK);
+}
+
+static void test_needed_is_enough_at_any_address(void **state)
+{
+    static attempt *const attempts[] = {get_chat, get_chats, next_chat, parse_webhook, json_string};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof attempts / sizeof attempts[0]; i++) {
+        for (size_t skew = 0; skew < 8; skew++) {
+            grow(attempts[i], skew, 0);
+            grow(attempts[i], skew, 24);
+        }
+    }
+}
+
+/* The sum is told once: the first answer is the last. */
+static void test_needed_is_told_once(void **state)
+{
+    (void)state;
+    for (size_t skew = 0; skew < 8; skew++) {
+        char memory[64 + 8];
+        avito_arena arena = avito_arena_of(memory + skew, 64);
+        struct guard enough;
+        size_t needed = 0, again = 0;
+
+        assert_int_equal(get_chat(&arena, &needed), AVITO_ERR_ARENA);
+        enough = guard_begin(skew + needed);
+        arena = avito_arena_of(enough.data + skew, needed);
+        assert_int_equal(get_chat(&arena, &again), AVITO_OK);
+        guard_free(&enough);
+        enough = guard_begin(skew + needed);
+        arena = avito_arena_of(enough.data + skew,
+                               needed - 15); /* less, by more than the address takes */
+        assert_int_equal(get_chat(&arena, &again), AVITO_ERR_ARENA);
+        guard_free(&enough);
+    }
+}
+
+/* Of tokens. */
+static void test_json_tokens(void **state)
+{
+    static const char text[] = "{\"a\":[1,2,3,4,5,6,7,8,9,10],\"b\":{\"c\":{\"d\":[true,null]}}}";
+
+    (void)state;
+    for (size_t skew = 0; skew < 8; skew++) {
+        avito_json json;
+        size_t size = 0;
+        int rc;
+
+        do {
+            struct guard memory = guard_begin(skew + size);
+
+            rc = avito_json_parse(&json, text, sizeof text - 1, memory.data + skew, size);
+            assert_true(rc == AVITO_OK || json.needed > size);
+            size = json.needed;
+            guard_free(&memory);
+        } while (rc == AVITO_ERR_ROOM);
+        assert_int_equal(rc, AVITO_OK);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_needed_is_enough_at_any_address),
+        cmocka_unit_test(test_needed_is_told_once),
+        cmocka_unit_test(test_json_tokens),
+    };
+    return cmocka_run_group_tests_name("needed", tests, NULL, NULL);
+}
