@@ -1,5 +1,7 @@
 /* demo.c - a day in a shop: every call of the library in one story, told as a transcript.
  *
+ * По-русски: день в магазине: все вызовы библиотеки одним рассказом, с симулятором или, только читая, с сервисом.
+ *
  *     make demo                         against the simulator, over TLS; everything is compared
  *     build/demo/demo --real            the real service, only reading; needs AVITO_CLIENT_ID and
  *                                       AVITO_CLIENT_SECRET

@@ -1,4 +1,6 @@
 /*
+ * По-русски: плата отвечает покупателю по TLS 1.2, без кучи, операционной системы и stdio.
+ *
  * A board that answers a buyer: over TLS 1.2, with the server's certificate checked, without heap,
  * operating system or stdio. The same source for every board; see firmware.mk for what differs.
  *

@@ -1,4 +1,6 @@
 /*
+ * По-русски: транспорт поверх lwIP без операционной системы, одно соединение.
+ *
  * avito_transport over lwIP: raw API, no OS, one connection. Everything that lwIP has to do is done
  * in poll(), which every function of the transport calls first.
  *

@@ -1,4 +1,6 @@
 /*
+ * По-русски: транспорт по последовательной линии, например к модему.
+ *
  * avito_transport over a serial line.
  *
  * The line carries bytes and nothing else: no "connected", no "closed". So connect only takes the

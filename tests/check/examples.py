@@ -111,6 +111,19 @@ def sending():
         check(turns and int(turns.group(1)) >= 3, "02_send_text_event_loop did its waiting in poll()", out)
 
 
+def russian():
+    """What one may copy or start says in Russian too what it shows, in its first comment."""
+    files = ["examples/demo/demo.c", "examples/firmware/firmware.c", *glob.glob("examples/*.c"), *glob.glob("examples/firmware/link_*.c"),
+             *glob.glob("examples/transports/**/*.h", recursive=True), *glob.glob("examples/**/*.ino", recursive=True)]
+    silent = []
+    for path in files:
+        with open(path, encoding="utf-8") as file:
+            first = file.read().split("*/")[0]
+        if len(re.findall("[а-я]", first.partition("По-русски: ")[2])) < 20:
+            silent.append(path)
+    check(len(files) > 20 and not silent, "the first comment of each example says in Russian too what it shows", silent)
+
+
 def readme():
     """The program of the README's first screen, word for word."""
     with open("README.md", encoding="utf-8") as file:
@@ -638,7 +651,7 @@ def main():
     os.makedirs(OUT)
     for path in sorted(glob.glob("examples/[0-9][0-9]_*.c")):
         build(path)
-    for part in (readme, readme_commands, short_ones, sending, chats, images, photo, own_transport, odd_answers,
+    for part in (russian, readme, readme_commands, short_ones, sending, chats, images, photo, own_transport, odd_answers,
                  one_chat_fails, notifications, notifier, json_lines, ring_and_poll, errors, bot_in_trouble, bot, answer_once):
         part()
 
