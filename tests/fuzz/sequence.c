@@ -670,7 +670,9 @@ static void use_inbox(void)
     const bool ours = w.clients[0].priv.call != NULL;
 
     if (!w.inbox_ready) {
-        begin_inbox();
+        if (w.depth == 0) { /* not from a hook of an init that has begun: nothing could notice */
+            begin_inbox();
+        }
         return;
     }
     switch (draw(12)) {
