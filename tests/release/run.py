@@ -168,9 +168,30 @@ def build_example(name, source, program, environment, service):
     check(f"{name}: and the service has the answers", texts == ["Здравствуйте!"] * 2, texts)
 
 
+def chip(component):
+    """The component for ESP32-C3: Debian's RISC-V compiler, lwIP's sockets, mbedTLS' headers. picolibc has no
+    CLOCK_MONOTONIC; ESP-IDF's C library has."""
+    lwip = f"{TOP}/build/port/source/lwip"
+    subprocess.run(["sh", "examples/firmware/source.sh", "lwip", "build/port/source"], check=True, stdout=subprocess.DEVNULL)
+    headers = f"{TOP}/{ROOM}/esp-idf/headers"
+    shutil.copytree("/usr/include/mbedtls", f"{headers}/mbedtls")
+    with open(f"{headers}/chip.h", "w", encoding="ascii") as file:  # Debian's mbedTLS has threads
+        file.write("#undef MBEDTLS_THREADING_C\n#undef MBEDTLS_THREADING_PTHREAD\n")
+    fake = f"{TOP}/tests/transports"
+    folders = (f"{component}/include", f"{fake}/lwip/posix", f"{fake}/lwip", f"{fake}/esp", headers, f"{lwip}/src/include",
+               f"{lwip}/src/include/compat/posix", f"{lwip}/port/include", "/usr/lib/picolibc/riscv64-unknown-elf/include")
+    ran("esp-idf: the component compiles for ESP32-C3 without a warning",
+        ["riscv64-unknown-elf-gcc", "-march=rv32imc", "-mabi=ilp32", "-std=gnu99", "-Os", "-Wall", "-Wextra", "-Werror",
+         "-Wno-unused-function", "-D_POSIX_C_SOURCE=200809L", "-D_POSIX_TIMERS=1", "-DCLOCK_MONOTONIC=4", "-DAVITO_WITH_POSIX=1",
+         "-DMBEDTLS_USER_CONFIG_FILE=<chip.h>",
+         "-DAVITO_WITH_FILES=0", "-DAVITO_TINY=1", f"-I{folders[0]}", *(f"-isystem{path}" for path in folders[1:]),
+         "-c", f"{component}/avito_messenger.c", "-o", f"{TOP}/{ROOM}/esp-idf/chip.o"])
+
+
 def esp_idf():
     component = f"{unpacked(one('avito_messenger-esp-idf-*.tar.gz'), 'esp-idf')}/avito_messenger"
     rules.esp_idf(component)
+    chip(component)
     with Simulator("--chats", "2") as service:
         build_example("esp-idf", f"{component}/examples/answer", "avito_answer",
                       {"IDF_PATH": f"{TOP}/tests/release/esp-idf"}, service)
