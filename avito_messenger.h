@@ -14,7 +14,7 @@
  *
  *     AVITO_WITH_POSIX      1: declare and build the POSIX TCP transport     (default 0)
  *     AVITO_WITH_BEARSSL    1: declare and build the BearSSL TLS transport   (default 0)
- *     AVITO_WITH_FILES      0: no file store (>>92), no struct with everything (>>93)
+ *     AVITO_WITH_FILES      0: no file store (>>93), no struct with everything (>>94)
  *                                                        (default 1 with POSIX on a Unix)
  *     AVITO_STATIC          1: every function is static                      (default 0)
  *     AVITO_BEARSSL_H       <path/bearssl.h>, if it is at neither place named below
@@ -51,7 +51,7 @@
  *       >>5 MEMORY
  *       >>6 YOUR OWN TRANSPORT
  *       >>7 WHEN IT FAILS
- *       >>8 TOKENS, RATE, RETRIES
+ *       >>8 TOKENS
  *       >>9 THE API, CALL BY CALL
  *       >>10 THREADS, SECURITY, POLICIES, VERSIONS
  *     INTERFACE OF THE CORE
@@ -96,59 +96,60 @@
  *     MANUAL OF THE PARTS
  *       >>47 PORTING
  *       >>48 TLS
- *       >>49 WEBHOOKS
- *       >>50 INBOX: HOW IT WORKS
- *       >>51 SENDING: SENT OR NOT
+ *       >>49 STORED TOKENS, RATE, RETRIES
+ *       >>50 WEBHOOKS
+ *       >>51 INBOX: HOW IT WORKS
+ *       >>52 SENDING: SENT OR NOT
  *     INTERFACE OF THE PARTS
- *       >>52 LISTS, ELEMENT BY ELEMENT
- *       >>53 AUTHORIZATION
- *       >>54 NOTIFICATIONS
- *       >>55 CONFIRMING
- *       >>56 WEBHOOK RECEIVER
- *       >>57 INBOX
- *       >>58 POSIX TCP (AVITO_WITH_POSIX)
- *       >>59 TLS BY BEARSSL (AVITO_WITH_BEARSSL)
- *       >>60 RAW JSON
- *       >>61 SHOW
+ *       >>53 LISTS, ELEMENT BY ELEMENT
+ *       >>54 AUTHORIZATION
+ *       >>55 NOTIFICATIONS
+ *       >>56 CONFIRMING
+ *       >>57 WEBHOOK RECEIVER
+ *       >>58 INBOX
+ *       >>59 POSIX TCP (AVITO_WITH_POSIX)
+ *       >>60 TLS BY BEARSSL (AVITO_WITH_BEARSSL)
+ *       >>61 RAW JSON
+ *       >>62 SHOW
  *     THE PARTS
- *       >>62 TEXT: GRAPHEMES
- *       >>63 LISTS
- *       >>64 ERROR TEXTS
- *       >>65 AUTHORIZATION
- *       >>66 HEADER LINES
- *       >>67 SEVERAL LANES
- *       >>68 TOKEN STORE
- *       >>69 RATE
- *       >>70 RETRIES
- *       >>71 DIAGNOSTICS
- *       >>72 WHAT NO MODEL KNOWS
- *       >>73 NOTIFICATIONS
- *       >>74 WEBHOOK RECEIVER
- *       >>75 INBOX: WHAT IT REMEMBERS
- *       >>76 INBOX: LISTS
- *       >>77 INBOX: PHASES
- *       >>78 INBOX: ROUNDS
- *       >>79 SENDING AND OTHER CHANGES
- *       >>80 CONFIRMING
- *       >>81 RAW JSON
- *       >>82 SHOW
- *       >>83 SHOW: JSON
- *       >>84 POSIX
- *       >>85 TCP
- *       >>86 TLS: CERTIFICATES
- *       >>87 TLS: SET-UP
- *       >>88 TLS: RECORDS
- *       >>89 TLS: CONNECTIONS
- *       >>90 TLS: TRUST ANCHORS
+ *       >>63 TEXT: GRAPHEMES
+ *       >>64 LISTS
+ *       >>65 ERROR TEXTS
+ *       >>66 AUTHORIZATION
+ *       >>67 HEADER LINES
+ *       >>68 SEVERAL LANES
+ *       >>69 TOKEN STORE
+ *       >>70 RATE
+ *       >>71 RETRIES
+ *       >>72 DIAGNOSTICS
+ *       >>73 WHAT NO MODEL KNOWS
+ *       >>74 NOTIFICATIONS
+ *       >>75 WEBHOOK RECEIVER
+ *       >>76 INBOX: WHAT IT REMEMBERS
+ *       >>77 INBOX: LISTS
+ *       >>78 INBOX: PHASES
+ *       >>79 INBOX: ROUNDS
+ *       >>80 SENDING AND OTHER CHANGES
+ *       >>81 CONFIRMING
+ *       >>82 RAW JSON
+ *       >>83 SHOW
+ *       >>84 SHOW: JSON
+ *       >>85 POSIX
+ *       >>86 TCP
+ *       >>87 TLS: CERTIFICATES
+ *       >>88 TLS: SET-UP
+ *       >>89 TLS: RECORDS
+ *       >>90 TLS: CONNECTIONS
+ *       >>91 TLS: TRUST ANCHORS
  *     MANUAL FOR A COMPUTER
- *       >>91 ON A COMPUTER
+ *       >>92 ON A COMPUTER
  *     INTERFACE FOR A COMPUTER
- *       >>92 FILE STORE (AVITO_WITH_FILES)
- *       >>93 EVERYTHING IN ONE STRUCT (AVITO_WITH_FILES and AVITO_WITH_BEARSSL)
+ *       >>93 FILE STORE (AVITO_WITH_FILES)
+ *       >>94 EVERYTHING IN ONE STRUCT (AVITO_WITH_FILES and AVITO_WITH_BEARSSL)
  *     PARTS FOR A COMPUTER
- *       >>94 FILE STORE
- *       >>95 STORED SENDS AND PICTURES
- *       >>96 EVERYTHING IN ONE STRUCT
+ *       >>95 FILE STORE
+ *       >>96 STORED SENDS AND PICTURES
+ *       >>97 EVERYTHING IN ONE STRUCT
  *
  * ======================================================================= *
  * >>1 WHAT IT IS, WHAT IT IS NOT
@@ -174,7 +175,7 @@
  *     call;
  *   * HTTP/2, TLS 1.3, compression, proxies, cookies or redirects; a cellular modem has to bring
  *     bytes only;
- *   * a verifier of webhook signatures: how they are made is not published (>>49);
+ *   * a verifier of webhook signatures: how they are made is not published (>>50);
  *   * the rest of Avito's API: no listings, no orders, no reviews.
  *
  * What it costs: RAM in >>5 (`make sizes`); flash, stack and instructions per processor are printed
@@ -262,7 +263,7 @@
  *
  * The same without waiting, in a loop of yours. Two things change. The lane must not wait and so
  * cannot look names up: give the TCP transport .never_wait and an .address or a .resolve hook
- * (>>58). And a call may say AVITO_AGAIN: then you carry it on. Here with poll(); with select(),
+ * (>>59). And a call may say AVITO_AGAIN: then you carry it on. Here with poll(); with select(),
  * epoll, an event group of an RTOS, or a bare loop that only calls avito_step(), it is the same::
  *
  *     #include <poll.h>
@@ -325,12 +326,12 @@
  *   response reader (>>33, >>34)   byte by byte; no line of a head has to fit anywhere
  *   JSON machine (>>29)      checks all of the JSON, drops what was not asked for before it takes
  *                            memory, decodes each string once, to its final place in your arena;
- *                            with AVITO_RAW it keeps what no schema knows as it came (>>72)
+ *                            with AVITO_RAW it keeps what no schema knows as it came (>>73)
  *   schemas (>>24)           say which member goes where in which struct
- *   jsmn (>>81)              tokenises what no model knows and what lies whole in memory, after the
+ *   jsmn (>>82)              tokenises what no model knows and what lies whole in memory, after the
  *                            machine has proven it valid
  *   call machine (>>41)      moves all of this; the only state that you see is AVITO_AGAIN
- *   transports (>>84, >>87)  and yours; of all functions in this file only a transport's wait()
+ *   transports (>>85, >>88)  and yours; of all functions in this file only a transport's wait()
  *                            waits
  *
  * Where this differs from what one would write first, and why:
@@ -654,7 +655,7 @@
  *                      send again
  *   AVITO_CANNOT_TELL  everything else: no answer, a cut or broken one, 409, 5xx, a success status
  *                      whose body says no (the status alone decides). avito_confirm_sent() finds
- *                      out for messages, and avito_confirm_sends() does so at once (>>51).
+ *                      out for messages, and avito_confirm_sends() does so at once (>>52).
  *
  * Errors of elements. In a list that is read element by element, ARENA, MODEL and DUPLICATE are
  * about one element: its id, or the field at fault, is in error.text, the next call gives the next
@@ -742,7 +743,7 @@
  *     -514 REFRESH_TOKEN      call        refresh token was refused or may be spent
  *
  * ======================================================================= *
- * >>8 TOKENS, RATE, RETRIES
+ * >>8 TOKENS
  * ======================================================================= *
  *
  * A token is fetched when a call needs one: by the refresh token if the account has one, else by
@@ -769,36 +770,7 @@
  * with the newer. Whether a second token ends the first is not known, so one account per set of
  * credentials is the way to be safe: share it between lanes.
  *
- *   load_token   asked when the first token is needed, until it has answered; copied; expires_at
- *                counts if there is unix_time. Asked again before each renewal: a token that
- *                another program has stored meanwhile is used instead, if its expires_at is far
- *                enough away
- *   save_token   called with each new token before it is used. The refresh token changes with every
- *                use and the old one is spent (official guide): store it durably before you return
- *                AVITO_OK. After an error from you the call ends in HOOK, and the token waits: each
- *                further call hands it to you again, without type and scope, before anything is
- *                sent.
- *
- * If a refresh left and neither a pair nor a refusal came, the refresh token may be spent:
- * avito_account_refresh_in_doubt(). The next renewal uses it all the same. If it was spent, that
- * ends in REFRESH_TOKEN, and a person has to authorize again (avito_authorize_url(),
- * avito_exchange_code()). A refresh token is good for a year, an access token for a day (official
- * guide; expires_in is what counts).
- *
- * Rate. The service names no limit for these calls; polling every two seconds is in use without
- * complaint (seen). .requests_per_minute spaces all requests of the account evenly. A 429 with
- * Retry-After closes the account's gate for all lanes for so long (seconds or a date; at most a
- * day); X-RateLimit-Remaining: 0 closes it for one request's share of X-RateLimit-Limit. (None of
- * these headers was recorded with these calls so far.) Waiting lanes want AVITO_WANT_TIMER. A call
- * that the gate cannot let through within its total_timeout_ms ends in RATE at once, with what is
- * left in error.retry_after_s. avito_account_open_gate() opens it.
- *
- * Retries. With .retries 0 nothing is retried. Otherwise a call begins again after 429, 5xx,
- * -301..-307, -401..-412 and EMPTY: so many times at most, within total_timeout_ms, after the pause
- * that the server asked for, or after 1, 2, 4 .. 60 s, less a random part of up to a half. Reads
- * are retried unless rows of the list were given already. Calls that change something are retried
- * only when the outcome is AVITO_NOT_SENT. A call with a code or a refresh token may find it spent
- * the second time: keep .retries 0 on the lane that authorizes.
+ * Refresh tokens, how tokens are stored, rate and retries: >>49.
  *
  * The unpaid tariff. Without the tariff that has the API (description), message texts are replaced
  * by one Russian sentence (seen by many), and other calls answer 402 (seen). avito_account_unpaid()
@@ -871,7 +843,7 @@
  *   * A message is sent into a chat that exists: there is no call that opens one (d).
  *   * Texts have at most 1000 characters (d); which kind is not said. Here: code points. Text
  *     beyond U+FFFF may be refused earlier by a service that counts UTF-16 units.
- *   * There is no idempotency key: that is why >>51 exists.
+ *   * There is no idempotency key: that is why >>52 exists.
  *
  * ======================================================================= *
  * >>10 THREADS, SECURITY, POLICIES, VERSIONS
@@ -1097,7 +1069,7 @@ extern "C" {
 enum avito_error_code { AVITO_ERRORS(AVITO_ERROR_ENUM_) AVITO_ERR_NONE = 0 };
 #undef AVITO_ERROR_ENUM_
 
-/* Whether a call that changes something took effect (manual: >>7, >>51). */
+/* Whether a call that changes something took effect (manual: >>7, >>52). */
 typedef enum avito_outcome {
     AVITO_NOT_SENT = 0,   /* it did not: safe to try again */
     AVITO_SENT,           /* it did */
@@ -2126,7 +2098,7 @@ AVITO_API int avito_get_voice_files(avito_client *client, int64_t user_id,
 /* ---- notifications ---- */
 
 /* `url`: https:// (or http://) and printable ASCII without blanks, else ID; it should hold a long
- * secret (>>56). The server may answer CONFLICT to one that it has already. */
+ * secret (>>57). The server may answer CONFLICT to one that it has already. */
 AVITO_API int avito_subscribe_webhook(avito_client *client, const char *url);
 AVITO_API int avito_unsubscribe_webhook(avito_client *client, const char *url);
 AVITO_API int avito_get_webhook_subscriptions(avito_client *client, avito_arena *arena,
@@ -9849,7 +9821,7 @@ static const char *avitoi_fast_way(struct avitoi_json *j, const char *p, const c
  *
  * The transport by what you have:
  *
- *   POSIX    avito_tcp (>>58). With -std=c99 define _POSIX_C_SOURCE 200809L before the first
+ *   POSIX    avito_tcp (>>59). With -std=c99 define _POSIX_C_SOURCE 200809L before the first
  *            #include.
  *   ESP-IDF  avito_tcp too, over lwIP's sockets; avito_esp.h of examples/transports has random
  *            bytes and a store in NVS, avito_mbedtls.h TLS.
@@ -9938,12 +9910,49 @@ static const char *avitoi_fast_way(struct avitoi_json *j, const char *p, const c
  * 70 = 326, the alert protocol_version; or it just hangs up, as a line that breaks does: CLOSED,
  * detail 31 (BR_ERR_IO). Then bring another TLS library as the transport. Watchdog:
  * a handshake takes long on a small core; .watchdog is called before and after each piece of it,
- * AVITO_TLS_WATCHED_EC and _RSA (>>59) between single multiplications. `make firmware` prints the
+ * AVITO_TLS_WATCHED_EC and _RSA (>>60) between single multiplications. `make firmware` prints the
  * longest single step of each board. TLS_STALL: over 64 KB of handshake, or more than 32 records in
  * a row without data.
  *
  * ======================================================================= *
- * >>49 WEBHOOKS
+ * >>49 STORED TOKENS, RATE, RETRIES
+ * ======================================================================= *
+ *
+ * Stored tokens. Two hooks of the account:
+ *
+ *   load_token   asked when the first token is needed, until it has answered; copied; expires_at
+ *                counts if there is unix_time. Asked again before each renewal: a token that
+ *                another program has stored meanwhile is used instead, if its expires_at is far
+ *                enough away
+ *   save_token   called with each new token before it is used. The refresh token changes with every
+ *                use and the old one is spent (official guide): store it durably before you return
+ *                AVITO_OK. After an error from you the call ends in HOOK, and the token waits: each
+ *                further call hands it to you again, without type and scope, before anything is
+ *                sent.
+ *
+ * If a refresh left and neither a pair nor a refusal came, the refresh token may be spent:
+ * avito_account_refresh_in_doubt(). The next renewal uses it all the same. If it was spent, that
+ * ends in REFRESH_TOKEN, and a person has to authorize again (avito_authorize_url(),
+ * avito_exchange_code()). A refresh token is good for a year, an access token for a day (official
+ * guide; expires_in is what counts).
+ *
+ * Rate. The service names no limit for these calls; polling every two seconds is in use without
+ * complaint (seen). .requests_per_minute spaces all requests of the account evenly. A 429 with
+ * Retry-After closes the account's gate for all lanes for so long (seconds or a date; at most a
+ * day); X-RateLimit-Remaining: 0 closes it for one request's share of X-RateLimit-Limit. (None of
+ * these headers was recorded with these calls so far.) Waiting lanes want AVITO_WANT_TIMER. A call
+ * that the gate cannot let through within its total_timeout_ms ends in RATE at once, with what is
+ * left in error.retry_after_s. avito_account_open_gate() opens it.
+ *
+ * Retries. With .retries 0 nothing is retried. Otherwise a call begins again after 429, 5xx,
+ * -301..-307, -401..-412 and EMPTY: so many times at most, within total_timeout_ms, after the pause
+ * that the server asked for, or after 1, 2, 4 .. 60 s, less a random part of up to a half. Reads
+ * are retried unless rows of the list were given already. Calls that change something are retried
+ * only when the outcome is AVITO_NOT_SENT. A call with a code or a refresh token may find it spent
+ * the second time: keep .retries 0 on the lane that authorizes.
+ *
+ * ======================================================================= *
+ * >>50 WEBHOOKS
  * ======================================================================= *
  *
  * The service POSTs one event per request to your https URL, as JSON:
@@ -9951,7 +9960,7 @@ static const char *avitoi_fast_way(struct avitoi_json *j, const char *p, const c
  * (s). It waits two seconds (d) and delivers again what was answered late (s); how often, and when
  * it gives up, is not known. So: acknowledge first, work later.
  *
- *   avito_webhook_*        the receiving side without I/O (>>56): feed it bytes, send what it
+ *   avito_webhook_*        the receiving side without I/O (>>57): feed it bytes, send what it
  *                          gives; strict HTTP/1.1, the secret in the path compared in constant
  *                          time, deadlines for slow senders. Made for use behind a proxy that ends
  *                          TLS: examples/12_webhook_server.c.
@@ -9963,7 +9972,7 @@ static const char *avitoi_fast_way(struct avitoi_json *j, const char *p, const c
  *   avito_parse_webhook_raw()  the same, and keeps what no model knows as it came (AVITO_RAW): a
  *                          content of a new kind, the value of a payload of another type.
  *
- * avito_json_* (>>60) reads that by key, in tokens of your memory::
+ * avito_json_* (>>61) reads that by key, in tokens of your memory::
  *
  *     char tokens[AVITO_JSON_TOKENS_SIZE(64)];
  *     avito_json json;
@@ -9985,17 +9994,17 @@ static const char *avitoi_fast_way(struct avitoi_json *j, const char *p, const c
  * hands body and header to .verify if you find out. Until then a long random path is the
  * authentication: 32 hex digits or more, kept out of logs.
  *
- * avito_message_preview() and avito_message_json() (>>61) show a message to a person or a program.
+ * avito_message_preview() and avito_message_json() (>>62) show a message to a person or a program.
  *
  * A 200 cannot be taken back. If a crash between the 200 and your store must not lose the message,
  * let the inbox poll as well, and use the notification as a doorbell (avito_inbox_doorbell(): no
  * room, nothing to parse).
  *
  * ======================================================================= *
- * >>50 INBOX: HOW IT WORKS
+ * >>51 INBOX: HOW IT WORKS
  * ======================================================================= *
  *
- * The inbox (>>57) gives every new message of an account once, from polls and notifications alike.
+ * The inbox (>>58) gives every new message of an account once, from polls and notifications alike.
  *
  *   Promise. Every message that the API shows within the reachable rows is handed over at least
  *   once; exactly once, if no crash falls between hand-over and the durable save, and at most as
@@ -10025,7 +10034,7 @@ static const char *avitoi_fast_way(struct avitoi_json *j, const char *p, const c
  *      +------------------+                  +--- MARK <--+
  *                                             CHAT
  *
- * This table is the code's (avitoi_inbox_edges, >>75); `make manual-check` compares.
+ * This table is the code's (avitoi_inbox_edges, >>76); `make manual-check` compares.
  *
  *     phase    PAGE CHAT OVER HAND   OFFER   MARK REST
  *     WAIT     SCAN READ NEXT .      OFFERED .    WAIT
@@ -10111,7 +10120,7 @@ static const char *avitoi_fast_way(struct avitoi_json *j, const char *p, const c
  * most. Another thread ends that sleep through avito_tcp_options.wake_fd.
  *
  * ======================================================================= *
- * >>51 SENDING: SENT OR NOT
+ * >>52 SENDING: SENT OR NOT
  * ======================================================================= *
  *
  * avito_send_message() ends in one of three outcomes (>>7).
@@ -10152,7 +10161,7 @@ extern "C" {
 #endif
 
 /* ======================================================================= *
- * >>52 LISTS, ELEMENT BY ELEMENT
+ * >>53 LISTS, ELEMENT BY ELEMENT
  * ======================================================================= *
  *
  * avito_list_*() starts, avito_next_*() gives the next element, decoded into `arena`, good until the
@@ -10189,7 +10198,7 @@ AVITO_API bool avito_list_open(const avito_client *client);
 AVITO_API bool avito_list_has_more(const avito_client *client);
 
 /* ======================================================================= *
- * >>53 AUTHORIZATION
+ * >>54 AUTHORIZATION
  * ======================================================================= */
 
 /* The browser address at which a person allows the application (authorization code flow). Writes a
@@ -10220,7 +10229,7 @@ AVITO_API int avito_consent_exchange(avito_client *client, const avito_consent *
 AVITO_API int avito_refresh_token(avito_client *client, avito_token *out);
 
 /* ======================================================================= *
- * >>54 NOTIFICATIONS
+ * >>55 NOTIFICATIONS
  * ======================================================================= */
 
 /* The body of a notification. Needs no client. AVITO_END: the probe `{}`. Else AVITO_OK, ARENA, or
@@ -10238,7 +10247,7 @@ AVITO_API int avito_parse_webhook_raw(const void *body, size_t len, avito_arena 
                                       avito_event *out, size_t *needed);
 
 /* ======================================================================= *
- * >>55 CONFIRMING
+ * >>56 CONFIRMING
  * ======================================================================= */
 
 /* Was it sent? Looks through the chat for an outgoing message with the same text (blanks at the ends
@@ -10262,7 +10271,7 @@ AVITO_API int avito_confirm_sent(avito_client *client, int64_t user_id, const ch
 AVITO_API int avito_confirm_sends(avito_client *client, const avito_sent_query *baseline);
 
 /* ======================================================================= *
- * >>56 WEBHOOK RECEIVER
+ * >>57 WEBHOOK RECEIVER
  * ======================================================================= *
  *
  * The server side of one connection, without I/O: bytes of requests go in, notifications and bytes
@@ -10280,7 +10289,7 @@ AVITO_API int avito_confirm_sends(avito_client *client, const avito_sent_query *
  * answer waits in the output: send it, then use the body, then avito_webhook_done(). The body stays
  * where it is until then, even when the connection is gone. A 200 cannot be taken back: where a
  * crash in between must not lose the message, save it before you send (if that fails, close without
- * sending: what was not answered comes again), or poll as well (>>57).
+ * sending: what was not answered comes again), or poll as well (>>58).
  *
  *     200  a notification; or a probe: the body is `{}` or nothing, which is no event
  *     404  another path, so a wrong secret too    403  your verifier refused
@@ -10383,7 +10392,7 @@ AVITO_API bool avito_webhook_finished(const avito_webhook *webhook);
 AVITO_API int avito_webhook_status(const avito_webhook *webhook);
 
 /* ======================================================================= *
- * >>57 INBOX
+ * >>58 INBOX
  * ======================================================================= *
  *
  * Every new message of one account, once, also those that it wrote itself (avito_classify()): polling
@@ -10397,7 +10406,7 @@ AVITO_API int avito_webhook_status(const avito_webhook *webhook);
  * A poll reads the first chats of the list, and the messages of those that have changed. An unchanged
  * chat is read once more when `overlap_s` have passed: so much later than its neighbours a message
  * may show up and still be found. Every `sweep_ms` all of the list is read twice. How it works, what
- * a poll costs, and what is not covered: >>50.
+ * a poll costs, and what is not covered: >>51.
  */
 
 /* Bytes of state for a ring of `ids` message ids. The ring should hold what arrives within
@@ -10593,7 +10602,7 @@ AVITO_API unsigned avito_inbox_events(avito_inbox *inbox);
 AVITO_API const char *avito_inbox_about(const avito_inbox *inbox);
 
 /* ======================================================================= *
- * >>58 POSIX TCP (AVITO_WITH_POSIX)
+ * >>59 POSIX TCP (AVITO_WITH_POSIX)
  * ======================================================================= *
  *
  * Sockets as a transport: IPv4 and IPv6, four addresses of the name tried in turn (both kinds among
@@ -10673,7 +10682,7 @@ AVITO_API int avito_posix_entropy(void *ctx, void *out, size_t len);
 #endif /* AVITO_WITH_POSIX */
 
 /* ======================================================================= *
- * >>59 TLS BY BEARSSL (AVITO_WITH_BEARSSL)
+ * >>60 TLS BY BEARSSL (AVITO_WITH_BEARSSL)
  * ======================================================================= *
  *
  * TLS 1.2 as a transport over any transport: sockets, lwIP, a modem's UART. You give the context, the
@@ -10952,7 +10961,7 @@ AVITO_API int avito_anchors_load_file(avito_anchors *anchors, void *memory, size
 #endif /* AVITO_WITH_BEARSSL */
 
 /* ======================================================================= *
- * >>60 RAW JSON
+ * >>61 RAW JSON
  * ======================================================================= *
  *
  * For JSON that no model knows and that lies whole in memory: what AVITO_RAW keeps of a message of a new
@@ -11047,7 +11056,7 @@ AVITO_API int avito_json_int(avito_json_value value, int64_t *out);
 AVITO_API int avito_json_bool(avito_json_value value, bool *out);
 
 /* ======================================================================= *
- * >>61 SHOW
+ * >>62 SHOW
  * ======================================================================= *
  *
  * A message as one line for a person; a message and a chat as one line of JSON for a program; the words
@@ -11128,7 +11137,7 @@ AVITO_API const char *avito_json_type_word(avito_json_type type);
 #define AVITO_MESSENGER_IMPLEMENTED
 
 /* ======================================================================= *
- * >>62 TEXT: GRAPHEMES
+ * >>63 TEXT: GRAPHEMES
  * ======================================================================= *
  *
  * Where a text may be cut so that a person does not see it: what belongs to one character. Comes in:
@@ -11216,7 +11225,7 @@ static size_t avitoi_text_grapheme(const char *p, size_t len)
 }
 
 /* ======================================================================= *
- * >>63 LISTS
+ * >>64 LISTS
  * ======================================================================= *
  *
  * Calls whose answer is a list: as a whole into the arena, or element by element while it arrives. Both
@@ -11606,7 +11615,7 @@ static avitoi_call_result avitoi_list_on_drain(avito_client *c)
 }
 
 /* ======================================================================= *
- * >>64 ERROR TEXTS
+ * >>65 ERROR TEXTS
  * ======================================================================= *
  *
  * Names, sentences and remedies of results, for people. Comes in: a number. Goes out: a text that stays.
@@ -11661,7 +11670,7 @@ AVITO_API const char *avito_error_remedy(int code)
 }
 
 /* ======================================================================= *
- * >>65 AUTHORIZATION
+ * >>66 AUTHORIZATION
  * ======================================================================= *
  *
  * A person allows the application to use their account. With AVITO_TINY 1 only this room links the
@@ -11763,7 +11772,7 @@ AVITO_API int avito_refresh_token(avito_client *client, avito_token *out)
 }
 
 /* ======================================================================= *
- * >>66 HEADER LINES
+ * >>67 HEADER LINES
  * ======================================================================= *
  *
  * Lines that the API does not need: who asks, and what a gateway wants to see. Comes in: the program's lines.
@@ -11863,7 +11872,7 @@ AVITO_API int avito_set_headers(avito_client_options *options, avito_headers *he
 }
 
 /* ======================================================================= *
- * >>67 SEVERAL LANES
+ * >>68 SEVERAL LANES
  * ======================================================================= *
  *
  * Lanes that share an account: one fetches the token, the others wait for it, and no lane reads the
@@ -11918,7 +11927,7 @@ AVITO_API void avito_enable_lanes(avito_account_options *options)
 }
 
 /* ======================================================================= *
- * >>68 TOKEN STORE
+ * >>69 TOKEN STORE
  * ======================================================================= *
  *
  * Tokens from and to the application: .load_token once, before the first request; .save_token before a
@@ -12022,7 +12031,7 @@ AVITO_API void avito_enable_token_store(avito_account_options *options)
 }
 
 /* ======================================================================= *
- * >>69 RATE
+ * >>70 RATE
  * ======================================================================= *
  *
  * When the next request may go: the account's gate, what the server asked for, and the pause before a
@@ -12118,7 +12127,7 @@ AVITO_API int avito_account_open_gate(avito_account *account)
 }
 
 /* ======================================================================= *
- * >>70 RETRIES
+ * >>71 RETRIES
  * ======================================================================= *
  *
  * A failed call is begun again where that can do no harm and there is time, after a pause. A Retry-After
@@ -12281,7 +12290,7 @@ AVITO_API void avito_enable_retries(avito_client_options *options)
 }
 
 /* ======================================================================= *
- * >>71 DIAGNOSTICS
+ * >>72 DIAGNOSTICS
  * ======================================================================= *
  *
  * What is told to people: lines of a trace, and the server's own words in an error. Comes in: an event,
@@ -12441,7 +12450,7 @@ AVITO_API void avito_enable_diagnostics(avito_account_options *options)
 }
 
 /* ======================================================================= *
- * >>72 WHAT NO MODEL KNOWS
+ * >>73 WHAT NO MODEL KNOWS
  * ======================================================================= *
  *
  * A value that is only checked is copied to the arena's low end while the machine checks it, byte by byte: so
@@ -12577,7 +12586,7 @@ AVITO_API void avito_enable_raw(avito_client_options *options)
 }
 
 /* ======================================================================= *
- * >>73 NOTIFICATIONS
+ * >>74 NOTIFICATIONS
  * ======================================================================= *
  *
  * The body of a notification, which lies in memory as a whole, becomes an event. Comes in: the body and
@@ -12756,7 +12765,7 @@ AVITO_API int avito_parse_webhook_raw(const void *body, size_t len, avito_arena 
 }
 
 /* ======================================================================= *
- * >>74 WEBHOOK RECEIVER
+ * >>75 WEBHOOK RECEIVER
  * ======================================================================= *
  *
  * The server side of one connection: a request is read byte by byte; every state is a place where input
@@ -13403,12 +13412,12 @@ AVITO_API int avito_webhook_status(const avito_webhook *webhook)
 }
 
 /* ======================================================================= *
- * >>75 INBOX: WHAT IT REMEMBERS
+ * >>76 INBOX: WHAT IT REMEMBERS
  * ======================================================================= *
  *
  * avito_inbox_next() runs the handler of the present phase until one of them has something for the
  * caller, has to wait, or has done much. All changes of phase are in the table below and go through
- * avitoi_inbox_move(); what each phase is for is in the manual (>>50), beside that table.
+ * avitoi_inbox_move(); what each phase is for is in the manual (>>51), beside that table.
  *
  * A round goes through the chats that may hold something new:
  *
@@ -14082,7 +14091,7 @@ AVITO_API void avito_enable_inbox_records(avito_inbox_options *options)
 }
 
 /* ======================================================================= *
- * >>76 INBOX: LISTS
+ * >>77 INBOX: LISTS
  * ======================================================================= *
  *
  * What one poll keeps in the arena, and how a list of chats or of messages is begun. Comes in: rows. Goes
@@ -14429,7 +14438,7 @@ static avitoi_call_result avitoi_inbox_turn_page(avito_inbox *in)
 }
 
 /* ======================================================================= *
- * >>77 INBOX: PHASES
+ * >>78 INBOX: PHASES
  * ======================================================================= *
  *
  * A handler for each phase that reads rows or gives messages. Comes in: a row, the end of a list, or an
@@ -15084,7 +15093,7 @@ static avitoi_call_result avitoi_inbox_on_list(avito_inbox *in, avito_message *o
 }
 
 /* ======================================================================= *
- * >>78 INBOX: ROUNDS
+ * >>79 INBOX: ROUNDS
  * ======================================================================= *
  *
  * Where a round begins and ends, what its end allows to forget, and the inbox's public functions. Comes
@@ -15652,7 +15661,7 @@ AVITO_API int avito_inbox_init(avito_inbox *inbox, avito_client *client,
 }
 
 /* ======================================================================= *
- * >>79 SENDING AND OTHER CHANGES
+ * >>80 SENDING AND OTHER CHANGES
  * ======================================================================= *
  *
  * Calls that change something. Each ends in one of three outcomes (>>7); the room of errors decides
@@ -16105,7 +16114,7 @@ AVITO_API void avito_enable_dry_run(avito_client_options *options)
 }
 
 /* ======================================================================= *
- * >>80 CONFIRMING
+ * >>81 CONFIRMING
  * ======================================================================= *
  *
  * Was it sent? The chat is read back from its newest message to the baseline, row by row, until that
@@ -16402,7 +16411,7 @@ AVITO_API int avito_confirm_sends(avito_client *client, const avito_sent_query *
 }
 
 /* ======================================================================= *
- * >>81 RAW JSON
+ * >>82 RAW JSON
  * ======================================================================= *
  *
  * The JSON machine proves that a text is valid, without a schema; only then jsmn tokenises it. Alone
@@ -16868,7 +16877,7 @@ AVITO_API int avito_json_bool(avito_json_value value, bool *out)
 }
 
 /* ======================================================================= *
- * >>82 SHOW
+ * >>83 SHOW
  * ======================================================================= *
  *
  * The words of enums, and a message as a line for a person, which drops what does not fit.
@@ -17156,7 +17165,7 @@ AVITO_API size_t avito_message_preview(const avito_message *message, avito_langu
 }
 
 /* ======================================================================= *
- * >>83 SHOW: JSON
+ * >>84 SHOW: JSON
  * ======================================================================= *
  *
  * Messages and chats for a program, in the names of the service, by the request writer, which counts what
@@ -17603,7 +17612,7 @@ AVITO_API int avito_chat_json(const avito_chat *chat, int64_t user_id, char *out
 }
 
 /* ======================================================================= *
- * >>84 POSIX
+ * >>85 POSIX
  * ======================================================================= *
  *
  * Clock, entropy and time of a POSIX system, as hooks for the options. Comes in: nothing. Goes out:
@@ -17743,7 +17752,7 @@ AVITO_API int avito_posix_entropy(void *ctx, void *out, size_t len)
 }
 
 /* ======================================================================= *
- * >>85 TCP
+ * >>86 TCP
  * ======================================================================= *
  *
  * A transport over POSIX sockets: look-up, connecting one address after the other, bytes. Comes in: a
@@ -18334,7 +18343,7 @@ AVITO_API int avito_tcp_fd(const avito_tcp *tcp)
 #endif /* AVITO_WITH_POSIX */
 
 /* ======================================================================= *
- * >>86 TLS: CERTIFICATES
+ * >>87 TLS: CERTIFICATES
  * ======================================================================= *
  *
  * The certificates that a server shows, checked as they stream in, beside BearSSL's own check: what
@@ -18753,7 +18762,7 @@ static const br_x509_class avitoi_cert_class = {
     avitoi_cert_class_end_cert, avitoi_cert_class_end_chain,   avitoi_cert_class_get_pkey};
 
 /* ======================================================================= *
- * >>87 TLS: SET-UP
+ * >>88 TLS: SET-UP
  * ======================================================================= *
  *
  * A profile of BearSSL's client, and what no profile may loosen: version, suites, hashes, key sizes.
@@ -19084,7 +19093,7 @@ static int avitoi_tls_inner_result(avito_tls *tls, long result, int fallback)
 }
 
 /* ======================================================================= *
- * >>88 TLS: RECORDS
+ * >>89 TLS: RECORDS
  * ======================================================================= *
  *
  * Bytes between BearSSL's engine and the transport below: finished records are sent, what has come is
@@ -19380,7 +19389,7 @@ static long avitoi_tls_round(avito_tls *tls)
 }
 
 /* ======================================================================= *
- * >>89 TLS: CONNECTIONS
+ * >>90 TLS: CONNECTIONS
  * ======================================================================= *
  *
  * The transport's functions: connect with a handshake or a kept session, send, recv, wants, wait, close.
@@ -19878,7 +19887,7 @@ AVITO_API avito_transport avito_tls_transport(avito_tls *tls)
 }
 
 /* ======================================================================= *
- * >>90 TLS: TRUST ANCHORS
+ * >>91 TLS: TRUST ANCHORS
  * ======================================================================= *
  *
  * Certificates in PEM become BearSSL's trust anchors: names and keys from the low end of the caller's
@@ -20122,10 +20131,10 @@ AVITO_API int avito_anchors_load_file(avito_anchors *anchors, void *memory, size
 
 /*
  * ======================================================================= *
- * >>91 ON A COMPUTER
+ * >>92 ON A COMPUTER
  * ======================================================================= *
  *
- * Where there is a system with sockets, files and roots, avito_posix (>>93) is everything in one
+ * Where there is a system with sockets, files and roots, avito_posix (>>94) is everything in one
  * struct, opened by one call. Whatever its options leave zero comes from the environment. A whole
  * program::
  *
@@ -20165,12 +20174,12 @@ AVITO_API int avito_anchors_load_file(avito_anchors *anchors, void *memory, size
  *
  * An inbox takes its memory from the struct, too: avito_posix_inbox_options().
  *
- * Files. With .folder the store (>>92) keeps what has to outlive the program:
+ * Files. With .folder the store (>>93) keeps what has to outlive the program:
  *
  *     file             holds                            written                      locked
  *     ---------------  -------------------------------  ---------------------------  ------------
  *     tokens           both tokens, client id, host     with each new token          for a moment
- *     inbox.0 .1       the inbox' two slots in turn     as >>50 says                 by its owner
+ *     inbox.0 .1       the inbox' two slots in turn     as >>51 says                 by its owner
  *     send.KEY         one message that is sent once    when it begins, and ends     for a moment
  *     lock             nothing                          never                        the moments
  *     inbox.lock       process and name of the owner    when an inbox is opened      for its life
@@ -20208,7 +20217,7 @@ extern "C" {
 #endif
 
 /* ======================================================================= *
- * >>92 FILE STORE (AVITO_WITH_FILES)
+ * >>93 FILE STORE (AVITO_WITH_FILES)
  * ======================================================================= *
  *
  * A folder with what has to outlive the program: the tokens, the inbox' state, and what was sent, by a
@@ -20219,7 +20228,7 @@ extern "C" {
  *
  * One thread at a time uses a store; the folder may be opened more than once. Functions that fail say
  * AVITO_ERR_FILE, or AVITO_ERR_BUSY where another program is in the way, and avito_store_problem()
- * has the rest. Manual: >>91.
+ * has the rest. Manual: >>92.
  */
 #if AVITO_WITH_FILES
 
@@ -20354,14 +20363,14 @@ AVITO_API void avito_image_file_close(avito_image_file *image);
 #endif /* AVITO_WITH_FILES */
 
 /* ======================================================================= *
- * >>93 EVERYTHING IN ONE STRUCT (AVITO_WITH_FILES and AVITO_WITH_BEARSSL)
+ * >>94 EVERYTHING IN ONE STRUCT (AVITO_WITH_FILES and AVITO_WITH_BEARSSL)
  * ======================================================================= *
  *
  * For programs on a computer: the system's roots, TCP, TLS, account, lane, arena and all their buffers,
  * opened by one call. It is made of the public parts above, which stay reachable: call
  * avito_get_chats(&avito.client, ...) and whatever else there is. A second lane of the account is
  * avito_tcp_init(), avito_tls_init() with the same .anchors, and avito_client_init(&lane,
- * &avito.account, ...). Manual: >>91.
+ * &avito.account, ...). Manual: >>92.
  */
 #if AVITO_WITH_FILES && AVITO_WITH_BEARSSL
 
@@ -20386,7 +20395,7 @@ typedef struct avito_posix_options {
     avito_tcp_options tcp;
     const char *ca_file;          /* PEM; else AVITO_CA_FILE, SSL_CERT_FILE, the system's */
     const avito_anchors *anchors; /* of another struct: then no file is read */
-    const char *folder;           /* what to keep there: the store's, >>92; NULL: nothing is kept */
+    const char *folder;           /* what to keep there: the store's, >>93; NULL: nothing is kept */
     const char *program;          /* your name, for the store; NULL: none */
     uint32_t grace_s;             /* the store's; 0: 60 */
 } avito_posix_options;
@@ -20461,7 +20470,7 @@ AVITO_API int avito_posix_perror(avito_posix *avito, int result);
 #define AVITO_MESSENGER_COMPUTER_IMPLEMENTED
 
 /* ======================================================================= *
- * >>94 FILE STORE
+ * >>95 FILE STORE
  * ======================================================================= *
  *
  * What must hold. A file takes its name by rename(), after its bytes are on the disk; the folder is
@@ -20969,7 +20978,7 @@ AVITO_API int avito_store_save_inbox(void *ctx, int slot, const void *data, size
 #endif /* AVITO_WITH_FILES */
 
 /* ======================================================================= *
- * >>95 STORED SENDS AND PICTURES
+ * >>96 STORED SENDS AND PICTURES
  * ======================================================================= *
  *
  * Messages that are sent once, each in a file of its own until it is settled; and pictures, read from
@@ -21554,7 +21563,7 @@ AVITO_API void avito_image_file_close(avito_image_file *image)
 #endif /* AVITO_WITH_FILES */
 
 /* ======================================================================= *
- * >>96 EVERYTHING IN ONE STRUCT
+ * >>97 EVERYTHING IN ONE STRUCT
  * ======================================================================= *
  *
  * One struct and one call for a program on a computer: account, lane, TCP, TLS, roots and the store.
