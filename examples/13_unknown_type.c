@@ -29,7 +29,6 @@ static void show_sticker(avito_json_value sticker, avito_arena *arena)
         printf(" #");
         example_print(text);
     }
-    printf("\n");
 }
 
 /* What no model knows, as JSON. */
@@ -48,8 +47,8 @@ static int show_unknown(avito_str raw, avito_arena *arena)
     } else {
         printf("unknown content: ");
         example_print(raw); /* as it came */
-        printf("\n");
     }
+    printf("\n");
     return AVITO_OK;
 }
 
