@@ -44,3 +44,18 @@ gateway-torture: packages build/avito.san build/simulator build/certs ## avito g
 gateway-bench: packages build/avito build/simulator build/certs ## memory, processor and delay of avito gateway, beside a bridge in Python
 	@sh tools/need.sh python3-requests
 	@$${PYTHON:-python3} tests/avito/gateway_bench.py
+
+# The gateway's core and the MQTT client in simulated worlds, from seeds. (A killed gateway leaves its memory.)
+GATEWAY_SIM := $(patsubst %,build/obj/%.o,tests/avito/gateway_sim $(addprefix tools/avito/,gateway job order ledger hass jsonl mqtt))
+build/gateway_sim: $(GATEWAY_SIM) build/lib/avito.o build/libsimulator.a
+	$(CC) $^ -o $@ $(SIMULATOR_LIBS) -lbearssl
+build/gateway_sim.san: $(GATEWAY_SIM:.o=.san.o) $(LIBRARY) build/libsimulator.san.a
+	$(CC) $(SANITIZE) $^ -o $@ $(SIMULATOR_LIBS) -lbearssl
+test-programs: build/gateway_sim build/gateway_sim.san
+TEST_SCRIPTS  += tests/avito/gateway_sim.sh
+
+.PHONY: gateway-sim gateway-plants
+gateway-sim: packages build/gateway_sim ## avito gateway in 10,000 simulated worlds
+	build/gateway_sim 1 10000
+gateway-plants: packages build/gateway_sim ## bugs planted into the gateway: the worlds must notice each
+	@$${PYTHON:-python3} tests/avito/gateway_plants.py

@@ -620,6 +620,23 @@ static void test_every_split(void **state)
     }
 }
 
+static void test_what_is_gone_takes_nothing(void **state)
+{
+    mqtt_publication p;
+    const void *data;
+
+    (void)state;
+    memset(&p, 0, sizeof p);
+    p.topic = "a";
+    p.qos = 1;
+    connect_client();
+    assert_int_equal(mqtt_publish(&client, &p, NULL), MQTT_OK);
+    mqtt_end(&client);
+    assert_false(mqtt_is_connected(&client));
+    assert_int_equal(mqtt_output(&client, &data), 0);
+    assert_int_equal(mqtt_publish(&client, &p, NULL), MQTT_ERR_ARGUMENT);
+}
+
 static void test_texts(void **state)
 {
     int reason, result;
@@ -654,6 +671,7 @@ int main(void)
         cmocka_unit_test(test_closed_by_the_broker),
         cmocka_unit_test(test_bad_packets),
         cmocka_unit_test(test_every_split),
+        cmocka_unit_test(test_what_is_gone_takes_nothing),
         cmocka_unit_test(test_texts),
     };
 

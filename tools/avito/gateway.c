@@ -857,6 +857,7 @@ void gateway_event(gateway *g, const mqtt_event *e, uint32_t now_ms)
 
 void gateway_lost(gateway *g)
 {
+    mqtt_end(g->o.broker); /* what was published now would never be answered */
     memset(g->priv.flights, 0, sizeof g->priv.flights);
     g->priv.ready = g->priv.blocked = false;
     g->priv.taken = 0;

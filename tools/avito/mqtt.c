@@ -417,6 +417,12 @@ int mqtt_begin(mqtt *c, uint32_t now_ms)
     return rc;
 }
 
+void mqtt_end(mqtt *c)
+{
+    c->priv.state = STATE_CLOSED;
+    c->priv.out_at = c->priv.out_len = 0;
+}
+
 bool mqtt_is_connected(const mqtt *c)
 {
     return c->priv.state == STATE_CONNECTED;

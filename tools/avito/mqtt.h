@@ -148,6 +148,9 @@ int mqtt_init(mqtt *client, const mqtt_options *options);
  * `out` cannot hold it. */
 int mqtt_begin(mqtt *client, uint32_t now_ms);
 
+/* The connection is gone: nothing is sent any more until mqtt_begin(). */
+void mqtt_end(mqtt *client);
+
 /* Bytes to send; 0: none. Say with mqtt_sent() how many of them have left. */
 size_t mqtt_output(const mqtt *client, const void **data);
 void mqtt_sent(mqtt *client, size_t len, uint32_t now_ms);

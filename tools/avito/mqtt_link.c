@@ -20,6 +20,7 @@ void mqtt_link_close(mqtt_link *link)
     if (link->state != MQTT_LINK_CLOSED) {
         (link->transport.functions->close)(link->transport.ctx);
         link->state = MQTT_LINK_CLOSED;
+        mqtt_end(&link->client);
     }
 }
 

@@ -1,0 +1,854 @@
+/* gateway_sim.c - the gateway's core and the MQTT client in a world without sockets, clock and files, from seeds:
+ * the simulated service, a broker that loses, repeats, delays and forgets, a disk that is full or torn, and a
+ * gateway that is killed at any moment, also between the ledger and the request.
+ *
+ *     build/gateway_sim FIRST COUNT     each failing seed is named
+ *
+ * The service's books are the judge: each command at most once; each with an id has a result, and one that is
+ * true; each message of a buyer published. One thing is let pass: a command that was refused because the disk is
+ * full is noted in memory only, so if the gateway is killed then, the same id is done when it comes again.
+ * Rooms: none. */
+#include "tools/avito/gateway.h"
+#include "tools/avito/job.h"
+#include "tools/simulator/simulator.h"
+
+#include <setjmp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define COMMANDS  24
+#define BUYERS    16
+#define TROUBLE_S 400u /* then all goes well, and the rest must be settled */
+#define CALM_S    260u
+#define QUEUE     512
+#define DISK      (1 << 18)
+
+static uint64_t random_state;
+static uint64_t now_ms;
+static const uint64_t epoch_ms = 1795000000000u;
+static uint32_t late_ms; /* so much later the service shows what was sent */
+static bool calm;
+static jmp_buf killed;
+static unsigned failures;
+
+static uint32_t draw(uint32_t below)
+{
+    random_state ^= random_state << 13;
+    random_state ^= random_state >> 7;
+    random_state ^= random_state << 17;
+    return (uint32_t)(random_state >> 20) % below;
+}
+
+/* One of `of`, and never when all goes well. */
+static bool bad(uint32_t of)
+{
+    return !calm && draw(of) == 0;
+}
+
+static uint32_t clock_ms(void *ctx)
+{
+    (void)ctx;
+    return (uint32_t)now_ms;
+}
+
+static int64_t unix_time(void *ctx)
+{
+    (void)ctx;
+    return (int64_t)((epoch_ms + now_ms) / 1000);
+}
+
+static int64_t service_clock(void *ctx)
+{
+    (void)ctx;
+    return (int64_t)(epoch_ms + now_ms);
+}
+
+static int entropy(void *ctx, void *out, size_t len)
+{
+    (void)ctx;
+    for (size_t i = 0; i < len; i++) {
+        ((uint8_t *)out)[i] = (uint8_t)draw(256);
+    }
+    return AVITO_OK;
+}
+
+/* ---- the service, and lanes to it ---- */
+
+static sim *service;
+
+static sim_fault service_fault(void *ctx, const sim_request_info *request)
+{
+    sim_fault f;
+
+    (void)ctx;
+    (void)request;
+    memset(&f, 0, sizeof f);
+    if (!bad(12)) {
+        return f;
+    }
+    switch (draw(5)) {
+        case 0:
+            f.status = 503;
+            f.stored = draw(2) == 0;
+            break;
+        case 1:
+            f.no_answer = true;
+            f.stored = draw(2) == 0;
+            break;
+        case 2:
+            f.stall = true;
+            f.stored = draw(2) == 0;
+            break;
+        default:
+            f.delay_ms = draw(4000);
+            break;
+    }
+    return f;
+}
+
+struct line {
+    sim_conn *conn;
+};
+
+static int line_connect(void *ctx, const avito_server *to)
+{
+    struct line *l = ctx;
+
+    (void)to;
+    if (bad(20)) {
+        return AVITO_ERR_CONNECT;
+    }
+    l->conn = sim_conn_open(service);
+    return AVITO_OK;
+}
+
+static long line_send(void *ctx, const void *data, size_t len, int more)
+{
+    struct line *l = ctx;
+    const size_t n = len > 1 ? 1 + draw((uint32_t)len) : len;
+
+    (void)more;
+    return sim_conn_receive(l->conn, data, n) ? (long)n : (long)AVITO_ERR_SEND;
+}
+
+static long line_recv(void *ctx, void *data, size_t cap)
+{
+    struct line *l = ctx;
+    const size_t n = sim_conn_send(l->conn, data, 1 + draw((uint32_t)cap));
+
+    if (n > 0) {
+        return (long)n;
+    }
+    switch (sim_conn_state(l->conn)) {
+        case SIM_CONN_CLOSED:
+            return AVITO_IO_CLOSED;
+        case SIM_CONN_RESET:
+            return AVITO_ERR_RECV;
+        default:
+            return AVITO_IO_AGAIN;
+    }
+}
+
+static int line_wants(void *ctx)
+{
+    (void)ctx;
+    return AVITO_WANT_READ;
+}
+
+static void line_close(void *ctx)
+{
+    struct line *l = ctx;
+
+    if (l->conn != NULL) {
+        sim_conn_close(l->conn);
+    }
+    l->conn = NULL;
+}
+
+static const avito_transport_functions line_functions = {
+    line_connect, line_send, line_recv, line_wants, NULL, line_close, NULL, NULL};
+
+/* ---- the broker ---- */
+
+struct queued {
+    uint16_t id; /* 0: it has not left yet */
+    char topic[160], payload[400];
+};
+
+/* What it would lose by kill -9 since it was saved last. */
+struct session {
+    bool there;
+    uint16_t last_id;
+    size_t count;
+    struct queued queue[QUEUE];
+};
+
+static struct session session, saved;
+static bool up, connected, forgets;
+static uint8_t to_broker[1 << 17], to_client[1 << 17];
+static size_t to_broker_len, to_client_len;
+static uint64_t client_from_ms; /* what is under way arrives then */
+static bool listener_away;
+
+static unsigned heard[BUYERS]; /* times that each buyer's message was published */
+static char result_of[COMMANDS + 1][24];
+static bool answered[COMMANDS + 1], of_full_disk[COMMANDS + 1];
+static size_t results;
+
+static void put(const void *data, size_t len)
+{
+    if (len > 0 && to_client_len + len <= sizeof to_client) {
+        memcpy(to_client + to_client_len, data, len);
+        to_client_len += len;
+    }
+}
+
+static void put_packet(uint8_t first, const uint8_t *body, size_t len)
+{
+    uint8_t head[5] = {first};
+    size_t n = 1, left = len;
+
+    do {
+        head[n++] = (uint8_t)((left & 0x7f) | (left > 0x7f ? 0x80 : 0));
+        left >>= 7;
+    } while (left > 0);
+    put(head, n);
+    put(body, len);
+}
+
+static void put_ack(uint8_t first, uint16_t id, uint8_t reason)
+{
+    const uint8_t body[4] = {(uint8_t)(id >> 8), (uint8_t)id, reason, 0};
+
+    put_packet(first, body, 4);
+}
+
+static void put_command(struct queued *q, bool again)
+{
+    uint8_t body[700];
+    const size_t topic = strlen(q->topic), payload = strlen(q->payload);
+    size_t n = 0;
+
+    if (q->id == 0) {
+        session.last_id = (uint16_t)(session.last_id == 65535 ? 1 : session.last_id + 1);
+        q->id = session.last_id;
+    }
+    body[n++] = (uint8_t)(topic >> 8);
+    body[n++] = (uint8_t)topic;
+    memcpy(body + n, q->topic, topic);
+    n += topic;
+    body[n++] = (uint8_t)(q->id >> 8);
+    body[n++] = (uint8_t)q->id;
+    body[n++] = 0;
+    memcpy(body + n, q->payload, payload);
+    put_packet(again ? 0x3a : 0x32, body, n + payload);
+}
+
+/* At most twenty are under way. */
+static void send_commands(bool again)
+{
+    for (size_t i = 0; connected && i < session.count && i < 20; i++) {
+        if (again ? session.queue[i].id != 0 : session.queue[i].id == 0) {
+            put_command(&session.queue[i], again);
+        }
+    }
+}
+
+static void acknowledged(uint16_t id)
+{
+    for (size_t i = 0; i < session.count; i++) {
+        if (session.queue[i].id == id) {
+            memmove(&session.queue[i], &session.queue[i + 1],
+                    (session.count - i - 1) * sizeof *session.queue);
+            session.count--;
+            break;
+        }
+    }
+    send_commands(false);
+}
+
+static void note_result(const char *payload)
+{
+    char id[80], outcome[24];
+    int number;
+    bool passing;
+
+    results++;
+    if (sscanf(payload, "{\"id\":\"%70[^\"]\",\"outcome\":\"%20[^\"]\"", id, outcome) != 2 ||
+        sscanf(id, "c%d", &number) != 1 || number < 1 || number > COMMANDS) {
+        return;
+    }
+    passing = strstr(payload, "disk") != NULL || strstr(payload, "refused before") != NULL;
+    if (answered[number] && strcmp(result_of[number], outcome) != 0 && !of_full_disk[number]) {
+        printf("# c%d was %s, and is %s\n", number, result_of[number], outcome);
+        failures++;
+    }
+    of_full_disk[number] = passing;
+    answered[number] = true;
+    memcpy(result_of[number], outcome, sizeof outcome);
+}
+
+/* Returns the reason of its PUBACK. */
+static uint8_t published(const char *topic, const char *payload)
+{
+    const char *text = strstr(payload, "buyer ");
+    int number;
+
+    if (strstr(topic, "/results/") != NULL) {
+        note_result(payload);
+    }
+    if (strstr(topic, "/messages/") == NULL) {
+        return 0;
+    }
+    if (listener_away) {
+        return MQTT_REASON_NOBODY_LISTENS;
+    }
+    if (text != NULL && sscanf(text, "buyer %d", &number) == 1 && number >= 0 && number < BUYERS) {
+        heard[number]++;
+    }
+    return 0;
+}
+
+static void on_publish(uint8_t flags, const uint8_t *p, size_t len)
+{
+    static char topic[1024], payload[1 << 16];
+    const size_t topic_len = (size_t)p[0] << 8 | p[1];
+    const bool qos = (flags & 2) != 0;
+    const size_t head = 2 + topic_len + (qos ? 2 : 0);
+    const uint16_t id = qos ? (uint16_t)(p[2 + topic_len] << 8 | p[3 + topic_len]) : 0;
+    const size_t props = p[head];
+
+    memcpy(topic, p + 2, topic_len);
+    topic[topic_len] = '\0';
+    memcpy(payload, p + head + 1 + props, len - head - 1 - props);
+    payload[len - head - 1 - props] = '\0';
+    if (qos) {
+        put_ack(0x40, id, published(topic, payload));
+    }
+}
+
+static void on_connect(void)
+{
+    const uint8_t connack[3] = {session.there, 0, 0};
+
+    session.there = true;
+    put_packet(0x20, connack, 3);
+    send_commands(true);
+    send_commands(false);
+}
+
+static void on_packet(uint8_t first, const uint8_t *p, size_t len)
+{
+    static const uint8_t granted[16] = {0};
+    uint8_t body[16];
+
+    switch (first >> 4) {
+        case 1:
+            on_connect();
+            break;
+        case 3:
+            on_publish(first, p, len);
+            break;
+        case 4:
+            acknowledged((uint16_t)(p[0] << 8 | p[1]));
+            break;
+        case 8: /* five filters at most: one reason for each would do; all are granted */
+        case 10:
+            memcpy(body, granted, sizeof body);
+            body[0] = p[0];
+            body[1] = p[1];
+            put_packet(first >> 4 == 8 ? 0x90 : 0xb0, body, 4);
+            break;
+        case 12:
+            put_packet(0xd0, NULL, 0);
+            break;
+        default:
+            break;
+    }
+}
+
+static void broker_reads(void)
+{
+    size_t at = 0;
+
+    while (to_broker_len - at >= 2) {
+        size_t length = 0, n = 1, shift = 0;
+
+        do {
+            length |= (size_t)(to_broker[at + n] & 0x7f) << shift;
+            shift += 7;
+        } while (to_broker[at + n++] >= 0x80 && at + n < to_broker_len);
+        if (at + n + length > to_broker_len) {
+            break;
+        }
+        on_packet(to_broker[at], to_broker + at + n, length);
+        at += n + length;
+    }
+    memmove(to_broker, to_broker + at, to_broker_len - at);
+    to_broker_len -= at;
+}
+
+static bool enqueue(const char *topic, const char *payload)
+{
+    struct queued *q = &session.queue[session.count];
+
+    if (!up || !session.there || session.count == QUEUE) {
+        return false;
+    }
+    q->id = 0;
+    snprintf(q->topic, sizeof q->topic, "%s", topic);
+    snprintf(q->payload, sizeof q->payload, "%s", payload);
+    session.count++;
+    send_commands(false);
+    return true;
+}
+
+/* ---- the gateway, and what outlives it ---- */
+
+static char disk[DISK], slots[2][8192];
+static size_t disk_len, slot_len[2];
+static uint32_t kept_session;
+static bool disk_full,
+    started; /* started: the inbox has a state, so nothing may be missing from then on */
+
+static char ring[AVITO_INBOX_STATE_SIZE(256)], records[AVITO_INBOX_CHATS_SIZE(16)];
+static char windows[3][1024], rooms[3][32768], tokens[AVITO_TOKENS_SIZE(128)];
+static struct line lines[3];
+static avito_client clients[3];
+static avito_arena arenas[3];
+static avito_account account;
+static gateway_lane lanes[2];
+static bool lent[2];
+static mqtt client;
+static char in[65536], out[65536], will_topic[GATEWAY_TOPIC_MAX];
+static mqtt_publication will;
+static gateway g;
+static gateway_account shop;
+static uint64_t connect_at_ms;
+
+/* A kill strikes before or after what is written, or in the middle of it. */
+static int keep(char *to, size_t cap, size_t *at, const char *data, size_t len)
+{
+    const bool dies = bad(60);
+    const size_t n = dies ? draw((uint32_t)len + 1) : len;
+
+    if (disk_full) {
+        return AVITO_ERR_FILE;
+    }
+    if (*at + n > cap) {
+        return AVITO_ERR_FILE;
+    }
+    memcpy(to + *at, data, dies && draw(2) == 0 ? len : n);
+    *at += n;
+    if (dies || bad(60)) {
+        longjmp(killed, 1);
+    }
+    return AVITO_OK;
+}
+
+static int append_ledger(void *ctx, const char *data, size_t len)
+{
+    (void)ctx;
+    return keep(disk, sizeof disk, &disk_len, data, len);
+}
+
+static int replace_ledger(void *ctx, const char *data, size_t len)
+{
+    (void)ctx;
+    if (disk_full) {
+        return AVITO_ERR_FILE;
+    }
+    memcpy(disk, data, len);
+    disk_len = len;
+    return AVITO_OK;
+}
+
+static int load_ledger(void *ctx, void (*take)(void *to, const char *data, size_t len), void *to)
+{
+    (void)ctx;
+    take(to, disk, disk_len);
+    return AVITO_OK;
+}
+
+static int save_inbox(void *ctx, int slot, const void *data, size_t len)
+{
+    (void)ctx;
+    int rc;
+
+    slot_len[slot] = 0;
+    rc = keep(slots[slot], sizeof slots[slot], &slot_len[slot], data, len);
+    started = started || rc == AVITO_OK;
+    return rc;
+}
+
+static int load_inbox(void *ctx, int slot, void *data, size_t cap, size_t *len)
+{
+    (void)ctx;
+    *len = slot_len[slot];
+    memcpy(data, slots[slot], *len < cap ? *len : cap);
+    return *len > 0 ? (int)AVITO_OK : (int)AVITO_END;
+}
+
+static int save_session(void *ctx, uint32_t number)
+{
+    (void)ctx;
+    if (disk_full) {
+        return AVITO_ERR_FILE;
+    }
+    kept_session = number;
+    return AVITO_OK;
+}
+
+static gateway_lane *borrow(void *ctx, avito_account *of)
+{
+    (void)ctx;
+    (void)of;
+    for (int i = 0; i < 2; i++) {
+        if (!lent[i]) {
+            lent[i] = true;
+            return &lanes[i];
+        }
+    }
+    return NULL;
+}
+
+static void give_back(void *ctx, gateway_lane *lane)
+{
+    (void)ctx;
+    lent[lane - lanes] = false;
+}
+
+static void say(void *ctx, const char *name, const char *text)
+{
+    (void)ctx;
+    if (getenv("TRACE") != NULL) {
+        printf("# %8llu %s: %s\n", (unsigned long long)now_ms, name != NULL ? name : "", text);
+    }
+}
+
+static void open_lanes(void)
+{
+    avito_account_options a = avito_account_options_default();
+
+    a.client_id = "client-id-for-tests";
+    a.client_secret = "client-secret-for-tests-0123456789abcdef";
+    a.tokens = tokens;
+    a.tokens_cap = sizeof tokens;
+    a.clock_ms = clock_ms;
+    a.unix_time = unix_time;
+    a.entropy = entropy;
+    (void)avito_account_init(&account, &a);
+    for (int i = 0; i < 3; i++) {
+        avito_client_options c = avito_client_options_default();
+
+        line_close(&lines[i]);
+        c.transport.functions = &line_functions;
+        c.transport.ctx = &lines[i];
+        c.window = windows[i];
+        c.window_cap = sizeof windows[i];
+        c.never_wait = true;
+        c.retries = 1;
+        (void)avito_client_init(&clients[i], &account, &c);
+        arenas[i] = avito_arena_of(rooms[i], sizeof rooms[i]);
+    }
+    lanes[0] = (gateway_lane){&clients[1], &arenas[1]};
+    lanes[1] = (gateway_lane){&clients[2], &arenas[2]};
+    lent[0] = lent[1] = false;
+}
+
+static void open_gateway(void)
+{
+    gateway_account_options a;
+    gateway_options o;
+    mqtt_options m;
+
+    memset(&o, 0, sizeof o);
+    o.name = "main";
+    o.broker = &client;
+    o.window = 20;
+    o.pictures_max = 1 << 20;
+    o.session = kept_session;
+    o.unix_time = unix_time;
+    o.entropy = entropy;
+    o.save_session = save_session;
+    o.borrow = borrow;
+    o.give_back = give_back;
+    o.say = say;
+    gateway_will(&o, &will, will_topic);
+    memset(&m, 0, sizeof m);
+    m.client_id = "avito-sim";
+    m.will = &will;
+    m.session_expiry_s = 604800;
+    m.in = in;
+    m.out = out;
+    m.in_cap = m.out_cap = sizeof in;
+    (void)mqtt_init(&client, &m);
+    open_lanes();
+    gateway_init(&g, &o);
+    memset(&a, 0, sizeof a);
+    a.name = "shop";
+    a.reader = &clients[0];
+    a.inbox = avito_inbox_options_default();
+    a.inbox.state = ring;
+    a.inbox.state_cap = sizeof ring;
+    a.inbox.chats = records;
+    a.inbox.chats_cap = sizeof records;
+    a.inbox.arena = &arenas[0];
+    a.inbox.poll_ms = 2000;
+    a.inbox.save = save_inbox;
+    a.inbox.load = load_inbox;
+    a.ledger = (ledger_store){NULL, append_ledger, replace_ledger, load_ledger};
+    a.names = true;
+    (void)gateway_add(&g, &shop, &a);
+    connect_at_ms = now_ms;
+}
+
+static void cut(void)
+{
+    if (connected) {
+        gateway_lost(&g);
+        connect_at_ms = now_ms + 200 + draw(3000);
+    }
+    connected = false;
+    to_broker_len = to_client_len = 0;
+}
+
+static void move_bytes(void)
+{
+    const void *data;
+    void *room;
+    size_t n, cap;
+
+    n = mqtt_output(&client, &data);
+    if (n > 0 && to_broker_len + n <= sizeof to_broker) {
+        memcpy(to_broker + to_broker_len, data, n);
+        to_broker_len += n;
+        mqtt_sent(&client, n, (uint32_t)now_ms);
+    }
+    if (up && !bad(40)) { /* else it is under way */
+        broker_reads();
+    }
+    if (now_ms < client_from_ms) {
+        return;
+    }
+    client_from_ms = bad(30) ? now_ms + draw(1500) : 0;
+    cap = mqtt_input(&client, &room);
+    n = cap < to_client_len ? cap : to_client_len;
+    memcpy(room, to_client, n);
+    mqtt_received(&client, n);
+    memmove(to_client, to_client + n, to_client_len - n);
+    to_client_len -= n;
+}
+
+static void step_broker(void)
+{
+    mqtt_event e;
+    int rc = MQTT_OK;
+
+    if (!connected) {
+        if (up && now_ms >= connect_at_ms) {
+            connected = mqtt_begin(&client, (uint32_t)now_ms) == MQTT_OK;
+        }
+        return;
+    }
+    rc = mqtt_tick(&client, (uint32_t)now_ms);
+    move_bytes();
+    do {
+        rc = rc == MQTT_OK || rc == MQTT_AGAIN ? mqtt_next(&client, &e) : rc;
+        if (rc == MQTT_OK) {
+            gateway_event(&g, &e, (uint32_t)now_ms);
+        }
+    } while (rc == MQTT_OK && e.kind != MQTT_NOTHING);
+    if (rc != MQTT_OK) {
+        cut();
+    }
+}
+
+/* ---- a seed ---- */
+
+static char chat[64];
+
+static void command(int number, char *topic, char *payload)
+{
+    sprintf(topic, "avito/shop/send/%s", chat);
+    sprintf(payload, "{\"id\":\"c%d\",\"text\":\"command %d.\"}", number, number);
+}
+
+static bool ask(int number)
+{
+    char topic[160], payload[200];
+
+    command(number, topic, payload);
+    return enqueue(topic, payload);
+}
+
+static void begin_world(uint64_t seed)
+{
+    sim_options o = sim_options_default();
+
+    random_state = seed * 0x9e3779b97f4a7c15u + 1;
+    (void)draw(2);
+    now_ms = 1000;
+    calm = false;
+    up = true;
+    forgets = seed % 2 == 0;
+    connected = listener_away = disk_full = false;
+    to_broker_len = to_client_len = disk_len = slot_len[0] = slot_len[1] = results = 0;
+    client_from_ms = 0;
+    kept_session = 0;
+    memset(&session, 0, sizeof session);
+    memset(heard, 0, sizeof heard);
+    memset(answered, 0, sizeof answered);
+    memset(of_full_disk, 0, sizeof of_full_disk);
+    started = false;
+    o.seed = seed;
+    o.clock_ms = service_clock;
+    o.fault = service_fault;
+    late_ms = draw(5) == 0 ? 70000 + draw(30000) : draw(3) == 0 ? draw(20000) : 0;
+    o.visible_after_ms = late_ms;
+    service = sim_create(&o);
+    snprintf(chat, sizeof chat, "%s", sim_add_chat(service, NULL));
+    saved = session;
+    open_gateway();
+}
+
+/* What the tormentor does at this moment. */
+static void torment(void)
+{
+    if (bad(400)) {
+        cut();
+    }
+    if (bad(300)) {
+        saved = session;
+    }
+    if (forgets && bad(1200)) { /* kill -9: what was not saved is gone */
+        cut();
+        session = saved;
+    }
+    if (bad(900)) {
+        disk_full = !disk_full;
+    }
+    if (bad(500)) {
+        listener_away = !listener_away;
+    }
+    if (bad(700)) {
+        longjmp(killed, 1);
+    }
+}
+
+static void move_world(int *asked, int *written)
+{
+    const uint64_t trouble = TROUBLE_S * 1000u;
+    char text[32];
+
+    if (*asked < COMMANDS && now_ms * COMMANDS / trouble > (uint64_t)*asked) {
+        *asked += ask(*asked + 1);
+    }
+    if (*written < BUYERS && started && now_ms * BUYERS / trouble > (uint64_t)*written) {
+        sprintf(text, "buyer %d", (*written)++);
+        (void)sim_buyer_writes(service, chat, text);
+    }
+    /* Of a broker that forgets, the same is asked again, until there is a result. */
+    if (forgets && draw(500) == 0) {
+        for (int i = 1; i <= *asked; i++) {
+            if (!answered[i]) {
+                (void)ask(i);
+            }
+        }
+    }
+    if (!calm && now_ms > trouble) {
+        calm = true;
+        disk_full = listener_away = false;
+    }
+}
+
+/* A killed process leaves its memory; nothing of it is used again but the disk. */
+static void kill_gateway(void)
+{
+    connected = false;
+    to_broker_len = to_client_len = 0;
+    open_gateway();
+    connect_at_ms = now_ms + draw(2000);
+}
+
+static void run(void)
+{
+    static int asked, written;
+
+    asked = written = 0;
+    if (setjmp(killed) != 0) {
+        kill_gateway();
+    }
+    while (now_ms < (TROUBLE_S + CALM_S) * 1000u) {
+        uint32_t ms;
+
+        torment();
+        move_world(&asked, &written);
+        step_broker();
+        gateway_step(&g, (uint32_t)now_ms);
+        gateway_account_step(&shop, (uint32_t)now_ms);
+        gateway_step(&g, (uint32_t)now_ms);
+        ms = gateway_account_deadline_ms(&shop, (uint32_t)now_ms);
+        now_ms += ms < 5 ? 5 : ms < 100 ? ms : 100;
+    }
+}
+
+static size_t times_stored(const char *text)
+{
+    sim_message_info m;
+    size_t count = 0;
+
+    for (size_t i = 0; sim_message_at(service, i, &m); i++) {
+        count += strcmp(m.text, text) == 0;
+    }
+    return count;
+}
+
+static void judge(uint64_t seed)
+{
+    const unsigned before = failures;
+
+    for (int i = 1; i <= COMMANDS; i++) {
+        char text[32];
+        size_t stored;
+
+        sprintf(text, "command %d.", i);
+        stored = times_stored(text);
+        if (stored > 1 || !answered[i] || (strcmp(result_of[i], "sent") == 0 && stored == 0) ||
+            (strcmp(result_of[i], "not_sent") == 0 && stored > 0) ||
+            (strcmp(result_of[i], "cannot_tell") == 0 && stored > 0 && late_ms < 60000)) {
+            printf("# seed %llu: command %d is stored %zu times, result %s\n",
+                   (unsigned long long)seed, i, stored, answered[i] ? result_of[i] : "missing");
+            failures++;
+        }
+    }
+    for (int i = 0; i < BUYERS; i++) {
+        if (heard[i] == 0) {
+            printf("# seed %llu: message %d was not published\n", (unsigned long long)seed, i);
+            failures++;
+        }
+    }
+    if (failures != before) {
+        printf("# to replay: TRACE=1 build/gateway_sim %llu 1\n", (unsigned long long)seed);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    const uint64_t first = argc > 1 ? strtoull(argv[1], NULL, 10) : 1;
+    const uint64_t count = argc > 2 ? strtoull(argv[2], NULL, 10) : 100;
+
+    for (uint64_t seed = first; seed < first + count; seed++) {
+        begin_world(seed);
+        run();
+        judge(seed);
+        for (int i = 0; i < 3; i++) {
+            line_close(&lines[i]);
+        }
+        sim_destroy(service);
+    }
+    printf("%s - the gateway in %llu worlds from seed %llu on\n", failures == 0 ? "ok" : "not ok",
+           (unsigned long long)count, (unsigned long long)first);
+    return failures != 0;
+}
