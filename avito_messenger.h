@@ -20701,13 +20701,16 @@ static void avitoi_store_sign(avito_store *s)
     }
 }
 
+/* By whom it says itself, unless that was asked in the moment before. */
 static int avitoi_store_is_taken(avito_store *s, int fd)
 {
     static const char taken[] = "the inbox is in use by process ";
-    long n;
+    const long n = avitoi_store_get(fd, s->priv.text + sizeof taken - 1u, 128);
+    if (n <= 0) {
+        return avitoi_store_busy(s, "", "the inbox is in use by another program");
+    }
     memcpy(s->priv.text, taken, sizeof taken - 1u);
-    n = avitoi_store_get(fd, s->priv.text + sizeof taken - 1u, 128);
-    s->priv.text[sizeof taken - 1u + (n > 0 ? (size_t)n : 0u)] = '\0';
+    s->priv.text[sizeof taken - 1u + (size_t)n] = '\0';
     return avitoi_store_busy(s, "", s->priv.text);
 }
 

@@ -10,6 +10,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include <sys/file.h>
+
 #include <cmocka.h>
 
 #define AVITO_MESSENGER_IMPLEMENTATION
@@ -560,6 +562,24 @@ static void a_second_inbox_is_told_who(void **state)
                      AVITO_END); /* its owner is dead */
 }
 
+/* The moment before its owner has signed. */
+static void an_inbox_that_nobody_has_signed(void **state)
+{
+    char path[400], byte;
+    size_t len;
+    int fd;
+
+    (void)state;
+    assert_int_equal(open_store(folder, "id"), AVITO_OK);
+    (void)snprintf(path, sizeof path, "%s/inbox.lock", folder);
+    fd = open(path, O_RDWR | O_CREAT, 0600);
+    assert_true(fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0 && ftruncate(fd, 0) == 0);
+    assert_int_equal(avito_store_load_inbox(&store, 0, &byte, 1, &len), AVITO_ERR_BUSY);
+    assert_non_null(strstr(avito_store_problem(&store), "the inbox is in use by another program"));
+    assert_int_equal(close(fd), 0);
+    assert_int_equal(avito_store_load_inbox(&store, 0, &byte, 1, &len), AVITO_END);
+}
+
 static void one_of_many_may_send(void **state)
 {
     enum { CHILDREN = 4, SENDS = 40 };
@@ -748,6 +768,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_cannot_be_understood, make_folder, remove_folder),
         cmocka_unit_test(folders_that_are_none),
         cmocka_unit_test_setup_teardown(a_second_inbox_is_told_who, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(an_inbox_that_nobody_has_signed, make_folder,
+                                        remove_folder),
         cmocka_unit_test_setup_teardown(one_of_many_may_send, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(the_oldest_is_forgotten, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(as_many_as_it_takes_are_not_settled, make_folder,
