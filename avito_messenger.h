@@ -13704,17 +13704,23 @@ static void avitoi_inbox_ring_add(avito_inbox *in, uint64_t hash, uint32_t creat
     }
 }
 
+/* What `check` must be. */
+static uint32_t avitoi_inbox_sum(const struct avitoi_inbox_state *s, size_t len)
+{
+    const size_t from = offsetof(struct avitoi_inbox_state, horizon);
+    return avitoi_inbox_crc32((const uint8_t *)s + from, len - from) ^ avitoi_inbox_get(s->sequence);
+}
+
 /* Hands the state to the application: with the next sequence number, in the slot that does not hold the
  * last one. */
 static int avitoi_inbox_save(avito_inbox *in)
 {
     struct avitoi_inbox_state *s = avitoi_inbox_state_of(in);
     const uint32_t sequence = avitoi_inbox_get(s->sequence) + 1u;
-    const size_t from = offsetof(struct avitoi_inbox_state, horizon);
     const size_t len = AVITO_INBOX_STATE_SIZE(avitoi_inbox_ring_count(in));
     int rc = AVITO_OK;
     avitoi_inbox_put(s->sequence, sequence);
-    avitoi_inbox_put(s->check, avitoi_inbox_crc32((const uint8_t *)s + from, len - from) ^ sequence);
+    avitoi_inbox_put(s->check, avitoi_inbox_sum(s, len));
     if (in->o.save != NULL) {
         in->client->priv.inside = true;
         rc = in->o.save(in->o.ctx, (int)(sequence & 1u), s, len);
@@ -13733,7 +13739,6 @@ static int avitoi_inbox_save(avito_inbox *in)
 static int avitoi_inbox_load_slot(avito_inbox *in, int slot)
 {
     struct avitoi_inbox_state *s = avitoi_inbox_state_of(in);
-    const size_t from = offsetof(struct avitoi_inbox_state, horizon);
     size_t len = 0;
     int rc = AVITO_END;
     memset(s, 0, in->o.state_cap);
@@ -13746,9 +13751,7 @@ static int avitoi_inbox_load_slot(avito_inbox *in, int slot)
         return rc == AVITO_END ? AVITO_END : AVITO_ERR_HOOK;
     }
     if (len < sizeof *s || len > in->o.state_cap || memcmp(s->magic, "AVI1", 4) != 0 ||
-        avitoi_inbox_get(s->check) !=
-            (avitoi_inbox_crc32((const uint8_t *)s + from, len - from) ^
-             avitoi_inbox_get(s->sequence))) {
+        avitoi_inbox_get(s->check) != avitoi_inbox_sum(s, len)) {
         in->priv.events |= AVITO_INBOX_STATE_LOST; /* unless the other slot is good */
         return AVITO_END;
     }
@@ -13813,7 +13816,7 @@ AVITOI_APART static uint32_t avitoi_inbox_seconds(int64_t time)
 
 /* The smaller Date of the last two answers, so that one wrong digit takes nothing with it; 0: not
  * known. */
-static uint32_t avitoi_inbox_now(const avito_inbox *in)
+AVITOI_APART static uint32_t avitoi_inbox_now(const avito_inbox *in)
 {
     return in->priv.date < in->priv.before ? in->priv.date : in->priv.before;
 }
@@ -14267,8 +14270,9 @@ static void avitoi_inbox_rest(avito_inbox *in, uint32_t ms, unsigned resume)
 AVITOI_APART static void avitoi_inbox_round_lacks(avito_inbox *in, int rc)
 {
     in->priv.round_error = (int16_t)rc;
-    in->priv.owes_marks = in->priv.owes_marks || in->priv.mark == AVITOI_INBOX_MARK_OWED ||
-                          in->priv.mark == AVITOI_INBOX_MARK_RETRY;
+    if (in->priv.mark == AVITOI_INBOX_MARK_OWED || in->priv.mark == AVITOI_INBOX_MARK_RETRY) {
+        in->priv.owes_marks = true;
+    }
     in->priv.mark = AVITOI_INBOX_MARK_DONE;
     in->priv.all_chats = true;
     in->priv.flaws |= AVITOI_INBOX_LACKS;
@@ -14479,23 +14483,25 @@ static bool avitoi_inbox_due(avito_inbox *in, const struct avitoi_inbox_row *row
     return record != AVITOI_INBOX_RECORD_SETTLED && record != AVITOI_INBOX_RECORD_WAITS;
 }
 
+/* A chat that is due goes on top of the queue. If there is no room, the page ends here for now. */
 static void avitoi_inbox_queue_put(avito_inbox *in, const struct avitoi_inbox_row *row,
                                    uint32_t hash)
 {
+    const size_t id_size = avitoi_arena_align(row->id.len + 1u);
+    const size_t end = in->priv.queue_end + id_size + sizeof(struct avitoi_inbox_queued);
     char *at = in->o.arena->base + in->priv.queue_end;
-    struct avitoi_inbox_queued q;
-    q.chat = (uint32_t)row->key;
-    q.row = hash;
-    q.updated = row->time;
-    q.id_size = (uint32_t)avitoi_arena_align(row->id.len + 1u);
-    if (in->priv.queue_end + q.id_size + sizeof q > avitoi_inbox_queue_room(in)) {
+    struct avitoi_inbox_queued *q = (struct avitoi_inbox_queued *)(void *)(at + id_size);
+    if (end > avitoi_inbox_queue_room(in)) {
         in->priv.full = true;
         return;
     }
     memcpy(at, row->id.ptr, row->id.len);
     at[row->id.len] = '\0';
-    memcpy(at + q.id_size, &q, sizeof q);
-    in->priv.queue_end = (uint16_t)(in->priv.queue_end + q.id_size + sizeof q);
+    q->chat = (uint32_t)row->key;
+    q->row = hash;
+    q->updated = row->time;
+    q->id_size = (uint32_t)id_size;
+    in->priv.queue_end = (uint16_t)end;
 }
 
 /* Names the chat that an event or an error is about, as far as there is room. */
@@ -14506,14 +14512,19 @@ static void avitoi_inbox_name(avito_inbox *in, avito_str id)
     in->priv.chat_id[len] = '\0';
 }
 
-/* A chat without an id, without a time, or that does not fit: reported once. */
+/* A chat with an id that is too long, without an id, without a time, or that does not fit: reported
+ * once. */
 static avitoi_call_result avitoi_inbox_unreadable(avito_inbox *in, const struct avitoi_inbox_row *row)
 {
     if (!avitoi_inbox_first_met(in, ~row->key)) {
         return AVITOI_CALL_MOVED;
     }
-    avitoi_inbox_round_lacks(in, row->rc < 0 ? row->rc : (int)AVITO_ERR_MODEL);
     avitoi_inbox_name(in, row->id);
+    if (row->id.len >= sizeof in->priv.chat_id) {
+        avitoi_inbox_raise(in, AVITO_INBOX_UNREACHABLE);
+        return AVITOI_CALL_MOVED;
+    }
+    avitoi_inbox_round_lacks(in, row->rc < 0 ? row->rc : (int)AVITO_ERR_MODEL);
     (void)avitoi_inbox_says(in, in->priv.round_error, row->id,
                             avitoi_inbox_culprit(in, row, "updated"));
     return AVITOI_INBOX_SAYS;
@@ -14524,6 +14535,7 @@ static avitoi_call_result avitoi_inbox_scan_chat(avito_inbox *in, const struct a
 {
     const uint32_t hash = avitoi_inbox_row_hash(row);
     const bool odd = avitoi_inbox_is_odd(in, row->time);
+    const bool fits = row->id.len - 1u < sizeof in->priv.chat_id - 1u; /* and there is one */
     in->priv.turn = in->priv.spilled && row->time >= avitoi_inbox_horizon(in);
     if (!odd) {
         (void)avitoi_inbox_out_of_order(in, row->time);
@@ -14536,19 +14548,12 @@ static avitoi_call_result avitoi_inbox_scan_chat(avito_inbox *in, const struct a
     if (in->priv.stage == AVITOI_INBOX_NEW) { /* only its time is wanted */
         return AVITOI_CALL_MOVED;
     }
-    if (row->id.len >= sizeof in->priv.chat_id) {
-        if (avitoi_inbox_first_met(in, ~row->key)) {
-            avitoi_inbox_name(in, row->id);
-            avitoi_inbox_raise(in, AVITO_INBOX_UNREACHABLE);
-        }
-        return AVITOI_CALL_MOVED;
-    }
-    if (row->id.len > 0 && avitoi_inbox_due(in, row, hash)) {
+    if (fits && avitoi_inbox_due(in, row, hash)) {
         in->priv.turn = true;
         avitoi_inbox_queue_put(in, row, hash);
     }
-    return row->rc < 0 || row->id.len == 0 || row->time == 0 ? avitoi_inbox_unreadable(in, row)
-                                                             : AVITOI_CALL_MOVED;
+    return row->rc < 0 || !fits || row->time == 0 ? avitoi_inbox_unreadable(in, row)
+                                                  : AVITOI_CALL_MOVED;
 }
 
 /* A page begins with the row that ended the one before, unless rows have moved down meanwhile: those
@@ -14617,15 +14622,15 @@ static avitoi_call_result avitoi_inbox_scan_over(avito_inbox *in)
 
 static avitoi_call_result avitoi_inbox_queue_take(avito_inbox *in)
 {
-    struct avitoi_inbox_queued q;
-    memcpy(&q, in->o.arena->base + in->priv.queue_end - sizeof q, sizeof q);
-    in->priv.queue_end = (uint16_t)(in->priv.queue_end - sizeof q - q.id_size);
+    const struct avitoi_inbox_queued *q =
+        (const struct avitoi_inbox_queued *)(void *)(in->o.arena->base + in->priv.queue_end) - 1;
+    in->priv.queue_end = (uint16_t)(in->priv.queue_end - sizeof *q - q->id_size);
     memcpy(in->priv.chat_id, in->o.arena->base + in->priv.queue_end,
-           q.id_size < sizeof in->priv.chat_id ? q.id_size : sizeof in->priv.chat_id);
+           q->id_size < sizeof in->priv.chat_id ? q->id_size : sizeof in->priv.chat_id);
     avitoi_inbox_arena_hold(in, in->priv.queue_end);
-    in->priv.chat = q.chat;
-    in->priv.chat_row = q.row;
-    in->priv.chat_updated = q.updated;
+    in->priv.chat = q->chat;
+    in->priv.chat_row = q->row;
+    in->priv.chat_updated = q->updated;
     in->priv.failed = false;
     in->priv.mark = AVITOI_INBOX_MARK_NONE;
     in->priv.fit = 0;

@@ -90,7 +90,7 @@ BUGS = [
     ("ahead-believed", "a time ahead of the service's Date is believed",
      "return time == 0 || time > avitoi_inbox_ceiling(in);", "return time == 0;"),
     ("ahead-forgotten", "an id with a time that is not believed is not kept in the ring",
-     "if (odd) { /* its time says nothing,", "if (false) { /* its time says nothing,"),
+     "if (odd) { /* its time is no help:", "if (false) { /* its time is no help:"),
     ("horizon-ahead", "a stored horizon ahead of the service's Date stays",
      "if (avitoi_inbox_horizon(in) > ceiling) {", "if (false) {"),
     ("unreadable-again", "a row that cannot be read is reported in every round",
