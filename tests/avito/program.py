@@ -311,7 +311,7 @@ def login_by_consent(service, home, client_id, secret):
     code = service.door("code", {"scope": "user:read,messenger:read,messenger:write"})["code"]
     seen, status = in_terminal(home, "login", "--browser", "partner", typed=f"{client_id}\n{secret}\n{code}\n")
     check("login --browser in a terminal", status == 0, seen)
-    check("... prints the address", re.search(r"https://avito\.ru/oauth\?response_type=code&client_id=[^ ]*&scope=user%3Aread%2Cmessenger%3Aread%2Cmessenger%3Awrite&state=[0-9a-f]{32}\b", seen), seen)
+    check("... prints the address", re.search(r"https://avito\.ru/oauth\?response_type=code&pro_users_flow=true&client_id=[^ ]*&scope=user%3Aread%2Cmessenger%3Aread%2Cmessenger%3Awrite&state=[0-9a-f]{32}\b", seen), seen)
     tokens = f"{home.folder}/state/avito/partner/tokens"
 
     def refresh_token():
