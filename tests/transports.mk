@@ -1,7 +1,7 @@
 # Transports to copy (examples/transports), over fakes of their stacks that behave as the real ones do.
 TRANSPORT_STACKS := freertos freertos_select zephyr riot
 TRANSPORT_PROGRAMS := $(TRANSPORT_STACKS:%=build/transports/%) build/transports/flash build/transports/arduino \
-    build/transports/esp build/transports/lwip
+    build/transports/esp build/transports/lwip build/transports/answer_freertos build/transports/answer_riot
 TRANSPORT_FLAGS := -D_GNU_SOURCE -DAVITO_WITH_POSIX=1 -DAVITO_WITH_BEARSSL=1
 TRANSPORT_FOLDER_freertos_select := freertos
 TRANSPORT_FLAGS_freertos := -DipconfigSOCKET_HAS_USER_SEMAPHORE=1
@@ -33,6 +33,18 @@ build/transports/esp: $(wildcard tests/transports/esp/*) examples/transports/avi
     build/obj/tests/transports/stores.san.o $(LIBRARY)
 	@mkdir -p $(@D)
 	$(CC) $(INCLUDES) -Itests/transports/esp $(CFLAGS_SAN) -D_GNU_SOURCE $(filter %.c %.o,$^) -o $@ -lbearssl
+
+# The example, on both stacks that have no package of their own.
+build/transports/roots.h: build/anchors build/certs
+	@mkdir -p $(@D)
+	build/anchors build/certs/roots.pem >$@
+build/transports/answer_freertos: TRANSPORT_FLAGS := -DipconfigSOCKET_HAS_USER_SEMAPHORE=1
+build/transports/answer_riot: TRANSPORT_FLAGS := -DRIOT_VERSION -DMODULE_GNRC_SOCK_TCP=1
+build/transports/answer_%: tests/transports/answer.c tests/transports/%/fake.c build/transports/roots.h \
+    $(wildcard examples/transports/*) $(HEADER) build/obj/tests/transports/fake_net.san.o
+	@mkdir -p $(@D)
+	$(CC) $(INCLUDES) $(CFLAGS_SAN) -D_GNU_SOURCE $(TRANSPORT_FLAGS) -Ibuild/transports -Itests/transports/$* \
+	    $(filter tests/%.c %.o,$^) -o $@ -lbearssl
 
 # The sketches themselves are compiled for each board's macros.
 TRANSPORT_SKETCHES := ESP32 ESP8266 Ethernet

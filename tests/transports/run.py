@@ -25,6 +25,22 @@ def tell(stack, habits):
     return done.returncode
 
 
+def answers(stack):
+    """The example answers both chats, and the service has the answers."""
+    with Simulator("--chats", "2") as service:
+        running = subprocess.Popen([f"build/transports/answer_{stack}", service.ports["tls"]],
+                                   stdout=subprocess.PIPE, text=True)
+        lines = [running.stdout.readline() for _ in range(2)]
+        running.terminate()
+        running.communicate()
+        texts = [service.texts(line.split(":")[0])[-1:] for line in lines]
+    good = all(line.endswith(": answered\n") for line in lines) and texts == [["Здравствуйте!"]] * 2
+    print(f"{'ok' if good else 'not ok'} - {stack}: the example answers both chats over TLS")
+    if not good:
+        print(f"# {lines} {texts}")
+    return not good
+
+
 def main():
     failed = 0
     for store in ("flash", "esp"):
@@ -33,6 +49,8 @@ def main():
         for habits in ({}, HABITS):
             failed |= tell(stack, habits)
     failed |= tell("lwip", {})
+    for stack in ("freertos", "riot"):
+        failed |= answers(stack)
     return failed != 0
 
 
