@@ -45,6 +45,7 @@ RUN(watch)
 RUN(export)
 RUN(confirm)
 RUN(webhook)
+RUN(gateway)
 RUN(help)
 RUN(completion)
 
