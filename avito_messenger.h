@@ -10063,9 +10063,10 @@ static const char *avitoi_fast_way(struct avitoi_json *j, const char *p, const c
  * Date counts, so that one wrong digit on a line without TLS moves nothing. Rows that do not
  * change, are foreign, or out of order cost requests and time, up to sweep_ms, but no message. A
  * time more than 300 seconds ahead of the Date, or beyond 32 bits (milliseconds), is not believed.
- * Such a message is given once, and its id is remembered for as long as it is listed. A stored
- * horizon ahead of the Date goes back (AVITO_INBOX_TIME). A row without an id or a time is reported
- * once, with its id or that of its chat, and skipped. Without Date in the answers there are no late
+ * Such a message is given once, and each look at its chat refreshes what is remembered of it. If
+ * the ring fills between two looks, the message comes again with the next one. A stored horizon
+ * ahead of the Date goes back (AVITO_INBOX_TIME). A row without an id or a time is reported once,
+ * with its id or that of its chat, and skipped. Without Date in the answers there are no late
  * looks: every chat within the overlap is read in each round, and the newest message takes the
  * place of the Date.
  *
@@ -14743,7 +14744,7 @@ static void avitoi_inbox_read_new(avito_inbox *in, const struct avitoi_inbox_row
 static void avitoi_inbox_read_known(avito_inbox *in, const struct avitoi_inbox_row *row, bool odd)
 {
     const avito_message *m = row->message;
-    if (odd) { /* its time is no help: it is remembered for as long as it is listed */
+    if (odd) { /* its time is no help: it is remembered from look to look */
         (void)avitoi_inbox_first_met(in, row->key);
     } else if (in->priv.owes_marks && row->time > avitoi_inbox_horizon(in) && m != NULL &&
                !m->is_own && m->has_is_read && !m->is_read && in->o.mark_as_read &&
