@@ -63,6 +63,7 @@ static const char picture_bytes[20000];
 static const avito_image_source picture = {picture_bytes, NULL, NULL, sizeof picture_bytes,
                                            NULL,          NULL, NULL};
 static const avito_sent_query sent = {"x", NULL, 100, NULL, 0, 1, 1};
+static const avito_consent consent = {"messenger:read", NULL, "https://a/b", false};
 static const avito_blacklist_user user = {9, 0, AVITO_REASON_SPAM};
 
 #define CALL(name, ...)                                                                            \
@@ -72,6 +73,7 @@ static const avito_blacklist_user user = {9, 0, AVITO_REASON_SPAM};
     }
 CALL(get_token, &mine.out.token)
 CALL(exchange_code, "code", NULL)
+CALL(consent_exchange, &consent, "code", NULL)
 CALL(refresh_token, NULL)
 CALL(get_self, &mine.arena, &mine.out.self)
 CALL(get_chats, USER, NULL, &mine.arena, &mine.out.chats)
@@ -105,6 +107,7 @@ static const struct talk {
 } talks[] = {
     {"avito_get_token", do_get_token, false, NULL},
     {"avito_exchange_code", do_exchange_code, false, NULL},
+    {"avito_consent_exchange", do_consent_exchange, false, NULL},
     {"avito_refresh_token", do_refresh_token, false, NULL},
     {"avito_get_self", do_get_self, false, NULL},
     {"avito_get_chats", do_get_chats, false, NULL},
