@@ -451,8 +451,6 @@ static void note_request(world *w, const struct link *k, const sim_request_info 
  * alone says only whether the chat is refused. */
 static void note_look(world *w, const sim_request_info *r, const sim_fault *f)
 {
-    const bool alone =
-        strstr(r->target, "limit=1&") != NULL || strcmp(strrchr(r->target, '='), "=1") == 0;
     const bool first =
         strstr(r->target, "limit=20") != NULL && strstr(r->target, "offset=") == NULL;
     size_t i = 0;
@@ -474,7 +472,7 @@ static void note_look(world *w, const sim_request_info *r, const sim_fault *f)
     if (f->status != 0 || f->corrupt || f->no_answer || f->stall || f->cut || r->refusal != 0) {
         check_looks_anew(w, NULL); /* after a failure its chat is read again, and others wait */
     }
-    w->looks[i].spoilt = (f->corrupt && !alone) || (!first && w->looks[i].spoilt);
+    w->looks[i].spoilt = f->corrupt || (!first && w->looks[i].spoilt);
     if (f->status == 403 || f->status == 404 || r->refusal == 403 || r->refusal == 404) {
         w->looks[i].refused_ms = w->now;
     }
