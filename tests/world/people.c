@@ -447,8 +447,8 @@ static void note_request(world *w, const struct link *k, const sim_request_info 
     w->served[w->served_count++].job = k->wire.job;
 }
 
-/* A look at a chat: its first page says when, and one byte changed in any spoils it. A message that is read
- * alone says only whether the chat is refused. */
+/* A look at a chat: its first page says when, and one byte changed in any answer spoils it, also in that of
+ * a message that is read alone. */
 static void note_look(world *w, const sim_request_info *r, const sim_fault *f)
 {
     const bool first =
