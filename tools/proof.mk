@@ -21,7 +21,7 @@ mutate: ## small faults in the implementation, one at a time: do the tests notic
 	@sh tools/need.sh $(sort $(CHECK_PACKAGES) libssl-dev)
 	@$(PYTHON) tools/mutate.py --seed $(MUTATE_SEED) --mutants $(MUTANTS)
 # In a copy: what is built before, and what every mutant meets beside the tests of its room.
-MUTATE_PROGRAMS = $(CHECK_PROGRAMS) build/world.san
+MUTATE_PROGRAMS = $(UNIT_TESTS) $(API_TESTS) build/world.san
 mutate-programs: $(MUTATE_PROGRAMS) $(TLS_TESTS) $(TINY_PROGRAMS)
 mutate-list:
 	@echo $(MUTATE_PROGRAMS)
