@@ -338,7 +338,7 @@ static void test_element_too_large(void **state)
         rc = next(&l, &m);
         if (rc == AVITO_OK) {
             assert_int_equal(m.content.as.text.len, 300);
-            assert_int_equal(size >= needed, 1);
+            assert_true(size + 7 >= needed); /* wherever the memory begins */
         } else {
             assert_int_equal(rc, AVITO_ERR_ARENA);
             assert_true(needed == 0 || needed == avito_last_error(&l.client)->needed);
@@ -723,7 +723,7 @@ static void test_pages_into_one_arena(void **state)
             assert_false(all.has_more);
             assert_null(script_problem_open(&l.script, true));
             worked = worked != 0 ? worked : size;
-            assert_true(size >= needed);
+            assert_true(size + 7 >= needed); /* wherever the memory begins */
         } else if (size >= 8) {
             assert_int_equal(rc, AVITO_ERR_ARENA);
             assert_int_equal(worked, 0);
@@ -735,7 +735,7 @@ static void test_pages_into_one_arena(void **state)
         lane_free(&l);
         guard_free(&memory);
     }
-    assert_true(worked != 0 && needed >= worked - 32 && needed <= worked);
+    assert_true(worked != 0 && needed >= worked - 32 && needed <= worked + 7);
 }
 
 int main(void)
