@@ -114,8 +114,6 @@ BUGS = [
      "in->o.nap_ms != 0 && in->o.nap_ms < left ? in->o.nap_ms : left;", "left;"),
     ("jump-endless", "a clock that jumps past the end of a pause, as while it sleeps, makes it endless",
      "return avitoi_number_minus(in->priv.wait_ms, passed);", "return in->priv.wait_ms - passed;"),
-    ("slips-jumped", "after an overrun the horizon passes chats that slipped by",
-     "if (in->priv.missed || (avitoi_inbox_slips(in) && !settled) ||", "if (in->priv.missed ||"),
     ("stale-window", "a chat that was emptied is read on where its rows were",
      "in->priv.above = 0;\n    in->priv.limit = 0;", "in->priv.limit = 0;"),
     ("disorder-false", "the row that two pages share has the time of a message",
@@ -229,7 +227,7 @@ PINNED = {"no-overlap": "tests/api/inbox_test.c", "one-round": "tests/api/inbox_
 
 
 # Such an accident is rare: the seeds begin here.
-FROM = {"slips-jumped": "4001", "ahead-forgotten": "3001"}
+FROM = {"ahead-forgotten": "3001"}
 
 
 def plant(text, old, new):
