@@ -836,10 +836,10 @@
  *     its messages.
  *   * With unread_only a chat leaves the list when it is marked as read: begin at offset 0 again,
  *     do not page on.
- *   * A success without a body is fine where the call has no model to give (s). null in place of a
- *     list or object is an empty one (a). Fields may be missing (s), except those by which an
- *     answer is known for what was asked (>>7). Unknown members are dropped (or kept as
- *     JSON: AVITO_RAW), unknown words of enums kept (a).
+ *   * A success without a body is fine where the call has no model to give (s), and so are null and
+ *     [] there (a). null in place of a list or object is an empty one (a). Fields may be missing
+ *     (s), except those by which an answer is known for what was asked (>>7). Unknown members are
+ *     dropped (or kept as JSON: AVITO_RAW), unknown words of enums kept (a).
  *   * A message is sent into a chat that exists: there is no call that opens one (d).
  *   * Texts have at most 1000 characters (d); which kind is not said. Here: code points. Text
  *     beyond U+FFFF may be refused earlier by a service that counts UTF-16 units.
@@ -4492,6 +4492,7 @@ static avitoi_json_result avitoi_json_begin_container(struct avitoi_json *j, cha
 {
     const struct avitoi_schema *root = j->root;
     const bool at_root = j->depth == 0;
+    const bool spare = j->out == NULL; /* nobody waits for a model: [] is an empty answer */
     int rc;
     if (j->depth >= AVITOI_JSON_MAX_DEPTH) {
         return avitoi_json_broken(j, AVITO_ERR_JSON_DEPTH);
@@ -4502,11 +4503,14 @@ static avitoi_json_result avitoi_json_begin_container(struct avitoi_json *j, cha
     if (at_root && root != NULL) {
         const unsigned first = root->fields[0].kind;
         rc = avitoi_json_open(j, AVITOI_SCHEMA_OBJ, root);
-        if (!(root->bare &&
-              first == (c == '{' ? (unsigned)AVITOI_SCHEMA_MAP : (unsigned)AVITOI_SCHEMA_ARR))) {
-            return (c == '{') ? rc : avitoi_json_broken(j, AVITO_ERR_MODEL);
+        if (c == '{' && !(root->bare && first == AVITOI_SCHEMA_MAP)) {
+            return rc;
         }
         avitoi_json_top(j)->field = 0;
+        if (c == '[' && !(root->bare && first == AVITOI_SCHEMA_ARR)) {
+            j->hollow = true;
+            return spare ? rc : avitoi_json_broken(j, AVITO_ERR_MODEL);
+        }
         kind = first;
         child = root->fields[0].child;
     }
@@ -4555,7 +4559,9 @@ static avitoi_json_result avitoi_json_begin_value(struct avitoi_json *j, const c
             avitoi_json_begin_number(j, c, kind);
             break;
     }
-    return (j->depth == 0) ? avitoi_json_broken(j, AVITO_ERR_MODEL) : AVITO_AGAIN;
+    /* null, where nobody waits for a model, is an empty answer as well. */
+    return (j->depth == 0 && (c != 'n' || j->out != NULL)) ? avitoi_json_broken(j, AVITO_ERR_MODEL)
+                                                           : AVITO_AGAIN;
 }
 
 /* A pair is made at the high end, with its key as the first field. */

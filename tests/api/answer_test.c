@@ -173,7 +173,8 @@ static void test_answers_without_a_model(void **state)
                                          "{\"status\":\"fine\"}",
                                          "{\"id\":null}",
                                          "{\"meta\":{\"has_more\":false}}",
-                                         "{\"result\":{\"status\":true}}"};
+                                         "{\"result\":{\"status\":true}}",
+                                         "null"};
 
     (void)state;
     for (size_t b = 0; b < sizeof bodies / sizeof bodies[0]; b++) {
@@ -214,6 +215,10 @@ static void test_words_beside_a_success(void **state)
         {mark_read, "{\"ok\":true,\"message\":\"ok\",\"error\":null}"},
         {mark_read, "{\"message\":\"ok\",\"error\":null}"},
         {mark_read, "{\"result\":{\"status\":true,\"message\":\"done\"}}"},
+        {mark_read, "null"}, /* PHP's empty answers */
+        {mark_read, " null\n"},
+        {mark_read, "[]"},
+        {mark_read, "[ ]"},
     };
 
     (void)state;
@@ -227,6 +232,27 @@ static void test_words_beside_a_success(void **state)
             fail_msg("%s: %s", rows[i].body, dump_result_name(rc));
         }
         assert_string_equal(avito_last_error(&l.client)->text, "");
+        lane_free(&l);
+    }
+}
+
+/* An answer that nobody waits for has to be an empty one, or one that can be read. */
+static void test_no_confirmation(void **state)
+{
+    static const char *const bodies[] = {"true", "0",   "\"ok\"", "[1]", "[{}]",
+                                         "[[]]", "nul", "null 1", "[]]", "["};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof bodies / sizeof bodies[0]; i++) {
+        struct lane l;
+        int rc;
+        lane_init(&l, 512);
+        lane_exchange(&l, 200, bodies[i], strlen(bodies[i]));
+        rc = lane_run(&l, mark_read(&l));
+        if (rc != AVITO_ERR_MODEL && rc != AVITO_ERR_JSON) {
+            fail_msg("%s: %s", bodies[i], dump_result_name(rc));
+        }
+        assert_int_not_equal(avito_last_error(&l.client)->outcome, AVITO_NOT_SENT);
         lane_free(&l);
     }
 }
@@ -617,6 +643,7 @@ int main(void)
         cmocka_unit_test(test_outcome_follows_the_status),
         cmocka_unit_test(test_answers_without_a_model),
         cmocka_unit_test(test_words_beside_a_success),
+        cmocka_unit_test(test_no_confirmation),
         cmocka_unit_test(test_refused_lists_element_by_element),
         cmocka_unit_test(test_long_refusal),
         cmocka_unit_test(test_only_rows_say_no),
