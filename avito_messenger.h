@@ -4484,15 +4484,35 @@ static avitoi_json_result avitoi_json_expect(struct avitoi_json *j, char c, unsi
                : avitoi_json_expect_element(j, c, kind, child);
 }
 
-/* At { or [. If the root's schema is `bare`, the answer may be its first member alone: then the root is
- * opened here, and that member in it. */
+/* At the { or [ of the root, which is opened. If its schema is `bare`, the answer may be its first member
+ * alone: then `*kind` and `*child` become that member's. Where nobody waits for a model, [] is empty. */
+static avitoi_json_result avitoi_json_begin_root(struct avitoi_json *j, char c, unsigned *kind,
+                                                 const struct avitoi_schema **child)
+{
+    const struct avitoi_schema *root = j->root;
+    const bool nobody_waits = j->out == NULL;
+    const unsigned first = root->fields[0].kind;
+    const int rc = avitoi_json_open(j, AVITOI_SCHEMA_OBJ, root);
+    if (root->bare && first == (c == '{' ? (unsigned)AVITOI_SCHEMA_MAP : (unsigned)AVITOI_SCHEMA_ARR)) {
+        avitoi_json_top(j)->field = 0;
+        *kind = first;
+        *child = root->fields[0].child;
+        return rc;
+    }
+    if (c == '{') {
+        return rc;
+    }
+    avitoi_json_top(j)->field = 0;
+    j->hollow = true;
+    return nobody_waits ? rc : avitoi_json_broken(j, AVITO_ERR_MODEL);
+}
+
+/* At { or [. */
 AVITOI_APART_IF_SMALL
 static avitoi_json_result avitoi_json_begin_container(struct avitoi_json *j, char c, unsigned kind,
                                        const struct avitoi_schema *child)
 {
-    const struct avitoi_schema *root = j->root;
-    const bool at_root = j->depth == 0;
-    const bool spare = j->out == NULL; /* nobody waits for a model: [] is an empty answer */
+    const bool at_root = j->depth == 0 && j->root != NULL;
     int rc;
     if (j->depth >= AVITOI_JSON_MAX_DEPTH) {
         return avitoi_json_broken(j, AVITO_ERR_JSON_DEPTH);
@@ -4500,19 +4520,11 @@ static avitoi_json_result avitoi_json_begin_container(struct avitoi_json *j, cha
     j->is_object = (j->is_object & ~(1u << j->depth)) | ((c == '{' ? 1u : 0u) << j->depth);
     j->depth++;
     j->state = (c == '{') ? AVITOI_JSON_AT_KEY_OR_END : AVITOI_JSON_AT_VALUE_OR_END;
-    if (at_root && root != NULL) {
-        const unsigned first = root->fields[0].kind;
-        rc = avitoi_json_open(j, AVITOI_SCHEMA_OBJ, root);
-        if (c == '{' && !(root->bare && first == AVITOI_SCHEMA_MAP)) {
+    if (at_root) {
+        rc = avitoi_json_begin_root(j, c, &kind, &child);
+        if (kind == AVITOI_JSON_NO_KIND) {
             return rc;
         }
-        avitoi_json_top(j)->field = 0;
-        if (c == '[' && !(root->bare && first == AVITOI_SCHEMA_ARR)) {
-            j->hollow = true;
-            return spare ? rc : avitoi_json_broken(j, AVITO_ERR_MODEL);
-        }
-        kind = first;
-        child = root->fields[0].child;
     }
     if (kind == AVITOI_JSON_NO_KIND) {
         j->skip++;
