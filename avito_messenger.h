@@ -15748,7 +15748,7 @@ struct avitoi_send_gap {
     size_t lines;      /* ends of lines in it */
 };
 
-static struct avitoi_send_gap avitoi_send_gap(const char *text)
+static struct avitoi_send_gap avitoi_send_gap_at(const char *text)
 {
     struct avitoi_send_gap gap = AVITOI_ZERO;
     size_t n;
@@ -15822,7 +15822,7 @@ static bool avitoi_send_word(const char *p, struct avitoi_send_part *part)
 /* Walks over blanks, before which the part may end. False: it has to, or to end earlier. */
 static bool avitoi_send_border_found(const char *p, struct avitoi_send_part *part)
 {
-    const struct avitoi_send_gap gap = avitoi_send_gap(p + part->walked);
+    const struct avitoi_send_gap gap = avitoi_send_gap_at(p + part->walked);
     const bool full = part->units + gap.units >= AVITO_TEXT_MAX;
     const unsigned border = avitoi_send_border(p[part->end - 1u], &gap);
     if (border >= part->quality && (full || part->units > AVITO_TEXT_MAX - AVITO_TEXT_MAX / 4u)) {
@@ -15838,7 +15838,7 @@ static bool avitoi_send_border_found(const char *p, struct avitoi_send_part *par
 }
 
 /* The length of the part that begins here, after `blanks` that belong to it. */
-static size_t avitoi_send_part(const char *text, size_t blanks)
+static size_t avitoi_send_part_length(const char *text, size_t blanks)
 {
     struct avitoi_send_part part = AVITOI_ZERO;
     part.units = blanks;
@@ -15855,8 +15855,8 @@ AVITO_API size_t avito_next_part(const char **text)
     if (text == NULL || *text == NULL) {
         return 0;
     }
-    *text += avitoi_send_gap(*text).len;
-    return **text != '\0' ? avitoi_send_part(*text, 0) : 0u;
+    *text += avitoi_send_gap_at(*text).len;
+    return **text != '\0' ? avitoi_send_part_length(*text, 0) : 0u;
 }
 
 /* So many blanks as there are, or as have `units`. */
@@ -15877,11 +15877,11 @@ AVITO_API size_t avito_split_text(const char *text)
     if (text == NULL) {
         return 0;
     }
-    gap = avitoi_send_gap(text);
+    gap = avitoi_send_gap_at(text);
     if (text[gap.len] == '\0' || gap.units >= AVITO_TEXT_MAX) {
         return avitoi_send_blanks(text, AVITO_TEXT_MAX);
     }
-    n = gap.len + avitoi_send_part(text + gap.len, gap.units);
+    n = gap.len + avitoi_send_part_length(text + gap.len, gap.units);
     units = avitoi_send_units(text, n);
     return n + (units < AVITO_TEXT_MAX ? avitoi_send_blanks(text + n, AVITO_TEXT_MAX - units) : 0u);
 }
