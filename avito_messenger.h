@@ -1722,7 +1722,7 @@ typedef struct avito_headers {
     const char *const *lines; /* such as "X-Gateway-Key: 0123"; their values count as secrets */
     size_t count;
     struct {                  /* private: so that only those link it who ask for it */
-        void (*write)(struct avitoi_writer *w, const struct avito_headers *headers);
+        void (*put)(struct avitoi_writer *w, const struct avito_headers *headers);
         avito_str (*value)(const char *line);
     } priv;
 } avito_headers;
@@ -5314,7 +5314,7 @@ static void avitoi_request_write(struct avitoi_writer *w, const avito_client *c)
         avitoi_write_int(w, (int64_t)avitoi_request_measure_body(c));
     }
     if (c->o.priv.headers != NULL) {
-        c->o.priv.headers->priv.write(w, c->o.priv.headers);
+        c->o.priv.headers->priv.put(w, c->o.priv.headers);
     }
     avitoi_write_text(w, "\r\n\r\n");
     avitoi_request_body(w, c);
