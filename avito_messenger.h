@@ -10096,17 +10096,17 @@ static const char *avitoi_fast_way(struct avitoi_json *j, const char *p, const c
  *   * of a chat with more new messages than fit in the arena, one for each arena full and one for
  *     each 100 down to the oldest.
  *
- * .chats gives room for records of chats. A chat
- * without a record is read in each round until the horizon has passed it. `make bench` prints
- * counts.
+ * .chats gives room for records of chats. A chat without a record is read in each round until the
+ * horizon has passed it. `make bench` prints counts.
  *
  * Not covered: messages deleted before a round saw them; rows that the API does not let be reached
  * (AVITO_INBOX_UNREACHABLE); with .unread_only, messages that a person read in the app before a
  * round saw them; messages that show up later than overlap_s after the time in them; chats whose
  * id has over 67 bytes (they have 26, seen; UNREACHABLE says so). A message that does not fit the
  * arena, or breaks the model, twice in a row is reported with its id and then skipped. What a
- * digit that changed on a line without TLS hides is found by the next look at its chat; if it is
- * in an id, the message may come twice, once under a wrong one.
+ * digit that changed on a line without TLS hides is found by the next look at its chat. If it is in
+ * an id, the message may come twice, once under a wrong one. If it is in a time of the first round
+ * of AVITO_START_NOW, a new message may count as one that was there already.
  *
  * AVITO_START_NOW gives nothing of what is there already: all of the list is read for its newest
  * time, and what the first round finds in that second is known, with what arrives in it meanwhile.
