@@ -659,11 +659,13 @@ static int read_root(const struct filter_job *job, struct text *out)
     if (r.p == r.end) {
         return AVITO_ERR_EMPTY;
     }
-    if (c != '{' && c != '[') {
+    if (c != '{' && c != '[' && !(c == 'n' && root == NULL)) {
         return c != 0 && strchr("\"tfn-0123456789", (int)c) != NULL ? AVITO_ERR_MODEL
                                                                     : AVITO_ERR_JSON;
     }
-    if (root == NULL) {
+    if (c == 'n') {
+        read_word(&r, "null"); /* an empty answer, where nobody waits for a model */
+    } else if (root == NULL) {
         read_container(&r, c == '{' ? AVITOI_SCHEMA_MAP : AVITOI_SCHEMA_ARR, NULL, NULL);
     } else if (root->bare &&
                root->fields[0].kind == (c == '{' ? AVITOI_SCHEMA_MAP : AVITOI_SCHEMA_ARR)) {
