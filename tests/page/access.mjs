@@ -71,11 +71,12 @@ async function keyboard(sim, page) {
   await page.keyboard.press("ArrowDown");
   await page.keyboard.press("Enter");
   check(await until(async () => await page.textContent("#talk-title") !== "Клава"), "arrows walk through the chats");
+  await until(async () => await active() === "text"); // the chat that was opened takes it
   check(await tabTo("tab-requests"), "Tab reaches the desk");
   await page.keyboard.press("ArrowRight");
-  check(await page.isVisible("#hooks") && await active() === "tab-hooks", "arrows choose its tabs");
+  check(await until(async () => await page.isVisible("#hooks") && await active() === "tab-hooks"), "arrows choose its tabs", await active());
   await page.keyboard.press("Tab");
-  check(await active() === "hooks", "Tab goes on into what is shown", await active());
+  check(await until(async () => await active() === "hooks"), "Tab goes on into what is shown", await active());
 }
 
 async function choices(page) {
