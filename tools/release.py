@@ -25,6 +25,7 @@ import dist  # noqa: E402
 
 TEMPLATES = "tools/release"
 TRANSPORTS = "examples/transports"
+ANSWER = f"{TRANSPORTS}/answer.h"  # what the samples have in common
 ARDUINO = f"{TRANSPORTS}/arduino"
 CERTIFICATES = "/usr/share/ca-certificates/mozilla"
 # What the program avito is built from, and what Debian's two packages hold.
@@ -180,7 +181,7 @@ def esp_idf(known):
     """A component of ESP-IDF, over lwIP's sockets and its mbedTLS."""
     headers = copied(*(f"{TRANSPORTS}/avito_{name}.h" for name in ("mbedtls", "esp")))
     files = {**template("esp-idf", known), **copied("LICENSE"), "include/avito_messenger.h": known["single"],
-             **renamed(headers, TRANSPORTS, "include")}
+             **renamed(headers, TRANSPORTS, "include"), **renamed(copied(ANSWER), TRANSPORTS, "examples/answer/main")}
     return {f"avito_messenger-esp-idf-{known['version']}.tar.gz": tar_gz(below("avito_messenger", files), epoch(known))}
 
 
@@ -188,7 +189,8 @@ def zephyr(known):
     """A module of Zephyr, over its sockets and its mbedTLS."""
     headers = copied(*(f"{TRANSPORTS}/avito_{name}.h" for name in ("zephyr", "mbedtls", "flash")))
     files = {**template("zephyr", known), **copied("LICENSE"), "include/avito_messenger.h": known["single"],
-             **renamed(headers, TRANSPORTS, "include"), "samples/answer/src/roots.h": roots_pem(known).encode()}
+             **renamed(headers, TRANSPORTS, "include"), **renamed(copied(ANSWER), TRANSPORTS, "samples/answer/src"),
+             "samples/answer/src/roots.h": roots_pem(known).encode()}
     files["src/avito_messenger.c"] = files.pop("avito_messenger.c")
     return {f"avito_messenger-zephyr-{known['version']}.tar.gz": tar_gz(below("avito_messenger", files), epoch(known))}
 

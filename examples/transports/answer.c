@@ -2,8 +2,8 @@
  *
  * По-русски: отвечает каждому, кто ждёт, снова и снова: задача FreeRTOS-Plus-TCP или поток RIOT.
  *
- * Copy it with avito_messenger.h, jsmn.h and the transport of your system, compile BearSSL with it, and write
- * roots.h and board_unix_time():
+ * Copy it with answer.h, avito_messenger.h, jsmn.h and the transport of your system, compile BearSSL with it,
+ * and write roots.h and board_unix_time():
  *
  *     make build/anchors
  *     build/anchors -s GlobalSign -s ISRG /etc/ssl/certs/ca-certificates.crt >roots.h
@@ -35,9 +35,8 @@ static avito_riot net = {.address = BOARD_ADDRESS};
 static avito_freertos net;
 #endif
 
+#include "answer.h"
 #include "roots.h"
-
-#include <stdio.h>
 
 #ifndef BOARD_CLIENT_ID /* of your account: avito.ru, "API" */
 #define BOARD_CLIENT_ID     "..."
@@ -88,23 +87,6 @@ static int set_up(void)
     return rc ? rc : avito_client_init(&client, &account, &c);
 }
 
-static int answer_all(int64_t user_id, avito_arena *arena)
-{
-    avito_chats_query unread = {.unread_only = true, .want = AVITO_CHAT_ALL & ~AVITO_CHAT_AVATARS};
-    avito_chats chats;
-    int rc;
-
-    avito_arena_reset(arena);
-    rc = avito_get_chats(&client, user_id, &unread, arena, &chats);
-    for (size_t i = 0; rc == AVITO_OK && i < chats.count; i++) {
-        rc = avito_send_message(&client, user_id, chats.items[i].id.ptr, "Здравствуйте!", NULL,
-                                NULL);
-        rc = rc ? rc : avito_mark_chat_as_read(&client, user_id, chats.items[i].id.ptr);
-        printf("%s: %s\n", chats.items[i].id.ptr, rc ? avito_error_text(rc) : "answered");
-    }
-    return rc;
-}
-
 void avito_task(void *unused)
 {
     avito_arena arena = avito_arena_of(room, sizeof room);
@@ -115,7 +97,7 @@ void avito_task(void *unused)
     for (;;) {
         int rc = ready != AVITO_OK ? ready
                  : self.id == 0    ? avito_get_self(&client, &arena, &self)
-                                   : answer_all(self.id, &arena);
+                                   : answer_all(&client, self.id, &arena);
 
         if (rc != AVITO_OK) {
             printf("%s: %s\n", avito_error_text(rc), avito_error_remedy(rc));

@@ -8,9 +8,9 @@
 
 #include "avito_mbedtls.h"
 
+#include "answer.h"
 #include "roots.h" /* the roots of some authorities as PEM */
 
-#include <stdio.h>
 #include <time.h>
 #include <zephyr/net/sntp.h>
 
@@ -71,23 +71,6 @@ static int set_up(void)
     return rc ? rc : avito_client_init(&client, &account, &c);
 }
 
-static int answer_all(int64_t user_id, avito_arena *arena)
-{
-    avito_chats_query unread = {.unread_only = true, .want = AVITO_CHAT_ALL & ~AVITO_CHAT_AVATARS};
-    avito_chats chats;
-    int rc;
-
-    avito_arena_reset(arena);
-    rc = avito_get_chats(&client, user_id, &unread, arena, &chats);
-    for (size_t i = 0; rc == AVITO_OK && i < chats.count; i++) {
-        rc = avito_send_message(&client, user_id, chats.items[i].id.ptr, "Здравствуйте!", NULL,
-                                NULL);
-        rc = rc ? rc : avito_mark_chat_as_read(&client, user_id, chats.items[i].id.ptr);
-        printf("%s: %s\n", chats.items[i].id.ptr, rc ? avito_error_text(rc) : "answered");
-    }
-    return rc;
-}
-
 int main(void)
 {
     avito_arena arena = avito_arena_of(room, sizeof room);
@@ -96,7 +79,7 @@ int main(void)
 
     rc = rc ? rc : avito_get_self(&client, &arena, &self);
     while (rc == AVITO_OK) {
-        rc = answer_all(self.id, &arena);
+        rc = answer_all(&client, self.id, &arena);
         k_msleep(5000);
     }
     printf("%s: %s\n", avito_error_text(rc), avito_error_remedy(rc));
