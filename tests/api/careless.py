@@ -106,10 +106,49 @@ def function(head, name, params):
         name, name, RETURNS.get(head, "STRUCT"), ", ".join(words) or "{NULL, NULL}")
 
 
+# What the table is made of; `visit` is the includer's.
+TYPES = """enum { POINTERS = 8 };
+
+/* What a call is made with, and what it gave. */
+struct objects {
+    void *p[POINTERS];
+    size_t length;
+    avito_str str;
+    avito_json_value value;
+    int64_t result; /* a pointer or struct: whether it holds anything */
+};
+
+enum result {
+    RESULT_NOTHING,
+    RESULT_INT,
+    RESULT_BOOL,
+    RESULT_SIZE,
+    RESULT_EVENTS,
+    RESULT_MS,
+    RESULT_TIME,
+    RESULT_TEXT,
+    RESULT_POINTER,
+    RESULT_STRUCT
+};
+
+struct function {
+    const char *name;
+    void (*call)(struct objects *o);
+    enum result result;
+    struct {
+        const char *type, *name;
+    } pointers[POINTERS];
+};
+
+static int visit(void *ctx, const avito_store_send *send);
+"""
+
+
 def main():
     with open(sys.argv[1], encoding="utf-8") as f:
         found = list(declarations(f.read()))
     print("/* Written by tests/api/careless.py from the header. */")
+    print(TYPES)
     rows = [function(*one) for one in found]
     print("static const struct function functions[] = {\n%s\n};" % "\n".join(rows))
 

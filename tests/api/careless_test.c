@@ -23,41 +23,6 @@
 
 /* ---- the table ---- */
 
-enum { POINTERS = 8 };
-
-/* What a call is made with, and what it gave. */
-struct objects {
-    void *p[POINTERS];
-    size_t length;
-    avito_str str;
-    avito_json_value value;
-    int64_t result; /* a pointer or struct: whether it holds anything */
-};
-
-enum result {
-    RESULT_NOTHING,
-    RESULT_INT,
-    RESULT_BOOL,
-    RESULT_SIZE,
-    RESULT_EVENTS,
-    RESULT_MS,
-    RESULT_TIME,
-    RESULT_TEXT,
-    RESULT_POINTER,
-    RESULT_STRUCT
-};
-
-struct function {
-    const char *name;
-    void (*call)(struct objects *o);
-    enum result result;
-    struct {
-        const char *type, *name;
-    } pointers[POINTERS];
-};
-
-static int visit(void *ctx, const avito_store_send *send);
-
 #include "functions.h"
 
 enum { FUNCTIONS = sizeof functions / sizeof *functions };

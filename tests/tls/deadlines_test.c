@@ -149,40 +149,14 @@ static const char *const others[] = {
 
 /* ---- the header's declarations ---- */
 
-enum { POINTERS = 8 };
-struct objects {
-    void *p[POINTERS];
-    size_t length;
-    avito_str str;
-    avito_json_value value;
-    int64_t result;
-};
-enum result {
-    RESULT_NOTHING,
-    RESULT_INT,
-    RESULT_BOOL,
-    RESULT_SIZE,
-    RESULT_EVENTS,
-    RESULT_MS,
-    RESULT_TIME,
-    RESULT_TEXT,
-    RESULT_POINTER,
-    RESULT_STRUCT
-};
-struct function {
-    const char *name;
-    void (*call)(struct objects *o);
-    enum result result;
-    struct {
-        const char *type, *name;
-    } pointers[POINTERS];
-};
+#include "functions.h"
+
+/* Of the table only names and types are used here. */
 static int visit(void *ctx, const avito_store_send *send)
 {
     (void)ctx, (void)send;
     return AVITO_OK;
 }
-#include "functions.h"
 
 static bool has_row(const char *name)
 {
