@@ -26,6 +26,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import csource  # noqa: E402
+from scratch import copy_tree  # noqa: E402
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 HEADER = "avito_messenger.h"
@@ -44,17 +45,6 @@ def tool(name):
         if shutil.which(name + version):
             return name + version
     sys.exit(f"coverage.py: {name}-19 is missing; make coverage installs it")
-
-
-def copy_tree():
-    names = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=TOP, check=True, capture_output=True, text=True).stdout
-    for name in names.split("\n"):
-        source, target = os.path.join(TOP, name), os.path.join(TREE, name)
-        if not name or not os.path.exists(source):
-            continue
-        os.makedirs(os.path.dirname(target), exist_ok=True)
-        if not os.path.exists(target) or open(source, "rb").read() != open(target, "rb").read():
-            shutil.copy(source, target)
 
 
 def compiler():
@@ -251,7 +241,7 @@ def main():
     parser.add_argument("--missing", action="store_true")
     arguments = parser.parse_args()
     if not arguments.report and not arguments.missing:
-        copy_tree()
+        copy_tree(TOP, TREE)
         cc = compiler()
         commands = [WORLD if name == WORLD[0] else [name] for name in build(cc)] + [["sh", name] for name in SCRIPTS]
         shutil.rmtree(os.path.join(PLACE, "raw"), ignore_errors=True)

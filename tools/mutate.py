@@ -30,6 +30,7 @@ import threading
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import csource  # noqa: E402
+from scratch import copy_tree  # noqa: E402
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 HEADER = "avito_messenger.h"
@@ -260,13 +261,7 @@ def table(drawn, known, text):
 
 def prepare(number):
     tree = os.path.join(PLACE, str(number))
-    names = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=TOP, check=True, capture_output=True,
-                           text=True).stdout
-    for name in filter(None, names.split("\n")):
-        source, target = os.path.join(TOP, name), os.path.join(tree, name)
-        if os.path.exists(source):
-            os.makedirs(os.path.dirname(target), exist_ok=True)
-            shutil.copy(source, target)
+    copy_tree(TOP, tree)
     if make(tree, PLAIN, "mutate-programs"):
         sys.exit(f"mutate.py: the tests do not build in {tree}")
     listed = subprocess.run(["make", "-s", "mutate-list"], cwd=tree, check=True, capture_output=True, text=True)

@@ -1,0 +1,18 @@
+"""A copy of the project to build in another way, or to change: its files without what was built."""
+import os
+import shutil
+import subprocess
+
+
+def copy_tree(top, tree):
+    """Copies the project's files from `top` into the folder `tree`. What is the same there already stays as
+    it is, so that make builds only what depends on a change."""
+    names = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=top, check=True, capture_output=True,
+                           text=True).stdout
+    for name in filter(None, names.split("\n")):
+        source, target = os.path.join(top, name), os.path.join(tree, name)
+        if not os.path.exists(source):
+            continue
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        if not os.path.exists(target) or open(source, "rb").read() != open(target, "rb").read():
+            shutil.copy(source, target)
