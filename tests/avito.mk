@@ -8,7 +8,7 @@ $(AVITO_TESTS): build/tests/%_test: build/obj/tests/avito/%_test.san.o build/obj
 # The MQTT client against mosquitto and aedes.
 TEST_SCRIPTS  += tests/avito/mqtt_brokers.sh
 TEST_PACKAGES += mosquitto
-build/mqtt_talk: $(patsubst %,build/obj/%.san.o,tests/avito/mqtt_talk tools/avito/mqtt tools/avito/mqtt_link)
+build/mqtt_talk: $(patsubst %,build/obj/%.san.o,tests/avito/mqtt_talk $(addprefix tools/avito/,mqtt mqtt_link language russian))
 	$(CC) $(SANITIZE) $^ -o $@
 test-programs: build/mqtt_talk
 
@@ -16,6 +16,7 @@ test-programs: build/mqtt_talk
 TEST_SCRIPTS  += tests/avito/program.sh
 TEST_PACKAGES += groff-base faketime
 test-programs: build/avito.san build/avito build/simulator
+TEST_SCRIPTS  += tests/avito/languages.sh
 .PHONY: avito-kill
 avito-kill: packages build/avito.san build/avito build/simulator ## kill -9 of `avito watch --exec`, a thousand times
 	@WATCH_KILLS=1000 sh tests/avito/program.sh
@@ -26,7 +27,8 @@ avito-export-test: packages build/avito build/simulator build/certs ## avito exp
 
 # The gateway: its parts, and all of it with real brokers and clients of strangers.
 build/tests/ledger_test: build/obj/tools/avito/jsonl.san.o
-build/tests/order_test: $(patsubst %,build/obj/tools/avito/%.san.o,mqtt ledger jsonl)
+build/tests/order_test: $(patsubst %,build/obj/tools/avito/%.san.o,mqtt ledger jsonl language)
+build/tests/mqtt_test build/tests/russian_test: build/obj/tools/avito/language.san.o
 TEST_SCRIPTS  += tests/avito/gateway.sh
 TEST_PACKAGES += mosquitto mosquitto-clients python3-paho-mqtt openssl
 TEST_SCRIPTS  += tests/avito/gateway_dist.sh
@@ -46,7 +48,7 @@ gateway-bench: packages build/avito build/simulator build/certs ## memory, proce
 	@$${PYTHON:-python3} tests/avito/gateway_bench.py
 
 # The gateway's core and the MQTT client in simulated worlds, from seeds. (A killed gateway leaves its memory.)
-GATEWAY_SIM := $(patsubst %,build/obj/%.o,tests/avito/gateway_sim $(addprefix tools/avito/,gateway job order ledger hass jsonl mqtt))
+GATEWAY_SIM := $(patsubst %,build/obj/%.o,tests/avito/gateway_sim $(addprefix tools/avito/,gateway job order ledger hass jsonl mqtt language russian))
 build/gateway_sim: $(GATEWAY_SIM) build/lib/avito.o build/libsimulator.a
 	$(CC) $^ -o $@ $(SIMULATOR_LIBS) -lbearssl
 build/gateway_sim.san: $(GATEWAY_SIM:.o=.san.o) $(LIBRARY) build/libsimulator.san.a

@@ -39,6 +39,7 @@ class Gateway:
         self.port = port or broker.port
         self.process = None
         self.said = ""
+        self.language = "C.UTF-8"
 
     def __enter__(self):
         self.folder = tempfile.TemporaryDirectory()
@@ -62,7 +63,7 @@ class Gateway:
 
     def start(self):
         environment = {"PATH": os.environ["PATH"], "HOME": self.home, "XDG_STATE_HOME": f"{self.home}/state",
-                       "XDG_CONFIG_HOME": f"{self.home}/config", "LC_ALL": "C.UTF-8"}
+                       "XDG_CONFIG_HOME": f"{self.home}/config", "LC_ALL": self.language}
         self.process = subprocess.Popen([PROGRAM, "gateway"], env=environment, stderr=subprocess.PIPE, text=True)
         self.reader = threading.Thread(target=self.read, args=(self.process,), daemon=True)
         self.reader.start()
@@ -309,6 +310,23 @@ def broker_away():
             r.gateway.start()
             check("a command that came while the gateway was away", wait_for(lambda: sub.of("avito/shop/results/kept"), 30))
         check("... is sent once", r.times_sent("пока шлюза нет") == 1)
+
+
+def in_russian():
+    with Rig() as r:
+        r.gateway.stop()
+        r.gateway.language = "ru_RU.UTF-8"
+        r.gateway.start()
+        r.send("send", r.chat, '{"id":"r1","txt":"a"}')
+        check("a refusal in Russian", "у этой команды нет" in str(r.result("r1")), r.result("r1"))
+        r.send("send", "u2i-nothing", '{"id":"r2","text":"a"}')
+        check("an error of the service in Russian", "404: нет такого чата" in str(r.result("r2")), r.result("r2"))
+        config = r.sub.of("homeassistant/device/avito_shop/config")
+        check("Home Assistant's names in Russian", "Новое сообщение" in config[-1], config)
+        r.broker.stop()
+        check("what is wrong with the broker in Russian", wait_for(lambda: "avito gateway: соединение кончилось" in r.gateway.said, 20), r.gateway.said)
+        r.broker.start()
+        check("... and that it works again", wait_for(lambda: "снова на связи с брокером" in r.gateway.said, 20), r.gateway.said)
 
 
 def nobody_listens():
@@ -641,7 +659,7 @@ print(json.dumps(seen))
         check("... both sent", all(x["outcome"] == "sent" for x, _ in results), results)
 
 
-SCENES = [messages, commands, bad_input, flood, at_once, broker_away, nobody_listens, full_disk, webhooks, reload, home_assistant,
+SCENES = [messages, commands, bad_input, flood, at_once, broker_away, in_russian, nobody_listens, full_disk, webhooks, reload, home_assistant,
           quiet_disk, old_broker, tls_and_passwords, pubacks, killed_in_a_send, service_away, paho]
 
 

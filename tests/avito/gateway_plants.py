@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 SEEDS = 3000
-CORE = ["gateway", "job", "order", "ledger", "hass", "jsonl", "mqtt"]
+CORE = ["gateway", "job", "order", "ledger", "hass", "jsonl", "mqtt", "language", "russian"]
 PLANTS = [
     ("a command is acknowledged on receipt", "job.c",
      "    judge(a, j, m, now_ms);\n", "    judge(a, j, m, now_ms);\n    (void)mqtt_acknowledge(a->priv.g->o.broker, m->packet_id, 0);\n    forget_packet(a, j);\n"),

@@ -519,7 +519,7 @@ static void give_back(void *ctx, gateway_lane *lane)
     lent[lane - lanes] = false;
 }
 
-static void say(void *ctx, const char *name, const char *text)
+static void hear(void *ctx, const char *name, const char *text)
 {
     (void)ctx;
     if (getenv("TRACE") != NULL) {
@@ -574,7 +574,7 @@ static void open_gateway(void)
     o.save_session = save_session;
     o.borrow = borrow;
     o.give_back = give_back;
-    o.say = say;
+    o.say = hear;
     gateway_will(&o, &will, will_topic);
     memset(&m, 0, sizeof m);
     m.client_id = "avito-sim";

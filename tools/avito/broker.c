@@ -211,7 +211,8 @@ static void handle(broker *b, gateway *g, const mqtt_event *e, uint32_t now_ms)
     }
     if (e->kind == MQTT_CONNECTED) {
         if (b->failing) {
-            g->o.say(g->o.ctx, NULL, "connected to the broker again");
+            g->o.say(g->o.ctx, NULL,
+                     say(TEXT("connected to the broker again", "снова на связи с брокером")));
         }
         b->failing = false;
         b->pause_ms = 0;
@@ -223,7 +224,8 @@ static void handle(broker *b, gateway *g, const mqtt_event *e, uint32_t now_ms)
     if (e->kind == MQTT_CLOSED) {
         char text[GATEWAY_REASON_MAX];
 
-        snprintf(text, sizeof text, "the broker closed the connection: %s",
+        snprintf(text, sizeof text,
+                 say(TEXT("the broker closed the connection: %s", "брокер закрыл соединение: %s")),
                  mqtt_reason_text(e->reason));
         lost(b, g, text, now_ms);
     }

@@ -3,6 +3,7 @@
 #include "hass.h"
 #include "job.h"
 #include "jsonl.h"
+#include "russian.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -66,7 +67,7 @@ static void account_works(gateway_account *a)
     if (a->priv.failing) {
         a->priv.failing = false;
         a->priv.due |= DUE_STATE;
-        a->priv.g->o.say(a->priv.g->o.ctx, a->o.name, "works again");
+        a->priv.g->o.say(a->priv.g->o.ctx, a->o.name, say(TEXT("works again", "снова работает")));
     }
 }
 
@@ -74,13 +75,14 @@ static void account_works(gateway_account *a)
 void gateway_describe(const avito_client *client, int result, char *out, size_t cap)
 {
     const avito_error *e = avito_last_error(client);
-    const int n = snprintf(out, cap, "%s", avito_error_text(result));
+    const int n = snprintf(out, cap, "%s", error_text(result));
+    size_t len;
 
     if (e->code == result && e->text[0] != '\0' && n > 0 && (size_t)n < cap) {
         snprintf(out + n, cap - (size_t)n, ": %s", e->text);
     }
-    if (!mqtt_is_text((avito_str){out, strlen(out)})) { /* cut in the middle of a character */
-        out[n > 0 && (size_t)n < cap ? (size_t)n : 0] = '\0';
+    for (len = strlen(out); !mqtt_is_text((avito_str){out, len}); len--) {
+        out[len - 1] = '\0'; /* cut in the middle of a character */
     }
 }
 
@@ -525,8 +527,10 @@ static void accept_message(gateway_account *a, uint32_t now_ms)
         account_works(a);
         return;
     }
-    account_fails(a, "the state cannot be written, so no message counts as taken: is the "
-                     "disk full?");
+    account_fails(
+        a,
+        say(TEXT("the state cannot be written, so no message counts as taken: is the disk full?",
+                 "состояние не записать, поэтому сообщения не считаются принятыми: диск полон?")));
     a->priv.message = MESSAGE_ACCEPTING;
     a->priv.held_from_ms = now_ms;
     a->priv.held_ms = SAVE_AGAIN_MS;
@@ -558,19 +562,26 @@ static void tell_events(gateway_account *a)
 {
     static const struct {
         unsigned bit;
-        const char *text;
+        sentence text;
     } rows[] = {
         {AVITO_INBOX_OVERRUN,
-         "more messages came at once than are told apart: some may come twice"},
-        {AVITO_INBOX_UNREACHABLE, "the service does not let all be read: some may be missing"},
-        {AVITO_INBOX_STATE_LOST, "the stored state could not be read: it begins anew"},
-        {AVITO_INBOX_TIME, "a time ahead of the service's was not believed: some may come twice"},
+         {"more messages came at once than are told apart: some may come twice",
+          "пришло больше сообщений, чем можно различить: некоторые могут прийти дважды"}},
+        {AVITO_INBOX_UNREACHABLE,
+         {"the service does not let all be read: some may be missing",
+          "сервис даёт прочесть не всё: некоторых может не хватать"}},
+        {AVITO_INBOX_STATE_LOST,
+         {"the stored state could not be read: it begins anew",
+          "сохранённое состояние не прочлось: начато заново"}},
+        {AVITO_INBOX_TIME,
+         {"a time ahead of the service's was not believed: some may come twice",
+          "времени из будущего нет веры: некоторые могут прийти дважды"}},
     };
     const unsigned events = avito_inbox_events(&a->inbox);
 
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         if (events & rows[i].bit) {
-            a->priv.g->o.say(a->priv.g->o.ctx, a->o.name, rows[i].text);
+            a->priv.g->o.say(a->priv.g->o.ctx, a->o.name, say(rows[i].text));
         }
     }
 }
@@ -720,8 +731,10 @@ static void renew_session(gateway *g)
     g->o.session = session;
     g->priv.unsaved = g->o.save_session(g->o.ctx, session) != AVITO_OK;
     if (g->priv.unsaved) {
-        gateway_say(g, "the number of the broker's session cannot be written: commands without an "
-                       "id are refused until it can; is the disk full?");
+        gateway_say(g, say(TEXT("the number of the broker's session cannot be written: commands "
+                                "without an id are refused until it can; is the disk full?",
+                                "номер сеанса брокера не записать: пока так, команды без id не "
+                                "принимаются; диск полон?")));
     }
 }
 
@@ -774,7 +787,9 @@ static void flight_over(gateway *g, const mqtt_event *e, uint32_t now_ms)
 static void subscribed(gateway *g, const mqtt_event *e)
 {
     if (e->reason >= 0x80) {
-        gateway_say(g, "the broker does not let all commands be subscribed: see its access rules");
+        gateway_say(
+            g, say(TEXT("the broker does not let all commands be subscribed: see its access rules",
+                        "брокер не даёт подписаться на все команды: проверьте его права доступа")));
     }
 }
 
@@ -1020,7 +1035,9 @@ int gateway_add(gateway *g, gateway_account *a, const gateway_account_options *o
         return rc;
     }
     if (bad > 0) {
-        g->o.say(g->o.ctx, options->name, "lines of the ledger make no sense and are left out");
+        g->o.say(g->o.ctx, options->name,
+                 say(TEXT("lines of the ledger make no sense and are left out",
+                          "непонятные строки журнала отправок пропущены")));
     }
     if (g->priv.last != NULL) {
         g->priv.last->priv.next = a;

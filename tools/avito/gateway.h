@@ -21,7 +21,7 @@
 #include "order.h"
 
 #define GATEWAY_TOPIC_MAX  1024
-#define GATEWAY_REASON_MAX 200
+#define GATEWAY_REASON_MAX 320 /* bytes; of a sentence of ours at most 200 */
 
 /* A lane for commands, of any account, with an arena of 16 KB or more. */
 typedef struct gateway_lane {

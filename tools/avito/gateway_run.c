@@ -599,7 +599,7 @@ static void read_again(struct run *r)
     config fresh;
 
     if (config_load(&fresh, r->arguments->values[OPTION_CONFIG]) != EXIT_DONE) {
-        say_line(r, NULL, "the configuration is not taken");
+        say_line(r, NULL, say(TEXT("the configuration is not taken", "настройки не приняты")));
         config_free(&fresh);
         return;
     }
@@ -632,7 +632,8 @@ static void go_on_changing(struct run *r)
     r->changing = false;
     if (config_load(&fresh, r->arguments->values[OPTION_CONFIG]) == EXIT_DONE) {
         (void)want_accounts(r, &fresh, false);
-        say_line(r, NULL, "the configuration was read again");
+        say_line(r, NULL,
+                 say(TEXT("the configuration was read again", "настройки прочитаны заново")));
     }
     config_free(&fresh);
 }

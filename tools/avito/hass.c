@@ -49,7 +49,7 @@ static void open_component(const struct device *d, const char *platform, const c
 
 static void put_message(const struct device *d)
 {
-    open_component(d, "event", "message", "New message");
+    open_component(d, "event", "message", say(TEXT("New message", "Новое сообщение")));
     put(d, "state_topic", "avito/%s/messages/+", d->account);
     json_open(d->out, "event_types", '[');
     json_word(d->out, NULL, "message");
@@ -61,7 +61,7 @@ static void put_message(const struct device *d)
 
 static void put_last_text(const struct device *d)
 {
-    open_component(d, "sensor", "last_text", "Last message");
+    open_component(d, "sensor", "last_text", say(TEXT("Last message", "Последнее сообщение")));
     put(d, "state_topic", "avito/%s/messages/+", d->account);
     json_word(d->out, "value_template",
               "{{ (value_json.content.text | default('[' ~ value_json.type ~ ']', true))[:255] }}");
@@ -72,7 +72,7 @@ static void put_last_text(const struct device *d)
 
 static void put_unread(const struct device *d)
 {
-    open_component(d, "sensor", "unread", "Unread chats");
+    open_component(d, "sensor", "unread", say(TEXT("Unread chats", "Непрочитанные чаты")));
     put(d, "state_topic", "avito/%s/state", d->account);
     json_word(d->out, "value_template", "{{ value_json.unread }}");
     json_word(d->out, "state_class", "measurement");
@@ -84,7 +84,7 @@ static void put_unread(const struct device *d)
 /* Without availability: it would be "unavailable" when it has to say "off". */
 static void put_connection(const struct device *d)
 {
-    open_component(d, "binary_sensor", "connection", "Gateway");
+    open_component(d, "binary_sensor", "connection", say(TEXT("Gateway", "Шлюз")));
     json_word(d->out, "device_class", "connectivity");
     put(d, "state_topic", "avito/gateway/%s/status", d->gateway);
     json_word(d->out, "payload_on", "online");
@@ -94,7 +94,8 @@ static void put_connection(const struct device *d)
 
 static void put_tariff(const struct device *d)
 {
-    open_component(d, "binary_sensor", "tariff", "Tariff lacks the API");
+    open_component(d, "binary_sensor", "tariff",
+                   say(TEXT("Tariff lacks the API", "В тарифе нет API")));
     json_word(d->out, "device_class", "problem");
     put(d, "state_topic", "avito/%s/state", d->account);
     json_word(d->out, "value_template", "{{ 'OFF' if value_json.tariff == 'ok' else 'ON' }}");
@@ -115,7 +116,7 @@ static void put_notify(const struct device *d, const char *chat)
     json_open(d->out, id, '{');
     json_word(d->out, "platform", "notify");
     put(d, "unique_id", "avito_%s_%s", d->account, id);
-    put(d, "name", "Answer in %s", chat);
+    put(d, "name", say(TEXT("Answer in %s", "Ответить в %s")), chat);
     put(d, "command_topic", "avito/%s/send/%s", d->account, topic);
     json_word(d->out, "command_template",
               "{{ {'id': 'ha-' ~ (now().timestamp() * 1000) | int ~ '-' ~ range(1000000) | random, "

@@ -664,10 +664,12 @@ static void looked(gateway_account *a, struct gateway_job *j, uint32_t now_ms)
 {
     if (j->verdict == AVITO_SENT) {
         take_message_id(j, j->out.message.id);
-        settle(j, LEDGER_SENT, "found in the chat");
+        settle(j, LEDGER_SENT, say(TEXT("found in the chat", "найдено в чате")));
     } else if (now_ms - j->look_from_ms >= LOOK_FOR_MS) {
-        settle(j, LEDGER_CANNOT_TELL,
-               "not seen after 60 s, which is no proof: it is not sent again");
+        settle(
+            j, LEDGER_CANNOT_TELL,
+            say(TEXT("not seen after 60 s, which is no proof: it is not sent again",
+                     "за 60 с не найдено, но это не доказательство: второй раз не отправляется")));
     } else {
         pause_job(a, j, LOOK_EVERY_MS, now_ms);
     }
@@ -705,7 +707,8 @@ static void uploaded(struct gateway_job *j)
     const avito_str id = j->out.uploaded.image_id;
 
     if (id.ptr == NULL || id.len >= sizeof j->image_id) {
-        settle(j, LEDGER_NOT_SENT, "the service gave the picture no id");
+        settle(j, LEDGER_NOT_SENT,
+               say(TEXT("the service gave the picture no id", "сервис не дал картинке номера")));
         return;
     }
     memcpy(j->image_id, id.ptr, id.len + 1);
@@ -785,14 +788,16 @@ static bool is_answered(gateway_account *a, struct gateway_job *j, uint32_t now_
         adopt(j, e, now_ms);
     }
     if (j->twin && e == NULL && was_refused(a, j->id)) {
-        refuse(j, "it was refused before: send it with a new id");
+        refuse(j, say(TEXT("it was refused before: send it with a new id",
+                           "уже было отказано: отправьте с новым id")));
         return true;
     }
     if (j->expires && !j->looking && j->call != CALL_SEND && now_ms - j->taken_ms >= j->expiry_ms) {
         settle(j,
                j->o->act == ORDER_SEND || j->o->act == ORDER_IMAGE ? LEDGER_NOT_SENT
                                                                    : LEDGER_NOT_DONE,
-               "it expired before it could be done");
+               say(TEXT("it expired before it could be done",
+                        "срок команды истёк раньше, чем её удалось выполнить")));
         return true;
     }
     return false;
@@ -834,13 +839,21 @@ static void step_noting(gateway_account *a, struct gateway_job *j, uint32_t now_
         j->call = CALL_SEND;
         call_now(a, j, now_ms);
     } else if (j->noted) { /* an earlier try of it is noted: so must be what became of it */
-        settle(j, LEDGER_NOT_SENT, "the ledger cannot be written: is the disk full?");
+        settle(j, LEDGER_NOT_SENT,
+               say(TEXT("the ledger cannot be written: is the disk full?",
+                        "журнал отправок не записать: диск полон?")));
     } else {
         return_lane(a);
         note_refusal(a, j->id);
-        refuse(j, rc == AVITO_ERR_ROOM
-                      ? "too many commands are begun and not settled: send it later, with a new id"
-                      : "the ledger cannot be written, so nothing is sent: is the disk full?");
+        refuse(
+            j,
+            rc == AVITO_ERR_ROOM
+                ? say(TEXT(
+                      "too many commands are begun and not settled: send it later, with a new id",
+                      "слишком много начатых команд без исхода: отправьте позже, с новым id"))
+                : say(TEXT(
+                      "the ledger cannot be written, so nothing is sent: is the disk full?",
+                      "журнал отправок не записать, поэтому ничего не отправлено: диск полон?")));
         gateway_account_warns(a, j->reason);
     }
 }
@@ -857,7 +870,8 @@ static void step_settling(gateway_account *a, struct gateway_job *j, uint32_t no
     e = entry_of(a, j, j->state);
     rc = ledger_note(&a->ledger, &e);
     if (rc < 0 && j->noted) { /* on the disk stands "begun": that must not stay */
-        gateway_account_warns(a, "the ledger cannot be written: is the disk full?");
+        gateway_account_warns(a, say(TEXT("the ledger cannot be written: is the disk full?",
+                                          "журнал отправок не записать: диск полон?")));
         j->pause_from_ms = now_ms;
         j->pause_ms = SAVE_AGAIN_MS;
         return;
@@ -1072,19 +1086,24 @@ static const char *objection(gateway_account *a, const struct gateway_job *j, co
         return j->o->wrong;
     }
     if (was_refused(a, j->id)) {
-        return "it was refused before: send it with a new id";
+        return say(TEXT("it was refused before: send it with a new id",
+                        "уже было отказано: отправьте с новым id"));
     }
     if (is_too_much(a, m)) {
-        return "too many commands of this account wait: send it later, with a new id";
+        return say(
+            TEXT("too many commands of this account wait: send it later, with a new id",
+                 "ждёт слишком много команд этой учётной записи: отправьте позже, с новым id"));
     }
     if (g->priv.pictures > g->o.pictures_max) {
-        return "too many pictures wait: send it later, with a new id";
+        return say(TEXT("too many pictures wait: send it later, with a new id",
+                        "ждёт слишком много картинок: отправьте позже, с новым id"));
     }
     if (g->priv.unsaved && j->derived) {
         g->priv.unsaved = g->o.save_session(g->o.ctx, g->o.session) != AVITO_OK;
     }
     if (g->priv.unsaved && j->derived) {
-        return "without an id it could be done twice now, since the disk takes nothing";
+        return say(TEXT("without an id it could be done twice now, since the disk takes nothing",
+                        "без id команда могла бы выполниться дважды: на диск сейчас не записать"));
     }
     return NULL;
 }
@@ -1115,7 +1134,9 @@ void gateway_job_take(gateway_account *a, const mqtt_message *m, enum order_act 
     struct gateway_job *j;
 
     if (o == NULL) { /* not acknowledged: it comes again with the next connection */
-        gateway_account_warns(a, "out of memory: a command waits until the next connection");
+        gateway_account_warns(a,
+                              say(TEXT("out of memory: a command waits until the next connection",
+                                       "не хватает памяти: команда ждёт следующего соединения")));
         return;
     }
     if (derived) {
@@ -1158,7 +1179,7 @@ void gateway_job_own(gateway_account *a, enum order_act act, const char *target)
     }
     j = new_job(a, o);
     if (j == NULL) {
-        gateway_own_failed(a, act, "out of memory", 0);
+        gateway_own_failed(a, act, say(TEXT("out of memory", "не хватает памяти")), 0);
     } else if (act == ORDER_CHAT) {
         struct gateway_job **at = &a->priv.jobs;
 

@@ -1124,66 +1124,80 @@ avito_str mqtt_property(const mqtt_message *message, const char *name)
 
 const char *mqtt_result_text(int result)
 {
-    static const char *const texts[] = {
-        "done",
-        "this topic, text or state cannot be sent: see mqtt.h",
-        "the packet is larger than the broker or the memory takes: send less",
-        "the broker sent bytes that are no MQTT 5: check host, port and TLS",
-        "the broker sent a packet that must not come now: report it to its makers",
-        "the broker sent a packet larger than the limit it was told: report it to its makers",
-        "the broker does not answer: the line or the broker is dead",
-        "the broker speaks only MQTT 3.1.1, which acknowledges what it denied: use MQTT 5",
-        "the connection ended: the line broke, the broker died, or another client has this id",
-        "the broker ended the connection before it answered: check port, TLS and MQTT 5",
+    static const sentence texts[] = {
+        {"done", "сделано"},
+        {"this topic, text or state cannot be sent: see mqtt.h",
+         "такую тему, текст или состояние не отправить: см. mqtt.h"},
+        {"the packet is larger than the broker or the memory takes: send less",
+         "пакет больше, чем принимает брокер или вмещает память: отправьте меньше"},
+        {"the broker sent bytes that are no MQTT 5: check host, port and TLS",
+         "брокер прислал не MQTT 5: проверьте host, port и TLS"},
+        {"the broker sent a packet that must not come now: report it to its makers",
+         "брокер прислал пакет не к месту: сообщите его авторам"},
+        {"the broker sent a packet larger than the limit it was told: report it to its makers",
+         "брокер прислал пакет больше названного ему предела: сообщите его авторам"},
+        {"the broker does not answer: the line or the broker is dead",
+         "брокер не отвечает: нет связи, или он не работает"},
+        {"the broker speaks only MQTT 3.1.1, which acknowledges what it denied: use MQTT 5",
+         "брокер знает только MQTT 3.1.1, который подтверждает и отказанное: нужен MQTT 5"},
+        {"the connection ended: the line broke, the broker died, or another client has this id",
+         "соединение кончилось: обрыв, брокер упал, или этот id взял другой клиент"},
+        {"the broker ended the connection before it answered: check port, TLS and MQTT 5",
+         "брокер закрыл соединение, не ответив: проверьте порт, TLS и MQTT 5"},
     };
 
-    return result == MQTT_AGAIN                                           ? "no room now: later"
-           : result > 0 || -result >= (int)(sizeof texts / sizeof *texts) ? "unknown result"
-                                                                          : texts[-result];
+    return result == MQTT_AGAIN ? say(TEXT("no room now: later", "сейчас нет места: позже"))
+           : result > 0 || -result >= (int)(sizeof texts / sizeof *texts)
+               ? say(TEXT("unknown result", "неизвестный итог"))
+               : say(texts[-result]);
 }
 
 const char *mqtt_reason_text(uint8_t reason)
 {
     static const struct {
         uint8_t reason;
-        const char *text;
+        sentence text;
     } rows[] = {
-        {0x00, "success"},
-        {0x04, "disconnected, with the will"},
-        {0x10, "nobody has subscribed"},
-        {0x80, "refused without a reason"},
-        {0x81, "malformed packet"},
-        {0x82, "protocol error"},
-        {0x83, "refused by the broker's own rules"},
-        {0x84, "this version of MQTT is not supported"},
-        {0x85, "this client id is not allowed"},
-        {0x86, "user or password is wrong"},
-        {0x87, "not authorized: the broker's access rules forbid it"},
-        {0x88, "the broker is not available"},
-        {0x89, "the broker is busy"},
-        {0x8a, "banned"},
-        {0x8b, "the broker shuts down"},
-        {0x8d, "the broker heard nothing in time"},
-        {0x8e, "another connection took this client id over"},
-        {0x8f, "invalid topic filter"},
-        {0x90, "invalid topic"},
-        {0x91, "packet identifier in use"},
-        {0x93, "more publications at once than agreed"},
-        {0x95, "the packet is too large for the broker"},
-        {0x97, "over the broker's quota"},
-        {0x98, "closed by its administrator"},
-        {0x99, "the payload has another format than it says"},
-        {0x9a, "the broker keeps no retained messages"},
-        {0x9b, "this quality of service is not supported"},
-        {0x9c, "use another server"},
-        {0x9d, "the server moved"},
-        {0x9f, "too many connections at once"},
+        {0x00, {"success", "успешно"}},
+        {0x04, {"disconnected, with the will", "отключение с завещанием"}},
+        {0x10, {"nobody has subscribed", "никто не подписан"}},
+        {0x80, {"refused without a reason", "отказано без причины"}},
+        {0x81, {"malformed packet", "пакет составлен неверно"}},
+        {0x82, {"protocol error", "нарушен протокол"}},
+        {0x83, {"refused by the broker's own rules", "отказано по правилам брокера"}},
+        {0x84, {"this version of MQTT is not supported", "эта версия MQTT не поддерживается"}},
+        {0x85, {"this client id is not allowed", "такой client id не разрешён"}},
+        {0x86, {"user or password is wrong", "неверный пользователь или пароль"}},
+        {0x87,
+         {"not authorized: the broker's access rules forbid it",
+          "нет прав: запрещено правилами доступа брокера"}},
+        {0x88, {"the broker is not available", "брокер недоступен"}},
+        {0x89, {"the broker is busy", "брокер занят"}},
+        {0x8a, {"banned", "доступ закрыт"}},
+        {0x8b, {"the broker shuts down", "брокер завершает работу"}},
+        {0x8d, {"the broker heard nothing in time", "брокер ничего не услышал вовремя"}},
+        {0x8e,
+         {"another connection took this client id over", "этот client id взяло другое соединение"}},
+        {0x8f, {"invalid topic filter", "неверный фильтр тем"}},
+        {0x90, {"invalid topic", "неверная тема"}},
+        {0x91, {"packet identifier in use", "номер пакета уже занят"}},
+        {0x93, {"more publications at once than agreed", "публикаций сразу больше, чем условлено"}},
+        {0x95, {"the packet is too large for the broker", "пакет слишком велик для брокера"}},
+        {0x97, {"over the broker's quota", "сверх квоты брокера"}},
+        {0x98, {"closed by its administrator", "закрыто администратором"}},
+        {0x99,
+         {"the payload has another format than it says", "содержание не того вида, что указан"}},
+        {0x9a, {"the broker keeps no retained messages", "брокер не хранит сообщений"}},
+        {0x9b, {"this quality of service is not supported", "этот уровень QoS не поддерживается"}},
+        {0x9c, {"use another server", "обратитесь к другому серверу"}},
+        {0x9d, {"the server moved", "сервер переехал"}},
+        {0x9f, {"too many connections at once", "слишком много соединений сразу"}},
     };
 
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         if (rows[i].reason == reason) {
-            return rows[i].text;
+            return say(rows[i].text);
         }
     }
-    return reason < 0x80 ? "accepted" : "refused";
+    return say(reason < 0x80 ? TEXT("accepted", "принято") : TEXT("refused", "отказано"));
 }

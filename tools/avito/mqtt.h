@@ -15,6 +15,7 @@
 #define AVITO_TOOLS_MQTT_H
 
 #include "avito_messenger.h"
+#include "language.h"
 
 #define MQTT_WINDOW                                                                                \
     20 /* packets that may wait for the broker's answer, and publications for ours */
@@ -189,7 +190,7 @@ bool mqtt_is_connected(const mqtt *client);
 /* Text that MQTT and JSON take: well-formed UTF-8 without NUL. */
 bool mqtt_is_text(avito_str text);
 
-/* What happened and what to do, in English. */
+/* What happened and what to do, in the language of the program. */
 const char *mqtt_result_text(int result);
 const char *mqtt_reason_text(uint8_t reason);
 

@@ -1,5 +1,6 @@
 /* mqtt_link.c - moves the bytes of an MQTT client over an avito_transport. See mqtt_link.h. */
 #include "mqtt_link.h"
+#include "russian.h"
 
 #include <string.h>
 
@@ -130,5 +131,5 @@ int mqtt_link_wants(const mqtt_link *link)
 
 const char *mqtt_link_text(int result)
 {
-    return result <= -100 ? avito_error_text(result) : mqtt_result_text(result);
+    return result <= -100 ? error_text(result) : mqtt_result_text(result);
 }

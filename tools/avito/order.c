@@ -121,7 +121,10 @@ static void take_id(struct draft *d, avito_str id)
         return;
     }
     if (!order_is_id(id)) {
-        refuse(d, "the id has other characters than letters, digits, - and _, or over 64 of them");
+        refuse(d,
+               say(TEXT(
+                   "the id has other characters than letters, digits, - and _, or over 64 of them",
+                   "в id не только латинские буквы, цифры, - и _, или их больше 64")));
         return;
     }
     memcpy(d->o.id, id.ptr, id.len);
@@ -138,7 +141,8 @@ static void take_reason(struct draft *d, avito_str word)
     }
     d->o.reason = (avito_blacklist_reason)reason;
     if (reason > AVITO_REASON_OTHER) {
-        refuse(d, "the reason is spam, fraud, insult or other");
+        refuse(d, say(TEXT("the reason is spam, fraud, insult or other",
+                           "причина бывает spam, fraud, insult и other")));
     }
 }
 
@@ -183,8 +187,10 @@ static void take_member(struct draft *d, int bit, avito_json_value value, avito_
                              : avito_json_string(value, arena, &s, NULL);
 
     if (rc != AVITO_OK) {
-        refuse(d, rc == AVITO_ERR_ARENA ? "the text has over 1,000 characters"
-                                        : "a member has another type than it must have");
+        refuse(d, rc == AVITO_ERR_ARENA ? say(TEXT("the text has over 1,000 characters",
+                                                   "в тексте больше 1000 знаков"))
+                                        : say(TEXT("a member has another type than it must have",
+                                                   "поле имеет не тот вид")));
     } else if (bit == HAS_ID) {
         take_id(d, s);
     } else if (bit == HAS_REASON) {
@@ -203,8 +209,9 @@ static void read_members(struct draft *d, avito_json_value object, avito_arena *
         const int bit = bit_of(avito_json_key(v), d->o.act);
 
         if (bit == 0 || (seen & bit) != 0) {
-            refuse(d, bit == 0 ? "it has a member that this command does not know"
-                               : "a member stands twice");
+            refuse(d, bit == 0 ? say(TEXT("it has a member that this command does not know",
+                                          "есть поле, которого у этой команды нет"))
+                               : say(TEXT("a member stands twice", "поле указано дважды")));
             continue;
         }
         seen |= bit;
@@ -221,8 +228,10 @@ static void read_json(struct draft *d, avito_str payload, avito_arena *arena)
                        : avito_json_parse(&json, payload.ptr, payload.len, tokens, sizeof tokens);
 
     if (rc != AVITO_OK) {
-        refuse(d, rc == AVITO_ERR_ROOM ? "the JSON is larger than any command"
-                                       : "it begins with { and is not valid JSON");
+        refuse(d, rc == AVITO_ERR_ROOM ? say(TEXT("the JSON is larger than any command",
+                                                  "JSON больше любой команды"))
+                                       : say(TEXT("it begins with { and is not valid JSON",
+                                                  "начинается с { и не является верным JSON")));
         return;
     }
     read_members(d, avito_json_root(&json), arena);
@@ -254,11 +263,14 @@ const char *order_image_type(const void *data, size_t len)
 static void check_image(struct draft *d, avito_str payload)
 {
     if (payload.len > AVITO_IMAGE_MAX) {
-        refuse(d, "the picture has over 24 MB, which the service does not take");
+        refuse(d, say(TEXT("the picture has over 24 MB, which the service does not take",
+                           "картинка больше 24 МБ, сервис её не примет")));
     } else if (payload.ptr == NULL && payload.len > 0) {
-        refuse(d, "the picture is larger than this gateway takes: see picture_max");
+        refuse(d, say(TEXT("the picture is larger than this gateway takes: see picture_max",
+                           "картинка больше, чем принимает шлюз: см. picture_max")));
     } else if (order_image_type(payload.ptr, payload.len) == NULL) {
-        refuse(d, "this is no JPEG, PNG, GIF, BMP or HEIC");
+        refuse(d, say(TEXT("this is no JPEG, PNG, GIF, BMP or HEIC",
+                           "это не JPEG, PNG, GIF, BMP и не HEIC")));
     }
 }
 
@@ -287,11 +299,12 @@ static size_t characters(avito_str text)
 static void check_text(struct draft *d)
 {
     if (is_blank(d->text)) {
-        refuse(d, "the text is missing or blank");
+        refuse(d, say(TEXT("the text is missing or blank", "текста нет, или он пуст")));
     } else if (!mqtt_is_text(d->text)) {
-        refuse(d, "the text is not UTF-8, or holds a NUL");
+        refuse(d, say(TEXT("the text is not UTF-8, or holds a NUL",
+                           "текст не в UTF-8 или содержит нулевой байт")));
     } else if (characters(d->text) > AVITO_TEXT_MAX) {
-        refuse(d, "the text has over 1,000 characters");
+        refuse(d, say(TEXT("the text has over 1,000 characters", "в тексте больше 1000 знаков")));
     }
 }
 
@@ -306,20 +319,24 @@ static void check(struct draft *d, avito_str payload)
             break;
         case ORDER_DELETE:
             if (is_blank(d->text) || !mqtt_is_text(d->text) || d->text.len > TARGET_MAX) {
-                refuse(d, "the payload is the id of the message that is to be deleted");
+                refuse(d, say(TEXT("the payload is the id of the message that is to be deleted",
+                                   "нужен id сообщения, которое удалить")));
             }
             break;
         case ORDER_BLOCK:
             d->o.user_id = number_of(d->target);
             if (d->o.user_id == 0) {
-                refuse(d, "the topic ends in the user's number");
+                refuse(d, say(TEXT("the topic ends in the user's number",
+                                   "тема должна кончаться номером пользователя")));
             }
             break;
         default:
             break;
     }
     if (d->target[0] == '\0') {
-        refuse(d, "the topic does not end in an id, percent-escaped where MQTT needs it");
+        refuse(d,
+               say(TEXT("the topic does not end in an id, percent-escaped where MQTT needs it",
+                        "тема не кончается номером чата, с процентами там, где они нужны MQTT")));
     }
 }
 
@@ -329,7 +346,7 @@ static void read_payload(struct draft *d, avito_str payload, avito_arena *arena)
         return;
     }
     if (payload.ptr == NULL && payload.len > 0) {
-        refuse(d, "it is larger than any command");
+        refuse(d, say(TEXT("it is larger than any command", "больше любой команды")));
     } else if (payload.len > 0 && payload.ptr[0] == '{') {
         read_json(d, payload, arena);
     } else if (d->o.act == ORDER_BLOCK && !is_blank(payload)) {
@@ -390,8 +407,12 @@ order *order_read(const mqtt_message *m, enum order_act act, avito_str target)
     unescape(target, d.target);
     take_id(&d, mqtt_property(m, "id"));
     if (m->retain) {
-        refuse(&d, "a retained command would be done again after each restart: send it without "
-                   "retain");
+        refuse(
+            &d,
+            say(TEXT(
+                "a retained command would be done again after each restart: send it without retain",
+                "команда с retain выполнялась бы после каждого перезапуска: отправьте её без "
+                "retain")));
     }
     read_payload(&d, m->payload, &arena);
     check(&d, m->payload);

@@ -1,5 +1,6 @@
 /* roots.c - see roots.h. */
 #include "roots.h"
+#include "russian.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,7 +42,8 @@ const avito_anchors *roots_of(const char *ca_file)
     o.ca_file = ca_file;
     rc = avito_posix_open(&r->posix, &o);
     if (rc != AVITO_OK) {
-        fprintf(stderr, "avito: %s\n", avito_posix_strerror(&r->posix, rc));
+        fputs("avito: ", stderr);
+        error_print(stderr, rc);
         free(r);
         return NULL;
     }

@@ -1,5 +1,6 @@
 /* russian.c - see russian.h. In the order of AVITO_ERRORS. */
 #include "russian.h"
+#include "language.h"
 
 static const struct {
     int result;
@@ -100,4 +101,27 @@ const char *error_in_russian(int result)
         }
     }
     return NULL;
+}
+
+const char *error_in_english(int result)
+{
+    return result == AVITO_ERR_OPTION_TIME ? "the clock shows a time before 2020"
+           : result == AVITO_ERR_HOOK ? "the state cannot be stored or read; check disk and rights"
+                                      : NULL;
+}
+
+const char *error_text(int result)
+{
+    const char *text = language_is_russian() ? error_in_russian(result) : error_in_english(result);
+
+    return text != NULL ? text : avito_error_text(result);
+}
+
+void error_print(FILE *out, int result)
+{
+    fputs(error_text(result), out);
+    if (!language_is_russian()) { /* the Russian text says it, too */
+        fprintf(out, "; %s", avito_error_remedy(result));
+    }
+    fputc('\n', out);
 }

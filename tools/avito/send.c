@@ -3,6 +3,7 @@
  * Each message gets a key in the store before it leaves (avito_send_once()), so that a crash between the
  * request and its answer leaves a note, which `avito confirm` settles. */
 #include "jsonl.h"
+#include "russian.h"
 #include "run.h"
 #include "session.h"
 #include "show.h"
@@ -205,7 +206,8 @@ static int send_image_file(session *s, const char *path)
     int status;
 
     if (result != AVITO_OK) {
-        fprintf(stderr, "%s: %s; %s\n", path, avito_error_text(result), avito_error_remedy(result));
+        fprintf(stderr, "%s: ", path);
+        error_print(stderr, result);
         return result == AVITO_ERR_FILE ? EXIT_LOCAL : EXIT_USAGE;
     }
     status = send_image(s, &image);

@@ -4,6 +4,7 @@
  * and the service sends it again. */
 #include "listener.h"
 #include "messages.h"
+#include "russian.h"
 #include "serve.h"
 #include "show.h"
 
@@ -21,8 +22,7 @@ static bool hand_over_event(void *ctx, avito_webhook *webhook)
     if (result == AVITO_OK && event.message != NULL) {
         print_message(ctx, event.message, NULL);
     } else if (result < 0) {
-        fprintf(stderr, "avito: %s\n",
-                avito_error_text(result)); /* the same bytes would come again */
+        fprintf(stderr, "avito: %s\n", error_text(result)); /* the same bytes would come again */
     }
     return !ferror(stdout);
 }

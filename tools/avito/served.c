@@ -3,6 +3,7 @@
 #include "command.h"
 #include "disk.h"
 #include "roots.h"
+#include "russian.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -202,8 +203,8 @@ static int open_account(served *s, const config *c, const account *from)
     rc = rc == AVITO_OK && s->reader == NULL ? (int)AVITO_ERR_ROOM : rc;
     rc = rc == AVITO_OK ? lane_open(s->reader, LANE_READS, &s->account, s->roots) : rc;
     if (rc != AVITO_OK) {
-        fprintf(stderr, "avito gateway: %s: %s; %s\n", from->name, avito_error_text(rc),
-                avito_error_remedy(rc));
+        fprintf(stderr, "avito gateway: %s: ", from->name);
+        error_print(stderr, rc);
         return EXIT_USAGE;
     }
     return EXIT_DONE;

@@ -143,14 +143,6 @@ static void print_clock(void)
             text);
 }
 
-/* What the library says to programmers, to people; NULL: it is good for both. */
-static const char *error_in_english(int result)
-{
-    return result == AVITO_ERR_OPTION_TIME ? "the clock shows a time before 2020"
-           : result == AVITO_ERR_HOOK ? "the state cannot be stored or read; check disk and rights"
-                                      : NULL;
-}
-
 /* Which file, who has it, or what the server said. */
 static const char *detail_of(session *s, int result)
 {
