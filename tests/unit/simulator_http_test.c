@@ -331,7 +331,8 @@ static void test_every_error_body(void **state)
         {"empty", 500, ""},
         {"cut_json", 500, "{\"chats\":[{\"id\":\"u2i-broken\""},
         {"plain", 502, "upstream"},
-        {"null", 500, "null"}};
+        {"null", 500, "null"},
+        {"array", 200, "[]"}};
     assert_int_equal(sizeof bodies / sizeof *bodies, SIM_BODY_COUNT - 1);
     for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
         char text[64];
@@ -508,6 +509,35 @@ static void test_delay_and_pause(void **state)
     expect(get(w, SELF), 200, NULL);
 }
 
+static void test_slow_line(void **state)
+{
+    world *w = *state;
+    size_t got;
+    reply r;
+    for (int paused = 0; paused < 2; paused++) {
+        int64_t begin = w->now;
+        plan_once(w, paused ? "get_self:slow=60+250,pause=100+700" : "get_self:slow=60+250");
+        r = get(w, SELF);
+        got = r.raw_len;
+        assert_int_equal(got, paused ? 100 : 60);
+        while (sim_conn_state(w->conn) == SIM_CONN_OPEN && sim_conn_busy(w->conn)) {
+            assert_int_equal(sim_conn_pending(w->conn), 0);
+            reply_free(&r);
+            w->now = sim_next_event_ms(w->service);
+            r = send_bytes(w, "", 0);
+            assert_in_range(r.raw_len, 1, 60);
+            got += r.raw_len;
+        }
+        reply_free(&r);
+        assert_true(got > 200);
+        got -= paused ? 100 : 60;
+        assert_true(w->now - begin == (int64_t)((got + 59) / 60) * 250 + (paused ? 450 : 0));
+    }
+    r = get(w, SELF); /* and the next one is quick */
+    assert_true(r.raw_len > 200);
+    reply_free(&r);
+}
+
 static void test_early_answer(void **state)
 {
     world *w = *state;
@@ -545,7 +575,9 @@ static void test_plans(void **state)
                                         "get_self:body=none",
                                         "get_self:delay=-1",
                                         "get_self:close,,",
-                                        "get_self:pause=3"};
+                                        "get_self:pause=3",
+                                        "get_self:slow=0+5",
+                                        "get_self:slow=7"};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         assert_false(sim_plan_fault(w->service, wrong[i]));
     }
@@ -747,6 +779,7 @@ int main(void)
         TEST(test_cut_at_every_byte),
         TEST(test_corrupt_and_wrong_length),
         TEST(test_delay_and_pause),
+        TEST(test_slow_line),
         TEST(test_early_answer),
         TEST(test_plans),
         TEST(test_hook),

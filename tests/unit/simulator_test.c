@@ -1071,6 +1071,89 @@ static void test_notifications_look_recorded(void **state)
     assert_int_equal(sim_get_stats(w->service)->webhooks_done, sizeof kinds / sizeof *kinds);
 }
 
+/* The forms that other clients read. */
+static void test_notifications_have_other_forms(void **state)
+{
+    world *w = *state;
+    const struct {
+        sim_webhook_form form;
+        const char *message, *begins; /* where the message is */
+    } forms[] = {{SIM_WEBHOOK_ENVELOPE, "payload.value.", "{\"id\""},
+                 {SIM_WEBHOOK_NO_TYPE, "payload.value.", "{\"id\""},
+                 {SIM_WEBHOOK_FLAT, "", "{\"id\""},
+                 {SIM_WEBHOOK_MARKED, "payload.value.", "\xef\xbb\xbf{\"id\""}};
+    char name[64];
+    subscribe(w, "http://127.0.0.1:1/");
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+        sim_webhook h;
+        sim_live(w->service)->webhook_form = forms[i].form;
+        (void)sim_buyer_writes(w->service, w->chat, "Здравствуйте!");
+        assert_true(sim_next_webhook(w->service, &h));
+        assert_memory_equal(h.body, forms[i].begins, strlen(forms[i].begins));
+        cJSON *json = cJSON_Parse(strchr(h.body, '{'));
+        (void)snprintf(name, sizeof name, "%schat_id", forms[i].message);
+        assert_string_equal(at(json, name)->valuestring, w->chat);
+        (void)snprintf(name, sizeof name, "%scontent.text", forms[i].message);
+        assert_string_equal(at(json, name)->valuestring, "Здравствуйте!");
+        assert_int_equal(strstr(h.body, "\"type\":\"message\"") != NULL,
+                         i != SIM_WEBHOOK_NO_TYPE && i != SIM_WEBHOOK_FLAT);
+        cJSON_Delete(json);
+        sim_webhook_answered(w->service, h.id, 200);
+    }
+}
+
+static void test_listings_have_another_form(void **state)
+{
+    world *w = *state;
+    sim_message_options o;
+    sim_webhook h;
+    memset(&o, 0, sizeof o);
+    o.type = SIM_ITEM;
+    sim_live(w->service)->webhook_listings = true;
+    subscribe(w, "http://127.0.0.1:1/");
+    for (int i = 0; i < 2; i++) {
+        o.text = i == 0 ? "Шкаф" : NULL;
+        o.content_json = i == 0 ? NULL : "{\"item\":{\"title\":\"as given\"}}";
+        (void)sim_write(w->service, w->chat, &o);
+        assert_true(sim_next_webhook(w->service, &h));
+        cJSON *json = cJSON_Parse(h.body);
+        assert_string_equal(at(json, "payload.value.content.item.title")->valuestring,
+                            i == 0 ? "Шкаф" : "as given");
+        if (i == 0) {
+            same_shape(at(json, "payload.value.content"), "", "event_item_as_listing",
+                       "payload.value.content");
+        }
+        cJSON_Delete(json);
+        sim_webhook_answered(w->service, h.id, 200);
+    }
+}
+
+/* PHP's empty object. */
+static void test_empty_objects_are_arrays(void **state)
+{
+    world *w = *state;
+    sim_live(w->service)->empty_as_array = true;
+    expect(post(w, path(w, "v1", "chats/%s/messages"),
+                "{\"message\":{\"text\":\"эхо\"},\"type\":\"text\"}"),
+           200, NULL);
+    sim_message_info m;
+    for (size_t i = 0; sim_chat_message_at(w->service, w->chat, i, &m); i++) {
+    }
+    char target[200];
+    (void)snprintf(target, sizeof target, "chats/%%s/messages/%s", m.id);
+    reply r = post(w, path(w, "v1", target), NULL);
+    assert_status(r, 200);
+    assert_string_equal(r.body, "[]");
+    reply_free(&r);
+    r = get(w, path(w, "v3", "chats/%s/messages/"));
+    assert_true(cJSON_IsArray(at(r.json, "messages.0.content")));
+    assert_int_equal(cJSON_GetArraySize(at(r.json, "messages.0.content")), 0);
+    reply_free(&r);
+    r = get(w, path(w, "v1", "getVoiceFiles?voice_ids=x"));
+    assert_string_equal(r.body, "{\"voices_urls\":[]}");
+    reply_free(&r);
+}
+
 static void test_own_messages_and_deletions_are_notified(void **state)
 {
     world *w = *state;
@@ -1206,6 +1289,9 @@ int main(void)
         TEST(test_person_in_the_app),
         TEST(test_subscriptions),
         TEST(test_notifications_look_recorded),
+        TEST(test_notifications_have_other_forms),
+        TEST(test_listings_have_another_form),
+        TEST(test_empty_objects_are_arrays),
         TEST(test_own_messages_and_deletions_are_notified),
         TEST(test_notifications_are_repeated),
         cmocka_unit_test(test_same_seed_same_bytes),

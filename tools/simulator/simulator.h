@@ -97,7 +97,8 @@ typedef enum sim_framing {
     X(EMPTY, "empty", 500)               /* no body at all */                                     \
     X(CUT_JSON, "cut_json", 500)         /* JSON that stops in the middle, length right */        \
     X(PLAIN, "plain", 502)               /* a line of text */                                     \
-    X(NULL_JSON, "null", 500)            /* null */
+    X(NULL_JSON, "null", 500)            /* null */                                               \
+    X(ARRAY, "array", 200)               /* [], PHP's empty object */
 /* clang-format on */
 
 typedef enum sim_body {
@@ -126,6 +127,8 @@ typedef struct sim_fault {
     uint32_t delay_ms; /* before the first byte */
     size_t pause_at;   /* before this byte of the answer (if pause_ms is not 0) ... */
     uint32_t pause_ms; /* ... wait so long */
+    size_t slow_bytes; /* not 0: a slow line: so many bytes of the answer at a time ... */
+    uint32_t slow_ms;  /* ... and so long between them; with a pause as well: after that */
     unsigned interim;  /* so many "103 Early Hints" heads before the real one */
     /* how */
     sim_framing framing;
@@ -167,6 +170,14 @@ typedef enum sim_tariff {
     SIM_TARIFF_PLACEHOLDER, /* reading works but texts are replaced; everything that writes: 402 */
     SIM_TARIFF_402          /* chats as above; every other Messenger call: 402 */
 } sim_tariff;
+
+/* How a notification is written. */
+typedef enum sim_webhook_form {
+    SIM_WEBHOOK_ENVELOPE = 0, /* {"id":..,"payload":{"type":"message","value":{..}}} */
+    SIM_WEBHOOK_NO_TYPE,      /* the same, but its payload has no type */
+    SIM_WEBHOOK_FLAT,         /* the message alone, as clients in use read it */
+    SIM_WEBHOOK_MARKED        /* the envelope after a byte order mark */
+} sim_webhook_form;
 
 typedef enum sim_retry_after {
     SIM_RETRY_AFTER_NONE = 0, /* nobody ever recorded one */
@@ -238,6 +249,7 @@ typedef struct sim_options {
     bool nulls;             /* contents carry all other members as null */
     bool ids_as_strings;    /* user, author and item ids in quotes */
     bool empty_read_answer; /* "mark read" answers 200 without a body */
+    bool empty_as_array;    /* an empty object is written [], as PHP does; "delete" answers so */
     sim_tariff tariff;
     /* Optional, for rows that are not as one expects. The time to show of a chat or a message in place
      * of `seconds`; INT64_MIN: null. And the chat in row `row` of `count`, as a number in the order of
@@ -266,6 +278,8 @@ typedef struct sim_options {
     uint32_t webhook_copies;      /* [1] each notification comes so often */
     bool webhook_probe;           /* "{}" is sent on subscribing */
     bool webhook_no_published_at; /* as recorded in 2023 and 2024 */
+    sim_webhook_form webhook_form;
+    bool webhook_listings; /* a listing that was sent has the members that a chat's listing has */
 } sim_options;
 
 sim_options sim_options_default(void);
@@ -305,7 +319,7 @@ int64_t sim_next_event_ms(sim *s);
  * requests (1; 0: all) of that operation ("*": of any), after SKIP that go well. FAULT is one of
  *
  *   status=N  body=NAME (see SIM_BODIES)  stored  no_answer  stored_no_answer  stall  stored_stall
- *   redirect  location=URL  retry_after=TEXT  early  delay=MS  pause=BYTE+MS  interim=N
+ *   redirect  location=URL  retry_after=TEXT  early  delay=MS  pause=BYTE+MS  slow=BYTES+MS  interim=N
  *   length  chunked[=N]  chunk_extras  until_close  huge_head[=N]  wrong_length=N
  *   cut=N  corrupt=N  close  close_silently  reset
  *

@@ -12,7 +12,7 @@ typedef struct option {
     int *word;
 } option;
 
-#define OPTIONS 22
+#define OPTIONS 25
 
 /* The live options that can be set; enumerations are numbers in the order of simulator.h. */
 static void list_options(sim_options *o, option out[OPTIONS])
@@ -35,19 +35,23 @@ static void list_options(sim_options *o, option out[OPTIONS])
         {.name = "token_kills_former", .flag = &o->token_kills_former},
         {.name = "token_errors_as_200", .flag = &o->token_errors_as_200},
         {.name = "empty_read_answer", .flag = &o->empty_read_answer},
+        {.name = "empty_as_array", .flag = &o->empty_as_array},
+        {.name = "webhook_listings", .flag = &o->webhook_listings},
         {.name = "chunk_size", .size = &o->chunk_size},
         {.name = "head_padding", .size = &o->head_padding},
         {.name = "tariff", .max = SIM_TARIFF_402},
         {.name = "framing", .max = SIM_FRAMING_CLOSE},
+        {.name = "webhook_form", .max = SIM_WEBHOOK_MARKED},
         {.name = "retry_after", .max = SIM_RETRY_AFTER_DATE}};
     memcpy(out, all, sizeof all);
 }
 
 static int get_word(const sim_options *o, const char *name)
 {
-    return strcmp(name, "tariff") == 0    ? (int)o->tariff
-           : strcmp(name, "framing") == 0 ? (int)o->framing
-                                          : (int)o->retry_after;
+    return strcmp(name, "tariff") == 0         ? (int)o->tariff
+           : strcmp(name, "framing") == 0      ? (int)o->framing
+           : strcmp(name, "webhook_form") == 0 ? (int)o->webhook_form
+                                               : (int)o->retry_after;
 }
 
 static void set_word(sim_options *o, const char *name, int n)
@@ -56,6 +60,8 @@ static void set_word(sim_options *o, const char *name, int n)
         o->tariff = (sim_tariff)n;
     } else if (strcmp(name, "framing") == 0) {
         o->framing = (sim_framing)n;
+    } else if (strcmp(name, "webhook_form") == 0) {
+        o->webhook_form = (sim_webhook_form)n;
     } else {
         o->retry_after = (sim_retry_after)n;
     }

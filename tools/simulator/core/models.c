@@ -65,18 +65,48 @@ static void put_link(sim *s, simi_buf *b, const char *text)
     simi_puts(b, "}}}");
 }
 
+#define ITEM_IMAGE "https://avito.ru/image_url.webp"
+#define ITEM_URL   "https://avito.ru/moskva/item_1"
+
 /* A price can be missing: then it is null. */
-static void put_item(simi_buf *b, const char *text, bool price)
+static void put_price(simi_buf *b, const char *text)
 {
-    simi_puts(b, "{\"item\":{\"image_url\":\"https://avito.ru/image_url.webp\","
-                 "\"item_url\":\"https://avito.ru/moskva/item_1\",\"price_string\":");
-    simi_puts(b, price ? "\"1\xC2\xA0"
-                         "232\xC2\xA0"
-                         "323\xC2\xA0₽\""
-                       : "null");
-    simi_puts(b, ",\"title\":");
-    simi_put_json(b, text);
+    simi_puts(b, "\"price_string\":");
+    simi_puts(b, text[0] != '\0' ? "\"1\xC2\xA0"
+                                   "232\xC2\xA0"
+                                   "323\xC2\xA0₽\""
+                                 : "null");
+}
+
+static void put_title(simi_buf *b, const char *text)
+{
+    simi_puts(b, "\"title\":");
+    simi_put_json(b, text[0] != '\0' ? text : "Объявление");
+}
+
+static const char item_begins[] =
+    "{\"item\":{\"image_url\":\"" ITEM_IMAGE "\",\"item_url\":\"" ITEM_URL "\",";
+
+static void put_item(simi_buf *b, const char *text)
+{
+    simi_puts(b, item_begins);
+    put_price(b, text);
+    simi_puts(b, ",");
+    put_title(b, text);
     simi_puts(b, "}}");
+}
+
+/* The same with the members that a chat's listing has. */
+static void put_listing(sim *s, simi_buf *b, const simi_message *m)
+{
+    simi_puts(b, "{\"item\":{\"id\":");
+    simi_put_id(s, b, m->chat->item_id);
+    simi_puts(b, ",");
+    put_title(b, m->text);
+    simi_puts(b, ",\"status_id\":10,");
+    put_price(b, m->text);
+    simi_puts(b, ",\"url\":\"" ITEM_URL "\",\"images\":{\"main\":{\"140x105\":\"" ITEM_IMAGE
+                 "\"},\"count\":1}}}");
 }
 
 static void put_location(simi_buf *b, const char *text)
@@ -115,7 +145,7 @@ static void put_content(sim *s, simi_buf *b, sim_type type, const char *text, co
             put_link(s, b, given ? text : "example.com");
             break;
         case SIM_ITEM:
-            put_item(b, given ? text : "Объявление", given);
+            put_item(b, text);
             break;
         case SIM_LOCATION:
             put_location(b, given ? text : "Москва, Варшавское шоссе");
@@ -169,6 +199,7 @@ static void put_with_nulls(simi_buf *b, const char *content)
 static void put_shown_content(sim *s, simi_buf *b, const simi_message *m)
 {
     const char *content = m->deleted ? "{}" : m->content;
+    content = s->o.empty_as_array && strcmp(content, "{}") == 0 ? "[]" : content;
     if (s->o.tariff != SIM_TARIFF_PAID && m->type == SIM_TEXT && !m->deleted) {
         put_text(b, "", placeholder);
     } else if (s->o.nulls && content[0] == '{') {
@@ -357,17 +388,28 @@ void simi_put_message(sim *s, simi_buf *b, const simi_message *m)
     simi_puts(b, "}");
 }
 
-void simi_put_notification(sim *s, simi_buf *b, const simi_message *m)
+static void put_envelope(sim *s, simi_buf *b)
 {
-    static const char *const types[] = {"u2i", "u2u", "a2u"};
-    char uuid[37], published[32];
+    char uuid[37];
     simi_random_text(&s->random, "0123456789abcdef", uuid, 36);
     uuid[8] = uuid[13] = uuid[18] = uuid[23] = '-';
     uuid[14] = '4';
-    simi_putf(b,
-              "{\"id\":\"%s\",\"version\":\"v3.0.0\",\"timestamp\":%lld,\"payload\":{"
-              "\"type\":\"message\",\"value\":{\"id\":\"%s\",\"chat_id\":",
-              uuid, (long long)(simi_now(s) / 1000), m->id);
+    simi_putf(
+        b, "%s{\"id\":\"%s\",\"version\":\"v3.0.0\",\"timestamp\":%lld,\"payload\":{%s\"value\":",
+        s->o.webhook_form == SIM_WEBHOOK_MARKED ? "\xef\xbb\xbf" : "", uuid,
+        (long long)(simi_now(s) / 1000),
+        s->o.webhook_form == SIM_WEBHOOK_NO_TYPE ? "" : "\"type\":\"message\",");
+}
+
+void simi_put_notification(sim *s, simi_buf *b, const simi_message *m)
+{
+    static const char *const types[] = {"u2i", "u2u", "a2u"};
+    const bool flat = s->o.webhook_form == SIM_WEBHOOK_FLAT;
+    char published[32];
+    if (!flat) {
+        put_envelope(s, b);
+    }
+    simi_putf(b, "{\"id\":\"%s\",\"chat_id\":", m->id);
     simi_put_json(b, m->chat->id);
     simi_puts(b, ",\"user_id\":");
     simi_put_id(s, b, s->o.user_id);
@@ -376,7 +418,12 @@ void simi_put_notification(sim *s, simi_buf *b, const simi_message *m)
     simi_putf(b, ",\"created\":%lld,\"type\":", (long long)(m->created_ms / 1000));
     simi_put_json(b, shown_type(m));
     simi_putf(b, ",\"chat_type\":\"%s\",\"content\":", types[m->chat->type]);
-    put_shown_content(s, b, m);
+    if (s->o.webhook_listings && m->type == SIM_ITEM && !m->deleted &&
+        strncmp(m->content, item_begins, sizeof item_begins - 1) == 0) {
+        put_listing(s, b, m);
+    } else {
+        put_shown_content(s, b, m);
+    }
     simi_puts(b, ",\"item_id\":");
     if (m->chat->item_id != 0) {
         simi_put_id(s, b, m->chat->item_id);
@@ -390,5 +437,5 @@ void simi_put_notification(sim *s, simi_buf *b, const simi_message *m)
         simi_rfc3339(m->created_ms / 1000, published);
         simi_putf(b, ",\"published_at\":\"%s\"", published);
     }
-    simi_puts(b, "}}}");
+    simi_puts(b, flat ? "}" : "}}}");
 }

@@ -31,6 +31,8 @@ struct sim_conn {
     size_t pause_at;
     uint32_t pause_ms;
     int64_t pause_until;
+    size_t slow_bytes; /* a slow line: after so many bytes the next pause */
+    uint32_t slow_ms;
     bool stalled, close_after, reset_after, ended;
     uint32_t requests;
     int64_t last_ms;
@@ -346,6 +348,14 @@ static void tell(sim_conn *c, const sim_request_info *info, const simi_answer *a
                                  .delay_ms = f->delay_ms});
 }
 
+/* On a slow line: after the next bytes. */
+static void next_pause(sim_conn *c)
+{
+    c->pause_at = c->sent + c->slow_bytes;
+    c->pause_ms = c->slow_ms;
+    c->pause_until = 0;
+}
+
 static void give_answer(sim_conn *c, simi_answer *a, bool accepted)
 {
     sim *s = c->s;
@@ -364,6 +374,11 @@ static void give_answer(sim_conn *c, simi_answer *a, bool accepted)
     c->pause_at = f->pause_at;
     c->pause_ms = f->pause_ms;
     c->pause_until = 0;
+    c->slow_bytes = f->slow_bytes;
+    c->slow_ms = f->slow_ms;
+    if (f->slow_bytes != 0 && f->pause_ms == 0) {
+        next_pause(c);
+    }
 }
 
 /* The request is complete, or `early`: only its head is there and that is enough. */
@@ -566,6 +581,10 @@ size_t sim_conn_pending(sim_conn *c)
         if (now < c->pause_until) {
             return 0;
         }
+        if (c->slow_bytes != 0) {
+            next_pause(c);
+            return n < c->slow_bytes ? n : c->slow_bytes;
+        }
     }
     return n;
 }
@@ -576,6 +595,7 @@ static void go_on(sim_conn *c)
     c->out.len = c->sent = 0;
     c->not_before = 0;
     c->pause_ms = 0;
+    c->slow_bytes = 0;
     c->last_ms = simi_now(c->s);
     end_now(c);
     if (c->ended || c->waiting.len == 0 || c->close_after) {

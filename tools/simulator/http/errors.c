@@ -138,6 +138,9 @@ static void put_error(simi_buf *b, int status, sim_body body)
         case SIM_BODY_NULL_JSON:
             simi_puts(b, "null");
             break;
+        case SIM_BODY_ARRAY:
+            simi_puts(b, "[]");
+            break;
         default:
             simi_putf(b, "{\"error\":{\"code\":%d,\"message\":\"%s\"}}", status, text);
             break;

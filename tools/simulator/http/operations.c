@@ -299,7 +299,7 @@ void simi_serve_delete(sim *s, simi_request *r, simi_answer *a)
         simi_field_error(a, "message_id", "can be deleted within one hour");
     } else {
         simi_delete_message(s, m);
-        simi_puts(&a->body, "{}");
+        simi_puts(&a->body, s->o.empty_as_array ? "[]" : "{}");
     }
 }
 
@@ -331,7 +331,10 @@ static void put_voice(sim *s, simi_buf *b, const simi_message *m, bool first)
 void simi_serve_voice(sim *s, simi_request *r, simi_answer *a)
 {
     bool first = true;
-    simi_puts(&a->body, "{\"voices_urls\":{");
+    size_t open;
+    simi_puts(&a->body, "{\"voices_urls\":");
+    open = a->body.len;
+    simi_puts(&a->body, "{");
     for (size_t i = 0; i < s->log_count; i++) {
         const simi_message *m = s->log[i];
         if (m->voice_id != NULL && m->visible && !m->deleted &&
@@ -339,6 +342,11 @@ void simi_serve_voice(sim *s, simi_request *r, simi_answer *a)
             put_voice(s, &a->body, m, first);
             first = false;
         }
+    }
+    if (first && s->o.empty_as_array) {
+        a->body.len = open;
+        simi_puts(&a->body, "[]}");
+        return;
     }
     simi_puts(&a->body, "}}");
 }

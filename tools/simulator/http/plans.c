@@ -110,6 +110,9 @@ static bool set_text(sim *s, sim_fault *f, const char *word, const char *text)
     } else if (strcmp(word, "pause") == 0 && sscanf(text, "%lu+%lu", &byte, &ms) == 2) {
         f->pause_at = byte;
         f->pause_ms = (uint32_t)ms;
+    } else if (strcmp(word, "slow") == 0 && sscanf(text, "%lu+%lu", &byte, &ms) == 2 && byte != 0) {
+        f->slow_bytes = byte;
+        f->slow_ms = (uint32_t)ms;
     } else {
         return false;
     }
@@ -222,10 +225,10 @@ static bool is_none(const sim_fault *f)
     static const sim_fault none;
     return f->status == 0 && f->body == SIM_BODY_DEFAULT && !f->stored && !f->no_answer &&
            !f->stall && f->raw == NULL && !f->early && f->delay_ms == 0 && f->pause_ms == 0 &&
-           f->interim == 0 && f->framing == none.framing && f->chunk_size == 0 &&
-           !f->chunk_extras && f->head_padding == 0 && f->wrong_length == 0 && !f->cut &&
-           !f->corrupt && !f->close && !f->close_silently && !f->reset && f->location == NULL &&
-           f->retry_after == NULL;
+           f->slow_bytes == 0 && f->interim == 0 && f->framing == none.framing &&
+           f->chunk_size == 0 && !f->chunk_extras && f->head_padding == 0 && f->wrong_length == 0 &&
+           !f->cut && !f->corrupt && !f->close && !f->close_silently && !f->reset &&
+           f->location == NULL && f->retry_after == NULL;
 }
 
 sim_fault simi_fault_for(sim *s, const sim_request_info *info)
