@@ -11141,10 +11141,13 @@ AVITO_API const char *avito_call_status_word(avito_call_status status);
 AVITO_API const char *avito_location_kind_word(avito_location_kind kind);
 
 /* Ours, for the service has none: "spam", "fraud", "insult", "other"; "not_sent", "sent", "cannot_tell";
- * "none", "null", "bool", "number", "string", "array", "object". Never NULL; "" for any other value. */
+ * "none", "null", "bool", "number", "string", "array", "object"; "now", "unread", "since"; "ru", "en" (ISO
+ * 639-1). Never NULL; "" for any other value. */
 AVITO_API const char *avito_blacklist_reason_word(avito_blacklist_reason reason);
 AVITO_API const char *avito_outcome_word(avito_outcome outcome);
 AVITO_API const char *avito_json_type_word(avito_json_type type);
+AVITO_API const char *avito_inbox_start_word(avito_inbox_start start);
+AVITO_API const char *avito_language_word(avito_language language);
 
 #ifdef __cplusplus
 }
@@ -16917,12 +16920,16 @@ AVITO_API int avito_json_bool(avito_json_value value, bool *out)
 #define AVITOI_SHOW_JSON_TYPES(X)                                                                  \
     X(NONE, none) X(NULL, null) X(BOOL, bool) X(NUMBER, number) X(STRING, string) X(ARRAY, array)  \
     X(OBJECT, object)
+#define AVITOI_SHOW_STARTS(X) X(NOW, now) X(UNREAD, unread) X(SINCE, since)
+#define AVITOI_SHOW_LANGUAGES(X) X(RUSSIAN, ru) X(ENGLISH, en)
 #define AVITOI_SHOW_CLASSES(X)                                                                     \
     X(BUYER, buyer) X(OWN, own) X(SYSTEM, system) X(PLACEHOLDER, placeholder) X(DELETED, deleted)  \
     X(UNSUPPORTED, unsupported)
 AVITOI_TEXT_WORDS(avitoi_show_reasons, AVITOI_SHOW_REASONS);
 AVITOI_TEXT_WORDS(avitoi_show_outcomes, AVITOI_SHOW_OUTCOMES);
 AVITOI_TEXT_WORDS(avitoi_show_json_types, AVITOI_SHOW_JSON_TYPES);
+AVITOI_TEXT_WORDS(avitoi_show_starts, AVITOI_SHOW_STARTS);
+AVITOI_TEXT_WORDS(avitoi_show_languages, AVITOI_SHOW_LANGUAGES);
 AVITOI_TEXT_WORDS(avitoi_show_classes, AVITOI_SHOW_CLASSES);
 
 /* The first word of a list has number 1. */
@@ -16978,6 +16985,16 @@ AVITO_API const char *avito_outcome_word(avito_outcome outcome)
 AVITO_API const char *avito_json_type_word(avito_json_type type)
 {
     return avitoi_show_word(&avitoi_show_json_types, (unsigned)type + 1u);
+}
+
+AVITO_API const char *avito_inbox_start_word(avito_inbox_start start)
+{
+    return avitoi_show_word(&avitoi_show_starts, (unsigned)start + 1u);
+}
+
+AVITO_API const char *avito_language_word(avito_language language)
+{
+    return avitoi_show_word(&avitoi_show_languages, (unsigned)language + 1u);
 }
 
 AVITO_API avito_message_class avito_classify(const avito_message *message)

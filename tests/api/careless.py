@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """careless.py HEADER: every public function of the header as a row of a table, in C, for
-tests/api/careless_test.c.
+tests/api/careless_test.c; and every constant of a public enum, which must have words.
 
     FUNCTION(avito_get_chat, INT, PARAMETERS(...), call)
 
@@ -140,17 +140,47 @@ struct function {
     } pointers[POINTERS];
 };
 
+/* A constant of an enum, and its word. */
+struct constant {
+    const char *of, *name;
+    int value;
+    const char *(*word)(int value);
+};
+
 static int visit(void *ctx, const avito_store_send *send);
 """
 
 
+# Whose words come from another function; whose list of constants is a macro.
+NAMED = {"avito_error_code": "avito_error_name"}
+
+
+def enums(text, functions):
+    """Every public enum has words: each constant as a row with the function that gives its word."""
+    rows = []
+    for name, body in re.findall(r"enum\s+(avito_\w+)\s*\{(.*?)\}", interface(text), re.S):
+        words = NAMED.get(name, name + "_word")
+        if words not in functions:
+            sys.exit("careless.py: enum %s has no words: the header wants a %s()" % (name, words))
+        if name in NAMED:
+            continue
+        print("static const char *words_of_%s(int value)\n{" % name)
+        print("    return %s((%s)value);\n}" % (words, name))
+        for constant in re.findall(r"\b(AVITO_\w+)\s*(?:=\s*\w+\s*)?(?:,|$)", body.strip()):
+            rows.append('    {"%s", "%s", %s, words_of_%s},' % (name, constant, constant, name))
+    return rows
+
+
 def main():
     with open(sys.argv[1], encoding="utf-8") as f:
-        found = list(declarations(f.read()))
+        text = f.read()
+    found = list(declarations(text))
     print("/* Written by tests/api/careless.py from the header. */")
     print(TYPES)
     rows = [function(*one) for one in found]
     print("static const struct function functions[] = {\n%s\n};" % "\n".join(rows))
+    rows = enums(text, {name for _, name, _ in found})
+    print("static const struct constant constants[] = {\n%s\n};" % "\n".join(rows))
 
 
 if __name__ == "__main__":

@@ -166,6 +166,8 @@ static const struct rule {
     {"avito_blacklist_reason_word", PURE, "", 0},
     {"avito_outcome_word", PURE, "", 0},
     {"avito_json_type_word", PURE, "", 0},
+    {"avito_inbox_start_word", PURE, "", 0},
+    {"avito_language_word", PURE, "", 0},
     {"avito_store_options_default", PURE, "", 0},
     {"avito_store_open", MAKES, "", ARGUMENT},
     {"avito_store_close", ENDS, "", 0},
@@ -734,6 +736,35 @@ static void test_table_is_whole(void **state)
     }
 }
 
+static bool is_nothing(const char *name)
+{
+    const size_t len = strlen(name);
+
+    return (len > 5 && strcmp(name + len - 5, "_NONE") == 0) ||
+           (len > 8 && strcmp(name + len - 8, "_UNKNOWN") == 0);
+}
+
+/* No two constants of an enum have the same word. One that stands for nothing may have none. */
+static void test_every_enum_has_words(void **state)
+{
+    const size_t count = sizeof constants / sizeof *constants;
+
+    (void)state;
+    assert_true(count > 30);
+    for (size_t i = 0; i < count; i++) {
+        const char *word = constants[i].word(constants[i].value);
+        if (word == NULL || (word[0] == '\0' && !is_nothing(constants[i].name))) {
+            fail_msg("%s has no word", constants[i].name);
+        }
+        for (size_t k = 0; k < i && word[0] != '\0'; k++) {
+            if (strcmp(constants[k].of, constants[i].of) == 0) {
+                assert_string_not_equal(constants[k].word(constants[k].value), word);
+            }
+        }
+        assert_string_equal(constants[i].word(-7), constants[i].word(1000000));
+    }
+}
+
 static bool failed;
 
 /* After an init that failed these two tell why. */
@@ -1136,13 +1167,10 @@ static int tear_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_table_is_whole),
-        cmocka_unit_test(test_null),
-        cmocka_unit_test(test_zeroed_and_failed_objects),
-        cmocka_unit_test(test_bad_values),
-        cmocka_unit_test(test_every_state),
-        cmocka_unit_test(test_every_hook),
-        cmocka_unit_test(test_transports_out_of_order),
+        cmocka_unit_test(test_table_is_whole), cmocka_unit_test(test_every_enum_has_words),
+        cmocka_unit_test(test_null),           cmocka_unit_test(test_zeroed_and_failed_objects),
+        cmocka_unit_test(test_bad_values),     cmocka_unit_test(test_every_state),
+        cmocka_unit_test(test_every_hook),     cmocka_unit_test(test_transports_out_of_order),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);

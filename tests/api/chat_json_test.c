@@ -209,6 +209,13 @@ static void test_words(void **state)
     assert_string_equal(avito_outcome_word(AVITO_SENT), "sent");
     assert_string_equal(avito_outcome_word(AVITO_CANNOT_TELL), "cannot_tell");
     assert_string_equal(avito_outcome_word((avito_outcome)3), "");
+    assert_string_equal(avito_inbox_start_word(AVITO_START_NOW), "now");
+    assert_string_equal(avito_inbox_start_word(AVITO_START_UNREAD), "unread");
+    assert_string_equal(avito_inbox_start_word(AVITO_START_SINCE), "since");
+    assert_string_equal(avito_inbox_start_word((avito_inbox_start)3), "");
+    assert_string_equal(avito_language_word(AVITO_RUSSIAN), "ru");
+    assert_string_equal(avito_language_word(AVITO_ENGLISH), "en");
+    assert_string_equal(avito_language_word((avito_language)2), "");
 }
 
 int main(void)
