@@ -368,6 +368,21 @@ void check_given(world *w, const avito_message *m, bool polled)
     }
 }
 
+/* What a notification says, in whichever form: all of the message that the service speaks of. */
+void check_notified(world *w, const avito_message *m)
+{
+    const note *n = m != NULL ? check_find(w, m->id.ptr, m->id.len) : NULL;
+    const avito_item_content *item =
+        m != NULL && m->content.kind == AVITO_MESSAGE_ITEM ? m->content.as.item : NULL;
+    if (n == NULL || !avito_str_equal(m->chat_id, n->chat)) {
+        fail(w, "notification", "it speaks of %s", m == NULL ? "no message" : "another one");
+    } else if (m->type == AVITO_MESSAGE_ITEM &&
+               (item == NULL || item->title.ptr == NULL || item->item_url.ptr == NULL ||
+                item->image_url.ptr == NULL)) {
+        fail(w, "notification", "%s: its listing is not whole", n->id);
+    }
+}
+
 void check_accepted(world *w, int index)
 {
     note *n;

@@ -889,7 +889,12 @@ static void note_inbox_error(world *w, int rc, bool moved)
     mix(w, (uint64_t)(uint32_t)rc);
     for (size_t i = w->done_before; i < w->note_count && passed != 0; i++) {
         note *n = &w->notes[i];
-        n->reported = n->reported || sim_fnv1a(n->id, strlen(n->id)) == passed;
+        if (sim_fnv1a(n->id, strlen(n->id)) == passed) {
+            n->reported = true;
+            if (rc == AVITO_ERR_MODEL && !n->odd && !w->device.spoilt) {
+                fail(w, "receiving", "%s is said to be no message: %s", n->id, e->text);
+            }
+        }
     }
     if (rc == AVITO_ERR_BUSY || rc == AVITO_ERR_ARGUMENT || rc == AVITO_ERR_IDLE) {
         fail(w, "error", "inbox: %s", avito_error_name(rc));
@@ -1178,7 +1183,10 @@ static void handle_event(world *w)
     const int rc = avito_webhook_event(&d->hook, &arena, &e, NULL);
     if (rc != AVITO_OK) {
         fail(w, "notification", "avito_webhook_event() returned %d", rc);
-    } else if (e.message != NULL) {
+        return;
+    }
+    check_notified(w, e.message);
+    if (e.message != NULL) {
         offered(w, e.message);
     }
 }

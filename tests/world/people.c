@@ -44,9 +44,17 @@ static void new_chat(world *w)
     w->chats[w->chat_count++] = sim_add_chat(w->service, NULL);
 }
 
+/* How the service writes the notification of what comes now. */
+static void another_form(world *w)
+{
+    const uint64_t chosen = hash_text(w->texts, 0) ^ (w->seed + w->note_count);
+    sim_live(w->service)->webhook_form = (sim_webhook_form)(w->plan.forms ? chosen % 4 : 0);
+}
+
 static void buyer_writes(world *w, const char *chat)
 {
     sim_message_options o;
+    another_form(w);
     memset(&o, 0, sizeof o);
     o.author = SIM_BUYER;
     o.text = fresh_text(w);
@@ -624,6 +632,10 @@ void people_notify(world *w)
     due_events(w);
     while (w->check == NULL && sim_next_webhook(w->service, &hook)) {
         const uint64_t fate = w->calm ? 999 : below(w, 1000);
+        if (strncmp(hook.body, "{\"id\":", 6) != 0 ||
+            strstr(hook.body, "\"payload\":{\"type\"") == NULL) {
+            happened(w, F_HOOK_FORM, -1);
+        }
         if (!w->device.up || fate < 200) {
             happened(w, F_HOOK_LOST, -1);
             sim_webhook_answered(w->service, hook.id, fate < 100 ? 200 : 0);
@@ -671,6 +683,8 @@ void people_begin(world *w)
     o->webhook_delay_ms = (uint32_t)below(w, 3000);
     o->webhook_probe = chance(w, 500);
     o->deleted_vanish = w->plan.vanish;
+    o->webhook_listings = w->plan.forms;
+    o->empty_as_array = w->seed % 5 == 2 || w->plan.soak;
     w->service = sim_create(o);
     for (; chats > 0; chats--) {
         new_chat(w);

@@ -249,6 +249,7 @@ static void begin(world *w)
         chance(w, 300) ? 0u - (uint32_t)below(w, (uint64_t)w->plan.length_ms) : (uint32_t)draw(w);
     w->unix_offset = chance(w, 300) ? -(w->now / 1000) : 0; /* it believes that it is 1970 */
     w->plan.verifies = w->seed % 2 == 0;
+    w->plan.forms = w->seed % 3 == 1 || w->plan.soak;
     w->next_strike = w->next_cancel = w->next_clock = w->next_crash = w->now;
     *o = sim_options_default();
     people_begin(w);

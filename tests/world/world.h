@@ -57,6 +57,7 @@
     X(HOOK_TWICE, "notification doubled")                                                          \
     X(HOOK_CUT, "notification cut on its way")                                                     \
     X(HOOK_SLOW, "notification too slow")                                                          \
+    X(HOOK_FORM, "notification in another form")                                                   \
     X(STRANGER, "a stranger calls")                                                                \
     X(LATE, "message shows up late")                                                               \
     X(TRIMMED, "text trimmed by the service")                                                      \
@@ -340,6 +341,7 @@ typedef struct plan {
         pair;
     bool pictures, tariff;
     bool verifies;     /* notifications are signed, and that is looked at */
+    bool forms;        /* they are written in all the ways that clients in use read */
     bool at_once;      /* sends that cannot tell are looked after at once, in all ways */
     int waits;         /* the lane whose transport may wait; -1: none */
     unsigned people_s; /* mean seconds between actions */
@@ -522,6 +524,7 @@ int64_t device_unix(void *ctx);
 note *check_find(world *w, const char *id, size_t len);
 void check_sync(world *w); /* new messages of the service */
 void check_given(world *w, const avito_message *m, bool polled);
+void check_notified(world *w, const avito_message *m);
 void check_accepted(world *w, int index);
 void check_step(world *w);
 void check_wait(world *w);
