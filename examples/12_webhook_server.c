@@ -36,7 +36,8 @@ enum {
     LONGEST_BODY = 16384,
     INPUT_SIZE = 1024,
     LINGER_MS = 1000,
-    FULL_MS = 1000
+    FULL_MS = 1000,
+    SAY_AGAIN_MS = 60000
 };
 
 struct connection {
@@ -227,6 +228,22 @@ static void read_input(struct connection *c)
     }
 }
 
+/* Says so once a minute at most: each connection that ends makes room for one try, and a line for
+ * each that fails would fill the log. */
+static void no_descriptor(void)
+{
+    static uint32_t said_ms;
+    static bool said;
+
+    if (!said || now_ms() - said_ms >= SAY_AGAIN_MS) {
+        perror("accept");
+        said = true;
+        said_ms = now_ms();
+    }
+    full = true;
+    full_since_ms = now_ms();
+}
+
 static void accept_connection(int listener, const char *path)
 {
     avito_webhook_options o = avito_webhook_options_default();
@@ -235,9 +252,7 @@ static void accept_connection(int listener, const char *path)
 
     if (fd < 0) {
         if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-            perror("accept");
-            full = true;
-            full_since_ms = now_ms();
+            no_descriptor();
         }
         return;
     }
