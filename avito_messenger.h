@@ -3421,9 +3421,9 @@ enum {
 
 enum { AVITOI_JSON_TYPE_UNKNOWN, AVITOI_JSON_TYPE_RIGHT, AVITOI_JSON_TYPE_OTHER };
 
-/* What the machine's functions return: AVITO_AGAIN (go on), an error, or one of these, which no caller of the
- * library ever sees. At the end of a value avitoi_json_feed() does what is to be done, and not its reader:
- * so the stack of the one is not below that of the other. */
+/* What the machine's functions return: AVITO_AGAIN (go on), an error, which breaks it, or one of these, which
+ * no caller of the library ever sees. At the end of a value avitoi_json_feed() does what is to be done, and
+ * not its reader: so the stack of the one is not below that of the other. */
 typedef int avitoi_json_result;
 #define AVITOI_JSON_VALUE   16 /* a value is complete */
 #define AVITOI_JSON_ELEMENT 17 /* an element of the list is in `out` */
@@ -3444,12 +3444,6 @@ struct avitoi_json_raw {
 AVITOI_APART_IF_SMALL static struct avitoi_json_frame *avitoi_json_top(struct avitoi_json *j)
 {
     return &j->as.frames[j->level - 1u];
-}
-
-static int avitoi_json_broken(struct avitoi_json *j, int code)
-{
-    j->state = AVITOI_JSON_AT_BROKEN;
-    return code;
 }
 
 /* Notes that the stacks have grown; from the first time that they do not fit, nothing is stored. */
@@ -3551,7 +3545,7 @@ static inline avitoi_json_result avitoi_json_open(struct avitoi_json *j, unsigne
 {
     struct avitoi_json_frame *f = &j->as.frames[j->level];
     if (j->level >= AVITOI_JSON_LEVELS) {
-        return avitoi_json_broken(j, AVITO_ERR_JSON_DEPTH);
+        return AVITO_ERR_JSON_DEPTH;
     }
     if (schema == NULL) { /* that of the object around it; a list of strings needs none */
         schema = j->schema;
@@ -3712,7 +3706,7 @@ static avitoi_json_result avitoi_json_bad(struct avitoi_json *j, int code, const
     j->culprit = (j->skipped > 0) ? j->culprit : culprit;
     if (j->list == NULL || j->level < 2 || j->as.frames[1].kind <= AVITOI_SCHEMA_TYPED ||
         (j->collect && j->root->count < 2)) {
-        return avitoi_json_broken(j, code);
+        return code;
     }
     j->list->passes_over(j, code);
     return AVITO_AGAIN;
@@ -3803,7 +3797,7 @@ static avitoi_json_result avitoi_json_close(struct avitoi_json *j, char c)
 {
     const bool is_object = ((j->is_object >> (j->depth - 1u)) & 1u) != 0;
     if (is_object != (c == '}')) {
-        return avitoi_json_broken(j, AVITO_ERR_JSON);
+        return AVITO_ERR_JSON;
     }
     j->depth--;
     j->hollow = false;
@@ -4276,7 +4270,7 @@ static avitoi_json_result avitoi_json_escape(struct avitoi_json *j, char c)
     avitoi_json_lone_surrogate(j);
     at = (const char *)memchr(from, c, sizeof from - 1u);
     if (at == NULL) {
-        return avitoi_json_broken(j, AVITO_ERR_JSON);
+        return AVITO_ERR_JSON;
     }
     j->state = AVITOI_JSON_AT_STRING;
     avitoi_json_put(j, &to[at - from], 1);
@@ -4287,7 +4281,7 @@ static avitoi_json_result avitoi_json_hex_digit(struct avitoi_json *j, char c)
 {
     const unsigned digit = avitoi_text_hex_digit(c);
     if (digit > 15u) {
-        return avitoi_json_broken(j, AVITO_ERR_JSON);
+        return AVITO_ERR_JSON;
     }
     j->hex = (uint16_t)(((unsigned)j->hex << 4) | digit);
     j->word_len++;
@@ -4304,7 +4298,7 @@ static avitoi_json_result avitoi_json_utf8_byte(struct avitoi_json *j, char c)
     j->utf8[j->utf8_len++] = c;
     length = avitoi_text_utf8_length(j->utf8, j->utf8_len);
     if (length == 0) {
-        return avitoi_json_broken(j, AVITO_ERR_JSON_UTF8);
+        return AVITO_ERR_JSON_UTF8;
     }
     if (length == j->utf8_len) {
         avitoi_json_put(j, j->utf8, length);
@@ -4336,7 +4330,7 @@ static avitoi_json_result avitoi_json_string(struct avitoi_json *j, const char *
             *pp = p + 1;
             return avitoi_json_string_done(j);
         } else if (*p != '\\') {
-            rc = avitoi_json_broken(j, AVITO_ERR_JSON);
+            rc = AVITO_ERR_JSON;
         } else {
             j->state = AVITOI_JSON_AT_ESCAPE;
             p++;
@@ -4504,7 +4498,7 @@ static avitoi_json_result avitoi_json_begin_root(struct avitoi_json *j, char c, 
     }
     avitoi_json_top(j)->field = 0;
     j->hollow = true;
-    return nobody_waits ? rc : avitoi_json_broken(j, AVITO_ERR_MODEL);
+    return nobody_waits ? rc : AVITO_ERR_MODEL;
 }
 
 /* At { or [. */
@@ -4515,7 +4509,7 @@ static avitoi_json_result avitoi_json_begin_container(struct avitoi_json *j, cha
     const bool at_root = j->depth == 0 && j->root != NULL;
     int rc;
     if (j->depth >= AVITOI_JSON_MAX_DEPTH) {
-        return avitoi_json_broken(j, AVITO_ERR_JSON_DEPTH);
+        return AVITO_ERR_JSON_DEPTH;
     }
     j->is_object = (j->is_object & ~(1u << j->depth)) | ((c == '{' ? 1u : 0u) << j->depth);
     j->depth++;
@@ -4558,7 +4552,7 @@ static avitoi_json_result avitoi_json_begin_value(struct avitoi_json *j, const c
             return avitoi_json_begin_container(j, c, kind, child);
         case '"':
             if (j->depth == 0) {
-                return avitoi_json_broken(j, AVITO_ERR_MODEL);
+                return AVITO_ERR_MODEL;
             }
             avitoi_json_begin_string(j, kind);
             return avitoi_json_string(j, p, end);
@@ -4572,8 +4566,7 @@ static avitoi_json_result avitoi_json_begin_value(struct avitoi_json *j, const c
             break;
     }
     /* null, where nobody waits for a model, is an empty answer as well. */
-    return (j->depth == 0 && (c != 'n' || j->out != NULL)) ? avitoi_json_broken(j, AVITO_ERR_MODEL)
-                                                           : AVITO_AGAIN;
+    return (j->depth == 0 && (c != 'n' || j->out != NULL)) ? AVITO_ERR_MODEL : AVITO_AGAIN;
 }
 
 /* A pair is made at the high end, with its key as the first field. */
@@ -4633,7 +4626,7 @@ static avitoi_json_result avitoi_json_number_bytes(struct avitoi_json *j, const 
             return avitoi_json_number_ends(j);
         }
         if (next == AVITOI_JSON_AT_BROKEN) {
-            return avitoi_json_broken(j, AVITO_ERR_JSON);
+            return AVITO_ERR_JSON;
         }
         j->state = (uint8_t)next;
         if (j->word_len < (next == AVITOI_JSON_AT_FRACTION && j->kind == AVITOI_SCHEMA_E7
@@ -4649,7 +4642,7 @@ static avitoi_json_result avitoi_json_literal(struct avitoi_json *j, char c)
 {
     const char *word = (*j->word == 't') ? "true" : (*j->word == 'f') ? "false" : "null";
     if (word[j->word_len] != c) {
-        return avitoi_json_broken(j, AVITO_ERR_JSON);
+        return AVITO_ERR_JSON;
     }
     j->word_len++;
     return (word[j->word_len] == '\0') ? AVITOI_JSON_VALUE : AVITO_AGAIN;
@@ -4658,10 +4651,10 @@ static avitoi_json_result avitoi_json_literal(struct avitoi_json *j, char c)
 /* ---- feed ---- */
 
 /* Any other byte between values: white space, or an error. */
-static avitoi_json_result avitoi_json_blank(struct avitoi_json *j, char c)
+static avitoi_json_result avitoi_json_blank(char c)
 {
     const bool blank = c == ' ' || c == '\n' || c == '\r' || c == '\t';
-    return blank ? (int)AVITO_AGAIN : avitoi_json_broken(j, AVITO_ERR_JSON);
+    return blank ? (int)AVITO_AGAIN : AVITO_ERR_JSON;
 }
 
 /* Goes the short way from *p on, if there is one. False: it took nothing. */
@@ -4682,7 +4675,7 @@ static bool avitoi_json_short(struct avitoi_json *j, const char **p, const char 
 static avitoi_json_result avitoi_json_at_colon(struct avitoi_json *j, char c)
 {
     if (c != ':') {
-        return avitoi_json_blank(j, c);
+        return avitoi_json_blank(c);
     }
     j->state = AVITOI_JSON_AT_VALUE;
     return AVITO_AGAIN;
@@ -4697,7 +4690,7 @@ static avitoi_json_result avitoi_json_at_key(struct avitoi_json *j, const char *
     }
     *p += 1;
     return (c == '}' && j->state == AVITOI_JSON_AT_KEY_OR_END) ? avitoi_json_close(j, c)
-                                                               : avitoi_json_blank(j, c);
+                                                               : avitoi_json_blank(c);
 }
 
 /* After a value. */
@@ -4713,7 +4706,7 @@ static avitoi_json_result avitoi_json_at_end(struct avitoi_json *j, const char *
         return AVITO_AGAIN;
     }
     *p += 1;
-    return (c == '}' || c == ']') ? avitoi_json_close(j, c) : avitoi_json_blank(j, c);
+    return (c == '}' || c == ']') ? avitoi_json_close(j, c) : avitoi_json_blank(c);
 }
 
 /* Where a value may begin, or the list may end. */
@@ -4728,7 +4721,7 @@ static avitoi_json_result avitoi_json_at_value(struct avitoi_json *j, const char
         return avitoi_json_begin_value(j, p, end);
     }
     *p += 1;
-    return avitoi_json_blank(j, c);
+    return avitoi_json_blank(c);
 }
 
 /* Takes blanks at *p, where blanks are allowed. False: it took nothing. */
@@ -4805,7 +4798,7 @@ static avitoi_json_result avitoi_json_feed(struct avitoi_json *j, const char *da
                 break;
             default: /* after the end, or broken */
                 p++;
-                rc = avitoi_json_blank(j, c);
+                rc = avitoi_json_blank(c);
                 break;
         }
         if (rc == AVITOI_JSON_VALUE) {
@@ -4814,6 +4807,9 @@ static avitoi_json_result avitoi_json_feed(struct avitoi_json *j, const char *da
         }
     }
     *used = (size_t)(p - data);
+    if (rc < 0) {
+        j->state = AVITOI_JSON_AT_BROKEN;
+    }
     if (rc == AVITO_AGAIN && j->event != 0) {
         rc = j->event;
         j->event = 0;
@@ -4826,7 +4822,7 @@ static int avitoi_json_end(struct avitoi_json *j)
 {
     if (j->state != AVITOI_JSON_AT_DONE) {
         const bool nothing = j->state == AVITOI_JSON_AT_VALUE && j->depth == 0;
-        return avitoi_json_broken(j, nothing ? AVITO_ERR_EMPTY : AVITO_ERR_JSON);
+        return nothing ? AVITO_ERR_EMPTY : AVITO_ERR_JSON;
     }
     return (j->measuring && j->list == NULL) ? AVITO_ERR_ARENA : AVITO_OK;
 }
