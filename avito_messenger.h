@@ -493,7 +493,7 @@
  *
  *     bytes of                                                  64-bit 32-bit
  *     avito_account                                                232    140
- *     avito_client                                                1016    720
+ *     avito_client                                                1024    720
  *     avito_arena                                                   40     20
  *     avito_webhook                                                184    144
  *     avito_inbox                                                  360    320
@@ -504,7 +504,7 @@
  *     avito_anchors                                               1984   1844
  *     avito_image_file                                             160    128
  *     avito_store                                                22816  22800
- *     avito_posix                                               372904 371664
+ *     avito_posix                                               372912 371664
  *     a recorded chat, bytes on the wire                          2390   2390
  *     get_chat(), recorded chat, everything                       2848   2344
  *     what stays of it                                            2784   2304
@@ -699,6 +699,7 @@
  *     -167 OPTION_RAW         args        avito_enable_raw() is missing
  *     -168 OPTION_CHATS       inbox init  avito_enable_inbox_records() is missing
  *     -169 OPTION_HEADERS     lines       header line is malformed, or one of ours
+ *     -170 OPTION_SENT        args        avito_enable_sent() is missing
  *     -201 ARENA              call, parse arena is too small for an answer or element
  *     -202 TOKEN_ROOM         call        token does not fit the account's tokens
  *     -203 ROOM               any buffer  output buffer is too small
@@ -1012,6 +1013,8 @@ extern "C" {
     X(OPTION_CHATS, -168, "avito_enable_inbox_records() is missing", "")                           \
     X(OPTION_HEADERS, -169, "header line is malformed, or one of ours",                            \
       "write it as Name: value; avito_set_headers() says which")                                   \
+    X(OPTION_SENT, -170, "avito_enable_sent() is missing",                                         \
+      "call it on the options before init (AVITO_TINY)")                                           \
     X(ARENA, -201, "arena is too small for an answer or element",                                  \
       "give error.needed bytes, or ask for less by .want; a send: see error.outcome")              \
     X(TOKEN_ROOM, -202, "token does not fit the account's tokens",                                 \
@@ -1748,6 +1751,7 @@ typedef struct avito_client_options {
         const struct avitoi_call_retries *tries;
         int (*dry_run)(struct avito_client *c);
         const struct avitoi_json_raw *raw;
+        const struct avitoi_endpoint *sent;
     } priv;
 } avito_client_options;
 
@@ -1954,7 +1958,8 @@ AVITO_API avito_client_options avito_client_options_default(void);
  * that is a date says nothing. The inbox links all of that but .retries. */
 AVITO_API void avito_enable_retries(avito_client_options *options);
 AVITO_API void avito_enable_dry_run(avito_client_options *options);
-AVITO_API void avito_enable_raw(avito_client_options *options); /* AVITO_RAW in .want */
+AVITO_API void avito_enable_raw(avito_client_options *options);  /* AVITO_RAW in .want */
+AVITO_API void avito_enable_sent(avito_client_options *options); /* `out` of what sends a message */
 
 /* Checks the lines and notes them in the options, before init. `headers` NULL: User-Agent alone, which a
  * lane sends without this call, too; with AVITO_TINY 1 it sends none. AVITO_OK; OPTION_HEADERS: a line is
@@ -2044,7 +2049,8 @@ AVITO_API int avito_get_messages(avito_client *client, int64_t user_id, const ch
 
 /* Text of 1..AVITO_TEXT_MAX code points, not blank, else TEXT or UTF8. `out` optional: the message as the
  * service stored it, with what the description knows of it: id, author_id, created, type, direction, and
- * the text or image; `arena` may be NULL if `out` is. */
+ * the text or image; `arena` may be NULL if `out` is. With AVITO_TINY `out` needs avito_enable_sent(), or it
+ * is OPTION_SENT. */
 AVITO_API int avito_send_message(avito_client *client, int64_t user_id, const char *chat_id,
                                  const char *text, avito_arena *arena, avito_message *out);
 
@@ -4980,6 +4986,7 @@ static void avitoi_write_source(struct avitoi_writer *w, const avito_image_sourc
 #define AVITOI_ENDPOINT_PARTS   0x40u /* the body has parts, with a boundary between them */
 #define AVITOI_ENDPOINT_OK      0x80u /* {"ok":true} is an empty list (the description's own example) */
 #define AVITOI_ENDPOINT_REFRESH 0x100u /* spends the refresh token */
+#define AVITOI_ENDPOINT_ID      0x200u /* the answer must hold an id, also where nobody waits for a model */
 
 struct avitoi_endpoint {
     const char *name;
@@ -4991,10 +4998,12 @@ struct avitoi_endpoint {
     unsigned flags;
 };
 
-/* What only lists, or only uploads, need of the machine: by their endpoints, so that programs without
+/* What only models, lists or uploads need of the machine: by their endpoints, so that programs without
  * them do not link it. NULL: nothing is to be done. */
 struct avitoi_endpoint_special {
-    void (*model)(avito_client *c);         /* list: a model will come; else avitoi_answer_use_arena() */
+    void (*model)(avito_client *c);         /* a model will come */
+    void (*keep)(avito_client *c, const char *data, size_t len); /* some of it has come */
+    avitoi_call_result (*whole)(avito_client *c, int rc); /* all of it has */
     int (*element)(avito_client *c, int came); /* list: AVITOI_JSON_ELEMENT, or an element's error */
     avitoi_call_result (*drain)(avito_client *c); /* list: state DRAIN */
     int (*begin)(avito_client *c);          /* upload: a request will be written */
@@ -5006,6 +5015,9 @@ static void avitoi_list_begin(avito_client *c);
 static int avitoi_list_element(avito_client *c, int came);
 static avitoi_call_result avitoi_list_on_drain(avito_client *c);
 static avitoi_call_result avitoi_send_uploaded(avito_client *c);
+static void avitoi_answer_use_arena(avito_client *c);
+static void avitoi_answer_keep(avito_client *c, const char *data, size_t len);
+static avitoi_call_result avitoi_answer_models(avito_client *c, int rc);
 static avitoi_call_result avitoi_answer_id(avito_client *c);
 static avitoi_call_result avitoi_answer_self(avito_client *c);
 static avitoi_call_result avitoi_token_goes_on(avito_client *c);
@@ -5014,10 +5026,14 @@ static void avitoi_authorize_write_redirect(struct avitoi_writer *w, const avito
 static int avitoi_send_upload_begin(avito_client *c);
 static void avitoi_send_upload_progress(avito_client *c);
 
+static const struct avitoi_endpoint_special avitoi_endpoint_one_special = {
+    avitoi_answer_use_arena, avitoi_answer_keep, avitoi_answer_models, NULL, NULL, NULL, NULL};
 static const struct avitoi_endpoint_special avitoi_endpoint_list_special = {
-    avitoi_list_begin, avitoi_list_element, avitoi_list_on_drain, NULL, NULL};
+    avitoi_list_begin, avitoi_answer_keep, avitoi_answer_models, avitoi_list_element, avitoi_list_on_drain,
+    NULL, NULL};
 static const struct avitoi_endpoint_special avitoi_endpoint_upload_special = {
-    NULL, NULL, NULL, avitoi_send_upload_begin, avitoi_send_upload_progress};
+    avitoi_answer_use_arena, avitoi_answer_keep, avitoi_answer_models, NULL, NULL,
+    avitoi_send_upload_begin, avitoi_send_upload_progress};
 
 /* ---- queries ---- */
 
@@ -5164,25 +5180,25 @@ AVITOI_ENDPOINT(refresh_token, "/token", avitoi_endpoint_type_form, avitoi_endpo
                 &avitoi_schema_token, avitoi_token_goes_on, NULL,
                 AVITOI_ENDPOINT_POST | AVITOI_ENDPOINT_TOKEN | AVITOI_ENDPOINT_SPENDS | AVITOI_ENDPOINT_REFRESH);
 AVITOI_ENDPOINT(get_self, "/core/v1/accounts/self", NULL, NULL, NULL, &avitoi_schema_self,
-                avitoi_answer_self, NULL, 0u);
+                avitoi_answer_self, &avitoi_endpoint_one_special, 0u);
 AVITOI_ENDPOINT(get_chats, "/messenger/v2" AVITOI_ENDPOINT_ACCOUNT_PATH "/chats%w", NULL, NULL,
                 avitoi_endpoint_query_chats, &avitoi_schema_chats, avitoi_list_over,
                 &avitoi_endpoint_list_special, AVITOI_ENDPOINT_STREAM);
 AVITOI_ENDPOINT(get_chat, "/messenger/v2" AVITOI_ENDPOINT_CHAT_PATH, NULL, NULL, NULL, &avitoi_schema_chat,
-                avitoi_answer_id, NULL, 0u);
+                avitoi_answer_id, &avitoi_endpoint_one_special, 0u);
 AVITOI_ENDPOINT(get_messages, "/messenger/v3" AVITOI_ENDPOINT_CHAT_PATH "/messages/%w", NULL, NULL,
                 avitoi_endpoint_query_messages, &avitoi_schema_messages, avitoi_list_over,
                 &avitoi_endpoint_list_special, AVITOI_ENDPOINT_STREAM);
 AVITOI_ENDPOINT(send_message, "/messenger/v1" AVITOI_ENDPOINT_CHAT_PATH "/messages", avitoi_endpoint_type_json,
-                avitoi_endpoint_body_message, NULL, &avitoi_schema_sent, avitoi_answer_id, NULL,
-                AVITOI_ENDPOINT_POST | AVITOI_ENDPOINT_CHANGES);
+                avitoi_endpoint_body_message, NULL, NULL, NULL, NULL,
+                AVITOI_ENDPOINT_POST | AVITOI_ENDPOINT_CHANGES | AVITOI_ENDPOINT_ID);
 AVITOI_ENDPOINT(upload_image, "/messenger/v1" AVITOI_ENDPOINT_ACCOUNT_PATH "/uploadImages",
                 avitoi_endpoint_type_parts, avitoi_endpoint_body_parts, avitoi_send_write_part,
                 &avitoi_schema_uploads, avitoi_send_uploaded, &avitoi_endpoint_upload_special,
                 AVITOI_ENDPOINT_POST | AVITOI_ENDPOINT_CHANGES | AVITOI_ENDPOINT_PARTS);
 AVITOI_ENDPOINT(send_image_message, "/messenger/v1" AVITOI_ENDPOINT_CHAT_PATH "/messages/image",
-                avitoi_endpoint_type_json, avitoi_endpoint_body_image, NULL, &avitoi_schema_sent,
-                avitoi_answer_id, NULL, AVITOI_ENDPOINT_POST | AVITOI_ENDPOINT_CHANGES);
+                avitoi_endpoint_type_json, avitoi_endpoint_body_image, NULL, NULL, NULL, NULL,
+                AVITOI_ENDPOINT_POST | AVITOI_ENDPOINT_CHANGES | AVITOI_ENDPOINT_ID);
 AVITOI_ENDPOINT(delete_message, "/messenger/v1" AVITOI_ENDPOINT_CHAT_PATH "/messages/%t", NULL, NULL, NULL,
                 NULL, NULL, NULL, AVITOI_ENDPOINT_POST | AVITOI_ENDPOINT_CHANGES);
 AVITOI_ENDPOINT(mark_chat_as_read, "/messenger/v1" AVITOI_ENDPOINT_CHAT_PATH "/read", NULL, NULL, NULL, NULL,
@@ -6648,14 +6664,9 @@ static avitoi_call_result avitoi_answer_begin(avito_client *c)
     if (c->o.priv.tries != NULL) {
         c->o.priv.tries->heed(c);
     }
-    c->priv.model = avitoi_call_succeeded(c) && !token && c->priv.call->answer != NULL &&
-                    (c->priv.out != NULL || avitoi_call_is_list(c));
+    c->priv.model = avitoi_call_succeeded(c) && !token && c->priv.call->answer != NULL;
     if (c->priv.model) {
-        if (avitoi_call_is_list(c)) {
-            c->priv.call->special->model(c);
-        } else {
-            avitoi_answer_use_arena(c);
-        }
+        c->priv.call->special->model(c);
     } else {
         avitoi_answer_use_scratch(c, token && avitoi_call_succeeded(c));
     }
@@ -6742,7 +6753,7 @@ AVITOI_APART_IF_SMALL static avitoi_call_result avitoi_answer_feed(avito_client 
     }
     if (c->priv.model) {
         used = (j->state == AVITOI_JSON_AT_BROKEN) ? c->priv.span : used;
-        avitoi_answer_keep(c, data, used);
+        c->priv.call->special->keep(c, data, used);
     }
     c->priv.pos += used;
     c->priv.span -= used;
@@ -6888,7 +6899,7 @@ static bool avitoi_answer_says_no(const struct avitoi_schema_reply *reply, bool 
  * is enough. */
 static avitoi_call_result avitoi_answer_confirms(avito_client *c, int rc)
 {
-    const bool wants_id = c->priv.call->answer != NULL;
+    const bool wants_id = (c->priv.call->flags & AVITOI_ENDPOINT_ID) != 0;
     const struct avitoi_schema_reply *reply;
     if (rc == AVITO_ERR_EMPTY && !wants_id) {
         return AVITO_OK;
@@ -6963,6 +6974,7 @@ static bool avitoi_answer_is_no_model(const avito_client *c, int rc)
  * missing. */
 static avitoi_call_result avitoi_answer_models(avito_client *c, int rc)
 {
+    avitoi_answer_heed_tariff(c);
     if (avitoi_answer_is_no_model(c, rc)) {
         rc = AVITO_ERR_MODEL;
     } else if (rc == AVITO_OK) {
@@ -7006,8 +7018,7 @@ AVITOI_APART_IF_SMALL static avitoi_call_result avitoi_answer_end(avito_client *
         }
         return rc < 0 ? rc : avitoi_token_received(c);
     }
-    avitoi_answer_heed_tariff(c);
-    return c->priv.model ? avitoi_answer_models(c, rc) : avitoi_answer_confirms(c, rc);
+    return c->priv.model ? c->priv.call->special->whole(c, rc) : avitoi_answer_confirms(c, rc);
 }
 
 /* ======================================================================= *
@@ -7775,6 +7786,7 @@ AVITO_API int avito_client_init(avito_client *client, avito_account *account,
     avito_enable_retries(&client->o);
     avito_enable_dry_run(&client->o);
     avito_enable_raw(&client->o);
+    avito_enable_sent(&client->o);
     if (client->o.priv.headers == NULL) {
         (void)avito_set_headers(&client->o, NULL, NULL);
     }
@@ -15692,13 +15704,37 @@ AVITO_API int avito_inbox_init(avito_inbox *inbox, avito_client *client,
  * decide the outcome.
  */
 
-/* A call that changes something: its answer is wanted as a model, or only as a confirmation. */
-static int avitoi_send_start(avito_client *c, int rc, avito_arena *arena, void *out)
+/* The same calls where the message is wanted as the service stored it. Only avito_enable_sent() links them. */
+static const struct avitoi_endpoint avitoi_send_kept[] = {
+    {avitoi_endpoint_name_send_message, avitoi_endpoint_path_send_message, avitoi_endpoint_type_json,
+     avitoi_endpoint_body_message, NULL, &avitoi_schema_sent, avitoi_answer_id,
+     &avitoi_endpoint_one_special,
+     AVITOI_ENDPOINT_POST | AVITOI_ENDPOINT_CHANGES | AVITOI_ENDPOINT_ID},
+    {avitoi_endpoint_name_send_image_message, avitoi_endpoint_path_send_image_message,
+     avitoi_endpoint_type_json, avitoi_endpoint_body_image, NULL, &avitoi_schema_sent, avitoi_answer_id,
+     &avitoi_endpoint_one_special,
+     AVITOI_ENDPOINT_POST | AVITOI_ENDPOINT_CHANGES | AVITOI_ENDPOINT_ID}};
+
+AVITO_API void avito_enable_sent(avito_client_options *options)
 {
-    if (rc == AVITO_OK && out != NULL && arena == NULL) {
-        rc = AVITO_ERR_ARGUMENT;
+    if (options != NULL) {
+        options->priv.sent = avitoi_send_kept;
     }
-    return avitoi_client_start(c, rc, out != NULL ? arena : NULL, out);
+}
+
+/* Starts what was prepared with the result `rc`: the call number `kept` of those above if `out` is wanted. */
+static int avitoi_send_start(avito_client *c, int rc, size_t kept, avito_arena *arena, void *out)
+{
+    if (out == NULL) {
+        return avitoi_client_start(c, rc, NULL, NULL);
+    }
+    if (rc == AVITO_OK && (arena == NULL || c->o.priv.sent == NULL)) {
+        rc = arena == NULL ? AVITO_ERR_ARGUMENT : AVITO_ERR_OPTION_SENT;
+    }
+    if (rc == AVITO_OK) {
+        c->priv.request = c->o.priv.sent + kept;
+    }
+    return avitoi_client_start(c, rc, arena, out);
 }
 
 AVITO_API int avito_send_message(avito_client *client, int64_t user_id, const char *chat_id,
@@ -15706,7 +15742,7 @@ AVITO_API int avito_send_message(avito_client *client, int64_t user_id, const ch
 {
     int rc = avitoi_client_prepare(client, &avitoi_endpoint_send_message, user_id, chat_id, text);
     rc = (rc == AVITO_OK) ? avitoi_client_check_text(text) : rc;
-    return avitoi_send_start(client, rc, arena, out);
+    return avitoi_send_start(client, rc, 0, arena, out);
 }
 
 AVITO_API int avito_send_image_message(avito_client *client, int64_t user_id, const char *chat_id,
@@ -15715,7 +15751,7 @@ AVITO_API int avito_send_image_message(avito_client *client, int64_t user_id, co
     int rc = avitoi_client_prepare(client, &avitoi_endpoint_send_image_message, user_id, chat_id,
                                    image_id);
     rc = (rc == AVITO_OK) ? avitoi_client_check_id(image_id) : rc;
-    return avitoi_send_start(client, rc, arena, out);
+    return avitoi_send_start(client, rc, 1, arena, out);
 }
 
 /* ---- long texts ---- */
@@ -16375,9 +16411,8 @@ AVITO_API int avito_confirm_sent(avito_client *client, int64_t user_id, const ch
 /* A send that has just ended and cannot tell: what is to be looked for. */
 static bool avitoi_confirm_begin_settling(avito_client *c, int rc)
 {
-    const bool text = c->priv.call == &avitoi_endpoint_send_message;
-    const bool image = c->priv.call == &avitoi_endpoint_send_image_message;
-    if (rc >= 0 || !(text || image) || c->priv.out == NULL ||
+    const bool text = c->priv.call->body == avitoi_endpoint_body_message;
+    if (rc >= 0 || (c->priv.call->flags & AVITOI_ENDPOINT_ID) == 0 || c->priv.out == NULL ||
         avitoi_error_outcome(c, rc) != AVITO_CANNOT_TELL) {
         return false;
     }

@@ -108,6 +108,7 @@ static int recorded_open(avito_account_options ao, void *window, size_t window_c
     co.transport.functions = &functions;
     co.window = window;
     co.window_cap = window_cap;
+    avito_enable_sent(&co);
     result = avito_account_init(&account, &ao);
     return result != AVITO_OK ? result : avito_client_init(&client, &account, &co);
 }

@@ -167,6 +167,7 @@ static struct world *world_open(uint32_t seed)
         co.transport.functions = &wire_functions;
         co.transport.ctx = &l->wire;
         co.window = l->window;
+        avito_enable_sent(&co);
         co.window_cap = sizeof l->window;
         assert_int_equal(avito_client_init(&l->client, &w->account, &co), AVITO_OK);
     }

@@ -423,6 +423,7 @@ static void begin_lane(unsigned i)
 #if !SEQUENCE_OLD /* for a build with AVITO_TINY */
     avito_enable_retries(&o);
     avito_enable_dry_run(&o);
+    avito_enable_sent(&o);
 #endif
     w.lane_ready[i] = avito_client_init(&w.clients[i], &w.account, &o) == AVITO_OK;
     MUST(w.lane_ready[i]);

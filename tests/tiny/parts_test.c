@@ -1,7 +1,8 @@
 /*
  * AVITO_TINY: an option whose part is not linked is an error that names the call, and with that call it
  * works. One lane and one copy of its token.
- * Rooms: SEVERAL LANES, TOKEN STORE, RETRIES, DIAGNOSTICS, INBOX: WHAT IT REMEMBERS.
+ * Rooms: SEVERAL LANES, TOKEN STORE, RETRIES, DIAGNOSTICS, INBOX: WHAT IT REMEMBERS, SENDING AND OTHER
+ * CHANGES.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -335,6 +336,43 @@ static void test_raw(void **state)
     played(&l);
 }
 
+/* The message as the service stored it. Whoever only wants it sent need not ask for that. */
+static void test_sent(void **state)
+{
+    static const char stored[] =
+        "{\"id\":\"m7\",\"content\":{\"text\":\"Hello\"},\"type\":\"text\"}";
+    avito_message message;
+    struct lane l;
+
+    (void)state;
+    plain_lane(&l);
+    assert_int_equal(client_init(&l), AVITO_OK);
+    refused(&l, avito_send_message(&l.client, 1, CHAT, "Hello", &l.arena, &message),
+            AVITO_ERR_OPTION_SENT, "avito_enable_sent()");
+    refused(&l, avito_send_image_message(&l.client, 1, CHAT, "1.a", &l.arena, &message),
+            AVITO_ERR_OPTION_SENT, "avito_enable_sent()");
+    assert_int_equal(avito_last_error(&l.client)->outcome, AVITO_NOT_SENT);
+    script_connect(&l.script);
+    fetch(&l, TOKEN);
+    answer(&l, 200, stored);
+    assert_int_equal(lane_run(&l, avito_send_message(&l.client, 1, CHAT, "Hello", NULL, NULL)),
+                     AVITO_OK);
+    answer(&l, 200, "{\"content\":{\"text\":\"Hello\"}}"); /* it has no id */
+    assert_int_equal(lane_run(&l, avito_send_message(&l.client, 1, CHAT, "Hello", NULL, NULL)),
+                     AVITO_ERR_MODEL);
+    avito_client_close(&l.client);
+    avito_enable_sent(&l.options);
+    assert_int_equal(client_init(&l), AVITO_OK);
+    script_connect(&l.script);
+    answer(&l, 200, stored);
+    assert_int_equal(
+        lane_run(&l, avito_send_message(&l.client, 1, CHAT, "Hello", &l.arena, &message)),
+        AVITO_OK);
+    assert_string_equal(message.id.ptr, "m7");
+    assert_string_equal(message.content.as.text.ptr, "Hello");
+    played(&l);
+}
+
 static void nothing(void *ctx)
 {
     (void)ctx;
@@ -475,6 +513,7 @@ int main(void)
         cmocka_unit_test(test_retries),
         cmocka_unit_test(test_dry_run),
         cmocka_unit_test(test_raw),
+        cmocka_unit_test(test_sent),
         cmocka_unit_test(test_lanes),
         cmocka_unit_test(test_inbox_records),
         cmocka_unit_test(test_new_token_over_the_old_one),
