@@ -415,6 +415,9 @@
  *     idle_timeout_ms      30 s   since the last byte that moved on the wire, either way
  *     total_timeout_ms    120 s   one call, its retries and pages; of a list: each avito_next_*()
  *
+ * The clock is looked at before each step, and a step takes in at most 64 windows of bytes: by two
+ * steps a call may outlast its time.
+ *
  * Progress is bytes on the wire, also those that no call sees: parts of a TLS record, and what the
  * socket still holds of an upload (where the system tells: Linux, macOS). To learn of them, the
  * lane asks the transport's moved() eight times in the idle time; so TIMEOUT_IDLE comes up to an
@@ -7552,9 +7555,9 @@ static int avitoi_machine_leave(avito_client *c, int rc)
 
 /* ---- the loop ---- */
 
-/* How often one step may move on before other lanes get their turn: so no server can keep it busy for
- * ever. */
-#define AVITOI_MACHINE_ROUNDS 1024u
+/* How often one step may move on before other lanes get their turn and the clock is looked at again: so no
+ * server can keep it busy for ever. */
+#define AVITOI_MACHINE_ROUNDS 64u
 
 /* Goes on from `rc`, AVITOI_CALL_MOVED or an error. The clock was looked at just now. */
 static int avitoi_machine_advance(avito_client *c, int rc)

@@ -1256,7 +1256,7 @@ static void test_outcome_after_one_long_step(void **state)
         text[n] = '\0';
         lane_init(&l, 512);
         lane_exchange(&l, 200, MESSAGE, strlen(MESSAGE));
-        l.script.send_piece = 1;
+        l.script.send_piece = 16;
         l.script.again = true;
         assert_int_equal(avito_send_message(&l.client, USER, CHAT, text, NULL, NULL), AVITO_AGAIN);
         avito_cancel(&l.client);
