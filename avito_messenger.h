@@ -5534,38 +5534,12 @@ enum {
 
 /* The headers of interest; those of every answer first. */
 #define AVITOI_HEAD_FIELDS(X)                                                                      \
-    X("date", DATE) X("content-length", LENGTH) X("connection", CONNECTION)                        \
-    X("transfer-encoding", CODING) X("retry-after", RETRY_AFTER) X("x-ratelimit-limit", LIMIT)     \
-    X("x-ratelimit-remaining", REMAINING)
-#define AVITOI_HEAD_FIELD_NUMBER_(name, value) , AVITOI_HEAD_FIELD_##value
-#define AVITOI_HEAD_FIELD_NAME_(name, value) name
-#define AVITOI_HEAD_FIELD_LENGTH_(name, value) sizeof name - 1u,
-#define AVITOI_HEAD_FIELD_BIT_(name, value) | 1u << (sizeof name - 1u)
-enum { AVITOI_HEAD_FIELD_OTHER AVITOI_HEAD_FIELDS(AVITOI_HEAD_FIELD_NUMBER_) };
-static const char avitoi_head_field_names[] = AVITOI_HEAD_FIELDS(AVITOI_HEAD_FIELD_NAME_);
-static const uint8_t avitoi_head_field_lengths[] = {AVITOI_HEAD_FIELDS(AVITOI_HEAD_FIELD_LENGTH_)};
-
-/* Which header has this name, in any case. (A CR would be taken for a dash; but there is none in a name.) */
-static uint8_t avitoi_head_field_of(const char *p, size_t n)
-{
-    const uint32_t lengths = 0u AVITOI_HEAD_FIELDS(AVITOI_HEAD_FIELD_BIT_);
-    const char *name = avitoi_head_field_names;
-    size_t row, i;
-    if (n > 31u || (lengths >> n & 1u) == 0) {
-        return AVITOI_HEAD_FIELD_OTHER;
-    }
-    for (row = 0; row < sizeof avitoi_head_field_lengths;
-         name += avitoi_head_field_lengths[row++]) {
-        if (avitoi_head_field_lengths[row] == n) {
-            for (i = 0; i < n && (p[i] | 0x20) == name[i]; i++) {
-            }
-            if (i == n) {
-                return (uint8_t)(row + 1u);
-            }
-        }
-    }
-    return AVITOI_HEAD_FIELD_OTHER;
-}
+    X(DATE, date) X(LENGTH, content-length) X(CONNECTION, connection)                              \
+    X(CODING, transfer-encoding) X(RETRY_AFTER, retry-after) X(LIMIT, x-ratelimit-limit)           \
+    X(REMAINING, x-ratelimit-remaining)
+#define AVITOI_HEAD_FIELD_(name, word) AVITOI_HEAD_FIELD_##name,
+enum { AVITOI_HEAD_FIELD_NONE, AVITOI_HEAD_FIELDS(AVITOI_HEAD_FIELD_) AVITOI_HEAD_FIELD_OTHER };
+AVITOI_TEXT_WORDS(avitoi_head_fields, AVITOI_HEAD_FIELDS);
 
 static void avitoi_head_begin(struct avitoi_head *h)
 {
@@ -5573,6 +5547,12 @@ static void avitoi_head_begin(struct avitoi_head *h)
     memset(h, 0, sizeof *h);
     h->bytes = before.bytes;
     h->more = before.more;
+}
+
+/* Is the value one of interest? That of the status line, its reason, is not. */
+static bool avitoi_head_gathers(const struct avitoi_head *h)
+{
+    return h->header != AVITOI_HEAD_FIELD_NONE && h->header != AVITOI_HEAD_FIELD_OTHER;
 }
 
 static void avitoi_head_gather(struct avitoi_head *h, char *word, char c)
@@ -5637,10 +5617,13 @@ static int avitoi_head_value(struct avitoi_head *h, avito_str value, bool whole)
 
 static int avitoi_head_name(struct avitoi_head *h, const char *word)
 {
+    avito_str name;
     if (h->word_len == 0) {
         return AVITO_ERR_HTTP;
     }
-    h->header = avitoi_head_field_of(word, h->word_len);
+    name.ptr = word;
+    name.len = h->word_len;
+    h->header = (uint8_t)avitoi_text_word_number(&avitoi_head_fields, name);
     h->word_len = 0;
     h->state = AVITOI_HEAD_VALUE;
     return AVITO_AGAIN;
@@ -5693,8 +5676,7 @@ AVITOI_APART_IF_SMALL static avitoi_head_result avitoi_head_byte(struct avitoi_h
             if (!avitoi_text_is_http_text(avitoi_text_byte(c))) {
                 return AVITO_ERR_HTTP;
             }
-            if (h->header != AVITOI_HEAD_FIELD_OTHER &&
-                (h->word_len > 0 || (c != ' ' && c != '\t'))) {
+            if (avitoi_head_gathers(h) && (h->word_len > 0 || (c != ' ' && c != '\t'))) {
                 avitoi_head_gather(h, word, c);
             }
             return AVITO_AGAIN;
@@ -5987,6 +5969,7 @@ struct avitoi_call_retries {
     int (*gate)(avito_client *c);             /* is the account's gate open? */
     void (*pass)(avito_account *a);
     uint32_t (*look)(const avito_account *a);
+    const struct avitoi_call_retries *dated; /* the same for the inbox, which needs the date of each answer */
 };
 
 /* ---- what a call is ---- */
@@ -6039,8 +6022,9 @@ enum { AVITOI_CALL_TRACES(AVITOI_CALL_TRACE_NUMBER_) AVITOI_CALL_TRACE_WORDS };
 
 static void avitoi_call_trace(const avito_client *c, unsigned what, const char *which)
 {
-    if (c->account->o.priv.diagnostics != NULL) {
-        c->account->o.priv.diagnostics->trace(c, what, which);
+    const avito_account_options *o = &c->account->o;
+    if (o->trace != NULL && o->priv.diagnostics != NULL) {
+        o->priv.diagnostics->trace(c, what, which);
     }
 }
 
@@ -6124,13 +6108,14 @@ static int avitoi_error_of_transport(avito_client *c, long result, int otherwise
  * except the conflict. */
 static avito_outcome avitoi_error_outcome(const avito_client *c, int code)
 {
-    const int refusal = avitoi_error_of_status(c->priv.status);
+    int refusal;
     if (code == AVITO_OK) {
         return AVITO_SENT;
     }
     if (c->priv.settling) {
         return c->priv.verdict;
     }
+    refusal = avitoi_error_of_status(c->priv.status);
     if (c->priv.request != c->priv.call || (c->priv.call->flags & AVITOI_ENDPOINT_CHANGES) == 0 ||
         !c->priv.written ||
         (refusal <= AVITO_ERR_BAD_REQUEST && refusal >= AVITO_ERR_RATE &&
@@ -8147,6 +8132,43 @@ static bool avitoi_fast_line_value(struct avitoi_head *h, char *word, const char
     return true;
 }
 
+#define AVITOI_FAST_LINE_LENGTH_(name, word) | 1u << (sizeof(#word) - 1u)
+
+/* Is it this name, in any case? (A CR would be taken for a dash; but there is none in a name.) None of
+ * interest is shorter than four bytes, which are compared at a time. */
+static bool avitoi_fast_line_is(const char *p, const char *name, size_t n)
+{
+    size_t at = 0;
+    for (;;) {
+        uint32_t here, there;
+        memcpy(&here, p + at, sizeof here);
+        memcpy(&there, name + at, sizeof there);
+        if ((here | 0x20202020u) != there) {
+            return false;
+        }
+        if (at + sizeof here == n) {
+            return true;
+        }
+        at = at + 2u * sizeof here < n ? at + sizeof here : n - sizeof here;
+    }
+}
+
+/* Which header has this name? */
+static uint8_t avitoi_fast_line_field(const char *p, size_t n)
+{
+    const uint32_t lengths = 0u AVITOI_HEAD_FIELDS(AVITOI_FAST_LINE_LENGTH_);
+    const char *word = (const char *)&avitoi_head_fields;
+    unsigned number = AVITOI_HEAD_FIELD_NONE + 1u;
+    if (n > 31u || (lengths >> n & 1u) == 0) {
+        return AVITOI_HEAD_FIELD_OTHER;
+    }
+    while (*word != '\0' && ((size_t)*word != n || !avitoi_fast_line_is(p, word + 1, n))) {
+        word = avitoi_text_next_word(word);
+        number++;
+    }
+    return (uint8_t)number;
+}
+
 /* A header line. Returns how many bytes it took, or 0; *rc as avitoi_head_byte(). */
 static size_t avitoi_fast_head_line(struct avitoi_head *h, char *word, const char *p, size_t n,
                                     int *rc)
@@ -8160,7 +8182,7 @@ static size_t avitoi_fast_head_line(struct avitoi_head *h, char *word, const cha
     if (len == 0 || name + len + 3u > AVITOI_HEAD_MAX - h->bytes) {
         return 0;
     }
-    h->header = avitoi_head_field_of(p, name);
+    h->header = avitoi_fast_line_field(p, name);
     if (h->header != AVITOI_HEAD_FIELD_OTHER &&
         !avitoi_fast_line_value(h, word, p + name + 1u, len, rc)) {
         return 0;
@@ -12072,7 +12094,7 @@ AVITO_API void avito_enable_token_store(avito_account_options *options)
  */
 
 /* Seconds that the server wants us to wait; 0: it does not say. A date counts from the server's own
- * clock, or from ours if the answer has none. */
+ * clock, or from ours if the answer has none, or is a success, where it mostly is not read. */
 static uint32_t avitoi_rate_asked_pause(const avito_client *c)
 {
     const struct avitoi_head *h = &c->priv.json.as.before.head;
@@ -12308,17 +12330,27 @@ static void avitoi_retries_read_head(struct avitoi_head *h, avito_str value)
     }
 }
 
-static const struct avitoi_call_retries avitoi_retries_part = {
-    avitoi_retries_again, avitoi_retries_read_head, avitoi_rate_heed,
-    avitoi_rate_gate,     avitoi_rate_gate_pass,    avitoi_rate_gate_look};
+/* The same where nobody asks what time it is: the date of a success is not read. */
+static void avitoi_retries_read_refusal(struct avitoi_head *h, avito_str value)
+{
+    if (h->header != AVITOI_HEAD_FIELD_DATE || h->status / 100u != 2u) {
+        avitoi_retries_read_head(h, value);
+    }
+}
+
+static const struct avitoi_call_retries avitoi_retries_parts[] = {
+    {avitoi_retries_again, avitoi_retries_read_refusal, avitoi_rate_heed, avitoi_rate_gate,
+     avitoi_rate_gate_pass, avitoi_rate_gate_look, &avitoi_retries_parts[1]},
+    {avitoi_retries_again, avitoi_retries_read_head, avitoi_rate_heed, avitoi_rate_gate,
+     avitoi_rate_gate_pass, avitoi_rate_gate_look, &avitoi_retries_parts[1]}};
 static const struct avitoi_call_retries avitoi_retries_rate_part = {
-    NULL,             avitoi_retries_read_head, avitoi_rate_heed,
-    avitoi_rate_gate, avitoi_rate_gate_pass,    avitoi_rate_gate_look};
+    NULL, avitoi_retries_read_head, avitoi_rate_heed, avitoi_rate_gate,
+    avitoi_rate_gate_pass, avitoi_rate_gate_look, &avitoi_retries_rate_part};
 
 AVITO_API void avito_enable_retries(avito_client_options *options)
 {
     if (options != NULL) {
-        options->priv.tries = &avitoi_retries_part;
+        options->priv.tries = avitoi_retries_parts;
     }
 }
 
@@ -12334,26 +12366,23 @@ AVITO_API void avito_enable_retries(avito_client_options *options)
 static void avitoi_diagnostics_trace(const avito_client *c, unsigned what, const char *which)
 {
     static const char words[] = AVITOI_CALL_TRACES(AVITOI_CALL_TRACE_WORD_);
-    const avito_account *a = c->account;
     const char *word = words;
-    if (a->o.trace != NULL) {
-        char line[64];
-        struct avitoi_writer w;
-        memset(&w, 0, sizeof w);
-        w.out = line;
-        w.cap = sizeof line - 1u;
-        for (; what > 0; what--) {
-            word += strlen(word) + 1u;
-        }
-        avitoi_write_text(&w, word);
-        avitoi_write_text(&w, which);
-        if (c->priv.status != 0) {
-            avitoi_write(&w, " ", 1);
-            avitoi_write_int(&w, c->priv.status);
-        }
-        line[w.len] = '\0';
-        a->o.trace(a->o.ctx, line);
+    struct avitoi_writer w;
+    char line[64];
+    memset(&w, 0, sizeof w);
+    w.out = line;
+    w.cap = sizeof line - 1u;
+    for (; what > 0; what--) {
+        word += strlen(word) + 1u;
     }
+    avitoi_write_text(&w, word);
+    avitoi_write_text(&w, which);
+    if (c->priv.status != 0) {
+        avitoi_write(&w, " ", 1);
+        avitoi_write_int(&w, c->priv.status);
+    }
+    line[w.len] = '\0';
+    c->account->o.trace(c->account->o.ctx, line);
 }
 
 /* ---- no secret leaves ---- */
@@ -15415,6 +15444,8 @@ static avitoi_call_result avitoi_inbox_handle(avito_inbox *in, avito_message *ou
 /* Enters the inbox. What the program has cancelled is begun again. */
 static avitoi_call_result avitoi_inbox_enter(avito_inbox *in)
 {
+    const struct avitoi_call_retries *tries = in->client->o.priv.tries;
+    in->client->o.priv.tries = tries != NULL ? tries->dated : &avitoi_retries_rate_part;
     in->client->priv.owner = NULL;
     if (in->client->priv.call != NULL || !in->priv.open) {
         return AVITOI_CALL_MOVED;
@@ -15678,9 +15709,6 @@ AVITO_API int avito_inbox_init(avito_inbox *inbox, avito_client *client,
     }
     inbox->o = *options;
     inbox->client = client;
-    if (client->o.priv.tries == NULL) {
-        client->o.priv.tries = &avitoi_retries_rate_part;
-    }
     inbox->o.poll_ms = avitoi_number_or(options->poll_ms, 15000);
     inbox->o.slow_poll_ms = avitoi_number_or(options->slow_poll_ms, 300000);
     inbox->o.overlap_s = avitoi_number_or(options->overlap_s, 300);

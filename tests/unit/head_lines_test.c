@@ -34,6 +34,8 @@ struct outcome {
     int rc;
 };
 
+static void (*read_more)(struct avitoi_head *h, avito_str value) = avitoi_retries_read_head;
+
 static struct outcome read_in_pieces(const char *bytes, size_t len, size_t piece)
 {
     static avito_client c;
@@ -44,7 +46,7 @@ static struct outcome read_in_pieces(const char *bytes, size_t len, size_t piece
     memset(&c, 0, sizeof c);
     memset(&out, 0, sizeof out);
     c.o.window = window;
-    c.priv.json.as.before.head.more = avitoi_retries_read_head;
+    c.priv.json.as.before.head.more = read_more;
     do {
         const size_t n = len - at < piece ? len - at : piece;
         memcpy(window, bytes + at, n);
@@ -95,6 +97,26 @@ static void test_as_they_are(void **state)
         assert_int_equal(read_in_pieces(heads[i], strlen(heads[i]), 1000).rc, AVITOI_HEAD_COMPLETE);
         compare(heads[i], strlen(heads[i]));
     }
+}
+
+/* A lane whose answers nobody asks the time of: only a refusal's date counts. */
+static void test_date_of_a_success(void **state)
+{
+    struct outcome o;
+
+    (void)state;
+    read_more = avitoi_retries_parts[0].read_head;
+    o = read_in_pieces(heads[0], strlen(heads[0]), 1000);
+    assert_int_equal(o.head.date, 0);
+    compare(heads[0], strlen(heads[0]));
+    o = read_in_pieces(heads[2], strlen(heads[2]), 1000);
+    assert_int_equal(o.head.status, 503);
+    assert_int_equal(o.head.date, 951782400);
+    assert_int_equal(o.head.retry_date, 946684799);
+    read_more = avitoi_retries_parts[0].dated->read_head;
+    o = read_in_pieces(heads[0], strlen(heads[0]), 1000);
+    assert_int_equal(o.head.date, 1795348859);
+    read_more = avitoi_retries_read_head;
 }
 
 static void test_changed(void **state)
@@ -157,9 +179,8 @@ static void test_long(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_as_they_are),
-        cmocka_unit_test(test_changed),
-        cmocka_unit_test(test_shifted),
+        cmocka_unit_test(test_as_they_are), cmocka_unit_test(test_date_of_a_success),
+        cmocka_unit_test(test_changed),     cmocka_unit_test(test_shifted),
         cmocka_unit_test(test_long),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
