@@ -246,6 +246,7 @@ export async function openChat(id, byPerson) {
   by("app").dataset.view = byPerson ? "talk" : by("app").dataset.view;
   for (const part of ["talk-bar", "log", "composer"]) by(part).hidden = false;
   by("nothing").hidden = true;
+  if (byPerson) by("text").focus({ preventScroll: true }); // at once: later the person may be elsewhere
   const answer = await get("/messages", { chat_id: id, limit: SHOWN });
   if (mine !== opening) return;
   messages.clear();
@@ -259,7 +260,6 @@ export async function openChat(id, byPerson) {
   by("earlier").textContent = say("earlier", { n: answer.earlier });
   scrollDown();
   readIfSeen();
-  if (byPerson) by("text").focus({ preventScroll: true });
 }
 
 function closeChat() {
