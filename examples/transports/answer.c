@@ -95,12 +95,10 @@ void avito_task(void *unused)
 
     (void)unused;
     for (;;) {
-        int rc = ready != AVITO_OK ? ready
-                 : self.id == 0    ? avito_get_self(&client, &arena, &self)
-                                   : answer_all(&client, self.id, &arena);
-
-        if (rc != AVITO_OK) {
-            printf("%s: %s\n", avito_error_text(rc), avito_error_remedy(rc));
+        if (ready == AVITO_OK) {
+            answer_turn(&client, &self, &arena);
+        } else {
+            printf("%s: %s\n", avito_error_text(ready), avito_error_remedy(ready));
         }
         board_sleep(5000);
     }

@@ -11,7 +11,8 @@
 
 #include <stdio.h>
 
-/* Answers each unread chat, marks it as read, and prints a line for it. The first error ends it. */
+/* Answers each unread chat, marks it as read, and prints a line for it. The first error ends it.
+ * (Who must not answer twice takes avito_send_once(): examples/14_answer_once.c.) */
 static int answer_all(avito_client *client, int64_t user_id, avito_arena *arena)
 {
     avito_chats_query unread = {.unread_only = true, .want = AVITO_CHAT_ALL & ~AVITO_CHAT_AVATARS};
@@ -27,6 +28,17 @@ static int answer_all(avito_client *client, int64_t user_id, avito_arena *arena)
         printf("%s: %s\n", chats.items[i].id.ptr, rc ? avito_error_text(rc) : "answered");
     }
     return rc;
+}
+
+/* One turn of a board's loop: learns who we are, then answers. An error is told; the next turn tries again. */
+static void answer_turn(avito_client *client, avito_self *self, avito_arena *arena)
+{
+    int rc =
+        self->id == 0 ? avito_get_self(client, arena, self) : answer_all(client, self->id, arena);
+
+    if (rc != AVITO_OK) {
+        printf("%s: %s\n", avito_error_text(rc), avito_error_remedy(rc));
+    }
 }
 
 #endif

@@ -71,15 +71,17 @@ static int set_up(void)
 void app_main(void)
 {
     avito_arena arena = avito_arena_of(room, sizeof room);
-    avito_self self;
+    avito_self self = {0};
     int rc;
 
     connect_board();
     rc = set_up();
-    rc = rc ? rc : avito_get_self(&client, &arena, &self);
-    while (rc == AVITO_OK) {
-        rc = answer_all(&client, self.id, &arena);
+    if (rc != AVITO_OK) {
+        printf("%s: %s\n", avito_error_text(rc), avito_error_remedy(rc));
+        return;
+    }
+    for (;;) {
+        answer_turn(&client, &self, &arena);
         vTaskDelay(pdMS_TO_TICKS(5000));
     }
-    printf("%s: %s\n", avito_error_text(rc), avito_error_remedy(rc));
 }

@@ -74,14 +74,15 @@ static int set_up(void)
 int main(void)
 {
     avito_arena arena = avito_arena_of(room, sizeof room);
-    avito_self self;
+    avito_self self = {0};
     int rc = set_up();
 
-    rc = rc ? rc : avito_get_self(&client, &arena, &self);
-    while (rc == AVITO_OK) {
-        rc = answer_all(&client, self.id, &arena);
+    if (rc != AVITO_OK) {
+        printf("%s: %s\n", avito_error_text(rc), avito_error_remedy(rc));
+        return 0;
+    }
+    for (;;) {
+        answer_turn(&client, &self, &arena);
         k_msleep(5000);
     }
-    printf("%s: %s\n", avito_error_text(rc), avito_error_remedy(rc));
-    return 0;
 }
