@@ -2,7 +2,7 @@
 #
 #   build/world --seeds N         N seeds from 1 on; every failing one prints how to replay it
 #   build/world --seed N --trace  one of them, told step by step
-#   make world                    4,000 seeds, as make test runs them
+#   make world                    10,000 seeds, as make test runs them
 #   make world-selftest           planted bugs, one at a time: each must be noticed
 #   make soak                     thirty days in which everything goes wrong, and a table of it
 
@@ -19,7 +19,7 @@ build/world.san: $(WORLD_OBJECTS:.o=.san.o) build/obj/tests/world/impl.san.o bui
 test-programs: build/world build/world.san
 
 .PHONY: world world-selftest soak
-world: packages build/world ## 4,000 seeds of the simulated world
+world: packages build/world ## 10,000 seeds of the simulated world
 	@sh tests/world/seeds.sh
 
 world-selftest: packages build/world ## bugs planted into a copy of the header, each must be noticed

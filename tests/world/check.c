@@ -577,6 +577,24 @@ void check_request_begins(world *w, struct lane *l, struct link *k)
     }
 }
 
+/* A call ends in its time, be the line slow; and it gives a line up only that was silent for so long. */
+void check_time(world *w, const struct lane *l, int rc)
+{
+    const avito_client_options *o = &l->client.o;
+    const bool settled = l->act == ACT_SEND && w->jobs[l->job].read_back;
+    if (rc == AVITO_AGAIN || l->act == ACT_NONE || w->plan.clocks) {
+        return;
+    }
+    if (w->now - l->began_ms > (int64_t)o->total_timeout_ms + 1000) {
+        fail(w, "time", "lane %d: a call takes %lld ms, over its time", l->index,
+             (long long)(w->now - l->began_ms));
+    }
+    if (rc == AVITO_ERR_TIMEOUT_IDLE && !settled && w->now - l->moved_ms < o->idle_timeout_ms) {
+        fail(w, "time", "lane %d: given up, but bytes moved %lld ms ago", l->index,
+             (long long)(w->now - l->moved_ms));
+    }
+}
+
 /* ---------------------------------------------------------------- after every step */
 
 static void check_memory(world *w)

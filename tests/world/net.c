@@ -138,6 +138,12 @@ static void link_end(world *w, struct link *k, bool reset)
 
 /* ---------------------------------------------------------------- the request as seen on the wire */
 
+static void lane_moved(struct lane *l)
+{
+    l->moved++;
+    l->moved_ms = l->world->now;
+}
+
 static const char *header_of(const wire *x, const char *name)
 {
     const char *at = strstr(x->head, name);
@@ -395,7 +401,7 @@ static int on_connect(void *ctx, const avito_server *to)
     if (w->now < k->ready_ms) {
         return AVITO_AGAIN;
     }
-    l->moved++;
+    lane_moved(l);
     if (k->refused) {
         return AVITO_ERR_CONNECT;
     }
@@ -455,7 +461,7 @@ static long on_send(void *ctx, const void *data, size_t len, int more)
         say(w, "lane %d: request cut", l->index);
         if (f->cut_reset) {
             link_end(w, k, true);
-            return pass > 0 ? (wire_sent(w, l, k, data, pass), l->moved++, (long)pass)
+            return pass > 0 ? (wire_sent(w, l, k, data, pass), lane_moved(l), (long)pass)
                             : (long)AVITO_ERR_SEND;
         }
     }
@@ -463,7 +469,7 @@ static long on_send(void *ctx, const void *data, size_t len, int more)
     flow_put(f, data, pass, w->now + k->latency_ms + (int64_t)below(w, k->jitter_ms + 1u));
     f->total += pass;
     wire_sent(w, l, k, data, n);
-    l->moved++;
+    lane_moved(l);
     w->hash = hash_text(data, n) ^ (w->hash * 31u);
     return (long)n;
 }
@@ -482,7 +488,7 @@ static long on_recv(void *ctx, void *data, size_t cap)
         if (k->end == 0 || f->from != f->to || w->now < k->end_due) {
             return AVITO_IO_AGAIN;
         }
-        l->moved++;
+        lane_moved(l);
         if (k->cut_down) {
             happened(w, F_CUT_DOWN, l->index);
         }
@@ -496,7 +502,7 @@ static long on_recv(void *ctx, void *data, size_t cap)
     }
     flow_take(f, n);
     wire_received(w, k, data, n);
-    l->moved++;
+    lane_moved(l);
     w->hash = hash_text(data, n) ^ (w->hash * 31u);
     return (long)n;
 }

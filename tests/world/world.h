@@ -244,10 +244,11 @@ struct lane {
     avito_outcome outcome;
     const char *claimed[JOBS_MAX];
     avito_sent_query baseline; /* of avito_confirm_sends() */
-    int64_t began_ms;          /* when the send did */
+    int64_t began_ms;          /* when the call did, or its next element */
     /* what is watched */
     uint32_t idle_rounds;
     uint64_t moved;        /* bytes and results of this lane */
+    int64_t moved_ms;      /* when it did last */
     int64_t passed_ms;     /* when it was last before the account's gate */
     uint64_t passed_epoch; /* and in which life of the device */
     uint64_t seen_steps;   /* world.account_steps when it was stepped last */
@@ -543,5 +544,6 @@ void check_refused(world *w, const avito_client *c, int rc);
 void check_outcome(world *w, const struct lane *l, int rc);
 void check_read_back(world *w, struct lane *l);
 void check_no(world *w, const job *j);
+void check_time(world *w, const struct lane *l, int rc);
 
 #endif
