@@ -507,7 +507,7 @@
  *     avito_anchors                                               1984   1844
  *     avito_image_file                                             160    128
  *     avito_store                                                22816  22800
- *     avito_posix                                               372912 371664
+ *     avito_posix                                               372912 371672
  *     a recorded chat, bytes on the wire                          2390   2390
  *     get_chat(), recorded chat, everything                       2848   2344
  *     what stays of it                                            2784   2304
@@ -1266,6 +1266,7 @@ typedef struct avito_account {
         bool accepted;               /* a call was accepted since the last refusal */
         bool refresh_in_doubt;       /* a refresh left and no answer came: it may be spent */
         bool unpaid;                 /* the tariff lacks the API: 402 or placeholders seen last */
+        bool by_consent;             /* another person's: never by the client credentials */
         bool loaded : 1;             /* load_token() has answered */
         bool unsaved : 1;            /* save_token() is still to take the token */
         bool half : 1;               /* which half of the token buffer is in use */
@@ -1310,6 +1311,12 @@ AVITO_API bool avito_account_unpaid(const avito_account *account);
 /* True when a refresh left, but no pair and no 4xx came: the token may be spent. The next renewal tries
  * it all the same; if that ends in AVITO_ERR_REFRESH_TOKEN, a person has to authorize again. */
 AVITO_API bool avito_account_refresh_in_doubt(const avito_account *account);
+
+/* The account is another person's, who allows it by their consent (avito_consent_url()). Call it after init:
+ * without their refresh token calls end in AVITO_ERR_REFRESH_TOKEN. Else the client id and secret would open
+ * the account of who owns the application, and a stored token without a refresh token may be theirs: it is
+ * not used. ARGUMENT without an initialised account. */
+AVITO_API int avito_account_by_consent(avito_account *account);
 
 /* Forgets how long the service asked to wait (Retry-After, at most a day): the next request goes out at
  * once. For a person who knows better; calls until then end in RATE if the wait cannot fit their
@@ -1489,8 +1496,9 @@ typedef struct avito_message {
     bool is_placeholder;       /* the sentence of a tariff without the API, whoever seems to sign it: not
                                   what the person wrote; a buyer may have copied it */
     bool is_cut;               /* a text was cut at .cut_text_at */
+    avito_str chat_id;         /* of notifications and an inbox; of a list of messages the one that you gave,
+                                  which must live as long. Else empty: the chat is the one you asked for */
     /* notifications only: */
-    avito_str chat_id;
     int64_t user_id;           /* the account that was notified */
     avito_chat_type chat_type;
     avito_str chat_type_word;
@@ -6377,19 +6385,22 @@ static int avitoi_token_take_duty(avito_client *c)
     return rc;
 }
 
-/* By the refresh token if there is one. */
+/* By the refresh token if there is one; by consent only so. A call that spends a code or it is the request. */
 static int avitoi_token_choose_grant(avito_client *c)
 {
     const avito_account *a = c->account;
-    const struct avitoi_endpoint *grant =
-        a->priv.refresh != NULL ? a->priv.renewal : &avitoi_endpoint_get_token;
-    if (c->priv.call == &avitoi_endpoint_get_token) {
-        c->priv.call = grant;
+    const struct avitoi_endpoint *request = c->priv.call;
+    if ((request->flags & AVITOI_ENDPOINT_SPENDS) == 0) {
+        request = a->priv.refresh != NULL || a->priv.by_consent ? a->priv.renewal
+                                                                : &avitoi_endpoint_get_token;
+        if ((c->priv.call->flags & AVITOI_ENDPOINT_TOKEN) != 0) {
+            c->priv.call = request;
+        }
     }
-    if ((c->priv.call->flags & AVITOI_ENDPOINT_REFRESH) != 0 && c->priv.call != grant) {
+    if ((request->flags & AVITOI_ENDPOINT_REFRESH) != 0 && a->priv.refresh == NULL) {
         return AVITO_ERR_REFRESH_TOKEN;
     }
-    c->priv.request = (c->priv.call->flags & AVITOI_ENDPOINT_TOKEN) != 0 ? c->priv.call : grant;
+    c->priv.request = request;
     return AVITO_OK;
 }
 
@@ -9987,6 +9998,11 @@ static const char *avitoi_fast_way(struct avitoi_json *j, const char *p, const c
  * avito_exchange_code()). A refresh token is good for a year, an access token for a day (official
  * guide; expires_in is what counts).
  *
+ * Whose account. Without a refresh token an account uses its client credentials, which open the
+ * account of who owns the application. Where another person's is meant, say so with
+ * avito_account_by_consent(): then a refresh token that is gone is an error, REFRESH_TOKEN, and
+ * never another account.
+ *
  * Rate. The service names no limit for these calls; polling every two seconds is in use without
  * complaint (seen). .requests_per_minute spaces all requests of the account evenly. A 429 with
  * Retry-After closes the account's gate for all lanes for so long (seconds or a date; at most a
@@ -10221,7 +10237,17 @@ extern "C" {
  * the list, or avito_list_end(). An element that does not fit the arena is AVITO_ERR_ARENA with its
  * id in error.text and the size that would do in error.needed; one that breaks the model is
  * AVITO_ERR_MODEL or AVITO_ERR_DUPLICATE: after these three the list goes on, avito_list_open()
- * stays true. Copy the ids, end the list, then answer.
+ * stays true.
+ *
+ * To answer in the middle of a list copy the ids, end the list, answer, and go on behind it::
+ *
+ *     avito_list_end(&client, 16384);
+ *     chats_query.offset = avito_list_offset(&client);
+ *     result = avito_send_message(&client, user_id, chat_id, "Yes.", &arena, &message);
+ *     result = avito_list_chats(&client, user_id, &chats_query, &arena);
+ *
+ * A chat that is answered goes to the top, past rows that were given; one that another message
+ * moves there takes its place in front, too, and a row comes a second time.
  *
  * On a lane that may not wait, after AVITO_AGAIN, avito_next_*() again does what avito_step() does;
  * `out` of the last one counts. */
@@ -10244,6 +10270,11 @@ AVITO_API int avito_list_end(avito_client *client, size_t drain_max);
 
 /* True between avito_list_*() and its end. */
 AVITO_API bool avito_list_open(const avito_client *client);
+
+/* Where a list is: the .offset at which another one goes on behind the last row that was given, or was an
+ * error. Good from avito_list_*() to the lane's next call, also after the end. Over 1000 nothing can be
+ * reached. */
+AVITO_API int avito_list_offset(const avito_client *client);
 
 /* After AVITO_END: the server has more rows than were asked for, or than it lets be reached (the
  * offset ends at 1000). */
@@ -11322,6 +11353,7 @@ static int avitoi_list_get(avito_client *c, int rc, avito_arena *arena, void *ou
     if (rc == AVITO_OK) {
         rc = (arena == NULL) ? AVITO_ERR_ARGUMENT : AVITO_OK;
         c->priv.collect = out != NULL;
+        c->priv.json.page_rows = 0; /* of the list before */
     }
     return avitoi_client_start(c, rc, arena, out);
 }
@@ -11482,6 +11514,13 @@ AVITO_API bool avito_list_has_more(const avito_client *client)
     return client != NULL && client->priv.has_more;
 }
 
+AVITO_API int avito_list_offset(const avito_client *client)
+{
+    return client == NULL ? 0
+                          : (int)(client->priv.offset + client->priv.page +
+                                  client->priv.json.page_rows);
+}
+
 /* The next element into `out`; on a lane that may not wait also what carries the list on. */
 static int avitoi_list_next(avito_client *c, const struct avitoi_endpoint *call, void *out)
 {
@@ -11559,6 +11598,15 @@ AVITO_API int avito_list_end(avito_client *client, size_t drain_max)
 
 /* ---- the answer ---- */
 
+/* The service does not say with each message which chat it is of: who asks knows. Of the lists only that of
+ * messages is asked for by a chat's id. */
+static void avitoi_list_name_chat(const avito_client *c, void *element)
+{
+    if (c->priv.args.chat_id != NULL) {
+        ((avito_message *)element)->chat_id = avitoi_text_of(c->priv.args.chat_id);
+    }
+}
+
 /* One element more, or an error that is only the element's. */
 static int avitoi_list_element(avito_client *c, int came)
 {
@@ -11575,6 +11623,7 @@ static int avitoi_list_element(avito_client *c, int came)
         avitoi_error_set_key(c, j->culprit);
     } else {
         avitoi_answer_note_peak(c);
+        avitoi_list_name_chat(c, c->priv.out);
     }
     if (rc < 0) {
         avitoi_error_hide_secrets(c); /* an id is whatever the service says */
@@ -11601,6 +11650,7 @@ static bool avitoi_list_page_follows(avito_client *c)
         return false;
     }
     c->priv.page = (uint16_t)page;
+    c->priv.json.page_rows = 0;
     return true;
 }
 
@@ -11627,6 +11677,7 @@ static int avitoi_list_collect(avito_client *c)
     }
     for (i = 0; i < j->rows; i++) {
         memcpy(items + i * size, j->mem.high_end - (i + 1u) * avitoi_arena_align(size), size);
+        avitoi_list_name_chat(c, items + i * size);
     }
     list.items = (j->rows > 0) ? items : NULL;
     list.count = j->rows;
@@ -11820,6 +11871,18 @@ AVITO_API int avito_exchange_code(avito_client *client, const char *code, avito_
     return avito_consent_exchange(client, &none, code, out);
 }
 
+AVITO_API int avito_account_by_consent(avito_account *account)
+{
+    if (account == NULL || account->o.clock_ms == NULL) {
+        return AVITO_ERR_ARGUMENT;
+    }
+    avitoi_account_lock(account);
+    account->priv.renewal = &avitoi_endpoint_refresh_token;
+    account->priv.by_consent = true;
+    avitoi_account_unlock(account);
+    return AVITO_OK;
+}
+
 AVITO_API int avito_refresh_token(avito_client *client, avito_token *out)
 {
     const int rc = avitoi_client_prepare(client, &avitoi_endpoint_refresh_token, 0, NULL, NULL);
@@ -12003,6 +12066,13 @@ static uint32_t avitoi_token_store_lifetime(const avito_account *a, const avito_
                                             : AVITOI_TOKEN_LIFE_S;
 }
 
+/* What is stored, if this account may use it. */
+static int avitoi_token_store_ask(avito_account *a, avito_token *token)
+{
+    const int rc = a->o.load_token(a->o.ctx, token);
+    return rc == AVITO_OK && a->priv.by_consent && token->refresh_token.len == 0 ? (int)AVITO_END : rc;
+}
+
 /* Asks the application for a stored token, until it has answered. */
 static int avitoi_token_store_load(avito_account *a)
 {
@@ -12015,8 +12085,8 @@ static int avitoi_token_store_load(avito_account *a)
     }
     memset(&token, 0, sizeof token);
     a->priv.renewal = &avitoi_endpoint_refresh_token;
-    rc = a->o.load_token(a->o.ctx, &token);
-    a->priv.loaded = rc == AVITO_END;
+    rc = avitoi_token_store_ask(a, &token);
+    a->priv.loaded = rc == AVITO_END && !a->priv.by_consent; /* who has to consent may do so meanwhile */
     if (rc != AVITO_OK) {
         return rc == AVITO_END ? AVITO_END : AVITO_ERR_HOOK;
     }
@@ -12042,7 +12112,7 @@ static bool avitoi_token_store_load_newer(avito_account *a, uint32_t margin)
     uint32_t lifetime_s;
     memset(&token, 0, sizeof token);
     if (a->o.load_token == NULL || a->o.unix_time == NULL ||
-        a->o.load_token(a->o.ctx, &token) != AVITO_OK || token.expires_at <= 0) {
+        avitoi_token_store_ask(a, &token) != AVITO_OK || token.expires_at <= 0) {
         return false;
     }
     lifetime_s = avitoi_token_store_lifetime(a, &token);
@@ -14466,7 +14536,7 @@ static int avitoi_inbox_open(avito_inbox *in)
     const uint32_t bare = AVITO_CHAT_LAST_MESSAGE | AVITO_MESSAGE_BARE;
     int rc =
         avitoi_client_prepare(c, reads ? &avitoi_endpoint_get_messages : &avitoi_endpoint_get_chats,
-                              in->o.user_id, in->priv.chat_id, NULL);
+                              in->o.user_id, reads ? in->priv.chat_id : NULL, NULL);
     if (rc == AVITO_OK) {
         rc = avitoi_list_page(c, avitoi_inbox_rows_wanted(in), in->priv.offset, false,
                               reads && in->priv.stage != AVITOI_INBOX_LEARNS ? 0u : bare, 0);
@@ -20308,7 +20378,8 @@ AVITO_API int avito_anchors_load_file(avito_anchors *anchors, void *memory, size
  *     settled      AVITO_CANNOT_TELL          AVITO_END: not again, since not seen is no proof
  *     free again   it was AVITO_NOT_SENT      as new
  *
- * A bot that takes the chat's id as the key answers each buyer once; the 256 sends settled last are
+ * avito_store_last_send() has the id of what was sent. A picture: avito_send_image_once(). A bot
+ * that takes the chat's id as the key answers each buyer once; the 256 sends settled last are
  * remembered. With lanes that never wait, avito_store_begin_send(), avito_confirm_sent() and
  * avito_store_end_send() are the same in your own steps.
  */
@@ -20446,6 +20517,15 @@ AVITO_API int avito_send_once(avito_client *client, avito_store *store, int64_t 
                               const char *chat_id, const char *key, const char *text,
                               avito_arena *arena, avito_outcome *outcome);
 
+/* The same with a picture that was uploaded. */
+AVITO_API int avito_send_image_once(avito_client *client, avito_store *store, int64_t user_id,
+                                    const char *chat_id, const char *key, const char *image_id,
+                                    avito_arena *arena, avito_outcome *outcome);
+
+/* What the last of these two was about: .message_id of what was sent ("" if that is not known), .ended,
+ * .outcome. Good until the next of them. NULL: there was none. */
+AVITO_API const avito_store_send *avito_store_last_send(const avito_store *store);
+
 /* ---- a picture from a path ---- */
 
 typedef struct avito_image_file {
@@ -20501,6 +20581,12 @@ typedef struct avito_posix_options {
     const char *folder;           /* what to keep there: the store's, >>93; NULL: nothing is kept */
     const char *program;          /* your name, for the store; NULL: none */
     uint32_t grace_s;             /* the store's; 0: 60 */
+    bool by_consent;              /* the account is another person's: avito_account_by_consent() */
+    bool fresh_token;             /* what is stored in .folder is not used, and replaced: for a login */
+    /* For programs that only read: a .folder that cannot be opened or written is no error, tokens are
+     * not kept then. avito_store_problem(&avito.store) says why. Without effect with .by_consent, whose
+     * refresh token must not be lost, and on inboxes and sends. */
+    bool folder_may_fail;
 } avito_posix_options;
 
 typedef struct avito_posix {
@@ -20520,6 +20606,7 @@ typedef struct avito_posix {
         int noted;                      /* the result that `note` is about */
         uint8_t count;                  /* of addresses */
         bool open;
+        bool fresh, may_fail;           /* .fresh_token, until there is one; .folder_may_fail */
         char client_id[256], client_secret[256], host[256];
         char note[512];
         char ahead[1024], window[4096];
@@ -20535,6 +20622,10 @@ typedef struct avito_posix {
 } avito_posix;
 
 AVITO_API avito_posix_options avito_posix_options_default(void);
+
+/* The file of roots that it reads, for avito_anchors_load_file() of a program that opens the parts itself:
+ * `ca_file`, else AVITO_CA_FILE, SSL_CERT_FILE, the system's. NULL: none of them is there. */
+AVITO_API const char *avito_posix_ca_file(const char *ca_file);
 
 /* Opens all parts; sends nothing: the first call connects. `options` may be NULL: everything from the
  * environment. AVITO_OK; OPTION_CREDENTIALS, OPTION_HOST, OPTION_ANCHORS, ROOM (roots), FILE or BUSY
@@ -20887,6 +20978,9 @@ static int avitoi_store_open(avito_store *s)
         return avitoi_store_failed(s, "", "cannot be opened");
     }
     s->priv.lock = avitoi_store_open_at(s->priv.folder, "lock", O_RDWR | O_CREAT | O_NOFOLLOW);
+    if (s->priv.lock < 0 && errno == EROFS) { /* what is there can be read all the same */
+        s->priv.lock = avitoi_store_open_at(s->priv.folder, "lock", O_RDONLY | O_NOFOLLOW);
+    }
     return s->priv.lock < 0 ? avitoi_store_failed(s, "lock", "cannot be made") : (int)AVITO_OK;
 }
 
@@ -21433,6 +21527,18 @@ static int avitoi_store_claim_one(void *ctx, const avito_store_send *other)
     return claim->count < AVITOI_STORE_CLAIMED ? (int)AVITO_OK : (int)AVITO_END;
 }
 
+/* Notes the end of the send that this is about, for the folder and for avito_store_last_send(). */
+static int avitoi_store_ended(avito_store *s, avito_outcome outcome, const char *message_id)
+{
+    avito_store_send *send = &s->priv.once;
+    send->outcome = outcome;
+    send->ended = avito_posix_unix_time(NULL);
+    if (message_id != NULL) {
+        (void)avitoi_store_copy(send->message_id, sizeof send->message_id, message_id);
+    }
+    return avito_store_end_send(s, send->key, outcome, message_id);
+}
+
 /* Reads the chat back, once. */
 static int avitoi_store_look(avito_client *client, avito_store *s, int64_t user_id,
                              avito_arena *arena, avito_outcome *outcome)
@@ -21452,7 +21558,7 @@ static int avitoi_store_look(avito_client *client, avito_store *s, int64_t user_
         return rc;
     }
     memset(&query, 0, sizeof query);
-    query.text = send->text;
+    query.text = send->text[0] != '\0' ? send->text : NULL;
     query.baseline_id = send->baseline_id[0] != '\0' ? send->baseline_id : NULL;
     query.baseline_created = send->baseline_created;
     query.claimed = claim.ids;
@@ -21461,7 +21567,7 @@ static int avitoi_store_look(avito_client *client, avito_store *s, int64_t user_
     query.grace_s = s->o.grace_s;
     rc = avito_confirm_sent(client, user_id, send->chat_id, &query, arena, outcome, &found);
     if (rc == AVITO_OK && *outcome == AVITO_SENT) {
-        rc = avito_store_end_send(s, send->key, AVITO_SENT, found.id.ptr);
+        rc = avitoi_store_ended(s, AVITO_SENT, found.id.ptr);
     }
     arena->used = used;
     return rc;
@@ -21481,7 +21587,7 @@ static int avitoi_store_settle(avito_client *client, avito_store *s, int64_t use
         return rc;
     }
     *outcome = AVITO_CANNOT_TELL; /* not seen in time is no proof */
-    rc = avito_store_end_send(s, s->priv.once.key, AVITO_CANNOT_TELL, NULL);
+    rc = avitoi_store_ended(s, AVITO_CANNOT_TELL, NULL);
     return rc == AVITO_OK ? (int)AVITO_END : rc;
 }
 
@@ -21506,9 +21612,9 @@ static int avitoi_store_baseline(avito_client *client, avito_store *s, int64_t u
     return rc;
 }
 
-/* Sends for the first time under this key. */
+/* Sends for the first time under this key: the text, or the picture. */
 static int avitoi_store_send_now(avito_client *client, avito_store *s, int64_t user_id,
-                                 avito_arena *arena, avito_outcome *outcome)
+                                 const char *image_id, avito_arena *arena, avito_outcome *outcome)
 {
     const size_t used = arena->used;
     avito_store_send *send = &s->priv.once;
@@ -21520,30 +21626,34 @@ static int avitoi_store_send_now(avito_client *client, avito_store *s, int64_t u
     if (rc != AVITO_OK) {
         return rc; /* AVITO_END: another program was quicker */
     }
-    rc = avito_send_message(client, user_id, send->chat_id, send->text, arena, &sent);
+    send->begun = avito_posix_unix_time(NULL);
+    send->outcome = AVITO_CANNOT_TELL;
+    rc = image_id == NULL ? avito_send_message(client, user_id, send->chat_id, send->text, arena, &sent)
+                          : avito_send_image_message(client, user_id, send->chat_id, image_id, arena,
+                                                     &sent);
     *outcome = rc == AVITO_OK ? AVITO_SENT : client->error.outcome;
     if (*outcome != AVITO_CANNOT_TELL) {
-        const int noted =
-            avito_store_end_send(s, send->key, *outcome, rc == AVITO_OK ? sent.id.ptr : NULL);
+        const int noted = avitoi_store_ended(s, *outcome, rc == AVITO_OK ? sent.id.ptr : NULL);
         rc = rc == AVITO_OK ? noted : rc;
     }
     arena->used = used;
     return rc;
 }
 
-AVITO_API int avito_send_once(avito_client *client, avito_store *store, int64_t user_id,
-                              const char *chat_id, const char *key, const char *text,
-                              avito_arena *arena, avito_outcome *outcome)
+/* `text` "" for a picture. */
+static int avitoi_store_once(avito_client *client, avito_store *store, int64_t user_id,
+                             const char *chat_id, const char *key, const char *text,
+                             const char *image_id, avito_arena *arena, avito_outcome *outcome)
 {
     avito_store_send *send;
     int rc;
     if (!avitoi_machine_is_ready(client) || !avitoi_call_may_wait(client) ||
-        !avitoi_store_is_ready(store) || chat_id == NULL || text == NULL || arena == NULL ||
-        outcome == NULL) {
+        !avitoi_store_is_ready(store) || chat_id == NULL || arena == NULL || outcome == NULL) {
         return AVITO_ERR_ARGUMENT;
     }
     *outcome = AVITO_NOT_SENT;
     send = &store->priv.once;
+    send->key[0] = '\0';
     rc = avito_store_find_send(store, key, send);
     if (rc == AVITO_END) {
         if (!avitoi_store_copy(send->key, sizeof send->key, key) ||
@@ -21551,7 +21661,7 @@ AVITO_API int avito_send_once(avito_client *client, avito_store *store, int64_t 
             !avitoi_store_copy(send->text, sizeof send->text, text)) {
             return AVITO_ERR_ARGUMENT;
         }
-        rc = avitoi_store_send_now(client, store, user_id, arena, outcome);
+        rc = avitoi_store_send_now(client, store, user_id, image_id, arena, outcome);
         if (rc != AVITO_END) {
             return rc;
         }
@@ -21564,6 +21674,29 @@ AVITO_API int avito_send_once(avito_client *client, avito_store *store, int64_t 
     *outcome = send->outcome;
     return send->ended != 0 ? (int)AVITO_END
                             : avitoi_store_settle(client, store, user_id, arena, outcome);
+}
+
+AVITO_API int avito_send_once(avito_client *client, avito_store *store, int64_t user_id,
+                              const char *chat_id, const char *key, const char *text,
+                              avito_arena *arena, avito_outcome *outcome)
+{
+    return text == NULL
+               ? AVITO_ERR_ARGUMENT
+               : avitoi_store_once(client, store, user_id, chat_id, key, text, NULL, arena, outcome);
+}
+
+AVITO_API int avito_send_image_once(avito_client *client, avito_store *store, int64_t user_id,
+                                    const char *chat_id, const char *key, const char *image_id,
+                                    avito_arena *arena, avito_outcome *outcome)
+{
+    return image_id == NULL
+               ? AVITO_ERR_ARGUMENT
+               : avitoi_store_once(client, store, user_id, chat_id, key, "", image_id, arena, outcome);
+}
+
+AVITO_API const avito_store_send *avito_store_last_send(const avito_store *store)
+{
+    return avitoi_store_is_ready(store) && store->priv.once.key[0] != '\0' ? &store->priv.once : NULL;
 }
 
 /* ---- pictures ---- */
@@ -21774,6 +21907,9 @@ static int avitoi_posix_hook_load(void *ctx, avito_token *token)
 {
     avito_posix *p = (avito_posix *)ctx;
     const avito_account_options *hooks = &p->priv.hooks;
+    if (p->priv.fresh) {
+        return AVITO_END;
+    }
     if (avitoi_store_is_ready(&p->store)) {
         return avito_store_load_token(&p->store, token);
     }
@@ -21784,8 +21920,10 @@ static int avitoi_posix_hook_save(void *ctx, const avito_token *token)
 {
     avito_posix *p = (avito_posix *)ctx;
     const avito_account_options *hooks = &p->priv.hooks;
+    p->priv.fresh = false;
     if (avitoi_store_is_ready(&p->store)) {
-        return avito_store_save_token(&p->store, token);
+        const int rc = avito_store_save_token(&p->store, token);
+        return p->priv.may_fail ? (int)AVITO_OK : rc;
     }
     return hooks->save_token != NULL ? hooks->save_token(hooks->ctx, token) : (int)AVITO_OK;
 }
@@ -22000,7 +22138,7 @@ static int avitoi_posix_store(avito_posix *p, const avito_posix_options *o)
         return AVITO_OK;
     }
     rc = avito_store_open(&p->store, &store);
-    return rc == AVITO_OK ? AVITO_OK
+    return rc == AVITO_OK || p->priv.may_fail ? AVITO_OK
                           : avitoi_posix_failed(p, rc, avito_store_problem(&p->store), "");
 }
 
@@ -22024,17 +22162,22 @@ static const char *avitoi_posix_roots(void)
     return NULL;
 }
 
+AVITO_API const char *avito_posix_ca_file(const char *ca_file)
+{
+    const char *file = avitoi_posix_option(ca_file, "AVITO_CA_FILE");
+    file = file != NULL ? file : avitoi_posix_option(NULL, "SSL_CERT_FILE");
+    return file != NULL ? file : avitoi_posix_roots();
+}
+
 /* Roots: those given, else from the first file of roots that is named or found. */
 static int avitoi_posix_anchors(avito_posix *p, const avito_posix_options *o)
 {
-    const char *file = avitoi_posix_option(o->ca_file, "AVITO_CA_FILE");
+    const char *file = avito_posix_ca_file(o->ca_file);
     int rc;
     if (o->anchors != NULL) {
         p->anchors = *o->anchors;
         return AVITO_OK;
     }
-    file = file != NULL ? file : avitoi_posix_option(NULL, "SSL_CERT_FILE");
-    file = file != NULL ? file : avitoi_posix_roots();
     if (file == NULL) {
         return avitoi_posix_failed(
             p, AVITO_ERR_OPTION_ANCHORS, "this system has no file of roots where others do",
@@ -22101,6 +22244,9 @@ static int avitoi_posix_lane(avito_posix *p, const avito_posix_options *o, avito
     if (rc != AVITO_OK) {
         return rc;
     }
+    if (o->by_consent) {
+        (void)avito_account_by_consent(&p->account);
+    }
     c.transport = avito_tls_transport(&p->tls);
     c.window = p->priv.window;
     c.window_cap = sizeof p->priv.window;
@@ -22135,6 +22281,8 @@ AVITO_API int avito_posix_open(avito_posix *avito, const avito_posix_options *op
     avito->arena = avito_arena_of(avito->priv.room, sizeof avito->priv.room);
     o = options != NULL ? *options : o;
     avito->priv.hooks = o.account;
+    avito->priv.fresh = o.fresh_token;
+    avito->priv.may_fail = o.folder_may_fail && !o.by_consent;
     rc = avitoi_posix_credentials(avito, &o.account);
     rc = rc == AVITO_OK ? avitoi_posix_server(avito, &o.account) : rc;
     rc = rc == AVITO_OK ? avitoi_posix_anchors(avito, &o) : rc;

@@ -387,7 +387,14 @@ def quote(out, path, value):
     content(out, path, shown_obj(f.get("content")), shown(f.get("type")))
 
 
-def message(out, path, value, of_service=False):
+ASKED = "u2i-a"  # the chat whose messages are asked for: each message of the list has it
+
+
+def message_of_list(out, path, value):
+    message(out, path, value, chat_id=ASKED)
+
+
+def message(out, path, value, of_service=False, chat_id=None):
     f = must_be(Object, value).fields(
         "id", "author_id", "created", "type", "direction", "content", "quote", "read", "delivered",
         "is_read", "chat_id", "user_id", "chat_type", "item_id", "published_at")
@@ -412,7 +419,7 @@ def message(out, path, value, of_service=False):
              or (author in (0, 1) and (f.get("direction") != "out" or text.startswith(SYSTEM_PREFIX))))
     out.flag(path + ".is_placeholder", text.startswith(PLACEHOLDER))
 
-    out.string(path + ".chat_id", f.get("chat_id"))
+    out.string(path + ".chat_id", chat_id if chat_id is not None else f.get("chat_id"))
     out.number(path + ".user_id", f.get("user_id"))
     out.word(path + ".chat_type", f.get("chat_type"), CHAT_TYPES)
     out.number(path + ".item_id", f.get("item_id"))
@@ -447,10 +454,10 @@ def listed(value, key, *more):
 def messages(out, path, value):
     if isinstance(value, Object):
         f = listed(value, "messages", "meta")
-        out.items(path, objects(f.get("messages")), message)
+        out.items(path, objects(f.get("messages")), message_of_list)
         has_more(out, path, f.get("meta"))
     else:
-        out.items(path, objects(must_be(list, value)), message)
+        out.items(path, objects(must_be(list, value)), message_of_list)
 
 
 def avatar(out, path, value):

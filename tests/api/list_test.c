@@ -692,6 +692,98 @@ static void test_end_drops_so_many_bytes(void **state)
     }
 }
 
+/* ---- in the middle of a list ---- */
+
+/* Ended after any number of rows, also on the second page, which overlaps the first, and before its answer has
+ * begun: another list goes on with the next row. */
+static void test_goes_on_behind_the_last_row(void **state)
+{
+    (void)state;
+    for (int given = 0; given <= ROWS; given++) {
+        avito_chats_query q = all_pages();
+        struct lane l;
+        avito_chat chat;
+        char asked[40];
+        lane_init(&l, 512);
+        script_connect(&l.script);
+        give_page(&l.script, 0, true);
+        if (given > LIMIT) {
+            give_page(&l.script, STEP, false);
+        }
+        assert_int_equal(lane_run(&l, avito_list_chats(&l.client, 1, &q, &l.arena)), AVITO_OK);
+        for (int i = 0; i < given; i++) {
+            assert_int_equal(lane_run(&l, avito_next_chat(&l.client, &chat)), AVITO_OK);
+            assert_int_equal(atoi(chat.id.ptr + 1), i);
+        }
+        (void)lane_run(&l, avito_list_end(&l.client, 1000000));
+        assert_int_equal(avito_list_offset(&l.client), given);
+        q.offset = avito_list_offset(&l.client);
+        q.all_pages = false;
+        give_page(&l.script, given, false);
+        assert_int_equal(lane_run(&l, avito_list_chats(&l.client, 1, &q, &l.arena)), AVITO_OK);
+        assert_int_equal(avito_list_offset(&l.client), given);
+        assert_int_equal(lane_run(&l, avito_next_chat(&l.client, &chat)), AVITO_OK);
+        assert_int_equal(atoi(chat.id.ptr + 1), given);
+        assert_int_equal(avito_list_offset(&l.client), given + 1);
+        (void)snprintf(asked, sizeof asked, "offset=%d", given);
+        assert_true(given == 0 || asked_for(&l.script, given > LIMIT ? 2 : 1, asked));
+        (void)lane_run(&l, avito_list_end(&l.client, 1000000));
+        lane_free(&l);
+    }
+    assert_int_equal(avito_list_offset(NULL), 0);
+}
+
+/* A page that does not come does not count the one before twice. */
+static void test_goes_on_where_a_page_failed(void **state)
+{
+    struct lane l;
+    int rows;
+
+    (void)state;
+    lane_init(&l, 512);
+    script_connect(&l.script);
+    give_page(&l.script, 0, true);
+    give(&l.script, 503, "{}");
+    assert_int_equal(list_chats(&l), AVITO_OK);
+    assert_int_equal(next_chats(&l, &rows), AVITO_ERR_SERVER);
+    assert_int_equal(rows, LIMIT);
+    assert_in_range(avito_list_offset(&l.client), STEP, LIMIT);
+    lane_free(&l);
+}
+
+/* ---- messages know their chat ---- */
+
+static void test_messages_of_a_list_have_its_chat(void **state)
+{
+    static const char three[] =
+        "{\"messages\":[{\"id\":\"a\",\"author_id\":1},{\"id\":\"b\",\"author_id\":2,\"chat_id\":"
+        "\"of another\"},{\"id\":\"c\",\"author_id\":1}],\"meta\":{\"has_more\":false}}";
+    struct lane l;
+    avito_messages all;
+    avito_message m;
+
+    (void)state;
+    lane_init(&l, 512);
+    script_connect(&l.script);
+    give(&l.script, 200, three);
+    assert_int_equal(
+        lane_run(&l, avito_get_messages(&l.client, 1, "u2i-a~b", NULL, &l.arena, &all)), AVITO_OK);
+    assert_int_equal(all.count, 3);
+    for (size_t i = 0; i < all.count; i++) {
+        assert_true(avito_str_equal(all.items[i].chat_id, "u2i-a~b"));
+    }
+    avito_arena_reset(&l.arena);
+    give(&l.script, 200, three);
+    assert_int_equal(lane_run(&l, avito_list_messages(&l.client, 1, "u2i-a~b", NULL, &l.arena)),
+                     AVITO_OK);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(lane_run(&l, avito_next_message(&l.client, &m)), AVITO_OK);
+        assert_true(avito_str_equal(m.chat_id, "u2i-a~b"));
+    }
+    assert_int_equal(lane_run(&l, avito_next_message(&l.client, &m)), AVITO_END);
+    lane_free(&l);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -713,6 +805,9 @@ int main(void)
         cmocka_unit_test(test_end_does_not_wait_for_nothing),
         cmocka_unit_test(test_end_waits_for_the_rest),
         cmocka_unit_test(test_end_drops_so_many_bytes),
+        cmocka_unit_test(test_goes_on_behind_the_last_row),
+        cmocka_unit_test(test_goes_on_where_a_page_failed),
+        cmocka_unit_test(test_messages_of_a_list_have_its_chat),
     };
 
     return cmocka_run_group_tests_name("lists", tests, NULL, NULL);

@@ -686,6 +686,68 @@ static void test_refresh_without_a_refresh_token(void **state)
     }
 }
 
+/* ---- an account by consent ---- */
+
+static void begin_by_consent(struct lane *l, const char *refresh_token, bool nothing_stored)
+{
+    begin(l, nothing_stored);
+    l->stored_refresh = refresh_token;
+    assert_int_equal(avito_account_by_consent(&l->account), AVITO_OK);
+}
+
+/* Without a refresh token nothing leaves: the client credentials would open another account, and so might a
+ * token that has none. Whoever consents meanwhile, through another program, is noticed. */
+static void test_by_consent_without_a_refresh_token(void **state)
+{
+    (void)state;
+    for (int nothing = 0; nothing < 2; nothing++) {
+        struct lane l;
+        begin_by_consent(&l, NULL, nothing == 1);
+        expect(&l, AVITO_ERR_REFRESH_TOKEN);
+        assert_int_equal(lane_run(&l, avito_get_token(&l.client, NULL)), AVITO_ERR_REFRESH_TOKEN);
+        assert_int_equal(lane_run(&l, avito_refresh_token(&l.client, NULL)),
+                         AVITO_ERR_REFRESH_TOKEN);
+        assert_int_equal(l.script.connects, 0);
+        l.no_token = false;
+        l.stored_refresh = "come-meanwhile";
+        ask_self(&l.script, LANE_TOKEN, 200, ME);
+        expect(&l, AVITO_OK);
+        all_played(&l);
+    }
+    assert_int_equal(avito_account_by_consent(NULL), AVITO_ERR_ARGUMENT);
+}
+
+static void test_by_consent_is_renewed_by_its_refresh_token(void **state)
+{
+    struct lane l;
+
+    (void)state;
+    begin_by_consent(&l, "consent", false);
+    ask_self(&l.script, LANE_TOKEN, 403, EXPIRED);
+    refresh(&l.script, "consent", 200, P1);
+    ask_self(&l.script, "pair-token-222222", 200, ME);
+    expect(&l, AVITO_OK);
+    all_played(&l);
+}
+
+/* A code that brought no refresh token is good for as long as its token, and for no other account. */
+static void test_by_consent_of_a_day(void **state)
+{
+    struct lane l;
+
+    (void)state;
+    begin_by_consent(&l, NULL, true);
+    expect_post(&l.script, "grant_type=authorization_code&code=abc");
+    script_answer_json(&l.script, 200, T1, strlen(T1));
+    ask_self(&l.script, "first-token-000000", 200, ME);
+    assert_int_equal(lane_run(&l, avito_exchange_code(&l.client, "abc", NULL)), AVITO_OK);
+    expect(&l, AVITO_OK);
+    clock_advance(&l.clock, 86400u * 1000u);
+    expect(&l, AVITO_ERR_REFRESH_TOKEN);
+    assert_int_equal(lane_run(&l, avito_get_token(&l.client, NULL)), AVITO_ERR_REFRESH_TOKEN);
+    all_played(&l);
+}
+
 /* It may be spent when it left, and neither a pair nor a refusal came, be it for want of bytes. */
 static void test_refresh_in_doubt(void **state)
 {
@@ -1526,6 +1588,9 @@ int main(void)
         cmocka_unit_test(test_exchange_code),
         cmocka_unit_test(test_exchange_code_names_the_address),
         cmocka_unit_test(test_refresh_without_a_refresh_token),
+        cmocka_unit_test(test_by_consent_without_a_refresh_token),
+        cmocka_unit_test(test_by_consent_is_renewed_by_its_refresh_token),
+        cmocka_unit_test(test_by_consent_of_a_day),
         cmocka_unit_test(test_refresh_in_doubt),
         cmocka_unit_test(test_refused_refresh_token),
         cmocka_unit_test(test_long_token_through_a_small_window),

@@ -6,7 +6,10 @@
  *     hosted open                 opens it and says what came of it
  *     hosted wait|step FOLDER N   gets self N times, waiting or in a loop of poll(); prints look-ups and
  *                                 the longest step in milliseconds
+ *     hosted consent|fresh|reading FOLDER N   the same with .by_consent, .fresh_token, .folder_may_fail
  *     hosted once FOLDER CHAT KEY TEXT
+ *     hosted told FOLDER CHAT KEY TEXT        the same, and what avito_store_last_send() has of it
+ *     hosted picture FOLDER CHAT KEY FILE     once, a picture
  *     hosted gone                 closed while a name is being looked up
  *     hosted sign-in CA_FILE      signs in with these roots, and says who it is or what went wrong
  *     hosted inbox FOLDER         gives the next message that is new, holding the folder's inbox
@@ -103,11 +106,14 @@ static int failed(int rc)
     return 1;
 }
 
-static int selves(avito_posix_options *o, const char *folder, int times, bool never_wait)
+static int selves(avito_posix_options *o, const char *how, const char *folder, int times)
 {
     int rc;
 
-    o->client.never_wait = never_wait;
+    o->client.never_wait = strcmp(how, "step") == 0;
+    o->by_consent = strcmp(how, "consent") == 0;
+    o->fresh_token = strcmp(how, "fresh") == 0;
+    o->folder_may_fail = strcmp(how, "reading") == 0;
     o->folder = folder[0] != '\0' ? folder : NULL;
     rc = timed(avito_posix_clock_ms(NULL), avito_posix_open(&avito, o));
     if (rc != AVITO_OK) {
@@ -125,15 +131,41 @@ static int selves(avito_posix_options *o, const char *folder, int times, bool ne
         avito_arena_reset(&avito.arena);
         avito_client_close(&avito.client); /* the next one connects again */
     }
+    if (o->folder_may_fail && avito_store_errno(&avito.store) != 0) {
+        printf("not kept: %s\n", avito_store_problem(&avito.store));
+    }
     printf("look-ups %d, longest %u ms\n", atomic_load(&look_ups), (unsigned)longest);
     avito_posix_close(&avito);
     return 0;
 }
 
+static int send_picture(int64_t user_id, char **argv, avito_outcome *outcome)
+{
+    avito_uploaded_image uploaded;
+    avito_image_file image;
+    int rc = avito_image_from_file(&image, argv[5]);
+
+    if (rc == AVITO_OK) {
+        rc = avito_upload_image(&avito.client, user_id, &image.source, &avito.arena, &uploaded);
+        avito_image_file_close(&image);
+    }
+    return rc == AVITO_OK
+               ? avito_send_image_once(&avito.client, &avito.store, user_id, argv[3], argv[4],
+                                       uploaded.image_id.ptr, &avito.arena, outcome)
+               : rc;
+}
+
+static void tell(const avito_store_send *send)
+{
+    printf("key %s, chat %s, text %s, id %s, %s\n", send->key, send->chat_id, send->text,
+           send->message_id, send->ended != 0 ? "settled" : "not settled");
+}
+
 static int once(avito_posix_options *o, char **argv)
 {
     static const char *const outcomes[] = {"not sent", "sent", "cannot tell"};
-    avito_outcome outcome;
+    const bool picture = strcmp(argv[1], "picture") == 0;
+    avito_outcome outcome = AVITO_NOT_SENT;
     avito_self me;
     int rc;
 
@@ -144,12 +176,19 @@ static int once(avito_posix_options *o, char **argv)
     if (rc != AVITO_OK) {
         return failed(rc);
     }
-    rc = avito_send_once(&avito.client, &avito.store, me.id, argv[3], argv[4], argv[5],
-                         &avito.arena, &outcome);
+    if (avito_store_last_send(&avito.store) != NULL) {
+        printf("nothing was sent yet\n");
+    }
+    rc = picture ? send_picture(me.id, argv, &outcome)
+                 : avito_send_once(&avito.client, &avito.store, me.id, argv[3], argv[4], argv[5],
+                                   &avito.arena, &outcome);
     if (rc < 0) {
         (void)failed(rc);
     }
     printf("%d %s\n", rc < 0 ? -1 : rc, outcomes[outcome]);
+    if (strcmp(argv[1], "once") != 0) {
+        tell(avito_store_last_send(&avito.store));
+    }
     avito_posix_close(&avito);
     return 0;
 }
@@ -211,6 +250,19 @@ static int hold(avito_posix_options *o)
     return end(rc);
 }
 
+/* The same roots, by a program that opens the parts itself. */
+static size_t loaded_alone(void)
+{
+    static char memory[AVITO_POSIX_ROOTS_CAP];
+    avito_anchors anchors;
+    const char *file = avito_posix_ca_file(NULL);
+
+    return file != NULL &&
+                   avito_anchors_load_file(&anchors, memory, sizeof memory, file) == AVITO_OK
+               ? anchors.count
+               : 0;
+}
+
 int main(int argc, char **argv)
 {
     avito_posix_options o = avito_posix_options_default();
@@ -223,6 +275,9 @@ int main(int argc, char **argv)
             return failed(rc);
         }
         printf("open, %zu roots\n", avito.anchors.count);
+        if (loaded_alone() != avito.anchors.count) {
+            printf("the file is another\n");
+        }
         avito_posix_close(&avito);
         return 0;
     }
@@ -236,7 +291,7 @@ int main(int argc, char **argv)
         return strcmp(argv[1], "inbox") == 0 ? inbox(&o) : hold(&o);
     }
     if (argc == 4) {
-        return selves(&o, argv[2], atoi(argv[3]), strcmp(argv[1], "step") == 0);
+        return selves(&o, argv[1], argv[2], atoi(argv[3]));
     }
     if (argc == 6) {
         return once(&o, argv);

@@ -145,6 +145,71 @@ def once():
               results)
 
 
+def told():
+    """What became of a send, from the struct that knows."""
+    with Simulator("--chats", "1") as service, tempfile.TemporaryDirectory() as folder:
+        chat = service.door("chats")["chats"][0]["id"]
+
+        def send(how, key, text, plan=None):
+            if plan:
+                service.door("fault", {"plan": plan})
+            out = run(service.environment(), how, f"{folder}/state", chat, key, text)
+            service.door("fault", {"clear": True})
+            return out
+
+        def newest():
+            return [m for m in service.door("store")["messages"] if m["chat_id"] == chat][-1]
+
+        out = send("told", "1", "А")
+        last = newest()["id"]
+        check(out == f"0 sent\nkey 1, chat {chat}, text А, id {last}, settled\n", "the id of what was sent", out, last)
+        check(send("told", "1", "А") == "2 sent" + out[6:], "and of what was sent before")
+        out = send("told", "2", "Б", "send_message:stored_no_answer:1")
+        check(out.endswith(f"-1 cannot tell\nkey 2, chat {chat}, text Б, id , not settled\n"), "no id while nobody knows", out)
+        out = send("told", "2", "Б")
+        check(out == f"0 sent\nkey 2, chat {chat}, text Б, id {newest()['id']}, settled\n", "it is there when the chat was read back", out)
+        picture = f"{folder}/a.jpg"
+        with open(picture, "wb") as file:
+            file.write(b"\xff\xd8\xff\xe0" + bytes(100) + b"\xff\xd9")
+        out = send("picture", "3", picture)
+        check(out == f"0 sent\nkey 3, chat {chat}, text , id {newest()['id']}, settled\n" and newest()["type"] == "image",
+              "a picture once, and its id", out, newest())
+        check(send("picture", "3", picture).startswith("2 sent\n"), "and not again")
+        out = send("picture", "4", picture, "send_image_message:stored_no_answer:1")
+        check("-1 cannot tell\n" in out, "a picture whose answer is lost: cannot tell", out)
+        count = len(service.door("store")["messages"])
+        out = send("picture", "4", picture)
+        check(out.startswith("0 sent\n") and f"id {newest()['id']}, settled" in out and len(service.door("store")["messages"]) == count,
+              "is found in the chat, and not sent again", out)
+
+
+def folders():
+    """Whose token is used, and what is kept where nothing can be."""
+    with Simulator() as service, tempfile.TemporaryDirectory() as folder:
+        state = f"{folder}/state"
+        run(service.environment(), "wait", state, "1")
+        with open(f"{state}/tokens", encoding="utf-8") as file:
+            first = file.read()
+        out = run(service.environment(), "consent", state, "1")
+        check(out.startswith("REFRESH_TOKEN: refresh token was refused or may be spent"),
+              "an account by consent uses no token without a refresh token, and asks for none", out)
+        out = run(service.environment(AVITO_CLIENT_SECRET="another"), "fresh", state, "1")
+        check(out.startswith("CREDENTIALS"), "a login does not use the stored token", out)
+        out = run(service.environment(), "fresh", state, "2")
+        with open(f"{state}/tokens", encoding="utf-8") as file:
+            second = file.read()
+        check(out.count("account 350000001") == 2 and second != first, "its own is kept", out)
+        out = run(service.environment(AVITO_CLIENT_SECRET="another"), "wait", state, "1")
+        check("account 350000001" in out, "and used from then on", out)
+        out = run(service.environment(), "reading", "/dev/null/x", "2")
+        check(out.count("account 350000001") == 2 and "not kept: /dev/null/x: cannot be made: Not a directory\n" in out,
+              "who only reads goes on without a folder, and can say so", out)
+        done = subprocess.run(["sh", "-c", f"ulimit -f 0; exec {PROGRAM} reading {folder}/full 2"], stdout=subprocess.PIPE,
+                              env=service.environment(), text=True, check=False, restore_signals=False)
+        check(done.stdout.count("account 350000001") == 2 and "not kept: " in done.stdout and "File too large" in done.stdout,
+              "... and where the token cannot be written", done.stdout)
+
+
 def signing_in():
     def sign_in(ca_file, **more):
         done = subprocess.run([PROGRAM, "sign-in", ca_file], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
@@ -195,7 +260,7 @@ def inbox():
 
 def main():
     if build():
-        for part in (opening, look_ups, sharing, once, signing_in, inbox):
+        for part in (opening, look_ups, sharing, once, told, folders, signing_in, inbox):
             part()
 
 

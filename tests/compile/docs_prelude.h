@@ -16,6 +16,7 @@ static avito_chats chats;
 static avito_chat chat;
 static avito_messages messages;
 static avito_message message;
+static avito_chats_query chats_query;
 static avito_event event;
 static int64_t user_id;
 static const char *chat_id, *text;

@@ -150,16 +150,19 @@ static const char *const along[] = {"avito_step",
                                     "avito_list_end",
                                     "avito_inbox_next",
                                     "avito_send_once",
+                                    "avito_send_image_once",
                                     "avito_webhook_receive",
                                     "avito_posix_sign_in"};
 
 /* They move no byte: they set something up, look at what is here, or decode it. */
 static const char *const quiet[] = {
-    "avito_client_init",     "avito_wants",         "avito_confirm_sends",  "avito_inbox_init",
-    "avito_inbox_accept",    "avito_inbox_offer",   "avito_inbox_wants",    "avito_webhook_init",
-    "avito_webhook_wants",   "avito_webhook_event", "avito_webhook_status", "avito_tcp_init",
-    "avito_tcp_fd",          "avito_tls_init",      "avito_tls_suite",      "avito_tls_set_session",
-    "avito_tls_get_session", "avito_posix_open",    "avito_posix_perror"};
+    "avito_list_offset",     "avito_account_by_consent", "avito_client_init",
+    "avito_wants",           "avito_confirm_sends",      "avito_inbox_init",
+    "avito_inbox_accept",    "avito_inbox_offer",        "avito_inbox_wants",
+    "avito_webhook_init",    "avito_webhook_wants",      "avito_webhook_event",
+    "avito_webhook_status",  "avito_tcp_init",           "avito_tcp_fd",
+    "avito_tls_init",        "avito_tls_suite",          "avito_tls_set_session",
+    "avito_tls_get_session", "avito_posix_open",         "avito_posix_perror"};
 
 /* ---- the header's declarations ---- */
 
@@ -425,13 +428,12 @@ static void test_settled_send(void **state)
 }
 
 /* What is sent once is preceded by a look at the chat, and may be settled for .grace_s, by real time. */
-static void test_send_once(void **state)
+static void send_once(bool image)
 {
     static avito_store store;
     char folder[] = "/tmp/deadlines-XXXXXX", command[60];
     avito_store_options o = avito_store_options_default();
 
-    (void)state;
     assert_non_null(mkdtemp(folder));
     o.folder = folder;
     o.grace_s = 1;
@@ -441,8 +443,9 @@ static void test_send_once(void **state)
         begin_peer((enum anyone_habit)habit);
         begin_lane(anyone_transport(&w.peer, true), anyone_clock_ms);
         began = w.peer.now_ms;
-        assert_true(avito_send_once(&w.client, &store, USER, "u2i-a", "key", "x", &mine.arena,
-                                    &mine.outcome) < 0);
+        assert_true((image ? avito_send_image_once
+                           : avito_send_once)(&w.client, &store, USER, "u2i-a", "key", "x",
+                                              &mine.arena, &mine.outcome) < 0);
         assert_int_equal(mine.outcome, AVITO_NOT_SENT); /* the look has failed */
         assert_true(w.peer.now_ms - began <= most_ms());
         finish();
@@ -450,6 +453,13 @@ static void test_send_once(void **state)
     avito_store_close(&store);
     (void)snprintf(command, sizeof command, "rm -r %s", folder);
     assert_int_equal(system(command), 0);
+}
+
+static void test_send_once(void **state)
+{
+    (void)state;
+    send_once(false);
+    send_once(true);
 }
 
 /* ---- the inbox ---- */
