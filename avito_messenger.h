@@ -10130,12 +10130,12 @@ static const char *avitoi_fast_way(struct avitoi_json *j, const char *p, const c
  * Date counts, so that one wrong digit on a line without TLS moves nothing. Rows that do not
  * change, are foreign, or out of order cost requests and time, up to sweep_ms, but no message. A
  * time more than 300 seconds ahead of the Date, or beyond 32 bits (milliseconds), is not believed.
- * Such a message is given once, and each look at its chat refreshes what is remembered of it. If
- * the ring fills between two looks, the message comes again with the next one. A stored horizon
- * ahead of the Date goes back (AVITO_INBOX_TIME). A row without an id or a time is reported once,
- * with its id or that of its chat, and skipped. Without Date in the answers there are no late
- * looks: every chat within the overlap is read in each round, and the newest message takes the
- * place of the Date.
+ * Such a message is read twice, given once, and its id stays in the ring for as long as there is an
+ * older one that the horizon has passed. Without one the message may come again, so that others do
+ * not (AVITO_INBOX_OVERRUN). A stored horizon ahead of the Date goes back (AVITO_INBOX_TIME). A row
+ * without an id or a time is reported once, with its id or that of its chat, and skipped. Without
+ * Date in the answers there are no late looks: every chat within the overlap is read in each round,
+ * and the newest message takes the place of the Date.
  *
  * Requests. A quiet poll costs one. What costs more:
  *
@@ -10154,8 +10154,9 @@ static const char *avitoi_fast_way(struct avitoi_json *j, const char *p, const c
  * id has over 67 bytes (they have 26, seen; UNREACHABLE says so). A message that does not fit the
  * arena, or breaks the model, twice in a row is reported with its id and then skipped. What a
  * digit that changed on a line without TLS hides is found by the next look at its chat. If it is in
- * an id, the message may come twice, once under a wrong one. If it is in a time of the first round
- * of AVITO_START_NOW, a new message may count as one that was there already.
+ * an id, the message may come twice, once under a wrong one. If it makes an old message newer than
+ * the horizon, that one may come again. If it is in a time of the first round of AVITO_START_NOW, a
+ * new message may count as one that was there already.
  *
  * AVITO_START_NOW gives nothing of what is there already: all of the list is read for its newest
  * time, and what the first round finds in that second is known, with what arrives in it meanwhile.
@@ -10577,6 +10578,7 @@ typedef struct avito_inbox {
         /* Of the round. */
         bool at_end;        /* it read all of the list */
         bool looked;        /* chats were read in this pass */
+        bool odd_lost;      /* the ring was too small for times that are not believed */
         bool missed;        /* a chat may have slipped by, or was not asked for since it was refused */
         uint8_t extra;      /* passes more */
         uint8_t late_left;  /* late looks that it may still take */
@@ -13707,7 +13709,8 @@ struct avitoi_inbox_state {
     uint8_t account[8]; /* user_id; 0: saved by version 0.1.0 */
 };
 
-/* An id that was accepted. All zero: empty. */
+/* An id that was accepted. All zero: empty. A time that is not believed is kept as it is: UINT32_MAX for
+ * none. */
 struct avitoi_inbox_entry {
     uint8_t hash[8];
     uint8_t created[4];
@@ -13769,18 +13772,70 @@ static AVITOI_INLINE bool avitoi_inbox_ring_is(const struct avitoi_inbox_entry *
            avitoi_inbox_get(p->hash + 4) == (uint32_t)(hash >> 32);
 }
 
-/* The entry of a message, else an empty one, else that of the oldest. */
+/* ---- time, as the service has it ---- */
+
+AVITOI_APART static uint32_t avitoi_inbox_seconds(int64_t time)
+{
+    return time < 0 ? 0u : time > (int64_t)UINT32_MAX ? UINT32_MAX : (uint32_t)time;
+}
+
+/* As the ring keeps it, which takes 0 for an empty entry. */
+static uint32_t avitoi_inbox_dated(uint32_t time)
+{
+    return time != 0 ? time : UINT32_MAX;
+}
+
+/* The smaller Date of the last two answers, so that one wrong digit takes nothing with it; 0: not
+ * known. */
+AVITOI_APART static uint32_t avitoi_inbox_now(const avito_inbox *in)
+{
+    return in->priv.date < in->priv.before ? in->priv.date : in->priv.before;
+}
+
+/* The last time that is believed: slack counts from the larger Date of the two. What does not fit 32
+ * bits, as milliseconds do not, is never believed. */
+static uint32_t avitoi_inbox_ceiling(const avito_inbox *in)
+{
+    const uint32_t late = in->priv.date > in->priv.before ? in->priv.date : in->priv.before;
+    return (avitoi_inbox_now(in) == 0 || late > UINT32_MAX - 1u - AVITOI_INBOX_SLACK_S)
+               ? UINT32_MAX - 1u
+               : late + AVITOI_INBOX_SLACK_S;
+}
+
+AVITOI_APART static bool avitoi_inbox_is_odd(const avito_inbox *in, uint32_t time)
+{
+    return time == 0 || time > avitoi_inbox_ceiling(in);
+}
+
+/* ---- the ring ---- */
+
+/* How long a time keeps its id: what is older is forgotten first, and what is below the horizon does no
+ * harm then. A time that is not believed says nothing of that. The id is kept for as long as there is
+ * something below the horizon, but other messages do not suffer from it. */
+static uint32_t avitoi_inbox_ring_age(const avito_inbox *in, uint32_t created)
+{
+    return created > avitoi_inbox_ceiling(in) ? avitoi_inbox_horizon(in) : created;
+}
+
+/* The entry of a message, else an empty one, else that of the oldest. Of several, not always the same
+ * one: two that are listed would take each other's place for ever, beside others that are not. */
 static struct avitoi_inbox_entry *avitoi_inbox_ring_find(const avito_inbox *in, uint64_t hash)
 {
-    struct avitoi_inbox_entry *p = avitoi_inbox_ring(in), *oldest = p;
-    uint32_t left = avitoi_inbox_ring_count(in);
-    for (; left > 0; left--, p++) {
+    struct avitoi_inbox_entry *const ring = avitoi_inbox_ring(in);
+    const uint32_t count = avitoi_inbox_ring_count(in);
+    struct avitoi_inbox_entry *p = ring + avitoi_inbox_get(avitoi_inbox_state_of(in)->sequence) % count;
+    struct avitoi_inbox_entry *oldest = p;
+    uint32_t left = count, least = UINT32_MAX;
+    for (; left > 0; left--) {
+        const uint32_t age = avitoi_inbox_ring_age(in, avitoi_inbox_get(p->created));
         if (avitoi_inbox_ring_is(p, hash)) {
             return p;
         }
-        if (avitoi_inbox_get(p->created) < avitoi_inbox_get(oldest->created)) {
+        if (age < least) {
+            least = age;
             oldest = p;
         }
+        p = p + 1 < ring + count ? p + 1 : ring;
     }
     return oldest;
 }
@@ -13796,7 +13851,8 @@ static uint32_t avitoi_inbox_ring_oldest(const avito_inbox *in)
     return avitoi_inbox_get(avitoi_inbox_ring_find(in, 0)->created);
 }
 
-/* More than three quarters of the ring are needed: the horizon must move. */
+/* More than three quarters of the ring are needed: the horizon must move, which helps where times are
+ * believed. */
 static bool avitoi_inbox_ring_pressed(const avito_inbox *in)
 {
     const struct avitoi_inbox_entry *p = avitoi_inbox_ring(in);
@@ -13804,20 +13860,26 @@ static bool avitoi_inbox_ring_pressed(const avito_inbox *in)
     uint32_t left = count, needed = 0;
     for (; left > 0; left--, p++) {
         const uint32_t created = avitoi_inbox_get(p->created);
-        needed += (created != 0 && created >= horizon) ? 1u : 0u;
+        needed += (created >= horizon && !avitoi_inbox_is_odd(in, created)) ? 1u : 0u;
     }
     return needed > count - count / 4u;
 }
 
+static bool avitoi_inbox_overflows(const avito_inbox *in)
+{
+    return in->priv.overrun || in->priv.odd_lost;
+}
+
 /* What a full ring forgets, or does not learn, may be given again if it is still read: an overrun. 0:
- * it is not full. */
+ * it is not full. Where the time is not believed the horizon is no help, and need not move. */
 static void avitoi_inbox_ring_forgets(avito_inbox *in, uint32_t created)
 {
     if (created > 0 &&
         (created >= avitoi_inbox_horizon(in) || in->priv.stage == AVITOI_INBOX_UNREAD)) {
         in->priv.events |= AVITO_INBOX_OVERRUN;
-        in->priv.raised = in->priv.raised || !in->priv.overrun; /* the first of a round is enough */
-        in->priv.overrun = true;
+        in->priv.raised = in->priv.raised || !avitoi_inbox_overflows(in); /* once in a round */
+        in->priv.overrun = in->priv.overrun || !avitoi_inbox_is_odd(in, created);
+        in->priv.odd_lost = in->priv.odd_lost || avitoi_inbox_is_odd(in, created);
     }
 }
 
@@ -13825,11 +13887,12 @@ static void avitoi_inbox_ring_add(avito_inbox *in, uint64_t hash, uint32_t creat
 {
     struct avitoi_inbox_entry *p = avitoi_inbox_ring_find(in, hash);
     const uint32_t oldest = avitoi_inbox_get(p->created);
+    const bool fits = avitoi_inbox_ring_age(in, oldest) <= avitoi_inbox_ring_age(in, created);
     if (avitoi_inbox_ring_is(p, hash)) {
         return;
     }
-    avitoi_inbox_ring_forgets(in, oldest < created ? oldest : created);
-    if (oldest <= created) {
+    avitoi_inbox_ring_forgets(in, fits ? oldest : created);
+    if (fits) {
         avitoi_inbox_put(p->hash, (uint32_t)hash);
         avitoi_inbox_put(p->hash + 4, (uint32_t)(hash >> 32));
         avitoi_inbox_put(p->created, created);
@@ -13939,66 +14002,18 @@ static int avitoi_inbox_load(avito_inbox *in)
     return AVITO_OK;
 }
 
-/* ---- time, as the service has it ---- */
-
-AVITOI_APART static uint32_t avitoi_inbox_seconds(int64_t time)
-{
-    return time < 0 ? 0u : time > (int64_t)UINT32_MAX ? UINT32_MAX : (uint32_t)time;
-}
-
-/* The smaller Date of the last two answers, so that one wrong digit takes nothing with it; 0: not
- * known. */
-AVITOI_APART static uint32_t avitoi_inbox_now(const avito_inbox *in)
-{
-    return in->priv.date < in->priv.before ? in->priv.date : in->priv.before;
-}
-
-/* The last time that is believed: slack counts from the larger Date of the two. What does not fit 32
- * bits, as milliseconds do not, is never believed. */
-static uint32_t avitoi_inbox_ceiling(const avito_inbox *in)
-{
-    const uint32_t late = in->priv.date > in->priv.before ? in->priv.date : in->priv.before;
-    return (avitoi_inbox_now(in) == 0 || late > UINT32_MAX - 1u - AVITOI_INBOX_SLACK_S)
-               ? UINT32_MAX - 1u
-               : late + AVITOI_INBOX_SLACK_S;
-}
-
-AVITOI_APART static bool avitoi_inbox_is_odd(const avito_inbox *in, uint32_t time)
-{
-    return time == 0 || time > avitoi_inbox_ceiling(in);
-}
-
-/* In place of a time that is not believed. */
-static uint32_t avitoi_inbox_present(const avito_inbox *in)
-{
-    const uint32_t now = avitoi_inbox_now(in);
-    return now != 0 ? now : in->priv.newest + (in->priv.newest == 0 ? 1u : 0u);
-}
-
-AVITOI_APART static uint32_t avitoi_inbox_time(const avito_inbox *in, uint32_t time)
-{
-    return avitoi_inbox_is_odd(in, time) ? avitoi_inbox_present(in) : time;
-}
-
 static uint32_t avitoi_inbox_minus_overlap(const avito_inbox *in, uint32_t time)
 {
     return time > in->o.overlap_s ? time - in->o.overlap_s : 0u;
 }
 
-/* Stored times that turn out to be too late go back: that of an id in the ring to the present, a horizon
- * that hides what comes to where it would be without them. */
+/* A stored horizon that turns out to be too late hides what comes: it goes back to where it would be
+ * without that. */
 static void avitoi_inbox_set_back(avito_inbox *in)
 {
-    const uint32_t ceiling = avitoi_inbox_ceiling(in), now = avitoi_inbox_now(in);
-    struct avitoi_inbox_entry *p = avitoi_inbox_ring(in);
-    uint32_t left = avitoi_inbox_ring_count(in);
-    for (; left > 0; left--, p++) {
-        if (avitoi_inbox_get(p->created) > ceiling) {
-            avitoi_inbox_put(p->created, now);
-        }
-    }
-    if (avitoi_inbox_horizon(in) > ceiling) {
-        avitoi_inbox_put(avitoi_inbox_state_of(in)->horizon, avitoi_inbox_minus_overlap(in, now));
+    if (avitoi_inbox_horizon(in) > avitoi_inbox_ceiling(in)) {
+        avitoi_inbox_put(avitoi_inbox_state_of(in)->horizon,
+                         avitoi_inbox_minus_overlap(in, avitoi_inbox_now(in)));
         in->priv.unsaved = true;
         avitoi_inbox_raise(in, AVITO_INBOX_TIME);
     }
@@ -14133,7 +14148,7 @@ static void avitoi_inbox_record_read(avito_inbox *in)
     struct avitoi_inbox_record *r = avitoi_inbox_record_find(in, in->priv.chat);
     const uint32_t look = in->priv.look;
     const bool flawed = (in->priv.flaws & (AVITOI_INBOX_CUT | AVITOI_INBOX_ODD)) != 0;
-    uint32_t moved = avitoi_inbox_time(in, in->priv.chat_updated);
+    uint32_t moved = in->priv.chat_updated;
     if (look == 0 || (in->priv.flaws & AVITOI_INBOX_LACKS) != 0 ||
         in->priv.stage == AVITOI_INBOX_LEARNS) {
         if (r != NULL) {
@@ -14146,7 +14161,9 @@ static void avitoi_inbox_record_read(avito_inbox *in)
         r->until = look >= r->until ? 0u : r->until;
         return;
     }
-    moved = moved > look || (in->priv.flaws & AVITOI_INBOX_ODD) != 0 ? look : moved;
+    if (moved - 1u >= look || (in->priv.flaws & AVITOI_INBOX_ODD) != 0) { /* 0: not known */
+        moved = look;
+    }
     avitoi_inbox_record_put(in, in->priv.chat_row, moved,
                             (flawed ? look : moved) + in->o.overlap_s);
 }
@@ -14352,17 +14369,13 @@ static const char *avitoi_inbox_culprit(const avito_inbox *in, const struct avit
     return row->rc < 0 ? in->client->priv.json.culprit : row->id.len == 0 ? "id" : time;
 }
 
-/* True when a row is met that was not reported yet. The ring remembers it for as long as it is listed. */
+/* True when a row is met that was not reported yet. */
 static bool avitoi_inbox_first_met(avito_inbox *in, uint64_t key)
 {
-    struct avitoi_inbox_entry *p = avitoi_inbox_ring_find(in, key);
-    if (avitoi_inbox_ring_is(p, key)) {
-        avitoi_inbox_put(p->created, avitoi_inbox_present(in));
-        return false;
-    }
-    avitoi_inbox_ring_add(in, key, avitoi_inbox_present(in));
-    in->priv.unsaved = true;
-    return true;
+    const bool known = avitoi_inbox_ring_has(in, key);
+    avitoi_inbox_ring_add(in, key, UINT32_MAX);
+    in->priv.unsaved = in->priv.unsaved || !known;
+    return !known;
 }
 
 /* Rows of one answer are to be in the order of their times, the newest first. That is said once. */
@@ -14380,12 +14393,13 @@ static bool avitoi_inbox_out_of_order(avito_inbox *in, uint32_t time)
 
 /* ---- pauses and failures ---- */
 
-/* While notifications come, polls are only a check, and rare. */
+/* While notifications come, polls are only a check, and rare. So they are when messages come again that
+ * no horizon tells from others. */
 static uint32_t avitoi_inbox_round_pause(const avito_inbox *in)
 {
     const uint32_t silent = avitoi_inbox_clock(in) - in->priv.heard_ms;
-    return in->priv.heard_ms != 0 && silent < in->o.slow_poll_ms ? in->o.slow_poll_ms
-                                                                 : in->o.poll_ms;
+    const bool heard = in->priv.heard_ms != 0 && silent < in->o.slow_poll_ms;
+    return heard || in->priv.odd_lost ? in->o.slow_poll_ms : in->o.poll_ms;
 }
 
 /* Waits, and goes on with the phase `resume`; WAIT: with a new round. */
@@ -14544,7 +14558,7 @@ static int avitoi_inbox_open(avito_inbox *in)
             in->priv.stage == AVITOI_INBOX_UNREAD ||
             (in->o.unread_only && !in->priv.all_chats && in->priv.stage != AVITOI_INBOX_NEW);
         avitoi_inbox_arena_to_queue(in); /* the program may have used it until now */
-        avitoi_inbox_arena_hold(in, reads ? in->priv.queue_end : avitoi_inbox_queue_room(in));
+        avitoi_inbox_arena_hold(in, avitoi_inbox_queue_room(in)); /* what fits does not depend on the queue */
     }
     rc = avitoi_list_get(c, rc, in->o.arena, NULL);
     in->priv.fills = in->o.arena->fills;
@@ -14847,8 +14861,9 @@ static void avitoi_inbox_drop(avito_inbox *in, int rc)
     in->priv.found = true;
 }
 
-/* A new message. If it has no time, or does not fit, it is read once more, alone. */
-static void avitoi_inbox_read_new(avito_inbox *in, const struct avitoi_inbox_row *row)
+/* A new message. If it does not fit, or its time is not believed, it is read once more, alone: a digit
+ * that changed on the way would make an old one new. */
+static void avitoi_inbox_read_new(avito_inbox *in, const struct avitoi_inbox_row *row, bool odd)
 {
     struct avitoi_json *j = &in->client->priv.json;
     const int rc = row->rc < 0                          ? row->rc
@@ -14858,7 +14873,7 @@ static void avitoi_inbox_read_new(avito_inbox *in, const struct avitoi_inbox_row
     avitoi_inbox_key_put(in, row->key);
     in->priv.key_row = (uint16_t)(in->priv.offset + in->priv.rows - 1u);
     in->priv.row_error = (int16_t)rc;
-    if (rc == AVITO_OK && avitoi_inbox_keep(in, row)) {
+    if (rc == AVITO_OK && (!odd || in->priv.limit == 1u) && avitoi_inbox_keep(in, row)) {
         in->priv.found = false;
         return;
     }
@@ -14875,9 +14890,12 @@ static void avitoi_inbox_read_new(avito_inbox *in, const struct avitoi_inbox_row
 static void avitoi_inbox_read_known(avito_inbox *in, const struct avitoi_inbox_row *row, bool odd)
 {
     const avito_message *m = row->message;
-    if (odd) { /* its time is no help: it is remembered from look to look */
-        (void)avitoi_inbox_first_met(in, row->key);
-    } else if (in->priv.owes_marks && row->time > avitoi_inbox_horizon(in) && m != NULL &&
+    struct avitoi_inbox_entry *p = avitoi_inbox_ring_find(in, row->key);
+    if (odd && !avitoi_inbox_is_odd(in, avitoi_inbox_get(p->created))) { /* it came otherwise */
+        avitoi_inbox_put(p->created, avitoi_inbox_dated(row->time));
+        in->priv.unsaved = true;
+    }
+    if (!odd && in->priv.owes_marks && row->time > avitoi_inbox_horizon(in) && m != NULL &&
                !m->is_own && m->has_is_read && !m->is_read && in->o.mark_as_read &&
                in->priv.mark == AVITOI_INBOX_MARK_NONE) {
         /* Its chat was not marked: perhaps the power went then. AVITO_START_NOW knows those of the
@@ -14906,16 +14924,17 @@ static uint32_t avitoi_inbox_learnt_until(const avito_inbox *in)
 /* A row that is not old: is it known? */
 static void avitoi_inbox_read_recent(avito_inbox *in, const struct avitoi_inbox_row *row, bool odd)
 {
-    const uint32_t created = avitoi_inbox_time(in, row->time);
+    const uint32_t created = avitoi_inbox_dated(row->time);
     if (avitoi_inbox_ring_has(in, row->key)) {
         avitoi_inbox_read_known(in, row, odd);
     } else if (in->priv.stage != AVITOI_INBOX_LEARNS) {
-        if (odd && row->time != 0 && (in->priv.flaws & AVITOI_INBOX_SAID) == 0) {
+        if (odd && row->time != 0 && in->priv.limit == 1u &&
+            (in->priv.flaws & AVITOI_INBOX_SAID) == 0) {
             in->priv.flaws |= AVITOI_INBOX_SAID;
             avitoi_inbox_raise(in, AVITO_INBOX_TIME);
         }
         in->priv.created = created;
-        avitoi_inbox_read_new(in, row);
+        avitoi_inbox_read_new(in, row, odd);
     } else if (odd || created <= avitoi_inbox_learnt_until(in)) { /* newer ones: the next round */
         avitoi_inbox_ring_add(in, row->key, created);
     }
@@ -15029,8 +15048,8 @@ static int avitoi_inbox_hand(avito_inbox *in, avito_message *out)
  * error. */
 static avitoi_call_result avitoi_inbox_give_alone(avito_inbox *in)
 {
-    const char *id =
-        in->o.arena->base + in->priv.queue_end + (size_t)in->priv.low_begin * AVITOI_ARENA_ALIGN;
+    const char *id = in->o.arena->base + avitoi_inbox_queue_room(in) +
+                     (size_t)in->priv.low_begin * AVITOI_ARENA_ALIGN;
     const bool alone = in->priv.limit == 1u;
     const int rc = in->priv.row_error;
     if (alone) {
@@ -15049,7 +15068,7 @@ static avitoi_call_result avitoi_inbox_chat_over(avito_inbox *in)
 {
     const bool owed =
         in->priv.mark == AVITOI_INBOX_MARK_OWED || in->priv.mark == AVITOI_INBOX_MARK_RETRY;
-    if (owed && !in->priv.overrun) {
+    if (owed && !avitoi_inbox_overflows(in)) {
         in->priv.anchor = 0;
         return (in->priv.flaws & (AVITOI_INBOX_CUT | AVITOI_INBOX_FRESH)) != 0
                    ? avitoi_inbox_read_top(in)
@@ -15423,6 +15442,7 @@ static avitoi_call_result avitoi_inbox_round_over(avito_inbox *in)
     }
     avitoi_inbox_rest(in, in->priv.rung ? 0u : avitoi_inbox_round_pause(in), AVITOI_INBOX_WAIT);
     in->priv.rung = false;
+    in->priv.odd_lost = false;
     in->priv.empty_pages = 0;
     in->priv.round_error = AVITO_OK;
     in->priv.chat_id[0] = '\0';
@@ -15677,7 +15697,7 @@ AVITO_API int avito_inbox_offer(avito_inbox *inbox, const avito_message *message
     }
     avitoi_inbox_hear(inbox);
     hash = avitoi_text_hash(message->id.ptr, message->id.len);
-    created = avitoi_inbox_time(inbox, avitoi_inbox_seconds(message->created));
+    created = avitoi_inbox_dated(avitoi_inbox_seconds(message->created));
     if (avitoi_inbox_ring_has(inbox, hash) || created < avitoi_inbox_horizon(inbox)) {
         return AVITO_END;
     }
@@ -15746,10 +15766,17 @@ AVITO_API avito_inbox_options avito_inbox_options_default(void)
     return options;
 }
 
+/* BUSY comes first: what this is called with says nothing of an inbox that is at work. */
 static int avitoi_inbox_options_check(const avito_client *client, const avito_inbox_options *options)
 {
-    if (!avitoi_machine_is_ready(client) || options == NULL || options->user_id <= 0 ||
-        options->state == NULL || options->arena == NULL || options->arena->base == NULL ||
+    if (!avitoi_machine_is_ready(client)) {
+        return AVITO_ERR_ARGUMENT;
+    }
+    if (client->priv.call != NULL || client->priv.inside) {
+        return AVITO_ERR_BUSY;
+    }
+    if (options == NULL || options->user_id <= 0 || options->state == NULL ||
+        options->arena == NULL || options->arena->base == NULL ||
         (options->save == NULL) != (options->load == NULL)) {
         return AVITO_ERR_ARGUMENT;
     }
@@ -15757,10 +15784,8 @@ static int avitoi_inbox_options_check(const avito_client *client, const avito_in
         options->arena->cap < AVITOI_INBOX_ARENA_MIN) {
         return AVITO_ERR_ROOM;
     }
-    if (AVITO_TINY && options->chats != NULL && options->records == NULL) {
-        return AVITO_ERR_OPTION_CHATS;
-    }
-    return client->priv.call != NULL || client->priv.inside ? AVITO_ERR_BUSY : AVITO_OK;
+    return AVITO_TINY && options->chats != NULL && options->records == NULL ? AVITO_ERR_OPTION_CHATS
+                                                                            : AVITO_OK;
 }
 
 AVITO_API int avito_inbox_init(avito_inbox *inbox, avito_client *client,

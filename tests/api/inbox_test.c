@@ -1273,6 +1273,124 @@ static void test_times_ahead_are_said(void **state)
     avito_client_close(&d->client);
 }
 
+static void a1_years_ahead(struct service *s, const char *request)
+{
+    (void)request;
+    replace(s, "\"id\":\"a1\",\"author_id\":7,\"created\":1",
+            "\"id\":\"a1\",\"author_id\":7,\"created\":2");
+}
+
+/* Messages of chat b, one at a time, of which the ring holds only the latest. */
+static void fill_ring(struct device *d, unsigned from, unsigned count)
+{
+    for (unsigned i = from; i < from + count; i++) {
+        char id[8], given[10];
+        (void)snprintf(id, sizeof id, "b%u", i);
+        (void)snprintf(given, sizeof given, "%s ", id);
+        write_message("b", id, (uint32_t)(d->clock.unix_s - T));
+        assert_within(d, 22, given); /* polls are rare for a while after a notification */
+        clock_advance(&d->clock, 400000);
+        assert_string_equal(device_round(d), "");
+    }
+}
+
+/* An id whose time is not believed stays in the ring while its chat rests and what is new fills it, also
+ * when a notification had the right time, and over a restart. */
+static void test_time_ahead_in_a_chat_that_rests(void **state)
+{
+    (void)state;
+    for (unsigned offered = 0; offered < 2; offered++) {
+        struct device *d = device_of(6, AVITO_START_SINCE);
+        d->dates = true;
+        d->clock.unix_s = T + 1000;
+        service.fault = a1_years_ahead;
+        assert_polls(d, 1, "");
+        write_message("a", "a1", 1010);
+        if (offered) {
+            avito_message m;
+            memset(&m, 0, sizeof m);
+            m.id.ptr = "a1";
+            m.id.len = 2;
+            m.created = T + 1010;
+            assert_int_equal(avito_inbox_offer(&d->inbox, &m), AVITO_OK);
+            assert_int_equal(avito_inbox_accept(&d->inbox), AVITO_OK);
+            assert_polls(d, 2, "");
+        } else {
+            assert_within(d, 2, "a1 ");
+        }
+        fill_ring(d, 1, 6);
+        avito_client_close(&d->client);
+        device_start(d);
+        fill_ring(d, 7, 6);
+        write_message("a", "a2", (uint32_t)(d->clock.unix_s - T));
+        assert_within(d, 22, "a2 ");
+        assert_polls(d, 60, "");
+        assert_int_equal(d->events & AVITO_INBOX_OVERRUN, 0);
+        avito_client_close(&d->client);
+    }
+}
+
+static void all_years_ahead(struct service *s, const char *request)
+{
+    char *at = s->body;
+    (void)request;
+    while (strstr(s->body, "messages") != NULL &&
+           (at = strstr(at, "\"author_id\":7,\"created\":1")) != NULL) {
+        at[strlen("\"author_id\":7,\"created\":")] = '2';
+    }
+}
+
+/* With more of those than the ring holds they come again, now and then, and that is said. Nothing is
+ * marked then. Other messages do not suffer: each comes once, and soon their chats are marked again. */
+static void test_more_times_ahead_than_the_ring_holds(void **state)
+{
+    struct device *d = device_of(4, AVITO_START_SINCE);
+    unsigned again = 0;
+    (void)state;
+    d->dates = true;
+    d->inbox.o.mark_as_read = true;
+    d->clock.unix_s = T + 1000;
+    service.fault = all_years_ahead;
+    write_messages("a", "a1 a2 a3 a4 a5 a6 ", 990, 1);
+    assert_string_equal(poll_of(d), "a1 a2 a3 a4 a5 a6 ");
+    assert_true((d->events & AVITO_INBOX_OVERRUN) != 0);
+    for (unsigned polls = 0; polls < 80; polls++) { /* twenty minutes */
+        again += *poll_of(d) != '\0';
+    }
+    assert_in_range(again, 1, 6);
+    assert_int_equal(service.marks, 0);
+    service.fault = NULL;
+    fill_ring(d, 1, 8);
+    assert_in_range(service.marks, 4, 8);
+    avito_client_close(&d->client);
+}
+
+static void a1_ahead_once(struct service *s, const char *request)
+{
+    if (s->faults == 0) {
+        a1_years_ahead(s, request);
+    }
+}
+
+/* A digit that changed on the way does not make an old message new. */
+static void test_old_message_with_a_changed_digit(void **state)
+{
+    struct device *d = device_of(4, AVITO_START_SINCE);
+    (void)state;
+    d->dates = true;
+    d->clock.unix_s = T + 1000;
+    write_message("a", "a1", 990);
+    assert_polls(d, 1, "a1 ");
+    fill_ring(d, 1, 6);
+    service.fault = a1_ahead_once;
+    write_message("a", "a2", (uint32_t)(d->clock.unix_s - T));
+    assert_within(d, 2, "a2 ");
+    assert_int_equal(service.faults, 1);
+    assert_polls(d, 40, "");
+    assert_int_equal(d->events, 0);
+    avito_client_close(&d->client);
+}
+
 /* ---------------------------------------------------------------- hooks and the arena between calls */
 
 static struct device *hooked;
@@ -1308,6 +1426,16 @@ static int call_from_save(void *ctx, int slot, const void *data, size_t len)
     return save_really(ctx, slot, data, len);
 }
 
+static int (*load_really)(void *ctx, int slot, void *data, size_t cap, size_t *len);
+
+/* Neither what is loaded nor the options that it is begun with are lost. */
+static int call_from_load(void *ctx, int slot, void *data, size_t cap, size_t *len)
+{
+    call_the_inbox();
+    assert_int_equal(avito_inbox_init(&hooked->inbox, &hooked->client, NULL), AVITO_ERR_BUSY);
+    return load_really(ctx, slot, data, cap, len);
+}
+
 /* A hook that calls the inbox is told that it is busy, and the round is as it would have been. */
 static void test_calls_from_hooks(void **state)
 {
@@ -1316,13 +1444,16 @@ static void test_calls_from_hooks(void **state)
     hooked = d;
     refused = 0;
     save_really = d->options.save;
+    load_really = d->options.load;
     d->options.save = call_from_save;
+    d->options.load = call_from_load;
     device_start(d);
+    assert_int_equal(refused, 2); /* one for each slot */
     service.fault = call_from_the_wire;
     write_messages("a", "a1 a2 ", 1, 1);
     write_message("b", "b1", 3);
     assert_string_equal(poll_of(d), "a1 a2 b1 ");
-    assert_in_range(refused, 3 + 3, 10); /* requests and saves */
+    assert_in_range(refused, 2 + 3 + 3, 12); /* requests and saves */
     assert_int_equal(d->errors, 0);
     avito_client_close(&d->client);
 }
@@ -1540,6 +1671,42 @@ static void test_bell_after_an_overrun(void **state)
     avito_inbox_doorbell(&d->inbox);
     assert_non_null(strstr(device_round(d), "a4 "));
     assert_string_equal(device_round(d), "");
+    avito_client_close(&d->client);
+}
+
+/* While chat b is read, chat d is emptied and a late message moves z up to the top: no row of the others
+ * moves, and z is not on the page that follows. */
+static void z_slips_by(struct service *s, const char *request)
+{
+    if (s->faults == 0 && strstr(request, "/chats/b/messages") != NULL) {
+        s->faults++;
+        s->count--; /* d1 */
+        write_message("z", "z1", 800);
+    }
+}
+
+/* Without room for records a chat may slip by a round. An overrun in it does not jump past the chat. */
+static void test_overrun_beside_a_chat_that_slips_by(void **state)
+{
+    struct device *d = device_of(2, AVITO_START_SINCE);
+    unsigned polls = 0;
+    (void)state;
+    d->dates = true;
+    d->clock.unix_s = T + 1000;
+    d->arena.cap = 640; /* three chats are queued at a time */
+    write_message("z", "z0", 100);
+    write_messages("a", "a1 ", 901, 0);
+    write_messages("b", "b1 ", 902, 0);
+    write_messages("c", "c1 ", 903, 0);
+    write_messages("d", "d1 ", 904, 0);
+    service.fault = z_slips_by;
+    assert_string_equal(poll_of(d), "b1 c1 a1 ");
+    assert_int_equal(service.faults, 1);
+    assert_int_equal(d->events & AVITO_INBOX_OVERRUN, AVITO_INBOX_OVERRUN);
+    while (strstr(poll_of(d), "z1 ") == NULL && polls < 30) {
+        polls++;
+    }
+    assert_in_range(polls, 0, 25); /* it is slow then: all of the others comes again */
     avito_client_close(&d->client);
 }
 
@@ -1809,6 +1976,9 @@ int main(void)
         cmocka_unit_test(test_chat_that_empties),
         cmocka_unit_test(test_order_of_pages),
         cmocka_unit_test(test_times_ahead_are_said),
+        cmocka_unit_test(test_time_ahead_in_a_chat_that_rests),
+        cmocka_unit_test(test_more_times_ahead_than_the_ring_holds),
+        cmocka_unit_test(test_old_message_with_a_changed_digit),
         cmocka_unit_test(test_calls_from_hooks),
         cmocka_unit_test(test_arena_used_in_between),
         cmocka_unit_test(test_inbox_that_did_not_begin),
@@ -1818,6 +1988,7 @@ int main(void)
         cmocka_unit_test(test_overrun_within_a_second),
         cmocka_unit_test(test_bell_after_an_overrun),
         cmocka_unit_test(test_overrun_is_said_after_a_restart),
+        cmocka_unit_test(test_overrun_beside_a_chat_that_slips_by),
         cmocka_unit_test(test_start_that_changes),
         cmocka_unit_test(test_rows_in_one_answer),
         cmocka_unit_test(test_rows_beyond_reach),

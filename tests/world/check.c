@@ -333,6 +333,13 @@ static void check_tariff(world *w, const avito_message *m)
     w->sentence_ms = w->tariff_read_ms;
 }
 
+/* A byte that was changed on the way made an old message look new: the time that it is given with is not
+ * the one that the service has. Nobody can tell, once the ring has forgotten what is as old as it is. */
+static bool made_new(const world *w, const note *n, const avito_message *m)
+{
+    return last_look(w, n->chat)->spoilt && !n->odd && m->created > n->created;
+}
+
 void check_given(world *w, const avito_message *m, bool polled)
 {
     note *n = check_find(w, m->id.ptr, m->id.len);
@@ -354,7 +361,7 @@ void check_given(world *w, const avito_message *m, bool polled)
     if (m->chat_id.ptr == NULL || strcmp(m->chat_id.ptr, n->chat) != 0) {
         fail(w, "receiving", "%s is given with chat %s", n->id, m->chat_id.ptr);
     }
-    if (n->accepted > 0 && !w->overrun) {
+    if (n->accepted > 0 && !w->overrun && !made_new(w, n, m)) {
         fail(w, "receiving", "%s is given again after it was accepted", n->id);
     }
     if (polled && forbidden(w, n) && !last_look(w, n->chat)->spoilt) {
