@@ -329,6 +329,13 @@ def in_russian():
         check("... and that it works again", wait_for(lambda: "снова на связи с брокером" in r.gateway.said, 20), r.gateway.said)
 
 
+def by_consent():
+    """Another person's account whose key is gone: not that of the client id's owner."""
+    with Rig(listens=None, more=["poll = 1", "consent = yes"]) as r:
+        check("without a refresh token an account by consent says so", wait_for(lambda: "shop: access was withdrawn" in r.gateway.said, 20), r.gateway.said)
+        check("... and is not asked for by the client id", r.service.door("stats")["tokens_issued"] == 0)
+
+
 def nobody_listens():
     with Rig(listens=("avito/+/status", "avito/+/state", "avito/gateway/#")) as r:
         r.write("слышит кто?")
@@ -659,7 +666,7 @@ print(json.dumps(seen))
         check("... both sent", all(x["outcome"] == "sent" for x, _ in results), results)
 
 
-SCENES = [messages, commands, bad_input, flood, at_once, broker_away, in_russian, nobody_listens, full_disk, webhooks, reload, home_assistant,
+SCENES = [messages, commands, bad_input, flood, at_once, broker_away, in_russian, by_consent, nobody_listens, full_disk, webhooks, reload, home_assistant,
           quiet_disk, old_broker, tls_and_passwords, pubacks, killed_in_a_send, service_away, paho]
 
 

@@ -365,6 +365,62 @@ def login(service, folder):
     os.chmod(path, 0o600)
 
 
+# Each call of the header, by a command: what is typed, and what it reads. {} are words that the service gives.
+BY_COMMAND = {
+    "get_token": ("login", "{id}\n{secret}\n"),
+    "exchange_code": ("login --browser partner", "{id}\n{secret}\n{code}\n"),
+    "refresh_token": ("whoami -a partner", ""),
+    "get_self": ("whoami -a default", ""),
+    "get_chats": ("chats -a default", ""),
+    "get_chat": ("chat {chat} -a default", ""),
+    "get_messages": ("messages {chat} -a default", ""),
+    "send_message": ("send {chat} - -a default", "привет"),
+    "upload_image": ("send {chat} --image tools/simulator/web/page.png -a default", ""),
+    "send_image_message": ("send {chat} --image tools/simulator/web/page.png -a default", ""),
+    "delete_message": ("delete {chat} {own} -a default", ""),
+    "mark_chat_as_read": ("read {chat} -a default", ""),
+    "get_voice_files": ("voice {voice} -a default", ""),
+    "subscribe_webhook": ("webhook add https://shop.example/secret -a default", ""),
+    "get_webhook_subscriptions": ("webhook list -a default", ""),
+    "unsubscribe_webhook": ("webhook remove https://shop.example/secret -a default", ""),
+    "add_to_blacklist": ("block 115721966 -a default", ""),
+}
+GRANTS = ("get_token", "exchange_code", "refresh_token")  # one operation of the service
+
+
+def calls_of_header():
+    """Names of the header's table of endpoints."""
+    sys.path.insert(0, "tools")
+    import manual  # pylint: disable=import-outside-toplevel
+    with open("avito_messenger.h", encoding="utf-8") as file:
+        return [row.split(" ")[0] for row in manual.endpoints(file.read())]
+
+
+def every_call(service, folder):
+    """Each call of the header can be reached by a command: the service sees it."""
+    home = Home(service, folder)
+    chat = service.door("chat", {})["chat_id"]
+    voice = service.door("message", {"chat_id": chat, "type": "voice"})["message_id"]
+    words = {"id": home.environment.pop("AVITO_CLIENT_ID"), "secret": home.environment.pop("AVITO_CLIENT_SECRET"), "chat": chat,
+             "code": service.door("code", {"scope": "user:read,messenger:read,messenger:write"})["code"]}
+    calls = calls_of_header()
+    check("the header's calls are those that commands are listed for", sorted(calls) == sorted(BY_COMMAND), set(calls) ^ set(BY_COMMAND))
+    for name in [*GRANTS, *(name for name in calls if name not in GRANTS)]:
+        command, typed = BY_COMMAND.get(name, ("no command", ""))
+        if name == "refresh_token":
+            service.door("tokens", {"do": "expire"})
+        operation = "token" if name in GRANTS else name
+        before = service.door("stats")["operations"][operation]["served"]
+        done = home.run(*command.format(**words).split(" "), stdin=typed.format(**words))
+        check(f"{name} is reached by: avito {command}",
+              done.returncode == 0 and service.door("stats")["operations"][operation]["served"] > before, done)
+        held = {m["id"]: m for m in home.lines("messages", chat, "-a", "default")} if name == "get_messages" else {}
+        if voice in held:
+            words["voice"] = held[voice]["content"]["voice"]["voice_id"]
+        if name == "send_message":
+            words["own"] = home.lines("messages", chat, "-a", "default")[-1]["id"]
+
+
 def configuration(service, folder):
     home = Home(service, folder)
     client_id, secret = home.environment.pop("AVITO_CLIENT_ID"), home.environment.pop("AVITO_CLIENT_SECRET")
@@ -399,8 +455,16 @@ def trouble(home, folder):
     check("no network is status 3", done.returncode == 3, done.stderr)
     done = home.run("whoami", AVITO_CA_FILE="/nowhere")
     check("no roots is said", done.returncode == 2, done.stderr)
-    done = home.run("whoami", XDG_STATE_HOME="/proc/nowhere")
-    check("a read-only home is status 1", done.returncode == 1 and "/proc" in done.stderr, done.stderr)
+    nowhere = {"XDG_STATE_HOME": "/proc/nowhere"}
+    for words in (["whoami"], ["chats"], ["messages", first_chat(home)], ["webhook", "list"], ["send", first_chat(home), "x", "--dry-run"]):
+        done = home.run(*words, **nowhere)
+        check(f"a home that cannot be written: {words[0]} works, and says that the token is not kept",
+              done.returncode == 0 and done.stdout + done.stderr != "" and done.stderr.count("The token is not kept") == 1 and "/proc" in done.stderr, done)
+    done = home.run("whoami", "--quiet", LC_ALL="ru_RU.UTF-8", **nowhere)
+    check("... unless it is told to be quiet", done.returncode == 0 and done.stderr == "", done)
+    for words in (["send", first_chat(home), "x"], ["watch", "--timeout", "1"], ["confirm", first_chat(home)]):
+        done = home.run(*words, **nowhere)
+        check(f"... and {words[0]}, which has to keep something, is status 1", done.returncode == 1 and "/proc" in done.stderr, done)
     with open("/dev/full", "w", encoding="ascii") as full:
         done = subprocess.run([PROGRAM, "chats"], stdout=full, stderr=subprocess.PIPE, env=home.environment, text=True,
                               timeout=60, check=False)
@@ -509,6 +573,9 @@ def full_disk(service, home, folder):
         before = len(service.texts(chat))
         done = home.run("send", chat, "без записи", **state)
         check("a full disk: nothing is sent without a note", done.returncode == 1 and "No space" in done.stderr and len(service.texts(chat)) == before, done)
+        done = home.run("chats", "--json", XDG_STATE_HOME=f"{disk}/other")
+        check("... chats works, and says that the token is not kept", done.returncode == 0 and done.stdout and "No space" in done.stderr and
+              "The token is not kept" in done.stderr, done)
         service.door("message", {"chat_id": chat, "text": "на полный диск"})
         for locale, said in (("C.UTF-8", "the state cannot be stored"), ("ru_RU.UTF-8", "не удалось сохранить")):
             done = home.run("watch", "--count", "1", "--timeout", "20", LC_ALL=locale, **state)
@@ -517,9 +584,17 @@ def full_disk(service, home, folder):
         done = home.run("watch", "--count", "1", "--timeout", "20", "--json", **state)
         check("... and the message comes when there is room", done.returncode == 0 and "на полный диск" in done.stdout, done)
         subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
-        for words in (["chats"], ["send", chat, "x"], ["watch", "--timeout", "1"]):
+        for words in (["send", chat, "x"], ["watch", "--timeout", "1"]):
             done = home.run(*words, LC_ALL="ru_RU.UTF-8", **state)
             check(f"a read-only home, {words[0]}: which file, and why", done.returncode == 1 and disk in done.stderr and "Read-only" in done.stderr, done)
+        issued = service.door("stats")["tokens_issued"]
+        done = home.run("chats", **state)
+        check("... chats reads, with the token that is there", done.returncode == 0 and done.stdout and done.stderr == "" and
+              service.door("stats")["tokens_issued"] == issued, done)
+        service.door("tokens", {"do": "expire"})
+        done = home.run("chats", LC_ALL="ru_RU.UTF-8", **state)
+        check("... and with another when that is gone, which it says", done.returncode == 0 and done.stdout and
+              "Токен не сохранён" in done.stderr and "Read-only" in done.stderr, done)
     finally:
         subprocess.run(["umount", disk], check=False)
 
@@ -571,8 +646,9 @@ def main():
     bad_certificates()
     with Simulator("--chats", "1") as service, tempfile.TemporaryDirectory() as folder:
         login(service, folder)
-    with Simulator("--chats", "1") as service, tempfile.TemporaryDirectory() as folder:
-        configuration(service, folder)
+    for scene in (every_call, configuration):
+        with Simulator("--chats", "1") as service, tempfile.TemporaryDirectory() as folder:
+            scene(service, folder)
     return failures != 0
 
 

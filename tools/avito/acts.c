@@ -14,7 +14,7 @@ static int with_session(const arguments *a, int (*act)(session *s))
     int status;
 
     show_begin(has_option(a, OPTION_QUIET));
-    status = session_open(s, a);
+    status = session_open(s, a, SESSION_TOKEN);
     status = status == EXIT_DONE ? session_user(s) : status;
     status = status == EXIT_DONE ? act(s) : status;
     session_close(s);

@@ -162,7 +162,7 @@ int run_chats(const arguments *a)
         return EXIT_USAGE;
     }
     show_begin(has_option(a, OPTION_QUIET));
-    status = session_open(s, a);
+    status = session_open(s, a, SESSION_TOKEN);
     status = status == EXIT_DONE ? session_user(s) : status;
     status = status == EXIT_DONE ? list_chats(s, &query, limit) : status;
     session_close(s);
@@ -210,7 +210,7 @@ int run_chat(const arguments *a)
         return EXIT_USAGE;
     }
     show_begin(has_option(a, OPTION_QUIET));
-    status = session_open(s, a);
+    status = session_open(s, a, SESSION_TOKEN);
     status = status == EXIT_DONE ? session_user(s) : status;
     if (status == EXIT_DONE) {
         status = session_status(

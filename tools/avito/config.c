@@ -442,10 +442,11 @@ static const char *choose(const config *c, const char *name, bool environment)
     return only;
 }
 
-static int make_folder(const char *folder)
+bool config_make_folder(const char *folder, char problem[CONFIG_PROBLEM_SIZE])
 {
     char part[4096];
 
+    problem[0] = '\0';
     for (size_t i = 1; folder[i - 1] != '\0'; i++) {
         if (folder[i] != '/' && folder[i] != '\0') {
             continue;
@@ -453,11 +454,11 @@ static int make_folder(const char *folder)
         memcpy(part, folder, i);
         part[i] = '\0';
         if (mkdir(part, 0700) != 0 && errno != EEXIST) {
-            fprintf(stderr, "%s: %s\n", part, strerror(errno));
-            return EXIT_LOCAL;
+            snprintf(problem, CONFIG_PROBLEM_SIZE, "%s: %s", part, strerror(errno));
+            return false;
         }
     }
-    return EXIT_DONE;
+    return true;
 }
 
 static int take_port(const char *value, account *out)
@@ -509,7 +510,6 @@ static int fill_account(config *c, account *out, bool environment)
 int config_service(config *c, const char *name, account *out)
 {
     const char *port = from_environment("AVITO_PORT");
-    int status;
 
     snprintf(out->name, sizeof out->name, "%s", name);
     snprintf(out->folder, sizeof out->folder, "%s/%s", c->folder, out->name);
@@ -517,8 +517,7 @@ int config_service(config *c, const char *name, account *out)
     out->host = out->host != NULL ? out->host : config_value(c, out->name, "host");
     out->ca_file = from_environment("AVITO_CA_FILE");
     out->ca_file = out->ca_file != NULL ? out->ca_file : config_value(c, out->name, "ca_file");
-    status = take_port(port != NULL ? port : config_value(c, out->name, "port"), out);
-    return status == EXIT_DONE ? make_folder(out->folder) : status;
+    return take_port(port != NULL ? port : config_value(c, out->name, "port"), out);
 }
 
 int config_choose(config *c, const char *name, account *out)

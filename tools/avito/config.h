@@ -59,7 +59,7 @@ typedef struct account {
     const char *client_id, *client_secret, *host, *ca_file;
     unsigned short port;
     bool is_by_consent; /* another person's, let in through a browser */
-    char folder[4096];  /* of this account's state; made, mode 0700 */
+    char folder[4096];  /* of this account's state */
 } account;
 
 /* The account that --account, AVITO_ACCOUNT, AVITO_CLIENT_ID or the only section names. EXIT_DONE, or a
@@ -68,5 +68,10 @@ int config_choose(config *c, const char *name, account *out);
 
 /* Name, service and folder of an account, whether it has credentials yet or not. */
 int config_service(config *c, const char *name, account *out);
+
+/* Makes an account's folder and those above it, mode 0700. False: `problem` says which could not be made,
+ * and why. */
+#define CONFIG_PROBLEM_SIZE 4224
+bool config_make_folder(const char *folder, char problem[CONFIG_PROBLEM_SIZE]);
 
 #endif

@@ -166,13 +166,9 @@ static int export_messages(struct export *e, const char *chat_id)
     session *s = e->session;
     avito_client *client = &s->avito.client;
     avito_messages_query query;
-    avito_chat of; /* for its id, which a message of a list does not have */
     int result;
 
     memset(&query, 0, sizeof query);
-    memset(&of, 0, sizeof of);
-    of.id.ptr = chat_id;
-    of.id.len = strlen(chat_id);
     query.all_pages = true;
     result = avito_list_messages(client, s->user_id, chat_id, &query, &s->avito.arena);
     while (result == AVITO_OK) {
@@ -180,7 +176,7 @@ static int export_messages(struct export *e, const char *chat_id)
 
         result = avito_next_message(client, &m);
         if (result == AVITO_OK) {
-            json_message(e->out, NULL, &m, &of);
+            json_message(e->out, NULL, &m, NULL);
             e->messages++;
         }
         result = skip_row(e, result) ? AVITO_OK : result;
@@ -265,7 +261,7 @@ int run_export(const arguments *a)
     if (status != EXIT_DONE) {
         return status;
     }
-    status = session_open(e.session, a);
+    status = session_open(e.session, a, SESSION_TOKEN);
     if (status == EXIT_DONE && is_complete) {
         session_remark(e.session,
                        say(TEXT("This export is complete: give another file name to begin anew.",

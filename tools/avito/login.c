@@ -168,29 +168,15 @@ static int ask_consent(session *s)
 /* Only what the service takes is stored: a token when it has come, the credentials after it. */
 static int try_and_store(session *s)
 {
-    static avito_store store;
-    avito_store_options o = avito_store_options_default();
-    int status = session_connect(s, &store);
+    int status = session_connect(s, SESSION_LOGIN);
 
     if (status != EXIT_DONE) {
         return status;
     }
-    o.folder = s->account.folder;
-    o.client_id = s->account.client_id;
-    o.host = s->avito.account.o.host;
-    if (avito_store_open(&store, &o) != AVITO_OK) {
-        fprintf(stderr, "avito: %s\n", avito_store_problem(&store));
-        return EXIT_LOCAL;
-    }
     status = s->account.is_by_consent ? ask_consent(s)
                                       : session_status(s, avito_get_token(&s->avito.client, NULL));
     status = status == EXIT_DONE ? session_user(s) : status;
-    status = status == EXIT_DONE ? write_credentials(&s->account) : status;
-    if (avito_store_errno(&store) != 0) {
-        fprintf(stderr, "avito: %s\n", avito_store_problem(&store));
-    }
-    avito_store_close(&store);
-    return status;
+    return status == EXIT_DONE ? write_credentials(&s->account) : status;
 }
 
 int run_login(const arguments *a)

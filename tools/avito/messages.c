@@ -20,11 +20,6 @@ static avito_str author_name(const avito_chat *chat, int64_t author_id)
     return nothing;
 }
 
-static avito_str chat_id_of(const avito_message *m, const avito_chat *chat)
-{
-    return m->chat_id.ptr != NULL ? m->chat_id : chat != NULL ? chat->id : nothing;
-}
-
 static void print_formatted(const char *format, const avito_message *m, const avito_chat *chat)
 {
     char text[8192];
@@ -32,7 +27,7 @@ static void print_formatted(const char *format, const avito_message *m, const av
     const avito_str class_word = {word, strlen(word)};
     const format_field fields[] = {
         {"id", m->id},
-        {"chat", chat_id_of(m, chat)},
+        {"chat", m->chat_id},
         {"name", author_name(chat, m->author_id)},
         {"text", preview_of(m, text, sizeof text)},
         {"type", m->type_word},
@@ -149,7 +144,7 @@ int run_messages(const arguments *a)
         return EXIT_USAGE;
     }
     show_begin(has_option(a, OPTION_QUIET));
-    status = session_open(s, a);
+    status = session_open(s, a, SESSION_TOKEN);
     status = status == EXIT_DONE ? session_user(s) : status;
     status = status == EXIT_DONE ? show_messages(s, limit) : status;
     session_close(s);

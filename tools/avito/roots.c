@@ -1,16 +1,16 @@
 /* roots.c - see roots.h. */
 #include "roots.h"
-#include "russian.h"
+#include "language.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* avito_posix_open() knows where systems keep their roots. */
 static struct roots {
     struct roots *next;
     char *ca_file;
-    avito_posix posix;
+    void *memory;
+    avito_anchors anchors;
 } * all;
 
 static struct roots *find(const char *ca_file)
@@ -23,32 +23,40 @@ static struct roots *find(const char *ca_file)
     return r;
 }
 
+/* Into as much memory as it takes. */
+static int load(struct roots *r, const char *file)
+{
+    int rc = avito_anchors_load_file(&r->anchors, NULL, 0, file);
+
+    if (rc == AVITO_ERR_ROOM && (r->memory = malloc(r->anchors.needed)) != NULL) {
+        rc = avito_anchors_load_file(&r->anchors, r->memory, r->anchors.needed, file);
+    }
+    return rc;
+}
+
 const avito_anchors *roots_of(const char *ca_file)
 {
-    avito_posix_options o = avito_posix_options_default();
-    struct roots *r = find(ca_file != NULL ? ca_file : "");
-    int rc;
+    const char *file = avito_posix_ca_file(ca_file);
+    struct roots *r = file != NULL ? find(file) : NULL;
 
     if (r != NULL) {
-        return &r->posix.anchors;
+        return &r->anchors;
     }
-    r = malloc(sizeof *r);
-    if (r == NULL) {
-        return NULL;
-    }
-    o.account.client_id = o.account.client_secret = "roots"; /* nothing is sent */
-    o.account.host = "localhost";
-    o.account.port = 1;
-    o.ca_file = ca_file;
-    rc = avito_posix_open(&r->posix, &o);
-    if (rc != AVITO_OK) {
-        fputs("avito: ", stderr);
-        error_print(stderr, rc);
+    r = file != NULL ? calloc(1, sizeof *r) : NULL;
+    if (r == NULL || load(r, file) != AVITO_OK || (r->ca_file = strdup(file)) == NULL) {
+        fprintf(stderr,
+                say(TEXT("avito: %s: no trust anchors; install ca-certificates, or name a PEM file "
+                         "with ca_file\n",
+                         "avito: %s: нет корневых сертификатов; установите ca-certificates или "
+                         "укажите файл PEM в ca_file\n")),
+                file != NULL ? file : "ca-certificates");
+        if (r != NULL) {
+            free(r->memory);
+        }
         free(r);
         return NULL;
     }
-    r->ca_file = strdup(ca_file != NULL ? ca_file : "");
     r->next = all;
     all = r;
-    return &r->posix.anchors;
+    return &r->anchors;
 }

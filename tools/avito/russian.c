@@ -91,7 +91,7 @@ static const struct {
     {AVITO_ERR_REFUSED, "сервер ответил отказом; причина рядом"},
     {AVITO_ERR_CREDENTIALS, "client id и secret не приняты; проверьте их: avito login"},
     {AVITO_ERR_REFRESH_TOKEN,
-     "доступ отозван или ключ обновления уже использован; avito login --browser"},
+     "доступ отозван, или ключа от этой учётной записи нет, или он уже использован"},
 };
 
 const char *error_in_russian(int result)
@@ -108,7 +108,9 @@ const char *error_in_english(int result)
 {
     return result == AVITO_ERR_OPTION_TIME ? "the clock shows a time before 2020"
            : result == AVITO_ERR_HOOK ? "the state cannot be stored or read; check disk and rights"
-                                      : NULL;
+           : result == AVITO_ERR_REFRESH_TOKEN
+               ? "access was withdrawn, or the key to this account is gone or used"
+               : NULL;
 }
 
 const char *error_text(int result)

@@ -88,7 +88,7 @@ static bool check_text(const arguments *a, const char *text)
 
 static int send_part(session *s, const char *part)
 {
-    static avito_store_send noted;
+    const avito_store_send *noted;
     char key[AVITO_STORE_KEY_MAX + 1];
     avito_outcome outcome = AVITO_NOT_SENT;
     int result;
@@ -100,10 +100,8 @@ static int send_part(session *s, const char *part)
     make_key(key, sizeof key);
     result = avito_send_once(&s->avito.client, &s->avito.store, s->user_id, s->arguments->words[0],
                              key, part, &s->avito.arena, &outcome);
-    if (avito_store_find_send(&s->avito.store, key, &noted) != AVITO_OK) {
-        noted.message_id[0] = '\0';
-    }
-    return print_outcome(s, result, outcome, noted.message_id);
+    noted = avito_store_last_send(&s->avito.store);
+    return print_outcome(s, result, outcome, noted != NULL ? noted->message_id : NULL);
 }
 
 /* The parts in their order; the first that is not sent ends it. */
@@ -138,50 +136,19 @@ static void upload_progress(void *ctx, size_t sent, size_t size)
     show_progress("%zu %%", size > 0 ? sent * 100 / size : 100);
 }
 
-/* Notes the send with the newest message of the chat as its baseline. */
-static int begin_image(session *s, const char *key)
-{
-    static avito_store_send send;
-    avito_messages_query query;
-    avito_messages newest;
-    int result;
-
-    memset(&send, 0, sizeof send);
-    memset(&query, 0, sizeof query);
-    query.limit = 1;
-    query.want = AVITO_MESSAGE_BARE;
-    result = avito_get_messages(&s->avito.client, s->user_id, s->arguments->words[0], &query,
-                                &s->avito.arena, &newest);
-    if (result != AVITO_OK) {
-        return result;
-    }
-    snprintf(send.key, sizeof send.key, "%s", key);
-    snprintf(send.chat_id, sizeof send.chat_id, "%s", s->arguments->words[0]);
-    if (newest.count > 0) {
-        snprintf(send.baseline_id, sizeof send.baseline_id, "%s", newest.items[0].id.ptr);
-        send.baseline_created = newest.items[0].created;
-    }
-    return avito_store_begin_send(&s->avito.store, &send);
-}
-
 static int send_uploaded(session *s, const char *image_id)
 {
     char key[AVITO_STORE_KEY_MAX + 1];
-    avito_outcome outcome;
-    avito_message message;
+    avito_outcome outcome = AVITO_NOT_SENT;
+    const avito_store_send *noted;
     int result;
 
     make_key(key, sizeof key);
-    result = begin_image(s, key);
-    if (result != AVITO_OK) {
-        return session_status(s, result);
-    }
-    result = avito_send_image_message(&s->avito.client, s->user_id, s->arguments->words[0],
-                                      image_id, &s->avito.arena, &message);
-    outcome = result == AVITO_OK ? AVITO_SENT : avito_last_error(&s->avito.client)->outcome;
-    (void)avito_store_end_send(&s->avito.store, key, outcome,
-                               result == AVITO_OK ? message.id.ptr : NULL);
-    return print_outcome(s, result, outcome, result == AVITO_OK ? message.id.ptr : NULL);
+    result =
+        avito_send_image_once(&s->avito.client, &s->avito.store, s->user_id, s->arguments->words[0],
+                              key, image_id, &s->avito.arena, &outcome);
+    noted = avito_store_last_send(&s->avito.store);
+    return print_outcome(s, result, outcome, noted != NULL ? noted->message_id : NULL);
 }
 
 static int send_image(session *s, avito_image_file *image)
@@ -243,7 +210,7 @@ int run_send(const arguments *a)
         return EXIT_USAGE;
     }
     show_begin(has_option(a, OPTION_QUIET));
-    status = session_open(s, a);
+    status = session_open(s, a, has_option(a, OPTION_DRY_RUN) ? SESSION_TOKEN : SESSION_STATE);
     status = status == EXIT_DONE ? session_user(s) : status;
     status = status == EXIT_DONE ? send_all(s, text) : status;
     session_close(s);
@@ -335,7 +302,7 @@ int run_confirm(const arguments *a)
         return EXIT_USAGE;
     }
     show_begin(has_option(a, OPTION_QUIET));
-    status = session_open(s, a);
+    status = session_open(s, a, SESSION_STATE);
     status = status == EXIT_DONE ? session_user(s) : status;
     status = status == EXIT_DONE ? confirm(s, text) : status;
     session_close(s);

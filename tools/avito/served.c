@@ -199,6 +199,9 @@ static int open_account(served *s, const config *c, const account *from)
     o.save_token = save_token;
     o.requests_per_minute = (uint32_t)rate;
     rc = avito_account_init(&s->account, &o);
+    if (rc == AVITO_OK && from->is_by_consent) {
+        (void)avito_account_by_consent(&s->account);
+    }
     s->reader = rc == AVITO_OK ? lane_new(LANE_READS, SERVED_ARENA) : NULL;
     rc = rc == AVITO_OK && s->reader == NULL ? (int)AVITO_ERR_ROOM : rc;
     rc = rc == AVITO_OK ? lane_open(s->reader, LANE_READS, &s->account, s->roots) : rc;
@@ -266,6 +269,7 @@ static int add(served *s, gateway *g, const config *c, const char *webhook_url)
 
 served *served_open(gateway *g, const config *c, const account *from, const char *webhook_url)
 {
+    char problem[CONFIG_PROBLEM_SIZE];
     served *s = malloc(sizeof *s);
 
     if (s == NULL) {
@@ -275,6 +279,11 @@ served *served_open(gateway *g, const config *c, const account *from, const char
     s->lock = -1;
     s->wanted = true;
     s->fingerprint = served_fingerprint(c, from);
+    if (!config_make_folder(from->folder, problem)) {
+        fprintf(stderr, "avito gateway: %s\n", problem);
+        free(s);
+        return NULL;
+    }
     if (open_account(s, c, from) != EXIT_DONE || take_lock(s) != EXIT_DONE ||
         add(s, g, c, webhook_url) != EXIT_DONE) {
         served_free(s);

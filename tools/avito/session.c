@@ -18,7 +18,7 @@ bool has_option(const arguments *a, enum option_id id)
 
 static char would_send[8192]; /* of the call that --dry-run held back */
 
-static avito_posix_options options_of(const session *s, avito_store *fresh)
+static avito_posix_options options_of(const session *s, enum session_use use)
 {
     avito_posix_options o = avito_posix_options_default();
 
@@ -27,9 +27,10 @@ static avito_posix_options options_of(const session *s, avito_store *fresh)
     o.account.host = s->account.host;
     o.account.port = s->account.port;
     o.ca_file = s->account.ca_file;
-    o.folder = fresh == NULL ? s->account.folder : NULL;
-    o.account.ctx = fresh;
-    o.account.save_token = fresh == NULL ? NULL : avito_store_save_token;
+    o.folder = s->account.folder;
+    o.by_consent = s->account.is_by_consent;
+    o.fresh_token = use == SESSION_LOGIN;
+    o.folder_may_fail = s->may_fail;
     o.program = "avito";
     o.client.retries = 2;
     o.client.total_timeout_ms = 600000; /* a picture of 24 MB on a slow line */
@@ -41,28 +42,39 @@ static avito_posix_options options_of(const session *s, avito_store *fresh)
     return o;
 }
 
-int session_connect(session *s, avito_store *fresh)
+/* A folder that cannot be written. Without --quiet, once. */
+static void say_not_kept(session *s, const char *problem)
 {
-    const avito_posix_options o = options_of(s, fresh);
-
-    s->is_open = true;
-    return session_status(s, avito_posix_open(&s->avito, &o));
+    if (problem[0] != '\0' && !has_option(s->arguments, OPTION_QUIET)) {
+        show_progress_end();
+        fprintf(stderr,
+                say(TEXT("avito: %s. The token is not kept: the next run asks for another.\n",
+                         "avito: %s. Токен не сохранён: следующий запуск запросит новый.\n")),
+                problem);
+    }
+    s->may_fail = s->may_fail && problem[0] == '\0';
 }
 
-/* Without the key that another person's consent gave, the client id would open its owner's account. */
-static int require_consent(session *s)
+int session_connect(session *s, enum session_use use)
 {
-    avito_token token;
+    char problem[CONFIG_PROBLEM_SIZE];
+    const bool made = config_make_folder(s->account.folder, problem);
+    avito_posix_options o;
+    int status;
 
-    if (!s->account.is_by_consent || (avito_store_load_token(&s->avito.store, &token) == AVITO_OK &&
-                                      token.refresh_token.len > 0)) {
-        return EXIT_DONE;
+    s->may_fail = use == SESSION_TOKEN && !s->account.is_by_consent;
+    if (!made && !s->may_fail) {
+        fprintf(stderr, "avito: %s\n", problem);
+        return EXIT_LOCAL;
     }
-    fprintf(stderr,
-            say(TEXT("avito: the key to the account of %s is gone: avito login --browser %s\n",
-                     "avito: нет ключа от учётной записи %s: avito login --browser %s\n")),
-            s->account.name, s->account.name);
-    return EXIT_CREDENTIALS;
+    o = options_of(s, use);
+    o.folder = made ? o.folder : NULL;
+    s->is_open = true;
+    status = session_status(s, avito_posix_open(&s->avito, &o));
+    if (status == EXIT_DONE && s->may_fail) {
+        say_not_kept(s, made ? avito_store_problem(&s->avito.store) : problem);
+    }
+    return status;
 }
 
 int session_prepare(session *s, const arguments *a, const char *name)
@@ -75,7 +87,7 @@ int session_prepare(session *s, const arguments *a, const char *name)
     return status == EXIT_DONE ? config_service(&s->config, name, &s->account) : status;
 }
 
-int session_open(session *s, const arguments *a)
+int session_open(session *s, const arguments *a, enum session_use use)
 {
     int status;
 
@@ -84,13 +96,15 @@ int session_open(session *s, const arguments *a)
     status = config_load(&s->config, a->values[OPTION_CONFIG]);
     status = status == EXIT_DONE ? config_choose(&s->config, a->values[OPTION_ACCOUNT], &s->account)
                                  : status;
-    status = status == EXIT_DONE ? session_connect(s, NULL) : status;
-    return status == EXIT_DONE ? require_consent(s) : status;
+    return status == EXIT_DONE ? session_connect(s, use) : status;
 }
 
 void session_close(session *s)
 {
     if (s->is_open) {
+        if (s->may_fail) {
+            say_not_kept(s, avito_store_problem(&s->avito.store));
+        }
         avito_posix_close(&s->avito);
     }
     free(s->memory);
@@ -184,6 +198,12 @@ int session_status(session *s, int result)
     print_error(s, result);
     if (result == AVITO_ERR_OPTION_TIME || result == AVITO_ERR_TLS_TIME) {
         print_clock();
+    }
+    if (result == AVITO_ERR_REFRESH_TOKEN) {
+        fprintf(stderr,
+                say(TEXT("To let this program in again: avito login --browser %s\n",
+                         "Чтобы снова дать доступ этой программе: avito login --browser %s\n")),
+                s->account.name);
     }
     return status_of(result, AVITO_NOT_SENT);
 }

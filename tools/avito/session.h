@@ -11,7 +11,7 @@ typedef struct session {
     const arguments *arguments;
     config config;
     account account;
-    bool is_open;
+    bool is_open, may_fail; /* may_fail: what cannot be kept is no error */
     avito_posix avito;
     void *memory;    /* for what does not fit the arena; freed by session_close() */
     int64_t user_id; /* 0: session_user() has not asked yet */
@@ -20,16 +20,22 @@ typedef struct session {
 /* The only one of the process: it is large, and must not move. */
 extern session the_session;
 
-/* Reads the configuration, chooses the account, opens its store. Nothing is sent yet. EXIT_DONE, or a
+/* What the state folder is for. */
+enum session_use {
+    SESSION_TOKEN, /* the token only: where it cannot be kept, that is said, and the command goes on */
+    SESSION_STATE, /* what must not be lost: notes of sends, the inbox */
+    SESSION_LOGIN  /* a new token, whatever is stored */
+};
+
+/* Reads the configuration, chooses the account, opens its folder. Nothing is sent yet. EXIT_DONE, or a
  * status after saying why. session_close() in any case. */
-int session_open(session *s, const arguments *a);
+int session_open(session *s, const arguments *a, enum session_use use);
 void session_close(session *s);
 
 /* The two halves of it, for a login: the account's name, service and folder without its credentials;
- * then, with these, the lane. With `fresh`, a store, no stored token is used, and new ones go there;
- * NULL: the account's own. */
+ * then, with these, the lane. */
 int session_prepare(session *s, const arguments *a, const char *name);
-int session_connect(session *s, avito_store *fresh);
+int session_connect(session *s, enum session_use use);
 
 /* The exit status of a result of the library; one that is an error is said on standard error. */
 int session_status(session *s, int result);

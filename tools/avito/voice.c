@@ -67,7 +67,7 @@ int run_voice(const arguments *a)
         mkdir(a->values[OPTION_SAVE], 0777);
     }
     show_begin(has_option(a, OPTION_QUIET));
-    status = session_open(s, a);
+    status = session_open(s, a, SESSION_TOKEN);
     status = status == EXIT_DONE ? session_user(s) : status;
     status = status == EXIT_DONE ? get_voices(s) : status;
     session_close(s);

@@ -369,7 +369,7 @@ int run_watch(const arguments *a)
     }
     signal(SIGPIPE, SIG_IGN);
     show_begin(has_option(a, OPTION_QUIET));
-    status = session_open(w.session, a);
+    status = session_open(w.session, a, SESSION_STATE);
     status = status == EXIT_DONE ? open_inbox(&w, &o) : status;
     status = status == EXIT_DONE ? stream(&w) : status;
     session_close(w.session);

@@ -130,7 +130,7 @@ int run_webhook(const arguments *a)
         return EXIT_USAGE;
     }
     show_begin(has_option(a, OPTION_QUIET));
-    status = session_open(s, a);
+    status = session_open(s, a, SESSION_TOKEN);
     status = status == EXIT_DONE ? act(s, what, url) : status;
     session_close(s);
     return status;
