@@ -9925,9 +9925,10 @@ static const char *avitoi_fast_way(struct avitoi_json *j, const char *p, const c
  *     AES-128-GCM, AES-256-GCM or ChaCha20-Poly1305, signed by RSA or ECDSA. No RSA key exchange,
  *     no CBC, no SHA-1.
  *   * Checked: each signature up to one of your anchors, the validity period of each certificate
- *     that the server sends, the name (subjectAltName only), CA and path length of intermediates,
- *     key usage; RSA of 2048 to 4096 bits, SHA-256 or better; and what BearSSL leaves out: version
- *     3, no extension twice, extended key usage, no CA as server, at most eight.
+ *     that the server sends, the name (subjectAltName only; "*." stands for one label, in front),
+ *     CA and path length of intermediates, key usage; RSA of 2048 to 4096 bits, SHA-256 or better;
+ *     and what BearSSL leaves out: version 3, no extension twice, extended key usage, no CA as
+ *     server, at most eight.
  *   * An extension that BearSSL does not know and that is critical is refused; so are name
  *     constraints.
  *   * The server has to send its certificates in order, each one followed by its issuer, as TLS 1.2
@@ -10382,6 +10383,12 @@ AVITO_API int avito_confirm_sends(avito_client *client, const avito_sent_query *
  *          or a transfer coding but chunked       431  a head over 8 KB, a signature over 127 bytes
  *
  * 200, 404 and 405 keep the connection unless the peer wants it closed; the others close it.
+ *
+ * Methods: whatever is a token, and of any case; only "POST" is POST. The path is looked at first:
+ * another one is 404 with every method. HEAD is a method like any other: no answer has a body.
+ * Target: the path byte for byte; the forms with a scheme, a query or only a host are 404.
+ * Host: HTTP/1.1 needs one line, else 400; HTTP/1.0 none. It holds a host and a port, or nothing.
+ * Which host it names does not matter: your names are the proxy's business.
  */
 
 #define AVITO_WEBHOOK_SIGNATURE_ROOM 128u

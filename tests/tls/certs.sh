@@ -83,6 +83,8 @@ leaf good-p384 ec ca-ec sha384 "subjectAltName=DNS:other.test,DNS:*.example.test
 leaf no-eku ec ca-ec sha512 "$san"
 leaf unknown-root ec ca-other sha256 "$san" "$server"
 leaf wrong-host ec ca-ec sha256 "subjectAltName=DNS:www.example.test" "$server"
+leaf two-labels ec ca-ec sha256 "subjectAltName=DNS:*.test" "$server"
+leaf part-of-label ec ca-ec sha256 "subjectAltName=DNS:a*.example.test" "$server"
 leaf cn-only ec ca-ec sha256 "$server" "$plain"
 leaf ip-only ec ca-ec sha256 "subjectAltName=IP:127.0.0.1" "$server"
 leaf ip-name ec ca-ec sha256 "subjectAltName=DNS:127.0.0.1" "$server"

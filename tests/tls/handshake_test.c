@@ -39,6 +39,8 @@ static void server_certificates(void **state)
         {"rsa4096", AVITO_OK, 0},
         {"rsa4160", AVITO_ERR_TLS_CERT, 0},
         {"wrong-host", AVITO_ERR_TLS_NAME, BR_ERR_X509_BAD_SERVER_NAME},
+        {"two-labels", AVITO_ERR_TLS_NAME, BR_ERR_X509_BAD_SERVER_NAME},
+        {"part-of-label", AVITO_ERR_TLS_NAME, BR_ERR_X509_BAD_SERVER_NAME},
         {"ip-name", AVITO_ERR_TLS_NAME, BR_ERR_X509_BAD_SERVER_NAME},
         {"ip-only", AVITO_ERR_TLS_NAME, BR_ERR_X509_BAD_SERVER_NAME},
         {"cn-only", AVITO_ERR_TLS_CERT, AVITO_TLS_CERT_NO_NAME},

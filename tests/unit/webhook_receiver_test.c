@@ -262,6 +262,7 @@ static const struct row good[] = {
     {LINE "Host: \t[2001:db8::1]:8080\t \r\n" LENGTH8 "\r\n" EVENT, "<" EVENT ">", "200 ",
      AVITO_AGAIN},
     {LINE "Host: a-b_c.example:443\r\n" LENGTH8 "\r\n" EVENT, "<" EVENT ">", "200 ", AVITO_AGAIN},
+    {LINE "Host: another.example\r\n" LENGTH8 "\r\n" EVENT, "<" EVENT ">", "200 ", AVITO_AGAIN},
     /* names that only begin like those that matter, or are longer */
     {POST
      "Content-Lengt: 1\r\nContent-Lengthy: 2\r\nHos: a\r\nHosts: b\r\nTransfer-Encodings: x\r\n"
@@ -343,6 +344,9 @@ static const struct row other[] = {
     {"GET / HTTP/1.1\r\n" HOST "\r\n" GOOD, "<" EVENT ">", "404 200 ", AVITO_AGAIN},
     {"POST / HTTP/1.1\r\n" HOST LENGTH8 "\r\n" EVENT GOOD, "<" EVENT ">", "404 200 ", AVITO_AGAIN},
     {"OPTIONS * HTTP/1.1\r\n" HOST "\r\n", "", "404 ", AVITO_AGAIN},
+    {"CONNECT bot.example:443 HTTP/1.1\r\n" HOST "\r\n", "", "404 ", AVITO_AGAIN},
+    {"HEAD / HTTP/1.1\r\n" HOST "\r\n", "", "404 ", AVITO_AGAIN},
+    {"M-SEARCH " PATH " HTTP/1.1\r\n" HOST "\r\n", "", "405 ", AVITO_AGAIN},
     {"POST " PATH "? HTTP/1.1\r\n" HOST "\r\n", "", "404 ", AVITO_AGAIN},
     {"POST " PATH "/ HTTP/1.1\r\n" HOST "\r\n", "", "404 ", AVITO_AGAIN},
     {"POST http://bot.example" PATH " HTTP/1.1\r\n" HOST "\r\n", "", "404 ", AVITO_AGAIN},
