@@ -19,11 +19,11 @@ test-programs: build/avito.san build/avito build/simulator
 TEST_SCRIPTS  += tests/avito/languages.sh
 .PHONY: avito-kill
 avito-kill: packages build/avito.san build/avito build/simulator ## kill -9 of `avito watch --exec`, a thousand times
-	@WATCH_KILLS=1000 sh tests/avito/program.sh
+	@$(PYTHON) tools/long_runs.py avito-kill env WATCH_KILLS=1000 sh tests/avito/program.sh
 
 .PHONY: avito-export-test
 avito-export-test: packages build/avito build/simulator build/certs ## avito export of 1,000 chats with 50 messages, killed and continued
-	@$${PYTHON:-python3} tests/avito/export_big.py
+	@$(PYTHON) tools/long_runs.py avito-export-test $(PYTHON) tests/avito/export_big.py
 
 # The gateway: its parts, and all of it with real brokers and clients of strangers.
 build/tests/ledger_test: build/obj/tools/avito/jsonl.san.o
@@ -40,7 +40,7 @@ TORTURE_SECONDS ?= 300
 TORTURE_SEED ?= 1
 .PHONY: gateway-torture
 gateway-torture: packages build/avito.san build/simulator build/certs ## avito gateway, its broker and the service, killed and stopped for TORTURE_SECONDS
-	@$${PYTHON:-python3} tests/avito/gateway_torture.py $(TORTURE_SECONDS) $(TORTURE_SEED)
+	@$(PYTHON) tools/long_runs.py gateway-torture $(PYTHON) tests/avito/gateway_torture.py $(TORTURE_SECONDS) $(TORTURE_SEED)
 
 .PHONY: gateway-bench
 gateway-bench: packages build/avito build/simulator build/certs ## memory, processor and delay of avito gateway, beside a bridge in Python

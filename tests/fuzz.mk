@@ -57,7 +57,7 @@ fuzz-list:
 test-programs: fuzz-programs
 
 fuzz: packages fuzz-programs ## every fuzz target for FUZZ_SECONDS (60), two at a time
-	@sh tests/fuzz/run.sh $(FUZZ_SECONDS) $(FUZZ_ALL)
+	@$(PYTHON) tools/long_runs.py fuzz sh tests/fuzz/run.sh $(FUZZ_SECONDS) $(FUZZ_ALL)
 
 # The tests of the core under MemorySanitizer, each with the implementation in it. Those that need a library
 # that is not compiled here are left out.

@@ -20,4 +20,4 @@ build/long_life/long_life: tests/tls/long_life_test.c tests/support/anyone.c $(H
 .PHONY: long-life
 long-life: packages ## a million calls in one process over TLS, from 2037 until 2112
 	@$(MAKE) --no-print-directory build/long_life/long_life
-	LONG_LIFE=1000000 build/long_life/long_life
+	@$(PYTHON) tools/long_runs.py long-life env LONG_LIFE=1000000 build/long_life/long_life

@@ -5,7 +5,7 @@
 .PHONY: coverage coverage-programs coverage-list
 coverage: packages ## lines, branches and conditions of the header that the tests reach (clang 19)
 	@sh tools/need.sh clang-19 llvm-19
-	@$(PYTHON) tools/coverage.py
+	@$(PYTHON) tools/long_runs.py coverage $(PYTHON) tools/coverage.py
 
 # In that copy: what is built and run.
 COVERAGE_PROGRAMS = $(sort $(TEST_PROGRAMS)) build/world.san
@@ -19,7 +19,7 @@ MUTATE_SEED ?= 1
 .PHONY: mutate mutate-programs mutate-list
 mutate: ## small faults in the implementation, one at a time: do the tests notice? (goes on where it stopped)
 	@sh tools/need.sh $(sort $(CHECK_PACKAGES) libssl-dev)
-	@$(PYTHON) tools/mutate.py --seed $(MUTATE_SEED) --mutants $(MUTANTS)
+	@$(PYTHON) tools/long_runs.py mutate $(PYTHON) tools/mutate.py --seed $(MUTATE_SEED) --mutants $(MUTANTS)
 # In a copy: what is built before, and what every mutant meets beside the tests of its room.
 MUTATE_PROGRAMS = $(UNIT_TESTS) $(API_TESTS) build/world.san
 mutate-programs: $(MUTATE_PROGRAMS) $(TLS_TESTS) $(TINY_PROGRAMS)

@@ -1,3 +1,6 @@
 #!/bin/sh
-# The code in the README and in the manual compiles.
-exec "${PYTHON:-python3}" tools/docs.py
+# The code in the README and in the manual compiles. Its tables of long runs are what was run.
+status=0
+"${PYTHON:-python3}" tools/docs.py || status=1
+"${PYTHON:-python3}" tools/long_runs.py --check || status=1
+exit $status

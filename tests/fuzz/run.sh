@@ -42,14 +42,19 @@ report() {
     runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$1.log")
     if [ "$2" -eq 0 ] && [ "${runs:-0}" -gt 0 ]; then
         echo "ok - fuzz ${1#build/}: $runs runs"
+        total=$((total + runs))
     else
         echo "not ok - fuzz ${1#build/}"
         tail -n 60 "$1.log"
         failed=1
+        found="$found ${1#build/}"
     fi
 }
 
 failed=0
+found=
+total=0
+targets=$#
 while [ $# -gt 0 ]; do
     one "$1" &
     first=$!
@@ -64,4 +69,9 @@ while [ $# -gt 0 ]; do
     shift
     [ $# -eq 0 ] || shift
 done
+if [ "$failed" -eq 0 ]; then
+    echo "ok - $targets targets, $seconds s each: $total runs, nothing found"
+else
+    echo "not ok - $targets targets, $seconds s each: look at$found"
+fi
 exit "$failed"
