@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """careless.py HEADER: every public function of the header as a row of a table, in C, for
-tests/api/careless_test.c; and every constant of a public enum, which must have words.
+tests/api/careless_test.c; every hook; and every constant of a public enum, which must have words.
 
     FUNCTION(avito_get_chat, INT, PARAMETERS(...), call)
 
@@ -171,6 +171,17 @@ def enums(text, functions):
     return rows
 
 
+def hooks(text):
+    """What the library calls: members of public structs, and parameters."""
+    text = re.sub(r"struct \{[^{}]*\} priv;", "", interface(text))
+    names = []
+    for body in re.findall(r"typedef struct avito_\w*(?:_options|_functions|_source) \{(.*?)\n\}", text, re.S):
+        names += re.findall(r"\(\*(\w+)\)\(", body)
+    for params in re.findall(r"^AVITO_API[^;{}]*;", text, re.M):
+        names += re.findall(r"\(\*(\w+)\)\(", params)
+    return sorted(set(names))
+
+
 def main():
     with open(sys.argv[1], encoding="utf-8") as f:
         text = f.read()
@@ -179,6 +190,7 @@ def main():
     print(TYPES)
     rows = [function(*one) for one in found]
     print("static const struct function functions[] = {\n%s\n};" % "\n".join(rows))
+    print("static const char *const hooks[] = {%s};" % ", ".join('"%s"' % name for name in hooks(text)))
     rows = enums(text, {name for _, name, _ in found})
     print("static const struct constant constants[] = {\n%s\n};" % "\n".join(rows))
 
