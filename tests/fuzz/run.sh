@@ -27,6 +27,8 @@ one() {
     "${PYTHON:-python3}" tests/fuzz/seeds.py "$name" "$work/seeds/$name" || return 1
     find "$work/seeds/$name" "tests/fuzz/corpus/$name" -type f 2>/dev/null | LC_ALL=C sort |
         paste -sd, | tr -d '\n' >"$work/$name.seeds" # a line end would belong to the last name
+    find "$work/seeds/$name" "tests/fuzz/corpus/$name" "$work/corpus/$name" -type f -size +0 2>/dev/null |
+        wc -l >"$work/$name.count"
     dict=
     if [ -f "tests/fuzz/$name.dict" ]; then
         dict="-dict=tests/fuzz/$name.dict"
@@ -38,9 +40,15 @@ one() {
         "$work/corpus/$name" >"$1.log" 2>&1
 }
 
+# Every file that there was to begin with must have been read, the last one of the list too.
 report() {
     runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$1.log")
-    if [ "$2" -eq 0 ] && [ "${runs:-0}" -gt 0 ]; then
+    read=$(sed -n 's/^INFO: seed corpus: files: \([0-9]*\) .*/\1/p' "$1.log" | head -n 1)
+    listed=$(cat "$(dirname "$1")/$(basename "$1").count")
+    if [ "${read:-0}" -ne "$listed" ]; then
+        echo "not ok - fuzz ${1#build/}: ${read:-0} files were read, $listed are there"
+        failed=1
+    elif [ "$2" -eq 0 ] && [ "${runs:-0}" -gt 0 ]; then
         echo "ok - fuzz ${1#build/}: $runs runs"
         total=$((total + runs))
     else
