@@ -3058,7 +3058,7 @@ AVITOI_SCHEMA(quote, AVITOI_SCHEMA_QUOTE_ROWS, avitoi_schema_finish_quote, false
 enum { AVITOI_SCHEMA_TARIFF_UNKNOWN, AVITOI_SCHEMA_TARIFF_THERE, AVITOI_SCHEMA_TARIFF_MISSING };
 
 /* What all forms of a message have in common. */
-static void avitoi_schema_finish_any(struct avitoi_json *json, avito_message *m)
+static inline void avitoi_schema_finish_any(struct avitoi_json *json, avito_message *m)
 {
     int direction = (int)AVITO_DIRECTION_IN;
     if (!AVITO_WITH_SHORTCUTS || !AVITOI_TEXT_IS(m->direction_word, "in")) {
