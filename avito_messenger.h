@@ -2753,8 +2753,8 @@ struct avitoi_schema {
     void (*finish)(struct avitoi_json *json, void *model); /* what a row cannot say */
     uint16_t size;    /* of the struct */
     uint8_t count;
-    bool bare;        /* as root: the value may be that of the first field alone */
-    bool lenient;     /* a member of another type is dropped instead of refused */
+    bool bare : 1;    /* as root: the value may be that of the first field alone */
+    bool lenient : 1; /* a member of another type is dropped instead of refused */
 };
 
 #define AVITOI_SCHEMA_WANT_(want) (((want) & ~AVITOI_SCHEMA_SHOWN) != 0 ? (want) : (want) | AVITOI_SCHEMA_ALWAYS)
@@ -4999,14 +4999,23 @@ static void avitoi_write_source(struct avitoi_writer *w, const avito_image_sourc
 #define AVITOI_ENDPOINT_REFRESH 0x100u /* spends the refresh token */
 #define AVITOI_ENDPOINT_ID      0x200u /* the answer must hold an id, also where nobody waits for a model */
 
+/* All of them, for their numbers and their names, which only the trace needs. */
+#define AVITOI_ENDPOINTS(X)                                                                        \
+    X(get_token) X(exchange_code) X(refresh_token) X(get_self) X(get_chats) X(get_chat)            \
+    X(get_messages) X(send_message) X(upload_image) X(send_image_message) X(delete_message)        \
+    X(mark_chat_as_read) X(get_voice_files) X(subscribe_webhook) X(unsubscribe_webhook)            \
+    X(get_webhook_subscriptions) X(add_to_blacklist)
+#define AVITOI_ENDPOINT_NUMBER_(name) AVITOI_ENDPOINT_NUMBER_##name,
+enum { AVITOI_ENDPOINTS(AVITOI_ENDPOINT_NUMBER_) AVITOI_ENDPOINT_COUNT };
+
 struct avitoi_endpoint {
-    const char *name;
     const char *path, *type, *body;     /* patterns; type: of the body; NULL: none */
     void (*write)(struct avitoi_writer *w, const avito_client *c, char which); /* what a pattern cannot say */
     const struct avitoi_schema *answer; /* NULL: a reply that only confirms */
     avitoi_call_result (*end)(avito_client *c); /* what is to be done when a model has come; NULL: nothing */
-    const struct avitoi_endpoint_special *special; /* NULL: as most */
-    unsigned flags;
+    const struct avitoi_endpoint_special *special; /* NULL: a reply that only confirms, or a token */
+    uint16_t flags;
+    uint8_t number; /* AVITOI_ENDPOINT_NUMBER_* */
 };
 
 /* What only models, lists or uploads need of the machine: by their endpoints, so that programs without
@@ -5151,22 +5160,22 @@ static void avitoi_endpoint_write_users(struct avitoi_writer *w, const avito_cli
  *
  * A pattern is written as it is, except
  *
- *     %u user_id   %c chat_id   %t the call's text, message id or code   %j the same in JSON
+ *     %m /messenger/v   %u /accounts/ and user_id   %c /chats/ and chat_id
+ *     %t the call's text, message id or code   %j the same in JSON
  *     %i client_id   %s client_secret   %r refresh token   %b boundary, %w more: what `write` writes
  */
 
 #define AVITOI_ENDPOINT(name, path, type, body, write, answer, end, special, flags)                \
-    static const char avitoi_endpoint_name_##name[] = #name, avitoi_endpoint_path_##name[] = path; \
+    static const char avitoi_endpoint_path_##name[] = path;                                        \
     static const struct avitoi_endpoint avitoi_endpoint_##name = {                                 \
-        avitoi_endpoint_name_##name, avitoi_endpoint_path_##name, type, body, write, answer, end, special, flags}
+        avitoi_endpoint_path_##name, type, body, write, answer, end, special, flags,               \
+        AVITOI_ENDPOINT_NUMBER_##name}
 
 static const char avitoi_endpoint_type_json[] = "application/json";
 static const char avitoi_endpoint_type_form[] = "application/x-www-form-urlencoded";
 static const char avitoi_endpoint_type_parts[] = "multipart/form-data; boundary=%b";
 
-#define AVITOI_ENDPOINT_ACCOUNT_PATH "/accounts/%u"
-#define AVITOI_ENDPOINT_CHAT_PATH    "/accounts/%u/chats/%c"
-#define AVITOI_ENDPOINT_CREDENTIALS  "&client_id=%i&client_secret=%s"
+#define AVITOI_ENDPOINT_CREDENTIALS "&client_id=%i&client_secret=%s"
 
 static const char avitoi_endpoint_body_credentials[] =
     "grant_type=client_credentials" AVITOI_ENDPOINT_CREDENTIALS;
@@ -5192,41 +5201,41 @@ AVITOI_ENDPOINT(refresh_token, "/token", avitoi_endpoint_type_form, avitoi_endpo
                 AVITOI_ENDPOINT_POST | AVITOI_ENDPOINT_TOKEN | AVITOI_ENDPOINT_SPENDS | AVITOI_ENDPOINT_REFRESH);
 AVITOI_ENDPOINT(get_self, "/core/v1/accounts/self", NULL, NULL, NULL, &avitoi_schema_self,
                 avitoi_answer_self, &avitoi_endpoint_one_special, 0u);
-AVITOI_ENDPOINT(get_chats, "/messenger/v2" AVITOI_ENDPOINT_ACCOUNT_PATH "/chats%w", NULL, NULL,
+AVITOI_ENDPOINT(get_chats, "%m2%u/chats%w", NULL, NULL,
                 avitoi_endpoint_query_chats, &avitoi_schema_chats, avitoi_list_over,
                 &avitoi_endpoint_list_special, AVITOI_ENDPOINT_STREAM);
-AVITOI_ENDPOINT(get_chat, "/messenger/v2" AVITOI_ENDPOINT_CHAT_PATH, NULL, NULL, NULL, &avitoi_schema_chat,
+AVITOI_ENDPOINT(get_chat, "%m2%u%c", NULL, NULL, NULL, &avitoi_schema_chat,
                 avitoi_answer_id, &avitoi_endpoint_one_special, 0u);
-AVITOI_ENDPOINT(get_messages, "/messenger/v3" AVITOI_ENDPOINT_CHAT_PATH "/messages/%w", NULL, NULL,
+AVITOI_ENDPOINT(get_messages, "%m3%u%c/messages/%w", NULL, NULL,
                 avitoi_endpoint_query_messages, &avitoi_schema_messages, avitoi_list_over,
                 &avitoi_endpoint_list_special, AVITOI_ENDPOINT_STREAM);
-AVITOI_ENDPOINT(send_message, "/messenger/v1" AVITOI_ENDPOINT_CHAT_PATH "/messages", avitoi_endpoint_type_json,
+AVITOI_ENDPOINT(send_message, "%m1%u%c/messages", avitoi_endpoint_type_json,
                 avitoi_endpoint_body_message, NULL, NULL, NULL, NULL,
                 AVITOI_ENDPOINT_POST | AVITOI_ENDPOINT_CHANGES | AVITOI_ENDPOINT_ID);
-AVITOI_ENDPOINT(upload_image, "/messenger/v1" AVITOI_ENDPOINT_ACCOUNT_PATH "/uploadImages",
+AVITOI_ENDPOINT(upload_image, "%m1%u/uploadImages",
                 avitoi_endpoint_type_parts, avitoi_endpoint_body_parts, avitoi_send_write_part,
                 &avitoi_schema_uploads, avitoi_send_uploaded, &avitoi_endpoint_upload_special,
                 AVITOI_ENDPOINT_POST | AVITOI_ENDPOINT_CHANGES | AVITOI_ENDPOINT_PARTS);
-AVITOI_ENDPOINT(send_image_message, "/messenger/v1" AVITOI_ENDPOINT_CHAT_PATH "/messages/image",
+AVITOI_ENDPOINT(send_image_message, "%m1%u%c/messages/image",
                 avitoi_endpoint_type_json, avitoi_endpoint_body_image, NULL, NULL, NULL, NULL,
                 AVITOI_ENDPOINT_POST | AVITOI_ENDPOINT_CHANGES | AVITOI_ENDPOINT_ID);
-AVITOI_ENDPOINT(delete_message, "/messenger/v1" AVITOI_ENDPOINT_CHAT_PATH "/messages/%t", NULL, NULL, NULL,
+AVITOI_ENDPOINT(delete_message, "%m1%u%c/messages/%t", NULL, NULL, NULL,
                 NULL, NULL, NULL, AVITOI_ENDPOINT_POST | AVITOI_ENDPOINT_CHANGES);
-AVITOI_ENDPOINT(mark_chat_as_read, "/messenger/v1" AVITOI_ENDPOINT_CHAT_PATH "/read", NULL, NULL, NULL, NULL,
+AVITOI_ENDPOINT(mark_chat_as_read, "%m1%u%c/read", NULL, NULL, NULL, NULL,
                 NULL, NULL, AVITOI_ENDPOINT_POST | AVITOI_ENDPOINT_CHANGES);
-AVITOI_ENDPOINT(get_voice_files, "/messenger/v1" AVITOI_ENDPOINT_ACCOUNT_PATH "/getVoiceFiles%w", NULL, NULL,
+AVITOI_ENDPOINT(get_voice_files, "%m1%u/getVoiceFiles%w", NULL, NULL,
                 avitoi_endpoint_query_voices, &avitoi_schema_voices, avitoi_list_over,
                 &avitoi_endpoint_list_special, AVITOI_ENDPOINT_STREAM);
-AVITOI_ENDPOINT(subscribe_webhook, "/messenger/v3/webhook", avitoi_endpoint_type_json,
+AVITOI_ENDPOINT(subscribe_webhook, "%m3/webhook", avitoi_endpoint_type_json,
                 avitoi_endpoint_body_url, NULL, NULL, NULL, NULL,
                 AVITOI_ENDPOINT_POST | AVITOI_ENDPOINT_CHANGES);
-AVITOI_ENDPOINT(unsubscribe_webhook, "/messenger/v1/webhook/unsubscribe", avitoi_endpoint_type_json,
+AVITOI_ENDPOINT(unsubscribe_webhook, "%m1/webhook/unsubscribe", avitoi_endpoint_type_json,
                 avitoi_endpoint_body_url, NULL, NULL, NULL, NULL,
                 AVITOI_ENDPOINT_POST | AVITOI_ENDPOINT_CHANGES);
-AVITOI_ENDPOINT(get_webhook_subscriptions, "/messenger/v1/subscriptions", NULL, NULL, NULL,
+AVITOI_ENDPOINT(get_webhook_subscriptions, "%m1/subscriptions", NULL, NULL, NULL,
                 &avitoi_schema_subscriptions, avitoi_list_over, &avitoi_endpoint_list_special,
                 AVITOI_ENDPOINT_POST | AVITOI_ENDPOINT_STREAM | AVITOI_ENDPOINT_OK);
-AVITOI_ENDPOINT(add_to_blacklist, "/messenger/v2" AVITOI_ENDPOINT_ACCOUNT_PATH "/blacklist",
+AVITOI_ENDPOINT(add_to_blacklist, "%m2%u/blacklist",
                 avitoi_endpoint_type_json, avitoi_endpoint_body_users, avitoi_endpoint_write_users, NULL,
                 NULL, NULL, AVITOI_ENDPOINT_POST | AVITOI_ENDPOINT_CHANGES);
 
@@ -5259,10 +5268,15 @@ static void avitoi_request_argument(struct avitoi_writer *w, const avito_client 
 {
     const avito_account *a = c->account;
     switch (which) {
+        case 'm':
+            avitoi_write_text(w, "/messenger/v");
+            break;
         case 'u':
+            avitoi_write_text(w, "/accounts/");
             avitoi_write_int(w, c->priv.args.user_id);
             break;
         case 'c':
+            avitoi_write_text(w, "/chats/");
             avitoi_write_percent(w, c->priv.args.chat_id);
             break;
         case 't':
@@ -5890,46 +5904,36 @@ enum {
     AVITOI_CALL_STATES
 };
 
-enum {
-    AVITOI_CALL_EV_START,
-    AVITOI_CALL_EV_TOKEN,     /* there is a token, or this lane shall fetch it */
-    AVITOI_CALL_EV_CONNECTED,
-    AVITOI_CALL_EV_WRITTEN,   /* the transport took the last byte */
-    AVITOI_CALL_EV_ANSWER,    /* a final head was read, perhaps before the last byte was sent */
-    AVITOI_CALL_EV_ELEMENT,
-    AVITOI_CALL_EV_NEXT,
-    AVITOI_CALL_EV_REPEAT,    /* another request for the same call: after a token, for the next page, or
-                            because the first one failed */
-    AVITOI_CALL_EV_DRAIN,
-    AVITOI_CALL_EV_END,
-    AVITOI_CALL_EVENTS
-};
-
-/* X(state, event, the next state), state by state in the order of their numbers. */
+/* X(event, the state that it leads to, the states in which it may come):
+ *
+ *     TOKEN    there is a token, or this lane shall fetch it
+ *     WRITTEN  the transport took the last byte
+ *     ANSWER   a final head was read, perhaps before the last byte was sent
+ *     REPEAT   another request for the same call: after a token, for the next page, or because the first
+ *              one failed */
+#define AVITOI_CALL_IN(state) 1u << AVITOI_CALL_##state
+#define AVITOI_CALL_EVERY     ((1u << AVITOI_CALL_STATES) - 1u)
 #define AVITOI_CALL_EDGES(X)                                                                       \
-    X(IDLE, START, ACCOUNT) X(IDLE, END, IDLE)                                                     \
-    X(ACCOUNT, TOKEN, CONNECT) X(ACCOUNT, END, IDLE)                                               \
-    X(CONNECT, CONNECTED, SEND) X(CONNECT, REPEAT, ACCOUNT) X(CONNECT, END, IDLE)                  \
-    X(SEND, WRITTEN, HEAD) X(SEND, ANSWER, BODY) X(SEND, REPEAT, ACCOUNT) X(SEND, END, IDLE)       \
-    X(HEAD, ANSWER, BODY) X(HEAD, REPEAT, ACCOUNT) X(HEAD, END, IDLE)                              \
-    X(BODY, ELEMENT, ROW) X(BODY, REPEAT, ACCOUNT) X(BODY, DRAIN, DRAIN) X(BODY, END, IDLE)        \
-    X(ROW, NEXT, BODY) X(ROW, DRAIN, DRAIN) X(ROW, END, IDLE)                                      \
-    X(DRAIN, REPEAT, ACCOUNT) X(DRAIN, END, IDLE)
-#define AVITOI_CALL_EDGE_NUMBER_(state, event, next) AVITOI_CALL_EDGE_##state##_##event,
-#define AVITOI_CALL_EDGE_(state, event, next)                                                      \
-    {AVITOI_CALL_##state, AVITOI_CALL_EV_##event, AVITOI_CALL_##next},
-enum { AVITOI_CALL_EDGES(AVITOI_CALL_EDGE_NUMBER_) AVITOI_CALL_EDGE_COUNT };
+    X(START, ACCOUNT, AVITOI_CALL_IN(IDLE))                                                        \
+    X(TOKEN, CONNECT, AVITOI_CALL_IN(ACCOUNT))                                                     \
+    X(CONNECTED, SEND, AVITOI_CALL_IN(CONNECT))                                                    \
+    X(WRITTEN, HEAD, AVITOI_CALL_IN(SEND))                                                         \
+    X(ANSWER, BODY, AVITOI_CALL_IN(SEND) | AVITOI_CALL_IN(HEAD))                                   \
+    X(ELEMENT, ROW, AVITOI_CALL_IN(BODY))                                                          \
+    X(NEXT, BODY, AVITOI_CALL_IN(ROW))                                                             \
+    X(REPEAT, ACCOUNT,                                                                             \
+      AVITOI_CALL_IN(CONNECT) | AVITOI_CALL_IN(SEND) | AVITOI_CALL_IN(HEAD) | AVITOI_CALL_IN(BODY) | \
+          AVITOI_CALL_IN(DRAIN))                                                                   \
+    X(DRAIN, DRAIN, AVITOI_CALL_IN(BODY) | AVITOI_CALL_IN(ROW))                                    \
+    X(END, IDLE, AVITOI_CALL_EVERY)
+#define AVITOI_CALL_EVENT_(event, next, states) AVITOI_CALL_EV_##event,
+#define AVITOI_CALL_EDGE_(event, next, states) {states, AVITOI_CALL_##next},
+enum { AVITOI_CALL_EDGES(AVITOI_CALL_EVENT_) AVITOI_CALL_EVENTS };
 
-struct avitoi_call_edge {
-    uint8_t state, event, next;
-};
-static const struct avitoi_call_edge avitoi_call_edges[] = {AVITOI_CALL_EDGES(AVITOI_CALL_EDGE_)};
-
-/* The first edge of each state, in the order of the states; then the number of edges. */
-static const uint8_t avitoi_call_first_edges[AVITOI_CALL_STATES + 1] = {
-    AVITOI_CALL_EDGE_IDLE_START,   AVITOI_CALL_EDGE_ACCOUNT_TOKEN, AVITOI_CALL_EDGE_CONNECT_CONNECTED,
-    AVITOI_CALL_EDGE_SEND_WRITTEN, AVITOI_CALL_EDGE_HEAD_ANSWER,   AVITOI_CALL_EDGE_BODY_ELEMENT,
-    AVITOI_CALL_EDGE_ROW_NEXT,     AVITOI_CALL_EDGE_DRAIN_REPEAT,  AVITOI_CALL_EDGE_COUNT};
+static const struct {
+    uint8_t states, next;
+} avitoi_call_edges[] = {AVITOI_CALL_EDGES(AVITOI_CALL_EDGE_)};
+AVITOI_ASSERT(call_states_have_a_bit_each, AVITOI_CALL_STATES <= 8);
 
 /* What the handler of a state returns to go on with the next one at once. */
 #define AVITOI_CALL_MOVED 34
@@ -5944,21 +5948,17 @@ AVITOI_ASSERT(private_results, AVITO_END < AVITOI_JSON_VALUE && AVITOI_JSON_VALU
 /* An event that the state does not know is a defect of this file: the lane stays where it is. */
 static avitoi_call_result avitoi_call_move(avito_client *c, unsigned event)
 {
-    size_t i;
-    const size_t end = avitoi_call_first_edges[c->priv.state + 1u];
-    for (i = avitoi_call_first_edges[c->priv.state]; i < end; i++) {
-        if (avitoi_call_edges[i].event == event) {
-            c->priv.state = avitoi_call_edges[i].next;
-            return AVITOI_CALL_MOVED;
-        }
+    if ((avitoi_call_edges[event].states >> c->priv.state & 1u) == 0) {
+        return AVITO_ERR_ARGUMENT;
     }
-    return AVITO_ERR_ARGUMENT;
+    c->priv.state = avitoi_call_edges[event].next;
+    return AVITOI_CALL_MOVED;
 }
 
 /* ---- what it may be linked with ---- */
 
 struct avitoi_call_diagnostics {
-    void (*trace)(const avito_client *c, unsigned what, const char *which);
+    void (*trace)(const avito_client *c, unsigned what);
     void (*mask)(avito_client *c);
     void (*keep)(avito_client *c, const char *data, size_t len);
 };
@@ -6020,19 +6020,20 @@ AVITOI_APART_IF_SMALL static avitoi_call_result avitoi_call_repeat(avito_client 
     return avitoi_call_move(c, AVITOI_CALL_EV_REPEAT);
 }
 
-/* What is traced, as words of a list. */
+/* What is traced, as words of a list. The name of a request follows the first two, that of the call the
+ * others but the third. */
 #define AVITOI_CALL_TRACES(X)                                                                      \
-    X(REQUEST, "request ") X(ANSWER, "answer ") X(TOKEN, "token ") X(AGAIN, "again ")              \
+    X(REQUEST, "request ") X(ANSWER, "answer ") X(TOKEN, "token renewed") X(AGAIN, "again ")       \
     X(DRY_RUN, "dry run ") X(SETTLE, "settle ") X(DONE, "done ") X(FAILED, "failed ")
 #define AVITOI_CALL_TRACE_NUMBER_(name, word) AVITOI_CALL_TRACE_##name,
 #define AVITOI_CALL_TRACE_WORD_(name, word) word "\0"
 enum { AVITOI_CALL_TRACES(AVITOI_CALL_TRACE_NUMBER_) AVITOI_CALL_TRACE_WORDS };
 
-static void avitoi_call_trace(const avito_client *c, unsigned what, const char *which)
+static void avitoi_call_trace(const avito_client *c, unsigned what)
 {
     const avito_account_options *o = &c->account->o;
     if (o->trace != NULL && o->priv.diagnostics != NULL) {
-        o->priv.diagnostics->trace(c, what, which);
+        o->priv.diagnostics->trace(c, what);
     }
 }
 
@@ -6570,7 +6571,7 @@ AVITOI_APART static avitoi_call_result avitoi_token_received(avito_client *c)
     if (rc < 0) {
         return rc;
     }
-    avitoi_call_trace(c, AVITOI_CALL_TRACE_TOKEN, "renewed");
+    avitoi_call_trace(c, AVITOI_CALL_TRACE_TOKEN);
     if (c->priv.request != c->priv.call) {
         c->priv.fetched = true; /* to be used once, however short its life is */
         return avitoi_call_repeat(c, 0);
@@ -6656,7 +6657,7 @@ static avitoi_call_result avitoi_answer_begin(avito_client *c)
     c->priv.status = h->status;
     c->priv.date = h->date;
     c->priv.keep = h->persistent && !h->close && !(h->http10 && h->chunked); /* RFC 9112, 6.1 */
-    avitoi_call_trace(c, AVITOI_CALL_TRACE_ANSWER, c->priv.request->name);
+    avitoi_call_trace(c, AVITOI_CALL_TRACE_ANSWER);
     c->priv.span = 0;
     avitoi_error_forget_body(c);
     c->error.retry_after_s = h->retry_after_s;
@@ -7161,7 +7162,7 @@ static avitoi_call_result avitoi_exchange_on_connect(avito_client *c)
     c->priv.early = false;
     c->priv.send_error = AVITO_OK;
     avitoi_exchange_alive(c);
-    avitoi_call_trace(c, AVITOI_CALL_TRACE_REQUEST, c->priv.request->name);
+    avitoi_call_trace(c, AVITOI_CALL_TRACE_REQUEST);
     return avitoi_call_move(c, AVITOI_CALL_EV_CONNECTED);
 }
 
@@ -7481,7 +7482,7 @@ static int avitoi_machine_finish(avito_client *c, int code)
         c->error.text[0] = '\0';
     }
     avitoi_token_resign(c);
-    avitoi_call_trace(c, AVITOI_CALL_TRACE_DONE + (code < 0 ? 1u : 0u), c->priv.call->name);
+    avitoi_call_trace(c, AVITOI_CALL_TRACE_DONE + (code < 0 ? 1u : 0u));
     if (arena != NULL) {
         if (avitoi_arena_is_shared(&c->priv.json.mem) &&
             c->priv.json.mem.low_base == arena->base + arena->used) {
@@ -12317,7 +12318,7 @@ static bool avitoi_retries_again(avito_client *c, int code)
     c->priv.page = 0;
     memset(&c->error, 0, sizeof c->error);
     (void)avitoi_call_repeat(c, pause_ms);
-    avitoi_call_trace(c, AVITOI_CALL_TRACE_AGAIN, c->priv.call->name);
+    avitoi_call_trace(c, AVITOI_CALL_TRACE_AGAIN);
     c->priv.status = 0;
     c->priv.written = false;
     return true;
@@ -12442,20 +12443,32 @@ AVITO_API void avito_enable_retries(avito_client_options *options)
  */
 
 /* One line for .trace: the word of the event, the call's name, and the answer's status if there is one. */
-static void avitoi_diagnostics_trace(const avito_client *c, unsigned what, const char *which)
+/* The words at `p`, each ended by a NUL: the one of this number. */
+static const char *avitoi_diagnostics_word(const char *p, unsigned number)
+{
+    for (; number > 0; number--) {
+        p += strlen(p) + 1u;
+    }
+    return p;
+}
+
+#define AVITOI_DIAGNOSTICS_NAME_(name) #name "\0"
+
+/* One line to the hook, which is set. */
+static void avitoi_diagnostics_trace(const avito_client *c, unsigned what)
 {
     static const char words[] = AVITOI_CALL_TRACES(AVITOI_CALL_TRACE_WORD_);
-    const char *word = words;
+    static const char names[] = AVITOI_ENDPOINTS(AVITOI_DIAGNOSTICS_NAME_);
+    const struct avitoi_endpoint *named = what < AVITOI_CALL_TRACE_TOKEN ? c->priv.request : c->priv.call;
     struct avitoi_writer w;
     char line[64];
     memset(&w, 0, sizeof w);
     w.out = line;
     w.cap = sizeof line - 1u;
-    for (; what > 0; what--) {
-        word += strlen(word) + 1u;
+    avitoi_write_text(&w, avitoi_diagnostics_word(words, what));
+    if (what != AVITOI_CALL_TRACE_TOKEN) {
+        avitoi_write_text(&w, avitoi_diagnostics_word(names, named->number));
     }
-    avitoi_write_text(&w, word);
-    avitoi_write_text(&w, which);
     if (c->priv.status != 0) {
         avitoi_write(&w, " ", 1);
         avitoi_write_int(&w, c->priv.status);
@@ -13601,7 +13614,9 @@ enum {
     AVITOI_INBOX_EVENTS
 };
 
-static const struct avitoi_call_edge avitoi_inbox_edges[] = {
+static const struct avitoi_inbox_edge {
+    uint8_t phase, event, next;
+} avitoi_inbox_edges[] = {
     {AVITOI_INBOX_WAIT, AVITOI_INBOX_EV_PAGE, AVITOI_INBOX_SCAN},
     {AVITOI_INBOX_WAIT, AVITOI_INBOX_EV_CHAT, AVITOI_INBOX_READ},
     {AVITOI_INBOX_WAIT, AVITOI_INBOX_EV_OVER, AVITOI_INBOX_NEXT},
@@ -13675,10 +13690,10 @@ enum {
 /* An event that the phase does not know is a defect of this file: the inbox stays where it is. */
 static avitoi_call_result avitoi_inbox_move(avito_inbox *in, unsigned event)
 {
-    const struct avitoi_call_edge *edge = avitoi_inbox_edges;
+    const struct avitoi_inbox_edge *edge = avitoi_inbox_edges;
     size_t left = AVITOI_COUNT(avitoi_inbox_edges);
     for (; left > 0; left--, edge++) {
-        if (edge->state == in->priv.phase && edge->event == event) {
+        if (edge->phase == in->priv.phase && edge->event == event) {
             in->priv.phase = edge->next;
             in->priv.open = false;
             in->priv.then = AVITOI_INBOX_THEN_ON;
@@ -15838,15 +15853,13 @@ AVITO_API int avito_inbox_init(avito_inbox *inbox, avito_client *client,
  */
 
 /* The same calls where the message is wanted as the service stored it. Only avito_enable_sent() links them. */
+#define AVITOI_SEND_KEPT(name, body)                                                               \
+    {avitoi_endpoint_path_##name, avitoi_endpoint_type_json, body, NULL, &avitoi_schema_sent,      \
+     avitoi_answer_id, &avitoi_endpoint_one_special,                                               \
+     AVITOI_ENDPOINT_POST | AVITOI_ENDPOINT_CHANGES | AVITOI_ENDPOINT_ID, AVITOI_ENDPOINT_NUMBER_##name}
 static const struct avitoi_endpoint avitoi_send_kept[] = {
-    {avitoi_endpoint_name_send_message, avitoi_endpoint_path_send_message, avitoi_endpoint_type_json,
-     avitoi_endpoint_body_message, NULL, &avitoi_schema_sent, avitoi_answer_id,
-     &avitoi_endpoint_one_special,
-     AVITOI_ENDPOINT_POST | AVITOI_ENDPOINT_CHANGES | AVITOI_ENDPOINT_ID},
-    {avitoi_endpoint_name_send_image_message, avitoi_endpoint_path_send_image_message,
-     avitoi_endpoint_type_json, avitoi_endpoint_body_image, NULL, &avitoi_schema_sent, avitoi_answer_id,
-     &avitoi_endpoint_one_special,
-     AVITOI_ENDPOINT_POST | AVITOI_ENDPOINT_CHANGES | AVITOI_ENDPOINT_ID}};
+    AVITOI_SEND_KEPT(send_message, avitoi_endpoint_body_message),
+    AVITOI_SEND_KEPT(send_image_message, avitoi_endpoint_body_image)};
 
 AVITO_API void avito_enable_sent(avito_client_options *options)
 {
@@ -16287,7 +16300,7 @@ static int avitoi_send_dry_run(avito_client *c)
         }
         w.out[w.len] = '\0';
     }
-    avitoi_call_trace(c, AVITOI_CALL_TRACE_DRY_RUN, c->priv.call->name);
+    avitoi_call_trace(c, AVITOI_CALL_TRACE_DRY_RUN);
     if (c->priv.out != NULL) {
         memset(c->priv.out, 0,
                (c->priv.call->flags & AVITOI_ENDPOINT_PARTS) != 0 ? sizeof(avito_uploaded_image)
@@ -16583,7 +16596,7 @@ static avitoi_call_result avitoi_confirm_settle(avito_client *c, int rc)
         avitoi_number_elapsed(c->priv.last_ms, c->priv.args.as.confirm.sent_ms) / 1000u;
     c->priv.page = 0;
     avitoi_confirm_read_back(c, &c->priv.verdict);
-    avitoi_call_trace(c, AVITOI_CALL_TRACE_SETTLE, c->priv.call->name);
+    avitoi_call_trace(c, AVITOI_CALL_TRACE_SETTLE);
     return AVITOI_CALL_MOVED;
 }
 

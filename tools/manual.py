@@ -34,15 +34,27 @@ def words(text):
             for s in re.findall(r'"(?:[^"\\]|\\.)*"(?:\s*(?:\\\n)?\s*"(?:[^"\\]|\\.)*")*', text)]
 
 
+def listed_edges(text, prefix):
+    """A list PREFIX_EDGES of X(EVENT, STATE, PREFIX_IN(STATE) | ... or PREFIX_EVERY): the events, and
+    (from, event, to) sorted by the states' order."""
+    listed = re.search(r"#define %sEDGES\(X\)((?:.*\\\n)*.*)" % prefix, text).group(1)
+    rows = re.findall(r"X\((\w+), (\w+),((?:[^()]|\(\w+\))+)\)", listed)
+    states = re.findall(r"^    %s(\w+)," % prefix, text[:text.index("    %sSTATES\n" % prefix)].rpartition("enum {")[2], re.M)
+    into = {event: states if "EVERY" in words else re.findall(r"IN\((\w+)\)", words) for event, _, words in rows}
+    return [row[0] for row in rows], [(state, event, to) for state in states for event, to, _ in rows
+                                      if state in into[event]]
+
+
 def machine(text, prefix, last, title):
-    """A list PREFIX_EDGES of X(STATE, EVENT, STATE), or a table of edges {PREFIX_STATE, PREFIX_EV_EVENT,
-    PREFIX_STATE}: a row for each state, a column for each event."""
+    """The list of listed_edges(), or a table of edges {PREFIX_STATE, PREFIX_EV_EVENT, PREFIX_STATE}: a row
+    for each state, a column for each event."""
     event = prefix + r"EV_(\w+)"
-    part = text[:text.index("    %s\n" % last)]
-    events = re.findall(event + r",", part[part.rindex("enum {"):])
-    edges = re.findall(r"\{%s(\w+), %s, %s(\w+)\}" % (prefix, event, prefix), text)
-    listed = re.search(r"#define %sEDGES\(X\)((?:.*\\\n)*.*)" % prefix, text)
-    edges = re.findall(r"X\((\w+), (\w+), (\w+)\)", listed.group(1)) if listed else edges
+    if "#define %sEDGES(X)" % prefix in text:
+        events, edges = listed_edges(text, prefix)
+    else:
+        part = text[:text.index("    %s\n" % last)]
+        events = re.findall(event + r",", part[part.rindex("enum {"):])
+        edges = re.findall(r"\{%s(\w+), %s, %s(\w+)\}" % (prefix, event, prefix), text)
     names = list(dict.fromkeys(edge[0] for edge in edges))
     to = {(state, event): after for state, event, after in edges}
     width = {e: max([len(e)] + [len(a) for (_, event), a in to.items() if event == e])
@@ -69,12 +81,10 @@ def errors(text, before):
 
 def endpoints(text):
     rows = []
-    defines = dict(re.findall(r'#define (AVITOI_\w+_PATH) +"([^"]*)"', text))
     for name, rest in re.findall(r"^AVITOI_ENDPOINT\((\w+), (.*?)\);", text, re.S | re.M):
-        path = re.match(r'(?:"[^"]*"|AVITOI_\w+|\s)+', rest).group(0)
-        path = "".join(p[1:-1] if p[0] == '"' else defines[p]
-                       for p in re.findall(r'"[^"]*"|AVITOI_\w+', path))
-        for argument, placeholder in (("%u", "{user_id}"), ("%c", "{chat_id}"), ("%t", "{message_id}"), ("%w", "")):
+        path = re.match(r'"([^"]*)"', rest).group(1)
+        for argument, placeholder in (("%m", "/messenger/v"), ("%u", "/accounts/{user_id}"),
+                                      ("%c", "/chats/{chat_id}"), ("%t", "{message_id}"), ("%w", "")):
             path = path.replace(argument, placeholder)
         method = "POST" if re.search(r"\bAVITOI_ENDPOINT_POST\b", rest) else "GET"
         rows.append(f"{name} {method} {path}")

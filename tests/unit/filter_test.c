@@ -544,17 +544,6 @@ static void test_word_lists(void **state)
     }
 }
 
-/* The edges of each state are where the machine looks for them. */
-static void test_first_edges(void **state)
-{
-    (void)state;
-    for (size_t i = 0; i + 1 < sizeof avitoi_call_first_edges; i++) {
-        for (size_t k = avitoi_call_first_edges[i]; k < avitoi_call_first_edges[i + 1]; k++) {
-            assert_int_equal(avitoi_call_edges[k].state, i);
-        }
-    }
-}
-
 /* What breaks the answer ends the list. */
 static void test_broken_list(void **state)
 {
@@ -754,7 +743,6 @@ int main(void)
         cmocka_unit_test(test_forms),
 #endif
         cmocka_unit_test(test_word_lists),
-        cmocka_unit_test(test_first_edges),
         cmocka_unit_test(test_broken_list),
         cmocka_unit_test(test_masks),
         cmocka_unit_test(test_cut_texts),
