@@ -10942,6 +10942,11 @@ AVITO_API void avito_tls_profile(br_ssl_client_context *ssl, br_x509_minimal_con
 AVITO_API bool avito_tls_resumed(const avito_tls *tls);
 AVITO_API int avito_tls_suite(const avito_tls *tls);
 
+/* Whether nothing that .buffer holds is needed: no connection is open, or, in half duplex, no record is
+ * under way either way. Until the next call on its lane the memory may serve others, for instance
+ * lanes that take turns with it. */
+AVITO_API bool avito_tls_at_rest(const avito_tls *tls);
+
 /* Takes the session out, to be put into another avito_tls or to survive a reboot. AVITO_OK, or
  * AVITO_END: there is none. */
 AVITO_API int avito_tls_get_session(const avito_tls *tls, avito_tls_session *out);
@@ -19667,6 +19672,18 @@ AVITO_API int avito_tls_suite(const avito_tls *tls)
 {
     return tls != NULL && tls->priv.state == AVITOI_TLS_OPEN ? tls->priv.ssl.eng.session.cipher_suite
                                                              : 0;
+}
+
+AVITO_API bool avito_tls_at_rest(const avito_tls *tls)
+{
+    size_t len = 0;
+    if (!avitoi_tls_is_ready(tls) || tls->priv.state == AVITOI_TLS_IDLE) {
+        return avitoi_tls_is_ready(tls);
+    }
+    /* In half duplex the engine takes no record while it holds plain text or a record of ours. */
+    return tls->priv.state == AVITOI_TLS_OPEN && !tls->o.full_duplex &&
+           tls->priv.flight_len == 0 && tls->priv.head_len == 0 &&
+           br_ssl_engine_recvrec_buf(&tls->priv.ssl.eng, &len) != NULL;
 }
 
 /* Layout: 1 format, 16 key, 8 time, 2 version, 2 suite, 1 id length, 32 id, 48 secret; rest 0. */

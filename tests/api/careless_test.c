@@ -136,6 +136,7 @@ static const struct rule {
     {"avito_tls_profile", MAKES, "", 0},
     {"avito_tls_resumed", USES, "", false},
     {"avito_tls_suite", USES, "", 0},
+    {"avito_tls_at_rest", USES, "", false},
     {"avito_tls_get_session", USES, "", ARGUMENT},
     {"avito_tls_set_session", USES, "", ARGUMENT},
     {"avito_anchors_begin", MAKES, "memory ", 0},

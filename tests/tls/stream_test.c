@@ -112,6 +112,82 @@ static void resumed_handshake_ends_without_a_request(void **state)
     peer_free(&peer);
 }
 
+/* ---- the buffer of a connection at rest ---- */
+
+/* One buffer for two connections that take turns, and whatever lies in it in between. */
+static void buffer_is_shared_at_rest(void **state)
+{
+    static const char request[] = "GET / HTTP/1.1\r\n\r\n";
+    static struct side sides[2];
+    struct peer *peers[2] = {&peer, &second};
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        side_meet(&sides[i], peers[i], i == 0 ? "good-ec" : "good-rsa");
+        peers[i]->ending = PEER_KEEP;
+        peers[i]->recv_piece = 3;
+        peers[i]->answer_records = 2;
+        sides[i].options.buffer = side.buffer;
+        assert_false(avito_tls_at_rest(&sides[i].tls)); /* it was not initialised */
+        assert_int_equal(side_open(&sides[i]), AVITO_OK);
+        side_send(&sides[i], request, sizeof request - 1);
+        assert_int_equal(side_recv(&sides[i]), AVITO_IO_AGAIN);
+        assert_int_equal(sides[i].got_len, peers[i]->answer_len);
+        assert_true(avito_tls_at_rest(&sides[i].tls));
+    }
+    for (int turn = 0; turn < 6; turn++) {
+        struct side *s = &sides[turn % 2];
+        memset(side.buffer, 0xa5, sizeof side.buffer);
+        peers[turn % 2]->answered = false;
+        peers[turn % 2]->got_len = s->got_len = 0;
+        side_send(s, request, sizeof request - 1);
+        assert_int_equal(side_recv(s), AVITO_IO_AGAIN);
+        assert_int_equal(s->got_len, peers[turn % 2]->answer_len);
+        assert_memory_equal(s->got, peers[turn % 2]->answer, s->got_len);
+        assert_true(avito_tls_at_rest(&s->tls));
+    }
+    for (int i = 0; i < 2; i++) {
+        side_close(&sides[i]);
+        assert_true(avito_tls_at_rest(&sides[i].tls));
+        peer_free(peers[i]);
+    }
+}
+
+/* No rest: half a record has come, plain text was not taken, a record of ours is not finished. */
+static void no_rest_within_a_record(void **state)
+{
+    char bytes[2]; /* one byte would be a look at a kept connection */
+    (void)state;
+    side_meet(&side, &peer, "good-ec");
+    peer.ending = PEER_KEEP;
+    assert_int_equal(side_open(&side), AVITO_OK);
+    assert_true(send_some("GET / HTTP/1.1\r\n", 16, 1) > 0);
+    assert_false(avito_tls_at_rest(&side.tls));
+    assert_true(send_some("\r\n", 2, 0) > 0);
+    peer.recv_piece = 1;
+    assert_true(avito_tls_at_rest(&side.tls));
+    for (int i = 0; i < 7; i++) { /* in its head, and behind it */
+        peer.again = true;
+        assert_int_equal(recv_some(bytes, 2), AVITO_IO_AGAIN);
+        assert_false(i > 0 && avito_tls_at_rest(&side.tls));
+    }
+    peer.again = false;
+    while (recv_some(bytes, 2) == AVITO_IO_AGAIN) {
+    }
+    assert_false(avito_tls_at_rest(&side.tls)); /* the rest of its text */
+    assert_int_equal(side_recv(&side), AVITO_IO_AGAIN);
+    assert_true(avito_tls_at_rest(&side.tls));
+    side_close(&side);
+    peer_free(&peer);
+    side_meet(&side, &peer, "good-ec");
+    peer.ending = PEER_KEEP;
+    side_records(&side, true, 16384); /* full duplex: only a closed one */
+    assert_int_equal(side_open(&side), AVITO_OK);
+    assert_false(avito_tls_at_rest(&side.tls));
+    side_close(&side);
+    assert_true(avito_tls_at_rest(&side.tls));
+    peer_free(&peer);
+}
+
 /* ---- memory of the check ---- */
 
 static void *bytes_of_check(struct side *s, size_t *size)
@@ -954,6 +1030,8 @@ int main(void)
         cmocka_unit_test(session_is_resumed),
         cmocka_unit_test(resumed_handshake_sends_with_the_request),
         cmocka_unit_test(resumed_handshake_ends_without_a_request),
+        cmocka_unit_test(buffer_is_shared_at_rest),
+        cmocka_unit_test(no_rest_within_a_record),
         cmocka_unit_test(memory_of_the_check_is_lent),
         cmocka_unit_test(memory_of_the_check_is_in_use),
         cmocka_unit_test(session_is_dropped_after_a_refusal),
