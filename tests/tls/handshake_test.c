@@ -13,6 +13,9 @@
 
 #include "tls/peer.h"
 
+#include <openssl/err.h>
+#include <openssl/pem.h>
+
 static struct peer peer;
 static struct side side;
 
@@ -214,6 +217,144 @@ static void configure_cannot_loosen(void **state)
     side.options.configure = weak_checks;
     assert_int_equal(side_talk(&side, &peer), AVITO_ERR_TLS);
     peer_free(&peer);
+}
+
+/* ---- a certificate of our own, by .configure ---- */
+
+static struct own {
+    br_x509_certificate chain[4];
+    size_t count;
+    br_skey_decoder_context key;
+    unsigned char bytes[4096];
+} own;
+
+static void take_key(void *ctx, const void *data, size_t len)
+{
+    br_skey_decoder_push(ctx, data, len);
+}
+
+/* The key and the chain of build/tls/NAME, the chain as DER. */
+static void read_own(const char *name)
+{
+    char path[200], text[8192];
+    unsigned char *to = own.bytes;
+    br_pem_decoder_context pem;
+    FILE *file;
+    X509 *cert;
+    size_t len, at = 0;
+
+    memset(&own, 0, sizeof own);
+    snprintf(path, sizeof path, PEER_CERTS "%s.pem", name);
+    file = fopen(path, "r");
+    assert_non_null(file);
+    while ((cert = PEM_read_X509(file, NULL, NULL, NULL)) != NULL) {
+        own.chain[own.count].data = to;
+        own.chain[own.count++].data_len = (size_t)i2d_X509(cert, &to);
+        X509_free(cert);
+    }
+    ERR_clear_error();
+    fclose(file);
+    snprintf(path, sizeof path, PEER_CERTS "%s.key", name);
+    file = fopen(path, "r");
+    assert_non_null(file);
+    len = fread(text, 1, sizeof text, file);
+    fclose(file);
+    br_pem_decoder_init(&pem);
+    br_skey_decoder_init(&own.key);
+    while (at < len) {
+        at += br_pem_decoder_push(&pem, text + at, len - at);
+        if (br_pem_decoder_event(&pem) == BR_PEM_BEGIN_OBJ) {
+            const bool is_key = strstr(br_pem_decoder_name(&pem), "PRIVATE KEY") != NULL;
+            br_pem_decoder_setdest(&pem, is_key ? take_key : NULL, &own.key);
+        }
+    }
+}
+
+static void with_own(void *ctx, br_ssl_client_context *ssl, br_x509_minimal_context *x509)
+{
+    const br_ec_private_key *ec = br_skey_decoder_get_ec(&own.key);
+    (void)ctx;
+    avito_tls_profile(ssl, x509);
+    if (ec != NULL) {
+        br_ssl_client_set_single_ec(ssl, own.chain, own.count, ec, BR_KEYTYPE_SIGN, BR_KEYTYPE_EC,
+                                    br_ec_get_default(), br_ecdsa_sign_asn1_get_default());
+    } else {
+        br_ssl_client_set_single_rsa(ssl, own.chain, own.count, br_skey_decoder_get_rsa(&own.key),
+                                     br_rsa_pkcs1_sign_get_default());
+    }
+}
+
+/* A server that lets nobody in without a certificate by one of the test roots. */
+static void meet_strict(const char *server, const char *own_name)
+{
+    side_meet(&side, &peer, server);
+    SSL_CTX_set_verify(peer.ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+    assert_int_equal(SSL_CTX_load_verify_locations(peer.ctx, PEER_CERTS "roots.pem", NULL), 1);
+    if (own_name != NULL) {
+        read_own(own_name);
+        side.options.configure = with_own;
+    }
+}
+
+static const char *name_seen(char *out, int size)
+{
+    X509 *seen = SSL_get_peer_certificate(peer.ssl);
+    out[0] = '\0';
+    if (seen != NULL) {
+        X509_NAME_get_text_by_NID(X509_get_subject_name(seen), NID_commonName, out, size);
+    }
+    X509_free(seen);
+    return out;
+}
+
+/* With either key, to a server with either; and a session goes on without it being sent again. */
+static void client_certificate(void **state)
+{
+    static const char *const names[] = {"eku-client", "eku-client-rsa"}, *const servers[] = {
+                                                                             "good-ec", "good-rsa"};
+    char name[100];
+    size_t full;
+    (void)state;
+    for (size_t i = 0; i < 4; i++) {
+        meet_strict(servers[i / 2], names[i % 2]);
+        assert_int_equal(side_talk(&side, &peer), AVITO_OK);
+        assert_int_equal(side.got_len, peer.answer_len);
+        assert_string_equal(name_seen(name, sizeof name), PEER_HOST);
+        assert_int_equal(SSL_get_verify_result(peer.ssl), X509_V_OK);
+        full = peer.sent_bytes;
+        peer_again(&peer);
+        assert_int_equal(side_talk_again(&side, &peer), AVITO_OK);
+        assert_true(peer.resumed && peer.sent_bytes < full / 2);
+        assert_string_equal(name_seen(name, sizeof name), PEER_HOST);
+        peer_free(&peer);
+    }
+}
+
+/* None, one of a stranger, or a key that is not the certificate's: the server says no, and nothing was asked. */
+static void client_certificate_refused(void **state)
+{
+    static const struct {
+        const char *name, *key_of;
+        int alert;
+    } rows[] = {{NULL, NULL, SSL_AD_HANDSHAKE_FAILURE},
+                {"eku-client-other", NULL, SSL_AD_UNKNOWN_CA},
+                {"eku-client", "root-ec", SSL_AD_DECRYPT_ERROR}};
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        meet_strict("good-ec", rows[i].name);
+        if (rows[i].key_of != NULL) {
+            struct own before = own;
+            read_own(rows[i].key_of);
+            memcpy(own.bytes, before.bytes, sizeof own.bytes);
+            memcpy(own.chain, before.chain, sizeof own.chain);
+            own.count = before.count;
+        }
+        assert_int_equal(side_talk(&side, &peer), AVITO_ERR_TLS);
+        assert_int_equal(side.transport.functions->detail(&side.tls),
+                         BR_ERR_RECV_FATAL_ALERT + rows[i].alert);
+        assert_int_equal(peer.got_len, 0);
+        peer_free(&peer);
+    }
 }
 
 static void time_and_entropy(void **state)
@@ -610,6 +751,8 @@ int main(void)
         cmocka_unit_test(anchors_as_they_are),
         cmocka_unit_test(missing_options),
         cmocka_unit_test(configure_cannot_loosen),
+        cmocka_unit_test(client_certificate),
+        cmocka_unit_test(client_certificate_refused),
         cmocka_unit_test(time_and_entropy),
         cmocka_unit_test(host_names),
         cmocka_unit_test(client_hello),
