@@ -146,8 +146,8 @@ static bool pump_out(client *c)
     }
 }
 
-/* False: the connection is over. */
-static bool move(client *c)
+/* False: the connection is over. What is due on it may have to leave even if nothing came. */
+static bool move(client *c, bool stirred)
 {
     c->wants_write = false;
     if (c->handshaking) {
@@ -157,7 +157,9 @@ static bool move(client *c)
         }
         c->handshaking = false;
     }
-    (void)pump_in(c);
+    if (stirred) {
+        (void)pump_in(c);
+    }
     if (!c->shut && !pump_out(c)) {
         return false;
     }
@@ -193,7 +195,7 @@ static void drop(clients *v, size_t i)
     v->all[i] = v->all[--v->count];
 }
 
-size_t clients_polls(const clients *v, struct pollfd *polls)
+size_t clients_polls(clients *v, struct pollfd *polls)
 {
     size_t n = 0;
     polls[n++] = (struct pollfd){v->tcp, POLLIN, 0};
@@ -202,17 +204,18 @@ size_t clients_polls(const clients *v, struct pollfd *polls)
         short events = (short)(v->all[i]->wants_write ? POLLIN | POLLOUT : POLLIN);
         polls[n++] = (struct pollfd){v->all[i]->fd, events, 0};
     }
+    v->polled = v->count;
     return n;
 }
 
-void clients_move(clients *v)
+void clients_move(clients *v, const struct pollfd *polls)
 {
     accept_from(v, v->tcp, false);
     if (v->tls >= 0) {
         accept_from(v, v->tls, true);
     }
     for (size_t i = v->count; i > 0; i--) {
-        if (!move(v->all[i - 1])) {
+        if (!move(v->all[i - 1], i > v->polled || polls[1 + i].revents != 0)) {
             drop(v, i - 1);
         }
     }

@@ -20,7 +20,7 @@ void net_fail(const char *what);
 
 /* ---------------------------------------------------------------- clients.c */
 
-#define MAX_CLIENTS 512
+#define MAX_CLIENTS 4096
 
 typedef struct client client;
 
@@ -29,12 +29,13 @@ typedef struct clients {
     int tcp, tls;           /* listeners; tls -1: none */
     struct ssl_ctx_st *ctx; /* NULL: none */
     client *all[MAX_CLIENTS];
-    size_t count;
+    size_t count, polled; /* polled: those of the last clients_polls() */
 } clients;
 
 struct ssl_ctx_st *clients_tls(const char *cert, const char *key, size_t *largest_record);
-size_t clients_polls(const clients *v, struct pollfd *polls); /* at most 2 + MAX_CLIENTS */
-void clients_move(clients *v);
+size_t clients_polls(clients *v, struct pollfd *polls); /* at most 2 + MAX_CLIENTS */
+void clients_move(clients *v,
+                  const struct pollfd *polls); /* as clients_polls() and poll() left them */
 void clients_drop_all(clients *v);
 void clients_close(clients *v); /* the listeners, and TLS */
 

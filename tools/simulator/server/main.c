@@ -112,7 +112,7 @@ static void run(server *v)
         n += deliveries_polls(&v->deliveries, polls + n);
         n += web_polls(&v->web, polls + n);
         (void)poll(polls, n, poll_timeout(v));
-        clients_move(&v->clients);
+        clients_move(&v->clients, polls);
         program_tick(&v->program, &v->control);
         deliveries_move(&v->deliveries);
         web_move(&v->web);
