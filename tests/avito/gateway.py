@@ -285,6 +285,27 @@ def at_once():
         print(f"# after {time.time() - began:.1f} s, with polls every 60")
 
 
+def many():
+    """Forty accounts whose messages come at once: more than the broker may have unacknowledged. None waits for a ping."""
+    count, each = 40, 5
+    with contextlib.ExitStack() as stack:
+        service = stack.enter_context(Simulator("--chats", "1"))
+        broker = stack.enter_context(Broker(saves=False))
+        sub = stack.enter_context(Subscriber(broker, *LISTENS))
+        names = [f"a{i}" for i in range(count)]
+        gateway = stack.enter_context(Gateway(broker, dict.fromkeys(names, service), more=["poll = 3"], gateway=["discovery = no"]))
+        chat = service.door("store")["messages"][0]["chat_id"]
+        check("all are online", wait_for(lambda: all(sub.of(f"avito/{a}/status")[-1:] == ["online"] for a in names), 60), gateway.said)
+        time.sleep(4)
+        for i in range(each):
+            service.door("message", {"chat_id": chat, "text": f"всем {i}"})
+        began = time.time()
+        heard = lambda: [(t.split("/")[1], json.loads(p)["content"]["text"]) for t, p in sub.under("avito/") if "/messages/" in t]
+        check("each account's messages come", wait_for(lambda: len(heard()) >= count * each, 30), len(heard()))
+        check("... within the poll and four seconds", time.time() - began < 7, time.time() - began)
+        check("... in their order, and once", all([x for a, x in heard() if a == name] == [f"всем {i}" for i in range(each)] for name in names))
+
+
 def broker_away():
     with Rig() as r:
         r.broker.stop()
@@ -666,7 +687,7 @@ print(json.dumps(seen))
         check("... both sent", all(x["outcome"] == "sent" for x, _ in results), results)
 
 
-SCENES = [messages, commands, bad_input, flood, at_once, broker_away, in_russian, by_consent, nobody_listens, full_disk, webhooks, reload, home_assistant,
+SCENES = [messages, commands, bad_input, flood, at_once, many, broker_away, in_russian, by_consent, nobody_listens, full_disk, webhooks, reload, home_assistant,
           quiet_disk, old_broker, tls_and_passwords, pubacks, killed_in_a_send, service_away, paho]
 
 

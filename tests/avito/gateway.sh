@@ -13,7 +13,7 @@ tell() { # NAME SCENES...
 }
 tell minutes killed_in_a_send service_away nobody_listens at_once home_assistant &
 tell floods flood bad_input broker_away webhooks reload &
-tell others messages commands full_disk quiet_disk old_broker tls_and_passwords pubacks paho
+tell others messages commands many full_disk quiet_disk old_broker tls_and_passwords pubacks paho
 wait
 for name in others floods minutes; do
     cat "$work/$name.txt"

@@ -922,9 +922,9 @@ static void step_all(gateway *g, uint32_t now_ms)
     g->priv.turn = a;
 }
 
-void gateway_step(gateway *g, uint32_t now_ms)
+bool gateway_step(gateway *g, uint32_t now_ms)
 {
-    bool blocked = g->priv.blocked;
+    bool blocked = g->priv.blocked, lent;
 
     g->priv.blocked = false;
     if (g->priv.discovery && is_over(g->priv.discovery_from_ms, g->priv.discovery_ms, now_ms)) {
@@ -936,7 +936,8 @@ void gateway_step(gateway *g, uint32_t now_ms)
     if (blocked) {
         step_all(g, now_ms);
     }
-    gateway_job_lend(g, now_ms);
+    lent = gateway_job_lend(g, now_ms);
+    return blocked || lent;
 }
 
 /* ---- deadlines ---- */

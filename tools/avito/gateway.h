@@ -11,7 +11,7 @@
  *
  *     an event of the MQTT client             gateway_event()
  *     the connection is gone                  gateway_lost(): all that matters begins again
- *     after events, or when it is due         gateway_step()
+ *     after events, or when it is due         gateway_step(), and accounts may be due at other times
  *     a lane moved, or an account is due      gateway_account_step()
  *
  * In a fleet each account has a gateway and an MQTT client of its own. */
@@ -153,7 +153,7 @@ void gateway_event(gateway *g, const mqtt_event *event, uint32_t now_ms);
 bool gateway_has_room(const gateway *g, size_t bytes);
 
 void gateway_lost(gateway *g);
-void gateway_step(gateway *g, uint32_t now_ms);
+bool gateway_step(gateway *g, uint32_t now_ms); /* true: ask all accounts anew when they are due */
 void gateway_account_step(gateway_account *a, uint32_t now_ms);
 
 /* Milliseconds until a step is due even if nothing happens. */

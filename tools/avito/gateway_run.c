@@ -203,7 +203,7 @@ static void close_sender(struct sender *s)
 {
     if (s->l != NULL) {
         avito_client_close(&s->l->client);
-        free(s->l);
+        lane_free(s->l);
     }
     s->l = NULL;
     s->account = NULL;
@@ -732,14 +732,20 @@ static uint32_t wait_ms(struct run *r, uint32_t now)
     return ms;
 }
 
+/* After a step of it. */
+static void note_due(served *s, uint32_t now)
+{
+    const uint32_t ms = gateway_account_deadline_ms(&s->core, now);
+
+    lane_rest(s->reader);
+    s->due_ms = now + (ms < 60000 ? ms : 60000);
+}
+
 static void step_account(served *s, uint32_t now)
 {
-    uint32_t ms;
-
     s->started = true;
     gateway_account_step(&s->core, now);
-    ms = gateway_account_deadline_ms(&s->core, now);
-    s->due_ms = now + (ms < 60000 ? ms : 60000);
+    note_due(s, now);
 }
 
 static void step_accounts(struct run *r, size_t fds)
@@ -763,21 +769,19 @@ static void step_accounts(struct run *r, size_t fds)
     }
 }
 
-/* What the broker said may have made any account due. */
+/* What the broker said, and room for publications, may have made any account due. */
 static void step_broker(struct run *r)
 {
     const uint32_t now = avito_posix_clock_ms(NULL);
+    const bool moved = broker_step(&r->broker, &r->gateway, now);
 
-    if (broker_step(&r->broker, &r->gateway, now)) {
+    if (gateway_step(&r->gateway, now) || moved) {
         for (served *s = r->accounts; s != NULL; s = s->next) {
             if (s->started) {
-                const uint32_t ms = gateway_account_deadline_ms(&s->core, now);
-
-                s->due_ms = now + (ms < 60000 ? ms : 60000);
+                note_due(s, now);
             }
         }
     }
-    gateway_step(&r->gateway, now);
 }
 
 static void turn(struct run *r, const sigset_t *unblocked)

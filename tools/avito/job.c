@@ -267,13 +267,16 @@ static void return_lane(gateway_account *a)
     }
 }
 
-void gateway_job_lend(gateway *g, uint32_t now_ms)
+bool gateway_job_lend(gateway *g, uint32_t now_ms)
 {
     gateway_account *a;
+    bool any = false;
 
     while ((a = g->priv.first_waiting) != NULL && has_lane(a)) {
         gateway_job_step(a, now_ms);
+        any = true;
     }
+    return any;
 }
 
 /* ---- phases ---- */

@@ -22,8 +22,8 @@ void gateway_job_recover(gateway_account *a, uint32_t now_ms);
 void gateway_job_step(gateway_account *a, uint32_t now_ms);
 uint32_t gateway_job_deadline_ms(const gateway_account *a, uint32_t now_ms);
 
-/* Lanes that came back go to the account that waits longest. */
-void gateway_job_lend(gateway *g, uint32_t now_ms);
+/* Lanes that came back go to the account that waits longest. True: some did. */
+bool gateway_job_lend(gateway *g, uint32_t now_ms);
 
 /* The broker has the answer. */
 void gateway_job_answered(gateway_account *a, struct gateway_job *j);

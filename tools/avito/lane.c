@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 static size_t records_size(enum lane_kind kind)
 {
@@ -12,14 +14,40 @@ static size_t records_size(enum lane_kind kind)
 
 lane *lane_new(enum lane_kind kind, size_t arena_size)
 {
-    lane *l = malloc(sizeof *l + arena_size + records_size(kind));
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    lane *l = calloc(1, sizeof *l);
+    void *pages;
 
-    if (l != NULL) {
-        memset(l, 0, sizeof *l);
-        l->arena = avito_arena_of(l + 1, arena_size);
-        l->records = (unsigned char *)(l + 1) + arena_size;
+    if (l == NULL) {
+        return NULL;
     }
+    l->arena_size = arena_size;
+    l->pages_size = (arena_size + records_size(kind) + page - 1) / page * page;
+    if (posix_memalign(&pages, page, l->pages_size) != 0) {
+        free(l);
+        return NULL;
+    }
+    l->pages = pages;
+    l->arena = avito_arena_of(l->pages, arena_size);
     return l;
+}
+
+void lane_free(lane *l)
+{
+    if (l != NULL) {
+        free(l->pages);
+        free(l);
+    }
+}
+
+/* What is kept for the next poll is in the lane itself: the keys of the connection, the session. */
+void lane_rest(lane *l)
+{
+    l->stirred = l->stirred || avito_wants(&l->client) != 0;
+    if (l->stirred && avito_wants(&l->client) == 0 && l->arena.used == 0 && !l->arena.busy &&
+        avito_tls_at_rest(&l->tls)) {
+        l->stirred = madvise(l->pages, l->pages_size, MADV_DONTNEED) != 0;
+    }
 }
 
 static int open_tls(lane *l, enum lane_kind kind, const avito_anchors *anchors)
@@ -34,7 +62,7 @@ static int open_tls(lane *l, enum lane_kind kind, const avito_anchors *anchors)
     tls.transport = avito_tcp_transport(&l->tcp);
     tls.anchors = anchors->items;
     tls.anchors_count = anchors->count;
-    tls.buffer = l->records;
+    tls.buffer = l->pages + l->arena_size;
     tls.buffer_cap = records_size(kind);
     tls.full_duplex = kind == LANE_SENDS;
     tls.unix_time = avito_posix_unix_time;

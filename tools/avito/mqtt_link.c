@@ -121,12 +121,17 @@ int mqtt_link_step(mqtt_link *link, uint32_t now_ms, mqtt_event *event)
     return rc;
 }
 
+/* What waits in `out` may have come after the last step. */
 int mqtt_link_wants(const mqtt_link *link)
 {
+    const void *data;
+    const int open =
+        AVITO_WANT_READ | (mqtt_output(&link->client, &data) > 0 ? AVITO_WANT_WRITE : 0);
+
     return link->state == MQTT_LINK_CLOSED
                ? 0
                : (link->transport.functions->wants)(link->transport.ctx) |
-                     (link->state == MQTT_LINK_OPEN ? AVITO_WANT_READ : 0);
+                     (link->state == MQTT_LINK_OPEN ? open : 0);
 }
 
 const char *mqtt_link_text(int result)

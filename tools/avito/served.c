@@ -298,7 +298,7 @@ void served_free(served *s)
         if (s->reader->client.account != NULL) {
             avito_client_close(&s->reader->client);
         }
-        free(s->reader);
+        lane_free(s->reader);
     }
     if (s->lock >= 0) {
         close(s->lock);
