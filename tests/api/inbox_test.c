@@ -488,6 +488,36 @@ static void test_quiet_account(void **state)
     avito_client_close(&d->client);
 }
 
+/* Chats that moved within the overlap cost nothing when nothing is new, one that has something two. */
+static void test_requests_of_chats_that_moved(void **state)
+{
+    static char records[AVITO_INBOX_CHATS_SIZE(32)];
+    static char chats[20][4];
+    struct device *d = device_of(40, AVITO_START_SINCE);
+    (void)state;
+    d->dates = true;
+    d->clock.unix_s = T + 10;
+    d->options.chats = records;
+    d->options.chats_cap = sizeof records;
+    device_start(d);
+    assert_polls(d, 3, ""); /* whole rounds */
+    for (unsigned i = 0; i < 20; i++) {
+        (void)snprintf(chats[i], sizeof chats[i], "c%u", i % 100u);
+        write_message(chats[i], chats[i], (uint32_t)(d->clock.unix_s - T));
+    }
+    service.fault = count_requests;
+    (void)poll_of(d);
+    assert_in_range(service.faults, 21, 24);
+    service.faults = 0;
+    assert_polls(d, 10, "");
+    assert_int_equal(service.faults, 10);
+    service.faults = 0;
+    write_message("c3", "new", (uint32_t)(d->clock.unix_s - T));
+    assert_polls(d, 1, "new ");
+    assert_int_equal(service.faults, 2);
+    avito_client_close(&d->client);
+}
+
 /* Nobody knows what a slot holds that cannot be read: the inbox does not start over in it. */
 static void test_load_that_fails(void **state)
 {
@@ -934,6 +964,141 @@ static void test_horizon_ahead_goes_back(void **state)
     avito_client_close(&d->client);
 }
 
+static void insert_zeros(struct service *s, const char *behind)
+{
+    char *at = strstr(s->body, behind);
+    if (at != NULL) {
+        at += strlen(behind);
+        memmove(at + 3, at, strlen(at) + 1);
+        memcpy(at, "000", 3);
+    }
+}
+
+/* Of chat a and its message, created T + 1010. */
+static void milliseconds(struct service *s, const char *request)
+{
+    (void)request;
+    insert_zeros(s, "\"updated\":1754891010");
+    insert_zeros(s, "\"id\":\"a1\",\"author_id\":7,\"created\":1754891010");
+}
+
+/* A chat and its message in milliseconds, seen for a minute, make it deaf neither then nor later. */
+static void test_a_minute_of_milliseconds(void **state)
+{
+    struct device *d = device_of(20, AVITO_START_SINCE);
+    (void)state;
+    d->dates = true;
+    d->clock.unix_s = T + 1000;
+    assert_polls(d, 1, "");
+    service.fault = milliseconds;
+    write_message("a", "a1", 1010);
+    assert_within(d, 2, "a1 ");
+    assert_polls(d, 3, "");
+    assert_int_equal(d->events, AVITO_INBOX_TIME);
+    service.fault = NULL;
+    write_message("b", "b1", (uint32_t)(d->clock.unix_s - T));
+    assert_within(d, 2, "b1 ");
+    assert_polls(d, 60, "");
+    assert_true(horizon_of(d) <= d->clock.unix_s);
+    avito_client_close(&d->client);
+    device_start(d);
+    write_message("a", "a2", (uint32_t)(d->clock.unix_s - T));
+    assert_within(d, 2, "a2 ");
+    avito_client_close(&d->client);
+}
+
+/* Notifications with times ahead fill the ring, and each message comes once all the same. */
+static void test_offers_ahead(void **state)
+{
+    static const char *const ids[] = {"x1", "x2", "x3", "x4"};
+    struct device *d = device_of(4, AVITO_START_SINCE);
+    (void)state;
+    d->dates = true;
+    d->clock.unix_s = T + 1000;
+    assert_polls(d, 1, "");
+    for (size_t i = 0; i < 4; i++) {
+        avito_message m;
+        memset(&m, 0, sizeof m);
+        m.id.ptr = ids[i];
+        m.id.len = 2;
+        m.created = (T + (int64_t)1010) * 1000;
+        assert_int_equal(avito_inbox_offer(&d->inbox, &m), AVITO_OK);
+        assert_int_equal(avito_inbox_accept(&d->inbox), AVITO_OK);
+        assert_int_equal(avito_inbox_offer(&d->inbox, &m), AVITO_END);
+    }
+    for (unsigned i = 0; i < 8; i++) {
+        char id[8], given[10];
+        (void)snprintf(id, sizeof id, "b%u", i);
+        (void)snprintf(given, sizeof given, "%s ", id);
+        write_message("b", id, (uint32_t)(d->clock.unix_s - T));
+        assert_within(d, 22, given);
+        assert_polls(d, 30, "");
+    }
+    avito_client_close(&d->client);
+}
+
+/* ---------------------------------------------------------------- orders of the list */
+
+/* As the list is written from its end, this puts a row before `place` rows of it. */
+static void write_before(unsigned place, const char *chat, const char *id, uint32_t created)
+{
+    struct row *const rows = service.rows;
+    struct row last;
+    write_message(chat, id, created);
+    last = rows[service.count - 1];
+    for (unsigned i = service.count - 1; i + place >= service.count; i--) {
+        rows[i] = rows[i - 1];
+    }
+    rows[service.count - 1 - place] = last;
+}
+
+static const char *const dozen[] = {"c0", "c1", "c2", "c3", "c4", "c5",
+                                    "c6", "c7", "c8", "c9", "ca", "cb"};
+
+/* A chat that stays on top though it is old hides nobody, for however long the account was quiet. */
+static void test_chat_that_stays_on_top(void **state)
+{
+    static char records[AVITO_INBOX_CHATS_SIZE(16)];
+    struct device *d = device_of(20, AVITO_START_NOW);
+    (void)state;
+    d->dates = true;
+    d->clock.unix_s = T + 1000;
+    d->options.chats = records;
+    d->options.chats_cap = sizeof records;
+    device_start(d);
+    for (uint32_t i = 0; i < 12; i++) {
+        write_message(dozen[i], dozen[i], 10 + i);
+    }
+    write_message("top", "top", 1);
+    assert_polls(d, 500, ""); /* two hours */
+    write_before(1, "c3", "new", (uint32_t)(d->clock.unix_s - T));
+    assert_within(d, 2, "new ");
+    assert_int_equal(d->events, AVITO_INBOX_DISORDER);
+    assert_int_equal(d->errors, 0);
+    avito_client_close(&d->client);
+}
+
+/* Nor does a list with the oldest chat first: what is new comes by the next sweep. */
+static void test_oldest_chat_first(void **state)
+{
+    static char records[AVITO_INBOX_CHATS_SIZE(16)];
+    struct device *d = device_of(20, AVITO_START_NOW);
+    (void)state;
+    d->dates = true;
+    d->clock.unix_s = T + 1000;
+    d->options.chats = records;
+    d->options.chats_cap = sizeof records;
+    device_start(d);
+    for (uint32_t i = 0; i < 12; i++) {
+        write_message(dozen[i], dozen[i], 30 - i);
+    }
+    assert_polls(d, 500, "");
+    write_before(service.count, "new", "new", (uint32_t)(d->clock.unix_s - T));
+    assert_within(d, 61, "new "); /* sweep_ms is 60 polls */
+    assert_int_equal(d->events, AVITO_INBOX_DISORDER);
+    avito_client_close(&d->client);
+}
+
 /* ---------------------------------------------------------------- who may use the lane */
 
 /* A list of the program's own goes on while it asks the inbox, which was in the middle of one: its rows
@@ -1017,6 +1182,34 @@ static void test_rows_without_time_or_id(void **state)
     avito_client_close(&d->client);
 }
 
+static void a2_without_time(struct service *s, const char *request)
+{
+    (void)request;
+    replace(s, "\"id\":\"a2\",\"author_id\":7,\"created\":1754890002",
+            "\"id\":\"a2\",\"author_id\":7,\"created\":      null");
+}
+
+/* A message without a time is reported once, with its id, and skipped, also after a restart. */
+static void test_message_without_a_time(void **state)
+{
+    struct device *d = device_of(20, AVITO_START_SINCE);
+    (void)state;
+    d->dates = true;
+    d->clock.unix_s = T + 100;
+    write_messages("a", "a1 a2 a3 ", 1, 1);
+    service.fault = a2_without_time;
+    assert_string_equal(poll_of(d), "a1 a3 ");
+    assert_int_equal(d->errors, 1);
+    assert_polls(d, 40, "");
+    avito_client_close(&d->client);
+    device_start(d);
+    write_message("a", "a4", 800);
+    assert_within(d, 2, "a4 ");
+    assert_polls(d, 40, "");
+    assert_int_equal(d->errors, 1);
+    avito_client_close(&d->client);
+}
+
 /* A message of another account is nobody's here. */
 static void test_offer_of_another_account(void **state)
 {
@@ -1064,6 +1257,55 @@ static void test_turns(void **state)
     service.fault = NULL;
     write_message("c7", "new", 2);
     assert_within(d, 2, "new ");
+    avito_client_close(&d->client);
+}
+
+/* The chat is a little newer in each list of chats, without a new message. */
+static void ever_newer(struct service *s, const char *request)
+{
+    static const char updated[] = "\"updated\":1754891";
+    char *at = strstr(s->body, updated), digits[8];
+    (void)request;
+    s->faults++;
+    if (at != NULL) {
+        s->marks++;
+        (void)snprintf(digits, sizeof digits, "%03u", s->marks % 1000u);
+        memcpy(at + sizeof updated - 1, digits, 3);
+    }
+}
+
+static uint32_t slept_ms;
+
+static int sleep_on(void *ctx, int wants, uint32_t ms)
+{
+    struct device *d = ctx;
+    (void)wants;
+    slept_ms += ms;
+    clock_advance(&d->clock, ms);
+    return AVITO_OK;
+}
+
+/* On a lane that may wait one call does no more work than elsewhere, and sleeps for one pause at most. */
+static void test_waiting_lane_and_an_endless_supply(void **state)
+{
+    struct device *d = device_of(20, AVITO_START_NOW);
+    avito_transport_functions waits = *d->client.o.transport.functions;
+    avito_message m;
+    (void)state;
+    waits.wait = sleep_on;
+    d->client.o.transport.functions = &waits;
+    d->dates = true;
+    d->clock.unix_s = T + 1000;
+    write_message("a", "a1", 1000);
+    service.fault = ever_newer;
+    for (unsigned calls = 0; calls < 200; calls++) {
+        slept_ms = 0;
+        service.faults = 0;
+        assert_int_equal(avito_inbox_next(&d->inbox, &m), AVITO_AGAIN);
+        assert_in_range(service.faults, 0, 20);
+        assert_in_range(slept_ms, 0, POLL);
+    }
+    assert_in_range(service.marks, 200, 999); /* that many lists of chats */
     avito_client_close(&d->client);
 }
 
@@ -1947,6 +2189,7 @@ int main(void)
         cmocka_unit_test(test_known_is_not_marked),
         cmocka_unit_test(test_look_and_mark_that_fail),
         cmocka_unit_test(test_quiet_account),
+        cmocka_unit_test(test_requests_of_chats_that_moved),
         cmocka_unit_test(test_marks_while_a_chat_fails),
         cmocka_unit_test(test_broken_start),
         cmocka_unit_test(test_first_row_breaks_the_model),
@@ -1966,10 +2209,16 @@ int main(void)
         cmocka_unit_test(test_horizon_by_whole_rounds),
         cmocka_unit_test(test_horizon_by_two_dates),
         cmocka_unit_test(test_horizon_ahead_goes_back),
+        cmocka_unit_test(test_a_minute_of_milliseconds),
+        cmocka_unit_test(test_offers_ahead),
+        cmocka_unit_test(test_chat_that_stays_on_top),
+        cmocka_unit_test(test_oldest_chat_first),
         cmocka_unit_test(test_own_list_beside_the_inbox),
         cmocka_unit_test(test_rows_without_time_or_id),
+        cmocka_unit_test(test_message_without_a_time),
         cmocka_unit_test(test_offer_of_another_account),
         cmocka_unit_test(test_turns),
+        cmocka_unit_test(test_waiting_lane_and_an_endless_supply),
         cmocka_unit_test(test_turn_at_any_step),
         cmocka_unit_test(test_lane_that_is_busy),
         cmocka_unit_test(test_lane_that_is_taken_away),
