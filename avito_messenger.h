@@ -495,8 +495,8 @@
  * int64_t aligned to 8; "arena" is the smallest that worked, with a window of 512 bytes:
  *
  *     bytes of                                                  64-bit 32-bit
- *     avito_account                                                232    140
- *     avito_client                                                1024    720
+ *     avito_account                                                224    136
+ *     avito_client                                                1008    704
  *     avito_arena                                                   40     20
  *     avito_webhook                                                184    144
  *     avito_inbox                                                  360    320
@@ -507,7 +507,7 @@
  *     avito_anchors                                               1984   1844
  *     avito_image_file                                             160    128
  *     avito_store                                                22816  22800
- *     avito_posix                                               372912 371672
+ *     avito_posix                                               372888 371648
  *     a recorded chat, bytes on the wire                          2390   2390
  *     get_chat(), recorded chat, everything                       2848   2344
  *     what stays of it                                            2784   2304
@@ -519,7 +519,7 @@
  *     the same by the formula                                     8640   8416
  *     the same with AVITO_MESSAGE_BARE                             296    200
  *     send_message(), answer of that size kept                    4376   4248
- *     parse_webhook(), that message                               9240   8832
+ *     parse_webhook(), that message                               9232   8824
  *
  * ======================================================================= *
  * >>6 YOUR OWN TRANSPORT
@@ -1262,11 +1262,11 @@ typedef struct avito_account {
         uint8_t vain[2];             /* 0: there was none; 1: it helped; more: so many did not, plus 1 */
         uint8_t burst[2];            /* so many, less one for each minute since, while they help */
         uint8_t refusals;            /* definite refusals of token requests so far, modulo 256 */
-        bool proven;                 /* a call with the token of this epoch was accepted */
-        bool accepted;               /* a call was accepted since the last refusal */
         bool refresh_in_doubt;       /* a refresh left and no answer came: it may be spent */
         bool unpaid;                 /* the tariff lacks the API: 402 or placeholders seen last */
-        bool by_consent;             /* another person's: never by the client credentials */
+        bool by_consent : 1;         /* another person's: never by the client credentials */
+        bool proven : 1;             /* a call with the token of this epoch was accepted */
+        bool accepted : 1;           /* a call was accepted since the last refusal */
         bool loaded : 1;             /* load_token() has answered */
         bool unsaved : 1;            /* save_token() is still to take the token */
         bool half : 1;               /* which half of the token buffer is in use */
@@ -1839,10 +1839,10 @@ struct avitoi_json {
     int16_t bad;            /* the element is skipped because of this error */
     int16_t event;          /* what feed returns next; 0: nothing */
     uint16_t skipped;       /* elements that broke the model, of a list that is collected */
+    uint16_t page_rows;     /* list: elements of this page, good, bad or given before; at most UINT16_MAX */
     const struct avitoi_json_raw *raw;   /* keeps what no model knows; NULL: it is only checked */
     const struct avitoi_json_list *list; /* what its elements need while it streams; NULL: nothing streams */
-    const struct avitoi_schema *root;
-    const struct avitoi_schema *schema; /* on top: of the object, or of the elements */
+    const struct avitoi_schema *schema; /* on top: of the object, or of the elements; before: of the root */
     struct avitoi_arena_ends mem;
     void *out;              /* the root's struct, or the current element's */
     const char *culprit;    /* the key that broke the model; of the first that was skipped */
@@ -1852,7 +1852,6 @@ struct avitoi_json {
     size_t low_mark;        /* list: mem.low when an element begins */
     avito_str id;           /* list: the current element's */
     uint32_t rows;          /* list: elements given so far, and their errors */
-    uint32_t page_rows;     /* list: elements of this page, good, bad or given before */
     uint32_t is_object;     /* bit per open container */
     char utf8[4];
     char word[AVITOI_JSON_WORD]; /* a key, number or literal; while the head is read, a header's name or value */
@@ -1909,22 +1908,23 @@ typedef struct avito_client {
         uint8_t tries;
         bool keep;                    /* the answer lets the connection be kept */
         bool written, early;          /* the request left whole; the answer came before that */
-        bool eager;                   /* there is more to do at once */
         bool fetched;                 /* a token for this call, not used yet */
         bool answered;                /* the answer was read to its end */
-        bool retried;                 /* a refused token was replaced once */
         bool waiting;                 /* for another lane that fetches the token */
         bool model;                   /* the answer goes into the caller's arena */
-        bool collect, all_pages, has_more;
+        bool collect;
+        bool all_pages : 1, has_more : 1;
         bool from_service : 1;        /* the chat is one of the service's own */
         bool covered : 1;             /* all since the baseline was seen, and none of it may be ours */
         bool reached : 1;             /* a row as old as the baseline was seen */
         bool same_second : 1;         /* what may be ours is as old as the baseline */
-        bool settling;                /* a send that cannot tell is being confirmed */
+        bool settling : 1;            /* a send that cannot tell is being confirmed */
+        bool eager : 1;               /* there is more to do at once */
+        bool retried : 1;             /* a refused token was replaced once */
+        bool quoted : 1;              /* the error's text is the server's */
         uint8_t limit;                /* list: rows asked for */
         uint8_t refusals;             /* of the account when the call began to wait */
         avito_outcome verdict;        /* of the send that is being confirmed */
-        bool quoted;                  /* the error's text is the server's */
         uint16_t status;              /* of the answer; 0: its head was not read to the end */
         uint16_t cause_status;
         uint16_t offset, page;        /* list: first row; rows of the pages before */
@@ -3631,7 +3631,7 @@ static void avitoi_json_element_begins(struct avitoi_json *j)
         (void)avitoi_json_fits(j); /* not even the answer that holds the list may fit */
     }
     j->low_mark = j->mem.low;
-    j->page_rows++;
+    j->page_rows = (uint16_t)(j->page_rows + (j->page_rows < UINT16_MAX ? 1u : 0u));
     j->id.ptr = NULL;
     j->id.len = 0;
     j->was_cut = false;
@@ -3722,7 +3722,7 @@ static avitoi_json_result avitoi_json_bad(struct avitoi_json *j, int code, const
     }
     j->culprit = (j->skipped > 0) ? j->culprit : culprit;
     if (j->list == NULL || j->level < 2 || j->as.frames[1].kind <= AVITOI_SCHEMA_TYPED ||
-        (j->collect && j->root->count < 2)) {
+        (j->collect && j->as.frames[0].schema->count < 2)) {
         return code;
     }
     j->list->passes_over(j, code);
@@ -4500,7 +4500,7 @@ static avitoi_json_result avitoi_json_expect(struct avitoi_json *j, char c, unsi
 static avitoi_json_result avitoi_json_begin_root(struct avitoi_json *j, char c, unsigned *kind,
                                                  const struct avitoi_schema **child)
 {
-    const struct avitoi_schema *root = j->root;
+    const struct avitoi_schema *root = j->schema;
     const bool nobody_waits = j->out == NULL;
     const unsigned first = root->fields[0].kind;
     const int rc = avitoi_json_open(j, AVITOI_SCHEMA_OBJ, root);
@@ -4523,7 +4523,7 @@ AVITOI_APART_IF_SMALL
 static avitoi_json_result avitoi_json_begin_container(struct avitoi_json *j, char c, unsigned kind,
                                        const struct avitoi_schema *child)
 {
-    const bool at_root = j->depth == 0 && j->root != NULL;
+    const bool at_root = j->depth == 0 && j->schema != NULL;
     int rc;
     if (j->depth >= AVITOI_JSON_MAX_DEPTH) {
         return AVITO_ERR_JSON_DEPTH;
@@ -4853,7 +4853,7 @@ static void avitoi_json_begin(struct avitoi_json *j, const struct avitoi_schema 
 {
     memset(j, 0, offsetof(struct avitoi_json, as));
     memset(&j->as.frames[0], 0, sizeof j->as.frames[0]);
-    j->root = root;
+    j->schema = root;
     j->lenient = root != NULL && root->lenient;
     j->out = out;
     j->want = (uint16_t)~AVITOI_SCHEMA_SHOWN;
