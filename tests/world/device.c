@@ -1057,7 +1057,7 @@ static void one_turn(world *w, struct lane *l)
         hear_events(w);
     }
     l->idle_rounds = rc == AVITO_AGAIN && moved == l->moved && act == l->act &&
-                             state == impl_state(&l->client) &&
+                             !impl_worked(&l->client) && state == impl_state(&l->client) &&
                              avito_wants(&l->client) != AVITO_WANT_ACCOUNT
                          ? l->idle_rounds + 1
                          : 0;

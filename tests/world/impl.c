@@ -7,6 +7,7 @@ unsigned impl_state(const avito_client *client);
 const char *impl_state_name(unsigned state);
 bool impl_fetches_token(const avito_client *client);
 bool impl_call(const avito_client *client);
+bool impl_worked(const avito_client *client);
 uint64_t impl_passed_over(const avito_inbox *inbox);
 bool impl_between_rounds(const avito_inbox *inbox);
 bool impl_gave_pages_up(const avito_inbox *inbox);
@@ -57,6 +58,11 @@ bool impl_pressed(const avito_inbox *inbox)
 bool impl_starts(const avito_inbox *inbox)
 {
     return inbox->priv.phase == AVITOI_INBOX_SCAN && inbox->priv.stage == AVITOI_INBOX_NEW;
+}
+
+bool impl_worked(const avito_client *client)
+{
+    return client->priv.eager;
 }
 
 uint64_t impl_passed_over(const avito_inbox *inbox)

@@ -452,7 +452,8 @@ typedef struct world {
 unsigned impl_state(const avito_client *client); /* 0..STATES-1 */
 const char *impl_state_name(unsigned state);
 bool impl_fetches_token(const avito_client *client);
-bool impl_call(const avito_client *client); /* a call is in progress */
+bool impl_call(const avito_client *client);   /* a call is in progress */
+bool impl_worked(const avito_client *client); /* as much as one step may, on what it had */
 bool impl_between_rounds(const avito_inbox *inbox);
 bool impl_gave_pages_up(const avito_inbox *inbox); /* in this round: too many of them were empty */
 bool impl_pressed(const avito_inbox *inbox);       /* its ring is nearly full */
