@@ -1854,7 +1854,7 @@ struct avitoi_json {
     uint32_t rows;          /* list: elements given so far, and their errors */
     uint32_t is_object;     /* bit per open container */
     char utf8[4];
-    char word[AVITOI_JSON_WORD]; /* a key, number or literal; while the head is read, a header's name or value */
+    char word[AVITOI_JSON_WORD]; /* a key, number or literal; in the head, a header's name or value */
     union {
         struct avitoi_json_frame frames[AVITOI_JSON_LEVELS];
         struct {
@@ -1947,7 +1947,7 @@ typedef struct avito_client {
         uint32_t look_ms;             /* when so much of it is left, the wire is looked at */
         uint32_t wire;                /* moved() at the last look */
         const char *access;           /* the token of this request */
-        avitoi_call_result (*judge)(struct avito_client *c, int rc); /* a row, or the end, of a chat read back */
+        avitoi_call_result (*judge)(struct avito_client *c, int rc); /* reading back: a row, or the end */
         const void *owner;            /* the inbox whose call this is, between its own calls */
         uint32_t date;                /* of the answer, in unix seconds; 0: not given */
         size_t cut_at;                /* bytes of a text to keep; DRAIN: bytes that may still be read */
@@ -2630,7 +2630,8 @@ static bool avitoi_number_power(const char *p, size_t len, int places, int *powe
 
 /* The digits of a JSON number without its point and the zeros before them; returns where they end. *power
  * goes down by one for each after the point. */
-AVITOI_APART_IF_SMALL static char *avitoi_number_collect(const char *p, const char *end, char *digits, int *power)
+AVITOI_APART_IF_SMALL
+static char *avitoi_number_collect(const char *p, const char *end, char *digits, int *power)
 {
     char *const first = digits;
     int down = 0;
@@ -2757,7 +2758,8 @@ struct avitoi_schema {
     bool lenient : 1; /* a member of another type is dropped instead of refused */
 };
 
-#define AVITOI_SCHEMA_WANT_(want) (((want) & ~AVITOI_SCHEMA_SHOWN) != 0 ? (want) : (want) | AVITOI_SCHEMA_ALWAYS)
+#define AVITOI_SCHEMA_WANT_(want)                                                                  \
+    (((want) & ~AVITOI_SCHEMA_SHOWN) != 0 ? (want) : (want) | AVITOI_SCHEMA_ALWAYS)
 #define AVITOI_SCHEMA_KEY_MAX 20u /* bytes of a key: key_len and form have room for it */
 
 #if AVITO_WITH_SHORTCUTS
@@ -3050,7 +3052,8 @@ static void avitoi_schema_finish_quote(struct avitoi_json *json, void *model)
     X(author_id, AVITOI_SCHEMA_INT, author_id, AVITOI_SCHEMA_SHOWN, NULL)                                 \
     X(created, AVITOI_SCHEMA_INT, created, AVITOI_SCHEMA_SHOWN, NULL)                                     \
     X(type, AVITOI_SCHEMA_STR, type_word, AVITOI_SCHEMA_SHOWN, NULL)                                      \
-    X(content, AVITOI_SCHEMA_OBJ, content.as.wide, AVITO_MESSAGE_CONTENTS | AVITOI_SCHEMA_SHOWN, &avitoi_schema_content)
+    X(content, AVITOI_SCHEMA_OBJ, content.as.wide, AVITO_MESSAGE_CONTENTS | AVITOI_SCHEMA_SHOWN,       \
+      &avitoi_schema_content)
 AVITOI_SCHEMA(quote, AVITOI_SCHEMA_QUOTE_ROWS, avitoi_schema_finish_quote, false, false);
 #undef AVITOI_SCHEMA_MODEL
 
@@ -3439,8 +3442,8 @@ enum {
 enum { AVITOI_JSON_TYPE_UNKNOWN, AVITOI_JSON_TYPE_RIGHT, AVITOI_JSON_TYPE_OTHER };
 
 /* What the machine's functions return: AVITO_AGAIN (go on), an error, which breaks it, or one of these, which
- * no caller of the library ever sees. At the end of a value avitoi_json_feed() does what is to be done, and
- * not its reader: so the stack of the one is not below that of the other. */
+ * no caller of the library ever sees. At the end of a value avitoi_json_feed() acts, not the value's
+ * reader: so their stacks do not add up. */
 typedef int avitoi_json_result;
 #define AVITOI_JSON_VALUE   16 /* a value is complete */
 #define AVITOI_JSON_ELEMENT 17 /* an element of the list is in `out` */
@@ -3520,8 +3523,8 @@ static inline void avitoi_json_store(const struct avitoi_json *j, const struct a
     }
 }
 
-/* true or false. The only one beside the elements of a list says whether the server has more of them:
- * noted here, it needs no memory, for which the last element may have been too large. */
+/* true or false. Beside the elements of a list stands one: whether the server has more of them. It is
+ * noted here, where it needs no memory: the last element may have left none. */
 static void avitoi_json_add_bool(struct avitoi_json *j, const struct avitoi_json_frame *f, bool yes)
 {
     const bool pair[2] = {yes, true};
@@ -3637,8 +3640,8 @@ static void avitoi_json_element_begins(struct avitoi_json *j)
     j->was_cut = false;
 }
 
-/* Of the list that streams: the memory of the element that is being read. Those that are collected before
- * it stay. */
+/* Gives back the memory of the element that is being read, in the list that streams. The elements that were
+ * collected before it stay. */
 static void avitoi_json_forget_element(struct avitoi_json *j, const struct avitoi_json_frame *list)
 {
     j->mem.high = list->at.mark;
@@ -3705,8 +3708,8 @@ static void avitoi_json_element_done(struct avitoi_json *j, const char *model)
 static const struct avitoi_json_list avitoi_json_streams = {
     avitoi_json_element_begins, avitoi_json_element_done, avitoi_json_passes_over};
 
-/* Something breaks the model: of an object whose type is not known yet, which is then left out; of an
- * element, and the list goes on after it; or of the answer. */
+/* Something breaks the model. An object whose type is not known yet is left out. After an element the list
+ * goes on. Anything else breaks the answer. */
 static avitoi_json_result avitoi_json_bad(struct avitoi_json *j, int code, const char *culprit)
 {
     unsigned level = j->level;
@@ -5193,12 +5196,13 @@ static const char avitoi_endpoint_body_parts[] =
 /* POST unless AVITOI_ENDPOINT_POST is missing. The paths are the description's, to the last slash. */
 AVITOI_ENDPOINT(get_token, "/token", avitoi_endpoint_type_form, avitoi_endpoint_body_credentials, NULL,
                 &avitoi_schema_token, NULL, NULL, AVITOI_ENDPOINT_POST | AVITOI_ENDPOINT_TOKEN);
-AVITOI_ENDPOINT(exchange_code, "/token", avitoi_endpoint_type_form, avitoi_endpoint_body_code, avitoi_authorize_write_redirect,
-                &avitoi_schema_token, NULL, NULL,
+AVITOI_ENDPOINT(exchange_code, "/token", avitoi_endpoint_type_form, avitoi_endpoint_body_code,
+                avitoi_authorize_write_redirect, &avitoi_schema_token, NULL, NULL,
                 AVITOI_ENDPOINT_POST | AVITOI_ENDPOINT_TOKEN | AVITOI_ENDPOINT_SPENDS | AVITOI_ENDPOINT_CODE);
 AVITOI_ENDPOINT(refresh_token, "/token", avitoi_endpoint_type_form, avitoi_endpoint_body_refresh, NULL,
                 &avitoi_schema_token, avitoi_token_goes_on, NULL,
-                AVITOI_ENDPOINT_POST | AVITOI_ENDPOINT_TOKEN | AVITOI_ENDPOINT_SPENDS | AVITOI_ENDPOINT_REFRESH);
+                AVITOI_ENDPOINT_POST | AVITOI_ENDPOINT_TOKEN | AVITOI_ENDPOINT_SPENDS |
+                    AVITOI_ENDPOINT_REFRESH);
 AVITOI_ENDPOINT(get_self, "/core/v1/accounts/self", NULL, NULL, NULL, &avitoi_schema_self,
                 avitoi_answer_self, &avitoi_endpoint_one_special, 0u);
 AVITOI_ENDPOINT(get_chats, "%m2%u/chats%w", NULL, NULL,
@@ -6020,8 +6024,8 @@ AVITOI_APART_IF_SMALL static avitoi_call_result avitoi_call_repeat(avito_client 
     return avitoi_call_move(c, AVITOI_CALL_EV_REPEAT);
 }
 
-/* What is traced, as words of a list. The name of a request follows the first two, that of the call the
- * others but the third. */
+/* What is traced, as words of a list. The request's name follows the first two words; the call's name
+ * follows all others except the third. */
 #define AVITOI_CALL_TRACES(X)                                                                      \
     X(REQUEST, "request ") X(ANSWER, "answer ") X(TOKEN, "token renewed") X(AGAIN, "again ")       \
     X(DRY_RUN, "dry run ") X(SETTLE, "settle ") X(DONE, "done ") X(FAILED, "failed ")
@@ -6089,7 +6093,8 @@ static int avitoi_error_of_status(unsigned status)
 
 /* The error that a transport gave, and its detail. Only codes that a transport may give are taken. Any other
  * number, such as a raw errno, becomes the detail of `otherwise`. */
-AVITOI_APART_IF_SMALL static int avitoi_error_from_transport(const avito_transport *t, long result, int otherwise,
+AVITOI_APART_IF_SMALL
+static int avitoi_error_from_transport(const avito_transport *t, long result, int otherwise,
                                        int *detail)
 {
     const bool known =
@@ -6280,8 +6285,8 @@ static uint32_t avitoi_token_left(const avito_account *a)
     return age >= a->priv.lifetime_s ? 0u : a->priv.lifetime_s - age;
 }
 
-/* What a refusal says of the token: it is not good (401, or "expired" in the text); it is not good, or what
- * was asked for is another account's (403); nothing. */
+/* What a refusal says of the token: it is not good (401, or "expired" in the text); either it is not good or
+ * the thing asked for is another account's (403); nothing. */
 enum { AVITOI_TOKEN_DOUBT_REFUSED, AVITOI_TOKEN_DOUBT_ANY, AVITOI_TOKEN_DOUBTS };
 
 #define AVITOI_TOKEN_VAIN_MAX 8u /* 64 minutes */
@@ -6300,7 +6305,8 @@ static bool avitoi_token_may_renew(const avito_account *a, unsigned doubt, uint3
     return passed >= 60000u << (vain > 1u ? vain - 2u : 0u);
 }
 
-AVITOI_APART_IF_SMALL static void avitoi_token_note_renewal(avito_account *a, unsigned doubt, uint32_t now, uint32_t burst)
+AVITOI_APART_IF_SMALL
+static void avitoi_token_note_renewal(avito_account *a, unsigned doubt, uint32_t now, uint32_t burst)
 {
     const unsigned vain = a->priv.vain[doubt];
     a->priv.renewed_ms[doubt] = now;
@@ -6312,7 +6318,7 @@ AVITOI_APART_IF_SMALL static void avitoi_token_note_renewal(avito_account *a, un
 }
 
 /* After a refusal for a token of `epoch`: is a new one worth a request? `again`: a token fetched for this
- * call was refused, too. A token that nothing was accepted with in its first minute is not renewed. While
+ * call was refused, too. A token with which no call was accepted in its first minute is not renewed. While
  * other calls are accepted, a 403 is not the token's fault. */
 static bool avitoi_token_refused(avito_account *a, uint32_t epoch, unsigned doubt, bool again)
 {
@@ -6386,7 +6392,8 @@ static int avitoi_token_take_duty(avito_client *c)
     return rc;
 }
 
-/* By the refresh token if there is one; by consent only so. A call that spends a code or it is the request. */
+/* By the refresh token if there is one; an account by consent has no other way. A call that spends a code or
+ * a refresh token is the request itself. */
 static int avitoi_token_choose_grant(avito_client *c)
 {
     const avito_account *a = c->account;
@@ -6562,7 +6569,8 @@ AVITOI_APART static avitoi_call_result avitoi_token_received(avito_client *c)
         memset(&token.scope, 0, sizeof token.scope);
     }
     avitoi_account_lock(a);
-    avitoi_token_use(a, &token, token.expires_in > 0 ? avitoi_token_lifetime(token.expires_in) : AVITOI_TOKEN_LIFE_S,
+    avitoi_token_use(a, &token,
+                     token.expires_in > 0 ? avitoi_token_lifetime(token.expires_in) : AVITOI_TOKEN_LIFE_S,
                      false);
     a->priv.unsaved = true;
     c->priv.written = false; /* nothing of the request is in doubt */
@@ -6961,8 +6969,8 @@ static avitoi_call_result avitoi_answer_self(avito_client *c)
     return ((const avito_self *)c->priv.out)->id != 0 ? AVITO_OK : AVITO_ERR_MODEL;
 }
 
-/* The answer has come to its end without a model: found to break it on the way, and the rest was kept for
- * a look; or larger than the arena, and yet without what it must have. */
+/* Has the answer ended without a model? Either it broke the model on the way, and its beginning was kept for
+ * a look; or it is larger than the arena, and yet lacks what it must have. */
 static bool avitoi_answer_is_no_model(const avito_client *c, int rc)
 {
     return (c->error.code == AVITO_ERR_MODEL && c->priv.raw_len != AVITOI_ANSWER_LOST) ||

@@ -32,6 +32,7 @@ TESTED = os.path.join(TOP, "tests", "README.md")
 LIST = os.path.join(TOP, "tools", "rooms.txt")
 
 ROOM_MAX, CORE_MAX = 700, 8000
+LINE_MAX = 112
 LENGTH_MAX, LENGTH_P90, LENGTH_MEDIAN, COMPLEXITY_MAX = 70, 28, 15, 15
 TABLES = ("tests/api/careless_test.c",)  # names every function: that is no test of what each does
 OPENING = ("Comes in:", "Goes out:", "May not")
@@ -263,6 +264,8 @@ def check_sizes(header):
           [f"{title}: {last - first + 1}" for title, first, last in header.rooms() if last - first + 1 > ROOM_MAX])
     stop = next(i for i, line in enumerate(header.lines) if line.startswith(STOP))
     check(f"the core book has {stop} lines, at most {CORE_MAX}", [] if stop <= CORE_MAX else [str(stop)])
+    check(f"no line has more than {LINE_MAX} characters",
+          [f"line {i}: {len(line)}" for i, line in enumerate(header.lines, 1) if len(line.rstrip()) > LINE_MAX])
     lengths = sorted((last - first + 1, name) for first, last, name in header.functions)
     check(f"of {len(lengths)} functions none is longer than {LENGTH_MAX} lines",
           [f"{name}(): {n}" for n, name in lengths if n > LENGTH_MAX])
