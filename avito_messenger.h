@@ -4008,14 +4008,10 @@ static avitoi_json_result avitoi_json_key_done(struct avitoi_json *j)
 static unsigned avitoi_json_number_next(unsigned state, char c)
 {
     enum {
-        bad = AVITOI_JSON_AT_BROKEN,
-        zero = AVITOI_JSON_AT_ZERO,
-        whole = AVITOI_JSON_AT_INT,
-        point = AVITOI_JSON_AT_POINT,
-        part = AVITOI_JSON_AT_FRACTION,
-        e = AVITOI_JSON_AT_EXP,
-        sign = AVITOI_JSON_AT_EXP_SIGN,
-        power = AVITOI_JSON_AT_EXP_DIGITS,
+        bad = AVITOI_JSON_AT_BROKEN, zero = AVITOI_JSON_AT_ZERO,
+        whole = AVITOI_JSON_AT_INT, point = AVITOI_JSON_AT_POINT,
+        part = AVITOI_JSON_AT_FRACTION, e = AVITOI_JSON_AT_EXP,
+        sign = AVITOI_JSON_AT_EXP_SIGN, power = AVITOI_JSON_AT_EXP_DIGITS,
         after = AVITOI_JSON_AT_AFTER
     };
     static const uint8_t next[][6] = {
@@ -5396,10 +5392,8 @@ enum {
     AVITOI_BODY_TRAILER, /* at the start of a line */
     AVITOI_BODY_TRAILER_NAME,
     AVITOI_BODY_TRAILER_VALUE,
-    AVITOI_BODY_TRAILER_LF,
-    AVITOI_BODY_END_LF,
-    AVITOI_BODY_DATA,
-    AVITOI_BODY_DONE,
+    AVITOI_BODY_TRAILER_LF, AVITOI_BODY_END_LF,
+    AVITOI_BODY_DATA, AVITOI_BODY_DONE,
     AVITOI_BODY_BAD
 };
 
@@ -7044,8 +7038,7 @@ AVITOI_APART_IF_SMALL static avitoi_call_result avitoi_answer_end(avito_client *
  * if some time has passed. The look costs one recv(), which a GET right after an answer does without. */
 static void avitoi_exchange_check_age(avito_client *c)
 {
-    const uint32_t idle =
-        c->priv.last_ms - c->moved_ms; /* long if the clock went back: safe */
+    const uint32_t idle = c->priv.last_ms - c->moved_ms; /* long if the clock went back: safe */
     c->priv.probe =
         c->priv.filled || idle >= 10u || (c->priv.request->flags & AVITOI_ENDPOINT_POST) != 0;
     if (idle >= c->o.keep_alive_ms) {
