@@ -31,6 +31,9 @@ build/tests/order_test: $(patsubst %,build/obj/tools/avito/%.san.o,mqtt ledger j
 build/tests/mqtt_test build/tests/russian_test: build/obj/tools/avito/language.san.o
 TEST_SCRIPTS  += tests/avito/gateway.sh
 TEST_PACKAGES += mosquitto mosquitto-clients python3-paho-mqtt openssl
+# Several gateways that share accounts; their times are a fifth.
+build/tests/fleet_test: $(patsubst %,build/obj/tools/avito/%.san.o,ledger jsonl language mqtt order)
+TEST_SCRIPTS  += tests/avito/fleet.sh
 TEST_SCRIPTS  += tests/avito/gateway_dist.sh
 TEST_PACKAGES += shellcheck systemd jq
 test-programs: build/avito

@@ -90,7 +90,7 @@ static int open_tls(broker *b, const config *c, avito_transport *transport)
     return EXIT_DONE;
 }
 
-static int open_link(broker *b, const config *c, const gateway_options *g, bool tls)
+static int open_link(broker *b, const config *c, const broker_as *as, bool tls)
 {
     avito_tcp_options tcp = avito_tcp_options_default();
     avito_transport transport;
@@ -104,19 +104,25 @@ static int open_link(broker *b, const config *c, const gateway_options *g, bool 
     if (tls && open_tls(b, c, &transport) != EXIT_DONE) {
         return EXIT_USAGE;
     }
-    gateway_will(g, &b->will, b->will_topic);
+    b->own_out = as->out_cap > 0 ? malloc(as->out_cap) : NULL;
+    if (as->out_cap > 0 && b->own_out == NULL) {
+        return EXIT_LOCAL;
+    }
     memset(&o, 0, sizeof o);
     o.client_id = b->client_id;
     o.user = b->user;
     o.password = b->password;
-    o.will = &b->will;
-    o.session_expiry_s = SESSION_EXPIRY_S;
-    o.keep_alive_s = KEEP_ALIVE_S;
-    o.receive_maximum = (uint16_t)g->window;
+    o.will = as->will != NULL ? &b->will : NULL;
+    o.session_expiry_s = as->clean ? 0 : SESSION_EXPIRY_S;
+    o.clean_start = as->clean;
+    o.keep_alive_s = as->keep_alive_s > 0 ? as->keep_alive_s : KEEP_ALIVE_S;
+    o.ping_ms = as->ping_ms;
+    o.pong_ms = as->pong_ms;
+    o.receive_maximum = (uint16_t)as->window;
     o.in = b->in;
     o.in_cap = sizeof b->in;
-    o.out = b->out;
-    o.out_cap = sizeof b->out;
+    o.out = b->own_out != NULL ? b->own_out : b->out;
+    o.out_cap = b->own_out != NULL ? as->out_cap : sizeof b->out;
     o.any_size = true;
     server.host = b->host;
     server.port = b->port;
@@ -127,24 +133,41 @@ static int open_link(broker *b, const config *c, const gateway_options *g, bool 
     return EXIT_DONE;
 }
 
-int broker_open(broker *b, config *c, const gateway_options *g, const char *client_id)
+int broker_make(broker *b, config *c, const broker_as *as)
 {
     const char *tls_word = config_value(c, "mqtt", "tls");
     const bool tls = tls_word != NULL && strcmp(tls_word, "yes") == 0;
     int status;
 
     memset(b, 0, offsetof(broker, in));
-    snprintf(b->client_id, sizeof b->client_id, "%s", client_id);
+    snprintf(b->client_id, sizeof b->client_id, "%s", as->client_id);
     b->host = config_value(c, "mqtt", "host");
     if (b->host == NULL) {
         return wrong(TEXT("host: the broker's name is missing, such as localhost",
                           "host: не задано имя брокера, например localhost"));
     }
-    b->picture_max = g->pictures_max / 2;
+    b->picture_max = as->picture_max;
+    if (as->will != NULL) {
+        b->will = *as->will;
+        snprintf(b->will_topic, sizeof b->will_topic, "%s", as->will->topic);
+        b->will.topic = b->will_topic;
+    }
     status = take_port(b, config_value(c, "mqtt", "port"), tls);
     status = status == EXIT_DONE ? take_password(b, c) : status;
     status = status == EXIT_DONE ? take_key(b, c, tls) : status;
-    status = status == EXIT_DONE ? open_link(b, c, g, tls) : status;
+    status = status == EXIT_DONE ? open_link(b, c, as, tls) : status;
+    return status;
+}
+
+int broker_open(broker *b, config *c, const gateway_options *g, const char *client_id)
+{
+    char topic[GATEWAY_TOPIC_MAX];
+    mqtt_publication will;
+    const broker_as as = {client_id, &will, g->window, g->pictures_max / 2, 0, 0, 0, 0, false};
+    int status;
+
+    gateway_will(g, &will, topic);
+    status = broker_make(b, c, &as);
     if (status == EXIT_DONE) {
         mqtt_link_open(&b->link);
     }
@@ -159,24 +182,24 @@ void broker_free(broker *b)
     client_key_free(b->key);
     free(b->records);
     free(b->large);
+    free(b->own_out);
     b->key = NULL;
     b->records = NULL;
-    b->large = NULL;
+    b->large = b->own_out = NULL;
 }
 
 /* ---- pictures ---- */
 
-/* Memory for a packet that `in` cannot hold. False: it is skipped, and refused. */
-static bool make_room(broker *b, const gateway *g, size_t needed)
+bool broker_make_room(broker *b, size_t needed)
 {
-    if (needed > b->picture_max + HEAD_ROOM || b->large != NULL || !gateway_has_room(g, needed)) {
+    if (needed > b->picture_max + HEAD_ROOM || b->large != NULL) {
         return false;
     }
     b->large = malloc(needed);
     return b->large != NULL && mqtt_move_input(&b->link.client, b->large, needed) == MQTT_OK;
 }
 
-static void give_room_back(broker *b)
+void broker_give_room_back(broker *b)
 {
     if (b->large != NULL && mqtt_move_input(&b->link.client, b->in, sizeof b->in) == MQTT_OK) {
         free(b->large);
@@ -184,15 +207,20 @@ static void give_room_back(broker *b)
     }
 }
 
-/* ---- steps ---- */
-
-static void lost(broker *b, gateway *g, const char *why, uint32_t now_ms)
+void broker_close(broker *b)
 {
     mqtt_link_close(&b->link);
     free(b->large);
     b->large = NULL;
     b->link.client.o.in = b->in;
     b->link.client.o.in_cap = sizeof b->in;
+}
+
+/* ---- steps ---- */
+
+static void lost(broker *b, gateway *g, const char *why, uint32_t now_ms)
+{
+    broker_close(b);
     gateway_lost(g);
     b->lost_ms = now_ms;
     b->pause_ms = b->pause_ms == 0                 ? 1000
@@ -206,7 +234,7 @@ static void lost(broker *b, gateway *g, const char *why, uint32_t now_ms)
 
 static void handle(broker *b, gateway *g, const mqtt_event *e, uint32_t now_ms)
 {
-    if (e->kind == MQTT_LARGE && make_room(b, g, e->needed)) {
+    if (e->kind == MQTT_LARGE && gateway_has_room(g, e->needed) && broker_make_room(b, e->needed)) {
         return;
     }
     if (e->kind == MQTT_CONNECTED) {
@@ -219,7 +247,7 @@ static void handle(broker *b, gateway *g, const mqtt_event *e, uint32_t now_ms)
     }
     gateway_event(g, e, now_ms);
     if (e->kind == MQTT_MESSAGE) {
-        give_room_back(b);
+        broker_give_room_back(b);
     }
     if (e->kind == MQTT_CLOSED) {
         char text[GATEWAY_REASON_MAX];

@@ -108,6 +108,21 @@ const config_key config_keys[] = {
      "listen",
      {"address and port for notifications, behind a proxy that ends TLS",
       "адрес и порт для уведомлений, за прокси, который снимает TLS"}},
+    {SECTION_FLEET,
+     "name",
+     {"several gateways share the accounts: the same name on each",
+      "несколько шлюзов делят учётные записи: имя у всех одно"}},
+    {SECTION_FLEET,
+     "node",
+     {"this gateway, another name on each; the machine's name where it is missing",
+      "этот шлюз, у каждого своё имя; без него имя машины"}},
+    {SECTION_FLEET,
+     "secret",
+     {"at least 16 bytes, the same on each; the file must be 0600 then",
+      "не меньше 16 байт, у всех один; тогда у файла должны быть права 0600"}},
+    {SECTION_FLEET,
+     "secret_file",
+     {"a file with the secret in its first line", "файл, в первой строке которого secret"}},
 };
 
 const size_t config_keys_count = sizeof config_keys / sizeof *config_keys;
@@ -116,6 +131,7 @@ static enum section_kind kind_of(const char *section)
 {
     return strcmp(section, "mqtt") == 0      ? SECTION_MQTT
            : strcmp(section, "gateway") == 0 ? SECTION_GATEWAY
+           : strcmp(section, "fleet") == 0   ? SECTION_FLEET
                                              : SECTION_ACCOUNT;
 }
 
@@ -133,8 +149,7 @@ bool is_account_name(const char *name)
 {
     const size_t len = strlen(name);
 
-    if (len == 0 || len > CONFIG_NAME_MAX || strcmp(name, "fleet") == 0 ||
-        kind_of(name) != SECTION_ACCOUNT) {
+    if (len == 0 || len > CONFIG_NAME_MAX || kind_of(name) != SECTION_ACCOUNT) {
         return false;
     }
     for (size_t i = 0; i < len; i++) {
@@ -244,7 +259,8 @@ static int check_mode(struct reading *r, config_row *const *before)
         return EXIT_DONE;
     }
     for (const config_row *row = *before; row != NULL; row = row->next) {
-        if (strcmp(row->key, "client_secret") == 0 || strcmp(row->key, "password") == 0) {
+        if (strcmp(row->key, "client_secret") == 0 || strcmp(row->key, "password") == 0 ||
+            strcmp(row->key, "secret") == 0) {
             fprintf(stderr,
                     say(TEXT("%s: others can read the secret in it: chmod 600 %s\n",
                              "%s: secret в нём могут прочесть другие: chmod 600 %s\n")),

@@ -10,7 +10,7 @@
 
 #define CONFIG_NAME_MAX 32 /* characters of an account's name: letters, digits, - and _ */
 
-enum section_kind { SECTION_ACCOUNT, SECTION_MQTT, SECTION_GATEWAY };
+enum section_kind { SECTION_ACCOUNT, SECTION_MQTT, SECTION_GATEWAY, SECTION_FLEET };
 
 /* All that may stand in it; the manual page is made from this table. */
 typedef struct config_key {

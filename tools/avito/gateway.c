@@ -130,12 +130,23 @@ static avito_str text_of(const char *text)
     return s;
 }
 
+/* In a fleet it is what the claim said, with its properties: "offline" would give the account away. */
 static int publish_status(gateway_account *a, bool online)
 {
+    const struct gateway_flight what = {0, FLIGHT_RETAINED, a, NULL};
+    const gateway_options *o = &a->priv.g->o;
     char topic[GATEWAY_TOPIC_MAX];
+    mqtt_publication p;
 
     snprintf(topic, sizeof topic, "avito/%s/status", a->o.name);
-    return publish_retained(a, topic, text_of(online ? "online" : "offline"));
+    memset(&p, 0, sizeof p);
+    p.topic = topic;
+    p.payload = text_of(online || o->claimed != NULL ? "online" : "offline");
+    p.qos = 1;
+    p.retain = true;
+    p.pairs = o->pairs;
+    p.pairs_count = o->pairs_count;
+    return gateway_publish(a->priv.g, &p, what);
 }
 
 static void write_state(const gateway_account *a, FILE *out)
@@ -216,7 +227,9 @@ static int publish_state(gateway_account *a, uint32_t now_ms)
 
 static void write_discovery(const gateway_account *a, FILE *out)
 {
-    hass_write(out, a->o.name, a->priv.g->o.name, a->o.notify);
+    const gateway_options *o = &a->priv.g->o;
+
+    hass_write(out, a->o.name, o->claimed != NULL ? NULL : o->name, a->o.notify);
 }
 
 static int publish_discovery(gateway_account *a, bool there)
@@ -320,9 +333,11 @@ static int subscribe_gateway(gateway *g)
 {
     char marker[GATEWAY_TOPIC_MAX], hass[GATEWAY_TOPIC_MAX];
     mqtt_filter filters[2];
-    size_t count = 1;
+    size_t count = 0;
 
-    filters[0] = (mqtt_filter){gateway_topic(g, "marker", marker), 0, 2, false};
+    if (g->o.claimed == NULL) {
+        filters[count++] = (mqtt_filter){gateway_topic(g, "marker", marker), 0, 2, false};
+    }
     if (g->o.discovery != NULL) {
         snprintf(hass, sizeof hass, "%s/status", g->o.discovery);
         filters[count++] = (mqtt_filter){hass, 0, 2, false};
@@ -514,10 +529,20 @@ static void publish_message(gateway_account *a, const avito_message *m, uint32_t
     }
 }
 
+static bool is_saving(const gateway_account *a)
+{
+    const gateway *g = a->priv.g;
+
+    return g->o.is_saving != NULL && g->o.is_saving(g->o.ctx, a->o.reader->account);
+}
+
 static void accept_message(gateway_account *a, uint32_t now_ms)
 {
-    const int rc = avito_inbox_accept(&a->inbox);
+    int rc;
 
+    a->accepting = true;
+    rc = avito_inbox_accept(&a->inbox);
+    a->accepting = false;
     if (rc == AVITO_OK || rc == AVITO_ERR_IDLE) {
         a->priv.due |= a->priv.held ? DUE_STATE : 0;
         a->priv.message = MESSAGE_NONE;
@@ -527,13 +552,16 @@ static void accept_message(gateway_account *a, uint32_t now_ms)
         account_works(a);
         return;
     }
+    a->priv.message = MESSAGE_ACCEPTING;
+    a->priv.held_from_ms = now_ms;
+    a->priv.held_ms = SAVE_AGAIN_MS;
+    if (is_saving(a)) {
+        return;
+    }
     account_fails(
         a,
         say(TEXT("the state cannot be written, so no message counts as taken: is the disk full?",
                  "состояние не записать, поэтому сообщения не считаются принятыми: диск полон?")));
-    a->priv.message = MESSAGE_ACCEPTING;
-    a->priv.held_from_ms = now_ms;
-    a->priv.held_ms = SAVE_AGAIN_MS;
 }
 
 static bool holds(const gateway *g)
@@ -594,7 +622,7 @@ static void read_inbox(gateway_account *a, uint32_t now_ms)
     tell_events(a);
     if (rc == AVITO_OK && is_named(a, &m)) {
         publish_message(a, &m, now_ms);
-    } else if (rc < 0) {
+    } else if (rc < 0 && !is_saving(a)) {
         char text[GATEWAY_REASON_MAX];
 
         gateway_describe(a->o.reader, rc, text, sizeof text);
@@ -745,8 +773,14 @@ static void connected(gateway *g, bool session_present)
         renew_session(g);
     }
     g->priv.due = GATEWAY_SUBSCRIBE | GATEWAY_MARKER | GATEWAY_STATUS;
+    if (g->o.claimed != NULL) { /* the claim has done all that */
+        g->priv.due = g->o.discovery != NULL ? GATEWAY_SUBSCRIBE : 0;
+        g->priv.ready = true;
+        g->priv.can_tell = g->o.can_tell;
+    }
     for (gateway_account *a = g->priv.accounts; a != NULL; a = a->priv.next) {
-        a->priv.due = DUE_SUBSCRIBE | DUE_STATUS | DUE_STATE | DUE_DISCOVERY;
+        a->priv.due =
+            (g->o.claimed != NULL ? 0 : DUE_SUBSCRIBE | DUE_STATUS) | DUE_STATE | DUE_DISCOVERY;
         a->priv.said_state = 0;
     }
     g->priv.blocked = true; /* so that the next step goes through all */
@@ -817,7 +851,7 @@ static void home_assistant(gateway *g, uint32_t now_ms)
 static void tell_home_assistant(gateway *g)
 {
     g->priv.discovery = false;
-    g->priv.due |= GATEWAY_STATUS;
+    g->priv.due |= g->o.claimed != NULL ? 0 : GATEWAY_STATUS;
     for (gateway_account *a = g->priv.accounts; a != NULL; a = a->priv.next) {
         a->priv.due |= DUE_DISCOVERY | DUE_STATUS | DUE_STATE;
         a->priv.said_state = 0;
@@ -1078,7 +1112,7 @@ bool gateway_remove(gateway *g, gateway_account *a)
 {
     if (!a->priv.leaving) {
         a->priv.leaving = true;
-        a->priv.due = DUE_UNSUBSCRIBE | DUE_STATUS | DUE_DISCOVERY;
+        a->priv.due = g->o.claimed != NULL ? 0 : DUE_UNSUBSCRIBE | DUE_STATUS | DUE_DISCOVERY;
         avito_cancel(a->o.reader);
     }
     flush_account(a, 0);
@@ -1090,6 +1124,30 @@ bool gateway_remove(gateway *g, gateway_account *a)
     ledger_close(&a->ledger);
     unlink_account(g, a);
     return true;
+}
+
+void gateway_saved(gateway_account *a)
+{
+    if (a->priv.message == MESSAGE_ACCEPTING) {
+        a->priv.held_ms = 0;
+    }
+}
+
+bool gateway_rest(gateway_account *a)
+{
+    if (!a->priv.leaving) {
+        a->priv.leaving = true;
+        a->priv.due = 0;
+        avito_cancel(a->o.reader);
+    }
+    return !gateway_job_is_busy(a);
+}
+
+void gateway_learn(gateway_account *a, const char *lines, size_t len, uint32_t now_ms)
+{
+    if (ledger_merge(&a->ledger, lines, len) > 0 && a->priv.phase == PHASE_RUN) {
+        gateway_job_recover(a, now_ms);
+    }
 }
 
 void gateway_ring(gateway *g, int64_t user_id)

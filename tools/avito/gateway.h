@@ -51,6 +51,15 @@ typedef struct gateway_options {
     /* A lane that is idle, for an account; NULL: none is, gateway_step() asks again. */
     gateway_lane *(*borrow)(void *ctx, avito_account *account);
     void (*give_back)(void *ctx, gateway_lane *lane);
+    /* In a fleet (fleet.h) the gateway begins when its account is claimed: the status with these user
+     * properties is the will's, `can_tell` is known. All zero: no fleet. */
+    const char *claimed; /* the account's name */
+    const mqtt_pair *pairs;
+    size_t pairs_count;
+    bool can_tell;        /* the broker says if nobody listens */
+    uint32_t look_for_ms; /* 0: 65,000: so long what may have been sent is looked for */
+    /* Optional: an inbox' save() that failed only has to wait; gateway_saved() ends that. */
+    bool (*is_saving)(void *ctx, avito_account *account);
     /* For people: what is wrong, once, and that it works again. `account` NULL: the gateway's own. */
     void (*say)(void *ctx, const char *account, const char *text);
 } gateway_options;
@@ -81,7 +90,8 @@ typedef struct gateway_account {
     avito_inbox inbox;
     ledger ledger;
     struct gateway_lane *lane; /* of the command in work; NULL: none */
-    struct {                   /* private */
+    bool accepting; /* save() is asked for a message that was taken: it must be durable */
+    struct {        /* private */
         struct gateway_account *next, *next_waiting;
         struct gateway *g;
         struct gateway_job *jobs; /* in the order of their coming */
@@ -155,6 +165,15 @@ bool gateway_has_room(const gateway *g, size_t bytes);
 void gateway_lost(gateway *g);
 bool gateway_step(gateway *g, uint32_t now_ms); /* true: ask all accounts anew when they are due */
 void gateway_account_step(gateway_account *a, uint32_t now_ms);
+
+/* What is_saving() spoke of is over. */
+void gateway_saved(gateway_account *a);
+
+/* No new command is taken. True: none is under way. */
+bool gateway_rest(gateway_account *a);
+
+/* The ledger learns what another gateway noted; what was begun there is read back. */
+void gateway_learn(gateway_account *a, const char *lines, size_t len, uint32_t now_ms);
 
 /* Milliseconds until a step is due even if nothing happens. */
 uint32_t gateway_deadline_ms(const gateway *g, uint32_t now_ms);

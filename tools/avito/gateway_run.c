@@ -2,6 +2,7 @@
  * but for the disk. */
 #include "broker.h"
 #include "disk.h"
+#include "fleet_run.h"
 #include "listener.h"
 #include "resolve.h"
 #include "roots.h"
@@ -41,8 +42,9 @@ struct sender {
 struct run {
     const arguments *arguments;
     config config;
-    gateway gateway;
-    broker broker;
+    gateway gateway;  /* without a fleet */
+    broker broker;    /* likewise */
+    fleet_run *fleet; /* NULL: there is none */
     listener listener;
     served *accounts;
     struct sender senders[LANES];
@@ -238,6 +240,9 @@ static bool take_notification(void *ctx, avito_webhook *webhook)
     avito_event event;
 
     if (avito_webhook_event(webhook, &arena, &event, NULL) == AVITO_OK && event.message != NULL) {
+        if (r->fleet != NULL) {
+            fleet_run_ring(r->fleet, event.message->user_id);
+        }
         gateway_ring(&r->gateway, event.message->user_id);
         for (served *s = r->accounts; s != NULL; s = s->next) {
             s->due_ms =
@@ -418,7 +423,8 @@ static uint64_t own_fingerprint(const config *c)
     uint64_t hash = LEDGER_HASH;
 
     for (const config_row *row = c->rows; row != NULL; row = row->next) {
-        if (strcmp(row->section, "mqtt") == 0 || strcmp(row->section, "gateway") == 0) {
+        if (strcmp(row->section, "mqtt") == 0 || strcmp(row->section, "gateway") == 0 ||
+            strcmp(row->section, "fleet") == 0) {
             hash = ledger_hash(hash, row->key, strlen(row->key) + 1);
             hash = ledger_hash(hash, row->value, strlen(row->value) + 1);
         }
@@ -449,6 +455,9 @@ static int want_account(struct run *r, config *c, const char *name, bool mark)
     if (status != EXIT_DONE) {
         return status;
     }
+    if (r->fleet != NULL) {
+        return mark ? EXIT_DONE : fleet_run_want(r->fleet, &from);
+    }
     s = served_named(r, from.name);
     if (s != NULL || mark) {
         if (s != NULL && mark) {
@@ -456,7 +465,7 @@ static int want_account(struct run *r, config *c, const char *name, bool mark)
         }
         return EXIT_DONE;
     }
-    s = served_open(&r->gateway, c, &from, r->url[0] != '\0' ? r->url : NULL);
+    s = served_open(&r->gateway, c, &from, r->url[0] != '\0' ? r->url : NULL, NULL);
     if (s == NULL) {
         return EXIT_LOCAL;
     }
@@ -531,6 +540,53 @@ static bool remove_unwanted(struct run *r)
     return done;
 }
 
+/* ---- in a fleet ---- */
+
+static void account_opened(void *ctx, served *s)
+{
+    struct run *r = ctx;
+
+    s->next = r->accounts;
+    r->accounts = s;
+    r->count++;
+}
+
+static void account_closing(void *ctx, served *s)
+{
+    struct run *r = ctx;
+    served **at = &r->accounts;
+
+    while (*at != s) {
+        at = &(*at)->next;
+    }
+    *at = s->next;
+    r->count--;
+    forget_account(r, &s->account);
+}
+
+static bool is_saving(void *ctx, avito_account *of)
+{
+    return fleet_run_is_saving(((struct run *)ctx)->fleet, of);
+}
+
+static int open_fleet(struct run *r, const gateway_options *o)
+{
+    fleet_run_options f;
+    int status;
+
+    memset(&f, 0, sizeof f);
+    f.config = &r->config;
+    f.gateway = *o;
+    f.gateway.is_saving = is_saving;
+    f.webhook_url = config_value(&r->config, "gateway", "webhook_url") != NULL ? r->url : NULL;
+    f.ctx = r;
+    f.opened = account_opened;
+    f.closing = account_closing;
+    status = fleet_run_open(&r->fleet, &f, r->path, sizeof r->path);
+    status = status == EXIT_DONE ? open_listener(r) : status;
+    return status == EXIT_DONE ? want_accounts(r, &r->config, false) : status;
+}
+
 /* ---- beginning, reading again, end ---- */
 
 static int open_all(struct run *r)
@@ -544,6 +600,9 @@ static int open_all(struct run *r)
     if (status != EXIT_DONE) {
         return status;
     }
+    if (fleet_is_configured(&r->config)) {
+        return open_fleet(r, &o);
+    }
     o.broker = &r->broker.link.client;
     o.session = stored_session(r);
     gateway_init(&r->gateway, &o);
@@ -554,6 +613,8 @@ static int open_all(struct run *r)
 
 static void close_all(struct run *r)
 {
+    fleet_run_free(r->fleet);
+    r->fleet = NULL;
     while (r->accounts != NULL) {
         served *s = r->accounts;
 
@@ -574,11 +635,36 @@ static void close_all(struct run *r)
     r->listens = false;
 }
 
+static void step_account(served *s, uint32_t now);
+
+/* What is begun is ended, and others take over. */
+static void leave_fleet(struct run *r)
+{
+    const uint32_t from = avito_posix_clock_ms(NULL);
+    uint32_t now = from;
+
+    while (now - from < GOODBYE_MS && !fleet_run_leave(r->fleet)) {
+        struct timespec pause = {0, 5000000};
+
+        fleet_run_step(r->fleet);
+        for (served *s = r->accounts; s != NULL; s = s->next) {
+            step_account(s, now);
+        }
+        nanosleep(&pause, NULL);
+        now = avito_posix_clock_ms(NULL);
+    }
+}
+
 /* Says goodbye to the broker, for so long at most. */
 static void say_goodbye(struct run *r)
 {
     const uint32_t from = avito_posix_clock_ms(NULL);
     uint32_t now = from;
+
+    if (r->fleet != NULL) {
+        leave_fleet(r);
+        return;
+    }
 
     while (now - from < GOODBYE_MS && r->broker.link.state == MQTT_LINK_OPEN) {
         struct pollfd fd = {avito_tcp_fd(&r->broker.tcp), POLLIN, 0};
@@ -603,7 +689,7 @@ static void read_again(struct run *r)
         config_free(&fresh);
         return;
     }
-    if (own_fingerprint(&fresh) != r->fingerprint) {
+    if (r->fleet != NULL || own_fingerprint(&fresh) != r->fingerprint) {
         say_goodbye(r);
         close_all(r);
         config_free(&r->config);
@@ -648,7 +734,8 @@ static short events_of(int wants)
 
 static bool grow(struct run *r)
 {
-    const size_t count = OWN_FDS + LISTENER_FDS + 2 * r->count;
+    const size_t count = OWN_FDS + LISTENER_FDS + 2 * r->count +
+                         (r->fleet != NULL ? fleet_run_fds_max(r->fleet) : 0);
 
     if (count > r->fds_cap) {
         struct pollfd *fds = realloc(r->fds, (count + 64) * sizeof *fds);
@@ -708,6 +795,12 @@ static size_t collect(struct run *r, uint32_t *ms)
             n = add_lane(r, n, s, s->core.lane->client, tcp_of(r, s->core.lane));
         }
     }
+    if (r->fleet != NULL) {
+        const size_t of_fleet = fleet_run_fds(r->fleet, r->fds + n);
+
+        memset(r->owners + n, 0, of_fleet * sizeof *r->owners);
+        n += of_fleet;
+    }
     return n;
 }
 
@@ -720,8 +813,12 @@ static uint32_t wait_ms(struct run *r, uint32_t now)
 {
     uint32_t ms = 60000;
 
-    least(&ms, broker_deadline_ms(&r->broker, now));
-    least(&ms, gateway_deadline_ms(&r->gateway, now));
+    if (r->fleet != NULL) {
+        least(&ms, fleet_run_deadline_ms(r->fleet));
+    } else {
+        least(&ms, broker_deadline_ms(&r->broker, now));
+        least(&ms, gateway_deadline_ms(&r->gateway, now));
+    }
     least(&ms, r->watchdog_ms > 0 ? r->watchdog_ms : 60000);
     if (resolve_fd() >= 0 || r->changing) {
         least(&ms, 50);
@@ -753,7 +850,7 @@ static void step_accounts(struct run *r, size_t fds)
     const uint32_t now = avito_posix_clock_ms(NULL);
 
     for (size_t i = OWN_FDS + (r->listens ? LISTENER_FDS : 0); i < fds; i++) {
-        if (r->fds[i].revents != 0) {
+        if (r->fds[i].revents != 0 && r->owners[i] != NULL) {
             r->owners[i]->due_ms = now;
         }
     }
@@ -773,8 +870,13 @@ static void step_accounts(struct run *r, size_t fds)
 static void step_broker(struct run *r)
 {
     const uint32_t now = avito_posix_clock_ms(NULL);
-    const bool moved = broker_step(&r->broker, &r->gateway, now);
+    bool moved;
 
+    if (r->fleet != NULL) {
+        fleet_run_step(r->fleet);
+        return;
+    }
+    moved = broker_step(&r->broker, &r->gateway, now);
     if (gateway_step(&r->gateway, now) || moved) {
         for (served *s = r->accounts; s != NULL; s = s->next) {
             if (s->started) {
@@ -805,6 +907,9 @@ static void turn(struct run *r, const sigset_t *unblocked)
     }
     sigprocmask(SIG_SETMASK, unblocked, &blocked); /* ppoll() that need not wait lets none in */
     sigprocmask(SIG_SETMASK, &blocked, NULL);
+    if (r->fleet != NULL && fleet_run_slept(r->fleet)) {
+        return; /* what the broker says comes first */
+    }
     if (r->listens && fds > 0) {
         listener_step(&r->listener, r->fds + OWN_FDS);
     }

@@ -30,9 +30,11 @@ static void put_availability(const struct device *d)
     json_open(d->out, NULL, '{');
     put(d, "topic", "avito/%s/status", d->account);
     json_close(d->out, '}');
-    json_open(d->out, NULL, '{');
-    put(d, "topic", "avito/gateway/%s/status", d->gateway);
-    json_close(d->out, '}');
+    if (d->gateway != NULL) {
+        json_open(d->out, NULL, '{');
+        put(d, "topic", "avito/gateway/%s/status", d->gateway);
+        json_close(d->out, '}');
+    }
     json_close(d->out, ']');
     json_word(d->out, "availability_mode", "all");
 }
@@ -86,7 +88,11 @@ static void put_connection(const struct device *d)
 {
     open_component(d, "binary_sensor", "connection", say(TEXT("Gateway", "Шлюз")));
     json_word(d->out, "device_class", "connectivity");
-    put(d, "state_topic", "avito/gateway/%s/status", d->gateway);
+    if (d->gateway != NULL) {
+        put(d, "state_topic", "avito/gateway/%s/status", d->gateway);
+    } else {
+        put(d, "state_topic", "avito/%s/status", d->account);
+    }
     json_word(d->out, "payload_on", "online");
     json_word(d->out, "payload_off", "offline");
     json_close(d->out, '}');

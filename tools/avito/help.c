@@ -252,6 +252,8 @@ static void roff_configuration(void)
     roff_keys(SECTION_MQTT);
     puts(".SS [gateway]");
     roff_keys(SECTION_GATEWAY);
+    puts(".SS [fleet]");
+    roff_keys(SECTION_FLEET);
     roff_section(TEXT("FILES", "ФАЙЛЫ"));
     for (size_t i = 0; i < COUNT(files); i++) {
         roff_term(files[i].name, say(files[i].what));

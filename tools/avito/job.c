@@ -198,7 +198,8 @@ bool gateway_job_is_busy(const gateway_account *a)
 {
     const struct gateway_job *j = a->priv.jobs;
 
-    while (j != NULL && !(j->phase == CALLING || (j->phase == SETTLING && j->pause_ms == 0))) {
+    while (j != NULL && !(j->phase == CALLING || j->phase == NOTING ||
+                          (j->phase == SETTLING && j->pause_ms == 0))) {
         j = j->next;
     }
     return j != NULL;
@@ -663,12 +664,17 @@ static void take_message_id(struct gateway_job *j, avito_str id)
     snprintf(j->message_id, sizeof j->message_id, "%s", id.ptr != NULL ? id.ptr : "");
 }
 
+static uint32_t look_for_ms(const gateway_account *a)
+{
+    return a->priv.g->o.look_for_ms > 0 ? a->priv.g->o.look_for_ms : LOOK_FOR_MS;
+}
+
 static void looked(gateway_account *a, struct gateway_job *j, uint32_t now_ms)
 {
     if (j->verdict == AVITO_SENT) {
         take_message_id(j, j->out.message.id);
         settle(j, LEDGER_SENT, say(TEXT("found in the chat", "найдено в чате")));
-    } else if (now_ms - j->look_from_ms >= LOOK_FOR_MS) {
+    } else if (now_ms - j->look_from_ms >= look_for_ms(a)) {
         settle(
             j, LEDGER_CANNOT_TELL,
             say(TEXT("not seen after 60 s, which is no proof: it is not sent again",
@@ -1006,8 +1012,8 @@ uint32_t gateway_job_deadline_ms(const gateway_account *a, uint32_t now_ms)
     if (j->phase == CALLING) {
         return avito_deadline_ms(a->lane->client);
     }
-    if (j->phase == NOTING) {
-        return 10;
+    if (j->phase == NOTING || (j->phase == SETTLING && has_paused(j, now_ms))) {
+        return 10; /* until it is durable */
     }
     return pause_left(j, now_ms) < look_left(a, now_ms) ? pause_left(j, now_ms)
                                                         : look_left(a, now_ms);

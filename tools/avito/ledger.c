@@ -221,19 +221,23 @@ struct loading {
     size_t bad;
 };
 
-static bool load_line(ledger *l, const char *line, size_t len)
+/* Reads a line and hands its entry on; its strings live so long. False: it makes no sense. */
+static bool with_line(const char *line, size_t len, bool (*take)(ledger *l, const ledger_entry *e),
+                      ledger *l)
 {
     static char tokens[AVITO_JSON_TOKENS_SIZE(LINE_TOKENS)], room[LINE_MAX];
     avito_arena arena = avito_arena_of(room, sizeof room);
-    struct ledger_row *row;
     avito_json json;
     ledger_entry e;
 
-    if (avito_json_parse(&json, line, len, tokens, sizeof tokens) != AVITO_OK ||
-        !read_entry(avito_json_root(&json), &arena, &e)) {
-        return false;
-    }
-    row = new_row(&e);
+    return avito_json_parse(&json, line, len, tokens, sizeof tokens) == AVITO_OK &&
+           read_entry(avito_json_root(&json), &arena, &e) && take(l, &e);
+}
+
+static bool put_entry(ledger *l, const ledger_entry *e)
+{
+    struct ledger_row *row = new_row(e);
+
     if (row != NULL) {
         put_row(l, row);
     }
@@ -241,6 +245,11 @@ static bool load_line(ledger *l, const char *line, size_t len)
         unlink_row(l, oldest_to_forget(l));
     }
     return row != NULL;
+}
+
+static bool load_line(ledger *l, const char *line, size_t len)
+{
+    return with_line(line, len, put_entry, l);
 }
 
 /* A last line without its end was never durable. */
@@ -392,6 +401,64 @@ size_t ledger_claimed(const ledger *l, const ledger_entry *of, const char **ids,
         if (row->e.message_id[0] != '\0' && row->e.text_hash == of->text_hash &&
             strcmp(row->e.target, of->target) == 0 && strcmp(row->e.id, of->id) != 0) {
             ids[count++] = row->e.message_id;
+        }
+    }
+    return count;
+}
+
+/* ---- several ledgers of one account ---- */
+
+static int rank(enum ledger_state state)
+{
+    return state == LEDGER_BEGUN ? 0 : state == LEDGER_CANNOT_TELL ? 1 : 2;
+}
+
+/* What a full ledger has forgotten is not new to it. */
+static bool is_forgotten(const ledger *l, const ledger_entry *e)
+{
+    return l->priv.count >= LEDGER_ENTRIES && e->state != LEDGER_BEGUN &&
+           e->begun <= l->priv.first->e.begun;
+}
+
+static bool knows_better(const ledger_entry *e, const ledger *than)
+{
+    const struct ledger_row *row = find_row(than, e->id);
+
+    return row != NULL ? rank(e->state) > rank(row->e.state) : !is_forgotten(than, e);
+}
+
+static bool merge_entry(ledger *l, const ledger_entry *e)
+{
+    struct ledger_row *known = find_row(l, e->id);
+    ledger_entry better = *e;
+
+    if (!knows_better(e, l)) {
+        return false;
+    }
+    better.owed = known != NULL && known->e.owed;
+    return put_entry(l, &better);
+}
+
+size_t ledger_merge(ledger *l, const char *lines, size_t len)
+{
+    size_t changed = 0;
+    const char *end;
+
+    for (; len > 0 && (end = memchr(lines, '\n', len)) != NULL; lines = end + 1) {
+        changed += with_line(lines, (size_t)(end - lines), merge_entry, l);
+        len -= (size_t)(end - lines) + 1;
+    }
+    return changed;
+}
+
+size_t ledger_difference(const ledger *ours, const ledger *theirs, FILE *out)
+{
+    size_t count = 0;
+
+    for (const struct ledger_row *row = ours->priv.first; row != NULL; row = row->next) {
+        if (theirs == NULL || knows_better(&row->e, theirs)) {
+            write_line(out, &row->e);
+            count++;
         }
     }
     return count;

@@ -9,6 +9,8 @@
 
 #include "avito_messenger.h"
 
+#include <stdio.h>
+
 #define LEDGER_ENTRIES 256 /* the oldest settled ones make room; what is owed or begun stays */
 #define LEDGER_ID_MAX  64
 
@@ -82,6 +84,13 @@ const ledger_entry *ledger_begun(const ledger *l, size_t n);
 
 /* Ids of messages that belong to other sends of the same text in the same chat; at most `cap`. */
 size_t ledger_claimed(const ledger *l, const ledger_entry *of, const char **ids, size_t cap);
+
+/* Takes what lines of another ledger know better: an id that is new here, or an outcome where we have only
+ * "begun". In memory alone. How many entries changed. A ledger of zeros may be given. */
+size_t ledger_merge(ledger *l, const char *lines, size_t len);
+
+/* Writes what `ours` knows better than `theirs` (NULL: all of it), as lines. How many there are. */
+size_t ledger_difference(const ledger *ours, const ledger *theirs, FILE *out);
 
 /* 64 bits of any bytes; several pieces one after the other, beginning with LEDGER_HASH. */
 #define LEDGER_HASH 14695981039346656037u

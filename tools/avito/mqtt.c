@@ -766,6 +766,9 @@ static void take_connack(void *to, const struct value *v)
     mqtt *c = reading->client;
 
     switch (v->id) {
+        case 0x11:
+            reading->event->session_expiry_s = v->number;
+            break;
         case 0x13:
             c->priv.keep_alive_s = (uint16_t)v->number;
             break;
@@ -802,6 +805,7 @@ static int read_connack(mqtt *c, struct reader *r, mqtt_event *e)
     }
     flags = get_number(r, 1);
     e->reason = (uint8_t)get_number(r, 1);
+    e->session_expiry_s = c->o.session_expiry_s;
     get_properties(r, IN_CONNACK, take_connack, &reading);
     if (r->bad || flags > 1) {
         return MQTT_ERR_MALFORMED;
@@ -810,6 +814,8 @@ static int read_connack(mqtt *c, struct reader *r, mqtt_event *e)
         return MQTT_ERR_PROTOCOL;
     }
     e->session_present = flags == 1;
+    e->no_retain = c->priv.no_retain;
+    e->no_qos1 = c->priv.no_qos1;
     e->kind = e->reason < 0x80 ? MQTT_CONNECTED : MQTT_CLOSED;
     c->priv.state = e->reason < 0x80 ? STATE_CONNECTED : STATE_CLOSED;
     return e->reason == MQTT_REASON_VERSION ? MQTT_ERR_VERSION : MQTT_OK;

@@ -116,8 +116,10 @@ typedef struct mqtt_event {
     uint8_t reason;
     uint16_t packet_id;
     bool session_present;
-    size_t needed;  /* MQTT_LARGE: bytes of the packet */
-    avito_str text; /* the broker's reason string, if it gave one */
+    uint32_t session_expiry_s; /* MQTT_CONNECTED: how long the broker keeps the session */
+    bool no_retain, no_qos1;   /* likewise: what it cannot do */
+    size_t needed;             /* MQTT_LARGE: bytes of the packet */
+    avito_str text;            /* the broker's reason string, if it gave one */
     mqtt_message message;
 } mqtt_event;
 

@@ -11,8 +11,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define LEDGER_FILE "ledger.jsonl"
-
 /* ---- what is kept: tokens as all programs of the account do, the rest by us alone ---- */
 
 /* One for all accounts, since it is large: opened for a moment, which is once a day. What it gave is good
@@ -48,7 +46,7 @@ static int save_token(void *ctx, const avito_token *token)
     return rc == AVITO_OK ? avito_store_save_token(&token_store, token) : rc;
 }
 
-static const char *slot_name(int slot)
+const char *served_slot_name(int slot)
 {
     return slot == 0 ? "inbox.0" : "inbox.1";
 }
@@ -56,7 +54,7 @@ static const char *slot_name(int slot)
 static int load_inbox(void *ctx, int slot, void *data, size_t cap, size_t *len)
 {
     char *text;
-    const int rc = disk_read(((served *)ctx)->folder, slot_name(slot), &text, len);
+    const int rc = disk_read(((served *)ctx)->folder, served_slot_name(slot), &text, len);
 
     if (rc == AVITO_OK) {
         memcpy(data, text, *len < cap ? *len : cap);
@@ -68,24 +66,24 @@ static int load_inbox(void *ctx, int slot, void *data, size_t cap, size_t *len)
 /* The other slot is whole meanwhile, and each has a checksum: a torn one counts as none. */
 static int save_inbox(void *ctx, int slot, const void *data, size_t len)
 {
-    return disk_overwrite(((served *)ctx)->folder, slot_name(slot), data, len);
+    return disk_overwrite(((served *)ctx)->folder, served_slot_name(slot), data, len);
 }
 
 static int append_ledger(void *ctx, const char *lines, size_t len)
 {
-    return disk_append(((served *)ctx)->folder, LEDGER_FILE, lines, len);
+    return disk_append(((served *)ctx)->folder, SERVED_LEDGER, lines, len);
 }
 
 static int replace_ledger(void *ctx, const char *lines, size_t len)
 {
-    return disk_write(((served *)ctx)->folder, LEDGER_FILE, lines, len);
+    return disk_write(((served *)ctx)->folder, SERVED_LEDGER, lines, len);
 }
 
 static int load_ledger(void *ctx, void (*take)(void *to, const char *lines, size_t len), void *to)
 {
     char *text;
     size_t len;
-    const int rc = disk_read(((served *)ctx)->folder, LEDGER_FILE, &text, &len);
+    const int rc = disk_read(((served *)ctx)->folder, SERVED_LEDGER, &text, &len);
 
     if (rc == AVITO_OK) {
         take(to, text, len);
@@ -231,7 +229,8 @@ static bool is_yes(const char *value)
     return value != NULL && strcmp(value, "yes") == 0;
 }
 
-static int add(served *s, gateway *g, const config *c, const char *webhook_url)
+static int add(served *s, gateway *g, const config *c, const char *webhook_url,
+               const served_stores *stores)
 {
     gateway_account_options o;
     long poll_s = 15;
@@ -255,19 +254,26 @@ static int add(served *s, gateway *g, const config *c, const char *webhook_url)
     o.inbox.load = load_inbox;
     o.inbox.save = save_inbox;
     o.ledger = (ledger_store){s, append_ledger, replace_ledger, load_ledger};
+    if (stores != NULL) {
+        o.inbox.ctx = stores->ctx;
+        o.inbox.load = stores->load_inbox;
+        o.inbox.save = stores->save_inbox;
+        o.ledger = stores->ledger;
+    }
     o.notify = s->notify;
     o.webhook_url = webhook_url;
     o.names =
         config_value(c, s->name, "names") == NULL || is_yes(config_value(c, s->name, "names"));
     rc = gateway_add(g, &s->core, &o);
     if (rc != AVITO_OK) {
-        fprintf(stderr, "avito gateway: %s/" LEDGER_FILE ": %s\n", s->folder, strerror(errno));
+        fprintf(stderr, "avito gateway: %s/" SERVED_LEDGER ": %s\n", s->folder, strerror(errno));
         return EXIT_LOCAL;
     }
     return EXIT_DONE;
 }
 
-served *served_open(gateway *g, const config *c, const account *from, const char *webhook_url)
+served *served_open(gateway *g, const config *c, const account *from, const char *webhook_url,
+                    const served_stores *stores)
 {
     char problem[CONFIG_PROBLEM_SIZE];
     served *s = malloc(sizeof *s);
@@ -285,7 +291,7 @@ served *served_open(gateway *g, const config *c, const account *from, const char
         return NULL;
     }
     if (open_account(s, c, from) != EXIT_DONE || take_lock(s) != EXIT_DONE ||
-        add(s, g, c, webhook_url) != EXIT_DONE) {
+        add(s, g, c, webhook_url, stores) != EXIT_DONE) {
         served_free(s);
         return NULL;
     }

@@ -30,11 +30,24 @@ typedef struct served {
     char records[AVITO_INBOX_CHATS_SIZE(SERVED_CHATS)];
 } served;
 
+/* In a fleet the state is kept by others, too. */
+typedef struct served_stores {
+    void *ctx;
+    int (*load_inbox)(void *ctx, int slot, void *data, size_t cap, size_t *len);
+    int (*save_inbox)(void *ctx, int slot, const void *data, size_t len);
+    ledger_store ledger;
+} served_stores;
+
+#define SERVED_LEDGER "ledger.jsonl"
+const char *served_slot_name(int slot); /* of the inbox' files */
+
 /* Of all that its section says. */
 uint64_t served_fingerprint(const config *c, const account *from);
 
-/* Opens it and adds it to the gateway. NULL after saying why not. `webhook_url` outlives it; NULL: none. */
-served *served_open(gateway *g, const config *c, const account *from, const char *webhook_url);
+/* Opens it and adds it to the gateway. NULL after saying why not. `webhook_url` outlives it; NULL: none.
+ * `stores` NULL: its own files. */
+served *served_open(gateway *g, const config *c, const account *from, const char *webhook_url,
+                    const served_stores *stores);
 
 /* What is left when it is no longer the gateway's. */
 void served_free(served *s);

@@ -1,0 +1,266 @@
+"""Several gateways share accounts (avito gateway with [fleet]): mosquitto with the settings of a fleet, the simulator, and
+gateways that are killed, stopped and ended. All times are a fifth. Prints "ok - what" / "not ok - what". Words on the
+command line choose scenes."""
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+sys.path[:0] = ["tests/check", "tests/avito"]
+import gateway as parts  # noqa: E402
+from brokers import Broker, Subscriber, wait_for  # noqa: E402
+from simulated import Simulator  # noqa: E402
+
+check = parts.check
+PERCENT = 20
+SECRET = "a secret of the tests"
+LISTENS = ("avito/+/messages/#", "avito/+/results/#", "avito/+/state", "avito/+/status", "avito/fleet/+/nodes/#")
+# What a fleet needs of mosquitto; the Broker adds persistence.
+SETTINGS = ("allow_anonymous true", "max_inflight_messages 20", "queue_qos0_messages false", "per_listener_settings false")
+
+
+class Node(parts.Gateway):
+    """A gateway of the fleet, with a home and a name of its own. `port`: of a proxy before the broker."""
+
+    def __init__(self, broker, accounts, node, fleet=(), **more):
+        super().__init__(broker, accounts, **more)
+        self.node, self.fleet = node, list(fleet)
+        self.may_fail = False
+
+    def configure(self):
+        super().configure()
+        with open(f"{self.home}/config/avito/config", "a", encoding="utf-8") as file:
+            file.write("\n".join(["[fleet]", *(self.fleet or ["name = shops", f"node = {self.node}", f"secret = {SECRET}"]), ""]))
+
+    def start(self):
+        self.said = ""
+        environment = {"PATH": os.environ["PATH"], "HOME": self.home, "XDG_STATE_HOME": f"{self.home}/state",
+                       "XDG_CONFIG_HOME": f"{self.home}/config", "LC_ALL": "C.UTF-8", "AVITO_TEST_FLEET_PERCENT": str(PERCENT)}
+        self.process = subprocess.Popen([parts.PROGRAM, "gateway"], env=environment, stderr=subprocess.PIPE, text=True)
+        self.reader = threading.Thread(target=self.read, args=(self.process,), daemon=True)
+        self.reader.start()
+        return self
+
+    def served(self):
+        """Names of the accounts that it serves, as it says."""
+        names = set()
+        for line in list(self.said.splitlines()):
+            name = line.split(": ")[1] if line.count(": ") >= 2 else ""
+            if "is served here, epoch" in line:
+                names.add(name)
+            elif "is not served here any more" in line:
+                names.discard(name)
+        return names
+
+
+class Fleet(parts.contextlib.ExitStack):
+    """Broker, simulator and so many gateways."""
+
+    def __init__(self, count=2, accounts=("shop",), simulator=(), **node):
+        super().__init__()
+        self.service = self.enter_context(Simulator("--chats", "2", *simulator))
+        self.broker = self.enter_context(Broker(*SETTINGS))
+        self.sub = self.enter_context(Subscriber(self.broker, *LISTENS, options=("-c", "-i", "watcher", "-x", "86400")))
+        served = {name: self.service for name in accounts}
+        self.nodes = [self.enter_context(Node(self.broker, served, f"n{i}", **node)) for i in range(count)]
+        self.chat = self.service.door("store")["messages"][0]["chat_id"]
+        self.accounts = accounts
+        check("... each account is online", wait_for(self.all_online, 40), [n.said for n in self.nodes])
+        wait_for(lambda: all(self.works(a) for a in accounts), 20)
+        time.sleep(1.5)  # the first round: what is there already is not given
+
+    def status(self, account="shop"):
+        return (self.sub.of(f"avito/{account}/status") or [""])[-1]
+
+    def works(self, account="shop"):
+        return any(json.loads(s)["working"] for s in self.sub.of(f"avito/{account}/state")[-1:])
+
+    def all_online(self):
+        return all(self.status(a) == "online" for a in self.accounts)
+
+    def holder(self, account="shop"):
+        holders = [n for n in self.nodes if n.process.poll() is None and account in n.served()]
+        return holders[0] if len(holders) == 1 else None
+
+    def other(self, node, account="shop"):
+        """The one that holds it now, if it is another."""
+        found = [n for n in self.nodes if n is not node and n.process.poll() is None and account in n.served()]
+        return found[0] if found else None
+
+    def send(self, command, text, account="shop"):
+        self.broker.publish(f"avito/{account}/send/{self.chat}", json.dumps({"id": command, "text": text}))
+
+    def result(self, command, seconds=30, account="shop"):
+        got = wait_for(lambda: self.sub.of(f"avito/{account}/results/{command}"), seconds)
+        return json.loads(got[-1]) if got else {}
+
+    def times_sent(self, text):
+        return self.service.texts(self.chat).count(text)
+
+    def write(self, text):
+        self.service.door("message", {"chat_id": self.chat, "text": text})
+
+    def heard(self):
+        return [json.loads(p)["content"]["text"] for _, p in self.sub.under("avito/shop/messages/")]
+
+    def sends_one(self, what):
+        """A command is done, once; a message comes. Returns the seconds that took."""
+        began = time.time()
+        self.send(f"id-{what}", f"команда {what}")
+        check(f"{what}: a command is done", self.result(f"id-{what}").get("outcome") == "sent", [n.said for n in self.nodes])
+        took = time.time() - began
+        check(f"{what}: ... once", self.times_sent(f"команда {what}") == 1, self.times_sent(f"команда {what}"))
+        self.write(f"письмо {what}")
+        check(f"{what}: a message comes", wait_for(lambda: f"письмо {what}" in self.heard(), 30), self.heard())
+        return took
+
+
+# ---- scenes ----
+
+def killed():
+    with Fleet() as f:
+        f.sends_one("before")
+        first = f.holder()
+        check("one of two holds the account", first is not None, [n.served() for n in f.nodes])
+        f.write("пока никого")
+        first.stop(signal.SIGKILL)
+        first.may_fail = True
+        began = time.time()
+        f.send("meanwhile", "в пустоту")
+        check("kill -9: another takes over", wait_for(lambda: f.other(first), 40), [n.said for n in f.nodes])
+        check("a command that came meanwhile is done", f.result("meanwhile").get("outcome") == "sent")
+        print(f"# ... {time.time() - began:.1f} s after the kill, at a fifth of the times", flush=True)
+        check("a message that came meanwhile comes", wait_for(lambda: "пока никого" in f.heard(), 30), f.heard())
+        f.sends_one("after")
+        first.start()
+        time.sleep(3)
+        check("who comes back stands by", f.holder() is not None and f.holder() is not first, [n.served() for n in f.nodes])
+        check("each message came once", sorted(f.heard()) == sorted(set(f.heard())), f.heard())
+
+
+def handed_over():
+    with Fleet() as f:
+        first = f.holder()
+        began = time.time()
+        check("SIGTERM ends it with 0", first.stop() == 0, first.said)
+        check("... within a second", time.time() - began < 1.2, time.time() - began)
+        check("... after handing over", "handover" in f.sub.of("avito/shop/status"), f.sub.of("avito/shop/status"))
+        check("the other takes it up", wait_for(lambda: f.other(first), 20), [n.said for n in f.nodes])
+        took = f.sends_one("handed-over")
+        print(f"# ... the next command took {took:.1f} s", flush=True)
+        nodes = dict(f.sub.lines and [(t, p) for t, p, _ in f.sub.lines if "/nodes/" in t])
+        check("who went has no beat any more", nodes.get(f"avito/fleet/shops/nodes/{first.node}") == "", nodes)
+
+
+def stopped():
+    with Fleet() as f:
+        first = f.holder()
+        first.process.send_signal(signal.SIGSTOP)
+        began = time.time()
+        f.send("stopped", "пока он стоит")
+        check("SIGSTOP: another takes over", wait_for(lambda: f.other(first), 40), [n.said for n in f.nodes])
+        check("... and does what waits", f.result("stopped").get("outcome") == "sent")
+        print(f"# ... {time.time() - began:.1f} s after the stop, at a fifth of the times", flush=True)
+        first.process.send_signal(signal.SIGCONT)
+        check("who wakes stands by", wait_for(lambda: "shop" not in first.served(), 20), first.said)
+        time.sleep(3)
+        check("... and stays so", f.holder() is not None and f.holder() is not first, [n.served() for n in f.nodes])
+        f.sends_one("after")
+        check("the send was not doubled", f.times_sent("пока он стоит") == 1)
+
+
+def broker_restarts():
+    with Fleet() as f:
+        first = f.holder()
+        for how, kill in (("ended", False), ("killed", True)):
+            f.broker.stop(kill=kill)
+            time.sleep(1)
+            f.broker.start()
+            check(f"broker {how}: somebody serves it again", wait_for(lambda: f.holder() is not None and f.status() == "online", 40),
+                  [n.said for n in f.nodes])
+            f.sends_one(how)
+        check("its holder kept it", f.holder() is first, [n.said for n in f.nodes])
+        f.broker.stop(kill=True)
+        first.stop(signal.SIGKILL)
+        first.may_fail = True
+        f.broker.start()
+        check("broker and holder killed together: another takes over", wait_for(lambda: f.other(first), 60), [n.said for n in f.nodes])
+        f.sends_one("both")
+        first.start()
+
+
+def begun():
+    """A send that the service stores without an answer, and its holder is killed: read back, never sent again."""
+    with Fleet() as f:
+        f.service.door("fault", {"plan": "send_message:stored_stall:1"})
+        first = f.holder()
+        f.send("stored", "сохранено без ответа")
+        check("it is stored", wait_for(lambda: f.times_sent("сохранено без ответа") == 1, 20))
+        first.stop(signal.SIGKILL)
+        first.may_fail = True
+        got = f.result("stored", 60)
+        check("it was found in the chat", got.get("outcome") == "sent", got)
+        f.service.door("fault", {"plan": "send_message:stall:1"})
+        second = f.other(first)
+        first.start()
+        f.send("lost", "не дошло")
+        time.sleep(1.5)
+        second.stop(signal.SIGKILL)
+        second.may_fail = True
+        got = f.result("lost", 120)
+        check("what is not found cannot be told", got.get("outcome") == "cannot_tell", (got, [n.said for n in f.nodes]))
+        check("... and is not sent again", f.times_sent("не дошло") == 0 and f.times_sent("сохранено без ответа") == 1)
+        second.start()
+
+
+def shared():
+    """Twelve accounts, three gateways: they share; one that comes is given some."""
+    names = [f"shop{i}" for i in range(12)]
+    with Fleet(3, names) as f:
+        counts = sorted(len(n.served()) for n in f.nodes)
+        check("each account has one holder", sum(counts) == len(names) and all(f.holder(a) for a in names), counts)
+        print(f"# at the start: {counts}", flush=True)
+        f.nodes[0].stop()
+        check("who goes hands all over", wait_for(lambda: sum(len(n.served()) for n in f.nodes[1:]) == len(names), 30),
+              [len(n.served()) for n in f.nodes])
+        f.nodes[0].start()
+        wait_for(lambda: max(len(n.served()) for n in f.nodes) - min(len(n.served()) for n in f.nodes) <= 1, 150)
+        counts = sorted(len(n.served()) for n in f.nodes)
+        check("who comes is given some, until loads differ by one", counts[-1] - counts[0] <= 1, counts)
+        check("... and each account has one holder", all(f.holder(a) for a in names))
+
+
+def refused():
+    with Broker(*SETTINGS) as broker, Simulator("--chats", "1") as service:
+        for fleet, more, said in ((["name = shops"], [], "at least 16 bytes"), (["secret = tooshort"], [], "at least 16 bytes"),
+                                  (["node = a b", f"secret = {SECRET}"], [], "letters, digits"),
+                                  ([f"secret = {SECRET}", "node = a"], ["poll = 1", "consent = yes"], "refresh token")):
+            node = Node(broker, {"shop": service}, "a", fleet=fleet, more=more)
+            node.may_fail = True
+            with node:
+                status = node.process.wait(timeout=20)
+                node.reader.join(5)
+                check(f"refused: {said}", status == 2 and said in node.said, (status, node.said))
+
+
+SCENES = [killed, handed_over, stopped, broker_restarts, begun, shared, refused]
+
+
+def main():
+    chosen = sys.argv[1:]
+    if chosen == ["--names"]:
+        print("\n".join(scene.__name__ for scene in SCENES))
+        return 0
+    for scene in SCENES:
+        if not chosen or scene.__name__ in chosen:
+            began = time.time()
+            scene()
+            print(f"# {scene.__name__}: {time.time() - began:.0f} s", flush=True)
+    return parts.failures != 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,95 @@
+"""Rules of the fleet left out of copies of tools/avito/fleet.c, one at a time: tests/avito/fleet_test.c must notice each
+(fleet.md, section 5). Words on the command line choose plants by a part of their name."""
+import os
+import subprocess
+import sys
+
+FOLDER = "build/fleet_plant"
+CORE = ["ledger", "jsonl", "language", "mqtt", "order"]
+PLANTS = [
+    ("F1 the client id does not need the secret", '    hmac(secret, len, "client id"', '    hmac("", 0, "client id"'),
+    ("F1 a short secret is taken", "if (secret_len < FLEET_SECRET_MIN) {", "if (secret_len < 1) {"),
+    ("F1 an account by consent is taken", "    if (by_consent) {", "    if (by_consent && unread_only) {"),
+    ("F1 unread_only is taken", "    if (unread_only) {", "    if (unread_only && by_consent) {"),
+    ("F2 nothing waits for the marker", "    return a->priv.marked && a->priv.marker_answered && a->priv.probe_answered &&", "    return"),
+    ("F2 the epoch begins at 1", "    raise_epoch(a, a->priv.seen_epoch + 1);\n    keep_epoch", "    raise_epoch(a, 1);\n    keep_epoch"),
+    ("F2 the epoch of beats is not seen", "    see_epoch(a, epoch);\n    if (stored ||", "    if (stored ||"),
+    ("F2 online without the ledger's PUBACK", "a->priv.step == STEP_LEDGER && is_stored(&a->priv.ledger, a->priv.ledger.version)",
+     "a->priv.step == STEP_READ && a->priv.session_present | 1"),
+    ("F2 active before online is stored", "            a->priv.step = STEP_ONLINE;", "            a->priv.step = STEP_ONLINE;\n            a->state = FLEET_ACTIVE;\n            a->priv.f->o.hooks.begin(a->priv.f->o.hooks.ctx, a);"),
+    ("F2 early commands are dropped", "return a->state == FLEET_CLAIMING ? FLEET_KEEP : others(a);\n        case MQTT_LARGE", "return others(a);\n        case MQTT_LARGE"),
+    ("F2 a claim may last for ever", "    if (is_over(a->priv.from_ms, a->priv.f->o.times.claim, now_ms)) {", "    if (false) {"),
+    ("F2 the probe is not looked at", "a->priv.probe_reason == MQTT_REASON_NOBODY_LISTENS;", "a->priv.probe_reason != 1;"),
+    ("F2 a short session is not said", "if (e->session_expiry_s < EXPIRY_LEAST_S) {", "if (false) {"),
+    ("F2 a broker without retained messages is taken", "if (objection != NULL && (e->no_retain || e->no_qos1)) {", "if (false) {"),
+    ("F3 no beats", "        (!f->priv.beaten || is_over(f->priv.beat_ms, f->o.times.beat, now_ms))) {", "        false) {"),
+    ("F3 beats are not retained", 'publish_node(f, "nodes", payload, true)', 'publish_node(f, "nodes", payload, false)'),
+    ("F3 silence is not noticed", 'return !is_word(a, "online") || is_over(heard, t->silent, now_ms);', 'return !is_word(a, "online");'),
+    ("F4 claims again without looking", "        is_key_ours(a) && (a->priv.was_active", "        (a->priv.was_active"),
+    ("F4 its own key is not known again", "    if (ours) {\n", "    if (false) {\n"),
+    ("F4 claims without the node's connection", "} else if (f->priv.leaving || !f->priv.fresh) {", "} else if (f->priv.leaving) {"),
+    ("F5 a standby does not wait", "    a->priv.wait_ms = t->wait + draw(f, t->random)", "    a->priv.wait_ms = 0 * t->wait + 0 * draw(f, t->random)"),
+    ("F5 any number of claims", "count_in(f, FLEET_CLAIMING) < FLEET_CLAIMS) {", "true) {"),
+    ("F5 a claim is not said", "        if (!stored && is_listed(claims, a->name)) {", "        if (false) {"),
+    ("F5 timers go on over a gap", "        f->priv.fresh = false;\n        f->priv.looking = true;\n        begin_timers(f, now_ms);\n", ""),
+    ("F6 no hints", "(count > 0 || epoch < a->priv.seen_epoch)", "(count > 1000)"),
+    ("F6 no union", "    const bool is_new = lines.len > 0 && ledger_merge(&a->priv.known, lines.ptr, lines.len) > 0;",
+     "    const bool is_new = lines.len > 0 && a->priv.f == NULL;"),
+    ("F6 a holder does not take the epoch of hints", "    if (behind) {\n", "    if (false) {\n"),
+    ("F6 local state before the broker's", "    a->priv.broker_has_inbox = a->priv.has_inbox;", "    a->priv.broker_has_inbox = false;"),
+    ("F6 the other slot's file stays", '    (void)h->keep_slot(h->ctx, a, 1 - a->priv.slot, "", 0);\n', ""),
+    ("F6 begun without its PUBACK", "        if (!is_stored(&a->priv.ledger, a->priv.pending_version)) {\n            return AVITO_AGAIN;\n        }\n", ""),
+    ("F6 a message is accepted without its PUBACK", "const bool waits = accepting || !a->priv.broker_has_inbox;", "const bool waits = false;"),
+    ("F8 a hand-over waits as others do", "        wait_for(a, 0, now_ms);\n", ""),
+    ("F8 a hand-over to another is not respected", "        return is_over(a->priv.status_ms, t->taken_up, now_ms);", "        return true;"),
+    ("F8 who leaves does not name another", 'fleet_hand_over(a, n != NULL ? n->name : "");', 'fleet_hand_over(a, "");'),
+    ("F8 loads stay unequal", "        fleet_hand_over(give, to->name);\n", ""),
+    ("F8 loads differ by one", "load >= n->load + 2 &&", "load >= n->load + 1 &&"),
+    ("F8 at once after a start", "!is_over(f->priv.begun_ms, f->o.times.unequal, now_ms)) {", "false) {"),
+    ("F9 bells are not passed on", "            ring_elsewhere(f, a, user_id);\n", ""),
+    ("F9 the holder does not hear bells", "            h->ring(h->ctx, a, long_number_of(m->payload));\n", ""),
+    ("G10 an old will stands", "        a->priv.say_online = true; /* an old will (G10) */\n", ""),
+    ("a higher epoch is ignored", "    if (a->state == FLEET_ACTIVE && epoch > a->epoch) {", "    if (false) {"),
+]
+
+
+def build(old, new):
+    text = open("tools/avito/fleet.c", encoding="utf-8").read()
+    if text.count(old) != 1:
+        return f"its place is there {text.count(old)} times"
+    with open(f"{FOLDER}/fleet.c", "w", encoding="utf-8") as file:
+        file.write(text.replace(old, new))
+    flags = ["-std=c99", "-O0", "-D_GNU_SOURCE", "-DAVITO_WITH_POSIX=1", "-DAVITO_WITH_BEARSSL=1", "-I.", "-Itools/avito", "-Itests", "-w"]
+    objects = [f"build/obj/tools/avito/{name}.san.o" for name in CORE]
+    done = subprocess.run(["gcc", *flags, "-fsanitize=address,undefined", f"{FOLDER}/fleet.c", *objects, "build/obj/tests/avito/fleet_test.san.o",
+                           "build/lib/avito.san.o", "-o", f"{FOLDER}/test", "-lcmocka", "-lbearssl"], capture_output=True, text=True, check=False)
+    return done.stderr[:600] if done.returncode else None
+
+
+def noticed():
+    """The first test that fails."""
+    try:
+        done = subprocess.run([f"{FOLDER}/test"], capture_output=True, text=True, timeout=120, check=False)
+    except subprocess.TimeoutExpired:
+        return "it does not end"
+    if done.returncode == 0:
+        return None
+    failed = [line.split()[-1] for line in done.stdout.splitlines() + done.stderr.splitlines() if "FAILED  ] test_" in line]
+    return failed[0] if failed else f"status {done.returncode}"
+
+
+def main():
+    os.makedirs(FOLDER, exist_ok=True)
+    failures = 0
+    for what, old, new in PLANTS:
+        if sys.argv[1:] and not any(word in what for word in sys.argv[1:]):
+            continue
+        problem = build(old, new)
+        seen = noticed() if problem is None else None
+        failures += seen is None
+        print(f"ok - noticed: {what} ({seen})" if seen else f"not ok - {what}: {problem or 'not noticed'}", flush=True)
+    return failures != 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,783 @@
+/* fleet_test.c - rules F1 to F9 of a fleet, one by one, over a broker in memory (fleet_world.h).
+ * tests/avito/fleet_plants.py leaves each rule out and wants a failure here.
+ * Rooms: none. */
+#include "fleet_world.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+static const char begun_line[] =
+    "{\"id\":\"c1\",\"state\":\"begun\",\"act\":\"send\",\"target\":\"chat\","
+    "\"begun\":1,\"hash\":\"1\",\"text\":\"hallo\",\"baseline\":\"\",\"created\":0}\n";
+static const char sent_line[] =
+    "{\"id\":\"c1\",\"state\":\"sent\",\"act\":\"send\",\"target\":\"chat\","
+    "\"begun\":1,\"hash\":\"1\",\"message_id\":\"m1\"}\n";
+
+static int tear_down(void **state)
+{
+    (void)state;
+    world_end();
+    return 0;
+}
+
+static fleet_account *account_at(size_t node, size_t account)
+{
+    return &world.nodes[node].accounts[account].core;
+}
+
+static const char *word_of(size_t account)
+{
+    static char word[16];
+    char topic[64];
+    const struct world_event *e;
+
+    snprintf(topic, sizeof topic, "avito/shop%zu/status", account);
+    e = world_stored(topic);
+    snprintf(word, sizeof word, "%.*s", (int)e->len, e->payload != NULL ? e->payload : "");
+    return word;
+}
+
+static bool waits_at_least(uint32_t ms, size_t account)
+{
+    const uint32_t end = world.now_ms + ms;
+
+    while (world.now_ms < end) {
+        world_run(10);
+        if (world_holder(account) != -1) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* A status that another node left. */
+static void say_status(const char *word, const char *node, const char *key, const char *epoch)
+{
+    const mqtt_pair pairs[] = {{"node", node}, {"key", key}, {"epoch", epoch}};
+    mqtt_publication p;
+
+    memset(&p, 0, sizeof p);
+    p.topic = "avito/shop0/status";
+    p.payload = (avito_str){word, strlen(word)};
+    p.retain = true;
+    p.pairs = pairs;
+    p.pairs_count = 3;
+    (void)world_publish(&p);
+}
+
+static void say_ledger(const char *lines, const char *epoch)
+{
+    const mqtt_pair pairs[] = {{"epoch", epoch}, {"session", "77"}};
+    char text[1024];
+    mqtt_publication p;
+
+    snprintf(text, sizeof text, "ledger\n%s", lines);
+    memset(&p, 0, sizeof p);
+    p.topic = "avito/shop0/fleet/ledger";
+    p.payload = (avito_str){text, strlen(text)};
+    p.retain = true;
+    p.pairs = pairs;
+    p.pairs_count = 2;
+    (void)world_publish(&p);
+}
+
+/* ---- F1 ---- */
+
+/* The vector is Python's: hmac.new(b"0123456789abcdef", b"client id\0shop", "sha256"), six bits a letter. */
+static void test_client_ids_are_secret(void **state)
+{
+    char id[FLEET_CLIENT_ID], other[FLEET_CLIENT_ID], path[80], path2[80];
+
+    (void)state;
+    fleet_client_id("0123456789abcdef", 16, "shop", id);
+    assert_string_equal(id, "avito-pSGfEj2hr7bKjVECcxZCY9");
+    assert_int_equal(strlen(id), 28);
+    fleet_client_id("0123456789abcdef", 16, "shop2", other);
+    assert_string_not_equal(id, other);
+    fleet_client_id("0123456789abcdeg", 16, "shop", other);
+    assert_string_not_equal(id, other);
+    fleet_path("0123456789abcdef", 16, path, sizeof path);
+    fleet_path("0123456789abcdeg", 16, path2, sizeof path2);
+    assert_int_equal(strlen(path), 33);
+    assert_string_not_equal(path, path2);
+}
+
+static void test_what_cannot_be_in_a_fleet(void **state)
+{
+    (void)state;
+    assert_null(fleet_objection(16, false, false));
+    assert_non_null(strstr(fleet_objection(15, false, false), "16 bytes"));
+    assert_non_null(strstr(fleet_objection(16, true, false), "refresh token"));
+    assert_non_null(strstr(fleet_objection(16, false, true), "unread"));
+}
+
+/* ---- F2 ---- */
+
+static void test_a_claim_in_its_order(void **state)
+{
+    static const char *const steps[] = {"connect shop0",
+                                        "subscribe shop0",
+                                        "publish  avito/shop0/fleet/mark/",
+                                        "publish  avito/shop0/fleet/probe/",
+                                        "unsubscribe avito/shop0/fleet/inbox",
+                                        "retain  avito/shop0/fleet/ledger",
+                                        "retain online avito/shop0/status",
+                                        "begin shop0"};
+    const char *at = world.log;
+
+    (void)state;
+    world_begin(1, 1, 1);
+    world_run(15000);
+    assert_int_equal(world_holder(0), 0);
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+        const char *found = strstr(at, steps[i]);
+
+        if (found == NULL) {
+            fail_msg("%s is not where it belongs in\n%s", steps[i], world.log);
+        }
+        at = found;
+    }
+    assert_true(account_at(0, 0)->can_tell);
+    assert_string_equal(word_of(0), "online");
+}
+
+static void test_nothing_is_touched_before_online(void **state)
+{
+    (void)state;
+    world_begin(1, 1, 1);
+    world.swallow_acks = true;
+    world_run(14000);
+    assert_int_equal(world_holder(0), -1);
+    assert_null(strstr(world.log, "retain  avito/shop0/fleet/ledger"));
+    assert_null(strstr(world.log, "online"));
+    world_end();
+    world_begin(1, 1, 1);
+    world.swallow_status = true;
+    assert_true(waits_at_least(9000, 0));
+    assert_non_null(strstr(world.log, "retain online"));
+}
+
+/* Commands flow at once: they are kept. */
+static void test_early_commands_are_kept(void **state)
+{
+    struct world_account *own = &world.nodes[0].accounts[0];
+    mqtt_publication p;
+
+    (void)state;
+    world_begin(1, 1, 1);
+    world_run(500);
+    world.swallow_acks = true; /* so that the claim does not end */
+    for (int i = 0; i < 1000 && own->core.state != FLEET_CLAIMING; i++) {
+        world_run(10);
+    }
+    world_run(20);
+    memset(&p, 0, sizeof p);
+    p.topic = "avito/shop0/send/chat";
+    p.payload = (avito_str){"hallo", 5};
+    (void)world_publish(&p);
+    world_run(20);
+    assert_int_equal(own->core.state, FLEET_CLAIMING);
+    assert_int_equal(own->kept, 1);
+}
+
+static void test_the_epoch_is_above_all_that_were_seen(void **state)
+{
+    static const char *const from[] = {"status", "ledger", "beat", "file", "hint"};
+
+    (void)state;
+    for (int i = 0; i < 5; i++) {
+        world_begin(1, 1, 3);
+        if (i == 3) {
+            world_kill(0);
+            world.nodes[0].accounts[0].kept_epoch = 41;
+            world_start(0);
+        }
+        say_status("offline", "n9", "00", i == 0 ? "41" : "3");
+        say_ledger("", i == 1 ? "41" : "3");
+        if (i == 2) {
+            mqtt_publication p;
+
+            memset(&p, 0, sizeof p);
+            p.topic = "avito/fleet/test/nodes/n9";
+            p.payload.ptr =
+                "{\"node\":\"n9\",\"load\":1,\"accounts\":{\"shop0\":41},\"serves\":[]}";
+            p.payload.len = strlen(p.payload.ptr);
+            p.retain = true;
+            (void)world_publish(&p);
+        }
+        if (i == 4) {
+            const mqtt_pair pair = {"epoch", "41"};
+            mqtt_publication p;
+
+            world_run(500);
+            memset(&p, 0, sizeof p);
+            p.topic = "avito/shop0/fleet/hint";
+            p.payload = (avito_str){"ledger\n", 7};
+            p.pairs = &pair;
+            p.pairs_count = 1;
+            (void)world_publish(&p);
+        }
+        world_run(15000);
+        if (account_at(0, 0)->epoch != 42) {
+            fail_msg("%s: %u", from[i], (unsigned)account_at(0, 0)->epoch);
+        }
+        assert_int_equal(world.nodes[0].accounts[0].kept_epoch, 42);
+        world_end();
+    }
+}
+
+static void test_a_claim_takes_ten_seconds_at_most(void **state)
+{
+    (void)state;
+    world_begin(1, 1, 1);
+    world_run(500);
+    world.swallow_acks = true;
+    world_run(25000);
+    assert_int_equal(world_holder(0), -1);
+    assert_non_null(strstr(world.log, "close shop0"));
+    assert_non_null(strstr(world.nodes[0].said, "in time"));
+    world.swallow_acks = false;
+    world_run(20000);
+    assert_int_equal(world_holder(0), 0);
+}
+
+static void test_what_the_broker_cannot_do_is_said(void **state)
+{
+    (void)state;
+    world_begin(1, 1, 1);
+    world.expiry_s = 3600;
+    world.no_probe = true;
+    world_run(15000);
+    assert_non_null(strstr(world.nodes[0].said, "7 days"));
+    assert_int_equal(world_holder(0), 0);
+    assert_false(account_at(0, 0)->can_tell);
+    world_end();
+    world_begin(1, 1, 1);
+    world.no_retain = true;
+    world_run(15000);
+    assert_non_null(strstr(world.nodes[0].said, "retained"));
+    assert_int_equal(world_holder(0), -1);
+}
+
+/* The session's number comes with the ledger, as long as the broker has the session. */
+static void test_the_session_travels(void **state)
+{
+    (void)state;
+    world_begin(1, 1, 1);
+    world.session[0] = true;
+    say_ledger("", "3");
+    say_status("offline", "n9", "00", "3");
+    world_run(15000);
+    assert_int_equal(account_at(0, 0)->session, 77);
+    world_end();
+    world_begin(1, 1, 1);
+    say_ledger("", "3");
+    say_status("offline", "n9", "00", "3");
+    world_run(15000);
+    assert_int_not_equal(account_at(0, 0)->session, 77);
+}
+
+/* ---- F3 ---- */
+
+static void test_online_without_beats_is_offline(void **state)
+{
+    (void)state;
+    world_begin(1, 1, 1);
+    say_status("online", "n9", "00", "3");
+    assert_true(waits_at_least(19500, 0));
+    world_run(10000);
+    assert_int_equal(world_holder(0), 0);
+}
+
+static void test_beats_keep_an_account(void **state)
+{
+    (void)state;
+    world_begin(2, 1, 1);
+    world_run(15000);
+    for (int i = 0; i < 20; i++) {
+        const int holder = world_holder(0);
+        const unsigned claims = world.claims;
+
+        assert_in_range(holder, 0, 1);
+        world_run(5000);
+        assert_int_equal(world_holder(0), holder);
+        assert_int_equal(world.claims, claims);
+    }
+}
+
+static void test_beats_are_retained(void **state)
+{
+    (void)state;
+    world_begin(1, 1, 1);
+    world_run(15000);
+    assert_non_null(world_stored("avito/fleet/test/nodes/n0")->payload);
+}
+
+/* ---- F4 ---- */
+
+static void test_who_lost_its_connection_looks_first(void **state)
+{
+    int holder;
+
+    (void)state;
+    world_begin(2, 1, 1);
+    world_run(20000);
+    holder = world_holder(0);
+    assert_in_range(holder, 0, 1);
+    world.nodes[holder].accounts[0].line.has_will = false;
+    world.nodes[holder].accounts[0].line.cut = true; /* the line broke */
+    world_run(20);
+    assert_int_equal(world_holder(0), -1);
+    assert_true(waits_at_least(20, 0));
+    world_run(400);
+    assert_int_equal(world_holder(0), holder); /* its own key: at once */
+}
+
+static void test_another_s_key_means_standing_by(void **state)
+{
+    int holder, other;
+    unsigned claims;
+
+    (void)state;
+    world_begin(2, 1, 1);
+    world_run(20000);
+    holder = world_holder(0);
+    other = 1 - holder;
+    world.nodes[holder].stopped = true;
+    world_run(3000);
+    world_keep_alive_over((size_t)holder);
+    world_run(40000);
+    assert_true(world.nodes[other].accounts[0].active);
+    claims = world.claims;
+    world.nodes[holder].stopped = false;
+    world_run(30000);
+    assert_int_equal(world_holder(0), other);
+    assert_int_equal(world.claims, claims);
+}
+
+static void test_without_the_node_s_connection_nobody_claims(void **state)
+{
+    (void)state;
+    world_begin(1, 1, 1);
+    world_run(15000);
+    world_broker_dies();
+    world_run(5000);
+    assert_int_equal(world_holder(0), -1);
+    world.claims = 0;
+    world_run(30000);
+    assert_int_equal(world.claims, 0);
+    world.up = true;
+    world_run(5000);
+    assert_int_equal(world_holder(0), 0);
+    world_end();
+    world_begin(1, 1, 1);
+    say_status("online", "n9", "00", "3");
+    world_run(5000);
+    world.no_node_lines = world.nodes[0].line.cut = true;
+    world_run(60000);
+    assert_int_equal(world.claims, 0);
+}
+
+/* ---- F5 ---- */
+
+static void test_a_standby_waits(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed < 20; seed++) {
+        world_begin(1, 1, seed);
+        say_status("offline", "n9", "00", "3");
+        assert_true(waits_at_least(1000, 0));
+        world_run(8000);
+        assert_int_equal(world_holder(0), 0);
+        world_end();
+    }
+}
+
+static void test_no_herd(void **state)
+{
+    unsigned claims = 0, most = 0;
+
+    (void)state;
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        world_begin(4, 6, seed);
+        for (int i = 0; i < 2000; i++) {
+            world_run(10);
+            for (size_t n = 0; n < 4; n++) {
+                unsigned under_way = 0;
+
+                for (size_t a = 0; a < 6; a++) {
+                    under_way += account_at(n, a)->state == FLEET_CLAIMING;
+                }
+                most = under_way > most ? under_way : most;
+            }
+        }
+        for (size_t a = 0; a < 6; a++) {
+            assert_in_range(world_holder(a), 0, 3);
+        }
+        claims += world.claims;
+        world_end();
+    }
+    assert_in_range(most, 1, FLEET_CLAIMS);
+    assert_in_range(claims, 120, 300); /* 6 accounts, 20 worlds: 120 would be none in vain */
+}
+
+static void test_at_most_four_claims_at_once(void **state)
+{
+    unsigned most = 0;
+
+    (void)state;
+    world_begin(1, 12, 1);
+    for (int i = 0; i < 3000; i++) {
+        unsigned under_way = 0;
+
+        world_run(10);
+        for (size_t a = 0; a < 12; a++) {
+            under_way += account_at(0, a)->state == FLEET_CLAIMING;
+        }
+        most = under_way > most ? under_way : most;
+    }
+    assert_int_equal(most, FLEET_CLAIMS);
+    for (size_t a = 0; a < 12; a++) {
+        assert_int_equal(world_holder(a), 0);
+    }
+}
+
+/* A standby that slept for an hour has not heard beats for an hour: that says nothing of the holder. */
+static void test_after_a_gap_timers_begin_anew(void **state)
+{
+    int holder;
+    unsigned claims;
+
+    (void)state;
+    world_begin(2, 1, 1);
+    world_run(20000);
+    holder = world_holder(0);
+    claims = world.claims;
+    world.nodes[1 - holder].stopped = true;
+    world.nodes[1 - holder].line.connected = false; /* it hears nothing meanwhile */
+    world_run(60000);
+    world.nodes[1 - holder].line.connected = true;
+    world.nodes[1 - holder].stopped = false;
+    world_run(30000);
+    assert_int_equal(world_holder(0), holder);
+    assert_int_equal(world.claims, claims);
+}
+
+/* ---- F6 ---- */
+
+static void test_the_union_is_published(void **state)
+{
+    (void)state;
+    world_begin(1, 1, 1);
+    world_kill(0);
+    free(world.nodes[0].accounts[0].file);
+    world.nodes[0].accounts[0].file = strdup(begun_line);
+    say_ledger("{\"id\":\"c2\",\"state\":\"sent\",\"act\":\"send\",\"target\":\"chat\",\"begun\":2,"
+               "\"hash\":\"2\"}\n",
+               "3");
+    say_status("offline", "n9", "00", "3");
+    world_start(0);
+    world_run(15000);
+    assert_int_equal(world_holder(0), 0);
+    assert_non_null(strstr(world_stored("avito/shop0/fleet/ledger")->payload, "\"c1\""));
+    assert_non_null(strstr(world_stored("avito/shop0/fleet/ledger")->payload, "\"c2\""));
+}
+
+static void test_the_further_state_wins(void **state)
+{
+    ledger l;
+
+    (void)state;
+    memset(&l, 0, sizeof l);
+    assert_int_equal(ledger_merge(&l, begun_line, strlen(begun_line)), 1);
+    assert_int_equal(ledger_merge(&l, sent_line, strlen(sent_line)), 1);
+    assert_int_equal(ledger_find(&l, "c1")->state, LEDGER_SENT);
+    assert_int_equal(ledger_merge(&l, begun_line, strlen(begun_line)), 0);
+    assert_int_equal(ledger_find(&l, "c1")->state, LEDGER_SENT);
+    ledger_close(&l);
+}
+
+/* The broker forgot; the holder that knew is dead; a watcher saw it. */
+static void test_hints_bring_back_what_the_broker_forgot(void **state)
+{
+    fleet_account *a;
+    int holder, other;
+
+    (void)state;
+    world_begin(3, 1, 1);
+    world_run(20000);
+    holder = world_holder(0);
+    assert_in_range(holder, 0, 2);
+    a = account_at((size_t)holder, 0);
+    assert_int_equal(fleet_append(a, begun_line, strlen(begun_line), false), AVITO_AGAIN);
+    world_run(100);
+    assert_int_equal(fleet_append(a, begun_line, strlen(begun_line), false), AVITO_OK);
+    world_run(2000);
+    world_broker_dies();
+    say_ledger("", "0");
+    world_forgets("avito/shop0/fleet/ledger");
+    world_kill((size_t)holder);
+    other = holder == 0 ? 1 : 0;
+    world_kill((size_t)other); /* one watcher forgets, too: the other one has to tell */
+    free(world.nodes[other].accounts[0].file);
+    world.nodes[other].accounts[0].file = NULL;
+    world.nodes[other].accounts[0].kept_epoch = 0;
+    say_status("offline", "n9", "00", "0");
+    world.up = true;
+    world_start((size_t)other);
+    world_run(30000);
+    assert_in_range(world_holder(0), 0, 2);
+    assert_non_null(strstr(world_stored("avito/shop0/fleet/ledger")->payload, "\"c1\""));
+    assert_true(account_at((size_t)other, 0)->priv.seen_epoch > 1);
+}
+
+static void test_a_holder_takes_hints(void **state)
+{
+    const mqtt_pair pair = {"epoch", "9"};
+    char text[512];
+    mqtt_publication p;
+
+    (void)state;
+    world_begin(1, 1, 1);
+    world_run(15000);
+    snprintf(text, sizeof text, "ledger\n%s", begun_line);
+    memset(&p, 0, sizeof p);
+    p.topic = "avito/shop0/fleet/hint";
+    p.payload = (avito_str){text, strlen(text)};
+    p.pairs = &pair;
+    p.pairs_count = 1;
+    (void)world_publish(&p);
+    world_run(1000);
+    assert_int_equal(account_at(0, 0)->epoch, 10);
+    assert_true(world.nodes[0].accounts[0].learnt > 0);
+    assert_non_null(strstr(world_stored("avito/shop0/fleet/ledger")->payload, "\"c1\""));
+}
+
+/* G8: the broker's state counts even if it is older, ours only if it has none. */
+static void test_retained_before_local(void **state)
+{
+    const mqtt_pair pair = {"slot", "1"};
+    struct world_account *own = &world.nodes[0].accounts[0];
+    char data[64];
+    size_t len = 0;
+    mqtt_publication p;
+
+    (void)state;
+    world_begin(1, 1, 1);
+    world.saves_nothing = true;
+    strcpy(own->slots[0], "local newer");
+    own->slot_len[0] = 11;
+    memset(&p, 0, sizeof p);
+    p.topic = "avito/shop0/fleet/inbox";
+    p.payload = (avito_str){"broker", 6};
+    p.retain = true;
+    p.pairs = &pair;
+    p.pairs_count = 1;
+    (void)world_publish(&p);
+    world_run(15000);
+    assert_int_equal(fleet_load_inbox(&own->core, 0, data, sizeof data, &len), AVITO_END);
+    assert_int_equal(fleet_load_inbox(&own->core, 1, data, sizeof data, &len), AVITO_OK);
+    assert_memory_equal(data, "broker", 6);
+    assert_int_equal(own->slot_len[0], 0); /* nor may it count later */
+    world_end();
+    world_begin(1, 1, 1);
+    world.saves_nothing = true;
+    strcpy(own->slots[0], "local");
+    own->slot_len[0] = 5;
+    world_run(15000);
+    assert_int_equal(fleet_load_inbox(&own->core, 0, data, sizeof data, &len), AVITO_OK);
+    assert_memory_equal(data, "local", 5);
+}
+
+static void test_writes_wait_for_their_puback(void **state)
+{
+    fleet_account *a = account_at(0, 0);
+
+    (void)state;
+    world_begin(1, 1, 1);
+    world_run(15000);
+    world.swallow_acks = true;
+    assert_int_equal(fleet_append(a, begun_line, strlen(begun_line), false), AVITO_AGAIN);
+    assert_true(fleet_save_inbox(a, 1, "state", 5, true) < 0);
+    world_run(500);
+    assert_int_equal(fleet_append(a, begun_line, strlen(begun_line), false), AVITO_AGAIN);
+    assert_true(fleet_save_inbox(a, 1, "state", 5, true) < 0);
+    assert_true(fleet_is_saving(a));
+    world_end();
+    world_begin(1, 1, 1);
+    world_run(15000);
+    assert_int_equal(fleet_append(a, begun_line, strlen(begun_line), false), AVITO_AGAIN);
+    assert_true(fleet_save_inbox(a, 1, "state", 5, true) < 0);
+    world_run(500);
+    assert_int_equal(fleet_append(a, begun_line, strlen(begun_line), false), AVITO_OK);
+    assert_int_equal(fleet_save_inbox(a, 1, "state", 5, true), AVITO_OK);
+    assert_int_equal(fleet_save_inbox(a, 0, "state2", 6, false),
+                     AVITO_OK); /* nobody waits for it */
+    assert_string_equal(world.nodes[0].accounts[0].file, begun_line);
+}
+
+/* ---- F8 ---- */
+
+static void test_a_hand_over_is_taken_up_at_once(void **state)
+{
+    int holder;
+    char to[8];
+
+    (void)state;
+    world_begin(3, 1, 1);
+    world_run(20000);
+    holder = world_holder(0);
+    snprintf(to, sizeof to, "n%d", (holder + 1) % 3);
+    fleet_hand_over(account_at((size_t)holder, 0), to);
+    world_run(300);
+    assert_int_equal(world_holder(0), (holder + 1) % 3);
+    assert_non_null(strstr(world.log, "end shop0"));
+}
+
+static void test_a_hand_over_to_a_dead_node_is_taken_up_later(void **state)
+{
+    int holder;
+
+    (void)state;
+    world_begin(2, 1, 1);
+    world_run(20000);
+    holder = world_holder(0);
+    fleet_hand_over(account_at((size_t)holder, 0), "n9");
+    world_run(100);
+    assert_true(waits_at_least(5000, 0));
+    world_run(8000);
+    assert_in_range(world_holder(0), 0, 1);
+}
+
+static void test_who_leaves_hands_all_over(void **state)
+{
+    bool done = false;
+
+    (void)state;
+    world_begin(2, 6, 1);
+    world_run(30000);
+    for (int i = 0; i < 100 && !done; i++) {
+        done = fleet_leave(&world.nodes[0].fleet, world.now_ms);
+        world_run(10);
+    }
+    assert_true(done);
+    world_kill(0);
+    world_run(1000);
+    for (size_t a = 0; a < 6; a++) {
+        assert_int_equal(world_holder(a), 1);
+    }
+    assert_null(world_stored("avito/fleet/test/nodes/n0")->payload);
+}
+
+static unsigned held_by(size_t node)
+{
+    unsigned count = 0;
+
+    for (size_t a = 0; a < world.accounts; a++) {
+        count += world.nodes[node].accounts[a].active;
+    }
+    return count;
+}
+
+static void test_loads_become_equal(void **state)
+{
+    (void)state;
+    world_begin(2, 6, 1);
+    world_kill(1);
+    world_run(70000);
+    assert_int_equal(held_by(0), 6);
+    world_start(1);
+    world_run(55000); /* never within 60 s of a start, and not before loads differ for 60 s */
+    assert_int_equal(held_by(0), 6);
+    world_run(15000);
+    assert_int_equal(held_by(0), 5);
+    world_run(240000);
+    assert_int_equal(held_by(0), 3);
+    assert_int_equal(held_by(1), 3);
+    world_run(300000); /* and it ends there */
+    assert_int_equal(held_by(0), 3);
+}
+
+/* ---- F9 ---- */
+
+static void test_a_bell_reaches_the_holder(void **state)
+{
+    int holder;
+
+    (void)state;
+    world_begin(2, 1, 1);
+    world_run(20000);
+    holder = world_holder(0);
+    fleet_ring(&world.nodes[1 - holder].fleet, 350000001);
+    world_run(100);
+    assert_int_equal(world.nodes[holder].accounts[0].rang, 1);
+    assert_int_equal(world.nodes[holder].accounts[0].rang_for, 350000001);
+    fleet_ring(&world.nodes[holder].fleet, 350000001);
+    assert_int_equal(world.nodes[holder].accounts[0].rang, 2);
+}
+
+/* ---- beside them ---- */
+
+/* An old will says "offline" under the holder's topic: it says "online" again (G10). */
+static void test_an_old_will_is_contradicted(void **state)
+{
+    (void)state;
+    world_begin(1, 1, 1);
+    world_run(15000);
+    say_status("offline", "n9", "00", "0");
+    world_run(200);
+    assert_int_equal(world_holder(0), 0);
+    assert_string_equal(word_of(0), "online");
+}
+
+static void test_a_higher_epoch_ends_ours(void **state)
+{
+    (void)state;
+    world_begin(1, 1, 1);
+    world_run(15000);
+    say_status("online", "n9", "00", "50");
+    world_run(200);
+    assert_int_equal(world_holder(0), -1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(test_client_ids_are_secret, tear_down),
+        cmocka_unit_test_teardown(test_what_cannot_be_in_a_fleet, tear_down),
+        cmocka_unit_test_teardown(test_a_claim_in_its_order, tear_down),
+        cmocka_unit_test_teardown(test_nothing_is_touched_before_online, tear_down),
+        cmocka_unit_test_teardown(test_early_commands_are_kept, tear_down),
+        cmocka_unit_test_teardown(test_the_epoch_is_above_all_that_were_seen, tear_down),
+        cmocka_unit_test_teardown(test_a_claim_takes_ten_seconds_at_most, tear_down),
+        cmocka_unit_test_teardown(test_what_the_broker_cannot_do_is_said, tear_down),
+        cmocka_unit_test_teardown(test_the_session_travels, tear_down),
+        cmocka_unit_test_teardown(test_online_without_beats_is_offline, tear_down),
+        cmocka_unit_test_teardown(test_beats_keep_an_account, tear_down),
+        cmocka_unit_test_teardown(test_beats_are_retained, tear_down),
+        cmocka_unit_test_teardown(test_who_lost_its_connection_looks_first, tear_down),
+        cmocka_unit_test_teardown(test_another_s_key_means_standing_by, tear_down),
+        cmocka_unit_test_teardown(test_without_the_node_s_connection_nobody_claims, tear_down),
+        cmocka_unit_test_teardown(test_a_standby_waits, tear_down),
+        cmocka_unit_test_teardown(test_no_herd, tear_down),
+        cmocka_unit_test_teardown(test_at_most_four_claims_at_once, tear_down),
+        cmocka_unit_test_teardown(test_after_a_gap_timers_begin_anew, tear_down),
+        cmocka_unit_test_teardown(test_the_union_is_published, tear_down),
+        cmocka_unit_test_teardown(test_the_further_state_wins, tear_down),
+        cmocka_unit_test_teardown(test_hints_bring_back_what_the_broker_forgot, tear_down),
+        cmocka_unit_test_teardown(test_a_holder_takes_hints, tear_down),
+        cmocka_unit_test_teardown(test_retained_before_local, tear_down),
+        cmocka_unit_test_teardown(test_writes_wait_for_their_puback, tear_down),
+        cmocka_unit_test_teardown(test_a_hand_over_is_taken_up_at_once, tear_down),
+        cmocka_unit_test_teardown(test_a_hand_over_to_a_dead_node_is_taken_up_later, tear_down),
+        cmocka_unit_test_teardown(test_who_leaves_hands_all_over, tear_down),
+        cmocka_unit_test_teardown(test_loads_become_equal, tear_down),
+        cmocka_unit_test_teardown(test_a_bell_reaches_the_holder, tear_down),
+        cmocka_unit_test_teardown(test_an_old_will_is_contradicted, tear_down),
+        cmocka_unit_test_teardown(test_a_higher_epoch_ends_ours, tear_down),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,805 @@
+/* fleet_run.c - see fleet_run.h. */
+#include "fleet_run.h"
+#include "broker.h"
+#include "command.h"
+#include "disk.h"
+#include "fleet.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define EVENTS_AT_ONCE 64
+#define ACCOUNT_OUT    (256u * 1024u) /* a ledger of 256 entries goes as one message */
+#define NODE_PACKET    (1u << 20)     /* likewise, of all accounts' */
+#define EPOCH_FILE     "epoch"
+#define PARTING_MS     100
+
+/* A command that came before the account was ours. */
+struct kept {
+    struct kept *next;
+    mqtt_event event;
+    char bytes[];
+};
+
+/* A place for an account, whether it is served here or not. */
+struct seat {
+    struct seat *next;
+    fleet_run *f;
+    fleet_account core;
+    account from;
+    broker broker;
+    gateway gateway;
+    served *served; /* NULL: it is not served here */
+    struct kept *kept;
+};
+
+struct fleet_run {
+    fleet_run_options o;
+    fleet fleet;
+    broker node;
+    struct seat *seats;
+    size_t count;
+    char name[FLEET_NAME_MAX + 1], node_name[FLEET_NAME_MAX + 1], node_id[96];
+    const char *secret;
+    unsigned percent;
+    uint32_t node_ms, pause_ms; /* when its connection was opened or lost */
+    bool node_up, node_failing;
+};
+
+/* It counts while the machine sleeps: a sleep is a gap. */
+static uint32_t boot_ms(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_BOOTTIME, &t);
+    return (uint32_t)((uint64_t)t.tv_sec * 1000u + (uint64_t)t.tv_nsec / 1000000u);
+}
+
+static struct seat *seat_of(fleet_account *a)
+{
+    return a->glue;
+}
+
+static uint32_t scaled(const fleet_run *f, uint32_t ms)
+{
+    return ms * f->percent / 100u;
+}
+
+/* ---- hooks: connections ---- */
+
+static mqtt *client_of(fleet_run *f, fleet_account *a)
+{
+    return a != NULL ? &seat_of(a)->broker.link.client : &f->node.link.client;
+}
+
+static int hook_publish(void *ctx, fleet_account *a, const mqtt_publication *p, uint16_t *packet_id)
+{
+    return mqtt_publish(client_of(ctx, a), p, packet_id);
+}
+
+static int hook_subscribe(void *ctx, fleet_account *a, const mqtt_filter *filters, size_t count)
+{
+    return mqtt_subscribe(client_of(ctx, a), filters, count, NULL);
+}
+
+static int hook_unsubscribe(void *ctx, fleet_account *a, const mqtt_filter *filters, size_t count)
+{
+    return mqtt_unsubscribe(client_of(ctx, a), filters, count, NULL);
+}
+
+static int hook_acknowledge(void *ctx, fleet_account *a, uint16_t packet_id)
+{
+    return mqtt_acknowledge(client_of(ctx, a), packet_id, MQTT_REASON_SUCCESS);
+}
+
+static void hook_connect(void *ctx, fleet_account *a)
+{
+    struct seat *s = seat_of(a);
+
+    (void)ctx;
+    s->broker.will = a->will; /* its key is new */
+    mqtt_link_open(&s->broker.link);
+}
+
+static void forget_kept(struct seat *s)
+{
+    while (s->kept != NULL) {
+        struct kept *k = s->kept;
+
+        s->kept = k->next;
+        free(k);
+    }
+}
+
+static void hook_close(void *ctx, fleet_account *a)
+{
+    (void)ctx;
+    broker_close(&seat_of(a)->broker);
+    forget_kept(seat_of(a));
+}
+
+/* The DISCONNECT leaves before the connection is closed, else the will would say something else. */
+static void hook_part(void *ctx, fleet_account *a)
+{
+    struct seat *s = seat_of(a);
+    mqtt_event e;
+    const void *data;
+
+    (void)ctx;
+    (void)mqtt_disconnect(&s->broker.link.client, MQTT_REASON_SUCCESS);
+    for (int i = 0; i < PARTING_MS && mqtt_output(&s->broker.link.client, &data) > 0; i += 5) {
+        struct pollfd fd = {avito_tcp_fd(&s->broker.tcp), POLLOUT, 0};
+
+        if (mqtt_link_step(&s->broker.link, avito_posix_clock_ms(NULL), &e) != MQTT_OK) {
+            break;
+        }
+        (void)poll(&fd, 1, 5);
+    }
+    broker_close(&s->broker);
+}
+
+/* ---- hooks: files ---- */
+
+static int hook_keep_ledger(void *ctx, fleet_account *a, const char *lines, size_t len, bool append)
+{
+    const char *folder = seat_of(a)->from.folder;
+
+    (void)ctx;
+    return append ? disk_append(folder, SERVED_LEDGER, lines, len)
+                  : disk_write(folder, SERVED_LEDGER, lines, len);
+}
+
+static int hook_keep_slot(void *ctx, fleet_account *a, int slot, const void *data, size_t len)
+{
+    (void)ctx;
+    return disk_overwrite(seat_of(a)->from.folder, served_slot_name(slot), data, len);
+}
+
+static int hook_load_slot(void *ctx, fleet_account *a, int slot, void *data, size_t cap,
+                          size_t *len)
+{
+    char *text;
+    const int rc = disk_read(seat_of(a)->from.folder, served_slot_name(slot), &text, len);
+
+    (void)ctx;
+    if (rc == AVITO_OK) {
+        memcpy(data, text, *len < cap ? *len : cap);
+        free(text);
+    }
+    return rc == AVITO_OK && *len == 0 ? (int)AVITO_END : rc;
+}
+
+static int hook_keep_epoch(void *ctx, fleet_account *a, uint32_t epoch)
+{
+    char text[16];
+    const int n = snprintf(text, sizeof text, "%lu\n", (unsigned long)epoch);
+
+    (void)ctx;
+    return disk_write(seat_of(a)->from.folder, EPOCH_FILE, text, (size_t)n);
+}
+
+/* ---- hooks: the gateway of an account ---- */
+
+static void hook_say(void *ctx, const char *name, const char *text)
+{
+    const gateway_options *o = &((fleet_run *)ctx)->o.gateway;
+
+    o->say(o->ctx, name, text);
+}
+
+static int load_inbox(void *ctx, int slot, void *data, size_t cap, size_t *len)
+{
+    return fleet_load_inbox(&((struct seat *)ctx)->core, slot, data, cap, len);
+}
+
+static int save_inbox(void *ctx, int slot, const void *data, size_t len)
+{
+    struct seat *s = ctx;
+    const bool accepting = s->served != NULL && s->served->core.accepting;
+
+    return fleet_save_inbox(&s->core, slot, data, len, accepting);
+}
+
+static int append_ledger(void *ctx, const char *lines, size_t len)
+{
+    return fleet_append(&((struct seat *)ctx)->core, lines, len, false);
+}
+
+static int replace_ledger(void *ctx, const char *lines, size_t len)
+{
+    return fleet_append(&((struct seat *)ctx)->core, lines, len, true);
+}
+
+static int load_ledger(void *ctx, void (*take)(void *to, const char *lines, size_t len), void *to)
+{
+    fleet_load(&((struct seat *)ctx)->core, take, to);
+    return AVITO_OK;
+}
+
+static void give_kept(struct seat *s)
+{
+    while (s->kept != NULL) {
+        struct kept *k = s->kept;
+
+        s->kept = k->next;
+        gateway_event(&s->gateway, &k->event, avito_posix_clock_ms(NULL));
+        free(k);
+    }
+}
+
+static bool hook_begin(void *ctx, fleet_account *a)
+{
+    fleet_run *f = ctx;
+    struct seat *s = seat_of(a);
+    const served_stores stores = {
+        s, load_inbox, save_inbox, {s, append_ledger, replace_ledger, load_ledger}};
+    gateway_options o = f->o.gateway;
+    mqtt_event e;
+    char text[100];
+
+    o.broker = &s->broker.link.client;
+    o.session = a->session;
+    o.claimed = a->name;
+    o.pairs = a->pairs;
+    o.pairs_count = 3;
+    o.can_tell = a->can_tell;
+    o.look_for_ms = scaled(f, FLEET_LOOK_FOR_MS);
+    gateway_init(&s->gateway, &o);
+    s->served = served_open(&s->gateway, f->o.config, &s->from, f->o.webhook_url, &stores);
+    if (s->served == NULL) {
+        return false;
+    }
+    snprintf(text, sizeof text,
+             say(TEXT("is served here, epoch %lu", "обслуживается здесь, эпоха %lu")),
+             (unsigned long)a->epoch);
+    hook_say(f, a->name, text);
+    s->served->due_ms = avito_posix_clock_ms(NULL);
+    f->o.opened(f->o.ctx, s->served);
+    memset(&e, 0, sizeof e);
+    e.kind = MQTT_CONNECTED;
+    e.session_present = true; /* its number came with the ledger */
+    gateway_event(&s->gateway, &e, avito_posix_clock_ms(NULL));
+    give_kept(s);
+    return true;
+}
+
+static void hook_end(void *ctx, fleet_account *a)
+{
+    fleet_run *f = ctx;
+    struct seat *s = seat_of(a);
+
+    if (s->served == NULL) {
+        return;
+    }
+    gateway_lost(&s->gateway);
+    (void)gateway_remove(&s->gateway, &s->served->core);
+    f->o.closing(f->o.ctx, s->served);
+    served_free(s->served);
+    s->served = NULL;
+    hook_say(f, a->name, say(TEXT("is not served here any more", "здесь больше не обслуживается")));
+}
+
+static bool hook_rest(void *ctx, fleet_account *a)
+{
+    struct seat *s = seat_of(a);
+
+    (void)ctx;
+    return s->served == NULL || gateway_rest(&s->served->core);
+}
+
+static void wake(struct seat *s)
+{
+    if (s->served != NULL) {
+        s->served->due_ms = avito_posix_clock_ms(NULL);
+    }
+}
+
+static void hook_learn(void *ctx, fleet_account *a, const char *lines, size_t len)
+{
+    struct seat *s = seat_of(a);
+
+    (void)ctx;
+    if (s->served != NULL) {
+        gateway_learn(&s->served->core, lines, len, avito_posix_clock_ms(NULL));
+        wake(s);
+    }
+}
+
+static void hook_stored(void *ctx, fleet_account *a)
+{
+    struct seat *s = seat_of(a);
+
+    (void)ctx;
+    if (s->served != NULL) {
+        gateway_saved(&s->served->core);
+        wake(s);
+    }
+}
+
+static void hook_ring(void *ctx, fleet_account *a, int64_t user_id)
+{
+    struct seat *s = seat_of(a);
+
+    (void)ctx;
+    gateway_ring(&s->gateway, user_id);
+    wake(s);
+}
+
+/* ---- the configuration ---- */
+
+static int wrong(const char *text)
+{
+    fprintf(stderr, "avito gateway: %s\n", text);
+    return EXIT_USAGE;
+}
+
+bool fleet_is_configured(const config *c)
+{
+    return config_value(c, "fleet", "name") != NULL || config_value(c, "fleet", "node") != NULL ||
+           config_value(c, "fleet", "secret") != NULL ||
+           config_value(c, "fleet", "secret_file") != NULL;
+}
+
+/* A host's name, or what is allowed of it. */
+static void take_node_name(fleet_run *f, const char *configured)
+{
+    size_t n = 0;
+    char host[256] = "";
+
+    if (configured == NULL) {
+        (void)gethostname(host, sizeof host - 1);
+    }
+    for (const char *c = configured != NULL ? configured : host;
+         *c != '\0' && *c != '.' && n < FLEET_NAME_MAX; c++) {
+        f->node_name[n++] = *c;
+    }
+    f->node_name[n] = '\0';
+}
+
+static int take_names(fleet_run *f, config *c)
+{
+    const char *name = config_value(c, "fleet", "name"), *node = config_value(c, "fleet", "node"),
+               *file = config_value(c, "fleet", "secret_file"), *objection;
+
+    f->secret = config_value(c, "fleet", "secret");
+    if (f->secret == NULL && file != NULL) {
+        f->secret = config_secret(c, "fleet", "secret", file);
+        if (f->secret == NULL) {
+            return EXIT_USAGE;
+        }
+    }
+    take_node_name(f, node);
+    snprintf(f->name, sizeof f->name, "%s", name != NULL ? name : "main");
+    if (!is_account_name(f->name) || !is_account_name(f->node_name) ||
+        (node != NULL && strcmp(node, f->node_name) != 0)) {
+        return wrong(say(TEXT("[fleet] name and node have 1 to 32 letters, digits, - or _",
+                              "[fleet] name и node: от 1 до 32 латинских букв, цифр, - и _")));
+    }
+    objection = fleet_objection(f->secret != NULL ? strlen(f->secret) : 0, false, false);
+    return objection != NULL ? wrong(objection) : EXIT_DONE;
+}
+
+static int open_node(fleet_run *f)
+{
+    broker_as as;
+
+    memset(&as, 0, sizeof as);
+    snprintf(f->node_id, sizeof f->node_id, "avito-%s-node-%s", f->name, f->node_name);
+    as.client_id = f->node_id;
+    as.clean = true;
+    as.window = MQTT_WINDOW;
+    as.picture_max = NODE_PACKET;
+    as.keep_alive_s = (uint16_t)scaled(f, 15);
+    as.ping_ms = scaled(f, 5000);
+    as.pong_ms = scaled(f, 10000);
+    return broker_make(&f->node, f->o.config, &as);
+}
+
+int fleet_run_open(fleet_run **out, const fleet_run_options *from, char *path, size_t cap)
+{
+    static const fleet_hooks hooks = {NULL,
+                                      avito_posix_entropy,
+                                      hook_publish,
+                                      hook_subscribe,
+                                      hook_unsubscribe,
+                                      hook_acknowledge,
+                                      hook_connect,
+                                      hook_close,
+                                      hook_part,
+                                      hook_begin,
+                                      hook_end,
+                                      hook_rest,
+                                      hook_learn,
+                                      hook_stored,
+                                      hook_ring,
+                                      hook_keep_ledger,
+                                      hook_keep_slot,
+                                      hook_load_slot,
+                                      hook_keep_epoch,
+                                      hook_say};
+    /* For tests, which have no hour: all times in percent. */
+    const char *percent = getenv("AVITO_TEST_FLEET_PERCENT");
+    fleet_run *f = calloc(1, sizeof *f);
+    fleet_options o;
+    int status;
+
+    *out = f;
+    if (f == NULL) {
+        return EXIT_LOCAL;
+    }
+    f->o = *from;
+    f->percent = percent != NULL ? (unsigned)strtoul(percent, NULL, 10) : 100;
+    f->percent = f->percent < 1 || f->percent > 100 ? 100 : f->percent;
+    status = take_names(f, from->config);
+    status = status == EXIT_DONE ? open_node(f) : status;
+    if (status != EXIT_DONE) {
+        return status;
+    }
+    memset(&o, 0, sizeof o);
+    o.name = f->name;
+    o.node = f->node_name;
+    o.version = AVITO_VERSION;
+    o.times = fleet_times_of(f->percent);
+    o.hooks = hooks;
+    o.hooks.ctx = f;
+    fleet_init(&f->fleet, &o, boot_ms());
+    fleet_path(f->secret, strlen(f->secret), path, cap);
+    mqtt_link_open(&f->node.link);
+    f->node_ms = avito_posix_clock_ms(NULL);
+    return EXIT_DONE;
+}
+
+static uint32_t stored_epoch(const char *folder)
+{
+    char *text;
+    size_t len;
+    uint32_t epoch = 0;
+
+    if (disk_read(folder, EPOCH_FILE, &text, &len) == AVITO_OK) {
+        epoch = (uint32_t)strtoul(text, NULL, 10);
+        free(text);
+    }
+    return epoch;
+}
+
+static int make_broker(struct seat *s)
+{
+    fleet_run *f = s->f;
+    char id[FLEET_CLIENT_ID];
+    mqtt_publication will;
+    broker_as as;
+
+    fleet_client_id(f->secret, strlen(f->secret), s->from.name, id);
+    memset(&will, 0, sizeof will);
+    will.topic = "avito/will";
+    will.qos = 1;
+    memset(&as, 0, sizeof as);
+    as.client_id = id;
+    as.will = &will; /* each claim has its own */
+    as.window = f->o.gateway.window;
+    as.picture_max = f->o.gateway.pictures_max / 2;
+    as.out_cap = ACCOUNT_OUT;
+    as.keep_alive_s = (uint16_t)scaled(f, 15);
+    as.ping_ms = scaled(f, 5000);
+    as.pong_ms = scaled(f, 10000);
+    return broker_make(&s->broker, f->o.config, &as);
+}
+
+int fleet_run_want(fleet_run *f, const account *from)
+{
+    const char *objection = fleet_objection(FLEET_SECRET_MIN, from->is_by_consent, false);
+    struct seat *s;
+    char *lines = NULL;
+    size_t len = 0;
+
+    if (objection != NULL) {
+        fprintf(stderr, "avito gateway: %s: %s\n", from->name, objection);
+        return EXIT_USAGE;
+    }
+    s = malloc(sizeof *s);
+    if (s == NULL) {
+        return EXIT_LOCAL;
+    }
+    memset(s, 0, offsetof(struct seat, broker));
+    memset(&s->broker, 0, offsetof(broker, in)); /* its buffers are touched when they are needed */
+    s->served = NULL;
+    s->kept = NULL;
+    s->f = f;
+    s->from = *from;
+    s->core.glue = s;
+    s->next = f->seats;
+    f->seats = s;
+    f->count++;
+    (void)disk_read(from->folder, SERVED_LEDGER, &lines, &len);
+    fleet_add(&f->fleet, &s->core, s->from.name, lines, len, stored_epoch(from->folder));
+    free(lines);
+    return make_broker(s);
+}
+
+void fleet_run_free(fleet_run *f)
+{
+    if (f == NULL) {
+        return;
+    }
+    fleet_free(&f->fleet);
+    while (f->seats != NULL) {
+        struct seat *s = f->seats;
+
+        f->seats = s->next;
+        forget_kept(s);
+        broker_free(&s->broker);
+        free(s);
+    }
+    broker_free(&f->node);
+    free(f);
+}
+
+/* ---- steps ---- */
+
+static avito_str copy_part(char **at, avito_str from)
+{
+    avito_str to = from;
+
+    if (from.ptr != NULL) {
+        to.ptr = memcpy(*at, from.ptr, from.len);
+        *at += from.len;
+    }
+    return to;
+}
+
+/* In the order of their coming. Without memory it is not acknowledged, and comes again with the next session. */
+static void keep(struct seat *s, const mqtt_event *e)
+{
+    const mqtt_message *m = &e->message;
+    const size_t payload = m->payload.ptr != NULL ? m->payload.len : 0;
+    struct kept *k = malloc(sizeof *k + m->topic.len + payload + m->response_topic.len +
+                            m->correlation.len + m->properties.len);
+    struct kept **at = &s->kept;
+    char *bytes;
+
+    if (k == NULL) {
+        return;
+    }
+    bytes = k->bytes;
+    k->next = NULL;
+    k->event = *e;
+    k->event.message.topic = copy_part(&bytes, m->topic);
+    k->event.message.payload = copy_part(&bytes, m->payload);
+    k->event.message.response_topic = copy_part(&bytes, m->response_topic);
+    k->event.message.correlation = copy_part(&bytes, m->correlation);
+    k->event.message.properties = copy_part(&bytes, m->properties);
+    while (*at != NULL) {
+        at = &(*at)->next;
+    }
+    *at = k;
+}
+
+static void handle(struct seat *s, const mqtt_event *e)
+{
+    switch (fleet_account_event(&s->core, e, boot_ms())) {
+        case FLEET_KEEP:
+            keep(s, e);
+            break;
+        case FLEET_PASS:
+            if (s->served != NULL) {
+                gateway_event(&s->gateway, e, avito_posix_clock_ms(NULL));
+                wake(s);
+            }
+            break;
+        default:
+            break;
+    }
+}
+
+static bool has_room(const struct seat *s, const mqtt_event *e)
+{
+    return s->served == NULL || gateway_has_room(&s->gateway, e->needed);
+}
+
+static void lost(struct seat *s, const char *why)
+{
+    const bool was_served = s->served != NULL;
+
+    fleet_account_lost(&s->core, boot_ms());
+    if (was_served) {
+        hook_say(s->f, s->core.name, why);
+    }
+}
+
+static void step_seat(struct seat *s)
+{
+    mqtt_event e;
+    int events = 0;
+
+    while (s->broker.link.state != MQTT_LINK_CLOSED && events++ < EVENTS_AT_ONCE) {
+        const int rc = mqtt_link_step(&s->broker.link, avito_posix_clock_ms(NULL), &e);
+
+        if (rc != MQTT_OK || e.kind == MQTT_CLOSED) {
+            lost(s, rc != MQTT_OK ? mqtt_link_text(rc) : mqtt_reason_text(e.reason));
+            return;
+        }
+        if (e.kind == MQTT_NOTHING) {
+            break;
+        }
+        if (e.kind == MQTT_LARGE && has_room(s, &e) && broker_make_room(&s->broker, e.needed)) {
+            continue;
+        }
+        handle(s, &e);
+        if (e.kind == MQTT_MESSAGE) {
+            broker_give_room_back(&s->broker);
+        }
+    }
+}
+
+static void node_lost(fleet_run *f, const char *why)
+{
+    broker_close(&f->node);
+    fleet_node_lost(&f->fleet);
+    f->node_ms = avito_posix_clock_ms(NULL);
+    f->node_up = false;
+    f->pause_ms = f->pause_ms == 0 ? scaled(f, 500) : f->pause_ms * 2;
+    f->pause_ms = f->pause_ms < scaled(f, 5000) ? f->pause_ms : scaled(f, 5000);
+    if (!f->node_failing) {
+        f->node_failing = true;
+        hook_say(f, NULL, why);
+    }
+}
+
+static void node_connected(fleet_run *f)
+{
+    if (f->node_failing) {
+        hook_say(f, NULL, say(TEXT("connected to the broker again", "брокер снова на связи")));
+    }
+    f->node_up = true;
+    f->node_failing = false;
+    f->pause_ms = 0;
+}
+
+/* False: there is nothing more. */
+static bool take_node_event(fleet_run *f)
+{
+    mqtt_event e;
+    const int rc = mqtt_link_step(&f->node.link, avito_posix_clock_ms(NULL), &e);
+
+    if (rc != MQTT_OK || e.kind == MQTT_CLOSED) {
+        node_lost(f, rc != MQTT_OK ? mqtt_link_text(rc)
+                     : e.reason == MQTT_REASON_TAKEN_OVER
+                         ? say(TEXT("another gateway has this one's name: see node in [fleet]",
+                                    "другой шлюз назван так же: см. node в [fleet]"))
+                         : mqtt_reason_text(e.reason));
+        return false;
+    }
+    if (e.kind == MQTT_NOTHING) {
+        return false;
+    }
+    if (e.kind == MQTT_LARGE && broker_make_room(&f->node, e.needed)) {
+        return true;
+    }
+    if (e.kind == MQTT_CONNECTED) {
+        node_connected(f);
+    }
+    fleet_node_event(&f->fleet, &e, boot_ms());
+    if (e.kind == MQTT_MESSAGE) {
+        broker_give_room_back(&f->node);
+    }
+    return true;
+}
+
+static void step_node(fleet_run *f)
+{
+    const uint32_t since = avito_posix_clock_ms(NULL) - f->node_ms;
+    int events = 0;
+
+    if (f->node.link.state == MQTT_LINK_CLOSED) {
+        if (since < f->pause_ms) {
+            return;
+        }
+        mqtt_link_open(&f->node.link);
+        f->node_ms = avito_posix_clock_ms(NULL);
+    } else if (!f->node_up && since >= scaled(f, 10000)) {
+        node_lost(f, mqtt_link_text(MQTT_ERR_NO_ANSWER));
+        return;
+    }
+    while (events++ < EVENTS_AT_ONCE && take_node_event(f)) {
+    }
+}
+
+bool fleet_run_slept(const fleet_run *f)
+{
+    return fleet_slept(&f->fleet, boot_ms());
+}
+
+void fleet_run_step(fleet_run *f)
+{
+    step_node(f);
+    for (struct seat *s = f->seats; s != NULL; s = s->next) {
+        step_seat(s);
+        if (s->served != NULL) {
+            s->core.user_id =
+                s->served->core.user_id != 0 ? s->served->core.user_id : s->core.user_id;
+            if (gateway_step(&s->gateway, avito_posix_clock_ms(NULL))) {
+                wake(s);
+            }
+        }
+    }
+    fleet_step(&f->fleet, boot_ms());
+}
+
+/* ---- waiting ---- */
+
+size_t fleet_run_fds_max(const fleet_run *f)
+{
+    return f->count + 1;
+}
+
+static size_t add_link(const broker *b, struct pollfd *fds)
+{
+    const int wants = b->link.state != MQTT_LINK_CLOSED ? mqtt_link_wants(&b->link) : 0;
+    const short events =
+        (short)((wants & AVITO_WANT_READ ? POLLIN : 0) | (wants & AVITO_WANT_WRITE ? POLLOUT : 0));
+
+    if (events == 0) {
+        return 0;
+    }
+    *fds = (struct pollfd){avito_tcp_fd(&b->tcp), events, 0};
+    return 1;
+}
+
+size_t fleet_run_fds(const fleet_run *f, struct pollfd *fds)
+{
+    size_t n = add_link(&f->node, fds);
+
+    for (const struct seat *s = f->seats; s != NULL; s = s->next) {
+        n += add_link(&s->broker, fds + n);
+    }
+    return n;
+}
+
+static uint32_t link_deadline_ms(const broker *b)
+{
+    return b->link.state == MQTT_LINK_OPEN
+               ? mqtt_deadline_ms(&b->link.client, avito_posix_clock_ms(NULL))
+               : UINT32_MAX;
+}
+
+uint32_t fleet_run_deadline_ms(const fleet_run *f)
+{
+    uint32_t ms = fleet_deadline_ms(&f->fleet, boot_ms()), other = link_deadline_ms(&f->node);
+
+    ms = other < ms ? other : ms;
+    for (const struct seat *s = f->seats; s != NULL; s = s->next) {
+        other = link_deadline_ms(&s->broker);
+        ms = other < ms ? other : ms;
+        other = s->served != NULL ? gateway_deadline_ms(&s->gateway, avito_posix_clock_ms(NULL))
+                                  : UINT32_MAX;
+        ms = other < ms ? other : ms;
+    }
+    return f->node_up || ms < 100 ? ms : 100;
+}
+
+/* ---- the rest ---- */
+
+void fleet_run_ring(fleet_run *f, int64_t user_id)
+{
+    fleet_ring(&f->fleet, user_id);
+}
+
+bool fleet_run_is_saving(const fleet_run *f, const avito_account *of)
+{
+    const struct seat *s = f->seats;
+
+    while (s != NULL && (s->served == NULL || &s->served->account != of)) {
+        s = s->next;
+    }
+    return s != NULL && fleet_is_saving(&s->core);
+}
+
+bool fleet_run_leave(fleet_run *f)
+{
+    const void *data;
+
+    return fleet_leave(&f->fleet, boot_ms()) && mqtt_output(&f->node.link.client, &data) == 0;
+}
