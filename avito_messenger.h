@@ -11909,17 +11909,20 @@ AVITO_API int avito_refresh_token(avito_client *client, avito_token *out)
  * >>67 HEADER LINES
  * ======================================================================= *
  *
- * Lines that the API does not need: who asks, and what a gateway wants to see. Comes in: the program's lines.
- * Goes out: lines of a request. May not change a line that the request writer is for.
+ * Adds lines to a request that the API does not need: who asks, and what a gateway on the way wants to see.
+ * Comes in: the program's lines. Goes out: the same lines, in the head of a request. May not replace a line
+ * that the request writer makes.
  */
 
 static const char avitoi_lines_agent[] = "avito_messenger/" AVITO_VERSION;
 
-/* Ours, and those that would change how a request or an answer is framed. */
+/* Names that a program may not use. The header writes such lines itself, or they would change how a request or
+ * an answer is framed. */
 static const char *const avitoi_lines_ours[] = {
     "accept-encoding", "authorization", "connection", "content-length",    "content-type", "expect",
     "host",            "te",            "trailer",    "transfer-encoding", "upgrade",      "user-agent"};
 
+/* How long the name is that a line begins with. */
 static size_t avitoi_lines_name(const char *line)
 {
     size_t n = 0;
@@ -11929,7 +11932,7 @@ static size_t avitoi_lines_name(const char *line)
     return n;
 }
 
-/* Without the blanks around it. */
+/* What stands after the colon, without the blanks around it. */
 static avito_str avitoi_lines_value(const char *line)
 {
     avito_str value = avitoi_text_of(line + avitoi_lines_name(line) + 1u);
@@ -11937,6 +11940,7 @@ static avito_str avitoi_lines_value(const char *line)
     return value;
 }
 
+/* Whether a line of a head may hold all of it. */
 static bool avitoi_lines_is_text(const char *text)
 {
     while (*text != '\0' && avitoi_text_is_http_text((unsigned char)*text)) {
@@ -11945,7 +11949,7 @@ static bool avitoi_lines_is_text(const char *text)
     return *text == '\0';
 }
 
-/* Name: value */
+/* Whether the line is "Name: value", and the name is none of ours. */
 static bool avitoi_lines_is_good(const char *line)
 {
     const size_t n = line == NULL ? 0 : avitoi_lines_name(line);
@@ -11964,6 +11968,7 @@ static bool avitoi_lines_is_good(const char *line)
     return true;
 }
 
+/* An empty name of the program leaves its line out. */
 static void avitoi_lines_write(struct avitoi_writer *w, const avito_headers *headers)
 {
     const char *agent = headers->user_agent != NULL ? headers->user_agent : avitoi_lines_agent;
@@ -17392,18 +17397,19 @@ AVITO_API size_t avito_message_preview(const avito_message *message, avito_langu
  * >>84 SHOW: JSON
  * ======================================================================= *
  *
- * Messages and chats for a program, in the names of the service, by the request writer, which counts what
- * does not fit. Comes in: models. Goes out: a line of JSON, or the size that would do. May not write a part
- * of one.
+ * Writes a message or a chat as one line of JSON, under the service's names. The request writer does it: it
+ * counts on where the room ends. Comes in: models. Goes out: the line, or the size that it needs. May not
+ * leave a part of a line behind.
  */
 
 struct avitoi_show {
     struct avitoi_writer w;
-    bool comma;  /* the next member needs one */
-    bool inside; /* of its chat: the message need not name it */
+    bool comma;  /* the next member needs one before it */
+    bool inside; /* the message stands in its chat, and need not name it */
 };
 
-/* As it is written: no other part of the header has these literals, so none keeps them in a program. */
+/* A member's name as it is written. Nothing else uses these literals, so a program that shows nothing has none
+ * of them. */
 #define AVITOI_SHOW_NAME(name) "\"" #name "\":"
 
 static void avitoi_show_comma(struct avitoi_show *s)
@@ -17439,7 +17445,7 @@ static void avitoi_show_number(struct avitoi_show *s, const char *name, int64_t 
     avitoi_write_int(&s->w, value);
 }
 
-/* 0 is what a missing number was decoded to. */
+/* Leaves 0 out: a number that was missing was decoded to that. */
 static void avitoi_show_int(struct avitoi_show *s, const char *name, int64_t value)
 {
     if (value != 0) {
@@ -17453,7 +17459,7 @@ static void avitoi_show_bool(struct avitoi_show *s, const char *name, bool value
     avitoi_write_text(&s->w, value ? "true" : "false");
 }
 
-/* From units of 1e-7 degree: 557512000 is 55.7512. */
+/* Writes units of 1e-7 degree as degrees: 557512000 is 55.7512. */
 static void avitoi_show_degrees(struct avitoi_show *s, const char *name, int32_t e7)
 {
     const uint32_t value = e7 < 0 ? 0u - (uint32_t)e7 : (uint32_t)e7;
@@ -17476,7 +17482,7 @@ static void avitoi_show_degrees(struct avitoi_show *s, const char *name, int32_t
     }
 }
 
-/* Both are 0 where none were given. */
+/* Leaves the place out if both are 0: then none was given. */
 static void avitoi_show_place(struct avitoi_show *s, int32_t lat_e7, int32_t lon_e7)
 {
     if (lat_e7 != 0 || lon_e7 != 0) {
@@ -17562,7 +17568,7 @@ static void avitoi_show_call(struct avitoi_show *s, const avito_call *call)
     avitoi_show_close(s);
 }
 
-/* JSON that was kept: without the ends of lines, which stand only between its values. */
+/* Writes JSON that was kept as it came, but without control characters: those stand only between its values. */
 static void avitoi_show_raw(struct avitoi_show *s, avito_str raw)
 {
     size_t i, from = 0;
@@ -17576,7 +17582,7 @@ static void avitoi_show_raw(struct avitoi_show *s, avito_str raw)
     avitoi_write(&s->w, raw.ptr + from, raw.len - from);
 }
 
-/* The content of a message or a quote, as the service writes it. */
+/* The content of a message or of a quote, in the service's form. */
 static void avitoi_show_value(struct avitoi_show *s, const avito_content *c)
 {
     if (c->kind == AVITO_MESSAGE_NONE && c->as.raw.len > 0) {
@@ -17628,7 +17634,7 @@ static void avitoi_show_quote(struct avitoi_show *s, const avito_quote *quote)
     avitoi_show_close(s);
 }
 
-/* What a notification has beside the message. */
+/* Members that only a notification has. `chat` gives its id to a message that has none. */
 static void avitoi_show_notified(struct avitoi_show *s, const avito_message *m,
                                  const avito_chat *chat)
 {
@@ -17640,7 +17646,7 @@ static void avitoi_show_notified(struct avitoi_show *s, const avito_message *m,
     avitoi_show_str(s, AVITOI_SHOW_NAME(published_at), m->published_at);
 }
 
-/* What is not the service's. */
+/* What this library adds, in a member of its own. */
 static void avitoi_show_ours(struct avitoi_show *s, const avito_message *m, const avito_chat *chat)
 {
     const char *word = avito_message_class_word(avito_classify(m));
@@ -17663,7 +17669,7 @@ static void avitoi_show_ours(struct avitoi_show *s, const avito_message *m, cons
     avitoi_show_close(s);
 }
 
-/* All of a message that is known, with the service's names and in its order; what is ours comes last. */
+/* Every member that is known, in the service's order. What this library adds comes last. */
 static void avitoi_show_message(struct avitoi_show *s, const avito_message *m,
                                 const avito_chat *chat)
 {
@@ -17704,7 +17710,7 @@ static void avitoi_show_profile(struct avitoi_show *s, const avito_profile *prof
     avitoi_show_close(s);
 }
 
-/* An array, also where there are none. */
+/* Always an array: a chat without users has an empty one. */
 static void avitoi_show_users(struct avitoi_show *s, const avito_users *users)
 {
     size_t i;
@@ -17729,7 +17735,7 @@ static void avitoi_show_users(struct avitoi_show *s, const avito_users *users)
     s->comma = true;
 }
 
-/* What a chat is about: the value of its context. */
+/* The listing that a chat is about. It is the value of the chat's context. */
 static void avitoi_show_listing(struct avitoi_show *s, const avito_item *item)
 {
     avitoi_show_open(s, AVITOI_SHOW_NAME(value));
@@ -17754,7 +17760,7 @@ static void avitoi_show_listing(struct avitoi_show *s, const avito_item *item)
     avitoi_show_close(s);
 }
 
-/* In the order of the description. */
+/* Every member that is known, in the order of the official description. */
 static void avitoi_show_chat(struct avitoi_show *s, const avito_chat *chat, int64_t user_id)
 {
     avitoi_show_open(s, NULL);
@@ -17783,7 +17789,7 @@ static void avitoi_show_chat(struct avitoi_show *s, const avito_chat *chat, int6
 
 /* ---- into the caller's memory ---- */
 
-/* ARGUMENT, or AVITO_OK and a writer. */
+/* AVITO_OK: there is a writer. ARGUMENT: there is none. */
 static int avitoi_show_begin(struct avitoi_show *s, const void *model, char *out, size_t cap,
                              size_t *needed)
 {
@@ -17796,6 +17802,7 @@ static int avitoi_show_begin(struct avitoi_show *s, const void *model, char *out
     return model == NULL || (out == NULL && cap > 0) ? AVITO_ERR_ARGUMENT : AVITO_OK;
 }
 
+/* AVITO_OK: the line is whole. ROOM: the text is empty, and *needed says how much would do. */
 static int avitoi_show_end(struct avitoi_show *s, size_t *needed)
 {
     if (needed != NULL) {
