@@ -2384,10 +2384,7 @@ static bool avitoi_text_list_has(avito_str list, const char *token)
 /* RFC 9110, 5.6.2: what names of fields, methods and the like are made of. */
 static bool avitoi_text_is_http_token(unsigned char c)
 {
-    unsigned char lower = (unsigned char)(c | 0x20u);
-
-    return (lower >= 'a' && lower <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
-           memchr("!#$%&'*+-.^_`|~", c, 15) != NULL;
+    return c > ' ' && c < 0x7f && strchr("\"(),/:;<=>?@[\\]{}", c) == NULL;
 }
 
 /* May this byte be part of a field's value? Of the control bytes only the tab may. */
@@ -16156,21 +16153,19 @@ static avitoi_call_result avitoi_send_uploaded(avito_client *c)
     return AVITO_OK;
 }
 
-/* What is sent where the program gives no name. */
+/* What is sent where the program gives no name: image.png for image/png. */
 static const char *avitoi_send_default_name(const char *content_type)
 {
-    static const char *const names[][2] = {{"image/jpeg", "image.jpg"},
-                                           {"image/png", "image.png"},
-                                           {"image/gif", "image.gif"},
-                                           {"image/bmp", "image.bmp"},
-                                           {"image/heic", "image.heic"}};
-    size_t i;
-    for (i = 0; i < AVITOI_COUNT(names); i++) {
-        if (avito_str_equal(avitoi_text_of(content_type), names[i][0])) {
-            return names[i][1];
-        }
+    static const char names[] = "image.jpg\0image.png\0image.gif\0image.bmp\0image.heic\0image";
+    const char *name = names;
+    if (strcmp(content_type, "image/jpeg") == 0) {
+        return name;
     }
-    return "image";
+    while (name[5] != '\0' &&
+           (strncmp(content_type, "image/", 6) != 0 || strcmp(content_type + 6, name + 6) != 0)) {
+        name += strlen(name) + 1u;
+    }
+    return name;
 }
 
 static int avitoi_send_check_file_name(const char *name)
@@ -16266,8 +16261,8 @@ AVITO_API int avito_add_to_blacklist(avito_client *client, int64_t user_id,
 
 static bool avitoi_send_is_web_address(const char *text)
 {
-    return avitoi_text_is_word(text) && (avitoi_text_starts(avitoi_text_of(text), "https://") ||
-                                         avitoi_text_starts(avitoi_text_of(text), "http://"));
+    return avitoi_text_is_word(text) &&
+           (strncmp(text, "https://", 8) == 0 || strncmp(text, "http://", 7) == 0);
 }
 
 static int avitoi_send_webhook_url(avito_client *c, const struct avitoi_endpoint *call,
