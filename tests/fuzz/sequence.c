@@ -19,7 +19,7 @@
 
 #include "fuzz.h"
 
-enum { LANES = 3, ARENAS = 3, WINDOW = 512, WORK = 20000 };
+enum { LANES = 3, ARENAS = 3, WINDOW = 512, WORK = 256, WORK_OF_A_CALL = 20000 };
 enum model { NOTHING, CHAT, CHATS, MESSAGE, MESSAGES }; /* what a call on a lane gives */
 
 #define SECRET   "sEcReT-of-the-client-0123456789"
@@ -54,6 +54,7 @@ struct wire {
     size_t answer_len, answer_at;
     bool ends;     /* after the answer, or instead of one */
     bool damaged;  /* what was changed of an answer may say anything */
+    bool waits;    /* then a step is a whole call */
     unsigned work; /* calls in this step */
 };
 
@@ -238,13 +239,18 @@ static void serve(struct wire *k)
     }
 }
 
+static void works(struct wire *k)
+{
+    MUST(++k->work < (k->waits || SEQUENCE_OLD ? WORK_OF_A_CALL : WORK));
+}
+
 static int wire_connect(void *ctx, const avito_server *to)
 {
     struct wire *k = ctx;
 
     (void)to;
     hook();
-    MUST(++k->work < WORK);
+    works(k);
     if (!k->open) {
         k->open = true;
         k->connects++;
@@ -270,7 +276,7 @@ static long wire_send(void *ctx, const void *data, size_t len, int more)
     (void)more;
     hook();
     MUST(k->open && len > 0);
-    MUST(++k->work < WORK);
+    works(k);
     switch (draw(32)) {
         case 0:
             return AVITO_ERR_SEND;
@@ -306,7 +312,7 @@ static long wire_recv(void *ctx, void *data, size_t cap)
 
     hook();
     MUST(k->open && cap > 0);
-    MUST(++k->work < WORK);
+    works(k);
     if (n == 0) {
         return k->ends ? AVITO_IO_CLOSED : AVITO_IO_AGAIN;
     }
@@ -462,7 +468,8 @@ static void begin_lane(unsigned i)
                                                     .close = wire_close};
     avito_client_options o = avito_client_options_default();
 
-    o.transport.functions = draw(4) == 0 ? &waits : &never;
+    w.wires[i].waits = draw(4) == 0;
+    o.transport.functions = w.wires[i].waits ? &waits : &never;
     o.transport.ctx = &w.wires[i];
     o.window = w.windows[i];
     o.window_cap = WINDOW;
