@@ -866,7 +866,8 @@
  * its own hooks is BUSY (avito_cancel() and avito_client_close() are noted, and done when the hook
  * has returned). A function without such a result says false, 0, NULL, -1 or UINT32_MAX, or does
  * nothing.
- * What nothing can notice: memory that was never zeroed, and init on an object in use.
+ * What nothing can notice: memory that was never zeroed, init on an object in use, and a hook that
+ * calls again the function that calls it, as wants() would with avito_wants().
  *
  * Security model. Trusted: you, your memory, hooks, anchors, clock, entropy, transports' honesty
  * about lengths. Not trusted: every byte from the network, also of the real service; texts and

@@ -1362,6 +1362,51 @@ static void test_every_hook(void **state)
     }
 }
 
+/* ---- an end that is asked for inside of a hook ---- */
+
+static void (*end_by)(avito_client *c);
+static unsigned asked;
+
+static void ask_for_the_end(void *ctx, const char *where)
+{
+    (void)ctx;
+    if (asked > 0 || strcmp(where, armed) != 0) {
+        return;
+    }
+    asked++;
+    end_by(&w.client);
+    assert_int_not_equal(avito_wants(&w.client), 0); /* it is noted, ... */
+    assert_true(w.arena.busy);
+}
+
+/* ... and done when the hook has returned. */
+static void test_end_inside_of_a_hook(void **state)
+{
+    static const char *const where[] = {"connect",    "send",       "recv", "wants",   "trace",
+                                        "load_token", "save_token", "read", "progress"};
+    static const avito_image_source source = {NULL, read_image, NULL, 5000, NULL, NULL, progress};
+    avito_uploaded_image image;
+
+    (void)state;
+    for (size_t i = 0; i < 2 * (sizeof where / sizeof *where); i++) {
+        begin_world(false);
+        armed = where[i / 2];
+        end_by = i % 2 == 0 ? avito_cancel : avito_client_close;
+        asked = 0;
+        w.peer.hook = ask_for_the_end;
+        if (carry(avito_upload_image(&w.client, 350000001, &source, &w.arena, &image)) !=
+                AVITO_ERR_CANCELLED ||
+            asked == 0) {
+            fail_msg("in %s(): %s, asked %u times", armed,
+                     avito_error_name(avito_last_error(&w.client)->code), asked);
+        }
+        assert_int_equal(avito_wants(&w.client), 0);
+        assert_int_equal(w.peer.connects, w.peer.closes);
+        assert_false(w.arena.busy);
+        finish();
+    }
+}
+
 /* A transport's functions in an order that no lane has: nothing moves, nothing is closed twice. */
 static void test_transports_out_of_order(void **state)
 {
@@ -1430,6 +1475,7 @@ int main(void)
         cmocka_unit_test(test_every_state),
         cmocka_unit_test(test_every_state_of_others),
         cmocka_unit_test(test_every_hook),
+        cmocka_unit_test(test_end_inside_of_a_hook),
         cmocka_unit_test(test_transports_out_of_order),
     };
 

@@ -25,5 +25,7 @@ check() { # WHAT TEXT PATTERN...
 
 check "what ran out of time once passes alone" "$(said "$folder/once.sh" "$folder/good.sh")" \
     "once.sh: ran out of time; once more, alone, at the end" "^ok .*once.sh: 1 passed, 0 failed" "^2 passed, 0 failed$"
+check "a package that has several names is told by one, which can be pasted" \
+    "$(sh tools/need.sh --plan 'no-such-package|no-such-either' 2>&1)" "to be installed: no-such-either *$"
 check "what runs out of time twice has failed" "$(said "$folder/never.sh" "$folder/good.sh")" \
     "never.sh: ran out of time; once more" "^FAIL .*never.sh: 1 passed, 1 failed" "^2 passed, 1 failed$"

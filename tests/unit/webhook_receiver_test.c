@@ -482,6 +482,8 @@ static const struct row bad[] = {
      AVITO_ERR_HTTP_LENGTH},
     {POST "Transfer-Encoding: chunked\r\n\r\ng\r\n", "", "400- ", AVITO_ERR_HTTP_CHUNK},
     {POST "Transfer-Encoding: chunked\r\n\r\n8\n", "", "400- ", AVITO_ERR_HTTP_CHUNK},
+    {POST "Transfer-Encoding: chunked\r\n\r\n8  \r\n", "", "400- ", AVITO_ERR_HTTP_CHUNK},
+    {POST "Transfer-Encoding: chunked\r\n\r\n8 ;a=b\r\n", "", "400- ", AVITO_ERR_HTTP_CHUNK},
     {POST "Transfer-Encoding: chunked\r\n\r\n8\r\n" EVENT "0\r\n", "", "400- ",
      AVITO_ERR_HTTP_CHUNK},
     /* after one that was right */
