@@ -1071,6 +1071,41 @@ static void test_notifications_look_recorded(void **state)
     assert_int_equal(sim_get_stats(w->service)->webhooks_done, sizeof kinds / sizeof *kinds);
 }
 
+/* A chat of somebody else's: no token opens it, whatever the words; the others are as before. */
+static void test_foreign_chat(void **state)
+{
+    static const struct {
+        sim_body body;
+        const char *text;
+    } words[] = {{SIM_BODY_DEFAULT, "\"code\":403"},
+                 {SIM_BODY_EMPTY, ""},
+                 {SIM_BODY_PLAIN, "upstream"},
+                 {SIM_BODY_PERMISSION, "permission denied"}};
+    world *w = *state;
+    const char *own = w->chat;
+    sim_chat_options o;
+    memset(&o, 0, sizeof o);
+    o.foreign = true;
+    w->chat = sim_add_chat(w->service, &o);
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        sim_live(w->service)->foreign_body = words[i].body;
+        reply r = get(w, path(w, "v2", "chats/%s"));
+        assert_status(r, 403);
+        assert_non_null(strstr(r.body, words[i].text));
+        reply_free(&r);
+        expect(get(w, path(w, "v3", "chats/%s/messages/")), 403, NULL);
+        expect(post(w, path(w, "v1", "chats/%s/read"), NULL), 403, NULL);
+        expect(post(w, path(w, "v1", "chats/%s/messages"),
+                    "{\"message\":{\"text\":\"эхо\"},\"type\":\"text\"}"),
+               403, NULL);
+    }
+    reply r = get(w, path(w, "v2", "chats"));
+    assert_int_equal(count_at(&r, "chats"), 2);
+    reply_free(&r);
+    w->chat = own;
+    expect(get(w, path(w, "v2", "chats/%s")), 200, NULL);
+}
+
 /* The forms that other clients read. */
 static void test_notifications_have_other_forms(void **state)
 {
@@ -1289,6 +1324,7 @@ int main(void)
         TEST(test_person_in_the_app),
         TEST(test_subscriptions),
         TEST(test_notifications_look_recorded),
+        TEST(test_foreign_chat),
         TEST(test_notifications_have_other_forms),
         TEST(test_listings_have_another_form),
         TEST(test_empty_objects_are_arrays),

@@ -251,6 +251,7 @@ typedef struct sim_options {
     bool empty_read_answer; /* "mark read" answers 200 without a body */
     bool empty_as_array;    /* an empty object is written [], as PHP does; "delete" answers so */
     sim_tariff tariff;
+    sim_body foreign_body; /* the words of a refusal that no token cures */
     /* Optional, for rows that are not as one expects. The time to show of a chat or a message in place
      * of `seconds`; INT64_MIN: null. And the chat in row `row` of `count`, as a number in the order of
      * their last update; each once. */
@@ -356,6 +357,7 @@ typedef struct sim_chat_options {
     const char *price_string;
     int64_t created_ms; /* [now] */
     bool no_profiles;   /* users without public_user_profile */
+    bool foreign;       /* it is listed, but whatever names it is refused: 403, foreign_body */
 } sim_chat_options;
 
 /* Message types in the order of sim_type_name(). */

@@ -40,6 +40,7 @@ bool act_chat(control *c, cJSON *o)
     chat.item_id = value_number(o, "item_id");
     chat.item_title = value_text(o, "item_title");
     chat.price_string = value_text(o, "price_string");
+    chat.foreign = value_number(o, "foreign") != 0;
     const char *id = sim_add_chat(c->service, &chat);
     if (id != NULL && sim_find_chat(c->service, id, &made)) {
         fill_in(o, &made);

@@ -17,8 +17,10 @@ typedef struct room {
 
 static const room rooms[] = {
     {"POST", "/chat", act_chat,
-     "type buyer_name item_title price_string chat_id buyer_id# item_id#", true,
-     "a new buyer; what is left out is drawn. Gives chat_id. type: u2i (default), u2u, a2u"},
+     "type buyer_name item_title price_string chat_id buyer_id# item_id# foreign#", true,
+     "a new buyer; what is left out is drawn. Gives chat_id. type: u2i (default), u2u, a2u. "
+     "foreign: "
+     "true for a chat that is somebody else's"},
     {"POST", "/message", act_message,
      "chat_id! author type text quote_id media_id content{ visible_after_ms#", true,
      "writes. Gives message_id. author: buyer (default), app, avito; type: text (default), image, "

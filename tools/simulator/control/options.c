@@ -12,7 +12,7 @@ typedef struct option {
     int *word;
 } option;
 
-#define OPTIONS 25
+#define OPTIONS 26
 
 /* The live options that can be set; enumerations are numbers in the order of simulator.h. */
 static void list_options(sim_options *o, option out[OPTIONS])
@@ -42,6 +42,7 @@ static void list_options(sim_options *o, option out[OPTIONS])
         {.name = "tariff", .max = SIM_TARIFF_402},
         {.name = "framing", .max = SIM_FRAMING_CLOSE},
         {.name = "webhook_form", .max = SIM_WEBHOOK_MARKED},
+        {.name = "foreign_body", .max = SIM_BODY_COUNT - 1},
         {.name = "retry_after", .max = SIM_RETRY_AFTER_DATE}};
     memcpy(out, all, sizeof all);
 }
@@ -51,6 +52,7 @@ static int get_word(const sim_options *o, const char *name)
     return strcmp(name, "tariff") == 0         ? (int)o->tariff
            : strcmp(name, "framing") == 0      ? (int)o->framing
            : strcmp(name, "webhook_form") == 0 ? (int)o->webhook_form
+           : strcmp(name, "foreign_body") == 0 ? (int)o->foreign_body
                                                : (int)o->retry_after;
 }
 
@@ -62,6 +64,8 @@ static void set_word(sim_options *o, const char *name, int n)
         o->framing = (sim_framing)n;
     } else if (strcmp(name, "webhook_form") == 0) {
         o->webhook_form = (sim_webhook_form)n;
+    } else if (strcmp(name, "foreign_body") == 0) {
+        o->foreign_body = (sim_body)n;
     } else {
         o->retry_after = (sim_retry_after)n;
     }

@@ -80,7 +80,7 @@ typedef struct simi_chat {
     int64_t item_id;
     const char *title, *price;
     int64_t created_ms, updated_ms;
-    bool no_profiles, own_first;
+    bool no_profiles, own_first, foreign;
     simi_message **messages; /* oldest first */
     size_t count, cap, visible, unread;
     const char *fixed;         /* context and users as JSON; made when first needed */

@@ -102,6 +102,7 @@ const char *sim_add_chat(sim *s, const sim_chat_options *options)
     chat->created_ms = o->created_ms != 0 ? o->created_ms : simi_now(s);
     chat->updated_ms = chat->created_ms;
     chat->no_profiles = o->no_profiles;
+    chat->foreign = o->foreign;
     chat->own_first = simi_below(r, 4) == 0; /* readers must not count on the order */
     place_chat(s, chat);
     simi_tell(s, &(sim_event){.kind = SIM_EVENT_CHAT, .chat_id = chat->id});

@@ -184,6 +184,9 @@ static simi_chat *chat_of(sim *s, const simi_request *r, simi_answer *a)
     simi_chat *chat = simi_find_chat(s, r->chat_id);
     if (chat == NULL) {
         simi_error(a, 404, SIM_BODY_SPEC);
+    } else if (chat->foreign) {
+        simi_error(a, 403, s->o.foreign_body);
+        return NULL;
     }
     return chat;
 }
