@@ -7,7 +7,9 @@ import sys
 TOKEN = re.compile(r'"(?:[^"\\\n]|\\.)*"|[^\s"]+')
 SENTENCE = re.compile(r"(?<![\w%])[a-z]{2,}(?: [a-z]{2,}){2,}")
 RUSSIAN = re.compile("[а-яё]", re.IGNORECASE)
-WORDS = {"spam fraud insult other", "describe command commands"}  # values of an option; a command of zsh
+WORDS = {"spam fraud insult other", "describe command commands",  # values of an option; a command of zsh
+         "id chat name text type class direction time created author", "id name title text time updated url",  # for --format
+         "id chat outcome", "id name email phone url"}
 PAIRED = "tools/avito/russian.c"  # texts of the library's errors: russian_test.c
 KEPT = ["gateway", "job", "order", "mqtt", "russian"]  # by the gateway, in GATEWAY_REASON_MAX bytes
 KEPT_MAX = 200

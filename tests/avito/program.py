@@ -153,6 +153,55 @@ def reading(service, home):
     check("voice", got and got[0]["url"].startswith("https://"), got)
 
 
+def members_of(value):
+    """Names of the members of our own, at any depth."""
+    if isinstance(value, list):
+        return set().union(*(members_of(v) for v in value)) if value else set()
+    return set(value).union(*(members_of(v) for v in value.values())) if isinstance(value, dict) else set()
+
+
+def json_of_every_command(service, home):
+    """One object a line from each command; the names of our own are those of the manual, in both languages."""
+    chat = first_chat(home)
+    held = service.door("message", {"chat_id": chat, "type": "voice"})["message_id"]
+    voice = [m for m in home.lines("messages", chat) if m["id"] == held][0]["content"]["voice"]["voice_id"]
+    sent = home.lines("send", chat, "для удаления")[0]["id"]
+    hook = "https://shop.example/secret-path"
+    own = set()
+    for words, names in (
+            (["whoami"], {"id", "name", "email", "phones"}), (["chats"], {"id", "users", "last_message"}), (["chat", chat], {"id", "users", "context"}),
+            (["messages", chat, "--limit", "1"], {"id", "author_id", "content", "chat_id", "avito"}), (["send", chat, "раз"], {"id", "chat_id", "avito"}),
+            (["send", chat, "--image", "tools/simulator/web/page.png"], {"id", "chat_id", "avito"}), (["read", chat], {"ok"}), (["delete", chat, sent], {"ok"}),
+            (["block", "115721966"], {"ok"}), (["voice", voice], {"voice_id", "url"}), (["confirm", chat], {"chat_id", "avito"}),
+            (["webhook", "add", hook], {"ok"}), (["webhook", "list"], {"url", "version"}), (["webhook", "remove", hook], {"ok"}),
+            (["watch", "--since", "1", "--count", "1"], {"id", "chat_id", "avito"}), (["export"], {"avito"}),
+            (["send", chat, "нет", "--dry-run"], {"avito"}), (["webhook", "add", hook, "--dry-run"], {"avito"})):
+        done = home.run(*words, "--json")
+        lines = [json.loads(line) for line in done.stdout.splitlines()]
+        check(f"{words[0]} --json", done.returncode == 0 and lines and names <= lines[-1].keys(), done)
+        check(f"... {words[-1]} shows no secret", "secret-path" not in done.stdout + done.stderr or words[:2] == ["webhook", "list"], done)
+        own |= members_of([line.get("avito", {}) for line in lines])
+    for locale in ("C.UTF-8", "ru_RU.UTF-8"):
+        manual = re.sub(r"\\(.)", r"\1", home.run("--manual", LC_ALL=locale).stdout)
+        section = manual[manual.index(".SH \"JSON\""):]
+        missing = [name for name in own if not re.search(rf"\b{name}\b", section)]
+        check(f"the manual has each name of our own, {locale}", own >= {"class", "outcome", "would_send", "in_doubt", "user_id"} and not missing, missing)
+
+
+def lines_as_asked(home):
+    """--format: each name of each command is taken and gives something; others are refused; where there are no lines, it is no option."""
+    chat = first_chat(home)
+    for words in (["whoami"], ["chats"], ["chat", chat], ["messages", chat], ["send", chat, "строкой"]):
+        names = home.run(*words, "--format", "%(nothing)").stderr.rpartition("names:")[2].split()
+        done = home.run(*words, "--format", "\t".join(names))
+        last = (done.stdout.splitlines() or [""])[-1].split("\t")
+        check(f"{words[0]} --format with {len(names)} names", len(names) > 2 and len(last) == len(names) and all(last), done)
+        check("... which its help and the manual have", all(name in home.run("help", words[0]).stdout and name in home.run("--manual").stdout for name in names))
+    for words in (["read", chat], ["block", "1"], ["export"], ["login"]):
+        done = home.run(*words, "--format", "%(id)")
+        check(f"{words[0]} has no --format, and says so", done.returncode == 2 and "no option --format" in done.stderr, done)
+
+
 def sending(service, home):
     chat = first_chat(home)
     done = home.run("send", chat, "Здравствуйте!")
@@ -631,6 +680,8 @@ def main():
         words_of_the_command_line(home)
         completions_and_manual(home)
         reading(service, home)
+        json_of_every_command(service, home)
+        lines_as_asked(home)
         sending(service, home)
         doubts(service, home)
         ten_at_once(service, home)

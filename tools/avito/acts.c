@@ -13,6 +13,9 @@ static int with_session(const arguments *a, int (*act)(session *s))
     session *s = &the_session;
     int status;
 
+    if (!check_format(a)) {
+        return EXIT_USAGE;
+    }
     show_begin(has_option(a, OPTION_QUIET));
     status = session_open(s, a, SESSION_TOKEN);
     status = status == EXIT_DONE ? session_user(s) : status;
@@ -25,12 +28,10 @@ static int with_session(const arguments *a, int (*act)(session *s))
 static int report(session *s, int result, sentence done)
 {
     if (has_option(s->arguments, OPTION_DRY_RUN)) {
-        return session_dry_run(s, result);
+        return session_dry_run(s, result, true);
     }
     if (result == AVITO_OK && has_option(s->arguments, OPTION_JSON)) {
-        json_open(stdout, NULL, '{');
-        json_bool(stdout, "ok", true);
-        json_close(stdout, '}');
+        json_ok(stdout);
     } else if (result == AVITO_OK) {
         session_remark(s, say(done));
     }
@@ -44,6 +45,14 @@ static int act_whoami(session *s)
 
     if (result == AVITO_OK && has_option(s->arguments, OPTION_JSON)) {
         json_self(stdout, &self);
+    } else if (result == AVITO_OK && has_option(s->arguments, OPTION_FORMAT)) {
+        const format_field fields[] = {{"id", number_text(self.id)},
+                                       {"name", self.name},
+                                       {"email", self.email},
+                                       {"phone", self.phone},
+                                       {"url", self.profile_url}};
+
+        print_format(s->arguments->values[OPTION_FORMAT], fields, sizeof fields / sizeof *fields);
     } else if (result == AVITO_OK) {
         show_text(stdout, self.name, SIZE_MAX);
         printf("\n%s\n", number_text(self.id).ptr);

@@ -35,7 +35,10 @@ static void print_formatted(const char *format, const avito_chat *chat, int64_t 
         {"name", name_of(chat, user_id)},
         {"title", title_of(chat)},
         {"text", preview_of(chat->last_message, text, sizeof text)},
+        {"time", time_text_of(chat->updated)},
         {"updated", number_text(chat->updated)},
+        {"url",
+         chat->context != NULL && chat->context->item != NULL ? chat->context->item->url : nothing},
     };
 
     print_format(format, fields, sizeof fields / sizeof *fields);

@@ -119,10 +119,14 @@ const option_row options[OPTIONS] = {
 
 const unsigned long common_options = OPTION_BIT(OPTION_HELP) | OPTION_BIT(OPTION_ACCOUNT) |
                                      OPTION_BIT(OPTION_CONFIG) | OPTION_BIT(OPTION_JSON) |
-                                     OPTION_BIT(OPTION_FORMAT) | OPTION_BIT(OPTION_QUIET) |
-                                     OPTION_BIT(OPTION_DRY_RUN);
+                                     OPTION_BIT(OPTION_QUIET) | OPTION_BIT(OPTION_DRY_RUN);
 
 #define ANY ((size_t)-1)
+
+/* What --format can name. */
+#define MESSAGE_FIELDS "id chat name text type class direction time created author"
+#define CHAT_FIELDS    "id name title text time updated url"
+#define SEND_FIELDS    "id chat outcome"
 
 const command commands[] = {
     {"login",
@@ -146,7 +150,8 @@ const command commands[] = {
       "--browser доступ даёт другой человек: программа печатает URL и читает код или адрес, "
       "который затем "
       "показывает браузер."},
-     run_login},
+     run_login,
+     NULL},
     {"whoami",
      "",
      0,
@@ -154,7 +159,8 @@ const command commands[] = {
      0,
      {"the account's name and id", "имя и номер учётной записи"},
      {"", ""},
-     run_whoami},
+     run_whoami,
+     "id name email phone url"},
     {"chats",
      "",
      0,
@@ -164,8 +170,17 @@ const command commands[] = {
      {"list the chats, newest first", "список чатов, новые сверху"},
      {"Shows 20 without --limit or --all. The service reaches about 1,100 chats.",
       "Без --limit и --all показывает 20. Сервис отдаёт около 1100 чатов."},
-     run_chats},
-    {"chat", "CHAT", 1, 1, 0, {"show one chat", "показать один чат"}, {"", ""}, run_chat},
+     run_chats,
+     CHAT_FIELDS},
+    {"chat",
+     "CHAT",
+     1,
+     1,
+     0,
+     {"show one chat", "показать один чат"},
+     {"", ""},
+     run_chat,
+     CHAT_FIELDS},
     {"messages",
      "CHAT",
      1,
@@ -174,7 +189,8 @@ const command commands[] = {
      {"the messages of a chat, oldest first", "сообщения чата, старые сверху"},
      {"Shows the last 20 without --limit or --all. Does not mark them as read.",
       "Без --limit и --all показывает последние 20. Прочитанными не отмечает."},
-     run_messages},
+     run_messages,
+     MESSAGE_FIELDS},
     {"send",
      "CHAT [TEXT | -]",
      1,
@@ -194,7 +210,8 @@ const command commands[] = {
       "Ничто не отправляется дважды: если неизвестно, дошло ли сообщение, код возврата 6, а avito "
       "confirm это "
       "выяснит."},
-     run_send},
+     run_send,
+     SEND_FIELDS},
     {"read",
      "CHAT",
      1,
@@ -202,7 +219,8 @@ const command commands[] = {
      0,
      {"mark a chat as read", "отметить чат прочитанным"},
      {"", ""},
-     run_read},
+     run_read,
+     NULL},
     {"delete",
      "CHAT MESSAGE",
      2,
@@ -210,7 +228,8 @@ const command commands[] = {
      0,
      {"delete a message of yours", "удалить своё сообщение"},
      {"Possible within an hour of sending it.", "Возможно в течение часа после отправки."},
-     run_delete},
+     run_delete,
+     NULL},
     {"block",
      "USER",
      1,
@@ -218,7 +237,8 @@ const command commands[] = {
      OPTION_BIT(OPTION_REASON) | OPTION_BIT(OPTION_ITEM),
      {"put a user on the blacklist", "внести пользователя в чёрный список"},
      {"No call takes it back; the Avito app does.", "Отменить можно только в приложении Авито."},
-     run_block},
+     run_block,
+     NULL},
     {"voice",
      "ID...",
      1,
@@ -228,7 +248,8 @@ const command commands[] = {
      {"Each URL is good for an hour. --save needs the same TLS roots as the service.",
       "Каждый адрес действует час. Для --save нужны те же корневые сертификаты, что и для "
       "сервиса."},
-     run_voice},
+     run_voice,
+     "id url"},
     {"watch",
      "",
      0,
@@ -248,7 +269,8 @@ const command commands[] = {
       "сообщение как JSON со "
       "стандартного ввода; секретов в её окружении нет. Неудачная команда повторяется со всё "
       "большими паузами."},
-     run_watch},
+     run_watch,
+     MESSAGE_FIELDS},
     {"export",
      "[FILE]",
      0,
@@ -260,7 +282,8 @@ const command commands[] = {
       "is said at the end.",
       "С файлом работу можно прервать, новый запуск её продолжит. О том, чего сервис не отдаёт, "
       "говорится в конце."},
-     run_export},
+     run_export,
+     NULL},
     {"confirm",
      "CHAT [TEXT | -]",
      1,
@@ -271,7 +294,8 @@ const command commands[] = {
       "later.",
       "Перечитывает чат. Код 0: отправлено; 5: не отправлено; 6: всё ещё неизвестно, спросите "
       "позже."},
-     run_confirm},
+     run_confirm,
+     SEND_FIELDS},
     {"webhook",
      "list | add [URL] | remove [URL] | serve",
      1,
@@ -284,7 +308,8 @@ const command commands[] = {
       "Путь в URL секретен: с --path-file FILE он читается из файла и добавляется к URL, чтобы его "
       "не было видно в "
       "списке процессов. В списках он скрыт."},
-     run_webhook},
+     run_webhook,
+     "url version " MESSAGE_FIELDS},
     {"gateway",
      "",
      0,
@@ -305,8 +330,17 @@ const command commands[] = {
       "messages/ЧАТ, send/ЧАТ, image/ЧАТ, read/ЧАТ, delete/ЧАТ, block/ПОЛЬЗОВАТЕЛЬ, results/ID, "
       "state, status; и avito/gateway/ИМЯ/status. Брокер должен говорить на MQTT 5. По SIGHUP "
       "настройки читаются снова."},
-     run_gateway},
-    {"help", "[COMMAND]", 0, 1, 0, {"show this help", "показать эту справку"}, {"", ""}, run_help},
+     run_gateway,
+     NULL},
+    {"help",
+     "[COMMAND]",
+     0,
+     1,
+     0,
+     {"show this help", "показать эту справку"},
+     {"", ""},
+     run_help,
+     NULL},
     {"completion",
      "bash | zsh | fish",
      1,
@@ -314,7 +348,8 @@ const command commands[] = {
      0,
      {"print the completion of a shell", "напечатать автодополнение для оболочки"},
      {"For bash: eval \"$(avito completion bash)\"", "Для bash: eval \"$(avito completion bash)\""},
-     run_completion},
+     run_completion,
+     NULL},
 };
 
 const size_t commands_count = sizeof commands / sizeof *commands;
@@ -379,13 +414,19 @@ const char *near_command(const char *name)
     return best;
 }
 
+static bool option_applies(const command *c, int id)
+{
+    return ((c->options | common_options) & OPTION_BIT(id)) != 0 ||
+           (id == OPTION_FORMAT && c->fields != NULL);
+}
+
 static const char *near_option(const command *c, const char *name)
 {
     const char *best = NULL;
     size_t least = 3;
 
     for (int id = 0; id < OPTIONS; id++) {
-        if ((c->options | common_options) & OPTION_BIT(id)) {
+        if (option_applies(c, id)) {
             consider(name, options[id].name, &best, &least);
         }
     }
@@ -412,11 +453,6 @@ static int unknown_option(const command *c, const char *name)
     }
     fputc('\n', stderr);
     return EXIT_USAGE;
-}
-
-static bool option_applies(const command *c, int id)
-{
-    return ((c->options | common_options) & OPTION_BIT(id)) != 0;
 }
 
 /* OPTIONS where there is none. */
@@ -515,6 +551,7 @@ int read_arguments(const command *c, int argc, char **argv, arguments *out)
     bool only_words = false;
 
     memset(out, 0, sizeof *out);
+    out->command = c;
     out->words = (const char **)argv;
     for (int at = 0; at < argc; at++) {
         int status = EXIT_DONE;

@@ -65,7 +65,10 @@ extern const option_row options[OPTIONS];
 
 #define VALUES_PER_OPTION 32 /* of --item, the only one that may be given more than once */
 
+struct command;
+
 typedef struct arguments {
+    const struct command *command;
     const char *values[OPTIONS]; /* "" for an option without value; NULL: not given */
     const char *items[VALUES_PER_OPTION];
     size_t items_count;
@@ -81,6 +84,7 @@ typedef struct command {
     sentence what;         /* one line */
     sentence details;      /* what the manual page says more */
     int (*run)(const arguments *a);
+    const char *fields; /* names for --format, separated by blanks; NULL: it has no such lines */
 } command;
 
 extern const command commands[];

@@ -166,7 +166,8 @@ static bool receive(struct download *d)
 static int fail(const char *what)
 {
     fprintf(stderr,
-            say(TEXT("avito: %s: cannot be downloaded\n", "avito: %s: не удаётся скачать\n")),
+            say(TEXT("avito: %s: cannot be downloaded; check network and disk, and try again\n",
+                     "avito: %s: не удаётся скачать; проверьте сеть и диск и повторите\n")),
             what);
     return EXIT_NETWORK;
 }

@@ -8,11 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* All names that commands offer. */
-static const char *const names[] = {"id",      "chat",    "name",    "title", "text",      "time",
-                                    "updated", "created", "type",    "class", "direction", "read",
-                                    "author",  "url",     "version", "json"};
-
 static const format_field *field_of(const format_field *fields, size_t count, const char *name,
                                     size_t len)
 {
@@ -63,23 +58,29 @@ void print_format(const char *format, const format_field *fields, size_t count)
     fflush(stdout);
 }
 
-static bool is_name(const char *name, size_t len)
+static bool is_name(const char *names, const char *name, size_t len)
 {
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        if (strlen(names[i]) == len && strncmp(names[i], name, len) == 0) {
+    for (const char *at = names; *at != '\0'; at += strspn(at, " ")) {
+        const size_t size = strcspn(at, " ");
+
+        if (size == len && strncmp(at, name, len) == 0) {
             return true;
         }
+        at += size;
     }
     return false;
 }
 
-static bool refuse_format(const char *at)
+static bool refuse_format(const char *at, const char *names)
 {
     fprintf(stderr,
             say(TEXT("--format: not understood: %s\nnames:", "--format: непонятно: %s\nимена:")),
             at);
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        fprintf(stderr, " %%(%s)", names[i]);
+    for (; *names != '\0'; names += strspn(names, " ")) {
+        const size_t len = strcspn(names, " ");
+
+        fprintf(stderr, " %%(%.*s)", (int)len, names);
+        names += len;
     }
     fputc('\n', stderr);
     return false;
@@ -91,8 +92,9 @@ bool check_format(const arguments *a)
 
     for (; at != NULL && (at = strchr(at, '%')) != NULL; at = end + 1) {
         end = at[1] == '(' ? strchr(at, ')') : at[1] == '%' ? at + 1 : NULL;
-        if (end == NULL || (at[1] == '(' && !is_name(at + 2, (size_t)(end - at) - 2))) {
-            return refuse_format(at);
+        if (end == NULL ||
+            (at[1] == '(' && !is_name(a->command->fields, at + 2, (size_t)(end - at) - 2))) {
+            return refuse_format(at, a->command->fields);
         }
     }
     return true;
@@ -106,6 +108,15 @@ avito_str number_text(int64_t number)
 
     s.ptr = texts[next++ % 8];
     s.len = (size_t)snprintf(texts[(next - 1) % 8], sizeof texts[0], "%" PRId64, number);
+    return s;
+}
+
+avito_str time_text_of(int64_t unix_time)
+{
+    static char text[SHOW_TIME_SIZE];
+    avito_str s = {text, 0};
+
+    s.len = time_text(text, unix_time);
     return s;
 }
 

@@ -4,6 +4,7 @@
 #include "show.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const struct {
@@ -48,7 +49,8 @@ static const struct {
 
 static bool offers_option(const command *c, int id)
 {
-    return ((c == NULL ? common_options : c->options) & OPTION_BIT(id)) != 0;
+    return ((c == NULL ? common_options : c->options) & OPTION_BIT(id)) != 0 ||
+           (c != NULL && c->fields != NULL && id == OPTION_FORMAT);
 }
 
 /* ---- help ---- */
@@ -88,13 +90,31 @@ static void print_options(const command *c)
     }
 }
 
+/* What --format can name: "%(id) %(name)". */
+static void put_fields(const command *c, FILE *out)
+{
+    for (const char *at = c->fields; at != NULL && *at != '\0'; at += strspn(at, " ")) {
+        const size_t len = strcspn(at, " ");
+
+        fprintf(out, " %%(%.*s)", (int)len, at);
+        at += len;
+    }
+    fputc('\n', out);
+}
+
 static void print_general_help(void)
 {
     show_begin(false);
-    puts(say(TEXT("avito - chats of Avito on the command line\n\nusage: avito COMMAND [OPTION...] "
-                  "[WORD...]\n\ncommands:",
-                  "avito - чаты Авито в командной строке\n\nвызов: avito КОМАНДА [КЛЮЧ...] "
-                  "[СЛОВО...]\n\nкоманды:")));
+    show_words(stdout,
+               say(TEXT("avito - chats of Avito on the command line",
+                        "avito - чаты Авито в командной строке")),
+               0, 0);
+    putchar('\n');
+    show_words(stdout,
+               say(TEXT("usage: avito COMMAND [OPTION...] [WORD...]",
+                        "вызов: avito КОМАНДА [КЛЮЧ...] [СЛОВО...]")),
+               0, 0);
+    puts(say(TEXT("\ncommands:", "\nкоманды:")));
     for (size_t i = 0; i < commands_count; i++) {
         print_row(commands[i].name, 15, say(commands[i].what));
     }
@@ -117,9 +137,23 @@ void print_command_help(const command *c)
         putchar('\n');
         show_words(stdout, say(c->details), 0, 0);
     }
-    if (c->options != 0) {
+    if (c->options != 0 || c->fields != NULL) {
         putchar('\n');
         print_options(c);
+    }
+    if (c->fields != NULL) {
+        char *names = NULL;
+        size_t len;
+        FILE *memory = open_memstream(&names, &len);
+
+        if (memory != NULL) {
+            put_fields(c, memory);
+            fclose(memory);
+            fputs("\n--format: ", stdout);
+            names[len - 1] = '\0';
+            show_words(stdout, names, 9, 10);
+            free(names);
+        }
     }
     puts(say(TEXT("\nall commands take:", "\nу всех команд:")));
     print_options(NULL);
@@ -201,6 +235,10 @@ static void roff_command(const command *c)
         putchar('\n');
     }
     roff_options(c);
+    if (c->fields != NULL) { /* behind the option itself, which is the last of them */
+        fputs(say(TEXT(".PP\nNames for \\-\\-format:", ".PP\nИмена для \\-\\-format:")), stdout);
+        put_fields(c, stdout);
+    }
 }
 
 static const struct {
@@ -263,29 +301,42 @@ static void roff_configuration(void)
 static void roff_json(void)
 {
     roff_section(TEXT("JSON", "JSON"));
-    roff(say(TEXT("With --json each line of standard output is one object. Its names and forms are "
-                  "those of the official "
-                  "description: a chat has id, created, updated, context, users, last_message; a "
-                  "message id, author_id, "
-                  "created, type, direction, content, and chat_id where it is known. What this "
-                  "program adds stands in one "
-                  "member, avito: class (buyer, own, system, placeholder, deleted, unsupported), "
-                  "is_own, is_system, "
-                  "is_placeholder, is_cut, author_name, item_title; of a send its outcome (sent, "
-                  "not_sent, cannot_tell), beside id and chat_id. "
-                  "Names are never removed within a major version; new ones may come.",
-                  "С --json каждая строка вывода - один объект. Имена и вид полей - как в "
-                  "официальном описании: у чата "
-                  "id, created, updated, context, users, last_message; у сообщения id, author_id, "
-                  "created, type, "
-                  "direction, content и chat_id, где он известен. Добавленное этой программой "
-                  "стоит в поле avito: class "
-                  "(buyer, own, system, placeholder, deleted, unsupported), is_own, is_system, "
-                  "is_placeholder, is_cut, "
-                  "author_name, item_title; у отправки outcome (sent, not_sent, cannot_tell), "
-                  "рядом с id и chat_id. "
-                  "Внутри старшей версии "
-                  "имена не исчезают, но могут появляться новые.")));
+    roff(say(TEXT(
+        "With --json each line of standard output is one object. Its names and forms are those of "
+        "the "
+        "official description: a chat has id, created, updated, context, users, last_message; a "
+        "message id, author_id, created, type, direction, content, and chat_id where it is known; "
+        "a voice message voice_id and url; a subscription url and version; a call that has nothing "
+        "to show is {\"ok\":true}. What this program adds stands in one member, avito. "
+        "Of a message: class (buyer, own, system, placeholder, deleted, unsupported), is_own, "
+        "is_system, is_placeholder, is_cut, author_name, item_title. Of a chat: user_id, whose it "
+        "is. "
+        "Of a send, beside its id and chat_id: outcome (sent, not_sent, cannot_tell) and error; of "
+        "a "
+        "confirm with nothing to look for: in_doubt. Of a login, beside the id: account. Of a "
+        "voice "
+        "message that was saved: file. Of --dry-run: would_send (method, path, body). The last "
+        "line "
+        "of an export: export, chats, skipped, chats_beyond_reach, "
+        "chats_with_messages_beyond_reach. Names are never removed within a major version; new "
+        "ones "
+        "may come.",
+        "С --json каждая строка вывода - один объект. Имена и вид полей - как в официальном "
+        "описании: "
+        "у чата id, created, updated, context, users, last_message; у сообщения id, author_id, "
+        "created, type, direction, content и chat_id, где он известен; у голосового сообщения "
+        "voice_id и url; у подписки url и version; вызов, которому нечего показать, печатает "
+        "{\"ok\":true}. Добавленное этой программой стоит в одном поле, avito. У сообщения: class "
+        "(buyer, own, system, placeholder, deleted, unsupported), is_own, is_system, "
+        "is_placeholder, "
+        "is_cut, author_name, item_title. У чата: user_id, чей он. У отправки, рядом с id и "
+        "chat_id: "
+        "outcome (sent, not_sent, cannot_tell) и error; у confirm, которому нечего искать: "
+        "in_doubt. "
+        "У login, рядом с id: account. У сохранённого голосового сообщения: file. У --dry-run: "
+        "would_send (method, path, body). В последней строке выгрузки: export, chats, skipped, "
+        "chats_beyond_reach, chats_with_messages_beyond_reach. Внутри старшей версии имена не "
+        "исчезают, но могут появляться новые.")));
     putchar('\n');
 }
 

@@ -115,6 +115,13 @@ void json_self(FILE *out, const avito_self *self)
     json_close(out, '}');
 }
 
+void json_ok(FILE *out)
+{
+    json_open(out, NULL, '{');
+    json_bool(out, "ok", true);
+    json_close(out, '}');
+}
+
 /* Memory for the header's own writers; false: there is none. */
 static char *memory;
 static size_t size;

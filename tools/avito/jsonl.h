@@ -18,6 +18,7 @@ void json_raw(FILE *out, const char *key, const char *json); /* that is JSON alr
 
 /* The names and forms of the service; ours under "avito". `chat` of a message may be NULL. False: out of
  * memory. */
+void json_ok(FILE *out); /* {"ok":true}, as the service has it */
 bool json_chat(FILE *out, const avito_chat *chat, int64_t user_id);
 bool json_message(FILE *out, const char *key, const avito_message *message, const avito_chat *chat);
 void json_self(FILE *out, const avito_self *self);

@@ -1,5 +1,6 @@
 /* login.c - avito login: asks for the client id and secret, tries them, keeps them 0600. With --browser
  * it asks for the code, too, that another person's browser shows. */
+#include "jsonl.h"
 #include "run.h"
 #include "session.h"
 #include "show.h"
@@ -176,7 +177,16 @@ static int try_and_store(session *s)
     status = s->account.is_by_consent ? ask_consent(s)
                                       : session_status(s, avito_get_token(&s->avito.client, NULL));
     status = status == EXIT_DONE ? session_user(s) : status;
-    return status == EXIT_DONE ? write_credentials(&s->account) : status;
+    status = status == EXIT_DONE ? write_credentials(&s->account) : status;
+    if (status == EXIT_DONE && has_option(s->arguments, OPTION_JSON)) {
+        json_open(stdout, NULL, '{');
+        json_number(stdout, "id", s->user_id);
+        json_open(stdout, "avito", '{');
+        json_word(stdout, "account", s->account.name);
+        json_close(stdout, '}');
+        json_close(stdout, '}');
+    }
+    return status;
 }
 
 int run_login(const arguments *a)

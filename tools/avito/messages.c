@@ -33,6 +33,7 @@ static void print_formatted(const char *format, const avito_message *m, const av
         {"type", m->type_word},
         {"class", class_word},
         {"direction", m->direction_word},
+        {"time", time_text_of(m->created)},
         {"created", number_text(m->created)},
         {"author", number_text(m->author_id)},
     };
@@ -122,7 +123,11 @@ static int show_messages(session *s, long limit)
     memset(&query, 0, sizeof query);
     query.limit = limit < 100 ? (int)limit : 100;
     query.all_pages = limit > 100;
+    if (query.all_pages) {
+        show_progress("%s", say(TEXT("reading the chat", "читаю чат")));
+    }
     result = get_messages(s, &query, &all);
+    show_progress_end();
     if (result == AVITO_OK) {
         print_messages(s, &chat, &all, (size_t)limit);
         if (all.has_more && has_option(s->arguments, OPTION_ALL)) {

@@ -2,6 +2,7 @@
  *
  * Each message gets a key in the store before it leaves (avito_send_once()), so that a crash between the
  * request and its answer leaves a note, which `avito confirm` settles. */
+#include "format.h"
 #include "jsonl.h"
 #include "russian.h"
 #include "run.h"
@@ -11,30 +12,44 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* `id`: the message's, or NULL where it is not known. */
-static int print_outcome(session *s, int result, avito_outcome outcome, const char *id)
+/* For programs what became of it. `id`: the message's, or NULL where it is not known. */
+static void put_outcome(session *s, int result, avito_outcome outcome, const char *id)
 {
+    const char *chat = s->arguments->words[0], *word = avito_outcome_word(outcome);
+
+    id = id != NULL ? id : "";
     if (has_option(s->arguments, OPTION_JSON)) {
         json_open(stdout, NULL, '{');
-        if (id != NULL && id[0] != '\0') {
+        if (id[0] != '\0') {
             json_word(stdout, "id", id);
         }
-        json_word(stdout, "chat_id", s->arguments->words[0]);
+        json_word(stdout, "chat_id", chat);
         json_open(stdout, "avito", '{');
-        json_word(stdout, "outcome", avito_outcome_word(outcome));
+        json_word(stdout, "outcome", word);
         if (result < 0) {
             json_word(stdout, "error", avito_posix_strerror(&s->avito, result));
         }
         json_close(stdout, '}');
         json_close(stdout, '}');
+    } else if (has_option(s->arguments, OPTION_FORMAT)) {
+        const format_field fields[] = {{"id", {id, strlen(id)}},
+                                       {"chat", {chat, strlen(chat)}},
+                                       {"outcome", {word, strlen(word)}}};
+
+        print_format(s->arguments->values[OPTION_FORMAT], fields, sizeof fields / sizeof *fields);
     }
+}
+
+static int print_outcome(session *s, int result, avito_outcome outcome, const char *id)
+{
+    put_outcome(s, result, outcome, id);
     if (outcome == AVITO_CANNOT_TELL) {
         session_remark(
             s, say(TEXT("It is not known whether it was sent. Ask later: avito confirm CHAT TEXT",
                         "Неизвестно, отправлено ли. Спросите позже: avito confirm ЧАТ ТЕКСТ")));
     }
     if (outcome == AVITO_SENT) {
-        if (!has_option(s->arguments, OPTION_JSON)) {
+        if (!has_option(s->arguments, OPTION_JSON) && !has_option(s->arguments, OPTION_FORMAT)) {
             session_remark(s, say(TEXT("Sent.", "Отправлено.")));
         }
         return EXIT_DONE;
@@ -94,8 +109,10 @@ static int send_part(session *s, const char *part)
     int result;
 
     if (has_option(s->arguments, OPTION_DRY_RUN)) { /* leaves no note, too */
-        return session_dry_run(s, avito_send_message(&s->avito.client, s->user_id,
-                                                     s->arguments->words[0], part, NULL, NULL));
+        return session_dry_run(s,
+                               avito_send_message(&s->avito.client, s->user_id,
+                                                  s->arguments->words[0], part, NULL, NULL),
+                               true);
     }
     make_key(key, sizeof key);
     result = avito_send_once(&s->avito.client, &s->avito.store, s->user_id, s->arguments->words[0],
@@ -161,7 +178,7 @@ static int send_image(session *s, avito_image_file *image)
                                 &uploaded);
     show_progress_end();
     if (result == AVITO_OK && has_option(s->arguments, OPTION_DRY_RUN)) {
-        return session_dry_run(s, result);
+        return session_dry_run(s, result, true);
     }
     return result == AVITO_OK ? send_uploaded(s, uploaded.image_id.ptr) : session_status(s, result);
 }
@@ -206,7 +223,7 @@ int run_send(const arguments *a)
     const char *text = has_text ? text_argument(a, 1) : NULL;
     int status;
 
-    if (has_text && (text == NULL || !check_text(a, text))) {
+    if (!check_format(a) || (has_text && (text == NULL || !check_text(a, text)))) {
         return EXIT_USAGE;
     }
     show_begin(has_option(a, OPTION_QUIET));
@@ -263,6 +280,7 @@ static int look_for(session *s, const avito_store_send *send, bool noted)
         return print_outcome(s, AVITO_OK, outcome, found.id.ptr);
     }
     if (outcome == AVITO_NOT_SENT) {
+        put_outcome(s, AVITO_OK, outcome, NULL);
         session_remark(s, say(TEXT("It is not in the chat.", "В чате его нет.")));
         return EXIT_REFUSED;
     }
@@ -281,6 +299,14 @@ static int confirm(session *s, const char *text)
         return session_status(s, result);
     }
     if (!search.any && text == NULL) {
+        if (has_option(s->arguments, OPTION_JSON)) {
+            json_open(stdout, NULL, '{');
+            json_word(stdout, "chat_id", search.chat);
+            json_open(stdout, "avito", '{');
+            json_bool(stdout, "in_doubt", false);
+            json_close(stdout, '}');
+            json_close(stdout, '}');
+        }
         session_remark(s, say(TEXT("No send into this chat is in doubt.",
                                    "В этот чат нет отправок под вопросом.")));
         return EXIT_DONE;
@@ -298,7 +324,7 @@ int run_confirm(const arguments *a)
     const char *text = a->words_count > 1 ? text_argument(a, 1) : NULL;
     int status;
 
-    if (a->words_count > 1 && text == NULL) {
+    if (!check_format(a) || (a->words_count > 1 && text == NULL)) {
         return EXIT_USAGE;
     }
     show_begin(has_option(a, OPTION_QUIET));

@@ -1,5 +1,6 @@
 /* session.c - see session.h. */
 #include "session.h"
+#include "jsonl.h"
 #include "russian.h"
 #include "show.h"
 
@@ -208,11 +209,41 @@ int session_status(session *s, int result)
     return status_of(result, AVITO_NOT_SENT);
 }
 
-int session_dry_run(session *s, int result)
+/* {"avito":{"would_send":{"method":"POST","path":"/...","body":"..."}}}; `request` is cut at its blanks. */
+static void json_would_send(char *request, bool with_body)
+{
+    char *body = strchr(request, '\n');
+    char *path = strchr(request, ' ');
+
+    if (body != NULL) {
+        *body++ = '\0';
+    }
+    if (path != NULL) {
+        *path++ = '\0';
+    }
+    json_open(stdout, NULL, '{');
+    json_open(stdout, "avito", '{');
+    json_open(stdout, "would_send", '{');
+    json_word(stdout, "method", request);
+    json_word(stdout, "path", path != NULL ? path : "");
+    if (body != NULL && body[0] != '\0' && with_body) {
+        json_word(stdout, "body", body);
+    }
+    json_close(stdout, '}');
+    json_close(stdout, '}');
+    json_close(stdout, '}');
+}
+
+int session_dry_run(session *s, int result, bool with_body)
 {
     const avito_str request = {would_send, strlen(would_send)};
 
-    if (result == AVITO_OK) {
+    if (result == AVITO_OK && has_option(s->arguments, OPTION_JSON)) {
+        json_would_send(would_send, with_body);
+    } else if (result == AVITO_OK && !with_body) {
+        session_remark(
+            s, say(TEXT("Dry run: nothing was changed.", "Пробный запуск: ничего не изменено.")));
+    } else if (result == AVITO_OK) {
         session_remark(s, say(TEXT("Dry run: nothing was sent. It would be:",
                                    "Пробный запуск: ничего не отправлено. Было бы отправлено:")));
         show_paragraph(stdout, request, 0);

@@ -41,8 +41,8 @@ int session_connect(session *s, enum session_use use);
 int session_status(session *s, int result);
 enum exit_status status_of(int result, avito_outcome outcome);
 
-/* After a call with --dry-run: says what would have been sent. */
-int session_dry_run(session *s, int result);
+/* After a call with --dry-run: says what would have been sent; without the body where that is a secret. */
+int session_dry_run(session *s, int result, bool with_body);
 
 /* Whose account it is. Asks once. EXIT_DONE, or a status after saying why. */
 int session_user(session *s);

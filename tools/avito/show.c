@@ -231,20 +231,27 @@ void show_style(FILE *out, enum show_style style)
     }
 }
 
-size_t show_time(FILE *out, int64_t unix_time)
+size_t time_text(char text[SHOW_TIME_SIZE], int64_t unix_time)
 {
     const time_t then = (time_t)unix_time, now = time(NULL);
     struct tm a, b;
-    char text[32];
 
     if (localtime_r(&then, &a) == NULL || localtime_r(&now, &b) == NULL) {
-        fputs("?", out);
+        strcpy(text, "?");
         return 1;
     }
-    strftime(text, sizeof text,
-             a.tm_year == b.tm_year && a.tm_yday == b.tm_yday ? "%H:%M" : "%Y-%m-%d %H:%M", &a);
+    return strftime(text, SHOW_TIME_SIZE,
+                    a.tm_year == b.tm_year && a.tm_yday == b.tm_yday ? "%H:%M" : "%Y-%m-%d %H:%M",
+                    &a);
+}
+
+size_t show_time(FILE *out, int64_t unix_time)
+{
+    char text[SHOW_TIME_SIZE];
+    const size_t len = time_text(text, unix_time);
+
     fputs(text, out);
-    return strlen(text);
+    return len;
 }
 
 void show_progress(const char *format, ...)

@@ -1,5 +1,6 @@
 /* voice.c - avito voice: where voice messages can be heard, or the files themselves. */
 #include "download.h"
+#include "format.h"
 #include "jsonl.h"
 #include "run.h"
 #include "session.h"
@@ -8,10 +9,37 @@
 #include <string.h>
 #include <sys/stat.h>
 
+/* Where it can be heard: the URL, or the file that was saved. */
+static int print_voice(const session *s, const avito_voice_file *file, const char *path)
+{
+    const avito_str saved = {path, path != NULL ? strlen(path) : 0};
+
+    if (has_option(s->arguments, OPTION_JSON)) {
+        json_open(stdout, NULL, '{');
+        json_text(stdout, "voice_id", file->voice_id);
+        json_text(stdout, "url", file->url);
+        if (path != NULL) {
+            json_open(stdout, "avito", '{');
+            json_text(stdout, "file", saved);
+            json_close(stdout, '}');
+        }
+        json_close(stdout, '}');
+    } else if (has_option(s->arguments, OPTION_FORMAT)) {
+        const format_field fields[] = {{"id", file->voice_id}, {"url", file->url}};
+
+        print_format(s->arguments->values[OPTION_FORMAT], fields, sizeof fields / sizeof *fields);
+    } else {
+        show_text(stdout, path != NULL ? saved : file->url, SIZE_MAX);
+        fputc('\n', stdout);
+    }
+    return EXIT_DONE;
+}
+
 /* A file name of the id alone: what a stranger sends must not choose a path. */
 static int save_voice(session *s, const avito_voice_file *file)
 {
     char path[4096];
+    int status;
 
     if (file->voice_id.len == 0 ||
         strspn(file->voice_id.ptr, "0123456789abcdefABCDEF-_") != file->voice_id.len) {
@@ -21,7 +49,8 @@ static int save_voice(session *s, const avito_voice_file *file)
         return EXIT_ANSWER;
     }
     snprintf(path, sizeof path, "%s/%s.mp4", s->arguments->values[OPTION_SAVE], file->voice_id.ptr);
-    return download(s, file->url.ptr, path);
+    status = download(s, file->url.ptr, path);
+    return status == EXIT_DONE ? print_voice(s, file, path) : status;
 }
 
 static int show_voice(session *s, const avito_voice_file *file)
@@ -29,16 +58,7 @@ static int show_voice(session *s, const avito_voice_file *file)
     if (has_option(s->arguments, OPTION_SAVE)) {
         return save_voice(s, file);
     }
-    if (has_option(s->arguments, OPTION_JSON)) {
-        json_open(stdout, NULL, '{');
-        json_text(stdout, "voice_id", file->voice_id);
-        json_text(stdout, "url", file->url);
-        json_close(stdout, '}');
-    } else {
-        show_text(stdout, file->url, SIZE_MAX);
-        fputc('\n', stdout);
-    }
-    return EXIT_DONE;
+    return print_voice(s, file, NULL);
 }
 
 static int get_voices(session *s)
@@ -63,6 +83,9 @@ int run_voice(const arguments *a)
     session *s = &the_session;
     int status;
 
+    if (!check_format(a)) {
+        return EXIT_USAGE;
+    }
     if (has_option(a, OPTION_SAVE)) {
         mkdir(a->values[OPTION_SAVE], 0777);
     }

@@ -1,4 +1,5 @@
 /* webhook.c - avito webhook: where notifications go. The path of the URL is a secret. */
+#include "format.h"
 #include "jsonl.h"
 #include "run.h"
 #include "serve.h"
@@ -30,6 +31,12 @@ static int list_webhooks(session *s)
             json_text(stdout, "url", all.items[i].url);
             json_text(stdout, "version", all.items[i].version);
             json_close(stdout, '}');
+        } else if (has_option(s->arguments, OPTION_FORMAT)) {
+            const format_field fields[] = {{"url", all.items[i].url},
+                                           {"version", all.items[i].version}};
+
+            print_format(s->arguments->values[OPTION_FORMAT], fields,
+                         sizeof fields / sizeof *fields);
         } else {
             show_masked(all.items[i].url.ptr);
         }
@@ -90,11 +97,13 @@ static int change(session *s, const char *url, int (*call)(avito_client *client,
 {
     const int result = call(&s->avito.client, url);
 
-    if (result == AVITO_OK) { /* the request of --dry-run would show the path */
-        session_remark(s, has_option(s->arguments, OPTION_DRY_RUN)
-                              ? say(TEXT("Dry run: nothing was changed.",
-                                         "Пробный запуск: ничего не изменено."))
-                              : say(done));
+    if (has_option(s->arguments, OPTION_DRY_RUN)) { /* its body is the secret path */
+        return session_dry_run(s, result, false);
+    }
+    if (result == AVITO_OK && has_option(s->arguments, OPTION_JSON)) {
+        json_ok(stdout);
+    } else if (result == AVITO_OK) {
+        session_remark(s, say(done));
     }
     return session_status(s, result);
 }
@@ -117,6 +126,9 @@ int run_webhook(const arguments *a)
     const char *url = NULL;
     int status;
 
+    if (!check_format(a)) {
+        return EXIT_USAGE;
+    }
     if (strcmp(what, "serve") == 0) {
         return serve_webhook(a, has_option(a, OPTION_PATH_FILE) ? read_path(a) : NULL);
     }
