@@ -6264,7 +6264,7 @@ static bool avitoi_token_is_legal(avito_str s)
 }
 
 struct avitoi_token_store {
-    int (*load)(avito_account *a);
+    int (*load)(avito_client *c);
     bool (*load_newer)(avito_account *a, uint32_t margin);
     int (*save)(avito_client *c, const avito_token *token); /* the hook */
     avitoi_call_result (*again)(avito_client *c);
@@ -6427,7 +6427,7 @@ static int avitoi_token_look(avito_client *c, bool asks_token)
     const uint32_t margin = avitoi_token_margin(a);
     int rc = AVITO_OK;
     if (a->priv.epoch == 0 && (c->priv.call->flags & AVITOI_ENDPOINT_CODE) == 0) {
-        rc = a->o.priv.store->load(a);
+        rc = a->o.priv.store->load(c);
     }
     if (rc >= 0 && a->priv.epoch != 0 && !asks_token && !a->priv.unsaved && !c->priv.fetched &&
         avitoi_token_left(a) <= margin) {
@@ -6516,6 +6516,14 @@ static bool avitoi_token_copy(avito_str *s, char **at, size_t *room)
     return true;
 }
 
+/* A token is too long for its place. */
+static int avitoi_token_no_room(avito_client *c, const avito_token *token)
+{
+    const size_t access = token->access_token.len, refresh = token->refresh_token.len;
+    c->error.needed = access > refresh ? access : refresh;
+    return AVITO_ERR_TOKEN_ROOM;
+}
+
 /* The answer to a refresh brought no refresh token: the old one stays in use. */
 static avitoi_call_result avitoi_token_goes_on(avito_client *c)
 {
@@ -6527,8 +6535,7 @@ static avitoi_call_result avitoi_token_goes_on(avito_client *c)
     if (refresh->ptr == NULL) {
         *refresh = avitoi_text_of(c->account->priv.refresh);
         if (!avitoi_token_copy(refresh, &at, &room)) {
-            c->error.needed = refresh->len;
-            return AVITO_ERR_TOKEN_ROOM;
+            return avitoi_token_no_room(c, &answer->token);
         }
     }
     return AVITO_OK;
@@ -12093,8 +12100,9 @@ static int avitoi_token_store_ask(avito_account *a, avito_token *token)
 }
 
 /* Asks the application for a stored token, until it has answered. */
-static int avitoi_token_store_load(avito_account *a)
+static int avitoi_token_store_load(avito_client *c)
 {
+    avito_account *a = c->account;
     avito_token token;
     size_t room;
     char *at = avitoi_token_room(a, &room);
@@ -12111,7 +12119,7 @@ static int avitoi_token_store_load(avito_account *a)
     }
     if (!avitoi_token_copy(&token.access_token, &at, &room) ||
         !avitoi_token_copy(&token.refresh_token, &at, &room)) {
-        return AVITO_ERR_TOKEN_ROOM;
+        return avitoi_token_no_room(c, &token);
     }
     if (!avitoi_token_is_legal(token.access_token)) {
         return AVITO_ERR_HOOK;

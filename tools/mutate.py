@@ -10,11 +10,12 @@
 
 A change is one of: a comparison turned, a bound moved, and/or exchanged, a sign exchanged, a number one
 larger, a negation dropped, a statement dropped. Each mutant meets, until one test fails: the programs that
-test its room (tests/README.md), all programs of `make check`, and some seeds of the simulated world, without
-sanitizers; what survives meets them all again under the sanitizers. A mutant that compiles to the same code as the original is no change,
-and is not counted.
+test its room (tests/README.md), all programs of `make check` and some seeds of the simulated world, without
+sanitizers, then its room's programs under them. A mutant that compiles to the same code as the original is
+no change, and is not counted.
 
-build/mutate/1 and 2 are the copies, build/mutate/results.jsonl is what is known.
+build/mutate/1 and 2 are the copies, 1s and 2s those with sanitizers, build/mutate/results.jsonl is what is
+known.
 """
 import argparse
 import hashlib
@@ -27,6 +28,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import csource  # noqa: E402
@@ -39,8 +41,8 @@ RESULTS = os.path.join(PLACE, "results.jsonl")
 LIST = os.path.join(TOP, "tools", "mutate.txt")
 LEAST = 97.0
 WORLD = ["build/world.san", "--seeds", "100"]
-SECONDS = 60  # of one program, which takes some ten at most: a mutant that hangs is noticed
-PLAIN = ["SANITIZE=-O0", "CFLAGS_SAN=-std=c99 -g -O0 -w"]
+PATIENCE = 10.0  # what a program may take at least, in seconds, and at most as many times as without a change
+PLAIN = ["SANITIZE=-O0", "CFLAGS_SAN=-std=c99 -O0 -w"]
 SANITIZED = ["WARN=-w"]
 
 # What is looked for in code whose comments, strings and directives are blank, and what takes its place.
@@ -141,57 +143,83 @@ def object_code(tree):
     return hashlib.sha256(code).hexdigest()
 
 
-class Worker(threading.Thread):
-    def __init__(self, number, work, text, programs, known):
-        super().__init__(daemon=True)
-        self.tree = os.path.join(PLACE, str(number))
-        self.work, self.text, self.programs, self.known = work, text, programs, known
-        self.tests = room_tests()
-        self.rooms = rooms_of_lines(text)
-        self.same = None
+class Copy:
+    """One copy of the project, built in one way."""
+
+    def __init__(self, name, text, flags):
+        self.tree = os.path.join(PLACE, name)
+        self.text, self.flags = text, flags
+        self.seconds = {}
 
     def write(self, text):
         with open(os.path.join(self.tree, HEADER), "w", encoding="utf-8") as file:
             file.write(text)
 
-    def order(self, mutant):
-        first = [f"build/tests/{name}" for name in self.tests.get(self.rooms[mutant.line], [])]
-        return first + [name for name in self.programs if name not in first]
+    def build(self, program):
+        return make(self.tree, self.flags, program) == 0
 
-    def noticed(self, mutant, flags):
-        """Returns who noticed it, or None."""
-        for program in self.order(mutant):
-            if make(self.tree, flags, program):
+    def holds(self, program):
+        begun = time.monotonic()
+        limit = PATIENCE * (1.0 + self.seconds[program]) if program in self.seconds else 600
+        good = run(WORLD if program == WORLD[0] else [program], self.tree, limit) == 0
+        self.seconds.setdefault(program, time.monotonic() - begun)
+        return good
+
+    def prepare(self, programs):
+        """Builds them without a change, and sees how long each takes."""
+        for program in programs:
+            if program not in self.seconds:
+                self.write(self.text)
+                if not self.build(program) or not self.holds(program):
+                    sys.exit(f"mutate.py: {program} fails in {self.tree} without any change")
+
+    def noticed(self, text, programs):
+        """Returns who noticed that the header's text is `text`, or None."""
+        self.prepare(programs)
+        self.write(text)
+        for program in programs:
+            if not self.build(program):
                 return "the compiler, for " + program
-            if run(WORLD if program == WORLD[0] else [program], self.tree, SECONDS):
+            if not self.holds(program):
                 return program
         return None
 
+
+class Worker(threading.Thread):
+    def __init__(self, number, work, text, known):
+        super().__init__(daemon=True)
+        self.work, self.text, self.known = work, text, known
+        copy_tree(TOP, os.path.join(PLACE, str(number)))
+        self.plain = Copy(str(number), text, PLAIN)
+        self.sanitized = Copy(f"{number}s", text, SANITIZED)
+        self.plain.write(text)
+        self.programs = checked(self.plain.tree)
+        self.tests = room_tests()
+        self.rooms = rooms_of_lines(text)
+        self.same = object_code(self.plain.tree)
+
     def judge(self, mutant):
-        self.write(apply(self.text, mutant))
-        killer = self.noticed(mutant, PLAIN)
+        text = apply(self.text, mutant)
+        first = [f"build/tests/{name}" for name in self.tests.get(self.rooms[mutant.line], [])]
+        first.sort(key=lambda name: self.plain.seconds.get(name, 0))
+        killer = self.plain.noticed(text, first)
         if killer:
             return killer
-        if object_code(self.tree) == self.same:
+        if object_code(self.plain.tree) == self.same:
             return "equal"
-        for name in ("lib", "obj", "tests"):
-            shutil.rmtree(os.path.join(self.tree, "build", name), ignore_errors=True)
-        killer = self.noticed(mutant, SANITIZED)
-        for name in ("lib", "obj", "tests"):
-            shutil.rmtree(os.path.join(self.tree, "build", name), ignore_errors=True)
-        return killer or "survived"
+        killer = self.plain.noticed(text, [name for name in self.programs if name not in first])
+        if killer or not first:
+            return killer or "survived"
+        copy_tree(TOP, self.sanitized.tree)
+        return self.sanitized.noticed(text, first) or "survived"
 
     def run(self):
-        self.write(self.text)
-        self.same = object_code(self.tree)
         while True:
             try:
                 mutant = self.work.get_nowait()
             except queue.Empty:
                 return
-            verdict = self.judge(mutant)
-            self.known.add(mutant.key(self.text), mutant.kind, verdict)
-            self.write(self.text)
+            self.known.add(mutant.key(self.text), mutant.kind, self.judge(mutant))
 
 
 class Known:
@@ -259,17 +287,10 @@ def table(drawn, known, text):
     return 1 if wrong or percent < LEAST else 0
 
 
-def prepare(number):
-    tree = os.path.join(PLACE, str(number))
-    copy_tree(TOP, tree)
-    if make(tree, PLAIN, "mutate-programs"):
-        sys.exit(f"mutate.py: the tests do not build in {tree}")
+def checked(tree):
+    """What every mutant meets beside the tests of its room."""
     listed = subprocess.run(["make", "-s", "mutate-list"], cwd=tree, check=True, capture_output=True, text=True)
-    programs = listed.stdout.split()
-    for program in programs:
-        if run(WORLD if program == WORLD[0] else [program], tree, SECONDS):
-            sys.exit(f"mutate.py: {program} fails without any change")
-    return programs
+    return listed.stdout.split()
 
 
 def main():
@@ -278,6 +299,7 @@ def main():
     parser.add_argument("--mutants", type=int, default=300)
     parser.add_argument("--only", metavar="FUNCTION")
     parser.add_argument("--show", action="store_true")
+    parser.add_argument("--jobs", type=int, default=2)
     arguments = parser.parse_args()
     os.makedirs(PLACE, exist_ok=True)
     with open(os.path.join(TOP, HEADER), encoding="utf-8") as file:
@@ -293,9 +315,7 @@ def main():
             if mutant.key(text) not in known.verdicts:
                 work.put(mutant)
         print(f"{len(every)} places, {len(drawn)} drawn, {work.qsize()} to go")
-        workers = []
-        for number in (1, 2):
-            workers.append(Worker(number, work, text, prepare(number), known))
+        workers = [Worker(number, work, text, known) for number in range(1, arguments.jobs + 1)]
         for worker in workers:
             worker.start()
         for worker in workers:

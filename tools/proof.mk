@@ -16,12 +16,11 @@ coverage-list:
 # build/mutate/1 and 2: copies whose header has one small fault each.
 MUTANTS     ?= 300
 MUTATE_SEED ?= 1
-.PHONY: mutate mutate-programs mutate-list
+.PHONY: mutate mutate-list
 mutate: ## small faults in the implementation, one at a time: do the tests notice? (goes on where it stopped)
 	@sh tools/need.sh $(sort $(CHECK_PACKAGES) libssl-dev)
 	@$(PYTHON) tools/long_runs.py mutate $(PYTHON) tools/mutate.py --seed $(MUTATE_SEED) --mutants $(MUTANTS)
-# In a copy: what is built before, and what every mutant meets beside the tests of its room.
-MUTATE_PROGRAMS = $(UNIT_TESTS) $(API_TESTS) build/world.san
-mutate-programs: $(MUTATE_PROGRAMS) $(TLS_TESTS) $(TINY_PROGRAMS)
+# What every mutant meets beside the tests of its room.
+MUTATE_PROGRAMS = $(API_TESTS) build/world.san $(UNIT_TESTS)
 mutate-list:
 	@echo $(MUTATE_PROGRAMS)

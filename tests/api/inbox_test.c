@@ -777,6 +777,12 @@ static void test_empty_page(void **state)
     service.fault = only_the_first_page;
     assert_string_equal(poll_of(d), later);
     assert_int_equal(d->errors, 1);
+    for (int round = 0; round < 3;
+         round++) { /* the chats, and two pages that are read eight times again */
+        service.faults = 0;
+        assert_polls(d, 1, "");
+        assert_int_equal(service.faults, 1 + 2 * 9);
+    }
     service.faults = 0;
     assert_polls(d, 10, "");
     assert_in_range(service.faults, 10, 300);
@@ -1225,6 +1231,46 @@ static void test_offer_of_another_account(void **state)
     assert_int_equal(avito_inbox_offer(&d->inbox, &m), AVITO_ERR_ARGUMENT);
     m.user_id = d->options.user_id;
     assert_int_equal(avito_inbox_offer(&d->inbox, &m), AVITO_OK);
+    avito_client_close(&d->client);
+}
+
+/* Until the start is stored nobody knows what is old: what is offered then has to wait. */
+static void test_offer_before_the_start(void **state)
+{
+    static const avito_inbox_start starts[] = {AVITO_START_NOW, AVITO_START_UNREAD};
+    (void)state;
+    for (size_t i = 0; i < sizeof starts / sizeof starts[0]; i++) {
+        struct device *d = device_of(20, starts[i]);
+        avito_message m;
+        memset(&m, 0, sizeof m);
+        m.id.ptr = "a2";
+        m.id.len = 2;
+        m.created = T + 1000;
+        write_message("a", "a1", 1);
+        assert_int_equal(avito_inbox_offer(&d->inbox, &m), AVITO_ERR_BUSY);
+        d->save_result = -7;
+        assert_polls(d, 2, "");
+        assert_int_equal(avito_inbox_offer(&d->inbox, &m), AVITO_ERR_BUSY);
+        d->save_result = AVITO_OK;
+        assert_within(d, 4, starts[i] == AVITO_START_NOW ? "" : "a1 ");
+        assert_polls(d, 2, "");
+        assert_int_equal(avito_inbox_offer(&d->inbox, &m), AVITO_OK);
+        assert_int_equal(avito_inbox_accept(&d->inbox), AVITO_OK);
+        avito_client_close(&d->client);
+    }
+}
+
+/* The low half of what is compared of this id is 0, which elsewhere stands for none. */
+static void test_an_id_whose_hash_ends_in_zeros(void **state)
+{
+    struct device *d = device_of(20, AVITO_START_SINCE);
+    (void)state;
+    assert_polls(d, 1, "");
+    write_message("a", "a1", 1);
+    write_message("a", "4mja8nm", 2);
+    write_message("a", "a3", 3);
+    assert_string_equal(poll_of(d), "a1 4mja8nm a3 ");
+    assert_polls(d, 3, "");
     avito_client_close(&d->client);
 }
 
@@ -2217,6 +2263,8 @@ int main(void)
         cmocka_unit_test(test_rows_without_time_or_id),
         cmocka_unit_test(test_message_without_a_time),
         cmocka_unit_test(test_offer_of_another_account),
+        cmocka_unit_test(test_offer_before_the_start),
+        cmocka_unit_test(test_an_id_whose_hash_ends_in_zeros),
         cmocka_unit_test(test_turns),
         cmocka_unit_test(test_waiting_lane_and_an_endless_supply),
         cmocka_unit_test(test_turn_at_any_step),

@@ -70,6 +70,13 @@ static const struct row good[] = {
     {OK "Connection: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n" LEN "\r\n" BODY,
      AVITO_OK, CLOSED, false},
     {OK "Connection: keep-alive, Upgrade\r\n" LEN "\r\n" BODY, AVITO_OK, KEPT, false},
+    /* 32 bytes of a value are kept, no more */
+    {OK "Connection: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n" LEN "\r\n" BODY, AVITO_OK, KEPT, false},
+    {OK "Connection: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n" LEN "\r\n" BODY, AVITO_OK, CLOSED,
+     false},
+    {OK "Connection: aaaaaaaaaaaaaaaaaaaaaaaaa, close\r\n" LEN "\r\n" BODY, AVITO_OK, CLOSED,
+     false},
+    {OK "Content-Length: 00000000000000000000000000000008\r\n\r\n" BODY, AVITO_OK, KEPT, false},
     /* HTTP/1.0 has no chunks: whoever sends them may not know where the answer ends */
     {"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n8\r\n" BODY
      "\r\n0\r\n\r\n",
@@ -453,6 +460,23 @@ static void test_retry_after(void **state)
          0},
         {"Date: Mon, 11 Aug 2025 12:00:00 GMT\r\nRetry-After: Mon, 11 Aug 2025 12.01.30 GMT\r\n",
          0},
+        /* the years that a date may have, and their leap days */
+        {"Date: Wed, 31 Dec 1969 23:58:00 GMT\r\nRetry-After: Wed, 31 Dec 1969 23:59:00 GMT\r\n",
+         0},
+        {"Date: Thu, 01 Jan 1970 00:00:01 GMT\r\nRetry-After: Thu, 01 Jan 1970 00:01:01 GMT\r\n",
+         60},
+        {"Date: Thu, 31 Dec 2105 23:59:00 GMT\r\nRetry-After: Thu, 31 Dec 2105 23:59:59 GMT\r\n",
+         59},
+        {"Date: Fri, 01 Jan 2106 00:00:00 GMT\r\nRetry-After: Fri, 01 Jan 2106 00:01:00 GMT\r\n",
+         0},
+        {"Date: Sun, 28 Feb 2100 23:59:00 GMT\r\nRetry-After: Mon, 01 Mar 2100 00:00:00 GMT\r\n",
+         60},
+        {"Date: Wed, 29 Feb 2096 23:59:00 GMT\r\nRetry-After: Thu, 01 Mar 2096 00:00:00 GMT\r\n",
+         60},
+        {"Date: Fri, 31 Dec 2100 23:59:00 GMT\r\nRetry-After: Sat, 01 Jan 2101 00:00:00 GMT\r\n",
+         60},
+        /* the next header begins anew */
+        {"Retry-After: 5\r\nConnection: close\r\n", 5},
         {"", 0},
     };
 

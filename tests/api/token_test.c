@@ -229,7 +229,7 @@ static void test_a_refresh_token_that_another_program_has_spent(void **state)
 /* A life shorter than the margin must not end in fetching for ever. */
 static void test_short_lives(void **state)
 {
-    static const int lives[] = {1, 2, 60, 299, 300, 301};
+    static const int lives[] = {0, 1, 2, 60, 299, 300, 301}; /* 0 says nothing: a day */
 
     (void)state;
     for (size_t i = 0; i < sizeof lives / sizeof lives[0]; i++) {
@@ -323,6 +323,23 @@ static void test_second_refusal_is_the_callers(void **state)
     ask_self(&l.script, "first-token-000000", 401, "{}"); /* and it does not fetch one per call */
     expect(&l, AVITO_ERR_FORBIDDEN);
     assert_string_equal(avito_last_error(&l.client)->text, "access token expired");
+    expect(&l, AVITO_ERR_UNAUTHORIZED);
+    all_played(&l);
+}
+
+/* Not even where the second refusal comes so late that the token had its minute: one renewal per call. */
+static void test_second_refusal_that_comes_late(void **state)
+{
+    struct lane l;
+
+    (void)state;
+    begin(&l, false);
+    l.options.idle_timeout_ms = l.options.total_timeout_ms = 36000000;
+    lane_again(&l, 512);
+    l.clock.ms_per_call = 61000;
+    ask_self(&l.script, LANE_TOKEN, 401, "{}");
+    fetch(&l.script, 200, T1);
+    ask_self(&l.script, "first-token-000000", 401, "{}");
     expect(&l, AVITO_ERR_UNAUTHORIZED);
     all_played(&l);
 }
@@ -470,6 +487,51 @@ static void test_refresh_answer_without_refresh_token(void **state)
     all_played(&l);
 }
 
+/* The old one needs room beside the new access token: the error says how much would do. */
+static void test_carried_refresh_token_without_room(void **state)
+{
+    static const size_t lengths[][2] = {{15, 60}, {60, 15}, {40, 40}}; /* access, refresh */
+
+    (void)state;
+    for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++) {
+        size_t needed = 0, worked = 0;
+        for (size_t cap = AVITO_TOKENS_SIZE(1); worked == 0; cap += 2) {
+            struct guard tokens = guard_end(cap);
+            char answer[120], access[64], refresh_token[64];
+            struct lane l;
+            avito_token token;
+            int rc;
+            assert_true(cap < AVITO_TOKENS_SIZE(100));
+            memset(access, 'a', sizeof access);
+            access[lengths[i][0]] = '\0';
+            memset(refresh_token, 'r', sizeof refresh_token);
+            refresh_token[lengths[i][1]] = '\0';
+            (void)snprintf(answer, sizeof answer, "{\"access_token\":\"%s\"}", access);
+            lane_init(&l, 512);
+            l.account_options.tokens = tokens.data;
+            l.account_options.tokens_cap = cap;
+            l.stored_access.ptr = "old";
+            l.stored_access.len = 3;
+            l.stored_refresh = refresh_token;
+            lane_exchange(&l, 200, answer, strlen(answer));
+            lane_again(&l, 512);
+            rc = lane_run(&l, avito_refresh_token(&l.client, &token));
+            if (rc == AVITO_OK) {
+                worked = cap;
+                assert_string_equal(token.access_token.ptr, access);
+                assert_string_equal(token.refresh_token.ptr, refresh_token);
+            } else {
+                assert_int_equal(rc, AVITO_ERR_TOKEN_ROOM);
+                needed = avito_last_error(&l.client)->needed;
+                assert_true(AVITO_TOKENS_SIZE(needed) > cap);
+            }
+            lane_free(&l);
+            guard_free(&tokens);
+        }
+        assert_true(needed > 0 && AVITO_TOKENS_SIZE(needed) >= worked);
+    }
+}
+
 /* The pair is saved before it is used. If that fails it waits: the old refresh token is spent, so the
  * new one is handed over again before anything else, by whatever call comes. */
 static void test_save_that_fails(void **state)
@@ -572,6 +634,90 @@ static void test_load_that_fails(void **state)
     expect(&l, AVITO_OK);
     assert_int_equal(l.loads, 4);
     assert_int_equal(l.saves, 0);
+    all_played(&l);
+}
+
+/* A stored pair that is longer than its place: the error says what would do. */
+static void test_load_without_room(void **state)
+{
+    static const struct {
+        size_t access, refresh, needed; /* needed 0: it fits */
+    } rows[] = {{85, 0, 0}, {86, 0, 86}, {40, 44, 0}, {40, 45, 45}, {45, 40, 45}, {200, 10, 200}};
+    char access[256], refresh_token[256];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct guard tokens = guard_end(AVITO_TOKENS_SIZE(10)); /* two halves of 86 */
+        struct lane l;
+        lane_init(&l, 512);
+        l.account_options.tokens = tokens.data;
+        l.account_options.tokens_cap = AVITO_TOKENS_SIZE(10);
+        lane_again(&l, 512);
+        memset(access, 'a', sizeof access);
+        access[rows[i].access] = '\0';
+        memset(refresh_token, 'r', sizeof refresh_token);
+        refresh_token[rows[i].refresh] = '\0';
+        l.stored_access.ptr = access;
+        l.stored_access.len = rows[i].access;
+        l.stored_refresh = rows[i].refresh > 0 ? refresh_token : NULL;
+        if (rows[i].needed == 0) {
+            script_connect(&l.script);
+            ask_self(&l.script, access, 200, ME);
+        }
+        expect(&l, rows[i].needed == 0 ? AVITO_OK : AVITO_ERR_TOKEN_ROOM);
+        assert_int_equal(avito_last_error(&l.client)->needed, rows[i].needed);
+        all_played(&l);
+        guard_free(&tokens);
+    }
+}
+
+/* Either hook goes without the other. */
+static void test_one_hook_of_the_store(void **state)
+{
+    (void)state;
+    for (int saves = 0; saves < 2; saves++) {
+        struct lane l;
+        begin(&l, !saves);
+        if (saves) {
+            l.account_options.load_token = NULL;
+        } else {
+            l.account_options.save_token = NULL;
+        }
+        l.options.keep_alive_ms = UINT32_MAX;
+        lane_again(&l, 512);
+        fetch(&l.script, 200, T1);
+        ask_self(&l.script, "first-token-000000", 200, ME);
+        fetch(&l.script, 200, T2);
+        ask_self(&l.script, "second-token-11111", 200, ME);
+        expect(&l, AVITO_OK);
+        clock_advance(&l.clock, 86300u * 1000u);
+        expect(&l, AVITO_OK);
+        assert_int_equal(l.saves, saves ? 2 : 0);
+        assert_int_equal(l.loads, saves ? 0 : 2);
+        all_played(&l);
+    }
+}
+
+/* Without a wall clock nobody can tell which of two tokens is newer. */
+static void test_load_without_a_wall_clock(void **state)
+{
+    struct lane l;
+
+    (void)state;
+    begin(&l, false);
+    l.account_options.unix_time = NULL;
+    l.options.keep_alive_ms = UINT32_MAX;
+    lane_again(&l, 512);
+    ask_self(&l.script, LANE_TOKEN, 200, ME);
+    fetch(&l.script, 200, T2);
+    ask_self(&l.script, "second-token-11111", 200, ME);
+    expect(&l, AVITO_OK);
+    l.stored_access.ptr = "of-another-program";
+    l.stored_access.len = strlen(l.stored_access.ptr);
+    l.stored_expires = INT64_MAX;
+    clock_advance(&l.clock, 86300u * 1000u);
+    expect(&l, AVITO_OK);
+    assert_int_equal(l.loads, 1);
     all_played(&l);
 }
 
@@ -1573,16 +1719,21 @@ int main(void)
         cmocka_unit_test(test_renewed_once_when_refused),
         cmocka_unit_test(test_unproven_token_after_quiet_weeks),
         cmocka_unit_test(test_second_refusal_is_the_callers),
+        cmocka_unit_test(test_second_refusal_that_comes_late),
         cmocka_unit_test(test_permission_is_not_a_matter_of_tokens),
         cmocka_unit_test(test_refused_send_is_repeated),
         cmocka_unit_test(test_closed_with_the_tokens_answer),
         cmocka_unit_test(test_token_requests_that_fail),
         cmocka_unit_test(test_refresh_token_rotates),
         cmocka_unit_test(test_refresh_answer_without_refresh_token),
+        cmocka_unit_test(test_carried_refresh_token_without_room),
         cmocka_unit_test(test_save_that_fails),
         cmocka_unit_test(test_save_that_fails_on_the_way),
         cmocka_unit_test(test_first_call_is_get_token),
         cmocka_unit_test(test_load_that_fails),
+        cmocka_unit_test(test_load_without_room),
+        cmocka_unit_test(test_one_hook_of_the_store),
+        cmocka_unit_test(test_load_without_a_wall_clock),
         cmocka_unit_test(test_unfit_token_of_the_server),
         cmocka_unit_test(test_unfit_token_of_the_store),
         cmocka_unit_test(test_exchange_code),
