@@ -111,7 +111,7 @@ def export(program, data):
         print(f"# {program}: {done.stderr.strip()[:200]}")
         return None
     files = json.loads(done.stdout)["data"][0]["files"]
-    return files[0] if files else None
+    return next((file for file in files if os.path.basename(file["filename"]) == HEADER), None)
 
 
 def line_counts(segments):

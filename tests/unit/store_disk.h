@@ -70,6 +70,8 @@ static struct {
     long cut_at;  /* power goes, or the process is killed, at this one; 0: never */
     long fail_at; /* this one fails */
     int fail_errno;
+    long asks;                             /* calls that change nothing */
+    long ask_at;                           /* this one fails with fail_errno */
     size_t short_write;                    /* 0: any length at once */
     bool skip_file_sync, skip_folder_sync; /* a disk that lies, to see that the tests notice */
     jmp_buf power;
@@ -233,6 +235,16 @@ static bool disk_turn(void)
     return false;
 }
 
+/* The same before one that changes nothing. */
+static bool disk_ask(void)
+{
+    if (++disk.asks == disk.ask_at) {
+        errno = disk.fail_errno;
+        return true;
+    }
+    return false;
+}
+
 static int disk_fd(int file)
 {
     for (int i = 0; i < DISK_FDS; i++) {
@@ -251,7 +263,7 @@ static int disk_open(const char *name, int flags)
     int file = at >= 0 ? disk.now.names[at].file : 0;
 
     if ((flags & O_DIRECTORY) != 0 || strcmp(name, "..") == 0) {
-        return disk_fd(0);
+        return disk_ask() ? -1 : disk_fd(0);
     }
     if (at < 0 && (flags & O_CREAT) == 0) {
         errno = ENOENT;
@@ -309,6 +321,9 @@ ssize_t __wrap_read(int fd, void *buf, size_t cap)
     const struct disk_bytes *file;
     size_t n;
 
+    if (disk_ask()) {
+        return -1;
+    }
     if (fd < DISK_FD) {
         return __real_read(fd, buf, cap);
     }
@@ -362,6 +377,9 @@ int __wrap_fsync(int fd)
 
 int __wrap_fstat(int fd, struct stat *info)
 {
+    if (disk_ask()) {
+        return -1;
+    }
     if (fd < DISK_FD) {
         return __real_fstat(fd, info);
     }
@@ -372,6 +390,9 @@ int __wrap_fstat(int fd, struct stat *info)
 
 int __wrap_ftruncate(int fd, off_t len)
 {
+    if (disk_ask()) {
+        return -1;
+    }
     if (fd < DISK_FD) {
         return __real_ftruncate(fd, len);
     }
@@ -381,6 +402,9 @@ int __wrap_ftruncate(int fd, off_t len)
 
 int __wrap_flock(int fd, int how)
 {
+    if (disk_ask()) {
+        return -1;
+    }
     return fd < DISK_FD ? __real_flock(fd, how) : 0; /* one process has the model */
 }
 
@@ -433,6 +457,9 @@ int __wrap_mkdir(const char *name, mode_t mode)
 
 DIR *__wrap_fdopendir(int fd)
 {
+    if (disk_ask()) {
+        return NULL;
+    }
     if (fd < DISK_FD) {
         return __real_fdopendir(fd);
     }

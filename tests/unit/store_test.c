@@ -22,6 +22,7 @@
 #include <sys/wait.h>
 
 #include "store_disk.h"
+#include "support/lane.h"
 
 static avito_store store;
 
@@ -96,6 +97,13 @@ static bool is_whole(const avito_store_send *send)
     return strcmp(send->chat_id, wanted.chat_id) == 0 && strcmp(send->text, wanted.text) == 0 &&
            strcmp(send->baseline_id, wanted.baseline_id) == 0 &&
            send->baseline_created == wanted.baseline_created;
+}
+
+static int count_send(void *ctx, const avito_store_send *send)
+{
+    assert_true(is_whole(send));
+    ++*(int *)ctx;
+    return AVITO_OK;
 }
 
 /* ---- programs that may be stopped anywhere, and what must hold afterwards ---- */
@@ -323,6 +331,91 @@ static void every_call_may_fail(void **state)
     }
 }
 
+/* Nor do calls that only look spoil anything: what cannot be read is an error, and nothing is lost. */
+static void every_look_may_fail(void **state)
+{
+    static const int errors[] = {EIO, ENOLCK, EINTR, EINVAL};
+
+    (void)state;
+    for (size_t i = 0; i < PROGRAMS; i++) {
+        for (size_t k = 0; k < sizeof errors / sizeof *errors; k++) {
+            bool finished = false;
+
+            for (long at = 1; !finished; at++) {
+                int count = 0;
+
+                memset(seen, 0, sizeof *seen);
+                disk_new();
+                disk.ask_at = at;
+                disk.fail_errno = errors[k];
+                if (open_store("folder", "id") == AVITO_OK) {
+                    programs[i].run();
+                    (void)avito_store_each_send(&store, count_send, &count);
+                } else {
+                    assert_int_equal(avito_store_errno(&store), disk.fail_errno);
+                    assert_string_not_equal(avito_store_problem(&store), "");
+                }
+                finished = disk.asks < at;
+                disk.ask_at = 0;
+                avito_store_close(&store);
+                assert_int_equal(open_store("folder", "id"), AVITO_OK);
+                assert_true(programs[i].holds());
+                avito_store_close(&store);
+            }
+        }
+    }
+}
+
+static void looks_that_fail_say_so(void **state)
+{
+    const avito_store_send send = send_of("a");
+    static avito_store_send found;
+    avito_token token;
+    char slot[64];
+    size_t len;
+    int count = 0;
+
+    (void)state;
+    disk_new();
+    assert_int_equal(open_store("folder", "id"), AVITO_OK);
+    assert_int_equal(save_token(1), AVITO_OK);
+    assert_int_equal(avito_store_save_inbox(&store, 0, "x", 1), AVITO_OK);
+    assert_int_equal(avito_store_begin_send(&store, &send), AVITO_OK);
+    disk.fail_errno = EIO;
+    for (int look = 1; look <= 2; look++) { /* read() and fstat() */
+        disk.ask_at = disk.asks + look;
+        assert_int_equal(avito_store_load_token(&store, &token), AVITO_ERR_FILE);
+        assert_string_equal(avito_store_problem(&store),
+                            "folder/tokens: cannot be read: Input/output error");
+        disk.ask_at = disk.asks + look;
+        assert_int_equal(avito_store_load_inbox(&store, 0, slot, sizeof slot, &len),
+                         AVITO_ERR_FILE);
+        disk.ask_at = disk.asks + look;
+        assert_int_equal(avito_store_find_send(&store, "a", &found), AVITO_ERR_FILE);
+        disk.ask_at = disk.asks + look; /* the folder's list */
+        assert_int_equal(avito_store_each_send(&store, count_send, &count), AVITO_ERR_FILE);
+        disk.ask_at = disk.asks + look + 2; /* the first send of it */
+        assert_int_equal(avito_store_each_send(&store, count_send, &count), AVITO_ERR_FILE);
+    }
+    assert_int_equal(count, 0);
+    disk.ask_at = disk.asks + 1;
+    assert_int_equal(avito_store_begin_send(&store, &send), AVITO_ERR_FILE);
+    assert_string_equal(avito_store_problem(&store),
+                        "folder/lock: cannot be locked: Input/output error");
+    disk.ask_at = disk.asks + 1;
+    disk.fail_errno = EINTR; /* that one is tried again */
+    assert_int_equal(avito_store_begin_send(&store, &send), AVITO_END);
+    disk.fail_at = disk.calls + 1;
+    disk.fail_errno = EIO;
+    assert_int_equal(avito_store_forget_send(&store, "a"), AVITO_ERR_FILE);
+    assert_string_equal(avito_store_problem(&store),
+                        "folder/send.a: cannot be removed: Input/output error");
+    disk.fail_at = disk.calls + 2; /* it is gone, but it may come back */
+    assert_int_equal(avito_store_forget_send(&store, "a"), AVITO_ERR_FILE);
+    assert_int_equal(avito_store_forget_send(&store, "a"), AVITO_OK);
+    avito_store_close(&store);
+}
+
 static void interrupted_calls_go_on(void **state)
 {
     (void)state;
@@ -504,6 +597,16 @@ static void what_cannot_be_understood(void **state)
 
     send.key[0] = '\0';
     assert_int_equal(avito_store_begin_send(&store, &send), AVITO_ERR_ARGUMENT);
+    memset(send.key, 'k', sizeof send.key);
+    assert_int_equal(avito_store_begin_send(&store, &send), AVITO_ERR_ARGUMENT);
+    send = send_of("b");
+    send.chat_id[0] = '\0';
+    assert_int_equal(avito_store_begin_send(&store, &send), AVITO_ERR_ARGUMENT);
+    memset(send.chat_id, 'c', sizeof send.chat_id);
+    assert_int_equal(avito_store_begin_send(&store, &send), AVITO_ERR_ARGUMENT);
+    send = send_of("b");
+    send.baseline_id[0] = '\x1f';
+    assert_int_equal(avito_store_begin_send(&store, &send), AVITO_ERR_ARGUMENT);
     send = send_of("b");
     (void)snprintf(send.chat_id, sizeof send.chat_id, "u2i\nended 5");
     assert_int_equal(avito_store_begin_send(&store, &send), AVITO_ERR_ARGUMENT);
@@ -511,6 +614,270 @@ static void what_cannot_be_understood(void **state)
     memset(send.text, 'a', sizeof send.text);
     assert_int_equal(avito_store_begin_send(&store, &send), AVITO_ERR_ARGUMENT);
     assert_int_equal(avito_store_end_send(&store, "b", AVITO_SENT, NULL), AVITO_END);
+    assert_int_equal(avito_store_end_send(&store, "b", AVITO_SENT, "m\nended 5"),
+                     AVITO_ERR_ARGUMENT);
+}
+
+/* A send's file of which one line is not as this program writes it may have been sent: it is settled as
+ * CANNOT_TELL, and its key is used. */
+static void a_line_of_a_send_is_spoilt(void **state)
+{
+    static const char *const lines[] = {
+        "avito-send 1\n", "outcome 1\n", "begun 5\n",   "ended 6\n", "chat x\n",
+        "baseline y\n",   "created 7\n", "message z\n", "text 2\n",  "hi"};
+    static const struct {
+        size_t line;
+        const char *instead;
+    } rows[] = {{0, "avito-send 2\n"},
+                {0, "avito-sent 1\n"},
+                {0, "avito-send-1\n"},
+                {1, "outcome\n"},
+                {1, "outcome -1\n"},
+                {1, "outcome 9\n"},
+                {1, "outcome x\n"},
+                {2, "begun \n"},
+                {3, "end 6\n"},
+                {4, ""},
+                {5, "base y\n"},
+                {6, "created x\n"},
+                {7, ""},
+                {8, "text -2\n"},
+                {8, "text two\n"},
+                {8, "text 3\n"},
+                {9, "hi\n"},
+                {9, ""}};
+    static avito_store_send found;
+
+    (void)state;
+    assert_int_equal(open_store(folder, "id"), AVITO_OK);
+    for (size_t i = 0; i <= sizeof rows / sizeof *rows; i++) {
+        const bool good = i == sizeof rows / sizeof *rows;
+        char text[256] = "";
+
+        for (size_t k = 0; k < sizeof lines / sizeof *lines; k++) {
+            (void)strcat(text, !good && rows[i].line == k ? rows[i].instead : lines[k]);
+        }
+        write_raw("send.a", text);
+        assert_int_equal(avito_store_find_send(&store, "a", &found), AVITO_OK);
+        assert_int_equal(found.outcome, good ? AVITO_SENT : AVITO_CANNOT_TELL);
+        assert_string_equal(found.text, good ? "hi" : "");
+        assert_string_equal(found.key, "a");
+        assert_true(found.ended != 0);
+    }
+}
+
+/* What does not fit its place in memory is not understood either. */
+static void a_send_with_long_lines(void **state)
+{
+    static char text[9000], longer[4u * AVITO_TEXT_MAX + 2u], id[AVITO_STORE_ID_CAP + 1];
+    static avito_store_send found;
+
+    (void)state;
+    assert_int_equal(open_store(folder, "id"), AVITO_OK);
+    memset(longer, 't', sizeof longer - 1);
+    memset(id, 'i', sizeof id - 1);
+    for (int line = 0; line < 5; line++) {
+        for (int cut = 0; cut < 2; cut++) { /* one byte too long; as long as may be */
+            const size_t len = sizeof longer - 1u - (size_t)cut;
+
+            (void)snprintf(
+                text, sizeof text,
+                "avito-send 1\noutcome 1\nbegun 5\nended 6\nchat %s\nbaseline %s\ncreated 7\n"
+                "message %s\ntext %zu\n%s",
+                line == 0 ? id + cut : "x", line == 1 ? id + cut : "y", line == 2 ? id + cut : "z",
+                line == 3 ? len : 2u, line == 3 ? longer + cut : "hi");
+            if (line == 4) { /* larger than any of ours */
+                memset(text, 'x', sizeof text - 1);
+            }
+            write_raw("send.a", text);
+            assert_int_equal(avito_store_find_send(&store, "a", &found), AVITO_OK);
+            assert_int_equal(found.outcome, cut == 1 && line < 4 ? AVITO_SENT : AVITO_CANNOT_TELL);
+        }
+    }
+}
+
+/* Names of files stand for one key each; what others put into the folder is left alone. */
+static void keys_and_names(void **state)
+{
+    static const struct {
+        const char *key, *name;
+    } rows[] = {{"az09-_", "send.az09-_"}, {"A", "send.%41"}, {"{", "send.%7B"}, {"/", "send.%2F"}};
+    static const char *const strangers[] = {"send.",    "send.A",   "send.%4",   "send.%zz",
+                                            "send.%4z", "send.%61", "sending.a", "a"};
+    char key[AVITO_STORE_KEY_MAX + 2], name[160];
+    static avito_store_send found;
+    int count = 0;
+
+    (void)state;
+    assert_int_equal(open_store(folder, "id"), AVITO_OK);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const avito_store_send send = send_of(rows[i].key);
+
+        assert_int_equal(avito_store_begin_send(&store, &send), AVITO_OK);
+        assert_int_equal(mode_of(rows[i].name), 0600);
+    }
+    for (size_t i = 0; i < sizeof strangers / sizeof *strangers; i++) {
+        write_raw(strangers[i], "");
+    }
+    memset(key, 'k', sizeof key);
+    key[AVITO_STORE_KEY_MAX + 1] = '\0';
+    (void)snprintf(name, sizeof name, "send.%s", key);
+    write_raw(name, ""); /* a byte more than a key has */
+    assert_int_equal(avito_store_each_send(&store, count_send, &count), AVITO_OK);
+    assert_int_equal(count, sizeof rows / sizeof *rows);
+    assert_int_equal(avito_store_find_send(&store, key, &found), AVITO_ERR_ARGUMENT);
+    assert_int_equal(avito_store_find_send(&store, "", &found), AVITO_ERR_ARGUMENT);
+    assert_int_equal(avito_store_find_send(&store, NULL, &found), AVITO_ERR_ARGUMENT);
+    key[AVITO_STORE_KEY_MAX] = '\0';
+    assert_int_equal(avito_store_find_send(&store, key, &found), AVITO_END);
+}
+
+/* ---- sending once ---- */
+
+#define ROW(id, second, text)                                                                      \
+    "{\"id\":\"" id "\",\"author_id\":7,\"created\":170000000" second ",\"type\":\"text\","        \
+    "\"direction\":\"out\",\"content\":{\"text\":\"" text "\"}}"
+#define LIST(rows) "{\"messages\":[" rows "],\"meta\":{\"has_more\":false}}"
+
+static int send_once(struct lane *l, const char *key, const char *text, avito_outcome *outcome)
+{
+    return avito_send_once(&l->client, &store, 7, "u2i-x", key, text, &l->arena, outcome);
+}
+
+/* A lane that waits for its answers. */
+static void lane_of_answers(struct lane *l, const char *const *answers, size_t count)
+{
+    lane_init(l, 1024);
+    l->options.never_wait = false;
+    l->script.may_wait = true;
+    lane_again(l, 1024);
+    for (size_t i = 0; i < count; i++) {
+        if (i == 0 || answers[i - 1] == NULL) {
+            script_connect(&l->script);
+        }
+        script_request(&l->script);
+        if (answers[i] != NULL) {
+            script_answer_json(&l->script, 200, answers[i], strlen(answers[i]));
+        } else {
+            script_end(&l->script);
+        }
+    }
+}
+
+static void a_key_is_sent_once(void **state)
+{
+    static const char *const answers[] = {LIST(""), ROW("m1", "2", "hi")};
+    static avito_store_send found;
+    avito_outcome outcome = AVITO_CANNOT_TELL;
+    struct lane l;
+
+    (void)state;
+    assert_int_equal(open_store(folder, "id"), AVITO_OK);
+    lane_of_answers(&l, answers, 2);
+    assert_int_equal(send_once(&l, "k", "hi", &outcome), AVITO_OK);
+    assert_int_equal(outcome, AVITO_SENT);
+    assert_int_equal(avito_store_find_send(&store, "k", &found), AVITO_OK);
+    assert_string_equal(found.message_id, "m1");
+    outcome = AVITO_CANNOT_TELL;
+    assert_int_equal(send_once(&l, "k", "hi", &outcome), AVITO_END); /* without a request */
+    assert_int_equal(outcome, AVITO_SENT);
+    assert_null(script_problem_open(&l.script, true));
+    lane_free(&l);
+}
+
+/* What is refused before anything left is forgotten. */
+static void what_was_not_sent_may_be_tried_again(void **state)
+{
+    static char longer[4u * AVITO_TEXT_MAX + 2u], id[AVITO_STORE_ID_CAP + 1];
+    static avito_store_send found;
+    avito_outcome outcome = AVITO_CANNOT_TELL;
+    struct lane l;
+
+    (void)state;
+    assert_int_equal(open_store(folder, "id"), AVITO_OK);
+    lane_of_answers(&l, NULL, 0);
+    lane_exchange(&l, 404, "{}", 2); /* the newest message of the chat */
+    assert_int_equal(send_once(&l, "k", "hi", &outcome), AVITO_ERR_NOT_FOUND);
+    assert_int_equal(outcome, AVITO_NOT_SENT);
+    assert_int_equal(avito_store_find_send(&store, "k", &found), AVITO_END);
+    memset(longer, 't', sizeof longer - 1);
+    assert_int_equal(send_once(&l, "k", longer, &outcome), AVITO_ERR_ARGUMENT);
+    memset(id, 'i', sizeof id - 1);
+    assert_int_equal(avito_send_once(&l.client, &store, 7, id, "k", "hi", &l.arena, &outcome),
+                     AVITO_ERR_ARGUMENT);
+    write_raw("send.k",
+              "avito-send 1\noutcome 2\nbegun 5\nended 0\nchat u2i-x\nbaseline \ncreated 0\n"
+              "message \ntext 2\nhi");
+    disk.ask_at = disk.asks + 1;
+    disk.fail_errno = EIO;
+    assert_int_equal(send_once(&l, "k", "hi", &outcome), AVITO_ERR_FILE);
+    assert_int_equal(outcome, AVITO_CANNOT_TELL); /* nobody knows what the file says */
+    disk.ask_at = 0;
+    lane_free(&l);
+}
+
+/* The answer to a send was lost: the next call reads the chat back. Other sends of the same text have
+ * messages of their own, which do not count. */
+static void a_send_in_doubt_is_looked_up(void **state)
+{
+    static const char *const first[] = {LIST(ROW("old", "1", "before")), NULL};
+    static const char *const found[] = {
+        LIST(ROW("m3", "3", "hi") "," ROW("m2", "2", "hi") "," ROW("old", "1", "before"))};
+    static const char *const others[][3] = {{"same", "u2i-x", "hi"},
+                                            {"text", "u2i-x", "ho"},
+                                            {"chat", "u2i-y", "hi"},
+                                            {"none", "u2i-x", "hi"}};
+    static avito_store_send send;
+    avito_outcome outcome = AVITO_SENT;
+    struct lane l;
+
+    (void)state;
+    assert_int_equal(open_store(folder, "id"), AVITO_OK);
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        memset(&send, 0, sizeof send);
+        (void)snprintf(send.key, sizeof send.key, "%s", others[i][0]);
+        (void)snprintf(send.chat_id, sizeof send.chat_id, "%s", others[i][1]);
+        (void)snprintf(send.text, sizeof send.text, "%s", others[i][2]);
+        assert_int_equal(avito_store_begin_send(&store, &send), AVITO_OK);
+        assert_int_equal(avito_store_end_send(&store, send.key, AVITO_SENT, i < 3 ? "m2" : NULL),
+                         AVITO_OK);
+    }
+    lane_of_answers(&l, first, 2);
+    assert_true(send_once(&l, "k", "hi", &outcome) < 0);
+    assert_int_equal(outcome, AVITO_CANNOT_TELL);
+    lane_free(&l);
+    lane_of_answers(&l, found, 1);
+    assert_int_equal(send_once(&l, "k", "hi", &outcome), AVITO_OK);
+    assert_int_equal(outcome, AVITO_SENT);
+    assert_int_equal(avito_store_find_send(&store, "k", &send), AVITO_OK);
+    assert_string_equal(send.message_id, "m3");
+    assert_int_equal(send_once(&l, "k", "hi", &outcome), AVITO_END);
+    assert_int_equal(outcome, AVITO_SENT);
+    lane_free(&l);
+}
+
+/* One that was begun long ago and is not in its chat: not seen in time is no proof, and it stays so. */
+static void a_send_that_is_not_there(void **state)
+{
+    static const char *const lists[] = {LIST(ROW("old", "1", "before"))};
+    avito_outcome outcome = AVITO_SENT;
+    struct lane l;
+
+    (void)state;
+    assert_int_equal(open_store(folder, "id"), AVITO_OK);
+    write_raw("send.k", "avito-send 1\noutcome 2\nbegun 1700000000\nended 0\nchat u2i-x\n"
+                        "baseline old\ncreated 1700000001\nmessage \ntext 2\nhi");
+    lane_of_answers(&l, NULL, 0);
+    lane_exchange(&l, 404, "{}", 2);
+    assert_int_equal(send_once(&l, "k", "hi", &outcome), AVITO_ERR_NOT_FOUND);
+    lane_free(&l);
+    lane_of_answers(&l, lists, 1);
+    assert_int_equal(send_once(&l, "k", "hi", &outcome), AVITO_END);
+    assert_int_equal(outcome, AVITO_CANNOT_TELL);
+    assert_int_equal(send_once(&l, "k", "hi", &outcome), AVITO_END); /* without a request */
+    assert_int_equal(outcome, AVITO_CANNOT_TELL);
+    assert_null(script_problem_open(&l.script, true));
+    lane_free(&l);
 }
 
 static void folders_that_are_none(void **state)
@@ -622,13 +989,6 @@ static void one_of_many_may_send(void **state)
 
 /* ---- how many are remembered ---- */
 
-static int count_send(void *ctx, const avito_store_send *send)
-{
-    assert_true(is_whole(send));
-    ++*(int *)ctx;
-    return AVITO_OK;
-}
-
 static int stop_at_once(void *ctx, const avito_store_send *send)
 {
     (void)send;
@@ -708,6 +1068,8 @@ static void pictures_from_files(void **state)
                  {LONG "\xd1\x8f" LONG ".gif", "GIF89a", "image/gif", LONG ".gif"},
                  {"x", "BM", "image/bmp", "x"},
                  {"i.heic", "1234ftypheic9999", "image/heic", "i.heic"},
+                 {"j.heic", "1234ftypmif19999", "image/heic", "j.heic"},
+                 {"film.mp4", "1234ftypisom9999", NULL, NULL},
                  {"text.jpg", "no picture, whatever it is called", NULL, NULL},
                  {"empty.jpg", "", NULL, NULL}};
     avito_image_file image;
@@ -759,6 +1121,8 @@ int main(void)
         cmocka_unit_test(power_may_go_anywhere),
         cmocka_unit_test(a_disk_that_does_not_sync_is_noticed),
         cmocka_unit_test(every_call_may_fail),
+        cmocka_unit_test(every_look_may_fail),
+        cmocka_unit_test(looks_that_fail_say_so),
         cmocka_unit_test(interrupted_calls_go_on),
         cmocka_unit_test(a_full_disk_is_said),
         cmocka_unit_test_setup_teardown(killed_at_every_call, make_folder, remove_folder),
@@ -766,6 +1130,14 @@ int main(void)
         cmocka_unit_test_setup_teardown(tokens_are_given_to_whom_they_belong, make_folder,
                                         remove_folder),
         cmocka_unit_test_setup_teardown(what_cannot_be_understood, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(a_line_of_a_send_is_spoilt, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(a_send_with_long_lines, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(keys_and_names, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(a_key_is_sent_once, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(what_was_not_sent_may_be_tried_again, make_folder,
+                                        remove_folder),
+        cmocka_unit_test_setup_teardown(a_send_in_doubt_is_looked_up, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(a_send_that_is_not_there, make_folder, remove_folder),
         cmocka_unit_test(folders_that_are_none),
         cmocka_unit_test_setup_teardown(a_second_inbox_is_told_who, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(an_inbox_that_nobody_has_signed, make_folder,

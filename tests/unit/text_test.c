@@ -78,13 +78,14 @@ static void test_lists_of_words(void **state)
     assert_false(avitoi_text_list_has(avitoi_text_of(""), "close"));
 }
 
-/* Known values of FNV-1a with 64 bits. */
+/* Known values of FNV-1a with 64 bits; the last text is one whose hash is 0, which stands for none. */
 static void test_hash(void **state)
 {
     (void)state;
     assert_true(avitoi_text_hash("", 0) == UINT64_C(0xcbf29ce484222325));
     assert_true(avitoi_text_hash("a", 1) == UINT64_C(0xaf63dc4c8601ec8c));
     assert_true(avitoi_text_hash("foobar", 6) == UINT64_C(0x85944171f73967e8));
+    assert_true(avitoi_text_hash("!0IC=VloaY", 10) == 1);
 }
 
 /* ---- UTF-8 ---- */
@@ -240,6 +241,10 @@ static void test_json_numbers(void **state)
                 {"214.7", 7, true, 2147000000},
                 {"2140000000", 7, true, INT64_C(21400000000000000)},
                 {"1e100", 7, false, 0},
+                {"1e-100", 7, false, 0},
+                {"1e", 7, false, 0},
+                {"1e+", 7, false, 0},
+                {"12345e95", 7, false, 0},
                 {"0.0000000000000e1", 7, false, 0},
                 {"007", 0, true, 7},
                 {"-0", 0, true, 0},
