@@ -18116,9 +18116,6 @@ static int avitoi_tcp_find(avito_tcp *tcp, const avito_server *to)
             if (tcp->o.resolve != NULL) {
                 return avitoi_tcp_ask_hook(tcp, host);
             }
-            if (tcp->o.never_wait) {
-                return AVITO_ERR_OPTION_RESOLVE;
-            }
             tcp->priv.host = host;
             tcp->priv.state = AVITOI_TCP_LOOKUP;
             tcp->priv.wants = AVITO_WANT_TIMER;
@@ -18127,13 +18124,11 @@ static int avitoi_tcp_find(avito_tcp *tcp, const avito_server *to)
             return AVITO_ERR_OPTION_RESOLVE;
         case AVITOI_TCP_RESOLVING:
             return avitoi_tcp_ask_hook(tcp, host);
-        case AVITOI_TCP_LOOKED_UP:
+        default: /* AVITOI_TCP_LOOKED_UP */
             if (tcp->priv.count == 0) {
                 return AVITO_ERR_RESOLVE;
             }
             tcp->priv.state = AVITOI_TCP_READY;
-            return AVITO_OK;
-        default:
             return AVITO_OK;
     }
 }

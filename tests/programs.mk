@@ -91,6 +91,10 @@ TEST_PACKAGES += libmbedtls-dev
 build/tests/openssl_transport_test build/tests/mbedtls_transport_test: build/obj/tests/tls/other_tls.san.o
 build/obj/tests/tls/other_tls.san.o: CFLAGS_EXTRA += -DAVITO_WITH_POSIX=1 -DAVITO_WITH_BEARSSL=1
 build/tests/mbedtls_transport_test: LDLIBS += -lmbedtls -lmbedx509 -lmbedcrypto
+build/tests/faults_test: LDLIBS += -Wl,--wrap=socket,--wrap=fcntl,--wrap=connect,--wrap=getsockopt,--wrap=setsockopt \
+    -Wl,--wrap=send,--wrap=recv,--wrap=poll,--wrap=ioctl,--wrap=clock_gettime,--wrap=open,--wrap=read \
+    -Wl,--wrap=getrandom,--wrap=getaddrinfo,--wrap=freeaddrinfo,--wrap=socketpair,--wrap=access \
+    -Wl,--wrap=pthread_attr_init
 build/tests/slow_test: build/obj/tests/support/clock.san.o
 
 # Every public function, called carelessly: the table is made of the header's declarations.

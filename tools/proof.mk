@@ -9,7 +9,7 @@ coverage: packages ## lines, branches and conditions of the header that the test
 
 # In that copy: what is built and run.
 COVERAGE_PROGRAMS = $(sort $(TEST_PROGRAMS)) build/world.san
-coverage-programs: $(COVERAGE_PROGRAMS) build/threads_test build/avito build/simulator build/demo/demo build/demo/bot
+coverage-programs: $(COVERAGE_PROGRAMS) build/threads_test build/avito build/avito.san build/simulator build/demo/demo build/demo/bot
 coverage-list:
 	@echo $(COVERAGE_PROGRAMS)
 

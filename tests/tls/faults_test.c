@@ -1,0 +1,1039 @@
+/*
+ * System calls that fail, are interrupted, or give what they seldom give: sockets, look-ups, entropy, and
+ * what avito_posix_open() reads. The linker puts our calls before the real ones (--wrap).
+ * Rooms: POSIX, TCP, EVERYTHING IN ONE STRUCT.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <arpa/inet.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include "tls/peer.h"
+
+/* ---- what goes wrong ---- */
+
+static struct fault {
+    const char *call; /* NULL: nothing */
+    int at;           /* its at-th call from now on; 0: all of them */
+    int error;        /* errno, and -1 is returned; 0: `result` is */
+    long result;
+} faults[2];
+static size_t asked; /* the length that the last send() or recv() was called with */
+static int patience; /* that of the last poll() */
+
+static void let_fail(const char *call, int at, int error)
+{
+    memset(faults, 0, sizeof faults);
+    faults[0].call = call;
+    faults[0].at = at;
+    faults[0].error = error;
+}
+
+static void and_fail(const char *call, int at, int error)
+{
+    faults[1] = faults[0];
+    faults[0].call = call;
+    faults[0].at = at;
+    faults[0].error = error;
+}
+
+static void let_give(const char *call, int at, long result)
+{
+    let_fail(call, at, 0);
+    faults[0].result = result;
+}
+
+static void let_work(void)
+{
+    memset(faults, 0, sizeof faults);
+}
+
+static bool has_happened(void)
+{
+    return faults[0].call == NULL && faults[1].call == NULL;
+}
+
+static bool fails(const char *call, long *result)
+{
+    for (size_t i = 0; i < 2; i++) {
+        struct fault *f = &faults[i];
+
+        const bool always = f->at == 0;
+
+        if (f->call != NULL && strcmp(call, f->call) == 0 && (always || --f->at == 0)) {
+            f->call = always ? f->call : NULL;
+            errno = f->error;
+            *result = f->error != 0 ? -1 : f->result;
+            return true;
+        }
+    }
+    return false;
+}
+
+int __real_socket(int family, int kind, int protocol);
+int __real_fcntl(int fd, int command, ...);
+int __real_connect(int fd, const struct sockaddr *to, socklen_t len);
+int __real_getsockopt(int fd, int level, int name, void *value, socklen_t *len);
+int __real_setsockopt(int fd, int level, int name, const void *value, socklen_t len);
+ssize_t __real_send(int fd, const void *data, size_t len, int flags);
+ssize_t __real_recv(int fd, void *data, size_t cap, int flags);
+int __real_poll(struct pollfd *fds, nfds_t count, int ms);
+int __real_ioctl(int fd, unsigned long request, ...);
+int __real_clock_gettime(clockid_t clock, struct timespec *now);
+int __real_open(const char *path, int flags, ...);
+ssize_t __real_read(int fd, void *data, size_t cap);
+ssize_t __real_getrandom(void *out, size_t len, unsigned flags);
+int __real_getaddrinfo(const char *name, const char *service, const struct addrinfo *hints,
+                       struct addrinfo **list);
+void __real_freeaddrinfo(struct addrinfo *list);
+int __real_socketpair(int family, int kind, int protocol, int pair[2]);
+int __real_pthread_attr_init(pthread_attr_t *attributes);
+int __real_access(const char *path, int mode);
+
+int __wrap_socket(int family, int kind, int protocol);
+int __wrap_fcntl(int fd, int command, long value);
+int __wrap_connect(int fd, const struct sockaddr *to, socklen_t len);
+int __wrap_getsockopt(int fd, int level, int name, void *value, socklen_t *len);
+int __wrap_setsockopt(int fd, int level, int name, const void *value, socklen_t len);
+ssize_t __wrap_send(int fd, const void *data, size_t len, int flags);
+ssize_t __wrap_recv(int fd, void *data, size_t cap, int flags);
+int __wrap_poll(struct pollfd *fds, nfds_t count, int ms);
+int __wrap_ioctl(int fd, unsigned long request, void *value);
+int __wrap_clock_gettime(clockid_t clock, struct timespec *now);
+int __wrap_open(const char *path, int flags, int mode);
+ssize_t __wrap_read(int fd, void *data, size_t cap);
+ssize_t __wrap_getrandom(void *out, size_t len, unsigned flags);
+int __wrap_getaddrinfo(const char *name, const char *service, const struct addrinfo *hints,
+                       struct addrinfo **list);
+void __wrap_freeaddrinfo(struct addrinfo *list);
+int __wrap_socketpair(int family, int kind, int protocol, int pair[2]);
+int __wrap_pthread_attr_init(pthread_attr_t *attributes);
+int __wrap_access(const char *path, int mode);
+
+int __wrap_socket(int family, int kind, int protocol)
+{
+    long rc;
+
+    return fails("socket", &rc) ? (int)rc : __real_socket(family, kind, protocol);
+}
+
+int __wrap_fcntl(int fd, int command, long value)
+{
+    long rc;
+
+    return fails("fcntl", &rc) ? (int)rc : __real_fcntl(fd, command, value);
+}
+
+/* Begins all the same, as an interrupted connect() does; 0: is done at once. */
+int __wrap_connect(int fd, const struct sockaddr *to, socklen_t len)
+{
+    const bool goes_on = faults[0].error == EINTR || faults[0].error == 0;
+    long rc;
+    struct pollfd one = {fd, POLLOUT, 0};
+
+    if (!fails("connect", &rc)) {
+        return __real_connect(fd, to, len);
+    }
+    if (goes_on) {
+        (void)__real_connect(fd, to, len);
+        (void)__real_poll(&one, 1, 1000);
+        errno = rc < 0 ? EINTR : 0;
+    }
+    return (int)rc;
+}
+
+int __wrap_getsockopt(int fd, int level, int name, void *value, socklen_t *len)
+{
+    long rc;
+
+    return fails("getsockopt", &rc) ? (int)rc : __real_getsockopt(fd, level, name, value, len);
+}
+
+int __wrap_setsockopt(int fd, int level, int name, const void *value, socklen_t len)
+{
+    long rc;
+
+    return fails("setsockopt", &rc) ? (int)rc : __real_setsockopt(fd, level, name, value, len);
+}
+
+ssize_t __wrap_send(int fd, const void *data, size_t len, int flags)
+{
+    long rc;
+
+    asked = len;
+    return fails("send", &rc) ? rc : __real_send(fd, data, len, flags);
+}
+
+ssize_t __wrap_recv(int fd, void *data, size_t cap, int flags)
+{
+    long rc;
+
+    asked = cap;
+    return fails("recv", &rc) ? rc : __real_recv(fd, data, cap, flags);
+}
+
+int __wrap_poll(struct pollfd *fds, nfds_t count, int ms)
+{
+    long rc;
+
+    patience = ms;
+    return fails("poll", &rc) ? (int)rc : __real_poll(fds, count, ms);
+}
+
+int __wrap_ioctl(int fd, unsigned long request, void *value)
+{
+    long rc;
+
+    return fails("ioctl", &rc) ? (int)rc : __real_ioctl(fd, request, value);
+}
+
+int __wrap_clock_gettime(clockid_t clock, struct timespec *now)
+{
+    long rc;
+
+    return fails("clock_gettime", &rc) ? (int)rc : __real_clock_gettime(clock, now);
+}
+
+int __wrap_open(const char *path, int flags, int mode)
+{
+    long rc;
+
+    return fails("open", &rc) ? (int)rc : __real_open(path, flags, mode);
+}
+
+ssize_t __wrap_read(int fd, void *data, size_t cap)
+{
+    long rc;
+
+    return fails("read", &rc) ? rc : __real_read(fd, data, cap);
+}
+
+ssize_t __wrap_getrandom(void *out, size_t len, unsigned flags)
+{
+    long rc;
+
+    return fails("getrandom", &rc) ? rc : __real_getrandom(out, len, flags);
+}
+
+/* What names have: a list of ours, or an error. */
+static struct addrinfo *names;
+static int names_error;
+
+int __wrap_getaddrinfo(const char *name, const char *service, const struct addrinfo *hints,
+                       struct addrinfo **list)
+{
+    (void)name;
+    (void)service;
+    (void)hints;
+    *list = names;
+    return names_error;
+}
+
+void __wrap_freeaddrinfo(struct addrinfo *list)
+{
+    (void)list;
+}
+
+int __wrap_socketpair(int family, int kind, int protocol, int pair[2])
+{
+    long rc;
+
+    return fails("socketpair", &rc) ? (int)rc : __real_socketpair(family, kind, protocol, pair);
+}
+
+int __wrap_pthread_attr_init(pthread_attr_t *attributes)
+{
+    long rc;
+
+    return fails("pthread_attr_init", &rc) ? (int)rc : __real_pthread_attr_init(attributes);
+}
+
+int __wrap_access(const char *path, int mode)
+{
+    long rc;
+
+    return fails("access", &rc) ? (int)rc : __real_access(path, mode);
+}
+
+/* ---- entropy and the clock ---- */
+
+static void entropy(void **state)
+{
+    static const struct {
+        const char *call, *then;
+        int error, then_error;
+        int result;
+    } rows[] = {
+        {NULL, NULL, 0, 0, AVITO_OK},
+        {"getrandom", NULL, EINTR, 0, AVITO_OK},
+        {"getrandom", NULL, ENOSYS, 0, AVITO_OK}, /* an old kernel: from /dev/urandom */
+        {"getrandom", "open", ENOSYS, EINTR, AVITO_OK},
+        {"getrandom", "read", ENOSYS, EINTR, AVITO_OK},
+        {"getrandom", "open", ENOSYS, ENOENT, AVITO_ERR_OPTION_ENTROPY},
+        {"getrandom", "read", ENOSYS, EIO, AVITO_ERR_OPTION_ENTROPY},
+        {"getrandom", "read", ENOSYS, 0, AVITO_ERR_OPTION_ENTROPY}, /* its end */
+    };
+    unsigned char out[64], none[64] = {0};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        memset(out, 0, sizeof out);
+        let_fail(rows[i].call, 1, rows[i].error);
+        if (rows[i].then != NULL) {
+            and_fail(rows[i].then, 1, rows[i].then_error);
+        }
+        assert_int_equal(avito_posix_entropy(NULL, out, sizeof out), rows[i].result);
+        assert_true(has_happened());
+        if (rows[i].result == AVITO_OK) {
+            assert_memory_not_equal(out, none, sizeof out);
+            assert_memory_not_equal(out, out + 32, 32);
+        }
+    }
+    assert_int_equal(avito_posix_entropy(NULL, out, 0), AVITO_OK);
+    assert_int_equal(avito_posix_entropy(NULL, NULL, 1), AVITO_ERR_ARGUMENT);
+}
+
+static void the_clock(void **state)
+{
+    (void)state;
+    assert_true(avito_posix_clock_ms(NULL) != 0);
+    let_fail("clock_gettime", 1, EINVAL);
+    assert_int_equal(avito_posix_clock_ms(NULL), 0);
+}
+
+/* ---- connecting ---- */
+
+static avito_tcp tcp;
+static avito_transport transport;
+static avito_server to = {"name.example", 0};
+static int listener = -1;
+
+static int listen_here(void **state)
+{
+    struct sockaddr_in in4;
+    socklen_t len = sizeof in4;
+
+    (void)state;
+    memset(&in4, 0, sizeof in4);
+    in4.sin_family = AF_INET;
+    in4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    listener = __real_socket(AF_INET, SOCK_STREAM, 0);
+    if (listener < 0 || bind(listener, (struct sockaddr *)&in4, sizeof in4) != 0 ||
+        listen(listener, 128) != 0 || getsockname(listener, (struct sockaddr *)&in4, &len) != 0) {
+        return -1;
+    }
+    to.port = ntohs(in4.sin_port);
+    return 0;
+}
+
+static int stop_listening(void **state)
+{
+    (void)state;
+    return close(listener);
+}
+
+/* Addresses that a hook knows. */
+static size_t resolved = 2;
+static int resolve_result = AVITO_OK;
+
+static int resolve(void *ctx, const char *host, avito_tcp_address *out, size_t cap, size_t *count)
+{
+    (void)ctx;
+    assert_string_equal(host, to.host);
+    assert_true(cap >= 2);
+    memset(out, 0, 2 * sizeof *out);
+    for (size_t i = 0; i < 2; i++) {
+        out[i].size = 4;
+        out[i].bytes[0] = 127;
+        out[i].bytes[3] = 1;
+    }
+    *count = resolved;
+    return resolve_result;
+}
+
+static void begin(bool never_wait)
+{
+    avito_tcp_options options = avito_tcp_options_default();
+
+    options.resolve = resolve;
+    options.never_wait = never_wait;
+    resolved = 2;
+    resolve_result = AVITO_OK;
+    assert_int_equal(avito_tcp_init(&tcp, &options), AVITO_OK);
+    transport = avito_tcp_transport(&tcp);
+}
+
+static int dial(void)
+{
+    int rc = AVITO_AGAIN;
+
+    for (int turns = 0; rc == AVITO_AGAIN && turns < 100; turns++) {
+        rc = transport.functions->connect(transport.ctx, &to);
+        if (rc == AVITO_AGAIN) {
+            (void)usleep(1000);
+        }
+    }
+    return rc;
+}
+
+/* The peer of the connection that was begun last; -1: there is none. */
+static int take_peer(int ms)
+{
+    struct pollfd one = {listener, POLLIN, 0};
+    int fd = -1;
+
+    while (__real_poll(&one, 1, ms) > 0) {
+        if (fd >= 0) {
+            (void)close(fd);
+        }
+        fd = accept(listener, NULL, NULL);
+        ms = 0;
+    }
+    return fd;
+}
+
+static void hang_up(void)
+{
+    int left;
+
+    let_work();
+    transport.functions->close(transport.ctx);
+    assert_int_equal(avito_tcp_fd(&tcp), -1);
+    left = take_peer(0);
+    if (left >= 0) {
+        (void)close(left);
+    }
+}
+
+/* Where one address fails at once the next one has its turn; the last error is told. */
+static void addresses_that_fail_at_once(void **state)
+{
+    static const struct {
+        const char *call;
+        int at, error;
+    } rows[] = {{"socket", 1, EMFILE},
+                {"fcntl", 1, EINVAL},
+                {"fcntl", 2, EINVAL},
+                {"connect", 1, ENETUNREACH},
+                {"connect", 1, EINTR}, /* goes on by itself */
+                {"connect", 1, 0},     /* is there at once */
+                {"poll", 1, 0},        /* is not there yet */
+                {"getsockopt", 1, ENOBUFS}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        begin(true);
+        let_fail(rows[i].call, rows[i].at, rows[i].error);
+        assert_int_equal(dial(), AVITO_OK);
+        assert_true(has_happened());
+        hang_up();
+        resolved = 1;
+        let_fail(rows[i].call, rows[i].at, rows[i].error);
+        if (rows[i].error == 0 || rows[i].error == EINTR) {
+            assert_int_equal(dial(), AVITO_OK);
+        } else {
+            assert_int_equal(dial(), AVITO_ERR_CONNECT);
+            assert_int_equal(transport.functions->detail(transport.ctx), rows[i].error);
+        }
+        hang_up();
+    }
+}
+
+/* What a hook gives that no hook should. */
+static void hooks_that_fail(void **state)
+{
+    static const struct {
+        int gives;
+        size_t count;
+        int result;
+    } rows[] = {{AVITO_ERR_HTTP, 2, AVITO_ERR_HTTP},
+                {AVITO_END, 2, AVITO_ERR_RESOLVE},
+                {AVITO_OK, 0, AVITO_ERR_RESOLVE},
+                {AVITO_OK, AVITO_TCP_ADDRESSES + 1, AVITO_ERR_RESOLVE}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        begin(true);
+        resolve_result = rows[i].gives;
+        resolved = rows[i].count;
+        assert_int_equal(dial(), rows[i].result);
+        hang_up();
+    }
+    begin(false); /* one that needs time is asked again soon, however long the lane may wait */
+    resolve_result = AVITO_AGAIN;
+    assert_int_equal(transport.functions->connect(transport.ctx, &to), AVITO_AGAIN);
+    assert_int_equal(transport.functions->wait(transport.ctx, AVITO_WANT_TIMER, 30000),
+                     AVITO_AGAIN);
+    assert_int_equal(patience, 20);
+    assert_int_equal(transport.functions->wait(transport.ctx, AVITO_WANT_TIMER, 3), AVITO_AGAIN);
+    assert_int_equal(patience, 3);
+    resolve_result = AVITO_OK;
+    assert_int_equal(dial(), AVITO_OK);
+    hang_up();
+}
+
+static void a_name_without_a_hook_needs_to_wait(void **state)
+{
+    avito_tcp_options options = avito_tcp_options_default();
+
+    (void)state;
+    options.never_wait = true;
+    assert_int_equal(avito_tcp_init(&tcp, &options), AVITO_ERR_OPTION_RESOLVE);
+}
+
+/* ---- names ---- */
+
+static struct sockaddr_in in4;
+static struct sockaddr_in6 in6;
+static struct addrinfo nodes[8];
+
+static void add_name(size_t i, int family, socklen_t len)
+{
+    nodes[i].ai_family = family;
+    nodes[i].ai_addrlen = len;
+    nodes[i].ai_addr = family == AF_INET6 ? (struct sockaddr *)&in6 : (struct sockaddr *)&in4;
+    nodes[i].ai_next = NULL;
+    if (i > 0) {
+        nodes[i - 1].ai_next = &nodes[i];
+    }
+    names = nodes;
+}
+
+static int dial_by_name(const char *name)
+{
+    const avito_server server = {name, to.port};
+    int rc = AVITO_AGAIN;
+
+    assert_int_equal(avito_tcp_init(&tcp, NULL), AVITO_OK);
+    transport = avito_tcp_transport(&tcp);
+    for (int turns = 0; rc == AVITO_AGAIN && turns < 100; turns++) {
+        rc = transport.functions->connect(transport.ctx, &server);
+        if (rc == AVITO_AGAIN) {
+            (void)transport.functions->wait(transport.ctx,
+                                            transport.functions->wants(transport.ctx), 1000);
+        }
+    }
+    return rc;
+}
+
+static void names_of_all_kinds(void **state)
+{
+    (void)state;
+    memset(&in4, 0, sizeof in4);
+    in4.sin_family = AF_INET;
+    in4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    memset(&in6, 0, sizeof in6);
+    in6.sin6_family = AF_INET6;
+    in6.sin6_addr = in6addr_loopback;
+
+    names_error = EAI_NONAME;
+    names = NULL;
+    assert_int_equal(dial_by_name("name.example"), AVITO_ERR_RESOLVE);
+    hang_up();
+    assert_int_equal(dial_by_name("localhost"), AVITO_OK); /* needs no name server */
+    hang_up();
+
+    names_error = 0;
+    add_name(0, AF_UNIX, sizeof in4); /* what is not an address is passed over */
+    add_name(1, AF_INET, sizeof in4 - 1u);
+    add_name(2, AF_INET6, sizeof in6 - 1u);
+    assert_int_equal(dial_by_name("name.example"), AVITO_ERR_RESOLVE);
+    hang_up();
+    add_name(3, AF_INET, sizeof in4);
+    assert_int_equal(dial_by_name("name.example"), AVITO_OK);
+    hang_up();
+    for (size_t i = 0; i < 8; i++) { /* more than there is room for: some of each family */
+        add_name(i, i == 3 ? AF_INET6 : AF_INET, i == 3 ? sizeof in6 : sizeof in4);
+    }
+    assert_int_equal(dial_by_name("name.example"), AVITO_OK);
+    hang_up();
+}
+
+/* ---- bytes ---- */
+
+static int peer = -1;
+
+static void connected(bool never_wait)
+{
+    begin(never_wait);
+    assert_int_equal(dial(), AVITO_OK);
+    peer = take_peer(1000);
+    assert_true(peer >= 0);
+}
+
+static void sending(void **state)
+{
+    const avito_transport_functions *f;
+
+    (void)state;
+    connected(true);
+    f = transport.functions;
+    let_fail("send", 1, EINTR); /* it is tried again */
+    assert_int_equal(f->send(transport.ctx, "abc", 3, 0), 3);
+    let_give("send", 1, 0);
+    assert_int_equal(f->send(transport.ctx, "abc", 3, 0), AVITO_IO_AGAIN);
+    assert_true((f->wants(transport.ctx) & AVITO_WANT_WRITE) != 0);
+    let_fail("send", 1, ENOBUFS);
+    assert_int_equal(f->send(transport.ctx, "abc", 3, 0), AVITO_ERR_SEND);
+    assert_int_equal(f->detail(transport.ctx), ENOBUFS);
+    let_give("send", 1, 5); /* more than an int says: not all at once */
+    assert_int_equal(f->send(transport.ctx, "abc", (size_t)INT_MAX + 1u, 0), 5);
+    assert_int_equal(asked, INT_MAX);
+    let_fail("ioctl", 1, EINVAL); /* a system that does not tell what it still holds */
+    assert_int_equal(f->moved(transport.ctx), 8);
+    (void)close(peer);
+    hang_up();
+}
+
+static void receiving(void **state)
+{
+    const avito_transport_functions *f;
+    char in[8];
+
+    (void)state;
+    connected(true);
+    f = transport.functions;
+    assert_int_equal(write(peer, "abc", 3), 3);
+    (void)usleep(1000);
+    let_fail("recv", 1, EINTR);
+    assert_int_equal(f->recv(transport.ctx, in, sizeof in), 3);
+    let_give("recv", 1, 4);
+    assert_int_equal(f->recv(transport.ctx, in, (size_t)INT_MAX + 1u), 4);
+    assert_int_equal(asked, INT_MAX);
+    let_fail("recv", 1, ENOMEM);
+    assert_int_equal(f->recv(transport.ctx, in, sizeof in), AVITO_ERR_RECV);
+    assert_int_equal(f->detail(transport.ctx), ENOMEM);
+    (void)close(peer);
+    hang_up();
+}
+
+/* On a lane that waits recv() does, where the system lets it; else poll(). */
+static void waiting(void **state)
+{
+    static const struct {
+        const char *call;
+        int at;
+        bool polls;
+    } rows[] = {{NULL, 0, false}, {"fcntl", 4, true}, {"fcntl", 5, true}, {"setsockopt", 2, true}};
+    char in[8];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        begin(false);
+        resolved = 1;
+        let_fail(rows[i].call, rows[i].at, EINVAL);
+        assert_int_equal(dial(), AVITO_OK);
+        peer = take_peer(1000);
+        assert_int_equal(transport.functions->wait(transport.ctx, AVITO_WANT_READ, 30),
+                         rows[i].polls ? AVITO_AGAIN : AVITO_OK);
+        assert_true(has_happened());
+        assert_int_equal(transport.functions->recv(transport.ctx, in, sizeof in), AVITO_IO_AGAIN);
+        (void)close(peer);
+        hang_up();
+    }
+    connected(false);
+    assert_int_equal(transport.functions->wait(transport.ctx, AVITO_WANT_READ, 30), AVITO_OK);
+    let_fail("recv", 1, EINTR); /* a signal ends the waiting */
+    assert_int_equal(transport.functions->recv(transport.ctx, in, sizeof in), AVITO_IO_AGAIN);
+    let_fail("poll", 1, EINTR);
+    assert_int_equal(transport.functions->wait(transport.ctx, AVITO_WANT_WRITE, 30), AVITO_AGAIN);
+    let_fail("poll", 1, EINVAL);
+    assert_int_equal(transport.functions->wait(transport.ctx, AVITO_WANT_WRITE, 30),
+                     AVITO_ERR_RECV);
+    assert_int_equal(transport.functions->detail(transport.ctx), EINVAL);
+    (void)close(peer);
+    hang_up();
+}
+
+/* ---- everything in one struct ---- */
+
+static unsigned hook_calls;
+
+static uint32_t own_clock(void *ctx)
+{
+    assert_ptr_equal(ctx, &hook_calls);
+    hook_calls++;
+    return 5000;
+}
+
+static int64_t own_time(void *ctx)
+{
+    assert_ptr_equal(ctx, &hook_calls);
+    hook_calls++;
+    return 1754900000;
+}
+
+static int own_entropy(void *ctx, void *out, size_t len)
+{
+    assert_ptr_equal(ctx, &hook_calls);
+    hook_calls++;
+    memset(out, 7, len);
+    return AVITO_OK;
+}
+
+static int own_load(void *ctx, avito_token *token)
+{
+    (void)token;
+    assert_ptr_equal(ctx, &hook_calls);
+    hook_calls++;
+    return AVITO_END;
+}
+
+static int own_save(void *ctx, const avito_token *token)
+{
+    (void)token;
+    assert_ptr_equal(ctx, &hook_calls);
+    hook_calls++;
+    return -5;
+}
+
+static void own_lock(void *ctx)
+{
+    assert_ptr_equal(ctx, &hook_calls);
+    hook_calls++;
+}
+
+static void own_trace(void *ctx, const char *line)
+{
+    (void)line;
+    assert_ptr_equal(ctx, &hook_calls);
+    hook_calls++;
+}
+
+static avito_posix avito;
+
+static avito_posix_options options_here(void)
+{
+    avito_posix_options o = avito_posix_options_default();
+
+    o.account.client_id = "id";
+    o.account.client_secret = "secret";
+    o.account.host = "api.example.test";
+    o.ca_file = "build/tls/roots.pem";
+    o.client.never_wait = true;
+    return o;
+}
+
+static const char *const variables[] = {"AVITO_CLIENT_ID", "AVITO_CLIENT_SECRET", "AVITO_HOST",
+                                        "AVITO_PORT",      "AVITO_CA_FILE",       "SSL_CERT_FILE"};
+
+static void forget_environment(void)
+{
+    for (size_t i = 0; i < sizeof variables / sizeof variables[0]; i++) {
+        (void)unsetenv(variables[i]);
+    }
+}
+
+/* Everything may come from the environment; what is wrong there is said. */
+static void the_environment(void **state)
+{
+    static char longer[300];
+    static const struct {
+        const char *variable, *value;
+        int result;
+        const char *says;
+    } rows[] = {
+        {"AVITO_CLIENT_ID", "id", AVITO_OK, ""},
+        {"AVITO_CLIENT_ID", "", AVITO_ERR_OPTION_CREDENTIALS, "no client_id"},
+        {"AVITO_CLIENT_ID", "a b", AVITO_ERR_OPTION_CREDENTIALS, "no client_id"},
+        {"AVITO_CLIENT_ID", longer, AVITO_ERR_OPTION_CREDENTIALS, "no client_id"},
+        {"AVITO_CLIENT_SECRET", "", AVITO_ERR_OPTION_CREDENTIALS, "no client_secret"},
+        {"AVITO_CLIENT_SECRET", "a b", AVITO_ERR_OPTION_CREDENTIALS, "no client_secret"},
+        {"AVITO_CLIENT_SECRET", longer, AVITO_ERR_OPTION_CREDENTIALS, "no client_secret"},
+        {"AVITO_HOST", "https://api.avito.ru", AVITO_ERR_OPTION_HOST, "not a host"},
+        {"AVITO_HOST", longer, AVITO_ERR_OPTION_HOST, "not a host"},
+        {"AVITO_HOST", "", AVITO_OK, ""},
+        {"AVITO_PORT", "8443", AVITO_OK, ""},
+        {"AVITO_PORT", "0", AVITO_ERR_ARGUMENT, "not a port"},
+        {"AVITO_PORT", "65536", AVITO_ERR_ARGUMENT, "not a port"},
+        {"AVITO_PORT", "x", AVITO_ERR_ARGUMENT, "not a port"},
+        {"AVITO_CA_FILE", "/nowhere.pem", AVITO_ERR_OPTION_ANCHORS, "cannot be read"},
+        {"AVITO_CA_FILE", "", AVITO_OK, ""}, /* that of SSL_CERT_FILE */
+    };
+
+    (void)state;
+    memset(longer, 'a', sizeof longer - 1);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        int rc;
+
+        forget_environment();
+        (void)setenv("AVITO_CLIENT_ID", "id", 1);
+        (void)setenv("AVITO_CLIENT_SECRET", "secret", 1);
+        (void)setenv("SSL_CERT_FILE", "build/tls/roots.pem", 1);
+        (void)setenv(rows[i].variable, rows[i].value, 1);
+        rc = avito_posix_open(&avito, NULL);
+        assert_true(rows[i].result == AVITO_OK ? rc == AVITO_OK : rc < 0);
+        if (rows[i].result != AVITO_ERR_OPTION_ANCHORS) {
+            assert_int_equal(rc, rows[i].result);
+        }
+        if (rc != AVITO_OK) {
+            assert_non_null(strstr(avito_posix_strerror(&avito, rc), rows[i].says));
+            assert_null(strstr(avito_posix_strerror(&avito, rc), "secret secret"));
+        } else {
+            assert_string_equal(avito.account.o.host, "api.avito.ru");
+            assert_int_equal(avito.account.o.port, strcmp(rows[i].value, "8443") == 0 ? 8443 : 443);
+        }
+        avito_posix_close(&avito);
+    }
+    forget_environment();
+}
+
+/* Where no file of roots is named, the places of the usual systems are looked at. */
+static void the_systems_roots(void **state)
+{
+    avito_posix_options o = options_here();
+    int rc;
+
+    (void)state;
+    forget_environment();
+    o.ca_file = NULL;
+    let_fail("access", 0, ENOENT); /* none of them is there */
+    rc = avito_posix_open(&avito, &o);
+    let_work();
+    assert_int_equal(rc, AVITO_ERR_OPTION_ANCHORS);
+    assert_non_null(strstr(avito_posix_strerror(&avito, rc), "install ca-certificates"));
+    let_fail("access", 1, ENOENT);
+    rc = avito_posix_open(&avito, &o);
+    assert_true(has_happened());
+    avito_posix_close(&avito);
+    let_work();
+    assert_true(rc == AVITO_OK || rc == AVITO_ERR_OPTION_ANCHORS);
+}
+
+/* Options that no part takes. */
+static void options_that_are_wrong(void **state)
+{
+    avito_posix_options o = options_here();
+    int rc;
+
+    (void)state;
+    o.tcp.address = "not numeric";
+    rc = avito_posix_open(&avito, &o);
+    assert_true(rc < 0);
+    assert_non_null(strstr(avito_posix_strerror(&avito, rc), "not a numeric address"));
+    o = options_here();
+    o.folder = "/dev/null/x";
+    rc = avito_posix_open(&avito, &o);
+    assert_int_equal(rc, AVITO_ERR_FILE);
+    assert_string_equal(avito_posix_strerror(&avito, rc),
+                        "/dev/null/x: cannot be made: Not a directory");
+    o = options_here();
+    o.account.lock = own_lock; /* and no unlock */
+    assert_int_equal(avito_posix_open(&avito, &o), AVITO_ERR_ARGUMENT);
+    o = options_here();
+    o.client.error_body_cap = 5; /* of nothing */
+    assert_true(avito_posix_open(&avito, &o) < 0);
+    avito_posix_close(&avito);
+    o = options_here();
+    assert_int_equal(avito_posix_sign_in(&avito, &o), AVITO_ERR_ARGUMENT); /* it would wait */
+    avito_posix_close(&avito);
+}
+
+/* A result in words: the library's, what the folder said, what the server said. */
+static void words(void **state)
+{
+    avito_posix_options o = options_here();
+    const char *text;
+
+    (void)state;
+    assert_string_equal(avito_posix_strerror(NULL, AVITO_ERR_HTTP),
+                        avito_error_text(AVITO_ERR_HTTP));
+    assert_int_equal(avito_posix_perror(NULL, AVITO_OK), 0);
+    assert_int_equal(avito_posix_perror(NULL, AVITO_END), 0);
+    o.folder = "build/faults";
+    assert_int_equal(avito_posix_open(&avito, &o), AVITO_OK);
+    text = avito_posix_strerror(&avito, AVITO_ERR_TIMEOUT_IDLE);
+    assert_non_null(strstr(text, avito_error_text(AVITO_ERR_TIMEOUT_IDLE)));
+    assert_null(strchr(text, '('));
+    avito.client.error.code = AVITO_ERR_NOT_FOUND;
+    (void)strcpy(avito.client.error.text, "chat not found");
+    text = avito_posix_strerror(&avito, AVITO_ERR_NOT_FOUND);
+    assert_non_null(strstr(text, " (chat not found)"));
+    assert_null(strstr(avito_posix_strerror(&avito, AVITO_ERR_REFUSED), "chat not found"));
+    assert_non_null(strstr(avito_posix_strerror(&avito, AVITO_OK), avito_error_text(AVITO_OK)));
+    assert_int_equal(avito_store_load_inbox(&avito.store, 0, NULL, 0, NULL), AVITO_ERR_ARGUMENT);
+    for (int i = 0; i < 3; i++) { /* what the folder said is told for its errors only */
+        static const int of_folder[] = {AVITO_ERR_FILE, AVITO_ERR_HOOK, AVITO_ERR_BUSY};
+
+        (void)strcpy(avito.store.priv.problem, "a folder's problem");
+        assert_non_null(strstr(avito_posix_strerror(&avito, of_folder[i]), ": a folder's problem"));
+        assert_null(strstr(avito_posix_strerror(&avito, AVITO_ERR_HTTP), "folder's"));
+    }
+    avito_posix_close(&avito);
+    avito_posix_close(&avito);
+}
+
+/* ---- names, looked up on a thread ---- */
+
+static int resolve_by_thread(size_t *count)
+{
+    avito_tcp_address out[AVITO_TCP_ADDRESSES];
+    int rc = AVITO_AGAIN;
+
+    for (int turns = 0; rc == AVITO_AGAIN && turns < 2000; turns++) {
+        rc = avito.tcp.o.resolve(avito.tcp.o.ctx, "api.example.test", out, AVITO_TCP_ADDRESSES,
+                                 count);
+        if (rc == AVITO_AGAIN) {
+            (void)usleep(1000);
+        }
+    }
+    return rc;
+}
+
+static void a_thread_looks_names_up(void **state)
+{
+    static const struct {
+        const char *call;
+        int at, error;
+    } rows[] = {{NULL, 0, 0},
+                {"socketpair", 1, EMFILE},
+                {"fcntl", 3, EINVAL},
+                {"pthread_attr_init", 1, ENOMEM}};
+
+    (void)state;
+    names_error = 0;
+    add_name(0, AF_INET, sizeof in4);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        const avito_posix_options o = options_here();
+        size_t count = 0;
+
+        let_fail(rows[i].call, rows[i].at, rows[i].error);
+        assert_int_equal(avito_posix_open(&avito, &o), AVITO_OK); /* it asks at once */
+        assert_true(has_happened());
+        assert_int_equal(avito.priv.look_up >= 0, i == 0);
+        assert_int_equal(resolve_by_thread(&count), AVITO_OK); /* it asks again, if that failed */
+        assert_int_equal(count, 1);
+        let_fail("socketpair", 1, EMFILE);
+        assert_int_equal(resolve_by_thread(&count), AVITO_OK); /* still fresh: nobody is asked */
+        assert_false(has_happened());
+        avito.tcp.priv.unreached = true;                       /* they led nowhere */
+        assert_int_equal(resolve_by_thread(&count), AVITO_OK); /* but are better than none */
+        assert_true(has_happened());
+        let_fail("read", 1, EINTR);
+        names_error = EAI_AGAIN;
+        assert_int_equal(resolve_by_thread(&count),
+                         AVITO_OK); /* the look-up fails: the old ones stay */
+        assert_int_equal(count, 1);
+        names_error = 0;
+        let_work();
+        avito.tcp.priv.unreached = false;
+        avito.priv.looked_up_ms -= 60001;
+        assert_int_equal(resolve_by_thread(&count), AVITO_OK); /* over a minute old */
+        avito_posix_close(&avito);
+    }
+    names_error = EAI_NONAME;
+    {
+        const avito_posix_options o = options_here();
+        size_t count = 0;
+
+        assert_int_equal(avito_posix_open(&avito, &o), AVITO_OK);
+        assert_int_equal(resolve_by_thread(&count), AVITO_ERR_RESOLVE);
+        let_fail("read", 1, EIO);
+        assert_int_equal(resolve_by_thread(&count), AVITO_ERR_RESOLVE);
+        avito_posix_close(&avito);
+    }
+    names_error = 0;
+    let_work();
+}
+
+static void hooks_of_the_application(void **state)
+{
+    avito_posix_options o = options_here();
+    const avito_account_options *a = &avito.account.o;
+    unsigned char byte = 0;
+    avito_token token;
+
+    (void)state;
+    memset(&token, 0, sizeof token);
+    assert_int_equal(avito_posix_open(&avito, &o), AVITO_OK);
+    assert_true(a->lock == NULL && a->unlock == NULL && a->trace == NULL);
+    assert_int_equal(a->load_token(a->ctx, &token), AVITO_END);
+    assert_int_equal(a->save_token(a->ctx, &token), AVITO_OK);
+    assert_true(a->unix_time(a->ctx) > 1700000000);
+    assert_int_equal(a->entropy(a->ctx, &byte, 1), AVITO_OK);
+    assert_null(avito_posix_inbox_options(&avito, 7).load);
+    avito_posix_close(&avito);
+    o.account.ctx = &hook_calls;
+    o.account.clock_ms = own_clock;
+    o.account.unix_time = own_time;
+    o.account.entropy = own_entropy;
+    o.account.load_token = own_load;
+    o.account.save_token = own_save;
+    o.account.lock = own_lock;
+    o.account.unlock = own_lock;
+    o.account.trace = own_trace;
+    avito_enable_token_store(&o.account);
+    assert_int_equal(avito_posix_open(&avito, &o), AVITO_OK);
+    hook_calls = 0;
+    assert_int_equal(a->clock_ms(a->ctx), 5000);
+    assert_int_equal(a->unix_time(a->ctx), 1754900000);
+    assert_int_equal(a->entropy(a->ctx, &byte, 1), AVITO_OK);
+    assert_int_equal(byte, 7);
+    assert_int_equal(a->load_token(a->ctx, &token), AVITO_END);
+    assert_int_equal(a->save_token(a->ctx, &token), -5);
+    a->lock(a->ctx);
+    a->unlock(a->ctx);
+    a->trace(a->ctx, "a line");
+    assert_int_equal(hook_calls, 8);
+    avito_posix_close(&avito);
+    o = options_here(); /* roots of another struct, and a folder */
+    assert_int_equal(avito_posix_open(&avito, &o), AVITO_OK);
+    {
+        static avito_posix second;
+
+        o.anchors = &avito.anchors;
+        o.ca_file = "/nowhere.pem";
+        o.folder = "build/faults";
+        assert_int_equal(avito_posix_open(&second, &o), AVITO_OK);
+        assert_ptr_equal(second.anchors.items, avito.anchors.items);
+        a = &second.account.o;
+        token.access_token.ptr = "stored";
+        token.access_token.len = 6;
+        assert_int_equal(a->save_token(a->ctx, &token), AVITO_OK);
+        memset(&token, 0, sizeof token);
+        assert_int_equal(a->load_token(a->ctx, &token), AVITO_OK);
+        assert_true(avito_str_equal(token.access_token, "stored"));
+        assert_ptr_equal(avito_posix_inbox_options(&second, 7).ctx, &second.store);
+        avito_posix_close(&second);
+    }
+    avito_posix_close(&avito);
+    assert_int_equal(avito_posix_inbox_options(&avito, 7).user_id, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(entropy),
+        cmocka_unit_test(the_clock),
+        cmocka_unit_test(addresses_that_fail_at_once),
+        cmocka_unit_test(hooks_that_fail),
+        cmocka_unit_test(a_name_without_a_hook_needs_to_wait),
+        cmocka_unit_test(names_of_all_kinds),
+        cmocka_unit_test(sending),
+        cmocka_unit_test(receiving),
+        cmocka_unit_test(waiting),
+        cmocka_unit_test(the_environment),
+        cmocka_unit_test(the_systems_roots),
+        cmocka_unit_test(options_that_are_wrong),
+        cmocka_unit_test(words),
+        cmocka_unit_test(a_thread_looks_names_up),
+        cmocka_unit_test(hooks_of_the_application),
+    };
+
+    return cmocka_run_group_tests_name("faults", tests, listen_here, stop_listening);
+}
