@@ -6516,10 +6516,8 @@ static bool avitoi_token_copy(avito_str *s, char **at, size_t *room)
     return true;
 }
 
-/* A token is too long for its place. */
-static int avitoi_token_no_room(avito_client *c, const avito_token *token)
+static int avitoi_token_no_room(avito_client *c, size_t access, size_t refresh)
 {
-    const size_t access = token->access_token.len, refresh = token->refresh_token.len;
     c->error.needed = access > refresh ? access : refresh;
     return AVITO_ERR_TOKEN_ROOM;
 }
@@ -6535,7 +6533,7 @@ static avitoi_call_result avitoi_token_goes_on(avito_client *c)
     if (refresh->ptr == NULL) {
         *refresh = avitoi_text_of(c->account->priv.refresh);
         if (!avitoi_token_copy(refresh, &at, &room)) {
-            return avitoi_token_no_room(c, &answer->token);
+            return avitoi_token_no_room(c, answer->token.access_token.len, refresh->len);
         }
     }
     return AVITO_OK;
@@ -7407,10 +7405,8 @@ static avitoi_call_result avitoi_machine_handle(avito_client *c)
             return avitoi_exchange_on_head(c);
         case AVITOI_CALL_BODY:
             return avitoi_exchange_on_body(c);
-        case AVITOI_CALL_DRAIN:
+        default: /* AVITOI_CALL_DRAIN */
             return c->priv.call->special->drain(c);
-        default:
-            return AVITO_ERR_IDLE;
     }
 }
 
@@ -12119,7 +12115,7 @@ static int avitoi_token_store_load(avito_client *c)
     }
     if (!avitoi_token_copy(&token.access_token, &at, &room) ||
         !avitoi_token_copy(&token.refresh_token, &at, &room)) {
-        return avitoi_token_no_room(c, &token);
+        return avitoi_token_no_room(c, token.access_token.len, token.refresh_token.len);
     }
     if (!avitoi_token_is_legal(token.access_token)) {
         return AVITO_ERR_HOOK;

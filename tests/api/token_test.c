@@ -340,6 +340,7 @@ static void test_second_refusal_that_comes_late(void **state)
     ask_self(&l.script, LANE_TOKEN, 401, "{}");
     fetch(&l.script, 200, T1);
     ask_self(&l.script, "first-token-000000", 401, "{}");
+    script_connect(&l.script);
     ask_self(&l.script, "first-token-000000", 200, ME); /* nor is it thrown away */
     expect(&l, AVITO_ERR_UNAUTHORIZED);
     expect(&l, AVITO_OK);
@@ -1265,6 +1266,54 @@ static void test_a_refused_refresh_token_is_told_to_all(void **state)
 }
 
 /* All lanes are refused with the old token: one renews, the others only try again. */
+/* Two renewals while a long request leaves: the memory of its token is used again, so it begins anew. */
+static void test_replaced_twice_while_a_request_leaves(void **state)
+{
+    char text[2001];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof text - 1; i += 2) {
+        memcpy(text + i, "я", 2);
+    }
+    text[sizeof text - 1] = '\0';
+    for (int renewals = 0; renewals < 3; renewals++) {
+        static struct lane l, other;
+        avito_message sent;
+        int rc;
+        lane_init(&l, 512);
+        l.script.send_piece = 100;
+        l.script.send_again = true;
+        script_connect(&l.script);
+        if (renewals == 2) {
+            script_request(&l.script);
+            script_connect(&l.script);
+        }
+        script_request(&l.script);
+        script_answer_json(&l.script, 200, SCRIPT_TEXT("{\"id\":\"m\"}"));
+        lane_init(&other, 512);
+        script_connect(&other.script);
+        fetch(&other.script, 200, T1);
+        fetch(&other.script, 200, T2);
+        assert_int_equal(avito_client_init(&other.client, &l.account, &other.options), AVITO_OK);
+        rc = avito_send_message(&l.client, 7, "c", text, &l.arena, &sent);
+        while (l.script.sent_len < 1200) {
+            assert_int_equal(rc, AVITO_AGAIN);
+            rc = avito_step(&l.client);
+        }
+        for (int i = 0; i < renewals; i++) {
+            assert_int_equal(lane_run(&other, avito_get_token(&other.client, NULL)), AVITO_OK);
+        }
+        assert_int_equal(lane_run(&l, rc), AVITO_OK);
+        assert_int_equal(l.script.connects, renewals == 2 ? 2 : 1);
+        assert_non_null(
+            strstr((const char *)l.script.sent + (renewals == 2 ? 1200 : 0),
+                   renewals == 2 ? "Bearer second-token-11111\r\n" : "Bearer " LANE_TOKEN "\r\n"));
+        assert_null(script_wrong(&l.script));
+        lane_free(&other);
+        lane_free(&l);
+    }
+}
+
 static void test_refusals_of_an_older_token(void **state)
 {
     struct lanes *s = calloc(1, sizeof *s);
@@ -1755,6 +1804,7 @@ int main(void)
         cmocka_unit_test(test_the_duty_is_handed_over_at_every_step),
         cmocka_unit_test(test_refused_credentials_are_asked_about_once),
         cmocka_unit_test(test_a_refused_refresh_token_is_told_to_all),
+        cmocka_unit_test(test_replaced_twice_while_a_request_leaves),
         cmocka_unit_test(test_refusals_of_an_older_token),
         cmocka_unit_test(test_late_refusal_of_an_older_token),
         cmocka_unit_test(test_no_load_during_an_exchange),
