@@ -6287,8 +6287,7 @@ enum { AVITOI_TOKEN_DOUBT_REFUSED, AVITOI_TOKEN_DOUBT_ANY, AVITOI_TOKEN_DOUBTS }
 /* Has enough time passed since the last renewal for the same reason? Between two of them lies a minute,
  * and twice as long after each one that did not help: what no token can cure would fetch one per call. A
  * token that is surely refused may have a few renewals at once. */
-static bool avitoi_token_may_renew(const avito_account *a, unsigned doubt, uint32_t passed,
-                                   uint32_t burst)
+static bool avitoi_token_may_renew(const avito_account *a, unsigned doubt, uint32_t passed, uint32_t burst)
 {
     const unsigned vain = a->priv.vain[doubt];
     if (vain == 0 || (doubt == AVITOI_TOKEN_DOUBT_REFUSED && burst < AVITOI_TOKEN_BURST)) {
@@ -6317,8 +6316,7 @@ static bool avitoi_token_refused(avito_account *a, uint32_t epoch, unsigned doub
     const uint32_t now = avitoi_account_now(a);
     const uint32_t passed = now - a->priv.renewed_ms[doubt];
     const bool helped_not = a->priv.vain[doubt] > 1u;
-    const uint32_t burst =
-        avitoi_number_minus(a->priv.burst[doubt], helped_not ? 0u : passed / 60000u);
+    const uint32_t burst = avitoi_number_minus(a->priv.burst[doubt], helped_not ? 0u : passed / 60000u);
     const bool others_accepted = a->priv.accepted;
     a->priv.accepted = false;
     if (a->priv.epoch != epoch || a->priv.lifetime_s == 0) {
