@@ -45,6 +45,13 @@ TORTURE_SEED ?= 1
 gateway-torture: packages build/avito.san build/simulator build/certs ## avito gateway, its broker and the service, killed and stopped for TORTURE_SECONDS
 	@$(PYTHON) tools/long_runs.py gateway-torture $(PYTHON) tests/avito/gateway_torture.py $(TORTURE_SECONDS) $(TORTURE_SEED)
 
+# Three gateways, 20 accounts, and a tormentor; all times of the fleet are a fifth.
+FLEET_SECONDS ?= 1800
+FLEET_SEED ?= 1
+.PHONY: fleet
+fleet: packages build/avito build/simulator build/certs ## three gateways share 20 accounts, and everything is killed, stopped and cut for FLEET_SECONDS
+	@GATEWAY_PROGRAM=build/avito $(PYTHON) tools/long_runs.py fleet $(PYTHON) tests/avito/fleet_torment.py $(FLEET_SECONDS) $(FLEET_SEED)
+
 .PHONY: gateway-bench
 gateway-bench: packages build/avito build/simulator build/certs ## memory, processor and delay of avito gateway, beside a bridge in Python
 	@sh tools/need.sh python3-requests

@@ -35,6 +35,8 @@ TARGETS = {
                           "`avito export` тысячи чатов, с обрывами"),
     "gateway-torture": ("the gateway, its broker and the service, killed and stopped",
                         "шлюз, его брокер и сервис: убиты и остановлены"),
+    "fleet": ("three gateways share 20 accounts; they, the broker and the lines are killed, stopped and cut",
+              "три шлюза делят 20 учётных записей; их, брокера и связь убивают, останавливают, рвут"),
 }
 HEADS = (("target", "what it does", "last run", "commit", "what it said last"),
          ("цель", "что делает", "когда", "версия", "итог"))
