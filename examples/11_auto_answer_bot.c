@@ -83,8 +83,8 @@ typedef struct answer {
     int64_t since;   /* when it was first wanted */
     int64_t due;     /* when to go on with it */
     int64_t pause_s; /* after the next failure */
-    int failure;     /* the one that was told */
-    bool sent;       /* a success was the reply; it may not be shown yet */
+    int failure;     /* the one that was reported */
+    bool sent;       /* so the service said; the chat may not show it yet */
 } answer;
 
 static answer answers[ANSWERS];
@@ -107,7 +107,7 @@ static bool load_answers(void)
     return result == AVITO_OK || result == AVITO_END;
 }
 
-/* That of this chat, maybe a new one. NULL: there is no room for one. */
+/* The entry of this chat, or a new one. NULL: there is no room for one. */
 static answer *answer_for(const char *chat_id)
 {
     answer *a = answers;
@@ -130,7 +130,7 @@ static answer *answer_for(const char *chat_id)
 static void remove_answer(answer *a)
 {
     *a = answers[--answers_count];
-    (void)save_answers(); /* if that fails: one that is still in the list is seen in its chat */
+    (void)save_answers(); /* if that fails, the chat will show the answer */
 }
 
 /* ---- one buyer, one answer ---- */
@@ -164,7 +164,7 @@ static int look_for(avito_client *client, int64_t user_id, const char *text, ans
     return result == AVITO_END ? AVITO_OK : result;
 }
 
-/* An answer that may have left before we were killed, or whose reply was lost. */
+/* Looks for an answer that may have left before we were killed, or whose reply was lost. */
 static int settle(avito_client *client, int64_t user_id, const char *text, const answer *n,
                   avito_outcome *outcome)
 {
@@ -221,14 +221,14 @@ static int answer_once(avito_client *client, int64_t user_id, const char *text, 
     return result;
 }
 
-/* Of this chat, and it stays however often one asks. */
+/* Whether the failure is of this chat alone, and stays however often one asks. */
 static bool is_final(int result)
 {
     return result == AVITO_ERR_ID || result == AVITO_ERR_BAD_REQUEST ||
            result == AVITO_ERR_FORBIDDEN || result == AVITO_ERR_NOT_FOUND;
 }
 
-/* Of all chats alike: FOLDER, the network, the account. Waiting for its end costs no other chat. */
+/* Whether it is of all chats: FOLDER, the network, the account. Then waiting holds up nobody else. */
 static bool is_common(int result)
 {
     return result == AVITO_ERR_HOOK || result / 100 == -3 || result == AVITO_ERR_UNAUTHORIZED ||
@@ -236,7 +236,7 @@ static bool is_common(int result)
            result == AVITO_ERR_CREDENTIALS;
 }
 
-/* For whoever looks after the bot: once for each kind of failure. */
+/* Reports each kind of failure once, to whoever looks after the bot. */
 static void tell_failure(const avito_client *client, answer *a, int result, bool given_up)
 {
     if (!given_up && (result >= 0 || result == a->failure)) {
@@ -263,7 +263,7 @@ static int try_answer(avito_client *client, int64_t user_id, const char *text, a
     }
     if (result == AVITO_ERR_TEXT || result == AVITO_ERR_UTF8) {
         (void)example_failed(client, result);
-        exit(2); /* it never will be sent; what is owed is tried again with a better one */
+        exit(2); /* this text never can be sent; a better one will go to the same chats */
     }
     tell_failure(client, a, result, given_up);
     if (result < 0) {
@@ -274,7 +274,7 @@ static int try_answer(avito_client *client, int64_t user_id, const char *text, a
     return given_up ? AVITO_OK : result;
 }
 
-/* The answers whose time has come, up to one that fails: the others may fail alike. */
+/* Sends the answers that are due. Stops at one that fails: the others may fail alike. */
 static void try_answers(avito_client *client, int64_t user_id, const char *text)
 {
     size_t i = 0;
@@ -293,7 +293,7 @@ static void try_answers(avito_client *client, int64_t user_id, const char *text)
     }
 }
 
-/* The message in hand: accepted when its chat is done with, or is in the list. */
+/* Accepts the message in hand when its chat is done with, or is in the list. */
 static void handle(avito_inbox *inbox, avito_client *client, int64_t user_id,
                    const avito_message *message, const char *text)
 {
@@ -317,7 +317,7 @@ static void handle(avito_inbox *inbox, avito_client *client, int64_t user_id,
     }
 }
 
-/* What the inbox could not do, for somebody to look after. */
+/* Reports what the inbox could not do: somebody has to look after it. */
 static void tell(unsigned events)
 {
     if ((events & AVITO_INBOX_UNREACHABLE) != 0) {
@@ -328,8 +328,8 @@ static void tell(unsigned events)
     }
 }
 
-/* As the service stores it: without blanks at the ends, and without CR. Else it would not be found
- * again in the chat, and sent once more. */
+/* Makes the text what the service stores: no blanks at the ends, no CR. Otherwise it would not be found in
+ * the chat, and would be sent once more. */
 static const char *tidy(char *text)
 {
     size_t len = 0, i;
@@ -357,7 +357,7 @@ static bool is_one_message(const char *text)
     return len > 0 && avito_next_part(&text) == 0;
 }
 
-/* The folder, for this program alone: two of them would answer everybody twice. */
+/* Takes the folder for this program alone: two programs would answer everybody twice. */
 static bool open_folder(const char *name)
 {
     if ((mkdir(name, 0700) != 0 && errno != EEXIST) ||
@@ -426,6 +426,6 @@ int main(int argc, char **argv)
             (void)example_failed(&client, result);
         }
         tell(avito_inbox_events(&inbox));
-        try_answers(&client, me.id, text); /* the lane is free: it waits, so nothing is under way */
+        try_answers(&client, me.id, text); /* the lane is free: each call has waited for its end */
     }
 }

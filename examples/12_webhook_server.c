@@ -43,7 +43,7 @@ enum {
 struct connection {
     int fd; /* -1: free */
     bool peer_closed;
-    bool lingers; /* refused: what still comes is dropped, so that the refusal is read */
+    bool lingers; /* refused: what still comes is dropped, so that the peer reads the refusal */
     uint32_t lingers_since_ms;
     avito_webhook webhook;
     size_t input_at, input_len; /* received, and not taken by the webhook yet */
@@ -53,7 +53,7 @@ struct connection {
 
 static struct connection connections[CONNECTIONS];
 static char memory[32768]; /* for one decoded notification */
-static bool full; /* the system has no descriptor left: one that ends, or FULL_MS, is awaited */
+static bool full; /* no descriptor is left: try again when a connection ends, or after FULL_MS */
 static uint32_t full_since_ms;
 
 static uint32_t now_ms(void)
@@ -297,7 +297,7 @@ static uint32_t full_for(void)
     return full && passed < FULL_MS ? FULL_MS - passed : 0;
 }
 
-/* One connection whose time has come, or for which poll() has told something. */
+/* Serves one connection that is due, or of which poll() has reported something. */
 static void serve_ready(struct connection *c, short told)
 {
     if (c->lingers) {

@@ -5,9 +5,9 @@
  * Answers each buyer once, and may be killed (kill -9) at any moment: 14_answer_once FOLDER TEXT
  *
  * FOLDER keeps where the inbox is, and what was sent into which chat. A chat in which the account has
- * written needs no answer. Whether an answer arrived that was just leaving when the program was killed
- * is read from the chat; where that cannot be told, it is said, and none is sent. Beside 11: in place of
- * its list of answers that are owed, a message waits until the one before it is answered. */
+ * written needs no answer. If the program is killed while an answer leaves, the chat tells later whether
+ * it arrived; where nothing tells, the program says so and sends none. 11 keeps a list of answers that
+ * are owed; here a message waits until the one before it is answered. */
 #define AVITO_MESSENGER_IMPLEMENTATION
 #define AVITO_WITH_POSIX   1
 #define AVITO_WITH_BEARSSL 1
@@ -25,7 +25,7 @@ static int answer(const char *chat, const char *text)
     int rc = avito_store_find_send(&a.store, chat, &known);
 
     avito_arena_reset(&a.arena);
-    if (rc == AVITO_END) { /* nothing of ours is on its way there */
+    if (rc == AVITO_END) { /* no answer of ours is on its way there */
         rc = avito_get_messages(&a.client, me, chat, &query, &a.arena, &last);
     }
     for (size_t i = 0; i < last.count; i++) {
