@@ -6143,7 +6143,7 @@ static void avitoi_error_add(avito_client *c, const char *text, size_t len)
     c->error.text[at] = '\0';
 }
 
-static void avitoi_error_set_text(avito_client *c, const char *text, size_t len)
+AVITOI_APART_IF_SMALL static void avitoi_error_set_text(avito_client *c, const char *text, size_t len)
 {
     c->error.text[0] = '\0';
     c->priv.quoted = false;
