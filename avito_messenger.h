@@ -6610,7 +6610,7 @@ static void avitoi_answer_note_peak(avito_client *c)
 }
 
 /* Small answers are decoded in the tail of the window; a token's strings go to their final place. */
-AVITOI_APART static void avitoi_answer_use_scratch(avito_client *c, bool token)
+static void avitoi_answer_use_scratch(avito_client *c, bool token)
 {
     struct avitoi_json *j = &c->priv.json;
     struct avitoi_arena_ends *mem = &j->mem;
@@ -6927,7 +6927,7 @@ static avitoi_call_result avitoi_answer_confirms(avito_client *c, int rc)
 
 /* The answer is not the model of the call: perhaps it is a refusal. Its arena is free now, except for the
  * memory of the rows that were given. */
-AVITOI_APART static avitoi_call_result avitoi_answer_is_other(avito_client *c)
+static avitoi_call_result avitoi_answer_is_other(avito_client *c)
 {
     struct avitoi_json *j = &c->priv.json;
     avito_arena rest = *c->priv.arena;
@@ -7735,7 +7735,7 @@ AVITO_API avito_client_options avito_client_options_default(void)
 }
 
 /* An option whose part is not linked. */
-AVITOI_APART static int avitoi_client_parts(const avito_account *a, const avito_client_options *o)
+static int avitoi_client_parts(const avito_account *a, const avito_client_options *o)
 {
     if (a->o.requests_per_minute > 0 && o->priv.tries == NULL) {
         return AVITO_ERR_OPTION_RETRIES;
