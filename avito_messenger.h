@@ -2385,7 +2385,8 @@ static bool avitoi_text_list_has(avito_str list, const char *token)
 /* RFC 9110, 5.6.2: what names of fields, methods and the like are made of. */
 static bool avitoi_text_is_http_token(unsigned char c)
 {
-    return c > ' ' && c < 0x7f && strchr("\"(),/:;<=>?@[\\]{}", c) == NULL;
+    const unsigned letter = (c | 0x20u) - (unsigned)'a'; /* as most are */
+    return letter < 26u || (c > ' ' && c < 0x7f && strchr("\"(),/:;<=>?@[\\]{}", c) == NULL);
 }
 
 /* May this byte be part of a field's value? Of the control bytes only the tab may. */
