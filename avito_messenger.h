@@ -10158,8 +10158,7 @@ static const char *avitoi_fast_way(struct avitoi_json *j, const char *p, const c
  * arena, or breaks the model, twice in a row is reported with its id and then skipped. What a
  * digit that changed on a line without TLS hides is found by the next look at its chat. If it is in
  * an id, the message may come twice, once under a wrong one. If it makes an old message newer than
- * the horizon, that one may come again. If it is in a time of the first round of AVITO_START_NOW, a
- * new message may count as one that was there already.
+ * the horizon, that one may come again.
  *
  * AVITO_START_NOW gives nothing of what is there already: all of the list is read for its newest
  * time, and what the first round finds in that second is known, with what arrives in it meanwhile.
@@ -13687,6 +13686,7 @@ enum {
 #define AVITOI_INBOX_PATIENCE_MS 300000u
 #define AVITOI_INBOX_EMPTY_PAGES 8u   /* in a round, that are read again */
 #define AVITOI_INBOX_RESTARTS    100u /* of lists, from one pause to the next */
+#define AVITOI_INBOX_STARTS      8u   /* passes that look for the newest chat while it changes */
 #define AVITOI_INBOX_EXTRA       8u   /* passes for chats that moved up meanwhile */
 #define AVITOI_INBOX_LATE        20u  /* late looks in a round */
 #define AVITOI_INBOX_STEPS       64u  /* of one call: a row is one, a request is four */
@@ -14920,13 +14920,15 @@ static void avitoi_inbox_read_new(avito_inbox *in, const struct avitoi_inbox_row
     }
 }
 
-/* A message that was given before, or was there when the inbox began. */
+/* A message that was given before, or was there when the inbox began. A notification may have had another
+ * time than the list. */
 static void avitoi_inbox_read_known(avito_inbox *in, const struct avitoi_inbox_row *row, bool odd)
 {
     const avito_message *m = row->message;
     struct avitoi_inbox_entry *p = avitoi_inbox_ring_find(in, row->key);
-    if (odd && !avitoi_inbox_is_odd(in, avitoi_inbox_get(p->created))) { /* it came otherwise */
-        avitoi_inbox_put(p->created, avitoi_inbox_dated(row->time));
+    const bool hidden = row->rc < 0 && in->priv.kept == 0; /* too large even alone: who knows its time? */
+    if ((odd || hidden) && !avitoi_inbox_is_odd(in, avitoi_inbox_get(p->created))) {
+        avitoi_inbox_put(p->created, hidden ? UINT32_MAX : avitoi_inbox_dated(row->time));
         in->priv.unsaved = true;
     }
     if (!odd && in->priv.owes_marks && row->time > avitoi_inbox_horizon(in) && m != NULL &&
@@ -14961,7 +14963,7 @@ static void avitoi_inbox_read_recent(avito_inbox *in, const struct avitoi_inbox_
     const uint32_t created = avitoi_inbox_dated(row->time);
     if (avitoi_inbox_ring_has(in, row->key)) {
         avitoi_inbox_read_known(in, row, odd);
-    } else if (in->priv.stage != AVITOI_INBOX_LEARNS) {
+    } else if (in->priv.stage != AVITOI_INBOX_LEARNS || (odd && in->priv.limit != 1u)) {
         if (odd && row->time != 0 && in->priv.limit == 1u &&
             (in->priv.flaws & AVITOI_INBOX_SAID) == 0) {
             in->priv.flaws |= AVITOI_INBOX_SAID;
@@ -15359,14 +15361,15 @@ static int avitoi_inbox_start_save(avito_inbox *in, unsigned stage)
 }
 
 /* The start: the whole list was read, since no order of its rows is believed. Two passes have to say the
- * same. If rows have moved meanwhile, the larger one is right, by the service's clock. */
+ * same. If rows move all the time the later time is right, by the service's clock. */
 static avitoi_call_result avitoi_inbox_start_over(avito_inbox *in)
 {
     const uint32_t before = in->priv.newest, found = in->priv.updated;
     int rc = in->priv.round_error;
     in->priv.newest = found;
     if (rc >= 0 && (in->priv.former == 0 || before > avitoi_inbox_ceiling(in) ||
-                    (before != found && avitoi_inbox_now(in) == 0))) {
+                    (before != found &&
+                     (avitoi_inbox_now(in) == 0 || in->priv.restarts < AVITOI_INBOX_STARTS)))) {
         in->priv.former = 1;
         in->priv.updated = 0;
         return avitoi_inbox_again(in);

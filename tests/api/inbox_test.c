@@ -898,6 +898,48 @@ static void test_changed_year(void **state)
     avito_client_close(&d->client);
 }
 
+static void a_later_once(struct service *s, const char *request)
+{
+    if (s->faults == 0 && strstr(request, "/messages/") == NULL) {
+        replace(s, "\"updated\":1754890210", "\"updated\":1754891210");
+    }
+}
+
+/* While the first round of AVITO_START_NOW reads its second list, a2 comes; its time is changed once. */
+static void a2_years_ahead_once(struct service *s, const char *request)
+{
+    if (strstr(request, "/messages/") == NULL && ++s->marks == 2) {
+        write_message("a", "a2", 1010);
+    }
+    if (s->faults == 0) {
+        replace(s, "\"id\":\"a2\",\"author_id\":7,\"created\":1",
+                "\"id\":\"a2\",\"author_id\":7,\"created\":2");
+    }
+}
+
+/* A digit that changed on the way makes nothing new count as there already. */
+static void test_start_with_a_changed_digit(void **state)
+{
+    (void)state;
+    for (unsigned in_messages = 0; in_messages < 2; in_messages++) {
+        struct device *d = device_of(20, AVITO_START_NOW);
+        d->dates = true;
+        d->clock.unix_s = T + 1000;
+        write_message("a", "a1", 210);
+        service.fault = in_messages ? a2_years_ahead_once : a_later_once;
+        if (in_messages) {
+            assert_within(d, 3, "a2 ");
+        } else {
+            assert_polls(d, 2, "");
+        }
+        assert_int_equal(service.faults, 1);
+        write_message("b", "b1", (uint32_t)(d->clock.unix_s - T));
+        assert_within(d, 2, "b1 ");
+        assert_polls(d, 60, "");
+        avito_client_close(&d->client);
+    }
+}
+
 /* ---------------------------------------------------------------- what moves the horizon */
 
 static int64_t horizon_of(const struct device *d)
@@ -2252,6 +2294,7 @@ int main(void)
         cmocka_unit_test(test_goes_on),
         cmocka_unit_test(test_changed_digit),
         cmocka_unit_test(test_changed_year),
+        cmocka_unit_test(test_start_with_a_changed_digit),
         cmocka_unit_test(test_horizon_by_whole_rounds),
         cmocka_unit_test(test_horizon_by_two_dates),
         cmocka_unit_test(test_horizon_ahead_goes_back),

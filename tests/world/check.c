@@ -176,7 +176,6 @@ void check_sync(world *w)
 void check_first_save(world *w)
 {
     w->state_saved = true;
-    w->start_spoilt = w->device.spoilt;
     w->start_ms = w->now;
     say(w, "the first state is saved: what was there is known");
 }
@@ -217,10 +216,7 @@ static bool owed(const world *w, const note *n)
               (n->created == w->start_newest &&
                (o->start != AVITO_START_NOW || n->visible_ms > w->start_ms));
         /* When one came whose time is not believed nobody can tell. */
-        /* Nor where a byte was changed: that may have been in its time. */
-        due = due &&
-              !(o->start == AVITO_START_NOW && (n->odd || w->start_spoilt) &&
-                n->visible_ms <= w->start_ms) &&
+        due = due && !(o->start == AVITO_START_NOW && n->odd && n->visible_ms <= w->start_ms) &&
               !before_the_start(w, n);
     } else {
         due = o->start == AVITO_START_UNREAD && !n->own && !n->was_read;

@@ -1003,7 +1003,7 @@ static int inbox_step(world *w)
     avito_message m;
     const uint64_t before = d->served;
     const uint64_t moved = d->lanes[0].moved;
-    bool between;
+    bool between, first;
     int rc;
     if (d->lanes[0].act != ACT_NONE) {
         return own_step(w, &d->lanes[0]);
@@ -1024,12 +1024,16 @@ static int inbox_step(world *w)
         d->spoilt = false;
         d->round_ms = w->now;
     }
+    first = impl_first_round(&d->inbox);
     rc = avito_inbox_next(&d->inbox, &m);
     if (d->served > before + 24) { /* also where a lane may wait */
         fail(w, "endless", "%u requests in one call", (unsigned)(d->served - before));
     }
     hear_events(w);
     watch_round(w, between, moved != d->lanes[0].moved, rc);
+    if (first && !impl_first_round(&d->inbox) && d->spoilt && d->overran) {
+        check_hidden(w); /* the call that ended it has begun the next round, too */
+    }
     if (rc == AVITO_OK) {
         given(w, &m, true);
     } else if (rc < 0) {

@@ -427,7 +427,6 @@ typedef struct world {
     int64_t sentence_ms;    /* when it was served */
     int64_t start_list_ms;  /* when the list that decided the start was served */
     int64_t start_ms;       /* when the first state was saved */
-    bool start_spoilt;      /* an answer of that round had a byte changed */
     int64_t start_newest;   /* its newest update */
     unsigned inbox_events;
     bool overrun;
@@ -457,6 +456,7 @@ bool impl_worked(const avito_client *client); /* as much as one step may, on wha
 bool impl_between_rounds(const avito_inbox *inbox);
 bool impl_gave_pages_up(const avito_inbox *inbox); /* in this round: too many of them were empty */
 bool impl_pressed(const avito_inbox *inbox);       /* its ring is nearly full */
+bool impl_first_round(const avito_inbox *inbox);   /* AVITO_START_UNREAD: it goes on */
 bool impl_starts(const avito_inbox *inbox);        /* it reads the list that decides what is new */
 uint64_t
 impl_passed_over(const avito_inbox *inbox); /* hash of the message that an error speaks of; 0 */
