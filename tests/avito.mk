@@ -18,7 +18,7 @@ TEST_PACKAGES += groff-base faketime
 test-programs: build/avito.san build/avito build/simulator
 TEST_SCRIPTS  += tests/avito/languages.sh
 .PHONY: avito-kill
-avito-kill: packages build/avito.san build/avito build/simulator ## kill -9 of `avito watch --exec`, a thousand times
+avito-kill: packages build/avito.san build/avito build/simulator build/certs ## kill -9 of `avito watch --exec`, a thousand times
 	@$(PYTHON) tools/long_runs.py avito-kill env WATCH_KILLS=1000 sh tests/avito/program.sh
 
 .PHONY: avito-export-test

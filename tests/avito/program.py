@@ -470,6 +470,48 @@ def every_call(service, folder):
             words["own"] = home.lines("messages", chat, "-a", "default")[-1]["id"]
 
 
+def lines_of(path):
+    """Names and values of a file of lines; of a send up to its text."""
+    with open(path, encoding="utf-8") as file:
+        rows = [line.rstrip("\n").partition(" ")[::2] for line in file]
+    names = [name for name, _ in rows]
+    return dict(rows[:names.index("text") + 1] if "text" in names else rows)
+
+
+def documented(service, folder):
+    """The files of the state are those of the manual page, and hold what it says; so do exit statuses and configuration."""
+    home = Home(service, folder)
+    words = [home.environment.pop(name) for name in ("AVITO_CLIENT_ID", "AVITO_CLIENT_SECRET")]
+    home.run("login", stdin="\n".join(words) + "\n")
+    chat = first_chat(home)
+    home.run("send", chat, "первая\ntext вторая")
+    home.run("watch", "--since", "1", "--count", "1", "--exec", "false", "--give-up", "1")
+    state = f"{folder}/state/avito/default"
+    pages = [re.sub(r"\\(.)", r"\1", home.run("--manual", LC_ALL=locale).stdout) for locale in ("C.UTF-8", "ru_RU.UTF-8")]
+    files = [dict(re.findall(r"^\.B (.*)\n(.*)$", page[page.rindex(".SH", 0, page.index(".SH \"JSON")):], re.M)) for page in pages]
+    for name in sorted(os.listdir(state)):
+        term = "send.*" if name.startswith("send.") else "inbox.0, inbox.1" if re.fullmatch(r"inbox\.[01]", name) else name
+        check(f"the manual has the file {term}", all(term in page for page in files), name)
+    sent = lines_of(glob.glob(f"{state}/send.*")[0])
+    tokens = lines_of(f"{state}/tokens")
+    check("a send's lines", list(sent) == ["avito-send", "outcome", "begun", "ended", "chat", "baseline", "created", "message", "text"] and
+          sent["avito-send"] == sent["outcome"] == "1" and sent["chat"] == chat and int(sent["text"]) == len("первая\ntext вторая".encode()), sent)
+    check("the tokens' lines", list(tokens) == ["avito-tokens", "client", "host", "expires", "access", "refresh", "end"] and
+          tokens["avito-tokens"] == "1" and tokens["client"] == words[0], list(tokens))
+    for term, lines in (("send.*", sent), ("tokens", tokens)):
+        check(f"... {term}: each has its name in the manual", all(name in page[term] for page in files for name in lines), lines.keys())
+    with open(f"{state}/inbox.1", "rb") as slot, open(f"{state}/aside.jsonl", encoding="utf-8") as aside:
+        check("a slot begins with AVI1, what was set aside is JSON", slot.read(4) == b"AVI1" and json.loads(aside.readline())["id"], state)
+    with open("tools/avito/command.h", encoding="utf-8") as file:
+        statuses = re.findall(r"^    EXIT_\w+ = (\d)", file.read(), re.M)
+    with open("tools/avito/config.c", encoding="utf-8") as file:
+        keys = re.findall(r"^    \{SECTION_\w+,\s+\"(\w+)\"", file.read(), re.M)
+    for page in pages:
+        terms = re.findall(r"^\.B (.*)$", page, re.M)
+        check(f"the manual has {len(statuses)} exit statuses and {len(keys)} keys",
+              len(statuses) == 9 and len(keys) > 25 and set(statuses) | set(keys) <= set(terms), (set(statuses) | set(keys)) - set(terms))
+
+
 def configuration(service, folder):
     home = Home(service, folder)
     client_id, secret = home.environment.pop("AVITO_CLIENT_ID"), home.environment.pop("AVITO_CLIENT_SECRET")
@@ -697,7 +739,7 @@ def main():
     bad_certificates()
     with Simulator("--chats", "1") as service, tempfile.TemporaryDirectory() as folder:
         login(service, folder)
-    for scene in (every_call, configuration):
+    for scene in (every_call, documented, configuration):
         with Simulator("--chats", "1") as service, tempfile.TemporaryDirectory() as folder:
             scene(service, folder)
     return failures != 0

@@ -251,19 +251,47 @@ static const struct {
     {"$XDG_STATE_HOME/avito/NAME/",
      {"the state of an account, 0600; ~/.local/state where the variable is not set",
       "состояние учётной записи, 0600; ~/.local/state, если переменная не задана"}},
-    {"credentials", {"what avito login has stored", "то, что сохранил avito login"}},
+    {"credentials",
+     {"what avito login has stored, as in the configuration: a section with client_id, "
+      "client_secret "
+      "and, of another person, consent",
+      "то, что сохранил avito login, как в настройках: секция с client_id, client_secret и, если "
+      "учётная запись чужая, consent"}},
     {"tokens",
-     {"the access token; programs of one account share it",
-      "токен доступа; его делят программы одной учётной записи"}},
-    {"inbox.0, inbox.1, inbox.lock",
-     {"where avito watch is; one program at a time",
-      "место, где avito watch; по одной программе сразу"}},
-    {"send.*", {"sends, so that none happens twice", "отправки, чтобы ни одна не повторилась"}},
-    {"ledger.jsonl", {"what became of the gateway's commands", "что стало с командами шлюза"}},
-    {"gateway/NAME/",
-     {"the gateway's client id and secret path", "client id и секретный путь шлюза"}},
+     {"lines of a name and a value: avito-tokens and 1, the format's version; client, host, "
+      "expires "
+      "(unix seconds), access, refresh, end; programs of one account share it",
+      "строки из имени и значения: avito-tokens и 1, версия формата; client, host, expires "
+      "(секунды "
+      "unix), access, refresh, end; его делят программы одной учётной записи"}},
+    {"inbox.0, inbox.1",
+     {"where avito watch is: written in turn, binary, begins with AVI1, has a checksum",
+      "место, где avito watch: пишутся по очереди, двоичные, начинаются с AVI1, с контрольной "
+      "суммой"}},
+    {"inbox.lock",
+     {"number and name of the process that watches: one at a time, which locks it",
+      "номер и имя процесса, который следит: один сразу, он держит блокировку"}},
+    {"lock", {"locked for moments by who writes", "блокируется на мгновения тем, кто пишет"}},
+    {"send.*",
+     {"a message that is sent once: lines avito-send and 1, outcome (0 not sent, 1 sent, 2 cannot "
+      "tell), begun and ended (unix seconds; ended 0: not settled), chat, baseline and created "
+      "(the "
+      "message before it), message (its id), text with its length, and the text",
+      "сообщение, которое уйдёт один раз: строки avito-send и 1, outcome (0 не отправлено, 1 "
+      "отправлено, 2 неизвестно), begun и ended (секунды unix; ended 0: исход не известен), chat, "
+      "baseline и created (сообщение перед ним), message (его id), text с длиной и сам текст"}},
+    {"ledger.jsonl",
+     {"what became of the gateway's commands, an object a line: id, state, act, target, begun, "
+      "hash; "
+      "of what is begun text, baseline, created; message_id and reason where they are known",
+      "что стало с командами шлюза, по объекту в строке: id, state, act, target, begun, hash; у "
+      "начатого text, baseline, created; message_id и reason, если они известны"}},
     {"aside.jsonl",
-     {"messages that --give-up has set aside", "сообщения, отложенные ключом --give-up"}},
+     {"messages that --give-up has set aside, as --json has them",
+      "сообщения, отложенные ключом --give-up, как в --json"}},
+    {"gateway/NAME/",
+     {"the gateway's client id, number of its session and secret path",
+      "client id шлюза, номер его сеанса и секретный путь"}},
 };
 
 static void roff_keys(enum section_kind section)
