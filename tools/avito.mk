@@ -54,15 +54,17 @@ avito-static: ## build/avito-static: the program in one file without dependencie
 	@$(MAKE) --no-print-directory build/avito-static
 
 # The same for other processors: routers and small boards. Run by qemu-user in tests/port/avito.sh.
-AVITO_FOREIGN := armhf mipsel
-AVITO_FOREIGN_PACKAGES := gcc-arm-linux-gnueabihf gcc-mipsel-linux-gnu qemu-user
+AVITO_FOREIGN := armhf mipsel mips
+AVITO_FOREIGN_PACKAGES := gcc-arm-linux-gnueabihf gcc-mipsel-linux-gnu gcc-mips-linux-gnu qemu-user
 AVITO_FOREIGN_GCC_armhf := arm-linux-gnueabihf-gcc
 AVITO_FOREIGN_GCC_mipsel := mipsel-linux-gnu-gcc -mips16 -fno-pie # as OpenWrt builds its packages
+AVITO_FOREIGN_GCC_mips := mips-linux-gnu-gcc -mips16 -fno-pie
+AVITO_FOREIGN_ROOT_mips := musl.sh mips-linux-gnu-gcc build/port/mips/root # Debian 10 was the last with mips
 $(AVITO_FOREIGN:%=build/port/%/avito-static): build/port/%/avito-static: $(AVITO_PROGRAM_SOURCES) \
-    $(wildcard tools/avito/*.h) avito_messenger.h tools/avito/static.sh tools/avito/foreign.sh
-	sh tools/avito/foreign.sh $* build/port/$*/root musl-dev libinih-dev
+    $(wildcard tools/avito/*.h) avito_messenger.h tools/avito/static.sh tools/avito/foreign.sh tools/avito/musl.sh
+	sh tools/avito/$(or $(AVITO_FOREIGN_ROOT_$*),foreign.sh $* build/port/$*/root musl-dev libinih-dev)
 	sh tools/avito/static.sh "$(strip $(AVITO_FOREIGN_GCC_$*))" build/port/$* $@ $(CURDIR)/build/port/$*/root
-avito-static-foreign: ## the same for armhf and mipsel: build/port/*/avito-static
+avito-static-foreign: ## the same for armhf, mipsel and mips: build/port/*/avito-static
 	@sh tools/need.sh $(AVITO_PROGRAM_PACKAGES) $(AVITO_STATIC_PACKAGES) $(AVITO_FOREIGN_PACKAGES)
 	@$(MAKE) --no-print-directory $(AVITO_FOREIGN:%=build/port/%/avito-static)
 

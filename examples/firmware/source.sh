@@ -10,12 +10,13 @@ dir=$2
 if [ -e "$dir/$package/.complete" ]; then
     exit 0
 fi
-mkdir -p "$dir/apt/lists/partial" "$dir/apt/cache/archives/partial"
+mkdir -p "$dir/apt/sources/partial" "$dir/apt/stable/partial" "$dir/apt/cache/archives/partial"
 dir=$(cd "$dir" && pwd)
+release=sources
 
 private() {
-    apt-get -q -o Dir::Etc::SourceList="$dir/apt/sources.list" -o Dir::Etc::SourceParts=/dev/null \
-        -o Dir::State::Lists="$dir/apt/lists" -o Dir::Cache="$dir/apt/cache" \
+    apt-get -q -o Dir::Etc::SourceList="$dir/apt/$release.list" -o Dir::Etc::SourceParts=/dev/null \
+        -o Dir::State::Lists="$dir/apt/$release" -o Dir::Cache="$dir/apt/cache" \
         -o APT::Sandbox::User="$(id -un)" "$@"
 }
 
@@ -51,8 +52,20 @@ if [ ! -s "$dir/apt/sources.list" ]; then
     }
 fi
 
+download() {
+    private source --download-only "$package" >>"$dir/apt/$package.log" 2>&1
+}
+
+# Some mirrors list a source of an older release, and have lost its files: then the stable release's.
+download_from_stable() {
+    release=stable
+    sed -n 's,\(.*/debian/*\) [^ ]* main$,\1 stable main,p' "$dir/apt/sources.list" | sort -u >"$dir/apt/stable.list"
+    private update >>"$dir/apt/$package.log" 2>&1 && rm -f "$package"_* && download
+}
+
 cd "$dir"
-private source --download-only "$package" >"$dir/apt/$package.log" 2>&1 || {
+: >"$dir/apt/$package.log"
+download || download_from_stable || {
     cat "$dir/apt/$package.log" >&2
     fail "apt-get source failed"
 }

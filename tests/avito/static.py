@@ -12,7 +12,8 @@ sys.path.insert(0, "tests/check")
 from simulated import Simulator  # noqa: E402
 
 HOME = ["build/avito-static"]
-FOREIGN = {"armhf": ["qemu-arm", "build/port/armhf/avito-static"], "mipsel": ["qemu-mipsel", "build/port/mipsel/avito-static"]}
+FOREIGN = {name: [f"qemu-{processor}", f"build/port/{name}/avito-static"]
+           for name, processor in (("armhf", "arm"), ("mipsel", "mipsel"), ("mips", "mips"))}
 SIZE_MAX = 450_000       # bytes, stripped, the gateway included
 START_MAX_MS = 10        # the best of STARTS: other programs of this machine only add
 STARTS = 30

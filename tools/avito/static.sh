@@ -10,7 +10,7 @@ root=${4:-}
 mkdir -p "$dir/objects" "$dir/include"
 
 sh examples/firmware/source.sh bearssl "$dir/source"
-# Some mirrors lack the source of inih. Debian's own archive of it needs only names that musl has, too.
+# Where no mirror has the source of inih: Debian's own archive of it needs only names that musl has, too.
 inih=
 if ! sh examples/firmware/source.sh libinih "$dir/source" 2>"$dir/libinih.txt"; then
     case $cc:$root in
