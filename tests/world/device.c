@@ -958,6 +958,9 @@ static void watch_round(world *w, bool between, bool moved, int rc)
         }
         d->before_ms = rc == AVITO_AGAIN ? d->round_ms : d->before_ms;
         d->overran = d->overran && rc != AVITO_AGAIN;
+    } else if (over && !between && d->spoilt &&
+               d->overran) { /* the first one, which nothing was before */
+        check_hidden(w);
     }
 }
 
