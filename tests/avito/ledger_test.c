@@ -259,6 +259,32 @@ static void test_twins_have_messages_of_their_own(void **state)
     assert_int_equal(ledger_claimed(&l, ledger_find(&l, "b"), ids, 4), 1);
 }
 
+static void test_what_is_settled_is_known_for_a_day(void **state)
+{
+    static const char *const ids[] = {"sent", "owed", "begun"};
+    const int64_t then = 1700000000;
+
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        ledger_entry e = entry(ids[i], i == 2 ? LEDGER_BEGUN : LEDGER_SENT);
+
+        e.begun = then;
+        assert_int_equal(ledger_note(&l, &e), AVITO_OK);
+    }
+    ledger_owed(&l, "owed"); /* its command came again */
+    ledger_age(&l, 0);       /* a clock that is not set */
+    ledger_age(&l, then + LEDGER_AGE_S);
+    assert_non_null(ledger_find(&l, "sent"));
+    ledger_age(&l, then + LEDGER_AGE_S + 1);
+    assert_null(ledger_find(&l, "sent"));
+    assert_non_null(ledger_find(&l, "owed"));
+    assert_non_null(ledger_find(&l, "begun"));
+    ledger_acknowledged(&l, "owed");
+    ledger_age(&l, then + LEDGER_AGE_S + 1);
+    assert_null(ledger_find(&l, "owed"));
+    assert_non_null(ledger_begun(&l, 0));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -269,6 +295,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_lines_that_make_no_sense_are_counted, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_the_oldest_settled_makes_room, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_what_is_settled_is_known_for_a_day, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_is_begun_or_owed_is_never_forgotten, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_the_store_does_not_grow_for_ever, set_up, tear_down),

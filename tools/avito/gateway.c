@@ -23,6 +23,7 @@ enum { MESSAGE_NONE, MESSAGE_NAMING, MESSAGE_PUBLISHED, MESSAGE_HELD, MESSAGE_AC
 #define WEBHOOK_EVERY_MS 86400000u
 #define PAUSE_MAX_MS     60000u
 #define SAVE_AGAIN_MS    5000u
+#define AGE_EVERY_MS     3600000u
 
 /* ---- said to people, and in `state` ---- */
 
@@ -685,6 +686,7 @@ static void begin_running(gateway_account *a, uint32_t now_ms)
     a->priv.unread_due = true;
     a->priv.unread_ms = now_ms - UNREAD_EVERY_MS;
     a->priv.webhook_ms = now_ms - WEBHOOK_EVERY_MS;
+    a->priv.aged_ms = now_ms; /* what the broker has for us comes again before the hour is over */
     account_works(a);
     gateway_job_recover(a, now_ms);
 }
@@ -713,6 +715,10 @@ static void step_opening(gateway_account *a, uint32_t now_ms)
 
 static void ask_for_itself(gateway_account *a, uint32_t now_ms)
 {
+    if (a->priv.g->priv.ready && is_over(a->priv.aged_ms, AGE_EVERY_MS, now_ms)) {
+        a->priv.aged_ms = now_ms;
+        ledger_age(&a->ledger, a->priv.g->o.unix_time(a->priv.g->o.ctx));
+    }
     if (a->priv.unread_due && is_over(a->priv.unread_ms, UNREAD_EVERY_MS, now_ms)) {
         a->priv.unread_due = false;
         a->priv.unread_ms = now_ms;
@@ -1069,6 +1075,7 @@ int gateway_add(gateway *g, gateway_account *a, const gateway_account_options *o
         ledger_close(&a->ledger);
         return rc;
     }
+    gateway_job_open(a);
     if (bad > 0) {
         g->o.say(g->o.ctx, options->name,
                  say(TEXT("lines of the ledger make no sense and are left out",

@@ -21,7 +21,8 @@
 #include "order.h"
 
 #define GATEWAY_TOPIC_MAX  1024
-#define GATEWAY_REASON_MAX 320 /* bytes; of a sentence of ours at most 200 */
+#define GATEWAY_REFUSALS   1024 /* the first counts them */
+#define GATEWAY_REASON_MAX 320  /* bytes; of a sentence of ours at most 200 */
 
 /* A lane for commands, of any account, with an arena of 16 KB or more. */
 typedef struct gateway_lane {
@@ -45,6 +46,7 @@ typedef struct gateway_options {
     uint32_t session;      /* number of the broker's session, as save_session() was told last */
     void *ctx;             /* first argument of every hook */
     int64_t (*unix_time)(void *ctx);
+    uint32_t (*boot_ms)(void *ctx); /* a clock that goes on while the machine sleeps */
     int (*entropy)(void *ctx, void *out, size_t len);
     /* The broker has forgotten the session: keeps the new number durably. AVITO_OK or an error. */
     int (*save_session)(void *ctx, uint32_t session);
@@ -69,6 +71,12 @@ typedef struct gateway_account_options {
     avito_client *reader;      /* the inbox' own lane, which never waits */
     avito_inbox_options inbox; /* memory and hooks; user_id is found out */
     ledger_store ledger;
+    void *ctx; /* of these two */
+    /* Optional: ids of commands that were refused for a reason that passes, as hashes, so
+     * that they are not done later. AVITO_OK, an error, or, of save, AVITO_AGAIN as for the ledger. To work when the
+     * disk is full they overwrite what is there. */
+    int (*load_refusals)(void *ctx, uint64_t hashes[GATEWAY_REFUSALS]);
+    int (*save_refusals)(void *ctx, const uint64_t hashes[GATEWAY_REFUSALS]);
     const char *const *notify; /* chats that get a notify entity, NULL behind the last; or NULL */
     const char *webhook_url;   /* subscribed, and looked for each day; NULL: none */
     bool names; /* a message says who wrote it and about what: one request for each other chat */
@@ -105,6 +113,8 @@ typedef struct gateway_account {
         uint32_t held_from_ms, held_ms;           /* of a message that waits */
         uint32_t refused;                         /* commands that were too many */
         uint64_t *refusals;                       /* hashes of their ids; NULL: there were none */
+        bool refusals_changed;                    /* and are to be kept */
+        uint32_t aged_ms;                         /* when the ledger forgot what is old */
         int unread;                               /* chats; -1: not known */
         int64_t error_at;
         uint8_t phase, message;

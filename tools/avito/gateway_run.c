@@ -1,5 +1,5 @@
-/* gateway_run.c - avito gateway: the loop around the gateway. One thread, one ppoll(); it never waits elsewhere,
- * but for the disk. */
+/* gateway_run.c - avito gateway: the loop around the gateway. One thread, one ppoll(); it never waits elsewhere.
+ * Names are looked up and notes are written by threads of their own (resolve.h, writing.h). */
 #include "broker.h"
 #include "disk.h"
 #include "fleet_run.h"
@@ -28,7 +28,7 @@
 #define LANE_IDLE_MS  60000u /* then its memory is given back */
 #define START_EACH_MS 20     /* not all accounts shake hands at once */
 #define GOODBYE_MS    900u
-#define OWN_FDS       2 /* broker, resolver */
+#define OWN_FDS       3 /* broker, resolver, disk */
 
 /* A lane for commands, and what it served last: its connection may go on. */
 struct sender {
@@ -124,12 +124,28 @@ static void say_line(void *ctx, const char *name, const char *text)
     }
 }
 
+static uint32_t boot_ms(void *ctx)
+{
+    struct timespec now;
+
+    (void)ctx;
+    clock_gettime(CLOCK_BOOTTIME, &now);
+    return (uint32_t)((uint64_t)now.tv_sec * 1000u + (uint64_t)now.tv_nsec / 1000000u);
+}
+
 static int save_session(void *ctx, uint32_t session)
 {
     char text[16];
     const int n = snprintf(text, sizeof text, "%lu\n", (unsigned long)session);
 
     return disk_write(((struct run *)ctx)->folder, "session", text, (size_t)n);
+}
+
+static bool is_saving(void *ctx, avito_account *of)
+{
+    const struct run *r = ctx;
+
+    return r->fleet != NULL ? fleet_run_is_saving(r->fleet, of) : ((served *)of->o.ctx)->saving;
 }
 
 static const avito_anchors *roots_for(const struct run *r, const avito_account *of)
@@ -387,8 +403,10 @@ static int take_options(struct run *r, gateway_options *o)
                                                   : discovery;
     o->ctx = r;
     o->unix_time = avito_posix_unix_time;
+    o->boot_ms = boot_ms;
     o->entropy = avito_posix_entropy;
     o->save_session = save_session;
+    o->is_saving = is_saving;
     o->borrow = borrow;
     o->give_back = give_back;
     o->say = say_line;
@@ -564,11 +582,6 @@ static void account_closing(void *ctx, served *s)
     forget_account(r, &s->account);
 }
 
-static bool is_saving(void *ctx, avito_account *of)
-{
-    return fleet_run_is_saving(((struct run *)ctx)->fleet, of);
-}
-
 static int open_fleet(struct run *r, const gateway_options *o)
 {
     fleet_run_options f;
@@ -577,7 +590,6 @@ static int open_fleet(struct run *r, const gateway_options *o)
     memset(&f, 0, sizeof f);
     f.config = &r->config;
     f.gateway = *o;
-    f.gateway.is_saving = is_saving;
     f.webhook_url = config_value(&r->config, "gateway", "webhook_url") != NULL ? r->url : NULL;
     f.ctx = r;
     f.opened = account_opened;
@@ -783,6 +795,7 @@ static size_t collect(struct run *r, uint32_t *ms)
         r->fds[0].events = events_of(mqtt_link_wants(&r->broker.link));
     }
     r->fds[1] = (struct pollfd){resolve_fd(), POLLIN, 0};
+    r->fds[2] = (struct pollfd){writing_fd(), POLLIN, 0};
     if (r->listens) {
         const uint32_t due = listener_prepare(&r->listener, r->fds + n);
 
@@ -845,6 +858,16 @@ static void step_account(served *s, uint32_t now)
     note_due(s, now);
 }
 
+/* What it waited for may be on the disk. */
+static void step_woken(served *s, uint32_t now)
+{
+    if (s->woken) {
+        s->woken = false;
+        gateway_saved(&s->core);
+    }
+    step_account(s, now);
+}
+
 static void step_accounts(struct run *r, size_t fds)
 {
     const uint32_t now = avito_posix_clock_ms(NULL);
@@ -857,11 +880,14 @@ static void step_accounts(struct run *r, size_t fds)
     if (fds > 0 && r->fds[1].revents != 0) {
         resolve_take();
     }
+    if (fds > 0 && r->fds[2].revents != 0) {
+        writing_take();
+    }
     for (served *s = r->accounts; s != NULL; s = s->next) {
         const bool looked_up = fds > 0 && r->fds[1].revents != 0 && s->started;
 
-        if (looked_up || (int32_t)(s->due_ms - now) <= 0) {
-            step_account(s, now);
+        if (looked_up || s->woken || (int32_t)(s->due_ms - now) <= 0) {
+            step_woken(s, now);
         }
     }
 }

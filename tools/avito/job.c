@@ -40,6 +40,9 @@ enum call {
 #define QOS_0_MAX     20u    /* commands that the broker does not keep for us */
 #define PLACES        256u   /* commands in hand, where the broker sends more than it was told */
 #define CLAIMED_MAX   16
+#define BEGUN_AGE_MS  5000u /* so old a note of "begun" is no leave to send any more */
+#define STALE_MAX     3
+#define DISK_AGAIN_MS 1000u /* the caller steps the account as soon as it is durable */
 #define SAVE_AGAIN_MS 5000u
 
 struct gateway_job {
@@ -56,7 +59,11 @@ struct gateway_job {
     bool noted;           /* begun, in the ledger */
     bool looking;         /* it may have been sent: it is never sent again */
     bool expires;
-    bool derived; /* its id is made from the packet's, and good for this session */
+    bool derived;      /* its id is made from the packet's, and good for this session */
+    bool writing;      /* its note is on the way to the disk */
+    bool refused;      /* that must be kept before it is said */
+    uint8_t stale;     /* notes that were too old to send by */
+    uint32_t begun_ms; /* when the writing of "begun" began: time that goes on in sleep */
     uint32_t taken_ms, expiry_ms;
     uint32_t pause_from_ms, pause_ms;
     uint32_t look_from_ms; /* since when it is looked for */
@@ -299,30 +306,63 @@ static void pause_job(gateway_account *a, struct gateway_job *j, uint32_t ms, ui
 }
 
 /* Ids of commands that were refused for a reason that passes. The same id may come again, since a commander
- * repeats what has no answer yet: what was called "not sent" must not be sent then. Only in memory: a flood must
- * not write to the disk. */
-#define REFUSALS 1024u
+ * repeats what has no answer yet: what was called "not sent" must not be sent then. */
 
 static bool was_refused(const gateway_account *a, const char *id)
 {
     const uint64_t hash = ledger_hash(LEDGER_HASH, id, strlen(id));
-    size_t i = a->priv.refusals != NULL ? 0 : REFUSALS;
+    size_t i = a->priv.refusals != NULL ? 1 : GATEWAY_REFUSALS;
 
-    while (i < REFUSALS && a->priv.refusals[i] != hash) {
+    while (i < GATEWAY_REFUSALS && a->priv.refusals[i] != hash) {
         i++;
     }
-    return i < REFUSALS;
+    return i < GATEWAY_REFUSALS;
 }
 
-static void note_refusal(gateway_account *a, const char *id)
+static bool has_refusals(gateway_account *a)
 {
     if (a->priv.refusals == NULL) {
-        a->priv.refusals = calloc(REFUSALS, sizeof *a->priv.refusals);
+        a->priv.refusals = calloc(GATEWAY_REFUSALS, sizeof *a->priv.refusals);
     }
-    if (a->priv.refusals != NULL && !was_refused(a, id)) {
-        a->priv.refusals[a->priv.refused % REFUSALS] = ledger_hash(LEDGER_HASH, id, strlen(id));
+    return a->priv.refusals != NULL;
+}
+
+void gateway_job_open(gateway_account *a)
+{
+    if (a->o.load_refusals == NULL || !has_refusals(a)) {
+        return;
+    }
+    if (a->o.load_refusals(a->o.ctx, a->priv.refusals) != AVITO_OK ||
+        a->priv.refusals[0] == 0) { /* none; 8 KB less */
+        free(a->priv.refusals);
+        a->priv.refusals = NULL;
+    }
+}
+
+/* The first number counts them, so it says whose place is next. */
+static void note_refusal(gateway_account *a, struct gateway_job *j)
+{
+    j->refused = has_refusals(a);
+    if (j->refused && !was_refused(a, j->id)) {
+        uint64_t *all = a->priv.refusals;
+
+        all[1 + all[0]++ % (GATEWAY_REFUSALS - 1)] = ledger_hash(LEDGER_HASH, j->id, strlen(j->id));
         a->priv.refused++;
+        a->priv.refusals_changed = a->o.save_refusals != NULL;
     }
+}
+
+/* What was refused is kept before it is said; where the disk takes not even that, in memory only. */
+static bool refusals_are_kept(gateway_account *a)
+{
+    int rc;
+
+    if (!a->priv.refusals_changed) {
+        return true;
+    }
+    rc = a->o.save_refusals(a->o.ctx, a->priv.refusals);
+    a->priv.refusals_changed = rc == AVITO_AGAIN;
+    return !a->priv.refusals_changed;
 }
 
 /* To be answered without having been done. */
@@ -461,6 +501,9 @@ static void answer(gateway_account *a, struct gateway_job *j)
     }
     if (is_own(j)) {
         drop(a, j);
+        return;
+    }
+    if (j->refused && !refusals_are_kept(a)) {
         return;
     }
     if (j->answers & 1) {
@@ -831,29 +874,50 @@ static void step_waiting(gateway_account *a, struct gateway_job *j, uint32_t now
     }
 }
 
+/* Who finds the note may look for the message and give up: so it must not leave long after. Nothing has left yet,
+ * so all is done anew with what the chat holds now. */
+static void send_now(gateway_account *a, struct gateway_job *j, uint32_t now_ms)
+{
+    if (a->priv.g->o.boot_ms(a->priv.g->o.ctx) - j->begun_ms <= BEGUN_AGE_MS) {
+        j->call = CALL_SEND;
+        call_now(a, j, now_ms);
+    } else if (++j->stale < STALE_MAX) {
+        j->call = CALL_BASELINE;
+        j->phase = WAITING;
+    } else {
+        settle(j, LEDGER_NOT_SENT,
+               say(TEXT(
+                   "noting it on the disk took over 5 s, three times: send it later, with a new id",
+                   "запись на диск трижды заняла больше 5 с: отправьте позже, с новым id")));
+    }
+}
+
 /* The lane is kept meanwhile: the request follows at once. */
 static void step_noting(gateway_account *a, struct gateway_job *j, uint32_t now_ms)
 {
     ledger_entry e;
     int rc;
 
-    j->begun = a->priv.g->o.unix_time(a->priv.g->o.ctx);
+    if (!j->writing) {
+        j->begun = a->priv.g->o.unix_time(a->priv.g->o.ctx);
+        j->begun_ms = a->priv.g->o.boot_ms(a->priv.g->o.ctx);
+    }
     e = entry_of(a, j, LEDGER_BEGUN);
     rc = ledger_note(&a->ledger, &e);
-    if (rc == AVITO_AGAIN) {
+    j->writing = rc == AVITO_AGAIN;
+    if (j->writing) {
         return;
     }
     if (rc == AVITO_OK) {
         j->noted = true;
-        j->call = CALL_SEND;
-        call_now(a, j, now_ms);
+        send_now(a, j, now_ms);
     } else if (j->noted) { /* an earlier try of it is noted: so must be what became of it */
         settle(j, LEDGER_NOT_SENT,
                say(TEXT("the ledger cannot be written: is the disk full?",
                         "журнал отправок не записать: диск полон?")));
     } else {
         return_lane(a);
-        note_refusal(a, j->id);
+        note_refusal(a, j);
         refuse(
             j,
             rc == AVITO_ERR_ROOM
@@ -873,17 +937,24 @@ static void step_settling(gateway_account *a, struct gateway_job *j, uint32_t no
     int rc;
 
     return_lane(a);
-    if (!has_paused(j, now_ms)) {
+    if (!j->writing && !has_paused(j, now_ms)) {
         return;
+    }
+    if (j->begun == 0) {
+        j->begun = a->priv.g->o.unix_time(a->priv.g->o.ctx);
     }
     e = entry_of(a, j, j->state);
     rc = ledger_note(&a->ledger, &e);
+    j->writing = rc == AVITO_AGAIN;
     if (rc < 0 && j->noted) { /* on the disk stands "begun": that must not stay */
         gateway_account_warns(a, say(TEXT("the ledger cannot be written: is the disk full?",
                                           "журнал отправок не записать: диск полон?")));
         j->pause_from_ms = now_ms;
         j->pause_ms = SAVE_AGAIN_MS;
         return;
+    }
+    if (rc < 0 && (j->state == LEDGER_NOT_SENT || j->state == LEDGER_NOT_DONE)) {
+        note_refusal(a, j);
     }
     if (rc != AVITO_AGAIN) {
         j->phase = ANSWERING;
@@ -974,7 +1045,7 @@ static bool owes_answer(const gateway_account *a)
     const gateway *g = a->priv.g;
     const struct gateway_job *j = a->priv.jobs;
 
-    while (j != NULL && j->phase != ANSWERING) {
+    while (j != NULL && (j->phase != ANSWERING || (j->refused && a->priv.refusals_changed))) {
         j = j->next;
     }
     return j != NULL && !g->priv.blocked && mqtt_is_connected(g->o.broker);
@@ -1012,8 +1083,8 @@ uint32_t gateway_job_deadline_ms(const gateway_account *a, uint32_t now_ms)
     if (j->phase == CALLING) {
         return avito_deadline_ms(a->lane->client);
     }
-    if (j->phase == NOTING || (j->phase == SETTLING && has_paused(j, now_ms))) {
-        return 10; /* until it is durable */
+    if (j->writing) { /* in a fleet the broker answers, and nobody steps the account */
+        return a->priv.g->o.claimed != NULL ? 10 : DISK_AGAIN_MS;
     }
     return pause_left(j, now_ms) < look_left(a, now_ms) ? pause_left(j, now_ms)
                                                         : look_left(a, now_ms);
@@ -1122,13 +1193,16 @@ static void judge(gateway_account *a, struct gateway_job *j, const mqtt_message 
     const ledger_entry *e = ledger_find(&a->ledger, j->id);
     const char *wrong = j->twin ? NULL : objection(a, j, m);
 
+    if (m->packet_id != 0) {
+        ledger_owed(&a->ledger, j->id);
+    }
     if (e != NULL && e->state != LEDGER_BEGUN) {
         answer_from(j, e);
     } else if (e != NULL) {
         adopt(j, e, now_ms);
     } else if (wrong != NULL) {
         if (j->o->wrong == NULL) {
-            note_refusal(a, j->id);
+            note_refusal(a, j);
         }
         refuse(j, wrong);
     }

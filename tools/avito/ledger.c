@@ -371,12 +371,36 @@ int ledger_note(ledger *l, const ledger_entry *entry)
     return AVITO_OK;
 }
 
-void ledger_acknowledged(ledger *l, const char *id)
+static void set_owed(ledger *l, const char *id, bool owed)
 {
     struct ledger_row *row = find_row(l, id);
 
     if (row != NULL) {
-        row->e.owed = false;
+        row->e.owed = owed;
+    }
+}
+
+void ledger_owed(ledger *l, const char *id)
+{
+    set_owed(l, id, true);
+}
+
+void ledger_acknowledged(ledger *l, const char *id)
+{
+    set_owed(l, id, false);
+}
+
+void ledger_age(ledger *l, int64_t unix_time)
+{
+    struct ledger_row *next;
+
+    for (struct ledger_row *row = l->priv.first; row != NULL; row = next) {
+        const bool old = row->e.begun > 0 && row->e.begun < unix_time - LEDGER_AGE_S;
+
+        next = row->next;
+        if (old && !row->e.owed && row->e.state != LEDGER_BEGUN) {
+            unlink_row(l, row);
+        }
     }
 }
 

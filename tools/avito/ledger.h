@@ -12,6 +12,7 @@
 #include <stdio.h>
 
 #define LEDGER_ENTRIES 256 /* the oldest settled ones make room; what is owed or begun stays */
+#define LEDGER_AGE_S   86400
 #define LEDGER_ID_MAX  64
 
 enum ledger_state {
@@ -37,7 +38,7 @@ typedef struct ledger_entry {
     int64_t baseline_created;
     const char *message_id; /* "": none is known */
     const char *reason;     /* for people; "": none */
-    int64_t begun;          /* unix seconds */
+    int64_t begun;          /* unix seconds; of what is only settled, when that was */
     uint64_t text_hash;     /* of chat and text: two sends of the same have two messages */
     bool owed;              /* its command is not acknowledged yet */
 } ledger_entry;
@@ -76,8 +77,12 @@ const ledger_entry *ledger_find(const ledger *l, const char *id);
  * AVITO_AGAIN, ROOM (LEDGER_ENTRIES are begun or owed), or the store's error: then nothing is noted. */
 int ledger_note(ledger *l, const ledger_entry *entry);
 
-/* Its command is acknowledged: it may be forgotten when there is no room. */
+/* Its command came again, and is not acknowledged; it is: it may be forgotten when there is no room. */
+void ledger_owed(ledger *l, const char *id);
 void ledger_acknowledged(ledger *l, const char *id);
+
+/* Forgets what is settled, not owed and over LEDGER_AGE_S old at this time. */
+void ledger_age(ledger *l, int64_t unix_time);
 
 /* The n-th entry that is begun; NULL behind the last. */
 const ledger_entry *ledger_begun(const ledger *l, size_t n);

@@ -11,6 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define REFUSED_FILE "refused"
+
 /* ---- what is kept: tokens as all programs of the account do, the rest by us alone ---- */
 
 /* One for all accounts, since it is large: opened for a moment, which is once a day. What it gave is good
@@ -63,20 +65,68 @@ static int load_inbox(void *ctx, int slot, void *data, size_t cap, size_t *len)
     return rc;
 }
 
-/* The other slot is whole meanwhile, and each has a checksum: a torn one counts as none. */
+/* The other slot is whole meanwhile, and each has a checksum: a torn one counts as none. A message's acceptance may
+ * wait for the disk without us; what else is saved may not, and is rare. */
 static int save_inbox(void *ctx, int slot, const void *data, size_t len)
 {
-    return disk_overwrite(((served *)ctx)->folder, served_slot_name(slot), data, len);
+    served *s = ctx;
+    int rc;
+
+    if (!s->core.accepting) {
+        writing_end(&s->inbox_write);
+        s->saving = false;
+        return disk_overwrite(s->folder, served_slot_name(slot), data, len);
+    }
+    rc = writing_step(&s->inbox_write, disk_overwrite, s->folder, served_slot_name(slot), data, len,
+                      &s->woken);
+    s->saving = rc == AVITO_AGAIN;
+    return s->saving ? (int)AVITO_ERR_FILE : rc;
 }
 
 static int append_ledger(void *ctx, const char *lines, size_t len)
 {
-    return disk_append(((served *)ctx)->folder, SERVED_LEDGER, lines, len);
+    served *s = ctx;
+
+    return writing_step(&s->ledger_write, disk_append, s->folder, SERVED_LEDGER, lines, len,
+                        &s->woken);
 }
 
 static int replace_ledger(void *ctx, const char *lines, size_t len)
 {
-    return disk_write(((served *)ctx)->folder, SERVED_LEDGER, lines, len);
+    served *s = ctx;
+
+    return writing_step(&s->ledger_write, disk_write, s->folder, SERVED_LEDGER, lines, len,
+                        &s->woken);
+}
+
+#define REFUSED_SIZE (GATEWAY_REFUSALS * sizeof(uint64_t))
+
+static int save_refused(void *ctx, const uint64_t hashes[GATEWAY_REFUSALS])
+{
+    served *s = ctx;
+
+    return writing_step(&s->refused_write, disk_overwrite, s->folder, REFUSED_FILE, hashes,
+                        REFUSED_SIZE, &s->woken);
+}
+
+/* Where there is none, one is made while the disk has room for it. */
+static int load_refused(void *ctx, uint64_t hashes[GATEWAY_REFUSALS])
+{
+    static const char none[REFUSED_SIZE];
+    served *s = ctx;
+    size_t len;
+    char *text;
+    int rc = disk_read(s->folder, REFUSED_FILE, &text, &len);
+
+    if (rc == AVITO_OK && len == REFUSED_SIZE) {
+        memcpy(hashes, text, len);
+    } else {
+        rc = AVITO_END;
+        (void)writing_step(&s->refused_write, disk_write, s->folder, REFUSED_FILE, none,
+                           REFUSED_SIZE, NULL);
+    }
+    free(text);
+    return rc;
 }
 
 static int load_ledger(void *ctx, void (*take)(void *to, const char *lines, size_t len), void *to)
@@ -254,6 +304,9 @@ static int add(served *s, gateway *g, const config *c, const char *webhook_url,
     o.inbox.load = load_inbox;
     o.inbox.save = save_inbox;
     o.ledger = (ledger_store){s, append_ledger, replace_ledger, load_ledger};
+    o.ctx = s;
+    o.load_refusals = load_refused;
+    o.save_refusals = save_refused;
     if (stores != NULL) {
         o.inbox.ctx = stores->ctx;
         o.inbox.load = stores->load_inbox;
@@ -300,6 +353,9 @@ served *served_open(gateway *g, const config *c, const account *from, const char
 
 void served_free(served *s)
 {
+    writing_end(&s->inbox_write);
+    writing_end(&s->ledger_write);
+    writing_end(&s->refused_write);
     if (s->reader != NULL) {
         if (s->reader->client.account != NULL) {
             avito_client_close(&s->reader->client);

@@ -5,6 +5,7 @@
 #include "config.h"
 #include "gateway.h"
 #include "lane.h"
+#include "writing.h"
 
 #define SERVED_IDS       256u /* messages that the inbox tells apart */
 #define SERVED_CHATS     128u /* of which it knows whether they moved */
@@ -25,6 +26,9 @@ typedef struct served {
     uint32_t due_ms;      /* when its next step is due */
     bool wanted;          /* the configuration still has it */
     bool started;         /* it had its first step */
+    bool saving;          /* a message's acceptance is on the way to the disk */
+    bool woken;           /* one of its writes has ended: a step is due */
+    writing inbox_write, ledger_write, refused_write;
     char tokens[AVITO_TOKENS_SIZE(SERVED_TOKEN_MAX)];
     char ring[AVITO_INBOX_STATE_SIZE(SERVED_IDS)];
     char records[AVITO_INBOX_CHATS_SIZE(SERVED_CHATS)];
