@@ -112,3 +112,35 @@ class Subscriber:
     def __exit__(self, *_):
         self.process.terminate()
         self.process.wait()
+
+
+class Aedes(Broker):
+    """Another broker that speaks MQTT 5, from npm, in memory: what is stopped has forgotten everything."""
+    FOLDER = "build/aedes"
+    VERSION = "2.0.0-beta.1"
+    SCRIPT = """
+import { createServer } from "node:net";
+import { Aedes } from "aedes";
+const broker = await Aedes.createBroker();
+createServer(broker.handle).listen(Number(process.argv[2]), "127.0.0.1");
+"""
+
+    @classmethod
+    def is_there(cls):
+        """Installs it where it is not. False: Node.js is too old for it."""
+        if not shutil.which("npm"):
+            subprocess.run(["sh", "tools/need.sh", "npm"], check=True)
+        version = subprocess.run(["node", "-p", "parseInt(process.versions.node)"], capture_output=True, text=True, check=True).stdout
+        if int(version) >= 20 and not os.path.isdir(f"{cls.FOLDER}/node_modules/aedes"):
+            subprocess.run(["npm", "install", "--prefix", cls.FOLDER, "--no-audit", "--no-fund", "--no-save", f"aedes@{cls.VERSION}"],
+                           check=True, capture_output=True)
+        return int(version) >= 20
+
+    def start(self):
+        script = f"{self.FOLDER}/broker.mjs"
+        with open(script, "w", encoding="ascii") as file:
+            file.write(self.SCRIPT)
+        self.log = open(f"{self.folder.name}/log", "a", encoding="utf-8")
+        self.process = subprocess.Popen(["node", script, str(self.port)], stdout=self.log, stderr=self.log)
+        if not wait_for(self.listens, 20):
+            raise RuntimeError("aedes does not listen: " + open(self.log.name, encoding="utf-8").read())
