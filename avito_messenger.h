@@ -10942,9 +10942,9 @@ AVITO_API void avito_tls_profile(br_ssl_client_context *ssl, br_x509_minimal_con
 AVITO_API bool avito_tls_resumed(const avito_tls *tls);
 AVITO_API int avito_tls_suite(const avito_tls *tls);
 
-/* Whether nothing that .buffer holds is needed: no connection is open, or, in half duplex, no record is
- * under way either way. Until the next call on its lane the memory may serve others, for instance
- * lanes that take turns with it. */
+/* Whether nothing that .buffer holds is needed: no connection is open, or no record is under way either
+ * way. Until the next call on its lane the memory may serve others, for instance lanes that take
+ * turns with it. */
 AVITO_API bool avito_tls_at_rest(const avito_tls *tls);
 
 /* Takes the session out, to be put into another avito_tls or to survive a reboot. AVITO_OK, or
@@ -19685,10 +19685,11 @@ AVITO_API bool avito_tls_at_rest(const avito_tls *tls)
     if (!avitoi_tls_is_ready(tls) || tls->priv.state == AVITOI_TLS_IDLE) {
         return avitoi_tls_is_ready(tls);
     }
-    /* In half duplex the engine takes no record while it holds plain text or a record of ours. */
-    return tls->priv.state == AVITOI_TLS_OPEN && !tls->o.full_duplex &&
-           tls->priv.flight_len == 0 && tls->priv.head_len == 0 &&
-           br_ssl_engine_recvrec_buf(&tls->priv.ssl.eng, &len) != NULL;
+    /* While the engine takes a record it holds no plain text, and in half duplex none of ours. */
+    return tls->priv.state == AVITOI_TLS_OPEN && tls->priv.flight_len == 0 &&
+           tls->priv.head_len == 0 && tls->priv.held_back == 0 &&
+           br_ssl_engine_recvrec_buf(&tls->priv.ssl.eng, &len) != NULL &&
+           br_ssl_engine_sendrec_buf(&tls->priv.ssl.eng, &len) == NULL;
 }
 
 /* Layout: 1 format, 16 key, 8 time, 2 version, 2 suite, 1 id length, 32 id, 48 secret; rest 0. */

@@ -180,9 +180,19 @@ static void no_rest_within_a_record(void **state)
     peer_free(&peer);
     side_meet(&side, &peer, "good-ec");
     peer.ending = PEER_KEEP;
-    side_records(&side, true, 16384); /* full duplex: only a closed one */
+    side_records(&side, true, 16384);
     assert_int_equal(side_open(&side), AVITO_OK);
-    assert_false(avito_tls_at_rest(&side.tls));
+    assert_true(avito_tls_at_rest(&side.tls));
+    memset(side.buffer, 0xa5, sizeof side.buffer);
+    assert_true(send_some("GET / HTTP/1.1\r\n", 16, 1) > 0);
+    assert_false(avito_tls_at_rest(&side.tls)); /* its record is not finished */
+    peer.send_blocks_after = peer.sent_bytes;
+    assert_true(send_some("\r\n", 2, 0) > 0);
+    assert_false(avito_tls_at_rest(&side.tls)); /* nor has it left */
+    peer.send_blocks_after = 0;
+    assert_int_equal(side_recv(&side), AVITO_IO_AGAIN);
+    assert_int_equal(side.got_len, peer.answer_len);
+    assert_true(avito_tls_at_rest(&side.tls));
     side_close(&side);
     assert_true(avito_tls_at_rest(&side.tls));
     peer_free(&peer);

@@ -212,6 +212,8 @@ static void give_back(void *ctx, gateway_lane *given)
     for (struct sender *s = r->senders; s < r->senders + LANES; s++) {
         if (&s->given == given) {
             s->lent = false;
+            s->l->stirred = true;
+            lane_rest(s->l);
             s->idle_ms = avito_posix_clock_ms(NULL);
         }
     }
