@@ -46,6 +46,18 @@ TORTURE_SEED ?= 1
 gateway-torture: packages build/avito.san build/simulator build/certs ## avito gateway, its broker and the service, killed and stopped for TORTURE_SECONDS
 	@$(PYTHON) tools/long_runs.py gateway-torture $(PYTHON) tests/avito/gateway_torture.py $(TORTURE_SECONDS) $(TORTURE_SEED)
 
+# The fleet's logic in simulated worlds.
+FLEET_SIM := $(patsubst %,build/obj/%.o,tests/avito/fleet_sim $(addprefix tools/avito/,fleet ledger jsonl language mqtt order))
+build/fleet_sim: $(FLEET_SIM) build/lib/avito.o
+	$(CC) $^ -o $@ -lbearssl
+build/fleet_sim.san: $(FLEET_SIM:.o=.san.o) $(LIBRARY)
+	$(CC) $(SANITIZE) $^ -o $@ -lbearssl
+test-programs: build/fleet_sim build/fleet_sim.san
+TEST_SCRIPTS  += tests/avito/fleet_sim.sh
+.PHONY: fleet-sim
+fleet-sim: packages build/fleet_sim ## the fleet's logic in 20,000 simulated worlds
+	build/fleet_sim 1 20000
+
 # Three gateways, 20 accounts, and a tormentor; all times of the fleet are a fifth.
 FLEET_SECONDS ?= 1800
 FLEET_SEED ?= 1

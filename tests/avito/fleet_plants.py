@@ -1,5 +1,6 @@
 """Rules of the fleet left out of copies of tools/avito/fleet.c, one at a time: tests/avito/fleet_test.c must notice each
-(fleet.md, section 5). Words on the command line choose plants by a part of their name."""
+(fleet.md, section 5), and some of them the simulated worlds of fleet_sim.c by chance ("random" on the command line). Other words
+choose plants by a part of their name."""
 import os
 import subprocess
 import sys
@@ -53,39 +54,49 @@ PLANTS = [
 ]
 
 
-def build(old, new):
+# What the worlds find by chance: by its first words.
+RANDOM = ["F2 the epoch begins at 1", "F3 silence is not noticed", "F4 claims again without looking", "F6 no union", "F6 no hints"]
+SEEDS = 400
+
+
+def build(old, new, test):
     text = open("tools/avito/fleet.c", encoding="utf-8").read()
     if text.count(old) != 1:
         return f"its place is there {text.count(old)} times"
     with open(f"{FOLDER}/fleet.c", "w", encoding="utf-8") as file:
         file.write(text.replace(old, new))
-    flags = ["-std=c99", "-O0", "-D_GNU_SOURCE", "-DAVITO_WITH_POSIX=1", "-DAVITO_WITH_BEARSSL=1", "-I.", "-Itools/avito", "-Itests", "-w"]
-    objects = [f"build/obj/tools/avito/{name}.san.o" for name in CORE]
-    done = subprocess.run(["gcc", *flags, "-fsanitize=address,undefined", f"{FOLDER}/fleet.c", *objects, "build/obj/tests/avito/fleet_test.san.o",
-                           "build/lib/avito.san.o", "-o", f"{FOLDER}/test", "-lcmocka", "-lbearssl"], capture_output=True, text=True, check=False)
+    kind, sanitize = (".san.o", ["-fsanitize=address,undefined"]) if test == "fleet_test" else (".o", [])
+    flags = ["-std=c99", "-O1", "-D_GNU_SOURCE", "-DAVITO_WITH_POSIX=1", "-DAVITO_WITH_BEARSSL=1", "-I.", "-Itools/avito", "-Itests", "-w"]
+    objects = [f"build/obj/tools/avito/{name}{kind}" for name in CORE] + [f"build/obj/tests/avito/{test}{kind}", f"build/lib/avito{kind}"]
+    done = subprocess.run(["gcc", *flags, *sanitize, f"{FOLDER}/fleet.c", *objects, "-o", f"{FOLDER}/{test}", "-lcmocka", "-lbearssl"],
+                          capture_output=True, text=True, check=False)
     return done.stderr[:600] if done.returncode else None
 
 
-def noticed():
-    """The first test that fails."""
+def noticed(test):
+    """The first test that fails, or the first line that a world says."""
     try:
-        done = subprocess.run([f"{FOLDER}/test"], capture_output=True, text=True, timeout=120, check=False)
+        done = subprocess.run([f"{FOLDER}/{test}", "1", str(SEEDS)], capture_output=True, text=True, timeout=200, check=False)
     except subprocess.TimeoutExpired:
         return "it does not end"
     if done.returncode == 0:
         return None
-    failed = [line.split()[-1] for line in done.stdout.splitlines() + done.stderr.splitlines() if "FAILED  ] test_" in line]
+    lines = done.stdout.splitlines() + done.stderr.splitlines()
+    failed = [line.split()[-1] for line in lines if "FAILED  ] test_" in line] + [line for line in lines if line.startswith("# seed")]
     return failed[0] if failed else f"status {done.returncode}"
 
 
 def main():
     os.makedirs(FOLDER, exist_ok=True)
+    words = sys.argv[1:]
+    test = "fleet_sim" if words[:1] == ["random"] else "fleet_test"
+    words = RANDOM if words[:1] == ["random"] else words
     failures = 0
     for what, old, new in PLANTS:
-        if sys.argv[1:] and not any(word in what for word in sys.argv[1:]):
+        if words and not any(word in what for word in words):
             continue
-        problem = build(old, new)
-        seen = noticed() if problem is None else None
+        problem = build(old, new, test)
+        seen = noticed(test) if problem is None else None
         failures += seen is None
         print(f"ok - noticed: {what} ({seen})" if seen else f"not ok - {what}: {problem or 'not noticed'}", flush=True)
     return failures != 0
