@@ -16165,11 +16165,16 @@ static const char *avitoi_send_default_name(const char *content_type)
 {
     static const char names[] = "image.jpg\0image.png\0image.gif\0image.bmp\0image.heic\0image";
     const char *name = names;
-    if (strcmp(content_type, "image/jpeg") == 0) {
+    avito_str type = avitoi_text_of(content_type);
+    if (avito_str_equal(type, "image/jpeg")) {
         return name;
     }
-    while (name[5] != '\0' &&
-           (strncmp(content_type, "image/", 6) != 0 || strcmp(content_type + 6, name + 6) != 0)) {
+    if (!avitoi_text_starts(type, "image/")) {
+        return names + sizeof names - sizeof "image";
+    }
+    type.ptr += 6;
+    type.len -= 6u;
+    while (name[5] != '\0' && !avito_str_equal(type, name + 6)) {
         name += strlen(name) + 1u;
     }
     return name;
@@ -16269,7 +16274,8 @@ AVITO_API int avito_add_to_blacklist(avito_client *client, int64_t user_id,
 static bool avitoi_send_is_web_address(const char *text)
 {
     return avitoi_text_is_word(text) &&
-           (strncmp(text, "https://", 8) == 0 || strncmp(text, "http://", 7) == 0);
+           (avitoi_text_starts(avitoi_text_of(text), "https://") ||
+            avitoi_text_starts(avitoi_text_of(text), "http://"));
 }
 
 static int avitoi_send_webhook_url(avito_client *c, const struct avitoi_endpoint *call,
