@@ -18,8 +18,9 @@ said()
 }
 
 # Without warnings of the usual kind: tests/compile/matrix.py is for these.
-gcc -std=c99 -D_GNU_SOURCE -O2 -fanalyzer -Werror -Wno-unused-function $config -x c -c -o /dev/null \
-    avito_messenger.h
+# GCC 12 takes a byte of which one bit was set for never written; what really is, MSan finds (tests/fuzz).
+gcc -std=c99 -D_GNU_SOURCE -O2 -fanalyzer -Werror -Wno-unused-function \
+    -Wno-analyzer-use-of-uninitialized-value $config -x c -c -o /dev/null avito_messenger.h
 said "gcc -fanalyzer" $?
 
 checks='-*,bugprone-*,misc-redundant-expression,readability-misleading-indentation'
