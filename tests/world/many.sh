@@ -1,12 +1,12 @@
 #!/bin/sh
-# tests/world/many.sh [SEEDS [SECONDS]]: so many seeds of the simulated world (1,000,000), in pieces of 50,000,
+# tests/world/many.sh [SEEDS [SECONDS]]: so many seeds of the simulated world (1,000,000), in pieces of 10,000,
 # one process at a time, for as long as that. WORLD_FROM: where to begin.
 seeds=${1:-1000000}
 end=$(($(date +%s) + ${2:-86400}))
 first=${WORLD_FROM:-1}
 done=0
 while [ "$done" -lt "$seeds" ] && [ "$(date +%s)" -lt "$end" ]; do
-    piece=$((seeds - done < 50000 ? seeds - done : 50000))
+    piece=$((seeds - done < 10000 ? seeds - done : 10000))
     build/world --from $((first + done)) --seeds "$piece" || {
         echo "not ok - seeds $((first + done)) to $((first + done + piece - 1)) do not all hold"
         exit 1
