@@ -703,8 +703,8 @@ static bool send_over(world *w, struct lane *l, int rc)
     return false;
 }
 
-/* A message of the account was deleted since the baseline, who knows which it was; or the baseline, and what
- * has its second may be older. */
+/* Whether nobody can tell any more: a message of the account was deleted since the baseline, or the baseline
+ * itself was, and what has its second may be older. */
 static bool veiled(const world *w, const job *j)
 {
     for (size_t i = 0; i < w->note_count; i++) {

@@ -284,7 +284,7 @@ static uint64_t some_bytes(world *w, unsigned log2)
     return below(w, (uint64_t)1 << below(w, log2 + 1));
 }
 
-/* Decided when a request begins: at which byte of it, or of its answer, what happens. */
+/* Decides, when a request begins, what will happen to it, and at which byte of it or of its answer. */
 static void plan_request(world *w, struct link *k)
 {
     const plan *p = &w->plan;
@@ -375,7 +375,7 @@ void net_strike(world *w)
     }
 }
 
-/* What was to go wrong on the connections there are does not any more. */
+/* Nothing goes wrong any more on the connections that there are. */
 void net_calm(world *w)
 {
     for (struct link *k = w->links; k != NULL; k = k->next) {

@@ -91,7 +91,7 @@ static void app_reads(world *w, const char *chat)
     (void)sim_app_reads(w->service, chat);
 }
 
-/* One that is on its way, or in doubt, if there is one. */
+/* Any of them; rather one that is on its way, or in doubt. */
 static job *some_job(world *w)
 {
     job *j = &w->jobs[below(w, w->job_count)];
@@ -209,8 +209,8 @@ bool people_odd(const world *w, const char *id)
     return w->plan.odd_times && row_hash(w, id) % 12 == 0;
 }
 
-/* To the inbox alone, whose bot has its own promises to keep. Of messages: in milliseconds, or years
- * ahead. Of chats also: none. */
+/* Shows wrong times, to the inbox alone: the bot's lanes have other promises to keep. A message's time is in
+ * milliseconds or years ahead; a chat's may also be missing. */
 static int64_t time_shown(void *ctx, const char *id, int64_t seconds)
 {
     world *w = ctx;

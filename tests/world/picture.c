@@ -106,7 +106,7 @@ static bool is_there(world *w, const char *id, const shot *s)
     return false;
 }
 
-/* Of a picture that the service may have there is no harm in another one: it is uploaded again. */
+/* A second upload does no harm, so the picture is uploaded again, even if the service may have it. */
 static job_state upload_failed(world *w, const struct lane *l, int rc)
 {
     job *j = &w->jobs[l->job];
