@@ -78,7 +78,9 @@ static void look_at(config *c, const char *text, bool private)
         if (config_value(c, name, "client_secret_file") ==
             NULL) { /* not any file of this machine */
             status = config_choose(c, name, &one);
-            MUST(status == EXIT_LOCAL || status == EXIT_USAGE); /* its folder cannot be made */
+            MUST(status == EXIT_DONE || status == EXIT_LOCAL || status == EXIT_USAGE);
+            MUST(status != EXIT_DONE ||
+                 (one.client_id != NULL && strcmp(one.name, name) == 0 && one.folder[0] != 0));
         }
     }
 }

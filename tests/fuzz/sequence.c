@@ -649,6 +649,7 @@ static void went(unsigned i, int rc)
     if (rc != AVITO_ERR_BUSY && rc != AVITO_ERR_IDLE && rc != AVITO_ERR_ARGUMENT) {
         ended(i, rc);
     }
+    w.gives[i] = NOTHING; /* also where the call that was to give something has not begun */
 }
 
 static void check_world(void)
