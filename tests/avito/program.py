@@ -176,7 +176,7 @@ def json_of_every_command(service, home):
             (["webhook", "add", hook], {"ok"}), (["webhook", "list"], {"url", "version"}), (["webhook", "remove", hook], {"ok"}),
             (["watch", "--since", "1", "--count", "1"], {"id", "chat_id", "avito"}), (["export"], {"avito"}),
             (["send", chat, "нет", "--dry-run"], {"avito"}), (["webhook", "add", hook, "--dry-run"], {"avito"})):
-        done = home.run(*words, "--json")
+        done = home.run(*words, "--json", XDG_STATE_HOME=f"{home.folder}/state of this scene")
         lines = [json.loads(line) for line in done.stdout.splitlines()]
         check(f"{words[0]} --json", done.returncode == 0 and lines and names <= lines[-1].keys(), done)
         check(f"... {words[-1]} shows no secret", "secret-path" not in done.stdout + done.stderr or words[:2] == ["webhook", "list"], done)
