@@ -566,6 +566,7 @@ static void whole_message(const avito_message *m)
 
     whole_text(m->id);
     whole_text(m->type_word);
+    whole_text(m->chat_id);
     MUST(avito_message_json(m, NULL, NULL, 0, &needed) == AVITO_ERR_ROOM && needed > 0);
     MUST(avito_message_preview(m, AVITO_ENGLISH, line, sizeof line) < sizeof line);
 }

@@ -73,8 +73,9 @@ static const char help_tail[] =
     "operation (* for any), after SKIP that go well. FAULT is one of\n"
     "  status=N body=NAME stored no_answer stored_no_answer stall stored_stall redirect "
     "location=URL\n"
-    "  retry_after=TEXT early delay=MS pause=BYTE+MS interim=N length chunked[=N] chunk_extras\n"
-    "  until_close huge_head[=N] wrong_length=N cut=N corrupt=N close close_silently reset\n"
+    "  retry_after=TEXT early delay=MS pause=BYTE+MS slow=BYTES+MS interim=N length chunked[=N]\n"
+    "  chunk_extras until_close huge_head[=N] wrong_length=N cut=N corrupt=N close close_silently "
+    "reset\n"
     "Operations:";
 
 /* Lines of at most 100 characters, indented. */
