@@ -704,7 +704,7 @@ static int send_text(unsigned i, avito_client *c, avito_arena *arena, bool model
 /* What the call that begins now gives, if it begins. */
 static void expect(unsigned i, const avito_client *c, enum model model)
 {
-    if (c == &w.clients[i] && c->priv.call == NULL && w.depth == 0) {
+    if (c == &w.clients[i] && c->priv.call == NULL) {
         w.gives[i] = model;
     }
 }
@@ -960,6 +960,7 @@ static void forget_ended(void)
 {
     for (unsigned k = 0; k < LANES; k++) {
         w.sending[k] = w.clients[k].priv.call != NULL ? w.sending[k] : -1;
+        w.gives[k] = w.clients[k].priv.call != NULL ? w.gives[k] : NOTHING;
         w.in_call[k] = w.in_call[k] && w.clients[k].priv.call != NULL;
     }
 }
