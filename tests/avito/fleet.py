@@ -1,17 +1,20 @@
 """Several gateways share accounts (avito gateway with [fleet]): mosquitto with the settings of a fleet, the simulator, and
 gateways that are killed, stopped and ended. All times are a fifth. Prints "ok - what" / "not ok - what". Words on the
 command line choose scenes."""
+import hmac
 import json
 import os
 import signal
+import string
 import subprocess
 import sys
 import threading
 import time
+import urllib.request
 
 sys.path[:0] = ["tests/check", "tests/avito"]
 import gateway as parts  # noqa: E402
-from brokers import Broker, Subscriber, wait_for  # noqa: E402
+from brokers import Broker, Subscriber, free_port, wait_for  # noqa: E402
 from simulated import Simulator  # noqa: E402
 
 check = parts.check
@@ -65,7 +68,8 @@ class Fleet(parts.contextlib.ExitStack):
         self.broker = self.enter_context(Broker(*SETTINGS))
         self.sub = self.enter_context(Subscriber(self.broker, *LISTENS, options=("-c", "-i", "watcher", "-x", "86400")))
         served = {name: self.service for name in accounts}
-        self.nodes = [self.enter_context(Node(self.broker, served, f"n{i}", **node)) for i in range(count)]
+        self.nodes = [self.enter_context(Node(self.broker, served, f"n{i}", **{k: v(i) if callable(v) else v for k, v in node.items()}))
+                      for i in range(count)]
         self.chat = self.service.door("store")["messages"][0]["chat_id"]
         self.accounts = accounts
         check("... each account is online", wait_for(self.all_online, 40), [n.said for n in self.nodes])
@@ -233,6 +237,33 @@ def shared():
         check("... and each account has one holder", all(f.holder(a) for a in names))
 
 
+def secret_path():
+    """The path of notifications, made of the secret by an independent hand."""
+    letters = string.ascii_uppercase + string.ascii_lowercase + string.digits + "-_"
+    bits = "".join(f"{byte:08b}" for byte in hmac.new(SECRET.encode(), b"path\0", "sha256").digest())
+    return "/" + "".join(letters[int(bits[6 * i:6 * i + 6], 2)] for i in range(32))
+
+
+def bells():
+    """A notification comes to the gateway that does not serve the account: it rings the one that does."""
+    ports = [free_port(), free_port()]
+    with Fleet(2, more=["poll = 60"], gateway=lambda i: [f"listen = 127.0.0.1:{ports[i]}", "webhook_url = http://127.0.0.1:1/"]) as f:
+        first = f.holder()
+        user = json.loads(f.sub.of("avito/shop/state")[-1])["user_id"]
+        standby = ports[1 - f.nodes.index(first)]
+        time.sleep(2)
+        f.write("через чужой звонок")
+        body = {"id": "n1", "version": "v3.0.0", "timestamp": int(time.time()), "payload": {"type": "message", "value": {
+            "id": "m1", "chat_id": f.chat, "user_id": user, "author_id": 1, "created": int(time.time()), "type": "text",
+            "chat_type": "u2i", "content": {"text": "x"}}}}
+        began = time.time()
+        request = urllib.request.Request(f"http://127.0.0.1:{standby}{secret_path()}", json.dumps(body).encode(), {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            check("who does not serve it answers 200", answer.status == 200, answer.status)
+        check("... and the other one polls at once", wait_for(lambda: "через чужой звонок" in f.heard(), 20), [n.said for n in f.nodes])
+        print(f"# after {time.time() - began:.1f} s with polls every 60", flush=True)
+
+
 def refused():
     with Broker(*SETTINGS) as broker, Simulator("--chats", "1") as service:
         for fleet, more, said in ((["name = shops"], [], "at least 16 bytes"), (["secret = tooshort"], [], "at least 16 bytes"),
@@ -246,7 +277,7 @@ def refused():
                 check(f"refused: {said}", status == 2 and said in node.said, (status, node.said))
 
 
-SCENES = [killed, handed_over, stopped, broker_restarts, begun, shared, refused]
+SCENES = [killed, handed_over, stopped, broker_restarts, begun, bells, shared, refused]
 
 
 def main():

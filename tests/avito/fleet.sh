@@ -13,7 +13,7 @@ tell() { # NAME SCENES...
 }
 "${PYTHON:-python3}" tests/avito/fleet_plants.py >"$work/plants.txt" 2>&1 || status=1
 tell shares shared refused &
-tell losses killed handed_over stopped broker_restarts begun
+tell losses killed handed_over stopped broker_restarts begun bells
 wait
 cat "$work/plants.txt"
 for name in losses shares; do
