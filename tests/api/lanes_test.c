@@ -16,7 +16,7 @@
 
 #include "avito_messenger.h"
 #include "support/dump.h"
-#include "tools/simulator/simulator.h"
+#include "support/wire.h"
 
 #define USER  350000001
 #define LANES 8
@@ -90,21 +90,11 @@ static long wire_send(void *ctx, const void *data, size_t len, int more)
 static long wire_recv(void *ctx, void *data, size_t cap)
 {
     struct wire *wire = ctx;
-    size_t n = 1 + chance(wire->world, 400);
+    const size_t n = 1 + chance(wire->world, 400);
+    const long got = wire_take(wire->conn, data, n < cap ? n : cap);
 
-    n = sim_conn_send(wire->conn, data, n < cap ? n : cap);
-    wire->world->moved += n;
-    if (n != 0) {
-        return (long)n;
-    }
-    switch (sim_conn_state(wire->conn)) {
-        case SIM_CONN_CLOSED:
-            return AVITO_IO_CLOSED;
-        case SIM_CONN_RESET:
-            return AVITO_ERR_RECV;
-        default:
-            return AVITO_IO_AGAIN;
-    }
+    wire->world->moved += got > 0 ? (size_t)got : 0;
+    return got;
 }
 
 static int wire_wants(void *ctx)
@@ -115,12 +105,7 @@ static int wire_wants(void *ctx)
 
 static void wire_close(void *ctx)
 {
-    struct wire *wire = ctx;
-
-    if (wire->conn != NULL) {
-        sim_conn_close(wire->conn);
-        wire->conn = NULL;
-    }
+    wire_drop(&((struct wire *)ctx)->conn);
 }
 
 static const avito_transport_functions wire_functions = {

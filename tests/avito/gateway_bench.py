@@ -1,7 +1,7 @@
 """What avito gateway costs, beside a bridge of sixty lines in Python doing the same for the same accounts in the same run:
 memory, processor, delay from the service to a subscriber. Quiet, and with a message a second for each account.
 
-gateway_bench.py [ACCOUNTS...]: 1, 50 and 400 where none is given: the simulator holds 512 connections. All accounts are the simulated one, each by itself: so a
+gateway_bench.py [ACCOUNTS...]: 1, 50 and 1,000 where none is given. All accounts are the simulated one, each by itself: so a
 message of the simulator is one for each of them."""
 import os
 import subprocess
@@ -122,7 +122,7 @@ def run(name, start, accounts):
 
 
 def main():
-    counts = [int(x) for x in sys.argv[1:]] or [1, 50, 400]
+    counts = [int(x) for x in sys.argv[1:]] or [1, 50, 1000]
     print("| | accounts | memory, quiet | with 1 message/s each | processor, quiet | busy | delay, median | 99 % | heard |")
     print("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
     for accounts in counts:

@@ -36,8 +36,6 @@ IN_SCENES = [
     ("a command is acknowledged before its result's PUBACK", "job.c",
      "    if (j->open_answers == 0) { /* the broker would take neither */", "    if (true) {",
      "pubacks", "not ok - a command whose result has no PUBACK"),
-    ("publications wait for the next ping", "mqtt_link.c", "&data) > 0 ? AVITO_WANT_WRITE : 0", "&data) > 0 ? 0 : 0",
-     "many", "not ok - ... within the poll"),
 ]
 FLAGS = ["-std=c99", "-O1", "-D_GNU_SOURCE", "-DAVITO_WITH_POSIX=1", "-DAVITO_WITH_BEARSSL=1", "-I.", "-Itools/avito", "-Itests", "-w"]
 

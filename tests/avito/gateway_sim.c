@@ -9,7 +9,7 @@
  * Rooms: none. */
 #include "tools/avito/gateway.h"
 #include "tools/avito/job.h"
-#include "tools/simulator/simulator.h"
+#include "support/wire.h"
 
 #include <setjmp.h>
 #include <stdio.h>
@@ -146,19 +146,8 @@ static long line_send(void *ctx, const void *data, size_t len, int more)
 static long line_recv(void *ctx, void *data, size_t cap)
 {
     struct line *l = ctx;
-    const size_t n = sim_conn_send(l->conn, data, 1 + draw((uint32_t)cap));
 
-    if (n > 0) {
-        return (long)n;
-    }
-    switch (sim_conn_state(l->conn)) {
-        case SIM_CONN_CLOSED:
-            return AVITO_IO_CLOSED;
-        case SIM_CONN_RESET:
-            return AVITO_ERR_RECV;
-        default:
-            return AVITO_IO_AGAIN;
-    }
+    return wire_take(l->conn, data, 1 + draw((uint32_t)cap));
 }
 
 static int line_wants(void *ctx)
@@ -169,12 +158,7 @@ static int line_wants(void *ctx)
 
 static void line_close(void *ctx)
 {
-    struct line *l = ctx;
-
-    if (l->conn != NULL) {
-        sim_conn_close(l->conn);
-    }
-    l->conn = NULL;
+    wire_drop(&((struct line *)ctx)->conn);
 }
 
 static const avito_transport_functions line_functions = {

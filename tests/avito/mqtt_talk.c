@@ -131,7 +131,10 @@ static void scene_message(void)
     mqtt_publication p = publication("t/x", "Здравствуйте");
     mqtt_event e;
 
-    subscribe(1, "t/+", 0);
+    mqtt_subscribe(&links[1].client, &(mqtt_filter){"t/+", 1, 0, false}, 1, NULL);
+    check((mqtt_link_wants(&links[1]) & AVITO_WANT_WRITE) != 0, "what waits to leave is wanted");
+    check(expect(1, MQTT_SUBSCRIBED, "subscribe").reason == 1, "SUBACK with QoS 1");
+    check((mqtt_link_wants(&links[1]) & AVITO_WANT_WRITE) == 0, "nothing is wanted when it left");
     p.pairs = pairs;
     p.pairs_count = 2;
     p.correlation.ptr = "\x01\x02";
