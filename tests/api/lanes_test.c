@@ -302,6 +302,85 @@ static void test_tokens_that_die(void **state)
     world_close(w);
 }
 
+/* ---- a service with the habits of the field ---- */
+
+static int list_messages(struct world *w, const char *chat)
+{
+    struct lane *l = &w->lanes[0];
+
+    avito_arena_reset(&l->arena);
+    return world_run(w, l,
+                     avito_get_messages(&l->client, USER, chat, NULL, &l->arena, &l->messages));
+}
+
+/* 40 bytes every six seconds: longer than a silent line is waited for, but this one moves. */
+static void test_slow_line(void **state)
+{
+    struct world *w = world_open(11);
+    const char *chat = sim_add_chat(w->sim, NULL);
+    int64_t began;
+
+    (void)state;
+    assert_non_null(sim_buyer_writes(w->sim, chat, "?"));
+    assert_int_equal(list_messages(w, chat), AVITO_OK); /* the token is there */
+    began = w->now;
+    assert_true(sim_plan_fault(w->sim, "get_messages:slow=40+6000"));
+    assert_int_equal(list_messages(w, chat), AVITO_OK);
+    assert_in_range(w->now - began, 31000, 60000);
+    assert_int_equal(w->lanes[0].messages.count, 1);
+    world_close(w);
+}
+
+/* PHP's empty object: as the answer to "delete", and as the content of what was deleted. */
+static void test_empty_objects_are_arrays(void **state)
+{
+    struct world *w = world_open(12);
+    const char *chat = sim_add_chat(w->sim, NULL);
+    struct lane *l = &w->lanes[0];
+    avito_message sent;
+    char id[64];
+
+    (void)state;
+    sim_live(w->sim)->empty_as_array = true;
+    assert_int_equal(
+        world_run(w, l, avito_send_message(&l->client, USER, chat, "oops", &l->arena, &sent)),
+        AVITO_OK);
+    (void)snprintf(id, sizeof id, "%s", sent.id.ptr);
+    assert_int_equal(world_run(w, l, avito_delete_message(&l->client, USER, chat, id)), AVITO_OK);
+    assert_int_equal(list_messages(w, chat), AVITO_OK);
+    assert_int_equal(l->messages.count, 1);
+    assert_int_equal(l->messages.skipped, 0);
+    assert_int_equal(l->messages.items[0].type, AVITO_MESSAGE_DELETED);
+    assert_int_equal(l->messages.items[0].content.kind, AVITO_MESSAGE_NONE);
+    assert_true(sim_plan_fault(w->sim, "mark_chat_as_read:body=array,stored"));
+    assert_int_equal(world_run(w, l, avito_mark_chat_as_read(&l->client, USER, chat)), AVITO_OK);
+    world_close(w);
+}
+
+/* Whatever its words, a chat of somebody else's costs one token in all beside good calls. */
+static void test_foreign_chat(void **state)
+{
+    struct world *w = world_open(13);
+    sim_chat_options other;
+    const char *chat = sim_add_chat(w->sim, NULL), *foreign;
+
+    (void)state;
+    memset(&other, 0, sizeof other);
+    other.foreign = true;
+    foreign = sim_add_chat(w->sim, &other);
+    for (unsigned body = SIM_BODY_DEFAULT; body < SIM_BODY_COUNT; body++) {
+        if (body == SIM_BODY_EXPIRED) { /* these words do speak of the token */
+            continue;
+        }
+        sim_live(w->sim)->foreign_body = (sim_body)body;
+        assert_int_equal(list_messages(w, chat), AVITO_OK);
+        assert_int_equal(list_messages(w, foreign), AVITO_ERR_FORBIDDEN);
+        w->now += 30000;
+    }
+    assert_in_range(sim_get_stats(w->sim)->tokens_issued, 1, 2);
+    world_close(w);
+}
+
 /* ---- what is said about a send, and what is true ---- */
 
 static bool stored(struct world *w, const char *text)
@@ -405,6 +484,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_all_chats_in_parallel),
         cmocka_unit_test(test_tokens_that_die),
+        cmocka_unit_test(test_slow_line),
+        cmocka_unit_test(test_empty_objects_are_arrays),
+        cmocka_unit_test(test_foreign_chat),
         cmocka_unit_test(test_outcome_is_the_truth),
         cmocka_unit_test(test_outcome_of_a_cancelled_send),
     };
