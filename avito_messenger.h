@@ -10586,7 +10586,6 @@ typedef struct avito_inbox {
         /* Of the round. */
         bool at_end;        /* it read all of the list */
         bool looked;        /* chats were read in this pass */
-        bool odd_lost;      /* the ring was too small for times that are not believed */
         bool missed;        /* a chat may have slipped by, or was not asked for since it was refused */
         uint8_t extra;      /* passes more */
         uint8_t late_left;  /* late looks that it may still take */
@@ -10605,6 +10604,7 @@ typedef struct avito_inbox {
         bool unsaved;       /* something was accepted since the horizon was saved */
         bool all_chats;     /* not only the unread ones are to be read */
         bool rung;          /* a notification came during the round */
+        bool odd_lost;      /* the ring was too small for times that are not believed, in this round */
         bool disorder;      /* that was said */
         uint8_t failures;   /* of rounds, five minutes apart */
         uint8_t restarts;   /* of lists since the last pause */
@@ -13794,10 +13794,10 @@ static struct avitoi_inbox_entry *avitoi_inbox_ring(const avito_inbox *in)
     return (struct avitoi_inbox_entry *)(void *)(avitoi_inbox_state_of(in) + 1);
 }
 
-static uint32_t avitoi_inbox_ring_count(const avito_inbox *in)
+/* The end of the ring; avito_inbox_init() sees to it that nothing is left over. */
+static struct avitoi_inbox_entry *avitoi_inbox_ring_end(const avito_inbox *in)
 {
-    return (uint32_t)((in->o.state_cap - sizeof(struct avitoi_inbox_state)) /
-                      sizeof(struct avitoi_inbox_entry));
+    return (struct avitoi_inbox_entry *)(void *)((char *)in->o.state + in->o.state_cap);
 }
 
 static AVITOI_INLINE bool avitoi_inbox_ring_is(const struct avitoi_inbox_entry *p, uint64_t hash)
@@ -13855,8 +13855,8 @@ static uint32_t avitoi_inbox_ring_age(const avito_inbox *in, uint32_t created)
  * one: two that are listed would take each other's place for ever, beside others that are not. */
 static struct avitoi_inbox_entry *avitoi_inbox_ring_find(const avito_inbox *in, uint64_t hash)
 {
-    struct avitoi_inbox_entry *const ring = avitoi_inbox_ring(in);
-    const uint32_t count = avitoi_inbox_ring_count(in);
+    struct avitoi_inbox_entry *const ring = avitoi_inbox_ring(in), *const end = avitoi_inbox_ring_end(in);
+    const uint32_t count = (uint32_t)(end - ring);
     struct avitoi_inbox_entry *p = ring + avitoi_inbox_get(avitoi_inbox_state_of(in)->sequence) % count;
     struct avitoi_inbox_entry *oldest = p;
     uint32_t left = count, least = UINT32_MAX;
@@ -13869,7 +13869,7 @@ static struct avitoi_inbox_entry *avitoi_inbox_ring_find(const avito_inbox *in, 
             least = age;
             oldest = p;
         }
-        p = p + 1 < ring + count ? p + 1 : ring;
+        p = p + 1 < end ? p + 1 : ring;
     }
     return oldest;
 }
@@ -13889,12 +13889,15 @@ static uint32_t avitoi_inbox_ring_oldest(const avito_inbox *in)
  * believed. */
 static bool avitoi_inbox_ring_pressed(const avito_inbox *in)
 {
-    const struct avitoi_inbox_entry *p = avitoi_inbox_ring(in);
-    const uint32_t count = avitoi_inbox_ring_count(in), horizon = avitoi_inbox_horizon(in);
-    uint32_t left = count, needed = 0;
-    for (; left > 0; left--, p++) {
+    const struct avitoi_inbox_entry *p = avitoi_inbox_ring(in), *const end = avitoi_inbox_ring_end(in);
+    const uint32_t horizon = avitoi_inbox_horizon(in);
+    uint32_t count = 0, needed = 0;
+    for (; p < end; p++) {
         const uint32_t created = avitoi_inbox_get(p->created);
-        needed += (created >= horizon && !avitoi_inbox_is_odd(in, created)) ? 1u : 0u;
+        count++;
+        if (created >= horizon && !avitoi_inbox_is_odd(in, created)) {
+            needed++;
+        }
     }
     return needed > count - count / 4u;
 }
@@ -13911,9 +13914,14 @@ static void avitoi_inbox_ring_forgets(avito_inbox *in, uint32_t created)
     if (created > 0 &&
         (created >= avitoi_inbox_horizon(in) || in->priv.stage == AVITOI_INBOX_UNREAD)) {
         in->priv.events |= AVITO_INBOX_OVERRUN;
-        in->priv.raised = in->priv.raised || !avitoi_inbox_overflows(in); /* once in a round */
-        in->priv.overrun = in->priv.overrun || !avitoi_inbox_is_odd(in, created);
-        in->priv.odd_lost = in->priv.odd_lost || avitoi_inbox_is_odd(in, created);
+        if (!avitoi_inbox_overflows(in)) { /* once in a round */
+            in->priv.raised = true;
+        }
+        if (avitoi_inbox_is_odd(in, created)) {
+            in->priv.odd_lost = true;
+        } else {
+            in->priv.overrun = true;
+        }
     }
 }
 
@@ -13946,7 +13954,7 @@ static int avitoi_inbox_save(avito_inbox *in)
 {
     struct avitoi_inbox_state *s = avitoi_inbox_state_of(in);
     const uint32_t sequence = avitoi_inbox_get(s->sequence) + 1u;
-    const size_t len = AVITO_INBOX_STATE_SIZE(avitoi_inbox_ring_count(in));
+    const size_t len = in->o.state_cap;
     int rc = AVITO_OK;
     avitoi_inbox_put(s->sequence, sequence);
     avitoi_inbox_put(s->check, avitoi_inbox_sum(s, len));
@@ -14041,34 +14049,6 @@ static uint32_t avitoi_inbox_minus_overlap(const avito_inbox *in, uint32_t time)
     return time > in->o.overlap_s ? time - in->o.overlap_s : 0u;
 }
 
-/* A stored horizon that turns out to be too late hides what comes: it goes back to where it would be
- * without that. */
-static void avitoi_inbox_set_back(avito_inbox *in)
-{
-    if (avitoi_inbox_horizon(in) > avitoi_inbox_ceiling(in)) {
-        avitoi_inbox_put(avitoi_inbox_state_of(in)->horizon,
-                         avitoi_inbox_minus_overlap(in, avitoi_inbox_now(in)));
-        in->priv.unsaved = true;
-        avitoi_inbox_raise(in, AVITO_INBOX_TIME);
-    }
-}
-
-/* An answer has begun. */
-static void avitoi_inbox_answered(avito_inbox *in)
-{
-    uint32_t now;
-    in->priv.before = in->priv.date;
-    in->priv.date = in->client->priv.date;
-    now = avitoi_inbox_now(in);
-    if (in->priv.phase == AVITOI_INBOX_READ && in->priv.offset == 0 && in->priv.edge == 0) {
-        in->priv.look = now;
-    }
-    if (in->priv.phase == AVITOI_INBOX_SCAN && in->priv.sure == 0) {
-        in->priv.sure = now != 0 ? now : 1u;
-        avitoi_inbox_set_back(in);
-    }
-}
-
 /* ---- records of chats, in the caller's memory ---- */
 
 /* What is remembered of a chat. Each chat that moved is read once more when nothing in it can be late any
@@ -14109,7 +14089,7 @@ struct avitoi_inbox_records {
 
 #define AVITOI_INBOX_RECORDS(in) ((struct avitoi_inbox_record *)(in)->o.chats)
 
-static struct avitoi_inbox_record *avitoi_inbox_record_find(const avito_inbox *in, uint32_t chat)
+AVITOI_APART static struct avitoi_inbox_record *avitoi_inbox_record_find(const avito_inbox *in, uint32_t chat)
 {
     struct avitoi_inbox_record *r = AVITOI_INBOX_RECORDS(in);
     size_t left = in->o.chats_cap;
@@ -14231,7 +14211,9 @@ static unsigned avitoi_inbox_record_waits(avito_inbox *in, const struct avitoi_i
         return AVITOI_INBOX_RECORD_LATE;
     }
     in->priv.sure = in->priv.sure < r->moved ? in->priv.sure : r->moved;
-    in->priv.missed = in->priv.missed || (r->row & AVITOI_INBOX_REFUSED) != 0;
+    if ((r->row & AVITOI_INBOX_REFUSED) != 0) {
+        in->priv.missed = true;
+    }
     return AVITOI_INBOX_RECORD_WAITS;
 }
 
@@ -14302,7 +14284,7 @@ struct avitoi_inbox_kept {
 };
 
 /* An eighth of the arena. */
-static size_t avitoi_inbox_queue_room(const avito_inbox *in)
+AVITOI_APART static size_t avitoi_inbox_queue_room(const avito_inbox *in)
 {
     const size_t share = in->o.arena->cap / 8u & ~(size_t)(AVITOI_ARENA_ALIGN - 1u);
     return share < AVITOI_INBOX_QUEUE_MIN   ? AVITOI_INBOX_QUEUE_MIN
@@ -14406,14 +14388,16 @@ static const char *avitoi_inbox_culprit(const avito_inbox *in, const struct avit
 /* True when a row is met that was not reported yet. */
 static bool avitoi_inbox_first_met(avito_inbox *in, uint64_t key)
 {
-    const bool known = avitoi_inbox_ring_has(in, key);
+    if (avitoi_inbox_ring_has(in, key)) {
+        return false;
+    }
     avitoi_inbox_ring_add(in, key, UINT32_MAX);
-    in->priv.unsaved = in->priv.unsaved || !known;
-    return !known;
+    in->priv.unsaved = true;
+    return true;
 }
 
 /* Rows of one answer are to be in the order of their times, the newest first. That is said once. */
-static bool avitoi_inbox_out_of_order(avito_inbox *in, uint32_t time)
+AVITOI_APART static bool avitoi_inbox_out_of_order(avito_inbox *in, uint32_t time)
 {
     if (time <= in->priv.row_created || in->priv.rows <= 1u) {
         return false;
@@ -14529,7 +14513,8 @@ static avitoi_call_result avitoi_inbox_read_top(avito_inbox *in)
 }
 
 /* Reads `rows` rows of it, the last of which is row `last`, known by `edge`. */
-static avitoi_call_result avitoi_inbox_read_window(avito_inbox *in, unsigned last, unsigned rows, uint32_t edge)
+AVITOI_APART static avitoi_call_result avitoi_inbox_read_window(avito_inbox *in, unsigned last,
+                                                                unsigned rows, uint32_t edge)
 {
     in->priv.offset = (uint16_t)(last + 1u - rows);
     in->priv.limit = (uint8_t)rows;
@@ -14597,6 +14582,34 @@ static int avitoi_inbox_open(avito_inbox *in)
     rc = avitoi_list_get(c, rc, in->o.arena, NULL);
     in->priv.fills = in->o.arena->fills;
     return rc;
+}
+
+/* A stored horizon that turns out to be too late hides what comes: it goes back to where it would be
+ * without that. */
+static void avitoi_inbox_set_back(avito_inbox *in)
+{
+    if (avitoi_inbox_horizon(in) > avitoi_inbox_ceiling(in)) {
+        avitoi_inbox_put(avitoi_inbox_state_of(in)->horizon,
+                         avitoi_inbox_minus_overlap(in, avitoi_inbox_now(in)));
+        in->priv.unsaved = true;
+        avitoi_inbox_raise(in, AVITO_INBOX_TIME);
+    }
+}
+
+/* An answer has begun. */
+static void avitoi_inbox_answered(avito_inbox *in)
+{
+    uint32_t now;
+    in->priv.before = in->priv.date;
+    in->priv.date = in->client->priv.date;
+    now = avitoi_inbox_now(in);
+    if (in->priv.phase == AVITOI_INBOX_READ && in->priv.offset == 0 && in->priv.edge == 0) {
+        in->priv.look = now;
+    }
+    if (in->priv.phase == AVITOI_INBOX_SCAN && in->priv.sure == 0) {
+        in->priv.sure = now != 0 ? now : 1u;
+        avitoi_inbox_set_back(in);
+    }
 }
 
 /* After the last row of a page: is there another one that can be reached? */
@@ -14748,7 +14761,9 @@ static int avitoi_inbox_scan_row(avito_inbox *in, const struct avitoi_inbox_row 
     if (!in->priv.anchored && key == in->priv.scan_anchor) {
         in->priv.anchored = true;
         in->priv.row_created = row->time;
-        in->priv.missed = in->priv.missed || (in->priv.spilled && in->priv.rows > 1u);
+        if (in->priv.spilled && in->priv.rows > 1u) {
+            in->priv.missed = true;
+        }
     } else {
         rc = avitoi_inbox_scan_chat(in, row);
     }
@@ -14786,8 +14801,12 @@ static avitoi_call_result avitoi_inbox_scan_over(avito_inbox *in)
     }
     in->priv.more =
         in->priv.full || (rest && (in->priv.turn || (in->priv.whole && in->priv.extra == 0)));
-    in->priv.at_end = in->priv.at_end || (!in->priv.full && !rest);
-    in->priv.looked = in->priv.looked || in->priv.queue_end > 0;
+    if (!in->priv.full && !rest) {
+        in->priv.at_end = true;
+    }
+    if (in->priv.queue_end > 0) {
+        in->priv.looked = true;
+    }
     if (!in->priv.more) {
         avitoi_inbox_pass_more(in);
     } else if (in->priv.scan_rows > 0) {
@@ -14922,7 +14941,7 @@ static void avitoi_inbox_read_new(avito_inbox *in, const struct avitoi_inbox_row
 
 /* A message that was given before, or was there when the inbox began. A notification may have had another
  * time than the list. */
-static void avitoi_inbox_read_known(avito_inbox *in, const struct avitoi_inbox_row *row, bool odd)
+AVITOI_APART static void avitoi_inbox_read_known(avito_inbox *in, const struct avitoi_inbox_row *row, bool odd)
 {
     const avito_message *m = row->message;
     struct avitoi_inbox_entry *p = avitoi_inbox_ring_find(in, row->key);
@@ -15023,7 +15042,8 @@ static bool avitoi_inbox_read_shared(avito_inbox *in, const struct avitoi_inbox_
 }
 
 /* A message's row: the one at which the reading may stop, or one to look at. */
-static avitoi_call_result avitoi_inbox_read_row(avito_inbox *in, const struct avitoi_inbox_row *row)
+AVITOI_APART static avitoi_call_result avitoi_inbox_read_row(avito_inbox *in,
+                                                             const struct avitoi_inbox_row *row)
 {
     const uint32_t key = avitoi_inbox_short(row->key);
     const bool shared = in->priv.rows == 1u && avitoi_inbox_read_shared(in, row);
@@ -15150,7 +15170,7 @@ static avitoi_call_result avitoi_inbox_on_give(avito_inbox *in, avito_message *o
 /* After marking, the chat is looked at once more: what came in between is not unread any more. A mark
  * that fails, but not for good, is retried once after that. It is no reason to leave the chat out, or to
  * pause a second time: even if marks always fail, the messages of other chats come. */
-static avitoi_call_result avitoi_inbox_on_mark(avito_inbox *in)
+AVITOI_APART static avitoi_call_result avitoi_inbox_on_mark(avito_inbox *in)
 {
     const bool second = in->priv.mark == AVITOI_INBOX_MARK_RETRY;
     const int rc = in->priv.open
@@ -15239,34 +15259,42 @@ static avitoi_call_result avitoi_inbox_take(avito_inbox *in, struct avitoi_inbox
                                                : avitoi_inbox_read_row(in, row);
 }
 
-/* The next row of the open list. */
-static avitoi_call_result avitoi_inbox_next_row(avito_inbox *in, avito_message *out)
+/* A row was read, or what there is of it. What is here is not on the stack while it is read. */
+AVITOI_APART static avitoi_call_result avitoi_inbox_row_came(avito_inbox *in, const avito_message *out,
+                                                             int rc)
 {
     const bool reads = in->priv.phase == AVITOI_INBOX_READ;
     avito_chat chat;
     struct avitoi_inbox_row row;
-    int rc =
-        avitoi_list_next(in->client, in->client->priv.call, reads ? (void *)out : (void *)&chat);
     memset(&row, 0, sizeof row);
-    if (rc == AVITO_END) {
-        return avitoi_inbox_page_over(in);
-    }
-    if (rc < 0 && avito_list_open(in->client)) {
+    if (rc < 0) {
         row.rc = rc;
         row.id = in->client->priv.json.id;
         row.time = reads ? in->priv.row_created : 0u;
-    } else if (rc != AVITO_OK) {
-        return rc;
     } else if (reads) {
         row.id = out->id;
         row.time = avitoi_inbox_seconds(out->created);
         row.message = out;
     } else {
+        memcpy(&chat, out, sizeof chat); /* it came in memory for a message */
         row.id = chat.id;
         row.time = avitoi_inbox_seconds(chat.updated);
         row.chat = &chat;
     }
     return avitoi_inbox_take(in, &row);
+}
+
+AVITOI_ASSERT(inbox_out_holds_a_chat, sizeof(avito_chat) <= sizeof(avito_message));
+
+/* The next row of the open list. */
+static avitoi_call_result avitoi_inbox_next_row(avito_inbox *in, avito_message *out)
+{
+    const int rc = avitoi_list_next(in->client, in->client->priv.call, out);
+    if (rc == AVITO_END) {
+        return avitoi_inbox_page_over(in);
+    }
+    return rc == AVITO_OK || (rc < 0 && avito_list_open(in->client)) ? avitoi_inbox_row_came(in, out, rc)
+                                                                     : rc;
 }
 
 static avitoi_call_result avitoi_inbox_on_list(avito_inbox *in, avito_message *out)
@@ -15444,7 +15472,7 @@ static uint32_t avitoi_inbox_overran(avito_inbox *in, uint32_t horizon)
 
 /* Nothing was left out. What is older than the overlap need not be known any longer when two whole rounds
  * have looked for it: one could miss a message through a digit that changed on the way. */
-static int avitoi_inbox_round_counts(avito_inbox *in)
+AVITOI_APART static int avitoi_inbox_round_counts(avito_inbox *in)
 {
     const uint32_t former = in->priv.former;
     const bool dated = avitoi_inbox_now(in) != 0;
@@ -15804,7 +15832,8 @@ AVITO_API avito_inbox_options avito_inbox_options_default(void)
 }
 
 /* BUSY comes first: what this is called with says nothing of an inbox that is at work. */
-static int avitoi_inbox_options_check(const avito_client *client, const avito_inbox_options *options)
+AVITOI_APART static int avitoi_inbox_options_check(const avito_client *client,
+                                                   const avito_inbox_options *options)
 {
     if (!avitoi_machine_is_ready(client)) {
         return AVITO_ERR_ARGUMENT;
@@ -15841,6 +15870,8 @@ AVITO_API int avito_inbox_init(avito_inbox *inbox, avito_client *client,
     }
     inbox->o = *options;
     inbox->client = client;
+    inbox->o.state_cap -= (inbox->o.state_cap - sizeof(struct avitoi_inbox_state)) %
+                          sizeof(struct avitoi_inbox_entry);
     inbox->o.poll_ms = avitoi_number_or(options->poll_ms, 15000);
     inbox->o.slow_poll_ms = avitoi_number_or(options->slow_poll_ms, 300000);
     inbox->o.overlap_s = avitoi_number_or(options->overlap_s, 300);
