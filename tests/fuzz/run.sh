@@ -47,6 +47,7 @@ report() {
     listed=$(cat "$(dirname "$1")/$(basename "$1").count")
     if [ "${read:-0}" -ne "$listed" ]; then
         echo "not ok - fuzz ${1#build/}: ${read:-0} files were read, $listed are there"
+        tail -n 60 "$1.log"
         failed=1
     elif [ "$2" -eq 0 ] && [ "${runs:-0}" -gt 0 ]; then
         echo "ok - fuzz ${1#build/}: $runs runs"
