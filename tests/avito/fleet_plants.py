@@ -1,5 +1,5 @@
 """Rules of the fleet left out of copies of tools/avito/fleet.c, one at a time: tests/avito/fleet_test.c must notice each
-(fleet.md, section 5), and some of them the simulated worlds of fleet_sim.c by chance ("random" on the command line). Other words
+and some of them the simulated worlds of fleet_sim.c by chance ("random" on the command line). Other words
 choose plants by a part of their name."""
 import os
 import subprocess
@@ -39,7 +39,7 @@ PLANTS = [
     ("F6 a holder does not take the epoch of hints", "    if (behind) {\n", "    if (false) {\n"),
     ("F6 local state before the broker's", "    a->priv.broker_has_inbox = a->priv.has_inbox;", "    a->priv.broker_has_inbox = false;"),
     ("F6 the other slot's file stays", '    (void)h->keep_slot(h->ctx, a, 1 - a->priv.slot, "", 0);\n', ""),
-    ("F6 begun without its PUBACK", "        if (!is_stored(&a->priv.ledger, a->priv.pending_version)) {\n            return AVITO_AGAIN;\n        }\n", ""),
+    ("F6 begun without its PUBACK", "        if (!is_stored(&a->priv.ledger, a->priv.pending_version) && !a->priv.ledger.failed) {\n            return AVITO_AGAIN;\n        }\n", ""),
     ("F6 a message is accepted without its PUBACK", "const bool waits = accepting || !a->priv.broker_has_inbox;", "const bool waits = false;"),
     ("F8 a hand-over waits as others do", "        wait_for(a, 0, now_ms);\n", ""),
     ("F8 a hand-over to another is not respected", "        return is_over(a->priv.status_ms, t->taken_up, now_ms);", "        return true;"),

@@ -618,6 +618,24 @@ static void test_writes_wait_for_their_puback(void **state)
     assert_string_equal(world.nodes[0].accounts[0].file, begun_line);
 }
 
+static void test_a_write_that_is_denied_is_an_error(void **state)
+{
+    fleet_account *a = account_at(0, 0);
+
+    (void)state;
+    world_begin(1, 1, 1);
+    world_run(15000);
+    world.denies_ledger = true;
+    assert_int_equal(fleet_append(a, begun_line, strlen(begun_line), false), AVITO_AGAIN);
+    world_run(100);
+    assert_int_equal(fleet_append(a, begun_line, strlen(begun_line), false), AVITO_ERR_FILE);
+    world.denies_ledger = false;
+    world_run(3000);
+    assert_int_equal(fleet_append(a, sent_line, strlen(sent_line), false), AVITO_AGAIN);
+    world_run(100);
+    assert_int_equal(fleet_append(a, sent_line, strlen(sent_line), false), AVITO_OK);
+}
+
 /* ---- F8 ---- */
 
 static void test_a_hand_over_is_taken_up_at_once(void **state)
@@ -770,6 +788,7 @@ int main(void)
         cmocka_unit_test_teardown(test_a_holder_takes_hints, tear_down),
         cmocka_unit_test_teardown(test_retained_before_local, tear_down),
         cmocka_unit_test_teardown(test_writes_wait_for_their_puback, tear_down),
+        cmocka_unit_test_teardown(test_a_write_that_is_denied_is_an_error, tear_down),
         cmocka_unit_test_teardown(test_a_hand_over_is_taken_up_at_once, tear_down),
         cmocka_unit_test_teardown(test_a_hand_over_to_a_dead_node_is_taken_up_later, tear_down),
         cmocka_unit_test_teardown(test_who_leaves_hands_all_over, tear_down),

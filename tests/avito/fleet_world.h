@@ -65,7 +65,7 @@ struct world_node {
 static struct {
     uint32_t now_ms;
     bool up, swallow_marks, swallow_acks, no_probe, no_retain, forgets_sessions, saves_nothing,
-        swallow_status, no_node_lines;
+        swallow_status, no_node_lines, denies_ledger;
     uint32_t expiry_s;
     struct world_node nodes[WORLD_NODES];
     size_t count, accounts;
@@ -281,6 +281,10 @@ static int world_hook_publish(void *ctx, fleet_account *a, const mqtt_publicatio
         return MQTT_OK;
     }
     if (world.swallow_marks && strstr(p->topic, "/mark/") != NULL) {
+        return MQTT_OK;
+    }
+    if (world.denies_ledger && strstr(p->topic, "/fleet/ledger") != NULL) {
+        world_answer(l, MQTT_ACKNOWLEDGED, *packet_id, MQTT_REASON_NOT_AUTHORIZED);
         return MQTT_OK;
     }
     heard = world_publish(p);

@@ -444,6 +444,23 @@ static void test_ids_in_use_are_skipped(void **state)
     }
 }
 
+/* What a fleet asks of its broker; what CONNACK does not say is as it was asked for. */
+static void test_what_the_broker_can_do(void **state)
+{
+    const mqtt_options o = options();
+    mqtt_event e;
+
+    (void)state;
+    begin_with(&o);
+    assert_int_equal(FEED(CONNACK, &e), MQTT_OK);
+    assert_int_equal(e.session_expiry_s, o.session_expiry_s);
+    assert_false(e.no_retain || e.no_qos1);
+    begin_with(&o);
+    assert_int_equal(FEED("\x20\x0c\x00\x00\x09\x11\x00\x00\x0e\x10\x24\x00\x25\x00", &e), MQTT_OK);
+    assert_int_equal(e.session_expiry_s, 3600);
+    assert_true(e.no_retain && e.no_qos1);
+}
+
 static void test_keep_alive(void **state)
 {
     mqtt_options o = options();
@@ -666,6 +683,7 @@ int main(void)
         cmocka_unit_test(test_what_is_too_large_is_named_and_skipped),
         cmocka_unit_test(test_what_is_too_large_comes_whole_in_more_memory),
         cmocka_unit_test(test_ids_in_use_are_skipped),
+        cmocka_unit_test(test_what_the_broker_can_do),
         cmocka_unit_test(test_keep_alive),
         cmocka_unit_test(test_old_brokers_are_named),
         cmocka_unit_test(test_closed_by_the_broker),

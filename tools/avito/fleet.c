@@ -244,6 +244,7 @@ static void fly(fleet_account *a, fleet_write *w, const char *rest, avito_str pa
                 const mqtt_pair *pairs, size_t count, uint32_t now_ms)
 {
     const int rc = publish(a, rest, payload, pairs, count, &w->packet);
+    const bool is_new = !w->failed;
 
     if (rc == MQTT_OK) {
         w->flying = w->version;
@@ -253,7 +254,9 @@ static void fly(fleet_account *a, fleet_write *w, const char *rest, avito_str pa
     w->packet = 0;
     if (rc != MQTT_AGAIN) {
         answered(w, MQTT_REASON_UNSPECIFIED, now_ms);
-        account_says(a, mqtt_result_text(rc));
+        if (is_new) {
+            account_says(a, mqtt_result_text(rc));
+        }
     }
 }
 
@@ -1655,11 +1658,11 @@ int fleet_append(fleet_account *a, const char *lines, size_t len, bool whole)
     int rc;
 
     if (a->priv.pending == what) {
-        if (!is_stored(&a->priv.ledger, a->priv.pending_version)) {
+        if (!is_stored(&a->priv.ledger, a->priv.pending_version) && !a->priv.ledger.failed) {
             return AVITO_AGAIN;
         }
         a->priv.pending = 0;
-        return AVITO_OK;
+        return a->priv.ledger.failed ? (int)AVITO_ERR_FILE : (int)AVITO_OK;
     }
     rc = h->keep_ledger(h->ctx, a, lines, len, !whole);
     if (rc != AVITO_OK) {
