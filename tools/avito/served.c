@@ -112,7 +112,7 @@ static int save_refused(void *ctx, const uint64_t hashes[GATEWAY_REFUSALS])
 /* Where there is none, one is made while the disk has room for it. */
 static int load_refused(void *ctx, uint64_t hashes[GATEWAY_REFUSALS])
 {
-    static const char none[REFUSED_SIZE];
+    static char none[REFUSED_SIZE]; /* not const: so it takes no room in the file */
     served *s = ctx;
     size_t len;
     char *text;

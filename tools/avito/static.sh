@@ -27,8 +27,10 @@ if [ -n "$root" ]; then # its paths are those of an installed package
 fi
 cp /usr/include/jsmn.h "$dir/include/" # other compilers do not look into /usr/include
 
-flags="-std=c99 -D_GNU_SOURCE -Os -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables
-    -DAVITO_WITH_POSIX=1 -DAVITO_WITH_BEARSSL=1 -I. -Itools/avito -isystem $dir/include
+# Small before quick: no short ways, all of it seen by the compiler at once, no gaps between segments.
+size="-Os -fno-pie -flto=auto"
+flags="-std=c99 -D_GNU_SOURCE $size -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables
+    -DAVITO_WITH_SHORTCUTS=0 -DAVITO_WITH_POSIX=1 -DAVITO_WITH_BEARSSL=1 -I. -Itools/avito -isystem $dir/include
     -I$dir/source/bearssl/inc -I$dir/source/libinih"
 
 # compile NAME FILE FLAGS...: only what is older than its source and the headers.
@@ -52,7 +54,8 @@ for file in tools/avito/*.c; do
     compile "avito_$(basename "$file" .c)" "$file" -Wall -Wextra
 done
 # shellcheck disable=SC2086
-$cc -static -Wl,--gc-sections -Wl,--defsym=fopen64=fopen "$dir"/objects/*.o $inih -o "$out" 2>"$dir/link.txt" ||
+$cc $size -static -no-pie -Wl,--gc-sections -Wl,-z,noseparate-code -Wl,--defsym=fopen64=fopen \
+    "$dir"/objects/*.o $inih -o "$out" 2>"$dir/link.txt" ||
     { cat "$dir/link.txt" >&2; exit 1; }
 grep -v 'linking abicalls files with non-abicalls files' "$dir/link.txt" >&2 || : # so it is meant, for MIPS
 strip=$(echo "${cc%% *}" | sed -n 's/gcc$/strip/p')
