@@ -136,6 +136,7 @@ def make(tree, flags, target):
 def object_code(tree):
     """A digest of the header's optimised code."""
     out = os.path.join(tree, "build", "same.o")
+    os.makedirs(os.path.dirname(out), exist_ok=True)
     subprocess.run(["gcc", "-std=c99", "-O2", "-w", "-I.", "-D_GNU_SOURCE", "-DAVITO_MESSENGER_IMPLEMENTATION",
                     "-DAVITO_WITH_POSIX=1", "-DAVITO_WITH_BEARSSL=1", "-x", "c", "-c", HEADER, "-o", out],
                    cwd=tree, check=True)

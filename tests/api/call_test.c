@@ -549,6 +549,11 @@ static void test_sources_urls_codes_and_blacklist(void **state)
     lane_free(&l);
 }
 
+static void no_lock(void *ctx)
+{
+    (void)ctx;
+}
+
 static void test_options(void **state)
 {
     struct lane l;
@@ -578,6 +583,8 @@ static void test_options(void **state)
     ACCOUNT(host = "::1", AVITO_OK);
     ACCOUNT(host = "a\r\nX: y", AVITO_ERR_OPTION_HOST);
     ACCOUNT(clock_ms = NULL, AVITO_ERR_OPTION_CLOCK);
+    ACCOUNT(lock = no_lock, AVITO_ERR_ARGUMENT);
+    ACCOUNT(unlock = no_lock, AVITO_ERR_ARGUMENT);
     ACCOUNT(host = "example.org", AVITO_OK);
 #undef ACCOUNT
     assert_int_equal(avito_account_init(NULL, &a), AVITO_ERR_ARGUMENT);
@@ -589,13 +596,26 @@ static void test_options(void **state)
     c.window = NULL;
     assert_int_equal(avito_client_init(&client, &account, &c), AVITO_ERR_OPTION_WINDOW);
     c = l.options;
+    c.error_body = NULL;
+    assert_int_equal(avito_client_init(&client, &account, &c), AVITO_ERR_ARGUMENT);
+    c.error_body_cap = 0;
+    assert_int_equal(avito_client_init(&client, &account, &c), AVITO_OK);
+    c = l.options;
     f = *c.transport.functions;
     c.transport.functions = &f;
     f.wait = NULL;
     f.detail = NULL;
     assert_int_equal(avito_client_init(&client, &account, &c), AVITO_OK);
-    f.recv = NULL;
-    assert_int_equal(avito_client_init(&client, &account, &c), AVITO_ERR_OPTION_TRANSPORT);
+#define WITHOUT(function)                                                                          \
+    f = *l.options.transport.functions;                                                            \
+    f.function = NULL;                                                                             \
+    assert_int_equal(avito_client_init(&client, &account, &c), AVITO_ERR_OPTION_TRANSPORT)
+    WITHOUT(connect);
+    WITHOUT(send);
+    WITHOUT(recv);
+    WITHOUT(wants);
+    WITHOUT(close);
+#undef WITHOUT
     c.transport.functions = NULL;
     assert_int_equal(avito_client_init(&client, &account, &c), AVITO_ERR_OPTION_TRANSPORT);
     assert_int_equal(avito_client_init(NULL, &account, &c), AVITO_ERR_ARGUMENT);

@@ -182,6 +182,12 @@ static void test_lines(void **state)
         {"\"type\":\"video\",\"content\":null", "[видео]", "[video]"},
         {"\"type\":\"sticker\",\"content\":{\"sticker\":{}}", "[sticker]", "[sticker]"},
         {"\"content\":{}", "[сообщение]", "[message]"},
+        {"\"type\":\"\",\"content\":{}", "[сообщение]", "[message]"},
+        {"\"type\":\"item\",\"content\":{\"item\":{\"title\":\"Диван\"}}", "[объявление] Диван",
+         "[listing] Диван"},
+        {"\"type\":\"text\",\"content\":{\"text\":\"a\\u2028b\\u2029c\\u0085d\\u007fe\\ufeff"
+         "f\\u2069gh 5‰ \\u202ai\"}",
+         "a b c defgh 5‰ i", "a b c defgh 5‰ i"},
     };
     char out[200];
 
@@ -204,6 +210,7 @@ static void test_lines(void **state)
     assert_string_equal(out, "");
     assert_int_equal(avito_message_preview(message_of("{\"id\":\"m\"}"), AVITO_RUSSIAN, NULL, 9),
                      0);
+    assert_int_equal(avito_message_preview(message_of("{\"id\":\"m\"}"), AVITO_RUSSIAN, out, 0), 0);
 }
 
 /* What a person sees as one character. */

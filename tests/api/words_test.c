@@ -195,6 +195,52 @@ static void test_short_texts_are_one_part(void **state)
     free(just);
 }
 
+/* Every blank of Unicode is trimmed; what only looks like one, or has no width, is text. */
+static void test_blanks_around_a_part(void **state)
+{
+    static const char *const blanks[] = {" ",
+                                         "\x1f",
+                                         "\xc2\x85",
+                                         "\xc2\xa0",
+                                         "\xe1\x9a\x80",
+                                         "\xe2\x80\x80",
+                                         "\xe2\x80\x8a",
+                                         "\xe2\x80\xa8",
+                                         "\xe2\x80\xa9",
+                                         "\xe2\x80\xaf",
+                                         "\xe2\x81\x9f",
+                                         "\xe3\x80\x80",
+                                         "\r\n",
+                                         "\n"};
+    static const char *const others[] = {"!",
+                                         "\xc2\x86",
+                                         "\xc2\xa1",
+                                         "\xe1\x9a\x81",
+                                         "\xe1\xbf\xbf",
+                                         "\xe2\x80\x8b",
+                                         "\xe2\x80\xaa",
+                                         "\xe2\x80\xb0",
+                                         "\xe2\x81\x9e",
+                                         "\xe3\x80\x81"};
+    char text[64];
+    const char *at;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof blanks / sizeof blanks[0]; i++) {
+        (void)snprintf(text, sizeof text, "%s%shello%s", blanks[i], blanks[i], blanks[i]);
+        at = text;
+        assert_int_equal(next(&at), 5);
+        assert_string_equal(at, blanks[i]);
+        assert_int_equal(next(&at), 0);
+    }
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        (void)snprintf(text, sizeof text, "%shello%s", others[i], others[i]);
+        assert_int_equal(first(text), strlen(text));
+    }
+    at = NULL;
+    assert_int_equal(avito_next_part(&at), 0);
+}
+
 /* The best border of the last quarter, and of equal ones the last. */
 static void test_parts_end_at_borders(void **state)
 {
@@ -433,6 +479,7 @@ int main(void)
         cmocka_unit_test(test_classes),
         cmocka_unit_test(test_masks_and_version),
         cmocka_unit_test(test_short_texts_are_one_part),
+        cmocka_unit_test(test_blanks_around_a_part),
         cmocka_unit_test(test_parts_end_at_borders),
         cmocka_unit_test(test_parts_can_be_sent),
         cmocka_unit_test(test_a_character_may_be_too_long),

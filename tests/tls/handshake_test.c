@@ -137,6 +137,7 @@ static void missing_options(void **state)
 {
     avito_tls tls;
     avito_tls_options good, o;
+    avito_transport_functions f;
     static unsigned char small[AVITO_TLS_BUFFER_HALF(512)];
     (void)state;
     side_meet(&side, &peer, "good-ec");
@@ -144,6 +145,18 @@ static void missing_options(void **state)
     assert_int_equal(avito_tls_init(&tls, &good), AVITO_OK);
     o = avito_tls_options_default();
     assert_int_equal(avito_tls_init(&tls, &o), AVITO_ERR_OPTION_TRANSPORT);
+#define WITHOUT(function)                                                                          \
+    o = good;                                                                                      \
+    f = *good.transport.functions;                                                                 \
+    f.function = NULL;                                                                             \
+    o.transport.functions = &f;                                                                    \
+    assert_int_equal(avito_tls_init(&tls, &o), AVITO_ERR_OPTION_TRANSPORT)
+    WITHOUT(connect);
+    WITHOUT(send);
+    WITHOUT(recv);
+    WITHOUT(wants);
+    WITHOUT(close);
+#undef WITHOUT
     o = good;
     o.anchors = NULL;
     assert_int_equal(avito_tls_init(&tls, &o), AVITO_ERR_OPTION_ANCHORS);
@@ -382,8 +395,9 @@ static void time_and_entropy(void **state)
 static void host_names(void **state)
 {
     static const char *const refused[] = {
-        "",         "127.0.0.1", "::1", "[::1]", "a..b", ".a",     "a.",        "*.test",
-        "a b.test", "1",         "a.1", "a/b",   "0x7f", "a.0x7f", "h\xc3\xa9", "a.test:1"};
+        "",  "127.0.0.1", "::1", "[::1]", "a..b",   ".a",        "a.",       "*.test", "a b.test",
+        "1", "a.1",       "a/b", "0x7f",  "a.0x7f", "h\xc3\xa9", "a.test:1", "{.test", "a.test~"};
+    static const char *const others[] = {"a-b.test", "a_b.test", "Z09.test"};
     char name[260];
     size_t i;
     (void)state;
@@ -395,6 +409,13 @@ static void host_names(void **state)
             fail();
         }
     }
+    assert_int_equal(peer.connects, 0);
+    for (i = 0; i < sizeof others / sizeof others[0]; i++) { /* names, but not this server's */
+        peer_again(&peer);
+        side.to.host = others[i];
+        assert_int_equal(side_talk(&side, &peer), AVITO_ERR_TLS_NAME);
+    }
+    peer_again(&peer);
     memset(name, 'a', sizeof name);
     name[254] = 0;
     side.to.host = name;

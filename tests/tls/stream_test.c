@@ -372,6 +372,79 @@ static void renegotiation(void **state)
     }
 }
 
+/* ---- transports below that break the rules, or end ---- */
+
+static struct {
+    bool sends;     /* one of its sends, or of its receives */
+    unsigned at;    /* that one, from 1 on */
+    long gives;     /* this; more than was asked for: one byte too many */
+    unsigned calls; /* so far */
+    avito_transport below;
+    avito_transport_functions functions;
+} odd;
+
+enum { TOO_MANY = 1 << 30 };
+
+static bool odd_turn(bool sends, size_t len, long *n)
+{
+    if (odd.sends != sends || ++odd.calls != odd.at) {
+        return false;
+    }
+    *n = odd.gives == TOO_MANY ? (long)len + 1 : odd.gives;
+    return true;
+}
+
+static long odd_send(void *ctx, const void *data, size_t len, int more)
+{
+    long n;
+    return odd_turn(true, len, &n) ? n : odd.below.functions->send(ctx, data, len, more);
+}
+
+static long odd_recv(void *ctx, void *data, size_t cap)
+{
+    long n;
+    return odd_turn(false, cap, &n) ? n : odd.below.functions->recv(ctx, data, cap);
+}
+
+/* At every call: nothing at all is as AGAIN; everything else ends the connection, with an error that says
+ * where, and nothing is read beyond what came. */
+static void below_breaks_the_rules(void **state)
+{
+    static const struct {
+        bool sends;
+        long gives;
+    } rows[] = {{true, 0},         {true, TOO_MANY},        {true, AVITO_ERR_SEND},  {false, 0},
+                {false, TOO_MANY}, {false, AVITO_ERR_RECV}, {false, AVITO_IO_CLOSED}};
+
+    (void)state;
+    side_meet(&side, &peer, "good-ec");
+    odd.below = side.options.transport;
+    odd.functions = *odd.below.functions;
+    odd.functions.send = odd_send;
+    odd.functions.recv = odd_recv;
+    side.options.transport.functions = &odd.functions;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        unsigned ends = 0;
+        odd.sends = rows[i].sends;
+        odd.gives = rows[i].gives;
+        for (odd.at = 1; ends == 0; odd.at++) {
+            int rc;
+            peer_again(&peer);
+            odd.calls = 0;
+            rc = side_talk(&side, &peer);
+            ends = odd.calls < odd.at ? odd.calls : 0;
+            if (ends > 0 || rows[i].gives == 0) {
+                assert_int_equal(rc, AVITO_OK);
+            } else if (side.got_len < peer.answer_len) {
+                assert_true(rc < 0);
+            }
+            assert_true(odd.at < 1000);
+        }
+        assert_true(ends > 2);
+    }
+    peer_free(&peer);
+}
+
 static void session_moves(void **state)
 {
     static avito_tls_session session, broken;
@@ -406,6 +479,33 @@ static void session_moves(void **state)
         rc = side_talk_again(&side, &peer);
         assert_true(rc == AVITO_OK || rc == AVITO_ERR_TLS);
     }
+    peer_free(&peer);
+}
+
+/* What no session of ours says is refused, and so is one that comes after connect. */
+static void session_that_is_none(void **state)
+{
+    static const struct {
+        size_t at;
+        unsigned char byte;
+    } rows[] = {{0, 2}, {17, 0x80}, {25, 2}, {26, 4}, {29, 0}, {29, 33}};
+    static avito_tls_session session, broken;
+
+    (void)state;
+    side_meet(&side, &peer, "good-ec");
+    assert_int_equal(side_talk(&side, &peer), AVITO_OK);
+    assert_int_equal(avito_tls_get_session(&side.tls, &session), AVITO_OK);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        broken = session;
+        broken.bytes[rows[i].at] = rows[i].byte;
+        assert_int_equal(avito_tls_init(&side.tls, &side.options), AVITO_OK);
+        assert_int_equal(avito_tls_set_session(&side.tls, &broken), AVITO_ERR_ARGUMENT);
+        assert_int_equal(avito_tls_set_session(&side.tls, &session), AVITO_OK);
+    }
+    peer_again(&peer);
+    assert_int_equal(side_open(&side), AVITO_OK);
+    assert_int_equal(avito_tls_set_session(&side.tls, &session), AVITO_ERR_ARGUMENT);
+    side_close(&side);
     peer_free(&peer);
 }
 
@@ -1048,7 +1148,9 @@ int main(void)
         cmocka_unit_test(session_survives_a_broken_line),
         cmocka_unit_test(session_is_dropped_by_a_hang_up),
         cmocka_unit_test(renegotiation),
+        cmocka_unit_test(below_breaks_the_rules),
         cmocka_unit_test(session_moves),
+        cmocka_unit_test(session_that_is_none),
         cmocka_unit_test(session_is_for_one_server),
         cmocka_unit_test(more_fills_records),
         cmocka_unit_test(held_back_is_not_forgotten),

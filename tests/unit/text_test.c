@@ -1,7 +1,7 @@
 /*
  * Bytes, words, UTF-8, the arena's alignment, and numbers, each against the plainest way to say the
  * same: loops over all bytes and all code points, snprintf(), and known values.
- * Rooms: TEXT, ARENA, NUMBERS.
+ * Rooms: TEXT, TEXT: GRAPHEMES, ARENA, NUMBERS.
  */
 #define AVITO_MESSENGER_IMPLEMENTATION
 #include "avito_messenger.h"
@@ -138,6 +138,48 @@ static void test_malformed_utf8(void **state)
         (void)strcpy(text, rows[i].text);
         avitoi_text_utf8_mend(text);
         assert_string_equal(text, rows[i].mended);
+    }
+}
+
+/* Bytes of what a person sees as the first character. */
+static void test_graphemes(void **state)
+{
+    static const struct {
+        const char *text;
+        size_t len;
+    } rows[] = {
+        {"a", 1},
+        {"ab", 1},
+        {"\r\n", 2},
+        {"\rx", 1},
+        {"\n\n", 1},
+        {"\x7f\xcc\x81", 1},
+        {"a\xcc\x81z", 3},
+        {"a\xef\xbf\xbd", 1},                  /* U+FFFD, above all marks of two bytes */
+        {"a\xf0\x9f\x8f\xbbz", 5},             /* U+1F3FB, a skin */
+        {"a\xf0\x9f\x8f\xba", 1},              /* U+1F3FA */
+        {"a\xf0\x9f\x90\x80", 1},              /* U+1F400 */
+        {"a\xf3\xa0\x84\x81z", 5},             /* U+E0101 */
+        {"a\xf3\xa0\x87\xb0", 1},              /* U+E01F0 */
+        {"a\xe2\x80\x8d\xf0\x9f\x91\xa9z", 8}, /* joined with U+1F469 */
+        {"a\xe2\x80\x8d\xe2\x9d\xa4z", 7},     /* with U+2764 */
+        {"a\xe2\x80\x8d\xe3\x8a\x99z", 7},     /* with U+3299, the last one */
+        {"a\xe2\x80\x8d\xe3\x8a\x9a", 4},      /* not with U+329A */
+        {"a\xe2\x80\x8d\xd0\xb0", 4},          /* nor with a letter */
+        {"\xf0\x9f\x87\xb7\xf0\x9f\x87\xba\xf0\x9f\x87\xb0", 8}, /* two make a flag, not three */
+        {"\xf0\x9f\x87\xb7z", 4},
+        {"\xff", 1},
+        {"\xd0", 1},
+        {"a\xff", 1},
+        {"a\xd0", 1},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        if (avitoi_text_grapheme(rows[i].text, strlen(rows[i].text)) != rows[i].len) {
+            fail_msg("row %zu: %zu bytes", i,
+                     avitoi_text_grapheme(rows[i].text, strlen(rows[i].text)));
+        }
     }
 }
 
@@ -300,6 +342,7 @@ int main(void)
         cmocka_unit_test(test_hash),
         cmocka_unit_test(test_every_code_point),
         cmocka_unit_test(test_malformed_utf8),
+        cmocka_unit_test(test_graphemes),
         cmocka_unit_test(test_arena),
         cmocka_unit_test(test_integers),
         cmocka_unit_test(test_json_numbers),
