@@ -376,6 +376,11 @@ static void test_ids(void **state)
     lane_init(&l, 512);
     memset(long_id, 'x', sizeof long_id);
     long_id[399] = '\0';
+    lane_exchange(&l, 404, "{}", 2);
+    assert_int_equal(lane_run(&l, avito_get_chat(&l.client, USER, "...", &l.arena, &got.chat)),
+                     AVITO_ERR_NOT_FOUND); /* three dots lead nowhere, and are sent */
+    avito_client_close(&l.client);
+    lane_again(&l, 512);
     for (size_t i = 0; i <= sizeof bad / sizeof bad[0]; i++) {
         const char *id = i < sizeof bad / sizeof bad[0] ? bad[i] : long_id;
         REFUSED(avito_get_chat(&l.client, USER, id, &l.arena, &got.chat), ID);

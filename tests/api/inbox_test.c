@@ -1862,6 +1862,22 @@ static void test_inbox_that_did_not_begin(void **state)
     static avito_inbox zeroed;
     avito_message m;
     (void)state;
+    {
+        avito_arena none = avito_arena_of(NULL, 0), small = avito_arena_of(&m, 8);
+        avito_inbox_options o = d->options;
+#define WITHOUT(member, value, result)                                                             \
+    o = d->options;                                                                                \
+    o.member = value;                                                                              \
+    assert_int_equal(avito_inbox_init(&d->inbox, &d->client, &o), AVITO_ERR_##result)
+        WITHOUT(state, NULL, ARGUMENT);
+        WITHOUT(arena, NULL, ARGUMENT);
+        WITHOUT(arena, &none, ARGUMENT);
+        WITHOUT(arena, &small, ROOM);
+        WITHOUT(state_cap, AVITO_INBOX_STATE_SIZE(1) - 1, ROOM);
+        WITHOUT(save, NULL, ARGUMENT);
+        WITHOUT(load, NULL, ARGUMENT);
+#undef WITHOUT
+    }
     d->options.user_id = 0;
     assert_int_equal(avito_inbox_init(&d->inbox, &d->client, &d->options), AVITO_ERR_ARGUMENT);
     memset(&m, 0, sizeof m);

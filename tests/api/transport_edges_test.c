@@ -28,6 +28,50 @@ static int send_hi(struct lane *l)
     return lane_run(l, avito_send_message(&l->client, USER, "u2i-chat", "hi", NULL, NULL));
 }
 
+/* ---- a transport that says 0 where it could not move a byte ---- */
+
+static avito_transport below;
+
+static long zero_send(void *ctx, const void *data, size_t len, int more)
+{
+    const long n = below.functions->send(ctx, data, len, more);
+    return n == AVITO_IO_AGAIN ? 0 : n;
+}
+
+static long zero_recv(void *ctx, void *data, size_t cap)
+{
+    const long n = below.functions->recv(ctx, data, cap);
+    return n == AVITO_IO_AGAIN ? 0 : n;
+}
+
+static void test_zero_is_not_yet(void **state)
+{
+    avito_transport_functions functions;
+    avito_message sent;
+    char text[801];
+    struct lane l;
+
+    (void)state;
+    memset(text, 'a', sizeof text - 1);
+    text[sizeof text - 1] = '\0';
+    lane_init(&l, 512);
+    l.script.again = l.script.send_again = true;
+    l.script.send_piece = 100;
+    l.script.recv_piece = 7;
+    lane_exchange(&l, 200, "{\"id\":\"m\"}", 10);
+    below = l.options.transport;
+    functions = *below.functions;
+    functions.send = zero_send;
+    functions.recv = zero_recv;
+    l.client.o.transport.functions = &functions;
+    assert_int_equal(
+        lane_run(&l, avito_send_message(&l.client, USER, "u2i-chat", text, &l.arena, &sent)),
+        AVITO_OK);
+    assert_string_equal(sent.id.ptr, "m");
+    assert_null(script_problem_open(&l.script, true));
+    lane_free(&l);
+}
+
 /* A server that refuses and closes: send() fails, but what it said is still there. */
 static void test_answer_behind_a_failed_send(void **state)
 {
@@ -644,6 +688,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_lent_arena_is_free_at_connect),
         cmocka_unit_test(test_lent_arena_with_pages),
+        cmocka_unit_test(test_zero_is_not_yet),
         cmocka_unit_test(test_answer_behind_a_failed_send),
         cmocka_unit_test(test_failed_send),
         cmocka_unit_test(test_record_too_large),

@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "support/lane.h"
+#include "support/message.h"
 
 #define USER 350000001
 #define CHAT "u2i-aBcDeFgHiJkLmNoPqRsTuA"
@@ -175,6 +176,32 @@ static size_t next(const char **text)
 static size_t first(const char *text)
 {
     return avito_next_part(&text);
+}
+
+/* A number in a string is the same number; it may begin with zeros. */
+static void test_numbers_in_strings(void **state)
+{
+    static const struct {
+        const char *text;
+        int64_t created; /* -1: it is none, and breaks the message */
+    } rows[] = {{"0", 0},   {"00", 0},  {"-0", 0},  {"007", 7},   {"00.0", 0}, {"1e1", 10},
+                {"7.0", 7}, {"", 0},    {"-", -1},  {"7.", -1},   {"0x7", -1}, {"+7", -1},
+                {"7 ", -1}, {"1e", -1}, {"0-", -1}, {"seven", -1}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char json[100];
+        avito_event event;
+        int rc;
+        (void)snprintf(json, sizeof json, "{\"id\":\"m\",\"created\":\"%s\"}", rows[i].text);
+        rc = message_decode(json, strlen(json), 0, &event);
+        if (rc != (rows[i].created < 0 ? AVITO_ERR_MODEL : AVITO_OK)) {
+            fail_msg("\"%s\": %d", rows[i].text, rc);
+        }
+        if (rc == AVITO_OK) {
+            assert_int_equal(event.message->created, rows[i].created);
+        }
+    }
 }
 
 static void test_short_texts_are_one_part(void **state)
@@ -480,6 +507,7 @@ int main(void)
         cmocka_unit_test(test_masks_and_version),
         cmocka_unit_test(test_short_texts_are_one_part),
         cmocka_unit_test(test_blanks_around_a_part),
+        cmocka_unit_test(test_numbers_in_strings),
         cmocka_unit_test(test_parts_end_at_borders),
         cmocka_unit_test(test_parts_can_be_sent),
         cmocka_unit_test(test_a_character_may_be_too_long),

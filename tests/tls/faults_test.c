@@ -815,6 +815,25 @@ static void the_systems_roots(void **state)
     assert_true(rc == AVITO_OK || rc == AVITO_ERR_OPTION_ANCHORS);
 }
 
+/* Roots are read on after a signal; what cannot be read is no root. */
+static void roots_from_a_file(void **state)
+{
+    static char room[8192];
+    avito_anchors anchors;
+
+    (void)state;
+    let_fail("read", 1, EINTR);
+    assert_int_equal(avito_anchors_load_file(&anchors, room, sizeof room, "build/tls/roots.pem"),
+                     AVITO_OK);
+    assert_true(has_happened() && anchors.count > 0);
+    let_fail("read", 1, EIO);
+    assert_true(avito_anchors_load_file(&anchors, room, sizeof room, "build/tls/roots.pem") < 0);
+    let_fail("open", 1, EINTR);
+    assert_int_equal(avito_anchors_load_file(&anchors, room, sizeof room, "build/tls/roots.pem"),
+                     AVITO_OK);
+    let_work();
+}
+
 /* Options that no part takes. */
 static void options_that_are_wrong(void **state)
 {
@@ -1029,6 +1048,7 @@ int main(void)
         cmocka_unit_test(waiting),
         cmocka_unit_test(the_environment),
         cmocka_unit_test(the_systems_roots),
+        cmocka_unit_test(roots_from_a_file),
         cmocka_unit_test(options_that_are_wrong),
         cmocka_unit_test(words),
         cmocka_unit_test(a_thread_looks_names_up),

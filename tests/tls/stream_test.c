@@ -445,6 +445,34 @@ static void below_breaks_the_rules(void **state)
     peer_free(&peer);
 }
 
+/* No bytes are none, an end that was told stays told, and what is below may not count what moves. */
+static void nothing_and_the_end(void **state)
+{
+    char byte;
+
+    (void)state;
+    side_meet(&side, &peer, "good-ec");
+    odd.below = side.options.transport;
+    odd.functions = *odd.below.functions;
+    odd.functions.moved = NULL;
+    side.options.transport.functions = &odd.functions;
+    assert_int_equal(avito_tls_init(&side.tls, &side.options), AVITO_OK);
+    side.transport = avito_tls_transport(&side.tls);
+    assert_int_equal(side.transport.functions->recv(side.transport.ctx, &byte, 1), AVITO_ERR_RECV);
+    assert_int_equal(side_open(&side), AVITO_OK);
+    assert_int_equal(side.transport.functions->send(side.transport.ctx, "", 0, 0), AVITO_IO_AGAIN);
+    assert_int_equal(side.transport.functions->recv(side.transport.ctx, &byte, 0), AVITO_IO_AGAIN);
+    (void)side.transport.functions->moved(side.transport.ctx);
+    side_close(&side);
+    peer_free(&peer);
+
+    side_meet(&side, &peer, "unknown-root");
+    assert_int_equal(side_open(&side), AVITO_ERR_TLS_TRUST);
+    assert_int_equal(side_connect(&side), AVITO_ERR_TLS_TRUST);
+    side_close(&side);
+    peer_free(&peer);
+}
+
 static void session_moves(void **state)
 {
     static avito_tls_session session, broken;
@@ -1149,6 +1177,7 @@ int main(void)
         cmocka_unit_test(session_is_dropped_by_a_hang_up),
         cmocka_unit_test(renegotiation),
         cmocka_unit_test(below_breaks_the_rules),
+        cmocka_unit_test(nothing_and_the_end),
         cmocka_unit_test(session_moves),
         cmocka_unit_test(session_that_is_none),
         cmocka_unit_test(session_is_for_one_server),

@@ -273,6 +273,11 @@ static const struct row good[] = {
     {POST "Content-Length: 8 \r\nConnection:close\r\n\r\n" EVENT, "<" EVENT ">", "200- ",
      AVITO_AGAIN},
     {POST LENGTH8 "Connection: a, \tCLOSE ,b\r\n\r\n" EVENT, "<" EVENT ">", "200- ", AVITO_AGAIN},
+    /* what was cut of it may have been a close */
+    {POST LENGTH8
+     "Connection: "
+     "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n\r\n" EVENT,
+     "<" EVENT ">", "200- ", AVITO_AGAIN},
     {POST LENGTH8 "Connection: a\r\nConnection: close\r\n\r\n" EVENT, "<" EVENT ">", "200- ",
      AVITO_AGAIN},
     {POST LENGTH8 "Connection: keep-alive, closed, not close, clos, , \r\n\r\n" EVENT,
@@ -474,6 +479,9 @@ static const struct row bad[] = {
     {POST "Transfer-Encoding: chunked,\r\n\r\n", "", "400- ", AVITO_ERR_HTTP_LENGTH},
     {POST "Transfer-Encoding: ,chunked\r\n\r\n", "", "400- ", AVITO_ERR_HTTP_LENGTH},
     {POST "Transfer-Encoding: chunkedd\r\n\r\n", "", "400- ", AVITO_ERR_HTTP_LENGTH},
+    {POST "Transfer-Encoding: chunked                                                              "
+          "     x\r\n\r\n",
+     "", "400- ", AVITO_ERR_HTTP_LENGTH},
     {POST "Transfer-Encoding: chunke\r\n\r\n", "", "400- ", AVITO_ERR_HTTP_LENGTH},
     {POST "Transfer-Encoding: chun ked\r\n\r\n", "", "400- ", AVITO_ERR_HTTP_LENGTH},
     {POST "Transfer-Encoding: identity\r\n\r\n", "", "400- ", AVITO_ERR_HTTP_LENGTH},
