@@ -10,13 +10,13 @@ dir=$2
 if [ -e "$dir/$package/.complete" ]; then
     exit 0
 fi
-mkdir -p "$dir/apt/sources/partial" "$dir/apt/stable/partial" "$dir/apt/cache/archives/partial"
+mkdir -p "$dir/apt/lists/partial" "$dir/apt/stable/partial" "$dir/apt/cache/archives/partial"
 dir=$(cd "$dir" && pwd)
-release=sources
+release=sources lists=lists
 
 private() {
     apt-get -q -o Dir::Etc::SourceList="$dir/apt/$release.list" -o Dir::Etc::SourceParts=/dev/null \
-        -o Dir::State::Lists="$dir/apt/$release" -o Dir::Cache="$dir/apt/cache" \
+        -o Dir::State::Lists="$dir/apt/$lists" -o Dir::Cache="$dir/apt/cache" \
         -o APT::Sandbox::User="$(id -un)" "$@"
 }
 
@@ -29,7 +29,7 @@ fail() {
 
 command -v dpkg-source >/dev/null || fail "dpkg-source is missing (apt-get install dpkg-dev)"
 
-if [ ! -s "$dir/apt/sources.list" ]; then
+if [ ! -s "$dir/apt/sources.list" ] || ! ls "$dir/apt/lists/"*Sources* >/dev/null 2>&1; then
     # Only the distribution's own archives, with the distribution's own keys.
     apt-get indextargets --format '$(ORIGIN) $(REPO_URI) $(RELEASE) $(COMPONENT)' \
         'Created-By: Packages' | sort -u | while read -r origin where; do
@@ -58,7 +58,7 @@ download() {
 
 # Some mirrors list a source of an older release, and have lost its files: then the stable release's.
 download_from_stable() {
-    release=stable
+    release=stable lists=stable
     sed -n 's,\(.*/debian/*\) [^ ]* main$,\1 stable main,p' "$dir/apt/sources.list" | sort -u >"$dir/apt/stable.list"
     private update >>"$dir/apt/$package.log" 2>&1 && rm -f "$package"_* && download
 }
