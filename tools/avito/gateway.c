@@ -623,9 +623,7 @@ static void read_inbox(gateway_account *a, uint32_t now_ms)
     tell_events(a);
     if (rc == AVITO_OK && is_named(a, &m)) {
         publish_message(a, &m, now_ms);
-    } else if (rc < 0 && is_saving(a)) {
-        a->priv.saving_first = true;
-    } else if (rc < 0) {
+    } else if (rc < 0 && !is_saving(a)) {
         char text[GATEWAY_REASON_MAX];
 
         gateway_describe(a->o.reader, rc, text, sizeof text);
@@ -1139,10 +1137,6 @@ void gateway_saved(gateway_account *a)
 {
     if (a->priv.message == MESSAGE_ACCEPTING) {
         a->priv.held_ms = 0;
-    }
-    if (a->priv.saving_first) { /* the first state was waited for: not until the next poll */
-        a->priv.saving_first = false;
-        avito_inbox_doorbell(&a->inbox);
     }
 }
 

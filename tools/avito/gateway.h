@@ -118,7 +118,6 @@ typedef struct gateway_account {
         int unread;                               /* chats; -1: not known */
         int64_t error_at;
         uint8_t phase, message;
-        bool saving_first; /* the first state is on its way */
         bool waits_for_lane, failing, held, unread_due, leaving, warned;
         char error[GATEWAY_REASON_MAX];
     } priv;
