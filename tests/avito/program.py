@@ -521,7 +521,7 @@ def configuration(service, folder):
                        ("[mqtt]\nhots = a\n", "not known"), ("[shop]\nclient_id = a\nclient_id = b\n", "twice"),
                        ("[shop]\nclient_id = " + "x" * 300 + "\n", "198 bytes"),
                        ("[shop]\nclient_id = a ; b\n", "semicolon"), ("[shop]\nnonsense\n", "neither"),
-                       ("[fleet]\nclient_id = a\n", "not fleet")]:
+                       ("[fleet]\nclient_id = a\n", "not known in this section")]:
         with open(path, "w", encoding="utf-8") as file:
             file.write(text)
         os.chmod(path, 0o600)
