@@ -711,7 +711,12 @@ static int send_text(unsigned i, avito_client *c, avito_arena *arena, bool model
 /* What the call that begins now gives, if it begins. */
 static void expect(unsigned i, const avito_client *c, enum model model)
 {
-    if (c == &w.clients[i] && c->priv.call == NULL) {
+#if SEQUENCE_OLD
+    const bool inside = false;
+#else
+    const bool inside = c == &w.clients[i] && c->priv.inside; /* a hook of its own: it is refused */
+#endif
+    if (c == &w.clients[i] && c->priv.call == NULL && !inside) {
         w.gives[i] = model;
     }
 }
