@@ -107,7 +107,7 @@ build/obj/tests/api/careless_test.san.o: CFLAGS_EXTRA += -Ibuild/careless $(LIBR
 # The file store on an interposed file system: tests/unit/store_disk.h.
 build/tests/store_test: LDLIBS += -Wl,--wrap=openat,--wrap=close,--wrap=read,--wrap=write,--wrap=fsync,--wrap=fstat \
     -Wl,--wrap=ftruncate,--wrap=flock,--wrap=unlinkat,--wrap=renameat,--wrap=mkdir,--wrap=fdopendir \
-    -Wl,--wrap=readdir,--wrap=closedir
+    -Wl,--wrap=readdir,--wrap=closedir,--wrap=pread
 
 # Built with AVITO_TINY: what only linked parts do (tests/tiny), and the tests of calls once more, whose
 # lanes make the calls that link them.

@@ -80,6 +80,7 @@ static struct {
 int __real_openat(int folder, const char *name, int flags, ...);
 int __real_close(int fd);
 ssize_t __real_read(int fd, void *buf, size_t cap);
+ssize_t __real_pread(int fd, void *buf, size_t cap, off_t at);
 ssize_t __real_write(int fd, const void *buf, size_t len);
 int __real_fsync(int fd);
 int __real_fstat(int fd, struct stat *info);
@@ -95,6 +96,7 @@ int __real_closedir(DIR *list);
 int __wrap_openat(int folder, const char *name, int flags, ...);
 int __wrap_close(int fd);
 ssize_t __wrap_read(int fd, void *buf, size_t cap);
+ssize_t __wrap_pread(int fd, void *buf, size_t cap, off_t at);
 ssize_t __wrap_write(int fd, const void *buf, size_t len);
 int __wrap_fsync(int fd);
 int __wrap_fstat(int fd, struct stat *info);
@@ -333,6 +335,11 @@ ssize_t __wrap_read(int fd, void *buf, size_t cap)
     memcpy(buf, file->bytes + disk.fds[fd - DISK_FD].pos, n);
     disk.fds[fd - DISK_FD].pos += n;
     return (ssize_t)n;
+}
+
+ssize_t __wrap_pread(int fd, void *buf, size_t cap, off_t at)
+{
+    return disk_ask() ? -1 : __real_pread(fd, buf, cap, at);
 }
 
 ssize_t __wrap_write(int fd, const void *buf, size_t len)

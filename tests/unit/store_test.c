@@ -866,7 +866,7 @@ static void a_send_that_is_not_there(void **state)
     (void)state;
     assert_int_equal(open_store(folder, "id"), AVITO_OK);
     write_raw("send.k", "avito-send 1\noutcome 2\nbegun 1700000000\nended 0\nchat u2i-x\n"
-                        "baseline old\ncreated 1700000001\nmessage \ntext 2\nhi");
+                        "baseline old\ncreated 1700000001\nmessage own\ntext 2\nhi");
     lane_of_answers(&l, NULL, 0);
     lane_exchange(&l, 404, "{}", 2);
     assert_int_equal(send_once(&l, "k", "hi", &outcome), AVITO_ERR_NOT_FOUND);
@@ -890,6 +890,7 @@ static void folders_that_are_none(void **state)
     assert_string_equal(avito_store_problem(&store),
                         "/dev/null: cannot be opened: Not a directory");
     assert_int_equal(open_store("", "id"), AVITO_ERR_ARGUMENT);
+    assert_int_equal(open_store(NULL, "id"), AVITO_ERR_ARGUMENT);
 }
 
 /* ---- several programs ---- */
@@ -1098,6 +1099,21 @@ static void pictures_from_files(void **state)
     assert_int_equal(truncate(path, (off_t)AVITO_IMAGE_MAX + 1), 0);
     assert_int_equal(avito_image_from_file(&image, path), AVITO_ERR_TOO_LARGE);
     assert_int_equal(avito_image_from_file(&image, folder), AVITO_ERR_FILE);
+    (void)snprintf(path, sizeof path, "%s/%s", folder, files[0].name);
+    disk.fail_errno = EIO;
+    disk.ask_at = disk.asks + 1; /* fstat() */
+    assert_int_equal(avito_image_from_file(&image, path), AVITO_ERR_FILE);
+    assert_int_equal(errno, EIO);
+    disk.ask_at = disk.asks + 2; /* its first bytes */
+    assert_int_equal(avito_image_from_file(&image, path), AVITO_ERR_FILE);
+    assert_int_equal(avito_image_from_file(&image, path), AVITO_OK);
+    disk.ask_at = disk.asks + 1;
+    assert_int_equal(image.source.read(image.source.ctx, 0, bytes, 1), AVITO_ERR_SOURCE);
+    disk.ask_at = disk.asks + 1;
+    disk.fail_errno = EINTR; /* it is read again */
+    assert_int_equal(image.source.read(image.source.ctx, 0, bytes, 1), 1);
+    disk.ask_at = 0;
+    avito_image_file_close(&image);
 #undef LONG
 }
 
