@@ -109,10 +109,18 @@ static int save_refused(void *ctx, const uint64_t hashes[GATEWAY_REFUSALS])
                         REFUSED_SIZE, &s->woken);
 }
 
+static int make_refused(const char *folder, const char *name, const void *data, size_t len)
+{
+    static char none[REFUSED_SIZE]; /* not const: so it takes no room in the file */
+
+    (void)data;
+    (void)len;
+    return disk_write(folder, name, none, sizeof none);
+}
+
 /* Where there is none, one is made while the disk has room for it. */
 static int load_refused(void *ctx, uint64_t hashes[GATEWAY_REFUSALS])
 {
-    static char none[REFUSED_SIZE]; /* not const: so it takes no room in the file */
     served *s = ctx;
     size_t len;
     char *text;
@@ -122,8 +130,7 @@ static int load_refused(void *ctx, uint64_t hashes[GATEWAY_REFUSALS])
         memcpy(hashes, text, len);
     } else {
         rc = AVITO_END;
-        (void)writing_step(&s->refused_write, disk_write, s->folder, REFUSED_FILE, none,
-                           REFUSED_SIZE, NULL);
+        (void)writing_step(&s->refused_write, make_refused, s->folder, REFUSED_FILE, "", 0, NULL);
     }
     free(text);
     return rc;
