@@ -37,7 +37,7 @@ PLANTS = [
     ("F6 no union", "    const bool is_new = lines.len > 0 && ledger_merge(&a->priv.known, lines.ptr, lines.len) > 0;",
      "    const bool is_new = lines.len > 0 && a->priv.f == NULL;"),
     ("F6 a holder does not take the epoch of hints", "    if (behind) {\n", "    if (false) {\n"),
-    ("F6 local state before the broker's", "    a->priv.broker_has_inbox = a->priv.has_inbox;", "    a->priv.broker_has_inbox = false;"),
+    ("F6 local state before the broker's", "    if (a->priv.has_inbox) {\n        (void)h->keep_slot", "    a->priv.broker_has_inbox = false;\n    if (false) {\n        (void)h->keep_slot"),
     ("F6 the other slot's file stays", '    (void)h->keep_slot(h->ctx, a, 1 - a->priv.slot, "", 0);\n', ""),
     ("F6 begun without its PUBACK", "        if (!is_stored(&a->priv.ledger, a->priv.pending_version) && !a->priv.ledger.failed) {\n            return AVITO_AGAIN;\n        }\n", ""),
     ("F6 a message is accepted without its PUBACK", "const bool waits = accepting || !a->priv.broker_has_inbox;", "const bool waits = false;"),
