@@ -670,6 +670,23 @@ static void test_a_hand_over_is_taken_up_at_once(void **state)
     assert_non_null(strstr(world.log, "end shop0"));
 }
 
+/* What comes meanwhile is not acknowledged, so that the next holder gets it. */
+static void test_who_leaves_takes_no_command(void **state)
+{
+    mqtt_event e;
+
+    (void)state;
+    world_begin(1, 1, 1);
+    world_run(15000);
+    memset(&e, 0, sizeof e);
+    e.kind = MQTT_MESSAGE;
+    e.message.topic = (avito_str){"avito/shop0/send/chat", 21};
+    e.message.packet_id = 7;
+    assert_int_equal(fleet_account_event(account_at(0, 0), &e, world.now_ms), FLEET_PASS);
+    fleet_hand_over(account_at(0, 0), "n9");
+    assert_int_equal(fleet_account_event(account_at(0, 0), &e, world.now_ms), FLEET_TAKEN);
+}
+
 static void test_a_hand_over_to_a_dead_node_is_taken_up_later(void **state)
 {
     int holder;
@@ -806,6 +823,7 @@ int main(void)
         cmocka_unit_test_teardown(test_writes_wait_for_their_puback, tear_down),
         cmocka_unit_test_teardown(test_a_write_that_is_denied_is_an_error, tear_down),
         cmocka_unit_test_teardown(test_a_hand_over_is_taken_up_at_once, tear_down),
+        cmocka_unit_test_teardown(test_who_leaves_takes_no_command, tear_down),
         cmocka_unit_test_teardown(test_a_hand_over_to_a_dead_node_is_taken_up_later, tear_down),
         cmocka_unit_test_teardown(test_who_leaves_hands_all_over, tear_down),
         cmocka_unit_test_teardown(test_loads_become_equal, tear_down),

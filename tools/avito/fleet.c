@@ -922,6 +922,14 @@ static enum fleet_verdict others(const fleet_account *a)
     return a->state == FLEET_ACTIVE || a->state == FLEET_LEAVING ? FLEET_PASS : FLEET_TAKEN;
 }
 
+/* Who leaves takes no command, and acknowledges none: the next holder gets it. */
+static enum fleet_verdict command_for(const fleet_account *a)
+{
+    return a->state == FLEET_CLAIMING ? FLEET_KEEP
+           : a->state == FLEET_ACTIVE ? FLEET_PASS
+                                      : FLEET_TAKEN;
+}
+
 enum fleet_verdict fleet_account_event(fleet_account *a, const mqtt_event *e, uint32_t now_ms)
 {
     switch (e->kind) {
@@ -936,12 +944,9 @@ enum fleet_verdict fleet_account_event(fleet_account *a, const mqtt_event *e, ui
         case MQTT_ACKNOWLEDGED:
             return take_puback(a, e, now_ms) ? FLEET_TAKEN : others(a);
         case MQTT_MESSAGE:
-            if (take_own_message(a, &e->message, now_ms)) {
-                return FLEET_TAKEN;
-            }
-            return a->state == FLEET_CLAIMING ? FLEET_KEEP : others(a);
+            return take_own_message(a, &e->message, now_ms) ? FLEET_TAKEN : command_for(a);
         case MQTT_LARGE: /* too large for us: the gateway says so */
-            return a->state == FLEET_CLAIMING ? FLEET_KEEP : others(a);
+            return command_for(a);
         default:
             return others(a);
     }
