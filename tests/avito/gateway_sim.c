@@ -720,6 +720,7 @@ static void step_broker(void)
 /* ---- a seed ---- */
 
 static char chat[64];
+static uint64_t ask_again_ms;
 
 static void command(int number, char *topic, char *payload)
 {
@@ -759,6 +760,7 @@ static void begin_world(uint64_t seed)
     o.seed = seed;
     o.clock_ms = service_clock;
     o.fault = service_fault;
+    ask_again_ms = 5000;
     late_ms = draw(5) == 0 ? 70000 + draw(30000) : draw(3) == 0 ? draw(20000) : 0;
     o.visible_after_ms = late_ms;
     service = sim_create(&o);
@@ -804,7 +806,8 @@ static void move_world(int *asked, int *written)
         (void)sim_buyer_writes(service, chat, text);
     }
     /* Of a broker that forgets, the same is asked again, until there is a result. */
-    if (forgets && draw(500) == 0) {
+    if (forgets && now_ms >= ask_again_ms) {
+        ask_again_ms = now_ms + 5000 + draw(25000);
         for (int i = 1; i <= *asked; i++) {
             if (!answered[i]) {
                 (void)ask(i);
