@@ -234,7 +234,7 @@ def shared():
         wait_for(lambda: max(len(n.served()) for n in f.nodes) - min(len(n.served()) for n in f.nodes) <= 1, 150)
         counts = sorted(len(n.served()) for n in f.nodes)
         check("who comes is given some, until loads differ by one", counts[-1] - counts[0] <= 1, counts)
-        check("... and each account has one holder", all(f.holder(a) for a in names))
+        check("... and each account has one holder", wait_for(lambda: all(f.holder(a) for a in names), 20))
 
 
 def secret_path():
