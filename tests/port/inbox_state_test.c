@@ -79,7 +79,8 @@ static int offer(const char *id, int64_t created)
 /* ---- what was saved on a 64-bit little-endian machine ---- */
 
 /* The two slots after the story of test_saved: magic, sequence, checksum, horizon, eight bytes of which
- * one says whether a first round goes on, account; then the ring. */
+ * one says whether a first round goes on, account; then the ring, whose places go round with the
+ * sequence. */
 static const char *const golden[2] = {
     "41564931040000008a484146e0a4996800000000000000008193dc1400000000"
     "0000000000000000000000006b9b50b5078ba908bca59968"
