@@ -617,7 +617,7 @@ class Swallower:
 
 
 def pubacks():
-    """What fleet.md says chance does not find: a PUBACK that does not come, then a kill."""
+    """What chance does not find: a PUBACK that does not come, then a kill."""
     with contextlib.ExitStack() as stack:
         service = stack.enter_context(Simulator("--chats", "1"))
         broker = stack.enter_context(Broker())
