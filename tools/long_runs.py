@@ -114,7 +114,13 @@ def check():
         ("ok", "") if same else ("not ok", ": tools/long_runs.py --write")))
     print("%s - each of these targets keeps its last run%s" % (
         ("not ok", ": %s do not" % ", ".join(missing)) if missing else ("ok", "")))
-    return 0 if same and not missing else 1
+    seen = {}
+    for line in ("ok - a\n", "not ok - b: ['c']\n", "ok - d\n", "# e\n"):
+        note(seen, line)
+    words = (last_words(seen, False), last_words(seen, True), last_words({"": "f"}, True))
+    told = words == ("d", "b", "f")
+    print("%s - of a run that failed the table says what did not hold%s" % (("ok", "") if told else ("not ok", ": %s" % (words,))))
+    return 0 if same and not missing and told else 1
 
 
 def commit():
@@ -124,18 +130,32 @@ def commit():
     return (git("rev-parse", "--short", "HEAD") or "?") + ("+" if git("status", "--porcelain", "-uno", "--", ".", *ours) else "")
 
 
+def note(seen, line):
+    """Keeps the last line of each kind."""
+    for kind in ("ok", "not ok", ""):
+        if line.strip() and line.startswith(kind):
+            seen[kind] = line.strip()
+
+
+def last_words(seen, failed):
+    """Of a run that failed, what did not hold: checks that did may stand behind it."""
+    words = seen.get("not ok" if failed else "ok") or seen.get("", "")
+    words = re.sub(r": \[.*", "", re.sub(r"^(not )?ok - ", "", words))  # a list of cases is for the log
+    return re.sub(r"\s+", " ", words)[:110]
+
+
 def run(target, command):
     """The exit status of the command, whose output passes by."""
-    words, on = "", commit()
+    seen, on = {}, commit()
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, errors="replace") as child:
         for line in child.stdout:
             sys.stdout.write(line)
             sys.stdout.flush()
-            words = line.strip() if line.startswith(("ok", "not ok")) or not words else words
+            note(seen, line)
     runs = kept()
     runs[target] = [datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d"), on,
                     "ok" if child.returncode == 0 else "failed",
-                    re.sub(r"\s+", " ", re.sub(r"^(not )?ok - ", "", words))[:110]]
+                    last_words(seen, child.returncode != 0)]
     keep(runs)
     write()
     return child.returncode
