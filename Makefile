@@ -81,7 +81,7 @@ include $(wildcard tests/*.mk tools/*.mk examples/*.mk examples/*/*.mk)
 
 .PHONY: help test test-programs packages expect check-expect compile stack docs dist format lint clean
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | sort -u | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | LC_ALL=C sort -t'|' -k1,1 -u | awk -F'|' '{ printf "%-23s %s\n", $$1, $$2 }'
 
 # What `make test` takes where it has not run before.
 TEST_EXPECT := Count with a quarter of an hour on a quick machine, an hour on a slow one: the simulated world and the ports are most of it.

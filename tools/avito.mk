@@ -66,7 +66,7 @@ $(AVITO_FOREIGN:%=build/port/%/avito-static): build/port/%/avito-static: $(AVITO
     $(wildcard tools/avito/*.h) avito_messenger.h tools/avito/static.sh tools/avito/foreign.sh tools/avito/musl.sh
 	sh tools/avito/$(or $(AVITO_FOREIGN_ROOT_$*),foreign.sh $* build/port/$*/root musl-dev libinih-dev)
 	sh tools/avito/static.sh "$(strip $(AVITO_FOREIGN_GCC_$*))" build/port/$* $@ $(CURDIR)/build/port/$*/root
-avito-static-foreign: ## the same for armhf, mipsel and mips: build/port/*/avito-static
+avito-static-foreign: ## the program in one file for armhf, mipsel and mips: build/port/*/avito-static
 	@sh tools/need.sh $(AVITO_PROGRAM_PACKAGES) $(AVITO_STATIC_PACKAGES) $(AVITO_FOREIGN_PACKAGES)
 	@$(MAKE) --no-print-directory $(AVITO_FOREIGN:%=build/port/%/avito-static)
 

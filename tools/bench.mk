@@ -43,9 +43,9 @@ bench: bench-packages bench-net-packages ## speed, memory and network beside oth
 	@$(PYTHON) -B $(BENCH_SRC)/bench.py $(BENCH_OUT) $(BENCH_FLAGS_MORE)
 
 bench-accept: BENCH_FLAGS_MORE := --accept
-bench-accept: bench ## the same, and write the plot to be committed, tools/bench/plot.svg
+bench-accept: bench ## bench, and write the plot to be committed, tools/bench/plot.svg
 
-bench-quick: bench-packages ## the same for decoding only, in less than a minute
+bench-quick: bench-packages ## bench, decoding only, in less than a minute
 	@$(MAKE) --no-print-directory $(BENCH_DECODE) $(BENCH_DECODE_OURS)
 	@$(PYTHON) -B $(BENCH_SRC)/payloads.py $(BENCH_OUT)/data
 	@$(PYTHON) -B $(BENCH_SRC)/bench.py $(BENCH_OUT) --quick

@@ -40,7 +40,7 @@ footprint-packages:
 footprint: footprint-packages ## flash, RAM and stack on four processors, compared with the committed figures
 	@$(PYTHON) tools/footprint/footprint.py
 
-footprint-accept: footprint-packages ## the same, and write the figures to be committed
+footprint-accept: footprint-packages ## footprint, and write the figures to be committed
 	@$(PYTHON) tools/footprint/footprint.py --accept
 
 # build/anchors: trust anchors as C source (see tools/anchors.c).

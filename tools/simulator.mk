@@ -59,7 +59,7 @@ play: ## a page on this machine: you are the buyer, your program is the shop
 	    --cert build/certs/ec.crt --key build/certs/ec.key $(PLAY_OPTIONS)
 
 .PHONY: picture
-picture: build/simulator.san build/certs build/page/03_chats_and_reply ## the README's picture of that page, by a headless browser
+picture: build/simulator.san build/certs build/page/03_chats_and_reply ## the README's picture of the page of play, by a headless browser
 	PAGE_PICTURE=tools/simulator/web/page.png sh tests/check/page.sh picture
 
 # A browser and what drives it, if this machine has them from nowhere else (tests/check/page.sh).
