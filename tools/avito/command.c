@@ -322,14 +322,15 @@ const command commands[] = {
       "acknowledged when its result is published; nothing is sent twice. Topics under "
       "avito/ACCOUNT/: messages/CHAT, send/CHAT, image/CHAT, read/CHAT, delete/CHAT, block/USER, "
       "results/ID, state, status; and avito/gateway/NAME/status. The broker must speak MQTT 5. "
-      "SIGHUP reads the configuration again.",
+      "SIGHUP reads the configuration again. With a section [fleet] several gateways share the "
+      "accounts.",
       "Обслуживает учётные записи из настроек, а если их там нет, то сохранённые avito login, пока "
       "его не остановят. Сообщение считается принятым, когда оно у брокера; команда "
       "подтверждается, "
       "когда её результат опубликован; ничто не отправляется дважды. Темы под avito/ИМЯ/: "
       "messages/ЧАТ, send/ЧАТ, image/ЧАТ, read/ЧАТ, delete/ЧАТ, block/ПОЛЬЗОВАТЕЛЬ, results/ID, "
       "state, status; и avito/gateway/ИМЯ/status. Брокер должен говорить на MQTT 5. По SIGHUP "
-      "настройки читаются снова."},
+      "настройки читаются снова. С секцией [fleet] учётные записи делят несколько шлюзов."},
      run_gateway,
      NULL},
     {"help",

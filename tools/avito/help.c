@@ -286,6 +286,12 @@ static const struct {
       "of what is begun text, baseline, created; message_id and reason where they are known",
       "что стало с командами шлюза, по объекту в строке: id, state, act, target, begun, hash; у "
       "начатого text, baseline, created; message_id и reason, если они известны"}},
+    {"refused",
+     {"which of the gateway's commands were refused: hashes of their ids, binary",
+      "каким командам шлюза отказано: хеши их id, двоичный"}},
+    {"epoch",
+     {"in a fleet: the number of the last claim that was seen",
+      "в группе: номер последнего захвата, который видели"}},
     {"aside.jsonl",
      {"messages that --give-up has set aside, as --json has them",
       "сообщения, отложенные ключом --give-up, как в --json"}},
