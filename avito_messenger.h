@@ -14734,8 +14734,8 @@ static avitoi_call_result avitoi_inbox_scan_chat(avito_inbox *in, const struct a
         (void)avitoi_inbox_out_of_order(in, row->time);
         in->priv.row_created = row->time;
         if (row->time > in->priv.updated && in->priv.extra == 0 &&
-            (in->priv.offset == 0 || in->priv.stage == AVITOI_INBOX_NEW)) {
-            in->priv.updated = row->time;
+            (in->priv.offset == 0 || in->priv.disorder || in->priv.stage == AVITOI_INBOX_NEW)) {
+            in->priv.updated = row->time; /* by then a chat may have slipped by: the next round has it */
         }
     }
     if (in->priv.stage == AVITOI_INBOX_NEW) { /* only its time is wanted */

@@ -1147,6 +1147,33 @@ static void test_oldest_chat_first(void **state)
     avito_client_close(&d->client);
 }
 
+static void count_unread_lists(struct service *s, const char *request)
+{
+    s->faults += strstr(request, "unread_only=true") != NULL ? 1 : 0;
+}
+
+/* Nor does it keep the first round from its end where the queue holds three chats, none of which has a
+ * record: the newest of them stands below those that the queue has room for. */
+static void test_oldest_chat_first_and_a_small_arena(void **state)
+{
+    struct device *d = device_of(20, AVITO_START_UNREAD);
+    (void)state;
+    d->dates = true;
+    d->clock.unix_s = T + 1000;
+    d->arena.cap = 640;
+    for (uint32_t i = 8; i > 0; i--) {
+        write_message(dozen[i - 1], dozen[i - 1], i);
+    }
+    service.fault = count_unread_lists;
+    assert_string_equal(poll_of(d), "c2 c1 c0 c5 c4 c3 c7 c6 ");
+    assert_int_equal(d->errors, 0);
+    assert_int_equal(d->events, AVITO_INBOX_DISORDER);
+    service.faults = 0;
+    assert_polls(d, 2, "");
+    assert_int_equal(service.faults, 0);
+    avito_client_close(&d->client);
+}
+
 /* ---------------------------------------------------------------- who may use the lane */
 
 /* A list of the program's own goes on while it asks the inbox, which was in the middle of one: its rows
@@ -2089,6 +2116,7 @@ static void test_start_that_changes(void **state)
 static struct far {
     bool messages;
     unsigned there;
+    bool turned;      /* the oldest first */
     unsigned at_once; /* more than were asked for; 0: as asked */
     bool read[1004];  /* whose messages were asked for */
 } far;
@@ -2109,7 +2137,7 @@ static void far_list(struct service *s, const char *request)
     add(s, "{\"%s\":[", messages ? "messages" : "chats");
     for (unsigned i = offset; i < there && i < offset + limit; i++) {
         add(s, "%s{\"id\":\"%c%u\",\"%s\":%u}", i > offset ? "," : "", messages ? 'm' : 'c', i,
-            messages ? "created" : "updated", T + 2000 - i);
+            messages ? "created" : "updated", far.turned ? T + 1000 + i : T + 2000 - i);
     }
     add(s, "],\"meta\":{\"has_more\":%s}}", there > offset + limit ? "true" : "false");
     s->faults++;
@@ -2121,6 +2149,7 @@ static struct device *far_device(bool messages, unsigned there, unsigned at_once
     far.messages = messages;
     far.there = there;
     far.at_once = at_once;
+    far.turned = false;
     memset(far.read, 0, sizeof far.read);
     service.fault = far_list;
     return d;
@@ -2153,6 +2182,25 @@ static unsigned chats_of_round(struct device *d)
         count += far.read[i];
     }
     return count;
+}
+
+/* A list with the oldest chat first, of two pages and without records: each chat is read once a round, no
+ * round ends with an error, and once the horizon has passed them none costs anything. */
+static void test_oldest_chat_first_on_two_pages(void **state)
+{
+    static const unsigned requests[] = {165, 165, 165, 2};
+    struct device *d = far_device(false, 150, 0);
+    (void)state;
+    far.turned = true;
+    d->dates = true;
+    d->clock.unix_s = T + 2500;
+    for (unsigned i = 0; i < sizeof requests / sizeof *requests; i++) {
+        service.faults = 0;
+        (void)poll_of(d);
+        assert_in_range(service.faults, 1, requests[i]);
+    }
+    assert_int_equal(d->errors, 0);
+    avito_client_close(&d->client);
 }
 
 /* A thousand rows in one answer, whatever was asked for, are read to the last; of messages it is the
@@ -2318,6 +2366,7 @@ int main(void)
         cmocka_unit_test(test_offers_ahead),
         cmocka_unit_test(test_chat_that_stays_on_top),
         cmocka_unit_test(test_oldest_chat_first),
+        cmocka_unit_test(test_oldest_chat_first_and_a_small_arena),
         cmocka_unit_test(test_own_list_beside_the_inbox),
         cmocka_unit_test(test_rows_without_time_or_id),
         cmocka_unit_test(test_message_without_a_time),
@@ -2346,6 +2395,7 @@ int main(void)
         cmocka_unit_test(test_overrun_is_said_after_a_restart),
         cmocka_unit_test(test_overrun_beside_a_chat_that_slips_by),
         cmocka_unit_test(test_start_that_changes),
+        cmocka_unit_test(test_oldest_chat_first_on_two_pages),
         cmocka_unit_test(test_rows_in_one_answer),
         cmocka_unit_test(test_rows_beyond_reach),
         cmocka_unit_test(test_slow_only_while_notifications_come),
