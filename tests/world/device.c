@@ -830,6 +830,9 @@ static int cancel(world *w, struct lane *l)
     if (impl_call(&l->client) || l->link != NULL) {
         fail(w, "cancel", "lane %d: still busy after a cancel", l->index);
     }
+    if (l->at_row) { /* what passed since the row came is the bot's time */
+        l->began_ms = w->now;
+    }
     l->at_row = false;
     return AVITO_ERR_CANCELLED;
 }

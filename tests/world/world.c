@@ -199,13 +199,13 @@ static void draw_plan(world *w)
     p->ring = chance(w, 200) ? 1 + (unsigned)below(w, 12) : 100 + (unsigned)below(w, 100);
     p->late_max_ms = 1000 + (unsigned)below(w, 59000);
     p->records = records[w->seed % 5];
-    if (p->foreign) {
-        draw_foreign(p);
-    }
     p->at_once = w->seed % 7 < 2;
     if (p->at_once) { /* and there is something to look after */
         p->answers = true;
         p->answer_rate += 60;
+    }
+    if (p->foreign) { /* last, for nothing else may cost a token */
+        draw_foreign(p);
     }
 }
 
