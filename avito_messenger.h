@@ -11531,9 +11531,13 @@ AVITO_API bool avito_list_has_more(const avito_client *client)
 
 AVITO_API int avito_list_offset(const avito_client *client)
 {
-    return client == NULL ? 0
-                          : (int)(client->priv.offset + client->priv.page +
-                                  client->priv.json.page_rows);
+    const struct avitoi_json *j;
+    if (client == NULL) {
+        return 0;
+    }
+    j = &client->priv.json; /* a row is counted when it begins: one in work was not given */
+    return client->priv.offset + client->priv.page + j->page_rows -
+           (j->page_rows > 0 && (j->level > 2 || j->bad != 0) ? 1 : 0);
 }
 
 /* The next element into `out`; on a lane that may not wait also what carries the list on. */
@@ -12453,7 +12457,6 @@ AVITO_API void avito_enable_retries(avito_client_options *options)
  * an error. Goes out: text in which every secret is masked. May not change the course of a call.
  */
 
-/* One line for .trace: the word of the event, the call's name, and the answer's status if there is one. */
 /* The words at `p`, each ended by a NUL: the one of this number. */
 static const char *avitoi_diagnostics_word(const char *p, unsigned number)
 {
@@ -12465,7 +12468,8 @@ static const char *avitoi_diagnostics_word(const char *p, unsigned number)
 
 #define AVITOI_DIAGNOSTICS_NAME_(name) #name "\0"
 
-/* One line to the hook, which is set. */
+/* One line to the hook, which is set: the word of the event, the call's name, and the answer's status if
+ * there is one. */
 static void avitoi_diagnostics_trace(const avito_client *c, unsigned what)
 {
     static const char words[] = AVITOI_CALL_TRACES(AVITOI_CALL_TRACE_WORD_);

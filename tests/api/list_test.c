@@ -733,6 +733,24 @@ static void test_goes_on_behind_the_last_row(void **state)
     assert_int_equal(avito_list_offset(NULL), 0);
 }
 
+/* Ended in the middle of a row, by the program or by the wire: it was not given, so another list begins with
+ * it. */
+static void test_goes_on_with_the_row_begun(void **state)
+{
+    const size_t whole = (size_t)(strstr(TWO, "],\"meta\"") - TWO);
+
+    (void)state;
+    for (size_t there = 35; there <= sizeof TWO - 1; there++) {
+        struct lane l;
+        avito_chat chat;
+        open_list(&l, 50000, there, there);
+        assert_int_equal(avito_next_chat(&l.client, &chat), there < whole ? AVITO_AGAIN : AVITO_OK);
+        assert_int_equal(avito_list_end(&l.client, 0), AVITO_OK);
+        assert_int_equal(avito_list_offset(&l.client), there < whole ? 1 : 2);
+        lane_free(&l);
+    }
+}
+
 /* A page that does not come does not count the one before twice. */
 static void test_goes_on_where_a_page_failed(void **state)
 {
@@ -806,6 +824,7 @@ int main(void)
         cmocka_unit_test(test_end_waits_for_the_rest),
         cmocka_unit_test(test_end_drops_so_many_bytes),
         cmocka_unit_test(test_goes_on_behind_the_last_row),
+        cmocka_unit_test(test_goes_on_with_the_row_begun),
         cmocka_unit_test(test_goes_on_where_a_page_failed),
         cmocka_unit_test(test_messages_of_a_list_have_its_chat),
     };
