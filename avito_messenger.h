@@ -1313,10 +1313,10 @@ AVITO_API bool avito_account_unpaid(const avito_account *account);
  * it all the same; if that ends in AVITO_ERR_REFRESH_TOKEN, a person has to authorize again. */
 AVITO_API bool avito_account_refresh_in_doubt(const avito_account *account);
 
-/* The account is another person's, who allows it by their consent (avito_consent_url()). Call it after init:
- * without their refresh token calls end in AVITO_ERR_REFRESH_TOKEN. Else the client id and secret would open
- * the account of who owns the application, and a stored token without a refresh token may be theirs: it is
- * not used. ARGUMENT without an initialised account. */
+/* The account is another person's, who allows it by their consent (avito_consent_url()). Call it after init,
+ * before the first call: without their refresh token calls end in REFRESH_TOKEN. The client id and secret
+ * alone would open the account of who owns the application; a stored token without a refresh token may be
+ * theirs, and is not used. AVITO_OK, or ARGUMENT without an initialised account. */
 AVITO_API int avito_account_by_consent(avito_account *account);
 
 /* Forgets how long the service asked to wait (Retry-After, at most a day): the next request goes out at
@@ -10274,9 +10274,10 @@ AVITO_API int avito_list_end(avito_client *client, size_t drain_max);
 /* True between avito_list_*() and its end. */
 AVITO_API bool avito_list_open(const avito_client *client);
 
-/* Where a list is: the .offset at which another one goes on behind the last row that was given, or was an
- * error. Good from avito_list_*() to the lane's next call, also after the end. Over 1000 nothing can be
- * reached. */
+/* Where a list of chats or messages is, in rows: the .offset at which another one goes on behind the last row
+ * that was given, or was an error. Between two pages it may be up to four rows less: those come again. Good
+ * from avito_list_*() to the lane's next call, also after the end. Over 1000 nothing can be reached. 0
+ * without a lane. */
 AVITO_API int avito_list_offset(const avito_client *client);
 
 /* After AVITO_END: the server has more rows than were asked for, or than it lets be reached (the
@@ -10340,8 +10341,8 @@ AVITO_API int avito_parse_webhook_raw(const void *body, size_t len, avito_arena 
  * and CR do not count), newer than the baseline and not claimed by another send: then *outcome is
  * AVITO_SENT, *found that message, and its id is to be remembered as claimed. AVITO_NOT_SENT: no such
  * message, the grace time is over, and everything since the baseline was seen, down to it or to a row
- * as old. Otherwise
- * AVITO_CANNOT_TELL: ask again later. It tells that the account sent it, not who pressed the key.
+ * as old. Otherwise AVITO_CANNOT_TELL: ask again later. It tells that the account sent it, not who
+ * pressed the key.
  * `found` and `outcome` are required; on an error *outcome is AVITO_CANNOT_TELL. The arena takes one
  * message at a time. */
 AVITO_API int avito_confirm_sent(avito_client *client, int64_t user_id, const char *chat_id,
@@ -10944,7 +10945,7 @@ AVITO_API int avito_tls_suite(const avito_tls *tls);
 
 /* Whether nothing that .buffer holds is needed: no connection is open, or no record is under way either
  * way. Until the next call on its lane the memory may serve others, for instance lanes that take
- * turns with it. */
+ * turns with it. False without a good `tls`. */
 AVITO_API bool avito_tls_at_rest(const avito_tls *tls);
 
 /* Takes the session out, to be put into another avito_tls or to survive a reboot. AVITO_OK, or
@@ -20621,12 +20622,14 @@ AVITO_API int avito_store_each_send(avito_store *store,
  *     an error     *outcome is AVITO_NOT_SENT, and the key free; or AVITO_CANNOT_TELL, or AVITO_SENT
  *                  and only the note of it failed: call again with this key, which settles it
  *
- * Messages are read into `arena`, whose `used` is the same afterwards. */
+ * Messages are read into `arena`, whose `used` is the same afterwards. With AVITO_TINY: avito_enable_sent(),
+ * or OPTION_SENT. */
 AVITO_API int avito_send_once(avito_client *client, avito_store *store, int64_t user_id,
                               const char *chat_id, const char *key, const char *text,
                               avito_arena *arena, avito_outcome *outcome);
 
-/* The same with a picture that was uploaded. */
+/* The same with a picture: `image_id` from avito_upload_image(). The note has no text. One that may have
+ * left counts as sent if the chat has a picture of the account since then that no other key has. */
 AVITO_API int avito_send_image_once(avito_client *client, avito_store *store, int64_t user_id,
                                     const char *chat_id, const char *key, const char *image_id,
                                     avito_arena *arena, avito_outcome *outcome);
@@ -20733,7 +20736,9 @@ typedef struct avito_posix {
 AVITO_API avito_posix_options avito_posix_options_default(void);
 
 /* The file of roots that it reads, for avito_anchors_load_file() of a program that opens the parts itself:
- * `ca_file`, else AVITO_CA_FILE, SSL_CERT_FILE, the system's. NULL: none of them is there. */
+ * `ca_file` if it is not NULL, else AVITO_CA_FILE, SSL_CERT_FILE, the system's. NULL: none is named, and the
+ * system has none where others do. One that is named need not be there. Not to be freed: it is `ca_file`
+ * itself, a constant, or a value of the environment, good until that changes. */
 AVITO_API const char *avito_posix_ca_file(const char *ca_file);
 
 /* Opens all parts; sends nothing: the first call connects. `options` may be NULL: everything from the
