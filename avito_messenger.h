@@ -15461,7 +15461,7 @@ static uint32_t avitoi_inbox_overran(avito_inbox *in, uint32_t horizon)
         in->priv.newest > in->priv.updated ? in->priv.newest : in->priv.updated;
     const bool settled = in->priv.sure > newest + in->o.overlap_s;
     const uint32_t most = in->priv.updated + (settled ? 1u : 0u);
-    uint32_t known = avitoi_inbox_ring_oldest(in) + 1u;
+    uint32_t known = avitoi_inbox_ring_age(in, avitoi_inbox_ring_oldest(in)) + 1u;
     known = known > most ? most : known;
     if (in->priv.missed || (avitoi_inbox_slips(in) && !settled) ||
         avitoi_inbox_is_odd(in, in->priv.updated)) {

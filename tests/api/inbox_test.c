@@ -1722,6 +1722,27 @@ static void test_more_times_ahead_than_the_ring_holds(void **state)
     avito_client_close(&d->client);
 }
 
+/* A full ring may have forgotten something before a restart. The horizon then goes to the oldest time that is
+ * believed, and not past what still may come late. */
+static void test_time_ahead_in_a_full_ring(void **state)
+{
+    struct device *d = device_of(4, AVITO_START_SINCE);
+    (void)state;
+    d->dates = true;
+    d->clock.unix_s = T + 1000;
+    service.fault = a1_years_ahead;
+    write_message("a", "a1", 985);
+    write_messages("b", "b1 b2 b3 ", 990, 2);
+    assert_string_equal(poll_of(d), "a1 b1 b2 b3 ");
+    avito_client_close(&d->client);
+    device_start(d);
+    assert_polls(d, 1, "");
+    write_message("c", "c1", 900); /* comes late */
+    (void)poll_of(d);
+    assert_non_null(strstr(d->given, "c1 "));
+    avito_client_close(&d->client);
+}
+
 static void a1_ahead_once(struct service *s, const char *request)
 {
     if (s->faults == 0) {
@@ -2383,6 +2404,7 @@ int main(void)
         cmocka_unit_test(test_times_ahead_are_said),
         cmocka_unit_test(test_time_ahead_in_a_chat_that_rests),
         cmocka_unit_test(test_more_times_ahead_than_the_ring_holds),
+        cmocka_unit_test(test_time_ahead_in_a_full_ring),
         cmocka_unit_test(test_old_message_with_a_changed_digit),
         cmocka_unit_test(test_calls_from_hooks),
         cmocka_unit_test(test_arena_used_in_between),
