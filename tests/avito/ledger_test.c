@@ -221,6 +221,22 @@ static void test_what_is_begun_or_owed_is_never_forgotten(void **state)
     assert_null(ledger_find(&l, "owed"));
 }
 
+/* Another gateway's may come on top of a full ledger. */
+static void test_a_ledger_that_is_over_full_can_be_settled(void **state)
+{
+    static const char other[] = "{\"id\":\"other\",\"state\":\"begun\",\"act\":\"send\","
+                                "\"target\":\"chat\",\"begun\":1,\"hash\":\"1\"}\n";
+    ledger_entry e = entry("n5", LEDGER_SENT);
+
+    (void)state;
+    e.owed = true;
+    fill(LEDGER_BEGUN, LEDGER_ENTRIES);
+    assert_int_equal(ledger_merge(&l, other, sizeof other - 1), 1);
+    assert_int_equal(ledger_note(&l, &e), AVITO_OK);
+    assert_int_equal(ledger_find(&l, "n5")->state, LEDGER_SENT);
+    assert_non_null(ledger_find(&l, "other"));
+}
+
 static void test_the_store_does_not_grow_for_ever(void **state)
 {
     size_t most = 0;
@@ -297,6 +313,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_the_oldest_settled_makes_room, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_is_settled_is_known_for_a_day, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_is_begun_or_owed_is_never_forgotten, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_a_ledger_that_is_over_full_can_be_settled, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_the_store_does_not_grow_for_ever, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_twins_have_messages_of_their_own, set_up, tear_down),

@@ -137,6 +137,16 @@ static struct ledger_row *oldest_to_forget(const ledger *l)
     return row;
 }
 
+/* More than LEDGER_ENTRIES stay only where all are owed or begun, some of them at another gateway. */
+static void make_room(ledger *l)
+{
+    struct ledger_row *row = l->priv.count > LEDGER_ENTRIES ? oldest_to_forget(l) : NULL;
+
+    if (row != NULL) {
+        unlink_row(l, row);
+    }
+}
+
 /* ---- lines ---- */
 
 static void write_line(FILE *out, const ledger_entry *e)
@@ -241,9 +251,7 @@ static bool put_entry(ledger *l, const ledger_entry *e)
     if (row != NULL) {
         put_row(l, row);
     }
-    if (l->priv.count > LEDGER_ENTRIES && oldest_to_forget(l) != NULL) {
-        unlink_row(l, oldest_to_forget(l));
-    }
+    make_room(l);
     return row != NULL;
 }
 
@@ -365,9 +373,7 @@ int ledger_note(ledger *l, const ledger_entry *entry)
         return rc;
     }
     put_row(l, row);
-    if (l->priv.count > LEDGER_ENTRIES) {
-        unlink_row(l, oldest_to_forget(l));
-    }
+    make_room(l);
     return AVITO_OK;
 }
 
