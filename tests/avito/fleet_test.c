@@ -67,7 +67,7 @@ static void say_status(const char *word, const char *node, const char *key, cons
     (void)world_publish(&p);
 }
 
-static void say_ledger(const char *lines, const char *epoch)
+static void say_lines(const char *topic, bool retain, const char *lines, const char *epoch)
 {
     const mqtt_pair pairs[] = {{"epoch", epoch}, {"session", "77"}};
     char text[1024];
@@ -75,12 +75,22 @@ static void say_ledger(const char *lines, const char *epoch)
 
     snprintf(text, sizeof text, "ledger\n%s", lines);
     memset(&p, 0, sizeof p);
-    p.topic = "avito/shop0/fleet/ledger";
+    p.topic = topic;
     p.payload = (avito_str){text, strlen(text)};
-    p.retain = true;
+    p.retain = retain;
     p.pairs = pairs;
     p.pairs_count = 2;
     (void)world_publish(&p);
+}
+
+static void say_ledger(const char *lines, const char *epoch)
+{
+    say_lines("avito/shop0/fleet/ledger", true, lines, epoch);
+}
+
+static void say_hint(const char *lines, const char *epoch)
+{
+    say_lines("avito/shop0/fleet/hint", false, lines, epoch);
 }
 
 /* ---- F1 ---- */
@@ -551,23 +561,36 @@ static void test_hints_bring_back_what_the_broker_forgot(void **state)
 
 static void test_a_holder_takes_hints(void **state)
 {
-    const mqtt_pair pair = {"epoch", "9"};
-    char text[512];
-    mqtt_publication p;
-
     (void)state;
     world_begin(1, 1, 1);
     world_run(15000);
-    snprintf(text, sizeof text, "ledger\n%s", begun_line);
-    memset(&p, 0, sizeof p);
-    p.topic = "avito/shop0/fleet/hint";
-    p.payload = (avito_str){text, strlen(text)};
-    p.pairs = &pair;
-    p.pairs_count = 1;
-    (void)world_publish(&p);
+    say_hint(begun_line, "9");
     world_run(1000);
     assert_int_equal(account_at(0, 0)->epoch, 10);
     assert_true(world.nodes[0].accounts[0].learnt > 0);
+    assert_non_null(strstr(world_stored("avito/shop0/fleet/ledger")->payload, "\"c1\""));
+}
+
+/* A claim's own ledger shows others what the broker forgot, so their hints come before it is over. */
+static void test_a_claim_takes_hints_until_its_end(void **state)
+{
+    struct world_account *own = &world.nodes[0].accounts[0];
+
+    (void)state;
+    world_begin(1, 1, 1);
+    world.swallow_status = true;
+    while (own->core.priv.online == 0) {
+        world_run(10);
+        assert_true(world.now_ms < 15000);
+    }
+    say_hint(begun_line, "9");
+    world_run(100);
+    assert_int_equal(world_holder(0), -1);
+    world.swallow_status = false;
+    world_answer(&own->line, MQTT_ACKNOWLEDGED, own->core.priv.online, 0);
+    world_run(1000);
+    assert_int_equal(world_holder(0), 0);
+    assert_int_equal(own->core.epoch, 10);
     assert_non_null(strstr(world_stored("avito/shop0/fleet/ledger")->payload, "\"c1\""));
 }
 
@@ -819,6 +842,7 @@ int main(void)
         cmocka_unit_test_teardown(test_the_further_state_wins, tear_down),
         cmocka_unit_test_teardown(test_hints_bring_back_what_the_broker_forgot, tear_down),
         cmocka_unit_test_teardown(test_a_holder_takes_hints, tear_down),
+        cmocka_unit_test_teardown(test_a_claim_takes_hints_until_its_end, tear_down),
         cmocka_unit_test_teardown(test_retained_before_local, tear_down),
         cmocka_unit_test_teardown(test_writes_wait_for_their_puback, tear_down),
         cmocka_unit_test_teardown(test_a_write_that_is_denied_is_an_error, tear_down),

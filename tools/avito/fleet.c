@@ -421,6 +421,12 @@ static void raise_epoch(fleet_account *a, uint32_t epoch)
     see_epoch(a, epoch);
 }
 
+/* It holds the account, or has read all for its claim. */
+static bool writes_ledger(const fleet_account *a)
+{
+    return a->state == FLEET_ACTIVE || (a->state == FLEET_CLAIMING && a->priv.step >= STEP_LEDGER);
+}
+
 /* On either connection. The holder tells all what it learnt, under an epoch that is not behind. */
 static void take_hint(fleet_account *a, const mqtt_message *m)
 {
@@ -430,7 +436,7 @@ static void take_hint(fleet_account *a, const mqtt_message *m)
     const bool is_new = learn(a, lines), behind = epoch >= a->epoch;
 
     see_epoch(a, epoch);
-    if (a->state != FLEET_ACTIVE || (!is_new && !behind)) {
+    if (!writes_ledger(a) || (!is_new && !behind)) {
         return;
     }
     if (behind) {
@@ -438,7 +444,7 @@ static void take_hint(fleet_account *a, const mqtt_message *m)
         a->priv.say_online = true;
     }
     a->priv.ledger.version++;
-    if (is_new) {
+    if (is_new && a->state == FLEET_ACTIVE) {
         h->learn(h->ctx, a, lines.ptr, lines.len);
     }
 }
