@@ -811,7 +811,7 @@ static void flight_over(gateway *g, const mqtt_event *e, uint32_t now_ms)
             message_acknowledged(what.account, e->reason, now_ms);
             break;
         case FLIGHT_ANSWER:
-            gateway_job_answered(what.account, what.job);
+            gateway_job_answered(what.account, what.job, e->reason, now_ms);
             break;
         default:
             break;

@@ -9,7 +9,7 @@
  *     NOTING      the ledger gets "begun", durably                          CALLING (the send)
  *     SETTLING    the ledger gets the outcome, durably                      ANSWERING
  *     ANSWERING   results/ID, and the response topic, find room             ANSWERED
- *     ANSWERED    the broker has it; the command is acknowledged            over
+ *     ANSWERED    the broker has it; the command is acknowledged            over, or, after 0x97, ANSWERING
  *
  * One job of an account is in work at a time, in the order of their coming. Answers do not wait; and what may
  * have been sent, and is looked for from time to time, lets others pass meanwhile. */
@@ -53,6 +53,7 @@ struct gateway_job {
     uint8_t phase, call;
     uint8_t answers;      /* bits: results/ID, response topic, that are to be published */
     uint8_t open_answers; /* of those published, without a PUBACK */
+    bool unsaid;          /* the broker refused one of them, and may take it later */
     bool twin;            /* another with its id is in hand: it is answered as that one is */
     bool acknowledging;   /* a PUBACK found no room */
     bool repeat;          /* the ledger knew it */
@@ -66,6 +67,7 @@ struct gateway_job {
     uint32_t begun_ms; /* when the writing of "begun" began: time that goes on in sleep */
     uint32_t taken_ms, expiry_ms;
     uint32_t pause_from_ms, pause_ms;
+    uint32_t unsaid_ms;    /* the last pause of its answer */
     uint32_t look_from_ms; /* since when it is looked for */
     int64_t begun;
     int64_t baseline_created;
@@ -365,6 +367,13 @@ static bool refusals_are_kept(gateway_account *a)
     return !a->priv.refusals_changed;
 }
 
+static void start_answering(struct gateway_job *j)
+{
+    j->phase = ANSWERING;
+    j->answers = j->o->response_topic != NULL ? 3 : 1;
+    j->pause_ms = 0;
+}
+
 /* To be answered without having been done. */
 static void refuse(struct gateway_job *j, const char *reason)
 {
@@ -372,8 +381,7 @@ static void refuse(struct gateway_job *j, const char *reason)
 
     j->state = is_message ? LEDGER_NOT_SENT : LEDGER_NOT_DONE;
     snprintf(j->reason, sizeof j->reason, "%s", reason);
-    j->phase = ANSWERING;
-    j->answers = j->o->response_topic != NULL ? 3 : 1;
+    start_answering(j);
 }
 
 static ledger_entry entry_of(const gateway_account *a, const struct gateway_job *j,
@@ -414,8 +422,7 @@ static void answer_from(struct gateway_job *j, const ledger_entry *e)
     j->state = e->state;
     snprintf(j->message_id, sizeof j->message_id, "%s", e->message_id);
     snprintf(j->reason, sizeof j->reason, "%s", e->reason);
-    j->phase = ANSWERING;
-    j->answers = j->o->response_topic != NULL ? 3 : 1;
+    start_answering(j);
 }
 
 /* ---- answers ---- */
@@ -481,22 +488,45 @@ static void acknowledge(gateway_account *a, struct gateway_job *j)
     drop(a, j);
 }
 
-void gateway_job_answered(gateway_account *a, struct gateway_job *j)
+static uint32_t longer(uint32_t pause_ms)
+{
+    return pause_ms < 500 ? 1000 : pause_ms < PAUSE_MAX_MS / 2 ? pause_ms * 2 : PAUSE_MAX_MS;
+}
+
+/* What the broker refused for a reason that passes is said again: until then its command stays. */
+static void answers_left(gateway_account *a, struct gateway_job *j, uint32_t now_ms)
+{
+    const uint32_t pause_ms = longer(j->unsaid_ms);
+
+    if (!j->unsaid) {
+        acknowledge(a, j);
+        return;
+    }
+    j->unsaid = false;
+    start_answering(j);
+    j->pause_from_ms = now_ms;
+    j->pause_ms = j->unsaid_ms = pause_ms;
+}
+
+void gateway_job_answered(gateway_account *a, struct gateway_job *j, uint8_t reason,
+                          uint32_t now_ms)
 {
     j->open_answers--;
+    j->unsaid = j->unsaid || reason == MQTT_REASON_QUOTA;
     if (j->phase == ANSWERED && j->open_answers == 0) {
-        acknowledge(a, j);
+        answers_left(a, j, now_ms);
     }
 }
 
 /* The commander chose the response topic. That may be a topic of commands: an answer is none of those,
  * since it has members that no command knows. */
-static void answer(gateway_account *a, struct gateway_job *j)
+static void answer(gateway_account *a, struct gateway_job *j, uint32_t now_ms)
 {
     char topic[GATEWAY_TOPIC_MAX];
     const avito_str none = {NULL, 0};
 
-    if (!mqtt_is_connected(a->priv.g->o.broker) || a->priv.g->priv.closing) {
+    if (!mqtt_is_connected(a->priv.g->o.broker) || a->priv.g->priv.closing ||
+        !has_paused(j, now_ms)) {
         return;
     }
     if (is_own(j)) {
@@ -521,7 +551,7 @@ static void answer(gateway_account *a, struct gateway_job *j)
     }
     j->phase = ANSWERED;
     if (j->open_answers == 0) { /* the broker would take neither */
-        acknowledge(a, j);
+        answers_left(a, j, now_ms);
     }
 }
 
@@ -957,8 +987,7 @@ static void step_settling(gateway_account *a, struct gateway_job *j, uint32_t no
         note_refusal(a, j);
     }
     if (rc != AVITO_AGAIN) {
-        j->phase = ANSWERING;
-        j->answers = j->o->response_topic != NULL ? 3 : 1;
+        start_answering(j);
         gateway_changed(a);
     }
 }
@@ -1009,14 +1038,14 @@ static bool needs_lane(const gateway_account *a)
     return j != NULL;
 }
 
-static void step_answers(gateway_account *a)
+static void step_answers(gateway_account *a, uint32_t now_ms)
 {
     struct gateway_job *next;
 
     for (struct gateway_job *j = a->priv.jobs; j != NULL; j = next) {
         next = j->next;
         if (j->phase == ANSWERING) {
-            answer(a, j);
+            answer(a, j, now_ms);
         } else if (j->acknowledging) {
             acknowledge(a, j);
         }
@@ -1036,16 +1065,17 @@ void gateway_job_step(gateway_account *a, uint32_t now_ms)
     if (j == NULL) {
         return_lane(a);
     }
-    step_answers(a);
+    step_answers(a, now_ms);
 }
 
 /* An answer that has not left, though there is room. */
-static bool owes_answer(const gateway_account *a)
+static bool owes_answer(const gateway_account *a, uint32_t now_ms)
 {
     const gateway *g = a->priv.g;
     const struct gateway_job *j = a->priv.jobs;
 
-    while (j != NULL && (j->phase != ANSWERING || (j->refused && a->priv.refusals_changed))) {
+    while (j != NULL && (j->phase != ANSWERING || !has_paused(j, now_ms) ||
+                         (j->refused && a->priv.refusals_changed))) {
         j = j->next;
     }
     return j != NULL && !g->priv.blocked && mqtt_is_connected(g->o.broker);
@@ -1056,14 +1086,15 @@ static uint32_t pause_left(const struct gateway_job *j, uint32_t now_ms)
     return has_paused(j, now_ms) ? 0 : j->pause_ms - (now_ms - j->pause_from_ms);
 }
 
-/* Of those that are looked for from time to time. */
-static uint32_t look_left(const gateway_account *a, uint32_t now_ms)
+/* Of those that are looked for, or said, from time to time. */
+static uint32_t others_left(const gateway_account *a, uint32_t now_ms)
 {
     uint32_t ms = UINT32_MAX;
 
     for (const struct gateway_job *j = a->priv.jobs; j != NULL; j = j->next) {
-        const uint32_t left =
-            j->looking && j->phase == PAUSING ? pause_left(j, now_ms) : UINT32_MAX;
+        const bool waits = (j->looking && j->phase == PAUSING) ||
+                           (j->phase == ANSWERING && !has_paused(j, now_ms));
+        const uint32_t left = waits ? pause_left(j, now_ms) : UINT32_MAX;
 
         ms = left < ms ? left : ms;
     }
@@ -1074,11 +1105,11 @@ uint32_t gateway_job_deadline_ms(const gateway_account *a, uint32_t now_ms)
 {
     const struct gateway_job *j = current(a, now_ms);
 
-    if (owes_answer(a)) {
+    if (owes_answer(a, now_ms)) {
         return 0;
     }
     if (j == NULL || (j->phase == WAITING && (a->user_id == 0 || a->priv.waits_for_lane))) {
-        return look_left(a, now_ms); /* gateway_step() lends lanes */
+        return others_left(a, now_ms); /* gateway_step() lends lanes */
     }
     if (j->phase == CALLING) {
         return avito_deadline_ms(a->lane->client);
@@ -1086,8 +1117,8 @@ uint32_t gateway_job_deadline_ms(const gateway_account *a, uint32_t now_ms)
     if (j->writing) { /* in a fleet the broker answers, and nobody steps the account */
         return a->priv.g->o.claimed != NULL ? 10 : DISK_AGAIN_MS;
     }
-    return pause_left(j, now_ms) < look_left(a, now_ms) ? pause_left(j, now_ms)
-                                                        : look_left(a, now_ms);
+    return pause_left(j, now_ms) < others_left(a, now_ms) ? pause_left(j, now_ms)
+                                                          : others_left(a, now_ms);
 }
 
 /* ---- taking ---- */
@@ -1294,11 +1325,9 @@ void gateway_job_lost(gateway_account *a)
         j->packet_id = 0;
         j->acknowledging = false;
         j->open_answers = 0;
-        if (j->phase == ANSWERED) {
-            j->phase = ANSWERING;
-        }
-        if (j->phase == ANSWERING) {
-            j->answers = j->o->response_topic != NULL ? 3 : 1;
+        j->unsaid = false;
+        if (is_over(j)) {
+            start_answering(j);
         }
     }
     a->priv.taken = 0;

@@ -28,8 +28,9 @@ uint32_t gateway_job_deadline_ms(const gateway_account *a, uint32_t now_ms);
 /* Lanes that came back go to the account that waits longest. True: some did. */
 bool gateway_job_lend(gateway *g, uint32_t now_ms);
 
-/* The broker has the answer. */
-void gateway_job_answered(gateway_account *a, struct gateway_job *j);
+/* The broker has the answer, or refused it. */
+void gateway_job_answered(gateway_account *a, struct gateway_job *j, uint8_t reason,
+                          uint32_t now_ms);
 
 /* The connection is gone: what was not acknowledged comes again. */
 void gateway_job_lost(gateway_account *a);

@@ -45,7 +45,8 @@ enum mqtt_reason {
     MQTT_REASON_CREDENTIALS = 0x86,
     MQTT_REASON_NOT_AUTHORIZED = 0x87,
     MQTT_REASON_TAKEN_OVER = 0x8e,
-    MQTT_REASON_TOO_LARGE = 0x95
+    MQTT_REASON_TOO_LARGE = 0x95,
+    MQTT_REASON_QUOTA = 0x97 /* passes */
 };
 
 typedef struct mqtt_pair {
