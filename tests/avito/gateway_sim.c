@@ -834,6 +834,21 @@ static void kill_gateway(void)
     connect_at_ms = now_ms + draw(2000);
 }
 
+static void step_world(void)
+{
+    uint32_t ms;
+
+    step_broker();
+    gateway_step(&g, (uint32_t)now_ms);
+    if (saving && draw(2) == 0) {
+        gateway_saved(&shop);
+    }
+    gateway_account_step(&shop, (uint32_t)now_ms);
+    gateway_step(&g, (uint32_t)now_ms);
+    ms = gateway_account_deadline_ms(&shop, (uint32_t)now_ms);
+    now_ms += ms < 5 ? 5 : ms < 100 ? ms : 100;
+}
+
 static void run(void)
 {
     static int asked, written;
@@ -843,20 +858,72 @@ static void run(void)
         kill_gateway();
     }
     while (now_ms < (TROUBLE_S + CALM_S) * 1000u) {
-        uint32_t ms;
-
         torment();
         move_world(&asked, &written);
-        step_broker();
-        gateway_step(&g, (uint32_t)now_ms);
-        if (saving && draw(2) == 0) {
-            gateway_saved(&shop);
-        }
-        gateway_account_step(&shop, (uint32_t)now_ms);
-        gateway_step(&g, (uint32_t)now_ms);
-        ms = gateway_account_deadline_ms(&shop, (uint32_t)now_ms);
-        now_ms += ms < 5 ? 5 : ms < 100 ? ms : 100;
+        step_world();
     }
+}
+
+/* ---- without chance: a flood of commands with QoS 0, which no window holds back; a refusal ---- */
+
+static void expect(bool is_so, const char *what)
+{
+    if (!is_so) {
+        printf("# not so: %s\n", what);
+        failures++;
+    }
+}
+
+static void put_qos_0(const char *payload)
+{
+    char topic[160];
+    uint8_t body[400];
+    const int len = snprintf(topic, sizeof topic, "avito/shop/send/%s", chat);
+
+    body[0] = 0;
+    body[1] = (uint8_t)len;
+    memcpy(body + 2, topic, (size_t)len);
+    body[2 + len] = 0;
+    memcpy(body + 3 + len, payload, strlen(payload));
+    put_packet(0x30, body, 3 + (size_t)len + strlen(payload));
+}
+
+static void run_for(uint32_t seconds)
+{
+    for (const uint64_t end = now_ms + seconds * 1000u; now_ms < end;) {
+        step_world();
+    }
+}
+
+static void flood_and_refusal(void)
+{
+    char topic[160];
+
+    begin_world(1);
+    calm = true;
+    run_for(10);
+    results = 0;
+    for (int i = 0; i < 1000; i++) {
+        put_qos_0("hallo");
+    }
+    run_for(300);
+    expect(results > 20 && results <= 256, "as many are in hand as there are places");
+    expect(refused[0] == 0, "an id that cannot come again is not kept");
+    disk_full = g.priv.unsaved = true; /* so a command without an id is refused */
+    snprintf(topic, sizeof topic, "avito/shop/send/%s", chat);
+    expect(enqueue(topic, "hallo"), "the broker takes it");
+    step_broker();
+    expect(gateway_account_deadline_ms(&shop, (uint32_t)now_ms) == 0, "a refusal is kept at once");
+    run_for(1);
+    expect(refused[0] == 1, "a refusal is kept");
+}
+
+static void end_world(void)
+{
+    for (int i = 0; i < 3; i++) {
+        line_close(&lines[i]);
+    }
+    sim_destroy(service);
 }
 
 static size_t times_stored(const char *text)
@@ -908,11 +975,10 @@ int main(int argc, char **argv)
         begin_world(seed);
         run();
         judge(seed);
-        for (int i = 0; i < 3; i++) {
-            line_close(&lines[i]);
-        }
-        sim_destroy(service);
+        end_world();
     }
+    flood_and_refusal();
+    end_world();
     printf("%s - the gateway in %llu worlds from seed %llu on\n", failures == 0 ? "ok" : "not ok",
            (unsigned long long)count, (unsigned long long)first);
     return failures != 0;

@@ -114,6 +114,7 @@ typedef struct gateway_account {
         uint32_t refused;                         /* commands that were too many */
         uint64_t *refusals;                       /* hashes of their ids; NULL: there were none */
         bool refusals_changed;                    /* and are to be kept */
+        bool refusals_under_way;                  /* to the disk */
         uint32_t aged_ms;                         /* when the ledger forgot what is old */
         int unread;                               /* chats; -1: not known */
         int64_t error_at;

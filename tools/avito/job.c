@@ -61,6 +61,7 @@ struct gateway_job {
     bool looking;         /* it may have been sent: it is never sent again */
     bool expires;
     bool derived;      /* its id is made from the packet's, and good for this session */
+    bool random_id;    /* which cannot come again */
     bool writing;      /* its note is on the way to the disk */
     bool refused;      /* that must be kept before it is said */
     uint8_t stale;     /* notes that were too old to send by */
@@ -344,7 +345,7 @@ void gateway_job_open(gateway_account *a)
 /* The first number counts them, so it says whose place is next. */
 static void note_refusal(gateway_account *a, struct gateway_job *j)
 {
-    j->refused = has_refusals(a);
+    j->refused = !j->random_id && has_refusals(a);
     if (j->refused && !was_refused(a, j->id)) {
         uint64_t *all = a->priv.refusals;
 
@@ -363,7 +364,7 @@ static bool refusals_are_kept(gateway_account *a)
         return true;
     }
     rc = a->o.save_refusals(a->o.ctx, a->priv.refusals);
-    a->priv.refusals_changed = rc == AVITO_AGAIN;
+    a->priv.refusals_changed = a->priv.refusals_under_way = rc == AVITO_AGAIN;
     return !a->priv.refusals_changed;
 }
 
@@ -1075,7 +1076,7 @@ static bool owes_answer(const gateway_account *a, uint32_t now_ms)
     const struct gateway_job *j = a->priv.jobs;
 
     while (j != NULL && (j->phase != ANSWERING || !has_paused(j, now_ms) ||
-                         (j->refused && a->priv.refusals_changed))) {
+                         (j->refused && a->priv.refusals_under_way))) {
         j = j->next;
     }
     return j != NULL && !g->priv.blocked && mqtt_is_connected(g->o.broker);
@@ -1177,6 +1178,17 @@ static bool is_twin(const gateway_account *a, const order *o)
     return o->response_topic == NULL && is_in_hand(a, o->id);
 }
 
+/* With QoS 0 no window holds them back, and even a refusal takes memory until the broker has it. */
+static bool is_flooded(const gateway_account *a, const mqtt_message *m)
+{
+    size_t count = 0;
+
+    for (const struct gateway_job *j = a->priv.jobs; j != NULL; j = j->next) {
+        count += j->packet_id == 0;
+    }
+    return m->qos == 0 && count >= PLACES;
+}
+
 /* Of several accounts none may have more commands waiting than places are left for all of them. */
 static bool is_too_much(const gateway_account *a, const mqtt_message *m)
 {
@@ -1242,11 +1254,16 @@ static void judge(gateway_account *a, struct gateway_job *j, const mqtt_message 
 void gateway_job_take(gateway_account *a, const mqtt_message *m, enum order_act act,
                       avito_str target, uint32_t now_ms)
 {
-    order *o = order_read(m, act, target);
+    order *o = is_flooded(a, m) ? NULL : order_read(m, act, target);
     const bool derived = o != NULL && o->id[0] == '\0';
     bool twin;
     struct gateway_job *j;
 
+    if (o == NULL && m->qos == 0) { /* it is done at most once */
+        gateway_account_warns(a, say(TEXT("too many commands with QoS 0: some are dropped",
+                                          "слишком много команд с QoS 0: часть отброшена")));
+        return;
+    }
     if (o == NULL) { /* not acknowledged: it comes again with the next connection */
         gateway_account_warns(a,
                               say(TEXT("out of memory: a command waits until the next connection",
@@ -1275,6 +1292,7 @@ void gateway_job_take(gateway_account *a, const mqtt_message *m, enum order_act 
     j->twin = twin;
     give_packet(a, j, m->packet_id);
     j->derived = derived && m->packet_id != 0;
+    j->random_id = derived && m->packet_id == 0;
     j->taken_ms = now_ms;
     j->expires = m->expiry_s < UINT32_MAX / 1000u;
     j->expiry_ms = j->expires ? m->expiry_s * 1000u : 0;
