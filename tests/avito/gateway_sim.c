@@ -186,6 +186,11 @@ static size_t to_broker_len, to_client_len;
 static uint64_t client_from_ms; /* what is under way arrives then */
 static bool listener_away;
 
+#define UNHEARD 16
+static double unheard_s[UNHEARD]; /* when a message was published that nobody heard */
+static size_t unheard;
+static bool says_held;
+
 static unsigned heard[BUYERS]; /* times that each buyer's message was published */
 static char result_of[COMMANDS + 1][24];
 static bool answered[COMMANDS + 1];
@@ -293,10 +298,14 @@ static uint8_t published(const char *topic, const char *payload)
         }
         note_result(payload);
     }
+    if (strstr(topic, "/state") != NULL) {
+        says_held = strstr(payload, "\"held\":true") != NULL;
+    }
     if (strstr(topic, "/messages/") == NULL) {
         return 0;
     }
     if (listener_away) {
+        unheard_s[unheard++ % UNHEARD] = (double)now_ms / 1000;
         return MQTT_REASON_NOBODY_LISTENS;
     }
     if (text != NULL && sscanf(text, "buyer %d", &number) == 1 && number >= 0 && number < BUYERS) {
@@ -918,6 +927,35 @@ static void flood_and_refusal(void)
     expect(refused[0] == 1, "a refusal is kept");
 }
 
+/* G3: what nobody hears is tried again after 1, 2, 4 .. 60 s. */
+static void nobody_listens(void)
+{
+    static const double pauses_s[] = {1, 2, 4, 8, 16, 32, 60, 60};
+    const size_t count = sizeof pauses_s / sizeof *pauses_s;
+
+    begin_world(2);
+    calm = listener_away = true;
+    unheard = 0;
+    run_for(10);
+    (void)sim_buyer_writes(service, chat, "buyer 0");
+    run_for(200);
+    expect(unheard == count + 1, "it is tried so often");
+    for (size_t i = 0; i < count && i + 1 < unheard; i++) {
+        const double pause_s = unheard_s[i + 1] - unheard_s[i];
+
+        expect(pause_s >= pauses_s[i] && pause_s < pauses_s[i] + 0.5, "the pause doubles");
+    }
+    expect(says_held, "the state says so");
+    listener_away = false;
+    run_for(66);
+    expect(heard[0] == 1 && !says_held, "it is heard once, and held no more");
+    listener_away = true;
+    unheard = 0;
+    (void)sim_buyer_writes(service, chat, "buyer 1");
+    run_for(6);
+    expect(unheard >= 2 && unheard_s[1] - unheard_s[0] < 1.5, "the next one begins with 1 s");
+}
+
 static void end_world(void)
 {
     for (int i = 0; i < 3; i++) {
@@ -978,6 +1016,8 @@ int main(int argc, char **argv)
         end_world();
     }
     flood_and_refusal();
+    end_world();
+    nobody_listens();
     end_world();
     printf("%s - the gateway in %llu worlds from seed %llu on\n", failures == 0 ? "ok" : "not ok",
            (unsigned long long)count, (unsigned long long)first);
