@@ -873,6 +873,17 @@ static void run(void)
     }
 }
 
+static size_t times_stored(const char *text)
+{
+    sim_message_info m;
+    size_t count = 0;
+
+    for (size_t i = 0; sim_message_at(service, i, &m); i++) {
+        count += strcmp(m.text, text) == 0;
+    }
+    return count;
+}
+
 /* ---- without chance: a flood of commands with QoS 0, which no window holds back; a refusal ---- */
 
 static void expect(bool is_so, const char *what)
@@ -956,23 +967,32 @@ static void nobody_listens(void)
     expect(unheard >= 2 && unheard_s[1] - unheard_s[0] < 1.5, "the next one begins with 1 s");
 }
 
+/* Three of one id come at once, and only one PUBACK finds room. */
+static void no_room_for_a_puback(void)
+{
+    char topic[160], payload[200];
+
+    begin_world(2);
+    calm = true;
+    run_for(10);
+    command(1, topic, payload);
+    for (int i = 0; i < 3; i++) {
+        expect(enqueue(topic, payload), "the broker takes it");
+    }
+    client.o.out_cap = 6;
+    step_broker();
+    client.o.out_cap = sizeof out;
+    run_for(60);
+    expect(session.count == 0, "all three are acknowledged");
+    expect(times_stored("command 1.") == 1, "it is sent once");
+}
+
 static void end_world(void)
 {
     for (int i = 0; i < 3; i++) {
         line_close(&lines[i]);
     }
     sim_destroy(service);
-}
-
-static size_t times_stored(const char *text)
-{
-    sim_message_info m;
-    size_t count = 0;
-
-    for (size_t i = 0; sim_message_at(service, i, &m); i++) {
-        count += strcmp(m.text, text) == 0;
-    }
-    return count;
 }
 
 static void judge(uint64_t seed)
@@ -1018,6 +1038,8 @@ int main(int argc, char **argv)
     flood_and_refusal();
     end_world();
     nobody_listens();
+    end_world();
+    no_room_for_a_puback();
     end_world();
     printf("%s - the gateway in %llu worlds from seed %llu on\n", failures == 0 ? "ok" : "not ok",
            (unsigned long long)count, (unsigned long long)first);

@@ -1279,9 +1279,9 @@ void gateway_job_take(gateway_account *a, const mqtt_message *m, enum order_act 
         give_packet(a, j, m->packet_id);
         return;
     }
-    if (is_twin(a, o)) { /* the result of the first is that of both */
+    if (is_twin(a, o) && mqtt_acknowledge(a->priv.g->o.broker, m->packet_id, MQTT_REASON_SUCCESS) !=
+                             MQTT_AGAIN) { /* the result of the first is that of both */
         free(o);
-        (void)mqtt_acknowledge(a->priv.g->o.broker, m->packet_id, MQTT_REASON_SUCCESS);
         return;
     }
     twin = is_in_hand(a, o->id);
