@@ -1262,12 +1262,14 @@ typedef struct avito_account {
         uint32_t renewed_ms[2];      /* clock of the last renewal after a refusal, of 401 and of 403 */
         uint8_t vain[2];             /* 0: there was none; 1: it helped; more: so many did not, plus 1 */
         uint8_t burst[2];            /* so many, less one for each minute since, while they help */
-        uint8_t refusals;            /* definite refusals of token requests so far, modulo 256 */
-        bool refresh_in_doubt;       /* a refresh left and no answer came: it may be spent */
-        bool unpaid;                 /* the tariff lacks the API: 402 or placeholders seen last */
-        bool by_consent : 1;         /* another person's: never by the client credentials */
+        /* Written by any lane, under the lock. */
+        bool refresh_in_doubt : 1;   /* a refresh left and no answer came: it may be spent */
+        bool unpaid : 1;             /* the tariff lacks the API: 402 or placeholders seen last */
         bool proven : 1;             /* a call with the token of this epoch was accepted */
         bool accepted : 1;           /* a call was accepted since the last refusal */
+        uint8_t refusals;            /* definite refusals of token requests so far, modulo 256 */
+        /* Of the lane that fetches a token, which also reads without the lock: in a byte of its own. */
+        bool by_consent : 1;         /* another person's: never by the client credentials */
         bool loaded : 1;             /* load_token() has answered */
         bool unsaved : 1;            /* save_token() is still to take the token */
         bool half : 1;               /* which half of the token buffer is in use */
@@ -5861,23 +5863,23 @@ AVITO_API int avito_account_init(avito_account *account, const avito_account_opt
     return rc;
 }
 
-static bool avitoi_account_flag(const avito_account *a, const bool *flag)
+static bool avitoi_account_flag(const avito_account *a, bool doubt)
 {
     bool value;
     avitoi_account_lock(a);
-    value = *flag;
+    value = doubt ? a->priv.refresh_in_doubt : a->priv.unpaid;
     avitoi_account_unlock(a);
     return value;
 }
 
 AVITO_API bool avito_account_unpaid(const avito_account *account)
 {
-    return account != NULL && avitoi_account_flag(account, &account->priv.unpaid);
+    return account != NULL && avitoi_account_flag(account, false);
 }
 
 AVITO_API bool avito_account_refresh_in_doubt(const avito_account *account)
 {
-    return account != NULL && avitoi_account_flag(account, &account->priv.refresh_in_doubt);
+    return account != NULL && avitoi_account_flag(account, true);
 }
 
 /* ======================================================================= *
