@@ -22036,12 +22036,12 @@ static int avitoi_posix_hook_save(void *ctx, const avito_token *token)
 {
     avito_posix *p = (avito_posix *)ctx;
     const avito_account_options *hooks = &p->priv.hooks;
-    p->priv.fresh = false;
-    if (avitoi_store_is_ready(&p->store)) {
-        const int rc = avito_store_save_token(&p->store, token);
-        return p->priv.may_fail ? (int)AVITO_OK : rc;
-    }
-    return hooks->save_token != NULL ? hooks->save_token(hooks->ctx, token) : (int)AVITO_OK;
+    const bool stored = avitoi_store_is_ready(&p->store);
+    const int rc = stored                      ? avito_store_save_token(&p->store, token)
+                   : hooks->save_token != NULL ? hooks->save_token(hooks->ctx, token)
+                                               : (int)AVITO_OK;
+    p->priv.fresh = p->priv.fresh && rc != AVITO_OK; /* else the old one would be loaded again */
+    return stored && p->priv.may_fail ? (int)AVITO_OK : rc;
 }
 
 static void avitoi_posix_hook_lock(void *ctx)

@@ -897,6 +897,36 @@ static void words(void **state)
     avito_posix_close(&avito);
 }
 
+/* A folder that may fail, asked for a fresh token: the old one in it does not come back when the new one
+ * cannot be saved. */
+static void an_old_token_does_not_come_back(void **state)
+{
+    avito_posix_options o = options_here();
+    avito_token token;
+    int folder;
+
+    (void)state;
+    memset(&token, 0, sizeof token);
+    token.access_token = (avito_str){"old", 3};
+    o.folder = "build/faults";
+    assert_int_equal(avito_posix_open(&avito, &o), AVITO_OK);
+    assert_int_equal(avito_store_save_token(&avito.store, &token), AVITO_OK);
+    avito_posix_close(&avito);
+    o.fresh_token = true;
+    o.folder_may_fail = true;
+    assert_int_equal(avito_posix_open(&avito, &o), AVITO_OK);
+    token.access_token = (avito_str){"new", 3};
+    folder = avito.store.priv.folder;
+    avito.store.priv.folder = -1;
+    assert_int_equal(avito.account.o.save_token(avito.account.o.ctx, &token), AVITO_OK);
+    avito.store.priv.folder = folder;
+    assert_int_equal(avito.account.o.load_token(avito.account.o.ctx, &token), AVITO_END);
+    assert_int_equal(avito.account.o.save_token(avito.account.o.ctx, &token), AVITO_OK);
+    assert_int_equal(avito.account.o.load_token(avito.account.o.ctx, &token), AVITO_OK);
+    assert_true(avito_str_equal(token.access_token, "new"));
+    avito_posix_close(&avito);
+}
+
 /* ---- names, looked up on a thread ---- */
 
 static int resolve_by_thread(size_t *count)
@@ -1051,6 +1081,7 @@ int main(void)
         cmocka_unit_test(roots_from_a_file),
         cmocka_unit_test(options_that_are_wrong),
         cmocka_unit_test(words),
+        cmocka_unit_test(an_old_token_does_not_come_back),
         cmocka_unit_test(a_thread_looks_names_up),
         cmocka_unit_test(hooks_of_the_application),
     };
