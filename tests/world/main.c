@@ -87,6 +87,7 @@ static const struct {
     {F_S5XX, ANSWERED, "likewise"},
     {F_SLID, ONLY(HEAD), "decided when the service has the whole request"},
     {F_BROKEN, ONLY(HEAD), "decided when the service has the whole request"},
+    {F_REFUSED_200, ONLY(HEAD), "decided when the service has the whole request"},
     {F_SLEEP, 1u << ROW, "an element is with the caller: nothing is waited for"},
     {F_CANCEL, 1u << IDLE, "nothing is in progress that could be cancelled"},
 };
