@@ -283,18 +283,5 @@ def refused():
 SCENES = [killed, handed_over, stopped, broker_restarts, begun, bells, shared, refused]
 
 
-def main():
-    chosen = sys.argv[1:]
-    if chosen == ["--names"]:
-        print("\n".join(scene.__name__ for scene in SCENES))
-        return 0
-    for scene in SCENES:
-        if not chosen or scene.__name__ in chosen:
-            began = time.time()
-            scene()
-            print(f"# {scene.__name__}: {time.time() - began:.0f} s", flush=True)
-    return parts.failures != 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(parts.tell(SCENES))

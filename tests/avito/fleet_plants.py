@@ -5,6 +5,8 @@ import os
 import subprocess
 import sys
 
+from gateway_plants import plant
+
 FOLDER = "build/fleet_plant"
 CORE = ["ledger", "jsonl", "language", "mqtt", "order"]
 PLANTS = [
@@ -61,11 +63,9 @@ SEEDS = 400
 
 
 def build(old, new, test):
-    text = open("tools/avito/fleet.c", encoding="utf-8").read()
-    if text.count(old) != 1:
-        return f"its place is there {text.count(old)} times"
-    with open(f"{FOLDER}/fleet.c", "w", encoding="utf-8") as file:
-        file.write(text.replace(old, new))
+    problem = plant(FOLDER, "fleet.c", old, new)
+    if problem:
+        return problem
     kind, sanitize = (".san.o", ["-fsanitize=address,undefined"]) if test == "fleet_test" else (".o", [])
     flags = ["-std=c99", "-O1", "-D_GNU_SOURCE", "-DAVITO_WITH_POSIX=1", "-DAVITO_WITH_BEARSSL=1", "-I.", "-Itools/avito", "-Itests", "-w"]
     objects = [f"build/obj/tools/avito/{name}{kind}" for name in CORE] + [f"build/obj/tests/avito/{test}{kind}", f"build/lib/avito{kind}"]

@@ -302,31 +302,42 @@ static void a_disk_that_does_not_sync_is_noticed(void **state)
 
 /* ---- errors ---- */
 
+/* Runs a program on a disk whose `at`-th change, or look, fails with `error`. It is told, and nothing is lost.
+ * True: there were fewer. */
+static bool run_with_fault(const struct program *p, bool looks, long at, int error)
+{
+    bool finished;
+    int count = 0;
+
+    memset(seen, 0, sizeof *seen);
+    disk_new();
+    *(looks ? &disk.ask_at : &disk.fail_at) = at;
+    disk.fail_errno = error;
+    if (open_store("folder", "id") == AVITO_OK) {
+        p->run();
+        if (looks) {
+            (void)avito_store_each_send(&store, count_send, &count);
+        }
+    } else {
+        assert_string_not_equal(avito_store_problem(&store), "");
+        assert_int_equal(avito_store_errno(&store), disk.fail_errno);
+    }
+    finished = (looks ? disk.asks : disk.calls) < at;
+    disk.ask_at = disk.fail_at = 0;
+    avito_store_close(&store);
+    assert_int_equal(open_store("folder", "id"), AVITO_OK);
+    assert_true(p->holds());
+    avito_store_close(&store);
+    return finished;
+}
+
 static void every_call_may_fail(void **state)
 {
     static const int errors[] = {ENOSPC, EIO, EROFS};
 
     (void)state;
     for (size_t i = 0; i < PROGRAMS; i++) {
-        bool finished = false;
-
-        for (long at = 1; !finished; at++) {
-            memset(seen, 0, sizeof *seen);
-            disk_new();
-            disk.fail_at = at;
-            disk.fail_errno = errors[at % 3];
-            if (open_store("folder", "id") == AVITO_OK) {
-                programs[i].run();
-            } else {
-                assert_string_not_equal(avito_store_problem(&store), "");
-                assert_int_equal(avito_store_errno(&store), disk.fail_errno);
-            }
-            finished = disk.calls < at;
-            disk.fail_at = 0;
-            avito_store_close(&store);
-            assert_int_equal(open_store("folder", "id"), AVITO_OK);
-            assert_true(programs[i].holds());
-            avito_store_close(&store);
+        for (long at = 1; !run_with_fault(&programs[i], false, at, errors[at % 3]); at++) {
         }
     }
 }
@@ -339,28 +350,7 @@ static void every_look_may_fail(void **state)
     (void)state;
     for (size_t i = 0; i < PROGRAMS; i++) {
         for (size_t k = 0; k < sizeof errors / sizeof *errors; k++) {
-            bool finished = false;
-
-            for (long at = 1; !finished; at++) {
-                int count = 0;
-
-                memset(seen, 0, sizeof *seen);
-                disk_new();
-                disk.ask_at = at;
-                disk.fail_errno = errors[k];
-                if (open_store("folder", "id") == AVITO_OK) {
-                    programs[i].run();
-                    (void)avito_store_each_send(&store, count_send, &count);
-                } else {
-                    assert_int_equal(avito_store_errno(&store), disk.fail_errno);
-                    assert_string_not_equal(avito_store_problem(&store), "");
-                }
-                finished = disk.asks < at;
-                disk.ask_at = 0;
-                avito_store_close(&store);
-                assert_int_equal(open_store("folder", "id"), AVITO_OK);
-                assert_true(programs[i].holds());
-                avito_store_close(&store);
+            for (long at = 1; !run_with_fault(&programs[i], true, at, errors[k]); at++) {
             }
         }
     }
