@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #define EVENTS_AT_ONCE 64
@@ -50,12 +49,9 @@ struct fleet_run {
 };
 
 /* It counts while the machine sleeps: a sleep is a gap. */
-static uint32_t boot_ms(void)
+static uint32_t boot_ms(const fleet_run *f)
 {
-    struct timespec t;
-
-    clock_gettime(CLOCK_BOOTTIME, &t);
-    return (uint32_t)((uint64_t)t.tv_sec * 1000u + (uint64_t)t.tv_nsec / 1000000u);
+    return f->o.gateway.boot_ms(f->o.gateway.ctx);
 }
 
 static struct seat *seat_of(fleet_account *a)
@@ -161,14 +157,9 @@ static int hook_keep_slot(void *ctx, fleet_account *a, int slot, const void *dat
 static int hook_load_slot(void *ctx, fleet_account *a, int slot, void *data, size_t cap,
                           size_t *len)
 {
-    char *text;
-    const int rc = disk_read(seat_of(a)->from.folder, served_slot_name(slot), &text, len);
+    const int rc = served_read_slot(seat_of(a)->from.folder, slot, data, cap, len);
 
     (void)ctx;
-    if (rc == AVITO_OK) {
-        memcpy(data, text, *len < cap ? *len : cap);
-        free(text);
-    }
     return rc == AVITO_OK && *len == 0 ? (int)AVITO_END : rc;
 }
 
@@ -445,7 +436,7 @@ int fleet_run_open(fleet_run **out, const fleet_run_options *from, char *path, s
     o.times = fleet_times_of(f->percent);
     o.hooks = hooks;
     o.hooks.ctx = f;
-    fleet_init(&f->fleet, &o, boot_ms());
+    fleet_init(&f->fleet, &o, boot_ms(f));
     fleet_path(f->secret, strlen(f->secret), path, cap);
     mqtt_link_open(&f->node.link);
     f->node_ms = avito_posix_clock_ms(NULL);
@@ -579,7 +570,7 @@ static void keep(struct seat *s, const mqtt_event *e)
 
 static void handle(struct seat *s, const mqtt_event *e)
 {
-    switch (fleet_account_event(&s->core, e, boot_ms())) {
+    switch (fleet_account_event(&s->core, e, boot_ms(s->f))) {
         case FLEET_KEEP:
             keep(s, e);
             break;
@@ -603,7 +594,7 @@ static void lost(struct seat *s, const char *why)
 {
     const bool was_served = s->served != NULL;
 
-    fleet_account_lost(&s->core, boot_ms());
+    fleet_account_lost(&s->core, boot_ms(s->f));
     if (was_served) {
         hook_say(s->f, s->core.name, why);
     }
@@ -681,7 +672,7 @@ static bool take_node_event(fleet_run *f)
     if (e.kind == MQTT_CONNECTED) {
         node_connected(f);
     }
-    fleet_node_event(&f->fleet, &e, boot_ms());
+    fleet_node_event(&f->fleet, &e, boot_ms(f));
     if (e.kind == MQTT_MESSAGE) {
         broker_give_room_back(&f->node);
     }
@@ -709,7 +700,7 @@ static void step_node(fleet_run *f)
 
 bool fleet_run_slept(const fleet_run *f)
 {
-    return fleet_slept(&f->fleet, boot_ms());
+    return fleet_slept(&f->fleet, boot_ms(f));
 }
 
 void fleet_run_step(fleet_run *f)
@@ -725,7 +716,7 @@ void fleet_run_step(fleet_run *f)
             }
         }
     }
-    fleet_step(&f->fleet, boot_ms());
+    fleet_step(&f->fleet, boot_ms(f));
 }
 
 /* ---- waiting ---- */
@@ -767,7 +758,7 @@ static uint32_t link_deadline_ms(const broker *b)
 
 uint32_t fleet_run_deadline_ms(const fleet_run *f)
 {
-    uint32_t ms = fleet_deadline_ms(&f->fleet, boot_ms()), other = link_deadline_ms(&f->node);
+    uint32_t ms = fleet_deadline_ms(&f->fleet, boot_ms(f)), other = link_deadline_ms(&f->node);
 
     ms = other < ms ? other : ms;
     for (const struct seat *s = f->seats; s != NULL; s = s->next) {
@@ -801,5 +792,5 @@ bool fleet_run_leave(fleet_run *f)
 {
     const void *data;
 
-    return fleet_leave(&f->fleet, boot_ms()) && mqtt_output(&f->node.link.client, &data) == 0;
+    return fleet_leave(&f->fleet, boot_ms(f)) && mqtt_output(&f->node.link.client, &data) == 0;
 }

@@ -53,16 +53,21 @@ const char *served_slot_name(int slot)
     return slot == 0 ? "inbox.0" : "inbox.1";
 }
 
-static int load_inbox(void *ctx, int slot, void *data, size_t cap, size_t *len)
+int served_read_slot(const char *folder, int slot, void *data, size_t cap, size_t *len)
 {
     char *text;
-    const int rc = disk_read(((served *)ctx)->folder, served_slot_name(slot), &text, len);
+    const int rc = disk_read(folder, served_slot_name(slot), &text, len);
 
     if (rc == AVITO_OK) {
         memcpy(data, text, *len < cap ? *len : cap);
         free(text);
     }
     return rc;
+}
+
+static int load_inbox(void *ctx, int slot, void *data, size_t cap, size_t *len)
+{
+    return served_read_slot(((served *)ctx)->folder, slot, data, cap, len);
 }
 
 /* The other slot is whole meanwhile, and each has a checksum: a torn one counts as none. A message's acceptance may

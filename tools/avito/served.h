@@ -45,6 +45,9 @@ typedef struct served_stores {
 #define SERVED_LEDGER "ledger.jsonl"
 const char *served_slot_name(int slot); /* of the inbox' files */
 
+/* One of them: AVITO_OK, AVITO_END where there is none, or an error. */
+int served_read_slot(const char *folder, int slot, void *data, size_t cap, size_t *len);
+
 /* Of all that its section says. */
 uint64_t served_fingerprint(const config *c, const account *from);
 
