@@ -621,6 +621,19 @@ static void world_take(const struct world_event *from, mqtt_event *e)
     e->message.retain = from->retain;
 }
 
+/* The next event on an open line, whose payload the caller frees. */
+static bool world_next(struct world_line *l, struct world_event *from, mqtt_event *e)
+{
+    if (!l->open || l->count == 0) {
+        return false;
+    }
+    *from = l->queue[l->first];
+    l->first = (l->first + 1) % WORLD_EVENTS;
+    l->count--;
+    world_take(from, e);
+    return true;
+}
+
 static bool world_move_account(struct world_account *own)
 {
     struct world_line *l = &own->line;
@@ -631,13 +644,9 @@ static bool world_move_account(struct world_account *own)
         fleet_account_lost(&own->core, world.now_ms);
         return true;
     }
-    if (!l->open || l->count == 0) {
+    if (!world_next(l, &from, &e)) {
         return false;
     }
-    from = l->queue[l->first];
-    l->first = (l->first + 1) % WORLD_EVENTS;
-    l->count--;
-    world_take(&from, &e);
     own->kept += fleet_account_event(&own->core, &e, world.now_ms) == FLEET_KEEP;
     free(from.payload);
     return true;
@@ -659,13 +668,9 @@ static bool world_move_node(struct world_node *n)
         l->connected = true;
         world_answer(l, MQTT_CONNECTED, 0, 0);
     }
-    if (!l->open || l->count == 0) {
+    if (!world_next(l, &from, &e)) {
         return false;
     }
-    from = l->queue[l->first];
-    l->first = (l->first + 1) % WORLD_EVENTS;
-    l->count--;
-    world_take(&from, &e);
     fleet_node_event(&n->fleet, &e, world.now_ms);
     free(from.payload);
     return true;
