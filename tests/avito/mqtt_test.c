@@ -220,6 +220,35 @@ static void test_no_room_is_later(void **state)
                         7);
 }
 
+/* Two publications are there, and no room for an answer: the first one's PUBACK waits, and the second with it. */
+static void test_no_puback_is_lost(void **state)
+{
+    static char large[244];
+    mqtt_publication p;
+    mqtt_event e;
+    const void *data;
+
+    (void)state;
+    connect_client();
+    memset(&p, 0, sizeof p);
+    p.topic = "a";
+    p.payload.ptr = large;
+    p.payload.len = sizeof large;
+    assert_int_equal(mqtt_publish(&client, &p, NULL), MQTT_OK);
+    assert_int_equal(FEED("\x32\x06\x00\x01t\x00\x07\x00\x32\x06\x00\x01t\x00\x08\x00", &e),
+                     MQTT_OK);
+    assert_int_equal(e.message.packet_id, 7);
+    assert_int_equal(mqtt_acknowledge(&client, 7, 0), MQTT_OK);
+    assert_int_equal(mqtt_next(&client, &e), MQTT_OK);
+    assert_int_equal(e.kind, MQTT_NOTHING);
+    mqtt_sent(&client, mqtt_output(&client, &data), 0);
+    assert_int_equal(mqtt_next(&client, &e), MQTT_OK);
+    assert_int_equal(e.message.packet_id, 8);
+    EXPECT_OUTPUT("\x40\x04\x00\x07\x00\x00");
+    assert_int_equal(mqtt_acknowledge(&client, 8, 0), MQTT_OK);
+    EXPECT_OUTPUT("\x40\x04\x00\x08\x00\x00");
+}
+
 static void test_the_window_is_kept(void **state)
 {
     mqtt_options o = options();
@@ -676,6 +705,7 @@ int main(void)
         cmocka_unit_test(test_publish_and_its_answers),
         cmocka_unit_test(test_publish_refuses),
         cmocka_unit_test(test_no_room_is_later),
+        cmocka_unit_test(test_no_puback_is_lost),
         cmocka_unit_test(test_the_window_is_kept),
         cmocka_unit_test(test_subscribe_and_messages),
         cmocka_unit_test(test_filters_are_checked),

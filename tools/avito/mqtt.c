@@ -420,7 +420,7 @@ int mqtt_begin(mqtt *c, uint32_t now_ms)
 void mqtt_end(mqtt *c)
 {
     c->priv.state = STATE_CLOSED;
-    c->priv.out_at = c->priv.out_len = 0;
+    c->priv.out_at = c->priv.out_len = c->priv.late_id = 0;
 }
 
 bool mqtt_is_connected(const mqtt *c)
@@ -477,10 +477,27 @@ int mqtt_acknowledge(mqtt *c, uint16_t packet_id, uint8_t reason)
         return MQTT_ERR_ARGUMENT;
     }
     rc = write_packet(c, PUBACK << 4, answer_body, &a);
+    if (rc == MQTT_AGAIN && c->priv.late_id == 0) {
+        c->priv.late_id = packet_id;
+        c->priv.late_reason = reason;
+        rc = MQTT_OK;
+    }
     if (rc == MQTT_OK) {
         c->priv.unacknowledged--;
     }
     return rc;
+}
+
+/* False: the PUBACK that found no room finds none yet. */
+static bool write_late(mqtt *c)
+{
+    const struct answer_arguments a = {c->priv.late_id, c->priv.late_reason};
+
+    if (a.id != 0 && write_packet(c, PUBACK << 4, answer_body, &a) == MQTT_AGAIN) {
+        return false;
+    }
+    c->priv.late_id = 0;
+    return true;
 }
 
 static int write_filters(mqtt *c, unsigned type, const mqtt_filter *filters, size_t count,
@@ -1078,6 +1095,9 @@ int mqtt_next(mqtt *c, mqtt_event *e)
 
     memset(e, 0, sizeof *e);
     skip_large(c);
+    if (!write_late(c)) {
+        return MQTT_OK;
+    }
     while (rc == MQTT_OK && e->kind == MQTT_NOTHING) {
         const uint8_t *at = (const uint8_t *)c->o.in + c->priv.in_at;
         const size_t size = packet_size(c, at, &rc);

@@ -139,6 +139,8 @@ typedef struct mqtt {
         size_t skip;             /* bytes of a packet that is too large, still to be dropped */
         size_t large;            /* MQTT_LARGE was said of a packet of so many bytes */
         uint16_t unacknowledged; /* publications of the broker that wait for us */
+        uint16_t late_id;        /* a PUBACK that found no room; 0: none */
+        uint8_t late_reason;
         uint8_t state;
         bool asked;              /* a PINGREQ has no answer yet */
         bool no_retain, no_qos1; /* what the broker cannot do */
@@ -179,7 +181,11 @@ uint32_t mqtt_deadline_ms(const mqtt *client, uint32_t now_ms);
 /* OK; AGAIN; SIZE; ARGUMENT (not connected, wildcards in a topic, text that is not UTF-8, QoS 2). With
  * QoS 1 *packet_id is what the PUBACK will name. */
 int mqtt_publish(mqtt *client, const mqtt_publication *what, uint16_t *packet_id);
+
+/* Likewise; but never AGAIN for the message that mqtt_next() gave last: it gives no other before the PUBACK of
+ * this one has found room. */
 int mqtt_acknowledge(mqtt *client, uint16_t packet_id, uint8_t reason);
+
 int mqtt_subscribe(mqtt *client, const mqtt_filter *filters, size_t count, uint16_t *packet_id);
 int mqtt_unsubscribe(mqtt *client, const mqtt_filter *filters, size_t count, uint16_t *packet_id);
 int mqtt_disconnect(mqtt *client,
