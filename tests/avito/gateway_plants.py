@@ -32,6 +32,8 @@ PLANTS = [
     ("a refusal waits for the next poll", "job.c", "(j->refused && a->priv.refusals_under_way)", "(j->refused && a->priv.refusals_changed)"),
     ("what is lost with the connection is not published again", "gateway.c",
      "        if (a->priv.message == MESSAGE_PUBLISHED) {\n            a->priv.message = MESSAGE_NONE;\n        }\n", ""),
+    ("what is retained and refused is not tried again", "gateway.c", "    again->due = refused ? again->due | due : again->due & ~due;\n", "    again->due = 0 * due * refused;\n"),
+    ("what changes all the time fills the log", "gateway.c", "#define VOICE_LINES      20u", "#define VOICE_LINES      20000u"),
     ("publications into a dead connection", "gateway.c", "    mqtt_end(g->o.broker);", "    (void)0;"),
 ]
 

@@ -83,6 +83,7 @@ static int entropy(void *ctx, void *out, size_t len)
 /* ---- the service, and lanes to it ---- */
 
 static sim *service;
+static bool flaps;       /* it fails every other ten seconds */
 static bool note_is_old; /* the last one of "begun" took over 5 s */
 
 static sim_fault service_fault(void *ctx, const sim_request_info *request)
@@ -94,6 +95,10 @@ static sim_fault service_fault(void *ctx, const sim_request_info *request)
     if (note_is_old && (request->op == SIM_SEND || request->op == SIM_SEND_IMAGE)) {
         printf("# a send by an old note\n");
         failures++;
+    }
+    if (flaps && now_ms / 10000 % 2 == 0) {
+        f.status = 503;
+        return f;
     }
     if (!bad(12)) {
         return f;
@@ -190,6 +195,8 @@ static bool listener_away;
 static double unheard_s[UNHEARD]; /* when a message was published that nobody heard */
 static size_t unheard;
 static bool says_held;
+static bool quota; /* nothing retained is taken */
+static unsigned over_quota, statuses, states;
 
 static unsigned heard[BUYERS]; /* times that each buyer's message was published */
 static char result_of[COMMANDS + 1][24];
@@ -297,6 +304,14 @@ static uint8_t published(const char *topic, const char *payload)
             return MQTT_REASON_QUOTA;
         }
         note_result(payload);
+    }
+    if (strstr(topic, "shop/stat") != NULL) {
+        over_quota += quota;
+        statuses += !quota && strstr(topic, "shop/status") != NULL;
+        states += !quota && strstr(topic, "shop/state") != NULL;
+        if (quota) {
+            return MQTT_REASON_QUOTA;
+        }
     }
     if (strstr(topic, "/state") != NULL) {
         says_held = strstr(payload, "\"held\":true") != NULL;
@@ -579,9 +594,12 @@ static void give_back(void *ctx, gateway_lane *lane)
     lent[lane - lanes] = false;
 }
 
+static unsigned said; /* lines for people */
+
 static void hear(void *ctx, const char *name, const char *text)
 {
     (void)ctx;
+    said++;
     if (getenv("TRACE") != NULL) {
         printf("# %8llu %s: %s\n", (unsigned long long)now_ms, name != NULL ? name : "", text);
     }
@@ -967,6 +985,31 @@ static void nobody_listens(void)
     expect(unheard >= 2 && unheard_s[1] - unheard_s[0] < 1.5, "the next one begins with 1 s");
 }
 
+/* What is to be retained, and is refused, is tried again after 1, 2, 4 .. s. */
+static void broker_over_quota(void)
+{
+    begin_world(2);
+    calm = quota = true;
+    over_quota = statuses = states = 0;
+    run_for(200);
+    expect(over_quota > 8 && over_quota < 40, "it is tried again, and not all the time");
+    quota = false;
+    run_for(300);
+    expect(statuses >= 1 && states >= 1,
+           "status and state are there as soon as the broker takes them");
+}
+
+/* A service that fails and works all day. */
+static void flapping_service(void)
+{
+    begin_world(2);
+    calm = flaps = true;
+    said = 0;
+    run_for(3000);
+    flaps = false;
+    expect(said > 10 && said <= 21, "so many lines within an hour");
+}
+
 /* Three of one id come at once, and only one PUBACK finds room. */
 static void no_room_for_a_puback(void)
 {
@@ -1040,6 +1083,10 @@ int main(int argc, char **argv)
     nobody_listens();
     end_world();
     no_room_for_a_puback();
+    end_world();
+    broker_over_quota();
+    end_world();
+    flapping_service();
     end_world();
     printf("%s - the gateway in %llu worlds from seed %llu on\n", failures == 0 ? "ok" : "not ok",
            (unsigned long long)count, (unsigned long long)first);

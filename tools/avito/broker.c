@@ -16,21 +16,13 @@
 
 /* ---- the configuration ---- */
 
-static int wrong(sentence text)
+static int take_port(broker *b, const config *c, bool tls)
 {
-    fprintf(stderr, "avito gateway: [mqtt] %s\n", say(text));
-    return EXIT_USAGE;
-}
-
-static int take_port(broker *b, const char *value, bool tls)
-{
-    char *end;
-    const long port = value != NULL ? strtol(value, &end, 10) : tls ? 8883 : 1883;
+    long port = tls ? 8883 : 1883;
+    const bool ok = config_number(c, "mqtt", "port", 65535, &port);
 
     b->port = (uint16_t)port;
-    return value != NULL && (end == value || *end != '\0' || port < 1 || port > 65535)
-               ? wrong(TEXT("port: a number from 1 to 65535", "port: число от 1 до 65535"))
-               : EXIT_DONE;
+    return ok ? EXIT_DONE : EXIT_USAGE;
 }
 
 static int take_password(broker *b, config *c)
@@ -55,8 +47,9 @@ static int take_key(broker *b, const config *c, bool tls)
         return EXIT_DONE;
     }
     if (certificate == NULL || key == NULL || !tls) {
-        return wrong(TEXT("cert_file and key_file belong together, and to tls = yes",
-                          "cert_file и key_file нужны вместе, и с ними tls = yes"));
+        return config_wrong("mqtt",
+                            say(TEXT("cert_file and key_file belong together, and to tls = yes",
+                                     "cert_file и key_file нужны вместе, и с ними tls = yes")));
     }
     b->key = client_key_read(certificate, key);
     return b->key != NULL ? EXIT_DONE : EXIT_USAGE;
@@ -127,24 +120,25 @@ static int open_link(broker *b, const config *c, const broker_as *as, bool tls)
     server.host = b->host;
     server.port = b->port;
     if (mqtt_link_init(&b->link, &o, transport, server) != MQTT_OK) {
-        return wrong(TEXT("user, password or host are not UTF-8, or too long",
-                          "user, password или host не в UTF-8 или слишком длинные"));
+        return config_wrong("mqtt",
+                            say(TEXT("user, password or host are not UTF-8, or too long",
+                                     "user, password или host не в UTF-8 или слишком длинные")));
     }
     return EXIT_DONE;
 }
 
 int broker_make(broker *b, config *c, const broker_as *as)
 {
-    const char *tls_word = config_value(c, "mqtt", "tls");
-    const bool tls = tls_word != NULL && strcmp(tls_word, "yes") == 0;
+    bool tls = false;
     int status;
 
     memset(b, 0, offsetof(broker, in));
     snprintf(b->client_id, sizeof b->client_id, "%s", as->client_id);
     b->host = config_value(c, "mqtt", "host");
     if (b->host == NULL) {
-        return wrong(TEXT("host: the broker's name is missing, such as localhost",
-                          "host: не задано имя брокера, например localhost"));
+        return config_wrong("mqtt",
+                            say(TEXT("host: the broker's name is missing, such as localhost",
+                                     "host: не задано имя брокера, например localhost")));
     }
     b->picture_max = as->picture_max;
     if (as->will != NULL) {
@@ -152,7 +146,7 @@ int broker_make(broker *b, config *c, const broker_as *as)
         snprintf(b->will_topic, sizeof b->will_topic, "%s", as->will->topic);
         b->will.topic = b->will_topic;
     }
-    status = take_port(b, config_value(c, "mqtt", "port"), tls);
+    status = config_flag(c, "mqtt", "tls", &tls) ? take_port(b, c, tls) : EXIT_USAGE;
     status = status == EXIT_DONE ? take_password(b, c) : status;
     status = status == EXIT_DONE ? take_key(b, c, tls) : status;
     status = status == EXIT_DONE ? open_link(b, c, as, tls) : status;
@@ -199,6 +193,11 @@ bool broker_make_room(broker *b, size_t needed)
     return b->large != NULL && mqtt_move_input(&b->link.client, b->large, needed) == MQTT_OK;
 }
 
+size_t broker_room(const broker *b)
+{
+    return b->large != NULL ? b->link.client.o.in_cap : 0;
+}
+
 void broker_give_room_back(broker *b)
 {
     if (b->large != NULL && mqtt_move_input(&b->link.client, b->in, sizeof b->in) == MQTT_OK) {
@@ -228,19 +227,20 @@ static void lost(broker *b, gateway *g, const char *why, uint32_t now_ms)
                                                    : PAUSE_MAX_MS;
     if (!b->failing) {
         b->failing = true;
-        g->o.say(g->o.ctx, NULL, why);
+        gateway_tell(g, why);
     }
 }
 
 static void handle(broker *b, gateway *g, const mqtt_event *e, uint32_t now_ms)
 {
-    if (e->kind == MQTT_LARGE && gateway_has_room(g, e->needed) && broker_make_room(b, e->needed)) {
+    if (e->kind == MQTT_LARGE && gateway_pictures(g) + e->needed <= g->o.pictures_max &&
+        broker_make_room(b, e->needed)) {
         return;
     }
     if (e->kind == MQTT_CONNECTED) {
         if (b->failing) {
-            g->o.say(g->o.ctx, NULL,
-                     say(TEXT("connected to the broker again", "снова на связи с брокером")));
+            gateway_tell(g,
+                         say(TEXT("connected to the broker again", "снова на связи с брокером")));
         }
         b->failing = false;
         b->pause_ms = 0;

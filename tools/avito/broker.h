@@ -43,6 +43,7 @@ int broker_make(broker *b, config *c, const broker_as *as);
 
 /* Memory for a packet that `in` cannot hold, until all of it was read. False: there is none. */
 bool broker_make_room(broker *b, size_t needed);
+size_t broker_room(const broker *b); /* so many bytes; 0: none */
 void broker_give_room_back(broker *b);
 
 /* Closes the link, and what came in part is forgotten. */

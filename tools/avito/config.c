@@ -358,6 +358,47 @@ const char *config_value(const config *c, const char *section, const char *key)
     return NULL;
 }
 
+int config_wrong(const char *section, const char *text)
+{
+    fprintf(stderr, "avito gateway: [%s] %s\n", section, text);
+    return EXIT_USAGE;
+}
+
+bool config_number(const config *c, const char *section, const char *key, long high, long *out)
+{
+    const char *value = config_value(c, section, key);
+    char *end;
+    const long number = value != NULL ? strtol(value, &end, 10) : 0;
+
+    if (value == NULL) {
+        return true;
+    }
+    if (end == value || *end != '\0' || number < 1 || number > high) {
+        fprintf(stderr,
+                say(TEXT("avito gateway: [%s] %s: a number from 1 to %ld\n",
+                         "avito gateway: [%s] %s: число от 1 до %ld\n")),
+                section, key, high);
+        return false;
+    }
+    *out = number;
+    return true;
+}
+
+bool config_flag(const config *c, const char *section, const char *key, bool *out)
+{
+    const char *value = config_value(c, section, key);
+
+    if (value != NULL && strcmp(value, "yes") != 0 && strcmp(value, "no") != 0) {
+        fprintf(stderr,
+                say(TEXT("avito gateway: [%s] %s: yes or no\n",
+                         "avito gateway: [%s] %s: yes или no\n")),
+                section, key);
+        return false;
+    }
+    *out = value != NULL ? strcmp(value, "yes") == 0 : *out;
+    return true;
+}
+
 /* Is this the first row of its section? */
 static bool is_first(const config *c, const config_row *of)
 {

@@ -43,6 +43,14 @@ void config_free(config *c);
 /* The value of a key, or NULL. */
 const char *config_value(const config *c, const char *section, const char *key);
 
+/* For what `avito gateway` reads: says what is wrong with a section. EXIT_USAGE. */
+int config_wrong(const char *section, const char *text);
+
+/* A whole number from 1 to `high`, or yes or no; *out stays where the key is missing. False after saying that
+ * it is something else. */
+bool config_number(const config *c, const char *section, const char *key, long high, long *out);
+bool config_flag(const config *c, const char *section, const char *key, bool *out);
+
 /* A secret that stands in a file of its own, in its first line: it becomes the value of `key`. NULL after
  * saying why. */
 const char *config_secret(config *c, const char *section, const char *key, const char *path);

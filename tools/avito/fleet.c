@@ -93,9 +93,9 @@ fleet_times fleet_times_of(unsigned percent)
 const char *fleet_objection(size_t secret_len, bool by_consent, bool unread_only)
 {
     if (secret_len < FLEET_SECRET_MIN) {
-        return say(TEXT("[fleet] secret has at least 16 bytes, the same for all gateways; "
+        return say(TEXT("secret has at least 16 bytes, the same for all gateways; "
                         "openssl rand -hex 16 makes one",
-                        "[fleet] secret: не меньше 16 байт, одинаковый для всех шлюзов; его "
+                        "secret: не меньше 16 байт, одинаковый для всех шлюзов; его "
                         "создаст openssl rand -hex 16"));
     }
     if (by_consent) {

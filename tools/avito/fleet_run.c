@@ -20,6 +20,7 @@
 struct kept {
     struct kept *next;
     mqtt_event event;
+    size_t len;
     char bytes[];
 };
 
@@ -33,6 +34,7 @@ struct seat {
     gateway gateway;
     served *served; /* NULL: it is not served here */
     struct kept *kept;
+    size_t kept_bytes; /* of them */
 };
 
 struct fleet_run {
@@ -108,6 +110,7 @@ static void forget_kept(struct seat *s)
         s->kept = k->next;
         free(k);
     }
+    s->kept_bytes = 0;
 }
 
 static void hook_close(void *ctx, fleet_account *a)
@@ -216,6 +219,7 @@ static void give_kept(struct seat *s)
         struct kept *k = s->kept;
 
         s->kept = k->next;
+        s->kept_bytes -= k->len;
         gateway_event(&s->gateway, &k->event, avito_posix_clock_ms(NULL));
         free(k);
     }
@@ -321,12 +325,6 @@ static void hook_ring(void *ctx, fleet_account *a, int64_t user_id)
 
 /* ---- the configuration ---- */
 
-static int wrong(const char *text)
-{
-    fprintf(stderr, "avito gateway: %s\n", text);
-    return EXIT_USAGE;
-}
-
 bool fleet_is_configured(const config *c)
 {
     return config_value(c, "fleet", "name") != NULL || config_value(c, "fleet", "node") != NULL ||
@@ -366,11 +364,12 @@ static int take_names(fleet_run *f, config *c)
     snprintf(f->name, sizeof f->name, "%s", name != NULL ? name : "main");
     if (!is_account_name(f->name) || !is_account_name(f->node_name) ||
         (node != NULL && strcmp(node, f->node_name) != 0)) {
-        return wrong(say(TEXT("[fleet] name and node have 1 to 32 letters, digits, - or _",
-                              "[fleet] name и node: от 1 до 32 латинских букв, цифр, - и _")));
+        return config_wrong("fleet",
+                            say(TEXT("name and node have 1 to 32 letters, digits, - or _",
+                                     "name и node: от 1 до 32 латинских букв, цифр, - и _")));
     }
     objection = fleet_objection(f->secret != NULL ? strlen(f->secret) : 0, false, false);
-    return objection != NULL ? wrong(objection) : EXIT_DONE;
+    return objection != NULL ? config_wrong("fleet", objection) : EXIT_DONE;
 }
 
 static int open_node(fleet_run *f)
@@ -487,8 +486,7 @@ int fleet_run_want(fleet_run *f, const account *from)
     size_t len = 0;
 
     if (objection != NULL) {
-        fprintf(stderr, "avito gateway: %s: %s\n", from->name, objection);
-        return EXIT_USAGE;
+        return config_wrong(from->name, objection);
     }
     s = malloc(sizeof *s);
     if (s == NULL) {
@@ -498,6 +496,7 @@ int fleet_run_want(fleet_run *f, const account *from)
     memset(&s->broker, 0, offsetof(broker, in)); /* its buffers are touched when they are needed */
     s->served = NULL;
     s->kept = NULL;
+    s->kept_bytes = 0;
     s->f = f;
     s->from = *from;
     s->core.glue = s;
@@ -546,8 +545,9 @@ static void keep(struct seat *s, const mqtt_event *e)
 {
     const mqtt_message *m = &e->message;
     const size_t payload = m->payload.ptr != NULL ? m->payload.len : 0;
-    struct kept *k = malloc(sizeof *k + m->topic.len + payload + m->response_topic.len +
-                            m->correlation.len + m->properties.len);
+    const size_t len =
+        m->topic.len + payload + m->response_topic.len + m->correlation.len + m->properties.len;
+    struct kept *k = malloc(sizeof *k + len);
     struct kept **at = &s->kept;
     char *bytes;
 
@@ -556,6 +556,8 @@ static void keep(struct seat *s, const mqtt_event *e)
     }
     bytes = k->bytes;
     k->next = NULL;
+    k->len = len;
+    s->kept_bytes += len;
     k->event = *e;
     k->event.message.topic = copy_part(&bytes, m->topic);
     k->event.message.payload = copy_part(&bytes, m->payload);
@@ -585,9 +587,16 @@ static void handle(struct seat *s, const mqtt_event *e)
     }
 }
 
-static bool has_room(const struct seat *s, const mqtt_event *e)
+/* All accounts share the memory for pictures, those that come in and those that are kept included. */
+static bool has_room(const fleet_run *f, size_t needed)
 {
-    return s->served == NULL || gateway_has_room(&s->gateway, e->needed);
+    size_t bytes = needed;
+
+    for (const struct seat *s = f->seats; s != NULL; s = s->next) {
+        bytes += s->kept_bytes + broker_room(&s->broker);
+        bytes += s->served != NULL ? gateway_pictures(&s->gateway) : 0;
+    }
+    return bytes <= f->o.gateway.pictures_max;
 }
 
 static void lost(struct seat *s, const char *why)
@@ -615,7 +624,8 @@ static void step_seat(struct seat *s)
         if (e.kind == MQTT_NOTHING) {
             break;
         }
-        if (e.kind == MQTT_LARGE && has_room(s, &e) && broker_make_room(&s->broker, e.needed)) {
+        if (e.kind == MQTT_LARGE && has_room(s->f, e.needed) &&
+            broker_make_room(&s->broker, e.needed)) {
             continue;
         }
         handle(s, &e);

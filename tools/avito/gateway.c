@@ -24,14 +24,47 @@ enum { MESSAGE_NONE, MESSAGE_NAMING, MESSAGE_PUBLISHED, MESSAGE_HELD, MESSAGE_AC
 #define PAUSE_MAX_MS     60000u
 #define SAVE_AGAIN_MS    5000u
 #define AGE_EVERY_MS     3600000u
+#define AGAIN_MAX_MS     3600000u
+#define VOICE_MS         3600000u
+#define VOICE_LINES      20u /* of one account within VOICE_MS */
 
 /* ---- said to people, and in `state` ---- */
+
+/* What fails and works again all the time would fill the log. */
+static void tell(gateway *g, struct gateway_voice *v, const char *name, const char *text)
+{
+    const uint32_t now_ms = g->o.boot_ms(g->o.ctx);
+
+    if (now_ms - v->from_ms >= VOICE_MS) {
+        v->from_ms = now_ms;
+        v->lines = 0;
+    }
+    v->lines += v->lines <= VOICE_LINES;
+    if (v->lines <= VOICE_LINES) {
+        g->o.say(g->o.ctx, name, text);
+    }
+    if (v->lines == VOICE_LINES) {
+        g->o.say(g->o.ctx, name,
+                 say(TEXT("this changes often: no more of it is said within the hour",
+                          "это часто меняется: больше об этом в течение часа не сообщается")));
+    }
+}
+
+void gateway_tell(gateway *g, const char *text)
+{
+    tell(g, &g->priv.voice, NULL, text);
+}
+
+static void account_tells(gateway_account *a, const char *text)
+{
+    tell(a->priv.g, &a->priv.voice, a->o.name, text);
+}
 
 void gateway_say(gateway *g, const char *text)
 {
     if (strcmp(g->priv.said, text) != 0) {
         snprintf(g->priv.said, sizeof g->priv.said, "%s", text);
-        g->o.say(g->o.ctx, NULL, text);
+        gateway_tell(g, text);
     }
 }
 
@@ -42,7 +75,7 @@ static void account_says(gateway_account *a, const char *text)
     snprintf(a->priv.error, sizeof a->priv.error, "%s", text);
     a->priv.error_at = g->o.unix_time(g->o.ctx);
     a->priv.due |= DUE_STATE;
-    g->o.say(g->o.ctx, a->o.name, a->priv.error);
+    account_tells(a, a->priv.error);
 }
 
 void gateway_account_warns(gateway_account *a, const char *text)
@@ -68,7 +101,7 @@ static void account_works(gateway_account *a)
     if (a->priv.failing) {
         a->priv.failing = false;
         a->priv.due |= DUE_STATE;
-        a->priv.g->o.say(a->priv.g->o.ctx, a->o.name, say(TEXT("works again", "снова работает")));
+        account_tells(a, say(TEXT("works again", "снова работает")));
     }
 }
 
@@ -111,9 +144,9 @@ int gateway_publish(gateway *g, const mqtt_publication *p, struct gateway_flight
     return rc;
 }
 
-static int publish_retained(gateway_account *a, const char *topic, avito_str payload)
+static int publish_retained(gateway_account *a, const char *topic, avito_str payload, unsigned due)
 {
-    const struct gateway_flight what = {0, FLIGHT_RETAINED, a, NULL};
+    const struct gateway_flight what = {0, FLIGHT_RETAINED, a, NULL, due};
     mqtt_publication p;
 
     memset(&p, 0, sizeof p);
@@ -134,7 +167,7 @@ static avito_str text_of(const char *text)
 /* In a fleet it is what the claim said, with its properties: "offline" would give the account away. */
 static int publish_status(gateway_account *a, bool online)
 {
-    const struct gateway_flight what = {0, FLIGHT_RETAINED, a, NULL};
+    const struct gateway_flight what = {0, FLIGHT_RETAINED, a, NULL, DUE_STATUS};
     const gateway_options *o = &a->priv.g->o;
     char topic[GATEWAY_TOPIC_MAX];
     mqtt_publication p;
@@ -195,12 +228,12 @@ static char *written(void (*write)(const gateway_account *a, FILE *out), const g
 }
 
 static int publish_written(gateway_account *a, const char *topic,
-                           void (*write)(const gateway_account *a, FILE *out))
+                           void (*write)(const gateway_account *a, FILE *out), unsigned due)
 {
     size_t len = 0;
     char *text = written(write, a, &len);
     const avito_str payload = {text, len};
-    const int rc = text != NULL ? publish_retained(a, topic, payload) : MQTT_AGAIN;
+    const int rc = text != NULL ? publish_retained(a, topic, payload, due) : MQTT_AGAIN;
 
     free(text);
     return rc;
@@ -217,7 +250,7 @@ static int publish_state(gateway_account *a, uint32_t now_ms)
     free(text);
     snprintf(topic, sizeof topic, "avito/%s/state", a->o.name);
     if (hash != a->priv.said_state) {
-        rc = publish_written(a, topic, write_state);
+        rc = publish_written(a, topic, write_state, DUE_STATE);
     }
     if (rc == MQTT_OK) {
         a->priv.said_state = hash;
@@ -242,8 +275,8 @@ static int publish_discovery(gateway_account *a, bool there)
     }
     snprintf(topic, sizeof topic, "%s/device/" HASS_ID "/config", a->priv.g->o.discovery,
              a->o.name);
-    return there ? publish_written(a, topic, write_discovery)
-                 : publish_retained(a, topic, text_of(""));
+    return there ? publish_written(a, topic, write_discovery, DUE_DISCOVERY)
+                 : publish_retained(a, topic, text_of(""), DUE_DISCOVERY);
 }
 
 static int subscribe_account(gateway_account *a, bool there)
@@ -264,6 +297,32 @@ static int subscribe_account(gateway_account *a, bool there)
 }
 
 /* ---- what is due ---- */
+
+static bool is_over(uint32_t from_ms, uint32_t ms, uint32_t now_ms)
+{
+    return now_ms - from_ms >= ms;
+}
+
+static void publication_over(struct gateway_again *again, unsigned due, bool refused,
+                             uint32_t now_ms)
+{
+    if (refused && again->due == 0) {
+        again->from_ms = now_ms;
+        again->ms = 1000;
+    }
+    again->due = refused ? again->due | due : again->due & ~due;
+}
+
+/* What is due again now. */
+static unsigned take_again(struct gateway_again *again, uint32_t now_ms)
+{
+    if (again->due == 0 || !is_over(again->from_ms, again->ms, now_ms)) {
+        return 0;
+    }
+    again->from_ms = now_ms;
+    again->ms = again->ms * 2 < AGAIN_MAX_MS ? again->ms * 2 : AGAIN_MAX_MS;
+    return again->due;
+}
 
 /* Removes the bit if the act went well, or never can. */
 static bool settle(unsigned *due, unsigned bit, int rc)
@@ -299,7 +358,10 @@ static void flush_account(gateway_account *a, uint32_t now_ms)
 {
     gateway *g = a->priv.g;
     unsigned *due = &a->priv.due;
+    const unsigned again = take_again(&a->priv.again, now_ms);
 
+    *due |= again;
+    a->priv.said_state = again & DUE_STATE ? 0 : a->priv.said_state;
     if (!mqtt_is_connected(g->o.broker) || g->priv.closing) {
         return;
     }
@@ -350,7 +412,7 @@ static int subscribe_gateway(gateway *g)
  * somebody listens (mosquitto 2.0.19 said always that nobody does). */
 static int publish_marker(gateway *g)
 {
-    const struct gateway_flight what = {0, FLIGHT_MARKER, NULL, NULL};
+    const struct gateway_flight what = {0, FLIGHT_MARKER, NULL, NULL, 0};
     char topic[GATEWAY_TOPIC_MAX];
     mqtt_publication p;
 
@@ -363,7 +425,7 @@ static int publish_marker(gateway *g)
 
 static int publish_gateway_status(gateway *g, const char *word)
 {
-    const struct gateway_flight what = {0, FLIGHT_RETAINED, NULL, NULL};
+    const struct gateway_flight what = {0, FLIGHT_RETAINED, NULL, NULL, GATEWAY_STATUS};
     char topic[GATEWAY_TOPIC_MAX];
     mqtt_publication p;
 
@@ -375,10 +437,11 @@ static int publish_gateway_status(gateway *g, const char *word)
     return gateway_publish(g, &p, what);
 }
 
-static void flush_gateway(gateway *g)
+static void flush_gateway(gateway *g, uint32_t now_ms)
 {
     unsigned *due = &g->priv.due;
 
+    *due |= take_again(&g->priv.again, now_ms);
     if (!mqtt_is_connected(g->o.broker) || g->priv.closing) {
         return;
     }
@@ -504,7 +567,7 @@ static char *message_payload(const avito_message *m, const avito_chat *chat, siz
 
 static void publish_message(gateway_account *a, const avito_message *m, uint32_t now_ms)
 {
-    const struct gateway_flight what = {0, FLIGHT_MESSAGE, a, NULL};
+    const struct gateway_flight what = {0, FLIGHT_MESSAGE, a, NULL, 0};
     char topic[GATEWAY_TOPIC_MAX];
     mqtt_publication p;
     size_t len = 0;
@@ -610,7 +673,7 @@ static void tell_events(gateway_account *a)
 
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         if (events & rows[i].bit) {
-            a->priv.g->o.say(a->priv.g->o.ctx, a->o.name, say(rows[i].text));
+            account_tells(a, say(rows[i].text));
         }
     }
 }
@@ -632,11 +695,6 @@ static void read_inbox(gateway_account *a, uint32_t now_ms)
                avito_last_error(a->o.reader)->code == AVITO_OK) {
         account_works(a); /* a round is over */
     }
-}
-
-static bool is_over(uint32_t from_ms, uint32_t ms, uint32_t now_ms)
-{
-    return now_ms - from_ms >= ms;
 }
 
 static void step_messages(gateway_account *a, uint32_t now_ms)
@@ -779,6 +837,7 @@ static void connected(gateway *g, bool session_present)
         renew_session(g);
     }
     g->priv.due = GATEWAY_SUBSCRIBE | GATEWAY_MARKER | GATEWAY_STATUS;
+    g->priv.again.due = 0;
     if (g->o.claimed != NULL) { /* the claim has done all that */
         g->priv.due = g->o.discovery != NULL ? GATEWAY_SUBSCRIBE : 0;
         g->priv.ready = true;
@@ -788,6 +847,7 @@ static void connected(gateway *g, bool session_present)
         a->priv.due =
             (g->o.claimed != NULL ? 0 : DUE_SUBSCRIBE | DUE_STATUS) | DUE_STATE | DUE_DISCOVERY;
         a->priv.said_state = 0;
+        a->priv.again.due = 0;
     }
     g->priv.blocked = true; /* so that the next step goes through all */
 }
@@ -795,7 +855,8 @@ static void connected(gateway *g, bool session_present)
 static void flight_over(gateway *g, const mqtt_event *e, uint32_t now_ms)
 {
     struct gateway_flight *f = flight_of(g, e->packet_id);
-    const struct gateway_flight what = f != NULL ? *f : (struct gateway_flight){0, 0, NULL, NULL};
+    const struct gateway_flight what =
+        f != NULL ? *f : (struct gateway_flight){0, 0, NULL, NULL, 0};
 
     if (f == NULL) {
         return;
@@ -814,6 +875,8 @@ static void flight_over(gateway *g, const mqtt_event *e, uint32_t now_ms)
             gateway_job_answered(what.account, what.job, e->reason, now_ms);
             break;
         default:
+            publication_over(what.account != NULL ? &what.account->priv.again : &g->priv.again,
+                             what.due, e->reason >= 0x80, now_ms);
             break;
     }
     if (e->reason >= 0x80 && what.what != FLIGHT_MESSAGE) {
@@ -972,7 +1035,7 @@ bool gateway_step(gateway *g, uint32_t now_ms)
     }
     blocked = blocked || g->priv.blocked;
     g->priv.blocked = false;
-    flush_gateway(g);
+    flush_gateway(g, now_ms);
     if (blocked) {
         step_all(g, now_ms);
     }
@@ -994,10 +1057,18 @@ static uint32_t sooner(uint32_t a, uint32_t b)
     return a < b ? a : b;
 }
 
+static uint32_t again_left(const struct gateway_again *again, uint32_t now_ms)
+{
+    return again->due != 0 ? left(again->from_ms, again->ms, now_ms) : UINT32_MAX;
+}
+
 uint32_t gateway_deadline_ms(const gateway *g, uint32_t now_ms)
 {
-    return g->priv.discovery ? left(g->priv.discovery_from_ms, g->priv.discovery_ms, now_ms)
-                             : UINT32_MAX;
+    const uint32_t ms = g->priv.discovery
+                            ? left(g->priv.discovery_from_ms, g->priv.discovery_ms, now_ms)
+                            : UINT32_MAX;
+
+    return sooner(ms, again_left(&g->priv.again, now_ms));
 }
 
 static uint32_t opening_deadline(const gateway_account *a, uint32_t now_ms)
@@ -1039,7 +1110,7 @@ uint32_t gateway_account_deadline_ms(const gateway_account *a, uint32_t now_ms)
     if ((a->priv.due & DUE_STATE) && a->priv.g->priv.ready) {
         ms = sooner(ms, left(a->priv.state_ms, STATE_EVERY_MS, now_ms));
     }
-    return ms;
+    return sooner(ms, again_left(&a->priv.again, now_ms));
 }
 
 /* ---- beginning and end ---- */
@@ -1071,11 +1142,11 @@ int gateway_add(gateway *g, gateway_account *a, const gateway_account_options *o
     a->priv.g = g;
     a->priv.unread = -1;
     rc = ledger_open(&a->ledger, options->ledger, &bad);
+    rc = rc == AVITO_OK ? gateway_job_open(a) : rc;
     if (rc != AVITO_OK) {
         ledger_close(&a->ledger);
         return rc;
     }
-    gateway_job_open(a);
     if (bad > 0) {
         g->o.say(g->o.ctx, options->name,
                  say(TEXT("lines of the ledger make no sense and are left out",
@@ -1110,7 +1181,8 @@ static void unlink_account(gateway *g, gateway_account *a)
     g->priv.count--;
     for (size_t i = 0; i < MQTT_WINDOW; i++) {
         if (g->priv.flights[i].account == a) {
-            g->priv.flights[i].what = FLIGHT_RETAINED;
+            g->priv.flights[i] =
+                (struct gateway_flight){g->priv.flights[i].id, FLIGHT_RETAINED, NULL, NULL, 0};
         }
     }
 }
@@ -1166,14 +1238,14 @@ void gateway_ring(gateway *g, int64_t user_id)
     }
 }
 
-bool gateway_has_room(const gateway *g, size_t bytes)
+size_t gateway_pictures(const gateway *g)
 {
-    return g->priv.pictures + bytes <= g->o.pictures_max;
+    return g->priv.pictures;
 }
 
 bool gateway_close(gateway *g)
 {
-    struct gateway_flight what = {0, FLIGHT_CLOSING, NULL, NULL};
+    struct gateway_flight what = {0, FLIGHT_CLOSING, NULL, NULL, 0};
     char topic[GATEWAY_TOPIC_MAX];
     mqtt_publication p;
 

@@ -39,8 +39,9 @@ enum gateway_hold {
 typedef struct gateway_options {
     const char *name; /* avito/gateway/NAME/status */
     mqtt *broker;
-    size_t window;       /* commands that the broker may have sent: its receive_maximum */
-    size_t pictures_max; /* bytes of all pictures that wait; more are refused */
+    size_t window; /* commands that the broker may have sent: its receive_maximum */
+    size_t
+        pictures_max; /* bytes of all pictures that wait; more are refused. Half of it for one of them */
     enum gateway_hold hold;
     const char *discovery; /* Home Assistant's prefix; NULL: none */
     uint32_t session;      /* number of the broker's session, as save_session() was told last */
@@ -62,7 +63,8 @@ typedef struct gateway_options {
     uint32_t look_for_ms; /* 0: 65,000: so long what may have been sent is looked for */
     /* Optional: an inbox' save() that failed only has to wait; gateway_saved() ends that. */
     bool (*is_saving)(void *ctx, avito_account *account);
-    /* For people: what is wrong, once, and that it works again. `account` NULL: the gateway's own. */
+    /* For people: what is wrong, once, and that it works again; of what changes all the time so many lines an
+     * hour. `account` NULL: the gateway's own. */
     void (*say)(void *ctx, const char *account, const char *text);
 } gateway_options;
 
@@ -73,8 +75,8 @@ typedef struct gateway_account_options {
     ledger_store ledger;
     void *ctx; /* of these two */
     /* Optional: ids of commands that were refused for a reason that passes, as hashes, so
-     * that they are not done later. AVITO_OK, an error, or, of save, AVITO_AGAIN as for the ledger. To work when the
-     * disk is full they overwrite what is there. */
+     * that they are not done later. AVITO_OK, an error, or, of save, AVITO_AGAIN as for the ledger, and of load
+     * AVITO_END: there is none. To work when the disk is full they overwrite what is there. */
     int (*load_refusals)(void *ctx, uint64_t hashes[GATEWAY_REFUSALS]);
     int (*save_refusals)(void *ctx, const uint64_t hashes[GATEWAY_REFUSALS]);
     const char *const *notify; /* chats that get a notify entity, NULL behind the last; or NULL */
@@ -88,6 +90,18 @@ typedef struct gateway_chat {
     int64_t users[2];
     char names[2][96], title[128];
 } gateway_chat;
+
+/* What is said to people in this hour. */
+struct gateway_voice {
+    uint32_t from_ms;
+    unsigned lines;
+};
+
+/* Publications that the broker refused: they are tried again with growing pauses. */
+struct gateway_again {
+    unsigned due; /* 0: none */
+    uint32_t from_ms, ms;
+};
 
 struct gateway;
 struct gateway_job;
@@ -119,7 +133,9 @@ typedef struct gateway_account {
         int unread;                               /* chats; -1: not known */
         int64_t error_at;
         uint8_t phase, message;
-        bool waits_for_lane, failing, held, unread_due, leaving, warned;
+        bool waits_for_lane, failing, held, unread_due, leaving;
+        struct gateway_voice voice;
+        struct gateway_again again;
         char error[GATEWAY_REASON_MAX];
     } priv;
 } gateway_account;
@@ -139,6 +155,7 @@ typedef struct gateway {
             uint8_t what;
             gateway_account *account;
             struct gateway_job *job;
+            unsigned due; /* again, if the broker refuses it */
         } flights[MQTT_WINDOW];
         uint32_t discovery_from_ms, discovery_ms;
         uint32_t counter;
@@ -147,7 +164,9 @@ typedef struct gateway {
         bool can_tell;  /* whether somebody listens */
         bool unsaved;   /* the session's number could not be kept */
         bool discovery; /* it is to be sent again */
-        bool closing, closed, warned;
+        bool closing, closed;
+        struct gateway_voice voice;
+        struct gateway_again again;
         char said[GATEWAY_REASON_MAX];
     } priv;
 } gateway;
@@ -155,7 +174,8 @@ typedef struct gateway {
 /* Nothing is published yet. The options are copied, not what they point to. */
 void gateway_init(gateway *g, const gateway_options *options);
 
-/* An account more. Reads its ledger. AVITO_OK, or the ledger's error: then it is not added. */
+/* An account more. Reads its ledger and its refusals. AVITO_OK, or the error of these hooks: then it is not added,
+ * since what was answered might be done again. */
 int gateway_add(gateway *g, gateway_account *a, const gateway_account_options *options);
 
 /* An account less: takes nothing more, says that it is not served. False: it is not done with that yet,
@@ -169,13 +189,16 @@ void gateway_will(const gateway_options *options, mqtt_publication *will,
 
 void gateway_event(gateway *g, const mqtt_event *event, uint32_t now_ms);
 
-/* May the next packet need so much memory? As an answer to MQTT_LARGE: false, if pictures take too much
- * already. */
-bool gateway_has_room(const gateway *g, size_t bytes);
+/* Bytes of the pictures in hand. MQTT_LARGE gets no memory where they, with what else the caller has, are more
+ * than .pictures_max: then the command is refused. */
+size_t gateway_pictures(const gateway *g);
 
 void gateway_lost(gateway *g);
 bool gateway_step(gateway *g, uint32_t now_ms); /* true: ask all accounts anew when they are due */
 void gateway_account_step(gateway_account *a, uint32_t now_ms);
+
+/* Says something of the gateway itself, such as of its connection, within the lines of this hour. */
+void gateway_tell(gateway *g, const char *text);
 
 /* What is_saving() spoke of is over. */
 void gateway_saved(gateway_account *a);

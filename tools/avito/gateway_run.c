@@ -277,6 +277,12 @@ static bool make_folder(const char *path)
     return mkdir(path, 0700) == 0 || errno == EEXIST;
 }
 
+static int say_file(const struct run *r, const char *file)
+{
+    fprintf(stderr, "avito gateway: %s/%s: %s\n", r->folder, file, strerror(errno));
+    return EXIT_LOCAL;
+}
+
 /* A word that is made once, of random letters, and kept. */
 static int keep_word(struct run *r, const char *file, const char *before, size_t bytes, char *out,
                      size_t cap)
@@ -285,10 +291,16 @@ static int keep_word(struct run *r, const char *file, const char *before, size_t
     uint8_t random[32];
     char *text;
     size_t len, n;
+    const int rc = disk_read(r->folder, file, &text, &len);
 
-    if (disk_read(r->folder, file, &text, &len) == AVITO_OK && len > 0) {
+    if (rc == AVITO_OK && len > 0) {
         snprintf(out, cap, "%.*s", (int)strcspn(text, "\r\n"), text);
-        free(text);
+    }
+    free(text);
+    if (rc == AVITO_ERR_FILE) { /* another one would end the broker's session */
+        return say_file(r, file);
+    }
+    if (len > 0) {
         return EXIT_DONE;
     }
     if (avito_posix_entropy(NULL, random, bytes) != AVITO_OK) {
@@ -300,11 +312,7 @@ static int keep_word(struct run *r, const char *file, const char *before, size_t
         out[n++] = letters[random[i] & 15];
     }
     out[n] = '\0';
-    if (disk_write(r->folder, file, out, n) != AVITO_OK) {
-        fprintf(stderr, "avito gateway: %s/%s: %s\n", r->folder, file, strerror(errno));
-        return EXIT_LOCAL;
-    }
-    return EXIT_DONE;
+    return disk_write(r->folder, file, out, n) == AVITO_OK ? EXIT_DONE : say_file(r, file);
 }
 
 static int open_folder(struct run *r, const char *name)
@@ -330,43 +338,19 @@ static int open_folder(struct run *r, const char *name)
     return status == EXIT_DONE ? keep_word(r, "path", "/", 24, r->path, sizeof r->path) : status;
 }
 
-static uint32_t stored_session(const struct run *r)
+/* Under another number a command without an id would be done again. */
+static int read_session(const struct run *r, uint32_t *session)
 {
     char *text;
     size_t len;
-    uint32_t session = 0;
+    const int rc = disk_read(r->folder, "session", &text, &len);
 
-    if (disk_read(r->folder, "session", &text, &len) == AVITO_OK) {
-        session = (uint32_t)strtoul(text, NULL, 10);
-        free(text);
-    }
-    return session;
+    *session = rc == AVITO_OK ? (uint32_t)strtoul(text, NULL, 10) : 0;
+    free(text);
+    return rc == AVITO_ERR_FILE ? say_file(r, "session") : EXIT_DONE;
 }
 
 /* ---- the configuration ---- */
-
-static int wrong(sentence text)
-{
-    fprintf(stderr, "avito gateway: [gateway] %s\n", say(text));
-    return EXIT_USAGE;
-}
-
-static bool take_number(const struct run *r, const char *key, long high, size_t *out)
-{
-    const char *value = config_value(&r->config, "gateway", key);
-    char *end;
-    const long number = value != NULL ? strtol(value, &end, 10) : (long)*out;
-
-    if (number < 1 || number > high || (value != NULL && (end == value || *end != '\0'))) {
-        fprintf(stderr,
-                say(TEXT("avito gateway: [gateway] %s: a number from 1 to %ld\n",
-                         "avito gateway: [gateway] %s: число от 1 до %ld\n")),
-                key, high);
-        return false;
-    }
-    *out = (size_t)number;
-    return true;
-}
 
 static int take_hold(const struct run *r, gateway_options *o)
 {
@@ -378,27 +362,29 @@ static int take_hold(const struct run *r, gateway_options *o)
         hold++;
     }
     o->hold = (enum gateway_hold)hold;
-    return hold < 3 ? EXIT_DONE
-                    : wrong(TEXT("hold is auto, yes or no", "hold бывает auto, yes и no"));
+    return hold < 3
+               ? EXIT_DONE
+               : config_wrong("gateway",
+                              say(TEXT("hold is auto, yes or no", "hold бывает auto, yes и no")));
 }
 
 static int take_options(struct run *r, gateway_options *o)
 {
     const char *discovery = config_value(&r->config, "gateway", "discovery");
-    size_t picture_mb = 6;
+    long picture_mb = 6, window = MQTT_WINDOW;
     int status;
 
-    o->window = MQTT_WINDOW;
-    if (!take_number(r, "window", 60000, &o->window) ||
-        !take_number(r, "picture_max", 24, &picture_mb)) {
+    if (!config_number(&r->config, "gateway", "window", 60000, &window) ||
+        !config_number(&r->config, "gateway", "picture_max", 24, &picture_mb)) {
         return EXIT_USAGE;
     }
-    o->pictures_max = picture_mb * 2u * 1024u * 1024u;
+    o->window = (size_t)window;
+    o->pictures_max = (size_t)picture_mb * 2u * 1024u * 1024u;
     o->name = config_value(&r->config, "gateway", "name");
     o->name = o->name != NULL ? o->name : "main";
     if (!is_account_name(o->name)) {
-        return wrong(TEXT("name has 1 to 32 letters, digits, - or _",
-                          "name: от 1 до 32 латинских букв, цифр, - и _"));
+        return config_wrong("gateway", say(TEXT("name has 1 to 32 letters, digits, - or _",
+                                                "name: от 1 до 32 латинских букв, цифр, - и _")));
     }
     o->discovery = discovery == NULL              ? "homeassistant"
                    : strcmp(discovery, "no") == 0 ? NULL
@@ -428,8 +414,8 @@ static int open_listener(struct run *r)
         return EXIT_DONE;
     }
     if (at == NULL || url == NULL) {
-        return wrong(
-            TEXT("listen and webhook_url belong together", "listen и webhook_url нужны вместе"));
+        return config_wrong("gateway", say(TEXT("listen and webhook_url belong together",
+                                                "listen и webhook_url нужны вместе")));
     }
     snprintf(r->url, sizeof r->url, "%.*s%s", (int)(strlen(url) - (url[strlen(url) - 1] == '/')),
              url, r->path);
@@ -618,7 +604,10 @@ static int open_all(struct run *r)
         return open_fleet(r, &o);
     }
     o.broker = &r->broker.link.client;
-    o.session = stored_session(r);
+    status = read_session(r, &o.session);
+    if (status != EXIT_DONE) {
+        return status;
+    }
     gateway_init(&r->gateway, &o);
     status = broker_open(&r->broker, &r->config, &r->gateway.o, r->client_id);
     status = status == EXIT_DONE ? open_listener(r) : status;

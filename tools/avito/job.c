@@ -330,16 +330,22 @@ static bool has_refusals(gateway_account *a)
     return a->priv.refusals != NULL;
 }
 
-void gateway_job_open(gateway_account *a)
+int gateway_job_open(gateway_account *a)
 {
-    if (a->o.load_refusals == NULL || !has_refusals(a)) {
-        return;
+    int rc;
+
+    if (a->o.load_refusals == NULL) {
+        return AVITO_OK;
     }
-    if (a->o.load_refusals(a->o.ctx, a->priv.refusals) != AVITO_OK ||
-        a->priv.refusals[0] == 0) { /* none; 8 KB less */
+    if (!has_refusals(a)) {
+        return AVITO_ERR_ROOM;
+    }
+    rc = a->o.load_refusals(a->o.ctx, a->priv.refusals);
+    if (rc != AVITO_OK || a->priv.refusals[0] == 0) { /* none; 8 KB less */
         free(a->priv.refusals);
         a->priv.refusals = NULL;
     }
+    return rc == AVITO_END ? (int)AVITO_OK : rc;
 }
 
 /* The first number counts them, so it says whose place is next. */
@@ -450,7 +456,7 @@ static void write_answer(const struct gateway_job *j, FILE *out)
 static int publish_answer(gateway_account *a, struct gateway_job *j, const char *topic,
                           avito_str correlation)
 {
-    const struct gateway_flight what = {0, FLIGHT_ANSWER, a, j};
+    const struct gateway_flight what = {0, FLIGHT_ANSWER, a, j, 0};
     mqtt_publication p;
     char *text = NULL;
     size_t len = 0;
@@ -1201,11 +1207,19 @@ static bool is_too_much(const gateway_account *a, const mqtt_message *m)
     return g->priv.taken > PLACES || (g->priv.count > 1 && a->priv.taken > all - taken);
 }
 
+/* A picture that would be taken when fewer wait. */
+static bool found_no_room(const gateway *g, const struct gateway_job *j, const mqtt_message *m)
+{
+    return j->o->act == ORDER_IMAGE && !m->retain && m->payload.ptr == NULL && m->payload.len > 0 &&
+           m->payload.len <= g->o.pictures_max / 2;
+}
+
 static const char *objection(gateway_account *a, const struct gateway_job *j, const mqtt_message *m)
 {
     gateway *g = a->priv.g;
+    const bool no_room = found_no_room(g, j, m);
 
-    if (j->o->wrong != NULL) {
+    if (j->o->wrong != NULL && !no_room) {
         return j->o->wrong;
     }
     if (was_refused(a, j->id)) {
@@ -1217,7 +1231,7 @@ static const char *objection(gateway_account *a, const struct gateway_job *j, co
             TEXT("too many commands of this account wait: send it later, with a new id",
                  "ждёт слишком много команд этой учётной записи: отправьте позже, с новым id"));
     }
-    if (g->priv.pictures > g->o.pictures_max) {
+    if (no_room || g->priv.pictures > g->o.pictures_max) {
         return say(TEXT("too many pictures wait: send it later, with a new id",
                         "ждёт слишком много картинок: отправьте позже, с новым id"));
     }
@@ -1244,7 +1258,7 @@ static void judge(gateway_account *a, struct gateway_job *j, const mqtt_message 
     } else if (e != NULL) {
         adopt(j, e, now_ms);
     } else if (wrong != NULL) {
-        if (j->o->wrong == NULL) {
+        if (wrong != j->o->wrong) {
             note_refusal(a, j);
         }
         refuse(j, wrong);

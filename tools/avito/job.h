@@ -8,8 +8,8 @@
 /* What a publication of ours is, until its PUBACK. */
 enum { FLIGHT_RETAINED, FLIGHT_MARKER, FLIGHT_MESSAGE, FLIGHT_ANSWER, FLIGHT_CLOSING };
 
-/* What was refused before a restart. */
-void gateway_job_open(gateway_account *a);
+/* What was refused before a restart. AVITO_OK or the hook's error. */
+int gateway_job_open(gateway_account *a);
 
 /* A command came: it is taken, answered from the ledger, or refused, and never lost. */
 void gateway_job_take(gateway_account *a, const mqtt_message *m, enum order_act act,

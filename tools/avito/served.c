@@ -104,6 +104,11 @@ static int replace_ledger(void *ctx, const char *lines, size_t len)
                         &s->woken);
 }
 
+static void say_unread(const served *s, const char *file)
+{
+    fprintf(stderr, "avito gateway: %s/%s: %s\n", s->folder, file, strerror(errno));
+}
+
 #define REFUSED_SIZE (GATEWAY_REFUSALS * sizeof(uint64_t))
 
 static int save_refused(void *ctx, const uint64_t hashes[GATEWAY_REFUSALS])
@@ -123,7 +128,7 @@ static int make_refused(const char *folder, const char *name, const void *data, 
     return disk_write(folder, name, none, sizeof none);
 }
 
-/* Where there is none, one is made while the disk has room for it. */
+/* Where there is none, one is made while the disk has room for it. One that cannot be read stays as it is. */
 static int load_refused(void *ctx, uint64_t hashes[GATEWAY_REFUSALS])
 {
     served *s = ctx;
@@ -133,9 +138,11 @@ static int load_refused(void *ctx, uint64_t hashes[GATEWAY_REFUSALS])
 
     if (rc == AVITO_OK && len == REFUSED_SIZE) {
         memcpy(hashes, text, len);
-    } else {
+    } else if (rc == AVITO_OK || rc == AVITO_END) {
         rc = AVITO_END;
         (void)writing_step(&s->refused_write, make_refused, s->folder, REFUSED_FILE, "", 0, NULL);
+    } else {
+        say_unread(s, REFUSED_FILE);
     }
     free(text);
     return rc;
@@ -150,6 +157,8 @@ static int load_ledger(void *ctx, void (*take)(void *to, const char *lines, size
     if (rc == AVITO_OK) {
         take(to, text, len);
         free(text);
+    } else if (rc != AVITO_END) {
+        say_unread(ctx, SERVED_LEDGER);
     }
     return rc == AVITO_END ? (int)AVITO_OK : rc;
 }
@@ -192,26 +201,6 @@ static const char **words_of(char *list)
     return words;
 }
 
-/* A whole number of the section. False after saying that it is none. */
-static bool number_in(const config *c, const char *section, const char *key, long high, long *out)
-{
-    const char *value = config_value(c, section, key);
-    char *end;
-    const long number = value != NULL ? strtol(value, &end, 10) : 0;
-
-    if (value == NULL) {
-        return true;
-    }
-    if (end == value || *end != '\0' || number < 1 || number > high) {
-        fprintf(stderr,
-                say(TEXT("[%s] %s: a number from 1 to %ld\n", "[%s] %s: число от 1 до %ld\n")),
-                section, key, high);
-        return false;
-    }
-    *out = number;
-    return true;
-}
-
 /* ---- opening ---- */
 
 static bool take_texts(served *s, const config *c, const account *from, avito_account_options *o)
@@ -244,7 +233,7 @@ static int open_account(served *s, const config *c, const account *from)
     int rc;
 
     s->roots = roots_of(from->ca_file);
-    if (s->roots == NULL || !number_in(c, from->name, "rate", 100000, &rate) ||
+    if (s->roots == NULL || !config_number(c, from->name, "rate", 100000, &rate) ||
         !take_texts(s, c, from, &o)) {
         return EXIT_USAGE;
     }
@@ -286,19 +275,16 @@ static int take_lock(served *s)
     return EXIT_LOCAL;
 }
 
-static bool is_yes(const char *value)
-{
-    return value != NULL && strcmp(value, "yes") == 0;
-}
-
 static int add(served *s, gateway *g, const config *c, const char *webhook_url,
                const served_stores *stores)
 {
     gateway_account_options o;
     long poll_s = 15;
-    int rc;
+    bool marks = false, names = true;
 
-    if (!number_in(c, s->name, "poll", 86400, &poll_s)) {
+    if (!config_number(c, s->name, "poll", 86400, &poll_s) ||
+        !config_flag(c, s->name, "mark_as_read", &marks) ||
+        !config_flag(c, s->name, "names", &names)) {
         return EXIT_USAGE;
     }
     memset(&o, 0, sizeof o);
@@ -311,7 +297,7 @@ static int add(served *s, gateway *g, const config *c, const char *webhook_url,
     o.inbox.chats_cap = sizeof s->records;
     o.inbox.arena = &s->reader->arena;
     o.inbox.poll_ms = (uint32_t)poll_s * 1000u;
-    o.inbox.mark_as_read = is_yes(config_value(c, s->name, "mark_as_read"));
+    o.inbox.mark_as_read = marks;
     o.inbox.ctx = s;
     o.inbox.load = load_inbox;
     o.inbox.save = save_inbox;
@@ -327,14 +313,8 @@ static int add(served *s, gateway *g, const config *c, const char *webhook_url,
     }
     o.notify = s->notify;
     o.webhook_url = webhook_url;
-    o.names =
-        config_value(c, s->name, "names") == NULL || is_yes(config_value(c, s->name, "names"));
-    rc = gateway_add(g, &s->core, &o);
-    if (rc != AVITO_OK) {
-        fprintf(stderr, "avito gateway: %s/" SERVED_LEDGER ": %s\n", s->folder, strerror(errno));
-        return EXIT_LOCAL;
-    }
-    return EXIT_DONE;
+    o.names = names;
+    return gateway_add(g, &s->core, &o) == AVITO_OK ? EXIT_DONE : EXIT_LOCAL;
 }
 
 served *served_open(gateway *g, const config *c, const account *from, const char *webhook_url,
