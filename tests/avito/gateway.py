@@ -250,7 +250,7 @@ def bad_input():
         got = wait_for(lambda: r.results()[count:])
         check("a retained command is refused", got and "retain" in got[0]["reason"], got)
         check("nothing of all that was sent", len(r.service.texts(r.chat)) == before, r.service.texts(r.chat)[before:])
-        peak = int([x for x in open(f"/proc/{r.gateway.process.pid}/status", encoding="ascii") if x.startswith("VmHWM")][0].split()[1])
+        peak = kilobytes(r.gateway.process, "VmHWM")
         print(f"# {peak} KB at most, under the sanitizers")
         r.gateway.stop()
         r.gateway.start()
@@ -421,6 +421,53 @@ def full_disk():
         again = wait_for(lambda: r.sub.of("avito/shop/results/full3")[1:], 30)
         check("... it stays refused after kill -9, with room again", again and json.loads(again[-1])["outcome"] == "not_sent" and
               r.times_sent("отказано") == 0, again)
+
+
+def unreadable():
+    """A file that is there and cannot be read is not taken for one that is missing."""
+    with Rig() as r:
+        r.send("send", r.chat, '{"id":"first","text":"раз"}')
+        r.result("first")
+        for path in ("shop/refused", "shop/ledger.jsonl", "gateway/main/client_id", "gateway/main/session"):
+            r.gateway.stop()
+            file = f"{r.gateway.home}/state/avito/{path}"
+            os.rename(file, file + ".aside")
+            os.mkdir(file)
+            r.gateway.said = ""
+            r.gateway.start()
+            status = r.gateway.process.wait(20)
+            check(f"{path} that cannot be read ends the start", status == 1 and wait_for(lambda p=path: f"{p}: Is a directory" in r.gateway.said),
+                  (status, r.gateway.said))
+            check("... and stays as it is", os.path.isdir(file))
+            os.rmdir(file)
+            os.rename(file + ".aside", file)
+        r.gateway.start()
+        r.send("send", r.chat, '{"id":"first","text":"раз"}')
+        check("with all of them it goes on", wait_for(lambda: r.sub.of("avito/shop/results/first")[1:]) and r.times_sent("раз") == 1)
+
+
+def kilobytes(process, what):
+    with open(f"/proc/{process.pid}/status", encoding="ascii") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith(what + ":"))
+
+
+def claimed_pictures():
+    """Pictures that a fleet's broker kept come while the account is still being claimed."""
+    fleet = ["[fleet]", "name = shops", "node = one", "secret = 0123456789abcdef"]
+    with Rig(gateway=fleet, saves=False) as r:
+        r.gateway.stop()
+        picture = b"\xff\xd8\xff\xe0" + os.urandom(5_000_000)
+        for i in range(12):
+            r.send("image", r.chat, picture, "-D", "publish", "user-property", "id", f"pic{i}")
+        r.gateway.program = "build/avito"  # the sanitizers' memory says nothing
+        r.gateway.start()
+        check("each of 12 pictures has a result", wait_for(lambda: len({x["id"] for x in r.results()}) == 12, 90), r.results())
+        sent = [x for x in r.results() if x["outcome"] == "sent"]
+        check("some are sent, the others say why", sent and all("too many pictures" in x["reason"] for x in r.results() if x["outcome"] != "sent"),
+              r.results())
+        peak = kilobytes(r.gateway.process, "VmHWM")
+        check("... within the memory of a router", peak < 40_000, peak)
+        print(f"# {len(sent)} sent, {peak} KB at most")
 
 
 def webhooks():
@@ -766,7 +813,7 @@ print(json.dumps(seen))
         check("... both sent", all(x["outcome"] == "sent" for x, _ in results), results)
 
 
-SCENES = [messages, commands, bad_input, flood, at_once, many, broker_away, in_russian, by_consent, nobody_listens, full_disk, webhooks, reload, home_assistant,
+SCENES = [messages, commands, bad_input, flood, at_once, many, broker_away, in_russian, by_consent, nobody_listens, full_disk, unreadable, claimed_pictures, webhooks, reload, home_assistant,
           quiet_disk, old_broker, tls_and_passwords, pubacks, killed_in_a_send, service_away, wrong_clock, watchdog, paho]
 
 
