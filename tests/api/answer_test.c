@@ -119,7 +119,8 @@ static void refused(call one, size_t shape, size_t window, size_t piece)
     lane_free(&l);
 }
 
-/* Every shape of a refusal under 200 is REFUSED, for every call; what it means for a write is not known. */
+/* Every shape of a refusal with status 200 is REFUSED, for every call; whether a write took effect
+ * is not known. */
 static void test_refusals_under_a_success_status(void **state)
 {
     (void)state;
@@ -165,7 +166,7 @@ static void test_outcome_follows_the_status(void **state)
     }
 }
 
-/* Neither what the call must have, nor a refusal: MODEL, never an empty success. */
+/* An answer with neither what the call needs nor a refusal is MODEL, never an empty success. */
 static void test_answers_without_a_model(void **state)
 {
     static const char *const bodies[] = {"{}",
@@ -195,7 +196,7 @@ static void test_answers_without_a_model(void **state)
     }
 }
 
-/* What the call must have makes a success, whatever is beside it. */
+/* What the call needs makes it a success, whatever else the answer holds. */
 static void test_words_beside_a_success(void **state)
 {
     static const struct {
@@ -236,7 +237,7 @@ static void test_words_beside_a_success(void **state)
     }
 }
 
-/* An answer that nobody waits for has to be an empty one, or one that can be read. */
+/* An answer whose content nobody needs has to be empty, or readable. */
 static void test_no_confirmation(void **state)
 {
     static const char *const bodies[] = {"true", "0",   "\"ok\"", "[1]", "[{}]",
@@ -273,7 +274,7 @@ static void test_refused_lists_element_by_element(void **state)
     }
 }
 
-/* A refusal that is longer than the window is no model all the same. */
+/* A refusal that is longer than the window is still not taken for a model. */
 static void test_long_refusal(void **state)
 {
     char body[1200];
@@ -321,7 +322,8 @@ static avito_outcome confirm(const char *list, const char *baseline_id)
     "{\"id\":\"past\",\"created\":99,\"content\":{\"text\":\"?\"},\"type\":\"text\","              \
     "\"direction\":\"in\"}"
 
-/* A no needs rows that can carry it: the baseline, or an older row, or all rows of a chat that was empty. */
+/* "Not sent" needs rows that prove it: the baseline, an older row, or all rows of a chat that was
+ * empty. */
 static void test_only_rows_say_no(void **state)
 {
     (void)state;
@@ -340,14 +342,14 @@ static void test_only_rows_say_no(void **state)
 
 /* ---- renewal ---- */
 
-/* A service that refuses what `refuses` says, and counts the tokens it issues. */
+/* A service that refuses what `refuses` selects, and counts the tokens that it issues. */
 struct service {
     struct device d;
     bool (*refuses)(const struct service *s, const char *request);
     int status;
     const char *body;
     unsigned tokens, requests;
-    bool revoked; /* until the next token is fetched everything is refused, as 401 */
+    bool revoked; /* everything is refused with 401 until the next token is fetched */
 };
 
 static const char *serve(void *service, const char *request, int *status)
@@ -414,8 +416,9 @@ static int ask_messages(struct service *s, const char *chat)
 static const char *const forbidden[] = {
     FORBIDDEN, "", "access denied", "{\"error\":{\"code\":403,\"message\":\"Доступ запрещён\"}}"};
 
-/* One chat that is not ours, beside good calls: one renewal in all, whatever the words. Two refusals in a
- * row may be a token that has died, so that they have one more after 1, 2, 4 ... minutes. */
+/* A chat that is not ours, beside good calls, costs one renewal in all, whatever the words. Two
+ * refusals in a row may mean that the token has died: they are allowed one more renewal after 1, 2,
+ * 4 ... minutes. */
 static void test_foreign_chat_beside_good_calls(void **state)
 {
     (void)state;
@@ -436,7 +439,7 @@ static void test_foreign_chat_beside_good_calls(void **state)
     }
 }
 
-/* With nothing beside it the renewals become rare. */
+/* Without good calls beside it, renewals become rare. */
 static void test_nothing_but_a_foreign_chat(void **state)
 {
     static const int statuses[] = {403, 401};
@@ -454,7 +457,7 @@ static void test_nothing_but_a_foreign_chat(void **state)
     }
 }
 
-/* A token that is revoked is noticed at once, however many foreign chats there are. */
+/* A revoked token is noticed at once, however many foreign chats there are. */
 static void test_revoked_token_beside_a_foreign_chat(void **state)
 {
     struct service *s = service_of(foreign, 403, FORBIDDEN);
@@ -469,11 +472,11 @@ static void test_revoked_token_beside_a_foreign_chat(void **state)
         s->revoked = true;
         assert_int_equal(ask_chat(s, "u2i-a"), AVITO_OK);
     }
-    assert_in_range(s->tokens, 20, 41); /* a renewal that helped lets the 403 have one more */
+    assert_in_range(s->tokens, 20, 41); /* a renewal that helped allows the 403 one more */
     avito_client_close(&s->d.client);
 }
 
-/* Any mixture: a service that refuses every second request lets a renewal seem to help. */
+/* A service that refuses every second request makes each renewal seem to help. */
 static void test_flickering_refusals(void **state)
 {
     static const int statuses[] = {403, 401};
@@ -556,7 +559,8 @@ static bool unpaid_after(const char *first, const char *second)
     return unpaid;
 }
 
-/* One buyer alone cannot say that the tariff is not paid; two in a row can, in one list or in two. */
+/* One buyer alone cannot prove that the tariff is unpaid; two in a row can, in one list or in
+ * two. */
 static void test_sentence_of_one_buyer(void **state)
 {
     (void)state;
@@ -573,7 +577,7 @@ static void test_sentence_of_one_buyer(void **state)
                              "[" FROM("5", SENTENCE) "]"));
 }
 
-/* In a chat of the service's own, whose id says so, it writes whoever signs. */
+/* In a chat of the service's own, which its id tells, the author is the service, whoever signs. */
 static void test_messages_of_an_a2u_chat(void **state)
 {
     static const char list[] = "[" FROM("5", "hi") "]";

@@ -1,6 +1,7 @@
 /*
- * JSON beside cJSON: in every body of tests/data it finds the same tree, and what avito_message_json()
- * writes is part of what the service wrote. Not for other machines (tests/port.mk), which have no cJSON.
+ * JSON beside cJSON: in every body of tests/data it finds the same tree, and what
+ * avito_message_json() writes is part of what the service wrote. Not built for other machines
+ * (tests/port.mk), which have no cJSON.
  * Rooms: RAW JSON, SHOW.
  */
 #include <setjmp.h>
@@ -89,7 +90,7 @@ static void assert_same(avito_json_value ours, const cJSON *theirs)
     }
 }
 
-/* Every body: the same tree as cJSON's. Those that break a model are JSON all the same. */
+/* Every body gives the same tree as cJSON does, also those that break a model: they are JSON. */
 static void test_trees(void **state)
 {
     struct fixtures all = fixtures_load("");

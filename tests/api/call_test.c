@@ -185,7 +185,7 @@ static const struct exchange {
 };
 enum { EXCHANGES = sizeof exchanges / sizeof exchanges[0] };
 
-/* The boundary is random: put the one that was sent into the expectation, and count. */
+/* The boundary is random: puts the one that was sent into the expectation, and counts it. */
 static char *with_boundary(const char *expected, const char *sent)
 {
     char *out = calloc(1, strlen(expected) + 200);
@@ -209,7 +209,8 @@ static char *with_boundary(const char *expected, const char *sent)
     return out;
 }
 
-/* Every call at every granularity of both directions: the same bytes, the same result. */
+/* Every call, with pieces of every size in both directions, sends the same bytes and ends the
+ * same. */
 static void test_requests(void **state)
 {
     static const struct {
@@ -273,7 +274,7 @@ static void test_another_host_and_port(void **state)
     lane_free(&l);
 }
 
-/* The address of IPv6 is in brackets, or its last colon would begin the port. */
+/* An IPv6 address is in brackets, or its last colon would begin the port. */
 static void test_ipv6_host(void **state)
 {
     static const struct {
@@ -325,7 +326,7 @@ static void test_longest_texts(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        /* control bytes alone are blank: one letter among them */
+        /* control bytes alone count as blank, so one letter is among them */
         char *text = repeat(rows[i].unit, 1000), *sent = repeat(rows[i].sent, 1000), *all;
         struct lane l;
         if (rows[i].unit[0] == 1) {
@@ -378,7 +379,7 @@ static void test_ids(void **state)
     long_id[399] = '\0';
     lane_exchange(&l, 404, "{}", 2);
     assert_int_equal(lane_run(&l, avito_get_chat(&l.client, USER, "...", &l.arena, &got.chat)),
-                     AVITO_ERR_NOT_FOUND); /* three dots lead nowhere, and are sent */
+                     AVITO_ERR_NOT_FOUND); /* three dots lead nowhere, so they are sent */
     avito_client_close(&l.client);
     lane_again(&l, 512);
     for (size_t i = 0; i <= sizeof bad / sizeof bad[0]; i++) {
@@ -727,7 +728,7 @@ static void test_connect_failure(void **state)
     lane_free(&l);
 }
 
-/* Silence after `answered` bytes; the clock begins just before it wraps. */
+/* The server is silent after `answered` bytes; the clock starts just before it wraps. */
 static void test_idle_timeout(void **state)
 {
     static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n{\"id\":1}";
@@ -752,7 +753,7 @@ static void test_idle_timeout(void **state)
     }
 }
 
-/* A server that sends a byte now and then: the idle time never ends, the total does. */
+/* A server that sends a byte now and then: the idle time never runs out, the total does. */
 static void test_total_timeout(void **state)
 {
     struct lane l;
@@ -777,7 +778,7 @@ static void test_total_timeout(void **state)
     lane_free(&l);
 }
 
-/* A server that never stops sending, faster than we read: one step must end all the same. */
+/* A server that sends faster than we read, without end: one step must still end. */
 static long flood(void *ctx, void *data, size_t cap)
 {
     (void)ctx;
@@ -879,7 +880,7 @@ static void test_kept_connection(void **state)
     }
 }
 
-/* Before a write the end is looked for however short the pause was. */
+/* Before a write, the lane looks for an end of the stream, however short the pause was. */
 static void test_closed_connection_before_a_write(void **state)
 {
     struct lane l;
@@ -896,7 +897,7 @@ static void test_closed_connection_before_a_write(void **state)
     lane_free(&l);
 }
 
-/* A lane that waits at the rate gate has a connection that gets old meanwhile. */
+/* While a lane waits for the rate limit, its connection gets old. */
 static void test_kept_connection_behind_the_gate(void **state)
 {
     static const uint32_t keep[] = {30000, 59999, 60000, 60001, 90000};
@@ -928,7 +929,7 @@ static void test_kept_connection_behind_the_gate(void **state)
 
 /* ---- a clock that nobody looked at for weeks ---- */
 
-/* The rate counts a minute, not the half of what the clock can count. */
+/* The rate looks back a minute, not half of the clock's range. */
 static void test_gate_after_quiet_weeks(void **state)
 {
     (void)state;
@@ -959,7 +960,8 @@ static void test_gate_after_quiet_weeks(void **state)
     }
 }
 
-/* A wait that cannot fit the deadline is told at once, with what is left of it, and opened by a call. */
+/* A wait that cannot fit the deadline is reported at once, with what is left of it, and a call
+ * lifts it. */
 static void test_gate_beyond_the_deadline(void **state)
 {
     struct lane l;
@@ -1076,7 +1078,7 @@ static void test_upload_source_that_fails(void **state)
     }
 }
 
-/* The server answers after `taken` bytes and takes no more, or goes on taking. */
+/* The server answers after `taken` bytes, and then takes no more or goes on taking. */
 static void test_early_refusal_of_an_upload(void **state)
 {
     static const char body[] = "{\"error\":{\"code\":413,\"message\":\"too large\"}}";
@@ -1103,7 +1105,7 @@ static void test_early_refusal_of_an_upload(void **state)
             assert_string_equal(l.error_body, body);
             assert_int_equal(avito_last_error(&l.client)->outcome, AVITO_NOT_SENT);
             assert_true(way >= 2 || l.script.sent_len < 60000);
-            /* kept only if all of the request had left before the answer was there */
+            /* kept only if the whole request had left before the answer came */
             assert_null(script_problem_open(&l.script, l.script.sent_len > 100000));
             lane_free(&l);
         }
@@ -1212,7 +1214,8 @@ static void test_outcome_of_statuses(void **state)
     }
 }
 
-/* The first try was refused, of the second nothing has left: whatever ends the pause, it is not sent. */
+/* The first attempt was refused and nothing of the second has left: whatever ends the pause, it is
+ * not sent. */
 static void test_outcome_between_two_tries(void **state)
 {
     struct lane l;
@@ -1233,7 +1236,7 @@ static void test_outcome_between_two_tries(void **state)
     lane_free(&l);
 }
 
-/* The server says when: until then nothing of the next try has left, whoever closed the gate. */
+/* The server says when: until then nothing of the next attempt leaves, whoever made it wait. */
 static void test_outcome_before_the_next_try(void **state)
 {
     static const char *const pauses[] = {"Retry-After: 30\r\n", "", "X-RateLimit-Remaining: 0\r\n"};
@@ -1266,8 +1269,8 @@ static void test_outcome_before_the_next_try(void **state)
     }
 }
 
-/* One step ends after so many rounds, be the last byte taken in the very last one: what the transport
- * took decides, not the machine's state. */
+/* One step ends after so many rounds, and the last byte may be taken in the very last one: what the
+ * transport took decides, not the machine's state. */
 static void test_outcome_after_one_long_step(void **state)
 {
     unsigned seen[3] = {0, 0, 0};
@@ -1316,7 +1319,7 @@ static void test_outcome_of_an_early_answer(void **state)
     }
 }
 
-/* The message was stored, only there is no room to say so. */
+/* The message was stored, but there is no room to say so. */
 static void test_outcome_without_room(void **state)
 {
     char room[64];

@@ -5,7 +5,7 @@ tests/api/careless_test.c; every hook; and every constant of a public enum, whic
     FUNCTION(avito_get_chat, INT, PARAMETERS(...), call)
 
 Nothing is listed here by name: what the header declares is what is called. A type that is not known below
-ends the program, so that nothing is passed over.
+ends the program, so that nothing is skipped.
 """
 import re
 import sys
@@ -15,7 +15,7 @@ RETURNS = {"void": "NOTHING", "int": "INT", "bool": "BOOL", "size_t": "SIZE", "u
            "const avito_error *": "POINTER", "avito_arena *": "POINTER"}
 STRUCTS = {"avito_str": ".ptr != NULL", "avito_json_value": None,
            "avito_transport": ".functions != NULL", "avito_arena": ".base != NULL"}
-# What is passed for what is no pointer.
+# What is passed where the parameter is no pointer.
 NUMBERS = {"int64_t": "350000001", "size_t": "o->length", "uint32_t": "1000", "int": "0", "unsigned": "1"}
 VALUES = {"avito_str": "o->str", "avito_json_value": "o->value"}
 
@@ -151,7 +151,7 @@ static int visit(void *ctx, const avito_store_send *send);
 """
 
 
-# Whose words come from another function; whose list of constants is a macro.
+# Enums whose words come from another function; enums whose constants are a macro's list.
 NAMED = {"avito_error_code": "avito_error_name"}
 
 

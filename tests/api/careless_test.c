@@ -1,8 +1,9 @@
 /*
  * A careless caller gets an error. Every public function (build/careless/functions.h is made of the
- * header's declarations) is called with NULL for each of its pointers, with objects that are zeroed or
- * whose init failed, in every state of the lane, and from inside every hook. One rule for all objects:
- * ARGUMENT or BUSY; where a function has no such result, what `rules` says; never a crash, never a hang.
+ * header's declarations) is called with NULL for each of its pointers, with objects that are zeroed
+ * or whose init failed, in every state of the lane, and from inside every hook. One rule for all
+ * objects: ARGUMENT or BUSY; a function without such a result gives what `rules` says; never a
+ * crash, never a hang.
  * Rooms: none.
  */
 #include <setjmp.h>
@@ -31,7 +32,7 @@ enum kind {
     PURE,   /* needs no object */
     MAKES,  /* its first pointer is what it makes or fills with a beginning */
     CALL,   /* begins a call on a lane: BUSY while there is one, and in its hooks */
-    ONWARD, /* carries something on on a lane: BUSY in its hooks */
+    ONWARD, /* continues what a lane has begun: BUSY in its hooks */
     USES,   /* anything else */
     ENDS    /* ends what goes on */
 };
@@ -42,7 +43,7 @@ static const struct rule {
     const char *name;
     enum kind kind;
     const char *optional; /* pointers that may be NULL, each with a blank after it */
-    int64_t missing;      /* the result where another one is, or an object is not ready */
+    int64_t missing;      /* the result where it is not the kind's, or an object is not ready */
 } rules[] = {
     {"avito_error_name", PURE, "", 0},
     {"avito_error_text", PURE, "", 0},
@@ -202,7 +203,7 @@ static const struct rule {
     {"avito_posix_perror", USES, "", 0},
 };
 
-/* What a new function of a lane is taken for until it has a row. */
+/* What a new function of a lane counts as until it has a row. */
 static const struct rule a_call = {"", CALL, "", ARGUMENT};
 
 static const struct rule *rule_of(const char *name)
@@ -382,7 +383,7 @@ static uint32_t moved(void *ctx)
     return 0; /* as if all were still in a queue */
 }
 
-/* As anyone_transport(), and it tells what has left. */
+/* Like anyone_transport(), and it tells what has left. */
 static avito_transport transport(struct anyone *peer, bool waits)
 {
     static avito_transport_functions tables[2];
@@ -723,7 +724,7 @@ static bool is_known(const struct function *f, int64_t result)
            strcmp(avito_error_name((int)result), "UNKNOWN") != 0;
 }
 
-/* Lets what goes on end: it does, by time alone. */
+/* Lets what is in progress end: it does, by time alone. */
 static void finish(void)
 {
     unsigned turns = 0;
@@ -770,7 +771,7 @@ static bool is_nothing(const char *name)
            (len > 8 && strcmp(name + len - 8, "_UNKNOWN") == 0);
 }
 
-/* No two constants of an enum have the same word. One that stands for nothing may have none. */
+/* No two constants of an enum have the same word. A constant that means "nothing" may have none. */
 static void test_every_enum_has_words(void **state)
 {
     const size_t count = sizeof constants / sizeof *constants;
@@ -793,7 +794,7 @@ static void test_every_enum_has_words(void **state)
 
 static bool failed;
 
-/* After an init that failed these two tell why. */
+/* After an init that failed, these two tell why. */
 static bool tells_why(const struct function *f, const char *what)
 {
     return strcmp(what, "failed") == 0 &&
@@ -846,7 +847,7 @@ static void test_null(void **state)
     assert_false(failed);
 }
 
-/* `f` with its object at `k` in a bad state; returns whether it was one that counts. */
+/* Calls `f` with its object at `k` in a bad state, where it has one that must not be bad. */
 static void with_bad_object(const struct function *f, size_t k, bool zeroed)
 {
     static char bad[sizeof(avito_posix)];
@@ -1087,7 +1088,8 @@ static void posix_is_busy(void)
     (void)avito_get_token(&w.posix.client, NULL);
 }
 
-/* Of the lane they are busy or not, of the others this. Who is in use must not be made anew: `type`. */
+/* A lane is busy or not; the other objects have these states. An object in use (`type`) must not be
+ * initialised again. */
 static const struct {
     const char *name, *type;
     void (*reach)(void);
@@ -1137,7 +1139,7 @@ static const char *armed;
 static bool ends;
 static unsigned depth, fired;
 
-/* What is made inside of a hook is another one: one in use is not to be made anew. */
+/* What is initialised inside a hook is another object: one in use must not be initialised again. */
 static union {
     avito_posix posix;
     char bytes[sizeof(avito_posix)];
@@ -1227,7 +1229,7 @@ static void reenter(void *ctx, const char *where)
     depth--;
 }
 
-/* Carries a call on; the hooks may have ended it. */
+/* Continues a call; the hooks may have ended it. */
 static int carry(int rc)
 {
     unsigned turns = 0;
@@ -1407,7 +1409,8 @@ static void test_end_inside_of_a_hook(void **state)
     }
 }
 
-/* A transport's functions in an order that no lane has: nothing moves, nothing is closed twice. */
+/* A transport's functions, called in an order that no lane uses: nothing moves, nothing is closed
+ * twice. */
 static void test_transports_out_of_order(void **state)
 {
     char byte = 'x';

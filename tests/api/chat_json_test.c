@@ -1,6 +1,6 @@
 /*
- * A chat as JSON: every chat of tests/data comes back from it as it was, and fits in what was asked for, or
- * not at all. The words of enums.
+ * A chat as JSON: every chat of tests/data comes back from its JSON as it was. It fits in the
+ * memory that was asked for, and in no less. The words of enums.
  * Rooms: SHOW, SHOW: JSON.
  */
 #include <setjmp.h>
@@ -29,7 +29,7 @@ static int get_chat(struct lane *l, const char *json, size_t len, avito_chat *ch
     return lane_run(l, avito_get_chat(&l->client, 5, "u2i-1", &l->arena, chat));
 }
 
-/* Into memory of some sizes that do not do, and of the one that does. */
+/* Into memory of some sizes that are too small, and of the one that is enough. */
 static void assert_chat_sizes(const avito_chat *chat, const char *expected, size_t size)
 {
     const size_t sizes[] = {0, 1, size / 2, size - 1, size};
@@ -160,7 +160,8 @@ static avito_message_type type_of(const char *message)
     return event.message->type;
 }
 
-/* Each constant of the service gives the word that it is decoded from; what is no constant gives none. */
+/* Each constant of the service gives the word that it is decoded from; any other number gives
+ * none. */
 static void test_words(void **state)
 {
     static const char *const types[] = {"",         "text", "image", "link",   "item",

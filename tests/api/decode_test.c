@@ -42,7 +42,7 @@ struct bench {
     struct text answer;
 };
 
-/* What is asked so that a body is the answer, by the first word of the fixture's name. */
+/* Which call a body answers, by the first word of the fixture's name. */
 struct question {
     const char *prefix;
     int (*ask)(struct bench *b);
@@ -517,8 +517,8 @@ static size_t list_in(const struct fixture *f, size_t size, size_t *too_large)
     return peak;
 }
 
-/* arena.peak of a list is what its largest element took, wherever that is: so much is enough, and
- * less is not. */
+/* arena.peak of a list is what its largest element took, wherever it stands: that much is enough,
+ * and less is not. */
 static void test_peak_of_a_list(void **state)
 {
     struct fixtures one = fixture_load("messages_every_type.json");

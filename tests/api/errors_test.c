@@ -1,5 +1,5 @@
 /*
- * Every result has a name, a text and a remedy; what is the same for several is kept once.
+ * Every result has a name, a text and a remedy; a text that several share is stored once.
  * Rooms: ERRORS, ERROR TEXTS.
  */
 #include <setjmp.h>

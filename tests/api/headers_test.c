@@ -16,7 +16,7 @@
 
 #define SELF "{\"id\":350000001,\"name\":\"A\"}"
 
-/* Asks who it is; the request's head ends in these lines. */
+/* Calls avito_get_self(); the request's head ends in these lines. */
 static void expect_head(struct lane *l, const char *lines)
 {
     char request[600];
@@ -44,7 +44,7 @@ static void test_user_agent(void **state)
     expect_head(&l, "User-Agent: avito_messenger/" AVITO_VERSION "\r\n");
     lane_free(&l);
 
-    lane_init(&l, 512); /* without AVITO_TINY it need not be asked for */
+    lane_init(&l, 512); /* without AVITO_TINY no call has to enable it */
     l.options.priv.headers = NULL;
     expect_head(&l, "User-Agent: avito_messenger/" AVITO_VERSION "\r\n");
     lane_free(&l);
@@ -76,7 +76,7 @@ static void test_lines(void **state)
     lane_free(&l);
 }
 
-/* What could end the line, begin another one, or change what a request or an answer is. */
+/* Texts that could end the line, begin another one, or change what a request or an answer is. */
 static void test_refused_lines(void **state)
 {
     static const char *const bad[] = {NULL,
@@ -138,7 +138,7 @@ static void test_refused_lines(void **state)
     assert_string_equal(avito_error_name(AVITO_ERR_OPTION_HEADERS), "OPTION_HEADERS");
 }
 
-/* A gateway that says what it was sent: neither the error nor the body of it shows the key. */
+/* A gateway that quotes what it was sent: neither the error nor its body shows the key. */
 static void test_values_are_secrets(void **state)
 {
     static const char *const lines[] = {"X-Region: ru", "X-Gateway-Key: \t0123456789abcdef "};

@@ -99,7 +99,7 @@ static void write_list(struct service *s)
     add(s, "],\"meta\":{\"has_more\":%s}}", row > offset + limit ? "true" : "false");
 }
 
-/* All that is there in the chat of the request is read now. */
+/* Whatever is in the chat of the request is read now. */
 static void mark(struct service *s)
 {
     for (unsigned i = 0; i < s->count; i++) {
@@ -141,7 +141,8 @@ static void write_message(const char *chat, const char *id, uint32_t created)
     r->read = false;
 }
 
-/* Ids with a blank after each, as poll_of() gives them; every message is `apart` newer. */
+/* Ids with a blank after each, as poll_of() gives them; every message is `apart` newer than the one
+ * before. */
 static void write_messages(const char *chat, const char *ids, uint32_t created, uint32_t apart)
 {
     char id[8];
@@ -178,7 +179,7 @@ static void assert_polls(struct device *d, unsigned polls, const char *given)
     }
 }
 
-/* After nothing at all, by the last of so many polls. */
+/* The given messages, by the last of so many polls; the polls before give nothing. */
 static void assert_within(struct device *d, unsigned polls, const char *given)
 {
     for (; polls > 0 && strcmp(poll_of(d), given) != 0; polls--) {
@@ -226,7 +227,7 @@ static void test_failing_chat(void **state)
     avito_client_close(&d->client);
 }
 
-/* Just before the mark another message comes, which the mark takes for read; then two looks fail. */
+/* Another message comes just before the mark, and the mark makes it read; then two looks fail. */
 static void refuse_a_when_marked(struct service *s, const char *request)
 {
     if (strncmp(request, "POST", 4) == 0 && s->count == 1) {
@@ -271,7 +272,8 @@ static void forbid_marks(struct service *s, const char *request)
     }
 }
 
-/* A mark that fails is tried once more. It holds up neither the horizon nor, for ever, other chats. */
+/* A mark that fails is tried once more. It never holds up the horizon, and other chats only for a
+ * while. */
 static void test_mark_that_fails(void **state)
 {
     static const struct {
@@ -295,14 +297,14 @@ static void test_mark_that_fails(void **state)
         write_message("c", "c1", 2000);
         assert_string_equal(poll_of(d), "c1 ");
         assert_polls(d, 10, "");
-        write_message("a", "a2", 1000); /* a horizon that was held up would find it */
+        write_message("a", "a2", 1000); /* a horizon that had stayed would find it */
         assert_polls(d, 10, "");
         assert_int_equal(d->events, AVITO_INBOX_DISORDER); /* a2 is listed above what is newer */
         avito_client_close(&d->client);
     }
 }
 
-/* The power goes when the last message was accepted. */
+/* The power fails when the last message has been accepted. */
 static void test_marked_after_a_restart(void **state)
 {
     struct device *d = device_of(20, AVITO_START_SINCE);
@@ -325,7 +327,7 @@ static void test_marked_after_a_restart(void **state)
     avito_client_close(&d->client);
 }
 
-/* So is a chat whose message came as a notification. */
+/* A chat whose message came as a notification is marked, too. */
 static void test_marked_after_an_offer(void **state)
 {
     struct device *d = device_of(20, AVITO_START_SINCE);
@@ -348,7 +350,7 @@ static void test_marked_after_an_offer(void **state)
     avito_client_close(&d->client);
 }
 
-/* Who did not ask for it wants no chat marked, whatever he accepts. */
+/* Without the option no chat is marked, whatever is accepted. */
 static void test_marks_only_if_asked(void **state)
 {
     struct device *d = device_of(20, AVITO_START_SINCE);
@@ -365,8 +367,8 @@ static void test_marks_only_if_asked(void **state)
     avito_client_close(&d->client);
 }
 
-/* What was there at the start is known, but nobody was given it: it stays unread, also when all chats
- * are looked through for marks that are owed. */
+/* What was there at the start is known but was never given: it stays unread, also when all chats
+ * are searched for marks that are owed. */
 static void test_known_is_not_marked(void **state)
 {
     struct device *d = device_of(20, AVITO_START_NOW);
@@ -399,7 +401,7 @@ static void look_and_mark_fail(struct service *s, const char *request)
     }
 }
 
-/* A look that failed before does not count as a mark that did. */
+/* A look that failed before does not count as a mark that failed. */
 static void test_look_and_mark_that_fail(void **state)
 {
     struct device *d = device_of(20, AVITO_START_SINCE);
@@ -518,7 +520,7 @@ static void test_requests_of_chats_that_moved(void **state)
     avito_client_close(&d->client);
 }
 
-/* Nobody knows what a slot holds that cannot be read: the inbox does not start over in it. */
+/* A slot that cannot be read may hold anything: the inbox does not start over in it. */
 static void test_load_that_fails(void **state)
 {
     struct device *d = device_of(20, AVITO_START_SINCE);
@@ -587,7 +589,7 @@ static void y2_breaks_the_model(struct service *s, const char *request)
             "\"id\":\"y2\",\"author_id\":[],\"reated\"");
 }
 
-/* A first row that breaks the model does not end the look at its chat, as one that is old would. */
+/* A first row that breaks the model does not end the look at its chat, as an old one would. */
 static void test_first_row_breaks_the_model(void **state)
 {
     struct device *d = device_of(20, AVITO_START_SINCE);
@@ -604,7 +606,7 @@ static void test_first_row_breaks_the_model(void **state)
 
 static struct device *belled;
 
-/* When the only list of chats of a round is under way: the message is not in it. */
+/* It comes while the only list of chats of a round is on its way: the message is not in it. */
 static void bell_rings_once(struct service *s, const char *request)
 {
     if (strstr(request, "/messages/") == NULL && ++s->faults == 1) {
@@ -624,7 +626,8 @@ static void test_bell_during_a_round(void **state)
     avito_client_close(&d->client);
 }
 
-/* When the ring overflows meanwhile, the horizon moves on after twenty minutes, and that is said. */
+/* When the ring overflows meanwhile, the horizon moves on after twenty minutes, and that is
+ * reported. */
 static void test_failing_for_too_long(void **state)
 {
     struct device *d = device_of(4, AVITO_START_SINCE);
@@ -647,7 +650,7 @@ static void test_failing_for_too_long(void **state)
     avito_client_close(&d->client);
 }
 
-/* A storm of failures is no reason, nor is a clock that jumps meanwhile. */
+/* Neither a storm of failures nor a clock that jumps makes it move earlier. */
 static void test_storm_with_a_small_ring(void **state)
 {
     struct device *d = device_of(4, AVITO_START_SINCE);
@@ -736,7 +739,8 @@ static void a1_seems_read_once(struct service *s, const char *request)
     }
 }
 
-/* Of what was unread at the start, a changed byte hides nothing for good, also where chats are remembered. */
+/* A changed byte hides nothing for good of what was unread at the start, also where chats are
+ * remembered. */
 static void test_first_round_looks_twice(void **state)
 {
     static char records[AVITO_INBOX_CHATS_SIZE(8)];
@@ -765,7 +769,8 @@ static void only_the_first_page(struct service *s, const char *request)
     }
 }
 
-/* It is read again a few times, then what came is given. The horizon stays, and nothing is marked. */
+/* The page is read again a few times, then what came is given. The horizon stays, and nothing is
+ * marked. */
 static void test_empty_page(void **state)
 {
     static const char later[] = "a5 a6 a7 a8 a9 aa ab ac ad ae af ag ah ai aj ak al am an ao ";
@@ -792,7 +797,7 @@ static void test_empty_page(void **state)
     avito_client_close(&d->client);
 }
 
-/* It breaks the model where others are, so that it is asked for alone. */
+/* It breaks the model in a list with others, so that it is asked for alone. */
 static void fetch_is_empty(struct service *s, const char *request)
 {
     s->faults++;
@@ -805,7 +810,7 @@ static void fetch_is_empty(struct service *s, const char *request)
     }
 }
 
-/* A message that is listed, but never comes when it is asked for, ends no later. */
+/* A message that is listed but never comes when it is asked for: the attempts still end. */
 static void test_empty_fetch(void **state)
 {
     struct device *d = device_of(20, AVITO_START_SINCE);
@@ -832,7 +837,8 @@ static void fail_every_fifth(struct service *s, const char *request)
     }
 }
 
-/* The round goes on where it failed, after the message accepted last: even a ring of one does. */
+/* The round goes on where it failed, after the message accepted last: even a ring of one is
+ * enough. */
 static void test_goes_on(void **state)
 {
     struct device *d = device_of(1, AVITO_START_SINCE);
@@ -876,7 +882,7 @@ static void year_2038(struct service *s, const char *request)
     }
 }
 
-/* One answer alone does not move the horizon, nor does it begin an inbox. */
+/* One answer alone neither moves the horizon nor starts an inbox. */
 static void test_changed_year(void **state)
 {
     struct device *d = device_of(20, AVITO_START_SINCE);
@@ -917,7 +923,7 @@ static void a2_years_ahead_once(struct service *s, const char *request)
     }
 }
 
-/* A digit that changed on the way makes nothing new count as there already. */
+/* A digit that changed on the way does not make a new message count as known. */
 static void test_start_with_a_changed_digit(void **state)
 {
     (void)state;
@@ -948,7 +954,7 @@ static int64_t horizon_of(const struct device *d)
            (int64_t)d->state[15] << 24;
 }
 
-/* A round that looked at the first rows only says nothing of the others. */
+/* A round that looked only at the first rows says nothing about the others. */
 static void test_horizon_by_whole_rounds(void **state)
 {
     static const char *const chats[] = {"a", "b", "c", "d", "e", "f", "g", "h"};
@@ -966,12 +972,12 @@ static void test_horizon_by_whole_rounds(void **state)
     assert_in_range(horizon, T + 4700, T + 4760);
     assert_polls(d, 20, ""); /* of four rows each */
     assert_int_equal(horizon_of(d), horizon);
-    assert_polls(d, 60, ""); /* with a sweep among them */
+    assert_polls(d, 60, ""); /* one of which is a sweep */
     assert_in_range(horizon_of(d), horizon + 1, d->clock.unix_s - 300);
     avito_client_close(&d->client);
 }
 
-/* Each list of chats says that it is a day later. */
+/* By each list of chats it is a day later. */
 static void dates_jump(struct service *s, const char *request)
 {
     (void)s;
@@ -995,7 +1001,8 @@ static void test_horizon_by_two_dates(void **state)
     avito_client_close(&d->client);
 }
 
-/* A time in milliseconds, or far ahead, does not make it deaf: neither when it comes nor when it is stored. */
+/* A time in milliseconds, or far ahead, does not make the inbox deaf: neither when it comes nor
+ * once it is stored. */
 static void test_horizon_ahead_goes_back(void **state)
 {
     struct device *d = device_of(20, AVITO_START_SINCE);
@@ -1030,7 +1037,8 @@ static void milliseconds(struct service *s, const char *request)
     insert_zeros(s, "\"id\":\"a1\",\"author_id\":7,\"created\":1754891010");
 }
 
-/* A chat and its message in milliseconds, seen for a minute, make it deaf neither then nor later. */
+/* A chat and its message with times in milliseconds, seen for a minute, make it deaf neither then
+ * nor later. */
 static void test_a_minute_of_milliseconds(void **state)
 {
     struct device *d = device_of(20, AVITO_START_SINCE);
@@ -1055,7 +1063,7 @@ static void test_a_minute_of_milliseconds(void **state)
     avito_client_close(&d->client);
 }
 
-/* Notifications with times ahead fill the ring, and each message comes once all the same. */
+/* Notifications with times ahead fill the ring, and each message still comes once. */
 static void test_offers_ahead(void **state)
 {
     static const char *const ids[] = {"x1", "x2", "x3", "x4"};
@@ -1087,7 +1095,7 @@ static void test_offers_ahead(void **state)
 
 /* ---------------------------------------------------------------- orders of the list */
 
-/* As the list is written from its end, this puts a row before `place` rows of it. */
+/* The list is written from its end: this puts a row before `place` rows of it. */
 static void write_before(unsigned place, const char *chat, const char *id, uint32_t created)
 {
     struct row *const rows = service.rows;
@@ -1126,7 +1134,7 @@ static void test_chat_that_stays_on_top(void **state)
     avito_client_close(&d->client);
 }
 
-/* Nor does a list with the oldest chat first: what is new comes by the next sweep. */
+/* A list with the oldest chat first hides nobody either: what is new comes with the next sweep. */
 static void test_oldest_chat_first(void **state)
 {
     static char records[AVITO_INBOX_CHATS_SIZE(16)];
@@ -1152,8 +1160,8 @@ static void count_unread_lists(struct service *s, const char *request)
     s->faults += strstr(request, "unread_only=true") != NULL ? 1 : 0;
 }
 
-/* Nor does it keep the first round from its end where the queue holds three chats, none of which has a
- * record: the newest of them stands below those that the queue has room for. */
+/* Such a list does not keep the first round from ending either, where the queue holds three chats
+ * and none has a record: the newest of them stands below those that fit the queue. */
 static void test_oldest_chat_first_and_a_small_arena(void **state)
 {
     struct device *d = device_of(20, AVITO_START_UNREAD);
@@ -1176,8 +1184,8 @@ static void test_oldest_chat_first_and_a_small_arena(void **state)
 
 /* ---------------------------------------------------------------- who may use the lane */
 
-/* A list of the program's own goes on while it asks the inbox, which was in the middle of one: its rows
- * are its own, and once it is over the inbox goes on. */
+/* The program reads a list of its own and asks the inbox, which was in the middle of another: the
+ * program gets the rows of its list, and once that is over the inbox goes on. */
 static void test_own_list_beside_the_inbox(void **state)
 {
     static char own_room[2048];
@@ -1216,7 +1224,8 @@ static void no_time(struct service *s, const char *request)
             "\"id\":null,\"author_id\":7,\"created\":1754890003");
 }
 
-/* A chat without a time and a message without an id are reported once, by name, and hide nobody. */
+/* A chat without a time and a message without an id are reported once, by name, and hide no
+ * other. */
 static void test_rows_without_time_or_id(void **state)
 {
     struct device *d = device_of(20, AVITO_START_SINCE);
@@ -1248,7 +1257,7 @@ static void test_rows_without_time_or_id(void **state)
     assert_int_equal(strlen(given), 9);
     assert_int_equal(named, 1);
     assert_in_range(errors, 2, 3);
-    /* With AVITO_TINY only what diagnostics are linked for keeps words. */
+    /* With AVITO_TINY only a lane with diagnostics keeps texts. */
     if (d->account.o.priv.diagnostics != NULL) {
         assert_in_range(worded, 2, 3);
     } else {
@@ -1285,7 +1294,7 @@ static void test_message_without_a_time(void **state)
     avito_client_close(&d->client);
 }
 
-/* A message of another account is nobody's here. */
+/* A message of another account is not given. */
 static void test_offer_of_another_account(void **state)
 {
     struct device *d = device_of(20, AVITO_START_SINCE);
@@ -1303,7 +1312,7 @@ static void test_offer_of_another_account(void **state)
     avito_client_close(&d->client);
 }
 
-/* Until the start is stored nobody knows what is old: what is offered then has to wait. */
+/* Until the start is stored it is not known what is old: what is offered before has to wait. */
 static void test_offer_before_the_start(void **state)
 {
     static const avito_inbox_start starts[] = {AVITO_START_NOW, AVITO_START_UNREAD};
@@ -1329,7 +1338,7 @@ static void test_offer_before_the_start(void **state)
     }
 }
 
-/* The low half of what is compared of this id is 0, which elsewhere stands for none. */
+/* The low half of this id's hash is 0, which elsewhere stands for "none". */
 static void test_an_id_whose_hash_ends_in_zeros(void **state)
 {
     struct device *d = device_of(20, AVITO_START_SINCE);
@@ -1365,7 +1374,7 @@ static void test_turns(void **state)
         service.faults = 0;
         turns++;
     } while (avito_inbox_deadline_ms(&d->inbox) == 0 && turns < 1000);
-    assert_in_range(all, 38, 150); /* of each chat: one that finds it, one for its messages */
+    assert_in_range(all, 38, 150); /* for each chat: one that finds it, one for its messages */
     assert_in_range(most, 1, 20);
     assert_in_range(turns, 4, 50);
     assert_int_equal(avito_inbox_wants(&d->inbox), AVITO_WANT_TIMER);
@@ -1424,8 +1433,8 @@ static void test_waiting_lane_and_an_endless_supply(void **state)
     avito_client_close(&d->client);
 }
 
-/* Where a turn ends does not matter to the message that is given, nor that each call brings an `out` of
- * its own. */
+/* The message that is given does not depend on where a turn ends, nor on each call having an `out`
+ * of its own. */
 static void test_turn_at_any_step(void **state)
 {
     static const char *const chats[] = {"c0", "c1", "c2", "c3", "c4", "c5", "c6", "c7"};
@@ -1460,7 +1469,7 @@ static void test_turn_at_any_step(void **state)
     }
 }
 
-/* A call of the program's own that is under way is not ended by who asks the inbox too early. */
+/* Asking the inbox too early does not end a call of the program's own that is in progress. */
 static void test_lane_that_is_busy(void **state)
 {
     struct device *d = device_of(20, AVITO_START_SINCE);
@@ -1572,7 +1581,8 @@ static void test_chat_that_empties(void **state)
     avito_client_close(&d->client);
 }
 
-/* Pages of chats that are in order, with their messages read in between, are not out of order. */
+/* Pages of chats that are in order do not count as out of order because messages are read in
+ * between. */
 static void test_order_of_pages(void **state)
 {
     static char ids[30][4];
@@ -1601,7 +1611,7 @@ static void years_ahead(struct service *s, const char *request)
     }
 }
 
-/* Times that are not believed are said once for each look at a chat, and it is named. */
+/* Times that are not believed are reported once for each look at a chat, and the chat is named. */
 static void test_times_ahead_are_said(void **state)
 {
     struct device *d = device_of(40, AVITO_START_SINCE);
@@ -1651,8 +1661,8 @@ static void fill_ring(struct device *d, unsigned from, unsigned count)
     }
 }
 
-/* An id whose time is not believed stays in the ring while its chat rests and what is new fills it, also
- * when a notification had the right time, and over a restart. */
+/* An id whose time is not believed stays in the ring while its chat rests and new messages fill the
+ * ring, also when a notification had the right time, and over a restart. */
 static void test_time_ahead_in_a_chat_that_rests(void **state)
 {
     (void)state;
@@ -1697,8 +1707,9 @@ static void all_years_ahead(struct service *s, const char *request)
     }
 }
 
-/* With more of those than the ring holds they come again, now and then, and that is said. Nothing is
- * marked then. Other messages do not suffer: each comes once, and soon their chats are marked again. */
+/* More of those than the ring holds come again now and then, and that is reported. Nothing is
+ * marked meanwhile. Other messages do not suffer: each comes once, and soon their chats are marked
+ * again. */
 static void test_more_times_ahead_than_the_ring_holds(void **state)
 {
     struct device *d = device_of(4, AVITO_START_SINCE);
@@ -1722,8 +1733,8 @@ static void test_more_times_ahead_than_the_ring_holds(void **state)
     avito_client_close(&d->client);
 }
 
-/* A full ring may have forgotten something before a restart. The horizon then goes to the oldest time that is
- * believed, and not past what still may come late. */
+/* A full ring may have forgotten something before a restart. The horizon then moves to the oldest
+ * time that is believed, and not past what may still come late. */
 static void test_time_ahead_in_a_full_ring(void **state)
 {
     struct device *d = device_of(4, AVITO_START_SINCE);
@@ -1806,7 +1817,7 @@ static int call_from_save(void *ctx, int slot, const void *data, size_t len)
 
 static int (*load_really)(void *ctx, int slot, void *data, size_t cap, size_t *len);
 
-/* Neither what is loaded nor the options that it is begun with are lost. */
+/* Neither the loaded state nor the options that it was begun with are lost. */
 static int call_from_load(void *ctx, int slot, void *data, size_t cap, size_t *len)
 {
     call_the_inbox();
@@ -1836,7 +1847,7 @@ static void test_calls_from_hooks(void **state)
     avito_client_close(&d->client);
 }
 
-/* Fills the arena anew, up to the very byte; what no length of a text reaches is left over. */
+/* Fills the arena again, to the last byte; what no text length reaches is left over. */
 static void fill_arena(avito_arena *arena, size_t end)
 {
     static char body[4000];
@@ -1861,8 +1872,8 @@ static void fill_arena(avito_arena *arena, size_t end)
     fail_msg("the arena is never full up to there");
 }
 
-/* The program may use the arena while it has a message: what lay in it is looked for again,
- * and where the program's own data ends does not matter. */
+/* The program may use the arena while it holds a message: the inbox asks again for what lay there,
+ * and it does not matter where the program's own data ends. */
 static void test_arena_used_in_between(void **state)
 {
     static const char *const chats[] = {"c0", "c1", "c2", "c3", "c4", "c5", "c6", "c7", "c8", "c9"};
@@ -1903,7 +1914,7 @@ static void test_arena_used_in_between(void **state)
     }
 }
 
-/* An inbox that was never begun says so, in all its functions. */
+/* Every function of an inbox that was never begun says so. */
 static void test_inbox_that_did_not_begin(void **state)
 {
     struct device *d = device_of(20, AVITO_START_SINCE);
@@ -2026,8 +2037,8 @@ static void test_overrun_is_not_marked(void **state)
     avito_client_close(&d->client);
 }
 
-/* More messages in the newest second than the ring holds come again while more may come in that second,
- * but neither at every poll nor for ever. */
+/* Messages of the newest second that exceed the ring come again as long as that second may still
+ * get more, but neither at every poll nor for ever. */
 static void test_overrun_within_a_second(void **state)
 {
     struct device *d = device_of(2, AVITO_START_SINCE);
@@ -2050,7 +2061,7 @@ static void test_overrun_within_a_second(void **state)
     avito_client_close(&d->client);
 }
 
-/* Nor do those wait that come meanwhile, when a notification says so. */
+/* Messages that come meanwhile do not wait either, when a notification announces them. */
 static void test_bell_after_an_overrun(void **state)
 {
     struct device *d = device_of(2, AVITO_START_SINCE);
@@ -2068,8 +2079,8 @@ static void test_bell_after_an_overrun(void **state)
     avito_client_close(&d->client);
 }
 
-/* While chat b is read, chat d is emptied and a late message moves z up to the top: no row of the others
- * moves, and z is not on the page that follows. */
+/* While chat b is read, chat d is emptied and a late message moves z to the top: no row of the
+ * others moves, and z is not on the next page. */
 static void z_slips_by(struct service *s, const char *request)
 {
     if (s->faults == 0 && strstr(request, "/chats/b/messages") != NULL) {
@@ -2114,7 +2125,7 @@ static void times_change(struct service *s, const char *request)
     }
 }
 
-/* At the very first start two answers have to say the same: that is asked a number of times, not for
+/* At the very first start two answers have to agree: the inbox asks a number of times, not for
  * ever. */
 static void test_start_that_changes(void **state)
 {
@@ -2176,7 +2187,7 @@ static struct device *far_device(bool messages, unsigned there, unsigned at_once
     return d;
 }
 
-/* The first message or error; NULL: the round ends with neither. */
+/* Polls until the first message or error; NULL: the round ends with neither. */
 static const char *first_of_round(struct device *d, int *rc)
 {
     static char first[80];
@@ -2224,9 +2235,9 @@ static void test_oldest_chat_first_on_two_pages(void **state)
     avito_client_close(&d->client);
 }
 
-/* A thousand rows in one answer, whatever was asked for, are read to the last; of messages it is the
- * oldest and comes first, of chats all come. With one more somebody wants to keep us busy: it ends
- * right there. */
+/* A thousand rows in one answer are read to the last, whatever was asked for: of messages the last
+ * is the oldest and comes first, of chats all come. With one more somebody wants to keep us busy,
+ * and reading ends right there. */
 static void test_rows_in_one_answer(void **state)
 {
     (void)state;
@@ -2261,7 +2272,7 @@ static void test_rows_in_one_answer(void **state)
             assert_int_equal(rc, AVITO_ERR_MODEL);
         }
         assert_in_range(service.faults, 3, 9);
-        far.at_once = 0; /* the list is as it ought to be, and none of it was missed */
+        far.at_once = 0; /* the list is good again, and nothing of it was missed */
         first = first_of_round(d, &rc);
         first = first != NULL ? first : first_of_round(d, &rc);
         assert_non_null(first);
@@ -2272,7 +2283,7 @@ static void test_rows_in_one_answer(void **state)
     }
 }
 
-/* The API reaches row 1000, counted from 0: what is after it is not read, and that is said. */
+/* The API reaches row 1000, counted from 0: what follows is not read, and that is reported. */
 static void test_rows_beyond_reach(void **state)
 {
     (void)state;
@@ -2295,7 +2306,7 @@ static void test_rows_beyond_reach(void **state)
     }
 }
 
-/* The power may go before anybody asked for the event: it is said again. */
+/* The power may fail before the program has asked for the event: it is reported again. */
 static void test_overrun_is_said_after_a_restart(void **state)
 {
     struct device *d = device_of(1, AVITO_START_UNREAD);
@@ -2327,7 +2338,8 @@ static void give_tokens(struct service *s, const char *request)
     }
 }
 
-/* Notifications that came once do not keep it slow for ever, however long nobody asked it. */
+/* Notifications that came once do not keep it slow for ever, however long the program did not
+ * ask. */
 static void test_slow_only_while_notifications_come(void **state)
 {
     static const uint32_t silence_s[] = {1, 250, 301, 100000, 20 * 86400, 26 * 86400, 40 * 86400};

@@ -273,7 +273,8 @@ static void test_all_chats_in_parallel(void **state)
     }
 }
 
-/* Tokens die again and again under all lanes: nobody is refused, and not every lane fetches one. */
+/* Tokens expire again and again under all lanes: no call is refused, and not every lane fetches
+ * one. */
 static void test_tokens_that_die(void **state)
 {
     struct world *w = world_open(7);
@@ -313,7 +314,7 @@ static int list_messages(struct world *w, const char *chat)
                      avito_get_messages(&l->client, USER, chat, NULL, &l->arena, &l->messages));
 }
 
-/* 40 bytes every six seconds: longer than a silent line is waited for, but this one moves. */
+/* 40 bytes every six seconds: it takes longer than a silent line may, but this line moves. */
 static void test_slow_line(void **state)
 {
     struct world *w = world_open(11);
@@ -357,7 +358,8 @@ static void test_empty_objects_are_arrays(void **state)
     world_close(w);
 }
 
-/* Whatever its words, a chat of somebody else's costs one token in all beside good calls. */
+/* A chat of somebody else's costs one token in all beside good calls, whatever the words of its
+ * refusal. */
 static void test_foreign_chat(void **state)
 {
     struct world *w = world_open(13);

@@ -1,10 +1,11 @@
 /*
- * Every small list in memory of every size: what a row is does not depend on how much memory there is,
- * except for the one error that says that there is too little, and that says right how much would do.
+ * Every small list in memory of every size: what a row is does not depend on how much memory there
+ * is. The one exception is the error that says there is too little, and it names the size that is
+ * enough.
  *
- * The bodies are made of a few members before and after the list and of rows that are good, bad, large,
- * or of the wrong kind; the memory begins with nothing. Each body is read in ample memory first, which
- * tells what is to come; then in less and less cut in other ways, under the sanitizers.
+ * The bodies have a few members before and after the list, and rows that are good, bad, large, or
+ * of the wrong kind. The memory starts at nothing. Each body is read in ample memory first, which
+ * tells what to expect; then in less and less, cut in other ways, under the sanitizers.
  * Rooms: ARENA, LISTS, JSON: WHAT IS OPEN.
  */
 #include <setjmp.h>
@@ -135,7 +136,7 @@ static void assert_row(const char *body, size_t cap, const struct seen *ample,
     }
 }
 
-/* In less memory than the largest row takes, and in just enough for each. */
+/* In less memory than the largest row needs, and in just enough for each. */
 static void streamed(struct lane *l, const char *body)
 {
     static const size_t pieces[] = {0, 1, 9};

@@ -250,7 +250,8 @@ static void test_streamed_when_the_token_is_refused(void **state)
     lane_free(&l);
 }
 
-/* What the rows before took at most is not forgotten for the token, nor is the token counted as theirs. */
+/* The peak of the rows before survives the fetching of a token, and the token does not count as
+ * theirs. */
 static void test_peak_when_the_token_is_refused(void **state)
 {
     static const char first[] =
@@ -287,7 +288,7 @@ static void test_peak_when_the_token_is_refused(void **state)
     }
 }
 
-/* Tries are for lists of which no row was given: else a row would come twice. */
+/* Only a list of which no row was given is tried again: else a row would come twice. */
 static void test_streamed_is_not_tried_again(void **state)
 {
     static const struct {
@@ -318,7 +319,7 @@ static void test_streamed_is_not_tried_again(void **state)
     }
 }
 
-/* Before the first row, and when all rows are collected, they are used. */
+/* Retries are used before the first row, and when all rows are collected. */
 static void test_tried_again_while_nothing_is_given(void **state)
 {
     (void)state;
@@ -348,7 +349,7 @@ static void test_tried_again_while_nothing_is_given(void **state)
     }
 }
 
-/* What the list before gave does not count, and a row that is an error does. */
+/* Rows of the list before do not count, and a row that is an error does. */
 static void test_tries_of_the_second_list(void **state)
 {
     static const char bad_row[] = "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{\"chats\":[1,";
@@ -385,7 +386,7 @@ static void test_tries_of_the_second_list(void **state)
     }
 }
 
-/* So also when no connection can be made for the second list. */
+/* The same holds when no connection can be made for the second list. */
 static void test_list_behind_a_list(void **state)
 {
     static const char list[] =
@@ -447,8 +448,8 @@ static void test_has_more_takes_no_memory(void **state)
     assert_true(results[0] > 0 && results[1] > 0);
 }
 
-/* What breaks the model beside the list is no row of it: it ends the list with its error, wherever it
- * stands. It must not pass as a row that is bad, after which there is nothing. */
+/* What breaks the model beside the list is not a row: it ends the list with its error, wherever it
+ * stands. It must not count as a bad row with nothing after it. */
 static void test_bad_beside_the_list(void **state)
 {
     static const struct {
@@ -509,8 +510,8 @@ static void test_needed_of_a_collected_list(void **state)
     }
 }
 
-/* An arena in which not even the answer has room that the list stands in: nothing beside it is written,
- * whatever is in place of an element. */
+/* The arena has no room even for the answer around the list: nothing outside it is written,
+ * whatever stands in place of an element. */
 static void test_list_in_almost_no_memory(void **state)
 {
     static const char body[] =
@@ -544,8 +545,9 @@ static void test_list_in_almost_no_memory(void **state)
             (int)(1024 / sizeof(void *))); /* it began where it does not, and ended where it does */
 }
 
-/* What was there before the send, and what is claimed, may be larger than the arena: the id is enough to
- * know it by. What is older is not looked at, not even when it is of the same second and says the same. */
+/* The message before the send, and one that is claimed, may be larger than the arena: the id is
+ * enough to recognise it. What is older is not looked at, even if it has the same second and the
+ * same text. */
 static void test_confirm_knows_rows_by_their_ids(void **state)
 {
     static const char body[] =
@@ -635,7 +637,7 @@ static void open_list(struct lane *l, size_t announced, size_t there, size_t soo
     assert_string_equal(chat.id.ptr, "c000");
 }
 
-/* Who does not want to wait for the rest does not: whatever is missing. */
+/* A caller that does not want to wait for the rest does not have to, whatever is missing. */
 static void test_end_does_not_wait_for_nothing(void **state)
 {
     const size_t len = sizeof TWO - 1;
@@ -655,7 +657,7 @@ static void test_end_does_not_wait_for_nothing(void **state)
     }
 }
 
-/* With something to drop it waits for as much. */
+/* With a number of bytes to drop, it waits for as many. */
 static void test_end_waits_for_the_rest(void **state)
 {
     const size_t len = sizeof TWO - 1;
@@ -674,7 +676,7 @@ static void test_end_waits_for_the_rest(void **state)
     lane_free(&l);
 }
 
-/* It drops as much as it was told to, in the window or not. */
+/* It drops as many bytes as it was told, in the window or not. */
 static void test_end_drops_so_many_bytes(void **state)
 {
     const size_t len = sizeof TWO - 1;
@@ -733,11 +735,11 @@ static void test_goes_on_behind_the_last_row(void **state)
     assert_int_equal(avito_list_offset(NULL), 0);
 }
 
-/* Ended in the middle of a row, by the program or by the wire: it was not given, so another list begins with
- * it. */
+/* Ended in the middle of a row, by the program or by the wire: the row was not given, so another
+ * list begins with it. */
 static void test_goes_on_with_the_row_begun(void **state)
 {
-    static const char two[] = TWO; /* two literals that are alike need not be one */
+    static const char two[] = TWO; /* two equal literals need not have one address */
     const size_t whole = (size_t)(strstr(two, "],\"meta\"") - two);
 
     (void)state;

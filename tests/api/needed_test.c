@@ -1,6 +1,6 @@
 /*
- * What is too small says how much will do: memory of exactly that size serves at the next try, wherever it
- * begins.
+ * What is too small says how much is enough: memory of exactly that size serves at the next
+ * attempt, wherever it begins.
  * Rooms: ARENA.
  */
 #include <setjmp.h>
@@ -20,7 +20,7 @@
     "{\"id\":\"u2i-1\",\"users\":[{\"id\":7,\"name\":\"A\"},{\"id\":8,\"name\":\"Bo\"}],"          \
     "\"last_message\":{\"id\":\"m\",\"type\":\"text\",\"content\":{\"text\":\"Hello\"}}}"
 
-/* One try in an arena: its result, and what it asks for. */
+/* One attempt in an arena: its result, and the size that it asks for. */
 typedef int attempt(avito_arena *arena, size_t *needed);
 
 static int on_lane(const char *body, avito_arena *arena, size_t *needed,
@@ -98,8 +98,8 @@ static int json_string(avito_arena *arena, size_t *needed)
     return avito_json_string(avito_json_root(&json), arena, &s, needed);
 }
 
-/* Grows as it is told, in memory that begins at `skew`, until it fits; nothing was there before, or some
- * bytes of another call. */
+/* Grows as the error says, in memory that begins at `skew`, until the result fits. The arena is
+ * empty before, or holds some bytes of another call. */
 static void grow(attempt *try, size_t skew, size_t used)
 {
     size_t size = used, needed = 0;
@@ -137,7 +137,7 @@ static void test_needed_is_enough_at_any_address(void **state)
     }
 }
 
-/* The sum is told once: the first answer is the last. */
+/* The whole sum is named at once: the first answer is the last. */
 static void test_needed_is_told_once(void **state)
 {
     (void)state;

@@ -1,5 +1,6 @@
 /*
- * Raw JSON: which texts are taken, into how much memory, and that the walk finds what is there.
+ * Raw JSON: which texts are accepted, how much memory they need, and that the walk finds
+ * everything.
  * Rooms: RAW JSON.
  */
 #include <setjmp.h>
@@ -63,7 +64,7 @@ static void test_values(void **state)
     }
 }
 
-/* A text alone and as the only element of a list: what one takes the other takes. */
+/* A text alone, and as the only element of a list: either both are accepted or neither. */
 static void test_alone(void **state)
 {
     static const char *const many[] = {
@@ -113,7 +114,8 @@ static void test_arguments(void **state)
 
 /* ---- how much memory ---- */
 
-/* Into memory of every size and alignment; what ROOM asks for is enough, wherever it begins. */
+/* Into memory of every size and alignment; what ROOM asks for is enough, wherever the memory
+ * begins. */
 static void test_room(void **state)
 {
     char text[400] = "[", *end = text + 1;

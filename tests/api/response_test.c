@@ -65,7 +65,7 @@ static const struct row good[] = {
     {OK LEN "\r\n" BODY "x", AVITO_OK, CLOSED, false},
     {OK LEN "\r\n" BODY OK LEN "\r\n{\"id\":8}", AVITO_OK, CLOSED, false},
     {OK "Transfer-Encoding: chunked\r\n\r\n8\r\n" BODY "\r\n0\r\n\r\n!", AVITO_OK, CLOSED, false},
-    /* what was cut of Connection may have been a close */
+    /* what was cut off Connection's value may have been "close" */
     {OK "Connection: keep-alive, Upgrade, HTTP2-Settings, close\r\n" LEN "\r\n" BODY, AVITO_OK,
      CLOSED, false},
     {OK "Connection: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n" LEN "\r\n" BODY,
@@ -78,7 +78,7 @@ static const struct row good[] = {
     {OK "Connection: aaaaaaaaaaaaaaaaaaaaaaaaa, close\r\n" LEN "\r\n" BODY, AVITO_OK, CLOSED,
      false},
     {OK "Content-Length: 00000000000000000000000000000008\r\n\r\n" BODY, AVITO_OK, KEPT, false},
-    /* HTTP/1.0 has no chunks: whoever sends them may not know where the answer ends */
+    /* HTTP/1.0 has no chunks: a server that sends them may not know where the answer ends */
     {"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n8\r\n" BODY
      "\r\n0\r\n\r\n",
      AVITO_OK, CLOSED, false},
@@ -205,7 +205,7 @@ static void play(struct lane *l, const struct row *row, const char *how, size_t 
         assert_int_equal(l->arena.used, 0);
     }
     if (l->script.open != (row->connection == KEPT) &&
-        /* bytes too many that have not come yet are found before the next request */
+        /* excess bytes that have not come yet are found before the next request */
         !(row->result == AVITO_OK && row->connection == CLOSED && strcmp(how, "whole") != 0)) {
         fail_msg("%s at %zu: the connection is %s\n%s", how, at, l->script.open ? "open" : "closed",
                  row->answer);
@@ -345,7 +345,7 @@ static void test_long_heads(void **state)
     }
 }
 
-/* Heads of answers before the final one count too, or they would never end. */
+/* Heads of answers before the final one count towards the limit too, or they would never end. */
 static void test_endless_interim_answers(void **state)
 {
     static const char interim[] = "HTTP/1.1 100 Continue\r\nA: aaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n\r\n";
@@ -364,7 +364,7 @@ static void test_endless_interim_answers(void **state)
     lane_free(&l);
 }
 
-/* What came too much is never the answer to the next request. */
+/* Excess bytes never count as the answer to the next request. */
 static void test_bytes_left_over_are_not_the_next_answer(void **state)
 {
     static const char two[] = OK LEN "\r\n" BODY OK LEN "\r\n{\"id\":8}";
@@ -389,8 +389,8 @@ static void test_bytes_left_over_are_not_the_next_answer(void **state)
     }
 }
 
-/* Nor if they did not fit into the window together, and the next call follows at once: an answer of any
- * length, of which the last recv() may have got just as much as it had room for. */
+/* The same holds if both did not fit into the window together and the next call follows at once: an
+ * answer of any length, whose last recv() may have filled its room exactly. */
 static void test_bytes_behind_a_full_window(void **state)
 {
     static const size_t windows[] = {512, 513, 600};
@@ -415,7 +415,8 @@ static void test_bytes_behind_a_full_window(void **state)
     }
 }
 
-/* The same bytes as refusals: the error is the status, whatever becomes of a good framing. */
+/* The same bytes as refusals: a refusal with good framing gives the status as the error, whatever
+ * becomes of the connection. */
 static void test_every_status(void **state)
 {
     static const struct {
@@ -484,7 +485,7 @@ static void test_retry_after(void **state)
          0},
         {"Date: Mon, 11 Aug 2025 12:00:00 GMT\r\nRetry-After: Thu, 14 Aug 2025 12:00:00 GMT\r\n",
          86400},
-        /* without the server's time, by ours: 11 August 2025, 12:44:44 */
+        /* by our clock, without the server's: 11 August 2025, 12:44:44 */
         {"Retry-After: Mon, 11 Aug 2025 12:45:44 GMT\r\n", 60},
         {"Retry-After: Mon, 11 Aug 2025 12:44:44 GMT\r\n", 0},
         {"X-RateLimit-Remaining: 0\r\nRetry-After: 5\r\n", 5},
@@ -509,7 +510,7 @@ static void test_retry_after(void **state)
     }
 }
 
-/* Neither the drain of a list nor anything else keeps what is not to be kept. */
+/* A connection that must not be kept is not kept, not even by the drain of a list. */
 static void test_drained_list_follows_the_head(void **state)
 {
     static const struct {
@@ -541,7 +542,7 @@ static void test_drained_list_follows_the_head(void **state)
     }
 }
 
-/* The tariff is paid again: one text tells, although the list is not read to its end. */
+/* The tariff is paid again: one text shows it, although the list is not read to its end. */
 static void test_text_of_a_list_that_is_given_up(void **state)
 {
     static const char body[] = "{\"messages\":[{\"id\":\"1\",\"author_id\":5,\"type\":\"text\","

@@ -1,5 +1,4 @@
-/* Sends that cannot tell, and what is made of them: avito_confirm_sends().
- * Rooms: CONFIRMING. */
+/* Sends that end in "cannot tell", and how avito_confirm_sends() settles them. Rooms: CONFIRMING. */
 #include "support/lane.h"
 
 #include <setjmp.h>
@@ -93,7 +92,7 @@ static void test_not_there(void **state)
     (void)state;
     lost_send(&l);
     for (int i = 0; i < 7;
-         i++) { /* at once, then every two seconds; its age is that before the pause */
+         i++) { /* at once, then every two seconds; the age is the one before the pause */
         read_back(&l, LIST(OLD), true);
     }
     assert_int_equal(send_it(&l), AVITO_ERR_CLOSED);
@@ -102,7 +101,7 @@ static void test_not_there(void **state)
     lane_free(&l);
 }
 
-/* A refusal tells by itself: nothing is read back. */
+/* A refusal settles it by itself: nothing is read back. */
 static void test_nothing_to_settle(void **state)
 {
     struct lane l;
@@ -132,7 +131,8 @@ static void test_no_way_to_tell(void **state)
     lane_free(&l);
 }
 
-/* The token has to be renewed for it, and the refresh token leaves without an answer: that is told. */
+/* Reading back needs a new token, and the refresh token leaves without an answer: that is
+ * reported. */
 static void test_refresh_token_may_be_spent(void **state)
 {
     struct lane l;
@@ -155,7 +155,8 @@ static void test_refresh_token_may_be_spent(void **state)
 
 /* ---- what is called meanwhile ---- */
 
-/* A chat that is read back is no list of the caller's: he gets no row of it, and cannot end it. */
+/* A chat that is read back is not a list of the caller's, who gets no row of it and cannot end
+ * it. */
 static void be_curious(struct lane *l)
 {
     avito_message other;
@@ -207,7 +208,8 @@ static void test_nobody_takes_the_rows(void **state)
     }
 }
 
-/* Asked again and again, as it says, it does not use up the arena: only what was found stays there. */
+/* Asking again and again, as it says, does not use up the arena: only what was found stays
+ * there. */
 static void test_asked_again(void **state)
 {
     struct lane l;
@@ -237,8 +239,8 @@ static void test_asked_again(void **state)
     lane_free(&l);
 }
 
-/* Our text in the baseline's own second is newer if it is above the baseline, which costs a second look.
- * Without the baseline, which may have been deleted, it may be an older one. */
+/* Our text in the baseline's own second is newer if it stands above the baseline, which costs a
+ * second look. Without the baseline, which may have been deleted, it may be an older message. */
 static void test_second_of_the_baseline(void **state)
 {
     static const char ours[] = "{\"id\":\"new\",\"author_id\":94235311,\"created\":100,\"content\":"
@@ -301,7 +303,7 @@ static void test_second_of_the_baseline_settled(void **state)
     lane_free(&l);
 }
 
-/* Who asks wrongly is not told "no" by what he had in his variable. */
+/* After a wrong call, what the caller's variable held before does not look like a "no". */
 static void test_refused_confirmation_cannot_tell(void **state)
 {
     struct lane l;
@@ -341,7 +343,7 @@ struct found {
     avito_outcome outcome;
 };
 
-/* Asks for `text`, or for an image, after the grace time, in a chat with this row. */
+/* Confirms `text`, or an image, after the grace time, in a chat with this row. */
 static void confirm(const struct found *f, const char *text, uint32_t age_s)
 {
     struct lane l;
@@ -396,7 +398,8 @@ static void test_rows_that_may_be_a_text(void **state)
     }
 }
 
-/* What is certainly not our text is not in its way; but before the grace time nothing is certain. */
+/* A row that is certainly not our text does not prevent a "no"; but before the grace time nothing
+ * is certain. */
 static void test_rows_that_are_not_the_text(void **state)
 {
     static const struct found rows[] = {

@@ -1,6 +1,6 @@
 /*
- * A message as a line and as JSON: every message of tests/data comes back from its JSON as it was, and
- * fits in what was asked for, or not at all; lines are cut between characters.
+ * A message as a line and as JSON: every message of tests/data comes back from its JSON as it was,
+ * and fits in the memory that was asked for, and in no less; lines are cut between characters.
  * Rooms: SHOW, TEXT: GRAPHEMES.
  */
 #include <setjmp.h>
@@ -30,7 +30,7 @@ static avito_message *message_of(const char *json)
 
 /* ---- JSON ---- */
 
-/* Into memory of some sizes that do not do, and of the one that does. */
+/* Into memory of some sizes that are too small, and of the one that is enough. */
 static void assert_sizes(const avito_message *m, const char *expected, size_t size)
 {
     const size_t sizes[] = {0, 1, size / 2, size - 1, size};
@@ -243,7 +243,7 @@ static void test_cuts(void **state)
     size_t len;
 
     (void)state;
-    for (size_t i = 0; i + 2 < count; i++) { /* the Thai mark belongs to what is before it */
+    for (size_t i = 0; i + 2 < count; i++) { /* the Thai mark belongs to the letter before it */
         strcat(text, characters[i]);
     }
     strcat(text, "z");
@@ -265,7 +265,7 @@ static void test_cuts(void **state)
             }
             strcat(expected, "…");
         } else if (cap == 3) {
-            strcpy(expected, "а"); /* no room to say that it is cut */
+            strcpy(expected, "а"); /* no room for the sign that it is cut */
         }
         if (cap > 0) {
             assert_string_equal(out, expected);

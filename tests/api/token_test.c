@@ -1,6 +1,6 @@
 /*
  * Tokens: when they are fetched, renewed, stored and given up; one request in flight for any number
- * of lanes; and that nothing secret is ever shown.
+ * of lanes; and nothing secret is ever shown.
  * Rooms: ACCOUNT, AUTHORIZATION, TOKENS, TOKEN STORE, DIAGNOSTICS.
  */
 #include <setjmp.h>
@@ -196,7 +196,7 @@ static void test_a_token_that_another_program_has_renewed(void **state)
         ask_self(&l.script, rows[i].taken ? "of-another-program" : "second-token-11111", 200, ME);
         expect(&l, AVITO_OK);
         assert_int_equal(l.saves, rows[i].taken ? 1 : 2);
-        if (rows[i].taken) { /* refused: what is stored is the same, so a new one is fetched */
+        if (rows[i].taken) { /* refused: the stored token is the same, so a new one is fetched */
             ask_self(&l.script, "of-another-program", 403, EXPIRED);
             fetch(&l.script, 200, T2);
             ask_self(&l.script, "second-token-11111", 200, ME);
@@ -206,7 +206,7 @@ static void test_a_token_that_another_program_has_renewed(void **state)
     }
 }
 
-/* A pair that another program has renewed: its refresh token is the one that is good now. */
+/* Another program has renewed the pair: its refresh token is the good one now. */
 static void test_a_refresh_token_that_another_program_has_spent(void **state)
 {
     struct lane l;
@@ -226,7 +226,7 @@ static void test_a_refresh_token_that_another_program_has_spent(void **state)
     all_played(&l);
 }
 
-/* A life shorter than the margin must not end in fetching for ever. */
+/* A life shorter than the margin must not make it fetch for ever. */
 static void test_short_lives(void **state)
 {
     static const int lives[] = {0, 1, 2, 60, 299, 300, 301}; /* 0 says nothing: a day */
@@ -287,7 +287,7 @@ static void test_renewed_once_when_refused(void **state)
     }
 }
 
-/* A token of which nothing is known is given a minute, not half of what the clock can count. */
+/* A token of which nothing is known is given a minute, not half of the clock's range. */
 static void test_unproven_token_after_quiet_weeks(void **state)
 {
     static const char long_lived[] = "{\"access_token\":\"long\",\"expires_in\":2000000}";
@@ -327,7 +327,8 @@ static void test_second_refusal_is_the_callers(void **state)
     all_played(&l);
 }
 
-/* Not even where the second refusal comes so late that the token had its minute: one renewal per call. */
+/* One renewal per call, even where the second refusal comes so late that the token had its
+ * minute. */
 static void test_second_refusal_that_comes_late(void **state)
 {
     struct lane l;
@@ -390,7 +391,7 @@ static void test_refused_send_is_repeated(void **state)
     all_played(&l);
 }
 
-/* Before a write the end is looked for, also after the answer with the token. */
+/* Before a write, the lane looks for an end of the stream, also after the answer with the token. */
 static void test_closed_with_the_tokens_answer(void **state)
 {
     struct lane l;
@@ -535,8 +536,8 @@ static void test_carried_refresh_token_without_room(void **state)
     }
 }
 
-/* The pair is saved before it is used. If that fails it waits: the old refresh token is spent, so the
- * new one is handed over again before anything else, by whatever call comes. */
+/* The pair is saved before it is used. If that fails, it waits: the old refresh token is spent, so
+ * the next call of any kind hands the new one over again before anything else. */
 static void test_save_that_fails(void **state)
 {
     struct lane l;
@@ -569,8 +570,8 @@ static void test_save_that_fails(void **state)
     all_played(&l);
 }
 
-/* The same when a call fetched the token for itself; and the token that is good still is not used
- * meanwhile, nor is the old refresh token sent again. */
+/* The same holds when a call fetched the token for itself. Meanwhile the token that is still good
+ * is not used, and the old refresh token is not sent again. */
 static void test_save_that_fails_on_the_way(void **state)
 {
     struct lane l;
@@ -599,7 +600,7 @@ static void test_save_that_fails_on_the_way(void **state)
 
 /* ---- what is stored ---- */
 
-/* Whatever call comes first: what is stored is asked for, and a refresh token is not given away. */
+/* Whatever call comes first, the store is asked, and a refresh token is not given away. */
 static void test_first_call_is_get_token(void **state)
 {
     struct lane l;
@@ -640,7 +641,7 @@ static void test_load_that_fails(void **state)
     all_played(&l);
 }
 
-/* A stored pair that is longer than its place: the error says what would do. */
+/* A stored pair that is longer than its place: the error names the size that is enough. */
 static void test_load_without_room(void **state)
 {
     static const struct {
@@ -674,7 +675,7 @@ static void test_load_without_room(void **state)
     }
 }
 
-/* Either hook goes without the other. */
+/* Each hook works without the other. */
 static void test_one_hook_of_the_store(void **state)
 {
     (void)state;
@@ -772,7 +773,7 @@ static void test_unfit_token_of_the_store(void **state)
         expect(&l, AVITO_ERR_HOOK);
         assert_int_equal(l.loads, 2);
         assert_int_equal(l.script.connects, 0);
-        l.stored_access.ptr = NULL; /* it was mended */
+        l.stored_access.ptr = NULL; /* the store works again */
         expect(&l, AVITO_OK);
         all_played(&l);
     }
@@ -798,7 +799,7 @@ static void test_exchange_code(void **state)
     lane_free(&l);
 }
 
-/* The address of the consent is named again, and only then. */
+/* The request names the redirect address that the consent's link named, and only then. */
 static void test_exchange_code_names_the_address(void **state)
 {
     static const avito_consent consent = {NULL, NULL, "https://a.ru/b?c=\"\r\n", false};
@@ -815,7 +816,7 @@ static void test_exchange_code_names_the_address(void **state)
     lane_free(&l);
 }
 
-/* Whether there is a token without one, or nothing at all. */
+/* There is a token without a refresh token, or nothing at all. */
 static void test_refresh_without_a_refresh_token(void **state)
 {
     (void)state;
@@ -844,8 +845,8 @@ static void begin_by_consent(struct lane *l, const char *refresh_token, bool not
     assert_int_equal(avito_account_by_consent(&l->account), AVITO_OK);
 }
 
-/* Without a refresh token nothing leaves: the client credentials would open another account, and so might a
- * token that has none. Whoever consents meanwhile, through another program, is noticed. */
+/* Without a refresh token nothing leaves: the client credentials would open another account, and so
+ * might a token without one. A consent given meanwhile through another program is noticed. */
 static void test_by_consent_without_a_refresh_token(void **state)
 {
     (void)state;
@@ -879,7 +880,8 @@ static void test_by_consent_is_renewed_by_its_refresh_token(void **state)
     all_played(&l);
 }
 
-/* A code that brought no refresh token is good for as long as its token, and for no other account. */
+/* A code that brought no refresh token serves as long as its token lives, and serves no other
+ * account. */
 static void test_by_consent_of_a_day(void **state)
 {
     struct lane l;
@@ -897,7 +899,8 @@ static void test_by_consent_of_a_day(void **state)
     all_played(&l);
 }
 
-/* It may be spent when it left, and neither a pair nor a refusal came, be it for want of bytes. */
+/* It may be spent if it left and neither a pair nor a refusal came, even if the answer was only cut
+ * short. */
 static void test_refresh_in_doubt(void **state)
 {
     static const struct {
@@ -1004,7 +1007,7 @@ static void test_every_size_of_the_token_buffer(void **state)
     assert_true(needed <= 40);
 }
 
-/* Every member that is known, at once: the rest of the window must do for reading them. */
+/* Every known member at once: the rest of the window must be enough to read them. */
 static void test_answer_with_every_member(void **state)
 {
     static const char answer[] =
@@ -1021,7 +1024,7 @@ static void test_answer_with_every_member(void **state)
     lane_free(&l);
 }
 
-/* A scope may be of any length: it needs no room, and is given if it is short. */
+/* A scope may have any length: it needs no room, and is given only if it is short. */
 static void test_scopes(void **state)
 {
     static const size_t lengths[] = {0, 1, 31, 40, 300, 3000};
@@ -1077,7 +1080,7 @@ static void lanes_init(struct lanes *s, bool no_token)
     s->l[0].no_token = no_token;
 }
 
-/* All ask for themselves, or the first one begins a list. */
+/* Each lane asks for itself, or the first one begins a list. */
 static void lanes_begin(struct lanes *s, bool list)
 {
     for (int i = 0; i < LANES; i++) {
@@ -1143,7 +1146,7 @@ static void test_one_fetch_for_all_lanes(void **state)
     lanes_free(s);
 }
 
-/* Whoever is left does it: after a cancel, a broken connection, a closed client. */
+/* A lane that is left does it: after a cancel, a broken connection, a closed client. */
 static void test_the_duty_is_handed_over(void **state)
 {
     (void)state;
@@ -1179,7 +1182,8 @@ static void test_the_duty_is_handed_over(void **state)
     }
 }
 
-/* The same after any number of steps of whoever fetches it, and when he only ends his list. */
+/* The same holds after any number of steps of the lane that fetches it, and when it only ends its
+ * list. */
 static void test_the_duty_is_handed_over_at_every_step(void **state)
 {
     (void)state;
@@ -1265,8 +1269,9 @@ static void test_a_refused_refresh_token_is_told_to_all(void **state)
     lanes_free(s);
 }
 
-/* All lanes are refused with the old token: one renews, the others only try again. */
-/* Two renewals while a long request leaves: the memory of its token is used again, so it begins anew. */
+/* All lanes are refused with the old token: one renews it, the others only retry. */
+/* Two renewals while a long request leaves: the memory of its token is used again, so the request
+ * starts over. */
 static void test_replaced_twice_while_a_request_leaves(void **state)
 {
     char text[2001];
@@ -1425,7 +1430,7 @@ static void test_no_load_during_an_exchange(void **state)
     }
 }
 
-/* Whoever waited behind an exchange renews what it brought. */
+/* A lane that waited for an exchange to end renews what it brought. */
 static void test_get_token_behind_an_exchange(void **state)
 {
     struct lanes *s = lanes_of(2, true);
@@ -1444,7 +1449,7 @@ static void test_get_token_behind_an_exchange(void **state)
     lanes_free(s);
 }
 
-/* A refusal of what stood for the credentials says nothing about a code. */
+/* A refusal of the account's own credentials says nothing about a code. */
 static void test_exchange_behind_a_refusal(void **state)
 {
     struct lanes *s = lanes_of(2, true);
@@ -1462,8 +1467,8 @@ static void test_exchange_behind_a_refusal(void **state)
     lanes_free(s);
 }
 
-/* What was refused before a lane began to wait is not about what it waits for: it takes the duty when
- * the lane in front of it gives up. */
+/* A refusal from before a lane began to wait does not concern what it waits for: it takes over when
+ * the lane before it gives up. */
 static void test_refusals_before_the_wait(void **state)
 {
     (void)state;
@@ -1499,7 +1504,7 @@ static void test_refusals_before_the_wait(void **state)
     }
 }
 
-/* A token that could not be stored is nobody's yet: another lane stores it first. */
+/* A token that could not be stored may not be used yet: another lane stores it first. */
 static void test_save_that_fails_for_another_lane(void **state)
 {
     struct lanes *s = lanes_of(2, true);
@@ -1578,8 +1583,8 @@ static void test_secrets_are_masked(void **state)
     }
 }
 
-/* The same of a secret as a form or JSON has it, in either case; what is no escape of it stays to
- * be read. */
+/* The same for a secret as a form or JSON escapes it, in upper and lower case; what is not such an
+ * escape stays readable. */
 static void test_escaped_secrets_are_masked(void **state)
 {
     static const char *const echoes[] = {
@@ -1610,8 +1615,8 @@ static void test_escaped_secrets_are_masked(void **state)
     }
 }
 
-/* An answer that repeats the token of its request, though another lane has renewed it since; maybe twice:
- * then nobody has it any more to compare with, but shown it is not. */
+/* An answer repeats the token of its request, which another lane has renewed since, perhaps twice.
+ * Then the account has no copy left to compare with, and the token is still not shown. */
 static void echo_after(int renewals, const char *body)
 {
     struct lanes *s = lanes_of(renewals > 0 ? 2 : 1, false);
@@ -1652,7 +1657,7 @@ static void test_masked_after_renewals(void **state)
     }
 }
 
-/* While the second renewal is being read its bytes take the place of that token. */
+/* While the second renewal is being read, its bytes take the place of that token. */
 static void test_masked_during_a_renewal(void **state)
 {
     static const char body[] = "{\"error\":{\"message\":\"bad: Bearer " LANE_TOKEN "\"}}";

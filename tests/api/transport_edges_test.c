@@ -99,7 +99,7 @@ static void test_answer_behind_a_failed_send(void **state)
     }
 }
 
-/* Nothing was said, or not all of it: the failure of send() is the result. */
+/* The server said nothing, or not all of it: the failure of send() is the result. */
 static void test_failed_send(void **state)
 {
     static const char half[] = "HTTP/1.1 400 Bad Re";
@@ -141,7 +141,7 @@ static void test_record_too_large(void **state)
     lane_free(&l);
 }
 
-/* The sockets can look names up only while they may wait: said at once, not after a time-out. */
+/* These sockets can look names up only if they may wait: reported at once, not after a time-out. */
 static void test_name_on_a_lane_that_never_waits(void **state)
 {
     avito_tcp tcp;
@@ -166,7 +166,7 @@ static int resolve_later(void *ctx, const char *host, avito_tcp_address *out, si
     return ++asked < 5 ? AVITO_AGAIN : AVITO_ERR_RESOLVE;
 }
 
-/* A hook that looks names up is asked again and again, not only when the time is over. */
+/* A hook that looks names up is asked again and again, not only when the time is up. */
 static void test_hook_is_asked_again(void **state)
 {
     avito_tcp_options o = avito_tcp_options_default();
@@ -266,7 +266,7 @@ static void test_failed_wait_of_a_send(void **state)
     assert_true(seen[AVITO_NOT_SENT] > 2 && seen[AVITO_CANNOT_TELL] > 0 && seen[AVITO_SENT] > 0);
 }
 
-/* It is settled where that was asked for: nobody is told NOT_SENT of what is there. */
+/* It is settled where that was asked for: a message that is there is never reported as NOT_SENT. */
 static void test_failed_wait_is_settled(void **state)
 {
     static const char list[] = "{\"messages\":[" SENT "],\"meta\":{\"has_more\":false}}";
@@ -295,7 +295,7 @@ static void test_failed_wait_is_settled(void **state)
     assert_true(settled > 0);
 }
 
-/* A read is tried again, and so is a send of which nothing is complete yet. */
+/* A read is retried, and so is a send of which nothing is complete yet. */
 static void test_failed_wait_is_tried_again(void **state)
 {
     unsigned again = 0;
@@ -317,7 +317,7 @@ static void test_failed_wait_is_tried_again(void **state)
     assert_in_range(again, 3, 29);
 }
 
-/* ---- a server that does not read on ---- */
+/* ---- a server that stops reading ---- */
 
 /* Over sockets: answers one request, then takes the head of the next and no more of it. */
 static struct {
@@ -390,8 +390,8 @@ static long zeros(void *ctx, size_t offset, void *buf, size_t cap)
 
 #define UPLOAD 3000000u
 
-/* The socket is full and the server answers, or ends its side: the lane hears it, whether the request
- * fits its window or not, and neither waits for a time-out nor turns round and round. */
+/* The socket is full and the server answers, or ends its side: the lane hears it, whether the
+ * request fits its window or not, and neither waits for a time-out nor spins. */
 static void test_server_that_does_not_read_on(void **state)
 {
     static const struct {

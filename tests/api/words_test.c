@@ -108,7 +108,7 @@ static void test_calls_and_locations(void **state)
                      AVITO_LOCATION_NONE);
 }
 
-/* The first that fits of: placeholder, deleted, own, system, unsupported, buyer. */
+/* The first that applies of: placeholder, deleted, own, system, unsupported, buyer. */
 static void test_classes(void **state)
 {
     static const struct {
@@ -150,7 +150,7 @@ static void test_masks_and_version(void **state)
 
 /* ---- long texts ---- */
 
-/* `n` times `unit`, then `end`. Free it. */
+/* `n` times `unit`, then `end`; to be freed. */
 static char *many(const char *unit, size_t n, const char *end)
 {
     char *text = malloc(strlen(unit) * n + strlen(end) + 1);
@@ -164,7 +164,7 @@ static char *many(const char *unit, size_t n, const char *end)
     return text;
 }
 
-/* Length of the next part; the text moves on behind it. */
+/* Length of the next part; the text moves on past it. */
 static size_t next(const char **text)
 {
     const size_t n = avito_next_part(text);
@@ -268,7 +268,7 @@ static void test_blanks_around_a_part(void **state)
     assert_int_equal(avito_next_part(&at), 0);
 }
 
-/* The best border of the last quarter, and of equal ones the last. */
+/* The best border in the last quarter, and the last one of equals. */
 static void test_parts_end_at_borders(void **state)
 {
     static const struct {
@@ -353,7 +353,7 @@ static void test_a_character_may_be_too_long(void **state)
     free(text);
 }
 
-/* As 0.1.0 split them: what it gives makes up the text, and what is no blank can be sent. */
+/* As 0.1.0 split them: the parts make up the text, and each that is not blank can be sent. */
 static void test_parts_that_touch(void **state)
 {
     static const struct {
