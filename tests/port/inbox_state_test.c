@@ -1,6 +1,6 @@
 /*
- * What the inbox saves is the same on every machine, byte by byte, and what another machine saved is
- * understood: a memory card may move from one to the other.
+ * The inbox saves the same bytes on every machine, and reads what another machine saved: a memory
+ * card may move from one to the other.
  * Rooms: INBOX: WHAT IT REMEMBERS.
  */
 #include <setjmp.h>
@@ -55,7 +55,7 @@ static void begin(void)
     device.options.start = AVITO_START_SINCE;
 }
 
-/* A round in which nothing fails and nothing has to be waited for. */
+/* A round in which nothing fails and nothing has to wait. */
 static void assert_round(const char *given)
 {
     const uint32_t now = device.clock.ms;
@@ -134,7 +134,7 @@ static void test_saved(void **state)
     device_start(&device);
     assert_round("m1 m2 ");
     clock_advance(&device.clock, 15000);
-    assert_round(""); /* which looks once more: then the horizon moves */
+    assert_round(""); /* this round looks once more: then the horizon moves */
     assert_int_equal(offer("m3", 1754899999), AVITO_OK);
     assert_int_equal(avito_inbox_accept(&device.inbox), AVITO_OK);
     assert_golden();
@@ -171,7 +171,7 @@ static void test_loaded(void **state)
     assert_loads(golden_0_1_0);
 }
 
-/* Nobody reads on where another account was, nor writes over it. */
+/* An inbox does not go on from another account's state, and does not overwrite it. */
 static void test_another_account(void **state)
 {
     avito_message m;
@@ -187,7 +187,7 @@ static void test_another_account(void **state)
     avito_client_close(&device.client);
 }
 
-/* A slot with one wrong bit is none: the other one is what is known. */
+/* A slot with one wrong bit does not count: the other one does. */
 static void test_damaged(void **state)
 {
     int newer;

@@ -1,6 +1,6 @@
 /*
- * What a firmware without a C library has to bring: these functions, as plain as they can be. The rule
- * in tests/port.mk links the core with them alone and fails if anything else is missing.
+ * What firmware without a C library has to bring: these functions, as plain as they can be. The
+ * rule in tests/port.mk links the core with them alone and fails if anything else is missing.
  */
 #include "freestanding/string.h"
 

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Where the kernel randomises more bits of an address than the ThreadSanitizer of gcc 12 knows of, it
-# refuses to begin: then without that.
+# Where the kernel randomises more bits of an address than the ThreadSanitizer of gcc 12
+# supports, it refuses to start: then the program runs without randomised addresses.
 program=build/threads_test
 output=$("$program" 2>&1)
 status=$?

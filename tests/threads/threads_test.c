@@ -1,10 +1,10 @@
 /*
  * Lanes of one account on threads of their own, under ThreadSanitizer: whatever two lanes touch is
- * touched under the account's lock. What a hook or the service counts is counted without one, where the
- * library promises that it is called by one lane at a time.
+ * touched under the account's lock. Counters of hooks and the service have no lock where the
+ * library promises that one lane calls at a time.
  *
- * The transports are in memory and know only their own lane; what they share is counted with relaxed
- * atomics, so that they order nothing that the library has not ordered.
+ * The transports are in memory and know only their own lane. What they share are relaxed atomics,
+ * which order nothing that the library has not ordered.
  * Rooms: SEVERAL LANES, ACCOUNT.
  */
 #define AVITO_MESSENGER_IMPLEMENTATION
@@ -22,10 +22,11 @@
 
 enum { LANES = 4, CALLS = 500 };
 
-/* The only race that is known and harmless (the manual's chapter about threads): a lane reads the bytes of its token outside the lock,
- * and when the token is replaced twice meanwhile they may be mangled. On a busy machine the reader's stack
- * may be forgotten by then; so the writer's is named, too: what it reads of any answer goes into the
- * window or arena of its own lane, or, of a token, into the half that is not in use. */
+/* The only race is known and harmless (the manual's chapter about threads): a lane reads the bytes
+ * of its token outside the lock, and they may be mangled when the token is replaced twice
+ * meanwhile. On a busy machine ThreadSanitizer may have forgotten the reader's stack by then, so
+ * the writer's is named, too. That writer puts any answer into the window or arena of its own lane,
+ * and a token into the half that is not in use. */
 const char *__tsan_default_suppressions(void);
 const char *__tsan_default_suppressions(void)
 {
@@ -33,7 +34,7 @@ const char *__tsan_default_suppressions(void)
            "race:^avitoi_json_feed$\n";
 }
 
-/* Where a race is between two accesses, the first is looked up in what is remembered. */
+/* ThreadSanitizer looks up the first of two racing accesses in its history. */
 const char *__tsan_default_options(void);
 const char *__tsan_default_options(void)
 {
@@ -59,7 +60,7 @@ struct wire {
 
 static int say(struct wire *w, int status, const char *body)
 {
-    /* The rate is used up again and again: lanes wait for one another. */
+    /* The rate is used up again and again, so lanes wait for one another. */
     const char *rate =
         w->turns % 3 == 0 ? "X-RateLimit-Limit: 60000\r\nX-RateLimit-Remaining: 0\r\n" : "";
 
@@ -356,7 +357,7 @@ static void test_lanes(void **state)
     assert_int_equal(w.saves, service.issued);
 }
 
-/* Whoever renews is alone: no refresh token is used twice, and each pair is stored. */
+/* Only one lane renews at a time: no refresh token is used twice, and each pair is stored. */
 static void test_lanes_with_refresh_tokens(void **state)
 {
     char newest[64];

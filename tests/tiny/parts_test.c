@@ -1,6 +1,6 @@
 /*
- * AVITO_TINY: an option whose part is not linked is an error that names the call, and with that call it
- * works. One lane and one copy of its token.
+ * AVITO_TINY: an option whose part is not linked is an error that names the call to enable it, and
+ * after that call it works. Also one lane, and one copy of its token.
  * Rooms: SEVERAL LANES, TOKEN STORE, RETRIES, DIAGNOSTICS, INBOX: WHAT IT REMEMBERS, SENDING AND OTHER
  * CHANGES.
  */
@@ -186,7 +186,7 @@ static void test_diagnostics(void **state)
     played(&l);
 }
 
-/* Names of fields are our own words, ids are the server's. */
+/* Names of fields come from our own tables, ids from the server. */
 static void test_fields_without_diagnostics(void **state)
 {
     struct lane l;
@@ -287,7 +287,7 @@ static void test_dry_run(void **state)
     plain_lane(&l);
     l.options.dry_run = true;
     refused(&l, client_init(&l), AVITO_ERR_OPTION_DRY_RUN, "avito_enable_dry_run()");
-    /* Set behind the back of init: it must not be sent all the same. */
+    /* Set after init had checked it: it must still not be sent. */
     l.options.dry_run = false;
     assert_int_equal(client_init(&l), AVITO_OK);
     l.client.o.dry_run = true;
@@ -461,7 +461,7 @@ static void test_new_token_over_the_old_one(void **state)
     clock_advance(&l.clock, 86400000);
     script_connect(&l.script);
     answer(&l, 200,
-           "{\"access_token\":\"third-tok"); /* it breaks: nothing of the old one is used again */
+           "{\"access_token\":\"third-tok"); /* it breaks off: nothing of the old one is used */
     ask(&l, AVITO_ERR_JSON);
     script_connect(&l.script);
     fetch(&l, "fourth-token");
@@ -471,7 +471,7 @@ static void test_new_token_over_the_old_one(void **state)
     played(&l);
 }
 
-/* A refresh token must outlast the answer that brings the next one. */
+/* A refresh token must survive the answer that brings the next one. */
 static void test_refresh_needs_two_halves(void **state)
 {
     static const char pair[] = "{\"access_token\":\"access-1-of-20-bytes\",\"refresh_token\":"

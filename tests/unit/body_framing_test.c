@@ -109,7 +109,7 @@ static void expect_same(const struct outcome *out, const char *body, size_t body
     }
 }
 
-/* Whole, byte by byte, at every point, at every pair of points. */
+/* Whole, byte by byte, cut at every point, and cut at every pair of points. */
 static void expect(int mode, uint64_t length, const char *data, size_t len, const char *body,
                    size_t left, int result)
 {
@@ -231,7 +231,7 @@ static void test_chunks_that_are_broken(void **state)
     expect(CHUNKED, "0\r\nX:\0a", 7, "", 0, AVITO_ERR_HTTP_CHUNK);
 }
 
-/* Answers may have blanks after a size, and differ in nothing else. */
+/* Answers may have blanks after a size: the only difference from requests. */
 static void test_blanks_after_a_size(void **state)
 {
     static const struct row good[] = {
@@ -301,7 +301,7 @@ static void test_line_and_trailer_limits(void **state)
     char text[5000];
 
     (void)state;
-    /* size line: the CR is its last byte that counts, the LF comes on top */
+    /* size line: the CR is the last byte that counts, the LF is one more */
     memset(text, 'x', sizeof text);
     memcpy(text, "1;", 2);
     text[AVITOI_BODY_LINE_MAX - 2] = '\r';
@@ -333,7 +333,7 @@ static void test_trailer_limit(void **state)
     free(out);
 }
 
-/* Framing must be paid for by body bytes, in the long run. */
+/* In the long run, body bytes must outweigh their framing. */
 static void test_flood_of_tiny_chunks(void **state)
 {
     struct avitoi_body b;

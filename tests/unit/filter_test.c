@@ -1,6 +1,6 @@
 /*
- * The element filter by itself: which JSON it takes, what becomes of strings and numbers, and lists
- * that are read element by element: what is skipped, masked, cut. Built three times: with
+ * The element filter by itself: which JSON it accepts, what becomes of strings and numbers, and
+ * what is skipped, masked or cut in lists that are read element by element. Built three times: with
  * everything, without intrinsics, and without the shortcuts either (tests/programs.mk).
  * Rooms: JSON: WHAT IS OPEN, JSON: COMPLETE VALUES, JSON: STRINGS, JSON: THE MACHINE, SPEED: TEXT, SPEED: MEMBERS,
  * SPEED: OBJECTS AND LISTS.
@@ -37,7 +37,7 @@ static int feed(struct avitoi_json *j, const char *text, size_t len, size_t piec
     return rc == AVITO_AGAIN ? avitoi_json_end(j) : rc;
 }
 
-/* As the value of a member that nobody knows, and of one that is known to be a self's name. */
+/* As the value of an unknown member, and of a known one: the name in the account's own data. */
 static int check(const char *value, size_t len, size_t piece, size_t alignment)
 {
     static char room[8192];
@@ -63,7 +63,7 @@ static void test_values(void **state)
     for (size_t i = 0; i < sizeof json_values / sizeof json_values[0]; i++) {
         const struct json_value *v = &json_values[i];
         for (size_t piece = 0; piece <= v->len + 9; piece++) {
-            /* another place in the vector that is scanned at once */
+            /* another place in the vector that is scanned in one go */
             int rc = check(v->text, v->len, piece, piece == 0 ? 0 : piece * 7 % 20);
             if (rc != v->result) {
                 fail_msg("%s in pieces of %zu: %s", v->text, piece, dump_result_name(rc));
@@ -438,8 +438,7 @@ static void test_skipped_rows(void **state)
         assert_true(got.has_more);
         lane_free(&l);
     }
-    for (size_t size = 0; size < 4096;
-         size += 8) { /* memory that is too small is an error all the same */
+    for (size_t size = 0; size < 4096; size += 8) { /* memory that is too small is still an error */
         struct guard memory = guard_end(size);
         struct lane l;
         avito_messages got;
@@ -480,7 +479,8 @@ static void test_no_good_row(void **state)
     lane_free(&l);
 }
 
-/* No text is the key of the row after the last one; neither does a row match its key cut or changed. */
+/* No text is the key of a row after the last one, and no row matches its key cut short or
+ * changed. */
 #if AVITO_WITH_SHORTCUTS
 static void test_forms(void **state)
 {
@@ -510,7 +510,8 @@ static void test_forms(void **state)
 }
 #endif
 
-/* Each word is found at its place, after its length; one that is shorter, longer or goes on in the next is not. */
+/* Each word is found at its place, after its length; what is shorter, longer or runs into the next
+ * word is not. */
 static void test_word_lists(void **state)
 {
     static const struct {
@@ -544,7 +545,7 @@ static void test_word_lists(void **state)
     }
 }
 
-/* What breaks the answer ends the list. */
+/* A broken answer ends the list. */
 static void test_broken_list(void **state)
 {
     static const struct {
@@ -677,8 +678,8 @@ static void test_cut_texts(void **state)
     }
 }
 
-/* Whole lists over several pages, into one arena: every size gives an error that names one that does,
- * or all of them. */
+/* Whole lists over several pages, into one arena: every size gives all of them, or an error that
+ * names a size that is enough. */
 static void test_pages_into_one_arena(void **state)
 {
     static const char *const pages[] = {

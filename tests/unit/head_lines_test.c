@@ -99,7 +99,7 @@ static void test_as_they_are(void **state)
     }
 }
 
-/* A lane whose answers nobody asks the time of: only a refusal's date counts. */
+/* A lane that needs no time from its answers: only a refusal's date counts. */
 static void test_date_of_a_success(void **state)
 {
     struct outcome o;
@@ -136,7 +136,7 @@ static void test_changed(void **state)
     }
 }
 
-/* A byte less, a byte more, a byte twice. */
+/* A byte left out, a byte added, a byte doubled. */
 static void test_shifted(void **state)
 {
     char bytes[1024];

@@ -54,7 +54,7 @@ static void test_every_state_with_every_event(void **state)
     }
 }
 
-/* A list of messages, step by step through every state; the lane stops in the one that is wanted. */
+/* A list of messages, step by step through every state; the lane stops in the wanted one. */
 static void begin(struct lane *l)
 {
     static const char body[] = "{\"messages\":[{\"id\":\"1\"},{\"id\":\"2\"}]}";
@@ -80,7 +80,7 @@ static int reach(struct lane *l, unsigned state)
     if (state == AVITOI_CALL_IDLE) {
         return AVITO_OK;
     }
-    if (state == AVITOI_CALL_ACCOUNT) { /* waits for its turn: the one before it was just now */
+    if (state == AVITOI_CALL_ACCOUNT) { /* waits for its turn: the request before it was just now */
         l->account.priv.gate_ms = l->clock.ms;
         l->account.priv.gate_wait_ms = 500;
     }
@@ -168,7 +168,7 @@ static void test_leaving_every_state(void **state)
                     fail_msg("state %u: %s, %s", s, dump_result_name(rc), script_wrong(&l.script));
                 }
             }
-            /* a drain that has begun goes on as it began */
+            /* a drain that has begun keeps its settings */
             kept = (how == 3 && s >= AVITOI_CALL_BODY) || (how == 2 && s == AVITOI_CALL_DRAIN);
             assert_int_equal(l.client.priv.state, AVITOI_CALL_IDLE);
             if (l.script.open != kept) {

@@ -1,6 +1,6 @@
 /*
  * The request writer: a request is a pure function of the call's arguments, so it is the same in
- * windows of any size, and the pass that only counts finds its length. What is escaped, byte by byte.
+ * windows of any size, and the counting pass finds its length. Also which bytes are escaped.
  * Rooms: WRITER, ENDPOINTS, REQUEST.
  */
 #define AVITO_MESSENGER_IMPLEMENTATION
@@ -82,7 +82,7 @@ static void test_integers(void **state)
 
 /* ---- the whole of a request, in windows of every size ---- */
 
-/* A source that gives at most three bytes at once: those of a counter. */
+/* A source that gives the bytes of a counter, at most three at once. */
 static long count_up(void *ctx, size_t offset, void *buf, size_t cap)
 {
     size_t i, n = cap < 3 ? cap : 3;
@@ -172,7 +172,8 @@ static void test_uploads_in_windows_of_every_size(void **state)
     lane_free(&l);
 }
 
-/* A name could end its quotes, its line, or the head; without one there is one with the type's suffix. */
+/* A file name could end its quotes, its line, or the head; a missing one is replaced by one with
+ * the type's suffix. */
 static void test_file_names(void **state)
 {
     static const struct {

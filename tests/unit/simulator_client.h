@@ -260,7 +260,8 @@ static size_t count_at(const reply *r, const char *where)
         assert_true((r).complete);                                                                 \
     } while (0)
 
-/* Asks, wants this status, and if `field` is not NULL this field in error.fields. */
+/* Sends the request; the status must be this one and, if `field` is not NULL, error.fields must
+ * have it. */
 static void expect(reply r, int status, const char *field)
 {
     assert_status(r, status);

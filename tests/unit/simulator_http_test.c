@@ -113,7 +113,7 @@ static unsigned chance(uint64_t *state)
     return (unsigned)(*state >> 40);
 }
 
-/* Good requests with some bytes changed: whatever comes, an answer or silence, no more. */
+/* Good requests with some bytes changed: they get an answer or silence, and nothing worse. */
 static void test_any_bytes(void **state)
 {
     world *w = *state;
@@ -297,7 +297,7 @@ static void test_planned_framings(void **state)
         reply r = get(w, SELF);
         assert_status(r, 200);
         assert_string_equal(r.body, plain.body);
-        if (i != 7) { /* "length" is what it does anyway */
+        if (i != 7) { /* "length" is the default */
             assert_true(r.raw_len != plain.raw_len || w->conn == NULL);
         }
         reply_free(&r);
@@ -343,7 +343,7 @@ static void test_every_error_body(void **state)
         assert_non_null(strstr(r.body, bodies[i].in_body));
         assert_true(bodies[i].in_body[0] != '\0' || r.len == 0);
         reply_free(&r);
-        for (int status = 200; status <= 418; status += 218) { /* also as if it were a success */
+        for (int status = 200; status <= 418; status += 218) { /* even with the status 200 */
             (void)snprintf(text, sizeof text, "send_message:body=%s,status=%d", bodies[i].word,
                            status);
             plan_once(w, text);
@@ -402,7 +402,7 @@ static void test_stored_but_no_answer(void **state)
         reply_free(&r);
         if (!ways[i].closed) {
             assert_true(sim_conn_busy(w->conn));
-            r = send_message(w); /* still no word, whatever is sent */
+            r = send_message(w); /* it stays silent, whatever is sent */
             assert_int_equal(r.raw_len, 0);
             assert_int_equal(stored(w) - before, ways[i].stored);
             reply_free(&r);
@@ -536,7 +536,7 @@ static void test_slow_line(void **state)
         got -= paused ? 100 : 60;
         assert_true(w->now - begin == (int64_t)((got + 59) / 60) * 250 + (paused ? 450 : 0));
     }
-    r = get(w, SELF); /* and the next one is quick */
+    r = get(w, SELF); /* and the next answer is quick */
     assert_true(r.raw_len > 200);
     reply_free(&r);
 }

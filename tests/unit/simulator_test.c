@@ -74,7 +74,7 @@ static cJSON *sample(const char *name)
     return json;
 }
 
-/* `where` in the answer has the shape of `sample_where` in the sample. */
+/* The value at `where` in the answer has the shape of that at `sample_where` in the sample. */
 static void same_shape(const cJSON *got, const char *where, const char *name,
                        const char *sample_where)
 {
@@ -1001,7 +1001,7 @@ static void test_person_in_the_app(void **state)
     (void)sim_buyer_writes(w->service, w->chat, "вопрос");
     const char *id = sim_app_writes(w->service, w->chat, "ответ");
     assert_true(sim_message_at(w->service, 0, &m));
-    assert_true(m.is_read); /* who answers has read */
+    assert_true(m.is_read); /* a person who answers has read the chat */
     assert_int_equal(m.author, SIM_BUYER);
     assert_true(sim_find_message(w->service, id, &m));
     assert_int_equal(m.author, SIM_APP);
@@ -1071,7 +1071,8 @@ static void test_notifications_look_recorded(void **state)
     assert_int_equal(sim_get_stats(w->service)->webhooks_done, sizeof kinds / sizeof *kinds);
 }
 
-/* A chat of somebody else's: no token opens it, whatever the words; the others are as before. */
+/* A chat of somebody else's: no token opens it, whatever the words of the refusal; other chats are
+ * not affected. */
 static void test_foreign_chat(void **state)
 {
     static const struct {

@@ -73,7 +73,7 @@ static struct {
     long asks;                             /* calls that change nothing */
     long ask_at;                           /* this one fails with fail_errno */
     size_t short_write;                    /* 0: any length at once */
-    bool skip_file_sync, skip_folder_sync; /* a disk that lies, to see that the tests notice */
+    bool skip_file_sync, skip_folder_sync; /* a disk that lies, to check that the tests notice */
     jmp_buf power;
 } disk;
 
@@ -176,7 +176,7 @@ static void disk_change(enum disk_kind kind, int file, const char *name, const c
     }
 }
 
-/* What was synced goes to the safe image: the bytes of one file, or all names (file 0). */
+/* A sync copies to the safe image: the bytes of one file, or all names (file 0). */
 static void disk_sync(int file)
 {
     size_t left = 0;
@@ -203,8 +203,8 @@ static void disk_new(void)
     }
 }
 
-/* The power comes back: what was synced, and those of the other changes that `kept` has a bit for.
- * `half`: the last write of them is cut in the middle. */
+/* The power comes back: the disk has what was synced, and those other changes whose bit is set in
+ * `kept`. `half`: the last write among these is cut in the middle. */
 static void disk_power(unsigned kept, bool half)
 {
     for (size_t i = 0; i < disk.changes_count; i++) {

@@ -229,7 +229,7 @@ struct survey {
     size_t short_write;
 };
 
-/* One run until the power goes at the call number `cut`; true: it came to its end. */
+/* One run until the power fails at call number `cut`; true: it came to its end. */
 static bool run_until(const struct program *p, long cut, const struct survey *s)
 {
     static bool finished;
@@ -288,7 +288,7 @@ static void power_may_go_anywhere(void **state)
     }
 }
 
-/* The model is worth something: it notices if either kind of fsync() were left out. */
+/* The model can fail: it notices when either kind of fsync() is left out. */
 static void a_disk_that_does_not_sync_is_noticed(void **state)
 {
     (void)state;
@@ -302,8 +302,8 @@ static void a_disk_that_does_not_sync_is_noticed(void **state)
 
 /* ---- errors ---- */
 
-/* Runs a program on a disk whose `at`-th change, or look, fails with `error`. It is told, and nothing is lost.
- * True: there were fewer. */
+/* Runs a program on a disk whose `at`-th change, or read, fails with `error`. The error is
+ * reported, and nothing is lost. True: there were fewer calls. */
 static bool run_with_fault(const struct program *p, bool looks, long at, int error)
 {
     bool finished;
@@ -342,7 +342,8 @@ static void every_call_may_fail(void **state)
     }
 }
 
-/* Nor do calls that only look spoil anything: what cannot be read is an error, and nothing is lost. */
+/* Failing calls that only read spoil nothing: what cannot be read is an error, and nothing is
+ * lost. */
 static void every_look_may_fail(void **state)
 {
     static const int errors[] = {EIO, ENOLCK, EINTR, EINVAL};
@@ -393,7 +394,7 @@ static void looks_that_fail_say_so(void **state)
     assert_string_equal(avito_store_problem(&store),
                         "folder/lock: cannot be locked: Input/output error");
     disk.ask_at = disk.asks + 1;
-    disk.fail_errno = EINTR; /* that one is tried again */
+    disk.fail_errno = EINTR; /* that call is retried */
     assert_int_equal(avito_store_begin_send(&store, &send), AVITO_END);
     disk.fail_at = disk.calls + 1;
     disk.fail_errno = EIO;
@@ -608,8 +609,8 @@ static void what_cannot_be_understood(void **state)
                      AVITO_ERR_ARGUMENT);
 }
 
-/* A send's file of which one line is not as this program writes it may have been sent: it is settled as
- * CANNOT_TELL, and its key is used. */
+/* A send whose file has a line that this program does not write may have left: it is settled as
+ * CANNOT_TELL, and its key is used up. */
 static void a_line_of_a_send_is_spoilt(void **state)
 {
     static const char *const lines[] = {
@@ -656,7 +657,7 @@ static void a_line_of_a_send_is_spoilt(void **state)
     }
 }
 
-/* What does not fit its place in memory is not understood either. */
+/* A line that does not fit its place in memory is treated alike. */
 static void a_send_with_long_lines(void **state)
 {
     static char text[9000], longer[4u * AVITO_TEXT_MAX + 2u], id[AVITO_STORE_ID_CAP + 1];
@@ -667,7 +668,7 @@ static void a_send_with_long_lines(void **state)
     memset(longer, 't', sizeof longer - 1);
     memset(id, 'i', sizeof id - 1);
     for (int line = 0; line < 5; line++) {
-        for (int cut = 0; cut < 2; cut++) { /* one byte too long; as long as may be */
+        for (int cut = 0; cut < 2; cut++) { /* one byte too long; the greatest length */
             const size_t len = sizeof longer - 1u - (size_t)cut;
 
             (void)snprintf(
@@ -686,7 +687,7 @@ static void a_send_with_long_lines(void **state)
     }
 }
 
-/* Names of files stand for one key each; what others put into the folder is left alone. */
+/* Each file name belongs to one key; what others put into the folder is left alone. */
 static void keys_and_names(void **state)
 {
     static const struct {
@@ -775,7 +776,7 @@ static void a_key_is_sent_once(void **state)
     lane_free(&l);
 }
 
-/* What is refused before anything left is forgotten. */
+/* A send that is refused before anything left is forgotten. */
 static void what_was_not_sent_may_be_tried_again(void **state)
 {
     static char longer[4u * AVITO_TEXT_MAX + 2u], id[AVITO_STORE_ID_CAP + 1];
@@ -806,8 +807,8 @@ static void what_was_not_sent_may_be_tried_again(void **state)
     lane_free(&l);
 }
 
-/* The answer to a send was lost: the next call reads the chat back. Other sends of the same text have
- * messages of their own, which do not count. */
+/* The answer to a send was lost: the next call reads the chat back. Messages that belong to other
+ * sends of the same text do not count. */
 static void a_send_in_doubt_is_looked_up(void **state)
 {
     static const char *const first[] = {LIST(ROW("old", "1", "before")), NULL};
@@ -846,7 +847,8 @@ static void a_send_in_doubt_is_looked_up(void **state)
     lane_free(&l);
 }
 
-/* One that was begun long ago and is not in its chat: not seen in time is no proof, and it stays so. */
+/* A send that was begun long ago and is not in its chat: it cannot be proved unsent any more, and
+ * this stays so. */
 static void a_send_that_is_not_there(void **state)
 {
     static const char *const lists[] = {LIST(ROW("old", "1", "before"))};
@@ -913,7 +915,7 @@ static void a_second_inbox_is_told_who(void **state)
                    folder, (int)child);
     assert_string_equal(told, wanted);
     assert_int_equal(avito_store_save_inbox(&store, 0, "x", 1), AVITO_ERR_BUSY);
-    assert_int_equal(save_token(1), AVITO_OK); /* tokens and sends are everybody's */
+    assert_int_equal(save_token(1), AVITO_OK); /* all programs share tokens and sends */
     assert_int_equal(write(back[1], "k", 1), 1);
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_int_equal(avito_store_load_inbox(&store, 0, &byte, 1, &len),
@@ -1107,7 +1109,7 @@ static void pictures_from_files(void **state)
 #undef LONG
 }
 
-/* The hooks are those that accounts and inboxes want, as they are. */
+/* The store's hooks fit the options of accounts and inboxes as they are. */
 static void hooks_fit(void **state)
 {
     avito_account_options account = avito_account_options_default();

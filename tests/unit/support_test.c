@@ -1,4 +1,4 @@
-/* The tests' own tools: do they catch what they are there to catch?
+/* The tests' own tools: do they catch what they are meant to catch?
  * Rooms: none. */
 #include <setjmp.h>
 #include <signal.h>
@@ -228,7 +228,7 @@ static void test_script_notices_wrong_bytes(void **state)
     script_free(&s);
 }
 
-/* Each rule of a transport, broken by its user. */
+/* Each rule of a transport, broken by the code that uses it. */
 static void test_script_notices_broken_rules(void **state)
 {
     struct script s;

@@ -1,6 +1,6 @@
 /*
- * Bytes, words, UTF-8, the arena's alignment, and numbers, each against the plainest way to say the
- * same: loops over all bytes and all code points, snprintf(), and known values.
+ * Bytes, words, UTF-8, the arena's alignment, and numbers, each compared with the plainest
+ * implementation: loops over all bytes and all code points, snprintf(), and known values.
  * Rooms: TEXT, TEXT: GRAPHEMES, ARENA, NUMBERS.
  */
 #define AVITO_MESSENGER_IMPLEMENTATION
@@ -106,7 +106,7 @@ static void test_every_code_point(void **state)
         assert_true(avitoi_text_utf8_count(bytes, &points, &visible));
         assert_int_equal(points, 1);
         assert_int_equal(visible, point > ' ');
-        for (size_t cut = 1; cut < n; cut++) { /* a part of it says how long it will be */
+        for (size_t cut = 1; cut < n; cut++) { /* a part of it shows how long it will be */
             assert_int_equal(avitoi_text_utf8_length(bytes, cut), n);
         }
     }
@@ -141,7 +141,7 @@ static void test_malformed_utf8(void **state)
     }
 }
 
-/* Bytes of what a person sees as the first character. */
+/* Length in bytes of what a person sees as the first character. */
 static void test_graphemes(void **state)
 {
     static const struct {
@@ -257,7 +257,7 @@ static void test_integers(void **state)
     whole("1.0", false, 0);
 }
 
-/* JSON numbers times ten to `places`: rounded half away from zero, or whole. */
+/* JSON numbers times ten to the power of `places`, rounded half away from zero, or whole. */
 static void test_json_numbers(void **state)
 {
     static const struct {

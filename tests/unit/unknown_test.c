@@ -46,7 +46,7 @@ static int read_chat(const char *text, size_t piece, size_t room, avito_chat *ch
     return rc;
 }
 
-/* The unknown member, as it is written; as it is kept, or NULL. */
+/* The unknown member as it is written, and as it is kept (NULL: not at all). */
 static const char *const members[][2] = {
     {"\"sticker\":{\"pack_id\":7,\"title\":\"a \\\"b\\\" \\u0436\",\"tags\":[\"x\",{}]}",
      "{\"sticker\":{\"pack_id\":7,\"title\":\"a \\\"b\\\" \\u0436\",\"tags\":[\"x\",{}]}}"},
@@ -149,7 +149,7 @@ static void test_contexts(void **state)
     }
 }
 
-/* What breaks JSON is an error, as it is where nothing is kept. */
+/* Broken JSON is an error, as it is where nothing is kept. */
 static void test_broken(void **state)
 {
     static const char *const values[] = {"{\"a\":1,}", "[1}", "\"\\x\"", "01", "tru", "\"\xff\""};
@@ -255,7 +255,7 @@ static void test_notification(void **state)
     assert_null(event.raw.ptr);
 }
 
-/* A line of JSON of it decodes to the same, and is one line. */
+/* Written as JSON it is one line, and decodes to the same. */
 static void test_round_trip(void **state)
 {
     static char room[4096], line[2048], body[4096];

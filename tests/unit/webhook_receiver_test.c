@@ -132,7 +132,7 @@ static void read_event(avito_webhook *w, struct outcome *out)
     assert_null(avito_webhook_signature(w).ptr);
 }
 
-/* Gives one piece; false when nothing more can come of it. */
+/* Gives one piece; false when the connection is over. */
 static bool feed(avito_webhook *w, const char *data, size_t len, struct outcome *out)
 {
     assert_true(len <= INPUT_MAX);
@@ -273,7 +273,7 @@ static const struct row good[] = {
     {POST "Content-Length: 8 \r\nConnection:close\r\n\r\n" EVENT, "<" EVENT ">", "200- ",
      AVITO_AGAIN},
     {POST LENGTH8 "Connection: a, \tCLOSE ,b\r\n\r\n" EVENT, "<" EVENT ">", "200- ", AVITO_AGAIN},
-    /* what was cut of it may have been a close */
+    /* what was cut off may have been "close" */
     {POST LENGTH8
      "Connection: "
      "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n\r\n" EVENT,
@@ -367,7 +367,7 @@ static void test_other_paths_and_methods(void **state)
     CHECK_ROWS(other);
 }
 
-/* The secret: every byte counts, whatever is wrong gives the same answer. */
+/* The secret: every byte counts, and every wrong one gives the same answer. */
 static void test_secret(void **state)
 {
     char text[256];
@@ -506,8 +506,7 @@ static void test_bad_requests(void **state)
     CHECK_ROWS(bad);
 }
 
-/* One odd byte in each place of the head. A byte either does not matter or is refused, never
- * skipped. */
+/* One odd byte in each place of the head. It is either harmless or refused, and never skipped. */
 static void test_every_byte_in_every_place(void **state)
 {
     static const char before[] = POST "Ab: c";
@@ -582,7 +581,7 @@ static void test_head_limit(void **state)
             assert_string_equal(out.answers, over ? "431- " : "200 ");
             assert_int_equal(out.result, over ? AVITO_ERR_HTTP_HEAD : AVITO_AGAIN);
         }
-        /* the target, the name and empty lines count too */
+        /* target, name and empty lines count too */
         memset(text, 'x', sizeof text);
         memcpy(text, "POST /", 6);
         struct outcome out = run_all(&o, text, AVITOI_WEBHOOK_HEAD_MAX + (size_t)over);
@@ -613,7 +612,7 @@ static void test_signature_limit(void **state)
     }
 }
 
-/* The formula is exact: a body of the length it was given passes, by length and by chunks. */
+/* The size formula is exact: a body of the greatest length passes, by length and by chunks. */
 static void test_buffer_size(void **state)
 {
     static const char body[] = "[12345678901234567890]";
@@ -688,7 +687,7 @@ static void begin(const avito_webhook_options *o, uint32_t now_ms)
     assert_int_equal(avito_webhook_init(&hook, o, now_ms), AVITO_OK);
 }
 
-/* 0: the time that is usual. */
+/* 0: the default time. */
 static void begin_with_times(uint32_t request_ms, uint32_t idle_ms, uint32_t now_ms)
 {
     avito_webhook_options o = options_for_test();
@@ -747,7 +746,7 @@ static void test_acknowledge_first(void **state)
     assert_int_equal(taken, 0);
 }
 
-/* With Connection: close the event still waits after everything was sent. */
+/* With "Connection: close" the event is still there after everything was sent. */
 static void test_event_outlives_the_connection(void **state)
 {
     size_t len;
@@ -765,7 +764,8 @@ static void test_event_outlives_the_connection(void **state)
     assert_int_equal(taken, 0);
 }
 
-/* Done with the event before its answer is out: the answer gets no more time for that. */
+/* The program is done with the event before its answer is out: this gives the answer no more
+ * time. */
 static void test_done_before_the_answer_is_out(void **state)
 {
     size_t len;
@@ -798,7 +798,7 @@ static void test_continue(void **state)
     assert_int_equal(avito_webhook_status(&hook), 200);
 }
 
-/* A NUL after the braces makes a body that is no probe. */
+/* With a NUL after the braces the body is no probe. */
 static void test_probe_with_nul(void **state)
 {
     static const char text[] = POST "Content-Length: 3\r\n\r\n{}";
@@ -858,7 +858,7 @@ static void test_idle_connection_is_closed(void **state)
     assert_int_equal(receive(GOOD, start + 1000), AVITO_ERR_TIMEOUT_IDLE);
 }
 
-/* A byte now and then does not help: the whole request has one deadline. */
+/* A byte now and then does not prolong it: the whole request has one deadline. */
 static void test_slow_sender(void **state)
 {
     size_t len;
@@ -906,7 +906,7 @@ static void test_slow_reader(void **state)
     assert_true(avito_webhook_finished(&hook));
 }
 
-/* A refused request whose refusal nobody reads keeps its own error. */
+/* A refused request keeps its own error, even if nobody reads the refusal. */
 static void test_slow_reader_of_a_refusal(void **state)
 {
     (void)state;
@@ -980,7 +980,7 @@ static void test_verifier(void **state)
         assert_int_equal(receive(GOOD, 0), AVITO_ERR_HOOK);
         assert_null(avito_webhook_body(&hook, &len));
     }
-    /* not asked about what is no notification */
+    /* not asked about a request that is no notification */
     v.calls = 0;
     out = run_all(&o, POST "\r\n", strlen(POST "\r\n"));
     assert_string_equal(out.answers, "200 ");
@@ -1030,7 +1030,7 @@ static void test_event(void **state)
     avito_webhook_done(&hook, 0);
     assert_int_equal(avito_webhook_event(&hook, &arena, &event, &needed), AVITO_ERR_IDLE);
 
-    /* what is no JSON has been acknowledged all the same, and says so here */
+    /* a body that is not JSON has been acknowledged too, and the error comes here */
     avito_webhook_sent(&hook, 1000, 0);
     assert_int_equal(receive(POST "Content-Length: 3\r\n\r\n{]}", 0), AVITO_OK);
     assert_int_equal(avito_webhook_event(&hook, &arena, &event, &needed), AVITO_ERR_JSON);

@@ -1,4 +1,4 @@
-/* All of the C library that the core may use: tests/port/mem_str.c has it, in plain C. */
+/* All that the core may use of the C library; tests/port/mem_str.c implements it in plain C. */
 #ifndef TESTS_PORT_STRING_H
 #define TESTS_PORT_STRING_H
 
