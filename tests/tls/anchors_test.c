@@ -99,7 +99,7 @@ static void all_of_debian(void **state)
     assert_int_equal(i, anchors.count);
 }
 
-/* Every size from 0 to enough, the memory ending at a trap, at any alignment. */
+/* Every size from 0 to enough, in memory that ends at a trap, at any alignment. */
 static void exact_room(void **state)
 {
     size_t len, size, needed;
@@ -161,7 +161,7 @@ static void line_ends_and_junk(void **state)
     other[n] = 0;
     assert_int_equal(load(other), AVITO_OK);
     assert_int_equal(anchors.count, 1);
-    text[len - 1] = 0; /* the last line without its end */
+    text[len - 1] = 0; /* the last line without a line end */
     assert_int_equal(load(text), AVITO_OK);
     sprintf(other,
             "# a comment\n\nsubject=CN = x\n----- \n%s\nmore\n-----BEGIN PRIVATE KEY-----\n"
@@ -211,7 +211,7 @@ static void skipped_certificate_last(void **state)
     free(other);
 }
 
-/* BearSSL's reader skips a BEGIN that does not begin a line: that is said. */
+/* BearSSL's reader skips a BEGIN that does not begin a line: this is reported. */
 static void hidden_certificate(void **state)
 {
     size_t len;
@@ -289,7 +289,7 @@ static void bad_pem(void **state)
         assert_int_equal(anchors.count, 0);
     }
     for (i = 0; i < len;
-         i++) { /* cut anywhere: never a part of a certificate, never fewer unsaid */
+         i++) { /* cut anywhere: never part of a certificate, never fewer without an error */
         int rc = avito_anchors_load_pem(&anchors, room, sizeof room, text, i);
         if (rc == AVITO_OK) {
             assert_true(i >= first - 16); /* BearSSL takes "-----END " for the end of an object */
@@ -298,7 +298,7 @@ static void bad_pem(void **state)
             assert_int_equal(rc, AVITO_ERR_OPTION_ANCHORS);
         }
     }
-    for (i = 0; i < len; i += 3) { /* a letter changed to one that is not in the alphabet */
+    for (i = 0; i < len; i += 3) { /* a letter changed to one outside the alphabet */
         char old = text[i];
         text[i] = '!';
         (void)avito_anchors_load_pem(&anchors, room, sizeof room, text, len);
@@ -320,7 +320,7 @@ static void bad_pem(void **state)
 static int good_reads = -1; /* then a disk error; -1: none */
 static int read_flags;      /* of the descriptor that was read last */
 
-/* In place of the C library's, for avito_anchors_load_file(). */
+/* Replaces the C library's, for avito_anchors_load_file(). */
 ssize_t read(int fd, void *data, size_t cap)
 {
     read_flags = fcntl(fd, F_GETFD);
@@ -340,7 +340,7 @@ static void read_error(void **state)
         good_reads = i;
         assert_int_equal(avito_anchors_load_file(&anchors, room, sizeof room, DEBIAN),
                          AVITO_ERR_OPTION_ANCHORS);
-        assert_int_equal(anchors.count, 0); /* else who goes by it follows NULL */
+        assert_int_equal(anchors.count, 0); /* else a caller that ignores the result follows NULL */
         assert_null(anchors.items);
         assert_int_equal(read_flags, FD_CLOEXEC); /* not for children of other threads */
     }

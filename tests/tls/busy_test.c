@@ -183,8 +183,8 @@ static void empty_records(void **state)
     }
 }
 
-/* BearSSL's engine, left with nothing to do in any direction, is an error and not a loop: this is the
- * state that data after the last handshake message leaves it in. */
+/* When BearSSL's engine has nothing to do in any direction, the result is an error and not a loop:
+ * data after the last handshake message leaves it in this state. */
 static void engine_that_wants_nothing(void **state)
 {
     (void)state;

@@ -1,10 +1,11 @@
 /*
  * calls.c - every call of the API over real TLS, blocking and not blocking.
  *
- * The same story, a table of steps, is played by a lane that waits and by several lanes side by side
- * under poll(), against the simulator's own TLS and against nginx in front of it, with P-256 and RSA
- * certificates, half and full duplex TLS, windows of 512 and 4096 bytes. What the service then has in
- * its store is asked for at its control side. Then errors, tokens, and connections that the other side closes.
+ * One story, a table of steps, is played by a lane that waits and by several lanes side by side
+ * under poll(): against the simulator's own TLS and against nginx in front of it, with P-256 and
+ * RSA certificates, half and full duplex TLS, windows of 512 and 4096 bytes. The service's control
+ * side then tells what is in its store. After that come errors, tokens, and connections that the
+ * other side closes.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -200,7 +201,7 @@ typedef struct player {
     bool running;
 } player;
 
-/* Carries one lane on as far as it goes without waiting. True: something moved. */
+/* Steps one lane as far as it goes without waiting. True: something moved. */
 static bool play_some(player *p, const step *steps, size_t count)
 {
     lane *l = p->lane;
@@ -281,7 +282,7 @@ static unsigned char source_byte(size_t at)
     return at < 32 ? picture[at] : (unsigned char)((at * 2654435761u) >> 13);
 }
 
-/* Gives as little as it likes, and sees that nothing is skipped. */
+/* Gives as little as it likes, and checks that nothing is skipped. */
 static long source_read(void *ctx, size_t offset, void *buf, size_t cap)
 {
     lane *l = ctx;
@@ -689,7 +690,7 @@ static const step story[] = {
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
-/* A chat of its own for each lane: a question and two voice messages of the buyer. */
+/* Each lane has a chat of its own, with a question and two voice messages of the buyer. */
 static void prepare(lane *l, int number)
 {
     static int chats;
@@ -722,7 +723,7 @@ static const char *text_of(const cJSON *o, const char *name)
     return cJSON_IsString(v) ? v->valuestring : "";
 }
 
-/* How often the chat has this text from the API. */
+/* How often the chat has this text, sent through the API. */
 static int stored(const lane *l, const char *text)
 {
     cJSON *store = service_ask(l->at->service, "store", NULL);
@@ -797,7 +798,7 @@ static int stat_of(int service, const char *name)
     return count;
 }
 
-/* Nothing that the description does not have, and no bytes that are not HTTP. */
+/* The service got nothing that is not in the API's description, and no bytes that are not HTTP. */
 static void check_manners(int service)
 {
     assert_int_equal(stat_of(service, "broken_requests"), 0);
@@ -974,7 +975,7 @@ static void check_doubt(lane *l)
     }
 }
 
-/* What the server asks for after 429 holds for the account: the next call waits. */
+/* The pause that the server asks for with 429 holds for the account: the next call waits. */
 static void check_rate(lane *l)
 {
     const uint32_t before = avito_posix_clock_ms(NULL);
@@ -1077,7 +1078,7 @@ static void pause_ms(long ms)
     (void)nanosleep(&t, NULL);
 }
 
-/* Both lanes rest together, so that the pauses cost their time once. */
+/* Both lanes rest at the same time, so that the pauses cost their time once. */
 static void open_pair(const place *at)
 {
     open_shop(shops, at);
@@ -1135,8 +1136,8 @@ static void test_counted(void **state)
     }
 }
 
-/* The server closes at about the moment at which the next request leaves: no message is doubled, and
- * none is lost without an outcome that says so. */
+/* The server closes about when the next request leaves: no message is doubled, and none is lost
+ * without an outcome that says so. */
 static void test_race(void **state)
 {
     const place *at = *state;
@@ -1156,7 +1157,7 @@ static void test_race(void **state)
         pause_ms(10 + i % 11);
     }
     assert_true(service_tell(at->service, "option", "{\"idle_close_ms\":0}"));
-    assert_true(lost < 20); /* that it happens at all is a matter of luck */
+    assert_true(lost < 20); /* whether it happens at all is a matter of luck */
     close_lane(&lanes[0]);
     close_lane(&lanes[1]);
 }

@@ -1,6 +1,6 @@
 /*
- * The check of certificates by itself: any split, any damage, and beside what the OpenSSL library
- * reads in the same bytes.
+ * The check of certificates by itself: any split, any damage, compared with what the OpenSSL
+ * library reads in the same bytes.
  * Rooms: TLS: CERTIFICATES.
  */
 #define AVITO_MESSENGER_IMPLEMENTATION
@@ -47,8 +47,8 @@ static struct der load(const char *name, int index)
     return der;
 }
 
-/* Feeds one certificate in pieces of at most `piece` bytes, the first of `first`; gives the verdict.
- * The bytes sit in memory of their own, so that ASan sees one too many. */
+/* Feeds one certificate in pieces of at most `piece` bytes, the first of `first`; returns the
+ * verdict. The bytes are in memory of their own, so that ASan notices a read past them. */
 static int check(const unsigned char *bytes, size_t len, size_t announced, bool is_leaf,
                  size_t first, size_t piece)
 {
@@ -135,7 +135,7 @@ static void every_split(void **state)
     }
 }
 
-/* Cut short, or with bytes after it: never accepted. */
+/* A certificate that is cut short, or has bytes after it, is never accepted. */
 static void wrong_length(void **state)
 {
     struct der der = load("good-ec", 0);
@@ -154,7 +154,7 @@ static void wrong_length(void **state)
     free(der.bytes);
 }
 
-/* What OpenSSL sees in a certificate that we would take for a server's. */
+/* What OpenSSL sees in a certificate that we would accept as a server's. */
 static const char *openssl_objects(X509 *cert)
 {
     STACK_OF(GENERAL_NAME) * names;
@@ -232,7 +232,7 @@ static void differ(const unsigned char *bytes, size_t len, unsigned *accepted)
     }
 }
 
-/* Each byte of several certificates set to each of some values, then random damage. */
+/* Sets each byte of several certificates to each of some values, then damages them at random. */
 static void damaged(void **state)
 {
     static const unsigned char values[] = {0x00, 0x01, 0x02, 0x06, 0x13, 0x1e, 0x25,
@@ -266,7 +266,7 @@ static void damaged(void **state)
         }
         free(der.bytes);
     }
-    assert_true(accepted > 1000); /* damage in names, keys and signatures is BearSSL's affair */
+    assert_true(accepted > 1000); /* damage in names, keys and signatures is left to BearSSL */
 }
 
 /* 20 extensions are remembered; with more, a repeated one might go unseen. */

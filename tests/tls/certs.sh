@@ -104,7 +104,7 @@ leaf critical-unknown ec ca-ec sha256 "$san" "1.2.3.4=critical,ASN1:NULL"
 leaf rsa4096 4096 ca-rsa sha256 "$san" "$server"
 leaf rsa4160 4160 ca-rsa sha256 "$san" "$server"
 
-# Anchors of their own: one with constraints that exclude the host, and one whose last day is over soon.
+# Two special anchors: one with constraints that exclude the host, and one that expires soon.
 key root-narrow.key ec
 openssl req -x509 -new -key root-narrow.key -sha256 -days $days -subj "/O=Avito tests/CN=Root narrow" \
     -addext "basicConstraints=critical,CA:TRUE" -addext "keyUsage=critical,keyCertSign,cRLSign" \
@@ -141,7 +141,7 @@ openssl req -x509v1 -config v1.ext -new -key ec.key -subj "/CN=$host" -CA ca-ec.
 cat v1.one ca-ec.pem >v1.pem
 cp ec.key v1.key
 
-# For the loader: an anchor with a kind of key that BearSSL does not know.
+# For the loader: an anchor whose kind of key BearSSL does not know.
 openssl genpkey -algorithm ed25519 -out ed.key
 openssl req -x509 -new -key ed.key -days $days -subj "/CN=Ed" -out root-ed.pem
 cat root-ec.pem root-rsa.pem >roots.pem

@@ -1,10 +1,11 @@
 /*
- * Every public function that talks, on every kind of lane, with a peer that is silent, slow or endless: it
- * ends by its documented time, with bounded work per step and constant memory. So does the receiver of
- * notifications, whose peer is the one that calls. The tables are held against the header's declarations:
- * a new function of an object that has a peer, and stands in none of them, fails.
+ * Every public function that talks, on every kind of lane, with a peer that is silent, slow or
+ * endless: it ends by its documented time, with bounded work per step and constant memory. So does
+ * the receiver of notifications, whose peer is the one that calls. The tables are compared with the
+ * header's declarations: a new function of an object that has a peer fails the test until a table
+ * has it.
  *
- * Time is virtual, but for TCP: there it is short, and the peer is another process.
+ * Time is virtual except for TCP: there it is short, and the peer is another process.
  * Rooms: CALL MACHINE, TCP, TLS: CONNECTIONS.
  */
 #include <setjmp.h>
@@ -154,7 +155,7 @@ static const char *const along[] = {"avito_step",
                                     "avito_webhook_receive",
                                     "avito_posix_sign_in"};
 
-/* They move no byte: they set something up, look at what is here, or decode it. */
+/* They move no byte: they set something up, look at what has come, or decode it. */
 static const char *const quiet[] = {
     "avito_list_offset",     "avito_account_by_consent", "avito_client_init",
     "avito_wants",           "avito_confirm_sends",      "avito_inbox_init",
@@ -168,7 +169,7 @@ static const char *const quiet[] = {
 
 #include "functions.h"
 
-/* Of the table only names and types are used here. */
+/* Only the table's names and types are used here. */
 static int visit(void *ctx, const avito_store_send *send)
 {
     (void)ctx, (void)send;
@@ -309,7 +310,7 @@ static int end_list(avito_client *c)
     return avito_list_end(c, 100000);
 }
 
-/* A list may be endless, if each row comes in time. */
+/* A list may be endless if each row comes in time. */
 static int rows_of(const struct talk *t, const char *lane)
 {
     int rc = AVITO_OK;
@@ -341,8 +342,8 @@ static void finish(void)
 
 /* ---- plain, in memory ---- */
 
-/* What it must end in; 0: any error. Lists that go on are AVITO_OK; so is a chat that is read back as far as
- * the baseline. */
+/* The result that it must end in; 0: any error. It is AVITO_OK for lists that go on, and for a chat
+ * that is read back as far as the baseline. */
 static int verdict_of(enum anyone_habit habit)
 {
     switch (habit) {
@@ -427,7 +428,7 @@ static void test_settled_send(void **state)
     }
 }
 
-/* What is sent once is preceded by a look at the chat, and may be settled for .grace_s, by real time. */
+/* Sending once begins with a look at the chat, and settling may take .grace_s, by real time. */
 static void send_once(bool image)
 {
     static avito_store store;
@@ -542,7 +543,7 @@ static const char *caller_says(enum caller caller, unsigned turn)
     return caller == CALLER_ENDLESS_HEAD ? "X-More: and more\r\n" : "1\r\n \r\n";
 }
 
-/* By its own time the connection is over, whatever comes and whoever does not listen. */
+/* The connection is over by its own time, whatever comes and even if nobody listens. */
 static void receive_from(enum caller caller)
 {
     static char buffer[AVITO_WEBHOOK_SIZE(1000)];
@@ -793,7 +794,7 @@ static void tcp_with(const struct talk *t, uint16_t port, bool waits)
     assert_int_equal(avito_tcp_fd(&tcp), -1);
 }
 
-/* All in one struct, over TLS, for which this peer has no word. */
+/* Everything in one struct, over TLS, which this peer does not answer. */
 static void sign_in(uint16_t port)
 {
     static avito_posix all;

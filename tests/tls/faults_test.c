@@ -1,6 +1,7 @@
 /*
- * System calls that fail, are interrupted, or give what they seldom give: sockets, look-ups, entropy, and
- * what avito_posix_open() reads. The linker puts our calls before the real ones (--wrap).
+ * System calls that fail, are interrupted, or return what they rarely return: sockets, look-ups,
+ * entropy, and the files that avito_posix_open() reads. The linker puts our functions in front of
+ * the real ones (--wrap).
  * Rooms: POSIX, TCP, EVERYTHING IN ONE STRUCT.
  */
 #include <setjmp.h>
@@ -139,7 +140,7 @@ int __wrap_fcntl(int fd, int command, long value)
     return fails("fcntl", &rc) ? (int)rc : __real_fcntl(fd, command, value);
 }
 
-/* Begins all the same, as an interrupted connect() does; 0: is done at once. */
+/* The connect still goes on, as an interrupted one does; 0: it is done at once. */
 int __wrap_connect(int fd, const struct sockaddr *to, socklen_t len)
 {
     const bool goes_on = faults[0].error == EINTR || faults[0].error == 0;
@@ -230,7 +231,7 @@ ssize_t __wrap_getrandom(void *out, size_t len, unsigned flags)
     return fails("getrandom", &rc) ? rc : __real_getrandom(out, len, flags);
 }
 
-/* What names have: a list of ours, or an error. */
+/* What a look-up of names gives: a list of ours, or an error. */
 static struct addrinfo *names;
 static int names_error;
 
@@ -286,7 +287,7 @@ static void entropy(void **state)
         {"getrandom", "read", ENOSYS, EINTR, AVITO_OK},
         {"getrandom", "open", ENOSYS, ENOENT, AVITO_ERR_OPTION_ENTROPY},
         {"getrandom", "read", ENOSYS, EIO, AVITO_ERR_OPTION_ENTROPY},
-        {"getrandom", "read", ENOSYS, 0, AVITO_ERR_OPTION_ENTROPY}, /* its end */
+        {"getrandom", "read", ENOSYS, 0, AVITO_ERR_OPTION_ENTROPY}, /* the end of that file */
     };
     unsigned char out[64], none[64] = {0};
 
@@ -347,7 +348,7 @@ static int stop_listening(void **state)
     return close(listener);
 }
 
-/* Addresses that a hook knows. */
+/* Addresses that a hook gives. */
 static size_t resolved = 2;
 static int resolve_result = AVITO_OK;
 
@@ -420,7 +421,7 @@ static void hang_up(void)
     }
 }
 
-/* Where one address fails at once the next one has its turn; the last error is told. */
+/* Where one address fails at once, the next one has its turn; the last error is reported. */
 static void addresses_that_fail_at_once(void **state)
 {
     static const struct {
@@ -454,7 +455,7 @@ static void addresses_that_fail_at_once(void **state)
     }
 }
 
-/* What a hook gives that no hook should. */
+/* Answers that no hook should give. */
 static void hooks_that_fail(void **state)
 {
     static const struct {
@@ -474,7 +475,7 @@ static void hooks_that_fail(void **state)
         assert_int_equal(dial(), rows[i].result);
         hang_up();
     }
-    begin(false); /* one that needs time is asked again soon, however long the lane may wait */
+    begin(false); /* a hook that needs time is asked again soon, however long the lane may wait */
     resolve_result = AVITO_AGAIN;
     assert_int_equal(transport.functions->connect(transport.ctx, &to), AVITO_AGAIN);
     assert_int_equal(transport.functions->wait(transport.ctx, AVITO_WANT_TIMER, 30000),
@@ -549,7 +550,7 @@ static void names_of_all_kinds(void **state)
     hang_up();
 
     names_error = 0;
-    add_name(0, AF_UNIX, sizeof in4); /* what is not an address is passed over */
+    add_name(0, AF_UNIX, sizeof in4); /* what is not an address is skipped */
     add_name(1, AF_INET, sizeof in4 - 1u);
     add_name(2, AF_INET6, sizeof in6 - 1u);
     assert_int_equal(dial_by_name("name.example"), AVITO_ERR_RESOLVE);
@@ -557,7 +558,7 @@ static void names_of_all_kinds(void **state)
     add_name(3, AF_INET, sizeof in4);
     assert_int_equal(dial_by_name("name.example"), AVITO_OK);
     hang_up();
-    for (size_t i = 0; i < 8; i++) { /* more than there is room for: some of each family */
+    for (size_t i = 0; i < 8; i++) { /* more than fit: some of each family */
         add_name(i, i == 3 ? AF_INET6 : AF_INET, i == 3 ? sizeof in6 : sizeof in4);
     }
     assert_int_equal(dial_by_name("name.example"), AVITO_OK);
@@ -591,7 +592,7 @@ static void sending(void **state)
     let_fail("send", 1, ENOBUFS);
     assert_int_equal(f->send(transport.ctx, "abc", 3, 0), AVITO_ERR_SEND);
     assert_int_equal(f->detail(transport.ctx), ENOBUFS);
-    let_give("send", 1, 5); /* more than an int says: not all at once */
+    let_give("send", 1, 5); /* more than an int holds: not all at once */
     assert_int_equal(f->send(transport.ctx, "abc", (size_t)INT_MAX + 1u, 0), 5);
     assert_int_equal(asked, INT_MAX);
     let_fail("ioctl", 1, EINVAL); /* a system that does not tell what it still holds */
@@ -622,7 +623,7 @@ static void receiving(void **state)
     hang_up();
 }
 
-/* On a lane that waits recv() does, where the system lets it; else poll(). */
+/* On a lane that waits, recv() does the waiting where the system allows it; else poll(). */
 static void waiting(void **state)
 {
     static const struct {
@@ -739,7 +740,7 @@ static void forget_environment(void)
     }
 }
 
-/* Everything may come from the environment; what is wrong there is said. */
+/* Everything may come from the environment; what is wrong there is reported. */
 static void the_environment(void **state)
 {
     static char longer[300];
@@ -793,7 +794,7 @@ static void the_environment(void **state)
     forget_environment();
 }
 
-/* Where no file of roots is named, the places of the usual systems are looked at. */
+/* Where no file of roots is named, the usual places of systems are tried. */
 static void the_systems_roots(void **state)
 {
     avito_posix_options o = options_here();
@@ -815,7 +816,7 @@ static void the_systems_roots(void **state)
     assert_true(rc == AVITO_OK || rc == AVITO_ERR_OPTION_ANCHORS);
 }
 
-/* Roots are read on after a signal; what cannot be read is no root. */
+/* Reading the roots continues after a signal; a file that cannot be read is an error. */
 static void roots_from_a_file(void **state)
 {
     static char room[8192];
@@ -834,7 +835,7 @@ static void roots_from_a_file(void **state)
     let_work();
 }
 
-/* Options that no part takes. */
+/* Options that no part accepts. */
 static void options_that_are_wrong(void **state)
 {
     avito_posix_options o = options_here();
@@ -863,7 +864,7 @@ static void options_that_are_wrong(void **state)
     avito_posix_close(&avito);
 }
 
-/* A result in words: the library's, what the folder said, what the server said. */
+/* A result in words: the library's, those of the folder, those of the server. */
 static void words(void **state)
 {
     avito_posix_options o = options_here();
@@ -886,7 +887,7 @@ static void words(void **state)
     assert_null(strstr(avito_posix_strerror(&avito, AVITO_ERR_REFUSED), "chat not found"));
     assert_non_null(strstr(avito_posix_strerror(&avito, AVITO_OK), avito_error_text(AVITO_OK)));
     assert_int_equal(avito_store_load_inbox(&avito.store, 0, NULL, 0, NULL), AVITO_ERR_ARGUMENT);
-    for (int i = 0; i < 3; i++) { /* what the folder said is told for its errors only */
+    for (int i = 0; i < 3; i++) { /* the folder's words are given for its errors only */
         static const int of_folder[] = {AVITO_ERR_FILE, AVITO_ERR_HOOK, AVITO_ERR_BUSY};
 
         (void)strcpy(avito.store.priv.problem, "a folder's problem");
@@ -897,8 +898,8 @@ static void words(void **state)
     avito_posix_close(&avito);
 }
 
-/* A folder that may fail, asked for a fresh token: the old one in it does not come back when the new one
- * cannot be saved. */
+/* A folder that may fail, and a new token: the old one in the folder does not come back when the
+ * new one cannot be saved. */
 static void an_old_token_does_not_come_back(void **state)
 {
     avito_posix_options o = options_here();
@@ -965,18 +966,18 @@ static void a_thread_looks_names_up(void **state)
         assert_int_equal(avito_posix_open(&avito, &o), AVITO_OK); /* it asks at once */
         assert_true(has_happened());
         assert_int_equal(avito.priv.look_up >= 0, i == 0);
-        assert_int_equal(resolve_by_thread(&count), AVITO_OK); /* it asks again, if that failed */
+        assert_int_equal(resolve_by_thread(&count), AVITO_OK); /* it asks again if that failed */
         assert_int_equal(count, 1);
         let_fail("socketpair", 1, EMFILE);
-        assert_int_equal(resolve_by_thread(&count), AVITO_OK); /* still fresh: nobody is asked */
+        assert_int_equal(resolve_by_thread(&count), AVITO_OK); /* still fresh: not asked again */
         assert_false(has_happened());
         avito.tcp.priv.unreached = true;                       /* they led nowhere */
-        assert_int_equal(resolve_by_thread(&count), AVITO_OK); /* but are better than none */
+        assert_int_equal(resolve_by_thread(&count), AVITO_OK); /* but they are better than none */
         assert_true(has_happened());
         let_fail("read", 1, EINTR);
         names_error = EAI_AGAIN;
         assert_int_equal(resolve_by_thread(&count),
-                         AVITO_OK); /* the look-up fails: the old ones stay */
+                         AVITO_OK); /* the look-up fails: the old addresses stay */
         assert_int_equal(count, 1);
         names_error = 0;
         let_work();
@@ -1040,7 +1041,7 @@ static void hooks_of_the_application(void **state)
     a->trace(a->ctx, "a line");
     assert_int_equal(hook_calls, 8);
     avito_posix_close(&avito);
-    o = options_here(); /* roots of another struct, and a folder */
+    o = options_here(); /* roots in another struct, and a folder */
     assert_int_equal(avito_posix_open(&avito, &o), AVITO_OK);
     {
         static avito_posix second;

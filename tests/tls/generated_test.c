@@ -1,5 +1,5 @@
 /*
- * Trust anchors made by tools/anchors at build time are those that are read at run time.
+ * Trust anchors made by tools/anchors at build time equal those that are read at run time.
  * Rooms: TLS: TRUST ANCHORS.
  */
 #include <setjmp.h>

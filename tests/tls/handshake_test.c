@@ -1,6 +1,6 @@
 /*
- * The TLS transport against the OpenSSL library in memory: who is let in, who is not and why, and how
- * a connection ends.
+ * The TLS transport against the OpenSSL library in memory: which servers are accepted, which are
+ * not and why, and how a connection ends.
  * Rooms: TLS: SET-UP, TLS: CONNECTIONS.
  */
 #include <setjmp.h>
@@ -106,7 +106,7 @@ static void validity(void **state)
     peer_free(&peer);
 }
 
-/* An anchor is a name and a key: neither its own last day nor its own constraints count. */
+/* An anchor is a name and a key: neither its own expiry nor its own constraints count. */
 static void anchors_as_they_are(void **state)
 {
     static const char *const names[] = {"old", "narrow"};
@@ -125,7 +125,7 @@ static void anchors_as_they_are(void **state)
         side.now += 10 * 86400; /* nine days after the last one of the old anchor */
         assert_int_equal(side_talk(&side, &peer), AVITO_OK);
         peer_free(&peer);
-        side_meet(&side, &peer, leaf); /* it is this anchor that lets it in */
+        side_meet(&side, &peer, leaf); /* this anchor accepts it */
         assert_int_equal(side_talk(&side, &peer), AVITO_ERR_TLS_TRUST);
         peer_free(&peer);
     }
@@ -297,7 +297,7 @@ static void with_own(void *ctx, br_ssl_client_context *ssl, br_x509_minimal_cont
     }
 }
 
-/* A server that lets nobody in without a certificate by one of the test roots. */
+/* A server that requires a certificate by one of the test roots. */
 static void meet_strict(const char *server, const char *own_name)
 {
     side_meet(&side, &peer, server);
@@ -320,7 +320,7 @@ static const char *name_seen(char *out, int size)
     return out;
 }
 
-/* With either key, to a server with either; and a session goes on without it being sent again. */
+/* With either kind of key, to a server with either; a resumed session does not send it again. */
 static void client_certificate(void **state)
 {
     static const char *const names[] = {"eku-client", "eku-client-rsa"}, *const servers[] = {
@@ -343,7 +343,8 @@ static void client_certificate(void **state)
     }
 }
 
-/* None, one of a stranger, or a key that is not the certificate's: the server says no, and nothing was asked. */
+/* No certificate, one by a stranger, or a key that is not the certificate's: the server refuses,
+ * and no request has left. */
 static void client_certificate_refused(void **state)
 {
     static const struct {
@@ -386,7 +387,7 @@ static void time_and_entropy(void **state)
     side.entropy_result = 0;
     side.entropy_zero = true;
     assert_int_equal(side_talk(&side, &peer), AVITO_ERR_OPTION_ENTROPY);
-    assert_int_equal(peer.connects, 0); /* all of it before a byte is sent */
+    assert_int_equal(peer.connects, 0); /* everything is checked before a byte is sent */
     side.entropy_zero = false;
     assert_int_equal(side_talk(&side, &peer), AVITO_OK);
     peer_free(&peer);
@@ -445,7 +446,7 @@ static int talk_with(int min, int max, const char *ciphers)
     return rc;
 }
 
-/* What the client offers: read in its first record. */
+/* What the client offers, read from its first record. */
 static void client_hello(void **state)
 {
     const unsigned char *hello;
@@ -572,8 +573,8 @@ static void small_buffers(void **state)
     }
 }
 
-/* A server that does not honour the small fragment: the detail is the size of the buffer that would
- * have done. */
+/* A server that does not honour the small fragment: the detail is the buffer size that would have
+ * been enough. */
 static void record_too_large(void **state)
 {
     static char answer[3000];
@@ -695,7 +696,7 @@ static void caller_init(struct caller *c, uint8_t retries)
     c->arena = avito_arena_of(c->room, sizeof c->room);
 }
 
-/* It is a failure that may be over in a moment, like that of a connection. */
+/* It is a passing failure, like that of a connection. */
 static void cut_handshake_is_tried_again(void **state)
 {
     static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n{\"id\":7}";
@@ -718,7 +719,7 @@ static void cut_handshake_is_tried_again(void **state)
             assert_int_equal(avito_last_error(&caller.client)->outcome, AVITO_NOT_SENT);
         } else {
             assert_int_equal(rc, AVITO_AGAIN);
-            peer.raw = NULL; /* it is well again */
+            peer.raw = NULL; /* the connection works again */
             peer.ending = PEER_KEEP;
             peer.answer = answer;
             peer.answer_len = sizeof answer - 1;
@@ -733,7 +734,7 @@ static void cut_handshake_is_tried_again(void **state)
     }
 }
 
-/* A message whose record breaks off was not sent: nobody can open a part of a record. */
+/* A message whose record breaks off was not sent: a part of a record cannot be decrypted. */
 static void unsent_record(void **state)
 {
     static struct caller caller;

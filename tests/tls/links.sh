@@ -1,6 +1,7 @@
 #!/bin/sh
-# What the TLS transport brings into a program: with the default profile nothing that its six suites do
-# not need, with AVITO_TLS_OWN_PROFILE nothing that the program did not choose, and no writable data.
+# What the TLS transport links into a program: with the default profile nothing that its six suites
+# do not need, with AVITO_TLS_OWN_PROFILE nothing that the program did not choose, and no writable
+# data.
 set -eu
 dir=build/tls/links
 mkdir -p "$dir"

@@ -89,7 +89,7 @@ static int line_connect(void *ctx, const avito_server *to)
 {
     const avito_transport service = anyone_transport(ctx, false);
 
-    if (server.ssl != NULL) { /* a connection that was cut is no reason to forget its session */
+    if (server.ssl != NULL) { /* a connection that was cut does not invalidate its session */
         SSL_set_shutdown(server.ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
     }
     SSL_free(server.ssl);
@@ -101,7 +101,7 @@ static int line_connect(void *ctx, const avito_server *to)
     return service.functions->connect(ctx, to);
 }
 
-/* Each connection is good for 60 requests; then it ends without a word. */
+/* Each connection serves 60 requests, then it ends without notice. */
 static bool is_dropped(void)
 {
     return w.peer.served - server.requests >= 60;
@@ -341,8 +341,7 @@ static void test_long_life(void **state)
     assert_true(w.wraps > 5 && w.unix_s > (INT64_C(1) << 32));
     assert_true(w.arena.used == 0 && w.arena.peak < sizeof w.room);
     assert_true(after <
-                before +
-                    16384); /* nothing for each call: OpenSSL's cache of sessions is full early */
+                before + 16384); /* no growth per call: OpenSSL's cache of sessions is full early */
     SSL_free(server.ssl);
     SSL_CTX_free(server.ctx);
 }

@@ -15,7 +15,7 @@ static struct side side;
 
 time_t other_tls_now;
 
-/* In place of the C library's, for the TLS library. */
+/* Replaces the C library's, for the TLS library. */
 time_t time(time_t *out)
 {
     struct timespec now;
@@ -79,7 +79,8 @@ static void certificates_have_their_time(void **state)
     }
 }
 
-/* Every split, with and without AGAIN before each piece, TLS 1.2 and what the library can beyond. */
+/* Every split, with and without AGAIN before each piece, with TLS 1.2 and whatever newer the
+ * library supports. */
 static void any_split_and_any_version(void **state)
 {
     static const size_t pieces[] = {0, 1, 7, 100};
@@ -109,7 +110,7 @@ static void any_split_and_any_version(void **state)
     }
 }
 
-/* More than one record up, through a line that takes little and often nothing. */
+/* More than one record goes up, through a line that takes little and often nothing. */
 static void long_requests(void **state)
 {
     static char request[40000];
@@ -130,7 +131,7 @@ static void long_requests(void **state)
     }
 }
 
-/* A line that takes nothing any more: AGAIN, and wants() tells what for; nothing is taken twice. */
+/* The line stops taking bytes: AGAIN, and wants() tells what for; nothing is taken twice. */
 static void full_line(void **state)
 {
     long n;
@@ -153,7 +154,7 @@ static void full_line(void **state)
     end();
 }
 
-/* What was counted as taken leaves also when nothing more is sent. */
+/* What was counted as taken leaves even if nothing more is sent. */
 static void held_record_leaves_by_recv(void **state)
 {
     (void)state;
@@ -235,7 +236,7 @@ static void again(void **state)
     end();
 }
 
-/* Bytes that the library holds are not waited for, and come out before AGAIN. */
+/* The lane does not wait for bytes that the library already holds; they come out before AGAIN. */
 static void held_bytes(void **state)
 {
     void *ctx;
@@ -256,7 +257,7 @@ static void held_bytes(void **state)
     end();
 }
 
-/* Not TLS at all. */
+/* A server that does not speak TLS. */
 static void garbage(void **state)
 {
     (void)state;

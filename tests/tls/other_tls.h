@@ -1,6 +1,7 @@
 /*
- * Another TLS library as a transport (examples/transports), against the same server in memory as the bundled
- * one: the contract is one. A test program names its library and calls other_tls_run().
+ * Another TLS library as a transport (examples/transports), against the same server in memory as
+ * the bundled one, because the contract is the same. A test program names its library and calls
+ * other_tls_run().
  */
 #ifndef TESTS_TLS_OTHER_TLS_H
 #define TESTS_TLS_OTHER_TLS_H

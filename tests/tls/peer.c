@@ -31,7 +31,7 @@ void peer_init(struct peer *peer, const char *name)
     char path[200];
     memset(peer, 0, sizeof *peer);
     peer->ctx = SSL_CTX_new(TLS_server_method());
-    SSL_CTX_set_security_level(peer->ctx, 0); /* it has to be able to do wrong */
+    SSL_CTX_set_security_level(peer->ctx, 0); /* it must be able to misbehave */
     SSL_CTX_set_min_proto_version(peer->ctx, TLS1_2_VERSION);
     SSL_CTX_set_max_proto_version(peer->ctx, TLS1_2_VERSION);
     SSL_CTX_set_options(peer->ctx, SSL_OP_NO_TICKET);
@@ -68,7 +68,7 @@ void peer_repeat_extension(struct peer *peer, const char *issuer)
     char path[200];
     X509 *cert = X509_dup(SSL_CTX_get0_certificate(peer->ctx));
     ASN1_OCTET_STRING *value = ASN1_OCTET_STRING_new();
-    ASN1_OBJECT *oid = OBJ_txt2obj("1.2.3.4.5", 1); /* OpenSSL refuses to serve one that it knows */
+    ASN1_OBJECT *oid = OBJ_txt2obj("1.2.3.4.5", 1); /* OpenSSL refuses to serve such a one */
     X509_EXTENSION *extension;
     EVP_PKEY *key;
     FILE *file;
@@ -279,7 +279,7 @@ static int side_entropy(void *ctx, void *out, size_t len)
 {
     struct side *side = ctx;
     memset(out, side->entropy_zero ? 0 : 7, len);
-    if (side->no_fragment) { /* the hook happens to be called at the right moment */
+    if (side->no_fragment) { /* this hook is called at the right moment */
         side->tls.priv.ssl.eng.log_max_frag_len = 14;
     }
     return side->entropy_result;

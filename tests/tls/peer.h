@@ -15,7 +15,7 @@
 enum peer_ending {
     PEER_KEEP,   /* the connection stays open */
     PEER_NOTIFY, /* close_notify, then the end of the stream */
-    PEER_CUT,    /* the end of the stream, just so */
+    PEER_CUT,    /* the end of the stream, without close_notify */
     PEER_RESET   /* an error */
 };
 
@@ -65,7 +65,7 @@ avito_transport peer_transport(struct peer *peer);
 /* Forgets what happened; keeps the server (and its sessions). */
 void peer_again(struct peer *peer);
 
-/* Adds the same extension twice to the server's certificate and signs it again with
+/* Adds one extension twice to the server's certificate and signs it again with
  * build/tls/ISSUER.key. */
 void peer_repeat_extension(struct peer *peer, const char *issuer);
 
@@ -104,12 +104,13 @@ int side_connect(struct side *side);
 /* Sends everything; > 0 or an error. */
 long side_send(struct side *side, const void *data, size_t len);
 
-/* Receives until something else than bytes or AGAIN comes, into got; returns that. Gives
+/* Receives into got until something other than bytes or AGAIN comes, and returns that. Gives
  * AVITO_IO_AGAIN when nothing moves any more. */
 long side_recv(struct side *side);
 
-/* connect, a request, the answer, close; the first result that is not AVITO_OK. The end of the stream
- * after the whole answer counts as AVITO_OK. side_talk() calls avito_tls_init() before. */
+/* connect, a request, the answer, close; returns the first result that is not AVITO_OK. The end of
+ * the stream after the whole answer counts as AVITO_OK. side_talk() calls avito_tls_init()
+ * first. */
 int side_talk(struct side *side, struct peer *peer);
 int side_talk_again(struct side *side, struct peer *peer);
 

@@ -51,7 +51,7 @@ static int dial(uint16_t port)
     return fd;
 }
 
-/* Ports that are free now: the sockets are held until all have been chosen. */
+/* Ports that are free now: the sockets stay open until all have been chosen. */
 static int choose_ports(void)
 {
     int held[PLACES];

@@ -37,10 +37,11 @@ extern place places[PLACES];
 int service_start(void); /* 0: all processes listen */
 void service_stop(void);
 
-/* Asks the door for tests of a simulator (tools/simulator/control/door.c): `body` is JSON, NULL for GET.
- * The answer is to be deleted; NULL: the door refused. */
+/* Asks a simulator's door for tests (tools/simulator/control/door.c): `body` is JSON, NULL for GET.
+ * The caller deletes the answer; NULL: the door refused. */
 cJSON *service_ask(int service, const char *what, const char *body);
-/* The same for what only confirms, and for what answers one text. False: refused. */
+/* The same for questions that are only confirmed, and for those that one text answers. False:
+ * refused. */
 bool service_tell(int service, const char *what, const char *body);
 bool service_text(int service, const char *what, const char *body, const char *member, char *out,
                   size_t cap);

@@ -1,6 +1,7 @@
 /*
- * Slow lines: a call goes on while bytes move on the wire, though no byte of an answer has come, since TLS
- * hands a record over only when it is whole. The slowest line that works by default is what the manual says.
+ * Slow lines: a call goes on while bytes move on the wire, even if no byte of an answer has come,
+ * since TLS hands a record over only when it is whole. The slowest line that works by default is
+ * the one in the manual.
  * Rooms: TLS: RECORDS, TLS: CONNECTIONS.
  */
 #include <setjmp.h>
@@ -14,7 +15,7 @@
 #include "support/clock.h"
 #include "tls/peer.h"
 
-/* A line of so many bytes a second, in both directions together, over the server in memory. */
+/* A line with a number of bytes a second, both directions together, over the server in memory. */
 static struct {
     avito_transport below;
     struct clock *clock;
@@ -170,7 +171,8 @@ static void test_record_that_takes_longer_than_the_idle_time(void **state)
     assert_true(took > 34000);
 }
 
-/* The same line, but it stands in the middle of the record: the idle time, and an eighth of it at most. */
+/* The same line stops in the middle of the record: the call ends after the idle time, and an eighth
+ * of it at most. */
 static void test_line_that_stands(void **state)
 {
     uint32_t took;

@@ -57,8 +57,8 @@ static void session_is_resumed(void **state)
     peer_free(&peer);
 }
 
-/* The last records of a resumed handshake and the request leave in one send, in any piece, whatever the
- * buffer; a full one needs no more sends than it has turns. */
+/* The last records of a resumed handshake leave with the request in one send, whatever the pieces
+ * and the buffer; a full handshake needs no more sends than it has turns. */
 static void resumed_handshake_sends_with_the_request(void **state)
 {
     static const char request[] = "GET / HTTP/1.1\r\n\r\n";
@@ -95,7 +95,8 @@ static void resumed_handshake_sends_with_the_request(void **state)
     }
 }
 
-/* Who only listens after a resumed handshake must not wait for the server, which waits for its end. */
+/* A lane that only listens after a resumed handshake must not wait for the server, which waits for
+ * the handshake's end. */
 static void resumed_handshake_ends_without_a_request(void **state)
 {
     (void)state;
@@ -114,7 +115,7 @@ static void resumed_handshake_ends_without_a_request(void **state)
 
 /* ---- the buffer of a connection at rest ---- */
 
-/* One buffer for two connections that take turns, and whatever lies in it in between. */
+/* One buffer serves two connections that take turns, whatever lies in it in between. */
 static void buffer_is_shared_at_rest(void **state)
 {
     static const char request[] = "GET / HTTP/1.1\r\n\r\n";
@@ -152,10 +153,11 @@ static void buffer_is_shared_at_rest(void **state)
     }
 }
 
-/* No rest: half a record has come, plain text was not taken, a record of ours is not finished. */
+/* A connection is not at rest when half a record has come, plain text was not taken, or a record of
+ * ours is not finished. */
 static void no_rest_within_a_record(void **state)
 {
-    char bytes[2]; /* one byte would be a look at a kept connection */
+    char bytes[2]; /* one byte would look like the check of a kept connection */
     (void)state;
     side_meet(&side, &peer, "good-ec");
     peer.ending = PEER_KEEP;
@@ -240,7 +242,7 @@ static void memory_of_the_check_is_lent(void **state)
     peer_free(&peer);
 }
 
-/* Results in it, or a call that fills it, and a connect that needs it: an error, and nothing is lost. */
+/* It holds results, or a call fills it, and a connect needs it: an error, and nothing is lost. */
 static void memory_of_the_check_is_in_use(void **state)
 {
     avito_arena *arena;
@@ -307,7 +309,7 @@ static void session_survives_a_broken_line(void **state)
     peer.send_fails_after = 0;
     assert_int_equal(side_talk_again(&side, &peer), AVITO_OK);
     assert_true(peer.resumed);
-    /* And a server that has forgotten it gets a whole handshake. */
+    /* A server that has forgotten the session gets a whole handshake. */
     SSL_CTX_set_session_cache_mode(peer.ctx,
                                    SSL_SESS_CACHE_OFF | SSL_SESS_CACHE_NO_INTERNAL_LOOKUP);
     assert_int_equal(side_talk_again(&side, &peer), AVITO_OK);
@@ -315,8 +317,8 @@ static void session_survives_a_broken_line(void **state)
     peer_free(&peer);
 }
 
-/* The server says no to the session by hanging up, in any way: not twice. Else a device would try it
- * in vain for a day. */
+/* The server refuses the session by hanging up, in any way: the session is not offered twice. Else
+ * a device would try it in vain for a day. */
 static void session_is_dropped_by_a_hang_up(void **state)
 {
     static const struct {
@@ -348,8 +350,8 @@ static void session_is_dropped_by_a_hang_up(void **state)
     }
 }
 
-/* The server wants to renegotiate: refused, and the answer still comes. It goes on wanting: it is
- * not listened to for ever. */
+/* The server wants to renegotiate: it is refused, and the answer still comes. If it keeps asking,
+ * the lane does not listen for ever. */
 static void renegotiation(void **state)
 {
     size_t full, times, i;
@@ -406,7 +408,7 @@ static long odd_recv(void *ctx, void *data, size_t cap)
     return odd_turn(false, cap, &n) ? n : odd.below.functions->recv(ctx, data, cap);
 }
 
-/* At every call: nothing at all is as AGAIN; everything else ends the connection, with an error that says
+/* At every call: 0 bytes mean AGAIN; everything else ends the connection, with an error that says
  * where, and nothing is read beyond what came. */
 static void below_breaks_the_rules(void **state)
 {
@@ -445,7 +447,8 @@ static void below_breaks_the_rules(void **state)
     peer_free(&peer);
 }
 
-/* No bytes are none, an end that was told stays told, and what is below may not count what moves. */
+/* 0 bytes are none, an end that was reported stays, and the transport below need not count what
+ * moves. */
 static void nothing_and_the_end(void **state)
 {
     char byte;
@@ -510,7 +513,7 @@ static void session_moves(void **state)
     peer_free(&peer);
 }
 
-/* What no session of ours says is refused, and so is one that comes after connect. */
+/* A session with impossible contents is refused, and so is one that is given after connect. */
 static void session_that_is_none(void **state)
 {
     static const struct {
@@ -609,14 +612,14 @@ static void more_fills_records(void **state)
             }
         }
         assert_int_equal(peer.got_len, 1000 + 4096);
-        side_close(&side); /* what was held back goes with the goodbye */
+        side_close(&side); /* what was held back leaves with close_notify */
         assert_int_equal(peer.got_len, 1000 + 4500);
         assert_true(peer.got_notify);
         peer_free(&peer);
     }
 }
 
-/* A lane that said "more" and then only listens gets its record sent after all. */
+/* A lane that said "more" and then only listens still gets its record sent. */
 static void held_back_is_not_forgotten(void **state)
 {
     (void)state;
@@ -661,7 +664,7 @@ static void early_answer(void **state)
     }
 }
 
-/* The server answers, then takes no more: what it said is not lost with the connection. */
+/* The server answers, then takes no more: its answer is not lost with the connection. */
 static void answer_after_a_failed_send(void **state)
 {
     static char piece[512];
@@ -687,8 +690,8 @@ static void answer_after_a_failed_send(void **state)
     }
 }
 
-/* A request in one record that does not leave: told by the call that had its last byte. Else the lane
- * would take all of it for sent (handshake_test.c: unsent_record). */
+/* A request in one record that does not leave: the call that had its last byte reports it. Else the
+ * lane would count all of it as sent (handshake_test.c: unsent_record). */
 static void failed_send_of_all(void **state)
 {
     size_t full, part;
@@ -708,7 +711,7 @@ static void failed_send_of_all(void **state)
     }
 }
 
-/* A lane that listens only after each of its pieces, which are smaller than a record. */
+/* A lane that listens only after its pieces, each smaller than a record. */
 static void early_answer_between_pieces(void **state)
 {
     static char piece[448];
@@ -735,14 +738,14 @@ static void early_answer_between_pieces(void **state)
         }
         assert_int_equal(got, peer.answer_len);
         assert_true(sent < 20000 + 16384 + sizeof piece);
-        assert_true(peer.sends < 10); /* full records all the same */
+        assert_true(peer.sends < 10); /* still full records */
         side_close(&side);
         peer_free(&peer);
     }
 }
 
-/* Full duplex: a server that answers and reads no further is heard at once. Half duplex: too, at the
- * price of the record that could not leave. */
+/* Full duplex: a server that answers and reads no further is heard at once. Half duplex: it is
+ * heard too, at the price of the record that could not leave. */
 static void answer_while_sending_is_stuck(void **state)
 {
     static char piece[512];
@@ -770,8 +773,8 @@ static void answer_while_sending_is_stuck(void **state)
     }
 }
 
-/* A lane that does not listen before its small request has left whole is told that it cannot leave, and
- * does not ask again and again until its time is over. */
+/* A lane that does not listen before its small request has left whole is told that it cannot leave.
+ * It does not spin until its time is up. */
 static void answer_that_nobody_takes(void **state)
 {
     static char piece[2000];
@@ -802,7 +805,7 @@ static void answer_that_nobody_takes(void **state)
     }
 }
 
-/* The server says goodbye while a record of ours is stuck: that is an orderly end all the same. */
+/* The server sends close_notify while a record of ours is stuck: that is still an orderly end. */
 static void goodbye_while_sending_is_stuck(void **state)
 {
     static char piece[512];
@@ -850,8 +853,8 @@ static void read_ahead_saves_calls(void **state)
     peer_free(&peer);
 }
 
-/* Of a record that is larger than the read-ahead buffer the head and what comes with it go through that, and
- * the rest goes straight to its place. */
+/* The head of a record that is larger than the read-ahead buffer goes through that buffer, with
+ * what comes with it; the rest goes straight to its place. */
 static void large_records_come_straight(void **state)
 {
     static char answer[3 * 16384];
@@ -881,7 +884,7 @@ static void large_records_come_straight(void **state)
     peer_free(&peer);
 }
 
-/* Data that TLS holds is not waited for. */
+/* The lane does not wait for data that TLS already holds. */
 static void held_data_does_not_wait(void **state)
 {
     (void)state;
@@ -936,8 +939,8 @@ static void not_tls(void **state)
     peer_free(&peer);
 }
 
-/* Every byte of what a server says in a handshake, changed: no crash, no silent success with
- * another certificate. */
+/* Changes every byte that a server sends in a handshake: no crash, no silent success with another
+ * certificate. */
 struct recorder {
     struct peer *peer;
     size_t flip, at;
@@ -1100,8 +1103,8 @@ static int stored_token(void *ctx, avito_token *token)
 
 #define SELF(id) "HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n{\"id\":" id "}"
 
-/* Two calls without a pause. Whatever comes after the first answer is no answer, also if it is in
- * a record of its own: the second call opens a connection. Where nothing does, it takes the first one,
+/* Two calls without a pause. Bytes after the first answer are no answer, also in a record of their
+ * own: the second call then opens a connection. Where nothing comes, it uses the first connection,
  * and with read-ahead does not even ask the transport. */
 static void unasked_second_answer(void **state)
 {

@@ -169,7 +169,7 @@ static void ipv6(void **state)
     int why = errno;
     (void)state;
     setup(NULL, "::1", port > 0 ? port : 9);
-    if (server < 0) { /* a machine without IPv6: then that is what the transport has to say */
+    if (server < 0) { /* a machine without IPv6: then the transport has to report that */
         assert_int_equal(connect_waiting(), AVITO_ERR_CONNECT);
         assert_int_equal(transport.functions->detail(transport.ctx), why);
     } else {
@@ -221,7 +221,7 @@ static void every_address_is_tried(void **state)
 {
     avito_tcp_options options = avito_tcp_options_default();
     uint16_t port = 0;
-    int server = listen_on("127.0.0.2", &port); /* nobody at .1 and .3 of that port */
+    int server = listen_on("127.0.0.2", &port); /* nobody listens at .1 and .3 on that port */
     int before = open_files();
     (void)state;
     assert_true(server >= 0);
@@ -268,12 +268,12 @@ static void names(void **state)
     uint16_t port = 0;
     int server = listen_on("127.0.0.1", &port);
     (void)state;
-    /* A lane that waits: wait() looks the name up. */
+    /* On a lane that waits, wait() looks the name up. */
     setup(NULL, "localhost", port);
     assert_int_equal(transport.functions->connect(transport.ctx, &to), AVITO_AGAIN);
     assert_int_equal(transport.functions->wants(transport.ctx), AVITO_WANT_TIMER);
     assert_int_equal(connect_waiting(),
-                     AVITO_ERR_OPTION_RESOLVE); /* called without a wait between */
+                     AVITO_ERR_OPTION_RESOLVE); /* called without a wait in between */
     finish();
     assert_int_equal(connect_waiting(), AVITO_OK);
     finish();
@@ -281,7 +281,7 @@ static void names(void **state)
     assert_int_equal(connect_waiting(), AVITO_ERR_RESOLVE);
     assert_int_not_equal(transport.functions->detail(transport.ctx), 0);
     finish();
-    /* One that may not. */
+    /* A lane that may not wait. */
     options.never_wait = true;
     assert_int_equal(avito_tcp_init(&tcp, &options), AVITO_ERR_OPTION_RESOLVE);
     options.address = "localhost";
@@ -296,7 +296,7 @@ static void names(void **state)
     close(server);
 }
 
-/* Time that passes without anybody waiting for it. */
+/* Time passes without anybody waiting for it. */
 static uint32_t skipped_ms;
 
 int clock_gettime(clockid_t which, struct timespec *out)
@@ -317,7 +317,7 @@ int clock_gettime(clockid_t which, struct timespec *out)
 static struct addrinfo listed[AVITO_TCP_ADDRESSES + 9];
 static uint32_t lookup_ms;
 
-/* In front of the C library's, for one name. */
+/* Replaces the C library's, for one name. */
 int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints,
                 struct addrinfo **out)
 {
@@ -340,7 +340,7 @@ void freeaddrinfo(struct addrinfo *list)
     }
 }
 
-/* Many addresses of one kind, where nobody listens, do not hide the only one of the other. */
+/* Many addresses of one kind at which nobody listens do not hide the only one of the other kind. */
 static void both_families(void **state)
 {
     struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_addr = in6addr_loopback};
@@ -381,8 +381,8 @@ static int silent_on(const char *address, uint16_t port, int fill[2])
     return fd;
 }
 
-/* Addresses that do not answer leave time for the last one, also after a slow look-up: the lane gives up
- * 15 s after it began. But each has a second, and no more than four. */
+/* Addresses that do not answer leave time for the last one, also after a slow look-up: the lane
+ * gives up 15 s after it began. Each address has one second at least and four at most. */
 static void silent_addresses(void **state)
 {
     static const struct {
@@ -443,7 +443,7 @@ static void silent_addresses(void **state)
 
 /* ---- moving bytes ---- */
 
-/* A connection: the other side's end of it. */
+/* The other side's end of a connection. */
 static int connected(void)
 {
     uint16_t port = 0;
@@ -474,7 +474,7 @@ static void bytes_and_the_end(void **state)
     assert_int_equal(transport.functions->recv(transport.ctx, text, 0), AVITO_IO_AGAIN);
     assert_int_equal(transport.functions->recv(transport.ctx, text, 4), 4);
     assert_int_equal(transport.functions->recv(transport.ctx, text, 2), 2);
-    /* Right after a whole request the kernel is not asked; in the middle of one it is. */
+    /* Right after a whole request the kernel is not asked for bytes; in the middle of one it is. */
     assert_int_equal(send(fd, "abcd", 4, 0), 4);
     assert_int_equal(transport.functions->send(transport.ctx, "x", 1, 0), 1);
     assert_int_equal(transport.functions->recv(transport.ctx, text, 1), AVITO_IO_AGAIN);
@@ -485,7 +485,7 @@ static void bytes_and_the_end(void **state)
     assert_int_equal(recv(fd, text, 1, 0), 1);
     assert_int_equal(shutdown(fd, SHUT_WR), 0);
     n = transport.functions->recv(transport.ctx, text, sizeof text);
-    assert_int_equal(n, 2); /* what is there comes before the end */
+    assert_int_equal(n, 2); /* bytes that are there come before the end */
     assert_int_equal(transport.functions->wait(transport.ctx, AVITO_WANT_READ, 5000), AVITO_OK);
     assert_int_equal(transport.functions->recv(transport.ctx, text, sizeof text), AVITO_IO_CLOSED);
     assert_int_equal(transport.functions->recv(transport.ctx, text, sizeof text), AVITO_IO_CLOSED);
@@ -567,7 +567,7 @@ static void waiting(void **state)
     long took;
     int fd = connected();
     (void)state;
-    /* Waiting for bytes: wait() and the recv() after it, together, for rather less than asked. */
+    /* Waiting for bytes: wait() and the recv() after it together take a little less than asked. */
     start = now_ms();
     assert_int_equal(transport.functions->wait(transport.ctx, AVITO_WANT_READ, 64), AVITO_OK);
     assert_int_equal(transport.functions->recv(transport.ctx, text, 10), AVITO_IO_AGAIN);
@@ -584,12 +584,12 @@ static void waiting(void **state)
     assert_int_equal(transport.functions->send(transport.ctx, "x", 1, 0), 1);
     assert_int_equal(transport.functions->recv(transport.ctx, text, 10), AVITO_IO_AGAIN);
     assert_int_equal(transport.functions->recv(transport.ctx, text, 10), AVITO_IO_AGAIN);
-    /* For other things: in wait(). */
+    /* Waiting for other things happens in wait(). */
     assert_int_equal(transport.functions->wait(transport.ctx, AVITO_WANT_WRITE, 5000), AVITO_OK);
     start = now_ms();
     assert_int_equal(transport.functions->wait(transport.ctx, AVITO_WANT_TIMER, 30), AVITO_AGAIN);
     assert_true(now_ms() - start >= 29);
-    /* A signal ends the wait, which is no error; the lane looks at its clock and waits again. */
+    /* A signal ends the wait, and that is no error: the lane looks at its clock and waits again. */
     memset(&action, 0, sizeof action);
     action.sa_handler = on_alarm;
     sigaction(SIGALRM, &action, NULL);
@@ -801,8 +801,8 @@ static void *ring(void *pipe_end)
     return NULL;
 }
 
-/* It sleeps for nap_ms, or until wake_fd is readable, which another thread may see to at any moment; and
- * not at all while that is so. */
+/* It sleeps for nap_ms, or until wake_fd is readable, which another thread may cause at any moment.
+ * While wake_fd is readable it does not sleep at all. */
 static void the_inbox_naps(void **state)
 {
     int ends[2];
@@ -823,7 +823,7 @@ static void the_inbox_naps(void **state)
     assert_int_equal(read(ends[0], &byte, 1), 1);
     avito_client_close(&sleeper.client);
 
-    begin_sleeper(300, ends[0]); /* nobody rings */
+    begin_sleeper(300, ends[0]); /* nobody wakes it */
     assert_in_range(slept(), 290, 20000);
     avito_client_close(&sleeper.client);
     (void)close(ends[0]);
