@@ -56,7 +56,7 @@ static int job_of(const world *w, uint64_t request)
     return -1;
 }
 
-/* A send reads the chat: does it have to? */
+/* A send reads the chat back: does it have to? */
 void check_read_back(world *w, struct lane *l)
 {
     job *j = &w->jobs[l->job];
@@ -64,7 +64,7 @@ void check_read_back(world *w, struct lane *l)
         fail(w, "confirming", "job %d reads the chat back, %s", l->job,
              j->settles ? "but its request never left whole" : "which nobody asked for");
     }
-    l->spoilt = l->spoilt && j->read_back; /* what the send itself was answered does not matter */
+    l->spoilt = l->spoilt && j->read_back; /* how the send itself was answered does not matter */
     j->read_back = true;
 }
 
@@ -77,7 +77,7 @@ void check_no(world *w, const job *j)
     }
 }
 
-/* Promise 5: what a write says of itself, against what went over the wire. */
+/* Promise 5: the outcome of a write, compared with what went over the wire. */
 void check_outcome(world *w, const struct lane *l, int rc)
 {
     const job *j = &w->jobs[l->job];
@@ -95,7 +95,7 @@ void check_outcome(world *w, const struct lane *l, int rc)
     }
 }
 
-/* A message was stored through the API: by which send, and was that still allowed? */
+/* The API has stored a message: for which send, and was that still allowed? */
 static void check_stored(world *w, note *n, const sim_message_info *m)
 {
     job *j;
@@ -172,7 +172,7 @@ void check_sync(world *w)
 
 /* ---------------------------------------------------------------- what the inbox owes */
 
-/* The state that the service was in when the first list was read decides what is new. */
+/* The service's state when the first list was read decides what is new. */
 void check_first_save(world *w)
 {
     w->state_saved = true;
@@ -185,7 +185,8 @@ static bool was_there(const world *w, const note *n)
     return n->visible_ms <= w->start_list_ms;
 }
 
-/* The chat that cannot be read is not waited for when its messages would cost others their place. */
+/* The inbox does not wait for a chat that cannot be read when its messages would push others
+ * out. */
 static bool given_up(const world *w, const note *n)
 {
     const bool said = (w->inbox_events & AVITO_INBOX_UNREACHABLE) != 0;
@@ -193,15 +194,16 @@ static bool given_up(const world *w, const note *n)
            strcmp(n->chat, w->chats[0]) == 0;
 }
 
-/* AVITO_START_NOW: a chat whose time nobody believes says nothing of how new its messages are. What was
- * created before the list was served is there already, also when it shows up late. */
+/* AVITO_START_NOW: a chat whose time is not believed does not show how new its messages are. A
+ * message created before the list was served counts as there already, also when it shows up
+ * late. */
 static bool before_the_start(const world *w, const note *n)
 {
     return w->device.inbox_options.start == AVITO_START_NOW && people_odd(w, n->chat) &&
            n->created < w->start_list_ms / 1000;
 }
 
-/* Promise 7, and which messages it speaks of: see "INBOX" in the header. */
+/* Promise 7, and the messages that it is about: see "INBOX" in the header. */
 static bool owed(const world *w, const note *n)
 {
     const avito_inbox_options *o = &w->device.inbox_options;
@@ -215,7 +217,7 @@ static bool owed(const world *w, const note *n)
         due = n->created > w->start_newest ||
               (n->created == w->start_newest &&
                (o->start != AVITO_START_NOW || n->visible_ms > w->start_ms));
-        /* When one came whose time is not believed nobody can tell. */
+        /* This cannot be judged once a message came whose time is not believed. */
         due = due && !(o->start == AVITO_START_NOW && n->odd && n->visible_ms <= w->start_ms) &&
               !before_the_start(w, n);
     } else {
@@ -231,7 +233,7 @@ static bool owed(const world *w, const note *n)
 static bool forbidden(const world *w, const note *n)
 {
     const avito_inbox_options *o = &w->device.inbox_options;
-    if (n->odd) { /* who does not believe its time cannot tell that it is old */
+    if (n->odd) { /* without a believable time it cannot be recognised as old */
         return false;
     }
     if (!w->state_saved) {
@@ -240,7 +242,7 @@ static bool forbidden(const world *w, const note *n)
     if (o->start == AVITO_START_SINCE) {
         return n->created < o->since;
     }
-    if (people_odd(w, n->chat)) { /* it may have been the newest */
+    if (people_odd(w, n->chat)) { /* the newest one may have been */
         return false;
     }
     if (o->start == AVITO_START_NOW) {
@@ -249,7 +251,7 @@ static bool forbidden(const world *w, const note *n)
     return was_there(w, n) && n->read_at_start && n->created < w->start_newest;
 }
 
-/* Called when the first page of chats is served while no state was ever saved. */
+/* Called when the first page of chats is served before any state was saved. */
 void check_start_list(world *w)
 {
     sim_chat_info chat;
@@ -277,8 +279,9 @@ static const look *last_look(const world *w, const char *chat)
     return &never;
 }
 
-/* Oldest first within a chat: nothing older that could be seen was left out. What shows up late may
- * come after its neighbours, and so may what was on a page that came empty again and again. */
+/* Oldest first within a chat: nothing older that could be seen was left out. A message that shows
+ * up late may come after its neighbours, and so may one on a page that came empty again and
+ * again. */
 static void check_order(world *w, const note *n)
 {
     const look *l = last_look(w, n->chat);
@@ -296,8 +299,8 @@ static void check_order(world *w, const note *n)
     }
 }
 
-/* The unpaid tariff: 402 says so, when it is the last answer. At the end of a round the inbox says once
- * more what made it leave a chat out. */
+/* The unpaid tariff: 402 shows it, if it is the last answer. At the end of a round the inbox
+ * repeats why it left a chat out. */
 void check_refused(world *w, const avito_client *c, int rc)
 {
     if (rc == AVITO_ERR_PAYMENT && avito_last_error(c)->http_status == 402 &&
@@ -306,7 +309,8 @@ void check_refused(world *w, const avito_client *c, int rc)
     }
 }
 
-/* A text says so too, or that it is paid again, unless another lane has heard otherwise meanwhile. */
+/* A text shows it too, or that it is paid again, unless another lane has learned otherwise
+ * meanwhile. */
 static void check_tariff(world *w, const avito_message *m)
 {
     const bool hidden = w->tariff_read != SIM_TARIFF_PAID;
@@ -319,7 +323,7 @@ static void check_tariff(world *w, const avito_message *m)
     if (w->others_told_ms < w->tariff_read_ms) {
         const bool said = avito_account_unpaid(&w->device.account);
         const bool two = hidden && w->sentence_by != 0 && w->sentence_by != m->author_id &&
-                         w->others_told_ms < w->sentence_ms; /* one alone may have copied it */
+                         w->others_told_ms < w->sentence_ms; /* one author may have copied it */
         if (said ? !hidden : two) {
             fail(w, "tariff", "%s is%s hidden, but the account is said to be%s", m->id.ptr,
                  hidden ? "" : " not", said ? " unpaid" : " paid");
@@ -329,8 +333,8 @@ static void check_tariff(world *w, const avito_message *m)
     w->sentence_ms = w->tariff_read_ms;
 }
 
-/* A byte that was changed on the way made an old message look new: the time that it is given with is not
- * the one that the service has. Nobody can tell, once the ring has forgotten what is as old as it is. */
+/* A byte changed on the way made an old message look new: it is given with a time that differs from
+ * the service's. The client cannot tell once the ring has forgotten messages of that age. */
 static bool made_new(const world *w, const note *n, const avito_message *m)
 {
     return last_look(w, n->chat)->spoilt && !n->odd && m->created > n->created;
@@ -371,7 +375,7 @@ void check_given(world *w, const avito_message *m, bool polled)
     }
 }
 
-/* What a notification says, in whichever form: all of the message that the service speaks of. */
+/* What a notification says, in whichever form: the whole message that the service means. */
 void check_notified(world *w, const avito_message *m)
 {
     const note *n = m != NULL ? check_find(w, m->id.ptr, m->id.len) : NULL;
@@ -425,9 +429,9 @@ void check_marked(world *w, const char *chat)
     }
 }
 
-/* What shows up late after a newer message is found by the late look at its chat, when the overlap has
- * passed, or by the next that is whole. So is what there is in a chat that was refused, and what stands
- * where nobody would look first. */
+/* A message that shows up late, after a newer one, is found by the late look at its chat once the
+ * overlap has passed, or by the next whole look. The same finds what is in a chat that was refused,
+ * and what stands where no look begins. */
 static bool may_wait(const world *w, const note *n)
 {
     const avito_inbox_options *o = &w->device.inbox.o;
@@ -437,9 +441,10 @@ static bool may_wait(const world *w, const note *n)
     return w->device.round_ms < from + 2000 * (int64_t)o->overlap_s + 2 * (int64_t)o->sweep_ms;
 }
 
-/* A round that ends without an error leaves nothing that could be seen when it began; where there is no
- * room to remember all chats, when the one before it began: a chat may move past the page in work. A
- * changed byte hides a message until the next look at its chat. */
+/* A round that ends without an error has given everything that could be seen when it began. Where
+ * there is no room to remember all chats, it is what could be seen when the round before began: a
+ * chat may move past the page in work. A changed byte hides a message until the next look at its
+ * chat. */
 void check_round(world *w)
 {
     const int64_t begin = w->plan.records < 64 ? w->device.before_ms : w->device.round_ms;
@@ -453,7 +458,7 @@ void check_round(world *w)
     }
 }
 
-/* A message shows up in it that was stored before. */
+/* A message that was stored before becomes visible in the chat. */
 static bool shows_late(const world *w, const char *chat)
 {
     for (size_t i = w->done_before; i < w->note_count; i++) {
@@ -465,8 +470,8 @@ static bool shows_late(const world *w, const char *chat)
     return false;
 }
 
-/* A chat that has not changed is looked at because it did, once more when nothing can be late, and around
- * the mark; where something fails, more often. */
+/* A chat is looked at because it has changed, once more when nothing can be late any more, and
+ * around the mark; where something fails, more often. */
 void check_looks(world *w, const char *chat)
 {
     const avito_inbox_options *o = &w->device.inbox_options;
@@ -493,7 +498,8 @@ void check_looks_anew(world *w, const char *chat)
     }
 }
 
-/* A round with an overrun in which a byte was changed: what it did not give may be hidden for good. */
+/* In a round with an overrun and a changed byte, a message that was not given may be hidden for
+ * good. */
 void check_hidden(world *w)
 {
     for (size_t i = w->done_before; i < w->note_count; i++) {
@@ -543,7 +549,8 @@ void check_gate(world *w, struct lane *l)
     }
 }
 
-/* A rate of n per minute lets n requests go in a minute, and what the lanes had begun before. */
+/* A rate of n per minute lets n requests go in a minute, plus those that the lanes had begun
+ * before. */
 static void check_rate(world *w, const struct lane *l)
 {
     const uint32_t rate = w->device.account.o.requests_per_minute;
@@ -580,7 +587,8 @@ void check_request_begins(world *w, struct lane *l, struct link *k)
     }
 }
 
-/* A call ends in its time, be the line slow; and it gives a line up only that was silent for so long. */
+/* A call ends in its time even on a slow line, and gives up only a line that was silent for the
+ * idle time. */
 void check_time(world *w, const struct lane *l, int rc)
 {
     const avito_client_options *o = &l->client.o;
@@ -613,7 +621,7 @@ static void check_memory(world *w)
     }
 }
 
-/* A refresh token that may be spent is told as such, and no other. */
+/* A refresh token that may be spent is reported as such, and no other is. */
 static void check_doubt(world *w)
 {
     const bool told = avito_account_refresh_in_doubt(&w->device.account);
@@ -621,7 +629,7 @@ static void check_doubt(world *w)
     for (unsigned i = 0; i < w->plan.lanes; i++) {
         fetching = fetching || impl_fetches_token(&w->device.lanes[i].client);
     }
-    if (told) { /* it lasts: counted at every step, for few lanes are just sending when it begins */
+    if (told) { /* it lasts: counted at every step, since few lanes are just sending when it begins */
         happened(w, F_SPENT, -1);
     }
     if (told && !w->was_in_doubt) {
@@ -645,7 +653,7 @@ void check_step(world *w)
     }
 }
 
-/* Before the clock goes on: everybody waits for something that can come, and not for ever. */
+/* Before the clock goes on: every lane waits for something that can come, and not for ever. */
 void check_wait(world *w)
 {
     const int known = AVITO_WANT_READ | AVITO_WANT_WRITE | AVITO_WANT_TIMER | AVITO_WANT_ACCOUNT;
@@ -709,9 +717,9 @@ static void check_job(world *w, int i)
     }
 }
 
-/* A chat that is not ours costs one token for each time that the device was switched on, and a few more
- * for refusals in a row: after a minute, and twice as long each time; tokens that expired or were revoked
- * meanwhile have five at once. */
+/* A chat that is not ours costs one token each time that the device is switched on, and a few more
+ * for refusals in a row: after a minute, then after twice as long each time. Tokens that expired or
+ * were revoked meanwhile may cost five at once. */
 static void check_tokens_issued(world *w)
 {
     const uint64_t most = 2u * (w->crashes + 1u) + (uint64_t)(w->plan.length_ms / 60000) + 8u;

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Does a seed repeat byte for byte? Does the world hold under the sanitizers? Does it notice bugs?
+# Does a seed repeat byte by byte? Does the world hold under the sanitizers? Does it notice bugs?
 failed=0
 run() {
     what=$1

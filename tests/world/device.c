@@ -30,7 +30,7 @@ static int device_entropy(void *ctx, void *out, size_t len)
     return AVITO_OK;
 }
 
-/* The power may go whenever the device calls out. */
+/* The power may fail whenever the device calls a hook. */
 void device_may_crash(world *w)
 {
     if (w->crash_in > 0 && --w->crash_in == 0) {
@@ -154,7 +154,7 @@ static int save_state(void *ctx, int slot, const void *data, size_t len)
         check_first_save(w);
     }
     if (w->crash_in == 1 && w->device.holding) {
-        check_accepted(w, w->device.held); /* it is durable, though nobody is told */
+        check_accepted(w, w->device.held); /* it is durable, but reported as failed */
     }
     device_may_crash(w);
     return AVITO_OK;
@@ -241,7 +241,7 @@ static void boot_inbox(world *w)
     o.ctx = w;
     o.save = save_state;
     o.load = load_state;
-    if (w->state_saved && w->seed % 2 == 0) { /* another account's inbox does not take it over */
+    if (w->state_saved && w->seed % 2 == 0) { /* another account's state is not taken over */
         o.user_id++;
         rc = avito_inbox_init(&d->inbox, &d->lanes[0].client, &o);
         if (rc != AVITO_ERR_OPTION_STATE) {
@@ -249,7 +249,7 @@ static void boot_inbox(world *w)
         }
         o.user_id--;
     }
-    if (w->seed % 3 == 0) { /* nor does one while another program holds it */
+    if (w->seed % 3 == 0) { /* nor is one that another program holds */
         w->state_locked = true;
         rc = avito_inbox_init(&d->inbox, &d->lanes[0].client, &o);
         w->state_locked = false;
@@ -263,7 +263,7 @@ static void boot_inbox(world *w)
     }
 }
 
-/* What lasts over restarts: sizes and options. */
+/* What stays the same over restarts: sizes and options. */
 static void draw_device(world *w)
 {
     static const unsigned arenas[] = {16384, 1500, 16384, 4000};
@@ -349,11 +349,11 @@ static void forget(room *r)
     memset(r->memory, 0xdd, r->size);
 }
 
-/* Everything that is not in storage is gone. The bot's journal of sends is in storage. */
+/* Everything outside storage is gone. The bot's journal of sends is in storage. */
 void device_crash(world *w)
 {
     device *d = &w->device;
-    if (!d->up) { /* it went while a lane slept, whose step ends now */
+    if (!d->up) { /* the power failed while a lane slept; that lane's step ends now */
         return;
     }
     happened(w, F_RESTART, -1);
@@ -362,7 +362,7 @@ void device_crash(world *w)
     w->crash_in = 0;
     w->crash_in_save = false;
     w->rate_until = 0;
-    w->refresh_open = false; /* nobody remembers: it is tried, and then it is known */
+    w->refresh_open = false; /* this is not stored: it is tried, and then known */
     w->was_in_doubt = false;
     check_looks_anew(w, NULL);
     net_drop_all(w);
@@ -431,7 +431,8 @@ static void want_answer(world *w, const avito_message *m)
     job *j;
     if (w->job_count == JOBS_MAX && w->plan.soak) {
         for (size_t i = 0; i < w->job_count; i++) {
-            /* The ids of sends that may still show up are kept: a later one may have the same text. */
+            /* Keeps the ids of sends that may still show up: a later send may have the same
+             * text. */
             if (w->jobs[i].state < JOB_SENT || w->now - w->jobs[i].ended_ms < 600000) {
                 return;
             }
@@ -488,7 +489,7 @@ static int begin_baseline(world *w, struct lane *l)
     return avito_get_messages(&l->client, USER, w->jobs[l->job].chat, &q, &l->arena, &l->messages);
 }
 
-/* What to look for, if it comes to that. */
+/* What to look for if the send cannot tell. */
 static avito_sent_query query_of(const world *w, struct lane *l)
 {
     const job *j = &w->jobs[l->job];
@@ -566,7 +567,8 @@ static int begin_exchange(world *w, struct lane *l)
         &l->client, sim_grant_code(w->service, "messenger:read,messenger:write,user:read"), NULL);
 }
 
-/* The account's own tokens last; a pair needs a person when its refresh token is of no use. */
+/* The account's own tokens can be renewed for ever; a pair needs a person once its refresh token is
+ * useless. */
 static void call_a_person(world *w, int rc)
 {
     if (rc == AVITO_ERR_REFRESH_TOKEN && w->person_ms == 0) {
@@ -643,7 +645,7 @@ static void check_yes(world *w, const struct lane *l, job *j)
         good = good && strcmp(w->jobs[i].claimed, n->id) != 0;
     }
     if (n != NULL && n->job >= 0 && &w->jobs[n->job] != j) {
-        good = good && w->jobs[n->job].rivalled; /* a person's was taken for it: its own was left */
+        good = good && w->jobs[n->job].rivalled; /* a person's was taken, and its own was left */
         j->rivalled = j->rivalled || good;
         w->jobs[n->job].misled = w->jobs[n->job].misled || j->misled; /* its own is claimed */
     }
@@ -652,7 +654,7 @@ static void check_yes(world *w, const struct lane *l, job *j)
     }
 }
 
-/* Found: by which message, and it is no other's. */
+/* Found: by which message? It must belong to no other send. */
 static void told_yes(world *w, struct lane *l, job *j)
 {
     say(w, "lane %d: confirmed by %s", l->index, l->message.id.ptr);
@@ -671,7 +673,7 @@ static void told_no(world *w, struct lane *l, job *j)
     job_over(w, l, j->attempts > 8 ? JOB_GIVEN_UP : JOB_NEW, 4000);
 }
 
-/* True: it cannot tell, and the bot asks at once. */
+/* True: the outcome is "cannot tell", and the bot asks at once. */
 static bool send_over(world *w, struct lane *l, int rc)
 {
     job *j = &w->jobs[l->job];
@@ -695,7 +697,7 @@ static bool send_over(world *w, struct lane *l, int rc)
         }
         job_over(w, l, JOB_SENT, 0);
     } else {
-        if (rc == AVITO_ERR_BAD_REQUEST) { /* what it took for an id was none */
+        if (rc == AVITO_ERR_BAD_REQUEST) { /* what it took for an id was not one */
             j->image[0] = '\0';
         }
         job_over(w, l, j->attempts > 8 ? JOB_GIVEN_UP : JOB_NEW, 4000);
@@ -703,8 +705,8 @@ static bool send_over(world *w, struct lane *l, int rc)
     return false;
 }
 
-/* Whether nobody can tell any more: a message of the account was deleted since the baseline, or the baseline
- * itself was, and what has its second may be older. */
+/* True if it cannot be found out any more: a message of the account was deleted since the baseline,
+ * or the baseline itself was, and messages of its second may be older. */
 static bool veiled(const world *w, const job *j)
 {
     for (size_t i = 0; i < w->note_count; i++) {
@@ -722,7 +724,7 @@ static void confirm_over(world *w, struct lane *l, int rc)
     job *j = &w->jobs[l->job];
     j->misled = j->misled || l->spoilt;
     if (rc == AVITO_OK && l->outcome == AVITO_CANNOT_TELL && (j->misled || veiled(w, j)) &&
-        w->now - j->ended_ms > 90000) { /* nobody can */
+        w->now - j->ended_ms > 90000) { /* it cannot be found out */
         job_over(w, l, JOB_GIVEN_UP_HALF, 0);
     } else if (rc != AVITO_OK || l->outcome == AVITO_CANNOT_TELL) {
         job_over(w, l, JOB_UNSURE, j->way == WAY_LATER ? 15000 : 3000);
@@ -747,7 +749,7 @@ static void check_error(world *w, struct lane *l, int rc)
     mix(w, (uint64_t)(uint32_t)rc);
 }
 
-/* An element of the list of chats, or its end. */
+/* An element of the list of chats, or the end of the list. */
 static void browse_on(world *w, struct lane *l, int rc)
 {
     l->at_row = rc != AVITO_END && avito_list_open(&l->client);
@@ -830,14 +832,14 @@ static int cancel(world *w, struct lane *l)
     if (impl_call(&l->client) || l->link != NULL) {
         fail(w, "cancel", "lane %d: still busy after a cancel", l->index);
     }
-    if (l->at_row) { /* what passed since the row came is the bot's time */
+    if (l->at_row) { /* time since the row came is the bot's */
         l->began_ms = w->now;
     }
     l->at_row = false;
     return AVITO_ERR_CANCELLED;
 }
 
-/* At any moment, also while a call only lets time pass. */
+/* At any moment, even while a call only waits. */
 void device_cancel(world *w)
 {
     struct lane *l = &w->device.lanes[1 + below(w, w->plan.lanes - 1)];
@@ -846,7 +848,7 @@ void device_cancel(world *w)
     }
 }
 
-/* A send that measures its age by a clock that jumps says what it believes. */
+/* A send that measures its age by a clock that jumps reports the age that it believes. */
 void device_ages(world *w)
 {
     for (unsigned i = 1; w->device.up && i < w->plan.lanes; i++) {
@@ -875,11 +877,11 @@ static int lane_step(world *w, struct lane *l)
         return avito_list_end(&l->client, below(w, 20000));
     }
     avito_arena_reset(&l->arena);
-    w->others_told_ms = w->now; /* by bytes that came before */
+    w->others_told_ms = w->now; /* by bytes that had come before */
     return avito_next_chat(&l->client, &l->chat);
 }
 
-/* At the end of a round the inbox says once more what made it leave a chat out: without a request. */
+/* At the end of a round the inbox repeats, without a request, why it left a chat out. */
 static void note_inbox_error(world *w, int rc, bool moved)
 {
     const avito_error *e = avito_last_error(&w->device.lanes[0].client);
@@ -918,7 +920,7 @@ static void accept_held(world *w)
     if (rc != AVITO_ERR_HOOK) {
         fail(w, "inbox", "accept() returned %d", rc);
     }
-    if (chance(w, 500)) { /* the user goes on without: it has to come again */
+    if (chance(w, 500)) { /* the user does not accept it: it has to come again */
         d->holding = false;
     }
 }
@@ -946,7 +948,7 @@ static void hear_events(world *w)
     }
 }
 
-/* After a call of avito_inbox_next(): has a round begun in it, or ended, or both? */
+/* After a call of avito_inbox_next(): has a round begun in that call, or ended, or both? */
 static void watch_round(world *w, bool between, bool moved, int rc)
 {
     device *d = &w->device;
@@ -962,7 +964,7 @@ static void watch_round(world *w, bool between, bool moved, int rc)
         d->before_ms = rc == AVITO_AGAIN ? d->round_ms : d->before_ms;
         d->overran = d->overran && rc != AVITO_AGAIN;
     } else if (over && !between && d->spoilt &&
-               d->overran) { /* the first one, which nothing was before */
+               d->overran) { /* the first one, with none before it */
         check_hidden(w);
     }
 }
@@ -986,7 +988,7 @@ static int own_over(struct lane *l, int rc)
     return rc < 0 ? AVITO_OK : rc;
 }
 
-/* It goes on with its list, and asks the inbox too early. */
+/* The program goes on with its list, and asks the inbox too early. */
 static int own_step(world *w, struct lane *l)
 {
     const bool at_row = avito_wants(&l->client) == 0;
@@ -1226,7 +1228,7 @@ static bool take_notification(world *w, const char *body, size_t len)
     return true;
 }
 
-/* Acknowledged first, handled later: the power may go between. */
+/* Acknowledged first, handled later: the power may fail in between. */
 bool device_notify(world *w, const char *body, size_t len)
 {
     jmp_buf here, *const outer = w->crash;

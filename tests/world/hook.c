@@ -1,5 +1,6 @@
-/* hook.c - the way of a notification: a request in any pieces to the receiver of the device, and its
- * answer back. Some are cut, some too slow, and strangers who do not know the secret call as well. */
+/* hook.c - the way of a notification: a request in any pieces to the device's receiver, and its
+ * answer back. Some requests are cut, some are too slow, and some come from strangers who do not
+ * know the secret. */
 #include "world.h"
 
 #include <stdio.h>
@@ -23,7 +24,7 @@ static void sign(char signature[65], const void *body, size_t len)
     (void)snprintf(signature, 65, "%016llx%048x", (unsigned long long)hash_text(body, len), 7u);
 }
 
-/* The receiver asks whether this is from the service. */
+/* The receiver asks whether this comes from the service. */
 static int verify(void *ctx, const void *body, size_t len, avito_str signature)
 {
     world *w = ctx;
@@ -98,7 +99,7 @@ static void write_call(world *w, call *c, const char *body, size_t len)
     put(c, body, len);
 }
 
-/* In pieces of any size; what the receiver said last. */
+/* Feeds the request in pieces of any size; returns the receiver's last result. */
 static int feed(world *w, const call *c, size_t len)
 {
     int rc = AVITO_AGAIN;
@@ -112,7 +113,7 @@ static int feed(world *w, const call *c, size_t len)
     return rc;
 }
 
-/* The receiver's answer, taken in pieces of any size: its status; 0: none. */
+/* Takes the receiver's answer in pieces of any size; returns its status; 0: there is none. */
 static int take_answer(world *w)
 {
     avito_webhook *hook = &w->device.hook;
@@ -171,8 +172,8 @@ static void went_wrong(world *w, const call *c)
     }
 }
 
-/* The status that the service is answered; 0: it hears nothing. Whether the receiver has a
- * notification then, avito_webhook_body() tells. */
+/* The status that the service gets; 0: it gets no answer. avito_webhook_body() then tells whether
+ * the receiver has a notification. */
 int hook_call(world *w, const char *body, size_t len)
 {
     static call c;

@@ -60,7 +60,7 @@ static bool run(const options *o, uint64_t seed, totals *t, uint64_t *hash)
     return good;
 }
 
-/* Cells that cannot exist, as bits of states, and why. */
+/* Cells of the table that cannot be reached, as bits of states, and why. */
 #define ONLY(state) (0xffu & ~(1u << (state)))
 #define ANSWERED    (0xffu & ~(1u << SEND | 1u << HEAD))
 
@@ -108,7 +108,7 @@ static const char *const fault_words[] = {
 #undef FAULT_WORD_
 };
 
-/* One row; how many of its cells were never reached though they could be. */
+/* Prints one row; returns how many of its cells were never reached though they could be. */
 static unsigned print_row(const totals *t, unsigned f)
 {
     const unsigned never = impossible_states(f);

@@ -1,6 +1,6 @@
 #!/bin/sh
-# tests/world/many.sh [SEEDS [SECONDS]]: so many seeds of the simulated world (1,000,000), in pieces of 10,000,
-# one process at a time, for as long as that. WORLD_FROM: where to begin.
+# tests/world/many.sh [SEEDS [SECONDS]]: plays SEEDS of the simulated world (1,000,000) in pieces of
+# 10,000, one process at a time, for SECONDS at most. WORLD_FROM: the first seed.
 seeds=${1:-1000000}
 end=$(($(date +%s) + ${2:-86400}))
 first=${WORLD_FROM:-1}

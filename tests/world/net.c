@@ -105,7 +105,7 @@ static struct link *link_new(world *w, struct lane *l)
         k->latency_ms += (uint32_t)below(w, 2500);
         happened(w, F_DELAY, l->index);
     }
-    if (!w->calm && w->plan.slow && chance(w, 150)) { /* a slow line: states last */
+    if (!w->calm && w->plan.slow && chance(w, 150)) { /* a slow line makes states last */
         k->thin = 40 + below(w, 1000);
         k->thin_ms = 1 + (uint32_t)below(w, 150);
         happened(w, F_DELAY, l->index);
@@ -180,14 +180,14 @@ static void follow_word(wire *x, char c)
     }
 }
 
-/* Does the status, which is in the first twelve bytes, tell that nothing was stored? */
+/* Does the status, which is in the first twelve bytes, say that nothing was stored? */
 static bool wire_refuses(const wire *x)
 {
     const int status = x->answer_len >= 12 ? atoi(x->answer + 9) : 0;
     return (status >= 400 && status < 405) || status == 413 || status == 429;
 }
 
-/* The last byte has left. */
+/* The request's last byte has left. */
 static void wire_complete(world *w, wire *x)
 {
     x->complete = true;
@@ -229,7 +229,7 @@ static void wire_sent(world *w, struct lane *l, struct link *k, const unsigned c
     }
 }
 
-/* A whole head was given to the client: what it may now act upon. */
+/* A whole head was given to the client, which may act upon it from now on. */
 static void wire_answer(world *w, wire *x)
 {
     const char *retry = strstr(x->answer, "\r\nRetry-After: ");
@@ -240,7 +240,7 @@ static void wire_answer(world *w, wire *x)
         return;
     }
     if (x->is_refresh && x->status / 100 == 4) {
-        w->refresh_open = x->was_open; /* what was in doubt stays so until there is a pair */
+        w->refresh_open = x->was_open; /* a pair in doubt stays so until there is a new one */
     }
     if (x->job >= 0 && !x->spoilt) {
         w->jobs[x->job].refused = wire_refuses(x);
@@ -284,7 +284,8 @@ static uint64_t some_bytes(world *w, unsigned log2)
     return below(w, (uint64_t)1 << below(w, log2 + 1));
 }
 
-/* Decides, when a request begins, what will happen to it, and at which byte of it or of its answer. */
+/* Decides at the beginning of a request what will happen to it, and at which byte of it or of its
+ * answer. */
 static void plan_request(world *w, struct link *k)
 {
     const plan *p = &w->plan;
@@ -375,7 +376,7 @@ void net_strike(world *w)
     }
 }
 
-/* Nothing goes wrong any more on the connections that there are. */
+/* From now on nothing goes wrong on the existing connections. */
 void net_calm(world *w)
 {
     for (struct link *k = w->links; k != NULL; k = k->next) {
@@ -413,7 +414,7 @@ static int on_connect(void *ctx, const avito_server *to)
     return AVITO_OK;
 }
 
-/* An answer lies here: what is already in the client's window may leave, and no more. */
+/* An answer has arrived: bytes that are already in the client's window may leave, and no more. */
 static void check_deaf(world *w, const struct lane *l, struct link *k, size_t len)
 {
     k->deaf = flow_ready(&k->down, w->now) > 0 ? k->deaf + len : 0;
@@ -456,7 +457,7 @@ static long on_send(void *ctx, const void *data, size_t len, int more)
     pass = f->total + n <= f->cut_at ? n
            : f->cut_at > f->total    ? (size_t)(f->cut_at - f->total)
                                      : 0;
-    if (pass < n) { /* the rest vanishes: known at once, or later */
+    if (pass < n) { /* the rest vanishes; the client learns it at once, or later */
         happened(w, F_CUT_UP, l->index);
         say(w, "lane %d: request cut", l->index);
         if (f->cut_reset) {
@@ -517,7 +518,8 @@ static int on_wants(void *ctx)
     return !k->blocked ? AVITO_WANT_READ : AVITO_WANT_WRITE | (k->listens ? AVITO_WANT_READ : 0);
 }
 
-/* What was handed over is underway, and may arrive although nobody waits for the answer. */
+/* Bytes that were handed over are on their way, and may arrive although nobody waits for the
+ * answer. */
 static void on_close(void *ctx)
 {
     struct lane *l = ctx;

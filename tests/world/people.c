@@ -1,4 +1,5 @@
-/* people.c - who writes, reads and deletes; what the service is told to do wrong; notifications. */
+/* people.c - people who write, read and delete; what the service is told to do wrong;
+ * notifications. */
 #include "world.h"
 
 #include <stdio.h>
@@ -44,7 +45,7 @@ static void new_chat(world *w)
     w->chats[w->chat_count++] = sim_add_chat(w->service, NULL);
 }
 
-/* How the service writes the notification of what comes now. */
+/* The form in which the service writes the next notification. */
 static void another_form(world *w)
 {
     const uint64_t chosen = hash_text(w->texts, 0) ^ (w->seed + w->note_count);
@@ -91,7 +92,7 @@ static void app_reads(world *w, const char *chat)
     (void)sim_app_reads(w->service, chat);
 }
 
-/* Any of them; rather one that is on its way, or in doubt. */
+/* Any job, but preferably one that is on its way or in doubt. */
 static job *some_job(world *w)
 {
     job *j = &w->jobs[below(w, w->job_count)];
@@ -149,7 +150,7 @@ static void delete_one(world *w)
     }
 }
 
-/* Just when the second page is asked for, rows of the first one vanish and all others slide up. */
+/* When the second page is asked for, rows of the first one vanish and all others slide up. */
 static void rows_slide(world *w, const sim_request_info *r)
 {
     sim_chat_info chat;
@@ -203,14 +204,14 @@ static uint64_t row_hash(const world *w, const char *id)
     return hash_text(id, strlen(id)) ^ w->seed;
 }
 
-/* Its time is shown wrong. */
+/* The service shows a wrong time for it. */
 bool people_odd(const world *w, const char *id)
 {
     return w->plan.odd_times && row_hash(w, id) % 12 == 0;
 }
 
-/* Shows wrong times, to the inbox alone: the bot's lanes have other promises to keep. A message's time is in
- * milliseconds or years ahead; a chat's may also be missing. */
+/* Shows wrong times, to the inbox only: the bot's lanes have other promises to keep. A message's
+ * time is in milliseconds or years ahead; a chat's may also be missing. */
 static int64_t time_shown(void *ctx, const char *id, int64_t seconds)
 {
     world *w = ctx;
@@ -424,7 +425,7 @@ static void one_fault(world *w, sim_fault *f, const sim_request_info *r, int lan
             break;
         case 5:
             if (w->plan.corrupt && r->op != SIM_SEND_IMAGE &&
-                r->refusal != 429 && /* how long it says to wait would be believed */
+                r->refusal != 429 && /* a changed Retry-After would be believed */
                 !(w->plan.same_texts && r->op == SIM_SEND)) { /* the id is needed */
                 f->corrupt = true;
                 f->corrupt_at = below(w, 100000);
@@ -441,7 +442,7 @@ static void one_fault(world *w, sim_fault *f, const sim_request_info *r, int lan
     }
 }
 
-/* Which send a request belongs to; what the service answers it. */
+/* Finds which send a request belongs to, and what the service answers. */
 static void note_request(world *w, const struct link *k, const sim_request_info *r)
 {
     if (k->wire.job < 0) {
@@ -455,8 +456,8 @@ static void note_request(world *w, const struct link *k, const sim_request_info 
     w->served[w->served_count++].job = k->wire.job;
 }
 
-/* A look at a chat: its first page says when, and one byte changed in any answer spoils it, also in that of
- * a message that is read alone. */
+/* A look at a chat: its first page is its time, and one byte changed in any answer spoils it, also
+ * in the answer for a single message. */
 static void note_look(world *w, const sim_request_info *r, const sim_fault *f)
 {
     const bool first =
@@ -573,7 +574,7 @@ sim_fault people_fault(void *ctx, const sim_request_info *request)
         rows_slide(w, request);
     }
     f = draw_fault(w, request, lane);
-    if (request->refusal == 413) { /* by the length that its head announces */
+    if (request->refusal == 413) { /* of the length that its head announces */
         happened(w, F_EARLY, lane);
     } else if (request->refusal == 402) {
         happened(w, F_S402, lane);

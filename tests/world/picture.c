@@ -1,5 +1,6 @@
-/* picture.c - a picture of the bot: where its bytes come from, its upload, and what the service must
- * have of it afterwards. No two pictures are alike, so its bytes tell which try brought it there. */
+/* picture.c - a picture of the bot: where its bytes come from, its upload, and what the service
+ * must have afterwards. No two pictures are alike, so the bytes tell which attempt brought them
+ * there. */
 #include "world.h"
 
 #include <stdlib.h>
@@ -9,7 +10,7 @@
 
 /* ---------------------------------------------------------------- the source */
 
-/* Fills the lane's room: a GIF of 16 x 16 by its head, then anything. */
+/* Fills the lane's room with the head of a 16 x 16 GIF, then random bytes. */
 static void develop(world *w, struct lane *l, size_t size)
 {
     static const unsigned char head[10] = {'G', 'I', 'F', '8', '9', 'a', 16, 0, 16, 0};
@@ -20,7 +21,7 @@ static void develop(world *w, struct lane *l, size_t size)
     memcpy(l->picture.memory, head, sizeof head);
 }
 
-/* Gives as much as it likes, and fails where it was told to. */
+/* Gives as much as it likes, and fails at the planned byte. */
 static long read_picture(void *ctx, size_t offset, void *buf, size_t cap)
 {
     struct lane *l = ctx;
@@ -127,7 +128,7 @@ job_state picture_over(world *w, struct lane *l, int rc)
     const char *id = l->uploaded.image_id.ptr;
     check_outcome(w, l, rc);
     picture_sync(w);
-    j->unsettled = false; /* the next try is another picture */
+    j->unsettled = false; /* the next attempt has another picture */
     if (rc != AVITO_OK) {
         return upload_failed(w, l, rc);
     }
@@ -142,7 +143,7 @@ job_state picture_over(world *w, struct lane *l, int rc)
 
 /* ---------------------------------------------------------------- what the service has */
 
-/* It took every picture byte for byte, none twice, and none that was declared not sent. */
+/* The service took every picture byte by byte, none twice, and none that was declared not sent. */
 void picture_sync(world *w)
 {
     sim_upload_info info;

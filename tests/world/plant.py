@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Self-test of the world: plants one bug at a time into a copy of the header and counts the seeds until
-a check notices. A patch that does not apply, or applies twice, is a failure: the bug must really be in.
-A bug that harms at one moment in thousands of seeds only is for a unit test that sets that moment up.
+"""Self-test of the world: plants one bug at a time into a copy of the header and counts the seeds until a
+check notices. A patch that does not apply, or applies twice, is a failure: the bug must really be in. A bug
+that does harm only at one moment in thousands of seeds is left to a unit test that creates that moment.
 
     plant.py [--seeds N] [NAME...]      needs the objects of build/world (make build/world)
 """
@@ -259,7 +259,7 @@ BUGS = [
      "if (!avitoi_answer_came(&c->priv.json)) { return AVITO_ERR_MODEL; }", ""),
 ]
 
-# These need one row, or one digit, among thousands: a unit test sets that up.
+# These need one row, or one digit, among thousands: a unit test creates it.
 PINNED = {"no-overlap": "tests/api/inbox_test.c", "one-round": "tests/api/inbox_test.c",
           "quick-horizon": "tests/api/inbox_test.c", "one-date": "tests/api/inbox_test.c",
           "horizon-ahead": "tests/api/inbox_test.c", "unreadable-again": "tests/api/inbox_test.c",

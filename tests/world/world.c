@@ -1,4 +1,4 @@
-/* world.c - chance, time, and whose turn it is. */
+/* world.c - chance, time, and turns. */
 #include "world.h"
 
 #include <stdarg.h>
@@ -172,7 +172,7 @@ static void draw_kinds(world *w)
     p->supply = chance(w, 100);
 }
 
-/* What a chat of somebody else's is beside. */
+/* What happens beside a chat of somebody else's. */
 static void draw_foreign(plan *p)
 {
     p->broken = 403;
@@ -204,7 +204,7 @@ static void draw_plan(world *w)
         p->answers = true;
         p->answer_rate += 60;
     }
-    if (p->foreign) { /* last, for nothing else may cost a token */
+    if (p->foreign) { /* last, since nothing else may cost a token */
         draw_foreign(p);
     }
 }
@@ -247,7 +247,7 @@ static void begin(world *w)
     /* The millisecond clock wraps within the run, or not. */
     w->ms_offset =
         chance(w, 300) ? 0u - (uint32_t)below(w, (uint64_t)w->plan.length_ms) : (uint32_t)draw(w);
-    w->unix_offset = chance(w, 300) ? -(w->now / 1000) : 0; /* it believes that it is 1970 */
+    w->unix_offset = chance(w, 300) ? -(w->now / 1000) : 0; /* to the device it is 1970 */
     w->plan.verifies = w->seed % 2 == 0;
     w->plan.forms = w->seed % 3 == 1 || w->plan.soak;
     w->next_strike = w->next_cancel = w->next_clock = w->next_crash = w->now;
@@ -355,8 +355,9 @@ static void turn(world *w)
     }
 }
 
-/* A lane sleeps in its transport, for `ms` at most: the other lanes and the world go on, as if it had a
- * thread of its own. True: what it wants may be done. Does not return when the power goes. */
+/* A lane sleeps in its transport for at most `ms`: the other lanes and the world go on, as if it
+ * had a thread of its own. True: its transport may be ready. Does not return when the power
+ * fails. */
 bool world_sleep(world *w, struct lane *l, int wants, uint32_t ms)
 {
     const int64_t until = w->now + (int64_t)ms;
@@ -381,8 +382,8 @@ bool world_sleep(world *w, struct lane *l, int wants, uint32_t ms)
     return awake;
 }
 
-/* Until nothing is owed any more. A chat that fails for good may hold the rest up for twenty minutes,
- * counted by whole rounds: an hour is the limit. */
+/* Runs until nothing is owed any more. A chat that fails for good may hold up the rest for twenty
+ * minutes, counted in whole rounds: an hour is the limit. */
 static void drain(world *w)
 {
     const int64_t limit = w->now + (w->plan.soak ? 90000000 : 3600000);
@@ -396,7 +397,7 @@ static void drain(world *w)
         turn(w);
         advance(w, next_moment(w));
     }
-    /* Once more all around: nothing may come twice. */
+    /* Everybody has a turn once more: nothing may come twice. */
     w->end = w->now + 90000;
     while (w->check == NULL && w->now < w->end) {
         turn(w);

@@ -1,7 +1,7 @@
 /*
  * world.h - a small world in which the client lives: the simulated service, a network that breaks,
  * people who write, and a device that loses power. Everything is drawn from one seed, time is
- * simulated, nothing is threaded: the same seed gives the same bytes.
+ * simulated, and there are no threads: the same seed gives the same bytes.
  *
  *     world.c    the loop: whose turn it is, and when the clock goes on
  *     net.c      a transport in memory over the simulator's connections, with its faults
@@ -9,7 +9,7 @@
  *     hook.c     the way of a notification to the device's receiver
  *     device.c   account, lanes, inbox, a bot that answers; power cuts and restarts
  *     picture.c  pictures of the bot: their source, which fails too, and their upload
- *     check.c    what must hold, after every step and at the end
+ * check.c what must hold after every step and at the end
  *     impl.c     the implementation under test (a copy with a planted bug in the self-test)
  *     main.c     the command line: many seeds, one seed with its trace, the soak and its table
  */
@@ -104,24 +104,25 @@ typedef struct flow {
     size_t seg_from, seg_to, seg_cap;
     int64_t last_due;
     uint64_t total;   /* bytes that ever entered */
-    uint64_t cut_at;  /* after so many nothing passes; UINT64_MAX: all pass */
+    uint64_t cut_at;  /* after so many bytes nothing passes; UINT64_MAX: all pass */
     bool cut_reset;   /* how the client sees the cut */
     uint64_t hold_at; /* after so many bytes ... */
     uint32_t hold_ms; /* ... this much of a pause; 0: none */
 } flow;
 
-/* What the transport saw of the request in progress: judged by bytes, not by the client's word. */
+/* What the transport saw of the request in progress: judged by bytes, not by what the client
+ * says. */
 typedef struct wire {
     char head[2048];
     size_t head_len;
     bool begun, in_body, complete;
-    unsigned word; /* of the body: how far it is like what is looked for */
+    unsigned word; /* of the body: how much of the wanted text has matched */
     bool is_token, is_write, is_refresh;
     bool was_open; /* world.refresh_open before it left */
-    bool spoilt;   /* a byte of the answer is changed: its head may be none to the client */
+    bool spoilt;   /* a byte of the answer is changed: the client may not accept its head */
     uint64_t body_left;
     uint64_t bearer; /* hash of the token used; 0: none */
-    int job;         /* the send that it belongs to; -1: none */
+    int job;         /* the send that the request belongs to; -1: none */
     int status;      /* final status that the client was given; 0: none yet */
     char answer[1024];
     size_t answer_len;
@@ -139,14 +140,14 @@ struct link {
     flow up, down;
     uint32_t latency_ms, jitter_ms;
     int64_t orphan_until;
-    size_t thin;      /* not 0: only so many bytes at a time ... */
+    size_t thin;      /* if not 0: only so many bytes at a time ... */
     uint32_t thin_ms; /* ... and so much time between them */
     bool cut_down;    /* the end came in the middle of an answer */
     bool blocked;     /* no room for bytes to send ... */
     int64_t blocked_until;
     bool listens; /* ... and, asked since, none to receive */
-    bool broke;   /* the client was told so when it sent */
-    size_t deaf;  /* bytes sent while an answer lay here */
+    bool broke;   /* sending told the client so */
+    size_t deaf;  /* bytes sent after an answer had arrived */
     wire wire;
 };
 
@@ -160,7 +161,7 @@ typedef struct room {
 /* ---------------------------------------------------------------- the device */
 
 typedef enum job_state {
-    JOB_NEW = 0, /* nothing was tried yet, or all that was tried is surely not sent */
+    JOB_NEW = 0, /* nothing was tried yet, or every attempt was certainly not sent */
     JOB_UPLOADING,
     JOB_BASELINE, /* the chat's newest message is being read */
     JOB_SENDING,
@@ -171,11 +172,11 @@ typedef enum job_state {
     JOB_GIVEN_UP_HALF /* cannot tell, to the end */
 } job_state;
 
-/* How the bot finds out what became of a send that cannot tell. */
+/* How the bot finds out what became of a send whose outcome is "cannot tell". */
 typedef enum way {
     WAY_LANE,  /* avito_confirm_sends(): the send finds out by itself */
-    WAY_LATER, /* avito_confirm_sent(), when it comes to it */
-    WAY_NOW    /* the same, the moment that it cannot tell, and again soon */
+    WAY_LATER, /* avito_confirm_sent(), when the bot's turn comes */
+    WAY_NOW    /* the same, as soon as it cannot tell, and again soon */
 } way;
 
 typedef struct job {
@@ -193,7 +194,7 @@ typedef struct job {
     int64_t ended_ms;  /* of the last attempt */
     int64_t retry_ms;  /* not before */
     unsigned attempts; /* calls of avito_send_message() */
-    unsigned stored;   /* messages that they left there */
+    unsigned stored;   /* messages that these calls stored */
     bool left;         /* a request of this attempt left whole, ... */
     bool refused;      /* ... and the head of a refusal came */
     bool unsettled;    /* a request left whole and no refusal came */
@@ -228,7 +229,7 @@ struct lane {
     /* what it does */
     activity act;
     int job;
-    bool at_row; /* a list is open and an element is with us */
+    bool at_row; /* a list is open and the bot holds an element */
     bool may_wait;
     bool spoilt;         /* an answer of this call had a byte changed */
     bool asleep;         /* in its transport's wait() */
@@ -249,8 +250,8 @@ struct lane {
     uint32_t idle_rounds;
     uint64_t moved;        /* bytes and results of this lane */
     int64_t moved_ms;      /* when it did last */
-    int64_t passed_ms;     /* when it was last before the account's gate */
-    uint64_t passed_epoch; /* and in which life of the device */
+    int64_t passed_ms;     /* when it last waited for the account */
+    uint64_t passed_epoch; /* and in which run of the device */
     uint64_t seen_steps;   /* world.account_steps when it was stepped last */
 };
 
@@ -264,11 +265,11 @@ typedef struct device {
     avito_client_options lane_options;
     room tokens, state, records, inbox_room, hook_room, hook_buffer;
     avito_webhook hook;
-    bool hook_broken; /* its connection is of no use any more */
+    bool hook_broken; /* its connection is useless by now */
     avito_arena inbox_arena;
     struct lane lanes[LANES_MAX];
     /* the inbox's round */
-    bool in_round, spoilt; /* spoilt: an answer had a byte changed */
+    bool in_round, spoilt; /* spoilt: a byte of an answer was changed */
     bool overran;          /* since the last round that ended well */
     bool had_state;        /* one was stored when the power came */
     int64_t round_ms;      /* when it began */
@@ -292,10 +293,10 @@ typedef struct note {
     bool was_read; /* read by a person, or by our mark, before it was given */
     bool read_at_start;
     bool deleted;
-    bool gone;      /* no row speaks of it any more */
+    bool gone;      /* no row shows it any more */
     bool odd;       /* its time is shown wrong */
     bool passed;    /* a changed byte hid it when a newer one was given: it may come out of order */
-    unsigned given; /* deliveries: the same one again until accepted counts once */
+    unsigned given; /* deliveries: repetitions until it is accepted count once */
     unsigned accepted;
     bool reported; /* skipped with an error that names it */
     bool hidden;   /* by a changed byte in a round with an overrun: the manual's limit */
@@ -303,14 +304,14 @@ typedef struct note {
     int job;
 } note;
 
-#define PICTURE_MIN 26 /* its head, and enough after that for no two to be alike */
+#define PICTURE_MIN 26 /* its head, and enough bytes after it to make every picture unique */
 
 /* One try to upload: no two pictures are alike. */
 typedef struct shot {
     uint64_t fnv;
     size_t size;
     int job;
-    unsigned stored; /* how often the service has it */
+    unsigned stored; /* how many times the service has it */
     bool not_sent;   /* and the client said that it has not */
 } shot;
 
@@ -323,7 +324,7 @@ typedef struct served {
 typedef struct look {
     char chat[64];
     int64_t ms;     /* when the first page of its messages was last served to the inbox */
-    bool spoilt;    /* with a byte changed: what is out of order then is nobody's fault */
+    bool spoilt;    /* with a byte changed: wrong order is then no fault of the client */
     unsigned times; /* how often since it changed last, or since something failed */
     int64_t
         refused_ms; /* when they were refused as those of a chat that is not there, or not ours */
@@ -342,7 +343,7 @@ typedef struct plan {
         pair;
     bool pictures, tariff;
     bool verifies;     /* notifications are signed, and that is looked at */
-    bool forms;        /* they are written in all the ways that clients in use read */
+    bool forms;        /* they are written in all the forms that existing clients read */
     bool at_once;      /* sends that cannot tell are looked after at once, in all ways */
     int waits;         /* the lane whose transport may wait; -1: none */
     unsigned people_s; /* mean seconds between actions */
@@ -356,9 +357,9 @@ typedef struct plan {
     unsigned late_max_ms;
     int broken; /* status that the messages of the first chat are refused with; 0: they are not */
     bool broken_for_ever;
-    bool
-        foreign; /* the first chat is somebody else's: 403 in any words, and nothing else goes wrong
-                     with tokens, so that each one issued can be accounted for */
+    /* The first chat is somebody else's: 403 in any words. Nothing else goes wrong with tokens, so
+     * that each one issued can be accounted for. */
+    bool foreign;
     bool soak;
 } plan;
 
@@ -376,7 +377,7 @@ typedef struct world {
     uint32_t ms_offset;  /* of the device's millisecond clock */
     int64_t unix_offset; /* of its wall clock, in seconds */
     bool to_inbox;       /* the request that is served is the inbox's */
-    bool calm;           /* the drain: nothing goes wrong any more */
+    bool calm;           /* the drain at the end: nothing goes wrong any more */
     sim *service;
     sim_options service_options;
     struct link *links;
@@ -405,7 +406,7 @@ typedef struct world {
     size_t index_cap;
     shot *shots;
     size_t shot_count, shot_cap;
-    size_t upload_count; /* that the service was seen to have */
+    size_t upload_count; /* that the service showed to have */
     served *served;
     size_t served_count, served_cap;
     look *looks;
@@ -422,15 +423,15 @@ typedef struct world {
     int64_t unpaid_until;   /* the tariff lacks the API */
     sim_tariff tariff_read; /* in force when messages were last served to the inbox, ... */
     int64_t tariff_read_ms; /* ... which was then */
-    int64_t others_told_ms; /* when another lane, or a call of the program's own, received last */
-    int64_t sentence_by;    /* author of the last text that was given; 0: it was not hidden */
+    int64_t others_told_ms; /* when another lane, or a call of the program's own, last received */
+    int64_t sentence_by;    /* author of the last such text that was given; 0: it was not hidden */
     int64_t sentence_ms;    /* when it was served */
     int64_t start_list_ms;  /* when the list that decided the start was served */
     int64_t start_ms;       /* when the first state was saved */
     int64_t start_newest;   /* its newest update */
     unsigned inbox_events;
     bool overrun;
-    int64_t rate_until; /* Retry-After: nobody begins a request before */
+    int64_t rate_until; /* Retry-After: no request may begin before */
     int64_t rate_told;  /* when it was asked for */
     int64_t *recent;    /* times of requests in the last minute */
     size_t recent_from, recent_count, recent_cap;
@@ -452,9 +453,9 @@ unsigned impl_state(const avito_client *client); /* 0..STATES-1 */
 const char *impl_state_name(unsigned state);
 bool impl_fetches_token(const avito_client *client);
 bool impl_call(const avito_client *client);   /* a call is in progress */
-bool impl_worked(const avito_client *client); /* as much as one step may, on what it had */
+bool impl_worked(const avito_client *client); /* a step's full number of rounds, with what it had */
 bool impl_between_rounds(const avito_inbox *inbox);
-bool impl_gave_pages_up(const avito_inbox *inbox); /* in this round: too many of them were empty */
+bool impl_gave_pages_up(const avito_inbox *inbox); /* in this round: too many pages were empty */
 bool impl_pressed(const avito_inbox *inbox);       /* its ring is nearly full */
 bool impl_first_round(const avito_inbox *inbox);   /* AVITO_START_UNREAD: it goes on */
 bool impl_starts(const avito_inbox *inbox);        /* it reads the list that decides what is new */
@@ -465,7 +466,7 @@ impl_passed_over(const avito_inbox *inbox); /* hash of the message that an error
 uint64_t draw(world *w);
 uint64_t below(world *w, uint64_t n);
 bool chance(world *w, unsigned per_mille);
-uint64_t around(world *w, uint64_t mean); /* 0..., exponential-like, never over 6 times the mean */
+uint64_t around(world *w, uint64_t mean); /* 0..., roughly exponential, at most 6 times the mean */
 void mix(world *w, uint64_t value);
 void say(world *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void fail(world *w, const char *check, const char *format, ...)
