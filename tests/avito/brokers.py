@@ -17,7 +17,7 @@ def free_port():
 
 
 def wait_for(condition, seconds=20, step=0.02):
-    """The first true value of condition(), or the last one when the time is over."""
+    """The first true value of condition(), or its last value when the time is up."""
     deadline = time.time() + seconds
     while True:
         value = condition()
@@ -33,7 +33,7 @@ class Broker:
         self.port = free_port()
         self.lines = lines or ("allow_anonymous true",)
         self.tls = tls  # (ca, certificate, key) of the listener
-        self.saves = saves  # each change, at once: slow, and nothing is forgotten
+        self.saves = saves  # saved at each change: slow, and nothing is forgotten
         self.process = None
 
     def __enter__(self):
@@ -115,7 +115,8 @@ class Subscriber:
 
 
 class Aedes(Broker):
-    """Another broker that speaks MQTT 5, from npm, in memory: what is stopped has forgotten everything."""
+    """Another broker that speaks MQTT 5, from npm. It lives in memory: once stopped, it has forgotten
+    everything."""
     FOLDER = "build/aedes"
     VERSION = "2.0.0-beta.1"
     SCRIPT = """
@@ -127,7 +128,7 @@ createServer(broker.handle).listen(Number(process.argv[2]), "127.0.0.1");
 
     @classmethod
     def is_there(cls):
-        """Installs it where it is not. False: Node.js is too old for it."""
+        """Installs it where it is missing. False: Node.js is too old for it."""
         if not shutil.which("npm"):
             subprocess.run(["sh", "tools/need.sh", "npm"], check=True)
         version = subprocess.run(["node", "-p", "parseInt(process.versions.node)"], capture_output=True, text=True, check=True).stdout

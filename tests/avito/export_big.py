@@ -1,6 +1,8 @@
-"""avito export of many chats: killed in the middle and continued, nothing twice or lost, memory that does not grow.
+"""avito export of many chats: killed in the middle and continued, with nothing twice or lost and without
+growing
+memory.
 
-    export_big.py [CHATS [MESSAGES]]      1000 and 50 without them
+    export_big.py [CHATS [MESSAGES]] 1000 and 50 by default
 """
 import json
 import subprocess
@@ -43,7 +45,8 @@ def chats_in(path):
 
 
 def export(path, environment, kill_at=None):
-    """Runs until it ends, or has written `kill_at` chats; most resident KB after some chats, and at last."""
+    """Runs until it ends, or has written `kill_at` chats; the peak of resident KB after some chats, and at
+    the end."""
     program = subprocess.Popen([PROGRAM, "export", "--quiet", path], env=environment)
     early = last = 0
     while program.poll() is None:

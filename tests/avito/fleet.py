@@ -1,6 +1,6 @@
-"""Several gateways share accounts (avito gateway with [fleet]): mosquitto with the settings of a fleet, the simulator, and
-gateways that are killed, stopped and ended. All times are a fifth, but for FLEET_PERCENT=100. Prints "ok - what" / "not ok - what". Words on the
-command line choose scenes."""
+"""Several gateways share accounts (avito gateway with [fleet]): mosquitto with the settings of a fleet, the simulator,
+and gateways that are killed, stopped and ended. All times are a fifth of the real ones, unless FLEET_PERCENT=100.
+Prints "ok - what" / "not ok - what". Words on the command line choose scenes."""
 import hmac
 import json
 import os
@@ -18,7 +18,7 @@ from brokers import Broker, Subscriber, free_port, wait_for  # noqa: E402
 from simulated import Simulator  # noqa: E402
 
 check = parts.check
-PERCENT = int(os.environ.get("FLEET_PERCENT", "20"))  # of all times of the fleet
+PERCENT = int(os.environ.get("FLEET_PERCENT", "20"))  # percent of all times of the fleet
 SECRET = "a secret of the tests"
 LISTENS = ("avito/+/messages/#", "avito/+/results/#", "avito/+/state", "avito/+/status", "avito/fleet/+/nodes/#")
 # What a fleet needs of mosquitto; the Broker adds persistence.
@@ -74,7 +74,7 @@ class Fleet(parts.contextlib.ExitStack):
         self.accounts = accounts
         check("... each account is online", wait_for(self.all_online, 40), [n.said for n in self.nodes])
         wait_for(lambda: all(self.works(a) for a in accounts), 20)
-        time.sleep(4)  # the first rounds: what is there already is not given
+        time.sleep(4)  # the first rounds: messages that exist already are not given
 
     def status(self, account="shop"):
         return (self.sub.of(f"avito/{account}/status") or [""])[-1]
@@ -90,7 +90,7 @@ class Fleet(parts.contextlib.ExitStack):
         return holders[0] if len(holders) == 1 else None
 
     def other(self, node, account="shop"):
-        """The one that holds it now, if it is another."""
+        """The node that holds it now, if that is another one."""
         found = [n for n in self.nodes if n is not node and n.process.poll() is None and account in n.served()]
         return found[0] if found else None
 
@@ -111,7 +111,7 @@ class Fleet(parts.contextlib.ExitStack):
         return [json.loads(p)["content"]["text"] for _, p in self.sub.under("avito/shop/messages/")]
 
     def sends_one(self, what):
-        """A command is done, once; a message comes. Returns the seconds that took."""
+        """A command is done once, and a message comes. Returns the seconds that this took."""
         began = time.time()
         self.send(f"id-{what}", f"команда {what}")
         check(f"{what}: a command is done", self.result(f"id-{what}").get("outcome") == "sent", [n.said for n in self.nodes])
@@ -142,7 +142,7 @@ def killed():
         first.start()
         time.sleep(3)
         check("who comes back stands by", f.holder() is not None and f.holder() is not first, [n.served() for n in f.nodes])
-        print(f"# {len(f.heard()) - len(set(f.heard()))} repeats", flush=True)  # the state was under way when it was killed
+        print(f"# {len(f.heard()) - len(set(f.heard()))} repeats", flush=True)  # the state was on its way at the kill
 
 
 def handed_over():
@@ -197,7 +197,8 @@ def broker_restarts():
 
 
 def begun():
-    """A send that the service stores without an answer, and its holder is killed: read back, never sent again."""
+    """The service stores a send without answering, and the holder is killed: the send is read back, never
+    repeated."""
     with Fleet() as f:
         f.service.door("fault", {"plan": "send_message:stored_stall:1"})
         first = f.holder()
@@ -221,7 +222,7 @@ def begun():
 
 
 def shared():
-    """Twelve accounts, three gateways: they share; one that comes is given some."""
+    """Twelve accounts, three gateways: they share them, and a new gateway gets some."""
     names = [f"shop{i}" for i in range(12)]
     with Fleet(3, names) as f:
         counts = sorted(len(n.served()) for n in f.nodes)
@@ -238,21 +239,21 @@ def shared():
 
 
 def secret_path():
-    """The path of notifications, made of the secret by an independent hand."""
+    """The path of notifications, derived from the secret by independent code."""
     letters = string.ascii_uppercase + string.ascii_lowercase + string.digits + "-_"
     bits = "".join(f"{byte:08b}" for byte in hmac.new(SECRET.encode(), b"path\0", "sha256").digest())
     return "/" + "".join(letters[int(bits[6 * i:6 * i + 6], 2)] for i in range(32))
 
 
 def bells():
-    """A notification comes to the gateway that does not serve the account: it rings the one that does."""
+    """A notification comes to a gateway that does not serve the account: it alerts the one that does."""
     ports = [free_port(), free_port()]
     with Fleet(2, more=["poll = 20"], gateway=lambda i: [f"listen = 127.0.0.1:{ports[i]}", "webhook_url = http://127.0.0.1:1/"]) as f:
         first = f.holder()
         user = json.loads(f.sub.of("avito/shop/state")[-1])["user_id"]
         standby = ports[1 - f.nodes.index(first)]
-        time.sleep(25)  # at the very first start a poll passes until the state is with the broker
-        for number in (1, 2):  # from the first notification on it polls every five minutes
+        time.sleep(25)  # at the very first start it takes a poll until the broker has the state
+        for number in (1, 2):  # after the first notification it polls every five minutes
             f.write(f"через чужой звонок {number}")
             body = {"id": "n1", "version": "v3.0.0", "timestamp": int(time.time()), "payload": {"type": "message", "value": {
                 "id": "m1", "chat_id": f.chat, "user_id": user, "author_id": 1, "created": int(time.time()), "type": "text",

@@ -1,6 +1,6 @@
-"""Rules of the fleet left out of copies of tools/avito/fleet.c, one at a time: tests/avito/fleet_test.c must notice each
-and some of them the simulated worlds of fleet_sim.c by chance ("random" on the command line). Other words
-choose plants by a part of their name."""
+"""Leaves rules of the fleet out of copies of tools/avito/fleet.c, one at a time. tests/avito/fleet_test.c
+must notice each; the simulated worlds of fleet_sim.c must notice some by chance ("random" on the command
+line). Other words choose plants by a part of their name."""
 import os
 import subprocess
 import sys
@@ -57,7 +57,7 @@ PLANTS = [
 ]
 
 
-# What the worlds find by chance: by its first words.
+# What the worlds find by chance, named by its first words.
 RANDOM = ["F2 the epoch begins at 1", "F3 silence is not noticed", "F4 claims again without looking", "F6 no union", "F6 no hints"]
 SEEDS = 400
 

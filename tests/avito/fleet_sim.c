@@ -3,9 +3,10 @@
  *
  *     build/fleet_sim FIRST COUNT     each failing seed is named
  *
- * What must hold: after a while without trouble each account has one holder; what was told to be durable is in the broker's
- * ledger in the end, as long as somebody lives who knew it; nobody acts under an epoch that a broker which keeps what it has
- * been given has seen surpassed; and an account is not without a holder for long.
+ * What must hold: after a while without trouble each account has one holder; what was reported as
+ * durable is in the broker's ledger in the end, as long as a node that knew it lives; no node acts
+ * under an epoch once a broker that forgets nothing has seen a higher one; and no account is
+ * without a holder for long.
  * Rooms: none. */
 #include "fleet_world.h"
 
@@ -17,7 +18,7 @@ static unsigned failures;
 static bool forgets;
 static uint64_t seed;
 
-/* What was told to be durable: at which account, and under which id. */
+/* What was reported as durable: for which account, and under which id. */
 static struct {
     char id[16];
     size_t account;
@@ -25,7 +26,7 @@ static struct {
 static size_t durable_count, noted;
 static unsigned long all_durable, all_claims;
 
-/* A note that is under way. */
+/* A note that is on its way. */
 static struct {
     bool open;
     int node;
@@ -55,7 +56,7 @@ static void write_something(size_t account)
         struct world_account *own = &world.nodes[node].accounts[account];
         const char *line = writing[account].line;
 
-        if (!own->active) { /* it lost the account: nobody was told */
+        if (!own->active) { /* it lost the account: nothing was reported */
             writing[account].open = false;
         } else if (fleet_append(&own->core, line, strlen(line), false) == AVITO_OK) {
             writing[account].open = false;
@@ -89,7 +90,7 @@ static void kill_node(size_t n)
     world_kill(n);
 }
 
-/* kill -9 of the broker: what was not saved is gone. */
+/* kill -9 of the broker: what it had not saved is gone. */
 static void forget_something(void)
 {
     static const char *const kinds[] = {"fleet/ledger", "fleet/inbox", "status"};
@@ -123,7 +124,7 @@ static void torment(void)
     struct world_node *node = &world.nodes[n];
 
     switch (draw(7)) {
-        case 0: /* the files stay, so who comes back still knows; a broker that forgets needs a witness */
+        case 0: /* the files stay, so it still knows when it comes back; a broker that forgets needs a witness */
             if (node->runs && (!forgets || running() > 1)) {
                 kill_node(n);
             }
@@ -176,7 +177,8 @@ static void calm_down(void)
     }
 }
 
-/* Each claim is above all before it, unless the broker forgot and those who knew are dead. */
+/* Each claim is above all earlier ones, unless the broker forgot and the nodes that knew are
+ * dead. */
 static uint32_t highest[WORLD_ACCOUNTS], begun[WORLD_NODES][WORLD_ACCOUNTS];
 
 static void watch_claims(size_t account)
@@ -195,8 +197,8 @@ static void watch_claims(size_t account)
     }
 }
 
-/* A holder whose epoch is below that of another holder which is online at the same broker, and knows it for over a
- * second, acts where it must not. */
+/* A holder must not act for more than a second after it learned that another holder with a higher
+ * epoch is online at the same broker. */
 static void watch_epochs(size_t account)
 {
     uint32_t above = 0;

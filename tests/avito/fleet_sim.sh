@@ -1,6 +1,6 @@
 #!/bin/sh
-# The fleet's logic in simulated worlds: 1,000 seeds, 40 of them under the sanitizers, and rules left out that they must
-# notice.
+# The fleet's logic in simulated worlds: 1,000 seeds, 40 of them under the sanitizers; and rules
+# left out, which they must notice.
 set -u
 status=0
 build/fleet_sim 1 1000 || status=1

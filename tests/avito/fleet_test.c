@@ -1,5 +1,5 @@
 /* fleet_test.c - rules F1 to F9 of a fleet, one by one, over a broker in memory (fleet_world.h).
- * tests/avito/fleet_plants.py leaves each rule out and wants a failure here.
+ * tests/avito/fleet_plants.py leaves each rule out and expects a failure here.
  * Rooms: none. */
 #include "fleet_world.h"
 
@@ -169,7 +169,7 @@ static void test_nothing_is_touched_before_online(void **state)
     assert_non_null(strstr(world.log, "retain online"));
 }
 
-/* Commands flow at once: they are kept. */
+/* Commands come at once, before the claim is complete: they are kept. */
 static void test_early_commands_are_kept(void **state)
 {
     struct world_account *own = &world.nodes[0].accounts[0];
@@ -271,7 +271,7 @@ static void test_what_the_broker_cannot_do_is_said(void **state)
     assert_int_equal(world_holder(0), -1);
 }
 
-/* The session's number comes with the ledger, as long as the broker has the session. */
+/* The session's number comes with the ledger, as long as the broker keeps the session. */
 static void test_the_session_travels(void **state)
 {
     (void)state;
@@ -430,7 +430,7 @@ static void test_no_herd(void **state)
         world_end();
     }
     assert_in_range(most, 1, FLEET_CLAIMS);
-    assert_in_range(claims, 120, 300); /* 6 accounts, 20 worlds: 120 would be none in vain */
+    assert_in_range(claims, 120, 300); /* 6 accounts, 20 worlds: with 120 no claim was in vain */
 }
 
 static void test_at_most_four_claims_at_once(void **state)
@@ -454,7 +454,8 @@ static void test_at_most_four_claims_at_once(void **state)
     }
 }
 
-/* A standby that slept for an hour has not heard beats for an hour: that says nothing of the holder. */
+/* A standby that slept for an hour has heard no beats for an hour: this says nothing about the
+ * holder. */
 static void after_a_gap_timers_begin_anew(uint64_t seed)
 {
     int holder;
@@ -517,7 +518,7 @@ static void test_the_further_state_wins(void **state)
     ledger_close(&l);
 }
 
-/* The broker forgot; the holder that knew is dead; a watcher saw it. */
+/* The broker forgot, the holder that knew is dead, and a watcher saw it. */
 static void hints_bring_back_what_the_broker_forgot(uint64_t seed)
 {
     fleet_account *a;
@@ -537,7 +538,7 @@ static void hints_bring_back_what_the_broker_forgot(uint64_t seed)
     world_forgets("avito/shop0/fleet/ledger");
     world_kill((size_t)holder);
     other = holder == 0 ? 1 : 0;
-    world_kill((size_t)other); /* one watcher forgets, too: the other one has to tell */
+    world_kill((size_t)other); /* one watcher forgets, too: the other one has to report it */
     free(world.nodes[other].accounts[0].file);
     world.nodes[other].accounts[0].file = NULL;
     world.nodes[other].accounts[0].kept_epoch = 0;
@@ -571,7 +572,8 @@ static void test_a_holder_takes_hints(void **state)
     assert_non_null(strstr(world_stored("avito/shop0/fleet/ledger")->payload, "\"c1\""));
 }
 
-/* A claim's own ledger shows others what the broker forgot, so their hints come before it is over. */
+/* A claim's own ledger shows the others what the broker forgot, so their hints come before the
+ * claim is over. */
 static void test_a_claim_takes_hints_until_its_end(void **state)
 {
     struct world_account *own = &world.nodes[0].accounts[0];
@@ -594,7 +596,7 @@ static void test_a_claim_takes_hints_until_its_end(void **state)
     assert_non_null(strstr(world_stored("avito/shop0/fleet/ledger")->payload, "\"c1\""));
 }
 
-/* G8: the broker's state counts even if it is older, ours only if it has none. */
+/* G8: the broker's state counts even if it is older; ours counts only if the broker has none. */
 static void test_retained_before_local(void **state)
 {
     const mqtt_pair pair = {"slot", "1"};
@@ -619,7 +621,7 @@ static void test_retained_before_local(void **state)
     assert_int_equal(fleet_load_inbox(&own->core, 0, data, sizeof data, &len), AVITO_END);
     assert_int_equal(fleet_load_inbox(&own->core, 1, data, sizeof data, &len), AVITO_OK);
     assert_memory_equal(data, "broker", 6);
-    assert_int_equal(own->slot_len[0], 0); /* nor may it count later */
+    assert_int_equal(own->slot_len[0], 0); /* it may not count later either */
     world_end();
     world_begin(1, 1, 1);
     world.saves_nothing = true;
@@ -653,7 +655,7 @@ static void test_writes_wait_for_their_puback(void **state)
     assert_int_equal(fleet_append(a, begun_line, strlen(begun_line), false), AVITO_OK);
     assert_int_equal(fleet_save_inbox(a, 1, "state", 5, true), AVITO_OK);
     assert_int_equal(fleet_save_inbox(a, 0, "state2", 6, false),
-                     AVITO_OK); /* nobody waits for it */
+                     AVITO_OK); /* no claim waits for it */
     assert_string_equal(world.nodes[0].accounts[0].file, begun_line);
 }
 
@@ -693,7 +695,7 @@ static void test_a_hand_over_is_taken_up_at_once(void **state)
     assert_non_null(strstr(world.log, "end shop0"));
 }
 
-/* What comes meanwhile is not acknowledged, so that the next holder gets it. */
+/* Commands that come meanwhile are not acknowledged, so that the next holder gets them. */
 static void test_who_leaves_takes_no_command(void **state)
 {
     mqtt_event e;
@@ -794,7 +796,7 @@ static void test_a_bell_reaches_the_holder(void **state)
 
 /* ---- beside them ---- */
 
-/* An old will says "offline" under the holder's topic: it says "online" again (G10). */
+/* An old will says "offline" under the holder's topic: the holder says "online" again (G10). */
 static void test_an_old_will_is_contradicted(void **state)
 {
     (void)state;

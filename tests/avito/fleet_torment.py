@@ -1,9 +1,9 @@
 """make fleet: three gateways, 20 accounts, a proxy before each gateway, mosquitto, a slow and late service, a consumer that is
 away at times, and a tormentor: fleet_torment.py SECONDS SEED. All times of the fleet are a fifth.
 
-The judge reads the service's books (what it stored, and when), and what two strange clients heard: the consumer of messages,
-who is away at times, and a watcher of results, status and ledgers. Commands are repeated only until the broker has acknowledged
-them: each of those must have a result. The seed fixes the acts, not their interleaving."""
+The judge reads the service's books (what it stored, and when), and what two independent clients heard: the consumer of
+messages, which is away at times, and a watcher of results, status and ledgers. Commands are repeated only until the
+broker has acknowledged them: each of those must have a result. The seed fixes the acts, not their interleaving."""
 import asyncio
 import json
 import os
@@ -25,15 +25,18 @@ ACCOUNTS = int(os.environ.get("FLEET_ACCOUNTS", "20"))
 NODES = 3
 COMMANDS_EVERY = float(os.environ.get("FLEET_COMMANDS_EVERY", "0.25"))  # seconds between two commands, of all accounts together
 SETTLE = 150  # seconds at the end
-# How the broker saves: "changes" is what a fleet needs; "second" and "default" show what it costs not to.
+# How often the broker saves: "changes" is what a fleet needs; "second" and "default" show what saving less
+# costs.
 SAVES = os.environ.get("FLEET_BROKER_SAVES", "changes")
-FORGETS_S = {"changes": 2, "second": 4, "default": 1e9}[SAVES]  # so long before a kill -9 what it acknowledged may be gone
+# What it acknowledged in that many seconds before a kill -9 may be gone.
+FORGETS_S = {"changes": 2, "second": 4, "default": 1e9}[SAVES]
 FAULTS = ["send_message:stored_no_answer:1", "send_message:status=503:2", "send_message:reset:1", "send_message:stored_stall:1",
           "*:status=500:2", "*:close_silently:1", "*:delay=1500:3", "send_message:delay=4000:1", "send_message:stored_no_answer,delay=3000:1"]
 
 
 class Proxy:
-    """Between a gateway and the broker. Cut: all its connections at once. Hole: nothing passes, and comes late when it ends."""
+    """Between a gateway and the broker. Cut: ends all its connections at once. Hole: nothing passes until
+    it ends, and then it comes late."""
 
     def __init__(self, loop, broker):
         self.loop, self.broker, self.pairs, self.open = loop, broker, set(), asyncio.Event()
@@ -123,12 +126,12 @@ class World:
             self.results.setdefault(result["id"], []).append(result)
 
     def served_again(self, account):
-        """A holder polls at once when it has said that it is online."""
+        """A holder polls at once after it has said that it is online."""
         happened = self.waiting.pop(account, None)
         if happened:
             self.times.setdefault(happened[0], []).append(time.time() - happened[1])
 
-    # ---- what is asked ----
+    # ---- commands ----
 
     def ask(self):
         numbers = {name: 0 for name in self.services}
@@ -164,7 +167,7 @@ class World:
     # ---- the tormentor ----
 
     def expect(self, what, node):
-        """Its accounts are to be served again: how long does that take?"""
+        """How long does it take until its accounts are served again?"""
         for account, (word, pairs) in list(self.status.items()):
             if word == "online" and (node is None or pairs.get("node") == node.node) and account not in self.waiting:
                 self.waiting[account] = (what, time.time())
@@ -261,7 +264,7 @@ class World:
     # ---- the books ----
 
     def stored(self):
-        """Of each text of ours: the times at which the service stored it."""
+        """For each text of ours, the times at which the service stored it."""
         times = {}
         for service in self.services.values():
             for message in service.door("store")["messages"]:
@@ -272,8 +275,8 @@ class World:
         return self.acknowledged.keys() - self.results.keys()
 
     def is_forgotten(self, command):
-        """By a broker that was killed before it had saved what it had acknowledged: a message that is in flight to a session does
-        not count as a change for mosquitto."""
+        """Forgotten by a broker that was killed before it had saved what it had acknowledged: for mosquitto
+        a message that is in flight to a session is no change."""
         when = self.acknowledged[command]
         return any(0 <= killed - when < FORGETS_S for killed in self.kills)
 
@@ -331,7 +334,7 @@ def run(seconds, seed, stack):
     threading.Thread(target=loop.run_forever, daemon=True).start()
     services = {f"shop{i}": stack.enter_context(Simulator("--chats", "1")) for i in range(ACCOUNTS)}
     rng = random.Random(seed)
-    for service in services.values():  # late: what is sent shows up so much later
+    for service in services.values():  # late: what is sent shows up so many seconds later
         service.door("option", {"visible_after_ms": rng.choice([0, 0, 500, 3000, 8000])})
     more = ("autosave_interval 1",) if SAVES == "second" else ()
     broker = stack.enter_context(Broker(*scenes.SETTINGS, *more, saves=SAVES == "changes"))

@@ -1,5 +1,5 @@
-/* fleet_world.h - several nodes of a fleet and a broker that knows publications, in memory, with a clock that the test
- * moves. What it keeps, and what it forgets, is the test's choice. */
+/* fleet_world.h - several nodes of a fleet and a broker of publications, in memory, with a clock
+ * that the test moves. The test chooses what the broker keeps and what it forgets. */
 #ifndef TESTS_AVITO_FLEET_WORLD_H
 #define TESTS_AVITO_FLEET_WORLD_H
 
@@ -43,14 +43,14 @@ struct world_account {
     struct world_line line;
     char name[16];
     bool active;
-    uint32_t begun_ms, rang; /* rang: times */
+    uint32_t begun_ms, rang; /* number of alerts */
     int64_t rang_for;
     unsigned learnt, stored;
     uint32_t kept_epoch;
     char *file;        /* the ledger's */
     char slots[2][64]; /* the inbox' */
     size_t slot_len[2];
-    unsigned kept; /* commands before it was ours */
+    unsigned kept; /* commands that came before it was ours */
 };
 
 struct world_node {
@@ -155,7 +155,7 @@ static bool world_hears(const struct world_line *l, const char *topic)
     return false;
 }
 
-/* Every line that hears it gets it. How many. */
+/* Gives it to every line that hears it; returns how many. */
 static unsigned world_spread(const struct world_event *e)
 {
     unsigned heard = 0;
@@ -340,7 +340,7 @@ static int world_hook_acknowledge(void *ctx, fleet_account *a, uint16_t packet_i
     return MQTT_OK;
 }
 
-/* Closed by the broker: its will speaks. */
+/* Closed by the broker, which publishes the will. */
 static void world_cut(struct world_line *l)
 {
     if (l->open && !l->cut) {
@@ -359,7 +359,7 @@ static void world_open(struct world_line *l)
     l->filters_count = 0;
 }
 
-/* A broker keeps one connection of a client id. Of a session that goes on no will is sent. */
+/* A broker keeps one connection per client id. It sends no will for a session that goes on. */
 static void world_hook_connect(void *ctx, fleet_account *a)
 {
     struct world_account *own = a->glue;
@@ -577,7 +577,7 @@ static void world_kill(size_t number)
     world_drain(&n->line);
 }
 
-/* A stopped process whose keep alive is over: the broker closes its connections. */
+/* The keep-alive time of a stopped process is over: the broker closes its connections. */
 static void world_keep_alive_over(size_t number)
 {
     for (size_t a = 0; a < world.accounts; a++) {
@@ -695,7 +695,7 @@ static bool world_move(struct world_node *n)
     return moved;
 }
 
-/* So many milliseconds pass, in steps of 10. */
+/* Lets that many milliseconds pass, in steps of 10. */
 static void world_run(uint32_t ms)
 {
     for (uint32_t end = world.now_ms + ms; world.now_ms != end;) {

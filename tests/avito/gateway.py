@@ -1,5 +1,6 @@
-"""avito gateway with real parts: mosquitto, the simulator over TLS, clients of strangers (mosquitto_sub, mosquitto_pub,
-mosquitto_rr, paho); with GATEWAY_BROKER=aedes between that broker. Prints "ok - what" / "not ok - what". Words on the command line choose scenes."""
+"""avito gateway with real parts: mosquitto, the simulator over TLS, independent clients (mosquitto_sub,
+mosquitto_pub, mosquitto_rr, paho); GATEWAY_BROKER=aedes uses that broker. Prints "ok - what" / "not ok -
+what". Words on the command line choose scenes."""
 import contextlib
 import glob
 import json
@@ -99,7 +100,7 @@ class Gateway:
 
 
 class Rig(contextlib.ExitStack):
-    """Broker, simulator, gateway, and somebody who listens to everything."""
+    """Broker, simulator, gateway, and a client that listens to everything."""
 
     def __init__(self, *simulator, listens=LISTENS, saves=True, **gateway):
         super().__init__()
@@ -110,7 +111,7 @@ class Rig(contextlib.ExitStack):
         self.chat = self.service.door("store")["messages"][0]["chat_id"]
         if self.sub:
             check("... is online", self.gateway.is_online(self.sub), self.gateway.said)
-            time.sleep(1.5)  # the first round: what is there already is not given
+            time.sleep(1.5)  # the first round: messages that exist already are not given
 
     def write(self, text):
         return self.service.door("message", {"chat_id": self.chat, "text": text})["message_id"]
@@ -297,7 +298,8 @@ def at_once():
 
 
 def many():
-    """Forty accounts whose messages come at once: more than the broker may have unacknowledged. None waits for a ping."""
+    """The messages of forty accounts come at once, more than the broker may have unacknowledged. None waits
+    for a ping."""
     count, each = 40, 5
     with contextlib.ExitStack() as stack:
         service = stack.enter_context(Simulator("--chats", "1"))
@@ -355,7 +357,7 @@ def in_russian():
         check("an error of the service in Russian", "404: нет такого чата" in str(r.result("r2")), r.result("r2"))
         config = r.sub.of("homeassistant/device/avito_shop/config")
         check("Home Assistant's names in Russian", "Новое сообщение" in config[-1], config)
-        for _ in range(4):  # a ping on its way makes it a connection that broke, in words of the library
+        for _ in range(4):  # with a ping on its way it is a broken connection, in the library's words
             r.broker.stop()
             if wait_for(lambda: "avito gateway: соединение" in r.gateway.said, 20) and "avito gateway: соединение кончилось" in r.gateway.said:
                 break
@@ -368,7 +370,8 @@ def in_russian():
 
 
 def by_consent():
-    """Another person's account whose key is gone: not that of the client id's owner."""
+    """Another person's account whose key is gone: the account of the client id's owner is not served in its
+    place."""
     with Rig(listens=None, more=["poll = 1", "consent = yes"]) as r:
         check("without a refresh token an account by consent says so", wait_for(lambda: "shop: access was withdrawn" in r.gateway.said, 20), r.gateway.said)
         check("... and is not asked for by the client id", r.service.door("stats")["tokens_issued"] == 0)
@@ -407,7 +410,7 @@ def full_disk():
         check("... and messages", wait_for(lambda: "после" in r.texts(), 30), r.texts())
         r.gateway.stop()
         with open(f"{r.gateway.home}/state/avito/shop/ledger.jsonl", "a", encoding="ascii") as file:
-            for i in range(120):  # so that it is the ledger that does not find room
+            for i in range(120):  # so that the ledger is what finds no room
                 file.write(f'{{"id":"old{i}","state":"sent","act":"send","target":"u2i-x","begun":{int(time.time())},"hash":"{i:016x}"}}\n')
         r.gateway.start()
         check("... is online again", r.gateway.is_online(r.sub), r.gateway.said)
@@ -542,7 +545,7 @@ def quiet_disk():
 
 
 def old_broker():
-    """Speaks only MQTT 3.1.1, and says so in its way: a CONNACK without properties."""
+    """Speaks only MQTT 3.1.1, and shows it by a CONNACK without properties."""
     with socket.socket() as listener, Simulator("--chats", "1") as service:
         listener.bind(("127.0.0.1", 0))
         listener.listen(5)
@@ -611,7 +614,7 @@ def tls_and_passwords():
 
 
 class Swallower:
-    """Between gateway and broker: lets all pass but, if .swallows, the broker's PUBACKs."""
+    """Between gateway and broker: lets everything pass except, with .swallows, the broker's PUBACKs."""
 
     def __init__(self, broker):
         self.target = broker.port
@@ -670,7 +673,7 @@ class Swallower:
 
 
 def pubacks():
-    """What chance does not find: a PUBACK that does not come, then a kill."""
+    """What chance rarely finds: a PUBACK that does not come, then a kill."""
     with contextlib.ExitStack() as stack:
         service = stack.enter_context(Simulator("--chats", "1"))
         broker = stack.enter_context(Broker())
@@ -739,7 +742,7 @@ def service_away():
 
 
 def wrong_clock():
-    """A router without a battery: 1970 until the network has told the time."""
+    """A router without a battery: it is 1970 until the network gives the time."""
     library = glob.glob("/usr/lib/*/faketime/libfaketime.so.1")
     if not check("libfaketime is there (package faketime)", library):
         return
@@ -765,7 +768,7 @@ def wrong_clock():
 
 
 def watchdog():
-    """What systemd hears of it."""
+    """What systemd is told."""
     with Rig() as r, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(f"{r.gateway.home}/notify")
         systemd.settimeout(10)
@@ -783,7 +786,7 @@ def watchdog():
 
 
 def paho():
-    """Another stranger's client: Debian's python3-paho-mqtt, which has a session of its own."""
+    """Another independent client: Debian's python3-paho-mqtt, which has a session of its own."""
     script = """
 import json, sys, time
 import paho.mqtt.client as mqtt
@@ -818,7 +821,7 @@ SCENES = [messages, commands, bad_input, flood, at_once, many, broker_away, in_r
 
 
 def tell(scenes):
-    """Those that the command line names, or all; --names only lists them. True: a check failed."""
+    """Plays the scenes that the command line names, or all; --names only lists them. True: a check failed."""
     chosen = sys.argv[1:]
     if chosen == ["--names"]:
         print("\n".join(scene.__name__ for scene in scenes))

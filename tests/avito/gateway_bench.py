@@ -1,8 +1,9 @@
-"""What avito gateway costs, beside a bridge of sixty lines in Python doing the same for the same accounts in the same run:
-memory, processor, delay from the service to a subscriber. Quiet, and with a message a second for each account.
+"""What avito gateway costs, beside a bridge of sixty lines in Python doing the same for the same accounts in the same
+run: memory, processor, delay from the service to a subscriber. Once quiet, once with a message a second for each
+account.
 
-gateway_bench.py [ACCOUNTS...]: 1, 50 and 1,000 where none is given. All accounts are the simulated one, each by itself: so a
-message of the simulator is one for each of them."""
+gateway_bench.py [ACCOUNTS...]: 1, 50 and 1,000 by default. All accounts are the same simulated one: a message of the
+simulator is one for each of them."""
 import os
 import subprocess
 import sys
@@ -25,7 +26,7 @@ def poll_of(accounts):
 
 
 class Watcher:
-    """mosquitto_sub whose lines are timed as they come."""
+    """mosquitto_sub, with the time at which each line comes."""
 
     def __init__(self, broker):
         self.times = {}
@@ -79,7 +80,7 @@ def start_bridge(_folder, broker, service, accounts):
 
 
 def ready(service, accounts, chat, watcher):
-    """All accounts give a message of the warming up."""
+    """All accounts give a message while warming up."""
     number = 0
 
     def everyone():

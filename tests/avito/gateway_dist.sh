@@ -14,7 +14,7 @@ check() { # what, command...
 dist=tools/avito/dist
 mkdir -p build/dist_check
 
-# The program of the unit need not be installed where this runs.
+# The unit's program need not be installed where this runs.
 sed "s|/usr/local/bin/avito|$PWD/build/avito|; /^Documentation/d" $dist/avito-gateway.service \
     >build/dist_check/avito-gateway.service
 check "systemd-analyze verify" systemd-analyze verify build/dist_check/avito-gateway.service
@@ -22,7 +22,8 @@ check "shellcheck: OpenWrt's init script" shellcheck -s sh -e SC3043 $dist/openw
 check "shellcheck: the add-on's run script" shellcheck $dist/homeassistant/run.sh
 check "shellcheck: make gateway" shellcheck examples/gateway/run.sh
 
-# The add-on's script makes a configuration that the program reads: the broker is missing, so it waits for it.
+# The add-on's script writes a configuration that the program accepts: there is no broker, so the
+# program waits for one.
 cat >build/dist_check/options.json <<'JSON'
 {"accounts": [{"name": "shop", "client_id": "id", "client_secret": "secret", "notify": "u2i-a u2i-b"}]}
 JSON

@@ -1,5 +1,6 @@
-"""Bugs planted into copies of the gateway, one at a time: the simulated worlds must notice each, and a scene of
-tests/avito/gateway.py those that no world shows, since there a connection keeps the order of what goes over it."""
+"""Plants bugs into copies of the gateway, one at a time. The simulated worlds must notice each. A scene of
+tests/avito/gateway.py must notice those that no world shows, because a connection there keeps the order of
+its bytes."""
 import glob
 import os
 import subprocess
@@ -38,7 +39,7 @@ PLANTS = [
 ]
 
 
-# what, where, the words and what stands there instead, the scene, what it says then
+# what is wrong, file, old text, new text, the scene, what the scene says then
 IN_SCENES = [
     ("a command is acknowledged before its result's PUBACK", "job.c",
      "    if (j->open_answers == 0) { /* the broker would take neither */", "    if (true) {",

@@ -1,11 +1,13 @@
-/* gateway_sim.c - the gateway's core and the MQTT client in a world without sockets, clock and files, from seeds:
- * the simulated service, a broker that loses, repeats, delays and forgets, a disk that is full or torn, and a
- * gateway that is killed at any moment, also between the ledger and the request.
+/* gateway_sim.c - the gateway's core and the MQTT client in worlds made from seeds, without
+ * sockets, clock and files: the simulated service, a broker that loses, repeats, delays and
+ * forgets, a disk that is full or torn, and a gateway that is killed at any moment, also between
+ * the ledger and the request.
  *
  *     build/gateway_sim FIRST COUNT     each failing seed is named
  *
- * The service's books are the judge: each command at most once; each with an id has a result, one that is true
- * and is not taken back; each message of a buyer published; nothing sent by a note of "begun" that is old.
+ * The service's books are the judge. Each command is done at most once. Each command with an id
+ * gets one result, which is true and final. Each message of a buyer is published. Nothing is sent
+ * on the strength of an old "begun" note.
  * Rooms: none. */
 #include "tools/avito/gateway.h"
 #include "tools/avito/job.h"
@@ -18,7 +20,7 @@
 
 #define COMMANDS  24
 #define BUYERS    16
-#define TROUBLE_S 400u /* then all goes well, and the rest must be settled */
+#define TROUBLE_S 400u /* from then on all goes well, and the rest must be settled */
 #define CALM_S    260u
 #define QUEUE     512
 #define DISK      (1 << 18)
@@ -26,7 +28,7 @@
 static uint64_t random_state;
 static uint64_t now_ms;
 static const uint64_t epoch_ms = 1795000000000u;
-static uint32_t late_ms; /* so much later the service shows what was sent */
+static uint32_t late_ms; /* the delay until the service shows what was sent */
 static bool calm;
 static jmp_buf killed;
 static unsigned failures;
@@ -39,7 +41,7 @@ static uint32_t draw(uint32_t below)
     return (uint32_t)(random_state >> 20) % below;
 }
 
-/* One of `of`, and never when all goes well. */
+/* True once in `of` times, and never when all goes well. */
 static bool bad(uint32_t of)
 {
     return !calm && draw(of) == 0;
@@ -51,7 +53,7 @@ static uint32_t clock_ms(void *ctx)
     return (uint32_t)now_ms;
 }
 
-static uint32_t slept_ms; /* that the machine slept while a note was written */
+static uint32_t slept_ms; /* how often the machine slept while a note was written */
 
 static uint32_t boot_ms(void *ctx)
 {
@@ -84,7 +86,7 @@ static int entropy(void *ctx, void *out, size_t len)
 
 static sim *service;
 static bool flaps;       /* it fails every other ten seconds */
-static bool note_is_old; /* the last one of "begun" took over 5 s */
+static bool note_is_old; /* the last "begun" note took over 5 s */
 
 static sim_fault service_fault(void *ctx, const sim_request_info *request)
 {
@@ -176,7 +178,7 @@ struct queued {
     char topic[160], payload[400];
 };
 
-/* What it would lose by kill -9 since it was saved last. */
+/* Changes since the last save, which a kill -9 loses. */
 struct session {
     bool there;
     uint16_t last_id;
@@ -188,17 +190,17 @@ static struct session session, saved;
 static bool up, connected, forgets;
 static uint8_t to_broker[1 << 17], to_client[1 << 17];
 static size_t to_broker_len, to_client_len;
-static uint64_t client_from_ms; /* what is under way arrives then */
+static uint64_t client_from_ms; /* when the bytes on their way arrive */
 static bool listener_away;
 
 #define UNHEARD 16
-static double unheard_s[UNHEARD]; /* when a message was published that nobody heard */
+static double unheard_s[UNHEARD]; /* when a message was published that no subscriber heard */
 static size_t unheard;
 static bool says_held;
 static bool quota; /* nothing retained is taken */
 static unsigned over_quota, statuses, states;
 
-static unsigned heard[BUYERS]; /* times that each buyer's message was published */
+static unsigned heard[BUYERS]; /* how often each buyer's message was published */
 static char result_of[COMMANDS + 1][24];
 static bool answered[COMMANDS + 1];
 static size_t results;
@@ -252,7 +254,7 @@ static void put_command(struct queued *q, bool again)
     put_packet(again ? 0x3a : 0x32, body, n + payload);
 }
 
-/* At most twenty are under way. */
+/* At most twenty are on their way. */
 static void send_commands(bool again)
 {
     for (size_t i = 0; connected && i < session.count && i < 20; i++) {
@@ -293,7 +295,7 @@ static void note_result(const char *payload)
     memcpy(result_of[number], outcome, sizeof outcome);
 }
 
-/* Returns the reason of its PUBACK. */
+/* Returns the reason code of its PUBACK. */
 static uint8_t published(const char *topic, const char *payload)
 {
     const char *text = strstr(payload, "buyer ");
@@ -372,7 +374,7 @@ static void on_packet(uint8_t first, const uint8_t *p, size_t len)
         case 4:
             acknowledged((uint16_t)(p[0] << 8 | p[1]));
             break;
-        case 8: /* five filters at most: one reason for each would do; all are granted */
+        case 8: /* five filters at most: a reason code for each would be enough; all are granted */
         case 10:
             memcpy(body, granted, sizeof body);
             body[0] = p[0];
@@ -427,12 +429,12 @@ static bool enqueue(const char *topic, const char *payload)
 
 static char disk[DISK], slots[2][8192];
 static uint64_t refused[GATEWAY_REFUSALS]; /* overwritten in place, so also on a full disk */
-static unsigned later;                     /* times that a write is not durable yet */
-static bool under_way;                     /* a note of the ledger is one of those */
+static unsigned later;                     /* writes that are not durable yet */
+static bool under_way;                     /* one of those writes is a ledger note */
 static size_t disk_len, slot_len[2];
 static uint32_t kept_session;
 static bool disk_full,
-    started; /* started: the inbox has a state, so nothing may be missing from then on */
+    started; /* started: the inbox has a state, and from then on nothing may be missing */
 
 static char ring[AVITO_INBOX_STATE_SIZE(256)], records[AVITO_INBOX_CHATS_SIZE(16)];
 static char windows[3][1024], rooms[3][32768], tokens[AVITO_TOKENS_SIZE(128)];
@@ -469,7 +471,7 @@ static int keep(char *to, size_t cap, size_t *at, const char *data, size_t len)
     return AVITO_OK;
 }
 
-/* A disk may need its time. */
+/* A disk may take time. */
 static bool is_under_way(void)
 {
     if (later == 0 && bad(4)) {
@@ -491,7 +493,7 @@ static int append_ledger(void *ctx, const char *data, size_t len)
     return under_way ? (int)AVITO_AGAIN : keep(disk, sizeof disk, &disk_len, data, len);
 }
 
-static bool saving; /* a message's acceptance is one of those */
+static bool saving; /* one of those writes is a message's acceptance */
 
 static bool is_saving(void *ctx, avito_account *of)
 {
@@ -708,7 +710,7 @@ static void move_bytes(void)
         to_broker_len += n;
         mqtt_sent(&client, n, (uint32_t)now_ms);
     }
-    if (up && !bad(40)) { /* else it is under way */
+    if (up && !bad(40)) { /* otherwise it is on its way */
         broker_reads();
     }
     if (now_ms < client_from_ms) {
@@ -808,7 +810,7 @@ static void torment(void)
     if (bad(300)) {
         saved = session;
     }
-    if (forgets && bad(1200)) { /* kill -9: what was not saved is gone */
+    if (forgets && bad(1200)) { /* kill -9: what had not been saved is gone */
         cut();
         session = saved;
     }
@@ -835,7 +837,7 @@ static void move_world(int *asked, int *written)
         sprintf(text, "buyer %d", (*written)++);
         (void)sim_buyer_writes(service, chat, text);
     }
-    /* Of a broker that forgets, the same is asked again, until there is a result. */
+    /* With a broker that forgets, a command is repeated until there is a result. */
     if (forgets && now_ms >= ask_again_ms) {
         ask_again_ms = now_ms + 5000 + draw(25000);
         for (int i = 1; i <= *asked; i++) {
@@ -850,7 +852,7 @@ static void move_world(int *asked, int *written)
     }
 }
 
-/* A killed process leaves its memory; nothing of it is used again but the disk. */
+/* A killed process leaves its memory behind; only the disk is used again. */
 static void kill_gateway(void)
 {
     connected = false;
@@ -956,7 +958,7 @@ static void flood_and_refusal(void)
     expect(refused[0] == 1, "a refusal is kept");
 }
 
-/* G3: what nobody hears is tried again after 1, 2, 4 .. 60 s. */
+/* G3: a publication that no subscriber hears is repeated after 1, 2, 4 .. 60 s. */
 static void nobody_listens(void)
 {
     static const double pauses_s[] = {1, 2, 4, 8, 16, 32, 60, 60};

@@ -1,8 +1,9 @@
 """avito gateway with real processes that are killed and stopped at random: gateway_torture.py SECONDS SEED. The simulator's
-books and a stranger's subscription are the judge: each command sent at most once and answered, each message published.
+books and an independent subscriber are the judge: each command is sent at most once and answered, and each message is
+published.
 
-A commander repeats a command with its id until its result comes, since a broker that is killed may forget what it has
-acknowledged. Nothing else is repeated by anybody but the gateway."""
+The commander repeats a command with its id until its result comes, since a broker that is killed may forget what it has
+acknowledged. Only the gateway repeats anything else."""
 import json
 import os
 import random
@@ -26,14 +27,14 @@ class World:
         self.random = random.Random(seed)
         self.service, self.broker, self.gateway, self.sub = service, broker, gateway, sub
         self.chat = service.door("store")["messages"][0]["chat_id"]
-        self.lock = threading.Lock()  # one changes what runs, another must not use it meanwhile
+        self.lock = threading.Lock()  # while one thread changes what runs, another must not use it
         self.commands, self.messages, self.acts = {}, [], {}
         self.over = False
 
     def note(self, what):
         self.acts[what] = self.acts.get(what, 0) + 1
 
-    # ---- what is asked ----
+    # ---- commands ----
 
     def results(self):
         return {json.loads(p)["id"] for _, p in self.sub.under("avito/shop/results/")}
@@ -164,7 +165,7 @@ def main():
         world.over = True
         for thread in threads:
             thread.join()
-        end = time.time() + 240  # what nobody can tell is said after a minute
+        end = time.time() + 240  # an outcome that cannot be found out is reported after a minute
         while time.time() < end and set(world.commands) - world.results():
             for late in set(world.commands) - world.results():
                 world.publish(late)

@@ -1,5 +1,5 @@
-"""Home Assistant's documented fields of MQTT device discovery (its manual, pages "MQTT", "MQTT event", "MQTT sensor",
-"MQTT binary sensor", "MQTT notify"), to hold a discovery message against."""
+"""Home Assistant's documented fields of MQTT device discovery (its manual, pages "MQTT", "MQTT event",
+"MQTT sensor", "MQTT binary sensor", "MQTT notify"), to compare a discovery message with."""
 AVAILABILITY = {"availability", "availability_mode", "availability_topic", "availability_template", "payload_available",
                 "payload_not_available"}
 ENTITY = {"platform", "unique_id", "name", "qos", "encoding", "icon", "entity_category", "enabled_by_default", "object_id",

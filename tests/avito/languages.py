@@ -1,5 +1,5 @@
-"""Each sentence of the program is there in English and in Russian, side by side, and those of the gateway fit what it
-keeps of them. Prints "ok - what" / "not ok - what"."""
+"""Each sentence of the program is there in English and in Russian, side by side, and the gateway's
+sentences fit the room that it has for them. Prints "ok - what" / "not ok - what"."""
 import glob
 import re
 import sys
@@ -11,12 +11,12 @@ WORDS = {"spam fraud insult other", "describe command commands",  # values of an
          "id chat name text type class direction time created author", "id name title text time updated url",  # for --format
          "id chat outcome", "id name email phone url"}
 PAIRED = "tools/avito/russian.c"  # texts of the library's errors: russian_test.c
-KEPT = ["gateway", "job", "order", "mqtt", "russian"]  # by the gateway, in GATEWAY_REASON_MAX bytes
+KEPT = ["gateway", "job", "order", "mqtt", "russian"]  # kept by the gateway, in GATEWAY_REASON_MAX bytes
 KEPT_MAX = 200
 
 
 def strings_of(path):
-    """Literals that stand together are one: (text, line); other tokens (None, token)."""
+    """Adjacent literals are one, (text, line); other tokens are (None, token)."""
     with open(path, encoding="utf-8") as file:
         text = re.sub(r"/\*.*?\*/|^#include.*?$", lambda m: "\n" * m[0].count("\n"), file.read(), flags=re.DOTALL | re.MULTILINE)
     joined = []
@@ -31,7 +31,7 @@ def strings_of(path):
 
 
 def alone(path):
-    """Sentences that no Russian one follows."""
+    """Sentences without a Russian one after them."""
     strings = [*strings_of(path), (None, ""), (None, "")]
     for (text, line), (_, comma), (other, _) in zip(strings, strings[1:], strings[2:]):
         sentence = SENTENCE.search(text or "")

@@ -13,7 +13,7 @@
 static char disk[1 << 20];
 static size_t disk_len;
 static int result;     /* of the next append or replace */
-static size_t torn_at; /* an append that fails leaves so many bytes */
+static size_t torn_at; /* an append that fails leaves that many bytes */
 static unsigned replaced;
 
 static int append(void *ctx, const char *lines, size_t len)
@@ -132,7 +132,7 @@ static void test_a_full_disk_notes_nothing(void **state)
     assert_null(ledger_find(&l, "a"));
     result = AVITO_OK;
     assert_int_equal(note("b", LEDGER_BEGUN), AVITO_OK);
-    assert_int_equal(replaced, 1); /* so that the rest of the line does not spoil the next */
+    assert_int_equal(replaced, 1); /* so that the rest of the line does not spoil the next one */
     assert_int_equal(open_again(), 0);
     assert_non_null(ledger_find(&l, "b"));
 }
@@ -215,7 +215,7 @@ static void test_what_is_begun_or_owed_is_never_forgotten(void **state)
     assert_int_equal(ledger_note(&l, &e), AVITO_OK);
     fill(LEDGER_BEGUN, LEDGER_ENTRIES - 1);
     assert_int_equal(note("more", LEDGER_BEGUN), AVITO_ERR_ROOM);
-    assert_int_equal(note("n5", LEDGER_SENT), AVITO_OK); /* one that is there may be settled */
+    assert_int_equal(note("n5", LEDGER_SENT), AVITO_OK); /* what is there may be settled */
     ledger_acknowledged(&l, "owed");
     assert_int_equal(note("more", LEDGER_BEGUN), AVITO_OK);
     assert_null(ledger_find(&l, "owed"));

@@ -29,7 +29,7 @@ talk() {
     wait "$broker" 2>/dev/null
 }
 
-# aedes FOLDER VERSION: what npm brings stays in build/.
+# aedes FOLDER VERSION: npm's files stay in build/.
 aedes() {
     [ -d "$work/$1/node_modules/aedes" ] && return
     npm install --prefix "$work/$1" --no-audit --no-fund --no-save "aedes@$2" >"$work/npm.log" 2>&1 && return

@@ -1,11 +1,11 @@
-"""A small MQTT 5 client for judges: a session that stays, acknowledged when a message was noted, user properties, and it can be
-away. In a thread of its own; it connects again by itself."""
+"""A small MQTT 5 client for judges. Its session persists, it acknowledges a message once that is noted, it
+gives user properties, and it can be away. It has a thread of its own, and reconnects by itself."""
 import socket
 import struct
 import threading
 import time
 
-SIZES = {0x01: 1, 0x02: 4, 0x23: 2}  # of properties of a PUBLISH; texts and data have their length before them
+SIZES = {0x01: 1, 0x02: 4, 0x23: 2}  # sizes of a PUBLISH's properties; texts and data have their length before them
 
 
 def text(value):
@@ -136,7 +136,8 @@ class Client(threading.Thread):
             self.send(packet(0x40, struct.pack(">H", number)))
 
     def publish(self, topic, payload, seconds=3):
-        """QoS 1. The reason of its PUBACK, or None: it is not known whether the broker has it."""
+        """Publishes with QoS 1. Returns the reason code of its PUBACK; None: it is not known whether the
+        broker has it."""
         if not self.ready.wait(seconds):
             return None
         self.last_id = self.last_id % 60000 + 1

@@ -181,7 +181,7 @@ static void scene_retained_and_will(uint16_t port)
     mqtt_link_close(&links[0]);
     open_link(0, "talk-a", &will, port, true);
     publish(0, &p, "publish retained");
-    poll(NULL, 0, 300); /* aedes acknowledges before it has handed out */
+    poll(NULL, 0, 300); /* aedes acknowledges before it has delivered */
     subscribe(1, "s/status", 0);
     e = expect(1, MQTT_MESSAGE, "retained");
     check(e.message.retain && avito_str_equal(e.message.payload, "online"),
@@ -208,7 +208,7 @@ static void scene_ping(void)
           "PINGREQ is answered");
 }
 
-/* A broker that speaks only 3.1.1 is refused with the reason, not served badly. */
+/* A broker that speaks only 3.1.1 is refused with a reason; the client does not go on with it. */
 static void scene_old_broker(uint16_t port)
 {
     mqtt_event e;

@@ -1,4 +1,5 @@
-/* mqtt_test.c - the MQTT 5 client without I/O: packets byte by byte, and what a broker must not say.
+/* mqtt_test.c - the MQTT 5 client without I/O: packets byte by byte, and what a broker must not
+ * send.
  * Rooms: none. */
 #include "tools/avito/mqtt.h"
 
@@ -337,7 +338,7 @@ static void test_filters_are_checked(void **state)
     assert_int_equal(mqtt_subscribe(&client, &f, 0, NULL), MQTT_ERR_ARGUMENT);
 }
 
-/* mosquitto 2.0.11 sends so many again after each PUBACK. */
+/* mosquitto 2.0.11 sends that many again after each PUBACK. */
 static void test_more_than_receive_maximum(void **state)
 {
     char packet[] = "\x32\x06\x00\x01t\x00\x01\x00";
@@ -353,7 +354,7 @@ static void test_more_than_receive_maximum(void **state)
     }
 }
 
-/* A publication of 600 bytes, given in pieces as `in` takes them. The first event that comes of it. */
+/* Gives a publication of 600 bytes, in pieces as `in` takes them; returns the first event. */
 static mqtt_event feed_large(const char *bytes, size_t len, size_t *at)
 {
     mqtt_event e;
@@ -383,7 +384,8 @@ static void connect_for_any_size(void)
     assert_int_equal(FEED(CONNACK, &e), MQTT_OK);
 }
 
-/* PUBLISH with QoS 1, topic "a/b", id 7, an expiry of 5 s, 600 bytes in all; behind it another with QoS 0. */
+/* PUBLISH with QoS 1, topic "a/b", id 7, an expiry of 5 s, 600 bytes in all; after it comes another
+ * with QoS 0. */
 static size_t large_packet(char *to)
 {
     memset(to, 'x', 600);
@@ -473,7 +475,7 @@ static void test_ids_in_use_are_skipped(void **state)
     }
 }
 
-/* What a fleet asks of its broker; what CONNACK does not say is as it was asked for. */
+/* What a fleet asks of its broker; what CONNACK leaves out is as it was asked for. */
 static void test_what_the_broker_can_do(void **state)
 {
     const mqtt_options o = options();
@@ -526,7 +528,7 @@ static void test_old_brokers_are_named(void **state)
     begin_with(&o);
     assert_int_equal(FEED("\x20\x02\x00\x01", &e), MQTT_ERR_VERSION);
     begin_with(&o);
-    assert_int_equal(FEED("\x20\x02\x00\x00", &e), MQTT_ERR_VERSION); /* it even says yes */
+    assert_int_equal(FEED("\x20\x02\x00\x00", &e), MQTT_ERR_VERSION); /* though it accepts */
     begin_with(&o);
     assert_int_equal(FEED("\x20\x03\x00\x84\x00", &e), MQTT_ERR_VERSION);
     assert_non_null(strstr(mqtt_result_text(MQTT_ERR_VERSION), "3.1.1"));

@@ -1,4 +1,4 @@
-/* order_test.c - commands as they come from a broker: what they say, and why they are refused.
+/* order_test.c - commands as they come from a broker: how they are read, and why they are refused.
  * Rooms: none. */
 #include "tools/avito/order.h"
 

@@ -154,14 +154,14 @@ def reading(service, home):
 
 
 def members_of(value):
-    """Names of the members of our own, at any depth."""
+    """The names of our own members, at any depth."""
     if isinstance(value, list):
         return set().union(*(members_of(v) for v in value)) if value else set()
     return set(value).union(*(members_of(v) for v in value.values())) if isinstance(value, dict) else set()
 
 
 def json_of_every_command(service, home):
-    """One object a line from each command; the names of our own are those of the manual, in both languages."""
+    """Each command prints one object a line; our own names in it are those of the manual, in both languages."""
     chat = first_chat(home)
     held = service.door("message", {"chat_id": chat, "type": "voice"})["message_id"]
     voice = [m for m in home.lines("messages", chat) if m["id"] == held][0]["content"]["voice"]["voice_id"]
@@ -189,7 +189,8 @@ def json_of_every_command(service, home):
 
 
 def lines_as_asked(home):
-    """--format: each name of each command is taken and gives something; others are refused; where there are no lines, it is no option."""
+    """--format: each name of each command is accepted and prints something; other names are refused;
+    commands that print no lines do not have the option."""
     chat = first_chat(home)
     for words in (["whoami"], ["chats"], ["chat", chat], ["messages", chat], ["send", chat, "строкой"]):
         names = home.run(*words, "--format", "%(nothing)").stderr.rpartition("names:")[2].split()
@@ -297,7 +298,7 @@ def killed_while_watching(service, home, folder, times):
         watch.send_signal(signal.SIGKILL)
         watch.communicate()
     missing, moved = None, time.time()
-    while missing != [] and time.time() - moved < 60:  # as long as it moves: how fast says the machine
+    while missing != [] and time.time() - moved < 60:  # as long as it moves: the speed depends on the machine
         home.run("watch", "--timeout", "2", "--exec", f"cat >>{log}")
         with open(log, encoding="utf-8") as file:
             seen = file.read()
@@ -414,7 +415,8 @@ def login(service, folder):
     os.chmod(path, 0o600)
 
 
-# Each call of the header, by a command: what is typed, and what it reads. {} are words that the service gives.
+# Each call of the header by a command: what is typed, and what it reads. {} stands for words that the service
+# gives.
 BY_COMMAND = {
     "get_token": ("login", "{id}\n{secret}\n"),
     "exchange_code": ("login --browser partner", "{id}\n{secret}\n{code}\n"),
@@ -471,7 +473,7 @@ def every_call(service, folder):
 
 
 def lines_of(path):
-    """Names and values of a file of lines; of a send up to its text."""
+    """Names and values of a file of lines; for a send, up to its text."""
     with open(path, encoding="utf-8") as file:
         rows = [line.rstrip("\n").partition(" ")[::2] for line in file]
     names = [name for name, _ in rows]
@@ -569,14 +571,15 @@ def trouble(home, folder):
 
 
 def faketime():
-    """libfaketime, which gives one program another time."""
+    """libfaketime, which shows one program another time."""
     found = glob.glob("/usr/lib/*/faketime/libfaketime.so.1")
     check("libfaketime is there (package faketime)", found)
     return found[0] if found else ""
 
 
 def wrong_clock(home):
-    """Before its first setting, behind, ahead: what matters is whether TLS can be checked, and that is said."""
+    """A clock that was never set, is behind, or is ahead: it matters only if TLS cannot be checked, and
+    that is reported."""
     chat = first_chat(home)
     tokens = f"{home.folder}/state/avito/default/tokens"
     library = faketime()
@@ -596,7 +599,7 @@ def wrong_clock(home):
         check(f"a clock {name}: send", done.returncode == 0, done)
         done = at(seconds, "watch", "--since", str(int(time.time()) - 60), "--count", "1", "--timeout", "20")
         check(f"a clock {name}: watch shows what came", done.returncode == 0 and done.stdout, done)
-        os.remove(tokens)  # the time that stands in it is of that clock
+        os.remove(tokens)  # the time in it is that clock's
         check(f"... and a token of then is used at the right time: {name}",
               at(seconds, "whoami").returncode == 0 and home.run("whoami").returncode == 0)
 
@@ -610,7 +613,7 @@ def bad_certificates():
 
 
 def dumped_core(command, environment, folder):
-    """Did it leave a core dump when it was killed by a fault? Its owner's files in /proc as others see them."""
+    """Does it leave a core dump when a fault kills it? Looks at the owner of its files in /proc."""
     child = subprocess.Popen(command, env=environment, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                              preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CORE, (resource.RLIM_INFINITY,) * 2))
     time.sleep(1)
@@ -646,7 +649,7 @@ def core_dumps(home, folder):
 
 
 def full_disk(service, home, folder):
-    """The state on a disk that is full: nothing is sent without a note, nothing is taken that would be lost."""
+    """The state on a full disk: nothing is sent without a note, and nothing is accepted that would be lost."""
     disk = f"{folder}/disk"
     os.makedirs(disk)
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", disk], capture_output=True, check=False).returncode != 0:
@@ -691,7 +694,7 @@ def full_disk(service, home, folder):
 
 
 def interrupted_service(service, home):
-    """watch goes on when the service was away."""
+    """watch goes on after the service was away."""
     home.run("watch", "--timeout", "1")
     watch = home.start("watch", "--json", "--count", "1", "--timeout", "50")
     time.sleep(1)

@@ -1,6 +1,6 @@
-"""The program in one file, as a router gets it: what it needs, its size, how it starts, what it takes while it watches.
-With names of other processors, theirs under qemu-user, which has a start and a memory of its own: those are not
-looked at. Prints "ok - what" / "not ok - what" and the figures."""
+"""The program in one file, as a router gets it: what it needs, its size, how fast it starts, how much
+memory it takes while it watches. Given names of other processors, it tries their programs under qemu-user,
+whose own start and memory do not count. Prints "ok - what" / "not ok - what" and the figures."""
 import json
 import os
 import subprocess
@@ -15,7 +15,7 @@ HOME = ["build/avito-static"]
 FOREIGN = {name: [f"qemu-{processor}", f"build/port/{name}/avito-static"]
            for name, processor in (("armhf", "arm"), ("mipsel", "mipsel"), ("mips", "mips"))}
 SIZE_MAX = 450_000       # bytes, stripped, the gateway included
-START_MAX_MS = 10        # the best of STARTS: other programs of this machine only add
+START_MAX_MS = 10        # the best of STARTS: other programs on this machine only add time
 STARTS = 30
 RESIDENT_MAX_KB = 2_000  # at any time
 failures = 0
@@ -57,7 +57,7 @@ def watching(program, environment):
 
 
 def using(program, name):
-    """Watches and answers over TLS. The most memory that it took."""
+    """Watches and answers over TLS; returns the peak of its memory."""
     with Simulator("--chats", "3") as service, tempfile.TemporaryDirectory() as folder:
         environment = service.environment(HOME=folder, XDG_STATE_HOME=f"{folder}/state", XDG_CONFIG_HOME=f"{folder}/config")
         lines, most = watching(program, environment)
@@ -77,7 +77,7 @@ def at_home():
 
 
 def is_there(name):
-    """A program that is built from sources alone may lack them."""
+    """A program that is built from sources may lack them."""
     if os.path.exists(FOREIGN[name][-1]):
         return True
     with open(f"build/port/{name}/built.txt", encoding="utf-8") as file:

@@ -8,12 +8,12 @@ tell() { # NAME SCENES...
     echo $? >"$work/$name.status"
 }
 
-# A teller whose checks failed fails the script.
+# A teller with a failed check fails the script.
 heard() { # NAME
     [ "$(cat "$work/$1.status")" -eq 0 ] || status=1
 }
 
-# Every scene has its teller. HOW: sort, or sort -u where a scene may be told twice.
+# Every scene has a teller. HOW: sort, or sort -u where a scene may be told twice.
 all_told() { # SCRIPT HOW...
     script=$1
     shift

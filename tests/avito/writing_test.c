@@ -1,5 +1,5 @@
-/* writing_test.c - writes on threads: each is on the disk, its result comes once, and who asks for other bytes gets
- * those. Rooms: none. */
+/* writing_test.c - writes on threads: each reaches the disk, its result comes once, and a later
+ * write with other bytes wins. Rooms: none. */
 #include "tools/avito/writing.h"
 
 #include "tools/avito/disk.h"
