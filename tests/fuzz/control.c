@@ -1,10 +1,10 @@
 /*
- * Anything that can be asked of the simulator's control side, many questions in a row.
+ * Any requests to the simulator's control side, many in a row.
  *
  *     input: lines, "POST /path {json}" or "GET /path?name=value", or "WAIT milliseconds"
  *
- * What must hold: each answer has a status of the table, and is JSON where it says so; what was refused
- * says why; the story that was written down is JSON, and can be played again without a crash.
+ * What must hold: each answer has a status of the table, and is JSON where it says so; a refusal
+ * says why; the recorded story is JSON, and can be played again without a crash.
  * Rooms: none.
  */
 #include "fuzz.h"
@@ -95,7 +95,7 @@ static void ask(char *line)
     check(&a);
 }
 
-/* What was written down is played by the next one. */
+/* The next one plays what was recorded. */
 static void play_again(void)
 {
     control_answer a = control_ask(&w.control, "GET", "/story", "", 0);

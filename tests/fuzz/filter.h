@@ -1,8 +1,8 @@
 /*
- * One run of the element filter, and its models as text. Included by json.c and json_portable.c, which
- * choose the macros of the implementation.
+ * One run of the element filter, with its models as text. json.c and json_portable.c include it,
+ * and choose the macros of the implementation.
  *
- * What is checked here: nothing outside of the memory is touched.
+ * Checked here: nothing outside the memory is touched.
  */
 #ifndef TESTS_FUZZ_FILTER_H
 #define TESTS_FUZZ_FILTER_H
@@ -98,7 +98,7 @@ static void show_str(struct text *out, avito_str s)
     show_bytes(out, s.ptr, s.len);
 }
 
-/* Several rows may have one place: it belongs to the first. */
+/* Several rows may share a place: it belongs to the first. */
 static size_t row_of(const struct avitoi_schema *schema, size_t row)
 {
     for (size_t i = 0; i < row; i++) {
@@ -242,7 +242,7 @@ static void run_element(struct filter_run *r, int rc)
     text_add(text, ")");
 }
 
-/* Gives one piece, which is memory of its own. */
+/* Gives one piece, in memory of its own. */
 static int run_piece(struct filter_run *r, const char *bytes, size_t len)
 {
     char *piece = fuzz_copy(bytes, len);

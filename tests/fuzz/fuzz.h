@@ -21,7 +21,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
         }                                                                                          \
     } while (0)
 
-/* Exactly so many bytes, full of rubbish, so that the sanitizer sees one byte too far. */
+/* Exactly that many bytes, full of rubbish, so that the sanitizer notices the first byte past
+ * them. */
 static inline void *fuzz_memory(size_t size)
 {
     void *memory = malloc(size != 0 ? size : 1);
@@ -42,7 +43,7 @@ static inline void *fuzz_copy(const void *bytes, size_t size)
     return memory;
 }
 
-/* Pieces: 1 .. 4 or 1 .. 64 bytes by turns of chance; seed 0: all at once. */
+/* Sizes of pieces: at random 1 .. 4 or 1 .. 64 bytes; seed 0: all at once. */
 static inline size_t fuzz_piece(uint32_t *seed, size_t left)
 {
     size_t n;

@@ -4,11 +4,11 @@
  *     input: which model, size of the memory (2 bytes), how the text is split, where texts are cut, flags;
  *            text
  *
- * What must hold, beside what filter.h checks: the filter accepts exactly what the plain reader below
- * accepts, a recursive one that shares nothing with it but the tables of the schemas and the reading of
- * numbers, and gives the same model, byte for byte, or the same error; its short ways, its vectors and
- * the splits of the text change nothing; memory that is too small is AVITO_ERR_ARENA, and the size
- * that this names is the least that does.
+ * What must hold, beside what filter.h checks: the filter accepts exactly what the plain reader
+ * below accepts, and gives the same model, byte by byte, or the same error. That reader is
+ * recursive and shares only the schemas' tables and the reading of numbers with the filter. The
+ * filter's short ways, its vectors and the splits of the text change nothing. Memory that is too
+ * small is AVITO_ERR_ARENA, and the size that this error names is the least that is enough.
  * Rooms: JSON: THE MACHINE, JSON: STRINGS, SPEED: TEXT.
  */
 #define AVITO_WITH_SHORTCUTS 1
@@ -37,7 +37,7 @@ static void fail(struct reader *r, int error)
     r->error = r->error == 0 ? error : r->error;
 }
 
-/* The byte that comes, 0 at the end. A NUL is no byte of JSON either. */
+/* The next byte, 0 at the end. JSON has no NUL either. */
 static unsigned peek(const struct reader *r)
 {
     return r->p < r->end ? *r->p : 0u;
@@ -82,7 +82,7 @@ static void encode(struct text *out, uint32_t c)
     text_add_bytes(out, b, n);
 }
 
-/* Behind \u. */
+/* After \u. */
 static uint32_t read_unit(struct reader *r)
 {
     uint32_t unit = 0;
@@ -102,7 +102,7 @@ static uint32_t read_unit(struct reader *r)
     return unit;
 }
 
-/* At a backslash. A half of a pair without the other is U+FFFD. */
+/* At a backslash. Half of a surrogate pair by itself is U+FFFD. */
 static void read_escape(struct reader *r, struct text *out)
 {
     static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
@@ -196,7 +196,7 @@ static void digits(struct reader *r)
     }
 }
 
-/* As much of it as the filter keeps of a number; *len counts no more than that. */
+/* As much of a number as the filter keeps; *len counts no more than that. */
 static void read_number(struct reader *r, bool rounded, char word[AVITOI_JSON_WORD], size_t *len)
 {
     const uint8_t *start = r->p, *point = NULL, *behind = NULL;
@@ -244,7 +244,7 @@ static void read_word(struct reader *r, const char *word)
 static void read_value(struct reader *r, const struct avitoi_schema *in,
                        const struct avitoi_schema_field *field, struct text *out);
 
-/* Members or elements; `one` reads one of them. Depth counts here. */
+/* Members or elements; `one` reads one of them. This is where depth counts. */
 struct container {
     const struct avitoi_schema *schema; /* NULL: only checked */
     unsigned kind;
@@ -283,8 +283,8 @@ static bool is_empty_array(const struct reader *r)
            strchr("{[\"tfn-0123456789", (int)peek(&ahead)) == NULL;
 }
 
-/* The value of a TYPED row: `type` is what the row before it has shown so far. What breaks the model before
- * that is known is left out. */
+/* The value of a TYPED row: `type` is what the row before it has shown so far. Until the type is
+ * known, a value that breaks the model is left out. */
 static void read_typed(struct reader *r, const struct avitoi_schema *in,
                        const struct avitoi_schema_field *field, const struct text *type,
                        struct text *out)
@@ -345,7 +345,7 @@ static void read_member(struct reader *r, struct container *c, struct text *key)
         read_value(r, schema, field, &value);
     }
     if (value.data != NULL && c->kind == AVITOI_SCHEMA_OBJ) {
-        /* The next row may be the same key in another form. */
+        /* The next row may have the same key in another form. */
         if (row + 1 < schema->count && schema->fields[row + 1].key_len == 0 &&
             value.data[0] == '{') {
             row++;
@@ -495,7 +495,7 @@ static void read_container(struct reader *r, unsigned kind, const struct avitoi_
 
 static const struct avitoi_schema_field number_as_text = {.kind = AVITOI_SCHEMA_STR};
 
-/* Does what does not fit the row count as missing? */
+/* Does a value that does not fit the row count as missing? */
 static bool is_tolerant(const struct avitoi_schema *in, const struct avitoi_schema_field *field)
 {
     return in != NULL && (in->lenient || (field->want & AVITOI_SCHEMA_SHOWN) != 0);
@@ -730,7 +730,7 @@ static void check_against_reader(struct filter_job job, uint32_t cuts)
     text_free(&got.text);
 }
 
-/* In `room` bytes: the same as in ample memory, or AVITO_ERR_ARENA if they are less than it takes. */
+/* In `room` bytes: the same as in ample memory, or AVITO_ERR_ARENA if they are too few. */
 static void check_room(struct filter_job job, size_t room, uint32_t cuts,
                        const struct filter_result *ample)
 {

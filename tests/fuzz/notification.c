@@ -3,11 +3,12 @@
  *
  *     input: size of the memory (2 bytes), where it begins and what is in use of it, body
  *
- * What must hold: nothing outside of the memory is touched; the result depends on the body alone,
- * except that memory that is too small is AVITO_ERR_ARENA; the size that this names is the least
- * that does; after any error the arena is as it was; the event is the same wherever it is. Its message as
- * JSON decodes to the same message; as a line it is UTF-8 without control characters, of any length. What no
- * model knows is kept: it is JSON, and changes nothing else, but for the memory that it takes.
+ * What must hold: nothing outside the memory is touched. The result depends on the body alone,
+ * except that memory that is too small is AVITO_ERR_ARENA, and the size that this error names is
+ * the least that is enough. After any error the arena is as it was. The event is the same wherever
+ * it lies. Its message as JSON decodes to the same message; as a line of any length it is UTF-8
+ * without control characters. Values that no model knows are kept as JSON, and change nothing else,
+ * except the memory that they take.
  * Rooms: WEBHOOK RECEIVER, WHAT NO MODEL KNOWS.
  */
 #include "fuzz.h"
@@ -25,7 +26,7 @@ struct outcome {
     int result;
 };
 
-/* `skew`: how the memory is aligned. `used`: of the arena, by somebody else. */
+/* `skew`: offset of the memory. `used`: bytes of the arena that somebody else has taken. */
 static struct outcome parse(const void *body, size_t len, size_t room, size_t skew, size_t used)
 {
     struct outcome out = {{NULL, 0, 0}, 0, 1, 0};
@@ -59,8 +60,8 @@ static void compare(const struct outcome *expected, const void *body, size_t len
     text_free(&out.text);
 }
 
-/* What the call asks for when it has `room`: perhaps for the reader first, then for id and type, and
- * then for all of it. */
+/* The size that the call asks for when it has `room`: first perhaps that of the reader, then that
+ * of id and type, and then the whole. */
 static size_t room_needed(const void *body, size_t len, size_t room, size_t used)
 {
     for (int asked = 0; asked < 4; asked++) {
@@ -87,7 +88,7 @@ static void compare_needed(const struct outcome *expected, const void *body, siz
     text_free(&less.text);
 }
 
-/* The message as JSON, of the very size that it asked for, and decoded again. */
+/* The message as JSON, in exactly the size that it asked for, and decoded again. */
 static void check_json(const avito_message *message)
 {
     static const char head[] = "{\"id\":\"e\",\"payload\":{\"type\":\"message\",\"value\":",
@@ -144,7 +145,7 @@ static void check_raw(avito_str raw)
     }
 }
 
-/* With what is kept of the unknown: the least memory that does, and the same event. */
+/* With unknown values kept: the least memory that is enough, and the same event. */
 static void check_kept(const void *body, size_t len, int result)
 {
     size_t room = 8, needed = 8;

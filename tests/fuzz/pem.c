@@ -3,10 +3,10 @@
  *
  *     input: kind, size of the memory (2 bytes), how it is split; text, or DER
  *
- * kind 0: the text as it is; 1: DER in PEM, a line end after each 64 characters; 2: DER to the check of a
- * server's certificate; 3: of an issuer's. What must hold: the splits change nothing; what `needed` names
- * is enough, and a byte less than the least is ROOM; anchors lie in the memory given; no byte is read that
- * is not there.
+ * kind 0: the text as it is; 1: DER in PEM, a line end after each 64 characters; 2: DER to the
+ * check of a server's certificate; 3: to that of an issuer's. What must hold: the splits change
+ * nothing; the size in `needed` is enough, and a byte less than the least is ROOM; anchors lie in
+ * the memory given; no byte outside the input is read.
  * Rooms: TLS: CERTIFICATES, TLS: TRUST ANCHORS.
  */
 #define AVITO_MESSENGER_IMPLEMENTATION
@@ -132,7 +132,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         const int whole = check(data + 4, size - 4, size - 4, is_leaf, 0);
         MUST(check(data + 4, size - 4, size - 4, is_leaf, seed) == whole);
         MUST(check(data + 4, size - 4, size - 3, is_leaf, seed) !=
-             0); /* a byte less came than was said */
+             0); /* one byte less came than was announced */
     } else if (data[0] % 4 == 1) {
         size_t len;
         char *pem = pem_of(data + 4, size - 4, &len);

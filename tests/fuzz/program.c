@@ -3,14 +3,14 @@
  *
  *     input: kind, permissions of the file; a configuration, or words with a NUL after each
  *
- * What must hold: each is read or refused with status 2, never half; every value that was taken is in the
- * text as it stands; an account that is chosen has a name that is a file's; what a command got is among
- * its words and options, and has values of the kind that its table says.
+ * What must hold: each is read, or refused with status 2, never half; every accepted value is in
+ * the text as it stands; the name of a chosen account can be a file's; a command gets only its own
+ * words and options, with values of the kind in its table.
  * Rooms: none.
  */
 #include "fuzz.h"
 
-/* What they say to people goes nowhere. */
+/* Messages for people are thrown away. */
 static FILE *nowhere;
 #undef stderr
 #define stderr nowhere
@@ -56,7 +56,7 @@ static bool is_private(const uint8_t *data)
     return data[1] % 2 == 0;
 }
 
-/* Of a configuration that was taken. */
+/* Checks a configuration that was accepted. */
 static void look_at(config *c, const char *text, bool private)
 {
     account one;

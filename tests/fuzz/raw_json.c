@@ -3,10 +3,10 @@
  *
  *     input: size of the memory (2 bytes), where it begins, text
  *
- * What must hold: nothing outside of text and memory is touched; the result depends on the text alone,
- * except that memory that is too small is ROOM, and the size that this names will do; a text is taken
- * alone exactly when it is taken as the only element of a list; the walk meets each token once and finds
- * its way by key and by index; the tree written again is the same tree.
+ * What must hold: nothing outside text and memory is touched. The result depends on the text alone,
+ * except that memory that is too small is ROOM, and the size that this error names is enough. A
+ * text is accepted alone exactly when it is accepted as the only element of a list. The walk meets
+ * each token once, and finds values by key and by index. The tree written again is the same tree.
  */
 #include "fuzz.h"
 

@@ -13,7 +13,7 @@ static struct talk talking;
 static uint8_t said[65536];
 static size_t said_len;
 
-/* The peer's recv, listened to. */
+/* The peer's recv, which notes what passes. */
 static long listen_in(void *ctx, void *data, size_t cap)
 {
     const avito_transport inner = peer_transport(&peer);

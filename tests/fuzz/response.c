@@ -4,10 +4,10 @@
  *     input: which call, size of the window (and, by 16, all pages of a list read whole), size of the arena
  *            (2 bytes), how the bytes are cut, flags; then the answers, one per request, with ff ff between
  *
- * What must hold: nothing outside of window, arena and token buffer is touched; every call ends within
- * so many steps; the same bytes give the same result, model and error however they are cut; each
- * connect has one close; a call that fails leaves the arena as it was, and none leaves it busy; the size
- * that a call names which needs more memory is enough.
+ * What must hold: nothing outside window, arena and token buffer is touched; every call ends within
+ * a number of steps; the same bytes give the same result, model and error however they are cut;
+ * each connect has one close; a call that fails leaves the arena as it was, and no call leaves it
+ * busy; the size that a call asks for is enough.
  * Rooms: RESPONSE HEAD, ANSWERS.
  */
 #include "fuzz.h"
@@ -198,7 +198,7 @@ struct lane {
     avito_client client;
     avito_arena arena;
     char *tokens, *window, *room, *body;
-    struct text text; /* everything that the caller sees */
+    struct text text; /* everything that the caller gets */
     size_t steps;
 };
 
@@ -247,7 +247,7 @@ static void lane_init(struct lane *l, const struct control *control, const uint8
     account.tokens = l->tokens;
     account.tokens_cap = TOKENS;
     account.ctx = &l->wire;
-    account.clock_ms = clock_ms; /* the clock is the wire's first member */
+    account.clock_ms = clock_ms; /* ctx is the wire, and begins with the clock */
     account.unix_time = clock_unix_time;
     account.entropy = clock_entropy;
     account.load_token = load_token;
@@ -467,7 +467,7 @@ static void read_list(struct lane *l)
     }
 }
 
-/* avito_confirm_sent(), which reads messages for itself. */
+/* avito_confirm_sent(), which reads messages itself. */
 static int confirm(struct lane *l, union model *m)
 {
     avito_sent_query query = {

@@ -1,9 +1,10 @@
 #!/bin/sh
-# tests/fuzz/run.sh SECONDS PROGRAM...: runs each build/fuzz*/NAME for so long, two at a time. Prints "ok -
-# fuzz NAME: N runs" for each, or "not ok" and the finding. What was found lies in build/fuzz*/NAME-*;
-# what the runs before learned is kept in build/fuzz*/corpus/NAME. With FUZZ_SEED set, and nothing
-# learned yet, two runs try the same inputs in the same order, as far as their time goes: libFuzzer learns
-# from what the program compares, so addresses must not vary either, nor what moves them.
+# tests/fuzz/run.sh SECONDS PROGRAM...: runs each build/fuzz*/NAME for SECONDS, two at a time.
+# Prints "ok - fuzz NAME: N runs" for each, or "not ok" and the finding. Findings are in
+# build/fuzz*/NAME-*; inputs that earlier runs learned are kept in build/fuzz*/corpus/NAME. With
+# FUZZ_SEED set, and nothing learned yet, two runs try the same inputs in the same order, as far as
+# their time allows: libFuzzer learns from what the program compares, so neither addresses nor what
+# shifts them may vary.
 seconds=$1
 shift
 again=
@@ -40,7 +41,7 @@ one() {
         "$work/corpus/$name" >"$1.log" 2>&1
 }
 
-# Every file that there was to begin with must have been read, the last one of the list too.
+# Every initial file must have been read, including the last one of the list.
 report() {
     runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$1.log")
     read=$(sed -n 's/^INFO: seed corpus: files: \([0-9]*\) .*/\1/p' "$1.log" | head -n 1)

@@ -13,8 +13,8 @@ import zlib
 DATA = pathlib.Path("tests/data")
 LONGEST = 4000
 
-# First word of a file's name: the numbers of the calls in response.c that such a body answers, and of
-# the roots in json.c.
+# By the first word of a file's name: numbers of the calls in response.c that such a body answers, and of the
+# roots in json.c.
 CALLS = {"chat": [2], "chats": [1, 5, 6], "messages": [3, 7, 8, 16], "message": [9], "token": [13, 14],
          "self": [0], "subscriptions": [4, 10], "voices": [11, 12], "upload": [15], "ok": [17, 18],
          "error": [0, 6, 9, 13, 17]}
@@ -78,7 +78,7 @@ def sequences():
 
 
 def split():
-    """How many letters come first, in fours; how often the text stands there; text."""
+    """How many letters come first, in fours; how often the text is repeated; text."""
     texts = ["слово ", "Предложение. ", "строка\r\n", "абзац\n\n", "\u00a0", "\u3000 ", "и\u0306",
              "\U0001f468\u200d\U0001f469\u200d\U0001f467", "\U0001f1f7\U0001f1fa", "\u0301", "x"]
     for number, text in enumerate(texts):
@@ -145,7 +145,7 @@ def program():
 
 
 def tls_server():
-    """What servers have said, recorded: tests/fuzz/record_tls.c."""
+    """Recorded conversations of servers: tests/fuzz/record_tls.c."""
     directory = pathlib.Path("build/fuzz/recorded")
     directory.mkdir(parents=True, exist_ok=True)
     subprocess.run(["build/fuzz/record_tls", str(directory)], check=True)

@@ -1,15 +1,17 @@
 /*
- * Sequences of calls: random public functions on random objects in any order, with cancel, step and hooks
- * that call back, on several lanes, lists, the inbox, the webhook receiver and splits, with arenas of every
- * size; a service that answers well, badly, in pieces or not at all. The input decides everything.
+ * Sequences of calls: random public functions on random objects in any order, with cancel, step and
+ * hooks that call back, on several lanes, with lists, the inbox, the webhook receiver and splits,
+ * and arenas of every size. The service answers well, badly, in pieces or not at all. The input
+ * decides everything.
  *
- * What must hold: no memory is touched that is not ours (the sanitizers); close() once per connect(); a
- * send is stored once, and what is said of it is true; what is given is whole; no secret in a trace, a text
- * or a body; an arena is released when its call ends; each call ends by its deadline, in the first step
- * after it at the latest; one step does bounded work.
+ * What must hold: no foreign memory is touched (the sanitizers); close() comes once per connect();
+ * a send is stored once, and its outcome is true; results are whole; no secret is in a trace, a
+ * text or a body; an arena is released when its call ends; each call ends by its deadline, in the
+ * first step after it at the latest; one step does bounded work.
  *
- * SEQUENCE_OLD: without what a header of 1e9c221 does not stand: calls from inside hooks, objects that are
- * NULL or zeroed. Its inbox takes over the call of another: an overflow that this finds.
+ * SEQUENCE_OLD leaves out what the header of 1e9c221 cannot bear: calls from inside hooks, objects
+ * that are NULL or zeroed. That header's inbox takes over the call of another, an overflow that
+ * this program finds.
  */
 #ifndef SEQUENCE_OLD
 #define SEQUENCE_OLD 0
@@ -20,7 +22,7 @@
 #include "fuzz.h"
 
 enum { LANES = 3, ARENAS = 3, WINDOW = 512, WORK = 256, WORK_OF_A_CALL = 20000 };
-enum model { NOTHING, CHAT, CHATS, MESSAGE, MESSAGES }; /* what a call on a lane gives */
+enum model { NOTHING, CHAT, CHATS, MESSAGE, MESSAGES }; /* the kind of result of a call on a lane */
 
 #define SECRET   "sEcReT-of-the-client-0123456789"
 #define USER     350000001
@@ -53,7 +55,7 @@ struct wire {
     char answer[4096];
     size_t answer_len, answer_at;
     bool ends;     /* after the answer, or instead of one */
-    bool damaged;  /* what was changed of an answer may say anything */
+    bool damaged;  /* an answer that was changed may say anything */
     bool waits;    /* then a step is a whole call */
     unsigned work; /* calls in this step */
 };
@@ -79,7 +81,7 @@ static struct {
     bool webhook_ready;
     unsigned char hook_buffer[AVITO_WEBHOOK_SIZE(300)];
     unsigned tokens;            /* issued; each is a secret of its own */
-    unsigned sends, stored[64]; /* by the number in the text */
+    unsigned sends, stored[64]; /* indexed by the number in the text */
     bool left[64];              /* a request of it was whole */
     int sending[LANES];         /* which send a lane is in; -1: none */
     enum model gives[LANES];
@@ -164,7 +166,7 @@ static const char *body_for(const char *request)
                : "{\"ok\":true}";
 }
 
-/* A whole answer, in one of the ways that a length is told. */
+/* A whole answer, in one of the framings. */
 static void answer(struct wire *k, int status, const char *body, size_t len, unsigned way)
 {
     char length[40];
@@ -212,7 +214,7 @@ static void spoil(struct wire *k)
     }
 }
 
-/* What was asked is done, perhaps, and answered, perhaps. */
+/* The request is perhaps done, and perhaps answered. */
 static void serve(struct wire *k)
 {
     static const int statuses[] = {401, 403, 404, 429, 500, 400, 402, 302};
@@ -239,7 +241,7 @@ static void serve(struct wire *k)
     }
 }
 
-/* Time goes on. What passes inside of a hook, also while another lane waits there, is nobody's delay. */
+/* Lets time pass. Time inside a hook, even while another lane waits there, is no lane's delay. */
 static void pass(uint32_t ms)
 {
     w.now_ms += ms;
@@ -369,7 +371,7 @@ static void wire_close(void *ctx)
     hook();
 }
 
-/* ---- hooks of the account and of the others ---- */
+/* ---- hooks of the account and of the other objects ---- */
 
 static uint32_t clock_now(void *ctx)
 {
@@ -559,13 +561,13 @@ static void begin_inbox(void)
 /* ---- what must hold ---- */
 
 #if !SEQUENCE_OLD
-/* A text that was given ends where it says. */
+/* A text in a result ends where its length says. */
 static void whole_text(avito_str s)
 {
     MUST(s.ptr == NULL ? s.len == 0 : strlen(s.ptr) == s.len);
 }
 
-/* Whoever shows it reads all of it. */
+/* Shows it, which reads all of it. */
 static void whole_message(const avito_message *m)
 {
     char line[64];
@@ -708,7 +710,7 @@ static int send_text(unsigned i, avito_client *c, avito_arena *arena, bool model
     return rc;
 }
 
-/* What the call that begins now gives, if it begins. */
+/* Sets what the call that begins now gives, if it begins. */
 static void expect(unsigned i, const avito_client *c, enum model model)
 {
 #if SEQUENCE_OLD
@@ -797,7 +799,7 @@ static int change_something(unsigned i, avito_client *c, avito_arena *a)
     }
 }
 
-/* A row that came at once, or was waited for. */
+/* A row that came at once, or after waiting. */
 static int row(unsigned i, int rc, enum model model)
 {
     if (rc == AVITO_OK && w.depth == 0) {
@@ -875,7 +877,7 @@ static void use_inbox(void)
 }
 
 #if !SEQUENCE_OLD
-/* A notification in an arena of any size, and what it says to the inbox. */
+/* A notification in an arena of any size, handed to the inbox. */
 static void take_event(avito_arena *arena)
 {
     avito_event e;
@@ -961,7 +963,7 @@ static void split(void)
     MUST(rest >= text && rest + part <= text + n);
 }
 
-/* What a hook has ended: nobody has its result. */
+/* A call that a hook has ended: its result is lost. */
 static void forget_ended(void)
 {
     for (unsigned k = 0; k < LANES; k++) {
@@ -1002,7 +1004,7 @@ static void act(unsigned turns)
             continue;
         } else if (what == 30) {
             static const avito_sent_query q = {.baseline_created = 100};
-            w.settles[i] = true; /* by a chat that never shows what was stored: that may say no */
+            w.settles[i] = true; /* the chat never shows what was stored: then "no" is allowed */
             (void)avito_confirm_sends(lane(i), draw(2) == 0 ? &q : NULL);
 #if !SEQUENCE_OLD
             (void)avito_account_open_gate(draw(2) == 0 ? &w.account : NULL);
@@ -1021,7 +1023,7 @@ static void act(unsigned turns)
     }
 }
 
-/* Every call ends by its deadline, if only time goes on. */
+/* Every call ends by its deadline if time goes on. */
 static void finish(void)
 {
     forget_ended();
@@ -1035,7 +1037,7 @@ static void finish(void)
             MUST(turns < 20000);
             w.now_ms += ms < 500 ? ms : 500;
             MUST(w.now_ms - began <=
-                 8u * TOTAL_MS); /* a waiting list is left, another lane's token comes */
+                 8u * TOTAL_MS); /* for leaving a waiting list, and for another lane's token */
             w.wires[i].work = 0;
             rc = avito_step(c);
             if (rc == AVITO_ERR_IDLE) { /* a list's row, or the inbox' own call */
@@ -1073,8 +1075,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 }
 
 #ifdef SEQUENCE_RANDOM
-/* Without libFuzzer, for other sanitizers and old headers: `sequence FIRST COUNT` plays so many inputs of
- * 1,200 bytes made of their numbers. Of the header of 1e9c221 it finds the overflow at once:
+/* Without libFuzzer, for other sanitizers and old headers: `sequence FIRST COUNT` plays COUNT
+ * inputs of 1,200 bytes, made from their numbers. In the header of 1e9c221 it finds the overflow at
+ * once:
  *
  *     git show 1e9c221:avito_messenger.h >/tmp/old/avito_messenger.h
  *     clang -std=gnu99 -g -O1 -w -fsanitize=address -DSEQUENCE_OLD=1 -DSEQUENCE_RANDOM -iquote /tmp/old \

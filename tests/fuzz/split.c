@@ -3,16 +3,16 @@
  *
  *     input: how many letters come first (in fours), how often the text stands there, text
  *
- * What must hold: parts and the blanks between them are the text; a part begins and ends with what is no
- * blank, has no more than its units, and is not shorter than it must be; a text that is UTF-8 has parts
- * that can be sent; no character that a person sees is cut, unless it is too long for a part.
+ * What must hold: parts and the blanks between them are the text; a part neither begins nor ends
+ * with a blank, has at most the allowed units, and is no shorter than necessary; parts of a UTF-8
+ * text can be sent; no character that a person sees is cut, unless it is too long for a part.
  */
 #include "fuzz.h"
 
 #define AVITO_MESSENGER_IMPLEMENTATION
 #include "avito_messenger.h"
 
-/* As UTF-16, of what may be malformed. */
+/* Length as UTF-16 of a text that may be malformed. */
 static size_t units_of(const char *p, size_t len)
 {
     size_t units = 0, n;
@@ -25,7 +25,7 @@ static size_t units_of(const char *p, size_t len)
     return units;
 }
 
-/* The first border between two characters that is not before `at`, from one that is known. */
+/* The first border between two characters at or after `at`, searched from a known border. */
 static size_t border_from(const char *text, size_t known, size_t at, size_t *units)
 {
     *units = 0;

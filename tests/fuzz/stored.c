@@ -5,9 +5,9 @@
  *     0: the length of the first slot (2 bytes), the slots   1: the length of the access token, its text,
  *     the refresh token   2: a session of 112 bytes          3: the number of a file, what is in it
  *
- * What must hold: an inbox begins whatever is there, and goes on; no token puts a line into the head of a
- * request; a session that is taken comes out as it went in; no file makes a store fail but by FILE, and what
- * it gives ends where it should.
+ * What must hold: an inbox begins whatever is stored, and goes on; no token puts a line into the
+ * head of a request; an accepted session comes out as it went in; no file makes a store fail with
+ * another error than FILE, and its results end where they should.
  * Rooms: INBOX: WHAT IT REMEMBERS, TOKENS, TLS: CONNECTIONS, FILE STORE, STORED SENDS AND PICTURES.
  */
 #define AVITO_MESSENGER_IMPLEMENTATION
@@ -97,7 +97,7 @@ static void give(avito_inbox *inbox, unsigned rounds)
     }
 }
 
-/* As if the inbox had written it: what is behind the check counts. */
+/* Makes the checksum right, as if the inbox had written it: the code after the check matters. */
 static void seal(uint8_t *slot, size_t len, bool of_this_account)
 {
     struct avitoi_inbox_state *s = (struct avitoi_inbox_state *)(void *)slot;
@@ -145,7 +145,7 @@ static void inbox(const uint8_t *choices, const uint8_t *data, size_t size)
         o.mark_as_read = (choices[1] & 4) != 0;
         rc = avito_inbox_init(&in, &w.client, &o);
         MUST(rc == AVITO_OK ||
-             rc == AVITO_ERR_OPTION_STATE); /* what is unreadable is lost, and said */
+             rc == AVITO_ERR_OPTION_STATE); /* an unreadable state is lost, and reported */
         give(&in, rc == AVITO_OK ? 60 : 0);
         avito_client_close(&w.client);
         MUST(w.peer.connects == w.peer.closes);
@@ -158,7 +158,7 @@ static void inbox(const uint8_t *choices, const uint8_t *data, size_t size)
 
 /* ---- tokens ---- */
 
-/* The request's head has the lines that it should have, and no others. */
+/* The request's head has exactly the lines that it should have. */
 static void check_head(struct anyone *peer)
 {
     const char *end = strstr(peer->request, "\r\n\r\n");
@@ -178,7 +178,7 @@ static void check_head(struct anyone *peer)
 
 static void on_peer(void *ctx, const char *where)
 {
-    if (strcmp(where, "recv") == 0) { /* anyone keeps the last request until the next one */
+    if (strcmp(where, "recv") == 0) { /* it keeps the last request until the next one */
         check_head(ctx);
     }
 }
@@ -251,7 +251,7 @@ static void session(const uint8_t *choices, const uint8_t *data, size_t size)
     if (rc == AVITO_OK && avito_tls_get_session(&tls, &out) == AVITO_OK) {
         MUST(memcmp(in.bytes, out.bytes, 110) == 0);
     }
-    if (choices[0] % 2 == 0) { /* the one that fits this server and these anchors */
+    if (choices[0] % 2 == 0) { /* the session for this server and these anchors */
         avitoi_tls_session_key(&tls, &server, tls.priv.session_key);
         tls.priv.session_time = tls.priv.session_time != 0 ? 1754890000 : 0;
     }

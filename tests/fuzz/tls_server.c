@@ -1,11 +1,11 @@
 /*
- * Any bytes as those of a TLS server; conversations that were recorded (record_tls.c) to begin with.
+ * Any bytes as those of a TLS server, starting from recorded conversations (record_tls.c).
  *
  *     input: see tls_talk.h
  *
- * What must hold: the same bytes give the same result and the same plain text, in whatever pieces they
- * come; each function does bounded work; nothing is received from who has not shown a certificate that is
- * trusted, or has not ended the handshake; close() once per connect().
+ * What must hold: the same bytes give the same result and the same plain text, in whatever pieces
+ * they come; each function does bounded work; nothing is received from a server that has not shown
+ * a trusted certificate or has not finished the handshake; close() comes once per connect().
  * Rooms: TLS: RECORDS, TLS: CONNECTIONS.
  */
 #define AVITO_MESSENGER_IMPLEMENTATION
@@ -115,7 +115,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     run(&split, data, size, 1 + data[0] / 8u, false);
     MUST(whole.result == split.result && whole.connected == split.connected);
     MUST(whole.got_len == split.got_len && memcmp(whole.got, split.got, whole.got_len) == 0);
-    run(&split, data, size, 700, true); /* it may end by patience: only its beginning is the same */
+    run(&split, data, size, 700, true); /* a time-out may end it: only its beginning is the same */
     MUST(split.got_len <= whole.got_len && memcmp(whole.got, split.got, split.got_len) == 0);
     return 0;
 }

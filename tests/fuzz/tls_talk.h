@@ -1,6 +1,6 @@
 /*
- * One conversation of the TLS transport, always with the same random bytes: what a server has said in it
- * once fits again. For tls_server.c, and for record_tls.c, which records.
+ * One conversation of the TLS transport, always with the same random bytes, so that a recorded
+ * server's bytes fit again. For tls_server.c, and for record_tls.c, which records.
  *
  *     input: flags, time (4 bytes), a session (112 bytes, if the flags say so); the server's bytes
  *
@@ -39,7 +39,7 @@ static int talk_entropy(void *ctx, void *out, size_t len)
     return AVITO_OK;
 }
 
-/* BearSSL adds chance of the system's to ours: not here. */
+/* BearSSL would mix in random bytes of the system: not here. */
 static void talk_configure(void *ctx, br_ssl_client_context *ssl, br_x509_minimal_context *x509)
 {
     (void)ctx;

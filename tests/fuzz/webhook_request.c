@@ -2,8 +2,8 @@
  * Any bytes as requests to the webhook receiver.
  *
  * What must hold: the outcome is the same however the bytes are split; nothing is written outside
- * the buffer; an error stays; an answer is whole; and every notification that we hand out is one
- * that http-parser, which others use for this, reads from the same bytes: we may only be stricter.
+ * the buffer; an error stays; an answer is whole; and http-parser, a widely used parser, reads
+ * every notification that we hand out from the same bytes: we may only be stricter.
  * Rooms: WEBHOOK RECEIVER.
  */
 #include "fuzz.h"
@@ -13,7 +13,7 @@
 #define AVITO_MESSENGER_IMPLEMENTATION
 #include "avito_messenger.h"
 
-/* What one run shows, as a running hash, and where its requests began. */
+/* What one run shows, as a running hash, and where its requests begin. */
 struct outcome {
     uint64_t hash;
     size_t used;
@@ -70,7 +70,8 @@ static int on_complete(http_parser *parser)
     return 0;
 }
 
-/* It refuses a tab after a Content-Length, where RFC 9110 allows one: gets a space in the head. */
+/* http-parser refuses a tab after a Content-Length, where RFC 9110 allows one: it gets a space
+ * instead. */
 static char *without_tabs(const uint8_t *request, size_t len)
 {
     char *copy = (char *)fuzz_copy(request, len);
@@ -108,7 +109,8 @@ static void compare(const uint8_t *request, size_t request_len, const void *body
     }
     /* It gives names in trailers a meaning, so a Content-Length there is an error to it. */
     MUST(o.complete || o.last_chunk);
-    /* Paused, it reports the last byte of a body by length as taken, that of chunks as not. */
+    /* When paused, it counts the last byte of a body with a length as read, but not that of a
+     * chunked one. */
     MUST(n == request_len || n + 1 == request_len || !o.complete);
     MUST(o.len == len && memcmp(o.body, body, len) == 0);
 }
@@ -151,7 +153,7 @@ static void take_event(struct run *r, size_t end)
     avito_webhook_done(&r->w, 0);
 }
 
-/* Gives data[from..to), which is copied to memory of its own so that reading on is noticed. */
+/* Gives data[from..to), copied to memory of its own so that reading past it is noticed. */
 static bool feed(struct run *r, size_t from, size_t to)
 {
     uint8_t *piece = (uint8_t *)fuzz_copy(r->data + from, to - from);
