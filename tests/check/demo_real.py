@@ -1,5 +1,5 @@
-"""The demo's way to the real service, tried on the simulator: it only reads unless it may write, and
-deletes again what it wrote."""
+"""The demo's mode for the real service, tried on the simulator: it only reads unless it may write, and it
+deletes what it wrote."""
 import re
 import subprocess
 

@@ -1,5 +1,6 @@
 #!/bin/sh
-# The code in the README and in the manual compiles. Its tables of long runs are what was run.
+# The code in the README and in the manual compiles. The README's tables of long runs are those that
+# were run.
 status=0
 "${PYTHON:-python3}" tools/docs.py || status=1
 "${PYTHON:-python3}" tools/long_runs.py --check || status=1

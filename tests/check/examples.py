@@ -36,7 +36,7 @@ def check(good, what, *details):
 
 
 def build(path):
-    """With the very words of the first line, but into OUT."""
+    """By exactly the first comment's line, but into OUT."""
     name = os.path.basename(path)[:-2]
     with open(path, encoding="utf-8") as file:
         first = file.readline()
@@ -112,7 +112,7 @@ def sending():
 
 
 def russian():
-    """What one may copy or start says in Russian too what it shows, in its first comment."""
+    """Each file that users copy or start says in its first comment, in Russian too, what it shows."""
     files = ["examples/demo/demo.c", "examples/firmware/firmware.c", *glob.glob("examples/*.c"), *glob.glob("examples/firmware/link_*.c"),
              *glob.glob("examples/transports/**/*.h", recursive=True), *glob.glob("examples/**/*.ino", recursive=True)]
     silent = []
@@ -381,7 +381,7 @@ def own_transport():
         check(spent < 0.3, "08_own_transport sleeps while it waits for an answer", spent)
         _, err = run(service, "08_own_transport", "false", code=1)
         check("CLOSED" in err or "RECV" in err or "SEND" in err, "08_own_transport: a command that ends is an error", err)
-    # Too few descriptors for a command: then there is nobody to be killed, and kill(-1) means everybody.
+    # Too few descriptors for a command: then there is no child to kill, and kill(-1) would mean everybody.
     with open(f"{OUT}/kill.c", "w", encoding="ascii") as file:
         file.write("#include <stdio.h>\n#include <sys/types.h>\nint not_kill(pid_t pid, int number);\n"
                    "int not_kill(pid_t pid, int number)\n"
@@ -397,7 +397,7 @@ def own_transport():
 
 
 class Stub(http.server.BaseHTTPRequestHandler):
-    """A service whose answers nobody expects: rows without an id, ids that are numbers."""
+    """A service with unexpected answers: rows without an id, ids that are numbers."""
     protocol_version = "HTTP/1.1"
     question = {"id": "m1", "author_id": 7, "created": 1700000000, "type": "text", "direction": "in",
                 "content": {"text": "Ещё продаётся?"}}
@@ -473,7 +473,7 @@ def odd_answers():
 
 
 def one_chat_fails():
-    """Chat a never takes an answer, b not yet: c has its own all the same, and b when it can be."""
+    """Chat a never accepts an answer, and b not yet: c still gets its own, and b once it accepts it."""
     server, service = Stub.start()
     Stub.answers["chats"] = {"chats": [
         {"id": f"u2i-{name}", "updated": 1700000003 - i,

@@ -1,3 +1,3 @@
 #!/bin/sh
-# The expectations that are checked in are those that tests/expect.py makes today.
+# The committed expectations are those that tests/expect.py makes now.
 exec "${PYTHON:-python3}" tests/expect.py --check

@@ -1,5 +1,5 @@
-/* What tests/check/hosted.py runs: one struct with everything, as a program has it. The C library's
- * look-up is replaced by one whose answers and slowness the environment tells:
+/* The program that tests/check/hosted.py runs: one struct with everything, as users have it. The C
+ * library's look-up is replaced by one whose answers and slowness come from the environment:
  *
  *     LOOK_UP=MS:ADDRESS[,MS:ADDRESS...]   one after the other, the last one again and again; "-": none
  *

@@ -1,5 +1,5 @@
-"""One struct with everything (avito_posix_*): what it says when something is missing, look-ups that hold
-nobody up, programs that share a token, and a message that is sent once whatever happens."""
+"""One struct with everything (avito_posix_*): what it says when something is missing, look-ups that do not
+delay other work, programs that share a token, and a message that is sent once whatever happens."""
 import os
 import re
 import shutil
@@ -146,7 +146,7 @@ def once():
 
 
 def told():
-    """What became of a send, from the struct that knows."""
+    """What became of a send, according to the store."""
     with Simulator("--chats", "1") as service, tempfile.TemporaryDirectory() as folder:
         chat = service.door("chats")["chats"][0]["id"]
 
@@ -184,7 +184,7 @@ def told():
 
 
 def folders():
-    """Whose token is used, and what is kept where nothing can be."""
+    """Which token is used, and what happens where nothing can be stored."""
     with Simulator() as service, tempfile.TemporaryDirectory() as folder:
         state = f"{folder}/state"
         run(service.environment(), "wait", state, "1")

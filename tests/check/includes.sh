@@ -1,5 +1,6 @@
 #!/bin/sh
-# The header finds jsmn.h and bearssl.h where people have them, and says what to do where there are none.
+# The header finds jsmn.h and bearssl.h where people keep them, and says what to do where they are
+# missing.
 set -u
 CC=${CC:-gcc}
 work=$(mktemp -d) || exit 2
@@ -17,7 +18,7 @@ done
 cp avito_messenger.h "$work/project/"
 cp /usr/include/bearssl/*.h "$work/bearssl/"
 
-compile() { # name, what the compiler is to say or nothing, flags
+compile() { # name, the expected words of the compiler or nothing, flags
     name=$1 words=$2
     shift 2
     printf '#define AVITO_MESSENGER_IMPLEMENTATION\n#include "avito_messenger.h"\n' >"$work/program.c"

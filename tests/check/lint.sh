@@ -1,7 +1,7 @@
 #!/bin/sh
-# What compilers do not warn of: gcc's analyser, clang-tidy and cppcheck, with the checks that find bugs
-# and few of those that have opinions. The header is the file that they are given, not an included one,
-# whose functions clang's would skip.
+# What compilers do not warn about: gcc's analyser, clang-tidy and cppcheck, with the checks that
+# find bugs and few of those about style. The header is given as the main file, not as an included
+# one, whose functions clang's would skip.
 set -u
 cd "$(dirname "$0")/../.."
 status=0
@@ -17,8 +17,8 @@ said()
     fi
 }
 
-# Without warnings of the usual kind: tests/compile/matrix.py is for these.
-# GCC 12 takes a byte of which one bit was set for never written; what really is, MSan finds (tests/fuzz).
+# Without the usual warnings, which tests/compile/matrix.py covers. GCC 12 takes a byte of which one
+# bit was set for unwritten; MSan finds those that really are (tests/fuzz).
 gcc -std=c99 -D_GNU_SOURCE -O2 -fanalyzer -Werror -Wno-unused-function \
     -Wno-analyzer-use-of-uninitialized-value $config -x c -c -o /dev/null avito_messenger.h
 said "gcc -fanalyzer" $?

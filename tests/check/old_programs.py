@@ -1,6 +1,6 @@
-"""The examples of 0.1.0, as they stood: each is built twice, with the header of 0.1.0 and with this one,
-and both are run against a simulator of their own, which answers both alike. What they print must not
-differ, except for what the service and the clock chose."""
+"""The examples of 0.1.0, unchanged: each is built twice, with the header of 0.1.0 and with this one. Each
+runs against a simulator of its own, and both simulators answer alike. The outputs must not differ, except for
+what the service and the clock chose."""
 import os
 import re
 import subprocess
@@ -19,7 +19,7 @@ def git(*words):
 
 
 def sources():
-    """The names of its examples; each header gets them beside it."""
+    """The names of that version's examples; they are put beside each header."""
     names = [line.split("/")[1] for line in git("ls-tree", "--name-only", RELEASE, "examples/").decode().split()
              if re.search(r"/(\d\d_\w+\.c|example\.h)$", line)]
     for header in ("then", "now"):
@@ -35,7 +35,8 @@ def sources():
 
 
 def build(name):
-    """Both, by the line in its first comment. (Members that are new are zero, as the header promises.)"""
+    """Both programs, built by the line in the first comment. (New members are zero, as the header
+    promises.)"""
     built = True
     for header in ("then", "now"):
         with open(f"{OUT}/{header}/examples/{name}.c", encoding="utf-8") as file:
@@ -50,8 +51,8 @@ def build(name):
 
 
 def plain(text):
-    """Without what another run may print differently, numbers of turns, times, ids of messages; and without
-    what another version may: sizes in bytes, and a chapter's number."""
+    """Removes what may differ in another run (numbers of turns, times, ids of messages) and in another
+    version (sizes in bytes, and a chapter's number)."""
     text = re.sub(r"\bin \d+ turns\b", "in N turns", text)
     text = re.sub(r"\d{1,2}:\d{2}(:\d{2})?\b", "TIME", text)
     text = re.sub(r"\d+ (B|bytes)\b", r"N \1", re.sub(r"\bof \d+ were in use", "of N were in use", text))
@@ -90,7 +91,7 @@ def compare():
 
 
 def notifications():
-    """06_parse_webhook over each notification that 0.1.0 was tested with."""
+    """06_parse_webhook with each notification that 0.1.0 was tested with."""
     names = git("ls-tree", "--name-only", RELEASE, "tests/data/").decode().split()
     bodies = [name for name in names if re.search(r"/event_\w+\.json$", name)]
     differ = []

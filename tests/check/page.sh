@@ -1,6 +1,6 @@
 #!/bin/sh
-# The page of the simulator in a headless browser (tests/page). Where no browser can be had it says so, and
-# counts as not run.
+# The page of the simulator in a headless browser (tests/page). Where no browser can be installed it
+# says so, and counts as not run.
 set -u
 mkdir -p build/logs build/node
 

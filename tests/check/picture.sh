@@ -1,5 +1,5 @@
 #!/bin/sh
-# Are the README's pictures as old as what they show? `make pictures` makes them anew.
+# Do the README's pictures show the present state? `make pictures` makes them again.
 bad=0
 for picture in terminal call memory; do
     "${PYTHON:-python3}" -B tools/pictures/$picture.py --check || bad=1

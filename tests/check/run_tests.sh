@@ -1,5 +1,5 @@
 #!/bin/sh
-# What runs the tests: a script that ran out of time is run once more, alone, and that run counts.
+# The test runner: a script that ran out of time is run once more, alone, and that run counts.
 folder=$(mktemp -d) || exit 1
 trap 'rm -rf "$folder"' EXIT
 

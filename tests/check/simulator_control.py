@@ -72,7 +72,7 @@ def png(width=2, height=2):
 
 
 class Watcher:
-    """Server-sent events, as a browser reads them."""
+    """Server-sent events, read as a browser does."""
 
     def __init__(self, service, last=None, after=None):
         self.socket = socket.create_connection(("127.0.0.1", int(service.ports["control"])))

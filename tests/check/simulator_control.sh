@@ -1,3 +1,4 @@
 #!/bin/sh
-# The control side of the simulator: who may ask, what it says, stories, and what ten watchers cost.
+# The control side of the simulator: who may ask, what it answers, stories, and what ten watchers
+# cost.
 exec "${PYTHON:-python3}" tests/check/simulator_control.py

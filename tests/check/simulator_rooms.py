@@ -1,15 +1,16 @@
-"""The simulator's rooms and files as `make simulator-rooms` lists them, each after all that it may call.
+"""The simulator's rooms and files as `make simulator-rooms` lists them, each after everything that it may
+call.
 
-Read from the object files: a name that a file uses must be defined in a file that comes before it. So
-neither files nor rooms can go in a circle. The library (core and http) has no variable that can be
-written, and from the system only what needs no outside: no clock, no chance, no socket, no file."""
+The object files show it: a name that a file uses must be defined in an earlier file, so neither files nor
+rooms can form a circle. The library (core and http) has no writable variable, and uses only functions of the
+system that need nothing outside the program: no clock, no random bytes, no socket, no file."""
 import re
 import subprocess
 import sys
 
 OBJECTS = "build/obj/tools/simulator/"
 LIBRARY = ("core", "http")
-# The abort of an empty memory says so on stderr.
+# Out of memory, it says so on stderr and aborts.
 SYSTEM = set("""abort atoi fwrite stderr free malloc realloc calloc gmtime_r strftime memchr memcmp memcpy
 memmove memset snprintf sscanf vsnprintf strcasecmp strchr strcmp strcpy strcspn strlen strncasecmp
 strncmp strrchr strspn strstr strtol __memcpy_chk __isoc99_sscanf __isoc23_sscanf __stack_chk_fail

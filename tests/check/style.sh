@@ -1,5 +1,5 @@
 #!/bin/sh
-# What is held by tools: symbols, recursion and stack, and the house: tools/rooms.py.
+# What tools check: symbols, recursion and stack, and the house rules (tools/rooms.py).
 status=0
 sh tools/symbols.sh || status=1
 "${PYTHON:-python3}" tools/callgraph.py || status=1

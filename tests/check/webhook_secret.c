@@ -1,7 +1,7 @@
 /* Built by webhook_secret.sh under MemorySanitizer. The secret path is marked as uninitialised
- * memory, so that any branch or table index that depends on a byte of it stops the program: what
- * remains can take no longer for one wrong secret than for another. With an argument it branches on
- * the secret itself, which must be caught. */
+ * memory, so that any branch or table index that depends on a byte of it stops the program. Code
+ * that passes takes the same time for every wrong secret. With an argument the program itself
+ * branches on the secret, which must be caught. */
 #include <sanitizer/msan_interface.h>
 #include <stdio.h>
 #include <string.h>
@@ -33,7 +33,7 @@ static int status_for(const char *target)
     if (avito_webhook_receive(&w, request, until, &used, 0) != AVITO_AGAIN || used != until) {
         return 0;
     }
-    /* Only whether there is a difference may be known. */
+    /* Only the fact that there is a difference may be known. */
     if (__msan_test_shadow(&w.priv.difference, 1) < 0) {
         fprintf(stderr, "the comparison does not depend on the secret\n");
         return 0;

@@ -29,7 +29,7 @@ def free_port():
 
 
 def build(directory):
-    """By the line in its first comment, under the sanitizers."""
+    """Built by the line in its first comment, under the sanitizers."""
     line = open(SOURCE, encoding="utf-8").readline()
     command = re.match(r"/\* cc (.*)$", line).group(1).strip()
     program = os.path.join(directory, "webhook_server")
@@ -194,7 +194,7 @@ class SlowSender(threading.Thread):
 
 
 def full_disk(program):
-    """What cannot be written down is not acknowledged for long."""
+    """A notification that cannot be written out ends the server: it acknowledges no more."""
     with open("/dev/full", "wb") as disk:
         server = Server(program, free_port(), output=disk)
         got = talk(server.port, post(event("nobody sees it")), until=1)
