@@ -1,4 +1,4 @@
-/* What the text around the code blocks of the documents has introduced before them. tools/docs.py
+/* Declarations that the text around the documents' code blocks takes for granted. tools/docs.py
  * compiles every block after this file. */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* What a user's implementation file is. tests/compile/matrix.py compiles it in every configuration.
+/* A user's implementation file. tests/compile/matrix.py compiles it in every configuration.
  * Rooms: PROLOGUE. */
 #define AVITO_MESSENGER_IMPLEMENTATION
 #include "avito_messenger.h"

@@ -1,5 +1,5 @@
-/* lwIP with LWIP_COMPAT_SOCKETS 1 makes macros of these names: none of our calls through a pointer may be
- * one of them. The core must compile; its sockets are lwIP's affair. */
+/* lwIP with LWIP_COMPAT_SOCKETS 1 makes macros of these names, so none of our calls through a
+ * pointer may use one of them. The core must compile; sockets are lwIP's affair. */
 #include <stdlib.h>
 #include <string.h>
 

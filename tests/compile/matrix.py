@@ -29,7 +29,7 @@ POSIX_NAMES = ["-D_POSIX_C_SOURCE=200809L"]
 
 gcc, gxx = os.environ.get("CC", "gcc"), os.environ.get("CXX", "g++")
 clang, clangxx = os.environ.get("CLANG", "clang"), os.environ.get("CLANGXX", "clang++")
-# Names that a firmware's headers may have taken: nothing of ours begins without AVITO.
+# Names that a firmware's headers may use: all our macros begin with AVITO.
 MACROS = """AFTER AGAIN BROKEN BUSY COUNT DATE DIGITS DONE END ERROR EXP FAIL FALSE FIELD HEX IDLE INT KEY
 LENGTH LIMIT LITERAL MAX MIN MINUS NONE OBJ OK OPEN POINT POST POWER ROOM SIGN STATE STR STRING TEXT TIMER
 TRUE VALUE WORD WRITE ZERO""".split()
@@ -60,7 +60,7 @@ class Matrix:
         self.jobs.append((name, command))
 
     def compile(self, name, compiler, source, flags, optimise=None):
-        """Only the warnings; those of the optimiser too with `optimise`."""
+        """Only the warnings; with `optimise` those of the optimiser, too."""
         if optimise is None:
             self.add(name, [[*compiler, *self.include, *flags, "-fsyntax-only",
                              os.path.join(HERE, source)]])

@@ -1,4 +1,4 @@
-/* AVITO_STATIC=1: the whole library inside one file, of which only some calls are used. */
+/* AVITO_STATIC=1: the whole library inside one file, which uses only some calls. */
 #define AVITO_STATIC 1
 #define AVITO_MESSENGER_IMPLEMENTATION
 #include "avito_messenger.h"

@@ -27,7 +27,7 @@ def ran(what, command, **more):
 
 
 def one(pattern):
-    """The one file of the release with such a name."""
+    """The one file of the release whose name matches."""
     found = glob.glob(f"{RELEASE}/{pattern}")
     if len(found) != 1:
         raise FileNotFoundError(f"{pattern}: {len(found)} files")

@@ -1,4 +1,5 @@
-"""The published rules of package formats whose own tools Debian has not. Each says where its rule stands."""
+"""The published rules of package formats whose own tools Debian lacks. Each function names the rule's
+source."""
 import json
 import os
 import re

@@ -18,7 +18,7 @@ VERSION = re.search(r'^#define AVITO_VERSION "(.*)"', text("avito_messenger.h"),
 
 
 def has(part, name):
-    """Is this package of Debian here, or can it be had? Else the part is named as not run."""
+    """Is this package of Debian installed, or can it be? Otherwise the part is reported as not run."""
     done = subprocess.run(["sh", "tools/need.sh", name], capture_output=True, text=True, check=False)
     if done.returncode != 0:
         print(f"not run - {part}: Debian's package {name} cannot be had")
@@ -150,7 +150,8 @@ def openwrt(service):
 # ---- ESP-IDF and Zephyr: the build systems are stand-ins, compiler and mbedTLS are this machine's ----
 
 def build_example(name, source, program, environment, service):
-    """Configured by CMake and built; the program answers both chats of the service, who then hears of it."""
+    """Configured by CMake and built; the program answers both chats of the service, and the service has the
+    answers."""
     build = f"{TOP}/{ROOM}/{name}-build"
     shutil.rmtree(build, ignore_errors=True)
     config = ";".join(('CONFIG_AVITO_CLIENT_ID="client-id-for-tests"',
@@ -219,7 +220,7 @@ def arduino_room():
     shutil.rmtree(f"{ROOM}/arduino/hardware", ignore_errors=True)
     shutil.copytree("tests/transports/arduino", f"{platform}/cores/core",
                     ignore=shutil.ignore_patterns("sketch", "*.cpp"))
-    for folder in (f"{libraries}/ArduinoBearSSL/src", f"{platform}/sdk"):  # where a sketch and a core have it
+    for folder in (f"{libraries}/ArduinoBearSSL/src", f"{platform}/sdk"):  # where sketches and cores expect it
         shutil.copytree("/usr/include/bearssl", f"{folder}/bearssl")
     shutil.copytree("tests/transports/esp", f"{platform}/sdk/esp")
     for name in ("boards.txt", "platform.txt"):

@@ -1,4 +1,5 @@
-/* A program that only uses what a package brings: whose account it is, from the environment. */
+/* A program that uses only what a package installs: says whose account it is, by the environment's
+ * credentials. */
 #include <avito_messenger.h>
 #include <stdio.h>
 

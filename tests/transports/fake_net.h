@@ -1,4 +1,4 @@
-/* fake_net.h - real sockets under the faked stacks, with the habits of real stacks as switches. */
+/* fake_net.h - real sockets under the fake stacks, with the habits of real stacks as switches. */
 #ifndef TESTS_TRANSPORTS_FAKE_NET_H
 #define TESTS_TRANSPORTS_FAKE_NET_H
 

@@ -1,4 +1,4 @@
-"""Each transport tells its story to the simulator. Prints what the programs print."""
+"""Runs each transport's story against the simulator. Prints what the programs print."""
 import os
 import subprocess
 import sys

@@ -13,7 +13,8 @@ typedef struct token_store {
     int (*save_inbox)(void *ctx, int slot, const void *data, size_t len);
 } token_store;
 
-/* Prints "ok - what" and "not ok - what". The number of failures. The store must be empty. */
+/* Prints "ok - what" and "not ok - what". Returns the number of failures. The store must be
+ * empty. */
 int stores_run(const token_store *s);
 
 #endif

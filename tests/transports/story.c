@@ -27,11 +27,11 @@ static void check(const stack *s, const char *how, const char *what, bool ok)
     }
 }
 
-/* Carries a call on as the transport's wants() say. */
+/* Steps a call as the transport's wants() says. */
 static int finish(int rc)
 {
     while (rc == AVITO_AGAIN) {
-        usleep(500); /* a bare loop: nobody tells when something has come */
+        usleep(500); /* a bare loop: nothing tells when bytes have come */
         rc = avito_step(&client);
     }
     return rc;

@@ -1,4 +1,4 @@
-/* story.h - what every transport must get through, against the simulator. */
+/* story.h - what every transport must do against the simulator. */
 #ifndef TESTS_TRANSPORTS_STORY_H
 #define TESTS_TRANSPORTS_STORY_H
 
@@ -10,11 +10,12 @@ typedef struct stack {
     avito_transport transport;
     uint32_t (*clock_ms)(void *ctx);
     int (*entropy)(void *ctx, void *out, size_t len);
-    bool always_waits; /* its connect or send wait inside: not for a lane that may not */
+    bool always_waits; /* its connect or send waits inside: not for a lane that may not wait */
 } stack;
 
-/* Tells the story to the service on 127.0.0.1: plain and over TLS, waiting and stepped. Prints "ok - what"
- * and "not ok - what". `argv` is PORT TLS_PORT ROOTS. The number of failures. */
+/* Runs the story against the service on 127.0.0.1: plain and over TLS, waiting and stepped. Prints
+ * "ok - what" and "not ok - what". `argv` is PORT TLS_PORT ROOTS. Returns the number of
+ * failures. */
 int story_run(const stack *s, int argc, char **argv);
 
 #endif

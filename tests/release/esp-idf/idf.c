@@ -1,4 +1,4 @@
-/* idf.c - ESP-IDF for one program: the network is there already, the bundle of roots is AVITO_CA_FILE. */
+/* idf.c - ESP-IDF for one program: the network is up, and the bundle of roots is AVITO_CA_FILE. */
 #include "idf.h"
 
 #include <mbedtls/ssl.h>
@@ -74,5 +74,5 @@ void vTaskDelay(uint32_t ticks)
 int main(void)
 {
     app_main();
-    return 1; /* it never ends well */
+    return 1; /* returning is a failure */
 }

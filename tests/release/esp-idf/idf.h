@@ -1,4 +1,4 @@
-/* What the example of the component sees of ESP-IDF. */
+/* The part of ESP-IDF that the component's example uses. */
 #ifndef STANDIN_IDF_H
 #define STANDIN_IDF_H
 

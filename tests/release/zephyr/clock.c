@@ -1,4 +1,4 @@
-/* clock.c - this machine's clock is right already, and is not set. */
+/* clock.c - this machine's clock is right, so it is not set. */
 #include <zephyr/net/sntp.h>
 
 #include <string.h>

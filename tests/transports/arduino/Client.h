@@ -28,7 +28,7 @@ class SocketClient : public Client
     void stop() override;
     uint8_t connected() override;
 
-    int nothing = 0; /* what read() gives for "nothing yet": 0 (ESP8266) or -1 (ESP32) */
+    int nothing = 0;             /* read()'s "nothing yet": 0 (ESP8266) or -1 (ESP32) */
     bool forgets_at_end = false; /* connected() is false once the end came, though bytes are left */
 
   private:

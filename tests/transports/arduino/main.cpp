@@ -60,7 +60,7 @@ static void sketch(char **argv)
     }) && unread[0] != '\0');
     check("send", avito.send(unread, "Здравствуйте!"));
     check("mark as read", avito.markAsRead(unread));
-    avito.next(message); /* from now on: what came in this second is there already */
+    avito.next(message); /* from now on: what came in this second counts as old */
     delay(1500);
     check("send again", avito.send(unread, "ещё"));
     for (int turn = 0; turn < 80 && !ok; turn++) {

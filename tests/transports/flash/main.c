@@ -82,7 +82,8 @@ static avito_token token_of(char *text, int number)
     return t;
 }
 
-/* After a cut at any byte the store holds the token of before or the new one, never none, never another. */
+/* After a cut at any byte the store holds the old token or the new one, and never none or
+ * another. */
 static bool survives(long cut)
 {
     avito_flash f = fresh();

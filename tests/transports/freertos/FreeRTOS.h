@@ -1,5 +1,5 @@
-/* The part of FreeRTOS and FreeRTOS-Plus-TCP that avito_freertos.h uses, with the behaviour that their
- * documents and a run on the real stack tell. In fake.c over real sockets. */
+/* The part of FreeRTOS and FreeRTOS-Plus-TCP that avito_freertos.h uses, with the behaviour that
+ * their documents and a run on the real stack show. fake.c implements it over real sockets. */
 #ifndef FAKE_FREERTOS_H
 #define FAKE_FREERTOS_H
 

@@ -109,7 +109,7 @@ BaseType_t FreeRTOS_connect(Socket_t s, const struct freertos_sockaddr *to, uint
     s->asked = true;
     s->to = *to;
     if (s->timeout > 0) {
-        fake_sleep_ms(ms_of(s->timeout)); /* a lane that may not wait would notice */
+        fake_sleep_ms(ms_of(s->timeout)); /* a lane that may not wait must see this */
     }
     return look(s) == 0 ? 0 : -pdFREERTOS_ERRNO_EWOULDBLOCK;
 }
@@ -187,7 +187,7 @@ void FreeRTOS_FD_CLR(Socket_t s, SocketSet_t set, uint32_t bits)
     set->of = set->bits != 0 ? set->of : NULL;
 }
 
-/* Calls a socket writable before it is connected, as the real one does. */
+/* Reports a socket as writable before it is connected, as the real stack does. */
 BaseType_t FreeRTOS_select(SocketSet_t set, TickType_t ticks)
 {
     if ((set->bits & eSELECT_WRITE) != 0 && !set->of->connected) {

@@ -27,7 +27,8 @@ static bool all_down(int fd, const char *data, size_t len)
     return true;
 }
 
-/* One connection, both ways. One thread, because lwIP lets only one use a socket at a time. */
+/* Relays one connection both ways, in one thread, because lwIP lets only one thread use a socket at
+ * a time. */
 static void carry(void *of)
 {
     const int *fds = of;
@@ -58,7 +59,7 @@ static void carry(void *of)
     free(of);
 }
 
-/* Listens in lwIP on the number that the service has on this machine. */
+/* Listens in lwIP on the port that the service has on this machine. */
 static void relay(void *of)
 {
     const int port = *(const int *)of;

@@ -82,7 +82,7 @@ void gnrc_tcp_abort(sock_tcp_t *s)
     fake_close(s->fd);
 }
 
-/* GNRC sits through TIME-WAIT here, for a minute: nobody may call it. */
+/* GNRC waits here for the end of TIME-WAIT, for a minute: this must not be called. */
 void sock_tcp_disconnect(sock_tcp_t *s)
 {
     (void)s;

@@ -1,5 +1,5 @@
-/* The part of Zephyr that avito_zephyr.h uses, with the behaviour that its documents and a run on the
- * real stack tell. In fake.c over real sockets. */
+/* The part of Zephyr that avito_zephyr.h uses, with the behaviour that its documents and a run on
+ * the real stack show. fake.c implements it over real sockets. */
 #ifndef FAKE_ZEPHYR_KERNEL_H
 #define FAKE_ZEPHYR_KERNEL_H
 #include <stdbool.h>

@@ -1,5 +1,5 @@
-/* The part of RIOT that avito_riot.h uses, with the behaviour that its documents and a run on the real
- * stack tell. In fake.c over real sockets. */
+/* The part of RIOT that avito_riot.h uses, with the behaviour that its documents and a run on the
+ * real stack show. fake.c implements it over real sockets. */
 #ifndef FAKE_RIOT_TCP_H
 #define FAKE_RIOT_TCP_H
 #include <netinet/in.h>
