@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-/* Opens the session, learns whose it is, and acts. */
+/* Opens the session, finds out whose account it is, and acts. */
 static int with_session(const arguments *a, int (*act)(session *s))
 {
     session *s = &the_session;
@@ -24,7 +24,7 @@ static int with_session(const arguments *a, int (*act)(session *s))
     return status;
 }
 
-/* One line for people or programs about a call that has nothing to show. */
+/* One line, for people or programs, about a call without a result to show. */
 static int report(session *s, int result, sentence done)
 {
     if (has_option(s->arguments, OPTION_DRY_RUN)) {

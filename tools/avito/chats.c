@@ -1,4 +1,5 @@
-/* chats.c - avito chats, avito chat: a line for each chat, or all that is known of one. */
+/* chats.c - avito chats, avito chat: a line for each chat, or everything that is known about
+ * one. */
 #include "run.h"
 #include "session.h"
 #include "format.h"
@@ -46,7 +47,7 @@ static void print_formatted(const char *format, const avito_chat *chat, int64_t 
 
 #define ID_COLUMNS   28
 #define NAME_COLUMNS 14
-#define WIDE         100 /* columns from which the id is on the same line */
+#define WIDE         100 /* with so many columns the id fits on the same line */
 
 /* When, who, about what, and what was said; on a narrow terminal the id comes below. */
 static void print_row(const avito_chat *chat, int64_t user_id)
@@ -174,7 +175,7 @@ int run_chats(const arguments *a)
 
 /* ---- avito chat ---- */
 
-/* Whole, also on a narrow terminal: an address that is cut is none. */
+/* Printed whole even on a narrow terminal: a cut address is useless. */
 static void print_field(const char *name, avito_str value)
 {
     const avito_str shown = {name, strlen(name)};

@@ -18,7 +18,7 @@ struct client_key {
     unsigned char memory[FILE_MAX]; /* the certificates as DER */
 };
 
-/* Where the decoder puts an object: a certificate, or a key. */
+/* The decoder's output, an object: a certificate, or a key. */
 struct reading {
     client_key *to;
     bool wanted, overflow;
@@ -103,7 +103,7 @@ static bool read_file(client_key *to, const char *path, bool keys)
         return false;
     }
     fclose(file);
-    text[len] = '\n'; /* a last line without its end */
+    text[len] = '\n'; /* a last line without a line end */
     read_pem(&r, keys, text, len + 1);
     memset(text, 0, sizeof text);
     return !r.overflow;

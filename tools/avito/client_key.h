@@ -1,4 +1,5 @@
-/* client_key.h - a certificate of our own for a broker that asks for one, and its key, as PEM files. */
+/* client_key.h - our own certificate for a broker that asks for one, and its key, from PEM
+ * files. */
 #ifndef AVITO_TOOLS_CLIENT_KEY_H
 #define AVITO_TOOLS_CLIENT_KEY_H
 

@@ -123,7 +123,7 @@ const unsigned long common_options = OPTION_BIT(OPTION_HELP) | OPTION_BIT(OPTION
 
 #define ANY ((size_t)-1)
 
-/* What --format can name. */
+/* The names that --format knows. */
 #define MESSAGE_FIELDS "id chat name text type class direction time created author"
 #define CHAT_FIELDS    "id name title text time updated url"
 #define SEND_FIELDS    "id chat outcome"
@@ -393,7 +393,7 @@ static size_t distance(const char *a, const char *b)
     return row[columns];
 }
 
-/* Keeps `name` if it is nearer to `meant` than the best one so far. */
+/* Keeps `name` if it is nearer to `meant` than the best so far. */
 static void consider(const char *meant, const char *name, const char **best, size_t *least)
 {
     const size_t d = distance(meant, name);
@@ -456,7 +456,7 @@ static int unknown_option(const command *c, const char *name)
     return EXIT_USAGE;
 }
 
-/* OPTIONS where there is none. */
+/* OPTIONS if there is none. */
 static int option_by_name(const command *c, const char *name, size_t len)
 {
     int id = 0;
@@ -509,7 +509,7 @@ static int take_value(const command *c, int id, const char *value, arguments *ou
     return EXIT_DONE;
 }
 
-/* One option at argv[*at], with its value, which may be the next word. */
+/* Reads the option at argv[*at] and its value, which may be the next word. */
 static int read_option(const command *c, int argc, char **argv, int *at, arguments *out)
 {
     const char *arg = argv[*at];

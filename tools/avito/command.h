@@ -8,14 +8,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* What a script can rely on. */
+/* Exit statuses, on which scripts can rely. */
 enum exit_status {
     EXIT_DONE = 0,
     EXIT_LOCAL = 1,       /* disk, lock, clock, a command of --exec */
     EXIT_USAGE = 2,       /* command line or configuration; nothing was sent */
     EXIT_NETWORK = 3,     /* no connection, no TLS, no answer */
     EXIT_CREDENTIALS = 4, /* client id, secret or token are refused */
-    EXIT_REFUSED = 5,     /* the service said no */
+    EXIT_REFUSED = 5,     /* the service refused */
     EXIT_CANNOT_TELL = 6, /* a send that may have arrived, or parts of one */
     EXIT_NOTHING = 7,     /* nothing came in time */
     EXIT_ANSWER = 8       /* the service's answer makes no sense */
@@ -63,16 +63,16 @@ typedef struct option_row {
 
 extern const option_row options[OPTIONS];
 
-#define VALUES_PER_OPTION 32 /* of --item, the only one that may be given more than once */
+#define VALUES_PER_OPTION 32 /* of --item, the only option that may be given more than once */
 
 struct command;
 
 typedef struct arguments {
     const struct command *command;
-    const char *values[OPTIONS]; /* "" for an option without value; NULL: not given */
+    const char *values[OPTIONS]; /* "" for an option without a value; NULL: not given */
     const char *items[VALUES_PER_OPTION];
     size_t items_count;
-    const char **words; /* what is not an option, after the command */
+    const char **words; /* the words after the command that are not options */
     size_t words_count;
 } arguments;
 
@@ -82,9 +82,9 @@ typedef struct command {
     size_t words_min, words_max;
     unsigned long options; /* OPTION_BIT()s, beside those that every command has */
     sentence what;         /* one line */
-    sentence details;      /* what the manual page says more */
+    sentence details;      /* what the manual page adds */
     int (*run)(const arguments *a);
-    const char *fields; /* names for --format, separated by blanks; NULL: it has no such lines */
+    const char *fields; /* names for --format, separated by blanks; NULL: it prints no such lines */
 } command;
 
 extern const command commands[];

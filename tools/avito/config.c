@@ -197,7 +197,8 @@ static bool keep(config *c, const char *section, const char *key, const char *va
     return true;
 }
 
-/* inih cuts lines of over 200 bytes and takes " ;" for a comment: both would change a value in silence. */
+/* inih cuts lines of more than 200 bytes and takes " ;" for a comment: both would silently change a
+ * value. */
 static char *read_line(char *to, int size, void *from)
 {
     struct reading *r = from;
@@ -250,7 +251,8 @@ static int take(void *user, const char *section, const char *key, const char *va
     return 1;
 }
 
-/* Others must not read a file with a secret in it. `before` are the rows of other files. */
+/* Other users must not be able to read a file with a secret in it. The first `before` rows are from
+ * other files. */
 static int check_mode(struct reading *r, config_row *const *before)
 {
     struct stat s;

@@ -1,5 +1,6 @@
-/* config.h - the configuration: an INI file with a section for each account, [mqtt] and [gateway]. The
- * program never writes it. What `avito login` stores lies in the state folder and is read here too. */
+/* config.h - the configuration: an INI file with a section for each account, [mqtt] and [gateway].
+ * The program never writes it. What `avito login` stores is in the state folder, and is read here
+ * too. */
 #ifndef AVITO_TOOLS_CONFIG_H
 #define AVITO_TOOLS_CONFIG_H
 
@@ -12,7 +13,7 @@
 
 enum section_kind { SECTION_ACCOUNT, SECTION_MQTT, SECTION_GATEWAY, SECTION_FLEET };
 
-/* All that may stand in it; the manual page is made from this table. */
+/* All keys that it may have; the manual page is made from this table. */
 typedef struct config_key {
     enum section_kind section;
     const char *key;
@@ -31,7 +32,7 @@ typedef struct config_row {
 typedef struct config {
     config_row *rows; /* in the order of the file */
     config_row **end;
-    char path[4096];   /* of the file that was read, for messages */
+    char path[4096];   /* path of the file that was read, for messages */
     char folder[3072]; /* of the state: $XDG_STATE_HOME/avito */
 } config;
 
@@ -43,16 +44,16 @@ void config_free(config *c);
 /* The value of a key, or NULL. */
 const char *config_value(const config *c, const char *section, const char *key);
 
-/* For what `avito gateway` reads: says what is wrong with a section. EXIT_USAGE. */
+/* For keys that `avito gateway` reads: says what is wrong with a section. Returns EXIT_USAGE. */
 int config_wrong(const char *section, const char *text);
 
-/* A whole number from 1 to `high`, or yes or no; *out stays where the key is missing. False after saying that
- * it is something else. */
+/* Reads a whole number from 1 to `high`, or yes or no; *out stays if the key is missing. False after
+ * saying that the value is something else. */
 bool config_number(const config *c, const char *section, const char *key, long high, long *out);
 bool config_flag(const config *c, const char *section, const char *key, bool *out);
 
-/* A secret that stands in a file of its own, in its first line: it becomes the value of `key`. NULL after
- * saying why. */
+/* Reads a secret from the first line of a file of its own; it becomes the value of `key`. NULL
+ * after saying why. */
 const char *config_secret(config *c, const char *section, const char *key, const char *path);
 
 /* The n-th section that is an account, or NULL after the last. */
@@ -66,12 +67,12 @@ typedef struct account {
     char name[CONFIG_NAME_MAX + 1];
     const char *client_id, *client_secret, *host, *ca_file;
     unsigned short port;
-    bool is_by_consent; /* another person's, let in through a browser */
-    char folder[4096];  /* of this account's state */
+    bool is_by_consent; /* another person's, who gave consent in a browser */
+    char folder[4096];  /* folder of this account's state */
 } account;
 
-/* The account that --account, AVITO_ACCOUNT, AVITO_CLIENT_ID or the only section names. EXIT_DONE, or a
- * status after saying what is missing. */
+/* The account named by --account, AVITO_ACCOUNT or AVITO_CLIENT_ID, or by the only section.
+ * EXIT_DONE, or a status after saying what is missing. */
 int config_choose(config *c, const char *name, account *out);
 
 /* Name, service and folder of an account, whether it has credentials yet or not. */

@@ -91,7 +91,7 @@ static bool connect_and_ask(struct download *d, const avito_server *to)
     return rc == AVITO_OK;
 }
 
-/* The value of a header of the head, or NULL. */
+/* The value of a header line, or NULL. */
 static const char *header(const char *head, const char *name)
 {
     const size_t len = strlen(name);
@@ -143,7 +143,7 @@ static bool take(struct download *d, const char *data, size_t len)
     return header(d->head, "transfer-encoding") == NULL && write_body(d, end + 4, behind);
 }
 
-/* True: all of it is in the file. */
+/* True: the whole body is in the file. */
 static bool receive(struct download *d)
 {
     char data[4096];

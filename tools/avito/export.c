@@ -1,8 +1,9 @@
 /* export.c - avito export: every chat and message that the service shows, as JSON lines.
  *
- * A chat is a line {"id":...,"users":...}, its messages follow it, each with its chat_id. With a file, a
- * run that was stopped is continued: whole chats stay, the last one in the file is read again, because
- * nobody knows whether it was finished. The last line {"avito":{"export":...}} says that all is there. */
+ * A chat is a line {"id":...,"users":...}, its messages follow it, each with its chat_id. With a
+ * file, a run that was stopped is continued: whole chats stay, and the last one in the file is read
+ * again, because it may be unfinished. The last line {"avito":{"export":...}} says that everything
+ * is there. */
 #include "format.h"
 #include "jsonl.h"
 #include "run.h"
@@ -14,7 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define CHATS_MAX 1200 /* the service lets 1,100 be reached; more may slide in meanwhile */
+#define CHATS_MAX 1200 /* the service shows 1,100; more may slide in meanwhile */
 #define ID_SIZE   72
 
 struct chat_list {
@@ -26,7 +27,7 @@ struct export
 {
     session *session;
     FILE *out;
-    struct chat_list all, done; /* of the service; of the file */
+    struct chat_list all, done; /* read from the service; found in the file */
     long messages;
     int skipped;         /* rows that could not be read */
     int messages_beyond; /* chats with more messages than can be reached */
@@ -56,7 +57,7 @@ static bool add(struct chat_list *list, const char *id)
 
 static const char complete[] = "{\"avito\":{\"export\":\"complete\"";
 
-/* The id of a line that is a chat's. */
+/* The id of a chat's line. */
 static bool chat_id_of(const char *line, char *id)
 {
     static const char begin[] = "{\"id\":\"";
@@ -74,8 +75,8 @@ static bool chat_id_of(const char *line, char *id)
     return true;
 }
 
-/* Notes the chats of the file; *keep: where the last one begins, which is read again. *is_complete:
- * there is nothing to do. */
+/* Notes the chats of the file. *keep: where the last one begins, which is read again. *is_complete:
+ * there is nothing left to do. */
 static void read_back(struct export *e, long *keep, bool *is_complete)
 {
     char *line = NULL, id[ID_SIZE];
@@ -99,7 +100,7 @@ static void read_back(struct export *e, long *keep, bool *is_complete)
     }
 }
 
-/* Opens the file and cuts off what is not known to be whole. */
+/* Opens the file and cuts off what may not be whole. */
 static int open_file(struct export *e, const char *path, bool *is_complete)
 {
     long keep;
@@ -125,7 +126,7 @@ static int open_file(struct export *e, const char *path, bool *is_complete)
 
 /* ---- reading ---- */
 
-/* An element that could not be read is counted and said; the list goes on. */
+/* An element that could not be read is counted and reported; the list goes on. */
 static bool skip_row(struct export *e, int result)
 {
     if (result < 0 && avito_list_open(&e->session->avito.client)) {
@@ -227,7 +228,7 @@ static int export_all(struct export *e)
     return session_status(e->session, result);
 }
 
-/* The last line, and for people what is missing. */
+/* Writes the last line, and tells people what is missing. */
 static int finish(struct export *e)
 {
     json_open(e->out, NULL, '{');

@@ -21,7 +21,7 @@ fail() {
     exit 1
 }
 
-private update || true # an archive that lacks this architecture is one of several
+private update || true # one of several archives may lack this architecture
 cd "$dir/apt"
 private download "$@" || fail "$@"
 for package in *.deb; do

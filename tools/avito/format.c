@@ -19,7 +19,7 @@ static const format_field *field_of(const format_field *fields, size_t count, co
     return NULL;
 }
 
-/* Line breaks would make two lines of one; a terminal obeys more than that. */
+/* Line breaks would split a line, and terminals obey other control characters, too. */
 static void put_in_line(avito_str value)
 {
     if (show_columns() != SIZE_MAX) {

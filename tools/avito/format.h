@@ -14,7 +14,7 @@ typedef struct format_field {
 /* One line. Fields that are not known were refused by check_format(). */
 void print_format(const char *format, const format_field *fields, size_t count);
 
-/* Is --format well-formed, with names that the command has? Otherwise says so. */
+/* Is --format well-formed, with names that the command has? If not, says so. */
 bool check_format(const arguments *a);
 
 /* A number as text; good until the eighth next one. */
@@ -23,7 +23,7 @@ avito_str number_text(int64_t number);
 /* As show_time() has it; good until the next one. */
 avito_str time_text_of(int64_t unix_time);
 
-/* One line of what a message holds, in `memory`. */
+/* A message's content as one line, in `memory`. */
 avito_str preview_of(const avito_message *message, char *memory, size_t size);
 
 /* The values of --item as ids. False after saying why. */

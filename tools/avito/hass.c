@@ -12,7 +12,7 @@ struct device {
     const char *account, *gateway;
 };
 
-/* A member whose value is put together. */
+/* A member whose value is composed. */
 static void put(const struct device *d, const char *key, const char *format, ...)
 {
     char value[1024];
@@ -109,7 +109,7 @@ static void put_tariff(const struct device *d)
     json_close(d->out, '}');
 }
 
-/* A command has an id of its own, so that none is sent twice. */
+/* Each command has an id of its own, so that none is done twice. */
 static void put_notify(const struct device *d, const char *chat)
 {
     char topic[1024], id[64];

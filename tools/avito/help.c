@@ -55,7 +55,7 @@ static bool offers_option(const command *c, int id)
 
 /* ---- help ---- */
 
-/* What it is called, and beside it what it does; below it where the terminal is narrow. */
+/* A name, and beside it what it does; on a narrow terminal below it. */
 static void print_row(const char *name, size_t column, const char *what)
 {
     const size_t indent = show_columns() >= 60 ? column : 6;
@@ -90,7 +90,7 @@ static void print_options(const command *c)
     }
 }
 
-/* What --format can name: "%(id) %(name)". */
+/* The names that --format knows: "%(id) %(name)". */
 static void put_fields(const command *c, FILE *out)
 {
     for (const char *at = c->fields; at != NULL && *at != '\0'; at += strspn(at, " ")) {
@@ -235,7 +235,7 @@ static void roff_command(const command *c)
         putchar('\n');
     }
     roff_options(c);
-    if (c->fields != NULL) { /* behind the option itself, which is the last of them */
+    if (c->fields != NULL) { /* after the option itself, which is the last of them */
         fputs(say(TEXT(".PP\nNames for \\-\\-format:", ".PP\nИмена для \\-\\-format:")), stdout);
         put_fields(c, stdout);
     }

@@ -138,7 +138,7 @@ static bool grow(size_t needed)
     return true;
 }
 
-/* What lies in `memory` after `result`; a line break if it is not within anything. */
+/* Writes what `result` has left in `memory`; adds a line break at the outermost level. */
 static bool put_memory(FILE *out, const char *key, int result)
 {
     if (result != AVITO_OK) {

@@ -7,7 +7,7 @@
 
 #include <stdio.h>
 
-/* Objects and arrays nest; commas come by themselves. `key` is NULL within an array. */
+/* Objects and arrays nest; commas are added. `key` is NULL within an array. */
 void json_open(FILE *out, const char *key, char bracket); /* '{' or '[' */
 void json_close(FILE *out, char bracket); /* '}' or ']'; a line break after the last */
 void json_text(FILE *out, const char *key, avito_str value); /* left out where ptr is NULL */
@@ -16,8 +16,8 @@ void json_number(FILE *out, const char *key, int64_t value);
 void json_bool(FILE *out, const char *key, bool value);
 void json_raw(FILE *out, const char *key, const char *json); /* that is JSON already */
 
-/* The names and forms of the service; ours under "avito". `chat` of a message may be NULL. False: out of
- * memory. */
+/* With the names and forms of the service, and ours under "avito". `chat` of a message may be NULL.
+ * False: out of memory. */
 void json_ok(FILE *out); /* {"ok":true}, as the service has it */
 bool json_chat(FILE *out, const avito_chat *chat, int64_t user_id);
 bool json_message(FILE *out, const char *key, const avito_message *message, const avito_chat *chat);

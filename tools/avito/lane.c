@@ -40,7 +40,7 @@ void lane_free(lane *l)
     }
 }
 
-/* What is kept for the next poll is in the lane itself: the keys of the connection, the session. */
+/* What the next poll needs stays in the lane itself: the connection's keys and the session. */
 void lane_rest(lane *l)
 {
     l->stirred = l->stirred || avito_wants(&l->client) != 0;

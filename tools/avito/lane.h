@@ -15,20 +15,20 @@ typedef struct lane {
     avito_client client;
     avito_arena arena;
     char window[1024];
-    char *pages; /* what the arena and the records lie in */
+    char *pages; /* the memory of arena and records */
     size_t pages_size, arena_size;
     bool stirred; /* since lane_rest() */
 } lane;
 
-/* Memory for one, from malloc(). NULL: there is none. */
+/* Memory for a lane, from malloc(). NULL: there is none. */
 lane *lane_new(enum lane_kind kind, size_t arena_size);
-void lane_free(lane *l); /* its client is closed */
+void lane_free(lane *l); /* its client must be closed */
 
-/* Makes it a lane of `account`; a connection that it had is closed. AVITO_OK or an error. */
+/* Makes it a lane of `account`, and closes an earlier connection. AVITO_OK or an error. */
 int lane_open(lane *l, enum lane_kind kind, avito_account *account, const avito_anchors *anchors);
 
-/* After a step: while nothing is under way, nothing is in the arena and the connection is at rest, the system
- * gets the memory of both back. */
+/* Call it after a step. When nothing is in progress, the arena is empty and the connection is at
+ * rest, the memory of both goes back to the system. */
 void lane_rest(lane *l);
 
 #endif

@@ -1,4 +1,4 @@
-/* language.c - which of the two languages. */
+/* language.c - chooses the language. */
 #include "language.h"
 
 #include <stdlib.h>

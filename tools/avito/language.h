@@ -16,7 +16,7 @@ bool language_is_russian(void);
 
 const char *say(sentence t);
 
-/* A sentence where it is used: say(TEXT("done", "готово")). */
+/* A sentence in both languages, where it is used: say(TEXT("done", "готово")). */
 #define TEXT(english, russian) ((sentence){english, russian})
 
 #endif

@@ -113,7 +113,7 @@ void listener_close(listener *l)
     l->fd = -1;
 }
 
-/* Without room or memory the proxy tries again. */
+/* Without room or memory the connection is closed: the proxy tries again. */
 static void accept_connection(listener *l)
 {
     avito_webhook_options o = avito_webhook_options_default();
@@ -155,7 +155,7 @@ static bool flush_output(struct listener_connection *c)
     return true;
 }
 
-/* Takes in what was received. False: close. */
+/* Feeds the receiver with what has come. False: close. */
 static bool feed(listener *l, struct listener_connection *c)
 {
     bool again = true;

@@ -16,7 +16,7 @@ struct listener_connection;
 
 typedef struct listener {
     const char *path;
-    /* A notification is complete. False: it is not answered, so it comes again. */
+    /* A notification is complete. Returning false leaves it unanswered, so it comes again. */
     bool (*take)(void *ctx, avito_webhook *webhook);
     void *ctx;
     int fd; /* -1: closed */
@@ -29,7 +29,8 @@ int listener_open(listener *l, const char *at, const char *path,
                   bool (*take)(void *ctx, avito_webhook *webhook), void *ctx);
 void listener_close(listener *l);
 
-/* What to wait for: LISTENER_FDS descriptors. Returns how long at most, in milliseconds. */
+/* Fills in what to wait for, LISTENER_FDS descriptors. Returns how long to wait at most, in
+ * milliseconds. */
 uint32_t listener_prepare(const listener *l, struct pollfd *fds);
 
 /* After poll(), with the same descriptors. */

@@ -1,5 +1,5 @@
-/* login.c - avito login: asks for the client id and secret, tries them, keeps them 0600. With --browser
- * it asks for the code, too, that another person's browser shows. */
+/* login.c - avito login: asks for the client id and secret, tries them, keeps them 0600. With
+ * --browser it also asks for the code that another person's browser shows. */
 #include "jsonl.h"
 #include "run.h"
 #include "session.h"
@@ -13,8 +13,8 @@
 #include <termios.h>
 #include <unistd.h>
 
-/* One line of standard input; without echo on a terminal where it is a secret. The echo ends before the
- * question: who answers at once is neither shown nor lost. */
+/* One line of standard input; without echo on a terminal where it is a secret. The echo is turned
+ * off before the question, so an early answer is neither shown nor lost. */
 static bool ask(const char *question, char *answer, size_t size, bool secret)
 {
     const bool terminal = isatty(STDIN_FILENO) != 0;
@@ -42,7 +42,7 @@ static bool ask(const char *question, char *answer, size_t size, bool secret)
     return ok && answer[0] != '\0';
 }
 
-/* Whole or not at all, on the disk before it takes its name. */
+/* Writes the file whole or not at all: it is on the disk before it gets its name. */
 static int write_credentials(const account *of)
 {
     char path[sizeof of->folder + 32], fresh[sizeof path + 8];
@@ -81,7 +81,7 @@ static int write_credentials(const account *of)
 
 #define STATE_SIZE 33
 
-/* Comes back with the code: one that was not asked for here has another. */
+/* Comes back with the code. A code that was not asked for here has another state. */
 static bool draw_state(char state[STATE_SIZE])
 {
     unsigned char bytes[STATE_SIZE / 2];
@@ -166,7 +166,7 @@ static int ask_consent(session *s)
 
 /* ---- what is kept ---- */
 
-/* Only what the service takes is stored: a token when it has come, the credentials after it. */
+/* Stores only what the service accepts: first the token that has come, then the credentials. */
 static int try_and_store(session *s)
 {
     int status = session_connect(s, SESSION_LOGIN);

@@ -1,4 +1,4 @@
-/* main.c - which command. */
+/* main.c - runs the command. */
 #include "run.h"
 
 #include <signal.h>
@@ -18,13 +18,13 @@ static int unknown_command(const char *name)
     return EXIT_USAGE;
 }
 
-/* What was written must have arrived: a full disk is an error, a closed pipe a reason to end quietly. */
+/* All output must have arrived: a full disk is an error, a closed pipe a reason to end quietly. */
 static int close_output(int status)
 {
     if (fflush(stdout) == 0 && !ferror(stdout)) {
         return status;
     }
-    if (status != EXIT_DONE) { /* which was said */
+    if (status != EXIT_DONE) { /* already reported */
         return status;
     }
     perror(say(TEXT("avito: standard output", "avito: стандартный вывод")));
@@ -41,7 +41,7 @@ int main(int argc, char **argv)
     arguments a;
     int status;
 
-    prctl(PR_SET_DUMPABLE, 0); /* the secret is in memory: no core dump, no other process of ours */
+    prctl(PR_SET_DUMPABLE, 0); /* the secret is in memory: no core dumps, no debuggers */
     language_from_environment();
     if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0) {
         return close_output(run_version());

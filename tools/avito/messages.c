@@ -41,7 +41,7 @@ static void print_formatted(const char *format, const avito_message *m, const av
     print_format(format, fields, sizeof fields / sizeof *fields);
 }
 
-/* A text as it was written, anything else in one line. */
+/* A text as it was written, any other content in one line. */
 static avito_str body_of(const avito_message *m, char *memory, size_t size)
 {
     return m->content.kind == AVITO_MESSAGE_TEXT ? m->content.as.text : preview_of(m, memory, size);
@@ -78,8 +78,8 @@ void print_message(const session *s, const avito_message *m, const avito_chat *c
 
 /* ---- avito messages ---- */
 
-/* The service gives the newest first, people read the oldest first: so all of them are read before the
- * first is printed, into as much memory as that takes. */
+/* The service gives the newest first, and people read the oldest first. So all messages are read
+ * before the first is printed, into as much memory as that takes. */
 static int get_messages(session *s, const avito_messages_query *query, avito_messages *out)
 {
     avito_arena arena = s->avito.arena;

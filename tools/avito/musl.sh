@@ -1,6 +1,7 @@
 #!/bin/sh
-# tools/avito/musl.sh CC DIR - musl from Debian's source, below DIR where Debian's package musl-dev would lie: for
-# a processor that Debian has a compiler for, and no packages any more (foreign.sh).
+# tools/avito/musl.sh CC DIR - builds musl from Debian's source, below DIR where Debian's package
+# musl-dev would put it: for a processor for which Debian has a compiler but no packages any more
+# (foreign.sh).
 set -eu
 tools=${1%%gcc*} # mips-linux-gnu-
 musl=${tools%gnu-}musl

@@ -1,6 +1,6 @@
 /* resolve.c - see resolve.h.
  *
- * The thread shares nothing with us but a pair of sockets: the name goes one way, addresses come the other. */
+ * The thread shares only a pair of sockets with us: the name goes one way, addresses come back. */
 #include "resolve.h"
 
 #include <errno.h>
@@ -20,10 +20,10 @@ static struct name {
     char host[256]; /* "": free */
     avito_tcp_address addresses[AVITO_TCP_ADDRESSES];
     size_t count;
-    uint32_t at_ms, used_ms; /* when it was looked up, and asked for */
+    uint32_t at_ms, used_ms; /* when it was last looked up, and last asked for */
 } names[NAMES];
 
-static struct name *asked; /* whose look-up is going on; NULL: none */
+static struct name *asked; /* the name being looked up; NULL: none */
 static int answer_fd = -1;
 
 struct found {
@@ -74,7 +74,7 @@ static void *look_up(void *ctx)
     return NULL;
 }
 
-/* Signals are the main thread's. */
+/* The main thread handles signals. */
 static bool start_thread(int fd)
 {
     pthread_attr_t attributes;
@@ -112,7 +112,7 @@ static void ask(struct name *n)
     close(pair[1]);
 }
 
-/* Where there is no answer to be had, the old addresses stay. */
+/* If there is no answer, the old addresses stay. */
 void resolve_take(void)
 {
     struct found found;
@@ -131,7 +131,7 @@ void resolve_take(void)
     asked = NULL;
 }
 
-/* Its place, or the one that was asked for least recently. */
+/* The name's place, or the place of the name that was asked for least recently. */
 static struct name *name_of(const char *host, uint32_t now_ms)
 {
     struct name *oldest = NULL;

@@ -23,7 +23,7 @@ static struct roots *find(const char *ca_file)
     return r;
 }
 
-/* Into as much memory as it takes. */
+/* Reads them into as much memory as they need. */
 static int load(struct roots *r, const char *file)
 {
     int rc = avito_anchors_load_file(&r->anchors, NULL, 0, file);

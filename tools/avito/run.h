@@ -1,4 +1,5 @@
-/* run.h - one function per command; each in the file of its name. They return an exit_status. */
+/* run.h - one function per command, each in a file of the command's name. They return an
+ * exit_status. */
 #ifndef AVITO_TOOLS_RUN_H
 #define AVITO_TOOLS_RUN_H
 

@@ -1,4 +1,4 @@
-/* russian.h - the library's errors in Russian; in English the library says them itself. */
+/* russian.h - the library's errors in Russian; the English texts are the library's own. */
 #ifndef AVITO_TOOLS_RUSSIAN_H
 #define AVITO_TOOLS_RUSSIAN_H
 
@@ -6,17 +6,18 @@
 
 #include <stdio.h>
 
-/* What happened and what to do; NULL for a number that is no error. A test holds that each row of
+/* What happened and what to do; NULL for a number that is no error. A test checks that each row of
  * AVITO_ERRORS has one. */
 const char *error_in_russian(int result);
 
-/* What the library says to programmers only; NULL: its own text is good for people, too. */
+/* A text in place of one that the library has for programmers; NULL: the library's text is good for
+ * people, too. */
 const char *error_in_english(int result);
 
-/* What happened, in the language of the program. */
+/* What happened, in the program's language. */
 const char *error_text(int result);
 
-/* What happened and what to do, the rest of a line. */
+/* What happened and what to do, as the rest of a line. */
 void error_print(FILE *out, int result);
 
 #endif

@@ -1,4 +1,4 @@
-/* send.c - avito send, avito confirm: never twice, and said when nobody can tell.
+/* send.c - avito send, avito confirm: no message is sent twice, and an unknown outcome is reported.
  *
  * Each message gets a key in the store before it leaves (avito_send_once()), so that a crash between the
  * request and its answer leaves a note, which `avito confirm` settles. */
@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* For programs what became of it. `id`: the message's, or NULL where it is not known. */
+/* Tells programs what became of it. `id`: the message's, or NULL if it is not known. */
 static void put_outcome(session *s, int result, avito_outcome outcome, const char *id)
 {
     const char *chat = s->arguments->words[0], *word = avito_outcome_word(outcome);
@@ -73,7 +73,7 @@ static void make_key(char *key, size_t size)
 
 /* ---- a text ---- */
 
-/* 0 of a blank text. */
+/* 0 for a blank text. */
 static size_t parts_of(const char *text)
 {
     size_t count = 0, len;
@@ -84,7 +84,7 @@ static size_t parts_of(const char *text)
     return count;
 }
 
-/* What would be refused anyway is refused before a byte leaves. */
+/* Refuses, before a byte leaves, what the service would refuse. */
 static bool check_text(const arguments *a, const char *text)
 {
     if (parts_of(text) == 0) {
@@ -108,7 +108,7 @@ static int send_part(session *s, const char *part)
     avito_outcome outcome = AVITO_NOT_SENT;
     int result;
 
-    if (has_option(s->arguments, OPTION_DRY_RUN)) { /* leaves no note, too */
+    if (has_option(s->arguments, OPTION_DRY_RUN)) { /* leaves no note either */
         return session_dry_run(s,
                                avito_send_message(&s->avito.client, s->user_id,
                                                   s->arguments->words[0], part, NULL, NULL),
@@ -121,7 +121,7 @@ static int send_part(session *s, const char *part)
     return print_outcome(s, result, outcome, noted != NULL ? noted->message_id : NULL);
 }
 
-/* The parts in their order; the first that is not sent ends it. */
+/* Sends the parts in order, and stops at the first that is not sent. */
 static int send_text(session *s, const char *text)
 {
     static char part[AVITO_PART_SIZE];
@@ -236,7 +236,7 @@ int run_send(const arguments *a)
 
 /* ---- avito confirm ---- */
 
-/* A send of this chat, and of this text if one is given, that nobody could tell of. */
+/* A send to this chat, and of this text if one is given, whose outcome is not known. */
 struct search {
     const char *chat, *text;
     avito_store_send found;
@@ -311,7 +311,7 @@ static int confirm(session *s, const char *text)
                                    "В этот чат нет отправок под вопросом.")));
         return EXIT_DONE;
     }
-    if (!search.any) { /* of another program: without a baseline any message of this text counts */
+    if (!search.any) { /* another program's: without a baseline any message of this text counts */
         snprintf(search.found.chat_id, sizeof search.found.chat_id, "%s", search.chat);
         snprintf(search.found.text, sizeof search.found.text, "%s", text);
     }

@@ -1,7 +1,7 @@
 /* serve.c - avito webhook serve: notifications as lines, behind a proxy that ends TLS.
  *
- * A notification is written, and flushed, before it is answered: what cannot be written is not answered,
- * and the service sends it again. */
+ * A notification is written and flushed before it is answered. One that cannot be written is not
+ * answered, and the service sends it again. */
 #include "listener.h"
 #include "messages.h"
 #include "russian.h"

@@ -4,7 +4,8 @@
 
 #include "session.h"
 
-/* Listens where --listen says, for POSTs to `path`, until standard output is gone. An exit status. */
+/* Listens at the address of --listen for POSTs to `path`, until standard output is closed. Returns
+ * an exit status. */
 int serve_webhook(const arguments *a, const char *path);
 
 #endif

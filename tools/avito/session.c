@@ -43,7 +43,7 @@ static avito_posix_options options_of(const session *s, enum session_use use)
     return o;
 }
 
-/* A folder that cannot be written. Without --quiet, once. */
+/* Reports a folder that cannot be written, once, except with --quiet. */
 static void say_not_kept(session *s, const char *problem)
 {
     if (problem[0] != '\0' && !has_option(s->arguments, OPTION_QUIET)) {
@@ -112,7 +112,7 @@ void session_close(session *s)
     config_free(&s->config);
 }
 
-/* The hundreds of a result tell its cause; some have a status of their own. */
+/* The hundreds of a result give its cause; some results have a status of their own. */
 enum exit_status status_of(int result, avito_outcome outcome)
 {
     switch (result) {
@@ -142,7 +142,7 @@ enum exit_status status_of(int result, avito_outcome outcome)
                            : EXIT_REFUSED;
 }
 
-/* What a person can see at once, where the time is what is wrong. */
+/* The date, where a wrong clock may be the cause: a person sees at once if it is wrong.wrong. */
 static void print_clock(void)
 {
     const time_t now = time(NULL);
@@ -158,7 +158,7 @@ static void print_clock(void)
             text);
 }
 
-/* Which file, who has it, or what the server said. */
+/* The file in question, the process that holds it, or the server's words. */
 static const char *detail_of(session *s, int result)
 {
     if (!s->is_open) {

@@ -11,20 +11,20 @@ typedef struct session {
     const arguments *arguments;
     config config;
     account account;
-    bool is_open, may_fail; /* may_fail: what cannot be kept is no error */
+    bool is_open, may_fail; /* may_fail: it is no error if something cannot be stored */
     avito_posix avito;
     void *memory;    /* for what does not fit the arena; freed by session_close() */
     int64_t user_id; /* 0: session_user() has not asked yet */
 } session;
 
-/* The only one of the process: it is large, and must not move. */
+/* The only one in the process: it is large, and must not move. */
 extern session the_session;
 
-/* What the state folder is for. */
+/* What the command needs the state folder for. */
 enum session_use {
-    SESSION_TOKEN, /* the token only: where it cannot be kept, that is said, and the command goes on */
-    SESSION_STATE, /* what must not be lost: notes of sends, the inbox */
-    SESSION_LOGIN  /* a new token, whatever is stored */
+    SESSION_TOKEN, /* only the token: if it cannot be stored, this is reported and the command goes on */
+    SESSION_STATE, /* data that must not be lost: notes of sends, the inbox */
+    SESSION_LOGIN  /* a new token, whatever is stored already */
 };
 
 /* Reads the configuration, chooses the account, opens its folder. Nothing is sent yet. EXIT_DONE, or a
@@ -32,16 +32,17 @@ enum session_use {
 int session_open(session *s, const arguments *a, enum session_use use);
 void session_close(session *s);
 
-/* The two halves of it, for a login: the account's name, service and folder without its credentials;
- * then, with these, the lane. */
+/* The two halves of session_open(), for a login: first the account's name, service and folder,
+ * without credentials; then, with these, the lane. */
 int session_prepare(session *s, const arguments *a, const char *name);
 int session_connect(session *s, enum session_use use);
 
-/* The exit status of a result of the library; one that is an error is said on standard error. */
+/* The exit status for a result of the library; an error is reported on standard error. */
 int session_status(session *s, int result);
 enum exit_status status_of(int result, avito_outcome outcome);
 
-/* After a call with --dry-run: says what would have been sent; without the body where that is a secret. */
+/* After a call with --dry-run: shows what would have been sent, without the body if that is
+ * secret. */
 int session_dry_run(session *s, int result, bool with_body);
 
 /* Whose account it is. Asks once. EXIT_DONE, or a status after saying why. */
@@ -52,8 +53,8 @@ void session_remark(const session *s, const char *text);
 
 bool has_option(const arguments *a, enum option_id id);
 
-/* The text of a command: the words from `from` on joined, or standard input for "-". NULL after saying
- * why: it is missing, too long, or cannot be read. */
+/* A command's text: the words from `from` on, joined, or standard input for "-". NULL after saying
+ * that it is missing, too long, or cannot be read. */
 const char *text_argument(const arguments *a, size_t from);
 
 #endif

@@ -56,7 +56,8 @@ static bool is_in(uint32_t point, const struct range *ranges, size_t count)
 }
 #define IS_IN(point, ranges) is_in(point, ranges, sizeof(ranges) / sizeof *(ranges))
 
-/* Controls, what turns the direction of a line, what ends one, and what cannot be seen or is no character. */
+/* Control characters, marks that turn a line's direction or end it, and code points that are
+ * invisible or no characters. */
 static const struct range harmful[] = {{0x00, 0x1f},     {0x7f, 0x9f},      {0x61c, 0x61c},
                                        {0x200e, 0x200f}, {0x2028, 0x202e},  {0x2066, 0x206f},
                                        {0xfff9, 0xfffb}, {0xe0000, 0xe0fff}};
@@ -72,7 +73,7 @@ static const struct range wide[] = {
     {0xfe30, 0xfe6f}, {0xff00, 0xff60}, {0xffe0, 0xffe6}, {0x1f300, 0x1faff}, {0x20000, 0x3fffd},
     {0x231a, 0x231b}, {0x2705, 0x2705}, {0x274c, 0x274c}, {0x2753, 0x2757}};
 
-/* The character at p; what is not UTF-8 is one harmful byte. */
+/* The character at p; a byte that is not UTF-8 counts as one harmful character. */
 static struct glyph glyph_at(const char *p, size_t left)
 {
     static const uint8_t lengths[16] = {1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 2, 2, 3, 4};
@@ -156,7 +157,7 @@ void show_column(FILE *out, avito_str text, size_t columns)
     }
 }
 
-/* How many bytes of a line fit into `columns`: broken after a blank where there is one. */
+/* How many bytes of a line fit into `columns`: it is broken after a blank if there is one. */
 static size_t line_break(avito_str text, size_t columns)
 {
     size_t at = 0, used = 0, after_blank = 0;

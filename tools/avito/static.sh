@@ -1,7 +1,8 @@
 #!/bin/sh
-# tools/avito/static.sh CC DIR OUT [ROOT] - the program in one file, everything from source: for musl, and
-# for other processors. DIR keeps objects and sources. ROOT: where Debian's packages of the other processor,
-# musl-dev and libinih-dev, are unpacked (foreign.sh), for a CC whose own C library is another.
+# tools/avito/static.sh CC DIR OUT [ROOT] - builds the program as one file, everything from source:
+# for musl, and for other processors. DIR keeps objects and sources. ROOT: where Debian's packages
+# of the other processor, musl-dev and libinih-dev, are unpacked (foreign.sh), for a CC whose own C
+# library is another.
 set -eu
 cc=$1
 dir=$2
@@ -10,7 +11,8 @@ root=${4:-}
 mkdir -p "$dir/objects" "$dir/include"
 
 sh examples/firmware/source.sh bearssl "$dir/source"
-# Where no mirror has the source of inih: Debian's own archive of it needs only names that musl has, too.
+# If no mirror has the source of inih: Debian's own archive of it needs only names that musl has,
+# too.
 inih=
 if ! sh examples/firmware/source.sh libinih "$dir/source" 2>"$dir/libinih.txt"; then
     case $cc:$root in
@@ -27,13 +29,13 @@ if [ -n "$root" ]; then # its paths are those of an installed package
 fi
 cp /usr/include/jsmn.h "$dir/include/" # other compilers do not look into /usr/include
 
-# Small before quick: no short ways, all of it seen by the compiler at once, no gaps between segments.
+# Small rather than fast: no short ways, everything compiled at once, no gaps between segments.
 size="-Os -fno-pie -flto=auto"
 flags="-std=c99 -D_GNU_SOURCE $size -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables
     -DAVITO_WITH_SHORTCUTS=0 -DAVITO_WITH_POSIX=1 -DAVITO_WITH_BEARSSL=1 -I. -Itools/avito -isystem $dir/include
     -I$dir/source/bearssl/inc -I$dir/source/libinih"
 
-# compile NAME FILE FLAGS...: only what is older than its source and the headers.
+# compile NAME FILE FLAGS...: compiles only if the object is older than its source and the headers.
 compile() {
     object=$dir/objects/$1.o
     file=$2

@@ -1,4 +1,4 @@
-/* version.c - what this program is, and what it was built with. */
+/* version.c - the version of this program, and what it was built with. */
 #include "run.h"
 
 #include <bearssl.h>

@@ -1,4 +1,4 @@
-/* voice.c - avito voice: where voice messages can be heard, or the files themselves. */
+/* voice.c - avito voice: URLs of voice messages, or the files themselves. */
 #include "download.h"
 #include "format.h"
 #include "jsonl.h"
@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* Where it can be heard: the URL, or the file that was saved. */
+/* Prints the URL, or the file that was saved. */
 static int print_voice(const session *s, const avito_voice_file *file, const char *path)
 {
     const avito_str saved = {path, path != NULL ? strlen(path) : 0};
@@ -35,7 +35,7 @@ static int print_voice(const session *s, const avito_voice_file *file, const cha
     return EXIT_DONE;
 }
 
-/* A file name of the id alone: what a stranger sends must not choose a path. */
+/* A file name made only of the id: a stranger's data must not choose a path. */
 static int save_voice(session *s, const avito_voice_file *file)
 {
     char path[4096];

@@ -1,7 +1,7 @@
-/* watch.c - avito watch: each new message once, to a person, a program or a command.
+/* watch.c - avito watch: gives each new message once, to a person, a program or a command.
  *
- * A message is accepted after it was written, or after the command ended with 0: until then it comes
- * again, also after kill -9. So there is nothing to clean up and no signal to catch. */
+ * A message is accepted after it was written, or after the command ended with 0. Until then it
+ * comes again, even after kill -9, so there is nothing to clean up and no signal to catch. */
 #include "format.h"
 #include "jsonl.h"
 #include "messages.h"
@@ -24,22 +24,22 @@
 struct watch {
     session *session;
     avito_inbox inbox;
-    avito_arena room;    /* for the chat that a message is of: the inbox uses the session's arena */
-    avito_chat chat;     /* the one looked up last */
-    long count, give_up; /* 0: no end */
+    avito_arena room;              /* for a message's chat: the inbox uses the session's arena */
+    avito_chat chat;               /* the one looked up last */
+    long count, give_up;           /* 0: no end */
     uint32_t begin_ms, timeout_ms; /* timeout_ms 0: none */
     long given;
-    bool is_waiting; /* which was said */
+    bool is_waiting; /* already reported */
 };
 
 static char ring[AVITO_INBOX_STATE_SIZE(RING_IDS)];
-static char records[AVITO_INBOX_CHATS_SIZE(CHATS)]; /* so that a poll costs what is new */
+static char records[AVITO_INBOX_CHATS_SIZE(CHATS)]; /* so that a poll costs only what is new */
 static char chat_room[32768];
 
 /* ---- whose message it is ---- */
 
-/* Looked up once for several messages of the same chat. NULL: it cannot be had now, and the message is shown
- * without its names. */
+/* Looks a chat up once for several of its messages. NULL: that fails now, and the message is shown
+ * without names. */
 static const avito_chat *chat_of(struct watch *w, const avito_message *m)
 {
     if (w->chat.id.ptr == NULL || !avito_str_equal(m->chat_id, w->chat.id.ptr)) {
@@ -54,7 +54,7 @@ static const avito_chat *chat_of(struct watch *w, const avito_message *m)
 
 /* ---- a command for each message ---- */
 
-/* A command must not inherit the secrets that we were given. */
+/* A command must not inherit our secrets. */
 static void run_in_child(const char *line, int input)
 {
     dup2(input, STDIN_FILENO);
@@ -72,7 +72,7 @@ static void write_all(int fd, const char *data, size_t len)
         const ssize_t n = write(fd, data, len);
 
         if (n < 0 && errno != EINTR) {
-            return; /* the command does not read it; its status decides */
+            return; /* the command does not read its input; only its status counts */
         }
         data += n > 0 ? n : 0;
         len -= n > 0 ? (size_t)n : 0;
@@ -105,7 +105,7 @@ static int run_command(const char *line, const char *json, size_t len)
                                           : -1;
 }
 
-/* One line into aside.jsonl, on the disk before the message counts as done. */
+/* Adds a line to aside.jsonl, on the disk before the message counts as done. */
 static int set_aside(struct watch *w, const char *json, size_t len)
 {
     char path[sizeof w->session->account.folder + 16];
@@ -132,7 +132,7 @@ static int set_aside(struct watch *w, const char *json, size_t len)
     return EXIT_DONE;
 }
 
-/* Runs the command until it ends with 0, or is given up. Says once that it fails. */
+/* Runs the command until it ends with 0, or gives up. Reports only once that it fails. */
 static int hand_to_command(struct watch *w, const char *json, size_t len)
 {
     const char *line = w->session->arguments->values[OPTION_EXEC];
@@ -188,7 +188,7 @@ static int hand_over(struct watch *w, const avito_message *m)
     }
     print_message(w->session, m, chat_of(w, m));
     if (ferror(stdout)) {
-        if (errno != EPIPE) { /* whoever closed a pipe knows */
+        if (errno != EPIPE) { /* the reader closed the pipe on purpose */
             perror(say(TEXT("avito: standard output", "avito: стандартный вывод")));
         }
         return EXIT_LOCAL;
@@ -196,7 +196,7 @@ static int hand_over(struct watch *w, const avito_message *m)
     return EXIT_DONE;
 }
 
-/* The state is written by accept(): a full disk keeps the message. */
+/* accept() writes the state: on a full disk the message stays unaccepted. */
 static int accept_message(struct watch *w)
 {
     const int result = avito_inbox_accept(&w->inbox);
@@ -237,7 +237,7 @@ static bool is_over(const struct watch *w)
            (w->timeout_ms > 0 && avito_posix_clock_ms(NULL) - w->begin_ms >= w->timeout_ms);
 }
 
-/* A round that failed is said once, not each time it fails in the same way. */
+/* A failed round is reported once, not each time it fails in the same way. */
 static void say_failure(struct watch *w, int result, int *last)
 {
     if (result != *last) {
@@ -246,7 +246,7 @@ static void say_failure(struct watch *w, int result, int *last)
     *last = result;
 }
 
-/* Once, and gone with the first message. */
+/* Shown once, and removed by the first message. */
 static void say_waiting(struct watch *w)
 {
     if (!w->is_waiting) {
@@ -274,7 +274,7 @@ static int stream(struct watch *w)
             status = session_status(w->session, result); /* waiting would not help */
         } else if (result < 0) {
             say_failure(w, result, &failure);
-        } else { /* its first round is over: what is written from now on comes */
+        } else { /* its first round is over: messages from now on are given */
             say_waiting(w);
         }
     }

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The URL with all after the host's name masked. */
+/* The URL with everything after the host name masked. */
 static void show_masked(const char *url)
 {
     const char *host = strstr(url, "://");
@@ -47,7 +47,7 @@ static int list_webhooks(session *s)
     return session_status(s, result);
 }
 
-/* Without the host's name it is only a path. */
+/* Without a host name it is only a path. */
 static bool join(char *out, size_t size, const char *url, const char *path)
 {
     const size_t len = strlen(url);
@@ -58,7 +58,7 @@ static bool join(char *out, size_t size, const char *url, const char *path)
     return n > 0 && (size_t)n < size;
 }
 
-/* The path of --path-file, its first line. NULL after saying why. */
+/* The path in the first line of --path-file's file. NULL after saying why. */
 static const char *read_path(const arguments *a)
 {
     static char path[1100];
@@ -75,7 +75,7 @@ static const char *read_path(const arguments *a)
     return path[0] != '\0' ? path : NULL;
 }
 
-/* The URL of the command line, with the secret path of the file. */
+/* The URL of the command line, with the secret path from the file. */
 static const char *url_of(const arguments *a)
 {
     static char url[2048];
