@@ -1,8 +1,7 @@
 """avito export of many chats: killed in the middle and continued, with nothing twice or lost and without
-growing
-memory.
+growing memory.
 
-    export_big.py [CHATS [MESSAGES]] 1000 and 50 by default
+    export_big.py [CHATS [MESSAGES]]      1000 and 50 by default
 """
 import json
 import subprocess

@@ -9,7 +9,7 @@
  *     hook.c     the way of a notification to the device's receiver
  *     device.c   account, lanes, inbox, a bot that answers; power cuts and restarts
  *     picture.c  pictures of the bot: their source, which fails too, and their upload
- * check.c what must hold after every step and at the end
+ *     check.c    what must hold after every step and at the end
  *     impl.c     the implementation under test (a copy with a planted bug in the self-test)
  *     main.c     the command line: many seeds, one seed with its trace, the soak and its table
  */

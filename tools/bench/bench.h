@@ -1,4 +1,4 @@
-/* What the host of the bench and the decoders in it share. */
+/* Shared by the bench's host and its decoders. */
 #ifndef BENCH_H
 #define BENCH_H
 
@@ -25,7 +25,7 @@ typedef struct bench_peer {
     int (*messages)(const char *body, size_t len, bench_sink *sink);
     int (*notification)(const char *body, size_t len, bench_sink *sink);
     int (*self)(const char *body, size_t len, avito_self *out); /* NULL: not in this one */
-    size_t (*memory)(void); /* optional: static memory in use at most, the body apart */
+    size_t (*memory)(void); /* optional: peak of static memory in use, without the body */
     bool holds_body;        /* needs the whole body in memory */
 } bench_peer;
 

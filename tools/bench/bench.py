@@ -37,7 +37,7 @@ YYJSON = "yyjson"  # Debian 13 has it, Debian 12 does not
 
 
 class Report:
-    """Rows of the table: a row with a limit is met or missed; only gates decide the exit status."""
+    """Rows of the table. A row with a limit is met or missed; only gates decide the exit status."""
 
     def __init__(self):
         self.rows, self.missed, self.text = [], [], []
@@ -143,7 +143,7 @@ def decode_gates(decode, report, counts, times):
         ratio = ib(OURS, name) / ib(OURS, base)
         anchor = "cJSON %.2fx" % (ib("cJSON", name) / ib("cJSON", base))
         words += ", instructions/byte"
-        if name == "messages100.raw":  # has few plain bytes to a member
+        if name == "messages100.raw":  # has few plain bytes per member
             report.row(words, anchor, "told only", "%.2fx" % ratio)
         else:
             report.at_most(words, anchor, ratio, 1.2, None, "%.2f", "x")
@@ -255,7 +255,7 @@ def small_call(net, report, ours):
 
 
 def small_call_cpu(net, report):
-    """The whole of it, kernel included, beside libcurl with the fastest decoder: aims."""
+    """The whole cost, kernel included, compared with libcurl and the fastest decoder: aims."""
     theirs, rows = "libcurl + " + fastest(net), []
     for tls, aim in ((False, 1.6), (True, 1.8)):
         words = ", TLS" if tls else ""
@@ -371,7 +371,7 @@ def shape_times(decode, peers, ours):
 
 
 def shape_part(report, decode, peers, ours):
-    """Instructions are gates, times are only told."""
+    """Instructions are gates, times are only reported."""
     own = list(shapes.PLUGINS) if ours else []
     counts, refused = shapes.count(decode, [shapes.PLUGINS[d] for d in own] + peers, shapes.SHAPES)
     report.row("no shape refused", "", "0 refused", ", ".join(refused) or "0", not refused)

@@ -4,8 +4,8 @@ import json
 import os
 import subprocess
 
-# glibc copies long pieces by `rep movsb`, of which callgrind counts every byte as an instruction;
-# with this it copies in vectors under callgrind too.
+# glibc copies long pieces by `rep movsb`, and callgrind counts each byte of that as an instruction; with this
+# it copies in vectors under callgrind too.
 COUNTED = {"GLIBC_TUNABLES": "glibc.cpu.x86_rep_movsb_threshold=1000000000"}
 
 

@@ -1,5 +1,5 @@
-/* Decoding from a tree: the same code for cJSON, jansson and json-c. The file that includes it says
- * how a tree is made and read:
+/* Decoding from a tree: the same code for cJSON, jansson and json-c. The including file defines how
+ * a tree is made and read:
  *
  *   PEER                     what it is called in the tables
  *   tree_parse(body, len)    the root, or NULL
@@ -169,7 +169,7 @@ static void get_message(NODE message, bench_message *room)
     }
 }
 
-/* What only the message of a notification has. */
+/* Members that only a notification's message has. */
 static void get_notified(NODE value, avito_message *m)
 {
     m->chat_id = get_str(value, "chat_id");
@@ -331,7 +331,7 @@ static int notification(const char *body, size_t len, bench_sink *sink)
     return root == NULL ? -1 : 0;
 }
 
-/* The phones lie in one place, which the next call takes again. */
+/* The phones are in static memory, which the next call uses again. */
 static int self(const char *body, size_t len, avito_self *out)
 {
     static avito_str phones[BENCH_PHONES];

@@ -1,4 +1,4 @@
-/* Preloaded: counts heap calls and the bytes in use at most. */
+/* To be preloaded: counts heap calls, and the peak of bytes in use. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <malloc.h>
@@ -68,7 +68,7 @@ void free(void *p)
     __libc_free(p);
 }
 
-/* What is live now counts on: a parser that keeps its buffers holds them. */
+/* Live bytes still count: a parser that keeps its buffers holds them. */
 void bench_heap_reset(void)
 {
     calls = 0;

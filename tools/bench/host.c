@@ -180,8 +180,8 @@ static double median(double *values, size_t n)
     return values[n / 2];
 }
 
-/* One turn of a decoder: once to warm caches and branch predictors after the others, then timed, a
- * small body as often as the clock needs. */
+/* One turn of a decoder: first once to warm caches and branch predictors after the others, then
+ * timed. A small body is repeated as often as the clock needs. */
 static double turn(const bench_peer *p, const char *kind, const char *body, size_t len)
 {
     const int times = TURN + (int)(TURN_BYTES / (len + 1));
@@ -197,7 +197,7 @@ static double turn(const bench_peer *p, const char *kind, const char *body, size
     return (now_ns() - start) / times;
 }
 
-/* The ratio is taken inside each round, to the first decoder, and its median over the rounds is
+/* The ratio to the first decoder is taken inside each round, and the median over the rounds is
  * printed: a machine that slows down for a while slows both. */
 static int measure_time(int argc, char **argv)
 {
@@ -277,7 +277,7 @@ static int heap(int argc, char **argv)
         fail("not preloaded", "heap.so");
     }
     load(argv[2]);
-    printf("\n"); /* stdio takes its buffer before we count */
+    printf("\n"); /* stdio allocates its buffer before we count */
     for (i = 0; i < peer_count; i++) {
         bench_sink sink = light();
         int result;

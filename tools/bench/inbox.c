@@ -1,4 +1,4 @@
-/* What an inbox costs in requests: a service in memory, time that is simulated, counts and no seconds.
+/* What an inbox costs in requests: a service in memory, simulated time, counts in place of seconds.
  * `make bench-inbox` prints the table; a row over its gate fails. */
 #define AVITO_MESSENGER_IMPLEMENTATION
 #include "avito_messenger.h"
@@ -227,7 +227,7 @@ static void must(bool good, const char *what)
     }
 }
 
-/* The world starts over: so many chats there, so much memory. */
+/* Starts a new world with this many chats and this much memory. */
 static void begin(avito_inbox_start start, unsigned chats, size_t arena_size, unsigned remembered)
 {
     static const avito_transport_functions functions = {.connect = on_connect,
@@ -269,7 +269,7 @@ static void begin(avito_inbox_start start, unsigned chats, size_t arena_size, un
     must(avito_inbox_init(&inbox, &client, &o) == AVITO_OK, "inbox");
 }
 
-/* Until it waits for its next poll: how many messages it gave. */
+/* Runs until it waits for its next poll; returns how many messages it gave. */
 static unsigned poll(void)
 {
     unsigned given = 0;
@@ -309,7 +309,7 @@ static void row(const char *what, double requests, double gate)
     failed |= !good;
 }
 
-/* After the start, and until nothing that was there has a late look to come. */
+/* After the start, until no initial message has a late look to come. */
 static void settle(void)
 {
     (void)polls(150);

@@ -1,4 +1,4 @@
-/* What the network clients of the bench share: counted regions, CPU time, one line of JSON. */
+/* Shared by the bench's network clients: counted regions, CPU time, one line of JSON. */
 #ifndef BENCH_NET_H
 #define BENCH_NET_H
 
@@ -9,7 +9,7 @@
 #include <time.h>
 #include <valgrind/callgrind.h>
 
-enum { NET_BUFFER = 64 * 1024 }; /* what both clients read a long list into */
+enum { NET_BUFFER = 64 * 1024 }; /* the buffer into which both clients read a long list */
 
 typedef struct net_region {
     double cpu_ns, wall_ns, user_ns;
@@ -23,7 +23,7 @@ static inline double net_clock(clockid_t which)
     return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
 }
 
-/* The kernel tells how much of the whole, which it knows exactly, was spent where by sampling. */
+/* The kernel knows the total exactly, and finds the parts by sampling. */
 static inline double net_user(void)
 {
     struct rusage use;

@@ -1,5 +1,5 @@
 /* The least that a client must do: epoll, send, recv, find the body, jsmn, take the fields. No
- * errors, no framing but Content-Length. The bound that the lanes are measured against.
+ * errors, no framing except Content-Length. It is the bound with which the lanes are compared.
  *
  *   net_bare N PORT CONNECTIONS
  */

@@ -1,4 +1,4 @@
-/* libcurl and a decoder of the decode bench: one easy handle that is used again, or the multi
+/* libcurl and a decoder of the decode bench: one easy handle used again and again, or the multi
  * interface.
  *
  *   net_curl self|chats N BASE [CA]          one kept connection
@@ -14,10 +14,10 @@ enum { PAD = 64 }; /* readable bytes that a decoder may have after the body */
 typedef struct body {
     char *data;
     size_t len, cap;
-    unsigned long number; /* of requests done with this handle */
+    unsigned long number; /* requests done with this handle */
 } body;
 
-/* Of the decoder that this is linked with. */
+/* From the linked decoder. */
 extern const bench_peer bench_peers[];
 
 static unsigned long elements;
@@ -126,7 +126,7 @@ static int single(int self, unsigned long n, const char *base, const char *ca)
     return 0;
 }
 
-/* Runs until `n` more requests are done; every handle goes on at once. */
+/* Runs until `n` more requests are done; each handle starts its next request at once. */
 static void pump(CURLM *multi, unsigned long n)
 {
     unsigned long done = 0;

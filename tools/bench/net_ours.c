@@ -29,7 +29,7 @@ typedef struct lane {
     avito_client client;
     avito_arena arena;
     avito_self self;
-    int fd, events; /* as epoll knows them */
+    int fd, events; /* as registered with epoll */
 } lane;
 
 static avito_account account;
@@ -141,7 +141,7 @@ static void chats_once(lane *l)
     check(r, "chats", &l->client);
 }
 
-/* What remains when nothing is decoded: the kernel, TLS, and the head. */
+/* The cost without decoding: the kernel, TLS, and the head. */
 static void drop_once(lane *l)
 {
     int r;
@@ -177,7 +177,7 @@ static int single(const char *what, unsigned long n, bool tls)
     return 0;
 }
 
-/* Tells epoll when the socket or what it waits for has changed. */
+/* Tells epoll if the socket, or what it waits for, has changed. */
 static void watch(int queue, lane *l)
 {
     int fd = avito_tcp_fd(&l->tcp), wants = avito_wants(&l->client);
@@ -194,7 +194,7 @@ static void watch(int queue, lane *l)
     l->events = events;
 }
 
-/* Carries a lane on as far as it goes; the number of requests that it finished. */
+/* Steps a lane as far as it goes; returns the number of requests that it finished. */
 static unsigned long carry_on(int queue, lane *l)
 {
     int r = avito_step(&l->client);

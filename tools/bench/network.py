@@ -1,4 +1,4 @@
-"""nginx on loopback, and the clients of the bench against it."""
+"""nginx on loopback, and the bench's clients, which talk to it."""
 import glob
 import json
 import os
@@ -141,7 +141,7 @@ class Network:
         raise RuntimeError("no dump of " + str(args))
 
     def syscalls(self, *args, few=20, lot=120, **more):
-        """Per request; the difference of two runs, so that start and end cancel."""
+        """Per request, as the difference of two runs, so that start and end cancel out."""
         calls = []
         for n in (few, lot):
             log = self.out + "/strace.txt"

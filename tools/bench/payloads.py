@@ -259,7 +259,7 @@ def hostile(writer):
 
 
 def broken(writer):
-    """One small fault each: who notices?"""
+    """One small fault in each: which decoders notice?"""
     ok = b'{"id":"a","created":1,"last_message":{"id":"b","content":{"text":"%s"}}}'
     faults = {
         "utf8": (ok % b"\xff\xfe", "bytes that are not UTF-8"),
@@ -285,7 +285,7 @@ MAPS = ("images", "sizes", "main")  # their members are entries, not fields
 
 
 def changed(value, members, key=None):
-    """The value with `members(list of pairs)` applied to every object that is no map."""
+    """The value with `members(list of pairs)` applied to every object that is not a map."""
     if isinstance(value, list):
         return [changed(v, members) for v in value]
     if not isinstance(value, dict):
@@ -296,7 +296,7 @@ def changed(value, members, key=None):
 
 
 class Shaper(Maker):
-    """What one shape is made of."""
+    """The parts of a shape."""
 
     def user(self, number, item):
         out = super().user(number, item)
@@ -310,7 +310,7 @@ class Shaper(Maker):
         return self.r.sample(pairs, len(pairs))
 
     def sprinkle(self, pairs):
-        """One or two members that no model knows, anywhere."""
+        """One or two unknown members, anywhere."""
         for _ in range(self.r.randint(1, 2)):
             pairs.insert(self.r.randint(0, len(pairs)), self.unknown())
         return pairs

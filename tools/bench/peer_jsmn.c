@@ -1,4 +1,4 @@
-/* jsmn alone: only the tokens of the whole body, no structs. Built twice: as its header is, and
+/* jsmn alone: only the tokens of the whole body, no structs. Built twice: in its default form, and
  * strict with parent links. */
 #include <jsmn.h>
 #include <stdlib.h>

@@ -1,5 +1,6 @@
-/* The header itself: the real client over a transport that is memory. The answer (head and body)
- * is copied into the window as recv() would. Built three times: with intrinsics, without, and for size. */
+/* The header itself: the real client over a transport in memory. The answer (head and body) is
+ * copied into the window as recv() would. Built three times: with intrinsics, without, and for
+ * size. */
 #define AVITO_STATIC 1
 #define AVITO_MESSENGER_IMPLEMENTATION
 #include "../recorded.h"
@@ -9,12 +10,12 @@
 
 #include "bench.h"
 
-/* The two settings that the table names. */
+/* The table's two settings. */
 enum { FAST_WINDOW = 16 * 1024, FAST_ARENA = 8 * 1024, SMALL_WINDOW = 512, SMALL_ARENA = 6 * 1024 };
 
 static char window[FAST_WINDOW];
 static char room[FAST_ARENA];
-static size_t used; /* all memory that was given, lane and account included */
+static size_t used; /* all memory given, including lane and account */
 
 static int wire_wait(void *ctx, int wants, uint32_t ms)
 {
@@ -53,7 +54,7 @@ static void answer_with(const char *body, size_t len, size_t piece)
     wire.piece = piece;
 }
 
-/* BENCH_TALK=1 in the environment tells why a run was refused. */
+/* With BENCH_TALK=1 in the environment it prints why a run was refused. */
 static void talk(int r)
 {
     if (r < 0 && getenv("BENCH_TALK") != NULL) {
@@ -85,8 +86,8 @@ static int next_message(bench_sink *sink)
     return r;
 }
 
-/* The list that has begun with `r`. An element that is refused fails the run: the arena given must be
- * enough. */
+/* Reads the list whose beginning returned `r`. A refused element fails the run: the arena must be
+ * large enough. */
 static int all(int r, int (*next)(bench_sink *), bench_sink *sink, size_t given)
 {
     int bad = 0;
@@ -164,7 +165,7 @@ static int byte_messages(const char *body, size_t len, bench_sink *sink)
     return messages(body, len, sink, FAST_WINDOW, FAST_ARENA, 1);
 }
 
-/* The whole body lies in memory, as the receiver or a broker gives it. */
+/* The whole body is in memory, as the receiver or a broker gives it. */
 static int notification(const char *body, size_t len, bench_sink *sink)
 {
     avito_arena arena = avito_arena_of(room, FAST_ARENA);

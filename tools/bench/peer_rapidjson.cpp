@@ -1,4 +1,4 @@
-// RapidJSON: SAX in place (kParseInsituFlag), SSE2. The place of a value is settled at its key.
+// RapidJSON: SAX in place (kParseInsituFlag), SSE2. A value's place is found at its key.
 #define RAPIDJSON_SSE2
 #include <rapidjson/reader.h>
 
@@ -10,15 +10,37 @@ namespace
 {
 
 enum Where {
-    ROOT, CHATS, CHAT, CONTEXT, ITEM, IMAGES, PLACE, USERS, USER, PROFILE, AVATAR, SIZES, MESSAGES,
-    MESSAGE, CONTENT, IMAGE, LINK, PREVIEW, ITEM_CONTENT, LOCATION, CALL, VOICE, QUOTE, PAYLOAD
+    ROOT,
+    CHATS,
+    CHAT,
+    CONTEXT,
+    ITEM,
+    IMAGES,
+    PLACE,
+    USERS,
+    USER,
+    PROFILE,
+    AVATAR,
+    SIZES,
+    MESSAGES,
+    MESSAGE,
+    CONTENT,
+    IMAGE,
+    LINK,
+    PREVIEW,
+    ITEM_CONTENT,
+    LOCATION,
+    CALL,
+    VOICE,
+    QUOTE,
+    PAYLOAD
 };
 
 enum Form { NOTHING, STRING, INT, DEGREES, FLAG, CHILD };
 
 struct Frame {
     Where where;
-    void *out;         // the struct that is filled
+    void *out;           // the struct being filled
     bench_content *room; // of a content and what is in it
 };
 
@@ -26,7 +48,7 @@ struct Handler {
     bench_sink *sink;
     Frame frames[16];
     Frame *top;
-    unsigned skipped; // open containers that nobody asked for
+    unsigned skipped; // open containers that are skipped
     Form form;        // of the value that follows
     void *to;
     bool *has;
@@ -194,7 +216,7 @@ bool Handler::element()
     return true;
 }
 
-// The child exists: empty it and hang it into its parent.
+// The child exists: empties it and links it to its parent.
 void Handler::attach(const Frame &parent)
 {
     switch (child.where) {
@@ -590,7 +612,7 @@ bool Handler::message_key(avito_str k, bench_message *room)
     return notified_key(k, m);
 }
 
-// What only the message of a notification has.
+// Members that only a notification's message has.
 bool Handler::notified_key(avito_str k, avito_message *m)
 {
     return BENCH_IS(k, "chat_id")        ? expect(STRING, &m->chat_id)
@@ -702,7 +724,7 @@ bool Handler::call_key(avito_str k, avito_call *c)
                                            : none();
 }
 
-// Decoding writes into the text: it needs a copy that may be spoilt, as recv() would fill.
+// Decoding writes into the text, so it needs a copy, as recv() would have filled it.
 char *copy;
 size_t copy_cap;
 

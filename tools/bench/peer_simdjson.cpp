@@ -24,7 +24,7 @@ const char *key_of(ondemand::field &field)
     return field.key().raw();
 }
 
-// A value that could not be taken: null means "missing", all else is a fault.
+// A value that could not be read: null means "missing", everything else is a fault.
 void must_be_null(ondemand::value v, error_code error)
 {
     if (!v.is_null()) {
@@ -287,7 +287,7 @@ void quote(ondemand::value v, bench_message *room)
     bench_settle(&q->content, &room->quoted, q->type);
 }
 
-// What only the message of a notification has.
+// Members that only a notification's message has.
 void notified(const char *key, ondemand::field &field, avito_message *m)
 {
     if (KEY("chat_id")) {
@@ -623,7 +623,7 @@ try {
 
 void phones(ondemand::array array, avito_strs *out)
 {
-    static avito_str room[BENCH_PHONES]; // the next call takes it again
+    static avito_str room[BENCH_PHONES]; // the next call uses it again
 
     out->items = room;
     for (ondemand::value phone : array) {

@@ -15,8 +15,8 @@ from decode import Decode
 OURS, PORTABLE, SIZE = "ours", "ours portable", "ours -Os"
 PLUGINS = {OURS: "ours", PORTABLE: "portable", SIZE: "size"}
 ALL, MASKED = "", ", no avatars"
-FAMILY = 2.0  # no shape takes more than so many times what its family's reference takes
-FOR_SIZE = 1.5  # compiled for size the short way stays: so many times the gate at most
+FAMILY = 2.0  # no shape may take more than this many times what its family's reference takes
+FOR_SIZE = 1.5  # compiled for size, with the short way still there: at most this many times the gate
 
 
 class Shape:
@@ -50,7 +50,7 @@ SHAPES = [
 
 
 def names_of(shapes):
-    """The files that they need, the references of their families with them."""
+    """The files that they need, including the references of their families."""
     return list(dict.fromkeys(n for s in shapes for n in (s.reference, s.name)))
 
 

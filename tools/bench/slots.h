@@ -1,4 +1,4 @@
-/* Room for one element, and the words of the enums: shared by the peers, so that they differ only
+/* Room for one element, and the words of the enums. The peers share them, so that they differ only
  * in how they read JSON. */
 #ifndef BENCH_SLOTS_H
 #define BENCH_SLOTS_H
@@ -128,7 +128,8 @@ static inline avito_call_status bench_status(avito_str w)
                                    : AVITO_CALL_UNKNOWN;
 }
 
-/* Text and flow_id may come in any order, the type after both: settle what they are at the end. */
+/* Text and flow_id may come in any order, and the type after both: decides at the end what they
+ * are. */
 static inline void bench_settle(avito_content *c, const bench_content *room,
                                 avito_message_type type)
 {

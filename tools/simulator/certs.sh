@@ -1,11 +1,11 @@
 #!/bin/sh
-# certs.sh DIR - certificates for tests, made new each time; never for anything else.
+# certs.sh DIR - makes certificates for tests, new ones each time; never use them for anything else.
 #
 #   ec.crt ec.key           P-256 server certificate with its intermediate, and its key
 #   rsa.crt rsa.key         the same with RSA-2048
 #   expired.crt not-yet.crt wrong-name.crt     P-256, each with one thing wrong (key: ec.key)
 #   unknown.crt             P-256, from a root that is not in roots.pem (key: ec.key)
-#   roots.pem               both good roots; also one by one: ec-root.pem rsa-root.pem
+#   roots.pem               both good roots; also separately: ec-root.pem rsa-root.pem
 #   other-root.pem          the root of unknown.crt
 #
 # The names in the good ones: localhost and api.avito.ru.

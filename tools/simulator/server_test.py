@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""The simulator as a server: TCP, TLS with both kinds of keys, resumption, many connections at
-once, notifications that really arrive, the buyer, the door, faults from the command line.
+"""The simulator as a server: TCP, TLS with both kinds of keys, resumption, many connections at once,
+delivered notifications, the buyer, the door, faults from the command line.
 
 Prints one line per check. Run by tests/check/simulator.sh in the top directory."""
 import http.client

@@ -1,10 +1,10 @@
 /*
- * simulator.h - the Avito service as far as the Messenger API goes, in memory.
+ * simulator.h - the part of the Avito service behind the Messenger API, in memory.
  *
  * The core has no socket, no thread, no global and no clock or random numbers of its own: bytes of
- * a connection go in, bytes come out, time is what your clock says, chance comes from the seed. The
- * same seed, the same clock readings and the same calls give the same bytes. The server program
- * (server/) and the tests use the same core.
+ * a connection go in, bytes come out, time comes from your clock, and random numbers come from the
+ * seed. The same seed, the same clock readings and the same calls give the same bytes. The server
+ * program (server/) and the tests use the same core.
  *
  * What it accepts and refuses is one table, in http/api.c, to be read beside the official description.
  *
@@ -77,7 +77,7 @@ typedef enum sim_framing {
     SIM_FRAMING_CLOSE    /* no length at all, ends with the connection */
 } sim_framing;
 
-/* Bodies of error answers, one per shape that was seen or is documented. */
+/* Bodies of error answers, one for each shape that was seen or is documented. */
 /* X(constant, name in plans, status when the fault gives none) */
 /* clang-format off */
 #define SIM_BODIES(X)                                                                              \
@@ -111,14 +111,15 @@ typedef enum sim_body {
 
 /* What goes wrong with one request. All zero: nothing. Everything can be combined. */
 typedef struct sim_fault {
-    /* what is answered */
-    int status;           /* not 0: this status (any) in place of the true answer */
-    sim_body body;        /* with it this body; alone it implies the shape's own status */
-    bool stored;          /* do what was asked first; else a fault with status, no_answer or stall
-                              leaves the state untouched */
-    bool no_answer;       /* close without one byte of an answer */
-    bool stall;           /* never answer, and leave the connection open */
-    const char *location; /* Location header; with status 3xx; NULL: the same path */
+    /* what the answer is */
+    int status;    /* not 0: this status (any) in place of the true answer */
+    sim_body body; /* with it this body; alone it implies the shape's own status */
+    /* Do what was asked first. Otherwise a fault with status, no_answer or stall leaves the state
+     * untouched. */
+    bool stored;
+    bool no_answer;          /* close without one byte of an answer */
+    bool stall;              /* never answer, and leave the connection open */
+    const char *location;    /* Location header; with status 3xx; NULL: the same path */
     const char *retry_after; /* Retry-After header, any text */
     const void *raw;         /* these bytes in place of head and body */
     size_t raw_len;
@@ -127,7 +128,7 @@ typedef struct sim_fault {
     uint32_t delay_ms; /* before the first byte */
     size_t pause_at;   /* before this byte of the answer (if pause_ms is not 0) ... */
     uint32_t pause_ms; /* ... wait so long */
-    size_t slow_bytes; /* not 0: a slow line: so many bytes of the answer at a time ... */
+    size_t slow_bytes; /* if not 0, a slow line: so many bytes of the answer at a time ... */
     uint32_t slow_ms;  /* ... and so long between them; with a pause as well: after that */
     unsigned interim;  /* so many "103 Early Hints" heads before the real one */
     /* how */
@@ -136,17 +137,17 @@ typedef struct sim_fault {
     bool chunk_extras;    /* chunk extensions and a trailer */
     size_t head_padding;  /* a header line of so many bytes more */
     int64_t wrong_length; /* added to Content-Length */
-    bool cut;             /* of the whole answer only cut_at bytes are sent, then the end */
+    bool cut;             /* after cut_at bytes of the whole answer the connection ends */
     size_t cut_at;
     bool corrupt; /* byte corrupt_at (modulo the answer's length) is changed */
     size_t corrupt_at;
     unsigned char corrupt_bits; /* these of it; 0: 0x11 */
     bool close;                 /* "Connection: close", and closed afterwards */
     bool close_silently;        /* closed afterwards without having said so */
-    bool reset;                 /* whatever closes the connection does it with a reset */
+    bool reset;                 /* if the connection is closed, it is by a reset */
 } sim_fault;
 
-/* A request as it is about to be served. Pointers are good during the hook only. For upload_image
+/* A request as it is about to be served. Pointers are valid only during the hook. For upload_image
  * the hook is asked when the head is complete, so that `early` can be early: `body` is empty then
  * and `refusal` only says 413. For all others it is asked when the request is complete. */
 typedef struct sim_request_info {
@@ -160,7 +161,7 @@ typedef struct sim_request_info {
     const char *body;
     size_t body_len;
     int64_t now_ms;
-    int refusal; /* the status of the refusal that comes anyway; 0: it would be served */
+    int refusal; /* the status of the refusal that would come anyway; 0: it would be served */
 } sim_request_info;
 
 /* ---------------------------------------------------------------- options */
@@ -180,12 +181,12 @@ typedef enum sim_webhook_form {
 } sim_webhook_form;
 
 typedef enum sim_retry_after {
-    SIM_RETRY_AFTER_NONE = 0, /* nobody ever recorded one */
+    SIM_RETRY_AFTER_NONE = 0, /* none was ever recorded */
     SIM_RETRY_AFTER_SECONDS,
     SIM_RETRY_AFTER_DATE
 } sim_retry_after;
 
-/* What has happened, for who wants to watch. Pointers are good during the hook only. */
+/* What has happened, for observers. Pointers are valid only during the hook. */
 typedef enum sim_event_kind {
     SIM_EVENT_CHAT,         /* there is a new one */
     SIM_EVENT_MESSAGE,      /* stored, became visible, was read, was deleted; its chat with it */
@@ -221,7 +222,7 @@ typedef struct sim_options {
     uint64_t seed;
     int64_t (*clock_ms)(void *ctx); /* required: unix time in ms; must not run backwards */
     sim_fault (*fault)(void *ctx, const sim_request_info *request); /* optional */
-    /* Optional: told what happens. It may look inside, and must change nothing. */
+    /* Optional: is told what happens. It may look inside, and must change nothing. */
     void (*event)(void *ctx, const sim_event *event);
     void *ctx; /* first argument of the hooks above */
     /* the account */
@@ -244,7 +245,7 @@ typedef struct sim_options {
     uint32_t offset_max;         /* [1000] */
     uint64_t upload_max;         /* [24 MB] */
     /* shapes */
-    bool bare_array;        /* message list as the official description has it: [...] */
+    bool bare_array;        /* message list as in the official description: [...] */
     bool no_meta;           /* no "meta" in lists */
     bool nulls;             /* contents carry all other members as null */
     bool ids_as_strings;    /* user, author and item ids in quotes */
@@ -259,11 +260,11 @@ typedef struct sim_options {
     size_t (*chat_in_row)(void *ctx, size_t row, size_t count);
     /* messages */
     bool trim_text;            /* blanks around a sent text are not stored */
-    uint32_t visible_after_ms; /* what the API stores is shown only so much later */
+    uint32_t visible_after_ms; /* messages sent through the API are shown only this much later */
     /* Bytes of pictures and voice messages to keep at most, the oldest are dropped [0: none]. */
     size_t media_keep;
     const char *media_url; /* not NULL: what is kept has addresses "MEDIA_URL/ID", else Avito's */
-    bool deleted_vanish;   /* what a buyer deletes is no row any more, not one of type "deleted" */
+    bool deleted_vanish;   /* a deleted message has no row any more, not one of type "deleted" */
     /* HTTP */
     sim_framing framing; /* [Content-Length] */
     size_t chunk_size;
@@ -272,15 +273,15 @@ typedef struct sim_options {
     uint32_t requests_per_connection; /* [0: any number]; the last one says Connection: close */
     uint32_t idle_close_ms;           /* [0: never]; an idle connection is closed after it */
     /* notifications */
-    uint32_t webhook_delay_ms;    /* each is delayed by 0..this, drawn from the seed */
-    uint32_t webhook_timeout_ms;  /* [2000] no answer for so long counts as a failure */
+    uint32_t webhook_delay_ms;    /* each is delayed by 0..this, at random from the seed */
+    uint32_t webhook_timeout_ms;  /* [2000] no answer within this time counts as a failure */
     uint32_t webhook_tries;       /* [5] then the notification is given up */
     uint32_t webhook_retry_ms;    /* [3000] between attempts */
     uint32_t webhook_copies;      /* [1] each notification comes so often */
     bool webhook_probe;           /* "{}" is sent on subscribing */
     bool webhook_no_published_at; /* as recorded in 2023 and 2024 */
     sim_webhook_form webhook_form;
-    bool webhook_listings; /* a listing that was sent has the members that a chat's listing has */
+    bool webhook_listings; /* a listing in a message has the members of a chat's listing */
 } sim_options;
 
 sim_options sim_options_default(void);
@@ -294,7 +295,7 @@ sim_options *sim_live(sim *s);
 
 typedef enum sim_conn_end {
     SIM_CONN_OPEN = 0,
-    SIM_CONN_CLOSED, /* closed in order by the service, and all its bytes were taken */
+    SIM_CONN_CLOSED, /* closed in order by the service, after all its bytes were taken */
     SIM_CONN_RESET   /* broken off by the service */
 } sim_conn_end;
 
@@ -346,7 +347,7 @@ typedef enum sim_chat_type {
     SIM_A2U
 } sim_chat_type;
 
-/* Zero means: drawn from the seed, or the default in brackets. */
+/* Zero means a random value from the seed, or the default in brackets. */
 typedef struct sim_chat_options {
     sim_chat_type type;
     const char *id;
@@ -357,7 +358,7 @@ typedef struct sim_chat_options {
     const char *price_string;
     int64_t created_ms; /* [now] */
     bool no_profiles;   /* users without public_user_profile */
-    bool foreign;       /* it is listed, but whatever names it is refused: 403, foreign_body */
+    bool foreign;       /* it is listed, but calls that name it are refused: 403, foreign_body */
 } sim_chat_options;
 
 /* Message types in the order of sim_type_name(). */
@@ -383,19 +384,19 @@ typedef enum sim_author {
     SIM_BUYER = 0,
     SIM_APP,   /* a person who uses the account in the app */
     SIM_AVITO, /* author id 0 or 1 */
-    SIM_API    /* never in sim_message_options: who sent through the API */
+    SIM_API    /* never in sim_message_options: sent through the API */
 } sim_author;
 
 typedef struct sim_message_options {
     sim_author author;
     sim_type type;
     const char *text;          /* the text, or what fits the type: link, title, caption */
-    const char *content_json;  /* not NULL: the content object as it shall be sent */
-    const char *type_word;     /* not NULL: the type as it shall be sent */
+    const char *content_json;  /* not NULL: the content object exactly as to be sent */
+    const char *type_word;     /* not NULL: the type exactly as to be sent */
     const char *quote_id;      /* a message of the same chat */
     const char *media_id;      /* of sim_add_media(), for an image or a voice message */
     int64_t created_ms;        /* [now]; may lie in the past */
-    uint32_t visible_after_ms; /* shown in lists and notified only so much later */
+    uint32_t visible_after_ms; /* shown in lists and notified only this much later */
     bool no_webhook;
 } sim_message_options;
 
@@ -408,7 +409,7 @@ typedef struct sim_message_info {
     sim_type type;         /* as written; see `deleted` */
     const char *text;      /* as stored; "" if the type has none */
     const char *sent_text; /* as the request had it (they differ with trim_text) */
-    const char *type_word; /* as the API says it; "deleted" if it was */
+    const char *type_word; /* as the API shows it; "deleted" if it was deleted */
     const char *content;   /* JSON, as stored */
     const char *quote_id;  /* "" if it has none */
     const char *image_id;  /* of an image that was uploaded; else "" */
@@ -446,14 +447,14 @@ const char *sim_buyer_writes(sim *s, const char *chat_id, const char *text);
 const char *sim_app_writes(sim *s, const char *chat_id, const char *text);
 bool sim_app_reads(sim *s, const char *chat_id);
 bool sim_buyer_reads(sim *s, const char *chat_id);
-/* By whoever wrote it, in the app. No hour limit here. */
+/* The author deletes it in the app. There is no hour limit here. */
 bool sim_delete(sim *s, const char *message_id);
 
-/* Keeps a picture (JPEG, PNG, GIF, BMP, HEIC) or a sound (WAV, Ogg, WebM, MP4), so that a person can send
- * it. Its id; NULL: neither. See sim_options.media_keep. */
+/* Keeps a picture (JPEG, PNG, GIF, BMP, HEIC) or a sound (WAV, Ogg, WebM, MP4), so that a person
+ * can send it. Returns its id; NULL: it is neither. See sim_options.media_keep. */
 const char *sim_add_media(sim *s, const void *bytes, size_t len);
 
-/* An authorization code, as the browser would bring it back. Good once, for ten minutes. */
+/* An authorization code, as the browser would bring it back. It is valid once, for ten minutes. */
 const char *sim_grant_code(sim *s, const char *scope);
 /* Every access token given so far becomes unknown (401) or expired (403). */
 void sim_revoke_tokens(sim *s);
@@ -472,10 +473,10 @@ bool sim_find_chat(sim *s, const char *chat_id, sim_chat_info *out);
 bool sim_chat_message_at(sim *s, const char *chat_id, size_t i, sim_message_info *out);
 
 typedef struct sim_token_info {
-    int64_t issued_ms, expires_ms; /* of the access token; 0: made to expire */
+    int64_t issued_ms, expires_ms; /* when the access token expires; 0: it was made to expire */
     const char *scope;             /* "" for everything */
     bool has_refresh, revoked;
-    uint64_t uses; /* requests that came with it */
+    uint64_t uses; /* requests made with it */
 } sim_token_info;
 
 /* All tokens in the order in which they were given. Never the token itself. */
@@ -510,7 +511,7 @@ bool sim_blocked_at(sim *s, size_t i, sim_blocked_info *out);
 const char *sim_subscription_at(sim *s, size_t i); /* URL or NULL */
 
 typedef struct sim_stats {
-    uint64_t requests; /* all that were complete enough to be answered or dropped */
+    uint64_t requests; /* requests complete enough to be answered or dropped */
     uint64_t by_operation[SIM_OPERATION_COUNT];
     uint64_t served[SIM_OPERATION_COUNT]; /* carried out (also when the answer was lost) */
     uint64_t by_status[600];              /* answers; 0: none was given */
@@ -521,7 +522,7 @@ typedef struct sim_stats {
     uint64_t max_per_minute; /* most requests (without /token) in any 60 s */
     uint64_t max_per_second;
     uint64_t broken_requests; /* not HTTP, or HTTP that the service refuses to read */
-    /* accepted as the service would, but not what the official description says: */
+    /* accepted as the service would, but not by the official description: */
     uint64_t unknown_parameters;
     uint64_t unofficial_paths;
     uint64_t unneeded_bodies;
@@ -544,7 +545,7 @@ typedef struct sim_webhook {
 } sim_webhook;
 
 /* The next notification that is due. It counts as on its way until sim_webhook_answered() or the
- * time-out, after which it is due again: so a receiver gets it at least once, perhaps more often.
+ * time-out, after which it is due again. So a receiver gets it at least once, perhaps more often.
  * False: none is due. */
 bool sim_next_webhook(sim *s, sim_webhook *out);
 void sim_webhook_answered(sim *s, uint64_t id, int status); /* 200..299: done; 0: no answer */

@@ -1,4 +1,4 @@
-/* acts.c - what a POST does: people, the service, stories. */
+/* acts.c - the acts of POST: people, the service, stories. */
 #include "door.h"
 
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 
 /* ---------------------------------------------------------------- people */
 
-/* What was drawn is written into the request: so a story draws nothing. */
+/* Random choices are written into the request, so that replaying a story makes none. */
 static void fill_in(cJSON *o, const sim_chat_info *chat)
 {
     if (value_text(o, "buyer_name") == NULL) {
@@ -103,7 +103,7 @@ static int digit_of(char c)
     return at != NULL ? (int)(at - alphabet) : -1;
 }
 
-/* Into `text` itself. False: no base64 (RFC 4648, with its padding). */
+/* Decodes in place. False: not base64 (RFC 4648, with padding). */
 static bool decode_base64(char *text, size_t *len)
 {
     size_t count = strlen(text), out = 0;

@@ -1,12 +1,12 @@
-/* control.h - the other side of the simulator: what people and tests do to it, and what they see.
+/* control.h - the control side of the simulator: what people and tests do to it, and what they see.
  *
  * The files of this room, each of which calls only those before it, the core and net/:
  *
- *   feed    what has happened, as numbered events; what is there, as JSON
- *   story   what was done, so that it can be done again
- *   door    the table of what can be asked, GET and POST, JSON in and out; behind it, in door.h, values,
+ *   feed    what has happened, as numbered events; the present state, as JSON
+ *   story   what was done, so that it can be replayed
+ *   door    the table of requests, GET and POST, JSON in and out; behind it, in door.h, values,
  *           options, acts (POST) and looks (GET)
- *   web     HTTP on a port of its own: who may ask, server-sent events, the page of web/
+ *   web     HTTP on a port of its own: checks who may ask, server-sent events, the page of web/
  */
 #ifndef SIMULATOR_CONTROL_H
 #define SIMULATOR_CONTROL_H
@@ -22,7 +22,7 @@
 #define FEED_REQUESTS 200
 #define FEED_HOOKS    100
 #define FEED_TOKENS   20
-#define FEED_BODY     4096 /* of a request or an answer so much is kept */
+#define FEED_BODY     4096 /* bytes kept of a request or an answer */
 
 typedef struct feed_event {
     const char *name;
@@ -53,11 +53,11 @@ typedef struct feed {
 
 void feed_begin(feed *f, sim *service, uint64_t run);
 void feed_end(feed *f);
-/* Takes what the core tells. */
+/* The core's hook. */
 void feed_take(feed *f, const sim_event *event);
-/* A new event: its data is written into the buffer that it returns. */
+/* A new event; the caller writes its data into the returned buffer. */
 simi_buf *feed_add(feed *f, const char *name);
-/* Whether `id` ("RUN-NUMBER") is a place in this feed from which all is still there. */
+/* Whether the feed still has everything after `id` ("RUN-NUMBER"). */
 bool feed_place(const feed *f, const char *id, uint64_t *number);
 const feed_event *feed_at(const feed *f, uint64_t number);
 
@@ -69,20 +69,21 @@ void feed_put_subscriptions(feed *f, simi_buf *b);
 void feed_put_tokens(feed *f, simi_buf *b);
 void feed_put_faults(feed *f, simi_buf *b);
 const feed_request *feed_find_request(const feed *f, uint64_t number);
-/* "http://host:port/..." - what follows may be a secret of whoever subscribed. */
+/* "http://host:port/..." - the path may be a secret of the subscriber. */
 void feed_put_masked_url(simi_buf *b, const char *url);
 
 /* ---------------------------------------------------------------- story.c
  *
  * {"story":1,"complete":true,"steps":[
- *   {"post":"/message","body":{..},"gave":"ID"},      what was asked for at the door
+ *   {"post":"/message","body":{..},"gave":"ID"},      a request at the door
  *   {"answer":{"chat_id":"..","message_id":"..","type":"text","text":".."}}]}   sent through the API
  *
- * Ids of a story are not those of its replay: they are replaced on the way. */
+ * Ids in a story differ from those of its replay, and are replaced on the way. */
 
 #define STORY_MAX (64u * 1024u * 1024u)
 
-/* Does what a step says. The id that it gave, "" if it gives none, NULL: refused, and *why says why. */
+/* Does a step. Returns the id that it gave, "" if it gives none; NULL: refused, and *why says
+ * why. */
 typedef const char *(*story_run)(void *ctx, const char *path, cJSON *body, const char **why);
 
 typedef enum story_state { STORY_NONE, STORY_PLAYING, STORY_DONE, STORY_FAILED } story_state;
@@ -90,8 +91,8 @@ typedef enum story_state { STORY_NONE, STORY_PLAYING, STORY_DONE, STORY_FAILED }
 typedef struct story {
     simi_buf steps; /* JSON, joined by commas */
     bool complete;
-    size_t seen; /* messages of the store that were looked at */
-    /* what is being played */
+    size_t seen; /* messages of the store that were examined */
+    /* the story that is being played */
     cJSON *playing;
     const cJSON *step; /* the next one */
     cJSON *ids;        /* {"recorded":"now"} */
@@ -99,7 +100,7 @@ typedef struct story {
     unsigned done, count;
     bool write_answers;
     int64_t wait_ms, deadline_ms;
-    size_t from; /* answers are looked for from this message of the store on */
+    size_t from; /* answers are searched from this message of the store on */
     char why[200];
 } story;
 
@@ -109,9 +110,9 @@ void story_record(story *t, const char *path, const cJSON *body, const char *gav
 void story_record_answers(story *t, sim *service);
 void story_put(const story *t, simi_buf *b);
 void story_put_state(const story *t, simi_buf *b);
-/* NULL, or what is wrong with the story. Takes `o` (the body of POST /story). */
+/* Returns NULL, or what is wrong with the story. Takes over `o` (the body of POST /story). */
 const char *story_play(story *t, sim *service, cJSON *o);
-/* Goes on as far as possible; true if something has changed. */
+/* Plays on as far as possible; true if something has changed. */
 bool story_tick(story *t, sim *service, int64_t now, story_run run, void *ctx);
 
 /* ---------------------------------------------------------------- door.c */
@@ -120,14 +121,14 @@ typedef struct control {
     sim *service;
     int64_t (*clock_ms)(void *ctx);
     int tcp_port, tls_port, port;
-    const char *connect;                     /* what to export for programs; NULL: nobody plays */
+    const char *connect;                     /* environment for programs; NULL: nobody plays */
     size_t largest_record;                   /* of TLS, that was sent */
     bool (*reset)(void *ctx, int64_t chats); /* -1: as many as at the start */
     void *ctx;                               /* of reset */
     feed feed;
     story story;
     simi_buf reply;
-    char gave[256];  /* the id that the last POST gave */
+    char gave[256];  /* the id that the last POST returned */
     const char *why; /* what is wrong with a request; "": it is in `reply` */
 } control;
 
@@ -136,15 +137,15 @@ typedef struct control_answer {
     const char *type;
     const void *body; /* good until the next call */
     size_t len;
-    bool foreign; /* a file of somebody: the browser must not take it for ours */
+    bool foreign; /* a stranger's file: the browser must not treat it as ours */
 } control_answer;
 
-/* What the page and scripts can ask; the same as text/plain at "/" and in --help. */
+/* What the page and scripts can ask; also shown as text/plain at "/" and by --help. */
 void control_help(simi_buf *b);
 /* `target`: path and query. `body`: JSON of a POST. */
 control_answer control_ask(control *c, const char *method, const char *target, const char *body,
                            size_t body_len);
-/* A POST from inside: the id that it gave, "", or NULL. Takes `body`. */
+/* A POST from inside: returns the id that it gave, "", or NULL. Takes over `body`. */
 const char *control_post(control *c, const char *path, cJSON *body);
 void control_tick(control *c);
 int64_t control_next_ms(const control *c);

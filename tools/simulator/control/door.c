@@ -1,4 +1,5 @@
-/* door.c - what can be asked of the control side: one table, JSON in and out. control_help() prints it. */
+/* door.c - the requests of the control side: one table, JSON in and out. control_help() prints
+ * it. */
 #include "door.h"
 
 #include <stdio.h>
@@ -8,8 +9,8 @@
 typedef struct room {
     const char *method, *path;
     bool (*run)(control *c, cJSON *o);
-    /* Names of members, or of parameters after "?": "!" it must be there, "#" a number (or true), "{"
-     * an object, "[" an array, else text. "*": any. */
+    /* Names of members, or of parameters after "?": "!" required, "#" a number (or true), "{" an
+     * object, "[" an array, else text. "*": any. */
     const char *takes;
     bool in_story;
     const char *says; /* what it does */
@@ -145,7 +146,7 @@ static bool wrong_member(control *c, const char *name, const char *what)
     return control_refuse(c, "");
 }
 
-/* NULL members count as absent: that is how scripts leave things out. */
+/* Members that are null count as absent, so that scripts can leave things out. */
 static bool check_members(control *c, const room *r, cJSON *o)
 {
     cJSON *next;

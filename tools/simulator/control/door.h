@@ -1,4 +1,4 @@
-/* door.h - what the files behind the door share: values options acts looks door. */
+/* door.h - shared by the files behind the door: values options acts looks door. */
 #ifndef SIMULATOR_DOOR_H
 #define SIMULATOR_DOOR_H
 
@@ -19,8 +19,8 @@ bool control_say_done(control *c, bool done, const char *why);
 bool options_set(sim_options *o, const char *name, int64_t n); /* false: no such option or value */
 void options_put(control *c, simi_buf *b);
 
-/* acts.c, for POST, and looks.c, for GET: `o` has the members that the table of door.c lets in. False:
- * refused, c->why says why. */
+/* acts.c, for POST, and looks.c, for GET: `o` has only members that door.c's table allows. False:
+ * refused, and c->why says why. */
 bool act_chat(control *c, cJSON *o);
 bool act_message(control *c, cJSON *o);
 bool act_read(control *c, cJSON *o);

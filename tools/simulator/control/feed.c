@@ -1,4 +1,4 @@
-/* feed.c - what has happened, as numbered events, and what is there, as JSON. */
+/* feed.c - what has happened, as numbered events, and the present state, as JSON. */
 #include "control.h"
 
 #include <stdio.h>
@@ -36,7 +36,7 @@ simi_buf *feed_add(feed *f, const char *name)
 {
     feed_event *e = &f->events[++f->last % FEED_EVENTS];
     e->name = name;
-    if (e->data.cap > 65536) { /* one large event must not be held a thousand times */
+    if (e->data.cap > 65536) { /* one large event must not stay in a thousand slots */
         simi_free(&e->data);
     }
     e->data.len = 0;
@@ -62,7 +62,7 @@ const feed_event *feed_at(const feed *f, uint64_t number)
 
 /* ---------------------------------------------------------------- what is there */
 
-/* Content that is no JSON at all (a test may store such) is shown as text. */
+/* Content that is not JSON (a test may store such) is shown as text. */
 static void put_content(simi_buf *b, const char *content)
 {
     cJSON *parsed = cJSON_Parse(content);

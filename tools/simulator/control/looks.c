@@ -1,4 +1,4 @@
-/* looks.c - what a GET shows. */
+/* looks.c - the answers of GET. */
 #include "door.h"
 
 

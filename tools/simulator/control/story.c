@@ -1,4 +1,4 @@
-/* story.c - what was done, so that it can be done again: see control.h for its form. */
+/* story.c - records what was done, and replays it: see control.h for the form. */
 #include "control.h"
 
 #include <stdio.h>
@@ -197,7 +197,7 @@ static bool play_post(story *t, story_run run, void *ctx)
     return true;
 }
 
-/* The next message of the account, sent through the API, that is what the step says. */
+/* The next message that the account sent through the API and that matches the step. */
 static bool find_answer(story *t, sim *service, const cJSON *answer)
 {
     sim_message_info m;

@@ -1,4 +1,4 @@
-/* values.c - what is in a request, and the usual answers. */
+/* values.c - reads a request's values; the usual answers. */
 #include "door.h"
 
 #include <string.h>

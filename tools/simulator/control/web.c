@@ -1,9 +1,10 @@
 /*
  * web.c - the control side over HTTP, on a port of its own, and the page.
  *
- * Any web page that a person has open can send requests to this machine. So: the name in Host must be one
- * of ours (else another site's name, pointed here, would be "the same origin"); an Origin must be ours; what
- * changes something is a POST whose type, application/json, no form of another site can send.
+ * Any web page that a person has open can send requests to this machine. So the name in Host must
+ * be one of ours (else another site's name, pointed here, would be "the same origin"); an Origin
+ * must be ours; and requests that change something are POSTs of the type application/json, which no
+ * form of another site can send.
  */
 #include "control.h"
 
@@ -17,9 +18,9 @@
 #include <http_parser.h>
 
 #define BODY_MAX   (64u * 1024u * 1024u) /* a story with pictures */
-#define BEHIND_MAX (8u * 1024u * 1024u)  /* of events; who is so far behind comes again */
-#define SILENT_MS  60000                 /* so long may a connection ask nothing */
-#define BEAT_MS    15000                 /* between comments to who listens */
+#define BEHIND_MAX (8u * 1024u * 1024u)  /* of events; who is further behind has to come again */
+#define SILENT_MS  60000                 /* how long a connection may ask nothing */
+#define BEAT_MS    15000                 /* between comments to listeners */
 #define TEXT_MAX   1024
 
 /* The headers that count, in the order of `header_names`. */
@@ -36,14 +37,14 @@ struct web_visitor {
     char values[HEADERS][TEXT_MAX];
     bool seen[HEADERS];
     size_t value_len;
-    int header; /* that is being read; -1: none that counts */
+    int header; /* the header being read; -1: none that counts */
     bool in_value, bad;
     simi_buf out;
     size_t sent;
     bool streams, over;
-    bool close_after; /* this answer is the last */
-    bool finished;    /* it was given: what still comes is thrown away */
-    int64_t last_ms;  /* when it said something */
+    bool close_after; /* the present answer is the last */
+    bool finished;    /* it has been given: bytes that still come are thrown away */
+    int64_t last_ms;  /* when its last bytes came */
     uint64_t next;    /* event that a stream gets next */
     char run[24];
 };
@@ -128,8 +129,8 @@ static bool is_our_origin(const web_visitor *v)
            (strncmp(origin, "http://", 7) == 0 && strcasecmp(origin + 7, v->values[HOST]) == 0);
 }
 
-/* What an <img> or a <script> of another site asks for comes without Origin, but modern browsers say so.
- * A link to the page may be followed. */
+/* Requests by an <img> or a <script> of another site come without Origin, but modern browsers mark
+ * them. Following a link to the page is allowed. */
 static bool is_from_elsewhere(const web_visitor *v)
 {
     const char *site = v->values[FETCH_SITE];
@@ -275,7 +276,7 @@ static void begin_value(web_visitor *v)
     for (int i = 0; i < HEADERS; i++) {
         if (strcasecmp(v->name.p, header_names[i]) == 0) {
             v->header = i;
-            v->bad = v->bad || v->seen[i]; /* twice: which one would count? */
+            v->bad = v->bad || v->seen[i]; /* given twice: which one would count? */
             v->seen[i] = true;
         }
     }
@@ -422,7 +423,7 @@ static void drop(web *w, size_t i)
     w->visitors[i] = w->visitors[--w->visitor_count];
 }
 
-/* What happened since the last time, to who listens. */
+/* Sends listeners what has happened since the last time. */
 static void tell(web_visitor *v)
 {
     const feed *f = &v->w->control->feed;
@@ -459,7 +460,7 @@ void web_move(web *w)
     for (size_t i = 0; i < w->visitor_count; i++) {
         receive(w->visitors[i]);
     }
-    control_tick(w->control); /* what was asked may have made a story go on */
+    control_tick(w->control); /* the request may have made a story go on */
     for (size_t i = w->visitor_count; i > 0; i--) {
         web_visitor *v = w->visitors[i - 1];
         if (v->streams) {

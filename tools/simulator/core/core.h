@@ -1,8 +1,8 @@
 /* core.h - what the service knows and does, without HTTP. Users include simulator.h.
  *
- * The files of this room, each of which calls only those before it: text names media models webhooks state
- * tokens. The room calls no other, and has no socket, clock, global or chance of its own
- * (tests/check/simulator_rooms.sh). */
+ * The files of this room, each of which calls only those before it: text names media models
+ * webhooks state tokens. The room calls no other, and has no socket, clock, global or random source
+ * of its own (tests/check/simulator_rooms.sh). */
 #ifndef SIMULATOR_CORE_H
 #define SIMULATOR_CORE_H
 
@@ -12,7 +12,7 @@
 
 /* Bytes that grow. All zero is an empty one. */
 typedef struct simi_buf {
-    char *p; /* NUL-terminated once something was put in */
+    char *p; /* NUL-terminated once something has been put in */
     size_t len, cap;
 } simi_buf;
 
@@ -92,7 +92,7 @@ typedef struct simi_token {
     const char *scope;      /* NULL: everything */
     int64_t issued_ms, expires_ms, refresh_expires_ms;
     uint64_t uses;
-    bool dead; /* killed: unknown from now on */
+    bool dead; /* killed: treated as unknown */
     bool refresh_spent;
 } simi_token;
 
@@ -129,7 +129,7 @@ struct sim {
     simi_block *arena;
     simi_chat **chats; /* most recently updated first */
     size_t chat_count, chat_cap;
-    simi_message **log; /* in the order of storing */
+    simi_message **log; /* in the order in which they were stored */
     size_t log_count, log_cap;
     simi_message **hidden; /* not yet visible */
     size_t hidden_count, hidden_cap;
@@ -179,12 +179,12 @@ static inline void simi_tell(sim *s, const sim_event *event)
 }
 
 /* media.c */
-/* What the first bytes say: format, and the size where it is known. */
+/* From the first bytes: format, and the size where it is known. */
 bool simi_recognise(const void *bytes, size_t len, sim_upload_info *out);
 void simi_draw_image_id(sim *s, char out[40]);
 void simi_draw_uuid(sim *s, char out[37]);
 void simi_keep_media(sim *s, const char *id, const char *type, const void *bytes, size_t len);
-/* "URL/ID" if it is kept and has an address here; false: nothing was put. */
+/* Puts "URL/ID" if the file is kept and has an address here; false: nothing was put. */
 bool simi_put_media_url(sim *s, simi_buf *b, const char *id);
 
 /* state.c */
@@ -224,7 +224,7 @@ void simi_put_notification(sim *s, simi_buf *b, const simi_message *m);
 /* webhooks.c */
 void simi_queue_webhook(sim *s, const simi_message *m);
 void simi_queue_probe(sim *s, const char *url);
-bool simi_take_webhook(sim *s, sim_webhook *out); /* sim_next_webhook() of what is visible */
+bool simi_take_webhook(sim *s, sim_webhook *out); /* sim_next_webhook() for visible messages */
 int64_t simi_webhook_due(sim *s);
 
 #endif

@@ -1,4 +1,4 @@
-/* media.c - pictures and sounds: what their first bytes say, and those that are kept to be looked at. */
+/* media.c - pictures and sounds: what their first bytes say, and files kept for viewing. */
 #include "core.h"
 
 #include <stdlib.h>
@@ -22,7 +22,7 @@ static uint32_t little(const unsigned char *p, size_t n)
     return v;
 }
 
-/* The frame header of a JPEG says how large the picture is. */
+/* The frame header of a JPEG gives the picture's size. */
 static void jpeg_size(const unsigned char *p, size_t len, sim_upload_info *out)
 {
     size_t i = 2;

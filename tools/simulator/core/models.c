@@ -1,4 +1,4 @@
-/* models.c - what is in the store as JSON: members, order and density as in recorded answers. */
+/* models.c - the store's contents as JSON: members, order and density as in recorded answers. */
 #include "core.h"
 
 #include <stdio.h>
@@ -68,7 +68,7 @@ static void put_link(sim *s, simi_buf *b, const char *text)
 #define ITEM_IMAGE "https://avito.ru/image_url.webp"
 #define ITEM_URL   "https://avito.ru/moskva/item_1"
 
-/* A price can be missing: then it is null. */
+/* A missing price is null. */
 static void put_price(simi_buf *b, const char *text)
 {
     simi_puts(b, "\"price_string\":");
@@ -96,7 +96,7 @@ static void put_item(simi_buf *b, const char *text)
     simi_puts(b, "}}");
 }
 
-/* The same with the members that a chat's listing has. */
+/* The same with the members of a chat's listing. */
 static void put_listing(sim *s, simi_buf *b, const simi_message *m)
 {
     simi_puts(b, "{\"item\":{\"id\":");

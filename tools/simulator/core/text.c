@@ -1,4 +1,4 @@
-/* text.c - bytes, JSON text, UTF-8, chance and dates for the simulator. */
+/* text.c - bytes, JSON text, UTF-8, random numbers and dates for the simulator. */
 #include "core.h"
 
 #include <stdarg.h>
@@ -79,8 +79,8 @@ void simi_put_int(simi_buf *b, int64_t value)
     simi_put(b, digits + at, sizeof digits - at);
 }
 
-/* Go's encoding/json, which the service uses to judge by its answers, writes <, > and & as escapes,
- * and U+2028 and U+2029 too. */
+/* The service seems to use Go's encoding/json, by its answers. That writes <, >, &, U+2028 and
+ * U+2029 as escapes. */
 void simi_put_json(simi_buf *b, const char *text)
 {
     const unsigned char *p = (const unsigned char *)text;

@@ -1,4 +1,4 @@
-/* tokens.c - access and refresh tokens, authorization codes, and how often somebody asks. */
+/* tokens.c - access and refresh tokens, authorization codes, and rates of requests. */
 #include "core.h"
 
 #include <stdlib.h>
@@ -141,7 +141,7 @@ void simi_count_request(sim *s, sim_operation op, int64_t now)
     }
 }
 
-/* The description speaks of a window and of requests per minute, so: clock minutes. */
+/* The description mentions a window and requests per minute, so clock minutes count. */
 bool simi_over_rate(sim *s, int64_t now)
 {
     if (s->window != now / 60000) {

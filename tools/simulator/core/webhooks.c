@@ -12,7 +12,7 @@ static char *copy(const char *text, size_t len)
     return p;
 }
 
-/* The real algorithm is not published. This has only the recorded form: 64 hex digits. */
+/* The real algorithm is not published. Only the recorded form is imitated: 64 hex digits. */
 static void sign(sim *s, const char *body, size_t len, char out[65])
 {
     uint64_t state = sim_fnv1a(body, len) ^ s->o.seed;

@@ -1,13 +1,13 @@
 /*
  * api.c - the simulator's picture of the Avito API, as one table.
  *
- * To be read beside the official description (OpenAPI documents "Мессенджер", "Авторизация" and
- * "Информация о пользователе" of the developer site). One entry per operation: method, path, query,
- * body, scope, answer. Where it differs from the official description, `differs` says how and why.
- * For all entries:
+ * To be read together with the official description (OpenAPI documents "Мессенджер", "Авторизация"
+ * and "Информация о пользователе" of the developer site). One entry per operation: method, path,
+ * query, body, scope, answer. Where it differs from the official description, `differs` says how
+ * and why. For all entries:
  *
- *   - Every call but /token needs "Authorization: Bearer TOKEN": without, or with a token that was
- *     never given, 401. An expired token is 403 with
+ *   - Every call but /token needs "Authorization: Bearer TOKEN". Without one, or with an unknown
+ *     token, the answer is 401. An expired token is 403 with
  *     {"result":{"status":false,"message":"access token expired"}}: the official guide on
  *     authorization says 403, a recorded answer has this body.
  *   - A method or path that is not in the table gets the gateway's 404,
@@ -19,7 +19,7 @@
  *   - Without the right tariff 402, see sim_options.tariff.
  *   - Parameters and members that the table does not have are ignored, as services do, and counted
  *     (sim_stats.unknown_parameters), so that a test can insist on none.
- *   - Lists of words and numbers are taken both ways, "a,b" and repeated: the description's
+ *   - Lists of words and numbers are accepted both ways, "a,b" and repeated: the description's
  *     examples show commas, its default style means repetition, and both are in use.
  *   - Ids in answers exceed 32 bits (listings of today do), although the description says int32.
  */
@@ -29,7 +29,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* As described; sim_options may set other upper ends. */
+/* As described; sim_options may set other upper limits. */
 #define LIMIT                                                                                      \
     {                                                                                              \
         "limit", SIMI_INT, false, 1, 100, NULL                                                     \

@@ -1,5 +1,5 @@
-/* connection.c - HTTP/1.1: bytes into requests, answers into bytes, and everything that can be
- * told to go wrong on the way. http-parser reads; what it is lenient about is checked here. */
+/* connection.c - HTTP/1.1: bytes into requests, answers into bytes, and all faults on the way.
+ * http-parser reads; this file checks what it is lenient about. */
 #include "http.h"
 
 #include <stdlib.h>
@@ -21,9 +21,9 @@ struct sim_conn {
     size_t head_bytes;
     char before; /* the byte before the current piece */
     bool in_message, head_done, complete;
-    bool fault_known, faulty; /* faulty: there is one */
+    bool fault_known, faulty; /* faulty: there is a fault */
     sim_fault fault;
-    bool deaf; /* answered early: what still comes is thrown away */
+    bool deaf; /* answered early: bytes that still come are thrown away */
     /* out */
     simi_buf out;
     size_t sent;
@@ -267,7 +267,8 @@ static void end_now(sim_conn *c)
     c->ended = c->close_after && c->sent == c->out.len && !c->stalled;
 }
 
-/* Not HTTP, or not as the gateway wants it: its own page, and the end. */
+/* Not HTTP, or not in the form that the gateway accepts: it answers with its own page, and
+ * closes. */
 static void refuse_http(sim_conn *c, int status)
 {
     simi_answer a = {0};
@@ -348,7 +349,7 @@ static void tell(sim_conn *c, const sim_request_info *info, const simi_answer *a
                                  .delay_ms = f->delay_ms});
 }
 
-/* On a slow line: after the next bytes. */
+/* On a slow line: the time after the next bytes. */
 static void next_pause(sim_conn *c)
 {
     c->pause_at = c->sent + c->slow_bytes;
@@ -456,7 +457,7 @@ static size_t feed(sim_conn *c, const char *p, size_t len)
     while (taken < len && !c->deaf) {
         const char *piece = p + taken;
         size_t n = len - taken;
-        if (!c->head_done) { /* line by line: http-parser takes a bare LF and folded lines */
+        if (!c->head_done) { /* line by line: http-parser accepts a bare LF and folded lines */
             const char *lf = memchr(piece, '\n', n);
             n = lf != NULL ? (size_t)(lf - piece) + 1 : n;
             bool bare_lf = lf != NULL && (n > 1 ? lf[-1] : c->before) != '\r';

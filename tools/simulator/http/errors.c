@@ -1,4 +1,4 @@
-/* errors.c - the bodies of refusals. */
+/* errors.c - bodies of refusals. */
 #include "http.h"
 
 #include <stdio.h>

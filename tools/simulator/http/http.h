@@ -1,6 +1,6 @@
-/* http.h - the API over HTTP/1.1: bytes into requests, requests into answers, and what can be told
- * to go wrong. The files of this room, each of which calls only those before it and the core:
- * errors plans request multipart operations api service connection simulator. */
+/* http.h - the API over HTTP/1.1: bytes into requests, requests into answers, and planned faults.
+ * The files of this room, each of which calls only those before it and the core: errors plans
+ * request multipart operations api service connection simulator. */
 #ifndef SIMULATOR_HTTP_H
 #define SIMULATOR_HTTP_H
 
@@ -81,14 +81,14 @@ typedef struct simi_row {
     sim_operation op;
     const char *method;
     const char *path;
-    const char *also; /* another spelling of the path that is in use, or NULL */
+    const char *also; /* another spelling of the path that clients use, or NULL */
     simi_field query[SIMI_MAX_FIELDS];
     simi_body_kind body_kind;
     simi_field body[SIMI_MAX_FIELDS];
     const char *scope; /* needed when the token came by authorization code */
     bool writes;       /* needs the tariff in any case */
     void (*serve)(sim *s, simi_request *r, simi_answer *a);
-    const char *answer; /* for the reader */
+    const char *answer; /* for readers of the table */
     const char *differs;
 } simi_row;
 
@@ -106,7 +106,7 @@ sim_fault simi_fault_for(sim *s, const sim_request_info *info);
 bool simi_parse_query(simi_request *r);
 bool simi_parse_pairs(simi_request *r, const char *p, size_t len); /* form or query */
 const char *simi_param_value(const simi_request *r, const char *name);
-/* True if query and body are what the table asks for; else the 400 is in `a`. */
+/* True if query and body satisfy the table; else the 400 is in `a`. */
 bool simi_check_fields(sim *s, simi_request *r, simi_answer *a);
 bool simi_parse_json(simi_request *r);
 
@@ -137,7 +137,7 @@ extern const simi_row simi_table[];
 extern const size_t simi_table_count;
 void simi_route(sim *s, simi_request *r);
 
-/* service.c: the way of a request through the service */
+/* service.c: a request's way through the service */
 bool simi_check(sim *s, simi_request *r, simi_answer *a); /* false: the refusal is in `a` */
 void simi_carry_out(sim *s, simi_request *r, simi_answer *a);
 /* Too large to be read at all: the refusal is in `a`. */

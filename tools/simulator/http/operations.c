@@ -1,4 +1,4 @@
-/* answers.c - what each operation of the table does, once the table's rules are met. */
+/* operations.c - what each operation of the table does once the table's rules are met. */
 #include "http.h"
 
 #include <stdio.h>
@@ -126,7 +126,7 @@ static void put_meta(const sim *s, const page *p, simi_buf *b)
     }
 }
 
-/* Whether `one` is an element of the parameter, in either way of writing lists. */
+/* Whether `one` is an element of the parameter, in either notation of lists. */
 static bool listed(const simi_request *r, const char *name, const char *one)
 {
     size_t len = strlen(one);

@@ -141,7 +141,7 @@ static bool find_operation(const char *word, sim_operation *out)
     return strcmp(word, "*") == 0;
 }
 
-/* ":COUNT" and ":SKIP" stand at the end; a URL or a date in the middle may hold colons too. */
+/* ":COUNT" and ":SKIP" stand at the end; a URL or a date before them may have colons, too. */
 static void take_counts(char *text, unsigned counts[2], size_t *given)
 {
     unsigned found[2];

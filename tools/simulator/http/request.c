@@ -1,4 +1,4 @@
-/* request.c - query and body of a request against the fields of the table in api.c. */
+/* request.c - checks a request's query and body by the fields of the table in api.c. */
 #include "http.h"
 
 #include <stdio.h>
@@ -12,7 +12,7 @@ bool simi_parse_pairs(simi_request *r, const char *p, size_t len)
     const char *end = p + len;
     r->param_count = 0;
     if (r->text.cap <
-        len * 2 + 2) { /* enough for all: it must not move while params point into it */
+        len * 2 + 2) { /* enough for everything: it must not move while params point into it */
         r->text.cap = len * 2 + 2;
         r->text.p = simi_alloc(r->text.p, r->text.cap);
     }
@@ -98,7 +98,7 @@ static const char *range_message(const simi_field *f, int64_t max)
     return max == 100 ? known[0] : max == 1000 ? known[1] : f->max == 4 ? known[2] : known[3];
 }
 
-/* NULL, or what is wrong with a value that came as text. */
+/* Returns NULL, or what is wrong with a value that came as text. */
 static const char *wrong_text(sim *s, const simi_field *f, const char *value)
 {
     int64_t n = 0;
@@ -199,8 +199,8 @@ static bool check_pairs(sim *s, simi_request *r, const simi_field *fields, simi_
 
 /* ---------------------------------------------------------------- JSON bodies */
 
-/* cJSON is lenient; the service's decoder is not. What cJSON lets through and JSON does not allow:
- * bytes that are not UTF-8, control characters, other words for blanks, a written NUL. */
+/* cJSON is lenient, the service's decoder is not. cJSON accepts what JSON forbids: bytes that are
+ * not UTF-8, control characters, other blanks, an escaped NUL. */
 static bool is_strict(const char *p, size_t len)
 {
     bool in_string = false;
@@ -253,8 +253,8 @@ static const char *wrong_json(sim *s, const simi_field *f, const cJSON *value)
     return cJSON_IsString(value) ? wrong_text(s, f, value->valuestring) : "must be a string";
 }
 
-/* Walks to the value that `path` names; NULL: not there. *bad is set if something on the way is not
- * what it must be. */
+/* Walks to the value at `path`; NULL: missing. *bad is set if a value on the way has the wrong
+ * type. */
 static const cJSON *walk(const cJSON *from, const char *path, bool *bad)
 {
     char key[32];
@@ -287,7 +287,7 @@ static bool check_one(sim *s, const simi_field *f, const cJSON *base, const char
     return wrong == NULL;
 }
 
-/* Counts the members that no path of the table goes through. */
+/* Counts the members that are on no path of the table. */
 static void count_unknown(sim *s, const simi_field *fields, const cJSON *object, const char *prefix)
 {
     char path[128];
@@ -380,5 +380,5 @@ bool simi_check_fields(sim *s, simi_request *r, simi_answer *a)
         }
         return check_json(s, r, a);
     }
-    return true; /* multipart is taken apart by its operation */
+    return true; /* its operation takes multipart apart */
 }

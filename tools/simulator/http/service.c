@@ -1,4 +1,4 @@
-/* service.c - the way of a request through the service: may it pass, and what then. */
+/* service.c - a request's way through the service: may it pass, and what happens then? */
 #include "http.h"
 
 #include <string.h>

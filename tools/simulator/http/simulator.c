@@ -1,4 +1,5 @@
-/* simulator.c - the simulator as a whole: its options, its beginning, its end, its next moment. */
+/* simulator.c - the simulator as a whole: options, creation, end, and the time of its next
+ * event. */
 #include "http.h"
 
 #include <stdlib.h>

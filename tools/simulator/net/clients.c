@@ -20,7 +20,7 @@ struct client {
     bool handshaking, wants_write, peer_closed, shut;
 };
 
-/* What the clients must have room for: the largest record that was sent, as its header says. */
+/* The largest record that was sent, by its header: clients must have room for it. */
 static void note_record(int sent, int version, int type, const void *data, size_t len, SSL *ssl,
                         void *largest)
 {
@@ -146,7 +146,8 @@ static bool pump_out(client *c)
     }
 }
 
-/* False: the connection is over. What is due on it may have to leave even if nothing came. */
+/* False: the connection is over. Call it even if nothing came: bytes that are due may have to
+ * leave. */
 static bool move(client *c, bool stirred)
 {
     c->wants_write = false;
@@ -186,7 +187,7 @@ static void drop(clients *v, size_t i)
     client *c = v->all[i];
     sim_conn_close(c->conn);
     if (c->ssl != NULL &&
-        !c->handshaking) { /* else OpenSSL forgets the session of who just hangs up */
+        !c->handshaking) { /* else OpenSSL forgets the session of a client that just hangs up */
         SSL_set_shutdown(c->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
     }
     SSL_free(c->ssl);

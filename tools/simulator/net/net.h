@@ -12,8 +12,8 @@
 
 int64_t net_clock_ms(void *ctx); /* unix time */
 void net_unblock(int fd);
-/* Listens; ends the program with a reason if it cannot. *port 0 becomes the port that the system chose;
- * with `or_any` also one that is taken. */
+/* Listens; ends the program with a reason if it cannot. *port 0 becomes a port that the system
+ * chose; with `or_any` a taken port does, too. */
 int net_listen(const char *address, int *port, bool or_any);
 /* Ends the program. */
 void net_fail(const char *what);
@@ -35,7 +35,7 @@ typedef struct clients {
 struct ssl_ctx_st *clients_tls(const char *cert, const char *key, size_t *largest_record);
 size_t clients_polls(clients *v, struct pollfd *polls); /* at most 2 + MAX_CLIENTS */
 void clients_move(clients *v,
-                  const struct pollfd *polls); /* as clients_polls() and poll() left them */
+                  const struct pollfd *polls); /* filled in by clients_polls() and poll() */
 void clients_drop_all(clients *v);
 void clients_close(clients *v); /* the listeners, and TLS */
 

@@ -1,4 +1,4 @@
-/* sockets.c - how the simulator listens, and the time of this machine. */
+/* sockets.c - listening, and this machine's time. */
 #include "net.h"
 
 #include <arpa/inet.h>

@@ -1,8 +1,8 @@
 /*
  * main.c - the simulated Avito service as a program: build/simulator.
  *
- * One thread, poll(2). What the service does is in core/ and http/, its clients and notifications in net/,
- * the control side and its page in control/; here they are put together.
+ * One thread, poll(2). The service is in core/ and http/, its clients and notifications are in
+ * net/, the control side and its page in control/. This file puts them together.
  */
 #include "program.h"
 
@@ -47,7 +47,8 @@ static void on_event(void *ctx, const sim_event *event)
 static void begin_service(server *v)
 {
     sim_options o = v->program.options;
-    /* Other ids than before, since programs remember those; for people also after a restart. */
+    /* Ids differ from those before, since programs remember them; when people play, even after a
+     * restart. */
     o.seed += v->runs++ + (v->program.play && o.seed == 0 ? (uint64_t)net_clock_ms(NULL) : 0);
     o.clock_ms = net_clock_ms;
     o.event = on_event;
@@ -160,7 +161,7 @@ static void write_ports(const server *v)
         return;
     }
     simi_buf name = {
-        0}; /* written aside and renamed: who waits for the file never sees half of it */
+        0}; /* written aside and renamed, so that a waiting reader never sees half of it */
     simi_putf(&name, "%s.new", p->ports_file);
     FILE *file = fopen(name.p, "w");
     if (file == NULL ||

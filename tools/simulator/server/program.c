@@ -1,4 +1,5 @@
-/* program.c - the command line, what a new service begins with, and the buyer who writes by himself. */
+/* program.c - the command line, the initial state of a service, and the buyer who writes on his
+ * own. */
 #include "program.h"
 
 #include <stdio.h>
@@ -202,7 +203,7 @@ bool program_begin(program *p, control *c, int64_t chats)
 
 /* ---------------------------------------------------------------- the buyer */
 
-/* He writes into one chat after the other, and answers whoever answered him. */
+/* He writes into one chat after the other, and replies to each answer. */
 static void buyer_writes(program *p, control *c)
 {
     sim_message_info m;
@@ -223,7 +224,7 @@ static void buyer_writes(program *p, control *c)
     while (sim_chat_at(c->service, count, &chat)) {
         count++;
     }
-    if (count != 0 && sim_chat_at(c->service, count - 1, &chat)) { /* longest silent */
+    if (count != 0 && sim_chat_at(c->service, count - 1, &chat)) { /* silent for the longest time */
         (void)control_post(c, "/message", text_to(chat.id, questions[p->buyer_lines++ % 6]));
     }
 }

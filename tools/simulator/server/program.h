@@ -1,4 +1,4 @@
-/* program.h - what the command line says, and the buyer who writes by himself. */
+/* program.h - the command line, and the buyer who writes on his own. */
 #ifndef SIMULATOR_PROGRAM_H
 #define SIMULATOR_PROGRAM_H
 
@@ -15,15 +15,16 @@ typedef struct program {
     const char *faults[PROGRAM_FAULTS];
     size_t fault_count;
     bool buyer, play, local_media;
-    /* the buyer who writes by himself */
+    /* the buyer who writes on his own */
     int64_t buyer_next_ms;
-    size_t buyer_seen; /* messages of the store that he has looked at */
+    size_t buyer_seen; /* messages of the store that he has seen */
     unsigned buyer_lines;
 } program;
 
-/* False: the program ends with status 2, and has said why. --help ends it at once. */
+/* False: the caller has to end with status 2, the reason has been printed. --help ends the program
+ * at once. */
 bool program_options(program *p, int argc, char **argv);
-/* The chats and faults of a new service; `chats` -1: as many as the command line says. */
+/* Makes the chats and faults of a new service; `chats` -1: as many as the command line says. */
 bool program_begin(program *p, control *c, int64_t chats);
 void program_tick(program *p, control *c);
 int64_t program_next_ms(const program *p);

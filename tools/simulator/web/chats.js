@@ -4,7 +4,7 @@ import { base64, get, post } from "./service.js";
 import { clock, say } from "./words.js";
 
 const MEDIA_MAX = 24 * 1024 * 1024;
-const SHOWN = 200; // messages of a chat that are asked for
+const SHOWN = 200; // messages that are asked for per chat
 
 const rows = new Map();     // chat id -> {chat, element}
 const messages = new Map(); // message id -> {message, element}, of the open chat
@@ -196,7 +196,7 @@ function scrollDown() {
   by("log").scrollTop = by("log").scrollHeight;
 }
 
-// To be called later: whoever was at the end before stays there.
+// Returns a function to be called later: a view that was at the end stays there.
 function scrollIfLow() {
   const low = isLow();
   return () => low && scrollDown();
@@ -222,7 +222,7 @@ function dressBar(chat) {
   dressAvatar(by("talk-avatar"), chat);
 }
 
-// The buyer has read what a person has before his eyes.
+// The buyer has read what is visible on the screen.
 function readIfSeen() {
   const waits = [...messages.values()].some(({ message: m }) =>
     m.author !== "buyer" && m.author !== "avito" && !m.read_by_buyer && m.visible && !m.deleted);
@@ -252,7 +252,7 @@ export async function openChat(id, byPerson) {
   messages.clear();
   for (const m of answer.messages) messages.set(m.id, { message: m });
   for (const entry of messages.values()) entry.element = bubbleOf(entry.message);
-  const log = by("messages").parentNode; // all at once is nothing to read out
+  const log = by("messages").parentNode; // a whole list at once must not be read out
   log.setAttribute("aria-live", "off");
   by("messages").replaceChildren(...[...messages.values()].map((entry) => entry.element));
   setTimeout(() => log.removeAttribute("aria-live"), 500);

@@ -1,4 +1,4 @@
-// desk.js - what the program does: requests, webhooks, tokens; faults; stories.
+// desk.js - shows what the program does: requests, webhooks, tokens; faults; stories.
 import { attempt } from "./chats.js";
 import { by, make, theirs } from "./make.js";
 import { get, post } from "./service.js";
@@ -26,7 +26,7 @@ function requestRow(r) {
   return make("li", { data: { number: r.number } }, details);
 }
 
-// JSON in lines that one can read, with letters in place of escapes; anything else as it is.
+// JSON in readable lines, with letters in place of escapes; anything else unchanged.
 function readable(text) {
   try {
     return JSON.stringify(JSON.parse(text), null, 1);

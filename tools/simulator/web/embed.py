@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""embed.py OUT - the files of this folder that the page consists of, as C: web_files[]."""
+"""embed.py OUT - writes the page's files in this folder as C: web_files[]."""
 import os
 import sys
 

@@ -1,4 +1,4 @@
-// make.js - elements. Whatever strangers wrote goes in as text, never as markup.
+// make.js - makes elements. Strangers' text goes in as text, never as markup.
 
 // make("li.row.good", { title: "x", onclick: f }, child, "text", ...)
 export function make(kind, properties = {}, ...children) {
@@ -25,7 +25,7 @@ export function icon(name) {
 
 export const by = (id) => document.getElementById(id);
 
-// A name or a text of a stranger: it keeps its direction to itself.
+// A stranger's name or text: its direction does not affect the text around it.
 export function theirs(text, kind = "bdi") {
   return make(kind, { dir: "auto" }, text);
 }

@@ -1,4 +1,4 @@
-// page.js - puts the page together: language, light or dark, and what the simulator tells.
+// page.js - puts the page together: language, light or dark, and the simulator's events.
 import * as chats from "./chats.js";
 import * as desk from "./desk.js";
 import { by } from "./make.js";
@@ -9,7 +9,7 @@ function remembered(name) {
   try {
     return localStorage.getItem(name);
   } catch {
-    return null; // a browser that keeps nothing
+    return null; // a browser that stores nothing
   }
 }
 
