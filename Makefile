@@ -1,4 +1,4 @@
-# avito_messenger.h - the header needs no build; this file tests, measures and shows it.
+# avito_messenger.h - the header needs no build; this file tests, measures and demonstrates it.
 #
 #     make            the same as make test
 #     make help       all targets, one line each
@@ -9,7 +9,7 @@
 #                            (#define AVITO_MESSENGER_IMPLEMENTATION), so that it sees private
 #                            functions and chooses the macros. Becomes build/tests/NAME_test.
 #   tests/api/NAME_test.c    a cmocka program that only includes the interface, as a user would, and
-#                            is linked with one shared object of the implementation (POSIX and
+#                            is linked with one object of the implementation for all (POSIX and
 #                            BearSSL on). Quicker to build: prefer it.
 #                            (PORTABLE_TESTS and PLAIN_TESTS below are linked with other objects.)
 #   tests/check/NAME.sh      a script. Prints lines "ok - what" and "not ok - what", or nothing: then
@@ -83,7 +83,7 @@ include $(wildcard tests/*.mk tools/*.mk examples/*.mk examples/*/*.mk)
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | LC_ALL=C sort -t'|' -k1,1 -u | awk -F'|' '{ printf "%-23s %s\n", $$1, $$2 }'
 
-# What `make test` takes where it has not run before.
+# How long `make test` takes, used where it has not run before.
 TEST_EXPECT := Count with a quarter of an hour on a quick machine, an hour on a slow one: the simulated world and the ports are most of it.
 test: test-plan packages ## build and run every test; the last line counts them
 	@mkdir -p build/logs
@@ -99,7 +99,7 @@ test-plan: ## say what `make test` would install, how large that is, and how lon
 	@$(PYTHON) tools/run_tests.py --plan --jobs $(JOBS) --expect "$(TEST_EXPECT)" \
 	    --programs $(sort $(TEST_PROGRAMS)) --scripts $(sort $(TEST_SCRIPTS))
 
-# The part of the tests that needs no cross compiler and no server: the answer within minutes.
+# The part of the tests that needs no cross compiler and no server, for an answer within minutes.
 CHECK_PACKAGES := $(BASE_PACKAGES) $(MULTILIB_PACKAGES) libcmocka-dev libjsmn-dev libbearssl-dev \
                   libhttp-parser-dev libcjson-dev
 CHECK_PROGRAMS := $(UNIT_TESTS) $(API_TESTS)
@@ -152,7 +152,7 @@ clean: ## remove what was built
 
 # ---- rules ----
 
-# The header itself, compiled as one object: what a user's implementation file becomes.
+# The header itself, compiled as one object, as in a user's implementation file.
 $(LIBRARY): $(HEADER)
 	@mkdir -p $(@D)
 	$(CC) $(INCLUDES) -D_POSIX_C_SOURCE=200809L $(CFLAGS_SAN) $(LIBRARY_FLAGS) \

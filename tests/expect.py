@@ -62,7 +62,7 @@ class Fault(Exception):
 
 
 class Missing(Fault):
-    """An answer without what the call must have: perhaps it is a refusal."""
+    """An answer without what the call needs: perhaps it is a refusal."""
 
     def __init__(self):
         super().__init__("MODEL")
@@ -198,7 +198,7 @@ def shown(value):
 
 
 def lenient(read, value):
-    """What `read` makes of a value that is only shown; None if nothing."""
+    """The result of `read` for a value that is only shown; None if it fails."""
     try:
         return None if value is None else read(value)
     except Fault:
@@ -234,7 +234,7 @@ class Text:
             self.line(path, e7)
 
     def truth(self, path, value):
-        """A flag of the server's that is printed when it was sent."""
+        """A flag of the server's, printed if it was sent."""
         if value is not None:
             self.line(path, "true" if boolean(value) else "false")
 
@@ -308,7 +308,7 @@ def item_content(out, path, value):
     names = ("title", "item_url", "image_url", "price_string")
     f = must_be(Object, value).fields(*names, "url", "images")
     given = {name: shown(f.get(name)) for name in names}
-    for name, other in value:  # the last one that came counts
+    for name, other in value:  # the last one counts
         if name in ("item_url", "url") and shown(other) is not None:
             given["item_url"] = shown(other)
     images = shown_obj(f.get("images"))
@@ -445,7 +445,7 @@ def has_more(out, path, meta):
 
 
 def listed(value, key, *more):
-    """The members of a list's answer; without the list it is none."""
+    """The members of a list's answer; without the list it is no such answer."""
     if key not in [name for name, _ in must_be(Object, value)]:
         raise Missing()
     return value.fields(key, *more)
@@ -644,7 +644,7 @@ def upload(out, path, value):
 
 
 def refuses(root, alone):
-    """Whether an answer with a success status says no. `alone`: also by nothing but a message."""
+    """Whether an answer with a success status is a refusal. `alone`: a message alone counts as one, too."""
     if not isinstance(root, Object):
         return False
     top = dict(root)
@@ -677,7 +677,7 @@ def plain_success(_out, _path, value):
 # ---- error bodies ----
 
 def clip(data):
-    """What fits an error's text: whole code points, '?' for what is none, ' ' for control bytes."""
+    """The part that fits an error's text: whole code points, '?' for invalid bytes, ' ' for control bytes."""
     data = bytes(0x20 if b < 0x20 or b == 0x7F else b for b in data[:ERROR_TEXT_BYTES])
     out, at = "", 0
     while at < len(data):

@@ -1,4 +1,4 @@
-# Fuzz targets: tests/fuzz/NAME.c becomes build/fuzz/NAME. Beside it may lie NAME.dict; inputs to
+# Fuzz targets: tests/fuzz/NAME.c becomes build/fuzz/NAME. NAME.dict may lie beside it; inputs to
 # begin with are made by tests/fuzz/seeds.py, and tests/fuzz/corpus/NAME keeps what was found.
 #
 # Two more builds of those that have the header in them, each in a folder of its own: build/fuzz-msan
@@ -21,7 +21,7 @@ $(FUZZ_PROGRAMS): FUZZ_FLAGS += -O1 $(FUZZ_ASAN)
 $(FUZZ_TINY_PROGRAMS): FUZZ_FLAGS += -Os $(FUZZ_ASAN) -DAVITO_TINY=1 -DAVITO_WITH_SIMD=0 -DAVITO_WITH_SHORTCUTS=0
 $(FUZZ_MSAN_PROGRAMS): FUZZ_FLAGS += -O1 -fsanitize=fuzzer,memory -fsanitize-memory-track-origins
 
-# What each is made of, beside tests/fuzz/NAME.c, and linked with.
+# The sources of each, besides tests/fuzz/NAME.c, and its libraries.
 fuzz_of = $(patsubst %,build/fuzz/%,$(1)) $(patsubst %,build/fuzz-msan/%,$(filter $(1),$(FUZZ_MSAN))) \
           $(patsubst %,build/fuzz-tiny/%,$(filter $(1),$(FUZZ_TINY)))
 $(call fuzz_of,response): tests/support/clock.c

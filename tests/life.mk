@@ -4,7 +4,7 @@ build/obj/tests/tls/deadlines_test.san.o: build/careless/functions.h
 build/obj/tests/tls/deadlines_test.san.o: CFLAGS_EXTRA += -Ibuild/careless
 build/tests/deadlines_test: build/obj/tests/support/anyone.san.o
 
-# Long life: certificates that are good until 2200; a million calls is a target of its own.
+# Long life: certificates that are valid until 2200. A million calls have a target of their own.
 build/tests/long_life_test: build/obj/tests/support/anyone.san.o build/long_life/leaf.pem
 build/long_life/leaf.pem:
 	@mkdir -p $(@D)

@@ -61,7 +61,7 @@ port-programs: $(PORT_PROGRAMS)
 port-list:
 	@printf '%s\n' $(PORT_PROGRAMS)
 
-# Where they are, tests/port/*_test.c are tests like those of tests/api.
+# tests/port/*_test.c are tests like those of tests/api.
 PORT_HOME := $(addprefix build/tests/,$(PORT_OWN))
 TEST_PROGRAMS += $(PORT_HOME)
 $(PORT_HOME): build/tests/%: build/obj/tests/port/%.san.o $(LIBRARY) $(SUPPORT)

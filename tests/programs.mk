@@ -15,7 +15,7 @@ $(FILTER_VARIANTS): build/tests/filter_%_test: build/obj/filter/%.o $(SUPPORT)
 	@mkdir -p $(@D)
 	$(CC) $(SANITIZE) $^ -o $@ -lcmocka -lbearssl
 
-# The head's lines again with words in place of intrinsics.
+# The head's lines once more, with machine words in place of intrinsics.
 TEST_PROGRAMS += build/tests/head_lines_portable_test
 build/obj/filter/head_lines.o: tests/unit/head_lines_test.c
 	@mkdir -p $(@D)
@@ -31,8 +31,8 @@ build/tests/lanes_test: LDLIBS += $(SIMULATOR_LIBS)
 # JSON beside cJSON.
 build/tests/beside_cjson_test: LDLIBS += -lcjson
 
-# Lanes of one account on several threads, under ThreadSanitizer, which does not go together with the
-# other sanitizers. A script, because it may have to be started in another way: see there.
+# Lanes of one account on several threads, under ThreadSanitizer, which does not work together with
+# the other sanitizers. A script, because it may have to be started in another way: see there.
 TEST_SCRIPTS += tests/threads/run.sh
 
 build/threads_test: tests/threads/threads_test.c $(HEADER)
@@ -97,7 +97,7 @@ build/tests/faults_test: LDLIBS += -Wl,--wrap=socket,--wrap=fcntl,--wrap=connect
     -Wl,--wrap=pthread_attr_init
 build/tests/slow_test: build/obj/tests/support/clock.san.o
 
-# Every public function, called carelessly: the table is made of the header's declarations.
+# Every public function, called carelessly; the table is made from the header's declarations.
 build/careless/functions.h: tests/api/careless.py $(HEADER)
 	@mkdir -p $(@D)
 	$(PYTHON) $< $(HEADER) >$@

@@ -34,7 +34,7 @@ build/transports/esp: $(wildcard tests/transports/esp/*) examples/transports/avi
 	@mkdir -p $(@D)
 	$(CC) $(INCLUDES) -Itests/transports/esp $(CFLAGS_SAN) -D_GNU_SOURCE $(filter %.c %.o,$^) -o $@ -lbearssl
 
-# The example, on both stacks that have no package of their own.
+# The example, on the two stacks that have no package of their own.
 build/transports/roots.h: build/anchors build/certs
 	@mkdir -p $(@D)
 	build/anchors build/certs/roots.pem >$@

@@ -42,7 +42,7 @@ static void subject_text(const br_x500_name *dn, char *out, size_t cap)
         size_t len = dn->data[i + 1];
         i += len >= 0x80 ? 2 + (len & 0x7f) : 2;
         if (tag == 0x30 || tag == 0x31) {
-            continue; /* into it */
+            continue; /* bytes written into it */
         }
         if (tag != 0x06) {
             size_t k;
@@ -194,7 +194,7 @@ int main(int argc, char **argv)
         die("give a file with certificates", "anchors");
     }
     text = read_files(argv + optind, argc - optind, &len);
-    rc = avito_anchors_load_pem(&anchors, NULL, 0, text, len); /* only counts */
+    rc = avito_anchors_load_pem(&anchors, NULL, 0, text, len); /* this pass only counts */
     if (rc == AVITO_ERR_ROOM) {
         memory = malloc(anchors.needed);
         rc = avito_anchors_load_pem(&anchors, memory, anchors.needed, text, len);

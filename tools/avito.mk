@@ -34,7 +34,7 @@ avito: ## build/avito: the program for the command line
 install: avito ## the program, manual pages and completions, below PREFIX
 	@$(MAKE) --no-print-directory install-built
 
-# For packages: asks for nothing and installs nothing else.
+# For packagers: it needs nothing and installs nothing else.
 install-built: build/avito build/avito.1 build/avito.ru.1
 	install -D -m 755 build/avito "$(DESTDIR)$(PREFIX)/bin/avito"
 	install -D -m 644 build/avito.1 "$(DESTDIR)$(PREFIX)/share/man/man1/avito.1"
@@ -57,7 +57,8 @@ avito-static: ## build/avito-static: the program in one file without dependencie
 AVITO_FOREIGN := armhf mipsel mips
 AVITO_FOREIGN_PACKAGES := gcc-arm-linux-gnueabihf gcc-mipsel-linux-gnu gcc-mips-linux-gnu qemu-user
 AVITO_FOREIGN_GCC_armhf := arm-linux-gnueabihf-gcc
-# As OpenWrt builds its packages; what needs no shared library needs no way through a table of addresses.
+# As OpenWrt builds its packages. A program without shared libraries needs no calls through a table
+# of addresses.
 AVITO_MIPS := -mips16 -fno-pie -mno-abicalls
 AVITO_FOREIGN_GCC_mipsel := mipsel-linux-gnu-gcc $(AVITO_MIPS)
 AVITO_FOREIGN_GCC_mips := mips-linux-gnu-gcc $(AVITO_MIPS)
@@ -77,7 +78,7 @@ AVITO_FROM_SOURCE := mips
 test-programs: build/avito-static $(patsubst %,build/port/%/avito-static,$(filter-out $(AVITO_FROM_SOURCE),$(AVITO_FOREIGN))) \
     $(AVITO_FROM_SOURCE:%=build/port/%/built.txt)
 
-# Where no archive has the sources that it takes, the test says so and goes on.
+# Where no archive has the sources that it needs, the test says so and goes on.
 $(AVITO_FROM_SOURCE:%=build/port/%/built.txt): build/port/%/built.txt: $(AVITO_PROGRAM_SOURCES) $(wildcard tools/avito/*.h) avito_messenger.h
 	@mkdir -p $(@D)
 	@$(MAKE) --no-print-directory build/port/$*/avito-static >$@.new 2>&1 || \

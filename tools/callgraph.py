@@ -72,7 +72,7 @@ class Graph:
                 name = short(title)
                 # Clones of one function (.isra, .part) count as one: the sum is the safe side.
                 self.frame[name] = self.frame.get(name, 0) + int(size.group(1))
-                # "dynamic,bounded": arguments are pushed; the figure is the most.
+                # "dynamic,bounded": arguments are pushed; the figure is the maximum.
                 if size.group(2) == "dynamic":
                     self.dynamic.append(f"{name} ({size.group(2)})")
         for caller, callee, label in re.findall(

@@ -35,14 +35,14 @@ TREE = os.path.join(PLACE, "tree")
 LIST = os.path.join(TOP, "tools", "coverage.txt")
 LIMITS = {"line": 100.0, "branch": 99.0, "condition": 97.0}
 FLAGS = ("-fprofile-instr-generate -fcoverage-mapping -fcoverage-mcdc"
-         # A static function is the same one in every program: what they show of a decision adds up.
+         # A static function is the same one in every program: their results for a decision add up.
          f" -Xclang -main-file-name -Xclang {HEADER}")
 WORLD = ["build/world.san", "--seeds", os.environ.get("COVERAGE_SEEDS", "300")]
 SCRIPTS = ("tests/check/examples.sh", "tests/avito/program.sh", "tests/threads/run.sh", "tests/check/demo.sh")
 
 
 def tool(name):
-    """clang 19 is the first that knows MC/DC; later ones do as well."""
+    """clang 19 is the first version with MC/DC; later ones work, too."""
     for version in ("-19", "-20", "-21", ""):
         if shutil.which(name + version):
             return name + version
@@ -59,7 +59,7 @@ def compiler():
 
 
 def build(cc):
-    """Returns the programs that the tests consist of."""
+    """Returns the test programs."""
     make = ["make", "--no-print-directory", "-s", "-k", "-j2", f"CC={cc}", "WARN=-w", "SANITIZE="]
     subprocess.run(make + ["coverage-programs"], cwd=TREE, check=True)
     names = subprocess.run(make + ["coverage-list"], cwd=TREE, check=True, capture_output=True, text=True)
@@ -67,7 +67,7 @@ def build(cc):
 
 
 def run(command, cc):
-    """Runs one test program or script; returns what to say of it, or nothing."""
+    """Runs one test program or script; returns a remark, or nothing."""
     environment = dict(os.environ, CC=cc, LLVM_PROFILE_FILE=os.path.join(PLACE, "raw", "%m-%p.profraw"))
     try:
         done = subprocess.run(command, cwd=TREE, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -93,7 +93,7 @@ def measured():
 
 
 def merge():
-    """One profile of everything that ran; programs are told apart by what their functions look like."""
+    """One profile of everything that ran; functions of different programs are told apart by their code."""
     raw = os.path.join(PLACE, "raw")
     data = os.path.join(PLACE, "all.profdata")
     with open(os.path.join(PLACE, "raw.txt"), "w", encoding="utf-8") as file:

@@ -15,7 +15,7 @@ import csource  # noqa: E402
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 JSMN = "/usr/include/jsmn.h"
-# The question whether it is there, and the inclusion.
+# The test whether jsmn.h exists, and its inclusion.
 INCLUDE = re.compile(r"^#if defined\(__has_include\)\n#if !__has_include\(\"jsmn\.h\"\)\n"
                      r"(?:.*\n){2}#endif\n#endif\n#include \"jsmn\.h\"\n", re.M)
 
@@ -44,7 +44,7 @@ def rename(text, comments):
 
 
 def single_file():
-    """The text of the drop-in file. What does not add up is a ValueError."""
+    """The text of the drop-in file. Raises ValueError if anything does not add up."""
     with open(os.path.join(TOP, "avito_messenger.h"), encoding="utf-8") as file:
         header = file.read()
     with open(JSMN, encoding="utf-8") as file:

@@ -41,7 +41,7 @@ TARGETS = {
 HEADS = (("target", "what it does", "last run", "commit", "what it said last"),
          ("цель", "что делает", "когда", "версия", "итог"))
 ENDED = {"ok": "прошло", "failed": "не прошло"}
-OWN = {"avito-kill": "ok - kill -9"}  # how the target's own check begins, where others come after it
+OWN = {"avito-kill": "ok - kill -9"}  # beginning of the target's own line, if other checks' lines follow it
 
 
 def kept():
@@ -139,14 +139,14 @@ def note(seen, line, own="ok"):
 
 
 def last_words(seen, failed):
-    """Of a run that failed, what did not hold: checks that did may stand behind it."""
+    """The failed check of a run: lines of checks that held may come after it."""
     words = seen.get("not ok" if failed else "ok") or seen.get("", "")
     words = re.sub(r": \[.*", "", re.sub(r"^(not )?ok - ", "", words))  # a list of cases is for the log
     return re.sub(r"\s+", " ", words)[:110]
 
 
 def run(target, command):
-    """The exit status of the command, whose output passes by."""
+    """Runs the command and passes its output on; returns its exit status."""
     seen, on = {}, commit()
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, errors="replace") as child:
         for line in child.stdout:

@@ -92,7 +92,7 @@ def endpoints(text):
 
 
 def description(text):
-    """Where the calls differ from DESCRIPTION, and its month from the header's."""
+    """The differences between the calls and DESCRIPTION, and between its month and the header's."""
     with open(DESCRIPTION, encoding="utf-8") as file:
         month, *wanted = [line.strip() for line in file if not line.startswith("#")]
     calls = {row.split(" ", 1)[1] for row in endpoints(text)} - {"POST /token", "GET /core/v1/accounts/self"}

@@ -41,11 +41,11 @@ RESULTS = os.path.join(PLACE, "results.jsonl")
 LIST = os.path.join(TOP, "tools", "mutate.txt")
 LEAST = 97.0
 WORLD = ["build/world.san", "--seeds", "100"]
-PATIENCE = 10.0  # what a program may take at least, in seconds, and at most as many times as without a change
+PATIENCE = 10.0  # the time limit of a program: at least so many seconds, else so many times what it takes unchanged
 PLAIN = ["SANITIZE=-O0", "CFLAGS_SAN=-std=c99 -O0 -w"]
 SANITIZED = ["WARN=-w"]
 
-# What is looked for in code whose comments, strings and directives are blank, and what takes its place.
+# Searched in code whose comments, strings and directives are blank, and the replacement.
 CHANGES = (
     ("comparison", r"(?<= )(==|!=|<=|>=|<|>)(?= )",
      {"==": "!=", "!=": "==", "<": "<=", "<=": "<", ">": ">=", ">=": ">"}),
@@ -63,7 +63,7 @@ class Mutant:
         self.kind, self.function, self.at, self.old, self.new, self.line = kind, function, at, old, new, line
 
     def key(self, text):
-        """Stays the same when the code around it moves."""
+        """A key that stays the same when the code around it moves."""
         begin = text.rfind("\n", 0, self.at) + 1
         end = text.find("\n", self.at)
         column = self.at - begin - (len(text[begin:end]) - len(text[begin:end].lstrip()))
@@ -167,7 +167,7 @@ class Copy:
         return good
 
     def prepare(self, programs):
-        """Builds them without a change, and sees how long each takes."""
+        """Builds the programs without a change, and measures how long each takes."""
         for program in programs:
             if program not in self.seconds:
                 self.write(self.text)
@@ -175,7 +175,7 @@ class Copy:
                     sys.exit(f"mutate.py: {program} fails in {self.tree} without any change")
 
     def noticed(self, text, programs):
-        """Returns who noticed that the header's text is `text`, or None."""
+        """Returns what noticed that the header's text is `text`, or None."""
         self.prepare(programs)
         self.write(text)
         for program in programs:
@@ -289,7 +289,7 @@ def table(drawn, known, text):
 
 
 def checked(tree):
-    """What every mutant meets beside the tests of its room."""
+    """The tests that every mutant meets besides those of its room."""
     listed = subprocess.run(["make", "-s", "mutate-list"], cwd=tree, check=True, capture_output=True, text=True)
     return listed.stdout.split()
 

@@ -23,7 +23,7 @@ if [ "${1:-}" = --plan ]; then
     shift
 fi
 
-# The first of the alternatives that apt knows of.
+# The first of the alternatives that apt knows.
 choice() {
     for name in $(echo "$1" | tr '|' ' '); do
         apt-cache show "$name" >/dev/null 2>&1 && break
@@ -48,7 +48,7 @@ names() {
     for package in $missing; do choice "$package"; done | tr '\n' ' '
 }
 
-# What apt would do, in its own words; nothing where the package lists have not been fetched yet.
+# What apt would do, in its own words; nothing if the package lists have not been fetched yet.
 size() {
     # shellcheck disable=SC2046
     LC_ALL=C apt-get install --assume-no --no-install-recommends $(names) 2>/dev/null </dev/null |
@@ -78,8 +78,8 @@ else
     give_up "not root, and sudo is not available"
 fi
 
-# A package that starts a service (nginx) must not start it here: policy-rc.d says no to all.
-# An existing policy is left alone.
+# A package that starts a service (nginx) must not start it here: policy-rc.d forbids it for all. An
+# existing policy is left alone.
 policy=/usr/sbin/policy-rc.d
 made_policy=
 if [ ! -e $policy ]; then

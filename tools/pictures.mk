@@ -1,4 +1,4 @@
-# The pictures of the README. tests/check/picture.sh says when one is older than what it shows.
+# The pictures of the README. tests/check/picture.sh reports one that is out of date.
 PICTURE_NEEDS := build/avito build/simulator build/certs build/demo/demo build/demo/bot \
     $(addprefix build/bench/,host heap.so ours.so cjson.so)
 test-programs: $(PICTURE_NEEDS)

@@ -7,7 +7,7 @@ coverage: packages ## lines, branches and conditions of the header that the test
 	@sh tools/need.sh clang-19 llvm-19
 	@$(PYTHON) tools/long_runs.py coverage $(PYTHON) tools/coverage.py
 
-# In that copy: what is built and run.
+# The programs that are built and run in that copy.
 COVERAGE_PROGRAMS = $(sort $(TEST_PROGRAMS)) build/world.san
 coverage-programs: $(COVERAGE_PROGRAMS) build/threads_test build/avito build/avito.san build/simulator build/demo/demo build/demo/bot
 coverage-list:
@@ -20,7 +20,7 @@ MUTATE_SEED ?= 1
 mutate: ## small faults in the implementation, one at a time: do the tests notice? (goes on where it stopped)
 	@sh tools/need.sh $(sort $(CHECK_PACKAGES) libssl-dev)
 	@$(PYTHON) tools/long_runs.py mutate $(PYTHON) tools/mutate.py --seed $(MUTATE_SEED) --mutants $(MUTANTS)
-# What every mutant meets beside the tests of its room.
+# The programs that every mutant meets besides the tests of its room.
 MUTATE_PROGRAMS = $(API_TESTS) build/world.san $(UNIT_TESTS)
 mutate-list:
 	@echo $(MUTATE_PROGRAMS)

@@ -1,5 +1,5 @@
 /*
- * A client whose answers lie in memory: for what is measured without a network (sizes.c,
+ * A client whose answers lie in memory, for measurements without a network (sizes.c,
  * footprint/probe.c, bench/peer_ours.c).
  *
  *     recorded_open(account_options, window, window_cap, NULL);
@@ -22,7 +22,7 @@ static struct {
         const char *at;
         size_t left;
     } parts[2];   /* head and body, each may be empty */
-    size_t piece; /* at most so many bytes at once; 0: any number */
+    size_t piece; /* at most this many bytes at once; 0: any number */
     bool asked;   /* the whole request went out */
     uint32_t sent, received;
 } wire;
@@ -91,7 +91,7 @@ static int recorded_token(void *ctx, avito_token *token)
     return AVITO_OK;
 }
 
-/* The options lack an id, a secret and room for the token. wait NULL: a client that never waits. */
+/* Fills in the id, the secret and the room for the token. wait NULL: a client that never waits. */
 static int recorded_open(avito_account_options ao, void *window, size_t window_cap,
                          int (*wait)(void *ctx, int wants, uint32_t ms))
 {

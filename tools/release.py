@@ -36,7 +36,7 @@ PROGRAMS = ("debian/rules", "tools/need.sh")
 
 
 class Failure(Exception):
-    """What a person can mend."""
+    """A fault that a person can mend."""
 
 
 def read(path):
@@ -115,7 +115,7 @@ def zipped(files, when):
 # ---- packages: each gives {path below build/release: bytes} ----
 
 def keywords(sources):
-    """What the Arduino editor colours: the classes and what can be called on them."""
+    """The words that the Arduino editor colours: the classes and their functions."""
     text = "\n".join(data.decode() for data in sources.values())
     classes = set(re.findall(r"^(?:class|struct) (\w+)$", text.replace(" {\n", "\n"), re.M))
     public = re.findall(r"^  public:\n(.*?)^  private:", text, re.M | re.S)

@@ -34,16 +34,16 @@ LIST = os.path.join(TOP, "tools", "rooms.txt")
 ROOM_MAX, CORE_MAX = 700, 8000
 LINE_MAX = 112
 LENGTH_MAX, LENGTH_P90, LENGTH_MEDIAN, COMPLEXITY_MAX = 70, 28, 15, 15
-TABLES = ("tests/api/careless_test.c",)  # names every function: that is no test of what each does
+TABLES = ("tests/api/careless_test.c",)  # names every function, which tests none of them
 OPENING = ("Comes in:", "Goes out:", "May not")
 COMMENT_FROM = 15
-# What only private functions return, and the type of those that do.
+# Results that only private functions return, and the type of such functions.
 RESULTS = {"AVITOI_CALL_MOVED": "avitoi_call_result", "AVITOI_JSON_VALUE": "avitoi_json_result",
            "AVITOI_JSON_ELEMENT": "avitoi_json_result", "AVITOI_JSON_UNKNOWN": "avitoi_json_result",
            "AVITOI_BODY_COMPLETE": "avitoi_body_result",
            "AVITOI_HEAD_COMPLETE": "avitoi_head_result", "AVITOI_TLS_NOTHING": "avitoi_tls_io",
            "AVITOI_INBOX_SAYS": "avitoi_call_result"}
-PARTIAL = ("avitoi_body_result", "avitoi_head_result")  # a call's handler may hand these on
+PARTIAL = ("avitoi_body_result", "avitoi_head_result")  # a call's handler may pass these on
 STOP = " * YOU MAY STOP HERE."
 # Where each part of the header begins: its title in the contents, and the line.
 PARTS = (("MANUAL", " * >>1 "),
@@ -254,7 +254,7 @@ def check_calls(header, rooms):
 
 
 def complexity(code):
-    """McCabe's, modified: one, and one for each place at which the way divides; a switch is one place."""
+    """McCabe's, modified: one, plus one for each branch; a switch counts once."""
     code = re.sub(r"^\s*#(?:.*\\\n)*.*", "", code, flags=re.M)
     return 1 + len(re.findall(r"\b(?:if|for|while|switch)\b|&&|\|\||\?", code))
 
@@ -333,7 +333,7 @@ def check_comments(header):
 
 
 def read_tests():
-    """{path: text} of what is written by hand under tests/."""
+    """{path: text} of files under tests/ that are written by hand."""
     listed = subprocess.run(["git", "ls-files", "tests"], cwd=TOP, stdout=subprocess.PIPE, text=True,
                             check=False).stdout.split()
     if not listed:  # not a git checkout

@@ -111,7 +111,7 @@ def results(todo, args):
 
 
 def plan(args):
-    """What is to be done, and how long it took here the last time."""
+    """Says what there is to do, and how long it took here the last time."""
     print(f"{len(args.programs)} test programs and {len(args.scripts)} scripts, {args.jobs} at a time")
     try:
         with open(os.path.join(args.logs, TOOK), encoding="utf-8") as file:

@@ -1,12 +1,12 @@
-"""A copy of the project to build in another way, or to change: its files without what was built."""
+"""A copy of the project's files, without build results, to build in another way or to change."""
 import os
 import shutil
 import subprocess
 
 
 def copy_tree(top, tree):
-    """Copies the project's files from `top` into the folder `tree`. What is the same there already stays as
-    it is, so that make builds only what depends on a change."""
+    """Copies the project's files from `top` into the folder `tree`. Files that are equal there stay
+    untouched, so that make builds only what depends on a change."""
     names = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=top, check=True, capture_output=True,
                            text=True).stdout
     for name in filter(None, names.split("\n")):

@@ -47,7 +47,7 @@ build/certs: tools/simulator/certs.sh
 .PHONY: simulator
 simulator: build/simulator build/certs ## the simulated service as a server, and certificates for it
 
-# The page's own ports, if they are free.
+# The page uses ports of its own if they are free.
 PLAY_PACKAGES := build-essential libhttp-parser-dev libcjson-dev libssl-dev openssl python3
 PLAY_OPTIONS ?=
 .PHONY: play
@@ -62,11 +62,11 @@ play: ## a page on this machine: you are the buyer, your program is the shop
 picture: build/simulator.san build/certs build/page/03_chats_and_reply ## the README's picture of the page of play, by a headless browser
 	PAGE_PICTURE=tools/simulator/web/page.png sh tests/check/page.sh picture
 
-# A browser and what drives it, if this machine has them from nowhere else (tests/check/page.sh).
+# A browser and its driver, if this machine has no others (tests/check/page.sh).
 has = $(if $(shell command -v $(1)),,$(2))
 TEST_OPTIONAL += $(call has,chromium,chromium) $(call has,node,nodejs) $(call has,npm,npm)
 
-# What a person's first visit is answered by (tests/page).
+# The files that answer a person's first visit (tests/page).
 build/page/03_chats_and_reply: examples/03_chats_and_reply.c examples/example.h $(HEADER)
 	@mkdir -p $(@D)
 	$(CC) -O1 $(WARN) -I. $< -o $@ -lbearssl

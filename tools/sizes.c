@@ -1,5 +1,5 @@
-/* What the memory that a caller gives has to be: sizeof every public struct, the smallest window, and
- * the smallest arena for answers that matter, found by decoding them with a window of 512 bytes in
+/* How large the caller's memory has to be: sizeof every public struct, the smallest window, and the
+ * smallest arena for typical answers. The latter is found by decoding with a window of 512 bytes in
  * exactly that much, and in one unit less, which has to fail. `make sizes` runs it as 64-bit and as
  * 32-bit code; the tables in the header's manual are its output.
  *
@@ -13,7 +13,8 @@
 
 #define ROW(group, what) printf(group " | " #what " | %zu\n", sizeof(what))
 
-/* Compiled a second time, without the implementation but with all interfaces, for their sizes. */
+/* This file is compiled a second time, without the implementation but with all interfaces, for
+ * their sizes. */
 #if AVITO_WITH_BEARSSL
 void sizes_of_transports(void);
 void sizes_of_transports(void)
@@ -239,8 +240,9 @@ static size_t smallest(const char *name, int which)
     return n;
 }
 
-/* The manual's formula for one element: what stays of it, the items of the lists that are open at once
- * (here: users, and one of them with all its images) once more, and the chat's own struct. */
+/* The manual's formula for one element: the bytes that stay of it; once more the items of the lists
+ * that are open at the same time (here users, and one of them with all its images); and the chat's
+ * own struct. */
 static void recorded_chat(size_t measured)
 {
     const size_t stays = arena.used;

@@ -1,5 +1,5 @@
 #!/bin/sh
-# What an object with the whole implementation needs and gives, by nm:
+# Checks by nm what an object with the whole implementation needs and defines:
 #   without a backend it needs of libc what the header lists under YOUR OWN TRANSPORT, no more, and helpers of the
 #   compiler; the same with BearSSL, whose own functions come with it; never malloc;
 #   every external symbol begins with avito_; nothing writable and static (no hidden state).
@@ -18,7 +18,7 @@ compile() { # NAME FLAGS...
         -c tests/compile/impl.c -o "$work/$name.o"
 }
 
-# check TEXT FILE: the file lists what is wrong
+# check TEXT FILE: the file lists the faults
 check() {
     if [ -s "$2" ]; then
         echo "not ok - $1"

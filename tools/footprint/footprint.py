@@ -39,12 +39,12 @@ TARGETS = {
 SOURCES = {"text only": "use_text", "chat bot": "use_bot"}
 CFLAGS = ["-std=c99", "-Os", "-ffunction-sections", "-fdata-sections", "-fstack-usage",
           "-fcallgraph-info=su", "-DNDEBUG", "-DAVITO_TINY=1", "-I" + OUT + "/include"]
-# What the README names for who counts bytes.
+# The flags that the README names for those who count bytes.
 MORE_FLAGS = ["--param=max-jump-thread-duplication-stmts=0", "-fno-tree-loop-optimize",
               "-fno-move-loop-invariants", "-fno-if-conversion", "-fno-schedule-insns2", "-fmerge-all-constants"]
 
-# Every call of the API, read whole or element by element, and what carries it on: no texts, no inbox,
-# no confirming, no receiver.
+# Every call of the API, read whole or element by element, and what steps it: no texts, no inbox, no
+# confirming, no receiver.
 PLAIN = """account_init authorize_url client_init client_close step wants deadline_ms cancel last_error
 get_token exchange_code refresh_token get_self get_chats get_chat get_messages send_message upload_image
 send_image_message delete_message mark_chat_as_read get_voice_files subscribe_webhook unsubscribe_webhook
@@ -131,7 +131,8 @@ class Target:
 
 
 def stacks(target, elf, part, names):
-    """Worst stack of each public function, calls to the user's hooks apart; and what is wrong."""
+    """Worst stack of each public function, without calls to the user's hooks; and the graph, with its
+    problems."""
     graph = stack.load([target.path(part + ".ci")], [],
                            target.path(elf + ".elf"), target.prefix + "objdump")
     worst = {name: graph.below(name)[0] for name in names if name in graph.frames}
@@ -197,7 +198,7 @@ def measure(name, show_symbols):
 
 
 def tls(target, public, figures):
-    """What the TLS transport adds, BearSSL's own code apart."""
+    """What the TLS transport adds, without BearSSL's own code."""
     target.compile("library", "library_tls", "-DAVITO_WITH_BEARSSL=1")
     target.compile("sizes", "sizes_tls", "-DAVITO_WITH_BEARSSL=1")
     keep = ["avito_tls_init", "avito_tls_transport"]
@@ -315,8 +316,8 @@ def size_of_request(host, words):
 
 
 def wire_table():
-    """Prints the table; returns the requests that are larger than curl's. As all that is measured here with
-    AVITO_TINY, which sends no User-Agent."""
+    """Prints the table; returns the requests that are larger than curl's. Like everything here, it is
+    measured with AVITO_TINY, which sends no User-Agent."""
     run(["make", "-s", "build/simulator", "build/certs"])
     run(["gcc", "-std=gnu99", "-O1", "-w", "-DAVITO_TINY=1", "-I" + CFLAGS[-1][2:], os.path.join(HERE, "wire.c"), "-lbearssl", "-o",
          OUT + "/wire"])
@@ -405,7 +406,7 @@ def main():
     args = parser.parse_args()
     CFLAGS.append("-I" + os.path.abspath(args.header))
     os.makedirs(OUT + "/include", exist_ok=True)
-    # Of the host's headers only these: the rest of its include directory is not for the boards.
+    # Only these of the host's headers: the rest of its include directory is not for the boards.
     headers = glob.glob("/usr/include/bearssl/bearssl*.h")
     run(["cp", "/usr/include/jsmn.h", *headers, OUT + "/include/"])
 

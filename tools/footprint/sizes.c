@@ -1,4 +1,5 @@
-/* What the caller provides memory for: read from the symbol table of this object. */
+/* The objects for which the caller provides memory; their sizes are read from this object's symbol
+ * table. */
 #include "avito_messenger.h"
 
 char size_of_avito_account[sizeof(avito_account)];

@@ -61,7 +61,7 @@ class Graph:
         self.calls = {}      # title -> set of titles
         self.pointers = {}   # title -> set of the members through which it calls, "" for unnamed ones
         self.problems = []
-        self.unresolved = {}     # calls through pointers that no table names
+        self.unresolved = {}     # calls through pointers that no table lists
         self.sizeless = set()    # frames whose size is only known at run time
         self.tails = set()       # (caller, callee): only jumped to, when the caller's frame is gone
         self.worst = {}
@@ -106,7 +106,7 @@ class Graph:
                     self.calls.setdefault(title, set()).update(t for t in self.frames if matches(t, word))
 
     def below(self, root):
-        """Worst stack of `root` and all that it calls, and the path. Iterative; finds recursion."""
+        """Worst stack of `root` and everything that it calls, and the path. Iterative; finds recursion."""
         stack, on_path = [(root, iter(sorted(self.calls.get(root, ()))))], [root]
         while stack:
             title, callees = stack[-1]
@@ -246,7 +246,7 @@ def read_instructions(graph, elf, objdump, functions):
 
 
 def link_names(graph):
-    """Calls are by linker name, static functions are known as FILE:NAME: join the two."""
+    """Calls have linker names, static functions are FILE:NAME: joins the two."""
     by_name = {}
     for title in graph.frames:
         by_name.setdefault(short(title), []).append(title)
@@ -273,7 +273,7 @@ def load(files, indirect=(), elf=None, objdump="objdump"):
     graph.resolve([line for path in indirect for line in read_table(path)] + header_rules())
     link_names(graph)
     if elf:
-        # gcc also writes down calls that it considered and then did without (__aeabi_idiv).
+        # gcc also lists calls that it considered but did not emit (__aeabi_idiv).
         for callees in graph.calls.values():
             callees -= {c for c in callees if c not in graph.frames and ("", short(c)) not in linked}
     return graph

@@ -1,4 +1,4 @@
-/* What the programs that are only linked share. Everything they name is defined nowhere but here. */
+/* Shared by the programs that are only linked. Everything that they name is defined only here. */
 #ifndef USE_H
 #define USE_H
 

@@ -4,9 +4,9 @@
  *     wire tls PORT ROOTS.pem FRAGMENT     FRAGMENT: largest TLS record asked for
  *     wire plain PORT                      without TLS: what the requests themselves take
  *
- * Prints "wire | situation | bytes sent | bytes received | round trips". Bytes are those given to and
- * taken from TCP, TLS included. A round trip is something received after something sent; opening a
- * TCP connection is one, too.
+ * Prints "wire | situation | bytes sent | bytes received | round trips". Bytes are those given to
+ * and taken from TCP, including TLS. A round trip is something received after something sent;
+ * opening a TCP connection is one, too.
  */
 #define AVITO_WITH_POSIX   1
 #define AVITO_WITH_BEARSSL 1

@@ -9,7 +9,7 @@
 #include "avito_mbedtls.h"
 
 #include "answer.h"
-#include "roots.h" /* the roots of some authorities as PEM */
+#include "roots.h" /* root certificates of some authorities, as PEM */
 
 #include <time.h>
 #include <zephyr/net/sntp.h>
