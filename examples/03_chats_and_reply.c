@@ -15,7 +15,8 @@ static char tokens[AVITO_TOKENS_SIZE(128)], window[1024];
 static char room[3072]; /* for one chat, not for the list */
 static char waiting[AT_ONCE][64];
 
-/* The ids of unread chats whose last word is the buyer's. Their number, or an error. */
+/* Collects the ids of unread chats whose last message is the buyer's. Returns their number, or an
+ * error. */
 static int find_waiting(avito_client *client, int64_t user_id, avito_arena *arena)
 {
     avito_chats_query query = {.unread_only = true, .want = AVITO_CHAT_ALL & ~AVITO_CHAT_AVATARS};
@@ -28,7 +29,7 @@ static int find_waiting(avito_client *client, int64_t user_id, avito_arena *aren
         if (result == AVITO_END) {
             break;
         }
-        if (result != AVITO_OK) { /* this one is too large for us, say; the next may do */
+        if (result != AVITO_OK) { /* for instance too large for us; the next may fit */
             if (avito_list_open(client)) {
                 printf("passed over %s: %s (takes %zu bytes)\n", avito_last_error(client)->text,
                        avito_error_text(result), avito_last_error(client)->needed);

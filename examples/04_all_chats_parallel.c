@@ -40,7 +40,7 @@ static void open_lane(lane *l, avito_account *account, const avito_anchors *anch
     l->arena = avito_arena_of(l->room, sizeof l->room);
 }
 
-/* Waits until any lane that is at work can go on. */
+/* Waits until any busy lane can go on. */
 static void wait_for_lanes(void)
 {
     struct pollfd fds[LANES];
@@ -78,7 +78,7 @@ static void show(const lane *l, int result)
     printf("\n");
 }
 
-/* Carries a lane on until it has to wait, from one chat to the next; then l->chat is its chat, or NULL
+/* Steps a lane, from one chat to the next, until it has to wait; then l->chat is its chat, or NULL
  * when no chat is left for it. */
 static void move(lane *l, int64_t user_id, const avito_chats *chats, size_t *next, int *failures)
 {
@@ -99,7 +99,7 @@ static void move(lane *l, int64_t user_id, const avito_chats *chats, size_t *nex
     }
 }
 
-/* On a lane that may not wait: until the call that it began has ended. */
+/* Runs the call that a lane began, which may not wait, until it has ended. */
 static int finish(avito_client *client, int result)
 {
     while (result == AVITO_AGAIN) {

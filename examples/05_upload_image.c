@@ -10,10 +10,11 @@
 #include <strings.h>
 
 static char roots[256 * 1024];
-static char records[AVITO_TLS_BUFFER_FULL(16384)]; /* an early refusal is seen at once */
+static char records[AVITO_TLS_BUFFER_FULL(16384)]; /* so that an early refusal is seen at once */
 static char tokens[AVITO_TOKENS_SIZE(128)], window[4096], room[8192];
 
-/* May be asked for the same bytes again: if the token turns out to be old, all is sent once more. */
+/* The same bytes may be asked for again: if the token turns out to be expired, everything is sent
+ * once more. */
 static long read_file(void *ctx, size_t offset, void *buf, size_t cap)
 {
     FILE *file = (FILE *)ctx;

@@ -2,7 +2,7 @@
  *
  * По-русски: тело уведомления со стандартного ввода превращается в событие.
  *
- * The body of a notification, from standard input, into an event: 06_parse_webhook <body.json
+ * Turns the body of a notification, from standard input, into an event: 06_parse_webhook <body.json
  *
  * Needs no account and no connection. 12_webhook_server.c receives such bodies over HTTP. */
 #include "example.h"

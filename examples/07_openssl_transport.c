@@ -2,8 +2,8 @@
  *
  * По-русски: другая библиотека TLS как транспорт: OpenSSL.
  *
- * Another TLS library as the transport: OpenSSL over sockets. transports/avito_openssl.h is the file to
- * copy; avito_mbedtls.h beside it is used the same way.
+ * Uses another TLS library as the transport: OpenSSL over sockets. transports/avito_openssl.h is
+ * the file to copy; avito_mbedtls.h beside it is used the same way.
  *
  *     AVITO_CLIENT_ID=... AVITO_CLIENT_SECRET=... build/07_openssl_transport
  */

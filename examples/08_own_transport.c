@@ -26,7 +26,7 @@ typedef struct command {
     char **argv;
     int fd; /* -1: none */
     pid_t pid;
-    int wants; /* what the last send and recv could not do */
+    int wants; /* what the last send and recv have to wait for */
 } command;
 
 static int command_connect(void *ctx, const avito_server *to)
@@ -34,7 +34,7 @@ static int command_connect(void *ctx, const avito_server *to)
     command *c = (command *)ctx;
     int ends[2];
 
-    (void)to; /* the command knows */
+    (void)to; /* the command knows the server */
     if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) != 0) {
         return AVITO_ERR_CONNECT;
     }
@@ -67,7 +67,7 @@ static long command_send(void *ctx, const void *data, size_t len, int more)
 {
     command *c = (command *)ctx;
 
-    (void)more; /* only of use to what makes records or packets */
+    (void)more; /* useful only to transports that make records or packets */
     return command_result(c, AVITO_WANT_WRITE, send(c->fd, data, len, MSG_NOSIGNAL | MSG_DONTWAIT),
                           AVITO_ERR_SEND);
 }
@@ -103,9 +103,9 @@ static void command_close(void *ctx)
     if (c->fd >= 0) {
         (void)close(c->fd);
     }
-    if (c->pid > 0) { /* -1 would be everybody. Not every command ends at the end of its input. */
+    if (c->pid > 0) { /* -1 would be all. Not every command ends at the end of its input. */
         (void)kill(c->pid, SIGKILL);
-        (void)waitpid(c->pid, NULL, 0); /* until then nobody else gets its number */
+        (void)waitpid(c->pid, NULL, 0); /* until then no other process gets its number */
     }
     c->fd = -1;
     c->pid = -1;

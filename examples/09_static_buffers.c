@@ -2,11 +2,11 @@
  *
  * По-русски: вся память клиента по именам и размерам; кучи нет.
  *
- * All memory that the client uses, by name and size, for reading the unread chats over TLS. There is
- * no heap: what is printed here and the stack are all. */
+ * All memory that the client uses, by name and size, for reading the unread chats over TLS. There
+ * is no heap: apart from the stack, this is all. */
 #include "example.h"
 
-#define TLS_FRAGMENT  4096 /* if the server keeps to it, else 16384 */
+#define TLS_FRAGMENT  4096 /* if the server honours it, else 16384 */
 #define LONGEST_TOKEN 64
 
 static avito_account account;
@@ -65,7 +65,7 @@ int main(void)
     while (avito_list_open(&client)) {
         result = avito_next_chat(&client, &chat);
         count += result == AVITO_OK;
-        too_large += result == AVITO_ERR_ARENA; /* skipped; error.needed says what it takes */
+        too_large += result == AVITO_ERR_ARENA; /* skipped; error.needed says how much it needs */
     }
     if (result != AVITO_END) {
         return example_failed(&client, result);

@@ -2,18 +2,18 @@
  *
  * По-русски: что делать с ошибками: отправлено ли, можно ли повторить, когда.
  *
- * What to do about errors, by the example of one text: 10_error_handling CHAT_ID TEXT
+ * Shows what to do about errors when a text is sent: 10_error_handling CHAT_ID TEXT
  *
- * What helps by itself (429, 503, a dead connection) is tried again by the lane: `.retries`. It never
- * repeats what may have been sent; for that the chat is read back. Ends with 0: sent; 1: not sent;
- * 3: it cannot be told. */
+ * After passing failures (429, 503, a dead connection) the lane retries by itself: `.retries`. It
+ * never repeats what may have been sent; for that the chat is read back. Ends with 0: sent; 1: not
+ * sent; 3: this cannot be told. */
 #include "example.h"
 
 #include <unistd.h>
 
 static char roots[256 * 1024], records[AVITO_TLS_BUFFER_HALF(16384)];
 static char tokens[AVITO_TOKENS_SIZE(128)], window[1024], room[4096];
-static char refusal[2048]; /* the raw body of an answer that says no */
+static char refusal[2048]; /* the raw body of a refusal */
 
 static const char *const outcomes[] = {"not sent", "sent", "cannot tell"};
 
@@ -70,7 +70,7 @@ static avito_outcome send_text(avito_client *client, int64_t user_id, const char
     avito_sent_query sent = {.text = text};
     char baseline[64] = "";
 
-    /* What is in the chat before: only something newer can be what we send. */
+    /* Notes what is in the chat before: only something newer can be what we send. */
     if (avito_get_messages(client, user_id, chat_id, &newest, &arena, &before) != AVITO_OK) {
         explain(avito_last_error(client));
         return AVITO_NOT_SENT;

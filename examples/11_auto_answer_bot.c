@@ -5,12 +5,14 @@
  * Answers each buyer once, and may be killed (kill -9) at any moment: 11_auto_answer_bot FOLDER TEXT
  *
  * Nothing is lost: the inbox gives a message until it is accepted, and it is accepted only when its
- * chat is answered, or is in a list of answers that are owed. Nothing is sent twice: whether a
- * buyer has his answer is read from the chat itself; and for an answer that has just left and may not
- * be in the chat yet, the list has a note, written first. FOLDER holds the inbox's two slots and that
- * list. What fails for one chat does not hold up the others; who got no answer is said on stderr.
+ * chat is answered, or is in a list of answers that are owed. Nothing is sent twice: the chat
+ * itself shows whether a buyer has his answer; and for an answer that has just left and may not be
+ * in the chat yet, the list has a note, written first. FOLDER holds the inbox's two slots and that
+ * list. A failure in one chat does not hold up the others; buyers who got no answer are reported on
+ * stderr.
  *
- * AVITO_BOT_POLL_MS: between two rounds; AVITO_BOT_GRACE_S: how late a message may show up. */
+ * AVITO_BOT_POLL_MS: pause between two rounds; AVITO_BOT_GRACE_S: how late a message may show
+ * up. */
 #define _GNU_SOURCE
 #include "example.h"
 
@@ -22,7 +24,7 @@
 
 static char roots[256 * 1024], records[AVITO_TLS_BUFFER_HALF(16384)];
 static char tokens[AVITO_TOKENS_SIZE(128)], window[2048];
-static char inbox_room[16384], chat_room[16384]; /* for a message each */
+static char inbox_room[16384], chat_room[16384]; /* each for one message */
 static char state[AVITO_INBOX_STATE_SIZE(512)];  /* remembers 512 ids */
 static int folder;                               /* its descriptor */
 
@@ -37,7 +39,7 @@ static int write_file(const char *name, const void *data, size_t len)
     if (good && renameat(folder, "new", folder, name) == 0 && fsync(folder) == 0) {
         return AVITO_OK;
     }
-    perror("FOLDER cannot be written"); /* a full disk, say: the message in hand waits for it */
+    perror("FOLDER cannot be written"); /* e.g. a full disk: the message waits for it */
     return AVITO_ERR_HOOK;
 }
 
@@ -81,10 +83,10 @@ typedef struct answer {
     int64_t baseline_created;
     int64_t left;    /* when it left, unix seconds; 0: it did not */
     int64_t since;   /* when it was first wanted */
-    int64_t due;     /* when to go on with it */
-    int64_t pause_s; /* after the next failure */
-    int failure;     /* the one that was reported */
-    bool sent;       /* so the service said; the chat may not show it yet */
+    int64_t due;     /* when to try it next */
+    int64_t pause_s; /* the pause after the next failure */
+    int failure;     /* the error that was reported */
+    bool sent;       /* the service said so; the chat may not show it yet */
 } answer;
 
 static answer answers[ANSWERS];
@@ -135,7 +137,7 @@ static void remove_answer(answer *a)
 
 /* ---- one buyer, one answer ---- */
 
-/* Reads the chat, newest first: is our text among the messages? Also notes what is newest. */
+/* Reads the chat, newest first: is our text among the messages? Also notes the newest one. */
 static int look_for(avito_client *client, int64_t user_id, const char *text, answer *n, bool *found)
 {
     avito_arena arena = avito_arena_of(chat_room, sizeof chat_room);
@@ -221,14 +223,15 @@ static int answer_once(avito_client *client, int64_t user_id, const char *text, 
     return result;
 }
 
-/* Whether the failure is of this chat alone, and stays however often one asks. */
+/* Whether the failure concerns only this chat, and will not pass. */
 static bool is_final(int result)
 {
     return result == AVITO_ERR_ID || result == AVITO_ERR_BAD_REQUEST ||
            result == AVITO_ERR_FORBIDDEN || result == AVITO_ERR_NOT_FOUND;
 }
 
-/* Whether it is of all chats: FOLDER, the network, the account. Then waiting holds up nobody else. */
+/* Whether it concerns all chats: FOLDER, the network, the account. Then waiting holds up no other
+ * chat. */
 static bool is_common(int result)
 {
     return result == AVITO_ERR_HOOK || result / 100 == -3 || result == AVITO_ERR_UNAUTHORIZED ||
@@ -236,7 +239,7 @@ static bool is_common(int result)
            result == AVITO_ERR_CREDENTIALS;
 }
 
-/* Reports each kind of failure once, to whoever looks after the bot. */
+/* Reports each kind of failure once, for the person who looks after the bot. */
 static void tell_failure(const avito_client *client, answer *a, int result, bool given_up)
 {
     if (!given_up && (result >= 0 || result == a->failure)) {
@@ -251,7 +254,8 @@ static void tell_failure(const avito_client *client, answer *a, int result, bool
     (void)example_failed(client, result);
 }
 
-/* One try. AVITO_OK: this chat is done with, answered or given up; AVITO_AGAIN or an error: later. */
+/* One attempt. AVITO_OK: this chat is done, answered or given up; AVITO_AGAIN or an error:
+ * later. */
 static int try_answer(avito_client *client, int64_t user_id, const char *text, answer *a)
 {
     int result = answer_once(client, user_id, text, a);
@@ -263,7 +267,7 @@ static int try_answer(avito_client *client, int64_t user_id, const char *text, a
     }
     if (result == AVITO_ERR_TEXT || result == AVITO_ERR_UTF8) {
         (void)example_failed(client, result);
-        exit(2); /* this text never can be sent; a better one will go to the same chats */
+        exit(2); /* this text can never be sent; a corrected one will go to the same chats */
     }
     tell_failure(client, a, result, given_up);
     if (result < 0) {
@@ -274,7 +278,8 @@ static int try_answer(avito_client *client, int64_t user_id, const char *text, a
     return given_up ? AVITO_OK : result;
 }
 
-/* Sends the answers that are due. Stops at one that fails: the others may fail alike. */
+/* Sends the answers that are due. Stops at one that fails, since the others may fail in the same
+ * way. */
 static void try_answers(avito_client *client, int64_t user_id, const char *text)
 {
     size_t i = 0;
@@ -293,7 +298,7 @@ static void try_answers(avito_client *client, int64_t user_id, const char *text)
     }
 }
 
-/* Accepts the message in hand when its chat is done with, or is in the list. */
+/* Accepts the present message when its chat is done, or is in the list. */
 static void handle(avito_inbox *inbox, avito_client *client, int64_t user_id,
                    const avito_message *message, const char *text)
 {
@@ -328,8 +333,8 @@ static void tell(unsigned events)
     }
 }
 
-/* Makes the text what the service stores: no blanks at the ends, no CR. Otherwise it would not be found in
- * the chat, and would be sent once more. */
+/* Turns the text into what the service stores: no blanks at the ends, no CR. Otherwise it would not
+ * be found in the chat, and would be sent once more. */
 static const char *tidy(char *text)
 {
     size_t len = 0, i;
@@ -426,6 +431,6 @@ int main(int argc, char **argv)
             (void)example_failed(&client, result);
         }
         tell(avito_inbox_events(&inbox));
-        try_answers(&client, me.id, text); /* the lane is free: each call has waited for its end */
+        try_answers(&client, me.id, text); /* the lane is free: each call waits for its own end */
     }
 }

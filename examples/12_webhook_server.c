@@ -14,8 +14,8 @@
  *         access_log off;
  *     }
  *
- * and subscribe once with avito_subscribe_webhook(). The server delivers again what was answered
- * late, and not always in order: drop what you have by message->id (avito_inbox does).
+ * and subscribe once with avito_subscribe_webhook(). The service repeats notifications that were
+ * answered late, and does not keep their order: drop duplicates by message->id (avito_inbox does).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -43,7 +43,7 @@ enum {
 struct connection {
     int fd; /* -1: free */
     bool peer_closed;
-    bool lingers; /* refused: what still comes is dropped, so that the peer reads the refusal */
+    bool lingers; /* refused: later bytes are dropped, so that the peer reads the refusal */
     uint32_t lingers_since_ms;
     avito_webhook webhook;
     size_t input_at, input_len; /* received, and not taken by the webhook yet */
@@ -77,7 +77,8 @@ static void print_text(avito_str text)
     }
 }
 
-/* What the program is for. Others wait meanwhile: hand long work to somebody else. */
+/* The program's purpose. Other connections wait meanwhile: hand long work to another thread or
+ * process. */
 static void handle(const avito_webhook *webhook)
 {
     avito_arena arena = avito_arena_of(memory, sizeof memory);
@@ -152,7 +153,7 @@ static uint32_t due_in(const struct connection *c)
     return avito_webhook_deadline_ms(&c->webhook, now_ms());
 }
 
-/* Sends what there is to send. False when the connection broke. */
+/* Sends what is waiting. False when the connection broke. */
 static bool flush_output(struct connection *c)
 {
     size_t len;
@@ -228,8 +229,8 @@ static void read_input(struct connection *c)
     }
 }
 
-/* Says so once a minute at most: each connection that ends makes room for one try, and a line for
- * each that fails would fill the log. */
+/* Says so at most once a minute: each connection that ends makes room for one attempt, and a line
+ * for each failure would fill the log. */
 static void no_descriptor(void)
 {
     static uint32_t said_ms;
@@ -257,7 +258,7 @@ static void accept_connection(int listener, const char *path)
         return;
     }
     while (c->fd >= 0) {
-        c++; /* there is a free one, or we would not have listened */
+        c++; /* there is a free slot, or we would not have listened */
     }
     c->fd = fd;
     c->peer_closed = false;
@@ -269,7 +270,7 @@ static void accept_connection(int listener, const char *path)
     (void)avito_webhook_init(&c->webhook, &o, now_ms()); /* main() has tried these options */
 }
 
-/* Only as an address of this machine: the way in is the proxy. */
+/* Only on the loopback address: others come through the proxy. */
 static int listen_on(uint16_t port)
 {
     struct sockaddr_in address;
@@ -289,7 +290,7 @@ static int listen_on(uint16_t port)
     return fd;
 }
 
-/* Milliseconds until accept() is worth a try. */
+/* Milliseconds until accept() is worth an attempt. */
 static uint32_t full_for(void)
 {
     uint32_t passed = now_ms() - full_since_ms;
@@ -318,7 +319,7 @@ static void serve_all(int listener, const char *path)
     uint32_t wait = full_for() > 0 ? full_for() : 60000;
     nfds_t used = 0, asked;
 
-    /* Without gaps: poll() refuses more entries than the process may have descriptors. */
+    /* Without gaps, because poll() refuses more entries than the process may have descriptors. */
     memset(fds, 0, sizeof fds);
     for (struct connection *c = connections; c < connections + CONNECTIONS; c++) {
         if (c->fd >= 0) {

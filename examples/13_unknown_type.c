@@ -8,13 +8,14 @@
  *     {"payload":{"type":"message","value":{"id":"m1","type":"sticker",
  *         "content":{"sticker":{"pack_id":7,"title":"Cat","tags":["cat"]}}}}}
  *
- * What models know is decoded as ever; what they do not know is kept as JSON, which avito_json_*() reads. In
- * lists .want has AVITO_RAW for it. Needs no account and no connection. */
+ * Members that the models know are decoded as usual; the others are kept as JSON, which
+ * avito_json_*() reads. In lists, AVITO_RAW in .want does that. Needs no account and no
+ * connection. */
 #include "example.h"
 
 static char body[64 * 1024], room[64 * 1024], tokens[AVITO_JSON_TOKENS_SIZE(1024)];
 
-/* The new type, read with what is known of it. */
+/* Reads the new type, as far as it is known. */
 static void show_sticker(avito_json_value sticker, avito_arena *arena)
 {
     avito_json_value tag = avito_json_first(avito_json_get(sticker, "tags"));
@@ -31,7 +32,7 @@ static void show_sticker(avito_json_value sticker, avito_arena *arena)
     }
 }
 
-/* What no model knows, as JSON. */
+/* Unknown members, as JSON. */
 static int show_unknown(avito_str raw, avito_arena *arena)
 {
     avito_json json;

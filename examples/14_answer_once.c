@@ -4,10 +4,11 @@
  *
  * Answers each buyer once, and may be killed (kill -9) at any moment: 14_answer_once FOLDER TEXT
  *
- * FOLDER keeps where the inbox is, and what was sent into which chat. A chat in which the account has
- * written needs no answer. If the program is killed while an answer leaves, the chat tells later whether
- * it arrived; where nothing tells, the program says so and sends none. 11 keeps a list of answers that
- * are owed; here a message waits until the one before it is answered. */
+ * FOLDER keeps how far the inbox has come, and what was sent into which chat. A chat in which the
+ * account has written needs no answer. If the program is killed while an answer leaves, the chat
+ * shows later whether it arrived; if that cannot be told, the program says so and sends none. 11
+ * keeps a list of answers that are owed; here a message waits until the one before it is
+ * answered. */
 #define AVITO_MESSENGER_IMPLEMENTATION
 #define AVITO_WITH_POSIX   1
 #define AVITO_WITH_BEARSSL 1

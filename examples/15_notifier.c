@@ -2,7 +2,7 @@
  *
  * По-русски: строка на каждое новое сообщение: кто, о каком объявлении, что.
  *
- * A line for each new message of a buyer: who, about which listing, what. 15_notifier
+ * Prints a line for each new message of a buyer: who, about which listing, what. 15_notifier
  *
  * Put what you like in place of printf(): a mail, a lamp, notify-send. */
 #define AVITO_MESSENGER_IMPLEMENTATION
@@ -10,7 +10,7 @@
 #define AVITO_WITH_BEARSSL 1
 #include "avito_messenger.h"
 
-/* Strangers write names and titles, too: shown as the preview of a text. */
+/* Strangers also choose names and titles: shown like the preview of a text. */
 static const char *plain(const avito_str *words, char out[300])
 {
     avito_message text = {.type = AVITO_MESSAGE_TEXT, .content.kind = AVITO_MESSAGE_TEXT};

@@ -2,8 +2,8 @@
  *
  * По-русски: фото с подписью; подписей в сервисе нет, поэтому это второе сообщение.
  *
- * A photo with a caption: 16_photo CHAT PHOTO CAPTION. The service knows no captions: it is a message
- * of its own after the photo. */
+ * Sends a photo with a caption: 16_photo CHAT PHOTO CAPTION. The service has no captions, so the
+ * caption is a message of its own after the photo. */
 #define AVITO_MESSENGER_IMPLEMENTATION
 #define AVITO_WITH_POSIX   1
 #define AVITO_WITH_BEARSSL 1

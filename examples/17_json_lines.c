@@ -2,10 +2,11 @@
  *
  * По-русски: все сообщения всех чатов, по строке JSON.
  *
- * Every message of every chat that the API shows, a line of JSON each: 17_json_lines > messages.jsonl
+ * Prints every message of every chat that the API shows, as a line of JSON each: 17_json_lines >
+ * messages.jsonl
  *
- * The members have the service's names; what is ours (class, names) is in "avito". A chat is at most
- * the newest 1,100 messages, which is how far the API reaches. */
+ * The members have the service's names; our own (class, names) are in "avito". Of each chat the API
+ * shows the newest 1,100 messages at most. */
 #define AVITO_MESSENGER_IMPLEMENTATION
 #define AVITO_WITH_POSIX   1
 #define AVITO_WITH_BEARSSL 1

@@ -2,12 +2,12 @@
  *
  * По-русски: уведомления, а за ними опрос: ничего не теряется, если приёмник лежал.
  *
- * Every new message once and at once: notifications, with polling behind them, on one thread:
+ * Gives every new message once and at once: notifications, backed by polling, on one thread:
  * 18_notifications PORT PATH FOLDER
  *
- * A notification only rings: what is new is read from the service, which knows it better than a
- * notification that came late, twice, or not at all. Run it behind a proxy that ends TLS, as 12 shows,
- * and subscribe with avito_subscribe_webhook(). */
+ * A notification is only a signal: the new messages are read from the service, since a notification
+ * may come late, twice, or not at all. Run it behind a proxy that ends TLS, as 12 shows, and
+ * subscribe with avito_subscribe_webhook(). */
 #define AVITO_MESSENGER_IMPLEMENTATION
 #define AVITO_WITH_POSIX   1
 #define AVITO_WITH_BEARSSL 1
@@ -36,7 +36,7 @@ static void serve(int i)
             avito_webhook_done(&hooks[i], now);
         }
         for (const char *out; (out = avito_webhook_output(&hooks[i], &len)) != NULL;) {
-            /* Some 60 bytes: they fit. */
+            /* About 60 bytes: they fit. */
             (void)!send(fds[i].fd, out, len, MSG_DONTWAIT | MSG_NOSIGNAL);
             avito_webhook_sent(&hooks[i], len, now);
         }
@@ -47,7 +47,7 @@ static void serve(int i)
     }
 }
 
-/* Waits for peers, for the lane, or for the time to be over. */
+/* Waits for peers, for the lane, or until the time is up. */
 static void turn(const char *path, int wants, uint32_t ms)
 {
     fds[LANE].fd = avito_tcp_fd(&a.tcp);
@@ -57,7 +57,7 @@ static void turn(const char *path, int wants, uint32_t ms)
         avito_webhook_options o = {.path = path, .buffer = body[i], .buffer_cap = sizeof body[i]};
 
         if (fds[i].fd >= 0) {
-            serve(i); /* also where nothing came: its time may be over */
+            serve(i); /* even if nothing came: its time may be up */
         } else if ((fds[i].fd = accept(fds[LISTENER].fd, NULL, NULL)) >= 0) {
             (void)avito_webhook_init(&hooks[i], &o, avito_posix_clock_ms(NULL));
         }

@@ -1,4 +1,4 @@
-/* What examples 02 to 11 share and 01_send_text.c writes out: options from the environment, and
+/* Shared by examples 02 to 11, and written out in 01_send_text.c: options from the environment, and
  * printing. Every buffer comes from the example itself. On an error the program ends here.
  *
  *     AVITO_CLIENT_ID, AVITO_CLIENT_SECRET    of the account
@@ -36,7 +36,7 @@ static inline void example_must(int result, const char *what)
     }
 }
 
-/* Says why a call failed and what to do; 1, to be returned from main(). */
+/* Says why a call failed and what to do; returns 1, for main(). */
 static inline int example_failed(const avito_client *client, int result)
 {
     fprintf(stderr, "%s: %s; %s. %s\n", avito_error_name(result), avito_error_text(result),

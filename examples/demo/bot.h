@@ -5,13 +5,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* The folder that the bot keeps its state in, made new; false: it cannot be. */
+/* Makes a new folder for the bot's state; false: that failed. */
 bool bot_prepare(void);
 
 /* Starts build/demo/bot with this answer. */
 bool bot_start(const char *answer);
 
-/* The next line that it says, within `ms`; false: none. */
+/* The next line that it prints within `ms`; false: none. */
 bool bot_line(char *line, size_t cap, int ms);
 
 /* kill -9 */

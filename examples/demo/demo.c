@@ -7,7 +7,8 @@
  *                                       AVITO_CLIENT_SECRET
  *     build/demo/demo --real --write CHAT_ID   also sends into this chat, and deletes it again
  *
- * --pace MS rests after each line; --quick leaves out the bot, which takes some seconds. Ends with 0 if everything was as expected. */
+ * --pace MS pauses after each line; --quick leaves out the bot, which takes some seconds. Ends with
+ * 0 if everything was as expected. */
 #define AVITO_MESSENGER_IMPLEMENTATION
 #include "avito_messenger.h"
 
@@ -217,7 +218,7 @@ static bool answer(const chat *who, const char *text)
     return expect(people_count(who->id, text) == 1, "the service has it once");
 }
 
-/* A picture that nobody holds in memory: a BMP of 320 x 240, computed where it is asked for. */
+/* A picture that is nowhere in memory: a BMP of 320 x 240, computed as it is asked for. */
 #define PICTURE_WIDTH  320
 #define PICTURE_HEIGHT 240
 #define PICTURE_SIZE   (54 + PICTURE_WIDTH * PICTURE_HEIGHT * 3)
@@ -272,7 +273,7 @@ static void picture_progress(void *ctx, size_t sent, size_t size)
     }
 }
 
-/* What the service must have got: FNV-1a over the picture. */
+/* The hash that the service must have: FNV-1a over the picture. */
 static bool picture_arrived(void)
 {
     uint64_t hash = 0xcbf29ce484222325u;
@@ -318,7 +319,7 @@ static bool send_picture(const char *chat_id, char *id, size_t cap)
     return true;
 }
 
-/* The chat as it is now, oldest first: the list comes newest first, into one arena. */
+/* Prints the chat as it is now, oldest first: the list comes newest first, into one arena. */
 static void show_messages(const chat *who, size_t expected)
 {
     avito_messages messages;
@@ -580,7 +581,7 @@ static void all_chats(void)
 
 static unsigned saves;
 
-/* The refresh token rotates: it is written down before the new pair is used. */
+/* The refresh token rotates: the new pair is stored before it is used. */
 static int save_token(void *ctx, const avito_token *token)
 {
     (void)ctx;
@@ -624,7 +625,7 @@ static void the_partner(void)
 
 /* ---- when things go wrong ---- */
 
-/* Sends while the answer gets lost, and finds out by reading the chat back. */
+/* Sends while the answer gets lost, and reads the chat back to find out. */
 static void lost_answer(const chat *who, const char *text)
 {
     avito_messages_query newest = {.limit = 1};
@@ -742,7 +743,7 @@ static void the_bot(void)
         (void)usleep(100000);
     }
     expect(people_write(guests[1].id, "text", "Жду!"), "Марина writes once more");
-    (void)usleep(1500000); /* five rounds: time enough for an answer too many */
+    (void)usleep(1500000); /* five rounds: enough time for one answer too many */
     bot_kill();
     bot_forget();
     for (i = 0; i < 3; i++) {
@@ -756,7 +757,7 @@ static void the_bot(void)
 
 #define COMMAND_ANSWER "Да, отдам за 3000."
 
-/* A second later than all that was written before: the watch begins there. */
+/* A second later than all earlier messages: the watch begins there. */
 static void watch_for_one(void)
 {
     char words[80];
@@ -789,7 +790,7 @@ static void the_program(void)
 
 /* ---- the real service ---- */
 
-/* What --real reads beside who_is_waiting() and all_chats(). */
+/* What --real reads besides who_is_waiting() and all_chats(). */
 static void look_around(void)
 {
     avito_chats_query query = {.limit = 1};
@@ -844,7 +845,7 @@ static void leave_no_trace(void)
     }
 }
 
-/* What all of it took: there is no heap. */
+/* The memory that all of it took: there is no heap. */
 static void what_it_took(void)
 {
     say_line(NULL, "account %zu B, its tokens %zu B, client %zu B, window %zu B",

@@ -30,7 +30,7 @@ void listener_close(listener *l)
     l->fd = -1;
 }
 
-/* Sends what the webhook has to say. */
+/* Sends the webhook's answer. */
 static void answer(int fd, avito_webhook *w)
 {
     const char *out;

@@ -36,7 +36,7 @@ static int knock(void)
     return fd;
 }
 
-/* One HTTP request to the door. Its answer; NULL: it said no. To be deleted. */
+/* One HTTP request to the door. Returns its answer, to be deleted; NULL: it refused. */
 static cJSON *ask(const char *method, const char *room, const cJSON *question)
 {
     char head[256];

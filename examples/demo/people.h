@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Where the door is; false: AVITO_DEMO_DOOR does not say. */
+/* Finds the door; false: AVITO_DEMO_DOOR is not set. */
 bool people_arrive(void);
 
 /* A buyer opens a chat about a listing. The chat's id goes into `chat_id`. */
@@ -25,8 +25,8 @@ bool people_allow(const char *scope, char *code, size_t cap);
 bool people_expire_tokens(void);
 bool people_plan_fault(const char *plan);
 
-/* What the service knows: how often an operation was carried out; how many messages of a chat have
- * this text and are not deleted; a counter. -1: the door does not answer. */
+/* What the service knows: how often an operation was carried out; how many undeleted messages of a
+ * chat have this text; a counter. -1: the door does not answer. */
 int64_t people_served(const char *operation);
 int64_t people_count(const char *chat_id, const char *text);
 int64_t people_counter(const char *name);

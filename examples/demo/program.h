@@ -9,8 +9,8 @@
 bool program_prepare(void);
 void program_forget(void);
 
-/* Runs build/avito with these words, as a shell reads them; what it prints becomes lines of the story.
- * Its exit status; *lines (optional): how many lines it printed. */
+/* Runs build/avito with these words, as a shell would read them; its output becomes lines of the
+ * story. Returns its exit status; *lines (optional): how many lines it printed. */
 int program_run(const char *words, int *lines);
 
 #endif

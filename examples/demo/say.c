@@ -77,7 +77,7 @@ static void count_call(const char *name)
     (void)expect(false, "%s is in the list of calls", name);
 }
 
-/* Columns that a text takes up: one per code point, two for emoji. */
+/* The columns that a text needs: one per code point, two for emoji. */
 static int width_of(const char *text)
 {
     int width = 0;
@@ -123,7 +123,7 @@ void say_line(const char *call, const char *format, ...)
 }
 
 /* Copies up to `cap - 1` bytes, whole code points, without control characters: strangers write the
- * texts, and what they write must not reach the terminal as a command. */
+ * texts, which must not command the terminal. */
 static void clean(avito_str from, char *out, size_t cap)
 {
     size_t n = 0, i;
@@ -138,7 +138,7 @@ static void clean(avito_str from, char *out, size_t cap)
         out[n++] = c < 0x20 || c == 0x7f ? ' ' : (char)c;
     }
     while (i < from.len && n > 0 && ((unsigned char)from.ptr[i] & 0xc0) == 0x80) {
-        i = from.len; /* cut in the middle of a code point: drop its beginning */
+        i = from.len; /* cut in the middle of a code point: drops its beginning */
         while (n > 0 && ((unsigned char)out[n - 1] & 0xc0) == 0x80) {
             n--;
         }

@@ -15,15 +15,15 @@ void say_line(const char *call, const char *format, ...);
 /* A line of a chat: when, who, what; `mark` ("read", "deleted") follows the text, or NULL. */
 void say_talk(const char *call, int64_t when, avito_str who, avito_str what, const char *mark);
 
-/* The same line again and again, while something grows. */
+/* The same line again and again, for something that grows. */
 void say_progress(size_t done, size_t total);
 
-/* Compares with what the story expects; says so, and counts, if it differs. */
+/* Compares with what the story expects; reports and counts a difference. */
 #define expect(condition, ...) say_expect((condition), __FILE__, __LINE__, __VA_ARGS__)
 bool say_expect(bool good, const char *file, int line, const char *format, ...);
 
-/* The end: which calls were made of those that the library has, and whether all was as expected.
- * `all`: every call must have been made. 0 or 1, for main(). */
+/* The end: reports which of the library's calls were made, and whether everything was as expected.
+ * `all`: every call must have been made. Returns 0 or 1, for main(). */
 int say_end(bool all);
 
 #endif

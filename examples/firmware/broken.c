@@ -1,4 +1,5 @@
-/* For the two programs that must refuse to start: the linker puts these in place of the board's. */
+/* For the two programs that must refuse to start: the linker uses these functions in place of the
+ * board's. */
 #include "avito_messenger.h"
 
 int64_t __wrap_board_unix_time(void *ctx);

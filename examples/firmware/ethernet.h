@@ -1,4 +1,5 @@
-/* What link_lwip.c needs of a board with Ethernet: whole frames, without waiting. */
+/* The functions that link_lwip.c needs from a board with Ethernet: whole frames, without
+ * waiting. */
 #ifndef ETHERNET_H
 #define ETHERNET_H
 

@@ -1,12 +1,13 @@
 /*
  * По-русски: плата отвечает покупателю по TLS 1.2, без кучи, операционной системы и stdio.
  *
- * A board that answers a buyer: over TLS 1.2, with the server's certificate checked, without heap,
- * operating system or stdio. The same source for every board; see firmware.mk for what differs.
+ * A board that answers a buyer over TLS 1.2, checks the server's certificate, and uses no heap,
+ * operating system or stdio. The source is the same for every board; firmware.mk has the
+ * differences.
  *
- * The loop is that of bare metal: a call is started, and while it says AVITO_AGAIN the program waits
- * for its link, feeds the watchdog and calls avito_step(). What each call costs is printed beside it.
- * Under `qemu -icount shift=0` an instruction takes a nanosecond, so the board's own timer counts
+ * The loop is that of bare metal: the program starts a call, and while it says AVITO_AGAIN it waits
+ * for its link, feeds the watchdog and calls avito_step(). It prints the cost of each call. Under
+ * `qemu -icount shift=0` an instruction takes a nanosecond, so the board's own timer counts
  * instructions; on real hardware the same figures are nanoseconds.
  */
 #include "avito_messenger.h"
@@ -23,7 +24,7 @@
 #define FIRMWARE_FRAGMENT 512 /* largest TLS record that the server is asked for */
 #endif
 #ifndef FIRMWARE_ARENA
-#define FIRMWARE_ARENA 0 /* bytes of its own; 0: those of TLS that only a handshake needs */
+#define FIRMWARE_ARENA 0 /* bytes of its own; 0: uses TLS memory that only a handshake needs */
 #endif
 #ifndef FIRMWARE_CHATS
 #define FIRMWARE_CHATS 5 /* how many chats to ask for at once */
@@ -35,7 +36,7 @@
 #define FIRMWARE_WITH_POLLING 0 /* then wait for new messages and answer two */
 #endif
 
-/* What a product keeps in its configuration. */
+/* A product has these in its configuration. */
 #define USER_ID       350000001
 #define CLIENT_ID     "client-id-for-tests"
 #define CLIENT_SECRET "client-secret-for-tests-0123456789abcdef"
@@ -48,7 +49,7 @@ static avito_arena *arena;
 static unsigned char records[AVITO_TLS_BUFFER_HALF(FIRMWARE_FRAGMENT)];
 static unsigned char window[AVITO_WINDOW_MIN];
 static unsigned char
-    tokens[AVITO_TOKENS_SIZE_ONE_LANE(40)]; /* no refresh token: one copy will do */
+    tokens[AVITO_TOKENS_SIZE_ONE_LANE(40)]; /* no refresh token: one copy is enough */
 
 static char chat_id[72]; /* of the chat that is answered, copied out of the list */
 
@@ -70,7 +71,7 @@ static void set_up_arena(void)
 /* ---- what it costs, in instructions (see above) ---- */
 
 static struct {
-    uint32_t began; /* when this piece of the call began, in ticks */
+    uint32_t began; /* when the present piece of the call began, in ticks */
     uint32_t call;  /* the call in progress, or the last one; say it, and it starts over */
     uint32_t longest_step;
     uint32_t fed; /* when the watchdog was last fed, in ticks */
@@ -93,7 +94,7 @@ static void feed(void)
     board_watchdog();
 }
 
-/* After waiting, during which the link has fed it: only work is counted. */
+/* After waiting, during which the link has fed the watchdog: only work counts. */
 static void waited(void)
 {
     cost.fed = board_ticks();
@@ -108,9 +109,9 @@ static void feed_in_handshake(void *ctx)
 /* ---- the profile: what TLS may use, and how it multiplies ---- */
 
 #if AVITO_TLS_OWN_PROFILE
-/* The 16 KB parts: P-256 and RSA, AES-128-GCM. i31 arithmetic has 850 bytes less of stack than i15,
- * which is what lets the arena hold a whole chat; on a Cortex-M0 it costs half as many instructions
- * again, once per connection. */
+/* The 16 KB parts: P-256 and RSA, AES-128-GCM. i31 arithmetic needs 850 bytes less stack than i15,
+ * so that the arena can hold a whole chat. On a Cortex-M0 it costs 50 % more instructions, once per
+ * connection. */
 AVITO_TLS_WATCHED_EC(watched_ec, br_ec_p256_m31, 1u << BR_EC_secp256r1, feed)
 AVITO_TLS_WATCHED_RSA(watched_rsa, br_rsa_i31_pkcs1_vrfy, feed)
 
@@ -164,7 +165,7 @@ static void count(uint32_t spent)
     feed();
 }
 
-/* A lane that must not wait tells for what and how long others should. */
+/* A lane that must not wait tells what to wait for, and how long. */
 static void wait_for_link(void)
 {
     avito_transport link = link_transport();
@@ -174,7 +175,7 @@ static void wait_for_link(void)
     waited();
 }
 
-/* Before and after each piece of a call; the second passes its result through. */
+/* Called before and after each piece of a call; the second returns the result unchanged. */
 static void begin(void)
 {
     cost.began = board_ticks();
@@ -186,7 +187,7 @@ static int step_done(int result)
     return result;
 }
 
-/* Carries a call on to its end. `result` is what the call itself returned. */
+/* Steps a call to its end. `result` is what the call itself returned. */
 static int finish(int result)
 {
     result = step_done(result);
@@ -198,7 +199,7 @@ static int finish(int result)
     return result;
 }
 
-/* CALL(avito_...(...)): starts the clock, then the call, then carries it on. */
+/* CALL(avito_...(...)): starts the clock, then the call, then steps it. */
 #define CALL(expression) finish((begin(), (expression)))
 
 static void say_millions(uint32_t number)
@@ -301,7 +302,8 @@ static int answer(const char *text)
 
 #if FIRMWARE_WITH_IMAGE
 
-/* A picture that is nowhere in memory: each byte is computed when it is asked for. 64 x 48 BMP. */
+/* A picture that is nowhere in memory, a 64 x 48 BMP: each byte is computed when it is asked
+ * for. */
 enum {
     IMAGE_WIDTH = 64,
     IMAGE_HEIGHT = 48,
@@ -413,8 +415,8 @@ static int reconnect(void)
 static avito_inbox inbox;
 static unsigned char inbox_state[AVITO_INBOX_STATE_SIZE(64)];
 
-/* Where the inbox remembers what was handled. A product writes to flash or to a memory with a
- * battery; here the two slots last as long as the program. */
+/* The inbox' memory of what was handled. A product writes it to flash or to battery-backed memory;
+ * here the two slots last as long as the program. */
 static struct {
     unsigned char bytes[AVITO_INBOX_STATE_SIZE(64)];
     size_t len;
@@ -493,7 +495,7 @@ static int watch_inbox(unsigned wanted)
         }
         say_text(message.chat_id, &message.content);
         memcpy(chat_id, message.chat_id.ptr, message.chat_id.len + 1);
-        is_buyers = avito_classify(&message) == AVITO_CLASS_BUYER; /* our own come, too */
+        is_buyers = avito_classify(&message) == AVITO_CLASS_BUYER; /* our own messages come, too */
         result = avito_inbox_accept(&inbox);
         if (result == AVITO_OK && is_buyers) {
             result = answer("Спасибо, передам продавцу.");
@@ -507,7 +509,7 @@ static int watch_inbox(unsigned wanted)
 
 /* ---- start ---- */
 
-/* Not inlined: its option structs would lie under the deepest stack. */
+/* Not inlined, or its option structs would stay below the deepest stack. */
 __attribute__((noinline)) static int set_up(void)
 {
     avito_account_options ao = avito_account_options_default();
@@ -547,7 +549,7 @@ __attribute__((noinline)) static int set_up(void)
     return avito_client_init(&client, &account, &co);
 }
 
-/* Without these two TLS would only look like it. */
+/* Without these two, TLS would only look like TLS. */
 static int check_board(void)
 {
     unsigned char bits[32];

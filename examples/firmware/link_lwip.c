@@ -1,8 +1,8 @@
 /*
  * По-русски: транспорт поверх lwIP без операционной системы, одно соединение.
  *
- * avito_transport over lwIP: raw API, no OS, one connection. Everything that lwIP has to do is done
- * in poll(), which every function of the transport calls first.
+ * avito_transport over lwIP: raw API, no OS, one connection. lwIP does all its work in poll(),
+ * which every function of the transport calls first.
  *
  * The host name is only for TLS; the address is fixed here, as is our own: DHCP and DNS of lwIP cost
  * 6.3 KB of flash and belong to the product, not to this example.
@@ -76,7 +76,7 @@ static err_t netif_setup(struct netif *netif)
     return ERR_OK;
 }
 
-/* Takes one frame in. One that finds no memory is dropped; TCP sends it again. */
+/* Takes in one frame. Without memory for it, it is dropped; TCP sends it again. */
 static void take_frame(struct netif *netif, size_t len)
 {
     struct pbuf *frame = pbuf_alloc(PBUF_RAW, (u16_t)len, PBUF_POOL);
@@ -199,8 +199,8 @@ static int link_connect(void *ctx, const avito_server *to)
         tcp_recv(link->pcb, on_received);
         tcp_err(link->pcb, on_error);
         tcp_nagle_disable(link->pcb);
-        link->error = tcp_connect(link->pcb, &address, link->port ? link->port : to->port,
-                                  on_connected);
+        link->error =
+            tcp_connect(link->pcb, &address, link->port ? link->port : to->port, on_connected);
     }
     if (link->error != ERR_OK) {
         return AVITO_ERR_CONNECT;
@@ -230,7 +230,7 @@ static long link_send(void *ctx, const void *data, size_t len, int more)
     return (long)len;
 }
 
-/* Hands over what has come, also what came before the end of the stream or an error. */
+/* Hands over bytes that have come, also those before the end of the stream or an error. */
 static long link_recv(void *ctx, void *data, size_t cap)
 {
     lwip_link *link = (lwip_link *)ctx;

@@ -42,7 +42,7 @@ static int link_connect(void *ctx, const avito_server *to)
     link->opened++;
     link->has_ahead = false;
     link->full = false;
-    if (link->opened > LINK_PORTS) { /* what is left of the connection before */
+    if (link->opened > LINK_PORTS) { /* remains of the connection before */
         while (board_uart_read(port_of(link), stale, sizeof stale) > 0) {
         }
     }
@@ -80,7 +80,7 @@ static int link_wants(void *ctx)
     return AVITO_WANT_READ | (link->full ? AVITO_WANT_WRITE : 0);
 }
 
-/* A port that cannot take a byte now will in a moment, so only reading is worth waiting for. */
+/* A port that cannot take a byte now can in a moment, so only reading is worth waiting for. */
 static int link_wait(void *ctx, int wants, uint32_t ms)
 {
     uart_link *link = (uart_link *)ctx;

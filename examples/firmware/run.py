@@ -124,7 +124,7 @@ def judge(board, simulator):
     check(served["get_chats"] >= 1, "the chats were never asked for")
     for counter in ("broken_requests", "unknown_parameters", "unofficial_paths", "unneeded_bodies"):
         check(stats[counter] == 0, f"the simulator counts {stats[counter]} {counter}")
-    whole = board == "lm3s6965evb"  # the one that asks for no smaller records
+    whole = board == "lm3s6965evb"  # the board that does not ask for smaller records
     check((stats["largest_record"] > 16384) == whole and (whole or stats["largest_record"] <= 512 + 29),
           f"the largest TLS record had {stats['largest_record']} bytes")
     answered = {m["chat_id"] for m in sent}

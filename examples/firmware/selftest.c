@@ -1,6 +1,6 @@
 /*
- * The first program for a new board: no TLS, no client, only what the board file and the link must
- * do. The peer sends every byte back. Exit code: 0, or the number of the check that failed.
+ * The first program for a new board. It has no TLS and no client, and tests only the board file and
+ * the link. The peer sends every byte back. Exit code: 0, or the number of the check that failed.
  *
  *     make firmware-selftest
  */
@@ -38,7 +38,8 @@ static bool entropy_differs(void)
            board_entropy(NULL, b, sizeof b) == AVITO_OK && memcmp(a, b, sizeof a) != 0;
 }
 
-/* As a client does it: send while there is something to send, receive whenever there is something. */
+/* Works as a client does: sends as long as it has bytes to send, receives whenever there are
+ * some. */
 static bool link_echoes(avito_transport link)
 {
     avito_server server = {"api.avito.ru", 443};

@@ -56,7 +56,8 @@ download() {
     private source --download-only "$package" >>"$dir/apt/$package.log" 2>&1
 }
 
-# Some mirrors list a source of an older release, and have lost its files: then the stable release's.
+# Some mirrors list a source of an older release but have lost its files: then it takes the stable
+# release's.
 download_from_stable() {
     release=stable lists=stable
     sed -n 's,\(.*/debian/*\) [^ ]* main$,\1 stable main,p' "$dir/apt/sources.list" | sort -u >"$dir/apt/stable.list"

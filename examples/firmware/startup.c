@@ -1,6 +1,6 @@
 /*
- * Reset: memory as C wants it, stack painted so that its use can be measured, then main().
- * The symbols come from sections.ld.
+ * Reset: prepares memory as C needs it, paints the stack so that its use can be measured, and calls
+ * main(). The symbols come from sections.ld.
  */
 #include "board.h"
 

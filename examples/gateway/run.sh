@@ -20,7 +20,7 @@ end() {
 }
 trap end EXIT INT TERM
 
-# until COMMAND...: tries it for ten seconds.
+# until COMMAND...: repeats it for at most ten seconds.
 until_true() {
     tries=100
     while ! "$@" 2>/dev/null; do
@@ -65,7 +65,7 @@ echo "Write with:    mosquitto_pub -p $port -V 5 -q 1 -t avito/shop/send/CHAT -m
 echo
 
 until_true mosquitto_pub -p "$port" -V 5 -t avito/demo -m ready
-# What passes by: topic, and as much of the payload as fits.
+# Shows what passes by: the topic, and as much of the payload as fits.
 mosquitto_sub -p "$port" -V 5 -v -t 'avito/shop/#' -t 'avito/gateway/+/status' -t 'homeassistant/#' |
     while read -r topic payload; do
         printf '%s  %s\n' "$topic" "$(printf '%s' "$payload" | cut -c 1-200)"
@@ -74,7 +74,8 @@ children="$! $children"
 XDG_CONFIG_HOME=$work XDG_STATE_HOME=$work/state build/avito gateway &
 children="$! $children"
 
-# An automation: one answer to each chat in which a buyer wrote. Its id is the chat's: never twice.
+# An automation: one answer to each chat in which a buyer wrote. Its id is the chat's, so it is sent
+# only once.
 mosquitto_sub -p "$port" -V 5 -q 1 -t 'avito/shop/messages/+' -F '%t %p' |
     while read -r topic payload; do
         case $payload in

@@ -38,15 +38,15 @@ static avito_freertos net;
 #include "answer.h"
 #include "roots.h"
 
-#ifndef BOARD_CLIENT_ID /* of your account: avito.ru, "API" */
+#ifndef BOARD_CLIENT_ID /* your account's: avito.ru, "API" */
 #define BOARD_CLIENT_ID     "..."
 #define BOARD_CLIENT_SECRET "..."
 #define BOARD_HOST          NULL /* api.avito.ru */
 #define BOARD_PORT          0
 #endif
 
-/* Yours, from SNTP or a clock chip; seconds since 1970. Before 2020 no certificate can be checked, and TLS
- * says OPTION_TIME. */
+/* You write this, by SNTP or a clock chip; seconds since 1970. Before 2020 no certificate can be
+ * checked, and TLS gives OPTION_TIME. */
 int64_t board_unix_time(void *ctx);
 
 void avito_task(void *unused);

@@ -1,4 +1,4 @@
-/* answer.h - one answer to whoever is waiting: what the examples for boards have in common.
+/* answer.h - one answer to whoever is waiting: the common part of the examples for boards.
  *
  * По-русски: один ответ каждому, кто ждёт: общая часть примеров для плат.
  *
@@ -11,8 +11,8 @@
 
 #include <stdio.h>
 
-/* Answers each unread chat, marks it as read, and prints a line for it. The first error ends it.
- * (Who must not answer twice takes avito_send_once(): examples/14_answer_once.c.) */
+/* Answers each unread chat, marks it as read, and prints a line for it. The first error ends it. (A
+ * program that must not answer twice uses avito_send_once(): examples/14_answer_once.c.) */
 static int answer_all(avito_client *client, int64_t user_id, avito_arena *arena)
 {
     avito_chats_query unread = {.unread_only = true, .want = AVITO_CHAT_ALL & ~AVITO_CHAT_AVATARS};
@@ -30,7 +30,8 @@ static int answer_all(avito_client *client, int64_t user_id, avito_arena *arena)
     return rc;
 }
 
-/* One turn of a board's loop: learns who we are, then answers. An error is told; the next turn tries again. */
+/* One turn of a board's loop: finds out whose account it is, then answers. An error is printed; the
+ * next turn tries again. */
 static void answer_turn(avito_client *client, avito_self *self, avito_arena *arena)
 {
     int rc =

@@ -23,7 +23,7 @@
  *   - FreeRTOS_send() says -ENOSPC when its buffer is full. That is "later", not an error.
  *   - FreeRTOS_connect() waits for FREERTOS_SO_RCVTIMEO. With 0 it returns at once, and
  *     FreeRTOS_issocketconnected() tells how it goes: a second FreeRTOS_connect() would start over.
- *   - FreeRTOS_select() calls a socket writable before it is connected. So nobody waits for that.
+ *   - FreeRTOS_select() calls a socket writable before it is connected. So this file does not wait for that.
  *   - FreeRTOS_recv() says 0 for "nothing yet", and -ENOTCONN for the end, also after a reset.
  *   - FreeRTOS_gethostbyname() waits. Set .address to do without.
  *   - portTICK_PERIOD_MS is 0 above 1,000 ticks a second. The clock here divides ticks itself. */
@@ -89,7 +89,7 @@ static int avito_freertos_look_up(avito_freertos *net, const avito_server *to,
     return address != 0 ? AVITO_OK : AVITO_ERR_RESOLVE;
 }
 
-/* What tells the task that something has happened on the socket. */
+/* Tells the task that something has happened on the socket. */
 static bool avito_freertos_attach(avito_freertos *net)
 {
 #if ipconfigSOCKET_HAS_USER_SEMAPHORE

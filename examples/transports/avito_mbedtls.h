@@ -23,7 +23,7 @@
  *     the end of an answer.
  *   - 3.6 offers RSA-PSS as soon as it offers TLS 1.3, and then refuses a server that takes that in TLS 1.2
  *     (-0x6600). So it is TLS 1.2 here. For more raise tls->config, and call psa_crypto_init() before.
- *   - In TLS 1.3 a ticket comes as an error. It is passed over. */
+ *   - In TLS 1.3 a ticket comes as an error. It is skipped. */
 #ifndef AVITO_MBEDTLS_H
 #define AVITO_MBEDTLS_H
 
@@ -43,12 +43,12 @@ typedef struct avito_mbedtls {
     mbedtls_ssl_config config; /* yours to change between init and the first connect */
     int (*random)(void *ctx, unsigned char *out, size_t len);
     void *random_ctx;
-    long trouble; /* what below said last, if it was not bytes or AGAIN */
+    long trouble; /* the last result of `below` other than bytes or AGAIN */
     int reason;   /* mbedTLS' own number of the last failure */
     bool begun;   /* close of below is owed */
     bool started, open, broken;
     bool held; /* a record has not left whole */
-    bool more; /* bytes came: another record may be there behind them */
+    bool more; /* bytes came: another record may follow them */
 } avito_mbedtls;
 
 /* `roots`: trust anchors, used as long as `tls` is; NULL: you set them on tls->config (ESP-IDF:
@@ -63,7 +63,7 @@ avito_transport avito_mbedtls_transport(avito_mbedtls *tls);
 /* The account's hook .entropy from the same generator: ctx is the avito_mbedtls. */
 int avito_mbedtls_entropy(void *ctx, void *out, size_t len);
 
-/* After the lane was closed. */
+/* Call it after the lane was closed. */
 void avito_mbedtls_free(avito_mbedtls *tls);
 
 #endif /* AVITO_MBEDTLS_H */

@@ -29,10 +29,10 @@ typedef struct avito_openssl {
     SSL_CTX *ctx;          /* yours to change between init and the first connect */
     BIO_METHOD *method;    /* OpenSSL's way to `below` */
     SSL *ssl;              /* NULL: below is not connected yet */
-    long trouble;          /* what below said last, if it was not bytes or AGAIN */
+    long trouble;          /* the last result of `below` other than bytes or AGAIN */
     unsigned long reason;  /* OpenSSL's own */
     bool begun, open, broken;
-    bool more; /* bytes came: another record may be there behind them */
+    bool more; /* bytes came: another record may follow them */
 } avito_openssl;
 
 /* `roots`: a PEM file; NULL: the system's. AVITO_OK; AVITO_ERR_OPTION_ANCHORS: it cannot be read;
@@ -42,7 +42,7 @@ int avito_openssl_init(avito_openssl *o, avito_transport below, const char *root
 /* Waits where `below` can wait. */
 avito_transport avito_openssl_transport(avito_openssl *o);
 
-/* After the lane was closed. */
+/* Call it after the lane was closed. */
 void avito_openssl_free(avito_openssl *o);
 
 #endif /* AVITO_OPENSSL_H */

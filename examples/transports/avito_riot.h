@@ -18,9 +18,9 @@
  *
  * What the stack does, and what follows here:
  *   - sock_tcp has no poll. wait() is a timed read into a small buffer, from which recv() gives first.
- *   - sock_tcp_connect() and sock_tcp_write() wait inside. So a lane on it may wait, never less; the
+ *   - sock_tcp_connect() and sock_tcp_write() wait inside. So a lane on it must be one that may wait; the
  *     lane's own deadlines are looked at between two of them.
- *   - sock_tcp_disconnect() of GNRC sits through TIME-WAIT, 60 s. gnrc_tcp_abort() does not. */
+ *   - sock_tcp_disconnect() of GNRC waits for the end of TIME-WAIT, 60 s. gnrc_tcp_abort() does not. */
 #ifndef AVITO_RIOT_H
 #define AVITO_RIOT_H
 
@@ -131,7 +131,7 @@ static long avito_riot_read(avito_riot *net, void *data, size_t cap, uint32_t us
     return n == 0 ? AVITO_IO_CLOSED : AVITO_ERR_RECV;
 }
 
-/* All that is held comes before "nothing yet". */
+/* Bytes that are held come before "nothing yet". */
 static long avito_riot_recv(void *ctx, void *data, size_t cap)
 {
     avito_riot *net = (avito_riot *)ctx;

@@ -48,8 +48,8 @@ void board_init(void)
     REG32(WATCHDOG + 8) = 3; /* count, and reset at the second expiry */
 }
 
-/* Milliseconds and the counter below them are two things; when one has moved on and the other not
- * yet, the time stands still for a moment instead of going back. */
+/* The milliseconds and the counter below them are separate. When only one has moved on, the time
+ * stands still for a moment instead of going back. */
 uint32_t board_ticks(void)
 {
     static uint32_t last;

@@ -20,7 +20,8 @@ static void start_timers(void)
     REG32(TIMER0 + 0x000) = 1;
 
     /* QEMU only looks at the socket behind the UART when something wakes it. A second timer that
-     * expires a thousand times a second, without an interrupt, does. A real board needs no such. */
+     * expires a thousand times a second, without an interrupt, does that. A real board does not
+     * need it. */
     REG32(TIMER1 + 0x508) = 0;
     REG32(TIMER1 + 0x510) = 0;
     REG32(TIMER1 + 0x540) = 16000;

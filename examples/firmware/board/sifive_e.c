@@ -13,7 +13,7 @@ static tick_clock clock;
 void board_init(void)
 {
     REG32(UART0 + 0x18) = 138;     /* 115200 at 16 MHz */
-    REG32(UART0 + 0x08) = 0x10001; /* on; below one byte in the queue it is said to be empty */
+    REG32(UART0 + 0x08) = 0x10001; /* on; with less than one byte the queue counts as empty */
     REG32(UART1 + 0x18) = 15;      /* 1 Mbit/s */
     REG32(UART1 + 0x08) = 1;
     REG32(UART1 + 0x0c) = 1;

@@ -19,15 +19,16 @@
 #define AVITO_WITH_BEARSSL 1
 #endif
 
-/* The ESP8266 core has BearSSL. Elsewhere it is the library ArduinoBearSSL, which Arduino's tools find only
- * by the name of this file. */
+/* The ESP8266 core has BearSSL. Elsewhere it is the library ArduinoBearSSL, which Arduino's tools
+ * find only if this file is included. */
 #if defined(ARDUINO) && !defined(ESP8266)
 #include <ArduinoBearSSL.h>
 #endif
 
 #include "AvitoTransport.h"
 
-/* What a board must give. ESP32 and ESP8266 have both below; elsewhere write two functions. */
+/* What a board must provide. Below are both functions for ESP32 and ESP8266; elsewhere write these
+ * two. */
 struct AvitoBoard {
     int64_t (*unix_time)(void *ctx); /* true time: certificates are checked against it */
     int (*entropy)(void *ctx, void *out, size_t len); /* true random bytes, AVITO_OK */
@@ -52,8 +53,8 @@ struct AvitoBoard {
 extern "C" int os_get_random(unsigned char *out, size_t len);
 #endif
 
-/* After configTime(0, 0, "pool.ntp.org"): its time, and the chip's generator, which is a true one while the
- * radio is on. */
+/* The time after configTime(0, 0, "pool.ntp.org"), and the chip's generator, which is a true one
+ * while the radio is on. */
 inline AvitoBoard avito_board()
 {
     AvitoBoard board = AvitoBoard();
@@ -72,8 +73,8 @@ inline AvitoBoard avito_board()
 }
 
 #if defined(ESP32)
-/* The same, with tokens and the inbox in flash, where a restart finds them: after
- * avito_esp_store_open(&store, "avito"). `store` must outlive the Avito. */
+/* The same, with tokens and the inbox in flash, where a restart finds them. Call
+ * avito_esp_store_open(&store, "avito") before; `store` must outlive the Avito. */
 inline AvitoBoard avito_board(avito_esp_store &store)
 {
     AvitoBoard board = avito_board();
@@ -147,7 +148,7 @@ class Avito
         return ok();
     }
 
-    /* `chat_id` may be that of the message in hand. */
+    /* `chat_id` may be that of the present message. */
     bool send(const char *chat_id, const char *text)
     {
         result_ = who() ? avito_send_message(&client_, user_id_, chat_id, text, nullptr, nullptr)
@@ -161,8 +162,8 @@ class Avito
         return ok();
     }
 
-    /* Each new message once: call it in loop(). True: `message` is one, good until the next call; it comes
-     * again until accept(). Waits for half a second at most. */
+    /* Gives each new message once: call it in loop(). True: `message` is one, valid until the next
+     * call; it comes again until accept(). Waits for half a second at most. */
     bool next(avito_message &message)
     {
         if (!watch()) {
