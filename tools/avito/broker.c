@@ -259,14 +259,14 @@ static void handle(broker *b, gateway *g, const mqtt_event *e, uint32_t now_ms)
     }
 }
 
-bool broker_step(broker *b, gateway *g, uint32_t now_ms)
+void broker_step(broker *b, gateway *g, uint32_t now_ms)
 {
     mqtt_event e;
     int events = 0;
 
     if (b->link.state == MQTT_LINK_CLOSED) {
         if (broker_deadline_ms(b, now_ms) > 0) {
-            return false;
+            return;
         }
         mqtt_link_open(&b->link);
     }
@@ -275,14 +275,13 @@ bool broker_step(broker *b, gateway *g, uint32_t now_ms)
 
         if (rc != MQTT_OK) {
             lost(b, g, mqtt_link_text(rc), now_ms);
-            return true;
+            return;
         }
         if (e.kind != MQTT_NOTHING) {
             handle(b, g, &e, now_ms);
         }
     } while (e.kind != MQTT_NOTHING && b->link.state != MQTT_LINK_CLOSED &&
              ++events < EVENTS_AT_ONCE);
-    return events > 0;
 }
 
 uint32_t broker_deadline_ms(const broker *b, uint32_t now_ms)

@@ -54,8 +54,8 @@ void broker_close(broker *b);
 int broker_open(broker *b, config *c, const gateway_options *g, const char *client_id);
 void broker_free(broker *b);
 
-/* Moves bytes, hands events to the gateway, connects again when it is time. True: something happened. */
-bool broker_step(broker *b, gateway *g, uint32_t now_ms);
+/* Moves bytes, hands events to the gateway, connects again when it is time. */
+void broker_step(broker *b, gateway *g, uint32_t now_ms);
 
 uint32_t broker_deadline_ms(const broker *b, uint32_t now_ms);
 

@@ -721,7 +721,8 @@ void fleet_run_step(fleet_run *f)
         if (s->served != NULL) {
             s->core.user_id =
                 s->served->core.user_id != 0 ? s->served->core.user_id : s->core.user_id;
-            if (gateway_step(&s->gateway, avito_posix_clock_ms(NULL))) {
+            if (gateway_step(&s->gateway, avito_posix_clock_ms(NULL)) ||
+                gateway_stirred(&s->gateway) != NULL) {
                 wake(s);
             }
         }

@@ -862,6 +862,9 @@ static void flight_over(gateway *g, const mqtt_event *e, uint32_t now_ms)
         return;
     }
     f->id = 0;
+    if (what.account != NULL) {
+        gateway_stir(what.account);
+    }
     switch (what.what) {
         case FLIGHT_MARKER:
             g->priv.can_tell = e->reason == MQTT_REASON_SUCCESS;
@@ -939,6 +942,7 @@ static void take_message(gateway *g, const mqtt_message *m, uint32_t now_ms)
         a = account_named(g, name);
         if (a != NULL && !a->priv.leaving) {
             gateway_job_take(a, m, act, target, now_ms);
+            gateway_stir(a);
             return;
         }
     } else if (g->o.discovery != NULL) {
@@ -1027,7 +1031,7 @@ static void step_all(gateway *g, uint32_t now_ms)
 
 bool gateway_step(gateway *g, uint32_t now_ms)
 {
-    bool blocked = g->priv.blocked, lent;
+    bool blocked = g->priv.blocked;
 
     g->priv.blocked = false;
     if (g->priv.discovery && is_over(g->priv.discovery_from_ms, g->priv.discovery_ms, now_ms)) {
@@ -1039,8 +1043,28 @@ bool gateway_step(gateway *g, uint32_t now_ms)
     if (blocked) {
         step_all(g, now_ms);
     }
-    lent = gateway_job_lend(g, now_ms);
-    return blocked || lent;
+    gateway_job_lend(g, now_ms);
+    return blocked;
+}
+
+void gateway_stir(gateway_account *a)
+{
+    if (!a->priv.stirred) {
+        a->priv.stirred = true;
+        a->priv.next_stirred = a->priv.g->priv.stirred;
+        a->priv.g->priv.stirred = a;
+    }
+}
+
+gateway_account *gateway_stirred(gateway *g)
+{
+    gateway_account *a = g->priv.stirred;
+
+    if (a != NULL) {
+        g->priv.stirred = a->priv.next_stirred;
+        a->priv.stirred = false;
+    }
+    return a;
 }
 
 /* ---- deadlines ---- */
@@ -1172,6 +1196,10 @@ static void unlink_account(gateway *g, gateway_account *a)
         at = &before->priv.next;
     }
     *at = a->priv.next;
+    for (at = &g->priv.stirred; *at != NULL && *at != a;) {
+        at = &(*at)->priv.next_stirred;
+    }
+    *at = a->priv.stirred ? a->priv.next_stirred : *at;
     if (g->priv.last == a) {
         g->priv.last = before;
     }
@@ -1234,6 +1262,7 @@ void gateway_ring(gateway *g, int64_t user_id)
     for (gateway_account *a = g->priv.accounts; a != NULL; a = a->priv.next) {
         if (a->user_id == user_id && a->priv.phase == PHASE_RUN) {
             avito_inbox_doorbell(&a->inbox);
+            gateway_stir(a);
         }
     }
 }

@@ -278,16 +278,14 @@ static void return_lane(gateway_account *a)
     }
 }
 
-bool gateway_job_lend(gateway *g, uint32_t now_ms)
+void gateway_job_lend(gateway *g, uint32_t now_ms)
 {
     gateway_account *a;
-    bool any = false;
 
     while ((a = g->priv.first_waiting) != NULL && has_lane(a)) {
         gateway_job_step(a, now_ms);
-        any = true;
+        gateway_stir(a);
     }
-    return any;
 }
 
 /* ---- phases ---- */
