@@ -219,12 +219,16 @@ void broker_close(broker *b)
 
 static void lost(broker *b, gateway *g, const char *why, uint32_t now_ms)
 {
+    uint16_t random = 0;
+
     broker_close(b);
     gateway_lost(g);
+    (void)g->o.entropy(g->o.ctx, &random, sizeof random);
     b->lost_ms = now_ms;
     b->pause_ms = b->pause_ms == 0                 ? 1000
                   : b->pause_ms * 2 < PAUSE_MAX_MS ? b->pause_ms * 2
                                                    : PAUSE_MAX_MS;
+    b->wait_ms = b->pause_ms - random % (b->pause_ms / 2);
     if (!b->failing) {
         b->failing = true;
         gateway_tell(g, why);
@@ -289,7 +293,7 @@ uint32_t broker_deadline_ms(const broker *b, uint32_t now_ms)
     if (b->link.state == MQTT_LINK_CLOSED) {
         const uint32_t since = now_ms - b->lost_ms;
 
-        return since < b->pause_ms ? b->pause_ms - since : 0;
+        return since < b->wait_ms ? b->wait_ms - since : 0;
     }
     return mqtt_deadline_ms(&b->link.client, now_ms);
 }

@@ -20,6 +20,7 @@ typedef struct broker {
     char client_id[40], will_topic[GATEWAY_TOPIC_MAX];
     mqtt_publication will;
     uint32_t lost_ms, pause_ms; /* pause_ms 0: not lost */
+    uint32_t wait_ms;           /* up to half of it less: others lost the same broker */
     bool failing;               /* that was said */
     size_t picture_max;
     void *large;            /* memory for a picture that comes in; NULL: none does */

@@ -24,6 +24,7 @@ enum { MESSAGE_NONE, MESSAGE_NAMING, MESSAGE_PUBLISHED, MESSAGE_HELD, MESSAGE_AC
 #define PAUSE_MAX_MS     60000u
 #define SAVE_AGAIN_MS    5000u
 #define AGE_EVERY_MS     3600000u
+#define SPREAD_MS        20u /* between the first polls of two accounts */
 #define AGAIN_MAX_MS     3600000u
 #define VOICE_MS         3600000u
 #define VOICE_LINES      20u /* of one account within VOICE_MS */
@@ -708,7 +709,8 @@ static void step_messages(gateway_account *a, uint32_t now_ms)
     if (a->priv.message == MESSAGE_HELD && waited) {
         a->priv.message = MESSAGE_NONE; /* the inbox gives the same again */
     }
-    if (a->priv.message == MESSAGE_NONE && g->priv.ready && !g->priv.closing) {
+    if (a->priv.message == MESSAGE_NONE && g->priv.ready && !g->priv.closing &&
+        is_over(a->priv.pause_from_ms, a->priv.pause_ms, now_ms)) {
         read_inbox(a, now_ms);
     }
 }
@@ -852,6 +854,20 @@ static void connected(gateway *g, bool session_present)
     g->priv.blocked = true; /* so that the next step goes through all */
 }
 
+/* After a break all accounts would ask the service in the same moment. */
+static void spread_polls(gateway *g, uint32_t now_ms)
+{
+    uint32_t ms = 0;
+
+    for (gateway_account *a = g->priv.accounts; a != NULL; a = a->priv.next) {
+        if (a->priv.phase == PHASE_RUN) {
+            a->priv.pause_from_ms = now_ms;
+            a->priv.pause_ms = ms;
+            ms += SPREAD_MS;
+        }
+    }
+}
+
 static void flight_over(gateway *g, const mqtt_event *e, uint32_t now_ms)
 {
     struct gateway_flight *f = flight_of(g, e->packet_id);
@@ -869,6 +885,7 @@ static void flight_over(gateway *g, const mqtt_event *e, uint32_t now_ms)
         case FLIGHT_MARKER:
             g->priv.can_tell = e->reason == MQTT_REASON_SUCCESS;
             g->priv.ready = g->priv.blocked = true; /* the next step goes through all */
+            spread_polls(g, now_ms);
             g->priv.said[0] = '\0';
             break;
         case FLIGHT_MESSAGE:
@@ -1111,7 +1128,10 @@ static uint32_t running_deadline(const gateway_account *a, uint32_t now_ms)
         ms = left(a->priv.held_from_ms, a->priv.held_ms, now_ms);
     } else if (a->priv.message == MESSAGE_NONE && a->priv.g->priv.ready &&
                !a->priv.g->priv.blocked) {
+        const uint32_t pause_ms = left(a->priv.pause_from_ms, a->priv.pause_ms, now_ms);
+
         ms = avito_inbox_deadline_ms(&a->inbox);
+        ms = ms > pause_ms ? ms : pause_ms;
     }
     if (a->priv.unread_due) {
         ms = sooner(ms, left(a->priv.unread_ms, UNREAD_EVERY_MS, now_ms));
