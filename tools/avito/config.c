@@ -1,6 +1,7 @@
 /* config.c - reads the configuration by inih, and chooses an account. */
 #include "config.h"
 #include "command.h"
+#include "russian.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -283,7 +284,7 @@ static int read_file(config *c, const char *path, bool must_exist)
         if (errno == ENOENT && !must_exist) {
             return EXIT_DONE;
         }
-        fprintf(stderr, "%s: %s\n", path, strerror(errno));
+        fprintf(stderr, "%s: %s\n", path, system_text(errno));
         return EXIT_USAGE;
     }
     bad_line = ini_parse_stream(read_line, &r, take, &r);
@@ -513,7 +514,7 @@ bool config_make_folder(const char *folder, char problem[CONFIG_PROBLEM_SIZE])
         memcpy(part, folder, i);
         part[i] = '\0';
         if (mkdir(part, 0700) != 0 && errno != EEXIST) {
-            snprintf(problem, CONFIG_PROBLEM_SIZE, "%s: %s", part, strerror(errno));
+            snprintf(problem, CONFIG_PROBLEM_SIZE, "%s: %s", part, system_text(errno));
             return false;
         }
     }

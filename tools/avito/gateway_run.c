@@ -7,6 +7,7 @@
 #include "resolve.h"
 #include "roots.h"
 #include "run.h"
+#include "russian.h"
 #include "served.h"
 
 #include <dirent.h>
@@ -279,7 +280,7 @@ static bool make_folder(const char *path)
 
 static int say_file(const struct run *r, const char *file)
 {
-    fprintf(stderr, "avito gateway: %s/%s: %s\n", r->folder, file, strerror(errno));
+    fprintf(stderr, "avito gateway: %s/%s: %s\n", r->folder, file, system_text(errno));
     return EXIT_LOCAL;
 }
 
@@ -331,7 +332,7 @@ static int open_folder(struct run *r, const char *name)
     (void)make_folder(r->folder);
     snprintf(r->folder + len, sizeof r->folder - len, "/gateway/%s", name);
     if (!make_folder(r->folder)) {
-        fprintf(stderr, "avito gateway: %s: %s\n", r->folder, strerror(errno));
+        fprintf(stderr, "avito gateway: %s: %s\n", r->folder, system_text(errno));
         return EXIT_LOCAL;
     }
     status = keep_word(r, "client_id", "avito-", 11, r->client_id, sizeof r->client_id);

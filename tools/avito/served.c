@@ -106,7 +106,7 @@ static int replace_ledger(void *ctx, const char *lines, size_t len)
 
 static void say_unread(const served *s, const char *file)
 {
-    fprintf(stderr, "avito gateway: %s/%s: %s\n", s->folder, file, strerror(errno));
+    fprintf(stderr, "avito gateway: %s/%s: %s\n", s->folder, file, system_text(errno));
 }
 
 #define REFUSED_SIZE (GATEWAY_REFUSALS * sizeof(uint64_t))
@@ -271,7 +271,7 @@ static int take_lock(served *s)
     fprintf(stderr, "avito gateway: %s/inbox.lock: %s\n", s->folder,
             errno == EWOULDBLOCK ? say(TEXT("another program serves this account",
                                             "эту учётную запись уже обслуживает другая программа"))
-                                 : strerror(errno));
+                                 : system_text(errno));
     return EXIT_LOCAL;
 }
 
