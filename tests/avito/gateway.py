@@ -569,6 +569,7 @@ def claimed_pictures():
 
 def webhooks():
     port = free_port()
+    clock = Clock()
     with Rig(more=["poll = 60"], gateway=[f"listen = 127.0.0.1:{port}", f"webhook_url = http://127.0.0.1:{port}/"]) as r:
         check("it subscribes itself", wait_for(lambda: r.service.door("state")["subscriptions"], 20), r.gateway.said)
         time.sleep(2)
@@ -577,6 +578,15 @@ def webhooks():
         check("a notification brings the message at once", wait_for(lambda: "через уведомление" in r.texts(), 20), r.gateway.said)
         print(f"# after {time.time() - began:.1f} s with polls every 60")
         secret = r.gateway.state("gateway/main/path")
+        r.gateway.stop()
+        r.gateway.program, r.gateway.environment = "build/avito", clock.environment
+        r.gateway.start()
+        check("... is online again", r.gateway.is_online(r.sub), r.gateway.said)
+        done = subprocess.run(["build/avito", "webhook", "remove", f"http://127.0.0.1:{port}{secret.strip()}"], env=r.service.environment(HOME=r.gateway.home), capture_output=True, text=True,
+                              timeout=30, check=False)
+        check("a subscription that was taken away", done.returncode == 0 and not r.service.door("state")["subscriptions"], done.stderr)
+        clock.set("+86400 x1")
+        check("... is there again the next day", wait_for(lambda: r.service.door("state")["subscriptions"], 30), r.gateway.said)
         check("the secret path is nowhere said", secret[1:] not in r.gateway.said and len(secret) > 32)
 
 

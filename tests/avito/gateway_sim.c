@@ -85,6 +85,7 @@ static int entropy(void *ctx, void *out, size_t len)
 /* ---- the service, and lanes to it ---- */
 
 static sim *service;
+static bool down;         /* it fails */
 static bool flaps;        /* it fails every other ten seconds */
 static uint32_t begun_ms; /* the last "begun" note began then, on the clock that counts sleep */
 static bool note_is_old;  /* the last "begun" note took over 5 s */
@@ -100,7 +101,7 @@ static sim_fault service_fault(void *ctx, const sim_request_info *request)
         printf("# a send by an old note\n");
         failures++;
     }
-    if (flaps && now_ms / 10000 % 2 == 0) {
+    if (down || (flaps && now_ms / 10000 % 2 == 0)) {
         f.status = 503;
         return f;
     }
@@ -1021,6 +1022,36 @@ static void broker_over_quota(void)
            "status and state are there as soon as the broker takes them");
 }
 
+/* A service that is down for a day: said once for what fails, and all is done afterwards. */
+static void day_without_service(void)
+{
+    char text[32];
+    unsigned before;
+
+    begin_world(2);
+    calm = true;
+    run_for(10);
+    down = true;
+    said = 0;
+    for (int i = 0; i < 10; i++) {
+        expect(ask(i + 1), "the broker takes it");
+        sprintf(text, "buyer %d", i);
+        (void)sim_buyer_writes(service, chat, text);
+    }
+    run_for(86400);
+    before = said;
+    expect(before == 1, "it is said once");
+    down = false;
+    run_for(120);
+    for (int i = 0; i < 10; i++) {
+        sprintf(text, "command %d.", i + 1);
+        expect(heard[i] == 1, "each message comes, once");
+        expect(times_stored(text) == 1 && strcmp(result_of[i + 1], "sent") == 0,
+               "each command is done, once");
+    }
+    expect(said == before + 1, "that it works again is said once");
+}
+
 /* A service that fails and works all day. */
 static void flapping_service(void)
 {
@@ -1109,6 +1140,8 @@ int main(int argc, char **argv)
     broker_over_quota();
     end_world();
     flapping_service();
+    end_world();
+    day_without_service();
     end_world();
     printf("%s - the gateway in %llu worlds from seed %llu on\n", failures == 0 ? "ok" : "not ok",
            (unsigned long long)count, (unsigned long long)first);

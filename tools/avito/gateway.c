@@ -75,6 +75,7 @@ static void account_says(gateway_account *a, const char *text)
 
     snprintf(a->priv.error, sizeof a->priv.error, "%s", text);
     a->priv.error_at = g->o.unix_time(g->o.ctx);
+    a->priv.told = true;
     a->priv.due |= DUE_STATE;
     account_tells(a, a->priv.error);
 }
@@ -89,7 +90,7 @@ void gateway_account_warns(gateway_account *a, const char *text)
 /* Of what the account lives by: its messages. */
 static void account_fails(gateway_account *a, const char *text)
 {
-    const bool is_new = !a->priv.failing || strcmp(a->priv.error, text) != 0;
+    const bool is_new = !a->priv.told || strcmp(a->priv.error, text) != 0;
 
     a->priv.failing = true;
     if (is_new) {
@@ -99,6 +100,7 @@ static void account_fails(gateway_account *a, const char *text)
 
 static void account_works(gateway_account *a)
 {
+    a->priv.told = false;
     if (a->priv.failing) {
         a->priv.failing = false;
         a->priv.due |= DUE_STATE;
@@ -679,6 +681,12 @@ static void tell_events(gateway_account *a)
     }
 }
 
+/* No call is under way, not even one that pauses before its next try. */
+static bool is_between_rounds(const gateway_account *a)
+{
+    return avito_wants(a->o.reader) == 0 && avito_inbox_deadline_ms(&a->inbox) > 0;
+}
+
 static void read_inbox(gateway_account *a, uint32_t now_ms)
 {
     avito_message m;
@@ -692,9 +700,8 @@ static void read_inbox(gateway_account *a, uint32_t now_ms)
 
         gateway_describe(a->o.reader, rc, text, sizeof text);
         account_fails(a, text);
-    } else if (avito_inbox_wants(&a->inbox) == AVITO_WANT_TIMER &&
-               avito_last_error(a->o.reader)->code == AVITO_OK) {
-        account_works(a); /* a round is over */
+    } else if (is_between_rounds(a) && avito_last_error(a->o.reader)->code == AVITO_OK) {
+        account_works(a);
     }
 }
 

@@ -279,7 +279,7 @@ static int add(served *s, gateway *g, const config *c, const char *webhook_url,
                const served_stores *stores)
 {
     gateway_account_options o;
-    long poll_s = 15;
+    long poll_s = webhook_url != NULL ? 60 : 15;
     bool marks = false, names = true;
 
     if (!config_number(c, s->name, "poll", 86400, &poll_s) ||
