@@ -3,11 +3,15 @@ away at times, and a tormentor: fleet_torment.py SECONDS SEED. All times of the 
 
 The judge reads the service's books (what it stored, and when), and what two independent clients heard: the consumer of
 messages, which is away at times, and a watcher of results, status and ledgers. Commands are repeated only until the
-broker has acknowledged them: each of those must have a result. The seed fixes the acts, not their interleaving."""
+broker has acknowledged them: each of those must have a result. The seed fixes the acts, not their interleaving.
+
+What was lost, doubled or answered wrongly is told afterwards in build/fleet_torment/stories: each packet of its account that
+the broker had or gave meanwhile, what the tormentor did, and what the gateways said."""
 import asyncio
 import json
 import os
 import random
+import shutil
 import signal
 import statistics
 import sys
@@ -16,6 +20,7 @@ import time
 
 sys.path[:0] = ["tests/check", "tests/avito"]
 import fleet as scenes  # noqa: E402
+import fleet_story  # noqa: E402
 from brokers import Broker, wait_for  # noqa: E402
 from mqtt_client import Client  # noqa: E402
 from simulated import Simulator  # noqa: E402
@@ -25,13 +30,25 @@ ACCOUNTS = int(os.environ.get("FLEET_ACCOUNTS", "20"))
 NODES = 3
 COMMANDS_EVERY = float(os.environ.get("FLEET_COMMANDS_EVERY", "0.25"))  # seconds between two commands, of all accounts together
 SETTLE = 150  # seconds at the end
+KEPT = os.environ.get("FLEET_KEPT", "build/fleet_torment")  # of a run that failed: the stories, the broker's log, the gateways' files
 # How often the broker saves: "changes" is what a fleet needs; "second" and "default" show what saving less
 # costs.
 SAVES = os.environ.get("FLEET_BROKER_SAVES", "changes")
-# What it acknowledged in that many seconds before a kill -9 may be gone.
-FORGETS_S = {"changes": 2, "second": 4, "default": 1e9}[SAVES]
 FAULTS = ["send_message:stored_no_answer:1", "send_message:status=503:2", "send_message:reset:1", "send_message:stored_stall:1",
           "*:status=500:2", "*:close_silently:1", "*:delay=1500:3", "send_message:delay=4000:1", "send_message:stored_no_answer,delay=3000:1"]
+
+
+class Node(scenes.Node):
+    """One whose words have a time."""
+
+    def __init__(self, *words, **more):
+        super().__init__(*words, **more)
+        self.told = []
+
+    def read(self, process):
+        for line in process.stderr:
+            self.said += line
+            self.told.append((time.time(), f"{self.node} says {line.rstrip()}"))
 
 
 class Proxy:
@@ -93,10 +110,11 @@ class World:
         self.chats = {name: s.door("store")["messages"][0]["chat_id"] for name, s in services.items()}
         self.over = False
         self.commands, self.acknowledged, self.written = {}, {}, []
+        self.asked = {}  # command: (when, the packet's number, the broker's answer) of each try
+        self.done = []  # (when, what the tormentor did)
         self.heard, self.results, self.acts, self.times = {}, {}, {}, {}
         self.status, self.online, self.begun, self.keys = {}, {}, {}, set()
         self.waiting = {}  # account: (what happened, when)
-        self.kills = []  # of the broker: when
         self.consumer = Client(broker.port, "consumer", ["avito/+/messages/#"], self.hear)
         self.watcher = Client(broker.port, "watcher", ["avito/+/results/#", "avito/+/status", "avito/+/fleet/ledger"], self.see)
         self.commander = Client(broker.port, "commander", [], lambda *_: None)
@@ -145,8 +163,12 @@ class World:
 
     def give(self, account, command):
         payload = json.dumps({"id": command, "text": self.commands[command]}, ensure_ascii=False)
+        tries = self.asked.setdefault(command, [])
         for _ in range(200):
-            if self.commander.publish(f"avito/{account}/send/{self.chats[account]}", payload) == 0:
+            began = time.time()
+            answer = self.commander.publish(f"avito/{account}/send/{self.chats[account]}", payload)
+            tries.append((began, self.commander.last_id, answer))
+            if answer == 0:
                 self.acknowledged[command] = time.time()
                 return
             time.sleep(0.1)
@@ -166,8 +188,12 @@ class World:
 
     # ---- the tormentor ----
 
+    def note(self, what):
+        self.done.append((time.time(), "the tormentor: " + what))
+
     def expect(self, what, node):
         """How long does it take until its accounts are served again?"""
+        self.note(f"{what} of {node.node}" if node else what)
         for account, (word, pairs) in list(self.status.items()):
             if word == "online" and (node is None or pairs.get("node") == node.node) and account not in self.waiting:
                 self.waiting[account] = (what, time.time())
@@ -218,7 +244,6 @@ class World:
 
     def kill_broker(self):
         self.expect("broker kill -9", None)
-        self.kills.append(time.time())
         self.broker.stop(kill=True)
         self.pause(0, 1)
         self.broker.start()
@@ -236,7 +261,6 @@ class World:
     def kill_both(self):
         node, _ = self.draw()
         self.expect("broker and holder", node)
-        self.kills.append(time.time())
         self.broker.stop(kill=True)
         node.stop(signal.SIGKILL)
         self.broker.start()
@@ -259,7 +283,9 @@ class World:
             self.pause(1, 4)
             act = self.random.choice(acts)
             self.acts[act.__name__] = self.acts.get(act.__name__, 0) + 1
+            self.note(act.__name__ + " begins")
             act()
+            self.note(act.__name__ + " is over")
 
     # ---- the books ----
 
@@ -277,8 +303,8 @@ class World:
     def is_forgotten(self, command):
         """Forgotten by a broker that was killed before it had saved what it had acknowledged: for mosquitto
         a message that is in flight to a session is no change."""
-        when = self.acknowledged[command]
-        return any(0 <= killed - when < FORGETS_S for killed in self.kills)
+        began, packet, _ = self.asked[command][-1]
+        return fleet_story.is_forgotten(self.broker.log.name, command.rsplit("-", 1)[0], packet, began)
 
     def lost(self):
         return [w for w in self.written if w not in self.heard]
@@ -301,7 +327,7 @@ def judge(world):
     check("no send was doubled", not doubled, doubled)
     missing = sorted(world.open_commands())
     unknown = [c for c in missing if not world.is_forgotten(c)]
-    check("each command that the broker acknowledged, and did not forget by kill -9, has a result", not unknown, unknown)
+    check("each command that the broker acknowledged, and did not forget, has a result", not unknown, unknown)
     last = {c: r[-1]["outcome"] for c, r in world.results.items()}
     wrong = [(c, o) for c, o in last.items() if c in world.commands and
              ((o == "sent") > (world.commands[c] in stored) or (o == "not_sent" and world.commands[c] in stored))]
@@ -312,6 +338,8 @@ def judge(world):
     check("no message was lost", not lost, lost)
     late = acts_of_lower_epoch(world, stored)
     check("no act of a lower epoch", not late, late[:5])
+    for command in sorted({*doubled, *missing, *changed, *late, *(c for c, _ in wrong)}):
+        fleet_story.tell(world, command, scenes.SECRET, f"{KEPT}/stories")
     outcomes = {}
     for outcome in last.values():
         outcomes[outcome] = outcomes.get(outcome, 0) + 1
@@ -319,8 +347,8 @@ def judge(world):
     claims = sum(len(rows) for rows in world.online.values())
     print(f"# {len(world.written)} messages: {len(lost)} lost, {repeats} repeats (prototype: 0 of 4166 in 660 s, 37 repeats)")
     print(f"# {len(world.commands)} commands, {len(world.acknowledged)} acknowledged: {len(doubled)} doubled (0 of 2175), "
-          f"{len(missing)} without a result (11), {len(missing) - len(unknown)} of them acknowledged within {FORGETS_S:.0f} s before a kill -9 of the "
-          f"broker, {len(wrong)} wrong results; {outcomes}")
+          f"{len(missing)} without a result (11), {len(missing) - len(unknown)} of them forgotten by the broker, which was killed before "
+          f"it had saved them, {len(wrong)} wrong results; {outcomes}")
     print(f"# {claims} claims, {len(late)} acts of a lower epoch; {world.acts}")
     theirs = {"kill -9": "1.5, 2.5", "SIGTERM": "1.8", "SIGSTOP": "4.7, 5.1", "silent line": "4.3, 6.5", "line cut": "0.6",
               "broker and holder": "10, 20"}
@@ -330,6 +358,7 @@ def judge(world):
 
 
 def run(seconds, seed, stack):
+    shutil.rmtree(KEPT, ignore_errors=True)
     loop = asyncio.new_event_loop()
     threading.Thread(target=loop.run_forever, daemon=True).start()
     services = {f"shop{i}": stack.enter_context(Simulator("--chats", "1")) for i in range(ACCOUNTS)}
@@ -337,9 +366,9 @@ def run(seconds, seed, stack):
     for service in services.values():  # late: what is sent shows up so many seconds later
         service.door("option", {"visible_after_ms": rng.choice([0, 0, 500, 3000, 8000])})
     more = ("autosave_interval 1",) if SAVES == "second" else ()
-    broker = stack.enter_context(Broker(*scenes.SETTINGS, *more, saves=SAVES == "changes"))
+    broker = stack.enter_context(Broker(*scenes.SETTINGS, "log_type all", *more, saves=SAVES == "changes"))
     proxies = [Proxy(loop, broker) for _ in range(NODES)]
-    nodes = [stack.enter_context(scenes.Node(broker, services, f"n{i}", port=proxies[i].port)) for i in range(NODES)]
+    nodes = [stack.enter_context(Node(broker, services, f"n{i}", port=proxies[i].port)) for i in range(NODES)]
     for node in nodes:
         node.may_fail = True
     world = World(seed, services, broker, nodes, proxies)
@@ -364,9 +393,8 @@ def run(seconds, seed, stack):
     if scenes.parts.failures:
         for node in nodes:
             print(f"# {node.node}: " + node.said.replace("\n", "\n#   ")[-1500:])
-        os.system(f"mkdir -p build/fleet_torment; cp -r {broker.folder.name}/log build/fleet_torment/")
-        for node in nodes:
-            os.system(f"rm -rf build/fleet_torment/{node.node}; cp -r {node.home}/state build/fleet_torment/{node.node}")
+            shutil.copytree(f"{node.home}/state", f"{KEPT}/{node.node}")
+        shutil.copy(f"{broker.folder.name}/log", KEPT)
 
 
 def main():
