@@ -1,6 +1,7 @@
 """Leaves rules of the fleet out of copies of tools/avito/fleet.c, one at a time. tests/avito/fleet_test.c
 must notice each; the simulated worlds of fleet_sim.c must notice some by chance ("random" on the command
-line). Other words choose plants by a part of their name."""
+line); and those of fleet_join_sim.c ("joined") some, and bugs in what stands around it. Other words choose
+plants by a part of their name."""
 import os
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from gateway_plants import plant
 
 FOLDER = "build/fleet_plant"
 CORE = ["ledger", "jsonl", "language", "mqtt", "order"]
+JOIN_CORE = CORE + ["fleet", "fleet_seat", "gateway", "job", "hass", "russian"]
 PLANTS = [
     ("F1 the client id does not need the secret", '    hmac(secret, len, "client id"', '    hmac("", 0, "client id"'),
     ("F1 a short secret is taken", "if (secret_len < FLEET_SECRET_MIN) {", "if (secret_len < 1) {"),
@@ -42,7 +44,12 @@ PLANTS = [
     ("F6 a holder does not take the epoch of hints", "    if (behind) {\n", "    if (false) {\n"),
     ("F6 local state before the broker's", "    if (a->priv.has_inbox) {\n        (void)h->keep_slot", "    a->priv.broker_has_inbox = false;\n    if (false) {\n        (void)h->keep_slot"),
     ("F6 the other slot's file stays", '    (void)h->keep_slot(h->ctx, a, 1 - a->priv.slot, "", 0);\n', ""),
-    ("F6 begun without its PUBACK", "        if (!is_stored(&a->priv.ledger, a->priv.pending_version) && !a->priv.ledger.failed) {\n            return AVITO_AGAIN;\n        }\n", ""),
+    ("F6 begun without its PUBACK", "    if (!is_stored(&a->priv.ledger, a->priv.pending_version)) {\n", "    if (a->priv.ledger.failed) {\n"),
+    ("F6 begun without its file", "    if (!a->priv.pending_is_kept) {\n        return AVITO_AGAIN;\n    }\n", ""),
+    ("F6 a message is accepted without its file", "        a->priv.slot_waits = rc == AVITO_AGAIN && waits;\n", ""),
+    ("F6 what was begun and refused stays begun", "    if (take_back(a, line)) {\n", "    if (false) {\n"),
+    ("F6 what another began is called not sent", "    e = a->priv.pending_is_new ? ledger_begun(&one, 0) : NULL;", "    e = ledger_begun(&one, 0);"),
+    ("F2 a marker's number stays taken", "    *packet = 0;\n    *answered_flag", "    *answered_flag"),
     ("F6 a message is accepted without its PUBACK", "const bool waits = accepting || !a->priv.broker_has_inbox;", "const bool waits = false;"),
     ("F8 a hand-over waits as others do", "        wait_for(a, 0, now_ms);\n", ""),
     ("F8 a hand-over to another is not respected", "        return is_over(a->priv.status_ms, t->taken_up, now_ms);", "        return true;"),
@@ -62,14 +69,34 @@ RANDOM = ["F2 the epoch begins at 1", "F3 silence is not noticed", "F4 claims ag
 SEEDS = 400
 
 
-def build(old, new, test):
-    problem = plant(FOLDER, "fleet.c", old, new)
+# What the worlds with gateways find: those of PLANTS by their first words, and bugs elsewhere.
+JOINED = ["F6 no union", "F6 what was begun and refused", "F6 begun without its PUBACK", "F6 local state before",
+          "F8 who leaves takes commands", "F2 early commands are dropped"]
+JOINED_PLANTS = [
+    ("what came early to another connection is given to this one", "fleet_seat.c",
+     "    while ((k = next_kept(s)) != NULL) {\n        free(k);\n    }\n", "    (void)k;\n"),
+    ("each claim subscribes a topic of its own", "fleet.c", '    account_topic(a, "fleet/mark", topics[n]);\n',
+     '    snprintf(topics[n], sizeof topics[n], "avito/%s/fleet/mark/%s", a->name, a->priv.key);\n'),
+    ("a command is acknowledged on receipt", "job.c", "    judge(a, j, m, now_ms);\n",
+     "    judge(a, j, m, now_ms);\n    (void)mqtt_acknowledge(a->priv.g->o.broker, m->packet_id, 0);\n    forget_packet(a, j);\n"),
+    ("what was begun is sent again", "job.c",
+     "    j->noted = j->looking = true;\n", "    j->noted = true;\n    j->call = CALL_BASELINE;\n    return;\n"),
+    ("what another began is not looked for", "gateway.c", "    if (ledger_merge(&a->ledger, lines, len) > 0 &&", "    if (false &&"),
+    ("a message is accepted before its PUBACK", "gateway.c",
+     "        a->priv.message = MESSAGE_PUBLISHED;\n", "        (void)avito_inbox_accept(&a->inbox);\n        a->priv.message = MESSAGE_NONE;\n"),
+]
+
+
+def build(name, old, new, test):
+    problem = plant(FOLDER, name, old, new)
     if problem:
         return problem
     kind, sanitize = (".san.o", ["-fsanitize=address,undefined"]) if test == "fleet_test" else (".o", [])
     flags = ["-std=c99", "-O1", "-D_GNU_SOURCE", "-DAVITO_WITH_POSIX=1", "-DAVITO_WITH_BEARSSL=1", "-I.", "-Itools/avito", "-Itests", "-w"]
-    objects = [f"build/obj/tools/avito/{name}{kind}" for name in CORE] + [f"build/obj/tests/avito/{test}{kind}", f"build/lib/avito{kind}"]
-    done = subprocess.run(["gcc", *flags, *sanitize, f"{FOLDER}/fleet.c", *objects, "-o", f"{FOLDER}/{test}", "-lcmocka", "-lbearssl"],
+    core, libraries = (JOIN_CORE, ["build/libsimulator.a", "-lhttp_parser", "-lcjson"]) if test == "fleet_join_sim" else (CORE, ["-lcmocka"])
+    objects = [f"build/obj/tools/avito/{x}{kind}" for x in core if f"{x}.c" != name]
+    done = subprocess.run(["gcc", *flags, *sanitize, f"{FOLDER}/{name}", *objects, f"build/obj/tests/avito/{test}{kind}",
+                           f"build/lib/avito{kind}", *libraries, "-lbearssl", "-o", f"{FOLDER}/{test}"],
                           capture_output=True, text=True, check=False)
     return done.stderr[:600] if done.returncode else None
 
@@ -87,16 +114,22 @@ def noticed(test):
     return failed[0] if failed else f"status {done.returncode}"
 
 
+def chosen(words):
+    """The test, and its plants: what, file, the words and what stands there instead."""
+    rows = [(what, "fleet.c", old, new) for what, old, new in PLANTS]
+    if words[:1] == ["joined"]:
+        return "fleet_join_sim", [row for row in rows if any(word in row[0] for word in JOINED)] + JOINED_PLANTS
+    if words[:1] == ["random"]:
+        return "fleet_sim", [row for row in rows if any(word in row[0] for word in RANDOM)]
+    return "fleet_test", [row for row in rows if not words or any(word in row[0] for word in words)]
+
+
 def main():
     os.makedirs(FOLDER, exist_ok=True)
-    words = sys.argv[1:]
-    test = "fleet_sim" if words[:1] == ["random"] else "fleet_test"
-    words = RANDOM if words[:1] == ["random"] else words
+    test, rows = chosen(sys.argv[1:])
     failures = 0
-    for what, old, new in PLANTS:
-        if words and not any(word in what for word in words):
-            continue
-        problem = build(old, new, test)
+    for what, name, old, new in rows:
+        problem = build(name, old, new, test)
         seen = noticed(test) if problem is None else None
         failures += seen is None
         print(f"ok - noticed: {what} ({seen})" if seen else f"not ok - {what}: {problem or 'not noticed'}", flush=True)

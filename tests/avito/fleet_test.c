@@ -129,8 +129,8 @@ static void test_a_claim_in_its_order(void **state)
 {
     static const char *const steps[] = {"connect shop0",
                                         "subscribe shop0",
-                                        "publish  avito/shop0/fleet/mark/",
-                                        "publish  avito/shop0/fleet/probe/",
+                                        "publish  avito/shop0/fleet/mark",
+                                        "publish  avito/shop0/fleet/probe",
                                         "unsubscribe avito/shop0/fleet/inbox",
                                         "retain  avito/shop0/fleet/ledger",
                                         "retain online avito/shop0/status",
@@ -659,6 +659,30 @@ static void test_writes_wait_for_their_puback(void **state)
     assert_string_equal(world.nodes[0].accounts[0].file, begun_line);
 }
 
+static void test_writes_wait_for_their_file(void **state)
+{
+    fleet_account *a = account_at(0, 0);
+
+    (void)state;
+    world_begin(1, 1, 1);
+    world_run(15000);
+    world.slow_files = true;
+    assert_int_equal(fleet_append(a, begun_line, strlen(begun_line), false), AVITO_AGAIN);
+    assert_true(fleet_save_inbox(a, 1, "state", 5, true) < 0);
+    assert_true(fleet_is_saving(a));
+    world_run(500);
+    assert_int_equal(fleet_append(a, begun_line, strlen(begun_line), false), AVITO_AGAIN);
+    assert_true(fleet_save_inbox(a, 1, "state", 5, true) < 0);
+    assert_true(fleet_is_saving(a));
+    world.slow_files = false;
+    assert_int_equal(fleet_append(a, begun_line, strlen(begun_line), false), AVITO_OK);
+    assert_true(fleet_save_inbox(a, 1, "state", 5, true) < 0);
+    world_run(500);
+    assert_int_equal(fleet_save_inbox(a, 1, "state", 5, true), AVITO_OK);
+    assert_string_equal(world.nodes[0].accounts[0].file, begun_line);
+    assert_memory_equal(world.nodes[0].accounts[0].slots[1], "state", 5);
+}
+
 static void test_a_write_that_is_denied_is_an_error(void **state)
 {
     fleet_account *a = account_at(0, 0);
@@ -675,6 +699,65 @@ static void test_a_write_that_is_denied_is_an_error(void **state)
     assert_int_equal(fleet_append(a, sent_line, strlen(sent_line), false), AVITO_AGAIN);
     world_run(100);
     assert_int_equal(fleet_append(a, sent_line, strlen(sent_line), false), AVITO_OK);
+}
+
+static const char *ledger_at_broker(void)
+{
+    static char text[1024];
+    const struct world_event *e = world_stored("avito/shop0/fleet/ledger");
+
+    snprintf(text, sizeof text, "%.*s", (int)e->len, e->payload);
+    return text;
+}
+
+static void begin_what_is_denied(fleet_account *a)
+{
+    world.denies_ledger = true;
+    assert_int_equal(fleet_append(a, begun_line, strlen(begun_line), false), AVITO_AGAIN);
+    world_run(100);
+    assert_int_equal(fleet_append(a, begun_line, strlen(begun_line), false), AVITO_ERR_FILE);
+    world.denies_ledger = false;
+}
+
+/* The gateway says "not sent" of it, so no other may find it begun and say "cannot tell". */
+static void test_what_is_denied_was_not_begun(void **state)
+{
+    (void)state;
+    world_begin(2, 1, 1);
+    world_run(15000);
+    begin_what_is_denied(account_at((size_t)world_holder(0), 0));
+    assert_non_null(strstr(world.nodes[world_holder(0)].accounts[0].file, "\"not_sent\""));
+    world_run(3000);
+    assert_non_null(strstr(ledger_at_broker(), "\"state\":\"not_sent\""));
+    assert_null(strstr(ledger_at_broker(), "\"state\":\"begun\""));
+}
+
+/* It may have left there. */
+static void test_what_another_began_stays_begun(void **state)
+{
+    (void)state;
+    world_begin(1, 1, 1);
+    say_ledger(begun_line, "3");
+    world_run(15000);
+    begin_what_is_denied(account_at(0, 0));
+    world_run(3000);
+    assert_non_null(strstr(ledger_at_broker(), "\"state\":\"begun\""));
+}
+
+/* After 65,535 publications the numbers of a claim's marker and probe come again, for others. */
+static void test_numbers_of_a_claim_are_free_again(void **state)
+{
+    mqtt_event e;
+
+    (void)state;
+    world_begin(1, 1, 1);
+    world_run(15000);
+    assert_int_equal(world_holder(0), 0);
+    memset(&e, 0, sizeof e);
+    e.kind = MQTT_ACKNOWLEDGED;
+    for (e.packet_id = 1; e.packet_id <= world.nodes[0].accounts[0].line.last_id; e.packet_id++) {
+        assert_int_equal(fleet_account_event(account_at(0, 0), &e, world.now_ms), FLEET_PASS);
+    }
 }
 
 /* ---- F8 ---- */
@@ -847,7 +930,11 @@ int main(void)
         cmocka_unit_test_teardown(test_a_claim_takes_hints_until_its_end, tear_down),
         cmocka_unit_test_teardown(test_retained_before_local, tear_down),
         cmocka_unit_test_teardown(test_writes_wait_for_their_puback, tear_down),
+        cmocka_unit_test_teardown(test_writes_wait_for_their_file, tear_down),
         cmocka_unit_test_teardown(test_a_write_that_is_denied_is_an_error, tear_down),
+        cmocka_unit_test_teardown(test_what_is_denied_was_not_begun, tear_down),
+        cmocka_unit_test_teardown(test_what_another_began_stays_begun, tear_down),
+        cmocka_unit_test_teardown(test_numbers_of_a_claim_are_free_again, tear_down),
         cmocka_unit_test_teardown(test_a_hand_over_is_taken_up_at_once, tear_down),
         cmocka_unit_test_teardown(test_who_leaves_takes_no_command, tear_down),
         cmocka_unit_test_teardown(test_a_hand_over_to_a_dead_node_is_taken_up_later, tear_down),

@@ -65,7 +65,7 @@ struct world_node {
 static struct {
     uint32_t now_ms;
     bool up, swallow_marks, swallow_acks, no_probe, no_retain, forgets_sessions, saves_nothing,
-        swallow_status, no_node_lines, denies_ledger;
+        swallow_status, no_node_lines, denies_ledger, slow_files;
     uint32_t expiry_s;
     struct world_node nodes[WORLD_NODES];
     size_t count, accounts;
@@ -280,7 +280,7 @@ static int world_hook_publish(void *ctx, fleet_account *a, const mqtt_publicatio
     if (!world.up || l->cut) { /* into the void */
         return MQTT_OK;
     }
-    if (world.swallow_marks && strstr(p->topic, "/mark/") != NULL) {
+    if (world.swallow_marks && strstr(p->topic, "/mark") != NULL) {
         return MQTT_OK;
     }
     if (world.denies_ledger && strstr(p->topic, "/fleet/ledger") != NULL) {
@@ -466,6 +466,9 @@ static int world_hook_ledger(void *ctx, fleet_account *a, const char *lines, siz
     const size_t before = append && own->file != NULL ? strlen(own->file) : 0;
 
     (void)ctx;
+    if (world.slow_files) {
+        return AVITO_AGAIN;
+    }
     own->file = realloc(own->file, before + len + 1);
     memcpy(own->file + before, lines, len);
     own->file[before + len] = '\0';
@@ -477,6 +480,9 @@ static int world_hook_slot(void *ctx, fleet_account *a, int slot, const void *da
     struct world_account *own = a->glue;
 
     (void)ctx;
+    if (world.slow_files) {
+        return AVITO_AGAIN;
+    }
     memcpy(own->slots[slot], data, len);
     own->slot_len[slot] = len;
     return AVITO_OK;

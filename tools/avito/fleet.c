@@ -7,7 +7,9 @@
  *     avito/ACCOUNT/status           retained: online, offline, handover; node, epoch, key, to as user properties
  *     avito/ACCOUNT/fleet/ledger     retained: one line an entry; node, epoch, session, user
  *     avito/ACCOUNT/fleet/inbox      retained: the inbox' bytes; slot, node, epoch
- *     avito/ACCOUNT/fleet/mark/KEY   a claim's own marker
+ *     avito/ACCOUNT/fleet/mark       a claim's own marker, which says its key: a topic for each would stay subscribed in
+ *                                    the account's session
+ *     avito/ACCOUNT/fleet/probe      nobody has it
  *     avito/ACCOUNT/fleet/hint       what the broker forgot (F6)
  *     avito/ACCOUNT/fleet/bell       a notification came elsewhere (F9) */
 #include "fleet.h"
@@ -27,6 +29,7 @@ enum { STEP_CONNECT, STEP_READ, STEP_LEDGER, STEP_ONLINE }; /* .step of a claim 
 #define HINT_EVERY_MS  5000u
 #define LEDGER_HEAD    "ledger\n" /* an empty payload would remove it */
 #define EXPIRY_LEAST_S 604800u
+#define WATCH_AT_ONCE  8 /* accounts in one SUBSCRIBE */
 
 /* ---- secrets and times ---- */
 
@@ -313,22 +316,24 @@ static bool all_is_stored(const fleet_account *a)
 
 /* ---- files of this node: what others did is written now and then, what we do at once ---- */
 
-static void keep_known(fleet_account *a, uint32_t now_ms)
+static int keep_known(fleet_account *a)
 {
     const fleet_hooks *h = &a->priv.f->o.hooks;
     char *text = NULL;
     size_t len = 0;
     FILE *out = open_memstream(&text, &len);
+    int rc = AVITO_ERR_ROOM;
 
-    a->priv.kept_ms = now_ms;
     if (out == NULL) {
-        return;
+        return rc;
     }
     (void)ledger_difference(&a->priv.known, NULL, out);
     if (fclose(out) == 0) {
-        a->priv.known_dirty = h->keep_ledger(h->ctx, a, text, len, false) != AVITO_OK;
+        rc = h->keep_ledger(h->ctx, a, text, len, false);
     }
     free(text);
+    a->priv.known_dirty = rc != AVITO_OK;
+    return rc;
 }
 
 static void keep_epoch(fleet_account *a, uint32_t epoch)
@@ -343,8 +348,9 @@ static void step_files(fleet_account *a, uint32_t now_ms)
     if (!is_over(a->priv.kept_ms, KEEP_EVERY_MS, now_ms)) {
         return;
     }
-    if (a->priv.known_dirty) {
-        keep_known(a, now_ms);
+    if (a->priv.known_dirty && a->priv.pending == 0) {
+        a->priv.kept_ms = now_ms;
+        (void)keep_known(a);
     }
     if (a->priv.epoch_dirty) {
         a->priv.kept_ms = now_ms;
@@ -623,13 +629,13 @@ static void give_up(fleet_account *a, const char *why, uint32_t ms, uint32_t now
     a->priv.wait_ms += ms;
 }
 
-static int publish_plain(fleet_account *a, const char *kind, uint16_t *packet)
+static int publish_key(fleet_account *a, const char *to, uint16_t *packet)
 {
     const fleet_hooks *h = &a->priv.f->o.hooks;
     char topic[FLEET_TOPIC_MAX];
     mqtt_publication p;
 
-    snprintf(topic, sizeof topic, "avito/%s/fleet/%s/%s", a->name, kind, a->priv.key);
+    account_topic(a, to, topic);
     memset(&p, 0, sizeof p);
     p.topic = topic;
     p.payload = text_of(a->priv.key);
@@ -657,7 +663,7 @@ static int subscribe_claim(fleet_account *a)
     size_t n = STATES;
 
     state_filters(a, topics, filters);
-    snprintf(topics[n], sizeof topics[n], "avito/%s/fleet/mark/%s", a->name, a->priv.key);
+    account_topic(a, "fleet/mark", topics[n]);
     filters[n] = (mqtt_filter){topics[n], 0, 2, false};
     n++;
     account_topic(a, "fleet/hint", topics[n]);
@@ -706,8 +712,8 @@ static void claim_connected(fleet_account *a, const mqtt_event *e, uint32_t now_
     }
     a->priv.session_present = e->session_present;
     a->priv.step = STEP_READ;
-    if (subscribe_claim(a) != MQTT_OK || publish_plain(a, "mark", &a->priv.marker) != MQTT_OK ||
-        publish_plain(a, "probe", &a->priv.probe) != MQTT_OK) {
+    if (subscribe_claim(a) != MQTT_OK || publish_key(a, "fleet/mark", &a->priv.marker) != MQTT_OK ||
+        publish_key(a, "fleet/probe", &a->priv.probe) != MQTT_OK) {
         give_up(a, NULL, a->priv.f->o.times.denied, now_ms);
     }
 }
@@ -741,6 +747,7 @@ static void take_state(fleet_account *a)
 
     a->priv.broker_has_inbox = a->priv.has_inbox;
     a->priv.inbox.stored = a->priv.inbox.version;
+    a->priv.slot_waits = false;
     if (a->priv.has_inbox) {
         (void)h->keep_slot(h->ctx, a, a->priv.slot, a->priv.state, a->priv.state_len);
         (void)h->keep_slot(h->ctx, a, 1 - a->priv.slot, "", 0);
@@ -842,8 +849,10 @@ static void denied(fleet_account *a, uint8_t reason, uint32_t now_ms)
     }
 }
 
-static void note_answer(bool *answered_flag, uint8_t *to, uint8_t reason)
+/* Its number is free again: a later publication may get it. */
+static void note_answer(uint16_t *packet, bool *answered_flag, uint8_t *to, uint8_t reason)
 {
+    *packet = 0;
     *answered_flag = true;
     *to = reason;
 }
@@ -860,9 +869,9 @@ static bool take_puback(fleet_account *a, const mqtt_event *e, uint32_t now_ms)
         a->priv.broker_has_inbox = a->priv.broker_has_inbox || e->reason < 0x80;
         tell_stored(a);
     } else if (id == a->priv.marker) {
-        note_answer(&a->priv.marker_answered, &a->priv.marker_reason, e->reason);
+        note_answer(&a->priv.marker, &a->priv.marker_answered, &a->priv.marker_reason, e->reason);
     } else if (id == a->priv.probe) { /* a broker may forbid it: then it cannot tell */
-        note_answer(&a->priv.probe_answered, &a->priv.probe_reason, e->reason);
+        note_answer(&a->priv.probe, &a->priv.probe_answered, &a->priv.probe_reason, e->reason);
         return true;
     } else if (id == a->priv.online) {
         a->priv.online = 0;
@@ -1263,21 +1272,11 @@ static void node_message(fleet *f, const mqtt_message *m, uint32_t now_ms)
     }
 }
 
-static void give_acks(fleet *f)
-{
-    while (f->priv.acks_count > 0 &&
-           f->o.hooks.acknowledge(f->o.hooks.ctx, NULL, f->priv.acks[0]) != MQTT_AGAIN) {
-        f->priv.acks_count--;
-        memmove(f->priv.acks, f->priv.acks + 1, f->priv.acks_count * sizeof *f->priv.acks);
-    }
-}
-
 static void node_connected(fleet *f)
 {
     f->priv.up = true;
     f->priv.fresh = f->priv.subscribed = f->priv.beaten = false;
     f->priv.subscribing = f->priv.accounts;
-    f->priv.acks_count = 0;
     for (size_t i = 0; i < FLEET_NODES; i++) {
         f->priv.nodes[i].alive = false;
     }
@@ -1294,11 +1293,6 @@ void fleet_node_event(fleet *f, const mqtt_event *e, uint32_t now_ms)
             break;
         case MQTT_MESSAGE:
             node_message(f, &e->message, now_ms);
-            if (e->message.packet_id != 0 &&
-                f->priv.acks_count < sizeof f->priv.acks / sizeof *f->priv.acks) {
-                f->priv.acks[f->priv.acks_count++] = e->message.packet_id;
-            }
-            give_acks(f);
             break;
         case MQTT_SUBSCRIBED:
             if (e->reason >= 0x80) {
@@ -1317,32 +1311,49 @@ void fleet_node_event(fleet *f, const mqtt_event *e, uint32_t now_ms)
 void fleet_node_lost(fleet *f)
 {
     f->priv.up = f->priv.fresh = f->priv.subscribed = false;
-    f->priv.acks_count = 0;
 }
 
-/* By exact topic: a wildcard brings no retained message on some brokers. */
+#define WATCHED 3 /* topics of an account */
+
+static bool subscribe_some(fleet *f)
+{
+    static const char *const rests[WATCHED] = {"status", "fleet/ledger", "fleet/hint"};
+    const fleet_hooks *h = &f->o.hooks;
+    char topics[WATCHED * WATCH_AT_ONCE][FLEET_TOPIC_MAX];
+    mqtt_filter filters[WATCHED * WATCH_AT_ONCE];
+    fleet_account *a = f->priv.subscribing;
+    size_t n = 0;
+
+    for (; a != NULL && n < WATCHED * WATCH_AT_ONCE; a = a->priv.next) {
+        for (int i = 0; i < WATCHED; i++, n++) {
+            account_topic(a, rests[i], topics[n]);
+            filters[n] = (mqtt_filter){topics[n], 0, 0, false};
+        }
+    }
+    if (h->subscribe(h->ctx, NULL, filters, n) != MQTT_OK) {
+        return false;
+    }
+    f->priv.subscribing = a;
+    return true;
+}
+
+/* By exact topic: a wildcard brings no retained message on some brokers. Several at once, and with QoS 0, since a broker that
+ * saves takes its time for each packet and each PUBACK; what a connection loses is stored, and comes with the next. */
 static bool subscribe_node(fleet *f)
 {
     const fleet_hooks *h = &f->o.hooks;
-    char topics[3][FLEET_TOPIC_MAX];
-    mqtt_filter filters[3];
+    char topics[2][FLEET_TOPIC_MAX];
+    mqtt_filter filters[2];
 
     while (f->priv.subscribing != NULL) {
-        account_topic(f->priv.subscribing, "status", topics[0]);
-        account_topic(f->priv.subscribing, "fleet/ledger", topics[1]);
-        account_topic(f->priv.subscribing, "fleet/hint", topics[2]);
-        for (int i = 0; i < 3; i++) {
-            filters[i] = (mqtt_filter){topics[i], 1, 0, false};
-        }
-        if (h->subscribe(h->ctx, NULL, filters, 3) != MQTT_OK) {
+        if (!subscribe_some(f)) {
             return false;
         }
-        f->priv.subscribing = f->priv.subscribing->priv.next;
     }
     node_topic(f, "nodes", "+", topics[0]);
     node_topic(f, "mark", f->o.node, topics[1]);
-    filters[0] = (mqtt_filter){topics[0], 1, 0, false};
-    filters[1] = (mqtt_filter){topics[1], 1, 2, false};
+    filters[0] = (mqtt_filter){topics[0], 0, 0, false};
+    filters[1] = (mqtt_filter){topics[1], 0, 2, false};
     return h->subscribe(h->ctx, NULL, filters, 2) == MQTT_OK;
 }
 
@@ -1351,7 +1362,6 @@ static void step_node(fleet *f, uint32_t now_ms)
     if (!f->priv.up) {
         return;
     }
-    give_acks(f);
     if (!f->priv.subscribed) {
         f->priv.subscribed = subscribe_node(f);
         f->priv.looking = f->priv.looking || f->priv.subscribed;
@@ -1643,47 +1653,98 @@ void fleet_ring(fleet *f, int64_t user_id)
 
 /* ---- stores of an active account ---- */
 
-/* Which write it is: the same id and state may come with another time. */
-static uint64_t write_of(const char *lines, size_t len)
+static avito_str last_line(const char *lines, size_t len)
 {
-    const char *last = lines, *end;
-    size_t n = len;
+    avito_str last = {lines, len};
 
-    for (const char *at = lines; n > 0 && (end = memchr(at, '\n', n)) != NULL; at = end + 1) {
-        n = len - (size_t)(end + 1 - lines);
-        last = n > 0 ? end + 1 : last;
+    while (last.len > 1) {
+        const char *end = memchr(last.ptr, '\n', last.len - 1);
+
+        if (end == NULL) {
+            break;
+        }
+        last.len -= (size_t)(end + 1 - last.ptr);
+        last.ptr = end + 1;
     }
-    n = len - (size_t)(last - lines);
+    return last;
+}
+
+/* Which write it is: the same id and state may come with another time. */
+static uint64_t write_of(avito_str line)
+{
+    size_t n = line.len;
+
     for (size_t i = 0; i + 6 < n; i++) {
-        if (memcmp(last + i, ",\"act\"", 6) == 0) {
+        if (memcmp(line.ptr + i, ",\"act\"", 6) == 0) {
             n = i;
         }
     }
-    return ledger_hash(LEDGER_HASH, last, n) | 1;
+    return ledger_hash(LEDGER_HASH, line.ptr, n) | 1;
+}
+
+/* What is only begun, and was never heard of before, has not left. The gateway calls it not sent, so others must, too:
+ * the next holder would look for it, and could not tell. */
+static bool take_back(fleet_account *a, avito_str line)
+{
+    const ledger_entry *e, *known;
+    ledger_entry settled;
+    ledger one;
+    bool done = false;
+
+    memset(&one, 0, sizeof one);
+    (void)ledger_merge(&one, line.ptr, line.len);
+    e = a->priv.pending_is_new ? ledger_begun(&one, 0) : NULL;
+    known = e != NULL ? ledger_find(&a->priv.known, e->id) : NULL;
+    if (known != NULL && known->state == LEDGER_BEGUN) {
+        settled = *known;
+        settled.state = LEDGER_NOT_SENT;
+        settled.reason = say(TEXT("it could not be noted, so it was not sent",
+                                  "записать начало не удалось, поэтому не отправлено"));
+        done = ledger_put(&a->priv.known, &settled);
+    }
+    ledger_close(&one);
+    return done;
+}
+
+static int refused_append(fleet_account *a, avito_str line, int rc)
+{
+    a->priv.pending = 0;
+    a->priv.known_dirty = true;
+    if (take_back(a, line)) {
+        a->priv.ledger.version++;
+        (void)keep_known(a);
+    }
+    return rc;
 }
 
 int fleet_append(fleet_account *a, const char *lines, size_t len, bool whole)
 {
     const fleet_hooks *h = &a->priv.f->o.hooks;
-    const uint64_t what = write_of(lines, len);
+    const avito_str line = last_line(lines, len);
+    const uint64_t what = write_of(line);
     int rc;
 
-    if (a->priv.pending == what) {
-        if (!is_stored(&a->priv.ledger, a->priv.pending_version) && !a->priv.ledger.failed) {
-            return AVITO_AGAIN;
+    if (a->priv.pending != what) {
+        a->priv.pending_is_new = ledger_merge(&a->priv.known, lines, len) > 0;
+        a->priv.pending_is_kept = false;
+        a->priv.pending = what;
+        a->priv.pending_version = ++a->priv.ledger.version;
+    }
+    if (!a->priv.pending_is_kept) {
+        rc = whole ? keep_known(a) : h->keep_ledger(h->ctx, a, lines, len, true);
+        if (rc != AVITO_OK && rc != AVITO_AGAIN) {
+            return refused_append(a, line, rc);
         }
-        a->priv.pending = 0;
-        return a->priv.ledger.failed ? (int)AVITO_ERR_FILE : (int)AVITO_OK;
+        a->priv.pending_is_kept = rc == AVITO_OK;
     }
-    rc = h->keep_ledger(h->ctx, a, lines, len, !whole);
-    if (rc != AVITO_OK) {
-        return rc;
+    if (!is_stored(&a->priv.ledger, a->priv.pending_version)) {
+        return a->priv.ledger.failed ? refused_append(a, line, AVITO_ERR_FILE) : (int)AVITO_AGAIN;
     }
-    (void)ledger_merge(&a->priv.known, lines, len);
-    a->priv.known_dirty = false;
-    a->priv.pending = what;
-    a->priv.pending_version = ++a->priv.ledger.version;
-    return AVITO_AGAIN;
+    if (!a->priv.pending_is_kept) {
+        return AVITO_AGAIN;
+    }
+    a->priv.pending = 0;
+    return AVITO_OK;
 }
 
 void fleet_load(const fleet_account *a, void (*take)(void *to, const char *lines, size_t len),
@@ -1709,29 +1770,41 @@ static bool is_same_state(const fleet_account *a, int slot, const void *data, si
            memcmp(a->priv.state, data, len) == 0;
 }
 
+/* The newest state, which goes to the broker. */
+static int take_newest(fleet_account *a, int slot, const void *data, size_t len)
+{
+    char *copy = realloc(a->priv.state, len + 1);
+
+    if (copy == NULL) {
+        return AVITO_ERR_ROOM;
+    }
+    a->priv.state = memcpy(copy, data, len);
+    a->priv.state_len = len;
+    a->priv.slot = slot;
+    a->priv.inbox.version++;
+    return AVITO_OK;
+}
+
+/* Our file comes first, if somebody waits: a state that the file cannot take is no start for others. */
 int fleet_save_inbox(fleet_account *a, int slot, const void *data, size_t len, bool accepting)
 {
     const fleet_hooks *h = &a->priv.f->o.hooks;
     const bool waits = accepting || !a->priv.broker_has_inbox;
-    char *copy;
 
+    a->priv.slot_waits = false;
     if (!is_same_state(a, slot, data, len)) {
-        const int rc = h->keep_slot(h->ctx, a, slot, data, len);
+        int rc = h->keep_slot(h->ctx, a, slot, data, len);
 
+        a->priv.slot_waits = rc == AVITO_AGAIN && waits;
+        rc = rc == AVITO_AGAIN ? (int)AVITO_OK : rc;
+        rc = rc == AVITO_OK && !a->priv.slot_waits ? take_newest(a, slot, data, len) : rc;
         if (rc != AVITO_OK) {
             return rc;
         }
-        copy = realloc(a->priv.state, len + 1);
-        if (copy == NULL) {
-            return AVITO_ERR_ROOM;
-        }
-        a->priv.state = memcpy(copy, data, len);
-        a->priv.state_len = len;
-        a->priv.slot = slot;
-        a->priv.inbox.version++;
     }
-    return !waits || is_stored(&a->priv.inbox, a->priv.inbox.version) ? (int)AVITO_OK
-                                                                      : (int)AVITO_ERR_FILE;
+    return !waits || (!a->priv.slot_waits && is_stored(&a->priv.inbox, a->priv.inbox.version))
+               ? (int)AVITO_OK
+               : (int)AVITO_ERR_FILE;
 }
 
 int fleet_load_inbox(fleet_account *a, int slot, void *data, size_t cap, size_t *len)
@@ -1751,7 +1824,8 @@ int fleet_load_inbox(fleet_account *a, int slot, void *data, size_t cap, size_t 
 
 bool fleet_is_saving(const fleet_account *a)
 {
-    return !is_stored(&a->priv.inbox, a->priv.inbox.version) && !a->priv.inbox.failed;
+    return a->priv.slot_waits ||
+           (!is_stored(&a->priv.inbox, a->priv.inbox.version) && !a->priv.inbox.failed);
 }
 
 /* ---- beginning and end ---- */

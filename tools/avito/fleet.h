@@ -99,7 +99,8 @@ typedef struct fleet_hooks {
     /* A write that somebody waits for is stored, or was refused. */
     void (*stored)(void *ctx, struct fleet_account *a);
     void (*ring)(void *ctx, struct fleet_account *a, int64_t user_id);
-    /* Files of this node. AVITO_OK or an error. */
+    /* Files of this node. AVITO_OK, an error, or, of the first two, AVITO_AGAIN: it is under way, the same is asked again
+     * until it has ended. */
     int (*keep_ledger)(void *ctx, struct fleet_account *a, const char *lines, size_t len,
                        bool append);
     int (*keep_slot)(void *ctx, struct fleet_account *a, int slot, const void *data, size_t len);
@@ -162,9 +163,12 @@ typedef struct fleet_account {
         fleet_write ledger, inbox;
         uint64_t pending; /* of the ledger: what somebody waits for; 0: nobody does */
         uint32_t pending_version;
+        bool pending_is_new;  /* nothing was known of it before */
+        bool pending_is_kept; /* in our file */
         bool broker_has_inbox;
         int slot;
-        char *state; /* the inbox' bytes */
+        bool slot_waits; /* for our file */
+        char *state;     /* the inbox' bytes */
         size_t state_len;
     } priv;
 } fleet_account;
@@ -188,8 +192,6 @@ typedef struct fleet {
         uint32_t mark_sent, mark_seen, mark_ms;
         uint32_t unequal_ms;
         bool unequal, beaten;
-        uint16_t acks[2 * MQTT_WINDOW];
-        size_t acks_count;
     } priv;
 } fleet;
 

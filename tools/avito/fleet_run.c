@@ -3,7 +3,7 @@
 #include "broker.h"
 #include "command.h"
 #include "disk.h"
-#include "fleet.h"
+#include "fleet_seat.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,25 +16,15 @@
 #define EPOCH_FILE     "epoch"
 #define PARTING_MS     100
 
-/* A command that came before the account was ours. */
-struct kept {
-    struct kept *next;
-    mqtt_event event;
-    size_t len;
-    char bytes[];
-};
-
-/* A place for an account, whether it is served here or not. */
 struct seat {
     struct seat *next;
     fleet_run *f;
-    fleet_account core;
+    fleet_seat at;
     account from;
-    broker broker;
-    gateway gateway;
     served *served; /* NULL: it is not served here */
-    struct kept *kept;
-    size_t kept_bytes; /* of them */
+    writing ledger_write, slot_writes[2];
+    bool woken; /* one of them has ended */
+    broker broker;
 };
 
 struct fleet_run {
@@ -102,22 +92,11 @@ static void hook_connect(void *ctx, fleet_account *a)
     mqtt_link_open(&s->broker.link);
 }
 
-static void forget_kept(struct seat *s)
-{
-    while (s->kept != NULL) {
-        struct kept *k = s->kept;
-
-        s->kept = k->next;
-        free(k);
-    }
-    s->kept_bytes = 0;
-}
-
 static void hook_close(void *ctx, fleet_account *a)
 {
     (void)ctx;
     broker_close(&seat_of(a)->broker);
-    forget_kept(seat_of(a));
+    fleet_seat_forget(&seat_of(a)->at);
 }
 
 /* The DISCONNECT leaves before the connection is closed, else the will would say something else. */
@@ -127,7 +106,6 @@ static void hook_part(void *ctx, fleet_account *a)
     mqtt_event e;
     const void *data;
 
-    (void)ctx;
     (void)mqtt_disconnect(&s->broker.link.client, MQTT_REASON_SUCCESS);
     for (int i = 0; i < PARTING_MS && mqtt_output(&s->broker.link.client, &data) > 0; i += 5) {
         struct pollfd fd = {avito_tcp_fd(&s->broker.tcp), POLLOUT, 0};
@@ -137,24 +115,34 @@ static void hook_part(void *ctx, fleet_account *a)
         }
         (void)poll(&fd, 1, 5);
     }
-    broker_close(&s->broker);
+    hook_close(ctx, a);
 }
 
 /* ---- hooks: files ---- */
 
+/* Appended to, or written anew: one after the other, as they were asked for. */
 static int hook_keep_ledger(void *ctx, fleet_account *a, const char *lines, size_t len, bool append)
 {
-    const char *folder = seat_of(a)->from.folder;
+    struct seat *s = seat_of(a);
 
     (void)ctx;
-    return append ? disk_append(folder, SERVED_LEDGER, lines, len)
-                  : disk_write(folder, SERVED_LEDGER, lines, len);
+    return writing_step(&s->ledger_write, append ? disk_append : disk_write, s->from.folder,
+                        SERVED_LEDGER, lines, len, &s->woken);
 }
 
+/* What a claim found is written at once: two slots follow each other, and nobody asks again. */
 static int hook_keep_slot(void *ctx, fleet_account *a, int slot, const void *data, size_t len)
 {
+    struct seat *s = seat_of(a);
+    writing *w = &s->slot_writes[slot];
+
     (void)ctx;
-    return disk_overwrite(seat_of(a)->from.folder, served_slot_name(slot), data, len);
+    if (a->state == FLEET_CLAIMING) {
+        writing_end(w);
+        return disk_overwrite(s->from.folder, served_slot_name(slot), data, len);
+    }
+    return writing_step(w, disk_overwrite, s->from.folder, served_slot_name(slot), data, len,
+                        &s->woken);
 }
 
 static int hook_load_slot(void *ctx, fleet_account *a, int slot, void *data, size_t cap,
@@ -184,66 +172,19 @@ static void hook_say(void *ctx, const char *name, const char *text)
     o->say(o->ctx, name, text);
 }
 
-static int load_inbox(void *ctx, int slot, void *data, size_t cap, size_t *len)
-{
-    return fleet_load_inbox(&((struct seat *)ctx)->core, slot, data, cap, len);
-}
-
-static int save_inbox(void *ctx, int slot, const void *data, size_t len)
-{
-    struct seat *s = ctx;
-    const bool accepting = s->served != NULL && s->served->core.accepting;
-
-    return fleet_save_inbox(&s->core, slot, data, len, accepting);
-}
-
-static int append_ledger(void *ctx, const char *lines, size_t len)
-{
-    return fleet_append(&((struct seat *)ctx)->core, lines, len, false);
-}
-
-static int replace_ledger(void *ctx, const char *lines, size_t len)
-{
-    return fleet_append(&((struct seat *)ctx)->core, lines, len, true);
-}
-
-static int load_ledger(void *ctx, void (*take)(void *to, const char *lines, size_t len), void *to)
-{
-    fleet_load(&((struct seat *)ctx)->core, take, to);
-    return AVITO_OK;
-}
-
-static void give_kept(struct seat *s)
-{
-    while (s->kept != NULL) {
-        struct kept *k = s->kept;
-
-        s->kept = k->next;
-        s->kept_bytes -= k->len;
-        gateway_event(&s->gateway, &k->event, avito_posix_clock_ms(NULL));
-        free(k);
-    }
-}
-
 static bool hook_begin(void *ctx, fleet_account *a)
 {
     fleet_run *f = ctx;
     struct seat *s = seat_of(a);
-    const served_stores stores = {
-        s, load_inbox, save_inbox, {s, append_ledger, replace_ledger, load_ledger}};
+    const served_stores stores = {&s->at, fleet_seat_load_inbox, fleet_seat_save_inbox,
+                                  fleet_seat_ledger(&s->at)};
     gateway_options o = f->o.gateway;
-    mqtt_event e;
     char text[100];
 
     o.broker = &s->broker.link.client;
-    o.session = a->session;
-    o.claimed = a->name;
-    o.pairs = a->pairs;
-    o.pairs_count = 3;
-    o.can_tell = a->can_tell;
     o.look_for_ms = scaled(f, FLEET_LOOK_FOR_MS);
-    gateway_init(&s->gateway, &o);
-    s->served = served_open(&s->gateway, f->o.config, &s->from, f->o.webhook_url, &stores);
+    fleet_seat_begin(&s->at, &o);
+    s->served = served_open(&s->at.gateway, f->o.config, &s->from, f->o.webhook_url, &stores);
     if (s->served == NULL) {
         return false;
     }
@@ -253,11 +194,7 @@ static bool hook_begin(void *ctx, fleet_account *a)
     hook_say(f, a->name, text);
     s->served->due_ms = avito_posix_clock_ms(NULL);
     f->o.opened(f->o.ctx, s->served);
-    memset(&e, 0, sizeof e);
-    e.kind = MQTT_CONNECTED;
-    e.session_present = true; /* its number came with the ledger */
-    gateway_event(&s->gateway, &e, avito_posix_clock_ms(NULL));
-    give_kept(s);
+    fleet_seat_serve(&s->at, &s->served->core, avito_posix_clock_ms(NULL));
     return true;
 }
 
@@ -269,8 +206,7 @@ static void hook_end(void *ctx, fleet_account *a)
     if (s->served == NULL) {
         return;
     }
-    gateway_lost(&s->gateway);
-    (void)gateway_remove(&s->gateway, &s->served->core);
+    fleet_seat_end(&s->at);
     f->o.closing(f->o.ctx, s->served);
     served_free(s->served);
     s->served = NULL;
@@ -283,6 +219,13 @@ static bool hook_rest(void *ctx, fleet_account *a)
 
     (void)ctx;
     return s->served == NULL || gateway_rest(&s->served->core);
+}
+
+static void end_writes(struct seat *s)
+{
+    writing_end(&s->ledger_write);
+    writing_end(&s->slot_writes[0]);
+    writing_end(&s->slot_writes[1]);
 }
 
 static void wake(struct seat *s)
@@ -319,7 +262,7 @@ static void hook_ring(void *ctx, fleet_account *a, int64_t user_id)
     struct seat *s = seat_of(a);
 
     (void)ctx;
-    gateway_ring(&s->gateway, user_id);
+    gateway_ring(&s->at.gateway, user_id);
     wake(s);
 }
 
@@ -494,17 +437,14 @@ int fleet_run_want(fleet_run *f, const account *from)
     }
     memset(s, 0, offsetof(struct seat, broker));
     memset(&s->broker, 0, offsetof(broker, in)); /* its buffers are touched when they are needed */
-    s->served = NULL;
-    s->kept = NULL;
-    s->kept_bytes = 0;
     s->f = f;
     s->from = *from;
-    s->core.glue = s;
+    s->at.core.glue = s;
     s->next = f->seats;
     f->seats = s;
     f->count++;
     (void)disk_read(from->folder, SERVED_LEDGER, &lines, &len);
-    fleet_add(&f->fleet, &s->core, s->from.name, lines, len, stored_epoch(from->folder));
+    fleet_add(&f->fleet, &s->at.core, s->from.name, lines, len, stored_epoch(from->folder));
     free(lines);
     return make_broker(s);
 }
@@ -519,7 +459,8 @@ void fleet_run_free(fleet_run *f)
         struct seat *s = f->seats;
 
         f->seats = s->next;
-        forget_kept(s);
+        fleet_seat_forget(&s->at);
+        end_writes(s);
         broker_free(&s->broker);
         free(s);
     }
@@ -529,72 +470,14 @@ void fleet_run_free(fleet_run *f)
 
 /* ---- steps ---- */
 
-static avito_str copy_part(char **at, avito_str from)
-{
-    avito_str to = from;
-
-    if (from.ptr != NULL) {
-        to.ptr = memcpy(*at, from.ptr, from.len);
-        *at += from.len;
-    }
-    return to;
-}
-
-/* In the order of their coming. Without memory it is not acknowledged, and comes again with the next session. */
-static void keep(struct seat *s, const mqtt_event *e)
-{
-    const mqtt_message *m = &e->message;
-    const size_t payload = m->payload.ptr != NULL ? m->payload.len : 0;
-    const size_t len =
-        m->topic.len + payload + m->response_topic.len + m->correlation.len + m->properties.len;
-    struct kept *k = malloc(sizeof *k + len);
-    struct kept **at = &s->kept;
-    char *bytes;
-
-    if (k == NULL) {
-        return;
-    }
-    bytes = k->bytes;
-    k->next = NULL;
-    k->len = len;
-    s->kept_bytes += len;
-    k->event = *e;
-    k->event.message.topic = copy_part(&bytes, m->topic);
-    k->event.message.payload = copy_part(&bytes, m->payload);
-    k->event.message.response_topic = copy_part(&bytes, m->response_topic);
-    k->event.message.correlation = copy_part(&bytes, m->correlation);
-    k->event.message.properties = copy_part(&bytes, m->properties);
-    while (*at != NULL) {
-        at = &(*at)->next;
-    }
-    *at = k;
-}
-
-static void handle(struct seat *s, const mqtt_event *e)
-{
-    switch (fleet_account_event(&s->core, e, boot_ms(s->f))) {
-        case FLEET_KEEP:
-            keep(s, e);
-            break;
-        case FLEET_PASS:
-            if (s->served != NULL) {
-                gateway_event(&s->gateway, e, avito_posix_clock_ms(NULL));
-                wake(s);
-            }
-            break;
-        default:
-            break;
-    }
-}
-
 /* All accounts share the memory for pictures, those that come in and those that are kept included. */
 static bool has_room(const fleet_run *f, size_t needed)
 {
     size_t bytes = needed;
 
     for (const struct seat *s = f->seats; s != NULL; s = s->next) {
-        bytes += s->kept_bytes + broker_room(&s->broker);
-        bytes += s->served != NULL ? gateway_pictures(&s->gateway) : 0;
+        bytes += s->at.kept_bytes + broker_room(&s->broker);
+        bytes += s->served != NULL ? gateway_pictures(&s->at.gateway) : 0;
     }
     return bytes <= f->o.gateway.pictures_max;
 }
@@ -603,9 +486,9 @@ static void lost(struct seat *s, const char *why)
 {
     const bool was_served = s->served != NULL;
 
-    fleet_account_lost(&s->core, boot_ms(s->f));
+    fleet_account_lost(&s->at.core, boot_ms(s->f));
     if (was_served) {
-        hook_say(s->f, s->core.name, why);
+        hook_say(s->f, s->at.core.name, why);
     }
 }
 
@@ -628,7 +511,9 @@ static void step_seat(struct seat *s)
             broker_make_room(&s->broker, e.needed)) {
             continue;
         }
-        handle(s, &e);
+        if (fleet_seat_event(&s->at, &e, boot_ms(s->f), avito_posix_clock_ms(NULL))) {
+            wake(s);
+        }
         if (e.kind == MQTT_MESSAGE) {
             broker_give_room_back(&s->broker);
         }
@@ -718,11 +603,14 @@ void fleet_run_step(fleet_run *f)
     step_node(f);
     for (struct seat *s = f->seats; s != NULL; s = s->next) {
         step_seat(s);
+        if (s->woken) {
+            s->woken = false;
+            hook_stored(f, &s->at.core);
+        }
         if (s->served != NULL) {
-            s->core.user_id =
-                s->served->core.user_id != 0 ? s->served->core.user_id : s->core.user_id;
-            if (gateway_step(&s->gateway, avito_posix_clock_ms(NULL)) ||
-                gateway_stirred(&s->gateway) != NULL) {
+            s->at.core.user_id =
+                s->served->core.user_id != 0 ? s->served->core.user_id : s->at.core.user_id;
+            if (gateway_step(&s->at.gateway, avito_posix_clock_ms(NULL))) {
                 wake(s);
             }
         }
@@ -775,7 +663,7 @@ uint32_t fleet_run_deadline_ms(const fleet_run *f)
     for (const struct seat *s = f->seats; s != NULL; s = s->next) {
         other = link_deadline_ms(&s->broker);
         ms = other < ms ? other : ms;
-        other = s->served != NULL ? gateway_deadline_ms(&s->gateway, avito_posix_clock_ms(NULL))
+        other = s->served != NULL ? gateway_deadline_ms(&s->at.gateway, avito_posix_clock_ms(NULL))
                                   : UINT32_MAX;
         ms = other < ms ? other : ms;
     }
@@ -796,7 +684,7 @@ bool fleet_run_is_saving(const fleet_run *f, const avito_account *of)
     while (s != NULL && (s->served == NULL || &s->served->account != of)) {
         s = s->next;
     }
-    return s != NULL && fleet_is_saving(&s->core);
+    return s != NULL && fleet_is_saving(&s->at.core);
 }
 
 bool fleet_run_leave(fleet_run *f)

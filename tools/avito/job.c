@@ -40,9 +40,7 @@ enum call {
 #define QOS_0_MAX     20u    /* commands that the broker does not keep for us */
 #define PLACES        256u   /* commands in hand, where the broker sends more than it was told */
 #define CLAIMED_MAX   16
-#define BEGUN_AGE_MS  5000u   /* so old a note of "begun" is no leave to send any more */
-#define CALL_MS       20000u  /* longest call; who reads back what another began waits so long */
-#define UPLOAD_MS     600000u /* a picture of 24 MB on a slow line */
+#define BEGUN_AGE_MS  5000u /* so old a note of "begun" is no leave to send any more */
 #define STALE_MAX     3
 #define DISK_AGAIN_MS 1000u /* the caller steps the account as soon as it is durable */
 #define SAVE_AGAIN_MS 5000u
@@ -280,14 +278,16 @@ static void return_lane(gateway_account *a)
     }
 }
 
-void gateway_job_lend(gateway *g, uint32_t now_ms)
+bool gateway_job_lend(gateway *g, uint32_t now_ms)
 {
     gateway_account *a;
+    bool any = false;
 
     while ((a = g->priv.first_waiting) != NULL && has_lane(a)) {
         gateway_job_step(a, now_ms);
-        gateway_stir(a);
+        any = true;
     }
+    return any;
 }
 
 /* ---- phases ---- */
@@ -646,19 +646,9 @@ static int call_unread(gateway_account *a, struct gateway_job *j)
     return avito_get_chats(a->lane->client, a->user_id, &query, a->lane->arena, &j->out.chats);
 }
 
-/* A limit of few requests a minute makes a call wait for its turn. */
-static uint32_t longest_call_ms(const gateway_account *a, const struct gateway_job *j)
-{
-    const uint32_t rate = a->o.reader->account->o.requests_per_minute;
-    const uint32_t turn_ms = rate > 0 ? 60000u / rate + 1000u : 0;
-
-    return j->call == CALL_UPLOAD ? UPLOAD_MS : turn_ms > CALL_MS ? turn_ms : CALL_MS;
-}
-
 static int begin_call(gateway_account *a, struct gateway_job *j, uint32_t now_ms)
 {
     avito_arena_reset(a->lane->arena);
-    a->lane->client->o.total_timeout_ms = longest_call_ms(a, j);
     switch (j->call) {
         case CALL_UPLOAD:
             return call_upload(a, j);
@@ -864,23 +854,10 @@ static void forget_own(gateway_account *a, struct gateway_job *j)
     drop(a, j);
 }
 
-/* The machine slept in the middle of a send, which by its own clock is not over. */
-static bool is_late(const gateway_account *a, const struct gateway_job *j)
-{
-    return j->call == CALL_SEND && a->priv.g->o.boot_ms(a->priv.g->o.ctx) - j->begun_ms >
-                                       BEGUN_AGE_MS + longest_call_ms(a, j);
-}
-
 static void step_calling(gateway_account *a, struct gateway_job *j, uint32_t now_ms)
 {
-    int rc;
+    const int rc = avito_step(a->lane->client);
 
-    if (is_late(a, j)) {
-        avito_cancel(a->lane->client);
-        rc = AVITO_ERR_CANCELLED;
-    } else {
-        rc = avito_step(a->lane->client);
-    }
     if (rc != AVITO_AGAIN) {
         call_over(a, j, rc, now_ms);
     }

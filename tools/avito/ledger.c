@@ -244,7 +244,7 @@ static bool with_line(const char *line, size_t len, bool (*take)(ledger *l, cons
            read_entry(avito_json_root(&json), &arena, &e) && take(l, &e);
 }
 
-static bool put_entry(ledger *l, const ledger_entry *e)
+bool ledger_put(ledger *l, const ledger_entry *e)
 {
     struct ledger_row *row = new_row(e);
 
@@ -257,7 +257,7 @@ static bool put_entry(ledger *l, const ledger_entry *e)
 
 static bool load_line(ledger *l, const char *line, size_t len)
 {
-    return with_line(line, len, put_entry, l);
+    return with_line(line, len, ledger_put, l);
 }
 
 /* A last line without its end was never durable. */
@@ -466,7 +466,7 @@ static bool merge_entry(ledger *l, const ledger_entry *e)
         return false;
     }
     better.owed = known != NULL && known->e.owed;
-    return put_entry(l, &better);
+    return ledger_put(l, &better);
 }
 
 size_t ledger_merge(ledger *l, const char *lines, size_t len)

@@ -94,6 +94,9 @@ size_t ledger_claimed(const ledger *l, const ledger_entry *of, const char **ids,
  * "begun". In memory alone. How many entries changed. A ledger of zeros may be given. */
 size_t ledger_merge(ledger *l, const char *lines, size_t len);
 
+/* Takes an entry as it is, in place of an older one of its id, in memory alone. False: out of memory. */
+bool ledger_put(ledger *l, const ledger_entry *entry);
+
 /* Writes what `ours` knows better than `theirs` (NULL: all of it), as lines. How many there are. */
 size_t ledger_difference(const ledger *ours, const ledger *theirs, FILE *out);
 

@@ -2,7 +2,6 @@
  * --browser it also asks for the code that another person's browser shows. */
 #include "jsonl.h"
 #include "run.h"
-#include "russian.h"
 #include "session.h"
 #include "show.h"
 
@@ -63,7 +62,7 @@ static int write_credentials(const account *of)
         ok = fclose(file) == 0 && ok;
     }
     if (!ok || rename(fresh, path) != 0) {
-        system_error(path);
+        perror(path);
         unlink(fresh);
         return EXIT_LOCAL;
     }
@@ -140,7 +139,7 @@ static int ask_consent(session *s)
     int result;
 
     if (!draw_state(state)) {
-        system_error("/dev/urandom");
+        perror("/dev/urandom");
         return EXIT_LOCAL;
     }
     consent.state = state;

@@ -1,6 +1,5 @@
 /* main.c - runs the command. */
 #include "run.h"
-#include "russian.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -28,7 +27,7 @@ static int close_output(int status)
     if (status != EXIT_DONE) { /* already reported */
         return status;
     }
-    system_error(say(TEXT("avito: standard output", "avito: стандартный вывод")));
+    perror(say(TEXT("avito: standard output", "avito: стандартный вывод")));
     return EXIT_LOCAL;
 }
 
