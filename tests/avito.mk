@@ -54,9 +54,17 @@ build/fleet_sim.san: $(FLEET_SIM:.o=.san.o) $(LIBRARY)
 	$(CC) $(SANITIZE) $^ -o $@ -lbearssl
 test-programs: build/fleet_sim build/fleet_sim.san
 TEST_SCRIPTS  += tests/avito/fleet_sim.sh
+# And with the gateways of its accounts.
+FLEET_JOIN := $(patsubst %,build/obj/%.o,tests/avito/fleet_join_sim $(addprefix tools/avito/,fleet fleet_seat gateway job order ledger hass jsonl mqtt language russian))
+build/fleet_join_sim: $(FLEET_JOIN) build/lib/avito.o build/libsimulator.a
+	$(CC) $^ -o $@ -lhttp_parser -lcjson -lbearssl
+build/fleet_join_sim.san: $(FLEET_JOIN:.o=.san.o) $(LIBRARY) build/libsimulator.san.a
+	$(CC) $(SANITIZE) $^ -o $@ -lhttp_parser -lcjson -lbearssl
+test-programs: build/fleet_join_sim build/fleet_join_sim.san
 .PHONY: fleet-sim
-fleet-sim: packages build/fleet_sim ## the fleet's logic in 20,000 simulated worlds
+fleet-sim: packages build/fleet_sim build/fleet_join_sim ## the fleet in 20,000 simulated worlds of its logic, and 5,000 with gateways
 	build/fleet_sim 1 20000
+	build/fleet_join_sim 1 5000
 
 # Three gateways, 20 accounts, and a tormentor; all times of the fleet are a fifth.
 FLEET_SECONDS ?= 1800
