@@ -414,7 +414,8 @@ static int on_connect(void *ctx, const avito_server *to)
     return AVITO_OK;
 }
 
-/* An answer has arrived: bytes that are already in the client's window may leave, and no more. */
+/* An answer has arrived: bytes that are already in the client's window may leave, and no more. `len`: what
+ * the transport takes, which a reset cuts short. */
 static void check_deaf(world *w, const struct lane *l, struct link *k, size_t len)
 {
     k->deaf = flow_ready(&k->down, w->now) > 0 ? k->deaf + len : 0;
@@ -453,10 +454,10 @@ static long on_send(void *ctx, const void *data, size_t len, int more)
         n = n < k->thin ? n : k->thin;
         k->blocked_until = w->now + k->thin_ms;
     }
-    check_deaf(w, l, k, n);
     pass = f->total + n <= f->cut_at ? n
            : f->cut_at > f->total    ? (size_t)(f->cut_at - f->total)
                                      : 0;
+    check_deaf(w, l, k, f->cut_reset ? pass : n);
     if (pass < n) { /* the rest vanishes; the client learns it at once, or later */
         happened(w, F_CUT_UP, l->index);
         say(w, "lane %d: request cut", l->index);
