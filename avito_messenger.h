@@ -13744,10 +13744,10 @@ struct avitoi_inbox_state {
     uint8_t sequence[4];
     uint8_t check[4]; /* crc32 from `horizon` on, xor sequence */
     uint8_t horizon[4];
-    uint8_t unused[4];
+    uint8_t again[4];    /* the sequence once more, under the check; 0: saved by version 0.1.0 */
     uint8_t first_round; /* 1: the first round of AVITO_START_UNREAD is not done */
-    uint8_t unused_too[3];
-    uint8_t account[8]; /* user_id; 0: saved by version 0.1.0 */
+    uint8_t unused[3];
+    uint8_t account[8]; /* user_id; 0: the same */
 };
 
 /* An id that was accepted. All zero: empty. A time that is not believed is kept as it is: UINT32_MAX for
@@ -13964,6 +13964,7 @@ static int avitoi_inbox_save(avito_inbox *in)
     const size_t len = in->o.state_cap;
     int rc = AVITO_OK;
     avitoi_inbox_put(s->sequence, sequence);
+    avitoi_inbox_put(s->again, sequence);
     avitoi_inbox_put(s->check, avitoi_inbox_sum(s, len));
     if (in->o.save != NULL) {
         in->client->priv.inside = true;
@@ -13976,6 +13977,15 @@ static int avitoi_inbox_save(avito_inbox *in)
         return AVITO_ERR_HOOK;
     }
     return AVITO_OK;
+}
+
+/* Did the slot get all of what was saved? When the power goes early, a new sequence may stand before the
+ * former rest, and the check fit by chance: so alike are the checks of two sequences. */
+static bool avitoi_inbox_is_whole(const struct avitoi_inbox_state *s, size_t len)
+{
+    const uint32_t again = avitoi_inbox_get(s->again);
+    return memcmp(s->magic, "AVI1", 4) == 0 && avitoi_inbox_get(s->check) == avitoi_inbox_sum(s, len) &&
+           (again == 0 || again == avitoi_inbox_get(s->sequence));
 }
 
 /* AVITO_OK: slot `slot` held a good state, which is now in o.state; AVITO_END: it did not; HOOK: that is
@@ -13994,8 +14004,7 @@ static int avitoi_inbox_load_slot(avito_inbox *in, int slot)
     if (rc != AVITO_OK) {
         return rc == AVITO_END ? AVITO_END : AVITO_ERR_HOOK;
     }
-    if (len < sizeof *s || len > in->o.state_cap || memcmp(s->magic, "AVI1", 4) != 0 ||
-        avitoi_inbox_get(s->check) != avitoi_inbox_sum(s, len)) {
+    if (len < sizeof *s || len > in->o.state_cap || !avitoi_inbox_is_whole(s, len)) {
         in->priv.events |= AVITO_INBOX_STATE_LOST; /* unless the other slot is good */
         return AVITO_END;
     }

@@ -107,6 +107,9 @@ static void seal(uint8_t *slot, size_t len, bool of_this_account)
         return;
     }
     memcpy(s->magic, "AVI1", 4);
+    if (avitoi_inbox_get(s->again) != 0) { /* else it is version 0.1.0's */
+        memcpy(s->again, s->sequence, sizeof s->again);
+    }
     if (of_this_account) {
         avitoi_inbox_put(s->account, 350000001);
         avitoi_inbox_put(s->account + 4, 0);
