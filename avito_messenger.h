@@ -10096,27 +10096,27 @@ static const char *avitoi_fast_way(struct avitoi_json *j, const char *p, const c
  * of the list. Rounds are whole at the start, every sweep_ms twice in a row, and when something was
  * left out or the ring is three quarters full.
  *
- *         PAGE          OVER          CHAT          OVER          HAND
+ *         PAGE          OVER          CHAT          KEPT          HAND
  *     WAIT -----> SCAN ------> NEXT ------> READ ------> GIVE ------> HANDED
  *      ^           ^            | ^          ^            | ^            |
- *      |           |    PAGE    | |          |    CHAT    | |    OVER    |
+ *      |           |    PAGE    | |          |    CHAT    | |    KEPT    |
  *      |           +------------+ |          +------------+ +------------+
  *      |                  | OVER  |          |            |
  *      |  REST            |       +----------|------------+ MARK
  *      +------------------+                  +--- MARK <--+
  *                                             CHAT
  *
- * This table is the code's (avitoi_inbox_edges, >>76); `make manual-check` compares.
+ * This table is the code's (AVITOI_INBOX_EDGES, >>76); `make manual-check` compares.
  *
- *     phase    PAGE CHAT OVER HAND   OFFER   MARK REST
- *     WAIT     SCAN READ NEXT .      OFFERED .    WAIT
- *     SCAN     SCAN .    NEXT .      .       .    WAIT
- *     NEXT     SCAN READ .    .      .       .    WAIT
- *     READ     .    READ GIVE .      .       .    WAIT
- *     GIVE     .    READ NEXT HANDED .       MARK WAIT
- *     HANDED   .    .    GIVE .      .       .    .
- *     OFFERED  .    .    WAIT .      .       .    .
- *     MARK     .    READ .    .      .       MARK WAIT
+ *     phase    PAGE OVER CHAT KEPT HAND   OFFER   MARK REST
+ *     WAIT     SCAN NEXT READ .    .      OFFERED .    WAIT
+ *     SCAN     SCAN NEXT .    .    .      .       .    WAIT
+ *     NEXT     SCAN .    READ .    .      .       .    WAIT
+ *     READ     .    .    READ GIVE .      .       .    WAIT
+ *     GIVE     .    NEXT READ .    HANDED .       MARK WAIT
+ *     HANDED   .    .    .    GIVE .      .       .    .
+ *     OFFERED  .    .    .    .    .      .       .    WAIT
+ *     MARK     .    .    READ .    .      .       MARK WAIT
  *
  *   WAIT     For the next round, or for poll_ms to pass after a failure. Then the round goes on
  *            where it was: with the list of chats, the chat that failed (READ), or the next (NEXT).
@@ -13618,47 +13618,41 @@ enum {
     AVITOI_INBOX_HANDED,
     AVITOI_INBOX_OFFERED,
     AVITOI_INBOX_MARK,
-    AVITOI_INBOX_PHASES
+    AVITOI_INBOX_STATES
 };
 
-enum {
-    AVITOI_INBOX_EV_PAGE,  /* a page of chats is wanted */
-    AVITOI_INBOX_EV_CHAT,  /* messages of the chat in work are wanted */
-    AVITOI_INBOX_EV_OVER,  /* what was to be done here is done */
-    AVITOI_INBOX_EV_HAND,  /* a message of the chat, or its error, goes to the caller */
-    AVITOI_INBOX_EV_OFFER, /* a notification goes to the caller */
-    AVITOI_INBOX_EV_MARK,  /* the chat is to be marked as read */
-    AVITOI_INBOX_EV_REST,  /* the round is over, or pauses after a failure */
-    AVITOI_INBOX_EVENTS
-};
+/* X(event, the phase that it leads to, the phases in which it may come):
+ *
+ *     PAGE     a page of chats is wanted
+ *     OVER     the page, or the chat in work, is done
+ *     CHAT     messages of the chat in work are wanted
+ *     KEPT     what is kept of it comes next
+ *     HAND     a message of the chat, or its error, goes to the caller
+ *     OFFER    a notification goes to the caller
+ *     MARK     the chat is to be marked as read
+ *     REST     the round is over, or pauses after a failure */
+#define AVITOI_INBOX_IN(phase) 1u << AVITOI_INBOX_##phase
+#define AVITOI_INBOX_EDGES(X)                                                                      \
+    X(PAGE, SCAN, AVITOI_INBOX_IN(WAIT) | AVITOI_INBOX_IN(SCAN) | AVITOI_INBOX_IN(NEXT))           \
+    X(OVER, NEXT, AVITOI_INBOX_IN(WAIT) | AVITOI_INBOX_IN(SCAN) | AVITOI_INBOX_IN(GIVE))           \
+    X(CHAT, READ,                                                                                  \
+      AVITOI_INBOX_IN(WAIT) | AVITOI_INBOX_IN(NEXT) | AVITOI_INBOX_IN(READ) | AVITOI_INBOX_IN(GIVE) | \
+          AVITOI_INBOX_IN(MARK))                                                                   \
+    X(KEPT, GIVE, AVITOI_INBOX_IN(READ) | AVITOI_INBOX_IN(HANDED))                                 \
+    X(HAND, HANDED, AVITOI_INBOX_IN(GIVE))                                                         \
+    X(OFFER, OFFERED, AVITOI_INBOX_IN(WAIT))                                                       \
+    X(MARK, MARK, AVITOI_INBOX_IN(GIVE) | AVITOI_INBOX_IN(MARK))                                   \
+    X(REST, WAIT,                                                                                  \
+      AVITOI_INBOX_IN(WAIT) | AVITOI_INBOX_IN(SCAN) | AVITOI_INBOX_IN(NEXT) | AVITOI_INBOX_IN(READ) | \
+          AVITOI_INBOX_IN(GIVE) | AVITOI_INBOX_IN(OFFERED) | AVITOI_INBOX_IN(MARK))
+#define AVITOI_INBOX_EVENT_(event, next, phases) AVITOI_INBOX_EV_##event,
+#define AVITOI_INBOX_EDGE_(event, next, phases) {phases, AVITOI_INBOX_##next},
+enum { AVITOI_INBOX_EDGES(AVITOI_INBOX_EVENT_) AVITOI_INBOX_EVENTS };
 
-static const struct avitoi_inbox_edge {
-    uint8_t phase, event, next;
-} avitoi_inbox_edges[] = {
-    {AVITOI_INBOX_WAIT, AVITOI_INBOX_EV_PAGE, AVITOI_INBOX_SCAN},
-    {AVITOI_INBOX_WAIT, AVITOI_INBOX_EV_CHAT, AVITOI_INBOX_READ},
-    {AVITOI_INBOX_WAIT, AVITOI_INBOX_EV_OVER, AVITOI_INBOX_NEXT},
-    {AVITOI_INBOX_WAIT, AVITOI_INBOX_EV_OFFER, AVITOI_INBOX_OFFERED},
-    {AVITOI_INBOX_WAIT, AVITOI_INBOX_EV_REST, AVITOI_INBOX_WAIT},
-    {AVITOI_INBOX_SCAN, AVITOI_INBOX_EV_PAGE, AVITOI_INBOX_SCAN},
-    {AVITOI_INBOX_SCAN, AVITOI_INBOX_EV_OVER, AVITOI_INBOX_NEXT},
-    {AVITOI_INBOX_SCAN, AVITOI_INBOX_EV_REST, AVITOI_INBOX_WAIT},
-    {AVITOI_INBOX_NEXT, AVITOI_INBOX_EV_PAGE, AVITOI_INBOX_SCAN},
-    {AVITOI_INBOX_NEXT, AVITOI_INBOX_EV_CHAT, AVITOI_INBOX_READ},
-    {AVITOI_INBOX_NEXT, AVITOI_INBOX_EV_REST, AVITOI_INBOX_WAIT},
-    {AVITOI_INBOX_READ, AVITOI_INBOX_EV_CHAT, AVITOI_INBOX_READ},
-    {AVITOI_INBOX_READ, AVITOI_INBOX_EV_OVER, AVITOI_INBOX_GIVE},
-    {AVITOI_INBOX_READ, AVITOI_INBOX_EV_REST, AVITOI_INBOX_WAIT},
-    {AVITOI_INBOX_GIVE, AVITOI_INBOX_EV_CHAT, AVITOI_INBOX_READ},
-    {AVITOI_INBOX_GIVE, AVITOI_INBOX_EV_OVER, AVITOI_INBOX_NEXT},
-    {AVITOI_INBOX_GIVE, AVITOI_INBOX_EV_HAND, AVITOI_INBOX_HANDED},
-    {AVITOI_INBOX_GIVE, AVITOI_INBOX_EV_MARK, AVITOI_INBOX_MARK},
-    {AVITOI_INBOX_GIVE, AVITOI_INBOX_EV_REST, AVITOI_INBOX_WAIT},
-    {AVITOI_INBOX_HANDED, AVITOI_INBOX_EV_OVER, AVITOI_INBOX_GIVE},
-    {AVITOI_INBOX_OFFERED, AVITOI_INBOX_EV_OVER, AVITOI_INBOX_WAIT},
-    {AVITOI_INBOX_MARK, AVITOI_INBOX_EV_CHAT, AVITOI_INBOX_READ},
-    {AVITOI_INBOX_MARK, AVITOI_INBOX_EV_MARK, AVITOI_INBOX_MARK},
-    {AVITOI_INBOX_MARK, AVITOI_INBOX_EV_REST, AVITOI_INBOX_WAIT}};
+static const struct {
+    uint8_t phases, next;
+} avitoi_inbox_edges[] = {AVITOI_INBOX_EDGES(AVITOI_INBOX_EDGE_)};
+AVITOI_ASSERT(inbox_phases_have_a_bit_each, AVITOI_INBOX_STATES <= 8);
 
 /* How far the inbox has come. */
 enum {
@@ -13709,18 +13703,14 @@ enum {
 /* An event that the phase does not know is a defect of this file: the inbox stays where it is. */
 static avitoi_call_result avitoi_inbox_move(avito_inbox *in, unsigned event)
 {
-    const struct avitoi_inbox_edge *edge = avitoi_inbox_edges;
-    size_t left = AVITOI_COUNT(avitoi_inbox_edges);
-    for (; left > 0; left--, edge++) {
-        if (edge->phase == in->priv.phase && edge->event == event) {
-            in->priv.phase = edge->next;
-            in->priv.open = false;
-            in->priv.then = AVITOI_INBOX_THEN_ON;
-            in->priv.rows = 0;
-            return AVITOI_CALL_MOVED;
-        }
+    if ((avitoi_inbox_edges[event].phases >> in->priv.phase & 1u) == 0) {
+        return AVITO_ERR_ARGUMENT;
     }
-    return AVITO_ERR_ARGUMENT;
+    in->priv.phase = avitoi_inbox_edges[event].next;
+    in->priv.open = false;
+    in->priv.then = AVITOI_INBOX_THEN_ON;
+    in->priv.rows = 0;
+    return AVITOI_CALL_MOVED;
 }
 
 /* Raises an event. The call ends with this step, so that avito_inbox_about() is about it. */
@@ -13828,7 +13818,7 @@ static uint32_t avitoi_inbox_dated(uint32_t time)
 
 /* The smaller Date of the last two answers, so that one wrong digit takes nothing with it; 0: not
  * known. */
-AVITOI_APART static uint32_t avitoi_inbox_now(const avito_inbox *in)
+static uint32_t avitoi_inbox_now(const avito_inbox *in)
 {
     return in->priv.date < in->priv.before ? in->priv.date : in->priv.before;
 }
@@ -14356,8 +14346,7 @@ struct avitoi_inbox_row {
     uint64_t key;  /* what the ring knows it by: the hash of its id, or of what else there is */
     uint32_t time; /* of the last update, or of creation; 0: it does not say */
     int rc;        /* < 0: it does not fit or breaks the model */
-    const avito_message *message; /* or NULL */
-    const avito_chat *chat;
+    const avito_message *message; /* the chat's last one, or this one; or NULL */
 };
 
 /* Where a row is only compared with one that was seen before. 0 is none. */
@@ -14473,17 +14462,15 @@ static void avitoi_inbox_leave_out(avito_inbox *in, int rc)
  * fails. */
 AVITOI_APART static int avitoi_inbox_failed(avito_inbox *in, int rc)
 {
-    const bool in_chat = in->priv.phase >= AVITOI_INBOX_READ;
-    unsigned resume = AVITOI_INBOX_SCAN;
+    unsigned resume = AVITOI_INBOX_NEXT;
     avito_cancel(in->client);
-    if (in_chat) {
-        resume = in->priv.failed ? AVITOI_INBOX_NEXT : AVITOI_INBOX_READ;
-        in->priv.failed = true;
-    } else {
+    if (in->priv.phase < AVITOI_INBOX_READ) {
         avitoi_inbox_queue_lose(in);
-    }
-    if (resume == AVITOI_INBOX_NEXT) {
+    } else if (in->priv.failed) {
         avitoi_inbox_leave_out(in, rc);
+    } else {
+        in->priv.failed = true;
+        resume = AVITOI_INBOX_READ;
     }
     avitoi_inbox_arena_to_queue(in);
     avitoi_inbox_rest(in, in->o.poll_ms, resume);
@@ -14502,7 +14489,7 @@ static avitoi_call_result avitoi_inbox_list(avito_inbox *in, unsigned event)
 }
 
 /* Begins a page of chats, in the arena after the queue that it makes. */
-static avitoi_call_result avitoi_inbox_scan(avito_inbox *in)
+AVITOI_APART static avitoi_call_result avitoi_inbox_scan(avito_inbox *in)
 {
     in->priv.queue_end = 0;
     in->priv.kept = 0;
@@ -14663,7 +14650,7 @@ static avitoi_call_result avitoi_inbox_turn_page(avito_inbox *in)
 /* What changes with every message, beside the row's time. */
 static uint32_t avitoi_inbox_row_hash(const struct avitoi_inbox_row *row)
 {
-    const avito_message *last = row->chat != NULL ? row->chat->last_message : NULL;
+    const avito_message *last = row->message;
     uint32_t hash;
     if (last == NULL || last->id.len == 0) {
         return AVITOI_INBOX_ROW | AVITOI_INBOX_WEAK;
@@ -14674,12 +14661,12 @@ static uint32_t avitoi_inbox_row_hash(const struct avitoi_inbox_row *row)
 
 /* Is the chat due? In an extra pass, a chat without a record is due only if it moved meanwhile. If its
  * row is as it was, only what shows up late can be new. */
-static bool avitoi_inbox_due(avito_inbox *in, const struct avitoi_inbox_row *row, uint32_t hash)
+static bool avitoi_inbox_due(avito_inbox *in, const struct avitoi_inbox_row *row, uint32_t hash, bool odd)
 {
     const struct avitoi_inbox_records *records = in->o.records;
     const unsigned record = records != NULL ? records->judge(in, (uint32_t)row->key, hash, row->time)
                                             : (unsigned)AVITOI_INBOX_RECORD_NONE;
-    if (!avitoi_inbox_is_odd(in, row->time)) {
+    if (!odd) {
         if (row->time < avitoi_inbox_horizon(in) && record <= AVITOI_INBOX_RECORD_SETTLED &&
             in->priv.stage != AVITOI_INBOX_UNREAD) {
             return false;
@@ -14757,7 +14744,7 @@ static avitoi_call_result avitoi_inbox_scan_chat(avito_inbox *in, const struct a
     if (in->priv.stage == AVITOI_INBOX_NEW) { /* only its time is wanted */
         return AVITOI_CALL_MOVED;
     }
-    if (fits && avitoi_inbox_due(in, row, hash)) {
+    if (fits && avitoi_inbox_due(in, row, hash, odd)) {
         in->priv.turn = true;
         avitoi_inbox_queue_put(in, row, hash);
     }
@@ -14870,18 +14857,20 @@ static avitoi_call_result avitoi_inbox_on_next(avito_inbox *in)
  * message that was read, nothing unread is expected. */
 static bool avitoi_inbox_passes_over(avito_inbox *in, uint32_t created, const avito_message *m)
 {
-    const bool own = m != NULL && m->is_own;
-    const bool read = m != NULL && !own && m->has_is_read && m->is_read;
     if (created >= avitoi_inbox_horizon(in)) {
         return false;
     }
-    if (read && in->priv.floor == 0) {
-        in->priv.floor = avitoi_inbox_minus_overlap(in, created) | 1u;
-    }
     if (created < in->priv.floor) {
         in->priv.then = AVITOI_INBOX_THEN_OVER;
+        return true;
     }
-    return own || read || created < in->priv.floor;
+    if (m == NULL || m->is_own) {
+        return m != NULL;
+    }
+    if (m->is_read && in->priv.floor == 0) {
+        in->priv.floor = avitoi_inbox_minus_overlap(in, created) | 1u;
+    }
+    return m->is_read;
 }
 
 /* The newest of what is kept is where the next window ends, unless all above it is kept too. */
@@ -14935,19 +14924,21 @@ static void avitoi_inbox_drop(avito_inbox *in, int rc)
 static void avitoi_inbox_read_new(avito_inbox *in, const struct avitoi_inbox_row *row, bool odd)
 {
     struct avitoi_json *j = &in->client->priv.json;
-    const int rc = row->rc < 0                          ? row->rc
-                   : row->id.len == 0 || row->time == 0 ? AVITO_ERR_MODEL
-                                                        : AVITO_OK;
+    int rc = row->rc < 0                          ? row->rc
+             : row->id.len == 0 || row->time == 0 ? AVITO_ERR_MODEL
+                                                  : AVITO_OK;
     in->priv.flaws |= AVITOI_INBOX_FRESH;
     avitoi_inbox_key_put(in, row->key);
     in->priv.key_row = (uint16_t)(in->priv.offset + in->priv.rows - 1u);
+    if (rc == AVITO_OK && ((odd && in->priv.limit != 1u) || !avitoi_inbox_keep(in, row))) {
+        rc = AVITO_ERR_ARENA;
+    }
     in->priv.row_error = (int16_t)rc;
-    if (rc == AVITO_OK && (!odd || in->priv.limit == 1u) && avitoi_inbox_keep(in, row)) {
+    if (rc == AVITO_OK) {
         in->priv.found = false;
         return;
     }
-    in->priv.row_error = (int16_t)(rc < 0 ? rc : (int)AVITO_ERR_ARENA);
-    avitoi_inbox_drop(in, in->priv.row_error);
+    avitoi_inbox_drop(in, rc);
     j->low_mark = (size_t)in->priv.low_begin * AVITOI_ARENA_ALIGN;
     if (in->priv.limit == 1u) { /* its id is there until the error was given */
         memmove(j->mem.low_base + j->low_mark, row->id.len > 0 ? row->id.ptr : "",
@@ -15094,7 +15085,7 @@ static avitoi_call_result avitoi_inbox_read_over(avito_inbox *in)
         return avitoi_inbox_turn_page(in);
     }
     avitoi_inbox_arena_hold(in, avitoi_inbox_held(in));
-    return avitoi_inbox_move(in, AVITOI_INBOX_EV_OVER);
+    return avitoi_inbox_move(in, AVITOI_INBOX_EV_KEPT);
 }
 
 /* ---- GIVE: what is kept, the oldest first ---- */
@@ -15102,6 +15093,13 @@ static avitoi_call_result avitoi_inbox_read_over(avito_inbox *in)
 static struct avitoi_inbox_kept *avitoi_inbox_kept_oldest(const avito_inbox *in)
 {
     return (struct avitoi_inbox_kept *)(void *)(in->o.arena->base + in->priv.kept);
+}
+
+/* The oldest one is done. */
+static void avitoi_inbox_kept_take(avito_inbox *in)
+{
+    in->priv.kept = avitoi_inbox_kept_oldest(in)->newer;
+    avitoi_inbox_arena_hold(in, avitoi_inbox_held(in));
 }
 
 static int avitoi_inbox_hand(avito_inbox *in, avito_message *out)
@@ -15162,12 +15160,10 @@ static avitoi_call_result avitoi_inbox_on_give(avito_inbox *in, avito_message *o
         return avitoi_inbox_again(in);
     }
     while (in->priv.kept != 0) {
-        const struct avitoi_inbox_kept *k = avitoi_inbox_kept_oldest(in);
-        if (!avitoi_inbox_ring_has(in, k->hash)) {
+        if (!avitoi_inbox_ring_has(in, avitoi_inbox_kept_oldest(in)->hash)) {
             return avitoi_inbox_hand(in, out);
         }
-        in->priv.kept = k->newer; /* a notification was quicker */
-        avitoi_inbox_arena_hold(in, avitoi_inbox_held(in));
+        avitoi_inbox_kept_take(in); /* a notification was quicker */
     }
     if (in->priv.found) {
         return avitoi_inbox_give_alone(in);
@@ -15246,14 +15242,14 @@ static avitoi_call_result avitoi_inbox_page_over(avito_inbox *in)
 {
     const struct avitoi_json *j = &in->client->priv.json;
     const bool listed = j->list_depth != 0 || (j->as.frames[0].seen & 1u) != 0; /* be it null */
-    if (in->priv.rows == 0) {
-        avitoi_inbox_answered(in);
-    }
     if (!listed) {
         avitoi_inbox_round_lacks(in, AVITO_ERR_MODEL);
     }
-    if (in->priv.rows == 0 && (in->priv.offset > 0 || avitoi_inbox_in_window(in))) {
-        return avitoi_inbox_page_empty(in);
+    if (in->priv.rows == 0) {
+        avitoi_inbox_answered(in);
+        if (in->priv.offset > 0 || avitoi_inbox_in_window(in)) {
+            return avitoi_inbox_page_empty(in);
+        }
     }
     return in->priv.then == AVITOI_INBOX_THEN_AGAIN ? avitoi_inbox_again(in)
                                                     : avitoi_inbox_list_over(in);
@@ -15280,23 +15276,26 @@ AVITOI_APART static avitoi_call_result avitoi_inbox_row_came(avito_inbox *in, co
                                                              int rc)
 {
     const bool reads = in->priv.phase == AVITOI_INBOX_READ;
-    avito_chat chat;
+    const char *const chat = (const char *)out; /* it came in memory for a message */
     struct avitoi_inbox_row row;
-    memset(&row, 0, sizeof row);
+    int64_t time;
+    row.rc = rc;
+    row.message = NULL;
     if (rc < 0) {
-        row.rc = rc;
         row.id = in->client->priv.json.id;
         row.time = reads ? in->priv.row_created : 0u;
-    } else if (reads) {
-        row.id = out->id;
-        row.time = avitoi_inbox_seconds(out->created);
-        row.message = out;
-    } else {
-        memcpy(&chat, out, sizeof chat); /* it came in memory for a message */
-        row.id = chat.id;
-        row.time = avitoi_inbox_seconds(chat.updated);
-        row.chat = &chat;
+        return avitoi_inbox_take(in, &row);
     }
+    if (reads) {
+        row.id = out->id;
+        row.message = out;
+        time = out->created;
+    } else {
+        memcpy(&row.id, chat + offsetof(avito_chat, id), sizeof row.id);
+        memcpy(&row.message, chat + offsetof(avito_chat, last_message), sizeof row.message);
+        memcpy(&time, chat + offsetof(avito_chat, updated), sizeof time);
+    }
+    row.time = avitoi_inbox_seconds(time);
     return avitoi_inbox_take(in, &row);
 }
 
@@ -15344,14 +15343,14 @@ static avitoi_call_result avitoi_inbox_round(avito_inbox *in)
 {
     const struct avitoi_inbox_records *records = in->o.records;
     const bool pressed = in->priv.overrun || avitoi_inbox_ring_pressed(in);
-    const bool sweeps = avitoi_number_elapsed(avitoi_inbox_clock(in),
-                                              in->priv.whole_ms) >= in->o.sweep_ms;
+    if (avitoi_number_elapsed(avitoi_inbox_clock(in), in->priv.whole_ms) >= in->o.sweep_ms) {
+        in->priv.wholes = 2;
+    }
+    in->priv.whole =
+        pressed || in->priv.all_chats || in->priv.wholes > 0 || in->priv.stage != AVITOI_INBOX_RUNS;
     if (records != NULL && (pressed || in->priv.stage == AVITOI_INBOX_UNREAD)) {
         records->doubt(in); /* two rounds look for what was there */
     }
-    in->priv.wholes = sweeps ? 2u : in->priv.wholes;
-    in->priv.whole =
-        pressed || in->priv.all_chats || in->priv.wholes > 0 || in->priv.stage != AVITOI_INBOX_RUNS;
     in->priv.spilled =
         records == NULL || in->o.chats_cap == 0 || in->priv.stage == AVITOI_INBOX_LEARNS ||
         (in->priv.spilled && records->count(in) >= in->o.chats_cap);
@@ -15565,9 +15564,6 @@ static avitoi_call_result avitoi_inbox_on_wait(avito_inbox *in)
     if (in->priv.resume == AVITOI_INBOX_NEXT) {
         return avitoi_inbox_move(in, AVITOI_INBOX_EV_OVER);
     }
-    if (in->priv.resume == AVITOI_INBOX_SCAN) {
-        return avitoi_inbox_scan(in);
-    }
     if (in->priv.stage == AVITOI_INBOX_NEW && in->o.start == AVITO_START_SINCE) {
         avitoi_inbox_put(avitoi_inbox_state_of(in)->horizon, avitoi_inbox_seconds(in->o.since));
         if (avitoi_inbox_start_save(in, AVITOI_INBOX_RUNS) < 0) {
@@ -15588,8 +15584,9 @@ static avitoi_call_result avitoi_inbox_on_handed(avito_inbox *in)
     }
     if (in->priv.phase == AVITOI_INBOX_OFFERED) { /* a round will find it */
         in->priv.wait_ms = 0;
+        return avitoi_inbox_move(in, AVITOI_INBOX_EV_REST);
     }
-    return avitoi_inbox_move(in, AVITOI_INBOX_EV_OVER);
+    return avitoi_inbox_move(in, AVITOI_INBOX_EV_KEPT);
 }
 
 /* Runs the handler of the present phase. */
@@ -15645,8 +15642,8 @@ static int avitoi_inbox_run(avito_inbox *in, avito_message *out)
                          avitoi_number_elapsed(avitoi_inbox_clock(in), began) >
                              in->client->o.total_timeout_ms;
     }
-    in->priv.eager = rc == AVITOI_CALL_MOVED || rc == AVITOI_INBOX_SAYS ||
-                     (rc == AVITO_AGAIN && in->priv.raised);
+    in->client->priv.owner = in->client->priv.call != NULL ? in : NULL;
+    in->priv.eager = in->priv.raised || rc == AVITOI_CALL_MOVED || rc == AVITOI_INBOX_SAYS;
     return rc == AVITOI_CALL_MOVED   ? (int)AVITO_AGAIN
            : rc == AVITOI_INBOX_SAYS ? in->client->error.code
                                      : rc;
@@ -15693,7 +15690,6 @@ AVITO_API int avito_inbox_next(avito_inbox *inbox, avito_message *out)
         return AVITO_ERR_BUSY;
     }
     rc = avitoi_inbox_run(inbox, out);
-    c->priv.owner = c->priv.call != NULL ? inbox : NULL;
     if (rc == AVITO_AGAIN && inbox->priv.phase == AVITOI_INBOX_WAIT && !inbox->priv.eager &&
         avitoi_call_may_wait(c)) {
         avitoi_inbox_nap(inbox);
@@ -15722,9 +15718,9 @@ static void avitoi_inbox_accept_handed(avito_inbox *in)
     in->priv.found = false;
     in->priv.mark = in->o.mark_as_read ? AVITOI_INBOX_MARK_OWED : AVITOI_INBOX_MARK_NONE;
     if (in->priv.kept != 0 && avitoi_inbox_arena_ours(in, avitoi_inbox_held(in))) {
-        in->priv.kept = avitoi_inbox_kept_oldest(in)->newer;
-        avitoi_inbox_arena_hold(in, avitoi_inbox_held(in));
+        avitoi_inbox_kept_take(in);
     }
+    (void)avitoi_inbox_move(in, AVITOI_INBOX_EV_KEPT);
 }
 
 AVITO_API int avito_inbox_accept(avito_inbox *inbox)
@@ -15744,10 +15740,10 @@ AVITO_API int avito_inbox_accept(avito_inbox *inbox)
     inbox->priv.row_error = AVITO_OK;
     if (inbox->priv.phase == AVITOI_INBOX_HANDED) {
         avitoi_inbox_accept_handed(inbox);
-    } else if (inbox->o.mark_as_read) { /* its chat is due: its row has changed */
-        inbox->priv.owes_marks = true;
+    } else {
+        inbox->priv.owes_marks |= inbox->o.mark_as_read; /* its chat is due: its row has changed */
+        (void)avitoi_inbox_move(inbox, AVITOI_INBOX_EV_REST);
     }
-    (void)avitoi_inbox_move(inbox, AVITOI_INBOX_EV_OVER);
     return AVITO_OK;
 }
 
@@ -15877,10 +15873,9 @@ AVITO_API int avito_inbox_init(avito_inbox *inbox, avito_client *client,
     if (inbox == NULL) {
         return AVITO_ERR_ARGUMENT;
     }
-    if (rc == AVITO_ERR_BUSY && inbox->client == client) {
-        return rc; /* it stays what it is: this may be one of its hooks */
+    if (rc != AVITO_ERR_BUSY || inbox->client != client) { /* this may be one of its hooks */
+        memset(inbox, 0, sizeof *inbox);
     }
-    memset(inbox, 0, sizeof *inbox);
     if (rc < 0) {
         return rc;
     }

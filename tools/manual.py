@@ -10,7 +10,7 @@ A table begins below its heading, a line of the manual that starts with one of H
 before the first empty line of the comment. What each is made from:
 
     states       AVITOI_CALL_EDGES
-    phases       avitoi_inbox_edges in the inbox
+    phases       AVITOI_INBOX_EDGES
     errors       AVITO_ERRORS; the column "from" is written by hand and kept
     endpoints    AVITOI_ENDPOINT: the first line of each
     sizes        tools/sizes.c, compiled as 64-bit and as 32-bit code
@@ -45,16 +45,9 @@ def listed_edges(text, prefix):
                                       if state in into[event]]
 
 
-def machine(text, prefix, last, title):
-    """The list of listed_edges(), or a table of edges {PREFIX_STATE, PREFIX_EV_EVENT, PREFIX_STATE}: a row
-    for each state, a column for each event."""
-    event = prefix + r"EV_(\w+)"
-    if "#define %sEDGES(X)" % prefix in text:
-        events, edges = listed_edges(text, prefix)
-    else:
-        part = text[:text.index("    %s\n" % last)]
-        events = re.findall(event + r",", part[part.rindex("enum {"):])
-        edges = re.findall(r"\{%s(\w+), %s, %s(\w+)\}" % (prefix, event, prefix), text)
+def machine(text, prefix, title):
+    """The list of listed_edges(): a row for each state, a column for each event."""
+    events, edges = listed_edges(text, prefix)
     names = list(dict.fromkeys(edge[0] for edge in edges))
     to = {(state, event): after for state, event, after in edges}
     width = {e: max([len(e)] + [len(a) for (_, event), a in to.items() if event == e])
@@ -162,9 +155,9 @@ def main():
     for name, heading in HEADINGS.items():
         first, end = region(lines, heading)
         if name == "states":
-            rows = machine(text, "AVITOI_CALL_", "AVITOI_CALL_EVENTS", "state")
+            rows = machine(text, "AVITOI_CALL_", "state")
         elif name == "phases":
-            rows = machine(text, "AVITOI_INBOX_", "AVITOI_INBOX_EVENTS", "phase")
+            rows = machine(text, "AVITOI_INBOX_", "phase")
         elif name == "errors":
             rows = errors(text, lines[first:end])
         else:
