@@ -311,6 +311,49 @@ static void test_unproven_token_after_quiet_weeks(void **state)
     }
 }
 
+/* A token with which a call was accepted is worth a new one at once, and so are its successors. */
+static void test_proven_token_is_renewed_within_its_minute(void **state)
+{
+    struct lane l;
+
+    (void)state;
+    begin(&l, true);
+    fetch(&l.script, 200, T1);
+    ask_self(&l.script, "first-token-000000", 200, ME);
+    expect(&l, AVITO_OK);
+    ask_self(&l.script, "first-token-000000", 401, "");
+    fetch(&l.script, 200, T2);
+    ask_self(&l.script, "second-token-11111", 200, ME);
+    expect(&l, AVITO_OK);
+    ask_self(&l.script, "second-token-11111", 401, "");
+    fetch(&l.script, 200, T1);
+    ask_self(&l.script, "first-token-000000", 200, ME);
+    expect(&l, AVITO_OK);
+    all_played(&l);
+}
+
+/* Where a new token cured a 403 before, the next 403 gets one too, although calls in between were accepted. */
+static void test_what_helped_is_done_again(void **state)
+{
+    struct lane l;
+
+    (void)state;
+    begin(&l, false);
+    ask_self(&l.script, LANE_TOKEN, 403, "");
+    fetch(&l.script, 200, T1);
+    ask_self(&l.script, "first-token-000000", 200, ME);
+    expect(&l, AVITO_OK);
+    clock_advance(&l.clock, 60000u);
+    script_connect(&l.script);
+    ask_self(&l.script, "first-token-000000", 200, ME);
+    expect(&l, AVITO_OK);
+    ask_self(&l.script, "first-token-000000", 403, "");
+    fetch(&l.script, 200, T2);
+    ask_self(&l.script, "second-token-11111", 200, ME);
+    expect(&l, AVITO_OK);
+    all_played(&l);
+}
+
 static void test_second_refusal_is_the_callers(void **state)
 {
     struct lane l;
@@ -1774,6 +1817,8 @@ int main(void)
         cmocka_unit_test(test_life_shorter_than_a_call),
         cmocka_unit_test(test_renewed_once_when_refused),
         cmocka_unit_test(test_unproven_token_after_quiet_weeks),
+        cmocka_unit_test(test_proven_token_is_renewed_within_its_minute),
+        cmocka_unit_test(test_what_helped_is_done_again),
         cmocka_unit_test(test_second_refusal_is_the_callers),
         cmocka_unit_test(test_second_refusal_that_comes_late),
         cmocka_unit_test(test_permission_is_not_a_matter_of_tokens),

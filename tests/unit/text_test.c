@@ -154,7 +154,12 @@ static void test_graphemes(void **state)
         {"\rx", 1},
         {"\n\n", 1},
         {"\x7f\xcc\x81", 1},
+        {"a\xcb\xbf", 1},  /* U+02FF */
+        {"a\xcc\x80z", 3}, /* U+0300, the first mark of a block */
         {"a\xcc\x81z", 3},
+        {"a\xcd\xafz", 3},                     /* U+036F, the last one */
+        {"a\xcd\xb0", 1},                      /* U+0370 */
+        {"a\xd6\xbfz", 3},                     /* U+05BF, a block of one */
         {"a\xef\xbf\xbd", 1},                  /* U+FFFD, above all marks of two bytes */
         {"a\xf0\x9f\x8f\xbbz", 5},             /* U+1F3FB, a skin */
         {"a\xf0\x9f\x8f\xba", 1},              /* U+1F3FA */
