@@ -178,6 +178,7 @@ static void client_begin(void)
 
 enum { CHAT, CHATS, CHATS_NO_AVATARS, CHATS_BARE, MESSAGES, MESSAGES_BARE, SEND, EVENT };
 
+/* Makes the call whose smallest arena is looked for. */
 static int call(int which)
 {
     avito_chats_query chats;

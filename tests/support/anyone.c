@@ -182,6 +182,8 @@ static int peer_connect(void *ctx, const avito_server *to)
     return p->habit == ANYONE_NO_CONNECT ? AVITO_AGAIN : AVITO_OK;
 }
 
+/* Takes a piece of the request, as the habit allows, and answers once the request is whole. An
+ * upload's body is dropped as it comes. */
 static long peer_send(void *ctx, const void *data, size_t len, int more)
 {
     struct anyone *p = ctx;
@@ -209,6 +211,7 @@ static long peer_send(void *ctx, const void *data, size_t len, int more)
     return (long)len;
 }
 
+/* Gives the answer as the habit says: never, in part, byte by byte, or without end. */
 static long peer_recv(void *ctx, void *data, size_t cap)
 {
     struct anyone *p = ctx;

@@ -31,6 +31,7 @@ static const char *date_line(const struct device *d)
     return line;
 }
 
+/* Collects the request; its head is enough to make the answer. */
 static long service_send(void *ctx, const void *data, size_t len, int more)
 {
     struct device *d = ctx;

@@ -9,6 +9,7 @@ static struct lane *lane_of(void *ctx)
     return ctx;
 }
 
+/* The account's load_token(): the stored token, or what the test has put in its place. */
 static int load(void *ctx, avito_token *token)
 {
     struct lane *l = lane_of(ctx);

@@ -21,6 +21,7 @@ int message_decode(const char *json, size_t len, int slot, avito_event *event)
     return avito_parse_webhook(bodies[slot], (size_t)n, &arena, event, NULL);
 }
 
+/* Visits `value` if it is a message. Its JSON is copied to memory that ends with it. */
 static size_t visit_one(avito_json_value value,
                         void (*visit)(const avito_event *event, avito_str raw))
 {
@@ -46,6 +47,7 @@ static size_t visit_one(avito_json_value value,
     return 1;
 }
 
+/* Looks for messages in every place where a body may have them. */
 static size_t visit_body(const struct fixture *f,
                          void (*visit)(const avito_event *event, avito_str raw))
 {

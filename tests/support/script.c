@@ -50,6 +50,7 @@ void script_free(struct script *s)
 
 /* ---- writing the script ---- */
 
+/* Adds a step to the script, with a copy of its bytes. */
 static struct script_step *add(struct script *s, enum kind kind, const void *bytes, size_t len)
 {
     struct script_step *step;
@@ -281,6 +282,7 @@ static size_t take(struct script *s, const struct script_step *step, const unsig
     return n;
 }
 
+/* Begins the next connection of the script, or goes on with one that said AGAIN. */
 static int script_connect_call(void *ctx, const avito_server *to)
 {
     struct script *s = ctx;
@@ -336,6 +338,8 @@ static long send_refused(struct script *s, const struct script_step *step, size_
     return AVITO_ERR_SEND;
 }
 
+/* Takes bytes for as many steps as this piece reaches. Without a step that takes bytes, sending is
+ * wrong, unless the script allows for it (.early, SEND_FAIL). */
 static long script_send(void *ctx, const void *data, size_t len, int more)
 {
     struct script *s = ctx;
@@ -396,6 +400,7 @@ static size_t piece(const struct script *s, size_t left)
     return n;
 }
 
+/* Gives the next piece of the present answer. */
 static long script_recv_answer(struct script *s, const struct script_step *step, void *data,
                                size_t cap)
 {
@@ -420,6 +425,7 @@ static long script_recv_answer(struct script *s, const struct script_step *step,
     return (long)n;
 }
 
+/* An answer's bytes, its end or failure; AGAIN as long as a request is expected. */
 static long script_recv(void *ctx, void *data, size_t cap)
 {
     struct script *s = ctx;

@@ -97,6 +97,7 @@ static void print_chat(const session *s, const avito_chat *chat)
 
 /* ---- avito chats ---- */
 
+/* The query that the options ask for. False after saying that a value is wrong. */
 static bool query_of(const arguments *a, avito_chats_query *query, int64_t *items, long *limit)
 {
     static const avito_chat_type types[] = {AVITO_CHAT_TYPE_U2I, AVITO_CHAT_TYPE_U2U,

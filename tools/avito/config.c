@@ -226,6 +226,7 @@ static char *read_line(char *to, int size, void *from)
     return line;
 }
 
+/* inih's handler: checks a line, and keeps its value. 0 stops the reading. */
 static int take(void *user, const char *section, const char *key, const char *value)
 {
     struct reading *r = user;
@@ -544,6 +545,7 @@ static int read_credentials(config *c, const char *name)
     return read_file(c, path, false);
 }
 
+/* Fills in the credentials, from the environment or from the account's section. */
 static int fill_account(config *c, account *out, bool environment)
 {
     const char *file, *consent = config_value(c, out->name, "consent");

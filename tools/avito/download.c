@@ -172,6 +172,7 @@ static int fail(const char *what)
     return EXIT_NETWORK;
 }
 
+/* The body goes into PATH.part, which takes the name once it is whole. */
 static int save(struct download *d, const avito_server *to, const char *path)
 {
     char fresh[4096];

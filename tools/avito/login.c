@@ -97,6 +97,8 @@ static bool draw_state(char state[STATE_SIZE])
     return ok;
 }
 
+/* Copies the value of a parameter of the address's query. False if it is missing, empty or too
+ * long. */
 static bool take_parameter(const char *address, const char *name, char *out, size_t size)
 {
     const size_t len = strlen(name);

@@ -48,6 +48,7 @@ static void add_address(struct found *found, const struct sockaddr *from)
     }
 }
 
+/* The thread: reads the name from its socket, looks it up, and writes what it found. */
 static void *look_up(void *ctx)
 {
     const int fd = (int)(intptr_t)ctx;

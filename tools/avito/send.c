@@ -101,6 +101,7 @@ static bool check_text(const arguments *a, const char *text)
     return true;
 }
 
+/* Sends one part under a key of its own, and prints what became of it. */
 static int send_part(session *s, const char *part)
 {
     const avito_store_send *noted;
@@ -256,6 +257,7 @@ static int visit_send(void *ctx, const avito_store_send *send)
     return AVITO_OK;
 }
 
+/* Reads the chat back for this send, prints the outcome, and settles the note if there is one. */
 static int look_for(session *s, const avito_store_send *send, bool noted)
 {
     avito_sent_query query;
@@ -287,6 +289,7 @@ static int look_for(session *s, const avito_store_send *send, bool noted)
     return print_outcome(s, AVITO_OK, outcome, NULL);
 }
 
+/* Finds the send in doubt, or makes one of `text`, and looks for it in the chat. */
 static int confirm(session *s, const char *text)
 {
     static struct search search;

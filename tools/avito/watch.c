@@ -256,6 +256,7 @@ static void say_waiting(struct watch *w)
     w->is_waiting = true;
 }
 
+/* Gives messages until the count, the time or a failure ends it; other failures pass. */
 static int stream(struct watch *w)
 {
     int status = EXIT_DONE, failure = AVITO_OK;
@@ -329,6 +330,7 @@ static bool take_options(struct watch *w, const arguments *a, avito_inbox_option
     return true;
 }
 
+/* Takes the account's inbox for this process, and opens it with the stored state. */
 static int open_inbox(struct watch *w, avito_inbox_options *o)
 {
     session *s = w->session;

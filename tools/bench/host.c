@@ -54,6 +54,7 @@ static char *read_file(const char *name, size_t *len)
     return body;
 }
 
+/* Adds the plugin's decoders, or only the one after the "@". */
 static void load(const char *spec)
 {
     char path[512];

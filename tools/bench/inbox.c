@@ -316,6 +316,8 @@ static void settle(void)
     service.requests = 0;
 }
 
+/* What it costs when one new message in each of `chats` chats has come, and what later quiet polls
+ * cost. `quiet` and `news` are the gates. */
 static void moved(unsigned chats, unsigned remembered, double quiet, double news)
 {
     char what[80];

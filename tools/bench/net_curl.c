@@ -102,6 +102,7 @@ static void one(CURL *easy, body *b, int self)
     (self ? decode_self : decode_chats)(b);
 }
 
+/* n requests, one after the other, on one kept connection. */
 static int single(int self, unsigned long n, const char *base, const char *ca)
 {
     body b = {NULL, 0, 0, 0};
@@ -156,6 +157,7 @@ static void pump(CURLM *multi, unsigned long n)
     }
 }
 
+/* n requests in all on many connections at once. The first two on each only warm up. */
 static int many(unsigned long n, const char *base, unsigned long connections, const char *ca)
 {
     body *bodies = calloc(connections, sizeof *bodies);

@@ -153,6 +153,7 @@ static void drop_once(lane *l)
     check(r, "end", &l->client);
 }
 
+/* n requests, one after the other, on one lane that waits. */
 static int single(const char *what, unsigned long n, bool tls)
 {
     void (*const once)(lane *) = strcmp(what, "self") == 0   ? self_once
@@ -226,6 +227,7 @@ static void pump(int queue, unsigned long n)
     }
 }
 
+/* n requests in all on many lanes at once. The first two on each only warm up. */
 static int many(unsigned long n, unsigned long connections, bool tls)
 {
     lane *lanes = calloc(connections, sizeof *lanes);

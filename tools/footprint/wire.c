@@ -131,6 +131,7 @@ static void situations(const char *id)
     report("poll, nothing new, connection resumed", poll_chats(NULL));
 }
 
+/* Account and lane, over TCP or TLS, with the tap between the lane's transport and TCP. */
 static int set_up(bool with_tls, const char *roots, size_t fragment)
 {
     avito_account_options ao = avito_account_options_default();

@@ -252,6 +252,7 @@ static bool keep_body(simi_buf *b, const char *bytes, size_t len)
     return n < len;
 }
 
+/* Keeps a request with its answer, without those of /token, whose bodies are secrets. */
 static void take_request(feed *f, const sim_event *e)
 {
     static const sim_request_info not_http = {.method = "", .target = "", .body = ""};
@@ -282,6 +283,7 @@ static void take_request(feed *f, const sim_event *e)
     }
 }
 
+/* Keeps the latest step of a notification. */
 static void take_hook(feed *f, const sim_event *e)
 {
     static const char *const steps[] = {"queued", "tried", "done", "failed", "given_up"};

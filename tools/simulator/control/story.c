@@ -176,6 +176,7 @@ static bool failed(story *t, const char *why)
     return true;
 }
 
+/* Repeats a POST, with the ids of this replay in place of the recorded ones. */
 static bool play_post(story *t, story_run run, void *ctx)
 {
     static const char *const names[] = {"chat_id", "message_id", "quote_id", "media_id"};

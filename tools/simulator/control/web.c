@@ -204,6 +204,7 @@ static void begin_stream(web_visitor *v)
     memcpy(v->run, f->run, sizeof v->run);
 }
 
+/* Help and page are answered here, a stream of events begins, and the door has the rest. */
 static void answer_request(web_visitor *v)
 {
     control *c = v->w->control;
@@ -344,6 +345,7 @@ static const http_parser_settings settings = {.on_message_begin = on_begin,
                                               .on_body = on_body,
                                               .on_message_complete = on_end};
 
+/* Reads and parses what has come. Bytes after the request's end are thrown away. */
 static void receive(web_visitor *v)
 {
     char bytes[16384];
@@ -369,6 +371,7 @@ static void receive(web_visitor *v)
     }
 }
 
+/* Sends what is waiting; after the last answer the connection ends. */
 static void transmit(web_visitor *v)
 {
     while (!v->over && v->sent < v->out.len) {

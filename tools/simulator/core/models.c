@@ -271,6 +271,8 @@ static void put_context(sim *s, simi_buf *b, const simi_chat *chat)
               (long long)chat->item_id);
 }
 
+/* The part of a chat that never changes, made once: context, times and users. A NUL marks the place
+ * of the time of the last update. */
 static const char *fixed_part(sim *s, simi_chat *chat)
 {
     const char **kept = s->o.ids_as_strings ? &chat->fixed_strings : &chat->fixed;

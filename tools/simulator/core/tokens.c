@@ -112,6 +112,8 @@ bool sim_token_at(sim *s, size_t i, sim_token_info *out)
 
 /* ---------------------------------------------------------------- rates */
 
+/* Notes the time of a request, forgets those older than a minute, and keeps the highest rates for
+ * the statistics. */
 static void note_rate(sim *s, int64_t now)
 {
     while (s->recent_at < s->recent_count && s->recent[s->recent_at] <= now - 60000) {

@@ -172,6 +172,8 @@ static bool take_variable(simi_request *r, const char *name, const char *p, size
     return false;
 }
 
+/* Compares a path with a form such as /accounts/{user_id}/chats, and takes the values of its
+ * variables. */
 static bool match_path(simi_request *r, const char *form, const char *path, size_t len)
 {
     const char *end = path + len;

@@ -55,6 +55,7 @@ static bool is_header(const sim_conn *c, const char *name)
     return strcasecmp(c->name.p, name) == 0;
 }
 
+/* A header line is complete: checks it, and keeps the value if it is one that matters. */
 static void end_header(sim_conn *c)
 {
     simi_request *r = &c->r;
@@ -357,6 +358,7 @@ static void next_pause(sim_conn *c)
     c->pause_until = 0;
 }
 
+/* Applies the fault, writes the answer, and sets the times at which its bytes may leave. */
 static void give_answer(sim_conn *c, simi_answer *a, bool accepted)
 {
     sim *s = c->s;

@@ -62,6 +62,7 @@ typedef struct part {
     size_t len;
 } part;
 
+/* Reads the header lines of a part: its name, file name and type. */
 static bool part_headers(const char *p, size_t len, part *out)
 {
     const char *end = p + len;

@@ -170,6 +170,7 @@ static const simi_field *find_field(const simi_field *fields, const char *name)
     return NULL;
 }
 
+/* Query or form: every parameter by its field's rule, none twice, and none missing. */
 static bool check_pairs(sim *s, simi_request *r, const simi_field *fields, simi_answer *a)
 {
     for (size_t i = 0; i < r->param_count; i++) {
@@ -233,6 +234,7 @@ bool simi_parse_json(simi_request *r)
     return cJSON_IsObject(r->json);
 }
 
+/* Returns NULL, or what is wrong with a JSON value. */
 static const char *wrong_json(sim *s, const simi_field *f, const cJSON *value)
 {
     char number[32];
@@ -311,6 +313,7 @@ static void count_unknown(sim *s, const simi_field *fields, const cJSON *object,
     }
 }
 
+/* A JSON body: every field by its rule, those of "users[]" in each element. */
 static bool check_json(sim *s, simi_request *r, simi_answer *a)
 {
     if (!simi_parse_json(r)) {

@@ -40,6 +40,7 @@ static bool check_token(sim *s, simi_request *r, simi_answer *a)
     return false;
 }
 
+/* Refuses a request over the rate with 429, and with the Retry-After that the options ask for. */
 static bool check_rate(sim *s, simi_answer *a)
 {
     int64_t now = simi_now(s);

@@ -124,6 +124,8 @@ static bool pump_in(client *c)
     return true;
 }
 
+/* Moves bytes from the core to the wire until one of them has to wait. False: the connection is
+ * over. */
 static bool pump_out(client *c)
 {
     for (;;) {

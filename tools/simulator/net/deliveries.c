@@ -37,6 +37,7 @@ static void end(deliveries *v, size_t i, int status)
     v->all[i] = v->all[--v->count];
 }
 
+/* Connects for a notification and prepares its request. A URL of another machine fails at once. */
 static void begin(deliveries *v, const sim_webhook *hook)
 {
     struct sockaddr_in to;
