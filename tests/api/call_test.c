@@ -615,12 +615,8 @@ static void test_options(void **state)
 #define WITHOUT(function)                                                                          \
     f = *l.options.transport.functions;                                                            \
     f.function = NULL;                                                                             \
-    assert_int_equal(avito_client_init(&client, &account, &c), AVITO_ERR_OPTION_TRANSPORT)
-    WITHOUT(connect);
-    WITHOUT(send);
-    WITHOUT(recv);
-    WITHOUT(wants);
-    WITHOUT(close);
+    assert_int_equal(avito_client_init(&client, &account, &c), AVITO_ERR_OPTION_TRANSPORT);
+    TRANSPORT_FUNCTIONS_NEEDED(WITHOUT)
 #undef WITHOUT
     c.transport.functions = NULL;
     assert_int_equal(avito_client_init(&client, &account, &c), AVITO_ERR_OPTION_TRANSPORT);

@@ -1111,17 +1111,24 @@ static void write_before(unsigned place, const char *chat, const char *id, uint3
 static const char *const dozen[] = {"c0", "c1", "c2", "c3", "c4", "c5",
                                     "c6", "c7", "c8", "c9", "ca", "cb"};
 
-/* A chat that stays on top though it is old hides nobody, for however long the account was quiet. */
-static void test_chat_that_stays_on_top(void **state)
+/* It has room for the records of a dozen chats and some more. */
+static struct device *device_of_dozen(void)
 {
     static char records[AVITO_INBOX_CHATS_SIZE(16)];
     struct device *d = device_of(20, AVITO_START_NOW);
-    (void)state;
     d->dates = true;
     d->clock.unix_s = T + 1000;
     d->options.chats = records;
     d->options.chats_cap = sizeof records;
     device_start(d);
+    return d;
+}
+
+/* A chat that stays on top though it is old hides nobody, for however long the account was quiet. */
+static void test_chat_that_stays_on_top(void **state)
+{
+    struct device *d = device_of_dozen();
+    (void)state;
     for (uint32_t i = 0; i < 12; i++) {
         write_message(dozen[i], dozen[i], 10 + i);
     }
@@ -1137,14 +1144,8 @@ static void test_chat_that_stays_on_top(void **state)
 /* A list with the oldest chat first hides nobody either: what is new comes with the next sweep. */
 static void test_oldest_chat_first(void **state)
 {
-    static char records[AVITO_INBOX_CHATS_SIZE(16)];
-    struct device *d = device_of(20, AVITO_START_NOW);
+    struct device *d = device_of_dozen();
     (void)state;
-    d->dates = true;
-    d->clock.unix_s = T + 1000;
-    d->options.chats = records;
-    d->options.chats_cap = sizeof records;
-    device_start(d);
     for (uint32_t i = 0; i < 12; i++) {
         write_message(dozen[i], dozen[i], 30 - i);
     }

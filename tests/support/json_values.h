@@ -54,4 +54,30 @@ static const struct json_value json_values[] = {
 #undef N
 #undef BAD_UTF8
 
+/* What is between the quotes of a string, and the text that it stands for. */
+static const struct {
+    const char *json, *text;
+    size_t len;
+} json_strings[] = {
+    {"", "", 0},
+    {"\\u0000", "\0", 1},
+    {"a\\u0000b\\u0000", "a\0b\0", 4},
+    {"\\u0041\\u00e9\\u2603\\uD83D\\uDE00", "A\xc3\xa9\xe2\x98\x83\xf0\x9f\x98\x80", 10},
+    {"\\ud800", "\xef\xbf\xbd", 3},
+    {"\\udfff!", "\xef\xbf\xbd!", 4},
+    {"\\ud800\\ud800\\udc00", "\xef\xbf\xbd\xf0\x90\x80\x80", 7},
+    {"\\ud83d\\n\\ude00", "\xef\xbf\xbd\n\xef\xbf\xbd", 7},
+    {"\\ud83d\\u0041",
+     "\xef\xbf\xbd"
+     "A",
+     4},
+    {"\\ud83dx\\u0041", "\xef\xbf\xbdxA", 5},
+    {"\\udbff\\udfff\\uffff", "\xf4\x8f\xbf\xbf\xef\xbf\xbf", 7},
+    {"\\\"\\\\\\/\\b\\f\\n\\r\\t", "\"\\/\b\f\n\r\t", 8},
+    {"0123456789abcde\\n0123456789abcdef", "0123456789abcde\n0123456789abcdef", 32},
+    {"\xd0\x96\xd0\x96\xd0\x96\xd0\x96\xd0\x96\xd0\x96\xd0\x96\xd0\x96\xd0\x96\xf0\x9f\x98\x80",
+     "\xd0\x96\xd0\x96\xd0\x96\xd0\x96\xd0\x96\xd0\x96\xd0\x96\xd0\x96\xd0\x96\xf0\x9f\x98\x80",
+     22},
+};
+
 #endif

@@ -30,6 +30,9 @@
 #define SCRIPT_TEXT(text) (text), strlen(text)
 #define SCRIPT_NEVER      ((size_t)-1)
 
+/* X(name) for each function that a transport must have. */
+#define TRANSPORT_FUNCTIONS_NEEDED(X) X(connect) X(send) X(recv) X(wants) X(close)
+
 struct script_step;
 
 /* What was sent for one step of script_expect(), script_request() or script_take(). */
