@@ -39,7 +39,7 @@ static bool put_all(int fd, const char *data, size_t len)
     return true;
 }
 
-/* Names in the folder are on the disk. */
+/* Makes the names in the folder durable. */
 static bool sync_folder(const char *folder)
 {
     const int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -91,7 +91,7 @@ int disk_overwrite(const char *folder, const char *name, const void *data, size_
     return close(fd) == 0 ? (int)AVITO_OK : (int)AVITO_ERR_FILE;
 }
 
-/* What was added in part is taken away again. */
+/* Removes what was added only in part. */
 int disk_append(const char *folder, const char *name, const void *data, size_t len)
 {
     char path[PATH_SIZE];
@@ -107,7 +107,7 @@ int disk_append(const char *folder, const char *name, const void *data, size_t l
         const int error = errno;
 
         if (ftruncate(fd, before.st_size) != 0) {
-            errno = error; /* the ledger leaves out what is not whole */
+            errno = error; /* the ledger ignores a line that is not whole */
         }
         errno = error;
         return failed(fd);
@@ -166,7 +166,7 @@ int disk_lock(const char *folder, const char *name, const char *owner)
     }
     n = snprintf(text, sizeof text, "%ld %s", (long)getpid(), owner);
     if (ftruncate(fd, 0) != 0 || !put_all(fd, text, (size_t)n)) {
-        errno = 0; /* who asks will not learn who has it */
+        errno = 0; /* then the holder's process id is not known to others */
     }
     return fd;
 }

@@ -1,9 +1,9 @@
 /* fleet.c - see fleet.h.
  *
- * Topics, beside those that people use:
+ * Topics, besides those that people use:
  *
  *     avito/fleet/FLEET/nodes/NODE   retained: beats (F3)
- *     avito/fleet/FLEET/mark/NODE    a node's own marker: what it has seen before it is the present
+ *     avito/fleet/FLEET/mark/NODE    a node's own marker: it arrives when the node sees the present
  *     avito/ACCOUNT/status           retained: online, offline, handover; node, epoch, key, to as user properties
  *     avito/ACCOUNT/fleet/ledger     retained: one line an entry; node, epoch, session, user
  *     avito/ACCOUNT/fleet/inbox      retained: the inbox' bytes; slot, node, epoch
@@ -24,8 +24,8 @@
 
 enum { STEP_CONNECT, STEP_READ, STEP_LEDGER, STEP_ONLINE }; /* .step of a claim */
 
-#define KEEP_EVERY_MS  1000u /* what others did is written into our files */
-#define FAILED_MS      2000u /* a refused write is tried again */
+#define KEEP_EVERY_MS  1000u /* when the deeds of others go into our files */
+#define FAILED_MS      2000u /* when a refused write is retried */
 #define HINT_EVERY_MS  5000u
 #define LEDGER_HEAD    "ledger\n" /* an empty payload would remove it */
 #define EXPIRY_LEAST_S 604800u
@@ -380,7 +380,7 @@ static bool learn(fleet_account *a, avito_str lines)
     return is_new;
 }
 
-/* What the broker's ledger lacks goes to all nodes and the holder. `lines`: the broker's. */
+/* Sends all nodes and the holder what the broker's ledger lacks. `lines`: the broker's. */
 static void hint(fleet_account *a, avito_str lines, uint32_t epoch, uint32_t now_ms)
 {
     const fleet_hooks *h = &a->priv.f->o.hooks;
@@ -427,13 +427,14 @@ static void raise_epoch(fleet_account *a, uint32_t epoch)
     see_epoch(a, epoch);
 }
 
-/* It holds the account, or has read all for its claim. */
+/* This node holds the account, or has read everything for its claim. */
 static bool writes_ledger(const fleet_account *a)
 {
     return a->state == FLEET_ACTIVE || (a->state == FLEET_CLAIMING && a->priv.step >= STEP_LEDGER);
 }
 
-/* On either connection. The holder tells all what it learnt, under an epoch that is not behind. */
+/* A hint, on either connection. The holder tells all nodes what it learnt, under an epoch that is
+ * not behind. */
 static void take_hint(fleet_account *a, const mqtt_message *m)
 {
     const fleet_hooks *h = &a->priv.f->o.hooks;
@@ -467,7 +468,8 @@ static bool is_key_ours(const fleet_account *a)
     return a->priv.key[0] != '\0' && strcmp(a->priv.holder_key, a->priv.key) == 0;
 }
 
-/* F3: silent counts as offline, but only since we watch. A hand-over is another's for a while (F8). */
+/* F3: silence counts as offline, but only as long as we have been watching. A hand-over reserves
+ * the account for another node for a while (F8). */
 static bool is_free(const fleet_account *a, uint32_t now_ms)
 {
     const fleet *f = a->priv.f;
@@ -518,7 +520,7 @@ static void forget_claim(fleet_account *a)
     a->priv.say_online = a->priv.stopped = false;
 }
 
-/* Ends what it is in, without a word to the broker. */
+/* Leaves its state without telling the broker. */
 static void drop(fleet_account *a)
 {
     const fleet_hooks *h = &a->priv.f->o.hooks;
@@ -534,7 +536,7 @@ static void drop(fleet_account *a)
     stand_by(a);
 }
 
-/* F4: whatever the reason, look first. */
+/* F4: whatever the reason, it looks first. */
 void fleet_account_lost(fleet_account *a, uint32_t now_ms)
 {
     const fleet_hooks *h = &a->priv.f->o.hooks;
@@ -584,7 +586,7 @@ static void new_key(fleet_account *a)
     }
 }
 
-/* The will says whose it is, so that a holder knows its own. */
+/* The will names its node, so that a holder recognises its own. */
 static void make_will(fleet_account *a)
 {
     a->pairs[0] = (mqtt_pair){"node", a->priv.f->o.node};
@@ -679,7 +681,7 @@ static int subscribe_claim(fleet_account *a)
     return h->subscribe(h->ctx, a, filters, n);
 }
 
-/* What of the broker's settings can be seen: F2 step 2. */
+/* Checks those settings of the broker that can be seen: F2 step 2. */
 static const char *broker_objection(const mqtt_event *e)
 {
     if (e->no_retain) {
@@ -720,7 +722,7 @@ static void claim_connected(fleet_account *a, const mqtt_event *e, uint32_t now_
 
 static void claim_read(fleet_account *a, avito_str kind, const mqtt_message *m)
 {
-    if (!m->retain) { /* a former holder's, still under way to the session */
+    if (!m->retain) { /* a former holder's, still on its way to the session */
         return;
     }
     see_epoch(a, number_of(mqtt_property(m, "epoch")));
@@ -740,7 +742,7 @@ static void claim_read(fleet_account *a, avito_str kind, const mqtt_message *m)
     }
 }
 
-/* G8: the broker's state counts even if it is older; ours only if it has none. */
+/* G8: the broker's state counts even if it is older; ours counts only if the broker has none. */
 static void take_state(fleet_account *a)
 {
     const fleet_hooks *h = &a->priv.f->o.hooks;
@@ -758,7 +760,7 @@ static void take_state(fleet_account *a)
     }
 }
 
-/* Steps 5 to 7: what was stored is read; the epoch is above all that were seen. */
+/* Steps 5 to 7: the stored state has been read; the new epoch is above all that were seen. */
 static void claim_ledger(fleet_account *a, uint32_t now_ms)
 {
     const fleet_hooks *h = &a->priv.f->o.hooks;
@@ -888,7 +890,7 @@ static bool take_puback(fleet_account *a, const mqtt_event *e, uint32_t now_ms)
     return true;
 }
 
-/* The part behind avito/ACCOUNT/fleet/; ptr NULL: it is another topic. */
+/* The part after avito/ACCOUNT/fleet/; ptr NULL: it is another topic. */
 static avito_str fleet_part(const fleet_account *a, avito_str topic)
 {
     char head[FLEET_TOPIC_MAX];
@@ -937,7 +939,7 @@ static enum fleet_verdict others(const fleet_account *a)
     return a->state == FLEET_ACTIVE || a->state == FLEET_LEAVING ? FLEET_PASS : FLEET_TAKEN;
 }
 
-/* Who leaves takes no command, and acknowledges none: the next holder gets it. */
+/* A node that leaves takes no command and acknowledges none, so the next holder gets them. */
 static enum fleet_verdict command_for(const fleet_account *a)
 {
     return a->state == FLEET_CLAIMING ? FLEET_KEEP
@@ -990,7 +992,8 @@ static fleet_account *account_of(fleet *f, avito_str topic, avito_str *rest)
     return NULL;
 }
 
-/* Another is online while we think that it is ours: the broker says who is right. */
+/* Another node is online while we think that the account is ours: the broker decides who is
+ * right. */
 static void see_rival(fleet_account *a, uint32_t epoch)
 {
     if (a->state == FLEET_ACTIVE && epoch > a->epoch) {
@@ -1063,7 +1066,7 @@ static fleet_node *node_named(fleet *f, avito_str name)
     return NULL;
 }
 
-/* A beat of a holder ends the wait of others for its account. */
+/* A holder's beat ends the wait of others for its account. */
 static void see_holder(fleet_account *a, const fleet_node *n, uint32_t epoch, bool stored,
                        uint32_t now_ms)
 {
@@ -1077,7 +1080,8 @@ static void see_holder(fleet_account *a, const fleet_node *n, uint32_t epoch, bo
     }
 }
 
-/* Who claims says so at once: others wait anew, or claims of a new account, which last, would end each other. */
+/* A node that claims announces it at once, and others start waiting again: else long claims of a
+ * new account would end one another. */
 static void see_claimer(fleet_account *a, uint32_t now_ms)
 {
     if (a->state == FLEET_WAITING && !a->priv.ours && a->priv.wait_ms > 0) {
@@ -1131,7 +1135,7 @@ static void take_beat(fleet *f, avito_str name, const mqtt_message *m, uint32_t 
     if (n == NULL) {
         return;
     }
-    if (m->payload.len == 0) { /* it went */
+    if (m->payload.len == 0) { /* it has left */
         memset(n, 0, sizeof *n);
         return;
     }
@@ -1187,7 +1191,7 @@ static int publish_node(fleet *f, const char *kind, avito_str payload, bool reta
     return f->o.hooks.publish(f->o.hooks.ctx, NULL, &p, &packet);
 }
 
-/* Retained, so that a broker that counts changes saves what is in flight, too. */
+/* Retained, so that a broker that counts changes also saves what is in flight. */
 static void beat(fleet *f, uint32_t now_ms)
 {
     char *text = NULL;
@@ -1199,7 +1203,7 @@ static void beat(fleet *f, uint32_t now_ms)
     }
     write_beat(f, out);
     if (fclose(out) == 0) {
-        const avito_str payload = {text, len - 1}; /* without the line's end */
+        const avito_str payload = {text, len - 1}; /* without the line end */
 
         f->priv.beaten = publish_node(f, "nodes", payload, true) == MQTT_OK;
         f->priv.beat_ms = now_ms;
@@ -1221,7 +1225,7 @@ static void send_mark(fleet *f, uint32_t now_ms)
     }
 }
 
-/* F5: after a gap, and on a new connection, all that was counted begins anew. */
+/* F5: after a gap, and on a new connection, all timers start again. */
 static void begin_timers(fleet *f, uint32_t now_ms)
 {
     f->priv.since_ms = now_ms;
@@ -1337,8 +1341,9 @@ static bool subscribe_some(fleet *f)
     return true;
 }
 
-/* By exact topic: a wildcard brings no retained message on some brokers. Several at once, and with QoS 0, since a broker that
- * saves takes its time for each packet and each PUBACK; what a connection loses is stored, and comes with the next. */
+/* By exact topic: with some brokers a wildcard brings no retained messages. Several at once, and
+ * with QoS 0, since a broker that saves takes its time for each packet and each PUBACK; what a
+ * connection loses is stored, and comes with the next. */
 static bool subscribe_node(fleet *f)
 {
     const fleet_hooks *h = &f->o.hooks;
@@ -1426,7 +1431,7 @@ static void step_leaving(fleet_account *a, uint32_t now_ms)
     }
 }
 
-/* One at a time, when loads differ by two or more for long. */
+/* Hands over one account at a time, once loads have differed by two or more for long. */
 static void rebalance(fleet *f, uint32_t now_ms)
 {
     const unsigned load = (unsigned)count_in(f, FLEET_ACTIVE);
@@ -1509,7 +1514,7 @@ static void step_active(fleet_account *a, uint32_t now_ms)
     }
 }
 
-/* Without the node's connection, or before it shows the present, nobody claims. */
+/* A node does not claim without its node connection, nor before that shows the present. */
 static void step_account(fleet_account *a, uint32_t now_ms)
 {
     const fleet *f = a->priv.f;
@@ -1534,7 +1539,7 @@ static void step_account(fleet_account *a, uint32_t now_ms)
     }
 }
 
-/* A broker that has no ledger of an account that we know: it forgot, or it is another. */
+/* The broker has no ledger of an account that we know: it forgot, or it is another broker. */
 static void hint_the_rest(fleet *f, uint32_t now_ms)
 {
     const avito_str nothing = {NULL, 0};
@@ -1554,7 +1559,7 @@ bool fleet_slept(const fleet *f, uint32_t now_ms)
     return f->priv.stepped && is_over(f->priv.stepped_ms, f->o.times.gap, now_ms);
 }
 
-/* F5: the machine slept, or we were stopped: what is in the sockets comes first. */
+/* F5: the machine slept, or we were stopped: bytes in the sockets come first. */
 static void see_gap(fleet *f, uint32_t now_ms)
 {
     if (fleet_slept(f, now_ms)) {
@@ -1602,7 +1607,7 @@ static uint32_t account_deadline_ms(const fleet_account *a, uint32_t now_ms)
     }
 }
 
-/* Never above half of the gap, so that a longer one shows; and silence is noticed in time. */
+/* At most half of the gap, so that a longer one shows and silence is noticed in time. */
 uint32_t fleet_deadline_ms(const fleet *f, uint32_t now_ms)
 {
     uint32_t ms = f->o.times.gap / 2;
@@ -1669,7 +1674,7 @@ static avito_str last_line(const char *lines, size_t len)
     return last;
 }
 
-/* Which write it is: the same id and state may come with another time. */
+/* Identifies a write: the same id and state may come with another time. */
 static uint64_t write_of(avito_str line)
 {
     size_t n = line.len;

@@ -1,17 +1,18 @@
-/* fleet.h - several gateways share the accounts: who serves which, and how one takes over from another. Nothing of
- * consensus is here: the MQTT broker keeps one connection of a client id, and what was begun is never sent again.
+/* fleet.h - several gateways share the accounts: who serves which, and how one takes over from
+ * another. There is no consensus protocol: the MQTT broker keeps one connection per client id, and
+ * what was begun is never sent again.
  *
- * No socket, no clock, no file: the caller moves bytes, and what is to be done comes out by hooks. One thread.
+ * No socket, no clock, no file: the caller moves bytes, and hooks tell it what to do. One thread.
  *
- *     node connection      of each node, clean: beats, and watching: status, ledger and hints of each account
+ *     node connection      of each node, clean: sends beats; watches status, ledger and hints of each account
  *     account connection   of the holder alone, persistent, with a client id that is secret
  *
  *     STANDBY --> WAITING --> CLAIMING --> ACTIVE --> LEAVING --> STANDBY
  *        ^           ^            |           |                          (hand-over, SIGTERM)
  *        +-----------+-- LOOKING <+-----------+  the connection is gone
  *
- * A claim: CONNECT, SUBSCRIBE, marker and probe, read the state, ledger with a new epoch, `online`. Rules F1 to F9
- * are named where they are kept. */
+ * A claim: CONNECT, SUBSCRIBE, marker and probe, read the state, ledger with a new epoch, `online`.
+ * Comments name rules F1 to F9 where the code keeps them. */
 #ifndef AVITO_TOOLS_FLEET_H
 #define AVITO_TOOLS_FLEET_H
 
@@ -19,7 +20,7 @@
 #include "mqtt.h"
 
 #define FLEET_SECRET_MIN 16 /* bytes */
-#define FLEET_CLAIMS     4  /* under way at once, of a node */
+#define FLEET_CLAIMS     4  /* a node's packets on their way at once */
 #define FLEET_NODES      64
 #define FLEET_NAME_MAX   32
 #define FLEET_KEY_SIZE   17 /* of a claim: 16 hex digits */
@@ -27,34 +28,34 @@
 #define FLEET_TOPIC_MAX  160
 #define FLEET_ROOT       "avito/fleet/"
 #define FLEET_LOOK_FOR_MS                                                                          \
-    85000u /* 5 s + 20 s of a request + 60 s: so late may another's send show up */
+    85000u /* 5 s + 20 s of a request + 60 s: how late another's send may show up */
 
 /* All in milliseconds. */
 typedef struct fleet_times {
     uint32_t beat;                     /* between beats */
-    uint32_t silent;                   /* without a beat for so long is gone */
-    uint32_t none;                     /* "there is none" is believed so long after the marker */
+    uint32_t silent;                   /* a node without a beat for this long is gone */
+    uint32_t none;                     /* how long after the marker "there is none" is believed */
     uint32_t wait, random;             /* of a standby before it claims */
     uint32_t each;                     /* more, for each account that it holds */
     uint32_t again_from, again_random; /* of a holder that lost its connection */
     uint32_t claim;                    /* longest claim */
-    uint32_t gap;                      /* of our own loop: all timers begin anew */
+    uint32_t gap;                      /* in our own loop: all timers start again */
     uint32_t taken_up;                 /* a hand-over that nobody takes up counts as offline */
     uint32_t unequal;                  /* loads differ for so long before one is handed over */
     uint32_t denied;                   /* after the broker said no */
 } fleet_times;
 
-/* Those of the rules; `percent` other than 100 is for tests. The gap is not scaled. */
+/* The times of the rules; a `percent` other than 100 is for tests. The gap is not scaled. */
 fleet_times fleet_times_of(unsigned percent);
 
-/* The client id of an account's connection: nobody without the secret can throw its holder out. */
+/* The client id of an account's connection: without the secret nobody can disconnect its holder. */
 void fleet_client_id(const void *secret, size_t len, const char *account,
                      char out[FLEET_CLIENT_ID]);
 
 /* The secret path of notifications, the same on each node. */
 void fleet_path(const void *secret, size_t len, char *out, size_t cap);
 
-/* Why this cannot be in a fleet, for people; NULL: it can. */
+/* Why this account cannot be in a fleet, for people; NULL: it can. */
 const char *fleet_objection(size_t secret_len, bool by_consent, bool unread_only);
 
 enum fleet_state {
@@ -68,8 +69,8 @@ enum fleet_state {
 
 /* What becomes of an event of an account's connection. */
 enum fleet_verdict {
-    FLEET_TAKEN, /* it was the fleet's */
-    FLEET_KEEP,  /* a command that came early: keep it until begin() */
+    FLEET_TAKEN, /* the fleet has used it */
+    FLEET_KEEP,  /* an early command: keep it until begin() */
     FLEET_PASS   /* it is the gateway's */
 };
 
@@ -78,7 +79,7 @@ struct fleet_account;
 typedef struct fleet_hooks {
     void *ctx;
     int (*entropy)(void *ctx, void *out, size_t len);
-    /* On an account's connection, or, `a` NULL, on the node's. An mqtt_result. */
+    /* On an account's connection, or on the node's if `a` is NULL. Returns an mqtt_result. */
     int (*publish)(void *ctx, struct fleet_account *a, const mqtt_publication *p,
                    uint16_t *packet_id);
     int (*subscribe)(void *ctx, struct fleet_account *a, const mqtt_filter *filters, size_t count);
@@ -88,15 +89,16 @@ typedef struct fleet_hooks {
     void (*connect)(void *ctx, struct fleet_account *a); /* with its will, not clean */
     void (*close)(void *ctx, struct fleet_account *a);   /* as it is */
     void (*part)(void *ctx, struct fleet_account *a);    /* DISCONNECT, then close */
-    /* The account is ours: poll and send. Then kept commands. False: this node cannot serve it now. */
+    /* The account is ours: poll and send, then handle kept commands. False: this node cannot serve
+     * it now. */
     bool (*begin)(void *ctx, struct fleet_account *a);
-    /* It is not ours any more: cancel what is under way. */
+    /* It is not ours any more: cancel what is in progress. */
     void (*end)(void *ctx, struct fleet_account *a);
-    /* True: nothing is under way any more, and no new command is taken. */
+    /* True: nothing is in progress any more, and no new command is taken. */
     bool (*rest)(void *ctx, struct fleet_account *a);
-    /* The ledger learnt these lines from others. */
+    /* The ledger has learnt these lines from others. */
     void (*learn)(void *ctx, struct fleet_account *a, const char *lines, size_t len);
-    /* A write that somebody waits for is stored, or was refused. */
+    /* A write that somebody waits for was stored or refused. */
     void (*stored)(void *ctx, struct fleet_account *a);
     void (*ring)(void *ctx, struct fleet_account *a, int64_t user_id);
     /* Files of this node. AVITO_OK, an error, or, of the first two, AVITO_AGAIN: it is under way, the same is asked again
@@ -128,8 +130,8 @@ typedef struct fleet_account {
     const char *name;
     enum fleet_state state;
     uint32_t epoch;   /* of our claim */
-    uint32_t session; /* number of the broker's session; it travels with the ledger */
-    bool can_tell;    /* the broker says if nobody listens */
+    uint32_t session; /* number of the broker's session; goes with the ledger */
+    bool can_tell;    /* the broker tells whether anybody listens */
     int64_t user_id;  /* 0: not known */
     mqtt_publication will;
     mqtt_pair pairs[3]; /* of `online`: node, epoch, key */
@@ -138,10 +140,10 @@ typedef struct fleet_account {
         struct fleet_account *next;
         struct fleet *f;
         char key[FLEET_KEY_SIZE], epoch_text[12], status_topic[FLEET_TOPIC_MAX];
-        /* what is seen of it */
+        /* what this node sees of it */
         bool status_known;
         char word[12], node[FLEET_NAME_MAX + 1], holder_key[FLEET_KEY_SIZE], to[FLEET_NAME_MAX + 1];
-        uint32_t status_ms, heard_ms; /* the status' coming; the last sign of its holder */
+        uint32_t status_ms, heard_ms; /* when the status came; the last sign of its holder */
         uint32_t seen_epoch;
         uint64_t can; /* nodes that serve it: bits */
         ledger known; /* union of all that was seen */
@@ -150,7 +152,7 @@ typedef struct fleet_account {
         bool hinted;
         /* waiting, looking, claiming */
         uint32_t from_ms, wait_ms, look_mark;
-        bool was_active, ours; /* ours: what was lost was ours, so nobody has to be free */
+        bool was_active, ours; /* ours: we lost our own connection, so no holder has to go first */
         uint8_t step;
         uint16_t marker, probe;
         uint8_t marker_reason, probe_reason;
@@ -158,10 +160,10 @@ typedef struct fleet_account {
         uint32_t marked_ms;
         uint16_t online, bye;
         bool say_online, stopped;
-        bool refused; /* this node could not serve it: others first */
+        bool refused; /* this node could not serve it: others go first */
         /* state that is written */
         fleet_write ledger, inbox;
-        uint64_t pending; /* of the ledger: what somebody waits for; 0: nobody does */
+        uint64_t pending; /* of the ledger: the write that somebody waits for; 0: none */
         uint32_t pending_version;
         bool pending_is_new;  /* nothing was known of it before */
         bool pending_is_kept; /* in our file */
@@ -177,7 +179,7 @@ typedef struct fleet_node {
     char name[FLEET_NAME_MAX + 1];
     unsigned load;
     uint32_t heard_ms;
-    bool alive; /* a beat came just now, not a stored one */
+    bool alive; /* a live beat came, not a retained one */
 } fleet_node;
 
 typedef struct fleet {
@@ -187,7 +189,7 @@ typedef struct fleet {
         size_t count;
         fleet_node nodes[FLEET_NODES];
         bool up, fresh, subscribed, looking, leaving, stepped;
-        uint32_t since_ms; /* when the node's connection had seen all */
+        uint32_t since_ms; /* when the node's connection had seen everything */
         uint32_t stepped_ms, beat_ms, begun_ms;
         uint32_t mark_sent, mark_seen, mark_ms;
         uint32_t unequal_ms;
@@ -197,18 +199,19 @@ typedef struct fleet {
 
 void fleet_init(fleet *f, const fleet_options *options, uint32_t now_ms);
 
-/* An account of the configuration. `lines` and `epoch` are what this node's files know. */
+/* Adds an account of the configuration. `lines` and `epoch` are from this node's files. */
 void fleet_add(fleet *f, fleet_account *a, const char *name, const char *lines, size_t len,
                uint32_t epoch);
 void fleet_free(fleet *f);
 
-/* Events. Of the node's connection: MQTT_CONNECTED, MQTT_MESSAGE and the rest; lost: it is closed. */
+/* Events of the node's connection: MQTT_CONNECTED, MQTT_MESSAGE and the rest; lost: it is
+ * closed. */
 void fleet_node_event(fleet *f, const mqtt_event *e, uint32_t now_ms);
 void fleet_node_lost(fleet *f);
 enum fleet_verdict fleet_account_event(fleet_account *a, const mqtt_event *e, uint32_t now_ms);
 void fleet_account_lost(fleet_account *a, uint32_t now_ms);
 
-/* After events, and when it is due. */
+/* Call it after events, and when it is due. */
 void fleet_step(fleet *f, uint32_t now_ms);
 uint32_t fleet_deadline_ms(const fleet *f, uint32_t now_ms);
 
@@ -218,18 +221,20 @@ bool fleet_slept(const fleet *f, uint32_t now_ms);
 /* Another gateway's notification came here. */
 void fleet_ring(fleet *f, int64_t user_id);
 
-/* Hands all over and takes no more. True: all is done, close the node's connection. */
+/* Hands all accounts over and takes no more. True: everything is done, close the node's
+ * connection. */
 bool fleet_leave(fleet *f, uint32_t now_ms);
 void fleet_hand_over(fleet_account *a, const char *to);
 
-/* The stores of an active account. The ledger's: AVITO_AGAIN until the broker has it. */
+/* The stores of an active account. The ledger's gives AVITO_AGAIN until the broker has it. */
 int fleet_append(fleet_account *a, const char *lines, size_t len, bool whole);
 void fleet_load(const fleet_account *a, void (*take)(void *to, const char *lines, size_t len),
                 void *to);
-/* The inbox': an error until the broker has it, if somebody waits for it (`accepting`, or a first state). */
+/* The inbox' store gives an error until the broker has it, if somebody waits for it (`accepting`,
+ * or a first state). */
 int fleet_save_inbox(fleet_account *a, int slot, const void *data, size_t len, bool accepting);
 int fleet_load_inbox(fleet_account *a, int slot, void *data, size_t cap, size_t *len);
-/* That error only meant "not yet". */
+/* True: that error only meant "not yet". */
 bool fleet_is_saving(const fleet_account *a);
 
 #endif

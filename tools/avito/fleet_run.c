@@ -12,7 +12,7 @@
 
 #define EVENTS_AT_ONCE 64
 #define ACCOUNT_OUT    (256u * 1024u) /* a ledger of 256 entries goes as one message */
-#define NODE_PACKET    (1u << 20)     /* likewise, of all accounts' */
+#define NODE_PACKET    (1u << 20)     /* likewise, for all accounts */
 #define EPOCH_FILE     "epoch"
 #define PARTING_MS     100
 
@@ -36,11 +36,11 @@ struct fleet_run {
     char name[FLEET_NAME_MAX + 1], node_name[FLEET_NAME_MAX + 1], node_id[96];
     const char *secret;
     unsigned percent;
-    uint32_t node_ms, pause_ms; /* when its connection was opened or lost */
+    uint32_t node_ms, pause_ms; /* when its connection was last opened or lost */
     bool node_up, node_failing;
 };
 
-/* It counts while the machine sleeps: a sleep is a gap. */
+/* This clock runs while the machine sleeps: a sleep is a gap. */
 static uint32_t boot_ms(const fleet_run *f)
 {
     return f->o.gateway.boot_ms(f->o.gateway.ctx);
@@ -99,7 +99,7 @@ static void hook_close(void *ctx, fleet_account *a)
     fleet_seat_forget(&seat_of(a)->at);
 }
 
-/* The DISCONNECT leaves before the connection is closed, else the will would say something else. */
+/* The DISCONNECT leaves before the connection is closed, or the will would contradict it. */
 static void hook_part(void *ctx, fleet_account *a)
 {
     struct seat *s = seat_of(a);
@@ -275,7 +275,7 @@ bool fleet_is_configured(const config *c)
            config_value(c, "fleet", "secret_file") != NULL;
 }
 
-/* A host's name, or what is allowed of it. */
+/* The host's name, reduced to allowed characters. */
 static void take_node_name(fleet_run *f, const char *configured)
 {
     size_t n = 0;
@@ -353,7 +353,7 @@ int fleet_run_open(fleet_run **out, const fleet_run_options *from, char *path, s
                                       hook_load_slot,
                                       hook_keep_epoch,
                                       hook_say};
-    /* For tests, which have no hour: all times in percent. */
+    /* For tests, which have no hour to spend: the percentage of all times. */
     const char *percent = getenv("AVITO_TEST_FLEET_PERCENT");
     fleet_run *f = calloc(1, sizeof *f);
     fleet_options o;
@@ -436,7 +436,7 @@ int fleet_run_want(fleet_run *f, const account *from)
         return EXIT_LOCAL;
     }
     memset(s, 0, offsetof(struct seat, broker));
-    memset(&s->broker, 0, offsetof(broker, in)); /* its buffers are touched when they are needed */
+    memset(&s->broker, 0, offsetof(broker, in)); /* the buffers take memory when used */
     s->f = f;
     s->from = *from;
     s->at.core.glue = s;

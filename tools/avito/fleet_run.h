@@ -1,5 +1,5 @@
-/* fleet_run.h - avito gateway in a fleet: the connections, files and gateways around fleet.h. Only what is configured
- * as a fleet comes here. */
+/* fleet_run.h - avito gateway in a fleet: the connections, files and gateways around fleet.h. Only
+ * a gateway configured as a fleet uses it. */
 #ifndef AVITO_TOOLS_FLEET_RUN_H
 #define AVITO_TOOLS_FLEET_RUN_H
 
@@ -12,11 +12,11 @@ typedef struct fleet_run fleet_run;
 typedef struct fleet_run_options {
     config *config; /* outlives it */
     gateway_options
-        gateway; /* for the gateway of each account; .broker and .session are filled in */
+        gateway; /* for the gateway of each account; .broker and .session are set here */
     const char *webhook_url;               /* NULL: none */
     void *ctx;                             /* first argument of the hooks */
     void (*opened)(void *ctx, served *s);  /* this account is served here from now on */
-    void (*closing)(void *ctx, served *s); /* it is not any more, and its memory goes */
+    void (*closing)(void *ctx, served *s); /* it is not served any more: its memory can be freed */
 } fleet_run_options;
 
 /* Is there a [fleet]? */
@@ -27,10 +27,10 @@ bool fleet_is_configured(const config *c);
 int fleet_run_open(fleet_run **out, const fleet_run_options *from, char *path, size_t cap);
 void fleet_run_free(fleet_run *f);
 
-/* An account of the configuration that any node may serve. */
+/* Adds an account of the configuration that any node may serve. */
 int fleet_run_want(fleet_run *f, const account *from);
 
-/* The machine slept, or we were stopped: the next step comes before everything else. */
+/* The machine slept, or we were stopped: the next step comes first. */
 bool fleet_run_slept(const fleet_run *f);
 
 /* Moves all connections. */
@@ -43,7 +43,7 @@ uint32_t fleet_run_deadline_ms(const fleet_run *f);
 void fleet_run_ring(fleet_run *f, int64_t user_id);
 bool fleet_run_is_saving(const fleet_run *f, const avito_account *account);
 
-/* Hands all accounts over. True: it is done. */
+/* Hands all accounts over. True: this is done. */
 bool fleet_run_leave(fleet_run *f);
 
 #endif

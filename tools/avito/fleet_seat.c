@@ -24,7 +24,8 @@ static avito_str copy_part(char **at, avito_str from)
     return to;
 }
 
-/* In the order of their coming. Without memory it is not acknowledged, and comes again with the next session. */
+/* Keeps commands in their order. Without memory a command is not acknowledged, and comes again with
+ * the next session. */
 static void keep(fleet_seat *s, const mqtt_event *e)
 {
     const mqtt_message *m = &e->message;

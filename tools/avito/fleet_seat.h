@@ -12,26 +12,26 @@ typedef struct fleet_seat {
     fleet_account core;
     gateway gateway;
     gateway_account *served; /* NULL: it is not served here */
-    struct fleet_kept *kept; /* commands that came before it was */
+    struct fleet_kept *kept; /* commands that came before it was served here */
     size_t kept_bytes;       /* of them */
 } fleet_seat;
 
-/* The account is ours: its gateway, to which the caller adds the account. What the claim knows is filled in. */
+/* The account is ours: makes its gateway, to which the caller adds the account. What the claim knows is set here. */
 void fleet_seat_begin(fleet_seat *s, const gateway_options *options);
 
-/* It is added: the gateway begins, and gets the commands that came early. */
+/* The account is added: the gateway begins, and gets the commands that came early. */
 void fleet_seat_serve(fleet_seat *s, gateway_account *served, uint32_t now_ms);
 
-/* It is not ours any more. */
+/* The account is not ours any more. */
 void fleet_seat_end(fleet_seat *s);
 
 /* The connection is closed: what came early comes again with the next one. */
 void fleet_seat_forget(fleet_seat *s);
 
-/* What its connection brought. True: the account's gateway has it, and a step of the account is due. */
+/* Takes an event of its connection. True: the account's gateway has it, and a step of the account is due. */
 bool fleet_seat_event(fleet_seat *s, const mqtt_event *e, uint32_t boot_ms, uint32_t now_ms);
 
-/* The stores of its account; first argument of all of them is the seat. */
+/* The stores of its account; the first argument of each is the seat. */
 int fleet_seat_load_inbox(void *seat, int slot, void *data, size_t cap, size_t *len);
 int fleet_seat_save_inbox(void *seat, int slot, const void *data, size_t len);
 ledger_store fleet_seat_ledger(fleet_seat *s);

@@ -1,4 +1,4 @@
-/* gateway.c - see gateway.h. What an account owes its commands is in job.c. */
+/* gateway.c - see gateway.h. Commands and their results are in job.c. */
 #include "gateway.h"
 #include "hass.h"
 #include "job.h"
@@ -28,7 +28,7 @@ enum { MESSAGE_NONE, MESSAGE_NAMING, MESSAGE_PUBLISHED, MESSAGE_HELD, MESSAGE_AC
 #define VOICE_MS         3600000u
 #define VOICE_LINES      20u /* of one account within VOICE_MS */
 
-/* ---- said to people, and in `state` ---- */
+/* ---- what people and `state` are told ---- */
 
 /* What fails and works again all the time would fill the log. */
 static void tell(gateway *g, struct gateway_voice *v, const char *name, const char *text)
@@ -85,7 +85,7 @@ void gateway_account_warns(gateway_account *a, const char *text)
     }
 }
 
-/* Of what the account lives by: its messages. */
+/* A problem with the account's messages, which it lives by. */
 static void account_fails(gateway_account *a, const char *text)
 {
     const bool is_new = !a->priv.failing || strcmp(a->priv.error, text) != 0;
@@ -105,7 +105,7 @@ static void account_works(gateway_account *a)
     }
 }
 
-/* What a result means, and what the server or the hook said of it. */
+/* What a result means, and what the server or the hook said about it. */
 void gateway_describe(const avito_client *client, int result, char *out, size_t cap)
 {
     const avito_error *e = avito_last_error(client);
@@ -164,7 +164,8 @@ static avito_str text_of(const char *text)
     return s;
 }
 
-/* In a fleet it is what the claim said, with its properties: "offline" would give the account away. */
+/* In a fleet it repeats the claim's status, with its properties: "offline" would give the account
+ * away. */
 static int publish_status(gateway_account *a, bool online)
 {
     const struct gateway_flight what = {0, FLIGHT_RETAINED, a, NULL, DUE_STATUS};
@@ -211,7 +212,7 @@ static void write_state(const gateway_account *a, FILE *out)
     json_close(out, '}');
 }
 
-/* What a writer wrote, without its line end; free it. NULL: out of memory. */
+/* What a writer wrote, without the line end; to be freed. NULL: out of memory. */
 static char *written(void (*write)(const gateway_account *a, FILE *out), const gateway_account *a,
                      size_t *len)
 {
@@ -324,7 +325,7 @@ static unsigned take_again(struct gateway_again *again, uint32_t now_ms)
     return again->due;
 }
 
-/* Removes the bit if the act went well, or never can. */
+/* Removes the bit if the act succeeded, or never can. */
 static bool settle(unsigned *due, unsigned bit, int rc)
 {
     if (rc != MQTT_AGAIN) {
@@ -408,8 +409,8 @@ static int subscribe_gateway(gateway *g)
     return mqtt_subscribe(g->o.broker, filters, count, NULL);
 }
 
-/* To ourselves: its PUBACK shows that all before it has arrived, and whether the broker says truly that
- * somebody listens (mosquitto 2.0.19 said always that nobody does). */
+/* A message to ourselves. Its PUBACK shows that everything before it has arrived, and whether the
+ * broker tells truly that somebody listens (mosquitto 2.0.19 always said that nobody does). */
 static int publish_marker(gateway *g)
 {
     const struct gateway_flight what = {0, FLIGHT_MARKER, NULL, NULL, 0};
@@ -472,9 +473,9 @@ static void hold_message(gateway_account *a, uint32_t now_ms)
     a->priv.held = true;
 }
 
-/* ---- whose message, about what ---- */
+/* ---- whose message it is, and about what ---- */
 
-/* As much of it as fits, whole characters. */
+/* As many whole characters as fit. */
 static void take_words(char *out, size_t cap, avito_str words)
 {
     size_t len = words.len < cap ? words.len : cap - 1;
@@ -488,7 +489,8 @@ static void take_words(char *out, size_t cap, avito_str words)
     out[len] = '\0';
 }
 
-/* What was learnt of a chat, as the header's writer takes it; all points into `c`. */
+/* What is known about a chat, in the form that the header's writer takes; everything points into
+ * `c`. */
 static const avito_chat *chat_of(gateway_chat *c)
 {
     static avito_chat chat;
@@ -512,7 +514,7 @@ static const avito_chat *chat_of(gateway_chat *c)
     return &chat;
 }
 
-/* The account's own name is not told; others follow in their order. */
+/* The account's own name is left out; the others follow in their order. */
 void gateway_named(gateway_account *a, const avito_chat *chat)
 {
     gateway_chat *c = &a->priv.chat;
@@ -529,11 +531,11 @@ void gateway_named(gateway_account *a, const avito_chat *chat)
         take_words(c->title, sizeof c->title, chat->context->item->title);
     }
     if (a->priv.message == MESSAGE_NAMING) {
-        a->priv.message = MESSAGE_NONE; /* the inbox gives the same again */
+        a->priv.message = MESSAGE_NONE; /* the inbox gives the same one again */
     }
 }
 
-/* False: it waits until that is known. */
+/* False: the message waits until that is known. */
 static bool is_named(gateway_account *a, const avito_message *m)
 {
     gateway_chat *c = &a->priv.chat;
@@ -706,7 +708,7 @@ static void step_messages(gateway_account *a, uint32_t now_ms)
         accept_message(a, now_ms);
     }
     if (a->priv.message == MESSAGE_HELD && waited) {
-        a->priv.message = MESSAGE_NONE; /* the inbox gives the same again */
+        a->priv.message = MESSAGE_NONE; /* the inbox gives the same one again */
     }
     if (a->priv.message == MESSAGE_NONE && g->priv.ready && !g->priv.closing) {
         read_inbox(a, now_ms);
@@ -744,7 +746,7 @@ static void begin_running(gateway_account *a, uint32_t now_ms)
     a->priv.unread_due = true;
     a->priv.unread_ms = now_ms - UNREAD_EVERY_MS;
     a->priv.webhook_ms = now_ms - WEBHOOK_EVERY_MS;
-    a->priv.aged_ms = now_ms; /* what the broker has for us comes again before the hour is over */
+    a->priv.aged_ms = now_ms; /* what the broker has for us comes again within the hour */
     account_works(a);
     gateway_job_recover(a, now_ms);
 }
@@ -790,7 +792,7 @@ static void ask_for_itself(gateway_account *a, uint32_t now_ms)
 
 void gateway_own_failed(gateway_account *a, enum order_act act, const char *text, uint32_t now_ms)
 {
-    if (act == ORDER_CHAT) { /* the message goes without */
+    if (act == ORDER_CHAT) { /* the message goes without it */
         gateway_named(a, NULL);
         return;
     }
@@ -838,7 +840,7 @@ static void connected(gateway *g, bool session_present)
     }
     g->priv.due = GATEWAY_SUBSCRIBE | GATEWAY_MARKER | GATEWAY_STATUS;
     g->priv.again.due = 0;
-    if (g->o.claimed != NULL) { /* the claim has done all that */
+    if (g->o.claimed != NULL) { /* the claim has done all of that */
         g->priv.due = g->o.discovery != NULL ? GATEWAY_SUBSCRIBE : 0;
         g->priv.ready = true;
         g->priv.can_tell = g->o.can_tell;
@@ -849,7 +851,7 @@ static void connected(gateway *g, bool session_present)
         a->priv.said_state = 0;
         a->priv.again.due = 0;
     }
-    g->priv.blocked = true; /* so that the next step goes through all */
+    g->priv.blocked = true; /* so that the next step goes through all accounts */
 }
 
 static void flight_over(gateway *g, const mqtt_event *e, uint32_t now_ms)
@@ -865,7 +867,7 @@ static void flight_over(gateway *g, const mqtt_event *e, uint32_t now_ms)
     switch (what.what) {
         case FLIGHT_MARKER:
             g->priv.can_tell = e->reason == MQTT_REASON_SUCCESS;
-            g->priv.ready = g->priv.blocked = true; /* the next step goes through all */
+            g->priv.ready = g->priv.blocked = true; /* the next step goes through all accounts */
             g->priv.said[0] = '\0';
             break;
         case FLIGHT_MESSAGE:
@@ -906,7 +908,8 @@ static gateway_account *account_named(gateway *g, avito_str name)
     return a;
 }
 
-/* Home Assistant has started: it is told after 0 to 3 s, since others tell it, too. */
+/* Home Assistant has started: it gets the discovery after 0 to 3 s, since others send theirs,
+ * too. */
 static void home_assistant(gateway *g, uint32_t now_ms)
 {
     uint16_t random = 0;
@@ -975,7 +978,7 @@ void gateway_event(gateway *g, const mqtt_event *e, uint32_t now_ms)
 
 void gateway_lost(gateway *g)
 {
-    mqtt_end(g->o.broker); /* what was published now would never be answered */
+    mqtt_end(g->o.broker); /* a publication now would never be answered */
     memset(g->priv.flights, 0, sizeof g->priv.flights);
     g->priv.ready = g->priv.blocked = false;
     g->priv.taken = 0;
@@ -1010,7 +1013,7 @@ void gateway_account_step(gateway_account *a, uint32_t now_ms)
     flush_account(a, now_ms);
 }
 
-/* Each pass begins with another account, so that none is always the last to find room. */
+/* Each pass begins with another account, so that no account is always the last to find room. */
 static void step_all(gateway *g, uint32_t now_ms)
 {
     gateway_account *a = g->priv.turn != NULL ? g->priv.turn : g->priv.accounts;

@@ -1,7 +1,9 @@
-/* gateway.h - Avito accounts on one side, an MQTT client on the other: what has to happen between them.
+/* gateway.h - Avito accounts on one side, an MQTT client on the other, and everything that happens
+ * between them.
  *
- * No socket, no clock, no file: lanes, the inbox' and the ledger's stores, time and random bytes are given
- * by the caller, so it runs in a simulation as it does in `avito gateway`. It never waits. One thread.
+ * No socket, no clock, no file: the caller gives lanes, the stores of inbox and ledger, time and
+ * random bytes. So it runs in a simulation as it does in `avito gateway`. It never waits. One
+ * thread.
  *
  *     an account's inbox --> PUBLISH messages/CHAT --> PUBACK 0x00 --> accept() --> state saved
  *     PUBLISH send/CHAT --> baseline --> ledger: begun --> request --> ledger: outcome
@@ -10,7 +12,7 @@
  * The caller moves the bytes of the MQTT client and of the lanes, and
  *
  *     an event of the MQTT client             gateway_event()
- *     the connection is gone                  gateway_lost(): all that matters begins again
+ *     the connection is gone                  gateway_lost(): what matters is done again
  *     after events, or when it is due         gateway_step(), and accounts may be due at other times
  *     a lane moved, or an account is due      gateway_account_step()
  *
@@ -31,8 +33,8 @@ typedef struct gateway_lane {
 } gateway_lane;
 
 enum gateway_hold {
-    GATEWAY_HOLD_AUTO, /* if the broker can tell that nobody listens */
-    GATEWAY_HOLD,      /* a message that nobody heard comes again */
+    GATEWAY_HOLD_AUTO, /* if the broker can tell whether anybody listens */
+    GATEWAY_HOLD,      /* a message that nobody heard is published again */
     GATEWAY_LET_GO     /* it does not */
 };
 
@@ -44,47 +46,48 @@ typedef struct gateway_options {
         pictures_max; /* bytes of all pictures that wait; more are refused. Half of it for one of them */
     enum gateway_hold hold;
     const char *discovery; /* Home Assistant's prefix; NULL: none */
-    uint32_t session;      /* number of the broker's session, as save_session() was told last */
+    uint32_t session;      /* number of the broker's session, as save_session() last got it */
     void *ctx;             /* first argument of every hook */
     int64_t (*unix_time)(void *ctx);
-    uint32_t (*boot_ms)(void *ctx); /* a clock that goes on while the machine sleeps */
+    uint32_t (*boot_ms)(void *ctx); /* a clock that runs while the machine sleeps */
     int (*entropy)(void *ctx, void *out, size_t len);
     /* The broker has forgotten the session: keeps the new number durably. AVITO_OK or an error. */
     int (*save_session)(void *ctx, uint32_t session);
-    /* A lane that is idle, for an account; NULL: none is, gateway_step() asks again. */
+    /* An idle lane for an account; NULL: there is none, gateway_step() asks again. */
     gateway_lane *(*borrow)(void *ctx, avito_account *account);
     void (*give_back)(void *ctx, gateway_lane *lane);
-    /* In a fleet (fleet.h) the gateway begins when its account is claimed: the status with these user
-     * properties is the will's, `can_tell` is known. All zero: no fleet. */
+    /* In a fleet (fleet.h) the gateway begins when its account is claimed: the status has the
+     * will's user properties, given here, and `can_tell` is known. All zero: no fleet. */
     const char *claimed; /* the account's name */
     const mqtt_pair *pairs;
     size_t pairs_count;
     bool can_tell;        /* the broker says if nobody listens */
-    uint32_t look_for_ms; /* 0: 65,000: so long what may have been sent is looked for */
-    /* Optional: an inbox' save() that failed only has to wait; gateway_saved() ends that. */
+    uint32_t look_for_ms; /* how long a message that may have been sent is looked for; 0: 65,000 */
+    /* Optional: true if an inbox' failed save() only has to wait; gateway_saved() ends that. */
     bool (*is_saving)(void *ctx, avito_account *account);
-    /* For people: what is wrong, once, and that it works again; of what changes all the time so many lines an
-     * hour. `account` NULL: the gateway's own. */
+    /* For people: what is wrong, once, and when it works again; for states that change all the time
+     * a limited number of lines an hour. `account` NULL: the gateway itself. */
     void (*say)(void *ctx, const char *account, const char *text);
 } gateway_options;
 
 typedef struct gateway_account_options {
     const char *name;
     avito_client *reader;      /* the inbox' own lane, which never waits */
-    avito_inbox_options inbox; /* memory and hooks; user_id is found out */
+    avito_inbox_options inbox; /* memory and hooks; user_id is asked for */
     ledger_store ledger;
     void *ctx; /* of these two */
-    /* Optional: ids of commands that were refused for a reason that passes, as hashes, so
-     * that they are not done later. AVITO_OK, an error, or, of save, AVITO_AGAIN as for the ledger, and of load
-     * AVITO_END: there is none. To work when the disk is full they overwrite what is there. */
+    /* Optional: hashes of the ids of commands that were refused for a passing reason, so that they
+     * are not done later. Each gives AVITO_OK or an error; save may give AVITO_AGAIN, as for the
+     * ledger; load gives AVITO_END if there are none. They overwrite what is there, in order to
+     * work when the disk is full. */
     int (*load_refusals)(void *ctx, uint64_t hashes[GATEWAY_REFUSALS]);
     int (*save_refusals)(void *ctx, const uint64_t hashes[GATEWAY_REFUSALS]);
-    const char *const *notify; /* chats that get a notify entity, NULL behind the last; or NULL */
-    const char *webhook_url;   /* subscribed, and looked for each day; NULL: none */
+    const char *const *notify; /* chats that get a notify entity, NULL after the last; or NULL */
+    const char *webhook_url;   /* subscribed, and checked each day; NULL: none */
     bool names; /* a message says who wrote it and about what: one request for each other chat */
 } gateway_account_options;
 
-/* What a message says of its chat; of the chat that was read last. */
+/* What a message tells about its chat, for the chat that was read last. */
 typedef struct gateway_chat {
     char id[256]; /* "": of none */
     int64_t users[2];
@@ -111,25 +114,25 @@ typedef struct gateway_account {
     int64_t user_id; /* 0: not known yet */
     avito_inbox inbox;
     ledger ledger;
-    struct gateway_lane *lane; /* of the command in work; NULL: none */
-    bool accepting; /* save() is asked for a message that was taken: it must be durable */
+    struct gateway_lane *lane; /* of the command in progress; NULL: none */
+    bool accepting; /* save() is called for a message that was accepted: it must be durable */
     struct {        /* private */
         struct gateway_account *next, *next_waiting;
         struct gateway *g;
-        struct gateway_job *jobs; /* in the order of their coming */
-        size_t taken;             /* of them with a packet that the broker waits for */
+        struct gateway_job *jobs; /* in order of arrival */
+        size_t taken;             /* those whose packet the broker waits for */
         avito_self self;
         gateway_chat chat;
-        unsigned due;                             /* what is to be published or asked */
-        uint64_t said_state;                      /* hash of what `state` said last */
+        unsigned due;                             /* what is to be published or asked for */
+        uint64_t said_state;                      /* hash of the last `state` */
         uint32_t state_ms, unread_ms, webhook_ms; /* when that was last done */
         uint32_t pause_from_ms, pause_ms;         /* of the inbox side */
-        uint32_t held_from_ms, held_ms;           /* of a message that waits */
-        uint32_t refused;                         /* commands that were too many */
+        uint32_t held_from_ms, held_ms;           /* of a waiting message */
+        uint32_t refused;                         /* commands refused because there were too many */
         uint64_t *refusals;                       /* hashes of their ids; NULL: there were none */
-        bool refusals_changed;                    /* and are to be kept */
+        bool refusals_changed;                    /* and they have to be stored */
         bool refusals_under_way;                  /* to the disk */
-        uint32_t aged_ms;                         /* when the ledger forgot what is old */
+        uint32_t aged_ms;                         /* when the ledger last dropped old entries */
         int unread;                               /* chats; -1: not known */
         int64_t error_at;
         uint8_t phase, message;
@@ -146,8 +149,8 @@ typedef struct gateway {
         gateway_account *accounts, *last, *turn;
         gateway_account *first_waiting, *last_waiting; /* for a lane */
         size_t count;                                  /* of accounts */
-        size_t taken;    /* commands in hand that the broker waits for */
-        size_t most;     /* ever at once, in this session */
+        size_t taken;    /* commands taken that the broker waits for */
+        size_t most;     /* the most at once in this session */
         size_t pictures; /* bytes of them */
         unsigned due;
         struct gateway_flight {
@@ -160,9 +163,9 @@ typedef struct gateway {
         uint32_t discovery_from_ms, discovery_ms;
         uint32_t counter;
         bool blocked;   /* a publication found no room */
-        bool ready;     /* the broker has heard us */
+        bool ready;     /* the broker has received something from us */
         bool can_tell;  /* whether somebody listens */
-        bool unsaved;   /* the session's number could not be kept */
+        bool unsaved;   /* the session's number could not be stored */
         bool discovery; /* it is to be sent again */
         bool closing, closed;
         struct gateway_voice voice;
@@ -174,12 +177,12 @@ typedef struct gateway {
 /* Nothing is published yet. The options are copied, not what they point to. */
 void gateway_init(gateway *g, const gateway_options *options);
 
-/* An account more. Reads its ledger and its refusals. AVITO_OK, or the error of these hooks: then it is not added,
- * since what was answered might be done again. */
+/* Adds an account. Reads its ledger and its refusals. AVITO_OK, or the error of these hooks: then
+ * it is not added, since commands that were answered might be done again. */
 int gateway_add(gateway *g, gateway_account *a, const gateway_account_options *options);
 
-/* An account less: takes nothing more, says that it is not served. False: it is not done with that yet,
- * ask again after a step. Then its memory is free. */
+/* Removes an account: it takes nothing more and publishes that it is not served. False: that is not
+ * done yet, ask again after a step. Then its memory is free. */
 bool gateway_remove(gateway *g, gateway_account *a);
 
 /* What an MQTT client of a gateway must have: client id, session, will. `will` is filled in, `topic` is
@@ -194,29 +197,30 @@ void gateway_event(gateway *g, const mqtt_event *event, uint32_t now_ms);
 size_t gateway_pictures(const gateway *g);
 
 void gateway_lost(gateway *g);
-bool gateway_step(gateway *g, uint32_t now_ms); /* true: ask all accounts anew when they are due */
+bool gateway_step(gateway *g, uint32_t now_ms); /* true: ask all accounts again when they are due */
 void gateway_account_step(gateway_account *a, uint32_t now_ms);
 
 /* Says something of the gateway itself, such as of its connection, within the lines of this hour. */
 void gateway_tell(gateway *g, const char *text);
 
-/* What is_saving() spoke of is over. */
+/* The write that is_saving() reported has ended. */
 void gateway_saved(gateway_account *a);
 
-/* No new command is taken. True: none is under way. */
+/* Takes no new command. True: none is in progress. */
 bool gateway_rest(gateway_account *a);
 
-/* The ledger learns what another gateway noted; what was begun there is read back. */
+/* The ledger learns another gateway's notes; what was begun there is read back. */
 void gateway_learn(gateway_account *a, const char *lines, size_t len, uint32_t now_ms);
 
 /* Milliseconds until a step is due even if nothing happens. */
 uint32_t gateway_deadline_ms(const gateway *g, uint32_t now_ms);
 uint32_t gateway_account_deadline_ms(const gateway_account *a, uint32_t now_ms);
 
-/* A notification came for this user: polls. */
+/* A notification came for this user: poll. */
 void gateway_ring(gateway *g, int64_t user_id);
 
-/* Says that it goes, and then DISCONNECT. True: all has left; close the connection. */
+/* Publishes that it goes, and then sends DISCONNECT. True: everything has left; close the
+ * connection. */
 bool gateway_close(gateway *g);
 
 #endif

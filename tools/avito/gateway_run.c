@@ -25,14 +25,14 @@
 
 #define LANES         8 /* for commands, of all accounts together */
 #define LANE_ARENA    32768u
-#define LANE_IDLE_MS  60000u /* then its memory is given back */
-#define START_EACH_MS 20     /* not all accounts shake hands at once */
+#define LANE_IDLE_MS  60000u /* how long until its memory is given back */
+#define START_EACH_MS 20     /* so many accounts may shake hands at once */
 #define GOODBYE_MS    900u
 #define OWN_FDS       3 /* broker, resolver, disk */
 
-/* A lane for commands, and what it served last: its connection may go on. */
+/* A lane for commands, and the account that it served last, whose connection may go on. */
 struct sender {
-    lane *l; /* NULL: no memory is taken */
+    lane *l; /* NULL: it has no memory yet */
     avito_account *account;
     bool lent;
     uint32_t idle_ms;
@@ -158,7 +158,8 @@ static const avito_anchors *roots_for(const struct run *r, const avito_account *
     return NULL;
 }
 
-/* The one that served this account last, else one without memory, else the one that is idle longest. */
+/* The lane that served this account last; else one without memory; else the one that has been idle
+ * longest. */
 static struct sender *free_sender(struct run *r, const avito_account *of)
 {
     struct sender *best = NULL;
@@ -238,7 +239,7 @@ static void close_idle_senders(struct run *r, uint32_t now_ms)
     }
 }
 
-/* An account goes: lanes must not know it any more. */
+/* An account goes: lanes must forget it. */
 static void forget_account(struct run *r, const avito_account *of)
 {
     for (struct sender *s = r->senders; s < r->senders + LANES; s++) {
@@ -267,7 +268,7 @@ static bool take_notification(void *ctx, avito_webhook *webhook)
                 s->core.user_id == event.message->user_id ? avito_posix_clock_ms(NULL) : s->due_ms;
         }
     }
-    return true; /* what is not understood would come again the same: polls find it */
+    return true; /* the service would only repeat what is not understood: polls find the message */
 }
 
 /* ---- what is kept of the gateway ---- */
@@ -283,7 +284,7 @@ static int say_file(const struct run *r, const char *file)
     return EXIT_LOCAL;
 }
 
-/* A word that is made once, of random letters, and kept. */
+/* A word of random letters that is made once and stored. */
 static int keep_word(struct run *r, const char *file, const char *before, size_t bytes, char *out,
                      size_t cap)
 {
@@ -450,8 +451,8 @@ static served *served_named(const struct run *r, const char *name)
     return s;
 }
 
-/* Opens the account, unless it is there; or, with `mark`, only finds out whether what is there is still
- * wanted as it is. */
+/* Opens the account unless it is open; or, with `mark`, only finds out whether the open one is
+ * still wanted as it is. */
 static int want_account(struct run *r, config *c, const char *name, bool mark)
 {
     account from;
@@ -504,8 +505,9 @@ static int want_stored(struct run *r, config *c, bool mark, bool *any)
     return status;
 }
 
-/* Those of the configuration; where it has none, those of avito login; else that of the environment. The first
- * status that is not EXIT_DONE; the others are opened all the same. */
+/* Opens the accounts of the configuration; if it has none, those of avito login; else that of the
+ * environment. Returns the first status that is not EXIT_DONE; the other accounts are opened all
+ * the same. */
 static int want_accounts(struct run *r, config *c, bool mark)
 {
     bool any = config_account(c, 0) != NULL;
@@ -525,7 +527,7 @@ static int want_accounts(struct run *r, config *c, bool mark)
     return any ? status : want_account(r, c, NULL, mark);
 }
 
-/* Those that are not wanted any more. True: all of them are gone. */
+/* Closes the accounts that are not wanted any more. True: all of them are gone. */
 static bool remove_unwanted(struct run *r)
 {
     bool done = true;
@@ -640,7 +642,7 @@ static void close_all(struct run *r)
 
 static void step_account(served *s, uint32_t now);
 
-/* What is begun is ended, and others take over. */
+/* Finishes what is begun, and lets others take over. */
 static void leave_fleet(struct run *r)
 {
     const uint32_t from = avito_posix_clock_ms(NULL);
@@ -658,7 +660,7 @@ static void leave_fleet(struct run *r)
     }
 }
 
-/* Says goodbye to the broker, for so long at most. */
+/* Says goodbye to the broker, for a limited time. */
 static void say_goodbye(struct run *r)
 {
     const uint32_t from = avito_posix_clock_ms(NULL);
@@ -682,7 +684,8 @@ static void say_goodbye(struct run *r)
     }
 }
 
-/* The configuration is read again. What is wrong with it is said, and the old one goes on. */
+/* Reads the configuration again. If something is wrong with it, that is reported, and the old one
+ * stays in force. */
 static void read_again(struct run *r)
 {
     config fresh;
@@ -710,7 +713,7 @@ static void read_again(struct run *r)
     r->changing = true;
 }
 
-/* When those are gone that changed or are not wanted, the new ones come. */
+/* Once the changed and unwanted accounts are gone, the new ones come. */
 static void go_on_changing(struct run *r)
 {
     config fresh;
@@ -833,7 +836,7 @@ static uint32_t wait_ms(struct run *r, uint32_t now)
     return ms;
 }
 
-/* After a step of it. */
+/* After a step of an account. */
 static void note_due(served *s, uint32_t now)
 {
     const uint32_t ms = gateway_account_deadline_ms(&s->core, now);
@@ -849,7 +852,7 @@ static void step_account(served *s, uint32_t now)
     note_due(s, now);
 }
 
-/* What it waited for may be on the disk. */
+/* What the account waited for may be on the disk. */
 static void step_woken(served *s, uint32_t now)
 {
     if (s->woken) {
@@ -883,7 +886,7 @@ static void step_accounts(struct run *r, size_t fds)
     }
 }
 
-/* What the broker said, and room for publications, may have made any account due. */
+/* Messages of the broker, and room for publications, may have made any account due. */
 static void step_broker(struct run *r)
 {
     const uint32_t now = avito_posix_clock_ms(NULL);
@@ -922,10 +925,10 @@ static void turn(struct run *r, const sigset_t *unblocked)
     if (ppoll(r->fds, fds, &pause, unblocked) <= 0) {
         fds = 0;
     }
-    sigprocmask(SIG_SETMASK, unblocked, &blocked); /* ppoll() that need not wait lets none in */
+    sigprocmask(SIG_SETMASK, unblocked, &blocked); /* ppoll() without waiting lets no signal in */
     sigprocmask(SIG_SETMASK, &blocked, NULL);
     if (r->fleet != NULL && fleet_run_slept(r->fleet)) {
-        return; /* what the broker says comes first */
+        return; /* the broker's messages come first */
     }
     if (r->listens && fds > 0) {
         listener_step(&r->listener, r->fds + OWN_FDS);
@@ -951,7 +954,7 @@ static void catch_signals(sigset_t *unblocked)
         sigaddset(&blocked, numbers[i]);
     }
     signal(SIGPIPE, SIG_IGN);
-    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error as a full disk is */
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error, as a full disk is */
     sigprocmask(SIG_BLOCK, &blocked, unblocked);
 }
 

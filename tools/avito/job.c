@@ -11,8 +11,9 @@
  *     ANSWERING   results/ID, and the response topic, find room             ANSWERED
  *     ANSWERED    the broker has it; the command is acknowledged            over, or, after 0x97, ANSWERING
  *
- * One job of an account is in work at a time, in the order of their coming. Answers do not wait; and what may
- * have been sent, and is looked for from time to time, lets others pass meanwhile. */
+ * One job of an account is in progress at a time, in order of arrival. Answers do not wait. A
+ * message that may have been sent, and is looked for from time to time, lets other jobs pass
+ * meanwhile. */
 #include "job.h"
 #include "jsonl.h"
 
@@ -22,7 +23,7 @@
 enum phase { WAITING, CALLING, PAUSING, NOTING, SETTLING, ANSWERING, ANSWERED };
 
 enum call {
-    CALL_FIRST, /* the first of its act */
+    CALL_FIRST, /* the first call of its act */
     CALL_UPLOAD,
     CALL_BASELINE,
     CALL_SEND,
@@ -37,10 +38,10 @@ enum call {
 #define PAUSE_MAX_MS  60000u
 #define LOOK_EVERY_MS 3000u
 #define LOOK_FOR_MS   65000u /* a message may show up 60 s late */
-#define QOS_0_MAX     20u    /* commands that the broker does not keep for us */
-#define PLACES        256u   /* commands in hand, where the broker sends more than it was told */
+#define QOS_0_MAX     20u    /* commands with QoS 0, which the broker does not keep for us */
+#define PLACES        256u   /* commands taken, if the broker sends more than its limit */
 #define CLAIMED_MAX   16
-#define BEGUN_AGE_MS  5000u /* so old a note of "begun" is no leave to send any more */
+#define BEGUN_AGE_MS  5000u /* a note of "begun" older than this no longer allows sending */
 #define STALE_MAX     3
 #define DISK_AGAIN_MS 1000u /* the caller steps the account as soon as it is durable */
 #define SAVE_AGAIN_MS 5000u
@@ -49,27 +50,27 @@ struct gateway_job {
     struct gateway_job *next;
     order *o;
     char id[LEDGER_ID_MAX + 1];
-    uint16_t packet_id; /* that the broker waits for; 0: for none */
+    uint16_t packet_id; /* the one that the broker waits for; 0: none */
     uint8_t phase, call;
-    uint8_t answers;      /* bits: results/ID, response topic, that are to be published */
-    uint8_t open_answers; /* of those published, without a PUBACK */
-    bool unsaid;          /* the broker refused one of them, and may take it later */
-    bool twin;            /* another with its id is in hand: it is answered as that one is */
+    uint8_t answers;      /* bits of results/ID and response topic: to be published */
+    uint8_t open_answers; /* those published, without a PUBACK yet */
+    bool unsaid;          /* the broker refused one of them, and may accept it later */
+    bool twin;            /* another with the same id has been taken: it gets that one's answer */
     bool acknowledging;   /* a PUBACK found no room */
     bool repeat;          /* the ledger knew it */
     bool noted;           /* begun, in the ledger */
     bool looking;         /* it may have been sent: it is never sent again */
     bool expires;
     bool derived;      /* its id is made from the packet's, and good for this session */
-    bool random_id;    /* which cannot come again */
+    bool random_id;    /* its packet cannot come again */
     bool writing;      /* its note is on the way to the disk */
-    bool refused;      /* that must be kept before it is said */
-    uint8_t stale;     /* notes that were too old to send by */
-    uint32_t begun_ms; /* when the writing of "begun" began: time that goes on in sleep */
+    bool refused;      /* to be stored before the answer is published */
+    uint8_t stale;     /* notes that became too old to send */
+    uint32_t begun_ms; /* when the writing of "begun" started, by the clock that runs in sleep */
     uint32_t taken_ms, expiry_ms;
     uint32_t pause_from_ms, pause_ms;
     uint32_t unsaid_ms;    /* the last pause of its answer */
-    uint32_t look_from_ms; /* since when it is looked for */
+    uint32_t look_from_ms; /* when the search for it began */
     int64_t begun;
     int64_t baseline_created;
     enum ledger_state state;
@@ -100,7 +101,7 @@ static void append(gateway_account *a, struct gateway_job *j)
     *at = j;
 }
 
-/* The broker does not wait for it any more, or cannot. */
+/* The broker no longer waits for it, or cannot. */
 static void forget_packet(gateway_account *a, struct gateway_job *j)
 {
     if (j->packet_id != 0) {
@@ -177,7 +178,7 @@ static bool has_paused(const struct gateway_job *j, uint32_t now_ms)
     return now_ms - j->pause_from_ms >= j->pause_ms;
 }
 
-/* The one that is in work, or next. */
+/* The job in progress, or the next one. */
 static struct gateway_job *current(const gateway_account *a, uint32_t now_ms)
 {
     struct gateway_job *next = NULL;
@@ -253,7 +254,7 @@ static void leave_line(gateway_account *a)
     a->priv.waits_for_lane = false;
 }
 
-/* False: none is free, or others wait longer. */
+/* False: no lane is free, or others have waited longer. */
 static bool has_lane(gateway_account *a)
 {
     gateway *g = a->priv.g;
@@ -308,8 +309,9 @@ static void pause_job(gateway_account *a, struct gateway_job *j, uint32_t ms, ui
     j->pause_ms = ms;
 }
 
-/* Ids of commands that were refused for a reason that passes. The same id may come again, since a commander
- * repeats what has no answer yet: what was called "not sent" must not be sent then. */
+/* Ids of commands that were refused for a passing reason. The same id may come again, since a
+ * commander repeats a command without an answer: a command that was called "not sent" must not be
+ * sent then. */
 
 static bool was_refused(const gateway_account *a, const char *id)
 {
@@ -348,7 +350,7 @@ int gateway_job_open(gateway_account *a)
     return rc == AVITO_END ? (int)AVITO_OK : rc;
 }
 
-/* The first number counts them, so it says whose place is next. */
+/* The first number counts them, so it gives the next place. */
 static void note_refusal(gateway_account *a, struct gateway_job *j)
 {
     j->refused = !j->random_id && has_refusals(a);
@@ -361,7 +363,8 @@ static void note_refusal(gateway_account *a, struct gateway_job *j)
     }
 }
 
-/* What was refused is kept before it is said; where the disk takes not even that, in memory only. */
+/* A refusal is stored before it is published; if the disk cannot take even that, it stays in memory
+ * only. */
 static bool refusals_are_kept(gateway_account *a)
 {
     int rc;
@@ -381,7 +384,7 @@ static void start_answering(struct gateway_job *j)
     j->pause_ms = 0;
 }
 
-/* To be answered without having been done. */
+/* The job gets an answer without being done. */
 static void refuse(struct gateway_job *j, const char *reason)
 {
     const bool is_message = j->o->act == ORDER_SEND || j->o->act == ORDER_IMAGE;
@@ -412,7 +415,7 @@ static ledger_entry entry_of(const gateway_account *a, const struct gateway_job 
     return e;
 }
 
-/* It was begun before a crash, or by a twin: it is looked for, and never sent. */
+/* It was begun before a crash, or by another job with its id: it is looked for, and never sent. */
 static void adopt(struct gateway_job *j, const ledger_entry *e, uint32_t now_ms)
 {
     j->noted = j->looking = true;
@@ -471,7 +474,7 @@ static int publish_answer(gateway_account *a, struct gateway_job *j, const char 
     memset(&p, 0, sizeof p);
     p.topic = topic;
     p.payload.ptr = text;
-    p.payload.len = len - 1; /* without the line's end */
+    p.payload.len = len - 1; /* without the line end */
     p.qos = 1;
     p.correlation = correlation;
     rc = gateway_publish(a->priv.g, &p, what);
@@ -500,7 +503,8 @@ static uint32_t longer(uint32_t pause_ms)
     return pause_ms < 500 ? 1000 : pause_ms < PAUSE_MAX_MS / 2 ? pause_ms * 2 : PAUSE_MAX_MS;
 }
 
-/* What the broker refused for a reason that passes is said again: until then its command stays. */
+/* An answer that the broker refused for a passing reason is published again: until then its command
+ * stays. */
 static void answers_left(gateway_account *a, struct gateway_job *j, uint32_t now_ms)
 {
     const uint32_t pause_ms = longer(j->unsaid_ms);
@@ -525,8 +529,8 @@ void gateway_job_answered(gateway_account *a, struct gateway_job *j, uint8_t rea
     }
 }
 
-/* The commander chose the response topic. That may be a topic of commands: an answer is none of those,
- * since it has members that no command knows. */
+/* The commander chooses the response topic, which may be a topic of commands. An answer does not
+ * pass for a command, since it has members that no command knows. */
 static void answer(gateway_account *a, struct gateway_job *j, uint32_t now_ms)
 {
     char topic[GATEWAY_TOPIC_MAX];
@@ -681,9 +685,9 @@ static uint8_t first_call(const struct gateway_job *j)
     return j->looking ? CALL_LOOK : calls[j->o->act];
 }
 
-/* ---- what a call ended in ---- */
+/* ---- the end of a call ---- */
 
-/* It may work later, for nothing is wrong with what was asked. */
+/* It may work later: nothing is wrong with the command. */
 static bool is_passing(int rc)
 {
     switch (rc) {
@@ -863,7 +867,8 @@ static void step_calling(gateway_account *a, struct gateway_job *j, uint32_t now
     }
 }
 
-/* The ledger may know it since it was taken, or the commander may not want it any more. */
+/* Since it was taken, the ledger may have learnt of it, or the commander may have stopped
+ * waiting. */
 static bool is_answered(gateway_account *a, struct gateway_job *j, uint32_t now_ms)
 {
     const ledger_entry *e =
@@ -911,8 +916,8 @@ static void step_waiting(gateway_account *a, struct gateway_job *j, uint32_t now
     }
 }
 
-/* Who finds the note may look for the message and give up: so it must not leave long after. Nothing has left yet,
- * so all is done anew with what the chat holds now. */
+/* Another gateway that finds the note may look for the message and give up, so the send must not
+ * leave long after. Nothing has left yet: everything is done again with what the chat holds now. */
 static void send_now(gateway_account *a, struct gateway_job *j, uint32_t now_ms)
 {
     if (a->priv.g->o.boot_ms(a->priv.g->o.ctx) - j->begun_ms <= BEGUN_AGE_MS) {
@@ -929,7 +934,7 @@ static void send_now(gateway_account *a, struct gateway_job *j, uint32_t now_ms)
     }
 }
 
-/* The lane is kept meanwhile: the request follows at once. */
+/* The lane stays with the job: the request follows at once. */
 static void step_noting(gateway_account *a, struct gateway_job *j, uint32_t now_ms)
 {
     ledger_entry e;
@@ -948,7 +953,7 @@ static void step_noting(gateway_account *a, struct gateway_job *j, uint32_t now_
     if (rc == AVITO_OK) {
         j->noted = true;
         send_now(a, j, now_ms);
-    } else if (j->noted) { /* an earlier try of it is noted: so must be what became of it */
+    } else if (j->noted) { /* an earlier attempt is noted, so its outcome must be noted, too */
         settle(j, LEDGER_NOT_SENT,
                say(TEXT("the ledger cannot be written: is the disk full?",
                         "журнал отправок не записать: диск полон?")));
@@ -983,7 +988,7 @@ static void step_settling(gateway_account *a, struct gateway_job *j, uint32_t no
     e = entry_of(a, j, j->state);
     rc = ledger_note(&a->ledger, &e);
     j->writing = rc == AVITO_AGAIN;
-    if (rc < 0 && j->noted) { /* on the disk stands "begun": that must not stay */
+    if (rc < 0 && j->noted) { /* the disk says "begun", which must not stay */
         gateway_account_warns(a, say(TEXT("the ledger cannot be written: is the disk full?",
                                           "журнал отправок не записать: диск полон?")));
         j->pause_from_ms = now_ms;
@@ -1006,7 +1011,7 @@ static void step_pausing(struct gateway_job *j, uint32_t now_ms)
     }
 }
 
-/* One move of the job in work. False: it cannot move now. */
+/* One move of the job in progress. False: it cannot move now. */
 static bool move(gateway_account *a, struct gateway_job *j, uint32_t now_ms)
 {
     const uint8_t phase = j->phase, call = j->call;
@@ -1093,7 +1098,8 @@ static uint32_t pause_left(const struct gateway_job *j, uint32_t now_ms)
     return has_paused(j, now_ms) ? 0 : j->pause_ms - (now_ms - j->pause_from_ms);
 }
 
-/* Of those that are looked for, or said, from time to time. */
+/* The next due time of messages that are looked for, or answers that are published, again and
+ * again. */
 static uint32_t others_left(const gateway_account *a, uint32_t now_ms)
 {
     uint32_t ms = UINT32_MAX;
@@ -1121,7 +1127,7 @@ uint32_t gateway_job_deadline_ms(const gateway_account *a, uint32_t now_ms)
     if (j->phase == CALLING) {
         return avito_deadline_ms(a->lane->client);
     }
-    if (j->writing) { /* in a fleet the broker answers, and nobody steps the account */
+    if (j->writing) { /* in a fleet the broker's answer does not step the account */
         return a->priv.g->o.claimed != NULL ? 10 : DISK_AGAIN_MS;
     }
     return pause_left(j, now_ms) < others_left(a, now_ms) ? pause_left(j, now_ms)
@@ -1130,7 +1136,7 @@ uint32_t gateway_job_deadline_ms(const gateway_account *a, uint32_t now_ms)
 
 /* ---- taking ---- */
 
-/* Good while the broker's session goes on: the same packet comes again with it. */
+/* Valid as long as the broker's session: the same packet comes again with it. */
 static void make_id(gateway *g, const mqtt_message *m, char id[LEDGER_ID_MAX + 1])
 {
     uint64_t hash = ledger_hash(LEDGER_HASH, m->topic.ptr, m->topic.len);
@@ -1150,7 +1156,7 @@ static void make_id(gateway *g, const mqtt_message *m, char id[LEDGER_ID_MAX + 1
     }
 }
 
-/* The same command came again after a break, and is still in hand. */
+/* The same packet came again after a lost connection, and its job is still here. */
 static struct gateway_job *waiting_for(const gateway_account *a, const char *id)
 {
     struct gateway_job *j = a->priv.jobs;
@@ -1161,8 +1167,8 @@ static struct gateway_job *waiting_for(const gateway_account *a, const char *id)
     return j;
 }
 
-/* How many commands may be in hand. A broker that keeps to its Receive Maximum sends no more before some of
- * them are acknowledged, so these places must not all be of one account. */
+/* How many commands one account may hold. A broker that keeps to its Receive Maximum sends no more
+ * until some are acknowledged, so one account must not have all the places. */
 static size_t places(const gateway *g)
 {
     return g->priv.most > g->o.window ? PLACES : g->o.window;
@@ -1178,13 +1184,14 @@ static bool is_in_hand(const gateway_account *a, const char *id)
     return j != NULL;
 }
 
-/* Repeated by an impatient commander, while the first is in hand. Who wants the answer elsewhere gets one. */
+/* Repeated by an impatient commander while the first is not done. If it names another response
+ * topic, it gets an answer there. */
 static bool is_twin(const gateway_account *a, const order *o)
 {
     return o->response_topic == NULL && is_in_hand(a, o->id);
 }
 
-/* With QoS 0 no window holds them back, and even a refusal takes memory until the broker has it. */
+/* With QoS 0 no window limits them, and even a refusal takes memory until the broker has it. */
 static bool is_flooded(const gateway_account *a, const mqtt_message *m)
 {
     size_t count = 0;
@@ -1195,7 +1202,7 @@ static bool is_flooded(const gateway_account *a, const mqtt_message *m)
     return m->qos == 0 && count >= PLACES;
 }
 
-/* Of several accounts none may have more commands waiting than places are left for all of them. */
+/* With several accounts, none may have more waiting commands than there are places left for all. */
 static bool is_too_much(const gateway_account *a, const mqtt_message *m)
 {
     const gateway *g = a->priv.g;
@@ -1294,7 +1301,7 @@ void gateway_job_take(gateway_account *a, const mqtt_message *m, enum order_act 
         return;
     }
     if (is_twin(a, o) && mqtt_acknowledge(a->priv.g->o.broker, m->packet_id, MQTT_REASON_SUCCESS) !=
-                             MQTT_AGAIN) { /* the result of the first is that of both */
+                             MQTT_AGAIN) { /* the first one's result is that of both */
         free(o);
         return;
     }

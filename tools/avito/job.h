@@ -1,31 +1,31 @@
-/* job.h - one command in the gateway's hands: from its taking to its acknowledgement. Private to the
+/* job.h - one command in the gateway, from its arrival to its acknowledgement. Private to the
  * gateway. */
 #ifndef AVITO_TOOLS_JOB_H
 #define AVITO_TOOLS_JOB_H
 
 #include "gateway.h"
 
-/* What a publication of ours is, until its PUBACK. */
+/* Why we publish something, kept until its PUBACK. */
 enum { FLIGHT_RETAINED, FLIGHT_MARKER, FLIGHT_MESSAGE, FLIGHT_ANSWER, FLIGHT_CLOSING };
 
-/* What was refused before a restart. AVITO_OK or the hook's error. */
+/* Loads what was refused before a restart. AVITO_OK or the hook's error. */
 int gateway_job_open(gateway_account *a);
 
-/* A command came: it is taken, answered from the ledger, or refused, and never lost. */
+/* Handles a new command: it is taken, answered from the ledger, or refused, and never lost. */
 void gateway_job_take(gateway_account *a, const mqtt_message *m, enum order_act act,
                       avito_str target, uint32_t now_ms);
 
-/* What the gateway asks for itself: ORDER_UNREAD, ORDER_WEBHOOK; and ORDER_CHAT of the chat `target`, before all
- * that is not in work, because a message waits for it. */
+/* The gateway's own questions: ORDER_UNREAD, ORDER_WEBHOOK, and ORDER_CHAT for the chat `target`,
+ * which goes before all waiting jobs, because a message waits for it. */
 void gateway_job_own(gateway_account *a, enum order_act act, const char *target);
 
-/* What the ledger says was begun before a crash is read back. */
+/* Reads back what the ledger says was begun before a crash. */
 void gateway_job_recover(gateway_account *a, uint32_t now_ms);
 
 void gateway_job_step(gateway_account *a, uint32_t now_ms);
 uint32_t gateway_job_deadline_ms(const gateway_account *a, uint32_t now_ms);
 
-/* Lanes that came back go to the account that waits longest. True: some did. */
+/* Gives lanes that became free to the account that has waited longest. True: some were given. */
 bool gateway_job_lend(gateway *g, uint32_t now_ms);
 
 /* The broker has the answer, or refused it. */
@@ -35,12 +35,12 @@ void gateway_job_answered(gateway_account *a, struct gateway_job *j, uint8_t rea
 /* The connection is gone: what was not acknowledged comes again. */
 void gateway_job_lost(gateway_account *a);
 
-/* Forgets all of them, and what is begun is in the ledger. */
+/* Forgets all of them: what is begun is in the ledger. */
 void gateway_job_drop(gateway_account *a);
 
-size_t gateway_job_count(const gateway_account *a); /* of those that are not answered */
+size_t gateway_job_count(const gateway_account *a); /* the number of those not answered */
 
-/* A call is under way, or its outcome is to be noted. */
+/* A call is in progress, or its outcome is to be noted. */
 bool gateway_job_is_busy(const gateway_account *a);
 
 /* ---- of gateway.c, for jobs ---- */

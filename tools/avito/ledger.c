@@ -116,7 +116,7 @@ static struct ledger_row *find_row(const ledger *l, const char *id)
     return row;
 }
 
-/* The row takes the place of an older one of its id. */
+/* The row replaces an older one with the same id. */
 static void put_row(ledger *l, struct ledger_row *row)
 {
     struct ledger_row *old = find_row(l, row->e.id);
@@ -137,7 +137,7 @@ static struct ledger_row *oldest_to_forget(const ledger *l)
     return row;
 }
 
-/* More than LEDGER_ENTRIES stay only where all are owed or begun, some of them at another gateway. */
+/* More than LEDGER_ENTRIES stay only if all are owed or begun, some of them at another gateway. */
 static void make_room(ledger *l)
 {
     struct ledger_row *row = l->priv.count > LEDGER_ENTRIES ? oldest_to_forget(l) : NULL;
@@ -231,7 +231,8 @@ struct loading {
     size_t bad;
 };
 
-/* Reads a line and hands its entry on; its strings live so long. False: it makes no sense. */
+/* Reads a line and hands on its entry, whose strings live only during that call. False: the line
+ * makes no sense. */
 static bool with_line(const char *line, size_t len, bool (*take)(ledger *l, const ledger_entry *e),
                       ledger *l)
 {
@@ -260,7 +261,7 @@ static bool load_line(ledger *l, const char *line, size_t len)
     return with_line(line, len, ledger_put, l);
 }
 
-/* A last line without its end was never durable. */
+/* A last line without a line end was never durable. */
 static void load_lines(void *to, const char *lines, size_t len)
 {
     struct loading *loading = to;
@@ -276,7 +277,7 @@ static void load_lines(void *to, const char *lines, size_t len)
 
 /* ---- keeping ---- */
 
-/* The result of a store's function for what was written into memory. */
+/* Ends a write: the result of the store's function for the text in memory. */
 static int keep(int (*function)(void *ctx, const char *lines, size_t len), void *ctx,
                 const ledger *all, const ledger_entry *one)
 {
@@ -443,7 +444,7 @@ static int rank(enum ledger_state state)
     return state == LEDGER_BEGUN ? 0 : state == LEDGER_CANNOT_TELL ? 1 : 2;
 }
 
-/* What a full ledger has forgotten is not new to it. */
+/* An entry that a full ledger has forgotten does not count as new. */
 static bool is_forgotten(const ledger *l, const ledger_entry *e)
 {
     return l->priv.count >= LEDGER_ENTRIES && e->state != LEDGER_BEGUN &&

@@ -22,11 +22,11 @@ enum {
 
 /* ---- writing ----
  *
- * A packet is written by a function of its arguments, twice: the first time without memory, to know
- * its length. */
+ * A packet is written twice by a function of its arguments: first without memory, to find its
+ * length. */
 
 struct writer {
-    uint8_t *to; /* NULL: only count */
+    uint8_t *to; /* NULL: only counts */
     size_t len;
 };
 
@@ -77,7 +77,7 @@ static void put_text(struct writer *w, const char *text)
     put_data(w, text, strlen(text));
 }
 
-/* Properties begin with their length, so they too are written twice. */
+/* Properties begin with their length, so they are written twice, too. */
 static void put_properties(struct writer *w, void (*write)(struct writer *, const void *),
                            const void *from)
 {
@@ -179,7 +179,7 @@ struct filter_arguments {
     const mqtt_filter *filters;
     size_t count;
     uint16_t id;
-    bool options; /* SUBSCRIBE has them, UNSUBSCRIBE has not */
+    bool options; /* only SUBSCRIBE has them */
 };
 
 static void filter_body(struct writer *w, const void *from)
@@ -219,7 +219,7 @@ static void empty_body(struct writer *w, const void *from)
     (void)from;
 }
 
-/* Room for `size` bytes after what is still to be sent; NULL: not now. */
+/* Room for `size` bytes after those still to be sent; NULL: not now. */
 static uint8_t *out_room(mqtt *c, size_t size)
 {
     uint8_t *out = c->o.out;
@@ -593,7 +593,7 @@ int mqtt_tick(mqtt *c, uint32_t now_ms)
 
 struct reader {
     const uint8_t *at, *end;
-    bool bad; /* something was not there: whatever was read since is worth nothing */
+    bool bad; /* something was missing: everything read since is invalid */
 };
 
 static uint32_t get_number(struct reader *r, size_t size)
@@ -651,7 +651,7 @@ static avito_str get_text(struct reader *r)
     return s;
 }
 
-/* Properties: section 2.2.2.2. `in` says in which packets of a broker one may stand. */
+/* Properties: section 2.2.2.2. `in` lists the broker's packets in which one is allowed. */
 enum { IN_CONNACK = 1, IN_PUBLISH = 2, IN_ACK = 4, IN_DISCONNECT = 8 };
 enum property_type { BYTE, TWO, FOUR, VARIABLE, TEXT, DATA, PAIR };
 
@@ -683,7 +683,7 @@ static const struct property {
     {0x2a, BYTE, IN_CONNACK}, /* Shared Subscription Available */
 };
 
-/* One property: its value as a number, or as text; of a pair the value, with `name` before it. */
+/* Reads one property: its value as a number or as text; for a pair also its `name`. */
 struct value {
     uint8_t id;
     uint32_t number;
@@ -851,7 +851,7 @@ static void take_publish(void *to, const struct value *v)
     }
 }
 
-/* All but the payload, which need not be there yet. */
+/* Everything except the payload, which need not have come yet. */
 static int read_publish_head(mqtt *c, struct reader *r, mqtt_event *e, unsigned flags)
 {
     struct reading reading = {c, e};
@@ -895,7 +895,7 @@ static void take_reason(void *to, const struct value *v)
     }
 }
 
-/* A reason and properties, both of which may be missing: then it is a success. */
+/* A reason code and properties. Both may be missing, which means success. */
 static void read_puback(struct reader *r, struct reading *reading)
 {
     if (r->at < r->end) {
@@ -906,7 +906,7 @@ static void read_puback(struct reader *r, struct reading *reading)
     }
 }
 
-/* SUBACK and UNSUBACK: properties, and a reason for each filter, of which the worst counts. */
+/* SUBACK and UNSUBACK: properties, and a reason code for each filter, of which the worst counts. */
 static void read_suback(struct reader *r, struct reading *reading)
 {
     mqtt_event *e = reading->event;
@@ -997,7 +997,7 @@ static int read_packet(mqtt *c, unsigned first, struct reader *r, mqtt_event *e)
 
 /* ---- the interface: packets in ---- */
 
-/* How many bytes the packet has that begins at `at`; 0: its head is not whole yet. */
+/* The length of the packet that begins at `at`; 0: its head is not whole yet. */
 static size_t packet_size(const mqtt *c, const uint8_t *at, int *error)
 {
     const size_t have = c->priv.in_len - c->priv.in_at;
@@ -1021,7 +1021,7 @@ static size_t packet_size(const mqtt *c, const uint8_t *at, int *error)
     return length;
 }
 
-/* A publication that `in`, which is full of it, cannot hold. */
+/* A publication fills `in`, which cannot hold it. */
 static int read_large(mqtt *c, size_t size, mqtt_event *e)
 {
     const uint8_t *in = c->o.in;
@@ -1039,7 +1039,7 @@ static int read_large(mqtt *c, size_t size, mqtt_event *e)
     return MQTT_OK;
 }
 
-/* Nobody gave more memory for it: its bytes are dropped as they come. */
+/* The caller gave no more memory for it: its bytes are dropped as they come. */
 static void skip_large(mqtt *c)
 {
     if (c->priv.large > 0) {
@@ -1060,7 +1060,7 @@ int mqtt_move_input(mqtt *c, void *memory, size_t cap)
     c->o.in_cap = cap;
     c->priv.in_at = 0;
     c->priv.in_len = len;
-    if (c->priv.large > 0 && c->priv.large <= cap) { /* it is read again, whole */
+    if (c->priv.large > 0 && c->priv.large <= cap) { /* it is read again, now whole */
         c->priv.unacknowledged =
             (uint16_t)(c->priv.unacknowledged - ((*(const uint8_t *)memory >> 1) & 1));
         c->priv.large = 0;

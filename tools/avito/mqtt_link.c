@@ -121,7 +121,7 @@ int mqtt_link_step(mqtt_link *link, uint32_t now_ms, mqtt_event *event)
     return rc;
 }
 
-/* What waits in `out` may have come after the last step. */
+/* Bytes in `out` may have come after the last step. */
 int mqtt_link_wants(const mqtt_link *link)
 {
     const void *data;

@@ -65,7 +65,7 @@ static int hex_digit(char c)
     return at != NULL ? (int)(at - digits) % 16 : -1;
 }
 
-/* Empty where it is no id. */
+/* Empty if it is not an id. */
 static void unescape(avito_str level, char out[TARGET_MAX + 1])
 {
     size_t len = 0;
@@ -89,7 +89,7 @@ static void unescape(avito_str level, char out[TARGET_MAX + 1])
     out[ok ? len : 0] = '\0';
 }
 
-/* ---- what it says ---- */
+/* ---- what a command says ---- */
 
 bool order_is_id(avito_str id)
 {
@@ -103,7 +103,7 @@ bool order_is_id(avito_str id)
     return id.len > 0 && id.len <= LEDGER_ID_MAX && i == id.len;
 }
 
-/* An order while it is read: strings are where they came from. */
+/* An order while it is being read: its strings still lie in their source. */
 struct draft {
     order o;
     avito_str text;
@@ -156,7 +156,7 @@ static int64_t number_of(const char *word)
 
 /* ---- JSON ---- */
 
-/* The members that an order takes, as bits. */
+/* The members that an order may have, as bits. */
 enum { HAS_ID = 1, HAS_TEXT = 2, HAS_MESSAGE = 4, HAS_REASON = 8, HAS_ITEM = 16 };
 
 static const struct member {

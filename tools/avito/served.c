@@ -13,10 +13,10 @@
 
 #define REFUSED_FILE "refused"
 
-/* ---- what is kept: tokens as all programs of the account do, the rest by us alone ---- */
+/* ---- what is stored: tokens, shared by all programs of the account, and our own files ---- */
 
-/* One for all accounts, since it is large: opened for a moment, which is once a day. What it gave is good
- * until the next time. */
+/* One for all accounts, since it is large: it is open only for a moment, once a day. Its results
+ * are valid until the next use. */
 static avito_store token_store;
 static bool token_store_is_open;
 
@@ -70,8 +70,8 @@ static int load_inbox(void *ctx, int slot, void *data, size_t cap, size_t *len)
     return served_read_slot(((served *)ctx)->folder, slot, data, cap, len);
 }
 
-/* The other slot is whole meanwhile, and each has a checksum: a torn one counts as none. A message's acceptance may
- * wait for the disk without us; what else is saved may not, and is rare. */
+/* The other slot is whole meanwhile, and each slot has a checksum: a torn one does not count.
+ * Saving a message's acceptance may happen in the background; other saves may not, and are rare. */
 static int save_inbox(void *ctx, int slot, const void *data, size_t len)
 {
     served *s = ctx;
@@ -121,14 +121,14 @@ static int save_refused(void *ctx, const uint64_t hashes[GATEWAY_REFUSALS])
 
 static int make_refused(const char *folder, const char *name, const void *data, size_t len)
 {
-    static char none[REFUSED_SIZE]; /* not const: so it takes no room in the file */
+    static char none[REFUSED_SIZE]; /* not const: so it takes no room in the program's file */
 
     (void)data;
     (void)len;
     return disk_write(folder, name, none, sizeof none);
 }
 
-/* Where there is none, one is made while the disk has room for it. One that cannot be read stays as it is. */
+/* If there is none, it is made while the disk has room. One that cannot be read stays as it is. */
 static int load_refused(void *ctx, uint64_t hashes[GATEWAY_REFUSALS])
 {
     served *s = ctx;
@@ -188,7 +188,7 @@ static const char *copy(char **at, const char *text)
     return to;
 }
 
-/* The chats that a list of words names, as an array that ends in NULL. */
+/* The chats in a list of words, as an array that ends with NULL. */
 static const char **words_of(char *list)
 {
     size_t count = 0;
@@ -326,7 +326,7 @@ served *served_open(gateway *g, const config *c, const account *from, const char
     if (s == NULL) {
         return NULL;
     }
-    memset(s, 0, offsetof(served, tokens)); /* buffers are touched when they are needed */
+    memset(s, 0, offsetof(served, tokens)); /* buffers take memory only when they are used */
     s->lock = -1;
     s->wanted = true;
     s->fingerprint = served_fingerprint(c, from);

@@ -7,8 +7,8 @@
 #include "lane.h"
 #include "writing.h"
 
-#define SERVED_IDS       256u /* messages that the inbox tells apart */
-#define SERVED_CHATS     128u /* of which it knows whether they moved */
+#define SERVED_IDS       256u /* messages that the inbox remembers */
+#define SERVED_CHATS     128u /* chats of which it remembers when they changed */
 #define SERVED_ARENA     16384u
 #define SERVED_TOKEN_MAX 1024u
 
@@ -24,9 +24,9 @@ typedef struct served {
     int lock;             /* of the inbox */
     uint64_t fingerprint; /* of its configuration */
     uint32_t due_ms;      /* when its next step is due */
-    bool wanted;          /* the configuration still has it */
+    bool wanted;          /* the configuration still names it */
     bool started;         /* it had its first step */
-    bool saving;          /* a message's acceptance is on the way to the disk */
+    bool saving;          /* a message's acceptance is on its way to the disk */
     bool woken;           /* one of its writes has ended: a step is due */
     writing inbox_write, ledger_write, refused_write;
     char tokens[AVITO_TOKENS_SIZE(SERVED_TOKEN_MAX)];
@@ -34,7 +34,7 @@ typedef struct served {
     char records[AVITO_INBOX_CHATS_SIZE(SERVED_CHATS)];
 } served;
 
-/* In a fleet the state is kept by others, too. */
+/* In a fleet others store the state, too. */
 typedef struct served_stores {
     void *ctx;
     int (*load_inbox)(void *ctx, int slot, void *data, size_t cap, size_t *len);
@@ -45,18 +45,18 @@ typedef struct served_stores {
 #define SERVED_LEDGER "ledger.jsonl"
 const char *served_slot_name(int slot); /* of the inbox' files */
 
-/* One of them: AVITO_OK, AVITO_END where there is none, or an error. */
+/* Reads one of them: AVITO_OK, AVITO_END if there is none, or an error. */
 int served_read_slot(const char *folder, int slot, void *data, size_t cap, size_t *len);
 
-/* Of all that its section says. */
+/* A hash of everything in its section. */
 uint64_t served_fingerprint(const config *c, const account *from);
 
-/* Opens it and adds it to the gateway. NULL after saying why not. `webhook_url` outlives it; NULL: none.
- * `stores` NULL: its own files. */
+/* Opens an account and adds it to the gateway. NULL after saying why not. `webhook_url` must
+ * outlive it; NULL: none. `stores` NULL: its own files. */
 served *served_open(gateway *g, const config *c, const account *from, const char *webhook_url,
                     const served_stores *stores);
 
-/* What is left when it is no longer the gateway's. */
+/* Frees the rest once the gateway no longer has it. */
 void served_free(served *s);
 
 #endif

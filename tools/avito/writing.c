@@ -1,4 +1,5 @@
-/* writing.c - see writing.h. Threads share the queue with us, and a pipe that tells when something has ended. */
+/* writing.c - see writing.h. Threads share with us a queue, and a pipe that tells when a write has
+ * ended. */
 #include "writing.h"
 
 #include "avito_messenger.h"
@@ -19,9 +20,9 @@ enum { WRITING_NONE, WRITING_WAITS, WRITING_RUNS, WRITING_ENDED, WRITING_TOLD };
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t ended = PTHREAD_COND_INITIALIZER;
 static writing *first, **last = &first; /* that wait for a thread */
-static writing *over;                   /* that have ended, and nobody was told */
+static writing *over;                   /* that have ended, not reported yet */
 static int threads;
-static int told[2] = {-1, -1}; /* a byte for each that has ended */
+static int told[2] = {-1, -1}; /* a byte for each write that has ended */
 
 static writing *take_next(void)
 {
@@ -53,7 +54,7 @@ static void *write_all(void *ctx)
         w->state = WRITING_ENDED;
         w->next = over;
         over = w;
-        (void)!write(told[1], "", 1); /* a full pipe tells, too */
+        (void)!write(told[1], "", 1); /* a full pipe is readable, too */
         pthread_cond_broadcast(&ended);
     }
     threads--;
@@ -61,7 +62,7 @@ static void *write_all(void *ctx)
     return NULL;
 }
 
-/* Signals are the main thread's. */
+/* The main thread handles signals. */
 static bool start_thread(void)
 {
     pthread_attr_t attributes;
@@ -102,7 +103,7 @@ static bool is_same(const writing *w, writing_function function, const char *fol
            strcmp(w->folder, folder) == 0 && strcmp(w->name, name) == 0;
 }
 
-/* Copies all, since the caller's does not stay. */
+/* Copies everything, since the caller's memory does not stay. */
 static bool fill(writing *w, writing_function function, const char *folder, const char *name,
                  const void *data, size_t len)
 {
@@ -120,7 +121,7 @@ static bool fill(writing *w, writing_function function, const char *folder, cons
     return true;
 }
 
-/* With the lock. */
+/* Called with the lock held. */
 static int enqueue(writing *w)
 {
     w->state = WRITING_WAITS;
@@ -133,7 +134,7 @@ static int enqueue(writing *w)
             threads--;
         }
     }
-    if (threads == 0) { /* nobody would ever take it, and it is the only one */
+    if (threads == 0) { /* without a thread it would never run, and it is the only one */
         first = NULL;
         last = &first;
         forget(w);
@@ -143,7 +144,7 @@ static int enqueue(writing *w)
     return AVITO_AGAIN;
 }
 
-/* With the lock: from the list of those that nobody was told of. */
+/* Called with the lock held: takes one from the list of those not reported yet. */
 static void leave_over(writing *w)
 {
     writing **at = &over;

@@ -1,5 +1,6 @@
-/* writing.h - writes to the disk on threads, so that who has other things to do need not wait for it. Several at once
- * cost hardly more than one, since a disk ends what it has in hand together. Threads live while there is work. */
+/* writing.h - writes to the disk on threads, so that the caller need not wait. Several writes at
+ * once cost hardly more than one, since a disk finishes them together. Threads live as long as
+ * there is work. */
 #ifndef AVITO_TOOLS_WRITING_H
 #define AVITO_TOOLS_WRITING_H
 
@@ -9,29 +10,30 @@
 /* A function of disk.h. */
 typedef int (*writing_function)(const char *folder, const char *name, const void *data, size_t len);
 
-/* One write at a time; all zeros at first. Private, but for .ended. */
+/* One write at a time; all zeros at first. Private, except for .ended. */
 typedef struct writing {
     struct writing *next;
     writing_function function;
     char *folder, *name, *data; /* in one piece of memory */
     size_t len;
     int state, result, error;
-    bool *woken; /* set when it has ended, by writing_take(); NULL: nobody asks what became of it */
+    bool *woken; /* set by writing_take() when it has ended; NULL: its result is not wanted */
 } writing;
 
-/* AVITO_AGAIN: it is under way; call again with the same when writing_take() has set *woken. Then the function's
- * result, once, with its errno. AVITO_ERR_FILE if there is no memory or thread for it. What was under way with
- * other bytes ends first, and these are written after it. */
+/* AVITO_AGAIN: it is in progress; call again with the same arguments when writing_take() has set
+ * *woken. Then it gives the function's result, once, with its errno. AVITO_ERR_FILE if there is no
+ * memory or thread for it. A write of other bytes in progress ends first, and these are written
+ * after it. */
 int writing_step(writing *w, writing_function function, const char *folder, const char *name,
                  const void *data, size_t len, bool *woken);
 
-/* Waits until nothing of it is under way, and frees what it has. */
+/* Waits until it has no write in progress, and frees what it has. */
 void writing_end(writing *w);
 
-/* A descriptor that becomes readable when some have ended; -1: none was ever begun. */
+/* A descriptor that becomes readable when writes have ended; -1: none was ever begun. */
 int writing_fd(void);
 
-/* When the descriptor is readable: sets *woken of those that have ended. */
+/* Call it when the descriptor is readable: sets *woken of the writes that have ended. */
 void writing_take(void);
 
 #endif
