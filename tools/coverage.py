@@ -4,8 +4,11 @@
     tools/coverage.py             builds a copy of the project with clang's coverage, runs the tests, prints
                                   totals and what tools/coverage.txt does not list; 1 if there is any, or if a
                                   limit below is missed
-    tools/coverage.py --report    only reads the profiles of the last run again
-    tools/coverage.py --missing   prints everything that is not reached, in the form of tools/coverage.txt
+    tools/coverage.py --only NAME...   builds and runs only what has such a piece in its name (call_test,
+                                       world, program.sh); the profiles of everything else stay
+    tools/coverage.py --report         only reads the profiles of the last run again
+    tools/coverage.py --missing        prints everything that is not reached, in the form of tools/coverage.txt
+    tools/coverage.py --rooms FOLDER   writes what is neither reached nor listed, a file for each room
 
 Lines and branches count as clang counts them, conditions by MC/DC: each condition of a decision changes
 its outcome on its own. The header is compiled in many configurations; a line, branch or condition counts
@@ -26,23 +29,25 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import csource  # noqa: E402
+import rooms  # noqa: E402
 from scratch import copy_tree  # noqa: E402
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 HEADER = "avito_messenger.h"
 PLACE = os.path.join(TOP, "build", "coverage")
 TREE = os.path.join(PLACE, "tree")
+PROFILES = os.path.join(PLACE, "profiles")
 LIST = os.path.join(TOP, "tools", "coverage.txt")
 LIMITS = {"line": 100.0, "branch": 99.0, "condition": 97.0}
 FLAGS = ("-fprofile-instr-generate -fcoverage-mapping -fcoverage-mcdc"
-         # A static function is the same one in every program: their results for a decision add up.
+         # A static function is the same one in every program: what they show of a decision adds up.
          f" -Xclang -main-file-name -Xclang {HEADER}")
 WORLD = ["build/world.san", "--seeds", os.environ.get("COVERAGE_SEEDS", "300")]
 SCRIPTS = ("tests/check/examples.sh", "tests/avito/program.sh", "tests/threads/run.sh", "tests/check/demo.sh")
 
 
 def tool(name):
-    """clang 19 is the first version with MC/DC; later ones work, too."""
+    """clang 19 is the first that knows MC/DC; later ones do as well."""
     for version in ("-19", "-20", "-21", ""):
         if shutil.which(name + version):
             return name + version
@@ -58,24 +63,36 @@ def compiler():
     return path
 
 
-def build(cc):
-    """Returns the test programs."""
+def chosen(names, pieces):
+    return [name for name in names if not pieces or any(piece in name for piece in pieces)]
+
+
+def build(cc, pieces):
+    """Builds what the tests consist of, or those with such a name; returns the commands to run."""
     make = ["make", "--no-print-directory", "-s", "-k", "-j2", f"CC={cc}", "WARN=-w", "SANITIZE="]
-    subprocess.run(make + ["coverage-programs"], cwd=TREE, check=True)
     names = subprocess.run(make + ["coverage-list"], cwd=TREE, check=True, capture_output=True, text=True)
-    return names.stdout.split()
+    programs, scripts = chosen(names.stdout.split(), pieces), chosen(SCRIPTS, pieces)
+    subprocess.run(make + (programs if pieces and not scripts else ["coverage-programs"]), cwd=TREE, check=True)
+    return [WORLD if name == WORLD[0] else [name] for name in programs] + [["sh", name] for name in scripts]
 
 
 def run(command, cc):
-    """Runs one test program or script; returns a remark, or nothing."""
-    environment = dict(os.environ, CC=cc, LLVM_PROFILE_FILE=os.path.join(PLACE, "raw", "%m-%p.profraw"))
+    """Runs one test program or script and keeps its profile; returns what to say of it, or nothing."""
+    name = command[1 if command[0] == "sh" else 0].replace("/", ".")
+    raw = os.path.join(PLACE, "raw", name)
+    shutil.rmtree(raw, ignore_errors=True)
+    os.makedirs(raw)
+    environment = dict(os.environ, CC=cc, LLVM_PROFILE_FILE=os.path.join(raw, "%m-%p.profraw"))
     try:
         done = subprocess.run(command, cwd=TREE, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, timeout=900)
+        wrong = [line for line in done.stdout.decode("utf-8", "replace").split("\n") if line.startswith("not ok")]
+        said = f"# {' '.join(command)} ended with {done.returncode}: {wrong[:3]}" if done.returncode else ""
     except subprocess.TimeoutExpired:
-        return f"# {' '.join(command)} ran out of time"
-    wrong = [line for line in done.stdout.decode("utf-8", "replace").split("\n") if line.startswith("not ok")]
-    return f"# {' '.join(command)} ended with {done.returncode}: {wrong[:3]}" if done.returncode else ""
+        said = f"# {' '.join(command)} ran out of time"
+    merge(raw, os.path.join(PROFILES, name + ".profdata"))
+    shutil.rmtree(raw, ignore_errors=True)
+    return said
 
 
 def measured():
@@ -92,21 +109,21 @@ def measured():
     return sorted(found)
 
 
-def merge():
-    """One profile of everything that ran; functions of different programs are told apart by their code."""
-    raw = os.path.join(PLACE, "raw")
-    data = os.path.join(PLACE, "all.profdata")
-    with open(os.path.join(PLACE, "raw.txt"), "w", encoding="utf-8") as file:
-        file.writelines(os.path.join(raw, name) + "\n" for name in sorted(os.listdir(raw)))
-    subprocess.run([tool("llvm-profdata"), "merge", "-sparse", "--failure-mode=all", "-o", data, "--input-files",
-                    os.path.join(PLACE, "raw.txt")], check=True, stderr=subprocess.DEVNULL)
+def merge(folder, data):
+    """One profile of all in a folder; programs are told apart by what their functions look like."""
+    names = sorted(os.listdir(folder))
+    if names:
+        with open(data + ".txt", "w", encoding="utf-8") as file:
+            file.writelines(os.path.join(folder, name) + "\n" for name in names if not name.endswith(".txt"))
+        subprocess.run([tool("llvm-profdata"), "merge", "-sparse", "--failure-mode=all", "-o", data, "--input-files",
+                        data + ".txt"], check=True, stderr=subprocess.DEVNULL)
     return data
 
 
 def export(program, data):
     """The coverage of the header by one program: clang's own JSON."""
-    done = subprocess.run([tool("llvm-cov"), "export", "-format=text", f"-instr-profile={data}", program,
-                           os.path.join(TREE, HEADER)], capture_output=True, text=True)
+    done = subprocess.run([tool("llvm-cov"), "export", "-format=text", "-skip-functions", "-skip-expansions",
+                           f"-instr-profile={data}", program, os.path.join(TREE, HEADER)], capture_output=True, text=True)
     if done.returncode:
         print(f"# {program}: {done.stderr.strip()[:200]}")
         return None
@@ -237,34 +254,64 @@ def report(totals, gaps):
     return wrong or fresh or gone
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--report", action="store_true")
-    parser.add_argument("--missing", action="store_true")
-    arguments = parser.parse_args()
-    if not arguments.report and not arguments.missing:
-        copy_tree(TOP, TREE)
-        cc = compiler()
-        commands = [WORLD if name == WORLD[0] else [name] for name in build(cc)] + [["sh", name] for name in SCRIPTS]
-        shutil.rmtree(os.path.join(PLACE, "raw"), ignore_errors=True)
-        os.makedirs(os.path.join(PLACE, "raw"))
-        with concurrent.futures.ThreadPoolExecutor(2) as pool:
-            for said in pool.map(run, commands, [cc] * len(commands)):
-                if said:
-                    print(said)
+def write_rooms(folder, gaps):
+    """What is neither reached nor listed, for those who close it: a file for each room."""
+    known = listed()
+    place = {line: title for title, first, last in rooms.Header().rooms() for line in range(first + 1, last + 2)}
+    os.makedirs(folder, exist_ok=True)
+    files = collections.defaultdict(list)
+    for function, kind, text, line in gaps:
+        if (function, kind, text) not in known:
+            files[place.get(line, "PROLOGUE")].append(f"{line}: {function} | {kind} | {text}\n")
+    for title, found in sorted(files.items()):
+        name = re.sub(r"\W+", "_", title)
+        with open(os.path.join(folder, name + ".txt"), "w", encoding="utf-8") as file:
+            file.writelines(found)
+        print(f"{len(found):5} {name}")
+
+
+def measure(pieces):
+    """Builds a copy and runs the tests in it."""
+    copy_tree(TOP, TREE)
+    cc = compiler()
+    commands = build(cc, pieces)
+    if not pieces:
+        shutil.rmtree(PROFILES, ignore_errors=True)
+    os.makedirs(PROFILES, exist_ok=True)
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        for said in pool.map(run, commands, [cc] * len(commands)):
+            if said:
+                print(said)
+
+
+def read():
+    """What all profiles together reach, by every program."""
     merged = Merged()
-    data = merge()
+    data = merge(PROFILES, os.path.join(PLACE, "all.profdata"))
     programs = measured()
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         for file in pool.map(export, programs, [data] * len(programs)):
             if file:
                 merged.add(file)
-    source = Source(os.path.join(TREE, HEADER))
-    totals, gaps = missing(merged, source)
+    return merged
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", nargs="+", metavar="NAME")
+    parser.add_argument("--report", action="store_true")
+    parser.add_argument("--missing", action="store_true")
+    parser.add_argument("--rooms", metavar="FOLDER")
+    arguments = parser.parse_args()
+    if arguments.only or not (arguments.report or arguments.missing or arguments.rooms):
+        measure(arguments.only)
+    totals, gaps = missing(read(), Source(os.path.join(TREE, HEADER)))
     if arguments.missing:
         for key in sorted(collections.Counter(gap[:3] for gap in gaps)):
             print(" | ".join(key) + " | ")
         return 0
+    if arguments.rooms:
+        write_rooms(arguments.rooms, gaps)
     return 1 if report(totals, gaps) else 0
 
 
