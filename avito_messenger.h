@@ -3475,8 +3475,7 @@ static inline bool avitoi_json_fits(struct avitoi_json *j)
     if (sum > mem->peak) {
         mem->peak = sum;
     }
-    if (avitoi_arena_is_shared(mem) ? sum > mem->low_cap
-                                    : (mem->low > mem->low_cap || mem->high > mem->high_cap)) {
+    if ((avitoi_arena_is_shared(mem) ? sum : mem->low) > mem->low_cap) { /* apart: a token has no lists */
         j->measuring = true;
     }
     return !j->measuring;
@@ -3594,11 +3593,11 @@ static bool avitoi_json_at_id(const struct avitoi_json *j)
            j->as.frames[j->level - 1u].field == 0;
 }
 
-/* Is the object at this level the value of a TYPED row whose TYPE has not come yet? */
+/* Is the object at this level, which has a parent, the value of a TYPED row whose TYPE has not come yet? */
 static bool avitoi_json_on_trial(const struct avitoi_json *j, unsigned level)
 {
     const struct avitoi_json_frame *parent = &j->as.frames[level - 2u];
-    return level > 1 && parent->kind == AVITOI_SCHEMA_OBJ && parent->field < AVITOI_JSON_NO_FIELD &&
+    return parent->kind == AVITOI_SCHEMA_OBJ &&
            parent->schema->fields[parent->field].kind == AVITOI_SCHEMA_TYPED &&
            parent->type == AVITOI_JSON_TYPE_UNKNOWN;
 }
@@ -3830,7 +3829,7 @@ static avitoi_json_result avitoi_json_close(struct avitoi_json *j, char c)
         avitoi_json_close_object(j);
     } else {
         avitoi_json_close_list(j);
-        if (j->depth == 0 && j->level == 1) { /* the list was the whole answer, without its root object */
+        if (j->depth == 0) { /* the list was the whole answer, without its root object */
             avitoi_json_close_object(j);
         }
     }
@@ -4601,7 +4600,7 @@ static avitoi_json_result avitoi_json_begin_key(struct avitoi_json *j, const cha
 {
     unsigned kind = AVITOI_JSON_NO_KIND;
     *p += 1;
-    if (j->skip == 0 && j->level > 0) {
+    if (j->skip == 0) {
         kind = AVITOI_JSON_KEY;
         if (avitoi_json_top(j)->kind == AVITOI_SCHEMA_MAP) {
             avitoi_json_begin_pair(j);
@@ -8736,10 +8735,10 @@ static AVITOI_INLINE const char *avitoi_fast_spaces(const char *p, const char *e
     return p;
 }
 
-/* After the blanks at `p`: most are a line break and spaces. */
+/* After the blanks at `p`, where a byte is: most are a line break and spaces. */
 AVITOI_APART static const char *avitoi_fast_blanks_on(const char *p, const char *end)
 {
-    if (p < end && avitoi_fast_is_blank(*p)) {
+    if (avitoi_fast_is_blank(*p)) {
         p = avitoi_fast_spaces(p + 1, end);
     }
     while (p < end && avitoi_fast_is_blank(*p)) {
@@ -9077,12 +9076,6 @@ static AVITOI_INLINE void avitoi_fast_peak(struct avitoi_fast *r)
     mem->peak = (sum > mem->peak) ? sum : mem->peak;
 }
 
-/* No more containers fit. */
-static AVITOI_INLINE bool avitoi_fast_deep(const struct avitoi_fast *r)
-{
-    return r->j->depth >= AVITOI_JSON_MAX_DEPTH || r->j->level >= AVITOI_JSON_LEVELS;
-}
-
 static AVITOI_INLINE void avitoi_fast_expect(struct avitoi_fast *r, unsigned row)
 {
     r->row = r->schema->fields + row;
@@ -9324,7 +9317,8 @@ static AVITOI_INLINE unsigned avitoi_fast_bool(struct avitoi_fast *r)
     return avitoi_fast_taken(r);
 }
 
-/* Units of 1e-7. NULL: an exponent, more than seven places, out of range, or cut. */
+/* Units of 1e-7. NULL: an exponent, more than seven places, or out of range. AVITOI_FAST_AHEAD bytes can be
+ * read here, and no number that is taken has as many. */
 AVITOI_APART static const char *avitoi_fast_read_e7(const char *p, const char *end, int32_t *e7)
 {
     const bool negative = *p == '-';
@@ -9336,11 +9330,11 @@ AVITOI_APART static const char *avitoi_fast_read_e7(const char *p, const char *e
         return NULL;
     }
     p = point;
-    if (p < end && *p == '.') {
+    if (*p == '.') {
         p = avitoi_fast_digits(point + 1, end, &fraction);
         places = p - point - 1;
     }
-    if (places > 7 || (places == 0 && p > point) || p == end || !avitoi_fast_ends_number(*p)) {
+    if (places > 7 || (places == 0 && p > point) || !avitoi_fast_ends_number(*p)) {
         return NULL;
     }
     for (value = (uint32_t)fraction; places < 7; places++) {
@@ -9439,7 +9433,7 @@ static AVITOI_INLINE unsigned avitoi_fast_object(struct avitoi_fast *r)
     if (*r->p != '{') {
         return avitoi_fast_null(r);
     }
-    if (avitoi_fast_deep(r) || !avitoi_fast_fits(r, at, size)) {
+    if (!avitoi_fast_fits(r, at, size)) {
         return avitoi_fast_undo(r);
     }
     avitoi_fast_begin(r);
@@ -9452,8 +9446,7 @@ static AVITOI_INLINE unsigned avitoi_fast_object(struct avitoi_fast *r)
 static AVITOI_INLINE unsigned avitoi_fast_element(struct avitoi_fast *r)
 {
     const size_t size = avitoi_arena_align(r->schema->size);
-    if (r->p > r->near || *r->p != '{' || avitoi_fast_deep(r) ||
-        !avitoi_fast_fits(r, r->low, size)) {
+    if (r->p > r->near || *r->p != '{' || !avitoi_fast_fits(r, r->low, size)) {
         return AVITOI_FAST_LEAVE;
     }
     r->lim -= size;
@@ -9483,7 +9476,7 @@ static AVITOI_INLINE unsigned avitoi_fast_list(struct avitoi_fast *r)
     if (*r->p != (kind == AVITOI_SCHEMA_ARR ? '[' : '{')) {
         return avitoi_fast_null(r);
     }
-    if (avitoi_fast_deep(r) || (r->j->list != NULL && r->j->level == 1) ||
+    if ((r->j->list != NULL && r->j->level == 1) ||
         (kind == AVITOI_SCHEMA_MAP && r->row->child != &avitoi_schema_pair)) {
         return avitoi_fast_undo(r);
     }
@@ -9549,9 +9542,8 @@ static AVITOI_INLINE unsigned avitoi_fast_pair_ends(struct avitoi_fast *r)
         return (r->p < end && *r->p == '"') ? (unsigned)AVITOI_FAST_PAIR
                                             : avitoi_fast_leave(r, AVITOI_JSON_AT_KEY);
     }
-    return (r->p < end && *r->p == '}' && r->f[-1].kind == AVITOI_SCHEMA_OBJ)
-               ? (unsigned)AVITOI_FAST_LIST_END
-               : avitoi_fast_leave(r, AVITOI_JSON_AT_AFTER);
+    return (r->p < end && *r->p == '}') ? (unsigned)AVITOI_FAST_LIST_END
+                                        : avitoi_fast_leave(r, AVITOI_JSON_AT_AFTER);
 }
 
 /* A member of a map: its key and its string one after the other at the low end, the pair at the high end. */
@@ -9767,7 +9759,6 @@ static AVITOI_INLINE bool avitoi_fast_next_element(struct avitoi_fast *r)
 /* Where the run begins, if it does. */
 static AVITOI_INLINE unsigned avitoi_fast_starts(struct avitoi_fast *r)
 {
-    const struct avitoi_json *const j = r->j;
     if (*r->p == ',') {
         r->p = avitoi_fast_blanks(r->p + 1, r->near);
         if (r->f->kind == AVITOI_SCHEMA_OBJ) {
@@ -9778,10 +9769,8 @@ static AVITOI_INLINE unsigned avitoi_fast_starts(struct avitoi_fast *r)
     if (r->f->kind == AVITOI_SCHEMA_OBJ) {
         return AVITOI_FAST_MEMBER;
     }
-    return r->f->kind == AVITOI_SCHEMA_MAP && r->schema == &avitoi_schema_pair &&
-                   !(j->list != NULL && j->level <= 2)
-               ? AVITOI_FAST_PAIR
-               : AVITOI_FAST_LEAVE;
+    /* A map. Those that stream have other pairs. */
+    return r->schema == &avitoi_schema_pair ? AVITOI_FAST_PAIR : AVITOI_FAST_LEAVE;
 }
 
 static AVITOI_INLINE void avitoi_fast_load(struct avitoi_fast *r, struct avitoi_json *j,
@@ -9822,7 +9811,7 @@ static const char *avitoi_fast_run(struct avitoi_json *j, const char *p, const c
 {
     struct avitoi_fast r;
     unsigned at;
-    if (j->measuring || j->lenient || !avitoi_arena_is_shared(&j->mem) || j->schema == NULL) {
+    if (j->measuring || j->lenient || !avitoi_arena_is_shared(&j->mem)) {
         return p;
     }
     avitoi_fast_load(&r, j, p, end);
@@ -9862,13 +9851,13 @@ AVITOI_APART static const char *avitoi_fast_tail(struct avitoi_json *j, const ch
 /* At a quote where a member may begin, or at a comma after a value. Returns how far it came. */
 static const char *avitoi_fast_way(struct avitoi_json *j, const char *p, const char *end)
 {
-    if (j->skip > 0 || j->level == 0) {
+    if (j->skip > 0) {
         return *p == '"' ? avitoi_fast_skip(j, p, end) : p;
     }
     if (end - p >= AVITOI_FAST_AHEAD) {
         p = avitoi_fast_run(j, p, end);
     }
-    if (p < end && end - p <= AVITOI_FAST_TAIL - AVITOI_FAST_AHEAD && *p == '"' && j->event == 0 &&
+    if (p < end && end - p <= AVITOI_FAST_TAIL - AVITOI_FAST_AHEAD && *p == '"' &&
         (j->state == AVITOI_JSON_AT_KEY || j->state == AVITOI_JSON_AT_KEY_OR_END)) {
         p = avitoi_fast_tail(j, p, end);
     }

@@ -189,6 +189,8 @@ static void test_numbers(void **state)
         {"{}", AVITO_ERR_MODEL, 0},
         {"\"\\u0031\"", AVITO_OK, 1},
         {"\"123456789012345678901234567890123456789012345678901234567890\"", AVITO_ERR_MODEL, 0},
+        {"                              7", AVITO_OK, 7},
+        {"01", AVITO_ERR_JSON, 0},
     };
     char text[200];
 
@@ -264,6 +266,178 @@ static void test_degrees(void **state)
             guard_free(&memory);
         }
     }
+}
+
+/* A number in a member that nobody knows, cut anywhere: whether it is one is found all the same. */
+static void test_passed_numbers(void **state)
+{
+    static const struct {
+        const char *json;
+        int result;
+    } rows[] = {{"1e5", AVITO_OK},         {"1E+55", AVITO_OK},     {"-0.25e-07", AVITO_OK},
+                {"1e", AVITO_ERR_JSON},    {"1e+", AVITO_ERR_JSON}, {"1.", AVITO_ERR_JSON},
+                {"12345678.25", AVITO_OK}, {"-", AVITO_ERR_JSON},   {"01", AVITO_ERR_JSON},
+                {"1e5.0", AVITO_ERR_JSON}, {"0.0e0", AVITO_OK}};
+    char text[200];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        (void)snprintf(text, sizeof text, "{\"no_member_of_any_chat\":%s,\"created\":7}",
+                       rows[i].json);
+        for (size_t piece = 0; piece < strlen(text); piece++) {
+            struct guard memory;
+            avito_chat chat;
+            size_t needed;
+            int rc = read_chat(text, piece, 1024, &chat, &memory, &needed);
+            if (rc != rows[i].result || (rc == AVITO_OK && chat.created != 7)) {
+                fail_msg("%s in pieces of %zu: %s", rows[i].json, piece, dump_result_name(rc));
+            }
+            guard_free(&memory);
+        }
+    }
+}
+
+/* Where the service shows a text, a number is taken as it stands; one that is too long for a number is none. */
+static void test_number_as_text(void **state)
+{
+    static const char form[] =
+        "{\"users\":[{\"id\":1,\"public_user_profile\":{\"avatar\":{\"default\":%s}}}]}";
+    static const struct {
+        const char *json, *text;
+    } rows[] = {
+        {"5", "5"},
+        {"-1.50e1", "-1.50e1"},
+        {"true", NULL},
+        {"12345678901234567890123456789012345678901234567890123456789012345678901234567890", NULL}};
+    char text[300];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        (void)snprintf(text, sizeof text, form, rows[i].json);
+        for (size_t piece = 0; piece < strlen(text); piece++) {
+            struct guard memory;
+            avito_chat chat;
+            size_t needed;
+            avito_str shown;
+            assert_int_equal(read_chat(text, piece, 2048, &chat, &memory, &needed), AVITO_OK);
+            shown = chat.users.items[0].public_user_profile->avatar->default_url;
+            if (rows[i].text == NULL) {
+                assert_null(shown.ptr);
+            } else {
+                assert_string_equal(shown.ptr, rows[i].text);
+            }
+            guard_free(&memory);
+        }
+    }
+}
+
+/* A value that breaks the model of its type counts only if that type comes: it may come after the value, which
+ * may have lists open when it breaks. */
+static void test_value_before_type(void **state)
+{
+    static const struct {
+        const char *json;
+        int result;
+        bool item;
+    } rows[] = {
+        {"{\"context\":{\"value\":{\"id\":5},\"type\":\"item\"}}", AVITO_OK, true},
+        {"{\"context\":{\"value\":{\"id\":\"x\"},\"type\":\"item\"}}", AVITO_OK, false},
+        {"{\"context\":{\"value\":{\"id\":\"x\"},\"type\":\"other\"}}", AVITO_OK, false},
+        {"{\"context\":{\"type\":\"item\",\"value\":{\"id\":\"x\"}}}", AVITO_ERR_MODEL, false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        for (size_t piece = 0; piece < strlen(rows[i].json); piece++) {
+            struct guard memory;
+            avito_chat chat;
+            size_t needed;
+            int rc = read_chat(rows[i].json, piece, 2048, &chat, &memory, &needed);
+            if (rc != rows[i].result ||
+                (rc == AVITO_OK && (chat.context->item != NULL) != rows[i].item)) {
+                fail_msg("%s in pieces of %zu: %s", rows[i].json, piece, dump_result_name(rc));
+            }
+            guard_free(&memory);
+        }
+    }
+}
+
+/* How many models and lists are open at once, at most, inside this one and with it: it is the `own`-th. */
+static unsigned nesting(const struct avitoi_schema *schema, unsigned own)
+{
+    unsigned deepest = own;
+    assert_true(own < 30); /* a model that holds itself */
+    for (unsigned i = 0; i < schema->count; i++) {
+        const struct avitoi_schema_field *f = &schema->fields[i];
+        unsigned inside = own;
+        if (f->kind == AVITOI_SCHEMA_ARR) {
+            inside = nesting(f->child, own + 2);
+        } else if (f->kind == AVITOI_SCHEMA_STRS || f->kind == AVITOI_SCHEMA_ONE) {
+            inside = own + 1;
+        } else if (f->kind >= AVITOI_SCHEMA_OBJ) { /* the pairs of a map take its place */
+            assert_non_null(f->child);
+            inside = nesting(f->child, own + 1);
+        }
+        deepest = inside > deepest ? inside : deepest;
+    }
+    return deepest;
+}
+
+/* The stack of open models has room for every answer: what the short ways do not ask for each object. */
+static void test_nesting(void **state)
+{
+    (void)state;
+    assert_in_range(nesting(&avitoi_schema_chats, 1), 7, AVITOI_JSON_LEVELS);
+    assert_in_range(nesting(&avitoi_schema_messages, 1), 5, AVITOI_JSON_LEVELS);
+    assert_in_range(nesting(&avitoi_schema_envelope, 1), 4, AVITOI_JSON_LEVELS);
+    assert_in_range(nesting(&avitoi_schema_uploads, 1), 3, AVITOI_JSON_LEVELS);
+    assert_in_range(nesting(&avitoi_schema_voices, 1), 2, AVITOI_JSON_LEVELS);
+    assert_in_range(nesting(&avitoi_schema_self, 1), 1, AVITOI_JSON_LEVELS);
+}
+
+/* A refusal's reasons may lie in each other as deep as a server likes, which is no model of ours: it is no
+ * answer from where the stack ends. */
+static void test_nested_reasons(void **state)
+{
+    (void)state;
+    for (size_t depth = 1; depth < 14; depth++) {
+        for (size_t piece = 0; piece < 3; piece++) {
+            static char room[4096];
+            char text[400] = "{\"result\":";
+            struct avitoi_json j;
+            avito_arena arena = avito_arena_of(room, sizeof room);
+            for (size_t i = 0; i < depth; i++) {
+                strcat(text, "{\"error\":");
+            }
+            strcat(text, "{}");
+            for (size_t i = 0; i <= depth; i++) {
+                strcat(text, "}");
+            }
+            avitoi_json_begin(&j, &avitoi_schema_reply, NULL);
+            avitoi_arena_share(&j.mem, &arena);
+            assert_int_equal(feed(&j, text, strlen(text), piece),
+                             depth + 2 <= AVITOI_JSON_LEVELS ? AVITO_OK : AVITO_ERR_JSON_DEPTH);
+        }
+    }
+}
+
+/* ... and the call was refused all the same, with what came as its text. */
+static void test_nested_refusal(void **state)
+{
+    char body[600] = "{\"message\":\"no\",\"result\":";
+    struct lane l;
+    avito_self self;
+
+    (void)state;
+    for (size_t i = 0; i < 30; i++) {
+        strcat(body, "{\"error\":");
+    }
+    lane_init(&l, 512);
+    lane_exchange(&l, 400, body, strlen(body));
+    assert_int_equal(lane_run(&l, avito_get_self(&l.client, &l.arena, &self)),
+                     AVITO_ERR_BAD_REQUEST);
+    assert_memory_equal(avito_last_error(&l.client)->text, body, 40);
+    lane_free(&l);
 }
 
 /* ---- lists, element by element ---- */
@@ -657,6 +831,125 @@ static void test_cut_texts(void **state)
     }
 }
 
+/* The same for a text that goes on in the next window, where the short ways end within it. */
+static void test_long_cut_texts(void **state)
+{
+    static char room[2048];
+    char body[700];
+
+    (void)state;
+    (void)snprintf(body, sizeof body,
+                   "[{\"id\":\"1\",\"content\":{\"text\":\"" LONG100 LONG100 "\"}},"
+                   "{\"id\":\"2\",\"content\":{\"text\":\"" LONG100 "\"}}]");
+    for (size_t cut = 99; cut < 202; cut += 51) {
+        for (size_t piece = 30; piece < 260; piece += 3) {
+            struct lane l;
+            avito_messages_query q = {0};
+            avito_message m;
+            q.cut_text_at = cut;
+            lane_init(&l, 512);
+            l.script.recv_piece = piece;
+            start_list(&l, body, &q, room, sizeof room);
+            assert_int_equal(next(&l, &m), AVITO_OK);
+            assert_int_equal(m.content.as.text.len, cut < 200 ? cut : 200);
+            assert_int_equal(m.is_cut, cut < 200);
+            assert_int_equal(next(&l, &m), AVITO_OK);
+            assert_int_equal(m.content.as.text.len, cut < 100 ? cut : 100);
+            assert_int_equal(next(&l, &m), AVITO_END);
+            lane_free(&l);
+        }
+    }
+}
+
+/* An element that does not fit names a size that does: what a cut text takes, not what came. */
+static void test_needed_for_cut_text(void **state)
+{
+    static const char body[] =
+        "[{\"id\":\"1\",\"content\":{\"text\":\"" LONG100 LONG100 LONG100 "\"}}]";
+    static char room[2048];
+
+    (void)state;
+    for (size_t piece = 0; piece < 3; piece++) {
+        size_t needed = 0, worked = 0;
+        for (size_t size = 0; size < sizeof room && worked == 0; size += 8) {
+            struct lane l;
+            avito_messages_query q = {0};
+            avito_message m;
+            int rc;
+            q.cut_text_at = 10;
+            lane_init(&l, 512);
+            l.script.recv_piece = piece;
+            start_list(&l, body, &q, room, size);
+            rc = next(&l, &m);
+            if (rc == AVITO_OK) {
+                assert_int_equal(m.content.as.text.len, 10);
+                worked = size;
+            } else {
+                assert_int_equal(rc, AVITO_ERR_ARENA);
+                needed = avito_last_error(&l.client)->needed;
+            }
+            lane_free(&l);
+        }
+        assert_true(worked > 0 && needed >= worked && needed <= worked + 16);
+    }
+}
+
+/* A page of more rows than its counter holds, which only a hostile server sends: every one comes. */
+static void test_endless_page(void **state)
+{
+    enum { ROWS = 65600 };
+    static const char row[] = "{\"id\":\"1\"},";
+    static char room[1024];
+    char *body = malloc(2 + ROWS * (sizeof row - 1));
+    size_t n = 1, came = 0;
+    struct lane l;
+    avito_message m;
+    int rc;
+
+    (void)state;
+    body[0] = '[';
+    for (size_t i = 0; i < ROWS; i++, n += sizeof row - 1) {
+        memcpy(body + n, row, sizeof row - 1);
+    }
+    body[n - 1] = ']';
+    lane_init(&l, 8192);
+    lane_exchange(&l, 200, body, n);
+    l.arena = avito_arena_of(room, sizeof room);
+    assert_int_equal(lane_run(&l, avito_list_messages(&l.client, 1, "c", NULL, &l.arena)),
+                     AVITO_OK);
+    while ((rc = next(&l, &m)) == AVITO_OK) {
+        came++;
+    }
+    assert_int_equal(rc, AVITO_END);
+    assert_int_equal(came, ROWS);
+    lane_free(&l);
+    free(body);
+}
+
+/* What was asked for by its id cannot be left out: a bad element breaks the whole answer. */
+static void test_bad_pair_of_all(void **state)
+{
+    static const struct {
+        const char *body;
+        int result;
+    } rows[] = {{"{\"voices_urls\":{\"a\":\"u\",\"b\":\"v\"}}", AVITO_OK},
+                {"{\"voices_urls\":{\"a\":\"u\",\"b\":5}}", AVITO_ERR_MODEL},
+                {"{\"voices_urls\":{\"a\":5}}", AVITO_ERR_MODEL}};
+    static const char *const ids[] = {"a", "b"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct lane l;
+        avito_voice_files files;
+        lane_init(&l, 512);
+        lane_exchange(&l, 200, rows[i].body, strlen(rows[i].body));
+        assert_int_equal(
+            lane_run(&l, avito_get_voice_files(&l.client, 1, ids, 2, &l.arena, &files)),
+            rows[i].result);
+        lane_free(&l);
+    }
+}
+
 /* Whole lists over several pages, into one arena: every size gives all of them, or an error that
  * names a size that is enough. */
 static void test_pages_into_one_arena(void **state)
@@ -715,6 +1008,12 @@ int main(void)
         cmocka_unit_test(test_strings),
         cmocka_unit_test(test_numbers),
         cmocka_unit_test(test_degrees),
+        cmocka_unit_test(test_passed_numbers),
+        cmocka_unit_test(test_number_as_text),
+        cmocka_unit_test(test_value_before_type),
+        cmocka_unit_test(test_nesting),
+        cmocka_unit_test(test_nested_reasons),
+        cmocka_unit_test(test_nested_refusal),
         cmocka_unit_test(test_element_too_large),
         cmocka_unit_test(test_bad_elements),
         cmocka_unit_test(test_skipped_rows),
@@ -726,6 +1025,10 @@ int main(void)
         cmocka_unit_test(test_broken_list),
         cmocka_unit_test(test_masks),
         cmocka_unit_test(test_cut_texts),
+        cmocka_unit_test(test_long_cut_texts),
+        cmocka_unit_test(test_needed_for_cut_text),
+        cmocka_unit_test(test_endless_page),
+        cmocka_unit_test(test_bad_pair_of_all),
         cmocka_unit_test(test_pages_into_one_arena),
     };
 
