@@ -13,7 +13,7 @@
 Lines and branches count as clang counts them, conditions by MC/DC: each condition of a decision changes
 its outcome on its own. The header is compiled in many configurations; a line, branch or condition counts
 as reached when one of them reaches it. What runs: every test program, some seeds of the simulated world,
-and the scripts that run programs of ours (SCRIPTS).
+the fuzz targets for some seconds each, and the scripts that run programs of ours (SCRIPTS).
 
 The copy is build/coverage/tree, and is kept: the next run builds only what changed.
 """
@@ -43,6 +43,7 @@ FLAGS = ("-fprofile-instr-generate -fcoverage-mapping -fcoverage-mcdc"
          # A static function is the same one in every program: what they show of a decision adds up.
          f" -Xclang -main-file-name -Xclang {HEADER}")
 WORLD = ["build/world.san", "--seeds", os.environ.get("COVERAGE_SEEDS", "300")]
+FUZZ = ["sh", "tests/fuzz/run.sh", os.environ.get("COVERAGE_FUZZ_SECONDS", "20")]
 SCRIPTS = ("tests/check/examples.sh", "tests/avito/program.sh", "tests/threads/run.sh", "tests/check/demo.sh")
 
 
@@ -69,16 +70,19 @@ def chosen(names, pieces):
 
 def build(cc, pieces):
     """Builds what the tests consist of, or those with such a name; returns the commands to run."""
-    make = ["make", "--no-print-directory", "-s", "-k", "-j2", f"CC={cc}", "WARN=-w", "SANITIZE="]
+    make = ["make", "--no-print-directory", "-s", "-k", "-j2", f"CC={cc}", f"CLANG={cc}", "WARN=-w", "SANITIZE=",
+            "FUZZ_ASAN=-fsanitize=fuzzer"]
     names = subprocess.run(make + ["coverage-list"], cwd=TREE, check=True, capture_output=True, text=True)
     programs, scripts = chosen(names.stdout.split(), pieces), chosen(SCRIPTS, pieces)
     subprocess.run(make + (programs if pieces and not scripts else ["coverage-programs"]), cwd=TREE, check=True)
-    return [WORLD if name == WORLD[0] else [name] for name in programs] + [["sh", name] for name in scripts]
+    fuzz = [name for name in programs if "/fuzz/" in name]
+    return [FUZZ + [name] for name in fuzz] + [WORLD if name == WORLD[0] else [name]
+            for name in programs if name not in fuzz] + [["sh", name] for name in scripts]
 
 
 def run(command, cc):
     """Runs one test program or script and keeps its profile; returns what to say of it, or nothing."""
-    name = command[1 if command[0] == "sh" else 0].replace("/", ".")
+    name = (command[-1] if command[0] == "sh" else command[0]).replace("/", ".")
     raw = os.path.join(PLACE, "raw", name)
     shutil.rmtree(raw, ignore_errors=True)
     os.makedirs(raw)

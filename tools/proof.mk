@@ -8,7 +8,7 @@ coverage: packages ## lines, branches and conditions of the header that the test
 	@$(PYTHON) tools/long_runs.py coverage $(PYTHON) tools/coverage.py
 
 # The programs that are built and run in that copy.
-COVERAGE_PROGRAMS = $(sort $(TEST_PROGRAMS)) build/world.san
+COVERAGE_PROGRAMS = $(sort $(TEST_PROGRAMS)) build/world.san $(FUZZ_PROGRAMS)
 coverage-programs: $(COVERAGE_PROGRAMS) build/threads_test build/avito build/avito.san build/simulator build/demo/demo build/demo/bot
 coverage-list:
 	@echo $(COVERAGE_PROGRAMS)
