@@ -49,6 +49,8 @@ def facts():
     found = dict(re.findall(r"^(\w+) *= *(.*)$", read(f"{TEMPLATES}/facts.txt"), re.M))
     found["version"] = re.search(r'^#define AVITO_VERSION "(.*)"', read("avito_messenger.h"), re.M).group(1)
     licence = read("LICENSE").split("\n", 4)[4].rstrip("\n")
+    found["contact"] = f"{found['author']} <{found['email'] or 'authors@example.org'}>"
+    found["site"] = found["home"] or "https://example.org/avito_messenger"
     found["licence_text"] = "\n".join(" " + (line or ".") for line in licence.split("\n"))
     return found
 
@@ -58,7 +60,9 @@ def epoch(known):
 
 
 def filled(text, known):
-    """@fact@ replaced; other words between @ are CMake's."""
+    """@fact@ replaced, without the lines that need an empty one; other words between @ are CMake's."""
+    for name in (name for name, fact in known.items() if not fact):
+        text = re.sub(rf"^.*@{name}@.*\n", "", text, flags=re.M)
     return re.sub(r"@(\w+)@", lambda m: known.get(m.group(1), m.group(0)), text)
 
 
@@ -254,7 +258,7 @@ def main():
     write(folder, made)
     for name in sorted(made):
         print(f"{folder}/{name}: {len(made[name])} bytes")
-    if "example.org" in known["home"]:
+    if not (known["home"] and known["email"]):
         print(f"release.py: before publishing set home and email in {TEMPLATES}/facts.txt")
     return 0
 

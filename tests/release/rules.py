@@ -95,7 +95,7 @@ def esp_idf(folder):
     check("esp-idf: the manifest has only what manifests have", set(manifest) <= known, set(manifest) - known)
     check("esp-idf: its version is semantic", re.fullmatch(SEMVER, manifest["version"]))
     check("esp-idf: its licence is an SPDX name", manifest["license"] == "MIT")
-    check("esp-idf: maintainers are \"Name <address>\"", all(re.fullmatch(r".+ <\S+@\S+>", who) for who in manifest["maintainers"]))
+    check("esp-idf: maintainers are \"Name <address>\"", all(re.fullmatch(r".+ <\S+@\S+>", who) for who in manifest.get("maintainers", [])))
     example = yaml(f"{folder}/examples/answer/main/idf_component.yml")["dependencies"]["avito_messenger"]
     path = os.path.normpath(f"{folder}/examples/answer/main/{example['override_path']}")
     check("esp-idf: the example finds the component beside it", path == folder and os.path.exists(f"{path}/CMakeLists.txt"), path)
