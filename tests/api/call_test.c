@@ -894,7 +894,7 @@ static void test_closed_connection_before_a_write(void **state)
 }
 
 /* While a lane waits for the rate limit, its connection gets old. */
-static void test_kept_connection_behind_the_gate(void **state)
+static void test_kept_connection_after_the_gate(void **state)
 {
     static const uint32_t keep[] = {30000, 59999, 60000, 60001, 90000};
     int (*const calls[])(struct lane *) = {get_self, send_message};
@@ -1435,7 +1435,7 @@ int main(void)
         cmocka_unit_test(test_clock_that_goes_back),
         cmocka_unit_test(test_kept_connection),
         cmocka_unit_test(test_closed_connection_before_a_write),
-        cmocka_unit_test(test_kept_connection_behind_the_gate),
+        cmocka_unit_test(test_kept_connection_after_the_gate),
         cmocka_unit_test(test_gate_after_quiet_weeks),
         cmocka_unit_test(test_gate_beyond_the_deadline),
         cmocka_unit_test(test_upload_in_pieces),

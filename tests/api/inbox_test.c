@@ -38,7 +38,7 @@ static struct service {
     char body[60000];
 } service;
 
-static unsigned number_behind(const char *request, const char *name, unsigned otherwise)
+static unsigned number_after(const char *request, const char *name, unsigned otherwise)
 {
     const char *at = strstr(request, name);
     return at != NULL ? (unsigned)strtoul(at + strlen(name), NULL, 10) : otherwise;
@@ -81,8 +81,8 @@ static void add_row(struct service *s, const struct row *r, bool as_chat)
 static void write_list(struct service *s)
 {
     const char *messages = strstr(s->request, "/messages/");
-    const unsigned limit = number_behind(s->request, "limit=", 100);
-    const unsigned offset = number_behind(s->request, "offset=", 0);
+    const unsigned limit = number_after(s->request, "limit=", 100);
+    const unsigned offset = number_after(s->request, "offset=", 0);
     unsigned row = 0;
     add(s, "{\"%s\":[", messages != NULL ? "messages" : "chats");
     for (unsigned i = s->count; i > 0; i--) {
@@ -678,7 +678,7 @@ static void test_storm_with_a_small_ring(void **state)
 /* Two chats vanish between two pages, so the rows after them move up. */
 static void two_chats_vanish(struct service *s, const char *request)
 {
-    if (strstr(request, "/chats?") != NULL && number_behind(request, "offset=", 0) == 3 &&
+    if (strstr(request, "/chats?") != NULL && number_after(request, "offset=", 0) == 3 &&
         ++s->faults == 1) {
         s->count -= 2;
         s->body[0] = '\0';
@@ -707,7 +707,7 @@ static void test_slid_page(void **state)
 /* Two messages vanish between two pages of their chat. */
 static void two_messages_vanish(struct service *s, const char *request)
 {
-    if (number_behind(request, "offset=", 0) == 19 && ++s->faults == 1) {
+    if (number_after(request, "offset=", 0) == 19 && ++s->faults == 1) {
         s->count -= 2;
         s->body[0] = '\0';
         write_list(s);
@@ -763,7 +763,7 @@ static void test_first_round_looks_twice(void **state)
 static void only_the_first_page(struct service *s, const char *request)
 {
     s->faults++;
-    if (number_behind(request, "offset=", 0) > 0 && number_behind(request, "limit=", 0) == 100) {
+    if (number_after(request, "offset=", 0) > 0 && number_after(request, "limit=", 0) == 100) {
         s->body[0] = '\0';
         add(s, "{\"%s\":[]}", strstr(request, "/messages/") != NULL ? "messages" : "chats");
     }
@@ -801,8 +801,7 @@ static void test_empty_page(void **state)
 static void fetch_is_empty(struct service *s, const char *request)
 {
     s->faults++;
-    if (strstr(request, "/chats/a/messages/?") != NULL &&
-        number_behind(request, "limit=", 0) == 1) {
+    if (strstr(request, "/chats/a/messages/?") != NULL && number_after(request, "limit=", 0) == 1) {
         s->body[0] = '\0';
         add(s, "{\"messages\":[]}");
     } else if (strstr(s->body, "\"a1\"") != NULL) {
@@ -1019,11 +1018,11 @@ static void test_horizon_ahead_goes_back(void **state)
     avito_client_close(&d->client);
 }
 
-static void insert_zeros(struct service *s, const char *behind)
+static void insert_zeros(struct service *s, const char *after)
 {
-    char *at = strstr(s->body, behind);
+    char *at = strstr(s->body, after);
     if (at != NULL) {
-        at += strlen(behind);
+        at += strlen(after);
         memmove(at + 3, at, strlen(at) + 1);
         memcpy(at, "000", 3);
     }
@@ -1551,7 +1550,7 @@ static void test_lane_that_is_taken_away(void **state)
 static void empty_a(struct service *s, const char *request)
 {
     if (strstr(request, "/chats/a/messages") != NULL &&
-        number_behind(request, "offset=", 0) < s->faults) {
+        number_after(request, "offset=", 0) < s->faults) {
         s->body[0] = '\0';
         add(s, "{\"messages\":[]}");
     }
@@ -1979,7 +1978,7 @@ static void test_chat_with_a_long_id(void **state)
 
 static void break_a1_once(struct service *s, const char *request)
 {
-    if (s->faults == 0 && number_behind(request, "limit=", 0) == 20) {
+    if (s->faults == 0 && number_after(request, "limit=", 0) == 20) {
         replace(s, "\"hello\"", "1234567");
     }
 }
@@ -2158,13 +2157,13 @@ static void far_list(struct service *s, const char *request)
 {
     const bool messages = strstr(request, "/messages/") != NULL;
     const unsigned there = messages == far.messages ? far.there : 1;
-    const unsigned offset = number_behind(request, "offset=", 0);
-    unsigned limit = number_behind(request, "limit=", 100);
+    const unsigned offset = number_after(request, "offset=", 0);
+    unsigned limit = number_after(request, "limit=", 100);
     if (limit > 1 && offset == 0 && messages == far.messages && far.at_once > 0) {
         limit = far.at_once;
     }
     if (messages) {
-        far.read[number_behind(request, "/chats/c", 0)] = true;
+        far.read[number_after(request, "/chats/c", 0)] = true;
     }
     s->body[0] = '\0';
     add(s, "{\"%s\":[", messages ? "messages" : "chats");

@@ -45,9 +45,9 @@ static const char *const rows[] = {
 static const char *const before[] = {"", "\"meta\":{\"has_more\":true},",
                                      "\"junk\":[{\"b\":\"" LONG60 "\"}],",
                                      "\"meta\":{\"has_more\":5},"};
-static const char *const behind[] = {"", ",\"meta\":{\"has_more\":true}",
-                                     ",\"meta\":{\"x\":{},\"has_more\":false}",
-                                     ",\"meta\":{\"has_more\":[]}"};
+static const char *const after[] = {"", ",\"meta\":{\"has_more\":true}",
+                                    ",\"meta\":{\"x\":{},\"has_more\":false}",
+                                    ",\"meta\":{\"has_more\":[]}"};
 
 enum { ROWS = sizeof rows / sizeof rows[0], BEFORE = 4, BEHIND = 4, NONE = ROWS };
 
@@ -220,7 +220,7 @@ static void every_list(void (*read)(struct lane *l, const char *body))
             if ((first == NONE && second != NONE) || (k % BEFORE % 2 != 0 && k / BEFORE != 0)) {
                 continue; /* meta only once */
             }
-            make_body(body, sizeof body, first, second, before[k % BEFORE], behind[k / BEFORE]);
+            make_body(body, sizeof body, first, second, before[k % BEFORE], after[k / BEFORE]);
             lane_init(&l, 512);
             lane_exchange(&l, 200, body, strlen(body));
             read(&l, body);

@@ -387,7 +387,7 @@ static void test_tries_of_the_second_list(void **state)
 }
 
 /* The same holds when no connection can be made for the second list. */
-static void test_list_behind_a_list(void **state)
+static void test_list_after_a_list(void **state)
 {
     static const char list[] =
         "{\"chats\":[{\"id\":\"a\"},{\"id\":\"b\"}],\"meta\":{\"has_more\":false}}";
@@ -638,7 +638,7 @@ static void open_list(struct lane *l, size_t announced, size_t there, size_t soo
 }
 
 /* A caller that does not want to wait for the rest does not have to, whatever is missing. */
-static void test_end_does_not_wait_for_nothing(void **state)
+static void test_end_that_drops_nothing_does_not_wait(void **state)
 {
     const size_t len = sizeof TWO - 1;
 
@@ -698,7 +698,7 @@ static void test_end_drops_so_many_bytes(void **state)
 
 /* Ended after any number of rows, also on the second page, which overlaps the first, and before its answer has
  * begun: another list goes on with the next row. */
-static void test_goes_on_behind_the_last_row(void **state)
+static void test_goes_on_after_the_last_row(void **state)
 {
     (void)state;
     for (int given = 0; given <= ROWS; given++) {
@@ -816,17 +816,17 @@ int main(void)
         cmocka_unit_test(test_streamed_is_not_tried_again),
         cmocka_unit_test(test_tried_again_while_nothing_is_given),
         cmocka_unit_test(test_tries_of_the_second_list),
-        cmocka_unit_test(test_list_behind_a_list),
+        cmocka_unit_test(test_list_after_a_list),
         cmocka_unit_test(test_has_more_takes_no_memory),
         cmocka_unit_test(test_bad_beside_the_list),
         cmocka_unit_test(test_needed_of_a_collected_list),
         cmocka_unit_test(test_list_in_almost_no_memory),
         cmocka_unit_test(test_confirm_knows_rows_by_their_ids),
         cmocka_unit_test(test_cut_in_a_bad_row),
-        cmocka_unit_test(test_end_does_not_wait_for_nothing),
+        cmocka_unit_test(test_end_that_drops_nothing_does_not_wait),
         cmocka_unit_test(test_end_waits_for_the_rest),
         cmocka_unit_test(test_end_drops_so_many_bytes),
-        cmocka_unit_test(test_goes_on_behind_the_last_row),
+        cmocka_unit_test(test_goes_on_after_the_last_row),
         cmocka_unit_test(test_goes_on_with_the_row_begun),
         cmocka_unit_test(test_goes_on_where_a_page_failed),
         cmocka_unit_test(test_messages_of_a_list_have_its_chat),

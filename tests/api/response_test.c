@@ -391,7 +391,7 @@ static void test_bytes_left_over_are_not_the_next_answer(void **state)
 
 /* The same holds if both did not fit into the window together and the next call follows at once: an
  * answer of any length, whose last recv() may have filled its room exactly. */
-static void test_bytes_behind_a_full_window(void **state)
+static void test_bytes_after_a_full_window(void **state)
 {
     static const size_t windows[] = {512, 513, 600};
 
@@ -611,7 +611,7 @@ int main(void)
         cmocka_unit_test(test_long_heads),
         cmocka_unit_test(test_endless_interim_answers),
         cmocka_unit_test(test_bytes_left_over_are_not_the_next_answer),
-        cmocka_unit_test(test_bytes_behind_a_full_window),
+        cmocka_unit_test(test_bytes_after_a_full_window),
         cmocka_unit_test(test_every_status),
         cmocka_unit_test(test_retry_after),
         cmocka_unit_test(test_drained_list_follows_the_head),

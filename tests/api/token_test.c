@@ -1474,7 +1474,7 @@ static void test_no_load_during_an_exchange(void **state)
 }
 
 /* A lane that waited for an exchange to end renews what it brought. */
-static void test_get_token_behind_an_exchange(void **state)
+static void test_get_token_after_an_exchange(void **state)
 {
     struct lanes *s = lanes_of(2, true);
 
@@ -1493,7 +1493,7 @@ static void test_get_token_behind_an_exchange(void **state)
 }
 
 /* A refusal of the account's own credentials says nothing about a code. */
-static void test_exchange_behind_a_refusal(void **state)
+static void test_exchange_after_a_refusal(void **state)
 {
     struct lanes *s = lanes_of(2, true);
 
@@ -1858,8 +1858,8 @@ int main(void)
         cmocka_unit_test(test_refusals_of_an_older_token),
         cmocka_unit_test(test_late_refusal_of_an_older_token),
         cmocka_unit_test(test_no_load_during_an_exchange),
-        cmocka_unit_test(test_get_token_behind_an_exchange),
-        cmocka_unit_test(test_exchange_behind_a_refusal),
+        cmocka_unit_test(test_get_token_after_an_exchange),
+        cmocka_unit_test(test_exchange_after_a_refusal),
         cmocka_unit_test(test_refusals_before_the_wait),
         cmocka_unit_test(test_save_that_fails_for_another_lane),
         cmocka_unit_test(test_secrets_are_masked),

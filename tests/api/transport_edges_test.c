@@ -73,7 +73,7 @@ static void test_zero_is_not_yet(void **state)
 }
 
 /* A server that refuses and closes: send() fails, but what it said is still there. */
-static void test_answer_behind_a_failed_send(void **state)
+static void test_answer_after_a_failed_send(void **state)
 {
     static const struct {
         int status, result;
@@ -689,7 +689,7 @@ int main(void)
         cmocka_unit_test(test_lent_arena_is_free_at_connect),
         cmocka_unit_test(test_lent_arena_with_pages),
         cmocka_unit_test(test_zero_is_not_yet),
-        cmocka_unit_test(test_answer_behind_a_failed_send),
+        cmocka_unit_test(test_answer_after_a_failed_send),
         cmocka_unit_test(test_failed_send),
         cmocka_unit_test(test_record_too_large),
         cmocka_unit_test(test_name_on_a_lane_that_never_waits),

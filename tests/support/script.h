@@ -98,7 +98,7 @@ void script_answer_json(struct script *s, int status, const void *body, size_t l
 void script_end(struct script *s);                             /* recv: AVITO_IO_CLOSED */
 void script_fail(struct script *s, int code, int detail);      /* recv: this error */
 void script_send_fail(struct script *s, int code, int detail); /* the next send: this error;
-                                                                  answers behind it still come */
+                                                                  answers after it still come */
 
 /* ---- playing it ---- */
 

@@ -167,7 +167,7 @@ static void no_rest_within_a_record(void **state)
     assert_true(send_some("\r\n", 2, 0) > 0);
     peer.recv_piece = 1;
     assert_true(avito_tls_at_rest(&side.tls));
-    for (int i = 0; i < 7; i++) { /* in its head, and behind it */
+    for (int i = 0; i < 7; i++) { /* in its head, and after it */
         peer.again = true;
         assert_int_equal(recv_some(bytes, 2), AVITO_IO_AGAIN);
         assert_false(i > 0 && avito_tls_at_rest(&side.tls));
