@@ -48,6 +48,7 @@ struct world {
     int64_t now;
     uint32_t seed;
     size_t moved;
+    int held; /* how often the account's lock is */
     avito_account account;
     char tokens[AVITO_TOKENS_SIZE(64)];
     struct lane lanes[LANES];
@@ -123,6 +124,16 @@ static uint32_t world_clock(void *ctx)
     return (uint32_t)((struct world *)ctx)->now;
 }
 
+static void world_lock(void *ctx)
+{
+    assert_int_equal(((struct world *)ctx)->held++, 0);
+}
+
+static void world_unlock(void *ctx)
+{
+    assert_int_equal(--((struct world *)ctx)->held, 0);
+}
+
 static struct world *world_open(uint32_t seed)
 {
     struct world *w = calloc(1, sizeof *w);
@@ -141,6 +152,8 @@ static struct world *world_open(uint32_t seed)
     ao.tokens_cap = sizeof w->tokens;
     ao.clock_ms = world_clock;
     ao.ctx = w;
+    ao.lock = world_lock;
+    ao.unlock = world_unlock;
     avito_enable_lanes(&ao);
     assert_int_equal(avito_account_init(&w->account, &ao), AVITO_OK);
     for (int i = 0; i < LANES; i++) {
@@ -161,6 +174,7 @@ static struct world *world_open(uint32_t seed)
 
 static void world_close(struct world *w)
 {
+    assert_int_equal(w->held, 0);
     for (int i = 0; i < LANES; i++) {
         avito_client_close(&w->lanes[i].client);
         assert_null(w->lanes[i].wire.conn);
