@@ -1229,6 +1229,7 @@ static void test_outcome_between_two_tries(void **state)
     avito_cancel(&l.client);
     assert_int_equal(avito_last_error(&l.client)->code, AVITO_ERR_CANCELLED);
     assert_int_equal(avito_last_error(&l.client)->outcome, AVITO_NOT_SENT);
+    assert_int_equal(avito_last_error(&l.client)->http_status, 0); /* the 429 was the first one's */
     lane_free(&l);
 }
 
