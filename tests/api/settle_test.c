@@ -85,6 +85,21 @@ static void test_found_later(void **state)
     lane_free(&l);
 }
 
+/* What was read to its end leaves the connection to the next reading. */
+static void test_found_on_the_same_connection(void **state)
+{
+    struct lane l;
+    (void)state;
+    lost_send(&l);
+    read_back(&l, LIST(""), true);
+    read_back(&l, LIST(""), false);
+    read_back(&l, LIST(OURS "," OLD), false);
+    assert_int_equal(send_it(&l), AVITO_OK);
+    assert_string_equal(message.id.ptr, "new");
+    assert_null(script_wrong(&l.script));
+    lane_free(&l);
+}
+
 /* Absence counts only when the grace time is over. */
 static void test_not_there(void **state)
 {
@@ -467,6 +482,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_found_at_once),
         cmocka_unit_test(test_found_later),
+        cmocka_unit_test(test_found_on_the_same_connection),
         cmocka_unit_test(test_not_there),
         cmocka_unit_test(test_nothing_to_settle),
         cmocka_unit_test(test_no_way_to_tell),
