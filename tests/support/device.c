@@ -143,6 +143,14 @@ void device_start(struct device *d)
 {
     avito_account_options account = avito_account_options_default();
     avito_client_options client = avito_client_options_default();
+    /* When the power comes memory holds anything. */
+    memset(d->state, 0xa5, sizeof d->state);
+    memset(d->window, 0xa5, sizeof d->window);
+    memset(d->tokens, 0xa5, sizeof d->tokens);
+    memset(d->room, 0xa5, sizeof d->room);
+    memset(&d->account, 0xa5, sizeof d->account);
+    memset(&d->client, 0xa5, sizeof d->client);
+    memset(&d->inbox, 0xa5, sizeof d->inbox);
     account.client_id = "an-id";
     account.client_secret = "a-secret";
     account.tokens = d->tokens;

@@ -66,6 +66,8 @@ static void begin(struct lane *l, size_t window)
     l->options.window = l->window.data;
     l->options.window_cap = window;
     memset(l->tokens, 0x5a, sizeof l->tokens);
+    memset(l->room, 0x5a, sizeof l->room);
+    memset(l->window.data, 0x5a, window);
     l->loads = l->saves = 0;
     if (avito_account_init(&l->account, &l->account_options) != AVITO_OK ||
         avito_client_init(&l->client, &l->account, &l->options) != AVITO_OK) {
