@@ -275,6 +275,23 @@ static void test_cuts(void **state)
     }
 }
 
+/* A blank is written with what follows it, or not at all. */
+static void test_cuts_at_blanks(void **state)
+{
+    static const char *const expected[] = {"", "a", "a", "…", "a…", "a…", "a b…", "a b c d"};
+    const avito_message *m = message_of("{\"id\":\"m\",\"content\":{\"text\":\"a b c d\"}}");
+
+    (void)state;
+    for (size_t cap = 1; cap <= 8; cap++) {
+        struct guard memory = guard_end(cap);
+        char *out = (char *)memory.data;
+        assert_int_equal(avito_message_preview(m, AVITO_RUSSIAN, out, cap),
+                         strlen(expected[cap - 1]));
+        assert_string_equal(out, expected[cap - 1]);
+        guard_free(&memory);
+    }
+}
+
 static void test_cut_text(void **state)
 {
     avito_message *m = message_of("{\"id\":\"m\",\"content\":{\"text\":\"abc\"}}");
@@ -309,7 +326,8 @@ int main(void)
         cmocka_unit_test(test_bodies),         cmocka_unit_test(test_members),
         cmocka_unit_test(test_json_arguments), cmocka_unit_test(test_class_words),
         cmocka_unit_test(test_lines),          cmocka_unit_test(test_cuts),
-        cmocka_unit_test(test_cut_text),       cmocka_unit_test(test_malformed),
+        cmocka_unit_test(test_cuts_at_blanks), cmocka_unit_test(test_cut_text),
+        cmocka_unit_test(test_malformed),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -369,7 +369,7 @@ static void test_parts_that_touch(void **state)
                 {0, "", {0}},
                 {0, "\n a", {3}},
                 {995, "\r\n\r\n\r\n\r\ny", {999, 5}}};
-    char *blanks = many(" ", 2500, "x");
+    char *blanks = many(" ", 2500, "x"), *long_word = many("x", 1500, "");
     size_t i, k;
 
     (void)state;
@@ -385,6 +385,9 @@ static void test_parts_that_touch(void **state)
         assert_int_equal(avito_split_text(text + at), 0);
         free(text);
     }
+    long_word[0] = long_word[1] = '\n'; /* what stands before a word counts */
+    assert_int_equal(avito_split_text(long_word), AVITO_TEXT_MAX);
+    free(long_word);
     assert_int_equal(avito_split_text(blanks), AVITO_TEXT_MAX);
     assert_int_equal(avito_split_text(blanks + 2000), 501);
     free(blanks);

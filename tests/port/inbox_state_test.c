@@ -220,6 +220,21 @@ static void test_torn(void **state)
     avito_client_close(&device.client);
 }
 
+/* Where both slots are damaged, nothing of them is believed. */
+static void test_both_damaged(void **state)
+{
+    (void)state;
+    for (size_t at = 0; at < STATE; at++) {
+        begin_with(golden);
+        device.slots[0][at] ^= 0x10;
+        device.slots[1][at] ^= 0x10;
+        device_start(&device);
+        assert_string_equal(device_round(&device), "m1 m2 ");
+        assert_int_equal(device.events, AVITO_INBOX_STATE_LOST);
+        avito_client_close(&device.client);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -228,6 +243,7 @@ int main(void)
         cmocka_unit_test(test_another_account),
         cmocka_unit_test(test_damaged),
         cmocka_unit_test(test_torn),
+        cmocka_unit_test(test_both_damaged),
     };
     return cmocka_run_group_tests_name("inbox_state", tests, NULL, NULL);
 }
