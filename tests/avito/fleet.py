@@ -4,6 +4,7 @@ Prints "ok - what" / "not ok - what". Words on the command line choose scenes.""
 import hmac
 import json
 import os
+import shutil
 import signal
 import string
 import subprocess
@@ -14,10 +15,10 @@ import urllib.request
 
 sys.path[:0] = ["tests/check", "tests/avito"]
 import gateway as parts  # noqa: E402
-from brokers import Broker, Subscriber, free_port, wait_for  # noqa: E402
-from simulated import Simulator  # noqa: E402
+from brokers import Subscriber, free_port, wait_for  # noqa: E402
+from simulated import CERTS, Simulator  # noqa: E402
 
-check = parts.check
+check, Broker = parts.check, parts.Broker
 PERCENT = int(os.environ.get("FLEET_PERCENT", "20"))  # percent of all times of the fleet
 SECRET = "a secret of the tests"
 LISTENS = ("avito/+/messages/#", "avito/+/results/#", "avito/+/state", "avito/+/status", "avito/fleet/+/nodes/#")
@@ -62,10 +63,10 @@ class Node(parts.Gateway):
 class Fleet(parts.contextlib.ExitStack):
     """Broker, simulator and so many gateways."""
 
-    def __init__(self, count=2, accounts=("shop",), simulator=(), **node):
+    def __init__(self, count=2, accounts=("shop",), simulator=(), broker=(), **node):
         super().__init__()
         self.service = self.enter_context(Simulator("--chats", "2", *simulator))
-        self.broker = self.enter_context(Broker(*SETTINGS))
+        self.broker = self.enter_context(Broker(*SETTINGS, *broker))
         self.sub = self.enter_context(Subscriber(self.broker, *LISTENS, options=("-c", "-i", "watcher", "-x", "86400")))
         served = {name: self.service for name in accounts}
         self.nodes = [self.enter_context(Node(self.broker, served, f"n{i}", **{k: v(i) if callable(v) else v for k, v in node.items()}))
@@ -143,6 +144,19 @@ def killed():
         time.sleep(3)
         check("who comes back stands by", f.holder() is not None and f.holder() is not first, [n.served() for n in f.nodes])
         print(f"# {len(f.heard()) - len(set(f.heard()))} repeats", flush=True)  # the state was on its way at the kill
+
+
+def over_tls():
+    """The gateways come over TLS, everybody else as always; one is killed."""
+    port, certs = free_port(), os.path.abspath(CERTS)
+    listener = [f"listener {port} 127.0.0.1", f"cafile {certs}/roots.pem", f"certfile {certs}/ec.crt", f"keyfile {certs}/ec.key"]
+    with Fleet(broker=listener, port=port, mqtt=["tls = yes", f"ca_file = {certs}/roots.pem"]) as f:
+        f.sends_one("before")
+        first = f.holder()
+        first.stop(signal.SIGKILL)
+        first.may_fail = True
+        check("kill -9 over TLS: another takes over", wait_for(lambda: f.other(first), 40), [n.said for n in f.nodes])
+        f.sends_one("after")
 
 
 def handed_over():
@@ -268,6 +282,24 @@ def bells():
             print(f"# after {time.time() - began:.1f} s", flush=True)
 
 
+def unreadable():
+    """A file that is there and cannot be read is not taken for one that is missing: it says what must not be sent again."""
+    with Broker(*SETTINGS) as broker, Simulator("--chats", "1") as service:
+        node = Node(broker, {"shop": service}, "a")
+        node.may_fail = True
+        with node:
+            for name in ("ledger.jsonl", "epoch"):
+                node.stop()
+                path = f"{node.home}/state/avito/shop/{name}"
+                shutil.rmtree(os.path.dirname(path), ignore_errors=True)
+                os.makedirs(path)
+                node.start()
+                status = node.process.wait(timeout=20)
+                node.reader.join(5)
+                check(f"{name} that cannot be read ends the start", status == 1 and f"shop/{name}: Is a directory" in node.said,
+                      (status, node.said))
+
+
 def refused():
     with Broker(*SETTINGS) as broker, Simulator("--chats", "1") as service:
         for fleet, more, said in ((["name = shops"], [], "at least 16 bytes"), (["secret = tooshort"], [], "at least 16 bytes"),
@@ -281,8 +313,8 @@ def refused():
                 check(f"refused: {said}", status == 2 and said in node.said, (status, node.said))
 
 
-SCENES = [killed, handed_over, stopped, broker_restarts, begun, bells, shared, refused]
+SCENES = [killed, over_tls, handed_over, stopped, broker_restarts, begun, bells, shared, refused, unreadable]
 
 
 if __name__ == "__main__":
-    sys.exit(parts.tell(SCENES))
+    sys.exit(parts.tell(SCENES) if parts.has_broker() else 0)

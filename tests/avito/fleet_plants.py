@@ -66,7 +66,7 @@ PLANTS = [
 
 # What the worlds find by chance, named by its first words.
 RANDOM = ["F2 the epoch begins at 1", "F3 silence is not noticed", "F4 claims again without looking", "F6 no union", "F6 no hints"]
-SEEDS = 400
+SEEDS, AT_ONCE = 400, 50
 
 
 # What the worlds with gateways find: those of PLANTS by their first words, and bugs elsewhere.
@@ -101,17 +101,25 @@ def build(name, old, new, test):
     return done.stderr[:600] if done.returncode else None
 
 
-def noticed(test):
-    """The first test that fails, or the first line that a world says."""
-    try:
-        done = subprocess.run([f"{FOLDER}/{test}", "1", str(SEEDS)], capture_output=True, text=True, timeout=200, check=False)
-    except subprocess.TimeoutExpired:
-        return "it does not end"
-    if done.returncode == 0:
-        return None
+def said(done):
+    """The first test that failed, or the first line that a world says."""
     lines = done.stdout.splitlines() + done.stderr.splitlines()
     failed = [line.split()[-1] for line in lines if "FAILED  ] test_" in line] + [line for line in lines if line.startswith("# seed")]
     return failed[0] if failed else f"status {done.returncode}"
+
+
+def noticed(test):
+    """None: in no world."""
+    for first in range(1, SEEDS, AT_ONCE):
+        try:
+            done = subprocess.run([f"{FOLDER}/{test}", str(first), str(AT_ONCE)], capture_output=True, text=True, timeout=300, check=False)
+        except subprocess.TimeoutExpired:
+            return "it does not end"
+        if done.returncode != 0:
+            return said(done)
+        if test == "fleet_test":
+            return None
+    return None
 
 
 def chosen(words):

@@ -5,6 +5,7 @@
 #include "disk.h"
 #include "fleet_seat.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -385,17 +386,32 @@ int fleet_run_open(fleet_run **out, const fleet_run_options *from, char *path, s
     return EXIT_DONE;
 }
 
-static uint32_t stored_epoch(const char *folder)
+/* What this node's file says; *text NULL: there is none. EXIT_DONE, or a status after saying why not: it may say what
+ * keeps a send from being done twice. */
+static int read_own(const char *folder, const char *name, char **text, size_t *len)
 {
-    char *text;
-    size_t len;
-    uint32_t epoch = 0;
+    const int rc = disk_read(folder, name, text, len);
 
-    if (disk_read(folder, EPOCH_FILE, &text, &len) == AVITO_OK) {
-        epoch = (uint32_t)strtoul(text, NULL, 10);
-        free(text);
+    if (rc == AVITO_OK || rc == AVITO_END) {
+        return EXIT_DONE;
     }
-    return epoch;
+    fprintf(stderr, "avito gateway: %s/%s: %s\n", folder, name, strerror(errno));
+    return EXIT_LOCAL;
+}
+
+static int add_to_fleet(struct seat *s)
+{
+    char *lines = NULL, *epoch = NULL;
+    size_t len = 0, epoch_len = 0;
+    int status = read_own(s->from.folder, SERVED_LEDGER, &lines, &len);
+
+    status =
+        status == EXIT_DONE ? read_own(s->from.folder, EPOCH_FILE, &epoch, &epoch_len) : status;
+    fleet_add(&s->f->fleet, &s->at.core, s->from.name, lines, len,
+              epoch != NULL ? (uint32_t)strtoul(epoch, NULL, 10) : 0);
+    free(lines);
+    free(epoch);
+    return status;
 }
 
 static int make_broker(struct seat *s)
@@ -425,8 +441,7 @@ int fleet_run_want(fleet_run *f, const account *from)
 {
     const char *objection = fleet_objection(FLEET_SECRET_MIN, from->is_by_consent, false);
     struct seat *s;
-    char *lines = NULL;
-    size_t len = 0;
+    int status;
 
     if (objection != NULL) {
         return config_wrong(from->name, objection);
@@ -443,10 +458,8 @@ int fleet_run_want(fleet_run *f, const account *from)
     s->next = f->seats;
     f->seats = s;
     f->count++;
-    (void)disk_read(from->folder, SERVED_LEDGER, &lines, &len);
-    fleet_add(&f->fleet, &s->at.core, s->from.name, lines, len, stored_epoch(from->folder));
-    free(lines);
-    return make_broker(s);
+    status = add_to_fleet(s);
+    return status == EXIT_DONE ? make_broker(s) : status;
 }
 
 void fleet_run_free(fleet_run *f)
