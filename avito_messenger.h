@@ -13752,15 +13752,29 @@ static void avitoi_inbox_put(uint8_t *p, uint32_t value)
     p[3] = (uint8_t)(value >> 24);
 }
 
+/* What four bits of a CRC-32 become. */
+static uint32_t avitoi_inbox_crc32_step(uint32_t crc)
+{
+#if AVITO_WITH_SHORTCUTS
+    static const uint32_t steps[16] = {
+        0x00000000u, 0x1db71064u, 0x3b6e20c8u, 0x26d930acu, 0x76dc4190u, 0x6b6b51f4u,
+        0x4db26158u, 0x5005713cu, 0xedb88320u, 0xf00f9344u, 0xd6d6a3e8u, 0xcb61b38cu,
+        0x9b64c2b0u, 0x86d3d2d4u, 0xa00ae278u, 0xbdbdf21cu};
+    return (crc >> 4) ^ steps[crc & 15u];
+#else
+    unsigned bit;
+    for (bit = 0; bit < 4; bit++) {
+        crc = (crc >> 1) ^ ((crc & 1u) != 0 ? 0xedb88320u : 0u);
+    }
+    return crc;
+#endif
+}
+
 static uint32_t avitoi_inbox_crc32(const uint8_t *p, size_t len)
 {
     uint32_t crc = ~(uint32_t)0;
-    unsigned bit;
     for (; len > 0; len--) {
-        crc ^= *p++;
-        for (bit = 0; bit < 8; bit++) {
-            crc = (crc >> 1) ^ ((crc & 1u) != 0 ? 0xedb88320u : 0u);
-        }
+        crc = avitoi_inbox_crc32_step(avitoi_inbox_crc32_step(crc ^ *p++));
     }
     return ~crc;
 }

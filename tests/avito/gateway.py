@@ -14,6 +14,7 @@ import sys
 import tempfile
 import threading
 import time
+import types
 
 sys.path[:0] = ["tests/check", "tests/avito"]
 from brokers import Aedes, Broker as Mosquitto, Subscriber, free_port, wait_for  # noqa: E402
@@ -134,6 +135,99 @@ class Rig(contextlib.ExitStack):
 
     def times_sent(self, text):
         return self.service.texts(self.chat).count(text)
+
+
+# ---- what stands between, and time ----
+
+class Proxy:
+    """Before a broker, or the service with mqtt=False. Lets all pass but, if .swallows, the broker's PUBACKs; what comes over a
+    new connection only after .stalls seconds; nothing after cut()."""
+
+    def __init__(self, port, mqtt=True):
+        self.target = int(port)
+        self.mqtt = mqtt
+        self.swallows = self.is_cut = False
+        self.swallowed = self.tried = self.stalls = 0
+        self.sockets = []
+        self.listener = socket.socket()
+        self.listener.bind(("127.0.0.1", 0))
+        self.listener.listen(100)
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def cut(self):
+        """Closes what is open; with .is_cut also what comes."""
+        sockets, self.sockets = self.sockets, []
+        self.end(*sockets)
+
+    def serve(self):
+        while True:
+            peer, _ = self.listener.accept()
+            self.tried += 1
+            try:
+                if self.is_cut:
+                    raise OSError
+                broker = socket.create_connection(("127.0.0.1", self.target))
+            except OSError:
+                peer.close()
+                continue
+            self.sockets += [peer, broker]
+            threading.Thread(target=self.copy, args=(peer, broker, self.stalls), daemon=True).start()
+            threading.Thread(target=self.filter if self.mqtt else self.copy, args=(broker, peer), daemon=True).start()
+
+    @staticmethod
+    def end(*sockets):
+        for s in sockets:
+            with contextlib.suppress(OSError):
+                s.shutdown(socket.SHUT_RDWR)
+
+    def copy(self, source, to, stalls=0):
+        with contextlib.suppress(OSError):
+            time.sleep(stalls)
+            while data := source.recv(65536):
+                to.sendall(data)
+        self.end(source, to)
+
+    def filter(self, source, to):
+        data = b""
+        with contextlib.suppress(OSError):
+            while more := source.recv(65536):
+                data += more
+                while (end := self.packet(data)) is not None:
+                    if data[0] >> 4 == 4 and self.swallows:
+                        self.swallowed += 1
+                    else:
+                        to.sendall(data[:end])
+                    data = data[end:]
+        self.end(source, to)
+
+    @staticmethod
+    def packet(data):
+        length, shift = 0, 0
+        for i, byte in enumerate(data[1:5]):
+            length |= (byte & 0x7f) << shift
+            shift += 7
+            if byte < 0x80:
+                end = i + 2 + length
+                return end if len(data) >= end else None
+        return None
+
+
+class Clock:
+    """The clock of a program that is started with .environment: its time since then times .rate, by libfaketime."""
+
+    def __init__(self, spec="+0 x1"):
+        self.library = glob.glob("/usr/lib/*/faketime/libfaketimeMT.so.1")
+        check("libfaketime is there (package faketime)", self.library)
+        self.folder = tempfile.TemporaryDirectory()
+        self.path = f"{self.folder.name}/clock"
+        self.set(spec)
+        self.environment = {"LD_PRELOAD": self.library[0], "FAKETIME_TIMESTAMP_FILE": self.path, "FAKETIME_NO_CACHE": "1"}
+
+    def set(self, spec):
+        with open(self.path + ".new", "w", encoding="ascii") as file:
+            file.write(spec + "\n")
+        os.replace(file.name, self.path)  # half a line would be the real time
 
 
 # ---- scenes ----
@@ -475,6 +569,7 @@ def claimed_pictures():
 
 def webhooks():
     port = free_port()
+    clock = Clock()
     with Rig(more=["poll = 60"], gateway=[f"listen = 127.0.0.1:{port}", f"webhook_url = http://127.0.0.1:{port}/"]) as r:
         check("it subscribes itself", wait_for(lambda: r.service.door("state")["subscriptions"], 20), r.gateway.said)
         time.sleep(2)
@@ -483,6 +578,15 @@ def webhooks():
         check("a notification brings the message at once", wait_for(lambda: "через уведомление" in r.texts(), 20), r.gateway.said)
         print(f"# after {time.time() - began:.1f} s with polls every 60")
         secret = r.gateway.state("gateway/main/path")
+        r.gateway.stop()
+        r.gateway.program, r.gateway.environment = "build/avito", clock.environment
+        r.gateway.start()
+        check("... is online again", r.gateway.is_online(r.sub), r.gateway.said)
+        done = subprocess.run(["build/avito", "webhook", "remove", f"http://127.0.0.1:{port}{secret.strip()}"], env=r.service.environment(HOME=r.gateway.home), capture_output=True, text=True,
+                              timeout=30, check=False)
+        check("a subscription that was taken away", done.returncode == 0 and not r.service.door("state")["subscriptions"], done.stderr)
+        clock.set("+86400 x1")
+        check("... is there again the next day", wait_for(lambda: r.service.door("state")["subscriptions"], 30), r.gateway.said)
         check("the secret path is nowhere said", secret[1:] not in r.gateway.said and len(secret) > 32)
 
 
@@ -613,72 +717,13 @@ def tls_and_passwords():
             check("a certificate without its key is an error", gateway.process.wait(20) == 2 and wait_for(lambda: "belong together" in gateway.said), gateway.said)
 
 
-class Swallower:
-    """Between gateway and broker: lets everything pass except, with .swallows, the broker's PUBACKs."""
-
-    def __init__(self, broker):
-        self.target = broker.port
-        self.swallows = False
-        self.swallowed = 0
-        self.listener = socket.socket()
-        self.listener.bind(("127.0.0.1", 0))
-        self.listener.listen(5)
-        self.port = self.listener.getsockname()[1]
-        threading.Thread(target=self.serve, daemon=True).start()
-
-    def serve(self):
-        while True:
-            try:
-                peer, _ = self.listener.accept()
-                broker = socket.create_connection(("127.0.0.1", self.target))
-            except OSError:
-                return
-            threading.Thread(target=self.copy, args=(peer, broker), daemon=True).start()
-            threading.Thread(target=self.filter, args=(broker, peer), daemon=True).start()
-
-    @staticmethod
-    def copy(source, to):
-        with contextlib.suppress(OSError):
-            while data := source.recv(65536):
-                to.sendall(data)
-        for s in (source, to):
-            with contextlib.suppress(OSError):
-                s.shutdown(socket.SHUT_RDWR)
-
-    def filter(self, source, to):
-        data = b""
-        with contextlib.suppress(OSError):
-            while more := source.recv(65536):
-                data += more
-                while (end := self.packet(data)) is not None:
-                    if data[0] >> 4 == 4 and self.swallows:
-                        self.swallowed += 1
-                    else:
-                        to.sendall(data[:end])
-                    data = data[end:]
-        for s in (source, to):
-            with contextlib.suppress(OSError):
-                s.shutdown(socket.SHUT_RDWR)
-
-    @staticmethod
-    def packet(data):
-        length, shift = 0, 0
-        for i, byte in enumerate(data[1:5]):
-            length |= (byte & 0x7f) << shift
-            shift += 7
-            if byte < 0x80:
-                end = i + 2 + length
-                return end if len(data) >= end else None
-        return None
-
-
 def pubacks():
     """What chance rarely finds: a PUBACK that does not come, then a kill."""
     with contextlib.ExitStack() as stack:
         service = stack.enter_context(Simulator("--chats", "1"))
         broker = stack.enter_context(Broker())
         sub = stack.enter_context(Subscriber(broker, *LISTENS))
-        proxy = Swallower(broker)
+        proxy = Proxy(broker.port)
         gateway = stack.enter_context(Gateway(broker, {"shop": service}, more=["poll = 1"], port=proxy.port))
         chat = service.door("store")["messages"][0]["chat_id"]
         texts = lambda: [json.loads(p)["content"]["text"] for _, p in sub.under("avito/shop/messages/")]
@@ -733,6 +778,40 @@ def killed_in_a_send():
         check("no answer to a send: it is read back", got and got["outcome"] == "sent" and r.times_sent("без ответа") == 1, got)
 
 
+def slow_line():
+    """Each request needs a connection of its own, and that takes its time: no message leaves by an old note."""
+    with contextlib.ExitStack() as stack:
+        service = stack.enter_context(Simulator("--chats", "1", "--framing", "close"))
+        broker = stack.enter_context(Broker())
+        sub = stack.enter_context(Subscriber(broker, *LISTENS))
+        proxy = Proxy(service.ports["tls"], mqtt=False)
+        gateway = stack.enter_context(Gateway(broker, {"shop": types.SimpleNamespace(ports={"tls": proxy.port})}, more=["poll = 60"]))
+        chat = service.door("store")["messages"][0]["chat_id"]
+        check("... is online", gateway.is_online(sub), gateway.said)
+        result = lambda command, seconds: json.loads((wait_for(lambda: sub.of(f"avito/shop/results/{command}"), seconds) or ["null"])[-1])
+
+        def seconds_after_note(text):
+            notes = [json.loads(line) for line in gateway.state("shop/ledger.jsonl").splitlines()]
+            begun = [n["begun"] for n in notes if n["state"] == "begun" and n["text"] == text]
+            created = [m["created"] for m in service.door("store")["messages"] if m["text"] == text]
+            return (created[0] - begun[-1], len(begun)) if len(created) == 1 else (None, len(begun))
+
+        proxy.stalls = 2
+        broker.publish(f"avito/shop/send/{chat}", '{"id":"s1","text":"медленно"}')
+        got, (age, notes) = result("s1", 60), seconds_after_note("медленно")
+        check("a reconnect inside a send", got and got["outcome"] == "sent" and notes == 1, (got, notes, gateway.said))
+        check("... is within five seconds of its note", age is not None and age <= 5, age)
+        proxy.stalls = 60
+        time.sleep(1)
+        broker.publish(f"avito/shop/send/{chat}", '{"id":"s2","text":"стоит"}')
+        time.sleep(10)
+        check("a line that stands still: nothing is sent", "стоит" not in service.texts(chat))
+        proxy.stalls = 0
+        got, (age, notes) = result("s2", 90), seconds_after_note("стоит")
+        check("... it is when it moves, once", got and got["outcome"] == "sent", (got, gateway.said))
+        check("... by a fresh note", age is not None and age <= 5, (age, notes))
+
+
 def service_away():
     with Rig() as r:
         r.service.door("fault", {"plan": "*:status=503:30"})
@@ -743,28 +822,83 @@ def service_away():
 
 def wrong_clock():
     """A router without a battery: it is 1970 until the network gives the time."""
-    library = glob.glob("/usr/lib/*/faketime/libfaketime.so.1")
-    if not check("libfaketime is there (package faketime)", library):
-        return
+    clock = Clock("@1970-01-01 00:01:00")
     with Rig() as r:
         r.gateway.stop()
         r.write("пока часов нет")
         r.gateway.program = "build/avito"  # not under the sanitizers, which want to be first
-        with tempfile.NamedTemporaryFile("w", suffix=".rc") as clock:
-            clock.write("@1970-01-01 00:01:00\n")
-            clock.flush()
-            r.gateway.environment = {"LD_PRELOAD": library[0], "FAKETIME_TIMESTAMP_FILE": clock.name, "FAKETIME_NO_CACHE": "1",
-                                     "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
-            r.gateway.start()
-            check("a clock in 1970 is said", wait_for(lambda: "clock" in r.gateway.said.lower(), 20), r.gateway.said)
-            time.sleep(3)
-            check("... once, and nothing is done", r.gateway.said.lower().count("clock") == 1 and not r.texts() and
-                  r.gateway.process.poll() is None, r.gateway.said)
-            clock.seek(0)
-            clock.truncate()
-            clock.write("+0\n")
-            clock.flush()
-            check("the clock is set: what came meanwhile comes", wait_for(lambda: "пока часов нет" in r.texts(), 90), r.gateway.said)
+        r.gateway.environment = {**clock.environment, "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+        r.gateway.start()
+        check("a clock in 1970 is said", wait_for(lambda: "clock" in r.gateway.said.lower(), 20), r.gateway.said)
+        time.sleep(3)
+        check("... once, and nothing is done", r.gateway.said.lower().count("clock") == 1 and not r.texts() and
+              r.gateway.process.poll() is None, r.gateway.said)
+        clock.set("+0")
+        check("the clock is set: what came meanwhile comes", wait_for(lambda: "пока часов нет" in r.texts(), 90), r.gateway.said)
+
+
+def day_without_broker():
+    """A day of the gateway's time in twenty seconds. Buyers write, and commands wait at the broker, which then ends, too."""
+    faster, buyers, commands_sent = 4320, 40, 25
+    clock = Clock()
+    with contextlib.ExitStack() as stack:
+        service = stack.enter_context(Simulator("--chats", "2", "--rate", "310"))
+        broker = stack.enter_context(Broker())
+        sub = stack.enter_context(Subscriber(broker, *LISTENS, options=("-c", "-i", "watcher", "-x", "86400")))
+        proxy = Proxy(broker.port)
+        gateway = Gateway(broker, {"shop": service}, more=["poll = 2", "rate = 300"], port=proxy.port)
+        gateway.program, gateway.environment = "build/avito", clock.environment
+        began = time.time()
+        stack.enter_context(gateway)
+        chat = service.door("store")["messages"][0]["chat_id"]
+        check("... is online", gateway.is_online(sub), gateway.said)
+        send = lambda command: broker.publish(f"avito/shop/send/{chat}", json.dumps({"id": command, "text": f"команда {command}"}))
+        results = lambda: [json.loads(p) for _, p in sub.under("avito/shop/results/")]
+        send("before")
+        check("a command before that day", wait_for(lambda: results()), gateway.said)
+        time.sleep(3)
+        memory, asked = kilobytes(gateway.process, "VmRSS"), service.door("stats")["requests"]
+        proxy.is_cut = True
+        proxy.cut()
+        time.sleep(0.5)  # a call that is under way would be over its time at once
+        lost = time.time()
+        proxy.tried = 0
+        clock.set(f"{300 - (lost - began) * (faster - 1):+.0f} x{faster}")
+        for i in range(commands_sent):
+            send(f"c{i}")
+        broker.stop()
+        written = []
+        while time.time() < lost + 86400 / faster:
+            if len(written) < buyers:
+                written.append(f"за день {len(written)}")
+                service.door("message", {"chat_id": chat, "text": written[-1]})
+            time.sleep(0.1)
+        day = kilobytes(gateway.process, "VmRSS")
+        tries, lines = proxy.tried, gateway.said.splitlines()
+        check("the loss is said once", len(lines) == 1, lines)
+        check("it tries all day, and at most every 30 s", 86400 / 300 < tries < 86400 / 29, tries)
+        check("memory does not grow", day < memory + 300, (memory, day))
+        check("the service is left alone", service.door("stats")["requests"] - asked < 20, service.door("stats")["requests"] - asked)
+        clock.set(f"{(time.time() - lost) * (faster - 1) + 20000:+.0f} x1")  # past the pause before the next try
+        broker.start()
+        proxy.is_cut = False
+        texts = lambda: [json.loads(p)["content"]["text"] for _, p in sub.under("avito/shop/messages/")]
+        check("each message comes, in order", wait_for(lambda: len([x for x in texts() if x in written]) >= buyers, 60) and
+              [x for x in texts() if x in written] == written, (len(texts()), gateway.said))
+        check("each command is done", wait_for(lambda: len({x["id"] for x in results()}) > commands_sent, 60) and
+              all(x["outcome"] == "sent" for x in results()), (len(results()), gateway.said))
+        sent = [x for x in service.texts(chat) if x.startswith("команда c")]
+        check("... once, in order", sent == [f"команда c{i}" for i in range(commands_sent)], sent)
+        for command in ("c0", "before"):
+            count = len(results())
+            send(command)
+            wait_for(lambda n=count: results()[n:])
+        check("an id of this day is known", results()[-2]["id"] == "c0" and results()[-2].get("repeat"), results()[-2:])
+        check("... and one that is over 24 h old is forgotten, hourly", results()[-1]["id"] == "before" and not results()[-1].get("repeat"), results()[-1])
+        stats = service.door("stats")
+        check("the account's rate is kept", stats["limited"] == 0 and stats["max_per_minute"] <= 310, stats)
+        check("... memory is what it was", kilobytes(gateway.process, "VmHWM") < memory + 1500, kilobytes(gateway.process, "VmHWM"))
+        print(f"# {tries} tries to connect, {memory} KB before, {day} KB after the day, {kilobytes(gateway.process, 'VmHWM')} KB at most")
 
 
 def watchdog():
@@ -816,8 +950,8 @@ print(json.dumps(seen))
         check("... both sent", all(x["outcome"] == "sent" for x, _ in results), results)
 
 
-SCENES = [messages, commands, bad_input, flood, at_once, many, broker_away, in_russian, by_consent, nobody_listens, full_disk, unreadable, claimed_pictures, webhooks, reload, home_assistant,
-          quiet_disk, old_broker, tls_and_passwords, pubacks, killed_in_a_send, service_away, wrong_clock, watchdog, paho]
+SCENES = [messages, commands, bad_input, flood, at_once, many, broker_away, day_without_broker, in_russian, by_consent, nobody_listens, full_disk, unreadable, claimed_pictures, webhooks, reload, home_assistant,
+          quiet_disk, old_broker, tls_and_passwords, pubacks, killed_in_a_send, slow_line, service_away, wrong_clock, watchdog, paho]
 
 
 def tell(scenes):

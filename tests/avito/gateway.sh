@@ -4,13 +4,13 @@
 set -u
 scenes=tests/avito/gateway.py work=build/gateway_scenes
 . tests/avito/tell.sh
-tell minutes in_russian killed_in_a_send service_away nobody_listens at_once home_assistant &
+tell minutes in_russian killed_in_a_send slow_line service_away nobody_listens at_once home_assistant &
 tell floods by_consent flood bad_input broker_away webhooks reload unreadable claimed_pictures &
 GATEWAY_BROKER=aedes
 export GATEWAY_BROKER
 tell aedes messages commands broker_away home_assistant many &
 unset GATEWAY_BROKER
-tell others wrong_clock watchdog messages commands many full_disk quiet_disk old_broker tls_and_passwords pubacks paho
+tell others wrong_clock day_without_broker watchdog messages commands many full_disk quiet_disk old_broker tls_and_passwords pubacks paho
 wait
 for name in others floods minutes aedes; do
     sed "s/^\(not ok\|ok\) - /\1 - $name: /" "$work/$name.txt"

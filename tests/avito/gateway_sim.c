@@ -85,8 +85,10 @@ static int entropy(void *ctx, void *out, size_t len)
 /* ---- the service, and lanes to it ---- */
 
 static sim *service;
-static bool flaps;       /* it fails every other ten seconds */
-static bool note_is_old; /* the last "begun" note took over 5 s */
+static bool down;         /* it fails */
+static bool flaps;        /* it fails every other ten seconds */
+static uint32_t begun_ms; /* the last "begun" note began then, on the clock that counts sleep */
+static bool note_is_old;  /* the last "begun" note took over 5 s */
 
 static sim_fault service_fault(void *ctx, const sim_request_info *request)
 {
@@ -94,11 +96,12 @@ static sim_fault service_fault(void *ctx, const sim_request_info *request)
 
     (void)ctx;
     memset(&f, 0, sizeof f);
-    if (note_is_old && (request->op == SIM_SEND || request->op == SIM_SEND_IMAGE)) {
+    if ((note_is_old || boot_ms(NULL) - begun_ms > 26000) &&
+        (request->op == SIM_SEND || request->op == SIM_SEND_IMAGE)) {
         printf("# a send by an old note\n");
         failures++;
     }
-    if (flaps && now_ms / 10000 % 2 == 0) {
+    if (down || (flaps && now_ms / 10000 % 2 == 0)) {
         f.status = 503;
         return f;
     }
@@ -127,6 +130,8 @@ static sim_fault service_fault(void *ctx, const sim_request_info *request)
 
 struct line {
     sim_conn *conn;
+    bool dead;         /* the service has closed it */
+    uint64_t ready_ms; /* when it is connected; 0: nobody connects */
 };
 
 static int line_connect(void *ctx, const avito_server *to)
@@ -134,6 +139,10 @@ static int line_connect(void *ctx, const avito_server *to)
     struct line *l = ctx;
 
     (void)to;
+    l->ready_ms = l->ready_ms == 0 ? now_ms + (bad(4) ? draw(8000) : 0) : l->ready_ms;
+    if (now_ms < l->ready_ms) {
+        return AVITO_AGAIN;
+    }
     if (bad(20)) {
         return AVITO_ERR_CONNECT;
     }
@@ -147,14 +156,14 @@ static long line_send(void *ctx, const void *data, size_t len, int more)
     const size_t n = len > 1 ? 1 + draw((uint32_t)len) : len;
 
     (void)more;
-    return sim_conn_receive(l->conn, data, n) ? (long)n : (long)AVITO_ERR_SEND;
+    return !l->dead && sim_conn_receive(l->conn, data, n) ? (long)n : (long)AVITO_ERR_SEND;
 }
 
 static long line_recv(void *ctx, void *data, size_t cap)
 {
     struct line *l = ctx;
 
-    return wire_take(l->conn, data, 1 + draw((uint32_t)cap));
+    return l->dead ? (long)AVITO_IO_CLOSED : wire_take(l->conn, data, 1 + draw((uint32_t)cap));
 }
 
 static int line_wants(void *ctx)
@@ -165,7 +174,11 @@ static int line_wants(void *ctx)
 
 static void line_close(void *ctx)
 {
-    wire_drop(&((struct line *)ctx)->conn);
+    struct line *l = ctx;
+
+    wire_drop(&l->conn);
+    l->dead = false;
+    l->ready_ms = 0;
 }
 
 static const avito_transport_functions line_functions = {
@@ -486,6 +499,7 @@ static int append_ledger(void *ctx, const char *data, size_t len)
 {
     (void)ctx;
     if (!under_way && strstr(data, "\"begun\",") != NULL) {
+        begun_ms = boot_ms(NULL);
         note_is_old = bad(12);
         slept_ms += note_is_old ? 5001 : 0;
     }
@@ -533,6 +547,7 @@ static int replace_ledger(void *ctx, const char *data, size_t len)
     }
     memcpy(disk, data, len);
     disk_len = len;
+    begun_ms = boot_ms(NULL);
     note_is_old = false;
     return AVITO_OK;
 }
@@ -820,6 +835,12 @@ static void torment(void)
     if (bad(500)) {
         listener_away = !listener_away;
     }
+    if (bad(40)) {
+        lines[draw(3)].dead = true;
+    }
+    if (bad(200)) { /* the machine sleeps */
+        slept_ms += 30000;
+    }
     if (bad(700)) {
         longjmp(killed, 1);
     }
@@ -1001,6 +1022,36 @@ static void broker_over_quota(void)
            "status and state are there as soon as the broker takes them");
 }
 
+/* A service that is down for a day: said once for what fails, and all is done afterwards. */
+static void day_without_service(void)
+{
+    char text[32];
+    unsigned before;
+
+    begin_world(2);
+    calm = true;
+    run_for(10);
+    down = true;
+    said = 0;
+    for (int i = 0; i < 10; i++) {
+        expect(ask(i + 1), "the broker takes it");
+        sprintf(text, "buyer %d", i);
+        (void)sim_buyer_writes(service, chat, text);
+    }
+    run_for(86400);
+    before = said;
+    expect(before == 1, "it is said once");
+    down = false;
+    run_for(120);
+    for (int i = 0; i < 10; i++) {
+        sprintf(text, "command %d.", i + 1);
+        expect(heard[i] == 1, "each message comes, once");
+        expect(times_stored(text) == 1 && strcmp(result_of[i + 1], "sent") == 0,
+               "each command is done, once");
+    }
+    expect(said == before + 1, "that it works again is said once");
+}
+
 /* A service that fails and works all day. */
 static void flapping_service(void)
 {
@@ -1089,6 +1140,8 @@ int main(int argc, char **argv)
     broker_over_quota();
     end_world();
     flapping_service();
+    end_world();
+    day_without_service();
     end_world();
     printf("%s - the gateway in %llu worlds from seed %llu on\n", failures == 0 ? "ok" : "not ok",
            (unsigned long long)count, (unsigned long long)first);

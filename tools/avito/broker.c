@@ -219,12 +219,16 @@ void broker_close(broker *b)
 
 static void lost(broker *b, gateway *g, const char *why, uint32_t now_ms)
 {
+    uint16_t random = 0;
+
     broker_close(b);
     gateway_lost(g);
+    (void)g->o.entropy(g->o.ctx, &random, sizeof random);
     b->lost_ms = now_ms;
     b->pause_ms = b->pause_ms == 0                 ? 1000
                   : b->pause_ms * 2 < PAUSE_MAX_MS ? b->pause_ms * 2
                                                    : PAUSE_MAX_MS;
+    b->wait_ms = b->pause_ms - random % (b->pause_ms / 2);
     if (!b->failing) {
         b->failing = true;
         gateway_tell(g, why);
@@ -259,14 +263,14 @@ static void handle(broker *b, gateway *g, const mqtt_event *e, uint32_t now_ms)
     }
 }
 
-bool broker_step(broker *b, gateway *g, uint32_t now_ms)
+void broker_step(broker *b, gateway *g, uint32_t now_ms)
 {
     mqtt_event e;
     int events = 0;
 
     if (b->link.state == MQTT_LINK_CLOSED) {
         if (broker_deadline_ms(b, now_ms) > 0) {
-            return false;
+            return;
         }
         mqtt_link_open(&b->link);
     }
@@ -275,14 +279,13 @@ bool broker_step(broker *b, gateway *g, uint32_t now_ms)
 
         if (rc != MQTT_OK) {
             lost(b, g, mqtt_link_text(rc), now_ms);
-            return true;
+            return;
         }
         if (e.kind != MQTT_NOTHING) {
             handle(b, g, &e, now_ms);
         }
     } while (e.kind != MQTT_NOTHING && b->link.state != MQTT_LINK_CLOSED &&
              ++events < EVENTS_AT_ONCE);
-    return events > 0;
 }
 
 uint32_t broker_deadline_ms(const broker *b, uint32_t now_ms)
@@ -290,7 +293,7 @@ uint32_t broker_deadline_ms(const broker *b, uint32_t now_ms)
     if (b->link.state == MQTT_LINK_CLOSED) {
         const uint32_t since = now_ms - b->lost_ms;
 
-        return since < b->pause_ms ? b->pause_ms - since : 0;
+        return since < b->wait_ms ? b->wait_ms - since : 0;
     }
     return mqtt_deadline_ms(&b->link.client, now_ms);
 }

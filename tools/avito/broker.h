@@ -21,6 +21,7 @@ typedef struct broker {
     char client_id[40], will_topic[GATEWAY_TOPIC_MAX];
     mqtt_publication will;
     uint32_t lost_ms, pause_ms; /* pause_ms 0: not lost */
+    uint32_t wait_ms;           /* up to half of it less: others lost the same broker */
     bool failing;               /* the loss was reported */
     size_t picture_max;
     void *large;            /* memory for an incoming picture; NULL: there is none */
@@ -56,9 +57,8 @@ void broker_close(broker *b);
 int broker_open(broker *b, config *c, const gateway_options *g, const char *client_id);
 void broker_free(broker *b);
 
-/* Moves bytes, hands events to the gateway, reconnects when it is time. True: something
- * happened. */
-bool broker_step(broker *b, gateway *g, uint32_t now_ms);
+/* Moves bytes, hands events to the gateway, reconnects when it is time. */
+void broker_step(broker *b, gateway *g, uint32_t now_ms);
 
 uint32_t broker_deadline_ms(const broker *b, uint32_t now_ms);
 

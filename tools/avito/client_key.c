@@ -1,6 +1,7 @@
 /* client_key.c - see client_key.h. */
 #include "client_key.h"
 #include "language.h"
+#include "russian.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -99,7 +100,7 @@ static bool read_file(client_key *to, const char *path, bool keys)
     const size_t len = file != NULL ? fread(text, 1, sizeof text - 1, file) : 0;
 
     if (file == NULL) {
-        fprintf(stderr, "%s: %s\n", path, strerror(errno));
+        fprintf(stderr, "%s: %s\n", path, system_text(errno));
         return false;
     }
     fclose(file);

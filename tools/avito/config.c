@@ -1,6 +1,7 @@
 /* config.c - reads the configuration by inih, and chooses an account. */
 #include "config.h"
 #include "command.h"
+#include "russian.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -56,8 +57,8 @@ const config_key config_keys[] = {
       "gateway: не больше стольких запросов в минуту; без него своего предела нет"}},
     {SECTION_ACCOUNT,
      "poll",
-     {"gateway: seconds between polls; 15 where it is missing",
-      "gateway: секунд между опросами; без него 15"}},
+     {"gateway: seconds between polls; where it is missing 15, with notifications 60",
+      "gateway: секунд между опросами; без него 15, с уведомлениями 60"}},
     {SECTION_MQTT, "host", {"the broker", "брокер"}},
     {SECTION_MQTT, "port", {"1883 by default, 8883 with TLS", "без него 1883, с TLS 8883"}},
     {SECTION_MQTT, "user", {"the broker's user", "пользователь брокера"}},
@@ -284,7 +285,7 @@ static int read_file(config *c, const char *path, bool must_exist)
         if (errno == ENOENT && !must_exist) {
             return EXIT_DONE;
         }
-        fprintf(stderr, "%s: %s\n", path, strerror(errno));
+        fprintf(stderr, "%s: %s\n", path, system_text(errno));
         return EXIT_USAGE;
     }
     bad_line = ini_parse_stream(read_line, &r, take, &r);
@@ -514,7 +515,7 @@ bool config_make_folder(const char *folder, char problem[CONFIG_PROBLEM_SIZE])
         memcpy(part, folder, i);
         part[i] = '\0';
         if (mkdir(part, 0700) != 0 && errno != EEXIST) {
-            snprintf(problem, CONFIG_PROBLEM_SIZE, "%s: %s", part, strerror(errno));
+            snprintf(problem, CONFIG_PROBLEM_SIZE, "%s: %s", part, system_text(errno));
             return false;
         }
     }

@@ -1,5 +1,6 @@
 /* download.c - see download.h. HTTP/1.0, so that the body ends with the connection or its length. */
 #include "download.h"
+#include "russian.h"
 #include "show.h"
 
 #include <stdlib.h>
@@ -181,7 +182,7 @@ static int save(struct download *d, const avito_server *to, const char *path)
     snprintf(fresh, sizeof fresh, "%s.part", path);
     d->file = fopen(fresh, "wb");
     if (d->file == NULL) {
-        perror(fresh);
+        system_error(fresh);
         return EXIT_LOCAL;
     }
     ok = connect_and_ask(d, to) && receive(d);

@@ -7,6 +7,7 @@
 #include "format.h"
 #include "jsonl.h"
 #include "run.h"
+#include "russian.h"
 #include "session.h"
 #include "show.h"
 
@@ -112,13 +113,13 @@ static int open_file(struct export *e, const char *path, bool *is_complete)
     }
     e->out = fopen(path, "a+");
     if (e->out == NULL) {
-        perror(path);
+        system_error(path);
         return EXIT_LOCAL;
     }
     rewind(e->out);
     read_back(e, &keep, is_complete);
     if (!*is_complete && ftruncate(fileno(e->out), keep) != 0) {
-        perror(path);
+        system_error(path);
         return EXIT_LOCAL;
     }
     return fseek(e->out, 0, SEEK_END) == 0 ? EXIT_DONE : EXIT_LOCAL;
@@ -206,7 +207,8 @@ static bool is_written(struct export *e)
     if (fflush(e->out) == 0 && !ferror(e->out)) {
         return true;
     }
-    perror(say(TEXT("avito: the export cannot be written", "avito: выгрузку не удаётся записать")));
+    system_error(
+        say(TEXT("avito: the export cannot be written", "avito: выгрузку не удаётся записать")));
     return false;
 }
 

@@ -623,7 +623,8 @@ void fleet_run_step(fleet_run *f)
         if (s->served != NULL) {
             s->at.core.user_id =
                 s->served->core.user_id != 0 ? s->served->core.user_id : s->at.core.user_id;
-            if (gateway_step(&s->at.gateway, avito_posix_clock_ms(NULL))) {
+            if (gateway_step(&s->at.gateway, avito_posix_clock_ms(NULL)) ||
+                gateway_stirred(&s->at.gateway) != NULL) {
                 wake(s);
             }
         }

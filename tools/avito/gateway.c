@@ -24,6 +24,7 @@ enum { MESSAGE_NONE, MESSAGE_NAMING, MESSAGE_PUBLISHED, MESSAGE_HELD, MESSAGE_AC
 #define PAUSE_MAX_MS     60000u
 #define SAVE_AGAIN_MS    5000u
 #define AGE_EVERY_MS     3600000u
+#define SPREAD_MS        20u /* between the first polls of two accounts */
 #define AGAIN_MAX_MS     3600000u
 #define VOICE_MS         3600000u
 #define VOICE_LINES      20u /* of one account within VOICE_MS */
@@ -74,6 +75,7 @@ static void account_says(gateway_account *a, const char *text)
 
     snprintf(a->priv.error, sizeof a->priv.error, "%s", text);
     a->priv.error_at = g->o.unix_time(g->o.ctx);
+    a->priv.told = true;
     a->priv.due |= DUE_STATE;
     account_tells(a, a->priv.error);
 }
@@ -88,7 +90,7 @@ void gateway_account_warns(gateway_account *a, const char *text)
 /* A problem with the account's messages, which it lives by. */
 static void account_fails(gateway_account *a, const char *text)
 {
-    const bool is_new = !a->priv.failing || strcmp(a->priv.error, text) != 0;
+    const bool is_new = !a->priv.told || strcmp(a->priv.error, text) != 0;
 
     a->priv.failing = true;
     if (is_new) {
@@ -98,6 +100,7 @@ static void account_fails(gateway_account *a, const char *text)
 
 static void account_works(gateway_account *a)
 {
+    a->priv.told = false;
     if (a->priv.failing) {
         a->priv.failing = false;
         a->priv.due |= DUE_STATE;
@@ -680,6 +683,12 @@ static void tell_events(gateway_account *a)
     }
 }
 
+/* No call is under way, not even one that pauses before its next try. */
+static bool is_between_rounds(const gateway_account *a)
+{
+    return avito_wants(a->o.reader) == 0 && avito_inbox_deadline_ms(&a->inbox) > 0;
+}
+
 static void read_inbox(gateway_account *a, uint32_t now_ms)
 {
     avito_message m;
@@ -693,9 +702,8 @@ static void read_inbox(gateway_account *a, uint32_t now_ms)
 
         gateway_describe(a->o.reader, rc, text, sizeof text);
         account_fails(a, text);
-    } else if (avito_inbox_wants(&a->inbox) == AVITO_WANT_TIMER &&
-               avito_last_error(a->o.reader)->code == AVITO_OK) {
-        account_works(a); /* a round is over */
+    } else if (is_between_rounds(a) && avito_last_error(a->o.reader)->code == AVITO_OK) {
+        account_works(a);
     }
 }
 
@@ -710,7 +718,8 @@ static void step_messages(gateway_account *a, uint32_t now_ms)
     if (a->priv.message == MESSAGE_HELD && waited) {
         a->priv.message = MESSAGE_NONE; /* the inbox gives the same one again */
     }
-    if (a->priv.message == MESSAGE_NONE && g->priv.ready && !g->priv.closing) {
+    if (a->priv.message == MESSAGE_NONE && g->priv.ready && !g->priv.closing &&
+        is_over(a->priv.pause_from_ms, a->priv.pause_ms, now_ms)) {
         read_inbox(a, now_ms);
     }
 }
@@ -854,6 +863,20 @@ static void connected(gateway *g, bool session_present)
     g->priv.blocked = true; /* so that the next step goes through all accounts */
 }
 
+/* After a break all accounts would ask the service in the same moment. */
+static void spread_polls(gateway *g, uint32_t now_ms)
+{
+    uint32_t ms = 0;
+
+    for (gateway_account *a = g->priv.accounts; a != NULL; a = a->priv.next) {
+        if (a->priv.phase == PHASE_RUN) {
+            a->priv.pause_from_ms = now_ms;
+            a->priv.pause_ms = ms;
+            ms += SPREAD_MS;
+        }
+    }
+}
+
 static void flight_over(gateway *g, const mqtt_event *e, uint32_t now_ms)
 {
     struct gateway_flight *f = flight_of(g, e->packet_id);
@@ -864,10 +887,14 @@ static void flight_over(gateway *g, const mqtt_event *e, uint32_t now_ms)
         return;
     }
     f->id = 0;
+    if (what.account != NULL) {
+        gateway_stir(what.account);
+    }
     switch (what.what) {
         case FLIGHT_MARKER:
             g->priv.can_tell = e->reason == MQTT_REASON_SUCCESS;
             g->priv.ready = g->priv.blocked = true; /* the next step goes through all accounts */
+            spread_polls(g, now_ms);
             g->priv.said[0] = '\0';
             break;
         case FLIGHT_MESSAGE:
@@ -942,6 +969,7 @@ static void take_message(gateway *g, const mqtt_message *m, uint32_t now_ms)
         a = account_named(g, name);
         if (a != NULL && !a->priv.leaving) {
             gateway_job_take(a, m, act, target, now_ms);
+            gateway_stir(a);
             return;
         }
     } else if (g->o.discovery != NULL) {
@@ -1030,7 +1058,7 @@ static void step_all(gateway *g, uint32_t now_ms)
 
 bool gateway_step(gateway *g, uint32_t now_ms)
 {
-    bool blocked = g->priv.blocked, lent;
+    bool blocked = g->priv.blocked;
 
     g->priv.blocked = false;
     if (g->priv.discovery && is_over(g->priv.discovery_from_ms, g->priv.discovery_ms, now_ms)) {
@@ -1042,8 +1070,28 @@ bool gateway_step(gateway *g, uint32_t now_ms)
     if (blocked) {
         step_all(g, now_ms);
     }
-    lent = gateway_job_lend(g, now_ms);
-    return blocked || lent;
+    gateway_job_lend(g, now_ms);
+    return blocked;
+}
+
+void gateway_stir(gateway_account *a)
+{
+    if (!a->priv.stirred) {
+        a->priv.stirred = true;
+        a->priv.next_stirred = a->priv.g->priv.stirred;
+        a->priv.g->priv.stirred = a;
+    }
+}
+
+gateway_account *gateway_stirred(gateway *g)
+{
+    gateway_account *a = g->priv.stirred;
+
+    if (a != NULL) {
+        g->priv.stirred = a->priv.next_stirred;
+        a->priv.stirred = false;
+    }
+    return a;
 }
 
 /* ---- deadlines ---- */
@@ -1090,7 +1138,10 @@ static uint32_t running_deadline(const gateway_account *a, uint32_t now_ms)
         ms = left(a->priv.held_from_ms, a->priv.held_ms, now_ms);
     } else if (a->priv.message == MESSAGE_NONE && a->priv.g->priv.ready &&
                !a->priv.g->priv.blocked) {
+        const uint32_t pause_ms = left(a->priv.pause_from_ms, a->priv.pause_ms, now_ms);
+
         ms = avito_inbox_deadline_ms(&a->inbox);
+        ms = ms > pause_ms ? ms : pause_ms;
     }
     if (a->priv.unread_due) {
         ms = sooner(ms, left(a->priv.unread_ms, UNREAD_EVERY_MS, now_ms));
@@ -1175,6 +1226,10 @@ static void unlink_account(gateway *g, gateway_account *a)
         at = &before->priv.next;
     }
     *at = a->priv.next;
+    for (at = &g->priv.stirred; *at != NULL && *at != a;) {
+        at = &(*at)->priv.next_stirred;
+    }
+    *at = a->priv.stirred ? a->priv.next_stirred : *at;
     if (g->priv.last == a) {
         g->priv.last = before;
     }
@@ -1237,6 +1292,7 @@ void gateway_ring(gateway *g, int64_t user_id)
     for (gateway_account *a = g->priv.accounts; a != NULL; a = a->priv.next) {
         if (a->user_id == user_id && a->priv.phase == PHASE_RUN) {
             avito_inbox_doorbell(&a->inbox);
+            gateway_stir(a);
         }
     }
 }

@@ -13,7 +13,7 @@
  *
  *     an event of the MQTT client             gateway_event()
  *     the connection is gone                  gateway_lost(): what matters is done again
- *     after events, or when it is due         gateway_step(), and accounts may be due at other times
+ *     after events, or when it is due         gateway_step(), then gateway_stirred() until it is NULL
  *     a lane moved, or an account is due      gateway_account_step()
  *
  * In a fleet each account has a gateway and an MQTT client of its own. */
@@ -117,7 +117,7 @@ typedef struct gateway_account {
     struct gateway_lane *lane; /* of the command in progress; NULL: none */
     bool accepting; /* save() is called for a message that was accepted: it must be durable */
     struct {        /* private */
-        struct gateway_account *next, *next_waiting;
+        struct gateway_account *next, *next_waiting, *next_stirred;
         struct gateway *g;
         struct gateway_job *jobs; /* in order of arrival */
         size_t taken;             /* those whose packet the broker waits for */
@@ -136,7 +136,7 @@ typedef struct gateway_account {
         int unread;                               /* chats; -1: not known */
         int64_t error_at;
         uint8_t phase, message;
-        bool waits_for_lane, failing, held, unread_due, leaving;
+        bool waits_for_lane, stirred, told, failing, held, unread_due, leaving;
         struct gateway_voice voice;
         struct gateway_again again;
         char error[GATEWAY_REASON_MAX];
@@ -148,6 +148,7 @@ typedef struct gateway {
     struct { /* private */
         gateway_account *accounts, *last, *turn;
         gateway_account *first_waiting, *last_waiting; /* for a lane */
+        gateway_account *stirred;                      /* something came for them */
         size_t count;                                  /* of accounts */
         size_t taken;    /* commands taken that the broker waits for */
         size_t most;     /* the most at once in this session */
@@ -198,6 +199,10 @@ size_t gateway_pictures(const gateway *g);
 
 void gateway_lost(gateway *g);
 bool gateway_step(gateway *g, uint32_t now_ms); /* true: ask all accounts again when they are due */
+
+/* After events and a step: an account that may be due at another time than it said; NULL: there is no other. */
+gateway_account *gateway_stirred(gateway *g);
+
 void gateway_account_step(gateway_account *a, uint32_t now_ms);
 
 /* Says something of the gateway itself, such as of its connection, within the lines of this hour. */

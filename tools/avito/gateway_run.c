@@ -7,6 +7,7 @@
 #include "resolve.h"
 #include "roots.h"
 #include "run.h"
+#include "russian.h"
 #include "served.h"
 
 #include <dirent.h>
@@ -280,7 +281,7 @@ static bool make_folder(const char *path)
 
 static int say_file(const struct run *r, const char *file)
 {
-    fprintf(stderr, "avito gateway: %s/%s: %s\n", r->folder, file, strerror(errno));
+    fprintf(stderr, "avito gateway: %s/%s: %s\n", r->folder, file, system_text(errno));
     return EXIT_LOCAL;
 }
 
@@ -332,7 +333,7 @@ static int open_folder(struct run *r, const char *name)
     (void)make_folder(r->folder);
     snprintf(r->folder + len, sizeof r->folder - len, "/gateway/%s", name);
     if (!make_folder(r->folder)) {
-        fprintf(stderr, "avito gateway: %s: %s\n", r->folder, strerror(errno));
+        fprintf(stderr, "avito gateway: %s: %s\n", r->folder, system_text(errno));
         return EXIT_LOCAL;
     }
     status = keep_word(r, "client_id", "avito-", 11, r->client_id, sizeof r->client_id);
@@ -675,7 +676,7 @@ static void say_goodbye(struct run *r)
         struct pollfd fd = {avito_tcp_fd(&r->broker.tcp), POLLIN, 0};
         const bool over = gateway_close(&r->gateway);
 
-        (void)broker_step(&r->broker, &r->gateway, now);
+        broker_step(&r->broker, &r->gateway, now);
         if (over) {
             break;
         }
@@ -797,6 +798,9 @@ static size_t collect(struct run *r, uint32_t *ms)
         n += LISTENER_FDS;
     }
     for (served *s = r->accounts; s != NULL; s = s->next) {
+        if (!s->open) {
+            continue;
+        }
         n = add_lane(r, n, s, &s->reader->client, &s->reader->tcp);
         if (s->core.lane != NULL) {
             n = add_lane(r, n, s, s->core.lane->client, tcp_of(r, s->core.lane));
@@ -842,6 +846,7 @@ static void note_due(served *s, uint32_t now)
     const uint32_t ms = gateway_account_deadline_ms(&s->core, now);
 
     lane_rest(s->reader);
+    s->open = s->core.lane != NULL || avito_wants(&s->reader->client) != 0;
     s->due_ms = now + (ms < 60000 ? ms : 60000);
 }
 
@@ -886,22 +891,35 @@ static void step_accounts(struct run *r, size_t fds)
     }
 }
 
-/* Messages of the broker, and room for publications, may have made any account due. */
+/* Room for publications may have made any account due. */
+static void note_all(struct run *r, uint32_t now)
+{
+    for (served *s = r->accounts; s != NULL; s = s->next) {
+        if (s->started) {
+            note_due(s, now);
+        }
+    }
+}
+
+/* What the broker said may have made an account due. */
 static void step_broker(struct run *r)
 {
     const uint32_t now = avito_posix_clock_ms(NULL);
-    bool moved;
+    gateway_account *a;
 
     if (r->fleet != NULL) {
         fleet_run_step(r->fleet);
         return;
     }
-    moved = broker_step(&r->broker, &r->gateway, now);
-    if (gateway_step(&r->gateway, now) || moved) {
-        for (served *s = r->accounts; s != NULL; s = s->next) {
-            if (s->started) {
-                note_due(s, now);
-            }
+    broker_step(&r->broker, &r->gateway, now);
+    if (gateway_step(&r->gateway, now)) {
+        note_all(r, now);
+    }
+    while ((a = gateway_stirred(&r->gateway)) != NULL) {
+        served *s = a->o.ctx;
+
+        if (s->started) {
+            note_due(s, now);
         }
     }
 }

@@ -41,7 +41,9 @@ enum call {
 #define QOS_0_MAX     20u    /* commands with QoS 0, which the broker does not keep for us */
 #define PLACES        256u   /* commands taken, if the broker sends more than its limit */
 #define CLAIMED_MAX   16
-#define BEGUN_AGE_MS  5000u /* a note of "begun" older than this no longer allows sending */
+#define BEGUN_AGE_MS  5000u   /* a note of "begun" older than this no longer allows sending */
+#define CALL_MS       20000u  /* longest call; who reads back what another began waits so long */
+#define UPLOAD_MS     600000u /* a picture of 24 MB on a slow line */
 #define STALE_MAX     3
 #define DISK_AGAIN_MS 1000u /* the caller steps the account as soon as it is durable */
 #define SAVE_AGAIN_MS 5000u
@@ -279,16 +281,14 @@ static void return_lane(gateway_account *a)
     }
 }
 
-bool gateway_job_lend(gateway *g, uint32_t now_ms)
+void gateway_job_lend(gateway *g, uint32_t now_ms)
 {
     gateway_account *a;
-    bool any = false;
 
     while ((a = g->priv.first_waiting) != NULL && has_lane(a)) {
         gateway_job_step(a, now_ms);
-        any = true;
+        gateway_stir(a);
     }
-    return any;
 }
 
 /* ---- phases ---- */
@@ -650,9 +650,19 @@ static int call_unread(gateway_account *a, struct gateway_job *j)
     return avito_get_chats(a->lane->client, a->user_id, &query, a->lane->arena, &j->out.chats);
 }
 
+/* A limit of few requests a minute makes a call wait for its turn. */
+static uint32_t longest_call_ms(const gateway_account *a, const struct gateway_job *j)
+{
+    const uint32_t rate = a->o.reader->account->o.requests_per_minute;
+    const uint32_t turn_ms = rate > 0 ? 60000u / rate + 1000u : 0;
+
+    return j->call == CALL_UPLOAD ? UPLOAD_MS : turn_ms > CALL_MS ? turn_ms : CALL_MS;
+}
+
 static int begin_call(gateway_account *a, struct gateway_job *j, uint32_t now_ms)
 {
     avito_arena_reset(a->lane->arena);
+    a->lane->client->o.total_timeout_ms = longest_call_ms(a, j);
     switch (j->call) {
         case CALL_UPLOAD:
             return call_upload(a, j);
@@ -858,10 +868,23 @@ static void forget_own(gateway_account *a, struct gateway_job *j)
     drop(a, j);
 }
 
+/* The machine slept in the middle of a send, which by its own clock is not over. */
+static bool is_late(const gateway_account *a, const struct gateway_job *j)
+{
+    return j->call == CALL_SEND && a->priv.g->o.boot_ms(a->priv.g->o.ctx) - j->begun_ms >
+                                       BEGUN_AGE_MS + longest_call_ms(a, j);
+}
+
 static void step_calling(gateway_account *a, struct gateway_job *j, uint32_t now_ms)
 {
-    const int rc = avito_step(a->lane->client);
+    int rc;
 
+    if (is_late(a, j)) {
+        avito_cancel(a->lane->client);
+        rc = AVITO_ERR_CANCELLED;
+    } else {
+        rc = avito_step(a->lane->client);
+    }
     if (rc != AVITO_AGAIN) {
         call_over(a, j, rc, now_ms);
     }

@@ -25,8 +25,8 @@ void gateway_job_recover(gateway_account *a, uint32_t now_ms);
 void gateway_job_step(gateway_account *a, uint32_t now_ms);
 uint32_t gateway_job_deadline_ms(const gateway_account *a, uint32_t now_ms);
 
-/* Gives lanes that became free to the account that has waited longest. True: some were given. */
-bool gateway_job_lend(gateway *g, uint32_t now_ms);
+/* Gives lanes that became free to the account that has waited longest. */
+void gateway_job_lend(gateway *g, uint32_t now_ms);
 
 /* The broker has the answer, or refused it. */
 void gateway_job_answered(gateway_account *a, struct gateway_job *j, uint8_t reason,
@@ -53,5 +53,6 @@ void gateway_describe(const avito_client *client, int result, char *out, size_t 
 void gateway_unread(gateway_account *a, int count);
 void gateway_named(gateway_account *a, const avito_chat *chat); /* NULL: it is not known */
 void gateway_changed(gateway_account *a);
+void gateway_stir(gateway_account *a); /* it may be due at another time */
 
 #endif

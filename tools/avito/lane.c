@@ -90,6 +90,5 @@ int lane_open(lane *l, enum lane_kind kind, avito_account *account, const avito_
     o.window_cap = sizeof l->window;
     o.never_wait = true;
     o.retries = 1;
-    o.total_timeout_ms = kind == LANE_SENDS ? 600000 : 0; /* a picture of 24 MB on a slow line */
     return rc == AVITO_OK ? avito_client_init(&l->client, account, &o) : rc;
 }

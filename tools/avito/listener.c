@@ -1,6 +1,7 @@
 /* listener.c - see listener.h. */
 #include "listener.h"
 #include "language.h"
+#include "russian.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -49,7 +50,7 @@ static int listen_at(const struct sockaddr_in *at)
     if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
         bind(fd, (const struct sockaddr *)at, sizeof *at) != 0 ||
         listen(fd, LISTENER_CONNECTIONS) != 0) {
-        perror(say(TEXT("avito: cannot listen", "avito: не удаётся слушать")));
+        system_error(say(TEXT("avito: cannot listen", "avito: не удаётся слушать")));
         if (fd >= 0) {
             close(fd);
         }

@@ -2,6 +2,7 @@
  * --browser it also asks for the code that another person's browser shows. */
 #include "jsonl.h"
 #include "run.h"
+#include "russian.h"
 #include "session.h"
 #include "show.h"
 
@@ -62,7 +63,7 @@ static int write_credentials(const account *of)
         ok = fclose(file) == 0 && ok;
     }
     if (!ok || rename(fresh, path) != 0) {
-        perror(path);
+        system_error(path);
         unlink(fresh);
         return EXIT_LOCAL;
     }
@@ -141,7 +142,7 @@ static int ask_consent(session *s)
     int result;
 
     if (!draw_state(state)) {
-        perror("/dev/urandom");
+        system_error("/dev/urandom");
         return EXIT_LOCAL;
     }
     consent.state = state;

@@ -1,5 +1,6 @@
 /* main.c - runs the command. */
 #include "run.h"
+#include "russian.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -27,7 +28,7 @@ static int close_output(int status)
     if (status != EXIT_DONE) { /* already reported */
         return status;
     }
-    perror(say(TEXT("avito: standard output", "avito: стандартный вывод")));
+    system_error(say(TEXT("avito: standard output", "avito: стандартный вывод")));
     return EXIT_LOCAL;
 }
 

@@ -2,6 +2,9 @@
 #include "russian.h"
 #include "language.h"
 
+#include <errno.h>
+#include <string.h>
+
 static const struct {
     int result;
     const char *text;
@@ -127,4 +130,86 @@ void error_print(FILE *out, int result)
         fprintf(out, "; %s", avito_error_remedy(result));
     }
     fputc('\n', out);
+}
+
+/* ---- the system's errors ---- */
+
+static const struct {
+    int number;
+    const char *text;
+} system_rows[] = {
+    {EACCES, "нет прав"},
+    {EPERM, "операция не разрешена"},
+    {ENOENT, "нет такого файла или папки"},
+    {EEXIST, "уже есть"},
+    {ENOTDIR, "это не папка"},
+    {EISDIR, "это папка"},
+    {ENOSPC, "на диске нет места"},
+    {EDQUOT, "превышена квота диска"},
+    {EFBIG, "файл слишком велик"},
+    {EROFS, "файловая система только для чтения"},
+    {EIO, "ошибка ввода-вывода"},
+    {ELOOP, "слишком много символических ссылок"},
+    {ENAMETOOLONG, "имя слишком длинное"},
+    {EMFILE, "открыто слишком много файлов"},
+    {ENFILE, "в системе открыто слишком много файлов"},
+    {ENOMEM, "не хватает памяти"},
+    {EPIPE, "читатель ушёл"},
+    {EADDRINUSE, "адрес уже занят"},
+    {EADDRNOTAVAIL, "такого адреса у этой машины нет"},
+};
+
+const char *system_text(int number)
+{
+    for (size_t i = 0; language_is_russian() && i < sizeof system_rows / sizeof *system_rows; i++) {
+        if (system_rows[i].number == number) {
+            return system_rows[i].text;
+        }
+    }
+    return strerror(number);
+}
+
+void system_error(const char *what)
+{
+    fprintf(stderr, "%s: %s\n", what, system_text(errno));
+}
+
+/* In the place of `from`, where it stands behind a colon. */
+static bool replace(char *text, size_t cap, const char *from, const char *to)
+{
+    char *at = strstr(text, from), rest[256];
+
+    if (from[0] == '\0' || at == NULL || at < text + 2 || memcmp(at - 2, ": ", 2) != 0) {
+        return false;
+    }
+    snprintf(rest, sizeof rest, "%s", at + strlen(from));
+    snprintf(at, cap - (size_t)(at - text), "%s%s", to, rest);
+    return true;
+}
+
+const char *problem_text(const char *problem)
+{
+    static const sentence phrases[] = {
+        {"cannot be made", "не создать"},
+        {"cannot be written", "не записать"},
+        {"cannot be put in place", "не поставить на место"},
+        {"cannot be opened", "не открыть"},
+        {"cannot be read", "не прочесть"},
+        {"cannot be locked", "не запереть"},
+        {"cannot be removed", "не удалить"},
+        {"the tokens are longer than a store takes", "ключи доступа длиннее, чем можно сохранить"},
+        {"as many sends as it takes are not settled", "слишком много отправок без исхода"},
+        {"the inbox is in use by another program", "входящие уже читает другая программа"},
+        {"the inbox is in use by process", "входящие уже читает процесс"},
+    };
+    static char text[1024];
+
+    snprintf(text, sizeof text, "%s", problem);
+    for (size_t i = 0; language_is_russian() && i < sizeof phrases / sizeof *phrases; i++) {
+        (void)replace(text, sizeof text, phrases[i].en, phrases[i].ru);
+    }
+    for (size_t i = 0; language_is_russian() && i < sizeof system_rows / sizeof *system_rows; i++) {
+        (void)replace(text, sizeof text, strerror(system_rows[i].number), system_rows[i].text);
+    }
+    return text;
 }

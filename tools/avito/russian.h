@@ -17,6 +17,15 @@ const char *error_in_english(int result);
 /* What happened, in the program's language. */
 const char *error_text(int result);
 
+/* What the system says of an errno, in the program's language; what is rare stays English. */
+const char *system_text(int number);
+
+/* As perror(). */
+void system_error(const char *what);
+
+/* What avito_store_problem() says, likewise. Lives until the next call. */
+const char *problem_text(const char *problem);
+
 /* What happened and what to do, as the rest of a line. */
 void error_print(FILE *out, int result);
 

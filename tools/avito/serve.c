@@ -35,7 +35,7 @@ static int serve(listener *l)
         const uint32_t ms = listener_prepare(l, fds);
 
         if (poll(fds, LISTENER_FDS, ms < 60000 ? (int)ms : 60000) < 0 && errno != EINTR) {
-            perror("avito: poll");
+            system_error("avito: poll");
             return EXIT_LOCAL;
         }
         listener_step(l, fds);

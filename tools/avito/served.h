@@ -13,7 +13,11 @@
 #define SERVED_TOKEN_MAX 1024u
 
 typedef struct served {
-    struct served *next;
+    struct served *next; /* these few are looked at in each turn: one line of the cache */
+    uint32_t due_ms;     /* when its next step is due */
+    bool started;        /* it had its first step */
+    bool open;           /* a lane of it may wait for its connection */
+    bool woken;          /* one of its writes has ended: a step is due */
     gateway_account core;
     avito_account account;
     lane *reader;
@@ -23,11 +27,8 @@ typedef struct served {
     const char **notify;
     int lock;             /* of the inbox */
     uint64_t fingerprint; /* of its configuration */
-    uint32_t due_ms;      /* when its next step is due */
     bool wanted;          /* the configuration still names it */
-    bool started;         /* it had its first step */
     bool saving;          /* a message's acceptance is on its way to the disk */
-    bool woken;           /* one of its writes has ended: a step is due */
     writing inbox_write, ledger_write, refused_write;
     char tokens[AVITO_TOKENS_SIZE(SERVED_TOKEN_MAX)];
     char ring[AVITO_INBOX_STATE_SIZE(SERVED_IDS)];

@@ -73,7 +73,7 @@ int session_connect(session *s, enum session_use use)
     s->is_open = true;
     status = session_status(s, avito_posix_open(&s->avito, &o));
     if (status == EXIT_DONE && s->may_fail) {
-        say_not_kept(s, made ? avito_store_problem(&s->avito.store) : problem);
+        say_not_kept(s, made ? problem_text(avito_store_problem(&s->avito.store)) : problem);
     }
     return status;
 }
@@ -104,7 +104,7 @@ void session_close(session *s)
 {
     if (s->is_open) {
         if (s->may_fail) {
-            say_not_kept(s, avito_store_problem(&s->avito.store));
+            say_not_kept(s, problem_text(avito_store_problem(&s->avito.store)));
         }
         avito_posix_close(&s->avito);
     }
@@ -165,7 +165,7 @@ static const char *detail_of(session *s, int result)
         return "";
     }
     return result == AVITO_ERR_FILE || result == AVITO_ERR_HOOK || result == AVITO_ERR_BUSY
-               ? avito_store_problem(&s->avito.store)
+               ? problem_text(avito_store_problem(&s->avito.store))
            : result <= -400 ? avito_last_error(&s->avito.client)->text
                             : "";
 }
@@ -282,7 +282,7 @@ static const char *read_standard_input(void)
     const size_t len = fread(text_read, 1, sizeof text_read - 1, stdin);
 
     if (ferror(stdin)) {
-        perror(say(TEXT("avito: standard input", "avito: стандартный ввод")));
+        system_error(say(TEXT("avito: standard input", "avito: стандартный ввод")));
         return NULL;
     }
     if (len == sizeof text_read - 1) {

@@ -6,6 +6,7 @@
 #include "jsonl.h"
 #include "messages.h"
 #include "run.h"
+#include "russian.h"
 #include "show.h"
 
 #include <errno.h>
@@ -122,7 +123,7 @@ static int set_aside(struct watch *w, const char *json, size_t len)
         ok = fclose(file) == 0 && ok;
     }
     if (!ok) {
-        perror(path);
+        system_error(path);
         return EXIT_LOCAL;
     }
     fprintf(
@@ -189,7 +190,7 @@ static int hand_over(struct watch *w, const avito_message *m)
     print_message(w->session, m, chat_of(w, m));
     if (ferror(stdout)) {
         if (errno != EPIPE) { /* the reader closed the pipe on purpose */
-            perror(say(TEXT("avito: standard output", "avito: стандартный вывод")));
+            system_error(say(TEXT("avito: standard output", "avito: стандартный вывод")));
         }
         return EXIT_LOCAL;
     }

@@ -2,6 +2,7 @@
 #include "format.h"
 #include "jsonl.h"
 #include "run.h"
+#include "russian.h"
 #include "serve.h"
 #include "session.h"
 #include "show.h"
@@ -65,7 +66,7 @@ static const char *read_path(const arguments *a)
     FILE *file = fopen(a->values[OPTION_PATH_FILE], "r");
 
     if (file == NULL || fgets(path, sizeof path, file) == NULL) {
-        perror(a->values[OPTION_PATH_FILE]);
+        system_error(a->values[OPTION_PATH_FILE]);
         path[0] = '\0';
     }
     if (file != NULL) {
