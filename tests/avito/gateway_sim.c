@@ -86,6 +86,7 @@ static int entropy(void *ctx, void *out, size_t len)
 
 static sim *service;
 static bool down;         /* it fails */
+static bool slow;         /* it takes 3 s */
 static bool flaps;        /* it fails every other ten seconds */
 static uint32_t begun_ms; /* the last "begun" note began then, on the clock that counts sleep */
 static bool note_is_old;  /* the last "begun" note took over 5 s */
@@ -105,6 +106,7 @@ static sim_fault service_fault(void *ctx, const sim_request_info *request)
         f.status = 503;
         return f;
     }
+    f.delay_ms = slow ? 3000 : 0;
     if (!bad(12)) {
         return f;
     }
@@ -1022,6 +1024,28 @@ static void broker_over_quota(void)
            "status and state are there as soon as the broker takes them");
 }
 
+/* A broker that goes in the middle of a poll, for a day. */
+static void day_without_broker(void)
+{
+    begin_world(2);
+    calm = true;
+    run_for(10);
+    slow = true;
+    said = 0;
+    for (int i = 0; i < 1000 && avito_wants(&clients[0]) == 0; i++) {
+        step_world();
+    }
+    expect(avito_wants(&clients[0]) != 0, "a poll is under way");
+    cut();
+    up = slow = false;
+    (void)sim_buyer_writes(service, chat, "buyer 0");
+    run_for(86400);
+    up = true;
+    run_for(20);
+    expect(said == 0, "of the service there is nothing to say");
+    expect(heard[0] == 1, "what came meanwhile comes");
+}
+
 /* A service that is down for a day: said once for what fails, and all is done afterwards. */
 static void day_without_service(void)
 {
@@ -1142,6 +1166,8 @@ int main(int argc, char **argv)
     flapping_service();
     end_world();
     day_without_service();
+    end_world();
+    day_without_broker();
     end_world();
     printf("%s - the gateway in %llu worlds from seed %llu on\n", failures == 0 ? "ok" : "not ok",
            (unsigned long long)count, (unsigned long long)first);

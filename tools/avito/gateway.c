@@ -784,11 +784,13 @@ static void step_opening(gateway_account *a, uint32_t now_ms)
 
 static void ask_for_itself(gateway_account *a, uint32_t now_ms)
 {
-    if (a->priv.g->priv.ready && is_over(a->priv.aged_ms, AGE_EVERY_MS, now_ms)) {
+    const bool ready = a->priv.g->priv.ready;
+
+    if (ready && is_over(a->priv.aged_ms, AGE_EVERY_MS, now_ms)) {
         a->priv.aged_ms = now_ms;
         ledger_age(&a->ledger, a->priv.g->o.unix_time(a->priv.g->o.ctx));
     }
-    if (a->priv.unread_due && is_over(a->priv.unread_ms, UNREAD_EVERY_MS, now_ms)) {
+    if (ready && a->priv.unread_due && is_over(a->priv.unread_ms, UNREAD_EVERY_MS, now_ms)) {
         a->priv.unread_due = false;
         a->priv.unread_ms = now_ms;
         gateway_job_own(a, ORDER_UNREAD, "");
@@ -1143,7 +1145,7 @@ static uint32_t running_deadline(const gateway_account *a, uint32_t now_ms)
         ms = avito_inbox_deadline_ms(&a->inbox);
         ms = ms > pause_ms ? ms : pause_ms;
     }
-    if (a->priv.unread_due) {
+    if (a->priv.unread_due && a->priv.g->priv.ready) {
         ms = sooner(ms, left(a->priv.unread_ms, UNREAD_EVERY_MS, now_ms));
     }
     if (a->o.webhook_url != NULL) {
