@@ -326,6 +326,20 @@ def bad_input():
             ("send", r.chat, '{"id":"b 7","text":"a"}', None, "the id has other"),
             ("send", "u2i-nothing", '{"id":"b8","text":"a"}', "b8", "404"),
             ("send", "a%2", '{"id":"b9","text":"a"}', "b9", "percent-escaped"),
+            ("send", "", '{"id":"b11","text":"a"}', "b11", "percent-escaped"),
+            ("send", "x" * 300, '{"id":"b12","text":"a"}', "b12", "percent-escaped"),
+            ("send", r.chat, "\ufeff{\"id\":\"b13\",\"txt\":\"a\"}", "b13", "does not know"),
+            ("send", r.chat, " \n{\"id\":\"b14\",\"text\":\"a\"", None, "not valid JSON"),
+            ("send", r.chat, '{"id":"","text":"a"}', None, "the id has other"),
+            ("send", r.chat, '{"id":"b15","text":"a"}{"id":"b16","text":"b"}', None, "not valid JSON"),
+            ("send", r.chat, '{"id":"b17","text":"' + "[" * 500 + '"', None, "not valid JSON"),
+            ("send", r.chat, '{"id":"b18","text":[[[[[[[[1]]]]]]]]}', "b18", "another type"),
+            ("send", r.chat, "{}", None, "missing or blank"),
+            ("send", r.chat, '{"id":"b19","text":"a\\u0000b"}', "b19", "NUL"),
+            ("block", "-5", '{"id":"b20"}', "b20", "number"),
+            ("block", "99999999999999999999", '{"id":"b21"}', "b21", "number"),
+            ("block", "5", '{"id":"b22","item_id":"x"}', "b22", "another type"),
+            ("image", r.chat, b"", None, "no JPEG"),
             ("delete", r.chat, "", None, "the id of the message"),
             ("block", "me", '{"id":"b10"}', "b10", "number"),
             ("block", "5", "because", None, "spam, fraud, insult or other"),
@@ -671,6 +685,62 @@ def old_broker():
             check("... once", gateway.said.count("3.1.1") == 1, gateway.said)
 
 
+def mute_broker():
+    """Takes connections and says nothing: half a minute, twice, by a clock that runs thirty times as fast."""
+    clock = Clock("+0 x30")
+    with socket.socket() as listener, Simulator("--chats", "1") as service:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(5)
+        listener.settimeout(10)
+        gateway = Gateway(None, {"shop": service}, port=listener.getsockname()[1])
+        gateway.program, gateway.environment = "build/avito", clock.environment
+        with gateway:
+            first, _ = listener.accept()
+            check("a broker that does not answer is said", wait_for(lambda: "the broker does not answer" in gateway.said), gateway.said)
+            second, _ = listener.accept()
+            check("... and tried again", first.recv(100)[0] == 0x10 and second.recv(100)[0] == 0x10)
+            for s in (first, second):
+                s.close()
+
+
+def wrong_configuration():
+    """Each ends the start with status 2, or 1, and a sentence."""
+    with Simulator("--chats", "1") as service, Broker() as broker:
+        for mqtt, own, more, said in ((["tls = ye"], [], [], "[mqtt] tls: yes or no"), (["port = 70000"], [], [], "stands twice"),
+                                      ([], ["window = 0"], [], "[gateway] window: a number"), ([], ["picture_max = 6MB"], [], "picture_max: a number"),
+                                      ([], ["discovery = home/#"], [], "the first part of a topic"), ([], ["discovery ="], [], "the first part of a topic"),
+                                      ([], ["listen = 127.0.0.1:1", "webhook_url ="], [], "begins with https://"),
+                                      ([], ["listen = 127.0.0.1", "webhook_url = https://a.example"], [], "an address and a port"),
+                                      ([], [], ["mark_as_read = true"], "mark_as_read: yes or no"), ([], [], ["poll = 1h"], "poll: a number"),
+                                      ([], ["name = a/b"], [], "letters, digits")):
+            gateway = Gateway(broker, {"shop": service}, mqtt=mqtt, gateway=own, more=more or ["poll = 1"])
+            gateway.may_fail = True
+            with gateway:
+                status = gateway.process.wait(20)
+                gateway.reader.join(5)
+                check(f"{(mqtt + own + more)[-1]}", status == 2 and said in gateway.said, (status, gateway.said))
+        with Gateway(broker, {"shop": service}) as one:
+            wait_for(lambda: os.path.exists(f"{one.home}/state/avito/gateway/main/session"))
+            again = subprocess.run([PROGRAM, "gateway"], env={"HOME": one.home, "XDG_STATE_HOME": f"{one.home}/state", "LC_ALL": "C",
+                                                              "XDG_CONFIG_HOME": f"{one.home}/config"}, capture_output=True, text=True, timeout=30, check=False)
+            check("a second gateway of the same name", again.returncode == 2 and "another gateway has this name" in again.stderr, again)
+            check("... leaves the first one alone", one.process.poll() is None and "broker" not in one.said, one.said)
+
+
+def closed_error():
+    """Without standard error its number must not become a file's or a connection's."""
+    with Rig() as r:
+        r.gateway.stop()
+        environment = {"PATH": os.environ["PATH"], "HOME": r.gateway.home, "XDG_STATE_HOME": f"{r.gateway.home}/state",
+                       "XDG_CONFIG_HOME": f"{r.gateway.home}/config"}
+        process = subprocess.Popen(["sh", "-c", "exec build/avito gateway 0<&- 1>&- 2>&-"], env=environment)
+        check("it runs", wait_for(lambda: r.sub.of("avito/gateway/main/status")[-2:] == ["offline", "online"], 30))
+        names = [os.readlink(f"/proc/{process.pid}/fd/{n}") for n in (0, 1, 2)]
+        check("what is closed is held by /dev/null", names == ["/dev/null"] * 3, names)
+        process.terminate()
+        check("... and ends with 0", process.wait(20) == 0)
+
+
 def certificates(folder):
     """A CA for clients, a certificate by it with an EC key, another with an RSA key."""
     run = lambda *words: subprocess.run(["openssl", *words], cwd=folder, check=True, capture_output=True)
@@ -954,7 +1024,7 @@ print(json.dumps(seen))
 
 
 SCENES = [messages, commands, bad_input, flood, at_once, many, broker_away, day_without_broker, in_russian, by_consent, nobody_listens, full_disk, unreadable, claimed_pictures, webhooks, reload, home_assistant,
-          quiet_disk, old_broker, tls_and_passwords, pubacks, killed_in_a_send, slow_line, service_away, wrong_clock, watchdog, paho]
+          quiet_disk, old_broker, mute_broker, wrong_configuration, closed_error, tls_and_passwords, pubacks, killed_in_a_send, slow_line, service_away, wrong_clock, watchdog, paho]
 
 
 def tell(scenes):

@@ -40,7 +40,6 @@ static order *read_text(const char *topic, const char *payload)
 static void test_topics(void **state)
 {
     static const char *const others[] = {"avito/shop/send",
-                                         "avito/shop/send/",
                                          "avito/shop/send/a/b",
                                          "avito/shop/sent/a",
                                          "homeassistant/x/y",
@@ -57,6 +56,8 @@ static void test_topics(void **state)
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
         assert_false(order_topic(str(others[i]), &account, &act, &target));
     }
+    assert_true(order_topic(str("avito/shop/send/"), &account, &act, &target)); /* to be refused */
+    assert_int_equal(target.len, 0);
     for (int a = 0; a < ORDER_ACTS; a++) {
         char topic[64];
 

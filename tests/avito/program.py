@@ -680,7 +680,7 @@ def full_disk(service, home, folder):
         subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
         for words in (["send", chat, "x"], ["watch", "--timeout", "1"]):
             done = home.run(*words, LC_ALL="ru_RU.UTF-8", **state)
-            check(f"a read-only home, {words[0]}: which file, and why", done.returncode == 1 and disk in done.stderr and "Read-only" in done.stderr, done)
+            check(f"a read-only home, {words[0]}: which file, and why", done.returncode == 1 and disk in done.stderr and "только для чтения" in done.stderr, done)
         issued = service.door("stats")["tokens_issued"]
         done = home.run("chats", **state)
         check("... chats reads, with the token that is there", done.returncode == 0 and done.stdout and done.stderr == "" and
@@ -688,7 +688,7 @@ def full_disk(service, home, folder):
         service.door("tokens", {"do": "expire"})
         done = home.run("chats", LC_ALL="ru_RU.UTF-8", **state)
         check("... and with another when that is gone, which it says", done.returncode == 0 and done.stdout and
-              "Токен не сохранён" in done.stderr and "Read-only" in done.stderr, done)
+              "Токен не сохранён" in done.stderr and "только для чтения" in done.stderr, done)
     finally:
         subprocess.run(["umount", disk], check=False)
 

@@ -11,6 +11,7 @@
 #define SESSION_EXPIRY_S 604800u
 #define KEEP_ALIVE_S     15
 #define PAUSE_MAX_MS     60000u
+#define CONNECT_MS       30000u /* from the first look-up to the broker's CONNACK */
 #define EVENTS_AT_ONCE   64
 #define HEAD_ROOM        4096u /* of a picture's packet: topic and properties */
 
@@ -158,14 +159,9 @@ int broker_open(broker *b, config *c, const gateway_options *g, const char *clie
     char topic[GATEWAY_TOPIC_MAX];
     mqtt_publication will;
     const broker_as as = {client_id, &will, g->window, g->pictures_max / 2, 0, 0, 0, 0, false};
-    int status;
 
     gateway_will(g, &will, topic);
-    status = broker_make(b, c, &as);
-    if (status == EXIT_DONE) {
-        mqtt_link_open(&b->link);
-    }
-    return status;
+    return broker_make(b, c, &as);
 }
 
 void broker_free(broker *b)
@@ -246,6 +242,7 @@ static void handle(broker *b, gateway *g, const mqtt_event *e, uint32_t now_ms)
             gateway_tell(g,
                          say(TEXT("connected to the broker again", "снова на связи с брокером")));
         }
+        b->up = true;
         b->failing = false;
         b->pause_ms = 0;
     }
@@ -263,6 +260,13 @@ static void handle(broker *b, gateway *g, const mqtt_event *e, uint32_t now_ms)
     }
 }
 
+static uint32_t connect_left_ms(const broker *b, uint32_t now_ms)
+{
+    const uint32_t since = now_ms - b->opened_ms;
+
+    return b->up ? UINT32_MAX : since < CONNECT_MS ? CONNECT_MS - since : 0;
+}
+
 void broker_step(broker *b, gateway *g, uint32_t now_ms)
 {
     mqtt_event e;
@@ -273,6 +277,11 @@ void broker_step(broker *b, gateway *g, uint32_t now_ms)
             return;
         }
         mqtt_link_open(&b->link);
+        b->opened_ms = now_ms;
+        b->up = false;
+    } else if (connect_left_ms(b, now_ms) == 0) {
+        lost(b, g, mqtt_link_text(MQTT_ERR_SILENT), now_ms);
+        return;
     }
     do {
         const int rc = mqtt_link_step(&b->link, now_ms, &e);
@@ -295,5 +304,5 @@ uint32_t broker_deadline_ms(const broker *b, uint32_t now_ms)
 
         return since < b->wait_ms ? b->wait_ms - since : 0;
     }
-    return mqtt_deadline_ms(&b->link.client, now_ms);
+    return b->up ? mqtt_deadline_ms(&b->link.client, now_ms) : connect_left_ms(b, now_ms);
 }

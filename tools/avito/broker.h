@@ -20,8 +20,10 @@ typedef struct broker {
     uint16_t port;
     char client_id[40], will_topic[GATEWAY_TOPIC_MAX];
     mqtt_publication will;
+    uint32_t opened_ms;
     uint32_t lost_ms, pause_ms; /* pause_ms 0: not lost */
     uint32_t wait_ms;           /* up to half of it less: others lost the same broker */
+    bool up;                    /* the broker has answered */
     bool failing;               /* the loss was reported */
     size_t picture_max;
     void *large;            /* memory for an incoming picture; NULL: there is none */
@@ -52,8 +54,8 @@ void broker_give_room_back(broker *b);
 /* Closes the link and forgets packets that came in part. */
 void broker_close(broker *b);
 
-/* Reads [mqtt], and makes the link for a gateway of these options. EXIT_DONE, or a status after
- * saying why not. `client_id` is the stored one. */
+/* Reads [mqtt], and makes the link for a gateway of these options; broker_step() opens it. EXIT_DONE, or a
+ * status after saying why not. `client_id` is the stored one. */
 int broker_open(broker *b, config *c, const gateway_options *g, const char *client_id);
 void broker_free(broker *b);
 

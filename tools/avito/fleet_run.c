@@ -181,11 +181,13 @@ static bool hook_begin(void *ctx, fleet_account *a)
                                   fleet_seat_ledger(&s->at)};
     gateway_options o = f->o.gateway;
     char text[100];
+    int status;
 
     o.broker = &s->broker.link.client;
     o.look_for_ms = scaled(f, FLEET_LOOK_FOR_MS);
     fleet_seat_begin(&s->at, &o);
-    s->served = served_open(&s->at.gateway, f->o.config, &s->from, f->o.webhook_url, &stores);
+    s->served =
+        served_open(&s->at.gateway, f->o.config, &s->from, f->o.webhook_url, &stores, &status);
     if (s->served == NULL) {
         return false;
     }

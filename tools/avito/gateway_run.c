@@ -53,7 +53,7 @@ struct run {
     char client_id[40], path[80], url[1200];
     bool listens, quiet, changing;
     size_t count; /* of accounts */
-    int status;
+    int status, lock;
     struct pollfd *fds;
     served **owners; /* of the lanes among them */
     size_t fds_cap;
@@ -274,11 +274,6 @@ static bool take_notification(void *ctx, avito_webhook *webhook)
 
 /* ---- what is kept of the gateway ---- */
 
-static bool make_folder(const char *path)
-{
-    return mkdir(path, 0700) == 0 || errno == EEXIST;
-}
-
 static int say_file(const struct run *r, const char *file)
 {
     fprintf(stderr, "avito gateway: %s/%s: %s\n", r->folder, file, system_text(errno));
@@ -319,22 +314,22 @@ static int keep_word(struct run *r, const char *file, const char *before, size_t
 
 static int open_folder(struct run *r, const char *name)
 {
-    const size_t len = (size_t)snprintf(r->folder, sizeof r->folder, "%s", r->config.folder);
+    char problem[CONFIG_PROBLEM_SIZE];
     int status;
 
-    for (size_t i = 1; i <= len; i++) {
-        if (i == len || r->folder[i] == '/') {
-            r->folder[i] = '\0';
-            (void)make_folder(r->folder);
-            r->folder[i] = i < len ? '/' : '\0';
-        }
-    }
-    snprintf(r->folder + len, sizeof r->folder - len, "/gateway");
-    (void)make_folder(r->folder);
-    snprintf(r->folder + len, sizeof r->folder - len, "/gateway/%s", name);
-    if (!make_folder(r->folder)) {
-        fprintf(stderr, "avito gateway: %s: %s\n", r->folder, system_text(errno));
+    snprintf(r->folder, sizeof r->folder, "%s/gateway/%s", r->config.folder, name);
+    if (!config_make_folder(r->folder, problem)) {
+        fprintf(stderr, "avito gateway: %s\n", problem);
         return EXIT_LOCAL;
+    }
+    r->lock = disk_lock(r->folder, "lock", "avito gateway");
+    if (r->lock < 0 && errno == EWOULDBLOCK) {
+        return config_wrong("gateway",
+                            say(TEXT("another gateway has this name: give this one its own, name =",
+                                     "шлюз с таким именем уже работает: задайте другое, name =")));
+    }
+    if (r->lock < 0) {
+        return say_file(r, "lock");
     }
     status = keep_word(r, "client_id", "avito-", 11, r->client_id, sizeof r->client_id);
     return status == EXIT_DONE ? keep_word(r, "path", "/", 24, r->path, sizeof r->path) : status;
@@ -391,6 +386,10 @@ static int take_options(struct run *r, gateway_options *o)
     o->discovery = discovery == NULL              ? "homeassistant"
                    : strcmp(discovery, "no") == 0 ? NULL
                                                   : discovery;
+    if (o->discovery != NULL && (o->discovery[0] == '\0' || strpbrk(o->discovery, "+#") != NULL)) {
+        return config_wrong("gateway", say(TEXT("discovery is the first part of a topic, or no",
+                                                "discovery: начало темы или no")));
+    }
     o->ctx = r;
     o->unix_time = avito_posix_unix_time;
     o->boot_ms = boot_ms;
@@ -418,6 +417,10 @@ static int open_listener(struct run *r)
     if (at == NULL || url == NULL) {
         return config_wrong("gateway", say(TEXT("listen and webhook_url belong together",
                                                 "listen и webhook_url нужны вместе")));
+    }
+    if (strncmp(url, "https://", 8) != 0 && strncmp(url, "http://", 7) != 0) {
+        return config_wrong("gateway", say(TEXT("webhook_url begins with https:// or http://",
+                                                "webhook_url начинается с https:// или http://")));
     }
     snprintf(r->url, sizeof r->url, "%.*s%s", (int)(strlen(url) - (url[strlen(url) - 1] == '/')),
              url, r->path);
@@ -473,9 +476,9 @@ static int want_account(struct run *r, config *c, const char *name, bool mark)
         }
         return EXIT_DONE;
     }
-    s = served_open(&r->gateway, c, &from, r->url[0] != '\0' ? r->url : NULL, NULL);
+    s = served_open(&r->gateway, c, &from, r->url[0] != '\0' ? r->url : NULL, NULL, &status);
     if (s == NULL) {
-        return EXIT_LOCAL;
+        return status;
     }
     s->due_ms = avito_posix_clock_ms(NULL) + (uint32_t)(r->count * START_EACH_MS);
     s->next = r->accounts;
@@ -639,6 +642,10 @@ static void close_all(struct run *r)
         listener_close(&r->listener);
     }
     r->listens = false;
+    if (r->lock >= 0) {
+        close(r->lock);
+    }
+    r->lock = -1;
 }
 
 static void step_account(served *s, uint32_t now);
@@ -993,6 +1000,7 @@ int run_gateway(const arguments *a)
     sigset_t unblocked;
 
     r.arguments = a;
+    r.lock = -1;
     r.quiet = a->values[OPTION_QUIET] != NULL;
     raise_limit();
     r.status = config_load(&r.config, a->values[OPTION_CONFIG]);

@@ -2,10 +2,12 @@
 #include "run.h"
 #include "russian.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 
 static int unknown_command(const char *name)
 {
@@ -32,6 +34,20 @@ static int close_output(int status)
     return EXIT_LOCAL;
 }
 
+/* Where standard error is closed, the next file or connection would take its number, and what is said for people
+ * would go there. Nothing can be written to these, so closed standard output stays an error. */
+static void hold_standard_files(void)
+{
+    int fd;
+
+    do {
+        fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    } while (fd >= 0 && fd <= 2);
+    if (fd > 2) {
+        close(fd);
+    }
+}
+
 int main(int argc, char **argv)
 {
     static const struct {
@@ -42,6 +58,7 @@ int main(int argc, char **argv)
     arguments a;
     int status;
 
+    hold_standard_files();
     prctl(PR_SET_DUMPABLE, 0); /* the secret is in memory: no core dumps, no debuggers */
     language_from_environment();
     if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0) {

@@ -36,8 +36,8 @@ bool order_topic(avito_str topic, avito_str *account, enum order_act *act, avito
         a++;
     }
     *act = (enum order_act)a;
-    return avito_str_equal(root, "avito") && a < ORDER_ACTS && topic.len > 0 &&
-           memchr(topic.ptr, '/', topic.len) == NULL;
+    return avito_str_equal(root, "avito") && a < ORDER_ACTS && topic.ptr[-1] == '/' &&
+           (topic.len == 0 || memchr(topic.ptr, '/', topic.len) == NULL);
 }
 
 bool order_escape(const char *id, char *out, size_t cap)
@@ -118,6 +118,11 @@ static void refuse(struct draft *d, const char *why)
 static void take_id(struct draft *d, avito_str id)
 {
     if (id.ptr == NULL) {
+        return;
+    }
+    if (d->o.id[0] != '\0' && !avito_str_equal(id, d->o.id)) {
+        refuse(d, say(TEXT("the user property and the JSON give two different ids",
+                           "в user property и в JSON два разных id")));
         return;
     }
     if (!order_is_id(id)) {
@@ -340,15 +345,36 @@ static void check(struct draft *d, avito_str payload)
     }
 }
 
+/* The JSON of a payload; empty where it is none. An editor's byte order mark, or blanks, may stand before it: it
+ * would else reach a buyer as a text. */
+static avito_str json_in(avito_str payload)
+{
+    size_t at = payload.len >= 3 && memcmp(payload.ptr, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+
+    while (at < payload.len && payload.ptr[at] != '\0' &&
+           strchr(" \t\r\n", payload.ptr[at]) != NULL) {
+        at++;
+    }
+    payload.ptr += at;
+    payload.len -= at;
+    payload.len = payload.len > 0 && payload.ptr[0] == '{' ? payload.len : 0;
+    return payload;
+}
+
 static void read_payload(struct draft *d, avito_str payload, avito_arena *arena)
 {
+    avito_str json;
+
     if (d->o.act == ORDER_IMAGE) {
         return;
     }
     if (payload.ptr == NULL && payload.len > 0) {
         refuse(d, say(TEXT("it is larger than any command", "больше любой команды")));
-    } else if (payload.len > 0 && payload.ptr[0] == '{') {
-        read_json(d, payload, arena);
+        return;
+    }
+    json = payload.len > 0 ? json_in(payload) : payload;
+    if (json.len > 0) {
+        read_json(d, json, arena);
     } else if (d->o.act == ORDER_BLOCK && !is_blank(payload)) {
         take_reason(d, payload);
     } else {

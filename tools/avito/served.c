@@ -318,11 +318,12 @@ static int add(served *s, gateway *g, const config *c, const char *webhook_url,
 }
 
 served *served_open(gateway *g, const config *c, const account *from, const char *webhook_url,
-                    const served_stores *stores)
+                    const served_stores *stores, int *status)
 {
     char problem[CONFIG_PROBLEM_SIZE];
     served *s = malloc(sizeof *s);
 
+    *status = EXIT_LOCAL;
     if (s == NULL) {
         return NULL;
     }
@@ -335,8 +336,10 @@ served *served_open(gateway *g, const config *c, const account *from, const char
         free(s);
         return NULL;
     }
-    if (open_account(s, c, from) != EXIT_DONE || take_lock(s) != EXIT_DONE ||
-        add(s, g, c, webhook_url, stores) != EXIT_DONE) {
+    *status = open_account(s, c, from);
+    *status = *status == EXIT_DONE ? take_lock(s) : *status;
+    *status = *status == EXIT_DONE ? add(s, g, c, webhook_url, stores) : *status;
+    if (*status != EXIT_DONE) {
         served_free(s);
         return NULL;
     }

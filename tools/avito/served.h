@@ -52,10 +52,10 @@ int served_read_slot(const char *folder, int slot, void *data, size_t cap, size_
 /* A hash of everything in its section. */
 uint64_t served_fingerprint(const config *c, const account *from);
 
-/* Opens an account and adds it to the gateway. NULL after saying why not. `webhook_url` must
- * outlive it; NULL: none. `stores` NULL: its own files. */
+/* Opens it and adds it to the gateway. NULL, and an exit status, after saying why not. `webhook_url` outlives it; NULL: none.
+ * `stores` NULL: its own files. */
 served *served_open(gateway *g, const config *c, const account *from, const char *webhook_url,
-                    const served_stores *stores);
+                    const served_stores *stores, int *status);
 
 /* Frees the rest once the gateway no longer has it. */
 void served_free(served *s);
