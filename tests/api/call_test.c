@@ -1266,8 +1266,8 @@ static void test_outcome_before_the_next_try(void **state)
     }
 }
 
-/* One step ends after so many rounds, and the last byte may be taken in the very last one: what the
- * transport took decides, not the machine's state. */
+/* One step ends after a number of rounds, and the last byte may be taken in the very last one: what
+ * the transport took decides, not the machine's state. */
 static void test_outcome_after_one_long_step(void **state)
 {
     unsigned seen[3] = {0, 0, 0};

@@ -1443,7 +1443,7 @@ static void test_turn_at_any_step(void **state)
         struct device *d = device_of(20, AVITO_START_SINCE);
         avito_message out[2];
         int rc = AVITO_AGAIN;
-        for (uint32_t i = 0; i < 12; i++) { /* so many steps until the new one is reached */
+        for (uint32_t i = 0; i < 12; i++) { /* the number of steps until the new one is reached */
             char id[8];
             (void)snprintf(id, sizeof id, "x%u", i);
             if (i <= n % 12) {
@@ -2144,7 +2144,7 @@ static void test_start_that_changes(void **state)
 
 /* ---------------------------------------------------------------- long lists */
 
-/* One list with so many rows, the newest first: chats, or messages of the only chat. */
+/* One list of a number of rows, the newest first: chats, or messages of the only chat. */
 static struct far {
     bool messages;
     unsigned there;

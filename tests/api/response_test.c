@@ -490,7 +490,7 @@ static void test_retry_after(void **state)
         {"Retry-After: Mon, 11 Aug 2025 12:44:44 GMT\r\n", 0},
         {"X-RateLimit-Remaining: 0\r\nRetry-After: 5\r\n", 5},
         {"X-RateLimit-Remaining: 0\r\nX-RateLimit-Limit: 60\r\nRetry-After: 7\r\n", 7},
-        /* the next header begins anew */
+        /* the next header starts afresh */
         {"Retry-After: 5\r\nConnection: close\r\n", 5},
         {"", 0},
     };

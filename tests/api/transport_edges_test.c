@@ -202,7 +202,7 @@ static void test_hook_is_asked_again(void **state)
 
 static struct {
     avito_transport_functions functions;
-    unsigned left; /* so many waits before one that fails */
+    unsigned left; /* the number of waits before one that fails */
     bool failed;
 } waits;
 

@@ -294,8 +294,8 @@ static void test_parts_end_at_borders(void **state)
     }
 }
 
-/* Each row: a text of so many letters and an end, and how long its parts are. Every one was once cut so
- * that the service refuses a part, or shows half a character. */
+/* Each row: a text of a number of letters and an end, and how long its parts are. Every one was
+ * once cut so that the service refuses a part, or shows half a character. */
 static void test_parts_can_be_sent(void **state)
 {
 #define FAMILY "\xf0\x9f\x91\xa8\xe2\x80\x8d\xf0\x9f\x91\xa9\xe2\x80\x8d\xf0\x9f\x91\xa7"

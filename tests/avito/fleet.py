@@ -61,7 +61,7 @@ class Node(parts.Gateway):
 
 
 class Fleet(parts.contextlib.ExitStack):
-    """Broker, simulator and so many gateways."""
+    """Broker, simulator and a number of gateways."""
 
     def __init__(self, count=2, accounts=("shop",), simulator=(), broker=(), **node):
         super().__init__()

@@ -124,7 +124,7 @@ static void serve(struct anyone *p)
     p->tokens_served += strncmp(p->request, "POST /token", 11) == 0;
 }
 
-/* What comes when the answer is over and it goes on all the same. */
+/* What an endless peer adds once its answer is over. */
 static void prolong(struct anyone *p)
 {
     static const char row[] =

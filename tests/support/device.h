@@ -34,10 +34,9 @@ struct device {
     size_t full[2];               /* bytes in each slot */
     unsigned loads, failing_load; /* how often load() was called; which of them fails, from 1 on */
     int save_result;
-    bool silent; /* answers do not come for now */
-    size_t
-        piece;  /* answers come in pieces of so many bytes, with AVITO_IO_AGAIN between; 0: whole */
-    bool dates; /* answers say what time it is, by the clock */
+    bool silent;  /* answers do not come for now */
+    size_t piece; /* answers come in pieces of this many bytes, AVITO_IO_AGAIN between; 0: whole */
+    bool dates;   /* answers say what time it is, by the clock */
     char answer[60200]; /* the last one ... */
     size_t answer_at;   /* ... and how much of it was taken */
     unsigned events, errors;

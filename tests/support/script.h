@@ -43,7 +43,7 @@ struct script_sent {
 
 struct script {
     /* How it moves; may be set at any time. */
-    size_t recv_piece;    /* at most so many bytes at once; 0: any number */
+    size_t recv_piece;    /* at most this many bytes at once; 0: any number */
     const size_t *splits; /* recv also ends at these offsets of a connection's answers, rising */
     size_t split_count;
     size_t send_piece;
@@ -92,7 +92,7 @@ void script_connect_with(struct script *s, size_t agains, int result);
 
 void script_expect(struct script *s, const void *bytes, size_t len);
 void script_request(struct script *s);          /* head and Content-Length bytes */
-void script_take(struct script *s, size_t len); /* so many bytes, whatever they are */
+void script_take(struct script *s, size_t len); /* this many bytes, whatever they are */
 void script_answer(struct script *s, const void *bytes, size_t len);
 void script_answer_json(struct script *s, int status, const void *body, size_t len);
 void script_end(struct script *s);                             /* recv: AVITO_IO_CLOSED */

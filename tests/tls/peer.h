@@ -23,11 +23,11 @@ struct peer {
     SSL_CTX *ctx;
     SSL *ssl;
     /* How bytes move; may be set at any time. */
-    size_t recv_piece, send_piece; /* at most so many at once; 0: any number */
+    size_t recv_piece, send_piece; /* at most this many at once; 0: any number */
     bool again;                    /* AVITO_IO_AGAIN before every piece, both ways */
     size_t connect_agains;
-    size_t send_blocks_after; /* send: AGAIN for ever after so many bytes; 0: never */
-    size_t send_fails_after;  /* send: error after so many bytes; 0: never */
+    size_t send_blocks_after; /* send: AGAIN for ever after this many bytes; 0: never */
+    size_t send_fails_after;  /* send: error after this many bytes; 0: never */
     bool never_wait;
 
     /* What the server does: after `answer_after` bytes of plain text (0: a blank line) it answers,
@@ -35,7 +35,7 @@ struct peer {
     size_t answer_after;
     const char *answer;
     size_t answer_len;
-    size_t answer_records; /* into so many records; 0: one */
+    size_t answer_records; /* into this many records; 0: one */
     enum peer_ending ending;
 
     /* Instead of TLS: these bytes are what the server says. */
@@ -95,7 +95,7 @@ void side_init(struct side *side, struct peer *peer);
 /* peer_init() and side_init(). */
 void side_meet(struct side *side, struct peer *peer, const char *name);
 
-/* Records of so many bytes, in one direction at a time or in both. */
+/* Records of this many bytes, in one direction at a time or in both. */
 void side_records(struct side *side, bool full_duplex, size_t fragment);
 
 /* connect until it is done. */

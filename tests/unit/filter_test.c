@@ -787,7 +787,7 @@ static void test_masks(void **state)
     }
 }
 
-/* A text is cut at a code point, at most so many bytes, and flagged; others are left alone. */
+/* A text is cut at a code point, at the limit in bytes, and flagged; others are left alone. */
 static void test_cut_texts(void **state)
 {
     static const char text[] = "ab\xd0\x96\xe2\x98\x83\xf0\x9f\x98\x80z"; /* 2 + 2 + 3 + 4 + 1 */

@@ -104,9 +104,9 @@ typedef struct flow {
     size_t seg_from, seg_to, seg_cap;
     int64_t last_due;
     uint64_t total;   /* bytes that ever entered */
-    uint64_t cut_at;  /* after so many bytes nothing passes; UINT64_MAX: all pass */
+    uint64_t cut_at;  /* after this many bytes nothing passes; UINT64_MAX: all pass */
     bool cut_reset;   /* how the client sees the cut */
-    uint64_t hold_at; /* after so many bytes ... */
+    uint64_t hold_at; /* after this many bytes ... */
     uint32_t hold_ms; /* ... this much of a pause; 0: none */
 } flow;
 
@@ -140,7 +140,7 @@ struct link {
     flow up, down;
     uint32_t latency_ms, jitter_ms;
     int64_t orphan_until;
-    size_t thin;      /* if not 0: only so many bytes at a time ... */
+    size_t thin;      /* if not 0: only this many bytes at a time ... */
     uint32_t thin_ms; /* ... and so much time between them */
     bool cut_down;    /* the end came in the middle of an answer */
     bool blocked;     /* no room for bytes to send ... */

@@ -128,14 +128,14 @@ typedef struct sim_fault {
     uint32_t delay_ms; /* before the first byte */
     size_t pause_at;   /* before this byte of the answer (if pause_ms is not 0) ... */
     uint32_t pause_ms; /* ... wait so long */
-    size_t slow_bytes; /* if not 0, a slow line: so many bytes of the answer at a time ... */
+    size_t slow_bytes; /* if not 0, a slow line: this many bytes of the answer at a time ... */
     uint32_t slow_ms;  /* ... and so long between them; with a pause as well: after that */
-    unsigned interim;  /* so many "103 Early Hints" heads before the real one */
+    unsigned interim;  /* the number of "103 Early Hints" heads before the real one */
     /* how */
     sim_framing framing;
     size_t chunk_size;
     bool chunk_extras;    /* chunk extensions and a trailer */
-    size_t head_padding;  /* a header line of so many bytes more */
+    size_t head_padding;  /* one more header line, of this many bytes */
     int64_t wrong_length; /* added to Content-Length */
     bool cut;             /* after cut_at bytes of the whole answer the connection ends */
     size_t cut_at;

@@ -31,7 +31,7 @@ struct sim_conn {
     size_t pause_at;
     uint32_t pause_ms;
     int64_t pause_until;
-    size_t slow_bytes; /* a slow line: after so many bytes the next pause */
+    size_t slow_bytes; /* a slow line: bytes until the next pause */
     uint32_t slow_ms;
     bool stalled, close_after, reset_after, ended;
     uint32_t requests;

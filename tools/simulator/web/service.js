@@ -1,4 +1,5 @@
-// service.js - the control side of the simulator (its "/" explains it): asking, and hearing what happens.
+// service.js - talks to the control side of the simulator (its "/" explains it): asks, and takes
+// its events.
 
 export async function get(path, values = {}) {
   return answerOf(await fetch(path + (Object.keys(values).length ? "?" + new URLSearchParams(values) : "")));
@@ -27,15 +28,15 @@ export async function base64(blob) {
   return url.slice(url.indexOf(",") + 1);
 }
 
-const ASK_MS = 1000;    // between two questions where events do not come through
+const ASK_MS = 1000;    // between two questions, if events do not come through
 const AGAIN_MS = 20000; // then events are tried again
-const OPEN_MS = 4000;   // so long may events take to begin
+const OPEN_MS = 4000;   // how long events may take to begin
 
-// Calls takeState(state) at the start and whenever the simulator began anew, takeEvent(name, data) for
-// each event in between, in order and once, and takeLink("live" | "asking" | "lost").
+// Calls takeState(state) at the start and whenever the simulator has restarted, takeEvent(name,
+// data) for each event in between, in order and once, and takeLink("live" | "asking" | "lost").
 //
-// A browser opens six connections to a host, and each stream of events holds one. So of all pages of this
-// browser one listens and tells the others.
+// A browser opens six connections to a host, and each stream of events holds one. So only one of
+// this browser's pages listens, and tells the others.
 export class Live {
   constructor(takeState, takeEvent, takeLink) {
     Object.assign(this, { takeState, takeEvent, takeLink, run: "", last: 0, queue: Promise.resolve() });
@@ -50,7 +51,7 @@ export class Live {
     navigator.locks.request("simulator-events", () => this.lead());
   }
 
-  // One thing after the other: what waits for an answer must not be overtaken.
+  // One thing after the other: nothing may overtake a step that waits for an answer.
   then(what) {
     const result = this.queue.then(what);
     this.queue = result.catch(() => {});
@@ -94,14 +95,14 @@ export class Live {
     for (const event of changes.events) this.takeEvent(event.event, event.data);
   }
 
-  // ---- who listens ----
+  // ---- which page listens ----
 
   link(word) {
     this.takeLink(word);
     this.channel.postMessage({ link: word });
   }
 
-  // The pages that do not listen look now and then whether they have missed something.
+  // The other pages check now and then whether they have missed something.
   async follow() {
     for (;;) {
       await pause(AGAIN_MS);
@@ -118,7 +119,7 @@ export class Live {
     }
   }
 
-  // Until events do not come any more.
+  // Runs until events stop coming.
   listen() {
     return new Promise((end) => {
       const source = new EventSource(`/events?after=${this.run}-${this.last}`);
@@ -143,7 +144,7 @@ export class Live {
     });
   }
 
-  // For a while by asking; until the simulator is there again, if it was away.
+  // Asks for a while; if the simulator was away, until it is back.
   async ask() {
     let lost = false;
     for (const end = Date.now() + AGAIN_MS; Date.now() < end; await pause(ASK_MS)) {
