@@ -1,7 +1,9 @@
-/* broker_world.h - a broker of MQTT 5 in memory, for bytes of clients: persistent sessions, retained messages, wills, one
- * connection of a client id, and lines that are silent for a while and deliver late. A clock that the test moves.
+/* broker_world.h - an MQTT 5 broker in memory that speaks bytes: persistent sessions, retained
+ * messages, wills, one connection per client id, and lines that are silent for a while and deliver
+ * late. The test moves the clock.
  *
- * It keeps what it has acknowledged, also when it is killed. Strangers are functions of the test. */
+ * It keeps what it has acknowledged, even when it is killed. Other clients (strangers) are
+ * functions of the test. */
 #ifndef TESTS_AVITO_BROKER_WORLD_H
 #define TESTS_AVITO_BROKER_WORLD_H
 
@@ -16,7 +18,7 @@
 #define BROKER_RETAINED 64
 #define BROKER_WINDOW   20
 #define BROKER_TOPIC    200
-#define BROKER_SILENT   22500u /* ms: half as long again as the keep alive */
+#define BROKER_SILENT   22500u /* ms: one and a half times the keep alive */
 
 struct broker_publication {
     unsigned refs;
@@ -65,7 +67,8 @@ static struct {
     struct broker_session sessions[BROKER_SESSIONS];
     struct broker_publication *retained[BROKER_RETAINED];
     struct broker_line *lines;
-    /* Strangers: how many of them hear it; its PUBACK says `*reason`, if that is an error. */
+    /* The strangers' hook: returns how many of them hear it; the PUBACK says `*reason` if that is
+     * an error. */
     unsigned (*strangers)(const struct broker_publication *p, uint8_t *reason);
 } broker_world;
 
@@ -165,7 +168,8 @@ static void broker_put_answer(struct broker_line *l, uint8_t first, uint16_t id,
     broker_put(l, packet, sizeof packet);
 }
 
-/* At most twenty are under way. `again`: those that were before, too. */
+/* Sends what waits, at most twenty at once. `again`: repeats those that were on their way
+ * before. */
 static void broker_flush(struct broker_session *s, bool again)
 {
     size_t flying = 0;
@@ -235,7 +239,7 @@ static void broker_retain(struct broker_publication *p)
     p->refs += p->len > 0;
 }
 
-/* The reason of its PUBACK. */
+/* Returns the reason code of its PUBACK. */
 static uint8_t broker_publish(struct broker_publication *p)
 {
     uint8_t reason = 0;
@@ -261,7 +265,7 @@ static uint8_t broker_publish(struct broker_publication *p)
     return heard > 0 ? 0 : MQTT_REASON_NOBODY_LISTENS;
 }
 
-/* By a stranger, with QoS 1. */
+/* A stranger publishes, with QoS 1. */
 static uint8_t broker_publish_text(const char *topic, const char *payload)
 {
     struct broker_publication *p = broker_publication_of(topic, strlen(topic), (const uint8_t *)"",
@@ -293,7 +297,7 @@ static void broker_end_session(struct broker_session *s)
     memset(s, 0, sizeof *s);
 }
 
-/* The broker closes it, or sees that its client did. */
+/* The broker closes the connection, or sees that its client did. */
 static void broker_close_line(struct broker_line *l, bool says_will)
 {
     struct broker_session *s = l->session;
@@ -378,7 +382,7 @@ static void broker_take_will(struct broker_line *l, struct broker_reader *r, uns
     l->will->retain = (flags & 0x20) != 0;
 }
 
-/* One connection of a client id. Of a session that goes on no will is said. */
+/* One connection per client id. No will is published for a session that goes on. */
 static void broker_take_connect(struct broker_line *l, struct broker_reader *r)
 {
     struct broker_session *s;
@@ -599,7 +603,7 @@ static void broker_send(struct broker_line *l, const void *data, size_t len)
     }
 }
 
-/* How many bytes; *over: there will be no more. */
+/* Returns how many bytes; *over: there will be no more. */
 static size_t broker_receive(struct broker_line *l, void *data, size_t cap, bool *over)
 {
     const size_t n = broker_is_silent(l) ? 0 : cap < l->to_client_len ? cap : l->to_client_len;
@@ -625,7 +629,7 @@ static void broker_free_line(struct broker_line **at)
     free(l);
 }
 
-/* Reads what has come; what its client sent before it closed counts. */
+/* Reads what has come; bytes that a client sent before it closed count. */
 static void broker_step(void)
 {
     for (struct broker_line **at = &broker_world.lines; *at != NULL;) {

@@ -1,11 +1,14 @@
-/* fleet_join_sim.c - gateways of a fleet as they are: the fleet's logic, the core of a gateway for each account, and MQTT
- * clients, over a broker of bytes and a service, without sockets, clock and files, from seeds. Nodes are killed, also while
- * they write, stopped and ended; lines are cut, or silent, and deliver late; the broker dies, and keeps what it acknowledged.
+/* fleet_join_sim.c - whole gateways of a fleet in worlds made from seeds: the fleet's logic, the
+ * core of a gateway for each account, and MQTT clients, over a broker that speaks bytes and a
+ * service, without sockets, clock and files. Nodes are killed, even while they write, stopped and
+ * ended. Lines are cut, or are silent and deliver late. The broker dies, and keeps what it
+ * acknowledged.
  *
  *     build/fleet_join_sim FIRST COUNT     each failing seed is named
  *
- * The service's books are the judge: each command at most once; each that the broker acknowledged has a result, one that is
- * true and is not taken back; each message of a buyer is published.
+ * The service's books are the judge. Each command is done at most once. Each command that the
+ * broker acknowledged gets one result, which is true and final. Each message of a buyer is
+ * published.
  * Rooms: none. */
 #include "broker_world.h"
 #include "support/wire.h"
@@ -23,7 +26,7 @@
 
 static uint64_t random_state, seed;
 static const uint64_t epoch_ms = 1795000000000u;
-static uint32_t late_ms; /* so much later the service shows what was sent */
+static uint32_t late_ms; /* the delay until the service shows what was sent */
 static bool calm;
 static unsigned failures;
 static unsigned long all_claims, all_kills, all_results;
@@ -36,7 +39,7 @@ static uint32_t draw(uint32_t below)
     return (uint32_t)(random_state >> 20) % below;
 }
 
-/* One of `of`, and never when all goes well. */
+/* True once in `of` times, and never when all goes well. */
 static bool bad(uint32_t of)
 {
     return !calm && draw(of) == 0;
@@ -169,7 +172,7 @@ struct client {
     char in[ROOM], out[ROOM], id[64];
 };
 
-/* A lane: of the inbox, or for commands. */
+/* A lane of the inbox, or one for commands. */
 struct lane {
     struct wire wire;
     avito_client client;
@@ -210,7 +213,7 @@ static struct node {
 static sim *services[ACCOUNTS];
 static char chats[ACCOUNTS][64];
 static uint64_t
-    state_from_ms[ACCOUNTS]; /* since when the broker has a state of the inbox; 0: it has none */
+    state_from_ms[ACCOUNTS]; /* since when the broker has a state of the inbox; 0: none */
 static jmp_buf killed;
 
 /* kill -9 strikes at any moment. */
@@ -267,7 +270,7 @@ static void client_close(struct client *c)
     }
 }
 
-/* The next event; false: the connection is over. */
+/* Takes the next event; false: the connection is over. */
 static bool client_next(struct client *c, mqtt_event *e)
 {
     bool over = false;
@@ -815,7 +818,7 @@ static unsigned strangers(const struct broker_publication *p, uint8_t *reason)
     return 1;
 }
 
-/* Every fifth has no id. An impatient commander asks twice. */
+/* Every fifth command has no id. An impatient commander asks twice. */
 static void ask(size_t account, int number)
 {
     struct books *b = &books[account];
@@ -837,7 +840,8 @@ static void ask(size_t account, int number)
     }
 }
 
-/* The first round of all ends soon after its state is stored: what comes before that was there already. */
+/* The very first round ends soon after its state is stored: messages before that count as there
+ * already. */
 static bool is_started(size_t account)
 {
     return state_from_ms[account] != 0 && broker_world.now_ms > state_from_ms[account] + 15000;

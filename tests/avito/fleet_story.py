@@ -1,24 +1,26 @@
-"""What became of one command in the torment of a fleet, told afterwards: each packet of its account that the broker had or gave,
-what the tormentor did, and what the gateways and their ledgers say. For fleet_torment.py."""
+"""Tells afterwards what became of one command in the torment of a fleet: each packet of its account that
+the broker got
+or gave, what the tormentor did, and what the gateways and their ledgers say. For fleet_torment.py."""
 import base64
 import hmac
 import os
 import re
 
-AROUND_S = (5, 90)  # before it was asked for first, and after the broker's last answer
+AROUND_S = (5, 90)  # seconds shown before the command was first asked for, and after the broker's last answer
 SAVED = "Saving in-memory database"
-BEGINS = ("Warning: Mosquitto should not be run as root", "mosquitto version")  # what a new broker says first
+BEGINS = ("Warning: Mosquitto should not be run as root", "mosquitto version")  # a new broker's first words
 
 
 def client_id(secret, account):
-    """Of the account's connection, made by an independent hand."""
+    """The client id of the account's connection, derived by independent code."""
     digest = hmac.new(secret.encode(), b"client id\0" + account.encode(), "sha256").digest()
     return "avito-" + base64.urlsafe_b64encode(digest).decode()[:22]
 
 
 def is_forgotten(path, account, packet, since):
-    """Was the broker killed before it had saved what it took from the commander? What it saves is saved when it says something
-    else behind that."""
+    """Was the broker killed before it had saved what it took from the commander? A save has ended once
+    another line
+    follows its own."""
     taken, saving = f"Received PUBLISH from commander (d0, q1, r0, m{packet}, 'avito/{account}/", None
     with open(path, encoding="utf-8", errors="replace") as file:
         for line in file:
@@ -35,7 +37,7 @@ def is_forgotten(path, account, packet, since):
 
 
 def of_broker(path, account, secret, begin, end):
-    """(second, line) of all that concerns the account; of savings in a row the last."""
+    """(second, line) of everything that concerns the account; only the last of several saves in a row."""
     words = (client_id(secret, account), f"'avito/{account}/", "mosquitto version", SAVED)
     lines = []
     with open(path, encoding="utf-8", errors="replace") as file:
@@ -50,7 +52,7 @@ def of_broker(path, account, secret, begin, end):
 
 
 def of_ledgers(nodes, account, command):
-    """What their files have of it."""
+    """What the gateways' files say about it."""
     for node in nodes:
         path = f"{node.home}/state/avito/{account}/ledger.jsonl"
         if os.path.exists(path):
@@ -62,7 +64,7 @@ def tell(world, command, secret, folder):
     """Writes folder/COMMAND."""
     account, tries = command.rsplit("-", 1)[0], world.asked[command]
     begin, end = tries[0][0] - AROUND_S[0], tries[-1][0] + AROUND_S[1]
-    rows = of_broker(world.broker.log.name, account, secret, begin, end)  # which has whole seconds, in the order of their coming
+    rows = of_broker(world.broker.log.name, account, secret, begin, end)  # which has whole seconds, in order of arrival
     rows += [(int(when), f"commander: try {number + 1}, packet {packet} at {when:.3f}, the broker's answer {answer}")
              for number, (when, packet, answer) in enumerate(tries)]
     for source in (world.done, *(node.told for node in world.nodes)):
