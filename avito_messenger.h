@@ -14519,7 +14519,7 @@ static avitoi_call_result avitoi_inbox_read_top(avito_inbox *in)
 }
 
 /* Reads `rows` rows of it, the last of which is row `last`, known by `edge`. */
-AVITOI_APART static avitoi_call_result avitoi_inbox_read_window(avito_inbox *in, unsigned last,
+static avitoi_call_result avitoi_inbox_read_window(avito_inbox *in, unsigned last,
                                                                 unsigned rows, uint32_t edge)
 {
     in->priv.offset = (uint16_t)(last + 1u - rows);
@@ -14664,7 +14664,8 @@ static uint32_t avitoi_inbox_row_hash(const struct avitoi_inbox_row *row)
 
 /* Is the chat due? In an extra pass, a chat without a record is due only if it moved meanwhile. If its
  * row is as it was, only what shows up late can be new. */
-static bool avitoi_inbox_due(avito_inbox *in, const struct avitoi_inbox_row *row, uint32_t hash, bool odd)
+AVITOI_APART static bool avitoi_inbox_due(avito_inbox *in, const struct avitoi_inbox_row *row,
+                                          uint32_t hash, bool odd)
 {
     const struct avitoi_inbox_records *records = in->o.records;
     const unsigned record = records != NULL ? records->judge(in, (uint32_t)row->key, hash, row->time)
@@ -14730,7 +14731,8 @@ static avitoi_call_result avitoi_inbox_unreadable(avito_inbox *in, const struct 
 }
 
 /* A new row of the list. */
-static avitoi_call_result avitoi_inbox_scan_chat(avito_inbox *in, const struct avitoi_inbox_row *row)
+AVITOI_APART static avitoi_call_result avitoi_inbox_scan_chat(avito_inbox *in,
+                                                              const struct avitoi_inbox_row *row)
 {
     const uint32_t hash = avitoi_inbox_row_hash(row);
     const bool odd = avitoi_inbox_is_odd(in, row->time);
