@@ -171,20 +171,24 @@ static void test_loaded(void **state)
     assert_loads(golden_0_1_0);
 }
 
-/* An inbox does not go on from another account's state, and does not overwrite it. */
+/* An inbox does not go on from another account's state, and does not overwrite it: not even if half of the
+ * id is the same. */
 static void test_another_account(void **state)
 {
-    avito_message m;
+    static const int64_t apart[] = {1, (int64_t)1 << 32};
 
     (void)state;
-    begin_with(golden);
-    device_start(&device);
-    device.options.user_id++;
-    assert_int_equal(avito_inbox_init(&device.inbox, &device.client, &device.options),
-                     AVITO_ERR_OPTION_STATE);
-    assert_int_equal(avito_inbox_next(&device.inbox, &m), AVITO_ERR_ARGUMENT);
-    assert_golden();
-    avito_client_close(&device.client);
+    for (size_t i = 0; i < sizeof apart / sizeof *apart; i++) {
+        avito_message m;
+        begin_with(golden);
+        device_start(&device);
+        device.options.user_id += apart[i];
+        assert_int_equal(avito_inbox_init(&device.inbox, &device.client, &device.options),
+                         AVITO_ERR_OPTION_STATE);
+        assert_int_equal(avito_inbox_next(&device.inbox, &m), AVITO_ERR_ARGUMENT);
+        assert_golden();
+        avito_client_close(&device.client);
+    }
 }
 
 /* A slot with one wrong bit does not count: the other one does. */

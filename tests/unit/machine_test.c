@@ -1,7 +1,8 @@
 /*
  * The call machine's states: every state with every event, what the table allows and nothing else;
  * what a lane says of itself in every state; and cancelling, ending and starting in each of them.
- * Rooms: CALL, CALL MACHINE.
+ * The inbox's phases with every event, too.
+ * Rooms: CALL, CALL MACHINE, INBOX: WHAT IT REMEMBERS.
  */
 #define AVITO_MESSENGER_IMPLEMENTATION
 #include "avito_messenger.h"
@@ -50,6 +51,44 @@ static void test_every_state_with_every_event(void **state)
                 fail_msg("state %u, event %u: %d, then state %u", from, event, rc, c.priv.state);
             }
             assert_true(rc == AVITOI_CALL_MOVED || rc < 0);
+        }
+    }
+}
+
+/* clang-format off */
+static const char *const phases[AVITOI_INBOX_STATES] = {
+    /*            P  O  C  K  H  O  M  R                                              */
+    /* WAIT    */ "1" "2" "3" "-" "-" "6" "-" "0",
+    /* SCAN    */ "1" "2" "-" "-" "-" "-" "-" "0",
+    /* NEXT    */ "1" "-" "3" "-" "-" "-" "-" "0",
+    /* READ    */ "-" "-" "3" "4" "-" "-" "-" "0",
+    /* GIVE    */ "-" "2" "3" "-" "5" "-" "7" "0",
+    /* HANDED  */ "-" "-" "-" "4" "-" "-" "-" "-",
+    /* OFFERED */ "-" "-" "-" "-" "-" "-" "-" "0",
+    /* MARK    */ "-" "-" "3" "-" "-" "-" "7" "0",
+};
+/* clang-format on */
+
+/* Each change of phase forgets what belonged to the list before. */
+static void test_every_phase_with_every_event(void **state)
+{
+    (void)state;
+    assert_int_equal(AVITOI_INBOX_WAIT, 0);
+    assert_int_equal(AVITOI_INBOX_MARK, 7);
+    for (unsigned from = 0; from < AVITOI_INBOX_STATES; from++) {
+        assert_int_equal(strlen(phases[from]), AVITOI_INBOX_EVENTS);
+        for (unsigned event = 0; event < AVITOI_INBOX_EVENTS; event++) {
+            const bool moves = phases[from][event] != '-';
+            avito_inbox in;
+            memset(&in, 0, sizeof in);
+            in.priv.phase = (uint8_t)from;
+            in.priv.open = true;
+            in.priv.rows = 9;
+            assert_int_equal(avitoi_inbox_move(&in, event),
+                             moves ? AVITOI_CALL_MOVED : AVITO_ERR_ARGUMENT);
+            assert_int_equal(in.priv.phase, moves ? (unsigned)phases[from][event] - '0' : from);
+            assert_int_equal(in.priv.open, !moves);
+            assert_int_equal(in.priv.rows, moves ? 0 : 9);
         }
     }
 }
@@ -215,6 +254,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_state_with_every_event),
+        cmocka_unit_test(test_every_phase_with_every_event),
         cmocka_unit_test(test_rate_is_not_exceeded),
         cmocka_unit_test(test_what_a_lane_says_in_every_state),
         cmocka_unit_test(test_leaving_every_state),
