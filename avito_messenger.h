@@ -13925,14 +13925,12 @@ static void avitoi_inbox_ring_forgets(avito_inbox *in, uint32_t created)
     }
 }
 
+/* An id that is not there yet. */
 static void avitoi_inbox_ring_add(avito_inbox *in, uint64_t hash, uint32_t created)
 {
     struct avitoi_inbox_entry *p = avitoi_inbox_ring_find(in, hash);
     const uint32_t oldest = avitoi_inbox_get(p->created);
     const bool fits = avitoi_inbox_ring_age(in, oldest) <= avitoi_inbox_ring_age(in, created);
-    if (avitoi_inbox_ring_is(p, hash)) {
-        return;
-    }
     avitoi_inbox_ring_forgets(in, fits ? oldest : created);
     if (fits) {
         avitoi_inbox_put(p->hash, (uint32_t)hash);
@@ -14817,7 +14815,7 @@ static avitoi_call_result avitoi_inbox_scan_over(avito_inbox *in)
     }
     if (!in->priv.more) {
         avitoi_inbox_pass_more(in);
-    } else if (in->priv.scan_rows > 0) {
+    } else {
         in->priv.scan_offset = (uint16_t)(in->priv.offset + in->priv.scan_rows - 1u);
         in->priv.scan_anchor = in->priv.page_anchor;
     }
@@ -15168,7 +15166,7 @@ static avitoi_call_result avitoi_inbox_on_give(avito_inbox *in, avito_message *o
         if (!avitoi_inbox_ring_has(in, avitoi_inbox_kept_oldest(in)->hash)) {
             return avitoi_inbox_hand(in, out);
         }
-        avitoi_inbox_kept_take(in); /* a notification was quicker */
+        avitoi_inbox_kept_take(in); /* it was listed twice */
     }
     if (in->priv.found) {
         return avitoi_inbox_give_alone(in);
@@ -15245,11 +15243,6 @@ static avitoi_call_result avitoi_inbox_page_empty(avito_inbox *in)
 /* The last row was read, or there was none. */
 static avitoi_call_result avitoi_inbox_page_over(avito_inbox *in)
 {
-    const struct avitoi_json *j = &in->client->priv.json;
-    const bool listed = j->list_depth != 0 || (j->as.frames[0].seen & 1u) != 0; /* be it null */
-    if (!listed) {
-        avitoi_inbox_round_lacks(in, AVITO_ERR_MODEL);
-    }
     if (in->priv.rows == 0) {
         avitoi_inbox_answered(in);
         if (in->priv.offset > 0 || avitoi_inbox_in_window(in)) {
@@ -15531,7 +15524,7 @@ static avitoi_call_result avitoi_inbox_round_over(avito_inbox *in)
     in->priv.empty_pages = 0;
     in->priv.round_error = AVITO_OK;
     in->priv.chat_id[0] = '\0';
-    if (in->priv.whole && in->priv.at_end) {
+    if (in->priv.whole) {
         in->priv.whole_ms = avitoi_inbox_clock(in);
         in->priv.wholes = (uint8_t)(in->priv.wholes - (in->priv.wholes > 0 ? 1u : 0u));
     }
