@@ -14619,10 +14619,10 @@ static void avitoi_inbox_answered(avito_inbox *in)
 /* After the last row of a page: is there another one that can be reached? */
 static bool avitoi_inbox_more_rows(avito_inbox *in)
 {
-    if (!avito_list_has_more(in->client) || in->priv.rows < 2u) {
+    if (!avito_list_has_more(in->client) || in->priv.rows == 0) {
         return false;
     }
-    if (in->priv.offset + in->priv.rows > 1000u) {
+    if (in->priv.rows == 1u || in->priv.offset + in->priv.rows > 1000u) { /* pages overlap by a row */
         avitoi_inbox_raise(in, AVITO_INBOX_UNREACHABLE);
         return false;
     }
@@ -14740,7 +14740,7 @@ AVITOI_APART static avitoi_call_result avitoi_inbox_scan_chat(avito_inbox *in,
         (void)avitoi_inbox_out_of_order(in, row->time);
         in->priv.row_created = row->time;
         if (row->time > in->priv.updated && in->priv.extra == 0 &&
-            (in->priv.offset == 0 || in->priv.disorder || in->priv.stage == AVITOI_INBOX_NEW)) {
+            (in->priv.offset == 0 || in->priv.disorder)) {
             in->priv.updated = row->time; /* by then a chat may have slipped by: the next round has it */
         }
     }

@@ -27,8 +27,9 @@ struct row {
 };
 
 static struct service {
-    struct row rows[40]; /* in the order of their creation */
+    struct row rows[140]; /* in the order of their creation */
     unsigned count;
+    unsigned page; /* rows of the largest page; 0: as many as are asked for */
     /* What goes wrong: looks at the request, may change status and body. */
     void (*fault)(struct service *s, const char *request);
     unsigned faults; /* counted by the faults themselves */
@@ -81,7 +82,8 @@ static void add_row(struct service *s, const struct row *r, bool as_chat)
 static void write_list(struct service *s)
 {
     const char *messages = strstr(s->request, "/messages/");
-    const unsigned limit = number_after(s->request, "limit=", 100);
+    const unsigned asked = number_after(s->request, "limit=", 100);
+    const unsigned limit = s->page != 0 && s->page < asked ? s->page : asked;
     const unsigned offset = number_after(s->request, "offset=", 0);
     unsigned row = 0;
     add(s, "{\"%s\":[", messages != NULL ? "messages" : "chats");
@@ -2362,6 +2364,544 @@ static void test_slow_only_while_notifications_come(void **state)
     }
 }
 
+/* ---------------------------------------------------------------- rows and pages that no service should send */
+
+/* Records of chats and a Date in each answer: as most programs run it. */
+static struct device *device_with_records(unsigned ring)
+{
+    static char records[AVITO_INBOX_CHATS_SIZE(32)];
+    struct device *d = device_of(ring, AVITO_START_SINCE);
+    d->dates = true;
+    d->clock.unix_s = T + 100;
+    d->options.chats = records;
+    d->options.chats_cap = sizeof records;
+    device_start(d);
+    return d;
+}
+
+static void break_chats_b_and_c(struct service *s, const char *request)
+{
+    (void)request;
+    replace(s, "\"updated\":1754890002", "\"updated\":{\"a\":1234}");
+    replace(s, "{\"id\":\"c\",", "{\"ix\":\"c\",");
+}
+
+/* A chat that breaks the model, or has no id, is reported once. What can be asked for is given all the
+ * same. */
+static void test_chats_that_break_the_model(void **state)
+{
+    struct device *d = device_with_records(20);
+    (void)state;
+    write_message("a", "a1", 1);
+    write_message("b", "b1", 2);
+    write_message("c", "c1", 3);
+    write_message("d", "d1", 4);
+    service.fault = break_chats_b_and_c;
+    assert_within(d, 2, "a1 b1 d1 ");
+    assert_int_equal(d->errors, 3); /* and once more that the round lacks something */
+    assert_polls(d, 40, "");
+    assert_int_equal(d->errors, 3);
+    avito_client_close(&d->client);
+}
+
+static void b_has_no_time(struct service *s, const char *request)
+{
+    s->faults++;
+    (void)request;
+    if (strstr(s->body, "\"chats\"") != NULL) {
+        replace(s, "\"updated\":1754890002", "\"updated\":      null");
+    }
+}
+
+/* No record tells whether a chat without a time has changed: it is read in each round. */
+static void test_chat_without_time_is_read_always(void **state)
+{
+    struct device *d = device_with_records(20);
+    (void)state;
+    write_message("a", "a1", 1);
+    write_message("b", "b1", 2);
+    service.fault = b_has_no_time;
+    assert_within(d, 2, "a1 b1 ");
+    assert_polls(d, 40, "");
+    service.faults = 0;
+    assert_polls(d, 5, "");
+    assert_in_range(service.faults, 5 + 5 + 5, 40); /* a list, what changed in it, and b */
+    avito_client_close(&d->client);
+}
+
+static void a2_before_1970(struct service *s, const char *request)
+{
+    (void)request;
+    replace(s, "\"id\":\"a2\",\"author_id\":7,\"created\":1754890002",
+            "\"id\":\"a2\",\"author_id\":7,\"created\":-754890002");
+}
+
+static void test_message_before_1970(void **state)
+{
+    struct device *d = device_with_records(20);
+    (void)state;
+    write_messages("a", "a1 a2 a3 ", 1, 1);
+    service.fault = a2_before_1970;
+    assert_string_equal(poll_of(d), "a1 a3 ");
+    assert_int_equal(d->errors, 1);
+    assert_polls(d, 40, "");
+    assert_int_equal(d->errors, 1);
+    avito_client_close(&d->client);
+}
+
+/* Times of 32 bits end in 2106: what is near that is taken as it is. */
+static void test_the_last_minutes_of_32_bits(void **state)
+{
+    struct device *d = device_with_records(20);
+    (void)state;
+    d->clock.unix_s = (int64_t)UINT32_MAX - 200;
+    write_message("a", "a1", (uint32_t)(d->clock.unix_s - T - 10));
+    assert_within(d, 2, "a1 ");
+    assert_polls(d, 3, "");
+    write_message("a", "a2", (uint32_t)(d->clock.unix_s - T));
+    assert_within(d, 2, "a2 ");
+    assert_int_equal(d->errors + d->events, 0);
+    avito_client_close(&d->client);
+}
+
+static void a2_is_a1(struct service *s, const char *request)
+{
+    (void)request;
+    replace(s, "\"id\":\"a2\",", "\"id\":\"a1\",");
+}
+
+static void test_message_listed_twice(void **state)
+{
+    struct device *d = device_with_records(20);
+    (void)state;
+    write_messages("a", "a1 a2 a3 ", 1, 1);
+    service.fault = a2_is_a1;
+    assert_string_equal(poll_of(d), "a1 a3 ");
+    assert_true(service.faults > 0);
+    assert_polls(d, 40, "");
+    avito_client_close(&d->client);
+}
+
+/* No path can be made of such an id: the chat fails like any other, and is left out. */
+static void test_chat_whose_id_is_a_directory(void **state)
+{
+    struct device *d = device_with_records(20);
+    (void)state;
+    write_message("..", "x1", 1);
+    write_message("b", "b1", 2);
+    assert_within(d, 4, "b1 ");
+    assert_in_range(d->errors, 2, 3);
+    write_message("b", "b2", 150);
+    assert_within(d, 4, "b2 ");
+    avito_client_close(&d->client);
+}
+
+/* A page of one row that says there is more cannot be gone on with: pages overlap by one. */
+static void test_pages_of_one_row(void **state)
+{
+    struct device *d = device_with_records(20);
+    (void)state;
+    service.page = 1;
+    write_message("a", "a1", 1);
+    write_message("b", "b1", 2);
+    assert_within(d, 2, "b1 ");
+    assert_int_equal(d->events, AVITO_INBOX_UNREACHABLE);
+    assert_polls(d, 3, "");
+    avito_client_close(&d->client);
+}
+
+static void later_pages_are_empty(struct service *s, const char *request)
+{
+    if (number_after(request, "offset=", 0) > 0) {
+        s->body[0] = '\0';
+        add(s, "{\"chats\":[],\"meta\":{\"has_more\":true}}");
+        s->faults++;
+    }
+}
+
+static const char *const eight[] = {"c0", "c1", "c2", "c3", "c4", "c5", "c6", "c7"};
+
+static void write_eight(uint32_t created)
+{
+    for (uint32_t i = 0; i < 8; i++) {
+        write_message(eight[i], eight[i], created + i);
+        service.rows[service.count - 1].id[0] = (char)('m' + created % 10);
+    }
+}
+
+/* Nothing begins before all of the list was read. */
+static void test_start_with_empty_pages(void **state)
+{
+    struct device *d = device_of(20, AVITO_START_NOW);
+    (void)state;
+    d->dates = true;
+    d->clock.unix_s = T + 100;
+    service.page = 3;
+    write_eight(1);
+    service.fault = later_pages_are_empty;
+    assert_polls(d, 3, "");
+    assert_in_range(d->errors, 1, 3);
+    assert_int_equal(d->full[0] + d->full[1], 0);
+    service.fault = NULL;
+    assert_polls(d, 3, "");
+    write_message("c0", "new", 150);
+    assert_within(d, 2, "new ");
+    assert_polls(d, 40, "");
+    avito_client_close(&d->client);
+}
+
+/* Short pages, and no Date: the passes that look for chats that moved up read no chat again. */
+static void test_short_pages_without_dates(void **state)
+{
+    struct device *d = device_with_records(20);
+    (void)state;
+    d->dates = false;
+    assert_polls(d, 3, "");
+    service.page = 3;
+    service.fault = count_requests;
+    write_eight(1);
+    service.faults = 0;
+    assert_string_equal(poll_of(d), "n5 n6 n7 n3 n4 n1 n2 n0 ");
+    assert_in_range(service.faults, 8 + 4, 8 + 2 * 4 + 4);
+    assert_polls(d, 3, "");
+    avito_client_close(&d->client);
+}
+
+static void only_the_first_page_of_a(struct service *s, const char *request)
+{
+    if (strstr(request, "/chats/a/messages") != NULL) {
+        only_the_first_page(s, request);
+    }
+}
+
+/* What could not be read of a chat that has a record: the record does not hide it. */
+static void test_empty_page_of_a_known_chat(void **state)
+{
+    static const char first[] = "a3 b0 b1 b2 b3 b4 b5 b6 b7 b8 b9 ba bb bc bd be bf bg bh bi ";
+    struct device *d = device_with_records(40);
+    (void)state;
+    write_message("a", "a1", 1);
+    assert_within(d, 2, "a1 ");
+    assert_polls(d, 2, "");
+    write_messages("a", "a2 a3 ", 130, 1);
+    write_messages("a", first + 3, 132, 0);
+    service.fault = only_the_first_page_of_a;
+    assert_within(d, 2, first);
+    assert_polls(d, 3, "");
+    service.fault = NULL;
+    assert_within(d, 3, "a2 ");
+    assert_polls(d, 40, "");
+    avito_client_close(&d->client);
+}
+
+/* ---------------------------------------------------------------- memory, and how much of it */
+
+/* More than a hundred messages wait in an arena of 64 KB. */
+static void test_large_arena(void **state)
+{
+    static char room[65536];
+    struct device *d = device_with_records(40);
+    unsigned given = 0;
+    (void)state;
+    d->arena = avito_arena_of(room, sizeof room);
+    for (unsigned i = 0; i < 130; i++) {
+        char id[8];
+        (void)snprintf(id, sizeof id, "m%u", i);
+        write_message("a", id, 1 + i / 10);
+    }
+    for (unsigned i = 0; i < 2000 && given < 130; i++) {
+        avito_message m;
+        const int rc = avito_inbox_next(&d->inbox, &m);
+        char id[8];
+        if (rc == AVITO_OK) {
+            (void)snprintf(id, sizeof id, "m%u", given);
+            assert_true(avito_str_equal(m.id, id));
+            assert_int_equal(avito_inbox_accept(&d->inbox), AVITO_OK);
+            given++;
+        }
+        assert_true(rc == AVITO_OK || rc == AVITO_AGAIN);
+        clock_advance(&d->clock,
+                      d->client.priv.call == NULL ? avito_inbox_deadline_ms(&d->inbox) : 0);
+    }
+    assert_int_equal(given, 130);
+    avito_client_close(&d->client);
+}
+
+/* Room for records that is too small to be aligned is none. */
+static void test_room_for_no_record(void **state)
+{
+    static char records[16];
+    struct device *d = device_of(20, AVITO_START_SINCE);
+    (void)state;
+    d->options.chats = records + (((uintptr_t)records & 1u) == 0 ? 1 : 0);
+    d->options.chats_cap = 2;
+    device_start(d);
+    write_message("a", "a1", 1);
+    assert_string_equal(poll_of(d), "a1 ");
+    assert_polls(d, 3, "");
+    avito_client_close(&d->client);
+}
+
+/* With AVITO_TINY records are a part: without it the same messages come, and a chat that is refused does
+ * not stand in the way. */
+static void test_without_records(void **state)
+{
+    struct device *d = device_of(20, AVITO_START_UNREAD);
+    (void)state;
+    d->dates = true;
+    d->clock.unix_s = T + 100;
+    d->inbox.o.records = NULL;
+    write_message("a", "a1", 1);
+    write_message("b", "b1", 2);
+    service.fault = refuse_a;
+    assert_within(d, 8, "b1 ");
+    assert_polls(d, 40, "");
+    write_message("c", "c1", 800);
+    assert_within(d, 8, "c1 ");
+    service.fault = NULL;
+    assert_within(d, 8, "a1 ");
+    avito_client_close(&d->client);
+}
+
+/* Another lane fills the inbox's arena, which the program should not do: nothing is lost. */
+static void test_arena_that_another_lane_fills(void **state)
+{
+    struct device *d = device_with_records(20);
+    avito_message m;
+    (void)state;
+    write_messages("a", "a1 a2 ", 1, 1);
+    clock_advance(&d->clock, POLL);
+    while (avito_inbox_next(&d->inbox, &m) == AVITO_AGAIN) {
+    }
+    assert_true(avito_str_equal(m.id, "a1"));
+    assert_int_equal(avito_inbox_accept(&d->inbox), AVITO_OK);
+    d->arena.busy = true;
+    assert_int_equal(avito_inbox_next(&d->inbox, &m), AVITO_ERR_BUSY);
+    d->arena.busy = false;
+    assert_within(d, 2, "a2 ");
+    assert_polls(d, 3, "");
+    avito_client_close(&d->client);
+}
+
+/* A call may end between two chats of the queue: what lay in the arena then is found again. */
+static void test_arena_used_between_two_chats(void **state)
+{
+    static char names[64][4];
+    (void)state;
+    for (unsigned chats = 50; chats < 64; chats++) {
+        struct device *d = device_of(40, AVITO_START_SINCE);
+        static char room[16384];
+        unsigned given = 0;
+        d->arena = avito_arena_of(room, sizeof room);
+        for (uint32_t i = 0; i < chats; i++) {
+            (void)snprintf(names[i], sizeof names[i], "c%u", i % 100u);
+            write_message(names[i], names[i], 1 + i);
+        }
+        for (unsigned i = 0; i < 4000 && given < chats; i++) {
+            avito_message m;
+            const int rc = avito_inbox_next(&d->inbox, &m);
+            if (rc == AVITO_OK) {
+                assert_int_equal(avito_inbox_accept(&d->inbox), AVITO_OK);
+                given++;
+            } else if (!d->arena.busy) {
+                assert_int_equal(rc, AVITO_AGAIN);
+                avito_arena_reset(&d->arena);
+            }
+            clock_advance(&d->clock,
+                          d->client.priv.call == NULL ? avito_inbox_deadline_ms(&d->inbox) : 0);
+        }
+        assert_true(given >= chats);
+        avito_client_close(&d->client);
+    }
+}
+
+/* ---------------------------------------------------------------- saving, marking and time */
+
+/* The horizon moves in a round without messages: if it cannot be saved then, that is told. */
+static void test_horizon_that_is_not_saved(void **state)
+{
+    struct device *d = device_with_records(20);
+    (void)state;
+    write_message("a", "a1", 1);
+    assert_within(d, 2, "a1 ");
+    d->save_result = -7;
+    for (unsigned polls = 100; polls > 0 && d->errors == 0; polls--) {
+        assert_string_equal(poll_of(d), "");
+    }
+    assert_int_equal(avito_last_error(&d->client)->detail, -7);
+    d->save_result = AVITO_OK;
+    write_message("a", "a2", (uint32_t)(d->clock.unix_s - T));
+    assert_within(d, 2, "a2 ");
+    avito_client_close(&d->client);
+    device_start(d);
+    assert_polls(d, 40, "");
+    avito_client_close(&d->client);
+}
+
+static void no_save_from_the_first_round_on(struct service *s, const char *request)
+{
+    (void)s;
+    if (strstr(request, "unread_only=true") != NULL) {
+        belled->save_result = -7;
+    }
+}
+
+/* The first round of START_UNREAD is over, and nothing new came in it: that this could not be saved is
+ * told. */
+static void test_first_round_that_is_not_saved(void **state)
+{
+    struct device *d = belled = device_of(20, AVITO_START_UNREAD);
+    (void)state;
+    d->dates = true;
+    d->clock.unix_s = T + 100;
+    service.fault = no_save_from_the_first_round_on;
+    assert_polls(d, 3, "");
+    assert_true(d->errors > 0);
+    service.fault = NULL;
+    d->save_result = AVITO_OK;
+    write_message("b", "b1", 150);
+    assert_within(d, 2, "b1 ");
+    assert_polls(d, 3, "");
+    avito_client_close(&d->client);
+}
+
+/* What is skipped is saved, too: till it is, the error comes again. */
+static void test_skipped_but_not_saved(void **state)
+{
+    struct device *d = device_with_records(20);
+    avito_message m;
+    int rc;
+    (void)state;
+    assert_polls(d, 1, "");
+    write_messages("a", "a1 a2 ", 1, 1);
+    service.fault = break_a1;
+    clock_advance(&d->clock, POLL);
+    d->save_result = -7;
+    while ((rc = avito_inbox_next(&d->inbox, &m)) == AVITO_AGAIN) {
+    }
+    assert_int_equal(rc, AVITO_ERR_MODEL);
+    assert_int_equal(avito_inbox_next(&d->inbox, &m), AVITO_ERR_HOOK);
+    assert_int_equal(avito_inbox_next(&d->inbox, &m), AVITO_ERR_HOOK);
+    d->save_result = AVITO_OK;
+    assert_string_equal(device_round(d), "a2 ");
+    assert_polls(d, 3, "");
+    avito_client_close(&d->client);
+}
+
+/* A mark whose answer takes its time, and one that the program cancels. */
+static void test_mark_in_pieces(void **state)
+{
+    (void)state;
+    for (unsigned cancels = 0; cancels < 2; cancels++) {
+        struct device *d = device_with_records(20);
+        unsigned left = cancels;
+        d->inbox.o.mark_as_read = true;
+        d->piece = 7;
+        write_messages("a", "a1 a2 ", 1, 1);
+        for (unsigned i = 0; i < 20000 && !service.rows[1].read; i++) {
+            avito_message m;
+            const int rc = avito_inbox_next(&d->inbox, &m);
+            if (rc == AVITO_OK) {
+                assert_int_equal(avito_inbox_accept(&d->inbox), AVITO_OK);
+            }
+            if (service.marks == 0 && left > 0 && d->inbox.priv.phase == 7 && d->inbox.priv.open) {
+                avito_cancel(&d->client);
+                left--;
+            }
+            clock_advance(&d->clock,
+                          d->client.priv.call == NULL ? avito_inbox_deadline_ms(&d->inbox) : 0);
+        }
+        assert_true(service.rows[0].read && service.rows[1].read);
+        assert_polls(d, 5, "");
+        assert_int_equal(service.marks, 1 + cancels - left);
+        avito_client_close(&d->client);
+    }
+}
+
+static void slow_service(struct service *s, const char *request)
+{
+    (void)s, (void)request;
+    clock_advance(&belled->clock, belled->client.o.total_timeout_ms * 6 / 10);
+}
+
+/* A call of the inbox may take about as long as one of the lane, however much there is to do. */
+static void test_calls_end_in_time(void **state)
+{
+    struct device *d = belled = device_with_records(20);
+    avito_message m;
+    (void)state;
+    write_eight(1);
+    service.fault = slow_service;
+    clock_advance(&d->clock, POLL);
+    for (unsigned given = 0, calls = 0; given < 8; calls++) {
+        const uint32_t began = d->clock.ms;
+        const int rc = avito_inbox_next(&d->inbox, &m);
+        assert_in_range(d->clock.ms - began, 0, d->client.o.total_timeout_ms * 2);
+        assert_true(rc == AVITO_OK || rc == AVITO_AGAIN);
+        given += rc == AVITO_OK && avito_inbox_accept(&d->inbox) == AVITO_OK;
+        assert_true(calls < 100);
+    }
+    avito_client_close(&d->client);
+}
+
+/* ---------------------------------------------------------------- late looks, and what is refused */
+
+/* After a burst the late looks are spread: at most 20 in a poll, and the others wait. */
+static void test_late_looks_are_spread(void **state)
+{
+    static char names[25][4];
+    struct device *d = device_with_records(40);
+    unsigned most = 0, all = 0;
+    (void)state;
+    assert_polls(d, 3, "");
+    for (unsigned i = 0; i < 25; i++) {
+        (void)snprintf(names[i], sizeof names[i], "c%u", i % 100u);
+        write_message(names[i], names[i], (uint32_t)(d->clock.unix_s - T));
+    }
+    (void)poll_of(d);
+    service.fault = count_requests;
+    for (unsigned polls = 0; polls < 30; polls++) {
+        service.faults = 0;
+        assert_polls(d, 1, "");
+        all += service.faults - 1;
+        most = service.faults > most ? service.faults : most;
+    }
+    assert_in_range(most, 20, 22);
+    assert_in_range(all, 25, 60);
+    avito_client_close(&d->client);
+}
+
+static void refuse_z(struct service *s, const char *request)
+{
+    if (strstr(request, "/chats/z/messages") != NULL) {
+        s->status = 404;
+        s->faults++;
+    }
+}
+
+/* While a chat is refused an overrun does not let the horizon pass what it may hold. */
+static void test_overrun_beside_a_refused_chat(void **state)
+{
+    struct device *d = device_with_records(4);
+    (void)state;
+    write_message("z", "z1", 50);
+    service.fault = refuse_z;
+    for (unsigned polls = 6; polls > 0; polls--) {
+        (void)poll_of(d);
+    }
+    assert_true(service.faults >= 2);
+    write_messages("b", "b1 b2 b3 b4 b5 b6 b7 b8 ", 190, 1);
+    for (unsigned polls = 6; polls > 0; polls--) {
+        (void)poll_of(d);
+    }
+    assert_true((d->events & AVITO_INBOX_OVERRUN) != 0);
+    service.fault = NULL;
+    for (unsigned polls = 60; polls > 0 && strstr(poll_of(d), "z1 ") == NULL; polls--) {
+    }
+    assert_non_null(strstr(d->given, "z1 "));
+    avito_client_close(&d->client);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -2433,6 +2973,28 @@ int main(void)
         cmocka_unit_test(test_rows_in_one_answer),
         cmocka_unit_test(test_rows_beyond_reach),
         cmocka_unit_test(test_slow_only_while_notifications_come),
+        cmocka_unit_test(test_chats_that_break_the_model),
+        cmocka_unit_test(test_chat_without_time_is_read_always),
+        cmocka_unit_test(test_message_before_1970),
+        cmocka_unit_test(test_the_last_minutes_of_32_bits),
+        cmocka_unit_test(test_message_listed_twice),
+        cmocka_unit_test(test_chat_whose_id_is_a_directory),
+        cmocka_unit_test(test_pages_of_one_row),
+        cmocka_unit_test(test_start_with_empty_pages),
+        cmocka_unit_test(test_short_pages_without_dates),
+        cmocka_unit_test(test_empty_page_of_a_known_chat),
+        cmocka_unit_test(test_large_arena),
+        cmocka_unit_test(test_room_for_no_record),
+        cmocka_unit_test(test_without_records),
+        cmocka_unit_test(test_arena_that_another_lane_fills),
+        cmocka_unit_test(test_arena_used_between_two_chats),
+        cmocka_unit_test(test_horizon_that_is_not_saved),
+        cmocka_unit_test(test_first_round_that_is_not_saved),
+        cmocka_unit_test(test_skipped_but_not_saved),
+        cmocka_unit_test(test_mark_in_pieces),
+        cmocka_unit_test(test_calls_end_in_time),
+        cmocka_unit_test(test_late_looks_are_spread),
+        cmocka_unit_test(test_overrun_beside_a_refused_chat),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -99,7 +99,7 @@ BUGS = [
     ("ahead-unchecked", "a message with a time that is not believed is not read twice",
      "((odd && in->priv.limit != 1u) || !avitoi_inbox_keep(in, row))", "!avitoi_inbox_keep(in, row)"),
     ("newest-above", "the newest chat as a round begins is one of the first page, whatever the order",
-     "(in->priv.offset == 0 || in->priv.disorder ||", "(in->priv.offset == 0 ||"),
+     "(in->priv.offset == 0 || in->priv.disorder)) {", "in->priv.offset == 0) {"),
     ("slips-ignored", "an overrun jumps past a chat that slipped by",
      "|| (avitoi_inbox_slips(in) && !settled) ||", "||"),
     ("wiped-from-load", "an inbox is begun anew from its own load()",
