@@ -1246,22 +1246,7 @@ typedef struct avito_account_options {
 } avito_account_options;
 
 typedef struct avito_account {
-    avito_account_options o;         /* resolved: what is really in force */
-    struct {                         /* everything from here on is private */
-        struct avito_client *renewer; /* the lane that is fetching a token, or NULL; where lanes are not
-                                         enabled, the only one */
-        const struct avitoi_endpoint *renewal; /* what refresh tokens are for; NULL: not linked */
-        const char *access;          /* both in the half of the token buffer that is in use */
-        const char *refresh;
-        uint32_t epoch;              /* counts tokens; 0: none yet */
-        uint32_t fetched_ms;         /* clock when the token came */
-        uint32_t lifetime_s;         /* 0: the token is not believed to be good */
-        uint32_t sentence_by;        /* who seems to have written the last placeholder; 0: no one */
-        uint32_t gate_ms;            /* rate: clock of the last request let through */
-        uint32_t gate_wait_ms;       /* rate: how long the next one waits after it */
-        uint32_t renewed_ms[2];      /* clock of the last renewal after a refusal, of 401 and of 403 */
-        uint8_t vain[2];             /* 0: there was none; 1: it helped; more: so many did not, plus 1 */
-        uint8_t burst[2];            /* so many, less one for each minute since, while they help */
+    struct {                         /* private; what is small comes first: short instructions reach it */
         /* Written by any lane, under the lock. */
         bool refresh_in_doubt : 1;   /* a refresh left and no answer came: it may be spent */
         bool unpaid : 1;             /* the tariff lacks the API: 402 or placeholders seen last */
@@ -1274,7 +1259,22 @@ typedef struct avito_account {
         bool unsaved : 1;            /* save_token() is still to take the token */
         bool half : 1;               /* which half of the token buffer is in use */
         bool refresh_refused : 1;    /* the last refusal was of a refresh token */
+        uint8_t vain[2];             /* 0: there was none; 1: it helped; more: so many did not, plus 1 */
+        uint8_t burst[2];            /* so many, less one for each minute since, while they help */
+        struct avito_client *renewer; /* the lane that is fetching a token, or NULL; where lanes are not
+                                         enabled, the only one */
+        const struct avitoi_endpoint *renewal; /* what refresh tokens are for; NULL: not linked */
+        const char *access;          /* both in the half of the token buffer that is in use */
+        const char *refresh;
+        uint32_t epoch;              /* counts tokens; 0: none yet */
+        uint32_t fetched_ms;         /* clock when the token came */
+        uint32_t lifetime_s;         /* 0: the token is not believed to be good */
+        uint32_t sentence_by;        /* who seems to have written the last placeholder; 0: no one */
+        uint32_t gate_ms;            /* rate: clock of the last request let through */
+        uint32_t gate_wait_ms;       /* rate: how long the next one waits after it */
+        uint32_t renewed_ms[2];      /* clock of the last renewal after a refusal, of 401 and of 403 */
     } priv;
+    avito_account_options o;         /* resolved: what is really in force */
 } avito_account;
 
 AVITO_API avito_account_options avito_account_options_default(void);
