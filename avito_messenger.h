@@ -2709,11 +2709,11 @@ static bool avitoi_number_parse(const char *p, size_t len, int places, int64_t *
  * these rows. Comes in: a complete struct, for what a row cannot say of it. Goes out: tables. May not
  * read bytes.
  *
- * X(key, kind, struct member, mask bits, child schema). A row decides (ids, times, states: what the
- * program or this file acts on), or it has AVITOI_SCHEMA_SHOWN beside its mask bits: then it is only shown to a
- * person. A value that does not fit breaks the object if its row decides, and counts as missing if it is
- * only shown; a number is taken where a text is only shown. An empty array counts as null where an object
- * is due, as PHP writes it. The kinds say which JSON values fit:
+ * X(struct, key, kind, its member, mask bits), or C(the same, child schema). A row decides (ids, times, states:
+ * what the program or this file acts on), or it has AVITOI_SCHEMA_SHOWN beside its mask bits: then it is only
+ * shown to a person. A value that does not fit breaks the object if its row decides, and counts as missing
+ * if it is only shown; a number is taken where a text is only shown. An empty array counts as null where an
+ * object is due, as PHP writes it. The kinds say which JSON values fit:
  */
 
 #define AVITOI_SCHEMA_STR    0 /* string                      -> avito_str */
@@ -2730,10 +2730,13 @@ static bool avitoi_number_parse(const char *p, size_t len, int places, int64_t *
 #define AVITOI_SCHEMA_ARR    9 /* array of objects            -> items, count */
 #define AVITOI_SCHEMA_STRS  10 /* array of strings            -> items, count */
 #define AVITOI_SCHEMA_ONE   11 /* array; its first string only -> avito_str */
+#define AVITOI_SCHEMA_PARENTS                                                                      \
+    (1u << AVITOI_SCHEMA_TYPE | 1u << AVITOI_SCHEMA_OBJ | 1u << AVITOI_SCHEMA_TYPED |              \
+     1u << AVITOI_SCHEMA_MAP | 1u << AVITOI_SCHEMA_ARR) /* kinds whose rows have a child */
 
 struct avitoi_schema_field {
-    const struct avitoi_schema *child;
 #if AVITO_WITH_SHORTCUTS
+    const struct avitoi_schema *child; /* as in the schema's children */
     char form[24]; /* the key as it is written: with its closing quote and the colon */
     uint32_t mask; /* a bit for each byte of form; one that no comparison gives if it has over 16, or no key */
     uint16_t offset;
@@ -2749,9 +2752,9 @@ struct avitoi_schema_field {
 #define AVITOI_SCHEMA_ALWAYS 0x1000u /* in `want` of a row, and of every reader */
 #define AVITOI_SCHEMA_SHOWN  0x2000u /* in `want` of a row, and of no reader: it is only shown */
 
+/* After it in memory come its rows, and after them their keys, each ended by a NUL. */
 struct avitoi_schema {
-    const struct avitoi_schema_field *fields;
-    const char *keys; /* of the rows in their order, each ended by a NUL */
+    const struct avitoi_schema *const *children; /* of the rows that have one; NULL: none has */
     void (*finish)(struct avitoi_json *json, void *model); /* what a row cannot say */
     uint16_t size;    /* of the struct */
     uint8_t count;
@@ -2766,41 +2769,79 @@ struct avitoi_schema {
 #if AVITO_WITH_SHORTCUTS
 #define AVITOI_SCHEMA_FORM_LEN_(key) (sizeof(#key) > 1u ? sizeof(#key) + 1u : 0u)
 #define AVITOI_SCHEMA_FORM_MASK_(len) ((len) - 1u < 16u ? (1u << ((len) & 31u)) - 1u : 1u << 31)
-#define AVITOI_SCHEMA_ROW_(key, kind, member, want, child)                                         \
+#define AVITOI_SCHEMA_CHILD_ROW_(M, key, kind, member, want, child)                                \
     {child, #key "\":", AVITOI_SCHEMA_FORM_MASK_(AVITOI_SCHEMA_FORM_LEN_(key)),                    \
-     offsetof(AVITOI_SCHEMA_MODEL, member), AVITOI_SCHEMA_WANT_(want), sizeof(#key) - 1u,          \
+     offsetof(M, member), AVITOI_SCHEMA_WANT_(want), sizeof(#key) - 1u,                            \
      AVITOI_SCHEMA_FORM_LEN_(key), kind},
+#define AVITOI_SCHEMA_ROW_(M, key, kind, member, want)                                             \
+    AVITOI_SCHEMA_CHILD_ROW_(M, key, kind, member, want, NULL)
 #define AVITOI_SCHEMA_ROW_LAST_ {NULL, "", 1u << 31, 0, 0, 0, 0, 0} /* matches no key: no end to test for */
+#define AVITOI_SCHEMA_LAST 1u
 #else
-#define AVITOI_SCHEMA_ROW_(key, kind, member, want, child)                                         \
-    {child, offsetof(AVITOI_SCHEMA_MODEL, member), AVITOI_SCHEMA_WANT_(want), sizeof(#key) - 1u, kind},
+#define AVITOI_SCHEMA_CHILD_ROW_(M, key, kind, member, want, child)                                \
+    AVITOI_SCHEMA_ROW_(M, key, kind, member, want)
+#define AVITOI_SCHEMA_ROW_(M, key, kind, member, want)                                             \
+    {offsetof(M, member), AVITOI_SCHEMA_WANT_(want), sizeof(#key) - 1u, kind},
 #define AVITOI_SCHEMA_ROW_LAST_
+#define AVITOI_SCHEMA_LAST 0u
 #endif
-#define AVITOI_SCHEMA_KEY_(key, kind, member, want, child) #key "\0"
-#define AVITOI_SCHEMA_ROW_COUNT_(key, kind, member, want, child) +1u
-#define AVITOI_SCHEMA_ROW_FITS_(key, kind, member, want, child) && sizeof(#key) <= AVITOI_SCHEMA_KEY_MAX + 1u
-#define AVITOI_SCHEMA_ROWS(rows) (0u rows(AVITOI_SCHEMA_ROW_COUNT_))
+#define AVITOI_SCHEMA_NONE_(...)
+#define AVITOI_SCHEMA_CHILD_(M, key, kind, member, want, child) child,
+#define AVITOI_SCHEMA_KEY_(M, key, ...) #key "\0"
+#define AVITOI_SCHEMA_ROW_COUNT_(...) +1u
+#define AVITOI_SCHEMA_ROW_FITS_(M, key, ...) && sizeof(#key) <= AVITOI_SCHEMA_KEY_MAX + 1u
+#define AVITOI_SCHEMA_ROWS(rows) (0u rows(AVITOI_SCHEMA_ROW_COUNT_, AVITOI_SCHEMA_ROW_COUNT_, ))
+#define AVITOI_SCHEMA_KEYS(rows) rows(AVITOI_SCHEMA_KEY_, AVITOI_SCHEMA_KEY_, )
 
-/* Defines avitoi_schema_<name> from the row list `rows`: its rows, and their keys as one text, so that what
- * is not linked leaves no key behind. The struct is the one that AVITOI_SCHEMA_MODEL names where the macro
- * is used. */
-#define AVITOI_SCHEMA(name, rows, finish, bare, lenient)                                           \
-    AVITOI_ASSERT(name##_rows, AVITOI_SCHEMA_ROWS(rows) <= 31u && sizeof(AVITOI_SCHEMA_MODEL) <= 512u); \
-    AVITOI_ASSERT(name##_keys, true rows(AVITOI_SCHEMA_ROW_FITS_));                                \
-    static const char avitoi_schema_##name##_keys[] = rows(AVITOI_SCHEMA_KEY_);                    \
-    static const struct avitoi_schema_field avitoi_schema_##name##_fields[] = {rows(AVITOI_SCHEMA_ROW_) \
-                                                                 AVITOI_SCHEMA_ROW_LAST_};         \
-    static const struct avitoi_schema avitoi_schema_##name = {                                     \
-        avitoi_schema_##name##_fields, avitoi_schema_##name##_keys, finish,                        \
-        (uint16_t)sizeof(AVITOI_SCHEMA_MODEL), (uint8_t)AVITOI_SCHEMA_ROWS(rows), bare, lenient}
+/* Defines avitoi_schema_<name> of the struct `model` from the row list `rows`, so that what is not linked
+ * leaves no key behind. A leaf has no row with a child. */
+#define AVITOI_SCHEMA(name, model, rows, finish, bare, lenient)                                    \
+    static const struct avitoi_schema *const avitoi_schema_##name##_children[] = {                 \
+        rows(AVITOI_SCHEMA_NONE_, AVITOI_SCHEMA_CHILD_, )};                                        \
+    AVITOI_SCHEMA_OF_(name, model, rows, avitoi_schema_##name##_children, finish, bare, lenient)
+#define AVITOI_SCHEMA_LEAF(name, model, rows, finish, bare, lenient)                               \
+    AVITOI_SCHEMA_OF_(name, model, rows, NULL, finish, bare, lenient)
+#define AVITOI_SCHEMA_OF_(name, model, rows, children, finish, bare, lenient)                      \
+    AVITOI_ASSERT(name##_rows, AVITOI_SCHEMA_ROWS(rows) <= 31u && sizeof(model) <= 512u);          \
+    AVITOI_ASSERT(name##_keys, true rows(AVITOI_SCHEMA_ROW_FITS_, AVITOI_SCHEMA_ROW_FITS_, ));     \
+    static const struct {                                                                          \
+        struct avitoi_schema schema;                                                               \
+        struct avitoi_schema_field fields[AVITOI_SCHEMA_ROWS(rows) + AVITOI_SCHEMA_LAST];          \
+        char keys[sizeof(AVITOI_SCHEMA_KEYS(rows))];                                               \
+    } avitoi_schema_##name = {                                                                     \
+        {children, finish, (uint16_t)sizeof(model), (uint8_t)AVITOI_SCHEMA_ROWS(rows), bare, lenient}, \
+        {rows(AVITOI_SCHEMA_ROW_, AVITOI_SCHEMA_CHILD_ROW_, model) AVITOI_SCHEMA_ROW_LAST_},       \
+        AVITOI_SCHEMA_KEYS(rows)}
+
+/* Its rows. */
+static const struct avitoi_schema_field *avitoi_schema_fields(const struct avitoi_schema *schema)
+{
+    return (const struct avitoi_schema_field *)(const void *)(schema + 1);
+}
+
+static const char *avitoi_schema_keys(const struct avitoi_schema *schema)
+{
+    return (const char *)(avitoi_schema_fields(schema) + schema->count + AVITOI_SCHEMA_LAST);
+}
+
+/* The child of a row; NULL: it has none, or is of the same schema. */
+static const struct avitoi_schema *avitoi_schema_child(const struct avitoi_schema *schema, unsigned row)
+{
+    const struct avitoi_schema_field *field = avitoi_schema_fields(schema);
+    const struct avitoi_schema *const *child = schema->children;
+    for (; row > 0; row--, field++) {
+        child += AVITOI_SCHEMA_PARENTS >> field->kind & 1u;
+    }
+    return (AVITOI_SCHEMA_PARENTS >> field->kind & 1u) != 0 ? *child : NULL;
+}
 
 /* The key of a row. */
 static const char *avitoi_schema_key(const struct avitoi_schema *schema, unsigned row)
 {
-    const char *key = schema->keys;
+    const char *key = avitoi_schema_keys(schema);
     unsigned i;
     for (i = 0; i < row; i++) {
-        key += schema->fields[i].key_len + 1u;
+        key += avitoi_schema_fields(schema)[i].key_len + 1u;
     }
     return key;
 }
@@ -2833,64 +2874,52 @@ static avito_message_type avitoi_schema_message_type(avito_str word)
 
 /* ---- maps: each member becomes a pair ---- */
 
-#define AVITOI_SCHEMA_MODEL avito_image_size
-#define AVITOI_SCHEMA_PAIR_ROWS(X)                                                                 \
-    X(, AVITOI_SCHEMA_STR, size, 0, NULL)                                                          \
-    X(, AVITOI_SCHEMA_STR, url, AVITOI_SCHEMA_SHOWN, NULL)
-AVITOI_SCHEMA(pair, AVITOI_SCHEMA_PAIR_ROWS, NULL, false, false);
-#undef AVITOI_SCHEMA_MODEL
+#define AVITOI_SCHEMA_PAIR_ROWS(X, C, M)                                                           \
+    X(M, , AVITOI_SCHEMA_STR, size, 0)                                                             \
+    X(M, , AVITOI_SCHEMA_STR, url, AVITOI_SCHEMA_SHOWN)
+AVITOI_SCHEMA_LEAF(pair, avito_image_size, AVITOI_SCHEMA_PAIR_ROWS, NULL, false, false);
 AVITOI_ASSERT(voice_file_is_pair, sizeof(avito_voice_file) == sizeof(avito_image_size));
 
 /* The same where the URL is what was asked for. */
-#define AVITOI_SCHEMA_MODEL avito_image_size
-#define AVITOI_SCHEMA_ASKED_PAIR_ROWS(X)                                                           \
-    X(, AVITOI_SCHEMA_STR, size, 0, NULL)                                                          \
-    X(, AVITOI_SCHEMA_STR, url, 0, NULL)
-AVITOI_SCHEMA(asked_pair, AVITOI_SCHEMA_ASKED_PAIR_ROWS, NULL, false, false);
-#undef AVITOI_SCHEMA_MODEL
+#define AVITOI_SCHEMA_ASKED_PAIR_ROWS(X, C, M)                                                     \
+    X(M, , AVITOI_SCHEMA_STR, size, 0)                                                             \
+    X(M, , AVITOI_SCHEMA_STR, url, 0)
+AVITOI_SCHEMA_LEAF(asked_pair, avito_image_size, AVITOI_SCHEMA_ASKED_PAIR_ROWS, NULL, false, false);
 
-#define AVITOI_SCHEMA_MODEL avito_uploaded_image
-#define AVITOI_SCHEMA_UPLOADED_ROWS(X)                                                             \
-    X(, AVITOI_SCHEMA_STR, image_id, 0, NULL)                                                      \
-    X(, AVITOI_SCHEMA_MAP, sizes, 0, &avitoi_schema_asked_pair)
-AVITOI_SCHEMA(uploaded, AVITOI_SCHEMA_UPLOADED_ROWS, NULL, false, false);
-#undef AVITOI_SCHEMA_MODEL
+#define AVITOI_SCHEMA_UPLOADED_ROWS(X, C, M)                                                       \
+    X(M, , AVITOI_SCHEMA_STR, image_id, 0)                                                         \
+    C(M, , AVITOI_SCHEMA_MAP, sizes, 0, &avitoi_schema_asked_pair.schema)
+AVITOI_SCHEMA(uploaded, avito_uploaded_image, AVITOI_SCHEMA_UPLOADED_ROWS, NULL, false, false);
 
 /* What a TYPED member points to that broke the model before its TYPE had come. */
 static const char avitoi_schema_left_out = 0;
 
 /* ---- content of a message ---- */
 
-#define AVITOI_SCHEMA_MODEL avito_image
-#define AVITOI_SCHEMA_IMAGE_ROWS(X)                                                                \
-    X(sizes, AVITOI_SCHEMA_MAP, sizes, AVITO_MESSAGE_IMAGES | AVITOI_SCHEMA_SHOWN, &avitoi_schema_pair)
-AVITOI_SCHEMA(image, AVITOI_SCHEMA_IMAGE_ROWS, NULL, false, false);
-#undef AVITOI_SCHEMA_MODEL
+#define AVITOI_SCHEMA_IMAGE_ROWS(X, C, M)                                                          \
+    C(M, sizes, AVITOI_SCHEMA_MAP, sizes, AVITO_MESSAGE_IMAGES | AVITOI_SCHEMA_SHOWN,              \
+      &avitoi_schema_pair.schema)
+AVITOI_SCHEMA(image, avito_image, AVITOI_SCHEMA_IMAGE_ROWS, NULL, false, false);
 
-#define AVITOI_SCHEMA_MODEL avito_link_preview
-#define AVITOI_SCHEMA_PREVIEW_ROWS(X)                                                              \
-    X(description, AVITOI_SCHEMA_TEXT, description, AVITOI_SCHEMA_SHOWN, NULL)                            \
-    X(domain, AVITOI_SCHEMA_STR, domain, AVITOI_SCHEMA_SHOWN, NULL)                                       \
-    X(images, AVITOI_SCHEMA_MAP, images, AVITO_MESSAGE_IMAGES | AVITOI_SCHEMA_SHOWN, &avitoi_schema_pair) \
-    X(title, AVITOI_SCHEMA_TEXT, title, AVITOI_SCHEMA_SHOWN, NULL)                                        \
-    X(url, AVITOI_SCHEMA_STR, url, AVITOI_SCHEMA_SHOWN, NULL)
-AVITOI_SCHEMA(preview, AVITOI_SCHEMA_PREVIEW_ROWS, NULL, false, false);
-#undef AVITOI_SCHEMA_MODEL
+#define AVITOI_SCHEMA_PREVIEW_ROWS(X, C, M)                                                        \
+    X(M, description, AVITOI_SCHEMA_TEXT, description, AVITOI_SCHEMA_SHOWN)                        \
+    X(M, domain, AVITOI_SCHEMA_STR, domain, AVITOI_SCHEMA_SHOWN)                                   \
+    C(M, images, AVITOI_SCHEMA_MAP, images, AVITO_MESSAGE_IMAGES | AVITOI_SCHEMA_SHOWN,            \
+      &avitoi_schema_pair.schema)                                                                  \
+    X(M, title, AVITOI_SCHEMA_TEXT, title, AVITOI_SCHEMA_SHOWN)                                    \
+    X(M, url, AVITOI_SCHEMA_STR, url, AVITOI_SCHEMA_SHOWN)
+AVITOI_SCHEMA(preview, avito_link_preview, AVITOI_SCHEMA_PREVIEW_ROWS, NULL, false, false);
 
-#define AVITOI_SCHEMA_MODEL avito_link
-#define AVITOI_SCHEMA_LINK_ROWS(X)                                                                 \
-    X(text, AVITOI_SCHEMA_TEXT, text, AVITOI_SCHEMA_SHOWN, NULL)                                          \
-    X(url, AVITOI_SCHEMA_STR, url, AVITOI_SCHEMA_SHOWN, NULL)                                             \
-    X(preview, AVITOI_SCHEMA_OBJ, preview, AVITOI_SCHEMA_SHOWN, &avitoi_schema_preview)
-AVITOI_SCHEMA(link, AVITOI_SCHEMA_LINK_ROWS, NULL, false, false);
-#undef AVITOI_SCHEMA_MODEL
+#define AVITOI_SCHEMA_LINK_ROWS(X, C, M)                                                           \
+    X(M, text, AVITOI_SCHEMA_TEXT, text, AVITOI_SCHEMA_SHOWN)                                      \
+    X(M, url, AVITOI_SCHEMA_STR, url, AVITOI_SCHEMA_SHOWN)                                         \
+    C(M, preview, AVITOI_SCHEMA_OBJ, preview, AVITOI_SCHEMA_SHOWN, &avitoi_schema_preview.schema)
+AVITOI_SCHEMA(link, avito_link, AVITOI_SCHEMA_LINK_ROWS, NULL, false, false);
 
-#define AVITOI_SCHEMA_MODEL avito_item_images
-#define AVITOI_SCHEMA_ITEM_IMAGES_ROWS(X)                                                          \
-    X(main, AVITOI_SCHEMA_MAP, main, AVITOI_SCHEMA_SHOWN, &avitoi_schema_pair)                            \
-    X(count, AVITOI_SCHEMA_INT, count, AVITOI_SCHEMA_SHOWN, NULL)
-AVITOI_SCHEMA(item_images, AVITOI_SCHEMA_ITEM_IMAGES_ROWS, NULL, false, false);
-#undef AVITOI_SCHEMA_MODEL
+#define AVITOI_SCHEMA_ITEM_IMAGES_ROWS(X, C, M)                                                    \
+    C(M, main, AVITOI_SCHEMA_MAP, main, AVITOI_SCHEMA_SHOWN, &avitoi_schema_pair.schema)           \
+    X(M, count, AVITOI_SCHEMA_INT, count, AVITOI_SCHEMA_SHOWN)
+AVITOI_SCHEMA(item_images, avito_item_images, AVITOI_SCHEMA_ITEM_IMAGES_ROWS, NULL, false, false);
 
 /* In a notification a listing may come in the form that it has in a chat. */
 struct avitoi_schema_wide_item {
@@ -2907,16 +2936,15 @@ static void avitoi_schema_finish_item_content(struct avitoi_json *json, void *mo
     }
 }
 
-#define AVITOI_SCHEMA_MODEL struct avitoi_schema_wide_item
-#define AVITOI_SCHEMA_ITEM_CONTENT_ROWS(X)                                                         \
-    X(image_url, AVITOI_SCHEMA_STR, item.image_url, AVITOI_SCHEMA_SHOWN, NULL)                            \
-    X(item_url, AVITOI_SCHEMA_STR, item.item_url, AVITOI_SCHEMA_SHOWN, NULL)                              \
-    X(price_string, AVITOI_SCHEMA_STR, item.price_string, AVITOI_SCHEMA_SHOWN, NULL)                      \
-    X(title, AVITOI_SCHEMA_TEXT, item.title, AVITOI_SCHEMA_SHOWN, NULL)                                   \
-    X(url, AVITOI_SCHEMA_STR, item.item_url, AVITOI_SCHEMA_SHOWN, NULL)                                   \
-    X(images, AVITOI_SCHEMA_OBJ, images, AVITOI_SCHEMA_SHOWN, &avitoi_schema_item_images)
-AVITOI_SCHEMA(item_content, AVITOI_SCHEMA_ITEM_CONTENT_ROWS, avitoi_schema_finish_item_content, false, false);
-#undef AVITOI_SCHEMA_MODEL
+#define AVITOI_SCHEMA_ITEM_CONTENT_ROWS(X, C, M)                                                   \
+    X(M, image_url, AVITOI_SCHEMA_STR, item.image_url, AVITOI_SCHEMA_SHOWN)                        \
+    X(M, item_url, AVITOI_SCHEMA_STR, item.item_url, AVITOI_SCHEMA_SHOWN)                          \
+    X(M, price_string, AVITOI_SCHEMA_STR, item.price_string, AVITOI_SCHEMA_SHOWN)                  \
+    X(M, title, AVITOI_SCHEMA_TEXT, item.title, AVITOI_SCHEMA_SHOWN)                               \
+    X(M, url, AVITOI_SCHEMA_STR, item.item_url, AVITOI_SCHEMA_SHOWN)                               \
+    C(M, images, AVITOI_SCHEMA_OBJ, images, AVITOI_SCHEMA_SHOWN, &avitoi_schema_item_images.schema)
+AVITOI_SCHEMA(item_content, struct avitoi_schema_wide_item, AVITOI_SCHEMA_ITEM_CONTENT_ROWS,
+              avitoi_schema_finish_item_content, false, false);
 
 static void avitoi_schema_finish_location(struct avitoi_json *json, void *model)
 {
@@ -2926,15 +2954,14 @@ static void avitoi_schema_finish_location(struct avitoi_json *json, void *model)
     location->kind = (avito_location_kind)kind;
 }
 
-#define AVITOI_SCHEMA_MODEL avito_location
-#define AVITOI_SCHEMA_LOCATION_ROWS(X)                                                             \
-    X(kind, AVITOI_SCHEMA_STR, kind_word, AVITOI_SCHEMA_SHOWN, NULL)                                      \
-    X(lat, AVITOI_SCHEMA_E7, lat_e7, AVITOI_SCHEMA_SHOWN, NULL)                         \
-    X(lon, AVITOI_SCHEMA_E7, lon_e7, AVITOI_SCHEMA_SHOWN, NULL)                         \
-    X(text, AVITOI_SCHEMA_TEXT, text, AVITOI_SCHEMA_SHOWN, NULL)                                          \
-    X(title, AVITOI_SCHEMA_TEXT, title, AVITOI_SCHEMA_SHOWN, NULL)
-AVITOI_SCHEMA(location, AVITOI_SCHEMA_LOCATION_ROWS, avitoi_schema_finish_location, false, false);
-#undef AVITOI_SCHEMA_MODEL
+#define AVITOI_SCHEMA_LOCATION_ROWS(X, C, M)                                                       \
+    X(M, kind, AVITOI_SCHEMA_STR, kind_word, AVITOI_SCHEMA_SHOWN)                                  \
+    X(M, lat, AVITOI_SCHEMA_E7, lat_e7, AVITOI_SCHEMA_SHOWN)                                       \
+    X(M, lon, AVITOI_SCHEMA_E7, lon_e7, AVITOI_SCHEMA_SHOWN)                                       \
+    X(M, text, AVITOI_SCHEMA_TEXT, text, AVITOI_SCHEMA_SHOWN)                                      \
+    X(M, title, AVITOI_SCHEMA_TEXT, title, AVITOI_SCHEMA_SHOWN)
+AVITOI_SCHEMA_LEAF(location, avito_location, AVITOI_SCHEMA_LOCATION_ROWS,
+              avitoi_schema_finish_location, false, false);
 
 static void avitoi_schema_finish_call(struct avitoi_json *json, void *model)
 {
@@ -2944,17 +2971,13 @@ static void avitoi_schema_finish_call(struct avitoi_json *json, void *model)
     call->status = (avito_call_status)status;
 }
 
-#define AVITOI_SCHEMA_MODEL avito_call
-#define AVITOI_SCHEMA_CALL_ROWS(X)                                                                 \
-    X(status, AVITOI_SCHEMA_STR, status_word, 0, NULL)                                             \
-    X(target_user_id, AVITOI_SCHEMA_INT, target_user_id, 0, NULL)
-AVITOI_SCHEMA(call, AVITOI_SCHEMA_CALL_ROWS, avitoi_schema_finish_call, false, false);
-#undef AVITOI_SCHEMA_MODEL
+#define AVITOI_SCHEMA_CALL_ROWS(X, C, M)                                                           \
+    X(M, status, AVITOI_SCHEMA_STR, status_word, 0)                                                \
+    X(M, target_user_id, AVITOI_SCHEMA_INT, target_user_id, 0)
+AVITOI_SCHEMA_LEAF(call, avito_call, AVITOI_SCHEMA_CALL_ROWS, avitoi_schema_finish_call, false, false);
 
-#define AVITOI_SCHEMA_MODEL avito_voice
-#define AVITOI_SCHEMA_VOICE_ROWS(X) X(voice_id, AVITOI_SCHEMA_STR, voice_id, 0, NULL)
-AVITOI_SCHEMA(voice, AVITOI_SCHEMA_VOICE_ROWS, NULL, false, false);
-#undef AVITOI_SCHEMA_MODEL
+#define AVITOI_SCHEMA_VOICE_ROWS(X, C, M) X(M, voice_id, AVITOI_SCHEMA_STR, voice_id, 0)
+AVITOI_SCHEMA_LEAF(voice, avito_voice, AVITOI_SCHEMA_VOICE_ROWS, NULL, false, false);
 
 #define AVITOI_SCHEMA_MODEL_COUNT_(name, word) +1
 #define AVITOI_SCHEMA_MODEL_FIRST (AVITO_MESSAGE_TEXT + 1)
@@ -2966,18 +2989,16 @@ struct avitoi_schema_wide_content {
     void *models[0 AVITO_MESSAGE_MODELS(AVITOI_SCHEMA_MODEL_COUNT_)];
 };
 
-#define AVITOI_SCHEMA_MODEL struct avitoi_schema_wide_content
-#define AVITOI_SCHEMA_CONTENT_ROWS(X)                                                              \
-    X(text, AVITOI_SCHEMA_TEXT, text, 0, NULL)                                                     \
-    X(image, AVITOI_SCHEMA_OBJ, AVITOI_SCHEMA_MODEL_AT(IMAGE), 0, &avitoi_schema_image)            \
-    X(link, AVITOI_SCHEMA_OBJ, AVITOI_SCHEMA_MODEL_AT(LINK), 0, &avitoi_schema_link)               \
-    X(item, AVITOI_SCHEMA_OBJ, AVITOI_SCHEMA_MODEL_AT(ITEM), 0, &avitoi_schema_item_content)       \
-    X(location, AVITOI_SCHEMA_OBJ, AVITOI_SCHEMA_MODEL_AT(LOCATION), 0, &avitoi_schema_location)   \
-    X(call, AVITOI_SCHEMA_OBJ, AVITOI_SCHEMA_MODEL_AT(CALL), 0, &avitoi_schema_call)               \
-    X(voice, AVITOI_SCHEMA_OBJ, AVITOI_SCHEMA_MODEL_AT(VOICE), 0, &avitoi_schema_voice)            \
-    X(flow_id, AVITOI_SCHEMA_STR, flow_id, AVITOI_SCHEMA_SHOWN, NULL)
-AVITOI_SCHEMA(content, AVITOI_SCHEMA_CONTENT_ROWS, NULL, false, false);
-#undef AVITOI_SCHEMA_MODEL
+#define AVITOI_SCHEMA_CONTENT_ROWS(X, C, M)                                                        \
+    X(M, text, AVITOI_SCHEMA_TEXT, text, 0)                                                        \
+    C(M, image, AVITOI_SCHEMA_OBJ, AVITOI_SCHEMA_MODEL_AT(IMAGE), 0, &avitoi_schema_image.schema)  \
+    C(M, link, AVITOI_SCHEMA_OBJ, AVITOI_SCHEMA_MODEL_AT(LINK), 0, &avitoi_schema_link.schema)     \
+    C(M, item, AVITOI_SCHEMA_OBJ, AVITOI_SCHEMA_MODEL_AT(ITEM), 0, &avitoi_schema_item_content.schema) \
+    C(M, location, AVITOI_SCHEMA_OBJ, AVITOI_SCHEMA_MODEL_AT(LOCATION), 0, &avitoi_schema_location.schema) \
+    C(M, call, AVITOI_SCHEMA_OBJ, AVITOI_SCHEMA_MODEL_AT(CALL), 0, &avitoi_schema_call.schema)     \
+    C(M, voice, AVITOI_SCHEMA_OBJ, AVITOI_SCHEMA_MODEL_AT(VOICE), 0, &avitoi_schema_voice.schema)  \
+    X(M, flow_id, AVITOI_SCHEMA_STR, flow_id, AVITOI_SCHEMA_SHOWN)
+AVITOI_SCHEMA(content, struct avitoi_schema_wide_content, AVITOI_SCHEMA_CONTENT_ROWS, NULL, false, false);
 AVITOI_ASSERT(each_model_has_a_row, /* beside text and flow_id */
               AVITOI_SCHEMA_ROWS(AVITOI_SCHEMA_CONTENT_ROWS) ==
                   2u AVITO_MESSAGE_MODELS(AVITOI_SCHEMA_MODEL_COUNT_));
@@ -3047,16 +3068,14 @@ static void avitoi_schema_finish_quote(struct avitoi_json *json, void *model)
     avitoi_schema_narrow(&quote->content, quote->type);
 }
 
-#define AVITOI_SCHEMA_MODEL avito_quote
-#define AVITOI_SCHEMA_QUOTE_ROWS(X)                                                                \
-    X(id, AVITOI_SCHEMA_STR, id, AVITOI_SCHEMA_SHOWN, NULL)                                               \
-    X(author_id, AVITOI_SCHEMA_INT, author_id, AVITOI_SCHEMA_SHOWN, NULL)                                 \
-    X(created, AVITOI_SCHEMA_INT, created, AVITOI_SCHEMA_SHOWN, NULL)                                     \
-    X(type, AVITOI_SCHEMA_STR, type_word, AVITOI_SCHEMA_SHOWN, NULL)                                      \
-    X(content, AVITOI_SCHEMA_OBJ, content.as.wide, AVITO_MESSAGE_CONTENTS | AVITOI_SCHEMA_SHOWN,       \
-      &avitoi_schema_content)
-AVITOI_SCHEMA(quote, AVITOI_SCHEMA_QUOTE_ROWS, avitoi_schema_finish_quote, false, false);
-#undef AVITOI_SCHEMA_MODEL
+#define AVITOI_SCHEMA_QUOTE_ROWS(X, C, M)                                                          \
+    X(M, id, AVITOI_SCHEMA_STR, id, AVITOI_SCHEMA_SHOWN)                                           \
+    X(M, author_id, AVITOI_SCHEMA_INT, author_id, AVITOI_SCHEMA_SHOWN)                             \
+    X(M, created, AVITOI_SCHEMA_INT, created, AVITOI_SCHEMA_SHOWN)                                 \
+    X(M, type, AVITOI_SCHEMA_STR, type_word, AVITOI_SCHEMA_SHOWN)                                  \
+    C(M, content, AVITOI_SCHEMA_OBJ, content.as.wide, AVITO_MESSAGE_CONTENTS | AVITOI_SCHEMA_SHOWN, \
+      &avitoi_schema_content.schema)
+AVITOI_SCHEMA(quote, avito_quote, AVITOI_SCHEMA_QUOTE_ROWS, avitoi_schema_finish_quote, false, false);
 
 /* What message texts have shown of the account's tariff. */
 enum { AVITOI_SCHEMA_TARIFF_UNKNOWN, AVITOI_SCHEMA_TARIFF_THERE, AVITOI_SCHEMA_TARIFF_MISSING };
@@ -3119,34 +3138,32 @@ static void avitoi_schema_finish_message(struct avitoi_json *json, void *model)
     }
 }
 
-#define AVITOI_SCHEMA_MODEL avito_message
-#define AVITOI_SCHEMA_MESSAGE_ROWS(X)                                                              \
-    X(id, AVITOI_SCHEMA_STR, id, 0, NULL)                                                          \
-    X(author_id, AVITOI_SCHEMA_INT, author_id, 0, NULL)                                            \
-    X(created, AVITOI_SCHEMA_INT, created, 0, NULL)                                                \
-    X(content, AVITOI_SCHEMA_OBJ, content.as.wide, AVITO_MESSAGE_CONTENTS, &avitoi_schema_content) \
-    X(type, AVITOI_SCHEMA_STR, type_word, 0, NULL)                                                 \
-    X(direction, AVITOI_SCHEMA_STR, direction_word, 0, NULL)                                       \
-    X(delivered, AVITOI_SCHEMA_INT, delivered, 0, NULL)                                            \
-    X(is_read, AVITOI_SCHEMA_BOOL, is_read, 0, NULL)                                               \
-    X(read, AVITOI_SCHEMA_INT, read, 0, NULL)                                                      \
-    X(quote, AVITOI_SCHEMA_OBJ, quote, AVITO_MESSAGE_QUOTES | AVITOI_SCHEMA_SHOWN, &avitoi_schema_quote)  \
-    X(chat_id, AVITOI_SCHEMA_STR, chat_id, 0, NULL)                                                \
-    X(user_id, AVITOI_SCHEMA_INT, user_id, 0, NULL)                                                \
-    X(chat_type, AVITOI_SCHEMA_STR, chat_type_word, 0, NULL)                                       \
-    X(item_id, AVITOI_SCHEMA_INT, item_id, 0, NULL)                                                \
-    X(published_at, AVITOI_SCHEMA_STR, published_at, AVITOI_SCHEMA_SHOWN, NULL)
-AVITOI_SCHEMA(message, AVITOI_SCHEMA_MESSAGE_ROWS, avitoi_schema_finish_message, false, false);
-#undef AVITOI_SCHEMA_MODEL
+#define AVITOI_SCHEMA_MESSAGE_ROWS(X, C, M)                                                        \
+    X(M, id, AVITOI_SCHEMA_STR, id, 0)                                                             \
+    X(M, author_id, AVITOI_SCHEMA_INT, author_id, 0)                                               \
+    X(M, created, AVITOI_SCHEMA_INT, created, 0)                                                   \
+    C(M, content, AVITOI_SCHEMA_OBJ, content.as.wide, AVITO_MESSAGE_CONTENTS, &avitoi_schema_content.schema) \
+    X(M, type, AVITOI_SCHEMA_STR, type_word, 0)                                                    \
+    X(M, direction, AVITOI_SCHEMA_STR, direction_word, 0)                                          \
+    X(M, delivered, AVITOI_SCHEMA_INT, delivered, 0)                                               \
+    X(M, is_read, AVITOI_SCHEMA_BOOL, is_read, 0)                                                  \
+    X(M, read, AVITOI_SCHEMA_INT, read, 0)                                                         \
+    C(M, quote, AVITOI_SCHEMA_OBJ, quote, AVITO_MESSAGE_QUOTES | AVITOI_SCHEMA_SHOWN,              \
+      &avitoi_schema_quote.schema)                                                                 \
+    X(M, chat_id, AVITOI_SCHEMA_STR, chat_id, 0)                                                   \
+    X(M, user_id, AVITOI_SCHEMA_INT, user_id, 0)                                                   \
+    X(M, chat_type, AVITOI_SCHEMA_STR, chat_type_word, 0)                                          \
+    X(M, item_id, AVITOI_SCHEMA_INT, item_id, 0)                                                   \
+    X(M, published_at, AVITOI_SCHEMA_STR, published_at, AVITOI_SCHEMA_SHOWN)
+AVITOI_SCHEMA(message, avito_message, AVITOI_SCHEMA_MESSAGE_ROWS, avitoi_schema_finish_message, false, false);
 
 /* The answer to a send, which holds what can be sent: who sends only need not link the rest. */
-#define AVITOI_SCHEMA_MODEL struct avitoi_schema_wide_content
-#define AVITOI_SCHEMA_SENT_CONTENT_ROWS(X)                                                         \
-    X(text, AVITOI_SCHEMA_TEXT, text, AVITOI_SCHEMA_SHOWN, NULL)                                   \
-    X(image, AVITOI_SCHEMA_OBJ, AVITOI_SCHEMA_MODEL_AT(IMAGE), AVITOI_SCHEMA_SHOWN,                \
-      &avitoi_schema_image)
-AVITOI_SCHEMA(sent_content, AVITOI_SCHEMA_SENT_CONTENT_ROWS, NULL, false, false);
-#undef AVITOI_SCHEMA_MODEL
+#define AVITOI_SCHEMA_SENT_CONTENT_ROWS(X, C, M)                                                   \
+    X(M, text, AVITOI_SCHEMA_TEXT, text, AVITOI_SCHEMA_SHOWN)                                      \
+    C(M, image, AVITOI_SCHEMA_OBJ, AVITOI_SCHEMA_MODEL_AT(IMAGE), AVITOI_SCHEMA_SHOWN,             \
+      &avitoi_schema_image.schema)
+AVITOI_SCHEMA(sent_content, struct avitoi_schema_wide_content, AVITOI_SCHEMA_SENT_CONTENT_ROWS,
+              NULL, false, false);
 
 /* The service names no author, and the description's sample says "in" of what was sent. */
 static void avitoi_schema_finish_sent(struct avitoi_json *json, void *model)
@@ -3159,16 +3176,14 @@ static void avitoi_schema_finish_sent(struct avitoi_json *json, void *model)
     }
 }
 
-#define AVITOI_SCHEMA_MODEL avito_message
-#define AVITOI_SCHEMA_SENT_ROWS(X)                                                                 \
-    X(id, AVITOI_SCHEMA_STR, id, 0, NULL)                                                          \
-    X(author_id, AVITOI_SCHEMA_INT, author_id, AVITOI_SCHEMA_SHOWN, NULL)                                 \
-    X(created, AVITOI_SCHEMA_INT, created, AVITOI_SCHEMA_SHOWN, NULL)                                     \
-    X(content, AVITOI_SCHEMA_OBJ, content.as.wide, AVITOI_SCHEMA_SHOWN, &avitoi_schema_sent_content)      \
-    X(type, AVITOI_SCHEMA_STR, type_word, AVITOI_SCHEMA_SHOWN, NULL)                                      \
-    X(direction, AVITOI_SCHEMA_STR, direction_word, AVITOI_SCHEMA_SHOWN, NULL)
-AVITOI_SCHEMA(sent, AVITOI_SCHEMA_SENT_ROWS, avitoi_schema_finish_sent, false, false);
-#undef AVITOI_SCHEMA_MODEL
+#define AVITOI_SCHEMA_SENT_ROWS(X, C, M)                                                           \
+    X(M, id, AVITOI_SCHEMA_STR, id, 0)                                                             \
+    X(M, author_id, AVITOI_SCHEMA_INT, author_id, AVITOI_SCHEMA_SHOWN)                             \
+    X(M, created, AVITOI_SCHEMA_INT, created, AVITOI_SCHEMA_SHOWN)                                 \
+    C(M, content, AVITOI_SCHEMA_OBJ, content.as.wide, AVITOI_SCHEMA_SHOWN, &avitoi_schema_sent_content.schema) \
+    X(M, type, AVITOI_SCHEMA_STR, type_word, AVITOI_SCHEMA_SHOWN)                                  \
+    X(M, direction, AVITOI_SCHEMA_STR, direction_word, AVITOI_SCHEMA_SHOWN)
+AVITOI_SCHEMA(sent, avito_message, AVITOI_SCHEMA_SENT_ROWS, avitoi_schema_finish_sent, false, false);
 
 /* ======================================================================= *
  * >>25 SCHEMAS: CHATS TO REPLIES
@@ -3180,52 +3195,44 @@ AVITOI_SCHEMA(sent, AVITOI_SCHEMA_SENT_ROWS, avitoi_schema_finish_sent, false, f
 
 /* ---- chats ---- */
 
-#define AVITOI_SCHEMA_MODEL avito_avatar
-#define AVITOI_SCHEMA_AVATAR_ROWS(X)                                                               \
-    X(default, AVITOI_SCHEMA_STR, default_url, AVITOI_SCHEMA_SHOWN, NULL)                                 \
-    X(images, AVITOI_SCHEMA_MAP, images, AVITOI_SCHEMA_SHOWN, &avitoi_schema_pair)
-AVITOI_SCHEMA(avatar, AVITOI_SCHEMA_AVATAR_ROWS, NULL, false, false);
-#undef AVITOI_SCHEMA_MODEL
+#define AVITOI_SCHEMA_AVATAR_ROWS(X, C, M)                                                         \
+    X(M, default, AVITOI_SCHEMA_STR, default_url, AVITOI_SCHEMA_SHOWN)                             \
+    C(M, images, AVITOI_SCHEMA_MAP, images, AVITOI_SCHEMA_SHOWN, &avitoi_schema_pair.schema)
+AVITOI_SCHEMA(avatar, avito_avatar, AVITOI_SCHEMA_AVATAR_ROWS, NULL, false, false);
 
-#define AVITOI_SCHEMA_MODEL avito_profile
-#define AVITOI_SCHEMA_PROFILE_ROWS(X)                                                              \
-    X(user_id, AVITOI_SCHEMA_INT, user_id, AVITOI_SCHEMA_SHOWN, NULL)                                     \
-    X(item_id, AVITOI_SCHEMA_INT, item_id, AVITOI_SCHEMA_SHOWN, NULL)                                     \
-    X(avatar, AVITOI_SCHEMA_OBJ, avatar, AVITO_CHAT_AVATARS | AVITOI_SCHEMA_SHOWN, &avitoi_schema_avatar) \
-    X(url, AVITOI_SCHEMA_STR, url, AVITOI_SCHEMA_SHOWN, NULL)
-AVITOI_SCHEMA(profile, AVITOI_SCHEMA_PROFILE_ROWS, NULL, false, false);
-#undef AVITOI_SCHEMA_MODEL
+#define AVITOI_SCHEMA_PROFILE_ROWS(X, C, M)                                                        \
+    X(M, user_id, AVITOI_SCHEMA_INT, user_id, AVITOI_SCHEMA_SHOWN)                                 \
+    X(M, item_id, AVITOI_SCHEMA_INT, item_id, AVITOI_SCHEMA_SHOWN)                                 \
+    C(M, avatar, AVITOI_SCHEMA_OBJ, avatar, AVITO_CHAT_AVATARS | AVITOI_SCHEMA_SHOWN,              \
+      &avitoi_schema_avatar.schema)                                                                \
+    X(M, url, AVITOI_SCHEMA_STR, url, AVITOI_SCHEMA_SHOWN)
+AVITOI_SCHEMA(profile, avito_profile, AVITOI_SCHEMA_PROFILE_ROWS, NULL, false, false);
 
-#define AVITOI_SCHEMA_MODEL avito_user
-#define AVITOI_SCHEMA_USER_ROWS(X)                                                                 \
-    X(id, AVITOI_SCHEMA_INT, id, 0, NULL)                                                          \
-    X(name, AVITOI_SCHEMA_STR, name, AVITOI_SCHEMA_SHOWN, NULL)                                           \
-    X(parsing_allowed, AVITOI_SCHEMA_BOOL, parsing_allowed, AVITOI_SCHEMA_SHOWN, NULL)                    \
-    X(public_user_profile, AVITOI_SCHEMA_OBJ, public_user_profile, AVITO_CHAT_PROFILES | AVITOI_SCHEMA_SHOWN, \
-      &avitoi_schema_profile)
-AVITOI_SCHEMA(user, AVITOI_SCHEMA_USER_ROWS, NULL, false, false);
-#undef AVITOI_SCHEMA_MODEL
+#define AVITOI_SCHEMA_USER_ROWS(X, C, M)                                                           \
+    X(M, id, AVITOI_SCHEMA_INT, id, 0)                                                             \
+    X(M, name, AVITOI_SCHEMA_STR, name, AVITOI_SCHEMA_SHOWN)                                       \
+    X(M, parsing_allowed, AVITOI_SCHEMA_BOOL, parsing_allowed, AVITOI_SCHEMA_SHOWN)                \
+    C(M, public_user_profile, AVITOI_SCHEMA_OBJ, public_user_profile,                              \
+      AVITO_CHAT_PROFILES | AVITOI_SCHEMA_SHOWN,                                                   \
+      &avitoi_schema_profile.schema)
+AVITOI_SCHEMA(user, avito_user, AVITOI_SCHEMA_USER_ROWS, NULL, false, false);
 
-#define AVITOI_SCHEMA_MODEL avito_item_location
-#define AVITOI_SCHEMA_ITEM_LOCATION_ROWS(X)                                                        \
-    X(title, AVITOI_SCHEMA_STR, title, AVITOI_SCHEMA_SHOWN, NULL)                                         \
-    X(lat, AVITOI_SCHEMA_E7, lat_e7, AVITOI_SCHEMA_SHOWN, NULL)                         \
-    X(lon, AVITOI_SCHEMA_E7, lon_e7, AVITOI_SCHEMA_SHOWN, NULL)
-AVITOI_SCHEMA(item_location, AVITOI_SCHEMA_ITEM_LOCATION_ROWS, NULL, false, false);
-#undef AVITOI_SCHEMA_MODEL
+#define AVITOI_SCHEMA_ITEM_LOCATION_ROWS(X, C, M)                                                  \
+    X(M, title, AVITOI_SCHEMA_STR, title, AVITOI_SCHEMA_SHOWN)                                     \
+    X(M, lat, AVITOI_SCHEMA_E7, lat_e7, AVITOI_SCHEMA_SHOWN)                                       \
+    X(M, lon, AVITOI_SCHEMA_E7, lon_e7, AVITOI_SCHEMA_SHOWN)
+AVITOI_SCHEMA_LEAF(item_location, avito_item_location, AVITOI_SCHEMA_ITEM_LOCATION_ROWS, NULL, false, false);
 
-#define AVITOI_SCHEMA_MODEL avito_item
-#define AVITOI_SCHEMA_ITEM_ROWS(X)                                                                 \
-    X(id, AVITOI_SCHEMA_INT, id, 0, NULL)                                                          \
-    X(title, AVITOI_SCHEMA_STR, title, AVITOI_SCHEMA_SHOWN, NULL)                                         \
-    X(user_id, AVITOI_SCHEMA_INT, user_id, 0, NULL)                                                \
-    X(images, AVITOI_SCHEMA_OBJ, images, AVITOI_SCHEMA_SHOWN, &avitoi_schema_item_images)                 \
-    X(status_id, AVITOI_SCHEMA_INT, status_id, 0, NULL)                                            \
-    X(price_string, AVITOI_SCHEMA_STR, price_string, AVITOI_SCHEMA_SHOWN, NULL)                           \
-    X(url, AVITOI_SCHEMA_STR, url, AVITOI_SCHEMA_SHOWN, NULL)                                             \
-    X(location, AVITOI_SCHEMA_OBJ, location, AVITOI_SCHEMA_SHOWN, &avitoi_schema_item_location)
-AVITOI_SCHEMA(item, AVITOI_SCHEMA_ITEM_ROWS, NULL, false, false);
-#undef AVITOI_SCHEMA_MODEL
+#define AVITOI_SCHEMA_ITEM_ROWS(X, C, M)                                                           \
+    X(M, id, AVITOI_SCHEMA_INT, id, 0)                                                             \
+    X(M, title, AVITOI_SCHEMA_STR, title, AVITOI_SCHEMA_SHOWN)                                     \
+    X(M, user_id, AVITOI_SCHEMA_INT, user_id, 0)                                                   \
+    C(M, images, AVITOI_SCHEMA_OBJ, images, AVITOI_SCHEMA_SHOWN, &avitoi_schema_item_images.schema) \
+    X(M, status_id, AVITOI_SCHEMA_INT, status_id, 0)                                               \
+    X(M, price_string, AVITOI_SCHEMA_STR, price_string, AVITOI_SCHEMA_SHOWN)                       \
+    X(M, url, AVITOI_SCHEMA_STR, url, AVITOI_SCHEMA_SHOWN)                                         \
+    C(M, location, AVITOI_SCHEMA_OBJ, location, AVITOI_SCHEMA_SHOWN, &avitoi_schema_item_location.schema)
+AVITOI_SCHEMA(item, avito_item, AVITOI_SCHEMA_ITEM_ROWS, NULL, false, false);
 
 static void avitoi_schema_finish_context(struct avitoi_json *json, void *model)
 {
@@ -3242,14 +3249,12 @@ static void avitoi_schema_finish_item_type(struct avitoi_json *json, void *model
     json->word_len = avito_str_equal(*(const avito_str *)model, "item") ? 1 : 0;
 }
 static const struct avitoi_schema avitoi_schema_item_type = {
-    NULL, NULL, avitoi_schema_finish_item_type, sizeof(avito_str), 0, false, false};
+    NULL, avitoi_schema_finish_item_type, sizeof(avito_str), 0, false, false};
 
-#define AVITOI_SCHEMA_MODEL avito_context
-#define AVITOI_SCHEMA_CONTEXT_ROWS(X)                                                              \
-    X(type, AVITOI_SCHEMA_TYPE, type, 0, &avitoi_schema_item_type)                                        \
-    X(value, AVITOI_SCHEMA_TYPED, item, 0, &avitoi_schema_item)
-AVITOI_SCHEMA(context, AVITOI_SCHEMA_CONTEXT_ROWS, avitoi_schema_finish_context, false, false);
-#undef AVITOI_SCHEMA_MODEL
+#define AVITOI_SCHEMA_CONTEXT_ROWS(X, C, M)                                                        \
+    C(M, type, AVITOI_SCHEMA_TYPE, type, 0, &avitoi_schema_item_type)                              \
+    C(M, value, AVITOI_SCHEMA_TYPED, item, 0, &avitoi_schema_item.schema)
+AVITOI_SCHEMA(context, avito_context, AVITOI_SCHEMA_CONTEXT_ROWS, avitoi_schema_finish_context, false, false);
 
 /* A chat of the service's own, as its id says. */
 static bool avitoi_schema_is_of_service(avito_str chat_id)
@@ -3266,16 +3271,15 @@ static void avitoi_schema_finish_chat(struct avitoi_json *json, void *model)
     }
 }
 
-#define AVITOI_SCHEMA_MODEL avito_chat
-#define AVITOI_SCHEMA_CHAT_ROWS(X)                                                                 \
-    X(id, AVITOI_SCHEMA_STR, id, 0, NULL)                                                          \
-    X(context, AVITOI_SCHEMA_OBJ, context, AVITO_CHAT_CONTEXT | AVITOI_SCHEMA_SHOWN, &avitoi_schema_context) \
-    X(created, AVITOI_SCHEMA_INT, created, 0, NULL)                                                \
-    X(updated, AVITOI_SCHEMA_INT, updated, 0, NULL)                                                \
-    X(users, AVITOI_SCHEMA_ARR, users, AVITO_CHAT_USERS, &avitoi_schema_user)                      \
-    X(last_message, AVITOI_SCHEMA_OBJ, last_message, AVITO_CHAT_LAST_MESSAGE, &avitoi_schema_message)
-AVITOI_SCHEMA(chat, AVITOI_SCHEMA_CHAT_ROWS, avitoi_schema_finish_chat, false, false);
-#undef AVITOI_SCHEMA_MODEL
+#define AVITOI_SCHEMA_CHAT_ROWS(X, C, M)                                                           \
+    X(M, id, AVITOI_SCHEMA_STR, id, 0)                                                             \
+    C(M, context, AVITOI_SCHEMA_OBJ, context, AVITO_CHAT_CONTEXT | AVITOI_SCHEMA_SHOWN,            \
+      &avitoi_schema_context.schema)                                                               \
+    X(M, created, AVITOI_SCHEMA_INT, created, 0)                                                   \
+    X(M, updated, AVITOI_SCHEMA_INT, updated, 0)                                                   \
+    C(M, users, AVITOI_SCHEMA_ARR, users, AVITO_CHAT_USERS, &avitoi_schema_user.schema)            \
+    C(M, last_message, AVITOI_SCHEMA_OBJ, last_message, AVITO_CHAT_LAST_MESSAGE, &avitoi_schema_message.schema)
+AVITOI_SCHEMA(chat, avito_chat, AVITOI_SCHEMA_CHAT_ROWS, avitoi_schema_finish_chat, false, false);
 
 /* ---- lists: the first row is the list itself ---- */
 
@@ -3283,10 +3287,8 @@ struct avitoi_schema_meta {
     bool has_more, has_has_more;
 };
 
-#define AVITOI_SCHEMA_MODEL struct avitoi_schema_meta
-#define AVITOI_SCHEMA_META_ROWS(X) X(has_more, AVITOI_SCHEMA_BOOL, has_more, 0, NULL)
-AVITOI_SCHEMA(meta, AVITOI_SCHEMA_META_ROWS, NULL, false, false);
-#undef AVITOI_SCHEMA_MODEL
+#define AVITOI_SCHEMA_META_ROWS(X, C, M) X(M, has_more, AVITOI_SCHEMA_BOOL, has_more, 0)
+AVITOI_SCHEMA_LEAF(meta, struct avitoi_schema_meta, AVITOI_SCHEMA_META_ROWS, NULL, false, false);
 
 /* Any items and count of the interface. */
 struct avitoi_schema_items {
@@ -3300,49 +3302,42 @@ struct avitoi_schema_list {
     struct avitoi_schema_meta *meta;
 };
 
-#define AVITOI_SCHEMA_MODEL struct avitoi_schema_list
-#define AVITOI_SCHEMA_CHATS_ROWS(X)                                                                \
-    X(chats, AVITOI_SCHEMA_ARR, items, 0, &avitoi_schema_chat)                                     \
-    X(meta, AVITOI_SCHEMA_OBJ, meta, 0, &avitoi_schema_meta)
-AVITOI_SCHEMA(chats, AVITOI_SCHEMA_CHATS_ROWS, NULL, false, false);
+#define AVITOI_SCHEMA_CHATS_ROWS(X, C, M)                                                          \
+    C(M, chats, AVITOI_SCHEMA_ARR, items, 0, &avitoi_schema_chat.schema)                           \
+    C(M, meta, AVITOI_SCHEMA_OBJ, meta, 0, &avitoi_schema_meta.schema)
+AVITOI_SCHEMA(chats, struct avitoi_schema_list, AVITOI_SCHEMA_CHATS_ROWS, NULL, false, false);
 
-#define AVITOI_SCHEMA_MESSAGES_ROWS(X)                                                             \
-    X(messages, AVITOI_SCHEMA_ARR, items, 0, &avitoi_schema_message)                               \
-    X(meta, AVITOI_SCHEMA_OBJ, meta, 0, &avitoi_schema_meta)
-AVITOI_SCHEMA(messages, AVITOI_SCHEMA_MESSAGES_ROWS, NULL, true, false);
+#define AVITOI_SCHEMA_MESSAGES_ROWS(X, C, M)                                                       \
+    C(M, messages, AVITOI_SCHEMA_ARR, items, 0, &avitoi_schema_message.schema)                     \
+    C(M, meta, AVITOI_SCHEMA_OBJ, meta, 0, &avitoi_schema_meta.schema)
+AVITOI_SCHEMA(messages, struct avitoi_schema_list, AVITOI_SCHEMA_MESSAGES_ROWS, NULL, true, false);
 
-#define AVITOI_SCHEMA_UPLOADS_ROWS(X) X(, AVITOI_SCHEMA_MAP, items, 0, &avitoi_schema_uploaded)
-AVITOI_SCHEMA(uploads, AVITOI_SCHEMA_UPLOADS_ROWS, NULL, true, false);
+#define AVITOI_SCHEMA_UPLOADS_ROWS(X, C, M) C(M, , AVITOI_SCHEMA_MAP, items, 0, &avitoi_schema_uploaded.schema)
+AVITOI_SCHEMA(uploads, struct avitoi_schema_list, AVITOI_SCHEMA_UPLOADS_ROWS, NULL, true, false);
 
-#define AVITOI_SCHEMA_VOICES_ROWS(X) X(voices_urls, AVITOI_SCHEMA_MAP, items, 0, &avitoi_schema_asked_pair)
-AVITOI_SCHEMA(voices, AVITOI_SCHEMA_VOICES_ROWS, NULL, false, false);
-#undef AVITOI_SCHEMA_MODEL
+#define AVITOI_SCHEMA_VOICES_ROWS(X, C, M)                                                         \
+    C(M, voices_urls, AVITOI_SCHEMA_MAP, items, 0, &avitoi_schema_asked_pair.schema)
+AVITOI_SCHEMA(voices, struct avitoi_schema_list, AVITOI_SCHEMA_VOICES_ROWS, NULL, false, false);
 
-#define AVITOI_SCHEMA_MODEL avito_subscription
-#define AVITOI_SCHEMA_SUBSCRIPTION_ROWS(X)                                                         \
-    X(url, AVITOI_SCHEMA_STR, url, 0, NULL)                                                        \
-    X(version, AVITOI_SCHEMA_STR, version, AVITOI_SCHEMA_SHOWN, NULL)
-AVITOI_SCHEMA(subscription, AVITOI_SCHEMA_SUBSCRIPTION_ROWS, NULL, false, false);
-#undef AVITOI_SCHEMA_MODEL
+#define AVITOI_SCHEMA_SUBSCRIPTION_ROWS(X, C, M)                                                   \
+    X(M, url, AVITOI_SCHEMA_STR, url, 0)                                                           \
+    X(M, version, AVITOI_SCHEMA_STR, version, AVITOI_SCHEMA_SHOWN)
+AVITOI_SCHEMA_LEAF(subscription, avito_subscription, AVITOI_SCHEMA_SUBSCRIPTION_ROWS, NULL, false, false);
 
-#define AVITOI_SCHEMA_MODEL struct avitoi_schema_list
-#define AVITOI_SCHEMA_SUBSCRIPTIONS_ROWS(X)                                                        \
-    X(subscriptions, AVITOI_SCHEMA_ARR, items, 0, &avitoi_schema_subscription)
-AVITOI_SCHEMA(subscriptions, AVITOI_SCHEMA_SUBSCRIPTIONS_ROWS, NULL, false, false);
-#undef AVITOI_SCHEMA_MODEL
+#define AVITOI_SCHEMA_SUBSCRIPTIONS_ROWS(X, C, M)                                                  \
+    C(M, subscriptions, AVITOI_SCHEMA_ARR, items, 0, &avitoi_schema_subscription.schema)
+AVITOI_SCHEMA(subscriptions, struct avitoi_schema_list, AVITOI_SCHEMA_SUBSCRIPTIONS_ROWS, NULL, false, false);
 
 /* ---- account, token ---- */
 
-#define AVITOI_SCHEMA_MODEL avito_self
-#define AVITOI_SCHEMA_SELF_ROWS(X)                                                                 \
-    X(id, AVITOI_SCHEMA_INT, id, 0, NULL)                                                          \
-    X(email, AVITOI_SCHEMA_STR, email, AVITOI_SCHEMA_SHOWN, NULL)                                         \
-    X(name, AVITOI_SCHEMA_STR, name, AVITOI_SCHEMA_SHOWN, NULL)                                           \
-    X(phone, AVITOI_SCHEMA_STR, phone, AVITOI_SCHEMA_SHOWN, NULL)                                         \
-    X(phones, AVITOI_SCHEMA_STRS, phones, AVITOI_SCHEMA_SHOWN, NULL)                                      \
-    X(profile_url, AVITOI_SCHEMA_STR, profile_url, AVITOI_SCHEMA_SHOWN, NULL)
-AVITOI_SCHEMA(self, AVITOI_SCHEMA_SELF_ROWS, NULL, false, false);
-#undef AVITOI_SCHEMA_MODEL
+#define AVITOI_SCHEMA_SELF_ROWS(X, C, M)                                                           \
+    X(M, id, AVITOI_SCHEMA_INT, id, 0)                                                             \
+    X(M, email, AVITOI_SCHEMA_STR, email, AVITOI_SCHEMA_SHOWN)                                     \
+    X(M, name, AVITOI_SCHEMA_STR, name, AVITOI_SCHEMA_SHOWN)                                       \
+    X(M, phone, AVITOI_SCHEMA_STR, phone, AVITOI_SCHEMA_SHOWN)                                     \
+    X(M, phones, AVITOI_SCHEMA_STRS, phones, AVITOI_SCHEMA_SHOWN)                                  \
+    X(M, profile_url, AVITOI_SCHEMA_STR, profile_url, AVITOI_SCHEMA_SHOWN)
+AVITOI_SCHEMA_LEAF(self, avito_self, AVITOI_SCHEMA_SELF_ROWS, NULL, false, false);
 
 /* Some refusals of the token service come with status 200. */
 struct avitoi_schema_token_answer {
@@ -3350,16 +3345,14 @@ struct avitoi_schema_token_answer {
     avito_str error;
 };
 
-#define AVITOI_SCHEMA_MODEL struct avitoi_schema_token_answer
-#define AVITOI_SCHEMA_TOKEN_ROWS(X)                                                                \
-    X(access_token, AVITOI_SCHEMA_STR, token.access_token, 0, NULL)                                \
-    X(expires_in, AVITOI_SCHEMA_INT, token.expires_in, 0, NULL)                                    \
-    X(token_type, AVITOI_SCHEMA_STR, token.token_type, AVITOI_SCHEMA_SHOWN, NULL)                         \
-    X(refresh_token, AVITOI_SCHEMA_STR, token.refresh_token, 0, NULL)                              \
-    X(scope, AVITOI_SCHEMA_TEXT, token.scope, AVITOI_SCHEMA_SHOWN, NULL)                                  \
-    X(error, AVITOI_SCHEMA_STR, error, AVITOI_SCHEMA_SHOWN, NULL)
-AVITOI_SCHEMA(token, AVITOI_SCHEMA_TOKEN_ROWS, NULL, false, false);
-#undef AVITOI_SCHEMA_MODEL
+#define AVITOI_SCHEMA_TOKEN_ROWS(X, C, M)                                                          \
+    X(M, access_token, AVITOI_SCHEMA_STR, token.access_token, 0)                                   \
+    X(M, expires_in, AVITOI_SCHEMA_INT, token.expires_in, 0)                                       \
+    X(M, token_type, AVITOI_SCHEMA_STR, token.token_type, AVITOI_SCHEMA_SHOWN)                     \
+    X(M, refresh_token, AVITOI_SCHEMA_STR, token.refresh_token, 0)                                 \
+    X(M, scope, AVITOI_SCHEMA_TEXT, token.scope, AVITOI_SCHEMA_SHOWN)                              \
+    X(M, error, AVITOI_SCHEMA_STR, error, AVITOI_SCHEMA_SHOWN)
+AVITOI_SCHEMA_LEAF(token, struct avitoi_schema_token_answer, AVITOI_SCHEMA_TOKEN_ROWS, NULL, false, false);
 
 /* ---- replies: what a refusal says, and the answers that only confirm ----
  *
@@ -3374,16 +3367,14 @@ struct avitoi_schema_reason {
     bool status, has_status;
 };
 
-#define AVITOI_SCHEMA_MODEL struct avitoi_schema_reason
-#define AVITOI_SCHEMA_REASON_ROWS(X)                                                               \
-    X(code, AVITOI_SCHEMA_INT, code, 0, NULL)                                                      \
-    X(message, AVITOI_SCHEMA_TEXT, message, 0, NULL)                                               \
-    X(messages, AVITOI_SCHEMA_ONE, message, 0, NULL)                                               \
-    X(error, AVITOI_SCHEMA_TEXT, message, 0, NULL)                                                 \
-    X(, AVITOI_SCHEMA_OBJ, error, 0, NULL)                                                         \
-    X(status, AVITOI_SCHEMA_BOOL, status, 0, NULL)
-AVITOI_SCHEMA(reason, AVITOI_SCHEMA_REASON_ROWS, NULL, false, true);
-#undef AVITOI_SCHEMA_MODEL
+#define AVITOI_SCHEMA_REASON_ROWS(X, C, M)                                                         \
+    X(M, code, AVITOI_SCHEMA_INT, code, 0)                                                         \
+    X(M, message, AVITOI_SCHEMA_TEXT, message, 0)                                                  \
+    X(M, messages, AVITOI_SCHEMA_ONE, message, 0)                                                  \
+    X(M, error, AVITOI_SCHEMA_TEXT, message, 0)                                                    \
+    C(M, , AVITOI_SCHEMA_OBJ, error, 0, NULL)                                                      \
+    X(M, status, AVITOI_SCHEMA_BOOL, status, 0)
+AVITOI_SCHEMA(reason, struct avitoi_schema_reason, AVITOI_SCHEMA_REASON_ROWS, NULL, false, true);
 
 struct avitoi_schema_reply {
     avito_str id;
@@ -3394,19 +3385,17 @@ struct avitoi_schema_reply {
     struct avitoi_schema_reason *result;
 };
 
-#define AVITOI_SCHEMA_MODEL struct avitoi_schema_reply
-#define AVITOI_SCHEMA_REPLY_ROWS(X)                                                                \
-    X(id, AVITOI_SCHEMA_STR, id, 0, NULL)                                                          \
-    X(ok, AVITOI_SCHEMA_BOOL, ok, 0, NULL)                                                         \
-    X(code, AVITOI_SCHEMA_INT, code, 0, NULL)                                                      \
-    X(message, AVITOI_SCHEMA_TEXT, message, 0, NULL)                                               \
-    X(error, AVITOI_SCHEMA_TEXT, error_word, 0, NULL)                                              \
-    X(, AVITOI_SCHEMA_OBJ, error, 0, &avitoi_schema_reason)                                        \
-    X(error_description, AVITOI_SCHEMA_TEXT, message, 0, NULL)                                     \
-    X(result, AVITOI_SCHEMA_OBJ, result, 0, &avitoi_schema_reason)                                 \
-    X(errors, AVITOI_SCHEMA_ONE, error_word, 0, NULL)
-AVITOI_SCHEMA(reply, AVITOI_SCHEMA_REPLY_ROWS, NULL, false, true);
-#undef AVITOI_SCHEMA_MODEL
+#define AVITOI_SCHEMA_REPLY_ROWS(X, C, M)                                                          \
+    X(M, id, AVITOI_SCHEMA_STR, id, 0)                                                             \
+    X(M, ok, AVITOI_SCHEMA_BOOL, ok, 0)                                                            \
+    X(M, code, AVITOI_SCHEMA_INT, code, 0)                                                         \
+    X(M, message, AVITOI_SCHEMA_TEXT, message, 0)                                                  \
+    X(M, error, AVITOI_SCHEMA_TEXT, error_word, 0)                                                 \
+    C(M, , AVITOI_SCHEMA_OBJ, error, 0, &avitoi_schema_reason.schema)                              \
+    X(M, error_description, AVITOI_SCHEMA_TEXT, message, 0)                                        \
+    C(M, result, AVITOI_SCHEMA_OBJ, result, 0, &avitoi_schema_reason.schema)                       \
+    X(M, errors, AVITOI_SCHEMA_ONE, error_word, 0)
+AVITOI_SCHEMA(reply, struct avitoi_schema_reply, AVITOI_SCHEMA_REPLY_ROWS, NULL, false, true);
 
 /* ======================================================================= *
  * >>26 JSON: WHAT IS OPEN
@@ -3519,7 +3508,7 @@ static inline void avitoi_json_store(const struct avitoi_json *j, const struct a
     if (!j->measuring) {
         /* The open pair is the last thing at the high end. */
         char *const model = f->kind == AVITOI_SCHEMA_MAP ? j->mem.high_end - j->mem.high : f->at.model;
-        memcpy(model + f->schema->fields[f->field].offset, value, size);
+        memcpy(model + avitoi_schema_fields(f->schema)[f->field].offset, value, size);
     }
 }
 
@@ -3598,7 +3587,7 @@ static bool avitoi_json_on_trial(const struct avitoi_json *j, unsigned level)
 {
     const struct avitoi_json_frame *parent = &j->as.frames[level - 2u];
     return parent->kind == AVITOI_SCHEMA_OBJ &&
-           parent->schema->fields[parent->field].kind == AVITOI_SCHEMA_TYPED &&
+           avitoi_schema_fields(parent->schema)[parent->field].kind == AVITOI_SCHEMA_TYPED &&
            parent->type == AVITOI_JSON_TYPE_UNKNOWN;
 }
 
@@ -3977,7 +3966,7 @@ static avitoi_json_result avitoi_json_key_found(struct avitoi_json *j, unsigned 
     if ((f->seen & bit) != 0 && !j->schema->lenient) {
         return avitoi_json_bad_member(j, AVITO_ERR_DUPLICATE);
     }
-    if ((f->seen & bit) == 0 && avitoi_json_wanted(j, &j->schema->fields[index])) {
+    if ((f->seen & bit) == 0 && avitoi_json_wanted(j, &avitoi_schema_fields(j->schema)[index])) {
         f->field = (uint8_t)index;
     }
     f->seen |= bit;
@@ -3988,10 +3977,10 @@ static avitoi_json_result avitoi_json_key_found(struct avitoi_json *j, unsigned 
 static avitoi_json_result avitoi_json_key_done(struct avitoi_json *j)
 {
     const struct avitoi_schema *schema = j->schema;
-    const char *key = schema->keys;
+    const char *key = avitoi_schema_keys(schema);
     unsigned i;
     for (i = 0; i < schema->count && j->len > 0; i++) {
-        const size_t n = schema->fields[i].key_len;
+        const size_t n = avitoi_schema_fields(schema)[i].key_len;
         if (n == j->len && memcmp(key, j->word, n) == 0) {
             return avitoi_json_key_found(j, i);
         }
@@ -4076,7 +4065,7 @@ static bool avitoi_json_number(struct avitoi_json *j, const struct avitoi_json_f
 static avitoi_json_result avitoi_json_number_done(struct avitoi_json *j, size_t len)
 {
     const struct avitoi_json_frame *f = avitoi_json_top(j);
-    const struct avitoi_schema_field *field = &j->schema->fields[f->field];
+    const struct avitoi_schema_field *field = &avitoi_schema_fields(j->schema)[f->field];
     if (!avitoi_json_number(j, f, len) && !j->schema->lenient &&
         (field->want & AVITOI_SCHEMA_SHOWN) == 0) {
         const int rc = avitoi_json_bad_member(j, AVITO_ERR_MODEL);
@@ -4093,7 +4082,7 @@ static void avitoi_json_judge_type(struct avitoi_json *j, struct avitoi_json_fra
     avito_str type;
     type.ptr = j->word;
     type.len = j->len <= sizeof j->word ? j->len : 0;
-    f->schema->fields[f->field].child->finish(j, &type);
+    avitoi_schema_child(f->schema, f->field)->finish(j, &type);
     f->type = (j->word_len > 0) ? AVITOI_JSON_TYPE_RIGHT : AVITOI_JSON_TYPE_OTHER;
 }
 
@@ -4438,7 +4427,7 @@ static avitoi_json_result avitoi_json_expect_member(struct avitoi_json *j, char 
 {
     const unsigned fitting = avitoi_json_kinds(c);
     struct avitoi_json_frame *f = avitoi_json_top(j);
-    const struct avitoi_schema_field *field = &j->schema->fields[f->field];
+    const struct avitoi_schema_field *field = &avitoi_schema_fields(j->schema)[f->field];
     if (f->field >= AVITOI_JSON_NO_FIELD) {
         return AVITO_AGAIN;
     }
@@ -4454,7 +4443,7 @@ static avitoi_json_result avitoi_json_expect_member(struct avitoi_json *j, char 
         return avitoi_json_misfit(j, field, c, kind);
     }
     *kind = (field->kind == AVITOI_SCHEMA_TYPED) ? (unsigned)AVITOI_SCHEMA_OBJ : (unsigned)field->kind;
-    *child = field->child;
+    *child = avitoi_schema_child(j->schema, f->field);
     return AVITO_AGAIN;
 }
 
@@ -4501,12 +4490,12 @@ static avitoi_json_result avitoi_json_begin_root(struct avitoi_json *j, char c, 
 {
     const struct avitoi_schema *root = j->schema;
     const bool nobody_waits = j->out == NULL;
-    const unsigned first = root->fields[0].kind;
+    const unsigned first = avitoi_schema_fields(root)->kind;
     const int rc = avitoi_json_open(j, AVITOI_SCHEMA_OBJ, root);
     if (root->bare && first == (c == '{' ? (unsigned)AVITOI_SCHEMA_MAP : (unsigned)AVITOI_SCHEMA_ARR)) {
         avitoi_json_top(j)->field = 0;
         *kind = first;
-        *child = root->fields[0].child;
+        *child = avitoi_schema_child(root, 0);
         return rc;
     }
     if (c == '{') {
@@ -5191,30 +5180,30 @@ static const char avitoi_endpoint_body_parts[] =
 
 /* POST unless AVITOI_ENDPOINT_POST is missing. The paths are the description's, to the last slash. */
 AVITOI_ENDPOINT(get_token, "/token", avitoi_endpoint_type_form, avitoi_endpoint_body_credentials, NULL,
-                &avitoi_schema_token, NULL, NULL, AVITOI_ENDPOINT_POST | AVITOI_ENDPOINT_TOKEN);
+                &avitoi_schema_token.schema, NULL, NULL, AVITOI_ENDPOINT_POST | AVITOI_ENDPOINT_TOKEN);
 AVITOI_ENDPOINT(exchange_code, "/token", avitoi_endpoint_type_form, avitoi_endpoint_body_code,
-                avitoi_authorize_write_redirect, &avitoi_schema_token, NULL, NULL,
+                avitoi_authorize_write_redirect, &avitoi_schema_token.schema, NULL, NULL,
                 AVITOI_ENDPOINT_POST | AVITOI_ENDPOINT_TOKEN | AVITOI_ENDPOINT_SPENDS | AVITOI_ENDPOINT_CODE);
 AVITOI_ENDPOINT(refresh_token, "/token", avitoi_endpoint_type_form, avitoi_endpoint_body_refresh, NULL,
-                &avitoi_schema_token, avitoi_token_goes_on, NULL,
+                &avitoi_schema_token.schema, avitoi_token_goes_on, NULL,
                 AVITOI_ENDPOINT_POST | AVITOI_ENDPOINT_TOKEN | AVITOI_ENDPOINT_SPENDS |
                     AVITOI_ENDPOINT_REFRESH);
-AVITOI_ENDPOINT(get_self, "/core/v1/accounts/self", NULL, NULL, NULL, &avitoi_schema_self,
+AVITOI_ENDPOINT(get_self, "/core/v1/accounts/self", NULL, NULL, NULL, &avitoi_schema_self.schema,
                 avitoi_answer_self, &avitoi_endpoint_one_special, 0u);
 AVITOI_ENDPOINT(get_chats, "%m2%u/chats%w", NULL, NULL,
-                avitoi_endpoint_query_chats, &avitoi_schema_chats, avitoi_list_over,
+                avitoi_endpoint_query_chats, &avitoi_schema_chats.schema, avitoi_list_over,
                 &avitoi_endpoint_list_special, AVITOI_ENDPOINT_STREAM);
-AVITOI_ENDPOINT(get_chat, "%m2%u%c", NULL, NULL, NULL, &avitoi_schema_chat,
+AVITOI_ENDPOINT(get_chat, "%m2%u%c", NULL, NULL, NULL, &avitoi_schema_chat.schema,
                 avitoi_answer_id, &avitoi_endpoint_one_special, 0u);
 AVITOI_ENDPOINT(get_messages, "%m3%u%c/messages/%w", NULL, NULL,
-                avitoi_endpoint_query_messages, &avitoi_schema_messages, avitoi_list_over,
+                avitoi_endpoint_query_messages, &avitoi_schema_messages.schema, avitoi_list_over,
                 &avitoi_endpoint_list_special, AVITOI_ENDPOINT_STREAM);
 AVITOI_ENDPOINT(send_message, "%m1%u%c/messages", avitoi_endpoint_type_json,
                 avitoi_endpoint_body_message, NULL, NULL, NULL, NULL,
                 AVITOI_ENDPOINT_POST | AVITOI_ENDPOINT_CHANGES | AVITOI_ENDPOINT_ID);
 AVITOI_ENDPOINT(upload_image, "%m1%u/uploadImages",
                 avitoi_endpoint_type_parts, avitoi_endpoint_body_parts, avitoi_send_write_part,
-                &avitoi_schema_uploads, avitoi_send_uploaded, &avitoi_endpoint_upload_special,
+                &avitoi_schema_uploads.schema, avitoi_send_uploaded, &avitoi_endpoint_upload_special,
                 AVITOI_ENDPOINT_POST | AVITOI_ENDPOINT_CHANGES | AVITOI_ENDPOINT_PARTS);
 AVITOI_ENDPOINT(send_image_message, "%m1%u%c/messages/image",
                 avitoi_endpoint_type_json, avitoi_endpoint_body_image, NULL, NULL, NULL, NULL,
@@ -5224,7 +5213,7 @@ AVITOI_ENDPOINT(delete_message, "%m1%u%c/messages/%t", NULL, NULL, NULL,
 AVITOI_ENDPOINT(mark_chat_as_read, "%m1%u%c/read", NULL, NULL, NULL, NULL,
                 NULL, NULL, AVITOI_ENDPOINT_POST | AVITOI_ENDPOINT_CHANGES);
 AVITOI_ENDPOINT(get_voice_files, "%m1%u/getVoiceFiles%w", NULL, NULL,
-                avitoi_endpoint_query_voices, &avitoi_schema_voices, avitoi_list_over,
+                avitoi_endpoint_query_voices, &avitoi_schema_voices.schema, avitoi_list_over,
                 &avitoi_endpoint_list_special, AVITOI_ENDPOINT_STREAM);
 AVITOI_ENDPOINT(subscribe_webhook, "%m3/webhook", avitoi_endpoint_type_json,
                 avitoi_endpoint_body_url, NULL, NULL, NULL, NULL,
@@ -5233,7 +5222,7 @@ AVITOI_ENDPOINT(unsubscribe_webhook, "%m1/webhook/unsubscribe", avitoi_endpoint_
                 avitoi_endpoint_body_url, NULL, NULL, NULL, NULL,
                 AVITOI_ENDPOINT_POST | AVITOI_ENDPOINT_CHANGES);
 AVITOI_ENDPOINT(get_webhook_subscriptions, "%m1/subscriptions", NULL, NULL, NULL,
-                &avitoi_schema_subscriptions, avitoi_list_over, &avitoi_endpoint_list_special,
+                &avitoi_schema_subscriptions.schema, avitoi_list_over, &avitoi_endpoint_list_special,
                 AVITOI_ENDPOINT_POST | AVITOI_ENDPOINT_STREAM | AVITOI_ENDPOINT_OK);
 AVITOI_ENDPOINT(add_to_blacklist, "%m2%u/blacklist",
                 avitoi_endpoint_type_json, avitoi_endpoint_body_users, avitoi_endpoint_write_users, NULL,
@@ -6621,7 +6610,7 @@ static void avitoi_answer_use_scratch(avito_client *c, bool token)
     if (c->priv.collect) {
         c->priv.page = 0; /* the reader's state of the pages before is gone: begin again */
     }
-    avitoi_json_begin(j, token ? &avitoi_schema_token : &avitoi_schema_reply, NULL);
+    avitoi_json_begin(j, token ? &avitoi_schema_token.schema : &avitoi_schema_reply.schema, NULL);
     avitoi_arena_share(mem, &tail);
     if (token) {
         const size_t answer = avitoi_arena_align(sizeof(struct avitoi_schema_token_answer));
@@ -6935,14 +6924,14 @@ static avitoi_call_result avitoi_answer_is_other(avito_client *c)
     avito_arena rest = *c->priv.arena;
     const struct avitoi_schema_reply *reply;
     size_t used;
-    avitoi_error_set_key(c, j->culprit != NULL ? j->culprit : c->priv.call->answer->keys);
+    avitoi_error_set_key(c, j->culprit != NULL ? j->culprit : avitoi_schema_keys(c->priv.call->answer));
     if (c->priv.raw_len == AVITOI_ANSWER_LOST) {
         return AVITO_ERR_MODEL;
     }
     rest.used += j->remembers ? avitoi_arena_align(sizeof(struct avitoi_json_given)) : 0u;
     c->priv.page =
         c->priv.collect ? (uint16_t)0 : c->priv.page; /* its rows are gone: begin again */
-    avitoi_json_begin(j, &avitoi_schema_reply, NULL);
+    avitoi_json_begin(j, &avitoi_schema_reply.schema, NULL);
     avitoi_arena_share(&j->mem, &rest);
     j->cut_at = AVITO_ERROR_TEXT_CAP - 1u;
     (void)avitoi_json_feed(j, (const char *)c->o.window, c->priv.raw_len, &used);
@@ -9032,7 +9021,7 @@ static AVITOI_INLINE unsigned avitoi_fast_leave(struct avitoi_fast *r, unsigned 
 /* The same between members: the row before this one was the last. */
 static AVITOI_INLINE unsigned avitoi_fast_between(struct avitoi_fast *r, unsigned state)
 {
-    const unsigned row = (unsigned)(r->row - r->schema->fields);
+    const unsigned row = (unsigned)(r->row - avitoi_schema_fields(r->schema));
     r->f->field = (uint8_t)((row - 1u) & AVITOI_JSON_LAST_FIELD);
     return avitoi_fast_leave(r, state);
 }
@@ -9078,7 +9067,7 @@ static AVITOI_INLINE void avitoi_fast_peak(struct avitoi_fast *r)
 
 static AVITOI_INLINE void avitoi_fast_expect(struct avitoi_fast *r, unsigned row)
 {
-    r->row = r->schema->fields + row;
+    r->row = avitoi_schema_fields(r->schema) + row;
     r->bit = 1u << row;
 }
 
@@ -9140,7 +9129,7 @@ avitoi_fast_key_among(const struct avitoi_schema_field *row, const struct avitoi
 /* Finds the row of the key at r->p: mostly the expected one, else one of those after it, else before. */
 static AVITOI_INLINE bool avitoi_fast_key(struct avitoi_fast *r)
 {
-    const struct avitoi_schema_field *const fields = r->schema->fields, *found;
+    const struct avitoi_schema_field *const fields = avitoi_schema_fields(r->schema), *found;
     const char *const p = r->p + 1;
     if (avitoi_fast_key_is_expected(r->row, p)) {
         return true;
@@ -9221,7 +9210,7 @@ static AVITOI_INLINE unsigned avitoi_fast_cut(struct avitoi_fast *r, size_t len,
         return avitoi_fast_undo(r);
     }
     r->seen |= r->bit;
-    r->f->field = (uint8_t)(r->row - r->schema->fields);
+    r->f->field = (uint8_t)(r->row - avitoi_schema_fields(r->schema));
     j->kind = AVITOI_SCHEMA_STR;
     j->frozen = false;
     j->cutting = false;
@@ -9410,7 +9399,7 @@ static AVITOI_INLINE void avitoi_fast_pop(struct avitoi_fast *r)
 static AVITOI_INLINE void avitoi_fast_begin(struct avitoi_fast *r)
 {
     r->seen |= r->bit;
-    r->f->field = (uint8_t)(r->row - r->schema->fields);
+    r->f->field = (uint8_t)(r->row - avitoi_schema_fields(r->schema));
     r->schema = r->row->child;
 }
 
@@ -9477,7 +9466,7 @@ static AVITOI_INLINE unsigned avitoi_fast_list(struct avitoi_fast *r)
         return avitoi_fast_null(r);
     }
     if ((r->j->list != NULL && r->j->level == 1) ||
-        (kind == AVITOI_SCHEMA_MAP && r->row->child != &avitoi_schema_pair)) {
+        (kind == AVITOI_SCHEMA_MAP && r->row->child != &avitoi_schema_pair.schema)) {
         return avitoi_fast_undo(r);
     }
     avitoi_fast_begin(r);
@@ -9770,7 +9759,7 @@ static AVITOI_INLINE unsigned avitoi_fast_starts(struct avitoi_fast *r)
         return AVITOI_FAST_MEMBER;
     }
     /* A map. Those that stream have other pairs. */
-    return r->schema == &avitoi_schema_pair ? AVITOI_FAST_PAIR : AVITOI_FAST_LEAVE;
+    return r->schema == &avitoi_schema_pair.schema ? AVITOI_FAST_PAIR : AVITOI_FAST_LEAVE;
 }
 
 static AVITOI_INLINE void avitoi_fast_load(struct avitoi_fast *r, struct avitoi_json *j,
@@ -11674,7 +11663,7 @@ AVITOI_ASSERT(lists_are_alike, sizeof(avito_chats) == sizeof(avito_messages) &&
 static int avitoi_list_collect(avito_client *c)
 {
     struct avitoi_json *j = &c->priv.json;
-    const size_t size = c->priv.call->answer->fields[0].child->size;
+    const size_t size = c->priv.call->answer->children[0]->size;
     struct avitoi_schema_items list;
     char *items;
     size_t i;
@@ -12641,8 +12630,8 @@ static avitoi_json_result avitoi_keep_unknown(const struct avitoi_json *j)
         return AVITO_AGAIN;
     }
     kept = avitoi_keep_is_member(j)
-               ? j->schema == &avitoi_schema_content && j->len <= sizeof j->word
-               : f->schema->fields[f->field].kind == AVITOI_SCHEMA_TYPED && f->type == AVITOI_JSON_TYPE_OTHER;
+               ? j->schema == &avitoi_schema_content.schema && j->len <= sizeof j->word
+               : avitoi_schema_fields(f->schema)[f->field].kind == AVITOI_SCHEMA_TYPED && f->type == AVITOI_JSON_TYPE_OTHER;
     return kept ? AVITOI_JSON_UNKNOWN : AVITO_AGAIN;
 }
 
@@ -12690,7 +12679,7 @@ AVITOI_APART static void avitoi_keep_end(struct avitoi_json *j)
     if (avitoi_keep_is_member(j)) {
         avitoi_keep_bytes(j, "}", 1);
     } else {
-        place = f->schema->fields[f->field].offset + sizeof(void *);
+        place = avitoi_schema_fields(f->schema)[f->field].offset + sizeof(void *);
     }
     s.ptr = j->mem.low_base + j->room;
     s.len = j->mem.low - j->room;
@@ -12765,14 +12754,12 @@ static void avitoi_schema_finish_message_type(struct avitoi_json *json, void *mo
     json->word_len = avito_str_equal(*(const avito_str *)model, "message") ? 1 : 0;
 }
 static const struct avitoi_schema avitoi_schema_only_type = {
-    NULL, NULL, avitoi_schema_finish_message_type, sizeof(avito_str), 0, false, false};
+    NULL, avitoi_schema_finish_message_type, sizeof(avito_str), 0, false, false};
 
-#define AVITOI_SCHEMA_MODEL struct avitoi_schema_payload
-#define AVITOI_SCHEMA_PAYLOAD_ROWS(X)                                                              \
-    X(type, AVITOI_SCHEMA_TYPE, type, 0, &avitoi_schema_only_type)                                        \
-    X(value, AVITOI_SCHEMA_TYPED, message, 0, &avitoi_schema_message)
-AVITOI_SCHEMA(payload, AVITOI_SCHEMA_PAYLOAD_ROWS, NULL, false, true);
-#undef AVITOI_SCHEMA_MODEL
+#define AVITOI_SCHEMA_PAYLOAD_ROWS(X, C, M)                                                        \
+    C(M, type, AVITOI_SCHEMA_TYPE, type, 0, &avitoi_schema_only_type)                              \
+    C(M, value, AVITOI_SCHEMA_TYPED, message, 0, &avitoi_schema_message.schema)
+AVITOI_SCHEMA(payload, struct avitoi_schema_payload, AVITOI_SCHEMA_PAYLOAD_ROWS, NULL, false, true);
 
 struct avitoi_schema_envelope {
     avito_str id, version, chat_id;
@@ -12780,15 +12767,13 @@ struct avitoi_schema_envelope {
     struct avitoi_schema_payload *payload;
 };
 
-#define AVITOI_SCHEMA_MODEL struct avitoi_schema_envelope
-#define AVITOI_SCHEMA_ENVELOPE_ROWS(X)                                                             \
-    X(id, AVITOI_SCHEMA_STR, id, 0, NULL)                                                          \
-    X(version, AVITOI_SCHEMA_STR, version, AVITOI_SCHEMA_SHOWN, NULL)                                     \
-    X(timestamp, AVITOI_SCHEMA_INT, timestamp, 0, NULL)                                            \
-    X(payload, AVITOI_SCHEMA_OBJ, payload, 0, &avitoi_schema_payload)                              \
-    X(chat_id, AVITOI_SCHEMA_STR, chat_id, AVITOI_SCHEMA_SHOWN, NULL) /* of a message that comes without one */
-AVITOI_SCHEMA(envelope, AVITOI_SCHEMA_ENVELOPE_ROWS, NULL, false, false);
-#undef AVITOI_SCHEMA_MODEL
+#define AVITOI_SCHEMA_ENVELOPE_ROWS(X, C, M)                                                       \
+    X(M, id, AVITOI_SCHEMA_STR, id, 0)                                                             \
+    X(M, version, AVITOI_SCHEMA_STR, version, AVITOI_SCHEMA_SHOWN)                                 \
+    X(M, timestamp, AVITOI_SCHEMA_INT, timestamp, 0)                                               \
+    C(M, payload, AVITOI_SCHEMA_OBJ, payload, 0, &avitoi_schema_payload.schema)                    \
+    X(M, chat_id, AVITOI_SCHEMA_STR, chat_id, AVITOI_SCHEMA_SHOWN) /* of a message that comes without one */
+AVITOI_SCHEMA(envelope, struct avitoi_schema_envelope, AVITOI_SCHEMA_ENVELOPE_ROWS, NULL, false, false);
 
 /* The JSON reader is too large for a small stack: meanwhile it is at the end of the arena. */
 struct avitoi_event_reader {
@@ -12833,12 +12818,12 @@ static int avitoi_event_message(const struct avitoi_schema_payload *payload, avi
 AVITOI_APART static int avitoi_event_read(struct avitoi_event_reader *r,
                                                   avito_message **message)
 {
-    int rc = avitoi_event_read_as(r, &avitoi_schema_envelope, &r->envelope);
+    int rc = avitoi_event_read_as(r, &avitoi_schema_envelope.schema, &r->envelope);
     if (rc != AVITO_OK || r->envelope.payload != NULL || r->envelope.chat_id.ptr == NULL) {
         return rc != AVITO_OK ? rc : avitoi_event_message(r->envelope.payload, message);
     }
     memset(&r->envelope, 0, sizeof r->envelope);
-    rc = avitoi_event_read_as(r, &avitoi_schema_message, NULL);
+    rc = avitoi_event_read_as(r, &avitoi_schema_message.schema, NULL);
     *message = (avito_message *)r->json->out;
     return rc;
 }
@@ -15909,7 +15894,7 @@ AVITO_API int avito_inbox_init(avito_inbox *inbox, avito_client *client,
 
 /* The same calls where the message is wanted as the service stored it. Only avito_enable_sent() links them. */
 #define AVITOI_SEND_KEPT(name, body)                                                               \
-    {avitoi_endpoint_path_##name, avitoi_endpoint_type_json, body, NULL, &avitoi_schema_sent,      \
+    {avitoi_endpoint_path_##name, avitoi_endpoint_type_json, body, NULL, &avitoi_schema_sent.schema,      \
      avitoi_answer_id, &avitoi_endpoint_one_special,                                               \
      AVITOI_ENDPOINT_POST | AVITOI_ENDPOINT_CHANGES | AVITOI_ENDPOINT_ID, AVITOI_ENDPOINT_NUMBER_##name}
 static const struct avitoi_endpoint avitoi_send_kept[] = {
@@ -16190,8 +16175,8 @@ static avitoi_call_result avitoi_send_uploaded(avito_client *c)
         return AVITO_ERR_MODEL;
     }
     memcpy(c->priv.out, list.items.items, sizeof(avito_uploaded_image));
-    for (i = 0; i < avitoi_schema_reply.count; i++) {
-        const char *key = avitoi_schema_key(&avitoi_schema_reply, i);
+    for (i = 0; i < avitoi_schema_reply.schema.count; i++) {
+        const char *key = avitoi_schema_key(&avitoi_schema_reply.schema, i);
         if (*key != '\0' &&
             avito_str_equal(((const avito_uploaded_image *)c->priv.out)->image_id, key)) {
             return AVITO_ERR_MODEL;

@@ -35,13 +35,13 @@ struct filter_result {
 };
 
 static const struct avitoi_schema *const filter_roots[] = {
-    &avitoi_schema_chat,          &avitoi_schema_chats,
-    &avitoi_schema_messages,      &avitoi_schema_message,
-    &avitoi_schema_self,          &avitoi_schema_token,
-    &avitoi_schema_uploads,       &avitoi_schema_voices,
-    &avitoi_schema_subscriptions, &avitoi_schema_envelope,
-    &avitoi_schema_context,       &avitoi_schema_reply,
-    &avitoi_schema_sent,          NULL,
+    &avitoi_schema_chat.schema,          &avitoi_schema_chats.schema,
+    &avitoi_schema_messages.schema,      &avitoi_schema_message.schema,
+    &avitoi_schema_self.schema,          &avitoi_schema_token.schema,
+    &avitoi_schema_uploads.schema,       &avitoi_schema_voices.schema,
+    &avitoi_schema_subscriptions.schema, &avitoi_schema_envelope.schema,
+    &avitoi_schema_context.schema,       &avitoi_schema_reply.schema,
+    &avitoi_schema_sent.schema,          NULL,
 };
 
 enum { FILTER_ROOTS = sizeof filter_roots / sizeof filter_roots[0] };
@@ -50,15 +50,18 @@ enum { FILTER_ROOTS = sizeof filter_roots / sizeof filter_roots[0] };
 
 static const struct avitoi_schema *plain_schema(const struct avitoi_schema *schema)
 {
+    enum { ROWS = 26 };
     static struct {
         const struct avitoi_schema *from;
-        struct avitoi_schema copy;
-        struct avitoi_schema_field fields[26];
+        struct avitoi_schema schema; /* as the header lays them out: rows and keys follow */
+        struct avitoi_schema_field fields[ROWS];
+        char keys[512];
+        const struct avitoi_schema *children[ROWS];
     } copies[64];
-    size_t i = 0;
+    size_t i = 0, child = 0;
 
-    if (schema == NULL || schema->fields == NULL ||
-        schema == &avitoi_schema_pair) { /* known by its address */
+    if (schema == NULL || schema->count == 0 ||
+        schema == &avitoi_schema_pair.schema) { /* known by its address */
         return schema;
     }
     while (copies[i].from != NULL && copies[i].from != schema) {
@@ -66,17 +69,28 @@ static const struct avitoi_schema *plain_schema(const struct avitoi_schema *sche
         MUST(i < 64);
     }
     if (copies[i].from == NULL) {
+        const char *const keys = avitoi_schema_key(schema, 0);
+        const char *const last = avitoi_schema_key(schema, schema->count);
+        const size_t rows = schema->count + (size_t)AVITO_WITH_SHORTCUTS;
         copies[i].from = schema;
-        copies[i].copy = *schema;
-        copies[i].copy.finish = NULL;
-        copies[i].copy.fields = copies[i].fields;
-        memcpy(copies[i].fields, schema->fields,
-               (schema->count + (size_t)AVITO_WITH_SHORTCUTS) * sizeof schema->fields[0]);
+        copies[i].schema = *schema;
+        copies[i].schema.finish = NULL;
+        copies[i].schema.children = copies[i].children;
+        MUST(rows <= ROWS && (size_t)(last - keys) <= sizeof copies[i].keys);
+        memcpy(copies[i].fields, avitoi_schema_fields(schema), rows * sizeof copies[i].fields[0]);
+        memcpy(&copies[i].fields[rows], keys, (size_t)(last - keys));
         for (size_t k = 0; k < schema->count; k++) {
-            copies[i].fields[k].child = plain_schema(schema->fields[k].child);
+            struct avitoi_schema_field *const field = &copies[i].fields[k];
+            if ((AVITOI_SCHEMA_PARENTS >> field->kind & 1u) != 0) {
+                copies[i].children[child] = plain_schema(avitoi_schema_child(schema, (unsigned)k));
+#if AVITO_WITH_SHORTCUTS
+                field->child = copies[i].children[child];
+#endif
+                child++;
+            }
         }
     }
-    return &copies[i].copy;
+    return &copies[i].schema;
 }
 
 /* ---- a model by its schema ---- */
@@ -102,7 +116,7 @@ static void show_str(struct text *out, avito_str s)
 static size_t row_of(const struct avitoi_schema *schema, size_t row)
 {
     for (size_t i = 0; i < row; i++) {
-        if (schema->fields[i].offset == schema->fields[row].offset) {
+        if (avitoi_schema_fields(schema)[i].offset == avitoi_schema_fields(schema)[row].offset) {
             return i;
         }
     }
@@ -181,7 +195,8 @@ static void show_model(struct text *out, const struct avitoi_schema *schema, con
     for (size_t i = 0; i < schema->count; i++) {
         if (row_of(schema, i) == i) {
             text_add(out, "%s=", avitoi_schema_key(schema, (unsigned)i));
-            show_field(out, schema, &schema->fields[i], model + schema->fields[i].offset);
+            show_field(out, schema, &avitoi_schema_fields(schema)[i],
+                       model + avitoi_schema_fields(schema)[i].offset);
             text_add(out, ";");
         }
     }
@@ -228,7 +243,7 @@ static void run_element(struct filter_run *r, int rc)
         } else if (r->job->root == 2 && !r->job->plain) {
             dump_message(text, "message", (const avito_message *)(const void *)r->out);
         } else if (r->job->plain) {
-            show_model(text, r->schema->fields[0].child, r->out);
+            show_model(text, r->avitoi_schema_fields(schema)[0].child, r->out);
             text_add(text, ",");
         }
         return;
@@ -279,7 +294,8 @@ static void filter_run(const struct filter_job *job, struct filter_result *resul
     r.schema = job->plain ? plain_schema(filter_roots[job->root]) : filter_roots[job->root];
     r.result = result;
     if (r.schema != NULL) {
-        r.out = fuzz_memory(job->streams ? r.schema->fields[0].child->size : r.schema->size);
+        r.out = fuzz_memory(job->streams ? r.avitoi_schema_fields(schema)[0].child->size
+                                         : r.schema->size);
     }
     avitoi_json_begin(&r.j, r.schema, r.out);
     avitoi_arena_share(&r.j.mem, &arena);

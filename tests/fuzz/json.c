@@ -308,7 +308,7 @@ static void read_typed(struct reader *r, const struct avitoi_schema *in,
     }
     word.ptr = strchr(type->data, ':') + 1;
     word.len = type->len - (size_t)(word.ptr - type->data);
-    in->fields[0].child->finish(&judge, &word);
+    avitoi_schema_child(in, 0)->finish(&judge, &word);
     read_value(r, in, judge.word_len > 0 ? field : NULL, out);
 }
 
@@ -327,7 +327,7 @@ static void read_member(struct reader *r, struct container *c, struct text *key)
         }
         if (row < schema->count) {
             const bool again = (c->seen >> row & 1u) != 0;
-            field = &schema->fields[row];
+            field = &avitoi_schema_fields(schema)[row];
             if (again && !schema->lenient) {
                 fail(r, AVITO_ERR_DUPLICATE);
             }
@@ -336,7 +336,7 @@ static void read_member(struct reader *r, struct container *c, struct text *key)
             c->seen |= 1u << row;
         }
     } else if (schema != NULL) {
-        field = &schema->fields[1];
+        field = &avitoi_schema_fields(schema)[1];
     }
     blanks(r);
     if (must_come(r, ':') && field != NULL && field->kind == AVITOI_SCHEMA_TYPED) {
@@ -346,7 +346,7 @@ static void read_member(struct reader *r, struct container *c, struct text *key)
     }
     if (value.data != NULL && c->kind == AVITOI_SCHEMA_OBJ) {
         /* The next row may have the same key in another form. */
-        if (row + 1 < schema->count && schema->fields[row + 1].key_len == 0 &&
+        if (row + 1 < schema->count && avitoi_schema_fields(schema)[row + 1].key_len == 0 &&
             value.data[0] == '{') {
             row++;
         }
@@ -466,7 +466,7 @@ static void show_container(struct text *out, struct container *c)
             if (c->values[i].data != NULL) {
                 text_add_bytes(out, c->values[i].data, c->values[i].len);
             } else {
-                text_add(out, "%s", nothing(&c->schema->fields[i]));
+                text_add(out, "%s", nothing(&avitoi_schema_fields(c->schema)[i]));
             }
             text_add(out, ";");
         }
@@ -609,7 +609,8 @@ static void read_value(struct reader *r, const struct avitoi_schema *in,
         fail(r, AVITO_ERR_JSON);
         return;
     }
-    if (field != NULL && in != NULL && !fits(field, c) && field + 1 < in->fields + in->count &&
+    if (field != NULL && in != NULL && !fits(field, c) &&
+        field + 1 < avitoi_schema_fields(in) + in->count &&
         field[1].key_len == 0) { /* the same key in another form */
         field++;
     }
@@ -667,13 +668,13 @@ static int read_root(const struct filter_job *job, struct text *out)
         read_word(&r, "null"); /* an empty answer, where nobody waits for a model */
     } else if (root == NULL) {
         read_container(&r, c == '{' ? AVITOI_SCHEMA_MAP : AVITOI_SCHEMA_ARR, NULL, NULL);
-    } else if (root->bare &&
-               root->fields[0].kind == (c == '{' ? AVITOI_SCHEMA_MAP : AVITOI_SCHEMA_ARR)) {
-        read_container(&r, root->fields[0].kind, root->fields[0].child, &list);
+    } else if (root->bare && avitoi_schema_fields(root)->kind ==
+                                 (c == '{' ? AVITOI_SCHEMA_MAP : AVITOI_SCHEMA_ARR)) {
+        read_container(&r, avitoi_schema_fields(root)->kind, avitoi_schema_child(root, 0), &list);
         text_add(out, "{");
         for (size_t i = 0; i < root->count; i++) {
             text_add(out, "%s=%s", avitoi_schema_key(root, (unsigned)i),
-                     i == 0 ? "" : nothing(&root->fields[i]));
+                     i == 0 ? "" : nothing(&avitoi_schema_fields(root)[i]));
             text_add_bytes(out, i == 0 && list.data != NULL ? list.data : "",
                            i == 0 ? list.len : 0);
             text_add(out, ";");

@@ -50,7 +50,7 @@ static int check(const char *value, size_t len, size_t piece, size_t alignment)
 
     memcpy(text + n, value, len);
     text[n + len] = '}';
-    avitoi_json_begin(&j, &avitoi_schema_self, &self);
+    avitoi_json_begin(&j, &avitoi_schema_self.schema, &self);
     avitoi_arena_share(&j.mem, &arena);
     rc = feed(&j, text, n + len + 1, piece);
     free(text);
@@ -104,7 +104,7 @@ static int read_chat(const char *text, size_t piece, size_t room, avito_chat *ch
 
     *memory = guard_end(room);
     arena = avito_arena_of(memory->data, room);
-    avitoi_json_begin(&j, &avitoi_schema_chat, chat);
+    avitoi_json_begin(&j, &avitoi_schema_chat.schema, chat);
     avitoi_arena_share(&j.mem, &arena);
     rc = feed(&j, text, strlen(text), piece);
     *needed = avitoi_arena_align(j.mem.peak);
@@ -368,15 +368,15 @@ static unsigned nesting(const struct avitoi_schema *schema, unsigned own)
     unsigned deepest = own;
     assert_true(own < 30); /* a model that holds itself */
     for (unsigned i = 0; i < schema->count; i++) {
-        const struct avitoi_schema_field *f = &schema->fields[i];
+        const struct avitoi_schema_field *f = &avitoi_schema_fields(schema)[i];
         unsigned inside = own;
         if (f->kind == AVITOI_SCHEMA_ARR) {
-            inside = nesting(f->child, own + 2);
+            inside = nesting(avitoi_schema_child(schema, i), own + 2);
         } else if (f->kind == AVITOI_SCHEMA_STRS || f->kind == AVITOI_SCHEMA_ONE) {
             inside = own + 1;
         } else if (f->kind >= AVITOI_SCHEMA_OBJ) { /* the pairs of a map take its place */
-            assert_non_null(f->child);
-            inside = nesting(f->child, own + 1);
+            assert_non_null(avitoi_schema_child(schema, i));
+            inside = nesting(avitoi_schema_child(schema, i), own + 1);
         }
         deepest = inside > deepest ? inside : deepest;
     }
@@ -387,12 +387,12 @@ static unsigned nesting(const struct avitoi_schema *schema, unsigned own)
 static void test_nesting(void **state)
 {
     (void)state;
-    assert_in_range(nesting(&avitoi_schema_chats, 1), 7, AVITOI_JSON_LEVELS);
-    assert_in_range(nesting(&avitoi_schema_messages, 1), 5, AVITOI_JSON_LEVELS);
-    assert_in_range(nesting(&avitoi_schema_envelope, 1), 4, AVITOI_JSON_LEVELS);
-    assert_in_range(nesting(&avitoi_schema_uploads, 1), 3, AVITOI_JSON_LEVELS);
-    assert_in_range(nesting(&avitoi_schema_voices, 1), 2, AVITOI_JSON_LEVELS);
-    assert_in_range(nesting(&avitoi_schema_self, 1), 1, AVITOI_JSON_LEVELS);
+    assert_in_range(nesting(&avitoi_schema_chats.schema, 1), 7, AVITOI_JSON_LEVELS);
+    assert_in_range(nesting(&avitoi_schema_messages.schema, 1), 5, AVITOI_JSON_LEVELS);
+    assert_in_range(nesting(&avitoi_schema_envelope.schema, 1), 4, AVITOI_JSON_LEVELS);
+    assert_in_range(nesting(&avitoi_schema_uploads.schema, 1), 3, AVITOI_JSON_LEVELS);
+    assert_in_range(nesting(&avitoi_schema_voices.schema, 1), 2, AVITOI_JSON_LEVELS);
+    assert_in_range(nesting(&avitoi_schema_self.schema, 1), 1, AVITOI_JSON_LEVELS);
 }
 
 /* A refusal's reasons may lie in each other as deep as a server likes, which is no model of ours: it is no
@@ -413,7 +413,7 @@ static void test_nested_reasons(void **state)
             for (size_t i = 0; i <= depth; i++) {
                 strcat(text, "}");
             }
-            avitoi_json_begin(&j, &avitoi_schema_reply, NULL);
+            avitoi_json_begin(&j, &avitoi_schema_reply.schema, NULL);
             avitoi_arena_share(&j.mem, &arena);
             assert_int_equal(feed(&j, text, strlen(text), piece),
                              depth + 2 <= AVITOI_JSON_LEVELS ? AVITO_OK : AVITO_ERR_JSON_DEPTH);
@@ -640,7 +640,7 @@ static void test_forms(void **state)
     static const char *const others[] = {"\":", "\0\0\0\0\0\0\0\0",
                                          "\xff\xff\xff\xff\xff\xff\xff\xff", "\1\1\1\1\1\1\1\1"};
     const struct avitoi_schema_field *const rows = avitoi_schema_user.fields;
-    const struct avitoi_schema_field *const last = rows + avitoi_schema_user.count;
+    const struct avitoi_schema_field *const last = rows + avitoi_schema_user.schema.count;
     char text[AVITOI_FAST_AHEAD];
 
     (void)state;
