@@ -1845,7 +1845,7 @@ struct avitoi_json {
     uint16_t page_rows;     /* list: elements of this page, good, bad or given before; at most UINT16_MAX */
     const struct avitoi_json_raw *raw;   /* keeps what no model knows; NULL: it is only checked */
     const struct avitoi_json_list *list; /* what its elements need while it streams; NULL: nothing streams */
-    const struct avitoi_schema *schema; /* on top: of the object, or of the elements; before: of the root */
+    struct avitoi_json_frame *top; /* of the open ones; before the root is open, it has its schema */
     struct avitoi_arena_ends mem;
     void *out;              /* the root's struct, or the current element's */
     const char *culprit;    /* the key that broke the model; of the first that was skipped */
@@ -3451,11 +3451,6 @@ struct avitoi_json_raw {
 #define AVITOI_JSON_LAST_FIELD 31u /* a row that no schema has: after it comes row 0 */
 #define AVITOI_JSON_NO_FIELD   32u /* with it: the value is only checked */
 
-AVITOI_APART_IF_SMALL static struct avitoi_json_frame *avitoi_json_top(struct avitoi_json *j)
-{
-    return &j->as.frames[j->level - 1u];
-}
-
 /* Notes that the stacks have grown; from the first time that they do not fit, nothing is stored. */
 static inline bool avitoi_json_fits(struct avitoi_json *j)
 {
@@ -3487,9 +3482,9 @@ AVITOI_APART_IF_SMALL static char *avitoi_json_high(struct avitoi_json *j, size_
 /* ---- the object on top ---- */
 
 /* The list whose elements are given one by one, or collected. */
-static bool avitoi_json_at_list(const struct avitoi_json *j, unsigned level)
+static bool avitoi_json_at_list(const struct avitoi_json *j)
 {
-    return j->list != NULL && level == 2;
+    return j->list != NULL && j->level == 2;
 }
 
 /* Takes frames off. */
@@ -3497,7 +3492,7 @@ static inline void avitoi_json_close_to(struct avitoi_json *j, unsigned level)
 {
     j->level = (uint8_t)level;
     if (level > 0) {
-        j->schema = avitoi_json_top(j)->schema;
+        j->top = &j->as.frames[level - 1u];
     }
 }
 
@@ -3517,7 +3512,7 @@ static inline void avitoi_json_store(const struct avitoi_json *j, const struct a
 static void avitoi_json_add_bool(struct avitoi_json *j, const struct avitoi_json_frame *f, bool yes)
 {
     const bool pair[2] = {yes, true};
-    if (avitoi_json_at_list(j, j->level)) {
+    if (avitoi_json_at_list(j)) {
         j->more = yes ? 1 : -1;
     }
     avitoi_json_store(j, f, pair, sizeof pair);
@@ -3535,10 +3530,10 @@ static void avitoi_json_add_ref(const struct avitoi_json *j, const struct avitoi
 
 /* ---- frames ---- */
 
-/* The struct of an object of j->schema, at one of the ends; NULL when it is only counted. */
+/* The struct of an object of the schema on top, at one of the ends; NULL when it is only counted. */
 AVITOI_APART_IF_SMALL static char *avitoi_json_struct(struct avitoi_json *j, bool high)
 {
-    const size_t size = j->schema->size;
+    const size_t size = j->top->schema->size;
     char *const model = high ? avitoi_json_high(j, avitoi_arena_align(size)) : avitoi_json_low(j, size);
     if (model != NULL) {
         memset(model, 0, size);
@@ -3557,10 +3552,10 @@ static inline avitoi_json_result avitoi_json_open(struct avitoi_json *j, unsigne
         return AVITO_ERR_JSON_DEPTH;
     }
     if (schema == NULL) { /* that of the object around it; a list of strings needs none */
-        schema = j->schema;
+        schema = j->top->schema;
     }
     j->level++;
-    j->schema = schema;
+    j->top = f;
     f->schema = schema;
     f->seen = 0;
     f->kind = (uint8_t)kind;
@@ -3579,7 +3574,7 @@ static inline avitoi_json_result avitoi_json_open(struct avitoi_json *j, unsigne
 static bool avitoi_json_at_id(const struct avitoi_json *j)
 {
     return j->list != NULL && j->level == (j->as.frames[1].kind == AVITOI_SCHEMA_MAP ? 2u : 3u) &&
-           j->as.frames[j->level - 1u].field == 0;
+           j->top->field == 0;
 }
 
 /* Is the object at this level, which has a parent, the value of a TYPED row whose TYPE has not come yet? */
@@ -3594,14 +3589,13 @@ static bool avitoi_json_on_trial(const struct avitoi_json *j, unsigned level)
 /* Gives up the objects and lists from `level` on: what is left of them is only checked. */
 static void avitoi_json_give_up(struct avitoi_json *j, unsigned level)
 {
-    for (; j->level >= level; j->level--) {
-        const struct avitoi_json_frame *f = avitoi_json_top(j);
-        if (f->kind > AVITOI_SCHEMA_TYPED) {
-            j->mem.high = f->at.mark;
+    while (j->level >= level) {
+        if (j->top->kind > AVITOI_SCHEMA_TYPED) {
+            j->mem.high = j->top->at.mark;
         }
         j->skip++;
+        avitoi_json_close_to(j, j->level - 1u);
     }
-    avitoi_json_close_to(j, level - 1u);
 }
 
 /* ---- the list that streams ----
@@ -3644,8 +3638,8 @@ static void avitoi_json_passes_over(struct avitoi_json *j, int code)
 {
     j->bad = (int16_t)code;
     avitoi_json_close_to(j, 2);
-    avitoi_json_top(j)->field = AVITOI_JSON_NO_FIELD; /* of a map: no pair is open */
-    avitoi_json_forget_element(j, avitoi_json_top(j));
+    j->top->field = AVITOI_JSON_NO_FIELD; /* of a map: no pair is open */
+    avitoi_json_forget_element(j, j->top);
     j->skip = (uint8_t)(j->depth - j->list_depth);
 }
 
@@ -3679,17 +3673,17 @@ static void avitoi_json_element_done(struct avitoi_json *j, const char *model)
         j->mem.low = j->low_mark;
     } else {
         j->rows++;
-        avitoi_json_top(j)->seen++;
+        j->top->seen++;
     }
     if (j->collect && !again) {
         return;
     }
-    j->mem.high -= avitoi_arena_align(j->schema->size);
+    j->mem.high -= avitoi_arena_align(j->top->schema->size);
     if (again) {
         return;
     }
     if (!j->measuring) {
-        memcpy(j->out, model, j->schema->size);
+        memcpy(j->out, model, j->top->schema->size);
     }
     j->event = (int16_t)(j->measuring ? (int)AVITO_ERR_ARENA : AVITOI_JSON_ELEMENT);
 }
@@ -3709,7 +3703,7 @@ static avitoi_json_result avitoi_json_bad(struct avitoi_json *j, int code, const
     if (level > 1) {
         const void *left_out = &avitoi_schema_left_out;
         avitoi_json_give_up(j, level);
-        avitoi_json_store(j, avitoi_json_top(j), &left_out, sizeof left_out);
+        avitoi_json_store(j, j->top, &left_out, sizeof left_out);
         return AVITO_AGAIN;
     }
     j->culprit = (j->skipped > 0) ? j->culprit : culprit;
@@ -3739,7 +3733,7 @@ static void avitoi_json_root_done(struct avitoi_json *j, const struct avitoi_jso
 /* The object on top is complete: its container gets it. */
 static void avitoi_json_close_object(struct avitoi_json *j)
 {
-    const struct avitoi_json_frame *f = avitoi_json_top(j);
+    const struct avitoi_json_frame *f = j->top;
     struct avitoi_json_frame *parent;
     if (avitoi_json_fits(j) && f->schema->finish != NULL) { /* its strings are counted by now */
         f->schema->finish(j, f->at.model);
@@ -3749,12 +3743,12 @@ static void avitoi_json_close_object(struct avitoi_json *j)
         avitoi_json_root_done(j, f);
         return;
     }
-    parent = avitoi_json_top(j);
+    parent = j->top;
     if (parent->kind == AVITOI_SCHEMA_OBJ) {
         avitoi_json_store(j, parent, &f->at.model, sizeof f->at.model);
         return;
     }
-    if (avitoi_json_at_list(j, j->level)) {
+    if (avitoi_json_at_list(j)) {
         j->list->done(j, f->at.model);
     } else {
         parent->seen++;
@@ -3778,12 +3772,12 @@ static void avitoi_json_reverse(char *items, const char *from, size_t count, siz
  * or stay. */
 static void avitoi_json_close_list(struct avitoi_json *j)
 {
-    const struct avitoi_json_frame *f = avitoi_json_top(j);
+    const struct avitoi_json_frame *f = j->top;
     const bool strings = f->kind == AVITOI_SCHEMA_STRS || f->kind == AVITOI_SCHEMA_ONE;
     const size_t size = strings ? sizeof(avito_str) : f->schema->size;
     const size_t count = f->seen;
     char *items = NULL;
-    if (!avitoi_json_at_list(j, j->level)) {
+    if (!avitoi_json_at_list(j)) {
         items = (count > 0) ? avitoi_json_low(j, count * size) : NULL;
         if (items != NULL) {
             avitoi_json_reverse(items, j->mem.high_end - f->at.mark, count, size);
@@ -3792,11 +3786,11 @@ static void avitoi_json_close_list(struct avitoi_json *j)
     }
     avitoi_json_close_to(j, j->level - 1u);
     if (f->kind != AVITOI_SCHEMA_ONE) {
-        avitoi_json_add_ref(j, avitoi_json_top(j), items, count);
+        avitoi_json_add_ref(j, j->top, items, count);
     } else if (items != NULL) {
         avito_str first;
         memcpy(&first, items, sizeof first);
-        avitoi_json_add_ref(j, avitoi_json_top(j), first.ptr, first.len);
+        avitoi_json_add_ref(j, j->top, first.ptr, first.len);
     }
 }
 
@@ -3814,7 +3808,7 @@ static avitoi_json_result avitoi_json_close(struct avitoi_json *j, char c)
         j->skip--;
         return AVITOI_JSON_VALUE;
     }
-    if (avitoi_json_top(j)->kind == AVITOI_SCHEMA_OBJ) {
+    if (j->top->kind == AVITOI_SCHEMA_OBJ) {
         avitoi_json_close_object(j);
     } else {
         avitoi_json_close_list(j);
@@ -3834,7 +3828,7 @@ static void avitoi_json_pair_done(struct avitoi_json *j, struct avitoi_json_fram
         return;
     }
     map->field = AVITOI_JSON_NO_FIELD;
-    if (avitoi_json_at_list(j, j->level)) {
+    if (avitoi_json_at_list(j)) {
         j->list->done(j, j->mem.high_end - j->mem.high);
     } else {
         map->seen++;
@@ -3849,8 +3843,8 @@ static void avitoi_json_value_done(struct avitoi_json *j)
     if (j->skip > 0) {
         return;
     }
-    if (j->level > 0 && avitoi_json_top(j)->kind == AVITOI_SCHEMA_MAP) {
-        avitoi_json_pair_done(j, avitoi_json_top(j));
+    if (j->level > 0 && j->top->kind == AVITOI_SCHEMA_MAP) {
+        avitoi_json_pair_done(j, j->top);
     }
     if (j->bad != 0 && j->collect) {
         j->skipped++;
@@ -3920,7 +3914,7 @@ static void avitoi_json_begin_literal(struct avitoi_json *j, char c, unsigned ki
     j->word[0] = c;
     j->word_len = 1;
     if (kind == AVITOI_SCHEMA_BOOL && c != 'n') {
-        avitoi_json_add_bool(j, avitoi_json_top(j), c == 't');
+        avitoi_json_add_bool(j, j->top, c == 't');
     }
 }
 
@@ -3953,20 +3947,20 @@ static bool avitoi_json_wanted(const struct avitoi_json *j, const struct avitoi_
 /* The member that is being read breaks the model. */
 static avitoi_json_result avitoi_json_bad_member(struct avitoi_json *j, int code)
 {
-    const unsigned row = avitoi_json_top(j)->field & ~AVITOI_JSON_NO_FIELD;
-    return avitoi_json_bad(j, code, avitoi_schema_key(j->schema, row));
+    const unsigned row = j->top->field & ~AVITOI_JSON_NO_FIELD;
+    return avitoi_json_bad(j, code, avitoi_schema_key(j->top->schema, row));
 }
 
 static avitoi_json_result avitoi_json_key_found(struct avitoi_json *j, unsigned index)
 {
-    struct avitoi_json_frame *f = avitoi_json_top(j);
+    struct avitoi_json_frame *f = j->top;
     const uint32_t bit = 1u << index;
     j->state = AVITOI_JSON_AT_COLON;
     f->field = (uint8_t)(index | AVITOI_JSON_NO_FIELD);
-    if ((f->seen & bit) != 0 && !j->schema->lenient) {
+    if ((f->seen & bit) != 0 && !j->top->schema->lenient) {
         return avitoi_json_bad_member(j, AVITO_ERR_DUPLICATE);
     }
-    if ((f->seen & bit) == 0 && avitoi_json_wanted(j, &avitoi_schema_fields(j->schema)[index])) {
+    if ((f->seen & bit) == 0 && avitoi_json_wanted(j, &avitoi_schema_fields(j->top->schema)[index])) {
         f->field = (uint8_t)index;
     }
     f->seen |= bit;
@@ -3976,7 +3970,7 @@ static avitoi_json_result avitoi_json_key_found(struct avitoi_json *j, unsigned 
 /* The key in j->word. An empty one is in no schema: a row without a key is for the key before it. */
 static avitoi_json_result avitoi_json_key_done(struct avitoi_json *j)
 {
-    const struct avitoi_schema *schema = j->schema;
+    const struct avitoi_schema *schema = j->top->schema;
     const char *key = avitoi_schema_keys(schema);
     unsigned i;
     for (i = 0; i < schema->count && j->len > 0; i++) {
@@ -3986,7 +3980,7 @@ static avitoi_json_result avitoi_json_key_done(struct avitoi_json *j)
         }
         key += n + 1u;
     }
-    avitoi_json_top(j)->field |= AVITOI_JSON_NO_FIELD;
+    j->top->field |= AVITOI_JSON_NO_FIELD;
     j->state = AVITOI_JSON_AT_COLON;
     return AVITO_AGAIN;
 }
@@ -4064,9 +4058,9 @@ static bool avitoi_json_number(struct avitoi_json *j, const struct avitoi_json_f
 /* A number, or a string where a number belongs, is complete in j->word. */
 static avitoi_json_result avitoi_json_number_done(struct avitoi_json *j, size_t len)
 {
-    const struct avitoi_json_frame *f = avitoi_json_top(j);
-    const struct avitoi_schema_field *field = &avitoi_schema_fields(j->schema)[f->field];
-    if (!avitoi_json_number(j, f, len) && !j->schema->lenient &&
+    const struct avitoi_json_frame *f = j->top;
+    const struct avitoi_schema_field *field = &avitoi_schema_fields(j->top->schema)[f->field];
+    if (!avitoi_json_number(j, f, len) && !j->top->schema->lenient &&
         (field->want & AVITOI_SCHEMA_SHOWN) == 0) {
         const int rc = avitoi_json_bad_member(j, AVITO_ERR_MODEL);
         if (rc < 0) {
@@ -4089,7 +4083,7 @@ static void avitoi_json_judge_type(struct avitoi_json *j, struct avitoi_json_fra
 /* A string that is kept: into the object, the pair or the list of strings on top. */
 static void avitoi_json_kept(struct avitoi_json *j)
 {
-    struct avitoi_json_frame *f = avitoi_json_top(j);
+    struct avitoi_json_frame *f = j->top;
     const char *text = j->mem.low_base + j->mem.low;
     if (j->dst != NULL && avitoi_json_at_id(j)) {
         j->id.ptr = j->dst - j->len;
@@ -4135,7 +4129,7 @@ static avitoi_json_result avitoi_json_string_done(struct avitoi_json *j)
             return avitoi_json_key_done(j);
         }
         if (avitoi_json_keeps(j)) { /* of a map: the value is the pair's second field */
-            avitoi_json_top(j)->field = 1;
+            j->top->field = 1;
         }
         return AVITO_AGAIN;
     }
@@ -4404,14 +4398,14 @@ static unsigned avitoi_json_kinds(char c)
 static avitoi_json_result avitoi_json_misfit(struct avitoi_json *j, const struct avitoi_schema_field *field,
                               char c, unsigned *kind)
 {
-    if (j->schema->lenient || (field->want & AVITOI_SCHEMA_SHOWN) != 0) {
+    if (j->top->schema->lenient || (field->want & AVITOI_SCHEMA_SHOWN) != 0) {
         if (field->kind <= AVITOI_SCHEMA_TEXT &&
-            (avitoi_json_kinds(c) >> AVITOI_SCHEMA_E7 & 1u) != 0 && !j->schema->lenient) {
+            (avitoi_json_kinds(c) >> AVITOI_SCHEMA_E7 & 1u) != 0 && !j->top->schema->lenient) {
             *kind = field->kind; /* a number */
         }
         return AVITO_AGAIN;
     }
-    if (field->kind == AVITOI_SCHEMA_TYPED && avitoi_json_top(j)->type == AVITOI_JSON_TYPE_UNKNOWN) {
+    if (field->kind == AVITOI_SCHEMA_TYPED && j->top->type == AVITOI_JSON_TYPE_UNKNOWN) {
         return AVITO_AGAIN; /* it may be for another type */
     }
     if (c == '[' && (AVITOI_JSON_OBJECTS >> field->kind & 1u) != 0) {
@@ -4426,12 +4420,12 @@ static avitoi_json_result avitoi_json_expect_member(struct avitoi_json *j, char 
                                      const struct avitoi_schema **child)
 {
     const unsigned fitting = avitoi_json_kinds(c);
-    struct avitoi_json_frame *f = avitoi_json_top(j);
-    const struct avitoi_schema_field *field = &avitoi_schema_fields(j->schema)[f->field];
+    struct avitoi_json_frame *f = j->top;
+    const struct avitoi_schema_field *field = &avitoi_schema_fields(j->top->schema)[f->field];
     if (f->field >= AVITOI_JSON_NO_FIELD) {
         return AVITO_AGAIN;
     }
-    if ((fitting >> field->kind & 1u) == 0 && f->field + 1u < j->schema->count &&
+    if ((fitting >> field->kind & 1u) == 0 && f->field + 1u < j->top->schema->count &&
         field[1].key_len == 0) {
         f->field++; /* the same key in another form */
         field++;
@@ -4443,7 +4437,7 @@ static avitoi_json_result avitoi_json_expect_member(struct avitoi_json *j, char 
         return avitoi_json_misfit(j, field, c, kind);
     }
     *kind = (field->kind == AVITOI_SCHEMA_TYPED) ? (unsigned)AVITOI_SCHEMA_OBJ : (unsigned)field->kind;
-    *child = avitoi_schema_child(j->schema, f->field);
+    *child = avitoi_schema_child(j->top->schema, f->field);
     return AVITO_AGAIN;
 }
 
@@ -4451,8 +4445,8 @@ static avitoi_json_result avitoi_json_expect_member(struct avitoi_json *j, char 
 static avitoi_json_result avitoi_json_expect_element(struct avitoi_json *j, char c, unsigned *kind,
                                       const struct avitoi_schema **child)
 {
-    const struct avitoi_json_frame *f = avitoi_json_top(j);
-    if (avitoi_json_at_list(j, j->level)) {
+    const struct avitoi_json_frame *f = j->top;
+    if (avitoi_json_at_list(j)) {
         j->list->begins(j);
     }
     if (f->kind == AVITOI_SCHEMA_ONE && f->seen > 0) {
@@ -4461,7 +4455,7 @@ static avitoi_json_result avitoi_json_expect_element(struct avitoi_json *j, char
     if (c != (f->kind == AVITOI_SCHEMA_ARR ? '{' : '"')) {
         return j->lenient ? AVITO_AGAIN : avitoi_json_bad(j, AVITO_ERR_MODEL, "element");
     }
-    *child = j->schema;
+    *child = j->top->schema;
     *kind = (f->kind == AVITOI_SCHEMA_ARR) ? AVITOI_SCHEMA_OBJ : AVITOI_SCHEMA_STR;
     return AVITO_AGAIN;
 }
@@ -4478,7 +4472,7 @@ static avitoi_json_result avitoi_json_expect(struct avitoi_json *j, char c, unsi
     if (j->skip > 0 || j->level == 0) {
         return AVITO_AGAIN;
     }
-    return (avitoi_json_top(j)->kind <= AVITOI_SCHEMA_MAP)
+    return (j->top->kind <= AVITOI_SCHEMA_MAP)
                ? avitoi_json_expect_member(j, c, kind, child)
                : avitoi_json_expect_element(j, c, kind, child);
 }
@@ -4488,12 +4482,12 @@ static avitoi_json_result avitoi_json_expect(struct avitoi_json *j, char c, unsi
 static avitoi_json_result avitoi_json_begin_root(struct avitoi_json *j, char c, unsigned *kind,
                                                  const struct avitoi_schema **child)
 {
-    const struct avitoi_schema *root = j->schema;
+    const struct avitoi_schema *root = j->top->schema;
     const bool nobody_waits = j->out == NULL;
     const unsigned first = avitoi_schema_fields(root)->kind;
     const int rc = avitoi_json_open(j, AVITOI_SCHEMA_OBJ, root);
     if (root->bare && first == (c == '{' ? (unsigned)AVITOI_SCHEMA_MAP : (unsigned)AVITOI_SCHEMA_ARR)) {
-        avitoi_json_top(j)->field = 0;
+        j->top->field = 0;
         *kind = first;
         *child = avitoi_schema_child(root, 0);
         return rc;
@@ -4501,7 +4495,7 @@ static avitoi_json_result avitoi_json_begin_root(struct avitoi_json *j, char c, 
     if (c == '{') {
         return rc;
     }
-    avitoi_json_top(j)->field = 0;
+    j->top->field = 0;
     j->hollow = true;
     return nobody_waits ? rc : AVITO_ERR_MODEL;
 }
@@ -4511,7 +4505,7 @@ AVITOI_APART_IF_SMALL
 static avitoi_json_result avitoi_json_begin_container(struct avitoi_json *j, char c, unsigned kind,
                                        const struct avitoi_schema *child)
 {
-    const bool at_root = j->depth == 0 && j->schema != NULL;
+    const bool at_root = j->depth == 0 && j->top->schema != NULL;
     int rc;
     if (j->depth >= AVITOI_JSON_MAX_DEPTH) {
         return AVITO_ERR_JSON_DEPTH;
@@ -4530,7 +4524,7 @@ static avitoi_json_result avitoi_json_begin_container(struct avitoi_json *j, cha
         return AVITO_AGAIN;
     }
     rc = avitoi_json_open(j, kind, child);
-    if (kind > AVITOI_SCHEMA_TYPED && avitoi_json_at_list(j, j->level)) {
+    if (kind > AVITOI_SCHEMA_TYPED && avitoi_json_at_list(j)) {
         j->list_depth = j->depth;
         j->low_mark = j->mem.low;
     }
@@ -4577,11 +4571,11 @@ static avitoi_json_result avitoi_json_begin_value(struct avitoi_json *j, const c
 /* A pair is made at the high end, with its key as the first field. */
 static void avitoi_json_begin_pair(struct avitoi_json *j)
 {
-    if (avitoi_json_at_list(j, j->level)) {
+    if (avitoi_json_at_list(j)) {
         j->list->begins(j);
     }
     (void)avitoi_json_struct(j, true);
-    avitoi_json_top(j)->field = 0;
+    j->top->field = 0;
 }
 
 /* At the opening quote `*p` of a key. */
@@ -4591,7 +4585,7 @@ static avitoi_json_result avitoi_json_begin_key(struct avitoi_json *j, const cha
     *p += 1;
     if (j->skip == 0) {
         kind = AVITOI_JSON_KEY;
-        if (avitoi_json_top(j)->kind == AVITOI_SCHEMA_MAP) {
+        if (j->top->kind == AVITOI_SCHEMA_MAP) {
             avitoi_json_begin_pair(j);
             kind = AVITOI_SCHEMA_STR;
         }
@@ -4841,7 +4835,8 @@ static void avitoi_json_begin(struct avitoi_json *j, const struct avitoi_schema 
 {
     memset(j, 0, offsetof(struct avitoi_json, as));
     memset(&j->as.frames[0], 0, sizeof j->as.frames[0]);
-    j->schema = root;
+    j->top = &j->as.frames[0];
+    j->top->schema = root;
     j->lenient = root != NULL && root->lenient;
     j->out = out;
     j->want = (uint16_t)~AVITOI_SCHEMA_SHOWN;
@@ -9765,10 +9760,10 @@ static AVITOI_INLINE unsigned avitoi_fast_starts(struct avitoi_fast *r)
 static AVITOI_INLINE void avitoi_fast_load(struct avitoi_fast *r, struct avitoi_json *j,
                                            const char *p, const char *end)
 {
-    struct avitoi_json_frame *f = avitoi_json_top(j);
+    struct avitoi_json_frame *f = j->top;
     r->j = j;
     r->f = f;
-    r->schema = j->schema;
+    r->schema = f->schema;
     r->model = (f->kind == AVITOI_SCHEMA_OBJ) ? f->at.model : NULL;
     r->seen = f->seen;
     avitoi_fast_expect(r, (f->kind == AVITOI_SCHEMA_OBJ) ? (f->field + 1u) & AVITOI_JSON_LAST_FIELD
@@ -9785,7 +9780,7 @@ static AVITOI_INLINE const char *avitoi_fast_save(struct avitoi_fast *r)
 {
     struct avitoi_arena_ends *mem = &r->j->mem;
     r->f->seen = r->seen;
-    r->j->schema = r->schema;
+    r->j->top = r->f;
     mem->low = (size_t)(r->low - mem->low_base);
     mem->high = (size_t)(mem->high_end - avitoi_fast_top(r));
     (void)avitoi_json_fits(r->j);
@@ -12614,7 +12609,7 @@ AVITO_API void avito_enable_diagnostics(avito_account_options *options)
 /* Is it a member of a content, which is kept with its name? Else it is the value of another TYPE. */
 static bool avitoi_keep_is_member(const struct avitoi_json *j)
 {
-    return j->as.frames[j->level - 1u].field >= AVITOI_JSON_NO_FIELD;
+    return j->top->field >= AVITOI_JSON_NO_FIELD;
 }
 
 /* Of what is only checked: a member of a content that has no row, or a value of another TYPE. */
@@ -12625,12 +12620,12 @@ static avitoi_json_result avitoi_keep_unknown(const struct avitoi_json *j)
     if (j->skip > 0 || j->level == 0 || j->raw_depth > 0) {
         return AVITO_AGAIN;
     }
-    f = &j->as.frames[j->level - 1u];
+    f = j->top;
     if (f->kind != AVITOI_SCHEMA_OBJ || (f->seen & AVITOI_KEEP_SEEN) != 0) {
         return AVITO_AGAIN;
     }
     kept = avitoi_keep_is_member(j)
-               ? j->schema == &avitoi_schema_content.schema && j->len <= sizeof j->word
+               ? j->top->schema == &avitoi_schema_content.schema && j->len <= sizeof j->word
                : avitoi_schema_fields(f->schema)[f->field].kind == AVITOI_SCHEMA_TYPED && f->type == AVITOI_JSON_TYPE_OTHER;
     return kept ? AVITOI_JSON_UNKNOWN : AVITO_AGAIN;
 }
@@ -12662,7 +12657,7 @@ static void avitoi_keep_name(struct avitoi_json *j)
 /* At the first byte of the value. */
 AVITOI_APART static void avitoi_keep_begin(struct avitoi_json *j)
 {
-    avitoi_json_top(j)->seen |= AVITOI_KEEP_SEEN;
+    j->top->seen |= AVITOI_KEEP_SEEN;
     j->raw_depth = (uint8_t)(j->depth + 1u);
     j->room = j->mem.low;
     if (avitoi_keep_is_member(j)) {
@@ -12673,7 +12668,7 @@ AVITOI_APART static void avitoi_keep_begin(struct avitoi_json *j)
 /* After the last byte of the value: its text goes into the struct of the object, with a NUL after it. */
 AVITOI_APART static void avitoi_keep_end(struct avitoi_json *j)
 {
-    const struct avitoi_json_frame *f = avitoi_json_top(j);
+    const struct avitoi_json_frame *f = j->top;
     size_t place = offsetof(struct avitoi_schema_wide_content, raw);
     avito_str s;
     if (avitoi_keep_is_member(j)) {

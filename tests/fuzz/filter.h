@@ -243,7 +243,7 @@ static void run_element(struct filter_run *r, int rc)
         } else if (r->job->root == 2 && !r->job->plain) {
             dump_message(text, "message", (const avito_message *)(const void *)r->out);
         } else if (r->job->plain) {
-            show_model(text, r->avitoi_schema_fields(schema)[0].child, r->out);
+            show_model(text, avitoi_schema_child(r->schema, 0), r->out);
             text_add(text, ",");
         }
         return;
@@ -294,7 +294,7 @@ static void filter_run(const struct filter_job *job, struct filter_result *resul
     r.schema = job->plain ? plain_schema(filter_roots[job->root]) : filter_roots[job->root];
     r.result = result;
     if (r.schema != NULL) {
-        r.out = fuzz_memory(job->streams ? r.avitoi_schema_fields(schema)[0].child->size
+        r.out = fuzz_memory(job->streams ? avitoi_schema_child(r.schema, 0)->size
                                          : r.schema->size);
     }
     avitoi_json_begin(&r.j, r.schema, r.out);
