@@ -703,6 +703,7 @@
  *     -168 OPTION_CHATS       inbox init  avito_enable_inbox_records() is missing
  *     -169 OPTION_HEADERS     lines       header line is malformed, or one of ours
  *     -170 OPTION_SENT        args        avito_enable_sent() is missing
+ *     -171 OPTION_PAGES       args        avito_enable_pages() is missing
  *     -201 ARENA              call, parse arena is too small for an answer or element
  *     -202 TOKEN_ROOM         call        token does not fit the account's tokens
  *     -203 ROOM               any buffer  output buffer is too small
@@ -1019,6 +1020,7 @@ extern "C" {
       "write it as Name: value; avito_set_headers() says which")                                   \
     X(OPTION_SENT, -170, "avito_enable_sent() is missing",                                         \
       "call it on the options before init (AVITO_TINY)")                                           \
+    X(OPTION_PAGES, -171, "avito_enable_pages() is missing", "")                                   \
     X(ARENA, -201, "arena is too small for an answer or element",                                  \
       "give error.needed bytes, or ask for less by .want; a send: see error.outcome")              \
     X(TOKEN_ROOM, -202, "token does not fit the account's tokens",                                 \
@@ -1676,7 +1678,7 @@ typedef struct avito_chats_query {
     int offset;                /* 0..1000 */
     bool all_pages;            /* go on to the last page (or offset 1000) by itself; rows that slide
                                   meanwhile, up to 26 of them, are not given twice; takes 248 bytes
-                                  of the arena */
+                                  of the arena. With AVITO_TINY: avito_enable_pages(), or OPTION_PAGES */
     uint32_t want;             /* field mask; 0: everything */
     size_t cut_text_at;        /* cut message texts at so many bytes and flag it; 0: never */
 } avito_chats_query;
@@ -1766,6 +1768,7 @@ typedef struct avito_client_options {
         int (*dry_run)(struct avito_client *c);
         const struct avitoi_json_raw *raw;
         const struct avitoi_endpoint *sent;
+        const struct avitoi_list_pages *pages;
     } priv;
 } avito_client_options;
 
@@ -1801,14 +1804,6 @@ struct avitoi_json_frame {
     uint8_t type;    /* object: AVITOI_TYPE_* of what its TYPE has said */
 };
 
-#define AVITOI_JSON_GIVEN 30u
-
-/* Hashes of the last elements of a list, in the caller's arena: rows slide between pages. */
-struct avitoi_json_given {
-    uint32_t next, count;
-    uint64_t hashes[AVITOI_JSON_GIVEN];
-};
-
 /* The response head reader. */
 struct avitoi_head {
     /* Reads what only the rate needs; NULL: not linked. */
@@ -1833,16 +1828,14 @@ struct avitoi_json {
     bool collect, measuring, cutting, frozen, was_cut, lenient, in_key;
     bool hollow;            /* an array where an object belongs: it must be empty */
     bool from_service;      /* the messages are of a chat of the service's own */
-    uint32_t sentence_by;   /* who seems to have written the last placeholder; 0: no one */
-    bool remembers;         /* list of many pages: an avitoi_json_given begins the arena */
     int8_t more;            /* list: 1 the server says that there is more, -1 that there is not */
     uint16_t want;
-    uint16_t hex;           /* \\uXXXX so far */
     uint16_t surrogate;     /* high half waiting for its low half */
     int16_t bad;            /* the element is skipped because of this error */
     int16_t event;          /* what feed returns next; 0: nothing */
     uint16_t skipped;       /* elements that broke the model, of a list that is collected */
     uint16_t page_rows;     /* list: elements of this page, good, bad or given before; at most UINT16_MAX */
+    uint32_t sentence_by;   /* who seems to have written the last placeholder; 0: no one */
     const struct avitoi_json_raw *raw;   /* keeps what no model knows; NULL: it is only checked */
     const struct avitoi_json_list *list; /* what its elements need while it streams; NULL: nothing streams */
     struct avitoi_json_frame *top; /* of the open ones; before the root is open, it has its schema */
@@ -1856,7 +1849,7 @@ struct avitoi_json {
     avito_str id;           /* list: the current element's */
     uint32_t rows;          /* list: elements given so far, and their errors */
     uint32_t is_object;     /* bit per open container */
-    char utf8[4];
+    char utf8[4];           /* of a sequence; in an escape the first two bytes are what \\uXXXX says so far */
     char word[AVITOI_JSON_WORD]; /* a key, number or literal; in the head, a header's name or value */
     union {
         struct avitoi_json_frame frames[AVITOI_JSON_LEVELS];
@@ -1972,8 +1965,9 @@ AVITO_API avito_client_options avito_client_options_default(void);
  * that is a date says nothing. The inbox links all of that but .retries. */
 AVITO_API void avito_enable_retries(avito_client_options *options);
 AVITO_API void avito_enable_dry_run(avito_client_options *options);
-AVITO_API void avito_enable_raw(avito_client_options *options);  /* AVITO_RAW in .want */
-AVITO_API void avito_enable_sent(avito_client_options *options); /* `out` of what sends a message */
+AVITO_API void avito_enable_raw(avito_client_options *options);   /* AVITO_RAW in .want */
+AVITO_API void avito_enable_sent(avito_client_options *options);  /* `out` of what sends a message */
+AVITO_API void avito_enable_pages(avito_client_options *options); /* .all_pages of a list */
 
 /* Checks the lines and notes them in the options, before init. `headers` NULL: User-Agent alone, which a
  * lane sends without this call, too; with AVITO_TINY 1 it sends none. AVITO_OK; OPTION_HEADERS: a line is
@@ -2536,7 +2530,7 @@ static bool avitoi_arena_is_shared(const struct avitoi_arena_ends *mem)
  * integers. May not use floating point or a division of 64 bits: not every processor has them.
  */
 
-static uint32_t avitoi_number_minus(uint32_t value, uint32_t by)
+AVITOI_APART_IF_SMALL static uint32_t avitoi_number_minus(uint32_t value, uint32_t by)
 {
     return value > by ? value - by : 0u;
 }
@@ -3606,6 +3600,7 @@ struct avitoi_json_list {
     void (*begins)(struct avitoi_json *j); /* an element */
     void (*done)(struct avitoi_json *j, const char *model); /* it is complete */
     void (*passes_over)(struct avitoi_json *j, int code); /* it breaks the model: the rest is only checked */
+    uint16_t given; /* bytes at the beginning of the arena that remember what the pages before have given */
 };
 
 static void avitoi_json_element_begins(struct avitoi_json *j)
@@ -3643,45 +3638,16 @@ static void avitoi_json_passes_over(struct avitoi_json *j, int code)
     j->skip = (uint8_t)(j->depth - j->list_depth);
 }
 
-/* Was the element that has just ended among the last that were given? It is from now on. */
-static bool avitoi_json_given_before(struct avitoi_json *j)
-{
-    struct avitoi_json_given *given = (struct avitoi_json_given *)(void *)j->mem.low_base;
-    uint64_t hash;
-    uint32_t i;
-    if (!j->remembers || j->id.ptr == NULL) {
-        return false;
-    }
-    hash = avitoi_text_hash(j->id.ptr, j->id.len);
-    for (i = 0; i < given->count; i++) {
-        if (given->hashes[i] == hash) {
-            return true;
-        }
-    }
-    given->hashes[given->next] = hash;
-    given->next = (given->next + 1u) % AVITOI_JSON_GIVEN;
-    given->count += (given->count < AVITOI_JSON_GIVEN) ? 1u : 0u;
-    return false;
-}
-
 /* An element of the list that streams is complete. It goes to the caller, unless all are collected: then
  * it stays where it is. */
 static void avitoi_json_element_done(struct avitoi_json *j, const char *model)
 {
-    const bool again = avitoi_json_given_before(j);
-    if (again) {
-        j->mem.low = j->low_mark;
-    } else {
-        j->rows++;
-        j->top->seen++;
-    }
-    if (j->collect && !again) {
+    j->rows++;
+    j->top->seen++;
+    if (j->collect) {
         return;
     }
     j->mem.high -= avitoi_arena_align(j->top->schema->size);
-    if (again) {
-        return;
-    }
     if (!j->measuring) {
         memcpy(j->out, model, j->top->schema->size);
     }
@@ -3689,7 +3655,7 @@ static void avitoi_json_element_done(struct avitoi_json *j, const char *model)
 }
 
 static const struct avitoi_json_list avitoi_json_streams = {
-    avitoi_json_element_begins, avitoi_json_element_done, avitoi_json_passes_over};
+    avitoi_json_element_begins, avitoi_json_element_done, avitoi_json_passes_over, 0};
 
 /* Something breaks the model. An object whose type is not known yet is left out. After an element the list
  * goes on. Anything else breaks the answer. */
@@ -4262,7 +4228,7 @@ static avitoi_json_result avitoi_json_escape(struct avitoi_json *j, char c)
     const char *at;
     if (c == 'u') {
         j->state = AVITOI_JSON_AT_HEX;
-        j->hex = 0;
+        memset(j->utf8, 0, sizeof j->utf8);
         j->word_len = 0;
         return AVITO_AGAIN;
     }
@@ -4279,13 +4245,16 @@ static avitoi_json_result avitoi_json_escape(struct avitoi_json *j, char c)
 static avitoi_json_result avitoi_json_hex_digit(struct avitoi_json *j, char c)
 {
     const unsigned digit = avitoi_text_hex_digit(c);
+    uint16_t unit;
     if (digit > 15u) {
         return AVITO_ERR_JSON;
     }
-    j->hex = (uint16_t)(((unsigned)j->hex << 4) | digit);
+    memcpy(&unit, j->utf8, sizeof unit);
+    unit = (uint16_t)((unsigned)unit << 4 | digit);
+    memcpy(j->utf8, &unit, sizeof unit);
     j->word_len++;
     if (j->word_len == 4) {
-        avitoi_json_unit(j, j->hex);
+        avitoi_json_unit(j, unit);
     }
     return AVITO_AGAIN;
 }
@@ -6923,7 +6892,7 @@ static avitoi_call_result avitoi_answer_is_other(avito_client *c)
     if (c->priv.raw_len == AVITOI_ANSWER_LOST) {
         return AVITO_ERR_MODEL;
     }
-    rest.used += j->remembers ? avitoi_arena_align(sizeof(struct avitoi_json_given)) : 0u;
+    rest.used += j->list != NULL ? j->list->given : 0u;
     c->priv.page =
         c->priv.collect ? (uint16_t)0 : c->priv.page; /* its rows are gone: begin again */
     avitoi_json_begin(j, &avitoi_schema_reply.schema, NULL);
@@ -7773,6 +7742,7 @@ AVITO_API int avito_client_init(avito_client *client, avito_account *account,
     avito_enable_dry_run(&client->o);
     avito_enable_raw(&client->o);
     avito_enable_sent(&client->o);
+    avito_enable_pages(&client->o);
     if (client->o.priv.headers == NULL) {
         (void)avito_set_headers(&client->o, NULL, NULL);
     }
@@ -9773,7 +9743,7 @@ static AVITOI_INLINE void avitoi_fast_load(struct avitoi_fast *r, struct avitoi_
     r->start = p;
     r->low = j->mem.low_base + j->mem.low;
     r->lim = j->mem.high_end - j->mem.high - AVITOI_FAST_ROOM;
-    r->floor = j->list == NULL ? 1u : (j->collect || j->remembers) ? 3u : 2u;
+    r->floor = j->list == NULL ? 1u : (j->collect || j->list->given > 0) ? 3u : 2u;
 }
 
 static AVITOI_INLINE const char *avitoi_fast_save(struct avitoi_fast *r)
@@ -11313,29 +11283,23 @@ static size_t avitoi_text_grapheme(const char *p, size_t len)
 #define AVITOI_LIST_LIMIT_MAX  100  /* rows of a page */
 #define AVITOI_LIST_OFFSET_MAX 1000 /* the last row at which a page may begin */
 
-/* The pages of a list share what they gave; a list that is collected also goes on where the page before
- * ended. */
+/* Linked only by programs that read all pages of a list. */
+struct avitoi_list_pages {
+    void (*begin)(avito_client *c);   /* a page's answer */
+    bool (*follows)(avito_client *c); /* after a full one: can the next be reached? */
+};
+
 static void avitoi_list_begin(avito_client *c)
 {
     struct avitoi_json *j = &c->priv.json;
-    const struct avitoi_arena_ends mem = j->mem;
-    const uint32_t rows = j->rows;
-    const bool measuring = j->measuring;
-    avitoi_answer_use_arena(c);
-    j->list = &avitoi_json_streams;
+    if (c->priv.all_pages) {
+        c->o.priv.pages->begin(c);
+    } else {
+        avitoi_answer_use_arena(c);
+        j->list = &avitoi_json_streams;
+    }
     j->raw = (c->priv.want & AVITO_RAW) != 0 ? c->o.priv.raw : NULL;
     j->collect = c->priv.collect;
-    j->remembers =
-        c->priv.all_pages && avitoi_json_low(j, sizeof(struct avitoi_json_given)) != NULL;
-    if (c->priv.page == 0) {
-        if (j->remembers) {
-            memset(j->mem.low_base, 0, sizeof(struct avitoi_json_given));
-        }
-    } else if (j->collect) {
-        j->mem = mem;
-        j->rows = rows;
-        j->measuring = measuring;
-    }
 }
 
 /* A call whose answer is a list: `out` NULL to read it element by element. */
@@ -11368,6 +11332,9 @@ static int avitoi_list_page(avito_client *c, int limit, int offset, bool all_pag
     }
     if ((want & AVITO_RAW) != 0 && c->o.priv.raw == NULL) {
         return AVITO_ERR_OPTION_RAW;
+    }
+    if (all_pages && c->o.priv.pages == NULL) {
+        return AVITO_ERR_OPTION_PAGES;
     }
     c->priv.limit = (uint8_t)(limit == 0 ? AVITOI_LIST_LIMIT_MAX : limit);
     c->priv.offset = (uint16_t)offset;
@@ -11627,26 +11594,14 @@ static int avitoi_list_element(avito_client *c, int came)
     return rc;
 }
 
-/* Pages overlap by so many rows: what is removed meanwhile moves later rows up. */
-#define AVITOI_LIST_PAGE_OVERLAP 4u
-
 /* Whether another page is to be read: the server says so, or it was full and the server says
  * nothing; and the API lets it be reached. */
 static bool avitoi_list_page_follows(avito_client *c)
 {
     const struct avitoi_json *j = &c->priv.json;
-    const uint16_t limit = c->priv.limit;
-    const bool full = limit > 0 && j->page_rows >= limit;
-    const uint32_t page =
-        c->priv.page + (uint32_t)limit -
-        (limit > 2u * AVITOI_LIST_PAGE_OVERLAP ? AVITOI_LIST_PAGE_OVERLAP : 0u);
+    const bool full = c->priv.limit > 0 && j->page_rows >= c->priv.limit;
     c->priv.has_more = j->more > 0 || (j->more == 0 && full);
-    if (!c->priv.has_more || !c->priv.all_pages || !full || c->priv.offset + page > AVITOI_LIST_OFFSET_MAX) {
-        return false;
-    }
-    c->priv.page = (uint16_t)page;
-    c->priv.json.page_rows = 0;
-    return true;
+    return c->priv.has_more && c->priv.all_pages && full && c->o.priv.pages->follows(c);
 }
 
 /* The two lists that have pages are filled as one struct. */
@@ -11713,6 +11668,99 @@ static avitoi_call_result avitoi_list_on_drain(avito_client *c)
     c->priv.pos += c->priv.span;
     c->priv.span = 0;
     return AVITOI_CALL_MOVED;
+}
+
+/* ---- all pages ---- */
+
+#define AVITOI_LIST_GIVEN 30u
+
+/* Hashes of the last elements of a list, at the beginning of the caller's arena: rows slide between pages. */
+struct avitoi_list_given {
+    uint32_t next, count;
+    uint64_t hashes[AVITOI_LIST_GIVEN];
+};
+AVITOI_ASSERT(list_given_is_aligned, sizeof(struct avitoi_list_given) % AVITOI_ARENA_ALIGN == 0);
+
+/* Was the element that has just ended among the last that were given? It is from now on. */
+static bool avitoi_list_given_before(struct avitoi_json *j)
+{
+    struct avitoi_list_given *given = (struct avitoi_list_given *)(void *)j->mem.low_base;
+    uint64_t hash;
+    uint32_t i;
+    if (j->id.ptr == NULL) {
+        return false;
+    }
+    hash = avitoi_text_hash(j->id.ptr, j->id.len);
+    for (i = 0; i < given->count; i++) {
+        if (given->hashes[i] == hash) {
+            return true;
+        }
+    }
+    given->hashes[given->next] = hash;
+    given->next = (given->next + 1u) % AVITOI_LIST_GIVEN;
+    given->count += (given->count < AVITOI_LIST_GIVEN) ? 1u : 0u;
+    return false;
+}
+
+/* An element that was given before is dropped. */
+static void avitoi_list_done(struct avitoi_json *j, const char *model)
+{
+    if (avitoi_list_given_before(j)) {
+        j->mem.low = j->low_mark;
+        j->mem.high -= avitoi_arena_align(j->top->schema->size);
+        return;
+    }
+    avitoi_json_element_done(j, model);
+}
+
+static const struct avitoi_json_list avitoi_list_remembers = {
+    avitoi_json_element_begins, avitoi_list_done, avitoi_json_passes_over, sizeof(struct avitoi_list_given)};
+
+/* The pages of a list share what they gave; a list that is collected also goes on where the page before
+ * ended. */
+static void avitoi_list_begin_page(avito_client *c)
+{
+    struct avitoi_json *j = &c->priv.json;
+    const struct avitoi_arena_ends mem = j->mem;
+    const uint32_t rows = j->rows;
+    const bool measuring = j->measuring;
+    char *given;
+    avitoi_answer_use_arena(c);
+    given = avitoi_json_low(j, sizeof(struct avitoi_list_given));
+    j->list = given != NULL ? &avitoi_list_remembers : &avitoi_json_streams;
+    if (c->priv.page == 0) {
+        if (given != NULL) {
+            memset(given, 0, sizeof(struct avitoi_list_given));
+        }
+    } else if (c->priv.collect) {
+        j->mem = mem;
+        j->rows = rows;
+        j->measuring = measuring;
+    }
+}
+
+/* Pages overlap by so many rows: what is removed meanwhile moves later rows up. */
+#define AVITOI_LIST_PAGE_OVERLAP 4u
+
+static bool avitoi_list_turns_page(avito_client *c)
+{
+    const uint16_t limit = c->priv.limit;
+    const uint32_t page = c->priv.page + (uint32_t)limit -
+                          (limit > 2u * AVITOI_LIST_PAGE_OVERLAP ? AVITOI_LIST_PAGE_OVERLAP : 0u);
+    if (c->priv.offset + page > AVITOI_LIST_OFFSET_MAX) {
+        return false;
+    }
+    c->priv.page = (uint16_t)page;
+    c->priv.json.page_rows = 0;
+    return true;
+}
+
+AVITO_API void avito_enable_pages(avito_client_options *options)
+{
+    static const struct avitoi_list_pages part = {avitoi_list_begin_page, avitoi_list_turns_page};
+    if (options != NULL) {
+        options->priv.pages = &part;
+    }
 }
 
 /* ======================================================================= *

@@ -68,6 +68,7 @@ static const struct rule {
     {"avito_enable_dry_run", MAKES, "", 0},
     {"avito_enable_raw", MAKES, "", 0},
     {"avito_enable_sent", MAKES, "", 0},
+    {"avito_enable_pages", MAKES, "", 0},
     {"avito_set_headers", MAKES, "headers bad ", ARGUMENT},
     {"avito_client_init", MAKES, "", ARGUMENT},
     {"avito_client_close", ENDS, "", 0},

@@ -125,10 +125,9 @@ static size_t row_of(const struct avitoi_schema *schema, size_t row)
 
 static void show_model(struct text *out, const struct avitoi_schema *schema, const char *model);
 
-static void show_list(struct text *out, const struct avitoi_schema_field *field, const char *at)
+static void show_list(struct text *out, const struct avitoi_schema *of, const char *at)
 {
-    const bool strings = field->kind == AVITOI_SCHEMA_STRS;
-    const size_t size = strings ? sizeof(avito_str) : field->child->size;
+    const size_t size = of == NULL ? sizeof(avito_str) : of->size;
     struct avitoi_schema_items list;
 
     memcpy(&list, at, sizeof list);
@@ -136,27 +135,28 @@ static void show_list(struct text *out, const struct avitoi_schema_field *field,
     text_add(out, "[");
     for (size_t i = 0; i < list.count; i++) {
         const char *item = (const char *)list.items + i * size;
-        if (strings) {
+        if (of == NULL) { /* strings */
             avito_str s;
             memcpy(&s, item, sizeof s);
             show_str(out, s);
         } else {
-            show_model(out, field->child, item);
+            show_model(out, of, item);
         }
         text_add(out, ",");
     }
     text_add(out, "]");
 }
 
-static void show_field(struct text *out, const struct avitoi_schema *in,
-                       const struct avitoi_schema_field *field, const char *at)
+static void show_field(struct text *out, const struct avitoi_schema *in, unsigned row,
+                       const char *at)
 {
+    const struct avitoi_schema *const of = avitoi_schema_child(in, row);
     int64_t wide;
     int32_t narrow;
     avito_str s;
     const char *child;
 
-    switch ((int)field->kind) {
+    switch ((int)avitoi_schema_fields(in)[row].kind) {
         case AVITOI_SCHEMA_INT:
             memcpy(&wide, at, sizeof wide);
             text_add(out, "%lld", (long long)wide);
@@ -172,7 +172,7 @@ static void show_field(struct text *out, const struct avitoi_schema *in,
         case AVITOI_SCHEMA_TYPED:
             memcpy(&child, at, sizeof child);
             if (child != NULL && child != &avitoi_schema_left_out) {
-                show_model(out, field->child != NULL ? field->child : in, child);
+                show_model(out, of != NULL ? of : in, child);
             } else {
                 text_add(out, "null");
             }
@@ -180,7 +180,7 @@ static void show_field(struct text *out, const struct avitoi_schema *in,
         case AVITOI_SCHEMA_ARR:
         case AVITOI_SCHEMA_MAP:
         case AVITOI_SCHEMA_STRS:
-            show_list(out, field, at);
+            show_list(out, of, at);
             break;
         default:
             memcpy(&s, at, sizeof s);
@@ -195,8 +195,7 @@ static void show_model(struct text *out, const struct avitoi_schema *schema, con
     for (size_t i = 0; i < schema->count; i++) {
         if (row_of(schema, i) == i) {
             text_add(out, "%s=", avitoi_schema_key(schema, (unsigned)i));
-            show_field(out, schema, &avitoi_schema_fields(schema)[i],
-                       model + avitoi_schema_fields(schema)[i].offset);
+            show_field(out, schema, (unsigned)i, model + avitoi_schema_fields(schema)[i].offset);
             text_add(out, ";");
         }
     }
@@ -294,8 +293,7 @@ static void filter_run(const struct filter_job *job, struct filter_result *resul
     r.schema = job->plain ? plain_schema(filter_roots[job->root]) : filter_roots[job->root];
     r.result = result;
     if (r.schema != NULL) {
-        r.out = fuzz_memory(job->streams ? avitoi_schema_child(r.schema, 0)->size
-                                         : r.schema->size);
+        r.out = fuzz_memory(job->streams ? avitoi_schema_child(r.schema, 0)->size : r.schema->size);
     }
     avitoi_json_begin(&r.j, r.schema, r.out);
     avitoi_arena_share(&r.j.mem, &arena);

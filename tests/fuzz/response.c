@@ -262,6 +262,7 @@ static void lane_init(struct lane *l, const struct control *control, const uint8
     avito_enable_diagnostics(&account);
     avito_enable_retries(&client);
     avito_enable_sent(&client);
+    avito_enable_pages(&client);
     MUST(avito_account_init(&l->account, &account) == AVITO_OK);
     MUST(avito_client_init(&l->client, &l->account, &client) == AVITO_OK);
 }

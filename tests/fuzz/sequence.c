@@ -493,6 +493,7 @@ static void begin_lane(unsigned i)
     avito_enable_dry_run(&o);
     avito_enable_sent(&o);
     avito_enable_raw(&o);
+    avito_enable_pages(&o);
 #endif
     w.lane_ready[i] = avito_client_init(&w.clients[i], &w.account, &o) == AVITO_OK;
     MUST(w.lane_ready[i]);

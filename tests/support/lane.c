@@ -99,6 +99,7 @@ void lane_init(struct lane *l, size_t window)
     avito_enable_dry_run(&l->options);
     avito_enable_raw(&l->options);
     avito_enable_sent(&l->options);
+    avito_enable_pages(&l->options);
     l->headers.user_agent = "";
     (void)avito_set_headers(&l->options, &l->headers, NULL);
     l->options.never_wait = true;

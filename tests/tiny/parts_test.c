@@ -336,6 +336,35 @@ static void test_raw(void **state)
     played(&l);
 }
 
+static void test_pages(void **state)
+{
+    avito_chats_query query = {0};
+    avito_chats chats;
+    struct lane l;
+
+    (void)state;
+    plain_lane(&l);
+    query.limit = 1;
+    query.all_pages = true;
+    assert_int_equal(client_init(&l), AVITO_OK);
+    refused(&l, avito_get_chats(&l.client, 1, &query, &l.arena, &chats), AVITO_ERR_OPTION_PAGES,
+            "avito_enable_pages()");
+    refused(&l, avito_list_chats(&l.client, 1, &query, &l.arena), AVITO_ERR_OPTION_PAGES,
+            "avito_enable_pages()");
+    avito_enable_pages(&l.options);
+    assert_int_equal(account_init(&l), AVITO_OK);
+    assert_int_equal(client_init(&l), AVITO_OK);
+    script_connect(&l.script);
+    fetch(&l, TOKEN);
+    answer(&l, 200, "{\"chats\":[{\"id\":\"a\"}],\"meta\":{\"has_more\":true}}");
+    answer(&l, 200, "{\"chats\":[{\"id\":\"b\"}],\"meta\":{\"has_more\":false}}");
+    assert_int_equal(lane_run(&l, avito_get_chats(&l.client, 1, &query, &l.arena, &chats)),
+                     AVITO_OK);
+    assert_int_equal(chats.count, 2);
+    assert_string_equal(chats.items[1].id.ptr, "b");
+    played(&l);
+}
+
 /* The message as the service stored it. Whoever only wants it sent need not ask for that. */
 static void test_sent(void **state)
 {
@@ -513,6 +542,7 @@ int main(void)
         cmocka_unit_test(test_retries),
         cmocka_unit_test(test_dry_run),
         cmocka_unit_test(test_raw),
+        cmocka_unit_test(test_pages),
         cmocka_unit_test(test_sent),
         cmocka_unit_test(test_lanes),
         cmocka_unit_test(test_inbox_records),
