@@ -1952,8 +1952,8 @@ typedef struct avito_client {
         struct avitoi_json json;
         const avito_sent_query *baseline; /* of the lane: of settle */
         uint32_t last_ms;             /* clock at the last look */
+        uint32_t moved_ms;            /* clock when the connection last brought something */
     } priv;
-    uint32_t moved_ms; /* private, too: clock when the connection last brought something */
     avito_client_options o;
     avito_error error;
 } avito_client;
@@ -6994,7 +6994,7 @@ AVITOI_APART_IF_SMALL static avitoi_call_result avitoi_answer_end(avito_client *
  * if some time has passed. The look costs one recv(), which a GET right after an answer does without. */
 static void avitoi_exchange_check_age(avito_client *c)
 {
-    const uint32_t idle = c->priv.last_ms - c->moved_ms; /* long if the clock went back: safe */
+    const uint32_t idle = c->priv.last_ms - c->priv.moved_ms; /* long if the clock went back: safe */
     c->priv.probe =
         c->priv.filled || idle >= 10u || (c->priv.request->flags & AVITOI_ENDPOINT_POST) != 0;
     if (idle >= c->o.keep_alive_ms) {
@@ -7278,7 +7278,7 @@ static int avitoi_exchange_receive(avito_client *c, size_t kept, size_t cap)
     c->priv.pos = kept;
     c->priv.len = kept + (size_t)n;
     c->priv.filled = (size_t)n == cap || (t->functions->wants(t->ctx) & AVITO_WANT_WRITE) != 0;
-    c->moved_ms = c->priv.last_ms;
+    c->priv.moved_ms = c->priv.last_ms;
     avitoi_exchange_alive(c);
     return AVITO_OK;
 }
@@ -11324,6 +11324,7 @@ static uint16_t avitoi_list_want(uint32_t want)
     return (uint16_t)want;
 }
 
+/* Notes what both lists that have pages are asked for. */
 static int avitoi_list_page(avito_client *c, int limit, int offset, bool all_pages, uint32_t want,
                             size_t cut_text_at)
 {
@@ -12674,7 +12675,8 @@ static avitoi_json_result avitoi_keep_unknown(const struct avitoi_json *j)
     }
     kept = avitoi_keep_is_member(j)
                ? j->top->schema == &avitoi_schema_content.schema && j->len <= sizeof j->word
-               : avitoi_schema_fields(f->schema)[f->field].kind == AVITOI_SCHEMA_TYPED && f->type == AVITOI_JSON_TYPE_OTHER;
+               : avitoi_schema_fields(f->schema)[f->field].kind == AVITOI_SCHEMA_TYPED &&
+                     f->type == AVITOI_JSON_TYPE_OTHER;
     return kept ? AVITOI_JSON_UNKNOWN : AVITO_AGAIN;
 }
 
