@@ -519,7 +519,7 @@
  *     the same by the formula                                     8640   8416
  *     the same with AVITO_MESSAGE_BARE                             296    200
  *     send_message(), answer of that size kept                    4376   4248
- *     parse_webhook(), that message                               9232   8824
+ *     parse_webhook(), that message                               9360   8896
  *
  * ======================================================================= *
  * >>6 YOUR OWN TRANSPORT
@@ -3736,7 +3736,7 @@ static void avitoi_json_reverse(char *items, const char *from, size_t count, siz
 
 /* The elements move from the high end to the low end; those of the list that streams are not there,
  * or stay. */
-static void avitoi_json_close_list(struct avitoi_json *j)
+AVITOI_APART_IF_SMALL static void avitoi_json_close_list(struct avitoi_json *j)
 {
     const struct avitoi_json_frame *f = j->top;
     const bool strings = f->kind == AVITOI_SCHEMA_STRS || f->kind == AVITOI_SCHEMA_ONE;
@@ -12820,9 +12820,9 @@ struct avitoi_schema_envelope {
     X(M, chat_id, AVITOI_SCHEMA_STR, chat_id, AVITOI_SCHEMA_SHOWN) /* of a message that comes without one */
 AVITOI_SCHEMA(envelope, struct avitoi_schema_envelope, AVITOI_SCHEMA_ENVELOPE_ROWS, NULL, false, false);
 
-/* The JSON reader is too large for a small stack: meanwhile it is at the end of the arena. */
+/* Too large for a small stack: meanwhile it is at the end of the arena. */
 struct avitoi_event_reader {
-    struct avitoi_json *json;
+    struct avitoi_json json;
     struct avitoi_schema_envelope envelope;
     const char *body;
     size_t len;
@@ -12835,12 +12835,12 @@ static int avitoi_event_read_as(struct avitoi_event_reader *r,
 {
     size_t used = 0;
     int rc;
-    avitoi_json_begin(r->json, schema, out);
-    avitoi_arena_share(&r->json->mem, &r->rest);
-    r->json->raw = r->raw;
-    rc = r->raw != NULL ? r->raw->feed(r->json, r->body, r->len, &used)
-                        : avitoi_json_feed(r->json, r->body, r->len, &used);
-    return (rc == AVITO_AGAIN) ? avitoi_json_end(r->json) : rc;
+    avitoi_json_begin(&r->json, schema, out);
+    avitoi_arena_share(&r->json.mem, &r->rest);
+    r->json.raw = r->raw;
+    rc = r->raw != NULL ? r->raw->feed(&r->json, r->body, r->len, &used)
+                        : avitoi_json_feed(&r->json, r->body, r->len, &used);
+    return (rc == AVITO_AGAIN) ? avitoi_json_end(&r->json) : rc;
 }
 
 /* The message of the payload; NULL: another payload, or none. A message that breaks the model is an error,
@@ -12869,28 +12869,32 @@ AVITOI_APART static int avitoi_event_read(struct avitoi_event_reader *r,
     }
     memset(&r->envelope, 0, sizeof r->envelope);
     rc = avitoi_event_read_as(r, &avitoi_schema_message.schema, NULL);
-    *message = (avito_message *)r->json->out;
+    *message = (avito_message *)r->json.out;
     return rc;
 }
 
-/* Sets up the reader. False: the arena has no room for it; *peak is what it needs. */
-static bool avitoi_event_begin(struct avitoi_event_reader *r, const char *body, size_t len,
-                               avito_arena *arena, size_t *peak)
+/* Sets up the reader. NULL: the arena has no room for it; *peak is what it needs. */
+static struct avitoi_event_reader *avitoi_event_begin(const char *body, size_t len, avito_arena *arena,
+                                                      size_t *peak)
 {
-    const size_t size = avitoi_arena_align(sizeof(struct avitoi_json));
+    const size_t size = avitoi_arena_align(sizeof(struct avitoi_event_reader));
     const bool mark = len >= 3 && memcmp(body, "\xef\xbb\xbf", 3) == 0; /* of the byte order */
-    r->body = body + (mark ? 3 : 0);
-    r->len = len - (mark ? 3u : 0u);
-    r->rest = *arena;
-    r->rest.used = avitoi_arena_align(r->rest.used);
-    *peak = r->rest.used + size;
-    if (r->rest.cap < *peak) {
-        return false;
+    const size_t used = avitoi_arena_align(arena->used);
+    struct avitoi_event_reader *r;
+    size_t cap;
+    *peak = used + size;
+    if (arena->cap < *peak) {
+        return NULL;
     }
     arena->fills++;
-    r->rest.cap = (r->rest.cap - size) & ~(size_t)(AVITOI_ARENA_ALIGN - 1u);
-    r->json = (struct avitoi_json *)(void *)(r->rest.base + r->rest.cap);
-    return true;
+    cap = (arena->cap - size) & ~(size_t)(AVITOI_ARENA_ALIGN - 1u);
+    r = (struct avitoi_event_reader *)(void *)(arena->base + cap);
+    r->rest = *arena;
+    r->rest.used = used;
+    r->rest.cap = cap;
+    r->body = body + (mark ? 3 : 0);
+    r->len = len - (mark ? 3u : 0u);
+    return r;
 }
 
 /* Reads the body and fills `out`. The arena keeps what was decoded; what the reader itself took is free
@@ -12898,31 +12902,31 @@ static bool avitoi_event_begin(struct avitoi_event_reader *r, const char *body, 
 static int avitoi_event_parse(const char *body, size_t len, avito_arena *arena,
                               const struct avitoi_json_raw *raw, avito_event *out, size_t *needed)
 {
-    struct avitoi_event_reader r;
     avito_message *message = NULL;
     size_t peak;
     int rc = AVITO_ERR_ARENA;
-    r.raw = raw;
-    if (avitoi_event_begin(&r, body, len, arena, &peak)) {
-        rc = avitoi_event_read(&r, &message);
-        peak += avitoi_arena_align(r.json->mem.peak);
+    struct avitoi_event_reader *const r = avitoi_event_begin(body, len, arena, &peak);
+    if (r != NULL) {
+        r->raw = raw;
+        rc = avitoi_event_read(r, &message);
+        peak += avitoi_arena_align(r->json.mem.peak);
     }
     *needed = (rc == AVITO_ERR_ARENA) ? avitoi_arena_needed(peak) : 0u;
     if (rc != AVITO_OK) {
         return rc;
     }
     memset(out, 0, sizeof *out);
-    if (r.envelope.id.ptr == NULL && r.envelope.payload == NULL && message == NULL) {
+    if (r->envelope.id.ptr == NULL && r->envelope.payload == NULL && message == NULL) {
         return AVITO_END;
     }
     arena->peak = (peak > arena->peak) ? peak : arena->peak;
-    arena->used = r.rest.used + avitoi_arena_align(r.json->mem.low);
-    out->id = r.envelope.id;
-    out->version = r.envelope.version;
-    out->timestamp = r.envelope.timestamp;
-    if (r.envelope.payload != NULL) {
-        out->type = r.envelope.payload->type;
-        out->raw = r.envelope.payload->raw;
+    arena->used = r->rest.used + avitoi_arena_align(r->json.mem.low);
+    out->id = r->envelope.id;
+    out->version = r->envelope.version;
+    out->timestamp = r->envelope.timestamp;
+    if (r->envelope.payload != NULL) {
+        out->type = r->envelope.payload->type;
+        out->raw = r->envelope.payload->raw;
     }
     out->message = message;
     return AVITO_OK;
