@@ -21,7 +21,7 @@ PLANTS = [
     ("what was begun is sent again", "job.c",
      "    j->noted = j->looking = true;\n", "    j->noted = true;\n    j->call = CALL_BASELINE;\n    return;\n"),
     ("what was begun is called not sent", "job.c",
-     "j, LEDGER_CANNOT_TELL,\n            say(TEXT(\"not seen", "j, LEDGER_NOT_SENT,\n            say(TEXT(\"not seen"),
+     "    settle(j, LEDGER_CANNOT_TELL, text);\n}\n\nstatic void looked", "    settle(j, LEDGER_NOT_SENT, text);\n}\n\nstatic void looked"),
     ("it is looked for only once", "job.c", "#define LOOK_FOR_MS   65000u", "#define LOOK_FOR_MS   0u"),
     ("a message is accepted before its PUBACK", "gateway.c",
      "        a->priv.message = MESSAGE_PUBLISHED;\n", "        (void)avito_inbox_accept(&a->inbox);\n        a->priv.message = MESSAGE_NONE;\n"),

@@ -763,16 +763,24 @@ static uint32_t look_for_ms(const gateway_account *a)
     return a->priv.g->o.look_for_ms > 0 ? a->priv.g->o.look_for_ms : LOOK_FOR_MS;
 }
 
+static void give_up_looking(gateway_account *a, struct gateway_job *j)
+{
+    char text[GATEWAY_REASON_MAX];
+
+    snprintf(text, sizeof text,
+             say(TEXT("not seen after %u s, which is no proof: it is not sent again",
+                      "за %u с не найдено, но это не доказательство: второй раз не отправляется")),
+             (unsigned)(look_for_ms(a) / 1000u));
+    settle(j, LEDGER_CANNOT_TELL, text);
+}
+
 static void looked(gateway_account *a, struct gateway_job *j, uint32_t now_ms)
 {
     if (j->verdict == AVITO_SENT) {
         take_message_id(j, j->out.message.id);
         settle(j, LEDGER_SENT, say(TEXT("found in the chat", "найдено в чате")));
     } else if (now_ms - j->look_from_ms >= look_for_ms(a)) {
-        settle(
-            j, LEDGER_CANNOT_TELL,
-            say(TEXT("not seen after 60 s, which is no proof: it is not sent again",
-                     "за 60 с не найдено, но это не доказательство: второй раз не отправляется")));
+        give_up_looking(a, j);
     } else {
         pause_job(a, j, LOOK_EVERY_MS, now_ms);
     }
