@@ -24,6 +24,8 @@
 #define CALM_S    260u
 #define ROOM      (1u << 17)
 
+#define INBOX_RUNS 3 /* AVITOI_INBOX_RUNS */
+
 static uint64_t random_state, seed;
 static const uint64_t epoch_ms = 1795000000000u;
 static uint32_t late_ms; /* the delay until the service shows what was sent */
@@ -212,8 +214,8 @@ static struct node {
 
 static sim *services[ACCOUNTS];
 static char chats[ACCOUNTS][64];
-static uint64_t
-    state_from_ms[ACCOUNTS]; /* since when the broker has a state of the inbox; 0: none */
+static bool started
+    [ACCOUNTS]; /* the inbox has ended its first rounds: nothing may be missing from then on */
 static jmp_buf killed;
 
 /* kill -9 strikes at any moment. */
@@ -688,6 +690,7 @@ static void step_place(struct place *p)
             p->seat.served->user_id != 0 ? p->seat.served->user_id : p->seat.core.user_id;
         (void)gateway_step(&p->seat.gateway, now);
         gateway_account_step(p->seat.served, now);
+        started[p - p->node->places] |= p->shop.inbox.priv.stage == INBOX_RUNS;
         (void)gateway_step(&p->seat.gateway, now);
     }
     client_send(&p->client);
@@ -805,9 +808,6 @@ static unsigned strangers(const struct broker_publication *p, uint8_t *reason)
         *reason = MQTT_REASON_QUOTA;
         return 0;
     }
-    if (strstr(p->topic, "/fleet/inbox") != NULL && state_from_ms[account] == 0) {
-        state_from_ms[account] = broker_world.now_ms;
-    }
     if (strstr(p->topic, "/messages/") == NULL || consumer_away) {
         return 0;
     }
@@ -840,13 +840,6 @@ static void ask(size_t account, int number)
     }
 }
 
-/* The very first round ends soon after its state is stored: messages before that count as there
- * already. */
-static bool is_started(size_t account)
-{
-    return state_from_ms[account] != 0 && broker_world.now_ms > state_from_ms[account] + 15000;
-}
-
 static void move_strangers(size_t account)
 {
     struct books *b = &books[account];
@@ -857,8 +850,7 @@ static void move_strangers(size_t account)
         broker_world.up) {
         ask(account, ++b->commands);
     }
-    if (b->written < BUYERS && is_started(account) &&
-        now * BUYERS / trouble > (uint64_t)b->written) {
+    if (b->written < BUYERS && started[account] && now * BUYERS / trouble > (uint64_t)b->written) {
         snprintf(text, sizeof text, "buyer %d", b->written++);
         (void)sim_buyer_writes(services[account], chats[account], text);
     }
@@ -956,7 +948,7 @@ static void begin_world(void)
     random_state = seed * 0x9e3779b97f4a7c15u + 1;
     (void)draw(2);
     memset(books, 0, sizeof books);
-    memset(state_from_ms, 0, sizeof state_from_ms);
+    memset(started, 0, sizeof started);
     calm = consumer_away = false;
     broker_world.now_ms = 1000;
     broker_world.up = true;

@@ -47,6 +47,7 @@ PLANTS = [
     ("F6 begun without its PUBACK", "    if (!is_stored(&a->priv.ledger, a->priv.pending_version)) {\n", "    if (a->priv.ledger.failed) {\n"),
     ("F6 begun without its file", "    if (!a->priv.pending_is_kept) {\n        return AVITO_AGAIN;\n    }\n", ""),
     ("F6 a message is accepted without its file", "        a->priv.slot_waits = rc == AVITO_AGAIN && waits;\n", ""),
+    ("F6 what was refused is said before others know", "    if (!is_stored(&a->priv.ledger, a->priv.pending_version) && !a->priv.ledger.failed) {\n        return AVITO_AGAIN;\n    }\n    a->priv.pending = 0;\n    return a->priv.pending_error;", "    a->priv.pending = 0;\n    return a->priv.pending_error;"),
     ("F6 what was begun and refused stays begun", "    if (take_back(a, line)) {\n", "    if (false) {\n"),
     ("F6 what another began is called not sent", "    e = a->priv.pending_is_new ? ledger_begun(&one, 0) : NULL;", "    e = ledger_begun(&one, 0);"),
     ("F2 a marker's number stays taken", "    *packet = 0;\n    *answered_flag", "    *answered_flag"),

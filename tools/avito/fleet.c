@@ -1711,15 +1711,29 @@ static bool take_back(fleet_account *a, avito_str line)
     return done;
 }
 
+/* Once it is said, another gateway may get the command again. So the others hear of it first, if the broker takes it. */
 static int refused_append(fleet_account *a, avito_str line, int rc)
 {
-    a->priv.pending = 0;
     a->priv.known_dirty = true;
     if (take_back(a, line)) {
-        a->priv.ledger.version++;
+        a->priv.pending_error = rc;
+        a->priv.pending_version = ++a->priv.ledger.version;
+        a->priv.ledger.failed = false; /* it is tried at once */
         (void)keep_known(a);
+        return AVITO_AGAIN;
     }
+    a->priv.pending = 0;
     return rc;
+}
+
+/* What was taken back is told to the others, or cannot be. */
+static int end_of_refusal(fleet_account *a)
+{
+    if (!is_stored(&a->priv.ledger, a->priv.pending_version) && !a->priv.ledger.failed) {
+        return AVITO_AGAIN;
+    }
+    a->priv.pending = 0;
+    return a->priv.pending_error;
 }
 
 int fleet_append(fleet_account *a, const char *lines, size_t len, bool whole)
@@ -1732,8 +1746,12 @@ int fleet_append(fleet_account *a, const char *lines, size_t len, bool whole)
     if (a->priv.pending != what) {
         a->priv.pending_is_new = ledger_merge(&a->priv.known, lines, len) > 0;
         a->priv.pending_is_kept = false;
+        a->priv.pending_error = AVITO_OK;
         a->priv.pending = what;
         a->priv.pending_version = ++a->priv.ledger.version;
+    }
+    if (a->priv.pending_error != AVITO_OK) {
+        return end_of_refusal(a);
     }
     if (!a->priv.pending_is_kept) {
         rc = whole ? keep_known(a) : h->keep_ledger(h->ctx, a, lines, len, true);

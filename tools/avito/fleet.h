@@ -167,6 +167,7 @@ typedef struct fleet_account {
         uint32_t pending_version;
         bool pending_is_new;  /* nothing was known of it before */
         bool pending_is_kept; /* in our file */
+        int pending_error;    /* it is taken back, and the others are told; then this is said */
         bool broker_has_inbox;
         int slot;
         bool slot_waits; /* for our file */
