@@ -44,6 +44,7 @@ PLANTS = [
     ("F6 a holder does not take the epoch of hints", "    if (behind) {\n", "    if (false) {\n"),
     ("F6 local state before the broker's", "    if (a->priv.has_inbox) {\n        (void)h->keep_slot", "    a->priv.broker_has_inbox = false;\n    if (false) {\n        (void)h->keep_slot"),
     ("F6 the other slot's file stays", '    (void)h->keep_slot(h->ctx, a, 1 - a->priv.slot, "", 0);\n', ""),
+    ("F6 local state stays local", "            (void)take_newest(a, slot, data, *len);\n", ""),
     ("F6 begun without its PUBACK", "    if (!is_stored(&a->priv.ledger, a->priv.pending_version)) {\n", "    if (a->priv.ledger.failed) {\n"),
     ("F6 begun without its file", "    if (!a->priv.pending_is_kept) {\n        return AVITO_AGAIN;\n    }\n", ""),
     ("F6 a message is accepted without its file", "        a->priv.slot_waits = rc == AVITO_AGAIN && waits;\n", ""),

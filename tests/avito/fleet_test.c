@@ -630,6 +630,8 @@ static void test_retained_before_local(void **state)
     world_run(15000);
     assert_int_equal(fleet_load_inbox(&own->core, 0, data, sizeof data, &len), AVITO_OK);
     assert_memory_equal(data, "local", 5);
+    world_run(100); /* and the next holder finds it */
+    assert_memory_equal(world_stored("avito/shop0/fleet/inbox")->payload, "local", 5);
 }
 
 static void test_writes_wait_for_their_puback(void **state)
@@ -731,6 +733,7 @@ static void test_what_is_denied_was_not_begun(void **state)
     world_run(15000);
     a = account_at((size_t)world_holder(0), 0);
     begin_what_is_denied(a);
+    assert_int_equal(fleet_append(a, begun_line, strlen(begun_line), false), AVITO_AGAIN);
     assert_int_equal(fleet_append(a, begun_line, strlen(begun_line), false), AVITO_AGAIN);
     assert_non_null(strstr(world.nodes[world_holder(0)].accounts[0].file, "\"not_sent\""));
     world_run(100);

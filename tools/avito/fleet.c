@@ -1830,12 +1830,19 @@ int fleet_save_inbox(fleet_account *a, int slot, const void *data, size_t len, b
                : (int)AVITO_ERR_FILE;
 }
 
+/* Our own counts where the broker has none, and then it gets it, since the next holder has no other. The inbox loads the
+ * newest slot last. */
 int fleet_load_inbox(fleet_account *a, int slot, void *data, size_t cap, size_t *len)
 {
     const fleet_hooks *h = &a->priv.f->o.hooks;
+    int rc;
 
     if (!a->priv.broker_has_inbox) {
-        return h->load_slot(h->ctx, a, slot, data, cap, len);
+        rc = h->load_slot(h->ctx, a, slot, data, cap, len);
+        if (rc == AVITO_OK && *len <= cap) {
+            (void)take_newest(a, slot, data, *len);
+        }
+        return rc;
     }
     if (a->priv.slot != slot) {
         return AVITO_END;
