@@ -378,7 +378,7 @@ static int hook_keep_slot(void *ctx, fleet_account *a, int slot, const void *dat
     if (p->node->disk_full) {
         return AVITO_ERR_FILE;
     }
-    if (a->state != FLEET_CLAIMING && bad(4)) {
+    if (p->seat.served != NULL && p->shop.accepting && bad(4)) {
         return AVITO_AGAIN;
     }
     p->slot_len[slot] = 0;

@@ -131,14 +131,15 @@ static int hook_keep_ledger(void *ctx, fleet_account *a, const char *lines, size
                         SERVED_LEDGER, lines, len, &s->woken);
 }
 
-/* What a claim found is written at once: two slots follow each other, and nobody asks again. */
+/* The acceptance of a message may wait for the disk without us. What else is saved is rare, and nobody asks again, or
+ * only after a poll. */
 static int hook_keep_slot(void *ctx, fleet_account *a, int slot, const void *data, size_t len)
 {
     struct seat *s = seat_of(a);
     writing *w = &s->slot_writes[slot];
 
     (void)ctx;
-    if (a->state == FLEET_CLAIMING) {
+    if (s->served == NULL || !s->served->core.accepting) {
         writing_end(w);
         return disk_overwrite(s->from.folder, served_slot_name(slot), data, len);
     }
