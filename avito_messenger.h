@@ -4099,7 +4099,7 @@ static avitoi_json_result avitoi_json_string_done(struct avitoi_json *j)
         }
         return AVITO_AGAIN;
     }
-    if (avitoi_json_is_word(j) && j->len > 0) { /* an empty one counts as null */
+    if (avitoi_json_is_word(j)) {
         return avitoi_json_number_done(j, j->len);
     }
     return AVITOI_JSON_VALUE;
@@ -4871,7 +4871,7 @@ static void avitoi_write_percent(struct avitoi_writer *w, const char *text)
         const uint8_t c = avitoi_text_byte(*text);
         const uint8_t lower = (uint8_t)(c | 0x20u);
         if ((lower >= 'a' && lower <= 'z') || (c >= '0' && c <= '9') ||
-            (c != '\0' && strchr("-._~", c) != NULL)) {
+            memchr("-._~", c, 4) != NULL) {
             avitoi_write(w, text, 1);
         } else {
             avitoi_write(w, "%", 1);
@@ -5983,7 +5983,7 @@ enum { AVITOI_CALL_TRACES(AVITOI_CALL_TRACE_NUMBER_) AVITOI_CALL_TRACE_WORDS };
 static void avitoi_call_trace(const avito_client *c, unsigned what)
 {
     const avito_account_options *o = &c->account->o;
-    if (o->trace != NULL && o->priv.diagnostics != NULL) {
+    if (o->trace != NULL) { /* which needs the diagnostics, says the init */
         o->priv.diagnostics->trace(c, what);
     }
 }
@@ -7306,10 +7306,9 @@ static avitoi_call_result avitoi_exchange_next_span(avito_client *c)
         const size_t kept = avitoi_answer_kept(c);
         rc = avitoi_exchange_receive(
             c, kept, c->o.window_cap - (c->priv.model ? kept : AVITOI_ANSWER_SCRATCH));
-        if (rc == AVITOI_EXCHANGE_ENDED || rc == AVITO_ERR_CLOSED) {
-            /* Without a length the end of the stream is the end of the body - if it is orderly. */
+        if (rc == AVITOI_EXCHANGE_ENDED) { /* in order: without a length, the end of the body */
             c->priv.keep = false;
-            return rc == AVITOI_EXCHANGE_ENDED ? avitoi_body_at_close(&c->priv.body) : rc;
+            return avitoi_body_at_close(&c->priv.body);
         }
         if (rc != AVITO_OK) {
             return rc;
@@ -7413,7 +7412,7 @@ static int avitoi_machine_patience(avito_client *c)
 /* An element or its error, and the list stays open. */
 static bool avitoi_machine_list_goes_on(const avito_client *c)
 {
-    return c->priv.state == AVITOI_CALL_ROW && avitoi_call_streams(c);
+    return c->priv.state == AVITOI_CALL_ROW;
 }
 
 /* ---- the end of a call, or another beginning ---- */
@@ -12166,8 +12165,7 @@ static bool avitoi_token_store_load_newer(avito_account *a, uint32_t margin)
         return false;
     }
     lifetime_s = avitoi_token_store_lifetime(a, &token);
-    if (lifetime_s <= margin || token.access_token.len == 0 ||
-        !avitoi_token_is_legal(token.access_token) ||
+    if (lifetime_s <= margin || !avitoi_token_is_legal(token.access_token) || /* 0 without a token */
         avito_str_equal(token.access_token, a->priv.access) ||
         !avitoi_token_copy(&token.access_token, &at, &room) ||
         !avitoi_token_copy(&token.refresh_token, &at, &room)) {
@@ -16209,8 +16207,7 @@ static void avitoi_send_upload_progress(avito_client *c)
         const uint32_t before =
             c->priv.total - (uint32_t)source->size; /* all of it before: close enough */
         const uint32_t sent = c->priv.sent > before ? c->priv.sent - before : 0u;
-        source->progress(source->ctx, sent > source->size ? source->size : (size_t)sent,
-                         source->size);
+        source->progress(source->ctx, sent, source->size);
     }
 }
 
@@ -16681,9 +16678,10 @@ static avitoi_call_result avitoi_confirm_settle(avito_client *c, int rc)
         avitoi_call_drop(c, rc);
     }
     avitoi_token_resign(c);
-    if (pause_ms >= c->priv.total_left_ms || avitoi_call_repeat(c, pause_ms) != AVITOI_CALL_MOVED) {
+    if (pause_ms >= c->priv.total_left_ms) {
         return c->priv.cause;
     }
+    (void)avitoi_call_repeat(c, pause_ms);
     c->priv.args.as.confirm.query.baseline_created = c->priv.baseline->baseline_created;
     c->priv.args.as.confirm.query.age_s =
         avitoi_number_elapsed(c->priv.last_ms, c->priv.args.as.confirm.sent_ms) / 1000u;
@@ -16795,7 +16793,7 @@ static int avitoi_raw_check(struct avitoi_json *j, avito_str s)
 {
     const bool alone = !avitoi_raw_is_container(s);
     size_t used;
-    int rc = AVITO_AGAIN;
+    int rc;
     if (s.len == 0) {
         return AVITO_ERR_EMPTY;
     }
@@ -16804,9 +16802,9 @@ static int avitoi_raw_check(struct avitoi_json *j, avito_str s)
     }
     avitoi_json_begin(j, NULL, NULL);
     if (alone) {
-        rc = avitoi_json_feed(j, "[", 1, &used);
+        (void)avitoi_json_feed(j, "[", 1, &used);
     }
-    rc = (rc == AVITO_AGAIN) ? avitoi_json_feed(j, s.ptr, s.len, &used) : rc;
+    rc = avitoi_json_feed(j, s.ptr, s.len, &used);
     if (alone && rc == AVITO_AGAIN) {
         rc = avitoi_json_feed(j, "]", 1, &used);
     }
@@ -20477,7 +20475,8 @@ AVITO_API int avito_anchors_load_file(avito_anchors *anchors, void *memory, size
  *         return avito_posix_perror(&avito, rc);
  *     }
  *
- * What it asks the environment for, and what it does where that is silent, too:
+ * What it asks the environment for (not where an option is given, be it ""), and what it does where
+ * that is silent, too:
  *
  *     variable             instead of          where it is not set either
  *     -------------------  ------------------  ---------------------------------------------------
@@ -21792,25 +21791,35 @@ static int avitoi_store_send_now(avito_client *client, avito_store *s, int64_t u
     return rc;
 }
 
-/* `text` "" for a picture. */
+/* What is to be sent under a key, which is one. False: chat or text is longer than a note takes. */
+static bool avitoi_store_describe(avito_store_send *send, const char *chat_id, const char *key,
+                                  const char *text)
+{
+    (void)avitoi_store_copy(send->key, sizeof send->key, key);
+    return avitoi_store_copy(send->chat_id, sizeof send->chat_id, chat_id) &&
+           avitoi_store_copy(send->text, sizeof send->text, text);
+}
+
+/* `text` "" for a picture; NULL: neither was given. */
 static int avitoi_store_once(avito_client *client, avito_store *store, int64_t user_id,
                              const char *chat_id, const char *key, const char *text,
                              const char *image_id, avito_arena *arena, avito_outcome *outcome)
 {
     avito_store_send *send;
     int rc;
-    if (!avitoi_machine_is_ready(client) || !avitoi_call_may_wait(client) ||
-        !avitoi_store_is_ready(store) || chat_id == NULL || arena == NULL || outcome == NULL) {
+    if (outcome == NULL) {
         return AVITO_ERR_ARGUMENT;
     }
     *outcome = AVITO_NOT_SENT;
+    if (!avitoi_machine_is_ready(client) || !avitoi_call_may_wait(client) ||
+        !avitoi_store_is_ready(store) || chat_id == NULL || text == NULL || arena == NULL) {
+        return AVITO_ERR_ARGUMENT;
+    }
     send = &store->priv.once;
     send->key[0] = '\0';
     rc = avito_store_find_send(store, key, send);
     if (rc == AVITO_END) {
-        if (!avitoi_store_copy(send->key, sizeof send->key, key) ||
-            !avitoi_store_copy(send->chat_id, sizeof send->chat_id, chat_id) ||
-            !avitoi_store_copy(send->text, sizeof send->text, text)) {
+        if (!avitoi_store_describe(send, chat_id, key, text)) {
             return AVITO_ERR_ARGUMENT;
         }
         rc = avitoi_store_send_now(client, store, user_id, image_id, arena, outcome);
@@ -21819,8 +21828,8 @@ static int avitoi_store_once(avito_client *client, avito_store *store, int64_t u
         }
         rc = avito_store_find_send(store, key, send);
     }
-    if (rc != AVITO_OK) {
-        *outcome = AVITO_CANNOT_TELL;
+    if (rc != AVITO_OK) { /* nothing is ever sent under a key that is none */
+        *outcome = rc == AVITO_ERR_ARGUMENT ? AVITO_NOT_SENT : AVITO_CANNOT_TELL;
         return rc;
     }
     *outcome = send->outcome;
@@ -21832,18 +21841,15 @@ AVITO_API int avito_send_once(avito_client *client, avito_store *store, int64_t 
                               const char *chat_id, const char *key, const char *text,
                               avito_arena *arena, avito_outcome *outcome)
 {
-    return text == NULL
-               ? AVITO_ERR_ARGUMENT
-               : avitoi_store_once(client, store, user_id, chat_id, key, text, NULL, arena, outcome);
+    return avitoi_store_once(client, store, user_id, chat_id, key, text, NULL, arena, outcome);
 }
 
 AVITO_API int avito_send_image_once(avito_client *client, avito_store *store, int64_t user_id,
                                     const char *chat_id, const char *key, const char *image_id,
                                     avito_arena *arena, avito_outcome *outcome)
 {
-    return image_id == NULL
-               ? AVITO_ERR_ARGUMENT
-               : avitoi_store_once(client, store, user_id, chat_id, key, "", image_id, arena, outcome);
+    return avitoi_store_once(client, store, user_id, chat_id, key, image_id != NULL ? "" : NULL, image_id,
+                             arena, outcome);
 }
 
 AVITO_API const avito_store_send *avito_store_last_send(const avito_store *store)
@@ -22222,7 +22228,10 @@ static int avitoi_posix_resolve(void *ctx, const char *host, avito_tcp_address *
 /* An option, or what the environment has instead; NULL: neither. */
 static const char *avitoi_posix_option(const char *option, const char *variable)
 {
-    const char *value = option != NULL ? option : getenv(variable);
+    const char *value = getenv(variable);
+    if (option != NULL) {
+        return option; /* "" as well: it was meant to be something, and is refused as such */
+    }
     return value != NULL && value[0] != '\0' ? value : NULL;
 }
 

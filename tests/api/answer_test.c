@@ -457,6 +457,27 @@ static void test_nothing_but_a_foreign_chat(void **state)
     }
 }
 
+/* Weeks of refusals: the count of renewals stays what it is at its end, and does not begin anew. */
+static void test_refused_for_weeks(void **state)
+{
+    struct service *s = service_of(foreign, 401, FORBIDDEN);
+    unsigned before;
+
+    (void)state;
+    for (int hour = 0; hour < 300; hour++) {
+        (void)ask_chat(s, "u2i-foreign");
+        clock_advance(&s->d.clock, 65u * 60u * 1000u);
+    }
+    assert_int_equal(s->tokens, 300);
+    before = (unsigned)s->tokens;
+    for (int second = 0; second < 600; second += 10) {
+        (void)ask_chat(s, "u2i-foreign");
+        clock_advance(&s->d.clock, 10000);
+    }
+    assert_in_range(s->tokens, before, before + 1);
+    avito_client_close(&s->d.client);
+}
+
 /* A revoked token is noticed at once, however many foreign chats there are. */
 static void test_revoked_token_beside_a_foreign_chat(void **state)
 {
@@ -653,6 +674,7 @@ int main(void)
         cmocka_unit_test(test_only_rows_say_no),
         cmocka_unit_test(test_foreign_chat_beside_good_calls),
         cmocka_unit_test(test_nothing_but_a_foreign_chat),
+        cmocka_unit_test(test_refused_for_weeks),
         cmocka_unit_test(test_revoked_token_beside_a_foreign_chat),
         cmocka_unit_test(test_flickering_refusals),
         cmocka_unit_test(test_expired_under_any_status),

@@ -90,6 +90,11 @@ static int subscribe(struct lane *l)
     return avito_subscribe_webhook(&l->client, "https://example.org/a?b=c&d=\"");
 }
 
+static int subscribe_in_the_clear(struct lane *l)
+{
+    return avito_subscribe_webhook(&l->client, "http://h/");
+}
+
 static int blacklist(struct lane *l)
 {
     static const avito_blacklist_user users[] = {{94235311, 1853257996, AVITO_REASON_FRAUD},
@@ -155,6 +160,8 @@ static const struct exchange {
     {"POST /messenger/v3/webhook " ALL JSON "Content-Length: 40\r\n\r\n"
      "{\"url\":\"https://example.org/a?b=c&d=\\\"\"}",
      subscribe, "{\"ok\":true}"},
+    {"POST /messenger/v3/webhook " ALL JSON "Content-Length: 19\r\n\r\n{\"url\":\"http://h/\"}",
+     subscribe_in_the_clear, "{\"ok\":true}"},
     {"POST /messenger/v1/webhook/unsubscribe " ALL JSON "Content-Length: 31\r\n\r\n"
      "{\"url\":\"https://example.org/a\"}",
      unsubscribe, "{\"ok\":true}"},
@@ -539,6 +546,9 @@ static void test_sources_urls_codes_and_blacklist(void **state)
     s.content_type = NULL;
     l.clock.entropy_result = -1;
     REFUSED(avito_upload_image(&l.client, USER, &s, &l.arena, &got.image), OPTION_ENTROPY);
+    l.account_options.entropy = NULL;
+    lane_again(&l, 512);
+    REFUSED(avito_upload_image(&l.client, USER, &s, &l.arena, &got.image), OPTION_ENTROPY);
     REFUSED(avito_add_to_blacklist(&l.client, USER, NULL, 1), ARGUMENT);
     REFUSED(avito_add_to_blacklist(&l.client, USER, &user, 0), ARGUMENT);
     user.user_id = 0;
@@ -747,6 +757,29 @@ static void test_idle_timeout(void **state)
             lane_free(&l);
         }
     }
+}
+
+static long send_takes_nothing(void *ctx, const void *data, size_t len, int more)
+{
+    (void)ctx, (void)data, (void)len, (void)more;
+    return AVITO_IO_AGAIN;
+}
+
+/* A socket that takes nothing: the same, and nothing was sent. */
+static void test_idle_timeout_of_a_send(void **state)
+{
+    avito_transport_functions functions;
+    struct lane l;
+
+    (void)state;
+    lane_init(&l, 512);
+    script_connect(&l.script);
+    functions = *l.options.transport.functions;
+    functions.send = send_takes_nothing;
+    l.client.o.transport.functions = &functions;
+    assert_int_equal(lane_run(&l, mark_read(&l)), AVITO_ERR_TIMEOUT_IDLE);
+    assert_int_equal(avito_last_error(&l.client)->outcome, AVITO_NOT_SENT);
+    lane_free(&l);
 }
 
 /* A server that sends a byte now and then: the idle time never runs out, the total does. */
@@ -983,6 +1016,69 @@ static void test_gate_beyond_the_deadline(void **state)
     lane_free(&l);
 }
 
+/* Between two tries of a call: 1, 2, 4 ... seconds and a minute at most, less up to a half of each by chance;
+ * none that would go beyond the deadline. */
+static void test_pauses_between_tries(void **state)
+{
+    (void)state;
+    for (int random = 0; random < 2; random++) {
+        struct lane l;
+        uint32_t began;
+
+        lane_init(&l, 512);
+        l.options.retries = 8;
+        l.options.total_timeout_ms = 600000;
+        l.options.keep_alive_ms = UINT32_MAX;
+        l.account_options.entropy = random ? l.account_options.entropy : NULL;
+        lane_again(&l, 512);
+        script_connect(&l.script);
+        for (int i = 0; i < 9; i++) {
+            script_request(&l.script);
+            script_answer_json(&l.script, 503, "{}", 2);
+        }
+        began = l.clock.ms;
+        assert_int_equal(lane_run(&l, get_self(&l)), AVITO_ERR_SERVER);
+        assert_in_range(l.clock.ms - began, (63 + 60 + 60) * 500, (63 + 60 + 60) * 1000);
+        assert_null(script_problem_open(&l.script, true));
+        lane_free(&l);
+    }
+}
+
+static void test_pause_beyond_the_deadline(void **state)
+{
+    static const char answer[] =
+        "HTTP/1.1 503 Busy\r\nRetry-After: 120\r\nContent-Length: 0\r\n\r\n";
+    struct lane l;
+    uint32_t began;
+
+    (void)state;
+    lane_init(&l, 512);
+    l.options.retries = 3;
+    l.options.total_timeout_ms = 120000;
+    lane_again(&l, 512);
+    lane_exchange_raw(&l, SCRIPT_TEXT(answer));
+    began = l.clock.ms;
+    assert_int_equal(lane_run(&l, get_self(&l)), AVITO_ERR_SERVER);
+    assert_int_equal(avito_last_error(&l.client)->retry_after_s, 120);
+    assert_true(l.clock.ms - began < 1000);
+    assert_null(script_problem_open(&l.script, true));
+    lane_free(&l);
+}
+
+/* Words of the server are shown without what a terminal would take for an order. */
+static void test_control_bytes_of_an_error(void **state)
+{
+    static const char body[] = "{\"message\":\"a\x7f\\u0001b\\u001b[2Jc\\u007f\"}";
+    struct lane l;
+
+    (void)state;
+    lane_init(&l, 512);
+    lane_exchange(&l, 400, body, sizeof body - 1);
+    assert_int_equal(lane_run(&l, get_self(&l)), AVITO_ERR_BAD_REQUEST);
+    assert_string_equal(avito_last_error(&l.client)->text, "a  b [2Jc ");
+    lane_free(&l);
+}
+
 /* ---- uploads ---- */
 
 struct source {
@@ -1074,6 +1170,57 @@ static void test_upload_source_that_fails(void **state)
     }
 }
 
+/* A source that says it has written more than it was asked for, or that shrinks while it is read. */
+static long read_too_much(void *ctx, size_t offset, void *buf, size_t cap)
+{
+    (void)ctx, (void)offset;
+    memset(buf, 'x', cap);
+    return (long)cap + 1;
+}
+
+static void test_upload_source_that_lies(void **state)
+{
+    static const avito_image_source source = {NULL, read_too_much, NULL, 2000, NULL, NULL, NULL};
+    struct lane l;
+
+    (void)state;
+    lane_init(&l, 512);
+    script_connect(&l.script);
+    script_request(&l.script);
+    assert_int_equal(
+        lane_run(&l, avito_upload_image(&l.client, USER, &source, &l.arena, &got.image)),
+        AVITO_ERR_SOURCE);
+    assert_int_equal(avito_last_error(&l.client)->outcome, AVITO_NOT_SENT);
+    assert_false(l.script.open);
+    lane_free(&l);
+}
+
+/* A text that is cut by its owner while it leaves: what has left is no message, and nothing turns round. */
+static void test_text_that_shrinks(void **state)
+{
+    char text[AVITO_TEXT_MAX + 1];
+    struct lane l;
+    int rc;
+
+    (void)state;
+    memset(text, 'a', sizeof text - 1);
+    text[sizeof text - 1] = '\0';
+    lane_init(&l, 512);
+    script_connect(&l.script);
+    script_request(&l.script);
+    l.script.send_piece = 250;
+    l.script.send_again = true;
+    rc = avito_send_message(&l.client, USER, CHAT, text, &l.arena, &got.message);
+    while (rc == AVITO_AGAIN && l.script.sent_len < 500) {
+        rc = avito_step(&l.client);
+    }
+    text[10] = '\0';
+    assert_int_equal(lane_run(&l, rc), AVITO_ERR_SOURCE);
+    assert_int_equal(avito_last_error(&l.client)->outcome, AVITO_NOT_SENT);
+    assert_false(l.script.open);
+    lane_free(&l);
+}
+
 /* The server answers after `taken` bytes, and then takes no more or goes on taking. */
 static void test_early_refusal_of_an_upload(void **state)
 {
@@ -1105,6 +1252,50 @@ static void test_early_refusal_of_an_upload(void **state)
             assert_null(script_problem_open(&l.script, l.script.sent_len > 100000));
             lane_free(&l);
         }
+    }
+}
+
+/* What comes while the request is leaving is no answer: it breaks, or is none. The end of the server's side
+ * is another matter, tested with the transports. */
+static long recv_fails(void *ctx, void *data, size_t cap)
+{
+    (void)ctx, (void)data, (void)cap;
+    return AVITO_ERR_RECV;
+}
+
+static void test_early_trouble_of_an_upload(void **state)
+{
+    avito_transport_functions functions;
+    static const struct {
+        const char *says; /* NULL: recv() fails, and send() goes on */
+        int result;
+    } rows[] = {{NULL, AVITO_ERR_RECV},
+                {"SSH-2.0-OpenSSH\r\n", AVITO_ERR_HTTP},
+                {"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n", AVITO_ERR_HTTP_LENGTH}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct lane l;
+        struct source s = {0, 0, 0, 0};
+        avito_image_source source = source_of(&s, 100000);
+
+        lane_init(&l, 512);
+        script_connect(&l.script);
+        if (rows[i].says != NULL) {
+            script_take(&l.script, 1000);
+            script_answer(&l.script, SCRIPT_TEXT(rows[i].says));
+            l.script.early = true;
+        } else {
+            script_request(&l.script);
+            functions = *l.options.transport.functions;
+            functions.recv = recv_fails;
+            l.client.o.transport.functions = &functions;
+        }
+        assert_int_equal(
+            lane_run(&l, avito_upload_image(&l.client, USER, &source, &l.arena, &got.image)),
+            rows[i].result);
+        assert_int_equal(avito_last_error(&l.client)->outcome, AVITO_NOT_SENT);
+        lane_free(&l);
     }
 }
 
@@ -1431,6 +1622,7 @@ int main(void)
         cmocka_unit_test(test_connect_timeout),
         cmocka_unit_test(test_connect_failure),
         cmocka_unit_test(test_idle_timeout),
+        cmocka_unit_test(test_idle_timeout_of_a_send),
         cmocka_unit_test(test_total_timeout),
         cmocka_unit_test(test_endless_answer),
         cmocka_unit_test(test_clock_that_goes_back),
@@ -1439,9 +1631,15 @@ int main(void)
         cmocka_unit_test(test_kept_connection_after_the_gate),
         cmocka_unit_test(test_gate_after_quiet_weeks),
         cmocka_unit_test(test_gate_beyond_the_deadline),
+        cmocka_unit_test(test_pauses_between_tries),
+        cmocka_unit_test(test_pause_beyond_the_deadline),
+        cmocka_unit_test(test_control_bytes_of_an_error),
         cmocka_unit_test(test_upload_in_pieces),
         cmocka_unit_test(test_upload_source_that_fails),
+        cmocka_unit_test(test_upload_source_that_lies),
+        cmocka_unit_test(test_text_that_shrinks),
         cmocka_unit_test(test_early_refusal_of_an_upload),
+        cmocka_unit_test(test_early_trouble_of_an_upload),
         cmocka_unit_test(test_outcome_at_every_byte),
         cmocka_unit_test(test_outcome_of_statuses),
         cmocka_unit_test(test_outcome_between_two_tries),

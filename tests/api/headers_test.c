@@ -120,6 +120,7 @@ static void test_refused_lines(void **state)
         at = 9;
         assert_int_equal(avito_set_headers(&o, &headers, &at), AVITO_ERR_OPTION_HEADERS);
         assert_int_equal(at, 1);
+        assert_int_equal(avito_set_headers(&o, &headers, NULL), AVITO_ERR_OPTION_HEADERS);
         assert_null(o.priv.headers);
     }
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {

@@ -754,6 +754,35 @@ static void test_goes_on_with_the_row_begun(void **state)
     }
 }
 
+/* Byte by byte, with a row that cannot be read: it counts when it is told, not while it is passed over. */
+static void test_offset_beside_a_bad_row(void **state)
+{
+    static const char list[] =
+        "{\"chats\":[{\"id\":\"a\"},{\"id\":\"b\",\"updated\":\"soon\",\"x\":[1,2,3]},"
+        "{\"id\":\"c\"}],\"meta\":{\"has_more\":false}}";
+    static const int results[] = {AVITO_OK, AVITO_ERR_MODEL, AVITO_OK, AVITO_END};
+    struct lane l;
+    avito_chat chat;
+    size_t told = 0;
+    int rc;
+
+    (void)state;
+    lane_init(&l, 512);
+    lane_exchange(&l, 200, list, sizeof list - 1);
+    l.script.recv_piece = 1;
+    l.script.again = true;
+    rc = lane_run(&l, avito_list_chats(&l.client, 1, NULL, &l.arena));
+    assert_int_equal(rc, AVITO_OK);
+    while (rc != AVITO_END) {
+        rc = avito_next_chat(&l.client, &chat);
+        if (rc != AVITO_AGAIN) {
+            assert_int_equal(rc, results[told++]);
+        }
+        assert_int_equal(avito_list_offset(&l.client), told < 3 ? told : 3);
+    }
+    lane_free(&l);
+}
+
 /* A page that does not come does not count the one before twice. */
 static void test_goes_on_where_a_page_failed(void **state)
 {
@@ -828,6 +857,7 @@ int main(void)
         cmocka_unit_test(test_end_drops_so_many_bytes),
         cmocka_unit_test(test_goes_on_after_the_last_row),
         cmocka_unit_test(test_goes_on_with_the_row_begun),
+        cmocka_unit_test(test_offset_beside_a_bad_row),
         cmocka_unit_test(test_goes_on_where_a_page_failed),
         cmocka_unit_test(test_messages_of_a_list_have_its_chat),
     };

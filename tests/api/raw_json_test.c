@@ -311,6 +311,12 @@ static void test_string_errors(void **state)
     arena.busy = true;
     assert_int_equal(avito_json_string(avito_json_at(list, 0), &arena, &s, NULL), AVITO_ERR_BUSY);
     assert_int_equal(arena.used, 0);
+    arena.busy = false;
+    arena.peak = 40; /* of an earlier use, which took more */
+    assert_int_equal(avito_json_string(avito_json_at(list, 0), &arena, &s, NULL), AVITO_OK);
+    assert_int_equal(arena.peak, 40);
+    arena.used = arena.cap;
+    assert_int_equal(avito_json_string(avito_json_at(list, 0), &arena, &s, NULL), AVITO_ERR_ARENA);
 }
 
 static void test_numbers(void **state)

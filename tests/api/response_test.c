@@ -50,6 +50,7 @@ static const struct row good[] = {
     {OK LEN "Connection: close, keep-alive\r\n\r\n" BODY, AVITO_OK, CLOSED, false},
     {"HTTP/1.0 200 OK\r\n" LEN "\r\n" BODY, AVITO_OK, CLOSED, false},
     {"HTTP/1.0 200 OK\r\n" LEN "Connection: keep-alive\r\n\r\n" BODY, AVITO_OK, KEPT, false},
+    {"HTTP/1.0 200 OK\r\n" LEN "Connection: upgrade\r\n\r\n" BODY, AVITO_OK, CLOSED, false},
     {"HTTP/1.0 200 OK\r\n\r\n" BODY, AVITO_OK, CLOSED, true},
     {OK "\r\n" BODY, AVITO_OK, CLOSED, true},
     {OK "Connection: close\r\n\r\n" BODY, AVITO_OK, CLOSED, true},
@@ -510,6 +511,56 @@ static void test_retry_after(void **state)
     }
 }
 
+/* A date without the server's time, on a device that has no clock: nobody knows how long that is. */
+static void test_retry_after_a_date_without_a_clock(void **state)
+{
+    static const char answer[] =
+        "HTTP/1.1 429 Slow\r\nRetry-After: Mon, 11 Aug 2025 12:45:44 GMT\r\n"
+        "Content-Length: 0\r\n\r\n";
+    struct lane l;
+    avito_self self;
+
+    (void)state;
+    lane_init(&l, 512);
+    l.account_options.unix_time = NULL;
+    lane_again(&l, 512);
+    lane_exchange_raw(&l, SCRIPT_TEXT(answer));
+    assert_int_equal(get_self(&l, &self), AVITO_ERR_RATE);
+    assert_int_equal(avito_last_error(&l.client)->retry_after_s, 0);
+    lane_free(&l);
+}
+
+/* The last request of this minute: the next one waits for its share of it. */
+static void test_no_request_is_left(void **state)
+{
+    static const struct {
+        const char *headers;
+        uint32_t wait_ms;
+    } rows[] = {{"X-RateLimit-Remaining: 0\r\nX-RateLimit-Limit: 30\r\n", 2000},
+                {"X-RateLimit-Remaining: 0\r\n", 1000},
+                {"X-RateLimit-Remaining: 1\r\nX-RateLimit-Limit: 30\r\n", 0}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct lane l;
+        avito_self self;
+        char answer[200];
+        (void)snprintf(answer, sizeof answer, OK "%s" LEN "\r\n" BODY, rows[i].headers);
+        lane_init(&l, 512);
+        lane_exchange_raw(&l, answer, strlen(answer));
+        script_request(&l.script);
+        assert_int_equal(get_self(&l, &self), AVITO_OK);
+        assert_int_equal(avito_get_self(&l.client, &l.arena, &self), AVITO_AGAIN);
+        if (rows[i].wait_ms > 0) {
+            assert_int_equal(avito_deadline_ms(&l.client), rows[i].wait_ms);
+        } else {
+            assert_true(avito_deadline_ms(&l.client) > 2000);
+        }
+        avito_cancel(&l.client);
+        lane_free(&l);
+    }
+}
+
 /* A connection that must not be kept is not kept, not even by the drain of a list. */
 static void test_drained_list_follows_the_head(void **state)
 {
@@ -614,6 +665,8 @@ int main(void)
         cmocka_unit_test(test_bytes_after_a_full_window),
         cmocka_unit_test(test_every_status),
         cmocka_unit_test(test_retry_after),
+        cmocka_unit_test(test_retry_after_a_date_without_a_clock),
+        cmocka_unit_test(test_no_request_is_left),
         cmocka_unit_test(test_drained_list_follows_the_head),
         cmocka_unit_test(test_text_of_a_list_that_is_given_up),
         cmocka_unit_test(test_list_end_when_waiting_fails),

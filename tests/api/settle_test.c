@@ -254,6 +254,107 @@ static void test_asked_again(void **state)
     lane_free(&l);
 }
 
+/* A server may keep ends of lines in its own way, and blanks at the ends: it is the same text. */
+static void test_ends_of_lines(void **state)
+{
+    static const struct {
+        const char *sent, *listed;
+        avito_outcome outcome;
+    } rows[] = {{"a\nb", "a\\r\\nb", AVITO_SENT},
+                {"a\r\nb\r", "a\\nb", AVITO_SENT},
+                {"a\nb", " a\\nb\\r\\n", AVITO_SENT},
+                {"a\nb", "a\\r\\rb", AVITO_NOT_SENT},
+                {"a\nb", "a\\n\\nb", AVITO_NOT_SENT}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        avito_sent_query q = *baseline();
+        avito_outcome outcome;
+        char list[300];
+        struct lane l;
+
+        lane_init(&l, 512);
+        (void)snprintf(
+            list, sizeof list,
+            LIST(ROW("\"author_id\":94235311,\"created\":101,\"content\":{\"text\":\"%s\"},"
+                     "\"type\":\"text\",\"direction\":\"out\"") "," OLD),
+            rows[i].listed);
+        read_back(&l, list, true);
+        q.text = rows[i].sent;
+        q.age_s = 100;
+        assert_int_equal(lane_run(&l, avito_confirm_sent(&l.client, USER, CHAT, &q, &l.arena,
+                                                         &outcome, &message)),
+                         AVITO_OK);
+        assert_int_equal(outcome, rows[i].outcome);
+        lane_free(&l);
+    }
+}
+
+/* Ids that are claimed need an array. */
+static void test_claims_without_an_array(void **state)
+{
+    static const char *const claimed[] = {"m"};
+    avito_sent_query q = *baseline();
+    avito_outcome outcome = AVITO_SENT;
+    struct lane l;
+
+    (void)state;
+    lane_init(&l, 512);
+    q.text = "hi";
+    q.claimed_count = 1;
+    assert_int_equal(avito_confirm_sent(&l.client, USER, CHAT, &q, &l.arena, &outcome, &message),
+                     AVITO_ERR_ARGUMENT);
+    assert_int_equal(outcome, AVITO_CANNOT_TELL);
+    assert_int_equal(avito_confirm_sends(&l.client, &q), AVITO_ERR_ARGUMENT);
+    q.claimed = claimed;
+    assert_int_equal(avito_confirm_sends(&l.client, &q), AVITO_OK);
+    read_back(&l, LIST(OURS "," OLD), true);
+    assert_int_equal(
+        lane_run(&l, avito_confirm_sent(&l.client, USER, CHAT, &q, &l.arena, &outcome, &message)),
+        AVITO_OK);
+    assert_int_equal(outcome, AVITO_SENT);
+    q.claimed = NULL;
+    q.claimed_count = 0;
+    assert_int_equal(avito_confirm_sends(&l.client, &q), AVITO_OK);
+    lane_free(&l);
+}
+
+/* The service shows no more than so many rows: an end that is none says nothing of what is below. */
+static void test_chat_that_is_longer_than_the_list(void **state)
+{
+    static char page[20000];
+    avito_sent_query q = *baseline();
+    avito_outcome outcome;
+    struct lane l;
+    int from;
+
+    (void)state;
+    lane_init(&l, 512);
+    script_connect(&l.script);
+    for (from = 0; from <= 1000; from += 96) { /* pages of 100 overlap by 4 rows */
+        size_t n = (size_t)snprintf(page, sizeof page, "{\"messages\":[");
+        for (int i = from; i < from + 100; i++) {
+            n += (size_t)snprintf(
+                page + n, sizeof page - n,
+                "%s{\"id\":\"m%d\",\"created\":%d,\"type\":\"text\",\"direction\":\"in\","
+                "\"content\":{\"text\":\"x\"}}",
+                i > from ? "," : "", i, 5000 - i);
+        }
+        (void)snprintf(page + n, sizeof page - n, "],\"meta\":{\"has_more\":true}}");
+        read_back(&l, page, false);
+    }
+    q.text = "hi";
+    q.baseline_id = NULL; /* the chat was empty */
+    q.age_s = 100;
+    assert_int_equal(
+        lane_run(&l, avito_confirm_sent(&l.client, USER, CHAT, &q, &l.arena, &outcome, &message)),
+        AVITO_OK);
+    assert_int_equal(outcome, AVITO_CANNOT_TELL);
+    assert_true(avito_list_has_more(&l.client));
+    assert_null(script_problem_open(&l.script, true));
+    lane_free(&l);
+}
+
 /* Our text in the baseline's own second is newer if it stands above the baseline, which costs a
  * second look. Without the baseline, which may have been deleted, it may be an older message. */
 static void test_second_of_the_baseline(void **state)
@@ -490,6 +591,9 @@ int main(void)
         cmocka_unit_test(test_refresh_token_may_be_spent),
         cmocka_unit_test(test_refused_confirmation_cannot_tell),
         cmocka_unit_test(test_asked_again),
+        cmocka_unit_test(test_ends_of_lines),
+        cmocka_unit_test(test_claims_without_an_array),
+        cmocka_unit_test(test_chat_that_is_longer_than_the_list),
         cmocka_unit_test(test_second_of_the_baseline),
         cmocka_unit_test(test_second_of_the_baseline_settled),
         cmocka_unit_test(test_rows_that_may_be_a_text),

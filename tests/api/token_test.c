@@ -163,6 +163,7 @@ static void test_renewed_ahead_of_expiry(void **state)
 /* Before a renewal the store is asked again: another program may have been there first. */
 static void test_a_token_that_another_program_has_renewed(void **state)
 {
+    static char longer[3000]; /* no room for it */
     static const struct {
         const char *stored;
         int64_t expires_after_s; /* the clock's now; 0: it does not say */
@@ -172,12 +173,17 @@ static void test_a_token_that_another_program_has_renewed(void **state)
                 {"of-another-program", -1, false},
                 {"of-another-program", 0, false},
                 {"hour", 86400, false},
-                {"not a token", 86400, false}};
+                {"not a token", 86400, false},
+                {"", 86400, false},
+                {longer, 86400, false},
+                {"with-a-long-refresh-token", 86400, false}};
 
     (void)state;
+    memset(longer, 'a', sizeof longer - 1);
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct lane l;
         begin(&l, true);
+        l.stored_refresh = strstr(rows[i].stored, "refresh") != NULL ? longer : NULL;
         l.options.keep_alive_ms = UINT32_MAX;
         lane_again(&l, 512);
         l.no_token = true;
@@ -242,6 +248,34 @@ static void test_short_lives(void **state)
         ask_self(&l.script, "short", 200, ME);
         ask_self(&l.script, "short", 200, ME);
         expect(&l, AVITO_OK);
+        expect(&l, AVITO_OK);
+        all_played(&l);
+    }
+}
+
+/* A life of years: the clock cannot measure it, so the token is renewed after 23 days at the latest. */
+static void test_long_lives(void **state)
+{
+    static const char *const lives[] = {"2000001", "9000000000", "9223372036854775807"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof lives / sizeof lives[0]; i++) {
+        struct lane l;
+        char token[100];
+        (void)snprintf(token, sizeof token, "{\"access_token\":\"long\",\"expires_in\":%s}",
+                       lives[i]);
+        begin(&l, true);
+        l.options.keep_alive_ms = UINT32_MAX;
+        lane_again(&l, 512);
+        fetch(&l.script, 200, token);
+        ask_self(&l.script, "long", 200, ME);
+        ask_self(&l.script, "long", 200, ME);
+        fetch(&l.script, 200, T2);
+        ask_self(&l.script, "second-token-11111", 200, ME);
+        expect(&l, AVITO_OK);
+        clock_advance(&l.clock, 1999000u * 1000u);
+        expect(&l, AVITO_OK);
+        clock_advance(&l.clock, 1000u * 1000u);
         expect(&l, AVITO_OK);
         all_played(&l);
     }
@@ -716,6 +750,99 @@ static void test_load_without_room(void **state)
         all_played(&l);
         guard_free(&tokens);
     }
+}
+
+/* What is stored may be the refresh token alone, of an application that has just been authorized. */
+static void test_only_a_refresh_token_is_stored(void **state)
+{
+    struct lane l;
+
+    (void)state;
+    begin(&l, false);
+    l.stored_access.ptr = "";
+    l.stored_refresh = "stored-refresh";
+    refresh(&l.script, "stored-refresh", 200, P1);
+    ask_self(&l.script, "pair-token-222222", 200, ME);
+    expect(&l, AVITO_OK);
+    assert_string_equal(l.saved_refresh, "pair-refresh-3333");
+    all_played(&l);
+}
+
+/* A token that no length of a header line can hold is none, however much room there is. */
+static void test_endless_token_of_the_store(void **state)
+{
+    static char tokens[AVITO_TOKENS_SIZE(70000)], longest[UINT16_MAX + 2];
+    struct lane l;
+
+    (void)state;
+    memset(longest, 'a', sizeof longest - 1);
+    begin(&l, false);
+    l.account_options.tokens = tokens;
+    l.account_options.tokens_cap = sizeof tokens;
+    lane_again(&l, 512);
+    l.stored_access.ptr = longest;
+    l.stored_access.len = sizeof longest - 1;
+    expect(&l, AVITO_ERR_HOOK);
+    l.stored_access.ptr++;
+    l.stored_access.len--;
+    script_request(&l.script);
+    script_answer_json(&l.script, 200, ME, strlen(ME));
+    expect(&l, AVITO_OK);
+    all_played(&l);
+}
+
+/* The life that is stored beside a token, with a clock that does not know the year yet. */
+static int load_bare(void *ctx, avito_token *token)
+{
+    token->access_token = *(const avito_str *)ctx;
+    token->expires_at = 1;
+    return AVITO_OK;
+}
+
+static int64_t no_time(void *ctx)
+{
+    (void)ctx;
+    return 0;
+}
+
+static avito_str bare_token;
+static uint32_t bare_ms;
+
+static uint32_t bare_clock(void *ctx)
+{
+    (void)ctx;
+    return bare_ms;
+}
+
+static void test_load_without_a_life(void **state)
+{
+    struct lane l;
+
+    (void)state;
+    begin(&l, false);
+    bare_token = l.stored_access;
+    bare_token.ptr = LANE_TOKEN;
+    bare_token.len = strlen(LANE_TOKEN);
+    bare_ms = 0;
+    l.account_options.ctx = &bare_token;
+    l.account_options.clock_ms = bare_clock;
+    l.account_options.unix_time = no_time;
+    l.account_options.entropy = NULL;
+    l.account_options.load_token = load_bare;
+    l.account_options.save_token = NULL;
+    l.account_options.trace = NULL;
+    l.options.keep_alive_ms = UINT32_MAX;
+    lane_again(&l, 512);
+    ask_self(&l.script, LANE_TOKEN, 200, ME);
+    ask_self(&l.script, LANE_TOKEN, 200, ME);
+    fetch(&l.script, 200, T2);
+    ask_self(&l.script, "second-token-11111", 200, ME);
+    expect(&l, AVITO_OK);
+    bare_ms += 86000u * 1000u;
+    expect(&l, AVITO_OK);
+    bare_ms += 200u * 1000u; /* five minutes before a day is over */
+    expect(&l, AVITO_OK);
+    all_played(&l);
 }
 
 /* Each hook works without the other. */
@@ -1756,8 +1883,14 @@ static void authorize(const avito_consent *consent, const char *url)
 {
     const size_t size = strlen(url) + 1;
     struct lane l;
+    char some[8];
+    size_t needed = 0;
 
     lane_init(&l, 512);
+    assert_int_equal(avito_consent_url(&l.account, consent, NULL, 0, &needed), AVITO_ERR_ROOM);
+    assert_int_equal(needed, size);
+    assert_int_equal(avito_consent_url(&l.account, consent, NULL, 1, &needed), AVITO_ERR_ARGUMENT);
+    assert_int_equal(avito_consent_url(&l.account, consent, some, 0, NULL), AVITO_ERR_ROOM);
     for (size_t cap = 0; cap <= size + 3; cap++) {
         struct guard out = guard_end(cap);
         size_t len = 0;
@@ -1812,6 +1945,7 @@ int main(void)
         cmocka_unit_test(test_stored_token_is_used),
         cmocka_unit_test(test_renewed_ahead_of_expiry),
         cmocka_unit_test(test_short_lives),
+        cmocka_unit_test(test_long_lives),
         cmocka_unit_test(test_a_token_that_another_program_has_renewed),
         cmocka_unit_test(test_a_refresh_token_that_another_program_has_spent),
         cmocka_unit_test(test_life_shorter_than_a_call),
@@ -1833,6 +1967,9 @@ int main(void)
         cmocka_unit_test(test_first_call_is_get_token),
         cmocka_unit_test(test_load_that_fails),
         cmocka_unit_test(test_load_without_room),
+        cmocka_unit_test(test_only_a_refresh_token_is_stored),
+        cmocka_unit_test(test_endless_token_of_the_store),
+        cmocka_unit_test(test_load_without_a_life),
         cmocka_unit_test(test_one_hook_of_the_store),
         cmocka_unit_test(test_load_without_a_wall_clock),
         cmocka_unit_test(test_unfit_token_of_the_server),

@@ -51,6 +51,35 @@ static const avito_message *with(const char *pattern, const char *word)
     return message(members);
 }
 
+/* A notification without its own id is one all the same; without anything known it is none. */
+static void test_notification_without_an_id(void **state)
+{
+    static const struct {
+        const char *body;
+        int result;
+        bool message;
+    } rows[] = {{"{\"payload\":{\"type\":\"message\",\"value\":{\"id\":\"m\",\"author_id\":8}}}",
+                 AVITO_OK, true},
+                {"{\"payload\":{\"type\":\"new\"}}", AVITO_OK, false},
+                {"{\"id\":\"e\"}", AVITO_OK, false},
+                {"{}", AVITO_END, false},
+                {"{\"payload\":null}", AVITO_END, false}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        avito_arena arena = avito_arena_of(memory.bytes, sizeof memory.bytes);
+        avito_event event;
+
+        arena.peak = i % 2 == 0 ? 0 : arena.cap;
+        if (avito_parse_webhook(rows[i].body, strlen(rows[i].body), &arena, &event, NULL) !=
+                rows[i].result ||
+            (rows[i].result == AVITO_OK && (event.message != NULL) != rows[i].message)) {
+            fail_msg("%s", rows[i].body);
+        }
+        assert_true(i % 2 == 0 || arena.peak == arena.cap);
+    }
+}
+
 static void test_message_types(void **state)
 {
     static const struct {
@@ -185,7 +214,7 @@ static void test_numbers_in_strings(void **state)
         const char *text;
         int64_t created; /* -1: it is none, and breaks the message */
     } rows[] = {{"0", 0},   {"00", 0},  {"-0", 0},  {"007", 7},   {"00.0", 0}, {"1e1", 10},
-                {"7.0", 7}, {"", 0},    {"-", -1},  {"7.", -1},   {"0x7", -1}, {"+7", -1},
+                {"7.0", 7}, {"", -1},   {"-", -1},  {"7.", -1},   {"0x7", -1}, {"+7", -1},
                 {"7 ", -1}, {"1e", -1}, {"0-", -1}, {"seven", -1}};
 
     (void)state;
@@ -350,6 +379,12 @@ static void test_a_character_may_be_too_long(void **state)
     rest = after;
     assert_int_equal(next(&rest), 3);
     free(after);
+    after = many("\xcc\x81", 1500, "");
+    memcpy(after, "\xf0\x9f\x98\x80", 4); /* of two units */
+    rest = after;
+    assert_int_equal(next(&rest), 4 + 998 * 2);
+    assert_int_equal(next(&rest), 2 * (1500 - 2 - 998));
+    free(after);
     free(text);
 }
 
@@ -368,15 +403,17 @@ static void test_parts_that_touch(void **state)
                 {999, "\xf0\x9f\x98\x80 ", {999, 5}},
                 {0, "", {0}},
                 {0, "\n a", {3}},
+                {997, "\r\r b", {1000, 1}},
+                {998, "\r\r b", {999, 3}},
                 {995, "\r\n\r\n\r\n\r\ny", {999, 5}}};
-    char *blanks = many(" ", 2500, "x"), *long_word = many("x", 1500, "");
+    char *blanks = many(" ", 2500, "x"), *long_word = many("x", 1500, ""), *text;
     size_t i, k;
 
     (void)state;
     assert_int_equal(avito_split_text(NULL), 0);
     for (i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        char *text = many("x", rows[i].letters, rows[i].end);
         size_t at = 0;
+        text = many("x", rows[i].letters, rows[i].end);
         for (k = 0; k < 4 && rows[i].parts[k] > 0; k++) {
             assert_int_equal(avito_split_text(text + at), rows[i].parts[k]);
             at += rows[i].parts[k];
@@ -390,6 +427,12 @@ static void test_parts_that_touch(void **state)
     free(long_word);
     assert_int_equal(avito_split_text(blanks), AVITO_TEXT_MAX);
     assert_int_equal(avito_split_text(blanks + 2000), 501);
+    free(blanks);
+    blanks = many("\xcc\x81", 1500, ""); /* behind a blank: one character that is too long */
+    text = many("\n", 1, blanks);
+    assert_int_equal(avito_split_text(text), 1);
+    assert_int_equal(avito_split_text(text + 1), 2000);
+    free(text);
     free(blanks);
 }
 
@@ -503,6 +546,7 @@ static void test_dry_run_still_reads(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_notification_without_an_id),
         cmocka_unit_test(test_message_types),
         cmocka_unit_test(test_directions_and_chat_types),
         cmocka_unit_test(test_calls_and_locations),

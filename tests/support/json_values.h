@@ -72,6 +72,7 @@ static const struct {
      "A",
      4},
     {"\\ud83dx\\u0041", "\xef\xbf\xbdxA", 5},
+    {"\\ud83d\\uffff", "\xef\xbf\xbd\xef\xbf\xbf", 6},
     {"\\udbff\\udfff\\uffff", "\xf4\x8f\xbf\xbf\xef\xbf\xbf", 7},
     {"\\\"\\\\\\/\\b\\f\\n\\r\\t", "\"\\/\b\f\n\r\t", 8},
     {"0123456789abcde\\n0123456789abcdef", "0123456789abcde\n0123456789abcdef", 32},

@@ -794,6 +794,35 @@ static void the_environment(void **state)
     forget_environment();
 }
 
+/* An option that is given is meant, though it is empty: the environment does not stand in for it. */
+static void empty_options(void **state)
+{
+    avito_posix_options o;
+
+    (void)state;
+    (void)setenv("AVITO_CLIENT_ID", "id", 1);
+    (void)setenv("AVITO_CLIENT_SECRET", "secret", 1);
+    (void)setenv("AVITO_HOST", "api.example.test", 1);
+    (void)setenv("AVITO_CA_FILE", "build/tls/roots.pem", 1);
+    (void)setenv("SSL_CERT_FILE", "build/tls/roots.pem", 1);
+    o = avito_posix_options_default();
+    assert_int_equal(avito_posix_open(&avito, &o), AVITO_OK);
+    avito_posix_close(&avito);
+    o.account.client_id = "";
+    assert_int_equal(avito_posix_open(&avito, &o), AVITO_ERR_OPTION_CREDENTIALS);
+    o = avito_posix_options_default();
+    o.account.client_secret = "";
+    assert_int_equal(avito_posix_open(&avito, &o), AVITO_ERR_OPTION_CREDENTIALS);
+    o = avito_posix_options_default();
+    o.account.host = "";
+    assert_int_equal(avito_posix_open(&avito, &o), AVITO_ERR_OPTION_HOST);
+    o = avito_posix_options_default();
+    o.ca_file = "";
+    assert_string_equal(avito_posix_ca_file(o.ca_file), "");
+    assert_int_equal(avito_posix_open(&avito, &o), AVITO_ERR_OPTION_ANCHORS);
+    forget_environment();
+}
+
 /* Where no file of roots is named, the usual places of systems are tried. */
 static void the_systems_roots(void **state)
 {
@@ -1078,6 +1107,7 @@ int main(void)
         cmocka_unit_test(receiving),
         cmocka_unit_test(waiting),
         cmocka_unit_test(the_environment),
+        cmocka_unit_test(empty_options),
         cmocka_unit_test(the_systems_roots),
         cmocka_unit_test(roots_from_a_file),
         cmocka_unit_test(options_that_are_wrong),

@@ -180,6 +180,50 @@ static void test_what_a_lane_says_in_every_state(void **state)
     }
 }
 
+/* Another lane was told to wait for longer than this call may take: the deadline is the call's. */
+static void test_gate_that_closes_meanwhile(void **state)
+{
+    struct lane l;
+
+    (void)state;
+    begin(&l);
+    (void)reach(&l, AVITOI_CALL_ACCOUNT);
+    l.account.priv.gate_ms = l.clock.ms;
+    l.account.priv.gate_wait_ms = 86400000;
+    assert_int_equal(avito_deadline_ms(&l.client), l.client.priv.total_left_ms);
+    lane_free(&l);
+}
+
+static int wants_timer(void *ctx)
+{
+    (void)ctx;
+    return AVITO_WANT_TIMER;
+}
+
+/* A connect that waits for no bytes is asked again soon, and not beyond its own time. */
+static void test_connect_that_waits_for_no_bytes(void **state)
+{
+    avito_transport_functions functions;
+    struct lane l;
+
+    (void)state;
+    begin(&l);
+    (void)reach(&l, AVITOI_CALL_CONNECT);
+    functions = *l.client.o.transport.functions;
+    functions.wants = wants_timer;
+    l.client.o.transport.functions = &functions;
+    (void)avito_step(&l.client);
+    l.client.priv.state = AVITOI_CALL_CONNECT;
+    l.client.priv.connecting = true;
+    l.client.priv.eager = false;
+    l.client.priv.idle_left_ms = 5000;
+    assert_int_equal(avito_deadline_ms(&l.client), 100);
+    l.client.priv.idle_left_ms = 40;
+    assert_int_equal(avito_deadline_ms(&l.client), 40);
+    l.client.priv.connecting = false;
+    lane_free(&l);
+}
+
 /* In every state: a call is refused; cancel, close or list_end free the lane, and it works again. */
 static void test_leaving_every_state(void **state)
 {
@@ -257,6 +301,8 @@ int main(void)
         cmocka_unit_test(test_every_phase_with_every_event),
         cmocka_unit_test(test_rate_is_not_exceeded),
         cmocka_unit_test(test_what_a_lane_says_in_every_state),
+        cmocka_unit_test(test_gate_that_closes_meanwhile),
+        cmocka_unit_test(test_connect_that_waits_for_no_bytes),
         cmocka_unit_test(test_leaving_every_state),
         cmocka_unit_test(test_next_before_the_list_has_begun),
     };

@@ -185,7 +185,8 @@ static void test_file_names(void **state)
                 {NULL, "image/gif", "image.gif"},
                 {NULL, "image/bmp", "image.bmp"},
                 {NULL, "image/heic", "image.heic"},
-                {NULL, "image/new", "image"}};
+                {NULL, "image/new", "image"},
+                {NULL, "application/octet-stream", "image"}};
 
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {

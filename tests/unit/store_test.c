@@ -779,6 +779,8 @@ static void a_key_is_sent_once(void **state)
 /* A send that is refused before anything left is forgotten. */
 static void what_was_not_sent_may_be_tried_again(void **state)
 {
+    static const char *const bad_keys[] = {
+        NULL, "", "65 bytes: one more than a key may have..........................."};
     static char longer[4u * AVITO_TEXT_MAX + 2u], id[AVITO_STORE_ID_CAP + 1];
     static avito_store_send found;
     avito_outcome outcome = AVITO_CANNOT_TELL;
@@ -796,6 +798,20 @@ static void what_was_not_sent_may_be_tried_again(void **state)
     memset(id, 'i', sizeof id - 1);
     assert_int_equal(avito_send_once(&l.client, &store, 7, id, "k", "hi", &l.arena, &outcome),
                      AVITO_ERR_ARGUMENT);
+    for (size_t i = 0; i < sizeof bad_keys / sizeof bad_keys[0]; i++) {
+        outcome = AVITO_CANNOT_TELL;
+        assert_int_equal(send_once(&l, bad_keys[i], "hi", &outcome), AVITO_ERR_ARGUMENT);
+        assert_int_equal(outcome, AVITO_NOT_SENT); /* nothing is ever sent under these */
+    }
+    outcome = AVITO_CANNOT_TELL;
+    assert_int_equal(send_once(&l, "k", NULL, &outcome), AVITO_ERR_ARGUMENT);
+    assert_int_equal(outcome, AVITO_NOT_SENT);
+    outcome = AVITO_CANNOT_TELL;
+    assert_int_equal(
+        avito_send_image_once(&l.client, &store, 7, "u2i-x", "k", NULL, &l.arena, &outcome),
+        AVITO_ERR_ARGUMENT);
+    assert_int_equal(outcome, AVITO_NOT_SENT);
+    assert_int_equal(send_once(&l, "k", "hi", NULL), AVITO_ERR_ARGUMENT);
     write_raw("send.k",
               "avito-send 1\noutcome 2\nbegun 5\nended 0\nchat u2i-x\nbaseline \ncreated 0\n"
               "message \ntext 2\nhi");

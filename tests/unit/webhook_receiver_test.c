@@ -396,6 +396,7 @@ static void test_secret(void **state)
 
 /* ---- requests that are refused ---- */
 
+#define ZEROS "0000000000000000000000000000000000000000000000000000000000000000"
 static const struct row bad[] = {
     /* request line */
     {"\n" GOOD, "", "400- ", AVITO_ERR_HTTP},
@@ -472,6 +473,8 @@ static const struct row bad[] = {
     {POST "Content-Length: 18446744073709551624\r\n\r\n" EVENT, "", "413- ", AVITO_ERR_ROOM},
     {POST "Content-Length: 99999999999999999999999999999999999\r\n\r\n", "", "413- ",
      AVITO_ERR_ROOM},
+    {POST "Content-Length: " ZEROS ZEROS ZEROS "8\r\n\r\n" EVENT, "", "413- ",
+     AVITO_ERR_ROOM}, /* cut */
     {POST "Expect: 100-continue\r\nContent-Length: 65\r\n\r\n", "", "413- ", AVITO_ERR_ROOM},
     /* codings */
     {POST "Transfer-Encoding: gzip, chunked\r\n\r\n", "", "400- ", AVITO_ERR_HTTP_LENGTH},
