@@ -20992,7 +20992,7 @@ static int avitoi_store_read(avito_store *s, const char *name, void *data, size_
         return rc;
     }
     (void)close(fd);
-    *len = (info.st_size > (off_t)n && (size_t)n == cap) ? cap + 1u : (size_t)n;
+    *len = info.st_size > (off_t)n ? cap + 1u : (size_t)n;
     return AVITO_OK;
 }
 
@@ -21240,12 +21240,12 @@ static bool avitoi_store_is(char **at, const char *name, const char *wanted)
     return value != NULL && (wanted[0] == '\0' || strcmp(value, wanted) == 0);
 }
 
-static avito_str avitoi_store_str(const char *value)
+static bool avitoi_store_str(char **at, const char *name, avito_str *out)
 {
-    avito_str s;
-    s.len = value != NULL ? strlen(value) : 0u;
-    s.ptr = s.len > 0 ? value : NULL;
-    return s;
+    const char *value = avitoi_store_value(at, name);
+    out->len = value != NULL ? strlen(value) : 0u;
+    out->ptr = out->len > 0 ? value : NULL;
+    return value != NULL;
 }
 
 AVITO_API int avito_store_load_token(void *ctx, avito_token *token)
@@ -21265,11 +21265,11 @@ AVITO_API int avito_store_load_token(void *ctx, avito_token *token)
     if (!avitoi_store_is(&at, "avito-tokens", "1") ||
         !avitoi_store_is(&at, "client", s->o.client_id) ||
         !avitoi_store_is(&at, "host", s->o.host) ||
-        !avitoi_store_int(&at, "expires", &token->expires_at)) {
+        !avitoi_store_int(&at, "expires", &token->expires_at) ||
+        !avitoi_store_str(&at, "access", &token->access_token) ||
+        !avitoi_store_str(&at, "refresh", &token->refresh_token)) {
         return AVITO_END;
     }
-    token->access_token = avitoi_store_str(avitoi_store_value(&at, "access"));
-    token->refresh_token = avitoi_store_str(avitoi_store_value(&at, "refresh"));
     return strcmp(at, "end\n") == 0 ? (int)AVITO_OK : (int)AVITO_END;
 }
 
@@ -21448,14 +21448,16 @@ static int avitoi_store_load(avito_store *s, avito_store_send *out)
 {
     const int rc = avitoi_store_text(s, s->priv.name);
     memset(out, 0, sizeof *out);
-    if (rc == AVITO_OK &&
-        (!avitoi_store_key_of(s->priv.name, out->key) || !avitoi_store_parse(s, out))) {
+    if (rc != AVITO_OK) {
+        return rc;
+    }
+    if (!avitoi_store_parse(s, out)) {
         memset(out, 0, sizeof *out);
-        (void)avitoi_store_key_of(s->priv.name, out->key);
         out->outcome = AVITO_CANNOT_TELL;
         out->ended = 1;
     }
-    return rc;
+    (void)avitoi_store_key_of(s->priv.name, out->key); /* it was made from one */
+    return AVITO_OK;
 }
 
 static int avitoi_store_save(avito_store *s, const avito_store_send *send)

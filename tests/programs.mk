@@ -93,7 +93,7 @@ build/obj/tests/tls/other_tls.san.o: CFLAGS_EXTRA += -DAVITO_WITH_POSIX=1 -DAVIT
 build/tests/mbedtls_transport_test: LDLIBS += -lmbedtls -lmbedx509 -lmbedcrypto
 build/tests/faults_test: LDLIBS += -Wl,--wrap=socket,--wrap=fcntl,--wrap=connect,--wrap=getsockopt,--wrap=setsockopt \
     -Wl,--wrap=send,--wrap=recv,--wrap=poll,--wrap=ioctl,--wrap=clock_gettime,--wrap=open,--wrap=read \
-    -Wl,--wrap=getrandom,--wrap=getaddrinfo,--wrap=freeaddrinfo,--wrap=socketpair,--wrap=access \
+    -Wl,--wrap=getrandom,--wrap=getaddrinfo,--wrap=freeaddrinfo,--wrap=socketpair,--wrap=access,--wrap=write \
     -Wl,--wrap=pthread_attr_init
 build/tests/slow_test: build/obj/tests/support/clock.san.o
 
@@ -107,7 +107,7 @@ build/obj/tests/api/careless_test.san.o: CFLAGS_EXTRA += -Ibuild/careless $(LIBR
 # The file store on an interposed file system: tests/unit/store_disk.h.
 build/tests/store_test: LDLIBS += -Wl,--wrap=openat,--wrap=close,--wrap=read,--wrap=write,--wrap=fsync,--wrap=fstat \
     -Wl,--wrap=ftruncate,--wrap=flock,--wrap=unlinkat,--wrap=renameat,--wrap=mkdir,--wrap=fdopendir \
-    -Wl,--wrap=readdir,--wrap=closedir,--wrap=pread
+    -Wl,--wrap=readdir,--wrap=closedir,--wrap=pread,--wrap=clock_gettime,--wrap=time,--wrap=poll
 
 # Built with AVITO_TINY: what only linked parts do (tests/tiny), and the tests of calls once more, whose
 # lanes make the calls that link them.

@@ -105,6 +105,7 @@ void __real_freeaddrinfo(struct addrinfo *list);
 int __real_socketpair(int family, int kind, int protocol, int pair[2]);
 int __real_pthread_attr_init(pthread_attr_t *attributes);
 int __real_access(const char *path, int mode);
+ssize_t __real_write(int fd, const void *data, size_t len);
 
 int __wrap_socket(int family, int kind, int protocol);
 int __wrap_fcntl(int fd, int command, long value);
@@ -125,6 +126,7 @@ void __wrap_freeaddrinfo(struct addrinfo *list);
 int __wrap_socketpair(int family, int kind, int protocol, int pair[2]);
 int __wrap_pthread_attr_init(pthread_attr_t *attributes);
 int __wrap_access(const char *path, int mode);
+ssize_t __wrap_write(int fd, const void *data, size_t len);
 
 int __wrap_socket(int family, int kind, int protocol)
 {
@@ -222,6 +224,13 @@ ssize_t __wrap_read(int fd, void *data, size_t cap)
     long rc;
 
     return fails("read", &rc) ? rc : __real_read(fd, data, cap);
+}
+
+ssize_t __wrap_write(int fd, const void *data, size_t len)
+{
+    long rc;
+
+    return fails("write", &rc) ? rc : __real_write(fd, data, len);
 }
 
 ssize_t __wrap_getrandom(void *out, size_t len, unsigned flags)
@@ -843,6 +852,79 @@ static void the_systems_roots(void **state)
     avito_posix_close(&avito);
     let_work();
     assert_true(rc == AVITO_OK || rc == AVITO_ERR_OPTION_ANCHORS);
+    let_fail("access", 1, ENOENT); /* not at the first place, but at the second */
+    and_fail("access", 2, 0);
+    assert_string_equal(avito_posix_ca_file(NULL),
+                        "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem");
+    let_work();
+}
+
+/* More roots than there is room for: that is said, and what to do. */
+static void more_roots_than_fit(void **state)
+{
+    static char pem[65536];
+    avito_posix_options o = options_here();
+    FILE *from = fopen("build/tls/roots.pem", "r"), *to_file = fopen("build/many-roots.pem", "w");
+    size_t len;
+    int rc;
+
+    (void)state;
+    assert_true(from != NULL && to_file != NULL);
+    len = fread(pem, 1, sizeof pem, from);
+    (void)fclose(from);
+    assert_true(len > 0);
+    for (size_t i = 0; i < 400; i++) {
+        assert_int_equal(fwrite(pem, 1, len, to_file), len);
+    }
+    assert_int_equal(fclose(to_file), 0);
+    o.ca_file = "build/many-roots.pem";
+    rc = avito_posix_open(&avito, &o);
+    assert_int_equal(rc, AVITO_ERR_ROOM);
+    assert_non_null(strstr(avito_posix_strerror(&avito, rc), "more roots than fit"));
+    (void)remove("build/many-roots.pem");
+}
+
+/* A folder that may fail does not keep a program from reading; of an account by consent it must not fail. */
+static void a_folder_that_may_fail(void **state)
+{
+    avito_posix_options o = options_here();
+
+    (void)state;
+    o.folder = "/dev/null/x";
+    o.folder_may_fail = true;
+    assert_int_equal(avito_posix_open(&avito, &o), AVITO_OK);
+    assert_non_null(strstr(avito_store_problem(&avito.store), "cannot be made"));
+    avito_posix_close(&avito);
+    o.by_consent = true;
+    assert_int_equal(avito_posix_open(&avito, &o), AVITO_ERR_FILE);
+    o.folder = "build/faults";
+    assert_int_equal(avito_posix_open(&avito, &o), AVITO_OK);
+    assert_int_equal(avito_get_token(&avito.client, NULL), AVITO_ERR_REFRESH_TOKEN);
+    avito_posix_close(&avito);
+}
+
+/* What a program prints and returns at its end. */
+static void the_last_words(void **state)
+{
+    char text[200] = "";
+    int kept, pipes[2];
+
+    (void)state;
+    assert_int_equal(pipe(pipes), 0);
+    (void)fflush(stderr);
+    kept = dup(2);
+    assert_int_equal(dup2(pipes[1], 2), 2);
+    assert_int_equal(avito_posix_perror(NULL, AVITO_ERR_HTTP), 1);
+    (void)fflush(stderr);
+    assert_int_equal(dup2(kept, 2), 2);
+    (void)close(kept);
+    (void)close(pipes[1]);
+    assert_true(read(pipes[0], text, sizeof text - 1) > 0);
+    (void)close(pipes[0]);
+    assert_int_equal(
+        strncmp(text, avito_error_text(AVITO_ERR_HTTP), strlen(avito_error_text(AVITO_ERR_HTTP))),
+        0);
+    assert_int_equal(text[strlen(text) - 1], '\n');
 }
 
 /* Reading the roots continues after a signal; a file that cannot be read is an error. */
@@ -959,19 +1041,23 @@ static void an_old_token_does_not_come_back(void **state)
 
 /* ---- names, looked up on a thread ---- */
 
-static int resolve_by_thread(size_t *count)
+static int resolve_by_thread_of(avito_posix *p, size_t *count)
 {
     avito_tcp_address out[AVITO_TCP_ADDRESSES];
     int rc = AVITO_AGAIN;
 
     for (int turns = 0; rc == AVITO_AGAIN && turns < 2000; turns++) {
-        rc = avito.tcp.o.resolve(avito.tcp.o.ctx, "api.example.test", out, AVITO_TCP_ADDRESSES,
-                                 count);
+        rc = p->tcp.o.resolve(p->tcp.o.ctx, "api.example.test", out, AVITO_TCP_ADDRESSES, count);
         if (rc == AVITO_AGAIN) {
             (void)usleep(1000);
         }
     }
     return rc;
+}
+
+static int resolve_by_thread(size_t *count)
+{
+    return resolve_by_thread_of(&avito, count);
 }
 
 static void a_thread_looks_names_up(void **state)
@@ -982,6 +1068,7 @@ static void a_thread_looks_names_up(void **state)
     } rows[] = {{NULL, 0, 0},
                 {"socketpair", 1, EMFILE},
                 {"fcntl", 3, EINVAL},
+                {"write", 1, ENOBUFS},
                 {"pthread_attr_init", 1, ENOMEM}};
 
     (void)state;
@@ -1014,6 +1101,37 @@ static void a_thread_looks_names_up(void **state)
         avito.priv.looked_up_ms -= 60001;
         assert_int_equal(resolve_by_thread(&count), AVITO_OK); /* over a minute old */
         avito_posix_close(&avito);
+    }
+    {
+        static avito_posix second; /* whose roots are there: the next read() is the thread's */
+        avito_posix_options o = options_here();
+        avito_tcp_address out[2];
+        size_t count = 9;
+
+        assert_int_equal(avito_posix_open(&second, &o), AVITO_OK);
+        assert_int_equal(resolve_by_thread_of(&second, &count), AVITO_OK);
+        o.anchors = &second.anchors;
+        let_fail("read", 1, EIO);
+        assert_int_equal(avito_posix_open(&avito, &o), AVITO_OK);
+        for (int turns = 0; !has_happened() && turns < 2000; turns++) {
+            (void)usleep(1000);
+        }
+        assert_int_equal(resolve_by_thread(&count), AVITO_ERR_RESOLVE); /* it never got the name */
+        assert_int_equal(count, 0);
+        add_name(1, AF_INET, sizeof in4);
+        assert_int_equal(resolve_by_thread(&count), AVITO_OK);
+        assert_int_equal(count, 2);
+        assert_int_equal(avito.tcp.o.resolve(avito.tcp.o.ctx, "api.example.test", out, 1, &count),
+                         AVITO_OK);
+        assert_int_equal(count, 1); /* no more than there is room for */
+        avito_posix_close(&avito);
+        avito_posix_close(&second);
+        o.tcp.resolve = avito.tcp.o.resolve; /* one of the program's own */
+        o.tcp.ctx = &second;
+        assert_int_equal(avito_posix_open(&avito, &o), AVITO_OK);
+        assert_ptr_equal(avito.tcp.o.ctx, &second);
+        avito_posix_close(&avito);
+        add_name(0, AF_INET, sizeof in4);
     }
     names_error = EAI_NONAME;
     {
@@ -1109,6 +1227,9 @@ int main(void)
         cmocka_unit_test(the_environment),
         cmocka_unit_test(empty_options),
         cmocka_unit_test(the_systems_roots),
+        cmocka_unit_test(more_roots_than_fit),
+        cmocka_unit_test(a_folder_that_may_fail),
+        cmocka_unit_test(the_last_words),
         cmocka_unit_test(roots_from_a_file),
         cmocka_unit_test(options_that_are_wrong),
         cmocka_unit_test(words),

@@ -11,6 +11,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -18,7 +19,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -70,9 +73,14 @@ static struct {
     long cut_at;  /* power goes, or the process is killed, at this one; 0: never */
     long fail_at; /* this one fails */
     int fail_errno;
-    long asks;                             /* calls that change nothing */
-    long ask_at;                           /* this one fails with fail_errno */
-    size_t short_write;                    /* 0: any length at once */
+    long asks;                  /* calls that change nothing */
+    long ask_at;                /* this one fails with fail_errno */
+    size_t short_write;         /* 0: any length at once */
+    long closes, close_at;      /* of the model's files; this one fails with fail_errno */
+    long locked;                /* so often another program has the lock */
+    bool read_only, new_folder; /* no file can be written; mkdir() makes one */
+    bool quick;                 /* a pause takes no time, but the clocks go on: */
+    uint32_t later_ms;          /* so far */
     bool skip_file_sync, skip_folder_sync; /* a disk that lies, to check that the tests notice */
     jmp_buf power;
 } disk;
@@ -108,6 +116,43 @@ int __wrap_mkdir(const char *name, mode_t mode);
 DIR *__wrap_fdopendir(int fd);
 struct dirent *__wrap_readdir(DIR *list);
 int __wrap_closedir(DIR *list);
+
+int __real_clock_gettime(clockid_t clock, struct timespec *now);
+int __wrap_clock_gettime(clockid_t clock, struct timespec *now);
+time_t __wrap_time(time_t *now);
+int __real_poll(struct pollfd *fds, nfds_t count, int ms);
+int __wrap_poll(struct pollfd *fds, nfds_t count, int ms);
+
+/* ---- clocks and pauses ---- */
+
+int __wrap_clock_gettime(clockid_t clock, struct timespec *now)
+{
+    const int rc = __real_clock_gettime(clock, now);
+
+    now->tv_sec += disk.later_ms / 1000;
+    now->tv_nsec += (long)(disk.later_ms % 1000) * 1000000;
+    return rc;
+}
+
+time_t __wrap_time(time_t *now)
+{
+    struct timespec t;
+
+    (void)__wrap_clock_gettime(CLOCK_REALTIME, &t);
+    if (now != NULL) {
+        *now = t.tv_sec;
+    }
+    return t.tv_sec;
+}
+
+int __wrap_poll(struct pollfd *fds, nfds_t count, int ms)
+{
+    if (!disk.quick) {
+        return __real_poll(fds, count, ms);
+    }
+    disk.later_ms += (uint32_t)ms;
+    return 0;
+}
 
 /* ---- the model ---- */
 
@@ -264,6 +309,10 @@ static int disk_open(const char *name, int flags)
     const int at = disk_find(&disk.now, name);
     int file = at >= 0 ? disk.now.names[at].file : 0;
 
+    if (disk.read_only && ((flags & O_ACCMODE) != O_RDONLY || (flags & O_CREAT) != 0)) {
+        errno = EROFS;
+        return -1;
+    }
     if ((flags & O_DIRECTORY) != 0 || strcmp(name, "..") == 0) {
         return disk_ask() ? -1 : disk_fd(0);
     }
@@ -315,6 +364,10 @@ int __wrap_close(int fd)
         return __real_close(fd);
     }
     disk.fds[fd - DISK_FD].file = -1;
+    if (++disk.closes == disk.close_at) {
+        errno = disk.fail_errno;
+        return -1;
+    }
     return 0;
 }
 
@@ -412,6 +465,11 @@ int __wrap_flock(int fd, int how)
     if (disk_ask()) {
         return -1;
     }
+    if (disk.locked > 0 && how != LOCK_UN) {
+        disk.locked--;
+        errno = EWOULDBLOCK;
+        return -1;
+    }
     return fd < DISK_FD ? __real_flock(fd, how) : 0; /* one process has the model */
 }
 
@@ -459,7 +517,7 @@ int __wrap_mkdir(const char *name, mode_t mode)
         return __real_mkdir(name, mode);
     }
     errno = EEXIST;
-    return -1;
+    return disk.new_folder ? 0 : -1;
 }
 
 DIR *__wrap_fdopendir(int fd)

@@ -393,6 +393,10 @@ static void looks_that_fail_say_so(void **state)
     assert_int_equal(avito_store_begin_send(&store, &send), AVITO_ERR_FILE);
     assert_string_equal(avito_store_problem(&store),
                         "folder/lock: cannot be locked: Input/output error");
+    disk.ask_at = disk.asks + 2; /* what there is of this key: it may have been sent */
+    assert_int_equal(avito_store_begin_send(&store, &send), AVITO_ERR_FILE);
+    disk.ask_at = disk.asks + 1;
+    assert_int_equal(avito_store_forget_send(&store, "a"), AVITO_ERR_FILE);
     disk.ask_at = disk.asks + 1;
     disk.fail_errno = EINTR; /* that call is retried */
     assert_int_equal(avito_store_begin_send(&store, &send), AVITO_END);
@@ -434,6 +438,96 @@ static void a_full_disk_is_said(void **state)
     assert_string_equal(avito_store_problem(&store),
                         "folder/tokens: cannot be written: No space left on device");
     assert_int_equal(avito_store_errno(&store), ENOSPC);
+    avito_store_close(&store);
+}
+
+/* A file system that writes names at once says EINVAL; close() may be the one that tells of a lost write. */
+static void the_last_calls_of_a_write(void **state)
+{
+    (void)state;
+    disk_new();
+    assert_int_equal(open_store("folder", "id"), AVITO_OK);
+    disk.fail_at = disk.calls + 5; /* made, written, synced, renamed; and the folder's names */
+    disk.fail_errno = EINVAL;
+    assert_int_equal(save_token(1), AVITO_OK);
+    disk.fail_at = disk.calls + 5;
+    disk.fail_errno = EIO;
+    assert_int_equal(save_token(2), AVITO_ERR_FILE);
+    disk.fail_at = 0;
+    disk.close_at = disk.closes + 1;
+    assert_int_equal(save_token(3), AVITO_ERR_FILE);
+    assert_string_equal(avito_store_problem(&store),
+                        "folder/tokens: cannot be put in place: Input/output error");
+    assert_int_equal(stored_token(), 2);
+    avito_store_close(&store);
+}
+
+/* A folder that was made just now is itself a name that has to be synced. */
+static void a_folder_that_cannot_be_kept(void **state)
+{
+    static const struct {
+        const char *folder;
+        long ask_at, fail_at;
+        int result;
+    } rows[] = {{"/nowhere/that/is", 0, 0, AVITO_ERR_FILE}, /* gone again */
+                {"/tmp", 1, 0, AVITO_ERR_FILE},             /* the one above it cannot be opened */
+                {"/tmp", 0, 1, AVITO_ERR_FILE},             /* nor synced */
+                {"/tmp", 0, 0, AVITO_OK}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        disk_new();
+        disk.new_folder = true;
+        disk.ask_at = rows[i].ask_at;
+        disk.fail_at = rows[i].fail_at;
+        disk.fail_errno = EIO;
+        assert_int_equal(open_store(rows[i].folder, "id"), rows[i].result);
+        if (rows[i].result != AVITO_OK) {
+            assert_non_null(strstr(avito_store_problem(&store), "cannot be made"));
+        }
+        avito_store_close(&store);
+    }
+}
+
+/* A disk that cannot be written is read all the same. */
+static void a_disk_that_is_read_only(void **state)
+{
+    (void)state;
+    disk_new();
+    disk.read_only = true;
+    assert_int_equal(open_store("folder", "id"), AVITO_ERR_FILE); /* there never was a store */
+    disk.read_only = false;
+    assert_int_equal(open_store("folder", "id"), AVITO_OK);
+    assert_int_equal(save_token(1), AVITO_OK);
+    avito_store_close(&store);
+    disk.read_only = true;
+    assert_int_equal(open_store("folder", "id"), AVITO_OK);
+    assert_int_equal(stored_token(), 1);
+    assert_int_equal(save_token(2), AVITO_ERR_FILE);
+    assert_int_equal(avito_store_errno(&store), EROFS);
+    assert_int_equal(stored_token(), 1);
+    avito_store_close(&store);
+}
+
+/* Another program writes: that takes moments. One that has stopped in the middle does not stop us for ever. */
+static void a_lock_that_another_has(void **state)
+{
+    uint32_t began;
+
+    (void)state;
+    disk_new();
+    assert_int_equal(open_store("folder", "id"), AVITO_OK);
+    disk.quick = true;
+    disk.locked = 20;
+    assert_int_equal(save_token(1), AVITO_OK);
+    disk.locked = 1000000;
+    began = disk.later_ms;
+    assert_int_equal(save_token(2), AVITO_ERR_BUSY);
+    assert_in_range(disk.later_ms - began, 4900, 5100);
+    assert_string_equal(avito_store_problem(&store),
+                        "folder/lock: another program has held this for 5 seconds");
+    disk.locked = 0;
+    assert_int_equal(stored_token(), 1);
     avito_store_close(&store);
 }
 
@@ -530,6 +624,17 @@ static void write_raw(const char *name, const char *text)
     assert_int_equal(fclose(file), 0);
 }
 
+/* One of two paths at a time. */
+static const char *in_folder(const char *name)
+{
+    static char paths[2][400];
+    static int last;
+
+    last = !last;
+    (void)snprintf(paths[last], sizeof paths[last], "%s/%s", folder, name);
+    return paths[last];
+}
+
 static void tokens_are_given_to_whom_they_belong(void **state)
 {
     static char longer[9000];
@@ -563,14 +668,28 @@ static void tokens_are_given_to_whom_they_belong(void **state)
     assert_true(avito_str_equal(token.access_token, "alone"));
 }
 
+static int stop_at_once(void *ctx, const avito_store_send *send)
+{
+    (void)send;
+    if (ctx != NULL) {
+        ++*(int *)ctx;
+    }
+    return 77;
+}
+
 static void what_cannot_be_understood(void **state)
 {
     static const char *const tokens[] = {
-        "", "avito-tokens 2\n", "avito-tokens 1\nclient id\nhost api.avito.ru\n",
+        "",
+        "avito-tokens 2\n",
+        "avito-tokens 1\nclient id\nhost api.avito.ru\n",
         "avito-tokens 1\nclient id\nhost api.avito.ru\nexpires 5\naccess a\n"
-        "refresh b\nen"};
+        "refresh b\nen",
+        "avito-tokens 1\nclient id\nhost api.avito.ru\nexpires 5\nend\n",
+        "avito-tokens 1\nclient id\nhost api.avito.ru\nexpires 5\naccess a\nend\n"};
     static avito_store_send found;
     avito_store_send send = send_of("a");
+    avito_token token;
 
     (void)state;
     assert_int_equal(open_store(folder, "id"), AVITO_OK);
@@ -578,6 +697,13 @@ static void what_cannot_be_understood(void **state)
         write_raw("tokens", tokens[i]);
         assert_int_equal(stored_token(), 0);
     }
+    assert_int_equal(symlink("/etc/passwd", in_folder("tokens.new")), 0); /* nobody else's file */
+    assert_int_equal(rename(in_folder("tokens.new"), in_folder("tokens")), 0);
+    assert_int_equal(avito_store_load_token(&store, &token), AVITO_ERR_FILE);
+    assert_non_null(strstr(avito_store_problem(&store), "/tokens: cannot be opened"));
+    write_raw("send.%00", "a name that is no key's");
+    write_raw("send.%6", "nor this one");
+    assert_int_equal(avito_store_each_send(&store, stop_at_once, NULL), AVITO_OK);
     write_raw("send.a", "avito-send 1\noutcome 1\nbegun 5\nended 6\nchat x\n");
     assert_int_equal(avito_store_find_send(&store, "a", &found), AVITO_OK);
     assert_int_equal(found.outcome, AVITO_CANNOT_TELL);
@@ -888,6 +1014,213 @@ static void a_send_that_is_not_there(void **state)
     lane_free(&l);
 }
 
+static int send_picture_once(struct lane *l, avito_outcome *outcome)
+{
+    return avito_send_image_once(&l->client, &store, 7, "u2i-x", "p", "1.a", &l->arena, outcome);
+}
+
+#define PICTURE(id, second)                                                                        \
+    "{\"id\":\"" id "\",\"author_id\":7,\"created\":170000000" second                              \
+    ",\"type\":\"image\",\"direction\":\"out\",\"content\":{\"image\":{\"sizes\":{}}}}"
+
+/* The same of a picture, in a chat that was empty: any picture of ours that no other key has. */
+static void a_picture_is_sent_once(void **state)
+{
+    static const char *const sent[] = {LIST(""), PICTURE("p1", "2")};
+    static const char *const lost[] = {LIST(""), NULL};
+    static const char *const found[] = {LIST(PICTURE("p3", "3") "," ROW("m2", "2", "hi"))};
+    avito_outcome outcome = AVITO_CANNOT_TELL;
+    struct lane l;
+
+    (void)state;
+    assert_int_equal(open_store(folder, "id"), AVITO_OK);
+    assert_null(avito_store_last_send(&store));
+    lane_of_answers(&l, sent, 2);
+    assert_int_equal(send_picture_once(&l, &outcome), AVITO_OK);
+    assert_int_equal(outcome, AVITO_SENT);
+    assert_string_equal(avito_store_last_send(&store)->message_id, "p1");
+    assert_int_equal(send_picture_once(&l, &outcome), AVITO_END);
+    lane_free(&l);
+    assert_int_equal(avito_store_forget_send(&store, "p"), AVITO_OK);
+    lane_of_answers(&l, lost, 2);
+    assert_true(send_picture_once(&l, &outcome) < 0);
+    assert_int_equal(outcome, AVITO_CANNOT_TELL);
+    lane_free(&l);
+    lane_of_answers(&l, found, 1);
+    assert_int_equal(send_picture_once(&l, &outcome), AVITO_OK);
+    assert_int_equal(outcome, AVITO_SENT);
+    assert_string_equal(avito_store_last_send(&store)->message_id, "p3");
+    lane_free(&l);
+}
+
+/* Each list over a connection of its own: what is behind the baseline is not read. */
+static void lane_of_lists(struct lane *l, const char *const *lists, size_t count)
+{
+    lane_of_answers(l, NULL, 0);
+    for (size_t i = 0; i < count; i++) {
+        lane_exchange(l, 200, lists[i], strlen(lists[i]));
+    }
+}
+
+/* In doubt, and not there yet: it is looked for again until its grace time is over. */
+static void a_send_that_shows_up_late(void **state)
+{
+    static const char *const lost[] = {LIST(ROW("old", "1", "before")), NULL};
+    static const char *const lists[] = {LIST(ROW("old", "1", "before")),
+                                        LIST(ROW("old", "1", "before")),
+                                        LIST(ROW("m2", "2", "hi") "," ROW("old", "1", "before"))};
+    avito_outcome outcome = AVITO_NOT_SENT;
+    struct lane l;
+    uint32_t began;
+
+    (void)state;
+    assert_int_equal(open_store(folder, "id"), AVITO_OK);
+    lane_of_answers(&l, lost, 2);
+    assert_true(send_once(&l, "k", "hi", &outcome) < 0);
+    lane_free(&l);
+    lane_of_lists(&l, lists, 3);
+    disk.quick = true;
+    began = disk.later_ms;
+    assert_int_equal(send_once(&l, "k", "hi", &outcome), AVITO_OK);
+    assert_int_equal(outcome, AVITO_SENT);
+    assert_int_equal(disk.later_ms - began, 2000);
+    disk.quick = false;
+    lane_free(&l);
+}
+
+/* Nor is it there when the time is over; and the note of that fails. It is settled by the next call. */
+static void a_send_that_never_shows_up(void **state)
+{
+    static const char *const lost[] = {LIST(ROW("old", "1", "before")), NULL};
+    const char *lists[64];
+    avito_outcome outcome = AVITO_NOT_SENT;
+    struct lane l;
+    uint32_t began;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+        lists[i] = LIST(ROW("old", "1", "before"));
+    }
+    assert_int_equal(open_store(folder, "id"), AVITO_OK);
+    lane_of_answers(&l, lost, 2);
+    assert_true(send_once(&l, "k", "hi", &outcome) < 0);
+    lane_free(&l);
+    lane_of_lists(&l, lists, sizeof lists / sizeof *lists);
+    disk.quick = true;
+    began = disk.later_ms;
+    disk.fail_at = disk.calls + 1;
+    disk.fail_errno = ENOSPC;
+    assert_int_equal(send_once(&l, "k", "hi", &outcome), AVITO_ERR_FILE);
+    assert_int_equal(outcome, AVITO_CANNOT_TELL);
+    assert_in_range(disk.later_ms - began, 59000, 62000);
+    disk.fail_at = 0;
+    disk.quick = false;
+    assert_int_equal(send_once(&l, "k", "hi", &outcome), AVITO_END);
+    assert_int_equal(outcome, AVITO_CANNOT_TELL);
+    lane_free(&l);
+}
+
+/* What the folder cannot say stops a send before it leaves, and a look before it is made. */
+static void a_send_beside_a_folder_that_fails(void **state)
+{
+    static const char *const lost[] = {LIST(ROW("old", "1", "before")), NULL};
+    static const char *const refused[] = {LIST(ROW("old", "1", "before"))};
+    avito_outcome outcome = AVITO_SENT;
+    static avito_store_send found;
+    struct lane l;
+
+    (void)state;
+    assert_int_equal(open_store(folder, "id"), AVITO_OK);
+    lane_of_answers(&l, lost, 2);
+    assert_true(send_once(&l, "k", "hi", &outcome) < 0);
+    lane_free(&l);
+    lane_of_answers(&l, NULL, 0);
+    disk.fail_errno = EIO;
+    disk.ask_at = disk.asks + 4; /* the note of it was read; the folder's list */
+    assert_int_equal(send_once(&l, "k", "hi", &outcome), AVITO_ERR_FILE);
+    assert_int_equal(outcome, AVITO_CANNOT_TELL);
+    disk.ask_at = 0;
+    lane_free(&l);
+
+    lane_of_answers(&l, refused, 1); /* a refusal frees the key */
+    script_request(&l.script);
+    script_answer_json(&l.script, 403, "{\"error\":{\"message\":\"no permission\"}}", 38);
+    assert_int_equal(send_once(&l, "r", "hi", &outcome), AVITO_ERR_FORBIDDEN);
+    assert_int_equal(outcome, AVITO_NOT_SENT);
+    assert_int_equal(avito_store_find_send(&store, "r", &found), AVITO_END);
+    lane_free(&l);
+}
+
+/* Another program takes the key between our first look and our note: it sends, we do not. */
+static void another_is_quicker(struct lane *l)
+{
+    write_raw("send.k",
+              "avito-send 1\noutcome 1\nbegun 5\nended 6\nchat u2i-x\nbaseline \ncreated 0\n"
+              "message m9\ntext 2\nhi");
+    (void)l;
+}
+
+static void trace_of_another(void *ctx, const char *line)
+{
+    if (strncmp(line, "request get_messages", 20) == 0) {
+        another_is_quicker((struct lane *)ctx);
+    }
+}
+
+static void a_key_that_another_takes_meanwhile(void **state)
+{
+    static const char *const lists[] = {LIST(ROW("old", "1", "before"))};
+    avito_outcome outcome = AVITO_CANNOT_TELL;
+    struct lane l;
+
+    (void)state;
+    assert_int_equal(open_store(folder, "id"), AVITO_OK);
+    lane_of_answers(&l, lists, 1);
+    l.account.o.trace = trace_of_another;
+    assert_int_equal(send_once(&l, "k", "hi", &outcome), AVITO_END);
+    assert_int_equal(outcome, AVITO_SENT);
+    assert_string_equal(avito_store_last_send(&store)->message_id, "m9");
+    assert_int_equal(l.script.request_count, 1);
+    lane_free(&l);
+}
+
+/* An id that is longer than a note takes is no baseline; as many claims as there is room for are enough. */
+static void a_chat_of_odd_ids(void **state)
+{
+    static char list[2 * AVITO_STORE_ID_CAP + 200];
+    static const char *const found[] = {LIST(ROW("m1", "2", "hi"))};
+    const char *lists[2] = {list, NULL};
+    static avito_store_send send;
+    avito_outcome outcome = AVITO_SENT;
+    struct lane l;
+    size_t n;
+
+    (void)state;
+    assert_int_equal(open_store(folder, "id"), AVITO_OK);
+    n = (size_t)snprintf(list, sizeof list, "{\"messages\":[{\"created\":5,\"id\":\"");
+    memset(list + n, 'i', AVITO_STORE_ID_CAP);
+    (void)strcpy(list + n + AVITO_STORE_ID_CAP, "\"}]}");
+    lane_of_answers(&l, lists, 2);
+    assert_true(send_once(&l, "k", "hi", &outcome) < 0);
+    assert_int_equal(outcome, AVITO_CANNOT_TELL);
+    lane_free(&l);
+    assert_int_equal(avito_store_find_send(&store, "k", &send), AVITO_OK);
+    assert_string_equal(send.baseline_id, "");
+    assert_int_equal(send.baseline_created, 0);
+    for (unsigned i = 0; i < 20; i++) {
+        memset(&send, 0, sizeof send);
+        (void)snprintf(send.key, sizeof send.key, "o%u", i);
+        (void)strcpy(send.chat_id, "u2i-x");
+        (void)strcpy(send.text, "hi");
+        assert_int_equal(avito_store_begin_send(&store, &send), AVITO_OK);
+        assert_int_equal(avito_store_end_send(&store, send.key, AVITO_SENT, send.key), AVITO_OK);
+    }
+    lane_of_answers(&l, found, 1);
+    assert_int_equal(send_once(&l, "k", "hi", &outcome), AVITO_OK);
+    assert_int_equal(outcome, AVITO_SENT);
+    lane_free(&l);
+}
+
 static void folders_that_are_none(void **state)
 {
     (void)state;
@@ -998,11 +1331,18 @@ static void one_of_many_may_send(void **state)
 
 /* ---- how many are remembered ---- */
 
-static int stop_at_once(void *ctx, const avito_store_send *send)
+static int remove_the_others(void *ctx, const avito_store_send *send)
 {
-    (void)send;
+    for (unsigned i = 0; i < AVITO_STORE_SENDS + 3; i++) {
+        char name[32];
+
+        (void)snprintf(name, sizeof name, "send.k%u", i);
+        if (strcmp(name + 5, send->key) != 0) {
+            (void)unlink(in_folder(name));
+        }
+    }
     ++*(int *)ctx;
-    return 77;
+    return AVITO_OK;
 }
 
 static void the_oldest_is_forgotten(void **state)
@@ -1041,6 +1381,9 @@ static void the_oldest_is_forgotten(void **state)
     count = 0;
     assert_int_equal(avito_store_each_send(&store, stop_at_once, &count), 77);
     assert_int_equal(count, 1);
+    count = 0; /* another program removes them while we look */
+    assert_int_equal(avito_store_each_send(&store, remove_the_others, &count), AVITO_OK);
+    assert_int_equal(count, 1);
 }
 
 static void as_many_as_it_takes_are_not_settled(void **state)
@@ -1058,6 +1401,11 @@ static void as_many_as_it_takes_are_not_settled(void **state)
     }
     assert_int_equal(avito_store_begin_send(&store, &send), AVITO_ERR_ROOM);
     assert_non_null(strstr(avito_store_problem(&store), "not settled"));
+    assert_int_equal(avito_store_end_send(&store, "k7", AVITO_SENT, NULL), AVITO_OK);
+    disk.fail_at = disk.calls + 1; /* the one that could go cannot be removed */
+    disk.fail_errno = EIO;
+    assert_int_equal(avito_store_begin_send(&store, &send), AVITO_ERR_FILE);
+    disk.fail_at = 0;
     assert_int_equal(avito_store_end_send(&store, "k7", AVITO_NOT_SENT, NULL), AVITO_OK);
     assert_int_equal(avito_store_begin_send(&store, &send), AVITO_OK);
 }
@@ -1082,7 +1430,7 @@ static void pictures_from_files(void **state)
                  {"text.jpg", "no picture, whatever it is called", NULL, NULL},
                  {"empty.jpg", "", NULL, NULL}};
     avito_image_file image;
-    char path[400], bytes[8];
+    char path[400], bytes[8], top[1000];
 
     (void)state;
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
@@ -1102,6 +1450,12 @@ static void pictures_from_files(void **state)
         avito_image_file_close(&image);
         avito_image_file_close(&image);
     }
+    assert_non_null(getcwd(top, sizeof top));
+    assert_int_equal(chdir(folder), 0);
+    assert_int_equal(avito_image_from_file(&image, "a.jpg"), AVITO_OK); /* a name alone */
+    assert_string_equal(image.source.file_name, "a.jpg");
+    avito_image_file_close(&image);
+    assert_int_equal(chdir(top), 0);
     assert_int_equal(avito_image_from_file(&image, "/nowhere/a.jpg"), AVITO_ERR_FILE);
     assert_int_equal(errno, ENOENT);
     assert_int_equal(truncate(path, (off_t)AVITO_IMAGE_MAX + 1), 0);
@@ -1149,6 +1503,10 @@ int main(void)
         cmocka_unit_test(looks_that_fail_say_so),
         cmocka_unit_test(interrupted_calls_go_on),
         cmocka_unit_test(a_full_disk_is_said),
+        cmocka_unit_test(the_last_calls_of_a_write),
+        cmocka_unit_test(a_folder_that_cannot_be_kept),
+        cmocka_unit_test(a_disk_that_is_read_only),
+        cmocka_unit_test(a_lock_that_another_has),
         cmocka_unit_test_setup_teardown(killed_at_every_call, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(nobody_else_can_read, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(tokens_are_given_to_whom_they_belong, make_folder,
@@ -1162,6 +1520,14 @@ int main(void)
                                         remove_folder),
         cmocka_unit_test_setup_teardown(a_send_in_doubt_is_looked_up, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(a_send_that_is_not_there, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(a_picture_is_sent_once, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(a_send_that_shows_up_late, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(a_send_that_never_shows_up, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(a_send_beside_a_folder_that_fails, make_folder,
+                                        remove_folder),
+        cmocka_unit_test_setup_teardown(a_key_that_another_takes_meanwhile, make_folder,
+                                        remove_folder),
+        cmocka_unit_test_setup_teardown(a_chat_of_odd_ids, make_folder, remove_folder),
         cmocka_unit_test(folders_that_are_none),
         cmocka_unit_test_setup_teardown(a_second_inbox_is_told_who, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(an_inbox_that_nobody_has_signed, make_folder,
