@@ -7691,10 +7691,7 @@ AVITO_API avito_client_options avito_client_options_default(void)
 /* An option whose part is not linked. */
 static int avitoi_client_parts(const avito_account *a, const avito_client_options *o)
 {
-    if (a->o.requests_per_minute > 0 && o->priv.tries == NULL) {
-        return AVITO_ERR_OPTION_RETRIES;
-    }
-    if (o->retries > 0 && (o->priv.tries == NULL || o->priv.tries->again == NULL)) {
+    if ((a->o.requests_per_minute > 0 || o->retries > 0) && o->priv.tries == NULL) {
         return AVITO_ERR_OPTION_RETRIES;
     }
     if (o->dry_run && o->priv.dry_run == NULL) {

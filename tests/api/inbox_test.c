@@ -762,6 +762,23 @@ static void test_first_round_looks_twice(void **state)
     avito_client_close(&d->client);
 }
 
+/* What the inbox says when something goes wrong next; what comes before is accepted. */
+static int first_error(struct device *d)
+{
+    avito_message m;
+
+    for (int i = 0; i < 400; i++) {
+        const int rc = avito_inbox_next(&d->inbox, &m);
+        if (rc == AVITO_OK) {
+            assert_int_equal(avito_inbox_accept(&d->inbox), AVITO_OK);
+        } else if (rc < 0) {
+            return rc;
+        }
+        clock_advance(&d->clock, avito_inbox_deadline_ms(&d->inbox));
+    }
+    return AVITO_OK;
+}
+
 static void only_the_first_page(struct service *s, const char *request)
 {
     s->faults++;
@@ -784,6 +801,7 @@ static void test_empty_page(void **state)
     service.fault = only_the_first_page;
     assert_string_equal(poll_of(d), later);
     assert_int_equal(d->errors, 1);
+    assert_int_equal(first_error(d), AVITO_ERR_MODEL);
     for (int round = 0; round < 3;
          round++) { /* the chats, and two pages that are read eight times again */
         service.faults = 0;
@@ -819,6 +837,7 @@ static void test_empty_fetch(void **state)
     write_message("a", "a1", 1);
     write_message("b", "b1", 2);
     service.fault = fetch_is_empty;
+    assert_int_equal(first_error(d), AVITO_ERR_MODEL);
     assert_within(d, 4, "b1 ");
     service.faults = 0;
     assert_polls(d, 10, "");
@@ -1338,6 +1357,39 @@ static void test_offer_before_the_start(void **state)
         assert_int_equal(avito_inbox_accept(&d->inbox), AVITO_OK);
         avito_client_close(&d->client);
     }
+}
+
+static void odd_rows(struct service *s, const char *request)
+{
+    (void)request;
+    replace(s, "\"updated\":1754890002", "\"updated\":      null");
+    replace(s, "\"id\":\"b1\",\"author_id\":7,\"created\":1754890002",
+            "\"id\":null,\"author_id\":7,\"created\":      null");
+}
+
+/* The low half of this chat's hash is 0, and neither the chat nor its message says when: both are told. */
+static void test_a_chat_whose_hash_ends_in_zeros(void **state)
+{
+    struct device *d = device_of(20, AVITO_START_SINCE);
+    unsigned errors = 0;
+    (void)state;
+    d->dates = true;
+    d->clock.unix_s = T + 100;
+    write_message("a", "a1", 1);
+    write_message("4mja8nm", "b1", 2);
+    service.fault = odd_rows;
+    for (int i = 0; i < 400; i++) {
+        avito_message m;
+        const int rc = avito_inbox_next(&d->inbox, &m);
+        if (rc == AVITO_OK) {
+            assert_string_equal(m.id.ptr, "a1");
+            assert_int_equal(avito_inbox_accept(&d->inbox), AVITO_OK);
+        }
+        errors += rc == AVITO_ERR_MODEL && strstr(avito_inbox_about(&d->inbox), "4mja8nm") != NULL;
+        clock_advance(&d->clock, avito_inbox_deadline_ms(&d->inbox));
+    }
+    assert_int_equal(errors, 2);
+    avito_client_close(&d->client);
 }
 
 /* The low half of this id's hash is 0, which elsewhere stands for "none". */
@@ -2945,6 +2997,7 @@ int main(void)
         cmocka_unit_test(test_message_without_a_time),
         cmocka_unit_test(test_offer_of_another_account),
         cmocka_unit_test(test_offer_before_the_start),
+        cmocka_unit_test(test_a_chat_whose_hash_ends_in_zeros),
         cmocka_unit_test(test_an_id_whose_hash_ends_in_zeros),
         cmocka_unit_test(test_turns),
         cmocka_unit_test(test_waiting_lane_and_an_endless_supply),

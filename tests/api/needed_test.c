@@ -183,11 +183,112 @@ static void test_json_tokens(void **state)
     }
 }
 
+/* An arena begins and ends at a multiple of 8, within the memory that it was given, and gives up no more than
+ * that takes. */
+static void test_arena_of_any_memory(void **state)
+{
+    static union {
+        int64_t align;
+        char bytes[64];
+    } memory;
+
+    (void)state;
+    for (size_t skew = 0; skew < 16; skew++) {
+        for (size_t size = 0; size < 40; size++) {
+            const avito_arena arena = avito_arena_of(memory.bytes + skew, size);
+            const size_t lost = (8 - skew % 8) % 8;
+
+            assert_int_equal(arena.cap, size > lost ? (size - lost) / 8 * 8 : 0);
+            assert_int_equal(arena.used, 0);
+            if (arena.cap > 0) {
+                assert_ptr_equal(arena.base, memory.bytes + skew + lost);
+            }
+        }
+    }
+    assert_null(avito_arena_of(NULL, 100).base);
+    assert_int_equal(avito_arena_of(NULL, 100).cap, 0);
+}
+
+static bool is_aligned(const void *p)
+{
+    return (uintptr_t)p % 8 == 0;
+}
+
+/* What is given lies at multiples of 8, whatever somebody else has used before, and leaves the rest so. */
+static void test_models_are_aligned(void **state)
+{
+    static union {
+        int64_t align;
+        char bytes[4096];
+    } memory;
+
+    (void)state;
+    for (size_t used = 0; used < 17; used++) {
+        avito_arena arena = avito_arena_of(memory.bytes, sizeof memory.bytes);
+        static const char list[] = "{\"chats\":[" CHAT "," CHAT "]}";
+        avito_chats chats;
+        avito_chat chat;
+        struct lane l;
+
+        lane_init(&l, 512);
+        arena.used = used;
+        lane_exchange(&l, 200, list, sizeof list - 1);
+        script_request(&l.script);
+        script_answer_json(&l.script, 200, SCRIPT_TEXT(CHAT));
+        assert_int_equal(lane_run(&l, avito_get_chats(&l.client, 5, NULL, &arena, &chats)),
+                         AVITO_OK);
+        assert_true(is_aligned(chats.items) && (const char *)chats.items >= memory.bytes + used);
+        assert_int_equal(arena.used % 8, 0);
+        for (size_t i = 0; i < 2; i++) {
+            assert_int_equal(chats.items[i].users.count, 2);
+            assert_true(is_aligned(chats.items[i].users.items) &&
+                        is_aligned(chats.items[i].last_message));
+        }
+        arena.used -= used % 8; /* as a program does that puts bytes of its own there */
+        assert_int_equal(lane_run(&l, avito_get_chat(&l.client, 5, "u2i-1", &arena, &chat)),
+                         AVITO_OK);
+        assert_true(is_aligned(chat.users.items) && is_aligned(chat.last_message));
+        assert_int_equal(arena.used % 8, 0);
+        lane_free(&l);
+    }
+}
+
+/* The same of a notification. */
+static void test_events_are_aligned(void **state)
+{
+    static union {
+        int64_t align;
+        char bytes[4096];
+    } memory;
+    static const char body[] =
+        "{\"id\":\"event\",\"payload\":{\"type\":\"message\",\"value\":{\"id\":\"m\","
+        "\"chat_id\":\"c\",\"author_id\":7,\"content\":{\"text\":\"Hello\"}}}}";
+
+    (void)state;
+    for (size_t used = 0; used < 17; used++) {
+        avito_arena arena = avito_arena_of(memory.bytes, sizeof memory.bytes);
+        avito_event event;
+
+        arena.used = used;
+        assert_int_equal(avito_parse_webhook(body, sizeof body - 1, &arena, &event, NULL),
+                         AVITO_OK);
+        assert_true(is_aligned(event.message) &&
+                    (const char *)event.message >= memory.bytes + used);
+        assert_string_equal(event.message->content.as.text.ptr, "Hello");
+        assert_int_equal(arena.used % 8, 0);
+        assert_int_equal(arena.peak % 8, 0);
+        assert_true(arena.peak >= arena.used);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_needed_is_enough_at_any_address),
         cmocka_unit_test(test_needed_is_told_once),
+        cmocka_unit_test(test_arena_of_any_memory),
+        cmocka_unit_test(test_models_are_aligned),
+        cmocka_unit_test(test_events_are_aligned),
         cmocka_unit_test(test_json_tokens),
     };
     return cmocka_run_group_tests_name("needed", tests, NULL, NULL);

@@ -116,6 +116,40 @@ static void test_not_there(void **state)
     lane_free(&l);
 }
 
+/* A picture is looked for as one: a text of ours is another message. */
+static void test_found_picture(void **state)
+{
+    struct lane l;
+    (void)state;
+    lost_send(&l);
+    read_back(
+        &l,
+        LIST(OURS "," ROW("\"author_id\":94235311,\"created\":101,\"type\":\"image\",\"direction\":"
+                          "\"out\",\"content\":{\"image\":{\"sizes\":{}}}") "," OLD),
+        true);
+    memset(&message, 0, sizeof message);
+    assert_int_equal(
+        lane_run(&l, avito_send_image_message(&l.client, USER, CHAT, "1.a", &l.arena, &message)),
+        AVITO_OK);
+    assert_string_equal(message.id.ptr, "m");
+    assert_null(script_wrong(&l.script));
+    lane_free(&l);
+}
+
+/* A send that gives no message has nowhere to put what is found: it ends as it ended. */
+static void test_nowhere_to_put_it(void **state)
+{
+    struct lane l;
+    (void)state;
+    lost_send(&l);
+    assert_int_equal(lane_run(&l, avito_send_message(&l.client, USER, CHAT, "hi", NULL, NULL)),
+                     AVITO_ERR_CLOSED);
+    assert_int_equal(avito_last_error(&l.client)->outcome, AVITO_CANNOT_TELL);
+    assert_int_equal(l.script.request_count, 1);
+    assert_null(script_wrong(&l.script));
+    lane_free(&l);
+}
+
 /* A refusal settles it by itself: nothing is read back. */
 static void test_nothing_to_settle(void **state)
 {
@@ -584,6 +618,8 @@ int main(void)
         cmocka_unit_test(test_found_at_once),
         cmocka_unit_test(test_found_later),
         cmocka_unit_test(test_found_on_the_same_connection),
+        cmocka_unit_test(test_found_picture),
+        cmocka_unit_test(test_nowhere_to_put_it),
         cmocka_unit_test(test_not_there),
         cmocka_unit_test(test_nothing_to_settle),
         cmocka_unit_test(test_no_way_to_tell),

@@ -1858,6 +1858,27 @@ static void test_masked_during_a_renewal(void **state)
     }
 }
 
+/* A token that nobody knows yet, in the body and not in its words: neither is shown. */
+static void test_unknown_token_in_a_body(void **state)
+{
+    static const char body[] =
+        "{\"error\":{\"message\":\"no\"},\"access_token\":\"unknown-token-77777\"}";
+
+    (void)state;
+    for (int keeps = 0; keeps < 2; keeps++) {
+        struct lane l;
+        begin(&l, false);
+        l.options.error_body_cap = keeps ? sizeof l.error_body : 0;
+        l.options.error_body = keeps ? l.error_body : NULL;
+        lane_again(&l, 512);
+        ask_self(&l.script, LANE_TOKEN, 400, body);
+        expect(&l, AVITO_ERR_BAD_REQUEST);
+        assert_false(shows(avito_last_error(&l.client)->text, "unknown-token-77777"));
+        assert_false(shows(l.error_body, "unknown-token-77777"));
+        all_played(&l);
+    }
+}
+
 static void test_trace_has_no_secrets(void **state)
 {
     struct lane l;
@@ -2003,6 +2024,7 @@ int main(void)
         cmocka_unit_test(test_escaped_secrets_are_masked),
         cmocka_unit_test(test_masked_after_renewals),
         cmocka_unit_test(test_masked_during_a_renewal),
+        cmocka_unit_test(test_unknown_token_in_a_body),
         cmocka_unit_test(test_trace_has_no_secrets),
         cmocka_unit_test(test_authorize_url),
     };

@@ -125,6 +125,39 @@ static void test_failed_send(void **state)
     }
 }
 
+/* A transport that has no number of its own: the detail is 0, or what recv() said. */
+static long recv_is_reset(void *ctx, void *data, size_t cap)
+{
+    (void)ctx, (void)data, (void)cap;
+    return -104;
+}
+
+static void test_no_detail(void **state)
+{
+    avito_transport_functions functions;
+    struct lane l;
+
+    (void)state;
+    lane_init(&l, 512);
+    script_connect(&l.script);
+    script_request(&l.script);
+    functions = *l.options.transport.functions;
+    functions.detail = NULL;
+    functions.recv = recv_is_reset;
+    l.client.o.transport.functions = &functions;
+    assert_int_equal(send_hi(&l), AVITO_ERR_RECV);
+    assert_int_equal(avito_last_error(&l.client)->detail, -104);
+    lane_free(&l);
+    lane_init(&l, 512);
+    script_connect_with(&l.script, 0, AVITO_ERR_CONNECT);
+    functions = *l.options.transport.functions;
+    functions.detail = NULL;
+    l.client.o.transport.functions = &functions;
+    assert_int_equal(send_hi(&l), AVITO_ERR_CONNECT);
+    assert_int_equal(avito_last_error(&l.client)->detail, 0);
+    lane_free(&l);
+}
+
 /* The size that would have done, from the transport's own number. */
 static void test_record_too_large(void **state)
 {
@@ -691,6 +724,7 @@ int main(void)
         cmocka_unit_test(test_zero_is_not_yet),
         cmocka_unit_test(test_answer_after_a_failed_send),
         cmocka_unit_test(test_failed_send),
+        cmocka_unit_test(test_no_detail),
         cmocka_unit_test(test_record_too_large),
         cmocka_unit_test(test_name_on_a_lane_that_never_waits),
         cmocka_unit_test(test_hook_is_asked_again),

@@ -186,6 +186,34 @@ static void test_diagnostics(void **state)
     played(&l);
 }
 
+/* One copy of the token: the next one is read over it, so nobody knows it any more. An answer that repeats it
+ * then is not quoted at all. Before the first one there is nothing to hide. */
+static void test_masked_without_a_copy(void **state)
+{
+    static const char echo[] = "{\"error\":{\"message\":\"busy: " TOKEN "\"}}";
+    struct lane l;
+    avito_self self;
+
+    (void)state;
+    plain_lane(&l);
+    avito_enable_diagnostics(&l.account_options);
+    l.options.keep_alive_ms = UINT32_MAX;
+    assert_int_equal(account_init(&l), AVITO_OK);
+    assert_int_equal(client_init(&l), AVITO_OK);
+    script_connect(&l.script);
+    answer(&l, 503, "{\"error\":{\"message\":\"busy\"}}");
+    assert_int_equal(lane_run(&l, avito_get_token(&l.client, NULL)), AVITO_ERR_SERVER);
+    assert_string_equal(avito_last_error(&l.client)->text, "busy");
+    fetch(&l, TOKEN);
+    answer(&l, 200, "{\"id\":7}");
+    assert_int_equal(lane_run(&l, avito_get_self(&l.client, &l.arena, &self)), AVITO_OK);
+    clock_advance(&l.clock, 86400u * 1000u);
+    answer(&l, 503, echo);
+    assert_int_equal(lane_run(&l, avito_get_self(&l.client, &l.arena, &self)), AVITO_ERR_SERVER);
+    assert_null(strstr(avito_last_error(&l.client)->text, TOKEN));
+    played(&l);
+}
+
 /* Names of fields come from our own tables, ids from the server. */
 static void test_fields_without_diagnostics(void **state)
 {
@@ -538,6 +566,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_token_store),
         cmocka_unit_test(test_diagnostics),
+        cmocka_unit_test(test_masked_without_a_copy),
         cmocka_unit_test(test_fields_without_diagnostics),
         cmocka_unit_test(test_retries),
         cmocka_unit_test(test_dry_run),

@@ -143,7 +143,7 @@ static void test_numbers(void **state)
         {"7", AVITO_OK, 7},
         {"\"7\"", AVITO_OK, 7},
         {"null", AVITO_OK, 0},
-        {"\"\"", AVITO_OK, 0},
+        {"\"\"", AVITO_ERR_MODEL, 0},
         {"-9", AVITO_OK, -9},
         {"\"-9\"", AVITO_OK, -9},
         {"999999999999999999", AVITO_OK, INT64_C(999999999999999999)},

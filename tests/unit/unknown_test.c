@@ -125,6 +125,10 @@ static void test_contexts(void **state)
                 {"{\"type\":\"user\",\"value\":17}", "17", false},
                 {"{\"value\":{\"id\":7},\"type\":\"user\"}", NULL, false},
                 {"{\"type\":\"item\",\"value\":{\"id\":7,\"new\":{}}}", NULL, true},
+                {"{\"type\":\"item\",\"value\":{\"id\":7,\"title\":[1],\"images\":{\"main\":{"
+                 "\"1x1\":{}}}}}",
+                 NULL, true}, /* known members in another form */
+                {"{\"value\":[1, 2],\"type\":\"user\"}", NULL, false},
                 {"{\"type\":\"item\"}", NULL, false}};
 
     (void)state;
