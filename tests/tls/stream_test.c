@@ -624,11 +624,22 @@ static void held_back_is_not_forgotten(void **state)
 {
     (void)state;
     side_meet(&side, &peer, "good-ec");
+    peer.ending = PEER_KEEP;
     assert_int_equal(side_open(&side), AVITO_OK);
     assert_int_equal(send_some("x\r\n\r\n", 5, 1), 5);
     assert_int_equal(recv_some(side.got, 10), AVITO_IO_AGAIN);
     assert_int_equal(peer.got_len, 0);
     assert_int_equal(recv_some(side.got, 1000), (long)peer.answer_len);
+    assert_int_equal(recv_some(side.got, 1000), AVITO_IO_AGAIN);
+    assert_true(avito_tls_at_rest(&side.tls)); /* nothing is held back any more */
+    assert_int_equal(send_some("x", 1, 1), 1);
+    assert_false(avito_tls_at_rest(&side.tls));
+    side_close(&side); /* nor by the next connection, to another server */
+    peer_again(&peer);
+    side.to.port = 8443;
+    assert_int_equal(side_connect(&side), AVITO_OK);
+    assert_false(avito_tls_resumed(&side.tls));
+    assert_true(avito_tls_at_rest(&side.tls));
     side_close(&side);
     peer_free(&peer);
 }
