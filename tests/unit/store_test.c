@@ -1289,12 +1289,18 @@ static void an_inbox_that_nobody_has_signed(void **state)
     assert_int_equal(avito_store_load_inbox(&store, 0, &byte, 1, &len), AVITO_END);
 }
 
+/* A process that cannot have the lock for five seconds is told BUSY; on a crowded machine it asks again. */
+#define UNTIL_NOT_BUSY(rc, call)                                                                   \
+    do {                                                                                           \
+        (rc) = (call);                                                                             \
+    } while ((rc) == AVITO_ERR_BUSY)
+
 static void one_of_many_may_send(void **state)
 {
     enum { CHILDREN = 4, SENDS = 40 };
     int *begun = (int *)mmap(NULL, SENDS * sizeof *begun, PROT_READ | PROT_WRITE,
                              MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    int status;
+    int status, failed = 0;
 
     (void)state;
     assert_ptr_not_equal(begun, MAP_FAILED);
@@ -1308,26 +1314,30 @@ static void one_of_many_may_send(void **state)
 
                 (void)snprintf(key, sizeof key, "k%d", n);
                 send = send_of(key);
-                rc = avito_store_begin_send(&store, &send);
+                UNTIL_NOT_BUSY(rc, avito_store_begin_send(&store, &send));
                 if (rc == AVITO_OK) {
                     (void)__sync_fetch_and_add(&begun[n], 1);
-                    rc = avito_store_end_send(&store, key, AVITO_SENT, "m");
+                    UNTIL_NOT_BUSY(rc, avito_store_end_send(&store, key, AVITO_SENT, "m"));
                 }
-                rc = rc >= 0 ? save_token(i + 1) : rc;
+                if (rc >= 0) {
+                    UNTIL_NOT_BUSY(rc, save_token(i + 1));
+                }
             }
             _exit(rc < 0);
         }
     }
     for (int i = 0; i < CHILDREN; i++) {
         assert_true(wait(&status) > 0);
-        assert_int_equal(status, 0);
+        failed += status != 0;
     }
+    assert_int_equal(failed, 0);
     for (int n = 0; n < SENDS; n++) {
         assert_int_equal(begun[n], 1);
     }
     assert_int_equal(open_store(folder, "id"), AVITO_OK);
     assert_in_range(stored_token(), 1, CHILDREN);
 }
+#undef UNTIL_NOT_BUSY
 
 /* ---- how many are remembered ---- */
 
