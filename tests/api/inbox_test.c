@@ -29,7 +29,8 @@ struct row {
 static struct service {
     struct row rows[140]; /* in the order of their creation */
     unsigned count;
-    unsigned page; /* rows of the largest page; 0: as many as are asked for */
+    unsigned
+        page; /* rows of the largest page; 0: as many as are asked for; over 100: whatever is asked */
     /* What goes wrong: looks at the request, may change status and body. */
     void (*fault)(struct service *s, const char *request);
     unsigned faults; /* counted by the faults themselves */
@@ -83,7 +84,7 @@ static void write_list(struct service *s)
 {
     const char *messages = strstr(s->request, "/messages/");
     const unsigned asked = number_after(s->request, "limit=", 100);
-    const unsigned limit = s->page != 0 && s->page < asked ? s->page : asked;
+    const unsigned limit = s->page > 100 || (s->page != 0 && s->page < asked) ? s->page : asked;
     const unsigned offset = number_after(s->request, "offset=", 0);
     unsigned row = 0;
     add(s, "{\"%s\":[", messages != NULL ? "messages" : "chats");
@@ -2501,17 +2502,38 @@ static void test_message_before_1970(void **state)
     avito_client_close(&d->client);
 }
 
-/* Times of 32 bits end in 2106: what is near that is taken as it is. */
-static void test_the_last_minutes_of_32_bits(void **state)
+/* A Date may be as late as 2105: times near its end are taken as they are. */
+static void test_the_last_dates(void **state)
 {
     struct device *d = device_with_records(20);
     (void)state;
-    d->clock.unix_s = (int64_t)UINT32_MAX - 200;
+    d->clock.unix_s = 4291747000;
     write_message("a", "a1", (uint32_t)(d->clock.unix_s - T - 10));
     assert_within(d, 2, "a1 ");
     assert_polls(d, 3, "");
     write_message("a", "a2", (uint32_t)(d->clock.unix_s - T));
     assert_within(d, 2, "a2 ");
+    assert_int_equal(d->errors + d->events, 0);
+    avito_client_close(&d->client);
+}
+
+static void last_message_without_an_id(struct service *s, const char *request)
+{
+    (void)request;
+    replace(s, "\"created\":1754890000,", "\"last_message\":{},   ");
+}
+
+static void test_last_message_without_an_id(void **state)
+{
+    struct device *d = device_with_records(20);
+    (void)state;
+    service.fault = last_message_without_an_id;
+    write_message("a", "a1", 1);
+    assert_within(d, 2, "a1 ");
+    write_message("a", "a2", 150);
+    assert_within(d, 2, "a2 ");
+    assert_true(service.faults > 0);
+    assert_polls(d, 40, "");
     assert_int_equal(d->errors + d->events, 0);
     avito_client_close(&d->client);
 }
@@ -2648,14 +2670,14 @@ static void test_empty_page_of_a_known_chat(void **state)
 
 /* ---------------------------------------------------------------- memory, and how much of it */
 
-/* More than a hundred messages wait in an arena of 64 KB. */
-static void test_large_arena(void **state)
+/* More than a hundred messages wait in an arena of 64 KB, also when all come in one answer. */
+static void give_130_messages(unsigned page)
 {
     static char room[65536];
     struct device *d = device_with_records(40);
     unsigned given = 0;
-    (void)state;
     d->arena = avito_arena_of(room, sizeof room);
+    service.page = page;
     for (unsigned i = 0; i < 130; i++) {
         char id[8];
         (void)snprintf(id, sizeof id, "m%u", i);
@@ -2679,6 +2701,13 @@ static void test_large_arena(void **state)
     avito_client_close(&d->client);
 }
 
+static void test_large_arena(void **state)
+{
+    (void)state;
+    give_130_messages(0);
+    give_130_messages(130);
+}
+
 /* Room for records that is too small to be aligned is none. */
 static void test_room_for_no_record(void **state)
 {
@@ -2698,7 +2727,7 @@ static void test_room_for_no_record(void **state)
  * not stand in the way. */
 static void test_without_records(void **state)
 {
-    struct device *d = device_of(20, AVITO_START_UNREAD);
+    struct device *d = device_of(20, AVITO_START_SINCE);
     (void)state;
     d->dates = true;
     d->clock.unix_s = T + 100;
@@ -2814,6 +2843,50 @@ static void test_first_round_that_is_not_saved(void **state)
     write_message("b", "b1", 150);
     assert_within(d, 2, "b1 ");
     assert_polls(d, 3, "");
+    avito_client_close(&d->client);
+}
+
+/* Nothing begins that could not be saved, and then what was there is still known. */
+static void test_starts_that_are_not_saved(void **state)
+{
+    static const avito_inbox_start starts[] = {AVITO_START_NOW, AVITO_START_SINCE};
+    (void)state;
+    for (size_t i = 0; i < sizeof starts / sizeof starts[0]; i++) {
+        struct device *d = device_of(20, starts[i]);
+        d->dates = true;
+        d->clock.unix_s = T + 100;
+        d->save_result = -7;
+        if (starts[i] == AVITO_START_NOW) {
+            write_eight(1);
+        }
+        assert_polls(d, 5, "");
+        assert_true(d->errors >= 3);
+        d->save_result = AVITO_OK;
+        assert_polls(d, 3, "");
+        write_message("c3", "new", 200);
+        assert_within(d, 2, "new ");
+        assert_polls(d, 40, "");
+        avito_client_close(&d->client);
+    }
+}
+
+/* The first round of START_UNREAD ends after twenty minutes, though a chat is still refused. */
+static void test_first_round_beside_a_refused_chat(void **state)
+{
+    struct device *d = device_of(20, AVITO_START_UNREAD);
+    const int64_t begin = d->clock.unix_s;
+    (void)state;
+    write_message("a", "a1", 1);
+    write_message("b", "b1", 2);
+    service.fault = refuse_a;
+    assert_within(d, 8, "b1 ");
+    for (unsigned polls = 400; polls > 0 && (d->events & AVITO_INBOX_UNREACHABLE) == 0; polls--) {
+        assert_string_equal(poll_of(d), "");
+    }
+    assert_int_equal(d->events, AVITO_INBOX_UNREACHABLE);
+    assert_in_range(d->clock.unix_s - begin, 1200, 1700);
+    write_message("b", "b2", 500);
+    assert_within(d, 8, "b2 ");
     avito_client_close(&d->client);
 }
 
@@ -3029,7 +3102,8 @@ int main(void)
         cmocka_unit_test(test_chats_that_break_the_model),
         cmocka_unit_test(test_chat_without_time_is_read_always),
         cmocka_unit_test(test_message_before_1970),
-        cmocka_unit_test(test_the_last_minutes_of_32_bits),
+        cmocka_unit_test(test_the_last_dates),
+        cmocka_unit_test(test_last_message_without_an_id),
         cmocka_unit_test(test_message_listed_twice),
         cmocka_unit_test(test_chat_whose_id_is_a_directory),
         cmocka_unit_test(test_pages_of_one_row),
@@ -3043,6 +3117,8 @@ int main(void)
         cmocka_unit_test(test_arena_used_between_two_chats),
         cmocka_unit_test(test_horizon_that_is_not_saved),
         cmocka_unit_test(test_first_round_that_is_not_saved),
+        cmocka_unit_test(test_starts_that_are_not_saved),
+        cmocka_unit_test(test_first_round_beside_a_refused_chat),
         cmocka_unit_test(test_skipped_but_not_saved),
         cmocka_unit_test(test_mark_in_pieces),
         cmocka_unit_test(test_calls_end_in_time),
