@@ -18897,7 +18897,7 @@ static void avitoi_cert_header(avitoi_cert *c, uint8_t byte)
 {
     switch ((int)c->step) {
         case AVITOI_CERT_TAG:
-            if ((byte & 0x1fu) == 0x1fu || (c->depth == 0 && c->pos != 1)) {
+            if ((byte & 0x1fu) == 0x1fu) {
                 avitoi_cert_fail(c, AVITO_TLS_CERT_DER);
             }
             c->tag = byte;

@@ -1,7 +1,7 @@
 /*
  * The check of certificates by itself: any split, any damage, compared with what the OpenSSL
  * library reads in the same bytes.
- * Rooms: TLS: CERTIFICATES.
+ * Rooms: TLS: CERTIFICATES, TLS: SET-UP.
  */
 #define AVITO_MESSENGER_IMPLEMENTATION
 #include "avito_messenger.h"
@@ -313,12 +313,174 @@ static void many_extensions(void **state)
     }
 }
 
+/* ---- made by hand: what no tool writes ---- */
+
+static const unsigned char version[] = {0xa0, 0x03, 0x02, 0x01, 0x02};
+
+/* One element around `len` bytes, of up to 64 KiB, with the shortest length. */
+static size_t element(unsigned char *to, unsigned char tag, const unsigned char *bytes, size_t len)
+{
+    size_t n = 0;
+    to[n++] = tag;
+    if (len > 255) {
+        to[n++] = 0x82;
+        to[n++] = (unsigned char)(len >> 8);
+    } else if (len > 127) {
+        to[n++] = 0x81;
+    }
+    to[n++] = (unsigned char)len;
+    memmove(to + n, bytes, len);
+    return n + len;
+}
+
+/* A certificate of an issuer with these fields after its version. */
+static int check_fields(const unsigned char *fields, size_t len, size_t piece)
+{
+    unsigned char body[1500], part[1500], whole[1500];
+    size_t n;
+    memcpy(body, version, sizeof version);
+    memcpy(body + sizeof version, fields, len);
+    n = element(part, 0x30, body, sizeof version + len);
+    n = element(whole, 0x30, part, n);
+    return check(whole, n, n, false, 0, piece == 0 ? n : piece);
+}
+
+/* [3] with one extension, the extended key usage, whose value is an id of `len` bytes. */
+static size_t usage_of(unsigned char *to, size_t len)
+{
+    static const unsigned char id[] = {0x06, 0x03, 0x55, 0x1d, 0x25};
+    unsigned char a[300] = {0x2b}, b[300];
+    size_t n = element(b, 0x06, a, len);
+    n = element(a, 0x30, b, n);
+    n = element(b + sizeof id, 0x04, a, n);
+    memcpy(b, id, sizeof id);
+    n = element(a, 0x30, b, sizeof id + n);
+    n = element(b, 0x30, a, n);
+    return element(to, 0xa3, b, n);
+}
+
+/* As many fields as a server likes are passed over, and the version stays the first. */
+static void many_fields(void **state)
+{
+    unsigned char fields[1000];
+    (void)state;
+    for (size_t count = 250; count < 500; count += 3) {
+        for (size_t i = 0; i < count; i++) {
+            fields[2 * i] = 0x05;
+            fields[2 * i + 1] = 0;
+        }
+        assert_int_equal(check_fields(fields, 2 * count, count % 2 == 0 ? 0 : 7), 0);
+        fields[2 * count - 2] = 0xa0;
+        assert_int_equal(check_fields(fields, 2 * count, 0), 0);
+    }
+}
+
+/* The extensions come once: what a second list says could be missed by who reads the first. */
+static void extensions_twice(void **state)
+{
+    unsigned char fields[600];
+    (void)state;
+    for (size_t piece = 0; piece < 3; piece++) {
+        size_t n = usage_of(fields, 8);
+        assert_int_equal(check_fields(fields, n, piece), AVITO_TLS_CERT_USAGE);
+        n += usage_of(fields + n, 8);
+        assert_int_equal(check_fields(fields, n, piece), AVITO_TLS_CERT_REPEATED);
+    }
+}
+
+/* An id that is longer than any is refused, not cut to one that means something. */
+static void long_ids(void **state)
+{
+    unsigned char fields[600];
+    (void)state;
+    for (size_t len = 1; len < 130; len++) {
+        size_t n = usage_of(fields, len);
+        assert_int_equal(check_fields(fields, n, 0),
+                         len <= AVITOI_CERT_OID_MAX ? AVITO_TLS_CERT_USAGE : AVITO_TLS_CERT_DER);
+    }
+}
+
+/* One more element after the certificate, inside what the record announced. */
+static void two_certificates_in_one(void **state)
+{
+    unsigned char body[20], part[20], whole[40];
+    size_t n;
+    (void)state;
+    memcpy(body, version, sizeof version);
+    n = element(part, 0x30, body, sizeof version);
+    n = element(whole, 0x30, part, n);
+    assert_int_equal(check(whole, n, n, false, 0, n), 0);
+    memcpy(whole + n, whole, n);
+    assert_int_equal(check(whole, 2 * n, 2 * n, false, 0, 2 * n), AVITO_TLS_CERT_DER);
+    assert_int_equal(check(whole, 2 * n, n, false, 0, 2 * n), AVITO_TLS_CERT_DER);
+    assert_int_equal(check(whole, 2 * n, 2 * n, false, 0, 1), AVITO_TLS_CERT_DER);
+}
+
+/* A chain without an end is refused, however far it is counted. */
+static void endless_chain(void **state)
+{
+    struct der der = load("ca-ec", 0);
+    avitoi_cert c;
+    (void)state;
+    memset(&c, 0, sizeof c);
+    for (size_t i = 0; i < 600; i++) {
+        avitoi_cert_begin(&c, (uint32_t)der.len);
+        avitoi_cert_eat(&c, der.bytes, der.len);
+        avitoi_cert_finish(&c);
+        assert_int_equal(c.certs, i < 255 ? i + 1 : 255);
+    }
+    assert_int_equal(c.failure != 0, 1);
+    free(der.bytes);
+}
+
+/* ---- BearSSL's errors ---- */
+
+/* Each that a caller can do something about has a result of its own; all others say that it was TLS. */
+static void results_of_bearssl(void **state)
+{
+    static const struct {
+        int error, result;
+    } errors[] = {
+        {BR_ERR_TOO_LARGE, AVITO_ERR_TLS_ROOM},
+        {BR_ERR_NO_RANDOM, AVITO_ERR_OPTION_ENTROPY},
+        {BR_ERR_X509_TIME_UNKNOWN, AVITO_ERR_OPTION_TIME},
+        {BR_ERR_X509_EXPIRED, AVITO_ERR_TLS_TIME},
+        {BR_ERR_X509_BAD_SERVER_NAME, AVITO_ERR_TLS_NAME},
+        {BR_ERR_X509_NOT_TRUSTED, AVITO_ERR_TLS_TRUST},
+        {BR_ERR_X509_DN_MISMATCH, AVITO_ERR_TLS_TRUST},
+        {BR_ERR_X509_BAD_SIGNATURE, AVITO_ERR_TLS_TRUST},
+        {BR_ERR_WRONG_KEY_USAGE, AVITO_ERR_TLS_CERT},
+        {BR_ERR_X509_WEAK_PUBLIC_KEY, AVITO_ERR_TLS_CERT},
+        {BR_ERR_X509_OK + 1, AVITO_ERR_TLS_CERT},
+        {BR_ERR_X509_OK, AVITO_ERR_TLS},
+        {AVITO_TLS_CERT_DER, AVITO_ERR_TLS_CERT},
+        {AVITO_TLS_CERT_REPEATED, AVITO_ERR_TLS_CERT},
+        {BR_ERR_BAD_MAC, AVITO_ERR_TLS},
+        {BR_ERR_IO, AVITO_ERR_TLS},
+        {BR_ERR_RECV_FATAL_ALERT + 40, AVITO_ERR_TLS},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof errors / sizeof errors[0]; i++) {
+        if (avitoi_tls_result(errors[i].error) != errors[i].result) {
+            fail_msg("%d: %d", errors[i].error, avitoi_tls_result(errors[i].error));
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(verdicts),        cmocka_unit_test(every_split),
-        cmocka_unit_test(wrong_length),    cmocka_unit_test(damaged),
+        cmocka_unit_test(verdicts),
+        cmocka_unit_test(every_split),
+        cmocka_unit_test(wrong_length),
+        cmocka_unit_test(damaged),
         cmocka_unit_test(many_extensions),
+        cmocka_unit_test(many_fields),
+        cmocka_unit_test(extensions_twice),
+        cmocka_unit_test(long_ids),
+        cmocka_unit_test(two_certificates_in_one),
+        cmocka_unit_test(endless_chain),
+        cmocka_unit_test(results_of_bearssl),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
