@@ -195,6 +195,13 @@ static void weak_suites(void *ctx, br_ssl_client_context *ssl, br_x509_minimal_c
     br_ssl_engine_set_suites(&ssl->eng, suites, 2);
 }
 
+static void no_suites(void *ctx, br_ssl_client_context *ssl, br_x509_minimal_context *x509)
+{
+    (void)ctx;
+    (void)ssl;
+    (void)x509;
+}
+
 static void weak_checks(void *ctx, br_ssl_client_context *ssl, br_x509_minimal_context *x509)
 {
     (void)ctx;
@@ -212,6 +219,8 @@ static void configure_cannot_loosen(void **state)
     (void)state;
     side_meet(&side, &peer, "good-ec");
     side.options.configure = weak_suites;
+    assert_int_equal(avito_tls_init(&side.tls, &side.options), AVITO_ERR_ARGUMENT);
+    side.options.configure = no_suites;
     assert_int_equal(avito_tls_init(&side.tls, &side.options), AVITO_ERR_ARGUMENT);
     peer_free(&peer);
     for (i = 0; i < 3; i++) {
