@@ -38,6 +38,7 @@ PLACE = os.path.join(TOP, "build", "coverage")
 TREE = os.path.join(PLACE, "tree")
 PROFILES = os.path.join(PLACE, "profiles")
 LIST = os.path.join(TOP, "tools", "coverage.txt")
+PLURAL = {"line": "lines", "branch": "branches", "condition": "conditions"}
 LIMITS = {"line": 100.0, "branch": 99.0, "condition": 97.0}
 FLAGS = ("-fprofile-instr-generate -fcoverage-mapping -fcoverage-mcdc"
          # A static function is the same one in every program: what they show of a decision adds up.
@@ -255,7 +256,11 @@ def report(totals, gaps):
         if not reason.strip():
             print("not ok - no reason: " + " | ".join(key))
             wrong += 1
-    return wrong or fresh or gone
+    said = ", ".join("%s %.2f %%" % (PLURAL[kind], 100.0 * reached / max(all_, 1)) for kind, (reached, all_) in totals.items())
+    failed = bool(wrong or fresh or gone)
+    print(f"{'not ok' if failed else 'ok'} - {said}; of what is not reached {len(gaps) - len(fresh)} are listed, "
+          f"{len(fresh)} not")
+    return failed
 
 
 def write_rooms(folder, gaps):
