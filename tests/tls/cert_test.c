@@ -467,20 +467,34 @@ static void results_of_bearssl(void **state)
     }
 }
 
+/* What begins the certificate, and each part that is read inside, is a sequence that holds something. */
+static void other_tags(void **state)
+{
+    static const size_t places[] = {
+        0, 4}; /* the certificate and its signed part, with lengths of four bytes */
+    struct der der = load("good-rsa", 0);
+    size_t i;
+    (void)state;
+    for (i = 0; i < sizeof places / sizeof places[0]; i++) {
+        assert_int_equal(der.bytes[places[i]], 0x30);
+        der.bytes[places[i]] = 0x31;
+        assert_int_equal(check_whole(der, true), AVITO_TLS_CERT_DER);
+        der.bytes[places[i]] = 0x30;
+    }
+    assert_int_equal(check((const unsigned char *)"\x30\x00", 2, 2, true, 0, 2),
+                     AVITO_TLS_CERT_DER);
+    free(der.bytes);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(verdicts),
-        cmocka_unit_test(every_split),
-        cmocka_unit_test(wrong_length),
-        cmocka_unit_test(damaged),
-        cmocka_unit_test(many_extensions),
-        cmocka_unit_test(many_fields),
-        cmocka_unit_test(extensions_twice),
-        cmocka_unit_test(long_ids),
-        cmocka_unit_test(two_certificates_in_one),
-        cmocka_unit_test(endless_chain),
-        cmocka_unit_test(results_of_bearssl),
+        cmocka_unit_test(verdicts),        cmocka_unit_test(every_split),
+        cmocka_unit_test(wrong_length),    cmocka_unit_test(damaged),
+        cmocka_unit_test(many_extensions), cmocka_unit_test(other_tags),
+        cmocka_unit_test(many_fields),     cmocka_unit_test(extensions_twice),
+        cmocka_unit_test(long_ids),        cmocka_unit_test(two_certificates_in_one),
+        cmocka_unit_test(endless_chain),   cmocka_unit_test(results_of_bearssl),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1192,6 +1192,8 @@ static void hooks_of_the_application(void **state)
     assert_int_equal(avito_posix_open(&avito, &o), AVITO_OK);
     {
         static avito_posix second;
+        static avito_inbox inbox;
+        avito_inbox_options inbox_options;
 
         o.anchors = &avito.anchors;
         o.ca_file = "/nowhere.pem";
@@ -1205,7 +1207,11 @@ static void hooks_of_the_application(void **state)
         memset(&token, 0, sizeof token);
         assert_int_equal(a->load_token(a->ctx, &token), AVITO_OK);
         assert_true(avito_str_equal(token.access_token, "stored"));
-        assert_ptr_equal(avito_posix_inbox_options(&second, 7).ctx, &second.store);
+        inbox_options = avito_posix_inbox_options(&second, 7);
+        assert_ptr_equal(inbox_options.ctx, &second.store);
+        assert_int_equal(inbox_options.state_cap, sizeof second.priv.inbox_state);
+        assert_int_equal(inbox_options.chats_cap, sizeof second.priv.inbox_chats);
+        assert_int_equal(avito_inbox_init(&inbox, &second.client, &inbox_options), AVITO_OK);
         avito_posix_close(&second);
     }
     avito_posix_close(&avito);

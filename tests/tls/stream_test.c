@@ -1,7 +1,7 @@
 /*
  * The TLS transport while it is open: sessions, uploads with an early answer, records held back,
  * servers that keep it busy.
- * Rooms: TLS: RECORDS, TLS: CONNECTIONS.
+ * Rooms: TLS: SET-UP, TLS: RECORDS, TLS: CONNECTIONS.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -156,6 +157,24 @@ static void test_shifted(void **state)
     }
 }
 
+/* Names and values of every length: what stands before a value is no part of it. */
+static void test_lengths(void **state)
+{
+    char bytes[200];
+
+    (void)state;
+    for (int name = 1; name <= 40; name++) {
+        for (int value = 0; value <= 48; value++) {
+            const int len =
+                snprintf(bytes, sizeof bytes, "HTTP/1.1 200 OK\r\n%.*s: %.*s\r\nAge: 1\r\n\r\n",
+                         name, "abcdefghijklmnopqrstuvwxyz-0123456789-abcdef", value,
+                         "ABCDEFGHIJKLMNOPQRSTUVWXYZ 0123456789 ABCDEFGHIJKLMNO");
+            assert_int_equal(read_in_pieces(bytes, (size_t)len, 1000).rc, AVITOI_HEAD_COMPLETE);
+            compare(bytes, (size_t)len);
+        }
+    }
+}
+
 /* The limit of 64 KB holds on both ways. */
 static void test_long(void **state)
 {
@@ -181,7 +200,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_as_they_are), cmocka_unit_test(test_date_of_a_success),
         cmocka_unit_test(test_changed),     cmocka_unit_test(test_shifted),
-        cmocka_unit_test(test_long),
+        cmocka_unit_test(test_lengths),     cmocka_unit_test(test_long),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
